@@ -1,0 +1,119 @@
+package bus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+var (
+	// ErrNotFound: there is no such message, stream or object.
+	ErrNotFound = errors.New("not found")
+	// ErrOutcomeUnknown: nobody can say whether the append was stored. Read the stream before trying again.
+	ErrOutcomeUnknown = errors.New("it is unknown whether the batch was stored: read the stream before trying again")
+	// ErrStreamChanged: the stream is not the one that was being read; it was recreated, restored or cut at its end.
+	ErrStreamChanged = errors.New("the stream was recreated or restored")
+	// ErrGap: messages are missing between two others and were not deleted one by one.
+	ErrGap = errors.New("messages are missing")
+	// ErrCorrupt: an object's content is not what was put.
+	ErrCorrupt = errors.New("the object is damaged")
+	// ErrDenied: the user may not do this.
+	ErrDenied = errors.New("permission denied")
+)
+
+// ConflictError says that somebody else appended: the expectation of an Append was not met, and nothing was stored.
+type ConflictError struct {
+	Stream string
+	Expect Expect
+	Actual uint64 // the last sequence that the server found instead
+}
+
+func (e *ConflictError) Error() string {
+	on := "stream " + e.Stream
+	if e.Expect.Filter != "" {
+		on = e.Expect.Filter + " in " + on
+	}
+	return fmt.Sprintf("the last message on %s is %d, not %d: somebody else has appended; nothing was stored", on, e.Actual, e.Expect.Last)
+}
+
+// Codes of the server's errors that nats.go has no name for. Source: nats-server/server/errors.json.
+const (
+	codeInsufficientResources = 10023
+	codeStorageExceeded       = 10047
+	codeStreamMismatch        = 10060
+	codeSubjectOverlap        = 10065
+	codeReplicasNotClustered  = 10074
+	codeStoreFailed           = 10077
+	codeAtomicDisabled        = 10174
+	codeAtomicIncomplete      = 10176
+	codeAtomicTooLarge        = 10199
+	codeAtomicDuplicate       = 10201
+	codeAtomicInflight        = 10210
+)
+
+// advice says what to do about an error that the server answered with.
+func advice(stream string, code jetstream.ErrorCode) string {
+	switch code {
+	case codeAtomicDisabled:
+		return "the stream does not allow atomic batches: nats stream edit " + stream + " --allow-batch"
+	case codeAtomicTooLarge:
+		return fmt.Sprintf("the server's limit for a batch is below %d messages: raise jetstream.limits.max_batch_size in its configuration", MaxBatch)
+	case codeAtomicIncomplete:
+		return "the server did not get the whole batch and stored nothing of it: try again; if it happens again, check that the user may publish to every subject of the batch"
+	case codeAtomicDuplicate:
+		return "a message has a Nats-Msg-Id that was seen before: leave that header out"
+	case codeAtomicInflight:
+		return "too many batches are under way: try again later"
+	case codeStreamMismatch:
+		return "the subjects belong to another stream: compare with nats stream ls --subjects"
+	case codeSubjectOverlap:
+		return "another stream takes the same subjects: find it with nats stream ls --subjects"
+	case codeReplicasNotClustered:
+		return "the server is not part of a cluster: ask for 1 replica, or connect to a cluster"
+	case codeInsufficientResources, codeStorageExceeded, codeStoreFailed:
+		return "the server has no room or its disk fails: compare nats account info and nats stream info " + stream + " with the disk, and read the server's log"
+	case jetstream.JSErrCodeStreamMessageExceedsMaximum:
+		return "a message is larger than the stream allows: nats stream edit " + stream + " --max-msg-size=-1"
+	case jetstream.JSErrCodeStreamNotFound:
+		return "there is no such stream: nats stream ls shows those that the user can see"
+	case jetstream.JSErrCodeJetStreamNotEnabledForAccount, jetstream.JSErrCodeJetStreamNotEnabled:
+		return "enable JetStream for the account"
+	case jetstream.JSErrCodeMaximumConsumersLimit:
+		return "too many readers: compare nats consumer ls " + stream + " with the stream's and the account's limits"
+	}
+	return "see the server's log"
+}
+
+// requestError explains why a request about a stream failed. what is a phrase such as "reading stream USAGE".
+func requestError(what, stream string, err error) error {
+	var api *jetstream.APIError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &api):
+		if api.ErrorCode == jetstream.JSErrCodeStreamNotFound || api.ErrorCode == jetstream.JSErrCodeMessageNotFound {
+			err = fmt.Errorf("%w: %w", ErrNotFound, err)
+		}
+		return fmt.Errorf("%s: %w: %s", what, err, advice(stream, api.ErrorCode))
+	case errors.Is(err, nats.ErrNoResponders):
+		return fmt.Errorf("%s: %w: no server with JetStream answers; check the cluster's state with nats server report jetstream", what, err)
+	case errors.Is(err, nats.ErrTimeout), errors.Is(err, context.DeadlineExceeded):
+		return fmt.Errorf("%s: %w: the server did not answer in time; check its load, and that the user may use $JS.API.>", what, err)
+	}
+	return fmt.Errorf("%s: %w", what, err)
+}
+
+// lastSequence reads N out of the server's "wrong last sequence: N".
+func lastSequence(description string) (uint64, bool) {
+	_, number, ok := strings.Cut(description, "wrong last sequence: ")
+	if !ok {
+		return 0, false
+	}
+	n, err := strconv.ParseUint(strings.TrimSpace(number), 10, 64)
+	return n, err == nil
+}

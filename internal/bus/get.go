@@ -1,0 +1,113 @@
+package bus
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// Get returns the message with this sequence; ErrNotFound when the stream does not hold it. Any replica may answer.
+func (b *Bus) Get(ctx context.Context, stream string, seq uint64) (Stored, error) {
+	what := fmt.Sprintf("reading message %d of stream %s", seq, stream)
+	answer, err := b.request(ctx, "DIRECT.GET."+stream, fmt.Appendf(nil, `{"seq":%d}`, seq))
+	if err != nil {
+		return Stored{}, requestError(what, stream, err)
+	}
+	if answer.Header.Get(jetstream.SequenceHeader) == "" {
+		status := answer.Header.Get("Status")
+		if status == "404" {
+			return Stored{}, fmt.Errorf("%s: %w", what, ErrNotFound)
+		}
+		return Stored{}, fmt.Errorf("%s: the server answers %s %s", what, status, answer.Header.Get("Description"))
+	}
+	stored := Stored{Subject: answer.Header.Get(jetstream.SubjectHeader), Data: answer.Data, header: answer.Header}
+	if stored.Sequence, err = strconv.ParseUint(answer.Header.Get(jetstream.SequenceHeader), 10, 64); err != nil {
+		return Stored{}, fmt.Errorf("%s: the answer has no sequence: %w", what, err)
+	}
+	if stored.Time, err = time.Parse(time.RFC3339Nano, answer.Header.Get(jetstream.TimeStampHeaer)); err != nil {
+		return Stored{}, fmt.Errorf("%s: the answer has no time: %w", what, err)
+	}
+	stored.Time = stored.Time.UTC()
+	return stored, nil
+}
+
+// Last returns the last message on the subjects of filter, "" for the whole stream; ErrNotFound when there is none, which
+// is also so after a purge and then does not mean that the stream is at sequence 0. The stream's leader answers, because a
+// replica may not have heard of the newest message yet.
+func (b *Bus) Last(ctx context.Context, stream, filter string) (Stored, error) {
+	if filter == "" {
+		filter = ">"
+	}
+	what := fmt.Sprintf("reading the last message on %s of stream %s", filter, stream)
+	query, err := json.Marshal(map[string]string{"last_by_subj": filter})
+	if err != nil {
+		return Stored{}, fmt.Errorf("%s: %w", what, err)
+	}
+	answer, err := b.request(ctx, "STREAM.MSG.GET."+stream, query)
+	if err != nil {
+		return Stored{}, requestError(what, stream, err)
+	}
+	var body struct {
+		Error   *jetstream.APIError `json:"error"`
+		Message struct {
+			Subject  string    `json:"subject"`
+			Sequence uint64    `json:"seq"`
+			Header   []byte    `json:"hdrs"`
+			Data     []byte    `json:"data"`
+			Time     time.Time `json:"time"`
+		} `json:"message"`
+	}
+	if err := json.Unmarshal(answer.Data, &body); err != nil {
+		return Stored{}, fmt.Errorf("%s: the answer cannot be read: %w", what, err)
+	}
+	if body.Error != nil {
+		if body.Error.ErrorCode == jetstream.JSErrCodeMessageNotFound {
+			return Stored{}, fmt.Errorf("%s: %w", what, ErrNotFound)
+		}
+		return Stored{}, requestError(what, stream, body.Error)
+	}
+	m := body.Message
+	stored := Stored{Subject: m.Subject, Sequence: m.Sequence, Time: m.Time.UTC(), Data: m.Data}
+	if len(m.Header) > 0 {
+		if stored.header, err = nats.DecodeHeadersMsg(m.Header); err != nil {
+			return Stored{}, fmt.Errorf("%s: its headers cannot be read: %w", what, err)
+		}
+	}
+	return stored, nil
+}
+
+// Stream returns the extent of a stream; errors.Is ErrNotFound when there is no such stream.
+func (b *Bus) Stream(ctx context.Context, name string) (StreamState, error) {
+	info, err := b.streamInfo(ctx, name)
+	if err != nil {
+		return StreamState{}, err
+	}
+	state := info.State
+	return StreamState{
+		First: state.FirstSeq, Last: state.LastSeq, Messages: state.Msgs, Bytes: state.Bytes,
+		Created: info.Created.UTC(),
+	}, nil
+}
+
+func (b *Bus) streamInfo(ctx context.Context, name string, options ...jetstream.StreamInfoOpt) (*jetstream.StreamInfo, error) {
+	what := "looking up stream " + name
+	ctx, cancel := context.WithTimeout(ctx, b.cfg.Timeout)
+	defer cancel()
+	stream, err := b.js.Stream(ctx, name)
+	if err != nil {
+		return nil, requestError(what, name, err)
+	}
+	if len(options) == 0 {
+		return stream.CachedInfo(), nil
+	}
+	info, err := stream.Info(ctx, options...)
+	if err != nil {
+		return nil, requestError(what, name, err)
+	}
+	return info, nil
+}

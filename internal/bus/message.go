@@ -1,0 +1,62 @@
+package bus
+
+import (
+	"time"
+
+	"github.com/nats-io/nats.go"
+)
+
+// MaxBatch is the most messages that one Append takes: the server's limit for an atomic batch.
+const MaxBatch = 1000
+
+// Header is one header of a message to append.
+type Header struct{ Key, Value string }
+
+// Message is a message to append. A key that stands twice in Header has its last value. Append keeps neither Header nor Data.
+type Message struct {
+	Subject string
+	Header  []Header
+	Data    []byte
+}
+
+// Stored is a message of a stream. It belongs to the receiver; Data is shared with nobody.
+type Stored struct {
+	Subject  string
+	Sequence uint64
+	Time     time.Time // when the server stored it, UTC
+	Pending  uint64    // how many messages the reader had still to come when the server sent this one; 0 from Get and Last
+	Data     []byte
+
+	header nats.Header
+}
+
+// Header gives a header's first value, "" if there is none. Keys are compared with their case.
+func (s *Stored) Header(key string) string {
+	if values := s.header[key]; len(values) > 0 {
+		return values[0]
+	}
+	return ""
+}
+
+// NewStored builds a message as a reader would give it, for tests of its users.
+func NewStored(m Message, sequence uint64, stored time.Time, pending uint64) Stored {
+	header := make(nats.Header, len(m.Header))
+	for _, h := range m.Header {
+		header[h.Key] = []string{h.Value}
+	}
+	return Stored{Subject: m.Subject, Sequence: sequence, Time: stored, Pending: pending, Data: m.Data, header: header}
+}
+
+// Expect is what must be true of a stream for an Append to be stored: that the last message on the subjects of Filter has
+// the sequence Last. With Filter "" it is the last sequence of the whole stream, which a purge does not reset. With a
+// Filter, Last 0 says that there is no message on these subjects.
+type Expect struct {
+	Filter string
+	Last   uint64
+}
+
+// StreamState is the extent of a stream. An empty stream has Messages 0 and First = Last+1, or both 0 if it never held any.
+type StreamState struct {
+	First, Last, Messages, Bytes uint64
+	Created                      time.Time // a stream that was deleted and made anew has another one; UTC
+}

@@ -1,0 +1,178 @@
+package bus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/nats-io/nuid"
+)
+
+const (
+	pullMessages  = 5000     // sent ahead at most
+	pullBytes     = 16 << 20 // asked for at once; two requests may be under way
+	pullExpires   = 30 * time.Second
+	pullHeartbeat = 5 * time.Second
+	pullSilence   = 3 * pullHeartbeat // without even a heartbeat: the consumer or the request is gone
+	pullInactive  = 2 * time.Minute   // after which the server forgets a consumer that nobody pulls from
+	closeTimeout  = time.Second
+)
+
+// pull is one consumer on the server and the subscription that its messages come to. It is given up, not repaired, when
+// anything is odd: the reader opens another behind the last message that it gave.
+//
+// Not jetstream's ordered consumer: that one repairs itself inside Next and Stop, for as long as it takes and without
+// looking at a context, and leaves goroutines behind.
+type pull struct {
+	bus          *Bus
+	stream, name string
+	sub          *nats.Subscription
+	messages     chan *nats.Msg
+	reconnected  <-chan struct{}
+	request      string // subject of pull requests
+	bytes        int
+	requested    int    // messages that were asked for and have not come yet
+	delivered    uint64 // messages that came, as the consumer counts them
+}
+
+// openPull creates a consumer and subscribes, but asks for nothing yet.
+func (b *Bus) openPull(ctx context.Context, stream string, from uint64, options ReadOptions) (*pull, error) {
+	what := fmt.Sprintf("reading stream %s from message %d", stream, from)
+	p := &pull{
+		bus: b, stream: stream, name: "daybook-" + nuid.Next(),
+		// Room for all that can be under way, and for the heartbeats of requests that a slow caller lets expire.
+		messages:    make(chan *nats.Msg, 2*pullMessages),
+		reconnected: b.nextConnection(),
+		bytes:       max(pullBytes, 2*int(b.nc.MaxPayload())),
+	}
+	p.request = apiPrefix + "CONSUMER.MSG.NEXT." + stream + "." + p.name
+	ctx, cancel := context.WithTimeout(ctx, b.cfg.Timeout)
+	defer cancel()
+	_, err := b.js.CreateConsumer(ctx, stream, jetstream.ConsumerConfig{
+		Name:              p.name,
+		DeliverPolicy:     jetstream.DeliverByStartSequencePolicy,
+		OptStartSeq:       from,
+		AckPolicy:         jetstream.AckNonePolicy,
+		FilterSubjects:    options.Filters,
+		HeadersOnly:       options.HeadersOnly,
+		InactiveThreshold: pullInactive,
+		MemoryStorage:     true,
+		Replicas:          1,
+	})
+	if err != nil {
+		return nil, requestError(what, stream, err)
+	}
+	if p.sub, err = b.nc.ChanSubscribe(b.nc.NewInbox(), p.messages); err != nil {
+		return nil, requestError(what, stream, err)
+	}
+	return p, nil
+}
+
+// more asks for messages when half of what was asked for has come. If it cannot be sent, the connection is down, and
+// reconnected or the silence tells.
+func (p *pull) more() {
+	if p.requested > pullMessages/2 {
+		return
+	}
+	n := pullMessages - p.requested
+	body := fmt.Appendf(nil, `{"batch":%d,"max_bytes":%d,"expires":%d,"idle_heartbeat":%d}`, n, p.bytes, pullExpires, pullHeartbeat)
+	p.requested += n
+	_ = p.bus.nc.PublishRequest(p.request, p.sub.Subject, body)
+}
+
+// incoming says what came.
+type incoming int
+
+const (
+	isMessage incoming = iota
+	isStatus           // of a request; all is well
+	isBroken           // the consumer is gone, or a message got lost on the way
+)
+
+// accept takes what came and keeps the books.
+func (p *pull) accept(msg *nats.Msg) (Stored, incoming) {
+	meta, ok := parseReply(msg.Reply)
+	if !ok {
+		return Stored{}, p.status(msg)
+	}
+	p.requested--
+	if meta.consumer != p.delivered+1 {
+		return Stored{}, isBroken
+	}
+	p.delivered = meta.consumer
+	return Stored{
+		Subject: msg.Subject, Sequence: meta.stream, Time: time.Unix(0, meta.time).UTC(), Pending: meta.pending,
+		Data: msg.Data, header: msg.Header,
+	}, isMessage
+}
+
+// status reads what the server says of a request: a heartbeat (100), its end (408, 409 with what it leaves undelivered),
+// or that something is wrong.
+func (p *pull) status(msg *nats.Msg) incoming {
+	switch msg.Header.Get("Status") {
+	case "100":
+		return isStatus
+	case "408", "409":
+		if left, err := strconv.Atoi(msg.Header.Get("Nats-Pending-Messages")); err == nil {
+			p.requested = max(p.requested-left, 0)
+			return isStatus
+		}
+	}
+	return isBroken
+}
+
+// close unsubscribes and has the server forget the consumer; if it does not answer, it forgets it after pullInactive.
+func (p *pull) close() {
+	if err := p.sub.Unsubscribe(); err != nil && !errors.Is(err, nats.ErrConnectionClosed) {
+		p.bus.cfg.Log.Debug("unsubscribing", "error", err)
+	}
+	if !p.bus.nc.IsConnected() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
+	defer cancel()
+	_ = p.bus.js.DeleteConsumer(ctx, p.stream, p.name)
+}
+
+// replyMeta is what the reply subject of a delivered message says.
+type replyMeta struct {
+	stream, consumer, pending uint64
+	time                      int64 // nanoseconds since 1970
+}
+
+// parseReply reads $JS.ACK.<stream>.<consumer>.<tries>.<stream seq>.<consumer seq>.<time>.<pending>, or the longer form
+// $JS.ACK.<domain>.<account>.<stream>…<pending>.<token>. Source: NATS ADR-15.
+func parseReply(reply string) (m replyMeta, ok bool) {
+	rest, ok := strings.CutPrefix(reply, "$JS.ACK.")
+	if !ok {
+		return m, false
+	}
+	var skip int // tokens before the stream sequence
+	switch dots := strings.Count(rest, "."); {
+	case dots == 6:
+		skip = 3
+	case dots >= 8:
+		skip = 5
+	default:
+		return m, false
+	}
+	for range skip {
+		_, rest, _ = strings.Cut(rest, ".")
+	}
+	var numbers [4]uint64
+	for i := range numbers {
+		var token string
+		token, rest, _ = strings.Cut(rest, ".")
+		n, err := strconv.ParseUint(token, 10, 63)
+		if err != nil {
+			return m, false
+		}
+		numbers[i] = n
+	}
+	return replyMeta{stream: numbers[0], consumer: numbers[1], time: int64(numbers[2]), pending: numbers[3]}, true
+}

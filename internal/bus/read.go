@@ -1,0 +1,249 @@
+package bus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// ReadOptions narrows what a Reader gives.
+type ReadOptions struct {
+	Filters     []string // subjects, with wildcards; none: the whole stream. Must not overlap
+	HeadersOnly bool     // Data stays empty
+}
+
+const (
+	retryFirst = 50 * time.Millisecond // pause after a first failed attempt to go on reading; doubled up to retryMost
+	retryMost  = 2 * time.Second
+)
+
+// Reader reads a stream in order. It is for one goroutine. It has no goroutine of its own: what was sent ahead waits in a
+// bounded buffer until Next is called.
+type Reader struct {
+	bus     *Bus
+	stream  string
+	options ReadOptions
+	created time.Time // of the stream that is being read
+	next    uint64    // the lowest sequence that was not given yet
+	deleted []uint64  // what the server said was deleted, sorted; looked up when there is a gap
+	pull    *pull     // nil: to be opened
+	timer   *time.Timer
+	failed  error // what ended the reading for good
+}
+
+// Read reads a stream in order, beginning with sequence from (0 counts as 1), and then waits for what is appended. If the
+// stream begins later, reading begins where it does: whoever must not miss anything compares with Stream first. It is an
+// error (ErrStreamChanged) if the stream ends before from-1, and ErrNotFound if there is none.
+//
+// The caller must Close the reader.
+func (b *Bus) Read(ctx context.Context, stream string, from uint64, options ReadOptions) (*Reader, error) {
+	from = max(from, 1)
+	state, err := b.Stream(ctx, stream)
+	if err != nil {
+		return nil, err
+	}
+	if from > state.Last+1 {
+		return nil, fmt.Errorf("reading stream %s from message %d: %w: it ends at %d; compare with its backup, or start over from an empty state",
+			stream, from, ErrStreamChanged, state.Last)
+	}
+	r := &Reader{bus: b, stream: stream, options: options, created: state.Created, next: max(from, state.First), timer: time.NewTimer(time.Hour)}
+	r.timer.Stop()
+	if r.pull, err = b.openPull(ctx, stream, r.next, options); err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+// Next returns the next message, and waits for it if need be. It survives the loss of the connection and a restart of the
+// server. Errors: ctx's, at once and with the reader still usable; ErrGap when messages are missing that were not deleted
+// one by one, or that were removed before they could be read; ErrStreamChanged when the stream is another one. After these
+// two the reader is of no more use.
+func (r *Reader) Next(ctx context.Context) (Stored, error) {
+	if r.failed != nil {
+		return Stored{}, r.failed
+	}
+	if err := ctx.Err(); err != nil {
+		return Stored{}, err
+	}
+	for {
+		if r.pull == nil {
+			if err := r.reopen(ctx); err != nil {
+				return Stored{}, err
+			}
+		}
+		r.pull.more()
+		msg, ok, err := r.receive(ctx)
+		if err != nil {
+			return Stored{}, err
+		}
+		if !ok {
+			r.drop()
+			continue
+		}
+		stored, what := r.pull.accept(msg)
+		switch what {
+		case isStatus:
+			continue
+		case isBroken:
+			r.drop()
+			continue
+		}
+		if stored.Sequence != r.next {
+			if again, err := r.explain(ctx, stored.Sequence); err != nil {
+				return Stored{}, err
+			} else if again {
+				r.drop()
+				continue
+			}
+		}
+		r.next = stored.Sequence + 1
+		return stored, nil
+	}
+}
+
+// receive waits for what the server sends; false: nothing came for too long, or the connection was lost meanwhile.
+func (r *Reader) receive(ctx context.Context) (*nats.Msg, bool, error) {
+	select {
+	case msg := <-r.pull.messages:
+		return msg, true, nil
+	default:
+	}
+	r.timer.Reset(pullSilence)
+	defer r.timer.Stop()
+	select {
+	case msg := <-r.pull.messages:
+		return msg, true, nil
+	case <-ctx.Done():
+		return nil, false, ctx.Err()
+	case <-r.pull.reconnected:
+		return nil, false, nil
+	case <-r.timer.C:
+		if r.bus.nc.IsClosed() {
+			return nil, false, r.closed()
+		}
+		return nil, false, nil
+	}
+}
+
+func (r *Reader) closed() error {
+	return fmt.Errorf("reading stream %s at message %d: %w", r.stream, r.next, nats.ErrConnectionClosed)
+}
+
+// explain decides about a message that is not the expected one: nil if what lies between was deleted, again if the
+// subscription must be opened anew.
+func (r *Reader) explain(ctx context.Context, got uint64) (again bool, err error) {
+	if got < r.next {
+		return true, nil
+	}
+	if len(r.options.Filters) > 0 || r.allDeleted(got) {
+		return false, nil
+	}
+	info, err := r.bus.streamInfo(ctx, r.stream, jetstream.WithDeletedDetails(true))
+	if err != nil {
+		if ctx.Err() == nil && !errors.Is(err, ErrNotFound) {
+			return true, nil // no answer: the message comes again on a new subscription
+		}
+		return false, errors.Join(ctx.Err(), err)
+	}
+	if err := r.check(info); err != nil {
+		return false, err
+	}
+	if info.State.FirstSeq > r.next {
+		r.failed = fmt.Errorf("reading stream %s: %w: message %d was removed before it was read, the stream now begins at %d; start over, or restore the stream",
+			r.stream, ErrGap, r.next, info.State.FirstSeq)
+		return false, r.failed
+	}
+	r.deleted = info.State.Deleted
+	slices.Sort(r.deleted)
+	lost := info.State.Lost != nil && slices.ContainsFunc(info.State.Lost.Msgs, func(seq uint64) bool { return seq >= r.next && seq < got })
+	if lost || !r.allDeleted(got) {
+		r.failed = fmt.Errorf("reading stream %s: %w: after message %d comes %d, and the server does not say that what lies between was deleted; read its log and restore the stream",
+			r.stream, ErrGap, r.next-1, got)
+		return false, r.failed
+	}
+	return false, nil
+}
+
+// allDeleted reports whether every sequence from next up to, but not including, got is known as deleted.
+func (r *Reader) allDeleted(got uint64) bool {
+	from, ok := slices.BinarySearch(r.deleted, r.next)
+	if !ok {
+		return false
+	}
+	to, _ := slices.BinarySearch(r.deleted, got)
+	return uint64(to-from) == got-r.next
+}
+
+// check compares the stream with the one whose reading began.
+func (r *Reader) check(info *jetstream.StreamInfo) error {
+	switch {
+	case !info.Created.Equal(r.created):
+		r.failed = fmt.Errorf("reading stream %s at message %d: %w: it was created at %s, not at %s; start over, or restore the old one",
+			r.stream, r.next, ErrStreamChanged, info.Created.UTC().Format(time.RFC3339Nano), r.created.Format(time.RFC3339Nano))
+	case info.State.LastSeq+1 < r.next:
+		r.failed = fmt.Errorf("reading stream %s at message %d: %w: it now ends at %d; compare with its backup, or start over",
+			r.stream, r.next, ErrStreamChanged, info.State.LastSeq)
+	default:
+		return nil
+	}
+	return r.failed
+}
+
+// reopen goes on reading behind the last message given, trying until ctx ends or the stream turns out to be another one.
+func (r *Reader) reopen(ctx context.Context) error {
+	for wait := retryFirst; ; wait = min(2*wait, retryMost) {
+		connected := r.bus.nextConnection()
+		err := r.tryReopen(ctx)
+		switch {
+		case err == nil:
+			return nil
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case r.failed != nil, errors.Is(err, ErrNotFound), errors.Is(err, nats.ErrPermissionViolation):
+			return err
+		case r.bus.nc.IsClosed():
+			return r.closed()
+		}
+		r.timer.Reset(wait)
+		select {
+		case <-ctx.Done():
+			r.timer.Stop()
+			return ctx.Err()
+		case <-connected:
+		case <-r.timer.C:
+		}
+	}
+}
+
+func (r *Reader) tryReopen(ctx context.Context) error {
+	info, err := r.bus.streamInfo(ctx, r.stream)
+	if err != nil {
+		return err
+	}
+	if err := r.check(info); err != nil {
+		return err
+	}
+	r.pull, err = r.bus.openPull(ctx, r.stream, r.next, r.options)
+	return err
+}
+
+func (r *Reader) drop() {
+	if r.pull != nil {
+		r.pull.close()
+		r.pull = nil
+	}
+}
+
+// Close ends the reading and frees what the server keeps for it. Next must not run or be called any more.
+func (r *Reader) Close() {
+	r.timer.Stop()
+	r.drop()
+	if r.failed == nil {
+		r.failed = fmt.Errorf("reading stream %s: the reader is closed", r.stream)
+	}
+}

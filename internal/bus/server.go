@@ -1,0 +1,224 @@
+package bus
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"syscall"
+	"time"
+
+	natsserver "github.com/nats-io/nats-server/v2/server"
+)
+
+// ServerConfig describes the embedded server. Only DataDir is required.
+type ServerConfig struct {
+	DataDir string // created with mode 0700 if it does not exist
+	Listen  string // host:port; default 127.0.0.1:4222; port 0 takes a free one
+
+	// What clients must show: User with Password, or Token. Required to listen beyond this machine.
+	User, Password string
+	Token          string
+
+	// NoJetStream leaves JetStream out, for tests of what happens without it.
+	NoJetStream bool
+
+	Log *slog.Logger // the server's warnings and errors; default: nowhere
+}
+
+const (
+	defaultListen = "127.0.0.1:4222"
+	maxPayload    = 8 << 20
+	startTimeout  = 10 * time.Second
+)
+
+// Server is an embedded NATS server with JetStream. It syncs every append to disk before it acknowledges it.
+type Server struct {
+	ns   *natsserver.Server
+	lock *os.File
+	stop sync.Once
+}
+
+// StartServer starts the embedded server and returns when clients can connect. Errors, before anything listens: the data
+// folder is another process's, or cannot be written; the address is in use; the address can be reached from elsewhere and
+// there are no credentials.
+func StartServer(cfg ServerConfig) (*Server, error) {
+	cfg.Listen = cmp.Or(cfg.Listen, defaultListen)
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.DataDir == "" {
+		return nil, errors.New("starting the embedded NATS server: no data folder was named: set --data")
+	}
+	host, port, err := listenAddress(cfg)
+	if err != nil {
+		return nil, err
+	}
+	lock, err := lockFolder(cfg.DataDir)
+	if err != nil {
+		return nil, err
+	}
+	s, err := startServer(cfg, host, port)
+	if err != nil {
+		return nil, errors.Join(err, lock.Close())
+	}
+	s.lock = lock
+	return s, nil
+}
+
+// listenAddress splits the address and refuses one that strangers could use.
+func listenAddress(cfg ServerConfig) (host string, port int, err error) {
+	host, portText, err := net.SplitHostPort(cfg.Listen)
+	if err == nil {
+		port, err = strconv.Atoi(portText)
+	}
+	if err != nil || port < -1 || port > 65535 {
+		return "", 0, fmt.Errorf("embedded NATS server: %q is not an address to listen on: give host:port, such as %s (--listen)", cfg.Listen, defaultListen)
+	}
+	ip := net.ParseIP(host)
+	loopback := host == "localhost" || ip != nil && ip.IsLoopback()
+	if !loopback && cfg.Token == "" && (cfg.User == "" || cfg.Password == "") {
+		return "", 0, fmt.Errorf("embedded NATS server: %s can be reached from other machines, and anybody could write bills there: set a user and a password, or a token, or listen on %s (--listen)", cfg.Listen, defaultListen)
+	}
+	if host == "" {
+		host = "0.0.0.0"
+	}
+	return host, max(port, 0), nil
+}
+
+func startServer(cfg ServerConfig, host string, port int) (*Server, error) {
+	address := net.JoinHostPort(host, strconv.Itoa(port))
+	probe, err := net.Listen("tcp", address)
+	if err != nil {
+		return nil, addressError(address, err)
+	}
+	if err := probe.Close(); err != nil {
+		return nil, addressError(address, err)
+	}
+	if port == 0 {
+		port = natsserver.RANDOM_PORT
+	}
+	logger := &serverLog{log: cfg.Log}
+	ns, err := natsserver.NewServer(&natsserver.Options{
+		ServerName: "daybook", Host: host, Port: port,
+		Username: cfg.User, Password: cfg.Password, Authorization: cfg.Token,
+		JetStream: !cfg.NoJetStream, StoreDir: cfg.DataDir, SyncAlways: true,
+		MaxPayload: maxPayload, NoSigs: true, NoLog: true,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("embedded NATS server on %s: %w", address, err)
+	}
+	ns.SetLoggerV2(logger, false, false, false)
+	ns.Start()
+	s := &Server{ns: ns}
+	fatal := logger.takeFatal()
+	if fatal == "" && ns.ReadyForConnections(startTimeout) {
+		return s, nil
+	}
+	s.Shutdown()
+	fatal = cmp.Or(fatal, logger.takeFatal(), "it did not come up within "+startTimeout.String())
+	return nil, fmt.Errorf("embedded NATS server on %s with data folder %s: %s: free the address, or check that the folder can be written and its disk has room", address, cfg.DataDir, fatal)
+}
+
+func addressError(address string, err error) error {
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return fmt.Errorf("embedded NATS server: the address %s is in use (%w): stop what listens there, connect to it with NATS_URL, or choose another address with --listen", address, err)
+	}
+	return fmt.Errorf("embedded NATS server: cannot listen on %s: %w: choose another address with --listen", address, err)
+}
+
+// URL is where clients on this machine connect, without credentials.
+func (s *Server) URL() string {
+	address, ok := s.ns.Addr().(*net.TCPAddr)
+	if !ok {
+		return s.ns.ClientURL()
+	}
+	host := address.IP.String()
+	if address.IP.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	return "nats://" + net.JoinHostPort(host, strconv.Itoa(address.Port))
+}
+
+// Shutdown stops the server, waits until it has let go of its files, and gives the data folder back. It may be repeated.
+func (s *Server) Shutdown() {
+	s.stop.Do(func() {
+		s.ns.Shutdown()
+		s.ns.WaitForShutdown()
+		if s.lock != nil {
+			_ = s.lock.Close()
+		}
+	})
+}
+
+const lockName = "daybook.lock"
+
+// lockFolder creates the data folder and takes its lock, which the operating system frees with the process. The lock file
+// holds the process's id and stays: removing it would let two processes lock two files of the same name.
+func lockFolder(folder string) (*os.File, error) {
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		return nil, fmt.Errorf("data folder %s: %w: choose a folder that this process can write with --data", folder, err)
+	}
+	path := filepath.Join(folder, lockName)
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("data folder %s: %w: choose a folder that this process can write with --data", folder, err)
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		var owner [20]byte
+		n, _ := f.ReadAt(owner[:], 0)
+		err = fmt.Errorf("data folder %s is in use by the process with pid %s (lock file %s: %w): stop it, connect to it with NATS_URL, or choose another folder with --data",
+			folder, cmp.Or(string(owner[:n]), "unknown"), path, err)
+		return nil, errors.Join(err, f.Close())
+	}
+	err = f.Truncate(0)
+	if err == nil {
+		_, err = f.WriteAt(strconv.AppendInt(nil, int64(os.Getpid()), 10), 0)
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("data folder %s: writing %s: %w", folder, path, err), f.Close())
+	}
+	return f, nil
+}
+
+// serverLog passes on the server's warnings and errors and keeps what it calls fatal, which for us is an error of
+// StartServer and never an exit.
+type serverLog struct {
+	log     *slog.Logger
+	mu      sync.Mutex
+	started bool   // StartServer has looked at fatal; guarded by mu
+	fatal   string // the first; guarded by mu
+}
+
+func (l *serverLog) Noticef(string, ...any) {}
+func (l *serverLog) Debugf(string, ...any)  {}
+func (l *serverLog) Tracef(string, ...any)  {}
+
+func (l *serverLog) Warnf(format string, v ...any) {
+	l.log.Warn("NATS server", slog.String("detail", fmt.Sprintf(format, v...)))
+}
+
+func (l *serverLog) Errorf(format string, v ...any) {
+	l.log.Error("NATS server", slog.String("detail", fmt.Sprintf(format, v...)))
+}
+
+func (l *serverLog) Fatalf(format string, v ...any) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.fatal = cmp.Or(l.fatal, fmt.Sprintf(format, v...))
+	if l.started {
+		l.log.Error("NATS server", slog.String("detail", fmt.Sprintf(format, v...)))
+	}
+}
+
+func (l *serverLog) takeFatal() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.started = true
+	return l.fatal
+}

@@ -1,0 +1,186 @@
+package bus
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/daybook-billing/daybook/events"
+)
+
+// StreamsConfig is what an operator may choose about the streams.
+type StreamsConfig struct {
+	Replicas int   // of each stream; 0: the connection's Config.Replicas
+	MaxBytes int64 // of each stream; 0: no limit. A full stream refuses appends, it never drops what it holds
+}
+
+// streamTable is every stream that Daybook has. USAGE is the book of original entry, so nobody may delete from it;
+// METERED and BILLING are derived, and a replay purges them.
+var streamTable = []struct {
+	name        string
+	description string
+	subjects    []string
+	immutable   bool
+}{
+	{events.StreamUsage, "What the platforms reported", []string{events.SubjectsUsage}, true},
+	{events.StreamMetered, "What ran, and the catalogue versions", []string{events.SubjectsMetered, events.SubjectsCatalogue}, false},
+	{events.StreamBilling, "What it costs", []string{events.SubjectsBilling}, false},
+	{events.StreamQuarantine, "Input that could not be understood", []string{events.SubjectsQuarantine}, false},
+}
+
+// streamConfigs is streamTable with the operator's choices.
+func streamConfigs(cfg StreamsConfig) []jetstream.StreamConfig {
+	var configs []jetstream.StreamConfig
+	for _, s := range streamTable {
+		configs = append(configs, jetstream.StreamConfig{
+			Name: s.name, Description: s.description, Subjects: s.subjects,
+			Storage: jetstream.FileStorage, Retention: jetstream.LimitsPolicy, Discard: jetstream.DiscardNew,
+			MaxMsgs: -1, MaxBytes: cmp.Or(cfg.MaxBytes, -1), MaxMsgsPerSubject: -1, MaxMsgSize: -1,
+			Replicas: cfg.Replicas, DenyDelete: s.immutable, DenyPurge: s.immutable,
+			AllowAtomicPublish: true, AllowDirect: true,
+		})
+	}
+	return configs
+}
+
+// Difference is a setting of an existing stream that is not what Daybook needs.
+type Difference struct {
+	Stream, Setting, Found, Wanted string
+	Fix                            string // flags for nats stream edit; "" if it cannot be edited
+}
+
+// StreamsError lists all that differs between the streams that exist and those that Daybook needs.
+type StreamsError struct{ Differences []Difference }
+
+func (e *StreamsError) Error() string {
+	var b strings.Builder
+	b.WriteString("streams exist with other settings:")
+	var stream string
+	for _, d := range e.Differences {
+		stream = d.Stream
+		fmt.Fprintf(&b, "\n  %s: %s is %s, wanted %s: ", stream, d.Setting, d.Found, d.Wanted)
+		if d.Fix == "" {
+			fmt.Fprintf(&b, "cannot be changed; nats stream backup %s DIR, delete the stream and let Daybook create it, or connect to another account", stream)
+			continue
+		}
+		fmt.Fprintf(&b, "nats stream edit %s %s", stream, d.Fix)
+	}
+	return b.String()
+}
+
+// EnsureStreams creates the streams that do not exist. Those that do are never changed: if they differ, the error is a
+// *StreamsError with every difference. It may be repeated, and run by several processes at once.
+func (b *Bus) EnsureStreams(ctx context.Context, cfg StreamsConfig) error {
+	cfg.Replicas = cmp.Or(cfg.Replicas, b.cfg.Replicas)
+	var differences []Difference
+	for _, want := range streamConfigs(cfg) {
+		info, err := b.streamInfo(ctx, want.Name)
+		if errors.Is(err, ErrNotFound) {
+			info, err = b.createStream(ctx, want)
+		}
+		if err != nil {
+			return err
+		}
+		differences = append(differences, compare(info.Config, want)...)
+	}
+	if len(differences) > 0 {
+		return &StreamsError{Differences: differences}
+	}
+	return nil
+}
+
+func (b *Bus) createStream(ctx context.Context, want jetstream.StreamConfig) (*jetstream.StreamInfo, error) {
+	bounded, cancel := context.WithTimeout(ctx, b.cfg.Timeout)
+	defer cancel()
+	stream, err := b.js.CreateStream(bounded, want)
+	if errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) { // somebody else was faster
+		return b.streamInfo(ctx, want.Name)
+	}
+	if err != nil {
+		return nil, requestError("creating stream "+want.Name, want.Name, err)
+	}
+	return stream.CachedInfo(), nil
+}
+
+// compare lists the settings that differ. Those that Daybook does not depend on (description, placement, compression,
+// duplicate window, metadata) are the operator's.
+func compare(found, want jetstream.StreamConfig) []Difference {
+	var differences []Difference
+	add := func(setting, f, w, fix string) {
+		if f != w {
+			differences = append(differences, Difference{Stream: want.Name, Setting: setting, Found: f, Wanted: w, Fix: fix})
+		}
+	}
+	flag := func(setting string, f, w bool, fix string) {
+		add(setting, strconv.FormatBool(f), strconv.FormatBool(w), fix)
+	}
+	limit := func(setting string, f, w int64, fix string) {
+		add(setting, limitText(f), limitText(w), fix)
+	}
+	add("subjects", subjects(found.Subjects), subjects(want.Subjects), "--subjects='"+strings.Join(want.Subjects, ",")+"'")
+	add("storage", strings.ToLower(found.Storage.String()), strings.ToLower(want.Storage.String()), "")
+	retentionFix := "--retention=limits"
+	if found.Retention == jetstream.WorkQueuePolicy {
+		retentionFix = ""
+	}
+	add("retention", strings.ToLower(found.Retention.String()), strings.ToLower(want.Retention.String()), retentionFix)
+	add("discard", discardText(found.Discard), discardText(want.Discard), "--discard=new")
+	add("replicas", strconv.Itoa(found.Replicas), strconv.Itoa(want.Replicas), fmt.Sprintf("--replicas=%d", want.Replicas))
+	add("max_age", ageText(found.MaxAge), ageText(want.MaxAge), "--max-age=0s")
+	limit("max_bytes", found.MaxBytes, want.MaxBytes, fmt.Sprintf("--max-bytes=%d", want.MaxBytes))
+	limit("max_msgs", found.MaxMsgs, want.MaxMsgs, "--max-msgs=-1")
+	limit("max_msgs_per_subject", found.MaxMsgsPerSubject, want.MaxMsgsPerSubject, "--max-msgs-per-subject=-1")
+	limit("max_msg_size", int64(found.MaxMsgSize), int64(want.MaxMsgSize), "--max-msg-size=-1")
+	flag("allow_atomic", found.AllowAtomicPublish, want.AllowAtomicPublish, "--allow-batch")
+	flag("allow_direct", found.AllowDirect, want.AllowDirect, "--allow-direct")
+	flag("deny_delete", found.DenyDelete, want.DenyDelete, settable(want.DenyDelete, "--deny-delete"))
+	flag("deny_purge", found.DenyPurge, want.DenyPurge, settable(want.DenyPurge, "--deny-purge"))
+	flag("no_ack", found.NoAck, want.NoAck, "--ack")
+	flag("sealed", found.Sealed, want.Sealed, "")
+	flag("mirror or sources", found.Mirror != nil || len(found.Sources) > 0, false, "")
+	flag("subject_transform", found.SubjectTransform != nil, false, "--no-transform")
+	flag("persist_mode async", found.PersistMode == jetstream.AsyncPersistMode, false, "")
+	return differences
+}
+
+// settable is the fix for a setting that can be switched on, but not off again.
+func settable(want bool, fix string) string {
+	if want {
+		return fix
+	}
+	return ""
+}
+
+func limitText(n int64) string {
+	if n <= 0 {
+		return "unlimited"
+	}
+	return strconv.FormatInt(n, 10)
+}
+
+func ageText(age time.Duration) string {
+	if age <= 0 {
+		return "unlimited"
+	}
+	return age.String()
+}
+
+func discardText(policy jetstream.DiscardPolicy) string {
+	if policy == jetstream.DiscardOld {
+		return "old"
+	}
+	return "new"
+}
+
+func subjects(s []string) string {
+	s = slices.Clone(s)
+	slices.Sort(s)
+	return strings.Join(s, ",")
+}

@@ -1,0 +1,105 @@
+package bus_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	"go.uber.org/goleak"
+
+	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/internal/bus"
+)
+
+func TestBus(t *testing.T) {
+	RegisterFailHandler(Fail)
+	RunSpecs(t, "Bus")
+}
+
+var _ = BeforeSuite(func() {
+	before := goleak.IgnoreCurrent()
+	DeferCleanup(func() { Expect(goleak.Find(before)).To(Succeed()) })
+})
+
+func startServer(cfg bus.ServerConfig) *bus.Server {
+	GinkgoHelper()
+	if cfg.DataDir == "" {
+		cfg.DataDir = GinkgoT().TempDir()
+	}
+	if cfg.Listen == "" {
+		cfg.Listen = "127.0.0.1:0"
+	}
+	server, err := bus.StartServer(cfg)
+	Expect(err).NotTo(HaveOccurred())
+	DeferCleanup(server.Shutdown)
+	return server
+}
+
+func connect(cfg bus.Config) *bus.Bus {
+	GinkgoHelper()
+	b, err := bus.Connect(context.Background(), cfg)
+	Expect(err).NotTo(HaveOccurred())
+	DeferCleanup(b.Close)
+	return b
+}
+
+// fresh is a bus with all streams on a server of its own.
+func fresh(ctx context.Context) *bus.Bus {
+	GinkgoHelper()
+	b := connect(bus.Config{URL: startServer(bus.ServerConfig{}).URL()})
+	Expect(b.EnsureStreams(ctx, bus.StreamsConfig{})).To(Succeed())
+	return b
+}
+
+// batch is n messages on subjects prefix.0, prefix.1, …, with the same text in header and data.
+func batch(prefix string, n int) []bus.Message {
+	msgs := make([]bus.Message, n)
+	for i := range msgs {
+		text := fmt.Sprintf("%s-%d", prefix, i)
+		msgs[i] = bus.Message{
+			Subject: fmt.Sprintf("%s.%d", prefix, i),
+			Header:  []bus.Header{{Key: events.HeaderID, Value: text}, {Key: events.HeaderContentType, Value: events.ContentType}},
+			Data:    []byte(text),
+		}
+	}
+	return msgs
+}
+
+func appended(ctx context.Context, b *bus.Bus, stream string, msgs []bus.Message, expect bus.Expect) uint64 {
+	GinkgoHelper()
+	last, err := b.Append(ctx, stream, msgs, expect)
+	Expect(err).NotTo(HaveOccurred())
+	return last
+}
+
+func reading(ctx context.Context, b *bus.Bus, stream string, from uint64, options bus.ReadOptions) *bus.Reader {
+	GinkgoHelper()
+	r, err := b.Read(ctx, stream, from, options)
+	Expect(err).NotTo(HaveOccurred())
+	DeferCleanup(r.Close)
+	return r
+}
+
+func sequences(ctx context.Context, r *bus.Reader, n int) []uint64 {
+	GinkgoHelper()
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	var got []uint64
+	for range n {
+		m, err := r.Next(ctx)
+		Expect(err).NotTo(HaveOccurred())
+		got = append(got, m.Sequence)
+	}
+	return got
+}
+
+func upTo(from, to uint64) []uint64 {
+	var s []uint64
+	for i := from; i <= to; i++ {
+		s = append(s, i)
+	}
+	return s
+}
