@@ -1,0 +1,218 @@
+// Package catalogue reads the price catalogue and chooses the plan that prices a resource.
+//
+// The catalogue is a YAML file:
+//
+//	currency: GBP                          # the billing currency
+//	vat_rates:
+//	  - {code: Standard, valid_from: 2017-01-01, rate: "0.2"}
+//	currency_rates:                        # one unit of code in the billing currency
+//	  - {code: USD, valid_from: 2017-01-01, rate: "0.8"}
+//	plans:
+//	  - name: app-java
+//	    match: {kind: app, buildpack: "java*"}
+//	    valid_from: 2017-01-01T00:00:00Z
+//	    defaults: {instances: 1, memory_mb: 0, storage_mb: 0, volume_gb: 0}
+//	    restart: month
+//	    components:
+//	      - {name: instance, formula: "ceil(seconds / 3600) * 0.01", currency: USD, vat: Standard}
+//	      - {name: memory, quantity: "memory_mb / 1024 * seconds / 3600", unit: GiB-hour, unit_price: "0.004"}
+//
+// Required are currency, plans and, in a plan, name, match, valid_from and components. A component has either a formula
+// or quantity, unit and unit_price; its currency is the billing currency unless it says another, and without vat there is
+// no VAT. Times are RFC 3339 or dates (UTC midnight). Anchors, aliases and a second document are refused.
+//
+// # Versions
+//
+// Entries of one name are versions of one plan, as entries of one code are of one rate: each is in force from its
+// valid_from until that of the next. The billing currency's own rate is 1 until currency_rates lists one for it.
+//
+// # Matching
+//
+// A plan matches a resource when every field of its match does. Of the plans in force that match, the one with more
+// fields wins, then the one with more literal characters in them, then the one that stands later in the file.
+package catalogue
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/pricer/formula"
+)
+
+// MaxSize is how many bytes a catalogue file may have.
+const MaxSize = 4 << 20
+
+// Catalogue is a price catalogue that has been read and checked. It is immutable but for a cache of choices, and can be
+// used by several goroutines at once.
+type Catalogue struct {
+	Currency string  // the billing currency
+	Plans    []*Plan // every version, in the order of the file
+
+	digest     string
+	vat        map[string]Rates
+	currencies map[string]Rates
+	relevant   [fields]bool // which fields of a resource some plan asks for
+
+	mu     sync.RWMutex         // guards chosen
+	chosen map[Resource]choices // by what is relevant of the resource; at most maxChosen
+}
+
+// Plan is one version of a plan.
+type Plan struct {
+	Name      string
+	ValidFrom time.Time
+	Until     time.Time // when the next version takes over; zero for the last one
+	Match     []Constraint
+	Defaults  Defaults
+	// RestartMonthly makes every calendar month (UTC) start anew, as if a new run began there.
+	RestartMonthly bool
+	Components     []*Component
+	Line           int // in the file
+
+	position int // in Catalogue.Plans
+	literal  int // literal characters in Match
+	rated    time.Time
+	unrated  string // why the plan prices nothing before rated
+}
+
+// Defaults stand in for what a footprint does not have.
+type Defaults struct {
+	Instances events.Decimal // 1 unless the plan says otherwise
+	MemoryMB  events.Decimal
+	StorageMB events.Decimal
+	VolumeGB  events.Decimal
+}
+
+// Component is one addend of a plan's price.
+type Component struct {
+	Name string
+	// Formula is the price itself, in Currency; nil where the price is Quantity × UnitPrice.
+	Formula   *formula.Formula
+	Quantity  *formula.Formula
+	Unit      string // of the quantity; empty with a formula
+	UnitPrice events.Decimal
+	Currency  string
+	VAT       string // code; empty for no VAT
+	// CurrencyRates and VATRates are the rates of Currency and VAT; VATRates is nil for no VAT.
+	CurrencyRates Rates
+	VATRates      Rates
+
+	terms string
+}
+
+// SameTerms reports whether two components price alike whenever their rates do: same plan name, component name, prices,
+// defaults, codes and restart. A run goes on across plan versions for components with the same terms.
+func (c *Component) SameTerms(other *Component) bool { return c == other || c.terms == other.terms }
+
+// Rate is a value in force from a time on.
+type Rate struct {
+	Code      string
+	ValidFrom time.Time
+	Value     events.Decimal
+}
+
+// Rates are the values of one code, by time. Neighbours differ in value.
+type Rates []Rate
+
+// At returns the rate in force at t and when it is replaced: zero for never. It is nil before the first one.
+func (r Rates) At(t time.Time) (rate *Rate, until time.Time) {
+	n := len(r)
+	for n > 0 && r[n-1].ValidFrom.After(t) {
+		n-- // from the end, because most questions are about the present
+	}
+	if n < len(r) {
+		until = r[n].ValidFrom
+	}
+	if n == 0 {
+		return nil, until
+	}
+	return &r[n-1], until
+}
+
+// Digest identifies the content: the first 12 hexadecimal digits of the SHA-256 of the file. It is the default name of a
+// catalogue version.
+func (c *Catalogue) Digest() string { return c.digest }
+
+// VATRates returns the rates of a VAT code and whether the catalogue has it.
+func (c *Catalogue) VATRates(code string) (Rates, bool) {
+	r, ok := c.vat[code]
+	return r, ok
+}
+
+// CurrencyRates returns the rates of a currency and whether the catalogue has it. The billing currency always has.
+func (c *Catalogue) CurrencyRates(code string) (Rates, bool) {
+	r, ok := c.currencies[code]
+	return r, ok
+}
+
+// link computes what follows from what the file says: ends of versions, terms, and from when a plan can be rated.
+func (c *Catalogue) link() {
+	byName := map[string][]*Plan{}
+	for i, p := range c.Plans {
+		p.position = i
+		for _, m := range p.Match {
+			p.literal += m.literal()
+			c.relevant[m.field] = true
+		}
+		for _, component := range p.Components {
+			component.CurrencyRates = c.currencies[component.Currency]
+			p.ratedFrom(component.CurrencyRates, "the currency "+component.Currency)
+			if component.VAT != "" {
+				component.VATRates = c.vat[component.VAT]
+				p.ratedFrom(component.VATRates, "the VAT code "+component.VAT)
+			}
+			component.terms = p.terms(component)
+		}
+		byName[p.Name] = append(byName[p.Name], p)
+	}
+	for _, versions := range byName {
+		slices.SortFunc(versions, func(a, b *Plan) int { return a.ValidFrom.Compare(b.ValidFrom) })
+		for i := range versions[1:] {
+			versions[i].Until = versions[i+1].ValidFrom
+		}
+	}
+}
+
+func (p *Plan) ratedFrom(rates Rates, what string) {
+	if first := rates[0].ValidFrom; first.After(p.rated) {
+		p.rated = first
+		p.unrated = "plan " + p.Name + ": " + what + " has no rate before " + events.FormatTime(first)
+	}
+}
+
+// terms is a text that is equal for components that price alike. The parts are separated by a byte that no name has.
+func (p *Plan) terms(c *Component) string {
+	price := ""
+	if c.Formula != nil {
+		price = "formula\x00" + c.Formula.String()
+	} else {
+		price = "quantity\x00" + c.Quantity.String() + "\x00" + c.Unit + "\x00" + c.UnitPrice.String()
+	}
+	d := &p.Defaults
+	restart := ""
+	if p.RestartMonthly {
+		restart = "month"
+	}
+	text := ""
+	for _, part := range []string{
+		p.Name, c.Name, price, d.Instances.String(), d.MemoryMB.String(), d.StorageMB.String(), d.VolumeGB.String(), restart, c.Currency, c.VAT,
+	} {
+		text += part + "\x00"
+	}
+	return text
+}
+
+// merged sorts rates by time and drops those that repeat the value before them, so that every boundary is a change.
+func merged(rates []Rate) Rates {
+	slices.SortStableFunc(rates, func(a, b Rate) int { return a.ValidFrom.Compare(b.ValidFrom) })
+	return slices.CompactFunc(rates, func(a, b Rate) bool { return a.Value.Cmp(b.Value) == 0 })
+}
+
+func digest(data []byte) string {
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:6])
+}

@@ -1,0 +1,237 @@
+package catalogue
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/daybook-billing/daybook/events"
+)
+
+// Resource is what a plan is chosen by. The counts of the footprint play no part.
+type Resource struct {
+	Foundation string
+	Tenant     string
+	Kind       string
+	Footprint  events.Footprint
+}
+
+// field is a field of a match.
+type field uint8
+
+const (
+	fieldKind field = iota
+	fieldBuildpack
+	fieldProcessType
+	fieldPlan
+	fieldOffering
+	fieldBroker
+	fieldFlavor
+	fieldTenant
+	fieldFoundation
+	fields = iota
+)
+
+var fieldNames = [fields]string{"kind", "buildpack", "process_type", "plan", "offering", "broker", "flavor", "tenant", "foundation"}
+
+var kinds = []string{events.KindApp, events.KindTask, events.KindStaging, events.KindService, events.KindInstance, events.KindVolume}
+
+// has reports whether resources of a kind have the field.
+func (f field) has(kind string) bool {
+	switch f {
+	case fieldBuildpack, fieldProcessType:
+		return kind == events.KindApp || kind == events.KindTask || kind == events.KindStaging
+	case fieldPlan, fieldOffering, fieldBroker:
+		return kind == events.KindService
+	case fieldFlavor:
+		return kind == events.KindInstance
+	default:
+		return true
+	}
+}
+
+// values returns pointers to the name and the id that the field is compared with; the id is nil where there is none.
+func (r *Resource) values(f field) (name, id *string) {
+	p := &r.Footprint
+	switch f {
+	case fieldKind:
+		return &r.Kind, nil
+	case fieldBuildpack:
+		return &p.Buildpack, &p.BuildpackGUID
+	case fieldProcessType:
+		return &p.ProcessType, nil
+	case fieldPlan:
+		return &p.Plan, &p.PlanGUID
+	case fieldOffering:
+		return &p.Offering, &p.OfferingGUID
+	case fieldBroker:
+		return &p.Broker, &p.BrokerGUID
+	case fieldFlavor:
+		return &p.Flavor, &p.FlavorID
+	case fieldTenant:
+		return &r.Tenant, nil
+	default:
+		return &r.Foundation, nil
+	}
+}
+
+// Constraint is one field of a match. In Glob, * stands for any characters and ? for one; slashes are ordinary.
+type Constraint struct {
+	Field string
+	Glob  string
+
+	field field
+	wild  bool
+}
+
+func newConstraint(f field, glob string) Constraint {
+	return Constraint{Field: fieldNames[f], Glob: glob, field: f, wild: strings.ContainsAny(glob, "*?")}
+}
+
+// literal counts the characters of the glob that stand for themselves.
+func (c *Constraint) literal() int {
+	return utf8.RuneCountInString(c.Glob) - strings.Count(c.Glob, "*") - strings.Count(c.Glob, "?")
+}
+
+func (c *Constraint) matches(r *Resource) bool {
+	if !c.field.has(r.Kind) {
+		return false
+	}
+	name, id := r.values(c.field)
+	if !c.wild {
+		return c.Glob == *name || id != nil && c.Glob == *id
+	}
+	return glob(c.Glob, *name) || id != nil && glob(c.Glob, *id)
+}
+
+// glob matches the whole of s. It goes back to the last * only, and so takes at most len(pattern) × len(s) steps.
+func glob(pattern, s string) bool {
+	star, mark := -1, 0
+	i, j := 0, 0
+	for j < len(s) {
+		switch {
+		case i < len(pattern) && pattern[i] == '*':
+			star, mark = i, j
+			i++
+		case i < len(pattern) && pattern[i] == '?':
+			_, size := utf8.DecodeRuneInString(s[j:])
+			i++
+			j += size
+		case i < len(pattern) && pattern[i] == s[j]:
+			i++
+			j++
+		case star >= 0:
+			_, size := utf8.DecodeRuneInString(s[mark:])
+			mark += size
+			i, j = star+1, mark
+		default:
+			return false
+		}
+	}
+	return strings.Trim(pattern[i:], "*") == ""
+}
+
+func (p *Plan) matches(r *Resource) bool {
+	for i := range p.Match {
+		if !p.Match[i].matches(r) {
+			return false
+		}
+	}
+	return true
+}
+
+// inForce reports whether the version's prices hold at t.
+func (p *Plan) inForce(t time.Time) bool {
+	return !t.Before(p.ValidFrom) && (p.Until.IsZero() || t.Before(p.Until))
+}
+
+// bySpecificity orders plans: the winner first.
+func bySpecificity(a, b *Plan) int {
+	return cmp.Or(cmp.Compare(len(b.Match), len(a.Match)), cmp.Compare(b.literal, a.literal), cmp.Compare(b.position, a.position))
+}
+
+// Choice is the plan of a resource from a time until the next choice.
+type Choice struct {
+	From   time.Time
+	Plan   *Plan  // nil where nothing prices the resource
+	Reason string // why Plan is nil
+}
+
+type choices []Choice
+
+// maxChosen bounds the cache of choices. It holds one entry for each combination of the fields that plans ask for.
+const maxChosen = 20_000
+
+// Choices returns which plan prices the resource when: at least one choice, by time, the first one from the zero time on.
+// A plan is chosen only from when its currencies and VAT codes have rates. The result must not be changed.
+func (c *Catalogue) Choices(r *Resource) []Choice {
+	key := c.key(r)
+	c.mu.RLock()
+	found := c.chosen[key]
+	c.mu.RUnlock()
+	if found != nil {
+		return found
+	}
+	found = c.choose(&key)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.chosen) >= maxChosen {
+		clear(c.chosen)
+	}
+	c.chosen[key] = found
+	return found
+}
+
+// key keeps of a resource what the plans ask for.
+func (c *Catalogue) key(r *Resource) Resource {
+	key := Resource{Kind: r.Kind}
+	for f := fieldBuildpack; f < fields; f++ {
+		if !c.relevant[f] || !f.has(r.Kind) {
+			continue
+		}
+		name, id := r.values(f)
+		keyName, keyID := key.values(f)
+		*keyName = *name
+		if id != nil {
+			*keyID = *id
+		}
+	}
+	return key
+}
+
+func (c *Catalogue) choose(r *Resource) choices {
+	var matching []*Plan
+	for _, p := range c.Plans {
+		if p.matches(r) {
+			matching = append(matching, p)
+		}
+	}
+	if len(matching) == 0 {
+		return choices{{Reason: "no plan matches"}}
+	}
+	slices.SortFunc(matching, bySpecificity)
+	boundaries := []time.Time{{}}
+	for _, p := range matching {
+		boundaries = append(boundaries, p.ValidFrom, p.rated)
+		if !p.Until.IsZero() {
+			boundaries = append(boundaries, p.Until)
+		}
+	}
+	slices.SortFunc(boundaries, time.Time.Compare)
+	var out choices
+	for _, t := range slices.CompactFunc(boundaries, time.Time.Equal) {
+		choice := Choice{From: t, Reason: "no plan that matches is in force"}
+		if i := slices.IndexFunc(matching, func(p *Plan) bool { return p.inForce(t) }); i >= 0 {
+			choice.Plan, choice.Reason = matching[i], ""
+			if t.Before(matching[i].rated) {
+				choice.Plan, choice.Reason = nil, matching[i].unrated
+			}
+		}
+		if n := len(out); n == 0 || out[n-1].Plan != choice.Plan || out[n-1].Reason != choice.Reason {
+			out = append(out, choice)
+		}
+	}
+	return out
+}

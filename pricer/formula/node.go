@@ -1,0 +1,138 @@
+package formula
+
+import "github.com/cockroachdb/apd/v3"
+
+type op uint8
+
+const (
+	opNumber op = iota
+	opVariable
+	opNegate
+	opAdd
+	opSubtract
+	opMultiply
+	opDivide
+	opPower
+	opCeil
+	opFloor
+	opRound
+	opMin
+	opMax
+)
+
+const variables = 5
+
+// variableNames are in the order of machine.vars.
+var variableNames = [variables]string{"seconds", "instances", "memory_mb", "storage_mb", "volume_gb"}
+
+type function struct {
+	name string
+	op   op
+	many bool // two or more arguments, else exactly one
+}
+
+var functions = [...]function{
+	{"ceil", opCeil, false}, {"floor", opFloor, false}, {"round", opRound, false}, {"min", opMin, true}, {"max", opMax, true},
+}
+
+// The strength with which operators bind.
+const (
+	bindSum = iota + 1
+	bindProduct
+	bindNegate
+	bindPower
+	bindAtom
+)
+
+type operator struct {
+	text string
+	bind int
+}
+
+var operators = [...]operator{
+	opNegate: {"-", bindNegate}, opAdd: {"+", bindSum}, opSubtract: {"-", bindSum}, opMultiply: {"*", bindProduct},
+	opDivide: {"/", bindProduct}, opPower: {"^", bindPower},
+}
+
+// node is one node of the syntax tree. It is not changed once it is built.
+type node struct {
+	op       op
+	offset   int // of the operator, name or literal in the text
+	variable int
+	args     []*node
+	constant bool // has no variables: value is its result
+	value    apd.Decimal
+}
+
+// slots is how many slots eval needs: a left argument uses the slots that its parent uses, a right one those above.
+func (n *node) slots() int {
+	if n.constant || n.op == opVariable {
+		return 0
+	}
+	need := 1
+	if n.op == opPower {
+		need = 3
+	}
+	for i, arg := range n.args {
+		need = max(need, min(i, 1)+arg.slots())
+	}
+	return need
+}
+
+// appendText writes the node canonically, in parentheses where it binds less than its place asks for.
+func (n *node) appendText(b []byte, bind int) []byte {
+	switch n.op {
+	case opNumber:
+		return append(b, plain(&n.value)...)
+	case opVariable:
+		return append(b, variableNames[n.variable]...)
+	case opCeil, opFloor, opRound, opMin, opMax:
+		for _, f := range functions {
+			if f.op == n.op {
+				b = append(b, f.name...)
+			}
+		}
+		b = append(b, '(')
+		for i, arg := range n.args {
+			if i > 0 {
+				b = append(b, ", "...)
+			}
+			b = arg.appendText(b, 0)
+		}
+		return append(b, ')')
+	}
+	o := operators[n.op]
+	// A minus sign can follow any operator without parentheses: what it negates binds at least as strongly as it does.
+	if n.op == opNegate && bind < bindAtom {
+		bind = 0
+	}
+	if o.bind < bind {
+		b = append(b, '(')
+	}
+	switch n.op {
+	case opNegate:
+		b = append(b, '-')
+		b = n.args[0].appendText(b, bindNegate)
+	case opPower:
+		b = n.args[0].appendText(b, bindAtom)
+		b = append(b, '^')
+		b = n.args[1].appendText(b, bindPower)
+	default:
+		b = n.args[0].appendText(b, o.bind)
+		b = append(b, ' ')
+		b = append(b, o.text...)
+		b = append(b, ' ')
+		b = n.args[1].appendText(b, o.bind+1)
+	}
+	if o.bind < bind {
+		b = append(b, ')')
+	}
+	return b
+}
+
+// plain writes a literal without exponent and needless zeros.
+func plain(x *apd.Decimal) string {
+	var reduced apd.Decimal
+	reduced.Reduce(x)
+	return reduced.Text('f')
+}
