@@ -1,0 +1,230 @@
+package sim
+
+import (
+	"strconv"
+	"time"
+)
+
+// Flavor is a size that Trove offers.
+type Flavor struct {
+	ID, Name string
+	MemoryMB int
+}
+
+// Project is an OpenStack project: a tenant of the database cloud.
+type Project struct{ ID, UserID, Region string }
+
+// Instance is a Trove database instance with its volume.
+type Instance struct {
+	ID, Name string
+	Project  *Project
+	Flavor   Flavor
+	VolumeGB int
+	Active   bool
+
+	created          int64 // Unix microseconds, as the database row has it
+	nova, volume     string
+	flavorRun, gbRun track
+	index            int   // in Platform.Database
+	busyUntil        int64 // Unix microseconds; World changes it no sooner
+	deleted          bool
+}
+
+// Notification is a message about an instance as it was when the message was caused. Trove sends it a little later.
+type Notification struct {
+	event, state string
+	instance     *Instance
+	flavor       Flavor
+	volumeGB     int
+	at           int64 // when it took effect, Unix seconds
+	oldMB, oldGB int
+}
+
+// CreateInstance makes an instance that is being built. Trove tells nobody before it is active, and bills from the
+// creation then.
+func (p *Platform) CreateInstance(project *Project, name string, flavor Flavor, volumeGB int) *Instance {
+	i := &Instance{
+		ID: p.newGUID().String(), Name: name, Project: project, Flavor: flavor, VolumeGB: volumeGB,
+		created: p.now, nova: p.newGUID().String(), volume: p.newGUID().String(), index: len(p.Database),
+	}
+	p.Database = append(p.Database, i)
+	return i
+}
+
+// Activate ends the build. What runs, runs from the instance's creation on.
+func (p *Platform) Activate(i *Instance) Notification {
+	i.Active = true
+	start := i.created / 1e6
+	id := identity{kind: KindInstance, resource: i.ID, tenant: i.Project.ID, name: i.Name}
+	p.truth.begin(&i.flavorRun, start, id, i.flavorFootprint())
+	id.kind = KindVolume
+	p.truth.begin(&i.gbRun, start, id, Footprint{VolumeGB: i.VolumeGB})
+	return p.note(i, "create", "active", start)
+}
+
+// ResizeVolume changes the volume's size.
+func (p *Platform) ResizeVolume(i *Instance, volumeGB int) Notification {
+	old := i.VolumeGB
+	i.VolumeGB = volumeGB
+	p.truth.change(&i.gbRun, p.second(), Footprint{VolumeGB: volumeGB})
+	n := p.note(i, "modify_volume", "active", p.second())
+	n.oldGB = old
+	return n
+}
+
+// ResizeFlavor changes the flavour.
+func (p *Platform) ResizeFlavor(i *Instance, flavor Flavor) Notification {
+	old := i.Flavor
+	i.Flavor = flavor
+	p.truth.change(&i.flavorRun, p.second(), i.flavorFootprint())
+	n := p.note(i, "modify_flavor", "active", p.second())
+	n.oldMB = old.MemoryMB
+	return n
+}
+
+// DeleteInstance deletes an instance with its volume.
+func (p *Platform) DeleteInstance(i *Instance) Notification {
+	p.truth.end(&i.flavorRun, p.second())
+	p.truth.end(&i.gbRun, p.second())
+	i.deleted = true
+	last := len(p.Database) - 1
+	p.Database[i.index] = p.Database[last]
+	p.Database[i.index].index = i.index
+	p.Database[last] = nil
+	p.Database = p.Database[:last]
+	return p.note(i, "delete", "shutdown", p.second())
+}
+
+// Exists is the periodic sign of life. It has no sizes.
+func (p *Platform) Exists(i *Instance) Notification { return p.note(i, "exists", "active", p.second()) }
+
+func (p *Platform) note(i *Instance, event, state string, at int64) Notification {
+	return Notification{event: event, state: state, instance: i, flavor: i.Flavor, volumeGB: i.VolumeGB, at: at}
+}
+
+func (i *Instance) flavorFootprint() Footprint {
+	return Footprint{Flavor: i.Flavor.Name, FlavorID: i.Flavor.ID, MemoryMB: i.Flavor.MemoryMB}
+}
+
+// Send emits a notification now, by chance as a bare v1 body or in a v2 envelope, as drivers "messaging" and
+// "messagingv2" of oslo.messaging write them.
+func (p *Platform) Send(n Notification) {
+	message := p.appendMessage(p.inner[:0], &n)
+	p.inner = message
+	if p.random.Uint64()&1 == 0 {
+		b := append(p.buffer[:0], `{"oslo.version": "2.0", "oslo.message": "`...)
+		for _, c := range message {
+			if c == '"' || c == '\\' {
+				b = append(b, '\\')
+			}
+			b = append(b, c)
+		}
+		message = append(b, `"}`...)
+		p.buffer = message
+	}
+	p.emit(Event{Time: p.Now(), Trove: true, JSON: message})
+}
+
+func (p *Platform) appendMessage(b []byte, n *Notification) []byte {
+	publisher := "trove-api-1"
+	if n.event == "exists" {
+		publisher = "taskmanager.trove-1"
+	}
+	b = append(b, `{"message_id": "`...)
+	b = p.newGUID().append(b)
+	b = append(b, `", "publisher_id": "`...)
+	b = append(b, publisher...)
+	b = append(b, `", "event_type": "trove.instance.`...)
+	b = append(b, n.event...)
+	b = append(b, `", "priority": "INFO", "payload": {`...)
+	if n.event == "exists" {
+		b = p.appendExists(b, n)
+	} else {
+		b = p.appendPayload(b, n)
+	}
+	b = append(b, `}, "timestamp": "`...)
+	b = appendTimestamp(b, p.now, ' ')
+	b = append(b, `", "_unique_id": "`...)
+	b = append(b, p.newGUID().plain()...)
+	return append(b, `"}`...)
+}
+
+// appendPayload writes create, modify_volume, modify_flavor and delete, as Trove 18's taskmanager orders them.
+func (p *Platform) appendPayload(b []byte, n *Notification) []byte {
+	i := n.instance
+	created := unixUTC(i.created / 1e6).Format("2006-01-02T15:04:05Z")
+	at := unixUTC(n.at).Format("2006-01-02T15:04:05Z")
+	launched := created
+	if n.event == "modify_volume" || n.event == "modify_flavor" {
+		launched = at
+	}
+	b = appendText(b, `"created_at": `, created)
+	b = appendText(b, `, "name": `, i.Name)
+	b = appendText(b, `, "instance_id": `, i.ID)
+	b = appendText(b, `, "instance_name": `, i.Name)
+	b = appendText(b, `, "instance_type_id": `, n.flavor.ID)
+	b = appendText(b, `, "launched_at": `, launched)
+	b = p.appendCommon(b, n)
+	switch n.event {
+	case "modify_volume":
+		b = appendNumber(b, `, "old_volume_size": `, n.oldGB)
+		b = appendText(b, `, "modify_at": `, at)
+	case "modify_flavor":
+		b = appendNumber(b, `, "old_instance_size": `, n.oldMB)
+		b = appendText(b, `, "modify_at": `, at)
+	case "delete":
+		b = appendText(b, `, "deleted_at": `, at)
+	}
+	b = appendText(b, `, "user_id": `, i.Project.UserID)
+	b = appendNumber(b, `, "instance_size": `, n.flavor.MemoryMB)
+	b = appendText(b, `, "availability_zone": `, "nova")
+	b = appendNumber(b, `, "volume_size": `, n.volumeGB)
+	b = appendText(b, `, "nova_volume_id": `, i.volume)
+	b = appendText(b, `, "instance_type": `, n.flavor.Name)
+	return appendText(b, `, "service_id": `, "mysql")
+}
+
+// appendExists writes the audit message: naive times with microseconds, an audit window, and no sizes.
+func (p *Platform) appendExists(b []byte, n *Notification) []byte {
+	i := n.instance
+	created := string(appendTimestamp(nil, i.created, 'T'))
+	b = appendText(b, `"audit_period_beginning": `, unixUTC(n.at-3600).Format("2006-01-02T15:04:05Z"))
+	b = appendText(b, `, "audit_period_ending": `, unixUTC(n.at).Format("2006-01-02T15:04:05Z"))
+	b = appendText(b, `, "created_at": `, created)
+	b = appendText(b, `, "display_name": `, i.Name)
+	b = appendText(b, `, "instance_id": `, i.ID)
+	b = appendText(b, `, "instance_name": `, i.Name)
+	b = appendText(b, `, "instance_type_id": `, n.flavor.ID)
+	b = appendText(b, `, "launched_at": `, created)
+	b = p.appendCommon(b, n)
+	return appendText(b, `, "service_id": `, "mysql")
+}
+
+func (p *Platform) appendCommon(b []byte, n *Notification) []byte {
+	b = appendText(b, `, "nova_instance_id": `, n.instance.nova)
+	b = appendText(b, `, "region": `, n.instance.Project.Region)
+	b = appendText(b, `, "state_description": `, n.state)
+	b = appendText(b, `, "state": `, n.state)
+	return appendText(b, `, "tenant_id": `, n.instance.Project.ID)
+}
+
+func appendText(b []byte, key, value string) []byte {
+	return appendQuoted(append(b, key...), value)
+}
+
+func appendNumber(b []byte, key string, value int) []byte {
+	return strconv.AppendInt(append(b, key...), int64(value), 10)
+}
+
+// appendTimestamp writes Unix microseconds as Python's datetime does: no zone, and no fraction when it is 0.
+func appendTimestamp(b []byte, micro int64, separator byte) []byte {
+	t := time.UnixMicro(micro).UTC()
+	layout := "2006-01-02 15:04:05.000000"
+	if micro%1e6 == 0 {
+		layout = "2006-01-02 15:04:05"
+	}
+	from := len(b)
+	b = t.AppendFormat(b, layout)
+	b[from+10] = separator
+	return b
+}
