@@ -1,0 +1,227 @@
+package events
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math/bits"
+	"strconv"
+	"time"
+	"unicode/utf8"
+)
+
+// The codec is written by hand: a tokenizer such as go-faster/jx takes lone surrogates and invalid UTF-8, and does not
+// say in which field it stopped.
+
+// DecodeError says why and where a message could not be read.
+type DecodeError struct {
+	Type    string // the message, such as "usage"
+	Path    string // the field, such as "footprint.memory_mb" or "charges[2].amount"; empty for the message as a whole
+	Offset  int    // byte in the message, from 0
+	Problem string
+}
+
+// Error names the field and the byte: "usage.footprint.memory_mb, byte 312: want a whole number from 0 to 4294967295".
+func (e *DecodeError) Error() string {
+	where := e.Type
+	switch {
+	case e.Path == "":
+	case e.Path[0] == '[':
+		where += e.Path
+	default:
+		where += "." + e.Path
+	}
+	return fmt.Sprintf("%s, byte %d: %s", where, e.Offset, e.Problem)
+}
+
+// closeObject finishes what append… functions wrote from start on: each of them puts a comma in front of its field, so that
+// none has to know whether it is the first.
+func closeObject(b []byte, start int) []byte {
+	if len(b) == start {
+		return append(b, "{}"...)
+	}
+	b[start] = '{'
+	return append(b, '}')
+}
+
+// closeList does the same for elements.
+func closeList(b []byte, start int) []byte {
+	b[start] = '['
+	return append(b, ']')
+}
+
+// The append… functions write one field, or nothing when the value is absent. Key is `,"name":`.
+
+func appendText(b []byte, key, s string) []byte {
+	if s == "" {
+		return b
+	}
+	return appendString(append(b, key...), s)
+}
+
+func appendTimestamp(b []byte, key string, t time.Time) []byte {
+	if t.IsZero() {
+		return b
+	}
+	b = append(b, key...)
+	b = append(b, '"')
+	b = AppendTime(b, t)
+	return append(b, '"')
+}
+
+// appendDecimal writes 0, too: an amount is always said.
+func appendDecimal(b []byte, key string, d Decimal) []byte {
+	b = append(b, key...)
+	b = append(b, '"')
+	b = d.AppendText(b)
+	return append(b, '"')
+}
+
+func appendCount(b []byte, key string, c Count) []byte {
+	if !c.ok {
+		return b
+	}
+	return strconv.AppendUint(append(b, key...), uint64(c.n), 10)
+}
+
+func appendUint32(b []byte, key string, n uint32) []byte {
+	if n == 0 {
+		return b
+	}
+	return strconv.AppendUint(append(b, key...), uint64(n), 10)
+}
+
+func appendUint64(b []byte, key string, n uint64) []byte {
+	if n == 0 {
+		return b
+	}
+	b = append(b, key...)
+	return appendQuoted(b, n)
+}
+
+func appendQuoted(b []byte, n uint64) []byte {
+	b = append(b, '"')
+	b = strconv.AppendUint(b, n, 10)
+	return append(b, '"')
+}
+
+func appendFlags(b []byte, key string, f Flags) []byte {
+	if f&(InferredStart|InferredEnd|ProvisionalEnd) == 0 {
+		return b
+	}
+	b = append(b, key...)
+	start := len(b)
+	for _, n := range flagNames() {
+		if f&n.flag != 0 {
+			b = appendString(append(b, ','), n.name)
+		}
+	}
+	return closeList(b, start)
+}
+
+func appendUint64s(b []byte, key string, numbers []uint64) []byte {
+	if len(numbers) == 0 {
+		return b
+	}
+	b = append(b, key...)
+	start := len(b)
+	for _, n := range numbers {
+		b = appendQuoted(append(b, ','), n)
+	}
+	return closeList(b, start)
+}
+
+func appendTexts(b []byte, key string, texts []string) []byte {
+	if len(texts) == 0 {
+		return b
+	}
+	b = append(b, key...)
+	start := len(b)
+	for _, s := range texts {
+		b = appendString(append(b, ','), s)
+	}
+	return closeList(b, start)
+}
+
+const (
+	every01 = 0x0101010101010101
+	every80 = 0x8080808080808080
+)
+
+// special returns a word whose lowest set bit is in the first byte of w that needs a look in a JSON string: a quote, a
+// backslash, a control character, or a byte that is not ASCII. It is 0 when there is none. Bits above the lowest one
+// mean nothing.
+func special(w uint64) uint64 {
+	quote := (w ^ every01*'"') - every01
+	backslash := (w ^ every01*'\\') - every01
+	control := w - every01*' '
+	return (w | quote | backslash | control) & every80
+}
+
+// appendString writes a JSON string. What is not UTF-8 becomes U+FFFD, as in encoding/json: a text for people is better
+// damaged than lost.
+func appendString(b []byte, s string) []byte {
+	b = append(b, '"')
+	i := 0
+	for ; i+8 <= len(s); i += 8 {
+		if special(word(s[i:])) != 0 {
+			return appendEscaped(b, s)
+		}
+	}
+	for ; i < len(s); i++ {
+		if c := s[i]; c < ' ' || c >= utf8.RuneSelf || c == '"' || c == '\\' {
+			return appendEscaped(b, s)
+		}
+	}
+	b = append(b, s...)
+	return append(b, '"')
+}
+
+// word is the first 8 bytes of s, which has them; the compiler makes one load of it.
+func word(s string) uint64 {
+	_ = s[7]
+	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
+		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
+}
+
+func appendEscaped(b []byte, s string) []byte {
+	for i := 0; i < len(s); {
+		c := s[i]
+		if c >= utf8.RuneSelf {
+			r, size := utf8.DecodeRuneInString(s[i:])
+			b = utf8.AppendRune(b, r)
+			i += size
+			continue
+		}
+		switch {
+		case c == '"' || c == '\\':
+			b = append(b, '\\', c)
+		case c == '\n':
+			b = append(b, '\\', 'n')
+		case c == '\r':
+			b = append(b, '\\', 'r')
+		case c == '\t':
+			b = append(b, '\\', 't')
+		case c < ' ':
+			b = append(b, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&15])
+		default:
+			b = append(b, c)
+		}
+		i++
+	}
+	return append(b, '"')
+}
+
+// plainText returns the index of the first byte from i on that needs a look in a JSON string, or len(b).
+func plainText(b []byte, i int) int {
+	for ; i+8 <= len(b); i += 8 {
+		if m := special(binary.LittleEndian.Uint64(b[i:])); m != 0 {
+			return i + bits.TrailingZeros64(m)/8
+		}
+	}
+	for ; i < len(b); i++ {
+		if c := b[i]; c < ' ' || c >= utf8.RuneSelf || c == '"' || c == '\\' {
+			return i
+		}
+	}
+	return i
+}

@@ -1,0 +1,193 @@
+package events
+
+import (
+	"encoding/binary"
+	"math/bits"
+)
+
+// CheckRaw reports whether b can be a fact's Raw: one JSON object, in UTF-8, without half surrogate pairs, nested at most
+// 200 deep, and nothing else around it but white space. The error says at which byte it is not.
+func CheckRaw(b []byte) error {
+	s := scanner{b: b}
+	if s.peek() == '{' {
+		s.skip()
+	} else {
+		s.failHere("an object")
+	}
+	return s.end("raw")
+}
+
+// raw returns the bytes of the object that follows, nil for null. They are a part of the message.
+func (s *scanner) raw() []byte {
+	if s.peek() != '{' {
+		s.null("an object")
+		return nil
+	}
+	start := s.i
+	if s.fact {
+		s.skipObject()
+	} else {
+		s.skip()
+	}
+	return s.b[start:s.i]
+}
+
+// skip reads any value and checks that it is JSON. It does not recurse: the text decides how deep it is nested.
+func (s *scanner) skip() {
+	var nest [maxNesting]byte // the brackets that will close what is open
+	depth := 0
+	for {
+		opened := false
+		switch c := s.peek(); c {
+		case '{', '[':
+			if depth == maxNesting {
+				s.fail(s.i, "nested too deep")
+				return
+			}
+			s.i++
+			nest[depth] = c + 2 // '}' or ']'
+			depth++
+			opened = true
+		default:
+			s.scalar(c)
+		}
+		for depth > 0 && s.err == nil {
+			closing := nest[depth-1]
+			c := s.peek()
+			if c == closing {
+				s.i++
+				depth--
+				opened = false
+				continue
+			}
+			if !opened {
+				if c != ',' {
+					s.failHere("',' or '" + string(closing) + "'")
+					return
+				}
+				s.i++
+			}
+			if closing == '}' {
+				s.skipKey()
+			}
+			break
+		}
+		if depth == 0 || s.err != nil {
+			return
+		}
+	}
+}
+
+func (s *scanner) skipKey() {
+	if s.peek() != '"' {
+		s.failHere("a field name in quotes")
+		return
+	}
+	s.stringBytes()
+	if s.peek() != ':' {
+		s.failHere("':'")
+		return
+	}
+	s.i++
+}
+
+func (s *scanner) scalar(first byte) {
+	switch {
+	case first == '"':
+		s.stringBytes()
+	case first == '-' || first >= '0' && first <= '9':
+		s.number()
+	case first == 't' && s.literal("true"), first == 'f' && s.literal("false"), first == 'n' && s.literal("null"):
+	default:
+		s.failHere("a value")
+	}
+}
+
+// number reads a JSON number: no leading zeros, no NaN, no infinities.
+func (s *scanner) number() {
+	i := s.i
+	if s.b[i] == '-' {
+		i++
+	}
+	whole := i
+	i = s.digits(i)
+	if i == whole || i > whole+1 && s.b[whole] == '0' {
+		s.fail(s.i, "a wrong number")
+		return
+	}
+	if i < len(s.b) && s.b[i] == '.' {
+		fraction := i + 1
+		if i = s.digits(fraction); i == fraction {
+			s.fail(s.i, "a wrong number")
+			return
+		}
+	}
+	if i < len(s.b) && (s.b[i] == 'e' || s.b[i] == 'E') {
+		exponent := i + 1
+		if exponent < len(s.b) && (s.b[exponent] == '+' || s.b[exponent] == '-') {
+			exponent++
+		}
+		if i = s.digits(exponent); i == exponent {
+			s.fail(s.i, "a wrong number")
+			return
+		}
+	}
+	s.i = i
+}
+
+func (s *scanner) digits(i int) int {
+	for i < len(s.b) && s.b[i] >= '0' && s.b[i] <= '9' {
+		i++
+	}
+	return i
+}
+
+// skipObject goes over an object by its brackets and strings alone. What is inside was checked when it was stored.
+func (s *scanner) skipObject() {
+	depth := 0
+	b := s.b
+	for i := s.i; i < len(b); i++ {
+		switch b[i] {
+		case '{':
+			depth++
+		case '}':
+			if depth--; depth == 0 {
+				s.i = i + 1
+				return
+			}
+		case '"':
+			if i = stringEnd(b, i+1); i < 0 {
+				s.fail(s.i, "a string without an end")
+				return
+			}
+		}
+	}
+	s.fail(s.i, "an object without an end")
+}
+
+// stringEnd returns the index of the quote that ends the string whose text begins at i, or -1.
+func stringEnd(b []byte, i int) int {
+	for i+8 <= len(b) {
+		w := binary.LittleEndian.Uint64(b[i:])
+		quote, backslash := w^every01*'"', w^every01*'\\'
+		m := ((quote-every01)&^quote | (backslash-every01)&^backslash) & every80
+		if m == 0 {
+			i += 8
+			continue
+		}
+		i += bits.TrailingZeros64(m) / 8
+		if b[i] == '"' {
+			return i
+		}
+		i += 2
+	}
+	for ; i < len(b); i++ {
+		switch b[i] {
+		case '"':
+			return i
+		case '\\':
+			i++
+		}
+	}
+	return -1
+}

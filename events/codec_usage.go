@@ -1,0 +1,206 @@
+package events
+
+// AppendJSON appends x as the proto3 JSON mapping of daybook.v1.Usage. Raw goes in byte for byte; it must be what CheckRaw takes.
+func (x *Usage) AppendJSON(b []byte) []byte {
+	start := len(b)
+	b = appendText(b, `,"id":`, x.ID)
+	b = appendText(b, `,"source":`, x.Source)
+	b = appendText(b, `,"foundation":`, x.Foundation)
+	b = appendText(b, `,"tenant":`, x.Tenant)
+	b = appendText(b, `,"kind":`, x.Kind)
+	b = appendText(b, `,"resource":`, x.Resource)
+	b = appendText(b, `,"app":`, x.App)
+	b = appendText(b, `,"event":`, x.Event)
+	b = appendText(b, `,"previous":`, x.Previous)
+	b = appendTimestamp(b, `,"time":`, x.Time)
+	b = appendTimestamp(b, `,"observed":`, x.Observed)
+	b = appendTimestamp(b, `,"created":`, x.Created)
+	b = appendText(b, `,"space":`, x.Space)
+	b = appendText(b, `,"space_name":`, x.SpaceName)
+	b = appendText(b, `,"name":`, x.Name)
+	b = appendText(b, `,"state":`, x.State)
+	if x.Footprint != (Footprint{}) {
+		b = x.Footprint.appendJSON(append(b, `,"footprint":`...))
+	}
+	b = appendCount(b, `,"old_volume_gb":`, x.OldVolumeGB)
+	if len(x.Raw) > 0 {
+		b = append(b, `,"raw":`...)
+		b = append(b, x.Raw...)
+	}
+	return closeObject(b, start)
+}
+
+// DecodeJSON reads x, which it overwrites, from its wire form. It ignores fields that it does not know, and errors are
+// *DecodeError; after one x holds nothing of use. Nothing of x is part of b. The memory of x.Raw is used again.
+func (x *Usage) DecodeJSON(b []byte) error { return x.decode(scanner{b: b}) }
+
+// DecodeFact is DecodeJSON without Raw, which it leaves empty and looks at only to find its end: for who needs the fact in
+// our terms, and fast.
+func (x *Usage) DecodeFact(b []byte) error { return x.decode(scanner{b: b, fact: true}) }
+
+func (x *Usage) decode(s scanner) error {
+	old := *x
+	*x = Usage{Raw: x.Raw[:0]}
+	for ok := s.message(); ok && s.field(); {
+		switch string(s.key) {
+		case "id":
+			x.ID = s.name()
+		case "source":
+			x.Source = s.text(old.Source)
+		case "foundation":
+			x.Foundation = s.text(old.Foundation)
+		case "tenant":
+			x.Tenant = s.text(old.Tenant)
+		case "kind":
+			x.Kind = s.text(old.Kind)
+		case "resource":
+			x.Resource = s.text(old.Resource)
+		case "app":
+			x.App = s.text(old.App)
+		case "event":
+			x.Event = s.text(old.Event)
+		case "previous":
+			x.Previous = s.text(old.Previous)
+		case "time":
+			x.Time = s.timestamp()
+		case "observed":
+			x.Observed = s.timestamp()
+		case "created":
+			x.Created = s.timestamp()
+		case "space":
+			x.Space = s.text(old.Space)
+		case "space_name":
+			x.SpaceName = s.text(old.SpaceName)
+		case "name":
+			x.Name = s.text(old.Name)
+		case "state":
+			x.State = s.text(old.State)
+		case "footprint":
+			x.Footprint = old.Footprint
+			x.Footprint.read(&s)
+		case "old_volume_gb":
+			x.OldVolumeGB = s.count()
+		case "raw":
+			if raw := s.raw(); !s.fact {
+				x.Raw = append(x.Raw[:0], raw...)
+			}
+		default:
+			s.skip()
+		}
+	}
+	return s.end("usage")
+}
+
+// AppendJSON appends x as the proto3 JSON mapping of daybook.v1.Horizon.
+func (x *Horizon) AppendJSON(b []byte) []byte {
+	start := len(b)
+	b = appendText(b, `,"id":`, x.ID)
+	b = appendText(b, `,"source":`, x.Source)
+	b = appendText(b, `,"foundation":`, x.Foundation)
+	b = appendTimestamp(b, `,"time":`, x.Time)
+	return closeObject(b, start)
+}
+
+// DecodeJSON reads x, which it overwrites, from its wire form, as Usage.DecodeJSON does.
+func (x *Horizon) DecodeJSON(b []byte) error { return x.decode(scanner{b: b}) }
+
+func (x *Horizon) decode(s scanner) error {
+	old := *x
+	*x = Horizon{}
+	for ok := s.message(); ok && s.field(); {
+		switch string(s.key) {
+		case "id":
+			x.ID = s.name()
+		case "source":
+			x.Source = s.text(old.Source)
+		case "foundation":
+			x.Foundation = s.text(old.Foundation)
+		case "time":
+			x.Time = s.timestamp()
+		default:
+			s.skip()
+		}
+	}
+	return s.end("horizon")
+}
+
+// AppendJSON appends x as the proto3 JSON mapping of daybook.v1.Gap.
+func (x *Gap) AppendJSON(b []byte) []byte {
+	start := len(b)
+	b = appendText(b, `,"id":`, x.ID)
+	b = appendText(b, `,"source":`, x.Source)
+	b = appendText(b, `,"foundation":`, x.Foundation)
+	b = appendTimestamp(b, `,"from":`, x.From)
+	b = appendTimestamp(b, `,"to":`, x.To)
+	b = appendText(b, `,"reason":`, x.Reason)
+	return closeObject(b, start)
+}
+
+// DecodeJSON reads x, which it overwrites, from its wire form, as Usage.DecodeJSON does.
+func (x *Gap) DecodeJSON(b []byte) error { return x.decode(scanner{b: b}) }
+
+func (x *Gap) decode(s scanner) error {
+	old := *x
+	*x = Gap{}
+	for ok := s.message(); ok && s.field(); {
+		switch string(s.key) {
+		case "id":
+			x.ID = s.name()
+		case "source":
+			x.Source = s.text(old.Source)
+		case "foundation":
+			x.Foundation = s.text(old.Foundation)
+		case "from":
+			x.From = s.timestamp()
+		case "to":
+			x.To = s.timestamp()
+		case "reason":
+			x.Reason = s.text(old.Reason)
+		default:
+			s.skip()
+		}
+	}
+	return s.end("gap")
+}
+
+// AppendJSON appends x as the proto3 JSON mapping of daybook.v1.Quarantined.
+func (x *Quarantined) AppendJSON(b []byte) []byte {
+	start := len(b)
+	b = appendText(b, `,"id":`, x.ID)
+	b = appendText(b, `,"source":`, x.Source)
+	b = appendText(b, `,"foundation":`, x.Foundation)
+	b = appendText(b, `,"file":`, x.File)
+	b = appendUint32(b, `,"line":`, x.Line)
+	b = appendText(b, `,"reason":`, x.Reason)
+	b = appendText(b, `,"input":`, x.Input)
+	return closeObject(b, start)
+}
+
+// DecodeJSON reads x, which it overwrites, from its wire form, as Usage.DecodeJSON does.
+func (x *Quarantined) DecodeJSON(b []byte) error { return x.decode(scanner{b: b}) }
+
+func (x *Quarantined) decode(s scanner) error {
+	old := *x
+	*x = Quarantined{}
+	for ok := s.message(); ok && s.field(); {
+		switch string(s.key) {
+		case "id":
+			x.ID = s.name()
+		case "source":
+			x.Source = s.text(old.Source)
+		case "foundation":
+			x.Foundation = s.text(old.Foundation)
+		case "file":
+			x.File = s.text(old.File)
+		case "line":
+			x.Line = s.uint32()
+		case "reason":
+			x.Reason = s.text(old.Reason)
+		case "input":
+			x.Input = s.name()
+		default:
+			s.skip()
+		}
+	}
+	return s.end("quarantined")
+}

@@ -1,0 +1,214 @@
+package events
+
+import (
+	"fmt"
+	"strconv"
+	"time"
+)
+
+// quoted reads a string, or null and reports false.
+func (s *scanner) quoted(want string) ([]byte, bool) {
+	if s.peek() != '"' {
+		s.null(want)
+		return nil, false
+	}
+	b := s.stringBytes()
+	return b, s.err == nil
+}
+
+// text reads a string. Old is what the field held before: messages that follow each other share much, and what is the
+// same need not be allocated again.
+func (s *scanner) text(old string) string {
+	b, ok := s.quoted("a string")
+	switch {
+	case !ok || len(b) == 0:
+		return ""
+	case string(b) == old:
+		return old
+	case s.keep != nil:
+		return s.keep.intern(b)
+	}
+	return string(b)
+}
+
+// name reads a string that no other message repeats, such as an id: it is not worth a place in the Interner.
+func (s *scanner) name() string {
+	b, _ := s.quoted("a string")
+	return string(b)
+}
+
+// timestamp reads an RFC 3339 time.
+func (s *scanner) timestamp() time.Time {
+	at := s.i
+	b, ok := s.quoted("a time in quotes")
+	if !ok {
+		return time.Time{}
+	}
+	if t, ok := parseUTC(string(b)); ok {
+		return t
+	}
+	t, err := ParseTime(string(b))
+	if err != nil {
+		s.fail(at, err.Error())
+	}
+	return t
+}
+
+// decimal reads a decimal in quotes.
+func (s *scanner) decimal() Decimal {
+	at := s.i
+	b, ok := s.quoted("a decimal number in quotes")
+	if !ok {
+		return Decimal{}
+	}
+	if d, ok := shortDecimal(b); ok {
+		return d
+	}
+	d, err := ParseDecimal(string(b))
+	if err != nil {
+		s.fail(at, err.Error())
+	}
+	return d
+}
+
+// shortDecimal is ParseDecimal for up to 18 digits.
+func shortDecimal(b []byte) (Decimal, bool) {
+	digits := b
+	negative := len(b) > 0 && b[0] == '-'
+	if negative {
+		digits = b[1:]
+	}
+	if len(digits) == 0 || len(digits) > 18 {
+		return Decimal{}, false
+	}
+	var n int64
+	var places int32
+	point := false
+	for i, c := range digits {
+		switch {
+		case c >= '0' && c <= '9':
+			n = n*10 + int64(c-'0')
+			if point {
+				places++
+			}
+		case c == '.' && !point && i > 0 && i < len(digits)-1:
+			point = true
+		default:
+			return Decimal{}, false
+		}
+	}
+	if negative {
+		n = -n
+	}
+	return NewDecimal(n, -places), true
+}
+
+// uint reads a whole number up to limit, bare or in quotes: the proto3 JSON mapping reads both.
+func (s *scanner) uint(limit uint64) (uint64, bool) {
+	at := s.i
+	c := s.peek()
+	quoted := c == '"'
+	if !quoted && (c < '0' || c > '9') {
+		if c != '-' {
+			s.null("a whole number")
+			return 0, false
+		}
+		s.fail(s.i, fmt.Sprintf("want a whole number from 0 to %d", limit))
+		return 0, false
+	}
+	var digits []byte
+	if quoted {
+		digits = s.stringBytes()
+	} else {
+		start := s.i
+		s.number()
+		digits = s.b[start:s.i]
+	}
+	if s.err != nil {
+		return 0, false
+	}
+	n, ok := parseUint(digits)
+	if !ok || n > limit {
+		s.fail(at, fmt.Sprintf("want a whole number from 0 to %d", limit))
+		return 0, false
+	}
+	return n, true
+}
+
+// parseUint reads decimal digits without a leading zero.
+func parseUint(b []byte) (uint64, bool) {
+	if len(b) == 0 || len(b) > 20 || b[0] == '0' && len(b) > 1 {
+		return 0, false
+	}
+	if len(b) == 20 { // may not fit
+		n, err := strconv.ParseUint(string(b), 10, 64)
+		return n, err == nil
+	}
+	var n uint64
+	for _, c := range b {
+		if c < '0' || c > '9' {
+			return 0, false
+		}
+		n = n*10 + uint64(c-'0')
+	}
+	return n, true
+}
+
+func (s *scanner) uint32() uint32 {
+	n, _ := s.uint(1<<32 - 1)
+	return uint32(n) //nolint:gosec // uint keeps the limit
+}
+
+func (s *scanner) uint64() uint64 {
+	n, _ := s.uint(1<<64 - 1)
+	return n
+}
+
+func (s *scanner) count() Count {
+	n, ok := s.uint(1<<32 - 1)
+	return Count{uint32(n), ok} //nolint:gosec // uint keeps the limit
+}
+
+// flags reads a list of names. Names that are not known belong to a newer version, and are ignored like its fields.
+func (s *scanner) flags() Flags {
+	var f Flags
+	for ok := s.list(); ok && s.element(); {
+		b, _ := s.quoted("a string")
+		for _, n := range flagNames() {
+			if string(b) == n.name {
+				f |= n.flag
+			}
+		}
+	}
+	return f
+}
+
+// uint64s always returns new memory: spans are copied by value and kept.
+func (s *scanner) uint64s() []uint64 {
+	var room [8]uint64
+	list := room[:0]
+	for ok := s.list(); ok && s.element(); {
+		list = append(list, s.uint64())
+	}
+	if len(list) == 0 {
+		return nil
+	}
+	return append([]uint64(nil), list...)
+}
+
+func (s *scanner) texts(list []string) []string {
+	for ok := s.list(); ok && s.element(); {
+		b, _ := s.quoted("a string")
+		list = append(list, string(b))
+	}
+	return list
+}
+
+// grow adds an element, with what its memory held before: read takes strings from there.
+func grow[T any](list []T) []T {
+	if len(list) < cap(list) {
+		return list[:len(list)+1]
+	}
+	var zero T
+	return append(list, zero)
+}

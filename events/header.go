@@ -1,0 +1,33 @@
+package events
+
+// Header names on Daybook's messages. The CloudEvents attributes follow the NATS binding of CloudEvents 1.0 (binary mode).
+const (
+	HeaderID          = "ce-id"
+	HeaderType        = "ce-type"
+	HeaderSource      = "ce-source"
+	HeaderTime        = "ce-time"
+	HeaderSpecVersion = "ce-specversion"
+	HeaderContentType = "content-type"
+
+	SpecVersion = "1.0"
+	ContentType = "application/json"
+)
+
+// CloudEvents types. The version is part of the name; a changed meaning gets a new one.
+const (
+	TypeUsage       = "daybook.usage.v1"
+	TypeHorizon     = "daybook.horizon.v1"
+	TypeGap         = "daybook.gap.v1"
+	TypeQuarantined = "daybook.quarantined.v1"
+	TypeMetered     = "daybook.metered.v1"
+	TypeAnomaly     = "daybook.anomaly.v1"
+	TypeCatalogue   = "daybook.catalogue.v1"
+	TypeBilling     = "daybook.billing.v1"
+	TypeUnrated     = "daybook.unrated.v1"
+	TypeMarker      = "daybook.marker.v1"
+)
+
+// Marker passes inputs that had no outputs: everything up to InputSequence has been worked off.
+type Marker struct {
+	InputSequence uint64
+}

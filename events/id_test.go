@@ -1,0 +1,42 @@
+package events_test
+
+import (
+	"encoding/binary"
+	"testing"
+
+	"github.com/google/uuid"
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	"pgregory.net/rapid"
+
+	"github.com/daybook-billing/daybook/events"
+)
+
+var _ = Describe("An id", func() {
+	// These are stored in streams and ledgers: a change here is a change of every id there is.
+	DescribeTable("is the same for ever",
+		func(want string, parts ...string) { Expect(events.ID(parts...)).To(Equal(want)) },
+		Entry("of a fact", "d7609089-6039-5fb6-8c4f-87b78bc7b183", "usage", "cf", "cf-eu-1", "a1b2c3d4-0000-4000-8000-00000000abcd", "2026-11-01T08:15:30Z"),
+		Entry("of nothing", "b4f8e6eb-d26f-569c-ab63-e8958a9025ea"),
+		Entry("of an empty part", "d691a09e-219a-5b86-b350-f4a1efeabbe5", ""),
+	)
+
+	It("knows where its parts end", func() {
+		Expect(events.ID("ab", "c")).NotTo(Equal(events.ID("a", "bc")))
+		Expect(events.ID("ab")).NotTo(Equal(events.ID("ab", "")))
+	})
+})
+
+// TestIDIsAUUID compares with a UUID library.
+func TestIDIsAUUID(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		parts := rapid.SliceOf(rapid.String()).Draw(t, "parts")
+		var name []byte
+		for _, p := range parts {
+			name = append(binary.BigEndian.AppendUint32(name, uint32(len(p))), p...)
+		}
+		if want := uuid.NewSHA1(uuid.MustParse(events.Namespace), name).String(); events.ID(parts...) != want {
+			t.Fatalf("got %s, want %s", events.ID(parts...), want)
+		}
+	})
+}

@@ -1,0 +1,198 @@
+package events
+
+import (
+	"encoding/binary"
+	"errors"
+	"math"
+	"time"
+)
+
+// Count is a whole number that may be absent: a footprint with 0 instances is not one without a number of instances.
+// The zero value is absent. Counts compare with ==.
+type Count struct {
+	n  uint32
+	ok bool
+}
+
+// Some returns a present count.
+func Some(n uint32) Count { return Count{n, true} }
+
+// Get returns the number and whether it is present.
+func (c Count) Get() (uint32, bool) { return c.n, c.ok }
+
+// Or returns the number, or n where it is absent.
+func (c Count) Or(n uint32) uint32 {
+	if c.ok {
+		return c.n
+	}
+	return n
+}
+
+// Known reports whether the number is present.
+func (c Count) Known() bool { return c.ok }
+
+// MarshalBinary implements encoding.BinaryMarshaler, for snapshots.
+func (c Count) MarshalBinary() ([]byte, error) {
+	if !c.ok {
+		return nil, nil
+	}
+	return binary.AppendUvarint(nil, uint64(c.n)), nil
+}
+
+// UnmarshalBinary implements encoding.BinaryUnmarshaler.
+func (c *Count) UnmarshalBinary(b []byte) error {
+	*c = Count{}
+	if len(b) == 0 {
+		return nil
+	}
+	n, size := binary.Uvarint(b)
+	if size != len(b) || n > math.MaxUint32 {
+		return errors.New("not a count")
+	}
+	*c = Some(uint32(n))
+	return nil
+}
+
+// Footprint is the size of a resource at one moment: what a price can depend on. Fields that its kind does not have are
+// absent or empty. Footprints compare with ==.
+//
+//	app, task, staging  Instances MemoryMB ProcessType Buildpack BuildpackGUID
+//	service             Plan PlanGUID Offering OfferingGUID Broker BrokerGUID
+//	instance            Flavor FlavorID MemoryMB
+//	volume              VolumeGB
+type Footprint struct {
+	Instances Count
+	MemoryMB  Count // MiB an instance
+	VolumeGB  Count // GiB
+
+	ProcessType   string
+	Buildpack     string // name or redacted URL
+	BuildpackGUID string
+	Plan          string
+	PlanGUID      string
+	Offering      string
+	OfferingGUID  string
+	Broker        string
+	BrokerGUID    string
+	Flavor        string
+	FlavorID      string
+}
+
+// Flags qualify a span's ends.
+type Flags uint8
+
+// The flags; their wire names are in FlagNames.
+const (
+	InferredStart  Flags = 1 << iota // the true start was not reported
+	InferredEnd                      // the end was deduced from later evidence
+	ProvisionalEnd                   // the resource went silent; the end may still move
+)
+
+type flagName struct {
+	flag Flags
+	name string
+}
+
+func flagNames() [3]flagName {
+	return [3]flagName{{InferredStart, "inferred_start"}, {InferredEnd, "inferred_end"}, {ProvisionalEnd, "provisional_end"}}
+}
+
+// Names returns the wire names of the flags, in a fixed order.
+func (f Flags) Names() []string {
+	var names []string
+	for _, n := range flagNames() {
+		if f&n.flag != 0 {
+			names = append(names, n.name)
+		}
+	}
+	return names
+}
+
+// Span is a half-open interval [Start, End) UTC in which a resource's footprint did not change.
+type Span struct {
+	// ID identifies this publication of the span; empty while the span is running.
+	ID       string
+	Kind     string
+	Resource string // process guid, task guid, app guid (staging), service instance guid, Trove instance id
+	App      string
+	Tenant   string
+	Space    string
+	// SpaceName and Name are labels: a change of them alone does not end a span.
+	SpaceName string
+	Name      string
+	Start     time.Time
+	End       time.Time // zero while running
+	// Since is when the footprint was taken up: Start, or earlier where a cut divided the span. Prices that round
+	// (a started hour) count from here, so that cuts cost nothing.
+	Since     time.Time
+	Footprint Footprint
+	Flags     Flags
+	Evidence  []uint64 // sequences in USAGE of the facts that the span rests on, ascending
+}
+
+// Running reports whether the span has no end yet.
+func (s *Span) Running() bool { return s.End.IsZero() }
+
+// Anomaly codes.
+const (
+	AnomalyOrphanEnding        = "orphan_ending"         // an ending without a beginning
+	AnomalyLostChange          = "lost_change"           // a later fact shows a change that was not reported
+	AnomalyBuildWithoutEnd     = "build_without_end"     // not billed
+	AnomalyDeleteWithoutCreate = "delete_without_create" // held, not billed
+	AnomalyFailedBuild         = "failed_build"          // not billed
+	AnomalyUnknownVolume       = "unknown_volume"        // held, not billed
+	AnomalyAfterDelete         = "after_delete"          // evidence of life after the deletion
+	AnomalyUnreadable          = "unreadable"            // a message that is neither a fact nor a catalogue
+)
+
+// Anomaly is a fact that does not fit the others, with what was done about it.
+type Anomaly struct {
+	Code     string
+	Resource string
+	Time     time.Time
+	Message  string
+}
+
+// Cause names the message that made a stage publish.
+type Cause struct {
+	ID       string
+	Sequence uint64 // in the stage's input stream
+	Event    string
+	Time     time.Time
+}
+
+// Metered is what one fact, or one cut, changed on one subject, and all that runs there now. It is the body of a message
+// on metered.<source>.<foundation>.<tenant>.<kind>.<resource>; the last message of a subject is its running state.
+type Metered struct {
+	ID         string
+	Source     string
+	Foundation string
+	Tenant     string
+	Kind       string
+	Resource   string
+	Cause      Cause
+	Retracted  []Span // published earlier, no longer true
+	Closed     []Span // new, final unless retracted later
+	Running    []Span // everything that runs under the subject, by kind, resource and start
+	// RunningOmitted counts the running spans that a message with more than MaxRunning of them leaves out.
+	RunningOmitted uint32
+	Anomalies      []Anomaly
+}
+
+// MaxRunning is how many running spans a Metered message lists at the most.
+const MaxRunning = 1000
+
+// AnomalyNotice is an anomaly that belongs to no resource, on metered.<source>.<foundation>.anomaly.
+type AnomalyNotice struct {
+	ID         string
+	Source     string
+	Foundation string
+	Cause      Cause
+	Anomaly    Anomaly
+}
+
+// Catalogue is a published price catalogue, on catalogue.<version>.
+type Catalogue struct {
+	Version string
+	YAML    string
+}

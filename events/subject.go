@@ -1,0 +1,192 @@
+package events
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// Streams, and the subjects that each takes.
+const (
+	StreamUsage      = "USAGE"
+	StreamMetered    = "METERED"
+	StreamBilling    = "BILLING"
+	StreamQuarantine = "QUARANTINE"
+
+	SubjectsUsage      = "usage.>"
+	SubjectsMetered    = "metered.>"
+	SubjectsCatalogue  = "catalogue.>"
+	SubjectsBilling    = "billing.>"
+	SubjectsQuarantine = "quarantine.>"
+)
+
+// MaxToken is the length in bytes of the longest subject token that is kept as it is; longer ones are cut and end in a digest.
+const MaxToken = 128
+
+const emptyToken = "%"
+
+// Token makes any string one subject token, so that no foreign value can forge, widen or break a subject: ASCII letters,
+// digits, "-" and "_" stay, every other byte becomes %XX, and the empty string becomes "%". Different strings give
+// different tokens. A string whose token would exceed MaxToken is cut and ends in "%%" and a digest of the whole.
+func Token(s string) string {
+	if s == "" {
+		return emptyToken
+	}
+	plain := len(s) <= MaxToken
+	for i := 0; plain && i < len(s); i++ {
+		plain = tokenByte(s[i])
+	}
+	if plain {
+		return s
+	}
+	b := make([]byte, 0, 3*len(s))
+	for i := 0; i < len(s); i++ {
+		if tokenByte(s[i]) {
+			b = append(b, s[i])
+		} else {
+			b = append(b, '%', hexDigits[s[i]>>4], hexDigits[s[i]&15])
+		}
+	}
+	if len(b) > MaxToken {
+		sum := sha256.Sum256([]byte(s))
+		digest := hex.EncodeToString(sum[:16])
+		b = append(b[:MaxToken-len(digest)-2], "%%"+digest...)
+	}
+	return string(b)
+}
+
+// Untoken gives back the string that Token made, or an error for anything that Token cannot have made. A token that was
+// cut cannot be given back and is an error too.
+func Untoken(token string) (string, error) {
+	if token == emptyToken {
+		return "", nil
+	}
+	if token == "" {
+		return "", errors.New("empty subject token")
+	}
+	if len(token) > MaxToken {
+		return "", fmt.Errorf("subject token %.40q… is longer than %d bytes", token, MaxToken)
+	}
+	if !strings.Contains(token, "%") {
+		for i := 0; i < len(token); i++ {
+			if !tokenByte(token[i]) {
+				return "", fmt.Errorf("subject token %q holds the unescaped byte %q", token, token[i])
+			}
+		}
+		return token, nil
+	}
+	b := make([]byte, 0, len(token))
+	for i := 0; i < len(token); i++ {
+		switch {
+		case tokenByte(token[i]):
+			b = append(b, token[i])
+		case token[i] == '%' && i+2 < len(token) && token[i+1] != '%':
+			high, low := strings.IndexByte(hexDigits, token[i+1]), strings.IndexByte(hexDigits, token[i+2])
+			if high < 0 || low < 0 || tokenByte(byte(high<<4|low)) {
+				return "", fmt.Errorf("subject token %q has a wrong escape at byte %d", token, i)
+			}
+			b = append(b, byte(high<<4|low))
+			i += 2
+		default:
+			return "", fmt.Errorf("subject token %q cannot be read at byte %d", token, i)
+		}
+	}
+	return string(b), nil
+}
+
+const hexDigits = "0123456789ABCDEF"
+
+func tokenByte(c byte) bool {
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' || c == '_'
+}
+
+func subject(first string, tokens ...string) string {
+	var b strings.Builder
+	b.Grow(160)
+	b.WriteString(first)
+	for _, t := range tokens {
+		b.WriteByte('.')
+		b.WriteString(Token(t))
+	}
+	return b.String()
+}
+
+// UsageSubject is the subject of a fact.
+func UsageSubject(source, foundation, tenant, kind, resource string) string {
+	return subject("usage", source, foundation, tenant, kind, resource)
+}
+
+// UsageFilter matches every message of a foundation in USAGE: the collector's own subjects.
+func UsageFilter(source, foundation string) string {
+	return subject("usage", source, foundation) + ".>"
+}
+
+// UsageFoundationFilter matches every message of a foundation in USAGE, whatever its source.
+func UsageFoundationFilter(foundation string) string { return "usage.*." + Token(foundation) + ".>" }
+
+// UsageHorizonSubject is where a collector says how far it has come.
+func UsageHorizonSubject(source, foundation string) string {
+	return subject("usage", source, foundation) + ".horizon"
+}
+
+// UsageGapSubject is where a collector says that facts may be missing.
+func UsageGapSubject(source, foundation string) string {
+	return subject("usage", source, foundation) + ".gap"
+}
+
+// QuarantineSubject is where input goes that could not be understood.
+func QuarantineSubject(source, foundation string) string {
+	return subject("quarantine", source, foundation)
+}
+
+// QuarantineFilter matches every message of a foundation in QUARANTINE, whatever its source.
+func QuarantineFilter(foundation string) string { return "quarantine.*." + Token(foundation) }
+
+// MeteredSubject is the subject of what ran on one resource.
+func MeteredSubject(source, foundation, tenant, kind, resource string) string {
+	return subject("metered", source, foundation, tenant, kind, resource)
+}
+
+// MeteredHorizonSubject is where the projector says how far it has metered.
+func MeteredHorizonSubject(source, foundation string) string {
+	return subject("metered", source, foundation) + ".horizon"
+}
+
+// MeteredGapSubject is where the projector passes a gap on.
+func MeteredGapSubject(source, foundation string) string {
+	return subject("metered", source, foundation) + ".gap"
+}
+
+// MeteredAnomalySubject is for anomalies that belong to no resource.
+func MeteredAnomalySubject(source, foundation string) string {
+	return subject("metered", source, foundation) + ".anomaly"
+}
+
+// MeteredMarkerSubject and BillingMarkerSubject are where stages mark inputs that had no outputs.
+const (
+	MeteredMarkerSubject = "metered.marker"
+	BillingMarkerSubject = "billing.marker"
+)
+
+// CatalogueSubject is the subject of one immutable catalogue version.
+func CatalogueSubject(version string) string { return subject("catalogue", version) }
+
+// ChargeSubject is the subject of charges. The tenant stands first so that one can be given billing.charge.<tenant>.>.
+func ChargeSubject(tenant, source, foundation, kind, resource string) string {
+	return subject("billing.charge", tenant, source, foundation, kind, resource)
+}
+
+// UnratedSubject is the subject of what no plan prices.
+func UnratedSubject(tenant, source, foundation, kind, resource string) string {
+	return subject("billing.unrated", tenant, source, foundation, kind, resource)
+}
+
+// BillingHorizonSubject is where the pricer says how far everything metered has been charged.
+func BillingHorizonSubject(source, foundation string) string {
+	return subject("billing.horizon", source, foundation)
+}
+
+// BillingAnomalySubject is for what the pricer cannot use and nobody else has seen: a catalogue that does not parse.
+const BillingAnomalySubject = "billing.anomaly"

@@ -1,0 +1,125 @@
+package events
+
+import "time"
+
+// Sources of facts.
+const (
+	SourceCF    = "cf"
+	SourceTrove = "trove"
+)
+
+// Kinds of resources. A volume shares the id of its instance, and its facts are the instance's.
+const (
+	KindApp      = "app"
+	KindTask     = "task"
+	KindStaging  = "staging"
+	KindService  = "service"
+	KindInstance = "instance"
+	KindVolume   = "volume"
+)
+
+// Events of Cloud Foundry are its usage event states, as the v3 API spells them.
+// Source: cloud_controller_ng, app/repositories/{app,service}_usage_event_repository.rb; WAS_RUNNING: pull request 5210.
+const (
+	EventStarted        = "STARTED"
+	EventStopped        = "STOPPED"
+	EventWasRunning     = "WAS_RUNNING"
+	EventTaskStarted    = "TASK_STARTED"
+	EventTaskStopped    = "TASK_STOPPED"
+	EventTaskWasRunning = "TASK_WAS_RUNNING"
+	EventStagingStarted = "STAGING_STARTED"
+	EventStagingStopped = "STAGING_STOPPED"
+	EventBuildpackSet   = "BUILDPACK_SET"
+	EventCreated        = "CREATED"
+	EventUpdated        = "UPDATED"
+	EventDeleted        = "DELETED"
+)
+
+// Events of Trove are its notification types without the "trove.instance." or "dbaas.instance_" in front.
+const (
+	EventTroveCreate       = "create"
+	EventTroveModifyVolume = "modify_volume"
+	EventTroveModifyFlavor = "modify_flavor"
+	EventTroveDelete       = "delete"
+	EventTroveExists       = "exists"
+	EventTroveResizeVolume = "resize_volume.end"
+)
+
+// Usage is one fact: what a platform reported, in our terms (everything above Raw) and in its own (Raw).
+// It is the body of a message on usage.<source>.<foundation>.<tenant>.<kind>.<resource>.
+type Usage struct {
+	// ID is derived from the upstream identity (guid and created_at, or message_id), so that the same fact
+	// collected twice has the same id.
+	ID         string
+	Source     string // SourceCF or SourceTrove
+	Foundation string
+	Tenant     string // Cloud Foundry organization guid, OpenStack tenant_id
+	Kind       string // KindApp, KindTask, KindStaging, KindService or KindInstance
+	// Resource is the id of the timeline that the fact belongs to: process guid (app), task guid (task), app guid
+	// (staging), service instance guid (service), Trove instance id (instance).
+	Resource string
+	App      string // app guid of an app, task or staging fact; else empty
+	Event    string // one of the Event constants
+	// Previous is the upstream state before the event, where it says one.
+	Previous string
+	// Time is when the fact took effect: created_at for Cloud Foundry; created_at, modify_at or deleted_at for Trove,
+	// and the notification's timestamp where it has none of them.
+	Time time.Time
+	// Observed is the Trove notification's own timestamp; zero for Cloud Foundry.
+	Observed time.Time
+	// Created is the instance's created_at as a Trove notification repeats it; zero for Cloud Foundry.
+	Created time.Time
+
+	Space     string // space guid
+	SpaceName string
+	Name      string // name of the app, task, service instance or database instance
+	// State is Trove's status word in lower case. It never starts or stops a charge.
+	State string
+
+	// Footprint is what the fact says of the resource's size. For Trove it holds the flavour and the volume.
+	Footprint Footprint
+	// OldVolumeGB is the size before a modify_volume.
+	OldVolumeGB Count
+
+	// Raw is the upstream JSON, verbatim but for removed secrets.
+	Raw []byte
+}
+
+// SubjectResource is the last token of the fact's subject: the app guid for apps, tasks and staging, else Resource.
+// Subjects therefore grow with apps and instances, never with tasks.
+func (u *Usage) SubjectResource() string {
+	if u.App != "" {
+		return u.App
+	}
+	return u.Resource
+}
+
+// Horizon says that everything up to Time from this source has been collected, metered or charged, as the stream it
+// stands in tells. It is the completeness mark on every bill.
+type Horizon struct {
+	ID         string
+	Source     string
+	Foundation string
+	Time       time.Time
+}
+
+// Gap says that facts between From and To may be missing. A zero From or To is not known.
+type Gap struct {
+	ID         string
+	Source     string
+	Foundation string
+	From, To   time.Time
+	Reason     string
+}
+
+// Quarantined is input that could not be understood, with secrets removed. It is the body of a message on
+// quarantine.<source>.<foundation>.
+type Quarantined struct {
+	ID         string
+	Source     string // SourceCF, SourceTrove, or "unknown"
+	Foundation string
+	File       string // where it came from: a file name, a queue
+	Line       uint32 // 1-based; 0 when the origin has no lines
+	Reason     string // what is wrong and where, for a person
+	Input      string // the input as text, with secrets removed
+}
