@@ -1,0 +1,248 @@
+// Package cf turns Cloud Foundry v3 usage events into facts.
+//
+// The shapes, and what may be null, are those of cloud_controller_ng's presenters
+// (app/presenters/v3/{app,service}_usage_event_presenter.rb): an app usage event has an object in "state", a service usage
+// event has a string there. The package does no I/O.
+package cf
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/daybook-billing/daybook/collector/internal/jsondoc"
+	"github.com/daybook-billing/daybook/collector/redact"
+	"github.com/daybook-billing/daybook/events"
+)
+
+// ErrUnknownEvent is wrapped by the error for a usage event whose state Daybook does not know: it may matter, so it is to
+// be kept (quarantined) and not passed over.
+var ErrUnknownEvent = errors.New("unknown usage event")
+
+// Times outside these years are refused: they are mistakes, and a horizon that follows one would cut for centuries.
+const (
+	firstYear = 2000
+	lastYear  = 2200
+)
+
+// Normalise turns one v3 app or service usage event, as the API returns it, into a fact of the foundation.
+//
+// The id is derived from list, guid and created_at, because guids repeat after a purge and reseed. Secrets in URLs are
+// removed from all strings, in the fact's fields and in Raw alike; apart from that Raw is the event byte for byte, or
+// without white space between tokens when it stood on several lines. The result shares no memory with raw.
+//
+// Errors are a *jsondoc.SyntaxError, a *jsondoc.FieldError that names the path, or wrap ErrUnknownEvent.
+func Normalise(foundation string, raw []byte) (events.Usage, error) {
+	d := jsondoc.Borrow()
+	defer d.Return()
+	if err := d.Parse(raw); err != nil {
+		return events.Usage{}, err
+	}
+	return FromDocument(foundation, d)
+}
+
+// FromDocument is Normalise for an event that has been parsed. It may parse the document anew, without its secrets.
+func FromDocument(foundation string, d *jsondoc.Document) (events.Usage, error) {
+	if redact.MayHoldSecret(d.Bytes()) {
+		if clean, changed := d.ReplaceTexts(redact.URLs); changed {
+			if err := d.Parse(clean); err != nil {
+				return events.Usage{}, fmt.Errorf("after removing secrets: %w", err)
+			}
+		}
+	}
+	e := event{root: d.Root()}
+	var u events.Usage
+	switch e.root.Get("state").Kind() {
+	case jsondoc.Object:
+		u = e.app(foundation)
+	case jsondoc.String:
+		u = e.service(foundation)
+	default:
+		e.Fail(e.root.Get("state"), "", "state", "an object (app usage event) or a string (service usage event)")
+	}
+	if e.unknown != "" {
+		return events.Usage{}, fmt.Errorf("%w: %s", ErrUnknownEvent, e.unknown)
+	}
+	if err := e.Err(); err != nil {
+		return events.Usage{}, err
+	}
+	u.Raw = d.OneLine()
+	return u, nil
+}
+
+// event reads one usage event.
+type event struct {
+	jsondoc.Reader
+	root    jsondoc.Value
+	unknown string // what is unknown about the event
+}
+
+// common reads what app and service usage events share; list is "app" or "service".
+func (e *event) common(foundation, list string) events.Usage {
+	guid := e.NeedText(e.root, "", "guid")
+	created := e.time("created_at")
+	organization := e.Object(e.root, "", "organization")
+	space := e.Object(e.root, "", "space")
+	return events.Usage{
+		ID:         events.ID("usage", events.SourceCF, foundation, list, guid, events.FormatTime(created)),
+		Source:     events.SourceCF,
+		Foundation: foundation,
+		Tenant:     e.NeedText(organization, "organization", "guid"),
+		Time:       created,
+		Space:      e.Text(space, "space", "guid"),
+		SpaceName:  e.Text(space, "space", "name"),
+	}
+}
+
+func (e *event) time(key string) time.Time {
+	v := e.root.Get(key)
+	t, err := events.ParseTime(v.Text())
+	if err != nil || t.Year() < firstYear || t.Year() >= lastYear {
+		e.Fail(v, "", key, "an RFC 3339 time from the year 2000 on, before 2200")
+	}
+	return t
+}
+
+// role is what an app usage event is about.
+type role uint8
+
+const (
+	ofProcess role = iota + 1
+	ofTask
+	ofStaging
+	ofBuildpack
+)
+
+// states are the states of app usage events; begins says that the event is the beginning of something, whose size must
+// be known.
+func appState(state string) (event string, about role, begins bool) {
+	switch state {
+	case events.EventStarted:
+		return events.EventStarted, ofProcess, true
+	case events.EventStopped:
+		return events.EventStopped, ofProcess, false
+	case events.EventWasRunning:
+		return events.EventWasRunning, ofProcess, true
+	case events.EventTaskStarted:
+		return events.EventTaskStarted, ofTask, true
+	case events.EventTaskStopped:
+		return events.EventTaskStopped, ofTask, false
+	case events.EventTaskWasRunning:
+		return events.EventTaskWasRunning, ofTask, true
+	case events.EventStagingStarted:
+		return events.EventStagingStarted, ofStaging, true
+	case events.EventStagingStopped:
+		return events.EventStagingStopped, ofStaging, false
+	case events.EventBuildpackSet:
+		return events.EventBuildpackSet, ofBuildpack, false
+	}
+	return "", 0, false
+}
+
+func (e *event) app(foundation string) events.Usage {
+	state := e.root.Get("state")
+	current := e.NeedText(state, "state", "current")
+	name, about, begins := appState(current)
+	if about == 0 {
+		if current != "" {
+			e.unknown = fmt.Sprintf("state.current: found %q, expected one of STARTED, STOPPED, WAS_RUNNING, TASK_STARTED, TASK_STOPPED, TASK_WAS_RUNNING, STAGING_STARTED, STAGING_STOPPED, BUILDPACK_SET", limit(current))
+		}
+		return events.Usage{}
+	}
+	u := e.common(foundation, "app")
+	u.Event, u.Previous = name, e.Text(state, "state", "previous")
+	u.Footprint = e.footprint(begins)
+	e.subject(&u, about)
+	return u
+}
+
+// subject fills in what the event is about.
+//
+// A BUILDPACK_SET without a process is what staging in v3 reports: one a build, whatever becomes of the droplet, with
+// the build's memory. It is information only and must touch no timeline of a process, so it stands with the app's
+// builds, under kind staging, with its own event name; projectors pass it over.
+func (e *event) subject(u *events.Usage, about role) {
+	app := e.Object(e.root, "", "app")
+	process := e.Object(e.root, "", "process")
+	task := e.Object(e.root, "", "task")
+	if about == ofBuildpack {
+		about = ofStaging
+		if e.Text(process, "process", "guid") != "" {
+			about = ofProcess
+		}
+	}
+	u.Name = e.Text(app, "app", "name")
+	switch about {
+	case ofTask:
+		u.Kind, u.Resource = events.KindTask, e.NeedText(task, "task", "guid")
+		u.App = e.Text(app, "app", "guid")
+		u.Name = e.Text(task, "task", "name")
+	case ofStaging:
+		u.Kind, u.Resource = events.KindStaging, e.NeedText(app, "app", "guid")
+		u.App = u.Resource
+	default:
+		u.Kind, u.Resource = events.KindApp, e.NeedText(process, "process", "guid")
+		u.App = e.Text(app, "app", "guid") // null on rows from before v3
+	}
+}
+
+func (e *event) footprint(begins bool) events.Footprint {
+	instances := e.Object(e.root, "", "instance_count")
+	memory := e.Object(e.root, "", "memory_in_mb_per_instance")
+	buildpack := e.Object(e.root, "", "buildpack")
+	count := e.Count
+	if begins {
+		count = e.NeedCount
+	}
+	return events.Footprint{
+		Instances:     count(instances, "instance_count", "current"),
+		MemoryMB:      count(memory, "memory_in_mb_per_instance", "current"),
+		ProcessType:   e.Text(e.Object(e.root, "", "process"), "process", "type"),
+		Buildpack:     redact.URL(e.Text(buildpack, "buildpack", "name")),
+		BuildpackGUID: e.Text(buildpack, "buildpack", "guid"),
+	}
+}
+
+// service reads a service usage event. User-provided instances are facts too: they have neither plan, offering nor
+// broker, so that their footprint is empty, and a catalogue has to price them by kind to charge for them.
+func (e *event) service(foundation string) events.Usage {
+	var name string
+	switch state := e.root.Get("state").Text(); state {
+	case events.EventCreated:
+		name = events.EventCreated
+	case events.EventUpdated:
+		name = events.EventUpdated
+	case events.EventDeleted:
+		name = events.EventDeleted
+	case events.EventWasRunning:
+		name = events.EventWasRunning
+	default:
+		e.unknown = fmt.Sprintf("state: found %q, expected one of CREATED, UPDATED, DELETED, WAS_RUNNING", limit(state))
+		return events.Usage{}
+	}
+	u := e.common(foundation, "service")
+	instance := e.Object(e.root, "", "service_instance")
+	plan := e.Object(e.root, "", "service_plan")
+	offering := e.Object(e.root, "", "service_offering")
+	broker := e.Object(e.root, "", "service_broker")
+	u.Event, u.Kind = name, events.KindService
+	u.Resource = e.NeedText(instance, "service_instance", "guid")
+	u.Name = e.Text(instance, "service_instance", "name")
+	u.Footprint = events.Footprint{
+		Plan:         e.Text(plan, "service_plan", "name"),
+		PlanGUID:     e.Text(plan, "service_plan", "guid"),
+		Offering:     e.Text(offering, "service_offering", "name"),
+		OfferingGUID: e.Text(offering, "service_offering", "guid"),
+		Broker:       e.Text(broker, "service_broker", "name"),
+		BrokerGUID:   e.Text(broker, "service_broker", "guid"),
+	}
+	return u
+}
+
+func limit(s string) string {
+	if len(s) <= 60 {
+		return s
+	}
+	return strings.ToValidUTF8(s[:60], "") + "…"
+}

@@ -1,0 +1,334 @@
+package collector
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"github.com/daybook-billing/daybook/collector/redact"
+	"github.com/daybook-billing/daybook/collector/trove"
+	"github.com/daybook-billing/daybook/events"
+)
+
+// Collector is the file collector. It is run once.
+type Collector struct {
+	cfg  Config
+	deps Deps
+
+	// The rest belongs to Run's goroutine.
+	usage      appender
+	quarantine appender
+	origins    map[string]string    // ce-source by source
+	newest     map[string]time.Time // of the facts in the input, by source
+	said       map[string]time.Time // horizons that are known to be stored, by source
+	r          Report
+
+	report atomic.Pointer[Report]
+}
+
+// New makes a file collector. It does no I/O.
+func New(cfg Config, deps Deps) (*Collector, error) {
+	cfg = cfg.withDefaults()
+	if err := cfg.validate(); err != nil {
+		return nil, err
+	}
+	if deps.Store == nil {
+		return nil, errors.New("collector: Deps.Store is missing")
+	}
+	deps = deps.withDefaults()
+	stream := func(name, filter string) appender {
+		return appender{
+			store: deps.Store, stream: name, filter: filter, retry: cfg.Retry,
+			known: idSet{ids: map[[16]byte]struct{}{}, max: cfg.MaxKnown},
+		}
+	}
+	c := &Collector{
+		cfg:        cfg,
+		deps:       deps,
+		usage:      stream(events.StreamUsage, events.UsageFoundationFilter(cfg.Foundation)),
+		quarantine: stream(events.StreamQuarantine, events.QuarantineFilter(cfg.Foundation)),
+		origins:    map[string]string{},
+		newest:     map[string]time.Time{},
+		said:       map[string]time.Time{},
+		r:          Report{Ignored: map[string]int{}, Horizon: map[string]time.Time{}},
+	}
+	for _, source := range []string{events.SourceCF, events.SourceTrove, SourceUnknown} {
+		c.origins[source] = origin(source, cfg.Foundation)
+	}
+	c.report.Store(&Report{})
+	return c, nil
+}
+
+// Report returns what has been done, as of the last batch. It may be called at any time.
+func (c *Collector) Report() Report { return *c.report.Load() }
+
+// Run collects the input and returns at its end, or when the context ends: then it stores what it has read, for at most
+// Config.Drain, and returns the context's error, or nil when it was following. A line that cannot be understood is
+// no error; a file that cannot be read is, before anything is stored if it cannot be opened.
+func (c *Collector) Run(ctx context.Context) error {
+	inputs, err := open(ctx, c.cfg.Files, c.cfg.Follow, c.deps.Stdin)
+	if err != nil {
+		return err
+	}
+	defer closeAll(inputs)
+	c.r.Files = len(inputs)
+	for _, a := range []*appender{&c.usage, &c.quarantine} {
+		if _, _, err := a.learn(ctx); err != nil {
+			return fmt.Errorf("finding out what %s holds of foundation %s: %w", a.stream, c.cfg.Foundation, err)
+		}
+	}
+	err = c.collect(ctx, inputs)
+	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.cfg.Drain)
+		defer cancel()
+		if flushErr := c.flush(drain); flushErr != nil {
+			return flushErr
+		}
+		if c.cfg.Follow {
+			err = nil
+		}
+	}
+	c.progress()
+	if err == nil {
+		c.deps.Log.Info("collected", slog.Int("files", c.r.Files), slog.Int("lines", c.r.Lines), slog.Int("facts", c.r.Facts),
+			slog.Int("stored", c.r.Stored), slog.Int("known", c.r.Known), slog.Int("quarantined", c.r.Quarantined))
+	}
+	return err
+}
+
+// collect reads the inputs in order; when it follows, round and round.
+func (c *Collector) collect(ctx context.Context, inputs []*input) error {
+	for {
+		waiting := false
+		for _, in := range inputs {
+			if in.ended {
+				continue
+			}
+			err := c.drainInput(ctx, in)
+			switch {
+			case errors.Is(err, errDry):
+				waiting = true
+			case !errors.Is(err, io.EOF):
+				return c.stopped(ctx, err)
+			case in.events == 0:
+				c.r.Empty = append(c.r.Empty, in.name)
+				c.deps.Log.Warn("no events", slog.String("file", in.name))
+			}
+		}
+		if err := c.flush(ctx); err != nil {
+			return err
+		}
+		if err := c.horizons(ctx); err != nil {
+			return err
+		}
+		if !waiting {
+			return nil
+		}
+		if err := wait(ctx, c.cfg.Poll); err != nil {
+			return err
+		}
+	}
+}
+
+// stopped stores what was read before an input failed; without a horizon, because the input is not complete.
+func (c *Collector) stopped(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return err // Run does it
+	}
+	return errors.Join(err, c.flush(ctx))
+}
+
+// drainInput takes lines until there are no more. The error is never nil: errDry, io.EOF, or a failure.
+func (c *Collector) drainInput(ctx context.Context, in *input) error {
+	again, err := in.rewound()
+	if err != nil {
+		return err
+	}
+	if again {
+		c.deps.Log.Warn("the followed file became shorter: reading it from its start", slog.String("file", in.name))
+	}
+	for {
+		line, excess, err := in.next()
+		if err != nil {
+			return err
+		}
+		if err := c.take(in, line, excess); err != nil {
+			return fmt.Errorf("%s:%d: %w", in.name, in.line, err)
+		}
+		if c.usage.full() || c.quarantine.full() {
+			if err := c.flush(ctx); err != nil {
+				return err
+			}
+		}
+		if in.line&0xff == 0 && ctx.Err() != nil {
+			return ctx.Err()
+		}
+	}
+}
+
+// take makes of a line what it is.
+func (c *Collector) take(in *input, line []byte, excess int) error {
+	if len(bytes.TrimSpace(line)) == 0 && excess == 0 {
+		return nil
+	}
+	c.r.Lines++
+	in.events++
+	if excess > 0 {
+		return c.reject(in, SourceUnknown, line, excess,
+			fmt.Errorf("the line has %d bytes: at most %d are read", len(line)+excess, MaxLine))
+	}
+	u, err := Line(c.cfg.Foundation, line)
+	var ignored *trove.IgnoredError
+	var lineError *LineError
+	switch {
+	case err == nil:
+		return c.fact(in, line, &u)
+	case errors.As(err, &ignored):
+		c.ignore(ignored.EventType)
+		return nil
+	case errors.As(err, &lineError):
+		return c.reject(in, lineError.Source, line, 0, err)
+	default:
+		return c.reject(in, SourceUnknown, line, 0, err)
+	}
+}
+
+func (c *Collector) ignore(eventType string) {
+	if _, ok := c.r.Ignored[eventType]; !ok && len(c.r.Ignored) >= maxIgnored {
+		eventType = "other"
+	}
+	c.r.Ignored[eventType]++
+}
+
+// fact puts a fact into the batch, unless it is known.
+func (c *Collector) fact(in *input, line []byte, u *events.Usage) error {
+	a := &c.usage
+	k := idKey(u.ID)
+	if !a.known.has(k) {
+		start := len(a.buf)
+		a.buf = u.AppendJSON(a.buf)
+		if size := len(a.buf) - start; size > maxMessage {
+			a.buf = a.buf[:start]
+			return c.reject(in, u.Source, line, 0, fmt.Errorf("the event has %d bytes with its envelope: a message holds at most %d", size, maxMessage))
+		}
+		subject := events.UsageSubject(u.Source, u.Foundation, u.Tenant, u.Kind, u.SubjectResource())
+		if err := a.add(k, subject, header(u.ID, events.TypeUsage, c.origins[u.Source], events.FormatTime(u.Time)), start); err != nil {
+			return err
+		}
+	} else {
+		c.r.Known++
+	}
+	c.r.Facts++
+	t := u.Time
+	if u.Observed.After(t) {
+		t = u.Observed
+	}
+	if t.After(c.newest[u.Source]) {
+		c.newest[u.Source] = t
+	}
+	return nil
+}
+
+// reject puts a line into the quarantine batch, unless it is known. The id is made of the line's number and content, so
+// that the same file under another name is the same.
+func (c *Collector) reject(in *input, source string, line []byte, excess int, reason error) error {
+	c.r.Quarantined++
+	sum := sha256.Sum256(line)
+	number := strconv.FormatUint(uint64(in.line), 10)
+	id := events.ID("quarantine", c.cfg.Foundation, number, hex.EncodeToString(sum[:]), strconv.Itoa(excess))
+	a := &c.quarantine
+	k := idKey(id)
+	if a.known.has(k) {
+		return nil
+	}
+	q := events.Quarantined{
+		ID: id, Source: source, Foundation: c.cfg.Foundation, File: in.name, Line: in.line,
+		Reason: redact.Text(reason.Error()), Input: redact.Text(string(line)),
+	}
+	if excess > 0 {
+		q.Input = redact.Cut(string(line), excess)
+	}
+	if c.r.Quarantined <= maxWarnings {
+		c.deps.Log.Warn("quarantined", slog.String("file", in.name), slog.Uint64("line", uint64(in.line)), slog.String("reason", q.Reason))
+	}
+	start := len(a.buf)
+	a.buf = q.AppendJSON(a.buf)
+	return a.add(k, events.QuarantineSubject(source, c.cfg.Foundation),
+		header(id, events.TypeQuarantined, c.origins[source], events.FormatTime(c.deps.Now())), start)
+}
+
+// flush stores both batches.
+func (c *Collector) flush(ctx context.Context) error {
+	if _, _, err := c.quarantine.flush(ctx, nil); err != nil {
+		return err
+	}
+	stored, known, err := c.usage.flush(ctx, nil)
+	c.r.Stored += stored
+	c.r.Known += known
+	c.progress()
+	return err
+}
+
+// horizons says, for every source that the input had facts of, how far it has been collected, if that is later than what
+// was said before. It comes behind everything that it covers.
+func (c *Collector) horizons(ctx context.Context) error {
+	for _, source := range []string{events.SourceCF, events.SourceTrove} {
+		at, ok := c.newest[source]
+		if !ok {
+			continue
+		}
+		if c.cfg.Horizon != nil {
+			at = c.cfg.Horizon.UTC()
+		}
+		if !at.After(c.said[source]) {
+			continue
+		}
+		if err := c.horizon(ctx, source, at); err != nil {
+			return err
+		}
+	}
+	c.progress()
+	return nil
+}
+
+func (c *Collector) horizon(ctx context.Context, source string, at time.Time) error {
+	subject := events.UsageHorizonSubject(source, c.cfg.Foundation)
+	later := func(ctx context.Context) (bool, error) {
+		before, err := c.deps.Store.Horizon(ctx, subject)
+		c.said[source] = before
+		return at.After(before), err
+	}
+	if wanted, err := later(ctx); err != nil || !wanted {
+		return err
+	}
+	text := events.FormatTime(at)
+	h := events.Horizon{ID: events.ID("horizon", source, c.cfg.Foundation, text), Source: source, Foundation: c.cfg.Foundation, Time: at}
+	a := &c.usage
+	start := len(a.buf)
+	a.buf = h.AppendJSON(a.buf)
+	if err := a.add(idKey(h.ID), subject, header(h.ID, events.TypeHorizon, c.origins[source], text), start); err != nil {
+		return err
+	}
+	stored, _, err := a.flush(ctx, later)
+	if err != nil {
+		a.clear() // what is stored when the run is stopped is facts alone
+	}
+	if stored > 0 {
+		c.said[source], c.r.Horizon[source] = at, at
+	}
+	return err
+}
+
+func (c *Collector) progress() {
+	r := c.r.clone()
+	c.report.Store(&r)
+	c.deps.Progress(r)
+}

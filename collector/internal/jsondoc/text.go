@@ -1,0 +1,163 @@
+package jsondoc
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math/bits"
+	"unicode/utf16"
+	"unicode/utf8"
+)
+
+// text passes the string at pos, which is at its opening quote, and reports whether it holds escapes.
+func (s *scanner) text() (escaped bool, err error) {
+	src, i := s.src, s.pos+1
+	for {
+		i = plain(src, i)
+		if i >= len(src) {
+			s.pos = len(src)
+			return escaped, s.fail("a closing double quote")
+		}
+		switch c := src[i]; c {
+		case '"':
+			s.pos = i + 1
+			return escaped, nil
+		case '\\':
+			escaped = true
+			n, err := escape(src, i)
+			if err != nil {
+				return true, err
+			}
+			i += n
+		default:
+			return escaped, &SyntaxError{i + 1, fmt.Sprintf("found the control character %#02x in a string, expected it escaped", c)}
+		}
+	}
+}
+
+// plain returns the first position from i on that holds a quote, a backslash or a control character, eight bytes at a time.
+func plain(src []byte, i int) int {
+	const ones, highs = 0x0101010101010101, 0x8080808080808080
+	for ; i+8 <= len(src); i += 8 {
+		w := binary.LittleEndian.Uint64(src[i:])
+		quote, backslash := w^(ones*'"'), w^(ones*'\\')
+		// A byte's high bit is set in hit when it is below 0x20, or equal to one of the two. Borrows can only set bits
+		// above a true hit, so that the lowest is exact; bytes from 0x80 on are cleared by their own high bit.
+		hit := ((w-ones*0x20)&^w | (quote-ones)&^quote | (backslash-ones)&^backslash) & highs
+		if hit != 0 {
+			return i + bits.TrailingZeros64(hit)/8
+		}
+	}
+	for ; i < len(src); i++ {
+		if c := src[i]; c < 0x20 || c == '"' || c == '\\' {
+			return i
+		}
+	}
+	return i
+}
+
+// escape checks the escape sequence at i and returns its length; a surrogate pair is one sequence.
+func escape(src []byte, i int) (int, error) {
+	if i+1 >= len(src) {
+		return 0, &SyntaxError{len(src) + 1, "the line ends inside a string: it is incomplete"}
+	}
+	switch src[i+1] {
+	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
+		return 2, nil
+	case 'u':
+	default:
+		return 0, &SyntaxError{i + 1, fmt.Sprintf("found the escape \\%c, which JSON does not know", src[i+1])}
+	}
+	r, ok := hex4(src, i+2)
+	switch {
+	case !ok:
+		return 0, &SyntaxError{i + 1, "found \\u without four hexadecimal digits"}
+	case r == 0:
+		return 0, &SyntaxError{i + 1, "found \\u0000, which cannot be stored"}
+	case !utf16.IsSurrogate(r):
+		return 6, nil
+	}
+	if i+7 < len(src) && src[i+6] == '\\' && src[i+7] == 'u' {
+		if low, ok := hex4(src, i+8); ok && utf16.DecodeRune(r, low) != utf8.RuneError {
+			return 12, nil
+		}
+	}
+	return 0, &SyntaxError{i + 1, "found half a surrogate pair, which is no character"}
+}
+
+func hex4(src []byte, i int) (rune, bool) {
+	if i+4 > len(src) {
+		return 0, false
+	}
+	var r rune
+	for _, c := range src[i : i+4] {
+		switch {
+		case c >= '0' && c <= '9':
+			c -= '0'
+		case c >= 'a' && c <= 'f':
+			c -= 'a' - 10
+		case c >= 'A' && c <= 'F':
+			c -= 'A' - 10
+		default:
+			return 0, false
+		}
+		r = r<<4 | rune(c)
+	}
+	return r, true
+}
+
+// unquote decodes the inside of a string that text has passed.
+func unquote(src []byte, escaped bool) string {
+	if !escaped {
+		return string(src)
+	}
+	b := make([]byte, 0, len(src))
+	for i := 0; i < len(src); {
+		if end := plain(src, i); end > i {
+			b = append(b, src[i:end]...)
+			i = end
+			continue
+		}
+		switch src[i+1] {
+		case 'b':
+			b = append(b, '\b')
+		case 'f':
+			b = append(b, '\f')
+		case 'n':
+			b = append(b, '\n')
+		case 'r':
+			b = append(b, '\r')
+		case 't':
+			b = append(b, '\t')
+		case 'u':
+			r, _ := hex4(src, i+2)
+			if utf16.IsSurrogate(r) {
+				low, _ := hex4(src, i+8)
+				r = utf16.DecodeRune(r, low)
+				i += 6
+			}
+			b = utf8.AppendRune(b, r)
+			i += 4
+		default:
+			b = append(b, src[i+1])
+		}
+		i += 2
+	}
+	return string(b)
+}
+
+// AppendText appends s as a JSON string. Bytes that are not UTF-8 become U+FFFD.
+func AppendText(b []byte, s string) []byte {
+	const hexDigits = "0123456789abcdef"
+	b = append(b, '"')
+	for _, r := range s {
+		switch {
+		case r == '"' || r == '\\':
+			b = append(b, '\\', byte(r))
+		case r < 0x20:
+			b = append(b, '\\', 'u', '0', '0', hexDigits[r>>4], hexDigits[r&15])
+		default:
+			b = utf8.AppendRune(b, r)
+		}
+	}
+	return append(b, '"')
+}

@@ -1,0 +1,240 @@
+// Package trove turns OpenStack Trove's notifications into facts.
+//
+// A notification comes bare (oslo.messaging's v1 driver) or as a JSON string in an envelope (v2). The fields and their
+// drift over the releases are those of openstack/trove, trove/taskmanager/models.py and trove/extensions/mgmt. The
+// package does no I/O.
+package trove
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/daybook-billing/daybook/collector/internal/jsondoc"
+	"github.com/daybook-billing/daybook/collector/redact"
+	"github.com/daybook-billing/daybook/events"
+)
+
+// ErrIgnored is wrapped by the error, an *IgnoredError, for a notification of Trove's that says nothing about usage. It is
+// counted and passed over.
+var ErrIgnored = errors.New("the notification says nothing about usage")
+
+// ErrUnknownEvent is wrapped by the error for a notification that is none of Trove's: it may matter, so it is to be kept
+// (quarantined).
+var ErrUnknownEvent = errors.New("unknown notification")
+
+// IgnoredError names the event type that was passed over.
+type IgnoredError struct{ EventType string }
+
+// Error implements error.
+func (e *IgnoredError) Error() string { return fmt.Sprintf("%v: %s", ErrIgnored, e.EventType) }
+
+// Unwrap makes errors.Is(err, ErrIgnored) true.
+func (e *IgnoredError) Unwrap() error { return ErrIgnored }
+
+// Normalise turns one notification into a fact of the foundation.
+//
+// Sizes are RAM in MiB and volumes in GiB. Time is created_at of a create, modify_at of a modification, deleted_at of a
+// delete, and the notification's own timestamp where there is none and for the events that have none; a time without a
+// zone is UTC. Raw is the notification without its envelope, without white space between tokens, and with nothing but
+// message_id, publisher_id, event_type, priority, timestamp and a payload without secrets: the request's context
+// (_context_*), addresses and tracebacks never pass. The result shares no memory with raw.
+//
+// Errors are a *jsondoc.SyntaxError, a *jsondoc.FieldError that names the path, or wrap ErrIgnored or ErrUnknownEvent.
+func Normalise(foundation string, raw []byte) (events.Usage, error) {
+	d := jsondoc.Borrow()
+	defer d.Return()
+	if err := d.Parse(raw); err != nil {
+		return events.Usage{}, err
+	}
+	return FromDocument(foundation, d)
+}
+
+// FromDocument is Normalise for a notification that has been parsed. It parses the document anew when it is an envelope.
+func FromDocument(foundation string, d *jsondoc.Document) (events.Usage, error) {
+	if inner := d.Root().Get("oslo.message"); inner.Exists() {
+		if inner.Kind() != jsondoc.String {
+			return events.Usage{}, &jsondoc.FieldError{Path: "oslo.message", Found: jsondoc.Describe(inner), Want: "a string that holds the notification"}
+		}
+		if err := d.Parse([]byte(inner.Text())); err != nil {
+			return events.Usage{}, fmt.Errorf("in oslo.message: %w", err)
+		}
+	}
+	n := notification{root: d.Root()}
+	eventType := n.NeedText(n.root, "", "event_type")
+	if err := n.Err(); err != nil {
+		return events.Usage{}, err
+	}
+	event, err := eventOf(eventType)
+	if err != nil {
+		return events.Usage{}, err
+	}
+	n.payload = n.Object(n.root, "", "payload")
+	u := n.usage(foundation, event)
+	if err := n.Err(); err != nil {
+		return events.Usage{}, err
+	}
+	u.Raw = n.raw(len(d.Bytes()))
+	id := n.ID(n.root, "", "message_id")
+	if id == "" {
+		// The bus gives every notification an id. One without is known by its content.
+		sum := sha256.Sum256(u.Raw)
+		id = "sha256:" + hex.EncodeToString(sum[:])
+	}
+	u.ID = events.ID("usage", events.SourceTrove, foundation, id)
+	return u, n.Err()
+}
+
+// eventOf tells what an event type means for usage. reddwarf was Trove's name until 2013. From Victoria on a volume's
+// resize shows only as dbaas.instance_resize_volume.end.
+func eventOf(eventType string) (string, error) {
+	name, ok := strings.CutPrefix(eventType, "trove.instance.")
+	if !ok {
+		name, ok = strings.CutPrefix(eventType, "reddwarf.instance.")
+	}
+	if ok {
+		switch name {
+		case events.EventTroveCreate:
+			return events.EventTroveCreate, nil
+		case events.EventTroveModifyVolume:
+			return events.EventTroveModifyVolume, nil
+		case events.EventTroveModifyFlavor:
+			return events.EventTroveModifyFlavor, nil
+		case events.EventTroveDelete:
+			return events.EventTroveDelete, nil
+		case events.EventTroveExists:
+			return events.EventTroveExists, nil
+		}
+	}
+	if eventType == "dbaas.instance_resize_volume.end" {
+		return events.EventTroveResizeVolume, nil
+	}
+	for _, prefix := range []string{"trove.", "reddwarf.", "dbaas."} {
+		if strings.HasPrefix(eventType, prefix) {
+			return "", &IgnoredError{strings.ToValidUTF8(eventType[:min(len(eventType), 80)], "")}
+		}
+	}
+	return "", fmt.Errorf("%w: event_type: found %.60q, expected one of trove.*, dbaas.* and reddwarf.*", ErrUnknownEvent, eventType)
+}
+
+type notification struct {
+	jsondoc.Reader
+	root, payload jsondoc.Value
+}
+
+func (n *notification) usage(foundation, event string) events.Usage {
+	p := n.payload
+	u := events.Usage{
+		Source:     events.SourceTrove,
+		Foundation: foundation,
+		Tenant:     n.NeedID(p, "payload", "tenant_id"),
+		Kind:       events.KindInstance,
+		Resource:   n.NeedID(p, "payload", "instance_id"),
+		Event:      event,
+		Observed:   n.time(n.root, "", "timestamp"),
+		Created:    n.time(p, "payload", "created_at"),
+		Name:       n.name(),
+		State:      strings.ToLower(n.Text(p, "payload", "state")),
+		Footprint: events.Footprint{
+			Flavor:   n.Text(p, "payload", "instance_type"),
+			FlavorID: n.ID(p, "payload", "instance_type_id"),
+			MemoryMB: n.Count(p, "payload", "instance_size"),
+			VolumeGB: n.Count(p, "payload", "volume_size"),
+		},
+		OldVolumeGB: n.Count(p, "payload", "old_volume_size"),
+	}
+	switch event {
+	case events.EventTroveCreate:
+		u.Time = u.Created
+		n.needFlavor(&u)
+	case events.EventTroveModifyFlavor:
+		u.Time = n.time(p, "payload", "modify_at")
+		n.needFlavor(&u)
+	case events.EventTroveModifyVolume:
+		u.Time = n.time(p, "payload", "modify_at")
+		n.NeedCount(p, "payload", "volume_size")
+	case events.EventTroveResizeVolume:
+		u.Footprint.VolumeGB = n.NeedCount(p, "payload", "new_size")
+	case events.EventTroveDelete:
+		u.Time = n.time(p, "payload", "deleted_at")
+	}
+	if u.Time.IsZero() {
+		u.Time = u.Observed
+	}
+	if u.Time.IsZero() {
+		n.Fail(n.root.Get("timestamp"), "", "timestamp", wantTime)
+	}
+	return u
+}
+
+// needFlavor refuses a create or a change of flavour that does not say the flavour: it could not be priced.
+func (n *notification) needFlavor(u *events.Usage) {
+	if u.Footprint.Flavor == "" && u.Footprint.FlavorID == "" {
+		n.Fail(n.payload.Get("instance_type"), "payload", "instance_type", "the name of a flavour, or its id in instance_type_id")
+	}
+}
+
+func (n *notification) name() string {
+	for _, key := range []string{"instance_name", "name", "display_name"} {
+		if s := n.Text(n.payload, "payload", key); s != "" {
+			return redact.URLs(s)
+		}
+	}
+	return ""
+}
+
+// time returns a time, and the zero time for null or nothing.
+func (n *notification) time(of jsondoc.Value, in, key string) time.Time {
+	v := of.Get(key)
+	if v.Kind() == jsondoc.Missing || v.Kind() == jsondoc.Null {
+		return time.Time{}
+	}
+	t, ok := parseTime(v.Text())
+	if !ok {
+		n.Fail(v, in, key, wantTime)
+	}
+	return t
+}
+
+// raw writes the notification anew from what is known to be harmless.
+func (n *notification) raw(size int) []byte {
+	edit := jsondoc.Edit{Drop: dropped}
+	if redact.MayHoldSecret(n.payload.Raw()) {
+		edit.Text = redact.URLs
+	}
+	b := append(make([]byte, 0, size), '{')
+	n.root.Each(func(key []byte, member jsondoc.Value) {
+		switch string(key) {
+		case "message_id", "publisher_id", "event_type", "priority", "timestamp", "payload":
+		default:
+			return
+		}
+		if len(b) > 1 {
+			b = append(b, ',')
+		}
+		b = append(b, '"')
+		b = append(b, key...)
+		b = append(b, '"', ':')
+		b = member.Append(b, edit)
+	})
+	return append(b, '}')
+}
+
+// dropped are the members that are left out of the payload at every depth. The names that Trove's usage payloads have are
+// told first, because every member of every notification is asked for.
+func dropped(key []byte) bool {
+	switch string(key) {
+	case "audit_period_beginning", "audit_period_ending", "availability_zone", "created_at", "deleted_at", "display_name",
+		"instance_id", "instance_name", "instance_size", "instance_type", "instance_type_id", "launched_at", "modify_at",
+		"name", "nova_instance_id", "nova_volume_id", "old_instance_size", "old_volume_size", "region", "service_id",
+		"state", "state_description", "tenant_id", "user_id", "volume_size":
+		return false
+	case "client_ip", "server_ip", "_unique_id":
+		return true
+	}
+	lower := strings.ToLower(string(key))
+	return redact.SecretKey(lower) || strings.Contains(lower, "exception") || strings.Contains(lower, "traceback")
+}

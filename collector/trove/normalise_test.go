@@ -1,0 +1,126 @@
+package trove_test
+
+import (
+	"encoding/json"
+	"strings"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"github.com/daybook-billing/daybook/collector/trove"
+	"github.com/daybook-billing/daybook/events"
+)
+
+const create = `{"message_id":"m","event_type":"trove.instance.create","timestamp":"2015-06-28 05:54:57.725572","payload":{` +
+	`"created_at":"2015-06-28T05:54:52Z","tenant_id":"t","instance_id":"i","instance_type":"m1","instance_type_id":10,"instance_size":512,"volume_size":1,"state":"BUILD"}}`
+
+func must(in string) events.Usage {
+	GinkgoHelper()
+	u, err := trove.Normalise("f", []byte(in))
+	Expect(err).NotTo(HaveOccurred())
+	return u
+}
+
+func envelope(inner string) string {
+	b, err := json.Marshal(map[string]string{"oslo.version": "2.0", "oslo.message": inner})
+	Expect(err).NotTo(HaveOccurred())
+	return string(b)
+}
+
+var _ = Describe("a notification", func() {
+	DescribeTable("with one thing wrong is refused, by its path", func(old, with, message string) {
+		Expect(create).To(ContainSubstring(old))
+		changed := strings.Replace(create, old, with, 1)
+		for _, in := range []string{changed, envelope(changed)} {
+			_, err := trove.Normalise("f", []byte(in))
+			Expect(err).To(MatchError(ContainSubstring(message)))
+		}
+	},
+		Entry("no tenant", `"tenant_id":"t",`, ``, "payload.tenant_id: found nothing"),
+		Entry("no instance", `"instance_id":"i"`, `"instance_id":null`, "payload.instance_id: found null"),
+		Entry("no payload", `"payload":{`, `"pay":{`, "payload.tenant_id: found nothing"),
+		Entry("a payload that is a list", create[strings.Index(create, `{"created`):], `[]}`, "payload: found an array, expected an object"),
+		Entry("a negative volume", `"volume_size":1`, `"volume_size":-1`, "payload.volume_size: found the number -1"),
+		Entry("a fractional size", `"instance_size":512`, `"instance_size":512.5`, "payload.instance_size: found the number 512.5"),
+		Entry("a time that is none", `2015-06-28T05:54:52Z`, `yesterday`, `payload.created_at: found the string "yesterday"`),
+		Entry("a time out of range", `2015-06-28 05`, `1015-06-28 05`, `timestamp: found`),
+		Entry("a fractional id", `"instance_type_id":10`, `"instance_type_id":1.5`, "payload.instance_type_id: found the number 1.5"),
+		Entry("no flavour", `"instance_type":"m1","instance_type_id":10,`, ``, "payload.instance_type: found nothing, expected the name of a flavour"),
+		Entry("a change of volume without one", `create","timestamp":"2015-06-28 05:54:57.725572","payload":{"created_at":"2015-06-28T05:54:52Z","tenant_id":"t","instance_id":"i","instance_type":"m1","instance_type_id":10,"instance_size":512,"volume_size":1`,
+			`modify_volume","payload":{"modify_at":"2015-06-28T05:54:52Z","tenant_id":"t","instance_id":"i"`, "payload.volume_size: found nothing"),
+		Entry("a key twice", `"message_id":"m"`, `"message_id":"m","message_id":"n"`, "twice"),
+	)
+
+	It("in an envelope is the same as without", func() {
+		Expect(must(envelope(create))).To(Equal(must(create)))
+		Expect(must(strings.ReplaceAll(create, ",", ", "))).To(Equal(must(create)), "white space between tokens is not kept")
+	})
+
+	DescribeTable("has a time, exact to the microsecond and in UTC", func(text, want string) {
+		u := must(strings.Replace(create, "2015-06-28 05:54:57.725572", text, 1))
+		Expect(events.FormatTime(u.Observed)).To(Equal(want))
+	},
+		Entry("oslo", "2015-06-28 05:54:57.725572", "2015-06-28T05:54:57.725572Z"),
+		Entry("oslo at a whole second", "2015-06-28 05:54:57", "2015-06-28T05:54:57Z"),
+		Entry("isotime", "2015-06-28T05:54:57Z", "2015-06-28T05:54:57Z"),
+		Entry("exists", "2015-06-28T05:54:57.000001", "2015-06-28T05:54:57.000001Z"),
+		Entry("before Pike", "2015-06-28T05:54:57.870091Z", "2015-06-28T05:54:57.870091Z"),
+		Entry("an offset", "2015-06-28T05:54:57.5+02:00", "2015-06-28T03:54:57.500Z"),
+		Entry("Python's offset", "2015-06-28 05:54:57-0130", "2015-06-28T07:24:57Z"),
+		Entry("the last of a month", "2015-03-31 05:54:57", "2015-03-31T05:54:57Z"),
+	)
+
+	It("takes effect at its own time, and at the timestamp when it has none", func() {
+		observed := time.Date(2015, 6, 28, 5, 54, 57, 725572000, time.UTC)
+		Expect(must(create).Time).To(Equal(time.Date(2015, 6, 28, 5, 54, 52, 0, time.UTC)))
+		Expect(must(strings.Replace(create, `"created_at":"2015-06-28T05:54:52Z"`, `"created_at":null`, 1)).Time).To(Equal(observed))
+		Expect(must(strings.Replace(create, ".create", ".exists", 1)).Time).To(Equal(observed))
+		_, err := trove.Normalise("f", []byte(`{"event_type":"trove.instance.exists","payload":{"tenant_id":"t","instance_id":"i"}}`))
+		Expect(err).To(MatchError(ContainSubstring("timestamp: found nothing")))
+	})
+
+	It("is the same fact under Trove's old name, with ids as strings, and twice on the bus", func() {
+		u := must(create)
+		Expect(u.Footprint.FlavorID).To(Equal("10"))
+		old := must(strings.Replace(strings.Replace(create, "trove.", "reddwarf.", 1), ":10", `:"10"`, 1))
+		Expect(old.Footprint).To(Equal(u.Footprint))
+		Expect(old.ID).To(Equal(u.ID))
+		Expect(must(strings.Replace(create, `"payload"`, `"_unique_id":"x","payload"`, 1))).To(Equal(u))
+	})
+
+	It("without a message_id is known by its content", func() {
+		without := strings.Replace(create, `"message_id":"m",`, ``, 1)
+		Expect(must(without).ID).To(Equal(must(envelope(without)).ID))
+		Expect(must(without).ID).NotTo(Equal(must(create).ID))
+		Expect(must(without).ID).NotTo(Equal(must(strings.Replace(without, ".725572", ".725573", 1)).ID))
+	})
+
+	It("without a volume has none, not a volume of 0", func() {
+		Expect(must(strings.Replace(create, `"volume_size":1`, `"volume_size":null`, 1)).Footprint.VolumeGB.Known()).To(BeFalse())
+		Expect(must(strings.Replace(create, `"volume_size":1`, `"volume_size":0`, 1)).Footprint.VolumeGB).To(Equal(events.Some(0)))
+	})
+
+	It("passes nothing of the request's context, no address, no traceback and no secret", func() {
+		in := strings.Replace(create, `"tenant_id"`, `"client_ip":"PLANTED","server_ip":"PLANTED","exception":{"a":"PLANTED"},"x":[{"admin_PASSWORD":"PLANTED","ok":"kept"}],`+
+			`"serviceCatalog":["PLANTED"],"url":"https://u:PLANTED@h/","_context_x":"PLANTED","Traceback":"PLANTED","tenant_id"`, 1)
+		in = strings.Replace(in, `"payload"`, `"_context_auth_token":"PLANTED","_unique_id":"PLANTED","other":"PLANTED","publisher_id":{"token":"PLANTED"},"payload"`, 1)
+		for _, s := range []string{in, envelope(in)} {
+			u := must(s)
+			raw := string(u.AppendJSON(nil))
+			Expect(raw).NotTo(ContainSubstring("PLANTED"))
+			Expect(raw).To(ContainSubstring(`"x":[{"ok":"kept"}]`))
+			Expect(raw).To(ContainSubstring(`"url":"https://***:***@h/"`))
+		}
+	})
+
+	It("that says nothing about usage is ignored, and one of another service is unknown", func() {
+		for _, t := range []string{"dbaas.instance_create.end", "dbaas.instance_resize_volume.start", "dbaas.quota", "trove.instance.renamed", "reddwarf.x"} {
+			_, err := trove.Normalise("f", []byte(`{"event_type":"`+t+`"}`))
+			Expect(err).To(MatchError(trove.ErrIgnored))
+			Expect(err).To(HaveField("EventType", t))
+		}
+		_, err := trove.Normalise("f", []byte(`{"event_type":"compute.instance.create.end"}`))
+		Expect(err).To(MatchError(trove.ErrUnknownEvent))
+	})
+})
