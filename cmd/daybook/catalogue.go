@@ -1,0 +1,120 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/pricer/catalogue"
+)
+
+// catalogueCmd groups what can be done with price catalogues.
+type catalogueCmd struct {
+	Check   catalogueCheckCmd   `cmd:"" help:"Check catalogue files; problems are said with file, line and column."`
+	Publish cataloguePublishCmd `cmd:"" help:"Publish a catalogue as an immutable version; the pricer rates with it from then on."`
+	Explain catalogueExplainCmd `cmd:"" help:"Show which plan a resource gets, and why."`
+}
+
+type catalogueCheckCmd struct {
+	Files []string `arg:"" name:"file" help:"Catalogue files (YAML)."`
+}
+
+// Run checks files.
+func (c *catalogueCheckCmd) Run(e *env) error {
+	failed := false
+	for _, name := range c.Files {
+		parsed, err := loadCatalogue(name)
+		if err != nil {
+			failed = true
+			fmt.Fprintln(e.stderr, err)
+			continue
+		}
+		fmt.Fprintf(e.stdout, "%s: ok, %d plan versions, version %s\n", name, len(parsed.Plans), parsed.Digest())
+	}
+	if failed {
+		return errReported
+	}
+	return nil
+}
+
+type cataloguePublishCmd struct {
+	natsFlags
+	File string `arg:"" help:"Catalogue file (YAML)."`
+	Name string `placeholder:"VERSION" help:"Name of the version (default: a digest of the file)."`
+}
+
+// Run publishes a file.
+func (c *cataloguePublishCmd) Run(e *env) error {
+	data, err := os.ReadFile(c.File)
+	if err != nil {
+		return fmt.Errorf("cannot read the catalogue: %w", err)
+	}
+	parsed, err := catalogue.Parse(c.File, data)
+	if err != nil {
+		return err
+	}
+	if c.Name == "" {
+		c.Name = parsed.Digest()
+	}
+	b, err := c.connect(e.ctx, "catalogue", nil)
+	if err != nil {
+		return err
+	}
+	defer b.Close()
+	stored, err := publishCatalogue(e.ctx, b, c.Name, data)
+	if err != nil {
+		return err
+	}
+	if !stored {
+		fmt.Fprintf(e.stdout, "catalogue %s is published already; nothing changed\n", c.Name)
+		return nil
+	}
+	fmt.Fprintf(e.stdout, "published catalogue %s on %s\n", c.Name, events.CatalogueSubject(c.Name))
+	return nil
+}
+
+type catalogueExplainCmd struct {
+	File        string  `arg:"" help:"Catalogue file (YAML)."`
+	Kind        string  `required:"" enum:"app,task,staging,service,instance,volume" help:"Kind: ${enum}."`
+	At          instant `required:"" placeholder:"TIME" help:"The moment."`
+	Tenant      string  `help:"Organization guid or tenant id."`
+	Foundation  string  `help:"Foundation."`
+	Instances   *uint32 `help:"Instances."`
+	MemoryMB    *uint32 `name:"memory-mb" help:"Memory of an instance in MiB."`
+	VolumeGB    *uint32 `name:"volume-gb" help:"Volume in GiB."`
+	ProcessType string  `help:"Process type."`
+	Buildpack   string  `help:"Buildpack name."`
+	Plan        string  `help:"Service plan name."`
+	PlanGUID    string  `name:"plan-guid" help:"Service plan guid."`
+	Offering    string  `help:"Service offering name."`
+	Broker      string  `help:"Service broker name."`
+	Flavor      string  `help:"Flavour name."`
+	FlavorID    string  `name:"flavor-id" help:"Flavour id."`
+}
+
+// Run explains the choice of a plan.
+func (c *catalogueExplainCmd) Run(e *env) error {
+	parsed, err := loadCatalogue(c.File)
+	if err != nil {
+		return err
+	}
+	count := func(n *uint32) events.Count {
+		if n == nil {
+			return events.Count{}
+		}
+		return events.Some(*n)
+	}
+	explanation := parsed.Explain(catalogue.Resource{
+		Foundation: c.Foundation, Tenant: c.Tenant, Kind: c.Kind,
+		Footprint: events.Footprint{
+			Instances: count(c.Instances), MemoryMB: count(c.MemoryMB), VolumeGB: count(c.VolumeGB), ProcessType: c.ProcessType,
+			Buildpack: c.Buildpack, Plan: c.Plan, PlanGUID: c.PlanGUID, Offering: c.Offering, Broker: c.Broker, Flavor: c.Flavor, FlavorID: c.FlavorID,
+		},
+	}, c.At.Time)
+	fmt.Fprint(e.stdout, explanation.String())
+	if explanation.Winner == nil {
+		return errors.New("no plan matches: such usage is published as unrated")
+	}
+	return nil
+}

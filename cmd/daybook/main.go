@@ -1,0 +1,90 @@
+// Command daybook meters and bills Cloud Foundry platforms and OpenStack Trove databases on NATS JetStream.
+//
+// One binary holds every service and tool; `daybook --help` lists them, and cli below is the table. Data goes to standard
+// output, everything else to standard error. The exit status is 0, 1 for an error, 2 for a wrong command line.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime/debug"
+
+	"github.com/alecthomas/kong"
+)
+
+// cli is the table of subcommands, in the order of the data path.
+type cli struct {
+	Up        upCmd        `cmd:"" help:"Run everything in one process, with an embedded NATS server."`
+	Collect   collectCmd   `cmd:"" help:"Collect usage events into USAGE."`
+	Project   projectCmd   `cmd:"" help:"Run the projector: USAGE to METERED, what ran."`
+	Price     priceCmd     `cmd:"" help:"Run the pricer: METERED to BILLING, what it costs."`
+	Bill      billCmd      `cmd:"" help:"Print the bill by month and tenant."`
+	Catalogue catalogueCmd `cmd:"" help:"Check, publish and explain price catalogues."`
+	Rate      rateCmd      `cmd:"" help:"Meter and price files of usage events, offline; nothing is stored."`
+	Simulate  simulateCmd  `cmd:"" help:"Write believable usage events, with the true bill that belongs to them."`
+	Version   versionCmd   `cmd:"" help:"Print the version."`
+}
+
+// env is the world of a command.
+type env struct {
+	ctx    context.Context
+	stdin  io.Reader
+	stdout io.Writer
+	stderr io.Writer
+}
+
+// errReported ends a command with status 1 when everything has been said already.
+var errReported = errors.New("reported")
+
+func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
+
+// run is main for one command line; it returns the exit status.
+func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	var commands cli
+	exit := -1
+	parser, err := kong.New(&commands, kong.Name("daybook"), kong.UsageOnError(), kong.Writers(stdout, stderr),
+		kong.Description("Daybook meters and bills Cloud Foundry platforms and Trove databases, exactly, from events on NATS JetStream."),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true}),
+		kong.Exit(func(status int) { exit = status }))
+	if err != nil {
+		panic(err) // the table above is wrong
+	}
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	command, err := parser.Parse(args)
+	if exit >= 0 {
+		return exit
+	}
+	if err != nil {
+		fmt.Fprintf(stderr, "daybook: %v (daybook --help lists the commands)\n", err)
+		return 2
+	}
+	err = command.Run(&env{ctx: context.Background(), stdin: stdin, stdout: stdout, stderr: stderr})
+	switch {
+	case err == nil:
+		return 0
+	case !errors.Is(err, errReported):
+		fmt.Fprintf(stderr, "daybook: %v\n", err)
+	}
+	return 1
+}
+
+type versionCmd struct{}
+
+// Run prints the version.
+func (versionCmd) Run(e *env) error {
+	_, err := fmt.Fprintln(e.stdout, "daybook", version())
+	return err
+}
+
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok || info.Main.Version == "" {
+		return "(devel)"
+	}
+	return info.Main.Version
+}

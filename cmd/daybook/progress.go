@@ -1,0 +1,59 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/daybook-billing/daybook/collector"
+)
+
+// progress shows on a terminal how far the services have come while they catch up; elsewhere it shows nothing.
+type progress struct {
+	out   io.Writer // nil when not a terminal
+	all   *everything
+	lines atomic.Int64
+}
+
+func newProgress(stderr io.Writer, all *everything) *progress {
+	p := &progress{all: all}
+	if file, ok := stderr.(*os.File); ok {
+		if info, err := file.Stat(); err == nil && info.Mode()&os.ModeCharDevice != 0 {
+			p.out = stderr
+		}
+	}
+	return p
+}
+
+// collected takes the file collector's report.
+func (p *progress) collected(r collector.Report) { p.lines.Store(int64(r.Lines)) }
+
+// show draws until the function that it returns is called, which may be called twice.
+func (p *progress) show() (finish func()) {
+	if p.out == nil {
+		return func() {}
+	}
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(stopped)
+		ticker := time.NewTicker(100 * time.Millisecond)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-stop:
+				fmt.Fprint(p.out, "\r\x1b[K")
+				return
+			case <-ticker.C:
+				fmt.Fprintf(p.out, "\r\x1b[K%d lines collected, %d messages metered, %d priced, %d posted",
+					p.lines.Load(), p.all.projector.Done(), p.all.pricer.Done(), p.all.poster.Positions().Billing)
+			}
+		}
+	}()
+	return sync.OnceFunc(func() {
+		close(stop)
+		<-stopped
+	})
+}

@@ -1,0 +1,450 @@
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"text/tabwriter"
+	"time"
+
+	"github.com/daybook-billing/daybook/collector"
+	"github.com/daybook-billing/daybook/collector/redact"
+	"github.com/daybook-billing/daybook/collector/trove"
+	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/pricer"
+	"github.com/daybook-billing/daybook/pricer/catalogue"
+	"github.com/daybook-billing/daybook/projector"
+)
+
+// rateCmd is the offline face: the functions of collector, projector and pricer over files.
+type rateCmd struct {
+	Files     []string `arg:"" name:"file" help:"Files with one usage event or notification a line; - is standard input."`
+	Catalogue string   `help:"Price catalogue (YAML). Required without --spans." placeholder:"FILE"`
+	Now       instant  `help:"Horizon: running resources accrue up to it (default: the newest time in the input)." placeholder:"TIME"`
+	Epoch     instant  `help:"Nothing before it is billed." placeholder:"TIME"`
+	From      instant  `help:"Crop the spans: nothing before it is priced." placeholder:"TIME"`
+	To        instant  `help:"Crop the spans: nothing from it on is priced." placeholder:"TIME"`
+	Spans     bool     `help:"Print what ran instead of what it costs."`
+	Format    string   `enum:"json,table,csv" default:"table" help:"Output: json (an object a line), table or csv."`
+}
+
+// foundationOfFiles is the foundation that the lines of files are taken to come from.
+const foundationOfFiles = "file"
+
+// Run prints spans or charges of the files.
+func (c *rateCmd) Run(e *env) error {
+	var prices *catalogue.Catalogue
+	if !c.Spans {
+		if c.Catalogue == "" {
+			return errors.New("--catalogue FILE is missing: charges need prices. --spans prints what ran without them")
+		}
+		var err error
+		if prices, err = loadCatalogue(c.Catalogue); err != nil {
+			return err
+		}
+	}
+	in := input{seen: map[string]bool{}, stderr: e.stderr}
+	for _, name := range c.Files {
+		if err := in.read(e, name); err != nil {
+			return err
+		}
+	}
+	r := rating{spans: c.meter(&in)}
+	r.quarantined = in.quarantined
+	var err error
+	if c.Spans {
+		err = c.printSpans(e.stdout, r.spans)
+	} else {
+		r.price(prices)
+		err = c.printCharges(e.stdout, &r, prices.Currency)
+	}
+	if err == nil && in.quarantined > 0 {
+		return errReported
+	}
+	return err
+}
+
+// instant is a time on the command line: RFC 3339, or a date.
+type instant struct{ time.Time }
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (i *instant) UnmarshalText(text []byte) (err error) {
+	i.Time, err = events.ParseTimeOrDate(string(text))
+	return err
+}
+
+// input collects the facts of files, each once.
+type input struct {
+	facts       []events.Usage
+	seen        map[string]bool
+	newest      time.Time
+	quarantined int
+	stderr      io.Writer
+}
+
+// read adds the facts of a file. What is not understood is said with file and line, and counted; the rest goes on.
+func (in *input) read(e *env, name string) error {
+	facts := 0
+	for line, err := range collector.Lines(e.ctx, name, e.stdin) {
+		var wrong *collector.LineError
+		if err != nil && !errors.As(err, &wrong) {
+			return err
+		}
+		var u events.Usage
+		if err == nil {
+			u, err = collector.Line(foundationOfFiles, line.Data)
+		}
+		switch {
+		case errors.Is(err, trove.ErrIgnored):
+		case err != nil:
+			in.quarantined++
+			fmt.Fprintf(in.stderr, "daybook: %s:%d: %s; the line was left out: correct it, or remove it\n", name, line.Number, redact.Text(err.Error()))
+		case !in.seen[u.ID]:
+			in.seen[u.ID] = true
+			facts++
+			u.Raw = nil
+			in.newest = latest(in.newest, u.Time, u.Observed)
+			in.facts = append(in.facts, u)
+		}
+	}
+	if facts == 0 {
+		fmt.Fprintf(in.stderr, "daybook: %s: no usage events in it\n", name)
+	}
+	return nil
+}
+
+func latest(t time.Time, others ...time.Time) time.Time {
+	for _, o := range others {
+		if o.After(t) {
+			t = o
+		}
+	}
+	return t
+}
+
+// ratedSpan is a span of the output: adjacent spans of equal footprint as one, with the parts that it was made of.
+type ratedSpan struct {
+	events.Span
+	running bool
+	parts   []events.Span
+	lines   []pricer.Line
+	unrated []pricer.Unrated
+}
+
+// meter runs the facts through the projector's functions up to the horizon and crops the spans.
+func (c *rateCmd) meter(in *input) []ratedSpan {
+	now := c.Now.Time
+	if now.IsZero() {
+		now = in.newest
+	}
+	meter := projector.NewMeter(projector.Settings{
+		Cut: projector.CutNone, Epoch: map[string]time.Time{events.SourceCF: c.Epoch.Time, events.SourceTrove: c.Epoch.Time},
+	})
+	var order []string
+	closed := map[string]events.Span{}
+	collect := func(m *events.Metered) {
+		for _, s := range m.Retracted {
+			delete(closed, s.ID)
+		}
+		for _, s := range m.Closed {
+			if _, again := closed[s.ID]; !again {
+				order = append(order, s.ID)
+			}
+			closed[s.ID] = s
+		}
+	}
+	for i := range in.facts {
+		if u := &in.facts[i]; !u.Time.After(now) {
+			meter.Fact(u, uint64(i)+1, collect)
+		}
+	}
+	var spans []ratedSpan
+	for _, source := range []string{events.SourceCF, events.SourceTrove} {
+		meter.Horizon(&events.Horizon{Source: source, Foundation: foundationOfFiles, Time: now}, uint64(len(in.facts))+1, collect)
+		for _, s := range meter.Accrued(source, foundationOfFiles) {
+			spans = append(spans, ratedSpan{Span: s, running: true})
+		}
+	}
+	for _, id := range order {
+		if s, ok := closed[id]; ok {
+			spans = append(spans, ratedSpan{Span: s})
+			delete(closed, id)
+		}
+	}
+	return c.join(c.crop(spans))
+}
+
+// crop cuts the spans to [--from, --to). The cropped span is priced as if it had begun there.
+func (c *rateCmd) crop(spans []ratedSpan) []ratedSpan {
+	var out []ratedSpan
+	for _, s := range spans {
+		if from := c.From.Time; s.Start.Before(from) {
+			s.Start, s.Since = from, from
+		}
+		if to := c.To.Time; !to.IsZero() && s.End.After(to) {
+			s.End, s.running = to, false
+		}
+		if s.Start.Before(s.End) {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// join sorts the spans and makes adjacent ones with an equal footprint one.
+func (c *rateCmd) join(spans []ratedSpan) []ratedSpan {
+	slices.SortStableFunc(spans, func(a, b ratedSpan) int {
+		return cmp.Or(cmp.Compare(a.Tenant, b.Tenant), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Resource, b.Resource), a.Start.Compare(b.Start))
+	})
+	var out []ratedSpan
+	for _, s := range spans {
+		s.parts = []events.Span{s.Span}
+		if n := len(out) - 1; n >= 0 {
+			if p := &out[n]; p.Kind == s.Kind && p.Resource == s.Resource && p.Tenant == s.Tenant && p.End.Equal(s.Start) && p.Footprint == s.Footprint {
+				p.End, p.running, p.Name, p.Space = s.End, s.running, s.Name, s.Space
+				p.Flags = p.Flags&events.InferredStart | s.Flags&^events.InferredStart
+				p.parts = append(p.parts, s.Span)
+				continue
+			}
+		}
+		out = append(out, s)
+	}
+	return out
+}
+
+// rating is the result of the command.
+type rating struct {
+	spans       []ratedSpan
+	quarantined int
+	unrated     int
+	charges     int
+	amount, vat events.Decimal
+}
+
+// price rates the spans. Pieces that follow each other at an equal price are one charge.
+func (r *rating) price(prices *catalogue.Catalogue) {
+	for i := range r.spans {
+		s := &r.spans[i]
+		for j := range s.parts {
+			lines, unrated := pricer.Rate(prices, foundationOfFiles, &s.parts[j])
+			s.unrated = append(s.unrated, unrated...)
+			for _, line := range lines {
+				at := slices.IndexFunc(s.lines, func(l pricer.Line) bool { return l.Continues(&line) })
+				if at < 0 {
+					s.lines = append(s.lines, line)
+					continue
+				}
+				l := &s.lines[at]
+				l.End, l.Quantity, l.Amount, l.VAT = line.End, l.Quantity.Add(line.Quantity), l.Amount.Add(line.Amount), l.VAT.Add(line.VAT)
+			}
+		}
+		r.unrated += len(s.unrated)
+		r.charges += len(s.lines)
+		for _, l := range s.lines {
+			r.amount, r.vat = r.amount.Add(l.Amount), r.vat.Add(l.VAT)
+		}
+	}
+}
+
+// spanJSON is a span as it is printed.
+type spanJSON struct {
+	Kind      string   `json:"kind"`
+	Resource  string   `json:"resource"`
+	Tenant    string   `json:"tenant"`
+	Space     string   `json:"space"`
+	Name      string   `json:"name"`
+	Start     string   `json:"start"`
+	End       string   `json:"end"`
+	Seconds   string   `json:"seconds"`
+	Footprint fields   `json:"footprint"`
+	Running   bool     `json:"running"`
+	Flags     []string `json:"flags"`
+}
+
+// fields is an object with its keys in a fixed order.
+type fields []field
+
+type field struct {
+	key   string
+	value any // string or uint32
+}
+
+// MarshalJSON implements json.Marshaler.
+func (f fields) MarshalJSON() ([]byte, error) {
+	var b bytes.Buffer
+	b.WriteByte('{')
+	for i, field := range f {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		b.WriteString(strconv.Quote(field.key) + ":")
+		value, err := json.Marshal(field.value)
+		if err != nil {
+			return nil, err
+		}
+		b.Write(value)
+	}
+	b.WriteByte('}')
+	return b.Bytes(), nil
+}
+
+// footprintFields are the fields that a kind has, all of them, known or not.
+func footprintFields(kind string, f events.Footprint) fields {
+	switch kind {
+	case events.KindService:
+		return fields{{"plan", f.Plan}, {"plan_guid", f.PlanGUID}, {"offering", f.Offering}, {"broker", f.Broker}}
+	case events.KindInstance:
+		return fields{{"flavor", f.Flavor}, {"flavor_id", f.FlavorID}, {"memory_mb", f.MemoryMB.Or(0)}}
+	case events.KindVolume:
+		return fields{{"volume_gb", f.VolumeGB.Or(0)}}
+	}
+	return fields{{"instances", f.Instances.Or(0)}, {"memory_mb", f.MemoryMB.Or(0)}, {"process_type", f.ProcessType}, {"buildpack", f.Buildpack}}
+}
+
+func spanOut(s *ratedSpan) spanJSON {
+	return spanJSON{
+		Kind: s.Kind, Resource: s.Resource, Tenant: s.Tenant, Space: s.Space, Name: s.Name,
+		Start: events.FormatTime(s.Start), End: events.FormatTime(s.End), Seconds: events.Seconds(s.End.Sub(s.Start)).String(),
+		Footprint: footprintFields(s.Kind, s.Footprint), Running: s.running, Flags: append([]string{}, s.Flags.Names()...),
+	}
+}
+
+func (c *rateCmd) printSpans(w io.Writer, spans []ratedSpan) error {
+	rows := [][]string{{"KIND", "RESOURCE", "TENANT", "SPACE", "NAME", "START", "END", "SECONDS", "FOOTPRINT", "RUNNING", "FLAGS"}}
+	for i := range spans {
+		s := spanOut(&spans[i])
+		if c.Format == "json" {
+			if err := printJSON(w, s); err != nil {
+				return err
+			}
+			continue
+		}
+		footprint, flags := "", ""
+		for _, f := range s.Footprint {
+			footprint = join(footprint, fmt.Sprintf("%s=%v", f.key, f.value))
+		}
+		for _, f := range s.Flags {
+			flags = join(flags, f)
+		}
+		rows = append(rows, []string{s.Kind, s.Resource, s.Tenant, s.Space, s.Name, s.Start, s.End, s.Seconds, footprint, strconv.FormatBool(s.Running), flags})
+	}
+	return c.printRows(w, rows)
+}
+
+func join(list, item string) string {
+	if list == "" {
+		return item
+	}
+	return list + " " + item
+}
+
+// chargeJSON is a charge as it is printed.
+type chargeJSON struct {
+	Kind      string `json:"kind"`
+	Resource  string `json:"resource"`
+	Tenant    string `json:"tenant"`
+	Plan      string `json:"plan"`
+	Component string `json:"component"`
+	Start     string `json:"start"`
+	End       string `json:"end"`
+	Seconds   string `json:"seconds"`
+	Quantity  string `json:"quantity"`
+	Unit      string `json:"unit"`
+	Amount    string `json:"amount"`
+	VAT       string `json:"vat"`
+	Currency  string `json:"currency"`
+}
+
+type totalJSON struct {
+	Amount      string `json:"amount"`
+	VAT         string `json:"vat"`
+	Currency    string `json:"currency"`
+	Charges     int    `json:"charges"`
+	Unrated     int    `json:"unrated"`
+	Quarantined int    `json:"quarantined"`
+}
+
+func (c *rateCmd) printCharges(w io.Writer, r *rating, currency string) error {
+	rows := [][]string{{"KIND", "RESOURCE", "TENANT", "PLAN", "COMPONENT", "START", "END", "SECONDS", "QUANTITY", "UNIT", "AMOUNT", "VAT", "CURRENCY"}}
+	var unrated []string
+	for i := range r.spans {
+		s := &r.spans[i]
+		for _, l := range s.lines {
+			o := chargeJSON{
+				Kind: s.Kind, Resource: s.Resource, Tenant: s.Tenant, Plan: l.Plan.Name, Component: l.Component.Name, Start: events.FormatTime(l.Start),
+				End: events.FormatTime(l.End), Seconds: events.Seconds(l.End.Sub(l.Start)).String(), Quantity: l.Quantity.String(), Unit: l.Unit,
+				Amount: l.Amount.String(), VAT: l.VAT.String(), Currency: l.Currency,
+			}
+			if c.Format == "json" {
+				if err := printJSON(w, o); err != nil {
+					return err
+				}
+				continue
+			}
+			rows = append(rows, []string{o.Kind, o.Resource, o.Tenant, o.Plan, o.Component, o.Start, o.End, o.Seconds, o.Quantity, o.Unit, o.Amount, o.VAT, o.Currency})
+		}
+		for _, u := range s.unrated {
+			unrated = append(unrated, fmt.Sprintf("unrated: %s %s from %s to %s: %s", s.Kind, s.Resource, events.FormatTime(u.Start), events.FormatTime(u.End), u.Reason))
+		}
+	}
+	total := totalJSON{r.amount.String(), r.vat.String(), currency, r.charges, r.unrated, r.quarantined}
+	if c.Format == "json" {
+		return printJSON(w, map[string]totalJSON{"total": total})
+	}
+	rows = append(rows, []string{"total", "", "", "", "", "", "", "", "", "", total.Amount, total.VAT, total.Currency})
+	if err := c.printRows(w, rows); err != nil || c.Format == "csv" {
+		return err
+	}
+	for _, line := range unrated {
+		fmt.Fprintln(w, line)
+	}
+	_, err := fmt.Fprintf(w, "%d charges, %d unrated, %d lines quarantined\n", total.Charges, total.Unrated, total.Quarantined)
+	return err
+}
+
+func printJSON(w io.Writer, v any) error {
+	encoder := json.NewEncoder(w)
+	encoder.SetEscapeHTML(false)
+	return encoder.Encode(v)
+}
+
+// printRows prints rows, a header first, as csv or as a table. For json there is nothing left to print.
+func (c *rateCmd) printRows(w io.Writer, rows [][]string) error {
+	switch c.Format {
+	case "csv":
+		out := csv.NewWriter(w)
+		for i := range rows[0] {
+			rows[0][i] = lower(rows[0][i])
+		}
+		if err := out.WriteAll(rows); err != nil {
+			return err
+		}
+		return out.Error()
+	case "table":
+		return printTable(w, rows)
+	}
+	return nil
+}
+
+func lower(s string) string { return string(bytes.ToLower([]byte(s))) }
+
+// printTable prints rows in columns.
+func printTable(w io.Writer, rows [][]string) error {
+	out := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, row := range rows {
+		for i, cell := range row {
+			if i > 0 {
+				fmt.Fprint(out, "\t")
+			}
+			fmt.Fprint(out, cell)
+		}
+		fmt.Fprintln(out)
+	}
+	return out.Flush()
+}

@@ -1,0 +1,161 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/daybook-billing/daybook/collector"
+	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/internal/service"
+	"github.com/daybook-billing/daybook/internal/stage"
+	"github.com/daybook-billing/daybook/pricer"
+	"github.com/daybook-billing/daybook/projector"
+)
+
+// collectCmd groups the collectors.
+type collectCmd struct {
+	File collectFileCmd `cmd:"" help:"Collect files of Cloud Foundry v3 usage events and Trove notifications, one JSON object a line."`
+}
+
+type collectFileCmd struct {
+	natsFlags
+	service.Config
+	Files      []string `arg:"" name:"file" help:"Files, .gz too; - is standard input."`
+	Foundation string   `default:"file" help:"Name of the platform that the events come from; part of every subject and id."`
+	Follow     bool     `help:"Keep reading what is appended to the files, until stopped."`
+	Horizon    *instant `placeholder:"TIME" help:"Up to when the files are complete (default: the newest time in them)."`
+}
+
+// Run collects the files.
+func (c *collectFileCmd) Run(e *env) error {
+	process, err := service.New("collector", c.Config, e.stderr)
+	if err != nil {
+		return err
+	}
+	b, err := c.connect(e.ctx, "collector", process.Log)
+	if err != nil {
+		return err
+	}
+	defer b.Close()
+	process.Health.Ready("nats", busReady(b))
+	cfg := collector.Config{Foundation: c.Foundation, Files: c.Files, Follow: c.Follow}
+	if c.Horizon != nil {
+		cfg.Horizon = &c.Horizon.Time
+	}
+	deps := collector.Deps{Store: collector.OnBus(b), Log: process.Log, Stdin: e.stdin}
+	files, err := collector.New(cfg, deps)
+	if err != nil {
+		return err
+	}
+	for _, m := range []struct {
+		name, help string
+		value      func(collector.Report) int
+	}{
+		{"lines_total", "Lines read.", func(r collector.Report) int { return r.Lines }},
+		{"facts_stored_total", "Facts appended to USAGE.", func(r collector.Report) int { return r.Stored }},
+		{"facts_known_total", "Facts that USAGE had already.", func(r collector.Report) int { return r.Known }},
+		{"quarantined_total", "Lines that could not be understood.", func(r collector.Report) int { return r.Quarantined }},
+	} {
+		process.Metrics.CounterFunc(m.name, m.help, func() float64 { return float64(m.value(files.Report())) })
+	}
+	if err := process.Run(e.ctx, service.Component{Name: "collector", Run: files.Run}); err != nil {
+		return err
+	}
+	fmt.Fprintln(e.stdout, collected(files.Report()))
+	return nil
+}
+
+// collected says in a line what a file collector did.
+func collected(r collector.Report) string {
+	ignored := 0
+	for _, n := range r.Ignored {
+		ignored += n
+	}
+	text := fmt.Sprintf("%d lines: %d facts stored, %d known already, %d ignored, %d quarantined", r.Lines, r.Stored, r.Known, ignored, r.Quarantined)
+	if r.Quarantined > 0 {
+		text += " (nats stream view QUARANTINE shows them)"
+	}
+	return text
+}
+
+type projectCmd struct {
+	natsFlags
+	service.Config
+	projectorFlags
+}
+
+// projectorFlags are the settings of the projector.
+type projectorFlags struct {
+	Cut          string        `env:"DAYBOOK_CUT" enum:"hour,day,month" default:"day" help:"Divide spans at every hour, day or month."`
+	EpochCF      *instant      `name:"epoch-cf" env:"DAYBOOK_EPOCH_CF" placeholder:"TIME" help:"Bill nothing of Cloud Foundry before it."`
+	EpochTrove   *instant      `name:"epoch-trove" env:"DAYBOOK_EPOCH_TROVE" placeholder:"TIME" help:"Bill nothing of Trove before it."`
+	BuildTimeout time.Duration `env:"DAYBOOK_BUILD_TIMEOUT" default:"1h" help:"A build without an end after this is not billed."`
+}
+
+func (f *projectorFlags) config() projector.Config {
+	cfg := projector.Config{Cut: projector.Cut(f.Cut), BuildTimeout: f.BuildTimeout, Epoch: map[string]time.Time{}}
+	if f.EpochCF != nil {
+		cfg.Epoch[events.SourceCF] = f.EpochCF.Time
+	}
+	if f.EpochTrove != nil {
+		cfg.Epoch[events.SourceTrove] = f.EpochTrove.Time
+	}
+	return cfg
+}
+
+// Run runs the projector.
+func (c *projectCmd) Run(e *env) error {
+	process, err := service.New("projector", c.Config, e.stderr)
+	if err != nil {
+		return err
+	}
+	b, err := c.connect(e.ctx, "projector", process.Log)
+	if err != nil {
+		return err
+	}
+	defer b.Close()
+	metrics := stage.NewMetrics("projector")
+	process.Metrics.MustRegister(metrics)
+	process.Health.Ready("nats", busReady(b))
+	p, err := projector.New(c.config(), projector.Deps{Bus: b, Log: process.Log, Metrics: metrics})
+	if err != nil {
+		return err
+	}
+	process.Health.Ready("restored", restored(p.Restored))
+	return process.Run(e.ctx, service.Component{Name: "projector", Run: p.Run})
+}
+
+type priceCmd struct {
+	natsFlags
+	service.Config
+}
+
+// Run runs the pricer.
+func (c *priceCmd) Run(e *env) error {
+	process, err := service.New("pricer", c.Config, e.stderr)
+	if err != nil {
+		return err
+	}
+	b, err := c.connect(e.ctx, "pricer", process.Log)
+	if err != nil {
+		return err
+	}
+	defer b.Close()
+	metrics := stage.NewMetrics("pricer")
+	process.Metrics.MustRegister(metrics)
+	process.Health.Ready("nats", busReady(b))
+	p := pricer.New(pricer.Config{}, pricer.Deps{Bus: b, Log: process.Log, Metrics: metrics})
+	process.Health.Ready("restored", restored(p.Restored))
+	return process.Run(e.ctx, service.Component{Name: "pricer", Run: p.Run})
+}
+
+// restored is the readiness check of a stage: it has its state back.
+func restored(done func() bool) service.Check {
+	return func(context.Context) (string, error) {
+		if !done() {
+			return "", fmt.Errorf("restoring the state")
+		}
+		return "up to its checkpoint", nil
+	}
+}

@@ -1,0 +1,61 @@
+package main
+
+import (
+	"strings"
+	"time"
+
+	"github.com/daybook-billing/daybook/events"
+)
+
+// minorUnits are the decimal places of currencies that do not have two. Source: ISO 4217.
+var minorUnits = map[string]int{
+	"BHD": 3, "BIF": 0, "CLP": 0, "DJF": 0, "GNF": 0, "IQD": 3, "ISK": 0, "JOD": 3, "JPY": 0, "KMF": 0, "KRW": 0, "KWD": 3, "LYD": 3, "OMR": 3,
+	"PYG": 0, "RWF": 0, "TND": 3, "UGX": 0, "VND": 0, "VUV": 0, "XAF": 0, "XOF": 0, "XPF": 0,
+}
+
+// money rounds a total to the currency's minor unit, half-even, and writes all its places.
+func money(x events.Decimal, currency string) string {
+	places, other := minorUnits[currency]
+	if !other {
+		places = 2
+	}
+	text := x.Round(places).String()
+	if places == 0 {
+		return text
+	}
+	point := strings.IndexByte(text, '.')
+	if point < 0 {
+		point = len(text)
+		text += "."
+	}
+	return text + strings.Repeat("0", places-(len(text)-point-1))
+}
+
+// short is a quantity for a table: none for a formula, which has no unit.
+func short(quantity, unit string) string {
+	if unit == "" {
+		return ""
+	}
+	return quantity
+}
+
+func timeOrEmpty(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return events.FormatTime(t)
+}
+
+func orNever(s string) string {
+	if s == "" {
+		return "nothing yet"
+	}
+	return s
+}
+
+func orUnknown(s string) string {
+	if s == "" {
+		return "an unknown time"
+	}
+	return s
+}

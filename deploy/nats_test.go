@@ -1,0 +1,261 @@
+package deploy_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/internal/bus"
+	"github.com/daybook-billing/daybook/internal/bus/bustest"
+)
+
+const (
+	configuration = "nats/nats-server.conf"
+	// A bcrypt hash begins with $, as a variable does: the server must tell them apart.
+	projectorHash = "$2a$04$I65sEUBn4A//CfNz7LkTFul99L5BAebSeV3/ccC2gxZc3zFGbqF2q"
+	fact          = "usage.cf.prod.acme.app.a1"
+)
+
+var variables = map[string]string{
+	"DAYBOOK_NATS_NAME": "nats-1", "DAYBOOK_SYS_PASSWORD": "psys", "DAYBOOK_COLLECTOR_PASSWORD": "pcollector",
+	"DAYBOOK_PROJECTOR_PASSWORD": "pprojector", "DAYBOOK_PRICER_PASSWORD": "ppricer", "DAYBOOK_READER_PASSWORD": "preader",
+	"DAYBOOK_OPERATOR_PASSWORD": "poperator", "DAYBOOK_TENANT_ACME_PASSWORD": "ptenantacme",
+}
+
+var passwords = map[string]string{
+	"collector": "pcollector", "projector": "pprojector", "pricer": "ppricer", "reader": "preader",
+	"operator": "poperator", "tenant-acme": "ptenantacme",
+}
+
+var _ = Describe("The NATS configuration", Ordered, ContinueOnFailure, func() {
+	var url string
+
+	dial := func(user string) *bustest.Client {
+		GinkgoHelper()
+		c, err := bustest.Dial(url, user, passwords[user])
+		Expect(err).NotTo(HaveOccurred())
+		DeferCleanup(c.Close)
+		return c
+	}
+	connect := func(ctx context.Context, user string) *bus.Bus {
+		GinkgoHelper()
+		b, err := bus.Connect(ctx, bus.Config{URL: url, User: user, Password: passwords[user]})
+		Expect(err).NotTo(HaveOccurred())
+		DeferCleanup(b.Close)
+		return b
+	}
+	// store appends one message behind whatever the stream holds.
+	store := func(ctx context.Context, b *bus.Bus, stream, subject, filter string) {
+		GinkgoHelper()
+		last, err := b.Last(ctx, stream, filter)
+		if err != nil {
+			Expect(err).To(MatchError(bus.ErrNotFound))
+		}
+		_, err = b.Append(ctx, stream, []bus.Message{{Subject: subject, Data: []byte(subject)}}, bus.Expect{Filter: filter, Last: last.Sequence})
+		Expect(err).NotTo(HaveOccurred())
+	}
+	read := func(ctx context.Context, b *bus.Bus, stream string) string {
+		GinkgoHelper()
+		r, err := b.Read(ctx, stream, 1, bus.ReadOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		defer r.Close()
+		m, err := r.Next(ctx)
+		Expect(err).NotTo(HaveOccurred())
+		return m.Subject
+	}
+
+	BeforeAll(func(ctx context.Context) {
+		for name, value := range variables {
+			GinkgoT().Setenv(name, value)
+		}
+		started, stop, err := bustest.StartFromFile(configuration, GinkgoT().TempDir())
+		Expect(err).NotTo(HaveOccurred())
+		DeferCleanup(stop)
+		url = started
+
+		operator := connect(ctx, "operator")
+		Expect(operator.EnsureStreams(ctx, bus.StreamsConfig{})).To(Succeed())
+		store(ctx, operator, events.StreamMetered, events.CatalogueSubject("v1"), events.SubjectsCatalogue)
+		store(ctx, connect(ctx, "collector"), events.StreamUsage, fact, events.SubjectsUsage)
+		store(ctx, connect(ctx, "collector"), events.StreamQuarantine, "quarantine.cf.prod", events.SubjectsQuarantine)
+		store(ctx, connect(ctx, "projector"), events.StreamMetered, "metered.cf.prod.acme.app.a1", events.SubjectsMetered)
+		store(ctx, connect(ctx, "pricer"), events.StreamBilling, "billing.charge.acme.cf.prod.app.a1", events.SubjectsBilling)
+		store(ctx, connect(ctx, "pricer"), events.StreamBilling, "billing.charge.other.cf.prod.app.a2", events.SubjectsBilling)
+	})
+
+	It("finds the streams as Daybook wants them, for every service", func(ctx context.Context) {
+		for _, user := range []string{"collector", "projector", "pricer", "reader"} {
+			Expect(connect(ctx, user).EnsureStreams(ctx, bus.StreamsConfig{})).To(Succeed(), user)
+		}
+	})
+
+	DescribeTable("lets a user read", func(ctx context.Context, user, stream, first string) {
+		b := connect(ctx, user)
+		Expect(read(ctx, b, stream)).To(Equal(first))
+		m, err := b.Get(ctx, stream, 1)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(m.Subject).To(Equal(first))
+	},
+		Entry("the collector its cursor", "collector", "USAGE", fact),
+		Entry("the collector its quarantine", "collector", "QUARANTINE", "quarantine.cf.prod"),
+		Entry("the projector its input", "projector", "USAGE", fact),
+		Entry("the projector its checkpoint", "projector", "METERED", "catalogue.v1"),
+		Entry("the pricer its input", "pricer", "METERED", "catalogue.v1"),
+		Entry("the pricer its checkpoint", "pricer", "BILLING", "billing.charge.acme.cf.prod.app.a1"),
+		Entry("a reader the facts", "reader", "USAGE", fact),
+		Entry("a reader the spans", "reader", "METERED", "catalogue.v1"),
+		Entry("a reader the charges", "reader", "BILLING", "billing.charge.acme.cf.prod.app.a1"),
+		Entry("a reader the quarantine", "reader", "QUARANTINE", "quarantine.cf.prod"),
+	)
+
+	for _, user := range []string{"projector", "pricer"} {
+		It("lets the "+user+" keep snapshots, replace and delete them", func(ctx context.Context) {
+			b, bucket := connect(ctx, user), "daybook-"+user
+			Expect(b.PutObject(ctx, bucket, "state", []byte("one"))).To(Succeed())
+			Expect(b.PutObject(ctx, bucket, "state", []byte("two"))).To(Succeed())
+			Expect(b.GetObject(ctx, bucket, "state")).To(Equal([]byte("two")))
+			Expect(b.ListObjects(ctx, bucket)).To(Equal([]string{"state"}))
+			Expect(b.DeleteObject(ctx, bucket, "state")).To(Succeed())
+			Expect(b.ListObjects(ctx, bucket)).To(BeEmpty())
+		})
+	}
+
+	DescribeTable("refuses what a user may not publish", func(user string, subjects ...string) {
+		c := dial(user)
+		for _, subject := range subjects {
+			Expect(c.Publish(subject, "", nil)).To(MatchError(bustest.ErrDenied), subject)
+		}
+	},
+		Entry("collector", "collector", "metered.cf.prod.t.app.a", "billing.charge.t.cf.prod.app.a", "catalogue.v2",
+			"$JS.API.STREAM.CREATE.X", "$JS.API.STREAM.UPDATE.USAGE", "$JS.API.STREAM.DELETE.USAGE", "$JS.API.STREAM.PURGE.USAGE", "$JS.API.STREAM.MSG.DELETE.USAGE",
+			"$JS.API.STREAM.MSG.GET.BILLING", "$JS.API.DIRECT.GET.METERED", "$JS.API.CONSUMER.CREATE.BILLING.x", "$O.daybook-projector.M.x", "_INBOX.x"),
+		Entry("projector", "projector", "usage.cf.prod.t.app.a", "billing.charge.t.cf.prod.app.a", "catalogue.v2", "quarantine.cf.prod",
+			"$JS.API.STREAM.DELETE.METERED", "$JS.API.STREAM.PURGE.METERED", "$JS.API.CONSUMER.CREATE.BILLING.x", "$O.daybook-pricer.M.x", "$JS.API.STREAM.PURGE.OBJ_daybook-pricer"),
+		Entry("pricer", "pricer", "usage.cf.prod.t.app.a", "metered.cf.prod.t.app.a", "catalogue.v2", "quarantine.cf.prod",
+			"$JS.API.STREAM.DELETE.BILLING", "$JS.API.STREAM.PURGE.BILLING", "$JS.API.CONSUMER.CREATE.USAGE.x", "$O.daybook-projector.M.x", "$JS.API.STREAM.PURGE.OBJ_daybook-projector"),
+		Entry("reader", "reader", "usage.cf.prod.t.app.a", "metered.cf.prod.t.app.a", "billing.charge.t.cf.prod.app.a", "catalogue.v2", "quarantine.cf.prod",
+			"$JS.API.STREAM.CREATE.X", "$JS.API.STREAM.DELETE.USAGE", "$JS.API.STREAM.PURGE.METERED", "$JS.API.STREAM.MSG.DELETE.BILLING", "$O.daybook-pricer.M.x"),
+		Entry("operator", "operator", "usage.cf.prod.t.app.a", "metered.cf.prod.t.app.a", "billing.charge.t.cf.prod.app.a", "quarantine.cf.prod"),
+		Entry("tenant", "tenant-acme", "billing.charge.acme.cf.prod.app.a", "usage.cf.prod.acme.app.a", "$JS.API.INFO", "$JS.API.STREAM.INFO.BILLING",
+			"$JS.API.DIRECT.GET.BILLING", "$JS.API.CONSUMER.CREATE.BILLING.x", "daybook.API.CONSUMER.MSG.NEXT.BILLING.tenant-other", "$JS.API.CONSUMER.MSG.NEXT.BILLING.tenant-acme", "$JS.ACK.BILLING.tenant-other.1.1.1.1.0"),
+	)
+
+	DescribeTable("refuses what a user may not listen to", func(user string, subjects ...string) {
+		c := dial(user)
+		for _, subject := range subjects {
+			_, err := c.Subscribe(subject)
+			Expect(err).To(MatchError(bustest.ErrDenied), subject)
+		}
+	},
+		Entry("collector", "collector", "usage.>", "billing.>", ">"),
+		Entry("projector", "projector", "billing.>", "$JS.>", ">"),
+		Entry("pricer", "pricer", "usage.>", ">"),
+		Entry("reader", "reader", "$JS.API.>", "$O.>", ">"),
+		Entry("tenant", "tenant-acme", ">", "billing.>", "billing.charge.>", "billing.charge.other.>", "billing.charge.*.cf.prod.app.a1", "usage.>", "metered.>"),
+	)
+
+	It("gives the bus an error that names what is refused", func(ctx context.Context) {
+		_, err := connect(ctx, "collector").Append(ctx, events.StreamMetered, []bus.Message{{Subject: "metered.cf.prod.t.app.a"}}, bus.Expect{})
+		Expect(err).To(MatchError(bus.ErrDenied))
+		Expect(err).To(MatchError(ContainSubstring("metered.cf.prod.t.app.a")))
+	})
+
+	It("shows a tenant its own charges as they come, and nobody else's", func(ctx context.Context) {
+		heard, err := dial("tenant-acme").Subscribe("billing.charge.acme.>")
+		Expect(err).NotTo(HaveOccurred())
+		pricer := connect(ctx, "pricer")
+		store(ctx, pricer, events.StreamBilling, "billing.charge.other.cf.prod.app.a2", events.SubjectsBilling)
+		store(ctx, pricer, events.StreamBilling, "billing.charge.acme.cf.prod.app.a1", events.SubjectsBilling)
+		Eventually(heard).Should(Receive(HaveField("Subject", "billing.charge.acme.cf.prod.app.a1")))
+		Expect(heard).NotTo(Receive())
+	})
+
+	It("gives a tenant all its charges from the start through its consumer, and no way to write with it", func(ctx context.Context) {
+		answer, err := dial("operator").Request("$JS.API.CONSUMER.DURABLE.CREATE.BILLING.tenant-acme",
+			[]byte(`{"stream_name":"BILLING","config":{"durable_name":"tenant-acme","ack_policy":"explicit","deliver_policy":"all","filter_subject":"billing.charge.acme.>"}}`))
+		Expect(err).NotTo(HaveOccurred())
+		Expect(string(answer.Data)).NotTo(ContainSubstring(`"error"`))
+
+		tenant := dial("tenant-acme")
+		const next = "daybook.API.CONSUMER.MSG.NEXT.BILLING.tenant-acme"
+		m, err := tenant.Request(next, []byte(`{"batch":1,"expires":5000000000}`))
+		Expect(err).NotTo(HaveOccurred())
+		Expect(string(m.Data)).To(Equal("billing.charge.acme.cf.prod.app.a1"))
+		Expect(m.Reply).To(HavePrefix("$JS.ACK.BILLING.tenant-acme."))
+		Expect(tenant.Publish(m.Reply, "", []byte("+ACK"))).To(Succeed())
+		info := func() string {
+			m, err := tenant.Request("daybook.API.CONSUMER.INFO.BILLING.tenant-acme", nil)
+			Expect(err).NotTo(HaveOccurred())
+			return string(m.Data)
+		}
+		Eventually(info).Should(ContainSubstring(`"num_ack_pending":0`))
+
+		operator := connect(ctx, "operator")
+		before, err := operator.Stream(ctx, events.StreamBilling)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(tenant.Publish(next, "billing.charge.acme.cf.prod.app.forged", []byte(`{"batch":1,"no_wait":true}`))).To(Succeed())
+		Expect(info()).NotTo(BeEmpty()) // the request before has been answered
+		Expect(operator.Stream(ctx, events.StreamBilling)).To(Equal(before))
+	})
+
+	It("works with the nats CLI as README.md shows it", func(ctx context.Context) {
+		program := os.Getenv("DAYBOOK_NATS_CLI")
+		if program == "" {
+			Skip("DAYBOOK_NATS_CLI is not set; make test builds the CLI and sets it")
+		}
+		run := func(user, line string) string {
+			GinkgoHelper()
+			readme, err := os.ReadFile("README.md")
+			Expect(err).NotTo(HaveOccurred())
+			Expect(string(readme)).To(ContainSubstring("nats " + line))
+			command := exec.CommandContext(ctx, program, strings.Fields(strings.ReplaceAll(line, "'", ""))...)
+			command.Env = append(os.Environ(), "HOME="+GinkgoT().TempDir(), "NATS_URL="+url, "NATS_USER="+user, "NATS_PASSWORD="+passwords[user])
+			output, err := command.CombinedOutput()
+			Expect(err).NotTo(HaveOccurred(), string(output))
+			return string(output)
+		}
+		run("operator", "consumer add BILLING tenant-acme --pull --filter 'billing.charge.acme.>' --deliver all --ack explicit --defaults")
+		Expect(run("tenant-acme", "--js-api-prefix daybook.API consumer next BILLING tenant-acme --count 1 --ack")).To(And(
+			ContainSubstring("subj: billing.charge.acme."), ContainSubstring("Acknowledged message")))
+		Expect(run("reader", "stream ls")).To(And(ContainSubstring("USAGE"), ContainSubstring("BILLING")))
+	})
+
+	It("refuses a wrong password, and no password", func() {
+		for _, password := range []string{"wrong", ""} {
+			_, err := bustest.Dial(url, "operator", password)
+			Expect(err).To(MatchError(ContainSubstring("Authorization")))
+		}
+	})
+})
+
+var _ = Describe("The NATS server", func() {
+	It("takes bcrypt hashes as passwords", func() {
+		for name, value := range variables {
+			GinkgoT().Setenv(name, value)
+		}
+		GinkgoT().Setenv("DAYBOOK_PROJECTOR_PASSWORD", projectorHash)
+		url, stop, err := bustest.StartFromFile(configuration, GinkgoT().TempDir())
+		Expect(err).NotTo(HaveOccurred())
+		DeferCleanup(stop)
+		c, err := bustest.Dial(url, "projector", "pprojector")
+		Expect(err).NotTo(HaveOccurred())
+		c.Close()
+	})
+
+	It("does not start without every password", func() {
+		for name := range variables {
+			for other, value := range variables {
+				GinkgoT().Setenv(other, value)
+			}
+			Expect(os.Unsetenv(name)).To(Succeed())
+			_, _, err := bustest.StartFromFile(configuration, GinkgoT().TempDir())
+			Expect(err).To(MatchError(ContainSubstring(name)), fmt.Sprintf("without %s", name))
+		}
+	})
+})

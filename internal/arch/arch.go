@@ -1,0 +1,339 @@
+// Package arch holds the rules of Daybook's layout, and its test holds the code to them:
+//
+//   - the services collector, projector, pricer, ledger and api never import each other: they meet in streams;
+//   - events imports nothing of ours, and the shared internal packages nothing of the services;
+//   - only internal/bus imports NATS, tests included;
+//   - nothing imports cmd;
+//   - pure files import no network, SQL, NATS, files, logs or randomness, ask no clock and start no goroutine;
+//   - every service folder has its contract in doc.go and its settings in config.go, a New that takes a Config, and a Run;
+//   - every package has a doc comment.
+//
+// What may be an exception stands in the tables below, with its reason.
+package arch
+
+import (
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Module is the path of Daybook's module.
+const Module = "github.com/daybook-billing/daybook"
+
+// services may run alone, and so may not need each other's code.
+var services = []string{"collector", "projector", "pricer", "ledger", "api"}
+
+// running are the services with a loop of their own. The ledger is an interface with two implementations.
+var running = []string{"collector", "projector", "pricer", "api"}
+
+// shared packages serve all services, and so depend on none.
+var shared = []string{"internal/bus", "internal/stage", "internal/service"}
+
+// purePackages are pure as a whole.
+var purePackages = []string{"events", "pricer/catalogue", "pricer/formula"}
+
+// shellFiles are the files of otherwise pure folders that do I/O. A new file there is pure unless it is named here.
+var shellFiles = map[string][]string{
+	"projector": {
+		"config.go",    // reads settings
+		"doc.go",       // has no code
+		"projector.go", // runs the stage
+	},
+	"pricer": {
+		"config.go",
+		"doc.go",
+		"pricer.go",
+	},
+}
+
+// impure are the imports that a pure file must not have; one that ends in / stands for everything below it.
+var impure = []string{
+	"net", "net/", "database/", "os", "os/", "io/ioutil", "syscall", "log", "log/", "math/rand", "math/rand/", "crypto/rand", "unsafe",
+	"github.com/nats-io/", "github.com/synadia-io/", "github.com/jackc/", "github.com/prometheus/",
+}
+
+// notImpure are the imports below impure paths that are pure after all.
+var notImpure = []string{
+	"net/url", // parses; opens nothing
+}
+
+// clock are the functions that ask what time it is or wait, and those that draw random ids.
+var clock = map[string][]string{
+	"time":                   {"Now", "Since", "Until", "Sleep", "After", "AfterFunc", "Tick", "NewTimer", "NewTicker"},
+	"github.com/google/uuid": {"New", "NewString", "NewRandom", "NewUUID", "NewV6", "NewV7"},
+}
+
+// natsImporters may import what starts with one of natsModules.
+var (
+	natsImporters = []string{"internal/bus"}
+	natsModules   = []string{"github.com/nats-io/", "github.com/synadia-io/"}
+)
+
+// File is one Go file of the module.
+type File struct {
+	Path  string // from the module's root, with slashes: "projector/timeline.go"
+	AST   *ast.File
+	Files *token.FileSet
+}
+
+// Parse reads one file; source is its text.
+func Parse(name string, source []byte) (File, error) {
+	files := token.NewFileSet()
+	tree, err := parser.ParseFile(files, name, source, parser.ParseComments|parser.SkipObjectResolution)
+	if err != nil {
+		return File{}, fmt.Errorf("parsing %s: %w", name, err)
+	}
+	return File{Path: name, AST: tree, Files: files}, nil
+}
+
+// Load parses every Go file of the module in the given file system. Folders with a go.mod of their own are other
+// modules; those named testdata, node_modules, or beginning with . or _ are not Go's.
+func Load(module fs.FS) ([]File, error) {
+	var files []File
+	err := fs.WalkDir(module, ".", func(name string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if entry.IsDir() {
+			return skipFolder(module, name)
+		}
+		if path.Ext(name) != ".go" {
+			return nil
+		}
+		source, err := fs.ReadFile(module, name)
+		if err != nil {
+			return err
+		}
+		f, err := Parse(name, source)
+		files = append(files, f)
+		return err
+	})
+	return files, err
+}
+
+func skipFolder(module fs.FS, name string) error {
+	base := path.Base(name)
+	switch {
+	case name == ".":
+		return nil
+	case base == "testdata", base == "node_modules", strings.HasPrefix(base, "."), strings.HasPrefix(base, "_"):
+		return fs.SkipDir
+	}
+	if _, err := fs.Stat(module, path.Join(name, "go.mod")); err == nil {
+		return fs.SkipDir
+	}
+	return nil
+}
+
+// Check returns what the files break, as "file:line: what, and why", in the order of the files.
+func Check(files []File) []string {
+	var broken []string
+	for i := range files {
+		broken = append(broken, imports(&files[i])...)
+		if pure(files[i].Path) {
+			broken = append(broken, impurities(&files[i])...)
+		}
+	}
+	return append(append(broken, serviceShape(files)...), undocumented(files)...)
+}
+
+func (f *File) folder() string { return path.Dir(f.Path) }
+
+func (f *File) test() bool { return strings.HasSuffix(f.Path, "_test.go") }
+
+func (f *File) at(pos token.Pos, format string, args ...any) string {
+	return fmt.Sprintf("%s:%d: %s", f.Path, f.Files.Position(pos).Line, fmt.Sprintf(format, args...))
+}
+
+// imports checks who may know whom.
+func imports(f *File) []string {
+	var broken []string
+	for _, spec := range f.AST.Imports {
+		target := importPath(spec)
+		own, ours := strings.CutPrefix(target, Module+"/")
+		switch {
+		case startsWithAny(target, natsModules) && !within(f.folder(), natsImporters):
+			broken = append(broken, f.at(spec.Pos(), "imports %s: only internal/bus knows NATS", target))
+		case !ours:
+		case within(own, []string{"cmd"}):
+			broken = append(broken, f.at(spec.Pos(), "imports %s: commands are built from packages, never the other way", target))
+		case within(f.folder(), []string{"events"}) && !f.test() && !within(own, []string{"events"}):
+			broken = append(broken, f.at(spec.Pos(), "imports %s: events imports nothing of ours", target))
+		case within(f.folder(), shared) && within(own, services):
+			broken = append(broken, f.at(spec.Pos(), "imports %s: what all services share depends on none", target))
+		case serviceOf(f.folder()) != "" && serviceOf(own) != "" && serviceOf(f.folder()) != serviceOf(own):
+			broken = append(broken, f.at(spec.Pos(), "imports %s: services never import each other, they meet in streams", target))
+		}
+	}
+	return broken
+}
+
+// pure reports whether the file must be pure.
+func pure(name string) bool {
+	folder, base := path.Split(name)
+	folder = strings.TrimSuffix(folder, "/")
+	if strings.HasSuffix(base, "_test.go") {
+		return false
+	}
+	if within(folder, purePackages) {
+		return true
+	}
+	shell, listed := shellFiles[folder]
+	return listed && !slices.Contains(shell, base)
+}
+
+// impurities checks one pure file.
+func impurities(f *File) []string {
+	var broken []string
+	clocks := map[string][]string{} // by the name that the file imports the package under
+	for _, spec := range f.AST.Imports {
+		target := importPath(spec)
+		own, ours := strings.CutPrefix(target, Module+"/")
+		switch {
+		case ours && !within(own, purePackages):
+			broken = append(broken, f.at(spec.Pos(), "imports %s: a pure file imports only pure packages of ours", target))
+		case isImpure(target):
+			broken = append(broken, f.at(spec.Pos(), "imports %s: a pure file does no I/O and draws no random numbers", target))
+		}
+		if calls, ok := clock[target]; ok {
+			name := path.Base(target)
+			if spec.Name != nil {
+				name = spec.Name.Name
+			}
+			clocks[name] = calls
+		}
+	}
+	if calls, dot := clocks["."]; dot {
+		return append(broken, f.at(f.AST.Package, "imports a package with %s under the name \".\", which hides who asks the clock", calls[0]))
+	}
+	ast.Inspect(f.AST, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.GoStmt:
+			broken = append(broken, f.at(n.Pos(), "starts a goroutine: a pure file's results have one order"))
+		case *ast.SelectorExpr:
+			if x, ok := n.X.(*ast.Ident); ok && slices.Contains(clocks[x.Name], n.Sel.Name) {
+				broken = append(broken, f.at(n.Pos(), "uses %s.%s: time and ids come from events, never from the machine", x.Name, n.Sel.Name))
+			}
+		}
+		return true
+	})
+	return broken
+}
+
+// serviceShape checks that each service folder has what a reader looks for in it.
+func serviceShape(files []File) []string {
+	var broken []string
+	for _, s := range services {
+		has := map[string]bool{}
+		found := false
+		for i := range files {
+			if files[i].folder() != s || files[i].test() {
+				continue
+			}
+			found = true
+			has[path.Base(files[i].Path)] = true
+			for _, d := range files[i].AST.Decls {
+				if f, ok := d.(*ast.FuncDecl); ok {
+					has[signature(f)] = true
+				}
+			}
+		}
+		if !found {
+			continue
+		}
+		want := []string{"doc.go"}
+		if slices.Contains(running, s) {
+			want = append(want, "config.go", "New(Config", ".Run(context.Context) error")
+		}
+		for _, w := range want {
+			if !has[w] {
+				broken = append(broken, fmt.Sprintf("%s: has no %s: every service folder is read in the same way", s, w))
+			}
+		}
+	}
+	return broken
+}
+
+// signature gives the two shapes that serviceShape looks for: a constructor by its first parameter, a Run in full.
+func signature(f *ast.FuncDecl) string {
+	params := f.Type.Params.List
+	switch {
+	case f.Recv == nil && f.Name.Name == "New" && len(params) > 0:
+		if t, ok := params[0].Type.(*ast.Ident); ok {
+			return "New(" + t.Name
+		}
+	case f.Recv != nil && f.Name.Name == "Run" && len(params) == 1 && f.Type.Results != nil && len(f.Type.Results.List) == 1:
+		context, ok := params[0].Type.(*ast.SelectorExpr)
+		result, isIdent := f.Type.Results.List[0].Type.(*ast.Ident)
+		if ok && isIdent && context.Sel.Name == "Context" && result.Name == "error" {
+			return ".Run(context.Context) error"
+		}
+	}
+	return ""
+}
+
+// undocumented finds packages without a doc comment on any of the files that people wrote.
+func undocumented(files []File) []string {
+	documented := map[string]bool{}
+	var folders []string
+	for i := range files {
+		if files[i].test() || ast.IsGenerated(files[i].AST) {
+			continue
+		}
+		folder := files[i].folder()
+		if _, seen := documented[folder]; !seen {
+			folders = append(folders, folder)
+		}
+		documented[folder] = documented[folder] || files[i].AST.Doc != nil
+	}
+	var broken []string
+	for _, folder := range folders {
+		if !documented[folder] {
+			broken = append(broken, folder+": has no package comment")
+		}
+	}
+	return broken
+}
+
+func importPath(spec *ast.ImportSpec) string {
+	target, err := strconv.Unquote(spec.Path.Value)
+	if err != nil {
+		return spec.Path.Value // cannot be: the parser has read it as a string
+	}
+	return target
+}
+
+func isImpure(target string) bool {
+	if slices.Contains(notImpure, target) {
+		return false
+	}
+	for _, p := range impure {
+		if target == p || strings.HasSuffix(p, "/") && strings.HasPrefix(target, p) {
+			return true
+		}
+	}
+	return false
+}
+
+// serviceOf is the service that a folder belongs to, or "".
+func serviceOf(folder string) string {
+	first, _, _ := strings.Cut(folder, "/")
+	if slices.Contains(services, first) {
+		return first
+	}
+	return ""
+}
+
+func within(folder string, roots []string) bool {
+	return slices.ContainsFunc(roots, func(r string) bool { return folder == r || strings.HasPrefix(folder, r+"/") })
+}
+
+func startsWithAny(s string, prefixes []string) bool {
+	return slices.ContainsFunc(prefixes, func(p string) bool { return strings.HasPrefix(s, p) })
+}

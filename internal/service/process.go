@@ -1,0 +1,60 @@
+package service
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"time"
+)
+
+// Config is what every service can be told on the command line; the tags are for the command line's parser.
+type Config struct {
+	// HTTP is where /healthz, /readyz and /metrics are served, host:port. Port 0 takes a free one; empty turns it off.
+	HTTP string `name:"http" env:"DAYBOOK_HTTP" placeholder:"ADDR" help:"Serve /healthz, /readyz and /metrics on this host:port (off unless given)."`
+	// LogFormat is text or json.
+	LogFormat string `name:"log-format" env:"DAYBOOK_LOG_FORMAT" enum:"text,json" default:"text" help:"Format of the log: ${enum}."`
+	// LogLevel is the least level written.
+	LogLevel string `name:"log-level" env:"DAYBOOK_LOG_LEVEL" enum:"debug,info,warn,error" default:"info" help:"Least level of the log: ${enum}."`
+	// Drain is how long the process may take to stop after the first signal; 0 is DefaultDrain.
+	Drain time.Duration `name:"drain" env:"DAYBOOK_DRAIN" default:"30s" help:"Time to finish in after the first SIGTERM or SIGINT."`
+}
+
+// Process is one process: its logger, checks, metrics, and the way to run it.
+type Process struct {
+	Log     *slog.Logger
+	Health  *Health
+	Metrics *Metrics
+
+	cfg Config
+}
+
+// New prepares a process called name ("collector"), which logs to w. It starts nothing.
+func New(name string, cfg Config, w io.Writer) (*Process, error) {
+	log, err := NewLogger(w, cfg.LogFormat, cfg.LogLevel)
+	if err != nil {
+		return nil, err
+	}
+	return &Process{Log: log.With(slog.String("service", name)), Health: &Health{}, Metrics: NewMetrics(name), cfg: cfg}, nil
+}
+
+// Run runs the components as the function Run does, and serves health and metrics beside them. The address is taken
+// before the first of them starts.
+func (p *Process) Run(ctx context.Context, components ...Component) error {
+	return p.run(ctx, Options{Log: p.Log, Drain: p.cfg.Drain}, components)
+}
+
+func (p *Process) run(ctx context.Context, options Options, components []Component) error {
+	state := NewSwitch("starting")
+	p.Health.Ready("process", state.Check)
+	all := append([]Component(nil), components...)
+	if p.cfg.HTTP != "" {
+		server, err := Listen(ctx, p.cfg.HTTP, p.Health, p.Metrics, p.Log)
+		if err != nil {
+			return err
+		}
+		all = append(all, Component{Name: "http", Run: server.Run, Background: true})
+	}
+	options.Stopping = func() { state.Off("stopping") } // so that nothing is routed to a process that drains
+	state.On("running")
+	return Run(ctx, options, all...)
+}

@@ -1,0 +1,178 @@
+package stage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+
+	"github.com/daybook-billing/daybook/internal/bus"
+)
+
+// flush appends everything pending. When it returns nil, all outputs so far are stored, by this instance or another.
+func (s *Stage) flush(ctx context.Context) error {
+	wait := backoff.NewExponentialBackOff()
+	wait.InitialInterval, wait.MaxInterval = 50*time.Millisecond, 5*time.Second
+	unknown := false // an earlier try of this batch may be stored, or may yet be
+	stuck := false   // an append was refused, and nothing had moved
+	for try := 0; len(s.pending) > 0; {
+		if s.standby {
+			if err := s.follow(ctx); err != nil {
+				return err
+			}
+			continue
+		}
+		last, err := s.bus.Append(ctx, s.cfg.Output, s.messages(), bus.Expect{Last: s.last})
+		if err == nil {
+			s.stored(last)
+			unknown, stuck = false, false
+			continue
+		}
+		var conflict *bus.ConflictError
+		refused := errors.As(err, &conflict)
+		switch {
+		case refused:
+			s.metrics.conflict()
+		case errors.Is(err, bus.ErrOutcomeUnknown):
+			unknown = true
+		default:
+			return fmt.Errorf("append to %s: %w", s.cfg.Output, err)
+		}
+		if !refused || stuck {
+			if try++; try >= appendTries {
+				return fmt.Errorf("append to %s, given up after %d tries: %w", s.cfg.Output, try, err)
+			}
+			s.log.Warn("an append failed; reading what is stored before trying again", "stream", s.cfg.Output, "try", try, "error", err)
+			if err := pause(ctx, nil, wait.NextBackOff()); err != nil {
+				return err
+			}
+		}
+		own, end := s.cp.Sequence, s.last
+		err = s.reread(ctx, unknown)
+		if err != nil && (refused || ctx.Err() != nil || errors.Is(err, ErrDiverged) || errors.Is(err, errWentBack)) {
+			return err // else the bus did not answer, and the same expectation makes it safe to try again
+		}
+		unknown = unknown && s.cp.Sequence == own
+		stuck = s.last == end
+	}
+	return nil
+}
+
+// stored notes that the first batch of pending is in the output stream, which now ends at sequence last.
+func (s *Stage) stored(last uint64) {
+	n := min(len(s.pending), bus.MaxBatch)
+	end := s.pending[n-1]
+	s.metrics.appended(n)
+	s.cp = checkpoint{Sequence: last, place: end.place, chain: end.chain, source: end.source, logic: s.cfg.Logic}
+	s.last = last
+	s.standby = false
+	s.drop(n)
+}
+
+func (s *Stage) drop(n int) {
+	s.pending = append(s.pending[:0], s.pending[n:]...)
+	if len(s.pending) == 0 {
+		s.slab = s.slab[:0]
+	}
+}
+
+// reread looks at the output stream after an append that was refused or not answered. Either somebody else's subjects
+// moved its last sequence, or another instance of this stage, or, if the outcome of an append is unknown, this very batch
+// was stored. Asking for the stream's extent first is what makes the pair safe: no own message between the checkpoint and
+// last can be overlooked. It is also cheap, where looking for a checkpoint takes time with each subject of the stream.
+func (s *Stage) reread(ctx context.Context, unknown bool) error {
+	state, err := s.bus.Stream(ctx, s.cfg.Output)
+	if err != nil {
+		return err
+	}
+	if s.cp.Sequence != 0 && state.First > s.cp.Sequence {
+		return fmt.Errorf("%w: %s was purged up to message %d while it was written", errWentBack, s.cfg.Output, state.First)
+	}
+	if state.Last == s.last {
+		return nil
+	}
+	cp, err := s.readCheckpoint(ctx)
+	if err != nil {
+		return err
+	}
+	s.last = state.Last
+	if cp.Sequence == s.cp.Sequence {
+		return nil
+	}
+	ours := unknown && cp.chain == s.pending[min(len(s.pending), bus.MaxBatch)-1].chain
+	if err := s.adopt(cp); err != nil {
+		return err
+	}
+	if !ours && !s.standby {
+		s.standby = true
+		s.log.Info("another instance is active; standing by", "stream", s.cfg.Output, "sequence", cp.Sequence)
+	}
+	return nil
+}
+
+// adopt takes over a checkpoint that this instance did not write, and drops what it covers.
+func (s *Stage) adopt(cp checkpoint) error {
+	if cp.place.before(s.pending[0].place) {
+		return fmt.Errorf("%w: its last own message, %d of %s, is from before what was stored already", errWentBack, cp.Sequence, s.cfg.Output)
+	}
+	if cp.logic != s.cfg.Logic {
+		return s.otherLogic(cp)
+	}
+	s.cp, s.verified = cp, false
+	for i := range s.pending {
+		if s.pending[i].place == cp.place {
+			if s.pending[i].chain != cp.chain {
+				return s.diverged()
+			}
+			s.verified = true
+			s.drop(i + 1)
+			return nil
+		}
+		if cp.place.before(s.pending[i].place) {
+			return s.diverged()
+		}
+	}
+	// The other instance is ahead: emit will meet its checkpoint later.
+	s.drop(len(s.pending))
+	return nil
+}
+
+// follow waits until the active instance has appended what is pending here, or has been silent for the takeover time.
+func (s *Stage) follow(ctx context.Context) error {
+	s.metrics.setStandby(true)
+	defer func() { s.metrics.setStandby(s.standby) }()
+	for silent := time.Duration(0); len(s.pending) > 0; silent += s.cfg.Poll {
+		if silent >= s.cfg.Takeover {
+			s.log.Info("the active instance is silent; taking over", "stream", s.cfg.Output, "pending", len(s.pending))
+			s.standby = false
+			return nil
+		}
+		if err := pause(ctx, s.stop, s.cfg.Poll); err != nil {
+			return err
+		}
+		before := s.cp.Sequence
+		if err := s.reread(ctx, false); err != nil {
+			return err
+		}
+		if s.cp.Sequence != before {
+			silent = 0
+		}
+	}
+	return nil
+}
+
+// pause waits; its error says that it was ended early by ctx or stop, which may be nil.
+func pause(ctx context.Context, stop <-chan struct{}, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-stop:
+		return context.Canceled
+	case <-timer.C:
+		return nil
+	}
+}

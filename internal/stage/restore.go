@@ -1,0 +1,292 @@
+package stage
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/gob"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/klauspost/compress/zstd"
+
+	"github.com/daybook-billing/daybook/internal/bus"
+)
+
+const (
+	snapshotsKept = 3
+	snapshotSize  = 4 << 30 // bytes a snapshot may unpack to
+)
+
+// errSnapshot: a snapshot is damaged, or is not one of this output stream.
+var errSnapshot = errors.New("not a usable snapshot")
+
+// snapshotHeader says which state a snapshot holds, and where the outputs stood then. A snapshot is the SHA-256 of the rest,
+// and the rest is the compressed gob of this header and of the state.
+type snapshotHeader struct {
+	Input   identity // last input that the state includes
+	LastOut place
+	Chain   chain
+	Logic   string
+}
+
+// open finds the checkpoint, restores the state and returns a reader behind the last input that the state includes.
+func (s *Stage) open(ctx context.Context) (*bus.Reader, error) {
+	s.fail, s.standby, s.verified = nil, false, false
+	s.pending, s.slab = s.pending[:0], s.slab[:0]
+	s.metrics.setStandby(false)
+	// Snapshots are listed before the checkpoint is read: one that is ahead of it is then not just newer than it.
+	names, err := s.bus.ListObjects(ctx, s.cfg.Bucket)
+	if err != nil {
+		return nil, err
+	}
+	output, err := s.bus.Stream(ctx, s.cfg.Output)
+	if err != nil {
+		return nil, err
+	}
+	cp, err := s.readCheckpoint(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s.cp, s.last = cp, output.Last
+	input, err := s.bus.Stream(ctx, s.cfg.Input)
+	if err != nil {
+		return nil, err
+	}
+	if cp.Sequence != 0 {
+		if cp.logic != s.cfg.Logic {
+			return nil, s.otherLogic(cp)
+		}
+		if err := s.holds(ctx, input, cp.source); err != nil {
+			return nil, err
+		}
+	}
+	if err := s.restore(ctx, names, input); err != nil {
+		return nil, err
+	}
+	// The rest of an input of which only some outputs were stored. The next input may be long in coming.
+	if err := s.flush(ctx); err != nil {
+		return nil, err
+	}
+	s.progress.set(s.position)
+	return s.bus.Read(ctx, s.cfg.Input, s.position+1, bus.ReadOptions{})
+}
+
+// holds checks that the input stream still has the very message that the outputs rest on.
+func (s *Stage) holds(ctx context.Context, input bus.StreamState, want identity) error {
+	advice := fmt.Sprintf("Restore %s from a backup that holds it; if %s is right as it is, rebuild %s from it", s.cfg.Input, s.cfg.Input, s.cfg.Output)
+	if want.Sequence > input.Last {
+		return fmt.Errorf("%w: %s rests on message %d of %s, which ends at %d. %s", ErrInputChanged, s.cfg.Output, want.Sequence, s.cfg.Input, input.Last, advice)
+	}
+	got, err := s.bus.Get(ctx, s.cfg.Input, want.Sequence)
+	if errors.Is(err, bus.ErrNotFound) {
+		return fmt.Errorf("%w: message %d of %s is gone (the stream starts at %d). %s", ErrInputChanged, want.Sequence, s.cfg.Input, input.First, advice)
+	}
+	if err != nil {
+		return err
+	}
+	if got.Header(headerID) != want.ID || !got.Time.Equal(want.Time) {
+		return fmt.Errorf("%w: message %d of %s is %s of %s, but %s was derived from %s of %s. %s", ErrInputChanged, want.Sequence, s.cfg.Input,
+			got.Header(headerID), got.Time.UTC().Format(time.RFC3339Nano), s.cfg.Output, want.ID, want.Time.UTC().Format(time.RFC3339Nano), advice)
+	}
+	return nil
+}
+
+// restore brings the state up to the checkpoint: from the newest snapshot that leads there, else from the start.
+func (s *Stage) restore(ctx context.Context, names []string, input bus.StreamState) error {
+	slices.Sort(names)
+	s.rejected = nil
+	reason := errors.New("there is none")
+	var unread error
+	for _, name := range slices.Backward(names) {
+		verdict, err := s.restoreFrom(ctx, name, input)
+		if err != nil {
+			return err
+		}
+		if verdict == nil {
+			s.log.Info("restored", "snapshot", name, "position", s.position)
+			return nil
+		}
+		s.log.Warn("snapshot not used; trying an earlier one", "snapshot", name, "error", verdict)
+		if reason = verdict; final(verdict) {
+			s.rejected = append(s.rejected, name)
+		} else {
+			unread = verdict
+		}
+	}
+	if err := s.proc.Restore(nil); err != nil {
+		return fmt.Errorf("%w: from the empty state: %w", errProcessor, err)
+	}
+	if input.First > 1 && unread != nil {
+		return unread
+	}
+	if input.First > 1 {
+		return fmt.Errorf("%w: %s starts at message %d and there is no usable snapshot of what came before (%w). Restore the stream or the snapshot bucket %s",
+			ErrInputChanged, s.cfg.Input, input.First, reason, s.cfg.Bucket)
+	}
+	s.position, s.lastOut, s.chain = 0, place{}, chain{}
+	if err := s.catchUp(ctx); err != nil {
+		return err
+	}
+	s.log.Info("restored from the start", "position", s.position)
+	return nil
+}
+
+// restoreFrom tries one snapshot. The verdict says why it does not lead to the checkpoint; it is not final when the
+// snapshot could not be read. The error says that the input could not be read or that ctx is done, which is no reason to
+// start from further back.
+func (s *Stage) restoreFrom(ctx context.Context, name string, input bus.StreamState) (verdict, err error) {
+	header, state, err := s.load(ctx, name)
+	if err != nil {
+		return err, ctx.Err()
+	}
+	if err = s.usable(ctx, input, header); err == nil {
+		if err := s.proc.Restore(state); err != nil {
+			return fmt.Errorf("%w: %w", errSnapshot, err), nil
+		}
+		s.position, s.lastOut, s.chain = header.Input.Sequence, header.LastOut, header.Chain
+		err = s.catchUp(ctx)
+	}
+	if final(err) {
+		return err, nil
+	}
+	return nil, err
+}
+
+// final tells whether a snapshot will never be of use.
+func final(verdict error) bool {
+	for _, known := range []error{errSnapshot, bus.ErrNotFound, bus.ErrCorrupt, ErrInputChanged, ErrDiverged, errProcessor} {
+		if errors.Is(verdict, known) {
+			return true
+		}
+	}
+	return false
+}
+
+// usable tells whether a snapshot is of this logic, this input and a state before the checkpoint.
+func (s *Stage) usable(ctx context.Context, input bus.StreamState, header snapshotHeader) error {
+	switch {
+	case header.Logic != s.cfg.Logic:
+		return fmt.Errorf("%w: it was derived by %q, this is %q", errSnapshot, header.Logic, s.cfg.Logic)
+	case s.cp.place.before(header.LastOut):
+		return fmt.Errorf("%w: it is ahead of %s", errSnapshot, s.cfg.Output)
+	case header.LastOut == s.cp.place && header.Chain != s.cp.chain:
+		return fmt.Errorf("%w: its chain is not that of %s", errSnapshot, s.cfg.Output)
+	}
+	return s.holds(ctx, input, header.Input)
+}
+
+// catchUp steps the inputs up to the checkpoint again, digesting their outputs, and checks the chain there.
+func (s *Stage) catchUp(ctx context.Context) error {
+	s.pending, s.slab, s.seen = s.pending[:0], s.slab[:0], 0
+	s.fail = nil
+	s.verified = s.lastOut == s.cp.place && s.chain == s.cp.chain
+	if s.position >= s.cp.place.Sequence {
+		if !s.verified {
+			return s.diverged()
+		}
+		return nil
+	}
+	s.verified = false
+	reader, err := s.bus.Read(ctx, s.cfg.Input, s.position+1, bus.ReadOptions{})
+	if err != nil {
+		return err
+	}
+	defer reader.Close()
+	for s.position < s.cp.place.Sequence {
+		in, err := reader.Next(ctx)
+		if err != nil {
+			return err
+		}
+		if err := s.step(ctx, &in); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// snapshot saves the state. A failure costs time at the next start and nothing else, so it is only logged.
+func (s *Stage) snapshot(ctx context.Context) {
+	if len(s.pending) > 0 || !s.verified || s.position == 0 || s.seen == 0 {
+		return
+	}
+	s.seen = 0
+	if err := s.save(ctx); err != nil {
+		s.log.Warn("no snapshot; the next start takes longer", "position", s.position, "error", err)
+	}
+}
+
+func (s *Stage) save(ctx context.Context) error {
+	state, err := s.proc.Snapshot()
+	if err != nil {
+		return err
+	}
+	header := snapshotHeader{Input: s.current, LastOut: s.lastOut, Chain: s.chain, Logic: s.cfg.Logic}
+	packed := bytes.NewBuffer(make([]byte, sha256.Size))
+	writer, err := zstd.NewWriter(packed, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1))
+	if err != nil {
+		return err
+	}
+	encoder := gob.NewEncoder(writer)
+	if err := errors.Join(encoder.Encode(header), encoder.Encode(state), writer.Close()); err != nil {
+		return err
+	}
+	object := packed.Bytes()
+	digest := sha256.Sum256(object[sha256.Size:])
+	copy(object, digest[:])
+	name := fmt.Sprintf("%020d", s.position)
+	if err := s.bus.PutObject(ctx, s.cfg.Bucket, name, object); err != nil {
+		return err
+	}
+	s.rejected = slices.DeleteFunc(s.rejected, func(old string) bool { return old == name })
+	return s.prune(ctx)
+}
+
+// prune keeps the newest snapshots. Those that led nowhere go first: after a purge of the output stream, the old ones have
+// higher positions than the new ones.
+func (s *Stage) prune(ctx context.Context) error {
+	names, err := s.bus.ListObjects(ctx, s.cfg.Bucket)
+	if err != nil {
+		return err
+	}
+	slices.SortFunc(names, func(a, b string) int {
+		if x, y := slices.Contains(s.rejected, a), slices.Contains(s.rejected, b); x != y {
+			if x {
+				return -1
+			}
+			return 1
+		}
+		return strings.Compare(a, b)
+	})
+	for len(names) > snapshotsKept {
+		if err := s.bus.DeleteObject(ctx, s.cfg.Bucket, names[0]); err != nil && !errors.Is(err, bus.ErrNotFound) {
+			return err
+		}
+		names = names[1:]
+	}
+	return nil
+}
+
+// load reads a snapshot and checks that it is what was saved.
+func (s *Stage) load(ctx context.Context, name string) (header snapshotHeader, state []byte, err error) {
+	object, err := s.bus.GetObject(ctx, s.cfg.Bucket, name)
+	if err != nil {
+		return header, nil, err
+	}
+	if len(object) < sha256.Size || sha256.Sum256(object[sha256.Size:]) != [sha256.Size]byte(object) {
+		return header, nil, fmt.Errorf("%w: it does not have the digest that was recorded with it", errSnapshot)
+	}
+	reader, err := zstd.NewReader(bytes.NewReader(object[sha256.Size:]), zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(snapshotSize))
+	if err != nil {
+		return header, nil, fmt.Errorf("%w: %w", errSnapshot, err)
+	}
+	defer reader.Close()
+	decoder := gob.NewDecoder(reader)
+	if err := errors.Join(decoder.Decode(&header), decoder.Decode(&state)); err != nil {
+		return header, nil, fmt.Errorf("%w: %w", errSnapshot, err)
+	}
+	return header, state, nil
+}

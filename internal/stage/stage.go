@@ -1,0 +1,341 @@
+package stage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+
+	"github.com/daybook-billing/daybook/internal/bus"
+)
+
+// Header names of the contract. The first two are on every output, the others on the last output of each batch.
+const (
+	HeaderSourceSeq  = "Daybook-Source-Seq"
+	HeaderPart       = "Daybook-Part" // absent for part 0
+	HeaderChain      = "Daybook-Chain"
+	HeaderSourceID   = "Daybook-Source-Id"
+	HeaderSourceTime = "Daybook-Source-Time"
+	HeaderLogic      = "Daybook-Logic"
+)
+
+// Limits of a stage. They bound memory: nothing else in a stage queues.
+const (
+	maxBatchBytes = 4 << 20 // of outputs before a batch is due
+	appendTries   = 100     // of one batch, with backoff up to 5 s, while the bus does not answer
+	drainTime     = 10 * time.Second
+)
+
+// Output is one message that a processor puts out.
+type Output struct {
+	Subject string
+	Type    string // CloudEvents type
+	ID      string // CloudEvents id, the body's id
+	Time    time.Time
+	Body    Body
+}
+
+// Body writes itself as the JSON of a message.
+type Body interface {
+	AppendJSON(b []byte) []byte
+}
+
+// Processor is the function inside a stage and its state. It must be deterministic: the same inputs from the same state
+// give the same outputs, without clock, I/O, goroutines or map order.
+type Processor interface {
+	// Step takes one input. emit may be called any number of times; it does not keep the body. An error means that the
+	// processor cannot go on, and stops the stage: input that is merely strange is the processor's to handle.
+	Step(in *bus.Stored, emit func(Output)) error
+	// Snapshot returns the state as bytes.
+	Snapshot() ([]byte, error)
+	// Restore replaces the state by a snapshot; nil is the empty state.
+	Restore(snapshot []byte) error
+}
+
+// Bus is what a stage needs of the bus.
+type Bus interface {
+	Append(ctx context.Context, stream string, messages []bus.Message, expect bus.Expect) (uint64, error)
+	Last(ctx context.Context, stream, filter string) (bus.Stored, error)
+	Get(ctx context.Context, stream string, sequence uint64) (bus.Stored, error)
+	Read(ctx context.Context, stream string, from uint64, options bus.ReadOptions) (*bus.Reader, error)
+	Stream(ctx context.Context, name string) (bus.StreamState, error)
+	PutObject(ctx context.Context, bucket, name string, data []byte) error
+	GetObject(ctx context.Context, bucket, name string) ([]byte, error)
+	ListObjects(ctx context.Context, bucket string) ([]string, error)
+	DeleteObject(ctx context.Context, bucket, name string) error
+}
+
+// Config describes a stage. All fields without a default are required.
+type Config struct {
+	Name         string // "projector": the CloudEvents source, and the name in logs
+	Input        string // stream
+	Output       string // stream
+	OutputFilter string // the stage's own subjects in Output, such as metered.>
+	Marker       string // subject of markers
+	Bucket       string // Object Store bucket of snapshots
+	// Logic names what the processor computes, with its settings. Outputs derived by another logic are refused.
+	Logic string
+
+	MarkerEvery   uint64        // inputs without an output; default 10,000
+	SnapshotEvery uint64        // inputs; default 500,000
+	Takeover      time.Duration // how long a standby waits for the other instance; default 3 s
+	Poll          time.Duration // how often a standby looks; default 100 ms
+}
+
+func (c Config) withDefaults() Config {
+	if c.MarkerEvery == 0 {
+		c.MarkerEvery = 10_000
+	}
+	if c.SnapshotEvery == 0 {
+		c.SnapshotEvery = 500_000
+	}
+	if c.Takeover == 0 {
+		c.Takeover = 3 * time.Second
+	}
+	if c.Poll == 0 {
+		c.Poll = 100 * time.Millisecond
+	}
+	return c
+}
+
+// Errors that stop a stage for good: trying again cannot help, an operator has to decide.
+var (
+	// ErrInputChanged: the input stream does not hold what the outputs rest on.
+	ErrInputChanged = errors.New("the input stream is not the one that the outputs were derived from")
+	// ErrDiverged: this program derives other outputs than those stored.
+	ErrDiverged = errors.New("the stored outputs are not what this version and these settings derive")
+
+	errProcessor = errors.New("cannot go on")
+	// errWentBack: the output stream was purged or restored meanwhile. What is stored decides, so the stage opens again.
+	errWentBack = errors.New("the output stream went back")
+)
+
+// Stage runs one processor. Its fields are owned by Run's goroutine, but for progress.
+type Stage struct {
+	cfg     Config
+	bus     Bus
+	proc    Processor
+	log     *slog.Logger
+	metrics *Metrics
+
+	position uint64     // last input stepped
+	seen     uint64     // inputs stepped since the last snapshot
+	part     uint32     // next part of the current input
+	chain    chain      // over every output so far, stored or pending
+	lastOut  place      // of the last output so far, stored or pending
+	current  identity   // of the input being stepped
+	cp       checkpoint // last own message in the output stream
+	verified bool       // the chain has been found equal at cp
+	last     uint64     // last sequence of the output stream that the next batch expects
+	pending  []pending
+	slab     []byte // bodies of pending
+	standby  bool
+	rejected []string        // snapshots that the last restore could not use
+	fail     error           // what emit could not return
+	stop     <-chan struct{} // closed when the stage shall stop: a standby waits no longer
+
+	progress progress
+}
+
+// place is a position among outputs: input sequence and part.
+type place struct {
+	Sequence uint64
+	Part     uint32
+}
+
+func (p place) before(q place) bool {
+	return p.Sequence < q.Sequence || p.Sequence == q.Sequence && p.Part < q.Part
+}
+
+// identity is what is remembered of an input message, to know it again.
+type identity struct {
+	Sequence uint64
+	ID       string
+	Time     time.Time
+}
+
+type pending struct {
+	place   place
+	source  identity
+	chain   chain
+	subject string
+	kind    string
+	id      string
+	time    time.Time
+	from    int // the body is slab[from:to]
+	to      int
+}
+
+// New returns a stage that is not running. metrics may be nil.
+func New(cfg Config, b Bus, proc Processor, log *slog.Logger, metrics *Metrics) *Stage {
+	if metrics == nil {
+		metrics = NewMetrics(cfg.Name)
+	}
+	return &Stage{cfg: cfg.withDefaults(), bus: b, proc: proc, log: log.With("stage", cfg.Name), metrics: metrics}
+}
+
+// Run opens, restores and steps until ctx is done, then appends what is pending, takes a snapshot and returns nil.
+// Errors of the bus are retried from the checkpoint with backoff; Run returns an error only when trying again cannot help.
+func (s *Stage) Run(ctx context.Context) error {
+	wait := backoff.NewExponentialBackOff()
+	wait.InitialInterval, wait.MaxInterval = 100*time.Millisecond, 10*time.Second
+	for {
+		position := s.position
+		err := s.run(ctx)
+		if err == nil || errors.Is(err, ErrDiverged) || errors.Is(err, ErrInputChanged) || errors.Is(err, errProcessor) {
+			return err
+		}
+		if ctx.Err() != nil {
+			s.log.Info("stopped without draining; the next start goes on from the checkpoint", "error", err)
+			return nil
+		}
+		if s.position > position {
+			wait.Reset()
+		}
+		s.log.Error("stage failed; starting again from its checkpoint", "error", err)
+		s.metrics.restarted()
+		if pause(ctx, nil, wait.NextBackOff()) != nil {
+			return nil
+		}
+	}
+}
+
+// run opens, steps and, when ctx is done, drains. It drains between two inputs only: in the middle of one, or of a restore,
+// the state fits no position, and what is stored is the truth.
+func (s *Stage) run(ctx context.Context) error {
+	work, release := grace(ctx)
+	defer release()
+	s.stop = ctx.Done()
+	reader, err := s.open(ctx)
+	if err != nil {
+		return fmt.Errorf("%s: %w", s.cfg.Name, err)
+	}
+	defer reader.Close()
+	for {
+		in, err := reader.Next(ctx)
+		switch {
+		case ctx.Err() != nil:
+			err = s.drain(work)
+			if err == nil {
+				return nil
+			}
+		case err == nil:
+			err = s.work(work, &in)
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", s.cfg.Name, err)
+		}
+	}
+}
+
+// grace returns a context that outlives ctx by the drain time: a stop lets the input that is being stepped be finished.
+func grace(ctx context.Context) (context.Context, context.CancelFunc) {
+	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	unhook := context.AfterFunc(ctx, func() {
+		if pause(work, nil, drainTime) == nil {
+			cancel()
+		}
+	})
+	return work, func() { unhook(); cancel() }
+}
+
+// work steps one input and appends and saves what is due.
+func (s *Stage) work(ctx context.Context, in *bus.Stored) error {
+	if err := s.step(ctx, in); err != nil {
+		return err
+	}
+	save := s.seen >= s.cfg.SnapshotEvery
+	if in.Pending > 0 && !save {
+		return nil
+	}
+	if err := s.flush(ctx); err != nil {
+		return err
+	}
+	s.progress.set(s.position)
+	if save {
+		s.snapshot(ctx)
+	}
+	return nil
+}
+
+// drain appends what is pending and takes a snapshot. A standby leaves both to the active instance.
+func (s *Stage) drain(ctx context.Context) error {
+	if s.standby {
+		return nil
+	}
+	if err := s.flush(ctx); err != nil {
+		return err
+	}
+	s.progress.set(s.position)
+	s.snapshot(ctx)
+	return nil
+}
+
+// step runs the processor on one input.
+func (s *Stage) step(ctx context.Context, in *bus.Stored) error {
+	s.current = identity{in.Sequence, in.Header(headerID), in.Time}
+	s.part = 0
+	err := s.proc.Step(in, func(out Output) { s.emit(ctx, out) })
+	if s.fail != nil {
+		return s.fail
+	}
+	if err != nil {
+		return fmt.Errorf("%w: message %d of %s (%s): %w", errProcessor, in.Sequence, s.cfg.Input, in.Subject, err)
+	}
+	if in.Sequence-s.lastOut.Sequence >= s.cfg.MarkerEvery {
+		s.emit(ctx, s.marker(in))
+		if s.fail != nil {
+			return s.fail
+		}
+	}
+	s.position = in.Sequence
+	s.seen++
+	s.metrics.stepped(in)
+	if !s.verified && s.position >= s.cp.place.Sequence {
+		return s.diverged()
+	}
+	return nil
+}
+
+// emit digests an output and, if it is not stored yet, queues it. A full queue is appended at once, in the middle of a
+// step if need be: one input can have more outputs than a batch.
+func (s *Stage) emit(ctx context.Context, out Output) {
+	if s.fail != nil {
+		return // the state is about to be thrown away
+	}
+	from := len(s.slab)
+	s.slab = out.Body.AppendJSON(s.slab)
+	p := pending{
+		place: place{s.current.Sequence, s.part}, source: s.current, subject: out.Subject, kind: out.Type, id: out.ID, time: out.Time,
+		from: from, to: len(s.slab),
+	}
+	s.part++
+	s.chain = s.chain.next(p.subject, s.slab[from:])
+	s.lastOut = p.place
+	p.chain = s.chain
+	switch {
+	case p.place.before(s.cp.place):
+		s.slab = s.slab[:from]
+	case p.place == s.cp.place && !s.verified:
+		s.slab = s.slab[:from]
+		s.verified = s.chain == s.cp.chain
+		if !s.verified {
+			s.fail = s.diverged()
+		}
+	case !s.verified:
+		s.fail = s.diverged()
+	default:
+		s.pending = append(s.pending, p)
+		if len(s.pending) == bus.MaxBatch || len(s.slab) >= maxBatchBytes {
+			s.fail = s.flush(ctx)
+		}
+	}
+}
+
+func (s *Stage) diverged() error {
+	return fmt.Errorf("%w: %s from message %d of %s. Run the version and settings that derived them, or rebuild %s from its input",
+		ErrDiverged, s.cfg.Output, s.cp.place.Sequence, s.cfg.Input, s.cfg.Output)
+}

@@ -1,0 +1,485 @@
+package stage_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/internal/bus"
+	"github.com/daybook-billing/daybook/internal/bus/bustest"
+	"github.com/daybook-billing/daybook/internal/stage"
+)
+
+// patience is how long anything may take before a test fails.
+const patience = 20 * time.Second
+
+// must is for what has nothing to do with the subject of a test.
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
+func check(err error) { must(0, err) }
+
+// site is a server with connections.
+type site struct {
+	server      *bus.Server
+	first, next *bus.Bus
+	admin       *bustest.Client
+	worlds      int
+}
+
+func newSite(folder string) *site {
+	s := &site{server: must(bus.StartServer(bus.ServerConfig{DataDir: folder, Listen: "127.0.0.1:0", User: "u", Password: "p"}))}
+	connect := func() *bus.Bus {
+		return must(bus.Connect(context.Background(), bus.Config{URL: s.server.URL(), User: "u", Password: "p", Timeout: patience}))
+	}
+	s.first, s.next = connect(), connect()
+	s.admin = must(bustest.Dial(s.server.URL(), "u", "p"))
+	return s
+}
+
+func (s *site) close() {
+	s.admin.Close()
+	s.first.Close()
+	s.next.Close()
+	s.server.Shutdown()
+}
+
+// api is what an operator does with the nats tool.
+func (s *site) api(subject string, body any) {
+	answer := must(s.admin.Request("$JS.API."+subject, must(json.Marshal(body))))
+	var result struct {
+		Error json.RawMessage `json:"error"`
+	}
+	check(json.Unmarshal(answer.Data, &result))
+	if result.Error != nil {
+		panic(fmt.Sprintf("%s: %s", subject, result.Error))
+	}
+}
+
+func (s *site) createStream(name string, subjects ...string) {
+	s.api("STREAM.CREATE."+name, map[string]any{
+		"name": name, "subjects": subjects, "storage": "memory", "retention": "limits", "discard": "new",
+		"max_consumers": -1, "max_msgs": -1, "max_bytes": -1, "num_replicas": 1,
+		"allow_atomic": true, "allow_direct": true, "allow_rollup_hdrs": strings.HasPrefix(name, "OBJ_"),
+	})
+}
+
+// world is an input stream, an output stream that others write to as well, and a bucket.
+type world struct {
+	*site
+	bus             *bus.Bus
+	id              string
+	in, out, bucket string
+	sizes           []int // outputs of each input so far
+	markerEvery     int
+}
+
+func newWorld(s *site, sizes ...int) *world {
+	s.worlds++
+	id := strconv.Itoa(s.worlds)
+	w := &world{site: s, bus: s.first, id: id, in: "IN" + id, out: "OUT" + id, bucket: "SNAP" + id, markerEvery: 1000}
+	s.createStream(w.in, "in"+id+".>")
+	s.createStream(w.out, "own"+id+".>", "catalogue"+id+".>")
+	s.createStream("OBJ_"+w.bucket, "$O."+w.bucket+".C.>", "$O."+w.bucket+".M.>")
+	w.feed(sizes...)
+	return w
+}
+
+// feed appends inputs; each says how many outputs it has.
+func (w *world) feed(sizes ...int) {
+	for len(sizes) > 0 {
+		n := min(len(sizes), bus.MaxBatch)
+		messages := make([]bus.Message, n)
+		for i, size := range sizes[:n] {
+			messages[i] = bus.Message{
+				Subject: "in" + w.id + ".x", Data: []byte(strconv.Itoa(size)),
+				Header: []bus.Header{{Key: events.HeaderID, Value: fmt.Sprintf("input-%d", len(w.sizes)+i+1)}},
+			}
+		}
+		state := must(w.bus.Stream(context.Background(), w.in))
+		must(w.bus.Append(context.Background(), w.in, messages, bus.Expect{Last: state.Last}))
+		w.sizes = append(w.sizes, sizes[:n]...)
+		sizes = sizes[n:]
+	}
+}
+
+// foreign appends to the output stream what is not the stage's, or what looks as if it were.
+func (w *world) foreign(subject string) {
+	for {
+		state := must(w.bus.Stream(context.Background(), w.out))
+		_, err := w.bus.Append(context.Background(), w.out, []bus.Message{{Subject: subject, Data: []byte("foreign")}}, bus.Expect{Last: state.Last})
+		if err == nil {
+			return
+		}
+		if conflict := new(bus.ConflictError); !errors.As(err, &conflict) {
+			panic(err)
+		}
+	}
+}
+
+func (w *world) dropSnapshots() {
+	for _, name := range w.snapshots() {
+		check(w.bus.DeleteObject(context.Background(), w.bucket, name))
+	}
+}
+
+// snapshots are the positions of those in the bucket.
+func (w *world) snapshots() []string {
+	return must(w.bus.ListObjects(context.Background(), w.bucket))
+}
+
+// made is an output as it should be, computed without the stage.
+type made struct {
+	subject, body string
+	sequence      uint64
+	part          int
+	chain         string
+}
+
+// expected is what the inputs so far lead to.
+func (w *world) expected() []made {
+	var (
+		all   []made
+		chain [sha256.Size]byte
+		sum   uint64
+		last  int
+	)
+	add := func(subject, body string, sequence, part int) {
+		var text bytes.Buffer
+		text.Write(chain[:])
+		check(binary.Write(&text, binary.BigEndian, uint32(len(subject)))) //nolint:gosec // a few bytes
+		text.WriteString(subject + body)
+		chain = sha256.Sum256(text.Bytes())
+		all = append(all, made{subject, body, uint64(sequence), part, hex.EncodeToString(chain[:])}) //nolint:gosec // positive
+		last = sequence
+	}
+	for i, size := range w.sizes {
+		sequence := i + 1
+		sum += uint64(sequence * (size + 1)) //nolint:gosec // positive
+		for part := range size {
+			add(fmt.Sprintf("own%s.%d", w.id, part%3), fmt.Sprintf(`{"sum":%d,"part":%d}`, sum, part), sequence, part)
+		}
+		if sequence-last >= w.markerEvery {
+			add("own"+w.id+".marker", fmt.Sprintf(`{"input_sequence":"%d"}`, sequence), sequence, 0)
+		}
+	}
+	return all
+}
+
+// verify compares the output stream with what is expected of the first inputs: subjects, bodies, order and headers.
+func (w *world) verify() error {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	want := w.expected()
+	_, err := w.bus.Last(ctx, w.out, "own"+w.id+".>")
+	if errors.Is(err, bus.ErrNotFound) && len(want) == 0 {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	reader := must(w.bus.Read(ctx, w.out, 1, bus.ReadOptions{Filters: []string{"own" + w.id + ".>"}}))
+	defer reader.Close()
+	for i := 0; ; i++ {
+		got := must(reader.Next(ctx))
+		if i >= len(want) {
+			return fmt.Errorf("output %d is one too many: %s %s", i, got.Subject, got.Data)
+		}
+		if err := want[i].compare(&got, i == len(want)-1); err != nil {
+			return fmt.Errorf("output %d of %d: %w", i, len(want), err)
+		}
+		if got.Pending == 0 {
+			if i+1 != len(want) {
+				return fmt.Errorf("%d outputs, want %d", i+1, len(want))
+			}
+			return nil
+		}
+	}
+}
+
+func (m made) compare(got *bus.Stored, last bool) error {
+	part := got.Header(stage.HeaderPart)
+	if part == "" {
+		part = "0"
+	}
+	text := fmt.Sprintf("%s %s %s %s", got.Subject, got.Data, got.Header(stage.HeaderSourceSeq), part)
+	if want := fmt.Sprintf("%s %s %d %d", m.subject, m.body, m.sequence, m.part); text != want {
+		return fmt.Errorf("got %s, want %s", text, want)
+	}
+	chain := got.Header(stage.HeaderChain)
+	if chain == "" && !last {
+		for _, key := range []string{stage.HeaderLogic, stage.HeaderSourceID, stage.HeaderSourceTime} {
+			if got.Header(key) != "" {
+				return fmt.Errorf("%s in the middle of a batch", key)
+			}
+		}
+		return nil
+	}
+	ends := fmt.Sprint(chain, got.Header(stage.HeaderLogic), got.Header(stage.HeaderSourceID))
+	if want := fmt.Sprint(m.chain, "v1", fmt.Sprintf("input-%d", m.sequence)); ends != want {
+		return fmt.Errorf("a batch ends with %s, want %s", ends, want)
+	}
+	_, err := time.Parse(time.RFC3339Nano, got.Header(stage.HeaderSourceTime))
+	return err
+}
+
+// adder is a processor with a running sum in its outputs, so that a wrong state shows.
+type adder struct {
+	out     string
+	sum     uint64
+	extra   uint64 // makes it another program
+	failAt  uint64 // input that it cannot take
+	stepped atomic.Int64
+}
+
+func (a *adder) Step(in *bus.Stored, emit func(stage.Output)) error {
+	a.stepped.Add(1)
+	size, err := strconv.Atoi(string(in.Data))
+	if err != nil {
+		return err
+	}
+	a.sum += in.Sequence*uint64(size+1) + a.extra //nolint:gosec // positive
+	if a.failAt == in.Sequence {
+		return errors.New("strange")
+	}
+	for part := range size {
+		emit(stage.Output{
+			Subject: fmt.Sprintf("%s.%d", a.out, part%3), Type: "test", ID: fmt.Sprintf("%d-%d", in.Sequence, part), Time: in.Time,
+			Body: text(fmt.Sprintf(`{"sum":%d,"part":%d}`, a.sum, part)),
+		})
+	}
+	return nil
+}
+
+func (a *adder) Snapshot() ([]byte, error) { return binary.BigEndian.AppendUint64(nil, a.sum), nil }
+
+func (a *adder) Restore(snapshot []byte) error {
+	switch len(snapshot) {
+	case 0:
+		a.sum = 0
+	case 8:
+		a.sum = binary.BigEndian.Uint64(snapshot)
+	default:
+		return errors.New("not a sum")
+	}
+	return nil
+}
+
+type text string
+
+func (t text) AppendJSON(b []byte) []byte { return append(b, t...) }
+
+// run is a stage that runs.
+type run struct {
+	*stage.Stage
+	w       *world
+	proc    *adder
+	metrics *stage.Metrics
+	log     *logged
+	ctx     context.Context //nolint:containedctx // of the goroutine that the struct stands for
+	cancel  context.CancelFunc
+	done    chan error
+}
+
+// options of a run; the zero value is an ordinary stage on the first connection.
+type options struct {
+	bus    stage.Bus
+	change func(*stage.Config)
+	extra  uint64 // makes it another program
+	failAt uint64 // input that the processor cannot take
+}
+
+// start runs a stage. It is to be ended with stop or ended.
+func (w *world) start(o options) *run {
+	cfg := stage.Config{
+		Name: "test", Input: w.in, Output: w.out, OutputFilter: "own" + w.id + ".>", Marker: "own" + w.id + ".marker", Bucket: w.bucket,
+		Logic: "v1", MarkerEvery: uint64(w.markerEvery), Takeover: 20 * time.Millisecond, Poll: 2 * time.Millisecond, //nolint:gosec // positive
+	}
+	if o.change != nil {
+		o.change(&cfg)
+	}
+	if o.bus == nil {
+		o.bus = w.bus
+	}
+	r := &run{w: w, proc: &adder{out: "own" + w.id, extra: o.extra, failAt: o.failAt}, metrics: stage.NewMetrics("test"), log: &logged{}, done: make(chan error, 1)}
+	r.Stage = stage.New(cfg, o.bus, r.proc, slog.New(slog.NewTextHandler(r.log, nil)), r.metrics)
+	r.ctx, r.cancel = context.WithCancel(context.Background())
+	if f, ok := o.bus.(*faulty); ok {
+		f.cancel = r.cancel
+	}
+	go func() { r.done <- r.Run(r.ctx); r.cancel() }()
+	return r
+}
+
+// ended returns what Run returned, of its own accord or because it was cancelled.
+func (r *run) ended() error {
+	select {
+	case err := <-r.done:
+		return err
+	case <-time.After(patience):
+		panic("Run does not return; its log:\n" + r.log.String())
+	}
+}
+
+// stop asks it to stop.
+func (r *run) stop() error {
+	r.cancel()
+	return r.ended()
+}
+
+// worked waits until every input so far has been worked off; false: it ended before.
+func (r *run) worked() bool {
+	ctx, cancel := context.WithTimeout(r.ctx, patience)
+	defer cancel()
+	err := r.Wait(ctx, uint64(len(r.w.sizes)))
+	if errors.Is(err, context.DeadlineExceeded) {
+		panic("the inputs are not worked off; the log:\n" + r.log.String())
+	}
+	return err == nil
+}
+
+// finish runs a stage until every input has been worked off, stops it and compares the output stream.
+func (w *world) finish(o options) (*run, error) {
+	r := w.start(o)
+	r.worked()
+	if err := r.stop(); err != nil {
+		return r, err
+	}
+	if err := w.verify(); err != nil {
+		return r, fmt.Errorf("%w; the log:\n%s", err, r.log)
+	}
+	return r, nil
+}
+
+// logged is a log that is read while it is written.
+type logged struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (l *logged) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *logged) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
+var errDead = errors.New("the process is dead")
+
+// faulty is a bus with knobs. They are set before it is used, and called by one goroutine.
+type faulty struct {
+	stage.Bus
+	before func(op string, n int) error                                       // before the n-th call of all; an error is the answer
+	append func(n int, store func() (uint64, error)) (last uint64, err error) // in place of the n-th Append
+	cancel context.CancelFunc                                                 // stops the stage that uses the bus
+	calls  atomic.Int64
+	writes int
+	dead   atomic.Bool
+}
+
+// die makes it as if the process had ended here: nothing more reaches the server.
+func (f *faulty) die() error {
+	f.dead.Store(true)
+	f.cancel()
+	return errDead
+}
+
+func (f *faulty) enter(op string) error {
+	if f.dead.Load() {
+		return errDead
+	}
+	n := int(f.calls.Add(1))
+	if f.before != nil {
+		return f.before(op, n)
+	}
+	return nil
+}
+
+func (f *faulty) Append(ctx context.Context, stream string, messages []bus.Message, expect bus.Expect) (uint64, error) {
+	if err := f.enter("Append"); err != nil {
+		return 0, err
+	}
+	store := func() (uint64, error) { return f.Bus.Append(ctx, stream, messages, expect) }
+	f.writes++
+	if f.append != nil {
+		return f.append(f.writes, store)
+	}
+	return store()
+}
+
+func (f *faulty) Last(ctx context.Context, stream, filter string) (bus.Stored, error) {
+	if err := f.enter("Last"); err != nil {
+		return bus.Stored{}, err
+	}
+	return f.Bus.Last(ctx, stream, filter)
+}
+
+func (f *faulty) Get(ctx context.Context, stream string, sequence uint64) (bus.Stored, error) {
+	if err := f.enter("Get"); err != nil {
+		return bus.Stored{}, err
+	}
+	return f.Bus.Get(ctx, stream, sequence)
+}
+
+func (f *faulty) Read(ctx context.Context, stream string, from uint64, o bus.ReadOptions) (*bus.Reader, error) {
+	if err := f.enter("Read"); err != nil {
+		return nil, err
+	}
+	return f.Bus.Read(ctx, stream, from, o)
+}
+
+func (f *faulty) Stream(ctx context.Context, name string) (bus.StreamState, error) {
+	if err := f.enter("Stream"); err != nil {
+		return bus.StreamState{}, err
+	}
+	return f.Bus.Stream(ctx, name)
+}
+
+func (f *faulty) PutObject(ctx context.Context, bucket, name string, data []byte) error {
+	if err := f.enter("PutObject"); err != nil {
+		return err
+	}
+	return f.Bus.PutObject(ctx, bucket, name, data)
+}
+
+func (f *faulty) GetObject(ctx context.Context, bucket, name string) ([]byte, error) {
+	if err := f.enter("GetObject"); err != nil {
+		return nil, err
+	}
+	return f.Bus.GetObject(ctx, bucket, name)
+}
+
+func (f *faulty) ListObjects(ctx context.Context, bucket string) ([]string, error) {
+	if err := f.enter("ListObjects"); err != nil {
+		return nil, err
+	}
+	return f.Bus.ListObjects(ctx, bucket)
+}
+
+func (f *faulty) DeleteObject(ctx context.Context, bucket, name string) error {
+	if err := f.enter("DeleteObject"); err != nil {
+		return err
+	}
+	return f.Bus.DeleteObject(ctx, bucket, name)
+}

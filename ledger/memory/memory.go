@@ -1,0 +1,159 @@
+// Package memory is the ledger that is rebuilt by replay at every start: the embedded default.
+package memory
+
+import (
+	"cmp"
+	"context"
+	"maps"
+	"slices"
+	"sync"
+
+	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/ledger"
+)
+
+// Ledger keeps sums of charges, not the charges: its size grows with tenants, plans and months, and with what is running.
+type Ledger struct {
+	mu        sync.RWMutex // guards everything below; Post holds it for a whole batch
+	positions ledger.Positions
+	lines     map[lineKey]*ledger.Line
+	unrated   map[string]unrated
+	running   map[string]ledger.Running
+	horizons  map[sourceKey]*ledger.Horizon
+	gaps      []events.Gap
+	anomalies map[string]int
+}
+
+type lineKey struct{ period, tenant, kind, plan, component, unit, currency string }
+
+type sourceKey struct{ source, foundation string }
+
+type unrated struct{ tenant, period string }
+
+var _ ledger.Ledger = (*Ledger)(nil)
+
+// New returns an empty ledger.
+func New() *Ledger {
+	return &Ledger{
+		lines: map[lineKey]*ledger.Line{}, unrated: map[string]unrated{}, running: map[string]ledger.Running{},
+		horizons: map[sourceKey]*ledger.Horizon{}, anomalies: map[string]int{},
+	}
+}
+
+// Positions implements ledger.Ledger.
+func (l *Ledger) Positions(context.Context) (ledger.Positions, error) {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	return l.positions, nil
+}
+
+// Post implements ledger.Ledger.
+func (l *Ledger) Post(_ context.Context, b ledger.Batch) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	at := b.Positions
+	if at.Metered < l.positions.Metered || at.Billing < l.positions.Billing || at == l.positions {
+		return ledger.ErrPosted
+	}
+	l.positions = at
+	for i := range b.Charges {
+		l.charge(&b.Charges[i])
+	}
+	for _, id := range b.Settled {
+		delete(l.unrated, id)
+	}
+	for i := range b.Unrated {
+		u := &b.Unrated[i]
+		l.unrated[u.ID] = unrated{u.Tenant, u.Start.Format("2006-01")}
+	}
+	for _, r := range b.Running {
+		if len(r.Spans) == 0 {
+			delete(l.running, r.Subject)
+		} else {
+			l.running[r.Subject] = r
+		}
+	}
+	for i := range b.Metered {
+		h := l.horizon(&b.Metered[i])
+		h.Metered = b.Metered[i].Time
+	}
+	for i := range b.Billed {
+		h := l.horizon(&b.Billed[i])
+		h.Billed = b.Billed[i].Time
+	}
+	l.gaps = append(l.gaps, b.Gaps...)
+	for _, a := range b.Anomalies {
+		l.anomalies[a.Code]++
+	}
+	return nil
+}
+
+func (l *Ledger) charge(c *events.Charge) {
+	key := lineKey{c.Period, c.Tenant, c.Kind, c.Plan, c.Component, c.Unit, c.Currency}
+	line := l.lines[key]
+	if line == nil {
+		line = &ledger.Line{Period: c.Period, Tenant: c.Tenant, Kind: c.Kind, Plan: c.Plan, Component: c.Component, Unit: c.Unit, Currency: c.Currency}
+		l.lines[key] = line
+	}
+	line.Charges++
+	line.Quantity = line.Quantity.Add(c.Quantity)
+	line.Amount = line.Amount.Add(c.Amount)
+	line.VAT = line.VAT.Add(c.VAT)
+}
+
+func (l *Ledger) horizon(h *events.Horizon) *ledger.Horizon {
+	key := sourceKey{h.Source, h.Foundation}
+	if l.horizons[key] == nil {
+		l.horizons[key] = &ledger.Horizon{Source: h.Source, Foundation: h.Foundation}
+	}
+	return l.horizons[key]
+}
+
+// Bill implements ledger.Ledger.
+func (l *Ledger) Bill(_ context.Context, q ledger.Query) (ledger.Bill, error) {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	selected := func(tenant, period string) bool {
+		return (q.Tenant == "" || q.Tenant == tenant) && (q.Period == "" || q.Period == period)
+	}
+	bill := ledger.Bill{Anomalies: maps.Clone(l.anomalies), Gaps: slices.Clone(l.gaps)}
+	for _, line := range l.lines {
+		if selected(line.Tenant, line.Period) {
+			bill.Lines = append(bill.Lines, *line)
+		}
+	}
+	slices.SortFunc(bill.Lines, func(a, b ledger.Line) int {
+		return cmp.Or(cmp.Compare(a.Period, b.Period), cmp.Compare(a.Tenant, b.Tenant), cmp.Compare(a.Kind, b.Kind),
+			cmp.Compare(a.Plan, b.Plan), cmp.Compare(a.Component, b.Component), cmp.Compare(a.Unit, b.Unit), cmp.Compare(a.Currency, b.Currency))
+	})
+	for _, u := range l.unrated {
+		if selected(u.tenant, u.period) {
+			bill.Unrated++
+		}
+	}
+	for _, h := range l.horizons {
+		bill.Horizons = append(bill.Horizons, *h)
+	}
+	slices.SortFunc(bill.Horizons, func(a, b ledger.Horizon) int {
+		return cmp.Or(cmp.Compare(a.Source, b.Source), cmp.Compare(a.Foundation, b.Foundation))
+	})
+	return bill, nil
+}
+
+// Running implements ledger.Ledger.
+func (l *Ledger) Running(_ context.Context, tenant string) ([]events.Span, error) {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	var spans []events.Span
+	for _, r := range l.running {
+		for _, s := range r.Spans {
+			if tenant == "" || s.Tenant == tenant {
+				spans = append(spans, s)
+			}
+		}
+	}
+	slices.SortFunc(spans, func(a, b events.Span) int {
+		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Resource, b.Resource), a.Start.Compare(b.Start))
+	})
+	return spans, nil
+}

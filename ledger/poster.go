@@ -1,0 +1,227 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+
+	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/internal/bus"
+)
+
+// ErrPosted refuses a batch that is not beyond the ledger's positions.
+var ErrPosted = errors.New("batch is posted already")
+
+// maxBatch is how many messages go into one Batch.
+const maxBatch = 1000
+
+// Reader is what a Poster needs of the bus.
+type Reader interface {
+	Read(ctx context.Context, stream string, from uint64, options bus.ReadOptions) (*bus.Reader, error)
+}
+
+// Poster reads METERED and BILLING and posts them to a ledger.
+type Poster struct {
+	bus    Reader
+	ledger Ledger
+	log    *slog.Logger
+
+	post sync.Mutex // held while posting: two streams, one ledger
+
+	mu        sync.Mutex // guards the next two
+	positions Positions
+	changed   chan struct{} // closed and replaced when positions change
+}
+
+// NewPoster returns a poster that is not running.
+func NewPoster(b Reader, l Ledger, log *slog.Logger) *Poster {
+	return &Poster{bus: b, ledger: l, log: log.With("service", "ledger"), changed: make(chan struct{})}
+}
+
+// Run posts until ctx is done and returns nil then. Errors of the bus or the ledger are retried with backoff.
+func (p *Poster) Run(ctx context.Context) error {
+	wait := backoff.NewExponentialBackOff()
+	wait.InitialInterval, wait.MaxInterval = 100*time.Millisecond, 10*time.Second
+	for ctx.Err() == nil {
+		err := p.run(ctx)
+		if err == nil || ctx.Err() != nil {
+			return nil
+		}
+		p.log.Error("posting failed; starting again from the ledger's positions", "error", err)
+		timer := time.NewTimer(wait.NextBackOff())
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+		case <-timer.C:
+		}
+	}
+	return nil
+}
+
+func (p *Poster) run(ctx context.Context) error {
+	at, err := p.ledger.Positions(ctx)
+	if err != nil {
+		return err
+	}
+	p.reached(at)
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var both sync.WaitGroup
+	for _, follow := range []func() error{
+		func() error { return p.follow(ctx, events.StreamMetered, at.Metered, addMetered) },
+		func() error { return p.follow(ctx, events.StreamBilling, at.Billing, addBilling) },
+	} {
+		both.Go(func() {
+			if err := follow(); err != nil {
+				cancel(err)
+			}
+		})
+	}
+	both.Wait()
+	return context.Cause(ctx)
+}
+
+// follow reads one stream and posts what add makes of its messages, in batches that end when the stream runs dry.
+func (p *Poster) follow(ctx context.Context, stream string, after uint64, add func(*Batch, *bus.Stored) error) error {
+	reader, err := p.bus.Read(ctx, stream, after+1, bus.ReadOptions{})
+	if err != nil {
+		return err
+	}
+	defer reader.Close()
+	var batch Batch
+	for n := 1; ; n++ {
+		in, err := reader.Next(ctx)
+		if err != nil {
+			return err
+		}
+		if err := add(&batch, &in); err != nil {
+			return fmt.Errorf("message %d of %s (%s): %w", in.Sequence, stream, in.Subject, err)
+		}
+		if n < maxBatch && in.Pending > 0 {
+			continue
+		}
+		if err := p.commit(ctx, stream, in.Sequence, &batch); err != nil {
+			return err
+		}
+		batch, n = Batch{}, 0
+	}
+}
+
+func (p *Poster) commit(ctx context.Context, stream string, sequence uint64, batch *Batch) error {
+	p.post.Lock()
+	defer p.post.Unlock()
+	batch.Positions = p.Positions()
+	if stream == events.StreamMetered {
+		batch.Positions.Metered = sequence
+	} else {
+		batch.Positions.Billing = sequence
+	}
+	if err := p.ledger.Post(ctx, *batch); err != nil && !errors.Is(err, ErrPosted) {
+		return err
+	}
+	p.reached(batch.Positions)
+	return nil
+}
+
+func (p *Poster) reached(at Positions) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.positions = at
+	close(p.changed)
+	p.changed = make(chan struct{})
+}
+
+// Positions returns what has been posted.
+func (p *Poster) Positions() Positions {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.positions
+}
+
+// Wait returns when both streams have been posted up to `at`, or ctx is done.
+func (p *Poster) Wait(ctx context.Context, at Positions) error {
+	for {
+		p.mu.Lock()
+		positions, changed := p.positions, p.changed
+		p.mu.Unlock()
+		if positions.Metered >= at.Metered && positions.Billing >= at.Billing {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-changed:
+		}
+	}
+}
+
+// addMetered adds a message of METERED to a batch. Messages of types that the ledger does not keep are passed over.
+func addMetered(batch *Batch, in *bus.Stored) error {
+	switch in.Header(events.HeaderType) {
+	case events.TypeMetered:
+		var m events.Metered
+		if err := m.DecodeJSON(in.Data); err != nil {
+			return err
+		}
+		batch.Running = append(batch.Running, Running{Subject: in.Subject, Source: m.Source, Foundation: m.Foundation, Spans: m.Running})
+		batch.Anomalies = append(batch.Anomalies, m.Anomalies...)
+	case events.TypeHorizon:
+		var h events.Horizon
+		if err := h.DecodeJSON(in.Data); err != nil {
+			return err
+		}
+		batch.Metered = append(batch.Metered, h)
+	case events.TypeGap:
+		var g events.Gap
+		if err := g.DecodeJSON(in.Data); err != nil {
+			return err
+		}
+		batch.Gaps = append(batch.Gaps, g)
+	case events.TypeAnomaly:
+		var a events.AnomalyNotice
+		if err := a.DecodeJSON(in.Data); err != nil {
+			return err
+		}
+		batch.Anomalies = append(batch.Anomalies, a.Anomaly)
+	}
+	return nil
+}
+
+// addBilling adds a message of BILLING to a batch.
+func addBilling(batch *Batch, in *bus.Stored) error {
+	switch in.Header(events.HeaderType) {
+	case events.TypeBilling:
+		var b events.Billing
+		if err := b.DecodeJSON(in.Data); err != nil {
+			return err
+		}
+		batch.Charges = append(batch.Charges, b.Charges...)
+	case events.TypeUnrated:
+		var u events.UnratedNotice
+		if err := u.DecodeJSON(in.Data); err != nil {
+			return err
+		}
+		for _, part := range u.Unrated {
+			batch.Unrated = append(batch.Unrated, Unrated{Unrated: part, Source: u.Source, Foundation: u.Foundation})
+		}
+		batch.Settled = append(batch.Settled, u.Settled...)
+	case events.TypeHorizon:
+		var h events.Horizon
+		if err := h.DecodeJSON(in.Data); err != nil {
+			return err
+		}
+		batch.Billed = append(batch.Billed, h)
+	case events.TypeAnomaly:
+		var a events.AnomalyNotice
+		if err := a.DecodeJSON(in.Data); err != nil {
+			return err
+		}
+		batch.Anomalies = append(batch.Anomalies, a.Anomaly)
+	}
+	return nil
+}

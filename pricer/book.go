@@ -1,0 +1,233 @@
+package pricer
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strconv"
+
+	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/pricer/catalogue"
+)
+
+// Book is the pricer's state and its step: METERED messages in, entries for BILLING out. It is pure: no clock, no I/O, no order
+// of maps reaches its outputs. It is not safe for concurrent use.
+type Book struct {
+	versions []version // published so far; the last one is in force
+	spans    map[string]*posted
+}
+
+// version is one published catalogue.
+type version struct {
+	Name   string
+	YAML   string
+	parsed *catalogue.Catalogue
+}
+
+// posted is a span as it stands in the books. Its lines are not kept: rating it again with the version that it was rated with
+// gives them exactly.
+type posted struct {
+	Span    events.Span
+	Frame   frame
+	Cause   string // id of the message that made the entries
+	Version int    // index of the version that rated it; -1 before the first
+}
+
+// frame is what a span's subject needs beside the span.
+type frame struct{ Source, Foundation, Resource string }
+
+// NewBook returns an empty book without a catalogue.
+func NewBook() *Book { return &Book{spans: map[string]*posted{}} }
+
+// Entries is what one cause changes on one subject.
+type Entries struct {
+	Source, Foundation, Tenant, Kind, Resource string
+
+	Charges []events.Charge
+	Unrated []events.Unrated
+	Settled []string
+}
+
+// maxEntries is how many charges and unrated parts one message lists at the most.
+const maxEntries = 500
+
+// Metered posts a METERED message: reversals for what it retracts, charges for what it closes.
+func (b *Book) Metered(m *events.Metered, emit func(*Entries)) error {
+	var batch batch
+	at := frame{m.Source, m.Foundation, m.Resource}
+	for i := range m.Retracted {
+		s := &m.Retracted[i]
+		p := b.spans[s.ID]
+		if p == nil {
+			return fmt.Errorf("retracts span %s of %s %s, which is not in the books: METERED is damaged, or was derived anew without BILLING", s.ID, s.Kind, s.Resource)
+		}
+		b.reverse(p, m.ID, batch.of(p))
+		delete(b.spans, s.ID)
+	}
+	for i := range m.Closed {
+		s := &m.Closed[i]
+		if b.spans[s.ID] != nil {
+			return fmt.Errorf("closes span %s of %s %s, which is in the books already: METERED is damaged", s.ID, s.Kind, s.Resource)
+		}
+		p := &posted{Span: *s, Frame: at, Cause: m.ID, Version: len(b.versions) - 1}
+		p.Span.Evidence, p.Span.SpaceName = nil, "" // no charge depends on them
+		b.spans[s.ID] = p
+		b.charge(p, batch.of(p))
+	}
+	batch.emit(emit)
+	return nil
+}
+
+// Catalogue puts a new version in force and rates every span again. A version that does not parse is an error, changes nothing, and
+// the former stays in force.
+func (b *Book) Catalogue(c *events.Catalogue, cause string, emit func(*Entries)) error {
+	for _, v := range b.versions {
+		if v.Name == c.Version {
+			return fmt.Errorf("catalogue version %q has been published before; a version never changes", c.Version)
+		}
+	}
+	parsed, err := catalogue.Parse("catalogue."+c.Version, []byte(c.YAML))
+	if err != nil {
+		return err
+	}
+	b.versions = append(b.versions, version{c.Version, c.YAML, parsed})
+	now := len(b.versions) - 1
+	var batch batch
+	for _, p := range b.sorted() {
+		before, missing := b.rate(p)
+		was := p.Version
+		p.Version = now
+		after, stillMissing := b.rate(p)
+		if slices.EqualFunc(before, after, sameLine) && slices.Equal(missing, stillMissing) {
+			p.Version = was // the entries stand as they are
+			continue
+		}
+		p.Version = was
+		entries := batch.of(p)
+		b.reverse(p, cause, entries)
+		p.Version, p.Cause = now, cause
+		b.charge(p, entries)
+		if batch.size() >= maxEntries {
+			batch.emit(emit)
+		}
+	}
+	batch.emit(emit)
+	return nil
+}
+
+// sorted returns every span in a fixed order that keeps the spans of a subject together.
+func (b *Book) sorted() []*posted {
+	spans := make([]*posted, 0, len(b.spans))
+	for _, p := range b.spans {
+		spans = append(spans, p)
+	}
+	slices.SortFunc(spans, func(x, y *posted) int {
+		return cmp.Or(cmp.Compare(x.Span.Tenant, y.Span.Tenant), cmp.Compare(x.Frame.Source, y.Frame.Source),
+			cmp.Compare(x.Frame.Foundation, y.Frame.Foundation), cmp.Compare(x.Span.Kind, y.Span.Kind),
+			cmp.Compare(x.Frame.Resource, y.Frame.Resource), x.Span.Start.Compare(y.Span.Start), cmp.Compare(x.Span.ID, y.Span.ID))
+	})
+	return spans
+}
+
+// rate prices a span with the version that it is posted under.
+func (b *Book) rate(p *posted) ([]Line, []Unrated) {
+	if p.Version < 0 {
+		return nil, []Unrated{{Start: p.Span.Start, End: p.Span.End, Reason: "no catalogue has been published"}}
+	}
+	return Rate(b.versions[p.Version].parsed, p.Frame.Foundation, &p.Span)
+}
+
+// charge adds the entries of a span.
+func (b *Book) charge(p *posted, to *Entries) {
+	lines, unrated := b.rate(p)
+	for i := range lines {
+		to.Charges = append(to.Charges, b.entry(p, &lines[i], i))
+	}
+	for i, u := range unrated {
+		s := &p.Span
+		to.Unrated = append(to.Unrated, events.Unrated{
+			ID: unratedID(p, i), Span: s.ID, Kind: s.Kind, Resource: s.Resource, Tenant: s.Tenant, Space: s.Space, Name: s.Name,
+			Start: u.Start, End: u.End, Footprint: s.Footprint, Reason: u.Reason,
+		})
+	}
+}
+
+// reverse adds the exact negatives of a span's entries, and settles what of it was unrated.
+func (b *Book) reverse(p *posted, cause string, to *Entries) {
+	lines, unrated := b.rate(p)
+	for i := range lines {
+		c := b.entry(p, &lines[i], i)
+		c.Reverses, c.Entry = c.ID, events.EntryReversal
+		c.ID = events.ID("reversal", cause, c.Reverses)
+		c.Seconds, c.Quantity, c.Amount, c.VAT = c.Seconds.Neg(), c.Quantity.Neg(), c.Amount.Neg(), c.VAT.Neg()
+		to.Charges = append(to.Charges, c)
+	}
+	for i := range unrated {
+		to.Settled = append(to.Settled, unratedID(p, i))
+	}
+}
+
+// entry is the i-th line of a span as a charge. It is the same whenever it is made: the cause and the version are in p.
+func (b *Book) entry(p *posted, line *Line, i int) events.Charge {
+	s := &p.Span
+	return events.Charge{
+		ID: events.ID("charge", p.Cause, s.ID, line.Component.Name, strconv.Itoa(i)), Entry: events.EntryCharge,
+		Period: s.Start.Format("2006-01"), Span: s.ID, Kind: s.Kind, Resource: s.Resource, App: s.App, Tenant: s.Tenant, Space: s.Space,
+		Name: s.Name, Plan: line.Plan.Name, Catalogue: b.versions[p.Version].Name, Component: line.Component.Name, Start: line.Start, End: line.End,
+		Seconds: line.Seconds, Quantity: line.Quantity, Unit: line.Unit, Amount: line.Amount,
+		VATCode: line.VATCode, VAT: line.VAT, Currency: line.Currency, Flags: s.Flags,
+	}
+}
+
+func sameLine(a, b Line) bool {
+	return a.Plan.Name == b.Plan.Name && a.Component.Name == b.Component.Name && a.Unit == b.Unit && a.Currency == b.Currency && a.VATCode == b.VATCode &&
+		a.Start.Equal(b.Start) && a.End.Equal(b.End) && a.Quantity.Cmp(b.Quantity) == 0 && a.Amount.Cmp(b.Amount) == 0 && a.VAT.Cmp(b.VAT) == 0
+}
+
+func unratedID(p *posted, i int) string {
+	return events.ID("unrated", p.Cause, p.Span.ID, strconv.Itoa(i))
+}
+
+// batch collects entries by subject, in the order in which subjects come.
+type batch struct{ list []*Entries }
+
+func (t *batch) of(p *posted) *Entries {
+	for _, e := range slices.Backward(t.list) {
+		if e.Kind == p.Span.Kind && e.Tenant == p.Span.Tenant && e.Resource == p.Frame.Resource && e.Foundation == p.Frame.Foundation && e.Source == p.Frame.Source {
+			return e
+		}
+	}
+	e := &Entries{Source: p.Frame.Source, Foundation: p.Frame.Foundation, Tenant: p.Span.Tenant, Kind: p.Span.Kind, Resource: p.Frame.Resource}
+	t.list = append(t.list, e)
+	return e
+}
+
+func (t *batch) size() int {
+	n := 0
+	for _, e := range t.list {
+		n += len(e.Charges) + len(e.Unrated) + len(e.Settled)
+	}
+	return n
+}
+
+// emit puts the entries out, in several parts where there are many, and empties the batch. Reversals come before charges.
+func (t *batch) emit(emit func(*Entries)) {
+	for _, e := range t.list {
+		slices.SortStableFunc(e.Charges, func(a, b events.Charge) int { return -cmp.Compare(a.Entry, b.Entry) })
+		all := *e
+		for len(all.Charges)+len(all.Unrated)+len(all.Settled) > 0 {
+			part := all
+			part.Charges, all.Charges = first(all.Charges)
+			part.Unrated, all.Unrated = first(all.Unrated)
+			part.Settled, all.Settled = first(all.Settled)
+			emit(&part)
+		}
+	}
+	t.list = t.list[:0]
+}
+
+// first splits off up to maxEntries.
+func first[T any](all []T) (part, rest []T) {
+	n := min(len(all), maxEntries)
+	return all[:n], all[n:]
+}

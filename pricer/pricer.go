@@ -1,0 +1,173 @@
+package pricer
+
+import (
+	"bytes"
+	"context"
+	"encoding/gob"
+	"fmt"
+	"log/slog"
+	"strconv"
+	"time"
+
+	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/internal/bus"
+	"github.com/daybook-billing/daybook/internal/stage"
+	"github.com/daybook-billing/daybook/pricer/catalogue"
+)
+
+// Deps are what the pricer works with.
+type Deps struct {
+	Bus     stage.Bus
+	Log     *slog.Logger
+	Metrics *stage.Metrics // may be nil
+}
+
+// Pricer is the service.
+type Pricer struct{ stage *stage.Stage }
+
+// Bucket is the Object Store bucket of the pricer's snapshots.
+const Bucket = "daybook-pricer"
+
+// New returns a pricer that is not running.
+func New(_ Config, deps Deps) *Pricer {
+	return &Pricer{stage.New(stage.Config{
+		Name: "pricer", Input: events.StreamMetered, Output: events.StreamBilling, OutputFilter: events.SubjectsBilling,
+		Marker: events.BillingMarkerSubject, Bucket: Bucket, Logic: logicVersion,
+	}, deps.Bus, &processor{book: NewBook()}, deps.Log, deps.Metrics)}
+}
+
+// Run works until ctx is done; see stage.Stage.Run for its errors.
+func (p *Pricer) Run(ctx context.Context) error { return p.stage.Run(ctx) }
+
+// Wait returns when the message at sequence of METERED has been worked off and its outputs are in BILLING.
+func (p *Pricer) Wait(ctx context.Context, sequence uint64) error { return p.stage.Wait(ctx, sequence) }
+
+// Restored reports whether the state is up to the checkpoint.
+func (p *Pricer) Restored() bool { return p.stage.Restored() }
+
+// Done returns the last message of METERED that has been worked off.
+func (p *Pricer) Done() uint64 { return p.stage.Done() }
+
+// processor is the stage's view of a Book.
+type processor struct {
+	book    *Book
+	metered events.Metered
+}
+
+// Step implements stage.Processor.
+func (p *processor) Step(in *bus.Stored, emit func(stage.Output)) error {
+	switch in.Header(events.HeaderType) {
+	case events.TypeMetered:
+		m := &p.metered
+		if err := m.DecodeJSON(in.Data); err != nil {
+			return err
+		}
+		cause := events.Cause{ID: m.ID, Sequence: in.Sequence, Event: m.Cause.Event, Time: m.Cause.Time}
+		return p.book.Metered(m, numbered(cause, in.Time, emit))
+	case events.TypeHorizon:
+		var h events.Horizon
+		if err := h.DecodeJSON(in.Data); err != nil {
+			return err
+		}
+		h.ID = events.ID("billing", h.ID)
+		emit(stage.Output{
+			Subject: events.BillingHorizonSubject(h.Source, h.Foundation), Type: events.TypeHorizon, ID: h.ID, Time: h.Time, Body: &h,
+		})
+	case events.TypeCatalogue:
+		return p.catalogue(in, emit)
+	}
+	return nil // gaps, anomalies, markers: nothing to charge
+}
+
+func (p *processor) catalogue(in *bus.Stored, emit func(stage.Output)) error {
+	var c events.Catalogue
+	// The time of publication stays out of the bodies: BILLING is a function of what METERED says, not of when it was said.
+	cause := events.Cause{ID: in.Header(events.HeaderID), Sequence: in.Sequence, Event: "catalogue"}
+	err := c.DecodeJSON(in.Data)
+	if err == nil {
+		err = p.book.Catalogue(&c, cause.ID, numbered(cause, in.Time, emit))
+	}
+	if err == nil {
+		return nil
+	}
+	notice := events.AnomalyNotice{
+		ID: events.ID("anomaly", cause.ID), Source: "catalogue", Foundation: c.Version, Cause: cause,
+		Anomaly: events.Anomaly{
+			Code:    events.AnomalyUnreadable,
+			Message: fmt.Sprintf("the catalogue on %s is not used, the former stays in force: %v", in.Subject, err),
+		},
+	}
+	emit(stage.Output{Subject: events.BillingAnomalySubject, Type: events.TypeAnomaly, ID: notice.ID, Time: in.Time, Body: &notice})
+	return nil
+}
+
+// numbered turns entries into the messages of a cause, each with an id of its own. at is for the header of those whose cause has no
+// time of its own.
+func numbered(cause events.Cause, at time.Time, emit func(stage.Output)) func(*Entries) {
+	part := 0
+	if !cause.Time.IsZero() {
+		at = cause.Time
+	}
+	return func(e *Entries) {
+		if len(e.Charges) > 0 {
+			b := events.Billing{
+				ID: events.ID("billing", cause.ID, strconv.Itoa(part)), Source: e.Source, Foundation: e.Foundation, Tenant: e.Tenant,
+				Kind: e.Kind, Resource: e.Resource, Cause: cause, Charges: e.Charges,
+			}
+			emit(stage.Output{
+				Subject: events.ChargeSubject(e.Tenant, e.Source, e.Foundation, e.Kind, e.Resource),
+				Type:    events.TypeBilling, ID: b.ID, Time: at, Body: &b,
+			})
+			part++
+		}
+		if len(e.Unrated)+len(e.Settled) > 0 {
+			u := events.UnratedNotice{
+				ID: events.ID("billing", cause.ID, strconv.Itoa(part)), Source: e.Source, Foundation: e.Foundation, Tenant: e.Tenant,
+				Kind: e.Kind, Resource: e.Resource, Cause: cause, Unrated: e.Unrated, Settled: e.Settled,
+			}
+			emit(stage.Output{
+				Subject: events.UnratedSubject(e.Tenant, e.Source, e.Foundation, e.Kind, e.Resource),
+				Type:    events.TypeUnrated, ID: u.ID, Time: at, Body: &u,
+			})
+			part++
+		}
+	}
+}
+
+// state is a Book as a snapshot has it.
+type state struct {
+	Versions []version
+	Spans    map[string]*posted
+}
+
+// Snapshot implements stage.Processor.
+func (p *processor) Snapshot() ([]byte, error) {
+	var b bytes.Buffer
+	err := gob.NewEncoder(&b).Encode(state{p.book.versions, p.book.spans})
+	return b.Bytes(), err
+}
+
+// Restore implements stage.Processor.
+func (p *processor) Restore(snapshot []byte) error {
+	p.book = NewBook()
+	if snapshot == nil {
+		return nil
+	}
+	var s state
+	if err := gob.NewDecoder(bytes.NewReader(snapshot)).Decode(&s); err != nil {
+		return err
+	}
+	for i := range s.Versions {
+		v := &s.Versions[i]
+		parsed, err := catalogue.Parse("catalogue."+v.Name, []byte(v.YAML))
+		if err != nil {
+			return fmt.Errorf("catalogue %s of the snapshot: %w", v.Name, err)
+		}
+		v.parsed = parsed
+	}
+	p.book.versions = s.Versions
+	if s.Spans != nil {
+		p.book.spans = s.Spans
+	}
+	return nil
+}

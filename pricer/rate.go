@@ -1,0 +1,330 @@
+package pricer
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/pricer/catalogue"
+	"github.com/daybook-billing/daybook/pricer/formula"
+)
+
+// Line is what one component of a plan costs for a span, or for the part of it with one price.
+type Line struct {
+	Plan       *catalogue.Plan // the version that the line begins with
+	Component  *catalogue.Component
+	Start, End time.Time
+	Seconds    events.Decimal // from Start to End, exact
+	// Quantity is in Unit. A component with a formula has no unit: its quantity is 1 for a whole piece.
+	Quantity events.Decimal
+	Unit     string
+	Amount   events.Decimal // net of VAT, in Currency, at most events.Places places
+	VATCode  string         // empty for no VAT
+	VAT      events.Decimal // in Currency, at most events.Places places
+	Currency string         // the billing currency
+}
+
+// Unrated is a part of a span that has no price, with the reason.
+type Unrated struct {
+	Start, End time.Time
+	Reason     string
+}
+
+// Rate prices a span that has ended: by time, one line for each component and each stretch of one price in it, and the
+// parts that cannot be priced. A span without length, or without an end, has neither.
+//
+// A piece of a component is a longest interval within the run [Since, End) in which its price terms are equal: plan name,
+// component, formula or quantity and unit price, defaults, currency rate and VAT rate. With the plan's restart: month, each
+// calendar month (UTC) begins a piece. The part [a, b) of a piece that begins at s costs F(b−s) − F(a−s), where F(t) is what
+// the piece would cost if it had lasted t, and F(0) = 0. Quantity, amount and VAT are each such an F, and each F(t) is
+// computed without rounding and rounded half-even to events.Places once, before the difference is taken. Sums therefore
+// telescope: however a run is cut into spans, the lines add up to the same amounts to the last digit.
+//
+// A part is unrated when no plan is in force that matches, when its plan's currency or VAT code has no rate yet, or when
+// one component's formula cannot be computed: then all components of that part are, so that there is never half a price.
+// A footprint that says 0 instances costs nothing, whatever its plan says.
+func Rate(cat *catalogue.Catalogue, foundation string, span *events.Span) (lines []Line, unrated []Unrated) {
+	if !span.End.After(span.Start) {
+		return nil, nil
+	}
+	r := rating{span: span, currency: cat.Currency, since: span.Since}
+	if r.since.IsZero() || r.since.After(span.Start) {
+		r.since = span.Start
+	}
+	if n, known := span.Footprint.Instances.Get(); known && n == 0 {
+		r.free = true
+	}
+	r.choices = cat.Choices(&catalogue.Resource{Foundation: foundation, Tenant: span.Tenant, Kind: span.Kind, Footprint: span.Footprint})
+	r.collect()
+	lines = make([]Line, 0, len(r.pieces))
+	for i := range r.pieces {
+		p := &r.pieces[i]
+		line, err := r.line(p, p.a, p.b)
+		if err != nil {
+			lines = r.withoutFailures()
+			break
+		}
+		lines = append(lines, line)
+	}
+	slices.SortStableFunc(lines, func(a, b Line) int { return a.Start.Compare(b.Start) })
+	return lines, mergeUnrated(r.unrated)
+}
+
+// rating is the work on one span.
+type rating struct {
+	span     *events.Span
+	since    time.Time // Span.Since, never after Start
+	currency string
+	free     bool
+	choices  []catalogue.Choice
+	pieces   []piece
+	unrated  []Unrated
+
+	vars     formula.Vars // but for Seconds, those of the span under varsPlan
+	varsPlan *catalogue.Plan
+}
+
+// piece is the part [a, b) within the span of a piece that begins at s, which is at or before a.
+type piece struct {
+	plan      *catalogue.Plan
+	component *catalogue.Component
+	rate      events.Decimal // of the currency
+	vat       events.Decimal
+	s, a, b   time.Time
+}
+
+// collect finds the pieces within the span and the parts without a plan.
+func (r *rating) collect() {
+	first := 0
+	for first+1 < len(r.choices) && !r.choices[first+1].From.After(r.span.Start) {
+		first++
+	}
+	for i := first; i < len(r.choices) && r.choices[i].From.Before(r.span.End); i++ {
+		start := later(r.span.Start, r.choices[i].From)
+		plan := r.choices[i].Plan
+		if plan == nil {
+			r.unrated = append(r.unrated, Unrated{start, r.until(i), r.choices[i].Reason})
+			continue
+		}
+		if r.pieces == nil {
+			r.pieces = make([]piece, 0, len(plan.Components))
+		}
+		for _, c := range plan.Components {
+			if i > first && has(r.choices[i-1].Plan, c) {
+				continue // covered from the earlier plan version on
+			}
+			begin, last := i, i
+			for begin > 0 && r.choices[begin].From.After(r.since) && has(r.choices[begin-1].Plan, c) {
+				begin--
+			}
+			for last+1 < len(r.choices) && r.choices[last+1].From.Before(r.span.End) && has(r.choices[last+1].Plan, c) {
+				last++
+			}
+			r.split(plan, c, later(r.since, r.choices[begin].From), start, r.until(last))
+		}
+	}
+}
+
+// until is when a choice ends within the span.
+func (r *rating) until(choice int) time.Time {
+	if choice+1 < len(r.choices) {
+		return earlier(r.span.End, r.choices[choice+1].From)
+	}
+	return r.span.End
+}
+
+// split adds the pieces of [start, end), in which the component's terms are equal since the given time, where the rates
+// change and, when the plan says so, where months begin.
+func (r *rating) split(plan *catalogue.Plan, c *catalogue.Component, since, start, end time.Time) {
+	for start.Before(end) {
+		p := piece{plan: plan, component: c, s: since, a: start, b: end}
+		p.rate = p.bound(c.CurrencyRates)
+		if c.VATRates != nil {
+			p.vat = p.bound(c.VATRates)
+		}
+		if plan.RestartMonthly {
+			year, month, _ := start.UTC().Date()
+			p.s = later(p.s, time.Date(year, month, 1, 0, 0, 0, 0, time.UTC))
+			p.b = earlier(p.b, time.Date(year, month+1, 1, 0, 0, 0, 0, time.UTC))
+		}
+		r.pieces = append(r.pieces, p)
+		start = p.b
+	}
+}
+
+// bound narrows the piece to the rate in force at a, and returns it. The catalogue chooses no plan before its codes have
+// rates.
+func (p *piece) bound(rates catalogue.Rates) events.Decimal {
+	rate, until := rates.At(p.a)
+	p.s = later(p.s, rate.ValidFrom)
+	if !until.IsZero() {
+		p.b = earlier(p.b, until)
+	}
+	return rate.Value
+}
+
+// line prices [a, b) within a piece.
+func (r *rating) line(p *piece, a, b time.Time) (Line, error) {
+	c := p.component
+	line := Line{
+		Plan: p.plan, Component: c, Start: a, End: b, Seconds: elapsed(a, b), Unit: c.Unit, VATCode: c.VAT, Currency: r.currency,
+	}
+	if r.free {
+		return line, nil
+	}
+	to, err := r.cumulative(p, b)
+	if err != nil {
+		return line, err
+	}
+	line.Quantity, line.Amount, line.VAT = to.quantity, to.amount, to.vat
+	if a.After(p.s) {
+		from, err := r.cumulative(p, a)
+		if err != nil {
+			return line, err
+		}
+		line.Quantity, line.Amount, line.VAT = to.quantity.Sub(from.quantity), to.amount.Sub(from.amount), to.vat.Sub(from.vat)
+	}
+	return line, nil
+}
+
+// price is what a piece costs from its beginning to some time, each value rounded once.
+type price struct{ quantity, amount, vat events.Decimal }
+
+func (r *rating) cumulative(p *piece, t time.Time) (price, error) {
+	c := p.component
+	vars := r.variables(p.plan)
+	vars.Seconds = elapsed(p.s, t)
+	var out price
+	var amount events.Decimal
+	var err error
+	if c.Formula != nil {
+		out.quantity = one
+		if amount, err = c.Formula.Eval(vars); err != nil {
+			return out, fmt.Errorf("plan %s, component %s: formula %s: %w", p.plan.Name, c.Name, c.Formula.Text(), err)
+		}
+	} else {
+		quantity, err := c.Quantity.Eval(vars)
+		if err != nil {
+			return out, fmt.Errorf("plan %s, component %s: quantity %s: %w", p.plan.Name, c.Name, c.Quantity.Text(), err)
+		}
+		out.quantity = quantity.Round(events.Places)
+		amount = quantity.Mul(c.UnitPrice)
+	}
+	amount = amount.Mul(p.rate)
+	out.amount = amount.Round(events.Places)
+	if c.VATRates != nil {
+		out.vat = amount.Mul(p.vat).Round(events.Places)
+	}
+	if d := out.amount.APD(); d.NumDigits()+int64(d.Exponent) > formula.MaxResultDigits {
+		return out, fmt.Errorf("plan %s, component %s: the amount has more than %d digits before the decimal point", p.plan.Name, c.Name, formula.MaxResultDigits)
+	}
+	return out, nil
+}
+
+var one = events.NewDecimal(1, 0)
+
+// variables returns the footprint as a formula sees it: with the plan's defaults for what it does not have.
+func (r *rating) variables(plan *catalogue.Plan) *formula.Vars {
+	if r.varsPlan != plan {
+		f, d := &r.span.Footprint, &plan.Defaults
+		r.varsPlan = plan
+		r.vars = formula.Vars{
+			Instances: count(f.Instances, d.Instances), MemoryMB: count(f.MemoryMB, d.MemoryMB),
+			StorageMB: d.StorageMB, VolumeGB: count(f.VolumeGB, d.VolumeGB),
+		}
+	}
+	return &r.vars
+}
+
+func count(c events.Count, otherwise events.Decimal) events.Decimal {
+	if n, known := c.Get(); known {
+		return events.NewDecimal(int64(n), 0)
+	}
+	return otherwise
+}
+
+// withoutFailures prices the span again where some formula cannot be computed. The boundaries of all pieces divide the
+// span into parts; a part in which any component fails, at its beginning or end, is unrated, and what remains of each
+// piece is priced.
+func (r *rating) withoutFailures() []Line {
+	var bounds []time.Time
+	for _, p := range r.pieces {
+		bounds = append(bounds, p.a, p.b)
+	}
+	slices.SortFunc(bounds, time.Time.Compare)
+	bounds = slices.CompactFunc(bounds, time.Time.Equal)
+	failed := make([]bool, len(bounds)) // of the part that begins there
+	for i := range bounds[:len(bounds)-1] {
+		for j := range r.pieces {
+			p := &r.pieces[j]
+			if bounds[i].Before(p.a) || !bounds[i].Before(p.b) {
+				continue
+			}
+			if _, err := r.line(p, bounds[i], bounds[i+1]); err != nil {
+				failed[i] = true
+				r.unrated = append(r.unrated, Unrated{bounds[i], bounds[i+1], err.Error()})
+				break
+			}
+		}
+	}
+	var lines []Line
+	for j := range r.pieces {
+		p := &r.pieces[j]
+		for i := 0; i+1 < len(bounds); i++ {
+			if failed[i] || bounds[i].Before(p.a) || !bounds[i].Before(p.b) {
+				continue
+			}
+			begin := bounds[i]
+			for i+2 < len(bounds) && !failed[i+1] && bounds[i+1].Before(p.b) {
+				i++
+			}
+			if line, err := r.line(p, begin, bounds[i+1]); err == nil { // both ends were computed above
+				lines = append(lines, line)
+			}
+		}
+	}
+	return lines
+}
+
+// mergeUnrated joins neighbours with the same reason, by time.
+func mergeUnrated(in []Unrated) []Unrated {
+	slices.SortStableFunc(in, func(a, b Unrated) int { return a.Start.Compare(b.Start) })
+	out := in[:0]
+	for _, u := range in {
+		if n := len(out); n > 0 && out[n-1].End.Equal(u.Start) && out[n-1].Reason == u.Reason {
+			out[n-1].End = u.End
+		} else {
+			out = append(out, u)
+		}
+	}
+	return out
+}
+
+// has reports whether the plan has a component with the same terms.
+func has(plan *catalogue.Plan, c *catalogue.Component) bool {
+	return plan != nil && slices.ContainsFunc(plan.Components, c.SameTerms)
+}
+
+// elapsed is the time from a to b in seconds; time.Duration would end at 292 years.
+func elapsed(a, b time.Time) events.Decimal {
+	seconds, nanoseconds := b.Unix()-a.Unix(), b.Nanosecond()-a.Nanosecond()
+	if nanoseconds == 0 {
+		return events.NewDecimal(seconds, 0)
+	}
+	return events.NewDecimal(seconds, 0).Add(events.NewDecimal(int64(nanoseconds), -9))
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}

@@ -1,0 +1,110 @@
+package projector_test
+
+import (
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/projector"
+)
+
+var _ = Describe("The horizon", func() {
+	cutBy := func(c projector.Cut, facts ...*events.Usage) *books {
+		return newBooks(projector.Settings{Cut: c}).tell(facts...)
+	}
+
+	DescribeTable("closes and reopens what runs at the boundaries that it passes, many at once",
+		func(cut projector.Cut, start, horizon string, want ...string) {
+			b := cutBy(cut, app("STARTED", start)).reach(horizon)
+			Expect(b.closed()).To(Equal(want[:len(want)-1]))
+			Expect(b.running()).To(Equal(want[len(want)-1:]))
+		},
+		Entry("hours", projector.CutHour, "10:30", "13:10",
+			"P 10:30-11:00 1x1024", "P 11:00-12:00 1x1024 since 10:30", "P 12:00-13:00 1x1024 since 10:30", "P 13:00- 1x1024 since 10:30"),
+		Entry("days", projector.CutDay, "10:30", "03-03 00:00",
+			"P 10:30-03-02 00:00 1x1024", "P 03-02 00:00-03-03 00:00 1x1024 since 10:30", "P 03-03 00:00- 1x1024 since 10:30"),
+		Entry("months", projector.CutMonth, "10:30", "05-01 00:00",
+			"P 10:30-04-01 00:00 1x1024", "P 04-01 00:00-05-01 00:00 1x1024 since 10:30", "P 05-01 00:00- 1x1024 since 10:30"),
+		Entry("a start on the boundary", projector.CutHour, "11:00", "12:00", "P 11:00-12:00 1x1024", "P 12:00- 1x1024 since 11:00"),
+		Entry("no boundary passed", projector.CutHour, "11:00", "11:59:59", "P 11:00- 1x1024"),
+	)
+
+	It("does no cutting without a cut", func() {
+		Expect(cutBy(projector.CutNone, app("STARTED", "10:00")).reach("06-01 00:00").closed()).To(BeEmpty())
+	})
+
+	It("divides what ended between two horizons, too", func() {
+		Expect(cutBy(projector.CutHour, app("STARTED", "10:30"), app("STOPPED", "11:10")).closed()).
+			To(Equal([]string{"P 10:30-11:00 1x1024", "P 11:00-11:10 1x1024 since 10:30"}))
+	})
+
+	It("leaves what it has cut alone when the end comes after", func() {
+		b := cutBy(projector.CutHour, app("STARTED", "10:30")).reach("11:00").tell(app("STOPPED", "11:10"))
+		Expect(b.retracted).To(BeZero())
+		Expect(b.closed()).To(Equal([]string{"P 10:30-11:00 1x1024", "P 11:00-11:10 1x1024 since 10:30"}))
+	})
+
+	It("may have gone further than a late ending: the pieces after it are taken back, and no others", func() {
+		b := cutBy(projector.CutHour, app("STARTED", "10:30")).reach("14:00").tell(app("STOPPED", "12:20"))
+		Expect(lines(b.last.Retracted)).To(Equal([]string{"P 12:00-13:00 1x1024 since 10:30", "P 13:00-14:00 1x1024 since 10:30"}))
+		Expect(b.closed()).To(Equal([]string{"P 10:30-11:00 1x1024", "P 11:00-12:00 1x1024 since 10:30", "P 12:00-12:20 1x1024 since 10:30"}))
+	})
+
+	It("may have gone further than a late beginning, which is cut at the next boundary", func() {
+		b := cutBy(projector.CutHour).reach("14:00").tell(app("STARTED", "12:20")).reach("15:00")
+		Expect(b.closed()).To(Equal([]string{"P 12:20-13:00 1x1024", "P 13:00-14:00 1x1024 since 12:20", "P 14:00-15:00 1x1024 since 12:20"}))
+	})
+
+	It("does not move backward", func() {
+		b := cutBy(projector.CutHour, app("STARTED", "10:30")).reach("12:00")
+		before := len(b.stream)
+		Expect(b.reach("12:00").reach("11:00").stream).To(HaveLen(before))
+	})
+
+	It("works subject by subject, in a fixed order", func() {
+		var order []string
+		m := projector.NewMeter(projector.Settings{Cut: projector.CutHour})
+		for i, app := range []string{"c", "a", "b"} {
+			u := task("TASK_STARTED", "10:00", process("T"+app))
+			u.App = app
+			m.Fact(u, uint64(i)+1, func(*events.Metered) {})
+		}
+		m.Fact(service("CREATED", "10:00", "small"), 4, func(*events.Metered) {})
+		m.Horizon(&events.Horizon{Source: "cf", Foundation: "eu", Time: clock("11:00")}, 5, func(o *events.Metered) { order = append(order, o.Kind+" "+o.Resource) })
+		Expect(order).To(Equal([]string{"service D", "task a", "task b", "task c"}))
+	})
+
+	It("of one source says nothing of another", func() {
+		b := cutBy(projector.CutHour, app("STARTED", "10:30")).reachTime(events.SourceTrove, clock("12:00"))
+		Expect(b.closed()).To(BeEmpty())
+	})
+
+	It("over more boundaries than one message takes comes in parts with ids of their own, all with what runs", func() {
+		var ids []string
+		n := 0
+		m := projector.NewMeter(projector.Settings{Cut: projector.CutHour})
+		m.Fact(app("STARTED", "00:00"), 1, func(*events.Metered) {})
+		m.Horizon(&events.Horizon{ID: "h", Source: "cf", Foundation: "eu", Time: clock("00:00").Add(1200 * time.Hour)}, 2, func(o *events.Metered) {
+			ids = append(ids, o.ID)
+			n += len(o.Closed)
+			Expect(o.Running).To(HaveLen(1))
+		})
+		Expect(n).To(Equal(1200))
+		Expect(ids).To(HaveLen(3))
+		Expect(ids[0]).NotTo(Equal(ids[1]))
+	})
+})
+
+var _ = Describe("A cut", func() {
+	It("is an hour, a day or a month", func() {
+		for _, s := range []string{"hour", "day", "month"} {
+			c, err := projector.ParseCut(s)
+			Expect(err).NotTo(HaveOccurred())
+			Expect(string(c)).To(Equal(s))
+		}
+		_, err := projector.ParseCut("week")
+		Expect(err).To(MatchError(ContainSubstring("hour, day, month")))
+	})
+})

@@ -1,0 +1,261 @@
+package projector_test
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	. "github.com/onsi/gomega"
+
+	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/projector"
+)
+
+// clock reads "15:04", "15:04:05" or either after "01-02 ": times in 2026, on 1 March where no day is given.
+func clock(s string) time.Time {
+	if !strings.Contains(s, " ") {
+		s = "03-01 " + s
+	}
+	for _, layout := range []string{"2006-01-02 15:04", "2006-01-02 15:04:05"} {
+		if t, err := time.Parse(layout, "2026-"+s); err == nil {
+			return t
+		}
+	}
+	panic("not a time: " + s)
+}
+
+// short is the opposite of clock.
+func short(t time.Time) string {
+	s := t.Format("01-02 15:04:05.999999")
+	s = strings.TrimPrefix(s, "03-01 ")
+	return strings.TrimSuffix(s, ":00")
+}
+
+// detail is something that a fact says beyond its event and time.
+type detail func(*events.Usage)
+
+func size(instances, memory uint32) detail {
+	return func(u *events.Usage) {
+		u.Footprint.Instances, u.Footprint.MemoryMB = events.Some(instances), events.Some(memory)
+	}
+}
+
+func buildpack(name string) detail {
+	return func(u *events.Usage) { u.Footprint.Buildpack, u.Footprint.BuildpackGUID = name, "" }
+}
+func previous(state string) detail { return func(u *events.Usage) { u.Previous = state } }
+func named(name string) detail     { return func(u *events.Usage) { u.Name = name } }
+func process(guid string) detail   { return func(u *events.Usage) { u.Resource = guid } }
+func tenant(guid string) detail    { return func(u *events.Usage) { u.Tenant = guid } }
+func processType(t string) detail  { return func(u *events.Usage) { u.Footprint.ProcessType = t } }
+
+func fact(kind, event, at string, details []detail) *events.Usage {
+	u := events.Usage{
+		Source: events.SourceCF, Foundation: "eu", Tenant: "org", Kind: kind, Resource: "P", App: "A", Event: event, Time: clock(at),
+		Space: "S", SpaceName: "dev", Name: "shop",
+	}
+	for _, d := range details {
+		d(&u)
+	}
+	return &u
+}
+
+// app is a fact of process P of app A: 1 × 1024 MB unless said.
+func app(event, at string, details ...detail) *events.Usage {
+	return fact(events.KindApp, event, at, append([]detail{size(1, 1024), processType("web")}, details...))
+}
+
+// task is a fact of task T of app A.
+func task(event, at string, details ...detail) *events.Usage {
+	return fact(events.KindTask, event, at, append([]detail{size(1, 256), process("T")}, details...))
+}
+
+// build is a fact of the builds of app A.
+func build(event, at string, details ...detail) *events.Usage {
+	return fact(events.KindStaging, event, at, append([]detail{size(1, 1024), process("A")}, details...))
+}
+
+// service is a fact of service instance D on a plan; "" is a user-provided one.
+func service(event, at, plan string, details ...detail) *events.Usage {
+	u := fact(events.KindService, event, at, nil)
+	u.Resource, u.App = "D", ""
+	if plan != "" {
+		u.Footprint = events.Footprint{
+			Plan: plan, PlanGUID: plan + "-guid", Offering: "postgres", OfferingGUID: "postgres-guid", Broker: "broker", BrokerGUID: "broker-guid",
+		}
+	}
+	for _, d := range details {
+		d(u)
+	}
+	return u
+}
+
+// books feed a meter and hold it to its promises about what it publishes.
+type books struct {
+	meter     *projector.Meter
+	sequence  uint64
+	horizon   map[string]time.Time
+	net       map[string]events.Span // published and not retracted
+	wrong     []string               // promises broken
+	anomalies []events.Anomaly
+	last      events.Metered // the last message
+	stream    []byte         // all messages
+	retracted int
+}
+
+func newBooks(s projector.Settings) *books {
+	return &books{meter: projector.NewMeter(s), net: map[string]events.Span{}, horizon: map[string]time.Time{}}
+}
+
+// told is a meter that was told facts, without cuts.
+func told(facts ...*events.Usage) *books {
+	return newBooks(projector.Settings{Cut: projector.CutNone}).tell(facts...)
+}
+
+func (b *books) tell(facts ...*events.Usage) *books {
+	for _, u := range facts {
+		b.sequence++
+		if u.ID == "" {
+			u.ID = events.ID("test", fmt.Sprint(b.sequence))
+		}
+		b.meter.Fact(u, b.sequence, b.post)
+	}
+	return b
+}
+
+func (b *books) reach(at string) *books { return b.reachTime(events.SourceCF, clock(at)) }
+
+func (b *books) reachTime(source string, at time.Time) *books {
+	b.sequence++
+	h := events.Horizon{ID: events.ID("horizon", fmt.Sprint(b.sequence)), Source: source, Foundation: "eu", Time: at}
+	if b.meter.Horizon(&h, b.sequence, b.post) {
+		b.horizon[source] = at
+	}
+	return b
+}
+
+func (b *books) post(m *events.Metered) {
+	b.stream = append(m.AppendJSON(b.stream), '\n')
+	for i := range m.Retracted {
+		s := &m.Retracted[i]
+		if _, ok := b.net[s.ID]; !ok {
+			b.wrong = append(b.wrong, "retracted but not published: "+line(s))
+		}
+		delete(b.net, s.ID)
+		b.retracted++
+	}
+	for _, s := range m.Closed {
+		if _, ok := b.net[s.ID]; ok {
+			b.wrong = append(b.wrong, "published twice: "+line(&s))
+		}
+		if !s.Start.Before(s.End) || s.Since.After(s.Start) || s.ID == "" || len(s.Evidence) == 0 || !slices.IsSorted(s.Evidence) {
+			b.wrong = append(b.wrong, "malformed: "+line(&s))
+		}
+		s.Evidence = slices.Clone(s.Evidence)
+		b.net[s.ID] = s
+	}
+	b.anomalies = append(b.anomalies, m.Anomalies...)
+	b.last = *m
+	b.last.Running = slices.Clone(m.Running)
+	if !slices.IsSortedFunc(m.Running, func(x, y events.Span) int {
+		return cmp.Or(cmp.Compare(x.Resource, y.Resource), cmp.Compare(x.Kind, y.Kind))
+	}) {
+		b.wrong = append(b.wrong, "running spans out of order")
+	}
+}
+
+// spans are the net spans in order.
+func (b *books) spans() []events.Span {
+	var out []events.Span
+	for _, s := range b.net {
+		out = append(out, s)
+	}
+	sortSpans(out)
+	for i := 1; i < len(out); i++ {
+		if p := &out[i-1]; p.Kind == out[i].Kind && p.Resource == out[i].Resource && p.End.After(out[i].Start) {
+			b.wrong = append(b.wrong, "overlap: "+line(p)+" and "+line(&out[i]))
+		}
+	}
+	return out
+}
+
+func sortSpans(spans []events.Span) {
+	slices.SortFunc(spans, func(x, y events.Span) int {
+		return cmp.Or(cmp.Compare(x.Kind, y.Kind), cmp.Compare(x.Resource, y.Resource), x.Start.Compare(y.Start))
+	})
+}
+
+// closed are the net spans as lines; running are those of the last message.
+func (b *books) closed() []string {
+	out := lines(b.spans())
+	ExpectWithOffset(1, b.wrong).To(BeEmpty())
+	return out
+}
+func (b *books) running() []string { return lines(b.last.Running) }
+
+func (b *books) codes() []string {
+	out := []string{}
+	for _, a := range b.anomalies {
+		out = append(out, a.Code)
+	}
+	return out
+}
+
+// whole are the net spans with what has accrued up to the horizon, pieces of one span joined.
+func (b *books) whole() []events.Span {
+	all := b.spans()
+	for source := range b.horizon {
+		all = append(all, b.meter.Accrued(source, "eu")...)
+	}
+	sortSpans(all)
+	var out []events.Span
+	for _, s := range all {
+		if n := len(out) - 1; n >= 0 {
+			if p := &out[n]; p.Kind == s.Kind && p.Resource == s.Resource && p.End.Equal(s.Start) && p.Since.Equal(s.Since) && p.Footprint == s.Footprint && p.Flags == s.Flags {
+				p.End = s.End
+				continue
+			}
+		}
+		out = append(out, s)
+	}
+	return out
+}
+
+func lines(spans []events.Span) []string {
+	out := []string{}
+	for i := range spans {
+		out = append(out, line(&spans[i]))
+	}
+	return out
+}
+
+// line is a span for people: "P 10:00-11:00 2x512 ruby", and what is unusual about it.
+func line(s *events.Span) string {
+	text := s.Resource + " " + short(s.Start) + "-"
+	if !s.Running() {
+		text += short(s.End)
+	}
+	f := s.Footprint
+	switch s.Kind {
+	case events.KindService:
+		text += " " + f.Plan
+	case events.KindInstance:
+		text += " " + cmp.Or(f.Flavor, f.FlavorID)
+		if n, ok := f.MemoryMB.Get(); ok {
+			text += fmt.Sprintf(" %d MB", n)
+		}
+	case events.KindVolume:
+		text += fmt.Sprintf(" %d GB", f.VolumeGB.Or(0))
+	default:
+		text += fmt.Sprintf(" %dx%d", f.Instances.Or(0), f.MemoryMB.Or(0))
+		if f.Buildpack != "" {
+			text += " " + f.Buildpack
+		}
+	}
+	if !s.Since.Equal(s.Start) {
+		text += " since " + short(s.Since)
+	}
+	return strings.Join(append([]string{text}, s.Flags.Names()...), " ")
+}

@@ -1,0 +1,17 @@
+package projector
+
+import "github.com/daybook-billing/daybook/internal/stage"
+
+// NewProcessor gives tests the stage's view of a meter.
+func NewProcessor(s Settings) stage.Processor { return &processor{meter: NewMeter(s)} }
+
+// Tracked counts the timelines that a meter remembers.
+func (m *Meter) Tracked() int {
+	n := 0
+	for _, f := range m.foundations {
+		for _, s := range f.Subjects {
+			n += len(s.Tracks)
+		}
+	}
+	return n
+}

@@ -1,0 +1,429 @@
+package projector_test
+
+import (
+	"bytes"
+	"fmt"
+	"maps"
+	"slices"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/internal/bus"
+	"github.com/daybook-billing/daybook/internal/stage"
+	"github.com/daybook-billing/daybook/projector"
+)
+
+// began is midnight before everything that properties draw; minute n is n minutes later.
+var began = time.Date(2026, 2, 28, 22, 0, 0, 0, time.UTC)
+
+func minute(n int) time.Time { return began.Add(time.Duration(n) * time.Minute) }
+
+func cuts() *rapid.Generator[projector.Cut] {
+	return rapid.SampledFrom([]projector.Cut{projector.CutNone, projector.CutHour, projector.CutDay, projector.CutMonth})
+}
+
+// drawLife draws facts of a few processes, tasks and services in the order of an API whose clocks are not monotonic.
+func drawLife(t *rapid.T) []*events.Usage {
+	var facts []*events.Usage
+	now := 0
+	for i := range rapid.IntRange(1, 25).Draw(t, "facts") {
+		now = max(0, now+rapid.SampledFrom([]int{0, 0, 1, 7, 45, 60, 200, 700, -3}).Draw(t, "passed"))
+		var u *events.Usage
+		switch rapid.IntRange(0, 3).Draw(t, "kind") {
+		case 0, 1:
+			event := rapid.SampledFrom([]string{"STARTED", "STARTED", "STOPPED", "WAS_RUNNING", "BUILDPACK_SET"}).Draw(t, "event")
+			u = app(event, "10:00", process(rapid.SampledFrom([]string{"P", "Q"}).Draw(t, "process")),
+				size(rapid.Uint32Range(0, 2).Draw(t, "instances"), 512), buildpack(rapid.SampledFrom([]string{"", "java", "ruby"}).Draw(t, "buildpack")))
+		case 2:
+			event := rapid.SampledFrom([]string{"TASK_STARTED", "TASK_STOPPED", "TASK_WAS_RUNNING"}).Draw(t, "event")
+			u = task(event, "10:00", process(rapid.SampledFrom([]string{"T", "U"}).Draw(t, "task")))
+		case 3:
+			event := rapid.SampledFrom([]string{"CREATED", "UPDATED", "DELETED"}).Draw(t, "event")
+			u = service(event, "10:00", rapid.SampledFrom([]string{"small", "large"}).Draw(t, "plan"))
+		}
+		u.ID, u.Time = fmt.Sprint("fact", i), minute(now)
+		facts = append(facts, u)
+	}
+	return facts
+}
+
+// segment is what the slow implementation finds: a stretch [from, to) of one footprint.
+type segment struct {
+	from, to  time.Time
+	footprint events.Footprint
+}
+
+// slowly folds the facts of one process, task or service, in order, up to the end.
+func slowly(facts []*events.Usage, epoch, end time.Time) []segment {
+	var all []segment
+	running := false
+	last := epoch
+	for _, u := range facts {
+		if u.Time.After(last) {
+			last = u.Time
+		}
+		if running {
+			all[len(all)-1].to = last
+		}
+		switch u.Event {
+		case "STARTED", "TASK_STARTED", "CREATED", "UPDATED", "WAS_RUNNING", "TASK_WAS_RUNNING":
+			baseline := u.Event == "WAS_RUNNING" || u.Event == "TASK_WAS_RUNNING"
+			if running && (baseline || all[len(all)-1].footprint == u.Footprint) {
+				continue
+			}
+			running = true
+			all = append(all, segment{last, last, u.Footprint})
+		case "BUILDPACK_SET":
+			if !running || u.Footprint.Buildpack == "" || u.Footprint.Buildpack == all[len(all)-1].footprint.Buildpack {
+				continue
+			}
+			f := all[len(all)-1].footprint
+			known := f.Buildpack != ""
+			f.Buildpack = u.Footprint.Buildpack
+			if known {
+				all = append(all, segment{last, last, f})
+			} else {
+				all[len(all)-1].footprint = f
+			}
+		default:
+			running = false
+		}
+	}
+	if running {
+		all[len(all)-1].to = end
+	}
+	return slices.DeleteFunc(all, func(s segment) bool { return !s.from.Before(s.to) })
+}
+
+// slowSpans is slowly for all resources, as lines.
+func slowSpans(facts []*events.Usage, epoch, end time.Time) []string {
+	byResource := map[[2]string][]*events.Usage{}
+	for _, u := range facts {
+		key := [2]string{u.Kind, u.Resource}
+		byResource[key] = append(byResource[key], u)
+	}
+	var out []events.Span
+	for key, list := range byResource {
+		for _, s := range slowly(list, epoch, end) {
+			out = append(out, events.Span{Kind: key[0], Resource: key[1], Start: s.from, Since: s.from, End: s.to, Footprint: s.footprint})
+		}
+	}
+	sortSpans(out)
+	return lines(out)
+}
+
+// shown are the whole spans of the books as lines, without flags.
+func shown(b *books) []string {
+	spans := b.whole()
+	for i := range spans {
+		spans[i].Flags = 0
+	}
+	return lines(spans)
+}
+
+// TestSlowImplementation: whatever the cut, however horizons come between the facts, even ahead of them, the net spans are
+// what a slow reading of the facts gives, no two of a timeline overlap, and only what was published is retracted.
+func TestSlowImplementation(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		facts := drawLife(t)
+		settings := projector.Settings{Cut: cuts().Draw(t, "cut")}
+		epoch := time.Time{}
+		if rapid.Bool().Draw(t, "has epoch") {
+			epoch = minute(rapid.IntRange(0, 600).Draw(t, "epoch"))
+			settings.Epoch = map[string]time.Time{events.SourceCF: epoch}
+		}
+		b := newBooks(settings)
+		end := minute(0)
+		for _, u := range facts {
+			if u.Time.After(end) {
+				end = u.Time
+			}
+			b.tell(u)
+			if rapid.Bool().Draw(t, "horizon moves") { // but not so far that an ended timeline is forgotten
+				b.reachTime(events.SourceCF, u.Time.Add(time.Duration(rapid.IntRange(-600, 600).Draw(t, "to"))*time.Minute))
+			}
+		}
+		end = end.Add(11 * time.Hour)
+		b.reachTime(events.SourceCF, end)
+		want, got := slowSpans(facts, epoch, end), shown(b)
+		if !slices.Equal(got, want) || b.wrong != nil {
+			t.Fatalf("found\n%q\nwant\n%q\nwrong: %q", got, want, b.wrong)
+		}
+	})
+}
+
+// slowBuilds counts an app's open builds minute by minute. Endings go to the oldest open build; one that lasts an hour is no
+// build.
+func slowBuilds(facts []*events.Usage, end int) []string {
+	type interval struct{ from, to int }
+	var done, open []interval
+	expire := func(now int) { open = slices.DeleteFunc(open, func(b interval) bool { return now-b.from >= 60 }) }
+	for _, u := range facts {
+		now := int(u.Time.Sub(began) / time.Minute)
+		expire(now)
+		if u.Event == "STAGING_STARTED" {
+			open = append(open, interval{from: now})
+		} else if len(open) > 0 {
+			done = append(done, interval{open[0].from, now})
+			open = open[1:]
+		}
+	}
+	expire(end)
+	for _, b := range open {
+		done = append(done, interval{b.from, end})
+	}
+	counts := make([]uint32, end+1)
+	for _, b := range done {
+		for m := b.from; m < b.to; m++ {
+			counts[m]++
+		}
+	}
+	var out []string
+	from := 0
+	for m := 1; m <= end; m++ {
+		if counts[m] == counts[from] && m < end {
+			continue
+		}
+		if counts[from] > 0 {
+			out = append(out, fmt.Sprintf("A %s-%s %dx1024", short(minute(from)), short(minute(m)), counts[from]))
+		}
+		from = m
+	}
+	return out
+}
+
+// TestBuildsAddUp compares the builds of an app with a count by the minute. Whether two builds that touch are one span or two
+// is left open.
+func TestBuildsAddUp(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		b := newBooks(projector.Settings{Cut: cuts().Draw(t, "cut")})
+		var facts []*events.Usage
+		now := 0
+		for i := range rapid.IntRange(1, 20).Draw(t, "facts") {
+			now += rapid.SampledFrom([]int{0, 1, 5, 20, 61, 300}).Draw(t, "passed")
+			u := build(rapid.SampledFrom([]string{"STAGING_STARTED", "STAGING_STOPPED"}).Draw(t, "event"), "10:00")
+			u.ID, u.Time = fmt.Sprint("fact", i), minute(now)
+			if rapid.Bool().Draw(t, "horizon moves") {
+				b.reachTime(events.SourceCF, minute(max(0, now-rapid.IntRange(0, 30).Draw(t, "behind"))))
+			}
+			b.tell(u)
+			facts = append(facts, u)
+		}
+		end := now + rapid.IntRange(1, 90).Draw(t, "after")
+		b.reachTime(events.SourceCF, minute(end))
+		var spans []events.Span
+		for _, s := range b.whole() {
+			s.Since, s.Flags = s.Start, 0
+			if n := len(spans) - 1; n >= 0 && spans[n].End.Equal(s.Start) && spans[n].Footprint == s.Footprint {
+				spans[n].End = s.End
+				continue
+			}
+			spans = append(spans, s)
+		}
+		want := slowBuilds(facts, end)
+		if got := lines(spans); !slices.Equal(got, want) || b.wrong != nil {
+			t.Fatalf("found\n%q\nwant\n%q\nwrong: %q", got, want, b.wrong)
+		}
+	})
+}
+
+// drawDatabase draws what befell one database and the messages that tell of it: a change lost here and there, signs of life,
+// some twice. Each change is to a size that the database has not had before. It also returns the spans that a complete account
+// gives, and whether the account is complete.
+func drawDatabase(t *rapid.T) (facts []*events.Usage, truth []string, complete bool) {
+	complete = true
+	at := rapid.IntRange(0, 600).Draw(t, "created")
+	born := minute(at)
+	flavor, gb := 1, uint32(1)
+	since := [2]time.Time{born, born}
+	var flavours, volumes []events.Span
+	snapshot := func(event string, time, observed time.Time) *events.Usage {
+		u := database(event, "10:00", flavour(fmt.Sprint("f", flavor), uint32(flavor)*512), volume(gb)) //nolint:gosec // small
+		u.Time, u.Observed, u.Created = time, observed, born
+		u.ID = fmt.Sprint(event, observed)
+		return u
+	}
+	tell := func(u *events.Usage) {
+		if rapid.IntRange(0, 7).Draw(t, "lost") == 0 {
+			complete = false
+			return
+		}
+		facts = append(facts, u)
+		if rapid.IntRange(0, 4).Draw(t, "twice") == 0 {
+			facts = append(facts, u)
+		}
+	}
+	closeFlavour := func(end time.Time) {
+		flavours = append(flavours, events.Span{
+			Kind: events.KindInstance, Resource: "I", Start: since[0], Since: since[0], End: end,
+			Footprint: events.Footprint{Flavor: fmt.Sprint("m1.f", flavor), MemoryMB: events.Some(uint32(flavor) * 512)}, //nolint:gosec // small
+		})
+		since[0] = end
+	}
+	closeVolume := func(end time.Time) {
+		volumes = append(volumes, events.Span{
+			Kind: events.KindVolume, Resource: "I", Start: since[1], Since: since[1], End: end, Footprint: events.Footprint{VolumeGB: events.Some(gb)},
+		})
+		since[1] = end
+	}
+	tell(snapshot("create", born, born.Add(90*time.Second)))
+	for range rapid.IntRange(0, 8).Draw(t, "messages") {
+		at += rapid.IntRange(3, 400).Draw(t, "passed")
+		now := minute(at)
+		switch rapid.IntRange(0, 3).Draw(t, "what") {
+		case 0:
+			closeFlavour(now)
+			flavor++
+			tell(snapshot("modify_flavor", now, now.Add(time.Second)))
+		case 1:
+			closeVolume(now)
+			gb++
+			u := snapshot("modify_volume", now, now.Add(time.Second))
+			u.OldVolumeGB = events.Some(gb - 1)
+			tell(u)
+		case 2, 3:
+			u := snapshot("exists", now, now)
+			u.Footprint = events.Footprint{FlavorID: u.Footprint.FlavorID}
+			tell(u)
+		}
+	}
+	end := minute(at + 200)
+	if rapid.Bool().Draw(t, "deleted") {
+		end = minute(at + 5)
+		tell(snapshot("delete", end, end.Add(4*time.Second)))
+	}
+	closeFlavour(end)
+	closeVolume(end)
+	return facts, slices.Concat(lines(flavours), lines(volumes)), complete
+}
+
+// TestTroveOrderFree: an instance's messages give the same spans in whatever order they arrive, wherever horizons come
+// between; and those of a complete account are the truth.
+func TestTroveOrderFree(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		facts, truth, complete := drawDatabase(t)
+		settings := projector.Settings{Cut: cuts().Draw(t, "cut")}
+		end := newest(facts).Add(200 * time.Minute)
+		in := newBooks(settings).tell(facts...).reachTime(events.SourceTrove, end)
+		b := newBooks(settings)
+		for _, u := range rapid.Permutation(facts).Draw(t, "order") {
+			if rapid.Bool().Draw(t, "horizon moves") {
+				b.reachTime(events.SourceTrove, minute(rapid.IntRange(0, 3000).Draw(t, "to")))
+			}
+			b.tell(u)
+		}
+		if end.Before(b.horizon[events.SourceTrove]) {
+			end = b.horizon[events.SourceTrove]
+			in.reachTime(events.SourceTrove, end)
+		}
+		b.reachTime(events.SourceTrove, end)
+		got, want := lines(b.whole()), lines(in.whole())
+		if !slices.Equal(got, want) || b.wrong != nil || in.wrong != nil {
+			t.Fatalf("found\n%q\nin order\n%q\nwrong: %q %q", got, want, b.wrong, in.wrong)
+		}
+		if !complete || !slices.ContainsFunc(facts, func(u *events.Usage) bool { return u.Event == "delete" }) {
+			return
+		}
+		if !slices.Equal(want, truth) {
+			t.Fatalf("found\n%q\nthe truth is\n%q", want, truth)
+		}
+	})
+}
+
+// newest is the time of the newest fact.
+func newest(facts []*events.Usage) time.Time {
+	latest := began
+	for _, u := range facts {
+		if u.Time.After(latest) {
+			latest = u.Time
+		}
+	}
+	return latest
+}
+
+// stored is a body as it stands in USAGE.
+func stored(kind string, body stage.Body, sequence uint64) *bus.Stored {
+	m := bus.NewStored(bus.Message{
+		Subject: "usage.cf.eu.x", Header: []bus.Header{{Key: events.HeaderType, Value: kind}, {Key: events.HeaderID, Value: fmt.Sprint(sequence)}},
+		Data: body.AppendJSON(nil),
+	}, sequence, began, 0)
+	return &m
+}
+
+// TestSnapshots: a processor that is stored and restored at any point puts out what one that is not does, byte for byte; and so
+// does one that starts again from nothing.
+func TestSnapshots(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var inputs []*bus.Stored
+		databases, _, _ := drawDatabase(t)
+		facts := slices.Concat(drawLife(t), databases)
+		for i, u := range facts {
+			sequence := uint64(2*i + 1) //nolint:gosec // small
+			inputs = append(inputs, stored(events.TypeUsage, u, sequence), stored(events.TypeHorizon, &events.Horizon{
+				ID: fmt.Sprint("h", i), Source: u.Source, Foundation: "eu", Time: u.Time.Add(time.Duration(rapid.IntRange(-90, 90).Draw(t, "horizon")) * time.Minute),
+			}, sequence+1))
+		}
+		if rapid.Bool().Draw(t, "gap") {
+			inputs = append(inputs, stored(events.TypeGap, &events.Gap{ID: "g", Source: "cf", Foundation: "eu", Reason: "pruned"}, 1000))
+		}
+		settings := projector.Settings{Cut: cuts().Draw(t, "cut"), BuildTimeout: time.Hour}
+		run := func(p stage.Processor, inputs []*bus.Stored) []byte {
+			var out []byte
+			for _, in := range inputs {
+				if err := p.Step(in, func(o stage.Output) {
+					out = fmt.Appendf(out, "%s %s %s %s ", o.Subject, o.Type, o.ID, o.Time)
+					out = append(o.Body.AppendJSON(out), '\n')
+				}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			return out
+		}
+		undisturbed := projector.NewProcessor(settings)
+		whole := run(undisturbed, inputs)
+		at := rapid.IntRange(0, len(inputs)).Draw(t, "stored at")
+		first := projector.NewProcessor(settings)
+		out := run(first, inputs[:at])
+		snapshot, err := first.Snapshot()
+		if err != nil {
+			t.Fatal(err)
+		}
+		second := projector.NewProcessor(settings)
+		run(second, inputs) // what it knew before is gone after Restore
+		if err := second.Restore(snapshot); err != nil {
+			t.Fatal(err)
+		}
+		if out = append(out, run(second, inputs[at:])...); !bytes.Equal(out, whole) {
+			t.Fatalf("restored at %d:\n%s\nundisturbed:\n%s", at, out, whole)
+		}
+		if err := undisturbed.Restore(nil); err != nil {
+			t.Fatal(err)
+		}
+		if again := run(undisturbed, inputs); !bytes.Equal(again, whole) {
+			t.Fatalf("again:\n%s\nthe first time:\n%s", again, whole)
+		}
+	})
+}
+
+// TestOrderOfMaps: many subjects at once come out in one order.
+func TestOrderOfMaps(t *testing.T) {
+	run := func() []byte {
+		b := newBooks(projector.Settings{Cut: projector.CutHour})
+		for i := range 50 {
+			u := task("TASK_STARTED", "10:00", process(fmt.Sprint("T", i)))
+			u.App = fmt.Sprint("A", i*7919%50)
+			b.tell(u)
+		}
+		return b.reach("12:00").stream
+	}
+	outputs := map[string]bool{}
+	for range 5 {
+		outputs[string(run())] = true
+	}
+	if len(outputs) != 1 {
+		t.Fatalf("%d different outputs: %q", len(outputs), slices.Collect(maps.Keys(outputs)))
+	}
+}
