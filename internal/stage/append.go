@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -44,7 +45,7 @@ func (s *Stage) flush(ctx context.Context) error {
 			if try++; try >= appendTries {
 				return fmt.Errorf("append to %s, given up after %d tries: %w", s.cfg.Output, try, err)
 			}
-			s.log.Warn("an append failed; reading what is stored before trying again", "stream", s.cfg.Output, "try", try, "error", err)
+			s.log.Warn("an append failed; reading what is stored before trying again", slog.String("stream", s.cfg.Output), slog.Int("try", try), slog.Any("error", err))
 			if err := pause(ctx, nil, wait.NextBackOff()); err != nil {
 				return err
 			}
@@ -107,7 +108,7 @@ func (s *Stage) reread(ctx context.Context, unknown bool) error {
 	}
 	if !ours && !s.standby {
 		s.standby = true
-		s.log.Info("another instance is active; standing by", "stream", s.cfg.Output, "sequence", cp.Sequence)
+		s.log.Info("another instance is active; standing by", slog.String("stream", s.cfg.Output), slog.Uint64("sequence", cp.Sequence))
 	}
 	return nil
 }
@@ -145,7 +146,7 @@ func (s *Stage) follow(ctx context.Context) error {
 	defer func() { s.metrics.setStandby(s.standby) }()
 	for silent := time.Duration(0); len(s.pending) > 0; silent += s.cfg.Poll {
 		if silent >= s.cfg.Takeover {
-			s.log.Info("the active instance is silent; taking over", "stream", s.cfg.Output, "pending", len(s.pending))
+			s.log.Info("the active instance is silent; taking over", slog.String("stream", s.cfg.Output), slog.Int("pending", len(s.pending)))
 			s.standby = false
 			return nil
 		}

@@ -17,7 +17,7 @@
 //     message of the batch carries the chain and the identity of the input. A batch is due when it is full, or when the input has run dry.
 //  5. Mark. An input stretch of 10,000 messages without outputs is passed by a marker, so that a restart never has more
 //     than that to repeat for nothing.
-//  6. Snapshot. Now and then, and when stopping, the state goes to an Object Store bucket, compressed and with its digest.
+//  6. Snapshot. Now and then, and when stopping, the state after a whole input goes to an Object Store bucket, compressed and with its digest.
 //     It is a cache: losing it costs time.
 //
 // # Crash points
@@ -39,4 +39,14 @@
 //
 // Messages of others on the output stream (catalogue versions in METERED) move its last sequence, too. The stage then sees
 // that its own last message has not moved, and tries again with the new sequence.
+//
+// # Stopping
+//
+// A stop lets the input under way be finished, appends what is pending and takes a snapshot, within 10 s. A standby, and a
+// stage that is still restoring, returns at once: what is stored is the truth.
+//
+// # Purging
+//
+// Stop the stage before purging its output stream. A purge keeps the last sequence, so that a running stage notices it only
+// at its next refused or unanswered append; it then rebuilds the stream from the start.
 package stage

@@ -7,6 +7,7 @@ import (
 	"encoding/gob"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"time"
@@ -35,7 +36,7 @@ type snapshotHeader struct {
 
 // open finds the checkpoint, restores the state and returns a reader behind the last input that the state includes.
 func (s *Stage) open(ctx context.Context) (*bus.Reader, error) {
-	s.fail, s.standby, s.verified = nil, false, false
+	s.fail, s.standby, s.verified, s.dry = nil, false, false, time.Time{}
 	s.pending, s.slab = s.pending[:0], s.slab[:0]
 	s.metrics.setStandby(false)
 	// Snapshots are listed before the checkpoint is read: one that is ahead of it is then not just newer than it.
@@ -71,8 +72,11 @@ func (s *Stage) open(ctx context.Context) (*bus.Reader, error) {
 	if err := s.flush(ctx); err != nil {
 		return nil, err
 	}
-	s.progress.set(s.position)
-	return s.bus.Read(ctx, s.cfg.Input, s.position+1, bus.ReadOptions{})
+	reader, err := s.bus.Read(ctx, s.cfg.Input, s.position+1, bus.ReadOptions{})
+	if err == nil {
+		s.progress.set(s.position)
+	}
+	return reader, err
 }
 
 // holds checks that the input stream still has the very message that the outputs rest on.
@@ -107,10 +111,10 @@ func (s *Stage) restore(ctx context.Context, names []string, input bus.StreamSta
 			return err
 		}
 		if verdict == nil {
-			s.log.Info("restored", "snapshot", name, "position", s.position)
+			s.log.Info("restored", slog.String("snapshot", name), slog.Uint64("position", s.position))
 			return nil
 		}
-		s.log.Warn("snapshot not used; trying an earlier one", "snapshot", name, "error", verdict)
+		s.log.Warn("snapshot not used; trying an earlier one", slog.String("snapshot", name), slog.Any("error", verdict))
 		if reason = verdict; final(verdict) {
 			s.rejected = append(s.rejected, name)
 		} else {
@@ -131,7 +135,7 @@ func (s *Stage) restore(ctx context.Context, names []string, input bus.StreamSta
 	if err := s.catchUp(ctx); err != nil {
 		return err
 	}
-	s.log.Info("restored from the start", "position", s.position)
+	s.log.Info("restored from the start", slog.Uint64("position", s.position))
 	return nil
 }
 
@@ -215,7 +219,7 @@ func (s *Stage) snapshot(ctx context.Context) {
 	}
 	s.seen = 0
 	if err := s.save(ctx); err != nil {
-		s.log.Warn("no snapshot; the next start takes longer", "position", s.position, "error", err)
+		s.log.Warn("no snapshot; the next start takes longer", slog.Uint64("position", s.position), slog.Any("error", err))
 	}
 }
 

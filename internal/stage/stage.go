@@ -81,6 +81,7 @@ type Config struct {
 
 	MarkerEvery   uint64        // inputs without an output; default 10,000
 	SnapshotEvery uint64        // inputs; default 500,000
+	Linger        time.Duration // how long outputs wait for company once the input is dry: a batch has a fixed cost; default 20 ms
 	Takeover      time.Duration // how long a standby waits for the other instance; default 3 s
 	Poll          time.Duration // how often a standby looks; default 100 ms
 }
@@ -91,6 +92,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.SnapshotEvery == 0 {
 		c.SnapshotEvery = 500_000
+	}
+	if c.Linger == 0 {
+		c.Linger = 20 * time.Millisecond
 	}
 	if c.Takeover == 0 {
 		c.Takeover = 3 * time.Second
@@ -133,6 +137,7 @@ type Stage struct {
 	pending  []pending
 	slab     []byte // bodies of pending
 	standby  bool
+	dry      time.Time       // since when the input has been dry with outputs that may not be stored; zero when all are
 	rejected []string        // snapshots that the last restore could not use
 	fail     error           // what emit could not return
 	stop     <-chan struct{} // closed when the stage shall stop: a standby waits no longer
@@ -174,7 +179,7 @@ func New(cfg Config, b Bus, proc Processor, log *slog.Logger, metrics *Metrics) 
 	if metrics == nil {
 		metrics = NewMetrics(cfg.Name)
 	}
-	return &Stage{cfg: cfg.withDefaults(), bus: b, proc: proc, log: log.With("stage", cfg.Name), metrics: metrics}
+	return &Stage{cfg: cfg.withDefaults(), bus: b, proc: proc, log: log.With(slog.String("stage", cfg.Name)), metrics: metrics}
 }
 
 // Run opens, restores and steps until ctx is done, then appends what is pending, takes a snapshot and returns nil.
@@ -189,16 +194,16 @@ func (s *Stage) Run(ctx context.Context) error {
 			return err
 		}
 		if ctx.Err() != nil {
-			s.log.Info("stopped without draining; the next start goes on from the checkpoint", "error", err)
-			return nil
+			s.log.Info("stopped without draining; the next start goes on from the checkpoint", slog.Any("error", err))
+			return nil //nolint:nilerr // it was told to stop, and said why it did not drain
 		}
 		if s.position > position {
 			wait.Reset()
 		}
-		s.log.Error("stage failed; starting again from its checkpoint", "error", err)
+		s.log.Error("stage failed; starting again from its checkpoint", slog.Any("error", err))
 		s.metrics.restarted()
 		if pause(ctx, nil, wait.NextBackOff()) != nil {
-			return nil
+			return nil //nolint:nilerr // it was told to stop while it waited
 		}
 	}
 }
@@ -215,13 +220,15 @@ func (s *Stage) run(ctx context.Context) error {
 	}
 	defer reader.Close()
 	for {
-		in, err := reader.Next(ctx)
+		in, err := s.next(ctx, reader)
 		switch {
 		case ctx.Err() != nil:
 			err = s.drain(work)
 			if err == nil {
 				return nil
 			}
+		case errors.Is(err, errDry):
+			err = s.settle(work)
 		case err == nil:
 			err = s.work(work, &in)
 		}
@@ -242,22 +249,49 @@ func grace(ctx context.Context) (context.Context, context.CancelFunc) {
 	return work, func() { unhook(); cancel() }
 }
 
+// errDry says that the input has run dry, and for so long that what is pending is due.
+var errDry = errors.New("no more input for now")
+
+// next returns the next input. Where the input has run dry and the last step's outputs are not stored, it waits for the rest of
+// the linger time only.
+func (s *Stage) next(ctx context.Context, reader *bus.Reader) (bus.Stored, error) {
+	if s.dry.IsZero() {
+		return reader.Next(ctx)
+	}
+	wait, cancel := context.WithDeadline(ctx, s.dry.Add(s.cfg.Linger))
+	defer cancel()
+	in, err := reader.Next(wait)
+	if err != nil && ctx.Err() == nil && wait.Err() != nil {
+		return in, errDry
+	}
+	return in, err
+}
+
 // work steps one input and appends and saves what is due.
 func (s *Stage) work(ctx context.Context, in *bus.Stored) error {
 	if err := s.step(ctx, in); err != nil {
 		return err
 	}
-	save := s.seen >= s.cfg.SnapshotEvery
-	if in.Pending > 0 && !save {
+	if s.dry.IsZero() && in.Pending == 0 {
+		s.dry = time.Now()
+	}
+	if s.seen < s.cfg.SnapshotEvery {
 		return nil
 	}
+	if err := s.settle(ctx); err != nil {
+		return err
+	}
+	s.snapshot(ctx)
+	return nil
+}
+
+// settle appends what is pending, so that every input so far has been worked off.
+func (s *Stage) settle(ctx context.Context) error {
 	if err := s.flush(ctx); err != nil {
 		return err
 	}
+	s.dry = time.Time{}
 	s.progress.set(s.position)
-	if save {
-		s.snapshot(ctx)
-	}
 	return nil
 }
 
@@ -266,10 +300,9 @@ func (s *Stage) drain(ctx context.Context) error {
 	if s.standby {
 		return nil
 	}
-	if err := s.flush(ctx); err != nil {
+	if err := s.settle(ctx); err != nil {
 		return err
 	}
-	s.progress.set(s.position)
 	s.snapshot(ctx)
 	return nil
 }

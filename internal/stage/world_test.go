@@ -62,7 +62,11 @@ func (s *site) close() {
 
 // api is what an operator does with the nats tool.
 func (s *site) api(subject string, body any) {
-	answer := must(s.admin.Request("$JS.API."+subject, must(json.Marshal(body))))
+	var request []byte
+	if body != nil {
+		request = must(json.Marshal(body))
+	}
+	answer := must(s.admin.Request("$JS.API."+subject, request))
 	var result struct {
 		Error json.RawMessage `json:"error"`
 	}
@@ -163,15 +167,15 @@ func (w *world) expected() []made {
 	add := func(subject, body string, sequence, part int) {
 		var text bytes.Buffer
 		text.Write(chain[:])
-		check(binary.Write(&text, binary.BigEndian, uint32(len(subject)))) //nolint:gosec // a few bytes
+		check(binary.Write(&text, binary.BigEndian, uint32(len(subject))))
 		text.WriteString(subject + body)
 		chain = sha256.Sum256(text.Bytes())
-		all = append(all, made{subject, body, uint64(sequence), part, hex.EncodeToString(chain[:])}) //nolint:gosec // positive
+		all = append(all, made{subject, body, uint64(sequence), part, hex.EncodeToString(chain[:])})
 		last = sequence
 	}
 	for i, size := range w.sizes {
 		sequence := i + 1
-		sum += uint64(sequence * (size + 1)) //nolint:gosec // positive
+		sum += uint64(sequence * (size + 1))
 		for part := range size {
 			add(fmt.Sprintf("own%s.%d", w.id, part%3), fmt.Sprintf(`{"sum":%d,"part":%d}`, sum, part), sequence, part)
 		}
@@ -241,11 +245,11 @@ func (m made) compare(got *bus.Stored, last bool) error {
 
 // adder is a processor with a running sum in its outputs, so that a wrong state shows.
 type adder struct {
-	out     string
-	sum     uint64
-	extra   uint64 // makes it another program
-	failAt  uint64 // input that it cannot take
-	stepped atomic.Int64
+	out       string
+	sum       uint64
+	extra     uint64 // makes it another program
+	failAfter uint64 // outputs of this input it cannot go on
+	stepped   atomic.Int64
 }
 
 func (a *adder) Step(in *bus.Stored, emit func(stage.Output)) error {
@@ -254,15 +258,15 @@ func (a *adder) Step(in *bus.Stored, emit func(stage.Output)) error {
 	if err != nil {
 		return err
 	}
-	a.sum += in.Sequence*uint64(size+1) + a.extra //nolint:gosec // positive
-	if a.failAt == in.Sequence {
-		return errors.New("strange")
-	}
+	a.sum += in.Sequence*uint64(size+1) + a.extra
 	for part := range size {
 		emit(stage.Output{
 			Subject: fmt.Sprintf("%s.%d", a.out, part%3), Type: "test", ID: fmt.Sprintf("%d-%d", in.Sequence, part), Time: in.Time,
 			Body: text(fmt.Sprintf(`{"sum":%d,"part":%d}`, a.sum, part)),
 		})
+	}
+	if a.failAfter == in.Sequence {
+		return errors.New("strange")
 	}
 	return nil
 }
@@ -299,17 +303,17 @@ type run struct {
 
 // options of a run; the zero value is an ordinary stage on the first connection.
 type options struct {
-	bus    stage.Bus
-	change func(*stage.Config)
-	extra  uint64 // makes it another program
-	failAt uint64 // input that the processor cannot take
+	bus       stage.Bus
+	change    func(*stage.Config)
+	extra     uint64 // makes it another program
+	failAfter uint64 // outputs of this input it cannot go on
 }
 
 // start runs a stage. It is to be ended with stop or ended.
 func (w *world) start(o options) *run {
 	cfg := stage.Config{
 		Name: "test", Input: w.in, Output: w.out, OutputFilter: "own" + w.id + ".>", Marker: "own" + w.id + ".marker", Bucket: w.bucket,
-		Logic: "v1", MarkerEvery: uint64(w.markerEvery), Takeover: 20 * time.Millisecond, Poll: 2 * time.Millisecond, //nolint:gosec // positive
+		Logic: "v1", MarkerEvery: uint64(w.markerEvery), Takeover: 20 * time.Millisecond, Poll: 2 * time.Millisecond, Linger: time.Millisecond,
 	}
 	if o.change != nil {
 		o.change(&cfg)
@@ -317,7 +321,7 @@ func (w *world) start(o options) *run {
 	if o.bus == nil {
 		o.bus = w.bus
 	}
-	r := &run{w: w, proc: &adder{out: "own" + w.id, extra: o.extra, failAt: o.failAt}, metrics: stage.NewMetrics("test"), log: &logged{}, done: make(chan error, 1)}
+	r := &run{w: w, proc: &adder{out: "own" + w.id, extra: o.extra, failAfter: o.failAfter}, metrics: stage.NewMetrics("test"), log: &logged{}, done: make(chan error, 1)}
 	r.Stage = stage.New(cfg, o.bus, r.proc, slog.New(slog.NewTextHandler(r.log, nil)), r.metrics)
 	r.ctx, r.cancel = context.WithCancel(context.Background())
 	if f, ok := o.bus.(*faulty); ok {
