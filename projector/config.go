@@ -38,7 +38,7 @@ func (c Config) settings() (Settings, error) {
 			return Settings{}, fmt.Errorf("epoch for unknown source %q: the sources are cf and trove", source)
 		}
 	}
-	return Settings{Cut: c.Cut, Epoch: c.Epoch, BuildTimeout: c.BuildTimeout}, nil
+	return Settings(c), nil
 }
 
 // logicVersion changes with every change of what the projector derives from the same facts.

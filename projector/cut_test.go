@@ -52,6 +52,12 @@ var _ = Describe("The horizon", func() {
 		Expect(b.closed()).To(Equal([]string{"P 10:30-11:00 1x1024", "P 11:00-12:00 1x1024 since 10:30", "P 12:00-12:20 1x1024 since 10:30"}))
 	})
 
+	It("leaves the pieces up to a late ending on a boundary alone", func() {
+		b := cutBy(projector.CutHour, app("STARTED", "10:30")).reach("13:00").tell(app("STOPPED", "12:00"))
+		Expect(lines(b.last.Retracted)).To(Equal([]string{"P 12:00-13:00 1x1024 since 10:30"}))
+		Expect(b.last.Closed).To(BeEmpty())
+	})
+
 	It("may have gone further than a late beginning, which is cut at the next boundary", func() {
 		b := cutBy(projector.CutHour).reach("14:00").tell(app("STARTED", "12:20")).reach("15:00")
 		Expect(b.closed()).To(Equal([]string{"P 12:20-13:00 1x1024", "P 13:00-14:00 1x1024 since 12:20", "P 14:00-15:00 1x1024 since 12:20"}))

@@ -131,7 +131,7 @@ func (m *Meter) Horizon(h *events.Horizon, sequence uint64, emit func(*events.Me
 		return false
 	}
 	boundary := m.settings.Cut.floor(h.Time)
-	crossed := f.Horizon.IsZero() || boundary.After(f.Horizon)
+	crossed := boundary.After(f.Horizon)
 	f.Horizon = h.Time
 	cause := events.Cause{ID: h.ID, Sequence: sequence, Event: "horizon", Time: h.Time}
 	for _, key := range f.due(crossed) {

@@ -35,7 +35,7 @@ func New(cfg Config, deps Deps) (*Projector, error) {
 	return &Projector{stage.New(stage.Config{
 		Name: "projector", Input: events.StreamUsage, Output: events.StreamMetered, OutputFilter: events.SubjectsMetered,
 		Marker: events.MeteredMarkerSubject, Bucket: Bucket, Logic: settings.logic(),
-	}, deps.Bus, &processor{meter: NewMeter(settings)}, deps.Log, deps.Metrics)}, nil
+	}, deps.Bus, newProcessor(settings), deps.Log, deps.Metrics)}, nil
 }
 
 // Run works until ctx is done; see stage.Stage.Run for its errors.
@@ -56,6 +56,14 @@ func (p *Projector) Done() uint64 { return p.stage.Done() }
 type processor struct {
 	meter *Meter
 	usage events.Usage
+	names *events.Interner
+}
+
+// internBits is the size of the table of repeated strings: 2^16.
+const internBits = 16
+
+func newProcessor(settings Settings) *processor {
+	return &processor{meter: NewMeter(settings), names: events.NewInterner(internBits)}
 }
 
 // Step implements stage.Processor.
@@ -63,7 +71,7 @@ func (p *processor) Step(in *bus.Stored, emit func(stage.Output)) error {
 	switch kind := in.Header(events.HeaderType); kind {
 	case events.TypeUsage:
 		u := &p.usage
-		if err := u.DecodeFact(in.Data); err != nil {
+		if err := p.names.DecodeFact(u, in.Data); err != nil {
 			return p.unreadable(in, emit, err)
 		}
 		p.meter.Fact(u, in.Sequence, func(m *events.Metered) { emit(meteredOutput(m)) })

@@ -241,7 +241,7 @@ func drawDatabase(t *rapid.T) (facts []*events.Usage, truth []string, complete b
 	since := [2]time.Time{born, born}
 	var flavours, volumes []events.Span
 	snapshot := func(event string, time, observed time.Time) *events.Usage {
-		u := database(event, "10:00", flavour(fmt.Sprint("f", flavor), uint32(flavor)*512), volume(gb)) //nolint:gosec // small
+		u := database(event, "10:00", flavour(fmt.Sprint("f", flavor), uint32(flavor)*512), volume(gb))
 		u.Time, u.Observed, u.Created = time, observed, born
 		u.ID = fmt.Sprint(event, observed)
 		return u
@@ -259,7 +259,7 @@ func drawDatabase(t *rapid.T) (facts []*events.Usage, truth []string, complete b
 	closeFlavour := func(end time.Time) {
 		flavours = append(flavours, events.Span{
 			Kind: events.KindInstance, Resource: "I", Start: since[0], Since: since[0], End: end,
-			Footprint: events.Footprint{Flavor: fmt.Sprint("m1.f", flavor), MemoryMB: events.Some(uint32(flavor) * 512)}, //nolint:gosec // small
+			Footprint: events.Footprint{Flavor: fmt.Sprint("m1.f", flavor), MemoryMB: events.Some(uint32(flavor) * 512)},
 		})
 		since[0] = end
 	}
@@ -361,7 +361,7 @@ func TestSnapshots(t *testing.T) {
 		databases, _, _ := drawDatabase(t)
 		facts := slices.Concat(drawLife(t), databases)
 		for i, u := range facts {
-			sequence := uint64(2*i + 1) //nolint:gosec // small
+			sequence := uint64(2*i + 1)
 			inputs = append(inputs, stored(events.TypeUsage, u, sequence), stored(events.TypeHorizon, &events.Horizon{
 				ID: fmt.Sprint("h", i), Source: u.Source, Foundation: "eu", Time: u.Time.Add(time.Duration(rapid.IntRange(-90, 90).Draw(t, "horizon")) * time.Minute),
 			}, sequence+1))

@@ -66,7 +66,8 @@ func (t *track) addTrove(cut Cut, epoch time.Time, u *events.Usage, sequence uin
 }
 
 // add puts a fact in its place and reports whether it was new. Of several exists that say the same, the first and the last are kept:
-// they are evidence of life, and nothing is counted from them.
+// they are evidence of life, and nothing is counted from them. One thing is lost with those between: when a change arrives late that
+// belongs among them, and the change back was lost, the change back counts from the last of them and not from the first after it.
 func (in *instance) add(f troveFact) bool {
 	at, found := slices.BinarySearchFunc(in.Facts, f, func(a, b troveFact) int {
 		if c := a.Time.Compare(b.Time); c != 0 {

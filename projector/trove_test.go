@@ -35,6 +35,7 @@ func flavourID(id string) detail { return func(u *events.Usage) { u.Footprint.Fl
 func volume(gb uint32) detail {
 	return func(u *events.Usage) { u.Footprint.VolumeGB = events.Some(gb) }
 }
+
 func oldVolume(gb uint32) detail { return func(u *events.Usage) { u.OldVolumeGB = events.Some(gb) } }
 func seen(at string) detail      { return func(u *events.Usage) { u.Observed = clock(at) } }
 func state(s string) detail      { return func(u *events.Usage) { u.State = s } }
@@ -176,6 +177,21 @@ var _ = Describe("A database", func() {
 		}
 		Expect(b.stream).To(HaveLen(before))
 		b.tell(deleted("12:00"))
+		Expect(b.closed()).To(Equal([]string{"I 10:00-12:00 m1.s 512 MB", "I 10:00-12:00 1 GB"}))
+	})
+
+	It("remembers two of many signs of life, in whatever order they come", func() {
+		for _, minutes := range [][]int{{1, 2, 3, 4}, {4, 3, 2, 1}, {2, 4, 1, 3}} {
+			b := told(created())
+			for _, m := range minutes {
+				b.tell(exists(fmt.Sprintf("11:%02d", m)))
+			}
+			Expect(b.meter.TroveFacts()).To(Equal(1+2), "%v", minutes)
+		}
+	})
+
+	It("whose size was another one for no time at all has one span, without a mark at its end", func() {
+		b := told(created(), exists("11:00", flavourID("m")), database("modify_flavor", "11:00", flavour("s", 512), volume(1), seen("11:01")), deleted("12:00"))
 		Expect(b.closed()).To(Equal([]string{"I 10:00-12:00 m1.s 512 MB", "I 10:00-12:00 1 GB"}))
 	})
 

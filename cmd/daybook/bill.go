@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
+	"github.com/daybook-billing/daybook/internal/service"
 	"github.com/daybook-billing/daybook/ledger"
 	"github.com/daybook-billing/daybook/ledger/memory"
 )
@@ -37,7 +39,11 @@ func (c *billCmd) Run(e *env) error {
 		return err
 	}
 	defer b.Close()
-	bill, err := readBill(e.ctx, b, ledger.Query{Tenant: c.Tenant, Period: c.Month})
+	log, err := service.NewLogger(e.stderr, "text", "warn") // posting is tried again and again: it must not fail in silence
+	if err != nil {
+		return err
+	}
+	bill, err := readBill(e.ctx, b, log, ledger.Query{Tenant: c.Tenant, Period: c.Month})
 	if err != nil {
 		return err
 	}
@@ -48,7 +54,7 @@ func (c *billCmd) Run(e *env) error {
 }
 
 // readBill posts both streams to a ledger in memory, up to where they end now, and asks it.
-func readBill(ctx context.Context, b *bus.Bus, q ledger.Query) (ledger.Bill, error) {
+func readBill(ctx context.Context, b *bus.Bus, log *slog.Logger, q ledger.Query) (ledger.Bill, error) {
 	var at ledger.Positions
 	for stream, end := range map[string]*uint64{events.StreamMetered: &at.Metered, events.StreamBilling: &at.Billing} {
 		state, err := b.Stream(ctx, stream)
@@ -62,14 +68,16 @@ func readBill(ctx context.Context, b *bus.Bus, q ledger.Query) (ledger.Bill, err
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	book := memory.New()
-	poster := ledger.NewPoster(b, book, slog.New(slog.DiscardHandler))
-	done := make(chan error, 1)
-	go func() { done <- poster.Run(ctx) }()
+	poster := ledger.NewPoster(b, book, log)
+	posted := make(chan error, 1)
+	go func() {
+		defer cancel() // Wait would wait in vain
+		posted <- poster.Run(ctx)
+	}()
 	err := poster.Wait(ctx, at)
 	cancel()
-	<-done
-	if err != nil {
-		return ledger.Bill{}, err
+	if failed := <-posted; err != nil {
+		return ledger.Bill{}, cmp.Or(failed, err)
 	}
 	return book.Bill(context.WithoutCancel(ctx), q)
 }

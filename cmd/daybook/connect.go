@@ -66,8 +66,10 @@ func publishCatalogue(ctx context.Context, b *bus.Bus, version string, yaml []by
 	body := events.Catalogue{Version: version, YAML: string(yaml)}
 	subject := events.CatalogueSubject(version)
 	message := bus.Message{Subject: subject, Data: body.AppendJSON(nil), Header: []bus.Header{
-		{Key: events.HeaderID, Value: events.ID("catalogue", version)}, {Key: events.HeaderType, Value: events.TypeCatalogue},
-		{Key: events.HeaderSource, Value: "daybook/catalogue"}, {Key: events.HeaderSpecVersion, Value: events.SpecVersion},
+		{Key: events.HeaderID, Value: events.ID("catalogue", version)},
+		{Key: events.HeaderType, Value: events.TypeCatalogue},
+		{Key: events.HeaderSource, Value: "daybook/catalogue"},
+		{Key: events.HeaderSpecVersion, Value: events.SpecVersion},
 		{Key: events.HeaderContentType, Value: events.ContentType},
 	}}
 	_, err := b.Append(ctx, events.StreamMetered, []bus.Message{message}, bus.Expect{Filter: subject})

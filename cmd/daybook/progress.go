@@ -42,13 +42,13 @@ func (p *progress) show() (finish func()) {
 		ticker := time.NewTicker(100 * time.Millisecond)
 		defer ticker.Stop()
 		for {
+			fmt.Fprintf(p.out, "\r\x1b[K%d lines collected, %d messages metered, %d priced, %d posted",
+				p.lines.Load(), p.all.projector.Done(), p.all.pricer.Done(), p.all.poster.Positions().Billing)
 			select {
 			case <-stop:
 				fmt.Fprint(p.out, "\r\x1b[K")
 				return
 			case <-ticker.C:
-				fmt.Fprintf(p.out, "\r\x1b[K%d lines collected, %d messages metered, %d priced, %d posted",
-					p.lines.Load(), p.all.projector.Done(), p.all.pricer.Done(), p.all.poster.Positions().Billing)
 			}
 		}
 	}()

@@ -10,8 +10,10 @@ import (
 	"io"
 	"slices"
 	"strconv"
+	"strings"
 	"text/tabwriter"
 	"time"
+	"unicode"
 
 	"github.com/daybook-billing/daybook/collector"
 	"github.com/daybook-billing/daybook/collector/redact"
@@ -39,6 +41,9 @@ const foundationOfFiles = "file"
 
 // Run prints spans or charges of the files.
 func (c *rateCmd) Run(e *env) error {
+	if !c.To.IsZero() && !c.From.Before(c.To.Time) {
+		return fmt.Errorf("--from %s is not before --to %s: nothing would be left", events.FormatTime(c.From.Time), events.FormatTime(c.To.Time))
+	}
 	var prices *catalogue.Catalogue
 	if !c.Spans {
 		if c.Catalogue == "" {
@@ -55,14 +60,18 @@ func (c *rateCmd) Run(e *env) error {
 			return err
 		}
 	}
-	r := rating{spans: c.meter(&in)}
-	r.quarantined = in.quarantined
+	r := rating{quarantined: in.quarantined}
+	var anomalies []events.Anomaly
+	r.spans, anomalies = c.meter(&in)
+	for _, a := range anomalies {
+		fmt.Fprintf(e.stderr, "daybook: anomaly: %s of %s at %s: %s\n", a.Code, a.Resource, events.FormatTime(a.Time), a.Message)
+	}
 	var err error
 	if c.Spans {
 		err = c.printSpans(e.stdout, r.spans)
 	} else {
 		r.price(prices)
-		err = c.printCharges(e.stdout, &r, prices.Currency)
+		err = c.printCharges(e, &r, prices.Currency)
 	}
 	if err == nil && in.quarantined > 0 {
 		return errReported
@@ -90,7 +99,7 @@ type input struct {
 
 // read adds the facts of a file. What is not understood is said with file and line, and counted; the rest goes on.
 func (in *input) read(e *env, name string) error {
-	facts := 0
+	empty := true
 	for line, err := range collector.Lines(e.ctx, name, e.stdin) {
 		var wrong *collector.LineError
 		if err != nil && !errors.As(err, &wrong) {
@@ -100,6 +109,7 @@ func (in *input) read(e *env, name string) error {
 		if err == nil {
 			u, err = collector.Line(foundationOfFiles, line.Data)
 		}
+		empty = false
 		switch {
 		case errors.Is(err, trove.ErrIgnored):
 		case err != nil:
@@ -107,14 +117,13 @@ func (in *input) read(e *env, name string) error {
 			fmt.Fprintf(in.stderr, "daybook: %s:%d: %s; the line was left out: correct it, or remove it\n", name, line.Number, redact.Text(err.Error()))
 		case !in.seen[u.ID]:
 			in.seen[u.ID] = true
-			facts++
 			u.Raw = nil
 			in.newest = latest(in.newest, u.Time, u.Observed)
 			in.facts = append(in.facts, u)
 		}
 	}
-	if facts == 0 {
-		fmt.Fprintf(in.stderr, "daybook: %s: no usage events in it\n", name)
+	if empty {
+		fmt.Fprintf(in.stderr, "daybook: %s is empty: expected usage events or notifications, one JSON object a line\n", name)
 	}
 	return nil
 }
@@ -137,8 +146,9 @@ type ratedSpan struct {
 	unrated []pricer.Unrated
 }
 
-// meter runs the facts through the projector's functions up to the horizon and crops the spans.
-func (c *rateCmd) meter(in *input) []ratedSpan {
+// meter runs the facts through the projector's functions up to the horizon and crops the spans. It also returns the anomalies
+// that the whole input leaves.
+func (c *rateCmd) meter(in *input) ([]ratedSpan, []events.Anomaly) {
 	now := c.Now.Time
 	if now.IsZero() {
 		now = in.newest
@@ -148,6 +158,7 @@ func (c *rateCmd) meter(in *input) []ratedSpan {
 	})
 	var order []string
 	closed := map[string]events.Span{}
+	var anomalies []events.Anomaly
 	collect := func(m *events.Metered) {
 		for _, s := range m.Retracted {
 			delete(closed, s.ID)
@@ -157,6 +168,9 @@ func (c *rateCmd) meter(in *input) []ratedSpan {
 				order = append(order, s.ID)
 			}
 			closed[s.ID] = s
+		}
+		if m.Kind != events.KindInstance { // which later facts may put right: see Meter.Anomalies
+			anomalies = append(anomalies, m.Anomalies...)
 		}
 	}
 	for i := range in.facts {
@@ -177,7 +191,7 @@ func (c *rateCmd) meter(in *input) []ratedSpan {
 			delete(closed, id)
 		}
 	}
-	return c.join(c.crop(spans))
+	return c.join(c.crop(spans)), append(anomalies, meter.Anomalies(events.SourceTrove, foundationOfFiles)...)
 }
 
 // crop cuts the spans to [--from, --to). The cropped span is priced as if it had begun there.
@@ -218,6 +232,17 @@ func (c *rateCmd) join(spans []ratedSpan) []ratedSpan {
 	return out
 }
 
+// leave adds parts without a price. A part that goes on from the last one for the same reason is the same part.
+func (s *ratedSpan) leave(unrated []pricer.Unrated) {
+	for _, u := range unrated {
+		if n := len(s.unrated) - 1; n >= 0 && s.unrated[n].End.Equal(u.Start) && s.unrated[n].Reason == u.Reason {
+			s.unrated[n].End = u.End
+			continue
+		}
+		s.unrated = append(s.unrated, u)
+	}
+}
+
 // rating is the result of the command.
 type rating struct {
 	spans       []ratedSpan
@@ -233,7 +258,7 @@ func (r *rating) price(prices *catalogue.Catalogue) {
 		s := &r.spans[i]
 		for j := range s.parts {
 			lines, unrated := pricer.Rate(prices, foundationOfFiles, &s.parts[j])
-			s.unrated = append(s.unrated, unrated...)
+			s.leave(unrated)
 			for _, line := range lines {
 				at := slices.IndexFunc(s.lines, func(l pricer.Line) bool { return l.Continues(&line) })
 				if at < 0 {
@@ -284,11 +309,10 @@ func (f fields) MarshalJSON() ([]byte, error) {
 			b.WriteByte(',')
 		}
 		b.WriteString(strconv.Quote(field.key) + ":")
-		value, err := json.Marshal(field.value)
-		if err != nil {
+		if err := printJSON(&b, field.value); err != nil {
 			return nil, err
 		}
-		b.Write(value)
+		b.Truncate(b.Len() - 1) // the line end
 	}
 	b.WriteByte('}')
 	return b.Bytes(), nil
@@ -370,7 +394,8 @@ type totalJSON struct {
 	Quarantined int    `json:"quarantined"`
 }
 
-func (c *rateCmd) printCharges(w io.Writer, r *rating, currency string) error {
+func (c *rateCmd) printCharges(e *env, r *rating, currency string) error {
+	w := e.stdout
 	rows := [][]string{{"KIND", "RESOURCE", "TENANT", "PLAN", "COMPONENT", "START", "END", "SECONDS", "QUANTITY", "UNIT", "AMOUNT", "VAT", "CURRENCY"}}
 	var unrated []string
 	for i := range r.spans {
@@ -394,6 +419,11 @@ func (c *rateCmd) printCharges(w io.Writer, r *rating, currency string) error {
 		}
 	}
 	total := totalJSON{r.amount.String(), r.vat.String(), currency, r.charges, r.unrated, r.quarantined}
+	if c.Format != "table" { // whose lines are all of one form
+		for _, line := range unrated {
+			fmt.Fprintln(e.stderr, "daybook:", line)
+		}
+	}
 	if c.Format == "json" {
 		return printJSON(w, map[string]totalJSON{"total": total})
 	}
@@ -404,7 +434,7 @@ func (c *rateCmd) printCharges(w io.Writer, r *rating, currency string) error {
 	for _, line := range unrated {
 		fmt.Fprintln(w, line)
 	}
-	_, err := fmt.Fprintf(w, "%d charges, %d unrated, %d lines quarantined\n", total.Charges, total.Unrated, total.Quarantined)
+	_, err := fmt.Fprintf(w, "charges: %d, unrated: %d, lines quarantined: %d\n", total.Charges, total.Unrated, total.Quarantined)
 	return err
 }
 
@@ -420,7 +450,7 @@ func (c *rateCmd) printRows(w io.Writer, rows [][]string) error {
 	case "csv":
 		out := csv.NewWriter(w)
 		for i := range rows[0] {
-			rows[0][i] = lower(rows[0][i])
+			rows[0][i] = strings.ToLower(rows[0][i])
 		}
 		if err := out.WriteAll(rows); err != nil {
 			return err
@@ -432,7 +462,13 @@ func (c *rateCmd) printRows(w io.Writer, rows [][]string) error {
 	return nil
 }
 
-func lower(s string) string { return string(bytes.ToLower([]byte(s))) }
+// visible replaces control characters, which would break a table or steer a terminal.
+func visible(r rune) rune {
+	if unicode.IsControl(r) {
+		return unicode.ReplacementChar
+	}
+	return r
+}
 
 // printTable prints rows in columns.
 func printTable(w io.Writer, rows [][]string) error {
@@ -442,7 +478,7 @@ func printTable(w io.Writer, rows [][]string) error {
 			if i > 0 {
 				fmt.Fprint(out, "\t")
 			}
-			fmt.Fprint(out, cell)
+			fmt.Fprint(out, strings.Map(visible, cell))
 		}
 		fmt.Fprintln(out)
 	}

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"os"
 	"slices"
@@ -39,31 +40,38 @@ func (c *simulateFileCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
+	if c.Catalogue != "" {
+		if err := os.WriteFile(c.Catalogue, []byte(sim.Catalogue()), 0o600); err != nil {
+			return fmt.Errorf("writing the catalogue: %w", err)
+		}
+	}
+	var bill *os.File // made before the events, which may take long
+	if c.Bill != "" {
+		if bill, err = os.Create(c.Bill); err != nil {
+			return fmt.Errorf("writing the true bill: %w", err)
+		}
+	}
 	out := bufio.NewWriterSize(e.stdout, 1<<20)
 	for event := range world.Events {
 		out.Write(event.JSON) //nolint:errcheck // Flush returns the first error
 		out.WriteByte('\n')   //nolint:errcheck // as above
 	}
-	if err := out.Flush(); err != nil {
+	if err := out.Flush(); err != nil || bill == nil {
 		return err
 	}
-	if c.Catalogue != "" {
-		if err := os.WriteFile(c.Catalogue, []byte(sim.Catalogue()), 0o600); err != nil {
-			return err
-		}
+	if err := errors.Join(writeBill(bill, world.TrueBill()), bill.Close()); err != nil {
+		return fmt.Errorf("writing the true bill: %w", err)
 	}
-	if c.Bill == "" {
-		return nil
-	}
-	file, err := os.Create(c.Bill)
-	if err != nil {
-		return err
-	}
-	bill := world.TrueBill()
+	return nil
+}
+
+// writeBill writes a line for each tenant and kind.
+func writeBill(w io.Writer, bill sim.Bill) error {
+	out := bufio.NewWriter(w)
 	for _, tenant := range slices.Sorted(maps.Keys(bill)) {
 		for _, kind := range slices.Sorted(maps.Keys(bill[tenant])) {
-			fmt.Fprintf(file, "%s %s %s\n", tenant, kind, bill[tenant][kind].FloatString(12))
+			fmt.Fprintf(out, "%s %s %s\n", tenant, kind, bill[tenant][kind].FloatString(12))
 		}
 	}
-	return file.Close()
+	return out.Flush()
 }

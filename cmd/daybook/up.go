@@ -279,20 +279,24 @@ func (u *everything) charged(ctx context.Context) error {
 	return u.poster.Wait(ctx, ledger.Positions{Metered: metered.Last, Billing: billing.Last})
 }
 
-// hints says what to try next.
+// hints says what to try next. Both daybook and nats look for the server in NATS_URL, and for want of it where up listens
+// when it is not told otherwise.
 func (u *everything) hints() {
-	url := u.server.URL()
+	export := ""
+	if url := u.server.URL(); url != "nats://127.0.0.1:4222" {
+		export = "  export NATS_URL=" + url + "\n\n"
+	}
 	fmt.Fprintf(u.env.stdout, `
-Daybook is running; Ctrl-C stops it. In another terminal (nats is the NATS CLI, --server %[1]s):
+Daybook is running; Ctrl-C stops it. In another terminal (nats is the NATS CLI):
 
-  daybook bill --nats %[1]s                 the bill again
-  nats stream ls                            the streams
-  nats stream view USAGE                    what the platforms reported
-  nats stream view METERED                  what ran
-  nats stream view BILLING                  what it costs
-  nats sub 'billing.charge.>'               charges as they are posted
-  daybook collect file FILE --nats %[1]s    collect more
-`, url)
+%s  daybook bill                 the bill again
+  nats stream ls               the streams
+  nats stream view USAGE       what the platforms reported
+  nats stream view METERED     what ran
+  nats stream view BILLING     what it costs
+  nats sub 'billing.charge.>'  charges as they are posted
+  daybook collect file FILE    collect more
+`, export)
 }
 
 func (u *everything) close() {

@@ -1,0 +1,101 @@
+package projector_test
+
+import (
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/internal/bus"
+	"github.com/daybook-billing/daybook/internal/stage"
+	"github.com/daybook-billing/daybook/projector"
+)
+
+var _ = Describe("The projector's step", func() {
+	var p stage.Processor
+	BeforeEach(func() { p = projector.NewProcessor(projector.Settings{Cut: projector.CutHour}) })
+	step := func(in *bus.Stored) []stage.Output {
+		var out []stage.Output
+		ExpectWithOffset(1, p.Step(in, func(o stage.Output) { out = append(out, o) })).To(Succeed())
+		return out
+	}
+	raw := func(kind, data string) *bus.Stored {
+		m := bus.NewStored(bus.Message{
+			Subject: "usage.cf.eu.org.app.A", Data: []byte(data),
+			Header: []bus.Header{{Key: events.HeaderType, Value: kind}, {Key: events.HeaderID, Value: "id"}},
+		}, 7, clock("10:00"), 0)
+		return &m
+	}
+	horizon := func(at string, sequence uint64) *bus.Stored {
+		return stored(events.TypeHorizon, &events.Horizon{ID: "h" + at, Source: "cf", Foundation: "eu", Time: clock(at)}, sequence)
+	}
+
+	It("makes one message of a fact, on the subject of the app, at the fact's time", func() {
+		u := app("STARTED", "10:00", process("P"))
+		u.ID = "fact"
+		out := step(stored(events.TypeUsage, u, 1))
+		Expect(out).To(HaveLen(1))
+		Expect(out[0].Subject).To(Equal("metered.cf.eu.org.app.A"))
+		Expect(out[0].Type).To(Equal(events.TypeMetered))
+		Expect(out[0].Time).To(Equal(clock("10:00")))
+		m, ok := out[0].Body.(*events.Metered)
+		Expect(ok).To(BeTrue())
+		Expect(m.ID).To(Equal(out[0].ID))
+		Expect(m.Cause).To(Equal(events.Cause{ID: "fact", Sequence: 1, Event: "STARTED", Time: clock("10:00")}))
+	})
+
+	It("passes a horizon on after the cuts that it makes, with an id of its own, and an old one not at all", func() {
+		u := app("STARTED", "10:30")
+		u.ID = "fact"
+		step(stored(events.TypeUsage, u, 1))
+		out := step(horizon("11:10", 2))
+		Expect(out).To(HaveLen(2))
+		Expect(out[0].Type).To(Equal(events.TypeMetered))
+		Expect(out[1].Type).To(Equal(events.TypeHorizon))
+		Expect(out[1].Subject).To(Equal("metered.cf.eu.horizon"))
+		Expect(out[1].ID).NotTo(Equal("h11:10"))
+		Expect(step(horizon("11:10", 3))).To(BeEmpty())
+	})
+
+	It("passes gaps on", func() {
+		out := step(stored(events.TypeGap, &events.Gap{ID: "g", Source: "cf", Foundation: "eu", Reason: "pruned"}, 1))
+		Expect(out).To(HaveLen(1))
+		Expect(out[0].Subject).To(Equal("metered.cf.eu.gap"))
+	})
+
+	DescribeTable("makes an anomaly of what is not a fact, and goes on",
+		func(kind, data, reason string) {
+			out := step(raw(kind, data))
+			Expect(out).To(HaveLen(1))
+			Expect(out[0].Subject).To(Equal("metered.cf.eu.anomaly"))
+			notice, ok := out[0].Body.(*events.AnomalyNotice)
+			Expect(ok).To(BeTrue())
+			Expect(notice.Anomaly.Code).To(Equal(events.AnomalyUnreadable))
+			Expect(notice.Anomaly.Message).To(And(ContainSubstring("message 7 of USAGE on usage.cf.eu.org.app.A"), ContainSubstring(reason)))
+			Expect(step(stored(events.TypeGap, &events.Gap{ID: "g", Source: "cf", Foundation: "eu"}, 8))).To(HaveLen(1))
+		},
+		Entry("half a fact", events.TypeUsage, `{"id":"x`, ""),
+		Entry("half a horizon", events.TypeHorizon, `{"id":`, ""),
+		Entry("a gap that is a list", events.TypeGap, `[]`, ""),
+		Entry("another type", "com.example.other", `{}`, `"com.example.other"`),
+		Entry("no type", "", `{}`, `header is ""`),
+	)
+
+	It("refuses a snapshot that is damaged", func() {
+		Expect(p.Restore([]byte("not a snapshot"))).NotTo(Succeed())
+	})
+})
+
+var _ = Describe("The projector's settings", func() {
+	DescribeTable("are refused when they make no sense",
+		func(c projector.Config, said string) {
+			_, err := projector.New(c, projector.Deps{})
+			Expect(err).To(MatchError(ContainSubstring(said)))
+		},
+		Entry("an unknown cut", projector.Config{Cut: "week"}, `cut "week" is not one of hour, day, month`),
+		Entry("no cut at all: spans would cross months", projector.Config{Cut: projector.CutNone}, `cut "none"`),
+		Entry("a negative build timeout", projector.Config{BuildTimeout: -time.Second}, "build timeout -1s is negative"),
+		Entry("an epoch of an unknown source", projector.Config{Epoch: map[string]time.Time{"aws": clock("10:00")}}, `unknown source "aws"`),
+	)
+})
