@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -40,19 +41,19 @@ type Poster struct {
 
 // NewPoster returns a poster that is not running.
 func NewPoster(b Reader, l Ledger, log *slog.Logger) *Poster {
-	return &Poster{bus: b, ledger: l, log: log.With("service", "ledger"), changed: make(chan struct{})}
+	return &Poster{bus: b, ledger: l, log: log.With(slog.String("service", "ledger")), changed: make(chan struct{})}
 }
 
 // Run posts until ctx is done and returns nil then. Errors of the bus or the ledger are retried with backoff.
 func (p *Poster) Run(ctx context.Context) error {
 	wait := backoff.NewExponentialBackOff()
 	wait.InitialInterval, wait.MaxInterval = 100*time.Millisecond, 10*time.Second
-	for ctx.Err() == nil {
+	for {
 		err := p.run(ctx)
-		if err == nil || ctx.Err() != nil {
-			return nil
+		if ctx.Err() != nil {
+			return nil //nolint:nilerr // it was told to stop; what is not posted is read again
 		}
-		p.log.Error("posting failed; starting again from the ledger's positions", "error", err)
+		p.log.Error("posting failed; starting again from the ledger's positions", slog.Any("error", err))
 		timer := time.NewTimer(wait.NextBackOff())
 		select {
 		case <-ctx.Done():
@@ -60,7 +61,6 @@ func (p *Poster) Run(ctx context.Context) error {
 		case <-timer.C:
 		}
 	}
-	return nil
 }
 
 func (p *Poster) run(ctx context.Context) error {
@@ -72,9 +72,10 @@ func (p *Poster) run(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var both sync.WaitGroup
+	metered, billing := newDecoder(), newDecoder()
 	for _, follow := range []func() error{
-		func() error { return p.follow(ctx, events.StreamMetered, at.Metered, addMetered) },
-		func() error { return p.follow(ctx, events.StreamBilling, at.Billing, addBilling) },
+		func() error { return p.follow(ctx, events.StreamMetered, at.Metered, metered.addMetered) },
+		func() error { return p.follow(ctx, events.StreamBilling, at.Billing, billing.addBilling) },
 	} {
 		both.Go(func() {
 			if err := follow(); err != nil {
@@ -108,7 +109,15 @@ func (p *Poster) follow(ctx context.Context, stream string, after uint64, add fu
 		if err := p.commit(ctx, stream, in.Sequence, &batch); err != nil {
 			return err
 		}
-		batch, n = Batch{}, 0
+		batch, n = batch.emptied(), 0
+	}
+}
+
+// emptied returns an empty batch with the memory of this one.
+func (b *Batch) emptied() Batch {
+	return Batch{
+		Charges: b.Charges[:0], Unrated: b.Unrated[:0], Settled: b.Settled[:0], Running: b.Running[:0],
+		Metered: b.Metered[:0], Billed: b.Billed[:0], Gaps: b.Gaps[:0], Anomalies: b.Anomalies[:0],
 	}
 }
 
@@ -160,15 +169,24 @@ func (p *Poster) Wait(ctx context.Context, at Positions) error {
 	}
 }
 
+// decoder decodes the messages of one stream, with the memory of the last one.
+type decoder struct {
+	names   *events.Interner
+	metered events.Metered
+	billing events.Billing
+}
+
+func newDecoder() *decoder { return &decoder{names: events.NewInterner(16)} }
+
 // addMetered adds a message of METERED to a batch. Messages of types that the ledger does not keep are passed over.
-func addMetered(batch *Batch, in *bus.Stored) error {
+func (d *decoder) addMetered(batch *Batch, in *bus.Stored) error {
 	switch in.Header(events.HeaderType) {
 	case events.TypeMetered:
-		var m events.Metered
-		if err := m.DecodeJSON(in.Data); err != nil {
+		m := &d.metered
+		if err := d.names.DecodeMetered(m, in.Data); err != nil {
 			return err
 		}
-		batch.Running = append(batch.Running, Running{Subject: in.Subject, Source: m.Source, Foundation: m.Foundation, Spans: m.Running})
+		batch.Running = append(batch.Running, Running{Subject: in.Subject, Source: m.Source, Foundation: m.Foundation, Spans: slices.Clone(m.Running)})
 		batch.Anomalies = append(batch.Anomalies, m.Anomalies...)
 	case events.TypeHorizon:
 		var h events.Horizon
@@ -193,11 +211,11 @@ func addMetered(batch *Batch, in *bus.Stored) error {
 }
 
 // addBilling adds a message of BILLING to a batch.
-func addBilling(batch *Batch, in *bus.Stored) error {
+func (d *decoder) addBilling(batch *Batch, in *bus.Stored) error {
 	switch in.Header(events.HeaderType) {
 	case events.TypeBilling:
-		var b events.Billing
-		if err := b.DecodeJSON(in.Data); err != nil {
+		b := &d.billing
+		if err := d.names.DecodeBilling(b, in.Data); err != nil {
 			return err
 		}
 		batch.Charges = append(batch.Charges, b.Charges...)

@@ -1,9 +1,9 @@
 package pricer
 
 import (
-	"bytes"
 	"context"
-	"encoding/gob"
+	"encoding/binary"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strconv"
@@ -25,6 +25,9 @@ type Deps struct {
 // Pricer is the service.
 type Pricer struct{ stage *stage.Stage }
 
+// internBits is the size of the table of repeated strings: 2^16.
+const internBits = 16
+
 // Bucket is the Object Store bucket of the pricer's snapshots.
 const Bucket = "daybook-pricer"
 
@@ -33,7 +36,7 @@ func New(_ Config, deps Deps) *Pricer {
 	return &Pricer{stage.New(stage.Config{
 		Name: "pricer", Input: events.StreamMetered, Output: events.StreamBilling, OutputFilter: events.SubjectsBilling,
 		Marker: events.BillingMarkerSubject, Bucket: Bucket, Logic: logicVersion,
-	}, deps.Bus, &processor{book: NewBook()}, deps.Log, deps.Metrics)}
+	}, deps.Bus, &processor{book: NewBook(), names: events.NewInterner(internBits)}, deps.Log, deps.Metrics)}
 }
 
 // Run works until ctx is done; see stage.Stage.Run for its errors.
@@ -52,6 +55,7 @@ func (p *Pricer) Done() uint64 { return p.stage.Done() }
 type processor struct {
 	book    *Book
 	metered events.Metered
+	names   *events.Interner
 }
 
 // Step implements stage.Processor.
@@ -59,7 +63,7 @@ func (p *processor) Step(in *bus.Stored, emit func(stage.Output)) error {
 	switch in.Header(events.HeaderType) {
 	case events.TypeMetered:
 		m := &p.metered
-		if err := m.DecodeJSON(in.Data); err != nil {
+		if err := p.names.DecodeMetered(m, in.Data); err != nil {
 			return err
 		}
 		cause := events.Cause{ID: m.ID, Sequence: in.Sequence, Event: m.Cause.Event, Time: m.Cause.Time}
@@ -134,17 +138,25 @@ func numbered(cause events.Cause, at time.Time, emit func(stage.Output)) func(*E
 	}
 }
 
-// state is a Book as a snapshot has it.
-type state struct {
-	Versions []version
-	Spans    map[string]*posted
-}
-
-// Snapshot implements stage.Processor.
+// Snapshot implements stage.Processor. A snapshot is the catalogues and then the spans, each as the JSON of a message with its
+// length in front: the codec of the messages is an order of magnitude faster than encoding/gob.
 func (p *processor) Snapshot() ([]byte, error) {
-	var b bytes.Buffer
-	err := gob.NewEncoder(&b).Encode(state{p.book.versions, p.book.spans})
-	return b.Bytes(), err
+	var out, one []byte
+	add := func(body stage.Body) {
+		one = body.AppendJSON(one[:0])
+		out = append(binary.AppendUvarint(out, uint64(len(one))), one...)
+	}
+	out = binary.AppendUvarint(out, uint64(len(p.book.versions)))
+	for _, v := range p.book.versions {
+		add(&events.Catalogue{Version: v.Name, YAML: v.YAML})
+	}
+	for _, s := range p.book.spans {
+		add(&events.Metered{
+			ID: s.Cause, Source: s.Frame.Source, Foundation: s.Frame.Foundation, Resource: s.Frame.Resource,
+			Cause: events.Cause{Sequence: uint64(s.Version + 1)}, Closed: []events.Span{s.Span}, //nolint:gosec // never below -1
+		})
+	}
+	return out, nil
 }
 
 // Restore implements stage.Processor.
@@ -153,21 +165,44 @@ func (p *processor) Restore(snapshot []byte) error {
 	if snapshot == nil {
 		return nil
 	}
-	var s state
-	if err := gob.NewDecoder(bytes.NewReader(snapshot)).Decode(&s); err != nil {
-		return err
-	}
-	for i := range s.Versions {
-		v := &s.Versions[i]
-		parsed, err := catalogue.Parse("catalogue."+v.Name, []byte(v.YAML))
-		if err != nil {
-			return fmt.Errorf("catalogue %s of the snapshot: %w", v.Name, err)
+	damaged := errors.New("the pricer's snapshot is damaged")
+	next := func() []byte {
+		size, n := binary.Uvarint(snapshot)
+		if n <= 0 || size > uint64(len(snapshot)-n) { //nolint:gosec // n is at most the length
+			return nil
 		}
-		v.parsed = parsed
+		body := snapshot[n : n+int(size)] //nolint:gosec // at most the snapshot's length
+		snapshot = snapshot[n+int(size):] //nolint:gosec // as above
+		return body
 	}
-	p.book.versions = s.Versions
-	if s.Spans != nil {
-		p.book.spans = s.Spans
+	versions, n := binary.Uvarint(snapshot)
+	if n <= 0 {
+		return damaged
+	}
+	snapshot = snapshot[n:]
+	for range versions {
+		var c events.Catalogue
+		if err := c.DecodeJSON(next()); err != nil {
+			return errors.Join(damaged, err)
+		}
+		parsed, err := catalogue.Parse("catalogue."+c.Version, []byte(c.YAML))
+		if err != nil {
+			return fmt.Errorf("catalogue %s of the snapshot: %w", c.Version, err)
+		}
+		p.book.versions = append(p.book.versions, version{c.Version, c.YAML, parsed})
+	}
+	for len(snapshot) > 0 {
+		m := &p.metered
+		if err := p.names.DecodeMetered(m, next()); err != nil {
+			return errors.Join(damaged, err)
+		}
+		if len(m.Closed) != 1 || m.Cause.Sequence > versions {
+			return damaged
+		}
+		span := m.Closed[0]
+		p.book.spans[span.ID] = &posted{
+			Span: span, Frame: frame{m.Source, m.Foundation, m.Resource}, Cause: m.ID, Version: int(m.Cause.Sequence) - 1, //nolint:gosec // at most versions
+		}
 	}
 	return nil
 }

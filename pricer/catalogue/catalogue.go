@@ -186,7 +186,7 @@ func (p *Plan) ratedFrom(rates Rates, what string) {
 
 // terms is a text that is equal for components that price alike. The parts are separated by a byte that no name has.
 func (p *Plan) terms(c *Component) string {
-	price := ""
+	var price string
 	if c.Formula != nil {
 		price = "formula\x00" + c.Formula.String()
 	} else {

@@ -1,0 +1,135 @@
+// Package ledgertest is the conformance suite that every ledger passes.
+package ledgertest
+
+import (
+	"context"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"   
+
+	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/ledger"
+)
+
+func amount(s string) events.Decimal {
+	d, err := events.ParseDecimal(s)
+	Expect(err).NotTo(HaveOccurred())
+	return d
+}
+
+// Charge is an entry as the suite posts it.
+func Charge(tenant, period, kind, net, vat string) events.Charge {
+	return events.Charge{
+		Entry: events.EntryCharge, Period: period, Tenant: tenant, Kind: kind, Plan: "plan", Component: "hour", Unit: "h", Currency: "GBP",
+		Quantity: amount("1"), Amount: amount(net), VAT: amount(vat),
+	}
+}
+
+// Specs declares the suite. empty makes a new ledger without postings.
+func Specs(empty func() ledger.Ledger) {
+	var book ledger.Ledger
+	ctx := context.Background()
+	at := func(metered, billing uint64) ledger.Positions {
+		return ledger.Positions{Metered: metered, Billing: billing}
+	}
+	post := func(b ledger.Batch) {
+		GinkgoHelper()
+		Expect(book.Post(ctx, b)).To(Succeed())
+	}
+	bill := func(q ledger.Query) ledger.Bill {
+		GinkgoHelper()
+		b, err := book.Bill(ctx, q)
+		Expect(err).NotTo(HaveOccurred())
+		return b
+	}
+	BeforeEach(func() { book = empty() })
+
+	It("starts at the beginning of both streams, with an empty bill", func() {
+		Expect(book.Positions(ctx)).To(Equal(at(0, 0)))
+		Expect(bill(ledger.Query{}).Lines).To(BeEmpty())
+	})
+
+	It("keeps the positions with the postings", func() {
+		post(ledger.Batch{Positions: at(5, 0)})
+		post(ledger.Batch{Positions: at(5, 3), Charges: []events.Charge{Charge("a", "2026-11", "app", "1", "0.2")}})
+		Expect(book.Positions(ctx)).To(Equal(at(5, 3)))
+	})
+
+	It("refuses a batch that it has posted, or that goes back, and counts nothing twice", func() {
+		batch := ledger.Batch{Positions: at(2, 3), Charges: []events.Charge{Charge("a", "2026-11", "app", "1", "0.2")}}
+		post(batch)
+		Expect(book.Post(ctx, batch)).To(MatchError(ledger.ErrPosted))
+		batch.Positions = at(1, 9)
+		Expect(book.Post(ctx, batch)).To(MatchError(ledger.ErrPosted))
+		Expect(bill(ledger.Query{}).Lines[0].Amount.String()).To(Equal("1"))
+	})
+
+	It("adds charges up exactly, by month, tenant, kind, plan and component, in that order", func() {
+		post(ledger.Batch{Positions: at(0, 1), Charges: []events.Charge{
+			Charge("b", "2026-10", "app", "0.1", "0.02"), Charge("a", "2026-11", "app", "0.000000000001", "0"), Charge("a", "2026-10", "task", "3", "0.6"),
+		}})
+		post(ledger.Batch{Positions: at(0, 2), Charges: []events.Charge{Charge("b", "2026-10", "app", "0.2", "0.04")}})
+		var got []string
+		for _, l := range bill(ledger.Query{}).Lines {
+			got = append(got, l.Period+" "+l.Tenant+" "+l.Kind+" "+l.Quantity.String()+" "+l.Amount.String()+" "+l.VAT.String())
+		}
+		Expect(got).To(Equal([]string{"2026-10 a task 1 3 0.6", "2026-10 b app 2 0.3 0.06", "2026-11 a app 1 0.000000000001 0"}))
+	})
+
+	It("nets a reversal", func() {
+		c := Charge("a", "2026-11", "app", "5", "1")
+		r := c
+		r.Entry, r.Quantity, r.Amount, r.VAT = events.EntryReversal, c.Quantity.Neg(), c.Amount.Neg(), c.VAT.Neg()
+		post(ledger.Batch{Positions: at(0, 1), Charges: []events.Charge{c, r, Charge("a", "2026-11", "app", "2", "0.4")}})
+		line := bill(ledger.Query{}).Lines[0]
+		Expect([]string{line.Quantity.String(), line.Amount.String(), line.VAT.String()}).To(Equal([]string{"1", "2", "0.4"}))
+		Expect(line.Charges).To(Equal(3))
+	})
+
+	It("answers for one tenant, and for one month", func() {
+		post(ledger.Batch{Positions: at(0, 1), Charges: []events.Charge{Charge("a", "2026-10", "app", "1", "0"), Charge("b", "2026-10", "app", "2", "0"), Charge("a", "2026-11", "app", "4", "0")}})
+		Expect(bill(ledger.Query{Tenant: "a"}).Lines).To(HaveLen(2))
+		Expect(bill(ledger.Query{Period: "2026-10"}).Lines).To(HaveLen(2))
+		Expect(bill(ledger.Query{Tenant: "a", Period: "2026-10"}).Lines).To(HaveLen(1))
+		Expect(bill(ledger.Query{Tenant: "nobody"}).Lines).To(BeEmpty())
+	})
+
+	It("counts what is unrated until it is settled", func() {
+		start := time.Date(2026, 11, 3, 0, 0, 0, 0, time.UTC)
+		u := ledger.Unrated{Unrated: events.Unrated{ID: "u1", Tenant: "a", Start: start}}
+		post(ledger.Batch{Positions: at(0, 1), Unrated: []ledger.Unrated{u}})
+		Expect(bill(ledger.Query{Tenant: "a"}).Unrated).To(Equal(1))
+		Expect(bill(ledger.Query{Tenant: "b"}).Unrated).To(BeZero())
+		Expect(bill(ledger.Query{Period: "2026-10"}).Unrated).To(BeZero())
+		post(ledger.Batch{Positions: at(0, 2), Settled: []string{"u1"}})
+		Expect(bill(ledger.Query{}).Unrated).To(BeZero())
+	})
+
+	It("replaces what runs under a subject by what its last message lists", func() {
+		span := func(resource string) events.Span {
+			return events.Span{Kind: "app", Resource: resource, Tenant: "a", Start: time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)}
+		}
+		post(ledger.Batch{Positions: at(1, 0), Running: []ledger.Running{{Subject: "s1", Spans: []events.Span{span("q"), span("p")}}, {Subject: "s2", Spans: []events.Span{span("r")}}}})
+		Expect(book.Running(ctx, "a")).To(HaveLen(3))
+		Expect(book.Running(ctx, "b")).To(BeEmpty())
+		post(ledger.Batch{Positions: at(2, 0), Running: []ledger.Running{{Subject: "s1", Spans: []events.Span{span("q")}}, {Subject: "s2"}}})
+		running, err := book.Running(ctx, "")
+		Expect(err).NotTo(HaveOccurred())
+		Expect(running).To(HaveLen(1))
+		Expect(running[0].Resource).To(Equal("q"))
+	})
+
+	It("says how complete it is: horizons, gaps, anomalies", func() {
+		t1, t2 := time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC), time.Date(2026, 11, 2, 0, 0, 0, 0, time.UTC)
+		h := func(t time.Time) []events.Horizon {
+			return []events.Horizon{{Source: "cf", Foundation: "prod", Time: t}}
+		}
+		post(ledger.Batch{Positions: at(1, 0), Metered: h(t2), Gaps: []events.Gap{{Source: "cf", Foundation: "prod", Reason: "pruned"}}, Anomalies: []events.Anomaly{{Code: "x"}, {Code: "x"}}})
+		post(ledger.Batch{Positions: at(1, 1), Billed: h(t1)})
+		b := bill(ledger.Query{})
+		Expect(b.Horizons).To(Equal([]ledger.Horizon{{Source: "cf", Foundation: "prod", Metered: t2, Billed: t1}}))
+		Expect(b.Gaps).To(HaveLen(1))
+		Expect(b.Anomalies).To(Equal(map[string]int{"x": 2}))
+	})
+}
