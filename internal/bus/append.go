@@ -33,7 +33,7 @@ func (b *Bus) Append(ctx context.Context, stream string, msgs []Message, expect 
 	defer cancel(nil)
 	defer b.watch(&inflight{msgs: msgs, cancel: cancel})()
 
-	s := b.scratch.Get().(*scratch)
+	s := b.scratch.Get().(*scratch) //nolint:errcheck,forcetypeassert // the pool holds nothing else
 	defer b.release(s)
 	s.fill(stream, msgs, expect)
 	// No acknowledgement of the first message is waited for: the commit has the same answer, one round trip earlier, and

@@ -226,8 +226,8 @@ func (b *Bus) disconnected(nc *nats.Conn, err error) {
 	// No answer will come to what was sent on the lost connection.
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for append := range b.appends {
-		append.cancel(nats.ErrDisconnected)
+	for flying := range b.appends {
+		flying.cancel(nats.ErrDisconnected)
 	}
 }
 
@@ -268,10 +268,10 @@ func (b *Bus) deny(subject string) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	found := false
-	for append := range b.appends {
-		for i := range append.msgs {
-			if append.msgs[i].Subject == subject {
-				append.cancel(fmt.Errorf("%w: the user may not publish to %s; nothing was stored; allow it in the server's configuration", ErrDenied, subject))
+	for flying := range b.appends {
+		for i := range flying.msgs {
+			if flying.msgs[i].Subject == subject {
+				flying.cancel(fmt.Errorf("%w: the user may not publish to %s; nothing was stored; allow it in the server's configuration", ErrDenied, subject))
 				found = true
 				break
 			}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strconv"
 	"strings"
 	"time"
@@ -129,7 +130,7 @@ func (p *pull) status(msg *nats.Msg) incoming {
 // close unsubscribes and has the server forget the consumer; if it does not answer, it forgets it after pullInactive.
 func (p *pull) close() {
 	if err := p.sub.Unsubscribe(); err != nil && !errors.Is(err, nats.ErrConnectionClosed) {
-		p.bus.cfg.Log.Debug("unsubscribing", "error", err)
+		p.bus.cfg.Log.Debug("unsubscribing", slog.Any("error", err))
 	}
 	if !p.bus.nc.IsConnected() {
 		return

@@ -2,6 +2,7 @@ package bus
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -93,7 +94,7 @@ func listenAddress(cfg ServerConfig) (host string, port int, err error) {
 
 func startServer(cfg ServerConfig, host string, port int) (*Server, error) {
 	address := net.JoinHostPort(host, strconv.Itoa(port))
-	probe, err := net.Listen("tcp", address)
+	probe, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", address)
 	if err != nil {
 		return nil, addressError(address, err)
 	}
@@ -165,7 +166,7 @@ func lockFolder(folder string) (*os.File, error) {
 		return nil, fmt.Errorf("data folder %s: %w: choose a folder that this process can write with --data", folder, err)
 	}
 	path := filepath.Join(folder, lockName)
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600) //nolint:gosec // the operator names the folder
 	if err != nil {
 		return nil, fmt.Errorf("data folder %s: %w: choose a folder that this process can write with --data", folder, err)
 	}

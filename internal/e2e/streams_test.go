@@ -1,0 +1,103 @@
+package e2e_test
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/internal/bus"
+	"github.com/daybook-billing/daybook/internal/stage"
+)
+
+// pollEvery is how often a test looks at what gives no signal.
+const pollEvery = 5 * time.Millisecond
+
+// streams are those that the pipeline writes, in the order of the data path.
+var streams = []string{events.StreamUsage, events.StreamMetered, events.StreamBilling, events.StreamQuarantine}
+
+// serve starts a NATS server in the test's process, on a data folder that no process has.
+func serve(data string) (url string, stop func()) {
+	GinkgoHelper()
+	server, err := bus.StartServer(bus.ServerConfig{DataDir: data, Listen: "127.0.0.1:0"})
+	Expect(err).NotTo(HaveOccurred())
+	DeferCleanup(server.Shutdown)
+	return server.URL(), server.Shutdown
+}
+
+func connect(ctx context.Context, url string) *bus.Bus {
+	GinkgoHelper()
+	b, err := bus.Connect(ctx, bus.Config{URL: url, Name: "e2e"})
+	Expect(err).NotTo(HaveOccurred())
+	DeferCleanup(b.Close)
+	return b
+}
+
+// contents are streams by name, each a line a message: subject, what the stage says of its cause, and the payload's digest.
+type contents map[string][]string
+
+// read reads the streams in full.
+func read(ctx context.Context, b *bus.Bus) contents {
+	GinkgoHelper()
+	all := contents{}
+	for _, name := range streams {
+		all[name] = []string{}
+		messages(ctx, b, name, func(m *bus.Stored) {
+			sum := sha256.Sum256(m.Data)
+			all[name] = append(all[name], fmt.Sprint(m.Subject, " ", m.Header(events.HeaderID), " ", m.Header(stage.HeaderSourceSeq), "/",
+				m.Header(stage.HeaderPart), " ", hex.EncodeToString(sum[:])))
+		})
+	}
+	return all
+}
+
+// stored reads the streams of a data folder that no process has.
+func stored(ctx context.Context, data string) contents {
+	GinkgoHelper()
+	url, stop := serve(data)
+	defer stop()
+	b := connect(ctx, url)
+	defer b.Close()
+	return read(ctx, b)
+}
+
+func messages(ctx context.Context, b *bus.Bus, stream string, yield func(*bus.Stored)) {
+	GinkgoHelper()
+	state, err := b.Stream(ctx, stream)
+	Expect(err).NotTo(HaveOccurred())
+	if state.Messages == 0 {
+		return
+	}
+	reader, err := b.Read(ctx, stream, state.First, bus.ReadOptions{})
+	Expect(err).NotTo(HaveOccurred())
+	defer reader.Close()
+	for {
+		m, err := reader.Next(ctx)
+		Expect(err).NotTo(HaveOccurred())
+		yield(&m)
+		if m.Sequence >= state.Last {
+			return
+		}
+	}
+}
+
+// difference names the first message that differs, "" when all are equal.
+func difference(found, wanted contents) string {
+	for _, name := range streams {
+		f, w := found[name], wanted[name]
+		for i := range min(len(f), len(w)) {
+			if f[i] != w[i] {
+				return fmt.Sprintf("%s, message %d:\n found %s\nwanted %s", name, i+1, f[i], w[i])
+			}
+		}
+		if len(f) != len(w) {
+			return fmt.Sprintf("%s: %d messages, wanted %d", name, len(f), len(w))
+		}
+	}
+	return ""
+}
