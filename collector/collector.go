@@ -78,6 +78,11 @@ func (c *Collector) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	for i, name := range c.cfg.Files {
+		if name == "-" {
+			inputs[i].name = c.cfg.StdinName
+		}
+	}
 	defer closeAll(inputs)
 	c.r.Files = len(inputs)
 	for _, a := range []*appender{&c.usage, &c.quarantine} {

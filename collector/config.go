@@ -32,6 +32,8 @@ type Config struct {
 	Foundation string
 	// Files are read in order, as one input. "-" is standard input; names that end in ".gz" are decompressed.
 	Files []string
+	// StdinName is what standard input is called in the quarantine and in messages. Default: "standard input".
+	StdinName string
 	// Follow keeps reading what is appended to the files, until Run's context ends. An incomplete last line waits. A file
 	// that was made shorter is read again from its start; one that was replaced under its name is not noticed.
 	// Compressed files and standard input are read to their end.
@@ -53,6 +55,9 @@ type Config struct {
 func (c Config) withDefaults() Config {
 	if c.Foundation == "" {
 		c.Foundation = "file"
+	}
+	if c.StdinName == "" {
+		c.StdinName = "standard input"
 	}
 	if c.Poll <= 0 {
 		c.Poll = time.Second

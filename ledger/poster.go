@@ -18,6 +18,9 @@ import (
 // ErrPosted refuses a batch that is not beyond the ledger's positions.
 var ErrPosted = errors.New("batch is posted already")
 
+// ErrUnreadable: a message of METERED or BILLING is not what its type says. Reading it again cannot help.
+var ErrUnreadable = errors.New("the message cannot be read: it was damaged, or published by something else than Daybook; find it with nats stream get")
+
 // maxBatch is how many messages go into one Batch.
 const maxBatch = 1000
 
@@ -44,7 +47,7 @@ func NewPoster(b Reader, l Ledger, log *slog.Logger) *Poster {
 	return &Poster{bus: b, ledger: l, log: log.With(slog.String("service", "ledger")), changed: make(chan struct{})}
 }
 
-// Run posts until ctx is done and returns nil then. Errors of the bus or the ledger are retried with backoff.
+// Run posts until ctx is done and returns nil then. Errors of the bus or the ledger are retried with backoff; ErrUnreadable ends it.
 func (p *Poster) Run(ctx context.Context) error {
 	wait := backoff.NewExponentialBackOff()
 	wait.InitialInterval, wait.MaxInterval = 100*time.Millisecond, 10*time.Second
@@ -52,6 +55,9 @@ func (p *Poster) Run(ctx context.Context) error {
 		err := p.run(ctx)
 		if ctx.Err() != nil {
 			return nil //nolint:nilerr // it was told to stop; what is not posted is read again
+		}
+		if errors.Is(err, ErrUnreadable) {
+			return err
 		}
 		p.log.Error("posting failed; starting again from the ledger's positions", slog.Any("error", err))
 		timer := time.NewTimer(wait.NextBackOff())
@@ -101,7 +107,7 @@ func (p *Poster) follow(ctx context.Context, stream string, after uint64, add fu
 			return err
 		}
 		if err := add(&batch, &in); err != nil {
-			return fmt.Errorf("message %d of %s (%s): %w", in.Sequence, stream, in.Subject, err)
+			return fmt.Errorf("message %d of %s (%s): %w: %w", in.Sequence, stream, in.Subject, ErrUnreadable, err)
 		}
 		if n < maxBatch && in.Pending > 0 {
 			continue

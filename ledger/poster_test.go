@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"testing"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -22,6 +23,10 @@ func TestLedger(t *testing.T) {
 	RegisterFailHandler(Fail)
 	RunSpecs(t, "Ledger")
 }
+
+type nonsense struct{}
+
+func (nonsense) AppendJSON(b []byte) []byte { return append(b, "[1, 2"...) }
 
 // forgetful is a ledger that fails, now before and now after it has posted.
 type forgetful struct {
@@ -68,6 +73,15 @@ var _ = Describe("The poster", func() {
 		Expect(err).NotTo(HaveOccurred())
 		return last
 	}
+
+	It("stops at a message that cannot be read, rather than leave it out", func(ctx context.Context) {
+		publish(ctx, events.StreamBilling, "billing.charge.org.cf.prod.app.a", events.TypeBilling, 1, func(int) interface{ AppendJSON([]byte) []byte } {
+			return &events.Horizon{Source: "cf", Time: time.Unix(0, 0)}
+		})
+		publish(ctx, events.StreamBilling, "billing.charge.org.cf.prod.app.a", events.TypeBilling, 1, func(int) interface{ AppendJSON([]byte) []byte } { return nonsense{} })
+		poster := ledger.NewPoster(b, memory.New(), slog.New(slog.DiscardHandler))
+		Expect(poster.Run(ctx)).To(And(MatchError(ledger.ErrUnreadable), MatchError(ContainSubstring("message 2 of BILLING"))))
+	})
 
 	DescribeTable("posts every message of both streams once", func(ctx context.Context, book ledger.Ledger) {
 		var at ledger.Positions

@@ -141,7 +141,8 @@ func numbered(cause events.Cause, at time.Time, emit func(stage.Output)) func(*E
 // Snapshot implements stage.Processor. A snapshot is the catalogues and then the spans, each as the JSON of a message with its
 // length in front: the codec of the messages is an order of magnitude faster than encoding/gob.
 func (p *processor) Snapshot() ([]byte, error) {
-	var out, one []byte
+	var one []byte
+	out := make([]byte, 0, 600*len(p.book.spans)+1<<16)
 	add := func(body stage.Body) {
 		one = body.AppendJSON(one[:0])
 		out = append(binary.AppendUvarint(out, uint64(len(one))), one...)

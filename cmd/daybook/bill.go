@@ -97,7 +97,8 @@ type lineJSON struct {
 	Currency  string `json:"currency"`
 }
 
-// tenantJSON is the total of a tenant's month, rounded once to the currency's minor unit.
+// tenantJSON is the total of a tenant's month. Net and VAT are rounded once to the currency's minor unit, and Total is the sum of the
+// two as rounded, so that the paper adds up.
 type tenantJSON struct {
 	Month    string `json:"month"`
 	Tenant   string `json:"tenant"`
@@ -145,7 +146,7 @@ func billOut(bill *ledger.Bill) billJSON {
 			}
 		}
 		out.Totals = append(out.Totals, tenantJSON{
-			l.Period, l.Tenant, money(amount, l.Currency), money(vat, l.Currency), money(amount.Add(vat), l.Currency), l.Currency,
+			l.Period, l.Tenant, money(amount, l.Currency), money(vat, l.Currency), money(toMinorUnit(amount, l.Currency).Add(toMinorUnit(vat, l.Currency)), l.Currency), l.Currency,
 		})
 		amount, vat = events.Decimal{}, events.Decimal{}
 	}

@@ -13,13 +13,23 @@ var minorUnits = map[string]int{
 	"PYG": 0, "RWF": 0, "TND": 3, "UGX": 0, "VND": 0, "VUV": 0, "XAF": 0, "XOF": 0, "XPF": 0,
 }
 
+// minorUnit is how many decimal places a currency has.
+func minorUnit(currency string) int {
+	if places, other := minorUnits[currency]; other {
+		return places
+	}
+	return 2
+}
+
+// toMinorUnit rounds a total half-even to the currency's minor unit.
+func toMinorUnit(x events.Decimal, currency string) events.Decimal {
+	return x.Round(minorUnit(currency))
+}
+
 // money rounds a total to the currency's minor unit, half-even, and writes all its places.
 func money(x events.Decimal, currency string) string {
-	places, other := minorUnits[currency]
-	if !other {
-		places = 2
-	}
-	text := x.Round(places).String()
+	places := minorUnit(currency)
+	text := toMinorUnit(x, currency).String()
 	if places == 0 {
 		return text
 	}

@@ -1,6 +1,7 @@
 package bus
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,10 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 )
+
+// objectChunk is the size of the messages that an object is stored in, each with a sync of its own. It is well below the
+// least max_payload that servers are run with, 1 MiB.
+const objectChunk = 512 << 10
 
 // PutObject stores an object, replacing one of the same name. The bucket is created when it does not exist, with
 // Config.Replicas.
@@ -24,7 +29,8 @@ func (b *Bus) PutObject(ctx context.Context, bucket, name string, data []byte) e
 		}
 	}
 	if err == nil {
-		_, err = store.PutBytes(ctx, name, data)
+		meta := jetstream.ObjectMeta{Name: name, Opts: &jetstream.ObjectMetaOptions{ChunkSize: objectChunk}}
+		_, err = store.Put(ctx, meta, bytes.NewReader(data))
 	}
 	return objectError("storing object "+name+" in bucket "+bucket, bucket, err)
 }

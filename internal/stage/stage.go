@@ -80,7 +80,7 @@ type Config struct {
 	Logic string
 
 	MarkerEvery   uint64        // inputs without an output; default 10,000
-	SnapshotEvery uint64        // inputs; default 500,000
+	SnapshotEvery uint64        // inputs; default 250,000
 	Linger        time.Duration // how long outputs wait for company once the input is dry: a batch has a fixed cost; default 20 ms
 	Takeover      time.Duration // how long a standby waits for the other instance; default 3 s
 	Poll          time.Duration // how often a standby looks; default 100 ms
@@ -91,7 +91,7 @@ func (c Config) withDefaults() Config {
 		c.MarkerEvery = 10_000
 	}
 	if c.SnapshotEvery == 0 {
-		c.SnapshotEvery = 500_000
+		c.SnapshotEvery = 250_000
 	}
 	if c.Linger == 0 {
 		c.Linger = 20 * time.Millisecond

@@ -1,0 +1,32 @@
+package main
+
+import (
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/ledger"
+)
+
+var _ = Describe("Money on a bill", func() {
+	DescribeTable("is rounded half-even to the currency's minor unit", func(amount, currency, want string) {
+		x, err := events.ParseDecimal(amount)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(money(x, currency)).To(Equal(want))
+	},
+		Entry("two places by default", "1.005", "GBP", "1.00"),
+		Entry("up", "1.0051", "GBP", "1.01"),
+		Entry("whole", "3", "EUR", "3.00"),
+		Entry("yen have none", "2.5", "JPY", "2"),
+		Entry("dinars have three", "0.0005", "KWD", "0.000"),
+		Entry("negative", "-0.015", "USD", "-0.02"),
+		Entry("nothing", "0", "USD", "0.00"),
+	)
+
+	It("adds up on paper: the total is net and VAT as they are shown", func() {
+		amount, vat := events.NewDecimal(1004, -3), events.NewDecimal(204, -3)
+		bill := ledger.Bill{Lines: []ledger.Line{{Period: "2026-11", Tenant: "a", Currency: "GBP", Amount: amount, VAT: vat}}}
+		total := billOut(&bill).Totals[0]
+		Expect([]string{total.Amount, total.VAT, total.Total}).To(Equal([]string{"1.00", "0.20", "1.20"}))
+	})
+})
