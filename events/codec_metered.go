@@ -45,11 +45,11 @@ func (x *Metered) decode(s scanner) error {
 			x.Cause = old.Cause
 			x.Cause.read(&s)
 		case "retracted":
-			x.Retracted = readSpans(&s, x.Retracted[:0])
+			x.Retracted = s.spansUnless(s.without.changes, x.Retracted[:0])
 		case "closed":
-			x.Closed = readSpans(&s, x.Closed[:0])
+			x.Closed = s.spansUnless(s.without.changes, x.Closed[:0])
 		case "running":
-			x.Running = readSpans(&s, x.Running[:0])
+			x.Running = s.spansUnless(s.without.running, x.Running[:0])
 		case "running_omitted":
 			x.RunningOmitted = s.uint32()
 		case "anomalies":

@@ -32,6 +32,19 @@ type scanner struct {
 	scratch []byte // a string whose escapes were resolved; its bytes are valid until the next string
 	keep    *Interner
 	err     *DecodeError
+	without meteredParts
+}
+
+// meteredParts are the spans of a Metered message that a reader has no use for.
+type meteredParts struct{ changes, running bool }
+
+// spansUnless reads a list of spans, or passes over it.
+func (s *scanner) spansUnless(skip bool, into []Span) []Span {
+	if skip {
+		s.skip()
+		return into
+	}
+	return readSpans(s, into)
 }
 
 // step is one level of the path: a field, or else the index of an element.

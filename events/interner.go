@@ -40,6 +40,16 @@ func (in *Interner) DecodeMetered(x *Metered, b []byte) error {
 	return x.decode(scanner{b: b, keep: in})
 }
 
+// DecodeChanges is DecodeMetered without Running, which stays empty.
+func (in *Interner) DecodeChanges(x *Metered, b []byte) error {
+	return x.decode(scanner{b: b, keep: in, without: meteredParts{running: true}})
+}
+
+// DecodeRunning is DecodeMetered without Retracted and Closed, which stay empty.
+func (in *Interner) DecodeRunning(x *Metered, b []byte) error {
+	return x.decode(scanner{b: b, keep: in, without: meteredParts{changes: true}})
+}
+
 // DecodeBilling is Billing.DecodeJSON with shared strings.
 func (in *Interner) DecodeBilling(x *Billing, b []byte) error {
 	return x.decode(scanner{b: b, keep: in})

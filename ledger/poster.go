@@ -189,7 +189,7 @@ func (d *decoder) addMetered(batch *Batch, in *bus.Stored) error {
 	switch in.Header(events.HeaderType) {
 	case events.TypeMetered:
 		m := &d.metered
-		if err := d.names.DecodeMetered(m, in.Data); err != nil {
+		if err := d.names.DecodeRunning(m, in.Data); err != nil {
 			return err
 		}
 		batch.Running = append(batch.Running, Running{Subject: in.Subject, Source: m.Source, Foundation: m.Foundation, Spans: slices.Clone(m.Running)})

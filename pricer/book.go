@@ -1,7 +1,9 @@
 package pricer
 
 import (
+	"bytes"
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -14,7 +16,10 @@ import (
 // of maps reaches its outputs. It is not safe for concurrent use.
 type Book struct {
 	versions []version // published so far; the last one is in force
-	spans    map[string]*posted
+	// spans holds what is posted, by span id, packed: there are very many of them, and few are looked at again.
+	spans map[string]packed
+	names *events.Interner
+	look  events.Metered // memory of the last unpack
 }
 
 // version is one published catalogue.
@@ -33,11 +38,43 @@ type posted struct {
 	Version int    // index of the version that rated it; -1 before the first
 }
 
+// packed is a posted span as the METERED message that could have closed it, in JSON: the cause as its id, and the version, counted
+// from 1, as its cause's sequence. It is half as large as the struct, and nothing in it has to be followed by the garbage collector.
+type packed []byte
+
+func pack(p *posted) packed {
+	m := events.Metered{
+		ID: p.Cause, Source: p.Frame.Source, Foundation: p.Frame.Foundation, Resource: p.Frame.Resource,
+		Cause: events.Cause{Sequence: uint64(p.Version + 1)}, Closed: []events.Span{p.Span}, //nolint:gosec // never below -1
+	}
+	var scratch [1024]byte
+	return bytes.Clone(m.AppendJSON(scratch[:0]))
+}
+
+// unpack reads what pack wrote. It errs on what comes from a damaged snapshot.
+func (b *Book) unpack(text packed) (*posted, error) {
+	m := &b.look
+	if err := b.names.DecodeMetered(m, text); err != nil {
+		return nil, err
+	}
+	if len(m.Closed) != 1 || m.Cause.Sequence > uint64(len(b.versions)) {
+		return nil, errors.New("it is not a posted span")
+	}
+	return &posted{
+		Span: m.Closed[0], Frame: frame{m.Source, m.Foundation, m.Resource}, Cause: m.ID, Version: int(m.Cause.Sequence) - 1, //nolint:gosec // at most len(versions)
+	}, nil
+}
+
 // frame is what a span's subject needs beside the span.
 type frame struct{ Source, Foundation, Resource string }
 
 // NewBook returns an empty book without a catalogue.
-func NewBook() *Book { return &Book{spans: map[string]*posted{}} }
+func NewBook() *Book {
+	return &Book{spans: map[string]packed{}, names: events.NewInterner(internBits)}
+}
+
+// internBits is the size of the table of repeated strings: 2^14.
+const internBits = 14
 
 // Entries is what one cause changes on one subject.
 type Entries struct {
@@ -57,9 +94,13 @@ func (b *Book) Metered(m *events.Metered, emit func(*Entries)) error {
 	at := frame{m.Source, m.Foundation, m.Resource}
 	for i := range m.Retracted {
 		s := &m.Retracted[i]
-		p := b.spans[s.ID]
-		if p == nil {
+		text := b.spans[s.ID]
+		if text == nil {
 			return fmt.Errorf("retracts span %s of %s %s, which is not in the books: METERED is damaged, or was derived anew without BILLING", s.ID, s.Kind, s.Resource)
+		}
+		p, err := b.unpack(text)
+		if err != nil {
+			return fmt.Errorf("span %s: %w", s.ID, err)
 		}
 		b.reverse(p, m.ID, batch.of(p))
 		delete(b.spans, s.ID)
@@ -71,7 +112,7 @@ func (b *Book) Metered(m *events.Metered, emit func(*Entries)) error {
 		}
 		p := &posted{Span: *s, Frame: at, Cause: m.ID, Version: len(b.versions) - 1}
 		p.Span.Evidence, p.Span.SpaceName = nil, "" // no charge depends on them
-		b.spans[s.ID] = p
+		b.spans[s.ID] = pack(p)
 		b.charge(p, batch.of(p))
 	}
 	batch.emit(emit)
@@ -92,8 +133,12 @@ func (b *Book) Catalogue(c *events.Catalogue, cause string, emit func(*Entries))
 	}
 	b.versions = append(b.versions, version{c.Version, c.YAML, parsed})
 	now := len(b.versions) - 1
+	standing, err := b.sorted()
+	if err != nil {
+		return err
+	}
 	var batch batch
-	for _, p := range b.sorted() {
+	for _, p := range standing {
 		before, missing := b.rate(p)
 		was := p.Version
 		p.Version = now
@@ -106,6 +151,7 @@ func (b *Book) Catalogue(c *events.Catalogue, cause string, emit func(*Entries))
 		entries := batch.of(p)
 		b.reverse(p, cause, entries)
 		p.Version, p.Cause = now, cause
+		b.spans[p.Span.ID] = pack(p)
 		b.charge(p, entries)
 		if batch.size() >= maxEntries {
 			batch.emit(emit)
@@ -116,9 +162,13 @@ func (b *Book) Catalogue(c *events.Catalogue, cause string, emit func(*Entries))
 }
 
 // sorted returns every span in a fixed order that keeps the spans of a subject together.
-func (b *Book) sorted() []*posted {
+func (b *Book) sorted() ([]*posted, error) {
 	spans := make([]*posted, 0, len(b.spans))
-	for _, p := range b.spans {
+	for id, text := range b.spans {
+		p, err := b.unpack(text)
+		if err != nil {
+			return nil, fmt.Errorf("span %s: %w", id, err)
+		}
 		spans = append(spans, p)
 	}
 	slices.SortFunc(spans, func(x, y *posted) int {
@@ -126,7 +176,7 @@ func (b *Book) sorted() []*posted {
 			cmp.Compare(x.Frame.Foundation, y.Frame.Foundation), cmp.Compare(x.Span.Kind, y.Span.Kind),
 			cmp.Compare(x.Frame.Resource, y.Frame.Resource), x.Span.Start.Compare(y.Span.Start), cmp.Compare(x.Span.ID, y.Span.ID))
 	})
-	return spans
+	return spans, nil
 }
 
 // rate prices a span with the version that it is posted under.

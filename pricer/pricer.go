@@ -1,6 +1,7 @@
 package pricer
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -25,9 +26,6 @@ type Deps struct {
 // Pricer is the service.
 type Pricer struct{ stage *stage.Stage }
 
-// internBits is the size of the table of repeated strings: 2^16.
-const internBits = 16
-
 // Bucket is the Object Store bucket of the pricer's snapshots.
 const Bucket = "daybook-pricer"
 
@@ -36,7 +34,7 @@ func New(_ Config, deps Deps) *Pricer {
 	return &Pricer{stage.New(stage.Config{
 		Name: "pricer", Input: events.StreamMetered, Output: events.StreamBilling, OutputFilter: events.SubjectsBilling,
 		Marker: events.BillingMarkerSubject, Bucket: Bucket, Logic: logicVersion,
-	}, deps.Bus, &processor{book: NewBook(), names: events.NewInterner(internBits)}, deps.Log, deps.Metrics)}
+	}, deps.Bus, &processor{book: NewBook()}, deps.Log, deps.Metrics)}
 }
 
 // Run works until ctx is done; see stage.Stage.Run for its errors.
@@ -55,7 +53,6 @@ func (p *Pricer) Done() uint64 { return p.stage.Done() }
 type processor struct {
 	book    *Book
 	metered events.Metered
-	names   *events.Interner
 }
 
 // Step implements stage.Processor.
@@ -63,7 +60,7 @@ func (p *processor) Step(in *bus.Stored, emit func(stage.Output)) error {
 	switch in.Header(events.HeaderType) {
 	case events.TypeMetered:
 		m := &p.metered
-		if err := p.names.DecodeMetered(m, in.Data); err != nil {
+		if err := p.book.names.DecodeChanges(m, in.Data); err != nil {
 			return err
 		}
 		cause := events.Cause{ID: m.ID, Sequence: in.Sequence, Event: m.Cause.Event, Time: m.Cause.Time}
@@ -138,24 +135,20 @@ func numbered(cause events.Cause, at time.Time, emit func(stage.Output)) func(*E
 	}
 }
 
-// Snapshot implements stage.Processor. A snapshot is the catalogues and then the spans, each as the JSON of a message with its
-// length in front: the codec of the messages is an order of magnitude faster than encoding/gob.
+// Snapshot implements stage.Processor. A snapshot is the catalogues and then the packed spans, each with its length in front.
 func (p *processor) Snapshot() ([]byte, error) {
-	var one []byte
-	out := make([]byte, 0, 600*len(p.book.spans)+1<<16)
-	add := func(body stage.Body) {
-		one = body.AppendJSON(one[:0])
-		out = append(binary.AppendUvarint(out, uint64(len(one))), one...)
+	size := 1 << 16
+	for _, text := range p.book.spans {
+		size += len(text) + binary.MaxVarintLen32
 	}
-	out = binary.AppendUvarint(out, uint64(len(p.book.versions)))
+	out := binary.AppendUvarint(make([]byte, 0, size), uint64(len(p.book.versions)))
+	add := func(text []byte) { out = append(binary.AppendUvarint(out, uint64(len(text))), text...) }
 	for _, v := range p.book.versions {
-		add(&events.Catalogue{Version: v.Name, YAML: v.YAML})
+		c := events.Catalogue{Version: v.Name, YAML: v.YAML}
+		add(c.AppendJSON(nil))
 	}
-	for _, s := range p.book.spans {
-		add(&events.Metered{
-			ID: s.Cause, Source: s.Frame.Source, Foundation: s.Frame.Foundation, Resource: s.Frame.Resource,
-			Cause: events.Cause{Sequence: uint64(s.Version + 1)}, Closed: []events.Span{s.Span}, //nolint:gosec // never below -1
-		})
+	for _, text := range p.book.spans {
+		add(text)
 	}
 	return out, nil
 }
@@ -193,17 +186,12 @@ func (p *processor) Restore(snapshot []byte) error {
 		p.book.versions = append(p.book.versions, version{c.Version, c.YAML, parsed})
 	}
 	for len(snapshot) > 0 {
-		m := &p.metered
-		if err := p.names.DecodeMetered(m, next()); err != nil {
+		text := bytes.Clone(next())
+		span, err := p.book.unpack(text)
+		if err != nil {
 			return errors.Join(damaged, err)
 		}
-		if len(m.Closed) != 1 || m.Cause.Sequence > versions {
-			return damaged
-		}
-		span := m.Closed[0]
-		p.book.spans[span.ID] = &posted{
-			Span: span, Frame: frame{m.Source, m.Foundation, m.Resource}, Cause: m.ID, Version: int(m.Cause.Sequence) - 1, //nolint:gosec // at most versions
-		}
+		p.book.spans[span.Span.ID] = text
 	}
 	return nil
 }

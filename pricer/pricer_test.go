@@ -75,7 +75,7 @@ func steps(t *testing.T, p *processor, stream []bus.Stored) (out []string) {
 }
 
 func newProcessor() *processor {
-	return &processor{book: NewBook(), names: events.NewInterner(4)}
+	return &processor{book: NewBook()}
 }
 
 // A snapshot taken after any message gives the same outputs from there on, byte for byte.

@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"runtime/debug"
 	"time"
 
 	"github.com/daybook-billing/daybook/collector"
@@ -53,11 +52,6 @@ func (c *upCmd) Validate() error {
 
 // Run runs everything in one process.
 func (c *upCmd) Run(e *env) error {
-	if os.Getenv("GOGC") == "" {
-		// Half the heap is the server's caches of what it has just stored, which cost a collection nothing: collecting often
-		// keeps the process at half the memory, at the same speed.
-		debug.SetGCPercent(50)
-	}
 	if c.Once && c.LogLevel == "info" {
 		c.LogLevel = "warn" // the bill is what is wanted
 	}
