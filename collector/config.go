@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/daybook-billing/daybook/internal/bus"
@@ -149,14 +151,6 @@ type Report struct {
 
 func (r *Report) clone() Report {
 	c := *r
-	c.Empty = append([]string(nil), r.Empty...)
-	c.Ignored = make(map[string]int, len(r.Ignored))
-	for k, v := range r.Ignored {
-		c.Ignored[k] = v
-	}
-	c.Horizon = make(map[string]time.Time, len(r.Horizon))
-	for k, v := range r.Horizon {
-		c.Horizon[k] = v
-	}
+	c.Empty, c.Ignored, c.Horizon = slices.Clone(r.Empty), maps.Clone(r.Ignored), maps.Clone(r.Horizon)
 	return c
 }

@@ -81,7 +81,7 @@ type Footprint struct {
 // Flags qualify a span's ends.
 type Flags uint8
 
-// The flags; their wire names are in FlagNames.
+// The flags; Names gives their wire names.
 const (
 	InferredStart  Flags = 1 << iota // the true start was not reported
 	InferredEnd                      // the end was deduced from later evidence

@@ -18,7 +18,7 @@ type Batch struct {
 	Positions Positions // after the batch
 	Charges   []events.Charge
 	Unrated   []Unrated
-	Settled   []string // ids of unrated entries that are no longer
+	Settled   []string // ids of unrated entries that are no longer, those of this batch included: an id is never used again
 	Running   []Running
 	Metered   []events.Horizon // metered through
 	Billed    []events.Horizon // charged through

@@ -78,35 +78,27 @@ func (p *Poster) run(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var both sync.WaitGroup
-	metered, billing := newDecoder(), newDecoder()
-	for _, follow := range []func() error{
-		func() error { return p.follow(ctx, events.StreamMetered, at.Metered, metered.addMetered) },
-		func() error { return p.follow(ctx, events.StreamBilling, at.Billing, billing.addBilling) },
-	} {
-		both.Go(func() {
-			if err := follow(); err != nil {
-				cancel(err)
-			}
-		})
-	}
+	both.Go(func() { cancel(p.follow(ctx, events.StreamMetered, at.Metered)) })
+	both.Go(func() { cancel(p.follow(ctx, events.StreamBilling, at.Billing)) })
 	both.Wait()
 	return context.Cause(ctx)
 }
 
-// follow reads one stream and posts what add makes of its messages, in batches that end when the stream runs dry.
-func (p *Poster) follow(ctx context.Context, stream string, after uint64, add func(*Batch, *bus.Stored) error) error {
+// follow reads one stream and posts it, in batches that end when the stream runs dry. Its error is never nil.
+func (p *Poster) follow(ctx context.Context, stream string, after uint64) error {
 	reader, err := p.bus.Read(ctx, stream, after+1, bus.ReadOptions{})
 	if err != nil {
 		return err
 	}
 	defer reader.Close()
 	var batch Batch
+	decode := newDecoder()
 	for n := 1; ; n++ {
 		in, err := reader.Next(ctx)
 		if err != nil {
 			return err
 		}
-		if err := add(&batch, &in); err != nil {
+		if err := decode.add(&batch, stream, &in); err != nil {
 			return fmt.Errorf("message %d of %s (%s): %w: %w", in.Sequence, stream, in.Subject, ErrUnreadable, err)
 		}
 		if n < maxBatch && in.Pending > 0 {
@@ -184,8 +176,8 @@ type decoder struct {
 
 func newDecoder() *decoder { return &decoder{names: events.NewInterner(16)} }
 
-// addMetered adds a message of METERED to a batch. Messages of types that the ledger does not keep are passed over.
-func (d *decoder) addMetered(batch *Batch, in *bus.Stored) error {
+// add adds a message of a stream to a batch. Messages of types that the ledger does not keep are passed over.
+func (d *decoder) add(batch *Batch, stream string, in *bus.Stored) error {
 	switch in.Header(events.HeaderType) {
 	case events.TypeMetered:
 		m := &d.metered
@@ -194,31 +186,6 @@ func (d *decoder) addMetered(batch *Batch, in *bus.Stored) error {
 		}
 		batch.Running = append(batch.Running, Running{Subject: in.Subject, Source: m.Source, Foundation: m.Foundation, Spans: slices.Clone(m.Running)})
 		batch.Anomalies = append(batch.Anomalies, m.Anomalies...)
-	case events.TypeHorizon:
-		var h events.Horizon
-		if err := h.DecodeJSON(in.Data); err != nil {
-			return err
-		}
-		batch.Metered = append(batch.Metered, h)
-	case events.TypeGap:
-		var g events.Gap
-		if err := g.DecodeJSON(in.Data); err != nil {
-			return err
-		}
-		batch.Gaps = append(batch.Gaps, g)
-	case events.TypeAnomaly:
-		var a events.AnomalyNotice
-		if err := a.DecodeJSON(in.Data); err != nil {
-			return err
-		}
-		batch.Anomalies = append(batch.Anomalies, a.Anomaly)
-	}
-	return nil
-}
-
-// addBilling adds a message of BILLING to a batch.
-func (d *decoder) addBilling(batch *Batch, in *bus.Stored) error {
-	switch in.Header(events.HeaderType) {
 	case events.TypeBilling:
 		b := &d.billing
 		if err := d.names.DecodeBilling(b, in.Data); err != nil {
@@ -239,7 +206,17 @@ func (d *decoder) addBilling(batch *Batch, in *bus.Stored) error {
 		if err := h.DecodeJSON(in.Data); err != nil {
 			return err
 		}
-		batch.Billed = append(batch.Billed, h)
+		if stream == events.StreamMetered {
+			batch.Metered = append(batch.Metered, h)
+		} else {
+			batch.Billed = append(batch.Billed, h)
+		}
+	case events.TypeGap:
+		var g events.Gap
+		if err := g.DecodeJSON(in.Data); err != nil {
+			return err
+		}
+		batch.Gaps = append(batch.Gaps, g)
 	case events.TypeAnomaly:
 		var a events.AnomalyNotice
 		if err := a.DecodeJSON(in.Data); err != nil {

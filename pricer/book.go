@@ -131,28 +131,24 @@ func (b *Book) Catalogue(c *events.Catalogue, cause string, emit func(*Entries))
 	if err != nil {
 		return err
 	}
-	b.versions = append(b.versions, version{c.Version, c.YAML, parsed})
-	now := len(b.versions) - 1
 	standing, err := b.sorted()
 	if err != nil {
 		return err
 	}
+	b.versions = append(b.versions, version{c.Version, c.YAML, parsed})
 	var batch batch
 	for _, p := range standing {
+		anew := *p
+		anew.Version, anew.Cause = len(b.versions)-1, cause
 		before, missing := b.rate(p)
-		was := p.Version
-		p.Version = now
-		after, stillMissing := b.rate(p)
+		after, stillMissing := b.rate(&anew)
 		if slices.EqualFunc(before, after, sameLine) && slices.Equal(missing, stillMissing) {
-			p.Version = was // the entries stand as they are
-			continue
+			continue // the entries stand as they are
 		}
-		p.Version = was
 		entries := batch.of(p)
 		b.reverse(p, cause, entries)
-		p.Version, p.Cause = now, cause
-		b.spans[p.Span.ID] = pack(p)
-		b.charge(p, entries)
+		b.spans[p.Span.ID] = pack(&anew)
+		b.charge(&anew, entries)
 		if batch.size() >= maxEntries {
 			batch.emit(emit)
 		}

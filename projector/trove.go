@@ -430,7 +430,7 @@ func (in *instance) pieces(cut Cut, spans []events.Span) []events.Span {
 	return out
 }
 
-// advanceTrove puts out the pieces of the open spans up to boundary `to`.
+// advance puts out the pieces of the open spans up to boundary `to`.
 func (in *instance) advance(cut Cut, ch *change, to time.Time) {
 	for i := range in.Tracks.Spans {
 		s := &in.Tracks.Spans[i]

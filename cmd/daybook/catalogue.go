@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"os"
 
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/pricer/catalogue"
@@ -24,7 +23,7 @@ type catalogueCheckCmd struct {
 func (c *catalogueCheckCmd) Run(e *env) error {
 	failed := false
 	for _, name := range c.Files {
-		parsed, err := loadCatalogue(name)
+		parsed, _, err := loadCatalogue(name)
 		if err != nil {
 			failed = true
 			fmt.Fprintln(e.stderr, err)
@@ -46,11 +45,7 @@ type cataloguePublishCmd struct {
 
 // Run publishes a file.
 func (c *cataloguePublishCmd) Run(e *env) error {
-	data, err := os.ReadFile(c.File)
-	if err != nil {
-		return fmt.Errorf("cannot read the catalogue: %w", err)
-	}
-	parsed, err := catalogue.Parse(c.File, data)
+	parsed, text, err := loadCatalogue(c.File)
 	if err != nil {
 		return err
 	}
@@ -62,7 +57,7 @@ func (c *cataloguePublishCmd) Run(e *env) error {
 		return err
 	}
 	defer b.Close()
-	stored, err := publishCatalogue(e.ctx, b, c.Name, data)
+	stored, err := publishCatalogue(e.ctx, b, c.Name, text)
 	if err != nil {
 		return err
 	}
@@ -95,7 +90,7 @@ type catalogueExplainCmd struct {
 
 // Run explains the choice of a plan.
 func (c *catalogueExplainCmd) Run(e *env) error {
-	parsed, err := loadCatalogue(c.File)
+	parsed, _, err := loadCatalogue(c.File)
 	if err != nil {
 		return err
 	}

@@ -51,13 +51,13 @@ func busReady(b *bus.Bus) service.Check {
 	return func(ctx context.Context) (string, error) { return "connected", b.Check(ctx) }
 }
 
-// loadCatalogue reads and checks a catalogue file.
-func loadCatalogue(name string) (*catalogue.Catalogue, error) {
-	data, err := os.ReadFile(name) //nolint:gosec // the user names the file
-	if err != nil {
-		return nil, fmt.Errorf("cannot read the catalogue: %w", err)
+// loadCatalogue reads and checks a catalogue file. It returns the text, too, which is what is published.
+func loadCatalogue(name string) (parsed *catalogue.Catalogue, text []byte, err error) {
+	if text, err = os.ReadFile(name); err != nil { //nolint:gosec // the user names the file
+		return nil, nil, fmt.Errorf("cannot read the catalogue: %w", err)
 	}
-	return catalogue.Parse(name, data)
+	parsed, err = catalogue.Parse(name, text)
+	return parsed, text, err
 }
 
 // publishCatalogue stores a catalogue under its version, once: the same text again is no change, another text under the same

@@ -4,16 +4,13 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/csv"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"slices"
 	"strconv"
 	"strings"
-	"text/tabwriter"
 	"time"
-	"unicode"
 
 	"github.com/daybook-billing/daybook/collector"
 	"github.com/daybook-billing/daybook/collector/redact"
@@ -50,7 +47,7 @@ func (c *rateCmd) Run(e *env) error {
 			return errors.New("--catalogue FILE is missing: charges need prices. --spans prints what ran without them")
 		}
 		var err error
-		if prices, err = loadCatalogue(c.Catalogue); err != nil {
+		if prices, _, err = loadCatalogue(c.Catalogue); err != nil {
 			return err
 		}
 	}
@@ -438,12 +435,6 @@ func (c *rateCmd) printCharges(e *env, r *rating, currency string) error {
 	return err
 }
 
-func printJSON(w io.Writer, v any) error {
-	encoder := json.NewEncoder(w)
-	encoder.SetEscapeHTML(false)
-	return encoder.Encode(v)
-}
-
 // printRows prints rows, a header first, as csv or as a table. For json there is nothing left to print.
 func (c *rateCmd) printRows(w io.Writer, rows [][]string) error {
 	switch c.Format {
@@ -460,27 +451,4 @@ func (c *rateCmd) printRows(w io.Writer, rows [][]string) error {
 		return printTable(w, rows)
 	}
 	return nil
-}
-
-// visible replaces control characters, which would break a table or steer a terminal.
-func visible(r rune) rune {
-	if unicode.IsControl(r) {
-		return unicode.ReplacementChar
-	}
-	return r
-}
-
-// printTable prints rows in columns.
-func printTable(w io.Writer, rows [][]string) error {
-	out := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	for _, row := range rows {
-		for i, cell := range row {
-			if i > 0 {
-				fmt.Fprint(out, "\t")
-			}
-			fmt.Fprint(out, strings.Map(visible, cell))
-		}
-		fmt.Fprintln(out)
-	}
-	return out.Flush()
 }

@@ -1,8 +1,13 @@
 package main
 
 import (
+	"encoding/json"
+	"fmt"
+	"io"
 	"strings"
+	"text/tabwriter"
 	"time"
+	"unicode"
 
 	"github.com/daybook-billing/daybook/events"
 )
@@ -68,4 +73,34 @@ func orUnknown(s string) string {
 		return "an unknown time"
 	}
 	return s
+}
+
+// printJSON prints one JSON value and a line end.
+func printJSON(w io.Writer, v any) error {
+	encoder := json.NewEncoder(w)
+	encoder.SetEscapeHTML(false)
+	return encoder.Encode(v)
+}
+
+// visible replaces control characters, which would break a table or steer a terminal.
+func visible(r rune) rune {
+	if unicode.IsControl(r) {
+		return unicode.ReplacementChar
+	}
+	return r
+}
+
+// printTable prints rows in columns.
+func printTable(w io.Writer, rows [][]string) error {
+	out := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, row := range rows {
+		for i, cell := range row {
+			if i > 0 {
+				fmt.Fprint(out, "\t")
+			}
+			fmt.Fprint(out, strings.Map(visible, cell))
+		}
+		fmt.Fprintln(out)
+	}
+	return out.Flush()
 }

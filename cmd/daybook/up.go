@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -153,10 +152,7 @@ func (c *upCmd) prices() ([][]byte, error) {
 		texts = append(texts, demo.Catalogue())
 	}
 	if c.Catalogue != "" {
-		if _, err := loadCatalogue(c.Catalogue); err != nil {
-			return nil, err
-		}
-		text, err := os.ReadFile(c.Catalogue)
+		_, text, err := loadCatalogue(c.Catalogue)
 		if err != nil {
 			return nil, err
 		}

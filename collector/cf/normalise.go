@@ -114,36 +114,32 @@ const (
 	ofBuildpack
 )
 
-// states are the states of app usage events; begins says that the event is the beginning of something, whose size must
-// be known.
-func appState(state string) (event string, about role, begins bool) {
+// appState says what an app usage event of this state is about, 0 if the state is not known. begins says that it is the beginning of
+// something, whose size must be known.
+func appState(state string) (about role, begins bool) {
 	switch state {
-	case events.EventStarted:
-		return events.EventStarted, ofProcess, true
+	case events.EventStarted, events.EventWasRunning:
+		return ofProcess, true
 	case events.EventStopped:
-		return events.EventStopped, ofProcess, false
-	case events.EventWasRunning:
-		return events.EventWasRunning, ofProcess, true
-	case events.EventTaskStarted:
-		return events.EventTaskStarted, ofTask, true
+		return ofProcess, false
+	case events.EventTaskStarted, events.EventTaskWasRunning:
+		return ofTask, true
 	case events.EventTaskStopped:
-		return events.EventTaskStopped, ofTask, false
-	case events.EventTaskWasRunning:
-		return events.EventTaskWasRunning, ofTask, true
+		return ofTask, false
 	case events.EventStagingStarted:
-		return events.EventStagingStarted, ofStaging, true
+		return ofStaging, true
 	case events.EventStagingStopped:
-		return events.EventStagingStopped, ofStaging, false
+		return ofStaging, false
 	case events.EventBuildpackSet:
-		return events.EventBuildpackSet, ofBuildpack, false
+		return ofBuildpack, false
 	}
-	return "", 0, false
+	return 0, false
 }
 
 func (e *event) app(foundation string) events.Usage {
 	state := e.root.Get("state")
 	current := e.NeedText(state, "state", "current")
-	name, about, begins := appState(current)
+	about, begins := appState(current)
 	if about == 0 {
 		if current != "" {
 			e.unknown = fmt.Sprintf("state.current: found %q, expected one of STARTED, STOPPED, WAS_RUNNING, TASK_STARTED, TASK_STOPPED, TASK_WAS_RUNNING, STAGING_STARTED, STAGING_STOPPED, BUILDPACK_SET", limit(current))
@@ -151,7 +147,7 @@ func (e *event) app(foundation string) events.Usage {
 		return events.Usage{}
 	}
 	u := e.common(foundation, "app")
-	u.Event, u.Previous = name, e.Text(state, "state", "previous")
+	u.Event, u.Previous = current, e.Text(state, "state", "previous")
 	u.Footprint = e.footprint(begins)
 	e.subject(&u, about)
 	return u
@@ -205,18 +201,11 @@ func (e *event) footprint(begins bool) events.Footprint {
 }
 
 // service reads a service usage event. User-provided instances are facts too: they have neither plan, offering nor
-// broker, so that their footprint is empty, and a catalogue has to price them by kind to charge for them.
+// broker, so that their footprint is empty, and the projector passes them over.
 func (e *event) service(foundation string) events.Usage {
-	var name string
-	switch state := e.root.Get("state").Text(); state {
-	case events.EventCreated:
-		name = events.EventCreated
-	case events.EventUpdated:
-		name = events.EventUpdated
-	case events.EventDeleted:
-		name = events.EventDeleted
-	case events.EventWasRunning:
-		name = events.EventWasRunning
+	state := e.root.Get("state").Text()
+	switch state {
+	case events.EventCreated, events.EventUpdated, events.EventDeleted, events.EventWasRunning:
 	default:
 		e.unknown = fmt.Sprintf("state: found %q, expected one of CREATED, UPDATED, DELETED, WAS_RUNNING", limit(state))
 		return events.Usage{}
@@ -226,7 +215,7 @@ func (e *event) service(foundation string) events.Usage {
 	plan := e.Object(e.root, "", "service_plan")
 	offering := e.Object(e.root, "", "service_offering")
 	broker := e.Object(e.root, "", "service_broker")
-	u.Event, u.Kind = name, events.KindService
+	u.Event, u.Kind = state, events.KindService
 	u.Resource = e.NeedText(instance, "service_instance", "guid")
 	u.Name = e.Text(instance, "service_instance", "name")
 	u.Footprint = events.Footprint{

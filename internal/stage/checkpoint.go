@@ -14,8 +14,6 @@ import (
 	"github.com/daybook-billing/daybook/internal/bus"
 )
 
-const headerID = events.HeaderID
-
 // chain is the running digest over subject and body of every output of a stage, in order: two output streams are equal
 // when their chains are. It leaves out headers, so that a stream rebuilt from the same facts has the same chain.
 type chain [sha256.Size]byte

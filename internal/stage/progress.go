@@ -8,7 +8,7 @@ import (
 // progress lets others wait until an input has been worked off.
 type progress struct {
 	mu      sync.Mutex
-	open    bool // the state has been restored
+	open    bool // the state has been restored once
 	done    uint64
 	changed chan struct{} // closed and replaced at each change; nil while nobody waits
 }
@@ -24,7 +24,8 @@ func (p *progress) set(done uint64) {
 	}
 }
 
-// Restored reports whether the state is up to the checkpoint and new inputs are being worked off.
+// Restored reports whether the state has come up to the checkpoint. It stays true when the stage starts again after an error;
+// the metric restarts_total counts those.
 func (s *Stage) Restored() bool {
 	s.progress.mu.Lock()
 	defer s.progress.mu.Unlock()

@@ -14,6 +14,7 @@ import (
 
 	"github.com/klauspost/compress/zstd"
 
+	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
 )
 
@@ -92,9 +93,9 @@ func (s *Stage) holds(ctx context.Context, input bus.StreamState, want identity)
 	if err != nil {
 		return err
 	}
-	if got.Header(headerID) != want.ID || !got.Time.Equal(want.Time) {
+	if got.Header(events.HeaderID) != want.ID || !got.Time.Equal(want.Time) {
 		return fmt.Errorf("%w: message %d of %s is %s of %s, but %s was derived from %s of %s. %s", ErrInputChanged, want.Sequence, s.cfg.Input,
-			got.Header(headerID), got.Time.UTC().Format(time.RFC3339Nano), s.cfg.Output, want.ID, want.Time.UTC().Format(time.RFC3339Nano), advice)
+			got.Header(events.HeaderID), got.Time.UTC().Format(time.RFC3339Nano), s.cfg.Output, want.ID, want.Time.UTC().Format(time.RFC3339Nano), advice)
 	}
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/cenkalti/backoff/v5"
 
+	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
 )
 
@@ -309,7 +310,7 @@ func (s *Stage) drain(ctx context.Context) error {
 
 // step runs the processor on one input.
 func (s *Stage) step(ctx context.Context, in *bus.Stored) error {
-	s.current = identity{in.Sequence, in.Header(headerID), in.Time}
+	s.current = identity{in.Sequence, in.Header(events.HeaderID), in.Time}
 	s.part = 0
 	err := s.proc.Step(in, func(out Output) { s.emit(ctx, out) })
 	if s.fail != nil {

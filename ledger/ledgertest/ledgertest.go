@@ -106,6 +106,12 @@ func Specs(empty func() ledger.Ledger) {
 		Expect(bill(ledger.Query{}).Unrated).To(BeZero())
 	})
 
+	It("does not count what is unrated and settled in one batch, as a replay has it", func() {
+		unrated := []ledger.Unrated{{Unrated: events.Unrated{ID: "u1", Tenant: "a"}}, {Unrated: events.Unrated{ID: "u2", Tenant: "a"}}}
+		post(ledger.Batch{Positions: at(0, 2), Unrated: unrated, Settled: []string{"u1"}})
+		Expect(bill(ledger.Query{}).Unrated).To(Equal(1))
+	})
+
 	It("replaces what runs under a subject by what its last message lists", func() {
 		span := func(resource string) events.Span {
 			return events.Span{Kind: "app", Resource: resource, Tenant: "a", Start: time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)}

@@ -59,12 +59,12 @@ func (l *Ledger) Post(_ context.Context, b ledger.Batch) error {
 	for i := range b.Charges {
 		l.charge(&b.Charges[i])
 	}
-	for _, id := range b.Settled {
-		delete(l.unrated, id)
-	}
 	for i := range b.Unrated {
 		u := &b.Unrated[i]
 		l.unrated[u.ID] = unrated{u.Tenant, u.Start.Format("2006-01")}
+	}
+	for _, id := range b.Settled { // behind Unrated: see ledger.Batch
+		delete(l.unrated, id)
 	}
 	for _, r := range b.Running {
 		if len(r.Spans) == 0 {

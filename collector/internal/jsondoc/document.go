@@ -113,18 +113,6 @@ func (v Value) Text() string {
 	return unquote(v.d.src[n.start+1:n.end-1], n.escaped)
 }
 
-// TextIs reports whether the value is this string, without allocating for plain strings.
-func (v Value) TextIs(s string) bool {
-	if v.Kind() != String {
-		return false
-	}
-	n := &v.d.nodes[v.i]
-	if n.escaped {
-		return v.Text() == s
-	}
-	return string(v.d.src[n.start+1:n.end-1]) == s
-}
-
 // Get returns the member of an object; it is missing when there is none, or v is no object.
 func (v Value) Get(key string) Value {
 	if v.Kind() != Object {
