@@ -142,6 +142,8 @@ const (
 	AnomalyFailedBuild         = "failed_build"          // not billed
 	AnomalyUnknownVolume       = "unknown_volume"        // held, not billed
 	AnomalyAfterDelete         = "after_delete"          // evidence of life after the deletion
+	AnomalyLateFact            = "late_fact"             // came after its timeline was settled and forgotten; not metered
+	AnomalyInconsistent        = "inconsistent"          // METERED contradicts itself; nothing was charged twice or reversed
 	AnomalyUnreadable          = "unreadable"            // a message that is neither a fact nor a catalogue
 )
 
@@ -180,7 +182,7 @@ type Metered struct {
 }
 
 // MaxRunning is how many running spans a Metered message lists at the most.
-const MaxRunning = 1000
+const MaxRunning = 500
 
 // AnomalyNotice is an anomaly that belongs to no resource, on metered.<source>.<foundation>.anomaly.
 type AnomalyNotice struct {

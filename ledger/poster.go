@@ -52,12 +52,16 @@ func (p *Poster) Run(ctx context.Context) error {
 	wait := backoff.NewExponentialBackOff()
 	wait.InitialInterval, wait.MaxInterval = 100*time.Millisecond, 10*time.Second
 	for {
+		before := p.Positions()
 		err := p.run(ctx)
 		if ctx.Err() != nil {
 			return nil //nolint:nilerr // it was told to stop; what is not posted is read again
 		}
 		if errors.Is(err, ErrUnreadable) {
 			return err
+		}
+		if p.Positions() != before {
+			wait.Reset()
 		}
 		p.log.Error("posting failed; starting again from the ledger's positions", slog.Any("error", err))
 		timer := time.NewTimer(wait.NextBackOff())

@@ -86,21 +86,30 @@ type Entries struct {
 }
 
 // maxEntries is how many charges and unrated parts one message lists at the most.
-const maxEntries = 500
+const maxEntries = 250
 
-// Metered posts a METERED message: reversals for what it retracts, charges for what it closes.
-func (b *Book) Metered(m *events.Metered, emit func(*Entries)) error {
+// Metered posts a METERED message: reversals for what it retracts, charges for what it closes. Where METERED contradicts itself
+// (a span closed twice, or retracted and never closed) nothing is charged twice and nothing reversed that was not charged, and that is
+// an anomaly: one such message must not stop everybody's bill.
+func (b *Book) Metered(m *events.Metered, emit func(*Entries)) (anomalies []events.Anomaly, err error) {
 	var batch batch
+	inconsistent := func(s *events.Span, what string) {
+		anomalies = append(anomalies, events.Anomaly{
+			Code: events.AnomalyInconsistent, Resource: s.Resource, Time: s.Start,
+			Message: fmt.Sprintf("METERED message %s %s span %s of %s %s; the entry is left out", m.ID, what, s.ID, s.Kind, s.Resource),
+		})
+	}
 	at := frame{m.Source, m.Foundation, m.Resource}
 	for i := range m.Retracted {
 		s := &m.Retracted[i]
 		text := b.spans[s.ID]
 		if text == nil {
-			return fmt.Errorf("retracts span %s of %s %s, which is not in the books: METERED is damaged, or was derived anew without BILLING", s.ID, s.Kind, s.Resource)
+			inconsistent(s, "retracts, but nothing closed,")
+			continue
 		}
 		p, err := b.unpack(text)
 		if err != nil {
-			return fmt.Errorf("span %s: %w", s.ID, err)
+			return nil, fmt.Errorf("span %s: %w", s.ID, err)
 		}
 		b.reverse(p, m.ID, batch.of(p))
 		delete(b.spans, s.ID)
@@ -108,7 +117,8 @@ func (b *Book) Metered(m *events.Metered, emit func(*Entries)) error {
 	for i := range m.Closed {
 		s := &m.Closed[i]
 		if b.spans[s.ID] != nil {
-			return fmt.Errorf("closes span %s of %s %s, which is in the books already: METERED is damaged", s.ID, s.Kind, s.Resource)
+			inconsistent(s, "closes once more")
+			continue
 		}
 		p := &posted{Span: *s, Frame: at, Cause: m.ID, Version: len(b.versions) - 1}
 		p.Span.Evidence, p.Span.SpaceName = nil, "" // no charge depends on them
@@ -116,7 +126,7 @@ func (b *Book) Metered(m *events.Metered, emit func(*Entries)) error {
 		b.charge(p, batch.of(p))
 	}
 	batch.emit(emit)
-	return nil
+	return anomalies, nil
 }
 
 // Catalogue puts a new version in force and rates every span again. A version that does not parse is an error, changes nothing, and

@@ -64,7 +64,11 @@ func (p *processor) Step(in *bus.Stored, emit func(stage.Output)) error {
 			return err
 		}
 		cause := events.Cause{ID: m.ID, Sequence: in.Sequence, Event: m.Cause.Event, Time: m.Cause.Time}
-		return p.book.Metered(m, numbered(cause, in.Time, emit))
+		anomalies, err := p.book.Metered(m, numbered(cause, in.Time, emit))
+		for i, a := range anomalies {
+			emit(anomaly(events.ID("anomaly", cause.ID, strconv.Itoa(i)), m.Source, m.Foundation, cause, a, in.Time))
+		}
+		return err
 	case events.TypeHorizon:
 		var h events.Horizon
 		if err := h.DecodeJSON(in.Data); err != nil {
@@ -91,15 +95,17 @@ func (p *processor) catalogue(in *bus.Stored, emit func(stage.Output)) error {
 	if err == nil {
 		return nil
 	}
-	notice := events.AnomalyNotice{
-		ID: events.ID("anomaly", cause.ID), Source: "catalogue", Foundation: c.Version, Cause: cause,
-		Anomaly: events.Anomaly{
-			Code:    events.AnomalyUnreadable,
-			Message: fmt.Sprintf("the catalogue on %s is not used, the former stays in force: %v", in.Subject, err),
-		},
-	}
-	emit(stage.Output{Subject: events.BillingAnomalySubject, Type: events.TypeAnomaly, ID: notice.ID, Time: in.Time, Body: &notice})
+	emit(anomaly(events.ID("anomaly", cause.ID), "catalogue", c.Version, cause, events.Anomaly{
+		Code:    events.AnomalyUnreadable,
+		Message: fmt.Sprintf("the catalogue on %s is not used, the former stays in force: %v", in.Subject, err),
+	}, in.Time))
 	return nil
+}
+
+// anomaly is the message for what belongs to no entry.
+func anomaly(id, source, foundation string, cause events.Cause, a events.Anomaly, at time.Time) stage.Output {
+	notice := events.AnomalyNotice{ID: id, Source: source, Foundation: foundation, Cause: cause, Anomaly: a}
+	return stage.Output{Subject: events.BillingAnomalySubject, Type: events.TypeAnomaly, ID: id, Time: at, Body: &notice}
 }
 
 // numbered turns entries into the messages of a cause, each with an id of its own. at is for the header of those whose cause has no

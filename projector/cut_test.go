@@ -98,7 +98,7 @@ var _ = Describe("The horizon", func() {
 			Expect(o.Running).To(HaveLen(1))
 		})
 		Expect(n).To(Equal(1200))
-		Expect(ids).To(HaveLen(3))
+		Expect(ids).To(HaveLen(5))
 		Expect(ids[0]).NotTo(Equal(ids[1]))
 	})
 })

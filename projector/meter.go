@@ -2,6 +2,7 @@ package projector
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"strconv"
 	"time"
@@ -30,7 +31,7 @@ const (
 )
 
 // maxClosed is how many spans one Metered message lists at the most; what is more goes into further parts.
-const maxClosed = 500
+const maxClosed = 250
 
 // Meter is the projector's state and its step: facts and horizons in, Metered messages out. It is pure: no clock, no I/O,
 // no order of maps reaches its outputs. It is not safe for concurrent use.
@@ -45,6 +46,9 @@ type foundationKey struct{ Source, Foundation string }
 type foundation struct {
 	Horizon  time.Time
 	Subjects map[subjectKey]*subject
+	// Ended holds the Trove instances whose timelines were forgotten, with the time of their last fact: their facts come in any
+	// order and at any time, and one that comes now must not bring them back to life.
+	Ended map[string]time.Time
 }
 
 // subjectKey is a subject without its tenant, which is not part of a resource's identity.
@@ -68,7 +72,7 @@ func (m *Meter) foundation(source, name string) *foundation {
 	key := foundationKey{source, name}
 	f := m.foundations[key]
 	if f == nil {
-		f = &foundation{Subjects: map[subjectKey]*subject{}}
+		f = &foundation{Subjects: map[subjectKey]*subject{}, Ended: map[string]time.Time{}}
 		m.foundations[key] = f
 	}
 	return f
@@ -82,6 +86,15 @@ func (m *Meter) Fact(u *events.Usage, sequence uint64, emit func(*events.Metered
 	}
 	f := m.foundation(u.Source, u.Foundation)
 	key := subjectKey{u.Kind, u.SubjectResource()}
+	cause := events.Cause{ID: u.ID, Sequence: sequence, Event: u.Event, Time: u.Time}
+	out := message{source: u.Source, foundation: u.Foundation, key: key, tenant: u.Tenant, cause: cause}
+	if ended, was := f.Ended[u.Resource]; was && u.Kind == events.KindInstance {
+		var ch change
+		ch.anomaly(events.AnomalyLateFact, u.Resource, u.Time, fmt.Sprintf("%s came when the timeline, whose last fact is of %s, had long been settled; it is not metered",
+			u.Event, events.FormatTime(ended)))
+		out.emit(&ch, nil, emit)
+		return
+	}
 	sub := f.Subjects[key]
 	if sub == nil {
 		sub = &subject{Tenant: u.Tenant}
@@ -101,8 +114,6 @@ func (m *Meter) Fact(u *events.Usage, sequence uint64, emit func(*events.Metered
 	if ch.empty() {
 		return
 	}
-	cause := events.Cause{ID: u.ID, Sequence: sequence, Event: u.Event, Time: u.Time}
-	out := message{source: u.Source, foundation: u.Foundation, key: key, tenant: u.Tenant, cause: cause}
 	if sub.Tenant != u.Tenant { // nothing runs under the old tenant's subject any more
 		old := out
 		old.tenant, sub.Tenant = sub.Tenant, u.Tenant
@@ -153,9 +164,7 @@ func (m *Meter) Horizon(h *events.Horizon, sequence uint64, emit func(*events.Me
 			out := message{source: h.Source, foundation: h.Foundation, key: key, tenant: sub.Tenant, cause: cause}
 			out.emit(&ch, sub.running(), emit)
 		}
-		if sub.forget(h.Time) {
-			delete(f.Subjects, key)
-		}
+		f.forget(key, sub)
 	}
 	return true
 }
@@ -234,15 +243,21 @@ func (s *subject) running() []events.Span {
 	return out
 }
 
-// forget drops timelines that ended long before the horizon, and reports whether none is left.
-func (s *subject) forget(horizon time.Time) bool {
+// forget drops the subject's timelines that ended long before the horizon, and the subject when none is left.
+func (f *foundation) forget(key subjectKey, s *subject) {
 	s.Tracks = slices.DeleteFunc(s.Tracks, func(t *track) bool {
-		if t.Trove != nil {
-			return len(t.Trove.running(nil)) == 0 && horizon.Sub(t.Latest) > endedKeptTrove
+		if t.Trove == nil {
+			return t.idle() && f.Horizon.Sub(t.Latest) > endedKept
 		}
-		return t.idle() && horizon.Sub(t.Latest) > endedKept
+		over := len(t.Trove.running(nil)) == 0 && f.Horizon.Sub(t.Latest) > endedKeptTrove
+		if over {
+			f.Ended[t.Resource] = t.Latest
+		}
+		return over
 	})
-	return len(s.Tracks) == 0
+	if len(s.Tracks) == 0 {
+		delete(f.Subjects, key)
+	}
 }
 
 // message is the frame of the Metered messages that one cause has on one subject.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"time"
 
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
@@ -139,5 +140,16 @@ func (p *processor) Restore(snapshot []byte) error {
 	if snapshot == nil {
 		return nil
 	}
-	return gob.NewDecoder(bytes.NewReader(snapshot)).Decode(&p.meter.foundations)
+	if err := gob.NewDecoder(bytes.NewReader(snapshot)).Decode(&p.meter.foundations); err != nil {
+		return err
+	}
+	for _, f := range p.meter.foundations { // gob leaves out what is empty
+		if f.Subjects == nil {
+			f.Subjects = map[subjectKey]*subject{}
+		}
+		if f.Ended == nil {
+			f.Ended = map[string]time.Time{}
+		}
+	}
+	return nil
 }

@@ -54,6 +54,31 @@ func exists(at string, details ...detail) *events.Usage {
 }
 
 var _ = Describe("A database", func() {
+	When("its timeline was settled and forgotten, 36 days after its end", func() {
+		cut := projector.Settings{Cut: projector.CutDay}
+		forgotten := func(facts ...*events.Usage) *books {
+			b := newBooks(cut).tell(facts...).reachTime(events.SourceTrove, clock("04-20 00:00"))
+			Expect(b.meter.Tracked()).To(BeZero())
+			return b
+		}
+
+		It("is not brought back to life by an exists that comes late, and nothing is published again", func() {
+			b := forgotten(created(), deleted("12:00"))
+			before := b.closed()
+			b.tell(exists("11:00")).reachTime(events.SourceTrove, clock("05-20 00:00"))
+			Expect(b.closed()).To(Equal(before))
+			Expect(b.codes()).To(Equal([]string{events.AnomalyLateFact}))
+			Expect(b.running()).To(BeEmpty())
+		})
+
+		It("is not billed as running for ever when the create comes after the delete was forgotten", func() {
+			b := forgotten(deleted("12:00"))
+			b.tell(created()).reachTime(events.SourceTrove, clock("05-20 00:00"))
+			Expect(b.closed()).To(BeEmpty())
+			Expect(b.codes()).To(Equal([]string{events.AnomalyDeleteWithoutCreate, events.AnomalyLateFact}))
+		})
+	})
+
 	It("of the Trove page is billed 344 s and 80 s by flavour, 213 s and 211 s by volume", func() {
 		at := func(day, effect, observed string) detail {
 			return func(u *events.Usage) {

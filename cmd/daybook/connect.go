@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"time"
 
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
@@ -69,6 +70,7 @@ func publishCatalogue(ctx context.Context, b *bus.Bus, version string, yaml []by
 		{Key: events.HeaderID, Value: events.ID("catalogue", version)},
 		{Key: events.HeaderType, Value: events.TypeCatalogue},
 		{Key: events.HeaderSource, Value: "daybook/catalogue"},
+		{Key: events.HeaderTime, Value: events.FormatTime(time.Now())},
 		{Key: events.HeaderSpecVersion, Value: events.SpecVersion},
 		{Key: events.HeaderContentType, Value: events.ContentType},
 	}}

@@ -112,7 +112,7 @@ func (p *path) metered(m *events.Metered) {
 	for _, s := range m.Closed {
 		p.spans[s.ID] = s
 	}
-	if err := p.book.Metered(m, p.post); err != nil {
+	if anomalies, err := p.book.Metered(m, p.post); err != nil || len(anomalies) > 0 {
 		p.Fatal(err)
 	}
 }

@@ -25,7 +25,7 @@ func (b *Bus) Append(ctx context.Context, stream string, msgs []Message, expect 
 		return 0, fmt.Errorf("appending to stream %s: nothing was sent: %w", stream, err)
 	}
 	if !b.nc.IsConnected() {
-		return 0, fmt.Errorf("appending to stream %s: nothing was sent: there is no connection to NATS at %s; it is being repaired", stream, redact(b.cfg.URL))
+		return 0, fmt.Errorf("appending to stream %s: nothing was sent: %w at %s; it is being repaired", stream, ErrNotConnected, redact(b.cfg.URL))
 	}
 	ctx, stop := context.WithTimeout(ctx, b.cfg.Timeout)
 	defer stop()

@@ -37,6 +37,7 @@ const (
 	defaultTimeout   = 5 * time.Second
 	reconnectWait    = 250 * time.Millisecond
 	reconnectJitter  = 250 * time.Millisecond
+	minPayload       = 1 << 20 // what a server has by default; Daybook's limits of spans and charges a message keep below it
 	pingInterval     = 20 * time.Second
 	wantMajor        = 2
 	wantMinor        = 12 // the first with atomic batches
@@ -198,6 +199,9 @@ func (b *Bus) checkServer(ctx context.Context) error {
 	}
 	if major < wantMajor || major == wantMajor && minor < wantMinor {
 		return fmt.Errorf("%s: it is version %s, but atomic batches need %d.%d or newer: upgrade the server", where, version, wantMajor, wantMinor)
+	}
+	if limit := b.nc.MaxPayload(); limit < minPayload {
+		return fmt.Errorf("%s: its max_payload is %d bytes, and Daybook's messages may need %d: raise it in the server's configuration (8MB is a good value)", where, limit, minPayload)
 	}
 	err := b.Check(ctx)
 	if errors.Is(err, jetstream.ErrJetStreamNotEnabled) || errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount) ||

@@ -16,6 +16,8 @@ var (
 	ErrNotFound = errors.New("not found")
 	// ErrOutcomeUnknown: nobody can say whether the append was stored. Read the stream before trying again.
 	ErrOutcomeUnknown = errors.New("it is unknown whether the batch was stored: read the stream before trying again")
+	// ErrNotConnected: nothing was sent; the connection is being repaired, so try again.
+	ErrNotConnected = errors.New("there is no connection to NATS")
 	// ErrStreamChanged: the stream is not the one that was being read; it was recreated, restored or cut at its end.
 	ErrStreamChanged = errors.New("the stream was recreated or restored")
 	// ErrGap: messages are missing between two others and were not deleted one by one.

@@ -38,6 +38,7 @@ func (s *Stage) flush(ctx context.Context) error {
 			s.metrics.conflict()
 		case errors.Is(err, bus.ErrOutcomeUnknown):
 			unknown = true
+		case errors.Is(err, bus.ErrNotConnected):
 		default:
 			return fmt.Errorf("append to %s: %w", s.cfg.Output, err)
 		}

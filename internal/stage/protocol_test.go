@@ -114,6 +114,7 @@ var faults = map[string]func(w *world, store func() (uint64, error)) (uint64, er
 	"refused for another reason, nothing stored": func(*world, func() (uint64, error)) (uint64, error) {
 		return 0, errors.New("no connection: nothing was sent")
 	},
+	"not sent, without a connection": func(*world, func() (uint64, error)) (uint64, error) { return 0, bus.ErrNotConnected },
 	"not stored, and no answer": func(*world, func() (uint64, error)) (uint64, error) { return 0, bus.ErrOutcomeUnknown },
 	"stored, and the answer lost": func(_ *world, store func() (uint64, error)) (uint64, error) {
 		must(store())
