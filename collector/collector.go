@@ -315,6 +315,10 @@ func (c *Collector) horizon(ctx context.Context, source string, at time.Time) er
 		return err
 	}
 	text := events.FormatTime(at)
+	if at.After(c.deps.Now().AddDate(0, 0, 1)) {
+		c.deps.Log.Warn("the horizon is in the future: what runs is billed up to it. Is a time in the input, or the clock, wrong?",
+			slog.String("source", source), slog.String("horizon", text))
+	}
 	h := events.Horizon{ID: events.ID("horizon", source, c.cfg.Foundation, text), Source: source, Foundation: c.cfg.Foundation, Time: at}
 	a := &c.usage
 	start := len(a.buf)

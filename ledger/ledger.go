@@ -62,6 +62,7 @@ type Query struct {
 type Bill struct {
 	Lines     []Line
 	Unrated   int
+	Running   int            // running spans, charged up to their Start only
 	Anomalies map[string]int // by code, over all tenants
 	Gaps      []events.Gap
 	Horizons  []Horizon
@@ -82,7 +83,8 @@ type Line struct {
 	VAT       events.Decimal
 }
 
-// Horizon is how far a source has been metered and charged.
+// Horizon is how far a source has been metered, and charged: what runs is charged at each cut, so Billed is never beyond the
+// start of a running span.
 type Horizon struct {
 	Source, Foundation string
 	Metered, Billed    time.Time

@@ -43,8 +43,8 @@ func (p *Pricer) Run(ctx context.Context) error { return p.stage.Run(ctx) }
 // Wait returns when the message at sequence of METERED has been worked off and its outputs are in BILLING.
 func (p *Pricer) Wait(ctx context.Context, sequence uint64) error { return p.stage.Wait(ctx, sequence) }
 
-// Restored reports whether the state is up to the checkpoint.
-func (p *Pricer) Restored() bool { return p.stage.Restored() }
+// Ready tells why the service is not at work; see stage.Stage.Ready.
+func (p *Pricer) Ready() error { return p.stage.Ready() }
 
 // Done returns the last message of METERED that has been worked off.
 func (p *Pricer) Done() uint64 { return p.stage.Done() }
@@ -80,8 +80,17 @@ func (p *processor) Step(in *bus.Stored, emit func(stage.Output)) error {
 		})
 	case events.TypeCatalogue:
 		return p.catalogue(in, emit)
+	case events.TypeGap, events.TypeAnomaly, events.TypeMarker: // nothing to charge
+	default:
+		cause := events.Cause{ID: in.Header(events.HeaderID), Sequence: in.Sequence, Event: "unreadable"}
+		sequence := strconv.FormatUint(in.Sequence, 10)
+		emit(anomaly(events.ID("anomaly", "metered", sequence), "unknown", "unknown", cause, events.Anomaly{
+			Code: events.AnomalyUnreadable,
+			Message: fmt.Sprintf("message %s of %s on %s was not published by Daybook and is not used: its %s header is %q. A catalogue is published with daybook catalogue publish",
+				sequence, events.StreamMetered, in.Subject, events.HeaderType, in.Header(events.HeaderType)),
+		}, in.Time))
 	}
-	return nil // gaps, anomalies, markers: nothing to charge
+	return nil
 }
 
 func (p *processor) catalogue(in *bus.Stored, emit func(stage.Output)) error {

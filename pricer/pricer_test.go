@@ -2,6 +2,7 @@ package pricer
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -112,6 +113,15 @@ func TestDamagedSnapshot(t *testing.T) {
 		flipped := append([]byte(nil), snapshot...)
 		flipped[n] ^= 0x81
 		_ = broken.Restore(flipped)
+	}
+}
+
+// A message that Daybook did not publish is an anomaly, not silence.
+func TestForeignMessage(t *testing.T) {
+	foreign := bus.NewStored(bus.Message{Subject: "catalogue.x", Data: []byte("rubbish")}, 7, time.Now(), 0)
+	out := steps(t, newProcessor(), []bus.Stored{foreign})
+	if len(out) != 1 || !strings.Contains(out[0], `"code":"unreadable"`) || !strings.Contains(out[0], "message 7 of METERED on catalogue.x") {
+		t.Fatalf("got %q", out)
 	}
 }
 

@@ -81,11 +81,11 @@ func (m *Meter) foundation(source, name string) *foundation {
 // Fact applies one fact. sequence is its place in USAGE. emit is called for each message that it causes and must not keep it.
 // A fact that changes nothing causes none.
 func (m *Meter) Fact(u *events.Usage, sequence uint64, emit func(*events.Metered)) {
-	if !metered(u) {
-		return
-	}
 	f := m.foundation(u.Source, u.Foundation)
 	key := subjectKey{u.Kind, u.SubjectResource()}
+	if !metered(u, f.Subjects[key] != nil) {
+		return
+	}
 	cause := events.Cause{ID: u.ID, Sequence: sequence, Event: u.Event, Time: u.Time}
 	out := message{source: u.Source, foundation: u.Foundation, key: key, tenant: u.Tenant, cause: cause}
 	if ended, was := f.Ended[u.Resource]; was && u.Kind == events.KindInstance {
@@ -123,13 +123,14 @@ func (m *Meter) Fact(u *events.Usage, sequence uint64, emit func(*events.Metered
 }
 
 // metered reports whether a fact says anything about usage. Not all do: a BUILDPACK_SET of a build (v3) is information about a
-// droplet, and a user-provided service instance is a note of credentials, with no plan and nothing that runs.
-func metered(u *events.Usage) bool {
+// droplet, and a user-provided service instance is a note of credentials, with no plan and nothing that runs. A fact without a plan
+// about an instance that had one (known) does: it may be its end.
+func metered(u *events.Usage, known bool) bool {
 	switch u.Kind {
 	case events.KindStaging:
 		return u.Event != events.EventBuildpackSet
 	case events.KindService:
-		return u.Footprint.Plan != "" || u.Footprint.PlanGUID != ""
+		return known || u.Footprint.Plan != "" || u.Footprint.PlanGUID != ""
 	}
 	return true
 }

@@ -47,8 +47,8 @@ func (p *Projector) Wait(ctx context.Context, sequence uint64) error {
 	return p.stage.Wait(ctx, sequence)
 }
 
-// Restored reports whether the state is up to the checkpoint.
-func (p *Projector) Restored() bool { return p.stage.Restored() }
+// Ready tells why the service is not at work; see stage.Stage.Ready.
+func (p *Projector) Ready() error { return p.stage.Ready() }
 
 // Done returns the last message of USAGE that has been worked off.
 func (p *Projector) Done() uint64 { return p.stage.Done() }

@@ -257,6 +257,11 @@ var _ = Describe("What a meter publishes", func() {
 		Expect(b.last.RunningOmitted).To(BeNumerically("==", 5))
 	})
 
+	It("ends a managed service instance whose deletion does not repeat the plan", func() {
+		Expect(told(service("CREATED", "10:00", "small"), service("DELETED", "11:00", "")).closed()).To(HaveLen(1))
+		Expect(told(service("DELETED", "11:00", "")).codes()).To(BeEmpty(), "a user-provided one")
+	})
+
 	It("forgets a timeline a day after its end, by the horizon, and not before", func() {
 		b := newBooks(projector.Settings{Cut: projector.CutHour}).tell(task("TASK_STARTED", "10:00"), task("TASK_STOPPED", "11:00"), app("STARTED", "11:00"))
 		b.reach("03-02 11:00")

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"regexp"
+	"slices"
 
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
@@ -47,10 +49,14 @@ func (c *billCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	if c.Format == "json" {
-		return printJSON(e.stdout, billOut(&bill))
+	refused, err := b.Stream(e.ctx, events.StreamQuarantine)
+	if err != nil {
+		return err
 	}
-	return printBill(e.stdout, &bill)
+	if c.Format == "json" {
+		return printJSON(e.stdout, billOut(&bill, refused.Messages))
+	}
+	return printBill(e.stdout, &bill, refused.Messages)
 }
 
 // readBill posts both streams to a ledger in memory, up to where they end now, and asks it.
@@ -124,16 +130,18 @@ type gapJSON struct {
 }
 
 type billJSON struct {
-	Lines     []lineJSON     `json:"lines"`
-	Totals    []tenantJSON   `json:"totals"`
-	Unrated   int            `json:"unrated"`
-	Anomalies map[string]int `json:"anomalies"`
-	Gaps      []gapJSON      `json:"gaps"`
-	Horizons  []horizonJSON  `json:"horizons"`
+	Lines       []lineJSON     `json:"lines"`
+	Totals      []tenantJSON   `json:"totals"`
+	Running     int            `json:"running"`
+	Unrated     int            `json:"unrated"`
+	Quarantined uint64         `json:"quarantined"`
+	Anomalies   map[string]int `json:"anomalies"`
+	Gaps        []gapJSON      `json:"gaps"`
+	Horizons    []horizonJSON  `json:"horizons"`
 }
 
-func billOut(bill *ledger.Bill) billJSON {
-	out := billJSON{Lines: []lineJSON{}, Totals: []tenantJSON{}, Gaps: []gapJSON{}, Horizons: []horizonJSON{}, Unrated: bill.Unrated, Anomalies: bill.Anomalies}
+func billOut(bill *ledger.Bill, quarantined uint64) billJSON {
+	out := billJSON{Running: bill.Running, Quarantined: quarantined, Lines: []lineJSON{}, Totals: []tenantJSON{}, Gaps: []gapJSON{}, Horizons: []horizonJSON{}, Unrated: bill.Unrated, Anomalies: bill.Anomalies}
 	var amount, vat events.Decimal
 	for i, l := range bill.Lines {
 		out.Lines = append(out.Lines, lineJSON{
@@ -159,8 +167,8 @@ func billOut(bill *ledger.Bill) billJSON {
 	return out
 }
 
-func printBill(w io.Writer, bill *ledger.Bill) error {
-	out := billOut(bill)
+func printBill(w io.Writer, bill *ledger.Bill, quarantined uint64) error {
+	out := billOut(bill, quarantined)
 	if len(out.Lines) == 0 {
 		fmt.Fprintln(w, "No charges.")
 	}
@@ -189,13 +197,23 @@ func printBill(w io.Writer, bill *ledger.Bill) error {
 	if len(out.Gaps) == 0 {
 		fmt.Fprintln(w, "no gaps")
 	}
+	if out.Running > 0 {
+		fmt.Fprintf(w, "running: %d, charged up to their last cut\n", out.Running)
+	}
 	if out.Unrated > 0 {
-		fmt.Fprintf(w, "%d parts of spans are unrated: no plan prices them. nats sub --stream BILLING 'billing.unrated.>' --all lists them\n", out.Unrated)
+		fmt.Fprintf(w, "unrated: %d parts of spans that no plan prices; nats sub --stream BILLING 'billing.unrated.>' --all lists them\n", out.Unrated)
 	}
-	anomalies := 0
-	for _, n := range out.Anomalies {
-		anomalies += n
+	if out.Quarantined > 0 {
+		fmt.Fprintf(w, "quarantined: %d inputs that were not understood; nats stream view QUARANTINE shows them\n", out.Quarantined)
 	}
-	_, err := fmt.Fprintf(w, "%d anomalies\n", anomalies)
+	codes := ""
+	for _, code := range slices.Sorted(maps.Keys(out.Anomalies)) {
+		codes = join(codes, fmt.Sprintf("%s %d", code, out.Anomalies[code]))
+	}
+	if codes == "" {
+		_, err := fmt.Fprintln(w, "no anomalies")
+		return err
+	}
+	_, err := fmt.Fprintf(w, "anomalies: %s; the messages of METERED list them\n", codes)
 	return err
 }

@@ -80,10 +80,13 @@ type catalogueExplainCmd struct {
 	VolumeGB    *uint32 `name:"volume-gb" help:"Volume in GiB."`
 	ProcessType string  `help:"Process type."`
 	Buildpack   string  `help:"Buildpack name."`
+	BuildpackID string  `name:"buildpack-guid" help:"Buildpack guid."`
 	Plan        string  `help:"Service plan name."`
 	PlanGUID    string  `name:"plan-guid" help:"Service plan guid."`
 	Offering    string  `help:"Service offering name."`
+	OfferingID  string  `name:"offering-guid" help:"Service offering guid."`
 	Broker      string  `help:"Service broker name."`
+	BrokerID    string  `name:"broker-guid" help:"Service broker guid."`
 	Flavor      string  `help:"Flavour name."`
 	FlavorID    string  `name:"flavor-id" help:"Flavour id."`
 }
@@ -104,7 +107,8 @@ func (c *catalogueExplainCmd) Run(e *env) error {
 		Foundation: c.Foundation, Tenant: c.Tenant, Kind: c.Kind,
 		Footprint: events.Footprint{
 			Instances: count(c.Instances), MemoryMB: count(c.MemoryMB), VolumeGB: count(c.VolumeGB), ProcessType: c.ProcessType,
-			Buildpack: c.Buildpack, Plan: c.Plan, PlanGUID: c.PlanGUID, Offering: c.Offering, Broker: c.Broker, Flavor: c.Flavor, FlavorID: c.FlavorID,
+			Buildpack: c.Buildpack, BuildpackGUID: c.BuildpackID, Plan: c.Plan, PlanGUID: c.PlanGUID, Offering: c.Offering, OfferingGUID: c.OfferingID,
+			Broker: c.Broker, BrokerGUID: c.BrokerID, Flavor: c.Flavor, FlavorID: c.FlavorID,
 		},
 	}, c.At.Time)
 	fmt.Fprint(e.stdout, explanation.String())

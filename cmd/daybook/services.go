@@ -122,7 +122,7 @@ func (c *projectCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	process.Health.Ready("restored", restored(p.Restored))
+	process.Health.Ready("stage", atWork(p.Ready))
 	return process.Run(e.ctx, service.Component{Name: "projector", Run: p.Run})
 }
 
@@ -146,16 +146,11 @@ func (c *priceCmd) Run(e *env) error {
 	process.Metrics.MustRegister(metrics)
 	process.Health.Ready("nats", busReady(b))
 	p := pricer.New(pricer.Config{}, pricer.Deps{Bus: b, Log: process.Log, Metrics: metrics})
-	process.Health.Ready("restored", restored(p.Restored))
+	process.Health.Ready("stage", atWork(p.Ready))
 	return process.Run(e.ctx, service.Component{Name: "pricer", Run: p.Run})
 }
 
-// restored is the readiness check of a stage: it has its state back.
-func restored(done func() bool) service.Check {
-	return func(context.Context) (string, error) {
-		if !done() {
-			return "", fmt.Errorf("restoring the state")
-		}
-		return "up to its checkpoint", nil
-	}
+// atWork is the readiness check of a stage.
+func atWork(ready func() error) service.Check {
+	return func(context.Context) (string, error) { return "up to its checkpoint", ready() }
 }

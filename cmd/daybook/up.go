@@ -36,6 +36,7 @@ type upCmd struct {
 	Collect    []string `sep:"none" placeholder:"FILE" help:"Collect this file; may be given several times."`
 	Foundation string   `default:"file" help:"Foundation of the files."`
 	Follow     bool     `help:"Keep reading what is appended to the files."`
+	ServerOnly bool     `help:"Run the embedded NATS server and nothing else, to look at the streams or repair them with the nats CLI."`
 }
 
 // Validate checks the command line.
@@ -58,13 +59,47 @@ func (c *upCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
+	if c.ServerOnly {
+		return c.serve(e, process)
+	}
 	u, err := c.start(e, process)
 	if err != nil {
 		return err
 	}
 	defer u.close()
 	components := append(u.services(), service.Component{Name: "collector", Run: u.collect})
-	return process.Run(e.ctx, components...)
+	err = process.Run(e.ctx, components...)
+	if errors.Is(err, stage.ErrDiverged) || errors.Is(err, stage.ErrInputChanged) {
+		err = fmt.Errorf("%w.\n`daybook up --server-only --data %s` starts the NATS server alone, so that the nats CLI can reach the streams", err, c.Data)
+	}
+	return err
+}
+
+// serve runs the embedded server alone.
+func (c *upCmd) serve(e *env, process *service.Process) error {
+	server, err := c.startServer(process.Log)
+	if err != nil {
+		return err
+	}
+	defer server.Shutdown()
+	fmt.Fprintf(e.stdout, "The NATS server alone listens at %s; nothing collects, meters or prices. Ctrl-C stops it.\n", server.URL())
+	return process.Run(e.ctx, service.Component{Name: "server", Run: func(ctx context.Context) error {
+		<-ctx.Done()
+		return nil
+	}})
+}
+
+// startServer starts the embedded server.
+func (c *upCmd) startServer(log *slog.Logger) (*bus.Server, error) {
+	data, err := filepath.Abs(c.Data)
+	if err != nil {
+		return nil, err
+	}
+	server, err := bus.StartServer(bus.ServerConfig{DataDir: data, Listen: c.Listen, User: c.User, Password: c.Password, Log: log})
+	if err == nil {
+		log.Info("NATS server is listening", slog.String("url", server.URL()), slog.String("data", data))
+	}
+	return server, err
 }
 
 // everything is what runs in the process.
@@ -105,12 +140,7 @@ func (c *upCmd) start(e *env, process *service.Process) (_ *everything, err erro
 	if err != nil {
 		return nil, err
 	}
-	data, err := filepath.Abs(c.Data)
-	if err != nil {
-		return nil, err
-	}
-	u.server, err = bus.StartServer(bus.ServerConfig{DataDir: data, Listen: c.Listen, User: c.User, Password: c.Password, Log: process.Log})
-	if err != nil {
+	if u.server, err = c.startServer(process.Log); err != nil {
 		return nil, err
 	}
 	u.bus, err = bus.Connect(e.ctx, bus.Config{URL: u.server.URL(), Name: "daybook up", User: c.User, Password: c.Password, Log: process.Log})
@@ -120,7 +150,6 @@ func (c *upCmd) start(e *env, process *service.Process) (_ *everything, err erro
 	if err := u.bus.EnsureStreams(e.ctx, bus.StreamsConfig{}); err != nil {
 		return nil, err
 	}
-	u.log.Info("NATS server is listening", slog.String("url", u.server.URL()), slog.String("data", data))
 	for _, text := range yaml {
 		parsed, err := catalogue.Parse("catalogue", text)
 		if err != nil {
@@ -138,8 +167,8 @@ func (c *upCmd) start(e *env, process *service.Process) (_ *everything, err erro
 	}
 	u.pricer = pricer.New(pricer.Config{}, pricer.Deps{Bus: u.bus, Log: process.Log, Metrics: priced})
 	u.poster = ledger.NewPoster(u.bus, u.book, process.Log)
-	process.Health.Ready("projector", restored(u.projector.Restored))
-	process.Health.Ready("pricer", restored(u.pricer.Restored))
+	process.Health.Ready("projector", atWork(u.projector.Ready))
+	process.Health.Ready("pricer", atWork(u.pricer.Ready))
 	u.progress = newProgress(e.stderr, u)
 	u.jobs()
 	return u, nil
@@ -212,7 +241,11 @@ func (u *everything) collect(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := printBill(u.env.stdout, &bill); err != nil {
+	refused, err := u.bus.Stream(ctx, events.StreamQuarantine)
+	if err != nil {
+		return err
+	}
+	if err := printBill(u.env.stdout, &bill, refused.Messages); err != nil {
 		return err
 	}
 	if u.cmd.Once {

@@ -45,7 +45,7 @@ func Normalise(foundation string, raw []byte) (events.Usage, error) {
 // FromDocument is Normalise for an event that has been parsed. It may parse the document anew, without its secrets.
 func FromDocument(foundation string, d *jsondoc.Document) (events.Usage, error) {
 	if redact.MayHoldSecret(d.Bytes()) {
-		if clean, changed := d.ReplaceTexts(redact.URLs); changed {
+		if clean, changed := d.ReplaceTexts(redact.Value); changed {
 			if err := d.Parse(clean); err != nil {
 				return events.Usage{}, fmt.Errorf("after removing secrets: %w", err)
 			}
@@ -195,7 +195,7 @@ func (e *event) footprint(begins bool) events.Footprint {
 		Instances:     count(instances, "instance_count", "current"),
 		MemoryMB:      count(memory, "memory_in_mb_per_instance", "current"),
 		ProcessType:   e.Text(e.Object(e.root, "", "process"), "process", "type"),
-		Buildpack:     redact.URL(e.Text(buildpack, "buildpack", "name")),
+		Buildpack:     redact.Value(e.Text(buildpack, "buildpack", "name")),
 		BuildpackGUID: e.Text(buildpack, "buildpack", "guid"),
 	}
 }
@@ -218,6 +218,7 @@ func (e *event) service(foundation string) events.Usage {
 	u.Event, u.Kind = state, events.KindService
 	u.Resource = e.NeedText(instance, "service_instance", "guid")
 	u.Name = e.Text(instance, "service_instance", "name")
+	userProvided := e.Text(instance, "service_instance", "type") == "user_provided_service_instance"
 	u.Footprint = events.Footprint{
 		Plan:         e.Text(plan, "service_plan", "name"),
 		PlanGUID:     e.Text(plan, "service_plan", "guid"),
@@ -225,6 +226,9 @@ func (e *event) service(foundation string) events.Usage {
 		OfferingGUID: e.Text(offering, "service_offering", "guid"),
 		Broker:       e.Text(broker, "service_broker", "name"),
 		BrokerGUID:   e.Text(broker, "service_broker", "guid"),
+	}
+	if !userProvided && state != events.EventDeleted && u.Footprint.Plan == "" {
+		e.NeedText(plan, "service_plan", "guid") // only a user-provided instance has no plan; no other must pass for one that costs nothing
 	}
 	return u
 }

@@ -52,12 +52,39 @@ var _ = Describe("a usage event", func() {
 			Expect(err).NotTo(HaveOccurred())
 			return u.ID
 		}
-		service := `{"guid":"e","created_at":"2026-08-20T10:00:00Z","state":"CREATED","organization":{"guid":"O"},"service_instance":{"guid":"I"}}`
+		service := `{"guid":"e","created_at":"2026-08-20T10:00:00Z","state":"CREATED","organization":{"guid":"O"},"service_instance":{"guid":"I"},"service_plan":{"guid":"P"}}`
 		first := id("f", valid)
 		Expect(id("f", strings.ReplaceAll(valid, `":`, `" : `))).To(Equal(first))
 		Expect(id("f", " "+valid+"\n")).To(Equal(first))
 		Expect([]string{id("g", valid), id("f", service), id("f", strings.Replace(valid, "10:00:00", "10:00:01", 1))}).NotTo(ContainElement(first))
 	})
+
+	DescribeTable("of a service instance without a plan", func(kind, state string, taken bool) {
+		_, err := cf.Normalise("f", []byte(`{"guid":"e","created_at":"2026-08-20T10:00:00Z","state":"`+state+`","organization":{"guid":"O"},"service_instance":{"guid":"I","type":`+kind+`},"service_plan":{"guid":null,"name":null}}`))
+		if taken {
+			Expect(err).NotTo(HaveOccurred())
+		} else {
+			Expect(err).To(MatchError(ContainSubstring("service_plan.guid: found null")))
+		}
+	},
+		Entry("is a fact when it is user-provided", `"user_provided_service_instance"`, "CREATED", true),
+		Entry("does not pass for one that costs nothing when it is managed", `"managed_service_instance"`, "CREATED", false),
+		Entry("nor when its type is not known", `"weird"`, "UPDATED", false),
+		Entry("nor when it has no type", `null`, "CREATED", false),
+		Entry("may be at its end", `"managed_service_instance"`, "DELETED", true),
+	)
+
+	DescribeTable("keeps no secret of a URL, in the footprint or in its own JSON", func(url string) {
+		u, err := cf.Normalise("f", []byte(strings.Replace(valid, `"ruby"`, `"`+url+`"`, 1)))
+		Expect(err).NotTo(HaveOccurred())
+		Expect(u.Footprint.Buildpack).NotTo(ContainSubstring("PLANTED"))
+		Expect(string(u.Raw)).NotTo(ContainSubstring("PLANTED"))
+	},
+		Entry("behind a space", "https://h/a b?token=PLANTED"),
+		Entry("in a fragment behind a space", "https://u@host/%zz r.git#access_token=PLANTED"),
+		Entry("in a path parameter", "https://h/path;token=PLANTED"),
+		Entry("in a second URL", "https://h/a https://u:PLANTED@h/"),
+	)
 
 	It("keeps its bytes, and loses only the secrets", func() {
 		in := strings.Replace(strings.Replace(valid, `"ruby"`, `"https:\/\/u:PLANTED@h\/r?k=PLANTED"`, 1), `"shop"`, `"https://PLANTED@h"`, 1)

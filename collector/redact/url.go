@@ -18,10 +18,12 @@ var (
 	hostPort   = regexp.MustCompile(`^[^:@/]*:\d{1,5}(?:[/?#\\]|$)`)
 	barePair   = regexp.MustCompile(`[^\s"'@/\\:,;<>(){}\[\]]+:[^\s"'@\\,;<>]+@[^\s"'@]`)
 	gitRef     = regexp.MustCompile(`^[\w./-]{1,64}$`)
+	pathValue  = regexp.MustCompile(`;([^=;/]*)=[^;/]*`) // a parameter of a path segment, RFC 3986 section 3.3
+	wholeURL   = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9+.-]*://`)
 )
 
 // URL removes the secrets of a string that is a URL or the name of a buildpack: userinfo becomes "***:***", every query
-// value "***", and so do values in the fragment, and fragments that cannot be the name of a git branch, tag or commit.
+// value and path parameter "***", and so do values in the fragment, and fragments that cannot be the name of a git branch, tag or commit.
 // Cloud Controller redacts the userinfo of URLs that it can parse, and nothing else. A name without a URL and the scp
 // form git@host:path have no password and stay as they are.
 func URL(s string) string {
@@ -53,6 +55,14 @@ func URLs(s string) string {
 		b.WriteString(afterScheme(s[m[1]:end]))
 		s = s[end:]
 	}
+}
+
+// Value redacts a string of an event: as one URL, white space and all, where it begins as one, and each URL in it.
+func Value(s string) string {
+	if wholeURL.MatchString(s) {
+		s = URL(s)
+	}
+	return URLs(s)
 }
 
 // pairs removes user:password@ in front of a host without a scheme.
@@ -111,7 +121,7 @@ func afterScheme(s string) string {
 	}
 	base, fragment, hasFragment := strings.Cut(s, "#")
 	base, query, hasQuery := strings.Cut(base, "?")
-	s = prefix + base
+	s = prefix + pathValue.ReplaceAllString(base, ";$1="+mask)
 	if hasQuery {
 		s += "?" + values(query)
 	}
@@ -150,8 +160,8 @@ func values(query string) string {
 	return strings.Join(parts, "&")
 }
 
-// MayHoldSecret is a cheap test of JSON before URLs is applied to its strings: without one of these bytes, no string in it
+// MayHoldSecret is a cheap test of JSON before Value is applied to its strings: without one of these bytes, no string in it
 // can hold a URL with a secret.
 func MayHoldSecret(json []byte) bool {
-	return bytes.IndexByte(json, '@') >= 0 || bytes.IndexByte(json, '?') >= 0 || bytes.IndexByte(json, '#') >= 0 || bytes.IndexByte(json, '\\') >= 0
+	return bytes.ContainsAny(json, "@?#;\\")
 }

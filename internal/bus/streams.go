@@ -103,6 +103,11 @@ func (b *Bus) createStream(ctx context.Context, want jetstream.StreamConfig) (*j
 	if errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) { // somebody else was faster
 		return b.streamInfo(ctx, want.Name)
 	}
+	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
+		// A server does not answer a request that the user may not send.
+		return nil, fmt.Errorf("there is no stream %s, and creating it had no answer: this user may not create streams, or the server is overloaded. "+
+			"Let a user who may do it run `daybook catalogue publish`, which creates them", want.Name)
+	}
 	if err != nil {
 		return nil, requestError("creating stream "+want.Name, want.Name, err)
 	}

@@ -65,7 +65,7 @@ func newPair() *pair {
 		return store()
 	}
 	p.standby = p.w.start(options{bus: other})
-	Eventually(p.standby.Restored).Should(BeTrue()) // from the empty output stream
+	Eventually(p.standby.Ready).Should(Succeed()) // from the empty output stream
 	p.active = p.w.start(options{bus: p.faulty})
 	Eventually(looking).Should(BeClosed())
 	p.stored = counter(p.active, "daybook_stage_outputs_total")

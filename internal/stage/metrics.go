@@ -2,8 +2,6 @@ package stage
 
 import (
 	"github.com/prometheus/client_golang/prometheus"
-
-	"github.com/daybook-billing/daybook/internal/bus"
 )
 
 // Metrics of one stage. It is a prometheus.Collector: register it where metrics are served.
@@ -43,10 +41,12 @@ func (m *Metrics) Collect(ch chan<- prometheus.Metric) {
 	}
 }
 
-func (m *Metrics) stepped(in *bus.Stored) {
-	m.inputs.Inc()
-	m.lag.Set(float64(in.Pending))
-	m.position.Set(float64(in.Sequence))
+func (m *Metrics) stepped() { m.inputs.Inc() }
+
+// settled takes the last input whose outputs are stored, and how many wait behind it.
+func (m *Metrics) settled(position, behind uint64) {
+	m.lag.Set(float64(behind))
+	m.position.Set(float64(position))
 }
 
 func (m *Metrics) appended(outputs int) {

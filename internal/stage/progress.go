@@ -2,17 +2,36 @@ package stage
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"sync"
 )
 
 // progress lets others wait until an input has been worked off.
 type progress struct {
 	mu      sync.Mutex
-	open    bool // the state has been restored once
+	open    bool  // the state has come up to the checkpoint
+	failed  error // why the last run ended, until the next one has settled something
 	done    uint64
 	changed chan struct{} // closed and replaced at each change; nil while nobody waits
 }
 
+// fail notes that a run has ended with an error.
+func (p *progress) fail(err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.open, p.failed = false, err
+}
+
+// settled notes that everything up to an input is stored, and that the stage therefore works.
+func (p *progress) settled(done uint64) {
+	p.set(done)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.failed = nil
+}
+
+// set notes up to which input everything is stored, by this run or an earlier one.
 func (p *progress) set(done uint64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -24,12 +43,18 @@ func (p *progress) set(done uint64) {
 	}
 }
 
-// Restored reports whether the state has come up to the checkpoint. It stays true when the stage starts again after an error;
-// the metric restarts_total counts those.
-func (s *Stage) Restored() bool {
+// Ready tells why the stage is not at work: it is restoring its state, or it failed and has stored nothing since. It is a
+// readiness check.
+func (s *Stage) Ready() error {
 	s.progress.mu.Lock()
 	defer s.progress.mu.Unlock()
-	return s.progress.open
+	switch {
+	case s.progress.failed != nil:
+		return fmt.Errorf("failed, and tries again: %w", s.progress.failed)
+	case !s.progress.open:
+		return errors.New("restoring the state")
+	}
+	return nil
 }
 
 // Done returns the last input whose outputs are all stored.

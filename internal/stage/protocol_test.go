@@ -51,7 +51,7 @@ var _ = Describe("A stage", func() {
 			}
 			return nil
 		}}})
-		Eventually(r.Restored).Should(BeTrue())
+		Eventually(r.Ready).Should(Succeed())
 		Expect(r.Done()).To(BeZero(), "the outputs of input 1 are not stored")
 		ended, cancel := context.WithCancel(ctx)
 		cancel()
@@ -115,7 +115,7 @@ var faults = map[string]func(w *world, store func() (uint64, error)) (uint64, er
 		return 0, errors.New("no connection: nothing was sent")
 	},
 	"not sent, without a connection": func(*world, func() (uint64, error)) (uint64, error) { return 0, bus.ErrNotConnected },
-	"not stored, and no answer": func(*world, func() (uint64, error)) (uint64, error) { return 0, bus.ErrOutcomeUnknown },
+	"not stored, and no answer":      func(*world, func() (uint64, error)) (uint64, error) { return 0, bus.ErrOutcomeUnknown },
 	"stored, and the answer lost": func(_ *world, store func() (uint64, error)) (uint64, error) {
 		must(store())
 		return 0, bus.ErrOutcomeUnknown
@@ -390,7 +390,7 @@ var _ = Describe("Foreign messages on the output stream", func() {
 		var r *run
 		if running {
 			r = w.start(options{})
-			Eventually(r.Restored).Should(BeTrue())
+			Eventually(r.Ready).Should(Succeed())
 		}
 		w.foreign("own" + w.id + ".0")
 		w.feed(1)

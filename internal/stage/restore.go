@@ -45,7 +45,7 @@ func (s *Stage) open(ctx context.Context) (*bus.Reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	output, err := s.bus.Stream(ctx, s.cfg.Output)
+	output, err := s.stream(ctx, s.cfg.Output)
 	if err != nil {
 		return nil, err
 	}
@@ -54,7 +54,7 @@ func (s *Stage) open(ctx context.Context) (*bus.Reader, error) {
 		return nil, err
 	}
 	s.cp, s.last = cp, output.Last
-	input, err := s.bus.Stream(ctx, s.cfg.Input)
+	input, err := s.stream(ctx, s.cfg.Input)
 	if err != nil {
 		return nil, err
 	}
@@ -78,6 +78,15 @@ func (s *Stage) open(ctx context.Context) (*bus.Reader, error) {
 		s.progress.set(s.position)
 	}
 	return reader, err
+}
+
+// stream returns the extent of a stream. One that is gone does not come back by itself.
+func (s *Stage) stream(ctx context.Context, name string) (bus.StreamState, error) {
+	state, err := s.bus.Stream(ctx, name)
+	if errors.Is(err, bus.ErrNotFound) {
+		return state, fmt.Errorf("%w: there is no stream %s. Restore it from a backup; `daybook catalogue publish` creates it where nothing has run yet", ErrInputChanged, name)
+	}
+	return state, err
 }
 
 // holds checks that the input stream still has the very message that the outputs rest on.
@@ -228,6 +237,9 @@ func (s *Stage) save(ctx context.Context) error {
 	state, err := s.proc.Snapshot()
 	if err != nil {
 		return err
+	}
+	if len(state) > snapshotSize {
+		return fmt.Errorf("the state has %d bytes, and a snapshot takes %d", len(state), snapshotSize)
 	}
 	header := snapshotHeader{Input: s.current, LastOut: s.lastOut, Chain: s.chain, Logic: s.cfg.Logic}
 	packed := bytes.NewBuffer(make([]byte, sha256.Size))

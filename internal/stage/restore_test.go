@@ -321,6 +321,6 @@ var _ = Describe("Without the bus", func() {
 		r := w.start(options{bus: f})
 		Eventually(f.calls.Load).Should(BeNumerically(">", 1))
 		Expect(r.stop()).To(Succeed())
-		Expect(r.Restored()).To(BeFalse())
+		Expect(r.Ready()).NotTo(Succeed())
 	})
 })

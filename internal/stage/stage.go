@@ -128,6 +128,7 @@ type Stage struct {
 
 	position uint64     // last input stepped
 	seen     uint64     // inputs stepped since the last snapshot
+	behind   uint64     // inputs that wait behind position
 	part     uint32     // next part of the current input
 	chain    chain      // over every output so far, stored or pending
 	lastOut  place      // of the last output so far, stored or pending
@@ -203,6 +204,7 @@ func (s *Stage) Run(ctx context.Context) error {
 		}
 		s.log.Error("stage failed; starting again from its checkpoint", slog.Any("error", err))
 		s.metrics.restarted()
+		s.progress.fail(err)
 		if pause(ctx, nil, wait.NextBackOff()) != nil {
 			return nil //nolint:nilerr // it was told to stop while it waited
 		}
@@ -220,6 +222,7 @@ func (s *Stage) run(ctx context.Context) error {
 		return fmt.Errorf("%s: %w", s.cfg.Name, err)
 	}
 	defer reader.Close()
+	s.dry = time.Now() // without any input the stage settles all the same, and is known to work
 	for {
 		in, err := s.next(ctx, reader)
 		switch {
@@ -292,7 +295,8 @@ func (s *Stage) settle(ctx context.Context) error {
 		return err
 	}
 	s.dry = time.Time{}
-	s.progress.set(s.position)
+	s.progress.settled(s.position)
+	s.metrics.settled(s.position, s.behind)
 	return nil
 }
 
@@ -327,7 +331,8 @@ func (s *Stage) step(ctx context.Context, in *bus.Stored) error {
 	}
 	s.position = in.Sequence
 	s.seen++
-	s.metrics.stepped(in)
+	s.behind = in.Pending
+	s.metrics.stepped()
 	if !s.verified && s.position >= s.cp.place.Sequence {
 		return s.diverged()
 	}

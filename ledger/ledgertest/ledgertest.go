@@ -126,6 +126,18 @@ func Specs(empty func() ledger.Ledger) {
 		Expect(running[0].Resource).To(Equal("q"))
 	})
 
+	It("says that what runs is charged up to its last cut only", func() {
+		cut, horizon := time.Date(2026, 11, 2, 0, 0, 0, 0, time.UTC), time.Date(2026, 11, 2, 14, 0, 0, 0, time.UTC)
+		h := []events.Horizon{{Source: "cf", Foundation: "prod", Time: horizon}, {Source: "cf", Foundation: "other", Time: horizon}}
+		running := ledger.Running{Subject: "s", Source: "cf", Foundation: "prod", Spans: []events.Span{{Tenant: "a", Start: horizon.Add(-time.Minute)}, {Tenant: "b", Start: cut}}}
+		post(ledger.Batch{Positions: at(1, 1), Metered: h, Billed: h, Running: []ledger.Running{running}})
+		Expect(bill(ledger.Query{}).Horizons).To(Equal([]ledger.Horizon{
+			{Source: "cf", Foundation: "other", Metered: horizon, Billed: horizon}, {Source: "cf", Foundation: "prod", Metered: horizon, Billed: cut},
+		}))
+		Expect(bill(ledger.Query{}).Running).To(Equal(2))
+		Expect(bill(ledger.Query{Tenant: "b"}).Running).To(Equal(1))
+	})
+
 	It("says how complete it is: horizons, gaps, anomalies", func() {
 		t1, t2 := time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC), time.Date(2026, 11, 2, 0, 0, 0, 0, time.UTC)
 		h := func(t time.Time) []events.Horizon {

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/ledger"
@@ -131,8 +132,25 @@ func (l *Ledger) Bill(_ context.Context, q ledger.Query) (ledger.Bill, error) {
 			bill.Unrated++
 		}
 	}
-	for _, h := range l.horizons {
-		bill.Horizons = append(bill.Horizons, *h)
+	charged := map[sourceKey]time.Time{}
+	for _, r := range l.running {
+		key := sourceKey{r.Source, r.Foundation}
+		for i := range r.Spans {
+			s := &r.Spans[i]
+			if at, has := charged[key]; !has || s.Start.Before(at) {
+				charged[key] = s.Start
+			}
+			if q.Tenant == "" || q.Tenant == s.Tenant {
+				bill.Running++
+			}
+		}
+	}
+	for key, h := range l.horizons {
+		horizon := *h
+		if at, has := charged[key]; has && at.Before(horizon.Billed) {
+			horizon.Billed = at
+		}
+		bill.Horizons = append(bill.Horizons, horizon)
 	}
 	slices.SortFunc(bill.Horizons, func(a, b ledger.Horizon) int {
 		return cmp.Or(cmp.Compare(a.Source, b.Source), cmp.Compare(a.Foundation, b.Foundation))
