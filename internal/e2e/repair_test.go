@@ -14,7 +14,7 @@ import (
 )
 
 var _ = Describe("What somebody else published", func() {
-	It("on the projector's subjects stops `up`, which says how to remove it; removed, everything goes on", func(ctx context.Context) {
+	It("on the projector's subjects stops `up`, which says how to remove it; removed, everything goes on", func() {
 		data, prices, events := GinkgoT().TempDir(), file("demo.yaml", string(demo.Catalogue())), file("one.jsonl", appStarted+"\n")
 		run("up", "--once", "--data", data, "--listen", "127.0.0.1:0", "--catalogue", prices, "--collect", events)
 		serverOnly := func() (*gexec.Session, string) {
@@ -40,7 +40,7 @@ var _ = Describe("What somebody else published", func() {
 		run("up", "--once", "--data", data, "--listen", "127.0.0.1:0", "--collect", more)
 	})
 
-	It("as a catalogue is an anomaly on the bill, and the prices stay", func(ctx context.Context) {
+	It("as a catalogue is an anomaly on the bill, and the prices stay", func() {
 		prices := file("demo.yaml", string(demo.Catalogue()))
 		up := start("up", "--data", GinkgoT().TempDir(), "--listen", "127.0.0.1:0", "--catalogue", prices, "--collect", file("one.jsonl", appStarted+"\n"+appStopped+"\n"+halfLine+"\n"))
 		url := natsURL(up)
