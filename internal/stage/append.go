@@ -70,6 +70,12 @@ func (s *Stage) stored(last uint64) {
 	s.cp = checkpoint{Sequence: last, place: end.place, chain: end.chain, source: end.source, logic: s.cfg.Logic}
 	s.last = last
 	s.standby = false
+	// Outputs are stored in order: every input before that of the last one stored has been worked off, however long the input
+	// does not run dry.
+	if before := end.place.Sequence - 1; before > s.Done() {
+		s.progress.settled(before)
+		s.metrics.settled(before, s.behind)
+	}
 	s.drop(n)
 }
 

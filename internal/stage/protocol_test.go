@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -148,6 +150,26 @@ var faults = map[string]func(w *world, store func() (uint64, error)) (uint64, er
 }
 
 var _ = Describe("An append that fails", func() {
+	It("for good makes the stage say that it is not ready, until one is stored", func() {
+		w := newWorld(server, mixed...)
+		var denied atomic.Bool
+		denied.Store(true)
+		f := &faulty{Bus: w.bus}
+		f.append = func(_ int, store func() (uint64, error)) (uint64, error) {
+			if denied.Load() {
+				return 0, errors.New("denied")
+			}
+			return store()
+		}
+		r := w.start(options{bus: f})
+		Eventually(r.Ready).Should(MatchError(ContainSubstring("failed, and tries again: ")))
+		Consistently(r.Ready).WithTimeout(300 * time.Millisecond).WithPolling(time.Millisecond).ShouldNot(Succeed())
+		denied.Store(false)
+		Eventually(r.Ready).Should(Succeed())
+		Expect(r.worked()).To(BeTrue())
+		Expect(r.stop()).To(Succeed())
+	})
+
 	for name, fault := range faults {
 		for _, dies := range []bool{false, true} {
 			then := map[bool]string{false: "and the stage goes on", true: "and the process dies"}[dies]
