@@ -194,6 +194,9 @@ type price struct{ quantity, amount, vat events.Decimal }
 func (r *rating) cumulative(p *piece, t time.Time) (price, error) {
 	c := p.component
 	vars := r.variables(p.plan)
+	if err := r.known(p); err != nil {
+		return price{}, err
+	}
 	vars.Seconds = elapsed(p.s, t)
 	var out price
 	var amount events.Decimal
@@ -220,6 +223,21 @@ func (r *rating) cumulative(p *piece, t time.Time) (price, error) {
 		return out, fmt.Errorf("plan %s, component %s: the amount has more than %d digits before the decimal point", p.plan.Name, c.Name, formula.MaxResultDigits)
 	}
 	return out, nil
+}
+
+// known refuses to price a flavour's memory that nobody reported: as zero it would be free by accident. (A flavour that was only seen
+// in an exists notification has no size.) A plan's default stands in for it.
+func (r *rating) known(p *piece) error {
+	if r.span.Kind != events.KindInstance || r.span.Footprint.MemoryMB.Known() || !p.plan.Defaults.MemoryMB.IsZero() {
+		return nil
+	}
+	for _, f := range []*formula.Formula{p.component.Formula, p.component.Quantity} {
+		if f != nil && f.Uses("memory_mb") {
+			return fmt.Errorf("plan %s, component %s: memory_mb of flavour %q is not known; give the plan a default for it, or price by the flavour",
+				p.plan.Name, p.component.Name, r.span.Footprint.FlavorID)
+		}
+	}
+	return nil
 }
 
 var one = events.NewDecimal(1, 0)

@@ -247,6 +247,19 @@ var _ = Describe("What has no price", func() {
 		}))
 	})
 
+	It("is the memory of a flavour that nobody reported, unless the plan has a default for it or does not ask", func() {
+		database := app("2001-01-01", "2001-01-02")
+		database.Kind, database.Footprint = events.KindInstance, events.Footprint{FlavorID: "7"}
+		lines, unrated := pricer.Rate(rates(formulaPlan("2001-01-01", "memory_mb * 2")), "file", database)
+		Expect(lines).To(BeEmpty())
+		Expect(reasons(unrated)).To(ConsistOf(ContainSubstring(`memory_mb of flavour "7" is not known`)))
+		for plan, amount := range map[string]string{"defaults: {memory_mb: 512}, " + formulaPlan("2001-01-01", "memory_mb * 2"): "1024", formulaPlan("2001-01-01", "3"): "3"} {
+			lines, unrated = pricer.Rate(rates(plan), "file", database)
+			Expect(unrated).To(BeEmpty())
+			Expect(lines[0].Amount.String()).To(Equal(amount))
+		}
+	})
+
 	It("is an amount too large to be true", func() {
 		c := rates(`valid_from: 2001-01-01, components: [{name: a, quantity: "10^20 * seconds", unit: u, unit_price: 100000000000000}]`)
 		_, unrated := pricer.Rate(c, "file", app("2001-01-01", "2001-01-04"))

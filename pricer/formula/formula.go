@@ -26,6 +26,7 @@ package formula
 
 import (
 	"fmt"
+	"strings"
 	"sync"
 	"unicode/utf8"
 
@@ -86,6 +87,9 @@ func Parse(text string) (*Formula, error) {
 // String returns the formula in its canonical form: single spaces, no needless parentheses or zeros. Parse reads it back
 // as the same formula.
 func (f *Formula) String() string { return f.canon }
+
+// Uses reports whether the result can depend on a variable, given by its name.
+func (f *Formula) Uses(variable string) bool { return strings.Contains(f.canon, variable) }
 
 // Text returns the formula as it was written. Columns in errors count in it.
 func (f *Formula) Text() string { return f.text }
