@@ -12,7 +12,7 @@ func (x *Billing) AppendJSON(b []byte) []byte {
 	if x.Cause != (Cause{}) {
 		b = x.Cause.appendJSON(append(b, `,"cause":`...))
 	}
-	b = appendCharges(b, `,"charges":`, x.Charges)
+	b = appendList(b, `,"charges":`, x.Charges)
 	return closeObject(b, start)
 }
 
@@ -61,7 +61,7 @@ func (x *UnratedNotice) AppendJSON(b []byte) []byte {
 	if x.Cause != (Cause{}) {
 		b = x.Cause.appendJSON(append(b, `,"cause":`...))
 	}
-	b = appendUnratedList(b, `,"unrated":`, x.Unrated)
+	b = appendList(b, `,"unrated":`, x.Unrated)
 	b = appendTexts(b, `,"settled":`, x.Settled)
 	return closeObject(b, start)
 }
@@ -189,18 +189,6 @@ func (x *Charge) read(s *scanner) {
 	}
 }
 
-func appendCharges(b []byte, key string, list []Charge) []byte {
-	if len(list) == 0 {
-		return b
-	}
-	b = append(b, key...)
-	start := len(b)
-	for i := range list {
-		b = list[i].appendJSON(append(b, ','))
-	}
-	return closeList(b, start)
-}
-
 func readCharges(s *scanner, list []Charge) []Charge {
 	for ok := s.list(); ok && s.element(); {
 		list = grow(list)
@@ -259,18 +247,6 @@ func (x *Unrated) read(s *scanner) {
 			s.skip()
 		}
 	}
-}
-
-func appendUnratedList(b []byte, key string, list []Unrated) []byte {
-	if len(list) == 0 {
-		return b
-	}
-	b = append(b, key...)
-	start := len(b)
-	for i := range list {
-		b = list[i].appendJSON(append(b, ','))
-	}
-	return closeList(b, start)
 }
 
 func readUnratedList(s *scanner, list []Unrated) []Unrated {

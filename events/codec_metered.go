@@ -12,11 +12,11 @@ func (x *Metered) AppendJSON(b []byte) []byte {
 	if x.Cause != (Cause{}) {
 		b = x.Cause.appendJSON(append(b, `,"cause":`...))
 	}
-	b = appendSpans(b, `,"retracted":`, x.Retracted)
-	b = appendSpans(b, `,"closed":`, x.Closed)
-	b = appendSpans(b, `,"running":`, x.Running)
+	b = appendList(b, `,"retracted":`, x.Retracted)
+	b = appendList(b, `,"closed":`, x.Closed)
+	b = appendList(b, `,"running":`, x.Running)
 	b = appendUint32(b, `,"running_omitted":`, x.RunningOmitted)
-	b = appendAnomalies(b, `,"anomalies":`, x.Anomalies)
+	b = appendList(b, `,"anomalies":`, x.Anomalies)
 	return closeObject(b, start)
 }
 
@@ -214,18 +214,6 @@ func (x *Span) read(s *scanner) {
 	}
 }
 
-func appendSpans(b []byte, key string, list []Span) []byte {
-	if len(list) == 0 {
-		return b
-	}
-	b = append(b, key...)
-	start := len(b)
-	for i := range list {
-		b = list[i].appendJSON(append(b, ','))
-	}
-	return closeList(b, start)
-}
-
 func readSpans(s *scanner, list []Span) []Span {
 	for ok := s.list(); ok && s.element(); {
 		list = grow(list)
@@ -318,18 +306,6 @@ func (x *Anomaly) read(s *scanner) {
 			s.skip()
 		}
 	}
-}
-
-func appendAnomalies(b []byte, key string, list []Anomaly) []byte {
-	if len(list) == 0 {
-		return b
-	}
-	b = append(b, key...)
-	start := len(b)
-	for i := range list {
-		b = list[i].appendJSON(append(b, ','))
-	}
-	return closeList(b, start)
 }
 
 func readAnomalies(s *scanner, list []Anomaly) []Anomaly {

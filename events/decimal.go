@@ -38,12 +38,13 @@ func NewDecimal(coefficient int64, exponent int32) Decimal {
 	return x
 }
 
-// Seconds returns a duration in seconds, exact to the nanosecond.
-func Seconds(d time.Duration) Decimal {
-	if d%time.Second == 0 {
-		return NewDecimal(int64(d/time.Second), 0)
+// SecondsBetween returns the time from a to b in seconds, exact to the nanosecond. A time.Duration would end at 292 years.
+func SecondsBetween(a, b time.Time) Decimal {
+	seconds, nanoseconds := b.Unix()-a.Unix(), b.Nanosecond()-a.Nanosecond()
+	if nanoseconds == 0 {
+		return NewDecimal(seconds, 0)
 	}
-	return NewDecimal(int64(d), -9)
+	return NewDecimal(seconds, 0).Add(NewDecimal(int64(nanoseconds), -9))
 }
 
 // ParseDecimal reads a plain decimal such as "-12.50": no exponent, no infinities, at most 100 characters.

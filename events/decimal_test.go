@@ -75,9 +75,17 @@ func TestDecimalSeconds(t *testing.T) {
 	for d, out := range map[time.Duration]string{
 		0: "0", time.Hour: "3600", 344 * time.Second: "344", 1500 * time.Millisecond: "1.5", time.Microsecond: "0.000001", -time.Nanosecond: "-0.000000001",
 	} {
-		if got := events.Seconds(d).String(); got != out {
+		start := time.Date(2026, 11, 1, 0, 0, 0, 1, time.UTC)
+		if got := events.SecondsBetween(start, start.Add(d)).String(); got != out {
 			t.Errorf("%v is %s s, not %s", d, got, out)
 		}
+	}
+}
+
+func TestSecondsBeyondDuration(t *testing.T) {
+	start, end := time.Date(1600, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(2200, 1, 1, 0, 0, 0, 500, time.UTC)
+	if got := events.SecondsBetween(start, end).String(); got != "18934214400.0000005" {
+		t.Errorf("600 years and 500 ns are %s s", got)
 	}
 }
 

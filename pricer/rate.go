@@ -168,7 +168,7 @@ func (p *piece) bound(rates catalogue.Rates) events.Decimal {
 func (r *rating) line(p *piece, a, b time.Time) (Line, error) {
 	c := p.component
 	line := Line{
-		Plan: p.plan, Component: c, Start: a, End: b, Seconds: elapsed(a, b), Unit: c.Unit, VATCode: c.VAT, Currency: r.currency,
+		Plan: p.plan, Component: c, Start: a, End: b, Seconds: events.SecondsBetween(a, b), Unit: c.Unit, VATCode: c.VAT, Currency: r.currency,
 	}
 	if r.free {
 		return line, nil
@@ -197,7 +197,7 @@ func (r *rating) cumulative(p *piece, t time.Time) (price, error) {
 	if err := r.known(p); err != nil {
 		return price{}, err
 	}
-	vars.Seconds = elapsed(p.s, t)
+	vars.Seconds = events.SecondsBetween(p.s, t)
 	var out price
 	var amount events.Decimal
 	var err error
@@ -322,15 +322,6 @@ func mergeUnrated(in []Unrated) []Unrated {
 // has reports whether the plan has a component with the same terms.
 func has(plan *catalogue.Plan, c *catalogue.Component) bool {
 	return plan != nil && slices.ContainsFunc(plan.Components, c.SameTerms)
-}
-
-// elapsed is the time from a to b in seconds; time.Duration would end at 292 years.
-func elapsed(a, b time.Time) events.Decimal {
-	seconds, nanoseconds := b.Unix()-a.Unix(), b.Nanosecond()-a.Nanosecond()
-	if nanoseconds == 0 {
-		return events.NewDecimal(seconds, 0)
-	}
-	return events.NewDecimal(seconds, 0).Add(events.NewDecimal(int64(nanoseconds), -9))
 }
 
 func later(a, b time.Time) time.Time {

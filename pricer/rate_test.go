@@ -332,7 +332,7 @@ func sums(c *catalogue.Catalogue, span events.Span) map[string]events.Decimal {
 		})
 	}
 	for _, u := range unrated {
-		out = add(out, map[string]events.Decimal{u.Reason: events.Seconds(u.End.Sub(u.Start))})
+		out = add(out, map[string]events.Decimal{u.Reason: events.SecondsBetween(u.Start, u.End)})
 	}
 	return out
 }

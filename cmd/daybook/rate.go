@@ -334,7 +334,7 @@ func footprintFields(kind string, f events.Footprint) fields {
 func spanOut(s *ratedSpan) spanJSON {
 	return spanJSON{
 		Kind: s.Kind, Resource: s.Resource, Tenant: s.Tenant, Space: s.Space, Name: s.Name,
-		Start: events.FormatTime(s.Start), End: events.FormatTime(s.End), Seconds: events.Seconds(s.End.Sub(s.Start)).String(),
+		Start: events.FormatTime(s.Start), End: events.FormatTime(s.End), Seconds: events.SecondsBetween(s.Start, s.End).String(),
 		Footprint: footprintFields(s.Kind, s.Footprint), Running: s.running, Flags: append([]string{}, s.Flags.Names()...),
 	}
 }
@@ -403,7 +403,7 @@ func (c *rateCmd) printCharges(e *env, r *rating, currency string) error {
 		for _, l := range s.lines {
 			o := chargeJSON{
 				Kind: s.Kind, Resource: s.Resource, Tenant: s.Tenant, Plan: l.Plan.Name, Component: l.Component.Name, Start: events.FormatTime(l.Start),
-				End: events.FormatTime(l.End), Seconds: events.Seconds(l.End.Sub(l.Start)).String(), Quantity: l.Quantity.String(), Unit: l.Unit,
+				End: events.FormatTime(l.End), Seconds: events.SecondsBetween(l.Start, l.End).String(), Quantity: l.Quantity.String(), Unit: l.Unit,
 				Amount: l.Amount.String(), VAT: l.VAT.String(), Currency: l.Currency,
 			}
 			if c.Format == "json" {

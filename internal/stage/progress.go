@@ -23,20 +23,24 @@ func (p *progress) fail(err error) {
 	p.open, p.failed = false, err
 }
 
-// settled notes that everything up to an input is stored, and that the stage therefore works.
+// settled notes that everything up to an input was stored just now, and that the stage therefore works.
 func (p *progress) settled(done uint64) {
-	p.set(done)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.failed = nil
+	p.reached(done)
 }
 
-// set notes up to which input everything is stored, by this run or an earlier one.
-func (p *progress) set(done uint64) {
+// restored notes up to which input everything is stored, by an earlier run.
+func (p *progress) restored(done uint64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.open = true
-	p.done = done
+	p.reached(done)
+}
+
+// reached is called with mu held.
+func (p *progress) reached(done uint64) {
+	p.open, p.done = true, done
 	if p.changed != nil {
 		close(p.changed)
 		p.changed = nil

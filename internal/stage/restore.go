@@ -75,7 +75,7 @@ func (s *Stage) open(ctx context.Context) (*bus.Reader, error) {
 	}
 	reader, err := s.bus.Read(ctx, s.cfg.Input, s.position+1, bus.ReadOptions{})
 	if err == nil {
-		s.progress.set(s.position)
+		s.progress.restored(s.position)
 	}
 	return reader, err
 }
