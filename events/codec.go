@@ -100,6 +100,14 @@ func appendCount(b []byte, key string, c Count) []byte {
 	return strconv.AppendUint(append(b, key...), uint64(c.n), 10)
 }
 
+// appendTrue writes true, and nothing for false.
+func appendTrue(b []byte, key string, v bool) []byte {
+	if !v {
+		return b
+	}
+	return append(append(b, key...), "true"...)
+}
+
 func appendUint32(b []byte, key string, n uint32) []byte {
 	if n == 0 {
 		return b

@@ -17,16 +17,19 @@ func (x *Metered) AppendJSON(b []byte) []byte {
 	b = appendList(b, `,"running":`, x.Running)
 	b = appendUint32(b, `,"running_omitted":`, x.RunningOmitted)
 	b = appendList(b, `,"anomalies":`, x.Anomalies)
+	b = appendList(b, `,"held":`, x.Held)
+	b = appendUint32(b, `,"held_omitted":`, x.HeldOmitted)
+	b = appendTrue(b, `,"correction":`, x.Correction)
 	return closeObject(b, start)
 }
 
 // DecodeJSON reads x, which it overwrites, from its wire form, as Usage.DecodeJSON does.
-// The memory of Retracted, Closed, Running and Anomalies is used again: keep their elements, or decode into a new value.
+// The memory of Retracted, Closed, Running, Anomalies and Held is used again: keep their elements, or decode into a new value.
 func (x *Metered) DecodeJSON(b []byte) error { return x.decode(scanner{b: b}) }
 
 func (x *Metered) decode(s scanner) error {
 	old := *x
-	*x = Metered{Retracted: x.Retracted[:0], Closed: x.Closed[:0], Running: x.Running[:0], Anomalies: x.Anomalies[:0]}
+	*x = Metered{Retracted: x.Retracted[:0], Closed: x.Closed[:0], Running: x.Running[:0], Anomalies: x.Anomalies[:0], Held: x.Held[:0]}
 	for ok := s.message(); ok && s.field(); {
 		switch string(s.key) {
 		case "id":
@@ -54,6 +57,12 @@ func (x *Metered) decode(s scanner) error {
 			x.RunningOmitted = s.uint32()
 		case "anomalies":
 			x.Anomalies = readAnomalies(&s, x.Anomalies[:0])
+		case "held":
+			x.Held = readHolds(&s, x.Held[:0])
+		case "held_omitted":
+			x.HeldOmitted = s.uint32()
+		case "correction":
+			x.Correction = s.bool()
 		default:
 			s.skip()
 		}
@@ -309,6 +318,57 @@ func (x *Anomaly) read(s *scanner) {
 }
 
 func readAnomalies(s *scanner, list []Anomaly) []Anomaly {
+	for ok := s.list(); ok && s.element(); {
+		list = grow(list)
+		list[len(list)-1].read(s)
+	}
+	return list
+}
+
+func (x *Hold) appendJSON(b []byte) []byte {
+	start := len(b)
+	b = appendText(b, `,"id":`, x.ID)
+	b = appendText(b, `,"kind":`, x.Kind)
+	b = appendText(b, `,"resource":`, x.Resource)
+	b = appendText(b, `,"code":`, x.Code)
+	b = appendTimestamp(b, `,"start":`, x.Start)
+	b = appendTimestamp(b, `,"end":`, x.End)
+	if x.Footprint != (Footprint{}) {
+		b = x.Footprint.appendJSON(append(b, `,"footprint":`...))
+	}
+	b = appendText(b, `,"reason":`, x.Reason)
+	return closeObject(b, start)
+}
+
+func (x *Hold) read(s *scanner) {
+	old := *x
+	*x = Hold{}
+	for ok := s.object(); ok && s.field(); {
+		switch string(s.key) {
+		case "id":
+			x.ID = s.name()
+		case "kind":
+			x.Kind = s.text(old.Kind)
+		case "resource":
+			x.Resource = s.text(old.Resource)
+		case "code":
+			x.Code = s.text(old.Code)
+		case "start":
+			x.Start = s.timestamp()
+		case "end":
+			x.End = s.timestamp()
+		case "footprint":
+			x.Footprint = old.Footprint
+			x.Footprint.read(s)
+		case "reason":
+			x.Reason = s.text(old.Reason)
+		default:
+			s.skip()
+		}
+	}
+}
+
+func readHolds(s *scanner, list []Hold) []Hold {
 	for ok := s.list(); ok && s.element(); {
 		list = grow(list)
 		list[len(list)-1].read(s)

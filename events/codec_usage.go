@@ -23,6 +23,12 @@ func (x *Usage) AppendJSON(b []byte) []byte {
 		b = x.Footprint.appendJSON(append(b, `,"footprint":`...))
 	}
 	b = appendCount(b, `,"old_volume_gb":`, x.OldVolumeGB)
+	b = appendText(b, `,"after_guid":`, x.AfterGUID)
+	b = appendUint64(b, `,"after_sequence":`, x.AfterSequence)
+	b = appendTimestamp(b, `,"listed":`, x.Listed)
+	b = appendText(b, `,"publisher":`, x.Publisher)
+	b = appendCount(b, `,"previous_instances":`, x.PreviousInstances)
+	b = appendCount(b, `,"previous_memory_mb":`, x.PreviousMemoryMB)
 	if len(x.Raw) > 0 {
 		b = append(b, `,"raw":`...)
 		b = append(b, x.Raw...)
@@ -80,6 +86,18 @@ func (x *Usage) decode(s scanner) error {
 			x.Footprint.read(&s)
 		case "old_volume_gb":
 			x.OldVolumeGB = s.count()
+		case "after_guid":
+			x.AfterGUID = s.name()
+		case "after_sequence":
+			x.AfterSequence = s.uint64()
+		case "listed":
+			x.Listed = s.timestamp()
+		case "publisher":
+			x.Publisher = s.text(old.Publisher)
+		case "previous_instances":
+			x.PreviousInstances = s.count()
+		case "previous_memory_mb":
+			x.PreviousMemoryMB = s.count()
 		case "raw":
 			if raw := s.raw(); !s.fact {
 				x.Raw = append(x.Raw[:0], raw...)
@@ -98,6 +116,8 @@ func (x *Horizon) AppendJSON(b []byte) []byte {
 	b = appendText(b, `,"source":`, x.Source)
 	b = appendText(b, `,"foundation":`, x.Foundation)
 	b = appendTimestamp(b, `,"time":`, x.Time)
+	b = appendText(b, `,"collector":`, x.Collector)
+	b = appendTrue(b, `,"retired":`, x.Retired)
 	return closeObject(b, start)
 }
 
@@ -117,6 +137,10 @@ func (x *Horizon) decode(s scanner) error {
 			x.Foundation = s.text(old.Foundation)
 		case "time":
 			x.Time = s.timestamp()
+		case "collector":
+			x.Collector = s.text(old.Collector)
+		case "retired":
+			x.Retired = s.bool()
 		default:
 			s.skip()
 		}
@@ -133,6 +157,8 @@ func (x *Gap) AppendJSON(b []byte) []byte {
 	b = appendTimestamp(b, `,"from":`, x.From)
 	b = appendTimestamp(b, `,"to":`, x.To)
 	b = appendText(b, `,"reason":`, x.Reason)
+	b = appendText(b, `,"list":`, x.List)
+	b = appendText(b, `,"cursor":`, x.Cursor)
 	return closeObject(b, start)
 }
 
@@ -156,11 +182,72 @@ func (x *Gap) decode(s scanner) error {
 			x.To = s.timestamp()
 		case "reason":
 			x.Reason = s.text(old.Reason)
+		case "list":
+			x.List = s.text(old.List)
+		case "cursor":
+			x.Cursor = s.name()
 		default:
 			s.skip()
 		}
 	}
 	return s.end("gap")
+}
+
+// AppendJSON appends x as the proto3 JSON mapping of daybook.v1.Decision.
+func (x *Decision) AppendJSON(b []byte) []byte {
+	start := len(b)
+	b = appendText(b, `,"id":`, x.ID)
+	b = appendText(b, `,"source":`, x.Source)
+	b = appendText(b, `,"foundation":`, x.Foundation)
+	b = appendText(b, `,"kind":`, x.Kind)
+	b = appendText(b, `,"resource":`, x.Resource)
+	b = appendText(b, `,"hold":`, x.Hold)
+	b = appendText(b, `,"action":`, x.Action)
+	if x.Footprint != (Footprint{}) {
+		b = x.Footprint.appendJSON(append(b, `,"footprint":`...))
+	}
+	b = appendText(b, `,"by":`, x.By)
+	b = appendText(b, `,"note":`, x.Note)
+	b = appendTimestamp(b, `,"time":`, x.Time)
+	return closeObject(b, start)
+}
+
+// DecodeJSON reads x, which it overwrites, from its wire form, as Usage.DecodeJSON does.
+func (x *Decision) DecodeJSON(b []byte) error { return x.decode(scanner{b: b}) }
+
+func (x *Decision) decode(s scanner) error {
+	old := *x
+	*x = Decision{}
+	for ok := s.message(); ok && s.field(); {
+		switch string(s.key) {
+		case "id":
+			x.ID = s.name()
+		case "source":
+			x.Source = s.text(old.Source)
+		case "foundation":
+			x.Foundation = s.text(old.Foundation)
+		case "kind":
+			x.Kind = s.text(old.Kind)
+		case "resource":
+			x.Resource = s.text(old.Resource)
+		case "hold":
+			x.Hold = s.name()
+		case "action":
+			x.Action = s.text(old.Action)
+		case "footprint":
+			x.Footprint = old.Footprint
+			x.Footprint.read(&s)
+		case "by":
+			x.By = s.text(old.By)
+		case "note":
+			x.Note = s.name()
+		case "time":
+			x.Time = s.timestamp()
+		default:
+			s.skip()
+		}
+	}
+	return s.end("decision")
 }
 
 // AppendJSON appends x as the proto3 JSON mapping of daybook.v1.Quarantined.

@@ -159,6 +159,22 @@ func (s *scanner) uint32() uint32 {
 	return uint32(n) //nolint:gosec // uint keeps the limit
 }
 
+// bool reads true, false or null.
+func (s *scanner) bool() bool {
+	switch s.peek() {
+	case 't':
+		if s.err == nil && s.literal("true") {
+			return true
+		}
+	case 'f':
+		if s.err == nil && s.literal("false") {
+			return false
+		}
+	}
+	s.null("true or false")
+	return false
+}
+
 func (s *scanner) uint64() uint64 {
 	n, _ := s.uint(1<<64 - 1)
 	return n

@@ -120,6 +120,34 @@ func releasedFixtures() map[string]message {
 			ID: "5e4d3c2b-3a49-5586-b768-94a5b6c7d8e9", Source: "unknown", Foundation: "cf-eu-1", File: "november.jsonl", Line: 17,
 			Reason: "byte 12: a string without an end", Input: "{\"guid\": \"a1b2\n\t<&>",
 		},
+		"usage_cf_late": &events.Usage{
+			ID: "1b0a9f8e-5c4d-5e6f-8a7b-9c0d1e2f3a4b", Source: "cf", Foundation: "cf-eu-1", Tenant: org, Kind: "app", Resource: app, App: app,
+			Event: "STARTED", Previous: "STARTED", Time: at("2026-11-01T09:15:30Z"), Listed: at("2026-11-20T00:00:00Z"),
+			Space: space, SpaceName: "production", Name: "checkout", Footprint: webFootprint(),
+			AfterGUID: "b32241a5-1f0c-4b7e-8f65-0d2f1c3b4a59", AfterSequence: 2077, Publisher: "RegionOne/taskmanager.db1",
+			PreviousInstances: events.Some(0), PreviousMemoryMB: events.Some(1024),
+		},
+		"horizon_collector": &events.Horizon{
+			ID: "2c1b0a9f-6d5e-5f70-9b8c-0d1e2f3a4b5c", Source: "trove", Foundation: "os-1", Time: at("2026-11-02T09:00:00Z"),
+			Collector: "region-1", Retired: true,
+		},
+		"gap_list": &events.Gap{
+			ID: "3d2c1b0a-7e6f-5081-ac9d-1e2f3a4b5c6d", Source: "cf", Foundation: "cf-eu-1", From: at("2026-10-01T00:00:00Z"),
+			To: at("2026-10-21T12:00:00Z"), Reason: "the cursor was pruned", List: events.ListService, Cursor: "c9976002-1f0c-4b7e-8f65-0d2f1c3b4a59",
+		},
+		"decision": &events.Decision{
+			ID: "4e3d2c1b-8f70-5192-bdae-2f3a4b5c6d7e", Source: "trove", Foundation: "os-1", Kind: "instance", Resource: instance,
+			Hold: "5f4e3d2c-9081-52a3-8ebf-3a4b5c6d7e8f", Action: events.ActionRelease, Footprint: events.Footprint{VolumeGB: events.Some(5)},
+			By: "ann", Note: "ticket 4711", Time: at("2026-11-20T10:00:00Z"),
+		},
+		"metered_held": &events.Metered{
+			ID: "605f4e3d-a192-53b4-9fc0-4b5c6d7e8f90", Source: "cf", Foundation: "cf-eu-1", Tenant: org, Kind: "app", Resource: app,
+			Cause: cause("gap"), Held: []events.Hold{{
+				ID: "71605f4e-b2a3-54c5-a0d1-5c6d7e8f90a1", Kind: "app", Resource: app, Code: events.HoldGap, Start: at("2026-11-01T08:15:30Z"),
+				End: at("2026-11-02T09:00:00Z"), Footprint: webFootprint(), Reason: "facts may be missing",
+			}},
+			HeldOmitted: 1, Correction: true,
+		},
 		"metered": meteredFixture(),
 		"anomaly": &events.AnomalyNotice{
 			ID: "9c8b7a6f-7e8d-59ca-bbac-d8e9fa0b1c2d", Source: "trove", Foundation: "os-1", Cause: cause("exists"),

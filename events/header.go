@@ -18,6 +18,7 @@ const (
 	TypeUsage       = "daybook.usage.v1"
 	TypeHorizon     = "daybook.horizon.v1"
 	TypeGap         = "daybook.gap.v1"
+	TypeDecision    = "daybook.decision.v1"
 	TypeQuarantined = "daybook.quarantined.v1"
 	TypeMetered     = "daybook.metered.v1"
 	TypeAnomaly     = "daybook.anomaly.v1"

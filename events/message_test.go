@@ -33,6 +33,7 @@ func messageTypes() []messageType {
 		{"usage", &events.Usage{}, &daybookv1.Usage{}},
 		{"horizon", &events.Horizon{}, &daybookv1.Horizon{}},
 		{"gap", &events.Gap{}, &daybookv1.Gap{}},
+		{"decision", &events.Decision{}, &daybookv1.Decision{}},
 		{"quarantined", &events.Quarantined{}, &daybookv1.Quarantined{}},
 		{"metered", &events.Metered{}, &daybookv1.Metered{}},
 		{"anomaly", &events.AnomalyNotice{}, &daybookv1.AnomalyNotice{}},

@@ -143,6 +143,7 @@ const (
 	AnomalyUnknownVolume       = "unknown_volume"        // held, not billed
 	AnomalyAfterDelete         = "after_delete"          // evidence of life after the deletion
 	AnomalyLateFact            = "late_fact"             // came after its timeline was settled and forgotten; not metered
+	AnomalyClosedPeriod        = "closed_period"         // about a month that is closed and folded; held for an operator
 	AnomalyInconsistent        = "inconsistent"          // METERED contradicts itself; nothing was charged twice or reversed
 	AnomalyUnreadable          = "unreadable"            // a message that is neither a fact nor a catalogue
 )
@@ -179,10 +180,38 @@ type Metered struct {
 	// RunningOmitted counts the running spans that a message with more than MaxRunning of them leaves out.
 	RunningOmitted uint32
 	Anomalies      []Anomaly
+	// Held is all that is held under the subject, by kind, resource and start: usage that is neither billed nor dropped until a later
+	// fact settles it or an operator decides. Each message lists it anew, as it does Running.
+	Held        []Hold
+	HeldOmitted uint32 // held parts that a message with more than MaxHeld of them leaves out
+	// Correction says that the message changes spans of a month that had been closed.
+	Correction bool
 }
 
-// MaxRunning is how many running spans a Metered message lists at the most.
-const MaxRunning = 500
+// Hold is a part of a timeline that may have run, but is not proven: an unknown size, a gap in the facts. It is not billed.
+type Hold struct {
+	ID       string // the same as long as the cause is the same, wherever the part begins and ends
+	Kind     string
+	Resource string
+	Code     string // one of the Hold or Anomaly codes
+	Start    time.Time
+	End      time.Time // zero while it goes on
+	// Footprint is what would be billed on release, as far as it is known.
+	Footprint Footprint
+	Reason    string // for a person
+}
+
+// Codes of holds, beside AnomalyUnknownVolume, AnomalyDeleteWithoutCreate and AnomalyClosedPeriod.
+const (
+	HoldGap           = "gap"            // facts may be missing, and nothing proves what ran meanwhile
+	HoldUnknownFlavor = "unknown_flavor" // the flavour before the first that is known
+)
+
+// MaxRunning and MaxHeld are how many running spans and held parts a Metered message lists at the most.
+const (
+	MaxRunning = 500
+	MaxHeld    = 100
+)
 
 // AnomalyNotice is an anomaly that belongs to no resource, on metered.<source>.<foundation>.anomaly.
 type AnomalyNotice struct {

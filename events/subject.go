@@ -136,6 +136,14 @@ func UsageGapSubject(source, foundation string) string {
 	return subject("usage", source, foundation) + ".gap"
 }
 
+// UsageDecisionSubject is where an operator says what becomes of a hold.
+func UsageDecisionSubject(source, foundation string) string {
+	return subject("usage", source, foundation) + ".decision"
+}
+
+// MeteredTenantFilter matches what ran for a tenant, in every foundation of every source.
+func MeteredTenantFilter(tenant string) string { return "metered.*.*." + Token(tenant) + ".*.*" }
+
 // QuarantineSubject is where input goes that could not be understood.
 func QuarantineSubject(source, foundation string) string {
 	return subject("quarantine", source, foundation)

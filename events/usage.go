@@ -83,6 +83,20 @@ type Usage struct {
 
 	// Raw is the upstream JSON, verbatim but for removed secrets.
 	Raw []byte
+
+	// AfterGUID and AfterSequence are set on a Cloud Foundry fact that was found late, after facts that stand behind it in the API's
+	// order: the guid of the upstream event that it follows there, and that fact's sequence in USAGE. Without them a fact follows all
+	// that were published before it.
+	AfterGUID     string
+	AfterSequence uint64
+	// Listed is set when the fact is no new one: a rescan at that time found that the API still lists this event of a beginning, though
+	// younger ones were pruned. Cloud Controller keeps the beginnings of what runs, so that it was running then.
+	Listed time.Time
+	// Publisher is who reported, for Trove: region and publisher_id with a slash between them.
+	Publisher string
+	// PreviousInstances and PreviousMemoryMB are the size before a Cloud Foundry event, where they differ from that in Footprint.
+	PreviousInstances Count
+	PreviousMemoryMB  Count
 }
 
 // SubjectResource is the last token of the fact's subject: the app guid for apps, tasks and staging, else Resource.
@@ -101,6 +115,11 @@ type Horizon struct {
 	Source     string
 	Foundation string
 	Time       time.Time
+	// Collector names one of several collectors of the source in this foundation. The source is complete up to the lowest horizon
+	// of those that have a name. One without a name, such as a file that is collected once, holds nobody up.
+	Collector string
+	// Retired says that the collector is no more: the others decide.
+	Retired bool
 }
 
 // Gap says that facts between From and To may be missing. A zero From or To is not known.
@@ -110,7 +129,49 @@ type Gap struct {
 	Foundation string
 	From, To   time.Time
 	Reason     string
+	List       string // the list of usage events that it is about, ListApp or ListService; empty for all of the source
+	Cursor     string // guid of the last event that was collected before it, where there was one
 }
+
+// The two lists of usage events of Cloud Foundry.
+const (
+	ListApp     = "app"     // apps, tasks, staging
+	ListService = "service" // service instances
+)
+
+// ListOf returns the list that reports on a kind; empty for Trove's kinds.
+func ListOf(kind string) string {
+	switch kind {
+	case KindApp, KindTask, KindStaging:
+		return ListApp
+	case KindService:
+		return ListService
+	}
+	return ""
+}
+
+// Decision is an operator's word on a hold: the body of a message on usage.<source>.<foundation>.decision. It is input like
+// any fact, so that a bill that rests on it can be derived again.
+type Decision struct {
+	ID         string
+	Source     string
+	Foundation string
+	Kind       string // of the subject, as in the Metered message that lists the hold
+	Resource   string // last token of the subject
+	Hold       string // id of the hold
+	Action     string // ActionRelease or ActionDiscard
+	// Footprint completes what the hold does not know: the size of a volume, a flavour.
+	Footprint Footprint
+	By        string // who decided
+	Note      string // why
+	Time      time.Time
+}
+
+// Actions of a Decision.
+const (
+	ActionRelease = "release" // bill what is held
+	ActionDiscard = "discard" // never bill it
+)
 
 // Quarantined is input that could not be understood, with secrets removed. It is the body of a message on
 // quarantine.<source>.<foundation>.

@@ -363,7 +363,14 @@ type Metered struct {
 	// How many running spans a message with too many of them leaves out.
 	RunningOmitted uint32 `protobuf:"varint,11,opt,name=running_omitted,proto3" json:"running_omitted,omitempty"`
 	// Facts that did not fit.
-	Anomalies     []*Anomaly `protobuf:"bytes,12,rep,name=anomalies,proto3" json:"anomalies,omitempty"`
+	Anomalies []*Anomaly `protobuf:"bytes,12,rep,name=anomalies,proto3" json:"anomalies,omitempty"`
+	// All that is held under the subject, by kind, resource and start: usage that is neither billed nor dropped until a
+	// later fact settles it or an operator decides. Each message lists it anew, as it does running.
+	Held []*Hold `protobuf:"bytes,13,rep,name=held,proto3" json:"held,omitempty"`
+	// How many held parts a message with too many of them leaves out.
+	HeldOmitted uint32 `protobuf:"varint,14,opt,name=held_omitted,proto3" json:"held_omitted,omitempty"`
+	// The message changes spans of a month that had been closed.
+	Correction    bool `protobuf:"varint,15,opt,name=correction,proto3" json:"correction,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -482,6 +489,137 @@ func (x *Metered) GetAnomalies() []*Anomaly {
 	return nil
 }
 
+func (x *Metered) GetHeld() []*Hold {
+	if x != nil {
+		return x.Held
+	}
+	return nil
+}
+
+func (x *Metered) GetHeldOmitted() uint32 {
+	if x != nil {
+		return x.HeldOmitted
+	}
+	return 0
+}
+
+func (x *Metered) GetCorrection() bool {
+	if x != nil {
+		return x.Correction
+	}
+	return false
+}
+
+// Hold is a part of a timeline that may have run, but is not proven: an unknown size, a gap in the facts. It is not
+// billed.
+type Hold struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The same as long as the cause is the same, wherever the part begins and ends. A UUID version 5.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// "app", "task", "staging", "service", "instance" or "volume".
+	Kind string `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`
+	// Process guid, task guid, app guid (staging), service instance guid, Trove instance id.
+	Resource string `protobuf:"bytes,3,opt,name=resource,proto3" json:"resource,omitempty"`
+	// A word for programs, such as "gap".
+	Code string `protobuf:"bytes,4,opt,name=code,proto3" json:"code,omitempty"`
+	// First moment.
+	Start *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=start,proto3" json:"start,omitempty"`
+	// First moment after it; absent while it goes on.
+	End *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=end,proto3" json:"end,omitempty"`
+	// What would be billed on release, as far as it is known.
+	Footprint *Footprint `protobuf:"bytes,7,opt,name=footprint,proto3" json:"footprint,omitempty"`
+	// Why it is held, for a person.
+	Reason        string `protobuf:"bytes,8,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Hold) Reset() {
+	*x = Hold{}
+	mi := &file_daybook_v1_metered_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Hold) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Hold) ProtoMessage() {}
+
+func (x *Hold) ProtoReflect() protoreflect.Message {
+	mi := &file_daybook_v1_metered_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Hold.ProtoReflect.Descriptor instead.
+func (*Hold) Descriptor() ([]byte, []int) {
+	return file_daybook_v1_metered_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *Hold) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *Hold) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *Hold) GetResource() string {
+	if x != nil {
+		return x.Resource
+	}
+	return ""
+}
+
+func (x *Hold) GetCode() string {
+	if x != nil {
+		return x.Code
+	}
+	return ""
+}
+
+func (x *Hold) GetStart() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Start
+	}
+	return nil
+}
+
+func (x *Hold) GetEnd() *timestamppb.Timestamp {
+	if x != nil {
+		return x.End
+	}
+	return nil
+}
+
+func (x *Hold) GetFootprint() *Footprint {
+	if x != nil {
+		return x.Footprint
+	}
+	return nil
+}
+
+func (x *Hold) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
 // AnomalyNotice is an anomaly that belongs to no resource. It is the body of a message on
 // metered.<source>.<foundation>.anomaly.
 type AnomalyNotice struct {
@@ -502,7 +640,7 @@ type AnomalyNotice struct {
 
 func (x *AnomalyNotice) Reset() {
 	*x = AnomalyNotice{}
-	mi := &file_daybook_v1_metered_proto_msgTypes[4]
+	mi := &file_daybook_v1_metered_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -514,7 +652,7 @@ func (x *AnomalyNotice) String() string {
 func (*AnomalyNotice) ProtoMessage() {}
 
 func (x *AnomalyNotice) ProtoReflect() protoreflect.Message {
-	mi := &file_daybook_v1_metered_proto_msgTypes[4]
+	mi := &file_daybook_v1_metered_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -527,7 +665,7 @@ func (x *AnomalyNotice) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AnomalyNotice.ProtoReflect.Descriptor instead.
 func (*AnomalyNotice) Descriptor() ([]byte, []int) {
-	return file_daybook_v1_metered_proto_rawDescGZIP(), []int{4}
+	return file_daybook_v1_metered_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *AnomalyNotice) GetId() string {
@@ -578,7 +716,7 @@ type Catalogue struct {
 
 func (x *Catalogue) Reset() {
 	*x = Catalogue{}
-	mi := &file_daybook_v1_metered_proto_msgTypes[5]
+	mi := &file_daybook_v1_metered_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -590,7 +728,7 @@ func (x *Catalogue) String() string {
 func (*Catalogue) ProtoMessage() {}
 
 func (x *Catalogue) ProtoReflect() protoreflect.Message {
-	mi := &file_daybook_v1_metered_proto_msgTypes[5]
+	mi := &file_daybook_v1_metered_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -603,7 +741,7 @@ func (x *Catalogue) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Catalogue.ProtoReflect.Descriptor instead.
 func (*Catalogue) Descriptor() ([]byte, []int) {
-	return file_daybook_v1_metered_proto_rawDescGZIP(), []int{5}
+	return file_daybook_v1_metered_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Catalogue) GetVersion() string {
@@ -631,7 +769,7 @@ type Marker struct {
 
 func (x *Marker) Reset() {
 	*x = Marker{}
-	mi := &file_daybook_v1_metered_proto_msgTypes[6]
+	mi := &file_daybook_v1_metered_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -643,7 +781,7 @@ func (x *Marker) String() string {
 func (*Marker) ProtoMessage() {}
 
 func (x *Marker) ProtoReflect() protoreflect.Message {
-	mi := &file_daybook_v1_metered_proto_msgTypes[6]
+	mi := &file_daybook_v1_metered_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -656,7 +794,7 @@ func (x *Marker) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Marker.ProtoReflect.Descriptor instead.
 func (*Marker) Descriptor() ([]byte, []int) {
-	return file_daybook_v1_metered_proto_rawDescGZIP(), []int{6}
+	return file_daybook_v1_metered_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Marker) GetInputSequence() uint64 {
@@ -699,7 +837,7 @@ const file_daybook_v1_metered_proto_rawDesc = "" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1a\n" +
 	"\bsequence\x18\x02 \x01(\x04R\bsequence\x12\x14\n" +
 	"\x05event\x18\x03 \x01(\tR\x05event\x12.\n" +
-	"\x04time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\"\xa5\x03\n" +
+	"\x04time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\"\x8f\x04\n" +
 	"\aMetered\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
 	"\x06source\x18\x02 \x01(\tR\x06source\x12\x1e\n" +
@@ -715,7 +853,21 @@ const file_daybook_v1_metered_proto_rawDesc = "" +
 	"\arunning\x18\n" +
 	" \x03(\v2\x10.daybook.v1.SpanR\arunning\x12(\n" +
 	"\x0frunning_omitted\x18\v \x01(\rR\x0frunning_omitted\x121\n" +
-	"\tanomalies\x18\f \x03(\v2\x13.daybook.v1.AnomalyR\tanomalies\"\xaf\x01\n" +
+	"\tanomalies\x18\f \x03(\v2\x13.daybook.v1.AnomalyR\tanomalies\x12$\n" +
+	"\x04held\x18\r \x03(\v2\x10.daybook.v1.HoldR\x04held\x12\"\n" +
+	"\fheld_omitted\x18\x0e \x01(\rR\fheld_omitted\x12\x1e\n" +
+	"\n" +
+	"correction\x18\x0f \x01(\bR\n" +
+	"correction\"\x87\x02\n" +
+	"\x04Hold\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
+	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x1a\n" +
+	"\bresource\x18\x03 \x01(\tR\bresource\x12\x12\n" +
+	"\x04code\x18\x04 \x01(\tR\x04code\x120\n" +
+	"\x05start\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x05start\x12,\n" +
+	"\x03end\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\x03end\x123\n" +
+	"\tfootprint\x18\a \x01(\v2\x15.daybook.v1.FootprintR\tfootprint\x12\x16\n" +
+	"\x06reason\x18\b \x01(\tR\x06reason\"\xaf\x01\n" +
 	"\rAnomalyNotice\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
 	"\x06source\x18\x02 \x01(\tR\x06source\x12\x1e\n" +
@@ -742,37 +894,42 @@ func file_daybook_v1_metered_proto_rawDescGZIP() []byte {
 	return file_daybook_v1_metered_proto_rawDescData
 }
 
-var file_daybook_v1_metered_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
+var file_daybook_v1_metered_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
 var file_daybook_v1_metered_proto_goTypes = []any{
 	(*Span)(nil),                  // 0: daybook.v1.Span
 	(*Anomaly)(nil),               // 1: daybook.v1.Anomaly
 	(*Cause)(nil),                 // 2: daybook.v1.Cause
 	(*Metered)(nil),               // 3: daybook.v1.Metered
-	(*AnomalyNotice)(nil),         // 4: daybook.v1.AnomalyNotice
-	(*Catalogue)(nil),             // 5: daybook.v1.Catalogue
-	(*Marker)(nil),                // 6: daybook.v1.Marker
-	(*timestamppb.Timestamp)(nil), // 7: google.protobuf.Timestamp
-	(*Footprint)(nil),             // 8: daybook.v1.Footprint
+	(*Hold)(nil),                  // 4: daybook.v1.Hold
+	(*AnomalyNotice)(nil),         // 5: daybook.v1.AnomalyNotice
+	(*Catalogue)(nil),             // 6: daybook.v1.Catalogue
+	(*Marker)(nil),                // 7: daybook.v1.Marker
+	(*timestamppb.Timestamp)(nil), // 8: google.protobuf.Timestamp
+	(*Footprint)(nil),             // 9: daybook.v1.Footprint
 }
 var file_daybook_v1_metered_proto_depIdxs = []int32{
-	7,  // 0: daybook.v1.Span.start:type_name -> google.protobuf.Timestamp
-	7,  // 1: daybook.v1.Span.end:type_name -> google.protobuf.Timestamp
-	7,  // 2: daybook.v1.Span.since:type_name -> google.protobuf.Timestamp
-	8,  // 3: daybook.v1.Span.footprint:type_name -> daybook.v1.Footprint
-	7,  // 4: daybook.v1.Anomaly.time:type_name -> google.protobuf.Timestamp
-	7,  // 5: daybook.v1.Cause.time:type_name -> google.protobuf.Timestamp
+	8,  // 0: daybook.v1.Span.start:type_name -> google.protobuf.Timestamp
+	8,  // 1: daybook.v1.Span.end:type_name -> google.protobuf.Timestamp
+	8,  // 2: daybook.v1.Span.since:type_name -> google.protobuf.Timestamp
+	9,  // 3: daybook.v1.Span.footprint:type_name -> daybook.v1.Footprint
+	8,  // 4: daybook.v1.Anomaly.time:type_name -> google.protobuf.Timestamp
+	8,  // 5: daybook.v1.Cause.time:type_name -> google.protobuf.Timestamp
 	2,  // 6: daybook.v1.Metered.cause:type_name -> daybook.v1.Cause
 	0,  // 7: daybook.v1.Metered.retracted:type_name -> daybook.v1.Span
 	0,  // 8: daybook.v1.Metered.closed:type_name -> daybook.v1.Span
 	0,  // 9: daybook.v1.Metered.running:type_name -> daybook.v1.Span
 	1,  // 10: daybook.v1.Metered.anomalies:type_name -> daybook.v1.Anomaly
-	2,  // 11: daybook.v1.AnomalyNotice.cause:type_name -> daybook.v1.Cause
-	1,  // 12: daybook.v1.AnomalyNotice.anomaly:type_name -> daybook.v1.Anomaly
-	13, // [13:13] is the sub-list for method output_type
-	13, // [13:13] is the sub-list for method input_type
-	13, // [13:13] is the sub-list for extension type_name
-	13, // [13:13] is the sub-list for extension extendee
-	0,  // [0:13] is the sub-list for field type_name
+	4,  // 11: daybook.v1.Metered.held:type_name -> daybook.v1.Hold
+	8,  // 12: daybook.v1.Hold.start:type_name -> google.protobuf.Timestamp
+	8,  // 13: daybook.v1.Hold.end:type_name -> google.protobuf.Timestamp
+	9,  // 14: daybook.v1.Hold.footprint:type_name -> daybook.v1.Footprint
+	2,  // 15: daybook.v1.AnomalyNotice.cause:type_name -> daybook.v1.Cause
+	1,  // 16: daybook.v1.AnomalyNotice.anomaly:type_name -> daybook.v1.Anomaly
+	17, // [17:17] is the sub-list for method output_type
+	17, // [17:17] is the sub-list for method input_type
+	17, // [17:17] is the sub-list for extension type_name
+	17, // [17:17] is the sub-list for extension extendee
+	0,  // [0:17] is the sub-list for field type_name
 }
 
 func init() { file_daybook_v1_metered_proto_init() }
@@ -787,7 +944,7 @@ func file_daybook_v1_metered_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_daybook_v1_metered_proto_rawDesc), len(file_daybook_v1_metered_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   7,
+			NumMessages:   8,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -78,9 +78,23 @@ type Usage struct {
 	OldVolumeGb *uint32 `protobuf:"varint,18,opt,name=old_volume_gb,proto3,oneof" json:"old_volume_gb,omitempty"`
 	// The upstream JSON object, verbatim but for removed secrets. Daybook writes it last and byte for byte; a
 	// google.protobuf.Struct keeps its numbers as doubles only.
-	Raw           *structpb.Struct `protobuf:"bytes,19,opt,name=raw,proto3" json:"raw,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Raw *structpb.Struct `protobuf:"bytes,19,opt,name=raw,proto3" json:"raw,omitempty"`
+	// Of a Cloud Foundry fact that was found late, after facts that stand behind it in the API's order: the guid of the
+	// upstream event that it follows there.
+	AfterGuid string `protobuf:"bytes,20,opt,name=after_guid,proto3" json:"after_guid,omitempty"`
+	// The sequence in USAGE of the fact that it follows.
+	AfterSequence uint64 `protobuf:"varint,21,opt,name=after_sequence,proto3" json:"after_sequence,omitempty"`
+	// Set when the fact is no new one: a rescan at that time found that the API still lists this event of a beginning,
+	// though younger ones were pruned. Cloud Controller keeps the beginnings of what runs, so that it was running then.
+	Listed *timestamppb.Timestamp `protobuf:"bytes,22,opt,name=listed,proto3" json:"listed,omitempty"`
+	// Who reported, for Trove: region and publisher_id with a slash between them.
+	Publisher string `protobuf:"bytes,23,opt,name=publisher,proto3" json:"publisher,omitempty"`
+	// Number of instances before a Cloud Foundry event, where it differs.
+	PreviousInstances *uint32 `protobuf:"varint,24,opt,name=previous_instances,proto3,oneof" json:"previous_instances,omitempty"`
+	// MiB an instance before a Cloud Foundry event, where they differ.
+	PreviousMemoryMb *uint32 `protobuf:"varint,25,opt,name=previous_memory_mb,proto3,oneof" json:"previous_memory_mb,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
 }
 
 func (x *Usage) Reset() {
@@ -246,6 +260,48 @@ func (x *Usage) GetRaw() *structpb.Struct {
 	return nil
 }
 
+func (x *Usage) GetAfterGuid() string {
+	if x != nil {
+		return x.AfterGuid
+	}
+	return ""
+}
+
+func (x *Usage) GetAfterSequence() uint64 {
+	if x != nil {
+		return x.AfterSequence
+	}
+	return 0
+}
+
+func (x *Usage) GetListed() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Listed
+	}
+	return nil
+}
+
+func (x *Usage) GetPublisher() string {
+	if x != nil {
+		return x.Publisher
+	}
+	return ""
+}
+
+func (x *Usage) GetPreviousInstances() uint32 {
+	if x != nil && x.PreviousInstances != nil {
+		return *x.PreviousInstances
+	}
+	return 0
+}
+
+func (x *Usage) GetPreviousMemoryMb() uint32 {
+	if x != nil && x.PreviousMemoryMb != nil {
+		return *x.PreviousMemoryMb
+	}
+	return 0
+}
+
 // Horizon says that everything up to time from this source has been collected, metered or charged, as the stream it
 // stands in tells. It is the completeness mark on every bill. It is the body of a message on
 // usage.<source>.<foundation>.horizon, metered.<source>.<foundation>.horizon and billing.horizon.<source>.<foundation>.
@@ -258,7 +314,12 @@ type Horizon struct {
 	// The operator's name of the installation.
 	Foundation string `protobuf:"bytes,3,opt,name=foundation,proto3" json:"foundation,omitempty"`
 	// Everything before it is complete.
-	Time          *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=time,proto3" json:"time,omitempty"`
+	Time *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=time,proto3" json:"time,omitempty"`
+	// Name of one of several collectors of the source in this foundation. The source is complete up to the lowest horizon
+	// of those that have a name. One without a name, such as a file that is collected once, holds nobody up.
+	Collector string `protobuf:"bytes,5,opt,name=collector,proto3" json:"collector,omitempty"`
+	// The collector is no more: the others decide.
+	Retired       bool `protobuf:"varint,6,opt,name=retired,proto3" json:"retired,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -321,6 +382,20 @@ func (x *Horizon) GetTime() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *Horizon) GetCollector() string {
+	if x != nil {
+		return x.Collector
+	}
+	return ""
+}
+
+func (x *Horizon) GetRetired() bool {
+	if x != nil {
+		return x.Retired
+	}
+	return false
+}
+
 // Gap says that facts between from and to may be missing. It is the body of a message on
 // usage.<source>.<foundation>.gap and metered.<source>.<foundation>.gap.
 type Gap struct {
@@ -336,7 +411,11 @@ type Gap struct {
 	// End of the gap; absent when it is not known.
 	To *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=to,proto3" json:"to,omitempty"`
 	// Why facts may be missing, for a person.
-	Reason        string `protobuf:"bytes,6,opt,name=reason,proto3" json:"reason,omitempty"`
+	Reason string `protobuf:"bytes,6,opt,name=reason,proto3" json:"reason,omitempty"`
+	// The list of usage events that it is about, "app" or "service"; absent for all of the source.
+	List string `protobuf:"bytes,7,opt,name=list,proto3" json:"list,omitempty"`
+	// Guid of the last event that was collected before it, where there was one.
+	Cursor        string `protobuf:"bytes,8,opt,name=cursor,proto3" json:"cursor,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -413,6 +492,157 @@ func (x *Gap) GetReason() string {
 	return ""
 }
 
+func (x *Gap) GetList() string {
+	if x != nil {
+		return x.List
+	}
+	return ""
+}
+
+func (x *Gap) GetCursor() string {
+	if x != nil {
+		return x.Cursor
+	}
+	return ""
+}
+
+// Decision is an operator's word on a hold. It is input like any fact, so that a bill that rests on it can be derived
+// again. It is the body of a message on usage.<source>.<foundation>.decision.
+type Decision struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// A UUID version 5.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// "cf" or "trove".
+	Source string `protobuf:"bytes,2,opt,name=source,proto3" json:"source,omitempty"`
+	// The operator's name of the installation.
+	Foundation string `protobuf:"bytes,3,opt,name=foundation,proto3" json:"foundation,omitempty"`
+	// Kind of the subject, as in the METERED message that lists the hold.
+	Kind string `protobuf:"bytes,4,opt,name=kind,proto3" json:"kind,omitempty"`
+	// Last token of the subject.
+	Resource string `protobuf:"bytes,5,opt,name=resource,proto3" json:"resource,omitempty"`
+	// Id of the hold.
+	Hold string `protobuf:"bytes,6,opt,name=hold,proto3" json:"hold,omitempty"`
+	// "release" (bill what is held) or "discard" (never bill it).
+	Action string `protobuf:"bytes,7,opt,name=action,proto3" json:"action,omitempty"`
+	// Completes what the hold does not know: the size of a volume, a flavour.
+	Footprint *Footprint `protobuf:"bytes,8,opt,name=footprint,proto3" json:"footprint,omitempty"`
+	// Who decided.
+	By string `protobuf:"bytes,9,opt,name=by,proto3" json:"by,omitempty"`
+	// Why.
+	Note string `protobuf:"bytes,10,opt,name=note,proto3" json:"note,omitempty"`
+	// When.
+	Time          *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=time,proto3" json:"time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Decision) Reset() {
+	*x = Decision{}
+	mi := &file_daybook_v1_usage_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Decision) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Decision) ProtoMessage() {}
+
+func (x *Decision) ProtoReflect() protoreflect.Message {
+	mi := &file_daybook_v1_usage_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Decision.ProtoReflect.Descriptor instead.
+func (*Decision) Descriptor() ([]byte, []int) {
+	return file_daybook_v1_usage_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *Decision) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *Decision) GetSource() string {
+	if x != nil {
+		return x.Source
+	}
+	return ""
+}
+
+func (x *Decision) GetFoundation() string {
+	if x != nil {
+		return x.Foundation
+	}
+	return ""
+}
+
+func (x *Decision) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *Decision) GetResource() string {
+	if x != nil {
+		return x.Resource
+	}
+	return ""
+}
+
+func (x *Decision) GetHold() string {
+	if x != nil {
+		return x.Hold
+	}
+	return ""
+}
+
+func (x *Decision) GetAction() string {
+	if x != nil {
+		return x.Action
+	}
+	return ""
+}
+
+func (x *Decision) GetFootprint() *Footprint {
+	if x != nil {
+		return x.Footprint
+	}
+	return nil
+}
+
+func (x *Decision) GetBy() string {
+	if x != nil {
+		return x.By
+	}
+	return ""
+}
+
+func (x *Decision) GetNote() string {
+	if x != nil {
+		return x.Note
+	}
+	return ""
+}
+
+func (x *Decision) GetTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Time
+	}
+	return nil
+}
+
 // Quarantined is input that could not be understood, with secrets removed. It is the body of a message on
 // quarantine.<source>.<foundation>.
 type Quarantined struct {
@@ -437,7 +667,7 @@ type Quarantined struct {
 
 func (x *Quarantined) Reset() {
 	*x = Quarantined{}
-	mi := &file_daybook_v1_usage_proto_msgTypes[3]
+	mi := &file_daybook_v1_usage_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -449,7 +679,7 @@ func (x *Quarantined) String() string {
 func (*Quarantined) ProtoMessage() {}
 
 func (x *Quarantined) ProtoReflect() protoreflect.Message {
-	mi := &file_daybook_v1_usage_proto_msgTypes[3]
+	mi := &file_daybook_v1_usage_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -462,7 +692,7 @@ func (x *Quarantined) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Quarantined.ProtoReflect.Descriptor instead.
 func (*Quarantined) Descriptor() ([]byte, []int) {
-	return file_daybook_v1_usage_proto_rawDescGZIP(), []int{3}
+	return file_daybook_v1_usage_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Quarantined) GetId() string {
@@ -519,7 +749,7 @@ var File_daybook_v1_usage_proto protoreflect.FileDescriptor
 const file_daybook_v1_usage_proto_rawDesc = "" +
 	"\n" +
 	"\x16daybook/v1/usage.proto\x12\n" +
-	"daybook.v1\x1a\x1adaybook/v1/footprint.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf6\x04\n" +
+	"daybook.v1\x1a\x1adaybook/v1/footprint.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa8\a\n" +
 	"\x05Usage\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
 	"\x06source\x18\x02 \x01(\tR\x06source\x12\x1e\n" +
@@ -544,15 +774,27 @@ const file_daybook_v1_usage_proto_rawDesc = "" +
 	"\x05state\x18\x10 \x01(\tR\x05state\x123\n" +
 	"\tfootprint\x18\x11 \x01(\v2\x15.daybook.v1.FootprintR\tfootprint\x12)\n" +
 	"\rold_volume_gb\x18\x12 \x01(\rH\x00R\rold_volume_gb\x88\x01\x01\x12)\n" +
-	"\x03raw\x18\x13 \x01(\v2\x17.google.protobuf.StructR\x03rawB\x10\n" +
-	"\x0e_old_volume_gb\"\x81\x01\n" +
+	"\x03raw\x18\x13 \x01(\v2\x17.google.protobuf.StructR\x03raw\x12\x1e\n" +
+	"\n" +
+	"after_guid\x18\x14 \x01(\tR\n" +
+	"after_guid\x12&\n" +
+	"\x0eafter_sequence\x18\x15 \x01(\x04R\x0eafter_sequence\x122\n" +
+	"\x06listed\x18\x16 \x01(\v2\x1a.google.protobuf.TimestampR\x06listed\x12\x1c\n" +
+	"\tpublisher\x18\x17 \x01(\tR\tpublisher\x123\n" +
+	"\x12previous_instances\x18\x18 \x01(\rH\x01R\x12previous_instances\x88\x01\x01\x123\n" +
+	"\x12previous_memory_mb\x18\x19 \x01(\rH\x02R\x12previous_memory_mb\x88\x01\x01B\x10\n" +
+	"\x0e_old_volume_gbB\x15\n" +
+	"\x13_previous_instancesB\x15\n" +
+	"\x13_previous_memory_mb\"\xb9\x01\n" +
 	"\aHorizon\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
 	"\x06source\x18\x02 \x01(\tR\x06source\x12\x1e\n" +
 	"\n" +
 	"foundation\x18\x03 \x01(\tR\n" +
 	"foundation\x12.\n" +
-	"\x04time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\"\xc1\x01\n" +
+	"\x04time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12\x1c\n" +
+	"\tcollector\x18\x05 \x01(\tR\tcollector\x12\x18\n" +
+	"\aretired\x18\x06 \x01(\bR\aretired\"\xed\x01\n" +
 	"\x03Gap\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
 	"\x06source\x18\x02 \x01(\tR\x06source\x12\x1e\n" +
@@ -561,7 +803,24 @@ const file_daybook_v1_usage_proto_rawDesc = "" +
 	"foundation\x12.\n" +
 	"\x04from\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x04from\x12*\n" +
 	"\x02to\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x02to\x12\x16\n" +
-	"\x06reason\x18\x06 \x01(\tR\x06reason\"\xab\x01\n" +
+	"\x06reason\x18\x06 \x01(\tR\x06reason\x12\x12\n" +
+	"\x04list\x18\a \x01(\tR\x04list\x12\x16\n" +
+	"\x06cursor\x18\b \x01(\tR\x06cursor\"\xb7\x02\n" +
+	"\bDecision\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
+	"\x06source\x18\x02 \x01(\tR\x06source\x12\x1e\n" +
+	"\n" +
+	"foundation\x18\x03 \x01(\tR\n" +
+	"foundation\x12\x12\n" +
+	"\x04kind\x18\x04 \x01(\tR\x04kind\x12\x1a\n" +
+	"\bresource\x18\x05 \x01(\tR\bresource\x12\x12\n" +
+	"\x04hold\x18\x06 \x01(\tR\x04hold\x12\x16\n" +
+	"\x06action\x18\a \x01(\tR\x06action\x123\n" +
+	"\tfootprint\x18\b \x01(\v2\x15.daybook.v1.FootprintR\tfootprint\x12\x0e\n" +
+	"\x02by\x18\t \x01(\tR\x02by\x12\x12\n" +
+	"\x04note\x18\n" +
+	" \x01(\tR\x04note\x12.\n" +
+	"\x04time\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\x04time\"\xab\x01\n" +
 	"\vQuarantined\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
 	"\x06source\x18\x02 \x01(\tR\x06source\x12\x1e\n" +
@@ -585,30 +844,34 @@ func file_daybook_v1_usage_proto_rawDescGZIP() []byte {
 	return file_daybook_v1_usage_proto_rawDescData
 }
 
-var file_daybook_v1_usage_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
+var file_daybook_v1_usage_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
 var file_daybook_v1_usage_proto_goTypes = []any{
 	(*Usage)(nil),                 // 0: daybook.v1.Usage
 	(*Horizon)(nil),               // 1: daybook.v1.Horizon
 	(*Gap)(nil),                   // 2: daybook.v1.Gap
-	(*Quarantined)(nil),           // 3: daybook.v1.Quarantined
-	(*timestamppb.Timestamp)(nil), // 4: google.protobuf.Timestamp
-	(*Footprint)(nil),             // 5: daybook.v1.Footprint
-	(*structpb.Struct)(nil),       // 6: google.protobuf.Struct
+	(*Decision)(nil),              // 3: daybook.v1.Decision
+	(*Quarantined)(nil),           // 4: daybook.v1.Quarantined
+	(*timestamppb.Timestamp)(nil), // 5: google.protobuf.Timestamp
+	(*Footprint)(nil),             // 6: daybook.v1.Footprint
+	(*structpb.Struct)(nil),       // 7: google.protobuf.Struct
 }
 var file_daybook_v1_usage_proto_depIdxs = []int32{
-	4, // 0: daybook.v1.Usage.time:type_name -> google.protobuf.Timestamp
-	4, // 1: daybook.v1.Usage.observed:type_name -> google.protobuf.Timestamp
-	4, // 2: daybook.v1.Usage.created:type_name -> google.protobuf.Timestamp
-	5, // 3: daybook.v1.Usage.footprint:type_name -> daybook.v1.Footprint
-	6, // 4: daybook.v1.Usage.raw:type_name -> google.protobuf.Struct
-	4, // 5: daybook.v1.Horizon.time:type_name -> google.protobuf.Timestamp
-	4, // 6: daybook.v1.Gap.from:type_name -> google.protobuf.Timestamp
-	4, // 7: daybook.v1.Gap.to:type_name -> google.protobuf.Timestamp
-	8, // [8:8] is the sub-list for method output_type
-	8, // [8:8] is the sub-list for method input_type
-	8, // [8:8] is the sub-list for extension type_name
-	8, // [8:8] is the sub-list for extension extendee
-	0, // [0:8] is the sub-list for field type_name
+	5,  // 0: daybook.v1.Usage.time:type_name -> google.protobuf.Timestamp
+	5,  // 1: daybook.v1.Usage.observed:type_name -> google.protobuf.Timestamp
+	5,  // 2: daybook.v1.Usage.created:type_name -> google.protobuf.Timestamp
+	6,  // 3: daybook.v1.Usage.footprint:type_name -> daybook.v1.Footprint
+	7,  // 4: daybook.v1.Usage.raw:type_name -> google.protobuf.Struct
+	5,  // 5: daybook.v1.Usage.listed:type_name -> google.protobuf.Timestamp
+	5,  // 6: daybook.v1.Horizon.time:type_name -> google.protobuf.Timestamp
+	5,  // 7: daybook.v1.Gap.from:type_name -> google.protobuf.Timestamp
+	5,  // 8: daybook.v1.Gap.to:type_name -> google.protobuf.Timestamp
+	6,  // 9: daybook.v1.Decision.footprint:type_name -> daybook.v1.Footprint
+	5,  // 10: daybook.v1.Decision.time:type_name -> google.protobuf.Timestamp
+	11, // [11:11] is the sub-list for method output_type
+	11, // [11:11] is the sub-list for method input_type
+	11, // [11:11] is the sub-list for extension type_name
+	11, // [11:11] is the sub-list for extension extendee
+	0,  // [0:11] is the sub-list for field type_name
 }
 
 func init() { file_daybook_v1_usage_proto_init() }
@@ -624,7 +887,7 @@ func file_daybook_v1_usage_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_daybook_v1_usage_proto_rawDesc), len(file_daybook_v1_usage_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   4,
+			NumMessages:   5,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
