@@ -32,11 +32,14 @@ type Unrated struct {
 	Source, Foundation string
 }
 
-// Running replaces the running spans of one subject.
+// Running replaces the running spans and the held parts of one subject.
 type Running struct {
 	Subject            string // METERED subject
 	Source, Foundation string
+	Tenant             string
 	Spans              []events.Span
+	Held               []events.Hold
+	HeldOmitted        uint32 // held parts that Held leaves out
 }
 
 // Ledger is what is posted from METERED and BILLING, and what it can be asked.
@@ -63,6 +66,7 @@ type Bill struct {
 	Lines     []Line
 	Unrated   int
 	Running   int            // running spans, charged up to their Start only
+	Held      int            // parts that may have run and are not billed
 	Anomalies map[string]int // by code, over all tenants
 	Gaps      []events.Gap
 	Horizons  []Horizon

@@ -188,7 +188,10 @@ func (d *decoder) add(batch *Batch, stream string, in *bus.Stored) error {
 		if err := d.names.DecodeRunning(m, in.Data); err != nil {
 			return err
 		}
-		batch.Running = append(batch.Running, Running{Subject: in.Subject, Source: m.Source, Foundation: m.Foundation, Spans: slices.Clone(m.Running)})
+		batch.Running = append(batch.Running, Running{
+			Subject: in.Subject, Source: m.Source, Foundation: m.Foundation, Tenant: m.Tenant,
+			Spans: slices.Clone(m.Running), Held: slices.Clone(m.Held), HeldOmitted: m.HeldOmitted,
+		})
 		batch.Anomalies = append(batch.Anomalies, m.Anomalies...)
 	case events.TypeBilling:
 		b := &d.billing

@@ -133,6 +133,7 @@ type billJSON struct {
 	Lines       []lineJSON     `json:"lines"`
 	Totals      []tenantJSON   `json:"totals"`
 	Running     int            `json:"running"`
+	Held        int            `json:"held"`
 	Unrated     int            `json:"unrated"`
 	Quarantined uint64         `json:"quarantined"`
 	Anomalies   map[string]int `json:"anomalies"`
@@ -141,7 +142,7 @@ type billJSON struct {
 }
 
 func billOut(bill *ledger.Bill, quarantined uint64) billJSON {
-	out := billJSON{Running: bill.Running, Quarantined: quarantined, Lines: []lineJSON{}, Totals: []tenantJSON{}, Gaps: []gapJSON{}, Horizons: []horizonJSON{}, Unrated: bill.Unrated, Anomalies: bill.Anomalies}
+	out := billJSON{Running: bill.Running, Held: bill.Held, Quarantined: quarantined, Lines: []lineJSON{}, Totals: []tenantJSON{}, Gaps: []gapJSON{}, Horizons: []horizonJSON{}, Unrated: bill.Unrated, Anomalies: bill.Anomalies}
 	var amount, vat events.Decimal
 	for i, l := range bill.Lines {
 		out.Lines = append(out.Lines, lineJSON{
@@ -199,6 +200,9 @@ func printBill(w io.Writer, bill *ledger.Bill, quarantined uint64) error {
 	}
 	if out.Running > 0 {
 		fmt.Fprintf(w, "running: %d, charged up to their last cut\n", out.Running)
+	}
+	if out.Held > 0 {
+		fmt.Fprintf(w, "held: %d parts that may have run and are not billed until a later event or an operator settles them; daybook holds list shows them\n", out.Held)
 	}
 	if out.Unrated > 0 {
 		fmt.Fprintf(w, "unrated: %d parts of spans that no plan prices; nats sub --stream BILLING 'billing.unrated.>' --all lists them\n", out.Unrated)

@@ -126,6 +126,18 @@ func Specs(empty func() ledger.Ledger) {
 		Expect(running[0].Resource).To(Equal("q"))
 	})
 
+	It("counts what is held under a subject, by the tenant, until a message lists it no more", func() {
+		held := []ledger.Running{
+			{Subject: "s1", Tenant: "a", Held: []events.Hold{{ID: "h1"}, {ID: "h2"}}, HeldOmitted: 3},
+			{Subject: "s2", Tenant: "b", Held: []events.Hold{{ID: "h3"}}, Spans: []events.Span{{Tenant: "b"}}},
+		}
+		post(ledger.Batch{Positions: at(1, 0), Running: held})
+		Expect(bill(ledger.Query{}).Held).To(Equal(6))
+		Expect(bill(ledger.Query{Tenant: "a"}).Held).To(Equal(5))
+		post(ledger.Batch{Positions: at(2, 0), Running: []ledger.Running{{Subject: "s1", Tenant: "a"}}})
+		Expect(bill(ledger.Query{}).Held).To(Equal(1))
+	})
+
 	It("says that what runs is charged up to its last cut only", func() {
 		cut, horizon := time.Date(2026, 11, 2, 0, 0, 0, 0, time.UTC), time.Date(2026, 11, 2, 14, 0, 0, 0, time.UTC)
 		h := []events.Horizon{{Source: "cf", Foundation: "prod", Time: horizon}, {Source: "cf", Foundation: "other", Time: horizon}}

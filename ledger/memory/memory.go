@@ -68,7 +68,7 @@ func (l *Ledger) Post(_ context.Context, b ledger.Batch) error {
 		delete(l.unrated, id)
 	}
 	for _, r := range b.Running {
-		if len(r.Spans) == 0 {
+		if len(r.Spans)+len(r.Held) == 0 {
 			delete(l.running, r.Subject)
 		} else {
 			l.running[r.Subject] = r
@@ -134,6 +134,9 @@ func (l *Ledger) Bill(_ context.Context, q ledger.Query) (ledger.Bill, error) {
 	}
 	charged := map[sourceKey]time.Time{}
 	for _, r := range l.running {
+		if q.Tenant == "" || q.Tenant == r.Tenant {
+			bill.Held += len(r.Held) + int(r.HeldOmitted)
+		}
 		key := sourceKey{r.Source, r.Foundation}
 		for i := range r.Spans {
 			s := &r.Spans[i]
