@@ -9,6 +9,8 @@ const (
 	taskRuns
 	taskIsCanceled
 	taskEnds
+	provisionFails
+	failedServiceGoes
 	instanceIsUp
 	notificationIsSent
 )
@@ -21,6 +23,7 @@ type item struct {
 	then     afterBuild
 	app      *App
 	task     *Task
+	service  *Service
 	instance *Instance
 	note     *Notification
 }

@@ -1,20 +1,28 @@
 package sim
 
-import "strconv"
+import "slices"
 
 // App is an app with its processes.
 type App struct {
+	Record
 	GUID, Name string
 	Space      *Space
-	Buildpack  Buildpack
-	Started    bool
-	Processes  []*Process // the first is the web process that takes the traffic
-	Tasks      []*Task    // not ended
-	Builds     int        // open at once
+	// Buildpack is what the events of processes say: the first custom URL that the app is configured with now, else the
+	// name in its current droplet, with the guid in its current droplet. Before the first start it is what was configured.
+	Buildpack Buildpack
+	Started   bool
+	Processes []*Process // the first is the web process that takes the traffic
+	Tasks     []*Task    // not ended
+	Builds    int        // open at once
+	Droplet   *Droplet   // current; nil until the first start
+	Droplets  []*Droplet // the newest keepDroplets, oldest first, and the current one
 
-	old           *Process // the web process that a rolling deployment replaces
-	target        int      // instances that the deployment is to reach
-	json          string   // "app" of every event
+	configured    Buildpack   // what the next build is staged with
+	open          []Buildpack // what the open builds are staged with, oldest first
+	stagedWith    string      // the buildpack of the newest build
+	old           *Process    // the web process that a rolling deployment replaces
+	target        int         // instances that the deployment is to reach
+	json          string      // "app" of every event
 	buildpackJSON string
 	staging       track
 	index         int // in Platform.Apps
@@ -23,6 +31,7 @@ type App struct {
 
 // Process is one process of an app: the resource that app usage is metered by.
 type Process struct {
+	Record
 	GUID, Type          string
 	App                 *App
 	Instances, MemoryMB int
@@ -37,42 +46,159 @@ type ProcessSpec struct {
 	Instances, MemoryMB int
 }
 
+// Droplet is what a successful build leaves. Its buildpack's Name is the one that staging names in its result: the final
+// one, where there are several.
+type Droplet struct {
+	Record
+	GUID      string
+	App       *App
+	Buildpack Buildpack
+}
+
+// keepDroplets is how many staged droplets Cloud Controller keeps of an app (max_staged_droplets_stored).
+const keepDroplets = 5
+
+// Docker reports whether the app is a docker app.
+func (a *App) Docker() bool { return a.configured == Buildpack{} }
+
+// Configured is what the app's next build will be staged with.
+func (a *App) Configured() Buildpack { return a.configured }
+
 // Deploying reports whether a rolling deployment is under way.
 func (a *App) Deploying() bool { return a.old != nil }
+
+// Deleted reports whether the app is gone.
+func (a *App) Deleted() bool { return a.deleted }
+
+// All lists the processes, with the web process that a rolling deployment replaces.
+func (a *App) All() []*Process {
+	if a.old == nil {
+		return a.Processes
+	}
+	return append(slices.Clone(a.Processes), a.old)
+}
+
+// Started reports whether the process is meant to run. It may have 0 instances then.
+func (process *Process) Started() bool { return process.started }
 
 // CreateApp makes a stopped app: no events. The first process has the app's guid, as Cloud Controller gives it to web.
 // An empty guid gets a random one.
 func (p *Platform) CreateApp(space *Space, guid, name string, buildpack Buildpack, processes ...ProcessSpec) *App {
-	a := &App{GUID: p.orNew(guid), Name: name, Space: space, index: len(p.Apps)}
-	a.json = `"app":{"guid":` + quote(a.GUID) + `,"name":` + quote(name) + `},`
+	p.call()
+	a := &App{Record: p.record(), GUID: p.orNew(guid), Space: space, index: len(p.Apps), configured: buildpack}
+	a.rename(name)
 	a.setBuildpack(buildpack)
 	for i, spec := range processes {
 		id := a.GUID
 		if i > 0 {
 			id = p.newGUID().String()
 		}
-		a.Processes = append(a.Processes, newProcess(a, id, spec))
+		a.Processes = append(a.Processes, p.newProcess(a, id, spec))
 	}
 	p.Apps = append(p.Apps, a)
 	return a
 }
 
-func newProcess(a *App, guid string, spec ProcessSpec) *Process {
+func (p *Platform) newProcess(a *App, guid string, spec ProcessSpec) *Process {
 	return &Process{
-		GUID: guid, Type: spec.Type, App: a, Instances: spec.Instances, MemoryMB: spec.MemoryMB,
+		Record: p.record(),
+		GUID:   guid, Type: spec.Type, App: a, Instances: spec.Instances, MemoryMB: spec.MemoryMB,
 		json: `"process":{"guid":` + quote(guid) + `,"type":` + quote(spec.Type) + `},`,
+	}
+}
+
+// RenameApp changes the name: no event. The app's next event has it.
+func (p *Platform) RenameApp(a *App, name string) {
+	p.call()
+	a.rename(name)
+}
+
+func (a *App) rename(name string) {
+	a.Name = name
+	a.json = `"app":{"guid":` + quote(a.GUID) + `,"name":` + quote(name) + `},`
+}
+
+// SetBuildpack changes what the app is configured with: no event, and no new droplet. A custom buildpack's URL stands in
+// the next event of a process all the same (AppUsageEventRepository#buildpack_name_for_app).
+func (p *Platform) SetBuildpack(a *App, buildpack Buildpack) {
+	p.call()
+	a.configured = buildpack
+	if a.Droplet == nil {
+		a.setBuildpack(buildpack)
+	} else {
+		a.report()
+	}
+}
+
+// AssignDroplet makes a droplet the current one: no event, and what runs goes on as it was.
+func (p *Platform) AssignDroplet(a *App, d *Droplet) {
+	p.call()
+	a.Droplet = d
+	a.report()
+	a.forgetDroplets()
+}
+
+// report sets what the events of processes say of the buildpack.
+func (a *App) report() {
+	var b Buildpack
+	if a.Droplet != nil {
+		b = a.Droplet.Buildpack
+	}
+	if a.configured.Custom() {
+		b.Name = a.configured.Name
+	}
+	if b != a.Buildpack {
+		a.setBuildpack(b)
 	}
 }
 
 func (a *App) setBuildpack(b Buildpack) {
 	a.Buildpack = b
-	a.buildpackJSON = `"buildpack":{"guid":` + quoteOrNull(b.GUID) + `,"name":` + quoteOrNull(b.Name) + `},`
+	a.buildpackJSON = b.json()
 }
 
-// StartApp starts every process, also those with 0 instances. Nothing happens to an app that is started.
+func (b Buildpack) json() string {
+	return `"buildpack":{"guid":` + quoteOrNull(b.GUID) + `,"name":` + quoteOrNull(b.Name) + `},`
+}
+
+// newDroplet makes a droplet of what was staged.
+func (p *Platform) newDroplet(a *App, staged Buildpack) *Droplet {
+	if staged.Final != "" {
+		staged = Buildpack{GUID: staged.GUID, Name: staged.Final}
+	}
+	d := &Droplet{Record: p.record(), GUID: newGUID(p.aside).String(), App: a, Buildpack: staged}
+	a.Droplets = append(a.Droplets, d)
+	a.forgetDroplets()
+	return d
+}
+
+func (a *App) forgetDroplets() {
+	for excess := len(a.Droplets) - keepDroplets; excess > 0; excess-- {
+		i := 0
+		if a.Droplets[0] == a.Droplet {
+			i = 1
+		}
+		a.Droplets = slices.Delete(a.Droplets, i, i+1)
+	}
+}
+
+// StartApp starts every process, also those with 0 instances. Nothing happens to an app that is started. An app that was
+// never started gets its newest droplet, or one made for it.
 func (p *Platform) StartApp(a *App) {
+	p.call()
+	p.startApp(a)
+}
+
+func (p *Platform) startApp(a *App) {
 	if a.Started {
 		return
+	}
+	if a.Droplet == nil {
+		if len(a.Droplets) == 0 {
+			p.newDroplet(a, a.configured)
+		}
+		a.Droplet = a.Droplets[len(a.Droplets)-1]
+		a.report()
 	}
 	a.Started = true
 	for _, process := range a.Processes {
@@ -80,31 +206,43 @@ func (p *Platform) StartApp(a *App) {
 	}
 }
 
-// StopApp stops every process. Nothing happens to an app that is stopped.
+// StopApp stops every process, and with them a deployment that is under way. Nothing happens to an app that is stopped.
 func (p *Platform) StopApp(a *App) {
+	p.call()
+	p.stopApp(a)
+}
+
+func (p *Platform) stopApp(a *App) {
 	if !a.Started {
 		return
 	}
 	a.Started = false
-	for _, process := range a.Processes {
+	for _, process := range a.All() {
 		p.stopProcess(process)
 	}
+	a.old = nil
 }
 
-// RestartApp stops and starts every process within the same second.
+// RestartApp stops and starts every process within the same second, by one API server.
 func (p *Platform) RestartApp(a *App) {
-	p.StopApp(a)
-	p.StartApp(a)
+	p.call()
+	p.stopApp(a)
+	p.startApp(a)
 }
 
 // ScaleProcess changes the size. A started process reports one STARTED with the sizes before; a stopped one nothing.
 func (p *Platform) ScaleProcess(process *Process, instances, memoryMB int) {
+	p.call()
+	p.scale(process, instances, memoryMB)
+}
+
+func (p *Platform) scale(process *Process, instances, memoryMB int) {
 	before, beforeMB := process.Instances, process.MemoryMB
 	process.Instances, process.MemoryMB = instances, memoryMB
 	if !process.started || before == instances && beforeMB == memoryMB {
 		return
 	}
-	p.truth.change(&process.track, p.second(), process.footprint())
+	p.truth.change(&process.track, p.second(), process.identity(), process.footprint())
 	p.processEvent(process, "STARTED", "STARTED", before, beforeMB)
 }
 
@@ -112,19 +250,19 @@ func (p *Platform) ScaleProcess(process *Process, instances, memoryMB int) {
 func (p *Platform) Crash(*Process) {}
 
 // DeleteApp deletes an app with its tasks. Cloud Controller takes the droplet away first, so the STOPPED events of a
-// running app have no buildpack unless it is a custom one. Tasks that never started get a TASK_STOPPED, too.
-// The app must have no open builds and no deployment under way.
+// running app have no guid of a buildpack, and no name of one unless it is a custom one. Tasks that never started get a
+// TASK_STOPPED, too. The app must have no open builds.
 func (p *Platform) DeleteApp(a *App) {
-	if a.Builds > 0 || a.Deploying() {
-		panic("sim: DeleteApp during a build or a deployment")
+	if a.Builds > 0 {
+		panic("sim: DeleteApp during a build")
 	}
+	p.call()
 	for len(a.Tasks) > 0 {
 		p.endTask(a.Tasks[len(a.Tasks)-1], true)
 	}
-	if a.Buildpack.GUID != "" {
-		a.setBuildpack(Buildpack{})
-	}
-	p.StopApp(a)
+	a.Droplet, a.Droplets = nil, nil
+	a.report()
+	p.stopApp(a)
 	a.deleted = true
 	last := len(p.Apps) - 1
 	p.Apps[a.index] = p.Apps[last]
@@ -139,9 +277,10 @@ func (p *Platform) BeginDeploy(a *App) {
 	if !a.Started || a.Deploying() {
 		panic("sim: BeginDeploy needs a started app without a deployment under way")
 	}
+	p.call()
 	old := a.Processes[0]
 	a.old, a.target = old, old.Instances
-	web := newProcess(a, p.newGUID().String(), ProcessSpec{old.Type, min(1, old.Instances), old.MemoryMB})
+	web := p.newProcess(a, p.newGUID().String(), ProcessSpec{old.Type, min(1, old.Instances), old.MemoryMB})
 	a.Processes[0] = web
 	p.startProcess(web)
 }
@@ -152,6 +291,7 @@ func (p *Platform) ContinueDeploy(a *App) (done bool) {
 	if !a.Deploying() {
 		return true
 	}
+	p.call()
 	web, old := a.Processes[0], a.old
 	if old.Instances == 0 && web.Instances >= a.target {
 		p.stopProcess(old)
@@ -163,46 +303,68 @@ func (p *Platform) ContinueDeploy(a *App) (done bool) {
 		return true
 	}
 	if old.Instances > 0 {
-		p.ScaleProcess(old, old.Instances-1, old.MemoryMB)
+		p.scale(old, old.Instances-1, old.MemoryMB)
 	}
 	if web.Instances < a.target {
-		p.ScaleProcess(web, web.Instances+1, web.MemoryMB)
+		p.scale(web, web.Instances+1, web.MemoryMB)
 	}
 	return false
 }
 
-// BeginBuild begins staging. Several builds of one app may be open at once.
+// CancelDeploy takes a deployment back: the old process gets its instances again, the new one is destroyed. Nothing
+// happens to an app without one.
+func (p *Platform) CancelDeploy(a *App) {
+	if !a.Deploying() {
+		return
+	}
+	p.call()
+	web, old := a.Processes[0], a.old
+	p.scale(old, a.target, old.MemoryMB)
+	p.stopProcess(web)
+	a.Processes[0], a.old = old, nil
+}
+
+// BeginBuild begins staging with what the app is configured with. Several builds of one app may be open at once.
 func (p *Platform) BeginBuild(a *App) {
+	p.call()
 	a.Builds++
+	a.open = append(a.open, a.configured)
+	a.stagedWith = a.configured.Name
 	if a.Builds == 1 {
 		p.truth.begin(&a.staging, p.second(), a.identity(KindStaging, a.GUID, a.Name), a.stagingFootprint())
 	} else {
-		p.truth.change(&a.staging, p.second(), a.stagingFootprint())
+		p.truth.change(&a.staging, p.second(), a.identity(KindStaging, a.GUID, a.Name), a.stagingFootprint())
 	}
-	p.buildEvent(a, "STAGING_STARTED", "STAGING", false)
+	p.buildEvent(a, "STAGING_STARTED", "STAGING", Buildpack{Name: a.configured.Name})
 }
 
-// EndBuild ends one build; a successful one sets the buildpack, in the v3 API's shape, without a process.
-func (p *Platform) EndBuild(a *App, success bool) {
+// EndBuild ends the oldest open build. A successful one sets the buildpack, in the v3 API's shape, without a process, and
+// returns its droplet; a failed one returns nil.
+func (p *Platform) EndBuild(a *App, success bool) *Droplet {
 	if a.Builds == 0 {
 		panic("sim: EndBuild without an open build")
 	}
+	p.call()
 	a.Builds--
+	staged := a.open[0]
+	a.open = slices.Delete(a.open, 0, 1)
 	if a.Builds == 0 {
 		p.truth.end(&a.staging, p.second())
 	} else {
-		p.truth.change(&a.staging, p.second(), a.stagingFootprint())
+		p.truth.change(&a.staging, p.second(), a.identity(KindStaging, a.GUID, a.Name), a.stagingFootprint())
 	}
-	p.buildEvent(a, "STAGING_STOPPED", "STAGING", false)
-	if success {
-		p.buildEvent(a, "BUILDPACK_SET", "STAGED", true)
+	p.buildEvent(a, "STAGING_STOPPED", "STAGING", Buildpack{Name: staged.Name})
+	if !success {
+		return nil
 	}
+	d := p.newDroplet(a, staged)
+	p.buildEvent(a, "BUILDPACK_SET", "STAGED", d.Buildpack)
+	return d
 }
 
 func (p *Platform) startProcess(process *Process) {
 	process.started = true
-	a := process.App
-	p.truth.begin(&process.track, p.second(), a.identity(KindApp, process.GUID, a.Name), process.footprint())
+	p.truth.begin(&process.track, p.second(), process.identity(), process.footprint())
 	p.processEvent(process, "STARTED", "STOPPED", process.Instances, process.MemoryMB)
 }
 
@@ -213,6 +375,10 @@ func (p *Platform) stopProcess(process *Process) {
 	process.started = false
 	p.truth.end(&process.track, p.second())
 	p.processEvent(process, "STOPPED", "STARTED", process.Instances, process.MemoryMB)
+}
+
+func (process *Process) identity() identity {
+	return process.App.identity(KindApp, process.GUID, process.App.Name)
 }
 
 func (process *Process) footprint() Footprint {
@@ -226,8 +392,9 @@ func (process *Process) footprint() Footprint {
 // stagingMemoryMB is what every build is reported with, whatever it used: BuildModel::STAGING_MEMORY.
 const stagingMemoryMB = 1024
 
+// stagingFootprint has the buildpack of the newest build: events do not tell which of several has ended.
 func (a *App) stagingFootprint() Footprint {
-	return Footprint{Instances: a.Builds, MemoryMB: stagingMemoryMB, Buildpack: a.Buildpack.Name}
+	return Footprint{Instances: a.Builds, MemoryMB: stagingMemoryMB, Buildpack: a.stagedWith}
 }
 
 func (a *App) identity(kind, resource, name string) identity {
@@ -235,72 +402,4 @@ func (a *App) identity(kind, resource, name string) identity {
 		kind: kind, resource: resource, app: a.GUID, tenant: a.Space.Org.GUID,
 		space: a.Space.GUID, spaceName: a.Space.Name, name: name,
 	}
-}
-
-const (
-	noProcess   = `"process":{"guid":null,"type":null},`
-	noBuildpack = `"buildpack":{"guid":null,"name":null},`
-	noTask      = `"task":{"guid":null,"name":null},`
-)
-
-func (p *Platform) processEvent(process *Process, state, previous string, before, beforeMB int) {
-	a := process.App
-	p.appEvent(a, state, previous, process.json, a.buildpackJSON, noTask, process.Instances, before, process.MemoryMB, beforeMB)
-}
-
-// buildEvent writes what staging reports. Only BUILDPACK_SET knows the buildpack's guid.
-func (p *Platform) buildEvent(a *App, state, previous string, withGUID bool) {
-	buildpack := a.buildpackJSON
-	if !withGUID && a.Buildpack.GUID != "" {
-		buildpack = `"buildpack":{"guid":null,"name":` + quote(a.Buildpack.Name) + `},`
-	}
-	p.appEvent(a, state, previous, noProcess, buildpack, noTask, 1, 1, stagingMemoryMB, stagingMemoryMB)
-}
-
-// appEvent emits a v3 app usage event with the presenter's keys in the presenter's order
-// (app/presenters/v3/app_usage_event_presenter.rb). The parts are JSON members with their comma.
-func (p *Platform) appEvent(a *App, state, previous, process, buildpack, task string, instances, before, memoryMB, beforeMB int) {
-	id := p.newGUID()
-	b := p.eventHead(id)
-	b = append(b, `"state":{"current":"`...)
-	b = append(b, state...)
-	b = append(b, `","previous":"`...)
-	b = append(b, previous...)
-	b = append(b, `"},`...)
-	b = append(b, a.json...)
-	b = append(b, process...)
-	b = append(b, a.Space.json...)
-	b = append(b, buildpack...)
-	b = append(b, task...)
-	b = append(b, `"memory_in_mb_per_instance":{"current":`...)
-	b = strconv.AppendInt(b, int64(memoryMB), 10)
-	b = append(b, `,"previous":`...)
-	b = strconv.AppendInt(b, int64(beforeMB), 10)
-	b = append(b, `},"instance_count":{"current":`...)
-	b = strconv.AppendInt(b, int64(instances), 10)
-	b = append(b, `,"previous":`...)
-	b = strconv.AppendInt(b, int64(before), 10)
-	b = append(b, `},`...)
-	p.eventTail(b, "/v3/app_usage_events/", id)
-}
-
-func (p *Platform) eventHead(id guid) []byte {
-	stamp := p.stamps.at(p.second())
-	b := append(p.buffer[:0], `{"guid":"`...)
-	b = id.append(b)
-	b = append(b, `","created_at":"`...)
-	b = append(b, stamp...)
-	b = append(b, `","updated_at":"`...)
-	b = append(b, stamp...)
-	return append(b, `",`...)
-}
-
-func (p *Platform) eventTail(b []byte, path string, id guid) {
-	b = append(b, `"links":{"self":{"href":"`...)
-	b = append(b, p.host...)
-	b = append(b, path...)
-	b = id.append(b)
-	b = append(b, `"}}}`...)
-	p.buffer = b
-	p.emit(Event{Time: unixUTC(p.second()), JSON: b})
 }

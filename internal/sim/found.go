@@ -1,6 +1,9 @@
 package sim
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // What the names of a world are made of. A few are awkward on purpose: names are foreign text.
 var (
@@ -23,11 +26,14 @@ func (w *World) found() {
 		p.AddSpace(p.Orgs[i%len(p.Orgs)], "", spaceNames[i/len(p.Orgs)%len(spaceNames)])
 	}
 	for _, name := range []string{"java_buildpack", "java_buildpack_offline", "ruby_buildpack", "nodejs_buildpack", "python_buildpack", "go_buildpack", "staticfile_buildpack"} {
-		w.buildpacks = append(w.buildpacks, Buildpack{GUID: p.newGUID().String(), Name: name})
+		p.Buildpacks = append(p.Buildpacks, Buildpack{GUID: p.newGUID().String(), Name: name})
 	}
-	w.buildpacks = append(w.buildpacks,
-		Buildpack{Name: "https://***:***@git.example.com/team/buildpack.git"}, // as Cloud Controller redacts it
+	ruby := p.Buildpacks[2]
+	w.buildpacks = append(slices.Clone(p.Buildpacks),
+		Buildpack{Name: "https://***:***@git.example.com/team/buildpack.git"},               // as Cloud Controller redacts it
+		Buildpack{Name: "https://git.example.com/team/buildpack.git?access_token=unhidden"}, // which it does not redact
 		Buildpack{Name: "https://github.com/cloudfoundry/java-buildpack.git"},
+		Buildpack{Name: "https://github.com/cloudfoundry/apt-buildpack.git", GUID: ruby.GUID, Final: ruby.Name},
 		Buildpack{}) // docker
 	broker := p.newGUID().String()
 	for _, o := range []struct {
@@ -43,6 +49,7 @@ func (w *World) found() {
 			})
 		}
 		w.plans = append(w.plans, plans)
+		p.Plans = append(p.Plans, plans...)
 	}
 	w.flavours = []Flavor{{"1", "m1.tiny", 512}, {"2", "m1.small", 2048}, {"3", "m1.medium", 4096}, {"4", "m1.large", 8192}}
 }

@@ -4,16 +4,17 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
+	"math/rand/v2"
 	"time"
 )
 
 // guid is a random (version 4) UUID.
 type guid [16]byte
 
-func (p *Platform) newGUID() guid {
+func newGUID(random *rand.Rand) guid {
 	var g guid
-	binary.BigEndian.PutUint64(g[:8], p.random.Uint64())
-	binary.BigEndian.PutUint64(g[8:], p.random.Uint64())
+	binary.BigEndian.PutUint64(g[:8], random.Uint64())
+	binary.BigEndian.PutUint64(g[8:], random.Uint64())
 	g[6] = g[6]&0x0f | 0x40
 	g[8] = g[8]&0x3f | 0x80
 	return g

@@ -29,32 +29,50 @@ const (
 	maxBuilds = 3
 )
 
-// live runs until the time or the events are used up.
-func (w *World) live() {
-	next := w.start + w.gap()
-	for !w.stopped && w.emitted < w.config.Events {
-		if at, ok := w.agenda.next(); ok && at <= next {
-			if at >= w.end {
-				break
-			}
-			w.follow(w.agenda.pop())
-			continue
-		}
-		if next >= w.end {
-			break
-		}
-		w.platform.setMicro(next)
-		w.act()
-		next += w.gap()
+// liveThrough runs until the time or the events are used up, and comes to the world's end.
+func (w *World) liveThrough() {
+	for !w.stopped && w.emitted < w.config.Events && w.step(w.end) {
 	}
 	w.finish()
 }
 
-// gap is the time to the next action: random, longer at night, and such that the events last until the end.
+// liveTo runs until a time.
+func (w *World) liveTo(to int64) {
+	for w.step(to) {
+	}
+}
+
+// step does the next thing that happens before `to`; false when there is none.
+func (w *World) step(to int64) bool {
+	if w.nextAction == 0 {
+		w.nextAction = w.start + w.gap()
+	}
+	if at, ok := w.agenda.next(); ok && at <= w.nextAction {
+		if at >= to {
+			return false
+		}
+		w.follow(w.agenda.pop())
+		return true
+	}
+	if w.nextAction >= to {
+		return false
+	}
+	w.platform.setMicro(w.nextAction)
+	w.act()
+	w.nextAction += w.gap()
+	return true
+}
+
+// gap is the time to the next action: random, longer at night, and such that the events last until the end of the
+// stretch. Where a stretch is used up, the next one begins.
 func (w *World) gap() int64 {
+	for w.platform.now >= w.stretch || w.emitted >= w.quota {
+		w.stretch += w.end - w.start
+		w.quota += w.config.Events
+	}
 	perAction := float64(w.emitted+len(w.agenda.items)+2) / float64(w.actions+1)
-	left := float64(max(1, w.config.Events-w.emitted-len(w.agenda.items)))
-	mean := float64(w.end-w.platform.now) / math.Max(1, left/perAction)
+	left := float64(max(1, w.quota-w.emitted-len(w.agenda.items)))
+	mean := float64(w.stretch-w.platform.now) / math.Max(1, left/perAction)
 	if h := w.platform.now / hour % 24; h < 6 || h >= 20 {
 		mean *= 1.6
 	} else {
@@ -162,14 +180,32 @@ func (w *World) actStarted(a *App) {
 		w.planned[appCategory] += 2*a.Processes[0].Instances + 2*len(a.Processes)
 		w.platform.BeginDeploy(a)
 		w.later(w.between(20*second, 90*second), item{what: deployGoesOn, app: a})
-	case n < 98:
+	case n < 94:
 		w.platform.Crash(process)
 	default:
-		// Both are rare: every new app brings a build, and a large young world has its share of builds from those alone.
-		if w.chance(30) {
-			w.restage(a)
-		} else if w.chance(30) {
-			w.deleteApp(a)
+		w.actRarely(a)
+	}
+}
+
+// actRarely does what few do to a started app. Builds are among it: every new app brings one, and a large young world has
+// its share of builds from those alone.
+func (w *World) actRarely(a *App) {
+	switch n := w.random.IntN(100); {
+	case n < 10:
+		w.restage(a)
+	case n < 18:
+		w.deleteApp(a)
+	case n < 50:
+		w.platform.RenameApp(a, w.name(appNames))
+	case n < 55:
+		w.platform.RenameSpace(a.Space, w.name(spaceNames))
+	case n < 90:
+		if !a.Docker() {
+			w.platform.SetBuildpack(a, pick(w, w.buildpacks[:len(w.buildpacks)-1])) // all but docker
+		}
+	default:
+		if len(a.Droplets) > 0 {
+			w.platform.AssignDroplet(a, pick(w, a.Droplets))
 		}
 	}
 }
@@ -240,8 +276,7 @@ func (w *World) actService() {
 		if !w.chance(20) {
 			plan = pick(w, pick(w, w.plans))
 		}
-		s := w.platform.CreateService(pick(w, w.platform.Spaces), "", w.name(serviceNames), plan)
-		s.busyUntil = w.platform.now + rest
+		w.createService(pick(w, w.platform.Spaces), w.name(serviceNames), plan)
 		return
 	}
 	s := pick(w, services)
@@ -255,12 +290,26 @@ func (w *World) actService() {
 				w.changePlan(s, offering)
 			}
 		}
-	case n < 75:
+	case n < 55:
+		w.planned[serviceCategory]--
+		w.platform.UpdateService(s)
+	case n < 77:
 		w.platform.RenameService(s, w.name(serviceNames))
 	default:
 		w.platform.DeleteService(s)
 	}
 	s.busyUntil = w.platform.now + rest
+}
+
+// createService makes one that the broker may fail to make.
+func (w *World) createService(space *Space, name string, plan *Plan) {
+	s := w.platform.CreateService(space, "", name, plan)
+	s.busyUntil = w.platform.now + rest
+	if plan != nil && w.chance(6) {
+		s.busyUntil = math.MaxInt64
+		w.planned[serviceCategory]++
+		w.later(w.between(10*second, 10*minute), item{what: provisionFails, service: s})
+	}
 }
 
 // changePlan moves to any other plan of the offering.
@@ -322,41 +371,88 @@ func (w *World) follow(it item) {
 	p.setMicro(it.at)
 	switch it.what {
 	case buildEnds:
-		success := it.then == thenStart || w.chance(90)
-		p.EndBuild(it.app, success)
-		if success && !it.app.Deploying() {
-			if it.then == thenRestart && it.app.Started {
-				w.planned[appCategory] += 2 * len(it.app.Processes)
-				p.RestartApp(it.app)
-			} else if it.then == thenStart {
-				p.StartApp(it.app)
-			}
-		}
+		w.endBuild(it.app, it.then)
 	case deployGoesOn:
-		if !p.ContinueDeploy(it.app) {
+		if w.chance(3) {
+			p.CancelDeploy(it.app)
+		} else if !p.ContinueDeploy(it.app) {
 			w.later(w.between(20*second, 90*second), it)
 		}
 	case taskRuns:
 		if it.task.Ended() {
 			return // the app went first
 		}
-		p.RunTask(it.task)
-		it.what = taskEnds
-		if w.chance(5) {
-			it.what = taskIsCanceled
-		}
-		w.later(int64(float64(20*minute)*w.random.ExpFloat64()), it)
+		w.runTask(it)
 	case taskIsCanceled:
 		p.CancelTask(it.task)
 		it.what = taskEnds
 		w.later(w.between(second, 20*second), it)
 	case taskEnds:
 		p.EndTask(it.task)
+	case provisionFails, failedServiceGoes:
+		w.failService(it)
 	case instanceIsUp:
 		it.instance.busyUntil = p.now + rest
 		p.Send(p.Activate(it.instance))
 	case notificationIsSent:
 		p.Send(*it.note)
+	}
+}
+
+func (w *World) endBuild(a *App, then afterBuild) {
+	if a.Builds == 0 {
+		return // somebody else has ended it
+	}
+	droplet := w.platform.EndBuild(a, then == thenStart || w.chance(90))
+	if droplet == nil || a.Deploying() || a.deleted {
+		return
+	}
+	switch {
+	case then == thenRestart && a.Started:
+		w.planned[appCategory] += 2 * len(a.Processes)
+		w.platform.AssignDroplet(a, droplet)
+		w.platform.RestartApp(a)
+	case then == thenStart:
+		w.platform.StartApp(a)
+	}
+}
+
+// runTask starts a task, unless somebody cancels it before. A few have ended already when they are reported to start.
+func (w *World) runTask(it item) {
+	n := w.random.IntN(100)
+	delay := int64(float64(20*minute) * w.random.ExpFloat64())
+	it.what = taskEnds
+	if n < 2 {
+		w.platform.CancelTask(it.task)
+		w.later(w.between(second, 20*second), it)
+		return
+	}
+	w.platform.RunTask(it.task)
+	switch {
+	case n < 6: // very fast: the sync with Diego, every 30 s, misses it
+		delay = w.between(0, 30*second)
+	case n < 11:
+		it.what = taskIsCanceled
+	}
+	w.later(delay, it)
+}
+
+// failService is a provisioning that failed, and what its owner does about it: deleting it, and often trying again.
+func (w *World) failService(it item) {
+	s := it.service
+	if s.deleted {
+		return
+	}
+	if it.what == provisionFails {
+		w.platform.FailProvision(s)
+		it.what = failedServiceGoes
+		w.later(w.between(10*second, 2*hour), it)
+		return
+	}
+	w.platform.DeleteService(s)
+	if w.chance(50) {
+		w.planned[serviceCategory]++
+		w.createService(s.Space, s.Name, s.Plan)
 	}
 }
 

@@ -3,32 +3,69 @@ package sim
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"time"
+)
+
+// The lists of usage events that a foundation has.
+const (
+	ListApp     = "app"     // /v3/app_usage_events
+	ListService = "service" // /v3/service_usage_events
 )
 
 // Event is one message of the platform, as a collector gets to see it.
 type Event struct {
 	// Time is created_at for Cloud Foundry (whole seconds), the message's timestamp for Trove.
 	Time time.Time
+	// At is when it happened, by the world's own clock.
+	At time.Time
+	// Call numbers the verb that it comes from: the events of one verb are of one API call, which has one transaction.
+	Call uint64
 	// Trove tells the notifications of the database cloud from the usage events of the foundation.
 	Trove bool
+	// List is ListApp or ListService for Cloud Foundry.
+	List string
+	// GUID is the usage event's guid, or the notification's message_id.
+	GUID string
+	// State is what a usage event reports, such as STARTED (state.current of an app usage event); empty for Trove.
+	State string
+	// Resource is the guid of what the event is about: the process, the task, the app for staging and BUILDPACK_SET without
+	// a process, the service instance, the Trove instance.
+	Resource string
 	// JSON is one line without a line end: a v3 usage event, or a notification as a bare v1 body or in a v2 envelope.
 	// It is valid until the receiver returns; copy it to keep it.
 	JSON []byte
 }
 
+// Record is what Cloud Controller's tables have of every row: an id that grows, and created_at by the clock of the API
+// server that made it, in whole seconds.
+type Record struct {
+	ID      int64
+	Created time.Time
+}
+
 // Org is a Cloud Foundry organization: a tenant.
-type Org struct{ GUID, Name string }
+type Org struct {
+	Record
+	GUID, Name string
+}
 
 // Space belongs to an organization.
 type Space struct {
+	Record
 	GUID, Name string
 	Org        *Org
 	json       string // "space" and "organization" of every event
 }
 
 // Buildpack is what an app is staged with. The zero value is a docker app; a custom one has a URL for a name and no GUID.
-type Buildpack struct{ GUID, Name string }
+// Where there are several, Name is the URL of the first custom one, GUID is that of the final one and Final its name: that
+// is what Cloud Controller reports, so that name and guid are those of different buildpacks.
+type Buildpack struct{ GUID, Name, Final string }
+
+// Custom reports whether Name is the URL of a custom buildpack, as Cloud Controller shows it: without user and password,
+// but with its query.
+func (b Buildpack) Custom() bool { return b.Name != "" && (b.GUID == "" || b.Final != "") }
 
 // Platform is the state of a foundation and a database cloud, with a clock that its user sets.
 type Platform struct {
@@ -38,7 +75,17 @@ type Platform struct {
 	Services []*Service  // the same
 	Database []*Instance // the same
 
-	random *rand.Rand
+	// What the foundation offers. Nothing of it is metered by itself.
+	Plans      []*Plan
+	Buildpacks []Buildpack // without the custom ones
+
+	random *rand.Rand // what events tell: guids, message ids
+	aside  *rand.Rand // what no event tells
+	clocks []int64    // skews of the API servers' clocks in microseconds; none stands for one that is right
+	skew   int64      // of the server that does the present call
+	calls  uint64
+	lastID int64
+	stale  []*baseline // written for what had ended
 	host   string
 	now    int64 // Unix microseconds
 	emit   func(Event)
@@ -53,6 +100,7 @@ type Platform struct {
 func NewPlatform(seed uint64, emit func(Event)) *Platform {
 	return &Platform{
 		random: rand.New(rand.NewPCG(seed, 0x64617962_6f6f6b)), //nolint:gosec // the same seed must give the same world
+		aside:  rand.New(rand.NewPCG(seed, 0x6173696465)),      //nolint:gosec // the same
 		host:   "https://api.cf.example.org",
 		emit:   emit,
 	}
@@ -66,8 +114,42 @@ func (p *Platform) setMicro(micro int64) { p.now = max(p.now, micro) }
 // Now is the platform's clock.
 func (p *Platform) Now() time.Time { return time.UnixMicro(p.now).UTC() }
 
-// second is the clock in whole seconds, the only precision that Cloud Foundry reports.
-func (p *Platform) second() int64 { return p.now / 1e6 }
+// SetClocks gives the foundation API servers whose clocks are off by these amounts. Each verb is a call to one of them,
+// by chance, and created_at is its clock. The truth goes by the same times, but never backward for one resource: what is
+// reported to have happened before the resource's former report happened with that.
+func (p *Platform) SetClocks(skews ...time.Duration) {
+	p.clocks = nil
+	for _, skew := range skews {
+		p.clocks = append(p.clocks, skew.Microseconds())
+	}
+}
+
+// call begins a verb of the foundation.
+func (p *Platform) call() {
+	p.calls++
+	switch len(p.clocks) {
+	case 0:
+		p.skew = 0
+	case 1:
+		p.skew = p.clocks[0]
+	default:
+		p.skew = p.clocks[p.aside.IntN(len(p.clocks))]
+	}
+}
+
+// database begins what the foundation's database does by its own clock.
+func (p *Platform) database() {
+	p.calls++
+	p.skew = 0
+}
+
+// second is the time of the present call in whole seconds, the only precision that Cloud Foundry reports.
+func (p *Platform) second() int64 { return (p.now + p.skew) / 1e6 }
+
+func (p *Platform) record() Record {
+	p.lastID++
+	return Record{ID: p.lastID, Created: unixUTC(p.second())}
+}
 
 // Truth lists what ran, straight from the changes of state, by kind, resource and start.
 func (p *Platform) Truth() []Span { return p.truth.truth() }
@@ -78,17 +160,62 @@ func (p *Platform) TrueBill(cf, trove time.Time) Bill { return p.truth.trueBill(
 
 // AddOrg adds an organization. An empty guid gets a random one.
 func (p *Platform) AddOrg(guid, name string) *Org {
-	org := &Org{GUID: p.orNew(guid), Name: name}
+	org := &Org{Record: p.record(), GUID: p.orNew(guid), Name: name}
 	p.Orgs = append(p.Orgs, org)
 	return org
 }
 
 // AddSpace adds a space. An empty guid gets a random one.
 func (p *Platform) AddSpace(org *Org, guid, name string) *Space {
-	space := &Space{GUID: p.orNew(guid), Name: name, Org: org}
-	space.json = fmt.Sprintf(`"space":{"guid":%s,"name":%s},"organization":{"guid":%s},`, quote(space.GUID), quote(name), quote(org.GUID))
+	space := &Space{Record: p.record(), GUID: p.orNew(guid), Org: org}
+	space.rename(name)
 	p.Spaces = append(p.Spaces, space)
 	return space
+}
+
+func (s *Space) rename(name string) {
+	s.Name = name
+	s.json = fmt.Sprintf(`"space":{"guid":%s,"name":%s},"organization":{"guid":%s},`, quote(s.GUID), quote(name), quote(s.Org.GUID))
+}
+
+// RenameSpace changes the name: no event. The next event in the space has it.
+func (p *Platform) RenameSpace(s *Space, name string) {
+	p.call()
+	s.rename(name)
+}
+
+// RenameOrg changes the name, which no event has.
+func (p *Platform) RenameOrg(org *Org, name string) {
+	p.call()
+	org.Name = name
+}
+
+// DeleteSpace deletes a space with its apps and service instances, in one call after the other. No app of it may have an
+// open build.
+func (p *Platform) DeleteSpace(s *Space) {
+	for _, a := range slices.Clone(p.Apps) {
+		if a.Space == s {
+			p.DeleteApp(a)
+		}
+	}
+	for _, service := range slices.Clone(p.Services) {
+		if service.Space == s {
+			p.DeleteService(service)
+		}
+	}
+	p.call()
+	p.Spaces = slices.DeleteFunc(p.Spaces, func(other *Space) bool { return other == s })
+}
+
+// DeleteOrg deletes an organization with its spaces: see DeleteSpace.
+func (p *Platform) DeleteOrg(org *Org) {
+	for _, s := range slices.Clone(p.Spaces) {
+		if s.Org == org {
+			p.DeleteSpace(s)
+		}
+	}
+	p.call()
+	p.Orgs = slices.DeleteFunc(p.Orgs, func(other *Org) bool { return other == org })
 }
 
 func (p *Platform) orNew(guid string) string {
@@ -97,3 +224,5 @@ func (p *Platform) orNew(guid string) string {
 	}
 	return p.newGUID().String()
 }
+
+func (p *Platform) newGUID() guid { return newGUID(p.random) }

@@ -13,13 +13,21 @@ import (
 // replay is a plain reading of a world's events, to hold its truth against: what begins, changes and ends by resource.
 // It trusts order and completeness, which a simulated world guarantees, and nothing else here may use it.
 type replay struct {
-	open  map[[2]string]sim.Span
-	spans []sim.Span
+	open   map[[2]string]sim.Span
+	latest map[[2]string]time.Time
+	spans  []sim.Span
+	// backward counts the reports that were older than the former one of their resource.
+	backward int
 }
 
 // set ends what the resource was and begins what it is; a nil footprint only ends.
 func (r *replay) set(kind, resource string, at time.Time, f *sim.Footprint) {
 	key := [2]string{kind, resource}
+	if at.Before(r.latest[key]) {
+		r.backward++
+		at = r.latest[key]
+	}
+	r.latest[key] = at
 	if s, ok := r.open[key]; ok && at.After(s.Start) {
 		s.End = at
 		r.spans = append(r.spans, s)
@@ -131,12 +139,12 @@ func (r *replay) notification(line []byte) {
 }
 
 var _ = Describe("a world's truth", func() {
-	It("is what a plain reading of all its events finds", func() {
+	DescribeTable("is what a plain reading of all its events finds", func(clocks ...time.Duration) {
 		c := small(11)
-		c.Drain = true
+		c.Drain, c.Clocks = true, clocks
 		world, err := sim.NewWorld(c)
 		Expect(err).NotTo(HaveOccurred())
-		read, builds := replay{open: map[[2]string]sim.Span{}}, map[string]int{}
+		read, builds := replay{open: map[[2]string]sim.Span{}, latest: map[[2]string]time.Time{}}, map[string]int{}
 		for e := range world.Events {
 			if e.Trove {
 				read.notification(e.JSON)
@@ -145,6 +153,7 @@ var _ = Describe("a world's truth", func() {
 			}
 		}
 		Expect(read.open).To(BeEmpty())
+		Expect(read.backward > 0).To(Equal(len(clocks) > 1))
 		truth := sim.Merge(world.Truth())
 		for i := range truth { // compare what events tell: who, when and how much
 			s := &truth[i]
@@ -158,5 +167,8 @@ var _ = Describe("a world's truth", func() {
 				Expect(found[i]).To(Equal(truth[i]))
 			}
 		}
-	})
+	},
+		Entry("with one clock"),
+		Entry("with clocks that differ", time.Duration(0), 45*time.Second, -2*time.Minute),
+	)
 })

@@ -8,9 +8,11 @@ type Plan struct {
 // Service is a service instance. Without a plan it is a user-provided one: a note of credentials that the foundation
 // reports but does not run, so the truth has no span of it.
 type Service struct {
+	Record
 	GUID, Name string
 	Space      *Space
 	Plan       *Plan
+	Failed     bool // the broker did not make it; it is there all the same until somebody deletes it
 
 	track     track
 	index     int   // in Platform.Services
@@ -18,34 +20,51 @@ type Service struct {
 	deleted   bool
 }
 
-// CreateService makes a service instance; a nil plan makes a user-provided one. An empty guid gets a random one.
+// CreateService makes a service instance; a nil plan makes a user-provided one. An empty guid gets a random one. The event
+// is there before the broker is asked (ServiceInstanceCreateManaged#precursor).
 func (p *Platform) CreateService(space *Space, guid, name string, plan *Plan) *Service {
-	s := &Service{GUID: p.orNew(guid), Name: name, Space: space, Plan: plan, index: len(p.Services)}
+	p.call()
+	s := &Service{Record: p.record(), GUID: p.orNew(guid), Name: name, Space: space, Plan: plan, index: len(p.Services)}
 	p.Services = append(p.Services, s)
 	if plan != nil {
-		p.truth.begin(&s.track, p.second(), identity{
-			kind: KindService, resource: s.GUID, tenant: space.Org.GUID, space: space.GUID, spaceName: space.Name, name: name,
-		}, s.footprint())
+		p.truth.begin(&s.track, p.second(), s.identity(), s.footprint())
 	}
 	p.serviceEvent(s, "CREATED")
 	return s
 }
 
+// FailProvision notes that the broker could not make the service instance: no event. Cloud Controller reports it as one
+// that exists until DeleteService, and that is how it is billed.
+func (p *Platform) FailProvision(s *Service) {
+	p.call()
+	s.Failed = true
+}
+
 // ChangePlan moves a managed service instance to another plan.
 func (p *Platform) ChangePlan(s *Service, plan *Plan) {
+	p.call()
 	s.Plan = plan
-	p.truth.change(&s.track, p.second(), s.footprint())
+	p.truth.change(&s.track, p.second(), s.identity(), s.footprint())
 	p.serviceEvent(s, "UPDATED")
 }
 
-// RenameService changes the name only; the event looks like a change of plan to the same plan.
+// RenameService changes the name only; the event looks like a change of plan to the same plan. The same name is no event.
 func (p *Platform) RenameService(s *Service, name string) {
+	p.call()
+	if name == s.Name {
+		return
+	}
 	s.Name = name
+	p.truth.seen(&s.track, p.second())
 	p.serviceEvent(s, "UPDATED")
 }
+
+// UpdateService changes parameters, tags or metadata: no event.
+func (p *Platform) UpdateService(*Service) { p.call() }
 
 // DeleteService deletes a service instance.
 func (p *Platform) DeleteService(s *Service) {
+	p.call()
 	p.truth.end(&s.track, p.second())
 	p.serviceEvent(s, "DELETED")
 	s.deleted = true
@@ -56,45 +75,15 @@ func (p *Platform) DeleteService(s *Service) {
 	p.Services = p.Services[:last]
 }
 
+func (s *Service) identity() identity {
+	return identity{
+		kind: KindService, resource: s.GUID, tenant: s.Space.Org.GUID, space: s.Space.GUID, spaceName: s.Space.Name, name: s.Name,
+	}
+}
+
 func (s *Service) footprint() Footprint {
 	return Footprint{
 		Plan: s.Plan.Name, PlanGUID: s.Plan.GUID, Offering: s.Plan.Offering, OfferingGUID: s.Plan.OfferingGUID,
 		Broker: s.Plan.Broker, BrokerGUID: s.Plan.BrokerGUID,
 	}
-}
-
-// serviceEvent emits a v3 service usage event (app/presenters/v3/service_usage_event_presenter.rb). Its state is a plain
-// string, and nothing in it tells the size before.
-func (p *Platform) serviceEvent(s *Service, state string) {
-	id := p.newGUID()
-	plan, kind := s.Plan, "managed_service_instance"
-	if plan == nil {
-		plan, kind = &Plan{}, "user_provided_service_instance"
-	}
-	b := p.eventHead(id)
-	b = append(b, `"state":"`...)
-	b = append(b, state...)
-	b = append(b, `",`...)
-	b = append(b, s.Space.json...)
-	b = append(b, `"service_instance":{"guid":`...)
-	b = appendQuoted(b, s.GUID)
-	b = append(b, `,"name":`...)
-	b = appendQuoted(b, s.Name)
-	b = append(b, `,"type":"`...)
-	b = append(b, kind...)
-	b = append(b, `"},`...)
-	b = appendPair(b, "service_plan", plan.GUID, plan.Name)
-	b = appendPair(b, "service_offering", plan.OfferingGUID, plan.Offering)
-	b = appendPair(b, "service_broker", plan.BrokerGUID, plan.Broker)
-	p.eventTail(b, "/v3/service_usage_events/", id)
-}
-
-func appendPair(b []byte, key, guid, name string) []byte {
-	b = append(b, '"')
-	b = append(b, key...)
-	b = append(b, `":{"guid":`...)
-	b = appendQuotedOrNull(b, guid)
-	b = append(b, `,"name":`...)
-	b = appendQuotedOrNull(b, name)
-	return append(b, `},`...)
 }

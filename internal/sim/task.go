@@ -5,68 +5,86 @@ import (
 	"time"
 )
 
+// The states of a task that has not ended, as Cloud Controller names them.
+const (
+	taskPending   = "PENDING"
+	taskRunning   = "RUNNING"
+	taskCanceling = "CANCELING"
+)
+
 // Task is a one-off run of an app. It is pending until RunTask.
 type Task struct {
+	Record
 	GUID, Name string
 	App        *App
 	MemoryMB   int
 
-	state string // as Cloud Controller names it
-	json  string
-	track track
+	state   string // empty when it has ended
+	started bool   // TASK_STARTED was written
+	json    string
+	track   track
 }
 
 // CreateTask makes a pending task: no events.
 func (p *Platform) CreateTask(a *App, name string, memoryMB int) *Task {
-	t := &Task{GUID: p.newGUID().String(), Name: name, App: a, MemoryMB: memoryMB, state: "PENDING"}
+	p.call()
+	t := &Task{Record: p.record(), GUID: p.newGUID().String(), Name: name, App: a, MemoryMB: memoryMB, state: taskPending}
 	t.json = `"task":{"guid":` + quote(t.GUID) + `,"name":` + quote(name) + `},`
 	a.Tasks = append(a.Tasks, t)
 	return t
 }
 
+// State is PENDING, RUNNING or CANCELING; empty when the task has come to an end, or gone with its app.
+func (t *Task) State() string { return t.state }
+
 // Pending reports whether the task has not started yet.
-func (t *Task) Pending() bool { return t.state == "PENDING" }
+func (t *Task) Pending() bool { return t.state == taskPending }
 
 // Ended reports whether the task has come to an end, or gone with its app.
 func (t *Task) Ended() bool { return t.state == "" }
 
-// RunTask starts a pending task.
+// RunTask starts a pending task: Cloud Controller marks it as running when Diego has accepted it.
+//
+// A very fast task has ended by then. Its end is not reported, because it has not been reported to run; then it is marked
+// as running, and runs for Cloud Controller until its sync with Diego misses it (TasksSync): EndTask says when. So its
+// events, and what is billed, are those of a task that ran that long.
 func (p *Platform) RunTask(t *Task) {
 	if !t.Pending() {
 		return
 	}
+	p.call()
 	p.truth.begin(&t.track, p.second(), t.App.identity(KindTask, t.GUID, t.Name), Footprint{Instances: 1, MemoryMB: t.MemoryMB})
-	p.taskEvent(t, "TASK_STARTED")
-	t.state = "RUNNING"
+	p.taskEvent(t, "TASK_STARTED", t.state)
+	t.state, t.started = taskRunning, true
 }
 
-// CancelTask asks a running task to end: no event yet, it is running until EndTask.
+// CancelTask asks a task to end: no event yet. One that runs is running until EndTask; one that is pending never starts.
 func (p *Platform) CancelTask(t *Task) {
-	if t.state == "RUNNING" {
-		t.state = "CANCELING"
+	if t.Ended() {
+		return
 	}
+	p.call()
+	t.state = taskCanceling
 }
 
-// EndTask ends a task. One that never started ends without an event.
-func (p *Platform) EndTask(t *Task) { p.endTask(t, false) }
+// EndTask ends a task, whether it succeeded or failed. One that never started ends without an event.
+func (p *Platform) EndTask(t *Task) {
+	p.call()
+	p.endTask(t, false)
+}
 
 func (p *Platform) endTask(t *Task, withApp bool) {
 	if t.Ended() {
 		return
 	}
 	p.truth.end(&t.track, p.second())
-	if withApp || !t.Pending() {
-		p.taskEvent(t, "TASK_STOPPED")
+	if withApp || t.started {
+		p.taskEvent(t, "TASK_STOPPED", t.state)
 	}
-	t.state = ""
+	t.state, t.started = "", false
 	if i := slices.Index(t.App.Tasks, t); i >= 0 {
 		t.App.Tasks = slices.Delete(t.App.Tasks, i, i+1)
 	}
-}
-
-// taskEvent reports the task's own state as the previous one, as Cloud Controller does.
-func (p *Platform) taskEvent(t *Task, state string) {
-	p.appEvent(t.App, state, t.state, noProcess, noBuildpack, t.json, 1, 1, t.MemoryMB, t.MemoryMB)
 }
 
 func unixUTC(second int64) time.Time { return time.Unix(second, 0).UTC() }

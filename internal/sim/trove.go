@@ -55,10 +55,8 @@ func (p *Platform) CreateInstance(project *Project, name string, flavor Flavor, 
 func (p *Platform) Activate(i *Instance) Notification {
 	i.Active = true
 	start := i.created / 1e6
-	id := identity{kind: KindInstance, resource: i.ID, tenant: i.Project.ID, name: i.Name}
-	p.truth.begin(&i.flavorRun, start, id, i.flavorFootprint())
-	id.kind = KindVolume
-	p.truth.begin(&i.gbRun, start, id, Footprint{VolumeGB: i.VolumeGB})
+	p.truth.begin(&i.flavorRun, start, i.identity(KindInstance), i.flavorFootprint())
+	p.truth.begin(&i.gbRun, start, i.identity(KindVolume), Footprint{VolumeGB: i.VolumeGB})
 	return p.note(i, "create", "active", start)
 }
 
@@ -66,8 +64,8 @@ func (p *Platform) Activate(i *Instance) Notification {
 func (p *Platform) ResizeVolume(i *Instance, volumeGB int) Notification {
 	old := i.VolumeGB
 	i.VolumeGB = volumeGB
-	p.truth.change(&i.gbRun, p.second(), Footprint{VolumeGB: volumeGB})
-	n := p.note(i, "modify_volume", "active", p.second())
+	p.truth.change(&i.gbRun, p.trueSecond(), i.identity(KindVolume), Footprint{VolumeGB: volumeGB})
+	n := p.note(i, "modify_volume", "active", p.trueSecond())
 	n.oldGB = old
 	return n
 }
@@ -76,31 +74,40 @@ func (p *Platform) ResizeVolume(i *Instance, volumeGB int) Notification {
 func (p *Platform) ResizeFlavor(i *Instance, flavor Flavor) Notification {
 	old := i.Flavor
 	i.Flavor = flavor
-	p.truth.change(&i.flavorRun, p.second(), i.flavorFootprint())
-	n := p.note(i, "modify_flavor", "active", p.second())
+	p.truth.change(&i.flavorRun, p.trueSecond(), i.identity(KindInstance), i.flavorFootprint())
+	n := p.note(i, "modify_flavor", "active", p.trueSecond())
 	n.oldMB = old.MemoryMB
 	return n
 }
 
 // DeleteInstance deletes an instance with its volume.
 func (p *Platform) DeleteInstance(i *Instance) Notification {
-	p.truth.end(&i.flavorRun, p.second())
-	p.truth.end(&i.gbRun, p.second())
+	p.truth.end(&i.flavorRun, p.trueSecond())
+	p.truth.end(&i.gbRun, p.trueSecond())
 	i.deleted = true
 	last := len(p.Database) - 1
 	p.Database[i.index] = p.Database[last]
 	p.Database[i.index].index = i.index
 	p.Database[last] = nil
 	p.Database = p.Database[:last]
-	return p.note(i, "delete", "shutdown", p.second())
+	return p.note(i, "delete", "shutdown", p.trueSecond())
 }
 
 // Exists is the periodic sign of life. It has no sizes.
-func (p *Platform) Exists(i *Instance) Notification { return p.note(i, "exists", "active", p.second()) }
+func (p *Platform) Exists(i *Instance) Notification {
+	return p.note(i, "exists", "active", p.trueSecond())
+}
 
 func (p *Platform) note(i *Instance, event, state string, at int64) Notification {
 	return Notification{event: event, state: state, instance: i, flavor: i.Flavor, volumeGB: i.VolumeGB, at: at}
 }
+
+func (i *Instance) identity(kind string) identity {
+	return identity{kind: kind, resource: i.ID, tenant: i.Project.ID, name: i.Name}
+}
+
+// trueSecond is the clock of the database cloud in whole seconds.
+func (p *Platform) trueSecond() int64 { return p.now / 1e6 }
 
 func (i *Instance) flavorFootprint() Footprint {
 	return Footprint{Flavor: i.Flavor.Name, FlavorID: i.Flavor.ID, MemoryMB: i.Flavor.MemoryMB}
@@ -109,7 +116,8 @@ func (i *Instance) flavorFootprint() Footprint {
 // Send emits a notification now, by chance as a bare v1 body or in a v2 envelope, as drivers "messaging" and
 // "messagingv2" of oslo.messaging write them.
 func (p *Platform) Send(n Notification) {
-	message := p.appendMessage(p.inner[:0], &n)
+	id := p.newGUID()
+	message := p.appendMessage(p.inner[:0], id, &n)
 	p.inner = message
 	if p.random.Uint64()&1 == 0 {
 		b := append(p.buffer[:0], `{"oslo.version": "2.0", "oslo.message": "`...)
@@ -122,16 +130,17 @@ func (p *Platform) Send(n Notification) {
 		message = append(b, `"}`...)
 		p.buffer = message
 	}
-	p.emit(Event{Time: p.Now(), Trove: true, JSON: message})
+	p.calls++
+	p.emit(Event{Time: p.Now(), At: p.Now(), Call: p.calls, Trove: true, GUID: id.String(), Resource: n.instance.ID, JSON: message})
 }
 
-func (p *Platform) appendMessage(b []byte, n *Notification) []byte {
+func (p *Platform) appendMessage(b []byte, id guid, n *Notification) []byte {
 	publisher := "trove-api-1"
 	if n.event == "exists" {
 		publisher = "taskmanager.trove-1"
 	}
 	b = append(b, `{"message_id": "`...)
-	b = p.newGUID().append(b)
+	b = id.append(b)
 	b = append(b, `", "publisher_id": "`...)
 	b = append(b, publisher...)
 	b = append(b, `", "event_type": "trove.instance.`...)

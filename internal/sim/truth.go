@@ -42,6 +42,7 @@ type identity struct {
 // track is the running span of one resource. The zero value is a resource that does not run.
 type track struct {
 	running   bool
+	latest    int64 // the newest time of a report about the resource, Unix seconds: nothing happens before it any more
 	index     int   // in recorder.open
 	start     int64 // Unix seconds
 	identity  identity
@@ -56,20 +57,30 @@ type recorder struct {
 	bill   ledger
 }
 
+// seen notes that the resource was reported, and returns when that counts as: not before its former report, whatever
+// other API servers' clocks say.
+func (r *recorder) seen(t *track, at int64) int64 {
+	t.latest = max(t.latest, at)
+	return t.latest
+}
+
 func (r *recorder) begin(t *track, at int64, id identity, f Footprint) {
-	*t = track{running: true, index: len(r.open), start: at, identity: id, footprint: f}
+	at = r.seen(t, at)
+	*t = track{running: true, latest: at, index: len(r.open), start: at, identity: id, footprint: f}
 	r.open = append(r.open, t)
 }
 
-func (r *recorder) change(t *track, at int64, f Footprint) {
+func (r *recorder) change(t *track, at int64, id identity, f Footprint) {
+	at = r.seen(t, at)
 	if !t.running || t.footprint == f {
 		return
 	}
 	r.close(t, at)
-	t.start, t.footprint = at, f
+	t.start, t.identity, t.footprint = at, id, f
 }
 
 func (r *recorder) end(t *track, at int64) {
+	at = r.seen(t, at)
 	if !t.running {
 		return
 	}

@@ -18,6 +18,9 @@ type Config struct {
 	Start, End time.Time
 	// Events is about how many events there are, spread over the whole time; 0 stands for 60 an app.
 	Events int
+	// Clocks are the skews of the foundation's API servers; none stands for one whose clock is right. See
+	// Platform.SetClocks.
+	Clocks []time.Duration
 	// Exists adds Trove's periodic signs of life to the mix.
 	Exists bool
 	// Drain deletes everything at the end, at the cost of more events, so that nothing runs and the bill does not depend
@@ -62,9 +65,13 @@ type World struct {
 	random   *rand.Rand
 	yield    func(Event) bool
 	stopped  bool
+	outside  bool // events that are not of the world's own doing do not count
 	lived    bool
 
-	start, end int64 // Unix microseconds
+	start, end int64 // Unix microseconds; the first stretch of its time
+	stretch    int64 // end of the current stretch: the world has a number of events to spread over each
+	quota      int   // events by the end of the stretch
+	nextAction int64 // 0 until it is known
 	emitted    int
 	actions    int
 	planned    [categories]int // events that the actions so far bring, by category
@@ -72,8 +79,8 @@ type World struct {
 	names      int
 
 	projects   []*Project
-	buildpacks []Buildpack
-	plans      [][]*Plan // by offering
+	buildpacks []Buildpack // the foundation's and custom ones
+	plans      [][]*Plan   // by offering
 	flavours   []Flavor
 	newestCF   time.Time
 	newestOS   time.Time
@@ -88,27 +95,51 @@ func NewWorld(config Config) (*World, error) {
 	w := &World{
 		config: c,
 		random: rand.New(rand.NewPCG(c.Seed, 0x73696d)), //nolint:gosec // the same seed must give the same world
-		start:  c.Start.UnixMicro(), end: c.End.UnixMicro(),
+		start:  c.Start.UnixMicro(), end: c.End.UnixMicro(), stretch: c.End.UnixMicro(), quota: c.Events,
 	}
 	w.platform = NewPlatform(c.Seed, w.pass)
 	w.platform.SetTime(c.Start)
+	w.platform.SetClocks(c.Clocks...)
 	w.platform.truth.drop = c.DropTruth
 	w.found()
 	return w, nil
 }
 
-// Platform is the world's state, for whoever serves it. Changing it changes the world.
+// Platform is the world's state, for whoever serves it. Verbs go through Do.
 func (w *World) Platform() *Platform { return w.platform }
+
+// Advance lives on to a time (in whole microseconds), which it does not reach: what happens then belongs to the next call.
+// It yields every event in the order in which the API lists them; Trove's notifications stand among them by their
+// timestamp. Afterwards the platform's clock stands at `to`. It does not matter to the events in how many steps a time is
+// reached. After End the world lives on, with as many events in every further stretch of End - Start. It panics after
+// Events, where the world has come to its end.
+func (w *World) Advance(to time.Time, yield func(Event)) {
+	if w.lived {
+		panic("sim: Advance after Events: a world that has lived to its end does not go on")
+	}
+	w.yield = func(e Event) bool { yield(e); return true }
+	w.liveTo(to.UnixMicro())
+	w.platform.SetTime(to)
+}
+
+// Do lets its user act on the platform at the present time, and yields the events of that. The world's life goes on from
+// what it finds then. The orgs and spaces must not become fewer than one.
+func (w *World) Do(act func(*Platform), yield func(Event)) {
+	former := w.yield
+	w.outside, w.yield = true, func(e Event) bool { yield(e); return true }
+	defer func() { w.outside, w.yield = false, former }()
+	act(w.platform)
+}
 
 // Events lives through the world's time and yields every event in the order in which the API lists them; Trove's
 // notifications stand among them by their timestamp. It can be ranged over once; an early break ends the world there.
-// Notifications of what happened before End may be a few minutes younger than End.
+// Notifications of what happened before End may be a few minutes younger than End. After Advance it lives the rest.
 func (w *World) Events(yield func(Event) bool) {
 	if w.lived {
 		return
 	}
 	w.lived, w.yield = true, yield
-	w.live()
+	w.liveThrough()
 }
 
 // Truth lists what ran so far, by kind, resource and start. With DropTruth it lists only what still runs.
@@ -126,10 +157,12 @@ func (w *World) pass(e Event) {
 	if w.stopped {
 		return
 	}
-	w.emitted++
+	if !w.outside {
+		w.emitted++
+	}
 	if e.Trove {
 		w.newestOS = e.Time
-	} else {
+	} else if e.Time.After(w.newestCF) {
 		w.newestCF = e.Time
 	}
 	if !w.yield(e) {

@@ -143,6 +143,109 @@ var _ = Describe("a world", func() {
 		Expect(read()).To(Equal(0))
 	})
 
+	It("lives the same life in whatever steps its time is reached", func() {
+		c := small(9)
+		c.Clocks = []time.Duration{0, 20 * time.Second}
+		end := day.AddDate(0, 2, 0) // a second stretch as long as the first
+		life := func(step time.Duration) []byte {
+			world, err := sim.NewWorld(c)
+			Expect(err).NotTo(HaveOccurred())
+			var lines bytes.Buffer
+			for at := day; at.Before(end); {
+				if at = at.Add(step); at.After(end) {
+					at = end
+				}
+				world.Advance(at, func(e sim.Event) {
+					if !e.At.Before(at) {
+						Fail("before its time: " + string(e.JSON))
+					}
+					lines.Write(e.JSON)
+				})
+				Expect(world.Platform().Now()).To(Equal(at))
+			}
+			return lines.Bytes()
+		}
+		whole := life(10000 * time.Hour)
+		Expect(bytes.Count(whole, []byte(`{"guid":`))).To(BeNumerically(">", 9000))
+		Expect(bytes.Equal(life(time.Hour), whole)).To(BeTrue())
+		Expect(bytes.Equal(life(7*time.Minute+time.Microsecond), whole)).To(BeTrue())
+		world, err := sim.NewWorld(c)
+		Expect(err).NotTo(HaveOccurred())
+		var ranged bytes.Buffer
+		for e := range world.Events {
+			if ranged.Write(e.JSON); ranged.Len() > len(whole)/3 {
+				break
+			}
+		}
+		Expect(bytes.HasPrefix(whole, ranged.Bytes())).To(BeTrue())
+	})
+
+	It("goes on with about as many events in every stretch", func() {
+		world, err := sim.NewWorld(small(10))
+		Expect(err).NotTo(HaveOccurred())
+		for month := range 4 {
+			events := 0
+			world.Advance(day.Add(time.Duration(month+1)*31*24*time.Hour), func(sim.Event) { events++ })
+			Expect(events).To(BeNumerically("~", 5000, 600), "month %d", month)
+		}
+	})
+
+	It("does not change its pace for what its user does, and goes on from there", func() {
+		c := small(12)
+		c.Drain = true
+		world, err := sim.NewWorld(c)
+		Expect(err).NotTo(HaveOccurred())
+		world.Advance(day.AddDate(0, 0, 10), func(sim.Event) {})
+		var states []string
+		world.Do(func(p *sim.Platform) {
+			for len(p.Apps) > 3 {
+				a := p.Apps[len(p.Apps)-1]
+				for a.Builds > 0 {
+					p.EndBuild(a, false)
+				}
+				p.DeleteApp(a)
+			}
+			for len(p.Services) > 0 {
+				p.DeleteService(p.Services[0])
+			}
+			for range 2000 {
+				p.Reseed(sim.ListApp)
+			}
+		}, func(e sim.Event) { states = append(states, e.State) })
+		Expect(states).To(ContainElements("STOPPED", "DELETED", "STARTED"))
+		events := 0
+		for range world.Events {
+			events++
+		}
+		Expect(events).To(BeNumerically(">", 2500))
+		Expect(func() { world.Advance(day.AddDate(1, 0, 0), func(sim.Event) {}) }).To(PanicWith(ContainSubstring("Advance after Events")))
+	})
+
+	It("does everything that a foundation does", func() {
+		world, lines := lived(sim.Config{Seed: 1, Orgs: 4, Spaces: 8, Apps: 60, Services: 40, Events: 20_000})
+		text := string(bytes.Join(lines, []byte("\n")))
+		for what, pattern := range map[string]string{
+			"scale to nothing":              `"STARTED","previous":"STARTED".*"instance_count":{"current":0,`,
+			"end of a task that never ran":  `"TASK_STOPPED","previous":"PENDING"`,
+			"canceled task":                 `"TASK_STOPPED","previous":"CANCELING"`,
+			"docker app":                    `"type":"web".*"buildpack":{"guid":null,"name":null}`,
+			"redacted URL":                  `"buildpack":{"guid":null,"name":"https://\*\*\*:\*\*\*@`,
+			"URL with a secret":             `"buildpack":{"guid":null,"name":"https://[^"]*access_token=`,
+			"URL with another's guid":       `"STARTED".*"buildpack":{"guid":"[^"]*","name":"https://`,
+			"user-provided service":         `"CREATED".*"user_provided_service_instance"`,
+			"change of a service":           `"state":"UPDATED".*"managed_service_instance"`,
+			"custom URL without a droplet":  `"STOPPED","previous":"STARTED".*"buildpack":{"guid":null,"name":"https`,
+			"deleted app without buildpack": `"STOPPED","previous":"STARTED".*"buildpack":{"guid":null,"name":null}`,
+		} {
+			Expect(text).To(MatchRegexp(pattern), what)
+		}
+		failed := map[bool]int{}
+		for _, s := range world.Platform().Services {
+			failed[s.Failed]++
+		}
+		Expect(failed[false]).To(BeNumerically(">", failed[true]))
+	})
+
 	It("refuses a config that makes no sense", func() {
 		_, err := sim.NewWorld(sim.Config{Apps: -1})
 		Expect(err).To(MatchError(ContainSubstring("Apps is -1")))
