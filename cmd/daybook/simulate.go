@@ -2,19 +2,26 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
+	"net"
+	"net/http"
 	"os"
 	"slices"
+	"time"
 
+	"github.com/daybook-billing/daybook/internal/service"
 	"github.com/daybook-billing/daybook/internal/sim"
+	"github.com/daybook-billing/daybook/internal/sim/cc"
 )
 
 // simulateCmd groups the simulators.
 type simulateCmd struct {
 	File simulateFileCmd `cmd:"" help:"Write a file of usage events of a made-up platform, the same for the same seed."`
+	CF   simulateCFCmd   `cmd:"" name:"cf" help:"Run a made-up Cloud Foundry foundation, with an API to collect from and faults on demand."`
 }
 
 type simulateFileCmd struct {
@@ -74,4 +81,110 @@ func writeBill(w io.Writer, bill sim.Bill) error {
 		}
 	}
 	return out.Flush()
+}
+
+// simulateStretch is the time that --events are spread over.
+const simulateStretch = 30 * 24 * time.Hour
+
+type simulateCFCmd struct {
+	Listen   string          `default:"127.0.0.1:8181" placeholder:"ADDR" help:"Where the API listens, host:port (default: ${default})."`
+	URL      string          `name:"url" placeholder:"URL" help:"Address of the API as its links show it (default: where it listens)."`
+	Seed     uint64          `default:"1" help:"Seed of the world and of its faults."`
+	Start    time.Time       `placeholder:"TIME" help:"Time at which the world begins, such as 2026-10-01T00:00:00Z (default: --advance ago)."`
+	Advance  cc.Duration     `default:"30d" help:"How much history there is when the API begins to listen."`
+	Orgs     int             `default:"5" help:"Organizations."`
+	Spaces   int             `default:"10" help:"Spaces."`
+	Apps     int             `default:"40" help:"How many apps there are at a time."`
+	Services int             `default:"15" help:"How many service instances there are at a time."`
+	Events   int             `default:"6000" help:"About how many usage events there are in 30 days."`
+	Clocks   []time.Duration `placeholder:"SKEW" help:"Skews of the API servers' clocks, such as 0s,2s,-3s (default: one that is right)."`
+
+	cc.Knobs `embed:""`
+}
+
+// Validate checks the command line.
+func (c *simulateCFCmd) Validate() error {
+	if c.Advance < 0 {
+		return errors.New("--advance is a time that has passed: 0s or more")
+	}
+	for _, n := range []int{c.Orgs, c.Spaces, c.Apps, c.Services, c.Events} {
+		if n < 1 {
+			return errors.New("--orgs, --spaces, --apps, --services and --events are counts: 1 or more")
+		}
+	}
+	return c.Knobs.Validate()
+}
+
+// world is the world that lives on the foundation.
+func (c *simulateCFCmd) world(now time.Time) *sim.Config {
+	start := c.Start.UTC()
+	if c.Start.IsZero() {
+		start = now.Add(-time.Duration(c.Advance)).UTC().Truncate(time.Second)
+	}
+	return &sim.Config{
+		Seed: c.Seed, Orgs: c.Orgs, Spaces: c.Spaces, Apps: c.Apps, Services: c.Services, Instances: 1, Events: c.Events,
+		Start: start, End: start.Add(simulateStretch), Clocks: c.Clocks,
+	}
+}
+
+// Run serves the foundation until it is told to stop.
+func (c *simulateCFCmd) Run(e *env) error {
+	log, err := service.NewLogger(e.stderr, "text", "info")
+	if err != nil {
+		return err
+	}
+	listener, err := (&net.ListenConfig{}).Listen(e.ctx, "tcp", c.Listen)
+	if err != nil {
+		return fmt.Errorf("--listen %s: %w", c.Listen, err)
+	}
+	defer listener.Close() //nolint:errcheck // the server has closed it already
+	if c.URL == "" {
+		c.URL = "http://" + reachable(listener.Addr())
+	}
+	foundation, err := cc.New(cc.Config{World: *c.world(time.Now()), Knobs: &c.Knobs, URL: c.URL, DropPruned: true})
+	if err != nil {
+		return err
+	}
+	foundation.Advance(foundation.Now().Add(time.Duration(c.Advance)))
+	c.greet(e.stdout, foundation)
+	server := &http.Server{Handler: foundation, ReadHeaderTimeout: 10 * time.Second}
+	return service.Run(e.ctx, service.Options{Log: log}, service.Component{Name: "foundation", Run: func(ctx context.Context) error {
+		defer context.AfterFunc(ctx, func() { server.Close() })() //nolint:errcheck // it is over
+		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			return err
+		}
+		return nil
+	}})
+}
+
+// reachable is an address that a client on this machine can call.
+func reachable(addr net.Addr) string {
+	tcp, ok := addr.(*net.TCPAddr)
+	if ok && tcp.IP.IsUnspecified() {
+		return net.JoinHostPort("127.0.0.1", fmt.Sprint(tcp.Port))
+	}
+	return addr.String()
+}
+
+// greet says how to reach the foundation, and what to try.
+func (c *simulateCFCmd) greet(w io.Writer, f *cc.Foundation) {
+	client := cc.StandardClients()[0]
+	status := f.Status()
+	fmt.Fprintf(w, `A simulated Cloud Foundry foundation (seed %d) is at %s; Ctrl-C stops it.
+It is %s there, and %v seconds pass for each real one. %d app and %d service usage events are listed.
+
+Client %s with the secret %s reads them; users are "operator", and "manager-1" and "billing-1" of the first
+organization and so on, all with the password "password". Try:
+
+  CF_CLIENT_ID=%s CF_CLIENT_SECRET=%s daybook up --cf %s
+
+  curl %[2]s/_sim/status                              where it stands
+  curl %[2]s/_sim/truth                               what truly ran
+  curl %[2]s/_sim/bill                                what it truly costs by the prices of daybook simulate
+  curl -d '{"error_rate": 0.2}' %[2]s/_sim/knobs      turn a knob (GET shows them all)
+  curl -X POST '%[2]s/_sim/advance?by=1d'             a day passes
+  curl -X POST %[2]s/_sim/purge                       purge the events and reseed them
+`, c.Seed, c.URL, status.Now.Format(time.RFC3339), c.Speed,
+		status.Tables[cc.AppEvents.String()].Rows, status.Tables[cc.ServiceEvents.String()].Rows,
+		client.ID, client.Secret, client.ID, client.Secret, c.URL)
 }

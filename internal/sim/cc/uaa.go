@@ -1,0 +1,278 @@
+package cc
+
+import (
+	"crypto"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha256"
+	"crypto/subtle"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/json"
+	"encoding/pem"
+	"math/big"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// uaa gives out and checks tokens. Its owner's lock guards it.
+type uaa struct {
+	clients []Client
+	key     *rsa.PrivateKey // nil until it is needed
+	keys    int             // how many there have been
+	given   int             // tokens
+}
+
+func newUAA(c Config) *uaa { return &uaa{clients: c.Clients, key: c.Key, keys: 1} }
+
+// token is the content of an access or refresh token.
+type token struct {
+	ID       string   `json:"jti"` // of a refresh token ends in -r
+	Subject  string   `json:"sub"`
+	Client   string   `json:"client_id"`
+	UserID   string   `json:"user_id,omitempty"`
+	UserName string   `json:"user_name,omitempty"`
+	Origin   string   `json:"origin,omitempty"`
+	Grant    string   `json:"grant_type"`
+	Scopes   []string `json:"scope"`
+	Issued   int64    `json:"iat"`
+	Expires  int64    `json:"exp"`
+	Issuer   string   `json:"iss"`
+	Zone     string   `json:"zid"`
+	Audience []string `json:"aud"`
+}
+
+func (t *token) has(scope string) bool { return slices.Contains(t.Scopes, scope) }
+
+// global reports whether the token reads everything.
+func (t *token) global() bool { return global(t.Scopes) }
+
+// owner is the guid that Cloud Controller knows the token's owner by: a client's is its id.
+func (t *token) owner() string {
+	if t.UserID != "" {
+		return t.UserID
+	}
+	return t.Client
+}
+
+// signingKey makes the key if there is none.
+func (u *uaa) signingKey() *rsa.PrivateKey {
+	if u.key == nil {
+		key, err := rsa.GenerateKey(rand.Reader, 2048)
+		if err != nil {
+			panic(err) // crypto/rand does not fail
+		}
+		u.key = key
+	}
+	return u.key
+}
+
+func (u *uaa) keyID() string { return "key-" + strconv.Itoa(u.keys) }
+
+// sign writes a JSON Web Token by RFC 7515, RS256.
+func (u *uaa) sign(issuer string, t *token) string {
+	head, err := json.Marshal(map[string]string{"alg": "RS256", "kid": u.keyID(), "typ": "JWT", "jku": strings.TrimSuffix(issuer, "/oauth/token") + "/token_keys"})
+	if err != nil {
+		panic(err) // strings always marshal
+	}
+	body, err := json.Marshal(t)
+	if err != nil {
+		panic(err)
+	}
+	text := base64.RawURLEncoding.EncodeToString(head) + "." + base64.RawURLEncoding.EncodeToString(body)
+	sum := sha256.Sum256([]byte(text))
+	signature, err := rsa.SignPKCS1v15(rand.Reader, u.signingKey(), crypto.SHA256, sum[:])
+	if err != nil {
+		panic(err) // the key is long enough
+	}
+	return text + "." + base64.RawURLEncoding.EncodeToString(signature)
+}
+
+// read returns the content of a token that the present key signed and that is not over; nil otherwise.
+func (u *uaa) read(text string, now time.Time) *token {
+	signed, signature, found := cutLast(text, '.')
+	if !found || u.key == nil {
+		return nil
+	}
+	raw, err := base64.RawURLEncoding.DecodeString(signature)
+	if err != nil {
+		return nil
+	}
+	sum := sha256.Sum256([]byte(signed))
+	if rsa.VerifyPKCS1v15(&u.key.PublicKey, crypto.SHA256, sum[:], raw) != nil {
+		return nil
+	}
+	_, body, _ := cutLast(signed, '.')
+	raw, err = base64.RawURLEncoding.DecodeString(body)
+	var t token
+	if err != nil || json.Unmarshal(raw, &t) != nil || now.Unix() >= t.Expires {
+		return nil
+	}
+	return &t
+}
+
+func cutLast(s string, separator byte) (before, behind string, found bool) {
+	i := strings.LastIndexByte(s, separator)
+	if i < 0 {
+		return s, "", false
+	}
+	return s[:i], s[i+1:], true
+}
+
+// check reads the access token of a request, or says how Cloud Controller refuses it. Source:
+// lib/cloud_controller/uaa/uaa_token_decoder.rb.
+func (u *uaa) check(authorization string, now time.Time) (*token, *fault) {
+	scheme, text, _ := strings.Cut(authorization, " ")
+	if authorization == "" {
+		return nil, &notAuthenticated
+	}
+	if !strings.EqualFold(scheme, "bearer") {
+		return nil, &invalidToken
+	}
+	t := u.read(strings.TrimSpace(text), now)
+	if t == nil || strings.HasSuffix(t.ID, "-r") || !slices.Contains(t.Audience, "cloud_controller") {
+		return nil, &invalidToken
+	}
+	return t, nil
+}
+
+// refusal is an error of the UAA.
+func refusal(status int, name, description string) answer {
+	return jsonAnswer(status, map[string]string{"error": name, "error_description": description})
+}
+
+// giveToken is POST /oauth/token, with the grants client_credentials, password and refresh_token.
+func (f *Foundation) giveToken(r *request) answer {
+	r.Body = http.MaxBytesReader(nil, r.Body, 1<<20)
+	if err := r.ParseForm(); err != nil {
+		return refusal(http.StatusBadRequest, "invalid_request", "The body is not a form")
+	}
+	client := f.uaa.client(r)
+	if client == nil {
+		return refusal(http.StatusUnauthorized, "unauthorized", "Bad credentials")
+	}
+	var t token
+	refreshed := false
+	switch grant := r.Form.Get("grant_type"); grant {
+	case "client_credentials":
+		if len(client.Authorities) == 0 {
+			return refusal(http.StatusUnauthorized, "unauthorized_client", "Unauthorized grant type: client_credentials")
+		}
+		t = token{Subject: client.ID, Grant: grant, Scopes: client.Authorities}
+	case "password":
+		i := slices.IndexFunc(f.users, func(u User) bool { return u.Name == r.Form.Get("username") })
+		if i < 0 || !same(f.users[i].Password, r.Form.Get("password")) {
+			return refusal(http.StatusUnauthorized, "unauthorized", "Bad credentials")
+		}
+		t, refreshed = f.users[i].token(grant), true
+	case "refresh_token":
+		old := f.uaa.read(r.Form.Get("refresh_token"), f.config.Clock())
+		i := -1
+		if old != nil && strings.HasSuffix(old.ID, "-r") && old.Client == client.ID {
+			i = slices.IndexFunc(f.users, func(u User) bool { return u.GUID == old.UserID })
+		}
+		if i < 0 {
+			return refusal(http.StatusUnauthorized, "invalid_token", "The token expired, was revoked, or the token ID is incorrect.")
+		}
+		t, refreshed = f.users[i].token(grant), true
+	default:
+		return refusal(http.StatusBadRequest, "unsupported_grant_type", "Unsupported grant type: "+grant)
+	}
+	t.Client = client.ID
+	return f.tokens(r, t, refreshed)
+}
+
+func (u *User) token(grant string) token {
+	return token{Subject: u.GUID, UserID: u.GUID, UserName: u.Name, Origin: "uaa", Grant: grant, Scopes: u.Scopes}
+}
+
+// refreshLifetime is how long refresh tokens live. Source: uaa.jwt.policy.refreshTokenValiditySeconds.
+const refreshLifetime = 30 * day
+
+// tokens writes the tokens that a grant gives.
+func (f *Foundation) tokens(r *request, t token, refreshed bool) answer {
+	if f.knobs.MissingGlobalScope {
+		t.Scopes = slices.DeleteFunc(slices.Clone(t.Scopes), func(s string) bool { return slices.Contains(globalScopes, s) })
+	}
+	now := f.config.Clock()
+	lifetime := time.Duration(f.knobs.TokenLifetime).Truncate(time.Second)
+	f.uaa.given++
+	t.ID = strings.ReplaceAll(uuidOf("token", strconv.Itoa(f.uaa.given)), "-", "")
+	t.Issuer, t.Zone, t.Audience = r.base+"/oauth/token", "uaa", []string{"cloud_controller", t.Client}
+	t.Issued, t.Expires = now.Unix(), now.Add(lifetime).Unix()
+	body := map[string]any{
+		"access_token": f.uaa.sign(t.Issuer, &t), "token_type": "bearer", "expires_in": int64(lifetime / time.Second),
+		"scope": strings.Join(t.Scopes, " "), "jti": t.ID,
+	}
+	if refreshed {
+		t.ID, t.Expires = t.ID+"-r", now.Add(refreshLifetime).Unix()
+		body["refresh_token"] = f.uaa.sign(t.Issuer, &t)
+	}
+	return jsonAnswer(http.StatusOK, body).with("Cache-Control", "no-store")
+}
+
+// client is the client that a request to the UAA is from: by Basic authentication, or by the form. nil for none.
+func (u *uaa) client(r *request) *Client {
+	id, secret, ok := r.BasicAuth()
+	if ok {
+		var err error
+		if id, err = url.QueryUnescape(id); err != nil {
+			return nil
+		}
+		if secret, err = url.QueryUnescape(secret); err != nil {
+			return nil
+		}
+	} else {
+		id, secret = r.Form.Get("client_id"), r.Form.Get("client_secret")
+	}
+	for i := range u.clients {
+		if u.clients[i].ID == id && same(u.clients[i].Secret, secret) {
+			return &u.clients[i]
+		}
+	}
+	return nil
+}
+
+func same(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }
+
+// tokenKeys is GET /token_keys: the public key, as a JSON Web Key by RFC 7517 and in PEM, with an ETag.
+func (f *Foundation) tokenKeys(r *request) answer {
+	public := &f.uaa.signingKey().PublicKey
+	etag := `"` + f.uaa.keyID() + `"`
+	if r.Header.Get("If-None-Match") == etag {
+		return answer{status: http.StatusNotModified, kind: jsonType}.with("ETag", etag)
+	}
+	der, err := x509.MarshalPKIXPublicKey(public)
+	if err != nil {
+		panic(err) // an RSA key always marshals
+	}
+	return jsonAnswer(http.StatusOK, map[string]any{"keys": []map[string]string{{
+		"kty": "RSA", "use": "sig", "alg": "RS256", "kid": f.uaa.keyID(),
+		"e":     base64.RawURLEncoding.EncodeToString(big.NewInt(int64(public.E)).Bytes()),
+		"n":     base64.RawURLEncoding.EncodeToString(public.N.Bytes()),
+		"value": string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})),
+	}}}).with("ETag", etag)
+}
+
+// openID is GET /.well-known/openid-configuration, as far as Cloud Controller reads it.
+func (f *Foundation) openID(r *request) answer {
+	return jsonAnswer(http.StatusOK, map[string]any{
+		"issuer": r.base + "/oauth/token", "token_endpoint": r.base + "/oauth/token", "jwks_uri": r.base + "/token_keys",
+		"authorization_endpoint": r.base + "/oauth/authorize", "userinfo_endpoint": r.base + "/userinfo",
+		"grant_types_supported":                 []string{"client_credentials", "password", "refresh_token"},
+		"token_endpoint_auth_methods_supported": []string{"client_secret_basic", "client_secret_post"},
+		"id_token_signing_alg_values_supported": []string{"RS256"},
+	})
+}
+
+// RotateKey makes a new key for tokens. Tokens of the old one are good no longer.
+func (f *Foundation) RotateKey() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.uaa.key = nil
+	f.uaa.keys++
+}
