@@ -83,7 +83,7 @@ var _ = Describe("on the embedded server", Ordered, func() {
 		Expect(first.Stored + second.Stored).To(Equal(4000))
 		Expect(first.Known + second.Known).To(Equal(4000))
 		seen := map[string]bool{}
-		_, err := collector.OnBus(b).IDs(ctx, events.StreamUsage, "usage.cf.file.o.>", 1, func(id string) error {
+		_, err := collector.OnBus(b).IDs(ctx, events.StreamUsage, "usage.cf.file.o.>", 1, func(id string, _ uint64) error {
 			if seen[id] {
 				Fail(id + " is stored twice")
 			}

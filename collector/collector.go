@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/daybook-billing/daybook/collector/internal/appender"
 	"github.com/daybook-billing/daybook/collector/redact"
 	"github.com/daybook-billing/daybook/collector/trove"
 	"github.com/daybook-billing/daybook/events"
@@ -24,8 +25,8 @@ type Collector struct {
 	deps Deps
 
 	// The rest belongs to Run's goroutine.
-	usage      appender
-	quarantine appender
+	usage      *book
+	quarantine *book
 	origins    map[string]string    // ce-source by source
 	newest     map[string]time.Time // of the facts in the input, by source
 	said       map[string]time.Time // horizons that are known to be stored, by source
@@ -44,11 +45,8 @@ func New(cfg Config, deps Deps) (*Collector, error) {
 		return nil, errors.New("collector: Deps.Store is missing")
 	}
 	deps = deps.withDefaults()
-	stream := func(name, filter string) appender {
-		return appender{
-			store: deps.Store, stream: name, filter: filter, retry: cfg.Retry,
-			known: idSet{ids: map[[16]byte]struct{}{}, max: cfg.MaxKnown},
-		}
+	stream := func(name, filter string) *book {
+		return newBook(appender.Options{Store: deps.Store, Stream: name, Filter: filter, Retry: cfg.Retry}, cfg.MaxKnown)
 	}
 	c := &Collector{
 		cfg:        cfg,
@@ -61,7 +59,7 @@ func New(cfg Config, deps Deps) (*Collector, error) {
 		r:          Report{Ignored: map[string]int{}, Horizon: map[string]time.Time{}},
 	}
 	for _, source := range []string{events.SourceCF, events.SourceTrove, SourceUnknown} {
-		c.origins[source] = origin(source, cfg.Foundation)
+		c.origins[source] = appender.Origin(source, cfg.Foundation)
 	}
 	c.report.Store(&Report{})
 	return c, nil
@@ -85,9 +83,9 @@ func (c *Collector) Run(ctx context.Context) error {
 	}
 	defer closeAll(inputs)
 	c.r.Files = len(inputs)
-	for _, a := range []*appender{&c.usage, &c.quarantine} {
-		if _, _, err := a.learn(ctx); err != nil {
-			return fmt.Errorf("finding out what %s holds of foundation %s: %w", a.stream, c.cfg.Foundation, err)
+	for _, a := range []*book{c.usage, c.quarantine} {
+		if err := a.Learn(ctx); err != nil {
+			return fmt.Errorf("finding out what %s holds of foundation %s: %w", a.Stream, c.cfg.Foundation, err)
 		}
 	}
 	err = c.collect(ctx, inputs)
@@ -137,7 +135,7 @@ func (c *Collector) collect(ctx context.Context, inputs []*input) error {
 		if !waiting {
 			return nil
 		}
-		if err := wait(ctx, c.cfg.Poll); err != nil {
+		if err := appender.Wait(ctx, c.cfg.Poll); err != nil {
 			return err
 		}
 	}
@@ -168,7 +166,7 @@ func (c *Collector) drainInput(ctx context.Context, in *input) error {
 		if err := c.take(in, line, excess); err != nil {
 			return fmt.Errorf("%s:%d: %w", in.name, in.line, err)
 		}
-		if c.usage.full() || c.quarantine.full() {
+		if c.usage.Full() || c.quarantine.Full() {
 			if err := c.flush(ctx); err != nil {
 				return err
 			}
@@ -215,19 +213,20 @@ func (c *Collector) ignore(eventType string) {
 
 // fact puts a fact into the batch, unless it is known.
 func (c *Collector) fact(in *input, line []byte, u *events.Usage) error {
-	a := &c.usage
-	k := idKey(u.ID)
+	a := c.usage
+	k := appender.KeyOf(u.ID)
 	if !a.known.has(k) {
-		start := len(a.buf)
-		a.buf = u.AppendJSON(a.buf)
-		if size := len(a.buf) - start; size > maxMessage {
-			a.buf = a.buf[:start]
-			return c.reject(in, u.Source, line, 0, fmt.Errorf("the event has %d bytes with its envelope: a message holds at most %d", size, maxMessage))
+		before := a.Buffer()
+		buffer := u.AppendJSON(before)
+		if size := len(buffer) - len(before); size > appender.MaxMessage {
+			return c.reject(in, u.Source, line, 0,
+				fmt.Errorf("the event has %d bytes with its envelope: a message holds at most %d", size, appender.MaxMessage))
 		}
-		subject := events.UsageSubject(u.Source, u.Foundation, u.Tenant, u.Kind, u.SubjectResource())
-		if err := a.add(k, subject, header(u.ID, events.TypeUsage, c.origins[u.Source], events.FormatTime(u.Time)), start); err != nil {
+		if err := a.known.add(k); err != nil {
 			return err
 		}
+		subject := events.UsageSubject(u.Source, u.Foundation, u.Tenant, u.Kind, u.SubjectResource())
+		a.Add(k, subject, appender.Header(u.ID, events.TypeUsage, c.origins[u.Source], events.FormatTime(u.Time)), buffer)
 	} else {
 		c.r.Known++
 	}
@@ -249,10 +248,13 @@ func (c *Collector) reject(in *input, source string, line []byte, excess int, re
 	sum := sha256.Sum256(line)
 	number := strconv.FormatUint(uint64(in.line), 10)
 	id := events.ID("quarantine", c.cfg.Foundation, number, hex.EncodeToString(sum[:]), strconv.Itoa(excess))
-	a := &c.quarantine
-	k := idKey(id)
+	a := c.quarantine
+	k := appender.KeyOf(id)
 	if a.known.has(k) {
 		return nil
+	}
+	if err := a.known.add(k); err != nil {
+		return err
 	}
 	q := events.Quarantined{
 		ID: id, Source: source, Foundation: c.cfg.Foundation, File: in.name, Line: in.line,
@@ -264,18 +266,17 @@ func (c *Collector) reject(in *input, source string, line []byte, excess int, re
 	if c.r.Quarantined <= maxWarnings {
 		c.deps.Log.Warn("quarantined", slog.String("file", in.name), slog.Uint64("line", uint64(in.line)), slog.String("reason", q.Reason))
 	}
-	start := len(a.buf)
-	a.buf = q.AppendJSON(a.buf)
-	return a.add(k, events.QuarantineSubject(source, c.cfg.Foundation),
-		header(id, events.TypeQuarantined, c.origins[source], events.FormatTime(c.deps.Now())), start)
+	a.Add(k, events.QuarantineSubject(source, c.cfg.Foundation),
+		appender.Header(id, events.TypeQuarantined, c.origins[source], events.FormatTime(c.deps.Now())), q.AppendJSON(a.Buffer()))
+	return nil
 }
 
 // flush stores both batches.
 func (c *Collector) flush(ctx context.Context) error {
-	if _, _, err := c.quarantine.flush(ctx, nil); err != nil {
+	if _, _, err := c.quarantine.Flush(ctx, nil); err != nil {
 		return err
 	}
-	stored, known, err := c.usage.flush(ctx, nil)
+	stored, known, err := c.usage.Flush(ctx, nil)
 	c.r.Stored += stored
 	c.r.Known += known
 	c.progress()
@@ -320,15 +321,10 @@ func (c *Collector) horizon(ctx context.Context, source string, at time.Time) er
 			slog.String("source", source), slog.String("horizon", text))
 	}
 	h := events.Horizon{ID: events.ID("horizon", source, c.cfg.Foundation, text), Source: source, Foundation: c.cfg.Foundation, Time: at}
-	a := &c.usage
-	start := len(a.buf)
-	a.buf = h.AppendJSON(a.buf)
-	if err := a.add(idKey(h.ID), subject, header(h.ID, events.TypeHorizon, c.origins[source], text), start); err != nil {
-		return err
-	}
-	stored, _, err := a.flush(ctx, later)
+	c.usage.Add(appender.KeyOf(h.ID), subject, appender.Header(h.ID, events.TypeHorizon, c.origins[source], text), h.AppendJSON(c.usage.Buffer()))
+	stored, _, err := c.usage.Flush(ctx, later)
 	if err != nil {
-		a.clear() // what is stored when the run is stopped is facts alone
+		c.usage.Clear() // what is stored when the run is stopped is facts alone
 	}
 	if stored > 0 {
 		c.said[source], c.r.Horizon[source] = at, at

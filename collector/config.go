@@ -11,7 +11,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/daybook-billing/daybook/internal/bus"
+	"github.com/daybook-billing/daybook/collector/internal/appender"
 )
 
 // Limits of the file collector.
@@ -19,13 +19,8 @@ const (
 	// MaxLine is the longest line that is read, in bytes. What is longer is quarantined, cut.
 	MaxLine = 1 << 20
 
-	maxBatchBytes = 8 << 20
-	maxMessage    = 1<<20 - 4096 // NATS' default max_payload, less headers
-	maxAttempts   = 8
-	maxConflicts  = 100
-	maxFruitless  = 3 // conflicts in a row that nothing explains
-	maxIgnored    = 1000
-	maxWarnings   = 20 // quarantined lines that are logged one by one
+	maxIgnored  = 1000
+	maxWarnings = 20 // quarantined lines that are logged one by one
 )
 
 // Config is what the file collector is told. The zero value of a field means its default.
@@ -97,13 +92,7 @@ func (c Config) validate() error {
 
 // Store is what the file collector needs of the bus; OnBus makes one.
 type Store interface {
-	// Append stores the messages as one atomic batch, if expect holds. The error is a *bus.ConflictError when it does
-	// not; after any other error the batch may have been stored, may not, or may yet be. Append does not keep msgs.
-	Append(ctx context.Context, stream string, msgs []bus.Message, expect bus.Expect) (last uint64, err error)
-	// IDs calls yield with the id (ce-id) of every message from the sequence on that matches the filter, in order, up to
-	// the last that is stored when it is called, and returns that one's sequence, 0 when there is none. An error
-	// from yield ends it and is returned.
-	IDs(ctx context.Context, stream, filter string, from uint64, yield func(id string) error) (last uint64, err error)
+	appender.Store
 	// Horizon returns the time (ce-time) of the last message on the subject in USAGE, the zero time when there is none.
 	Horizon(ctx context.Context, subject string) (time.Time, error)
 }

@@ -135,7 +135,7 @@ func (f *fakeStore) Append(ctx context.Context, stream string, msgs []bus.Messag
 	}
 }
 
-func (f *fakeStore) IDs(ctx context.Context, stream, filter string, from uint64, yield func(id string) error) (uint64, error) {
+func (f *fakeStore) IDs(ctx context.Context, stream, filter string, from uint64, yield func(id string, sequence uint64) error) (uint64, error) {
 	if f.illIDs > 0 {
 		f.illIDs--
 		return 0, errBus
@@ -145,7 +145,7 @@ func (f *fakeStore) IDs(ctx context.Context, stream, filter string, from uint64,
 		if m.stream != stream || m.sequence < from || !matches(filter, m.Subject) {
 			continue
 		}
-		if err := yield(m.header(events.HeaderID)); err != nil {
+		if err := yield(m.header(events.HeaderID), m.sequence); err != nil {
 			return 0, err
 		}
 	}

@@ -1,8 +1,3 @@
-// Package cf turns Cloud Foundry v3 usage events into facts.
-//
-// The shapes, and what may be null, are those of cloud_controller_ng's presenters
-// (app/presenters/v3/{app,service}_usage_event_presenter.rb): an app usage event has an object in "state", a service usage
-// event has a string there. The package does no I/O.
 package cf
 
 import (
@@ -27,6 +22,10 @@ const (
 )
 
 // Normalise turns one v3 app or service usage event, as the API returns it, into a fact of the foundation.
+//
+// The shapes, and what may be null, are those of cloud_controller_ng's presenters
+// (app/presenters/v3/{app,service}_usage_event_presenter.rb): an app usage event has an object in "state", a service usage
+// event has a string there.
 //
 // The id is derived from list, guid and created_at, because guids repeat after a purge and reseed. Secrets in URLs are
 // removed from all strings, in the fact's fields and in Raw alike; apart from that Raw is the event byte for byte, or
@@ -149,6 +148,7 @@ func (e *event) app(foundation string) events.Usage {
 	u := e.common(foundation, "app")
 	u.Event, u.Previous = current, e.Text(state, "state", "previous")
 	u.Footprint = e.footprint(begins)
+	u.PreviousInstances, u.PreviousMemoryMB = e.previous(&u.Footprint)
 	e.subject(&u, about)
 	return u
 }
@@ -198,6 +198,18 @@ func (e *event) footprint(begins bool) events.Footprint {
 		Buildpack:     redact.Value(e.Text(buildpack, "buildpack", "name")),
 		BuildpackGUID: e.Text(buildpack, "buildpack", "guid"),
 	}
+}
+
+// previous reads the size before the event, where it differs from that after it.
+func (e *event) previous(now *events.Footprint) (instances, memory events.Count) {
+	differing := func(object string, current events.Count) events.Count {
+		before := e.Count(e.Object(e.root, "", object), object, "previous")
+		if before == current {
+			return events.Count{}
+		}
+		return before
+	}
+	return differing("instance_count", now.Instances), differing("memory_in_mb_per_instance", now.MemoryMB)
 }
 
 // service reads a service usage event. User-provided instances are facts too: they have neither plan, offering nor

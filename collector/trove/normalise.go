@@ -1,8 +1,3 @@
-// Package trove turns OpenStack Trove's notifications into facts.
-//
-// A notification comes bare (oslo.messaging's v1 driver) or as a JSON string in an envelope (v2). The fields and their
-// drift over the releases are those of openstack/trove, trove/taskmanager/models.py and trove/extensions/mgmt. The
-// package does no I/O.
 package trove
 
 import (
@@ -36,10 +31,11 @@ func (e *IgnoredError) Error() string { return fmt.Sprintf("%v: %s", ErrIgnored,
 func (e *IgnoredError) Unwrap() error { return ErrIgnored }
 
 // Normalise turns one notification into a fact of the foundation.
+// The fields and their drift over the releases are those of openstack/trove, trove/taskmanager/models.py and trove/extensions/mgmt.
 //
 // Sizes are RAM in MiB and volumes in GiB. Time is created_at of a create, modify_at of a modification, deleted_at of a
 // delete, and the notification's own timestamp where there is none and for the events that have none; a time without a
-// zone is UTC. Raw is the notification without its envelope, without white space between tokens, and with nothing but
+// zone is UTC. For an exists it is when the instance was seen last (see audit). Raw is the notification without its envelope, without white space between tokens, and with nothing but
 // message_id, publisher_id, event_type, priority, timestamp and a payload without secrets: the request's context
 // (_context_*), addresses and tracebacks never pass. The result shares no memory with raw.
 //
@@ -145,6 +141,7 @@ func (n *notification) usage(foundation, event string) events.Usage {
 			VolumeGB: n.Count(p, "payload", "volume_size"),
 		},
 		OldVolumeGB: n.Count(p, "payload", "old_volume_size"),
+		Publisher:   n.publisher(),
 	}
 	switch event {
 	case events.EventTroveCreate:
@@ -152,6 +149,9 @@ func (n *notification) usage(foundation, event string) events.Usage {
 		n.needFlavor(&u)
 	case events.EventTroveModifyFlavor:
 		u.Time = n.time(p, "payload", "modify_at")
+		if old := n.Count(p, "payload", "old_instance_size"); old != u.Footprint.MemoryMB {
+			u.PreviousMemoryMB = old
+		}
 		n.needFlavor(&u)
 	case events.EventTroveModifyVolume:
 		u.Time = n.time(p, "payload", "modify_at")
@@ -160,6 +160,10 @@ func (n *notification) usage(foundation, event string) events.Usage {
 		u.Footprint.VolumeGB = n.NeedCount(p, "payload", "new_size")
 	case events.EventTroveDelete:
 		u.Time = n.time(p, "payload", "deleted_at")
+		u.NoServer = n.noServer()
+	case events.EventTroveExists:
+		n.audit(&u)
+		u.NoServer = n.noServer()
 	}
 	if u.Time.IsZero() {
 		u.Time = u.Observed
@@ -168,6 +172,50 @@ func (n *notification) usage(foundation, event string) events.Usage {
 		n.Fail(n.root.Get("timestamp"), "", "timestamp", wantTime)
 	}
 	return u
+}
+
+// publisher is who reported: the region and the task manager, which reports every instance that it knows. It is not needed to understand the
+// notification, so that one of another form is passed over.
+func (n *notification) publisher() string {
+	publisher := n.root.Get("publisher_id")
+	if publisher.Kind() != jsondoc.String || publisher.Text() == "" {
+		return ""
+	}
+	region := n.payload.Get("region")
+	if region.Kind() != jsondoc.String {
+		return redact.URLs("/" + publisher.Text())
+	}
+	return redact.URLs(region.Text() + "/" + publisher.Text())
+}
+
+// noServer reports whether the notification says that no server was made. One that says nothing of a server does not.
+func (n *notification) noServer() bool {
+	switch v := n.payload.Get("nova_instance_id"); v.Kind() {
+	case jsondoc.Null:
+		return true
+	case jsondoc.String:
+		return v.Text() == ""
+	default:
+		return false
+	}
+}
+
+// zoneShift is less than any difference of a time zone from UTC that a host has, and more than a round of reports takes.
+const zoneShift = 25 * time.Minute
+
+// audit reads the audit period of an exists: how wide it is, and up to when it says that the instance was seen. That is its end, or the
+// timestamp when that is earlier: up to Liberty the period lies in the future (fixed in Mitaka, bug 1469860). Up to Pike the period was in the
+// host's local time with a Z behind it (bug 1532120), so that an end long before the timestamp is a matter of the host's zone; the
+// timestamp is always in UTC.
+func (n *notification) audit(u *events.Usage) {
+	from, to := n.time(n.payload, "payload", "audit_period_beginning"), n.time(n.payload, "payload", "audit_period_ending")
+	if width := to.Sub(from); !from.IsZero() && width > 0 && width < 366*24*time.Hour {
+		u.AuditSeconds = events.Some(uint32((width + time.Second - 1) / time.Second))
+	}
+	u.Time = u.Observed
+	if !to.IsZero() && (u.Time.IsZero() || to.Before(u.Time) && u.Time.Sub(to) < zoneShift) {
+		u.Time = to
+	}
 }
 
 // needFlavor refuses a create or a change of flavour that does not say the flavour: it could not be priced.
@@ -223,18 +271,15 @@ func (n *notification) raw(size int) []byte {
 	return append(b, '}')
 }
 
-// dropped are the members that are left out of the payload at every depth. The names that Trove's usage payloads have are
-// told first, because every member of every notification is asked for.
+// dropped tells which members of the payload are left out, at every depth: all but those that Trove's usage payloads are known
+// to have, because what is not known may be a secret.
 func dropped(key []byte) bool {
 	switch string(key) {
 	case "audit_period_beginning", "audit_period_ending", "availability_zone", "created_at", "deleted_at", "display_name",
 		"instance_id", "instance_name", "instance_size", "instance_type", "instance_type_id", "launched_at", "modify_at",
-		"name", "nova_instance_id", "nova_volume_id", "old_instance_size", "old_volume_size", "region", "service_id",
-		"state", "state_description", "tenant_id", "user_id", "volume_size":
+		"name", "new_size", "nova_instance_id", "nova_volume_id", "old_instance_size", "old_volume_size", "region", "request_id",
+		"server_type", "service_id", "state", "state_description", "tenant_id", "user_id", "volume_size":
 		return false
-	case "client_ip", "server_ip", "_unique_id":
-		return true
 	}
-	lower := strings.ToLower(string(key))
-	return redact.SecretKey(lower) || strings.Contains(lower, "exception") || strings.Contains(lower, "traceback")
+	return true
 }

@@ -1,0 +1,190 @@
+package cf
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/cloudfoundry/go-cfclient/v3/config"
+	"golang.org/x/oauth2"
+
+	"github.com/daybook-billing/daybook/collector/redact"
+)
+
+// ErrRefused: the UAA does not accept the credentials, or the API does not accept the token.
+var ErrRefused = errors.New("not authorised")
+
+const maxToken = 1 << 20 // bytes of an answer of the UAA
+
+// auth gives tokens, from go-cfclient's token source. That source renews a token shortly before it expires; it is made anew when
+// the API refuses a token.
+//
+// go-cfclient's authenticated HTTP client is not used: on a 401 it exchanges its token source without a lock.
+type auth struct {
+	settings *Foundation
+	client   *http.Client
+
+	mu     sync.Mutex // guards the fields below, and is held while a token is asked for
+	source oauth2.TokenSource
+}
+
+func newAuth(f *Foundation, transport http.RoundTripper) *auth {
+	return &auth{settings: f, client: &http.Client{Transport: &lifeTransport{base: transport}, Timeout: f.Timeout}}
+}
+
+// lifeTransport ends the requests of a token source, which knows no context, with the context that asks for the token, and bounds
+// the answer. It serves one request at a time, under auth.mu.
+type lifeTransport struct {
+	base http.RoundTripper
+	life context.Context //nolint:containedctx // of the call that is under way
+}
+
+// RoundTrip implements http.RoundTripper.
+func (t *lifeTransport) RoundTrip(r *http.Request) (*http.Response, error) {
+	ctx, cancel := context.WithCancel(r.Context())
+	defer cancel()
+	defer context.AfterFunc(t.life, cancel)()
+	resp, err := t.base.RoundTrip(r.WithContext(ctx))
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = resp.Body.Close() }() // it was read, or is of no use
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxToken))
+	if err != nil {
+		return nil, err
+	}
+	resp.Body = io.NopCloser(bytes.NewReader(body))
+	return resp, nil
+}
+
+// token returns a token that is good for now. refused is one that the API has just refused: it is not given again.
+func (a *auth) token(ctx context.Context, refused string) (string, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	transport, ok := a.client.Transport.(*lifeTransport)
+	if !ok {
+		transport = &lifeTransport{base: a.client.Transport} // go-cfclient leaves it as it is
+	}
+	transport.life = ctx
+	for attempt := 0; ; attempt++ {
+		t, err := a.ask()
+		if err == nil && t.AccessToken != refused {
+			return t.AccessToken, nil
+		}
+		a.source = nil
+		if attempt > 0 || err != nil && !isRefusal(err) {
+			return "", a.failure(ctx, err)
+		}
+	}
+}
+
+func (a *auth) ask() (*oauth2.Token, error) {
+	if a.source == nil {
+		source, err := a.open()
+		if err != nil {
+			return nil, err
+		}
+		a.source = source
+	}
+	return a.source.Token()
+}
+
+// open finds the UAA by the API's root and makes a source of tokens.
+func (a *auth) open() (oauth2.TokenSource, error) {
+	f := a.settings
+	options := []config.Option{config.HttpClient(a.client), config.RequestTimeout(f.Timeout), config.UserAgent(f.UserAgent)}
+	switch f.grant() {
+	case "user":
+		options = append(options, config.UserPassword(f.Username, f.Password))
+		if f.ClientID != "" {
+			options = append(options, config.ClientCredentials(f.ClientID, f.ClientSecret))
+		}
+	case "client":
+		options = append(options, config.ClientCredentials(f.ClientID, f.ClientSecret))
+	default:
+		word, rest, ok := strings.Cut(strings.TrimSpace(f.Token), " ")
+		if !ok || !strings.EqualFold(word, "bearer") {
+			rest = f.Token
+		}
+		// There is nothing to renew it with.
+		return oauth2.StaticTokenSource(&oauth2.Token{AccessToken: strings.TrimSpace(rest), TokenType: "bearer"}), nil
+	}
+	cfg, err := config.New(f.API, options...)
+	if err != nil {
+		return nil, err
+	}
+	return cfg.CreateOAuth2TokenSource(context.Background()) // lifeTransport ends its requests
+}
+
+func isRefusal(err error) bool {
+	var refusal *oauth2.RetrieveError
+	return errors.As(err, &refusal) && refusal.Response != nil && refusal.Response.StatusCode < http.StatusInternalServerError &&
+		refusal.Response.StatusCode != http.StatusTooManyRequests
+}
+
+// failure says what is wrong, without what must not be said.
+func (a *auth) failure(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	var refusal *oauth2.RetrieveError
+	switch {
+	case err == nil && a.settings.grant() == "token":
+		return fmt.Errorf("%w: the API refuses the token, which may have expired: give a new one (CF_TOKEN), or better a client with its secret", ErrRefused)
+	case err == nil:
+		return fmt.Errorf("%w: the API refuses every token that the UAA gives: do both belong to the same foundation?", ErrRefused)
+	case isRefusal(err) && errors.As(err, &refusal):
+		what := "client id and secret"
+		if a.settings.grant() == "user" {
+			what = "user and password"
+		}
+		return fmt.Errorf("%w: the UAA refuses the credentials (%s %s): correct the %s", ErrRefused, refusal.Response.Status, a.clean(refusal.ErrorCode), what)
+	}
+	return &failure{reason: reasonToken, err: errors.New("no token could be had: " + a.clean(err.Error()))}
+}
+
+// clean takes secrets out of a text.
+func (a *auth) clean(s string) string {
+	for _, secret := range []string{a.settings.ClientSecret, a.settings.Password, a.settings.Token} {
+		if secret != "" {
+			s = strings.ReplaceAll(s, secret, "***")
+		}
+	}
+	return redact.Text(s)
+}
+
+// transportOf makes the foundation's own connections.
+func transportOf(f *Foundation) (*http.Transport, error) {
+	t := &http.Transport{
+		Proxy:                  http.ProxyFromEnvironment,
+		ForceAttemptHTTP2:      true,
+		MaxIdleConnsPerHost:    4,
+		IdleConnTimeout:        2 * time.Minute,
+		TLSHandshakeTimeout:    f.Timeout,
+		ResponseHeaderTimeout:  f.Timeout,
+		MaxResponseHeaderBytes: 1 << 20,
+		ReadBufferSize:         64 << 10,
+		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: f.SkipTLS}, //nolint:gosec // the operator says so
+	}
+	if f.CAFile == "" {
+		return t, nil
+	}
+	pem, err := os.ReadFile(f.CAFile)
+	if err != nil {
+		return nil, fmt.Errorf("foundation %q: cannot read the CA certificates: %w", f.Name, err)
+	}
+	t.TLSClientConfig.RootCAs = x509.NewCertPool()
+	if !t.TLSClientConfig.RootCAs.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("foundation %q: %s holds no certificates in PEM", f.Name, f.CAFile)
+	}
+	return t, nil
+}

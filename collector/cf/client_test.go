@@ -1,0 +1,308 @@
+package cf_test
+
+import (
+	"context"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	dto "github.com/prometheus/client_model/go"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"github.com/daybook-billing/daybook/collector/cf"
+)
+
+// count is the sum of a counter's values whose labels have the given value.
+func (r *rig) count(name, label string) float64 {
+	GinkgoHelper()
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(r.metrics)
+	families, err := registry.Gather()
+	Expect(err).NotTo(HaveOccurred())
+	total := 0.0
+	for _, f := range families {
+		if f.GetName() != name {
+			continue
+		}
+		for _, m := range f.GetMetric() {
+			if hasLabel(m, label) {
+				total += m.GetCounter().GetValue() + m.GetGauge().GetValue()
+			}
+		}
+	}
+	return total
+}
+
+func hasLabel(m *dto.Metric, value string) bool {
+	for _, l := range m.GetLabel() {
+		if l.GetValue() == value {
+			return true
+		}
+	}
+	return value == ""
+}
+
+// times makes a hook for lists that answers the first n of them.
+func times(n int, answer func(w http.ResponseWriter)) func(w http.ResponseWriter, r *http.Request) bool {
+	var asked atomic.Int64
+	return func(w http.ResponseWriter, r *http.Request) bool {
+		if !strings.Contains(r.URL.Path, "usage_events") || asked.Add(1) > int64(n) {
+			return false
+		}
+		answer(w)
+		return true
+	}
+}
+
+var _ = Describe("an API that fails", func() {
+	var r *rig
+	BeforeEach(func() {
+		r = newRig()
+		r.settings.Complete = true
+		r.restart()
+		r.add(apps, started("e", 4, noon.Add(-time.Hour))...)
+	})
+	status := func(status int, body string) func(w http.ResponseWriter) {
+		return func(w http.ResponseWriter) {
+			w.Header().Set("Date", noon.Format(http.TimeFormat))
+			w.WriteHeader(status)
+			fmt.Fprint(w, body)
+		}
+	}
+
+	DescribeTable("is asked again, and counted", func(reason string, answer func(w http.ResponseWriter)) {
+		r.hook(times(3, answer))
+		r.poll()
+		Expect(r.story()).To(Equal([]string{"e0", "e1", "e2", "e3"}))
+		// A connection that ends before anything was answered is replaced unseen.
+		Expect(r.count("daybook_cf_retries_total", reason)).To(BeNumerically("~", 2.5, 0.5))
+	},
+		Entry("500", "server_error", status(500, `{"errors":[{"code":10001,"title":"UnknownError","detail":"An unknown error occurred."}]}`)),
+		Entry("502 of a proxy", "server_error", status(502, "<html>Bad Gateway</html>")),
+		Entry("503", "server_error", status(503, "")),
+		Entry("a page of HTML", "malformed_answer", status(200, "<html>")),
+		Entry("nothing", "malformed_answer", status(200, "")),
+		Entry("half a page", "malformed_answer", status(200, `{"pagination":{},"resources":[{"guid":"e0","created_at":"2026-05-01T11:00:00Z"},{"guid":"e1`)),
+		Entry("a page cut between events", "malformed_answer", status(200, `{"pagination":{},"resources":[{"guid":"e0","created_at":"2026-05-01T11:00:00Z"}`)),
+		Entry("two pages", "malformed_answer", status(200, `{"resources":[]}{"resources":[]}`)),
+		Entry("no list", "malformed_answer", status(200, `{"resources":{}}`)),
+		Entry("another document", "malformed_answer", status(200, `{"pagination":{}}`)),
+		Entry("no Date", "no_date", func(w http.ResponseWriter) {
+			w.Header()["Date"] = nil
+			fmt.Fprint(w, `{"resources":[]}`)
+		}),
+		Entry("a connection that breaks in the middle", "connection", func(w http.ResponseWriter) {
+			w.Header().Set("Content-Length", "1000")
+			fmt.Fprint(w, `{"resources":[`)
+			panic(http.ErrAbortHandler)
+		}),
+		Entry("429", "rate_limited", status(429, "Rate Limit Exceeded")),
+	)
+
+	It("is asked once more with a new token when it refuses one", func() {
+		r.poll()
+		Expect(r.tokens).To(BeNumerically(">=", 1))
+		before := r.tokens
+		func() {
+			defer r.lock()()
+			r.good = "another"
+		}()
+		r.pass(time.Minute)
+		r.poll()
+		Expect(r.tokens).To(BeNumerically(">", before))
+	})
+
+	It("is given up for this poll after a number of attempts, and collected by the next", func() {
+		r.settings.Retries = 2
+		r.restart()
+		r.hook(times(1000, status(500, "")))
+		err := r.current.Poll(context.Background())
+		Expect(err).To(MatchError(ContainSubstring("given up after 3 attempts")))
+		Expect(r.current.Ready(r.name)).To(MatchError(ContainSubstring("500")))
+		r.heal()
+		r.poll()
+		Expect(r.story()).To(HaveLen(4))
+		Expect(r.current.Ready(r.name)).To(Succeed())
+	})
+
+	DescribeTable("is left alone for as long as it asks", func(retryAfter string) {
+		r.hook(times(1000, func(w http.ResponseWriter) {
+			w.Header().Set("Date", noon.Format(http.TimeFormat))
+			w.Header().Set("Retry-After", retryAfter)
+			w.WriteHeader(http.StatusTooManyRequests)
+			fmt.Fprint(w, `{"errors":[{"code":10013,"title":"CF-RateLimitExceeded","detail":"Rate Limit Exceeded"}]}`)
+		}))
+		Expect(r.current.Poll(context.Background())).To(MatchError(ContainSubstring("CF-RateLimitExceeded")))
+		lists := 0
+		for _, path := range r.asked() {
+			if strings.Contains(path, "usage_events") {
+				lists++
+			}
+		}
+		Expect(lists).To(Equal(2), "one request for each list")
+	},
+		Entry("seconds", "3600"),
+		Entry("a date", noon.Add(time.Hour).Format(http.TimeFormat)),
+		Entry("the time since 1970", strconv.FormatInt(noon.Add(time.Hour).Unix(), 10)),
+	)
+
+	It("is not followed elsewhere with a token", func() {
+		other := 0
+		elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { other++ }))
+		defer elsewhere.Close()
+		r.hook(times(1000, func(w http.ResponseWriter) {
+			w.Header().Set("Location", elsewhere.URL)
+			w.WriteHeader(http.StatusMovedPermanently)
+		}))
+		Expect(r.current.Poll(context.Background())).To(MatchError(ContainSubstring("correct the address of the API")))
+		Expect(other).To(BeZero())
+	})
+
+	It("with a limit on results is told from a lost cursor", func() {
+		r.poll()
+		r.hook(times(1000, status(422, `{"errors":[{"code":10008,"title":"CF-UnprocessableEntity","detail":"(page * per_page) must be less than 2"}]}`)))
+		Expect(r.current.Poll(context.Background())).To(MatchError(ContainSubstring("smaller page size")))
+		Expect(r.story()).To(HaveLen(4))
+	})
+
+	It("keeps what nobody understands, once, and goes on", func() {
+		r.add(apps, apiRow{"odd", noon.Add(-50 * time.Minute), `{"guid":"odd","created_at":"2026-05-01T11:10:00Z","state":{"current":"EVACUATED"},"token":"PLANTED-in-event"}`})
+		r.add(apps, apiRow{"twice", noon.Add(-50 * time.Minute), `{"guid":"twice","created_at":"2026-05-01T11:10:00Z","x":1,"x":2}`})
+		extra := appEvent("more", "STARTED", "STOPPED", "m", noon.Add(-49*time.Minute))
+		extra.body = strings.Replace(extra.body, `"links":{}`, `"links":{},"brand_new":{"a":[1]}`, 1)
+		r.add(apps, extra)
+		r.add(apps, apiRow{"last", noon.Add(-48 * time.Minute), `{"guid":"last","created_at":"2026-05-01T11:12:00Z","state":"SHARED"}`})
+		r.poll()
+		Expect(r.story()).To(Equal([]string{"e0", "e1", "e2", "e3", "more"}))
+		Expect(r.horizon()).To(Equal(noon.Add(-5 * time.Minute)))
+		quarantined := r.quarantined()
+		Expect(quarantined).To(HaveLen(3))
+		Expect(quarantined[0].File).To(Equal("/v3/app_usage_events/odd"))
+		Expect(quarantined[0].Reason).To(ContainSubstring("EVACUATED"))
+		Expect(quarantined[0].AfterID).To(Equal(r.facts()[3].id))
+		r.restart()
+		r.pass(20 * time.Minute)
+		r.poll()
+		Expect(r.quarantined()).To(HaveLen(3))
+		Expect(string(r.facts()[4].fact.Raw)).To(ContainSubstring(`"brand_new":{"a":[1]}`))
+	})
+
+	It("never makes a secret appear", func() {
+		row := appEvent("s", "STARTED", "STOPPED", "m", noon.Add(-49*time.Minute))
+		row.body = strings.Replace(row.body, `"buildpack":{"guid":null,"name":null}`,
+			`"buildpack":{"guid":null,"name":"https://user:PLANTED-url@example.com/x.git?token=PLANTED-query"}`, 1)
+		r.add(apps, row)
+		r.settings.Username, r.settings.Password = "u", "PLANTED-password"
+		r.restart()
+		r.poll()
+		r.hook(func(w http.ResponseWriter, q *http.Request) bool {
+			w.Header().Set("Date", noon.Format(http.TimeFormat))
+			if q.URL.Path == "/" {
+				return false
+			}
+			if q.URL.Path == "/oauth/token" {
+				w.WriteHeader(http.StatusUnauthorized)
+				fmt.Fprintf(w, `{"error":"unauthorized","error_description":"%s %s"}`, r.settings.Password, r.settings.ClientSecret)
+				return true
+			}
+			w.WriteHeader(http.StatusUnauthorized)
+			fmt.Fprintf(w, `{"errors":[{"code":1000,"title":"x","detail":"%s"}]}`, q.Header.Get("Authorization"))
+			return true
+		})
+		err := r.current.Poll(context.Background())
+		Expect(err).To(MatchError(ContainSubstring("the UAA refuses the credentials")))
+		Expect(errors.Is(err, cf.ErrRefused)).To(BeTrue())
+		for _, text := range append(r.everything(), err.Error(), r.log.String(), fmt.Sprint(r.current.Ready(r.name))) {
+			Expect(text).NotTo(ContainSubstring("PLANTED"))
+			for i := range r.tokens {
+				Expect(text).NotTo(ContainSubstring("token-" + strconv.Itoa(i+1)))
+			}
+		}
+	})
+})
+
+var _ = Describe("starting", func() {
+	It("ends with what to grant when the only foundation's token may not read everything", func() {
+		r := newRig()
+		r.scope = false
+		err := r.current.Run(context.Background())
+		Expect(errors.Is(err, cf.ErrNoGlobalRead)).To(BeTrue())
+		Expect(err).To(MatchError(ContainSubstring("grant the client the authority cloud_controller.global_auditor")))
+		Expect(r.story()).To(BeEmpty())
+	})
+
+	It("collects the other foundations although one may not be read and one is down", func() {
+		good, bad, down := newRig(), newRig(), newRig()
+		good.add(apps, started("e", 1, noon.Add(-time.Hour))...)
+		bad.scope = false
+		down.settings.API = "http://127.0.0.1:1"
+		down.settings.Retries = 1
+		c, err := cf.New(cf.Config{Foundations: []cf.Foundation{bad.settings, down.settings, good.settings}}, cf.Deps{Store: good.store})
+		Expect(err).NotTo(HaveOccurred())
+		ctx, stop := context.WithCancel(context.Background())
+		done := make(chan error, 1)
+		go func() { done <- c.Run(ctx) }()
+		Eventually(good.story).WithTimeout(10 * time.Second).Should(Equal([]string{"gap app", "e0"}))
+		Eventually(func() error { return c.Ready(good.name) }).Should(Succeed())
+		Expect(c.Ready(bad.name)).To(MatchError(ContainSubstring("global_auditor")))
+		Eventually(func() error { return c.Ready(down.name) }).Should(MatchError(ContainSubstring("refused")))
+		stop()
+		Eventually(done).WithTimeout(10 * time.Second).Should(Receive(BeNil()))
+	})
+
+	It("warns when the clocks differ", func() {
+		r := newRig()
+		r.clock = func() time.Time { return noon.Add(2 * time.Minute) }
+		r.restart()
+		r.poll()
+		Expect(r.log.String()).To(ContainSubstring("our clock and the API's differ"))
+	})
+
+	It("verifies certificates, unless told otherwise, by the CA that it is given", func() {
+		r := newRig()
+		s := httptest.NewTLSServer(r.api)
+		defer s.Close()
+		r.settings.API, r.url, r.settings.Retries = s.URL, s.URL, 1
+		r.restart()
+		Expect(r.current.Poll(context.Background())).To(MatchError(ContainSubstring("certificate")))
+		r.settings.SkipTLS = true
+		r.restart()
+		r.poll()
+		r.settings.SkipTLS = false
+		r.settings.CAFile = filepath.Join(GinkgoT().TempDir(), "ca.pem")
+		Expect(os.WriteFile(r.settings.CAFile, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.Certificate().Raw}), 0o600)).To(Succeed())
+		r.restart()
+		r.poll()
+	})
+
+	DescribeTable("takes each kind of credentials", func(set func(f *cf.Foundation)) {
+		r := newRig()
+		r.settings.ClientID, r.settings.ClientSecret = "", ""
+		set(&r.settings)
+		r.good = "fixed"
+		r.restart()
+		r.poll()
+	},
+		Entry("a client", func(f *cf.Foundation) { f.ClientID, f.ClientSecret = "c", "s" }),
+		Entry("a user", func(f *cf.Foundation) { f.Username, f.Password = "u", "p" }),
+		Entry("a token", func(f *cf.Foundation) { f.Token = "bearer fixed" }),
+	)
+
+	It("says that a token has expired", func() {
+		r := newRig()
+		r.settings.ClientID, r.settings.ClientSecret, r.settings.Token = "", "", "expired"
+		r.restart()
+		Expect(r.current.Poll(context.Background())).To(MatchError(ContainSubstring("give a new one (CF_TOKEN)")))
+	})
+})

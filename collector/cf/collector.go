@@ -1,0 +1,229 @@
+package cf
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/daybook-billing/daybook/collector/internal/appender"
+	"github.com/daybook-billing/daybook/events"
+)
+
+// Collector collects any number of foundations, each by itself: one that is down delays no other.
+type Collector struct {
+	foundations []*foundation
+}
+
+// New makes a collector. It reads CA files, and does no other I/O.
+func New(cfg Config, deps Deps) (*Collector, error) {
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	if deps, err = deps.withDefaults(); err != nil {
+		return nil, err
+	}
+	c := &Collector{}
+	for i := range cfg.Foundations {
+		f, err := newFoundation(&cfg.Foundations[i], &deps)
+		if err != nil {
+			return nil, err
+		}
+		f.alone = len(cfg.Foundations) == 1
+		c.foundations = append(c.foundations, f)
+	}
+	return c, nil
+}
+
+// Run collects until the context ends, finishes what it has begun to store, and returns nil. Trouble with a foundation is logged,
+// counted and shown, and tried again for ever; only the one foundation of a process whose credentials do not suffice ends it
+// with an error (ErrNoGlobalRead, ErrRefused).
+func (c *Collector) Run(ctx context.Context) error {
+	defer c.Close()
+	return c.each(func(f *foundation) error { return f.run(ctx) })
+}
+
+// Poll collects all that is old enough, once, from all foundations. The error says what went wrong with which.
+func (c *Collector) Poll(ctx context.Context) error {
+	return c.each(func(f *foundation) error { return f.poll(ctx) })
+}
+
+func (c *Collector) each(do func(f *foundation) error) error {
+	failed := make([]error, len(c.foundations))
+	var group sync.WaitGroup
+	for i, f := range c.foundations {
+		group.Go(func() {
+			if err := do(f); err != nil {
+				failed[i] = fmt.Errorf("foundation %q: %w", f.Name, err)
+			}
+		})
+	}
+	group.Wait()
+	return errors.Join(failed...)
+}
+
+// Close lets go of connections that are kept open. It is for who calls Poll; Run does it at its end.
+func (c *Collector) Close() {
+	for _, f := range c.foundations {
+		f.client.close()
+	}
+}
+
+// Foundations names the foundations.
+func (c *Collector) Foundations() []string {
+	names := make([]string, len(c.foundations))
+	for i, f := range c.foundations {
+		names[i] = f.Name
+	}
+	return names
+}
+
+// Ready says what keeps a foundation from being collected just now; nil when nothing does.
+func (c *Collector) Ready(name string) error {
+	for _, f := range c.foundations {
+		if f.Name != name {
+			continue
+		}
+		if problem := f.status.Current().Problem; problem != "" {
+			return errors.New(problem)
+		}
+		return nil
+	}
+	return fmt.Errorf("no foundation is called %q", name)
+}
+
+const (
+	firstPause = time.Second // after a failed start; doubles up to the schedule
+	minPause   = 10 * time.Millisecond
+)
+
+// run polls by the schedule.
+func (f *foundation) run(ctx context.Context) error {
+	defer func() {
+		flushing, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
+		defer cancel()
+		f.status.Flush(flushing)
+	}()
+	pause := firstPause
+	for {
+		started := f.now()
+		err := f.poll(ctx)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if f.alone && (errors.Is(err, ErrNoGlobalRead) || errors.Is(err, ErrRefused)) && !f.collected {
+			return err
+		}
+		wait := f.Schedule - f.now().Sub(started)
+		if err != nil && !f.tested {
+			wait = min(pause, f.Schedule)
+			pause *= 2
+		}
+		var until *waitError
+		if errors.As(err, &until) {
+			wait = max(wait, until.until.Sub(f.now()))
+		}
+		if appender.Wait(ctx, max(wait, f.MinWait, minPause)) != nil {
+			return nil
+		}
+	}
+}
+
+// poll is one cycle: both lists, then the horizon.
+func (f *foundation) poll(ctx context.Context) error {
+	f.client.newPoll()
+	err := f.cycle(ctx)
+	for i := 1; i < maxReloads && errors.Is(err, errStale) && ctx.Err() == nil; i++ {
+		f.metrics.conflicts.WithLabelValues(f.Name).Inc()
+		f.log.Debug("reading the state from USAGE again", slog.String("error", err.Error()))
+		if appender.Wait(ctx, min(f.RetryWait<<(i-1), maxBackoff)) != nil {
+			break
+		}
+		err = f.cycle(ctx)
+	}
+	f.report(ctx, err)
+	return err
+}
+
+func (f *foundation) cycle(ctx context.Context) error {
+	if !f.tested {
+		if err := f.selfTest(ctx); err != nil {
+			return err
+		}
+		f.tested = true
+	}
+	if !f.loaded {
+		f.quarantine.begin()
+		if err := f.load(ctx); err != nil {
+			return err
+		}
+		f.loaded = true
+	}
+	failed := make([]error, len(f.lists))
+	var group sync.WaitGroup
+	for i, l := range f.lists {
+		group.Go(func() { failed[i] = l.poll(ctx) })
+	}
+	group.Wait()
+	err := errors.Join(failed...)
+	for i, l := range f.lists {
+		if failed[i] == nil {
+			continue
+		}
+		if l.known != nil || l.pending != nil || l.batch.gap != nil || !transient(failed[i]) {
+			f.loaded = false // USAGE tells what was done
+		}
+		l.batch.clear()
+	}
+	// What one list has collected counts even if the other failed: the horizon is the lower of both.
+	if horizonErr := f.sayHorizon(ctx, 0); horizonErr != nil {
+		f.loaded = false
+		err = errors.Join(err, horizonErr)
+	}
+	return err
+}
+
+// transient reports whether a request failed, and nothing else.
+func transient(err error) bool {
+	var request *failure
+	var wait *waitError
+	return errors.As(err, &request) || errors.As(err, &wait)
+}
+
+// report says how a poll went: once for each new trouble.
+func (f *foundation) report(ctx context.Context, err error) {
+	result := "ok"
+	if err != nil {
+		result = "failed"
+	}
+	if ctx.Err() != nil {
+		return
+	}
+	f.metrics.polls.WithLabelValues(f.Name, result).Inc()
+	problem := ""
+	if err != nil {
+		problem = f.client.auth.clean(err.Error())
+		level := slog.LevelWarn
+		if problem == f.status.Current().Problem {
+			level = slog.LevelDebug
+		}
+		f.log.Log(ctx, level, "the poll failed; what was stored stays, and the next one goes on", slog.String("error", problem))
+	} else {
+		f.collected = true
+	}
+	f.tell(ctx, func(now time.Time) {
+		s := &f.shown
+		s.Problem = problem
+		if err == nil {
+			s.LastPoll = now
+		} else {
+			s.LastError, s.LastErrorTime = problem, now
+		}
+	})
+}
+
+// origin and names that all messages of a foundation share.
+func originOf(name string) string { return appender.Origin(events.SourceCF, name) }

@@ -1,0 +1,191 @@
+package cf
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"time"
+
+	"github.com/daybook-billing/daybook/events"
+)
+
+// Limits of the collector.
+const (
+	MaxPageSize = 5000             // of the API
+	MinMinAge   = time.Minute      // below it, transactions that are still open would often be overtaken
+	MaxWindow   = 200_000          // events of a list that are kept for finding late ones
+	MaxKnown    = 20_000_000       // facts of a list that a rescan compares with
+	maxBody     = 64 << 20         // bytes of an answer
+	maxSkew     = 30 * time.Second // between our clock and the API's, before a warning
+	maxLate     = 10_000           // late events of one re-scan; more is no lateness
+	maxReloads  = 6                // times that a poll begins anew because an append failed
+	drainTime   = 10 * time.Second // for an append that is under way when the collector is stopped
+)
+
+// Config is what the collector is told.
+type Config struct {
+	Foundations []Foundation
+}
+
+// Foundation is one Cloud Foundry foundation. Zero values mean the defaults that are named, but for MinWait.
+type Foundation struct {
+	Name string // part of every subject and id
+	API  string // https://api.example.org
+
+	// Credentials: a client with its secret, a user with the password (by the client "cf" unless ClientID says otherwise), or a token.
+	ClientID, ClientSecret string
+	Username, Password     string
+	Token                  string
+
+	UserAgent string // default: daybook
+	CAFile    string // PEM, instead of the system's
+	SkipTLS   bool   // do not verify certificates
+
+	Schedule time.Duration // from one poll to the next; default 1 min
+	MinWait  time.Duration // between two requests for pages of one list, and between polls
+	PageSize int           // events a request; default 1,000, at most 5,000
+	MinAge   time.Duration // younger events are left for later; default 5 min, at least 1 min
+
+	Overlap      time.Duration // how far back late commits are looked for; default 30 min
+	OverlapEvery time.Duration // and how often; default 5 min
+	// Retention is how long the foundation keeps usage events (cutoff_age_in_days); default 31 days. It must not be longer than that.
+	Retention time.Duration
+	// Complete says that the lists hold all that ever happened, as those of a foundation that is younger than Retention: nothing can
+	// have run unseen before the first event.
+	Complete bool
+	// Collector names this collector where a foundation has several, each with lists of its own to prove complete.
+	Collector string
+	// Epoch is for the projector of the same process: nothing is billed before it.
+	Epoch time.Time
+
+	Timeout   time.Duration // of one request; default 1 min
+	RetryWait time.Duration // after the first failure of a request; doubles up to 30 s; default 500 ms
+	Retries   int           // of one request; default 5. A poll may use four times as many
+}
+
+func (f Foundation) withDefaults() Foundation {
+	set := func(d *time.Duration, to time.Duration) {
+		if *d == 0 {
+			*d = to
+		}
+	}
+	set(&f.Schedule, time.Minute)
+	set(&f.MinAge, 5*time.Minute)
+	set(&f.Overlap, 30*time.Minute)
+	set(&f.OverlapEvery, 5*time.Minute)
+	set(&f.Retention, 31*24*time.Hour)
+	set(&f.Timeout, time.Minute)
+	set(&f.RetryWait, 500*time.Millisecond)
+	if f.PageSize == 0 {
+		f.PageSize = 1000
+	}
+	if f.Retries == 0 {
+		f.Retries = 5
+	}
+	if f.UserAgent == "" {
+		f.UserAgent = "daybook"
+	}
+	return f
+}
+
+// Validate says what is wrong with the settings, all of it.
+func (f *Foundation) Validate() error {
+	var wrong []error
+	add := func(format string, args ...any) { wrong = append(wrong, fmt.Errorf(format, args...)) }
+	switch {
+	case f.Name == "":
+		add("the foundation has no name")
+	case len(f.Name) > 100:
+		add("the name has %d bytes: at most 100 are allowed", len(f.Name))
+	}
+	if u, err := url.Parse(f.API); f.API == "" {
+		add("the address of the API is missing: give one such as https://api.example.org")
+	} else if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || u.RawQuery != "" || u.Fragment != "" {
+		add("the address of the API is wrong: give one such as https://api.example.org")
+	} else if u.User != nil {
+		add("the address of the API holds credentials: give them as a client with its secret, a user with the password, or a token")
+	}
+	if f.grant() == "" {
+		add("there are no credentials: give a client with its secret (CF_CLIENT_ID, CF_CLIENT_SECRET), a user with the password (CF_USERNAME, CF_PASSWORD), or a token (CF_TOKEN)")
+	}
+	for _, d := range []struct {
+		name       string
+		value, low time.Duration
+	}{
+		{"the schedule", f.Schedule, 0},
+		{"the minimum wait", f.MinWait, 0},
+		{"the minimum age", f.MinAge, MinMinAge},
+		{"the overlap", f.Overlap, 0},
+		{"the overlap's cadence", f.OverlapEvery, 0},
+		{"the retention", f.Retention, time.Hour},
+		{"the timeout", f.Timeout, 0},
+	} {
+		if d.value < d.low {
+			add("%s is %v: it must be at least %v", d.name, d.value, d.low)
+		}
+	}
+	if f.PageSize < 1 || f.PageSize > MaxPageSize {
+		add("the page size is %d: the API takes 1 to %d", f.PageSize, MaxPageSize)
+	}
+	return errors.Join(wrong...)
+}
+
+// grant names what the credentials are: "client", "user", "token", or "" when there are none.
+func (f *Foundation) grant() string {
+	switch {
+	case f.Username != "" && f.Password != "":
+		return "user"
+	case f.ClientID != "" && f.ClientSecret != "":
+		return "client"
+	case f.Token != "":
+		return "token"
+	}
+	return ""
+}
+
+func (c Config) withDefaults() (Config, error) {
+	if len(c.Foundations) == 0 {
+		return c, errors.New("no foundation: give the address of an API, or a file of foundations")
+	}
+	names := map[string]bool{}
+	all := make([]Foundation, len(c.Foundations))
+	for i, f := range c.Foundations {
+		f = f.withDefaults()
+		if err := f.Validate(); err != nil {
+			return c, fmt.Errorf("foundation %q: %w", f.Name, err)
+		}
+		if names[events.Token(f.Name)] {
+			return c, fmt.Errorf("two foundations are called %q: the name tells them apart in every subject", f.Name)
+		}
+		names[events.Token(f.Name)] = true
+		all[i] = f
+	}
+	c.Foundations = all
+	return c, nil
+}
+
+// Deps are what the collector works with. Only Store is required.
+type Deps struct {
+	Store   Store
+	Log     *slog.Logger
+	Metrics *Metrics
+	// Now is our clock, for skew, waiting and the status; what is collected depends on the API's clock only.
+	Now func() time.Time
+}
+
+func (d Deps) withDefaults() (Deps, error) {
+	if d.Store == nil {
+		return d, errors.New("collector/cf: Deps.Store is missing")
+	}
+	if d.Log == nil {
+		d.Log = slog.New(slog.DiscardHandler)
+	}
+	if d.Metrics == nil {
+		d.Metrics = NewMetrics()
+	}
+	if d.Now == nil {
+		d.Now = time.Now
+	}
+	return d, nil
+}

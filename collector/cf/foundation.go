@@ -1,0 +1,189 @@
+package cf
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/daybook-billing/daybook/collector/internal/appender"
+	"github.com/daybook-billing/daybook/collector/internal/jsondoc"
+	"github.com/daybook-billing/daybook/collector/status"
+	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/internal/bus"
+)
+
+// ErrNoGlobalRead: the token may not read all usage events. Such a token is not refused by the lists: they are empty for it.
+var ErrNoGlobalRead = errors.New("the token may not read the usage events of all organizations")
+
+// foundation is one foundation at work. Its lists are polled side by side, all else belongs to the goroutine that polls it.
+type foundation struct {
+	Foundation
+	origin     string
+	log        *slog.Logger
+	metrics    *Metrics
+	now        func() time.Time
+	store      Store
+	client     *client
+	writer     *writer
+	quarantine *quarantine
+	lists      []*list
+	status     *status.Writer
+
+	alone     bool // the process has no other
+	tested    bool
+	loaded    bool
+	collected bool // a poll went well
+
+	mu    sync.Mutex    // guards the fields below, and the horizon and date of each list
+	shown status.Status // as it is to be shown
+	said  time.Time     // the horizon that was published last
+}
+
+func newFoundation(settings *Foundation, d *Deps) (*foundation, error) {
+	client, err := newClient(settings, d)
+	if err != nil {
+		return nil, err
+	}
+	f := &foundation{
+		Foundation: *settings, origin: originOf(settings.Name), metrics: d.Metrics, now: d.Now, store: d.Store, client: client,
+		log:    d.Log.With(slog.String("foundation", settings.Name)),
+		writer: &writer{store: d.Store, filter: events.UsageFilter(events.SourceCF, settings.Name)},
+	}
+	f.quarantine = newQuarantine(settings, d.Store, f.log, d.Metrics)
+	f.lists = []*list{newList(f, events.ListApp), newList(f, events.ListService)}
+	f.shown = status.Status{Source: events.SourceCF, Foundation: settings.Name, Collector: settings.Collector, Problem: "starting"}
+	f.status = status.NewWriter(d.Store, f.log, d.Now, f.shown)
+	return f, nil
+}
+
+// selfTest finds out, before anything is collected, whether collecting can work.
+func (f *foundation) selfTest(ctx context.Context) error {
+	skew := time.Duration(0)
+	err := f.client.get(ctx, "/", nil, func(a *answer) error {
+		d := jsondoc.Borrow()
+		defer d.Return()
+		if err := d.Parse(a.body); err != nil || d.Root().Get("links").Kind() != jsondoc.Object {
+			return fmt.Errorf("%w: it is not the root document of a Cloud Foundry API: is the address right (CF_API_ADDRESS)?", errDamaged)
+		}
+		skew = f.now().Sub(a.date)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if skew.Abs() > maxSkew {
+		f.log.Warn("our clock and the API's differ. Collecting goes by the API's clock; correct the one that is wrong", slog.Duration("difference", skew))
+	}
+	return f.mayReadAll(ctx)
+}
+
+// mayReadAll makes sure that the token has global read. Source: cloud_controller_ng, app/controllers/v3/info_controller.rb: all others
+// get 404.
+func (f *foundation) mayReadAll(ctx context.Context) error {
+	err := f.client.get(ctx, "/v3/info/usage_summary", nil, func(a *answer) error {
+		d := jsondoc.Borrow()
+		defer d.Return()
+		if err := d.Parse(a.body); err != nil {
+			return fmt.Errorf("%w: %w", errDamaged, err)
+		}
+		return nil
+	})
+	var refused *statusError
+	if errors.As(err, &refused) && (refused.status == http.StatusNotFound || refused.status == http.StatusForbidden) {
+		return fmt.Errorf("%w: grant the client the authority cloud_controller.global_auditor (uaac client update), or the user that scope; cloud_controller.admin_read_only works too", ErrNoGlobalRead)
+	}
+	return err
+}
+
+// horizonStep is how far the horizon moves at the least before it is published while much is being collected.
+const horizonStep = time.Hour
+
+// progress publishes the horizon now and then, and shows how it goes.
+func (f *foundation) progress(ctx context.Context) error {
+	if err := f.sayHorizon(ctx, horizonStep); err != nil {
+		return err
+	}
+	f.tell(ctx, func(time.Time) {})
+	return nil
+}
+
+// sayHorizon publishes up to when both lists have been collected, when that has moved by at least a step.
+func (f *foundation) sayHorizon(ctx context.Context, step time.Duration) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	at := f.lists[0].reached
+	for _, l := range f.lists {
+		if l.reached.Before(at) {
+			at = l.reached
+		}
+	}
+	if at.IsZero() || !at.After(f.said) || at.Sub(f.said) < step {
+		return nil
+	}
+	if err := f.quarantine.flush(ctx); err != nil {
+		return err
+	}
+	text := events.FormatTime(at)
+	h := events.Horizon{
+		ID:     events.ID("horizon", events.SourceCF, f.Name, f.Collector, text),
+		Source: events.SourceCF, Foundation: f.Name, Time: at, Collector: f.Collector,
+	}
+	message := bus.Message{
+		Subject: events.UsageHorizonSubject(events.SourceCF, f.Name),
+		Header:  appender.Header(h.ID, events.TypeHorizon, f.origin, text),
+		Data:    h.AppendJSON(nil),
+	}
+	if _, err := f.writer.append(ctx, []bus.Message{message}); err != nil {
+		return err
+	}
+	f.said = at
+	return nil
+}
+
+// horizonSaid is the horizon that was published last.
+func (f *foundation) horizonSaid() time.Time {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.said
+}
+
+// gapSaid takes note of a gap that was published.
+func (f *foundation) gapSaid(g *events.Gap) {
+	f.metrics.gaps.WithLabelValues(f.Name, g.List).Inc()
+	f.log.Warn("a gap was published", slog.String("list", g.List), slog.String("from", timeText(g.From)), slog.String("to", timeText(g.To)),
+		slog.String("reason", g.Reason))
+}
+
+func timeText(t time.Time) string {
+	if t.IsZero() {
+		return "the beginning"
+	}
+	return events.FormatTime(t)
+}
+
+// tell shows the state in the metrics and in the status.
+func (f *foundation) tell(ctx context.Context, change func(now time.Time)) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	change(f.now().UTC())
+	s := &f.shown
+	s.Horizon, s.Lists = f.said, nil
+	lag := time.Duration(0)
+	for _, l := range f.lists {
+		s.Lists = append(s.Lists, status.List{Name: l.name, CursorGUID: l.shown.guid, CursorTime: l.shown.created, Horizon: l.reached})
+		if l.reached.IsZero() {
+			continue
+		}
+		behind := l.answered.Sub(l.reached)
+		lag = max(lag, behind)
+		f.metrics.horizon.WithLabelValues(f.Name, l.name).Set(float64(l.reached.Unix()))
+		f.metrics.lag.WithLabelValues(f.Name, l.name).Set(behind.Seconds())
+	}
+	s.LagSeconds = int64(lag / time.Second)
+	shown := *s
+	f.status.Update(ctx, func(to *status.Status) { *to = shown })
+}

@@ -1,0 +1,135 @@
+package cf_test
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"github.com/daybook-billing/daybook/collector/cf"
+	"github.com/daybook-billing/daybook/events"
+)
+
+// apiOrder puts facts in the order that their places tell, as whoever reads USAGE does: a late one stands behind what it follows, before
+// all that followed it earlier.
+func apiOrder(facts []said) []string {
+	paths := map[uint64][]uint64{}
+	for _, s := range facts {
+		path := []uint64{s.sequence}
+		if after := s.fact.AfterSequence; after > 0 {
+			parent, ok := paths[after]
+			if !ok {
+				parent = []uint64{after} // the head of the table
+			}
+			path = append(slices.Clone(parent), s.sequence)
+		}
+		paths[s.sequence] = path
+	}
+	ordered := slices.Clone(facts)
+	slices.SortStableFunc(ordered, func(a, b said) int {
+		p, q := paths[a.sequence], paths[b.sequence]
+		for i := range min(len(p), len(q)) {
+			if p[i] != q[i] {
+				if i == 0 {
+					return cmp.Compare(p[i], q[i])
+				}
+				return cmp.Compare(q[i], p[i])
+			}
+		}
+		return cmp.Compare(len(p), len(q))
+	})
+	var guids []string
+	for _, s := range ordered {
+		guids = append(guids, s.guid())
+	}
+	return guids
+}
+
+var _ = Describe("the order of the API", func() {
+	It("is what USAGE tells in the end, however late events are committed and whenever the collector is killed", func() {
+		random := rand.New(rand.NewPCG(uint64(GinkgoRandomSeed()), 7))
+		for range 12 {
+			r := newRig()
+			r.settings.Complete = true
+			r.settings.PageSize = 1 + random.IntN(7)
+			r.restart()
+			n := 0
+			event := func() apiRow {
+				n++
+				return appEvent(fmt.Sprintf("e%03d", n), "STARTED", "STOPPED", fmt.Sprintf("p%d", n%5), r.now.Add(-time.Duration(random.IntN(90))*time.Second))
+			}
+			for range 40 {
+				switch random.IntN(6) {
+				case 0, 1:
+					for range 1 + random.IntN(4) {
+						r.add(apps, event())
+					}
+				case 2: // a transaction that was open for a while
+					rows := r.tables[apps]
+					if len(rows) == 0 {
+						continue
+					}
+					before := rows[max(0, len(rows)-1-random.IntN(12))].guid
+					for range 1 + random.IntN(3) {
+						r.insert(apps, before, event())
+					}
+				case 3:
+					r.dies(1+random.IntN(3), []outcome{killsBefore, killsAfter}[random.IntN(2)])
+				default:
+					r.pass(time.Duration(random.IntN(240)) * time.Second)
+					r.poll()
+				}
+			}
+			r.pass(20 * time.Minute)
+			r.poll()
+			r.pass(10 * time.Minute)
+			r.poll()
+			var want []string
+			for _, row := range r.tables[apps] {
+				want = append(want, row.guid)
+			}
+			Expect(apiOrder(r.facts())).To(Equal(want), "random seed %d", GinkgoRandomSeed())
+		}
+	})
+})
+
+// FuzzRows holds the reading of a page against encoding/json: what is taken is a whole document, and has the same events.
+func FuzzRows(f *testing.F) {
+	for _, s := range []string{
+		`{"resources":[]}`, `{"pagination":{"next":null},"resources":[{"guid":"a","created_at":"2026-05-01T12:00:00Z"}]}`,
+		` { "resources" : [ {"guid":"a\"]","created_at":"2026-05-01T12:00:00Z","x":[{"y":"}"}]} , {"guid":"\u0061","created_at":"2026-05-01T12:00:00Z"}] } `,
+		`{"resources":[{"guid":"a","created_at":"2026-05-01T12:00:00Z"}`, `{"resources":[1]}`, `{"resources":[{}]}`,
+	} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		guids, created, err := cf.Rows(body)
+		if err != nil {
+			return
+		}
+		var want struct {
+			Resources []struct {
+				GUID    string `json:"guid"`
+				Created string `json:"created_at"`
+			} `json:"resources"`
+		}
+		if json.Unmarshal(body, &want) != nil {
+			return // what stands inside an event is looked at later
+		}
+		if len(guids) != len(want.Resources) {
+			t.Fatalf("%d events in %s", len(guids), body)
+		}
+		for i, r := range want.Resources {
+			at, err := events.ParseTime(r.Created)
+			if err == nil && (guids[i] != r.GUID || !created[i].Equal(at)) {
+				t.Fatalf("event %d of %s is %s of %s", i, body, guids[i], created[i])
+			}
+		}
+	})
+}

@@ -1,0 +1,148 @@
+package cf
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/daybook-billing/daybook/collector/internal/appender"
+	"github.com/daybook-billing/daybook/events"
+)
+
+// lateRun is a row of events that were found late, one directly behind the other in the API's order.
+type lateRun struct {
+	facts []lateFact
+	total int
+}
+
+type lateFact struct {
+	u    events.Usage
+	id   appender.Key
+	mark mark
+}
+
+// identity is the key of the fact that an event becomes.
+func (l *list) identity(r *row) appender.Key {
+	return appender.KeyOf(events.ID("usage", events.SourceCF, l.f.Name, l.name, r.guid, events.FormatTime(r.created)))
+}
+
+// overlap lists the newest known events again and publishes what it finds between them: events whose transactions were committed
+// only after younger ones had been listed. It is complete when it meets the cursor: the list was the same all the way.
+func (l *list) overlap(ctx context.Context, date time.Time) error {
+	from, ok := l.window.anchor(l.scanned.Add(-l.f.Overlap))
+	if !ok || from.guid == l.cursor.guid {
+		l.scanned = date
+		return nil
+	}
+	var p page
+	run := lateRun{}
+	prev, lost := from, false
+	for after := from.guid; ; after = p.last().guid {
+		err := l.f.client.list(ctx, l.name, after, &p)
+		var refused *statusError
+		if errors.As(err, &refused) && refused.status == http.StatusUnprocessableEntity && !lost {
+			// The events before a rescan are not in the table any more.
+			if from, ok, err = l.oldestListed(ctx); err != nil || !ok {
+				return err
+			}
+			p.rows = append(p.rows[:0], row{guid: from.guid})
+			prev, lost = from, true
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		for i := range p.rows {
+			r := &p.rows[i]
+			if l.cursor.is(r) {
+				return l.overlapped(ctx, date, &run, &prev)
+			}
+			if err := l.between(ctx, r, &run, &prev); err != nil {
+				return err
+			}
+		}
+		if p.short {
+			return errLost
+		}
+	}
+}
+
+// overlapped ends a re-scan that has met the cursor.
+func (l *list) overlapped(ctx context.Context, date time.Time, run *lateRun, prev *mark) error {
+	if err := l.place(ctx, run, prev); err != nil {
+		return err
+	}
+	if run.total > 0 {
+		l.log.Info("late events were found and published", slog.Int("events", run.total))
+	}
+	if err := l.drain(ctx); err != nil {
+		return err
+	}
+	l.scanned = date
+	return nil
+}
+
+// between looks at an event before the cursor.
+func (l *list) between(ctx context.Context, r *row, run *lateRun, prev *mark) error {
+	k := l.identity(r)
+	sequence, ok := l.window.ids[k]
+	if !ok {
+		sequence, ok = l.known[k]
+	}
+	if ok {
+		if err := l.place(ctx, run, prev); err != nil {
+			return err
+		}
+		*prev = mark{guid: r.guid, created: r.created, sequence: sequence}
+		return nil
+	}
+	u, err := l.fact(r)
+	if err != nil {
+		return l.f.quarantine.put(ctx, l.name, r, "", err, events.FormatTime(r.created))
+	}
+	if run.total++; run.total > maxLate {
+		return fmt.Errorf("more than %d events of the %s list that were listed again are not in USAGE: something else has happened than late commits", maxLate, l.name)
+	}
+	run.facts = append(run.facts, lateFact{u, k, mark{guid: r.guid, created: r.created, reseeded: r.guid == u.Resource}})
+	return nil
+}
+
+// place publishes a run of late events behind the known one that it follows. The last comes first: of two facts that follow the same one,
+// the one that was published later stands nearer to it.
+func (l *list) place(ctx context.Context, run *lateRun, prev *mark) error {
+	for i := len(run.facts) - 1; i >= 0; i-- {
+		x := &run.facts[i]
+		x.u.AfterGUID, x.u.AfterSequence = prev.guid, prev.sequence
+		if err := l.add(ctx, &x.u, x.id, &x.mark, asLate); err != nil {
+			return err
+		}
+	}
+	clear(run.facts)
+	run.facts = run.facts[:0]
+	return nil
+}
+
+// oldestListed finds the oldest event of the window that the API still knows: those before a purge it does not.
+func (l *list) oldestListed(ctx context.Context) (mark, bool, error) {
+	order := l.window.order
+	low, high := 0, len(order)
+	for low < high {
+		middle := (low + high) / 2
+		created, err := l.f.client.one(ctx, l.name, order[middle].guid)
+		switch {
+		case err == nil && created.Equal(order[middle].created):
+			high = middle
+		case err == nil || notFound(err):
+			low = middle + 1
+		default:
+			return mark{}, false, err
+		}
+	}
+	if low == len(order) || order[low].guid == l.cursor.guid {
+		return mark{}, false, nil
+	}
+	return order[low], true, nil
+}

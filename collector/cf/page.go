@@ -1,0 +1,310 @@
+package cf
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"strconv"
+	"time"
+
+	"github.com/daybook-billing/daybook/collector/internal/jsondoc"
+	"github.com/daybook-billing/daybook/events"
+)
+
+// row is what tells one usage event from all others: guids repeat after a purge and reseed.
+type row struct {
+	guid    string
+	created time.Time
+	raw     []byte // of the page
+}
+
+// page is one answer of a list.
+type page struct {
+	rows  []row
+	date  time.Time // by the API's clock, when it was answered
+	short bool      // there are no more rows behind it
+	body  []byte
+}
+
+func (p *page) last() *row { return &p.rows[len(p.rows)-1] }
+
+// paths of the lists.
+func listPath(list string) string {
+	if list == events.ListService {
+		return "/v3/service_usage_events"
+	}
+	return "/v3/app_usage_events"
+}
+
+// list asks for the page behind a guid, the first where it is empty, and reads it into p.
+func (c *client) list(ctx context.Context, list, after string, p *page) error {
+	query := url.Values{"page": {"1"}, "per_page": {strconv.Itoa(c.settings.PageSize)}}
+	if after != "" {
+		query.Set("after_guid", after)
+	}
+	return c.get(ctx, listPath(list), query, func(a *answer) error {
+		p.body = append(p.body[:0], a.body...)
+		p.date = a.date
+		var err error
+		if p.rows, err = appendRows(p.rows[:0], p.body); err != nil {
+			return err
+		}
+		if len(p.rows) > c.settings.PageSize {
+			return fmt.Errorf("%w: it has %d events, %d were asked for", errDamaged, len(p.rows), c.settings.PageSize)
+		}
+		p.short = len(p.rows) < c.settings.PageSize
+		return nil
+	})
+}
+
+// one asks for a single event's created_at. Errors: *statusError with 404 when there is no such event.
+func (c *client) one(ctx context.Context, list, guid string) (created time.Time, err error) {
+	err = c.get(ctx, listPath(list)+"/"+url.PathEscape(guid), nil, func(a *answer) error {
+		r, err := identify(a.body)
+		if err == nil && r.guid != guid {
+			err = fmt.Errorf("%w: it is another event", errDamaged)
+		}
+		created = r.created
+		return err
+	})
+	return created, err
+}
+
+// identify reads guid and created_at of an event. It falls back on a less strict reader for JSON that may not be published:
+// such an event is quarantined, and the cursor has to get past it.
+func identify(raw []byte) (row, error) {
+	d := jsondoc.Borrow()
+	defer d.Return()
+	r := row{raw: raw}
+	var text string
+	if err := d.Parse(raw); err == nil {
+		r.guid, text = d.Root().Get("guid").Text(), d.Root().Get("created_at").Text()
+	} else {
+		var loose struct {
+			GUID    string `json:"guid"`
+			Created string `json:"created_at"`
+		}
+		if json.Unmarshal(raw, &loose) != nil {
+			return r, fmt.Errorf("%w: an event in it is no JSON object: %w", errDamaged, err)
+		}
+		r.guid, text = loose.GUID, loose.Created
+	}
+	created, err := events.ParseTime(text)
+	if r.guid == "" || err != nil {
+		return r, fmt.Errorf("%w: an event in it has no guid or no created_at: %.200s", errDamaged, raw)
+	}
+	r.created = created
+	return r, nil
+}
+
+// appendRows cuts a page into its events. The whole page must be there; what stands in an event is looked at later, but for guid
+// and created_at.
+func appendRows(rows []row, body []byte) ([]row, error) {
+	s := splitter{b: body}
+	found := false
+	err := s.object(func(key []byte) error {
+		if string(key) != `"resources"` {
+			return s.value()
+		}
+		found = true
+		return s.array(func() error {
+			r, err := s.row()
+			rows = append(rows, r)
+			return err
+		})
+	})
+	if err == nil {
+		if s.space(); s.i != len(body) {
+			err = s.damaged("the end")
+		}
+	}
+	if err == nil && !found {
+		err = fmt.Errorf("%w: it has no resources", errDamaged)
+	}
+	return rows, err
+}
+
+// row moves past an event, and reads what identifies it.
+func (s *splitter) row() (row, error) {
+	start := s.i
+	var guid, created []byte
+	err := s.object(func(key []byte) error {
+		at := s.i
+		err := s.value()
+		switch string(key) {
+		case `"guid"`:
+			guid = s.b[at:s.i]
+		case `"created_at"`:
+			created = s.b[at:s.i]
+		}
+		return err
+	})
+	if err != nil {
+		return row{}, err
+	}
+	for s.b[s.i-1] != '}' {
+		s.i-- // white space behind it
+	}
+	r := row{raw: s.b[start:s.i]}
+	if plain(guid) && plain(created) {
+		if r.created, err = events.ParseTime(string(created[1 : len(created)-1])); err == nil {
+			r.guid = string(guid[1 : len(guid)-1])
+			return r, nil
+		}
+	}
+	return identify(r.raw)
+}
+
+// plain reports whether the value is a string that stands for itself, and is not empty.
+func plain(v []byte) bool {
+	if len(v) < 3 || v[0] != '"' || v[len(v)-1] != '"' {
+		return false
+	}
+	for _, c := range v {
+		if c < ' ' || c == '\\' || c >= 0x80 {
+			return false
+		}
+	}
+	return true
+}
+
+// splitter finds where the values of a JSON document end. It checks no more than it needs for that.
+type splitter struct {
+	b []byte
+	i int
+}
+
+func (s *splitter) damaged(expected string) error {
+	if s.i >= len(s.b) {
+		return fmt.Errorf("%w: it ends after %d bytes, expected %s", errDamaged, len(s.b), expected)
+	}
+	return fmt.Errorf("%w: found %q at byte %d, expected %s", errDamaged, s.b[s.i], s.i, expected)
+}
+
+func (s *splitter) space() {
+	for s.i < len(s.b) && (s.b[s.i] == ' ' || s.b[s.i] == '\n' || s.b[s.i] == '\r' || s.b[s.i] == '\t') {
+		s.i++
+	}
+}
+
+// take moves past a byte, with the white space around it.
+func (s *splitter) take(c byte) bool {
+	s.space()
+	if s.i >= len(s.b) || s.b[s.i] != c {
+		return false
+	}
+	s.i++
+	s.space()
+	return true
+}
+
+func (s *splitter) object(member func(key []byte) error) error {
+	if !s.take('{') {
+		return s.damaged("a JSON object")
+	}
+	if s.take('}') {
+		return nil
+	}
+	for {
+		start := s.i
+		if err := s.text(); err != nil {
+			return err
+		}
+		key := s.b[start:s.i]
+		if !s.take(':') {
+			return s.damaged("':'")
+		}
+		if err := member(key); err != nil {
+			return err
+		}
+		if s.take('}') {
+			return nil
+		}
+		if !s.take(',') {
+			return s.damaged("',' or '}'")
+		}
+	}
+}
+
+func (s *splitter) array(element func() error) error {
+	if !s.take('[') {
+		return s.damaged("a list")
+	}
+	if s.take(']') {
+		return nil
+	}
+	for {
+		if err := element(); err != nil {
+			return err
+		}
+		if s.take(']') {
+			return nil
+		}
+		if !s.take(',') {
+			return s.damaged("',' or ']'")
+		}
+	}
+}
+
+// text moves past a string.
+func (s *splitter) text() error {
+	if s.i >= len(s.b) || s.b[s.i] != '"' {
+		return s.damaged("a string")
+	}
+	for i := s.i + 1; ; {
+		n := bytes.IndexByte(s.b[i:], '"')
+		if n < 0 {
+			s.i = len(s.b)
+			return s.damaged("the end of a string")
+		}
+		i += n
+		escapes := 0
+		for s.b[i-1-escapes] == '\\' {
+			escapes++ // ends at the opening quote at the latest
+		}
+		i++
+		if escapes%2 == 0 {
+			s.i = i
+			return nil
+		}
+	}
+}
+
+// value moves past any value.
+func (s *splitter) value() error {
+	start, depth := s.i, 0
+	for s.i < len(s.b) {
+		switch c := s.b[s.i]; c {
+		case '"':
+			if err := s.text(); err != nil {
+				return err
+			}
+		case '{', '[':
+			depth++
+			s.i++
+		case '}', ']':
+			if depth == 0 {
+				if s.i == start {
+					return s.damaged("a value")
+				}
+				return nil
+			}
+			depth--
+			s.i++
+		case ',':
+			if depth == 0 {
+				return nil
+			}
+			s.i++
+		default:
+			s.i++
+			continue
+		}
+		if depth == 0 {
+			return nil
+		}
+	}
+	return s.damaged("the end of a value")
+}

@@ -1,0 +1,345 @@
+package cf
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/daybook-billing/daybook/collector/internal/appender"
+	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/internal/bus"
+)
+
+const (
+	// settled is how many unknown events in a row tell that no known one follows.
+	settled = 10_000
+	// clockMargin is how much older than the rows of the table's first page a row further back may be.
+	clockMargin = 24 * time.Hour
+	// pruneEvery is how long a row that is old enough may wait for being pruned: a job does it once a day.
+	pruneEvery = 25 * time.Hour
+)
+
+// survey is what reading a table from its head finds out, before anything is published.
+type survey struct {
+	date      time.Time // of the last page
+	head      *mark     // the first row
+	lastKnown *mark     // the last event that USAGE has
+	tail      *mark     // the first event behind it
+	run       int       // length of the tail so far
+	lowest    uint64    // sequence of the first fact that is listed
+	proven    bool      // an ending that USAGE has is still listed
+	kept      bool      // a beginning that USAGE has is listed, though what came after it was pruned
+	old       bool      // there are rows older than the retention
+	ending    time.Time // created_at of the oldest row that is no beginning: nothing younger was pruned
+	baselines bool      // there are WAS_RUNNING rows
+}
+
+// begins reports whether the event is one that Cloud Controller keeps while the thing runs (pull request 5210).
+func begins(event string) bool {
+	switch event {
+	case events.EventStarted, events.EventWasRunning, events.EventTaskStarted, events.EventTaskWasRunning,
+		events.EventCreated, events.EventUpdated:
+		return true
+	}
+	return false
+}
+
+// rescan looks through the table from its head, for the first time or because the cursor is lost. It publishes what tells about the
+// past, prepares the gap, and puts the cursor behind the last event that is known. head is the first row of the table when the
+// walk can begin; nil when there is nothing to walk yet.
+func (l *list) rescan(ctx context.Context) (head *mark, err error) {
+	l.f.metrics.rescans.WithLabelValues(l.f.Name, l.name).Inc()
+	s, err := l.survey(ctx)
+	if err != nil {
+		return nil, err
+	}
+	l.date = s.date
+	if s.head == nil {
+		// An empty list means something only if the token may read all of it.
+		if err := l.f.mayReadAll(ctx); err != nil {
+			return nil, err
+		}
+	}
+	if s.tail != nil && !s.proven && s.tail.created.After(s.date.Add(-l.f.MinAge)) {
+		return nil, nil // not old enough to be collected; the horizon waits for it
+	}
+	l.pending = l.gapFor(s)
+	if s.lastKnown != nil {
+		if err := l.revisit(ctx, s); err != nil {
+			return nil, err
+		}
+	}
+	if s.head == nil {
+		if err := l.finish(ctx); err != nil {
+			return nil, err
+		}
+		l.reach(s.date.Add(-l.f.MinAge))
+		return nil, nil
+	}
+	l.cursor, l.scanned = s.lastKnown, s.date
+	l.window.clear()
+	if l.cursor != nil {
+		l.window.order = append(l.window.order, *l.cursor)
+	}
+	return s.head, nil
+}
+
+// survey reads the table until it is clear what it tells.
+func (l *list) survey(ctx context.Context) (*survey, error) {
+	s := &survey{}
+	var p page
+	for after := ""; ; after = p.last().guid {
+		if err := l.f.client.list(ctx, l.name, after, &p); err != nil {
+			return nil, err
+		}
+		s.date = p.date
+		if after == "" && len(p.rows) > 0 {
+			if err := l.learn(ctx, p.rows); err != nil {
+				return nil, err
+			}
+			s.head = &mark{guid: p.rows[0].guid, created: p.rows[0].created}
+		}
+		for i := range p.rows {
+			l.look(s, &p.rows[i])
+		}
+		if p.short {
+			return s, nil
+		}
+		bounded := !s.ending.IsZero() || !p.last().created.Before(p.date.Add(-l.f.Retention))
+		if bounded && (len(l.known) == 0 || s.run >= settled) {
+			return s, nil
+		}
+	}
+}
+
+// learn reads which facts of the list USAGE has, as far back as the table goes.
+func (l *list) learn(ctx context.Context, rows []row) error {
+	if l.cursor == nil || l.known != nil {
+		return nil
+	}
+	oldest := rows[0].created
+	for i := range rows {
+		if rows[i].created.Before(oldest) {
+			oldest = rows[i].created
+		}
+	}
+	oldest = oldest.Add(-clockMargin)
+	known := map[appender.Key]uint64{}
+	scan := Scan{Filters: factFilters(l.f.Name, l.name), From: 1, To: l.f.writer.seen(), HeadersOnly: true}
+	err := l.f.store.Scan(ctx, events.StreamUsage, scan, func(m *bus.Stored) error {
+		at, err := events.ParseTime(m.Header(events.HeaderTime))
+		if err != nil || at.Before(oldest) {
+			return err
+		}
+		if len(known) >= MaxKnown {
+			return fmt.Errorf("the rescan of the %s list compares with more than %d facts", l.name, MaxKnown)
+		}
+		known[appender.KeyOf(m.Header(events.HeaderID))] = m.Sequence
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("reading which facts %s has: %w", events.StreamUsage, err)
+	}
+	l.known = known
+	return nil
+}
+
+// look takes note of one row. What is not understood tells nothing.
+func (l *list) look(s *survey, r *row) {
+	u, err := l.fact(r)
+	if err != nil {
+		return
+	}
+	if r.created.Before(s.date.Add(-l.f.Retention)) {
+		s.old = true
+	}
+	ending := !begins(u.Event)
+	if ending && (s.ending.IsZero() || r.created.Before(s.ending)) {
+		s.ending = r.created
+	}
+	s.baselines = s.baselines || u.Event == events.EventWasRunning || u.Event == events.EventTaskWasRunning
+	m := &mark{guid: r.guid, created: r.created, sequence: l.known[appender.KeyOf(u.ID)], reseeded: r.guid == u.Resource}
+	if m.sequence == 0 {
+		if s.run++; s.run == 1 {
+			s.tail = m
+		}
+		return
+	}
+	s.lastKnown, s.tail, s.run = m, nil, 0
+	s.proven = s.proven || ending
+	s.kept = s.kept || l.isKept(r, &u, s.date)
+	if s.lowest == 0 || m.sequence < s.lowest {
+		s.lowest = m.sequence
+	}
+}
+
+// isKept reports whether an event that is known is listed only because Cloud Controller keeps it: it is a beginning, and no younger than
+// the cursor, which was pruned; or it should have been pruned long ago.
+func (l *list) isKept(r *row, u *events.Usage, date time.Time) bool {
+	if l.cursor == nil || !begins(u.Event) || r.created.After(l.cursor.created) {
+		return false
+	}
+	return !l.outlived || r.created.Before(date.Add(-l.f.Retention-pruneEvery))
+}
+
+// gapFor is the gap that has to be published before anything else; nil when there is none, or USAGE has it.
+func (l *list) gapFor(s *survey) *openGap {
+	switch {
+	case s.proven:
+		return nil
+	case l.cursor == nil && (l.f.Complete || s.tail == nil):
+		return nil // an empty table of a foundation that was never collected
+	}
+	g := events.Gap{Source: events.SourceCF, Foundation: l.f.Name, List: l.name, To: s.date}
+	if s.tail != nil {
+		g.To = l.pruned(s)
+	}
+	parts := []string{"gap", g.Source, g.Foundation, g.List}
+	if l.cursor != nil {
+		last := l.collectedTo()
+		g.Cursor, g.From = l.cursor.guid, last.Add(-l.f.Overlap)
+		if g.To.Before(last) {
+			g.To = last
+		}
+		if s.tail == nil && l.gap != nil && s.date.Sub(last) <= l.f.Overlap {
+			return nil // said before, and watched since
+		}
+		parts = append(parts, g.Cursor, events.FormatTime(l.cursor.created))
+	}
+	if s.tail != nil {
+		parts = append(parts, s.tail.guid, events.FormatTime(s.tail.created))
+	}
+	g.ID = events.ID(append(parts, events.FormatTime(g.To))...)
+	if l.gap != nil && !g.To.After(l.gap.To) { // said before a crash; the clocks of several API servers differ a little
+		return nil
+	}
+	g.Reason = l.reason(s, &g)
+	return &openGap{Gap: g, said: s.date}
+}
+
+// pruned is a time from which on nothing was pruned. Cloud Controller removes all rows that are older than the cutoff, or, with the rule
+// of pull request 5210, all but beginnings; so no row that is no beginning is older, nor is the table's first without that rule.
+func (l *list) pruned(s *survey) time.Time {
+	to := s.tail.created
+	if !s.old && !s.kept {
+		return to
+	}
+	bound := s.date.Add(-l.f.Retention)
+	if !s.ending.IsZero() && s.ending.Before(bound) {
+		bound = s.ending
+	}
+	if bound.After(to) {
+		return bound
+	}
+	return to
+}
+
+// collectedTo is up to when the list is known to be complete, late commits apart.
+func (l *list) collectedTo() time.Time {
+	t := l.cursor.created
+	for _, other := range []time.Time{l.horizon, l.f.horizonSaid()} {
+		if other.After(t) {
+			t = other
+		}
+	}
+	return t
+}
+
+// reason tells an operator what has happened, what it means and what to do.
+func (l *list) reason(s *survey, g *events.Gap) string {
+	what := "apps, tasks and builds"
+	if l.name == events.ListService {
+		what = "service instances"
+	}
+	if l.cursor == nil {
+		text := fmt.Sprintf("First collection of the %s usage events: the foundation's list tells nothing from before %s. Which %s were running then is not known, "+
+			"and none is billed before it has reported.", l.name, events.FormatTime(g.To), what)
+		if s.baselines {
+			text += " The list holds baselines (WAS_RUNNING): what they name is billed from them on."
+		}
+		return text + " If the foundation is new and the list complete, begin again with the setting complete."
+	}
+	happened := "it was pruned from the foundation's list while nothing was collected"
+	switch {
+	case s.head == nil:
+		happened = "the list is empty: it was purged"
+	case l.outlived:
+		happened = "nothing was collected for longer than the foundation keeps events"
+	case s.tail != nil && s.tail.reseeded:
+		happened = "the list was purged and reseeded with what runs"
+	}
+	return fmt.Sprintf("The last %s usage event that was collected (%s of %s) does not show what followed: %s. "+
+		"Events from %s to %s may be missing. What %s did then is held, where later events do not tell; daybook holds list shows it, to be released or discarded.",
+		l.name, g.Cursor, events.FormatTime(l.cursor.created), happened, events.FormatTime(g.From), events.FormatTime(g.To), what)
+}
+
+// errRevisited ends the second reading of a table's known part.
+var errRevisited = errors.New("the last known event is reached")
+
+// revisit reads the known part of the table again and publishes what it tells: beginnings that are still listed, where continuity is
+// not proven, and events that were missed between known ones.
+func (l *list) revisit(ctx context.Context, s *survey) error {
+	gap := l.pending
+	if gap == nil && !s.proven {
+		gap = l.gap
+	}
+	run := lateRun{}
+	prev := mark{sequence: max(s.lowest, 2) - 1}
+	var p page
+	listed := 0
+	visit := func(r *row) error {
+		sequence, ok := l.known[l.identity(r)]
+		if err := l.between(ctx, r, &run, &prev); err != nil {
+			return err
+		}
+		if ok && gap != nil && (gap.sequence == 0 || sequence < gap.sequence) {
+			n, err := l.listed(ctx, r, gap)
+			if listed += n; err != nil {
+				return err
+			}
+		}
+		if s.lastKnown.is(r) {
+			return errRevisited
+		}
+		return nil
+	}
+	for after := ""; ; after = p.last().guid {
+		if err := l.f.client.list(ctx, l.name, after, &p); err != nil {
+			return err
+		}
+		for i := range p.rows {
+			err := visit(&p.rows[i])
+			if errors.Is(err, errRevisited) {
+				if listed+run.total > 0 {
+					l.log.Info("the list was read from its start", slog.Int("still_listed", listed), slog.Int("late", run.total))
+				}
+				return l.drain(ctx)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		if p.short {
+			return fmt.Errorf("the list of %s usage events changed while it was read from its start; it is read again", l.name)
+		}
+	}
+}
+
+// listed publishes that a known beginning is still listed, once for each gap. A beginning goes once its ending is old enough to go, too, so
+// that what is listed had not ended by the end of the gap, from where on the list is complete.
+func (l *list) listed(ctx context.Context, r *row, gap *openGap) (int, error) {
+	at := gap.To
+	u, err := l.fact(r)
+	if err != nil || !l.isKept(r, &u, gap.said) {
+		return 0, nil //nolint:nilerr // it was understood when it was stored; if not any more, it tells nothing
+	}
+	u.Listed = at
+	u.ID = events.ID("usage", u.Source, u.Foundation, l.name, r.guid, events.FormatTime(r.created), "listed", events.FormatTime(at))
+	k := appender.KeyOf(u.ID)
+	if l.isKnown(k) {
+		return 0, nil
+	}
+	return 1, l.add(ctx, &u, k, &mark{guid: r.guid, created: r.created}, asListed)
+}

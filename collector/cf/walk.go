@@ -1,0 +1,318 @@
+package cf
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"github.com/daybook-billing/daybook/collector/internal/appender"
+	"github.com/daybook-billing/daybook/collector/internal/jsondoc"
+	"github.com/daybook-billing/daybook/events"
+)
+
+// list is one of a foundation's two lists. A poll of it runs in one goroutine.
+type list struct {
+	f    *foundation
+	name string // events.ListApp or events.ListService
+	log  *slog.Logger
+	// limit keeps the minimum wait between pages.
+	limit *rate.Limiter
+
+	cursor  *mark // the last event that was taken in order; nil before the first
+	after   string
+	gap     *openGap // of a rescan that USAGE knows of and no fact in order has followed
+	pending *openGap // is published with the next fact
+	window  window
+	scanned time.Time // by the API's clock: when late commits were looked for last
+	known   map[appender.Key]uint64
+	// outlived: the cursor is listed, but so old that what followed it may have been pruned.
+	outlived bool
+	horizon  time.Time
+	date     time.Time // of the newest answer
+	batch    *batch    // what is being put together
+	spare    *batch    // takes its place while it is appended
+	sent     *batch    // is being appended; nil when nothing is
+	answers  chan answered
+
+	// What others see of it, guarded by foundation.mu.
+	reached  time.Time // horizon
+	answered time.Time // date
+	shown    mark      // cursor
+
+	pages   [2]page
+	fetched chan error // what asking for the next page came to; has room for it
+}
+
+func newList(f *foundation, name string) *list {
+	l := &list{
+		f: f, name: name, log: f.log.With(slog.String("list", name)), fetched: make(chan error, 1), limit: rate.NewLimiter(rate.Inf, 1),
+		batch: &batch{}, spare: &batch{}, answers: make(chan answered, 1),
+	}
+	if f.MinWait > 0 {
+		l.limit.SetLimit(rate.Every(f.MinWait))
+	}
+	l.reset()
+	return l
+}
+
+// reset forgets all that load finds out. The horizon stays: it never goes back.
+func (l *list) reset() {
+	l.cursor, l.after, l.gap, l.pending, l.known, l.scanned = nil, "", nil, nil, nil, time.Time{}
+	l.window.clear()
+	l.batch.clear()
+}
+
+// errLost: the cursor's event is not in the table any more, or is another one.
+var errLost = errors.New("the cursor is lost")
+
+// poll collects all that is old enough.
+func (l *list) poll(ctx context.Context) error {
+	err := l.collect(ctx)
+	if settleErr := l.settle(); err == nil {
+		err = settleErr
+	}
+	return err
+}
+
+func (l *list) collect(ctx context.Context) error {
+	l.outlived = false
+	if l.cursor != nil {
+		err := l.walk(ctx, nil)
+		if !errors.Is(err, errLost) {
+			return err
+		}
+		if l.gap == nil {
+			l.log.Warn("the API's list does not show what followed the last collected event: reading the list from its start",
+				slog.String("cursor", l.cursor.guid), slog.String("created_at", events.FormatTime(l.cursor.created)))
+		}
+	}
+	if err := l.settle(); err != nil {
+		return err
+	}
+	l.batch.clear()
+	head, err := l.rescan(ctx)
+	if err != nil || head == nil {
+		return err
+	}
+	return l.walk(ctx, head)
+}
+
+// walk goes on from the cursor, page by page, until the end or the first event that is too young. Without a cursor it begins at the
+// head of the table, which has to be the row that is given.
+func (l *list) walk(ctx context.Context, head *mark) error {
+	p, spare := &l.pages[0], &l.pages[1]
+	if err := l.first(ctx, head, p); err != nil {
+		return err
+	}
+	for {
+		more := !p.short && !p.last().created.After(p.date.Add(-l.f.MinAge))
+		if more {
+			l.prefetch(ctx, p.last().guid, spare)
+		}
+		cut, tip, err := l.take(ctx, p)
+		if more {
+			if fetchErr := <-l.fetched; err == nil && cut == len(p.rows) { // ends with ctx
+				err = fetchErr
+			}
+		}
+		if err != nil {
+			return err
+		}
+		if !more || cut < len(p.rows) {
+			return l.finish(ctx)
+		}
+		if err := l.f.progress(ctx); err != nil {
+			return err
+		}
+		p, spare = spare, p
+		if p.short || tip.reseeded {
+			if err := l.verify(ctx, tip); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// first asks for the first page of a walk and makes sure that it means what it seems to. Late events are looked for before it is taken.
+func (l *list) first(ctx context.Context, head *mark, p *page) error {
+	if l.cursor == nil {
+		err := l.fetch(ctx, "", p)
+		if err == nil && (len(p.rows) == 0 || !head.is(&p.rows[0])) {
+			err = fmt.Errorf("the list of %s usage events changed while it was read from its start; it is read again", l.name)
+		}
+		l.scanned = p.date
+		return err
+	}
+	if err := l.fetch(ctx, l.cursor.guid, p); err != nil {
+		return err
+	}
+	if err := l.verify(ctx, l.cursor); err != nil {
+		return err
+	}
+	if head == nil && len(p.rows) > 0 && l.collectedTo().Before(p.date.Add(-l.f.Retention)) {
+		// Cloud Controller keeps the beginnings of what runs, so that the cursor's event may be there though what came after it is not.
+		l.outlived = true
+		return errLost
+	}
+	if p.date.Before(l.scanned.Add(l.f.OverlapEvery)) {
+		return nil
+	}
+	return l.overlap(ctx, p.date)
+}
+
+// fetch asks for the page behind a guid.
+func (l *list) fetch(ctx context.Context, guid string, p *page) error {
+	if err := l.limit.Wait(ctx); err != nil {
+		return err
+	}
+	err := l.f.client.list(ctx, l.name, guid, p)
+	var refused *statusError
+	if guid == "" || !errors.As(err, &refused) || refused.status != http.StatusUnprocessableEntity {
+		return err
+	}
+	// The code is a catch-all: the cursor is lost only if the API does not know its event.
+	_, oneErr := l.f.client.one(ctx, l.name, guid)
+	if !notFound(oneErr) {
+		return fmt.Errorf("%w. If the API limits the number of results (cc.renderer.max_total_results), take a smaller page size", errors.Join(err, oneErr))
+	}
+	if err := l.f.mayReadAll(ctx); err != nil {
+		return err
+	}
+	return errLost
+}
+
+func notFound(err error) bool {
+	var refused *statusError
+	return errors.As(err, &refused) && refused.status == http.StatusNotFound
+}
+
+// prefetch asks for the next page while this one is worked on; what it comes to is sent to l.fetched.
+func (l *list) prefetch(ctx context.Context, guid string, p *page) {
+	go func() { l.fetched <- l.fetch(ctx, guid, p) }()
+}
+
+// verify makes sure that the cursor's event is there and the same that it was, after a page behind it was read: only then does
+// the page, or that there is nothing on it, mean what it seems to.
+func (l *list) verify(ctx context.Context, cursor *mark) error {
+	created, err := l.f.client.one(ctx, l.name, cursor.guid)
+	switch {
+	case notFound(err):
+		if err := l.f.mayReadAll(ctx); err != nil {
+			return err
+		}
+		return errLost
+	case err != nil:
+		return err
+	case !created.Equal(cursor.created):
+		return errLost
+	}
+	return nil
+}
+
+// take publishes a page up to the first event that is too young. It returns that event's index, and the last event before it.
+func (l *list) take(ctx context.Context, p *page) (cut int, tip *mark, err error) {
+	l.date = p.date
+	young := p.date.Add(-l.f.MinAge)
+	for ; cut < len(p.rows) && !p.rows[cut].created.After(young); cut++ {
+		if tip, err = l.inOrder(ctx, &p.rows[cut], p.date); err != nil {
+			return cut, tip, err
+		}
+	}
+	l.batch.reach = l.reachOf(p, cut)
+	return cut, tip, l.flush(ctx)
+}
+
+// cutoff is from when on late commits may still be found at the next re-scan.
+func (l *list) cutoff(date time.Time) time.Time {
+	cutoff := date.Add(-l.f.Overlap - l.f.OverlapEvery)
+	if from := l.scanned.Add(-l.f.Overlap); from.Before(cutoff) {
+		return from
+	}
+	return cutoff
+}
+
+// inOrder puts an event into the batch, behind all that were taken before.
+func (l *list) inOrder(ctx context.Context, r *row, date time.Time) (*mark, error) {
+	m := &mark{guid: r.guid, created: r.created}
+	u, err := l.fact(r)
+	if err != nil {
+		l.batch.cursor = m
+		return m, l.f.quarantine.put(ctx, l.name, r, l.after, err, events.FormatTime(date))
+	}
+	m.reseeded = r.guid == u.Resource
+	k := appender.KeyOf(u.ID)
+	if l.isKnown(k) {
+		l.batch.cursor = m
+		return m, nil
+	}
+	return m, l.add(ctx, &u, k, m, asNext)
+}
+
+func (l *list) isKnown(k appender.Key) bool {
+	if _, ok := l.window.ids[k]; ok {
+		return true
+	}
+	_, ok := l.known[k]
+	return ok
+}
+
+// fact is the event in our terms.
+func (l *list) fact(r *row) (events.Usage, error) {
+	d := jsondoc.Borrow()
+	defer d.Return()
+	if err := d.Parse(r.raw); err != nil {
+		return events.Usage{}, err
+	}
+	u, err := FromDocument(l.f.Name, d)
+	if err != nil {
+		return u, err
+	}
+	if events.ListOf(u.Kind) != l.name {
+		return u, fmt.Errorf("the list of %s usage events has an event of kind %s", l.name, u.Kind)
+	}
+	return u, nil
+}
+
+// reachOf is how far the list has been collected with a page: up to the last event that was taken, or, where the page was the last or its
+// rest is too young, up to the minimum age. It never passes an event that was seen and left.
+func (l *list) reachOf(p *page, cut int) time.Time {
+	h := p.date.Add(-l.f.MinAge)
+	if cut == len(p.rows) && !p.short {
+		if last := p.last().created; last.Before(h) {
+			h = last
+		}
+	}
+	for i := cut; i < len(p.rows); i++ {
+		if at := p.rows[i].created; at.Before(h) {
+			h = at
+		}
+	}
+	return h
+}
+
+// reach moves the horizon, which never goes back.
+func (l *list) reach(h time.Time) {
+	if h.After(l.horizon) {
+		l.horizon = h
+	}
+	l.f.mu.Lock()
+	defer l.f.mu.Unlock()
+	l.reached, l.answered = l.horizon, l.date
+	if l.cursor != nil {
+		l.shown = *l.cursor
+	}
+}
+
+// finish ends a walk that has reached the end.
+func (l *list) finish(ctx context.Context) error {
+	if err := l.drain(ctx); err != nil {
+		return err
+	}
+	l.known = nil // from here on the window is enough
+	return nil
+}

@@ -1,0 +1,217 @@
+package collector
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/daybook-billing/daybook/collector/internal/appender"
+	"github.com/daybook-billing/daybook/collector/redact"
+	"github.com/daybook-billing/daybook/collector/trove"
+	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/internal/bus"
+)
+
+// Outcomes of a replay.
+const (
+	ReplayStored  = "stored"  // understood, and in USAGE from here on
+	ReplayKnown   = "known"   // understood, and was in USAGE
+	ReplayIgnored = "ignored" // understood, and says nothing about usage
+	ReplayRefused = "refused" // not understood, or its place is not known
+)
+
+// ReplayStore is what Replay needs of the bus; ReplayOnBus makes one.
+type ReplayStore interface {
+	appender.Store
+	// Get returns the message with this sequence.
+	Get(ctx context.Context, stream string, seq uint64) (bus.Stored, error)
+}
+
+// ReplayOnBus is the ReplayStore that a bus makes.
+func ReplayOnBus(b *bus.Bus) ReplayStore { return replayStore{appender.OnBus(b), b} }
+
+type replayStore struct {
+	appender.Store
+	bus *bus.Bus
+}
+
+func (s replayStore) Get(ctx context.Context, stream string, seq uint64) (bus.Stored, error) {
+	return s.bus.Get(ctx, stream, seq)
+}
+
+// Parked is one message of QUARANTINE.
+type Parked struct {
+	Sequence uint64
+	events.Quarantined
+}
+
+// Replayed says what became of a message of QUARANTINE.
+type Replayed struct {
+	Sequence uint64
+	Outcome  string // one of the Replay constants
+	ID       string // of the fact
+	Subject  string // of the fact
+	Reason   string // why it was refused
+}
+
+// Replay puts quarantined input back through today's normalisation, and appends to USAGE what is understood now, each fact
+// once by its id. QUARANTINE stays as it is.
+//
+// all is everything that QUARANTINE holds, in its order; chosen tells what is to be replayed. A Cloud Foundry event is
+// appended as a late fact behind the one that it followed in the API (Quarantined.AfterID), and refused when that is not
+// known, because its place in the order decides what it means; with atEnd it is appended behind everything instead.
+//
+// The result has one row for each that was chosen, in order. An error is of the bus; what was appended before it stays.
+func Replay(ctx context.Context, store ReplayStore, all []Parked, chosen func(*Parked) bool, atEnd bool) ([]Replayed, error) {
+	var results []Replayed
+	groups := map[[2]string][]*replay{}
+	var order [][2]string
+	for i := range all {
+		r := understand(&all[i])
+		r.chosen = chosen(&all[i])
+		if r.fact != nil {
+			key := [2]string{r.fact.Source, r.fact.Foundation}
+			if groups[key] == nil {
+				order = append(order, key)
+			}
+			groups[key] = append(groups[key], r)
+		} else if r.chosen {
+			results = append(results, r.result)
+		}
+	}
+	for _, key := range order {
+		group := groups[key]
+		if !slices.ContainsFunc(group, func(r *replay) bool { return r.chosen }) {
+			continue
+		}
+		if err := replayGroup(ctx, store, key[0], key[1], group, atEnd); err != nil {
+			return results, err
+		}
+		for _, r := range group {
+			if r.chosen {
+				results = append(results, r.result)
+			}
+		}
+	}
+	slices.SortFunc(results, func(a, b Replayed) int { return int(a.Sequence) - int(b.Sequence) }) //nolint:gosec // far below
+	return results, nil
+}
+
+// replay is one message on its way.
+type replay struct {
+	parked *Parked
+	fact   *events.Usage // nil: not understood
+	chosen bool
+	result Replayed
+}
+
+// understand normalises the input.
+func understand(p *Parked) *replay {
+	r := &replay{parked: p, result: Replayed{Sequence: p.Sequence, Outcome: ReplayRefused}}
+	u, err := Line(p.Foundation, []byte(p.Input))
+	switch {
+	case errors.Is(err, trove.ErrIgnored):
+		r.result.Outcome = ReplayIgnored
+	case err != nil:
+		r.result.Reason = redact.Text(err.Error())
+		if strings.Contains(p.Input, " more bytes]") {
+			r.result.Reason += " (the quarantine keeps the beginning of a long input only: collect it again from where it came)"
+		}
+	default:
+		r.fact = &u
+		r.result.ID = u.ID
+		r.result.Subject = events.UsageSubject(u.Source, u.Foundation, u.Tenant, u.Kind, u.SubjectResource())
+	}
+	return r
+}
+
+// replayGroup replays the facts of one source and foundation.
+func replayGroup(ctx context.Context, store ReplayStore, source, foundation string, group []*replay, atEnd bool) error {
+	sequences := map[appender.Key]uint64{} // in USAGE, of the ids that matter; 0: not there
+	for _, r := range group {
+		sequences[appender.KeyOf(r.fact.ID)] = 0
+		if r.parked.AfterID != "" {
+			sequences[appender.KeyOf(r.parked.AfterID)] = 0
+		}
+	}
+	a := appender.New(appender.Options{
+		Store: store, Stream: events.StreamUsage, Filter: events.UsageFilter(source, foundation),
+		Seen: func(k appender.Key, sequence uint64) error {
+			if old, matters := sequences[k]; matters && old == 0 {
+				sequences[k] = sequence
+			}
+			return nil
+		},
+	})
+	if err := a.Learn(ctx); err != nil {
+		return fmt.Errorf("finding out what USAGE holds of %s %s: %w", source, foundation, err)
+	}
+	behind := map[string]string{} // by AfterID, the id of the last one that followed it and is in USAGE
+	for _, r := range group {
+		key := appender.KeyOf(r.fact.ID)
+		if sequences[key] == 0 && r.chosen {
+			if err := place(ctx, store, r, behind, sequences, atEnd); err != nil {
+				return err
+			}
+			if r.result.Reason == "" {
+				if err := appendFact(ctx, a, r.fact, r.result.Subject); err != nil {
+					return fmt.Errorf("replaying message %d of QUARANTINE: %w", r.parked.Sequence, err)
+				}
+				r.result.Outcome = ReplayStored
+			}
+		} else if sequences[key] != 0 {
+			r.result.Outcome = ReplayKnown
+		}
+		if sequences[key] != 0 && r.parked.AfterID != "" {
+			behind[r.parked.AfterID] = r.fact.ID
+		}
+	}
+	return nil
+}
+
+// place sets where a Cloud Foundry event stands in the API's order. Of several that followed the same fact each follows the
+// one before.
+func place(ctx context.Context, store ReplayStore, r *replay, behind map[string]string, sequences map[appender.Key]uint64, atEnd bool) error {
+	if r.fact.Source != events.SourceCF || atEnd {
+		return nil
+	}
+	after := r.parked.AfterID
+	if after == "" {
+		r.result.Reason = "its place in the order of events is not known, and decides what it means: collect its file again into another foundation, or append it behind everything with --at-end"
+		return nil
+	}
+	if last, ok := behind[after]; ok {
+		after = last
+	}
+	sequence := sequences[appender.KeyOf(after)]
+	if sequence == 0 {
+		r.result.Reason = "the event that it followed (" + after + ") is not in USAGE: replay that one first, or append it behind everything with --at-end"
+		return nil
+	}
+	m, err := store.Get(ctx, events.StreamUsage, sequence)
+	if err != nil {
+		return err
+	}
+	var before events.Usage
+	if err := before.DecodeJSON(m.Data); err != nil {
+		return fmt.Errorf("message %d of USAGE: %w", sequence, err)
+	}
+	var upstream struct {
+		GUID string `json:"guid"`
+	}
+	if err := json.Unmarshal(before.Raw, &upstream); err != nil {
+		return fmt.Errorf("message %d of USAGE: its upstream event: %w", sequence, err)
+	}
+	r.fact.AfterGUID, r.fact.AfterSequence = upstream.GUID, sequence
+	return nil
+}
+
+func appendFact(ctx context.Context, a *appender.Appender, u *events.Usage, subject string) error {
+	a.Add(appender.KeyOf(u.ID), subject,
+		appender.Header(u.ID, events.TypeUsage, appender.Origin(u.Source, u.Foundation), events.FormatTime(u.Time)), u.AppendJSON(a.Buffer()))
+	_, _, err := a.Flush(ctx, nil)
+	return err
+}

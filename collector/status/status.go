@@ -1,0 +1,168 @@
+// Package status is how a collector tells how it is doing, and how that is read: one small JSON object for each collector in the
+// object store bucket "daybook-status". Nothing is derived from it; what was collected stands in USAGE.
+package status
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/daybook-billing/daybook/events"
+)
+
+// Bucket is the object store that statuses are in.
+const Bucket = "daybook-status"
+
+// MinInterval is the least time between two writes of one status.
+const MinInterval = 10 * time.Second
+
+// Status is how one collector is doing.
+type Status struct {
+	Source     string    `json:"source"`
+	Foundation string    `json:"foundation"`
+	Collector  string    `json:"collector,omitempty"`
+	Updated    time.Time `json:"updated"` // by the collector's clock
+	// Problem is what keeps it from collecting just now; empty when nothing does.
+	Problem string `json:"problem,omitempty"`
+
+	LastPoll time.Time `json:"last_poll,omitzero"` // the last one that went well; for a queue: when something came
+	// LastError stays when all is well again.
+	LastError     string    `json:"last_error,omitempty"`
+	LastErrorTime time.Time `json:"last_error_time,omitzero"`
+
+	Horizon time.Time `json:"horizon,omitzero"`
+	// LagSeconds is how far the horizon was behind the platform's clock, or for want of one behind ours.
+	LagSeconds int64  `json:"lag_seconds"`
+	Lists      []List `json:"lists,omitempty"`
+	// Details are what else is worth knowing, by name: reconnects, unbound_since.
+	Details map[string]string `json:"details,omitempty"`
+}
+
+// List is one of several lists that a collector reads.
+type List struct {
+	Name       string    `json:"name"`
+	CursorGUID string    `json:"cursor_guid,omitempty"`
+	CursorTime time.Time `json:"cursor_time,omitzero"`
+	Horizon    time.Time `json:"horizon,omitzero"`
+}
+
+// Name is the name of the object that the status is in.
+func (s *Status) Name() string {
+	name := events.Token(s.Source) + "." + events.Token(s.Foundation)
+	if s.Collector != "" {
+		name += "." + events.Token(s.Collector)
+	}
+	return name
+}
+
+// Store keeps objects.
+type Store interface {
+	// PutObject stores an object, replacing one of the same name.
+	PutObject(ctx context.Context, bucket, name string, data []byte) error
+}
+
+// Writer writes the status of one collector when it has changed, and not too often. It is safe for concurrent use, and has
+// no goroutine: what came too early is written with the next call.
+type Writer struct {
+	store Store
+	log   *slog.Logger
+	now   func() time.Time
+
+	mu      sync.Mutex // guards the fields below
+	current Status
+	written string // without the time
+	at      time.Time
+	failed  bool
+}
+
+// NewWriter makes a writer. Only what changes has to be set later: first has the names.
+func NewWriter(store Store, log *slog.Logger, now func() time.Time, first Status) *Writer {
+	return &Writer{store: store, log: log, now: now, current: first}
+}
+
+// Current is the status as it was set last.
+func (w *Writer) Current() Status {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.current
+}
+
+// Update changes the status and writes it, unless it was written within MinInterval and has no other problem now. A status that cannot be written is logged once, and
+// is no error: nothing depends on it.
+func (w *Writer) Update(ctx context.Context, change func(s *Status)) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	problem := w.current.Problem
+	change(&w.current)
+	w.write(ctx, w.current.Problem != problem)
+}
+
+// Flush writes what has not been written yet, at the end.
+func (w *Writer) Flush(ctx context.Context) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.write(ctx, true)
+}
+
+func (w *Writer) write(ctx context.Context, now bool) {
+	t := w.now().UTC()
+	if !now && !w.at.IsZero() && t.Sub(w.at) < MinInterval {
+		return
+	}
+	w.current.Updated = time.Time{}
+	body, err := json.Marshal(&w.current)
+	w.current.Updated = t
+	if err == nil && string(body) == w.written {
+		return
+	}
+	key := string(body)
+	if err == nil {
+		body, err = json.Marshal(&w.current)
+	}
+	if err == nil {
+		err = w.store.PutObject(ctx, Bucket, w.current.Name(), body)
+	}
+	w.at = t
+	switch {
+	case err == nil:
+		w.written, w.failed = key, false
+	case ctx.Err() == nil && !w.failed:
+		w.failed = true
+		w.log.Warn("the status cannot be written, so that daybook status shows an old one", slog.String("error", err.Error()))
+	}
+}
+
+// Reader finds objects.
+type Reader interface {
+	// ListObjects returns the names of the objects in a bucket; none when there is no such bucket.
+	ListObjects(ctx context.Context, bucket string) ([]string, error)
+	// GetObject returns an object's content.
+	GetObject(ctx context.Context, bucket, name string) ([]byte, error)
+}
+
+// Read returns all statuses, in the order of their names. One that cannot be read is in the error, and the others are returned.
+func Read(ctx context.Context, r Reader) ([]Status, error) {
+	names, err := r.ListObjects(ctx, Bucket)
+	if err != nil {
+		return nil, err
+	}
+	var all []Status
+	var failed []error
+	for _, name := range names {
+		body, err := r.GetObject(ctx, Bucket, name)
+		var s Status
+		if err == nil {
+			err = json.Unmarshal(body, &s)
+		}
+		if err != nil {
+			failed = append(failed, fmt.Errorf("status %s: %w", name, err))
+			continue
+		}
+		all = append(all, s)
+	}
+	return all, errors.Join(failed...)
+}

@@ -1,0 +1,128 @@
+package trove
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/daybook-billing/daybook/collector/internal/appender"
+	"github.com/daybook-billing/daybook/collector/internal/jsondoc"
+	"github.com/daybook-billing/daybook/collector/redact"
+	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/internal/bus"
+)
+
+// verdict is what became of one notification.
+type verdict int
+
+const (
+	isFact verdict = iota
+	isKnown
+	isIgnored
+	isQuarantined
+)
+
+// message is a notification that was looked at, and what is to be stored of it.
+type message struct {
+	verdict   verdict
+	id        string    // of the fact, or of the quarantined input
+	eventType string    // of what is ignored
+	where     string    // it came from
+	reason    string    // why it is quarantined
+	syntax    bool      // because it is no JSON
+	observed  time.Time // its own timestamp
+
+	key      appender.Key
+	subject  string
+	header   []bus.Header
+	from, to int // of the body in the batch's buffer
+}
+
+// batch is a number of notifications that are stored together. It is for one goroutine at a time.
+type batch struct {
+	cfg      *Config
+	now      func() time.Time
+	decoder  decoder
+	messages []message
+	buffer   []byte // the bodies to store, one after the other
+}
+
+func newBatch(cfg *Config, now func() time.Time) *batch { return &batch{cfg: cfg, now: now} }
+
+func (b *batch) clear() {
+	clear(b.messages)
+	b.messages, b.buffer = b.messages[:0], b.buffer[:0]
+}
+
+// add reads a notification. Nothing of body is kept.
+func (b *batch) add(where string, body []byte, compression string) {
+	m := message{where: where}
+	text, err := b.decoder.text(body, compression)
+	if err != nil {
+		b.reject(m, body, textless(body, err), err)
+		return
+	}
+	u, err := normalise(b.cfg.Foundation, text)
+	var ignored *IgnoredError
+	switch {
+	case errors.As(err, &ignored):
+		m.verdict, m.eventType = isIgnored, ignored.EventType
+		b.messages = append(b.messages, m)
+		return
+	case err != nil:
+		b.reject(m, text, redact.Text(string(text)), err)
+		return
+	}
+	m.from = len(b.buffer)
+	b.buffer = u.AppendJSON(b.buffer)
+	m.to = len(b.buffer)
+	if size := m.to - m.from; size > appender.MaxMessage {
+		b.buffer = b.buffer[:m.from]
+		b.reject(m, text, redact.Text(string(text)), fmt.Errorf("the fact has %d bytes: a message holds at most %d", size, appender.MaxMessage))
+		return
+	}
+	m.id, m.observed, m.key = u.ID, u.Observed, appender.KeyOf(u.ID)
+	m.subject = events.UsageSubject(u.Source, u.Foundation, u.Tenant, u.Kind, u.SubjectResource())
+	m.header = appender.Header(u.ID, events.TypeUsage, b.cfg.origin(), events.FormatTime(u.Time))
+	b.messages = append(b.messages, m)
+}
+
+// reject keeps what cannot be understood for the quarantine.
+func (b *batch) reject(m message, body []byte, input string, reason error) {
+	sum := sha256.Sum256(body)
+	id := events.ID("quarantine", b.cfg.Foundation, events.SourceTrove, hex.EncodeToString(sum[:]))
+	q := events.Quarantined{
+		ID: id, Source: events.SourceTrove, Foundation: b.cfg.Foundation, File: m.where,
+		Reason: redact.Text("Trove notification: " + reason.Error()), Input: input,
+	}
+	var syntax *jsondoc.SyntaxError
+	m.verdict, m.id, m.reason, m.syntax = isQuarantined, id, q.Reason, errors.As(reason, &syntax)
+	m.key, m.subject = appender.KeyOf(id), events.QuarantineSubject(q.Source, q.Foundation)
+	m.header = appender.Header(id, events.TypeQuarantined, b.cfg.origin(), events.FormatTime(b.now()))
+	m.from = len(b.buffer)
+	b.buffer = q.AppendJSON(b.buffer)
+	m.to = len(b.buffer)
+	b.messages = append(b.messages, m)
+}
+
+// normalise is Normalise, of which a panic is an error: one notification must not end the collector, and then the next one
+// that it is delivered to.
+func normalise(foundation string, text []byte) (u events.Usage, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("the collector failed on it, which is a mistake in Daybook: please report it: %v", p)
+		}
+	}()
+	return Normalise(foundation, text)
+}
+
+// textless stands for a body that cannot be read: it may hold secrets that nobody can find in it.
+func textless(body []byte, err error) string {
+	var large *bodyTooLargeError
+	if errors.As(err, &large) && len(body) > redact.MaxText && looksLikeJSON(body) {
+		return redact.Cut(string(body[:redact.MaxText]), len(body)-redact.MaxText)
+	}
+	return fmt.Sprintf("[%d bytes that begin with %x; not kept, because what cannot be read cannot be searched for secrets]", len(body), body[:min(len(body), 8)])
+}

@@ -1,0 +1,126 @@
+package trove
+
+import (
+	"bytes"
+	"compress/bzip2"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zlib"
+	"github.com/klauspost/compress/zstd"
+)
+
+// MaxBody is how large a notification may be, in bytes, before and after it is decompressed. Releases of oslo.messaging that
+// send the whole request context with its service catalogue stay far below it.
+const MaxBody = 4 << 20
+
+// bodyTooLargeError is a body beyond MaxBody.
+type bodyTooLargeError struct{ size int } // 0: of what it decompresses to, which was not read to its end
+
+func (e *bodyTooLargeError) Error() string {
+	if e.size == 0 {
+		return fmt.Sprintf("the body decompresses to more than %d bytes: no notification is that large", MaxBody)
+	}
+	return fmt.Sprintf("the body has %d bytes: at most %d are read", e.size, MaxBody)
+}
+
+// decoder undoes what oslo.messaging's transport did to a notification. It is for one goroutine.
+type decoder struct {
+	zlib io.ReadCloser
+	gzip *gzip.Reader
+	zstd *zstd.Decoder
+	out  bytes.Buffer
+}
+
+// text returns the JSON text in a body, whose header "compression" is given; it is valid until the next call. The text is
+// not parsed.
+//
+// kombu writes the header "compression: application/x-gzip" on what is a zlib stream (RFC 1950), not a gzip file, and
+// leaves the content type as it was; real gzip comes from other programs. Therefore the body's first bytes decide, which
+// cannot be those of JSON, and the header is only for messages. Source: kombu/compression.py, whose names oslo.messaging's
+// kombu_compression takes. Its lzma and brotli are not read.
+func (d *decoder) text(body []byte, compression string) ([]byte, error) {
+	if len(body) > MaxBody {
+		return nil, &bodyTooLargeError{len(body)}
+	}
+	switch {
+	case bytes.HasPrefix(body, []byte{0x1f, 0x8b}):
+		return d.ungzip(body)
+	case len(body) >= 2 && body[0] == 0x78 && (int(body[0])<<8|int(body[1]))%31 == 0:
+		return d.inflate(body)
+	case bytes.HasPrefix(body, []byte("BZh")):
+		return d.read(bzip2.NewReader(bytes.NewReader(body)), "bzip2")
+	case bytes.HasPrefix(body, []byte{0x28, 0xb5, 0x2f, 0xfd}):
+		return d.unzstd(body)
+	case compression == "" || looksLikeJSON(body):
+		return body, nil
+	}
+	return nil, fmt.Errorf("the header compression says %q, and the body is neither zlib, gzip, bzip2, zstd nor JSON: "+
+		"set kombu_compression of the publisher to gzip, or to nothing", clip(compression))
+}
+
+func looksLikeJSON(body []byte) bool {
+	body = bytes.TrimLeft(body, " \t\r\n")
+	return len(body) > 0 && body[0] == '{'
+}
+
+func (d *decoder) inflate(body []byte) ([]byte, error) {
+	if d.zlib == nil {
+		r, err := zlib.NewReader(bytes.NewReader(body))
+		if err != nil {
+			return nil, fmt.Errorf("the body begins like zlib and is not: %w", err)
+		}
+		d.zlib = r
+	} else if err := d.zlib.(zlib.Resetter).Reset(bytes.NewReader(body), nil); err != nil { //nolint:errcheck,forcetypeassert // the package says that it is one
+		return nil, fmt.Errorf("the body begins like zlib and is not: %w", err)
+	}
+	return d.read(d.zlib, "zlib")
+}
+
+func (d *decoder) ungzip(body []byte) ([]byte, error) {
+	if d.gzip == nil {
+		d.gzip = new(gzip.Reader)
+	}
+	if err := d.gzip.Reset(bytes.NewReader(body)); err != nil {
+		return nil, fmt.Errorf("the body begins like gzip and is not: %w", err)
+	}
+	return d.read(d.gzip, "gzip")
+}
+
+func (d *decoder) unzstd(body []byte) ([]byte, error) {
+	var err error
+	if d.zstd == nil {
+		// One goroutine, the caller's, and no more memory than a body may take.
+		d.zstd, err = zstd.NewReader(bytes.NewReader(body), zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(2*MaxBody))
+	} else {
+		err = d.zstd.Reset(bytes.NewReader(body))
+	}
+	if err != nil {
+		return nil, fmt.Errorf("the body begins like zstd and is not: %w", err)
+	}
+	return d.read(d.zstd, "zstd")
+}
+
+func (d *decoder) read(r io.Reader, name string) ([]byte, error) {
+	d.out.Reset()
+	n, err := d.out.ReadFrom(io.LimitReader(r, MaxBody+1))
+	switch {
+	case n > MaxBody:
+		d.out = bytes.Buffer{} // nothing so large stays in memory
+		return nil, &bodyTooLargeError{}
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return nil, fmt.Errorf("the body is compressed with %s and was cut off after %d bytes of text", name, n)
+	case err != nil:
+		return nil, fmt.Errorf("the body is compressed with %s and damaged: %w", name, err)
+	}
+	return d.out.Bytes(), nil
+}
+
+// clip makes a foreign name fit for a message.
+func clip(s string) string {
+	const most = 80
+	return strings.ToValidUTF8(s[:min(len(s), most)], "\uFFFD")
+}

@@ -1,0 +1,169 @@
+package trove
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+)
+
+const (
+	openTime  = 30 * time.Second // to connect, declare and bind
+	closeTime = 2 * time.Second  // to say goodbye
+)
+
+// broker is one address of RabbitMQ, and how to connect to it.
+type broker struct {
+	name string // for messages: without user and password
+	uri  string
+	tls  *tls.Config // nil: without TLS
+	user *amqp.PlainAuth
+}
+
+// brokers reads the configured URLs. No message of an error holds a password.
+func brokers(cfg *Config) ([]broker, error) {
+	var secure *tls.Config
+	var all []broker
+	for i, text := range cfg.URLs {
+		where := fmt.Sprintf("RabbitMQ URL %d of %d", i+1, len(cfg.URLs))
+		u, err := url.Parse(text)
+		var parsed *url.Error
+		if errors.As(err, &parsed) {
+			err = parsed.Err // without the text
+		}
+		if err == nil && u.Hostname() == "" {
+			err = errors.New("it names no host")
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%s cannot be read (%w): write amqp://user:password@host:5672/vhost, or amqps:// with TLS", where, err)
+		}
+		b := broker{name: u.Scheme + "://" + u.Host + u.EscapedPath(), uri: text}
+		switch u.Scheme {
+		case "amqp":
+		case "amqps":
+			if secure == nil {
+				if secure, err = cfg.tlsConfig(); err != nil {
+					return nil, err
+				}
+			}
+			b.tls = secure.Clone()
+			if b.tls.ServerName == "" {
+				b.tls.ServerName = u.Hostname()
+			}
+		default:
+			return nil, fmt.Errorf("%s has the scheme %q: write amqp://user:password@host:5672/vhost, or amqps:// with TLS", where, clip(u.Scheme))
+		}
+		if _, err := amqp.ParseURI(text); err != nil {
+			return nil, fmt.Errorf("%s (%s) is none that RabbitMQ's client takes: write amqp://user:password@host:5672/vhost, or amqps:// with TLS", where, b.name)
+		}
+		if cfg.User != "" {
+			b.user = &amqp.PlainAuth{Username: cfg.User, Password: cfg.Password}
+		}
+		all = append(all, b)
+	}
+	return all, nil
+}
+
+// tlsConfig reads the certificates. The broker's name is always checked.
+func (c *Config) tlsConfig() (*tls.Config, error) {
+	t := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: c.ServerName}
+	if c.CAFile != "" {
+		text, err := os.ReadFile(c.CAFile)
+		if err != nil {
+			return nil, fmt.Errorf("RabbitMQ CA file: %w: name a file that this process can read", err)
+		}
+		t.RootCAs = x509.NewCertPool()
+		if !t.RootCAs.AppendCertsFromPEM(text) {
+			return nil, fmt.Errorf("RabbitMQ CA file %s holds no certificate in PEM form", c.CAFile)
+		}
+	}
+	if (c.CertFile == "") != (c.KeyFile == "") {
+		return nil, errors.New("RabbitMQ client certificate: the certificate file and the key file must be given together")
+	}
+	if c.CertFile != "" {
+		pair, err := tls.LoadX509KeyPair(c.CertFile, c.KeyFile)
+		if err != nil {
+			return nil, fmt.Errorf("RabbitMQ client certificate %s with key %s: %w", c.CertFile, c.KeyFile, err)
+		}
+		t.Certificates = []tls.Certificate{pair}
+	}
+	return t, nil
+}
+
+// dial connects. Everything is made anew for every attempt: the client's library has changed what it was given before.
+func (b *broker) dial(ctx context.Context, cfg *Config) (*amqp.Connection, net.Conn, error) {
+	var conn net.Conn
+	config := amqp.Config{
+		Heartbeat:  cfg.Heartbeat,
+		Properties: amqp.Table{"connection_name": cfg.connectionName(), "product": "Daybook"},
+		Locale:     "en_US",
+		Dial: func(network, address string) (net.Conn, error) {
+			var err error
+			if conn, err = new(net.Dialer).DialContext(ctx, network, address); err != nil {
+				return nil, err
+			}
+			deadline, _ := ctx.Deadline()
+			return conn, conn.SetDeadline(deadline) // of TLS and the handshake; the library lifts it
+		},
+	}
+	if b.user != nil {
+		user := *b.user
+		config.SASL = []amqp.Authentication{&user}
+	}
+	if b.tls != nil {
+		config.TLSClientConfig = b.tls.Clone()
+	}
+	connection, err := amqp.DialConfig(b.uri, config)
+	if err != nil {
+		if conn != nil {
+			_ = conn.Close()
+		}
+		return nil, nil, b.dialError(err)
+	}
+	return connection, conn, nil
+}
+
+// dialError says what is wrong with a connection, where, and what to do.
+func (b *broker) dialError(err error) error {
+	where := "connecting to RabbitMQ at " + b.name
+	var refused *amqp.Error
+	var unknown x509.UnknownAuthorityError
+	var name x509.HostnameError
+	var invalid x509.CertificateInvalidError
+	var record tls.RecordHeaderError
+	var network *net.OpError
+	switch {
+	case errors.As(err, &unknown):
+		return fmt.Errorf("%s: the broker's certificate is signed by an authority that is not trusted (%w): give the CA that signed it", where, err)
+	case errors.As(err, &name):
+		return fmt.Errorf("%s: the broker's certificate is for another name (%w): use that name in the URL, or give it as the server name", where, err)
+	case errors.As(err, &invalid):
+		return fmt.Errorf("%s: the broker's certificate is not valid: %w", where, err)
+	case errors.As(err, &record):
+		return fmt.Errorf("%s: the port does not speak TLS (%w): use amqp:// or the port for TLS, usually 5671", where, err)
+	case errors.As(err, &refused) && refused.Code == amqp.AccessRefused:
+		return fmt.Errorf("%s: the broker refuses the user or its password (%w): check them with rabbitmqctl authenticate_user, and that the user may reach the virtual host", where, err)
+	case errors.As(err, &refused) && refused.Code == amqp.NotAllowed:
+		return fmt.Errorf("%s: there is no such virtual host, or the user may not use it (%w): see rabbitmqctl list_permissions", where, err)
+	case errors.As(err, &network) && network.Op == "dial":
+		return fmt.Errorf("%s: nothing answers there: %w", where, err)
+	}
+	return fmt.Errorf("%s: %w", where, err)
+}
+
+// withoutUser names URLs for messages.
+func withoutUser(all []broker) string {
+	names := make([]string, len(all))
+	for i := range all {
+		names[i] = all[i].name
+	}
+	return strings.Join(names, ", ")
+}

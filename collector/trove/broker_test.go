@@ -1,0 +1,384 @@
+package trove_test
+
+import (
+	"context"
+	"io"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"github.com/daybook-billing/daybook/collector/trove"
+	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/internal/bus"
+	"github.com/daybook-billing/daybook/internal/rabbittest"
+)
+
+var _ = Describe("At the broker, the Trove collector", func() {
+	DescribeTable("finds out how the exchange was made", func(ctx SpecContext, durable bool, text string) {
+		r := newRig(ctx)
+		p := r.publisher(durable)
+		r.start(ctx).bound()
+		Expect(r.log.String()).To(ContainSubstring("durability=" + text))
+		p.declare(durable) // Trove does so again and again, and is not refused
+		p.send(ctx, notification("i"))
+		r.seen(ctx, "i")
+	},
+		Entry("durable", true, "durable"),
+		Entry("not durable", false, `"not durable"`),
+	)
+
+	It("waits for an exchange that does not exist, and makes none that Trove could not use", func(ctx SpecContext) {
+		r := newRig(ctx)
+		c := r.start(ctx)
+		Eventually(c.Ready).WithTimeout(patience).Should(MatchError(And(ContainSubstring("none of the exchanges"), ContainSubstring("--durable-exchange"))))
+		p := r.publisher(true)
+		c.bound()
+		p.send(ctx, notification("i"))
+		r.seen(ctx, "i")
+		Expect(r.gaps(ctx)).To(HaveLen(1), "what was sent before it was bound is lost")
+		Expect(r.gaps(ctx)[0].Reason).To(ContainSubstring("--drain-queue " + "notifications.info"))
+	})
+
+	It("makes an exchange as it is told to, so that nothing is lost at first", func(ctx SpecContext) {
+		r := newRig(ctx)
+		r.cfg.Durability = trove.DurabilityNo
+		r.start(ctx).bound()
+		p := r.publisher(false)
+		p.send(ctx, notification("i"))
+		r.seen(ctx, "i")
+		Expect(r.gaps(ctx)).To(BeEmpty())
+	})
+
+	It("binds to each exchange that exists, and to one that comes later", func(ctx SpecContext) {
+		r := newRig(ctx)
+		r.cfg.Exchanges = []string{r.name("trove"), r.name("openstack")}
+		p := r.publisher(false)
+		r.start(ctx).bound()
+		p.exchange = r.name("openstack")
+		p.declare(false)
+		Eventually(r.log.String).WithTimeout(patience).Should(ContainSubstring("msg=bound exchange=" + p.exchange))
+		p.send(ctx, notification("i"))
+		r.seen(ctx, "i")
+	})
+
+	It("notices that the exchange was deleted and made anew, says so, and binds again", func(ctx SpecContext) {
+		r := newRig(ctx)
+		p := r.publisher(true)
+		c := r.start(ctx).bound()
+		Eventually(func() int { return len(r.horizons(ctx)) }).WithTimeout(patience).Should(BeNumerically(">", 0))
+		Expect(p.channel.ExchangeDelete(p.exchange, false, false)).To(Succeed())
+		p.declare(true)
+		p.send(ctx, notification("lost"))
+		Eventually(func() int { return len(r.gaps(ctx)) }).WithTimeout(patience).Should(Equal(1))
+		c.bound()
+		p.send(ctx, notification("i"))
+		r.seen(ctx, "i")
+		gap := r.gaps(ctx)[0]
+		Expect(gap.From).To(BeTemporally("<", gap.To))
+		Expect(gap.Reason).To(ContainSubstring("was not bound to exchange " + p.exchange))
+		Expect(c.Report()).To(And(HaveField("Gaps", 1), HaveField("Lost", BeNumerically(">", 0)), HaveField("LastError", ContainSubstring("lost its binding"))))
+		Expect(r.log.String()).To(ContainSubstring("level=ERROR msg=unbound"))
+	})
+
+	It("makes its queue again when it was deleted, and says what may be lost", func(ctx SpecContext) {
+		r := newRig(ctx)
+		p := r.publisher(true)
+		c := r.start(ctx).bound()
+		Eventually(func() int { return len(r.horizons(ctx)) }).WithTimeout(patience).Should(BeNumerically(">", 0))
+		_, err := p.channel.QueueDelete(r.cfg.Queue, false, false, false)
+		Expect(err).NotTo(HaveOccurred())
+		Eventually(func() int { return len(r.gaps(ctx)) }).WithTimeout(patience).Should(Equal(1))
+		c.bound()
+		p.send(ctx, notification("i"))
+		r.seen(ctx, "i")
+	})
+
+	It("survives a lost connection without a gap, for its queue has gone on filling", func(ctx SpecContext) {
+		r := newRig(ctx)
+		proxy := newProxy(broker().Address())
+		r.cfg.URLs = []string{"amqp://guest:guest@" + proxy.address() + "/"}
+		p := r.publisher(false)
+		c := r.start(ctx).bound()
+		names := numbered("i", 400)
+		p.send(ctx, notifications(names[:200])...)
+		proxy.cut()
+		p.send(ctx, notifications(names[200:])...)
+		r.seen(ctx, names...)
+		Eventually(func() int { return c.Report().Sessions }).WithTimeout(patience).Should(BeNumerically(">=", 2))
+		Expect(r.gaps(ctx)).To(BeEmpty())
+	})
+
+	It("goes to the next broker when one does not answer", func(ctx SpecContext) {
+		r := newRig(ctx)
+		r.cfg.URLs = []string{"amqp://guest:guest@127.0.0.1:1/", broker().URL()}
+		r.publisher(false)
+		r.start(ctx).bound()
+		Expect(r.log.String()).To(ContainSubstring("nothing answers there"))
+	})
+
+	It("refuses a queue that was made differently, with what to do", func(ctx SpecContext) {
+		r := newRig(ctx)
+		p := r.publisher(false)
+		_, err := p.channel.QueueDeclare(r.cfg.Queue, true, false, false, false, nil)
+		Expect(err).NotTo(HaveOccurred())
+		c := r.start(ctx)
+		Eventually(c.Ready).WithTimeout(patience).Should(MatchError(And(ContainSubstring("it exists with other properties"), ContainSubstring("name another queue"))))
+	})
+
+	DescribeTable("says what is wrong with a connection, and what to do, without a password", func(ctx SpecContext, change func(*trove.Config), message string) {
+		r := newRig(ctx)
+		change(&r.cfg)
+		c := r.start(ctx)
+		Eventually(c.Ready).WithTimeout(patience).Should(MatchError(ContainSubstring(message)))
+		Expect(r.log.String()).NotTo(ContainSubstring("guest:"))
+		Expect(r.log.String()).NotTo(ContainSubstring(planted))
+	},
+		Entry("another authority", func(c *trove.Config) { c.URLs, c.CAFile = []string{broker().TLSURL()}, broker().OtherCAFile },
+			"signed by an authority that is not trusted"),
+		Entry("the system's authorities", func(c *trove.Config) { c.URLs = []string{broker().TLSURL()} }, "signed by an authority that is not trusted"),
+		Entry("another name", func(c *trove.Config) {
+			c.URLs, c.CAFile, c.ServerName = []string{broker().TLSURL()}, broker().CAFile, "rabbit.example.org"
+		}, "the broker's certificate is for another name"),
+		Entry("no TLS there", func(c *trove.Config) { c.URLs = []string{strings.Replace(broker().URL(), "amqp:", "amqps:", 1)} }, "the port does not speak TLS"),
+		Entry("a wrong password", func(c *trove.Config) { c.User, c.Password = "guest", planted }, "refuses the user or its password"),
+		Entry("no such virtual host", func(c *trove.Config) { c.URLs = []string{broker().URL() + "nosuch"} }, "no such virtual host"),
+	)
+
+	It("connects with TLS and a certificate of its own", func(ctx SpecContext) {
+		r := newRig(ctx)
+		b := broker()
+		r.cfg.URLs, r.cfg.CAFile, r.cfg.CertFile, r.cfg.KeyFile = []string{b.TLSURL()}, b.CAFile, b.CertFile, b.KeyFile
+		p := r.publisher(false)
+		r.start(ctx).bound()
+		p.send(ctx, notification("i"))
+		r.seen(ctx, "i")
+	})
+
+	DescribeTable("works with a user who may not do everything", func(ctx SpecContext, write string, durable, gap bool) {
+		r := newRig(ctx)
+		p := r.publisher(durable)
+		b := broker()
+		user := r.name("collector")
+		for _, arguments := range [][]string{
+			{"add_user", user, "secret"},
+			{"set_permissions", user, "^" + r.cfg.Queue, strings.ReplaceAll(write, "QUEUE", r.cfg.Queue), "^(" + r.cfg.Queue + "|" + p.exchange + ")"},
+		} {
+			_, err := b.Control(ctx, arguments...)
+			Expect(err).NotTo(HaveOccurred())
+		}
+		r.cfg.User, r.cfg.Password = user, "secret"
+		r.start(ctx).bound()
+		p.send(ctx, notification("i"))
+		r.seen(ctx, "i")
+		Eventually(func() int { return len(r.horizons(ctx)) }).WithTimeout(patience).Should(BeNumerically(">", 0))
+		second := r.start(ctx)
+		second.bound()
+		if gap {
+			Expect(r.gaps(ctx)).NotTo(BeEmpty(), "what it cannot see it must assume")
+		} else {
+			Expect(r.gaps(ctx)).To(BeEmpty())
+		}
+	},
+		Entry("write to the queue and the exchanges, as documented", "^(QUEUE|trove|amq\\.default)", true, false),
+		Entry("not to the exchange", "^(QUEUE|amq\\.default)", false, true),
+	)
+})
+
+var _ = Describe("The horizon", func() {
+	It("never passes what is not stored", func(ctx SpecContext) {
+		r := newRig(ctx)
+		p := r.publisher(false)
+		c := r.start(ctx).bound()
+		Eventually(func() int { return len(r.horizons(ctx)) }).WithTimeout(patience).Should(BeNumerically(">", 0))
+		var attempts atomic.Int64
+		r.store.failing(func(_ string, _ []bus.Message, _ func() (uint64, error)) (uint64, error) {
+			attempts.Add(1)
+			return 0, bus.ErrNotConnected
+		})
+		sent := time.Now()
+		p.send(ctx, notification("i"))
+		Eventually(attempts.Load).WithTimeout(patience).Should(BeNumerically(">", 10))
+		r.store.failing(nil)
+		r.seen(ctx, "i")
+		Eventually(func() time.Time { return c.Report().Horizon }).WithTimeout(patience).Should(BeTemporally(">", sent))
+		fact := r.stored(ctx, "USAGE", "usage.trove.os-1.*.*.*")[0]
+		for _, m := range r.stored(ctx, "USAGE", "usage.trove.os-1.horizon") {
+			var h events.Horizon
+			Expect(h.DecodeJSON(m.Data)).To(Succeed())
+			if m.Sequence < fact.Sequence {
+				Expect(h.Time).To(BeTemporally("<=", sent))
+			}
+		}
+	})
+
+	It("stands still while the exchange is gone, stays behind by the settling time, and names its collector", func(ctx SpecContext) {
+		r := newRig(ctx)
+		r.cfg.Name, r.cfg.Settle = "east", time.Hour
+		p := r.publisher(true)
+		c := r.start(ctx).bound()
+		Eventually(func() int { return len(r.horizons(ctx)) }).WithTimeout(patience).Should(BeNumerically(">", 0))
+		h := r.horizons(ctx)[0]
+		Expect(h.Collector).To(Equal("east"))
+		Expect(h.Time).To(BeTemporally("~", time.Now().Add(-time.Hour), time.Minute))
+		Expect(p.channel.ExchangeDelete(p.exchange, false, false)).To(Succeed())
+		Eventually(c.Ready).WithTimeout(patience).ShouldNot(Succeed())
+		before := len(r.horizons(ctx))
+		r.now.Store(int64(time.Hour))
+		// The collector declares what it has seen before; until then no marker comes back.
+		c.bound()
+		Expect(r.gaps(ctx)).To(HaveLen(1))
+		gap := r.stored(ctx, "USAGE", "usage.trove.os-1.gap")[0]
+		for _, m := range r.stored(ctx, "USAGE", "usage.trove.os-1.horizon")[before:] {
+			Expect(m.Sequence).To(BeNumerically(">", gap.Sequence))
+		}
+	})
+})
+
+var _ = Describe("A broker that restarts", Ordered, func() {
+	It("loses nothing when the publisher is back first, for oslo.messaging's own queue is drained", func(ctx SpecContext) {
+		own, err := rabbittest.Start(ctx, rabbittest.Options{})
+		Expect(err).NotTo(HaveOccurred())
+		DeferCleanup(own.Close)
+		r := newRig(ctx)
+		r.cfg.URLs = []string{own.URL()}
+		r.cfg.Drain = []string{r.topic() + ".info"}
+		n, err := rabbittest.StartNotifier(ctx, rabbittest.NotifierOptions{URL: own.URL(), Exchange: r.name("trove"), Topic: r.topic()})
+		Expect(err).NotTo(HaveOccurred())
+		send := func(from, to int) {
+			GinkgoHelper()
+			for range to - from {
+				Expect(n.Send(rabbittest.Notification{Publisher: "taskmanager.h", Type: "trove.instance.create", Payload: payloadOf("testdata/seed.jsonl")})).To(Succeed())
+			}
+		}
+		send(0, 1) // makes the exchange and its own queue
+		c := r.start(ctx).bound()
+		send(1, 30)
+		Eventually(func() int { return len(r.facts(ctx)) }).WithTimeout(patience).Should(Equal(30))
+		Eventually(func() int { return len(r.horizons(ctx)) }).WithTimeout(patience).Should(BeNumerically(">", 0))
+
+		gate := newGate(r)
+		Expect(own.Down()).To(Succeed())
+		Eventually(c.Ready).WithTimeout(patience).ShouldNot(Succeed())
+		Expect(own.Up(ctx)).To(Succeed())
+		send(30, 60) // the exchange is made anew, and our queue is not bound to it
+		gate.open()
+		c.bound()
+		send(60, 90)
+		Eventually(func() int { return len(r.facts(ctx)) }).WithTimeout(patience).Should(Equal(90))
+		Expect(r.gaps(ctx)).To(HaveLen(1))
+		Expect(r.gaps(ctx)[0].Reason).To(And(ContainSubstring("amqp_durable_queues"), ContainSubstring("also drains")))
+		Expect(n.Close()).To(Succeed())
+	})
+})
+
+var _ = Describe("A planted secret", func() {
+	It("is in no stream, no log and no file", func(ctx SpecContext) {
+		r := newRig(ctx)
+		p := r.publisher(false)
+		c := r.start(ctx).bound()
+		token := `"_context_auth_token":"` + planted + `","_context_service_catalog":[{"token":"` + planted + `"}],"client_ip":"` + planted + `","traceback":"` + planted + `",`
+		full := strings.Replace(create, `{"message_id":"m"`, `{`+token+`"message_id":"m"`, 1)
+		full = strings.Replace(full, `"payload":{`, `"payload":{`+token+`"admin_password":"`+planted+`",`, 1)
+		other := strings.Replace(full, "trove.instance.create", "compute.instance.create", 1)
+		broken := full[:len(full)-2]
+		for _, body := range []string{full, other, broken} {
+			p.send(ctx, body, envelope(body), string(zlibbed(body)), string(gzipped(envelope(body))), string(zlibbed(body)[:len(zlibbed(body))-20]))
+		}
+		p.send(ctx, notification("last"))
+		Eventually(func() []string { return r.resources(ctx) }).WithTimeout(patience).Should(ContainElement("last"))
+		c.stop()
+		Expect(r.facts(ctx)).To(HaveLen(2))
+		Expect(r.quarantined(ctx)).NotTo(BeEmpty())
+		Expect(r.log.String()).To(And(ContainSubstring("quarantined"), Not(ContainSubstring(planted))))
+		for _, stream := range []string{"USAGE", "QUARANTINE"} {
+			for _, m := range r.stored(ctx, stream, ">") {
+				Expect(string(m.Data)).NotTo(ContainSubstring(planted))
+			}
+		}
+		Expect(filepath.WalkDir(r.data, func(path string, entry fs.DirEntry, err error) error {
+			if err != nil || entry.IsDir() {
+				return err
+			}
+			text, err := os.ReadFile(path)
+			Expect(string(text)).NotTo(ContainSubstring(planted), path)
+			return err
+		})).To(Succeed())
+	})
+})
+
+// gate keeps a collector from appending, and so from binding what it must first say that it has lost.
+type gate struct {
+	once sync.Once
+	shut chan struct{}
+}
+
+func newGate(r *rig) *gate {
+	g := &gate{shut: make(chan struct{})}
+	DeferCleanup(g.open)
+	r.store.failing(func(_ string, _ []bus.Message, do func() (uint64, error)) (uint64, error) {
+		<-g.shut
+		return do()
+	})
+	return g
+}
+
+func (g *gate) open() { g.once.Do(func() { close(g.shut) }) }
+
+// proxy passes connections on, until it cuts them.
+type proxy struct {
+	listener net.Listener
+	target   string
+
+	mu    sync.Mutex
+	conns []net.Conn // guarded by mu
+}
+
+func newProxy(target string) *proxy {
+	GinkgoHelper()
+	listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0")
+	Expect(err).NotTo(HaveOccurred())
+	p := &proxy{listener: listener, target: target}
+	DeferCleanup(func() { _ = listener.Close(); p.cut() })
+	go func() {
+		for {
+			in, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			out, err := new(net.Dialer).DialContext(context.Background(), "tcp", target)
+			if err != nil {
+				_ = in.Close()
+				continue
+			}
+			p.mu.Lock()
+			p.conns = append(p.conns, in, out)
+			p.mu.Unlock()
+			for _, pair := range [][2]net.Conn{{in, out}, {out, in}} {
+				go func() {
+					_, _ = io.Copy(pair[0], pair[1])
+					_ = pair[0].Close()
+				}()
+			}
+		}
+	}()
+	return p
+}
+
+func (p *proxy) address() string { return p.listener.Addr().String() }
+
+func (p *proxy) cut() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, c := range p.conns {
+		_ = c.Close()
+	}
+	p.conns = nil
+}

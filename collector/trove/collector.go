@@ -1,0 +1,430 @@
+package trove
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/daybook-billing/daybook/collector/internal/appender"
+)
+
+const (
+	maxReconnect = 30 * time.Second // between two attempts
+	storeRetry   = time.Second      // between two attempts to store a batch, each of which tries several times by itself
+	maxSent      = 1000             // markers under way
+	maxLoad      = 16 << 20         // bytes to store in a load
+)
+
+// Collector is the Trove collector. It is run once.
+type Collector struct {
+	cfg     Config
+	deps    Deps
+	brokers []broker
+	sink    *sink
+	state   *state
+	learned atomic.Bool // the sink may be used
+
+	// The rest belongs to Run's goroutine.
+	exchanges []*exchange
+	number    uint64 // of the last marker
+}
+
+// exchange is what is known of one, over sessions.
+type exchange struct {
+	name   string
+	seen   existence // how it existed when it did
+	bound  bool      // in this session
+	once   bool      // bound by this process at some time
+	direct bool      // the user may not publish there: markers go past it
+	// marked is when the newest marker was sent that came back, in any session, and current the same of this session.
+	marked, current time.Time
+	missing         time.Time // since when it has been looked for in vain
+}
+
+// mark is a marker that came back.
+type mark struct {
+	exchange string
+	number   uint64
+}
+
+// New makes a Trove collector. It reads certificates; it connects to nothing.
+func New(cfg Config, deps Deps) (*Collector, error) {
+	cfg = cfg.withDefaults()
+	if err := cfg.validate(); err != nil {
+		return nil, err
+	}
+	if deps.Store == nil {
+		return nil, errors.New("trove: Deps.Store is missing")
+	}
+	c := &Collector{cfg: cfg, deps: deps.withDefaults()}
+	var err error
+	if c.brokers, err = brokers(&c.cfg); err != nil {
+		return nil, err
+	}
+	c.sink = newSink(&c.cfg, &c.deps)
+	c.state = newState(c.deps.Metrics, c.deps.Now, len(c.brokers) > 0)
+	for _, name := range cfg.Exchanges {
+		c.exchanges = append(c.exchanges, &exchange{name: name})
+	}
+	return c, nil
+}
+
+// Report says how things are. It may be called at any time.
+func (c *Collector) Report() Report { return c.state.report() }
+
+// Run collects until ctx ends; then it stores and acknowledges what it has received, for at most Config.Finish, and
+// returns nil. A broker that is away is waited for. The error is of the bus, at the start.
+func (c *Collector) Run(ctx context.Context) error {
+	if err := c.sink.learn(ctx); err != nil {
+		return err
+	}
+	c.state.started(c.sink.horizon)
+	c.learned.Store(true)
+	defer c.state.stopped()
+	if c.deps.Status != nil {
+		telling, stop := context.WithCancel(context.WithoutCancel(ctx))
+		var told sync.WaitGroup
+		told.Go(func() { c.tell(telling) })
+		defer told.Wait()
+		defer stop()
+	}
+	// What has been received is stored after ctx has ended, too.
+	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	defer context.AfterFunc(ctx, func() {
+		finish := time.NewTimer(c.cfg.Finish)
+		defer finish.Stop()
+		select {
+		case <-finish.C:
+			cancel()
+		case <-work.Done():
+		}
+	})()
+	if len(c.brokers) == 0 {
+		c.pushedHorizons(ctx)
+		return nil
+	}
+	wait := backoff.NewExponentialBackOff()
+	wait.InitialInterval, wait.MaxInterval = c.cfg.Reconnect, max(maxReconnect, c.cfg.Reconnect)
+	wait.Reset()
+	for next := 0; ctx.Err() == nil; next++ {
+		established, err := c.session(ctx, work, &c.brokers[next%len(c.brokers)])
+		if ctx.Err() != nil {
+			break
+		}
+		if established {
+			wait.Reset()
+		}
+		pause := wait.NextBackOff()
+		c.state.failed(err)
+		c.deps.Log.Error("no session with RabbitMQ", slog.Any("error", err), slog.Duration("retry_in", pause))
+		if appender.Wait(ctx, pause) != nil {
+			break
+		}
+	}
+	return nil
+}
+
+// session is one connection from beginning to end. established tells whether it got as far as consuming.
+func (c *Collector) session(ctx, work context.Context, b *broker) (established bool, err error) {
+	s, err := connect(ctx, &c.cfg, b)
+	if err != nil {
+		return false, err
+	}
+	defer s.close()
+	for _, e := range c.exchanges {
+		e.bound, e.current = false, time.Time{}
+	}
+	defer func() {
+		for _, e := range c.exchanges {
+			e.bound = false
+		}
+		c.state.disconnected()
+	}()
+	err = s.within(ctx, func() error {
+		if s.existed, err = s.declareQueues(); err != nil {
+			return err
+		}
+		return nil
+	})
+	if err != nil {
+		return false, err
+	}
+	if err := c.attach(ctx, s); err != nil {
+		return false, err
+	}
+	err = s.within(ctx, func() error {
+		var found bool
+		s.main, found, err = s.consume(c.cfg.Queue)
+		if err == nil && !found {
+			err = fmt.Errorf("queue %s on %s was deleted while it was being bound", c.cfg.Queue, b.name)
+		}
+		return err
+	})
+	if err != nil {
+		return false, err
+	}
+	c.state.connected(b.name)
+	c.deps.Log.Info("consuming", slog.String("broker", b.name), slog.String("queue", c.cfg.Queue))
+	return true, c.serve(ctx, work, s)
+}
+
+// attach binds the exchanges that are not bound in this session, and begins to consume the queues beside ours.
+func (c *Collector) attach(ctx context.Context, s *session) error {
+	for _, e := range c.exchanges {
+		if e.bound {
+			continue
+		}
+		if err := s.within(ctx, func() error { return c.bind(ctx, s, e) }); err != nil {
+			return err
+		}
+	}
+	c.bound()
+	for _, queue := range append([]string{c.cfg.deadQueue()}, c.cfg.Drain...) {
+		if s.others[queue] != nil {
+			continue
+		}
+		err := s.within(ctx, func() error { _, err := s.consumeOther(queue); return err })
+		if err != nil && s.ctx.Err() == nil && queue != c.cfg.deadQueue() {
+			// A second source must not stop the first one.
+			c.state.failed(err)
+			c.deps.Log.Warn("cannot drain", slog.String("queue", queue), slog.Any("error", err))
+			err = nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// bind binds our queue to one exchange, if there is one. When the binding was lost, a gap is published before the binding
+// by which that is known is made, so that a crash in between does not hide it.
+func (c *Collector) bind(ctx context.Context, s *session, e *exchange) error {
+	seen, err := s.exchange(e.name)
+	if err != nil {
+		return err
+	}
+	if seen == absent {
+		if seen = c.declarable(e); seen == absent {
+			return c.miss(s, e)
+		}
+		switch err := s.declareExchange(e.name, seen); {
+		case refusal(err) == amqp.PreconditionFailed:
+			return nil // somebody else has just made it, differently: it is looked at again
+		case err != nil:
+			return s.explain("declaring exchange "+e.name, err)
+		}
+	}
+	e.seen = seen
+	intact, err := c.intact(ctx, s, e)
+	if err != nil {
+		return err
+	}
+	if found, err := s.bind(e.name, c.cfg.RoutingKeys); err != nil || !found {
+		return err
+	}
+	if !intact {
+		if err := c.lost(ctx, s, e); err != nil {
+			return err
+		}
+	}
+	if found, err := s.bind(e.name, []string{c.cfg.markerKey()}); err != nil || !found {
+		return err
+	}
+	e.bound, e.once, e.missing = true, true, time.Time{}
+	c.deps.Log.Info("bound", slog.String("exchange", e.name), slog.String("durability", e.seen.String()), slog.String("queue", c.cfg.Queue))
+	return nil
+}
+
+// declarable is how the collector may declare an exchange that does not exist; absent: it may not.
+func (c *Collector) declarable(e *exchange) existence {
+	switch {
+	case c.cfg.Durability == DurabilityYes:
+		return durable
+	case c.cfg.Durability == DurabilityNo:
+		return transient
+	case e.seen == transient || e.seen == durable:
+		return e.seen
+	}
+	return absent
+}
+
+// miss notes an exchange that does not exist. One that was bound before is an alarm.
+func (c *Collector) miss(s *session, e *exchange) error {
+	if !e.missing.IsZero() {
+		return nil
+	}
+	e.missing = c.deps.Now()
+	if e.once {
+		err := fmt.Errorf("exchange %s on %s has vanished: until Trove sends something, which makes it anew, nothing is lost; the first notifications after that may be", e.name, s.broker.name)
+		c.state.failed(err)
+		c.deps.Log.Error("unbound", slog.Any("error", err))
+	}
+	return nil
+}
+
+// intact tells whether the binding to an exchange has been there all the time.
+func (c *Collector) intact(ctx context.Context, s *session, e *exchange) (bool, error) {
+	outcome, err := s.probe(ctx, e.name)
+	switch outcome {
+	case routed:
+		return true, nil
+	case unroutable:
+		return false, nil
+	case forbidden:
+		e.direct = true
+		c.deps.Log.Warn("this user may not publish to the exchange: whether the binding was lost cannot be seen, and is assumed unless the exchange is durable",
+			slog.String("exchange", e.name), slog.String("fix", "rabbitmqctl set_permissions, see docs/trove.md"))
+	default:
+		if s.ctx.Err() != nil || ctx.Err() != nil {
+			return false, err
+		}
+		c.deps.Log.Warn("a marker had no answer", slog.String("exchange", e.name), slog.Any("error", err))
+	}
+	return s.existed && e.seen == durable, nil
+}
+
+// lost publishes the gap that a lost binding leaves, unless nothing was collected before.
+func (c *Collector) lost(ctx context.Context, s *session, e *exchange) error {
+	from, err := c.sink.lastHorizon(ctx)
+	if err != nil {
+		return err
+	}
+	if e.marked.After(from) {
+		from = e.marked
+	}
+	if from.IsZero() {
+		from = e.missing
+	}
+	if from.IsZero() && !s.existed {
+		return nil // the first collection
+	}
+	to := c.deps.Now()
+	if err := c.sink.sayGap(ctx, e.name, from, to, c.gapReason(s, e)); err != nil {
+		return err
+	}
+	c.state.gap(to)
+	c.deps.Log.Error("notifications may be lost: the binding was gone", slog.String("exchange", e.name), slog.String("durability", e.seen.String()),
+		slog.Time("from", from), slog.Time("to", to))
+	return nil
+}
+
+func (c *Collector) gapReason(s *session, e *exchange) string {
+	text := fmt.Sprintf("queue %s was not bound to exchange %s of RabbitMQ (%s): what Trove sent meanwhile did not reach it. ", c.cfg.Queue, e.name, s.broker.name)
+	if e.seen == transient {
+		text += "The exchange is not durable, and goes when the broker restarts: set amqp_durable_queues in Trove's configuration. "
+	}
+	if len(c.cfg.Drain) > 0 {
+		return text + "The collector also drains the queues that oslo.messaging makes, which may have kept all of it."
+	}
+	return text + "oslo.messaging's own queue, such as notifications.info, may have kept it: collect with --drain-queue notifications.info before the broker restarts again."
+}
+
+// bound tells the state how far we are bound: completely when every exchange is that ever was, and there is one.
+func (c *Collector) bound() bool {
+	some, all := false, true
+	for _, e := range c.exchanges {
+		some = some || e.bound
+		all = all && (e.bound || !e.once)
+	}
+	c.state.bound(some && all)
+	return some && all
+}
+
+// beat sends a marker through every exchange that is bound.
+func (c *Collector) beat(s *session) {
+	if len(s.marks) > 0 || len(s.results) > 0 {
+		return // the last ones are still under way
+	}
+	c.number++
+	delete(s.sent, c.number-maxSent) // it has not come back for so long that it is lost
+	s.sent[c.number] = c.deps.Now()
+	for _, e := range c.exchanges {
+		if e.bound {
+			s.marks <- markRequest{exchange: e.name, direct: e.direct, number: c.number, answer: s.results} // has room for all
+		}
+	}
+}
+
+// marked hears what became of a marker.
+func (c *Collector) marked(s *session, r markResult) {
+	e := c.exchange(r.exchange)
+	if e == nil {
+		return
+	}
+	switch r.outcome {
+	case forbidden:
+		if !e.direct {
+			e.direct = true
+			return
+		}
+		c.deps.Log.Warn("this user may publish neither to the exchange nor to the default one: no horizon can be published",
+			slog.String("exchange", e.name), slog.String("fix", "rabbitmqctl set_permissions, see docs/trove.md"))
+	case unroutable:
+		e.bound = false // found again, and its gap published, at the next check
+		c.bound()
+		err := fmt.Errorf("exchange %s on %s has lost its binding to queue %s: it was deleted and made anew, or somebody has unbound the queue", e.name, s.broker.name, c.cfg.Queue)
+		c.state.failed(err)
+		c.deps.Log.Error("unbound", slog.Any("error", err))
+	case unknown:
+		if r.err != nil && s.ctx.Err() == nil {
+			c.state.failed(r.err)
+			c.deps.Log.Warn("a marker had no answer: no horizon is published", slog.Any("error", r.err))
+		}
+	case routed:
+	}
+}
+
+func (c *Collector) exchange(name string) *exchange {
+	for _, e := range c.exchanges {
+		if e.name == name {
+			return e
+		}
+	}
+	return nil
+}
+
+// passed publishes a horizon when markers have come back through every exchange: everything that was routed before they
+// were sent is stored. An exchange that was bound once and is not now holds it up.
+func (c *Collector) passed(work context.Context, s *session, arrived []mark) {
+	if len(arrived) == 0 {
+		return
+	}
+	for _, m := range arrived {
+		if e, at := c.exchange(m.exchange), s.sent[m.number]; e != nil && !at.IsZero() {
+			e.marked, e.current = at, at
+		}
+	}
+	for number := range s.sent { // markers come back in order
+		if number < arrived[len(arrived)-1].number {
+			delete(s.sent, number)
+		}
+	}
+	if !c.bound() {
+		return
+	}
+	var lowest time.Time
+	for _, e := range c.exchanges {
+		if e.bound && (lowest.IsZero() || e.current.Before(lowest)) {
+			if lowest = e.current; lowest.IsZero() {
+				return
+			}
+		}
+	}
+	c.state.beat()
+	at := lowest.Add(-c.cfg.Settle).UTC().Truncate(time.Second)
+	if err := c.sink.sayHorizon(work, at); err != nil {
+		c.state.failed(err)
+		c.deps.Log.Error("no horizon", slog.Any("error", err))
+		return // the next marker brings it
+	}
+	c.state.horizon(at)
+}

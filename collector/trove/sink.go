@@ -1,0 +1,222 @@
+package trove
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"strconv"
+	"time"
+
+	"github.com/daybook-billing/daybook/collector/internal/appender"
+	"github.com/daybook-billing/daybook/events"
+)
+
+const (
+	warnEvery   = time.Minute
+	maxWarnings = 20 // quarantined notifications that are logged one by one, each warnEvery
+)
+
+// sink is where notifications end, whichever way they came: each exactly once in USAGE or QUARANTINE. It is safe for
+// concurrent use; its users take turns with a whole batch.
+type sink struct {
+	cfg  *Config
+	deps *Deps
+
+	turn       chan struct{} // holds one token, which is the right to use what follows
+	usage      *appender.Appender
+	quarantine *appender.Appender
+	known      *appender.Recent          // ids in USAGE
+	refused    *appender.Recent          // ids in QUARANTINE
+	batch      map[appender.Key]struct{} // ids in the batch under way
+	horizon    time.Time                 // the last one that is stored
+	warned     int
+	warnedAt   time.Time
+}
+
+func newSink(cfg *Config, deps *Deps) *sink {
+	s := &sink{
+		cfg: cfg, deps: deps, turn: make(chan struct{}, 1),
+		known: appender.NewRecent(cfg.MaxKnown), refused: appender.NewRecent(cfg.MaxKnown), batch: map[appender.Key]struct{}{},
+	}
+	s.usage = appender.New(appender.Options{
+		Store: deps.Store, Stream: events.StreamUsage, Filter: events.UsageFilter(events.SourceTrove, cfg.Foundation), Retry: cfg.Retry,
+		Seen: func(k appender.Key, sequence uint64) error { s.known.Add(k, sequence); return nil },
+	})
+	s.quarantine = appender.New(appender.Options{
+		Store: deps.Store, Stream: events.StreamQuarantine, Filter: events.QuarantineSubject(events.SourceTrove, cfg.Foundation), Retry: cfg.Retry,
+		Seen: func(k appender.Key, sequence uint64) error { s.refused.Add(k, sequence); return nil },
+	})
+	return s
+}
+
+// lock waits for the turn; the caller gives it back with unlock.
+func (s *sink) lock(ctx context.Context) error {
+	select {
+	case s.turn <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("waiting for another batch to be stored: %w", ctx.Err())
+	}
+}
+
+func (s *sink) unlock() { <-s.turn }
+
+// learn reads the newest ids of both streams and the last horizon.
+func (s *sink) learn(ctx context.Context) error {
+	if err := s.lock(ctx); err != nil {
+		return err
+	}
+	defer s.unlock()
+	for _, a := range []*appender.Appender{s.usage, s.quarantine} {
+		from, err := s.deps.Store.Back(ctx, a.Stream, a.Filter, s.cfg.MaxKnown)
+		if err == nil {
+			a.Start(from - 1)
+			err = a.Learn(ctx)
+		}
+		if err != nil {
+			return fmt.Errorf("finding out what %s holds of foundation %s: %w", a.Stream, s.cfg.Foundation, err)
+		}
+	}
+	at, err := s.deps.Store.Horizon(ctx, events.UsageHorizonSubject(events.SourceTrove, s.cfg.Foundation), s.cfg.Name)
+	s.horizon = at
+	return err
+}
+
+// store stores a batch, and corrects what became of each notification in it. After an error none, some or all of it is
+// stored, and the same call again stores the rest.
+func (s *sink) store(ctx context.Context, b *batch) (err error) {
+	if err := s.lock(ctx); err != nil {
+		return err
+	}
+	defer s.unlock()
+	defer func() {
+		if err != nil {
+			s.abandon()
+		}
+	}()
+	for i := range b.messages {
+		m := &b.messages[i]
+		into, there := s.usage, s.known
+		switch m.verdict {
+		case isIgnored:
+			continue
+		case isQuarantined:
+			into, there = s.quarantine, s.refused
+		default:
+			m.verdict = isFact
+		}
+		if _, twice := s.batch[m.key]; twice || there.Has(m.key) {
+			if m.verdict == isFact {
+				m.verdict = isKnown
+			}
+			continue
+		}
+		if m.verdict == isQuarantined {
+			s.warn(m)
+		}
+		into.Add(m.key, m.subject, m.header, append(into.Buffer(), b.buffer[m.from:m.to]...))
+		s.batch[m.key] = struct{}{}
+		if into.Full() {
+			if err := s.flush(ctx); err != nil {
+				return err
+			}
+		}
+	}
+	return s.flush(ctx)
+}
+
+// warn logs some of what is quarantined; all of it is in the stream.
+func (s *sink) warn(m *message) {
+	if now := s.deps.Now(); now.Sub(s.warnedAt) >= warnEvery {
+		s.warned, s.warnedAt = 0, now
+	}
+	if s.warned++; s.warned <= maxWarnings {
+		s.deps.Log.Warn("quarantined", slog.String("from", m.where), slog.String("reason", m.reason))
+	}
+}
+
+// flush stores the batch.
+func (s *sink) flush(ctx context.Context) error {
+	if _, _, err := s.quarantine.Flush(ctx, nil); err != nil {
+		return err
+	}
+	if _, _, err := s.usage.Flush(ctx, nil); err != nil {
+		return err
+	}
+	clear(s.batch)
+	return nil
+}
+
+// abandon empties the batch: nobody has been told that it is stored.
+func (s *sink) abandon() {
+	s.usage.Clear()
+	s.quarantine.Clear()
+	clear(s.batch)
+}
+
+// say stores one message of the collector's own. again is asked after another writer may have been at work.
+func (s *sink) say(ctx context.Context, id, kind, subject string, at time.Time, body []byte, again func(context.Context) (bool, error)) error {
+	k := appender.KeyOf(id)
+	if s.known.Has(k) {
+		return nil
+	}
+	s.usage.Add(k, subject, appender.Header(id, kind, s.cfg.origin(), events.FormatTime(at)), append(s.usage.Buffer(), body...))
+	_, _, err := s.usage.Flush(ctx, again)
+	if err != nil {
+		s.usage.Clear()
+	}
+	return err
+}
+
+// sayHorizon says that everything up to a time is stored, if that is later than what was said before.
+func (s *sink) sayHorizon(ctx context.Context, at time.Time) error {
+	at = at.UTC().Truncate(time.Second) // a horizon need not be finer
+	if err := s.lock(ctx); err != nil {
+		return err
+	}
+	defer s.unlock()
+	if !at.After(s.horizon) {
+		return nil
+	}
+	text := events.FormatTime(at)
+	h := events.Horizon{
+		ID:     events.ID("horizon", events.SourceTrove, s.cfg.Foundation, s.cfg.Name, text),
+		Source: events.SourceTrove, Foundation: s.cfg.Foundation, Time: at, Collector: s.cfg.Name,
+	}
+	subject := events.UsageHorizonSubject(h.Source, h.Foundation)
+	later := func(ctx context.Context) (bool, error) {
+		before, err := s.deps.Store.Horizon(ctx, subject, s.cfg.Name)
+		return at.After(before), err
+	}
+	if err := s.say(ctx, h.ID, events.TypeHorizon, subject, at, h.AppendJSON(nil), later); err != nil {
+		return fmt.Errorf("publishing the horizon %s: %w", text, err)
+	}
+	s.horizon = at
+	return nil
+}
+
+// sayGap says that notifications may be missing.
+func (s *sink) sayGap(ctx context.Context, exchange string, from, to time.Time, reason string) error {
+	if err := s.lock(ctx); err != nil {
+		return err
+	}
+	defer s.unlock()
+	from, to = from.UTC(), to.UTC()
+	g := events.Gap{
+		ID:     events.ID("gap", events.SourceTrove, s.cfg.Foundation, s.cfg.Name, exchange, strconv.FormatInt(from.UnixNano(), 10), strconv.FormatInt(to.UnixNano(), 10)),
+		Source: events.SourceTrove, Foundation: s.cfg.Foundation, From: from, To: to, Reason: reason,
+	}
+	if err := s.say(ctx, g.ID, events.TypeGap, events.UsageGapSubject(g.Source, g.Foundation), to, g.AppendJSON(nil), nil); err != nil {
+		return fmt.Errorf("publishing the gap from %s to %s: %w", events.FormatTime(from), events.FormatTime(to), err)
+	}
+	return nil
+}
+
+// lastHorizon is the last horizon that is stored.
+func (s *sink) lastHorizon(ctx context.Context) (time.Time, error) {
+	if err := s.lock(ctx); err != nil {
+		return time.Time{}, err
+	}
+	defer s.unlock()
+	return s.horizon, nil
+}

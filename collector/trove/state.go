@@ -1,0 +1,229 @@
+package trove
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"sync"
+	"time"
+
+	"github.com/daybook-billing/daybook/collector/redact"
+)
+
+const (
+	maxIgnored = 100         // event types that are counted by name
+	minSilence = time.Minute // after which markers are missed, however often they are sent
+)
+
+// Report says how a Trove collector is doing.
+type Report struct {
+	Broker    string    // where it is connected, without credentials; empty while it is not
+	Connected time.Time // since when
+	Bound     bool      // to every exchange that it has been bound to before, and to one at least
+	Unbound   time.Time // since when it is not bound; zero while it is
+	Lost      time.Duration
+	Sessions  int       // connections that got as far as consuming
+	LastSeen  time.Time // when the last notification came
+	Observed  time.Time // the newest timestamp of a fact that was stored
+	Horizon   time.Time // the last one that was published
+	LastBeat  time.Time // when markers came back through every exchange
+	Facts     int       // stored by this process, or known
+	Known     int       // of these: known already
+	Ignored   map[string]int
+	Refused   int // quarantined
+	Dead      int // delivered too often, and taken from the queue for that
+	Gaps      int
+	LastGap   time.Time
+	LastError string
+	ErrorAt   time.Time
+}
+
+// Sum is how many notifications were taken.
+func (r *Report) Sum() int {
+	n := r.Facts + r.Refused
+	for _, ignored := range r.Ignored {
+		n += ignored
+	}
+	return n
+}
+
+// state keeps the report and the metrics together.
+type state struct {
+	metrics *Metrics
+	now     func() time.Time
+	amqp    bool // there are brokers to consume from
+
+	mu sync.Mutex
+	r  Report // guarded by mu
+}
+
+func newState(metrics *Metrics, now func() time.Time, consuming bool) *state {
+	s := &state{metrics: metrics, now: now, amqp: consuming}
+	s.r.Ignored = map[string]int{}
+	s.r.Unbound = now()
+	return s
+}
+
+func (s *state) report() Report {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r := s.r
+	r.Ignored = maps.Clone(r.Ignored)
+	if !r.Unbound.IsZero() {
+		r.Lost += s.now().Sub(r.Unbound)
+	}
+	return r
+}
+
+// with changes the report.
+func (s *state) with(f func(r *Report)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f(&s.r)
+}
+
+func (s *state) failed(err error) {
+	if err == nil {
+		return
+	}
+	s.metrics.errors.Inc()
+	s.with(func(r *Report) { r.LastError, r.ErrorAt = redact.Text(err.Error()), s.now() })
+}
+
+// started takes the horizon that was published before.
+func (s *state) started(horizon time.Time) {
+	s.with(func(r *Report) { r.Horizon = horizon })
+}
+
+func (s *state) connected(broker string) {
+	s.metrics.sessions.Inc()
+	s.metrics.connected.Set(1)
+	s.with(func(r *Report) { r.Broker, r.Connected, r.Sessions = broker, s.now(), r.Sessions+1 })
+}
+
+func (s *state) disconnected() {
+	s.metrics.connected.Set(0)
+	s.with(func(r *Report) { r.Broker = "" })
+	s.bound(false)
+}
+
+func (s *state) stopped() { s.disconnected() }
+
+func (s *state) bound(is bool) {
+	s.metrics.bound.Set(map[bool]float64{true: 1}[is])
+	s.with(func(r *Report) {
+		switch {
+		case is && !r.Unbound.IsZero():
+			lost := s.now().Sub(r.Unbound)
+			r.Lost += lost
+			s.metrics.unbound.Add(max(lost.Seconds(), 0))
+			r.Unbound = time.Time{}
+		case !is && r.Unbound.IsZero():
+			r.Unbound = s.now()
+		}
+		r.Bound = is
+	})
+}
+
+func (s *state) dead() {
+	s.metrics.dead.Inc()
+	s.with(func(r *Report) { r.Dead++ })
+}
+
+func (s *state) gap(to time.Time) {
+	s.metrics.gaps.Inc()
+	s.with(func(r *Report) { r.Gaps++; r.LastGap = to })
+}
+
+func (s *state) beat() {
+	s.with(func(r *Report) { r.LastBeat = s.now() })
+}
+
+func (s *state) horizon(at time.Time) {
+	s.metrics.horizon.Set(seconds(at))
+	s.with(func(r *Report) { r.Horizon = at })
+}
+
+// took counts what became of a batch.
+func (s *state) took(batch []message) {
+	if len(batch) == 0 {
+		return
+	}
+	now := s.now()
+	var facts, known, refused, ignored int
+	s.mu.Lock()
+	for i := range batch {
+		m := &batch[i]
+		switch m.verdict {
+		case isKnown:
+			known++
+			facts++
+		case isFact:
+			facts++
+		case isQuarantined:
+			refused++
+		case isIgnored:
+			ignored++
+			name := m.eventType
+			if _, ok := s.r.Ignored[name]; !ok && len(s.r.Ignored) >= maxIgnored {
+				name = "other"
+			}
+			s.r.Ignored[name]++
+		}
+		if m.observed.After(s.r.Observed) {
+			s.r.Observed = m.observed
+		}
+	}
+	s.r.LastSeen = now
+	s.r.Facts += facts
+	s.r.Known += known
+	s.r.Refused += refused
+	observed := s.r.Observed
+	s.mu.Unlock()
+	m := s.metrics
+	m.stored.Add(float64(facts - known))
+	m.known.Add(float64(known))
+	m.refused.Add(float64(refused))
+	m.ignored.Add(float64(ignored))
+	m.batches.Observe(float64(len(batch)))
+	m.seen.Set(seconds(now))
+	if !observed.IsZero() {
+		m.lag.Set(max(now.Sub(observed).Seconds(), 0))
+	}
+}
+
+// Ready is a readiness check: nil while the collector does its work.
+func (c *Collector) Ready() error {
+	r := c.Report()
+	switch {
+	case !c.learned.Load():
+		return errors.New("reading what USAGE holds")
+	case len(c.brokers) == 0:
+		return nil
+	case r.Bound:
+		return c.beating(&r)
+	case r.Broker == "" && r.LastError != "":
+		return fmt.Errorf("not connected to RabbitMQ at %s: %s", withoutUser(c.brokers), r.LastError)
+	case r.Broker == "":
+		return fmt.Errorf("connecting to RabbitMQ at %s", withoutUser(c.brokers))
+	case r.LastError != "":
+		return fmt.Errorf("not bound since %s: %s", r.Unbound.UTC().Format(time.RFC3339), r.LastError)
+	}
+	return fmt.Errorf("not bound: none of the exchanges %q exists on %s: Trove makes one with its first notification; --durable-exchange yes or no lets the collector make it",
+		c.cfg.Exchanges, r.Broker)
+}
+
+// beating is an error when no marker comes back any more, though we are bound.
+func (c *Collector) beating(r *Report) error {
+	last := r.Connected
+	if r.LastBeat.After(last) {
+		last = r.LastBeat
+	}
+	if c.deps.Now().Sub(last) <= max(3*c.cfg.Beat, minSilence) {
+		return nil
+	}
+	return fmt.Errorf("no marker has come back since %s: another collector consumes queue %s and this one is its standby, or the broker does not deliver",
+		last.UTC().Format(time.RFC3339), c.cfg.Queue)
+}
+
+func seconds(t time.Time) float64 { return float64(t.UnixNano()) / 1e9 }

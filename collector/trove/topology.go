@@ -1,0 +1,160 @@
+package trove
+
+import (
+	"errors"
+	"fmt"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+)
+
+// existence is what is known of an exchange.
+type existence int
+
+const (
+	absent    existence = iota
+	transient           // goes with the broker: oslo.messaging's default
+	durable             // amqp_durable_queues or rabbit_quorum_queue is set in Trove's configuration
+	present             // exists, and the user may not find out more, or it was declared in a way that oslo.messaging does not
+)
+
+func (e existence) String() string {
+	switch e {
+	case absent:
+		return "absent"
+	case transient:
+		return "not durable"
+	case durable:
+		return "durable"
+	}
+	return "of unknown durability"
+}
+
+const (
+	exchangeKind = "topic"
+	deadSuffix   = ".dead"
+	deadDelivery = 1_000_000 // attempts: nothing may be dropped from the queue that holds what was given up
+)
+
+// attempt does what the broker may refuse by closing the channel, on a channel of its own.
+func (s *session) attempt(f func(*amqp.Channel) error) error {
+	channel, err := s.connection.Channel()
+	if err != nil {
+		return err
+	}
+	err = f(channel)
+	if !channel.IsClosed() {
+		err = errors.Join(err, channel.Close())
+	}
+	return err
+}
+
+// refusal is the broker's code for a refusal of one request; 0 when the error is something else.
+func refusal(err error) int {
+	var e *amqp.Error
+	if errors.As(err, &e) && e != nil && e.Server {
+		switch e.Code {
+		case amqp.NotFound, amqp.PreconditionFailed, amqp.AccessRefused, amqp.ResourceLocked:
+			return e.Code
+		}
+	}
+	return 0
+}
+
+// exchange finds out what there is. An exchange that exists can be declared with its own properties only, which changes
+// nothing: that is how its durability is found. One that does not exist is never made by guessing, because Trove could
+// then not declare it with other properties, and its notifications would be lost.
+func (s *session) exchange(name string) (existence, error) {
+	err := s.attempt(func(c *amqp.Channel) error {
+		return c.ExchangeDeclarePassive(name, exchangeKind, false, false, false, false, nil)
+	})
+	switch {
+	case refusal(err) == amqp.NotFound:
+		return absent, nil
+	case err != nil:
+		return absent, s.explain("looking for exchange "+name, err)
+	}
+	for _, e := range []existence{transient, durable} {
+		err := s.declareExchange(name, e)
+		switch {
+		case err == nil:
+			return e, nil
+		case refusal(err) == amqp.AccessRefused:
+			return present, nil
+		case refusal(err) != amqp.PreconditionFailed:
+			return absent, s.explain("looking for the durability of exchange "+name, err)
+		}
+	}
+	return present, nil
+}
+
+func (s *session) declareExchange(name string, as existence) error {
+	return s.attempt(func(c *amqp.Channel) error {
+		return c.ExchangeDeclare(name, exchangeKind, as == durable, false, false, false, nil)
+	})
+}
+
+// declareQueues makes our queue, and the queue for what was delivered too often. existed tells whether ours was there.
+func (s *session) declareQueues() (existed bool, err error) {
+	err = s.attempt(func(c *amqp.Channel) error {
+		_, err := c.QueueDeclarePassive(s.cfg.Queue, true, false, false, false, nil)
+		return err
+	})
+	if err != nil && refusal(err) != amqp.NotFound {
+		return false, s.explain("looking for queue "+s.cfg.Queue, err)
+	}
+	existed = err == nil
+	for _, q := range []struct {
+		name      string
+		arguments amqp.Table
+	}{
+		{s.cfg.deadQueue(), amqp.Table{amqp.QueueTypeArg: amqp.QueueTypeQuorum, "x-delivery-limit": deadDelivery}},
+		{s.cfg.Queue, amqp.Table{
+			amqp.QueueTypeArg:           amqp.QueueTypeQuorum,
+			"x-delivery-limit":          s.cfg.DeliveryLimit,
+			"x-single-active-consumer":  true, // a second collector is a standby
+			"x-dead-letter-exchange":    "",   // the default one, which delivers to the queue that the key names
+			"x-dead-letter-routing-key": s.cfg.deadQueue(),
+			"x-dead-letter-strategy":    "at-least-once",
+			amqp.QueueOverflowArg:       amqp.QueueOverflowRejectPublish, // what that strategy asks for; there is no limit
+		}},
+	} {
+		err := s.attempt(func(c *amqp.Channel) error {
+			_, err := c.QueueDeclare(q.name, true, false, false, false, q.arguments)
+			return err
+		})
+		if refusal(err) == amqp.PreconditionFailed {
+			return existed, fmt.Errorf("declaring queue %s on %s: it exists with other properties (%w): name another queue, or delete it when it is empty and let the collector make it", q.name, s.broker.name, err)
+		}
+		if err != nil {
+			return existed, s.explain("declaring queue "+q.name, err)
+		}
+	}
+	return existed, nil
+}
+
+// bind binds our queue to an exchange with the keys. found is false when the exchange is gone.
+func (s *session) bind(exchange string, keys []string) (found bool, err error) {
+	for _, key := range keys {
+		err := s.attempt(func(c *amqp.Channel) error { return c.QueueBind(s.cfg.Queue, key, exchange, false, nil) })
+		if refusal(err) == amqp.NotFound {
+			return false, nil
+		}
+		if err != nil {
+			return false, s.explain(fmt.Sprintf("binding queue %s to exchange %s with %s", s.cfg.Queue, exchange, key), err)
+		}
+	}
+	return true, nil
+}
+
+// explain says what failed at the broker and what to do.
+func (s *session) explain(what string, err error) error {
+	return explain(what+" on "+s.broker.name, err)
+}
+
+func explain(what string, err error) error {
+	var refused *amqp.Error
+	if errors.As(err, &refused) && refused.Code == amqp.AccessRefused {
+		return fmt.Errorf("%s: the user lacks a permission (%w): grant it with rabbitmqctl set_permissions, see docs/trove.md", what, err)
+	}
+	return fmt.Errorf("%s: %w", what, err)
+}
