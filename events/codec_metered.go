@@ -19,7 +19,7 @@ func (x *Metered) AppendJSON(b []byte) []byte {
 	b = appendList(b, `,"anomalies":`, x.Anomalies)
 	b = appendList(b, `,"held":`, x.Held)
 	b = appendUint32(b, `,"held_omitted":`, x.HeldOmitted)
-	b = appendTrue(b, `,"correction":`, x.Correction)
+	b = appendText(b, `,"correction":`, x.Correction)
 	return closeObject(b, start)
 }
 
@@ -62,7 +62,7 @@ func (x *Metered) decode(s scanner) error {
 		case "held_omitted":
 			x.HeldOmitted = s.uint32()
 		case "correction":
-			x.Correction = s.bool()
+			x.Correction = s.text(old.Correction)
 		default:
 			s.skip()
 		}

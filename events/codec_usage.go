@@ -29,6 +29,8 @@ func (x *Usage) AppendJSON(b []byte) []byte {
 	b = appendText(b, `,"publisher":`, x.Publisher)
 	b = appendCount(b, `,"previous_instances":`, x.PreviousInstances)
 	b = appendCount(b, `,"previous_memory_mb":`, x.PreviousMemoryMB)
+	b = appendCount(b, `,"audit_seconds":`, x.AuditSeconds)
+	b = appendTrue(b, `,"no_server":`, x.NoServer)
 	if len(x.Raw) > 0 {
 		b = append(b, `,"raw":`...)
 		b = append(b, x.Raw...)
@@ -98,6 +100,10 @@ func (x *Usage) decode(s scanner) error {
 			x.PreviousInstances = s.count()
 		case "previous_memory_mb":
 			x.PreviousMemoryMB = s.count()
+		case "audit_seconds":
+			x.AuditSeconds = s.count()
+		case "no_server":
+			x.NoServer = s.bool()
 		case "raw":
 			if raw := s.raw(); !s.fact {
 				x.Raw = append(x.Raw[:0], raw...)
@@ -260,6 +266,7 @@ func (x *Quarantined) AppendJSON(b []byte) []byte {
 	b = appendUint32(b, `,"line":`, x.Line)
 	b = appendText(b, `,"reason":`, x.Reason)
 	b = appendText(b, `,"input":`, x.Input)
+	b = appendText(b, `,"after_id":`, x.AfterID)
 	return closeObject(b, start)
 }
 
@@ -285,6 +292,8 @@ func (x *Quarantined) decode(s scanner) error {
 			x.Reason = s.text(old.Reason)
 		case "input":
 			x.Input = s.name()
+		case "after_id":
+			x.AfterID = s.name()
 		default:
 			s.skip()
 		}

@@ -120,6 +120,10 @@ func releasedFixtures() map[string]message {
 			ID: "5e4d3c2b-3a49-5586-b768-94a5b6c7d8e9", Source: "unknown", Foundation: "cf-eu-1", File: "november.jsonl", Line: 17,
 			Reason: "byte 12: a string without an end", Input: "{\"guid\": \"a1b2\n\t<&>",
 		},
+		"quarantined_after": &events.Quarantined{
+			ID: "6f5e4d3c-4b5a-5697-8879-a5b6c7d8e9fa", Source: "cf", Foundation: "cf-eu-1",
+			Reason: "state: found the string \"PAUSED\"", Input: "{}", AfterID: "1b0a9f8e-5c4d-5e6f-8a7b-9c0d1e2f3a4b",
+		},
 		"usage_cf_late": &events.Usage{
 			ID: "1b0a9f8e-5c4d-5e6f-8a7b-9c0d1e2f3a4b", Source: "cf", Foundation: "cf-eu-1", Tenant: org, Kind: "app", Resource: app, App: app,
 			Event: "STARTED", Previous: "STARTED", Time: at("2026-11-01T09:15:30Z"), Listed: at("2026-11-20T00:00:00Z"),
@@ -146,7 +150,7 @@ func releasedFixtures() map[string]message {
 				ID: "71605f4e-b2a3-54c5-a0d1-5c6d7e8f90a1", Kind: "app", Resource: app, Code: events.HoldGap, Start: at("2026-11-01T08:15:30Z"),
 				End: at("2026-11-02T09:00:00Z"), Footprint: webFootprint(), Reason: "facts may be missing",
 			}},
-			HeldOmitted: 1, Correction: true,
+			HeldOmitted: 1, Correction: "2026-11",
 		},
 		"metered": meteredFixture(),
 		"anomaly": &events.AnomalyNotice{

@@ -18,7 +18,11 @@ func ID(parts ...string) string {
 	for _, p := range parts {
 		n += 4 + len(p)
 	}
-	b := make([]byte, 0, n)
+	var scratch [512]byte // enough for nearly all
+	b := scratch[:0]
+	if n > len(scratch) {
+		b = make([]byte, 0, n)
+	}
 	b = append(b, namespace[:]...)
 	for _, p := range parts {
 		b = append(b, byte(len(p)>>24), byte(len(p)>>16), byte(len(p)>>8), byte(len(p)))

@@ -141,10 +141,13 @@ const (
 	AnomalyDeleteWithoutCreate = "delete_without_create" // held, not billed
 	AnomalyFailedBuild         = "failed_build"          // not billed
 	AnomalyUnknownVolume       = "unknown_volume"        // held, not billed
+	AnomalySilent              = "silent"                // not seen any more while others are; ended where it was seen last, for the time being
 	AnomalyAfterDelete         = "after_delete"          // evidence of life after the deletion
 	AnomalyLateFact            = "late_fact"             // came after its timeline was settled and forgotten; not metered
 	AnomalyClosedPeriod        = "closed_period"         // about a month that is closed and folded; held for an operator
 	AnomalyInconsistent        = "inconsistent"          // METERED contradicts itself; nothing was charged twice or reversed
+	AnomalyClock               = "clock"                 // a time long before that of a fact that the platform lists before it
+	AnomalyUnknownHold         = "unknown_hold"          // a decision on a hold that there is not
 	AnomalyUnreadable          = "unreadable"            // a message that is neither a fact nor a catalogue
 )
 
@@ -184,8 +187,9 @@ type Metered struct {
 	// fact settles it or an operator decides. Each message lists it anew, as it does Running.
 	Held        []Hold
 	HeldOmitted uint32 // held parts that a message with more than MaxHeld of them leaves out
-	// Correction says that the message changes spans of a month that had been closed.
-	Correction bool
+	// Correction is set when the message changes spans of a month that had been closed: the first month that is open (YYYY-MM), to
+	// which the difference is posted.
+	Correction string
 }
 
 // Hold is a part of a timeline that may have run, but is not proven: an unknown size, a gap in the facts. It is not billed.

@@ -136,6 +136,19 @@ func UsageGapSubject(source, foundation string) string {
 	return subject("usage", source, foundation) + ".gap"
 }
 
+// UsageKindFilter matches the facts of one kind in a foundation.
+func UsageKindFilter(source, foundation, kind string) string {
+	return "usage." + Token(source) + "." + Token(foundation) + ".*." + Token(kind) + ".*"
+}
+
+// UsageHorizonFilter matches how far collectors have come, in one foundation or, where that is empty, in all.
+func UsageHorizonFilter(foundation string) string {
+	return "usage.*." + oneOrAll(foundation) + ".horizon"
+}
+
+// UsageGapFilter matches the gaps of one foundation or, where that is empty, of all.
+func UsageGapFilter(foundation string) string { return "usage.*." + oneOrAll(foundation) + ".gap" }
+
 // UsageDecisionSubject is where an operator says what becomes of a hold.
 func UsageDecisionSubject(source, foundation string) string {
 	return subject("usage", source, foundation) + ".decision"
@@ -143,6 +156,23 @@ func UsageDecisionSubject(source, foundation string) string {
 
 // MeteredTenantFilter matches what ran for a tenant, in every foundation of every source.
 func MeteredTenantFilter(tenant string) string { return "metered.*.*." + Token(tenant) + ".*.*" }
+
+// MeteredResourcesFilter matches what ran, in one foundation or, where that is empty, in all, and for one tenant or all.
+func MeteredResourcesFilter(foundation, tenant string) string {
+	return "metered.*." + oneOrAll(foundation) + "." + oneOrAll(tenant) + ".*.*"
+}
+
+// MeteredHorizonFilter matches how far sources were metered, in one foundation or, where that is empty, in all.
+func MeteredHorizonFilter(foundation string) string {
+	return "metered.*." + oneOrAll(foundation) + ".horizon"
+}
+
+func oneOrAll(name string) string {
+	if name == "" {
+		return "*"
+	}
+	return Token(name)
+}
 
 // QuarantineSubject is where input goes that could not be understood.
 func QuarantineSubject(source, foundation string) string {

@@ -63,7 +63,8 @@ type Usage struct {
 	// Previous is the upstream state before the event, where it says one.
 	Previous string
 	// Time is when the fact took effect: created_at for Cloud Foundry; created_at, modify_at or deleted_at for Trove,
-	// and the notification's timestamp where it has none of them.
+	// and the notification's timestamp where it has none of them. For a Trove exists it is when the instance was seen last: the end of
+	// the audit period, or the timestamp if that is earlier.
 	Time time.Time
 	// Observed is the Trove notification's own timestamp; zero for Cloud Foundry.
 	Observed time.Time
@@ -89,14 +90,19 @@ type Usage struct {
 	// that were published before it.
 	AfterGUID     string
 	AfterSequence uint64
-	// Listed is set when the fact is no new one: a rescan at that time found that the API still lists this event of a beginning, though
-	// younger ones were pruned. Cloud Controller keeps the beginnings of what runs, so that it was running then.
+	// Listed is set when the fact is no new one: a rescan found that the API still lists this event of a beginning, though younger ones
+	// were pruned. Cloud Controller keeps the beginnings of what runs, so that it had not ended at that time.
 	Listed time.Time
 	// Publisher is who reported, for Trove: region and publisher_id with a slash between them.
 	Publisher string
-	// PreviousInstances and PreviousMemoryMB are the size before a Cloud Foundry event, where they differ from that in Footprint.
+	// PreviousInstances and PreviousMemoryMB are the size before an event, where they differ from that in Footprint. Trove says the memory
+	// before a modify_flavor.
 	PreviousInstances Count
 	PreviousMemoryMB  Count
+	// AuditSeconds is the width of the audit period of a Trove exists: how often it is meant to be sent, at the least.
+	AuditSeconds Count
+	// NoServer is set when a Trove notification says that the instance has no server: one was never made.
+	NoServer bool
 }
 
 // SubjectResource is the last token of the fact's subject: the app guid for apps, tasks and staging, else Resource.
@@ -183,4 +189,6 @@ type Quarantined struct {
 	Line       uint32 // 1-based; 0 when the origin has no lines
 	Reason     string // what is wrong and where, for a person
 	Input      string // the input as text, with secrets removed
+	// AfterID is the id of the fact that a Cloud Foundry event follows in the API's order; empty for input that has no order.
+	AfterID string
 }

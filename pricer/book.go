@@ -36,7 +36,12 @@ type posted struct {
 	Frame   frame
 	Cause   string // id of the message that made the entries
 	Version int    // index of the version that rated it; -1 before the first
+	// Correction is the month that the entries are posted to when their own was closed before they were made; else empty.
+	Correction string
 }
+
+// period is the month that the entries are posted to.
+func (p *posted) period() string { return max(p.Span.Start.Format("2006-01"), p.Correction) }
 
 // packed is a posted span as the METERED message that could have closed it, in JSON: the cause as its id, and the version, counted
 // from 1, as its cause's sequence. It is half as large as the struct, and nothing in it has to be followed by the garbage collector.
@@ -46,6 +51,7 @@ func pack(p *posted) packed {
 	m := events.Metered{
 		ID: p.Cause, Source: p.Frame.Source, Foundation: p.Frame.Foundation, Resource: p.Frame.Resource,
 		Cause: events.Cause{Sequence: uint64(p.Version + 1)}, Closed: []events.Span{p.Span}, //nolint:gosec // never below -1
+		Correction: p.Correction,
 	}
 	var scratch [1024]byte
 	return bytes.Clone(m.AppendJSON(scratch[:0]))
@@ -62,6 +68,7 @@ func (b *Book) unpack(text packed) (*posted, error) {
 	}
 	return &posted{
 		Span: m.Closed[0], Frame: frame{m.Source, m.Foundation, m.Resource}, Cause: m.ID, Version: int(m.Cause.Sequence) - 1, //nolint:gosec // at most len(versions)
+		Correction: m.Correction,
 	}, nil
 }
 
@@ -111,7 +118,7 @@ func (b *Book) Metered(m *events.Metered, emit func(*Entries)) (anomalies []even
 		if err != nil {
 			return nil, fmt.Errorf("span %s: %w", s.ID, err)
 		}
-		b.reverse(p, m.ID, batch.of(p))
+		b.reverse(p, m.ID, m.Correction, batch.of(p))
 		delete(b.spans, s.ID)
 	}
 	for i := range m.Closed {
@@ -120,7 +127,7 @@ func (b *Book) Metered(m *events.Metered, emit func(*Entries)) (anomalies []even
 			inconsistent(s, "closes once more")
 			continue
 		}
-		p := &posted{Span: *s, Frame: at, Cause: m.ID, Version: len(b.versions) - 1}
+		p := &posted{Span: *s, Frame: at, Cause: m.ID, Version: len(b.versions) - 1, Correction: m.Correction}
 		p.Span.Evidence, p.Span.SpaceName = nil, "" // no charge depends on them
 		b.spans[s.ID] = pack(p)
 		b.charge(p, batch.of(p))
@@ -156,7 +163,7 @@ func (b *Book) Catalogue(c *events.Catalogue, cause string, emit func(*Entries))
 			continue // the entries stand as they are
 		}
 		entries := batch.of(p)
-		b.reverse(p, cause, entries)
+		b.reverse(p, cause, "", entries)
 		b.spans[p.Span.ID] = pack(&anew)
 		b.charge(&anew, entries)
 		if batch.size() >= maxEntries {
@@ -177,12 +184,15 @@ func (b *Book) sorted() ([]*posted, error) {
 		}
 		spans = append(spans, p)
 	}
-	slices.SortFunc(spans, func(x, y *posted) int {
-		return cmp.Or(cmp.Compare(x.Span.Tenant, y.Span.Tenant), cmp.Compare(x.Frame.Source, y.Frame.Source),
-			cmp.Compare(x.Frame.Foundation, y.Frame.Foundation), cmp.Compare(x.Span.Kind, y.Span.Kind),
-			cmp.Compare(x.Frame.Resource, y.Frame.Resource), x.Span.Start.Compare(y.Span.Start), cmp.Compare(x.Span.ID, y.Span.ID))
-	})
+	slices.SortFunc(spans, comparePosted)
 	return spans, nil
+}
+
+// comparePosted is a fixed order that keeps the spans of a subject together.
+func comparePosted(x, y *posted) int {
+	return cmp.Or(cmp.Compare(x.Span.Tenant, y.Span.Tenant), cmp.Compare(x.Frame.Source, y.Frame.Source),
+		cmp.Compare(x.Frame.Foundation, y.Frame.Foundation), cmp.Compare(x.Span.Kind, y.Span.Kind),
+		cmp.Compare(x.Frame.Resource, y.Frame.Resource), x.Span.Start.Compare(y.Span.Start), cmp.Compare(x.Span.ID, y.Span.ID))
 }
 
 // rate prices a span with the version that it is posted under.
@@ -208,14 +218,13 @@ func (b *Book) charge(p *posted, to *Entries) {
 	}
 }
 
-// reverse adds the exact negatives of a span's entries, and settles what of it was unrated.
-func (b *Book) reverse(p *posted, cause string, to *Entries) {
+// reverse adds the exact negatives of a span's entries, and settles what of it was unrated. What belongs to a month before that of the
+// correction, if it is one, is posted to that.
+func (b *Book) reverse(p *posted, cause, correction string, to *Entries) {
 	lines, unrated := b.rate(p)
 	for i := range lines {
-		c := b.entry(p, &lines[i], i)
-		c.Reverses, c.Entry = c.ID, events.EntryReversal
-		c.ID = events.ID("reversal", cause, c.Reverses)
-		c.Seconds, c.Quantity, c.Amount, c.VAT = c.Seconds.Neg(), c.Quantity.Neg(), c.Amount.Neg(), c.VAT.Neg()
+		c := reversal(b.entry(p, &lines[i], i), cause)
+		c.Period = max(c.Period, correction)
 		to.Charges = append(to.Charges, c)
 	}
 	for i := range unrated {
@@ -223,12 +232,20 @@ func (b *Book) reverse(p *posted, cause string, to *Entries) {
 	}
 }
 
+// reversal is the exact negative of a charge.
+func reversal(c events.Charge, cause string) events.Charge {
+	c.Reverses, c.Entry = c.ID, events.EntryReversal
+	c.ID = events.ID("reversal", cause, c.Reverses)
+	c.Seconds, c.Quantity, c.Amount, c.VAT = c.Seconds.Neg(), c.Quantity.Neg(), c.Amount.Neg(), c.VAT.Neg()
+	return c
+}
+
 // entry is the i-th line of a span as a charge. It is the same whenever it is made: the cause and the version are in p.
 func (b *Book) entry(p *posted, line *Line, i int) events.Charge {
 	s := &p.Span
 	return events.Charge{
 		ID: events.ID("charge", p.Cause, s.ID, line.Component.Name, strconv.Itoa(i)), Entry: events.EntryCharge,
-		Period: s.Start.Format("2006-01"), Span: s.ID, Kind: s.Kind, Resource: s.Resource, App: s.App, Tenant: s.Tenant, Space: s.Space,
+		Period: p.period(), Span: s.ID, Kind: s.Kind, Resource: s.Resource, App: s.App, Tenant: s.Tenant, Space: s.Space,
 		Name: s.Name, Plan: line.Plan.Name, Catalogue: b.versions[p.Version].Name, Component: line.Component.Name, Start: line.Start, End: line.End,
 		Seconds: line.Seconds, Quantity: line.Quantity, Unit: line.Unit, Amount: line.Amount,
 		VATCode: line.VATCode, VAT: line.VAT, Currency: line.Currency, Flags: s.Flags,

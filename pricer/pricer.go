@@ -30,11 +30,18 @@ type Pricer struct{ stage *stage.Stage }
 const Bucket = "daybook-pricer"
 
 // New returns a pricer that is not running.
-func New(_ Config, deps Deps) *Pricer {
-	return &Pricer{stage.New(stage.Config{
+func New(cfg Config, deps Deps) *Pricer {
+	contract, processor := Stage(cfg)
+	return &Pricer{stage.New(contract, deps.Bus, processor(), deps.Log, deps.Metrics)}
+}
+
+// Stage returns what the pricer is as a stage, and what makes processors in their empty state: Run runs one, and others derive
+// BILLING again to compare it with what is stored.
+func Stage(Config) (stage.Config, func() stage.Processor) {
+	return stage.Config{
 		Name: "pricer", Input: events.StreamMetered, Output: events.StreamBilling, OutputFilter: events.SubjectsBilling,
 		Marker: events.BillingMarkerSubject, Bucket: Bucket, Logic: logicVersion,
-	}, deps.Bus, &processor{book: NewBook()}, deps.Log, deps.Metrics)}
+	}, func() stage.Processor { return &processor{book: NewBook()} }
 }
 
 // Run works until ctx is done; see stage.Stage.Run for its errors.
@@ -53,6 +60,7 @@ func (p *Pricer) Done() uint64 { return p.stage.Done() }
 type processor struct {
 	book    *Book
 	metered events.Metered
+	billing events.Billing
 }
 
 // Step implements stage.Processor.
@@ -148,6 +156,74 @@ func numbered(cause events.Cause, at time.Time, emit func(stage.Output)) func(*E
 			part++
 		}
 	}
+}
+
+// Adopt implements stage.Adopter: after a replay, entries that it published name it as their cause, and the others keep theirs.
+func (p *processor) Adopt(stored *bus.Stored) error {
+	switch stored.Header(events.HeaderType) {
+	case events.TypeBilling:
+		if err := p.book.names.DecodeBilling(&p.billing, stored.Data); err != nil {
+			return err
+		}
+		return p.book.adopt(p.billing.Cause.ID, p.billing.Charges, nil)
+	case events.TypeUnrated:
+		var u events.UnratedNotice
+		if err := u.DecodeJSON(stored.Data); err != nil {
+			return err
+		}
+		return p.book.adopt(u.Cause.ID, nil, u.Unrated)
+	}
+	return nil
+}
+
+// NewReckoner returns what compares BILLING with what a processor of Stage says should stand there.
+func NewReckoner(of stage.Processor) stage.Reckoner {
+	p, ok := of.(*processor)
+	if !ok {
+		panic("pricer: a reckoner is for a processor of Stage")
+	}
+	return &reckoner{reckoning: newReckoning(), processor: p}
+}
+
+// reckoner is the stage's view of a reckoning.
+type reckoner struct {
+	*reckoning
+	processor *processor
+	billing   events.Billing
+}
+
+// Derived implements stage.Reckoner. The book itself says what is derived.
+func (r *reckoner) Derived(*stage.Output) error { return nil }
+
+// Stored implements stage.Reckoner.
+func (r *reckoner) Stored(in *bus.Stored) error {
+	switch in.Header(events.HeaderType) {
+	case events.TypeBilling:
+		b := &r.billing
+		if err := r.processor.book.names.DecodeBilling(b, in.Data); err != nil {
+			return unreadable(in, err)
+		}
+		r.charges(frame{b.Source, b.Foundation, b.Resource}, b.Charges)
+	case events.TypeUnrated:
+		var u events.UnratedNotice
+		if err := u.DecodeJSON(in.Data); err != nil {
+			return unreadable(in, err)
+		}
+		r.unrated(frame{u.Source, u.Foundation, u.Resource}, u.Unrated, u.Settled)
+	}
+	return nil
+}
+
+func unreadable(in *bus.Stored, err error) error {
+	return fmt.Errorf("cannot be read: %w. Remove it (nats stream rmm %s %d) and run the replay again", err, events.StreamBilling, in.Sequence)
+}
+
+// Compare implements stage.Reckoner.
+func (r *reckoner) Compare() (again bool, err error) { return r.compare(r.processor.book) }
+
+// Difference implements stage.Reckoner.
+func (r *reckoner) Difference(cause events.Cause, at time.Time, emit func(stage.Output)) (back, anew int, err error) {
+	return r.difference(r.processor.book, cause.ID, numbered(cause, at, emit))
 }
 
 // Snapshot implements stage.Processor. A snapshot is the catalogues and then the packed spans, each with its length in front.

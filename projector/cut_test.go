@@ -103,6 +103,46 @@ var _ = Describe("The horizon", func() {
 	})
 })
 
+var _ = Describe("The horizon of several collectors", func() {
+	var b *books
+	BeforeEach(func() {
+		b = newBooks(projector.Settings{Cut: projector.CutHour}).tell(app("STARTED", "10:30"))
+	})
+	says := func(collector, at string, retired ...bool) string {
+		b.sequence++
+		h := events.Horizon{ID: at, Source: events.SourceCF, Foundation: "eu", Collector: collector, Time: clock(at), Retired: len(retired) > 0}
+		all, moved := b.meter.Horizon(&h, b.sequence, b.post)
+		if !moved {
+			return "not moved"
+		}
+		return short(all)
+	}
+
+	It("is the lowest of those that have a name", func() {
+		Expect(says("a", "12:00")).To(Equal("12:00"))
+		Expect(says("b", "11:30")).To(Equal("not moved"), "it never goes back")
+		Expect(says("a", "13:00")).To(Equal("not moved"))
+		Expect(says("b", "12:30")).To(Equal("12:30"))
+		Expect(b.closed()).To(Equal([]string{"P 10:30-11:00 1x1024", "P 11:00-12:00 1x1024 since 10:30"}))
+	})
+	It("goes on without one that is retired", func() {
+		says("a", "12:00")
+		says("b", "12:00")
+		says("a", "14:00")
+		Expect(says("b", "12:00", true)).To(Equal("14:00"))
+	})
+	It("is the highest of those without a name where none has one, and theirs holds nobody up", func() {
+		Expect(says("", "12:00")).To(Equal("12:00"))
+		Expect(says("", "11:00")).To(Equal("not moved"))
+		Expect(says("a", "13:00")).To(Equal("13:00"))
+		Expect(says("", "15:00")).To(Equal("not moved"))
+	})
+	It("stays where it is when all are retired", func() {
+		says("a", "12:00")
+		Expect(says("a", "12:00", true)).To(Equal("not moved"))
+	})
+})
+
 var _ = Describe("A cut", func() {
 	It("is an hour, a day or a month", func() {
 		for _, s := range []string{"hour", "day", "month"} {

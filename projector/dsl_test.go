@@ -72,6 +72,21 @@ func task(event, at string, details ...detail) *events.Usage {
 	return fact(events.KindTask, event, at, append([]detail{size(1, 256), process("T")}, details...))
 }
 
+// late says that a fact was found late: it follows that of the sequence.
+func late(after uint64) detail {
+	return func(u *events.Usage) { u.AfterGUID, u.AfterSequence = fmt.Sprint("guid", after), after }
+}
+
+// was is the size before a fact.
+func was(instances, memory uint32) detail {
+	return func(u *events.Usage) {
+		u.PreviousInstances, u.PreviousMemoryMB = events.Some(instances), events.Some(memory)
+	}
+}
+
+// listed says that a rescan found the event again.
+func listed(at string) detail { return func(u *events.Usage) { u.Listed = clock(at) } }
+
 // build is a fact of the builds of app A.
 func build(event, at string, details ...detail) *events.Usage {
 	return fact(events.KindStaging, event, at, append([]detail{size(1, 1024), process("A")}, details...))
@@ -130,8 +145,47 @@ func (b *books) reach(at string) *books { return b.reachTime(events.SourceCF, cl
 func (b *books) reachTime(source string, at time.Time) *books {
 	b.sequence++
 	h := events.Horizon{ID: events.ID("horizon", fmt.Sprint(b.sequence)), Source: source, Foundation: "eu", Time: at}
-	if b.meter.Horizon(&h, b.sequence, b.post) {
+	if _, moved := b.meter.Horizon(&h, b.sequence, b.post); moved {
 		b.horizon[source] = at
+	}
+	return b
+}
+
+// gap says that facts of a list may be missing; from "" is since ever.
+func (b *books) gap(list, from, to string) *books {
+	g := events.Gap{Source: events.SourceCF, Foundation: "eu", List: list, To: clock(to), Reason: "pruned"}
+	if from != "" {
+		g.From = clock(from)
+	}
+	return b.miss(&g)
+}
+
+func (b *books) miss(g *events.Gap) *books {
+	b.sequence++
+	if g.ID == "" {
+		g.ID = events.ID("gap", fmt.Sprint(b.sequence))
+	}
+	b.meter.Gap(g, b.sequence, b.post)
+	return b
+}
+
+// decide says a word on the first hold of the last message.
+func (b *books) say(action string, details ...func(*events.Decision)) *books {
+	h := b.last.Held[0]
+	return b.sayOn(h.ID, action, details...)
+}
+
+func (b *books) sayOn(hold, action string, details ...func(*events.Decision)) *books {
+	b.sequence++
+	d := events.Decision{
+		ID: events.ID("decision", fmt.Sprint(b.sequence)), Source: b.last.Source, Foundation: "eu", Kind: b.last.Kind, Resource: b.last.Resource, Hold: hold,
+		Action: action, Time: clock("12:00"),
+	}
+	for _, change := range details {
+		change(&d)
+	}
+	if !b.meter.Decide(&d, b.sequence, b.post) {
+		b.wrong = append(b.wrong, "no hold "+hold)
 	}
 	return b
 }
@@ -158,7 +212,12 @@ func (b *books) post(m *events.Metered) {
 	}
 	b.anomalies = append(b.anomalies, m.Anomalies...)
 	b.last = *m
-	b.last.Running = slices.Clone(m.Running)
+	b.last.Running, b.last.Held = slices.Clone(m.Running), slices.Clone(m.Held)
+	for _, h := range m.Held {
+		if h.ID == "" || h.Reason == "" || !h.End.IsZero() && h.End.Before(h.Start) {
+			b.wrong = append(b.wrong, "malformed hold: "+heldPart(&h))
+		}
+	}
 	if !slices.IsSortedFunc(m.Running, func(x, y events.Span) int {
 		return cmp.Or(cmp.Compare(x.Resource, y.Resource), cmp.Compare(x.Kind, y.Kind))
 	}) {
@@ -195,6 +254,20 @@ func (b *books) closed() []string {
 }
 func (b *books) running() []string { return lines(b.last.Running) }
 
+// held is what the last message holds, as lines.
+func (b *books) held() []string {
+	out := []string{}
+	for i := range b.last.Held {
+		out = append(out, heldPart(&b.last.Held[i]))
+	}
+	return out
+}
+
+func heldPart(h *events.Hold) string {
+	s := events.Span{Kind: h.Kind, Resource: h.Resource, Start: h.Start, End: h.End, Since: h.Start, Footprint: h.Footprint}
+	return line(&s) + " " + h.Code
+}
+
 func (b *books) codes() []string {
 	out := []string{}
 	for _, a := range b.anomalies {
@@ -213,8 +286,8 @@ func (b *books) whole() []events.Span {
 	var out []events.Span
 	for _, s := range all {
 		if n := len(out) - 1; n >= 0 {
-			if p := &out[n]; p.Kind == s.Kind && p.Resource == s.Resource && p.End.Equal(s.Start) && p.Since.Equal(s.Since) && p.Footprint == s.Footprint && p.Flags == s.Flags {
-				p.End = s.End
+			if p := &out[n]; p.Kind == s.Kind && p.Resource == s.Resource && p.End.Equal(s.Start) && p.Since.Equal(s.Since) && p.Footprint == s.Footprint && (s.Kind == events.KindInstance || s.Kind == events.KindVolume || p.Flags == s.Flags) {
+				p.End, p.Flags = s.End, p.Flags&events.InferredStart|s.Flags&^events.InferredStart
 				continue
 			}
 		}

@@ -9,11 +9,9 @@ func NewProcessor(s Settings) stage.Processor { return newProcessor(s) }
 func (m *Meter) TroveFacts() int {
 	n := 0
 	for _, f := range m.foundations {
-		for _, s := range f.Subjects {
-			for _, t := range s.Tracks {
-				if t.Trove != nil {
-					n += len(t.Trove.Facts)
-				}
+		for _, t := range f.tracks {
+			if t.trove != nil {
+				n += len(t.trove.facts) + len(t.trove.signs)
 			}
 		}
 	}
@@ -24,9 +22,7 @@ func (m *Meter) TroveFacts() int {
 func (m *Meter) Tracked() int {
 	n := 0
 	for _, f := range m.foundations {
-		for _, s := range f.Subjects {
-			n += len(s.Tracks)
-		}
+		n += len(f.tracks)
 	}
 	return n
 }

@@ -2,7 +2,7 @@ package projector
 
 import (
 	"cmp"
-	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"time"
@@ -14,67 +14,117 @@ import (
 // the stage's logic.
 type Settings struct {
 	Cut Cut
-	// Epoch is the time before which nothing is billed, by source; zero is none.
+	// Epoch is the time before which nothing is billed, by source ("cf") or by source and foundation ("cf/eu"), which takes precedence;
+	// zero is none.
 	Epoch map[string]time.Time
-	// BuildTimeout is how long a build may run before it is taken to have lost its end.
+	// BuildTimeout is how long a build may run before it is taken to have lost its end; 0 is the default.
 	BuildTimeout time.Duration
+	// Grace is how long after its end a month stays open: what comes for it later is a correction; 0 is the default.
+	Grace time.Duration
+	// ExcludeSpaces matches the names of Cloud Foundry spaces that are not metered; nil for none.
+	ExcludeSpaces *regexp.Regexp
+	// AbsenceWindows is how many windows a database must be missing from the reports before it is taken to be gone; 0 is the default,
+	// negative never.
+	AbsenceWindows int
 }
 
-// DefaultBuildTimeout is four times Cloud Foundry's own staging timeout.
-const DefaultBuildTimeout = time.Hour
-
-// endedKept is how long, by the horizon, an ended timeline is remembered, so that its late or repeated facts are
-// recognised. Trove's facts come in any order and are kept longer.
 const (
-	endedKept      = 24 * time.Hour
-	endedKeptTrove = 36 * 24 * time.Hour
+	// DefaultBuildTimeout is four times Cloud Foundry's own staging timeout.
+	DefaultBuildTimeout = time.Hour
+	// DefaultGrace leaves time for what was held up at the end of a month.
+	DefaultGrace = 5 * 24 * time.Hour
 )
 
 // maxClosed is how many spans one Metered message lists at the most; what is more goes into further parts.
 const maxClosed = 250
 
-// Meter is the projector's state and its step: facts and horizons in, Metered messages out. It is pure: no clock, no I/O,
+// Meter is the projector's state and its step: facts, gaps, horizons and decisions in, Metered messages out. It is pure: no clock, no I/O,
 // no order of maps reaches its outputs. It is not safe for concurrent use.
 type Meter struct {
 	settings    Settings
 	foundations map[foundationKey]*foundation
+	shapes      *shapes
+	ch          change
+	message     events.Metered
 }
 
 type foundationKey struct{ Source, Foundation string }
 
 // foundation is the state of one (source, foundation).
 type foundation struct {
-	Horizon  time.Time
-	Subjects map[subjectKey]*subject
+	rules      rules
+	collectors map[string]collectorHorizon // by name; "" stands for all without one
+	subjects   map[subjectKey]*subject
+	tracks     map[trackKey]*track
+	places     map[uint64]*place // of facts that were found late, and of those that they follow
+	building   map[subjectKey]*subject
 	// Ended holds the Trove instances whose timelines were forgotten, with the time of their last fact: their facts come in any
 	// order and at any time, and one that comes now must not bring them back to life.
-	Ended map[string]time.Time
+	ended map[string]time.Time
+	// groups are those who report databases.
+	groups     *groups
+	troveRules troveRules
+}
+
+type collectorHorizon struct {
+	at      moment
+	retired bool
 }
 
 // subjectKey is a subject without its tenant, which is not part of a resource's identity.
-type subjectKey struct{ Kind, Resource string }
+type subjectKey struct{ kind, resource string }
+
+type trackKey struct{ kind, resource string }
 
 // subject holds the timelines whose facts share a subject: every process of an app, every task of an app, and so on.
 type subject struct {
-	Tenant string
-	Tracks []*track // by kind and resource
+	key    subjectKey
+	tenant string
+	tracks int
+	live   []*track // those that messages list, by resource
 }
 
 // NewMeter returns a meter that has seen nothing.
 func NewMeter(s Settings) *Meter {
-	if s.BuildTimeout == 0 {
-		s.BuildTimeout = DefaultBuildTimeout
-	}
-	return &Meter{settings: s, foundations: map[foundationKey]*foundation{}}
+	return &Meter{settings: s.withDefaults(), foundations: map[foundationKey]*foundation{}, shapes: newShapes()}
+}
+
+func (s Settings) withDefaults() Settings {
+	s.BuildTimeout = cmp.Or(s.BuildTimeout, DefaultBuildTimeout)
+	s.Grace = cmp.Or(s.Grace, DefaultGrace)
+	s.AbsenceWindows = cmp.Or(s.AbsenceWindows, DefaultAbsenceWindows)
+	return s
 }
 
 func (m *Meter) foundation(source, name string) *foundation {
 	key := foundationKey{source, name}
 	f := m.foundations[key]
 	if f == nil {
-		f = &foundation{Subjects: map[subjectKey]*subject{}, Ended: map[string]time.Time{}}
+		f = m.newFoundation(source, name)
 		m.foundations[key] = f
 	}
+	return f
+}
+
+func (m *Meter) newFoundation(source, name string) *foundation {
+	epoch, own := m.settings.Epoch[source+"/"+name]
+	if !own {
+		epoch = m.settings.Epoch[source]
+	}
+	f := &foundation{
+		rules: rules{
+			source: source, name: name, cut: m.settings.Cut, epoch: momentOf(epoch), timeout: m.settings.BuildTimeout, shapes: m.shapes,
+			horizon: always, closed: always, base: [2]state{{at: always, until: always}, {at: always, until: always}},
+		},
+		collectors: map[string]collectorHorizon{}, subjects: map[subjectKey]*subject{}, tracks: map[trackKey]*track{},
+		places: map[uint64]*place{}, building: map[subjectKey]*subject{}, ended: map[string]time.Time{},
+		groups: newGroups(max(m.settings.AbsenceWindows, 0)),
+	}
+	f.troveRules = troveRules{Source: source, Foundation: name, Cut: m.settings.Cut, Epoch: epoch}
+	if m.settings.AbsenceWindows > 0 {
+		f.troveRules.Groups = f.groups
+	}
+	f.rules.databases = &f.troveRules
 	return f
 }
 
@@ -82,44 +132,85 @@ func (m *Meter) foundation(source, name string) *foundation {
 // A fact that changes nothing causes none.
 func (m *Meter) Fact(u *events.Usage, sequence uint64, emit func(*events.Metered)) {
 	f := m.foundation(u.Source, u.Foundation)
-	key := subjectKey{u.Kind, u.SubjectResource()}
-	if !metered(u, f.Subjects[key] != nil) {
+	r := &f.rules
+	if u.AfterSequence != 0 {
+		f.place(sequence, u.AfterSequence)
+	}
+	t := f.tracks[trackKey{u.Kind, u.Resource}]
+	if !metered(u, t != nil) {
 		return
 	}
-	cause := events.Cause{ID: u.ID, Sequence: sequence, Event: u.Event, Time: u.Time}
-	out := message{source: u.Source, foundation: u.Foundation, key: key, tenant: u.Tenant, cause: cause}
-	if ended, was := f.Ended[u.Resource]; was && u.Kind == events.KindInstance {
-		var ch change
-		ch.anomaly(events.AnomalyLateFact, u.Resource, u.Time, fmt.Sprintf("%s came when the timeline, whose last fact is of %s, had long been settled; it is not metered",
-			u.Event, events.FormatTime(ended)))
-		out.emit(&ch, nil, emit)
-		return
+	if t == nil {
+		t = f.newTrack(u)
 	}
-	sub := f.Subjects[key]
-	if sub == nil {
-		sub = &subject{Tenant: u.Tenant}
-		f.Subjects[key] = sub
+	sub := t.sub
+	ch := &m.ch
+	ch.reset()
+	tenant := sub.tenant
+	if u.Kind == events.KindInstance {
+		f.groups.hear(u)
+		t.trove.add(r.trove(), u, sequence, ch)
+		tenant = cmp.Or(t.trove.tenant, u.Tenant)
+	} else {
+		x := m.fact(f, t, u, sequence)
+		if x.place() == nil {
+			tenant = u.Tenant
+		}
+		if t.add(r, x, ch); x.of.muted {
+			ch.Anomalies = ch.Anomalies[:0]
+		}
 	}
-	t := sub.track(u.Kind, u.Resource)
-	epoch := m.settings.Epoch[u.Source]
-	var ch change
-	switch u.Kind {
-	case events.KindStaging:
-		ch = t.applyBuild(m.settings.Cut, epoch, m.settings.BuildTimeout, u, sequence)
-	case events.KindInstance:
-		ch = t.addTrove(m.settings.Cut, epoch, u, sequence)
-	default:
-		ch = t.apply(m.settings.Cut, epoch, u, sequence)
-	}
+	f.list(t)
 	if ch.empty() {
 		return
 	}
-	if sub.Tenant != u.Tenant { // nothing runs under the old tenant's subject any more
-		old := out
-		old.tenant, sub.Tenant = sub.Tenant, u.Tenant
-		old.emit(&change{}, nil, emit)
+	out := message{f: f, sub: sub, cause: events.Cause{ID: u.ID, Sequence: sequence, Event: u.Event, Time: u.Time}}
+	if sub.tenant != tenant { // nothing runs under the old tenant's subject any more
+		out.leave(m, emit)
+		sub.tenant = tenant
 	}
-	out.emit(&ch, sub.running(), emit)
+	out.emit(m, emit)
+}
+
+// fact makes a small fact of a message.
+func (m *Meter) fact(f *foundation, t *track, u *events.Usage, sequence uint64) fact {
+	of := labels{app: u.App, tenant: u.Tenant, space: u.Space, spaceName: u.SpaceName, name: u.Name}
+	var nearOf *labels
+	var near [2]*events.Footprint
+	if n := len(t.facts); n > 0 {
+		nearOf, near[0] = t.facts[n-1].of, t.facts[n-1].size
+	} else if t.base != nil && t.base.running {
+		nearOf = t.base.segment.of
+	}
+	if t.tail != nil && t.tail.running {
+		near[1] = t.tail.segment.size
+	}
+	of.muted = m.settings.ExcludeSpaces != nil && m.settings.ExcludeSpaces.MatchString(u.SpaceName)
+	x := fact{
+		sequence: sequence, id: idOf(u.ID), time: momentOf(u.Time), of: m.shapes.labels(&of, nearOf), size: m.shapes.size(&u.Footprint, near[0], near[1]),
+		verb: verbOf(u.Event), before: earlierOf(u.Kind, u.Previous),
+	}
+	late := f.places[sequence]
+	if late != nil && late.after == nil {
+		late = nil
+	}
+	if late != nil || !u.Listed.IsZero() || u.PreviousInstances.Known() || u.PreviousMemoryMB.Known() {
+		x.rare = &rare{late: late, listed: always, instances: u.PreviousInstances, memory: u.PreviousMemoryMB}
+		if !u.Listed.IsZero() {
+			x.rare.listed = momentOf(u.Listed)
+		}
+	}
+	return x
+}
+
+// place notes where a fact belongs that was found late.
+func (f *foundation) place(sequence, after uint64) {
+	p := f.places[after]
+	if p == nil {
+		p = &place{sequence: after, found: f.rules.horizon}
+		f.places[after] = p
+	}
+	f.places[sequence] = &place{sequence: sequence, after: p, depth: p.depth + 1, found: f.rules.horizon}
 }
 
 // metered reports whether a fact says anything about usage. Not all do: a BUILDPACK_SET of a build (v3) is information about a
@@ -135,74 +226,304 @@ func metered(u *events.Usage, known bool) bool {
 	return true
 }
 
-// Horizon moves the horizon of a source: everything up to h.Time is known. The spans of running resources are put out up to the last
-// boundary that it has passed, subject by subject in a fixed order. It reports whether the horizon moved.
-func (m *Meter) Horizon(h *events.Horizon, sequence uint64, emit func(*events.Metered)) bool {
-	f := m.foundation(h.Source, h.Foundation)
-	if !h.Time.After(f.Horizon) {
+func (f *foundation) newTrack(u *events.Usage) *track {
+	key := subjectKey{u.Kind, u.SubjectResource()}
+	sub := f.subjects[key]
+	if sub == nil {
+		sub = &subject{key: key, tenant: u.Tenant}
+		f.subjects[key] = sub
+	}
+	sub.tracks++
+	t := newTrack(u.Kind, u.Resource, sub)
+	if u.Kind == events.KindInstance {
+		if end, was := f.ended[u.Resource]; was {
+			t.trove = entombed(u.Resource, end)
+			delete(f.ended, u.Resource)
+		} else {
+			t.trove = newInstance(u.Resource)
+		}
+	}
+	f.tracks[trackKey{u.Kind, u.Resource}] = t
+	return t
+}
+
+// list enters a timeline in its subject's list, or takes it off.
+func (f *foundation) list(t *track) {
+	if listed := t.listed(); listed != t.live {
+		f.enter(t, listed)
+	}
+}
+
+func (f *foundation) enter(t *track, listed bool) {
+	t.live = listed
+	t.rest()
+	sub := t.sub
+	at, _ := slices.BinarySearchFunc(sub.live, t.resource, func(t *track, r string) int { return cmp.Compare(t.resource, r) })
+	if listed {
+		sub.live = slices.Insert(sub.live, at, t)
+	} else {
+		sub.live = slices.Delete(sub.live, at, at+1)
+	}
+	if t.kind == events.KindStaging {
+		delete(f.building, sub.key)
+		if listed {
+			f.building[sub.key] = sub
+		}
+	}
+}
+
+// Gap notes that facts of a list may be missing, and holds what ran then until a fact confirms it, subject by subject in a fixed order. It
+// reports whether the gap is new.
+func (m *Meter) Gap(g *events.Gap, sequence uint64, emit func(*events.Metered)) bool {
+	f := m.foundation(g.Source, g.Foundation)
+	r := &f.rules
+	if slices.ContainsFunc(r.gaps, func(o *gap) bool { return o.id == g.ID }) {
 		return false
 	}
-	boundary := m.settings.Cut.floor(h.Time)
-	crossed := boundary.After(f.Horizon)
-	f.Horizon = h.Time
-	cause := events.Cause{ID: h.ID, Sequence: sequence, Event: "horizon", Time: h.Time}
-	for _, key := range f.due(crossed) {
-		sub := f.Subjects[key]
-		var ch change
-		for _, t := range sub.Tracks {
-			if t.Builds != nil {
-				t.expireBuilds(&ch, m.settings.BuildTimeout, h.Time)
-				t.settleBuilds(m.settings.Cut, &ch)
-			}
-			if crossed {
-				t.advance(m.settings.Cut, &ch, boundary)
-				if t.Trove != nil {
-					t.Trove.advance(m.settings.Cut, &ch, boundary)
-				}
+	if g.Source != events.SourceCF {
+		return true
+	}
+	one := &gap{id: g.ID, sequence: sequence, from: momentOf(g.From), to: momentOf(g.To), reason: g.Reason, list: g.List}
+	if g.From.IsZero() { // nothing was known before but what another collector brought
+		one.from = r.horizon
+	}
+	if g.To.IsZero() {
+		one.to = never
+	}
+	r.gaps = append(r.gaps, one)
+	for _, t := range f.tracks {
+		switch {
+		case t.live || !one.about(t.kind):
+		case t.touches(one):
+			f.enter(t, true)
+		case t.tail != nil:
+			t.stepOver(r, t.tail, one)
+		}
+	}
+	cause := events.Cause{ID: g.ID, Sequence: sequence, Event: "gap", Time: g.To}
+	for _, sub := range f.due() {
+		ch := &m.ch
+		ch.reset()
+		for _, t := range sub.live {
+			if one.about(t.kind) {
+				t.lose(r, one, ch)
 			}
 		}
-		if !ch.empty() {
-			out := message{source: h.Source, foundation: h.Foundation, key: key, tenant: sub.Tenant, cause: cause}
-			out.emit(&ch, sub.running(), emit)
-		}
-		f.forget(key, sub)
+		message{f: f, sub: sub, cause: cause}.emitChange(m, emit)
+		f.relist(sub)
 	}
 	return true
 }
 
-// due returns the subjects that a horizon concerns, sorted: all of them when it crossed a boundary, else those with builds.
-func (f *foundation) due(crossed bool) []subjectKey {
-	var keys []subjectKey
-	for key := range f.Subjects {
-		if crossed || key.Kind == events.KindStaging {
-			keys = append(keys, key)
+// Decide applies an operator's word on a hold. It reports whether there is such a hold.
+func (m *Meter) Decide(d *events.Decision, sequence uint64, emit func(*events.Metered)) bool {
+	f := m.foundation(d.Source, d.Foundation)
+	r := &f.rules
+	sub := f.subjects[subjectKey{d.Kind, d.Resource}]
+	if sub == nil || d.Action != events.ActionRelease && d.Action != events.ActionDiscard {
+		return false
+	}
+	ch := &m.ch
+	ch.reset()
+	known := false
+	for _, t := range f.tracksOf(sub) {
+		if t.trove != nil {
+			known = t.trove.decide(r.trove(), d, ch)
+		} else {
+			known = t.decide(r, d, ch)
+		}
+		if known {
+			f.list(t)
+			break
 		}
 	}
-	slices.SortFunc(keys, func(a, b subjectKey) int {
-		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Resource, b.Resource))
+	message{f: f, sub: sub, cause: events.Cause{ID: d.ID, Sequence: sequence, Event: "decision", Time: d.Time}}.emitChange(m, emit)
+	return known
+}
+
+// tracksOf returns all timelines of a subject, those that messages list first.
+func (f *foundation) tracksOf(sub *subject) []*track {
+	out := slices.Clone(sub.live)
+	if len(out) == sub.tracks {
+		return out
+	}
+	for _, t := range f.tracks {
+		if t.sub == sub && !t.live && len(t.decisions) > 0 {
+			out = append(out, t)
+		}
+	}
+	slices.SortStableFunc(out[len(sub.live):], func(a, b *track) int { return cmp.Compare(a.resource, b.resource) })
+	return out
+}
+
+// Horizon moves the horizon of a source: everything up to h.Time is known, as far as the collector that says so is concerned. The spans of
+// what runs are put out up to the last boundary that it has passed, subject by subject in a fixed order. It returns the horizon of all
+// collectors together and whether it moved.
+func (m *Meter) Horizon(h *events.Horizon, sequence uint64, emit func(*events.Metered)) (time.Time, bool) {
+	f := m.foundation(h.Source, h.Foundation)
+	r := &f.rules
+	before, now := r.horizon, f.reach(h)
+	if now <= before {
+		return time.Time{}, false
+	}
+	r.horizon = now
+	boundary := momentOf(r.cut.floor(now.time()))
+	crossed := boundary > before
+	judged := f.groups.reach(now.time())
+	subjects := f.dueBuilds()
+	if crossed || judged {
+		subjects = f.due()
+	}
+	cause := events.Cause{ID: h.ID, Sequence: sequence, Event: "horizon", Time: now.time()}
+	for _, sub := range subjects {
+		ch := &m.ch
+		ch.reset()
+		for _, t := range sub.live {
+			switch {
+			case t.trove != nil:
+				t.trove.judge(r.trove(), ch)
+				if crossed {
+					t.trove.advance(r.trove(), ch, boundary.time())
+				}
+			case t.kind == events.KindStaging:
+				t.expireBuilds(r, ch, before)
+			case crossed:
+				t.advance(r, ch, boundary)
+			}
+		}
+		message{f: f, sub: sub, cause: cause}.emitChange(m, emit)
+		f.relist(sub)
+	}
+	if closed := momentOf(CutMonth.floor(now.time().Add(-m.settings.Grace))); closed > r.closed {
+		f.settle(closed)
+	}
+	return now.time(), true
+}
+
+// reach takes down what one collector says and returns up to when all are complete.
+func (f *foundation) reach(h *events.Horizon) moment {
+	c := f.collectors[h.Collector]
+	c.retired = h.Retired
+	c.at = max(c.at, momentOf(h.Time))
+	f.collectors[h.Collector] = c
+	lowest := never
+	for name, c := range f.collectors {
+		if name != "" && !c.retired {
+			lowest = min(lowest, c.at)
+		}
+	}
+	if lowest != never {
+		return lowest
+	}
+	if unnamed, ok := f.collectors[""]; ok {
+		return unnamed.at
+	}
+	return f.rules.horizon
+}
+
+// due returns all subjects with something to list, sorted.
+func (f *foundation) due() []*subject { return sorted(f.subjects) }
+
+// dueBuilds returns the subjects with builds that are open, sorted.
+func (f *foundation) dueBuilds() []*subject { return sorted(f.building) }
+
+func sorted(subjects map[subjectKey]*subject) []*subject {
+	var out []*subject
+	for _, sub := range subjects {
+		if len(sub.live) > 0 {
+			out = append(out, sub)
+		}
+	}
+	slices.SortFunc(out, func(a, b *subject) int {
+		return cmp.Or(cmp.Compare(a.key.kind, b.key.kind), cmp.Compare(a.key.resource, b.key.resource))
 	})
-	return keys
+	return out
+}
+
+// relist looks anew which timelines of a subject messages list.
+func (f *foundation) relist(sub *subject) {
+	for _, t := range slices.Clone(sub.live) {
+		f.list(t)
+	}
+}
+
+// settle closes the months before `closed`: their facts become part of the baselines, and timelines that are over are forgotten.
+func (f *foundation) settle(closed moment) {
+	r := &f.rules
+	r.closed = closed
+	f.troveRules.Closed = closed.time()
+	gaps := uint64(1<<64 - 1)
+	for key, t := range f.tracks {
+		var over bool
+		if t.trove != nil {
+			t.trove.settle(r.trove())
+			var end time.Time
+			var entomb bool
+			if end, entomb, over = t.trove.forgettable(r.trove(), r.horizon.time()); over && entomb {
+				f.ended[t.resource] = end
+			}
+		} else {
+			gaps = min(gaps, t.settle(r))
+			f.list(t)
+			over = !t.live && len(t.facts) == 0
+		}
+		if over {
+			f.forget(key, t)
+		}
+	}
+	f.settleGaps(gaps)
+	for sequence, p := range f.places {
+		switch {
+		case p.found == always: // before the first horizon
+			p.found = r.horizon
+		case p.found < closed:
+			delete(f.places, sequence)
+		}
+	}
+}
+
+// settleGaps makes the gaps up to a sequence part of the baseline of timelines without facts, too. They are over.
+func (f *foundation) settleGaps(upTo uint64) {
+	r := &f.rules
+	n := 0
+	for n < len(r.gaps) && r.gaps[n].sequence <= upTo && r.gaps[n].to < r.closed {
+		for i, kind := range []string{events.KindApp, events.KindService} {
+			t := track{kind: kind}
+			t.stepOver(r, &r.base[i], r.gaps[n])
+			r.base[i].doubt.old = r.base[i].doubt.gap != nil
+		}
+		r.settled = r.gaps[n].sequence
+		n++
+	}
+	r.gaps = slices.Delete(r.gaps, 0, n)
+}
+
+// forget drops a timeline, and its subject when it was the last.
+func (f *foundation) forget(key trackKey, t *track) {
+	if t.live {
+		at := slices.Index(t.sub.live, t)
+		t.sub.live = slices.Delete(t.sub.live, at, at+1)
+	}
+	delete(f.tracks, key)
+	if t.sub.tracks--; t.sub.tracks == 0 {
+		delete(f.subjects, t.sub.key)
+		delete(f.building, t.sub.key)
+	}
 }
 
 // Accrued returns the running spans of a source as spans that end at its horizon: what has accrued since the last cut.
 func (m *Meter) Accrued(source, name string) []events.Span {
 	f := m.foundation(source, name)
+	r := &f.rules
 	var out []events.Span
-	for _, key := range f.due(true) {
-		for _, t := range f.Subjects[key].Tracks {
-			builds := slices.Clone(t.Builds)
-			for i := range builds {
-				if builds[i].Span.Running() {
-					builds[i].Span.End = later(f.Horizon, builds[i].Span.Start)
-				}
-			}
-			out = append(out, t.countBuilds(builds, time.Time{})...)
-			if len(t.Builds) > 0 {
+	for _, sub := range f.due() {
+		for _, t := range sub.live {
+			if t.kind == events.KindStaging {
+				out = t.accruedBuilds(r, out)
 				continue
 			}
-			for _, span := range t.running(nil) {
-				if span.Start.Before(f.Horizon) {
-					span.End = f.Horizon
+			for _, span := range t.running(r, nil) {
+				if span.End = r.horizon.time(); span.Start.Before(span.End) {
 					out = append(out, span)
 				}
 			}
@@ -216,82 +537,90 @@ func (m *Meter) Accrued(source, name string) []events.Span {
 func (m *Meter) Anomalies(source, name string) []events.Anomaly {
 	f := m.foundation(source, name)
 	var out []events.Anomaly
-	for _, key := range f.due(true) {
-		for _, t := range f.Subjects[key].Tracks {
-			if t.Trove != nil {
-				out = append(out, t.Trove.Tracks.Anomalies...)
+	for _, sub := range f.due() {
+		for _, t := range sub.live {
+			if t.trove != nil {
+				out = append(out, t.trove.anomalies(f.rules.trove())...)
 			}
 		}
 	}
 	return out
 }
 
-// track returns the timeline of a resource, a new one if there is none.
-func (s *subject) track(kind, resource string) *track {
-	at, found := slices.BinarySearchFunc(s.Tracks, resource, func(t *track, r string) int { return cmp.Compare(t.Resource, r) })
-	if !found {
-		s.Tracks = slices.Insert(s.Tracks, at, &track{Kind: kind, Resource: resource})
-	}
-	return s.Tracks[at]
-}
-
-// running lists all that runs under the subject.
-func (s *subject) running() []events.Span {
-	var out []events.Span
-	for _, t := range s.Tracks {
-		out = t.running(out)
-	}
-	return out
-}
-
-// forget drops the subject's timelines that ended long before the horizon, and the subject when none is left.
-func (f *foundation) forget(key subjectKey, s *subject) {
-	s.Tracks = slices.DeleteFunc(s.Tracks, func(t *track) bool {
-		if t.Trove == nil {
-			return t.idle() && f.Horizon.Sub(t.Latest) > endedKept
-		}
-		over := len(t.Trove.running(nil)) == 0 && f.Horizon.Sub(t.Latest) > endedKeptTrove
-		if over {
-			f.Ended[t.Resource] = t.Latest
-		}
-		return over
-	})
-	if len(s.Tracks) == 0 {
-		delete(f.Subjects, key)
-	}
-}
-
 // message is the frame of the Metered messages that one cause has on one subject.
 type message struct {
-	source, foundation string
-	key                subjectKey
-	tenant             string
-	cause              events.Cause
+	f     *foundation
+	sub   *subject
+	cause events.Cause
 }
 
-// emit puts out a change, in several parts if it is large.
-func (o message) emit(ch *change, running []events.Span, emit func(*events.Metered)) {
-	m := events.Metered{
-		Source: o.source, Foundation: o.foundation, Tenant: o.tenant, Kind: o.key.Kind, Resource: o.key.Resource, Cause: o.cause,
-		Running: running, Anomalies: ch.Anomalies,
+// leave puts out that nothing runs under the subject any more.
+func (o message) leave(m *Meter, emit func(*events.Metered)) {
+	o.frame(m)
+	x := &m.message
+	x.ID = o.id(0)
+	emit(x)
+}
+
+// frame fills in what all messages say.
+func (o message) frame(m *Meter) {
+	r := &o.f.rules
+	m.message = events.Metered{
+		Source: r.source, Foundation: r.name, Tenant: o.sub.tenant, Kind: o.sub.key.kind, Resource: o.sub.key.resource, Cause: o.cause,
+		Running: m.message.Running[:0], Held: m.message.Held[:0],
 	}
+}
+
+func (o message) id(part int) string {
+	return events.ID("metered", o.cause.ID, o.sub.tenant, o.sub.key.kind, o.sub.key.resource, strconv.Itoa(part))
+}
+
+func (o message) emitChange(m *Meter, emit func(*events.Metered)) {
+	if !m.ch.empty() {
+		o.emit(m, emit)
+	}
+}
+
+// emit puts out a change with all that runs and all that is held, in several parts if it is large.
+func (o message) emit(m *Meter, emit func(*events.Metered)) {
+	o.frame(m)
+	x, ch, r := &m.message, &m.ch, &o.f.rules
+	x.Anomalies = ch.Anomalies
+	running, held := x.Running, x.Held
+	for _, t := range o.sub.live {
+		running = t.running(r, running)
+		held = t.held(r, held)
+	}
+	x.Running, x.Held = running, held
 	if len(running) > events.MaxRunning {
-		m.Running, m.RunningOmitted = running[:events.MaxRunning], uint32(len(running)-events.MaxRunning) //nolint:gosec // far below 2^32
+		x.Running, x.RunningOmitted = running[:events.MaxRunning], uint32(len(running)-events.MaxRunning) //nolint:gosec // far below 2^32
+	}
+	if len(held) > events.MaxHeld {
+		x.Held, x.HeldOmitted = held[:events.MaxHeld], uint32(len(held)-events.MaxHeld) //nolint:gosec // far below 2^32
 	}
 	o.identify(ch.Retracted)
 	o.identify(ch.Closed)
+	if r.correction(ch.Retracted) || r.correction(ch.Closed) {
+		x.Correction = r.closed.time().Format("2006-01")
+	}
+	retracted, closed := ch.Retracted, ch.Closed
 	for part := 0; ; part++ {
-		m.ID = events.ID("metered", o.cause.ID, o.tenant, o.key.Kind, o.key.Resource, strconv.Itoa(part))
-		n := min(len(ch.Retracted), maxClosed)
-		m.Retracted, ch.Retracted = ch.Retracted[:n], ch.Retracted[n:]
-		n = min(len(ch.Closed), maxClosed-n)
-		m.Closed, ch.Closed = ch.Closed[:n], ch.Closed[n:]
-		emit(&m)
-		if len(ch.Retracted)+len(ch.Closed) == 0 {
+		x.ID = o.id(part)
+		n := min(len(retracted), maxClosed)
+		x.Retracted, retracted = retracted[:n], retracted[n:]
+		n = min(len(closed), maxClosed-n)
+		x.Closed, closed = closed[:n], closed[n:]
+		emit(x)
+		if len(retracted)+len(closed) == 0 {
 			return
 		}
-		m.Anomalies = nil
+		x.Anomalies = nil
 	}
+}
+
+// correction reports whether spans lie in a month that is closed.
+func (r *rules) correction(spans []events.Span) bool {
+	return r.closed != always && slices.ContainsFunc(spans, func(s events.Span) bool { return momentOf(s.Start) < r.closed })
 }
 
 // identify gives spans their ids, which depend on what they say and on nothing else: the same span has the same id whenever
@@ -300,20 +629,20 @@ func (o message) identify(spans []events.Span) {
 	var scratch [512]byte
 	for i := range spans {
 		s := &spans[i]
-		f := s.Footprint
+		f := &s.Footprint
 		b := scratch[:0]
-		for _, text := range []string{s.Tenant, f.ProcessType, f.Buildpack, f.BuildpackGUID, f.Plan, f.PlanGUID, f.Offering, f.OfferingGUID, f.Broker, f.BrokerGUID, f.Flavor, f.FlavorID} {
+		for _, text := range [...]string{s.Tenant, f.ProcessType, f.Buildpack, f.BuildpackGUID, f.Plan, f.PlanGUID, f.Offering, f.OfferingGUID, f.Broker, f.BrokerGUID, f.Flavor, f.FlavorID} {
 			b = append(append(b, text...), 0)
 		}
-		for _, count := range []events.Count{f.Instances, f.MemoryMB, f.VolumeGB} {
+		for _, count := range [...]events.Count{f.Instances, f.MemoryMB, f.VolumeGB} {
 			if n, ok := count.Get(); ok {
 				b = strconv.AppendUint(b, uint64(n), 10)
 			}
 			b = append(b, 0)
 		}
-		for _, t := range []time.Time{s.Start, s.End, s.Since} {
+		for _, t := range [...]time.Time{s.Start, s.End, s.Since} {
 			b = append(events.AppendTime(b, t), 0)
 		}
-		s.ID = events.ID("span", o.source, o.foundation, s.Kind, s.Resource, string(b))
+		s.ID = events.ID("span", o.f.rules.source, o.f.rules.name, s.Kind, s.Resource, string(b))
 	}
 }

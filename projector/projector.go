@@ -1,9 +1,7 @@
 package projector
 
 import (
-	"bytes"
 	"context"
-	"encoding/gob"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -29,14 +27,24 @@ const Bucket = "daybook-projector"
 
 // New returns a projector that is not running.
 func New(cfg Config, deps Deps) (*Projector, error) {
-	settings, err := cfg.settings()
+	contract, processor, err := Stage(cfg)
 	if err != nil {
 		return nil, err
 	}
-	return &Projector{stage.New(stage.Config{
+	return &Projector{stage.New(contract, deps.Bus, processor(), deps.Log, deps.Metrics)}, nil
+}
+
+// Stage returns what the projector is as a stage, and what makes processors in their empty state: Run runs one, and others derive
+// METERED again to compare it with what is stored.
+func Stage(cfg Config) (stage.Config, func() stage.Processor, error) {
+	settings, err := cfg.settings()
+	if err != nil {
+		return stage.Config{}, nil, err
+	}
+	return stage.Config{
 		Name: "projector", Input: events.StreamUsage, Output: events.StreamMetered, OutputFilter: events.SubjectsMetered,
 		Marker: events.MeteredMarkerSubject, Bucket: Bucket, Logic: settings.logic(),
-	}, deps.Bus, newProcessor(settings), deps.Log, deps.Metrics)}, nil
+	}, func() stage.Processor { return newProcessor(settings) }, nil
 }
 
 // Run works until ctx is done; see stage.Stage.Run for its errors.
@@ -72,31 +80,69 @@ func (p *processor) Step(in *bus.Stored, emit func(stage.Output)) error {
 	switch kind := in.Header(events.HeaderType); kind {
 	case events.TypeUsage:
 		u := &p.usage
-		if err := p.names.DecodeFact(u, in.Data); err != nil {
+		err := p.names.DecodeFact(u, in.Data)
+		if err == nil {
+			err = plausible(u.Time, u.Observed, u.Created, u.Listed)
+		}
+		if err != nil {
 			return p.unreadable(in, emit, err)
 		}
 		p.meter.Fact(u, in.Sequence, func(m *events.Metered) { emit(meteredOutput(m)) })
 	case events.TypeHorizon:
 		var h events.Horizon
-		if err := h.DecodeJSON(in.Data); err != nil {
+		err := h.DecodeJSON(in.Data)
+		if err == nil {
+			err = plausible(h.Time)
+		}
+		if err != nil {
 			return p.unreadable(in, emit, err)
 		}
-		if p.meter.Horizon(&h, in.Sequence, func(m *events.Metered) { emit(meteredOutput(m)) }) {
-			out := h
-			out.ID = events.ID("metered", h.ID)
+		if all, moved := p.meter.Horizon(&h, in.Sequence, func(m *events.Metered) { emit(meteredOutput(m)) }); moved {
+			out := events.Horizon{ID: events.ID("metered", h.ID), Source: h.Source, Foundation: h.Foundation, Time: all}
 			emit(stage.Output{
-				Subject: events.MeteredHorizonSubject(h.Source, h.Foundation), Type: events.TypeHorizon, ID: out.ID, Time: h.Time, Body: &out,
+				Subject: events.MeteredHorizonSubject(h.Source, h.Foundation), Type: events.TypeHorizon, ID: out.ID, Time: all, Body: &out,
 			})
 		}
 	case events.TypeGap:
 		var g events.Gap
-		if err := g.DecodeJSON(in.Data); err != nil {
+		err := g.DecodeJSON(in.Data)
+		if err == nil {
+			err = plausible(g.From, g.To)
+		}
+		if err != nil {
 			return p.unreadable(in, emit, err)
+		}
+		if !p.meter.Gap(&g, in.Sequence, func(m *events.Metered) { emit(meteredOutput(m)) }) {
+			return nil
 		}
 		g.ID = events.ID("metered", g.ID)
 		emit(stage.Output{Subject: events.MeteredGapSubject(g.Source, g.Foundation), Type: events.TypeGap, ID: g.ID, Time: in.Time, Body: &g})
+	case events.TypeDecision:
+		var d events.Decision
+		if err := d.DecodeJSON(in.Data); err != nil {
+			return p.unreadable(in, emit, err)
+		}
+		if !p.meter.Decide(&d, in.Sequence, func(m *events.Metered) { emit(meteredOutput(m)) }) {
+			emit(undecided(&d, in.Sequence))
+		}
 	default:
 		return p.unreadable(in, emit, fmt.Errorf("the %s header is %q", events.HeaderType, kind))
+	}
+	return nil
+}
+
+// firstYear and lastYear are those that collectors take: a span of millennia would be cut into millions of pieces.
+const (
+	firstYear = 2000
+	lastYear  = 2200
+)
+
+// plausible refuses times that no collector publishes. The zero time is none.
+func plausible(times ...time.Time) error {
+	for _, t := range times {
+		if !t.IsZero() && (t.Year() < firstYear || t.Year() >= lastYear) {
+			return fmt.Errorf("it says the time %s, which is not between the years %d and %d", events.FormatTime(t), firstYear, lastYear-1)
+		}
 	}
 	return nil
 }
@@ -105,6 +151,21 @@ func meteredOutput(m *events.Metered) stage.Output {
 	return stage.Output{
 		Subject: events.MeteredSubject(m.Source, m.Foundation, m.Tenant, m.Kind, m.Resource),
 		Type:    events.TypeMetered, ID: m.ID, Time: m.Cause.Time, Body: m,
+	}
+}
+
+// undecided says that a decision names no hold that there is.
+func undecided(d *events.Decision, sequence uint64) stage.Output {
+	notice := events.AnomalyNotice{
+		ID: events.ID("anomaly", d.ID, fmt.Sprint(sequence)), Source: d.Source, Foundation: d.Foundation,
+		Cause: events.Cause{ID: d.ID, Sequence: sequence, Event: "decision", Time: d.Time},
+		Anomaly: events.Anomaly{
+			Code: events.AnomalyUnknownHold, Resource: d.Resource, Time: d.Time,
+			Message: fmt.Sprintf("%q of hold %s of %s %s: there is no such hold, or no such action. `daybook holds list` lists what is held", d.Action, d.Hold, d.Kind, d.Resource),
+		},
+	}
+	return stage.Output{
+		Subject: events.MeteredAnomalySubject(d.Source, d.Foundation), Type: events.TypeAnomaly, ID: notice.ID, Time: d.Time, Body: &notice,
 	}
 }
 
@@ -128,28 +189,17 @@ func (p *processor) unreadable(in *bus.Stored, emit func(stage.Output), cause er
 }
 
 // Snapshot implements stage.Processor.
-func (p *processor) Snapshot() ([]byte, error) {
-	var b bytes.Buffer
-	err := gob.NewEncoder(&b).Encode(p.meter.foundations)
-	return b.Bytes(), err
-}
+func (p *processor) Snapshot() ([]byte, error) { return p.meter.Snapshot(), nil }
 
 // Restore implements stage.Processor.
 func (p *processor) Restore(snapshot []byte) error {
-	p.meter = NewMeter(p.meter.settings)
 	if snapshot == nil {
+		p.meter = NewMeter(p.meter.settings)
 		return nil
 	}
-	if err := gob.NewDecoder(bytes.NewReader(snapshot)).Decode(&p.meter.foundations); err != nil {
-		return err
+	meter, err := RestoreMeter(p.meter.settings, snapshot)
+	if err == nil {
+		p.meter = meter
 	}
-	for _, f := range p.meter.foundations { // gob leaves out what is empty
-		if f.Subjects == nil {
-			f.Subjects = map[subjectKey]*subject{}
-		}
-		if f.Ended == nil {
-			f.Ended = map[string]time.Time{}
-		}
-	}
-	return nil
+	return err
 }

@@ -58,6 +58,43 @@ var _ = Describe("The projector's step", func() {
 		Expect(step(horizon("11:10", 3))).To(BeEmpty())
 	})
 
+	It("takes a decision, and makes an anomaly of one on a hold that there is not", func() {
+		u := app("STARTED", "10:30")
+		u.ID = "fact"
+		step(stored(events.TypeUsage, u, 1))
+		out := step(stored(events.TypeGap, &events.Gap{ID: "g", Source: "cf", Foundation: "eu", From: clock("11:00"), To: clock("12:00")}, 2))
+		Expect(out).To(HaveLen(2))
+		m, ok := out[0].Body.(*events.Metered)
+		Expect(ok).To(BeTrue())
+		Expect(m.Cause).To(Equal(events.Cause{ID: "g", Sequence: 2, Event: "gap", Time: clock("12:00")}))
+		Expect(m.Held).To(HaveLen(1))
+		d := events.Decision{ID: "d", Source: "cf", Foundation: "eu", Kind: m.Kind, Resource: m.Resource, Hold: m.Held[0].ID, Action: "release", Time: clock("13:00")}
+		out = step(stored(events.TypeDecision, &d, 3))
+		Expect(out).To(HaveLen(1))
+		m, ok = out[0].Body.(*events.Metered)
+		Expect(ok).To(BeTrue())
+		Expect(m.Held).To(BeEmpty())
+		Expect(lines(m.Running)).To(Equal([]string{"P 11:00- 1x1024 since 10:30"}))
+		for _, change := range []func(*events.Decision){
+			func(d *events.Decision) { d.Hold = "other" }, func(d *events.Decision) { d.Resource = "B" }, func(d *events.Decision) { d.Action = "dance" },
+		} {
+			wrong := d
+			change(&wrong)
+			out = step(stored(events.TypeDecision, &wrong, 4))
+			Expect(out).To(HaveLen(1))
+			notice, ok := out[0].Body.(*events.AnomalyNotice)
+			Expect(ok).To(BeTrue())
+			Expect(notice.Anomaly.Code).To(Equal(events.AnomalyUnknownHold))
+			Expect(notice.Anomaly.Message).To(ContainSubstring("daybook holds list"))
+		}
+	})
+
+	It("passes a gap on once", func() {
+		gap := stored(events.TypeGap, &events.Gap{ID: "g", Source: "cf", Foundation: "eu", From: clock("11:00"), To: clock("12:00")}, 2)
+		Expect(step(gap)).To(HaveLen(1))
+		Expect(step(gap)).To(BeEmpty())
+	})
+
 	It("passes gaps on", func() {
 		out := step(stored(events.TypeGap, &events.Gap{ID: "g", Source: "cf", Foundation: "eu", Reason: "pruned"}, 1))
 		Expect(out).To(HaveLen(1))
@@ -78,6 +115,8 @@ var _ = Describe("The projector's step", func() {
 		Entry("half a fact", events.TypeUsage, `{"id":"x`, ""),
 		Entry("half a horizon", events.TypeHorizon, `{"id":`, ""),
 		Entry("a gap that is a list", events.TypeGap, `[]`, ""),
+		Entry("a fact of another age", events.TypeUsage, `{"id":"x","source":"cf","foundation":"eu","time":"9999-01-01T00:00:00Z"}`, "not between the years 2000 and 2199"),
+		Entry("a horizon of another age", events.TypeHorizon, `{"id":"x","source":"cf","foundation":"eu","time":"9999-01-01T00:00:00Z"}`, "not between"),
 		Entry("another type", "com.example.other", `{}`, `"com.example.other"`),
 		Entry("no type", "", `{}`, `header is ""`),
 	)
@@ -88,6 +127,16 @@ var _ = Describe("The projector's step", func() {
 })
 
 var _ = Describe("The projector's settings", func() {
+	It("are part of the logic, in words that are the flags of the command", func() {
+		contract, _, err := projector.Stage(projector.Config{
+			Cut: projector.CutHour, ExcludeSpaces: "^(SMOKE|ACC)-", Grace: time.Hour,
+			Epoch: map[string]time.Time{"cf": clock("10:00"), "cf/eu": clock("11:00"), "cf/us": clock("12:00")},
+		})
+		Expect(err).NotTo(HaveOccurred())
+		Expect(contract.Logic).To(Equal("projector/2 cut=hour build-timeout=1h0m0s grace=1h0m0s epoch-cf=2026-03-01T10:00:00Z " +
+			"epoch=cf/eu=2026-03-01T11:00:00Z;cf/us=2026-03-01T12:00:00Z exclude-spaces=^(SMOKE|ACC)-"))
+	})
+
 	DescribeTable("are refused when they make no sense",
 		func(c projector.Config, said string) {
 			_, err := projector.New(c, projector.Deps{})
@@ -96,6 +145,10 @@ var _ = Describe("The projector's settings", func() {
 		Entry("an unknown cut", projector.Config{Cut: "week"}, `cut "week" is not one of hour, day, month`),
 		Entry("no cut at all: spans would cross months", projector.Config{Cut: projector.CutNone}, `cut "none"`),
 		Entry("a negative build timeout", projector.Config{BuildTimeout: -time.Second}, "build timeout -1s is negative"),
+		Entry("a grace without end", projector.Config{Grace: 1000 * time.Hour * 24}, "grace 24000h0m0s is not between 0 and"),
+		Entry("spaces that are no regular expression", projector.Config{ExcludeSpaces: "^("}, `"^(" is not a regular expression`),
+		Entry("spaces with a blank, which the logic of the stream could not hold", projector.Config{ExcludeSpaces: "a b"}, `write \x20 instead`),
+		Entry("an epoch of no foundation", projector.Config{Epoch: map[string]time.Time{"cf/": clock("10:00")}}, `epoch for foundation "cf/"`),
 		Entry("an epoch of an unknown source", projector.Config{Epoch: map[string]time.Time{"aws": clock("10:00")}}, `unknown source "aws"`),
 	)
 })

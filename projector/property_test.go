@@ -2,9 +2,11 @@ package projector_test
 
 import (
 	"bytes"
+	"flag"
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -20,6 +22,20 @@ import (
 var began = time.Date(2026, 2, 28, 22, 0, 0, 0, time.UTC)
 
 func minute(n int) time.Time { return began.Add(time.Duration(n) * time.Minute) }
+
+// check is rapid.Check with at least so many runs.
+func check(t *testing.T, runs int, property func(*rapid.T)) {
+	t.Helper()
+	checks := flag.Lookup("rapid.checks").Value
+	was := checks.String()
+	if n, err := strconv.Atoi(was); err == nil && n < runs && !testing.Short() {
+		if err := checks.Set(strconv.Itoa(runs)); err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = checks.Set(was) }() // which it held
+	}
+	rapid.Check(t, property)
+}
 
 func cuts() *rapid.Generator[projector.Cut] {
 	return rapid.SampledFrom([]projector.Cut{projector.CutNone, projector.CutHour, projector.CutDay, projector.CutMonth})
@@ -127,7 +143,7 @@ func shown(b *books) []string {
 // TestSlowImplementation: whatever the cut, however horizons come between the facts, even ahead of them, the net spans are
 // what a slow reading of the facts gives, no two of a timeline overlap, and only what was published is retracted.
 func TestSlowImplementation(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	check(t, 2000, func(t *rapid.T) {
 		facts := drawLife(t)
 		settings := projector.Settings{Cut: cuts().Draw(t, "cut")}
 		epoch := time.Time{}
@@ -198,7 +214,7 @@ func slowBuilds(facts []*events.Usage, end int) []string {
 // TestBuildsAddUp compares the builds of an app with a count by the minute. Whether two builds that touch are one span or two
 // is left open.
 func TestBuildsAddUp(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	check(t, 2000, func(t *rapid.T) {
 		b := newBooks(projector.Settings{Cut: cuts().Draw(t, "cut")})
 		var facts []*events.Usage
 		now := 0
@@ -353,21 +369,34 @@ func stored(kind string, body stage.Body, sequence uint64) *bus.Stored {
 	return &m
 }
 
-// TestSnapshots: a processor that is stored and restored at any point puts out what one that is not does, byte for byte; and so
-// does one that starts again from nothing.
+// TestSnapshots: a processor that is stored and restored at any point puts out what one that is not does, byte for byte; and so does one that
+// starts again from nothing. A restored timeline derives its state from all of its facts, and the others have it from one step after the
+// other: so this holds the fast path to the pure function, too.
 func TestSnapshots(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var inputs []*bus.Stored
 		databases, _, _ := drawDatabase(t)
-		facts := slices.Concat(drawLife(t), databases)
-		for i, u := range facts {
-			sequence := uint64(2*i + 1)
-			inputs = append(inputs, stored(events.TypeUsage, u, sequence), stored(events.TypeHorizon, &events.Horizon{
-				ID: fmt.Sprint("h", i), Source: u.Source, Foundation: "eu", Time: u.Time.Add(time.Duration(rapid.IntRange(-90, 90).Draw(t, "horizon")) * time.Minute),
-			}, sequence+1))
+		items := drawHistory(t)
+		for _, u := range databases {
+			items = append(items, u)
 		}
-		if rapid.Bool().Draw(t, "gap") {
-			inputs = append(inputs, stored(events.TypeGap, &events.Gap{ID: "g", Source: "cf", Foundation: "eu", Reason: "pruned"}, 1000))
+		for _, item := range items {
+			sequence := uint64(len(inputs) + 1)
+			h := events.Horizon{ID: fmt.Sprint("h", sequence), Source: events.SourceCF, Foundation: "eu"}
+			switch x := item.(type) {
+			case *events.Usage:
+				u := *x
+				if sequence > 3 && rapid.IntRange(0, 5).Draw(t, "late") == 0 {
+					u.AfterGUID, u.AfterSequence = "guid", rapid.Uint64Range(1, sequence-1).Draw(t, "after")
+				}
+				inputs = append(inputs, stored(events.TypeUsage, &u, sequence))
+				h.Source, h.Time = u.Source, u.Time
+			case *events.Gap:
+				inputs = append(inputs, stored(events.TypeGap, x, sequence))
+				h.Time = x.To
+			}
+			h.Time = h.Time.Add(time.Duration(rapid.SampledFrom([]int{-90, -30, 0, 10, 30, 90, 60 * 24 * 20}).Draw(t, "horizon")) * time.Minute)
+			inputs = append(inputs, stored(events.TypeHorizon, &h, sequence+1))
 		}
 		settings := projector.Settings{Cut: cuts().Draw(t, "cut"), BuildTimeout: time.Hour}
 		run := func(p stage.Processor, inputs []*bus.Stored) []byte {
@@ -397,15 +426,25 @@ func TestSnapshots(t *testing.T) {
 			t.Fatal(err)
 		}
 		if out = append(out, run(second, inputs[at:])...); !bytes.Equal(out, whole) {
-			t.Fatalf("restored at %d:\n%s\nundisturbed:\n%s", at, out, whole)
+			t.Fatalf("restored at %d of %d: %s", at, len(inputs), firstDifference(out, whole))
 		}
 		if err := undisturbed.Restore(nil); err != nil {
 			t.Fatal(err)
 		}
 		if again := run(undisturbed, inputs); !bytes.Equal(again, whole) {
-			t.Fatalf("again:\n%s\nthe first time:\n%s", again, whole)
+			t.Fatalf("again: %s", firstDifference(again, whole))
 		}
 	})
+}
+
+// firstDifference shows the first line in which two outputs differ, from where it does.
+func firstDifference(a, b []byte) string {
+	at := 0
+	for at < min(len(a), len(b)) && a[at] == b[at] {
+		at++
+	}
+	show := func(x []byte) []byte { return x[max(0, at-300):min(len(x), at+300)] }
+	return fmt.Sprintf("at byte %d\n%s\nand\n%s", at, show(a), show(b))
 }
 
 // TestOrderOfMaps: many subjects at once come out in one order.

@@ -1,219 +1,341 @@
 package projector
 
 import (
+	"slices"
 	"time"
 
 	"github.com/daybook-billing/daybook/events"
 )
 
-// This file is the pure core for Cloud Foundry: the facts of one process, task or service instance, in the order of the
-// API, make its spans. No clock, no I/O.
+// This file is the pure core for Cloud Foundry: the facts of one process, task or service instance in the order of the API, and the gaps
+// of the list that they stand in, make what ran and what is held. It is a fold. What one step puts out no later step changes, and what may
+// still change is in the state: so the step for the newest fact alone (the fast path) and the fold of all facts (after a late one) agree.
+//
+// Invariants:
+//   - parts are put out in order of time and do not overlap;
+//   - state.at never goes back, so no part is negative;
+//   - the parts of the open segment are those of a segment that ends never: what they say up to `published` has been put out.
 
-// segment is the open end of a timeline: a footprint that is in use. Span.Start is where the footprint was taken up.
+// part is a stretch of time in which one footprint was in use, or may have been.
+type part struct {
+	start, end, since moment
+	of                *labels
+	size              *events.Footprint
+	flags             events.Flags
+	opening           uint64   // evidence: what began it,
+	more              []uint64 // what says more about it,
+	ending            uint64   // and what ended it; 0 for none
+	cause             cause    // why it is held; zero if it is not
+}
+
+// segment is the open end of a timeline: a footprint that is in use.
 type segment struct {
-	Span events.Span
-	// Published is the boundary up to which pieces of the segment have been put out as closed spans; Span.Start if none.
-	Published time.Time
+	start, since moment
+	of           *labels
+	size         *events.Footprint
+	flags        events.Flags
+	opening      uint64
+	more         []uint64
+	// told is the time of the newest beginning or change that said this size.
+	told moment
+	// Before heldTo the segment is held, for heldBy.
+	heldTo moment
+	heldBy cause
+	muted  bool // of a space that is not metered
 }
 
-// change is what a fact or a horizon did to a timeline.
-type change struct {
-	Retracted []events.Span
-	Closed    []events.Span
-	Anomalies []events.Anomaly
-	Running   bool // the running spans, or their labels, are not what they were
+// state is the state of the fold.
+type state struct {
+	at      moment // of the newest fact
+	known   bool   // a beginning was seen, or its lack has been reported
+	running bool
+	segment segment // while running
+	doubt   doubt   // a gap that no fact has settled
+	// Before until nothing is complete: gaps reach up to there.
+	until   moment
+	untilBy *gap
+	held    []part // what is held and over
 }
 
-func (c *change) empty() bool {
-	return len(c.Retracted) == 0 && len(c.Closed) == 0 && len(c.Anomalies) == 0 && !c.Running
+// fold applies facts and gaps to a state.
+type fold struct {
+	*state
+	rules *rules
+	track *track
+	// What the steps put out. Of parts that are held only those that go on; the others are state.
+	parts     []part
+	pending   []part
+	anomalies []events.Anomaly
+	// ahead are the gaps that stand after the step: what they are about may have been put out before them.
+	ahead []*gap
+	// showing is set while the open segment is looked at: nothing of it is final.
+	showing bool
 }
 
-func (c *change) anomaly(code, resource string, at time.Time, message string) {
-	c.Anomalies = append(c.Anomalies, events.Anomaly{Code: code, Resource: resource, Time: at, Message: message})
-}
+// farBack is how much earlier than the facts before it a fact may say that it is without being an anomaly.
+const farBack = time.Hour
 
-// track is the timeline of one resource: what it is doing now, and when it last changed.
-type track struct {
-	Kind     string
-	Resource string
-	// Latest is the time of the last fact, and of the end of the last span. Facts that say an earlier time are taken to
-	// have happened then: the API's order decides, and clocks of several API servers differ.
-	Latest time.Time
-	// Known says that a beginning was seen, or that its lack has been reported.
-	Known  bool
-	Open   *segment // app, task, service; nil while stopped
-	Builds []build  // staging
-	// Settled is the newest published span of builds, when one of its builds goes on after it.
-	Settled events.Span
-	Trove   *instance
-}
-
-// begin opens a segment at `at`. The fact's labels and footprint are taken over.
-func (t *track) begin(u *events.Usage, sequence uint64, at time.Time, flags events.Flags) {
-	t.Known = true
-	t.Open = &segment{Published: at, Span: events.Span{
-		Kind: t.Kind, Resource: t.Resource, App: u.App, Tenant: u.Tenant, Space: u.Space, SpaceName: u.SpaceName, Name: u.Name,
-		Start: at, Since: at, Footprint: u.Footprint, Flags: flags, Evidence: []uint64{sequence},
-	}}
-}
-
-// end closes the open segment at `at`. Pieces that were cut beyond `at` are taken back.
-func (t *track) end(cut Cut, ch *change, sequence uint64, at time.Time) {
-	seg := t.Open
-	t.Open = nil
-	ch.Running = true
-	from := seg.Published
-	if at.Before(from) {
-		from = t.takeBack(cut, ch, seg, at)
-	}
-	seg.Span.Evidence = append(seg.Span.Evidence[:len(seg.Span.Evidence):len(seg.Span.Evidence)], sequence)
-	ch.Closed = cut.divide(ch.Closed, &seg.Span, from, at)
-}
-
-// takeBack retracts the published pieces of seg that end after `at` and returns where the remaining ones end.
-func (t *track) takeBack(cut Cut, ch *change, seg *segment, at time.Time) time.Time {
-	from := seg.Span.Start
-	for _, piece := range cut.divide(nil, &seg.Span, seg.Span.Start, seg.Published) {
-		if piece.End.After(at) {
-			ch.Retracted = append(ch.Retracted, piece)
-		} else {
-			from = piece.End
-		}
-	}
-	return from
-}
-
-// advance puts out the pieces of the open segment up to boundary `to`.
-func (t *track) advance(cut Cut, ch *change, to time.Time) {
-	seg := t.Open
-	if seg == nil || !seg.Published.Before(to) {
+// apply is the step for a fact.
+func (f *fold) apply(x *fact) {
+	if f.track.kind == events.KindStaging { // builds are counted, see builds.go
+		f.at, f.known = max(f.at, x.time), true
 		return
 	}
-	ch.Closed = cut.divide(ch.Closed, &seg.Span, seg.Published, to)
-	seg.Published = to
-	ch.Running = true
+	if x.listed() != always {
+		f.listedAgain(x)
+		return
+	}
+	far := x.place() == nil && x.time.add(farBack) < f.at && x.verb != wasRunning && x.verb != nothing
+	f.at = max(f.at, x.time)
+	if f.doubt.gap != nil {
+		f.settle(x)
+	}
+	active := f.running
+	switch x.verb {
+	case began, changed:
+		var flags events.Flags
+		if x.verb == changed || x.before == ran {
+			flags = events.InferredStart // it was there before; only matters when nothing is open
+		}
+		f.change(x, flags)
+	case wasRunning:
+		if !f.running {
+			f.change(x, events.InferredStart)
+		}
+	case ended:
+		f.end(x)
+	case buildpackSet:
+		if f.running {
+			f.buildpack(x)
+		}
+	}
+	if far && (active || f.running) {
+		f.anomaly(events.AnomalyClock, x.time, eventName(f.track.kind, x.verb)+" says "+x.time.String()+
+			", long before the fact that the platform lists before it, of "+f.at.String()+"; it counts from then. Check the clocks of the platform's API servers")
+	}
+}
+
+func (f *fold) anomaly(code string, at moment, message string) {
+	f.anomalies = append(f.anomalies, events.Anomaly{Code: code, Resource: f.track.resource, Time: at.time(), Message: message})
+}
+
+// end is the fold for an ending. A second one is noise.
+func (f *fold) end(x *fact) {
+	switch {
+	case f.running:
+		f.close(f.at, x.sequence)
+	case !f.known:
+		f.known = true
+		f.anomaly(events.AnomalyOrphanEnding, x.time,
+			eventName(f.track.kind, x.verb)+" without a beginning: the resource never ran, or its beginning was not collected")
+	}
+}
+
+// change makes the fact's footprint the one in use. A fact without a process type is one that Cloud Controller wrote when it purged and
+// reseeded its events: the type is still what it was.
+func (f *fold) change(x *fact, flags events.Flags) {
+	size := x.size
+	if f.running {
+		if size.ProcessType == "" && f.segment.size.ProcessType != "" {
+			typed := *size
+			typed.ProcessType = f.segment.size.ProcessType
+			size = f.rules.shapes.size(&typed, f.segment.size)
+		}
+		if sameSize(f.segment.size, size) && f.segment.of.tenant == x.of.tenant {
+			f.relabel(x)
+			f.segment.told = x.time
+			return
+		}
+		f.close(f.at, x.sequence)
+		flags = 0
+	}
+	f.open(x, f.at, size, flags)
+}
+
+// open begins a segment. The fact's labels are taken over.
+func (f *fold) open(x *fact, at moment, size *events.Footprint, flags events.Flags) {
+	f.known, f.running = true, true
+	f.segment = segment{
+		start: at, since: at, of: x.of, size: size, flags: flags, opening: x.sequence, told: x.time, heldTo: always, muted: x.of.muted,
+	}
+	f.holdBeforeGapEnds(x)
+}
+
+// holdBeforeGapEnds holds what the open segment has before the end of a gap that the fact stands after: of that time not all facts are
+// known.
+func (f *fold) holdBeforeGapEnds(x *fact) {
+	if f.segment.start < f.until {
+		f.segment.heldTo = f.until
+		f.segment.heldBy = cause{gap: f.untilBy, fact: x.id, note: noteIncomplete}
+	}
+}
+
+// close ends the open segment.
+func (f *fold) close(at moment, sequence uint64) {
+	f.put(at, sequence)
+	f.running = false
+}
+
+// show puts out the parts of the open segment as they are now.
+func (f *fold) show() {
+	if f.running {
+		f.showing = true
+		f.put(never, 0)
+		f.showing = false
+	}
+}
+
+// put puts out the parts of the open segment up to `end`.
+func (f *fold) put(end moment, ending uint64) {
+	s := &f.segment
+	if s.muted {
+		return
+	}
+	p := part{
+		start: s.start, end: end, since: s.since, of: s.of, size: s.size, flags: s.flags, opening: s.opening, more: s.more, ending: ending,
+	}
+	if s.heldTo > p.start {
+		f.emit(p, p.start, min(s.heldTo, end), s.heldBy)
+		p.start = s.heldTo
+		p.flags |= events.InferredStart
+	}
+	if !f.doubt.open() {
+		f.emit(p, p.start, end, cause{})
+		return
+	}
+	f.emit(p, p.start, min(f.doubt.from, end), cause{})
+	f.emit(p, max(p.start, f.doubt.from), end, cause{gap: f.doubt.gap})
+}
+
+// emit puts out the part of p from `from` to `to`: billed, or held for a cause unless an operator has decided. Nothing is before the
+// epoch.
+func (f *fold) emit(p part, from, to moment, by cause) {
+	p.start, p.end, p.since = max(from, f.rules.epoch), to, max(p.since, f.rules.epoch)
+	if p.start >= p.end {
+		return
+	}
+	if by.gap == nil && f.track.kind != events.KindTask { // a task runs once: no fact of it can be missing between two
+		for _, g := range f.ahead {
+			if !g.about(f.track.kind) || g.from >= p.end {
+				continue
+			}
+			if g.from > p.start {
+				sure := p
+				sure.end = g.from
+				f.parts = append(f.parts, sure)
+				p.start, p.flags = g.from, p.flags|events.InferredStart
+			}
+			by = cause{gap: g}
+			break
+		}
+	}
+	if by.gap != nil {
+		word, given := f.track.decided(f.rules, &by)
+		switch {
+		case !given:
+			p.cause = by
+			if f.showing {
+				f.pending = append(f.pending, p)
+			} else {
+				f.held = append(slices.Clip(f.held), p)
+			}
+			return
+		case !word.release:
+			return
+		}
+		p.size = f.rules.shapes.size(completed(p.size, &word.footprint), p.size)
+	}
+	f.parts = append(f.parts, p)
+}
+
+// completed is a footprint with what an operator said about it.
+func completed(f, said *events.Footprint) *events.Footprint {
+	out := *f
+	for _, c := range []struct{ to, from *events.Count }{{&out.Instances, &said.Instances}, {&out.MemoryMB, &said.MemoryMB}} {
+		if c.from.Known() {
+			*c.to = *c.from
+		}
+	}
+	for _, t := range []struct{ to, from *string }{
+		{&out.ProcessType, &said.ProcessType},
+		{&out.Buildpack, &said.Buildpack},
+		{&out.BuildpackGUID, &said.BuildpackGUID},
+		{&out.Plan, &said.Plan},
+		{&out.PlanGUID, &said.PlanGUID},
+		{&out.Offering, &said.Offering},
+		{&out.OfferingGUID, &said.OfferingGUID},
+		{&out.Broker, &said.Broker},
+		{&out.BrokerGUID, &said.BrokerGUID},
+	} {
+		if *t.from != "" {
+			*t.to = *t.from
+		}
+	}
+	return &out
 }
 
 // relabel takes over names from a later fact. Names alone never end a span.
-func (t *track) relabel(u *events.Usage, ch *change) {
-	span := &t.Open.Span
-	if span.Name != u.Name || span.SpaceName != u.SpaceName || span.Space != u.Space {
-		span.Name, span.SpaceName, span.Space = u.Name, u.SpaceName, u.Space
-		ch.Running = true
+func (f *fold) relabel(x *fact) {
+	if of := f.segment.of; of != x.of && (of.name != x.of.name || of.spaceName != x.of.spaceName || of.space != x.of.space) {
+		f.segment.of = x.of
+	}
+}
+
+// buildpack is a BUILDPACK_SET of a process (staged through the v2 API, where the buildpack is not known when the process starts): it
+// fills an unknown buildpack back to the start of the segment, and divides at a different one.
+func (f *fold) buildpack(x *fact) {
+	s := &f.segment
+	size := *s.size
+	size.Buildpack, size.BuildpackGUID = x.size.Buildpack, x.size.BuildpackGUID
+	known := s.size.Buildpack != "" || s.size.BuildpackGUID != ""
+	switch {
+	case size.Buildpack == "" && size.BuildpackGUID == "", size == *s.size:
+	case known:
+		before := *s
+		f.close(f.at, x.sequence)
+		f.open(x, f.at, f.rules.shapes.size(&size), 0)
+		f.segment.of, f.segment.told, f.segment.muted = before.of, before.told, before.muted
+	default:
+		s.size = f.rules.shapes.size(&size)
+		s.more = append(slices.Clip(s.more), x.sequence)
 	}
 }
 
 // sameSize reports whether two footprints cost the same: equal, with guids deciding where both have one. A plan, offering
 // or broker that was only renamed does not end a span. A buildpack's guid decides nothing: Cloud Controller reports the
 // first custom URL as the name beside the guid of the final buildpack, so that one guid stands with several buildpacks.
-func sameSize(a, b events.Footprint) bool {
+func sameSize(a, b *events.Footprint) bool {
+	if a == b || *a == *b {
+		return true
+	}
+	x, y := *a, *b
 	same := func(nameA, idA, nameB, idB *string) {
 		if *idA != "" && *idA == *idB {
 			*nameB = *nameA
 		}
 	}
-	same(&a.Plan, &a.PlanGUID, &b.Plan, &b.PlanGUID)
-	same(&a.Offering, &a.OfferingGUID, &b.Offering, &b.OfferingGUID)
-	same(&a.Broker, &a.BrokerGUID, &b.Broker, &b.BrokerGUID)
-	same(&a.Flavor, &a.FlavorID, &b.Flavor, &b.FlavorID)
-	return a == b
+	same(&x.Plan, &x.PlanGUID, &y.Plan, &y.PlanGUID)
+	same(&x.Offering, &x.OfferingGUID, &y.Offering, &y.OfferingGUID)
+	same(&x.Broker, &x.BrokerGUID, &y.Broker, &y.BrokerGUID)
+	return x == y
 }
 
-// apply is the fold: what a Cloud Foundry fact does to the timeline of its process, task or service instance. epoch is the
-// time before which nothing is billed.
-func (t *track) apply(cut Cut, epoch time.Time, u *events.Usage, sequence uint64) change {
-	var ch change
-	at := later(u.Time, t.Latest, epoch)
-	switch u.Event {
-	case events.EventStarted, events.EventTaskStarted, events.EventCreated, events.EventUpdated:
-		var flags events.Flags
-		if u.Event == events.EventUpdated || u.Previous == events.EventStarted {
-			flags = events.InferredStart // it was there before; only matters when nothing is open
-		}
-		t.change(cut, &ch, u, sequence, at, flags)
-	case events.EventWasRunning, events.EventTaskWasRunning:
-		if t.Open == nil {
-			t.change(cut, &ch, u, sequence, at, events.InferredStart)
-		}
-	case events.EventStopped, events.EventTaskStopped, events.EventDeleted:
-		switch {
-		case t.Open != nil:
-			t.end(cut, &ch, sequence, at)
-		case !t.Known:
-			t.Known = true
-			ch.anomaly(events.AnomalyOrphanEnding, t.Resource, u.Time,
-				u.Event+" without a beginning: the resource never ran, or its beginning was not collected")
-		}
-	case events.EventBuildpackSet:
-		if t.Open != nil {
-			t.buildpack(cut, &ch, u, sequence, at)
-		}
+// eventName is what the platform calls a verb.
+func eventName(kind string, v verb) string {
+	names := [...]string{began: "STARTED", wasRunning: "WAS_RUNNING", ended: "STOPPED", buildpackSet: "BUILDPACK_SET"}
+	switch kind {
+	case events.KindService:
+		names = [...]string{began: "CREATED", wasRunning: "WAS_RUNNING", ended: "DELETED", buildpackSet: ""}
+	case events.KindTask:
+		names = [...]string{began: "TASK_STARTED", wasRunning: "TASK_WAS_RUNNING", ended: "TASK_STOPPED", buildpackSet: ""}
+	case events.KindStaging:
+		names = [...]string{began: "STAGING_STARTED", wasRunning: "", ended: "STAGING_STOPPED", buildpackSet: "BUILDPACK_SET"}
 	}
-	t.Latest = later(t.Latest, u.Time)
-	return ch
+	if v == changed {
+		return "UPDATED"
+	}
+	return names[v]
 }
-
-// change makes the fact's footprint the one in use from `at`. A fact without a process type is one that Cloud Controller
-// wrote when it purged and reseeded its events: the type is still what it was.
-func (t *track) change(cut Cut, ch *change, u *events.Usage, sequence uint64, at time.Time, flags events.Flags) {
-	if t.Open != nil && u.Footprint.ProcessType == "" && t.Open.Span.Footprint.ProcessType != "" {
-		fact := *u
-		fact.Footprint.ProcessType = t.Open.Span.Footprint.ProcessType
-		u = &fact
-	}
-	switch {
-	case t.Open == nil:
-	case sameSize(t.Open.Span.Footprint, u.Footprint) && t.Open.Span.Tenant == u.Tenant:
-		t.relabel(u, ch)
-		return
-	default:
-		t.end(cut, ch, sequence, at)
-		flags = 0
-	}
-	t.begin(u, sequence, at, flags)
-	ch.Running = true
-}
-
-// buildpack is a BUILDPACK_SET of a process (staged through the v2 API, where the buildpack is not known when the process
-// starts): it fills an unknown buildpack back to the start of the segment, and divides at a different one.
-func (t *track) buildpack(cut Cut, ch *change, u *events.Usage, sequence uint64, at time.Time) {
-	seg := t.Open
-	footprint := seg.Span.Footprint
-	footprint.Buildpack, footprint.BuildpackGUID = u.Footprint.Buildpack, u.Footprint.BuildpackGUID
-	known := seg.Span.Footprint.Buildpack != "" || seg.Span.Footprint.BuildpackGUID != ""
-	switch {
-	case footprint.Buildpack == "" && footprint.BuildpackGUID == "", footprint == seg.Span.Footprint:
-	case known:
-		fact := *u
-		fact.Footprint, fact.Name, fact.Space, fact.SpaceName, fact.App = footprint, seg.Span.Name, seg.Span.Space, seg.Span.SpaceName, seg.Span.App
-		t.end(cut, ch, sequence, at)
-		t.begin(&fact, sequence, at, 0)
-	default:
-		ch.Retracted = cut.divide(ch.Retracted, &seg.Span, seg.Span.Start, seg.Published)
-		seg.Span.Footprint = footprint
-		seg.Span.Evidence = append(seg.Span.Evidence[:len(seg.Span.Evidence):len(seg.Span.Evidence)], sequence)
-		ch.Closed = cut.divide(ch.Closed, &seg.Span, seg.Span.Start, seg.Published)
-		ch.Running = true
-	}
-}
-
-// running appends the running span of the track, if any: from the last cut on.
-func (t *track) running(out []events.Span) []events.Span {
-	switch {
-	case t.Open != nil:
-		span := t.Open.Span
-		span.Start, span.Since = t.Open.Published, t.Open.Span.Start
-		return append(out, span)
-	case len(t.Builds) > 0:
-		return append(out, t.runningBuilds())
-	case t.Trove != nil:
-		return t.Trove.running(out)
-	}
-	return out
-}
-
-// idle reports whether nothing runs on the track.
-func (t *track) idle() bool { return t.Open == nil && len(t.Builds) == 0 && t.Trove == nil }
 
 // later returns the latest of the times.
 func later(t time.Time, others ...time.Time) time.Time {

@@ -54,31 +54,6 @@ func exists(at string, details ...detail) *events.Usage {
 }
 
 var _ = Describe("A database", func() {
-	When("its timeline was settled and forgotten, 36 days after its end", func() {
-		cut := projector.Settings{Cut: projector.CutDay}
-		forgotten := func(facts ...*events.Usage) *books {
-			b := newBooks(cut).tell(facts...).reachTime(events.SourceTrove, clock("04-20 00:00"))
-			Expect(b.meter.Tracked()).To(BeZero())
-			return b
-		}
-
-		It("is not brought back to life by an exists that comes late, and nothing is published again", func() {
-			b := forgotten(created(), deleted("12:00"))
-			before := b.closed()
-			b.tell(exists("11:00")).reachTime(events.SourceTrove, clock("05-20 00:00"))
-			Expect(b.closed()).To(Equal(before))
-			Expect(b.codes()).To(Equal([]string{events.AnomalyLateFact}))
-			Expect(b.running()).To(BeEmpty())
-		})
-
-		It("is not billed as running for ever when the create comes after the delete was forgotten", func() {
-			b := forgotten(deleted("12:00"))
-			b.tell(created()).reachTime(events.SourceTrove, clock("05-20 00:00"))
-			Expect(b.closed()).To(BeEmpty())
-			Expect(b.codes()).To(Equal([]string{events.AnomalyDeleteWithoutCreate, events.AnomalyLateFact}))
-		})
-	})
-
 	It("of the Trove page is billed 344 s and 80 s by flavour, 213 s and 211 s by volume", func() {
 		at := func(day, effect, observed string) detail {
 			return func(u *events.Usage) {
@@ -271,13 +246,5 @@ var _ = Describe("A database", func() {
 	It("is neither stopped nor started by its state", func() {
 		b := told(created(), exists("10:30", state("shutdown")), exists("10:40", state("active")), deleted("11:00"))
 		Expect(b.closed()).To(Equal([]string{"I 10:00-11:00 m1.s 512 MB", "I 10:00-11:00 1 GB"}))
-	})
-
-	It("is forgotten 36 days after its end, when no late message is to be expected", func() {
-		b := newBooks(projector.Settings{Cut: projector.CutDay}).tell(created(), deleted("11:00"))
-		b.reachTime(events.SourceTrove, clock("11:00").AddDate(0, 0, 36))
-		Expect(b.meter.Tracked()).To(Equal(1))
-		b.reachTime(events.SourceTrove, clock("11:00").AddDate(0, 0, 37))
-		Expect(b.meter.Tracked()).To(BeZero())
 	})
 })

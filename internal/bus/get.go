@@ -81,6 +81,31 @@ func (b *Bus) Last(ctx context.Context, stream, filter string) (Stored, error) {
 	return stored, nil
 }
 
+// Latest gives the last message of each subject that matches a filter, in the order of the stream, as of now. A subject that moves on
+// meanwhile may come twice: the later one counts. An error of each ends it.
+func (b *Bus) Latest(ctx context.Context, stream string, filters []string, each func(*Stored) error) error {
+	r, err := b.Read(ctx, stream, 0, ReadOptions{Filters: filters, LastPerSubject: true})
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	if r.Waiting() == 0 {
+		return nil
+	}
+	for {
+		m, err := r.Next(ctx)
+		if err != nil {
+			return err
+		}
+		if err := each(&m); err != nil {
+			return err
+		}
+		if m.Pending == 0 {
+			return nil
+		}
+	}
+}
+
 // Stream returns the extent of a stream; errors.Is ErrNotFound when there is no such stream.
 func (b *Bus) Stream(ctx context.Context, name string) (StreamState, error) {
 	info, err := b.streamInfo(ctx, name)

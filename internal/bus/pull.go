@@ -39,6 +39,7 @@ type pull struct {
 	bytes        int
 	requested    int    // messages that were asked for and have not come yet
 	delivered    uint64 // messages that came, as the consumer counts them
+	waiting      uint64 // messages that there were to come when the consumer was created
 }
 
 // openPull creates a consumer and subscribes, but asks for nothing yet.
@@ -54,7 +55,7 @@ func (b *Bus) openPull(ctx context.Context, stream string, from uint64, options 
 	p.request = apiPrefix + "CONSUMER.MSG.NEXT." + stream + "." + p.name
 	ctx, cancel := context.WithTimeout(ctx, b.cfg.Timeout)
 	defer cancel()
-	_, err := b.js.CreateConsumer(ctx, stream, jetstream.ConsumerConfig{
+	config := jetstream.ConsumerConfig{
 		Name:              p.name,
 		DeliverPolicy:     jetstream.DeliverByStartSequencePolicy,
 		OptStartSeq:       from,
@@ -64,10 +65,18 @@ func (b *Bus) openPull(ctx context.Context, stream string, from uint64, options 
 		InactiveThreshold: pullInactive,
 		MemoryStorage:     true,
 		Replicas:          1,
-	})
+	}
+	if options.LastPerSubject {
+		config.DeliverPolicy, config.OptStartSeq = jetstream.DeliverLastPerSubjectPolicy, 0
+		if len(config.FilterSubjects) == 0 {
+			config.FilterSubjects = []string{">"} // the server asks for one
+		}
+	}
+	consumer, err := b.js.CreateConsumer(ctx, stream, config)
 	if err != nil {
 		return nil, requestError(what, stream, err)
 	}
+	p.waiting = consumer.CachedInfo().NumPending
 	if p.sub, err = b.nc.ChanSubscribe(b.nc.NewInbox(), p.messages); err != nil {
 		return nil, requestError(what, stream, err)
 	}

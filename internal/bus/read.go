@@ -15,6 +15,9 @@ import (
 type ReadOptions struct {
 	Filters     []string // subjects, with wildcards; none: the whole stream. Must not overlap
 	HeadersOnly bool     // Data stays empty
+	// LastPerSubject gives only the last message of each subject, in the order of the stream, and after that all that is appended. A
+	// subject that moves on meanwhile may come twice: the later one counts.
+	LastPerSubject bool
 }
 
 const (
@@ -93,7 +96,11 @@ func (r *Reader) Next(ctx context.Context) (Stored, error) {
 			r.drop()
 			continue
 		}
-		if stored.Sequence != r.next {
+		if r.options.LastPerSubject {
+			if stored.Sequence < r.next {
+				continue // was given before the connection was lost
+			}
+		} else if stored.Sequence != r.next {
 			if again, err := r.explain(ctx, stored.Sequence); err != nil {
 				return Stored{}, err
 			} else if again {
@@ -104,6 +111,14 @@ func (r *Reader) Next(ctx context.Context) (Stored, error) {
 		r.next = stored.Sequence + 1
 		return stored, nil
 	}
+}
+
+// Waiting is how many messages there were to read when the server was asked last: at Read, or when a lost connection was back.
+func (r *Reader) Waiting() uint64 {
+	if r.pull == nil {
+		return 0
+	}
+	return r.pull.waiting
 }
 
 // receive waits for what the server sends; false: nothing came for too long, or the connection was lost meanwhile.

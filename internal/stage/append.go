@@ -67,7 +67,7 @@ func (s *Stage) stored(last uint64) {
 	n := min(len(s.pending), bus.MaxBatch)
 	end := s.pending[n-1]
 	s.metrics.appended(n)
-	s.cp = checkpoint{Sequence: last, place: end.place, chain: end.chain, source: end.source, logic: s.cfg.Logic}
+	s.cp = checkpoint{Sequence: last, place: end.place, chain: end.chain, source: end.source, logic: s.cfg.Logic, base: s.cp.base}
 	s.last = last
 	s.standby = false
 	// Outputs are stored in order: every input before that of the last one stored has been worked off, however long the input
@@ -101,7 +101,7 @@ func (s *Stage) reread(ctx context.Context, unknown bool) error {
 	if state.Last == s.last {
 		return nil
 	}
-	cp, err := s.readCheckpoint(ctx)
+	cp, err := s.cfg.readCheckpoint(ctx, s.bus)
 	if err != nil {
 		return err
 	}
@@ -126,7 +126,10 @@ func (s *Stage) adopt(cp checkpoint) error {
 		return fmt.Errorf("%w: its last own message, %d of %s, is from before what was stored already", errWentBack, cp.Sequence, s.cfg.Output)
 	}
 	if cp.logic != s.cfg.Logic {
-		return s.otherLogic(cp)
+		return s.cfg.otherLogic(cp)
+	}
+	if cp.base != s.cp.base {
+		return fmt.Errorf("%w: a replay has changed what %s stands for", errWentBack, s.cfg.Output)
 	}
 	s.cp, s.verified = cp, false
 	for i := range s.pending {

@@ -1,13 +1,16 @@
 package stage
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/daybook-billing/daybook/events"
@@ -19,16 +22,16 @@ import (
 type chain [sha256.Size]byte
 
 func (c chain) next(subject string, body []byte) chain {
-	h := sha256.New()
-	var size [4]byte
-	binary.BigEndian.PutUint32(size[:], uint32(len(subject))) //nolint:gosec // subjects are at most a few kilobytes
-	h.Write(c[:])
-	h.Write(size[:])
-	h.Write([]byte(subject))
-	h.Write(body)
-	var out chain
-	h.Sum(out[:0])
-	return out
+	next, _ := c.nextIn(nil, subject, body)
+	return next
+}
+
+// nextIn is next with memory to work in, which it returns for the next call.
+func (c chain) nextIn(scratch []byte, subject string, body []byte) (next chain, _ []byte) {
+	scratch = append(scratch[:0], c[:]...)
+	scratch = binary.BigEndian.AppendUint32(scratch, uint32(len(subject))) //nolint:gosec // subjects are at most a few kilobytes
+	scratch = append(append(scratch, subject...), body...)
+	return sha256.Sum256(scratch), scratch
 }
 
 func (c chain) String() string { return hex.EncodeToString(c[:]) }
@@ -41,18 +44,56 @@ type checkpoint struct {
 	chain    chain
 	source   identity
 	logic    string
+	base     base
+}
+
+// base is what the last replay brought the outputs to: from there on they are derived by the logic of today, from the state that it
+// has after that input. The zero base is that of outputs that were all derived in order.
+type base struct {
+	First  uint64 // first message of the input stream at that time
+	Input  uint64 // last input that the replay covers
+	Output uint64 // sequence of the message that ends the replay
+	Chain  chain  // over every output up to that message
+}
+
+func (b base) String() string {
+	return fmt.Sprintf("%d-%d/%d/%s", b.First, b.Input, b.Output, b.Chain)
+}
+
+func parseBase(text string) (b base, err error) {
+	if text == "" {
+		return base{}, nil
+	}
+	parts := strings.Split(text, "/")
+	if len(parts) != 3 {
+		return base{}, errors.New("it has not three parts")
+	}
+	first, last, _ := strings.Cut(parts[0], "-")
+	for _, number := range []struct {
+		text string
+		to   *uint64
+	}{{first, &b.First}, {last, &b.Input}, {parts[1], &b.Output}} {
+		if *number.to, err = strconv.ParseUint(number.text, 10, 64); err != nil {
+			return base{}, err
+		}
+	}
+	digest, err := hex.DecodeString(parts[2])
+	if err == nil && copy(b.Chain[:], digest) != len(b.Chain) {
+		err = errors.New("its digest is too short")
+	}
+	return b, err
 }
 
 // readCheckpoint reads the last own message of the output stream.
-func (s *Stage) readCheckpoint(ctx context.Context) (checkpoint, error) {
-	message, err := s.bus.Last(ctx, s.cfg.Output, s.cfg.OutputFilter)
+func (c *Config) readCheckpoint(ctx context.Context, b Source) (checkpoint, error) {
+	message, err := b.Last(ctx, c.Output, c.OutputFilter)
 	if errors.Is(err, bus.ErrNotFound) {
 		return checkpoint{}, nil
 	}
 	if err != nil {
 		return checkpoint{}, err
 	}
-	return parseCheckpoint(s.cfg.Output, &message)
+	return parseCheckpoint(c.Output, &message)
 }
 
 func parseCheckpoint(stream string, message *bus.Stored) (checkpoint, error) {
@@ -81,6 +122,9 @@ func parseCheckpoint(stream string, message *bus.Stored) (checkpoint, error) {
 		return wrong("has no " + HeaderSourceTime + " header")
 	}
 	cp.source = identity{sequence, message.Header(HeaderSourceID), at}
+	if cp.base, err = parseBase(message.Header(HeaderBase)); err != nil {
+		return wrong("has a wrong " + HeaderBase + " header")
+	}
 	return cp, nil
 }
 
@@ -88,7 +132,7 @@ func parseCheckpoint(stream string, message *bus.Stored) (checkpoint, error) {
 func (s *Stage) messages() []bus.Message {
 	n := min(len(s.pending), bus.MaxBatch)
 	messages := make([]bus.Message, n)
-	headers := make([]bus.Header, 0, 8*n+4)
+	headers := make([]bus.Header, 0, 8*n+5)
 	source := "daybook/" + s.cfg.Name
 	for i := range messages {
 		p := &s.pending[i]
@@ -110,6 +154,9 @@ func (s *Stage) messages() []bus.Message {
 				bus.Header{Key: HeaderSourceID, Value: p.source.ID},
 				bus.Header{Key: HeaderSourceTime, Value: p.source.Time.UTC().Format(time.RFC3339Nano)},
 				bus.Header{Key: HeaderLogic, Value: s.cfg.Logic})
+			if s.cp.base != (base{}) {
+				headers = append(headers, bus.Header{Key: HeaderBase, Value: s.cp.base.String()})
+			}
 		}
 		messages[i] = bus.Message{Subject: p.subject, Header: headers[first:len(headers):len(headers)], Data: s.slab[p.from:p.to]}
 	}
@@ -117,12 +164,46 @@ func (s *Stage) messages() []bus.Message {
 }
 
 // marker is the output that passes inputs without outputs.
-func (s *Stage) marker(in *bus.Stored) Output {
-	id := events.ID("marker", s.cfg.Name, strconv.FormatUint(in.Sequence, 10))
-	return Output{Subject: s.cfg.Marker, Type: events.TypeMarker, ID: id, Time: in.Time, Body: &events.Marker{InputSequence: in.Sequence}}
+func (c *Config) marker(in *bus.Stored) Output {
+	id := events.ID("marker", c.Name, strconv.FormatUint(in.Sequence, 10))
+	return Output{Subject: c.Marker, Type: events.TypeMarker, ID: id, Time: in.Time, Body: &events.Marker{InputSequence: in.Sequence}}
 }
 
-func (s *Stage) otherLogic(cp checkpoint) error {
-	return fmt.Errorf("%w: %s was derived by %q, this is %q. Run that version with those settings, or rebuild %s from %s",
-		ErrDiverged, s.cfg.Output, cp.logic, s.cfg.Logic, s.cfg.Output, s.cfg.Input)
+// unfinished begins the logic of what an interrupted replay leaves: neither the former program nor today's goes on from there.
+const unfinished = "unfinished replay"
+
+func (c *Config) otherLogic(cp checkpoint) error {
+	if strings.HasPrefix(cp.logic, unfinished) {
+		return fmt.Errorf("%w: a replay of %s was interrupted. Run `daybook replay %s` again: it goes on from there", ErrDiverged, c.Output, c.Name)
+	}
+	return fmt.Errorf("%w: %s was derived by %q, this is %q: %s. Run that version with those settings, or have `daybook replay %s` publish the difference",
+		ErrDiverged, c.Output, cp.logic, c.Logic, LogicDifference(cp.logic, c.Logic), c.Name)
+}
+
+// LogicDifference says for a person what differs between two logics: their version, or which setting.
+func LogicDifference(stored, ours string) string {
+	settings := func(logic string) (names []string, values map[string]string) {
+		values = map[string]string{}
+		for i, part := range strings.Fields(logic) {
+			name, value, ok := strings.Cut(part, "=")
+			if !ok {
+				name, value = "version", part
+				if i > 0 {
+					name, value = part, "set"
+				}
+			}
+			names = append(names, name)
+			values[name] = value
+		}
+		return names, values
+	}
+	theirNames, theirs := settings(stored)
+	ourNames, own := settings(ours)
+	var differences []string
+	for _, name := range slices.Compact(slices.Sorted(slices.Values(append(theirNames, ourNames...)))) {
+		if theirs[name] != own[name] {
+			differences = append(differences, fmt.Sprintf("%s is %s there and %s here", name, cmp.Or(theirs[name], "not set"), cmp.Or(own[name], "not set")))
+		}
+	}
+	return strings.Join(differences, ", ")
 }

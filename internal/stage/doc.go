@@ -49,4 +49,20 @@
 //
 // Stop the stage before purging its output stream. A purge keeps the last sequence, so that a running stage notices it only
 // at its next refused or unanswered append; it then rebuilds the stream from the start.
+//
+// # Replaying
+//
+// Replay makes the outputs what another logic derives, and publishes only the difference. Its last message is the base: from
+// there the state is that of today's processor after the inputs that the replay covers, with their outputs dropped, and a
+// processor that asks for it adopts what is stored (Adopter). The chain goes on over all that is stored. Batches before the last
+// bear the logic of an unfinished replay, so that nobody goes on until the next replay has finished it:
+//
+//   - before the first batch is stored: nothing has happened.
+//   - after it, before the last: stages refuse to start; the next replay publishes what is left.
+//   - after the last, before the answer: it is done; the next replay publishes nothing.
+//
+// # Verifying
+//
+// Verify derives the outputs again up to the checkpoint and compares the chain there, or every stored byte. Before a base it
+// recomputes the chain over what is stored.
 package stage

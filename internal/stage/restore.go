@@ -1,12 +1,14 @@
 package stage
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/gob"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"slices"
 	"strings"
@@ -26,18 +28,24 @@ const (
 // errSnapshot: a snapshot is damaged, or is not one of this output stream.
 var errSnapshot = errors.New("not a usable snapshot")
 
+// snapshotFormat changes with the form of snapshots.
+const snapshotFormat = 2
+
 // snapshotHeader says which state a snapshot holds, and where the outputs stood then. A snapshot is the SHA-256 of the rest,
-// and the rest is the compressed gob of this header and of the state.
+// and the rest is, compressed, the gob of this header and then the bytes of the state.
 type snapshotHeader struct {
+	Format  int
+	Size    uint64   // of the state
 	Input   identity // last input that the state includes
 	LastOut place
 	Chain   chain
 	Logic   string
+	Base    base
 }
 
 // open finds the checkpoint, restores the state and returns a reader behind the last input that the state includes.
 func (s *Stage) open(ctx context.Context) (*bus.Reader, error) {
-	s.fail, s.standby, s.verified, s.dry = nil, false, false, time.Time{}
+	s.fail, s.standby, s.verified, s.dropping, s.dry = nil, false, false, false, time.Time{}
 	s.pending, s.slab = s.pending[:0], s.slab[:0]
 	s.metrics.setStandby(false)
 	// Snapshots are listed before the checkpoint is read: one that is ahead of it is then not just newer than it.
@@ -45,24 +53,24 @@ func (s *Stage) open(ctx context.Context) (*bus.Reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	output, err := s.stream(ctx, s.cfg.Output)
+	output, err := streamOf(ctx, s.bus, s.cfg.Output)
 	if err != nil {
 		return nil, err
 	}
-	cp, err := s.readCheckpoint(ctx)
+	cp, err := s.cfg.readCheckpoint(ctx, s.bus)
 	if err != nil {
 		return nil, err
 	}
 	s.cp, s.last = cp, output.Last
-	input, err := s.stream(ctx, s.cfg.Input)
+	input, err := streamOf(ctx, s.bus, s.cfg.Input)
 	if err != nil {
 		return nil, err
 	}
 	if cp.Sequence != 0 {
 		if cp.logic != s.cfg.Logic {
-			return nil, s.otherLogic(cp)
+			return nil, s.cfg.otherLogic(cp)
 		}
-		if err := s.holds(ctx, input, cp.source); err != nil {
+		if err := s.cfg.holds(ctx, s.bus, input, cp.source); err != nil {
 			return nil, err
 		}
 	}
@@ -80,9 +88,9 @@ func (s *Stage) open(ctx context.Context) (*bus.Reader, error) {
 	return reader, err
 }
 
-// stream returns the extent of a stream. One that is gone does not come back by itself.
-func (s *Stage) stream(ctx context.Context, name string) (bus.StreamState, error) {
-	state, err := s.bus.Stream(ctx, name)
+// streamOf returns the extent of a stream. One that is gone does not come back by itself.
+func streamOf(ctx context.Context, b Source, name string) (bus.StreamState, error) {
+	state, err := b.Stream(ctx, name)
 	if errors.Is(err, bus.ErrNotFound) {
 		return state, fmt.Errorf("%w: there is no stream %s. Restore it from a backup; `daybook catalogue publish` creates it where nothing has run yet", ErrInputChanged, name)
 	}
@@ -90,21 +98,21 @@ func (s *Stage) stream(ctx context.Context, name string) (bus.StreamState, error
 }
 
 // holds checks that the input stream still has the very message that the outputs rest on.
-func (s *Stage) holds(ctx context.Context, input bus.StreamState, want identity) error {
-	advice := fmt.Sprintf("Restore %s from a backup that holds it; if %s is right as it is, rebuild %s from it", s.cfg.Input, s.cfg.Input, s.cfg.Output)
+func (c *Config) holds(ctx context.Context, b Source, input bus.StreamState, want identity) error {
+	advice := fmt.Sprintf("Restore %s from a backup that holds it; if %s is right as it is, `daybook replay %s` brings %s in line with it", c.Input, c.Input, c.Name, c.Output)
 	if want.Sequence > input.Last {
-		return fmt.Errorf("%w: %s rests on message %d of %s, which ends at %d. %s", ErrInputChanged, s.cfg.Output, want.Sequence, s.cfg.Input, input.Last, advice)
+		return fmt.Errorf("%w: %s rests on message %d of %s, which ends at %d. %s", ErrInputChanged, c.Output, want.Sequence, c.Input, input.Last, advice)
 	}
-	got, err := s.bus.Get(ctx, s.cfg.Input, want.Sequence)
+	got, err := b.Get(ctx, c.Input, want.Sequence)
 	if errors.Is(err, bus.ErrNotFound) {
-		return fmt.Errorf("%w: message %d of %s is gone (the stream starts at %d). %s", ErrInputChanged, want.Sequence, s.cfg.Input, input.First, advice)
+		return fmt.Errorf("%w: message %d of %s is gone (the stream starts at %d). %s", ErrInputChanged, want.Sequence, c.Input, input.First, advice)
 	}
 	if err != nil {
 		return err
 	}
 	if got.Header(events.HeaderID) != want.ID || !got.Time.Equal(want.Time) {
-		return fmt.Errorf("%w: message %d of %s is %s of %s, but %s was derived from %s of %s. %s", ErrInputChanged, want.Sequence, s.cfg.Input,
-			got.Header(events.HeaderID), got.Time.UTC().Format(time.RFC3339Nano), s.cfg.Output, want.ID, want.Time.UTC().Format(time.RFC3339Nano), advice)
+		return fmt.Errorf("%w: message %d of %s is %s of %s, but %s was derived from %s of %s. %s", ErrInputChanged, want.Sequence, c.Input,
+			got.Header(events.HeaderID), got.Time.UTC().Format(time.RFC3339Nano), c.Output, want.ID, want.Time.UTC().Format(time.RFC3339Nano), advice)
 	}
 	return nil
 }
@@ -134,14 +142,18 @@ func (s *Stage) restore(ctx context.Context, names []string, input bus.StreamSta
 	if err := s.proc.Restore(nil); err != nil {
 		return fmt.Errorf("%w: from the empty state: %w", errProcessor, err)
 	}
-	if input.First > 1 && unread != nil {
+	begins := max(1, s.cp.base.First)
+	if input.First > begins && unread != nil {
 		return unread
 	}
-	if input.First > 1 {
+	if input.First > begins {
 		return fmt.Errorf("%w: %s starts at message %d and there is no usable snapshot of what came before (%w). Restore the stream or the snapshot bucket %s",
 			ErrInputChanged, s.cfg.Input, input.First, reason, s.cfg.Bucket)
 	}
 	s.position, s.lastOut, s.chain = 0, place{}, chain{}
+	if err := s.rebase(ctx); err != nil {
+		return err
+	}
 	if err := s.catchUp(ctx); err != nil {
 		return err
 	}
@@ -185,12 +197,84 @@ func (s *Stage) usable(ctx context.Context, input bus.StreamState, header snapsh
 	switch {
 	case header.Logic != s.cfg.Logic:
 		return fmt.Errorf("%w: it was derived by %q, this is %q", errSnapshot, header.Logic, s.cfg.Logic)
+	case header.Base != s.cp.base:
+		return fmt.Errorf("%w: a replay has changed what %s stands for since", errSnapshot, s.cfg.Output)
 	case s.cp.place.before(header.LastOut):
 		return fmt.Errorf("%w: it is ahead of %s", errSnapshot, s.cfg.Output)
 	case header.LastOut == s.cp.place && header.Chain != s.cp.chain:
 		return fmt.Errorf("%w: its chain is not that of %s", errSnapshot, s.cfg.Output)
 	}
-	return s.holds(ctx, input, header.Input)
+	return s.cfg.holds(ctx, s.bus, input, header.Input)
+}
+
+// rebase brings the state to where the last replay left the outputs, if there was one: it steps the inputs up to there without
+// putting anything out, and lets the processor adopt what is stored.
+func (s *Stage) rebase(ctx context.Context) error {
+	base := s.cp.base
+	if base.Output == 0 {
+		return nil
+	}
+	end, err := s.bus.Get(ctx, s.cfg.Output, base.Output)
+	if err != nil {
+		return err
+	}
+	at, err := parseCheckpoint(s.cfg.Output, &end)
+	if err != nil {
+		return err
+	}
+	s.fail, s.dropping = nil, true
+	defer func() { s.dropping = false }()
+	reader, err := s.bus.Read(ctx, s.cfg.Input, 1, bus.ReadOptions{})
+	if err != nil {
+		return err
+	}
+	defer reader.Close()
+	for s.position < base.Input {
+		in, err := reader.Next(ctx)
+		if err != nil {
+			return err
+		}
+		if err := s.step(ctx, &in); err != nil {
+			return err
+		}
+	}
+	if err := s.cfg.adopt(ctx, s.bus, s.proc, base); err != nil {
+		return err
+	}
+	s.lastOut, s.chain = at.place, base.Chain
+	return nil
+}
+
+// adopt gives a processor that asks for it what is stored up to the end of a replay.
+func (c *Config) adopt(ctx context.Context, b Source, proc Processor, base base) error {
+	adopter, ok := proc.(Adopter)
+	if !ok {
+		return nil
+	}
+	reader, err := b.Read(ctx, c.Output, 1, bus.ReadOptions{})
+	if err != nil {
+		return err
+	}
+	defer reader.Close()
+	for {
+		m, err := reader.Next(ctx)
+		if err != nil {
+			return err
+		}
+		if c.owns(m.Subject) {
+			if err := adopter.Adopt(&m); err != nil {
+				return fmt.Errorf("%w: message %d of %s (%s): %w", errProcessor, m.Sequence, c.Output, m.Subject, err)
+			}
+		}
+		if m.Sequence >= base.Output {
+			return nil
+		}
+	}
+}
+
+// owns tells whether a subject of the output stream is the stage's own.
+func (c *Config) owns(subject string) bool {
+	return strings.HasPrefix(subject, strings.TrimSuffix(c.OutputFilter, ">"))
 }
 
 // catchUp steps the inputs up to the checkpoint again, digesting their outputs, and checks the chain there.
@@ -241,14 +325,17 @@ func (s *Stage) save(ctx context.Context) error {
 	if len(state) > snapshotSize {
 		return fmt.Errorf("the state has %d bytes, and a snapshot takes %d", len(state), snapshotSize)
 	}
-	header := snapshotHeader{Input: s.current, LastOut: s.lastOut, Chain: s.chain, Logic: s.cfg.Logic}
+	header := snapshotHeader{Format: snapshotFormat, Size: uint64(len(state)), Input: s.current, LastOut: s.lastOut, Chain: s.chain, Logic: s.cfg.Logic, Base: s.cp.base}
 	packed := bytes.NewBuffer(make([]byte, sha256.Size))
 	writer, err := zstd.NewWriter(packed, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1))
 	if err != nil {
 		return err
 	}
-	encoder := gob.NewEncoder(writer)
-	if err := errors.Join(encoder.Encode(header), encoder.Encode(state), writer.Close()); err != nil {
+	err = gob.NewEncoder(writer).Encode(header)
+	if err == nil {
+		_, err = writer.Write(state)
+	}
+	if err := errors.Join(err, writer.Close()); err != nil {
 		return err
 	}
 	object := packed.Bytes()
@@ -301,8 +388,15 @@ func (s *Stage) load(ctx context.Context, name string) (header snapshotHeader, s
 		return header, nil, fmt.Errorf("%w: %w", errSnapshot, err)
 	}
 	defer reader.Close()
-	decoder := gob.NewDecoder(reader)
-	if err := errors.Join(decoder.Decode(&header), decoder.Decode(&state)); err != nil {
+	buffered := bufio.NewReader(reader) // gob reads no further than it must
+	if err := gob.NewDecoder(buffered).Decode(&header); err != nil {
+		return header, nil, fmt.Errorf("%w: %w", errSnapshot, err)
+	}
+	if header.Format != snapshotFormat || header.Size > snapshotSize {
+		return header, nil, fmt.Errorf("%w: it has format %d and %d bytes, and this version reads format %d", errSnapshot, header.Format, header.Size, snapshotFormat)
+	}
+	state = make([]byte, header.Size)
+	if _, err := io.ReadFull(buffered, state); err != nil {
 		return header, nil, fmt.Errorf("%w: %w", errSnapshot, err)
 	}
 	return header, state, nil

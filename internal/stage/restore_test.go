@@ -198,7 +198,7 @@ var _ = Describe("A stage refuses", func() {
 			change(w)
 			err := w.start(options{}).ended()
 			Expect(err).To(MatchError(stage.ErrInputChanged))
-			Expect(err).To(MatchError(And(ContainSubstring(says), ContainSubstring("Restore "+w.in), ContainSubstring("rebuild "+w.out))))
+			Expect(err).To(MatchError(And(ContainSubstring(says), ContainSubstring("Restore "+w.in), ContainSubstring("`daybook replay test`"))))
 			Expect(w.verify()).To(Succeed(), "nothing is written")
 		}
 	},
@@ -243,7 +243,7 @@ var _ = Describe("A stage refuses", func() {
 		w.feed(1)
 		err := w.start(options{change: func(c *stage.Config) { c.Logic = "v2" }}).ended()
 		Expect(err).To(MatchError(stage.ErrDiverged))
-		Expect(err).To(MatchError(And(ContainSubstring(`derived by "v1", this is "v2"`), ContainSubstring("rebuild "+w.out))))
+		Expect(err).To(MatchError(And(ContainSubstring(`derived by "v1", this is "v2"`), ContainSubstring("version is v1 there and v2 here"), ContainSubstring("`daybook replay test`"))))
 		w.sizes = w.sizes[:6]
 		Expect(w.verify()).To(Succeed())
 	})
@@ -254,7 +254,7 @@ var _ = Describe("A stage refuses", func() {
 		w.feed(1)
 		err := w.start(options{extra: 1}).ended()
 		Expect(err).To(MatchError(stage.ErrDiverged))
-		Expect(err).To(MatchError(And(ContainSubstring("message 6 of "+w.in), ContainSubstring("rebuild "+w.out))))
+		Expect(err).To(MatchError(And(ContainSubstring("message 6 of "+w.in), ContainSubstring("`daybook replay test`"))))
 		w.sizes = w.sizes[:6]
 		Expect(w.verify()).To(Succeed())
 	})

@@ -21,6 +21,8 @@ const (
 	HeaderSourceID   = "Daybook-Source-Id"
 	HeaderSourceTime = "Daybook-Source-Time"
 	HeaderLogic      = "Daybook-Logic"
+	// HeaderBase is there from a replay on: what it brought the outputs to, as <first input>-<last input>/<output sequence>/<chain>.
+	HeaderBase = "Daybook-Base"
 )
 
 // Limits of a stage. They bound memory: nothing else in a stage queues.
@@ -56,13 +58,26 @@ type Processor interface {
 	Restore(snapshot []byte) error
 }
 
-// Bus is what a stage needs of the bus.
-type Bus interface {
-	Append(ctx context.Context, stream string, messages []bus.Message, expect bus.Expect) (uint64, error)
+// Adopter is a Processor whose later outputs name earlier ones in a way that its inputs alone do not tell after a replay: a charge
+// that a replay published has the replay for its cause, and is reversed under that name.
+type Adopter interface {
+	Processor
+	// Adopt takes the stage's own messages up to the end of its last replay, in order, after the inputs up to there were stepped.
+	Adopt(stored *bus.Stored) error
+}
+
+// Source is the bus for those who only look.
+type Source interface {
 	Last(ctx context.Context, stream, filter string) (bus.Stored, error)
 	Get(ctx context.Context, stream string, sequence uint64) (bus.Stored, error)
 	Read(ctx context.Context, stream string, from uint64, options bus.ReadOptions) (*bus.Reader, error)
 	Stream(ctx context.Context, name string) (bus.StreamState, error)
+}
+
+// Bus is what a stage needs of the bus.
+type Bus interface {
+	Source
+	Append(ctx context.Context, stream string, messages []bus.Message, expect bus.Expect) (uint64, error)
 	PutObject(ctx context.Context, bucket, name string, data []byte) error
 	GetObject(ctx context.Context, bucket, name string) ([]byte, error)
 	ListObjects(ctx context.Context, bucket string) ([]string, error)
@@ -133,6 +148,7 @@ type Stage struct {
 	chain    chain      // over every output so far, stored or pending
 	lastOut  place      // of the last output so far, stored or pending
 	current  identity   // of the input being stepped
+	dropping bool       // outputs up to a replay's base are not put out again
 	cp       checkpoint // last own message in the output stream
 	verified bool       // the chain has been found equal at cp
 	last     uint64     // last sequence of the output stream that the next batch expects
@@ -324,7 +340,7 @@ func (s *Stage) step(ctx context.Context, in *bus.Stored) error {
 		return fmt.Errorf("%w: message %d of %s (%s): %w", errProcessor, in.Sequence, s.cfg.Input, in.Subject, err)
 	}
 	if in.Sequence-s.lastOut.Sequence >= s.cfg.MarkerEvery {
-		s.emit(ctx, s.marker(in))
+		s.emit(ctx, s.cfg.marker(in))
 		if s.fail != nil {
 			return s.fail
 		}
@@ -333,7 +349,7 @@ func (s *Stage) step(ctx context.Context, in *bus.Stored) error {
 	s.seen++
 	s.behind = in.Pending
 	s.metrics.stepped()
-	if !s.verified && s.position >= s.cp.place.Sequence {
+	if !s.verified && !s.dropping && s.position >= s.cp.place.Sequence {
 		return s.diverged()
 	}
 	return nil
@@ -342,8 +358,8 @@ func (s *Stage) step(ctx context.Context, in *bus.Stored) error {
 // emit digests an output and, if it is not stored yet, queues it. A full queue is appended at once, in the middle of a
 // step if need be: one input can have more outputs than a batch.
 func (s *Stage) emit(ctx context.Context, out Output) {
-	if s.fail != nil {
-		return // the state is about to be thrown away
+	if s.fail != nil || s.dropping {
+		return // the state is about to be thrown away, or the output is stored in another form
 	}
 	from := len(s.slab)
 	s.slab = out.Body.AppendJSON(s.slab)
@@ -375,6 +391,6 @@ func (s *Stage) emit(ctx context.Context, out Output) {
 }
 
 func (s *Stage) diverged() error {
-	return fmt.Errorf("%w: %s from message %d of %s. Run the version and settings that derived them, or rebuild %s from its input",
-		ErrDiverged, s.cfg.Output, s.cp.place.Sequence, s.cfg.Input, s.cfg.Output)
+	return fmt.Errorf("%w: %s from message %d of %s. `daybook verify --deep` names the first message that differs. Run the version and settings that "+
+		"derived them, or have `daybook replay %s` publish the difference", ErrDiverged, s.cfg.Output, s.cp.place.Sequence, s.cfg.Input, s.cfg.Name)
 }

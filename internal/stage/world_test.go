@@ -311,10 +311,7 @@ type options struct {
 
 // start runs a stage. It is to be ended with stop or ended.
 func (w *world) start(o options) *run {
-	cfg := stage.Config{
-		Name: "test", Input: w.in, Output: w.out, OutputFilter: "own" + w.id + ".>", Marker: "own" + w.id + ".marker", Bucket: w.bucket,
-		Logic: "v1", MarkerEvery: uint64(w.markerEvery), Takeover: 20 * time.Millisecond, Poll: 2 * time.Millisecond, Linger: time.Millisecond,
-	}
+	cfg := w.config()
 	if o.change != nil {
 		o.change(&cfg)
 	}

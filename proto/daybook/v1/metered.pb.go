@@ -369,8 +369,9 @@ type Metered struct {
 	Held []*Hold `protobuf:"bytes,13,rep,name=held,proto3" json:"held,omitempty"`
 	// How many held parts a message with too many of them leaves out.
 	HeldOmitted uint32 `protobuf:"varint,14,opt,name=held_omitted,proto3" json:"held_omitted,omitempty"`
-	// The message changes spans of a month that had been closed.
-	Correction    bool `protobuf:"varint,15,opt,name=correction,proto3" json:"correction,omitempty"`
+	// Set when the message changes spans of a month that had been closed: the first month that is open (YYYY-MM), to which
+	// the difference is posted.
+	Correction    string `protobuf:"bytes,15,opt,name=correction,proto3" json:"correction,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -503,11 +504,11 @@ func (x *Metered) GetHeldOmitted() uint32 {
 	return 0
 }
 
-func (x *Metered) GetCorrection() bool {
+func (x *Metered) GetCorrection() string {
 	if x != nil {
 		return x.Correction
 	}
-	return false
+	return ""
 }
 
 // Hold is a part of a timeline that may have run, but is not proven: an unknown size, a gap in the facts. It is not
@@ -857,7 +858,7 @@ const file_daybook_v1_metered_proto_rawDesc = "" +
 	"\x04held\x18\r \x03(\v2\x10.daybook.v1.HoldR\x04held\x12\"\n" +
 	"\fheld_omitted\x18\x0e \x01(\rR\fheld_omitted\x12\x1e\n" +
 	"\n" +
-	"correction\x18\x0f \x01(\bR\n" +
+	"correction\x18\x0f \x01(\tR\n" +
 	"correction\"\x87\x02\n" +
 	"\x04Hold\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +

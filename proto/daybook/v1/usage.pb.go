@@ -84,17 +84,21 @@ type Usage struct {
 	AfterGuid string `protobuf:"bytes,20,opt,name=after_guid,proto3" json:"after_guid,omitempty"`
 	// The sequence in USAGE of the fact that it follows.
 	AfterSequence uint64 `protobuf:"varint,21,opt,name=after_sequence,proto3" json:"after_sequence,omitempty"`
-	// Set when the fact is no new one: a rescan at that time found that the API still lists this event of a beginning,
-	// though younger ones were pruned. Cloud Controller keeps the beginnings of what runs, so that it was running then.
+	// Set when the fact is no new one: a rescan found that the API still lists this event of a beginning, though younger
+	// ones were pruned. Cloud Controller keeps the beginnings of what runs, so that it had not ended at that time.
 	Listed *timestamppb.Timestamp `protobuf:"bytes,22,opt,name=listed,proto3" json:"listed,omitempty"`
 	// Who reported, for Trove: region and publisher_id with a slash between them.
 	Publisher string `protobuf:"bytes,23,opt,name=publisher,proto3" json:"publisher,omitempty"`
-	// Number of instances before a Cloud Foundry event, where it differs.
+	// Number of instances before an event, where it differs.
 	PreviousInstances *uint32 `protobuf:"varint,24,opt,name=previous_instances,proto3,oneof" json:"previous_instances,omitempty"`
-	// MiB an instance before a Cloud Foundry event, where they differ.
+	// MiB an instance before an event, where they differ.
 	PreviousMemoryMb *uint32 `protobuf:"varint,25,opt,name=previous_memory_mb,proto3,oneof" json:"previous_memory_mb,omitempty"`
-	unknownFields    protoimpl.UnknownFields
-	sizeCache        protoimpl.SizeCache
+	// Width of the audit period of a Trove exists in seconds: how often it is meant to be sent, at the least.
+	AuditSeconds *uint32 `protobuf:"varint,26,opt,name=audit_seconds,proto3,oneof" json:"audit_seconds,omitempty"`
+	// The notification says that the instance has no server: one was never made.
+	NoServer      bool `protobuf:"varint,27,opt,name=no_server,proto3" json:"no_server,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Usage) Reset() {
@@ -300,6 +304,20 @@ func (x *Usage) GetPreviousMemoryMb() uint32 {
 		return *x.PreviousMemoryMb
 	}
 	return 0
+}
+
+func (x *Usage) GetAuditSeconds() uint32 {
+	if x != nil && x.AuditSeconds != nil {
+		return *x.AuditSeconds
+	}
+	return 0
+}
+
+func (x *Usage) GetNoServer() bool {
+	if x != nil {
+		return x.NoServer
+	}
+	return false
 }
 
 // Horizon says that everything up to time from this source has been collected, metered or charged, as the stream it
@@ -660,7 +678,9 @@ type Quarantined struct {
 	// What is wrong and where, for a person.
 	Reason string `protobuf:"bytes,6,opt,name=reason,proto3" json:"reason,omitempty"`
 	// The input as text, with secrets removed.
-	Input         string `protobuf:"bytes,7,opt,name=input,proto3" json:"input,omitempty"`
+	Input string `protobuf:"bytes,7,opt,name=input,proto3" json:"input,omitempty"`
+	// Id of the fact that a Cloud Foundry event follows in the API's order; absent for input that has no order.
+	AfterId       string `protobuf:"bytes,8,opt,name=after_id,proto3" json:"after_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -744,12 +764,19 @@ func (x *Quarantined) GetInput() string {
 	return ""
 }
 
+func (x *Quarantined) GetAfterId() string {
+	if x != nil {
+		return x.AfterId
+	}
+	return ""
+}
+
 var File_daybook_v1_usage_proto protoreflect.FileDescriptor
 
 const file_daybook_v1_usage_proto_rawDesc = "" +
 	"\n" +
 	"\x16daybook/v1/usage.proto\x12\n" +
-	"daybook.v1\x1a\x1adaybook/v1/footprint.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa8\a\n" +
+	"daybook.v1\x1a\x1adaybook/v1/footprint.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x83\b\n" +
 	"\x05Usage\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
 	"\x06source\x18\x02 \x01(\tR\x06source\x12\x1e\n" +
@@ -782,10 +809,13 @@ const file_daybook_v1_usage_proto_rawDesc = "" +
 	"\x06listed\x18\x16 \x01(\v2\x1a.google.protobuf.TimestampR\x06listed\x12\x1c\n" +
 	"\tpublisher\x18\x17 \x01(\tR\tpublisher\x123\n" +
 	"\x12previous_instances\x18\x18 \x01(\rH\x01R\x12previous_instances\x88\x01\x01\x123\n" +
-	"\x12previous_memory_mb\x18\x19 \x01(\rH\x02R\x12previous_memory_mb\x88\x01\x01B\x10\n" +
+	"\x12previous_memory_mb\x18\x19 \x01(\rH\x02R\x12previous_memory_mb\x88\x01\x01\x12)\n" +
+	"\raudit_seconds\x18\x1a \x01(\rH\x03R\raudit_seconds\x88\x01\x01\x12\x1c\n" +
+	"\tno_server\x18\x1b \x01(\bR\tno_serverB\x10\n" +
 	"\x0e_old_volume_gbB\x15\n" +
 	"\x13_previous_instancesB\x15\n" +
-	"\x13_previous_memory_mb\"\xb9\x01\n" +
+	"\x13_previous_memory_mbB\x10\n" +
+	"\x0e_audit_seconds\"\xb9\x01\n" +
 	"\aHorizon\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
 	"\x06source\x18\x02 \x01(\tR\x06source\x12\x1e\n" +
@@ -820,7 +850,7 @@ const file_daybook_v1_usage_proto_rawDesc = "" +
 	"\x02by\x18\t \x01(\tR\x02by\x12\x12\n" +
 	"\x04note\x18\n" +
 	" \x01(\tR\x04note\x12.\n" +
-	"\x04time\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\x04time\"\xab\x01\n" +
+	"\x04time\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\x04time\"\xc7\x01\n" +
 	"\vQuarantined\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
 	"\x06source\x18\x02 \x01(\tR\x06source\x12\x1e\n" +
@@ -830,7 +860,8 @@ const file_daybook_v1_usage_proto_rawDesc = "" +
 	"\x04file\x18\x04 \x01(\tR\x04file\x12\x12\n" +
 	"\x04line\x18\x05 \x01(\rR\x04line\x12\x16\n" +
 	"\x06reason\x18\x06 \x01(\tR\x06reason\x12\x14\n" +
-	"\x05input\x18\a \x01(\tR\x05inputB?Z=github.com/daybook-billing/daybook/proto/daybook/v1;daybookv1b\x06proto3"
+	"\x05input\x18\a \x01(\tR\x05input\x12\x1a\n" +
+	"\bafter_id\x18\b \x01(\tR\bafter_idB?Z=github.com/daybook-billing/daybook/proto/daybook/v1;daybookv1b\x06proto3"
 
 var (
 	file_daybook_v1_usage_proto_rawDescOnce sync.Once

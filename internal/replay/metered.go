@@ -1,0 +1,213 @@
+package replay
+
+import (
+	"cmp"
+	"fmt"
+	"hash/maphash"
+	"maps"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/internal/bus"
+	"github.com/daybook-billing/daybook/internal/stage"
+)
+
+// maxSpans is how many retracted and closed spans one message lists at the most.
+const maxSpans = 250
+
+// Metered implements stage.Reckoner for METERED. It remembers a digest of each span that stands, about 100 bytes, and in full only
+// what differs.
+type Metered struct {
+	seed     maphash.Seed
+	spans    map[string]sides // by span id; not those that are in neither
+	subjects map[string]sides // by subject: what runs and is held
+
+	closer  bool // the second round
+	differs map[string]*change
+	decoded events.Metered
+	text    []byte
+}
+
+// sides are digests of what is stored and of what is derived; 0 is nothing.
+type sides struct{ stored, derived uint64 }
+
+// change is what a replay has to say on one subject.
+type change struct {
+	frame   events.Metered // without spans
+	retract map[string]events.Span
+	close   map[string]events.Span
+	now     events.Metered // what runs and is held
+}
+
+// NewMetered returns a reckoner that has taken nothing yet.
+func NewMetered() *Metered {
+	return &Metered{seed: maphash.MakeSeed(), spans: map[string]sides{}, subjects: map[string]sides{}, differs: map[string]*change{}}
+}
+
+// Derived implements stage.Reckoner.
+func (r *Metered) Derived(out *stage.Output) error {
+	if out.Type != events.TypeMetered {
+		return nil
+	}
+	if m, ok := out.Body.(*events.Metered); ok {
+		r.take(out.Subject, m, true)
+		return nil
+	}
+	r.text = out.Body.AppendJSON(r.text[:0])
+	if err := r.decoded.DecodeJSON(r.text); err != nil {
+		return err
+	}
+	r.take(out.Subject, &r.decoded, true)
+	return nil
+}
+
+// Stored implements stage.Reckoner.
+func (r *Metered) Stored(in *bus.Stored) error {
+	if in.Header(events.HeaderType) != events.TypeMetered {
+		return nil
+	}
+	if err := r.decoded.DecodeJSON(in.Data); err != nil {
+		return fmt.Errorf("cannot be read: %w. Remove it (nats stream rmm %s %d) and run the replay again", err, events.StreamMetered, in.Sequence)
+	}
+	r.take(in.Subject, &r.decoded, false)
+	return nil
+}
+
+func (r *Metered) take(subject string, m *events.Metered, derived bool) {
+	if r.closer {
+		r.look(subject, m, derived)
+		return
+	}
+	for i := range m.Retracted {
+		r.set(r.spans, m.Retracted[i].ID, 0, derived)
+	}
+	for i := range m.Closed {
+		r.set(r.spans, m.Closed[i].ID, r.digest(subject, &events.Metered{Closed: m.Closed[i : i+1]}), derived)
+	}
+	var state uint64
+	if len(m.Running)+len(m.Held) > 0 || m.RunningOmitted+m.HeldOmitted > 0 {
+		state = r.digest(subject, now(m))
+	}
+	r.set(r.subjects, subject, state, derived)
+}
+
+// now is what a message says of the present.
+func now(m *events.Metered) *events.Metered {
+	return &events.Metered{Running: m.Running, RunningOmitted: m.RunningOmitted, Held: m.Held, HeldOmitted: m.HeldOmitted}
+}
+
+// digest is never 0.
+func (r *Metered) digest(subject string, m *events.Metered) uint64 {
+	r.text = append(append(r.text[:0], subject...), 0)
+	r.text = m.AppendJSON(r.text)
+	return max(1, maphash.Bytes(r.seed, r.text))
+}
+
+func (r *Metered) set(of map[string]sides, key string, digest uint64, derived bool) {
+	s := of[key]
+	if derived {
+		s.derived = digest
+	} else {
+		s.stored = digest
+	}
+	if s == (sides{}) {
+		delete(of, key)
+		return
+	}
+	of[key] = s
+}
+
+// Compare implements stage.Reckoner. The second round looks at the spans and subjects that differ.
+func (r *Metered) Compare() (again bool, err error) {
+	if r.closer {
+		return false, nil
+	}
+	same := func(_ string, s sides) bool { return s.stored == s.derived }
+	maps.DeleteFunc(r.spans, same)
+	maps.DeleteFunc(r.subjects, same)
+	r.closer = true
+	return len(r.spans)+len(r.subjects) > 0, nil
+}
+
+// look takes a message of the second round.
+func (r *Metered) look(subject string, m *events.Metered, derived bool) {
+	_, state := r.subjects[subject]
+	c := r.differs[subject]
+	for i := range m.Closed {
+		s := m.Closed[i]
+		sides, differs := r.spans[s.ID]
+		if !differs || derived && sides.derived == 0 || !derived && sides.stored == 0 {
+			continue
+		}
+		c = r.on(subject, m)
+		s.Evidence = slices.Clone(s.Evidence)
+		if derived {
+			c.close[s.ID] = s
+		} else {
+			c.retract[s.ID] = s
+		}
+	}
+	if state {
+		c = r.on(subject, m)
+	}
+	if derived && c != nil {
+		c.now = *now(m)
+		c.now.Running, c.now.Held = spans(m.Running), slices.Clone(m.Held)
+	}
+}
+
+func spans(list []events.Span) []events.Span {
+	list = slices.Clone(list)
+	for i := range list {
+		list[i].Evidence = slices.Clone(list[i].Evidence)
+	}
+	return list
+}
+
+func (r *Metered) on(subject string, m *events.Metered) *change {
+	c := r.differs[subject]
+	if c == nil {
+		c = &change{
+			frame:   events.Metered{Source: m.Source, Foundation: m.Foundation, Tenant: m.Tenant, Kind: m.Kind, Resource: m.Resource},
+			retract: map[string]events.Span{}, close: map[string]events.Span{},
+		}
+		r.differs[subject] = c
+	}
+	return c
+}
+
+// Difference implements stage.Reckoner.
+func (r *Metered) Difference(cause events.Cause, at time.Time, emit func(stage.Output)) (back, anew int, err error) {
+	for _, subject := range slices.Sorted(maps.Keys(r.differs)) {
+		c := r.differs[subject]
+		_, state := r.subjects[subject]
+		if !state && len(c.retract)+len(c.close) == 0 {
+			continue
+		}
+		retract, closing := sorted(c.retract), sorted(c.close)
+		back, anew = back+len(retract), anew+len(closing)
+		for part := 0; part == 0 || len(retract)+len(closing) > 0; part++ {
+			m := c.now
+			m.Source, m.Foundation, m.Tenant, m.Kind, m.Resource = c.frame.Source, c.frame.Foundation, c.frame.Tenant, c.frame.Kind, c.frame.Resource
+			m.ID = events.ID("metered", cause.ID, subject, strconv.Itoa(part))
+			m.Cause = cause
+			n := min(len(retract), maxSpans)
+			m.Retracted, retract = retract[:n], retract[n:]
+			n = 0
+			if len(retract) == 0 { // all of a subject is taken back before anything is published anew
+				n = min(len(closing), maxSpans-len(m.Retracted))
+			}
+			m.Closed, closing = closing[:n], closing[n:]
+			emit(stage.Output{Subject: subject, Type: events.TypeMetered, ID: m.ID, Time: at, Body: &m})
+		}
+	}
+	return back, anew, nil
+}
+
+func sorted(spans map[string]events.Span) []events.Span {
+	return slices.SortedFunc(maps.Values(spans), func(a, b events.Span) int {
+		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Resource, b.Resource), a.Start.Compare(b.Start), cmp.Compare(a.ID, b.ID))
+	})
+}

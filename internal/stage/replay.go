@@ -1,0 +1,399 @@
+package stage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strconv"
+	"time"
+
+	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/internal/bus"
+)
+
+// EventReplay is the event of a Cause that is a replay.
+const EventReplay = "replay"
+
+// Reckoner adds up what stands in an output stream, and what today's processor makes of the input, and tells the difference. It is
+// for one replay.
+type Reckoner interface {
+	// Stored takes one of the stage's own messages, in order.
+	Stored(m *bus.Stored) error
+	// Derived takes an output that the processor puts out, in order, after all that is stored. It must not keep the body.
+	Derived(out *Output) error
+	// Compare is called when all was taken. again asks for a second round of both, to look closer at what differs.
+	Compare() (again bool, err error)
+	// Difference puts out what makes the one of the other, for a cause that is the replay. It tells how much is taken back and how much
+	// is published: spans, or entries.
+	Difference(cause events.Cause, at time.Time, emit func(Output)) (back, anew int, err error)
+}
+
+// ReplayOptions of Replay.
+type ReplayOptions struct {
+	// DryRun stores nothing.
+	DryRun bool
+	// Progress is told now and then how many inputs of how many have been derived again; it may be nil.
+	Progress func(done, total uint64)
+	Log      *slog.Logger
+}
+
+// Replayed says what a replay did, or would do.
+type Replayed struct {
+	Input, Output string // streams
+	Position      uint64 // last input that it covers
+	Rebuilt       bool   // the output was empty, and was derived from the start
+	Changed       bool   // something was published; false: everything was as today's program derives it
+	Messages      int    // published, the one that ends the replay included
+	Back, Anew    int    // taken back and published: spans, or entries
+}
+
+// replayTries is how often a replay begins anew because the stage was at work meanwhile.
+const replayTries = 5
+
+// errMoved: the stage put something out meanwhile.
+var errMoved = errors.New("another instance has put something out meanwhile")
+
+// Replay makes an output stream what today's program and settings derive from its input, and publishes only the difference; from then
+// on the stage goes on with today's logic, from the input that its outputs had come to. Where everything is so already, nothing is
+// published. A replay that is interrupted, at any point, is finished by the next; until then no program goes on. Instances that
+// run meanwhile stop with ErrDiverged, or start again from what it left.
+//
+// newProcessor makes a processor in its empty state, reckoner a Reckoner for it. Errors: ErrInputChanged when the beginning of the
+// input is gone; others come from the bus.
+func Replay(ctx context.Context, cfg Config, b Bus, newProcessor func() Processor, reckoner func(Processor) Reckoner, options ReplayOptions) (Replayed, error) {
+	cfg = cfg.withDefaults()
+	if options.Progress == nil {
+		options.Progress = func(uint64, uint64) {}
+	}
+	if options.Log == nil {
+		options.Log = slog.New(slog.DiscardHandler)
+	}
+	var err error
+	for range replayTries {
+		r := &replay{cfg: cfg, bus: b, options: options, proc: newProcessor()}
+		r.reckoner = reckoner(r.proc)
+		r.result = Replayed{Input: cfg.Input, Output: cfg.Output}
+		if err = r.run(ctx, newProcessor); !errors.Is(err, errMoved) {
+			return r.result, err
+		}
+	}
+	return Replayed{Input: cfg.Input, Output: cfg.Output}, fmt.Errorf("replay of %s: %w. Stop the %s and try again", cfg.Output, err, cfg.Name)
+}
+
+// replay is one try.
+type replay struct {
+	cfg      Config
+	bus      Bus
+	options  ReplayOptions
+	proc     Processor
+	reckoner Reckoner
+
+	cp       checkpoint // last own message; its chain is what the bodies say, not what its header says
+	sound    bool       // cp is a whole checkpoint of today's logic, on this input
+	input    bus.StreamState
+	target   identity // last input to be covered
+	last     uint64   // sequence of the output stream that the next batch expects
+	appended bool
+
+	pending []pending
+	slab    []byte
+	next    place // of the next message
+	result  Replayed
+}
+
+func (r *replay) run(ctx context.Context, newProcessor func() Processor) error {
+	if err := r.open(ctx); err != nil {
+		return err
+	}
+	if r.cp.Sequence == 0 && r.input.First <= 1 {
+		return r.rebuild(ctx)
+	}
+	again, err := r.round(ctx, r.proc)
+	if err != nil {
+		return err
+	}
+	if again {
+		if _, err := r.round(ctx, newProcessor()); err != nil {
+			return err
+		}
+	}
+	return r.publish(ctx)
+}
+
+// open finds out what stands where.
+func (r *replay) open(ctx context.Context) error {
+	output, err := streamOf(ctx, r.bus, r.cfg.Output)
+	if err != nil {
+		return err
+	}
+	r.last = output.Last
+	r.cp, err = r.cfg.readCheckpoint(ctx, r.bus)
+	r.sound = err == nil && r.cp.logic == r.cfg.Logic
+	if errors.Is(err, ErrDiverged) { // its end was removed, or is foreign
+		var last bus.Stored
+		if last, err = r.bus.Last(ctx, r.cfg.Output, r.cfg.OutputFilter); err == nil {
+			r.cp = checkpoint{Sequence: last.Sequence}
+		}
+	}
+	if err != nil {
+		return err
+	}
+	if r.cp.Sequence > r.last {
+		return errMoved
+	}
+	if r.input, err = streamOf(ctx, r.bus, r.cfg.Input); err != nil {
+		return err
+	}
+	return r.aim(ctx)
+}
+
+// aim chooses the last input that the replay covers: the one that the outputs had come to or, where the input is not what it was
+// then, the last there is.
+func (r *replay) aim(ctx context.Context) error {
+	if r.cp.source != (identity{}) && !r.holed() && r.input.First <= max(1, r.cp.base.First) {
+		err := r.cfg.holds(ctx, r.bus, r.input, r.cp.source)
+		if err == nil {
+			r.target = r.cp.source
+		} else if !errors.Is(err, ErrInputChanged) {
+			return err
+		}
+	}
+	if r.target.Sequence == 0 {
+		last, err := r.bus.Last(ctx, r.cfg.Input, "")
+		switch {
+		case errors.Is(err, bus.ErrNotFound) && r.cp.Sequence == 0: // nothing there, nothing here
+		case errors.Is(err, bus.ErrNotFound):
+			return fmt.Errorf("%w: %s is empty, and everything in %s would be taken back. Restore it from a backup", ErrInputChanged, r.cfg.Input, r.cfg.Output)
+		case err != nil:
+			return err
+		}
+		r.target = identity{last.Sequence, last.Header(events.HeaderID), last.Time}
+		same := r.target.Sequence == r.cp.source.Sequence && r.target.ID == r.cp.source.ID && r.target.Time.Equal(r.cp.source.Time)
+		r.sound = r.sound && same
+	}
+	r.result.Position = r.target.Sequence
+	r.next = place{r.target.Sequence, 0}
+	if r.cp.place.Sequence == r.target.Sequence && r.cp.Sequence != 0 {
+		r.next.Part = r.cp.place.Part + 1
+	}
+	return nil
+}
+
+// holed tells whether messages of the input are missing between others.
+func (r *replay) holed() bool { return r.input.Messages != r.input.Last-r.input.First+1 }
+
+// rebuild has the stage itself fill an empty output stream.
+func (r *replay) rebuild(ctx context.Context) error {
+	if r.target.Sequence == 0 {
+		return nil
+	}
+	r.result.Rebuilt, r.result.Changed = true, true
+	if r.options.DryRun {
+		return nil
+	}
+	stage := New(r.cfg, r.bus, r.proc, r.options.Log, nil)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	ran := make(chan error, 1)
+	go func() {
+		defer cancel() // Wait would wait in vain
+		ran <- stage.Run(ctx)
+	}()
+	err := stage.Wait(ctx, r.target.Sequence)
+	cancel()
+	if failed := <-ran; failed != nil {
+		return failed
+	}
+	return err
+}
+
+// round reads what is stored, and derives.
+func (r *replay) round(ctx context.Context, proc Processor) (again bool, err error) {
+	p := newPipeline(ctx)
+	defer p.stop()
+	var c chain
+	var scratch []byte
+	stored := p.read(r.bus, r.cfg.Output, 1, r.cp.Sequence, r.cfg.owns)
+	for {
+		chunk, more, err := take(p, stored)
+		if err != nil {
+			return false, err
+		}
+		if !more {
+			break
+		}
+		for i := range chunk {
+			c, scratch = c.nextIn(scratch, chunk[i].Subject, chunk[i].Data)
+			if err := r.reckoner.Stored(&chunk[i]); err != nil {
+				return false, fmt.Errorf("message %d of %s (%s): %w", chunk[i].Sequence, r.cfg.Output, chunk[i].Subject, err)
+			}
+		}
+	}
+	r.sound = r.sound && c == r.cp.chain
+	r.cp.chain = c
+	if err := r.derive(p, proc); err != nil {
+		return false, err
+	}
+	return r.reckoner.Compare()
+}
+
+// derive gives the reckoner what the inputs lead to.
+func (r *replay) derive(p *pipeline, proc Processor) error {
+	whole, doubtful := &wholeness{}, r.input.First > 1 || r.holed()
+	inputs := p.read(r.bus, r.cfg.Input, 1, r.target.Sequence, nil)
+	var failed error
+	emit := func(out Output) {
+		if failed == nil {
+			failed = r.reckoner.Derived(&out)
+		}
+	}
+	for {
+		chunk, more, err := take(p, inputs)
+		if err != nil {
+			return err
+		}
+		if !more {
+			break
+		}
+		for i := range chunk {
+			in := &chunk[i]
+			if doubtful {
+				whole.add(in)
+			}
+			if err := errors.Join(proc.Step(in, emit), failed); err != nil {
+				return fmt.Errorf("%w: message %d of %s (%s): %w", errProcessor, in.Sequence, r.cfg.Input, in.Subject, err)
+			}
+		}
+		if len(chunk) > 0 {
+			r.options.Progress(chunk[len(chunk)-1].Sequence, r.target.Sequence)
+		}
+	}
+	if doubtful && !whole.proven {
+		return fmt.Errorf("%w: %s starts at message %d and holds %d of %d, and what rests on the others would be taken back. Restore the stream from a backup that is whole, or derive it anew first (`daybook replay all`)",
+			ErrInputChanged, r.cfg.Input, r.input.First, r.input.Messages, r.input.Last)
+	}
+	return nil
+}
+
+// wholeness proves that an input stream, itself the output of a stage, is whole although sequences are missing, as after a purge: the
+// chain over its messages is the one that the last batch was stored with.
+type wholeness struct {
+	chain   chain
+	scratch []byte
+	proven  bool
+}
+
+func (w *wholeness) add(m *bus.Stored) {
+	if m.Header(HeaderSourceSeq) == "" {
+		return // not a stage's
+	}
+	w.chain, w.scratch = w.chain.nextIn(w.scratch, m.Subject, m.Data)
+	if text := m.Header(HeaderChain); text != "" {
+		w.proven = text == w.chain.String()
+	}
+}
+
+// publish appends the difference, and the message that ends the replay.
+func (r *replay) publish(ctx context.Context) error {
+	cause := events.Cause{ID: events.ID(EventReplay, r.cfg.Name, strconv.FormatUint(r.last, 10)), Sequence: r.target.Sequence, Event: EventReplay}
+	var failed error
+	back, anew, err := r.reckoner.Difference(cause, r.target.Time, func(out Output) {
+		if failed != nil {
+			return
+		}
+		// One message is kept back, for the last batch must end with the one that ends the replay.
+		if len(r.pending) == bus.MaxBatch-1 || len(r.slab) >= maxBatchBytes {
+			failed = r.append(ctx, false)
+		}
+		r.add(out)
+	})
+	if err := errors.Join(err, failed); err != nil {
+		return err
+	}
+	r.result.Back, r.result.Anew = back, anew
+	if r.result.Messages == 0 && len(r.pending) == 0 && r.sound {
+		return nil
+	}
+	id := events.ID("marker", r.cfg.Name, cause.ID)
+	r.add(Output{Subject: r.cfg.Marker, Type: events.TypeMarker, ID: id, Time: r.target.Time, Body: &events.Marker{InputSequence: r.target.Sequence}})
+	r.result.Changed = true
+	return r.append(ctx, true)
+}
+
+func (r *replay) add(out Output) {
+	from := len(r.slab)
+	r.slab = out.Body.AppendJSON(r.slab)
+	r.cp.chain = r.cp.chain.next(out.Subject, r.slab[from:])
+	r.pending = append(r.pending, pending{
+		place: r.next, source: r.target, chain: r.cp.chain, subject: out.Subject, kind: out.Type, id: out.ID, time: out.Time, from: from, to: len(r.slab),
+	})
+	r.next.Part++
+}
+
+// append stores what is pending as one batch. While the replay is not finished, its logic is nobody's.
+func (r *replay) append(ctx context.Context, end bool) error {
+	r.result.Messages += len(r.pending)
+	if !r.options.DryRun {
+		if err := r.store(ctx, end); err != nil {
+			return err
+		}
+	}
+	r.pending, r.slab = r.pending[:0], r.slab[:0]
+	return nil
+}
+
+func (r *replay) store(ctx context.Context, end bool) error {
+	chain := r.pending[len(r.pending)-1].chain
+	var err error
+	for try := range appendTries {
+		if try > 0 {
+			if err := pause(ctx, nil, 50*time.Millisecond); err != nil {
+				return err
+			}
+		}
+		writer := Stage{cfg: r.cfg, pending: r.pending, slab: r.slab}
+		writer.cfg.Logic = unfinished + " by " + r.cfg.Logic
+		if end {
+			writer.cfg.Logic = r.cfg.Logic
+			writer.cp.base = base{r.input.First, r.target.Sequence, r.last + uint64(len(r.pending)), chain}
+		}
+		var last uint64
+		if last, err = r.bus.Append(ctx, r.cfg.Output, writer.messages(), bus.Expect{Last: r.last}); err == nil {
+			r.last, r.cp.Sequence, r.appended = last, last, true
+			return nil
+		}
+		var conflict *bus.ConflictError
+		if !errors.As(err, &conflict) && !errors.Is(err, bus.ErrOutcomeUnknown) && !errors.Is(err, bus.ErrNotConnected) {
+			break
+		}
+		stored, readErr := r.look(ctx, chain)
+		if readErr != nil || stored {
+			return readErr
+		}
+	}
+	return fmt.Errorf("replay of %s: %w", r.cfg.Output, err)
+}
+
+// look finds out what happened to a batch that was refused or not answered.
+func (r *replay) look(ctx context.Context, chain chain) (stored bool, err error) {
+	output, err := r.bus.Stream(ctx, r.cfg.Output)
+	if err != nil {
+		return false, nil //nolint:nilerr // the next try fails the same way, or does not
+	}
+	last, err := r.bus.Last(ctx, r.cfg.Output, r.cfg.OutputFilter)
+	if err != nil && !errors.Is(err, bus.ErrNotFound) {
+		return false, nil
+	}
+	switch {
+	case last.Sequence == r.cp.Sequence: // only others' messages moved the stream
+		r.last = max(output.Last, r.last)
+		return false, nil
+	case last.Header(HeaderChain) == chain.String():
+		r.last, r.cp.Sequence, r.appended = last.Sequence, last.Sequence, true
+		return true, nil
+	case r.appended:
+		return false, fmt.Errorf("replay of %s: %w: somebody else replays it. Run the replay again", r.cfg.Output, ErrDiverged)
+	}
+	return false, errMoved
+}

@@ -1,0 +1,390 @@
+package stage_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/internal/bus"
+	"github.com/daybook-billing/daybook/internal/stage"
+)
+
+// tally adds up outputs of adders: each adds one to what it says, and what begins with a minus takes one away.
+type tally map[string]int
+
+func (t tally) add(subject string, body []byte) {
+	text, by := string(body), 1
+	if strings.HasPrefix(text, "-") {
+		text, by = text[1:], -1
+	}
+	key := subject + " " + text
+	if t[key] += by; t[key] == 0 {
+		delete(t, key)
+	}
+}
+
+// reckoner compares tallies.
+type reckoner struct{ stored, derived tally }
+
+func newReckoner(stage.Processor) stage.Reckoner { return &reckoner{tally{}, tally{}} }
+
+func (r *reckoner) Stored(m *bus.Stored) error {
+	if m.Header(events.HeaderType) == "test" {
+		r.stored.add(m.Subject, m.Data)
+	}
+	return nil
+}
+
+func (r *reckoner) Derived(out *stage.Output) error {
+	r.derived.add(out.Subject, out.Body.AppendJSON(nil))
+	return nil
+}
+
+func (r *reckoner) Compare() (bool, error) { return false, nil }
+
+func (r *reckoner) Difference(cause events.Cause, at time.Time, emit func(stage.Output)) (back, anew int, err error) {
+	put := func(key, sign string) {
+		subject, body, _ := strings.Cut(key, " ")
+		emit(stage.Output{Subject: subject, Type: "test", ID: cause.ID + sign + key, Time: at, Body: text(sign + body)})
+	}
+	for _, key := range slices.Sorted(maps.Keys(r.stored)) {
+		for range r.stored[key] - r.derived[key] {
+			put(key, "-")
+			back++
+		}
+	}
+	for _, key := range slices.Sorted(maps.Keys(r.derived)) {
+		for range r.derived[key] - r.stored[key] {
+			put(key, "")
+			anew++
+		}
+	}
+	return back, anew, nil
+}
+
+// program is an adder and its logic.
+type program struct {
+	logic string
+	extra uint64
+}
+
+var (
+	former = program{"v1", 0}
+	todays = program{"v2", 1}
+)
+
+func (w *world) configOf(p program) stage.Config {
+	cfg := w.config()
+	cfg.Logic = p.logic
+	return cfg
+}
+
+func (w *world) adders(p program) func() stage.Processor {
+	return func() stage.Processor { return &adder{out: "own" + w.id, extra: p.extra} }
+}
+
+func (w *world) replay(b stage.Bus, p program) (stage.Replayed, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	return stage.Replay(ctx, w.configOf(p), b, w.adders(p), newReckoner, stage.ReplayOptions{})
+}
+
+// run runs a program until every input has been worked off.
+func (w *world) work(p program) error {
+	r := w.start(options{change: func(c *stage.Config) { c.Logic = p.logic }, extra: p.extra})
+	r.worked()
+	return r.stop()
+}
+
+// adds tells how what is stored differs from what a program derives, added up.
+func (w *world) adds(p program) error {
+	r := &reckoner{tally{}, tally{}}
+	proc := w.adders(p)()
+	for i := range w.sizes {
+		in := must(w.bus.Get(context.Background(), w.in, uint64(i+1)))
+		check(proc.Step(&in, func(out stage.Output) { _ = r.Derived(&out) }))
+	}
+	state := must(w.bus.Stream(context.Background(), w.out))
+	for seq := uint64(1); seq <= state.Last; seq++ {
+		m, err := w.bus.Get(context.Background(), w.out, seq)
+		if errors.Is(err, bus.ErrNotFound) {
+			continue // deleted by the test
+		}
+		check(err)
+		_ = r.Stored(&m)
+	}
+	if !maps.Equal(r.stored, r.derived) {
+		return fmt.Errorf("stored %d, derived %d, and they differ", len(r.stored), len(r.derived))
+	}
+	return nil
+}
+
+func (w *world) checkAs(p program) error {
+	_, err := stage.Verify(context.Background(), w.configOf(p), w.bus, w.adders(p), stage.VerifyOptions{Deep: true, Patience: 5 * time.Millisecond})
+	return err
+}
+
+func (w *world) length() uint64 { return must(w.bus.Stream(context.Background(), w.out)).Last }
+
+var _ = Describe("A replay", func() {
+	sizes := []int{1, 0, 3, 1200, 0, 2, 1}
+	derivedBy := func(p program) *world {
+		w := newWorld(server, sizes...)
+		Expect(w.work(p)).To(Succeed())
+		return w
+	}
+
+	It("publishes nothing where everything is as it should be", func() {
+		w := derivedBy(former)
+		before := w.length()
+		r, err := w.replay(w.bus, former)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(r.Changed).To(BeFalse())
+		Expect(w.length()).To(Equal(before))
+	})
+
+	It("publishes the difference, from which the stage goes on with or without snapshots", func() {
+		w := derivedBy(former)
+		w.foreign("catalogue" + w.id + ".x")
+		Expect(w.work(todays)).To(And(MatchError(stage.ErrDiverged), MatchError(ContainSubstring("`daybook replay test`"))))
+		r, err := w.replay(w.bus, todays)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(r).To(Equal(stage.Replayed{Input: w.in, Output: w.out, Position: 7, Changed: true, Messages: 2*1207 + 1, Back: 1207, Anew: 1207}))
+		Expect(w.adds(todays)).To(Succeed())
+		Expect(w.checkAs(todays)).To(Succeed())
+		Expect(w.work(former)).To(MatchError(stage.ErrDiverged))
+
+		after := w.length()
+		r, err = w.replay(w.bus, todays)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(r.Changed).To(BeFalse())
+		Expect(w.length()).To(Equal(after))
+
+		for i := range 3 {
+			w.feed(2, 0, 1)
+			Expect(w.work(todays)).To(Succeed())
+			Expect(w.adds(todays)).To(Succeed())
+			Expect(w.checkAs(todays)).To(Succeed())
+			if i == 1 {
+				w.dropSnapshots()
+			}
+		}
+	})
+
+	It("goes back and forth between programs", func() {
+		w := derivedBy(former)
+		for _, p := range []program{todays, former, {"v3", 7}, former, former} {
+			_, err := w.replay(w.bus, p)
+			Expect(err).NotTo(HaveOccurred())
+			w.feed(1, 0)
+			Expect(w.work(p)).To(Succeed())
+			Expect(w.adds(p)).To(Succeed())
+			Expect(w.checkAs(p)).To(Succeed())
+		}
+	})
+
+	It("takes over a change of program that makes no difference, with one message", func() {
+		w := derivedBy(former)
+		same := program{"v2", 0}
+		r, err := w.replay(w.bus, same)
+		Expect(err).NotTo(HaveOccurred())
+		Expect([]any{r.Changed, r.Messages}).To(Equal([]any{true, 1}))
+		Expect(w.work(same)).To(Succeed())
+	})
+
+	It("says what it would publish, and publishes nothing, when it is dry", func() {
+		w := derivedBy(former)
+		before := w.length()
+		r, err := stage.Replay(context.Background(), w.configOf(todays), w.bus, w.adders(todays), newReckoner, stage.ReplayOptions{DryRun: true})
+		Expect(err).NotTo(HaveOccurred())
+		Expect([]int{r.Messages, r.Back, r.Anew}).To(Equal([]int{2*1207 + 1, 1207, 1207}))
+		Expect(w.length()).To(Equal(before))
+	})
+
+	It("derives an empty stream from the start", func() {
+		w := derivedBy(former)
+		w.restored(nil)
+		w.dropSnapshots()
+		r, err := w.replay(w.bus, former)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(r.Rebuilt).To(BeTrue())
+		Expect(w.verify()).To(Succeed())
+	})
+
+	It("brings outputs in line with an input that was made anew, and refuses one whose beginning or everything is gone", func() {
+		w := derivedBy(former)
+		w.recreate(1, 2)
+		w.sizes = []int{1, 2}
+		Expect(w.work(former)).To(MatchError(stage.ErrInputChanged))
+		_, err := w.replay(w.bus, former)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(w.adds(former)).To(Succeed())
+		w.feed(3)
+		Expect(w.work(former)).To(Succeed())
+		Expect(w.adds(former)).To(Succeed())
+		Expect(w.checkAs(former)).To(Succeed())
+		w.trim(2)
+		_, err = w.replay(w.bus, former)
+		Expect(err).To(And(MatchError(stage.ErrInputChanged), MatchError(ContainSubstring("would be taken back"))))
+		w.recreate()
+		_, err = w.replay(w.bus, former)
+		Expect(err).To(And(MatchError(stage.ErrInputChanged), MatchError(ContainSubstring("is empty"))))
+	})
+
+	It("repairs what was changed, removed or doubled", func() {
+		w := derivedBy(former)
+		all := w.contents()
+		all[3].Data = []byte(`{"sum":0,"part":0}`)
+		all = slices.Delete(all, 10, 12)
+		all = slices.Insert(all, 500, all[499])
+		w.restored(all[:len(all)-2])
+		Expect(w.checkAs(former)).NotTo(Succeed())
+		r, err := w.replay(w.bus, former)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(r.Changed).To(BeTrue())
+		Expect(w.adds(former)).To(Succeed())
+		Expect(w.checkAs(former)).To(Succeed())
+		Expect(w.work(former)).To(Succeed())
+	})
+
+	It("finds what is changed later in what it left as it was", func() {
+		w := derivedBy(former)
+		_, err := w.replay(w.bus, todays)
+		Expect(err).NotTo(HaveOccurred())
+		all := w.contents()
+		all[3].Data = []byte(`{"sum":0,"part":0}`)
+		w.restored(all)
+		Expect(w.checkAs(todays)).To(MatchError(ContainSubstring("which a replay left as they were")))
+	})
+
+	const batches = 3
+	for name, fault := range map[string]func(w *world, store func() (uint64, error)) (uint64, error){
+		"before it is stored":                    func(*world, func() (uint64, error)) (uint64, error) { return 0, errDead },
+		"when it is stored, and nobody hears it": func(_ *world, store func() (uint64, error)) (uint64, error) { must(store()); return 0, errDead },
+	} {
+		It("interrupted at any batch "+name+" is finished by the next, and nobody goes on until then", func() {
+			for nth := 1; nth <= batches; nth++ {
+				w := derivedBy(former)
+				f := &faulty{Bus: w.bus, cancel: func() {}}
+				f.append = func(n int, store func() (uint64, error)) (uint64, error) {
+					if n < nth {
+						return store()
+					}
+					_, _ = fault(w, store)
+					return 0, f.die()
+				}
+				before := w.length()
+				_, err := w.replay(f, todays)
+				Expect(err).To(MatchError(errDead))
+				switch stored := w.length(); {
+				case stored == before: // nothing happened
+					Expect(w.work(former)).To(Succeed())
+				case nth == batches && strings.HasPrefix(name, "when"): // all of it
+					Expect(w.work(todays)).To(Succeed())
+				default:
+					for _, p := range []program{former, todays} {
+						Expect(w.work(p)).To(And(MatchError(stage.ErrDiverged), MatchError(ContainSubstring("was interrupted. Run `daybook replay test` again"))))
+					}
+				}
+				_, err = w.replay(w.bus, todays)
+				Expect(err).NotTo(HaveOccurred())
+				Expect(w.adds(todays)).To(Succeed())
+				w.feed(3)
+				Expect(w.work(todays)).To(Succeed())
+				Expect(w.adds(todays)).To(Succeed())
+				Expect(w.checkAs(todays)).To(Succeed())
+			}
+		})
+	}
+
+	for name, fault := range map[string]func(w *world, store func() (uint64, error)) (uint64, error){
+		"not stored, and no answer": func(*world, func() (uint64, error)) (uint64, error) { return 0, bus.ErrOutcomeUnknown },
+		"stored, and the answer lost": func(_ *world, store func() (uint64, error)) (uint64, error) {
+			must(store())
+			return 0, bus.ErrOutcomeUnknown
+		},
+		"in conflict with a foreign message": func(w *world, store func() (uint64, error)) (uint64, error) {
+			w.foreign("catalogue" + w.id + ".x")
+			return store()
+		},
+	} {
+		It("whose batch is "+name+" goes on", func() {
+			for nth := 1; nth <= batches; nth++ {
+				w := derivedBy(former)
+				f := &faulty{Bus: w.bus}
+				f.append = func(n int, store func() (uint64, error)) (uint64, error) {
+					if n != nth {
+						return store()
+					}
+					return fault(w, store)
+				}
+				_, err := w.replay(f, todays)
+				Expect(err).NotTo(HaveOccurred())
+				Expect(w.adds(todays)).To(Succeed())
+				Expect(w.checkAs(todays)).To(Succeed())
+			}
+		})
+	}
+
+	It("begins anew when the stage puts something out meanwhile", func() {
+		w := derivedBy(former)
+		f := &faulty{Bus: w.bus}
+		f.append = func(n int, store func() (uint64, error)) (uint64, error) {
+			if n == 1 {
+				w.feed(2)
+				check(w.work(former))
+			}
+			return store()
+		}
+		r, err := w.replay(f, todays)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(r.Position).To(Equal(uint64(8)))
+		Expect(w.adds(todays)).To(Succeed())
+	})
+
+	It("stops a stage of the former program that runs, and does not stop one of its own", func() {
+		w := derivedBy(former)
+		old := w.start(options{})
+		Expect(old.worked()).To(BeTrue())
+		_, err := w.replay(w.next, todays)
+		Expect(err).NotTo(HaveOccurred())
+		w.feed(1)
+		Expect(old.ended()).To(MatchError(stage.ErrDiverged))
+
+		change := func(c *stage.Config) { c.Logic = todays.logic }
+		own := w.start(options{change: change, extra: todays.extra})
+		Expect(own.worked()).To(BeTrue())
+		w.api("STREAM.MSG.DELETE."+w.out, map[string]int{"seq": int(w.length()) - 5})
+		r, err := w.replay(w.next, todays)
+		Expect(err).NotTo(HaveOccurred())
+		Expect([]int{r.Back, r.Anew}).To(Equal([]int{0, 1}))
+		w.feed(1)
+		Expect(own.worked()).To(BeTrue(), "%s", own.log)
+		Expect(own.stop()).To(Succeed())
+		Expect(w.adds(todays)).To(Succeed())
+	})
+
+	It("does not go on where another one does", func() {
+		w := derivedBy(former)
+		f := &faulty{Bus: w.bus}
+		f.append = func(n int, store func() (uint64, error)) (uint64, error) {
+			if n == 2 {
+				_, err := w.replay(w.next, todays)
+				check(err)
+			}
+			return store()
+		}
+		_, err := w.replay(f, todays)
+		Expect(err).To(MatchError(ContainSubstring("somebody else replays it")))
+		Expect(w.adds(todays)).To(Succeed())
+		Expect(errors.Is(err, stage.ErrDiverged)).To(BeTrue())
+	})
+})

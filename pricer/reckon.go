@@ -1,0 +1,248 @@
+package pricer
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/daybook-billing/daybook/events"
+)
+
+// reckoning adds up what stands in BILLING, span by span, and compares it with a book. It remembers a digest of each span's entries, and
+// in full only what differs.
+type reckoning struct {
+	spans     map[string]sum     // by span id
+	unsettled map[string]settled // by id of an unrated entry
+	scratch   []byte
+
+	closer  bool // the second round: what differs is kept in full
+	differs map[string]*standing
+}
+
+// sum is the sum of the digests of a span's entries, in which the order of entries does not matter and a reversal takes away what its
+// charge has added.
+type sum uint64
+
+// settled is what an unrated entry adds, to be taken away when it is settled.
+type settled struct {
+	span string
+	sum  sum
+}
+
+// standing are the entries of a span that stand, and where.
+type standing struct {
+	frame   frame
+	kind    string
+	tenant  string
+	charges map[string]events.Charge
+	unrated map[string]bool
+}
+
+func newReckoning() *reckoning {
+	return &reckoning{spans: map[string]sum{}, unsettled: map[string]settled{}, differs: map[string]*standing{}}
+}
+
+// digest says what an entry costs whom and for what. Left out is which version of the catalogue said so, and which cause: the bill is
+// the same.
+func (r *reckoning) digest(at frame, c events.Charge) sum {
+	if c.Entry == events.EntryReversal {
+		c.Seconds, c.Quantity, c.Amount, c.VAT = c.Seconds.Neg(), c.Quantity.Neg(), c.Amount.Neg(), c.VAT.Neg()
+	}
+	c.ID, c.Entry, c.Reverses, c.Catalogue = "", "", "", ""
+	b := events.Billing{Source: at.Source, Foundation: at.Foundation, Resource: at.Resource, Charges: []events.Charge{c}}
+	return r.hash(b.AppendJSON(r.scratch[:0]))
+}
+
+func (r *reckoning) digestUnrated(at frame, u events.Unrated) sum {
+	u.ID = ""
+	n := events.UnratedNotice{Source: at.Source, Foundation: at.Foundation, Resource: at.Resource, Unrated: []events.Unrated{u}}
+	return r.hash(n.AppendJSON(r.scratch[:0]))
+}
+
+func (r *reckoning) hash(text []byte) sum {
+	r.scratch = text
+	digest := sha256.Sum256(text)
+	return sum(binary.BigEndian.Uint64(digest[:]))
+}
+
+func (r *reckoning) add(span string, s sum) {
+	if s += r.spans[span]; s == 0 {
+		delete(r.spans, span)
+		return
+	}
+	r.spans[span] = s
+}
+
+// charges takes the entries of a message.
+func (r *reckoning) charges(at frame, charges []events.Charge) {
+	for i := range charges {
+		c := charges[i]
+		switch {
+		case r.closer:
+			s := r.differs[c.Span]
+			if s == nil {
+				continue
+			}
+			s.frame, s.kind, s.tenant = at, c.Kind, c.Tenant
+			if c.Entry == events.EntryReversal {
+				delete(s.charges, c.Reverses)
+			} else {
+				s.charges[c.ID] = c
+			}
+		case c.Entry == events.EntryReversal:
+			r.add(c.Span, -r.digest(at, c))
+		default:
+			r.add(c.Span, r.digest(at, c))
+		}
+	}
+}
+
+// unrated takes a message of unrated entries.
+func (r *reckoning) unrated(at frame, unrated []events.Unrated, settledIDs []string) {
+	for i := range unrated {
+		u := unrated[i]
+		if r.closer {
+			if s := r.differs[u.Span]; s != nil {
+				s.frame, s.kind, s.tenant = at, u.Kind, u.Tenant
+				s.unrated[u.ID] = true
+				r.unsettled[u.ID] = settled{span: u.Span}
+			}
+			continue
+		}
+		entry := settled{u.Span, r.digestUnrated(at, u)}
+		r.unsettled[u.ID] = entry
+		r.add(u.Span, entry.sum)
+	}
+	for _, id := range settledIDs {
+		entry, ok := r.unsettled[id]
+		if !ok {
+			continue
+		}
+		delete(r.unsettled, id)
+		if r.closer {
+			delete(r.differs[entry.span].unrated, id)
+		} else {
+			r.add(entry.span, -entry.sum)
+		}
+	}
+}
+
+// compare finds the spans whose entries are not what the book says. again asks for a second round, which keeps theirs.
+func (r *reckoning) compare(b *Book) (again bool, err error) {
+	if r.closer {
+		return false, nil
+	}
+	r.closer = true
+	note := func(span string) {
+		r.differs[span] = &standing{charges: map[string]events.Charge{}, unrated: map[string]bool{}}
+	}
+	for id, text := range b.spans {
+		p, err := b.unpack(text)
+		if err != nil {
+			return false, fmt.Errorf("span %s: %w", id, err)
+		}
+		var entries Entries
+		b.charge(p, &entries)
+		var want sum
+		for i := range entries.Charges {
+			want += r.digest(p.Frame, entries.Charges[i])
+		}
+		for i := range entries.Unrated {
+			want += r.digestUnrated(p.Frame, entries.Unrated[i])
+		}
+		if r.spans[id] != want {
+			note(id)
+		}
+		delete(r.spans, id)
+	}
+	for id := range r.spans {
+		note(id)
+	}
+	r.spans = nil
+	clear(r.unsettled)
+	return len(r.differs) > 0, nil
+}
+
+// difference puts out reversals of what stands and is not what the book says, and the charges that are, for a cause.
+func (r *reckoning) difference(b *Book, cause string, emit func(*Entries)) (back, anew int, err error) {
+	type due struct {
+		*posted
+		stands *standing
+		inBook bool
+	}
+	var all []due
+	for id, s := range r.differs {
+		d := due{stands: s}
+		if text := b.spans[id]; text != nil {
+			if d.posted, err = b.unpack(text); err != nil {
+				return 0, 0, fmt.Errorf("span %s: %w", id, err)
+			}
+			d.inBook = true
+		} else {
+			d.posted = &posted{Span: events.Span{ID: id, Kind: s.kind, Tenant: s.tenant}, Frame: s.frame}
+		}
+		all = append(all, d)
+	}
+	slices.SortFunc(all, func(x, y due) int { return comparePosted(x.posted, y.posted) })
+	var batch batch
+	for _, d := range all {
+		// What stands may stand on another subject than what the book says.
+		stood := *d.posted
+		if len(d.stands.charges)+len(d.stands.unrated) > 0 {
+			stood.Frame, stood.Span.Kind, stood.Span.Tenant = d.stands.frame, d.stands.kind, d.stands.tenant
+		}
+		entries := batch.of(&stood)
+		for _, id := range slices.Sorted(maps.Keys(d.stands.charges)) {
+			entries.Charges = append(entries.Charges, reversal(d.stands.charges[id], cause))
+			back++
+		}
+		entries.Settled = append(entries.Settled, slices.Sorted(maps.Keys(d.stands.unrated))...)
+		if d.inBook {
+			d.Cause = cause
+			b.spans[d.Span.ID] = pack(d.posted)
+			entries = batch.of(d.posted)
+			before := len(entries.Charges)
+			b.charge(d.posted, entries)
+			anew += len(entries.Charges) - before
+		}
+		if batch.size() >= maxEntries {
+			batch.emit(emit)
+		}
+	}
+	batch.emit(emit)
+	return back, anew, nil
+}
+
+// adopt notes the cause under which entries stand.
+func (b *Book) adopt(cause string, charges []events.Charge, unrated []events.Unrated) error {
+	note := func(span string) error {
+		text := b.spans[span]
+		if text == nil {
+			return nil
+		}
+		p, err := b.unpack(text)
+		if err != nil {
+			return fmt.Errorf("span %s: %w", span, err)
+		}
+		if p.Cause != cause {
+			p.Cause = cause
+			b.spans[span] = pack(p)
+		}
+		return nil
+	}
+	for i := range charges {
+		if charges[i].Entry == events.EntryCharge {
+			if err := note(charges[i].Span); err != nil {
+				return err
+			}
+		}
+	}
+	for i := range unrated {
+		if err := note(unrated[i].Span); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,156 @@
+package projector
+
+import (
+	"slices"
+	"time"
+
+	"github.com/daybook-billing/daybook/events"
+)
+
+// This file knows who reports that databases exist, and when. Trove never says that a deletion was lost. What shows it is silence: a
+// task manager reports every database that it knows, again and again, so one that it leaves out while it goes on about the others is
+// gone. One that is left out while the task manager says nothing at all is not.
+
+// DefaultAbsenceWindows is how many windows a database must be missing from before it is taken to be gone.
+const DefaultAbsenceWindows = 3
+
+// maxAbsenceWindows bounds the setting, and so what is kept of a group.
+const maxAbsenceWindows = 1000
+
+// Limits of what is kept of groups. A group beyond maxGroups is not heard, so that its databases are never judged. An hour beyond
+// maxPendingHours, counted from the horizon, is not heard either: a group is then judged late.
+const (
+	maxGroups       = 4096
+	maxPendingHours = 4096
+)
+
+// windowHours are the widths that a window can have. A group's window is the narrowest that holds the audit period of its exists
+// notifications, which is how often they are meant to come.
+func windowHours() [3]int64 { return [3]int64{1, 24, 7 * 24} }
+
+// groups are those who report databases in one foundation, by Usage.Publisher. What they know is the same in whatever order the
+// notifications came: for each group the newest windows in which it was heard and which the horizon has passed.
+type groups struct {
+	windows int // how many windows decide
+	horizon time.Time
+	by      map[string]*group
+	moved   bool // since the last reach
+}
+
+type group struct {
+	width   int        // index of its window in windowHours
+	heard   [3][]int64 // for each width the newest windows that were heard, ascending, groups.windows of them at the most
+	pending []int64    // hours that were heard and that the horizon has not passed, ascending
+}
+
+// newGroups returns groups of which nothing has been heard. A database is gone when it is missing from `windows` windows.
+func newGroups(windows int) *groups {
+	return &groups{windows: min(windows, maxAbsenceWindows), by: map[string]*group{}}
+}
+
+// hour is the number of the hour that holds t.
+func hour(t time.Time) int64 { return floorDiv(t.Unix(), 3600) }
+
+func floorDiv(a, b int64) int64 {
+	q := a / b
+	if a%b < 0 {
+		q--
+	}
+	return q
+}
+
+// hear takes note of an exists notification, of whatever database. Hearing it again changes nothing.
+func (g *groups) hear(u *events.Usage) {
+	if u.Event != events.EventTroveExists || u.Publisher == "" || g.windows <= 0 {
+		return
+	}
+	of := g.by[u.Publisher]
+	if of == nil {
+		if len(g.by) >= maxGroups {
+			return
+		}
+		of = &group{}
+		g.by[u.Publisher] = of
+	}
+	for of.width+1 < len(of.heard) && int64(u.AuditSeconds.Or(0)) > 3600*windowHours()[of.width] {
+		of.width++
+		g.moved = true
+	}
+	at := hour(reported(u))
+	if g.passed(at) {
+		g.moved = of.count(at, g.windows) || g.moved
+		return
+	}
+	where, found := slices.BinarySearch(of.pending, at)
+	if !found && where < maxPendingHours {
+		of.pending = slices.Insert(of.pending, where, at)
+		of.pending = of.pending[:min(len(of.pending), maxPendingHours)]
+	}
+}
+
+// reported is when a fact was reported.
+func reported(u *events.Usage) time.Time {
+	if u.Observed.IsZero() {
+		return u.Time
+	}
+	return u.Observed
+}
+
+// passed reports whether the horizon is beyond an hour.
+func (g *groups) passed(hour int64) bool {
+	return !g.horizon.IsZero() && (hour+1)*3600 <= g.horizon.Unix()
+}
+
+// count adds an hour to the windows and reports whether any is new.
+func (of *group) count(hour int64, keep int) bool {
+	changed := false
+	for i, width := range windowHours() {
+		window := floorDiv(hour, width)
+		at, found := slices.BinarySearch(of.heard[i], window)
+		switch {
+		case found:
+			continue
+		case len(of.heard[i]) < keep:
+			of.heard[i] = slices.Insert(of.heard[i], at, window)
+		case at == 0:
+			continue
+		default: // the oldest makes room
+			copy(of.heard[i], of.heard[i][1:at])
+			of.heard[i][at-1] = window
+		}
+		changed = true
+	}
+	return changed
+}
+
+// reach moves the horizon and reports whether databases may have to be judged anew.
+func (g *groups) reach(horizon time.Time) bool {
+	g.horizon = later(g.horizon, horizon)
+	for _, of := range g.by {
+		n := 0
+		for n < len(of.pending) && g.passed(of.pending[n]) {
+			g.moved = of.count(of.pending[n], g.windows) || g.moved
+			n++
+		}
+		of.pending = slices.Delete(of.pending, 0, n)
+	}
+	moved := g.moved
+	g.moved = false
+	return moved
+}
+
+// missing reports whether one of the publishers went on reporting for so many windows after `last` that a database that it used to
+// report, and that nobody has reported since, is gone. The window after that of `last` does not count: one round of
+// reports may run over its edge.
+func (g *groups) missing(publishers []reporter, last time.Time) bool {
+	for i := range publishers {
+		of := g.by[publishers[i].publisher]
+		if of == nil || len(of.heard[of.width]) < g.windows {
+			continue
+		}
+		if of.heard[of.width][0] > floorDiv(hour(last), windowHours()[of.width])+1 {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,255 @@
+package projector
+
+import (
+	"encoding/hex"
+	"hash/maphash"
+	"math"
+	"time"
+
+	"github.com/daybook-billing/daybook/events"
+)
+
+// This file holds facts of Cloud Foundry as timelines keep them: small, because all facts of the open months are kept, and in the order
+// of the API.
+
+// moment is a time in microseconds since 1970, UTC. Cloud Foundry's times are whole seconds.
+type moment int64
+
+const (
+	always moment = math.MinInt64 // before all times
+	never  moment = math.MaxInt64 // after all times: the end of what goes on
+)
+
+func momentOf(t time.Time) moment { return moment(t.UnixMicro()) }
+
+func (m moment) time() time.Time { return time.UnixMicro(int64(m)).UTC() }
+
+func (m moment) String() string {
+	switch m {
+	case always:
+		return "always"
+	case never:
+		return "never"
+	}
+	return events.FormatTime(m.time())
+}
+
+func (m moment) add(d time.Duration) moment { return m + moment(d/time.Microsecond) }
+
+// verb is what a fact says happened, the same for all kinds.
+type verb uint8
+
+const (
+	nothing      verb = iota
+	began             // STARTED, TASK_STARTED, STAGING_STARTED, CREATED
+	changed           // UPDATED
+	wasRunning        // WAS_RUNNING, TASK_WAS_RUNNING: a baseline
+	ended             // STOPPED, TASK_STOPPED, STAGING_STOPPED, DELETED
+	buildpackSet      // BUILDPACK_SET of a process
+)
+
+func verbOf(event string) verb {
+	switch event {
+	case events.EventStarted, events.EventTaskStarted, events.EventStagingStarted, events.EventCreated:
+		return began
+	case events.EventUpdated:
+		return changed
+	case events.EventWasRunning, events.EventTaskWasRunning:
+		return wasRunning
+	case events.EventStopped, events.EventTaskStopped, events.EventStagingStopped, events.EventDeleted:
+		return ended
+	case events.EventBuildpackSet:
+		return buildpackSet
+	}
+	return nothing
+}
+
+// earlier is what a fact says of the time before it.
+type earlier uint8
+
+const (
+	unsaid earlier = iota
+	ran            // STARTED; of a task RUNNING or CANCELING
+	rested         // anything else
+)
+
+func earlierOf(kind, previous string) earlier {
+	switch {
+	case previous == "":
+		return unsaid
+	case kind == events.KindTask && (previous == "RUNNING" || previous == "CANCELING"), kind == events.KindApp && previous == events.EventStarted:
+		return ran
+	}
+	return rested
+}
+
+// labels are what a fact says of a resource beside its size. They do not end a span, but for the tenant.
+type labels struct {
+	app, tenant, space, spaceName, name string
+	muted                               bool // the space is not metered
+}
+
+// factID stands for a fact's id.
+type factID [16]byte
+
+// idOf packs an id: the bytes of a UUID as Daybook writes it, else those of an id made of it.
+func idOf(id string) factID {
+	var out factID
+	if len(id) == 36 && id[8] == '-' && id[13] == '-' && id[18] == '-' && id[23] == '-' {
+		var digits [32]byte
+		copy(digits[:8], id[:8])
+		copy(digits[8:], id[9:13])
+		copy(digits[12:], id[14:18])
+		copy(digits[16:], id[19:23])
+		copy(digits[20:], id[24:])
+		if _, err := hex.Decode(out[:], digits[:]); err == nil {
+			return out
+		}
+	}
+	return idOf(events.ID("fact", id))
+}
+
+func (id factID) String() string { return hex.EncodeToString(id[:]) }
+
+// fact is what the timeline of a resource keeps of a fact.
+type fact struct {
+	sequence uint64
+	id       factID
+	time     moment // as reported
+	at       moment // when it counts: no earlier than the facts before it in order
+	of       *labels
+	size     *events.Footprint
+	rare     *rare // nil for most
+	verb     verb
+	before   earlier
+}
+
+// rare is what few facts say.
+type rare struct {
+	late *place // where a fact belongs that was found late
+	// listed is when a rescan found the beginning still listed; `always` for a new fact.
+	listed moment
+	// The size before, where it differs from that after.
+	instances, memory events.Count
+}
+
+func (x *fact) place() *place {
+	if x.rare == nil {
+		return nil
+	}
+	return x.rare.late
+}
+
+func (x *fact) listed() moment {
+	if x.rare == nil {
+		return always
+	}
+	return x.rare.listed
+}
+
+// key is where the fact stands in the order of the API.
+func (x *fact) key() key { return key{x.sequence, x.place()} }
+
+// key is a place in the order of the API: that of the message at the sequence, or for a fact that was found late, its place.
+type key struct {
+	sequence uint64
+	late     *place
+}
+
+// place is where a fact that was found late belongs: directly after another one.
+type place struct {
+	sequence uint64
+	after    *place // nil at the root, which is the sequence of a fact in order
+	depth    int
+	found    moment // the horizon when it was found
+}
+
+// root returns the sequence of the fact in order that the key stands at or after.
+func (k key) root() uint64 {
+	if k.late == nil {
+		return k.sequence
+	}
+	p := k.late
+	for p.after != nil {
+		p = p.after
+	}
+	return p.sequence
+}
+
+// compare orders keys: by their roots; after a root what belongs directly after it, the one that was found last first, because it was
+// found between the root and what had been found before.
+func (k key) compare(o key) int {
+	if k.late == nil && o.late == nil || k.root() != o.root() {
+		return compareSequences(k.root(), o.root())
+	}
+	a, b := k.late, o.late
+	if a == nil {
+		return -1
+	}
+	if b == nil {
+		return 1
+	}
+	for a.depth > b.depth {
+		if a = a.after; a.sequence == b.sequence {
+			return 1 // what belongs after a fact comes after it
+		}
+	}
+	for b.depth > a.depth {
+		if b = b.after; a.sequence == b.sequence {
+			return -1
+		}
+	}
+	for a.depth > 0 && a.after.sequence != b.after.sequence {
+		a, b = a.after, b.after
+	}
+	return compareSequences(b.sequence, a.sequence)
+}
+
+func compareSequences(a, b uint64) int {
+	switch {
+	case a < b:
+		return -1
+	case a > b:
+		return 1
+	}
+	return 0
+}
+
+// shapes gives equal footprints and labels the same memory. It holds a fixed number; a new one takes the place of an old one.
+type shapes struct {
+	seed  maphash.Seed
+	sizes [1 << shapeBits]*events.Footprint
+	names [1 << shapeBits]*labels
+}
+
+const shapeBits = 12
+
+func newShapes() *shapes { return &shapes{seed: maphash.MakeSeed()} }
+
+// size returns f in shared memory; near are footprints that it may be equal to.
+func (s *shapes) size(f *events.Footprint, near ...*events.Footprint) *events.Footprint {
+	for _, n := range near {
+		if n != nil && *n == *f {
+			return n
+		}
+	}
+	slot := &s.sizes[maphash.Comparable(s.seed, *f)&(1<<shapeBits-1)]
+	if *slot == nil || **slot != *f {
+		kept := *f
+		*slot = &kept
+	}
+	return *slot
+}
+
+// labels returns l in shared memory; near may be equal to it.
+func (s *shapes) labels(l *labels, near *labels) *labels {
+	if near != nil && *near == *l {
+		return near
+	}
+	slot := &s.names[maphash.Comparable(s.seed, *l)&(1<<shapeBits-1)]
+	if *slot == nil || **slot != *l {
+		kept := *l
+		*slot = &kept
+	}
+	return *slot
+}

@@ -1,0 +1,273 @@
+package projector
+
+import (
+	"github.com/daybook-billing/daybook/events"
+)
+
+// This file is what a gap does to a timeline: the facts of a list between two times may be missing. What ran when it began is held from
+// then on, until a fact that stands after the gap says what held: after the gap nothing is missing.
+
+// gap is a gap of one list, or of both.
+type gap struct {
+	id       string
+	sequence uint64 // in USAGE: it stands before the first fact after it
+	from, to moment // from is `always` where nothing was known before
+	reason   string
+	list     string // empty for both
+}
+
+// about reports whether the gap is one of the list that reports on a kind.
+func (g *gap) about(kind string) bool { return g.list == "" || g.list == events.ListOf(kind) }
+
+// precedes reports whether the gap stands before a fact: before the fact in order that this one is, or that it follows. One that was found
+// late, after the gap, and says a time after it, stands behind it even if what it follows stands before: nothing in between was collected.
+func (g *gap) precedes(x *fact) bool {
+	return g.sequence <= x.key().root() || x.place() != nil && g.sequence < x.sequence && g.to <= x.time
+}
+
+// doubt is a gap that no fact of the timeline has settled yet. Gaps that follow each other without a fact between are one doubt.
+type doubt struct {
+	gap      *gap // the first of them; nil for none
+	from, to moment
+	// old is set when the gap's month was closed before anything was heard of the resource.
+	old bool
+	// listed is when a rescan found that what runs had neither ended nor changed: the doubt is over but for facts that stand before it.
+	// `always` for never.
+	listed moment
+}
+
+// open reports whether the time from doubt.from on is not proven.
+func (d *doubt) open() bool { return d.gap != nil && d.listed == always }
+
+// cause is why a part is held. Its id makes that of the hold, which stays the same wherever the part begins and ends.
+type cause struct {
+	gap  *gap
+	fact factID // of the fact that began the part, if it began after the gap
+	note note
+}
+
+// note says more about a cause.
+type note uint8
+
+const (
+	noteUnconfirmed    note = iota // it ran when the gap began
+	noteWithin                     // it began within the gap
+	noteIncomplete                 // it began before the gap's end by a fact that stands after the gap
+	notePriorPlan                  // the plan before an update is not known
+	notePriorBuildpack             // nor is the buildpack before a change of size
+	noteOld                        // the gap's month was closed before anything was heard of it
+)
+
+// id is the part of a hold's id that its cause makes.
+func (c *cause) id() string {
+	if c.fact == (factID{}) {
+		return c.gap.id
+	}
+	return c.gap.id + "/" + c.fact.String()
+}
+
+// reason says what an operator should know.
+func (c *cause) reason(end moment) string {
+	missing := "facts"
+	if c.gap.from != always {
+		missing += " from " + c.gap.from.String()
+	}
+	if c.gap.to != never {
+		missing += " until " + c.gap.to.String()
+	}
+	missing += " may be missing"
+	if c.gap.reason != "" {
+		missing += " (" + c.gap.reason + ")"
+	}
+	what := ""
+	switch c.note {
+	case noteUnconfirmed:
+		what = "it ran when they began to be missing, and nothing reported since says that it went on"
+		if end != never {
+			what = "it ran when they began to be missing; when it ended or changed is not known"
+		}
+	case noteWithin:
+		what = "it began meanwhile; when is not known"
+	case noteIncomplete:
+		what = "its beginning was found again, but not what happened between"
+	case notePriorBuildpack:
+		what = "it ran, but nothing says with which buildpack; the one reported later is assumed"
+	case notePriorPlan:
+		what = "the plan before the update is not known; the one after it is assumed"
+	case noteOld:
+		what = "it may have run since, but nothing was heard of it before that month was closed"
+	}
+	return missing + ": " + what + ". Release it if it ran, or discard it"
+}
+
+// gap is the step for a gap.
+func (f *fold) gap(g *gap) {
+	if g.to > f.until && g.to != never {
+		f.until, f.untilBy = g.to, g
+	}
+	if f.doubt.open() || f.doubt.gap != nil && g.from < f.doubt.listed { // one doubt, or the same one over again
+		f.doubt.to, f.doubt.listed = max(f.doubt.to, g.to), always
+		return
+	}
+	from := g.from
+	switch {
+	case f.running:
+		from = max(from, f.segment.start)
+	case from != always:
+		from = max(from, f.at)
+	}
+	f.doubt = doubt{gap: g, from: from, to: g.to, listed: always}
+}
+
+// listedAgain is the step for a beginning that a rescan found still listed: Cloud Controller keeps the latest beginning of what runs, so
+// that it had neither ended nor changed then. The beginning of something unknown is a beginning like any other.
+func (f *fold) listedAgain(x *fact) {
+	switch {
+	case f.running:
+		s := &f.segment
+		if f.doubt.gap != nil && x.time == s.told && x.size.Instances == s.size.Instances && x.size.MemoryMB == s.size.MemoryMB &&
+			x.size.PlanGUID == s.size.PlanGUID {
+			f.doubt.listed = max(f.doubt.listed, x.listed())
+		}
+	case !f.known:
+		f.at = max(f.at, x.time)
+		f.doubt = doubt{}
+		f.change(x, 0)
+	}
+}
+
+// settle is what a fact after a gap says of the time between the gap's end and itself: there nothing is missing.
+func (f *fold) settle(x *fact) {
+	d := &f.doubt
+	if d.listed != always && x.time > d.listed {
+		f.doubt = doubt{}
+		return
+	}
+	d.listed = always
+	to := min(d.to, f.at)
+	if d.old && !f.running && d.from == always {
+		d.from = to
+	}
+	switch f.track.kind {
+	case events.KindTask:
+		f.settleTask(x, to)
+	case events.KindService:
+		f.settleService(x, to)
+	default:
+		f.settleApp(x, to)
+	}
+}
+
+func (f *fold) settleApp(x *fact, to moment) {
+	switch {
+	case x.verb == buildpackSet && !f.running:
+		return // says nothing of a run that is not known
+	case x.before == ran && x.verb != wasRunning:
+		size := f.sizeBefore(x)
+		if f.running && f.segment.size.Buildpack == x.size.Buildpack && f.segment.size.BuildpackGUID == x.size.BuildpackGUID {
+			f.resume(x, to, size, noteWithin)
+			return
+		}
+		// The fact says the size before it, but not the buildpack.
+		if f.doubt.from == always {
+			f.doubt.from = to
+		}
+		f.resume(x, f.at, size, notePriorBuildpack)
+		return
+	case x.verb == wasRunning && f.running, x.verb == buildpackSet:
+		f.resume(x, f.at, f.sizeBefore(x), noteWithin)
+		return
+	case x.verb == began && f.running: // it had ended
+		f.close(to, x.sequence)
+	case x.verb == ended && f.running: // nothing says up to when it ran: a repaired ending
+		f.close(f.at, x.sequence)
+	}
+	f.doubt = doubt{}
+}
+
+// settleTask: a task runs once, so that whatever is said of one that ran before the gap says that it ran through it.
+func (f *fold) settleTask(x *fact, to moment) {
+	if !f.running && x.verb == ended && x.before == ran {
+		f.resume(x, to, x.size, noteWithin)
+		return
+	}
+	f.doubt = doubt{}
+}
+
+// settleService: a deletion says the plan in force, everything else the plan from then on.
+func (f *fold) settleService(x *fact, to moment) {
+	size := x.size
+	if f.running && size.Plan == "" && size.PlanGUID == "" {
+		size = f.segment.size
+	}
+	planned := size.Plan != "" || size.PlanGUID != ""
+	switch {
+	case x.verb == ended && planned:
+		f.resume(x, to, size, noteWithin)
+		return
+	case f.running && x.verb != ended:
+		f.resume(x, f.at, size, noteWithin)
+		return
+	case x.verb == changed && planned:
+		if f.doubt.from == always {
+			f.doubt.from = to
+		}
+		f.resume(x, f.at, size, notePriorPlan)
+		return
+	}
+	f.doubt = doubt{}
+}
+
+// sizeBefore is the size before an app's fact: what the fact says of it, and else what it was.
+func (f *fold) sizeBefore(x *fact) *events.Footprint {
+	size := *x.size
+	if x.rare != nil && x.verb != wasRunning {
+		if x.rare.instances.Known() {
+			size.Instances = x.rare.instances
+		}
+		if x.rare.memory.Known() {
+			size.MemoryMB = x.rare.memory
+		}
+	}
+	if f.running {
+		was := f.segment.size
+		same := func(a, b events.Count) bool { return a == b || !a.Known() }
+		if same(size.Instances, was.Instances) && same(size.MemoryMB, was.MemoryMB) {
+			return was
+		}
+		if size.ProcessType == "" {
+			size.ProcessType = was.ProcessType
+		}
+	}
+	return f.rules.shapes.size(&size, x.size)
+}
+
+// resume ends the doubt: from `at` on the size was in use, before it and since the doubt began it is held. With the size that ran before
+// the gap the run goes on, so that prices which count from its beginning go on.
+func (f *fold) resume(x *fact, at moment, size *events.Footprint, why note) {
+	d := f.doubt
+	if d.old && !f.running {
+		at, why = f.at, noteOld
+	}
+	at = min(max(at, d.from), f.at)
+	if f.running {
+		f.put(at, x.sequence)
+		f.doubt = doubt{}
+		s := &f.segment
+		s.start, s.flags, s.heldTo = at, events.InferredStart, always
+		if !sameSize(s.size, size) {
+			s.since, s.size = at, size
+		}
+		s.more = append([]uint64(nil), x.sequence)
+	} else {
+		if d.from != always {
+			p := part{since: d.from, of: x.of, size: size, flags: events.InferredStart, opening: x.sequence}
+			if !x.of.muted {
+				f.emit(p, d.from, at, cause{gap: d.gap, note: why})
+			}
+		}
+		f.doubt = doubt{}
+		f.open(x, at, size, events.InferredStart)
+	}
+	f.holdBeforeGapEnds(x)
+}

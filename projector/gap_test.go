@@ -1,0 +1,311 @@
+package projector_test
+
+import (
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/projector"
+)
+
+// The facts of these lists between 10:00 and 11:00 may be missing, because the cursor was pruned
+// (cloud_controller_ng: cutoff_age_in_days, and 422 for an unknown after_guid).
+
+var _ = Describe("A gap", func() {
+	apps := func(before ...*events.Usage) *books { return told(before...).gap(events.ListApp, "10:00", "11:00") }
+
+	Describe("while a process runs", func() {
+		It("holds it from the gap's beginning on, until a fact confirms it", func() {
+			b := apps(app("STARTED", "09:00"))
+			Expect(b.closed()).To(Equal([]string{"P 09:00-10:00 1x1024"}))
+			Expect(b.running()).To(BeEmpty())
+			Expect(b.held()).To(Equal([]string{"P 10:00- 1x1024 gap"}))
+			Expect(b.last.Held[0].Reason).To(And(ContainSubstring("from 2026-03-01T10:00:00Z until 2026-03-01T11:00:00Z may be missing (pruned)"), ContainSubstring("Release it")))
+		})
+		It("takes back what was put out after it", func() {
+			b := newBooks(projector.Settings{Cut: projector.CutHour}).tell(app("STARTED", "08:30")).reach("11:30").gap(events.ListApp, "09:50", "11:00")
+			Expect(b.closed()).To(Equal([]string{"P 08:30-09:00 1x1024", "P 09:00-09:50 1x1024 since 08:30"}))
+			Expect(lines(b.last.Retracted)).To(Equal([]string{"P 09:00-10:00 1x1024 since 08:30", "P 10:00-11:00 1x1024 since 08:30"}))
+		})
+		It("leaves what a stop after it shows: it ran from the gap's end to the stop", func() {
+			b := apps(app("STARTED", "09:00")).tell(app("STOPPED", "12:00", previous("STARTED")))
+			Expect(b.closed()).To(Equal([]string{"P 09:00-10:00 1x1024", "P 11:00-12:00 1x1024 since 09:00 inferred_start"}))
+			Expect(b.held()).To(Equal([]string{"P 10:00-11:00 1x1024 gap"}))
+		})
+		It("leaves, with another size before the fact, a run of that size", func() {
+			b := apps(app("STARTED", "09:00")).tell(app("STARTED", "12:00", size(5, 1024), was(3, 1024), previous("STARTED")))
+			Expect(b.closed()).To(Equal([]string{"P 09:00-10:00 1x1024", "P 11:00-12:00 3x1024 inferred_start"}))
+			Expect(b.held()).To(Equal([]string{"P 10:00-11:00 1x1024 gap"}))
+			Expect(b.running()).To(Equal([]string{"P 12:00- 5x1024"}))
+		})
+		It("proves nothing after it when the process starts anew", func() {
+			b := apps(app("STARTED", "09:00")).tell(app("STARTED", "12:00", previous("STOPPED")))
+			Expect(b.closed()).To(Equal([]string{"P 09:00-10:00 1x1024"}))
+			Expect(b.held()).To(Equal([]string{"P 10:00-11:00 1x1024 gap"}))
+			Expect(b.running()).To(Equal([]string{"P 12:00- 1x1024"}))
+		})
+		It("holds up to a baseline, which says nothing of the time before it (WAS_RUNNING, pull request 5210)", func() {
+			b := apps(app("STARTED", "09:00")).tell(app("WAS_RUNNING", "12:00"))
+			Expect(b.held()).To(Equal([]string{"P 10:00-12:00 1x1024 gap"}))
+			Expect(b.running()).To(Equal([]string{"P 12:00- 1x1024 since 09:00 inferred_start"}))
+		})
+		It("holds up to a repaired ending, whose time is that of the repair (previous WAS_RUNNING, pull request 5210)", func() {
+			b := apps(app("STARTED", "09:00")).tell(app("STOPPED", "12:00", previous("WAS_RUNNING")))
+			Expect(b.closed()).To(Equal([]string{"P 09:00-10:00 1x1024"}))
+			Expect(b.held()).To(Equal([]string{"P 10:00-12:00 1x1024 gap"}))
+			Expect(b.running()).To(BeEmpty())
+		})
+		It("does not restart the run at a purge and reseed (STARTED/STARTED without a process type)", func() {
+			b := apps(app("STARTED", "09:00")).tell(app("STARTED", "11:00", previous("STARTED"), processType("")))
+			Expect(b.running()).To(Equal([]string{"P 11:00- 1x1024 since 09:00 inferred_start"}))
+			Expect(b.last.Running[0].Footprint.ProcessType).To(Equal("web"))
+			Expect(b.held()).To(Equal([]string{"P 10:00-11:00 1x1024 gap"}))
+		})
+		It("holds nothing that a rescan confirms: the latest beginning is still listed", func() {
+			b := apps(app("STARTED", "09:00")).tell(app("STARTED", "09:00", listed("11:30")))
+			Expect(b.held()).To(BeEmpty())
+			Expect(b.closed()).To(BeEmpty())
+			Expect(b.running()).To(Equal([]string{"P 09:00- 1x1024"}))
+			b.tell(app("STOPPED", "12:00", previous("STARTED")))
+			Expect(b.closed()).To(Equal([]string{"P 09:00-12:00 1x1024"}))
+			Expect(b.codes()).To(BeEmpty())
+		})
+		It("is not confirmed by the first beginning of a run that was scaled since", func() {
+			b := apps(app("STARTED", "09:00"), app("STARTED", "09:30", size(2, 1024), previous("STARTED"))).tell(app("STARTED", "09:00", listed("11:30")))
+			Expect(b.held()).To(Equal([]string{"P 10:00- 2x1024 gap"}))
+		})
+		It("is held all the same when the same rescan finds a newer beginning", func() {
+			b := apps(app("STARTED", "09:00")).tell(app("STARTED", "09:00", listed("11:30")), app("STARTED", "11:20", size(4, 1024), was(3, 1024), previous("STARTED")))
+			Expect(b.closed()).To(Equal([]string{"P 09:00-10:00 1x1024", "P 11:00-11:20 3x1024 inferred_start"}))
+			Expect(b.held()).To(Equal([]string{"P 10:00-11:00 1x1024 gap"}))
+			Expect(b.running()).To(Equal([]string{"P 11:20- 4x1024"}))
+		})
+		It("holds up to its end what a beginning within it says that stands after it", func() {
+			b := apps(app("STARTED", "09:00")).tell(app("STARTED", "10:30", size(2, 1024), previous("STARTED"), was(1, 1024)))
+			Expect(b.closed()).To(Equal([]string{"P 09:00-10:00 1x1024"}))
+			Expect(b.held()).To(Equal([]string{"P 10:00-10:30 1x1024 gap", "P 10:30-11:00 2x1024 gap"}))
+			Expect(b.running()).To(Equal([]string{"P 11:00- 2x1024 since 10:30 inferred_start"}))
+		})
+		It("that follows another one is one with it", func() {
+			b := apps(app("STARTED", "09:00")).gap(events.ListApp, "11:10", "11:40").tell(app("STOPPED", "12:00", previous("STARTED")))
+			Expect(b.closed()).To(Equal([]string{"P 09:00-10:00 1x1024", "P 11:40-12:00 1x1024 since 09:00 inferred_start"}))
+			Expect(b.held()).To(Equal([]string{"P 10:00-11:40 1x1024 gap"}))
+		})
+	})
+
+	It("leaves what was stopped alone", func() {
+		b := apps(app("STARTED", "08:00"), app("STOPPED", "09:00"))
+		Expect(b.held()).To(BeEmpty())
+		Expect(b.closed()).To(Equal([]string{"P 08:00-09:00 1x1024"}))
+	})
+	It("may hide a beginning: what a later fact says to have run before it is held, because nothing says with which buildpack", func() {
+		b := apps().tell(app("STOPPED", "12:00", previous("STARTED")))
+		Expect(b.closed()).To(BeEmpty())
+		Expect(b.held()).To(Equal([]string{"P 10:00-12:00 1x1024 gap"}))
+		Expect(b.codes()).To(BeEmpty())
+	})
+	It("may hide a change of buildpack: the time before the fact that shows another is held", func() {
+		b := apps(app("STARTED", "09:00", buildpack("ruby"))).tell(app("STARTED", "12:00", previous("STARTED"), buildpack("go")))
+		Expect(b.held()).To(Equal([]string{"P 10:00-12:00 1x1024 ruby gap"}))
+	})
+	It("reaches back over what was collected before it: facts may have been overlooked there", func() {
+		b := apps(app("STARTED", "09:00"), app("STARTED", "10:30", size(2, 1024), was(1, 1024), previous("STARTED")))
+		Expect(b.closed()).To(Equal([]string{"P 09:00-10:00 1x1024"}))
+		Expect(b.held()).To(Equal([]string{"P 10:00-10:30 1x1024 gap", "P 10:30- 2x1024 gap"}))
+	})
+	It("of one list says nothing of the other", func() {
+		b := told(service("CREATED", "09:00", "small")).gap(events.ListApp, "10:00", "11:00")
+		Expect(b.held()).To(BeEmpty())
+		Expect(b.running()).To(Equal([]string{"D 09:00- small"}))
+	})
+	It("that is said twice is one", func() {
+		g := &events.Gap{ID: "g", Source: "cf", Foundation: "eu", From: clock("10:00"), To: clock("11:00")}
+		b := told(app("STARTED", "09:00")).miss(g)
+		n := len(b.stream)
+		Expect(b.miss(g).stream).To(HaveLen(n))
+	})
+
+	Describe("while a task runs", func() {
+		It("holds it until its end, which proves all of it: a task runs once", func() {
+			b := apps(task("TASK_STARTED", "09:00"))
+			Expect(b.held()).To(Equal([]string{"T 10:00- 1x256 gap"}))
+			b.tell(task("TASK_STOPPED", "12:00", previous("RUNNING")))
+			Expect(b.closed()).To(Equal([]string{"T 09:00-12:00 1x256"}))
+			Expect(b.held()).To(BeEmpty())
+		})
+		It("may hide its start", func() {
+			b := apps().tell(task("TASK_STOPPED", "12:00", previous("CANCELING")))
+			Expect(b.closed()).To(Equal([]string{"T 11:00-12:00 1x256 inferred_start"}))
+			Expect(b.held()).To(Equal([]string{"T 10:00-11:00 1x256 gap"}))
+		})
+		It("does not make a task of one that never started (deleted with its app while PENDING)", func() {
+			b := apps().tell(task("TASK_STOPPED", "12:00", previous("PENDING")))
+			Expect(b.closed()).To(BeEmpty())
+			Expect(b.codes()).To(Equal([]string{events.AnomalyOrphanEnding}))
+		})
+	})
+
+	Describe("while a service instance exists", func() {
+		services := func() *books {
+			return told(service("CREATED", "09:00", "small")).gap(events.ListService, "10:00", "11:00")
+		}
+		It("leaves what its deletion shows: it had the plan that the deletion names", func() {
+			b := services().tell(service("DELETED", "12:00", "small"))
+			Expect(b.closed()).To(Equal([]string{"D 09:00-10:00 small", "D 11:00-12:00 small since 09:00 inferred_start"}))
+			Expect(b.held()).To(Equal([]string{"D 10:00-11:00 small gap"}))
+			b = services().tell(service("DELETED", "12:00", "large"))
+			Expect(b.closed()).To(Equal([]string{"D 09:00-10:00 small", "D 11:00-12:00 large inferred_start"}))
+		})
+		It("holds up to an update, for the plan before it is not known", func() {
+			b := services().tell(service("UPDATED", "12:00", "large"))
+			Expect(b.held()).To(Equal([]string{"D 10:00-12:00 small gap"}))
+			Expect(b.running()).To(Equal([]string{"D 12:00- large inferred_start"}))
+		})
+		It("goes on at a reseed (CREATED again)", func() {
+			b := services().tell(service("CREATED", "11:00", "small"))
+			Expect(b.held()).To(Equal([]string{"D 10:00-11:00 small gap"}))
+			Expect(b.running()).To(Equal([]string{"D 11:00- small since 09:00 inferred_start"}))
+		})
+	})
+
+	It("drops the builds that were open: an ending after it may be another build's", func() {
+		b := apps(build("STAGING_STARTED", "09:50")).tell(build("STAGING_STOPPED", "11:05"))
+		Expect(b.closed()).To(BeEmpty())
+		Expect(b.codes()).To(Equal([]string{events.AnomalyBuildWithoutEnd}))
+	})
+
+	Describe("before the first collection", func() {
+		first := func(facts ...*events.Usage) *books { return told().gap(events.ListApp, "", "11:00").tell(facts...) }
+		It("is like an epoch: what ran at its end is held from there, until something says with which buildpack", func() {
+			b := first(app("STOPPED", "12:00", previous("STARTED")))
+			Expect(b.closed()).To(BeEmpty())
+			Expect(b.held()).To(Equal([]string{"P 11:00-12:00 1x1024 gap"}))
+		})
+		It("holds what a known beginning before its end says", func() {
+			b := first(app("STARTED", "08:00", previous("STOPPED")))
+			Expect(b.held()).To(Equal([]string{"P 08:00-11:00 1x1024 gap"}))
+			Expect(b.running()).To(Equal([]string{"P 11:00- 1x1024 since 08:00 inferred_start"}))
+		})
+	})
+
+	Describe("decided by an operator", func() {
+		release := func(b *books) *books { return b.say(events.ActionRelease) }
+		It("is billed when what it holds is released: the run is uninterrupted", func() {
+			b := release(apps(app("STARTED", "09:00")).tell(app("STOPPED", "12:00", previous("STARTED"))))
+			Expect(b.closed()).To(Equal([]string{"P 09:00-10:00 1x1024", "P 10:00-11:00 1x1024 since 09:00", "P 11:00-12:00 1x1024 since 09:00 inferred_start"}))
+			Expect(b.held()).To(BeEmpty())
+		})
+		It("goes on when what nothing has confirmed is released", func() {
+			b := release(apps(app("STARTED", "09:00")))
+			Expect(b.running()).To(Equal([]string{"P 10:00- 1x1024 since 09:00"}))
+			Expect(b.held()).To(BeEmpty())
+		})
+		It("is never billed when it is discarded", func() {
+			b := apps(app("STARTED", "09:00")).say(events.ActionDiscard)
+			Expect(b.held()).To(BeEmpty())
+			Expect(b.running()).To(BeEmpty())
+			b.tell(app("STOPPED", "12:00", previous("STARTED")))
+			Expect(b.closed()).To(Equal([]string{"P 09:00-10:00 1x1024", "P 11:00-12:00 1x1024 since 09:00 inferred_start"}))
+			Expect(b.held()).To(BeEmpty())
+		})
+		It("is billed with the size that the operator names", func() {
+			b := apps(app("STARTED", "09:00")).tell(app("STOPPED", "12:00", previous("STARTED"))).
+				say(events.ActionRelease, func(d *events.Decision) { d.Footprint.Instances = events.Some(3) })
+			Expect(b.closed()).To(ContainElement("P 10:00-11:00 3x1024 since 09:00"))
+		})
+		It("takes the last word", func() {
+			b := apps(app("STARTED", "09:00")).tell(app("STOPPED", "12:00", previous("STARTED")))
+			hold := b.last.Held[0].ID
+			b.sayOn(hold, events.ActionRelease).sayOn(hold, events.ActionDiscard)
+			Expect(b.closed()).To(Equal([]string{"P 09:00-10:00 1x1024", "P 11:00-12:00 1x1024 since 09:00 inferred_start"}))
+		})
+		It("is an anomaly where there is no such hold", func() {
+			b := apps(app("STARTED", "09:00")).sayOn("other", events.ActionRelease)
+			Expect(b.wrong).To(Equal([]string{"no hold other"}))
+		})
+	})
+})
+
+var _ = Describe("A fact that was found late", func() {
+	It("counts at its place in the API's order: a stop before the start that was collected first", func() {
+		b := told(app("STARTED", "09:00"), app("STARTED", "11:00")).tell(app("STOPPED", "10:00", late(1)))
+		Expect(b.closed()).To(Equal([]string{"P 09:00-10:00 1x1024"}))
+		Expect(b.running()).To(Equal([]string{"P 11:00- 1x1024"}))
+	})
+	It("takes back what it contradicts, and no more", func() {
+		b := newBooks(projector.Settings{Cut: projector.CutHour}).tell(app("STARTED", "09:00")).reach("12:00").tell(task("TASK_STARTED", "12:00")).
+			tell(app("STARTED", "10:30", late(1), size(2, 1024), previous("STARTED")))
+		Expect(lines(b.last.Retracted)).To(Equal([]string{"P 10:00-11:00 1x1024 since 09:00", "P 11:00-12:00 1x1024 since 09:00"}))
+		Expect(b.closed()).To(Equal([]string{
+			"P 09:00-10:00 1x1024", "P 10:00-10:30 1x1024 since 09:00", "P 10:30-11:00 2x1024", "P 11:00-12:00 2x1024 since 10:30",
+		}))
+		Expect(b.running()).To(Equal([]string{"P 12:00- 2x1024 since 10:30"}))
+	})
+	It("follows the one that a scan found before it", func() {
+		b := told(app("STARTED", "09:00"), app("STOPPED", "12:00")).
+			tell(app("STOPPED", "10:00", late(1)), app("STARTED", "11:00", late(3), size(2, 1024)))
+		Expect(b.closed()).To(Equal([]string{"P 09:00-10:00 1x1024", "P 11:00-12:00 2x1024"}))
+	})
+	It("stands nearer to what both follow than one that was found earlier", func() {
+		b := told(app("STARTED", "09:00"), app("STOPPED", "12:00")).
+			tell(app("STARTED", "11:00", late(1), size(3, 1024)), app("STARTED", "10:00", late(1), size(2, 1024)))
+		Expect(b.closed()).To(Equal([]string{"P 09:00-10:00 1x1024", "P 10:00-11:00 2x1024", "P 11:00-12:00 3x1024"}))
+	})
+	It("clamps the times of the facts after it", func() {
+		b := told(app("STARTED", "09:00"), app("STOPPED", "10:00")).tell(app("STARTED", "10:30", late(1), size(2, 1024)))
+		Expect(b.closed()).To(Equal([]string{"P 09:00-10:30 1x1024"}))
+	})
+	It("follows a fact of another resource", func() {
+		b := told(app("STARTED", "09:00"), task("TASK_STARTED", "09:30"), app("STARTED", "11:00")).tell(app("STOPPED", "10:00", late(2)))
+		Expect(b.closed()).To(Equal([]string{"P 09:00-10:00 1x1024"}))
+	})
+	It("that comes twice is one", func() {
+		u := app("STOPPED", "10:00", late(1))
+		u.ID = "once"
+		b := told(app("STARTED", "09:00"), app("STARTED", "11:00")).tell(u)
+		n := len(b.stream)
+		Expect(b.tell(u).stream).To(HaveLen(n))
+	})
+	It("is an ending of builds, too", func() {
+		b := told(build("STAGING_STARTED", "10:00"), build("STAGING_STARTED", "10:20"), build("STAGING_STOPPED", "10:30"))
+		b.tell(build("STAGING_STOPPED", "10:10", late(1)))
+		Expect(b.closed()).To(Equal([]string{"A 10:00-10:10 1x1024", "A 10:20-10:30 1x1024"}))
+	})
+
+	Describe("of a month that is closed", func() {
+		It("is applied exactly while what it changes goes on, as a correction", func() {
+			b := newBooks(projector.Settings{Cut: projector.CutMonth}).tell(app("STARTED", "09:00")).reach("04-10 00:00")
+			Expect(b.last.Correction).To(BeEmpty())
+			b.tell(app("STOPPED", "03-20 00:00", late(1)))
+			Expect(b.last.Correction).NotTo(BeEmpty())
+			Expect(b.closed()).To(Equal([]string{"P 09:00-03-20 00:00 1x1024"}))
+		})
+		It("is held, never lost, when its place is settled", func() {
+			b := newBooks(projector.Settings{Cut: projector.CutMonth}).tell(app("STARTED", "09:00"), app("STARTED", "03-10 00:00", size(2, 1024))).reach("04-10 00:00")
+			before := b.closed()
+			b.tell(app("STOPPED", "03-05 00:00", late(1)))
+			Expect(b.closed()).To(Equal(before))
+			Expect(b.codes()).To(Equal([]string{events.AnomalyClosedPeriod}))
+			Expect(b.held()).To(Equal([]string{"P 03-05 00:00-03-05 00:00 1x1024 closed_period"}))
+			b.say(events.ActionDiscard)
+			Expect(b.held()).To(BeEmpty())
+		})
+		It("does not begin what may have been forgotten", func() {
+			b := newBooks(projector.Settings{Cut: projector.CutMonth}).tell(app("STARTED", "09:00")).reach("04-10 00:00")
+			b.tell(task("TASK_STARTED", "03-05 00:00", late(1)))
+			Expect(b.running()).To(BeEmpty())
+			Expect(b.held()).To(Equal([]string{"T 03-05 00:00-03-05 00:00 1x256 closed_period"}))
+		})
+	})
+})
+
+var _ = Describe("A time that goes back", func() {
+	It("by more than an hour without being known to be late is an anomaly", func() {
+		b := told(app("STARTED", "12:00"), app("STOPPED", "10:30"))
+		Expect(b.closed()).To(BeEmpty())
+		Expect(b.codes()).To(Equal([]string{events.AnomalyClock}))
+	})
+	It("by less is a skewed clock", func() {
+		Expect(told(app("STARTED", "12:00"), app("STOPPED", "11:30")).codes()).To(BeEmpty())
+	})
+})

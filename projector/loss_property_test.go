@@ -1,0 +1,207 @@
+package projector_test
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/projector"
+)
+
+// running is what a resource of a small, consistent platform does.
+type running struct {
+	on    bool
+	size  uint32
+	plan  string
+	first *events.Usage // beginning of its run
+	last  *events.Usage // newest beginning
+}
+
+// lived is a platform's history: its facts in order, and minute for minute what ran.
+type lived struct {
+	facts []*events.Usage
+	truth map[string][]string // by resource, by minute: what it was, "" for nothing
+	now   map[string]running
+	after []map[string]running // what ran after each fact
+}
+
+const lifetime = 600 // minutes
+
+// drawLived draws what befell two processes, a task and a service of a platform that tells all, in order, and truly.
+func drawLived(t *rapid.T) *lived {
+	l := &lived{truth: map[string][]string{}, now: map[string]running{}}
+	at := 0
+	taskOver := false
+	for i := range rapid.IntRange(3, 25).Draw(t, "facts") {
+		at += rapid.SampledFrom([]int{0, 1, 5, 20, 60}).Draw(t, "passed")
+		if at >= lifetime-1 {
+			break
+		}
+		id := rapid.SampledFrom([]string{"P", "Q", "T", "D"}).Draw(t, "resource")
+		x := l.now[id]
+		var u *events.Usage
+		switch {
+		case id == "T" && taskOver:
+			continue
+		case id == "T" && !x.on:
+			u = task("TASK_STARTED", "10:00", previous("PENDING"))
+			x = running{on: true, size: 1, first: u, last: u}
+		case id == "T":
+			u = task("TASK_STOPPED", "10:00", previous("RUNNING"))
+			x, taskOver = running{}, true
+		case id == "D" && !x.on && x.plan != "":
+			continue // deleted
+		case id == "D" && !x.on:
+			x = running{on: true, plan: "small"}
+			u = service("CREATED", "10:00", x.plan)
+			x.first, x.last = u, u
+		case id == "D" && rapid.Bool().Draw(t, "updated"):
+			x.plan = rapid.SampledFrom([]string{"small", "large"}).Draw(t, "plan")
+			u = service("UPDATED", "10:00", x.plan)
+			x.last = u
+		case id == "D":
+			u = service("DELETED", "10:00", x.plan)
+			x.on = false
+		case !x.on:
+			x = running{on: true, size: rapid.Uint32Range(1, 3).Draw(t, "size")}
+			u = app("STARTED", "10:00", process(id), size(x.size, 512), previous("STOPPED"))
+			x.first, x.last = u, u
+		case rapid.Bool().Draw(t, "scaled"):
+			before := x.size
+			x.size = before%3 + 1
+			u = app("STARTED", "10:00", process(id), size(x.size, 512), was(before, 512), previous("STARTED"))
+			x.last = u
+		default:
+			u = app("STOPPED", "10:00", process(id), size(x.size, 512), previous("STARTED"))
+			x = running{}
+		}
+		u.ID, u.Time = fmt.Sprint("fact", i), minute(at)
+		l.fill(at)
+		l.now[id] = x
+		l.facts = append(l.facts, u)
+		seen := map[string]running{}
+		for id, x := range l.now {
+			seen[id] = x
+		}
+		l.after = append(l.after, seen)
+	}
+	l.fill(lifetime)
+	return l
+}
+
+// fill notes what has been running up to minute `at`.
+func (l *lived) fill(at int) {
+	for _, id := range []string{"P", "Q", "T", "D"} {
+		what := ""
+		if x := l.now[id]; x.on {
+			what = fmt.Sprint(x.size, x.plan)
+		}
+		for len(l.truth[id]) < at {
+			l.truth[id] = append(l.truth[id], what)
+		}
+	}
+}
+
+func minutesOf(from, to time.Time) (first, after int) {
+	after = lifetime
+	if !to.IsZero() {
+		after = min(lifetime, int(to.Sub(began)/time.Minute))
+	}
+	return int(from.Sub(began) / time.Minute), after
+}
+
+// TestLostFacts: a part of the list is lost, and a gap stands in its place. What is billed then ran, in the very size; and what ran and is
+// neither billed nor held is only what is not known of, or lies within the gap.
+func TestLostFacts(t *testing.T) {
+	check(t, 2000, func(t *rapid.T) {
+		world := drawLived(t)
+		n := len(world.facts)
+		from := rapid.IntRange(0, n-1).Draw(t, "first lost")
+		to := rapid.IntRange(from, n-1).Draw(t, "first after")
+		gapTo := world.facts[to].Time
+		gapFrom := began
+		if from > 0 {
+			gapFrom = world.facts[from-1].Time
+		}
+		gapFrom = gapFrom.Add(-time.Duration(rapid.IntRange(0, 30).Draw(t, "overlap")) * time.Minute)
+		b := newAccount(projector.Settings{Cut: cuts().Draw(t, "cut")})
+		for _, u := range world.facts[:from] {
+			b.tell(u, 0)
+		}
+		gap := &events.Gap{ID: "gap", Source: "cf", Foundation: "eu", From: gapFrom, To: gapTo, Reason: "lost"}
+		if from == 0 && rapid.Bool().Draw(t, "first collection") {
+			gap.From = time.Time{}
+		}
+		b.tell(gap, 0)
+		known := map[string]bool{}
+		if to > 0 && rapid.Bool().Draw(t, "the table keeps what runs") {
+			for _, id := range []string{"P", "Q", "T", "D"} {
+				x := world.after[to-1][id]
+				for _, u := range []*events.Usage{x.first, x.last} {
+					if !x.on || u == nil || u == x.last && x.first == x.last && u != x.first {
+						continue
+					}
+					again := *u
+					if at := slices.Index(world.facts, u); at >= from {
+						b.tell(&again, 0) // it was lost, and is found now
+					} else {
+						again.ID, again.Listed = u.ID+" listed", gapTo
+						b.tell(&again, 0)
+					}
+					known[id] = true
+					if x.first == x.last {
+						break
+					}
+				}
+			}
+		}
+		for _, u := range world.facts[to:] {
+			b.tell(u, 0)
+		}
+		b.tell(minute(lifetime), 0)
+		for _, u := range world.facts[to:] {
+			known[u.Resource] = true
+		}
+		for id := range world.truth { // what began in the gap, and was not heard of since, is not known of
+			known[id] = known[id] || from > 0 && world.after[from-1][id].on
+		}
+		covered := map[string][]bool{}
+		for id := range world.truth {
+			covered[id] = make([]bool, lifetime)
+		}
+		for _, s := range b.whole() {
+			first, after := minutesOf(s.Start, s.End)
+			for m := first; m < after; m++ {
+				covered[s.Resource][m] = true
+				what := fmt.Sprint(s.Footprint.Instances.Or(0), s.Footprint.Plan)
+				if truth := world.truth[s.Resource][m]; truth != what {
+					t.Fatalf("%s is billed, but at minute %d (%s) there ran %q; gap %s-%s", line(&s), m, short(minute(m)), truth, short(gapFrom), short(gapTo))
+				}
+			}
+		}
+		for _, held := range b.holds {
+			for _, h := range held {
+				first, after := minutesOf(h.Start, h.End)
+				for m := max(first, 0); m < after; m++ {
+					covered[h.Resource][m] = true
+				}
+			}
+		}
+		firstMissing, firstComplete := minutesOf(gapFrom, gapTo)
+		for id, minutes := range world.truth {
+			for m, what := range minutes {
+				within := firstMissing <= m && m < firstComplete
+				if what != "" && !covered[id][m] && known[id] && !within {
+					t.Fatalf("%s ran at minute %d (%s) and is neither billed nor held; gap %s-%s:\n%q", id, m, short(minute(m)), short(gapFrom), short(gapTo), b.lines())
+				}
+			}
+		}
+		if b.wrong != nil {
+			t.Fatalf("%q", b.wrong)
+		}
+	})
+}

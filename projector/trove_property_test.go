@@ -1,0 +1,714 @@
+package projector_test
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/projector"
+)
+
+// cloud feeds a meter with what befell databases, and keeps what it published.
+type cloud struct {
+	meter    *projector.Meter
+	sequence uint64
+	net      map[string]events.Span
+	holds    map[string][]events.Hold
+	wrong    []string
+}
+
+func newCloud(s projector.Settings) *cloud {
+	return &cloud{meter: projector.NewMeter(s), net: map[string]events.Span{}, holds: map[string][]events.Hold{}}
+}
+
+func (c *cloud) post(m *events.Metered) {
+	for i := range m.Retracted {
+		if _, ok := c.net[m.Retracted[i].ID]; !ok {
+			c.wrong = append(c.wrong, "retracted but not published: "+line(&m.Retracted[i]))
+		}
+		delete(c.net, m.Retracted[i].ID)
+	}
+	for _, s := range m.Closed {
+		if _, ok := c.net[s.ID]; ok {
+			c.wrong = append(c.wrong, "published twice: "+line(&s))
+		}
+		if !s.Start.Before(s.End) || s.Since.After(s.Start) || len(s.Evidence) == 0 || !slices.IsSorted(s.Evidence) {
+			c.wrong = append(c.wrong, "malformed: "+line(&s))
+		}
+		s.Evidence = slices.Clone(s.Evidence)
+		c.net[s.ID] = s
+	}
+	c.holds[m.Resource] = slices.Clone(m.Held)
+}
+
+// step gives the meter a fact, a horizon or a decision.
+func (c *cloud) step(message any) {
+	c.sequence++
+	switch m := message.(type) {
+	case *events.Usage:
+		c.meter.Fact(m, c.sequence, c.post)
+	case *events.Decision:
+		c.meter.Decide(m, c.sequence, c.post)
+	case time.Time:
+		c.meter.Horizon(&events.Horizon{ID: fmt.Sprint("h", c.sequence), Source: events.SourceTrove, Foundation: "eu", Time: m}, c.sequence, c.post)
+	}
+}
+
+// account is all that was published and what has accrued, pieces of one span joined, and what is held.
+func (c *cloud) account() []string {
+	spans := slices.Collect(maps.Values(c.net))
+	spans = append(spans, c.meter.Accrued(events.SourceTrove, "eu")...)
+	sortSpans(spans)
+	var joined []events.Span
+	for _, s := range spans {
+		if n := len(joined) - 1; n >= 0 {
+			p := &joined[n]
+			if p.Kind == s.Kind && p.Resource == s.Resource && p.End.After(s.Start) {
+				c.wrong = append(c.wrong, "overlap: "+line(p)+" and "+line(&s))
+			}
+			if p.Kind == s.Kind && p.Resource == s.Resource && p.End.Equal(s.Start) && p.Since.Equal(s.Since) && p.Footprint == s.Footprint {
+				p.End, p.Flags = s.End, p.Flags|s.Flags
+				continue
+			}
+		}
+		joined = append(joined, s)
+	}
+	out := lines(joined)
+	for _, resource := range slices.Sorted(maps.Keys(c.holds)) {
+		for _, h := range c.holds[resource] {
+			out = append(out, heldLine(&h))
+		}
+	}
+	return out
+}
+
+func heldLine(h *events.Hold) string {
+	text := fmt.Sprintf("%s held %s %s %s-", h.Resource, h.Kind, h.Code, short(h.Start))
+	if !h.End.IsZero() {
+		text += short(h.End)
+	}
+	return text + strings.TrimRight(fmt.Sprintf(" %s %s", h.Footprint.FlavorID, count(h.Footprint.VolumeGB)), " ")
+}
+
+func count(c events.Count) string {
+	if n, ok := c.Get(); ok {
+		return fmt.Sprint(n)
+	}
+	return ""
+}
+
+// drawNoise draws messages about a few databases that may or may not fit together, and an operator's decisions.
+func drawNoise(t *rapid.T) (messages []any) {
+	pick := func(label string, from ...string) string { return rapid.SampledFrom(from).Draw(t, label) }
+	born := map[string]int{}
+	for i := range rapid.IntRange(1, 40).Draw(t, "messages") {
+		resource := pick("instance", "I", "I", "J", "K")
+		if _, ok := born[resource]; !ok {
+			born[resource] = rapid.IntRange(0, 300).Draw(t, "born")
+		}
+		at := born[resource] + rapid.IntRange(0, 3000).Draw(t, "at")
+		event := pick("event", "exists", "exists", "exists", "exists", "create", "modify_volume", "modify_flavor", "resize_volume.end", "delete")
+		f := pick("flavour", "s", "m", "l")
+		memory := map[string]uint32{"s": 512, "m": 1024, "l": 2048}[f]
+		u := database(event, "10:00", flavour(f, memory), volume(rapid.Uint32Range(1, 3).Draw(t, "volume")))
+		u.ID, u.Resource = fmt.Sprint("m", i), resource
+		u.Created, u.Time, u.Observed = minute(born[resource]), minute(at), minute(at+rapid.IntRange(0, 2).Draw(t, "later"))
+		switch event {
+		case "create":
+			u.Time = u.Created
+		case "exists":
+			u.Time, u.Footprint = minute(at-rapid.IntRange(0, 3).Draw(t, "seen before")), events.Footprint{FlavorID: f}
+			u.Observed = minute(at)
+			u.State = pick("state", "active", "active", "active", "shutdown", "build")
+			u.Publisher = pick("publisher", "r/a", "r/a", "r/b", "")
+			if rapid.IntRange(0, 15).Draw(t, "wide") == 0 {
+				u.AuditSeconds = events.Some(24 * 3600)
+			}
+			if u.Time.Before(u.Created) {
+				u.Time = u.Created
+			}
+		case "resize_volume.end":
+			u.Footprint, u.Created, u.Time = events.Footprint{VolumeGB: u.Footprint.VolumeGB}, time.Time{}, u.Observed
+		case "modify_volume":
+			if rapid.Bool().Draw(t, "says the old one") {
+				u.OldVolumeGB = events.Some(rapid.Uint32Range(1, 3).Draw(t, "old volume"))
+			}
+		case "delete":
+			u.NoServer = rapid.IntRange(0, 3).Draw(t, "no server") == 0
+		}
+		messages = append(messages, u)
+		if rapid.IntRange(0, 5).Draw(t, "twice") == 0 {
+			messages = append(messages, u)
+		}
+	}
+	for i := range rapid.IntRange(0, 3).Draw(t, "decisions") {
+		resource := pick("of", "I", "J")
+		hold := rapid.SampledFrom([][2]string{
+			{"instance", "delete_without_create"}, {"volume", "delete_without_create"}, {"instance", "unknown_flavor"}, {"volume", "unknown_volume"},
+		}).Draw(t, "hold")
+		d := events.Decision{
+			ID: fmt.Sprint("d", i), Source: "trove", Foundation: "eu", Kind: "instance", Resource: resource, Action: pick("action", "release", "release", "discard"),
+			Hold: events.ID("hold", "trove", "eu", hold[0], resource, hold[1], ""), Time: minute(rapid.IntRange(0, 9).Draw(t, "decided")),
+		}
+		if d.Action == "release" && rapid.Bool().Draw(t, "complete") {
+			d.Footprint = events.Footprint{FlavorID: "x", Flavor: "m1.x", MemoryMB: events.Some(4096), VolumeGB: events.Some(9)}
+		}
+		messages = append(messages, &d)
+	}
+	return messages
+}
+
+// painted is the second implementation: the life of one database minute by minute, painted from all that is known of it.
+type painted struct {
+	resource  string
+	facts     []*events.Usage // each once, by time
+	decisions []*events.Decision
+	heard     map[string][]int // by publisher the minutes in which it reported anything, up to the horizon
+	wide      map[string]bool
+	epoch     time.Time
+	horizon   int
+}
+
+const paintedMinutes = 6000
+
+func minuteOf(t time.Time) int { return int(t.Sub(began) / time.Minute) }
+
+// gone: one of its publishers was heard in three windows, the one after the last sign of life aside, and nobody saw the database.
+func (p *painted) gone() (int, bool) {
+	last, seen := -1, -1
+	var publishers []string
+	for _, u := range p.facts {
+		if u.Event == "delete" {
+			return 0, false
+		}
+		last = max(last, minuteOf(u.Observed))
+		if u.Event == "exists" {
+			publishers = append(publishers, u.Publisher)
+			seen = max(seen, minuteOf(u.Time))
+		} else {
+			seen = max(seen, minuteOf(u.Time), minuteOf(u.Observed))
+		}
+	}
+	for _, name := range publishers {
+		if name == "" {
+			continue
+		}
+		window := func(m int) int64 {
+			hours := minute(m).Unix() / 3600
+			if p.wide[name] {
+				return hours / 24
+			}
+			return hours
+		}
+		windows := map[int64]bool{}
+		for _, m := range p.heard[name] {
+			if window(m) > window(last)+1 {
+				windows[window(m)] = true
+			}
+		}
+		if len(windows) >= 3 {
+			return seen, true
+		}
+	}
+	return 0, false
+}
+
+// thinned leaves of the signs of a day that say the same the first and the last.
+func thinned(facts []*events.Usage) []*events.Usage {
+	say := func(u *events.Usage) string {
+		return u.Observed.Format(time.DateOnly) + u.Footprint.FlavorID + fmt.Sprint(u.State == "build")
+	}
+	days := map[string][]*events.Usage{}
+	var out []*events.Usage
+	for _, u := range facts {
+		if u.Event == "exists" {
+			days[say(u)] = append(days[say(u)], u)
+		} else {
+			out = append(out, u)
+		}
+	}
+	for _, day := range days {
+		slices.SortFunc(day, func(a, b *events.Usage) int { return cmp.Or(a.Observed.Compare(b.Observed), a.Time.Compare(b.Time)) })
+		out = append(out, day[0])
+		if len(day) > 1 {
+			out = append(out, day[len(day)-1])
+		}
+	}
+	slices.SortFunc(out, func(a, b *events.Usage) int {
+		at := func(u *events.Usage) time.Time {
+			if u.Event == "exists" {
+				return u.Observed
+			}
+			return u.Time
+		}
+		rank := map[bool]int{true: 1}
+		look := func(u *events.Usage) string {
+			if u.Event == "exists" {
+				return u.Footprint.FlavorID
+			}
+			return ""
+		}
+		return cmp.Or(at(a).Compare(at(b)), cmp.Compare(rank[a.Event == "exists"], rank[b.Event == "exists"]), a.Observed.Compare(b.Observed), a.Time.Compare(b.Time),
+			cmp.Compare(look(a), look(b)), cmp.Compare(a.ID, b.ID))
+	})
+	return out
+}
+
+// colour is what a minute is painted with: a footprint, or the code of a hold.
+type colour struct {
+	text string
+	held string
+	run  int // each change begins another, so that 3 GB after 3 GB in another run is told from one run
+}
+
+// account paints and reads off.
+func (p *painted) account() (spans, holds []string) {
+	facts := thinned(p.facts)
+	var create, deletion *events.Usage
+	alive, failed, born, first := false, false, -1, -1
+	for _, u := range p.facts {
+		if !u.Created.IsZero() {
+			born = minuteOf(u.Created)
+		}
+		at := minuteOf(u.Time)
+		if u.Event == "exists" {
+			at = minuteOf(u.Observed)
+		}
+		if first < 0 || at < first {
+			first = at
+		}
+	}
+	for _, u := range facts {
+		switch u.Event {
+		case "create":
+			if create == nil {
+				create = u
+			}
+		case "delete":
+			if deletion == nil {
+				deletion = u
+			}
+			failed = failed || u.NoServer
+		case "exists":
+			alive, failed = alive || u.State != "build", failed || u.State == "build"
+		default:
+			alive = true
+		}
+	}
+	end, flags := paintedMinutes, ""
+	ended, provisional := deletion != nil, false
+	if ended {
+		end = minuteOf(deletion.Time)
+	} else if seen, gone := p.gone(); gone {
+		end, ended, provisional = seen, true, true
+	}
+	start := born
+	if start < 0 {
+		start = first
+	}
+	var flavours, volumes []colour
+	switch {
+	case create == nil && !alive && (deletion == nil || failed):
+		return nil, nil
+	case create == nil && !alive:
+		flags = " inferred_start"
+		flavours = p.flood(nil, start, colour{text: p.flavour(deletion.Footprint.FlavorID), held: "delete_without_create"})
+		volumes = p.flood(nil, start, colour{text: fmt.Sprint(deletion.Footprint.VolumeGB.Or(0), " GB"), held: "delete_without_create"})
+	default:
+		if create == nil {
+			flags = " inferred_start"
+		}
+		flavours, volumes = p.paint(facts, create, start)
+	}
+	first = start
+	if epoch := minuteOf(p.epoch); !p.epoch.IsZero() && epoch > first {
+		first = epoch
+	}
+	limit := end
+	if !ended {
+		limit = p.horizon
+	}
+	spans, holds = p.read("instance", flavours, first, end, limit, ended)
+	more, held := p.read("volume", volumes, first, end, limit, ended)
+	_, _ = flags, provisional
+	return append(spans, more...), append(holds, held...)
+}
+
+func (p *painted) flood(canvas []colour, from int, c colour) []colour {
+	if canvas == nil {
+		canvas = make([]colour, paintedMinutes)
+	}
+	if from >= 0 && from < len(canvas) && canvas[from].text == c.text && canvas[from].held == c.held {
+		c.run = canvas[from].run
+	} else if from > 0 && from < len(canvas) {
+		c.run = canvas[from-1].run + 1
+	}
+	for m := max(from, 0); m < len(canvas); m++ {
+		canvas[m] = c
+	}
+	return canvas
+}
+
+// flavour says a flavour as lines do: with its name and its memory if another message than an exists names it.
+func (p *painted) flavour(id string) string {
+	for _, u := range p.facts {
+		if u.Event != "exists" && u.Footprint.FlavorID == id {
+			return fmt.Sprintf("m1.%s %d MB", id, u.Footprint.MemoryMB.Or(0))
+		}
+	}
+	return id
+}
+
+func (p *painted) paint(facts []*events.Usage, create *events.Usage, start int) (flavours, volumes []colour) {
+	lastChange, onlySigns := -1, true
+	for _, u := range facts {
+		onlySigns = onlySigns && u.Event == "exists"
+		if u.Footprint.FlavorID != "" {
+			at, seen, now := minuteOf(u.Time), minuteOf(u.Time), colour{text: p.flavour(u.Footprint.FlavorID)}
+			if u.Event == "exists" {
+				at = minuteOf(u.Observed)
+			}
+			switch {
+			case u == create:
+				flavours, lastChange = p.flood(flavours, start, now), start
+			case flavours == nil && u.Event == "modify_flavor" && at > start:
+				flavours = p.flood(nil, start, colour{held: "unknown_flavor"})
+				flavours, lastChange = p.flood(flavours, at, now), at
+			case flavours == nil:
+				flavours, lastChange = p.flood(nil, start, now), start
+			case u.Event == "modify_flavor":
+				flavours, lastChange = p.flood(flavours, at, now), at
+			case u.Event != "exists":
+				if flavours[at].text != now.text {
+					flavours, lastChange = p.flood(flavours, at, now), at
+				}
+			default:
+				same := lastChange >= seen
+				for m := max(seen-1, 0); m <= at; m++ {
+					same = same || flavours[m].text == now.text
+				}
+				if !same {
+					flavours, lastChange = p.flood(flavours, at, now), at
+				}
+			}
+		}
+		gb, ok := u.Footprint.VolumeGB.Get()
+		if !ok {
+			continue
+		}
+		at, now := minuteOf(u.Time), colour{text: fmt.Sprint(gb, " GB")}
+		change := u.Event == "modify_volume" || u.Event == "resize_volume.end"
+		switch {
+		case u == create, volumes == nil && !change:
+			volumes = p.flood(volumes, start, now)
+		case volumes == nil && u.OldVolumeGB.Known():
+			volumes = p.flood(p.flood(nil, start, colour{text: fmt.Sprint(u.OldVolumeGB.Or(0), " GB")}), at, now)
+		case volumes == nil && at > start:
+			volumes = p.flood(p.flood(nil, start, colour{held: "unknown_volume"}), at, now)
+		default:
+			if change || volumes[at].text != now.text {
+				volumes = p.flood(volumes, at, now)
+			}
+		}
+	}
+	if flavours == nil {
+		flavours = p.flood(nil, start, colour{held: "unknown_flavor"})
+	}
+	if onlySigns {
+		volumes = p.flood(nil, start, colour{held: "unknown_volume"})
+	}
+	return flavours, volumes
+}
+
+// read reads spans and holds off a canvas, in [first, end), up to limit for what runs.
+func (p *painted) read(kind string, canvas []colour, first, end, limit int, ended bool) (spans, holds []string) {
+	if canvas == nil {
+		return nil, nil
+	}
+	for m := first; m < end; {
+		c, to := canvas[m], m
+		for to < end && canvas[to].text == c.text && canvas[to].held == c.held {
+			to++
+		}
+		running := to == end && !ended
+		if c.held != "" {
+			word, said := p.word(kind, c.held)
+			switch {
+			case word == "discard":
+				m = to
+				continue
+			case word == "release" && kind == "volume" && (said.VolumeGB.Known() || c.text != ""):
+				if said.VolumeGB.Known() {
+					c.text = fmt.Sprint(said.VolumeGB.Or(0), " GB")
+				}
+			case word == "release" && kind == "instance" && (said.FlavorID != "" || c.text != ""):
+				if said.FlavorID != "" {
+					c.text = fmt.Sprintf("%s %d MB", said.Flavor, said.MemoryMB.Or(0))
+				}
+			default:
+				text := fmt.Sprintf("%s held %s %s %s-", p.resource, kind, c.held, short(minute(m)))
+				if !running {
+					text += short(minute(to))
+				}
+				holds = append(holds, text)
+				m = to
+				continue
+			}
+		}
+		if running {
+			to = limit
+		}
+		if m < to {
+			spans = append(spans, fmt.Sprintf("%s %s %s-%s %s", p.resource, kind, short(minute(m)), short(minute(to)), c.text))
+		}
+		if running {
+			break
+		}
+		m = to
+	}
+	return spans, holds
+}
+
+func (p *painted) word(kind, code string) (string, events.Footprint) {
+	var newest *events.Decision
+	for _, d := range p.decisions {
+		if d.Hold == events.ID("hold", "trove", "eu", kind, p.resource, code, "") {
+			newest = d
+		}
+	}
+	if newest == nil {
+		return "", events.Footprint{}
+	}
+	return newest.Action, newest.Footprint
+}
+
+// paintAll is the account of all databases.
+func paintAll(messages []any, epoch time.Time, horizon int) (spans, holds []string) {
+	heard, wide, by := map[string][]int{}, map[string]bool{}, map[string]*painted{}
+	seen := map[string]bool{}
+	of := func(resource string) *painted {
+		if by[resource] == nil {
+			by[resource] = &painted{resource: resource, heard: heard, wide: wide, epoch: epoch, horizon: horizon}
+		}
+		return by[resource]
+	}
+	for _, m := range messages {
+		if u, ok := m.(*events.Usage); ok && !seen[u.ID] {
+			seen[u.ID] = true
+			of(u.Resource).facts = append(of(u.Resource).facts, u)
+			if u.Event == "exists" {
+				at := minuteOf(u.Observed)
+				if minute(at).Truncate(time.Hour).Add(time.Hour).After(minute(horizon)) {
+					at = -1
+				}
+				if at >= 0 {
+					heard[u.Publisher] = append(heard[u.Publisher], at)
+				}
+				wide[u.Publisher] = wide[u.Publisher] || u.AuditSeconds.Known()
+			}
+		}
+		if d, ok := m.(*events.Decision); ok {
+			of(d.Resource).decisions = append(of(d.Resource).decisions, d)
+		}
+	}
+	for _, resource := range slices.Sorted(maps.Keys(by)) {
+		if len(by[resource].facts) > 0 {
+			s, h := by[resource].account()
+			spans, holds = append(spans, s...), append(holds, h...)
+		}
+	}
+	slices.Sort(spans)
+	slices.Sort(holds)
+	return spans, holds
+}
+
+// plainly is the account of the cloud in the words of the second implementation: without flags and run.
+func (c *cloud) plainly() (spans, holds []string) {
+	all := slices.Collect(maps.Values(c.net))
+	all = append(all, c.meter.Accrued(events.SourceTrove, "eu")...)
+	sortSpans(all)
+	var joined []events.Span
+	for _, s := range all {
+		if n := len(joined) - 1; n >= 0 && joined[n].Kind == s.Kind && joined[n].Resource == s.Resource && joined[n].End.Equal(s.Start) && joined[n].Footprint == s.Footprint {
+			joined[n].End = s.End
+			continue
+		}
+		joined = append(joined, s)
+	}
+	for i := range joined {
+		s := joined[i]
+		text := line(&events.Span{Kind: s.Kind, Footprint: s.Footprint, Start: s.Start, Since: s.Start, End: s.End})
+		spans = append(spans, s.Resource+" "+s.Kind+text)
+	}
+	for _, list := range c.holds {
+		for _, h := range list {
+			h.Footprint = events.Footprint{}
+			holds = append(holds, heldLine(&h))
+		}
+	}
+	slices.Sort(spans)
+	slices.Sort(holds)
+	return spans, holds
+}
+
+// shuffled gives the messages in any order with horizons between, and the last horizon at the end. Decisions come in their order,
+// when something is known of the database.
+func shuffled(t *rapid.T, settings projector.Settings, messages []any, horizon int) *cloud {
+	c := newCloud(settings)
+	var decisions []any
+	for _, m := range messages {
+		if d, ok := m.(*events.Decision); ok {
+			decisions = append(decisions, d)
+		}
+	}
+	for _, m := range rapid.Permutation(messages).Draw(t, "order") {
+		if rapid.IntRange(0, 3).Draw(t, "horizon moves") == 0 {
+			c.step(minute(rapid.IntRange(0, horizon-1).Draw(t, "to")))
+		}
+		if _, ok := m.(*events.Decision); ok {
+			continue
+		}
+		c.step(m)
+		if rapid.Bool().Draw(t, "decide") {
+			for _, d := range decisions {
+				c.step(d)
+			}
+		}
+	}
+	for _, d := range decisions {
+		c.step(d)
+	}
+	c.step(minute(horizon))
+	return c
+}
+
+// TestTroveConverges: in whatever order messages and decisions come, wherever horizons come between, some twice: the spans, their flags and
+// what is held are the same in the end, and nothing is retracted that was not published.
+func TestTroveConverges(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		messages := drawNoise(t)
+		settings := projector.Settings{Cut: cuts().Draw(t, "cut")}
+		horizon := rapid.IntRange(3400, 5900).Draw(t, "horizon")
+		one, two := shuffled(t, settings, messages, horizon), shuffled(t, settings, messages, horizon)
+		if a, b := one.account(), two.account(); !slices.Equal(a, b) || one.wrong != nil || two.wrong != nil {
+			t.Fatalf("one order gives\n%s\nanother\n%s\nwrong: %q %q", strings.Join(a, "\n"), strings.Join(b, "\n"), one.wrong, two.wrong)
+		}
+	})
+}
+
+// TestTrovePainted: what is published is what a minute by minute account of all messages says.
+func TestTrovePainted(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		messages := drawNoise(t)
+		settings, epoch := projector.Settings{Cut: cuts().Draw(t, "cut")}, time.Time{}
+		if rapid.IntRange(0, 3).Draw(t, "has epoch") == 0 {
+			epoch = minute(rapid.IntRange(0, 3000).Draw(t, "epoch"))
+			settings.Epoch = map[string]time.Time{events.SourceTrove: epoch}
+		}
+		horizon := rapid.IntRange(3400, 5900).Draw(t, "horizon")
+		c := shuffled(t, settings, messages, horizon)
+		c.account()
+		wantSpans, wantHolds := paintAll(messages, epoch, horizon)
+		gotSpans, gotHolds := c.plainly()
+		if !slices.Equal(gotSpans, wantSpans) || !slices.Equal(gotHolds, wantHolds) || c.wrong != nil {
+			t.Fatalf("found\n%s\n%s\npainted\n%s\n%s\nwrong: %q", strings.Join(gotSpans, "\n"), strings.Join(gotHolds, "\n"),
+				strings.Join(wantSpans, "\n"), strings.Join(wantHolds, "\n"), c.wrong)
+		}
+	})
+}
+
+// TestTroveClosing: closing a month keeps less and changes no span, no hold and no anomaly.
+func TestTroveClosing(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		c := newCloud(projector.Settings{Cut: projector.CutDay})
+		for _, m := range drawNoise(t) {
+			c.step(m)
+		}
+		databases := c.meter.Databases("eu")
+		before, kept := databases.Tracks(), databases.Facts()
+		databases.Settle(minute(rapid.IntRange(0, 4000).Draw(t, "closed")))
+		if after := databases.Tracks(); !reflect.DeepEqual(before, after) || databases.Facts() > kept {
+			t.Fatalf("before\n%v\nafter\n%v", before, after)
+		}
+	})
+}
+
+// TestTroveSnapshots: what is read from a snapshot is what was written, and a damaged one is refused or is one of another state, but never
+// more than that.
+func TestTroveSnapshots(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		c := newCloud(projector.Settings{Cut: projector.CutDay})
+		for _, m := range drawNoise(t) {
+			c.step(m)
+			if rapid.IntRange(0, 9).Draw(t, "horizon moves") == 0 {
+				c.step(minute(rapid.IntRange(0, 4000).Draw(t, "to")))
+			}
+		}
+		databases := c.meter.Databases("eu")
+		written := databases.Snapshots()
+		restored, err := databases.Restore(written)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !reflect.DeepEqual(restored.Tracks(), databases.Tracks()) || !slices.EqualFunc(restored.Snapshots(), written, bytes.Equal) {
+			t.Fatalf("restored\n%v\nwritten\n%v", restored.Tracks(), databases.Tracks())
+		}
+		which := rapid.IntRange(0, len(written)-1).Draw(t, "damaged")
+		damaged := slices.Clone(written)
+		damaged[which] = damaged[which][:rapid.IntRange(0, len(damaged[which])-1).Draw(t, "cut off at")]
+		if _, err := databases.Restore(damaged); err == nil {
+			t.Fatal("a snapshot without its end was taken for whole")
+		}
+		damaged[which] = slices.Clone(written[which])
+		damaged[which][rapid.IntRange(0, len(damaged[which])-1).Draw(t, "byte")] ^= 1 << rapid.IntRange(0, 7).Draw(t, "bit")
+		if restored, err := databases.Restore(damaged); err == nil {
+			restored.Tracks()
+		}
+	})
+}
+
+// TestTroveSignsAreBounded: of a year of reports each minute, two a day are kept while a day is open, and two in all when it is closed.
+func TestTroveSignsAreBounded(t *testing.T) {
+	c := newCloud(projector.Settings{Cut: projector.CutDay})
+	c.step(created())
+	for i := 10; i < 3*24*60; i++ {
+		c.step(exists("10:00", func(u *events.Usage) {
+			u.Time = clock("10:00").Add(time.Duration(i) * time.Minute)
+			u.Observed = u.Time
+			u.ID = fmt.Sprint(i)
+		}))
+	}
+	databases := c.meter.Databases("eu")
+	if n := databases.Facts(); n != 1+4*2 { // 10:00 to 10:00 three days later
+		t.Fatalf("%d facts are kept", n)
+	}
+	databases.Settle(clock("04-01 00:00"))
+	if n := databases.Facts(); n != 1+2 {
+		t.Fatalf("%d facts are kept of a closed month", n)
+	}
+}
+
+// BenchmarkTroveExists is one more report of a database that runs.
+func BenchmarkTroveExists(b *testing.B) {
+	m := projector.NewMeter(projector.Settings{Cut: projector.CutDay})
+	emit := func(*events.Metered) {}
+	m.Fact(created(), 1, emit)
+	u := exists("10:00", by("r/a"))
+	at := 0
+	b.ReportAllocs()
+	for b.Loop() {
+		at++
+		u.Time = clock("10:05").Add(time.Duration(at) * time.Second)
+		u.Observed = u.Time
+		m.Fact(u, uint64(at)+1, emit)
+	}
+}
