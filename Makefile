@@ -18,6 +18,9 @@ export DAYBOOK_NATS_CLI := $(CURDIR)/bin/nats
 need = command -v $(1) >/dev/null || { echo "make $@ needs $(1), which is not installed: $(2)" >&2; exit 1; }
 need_go = $(call need,$(GO),Go 1.26 or newer$(comma) see https://go.dev/doc/install)
 need_npm = $(call need,npm,apt-get install npm (Debian)$(comma) brew install node (macOS))
+# Tests run a real RabbitMQ and OpenStack's own notifier and Trove. The server's own service is not needed and may be off.
+need_rabbitmq = [ -x /usr/lib/rabbitmq/bin/rabbitmq-server ] && /usr/bin/python3 -c 'import oslo_messaging, trove' 2>/dev/null || { \
+	echo "make $@ needs RabbitMQ, oslo.messaging and Trove: apt-get install --no-install-recommends rabbitmq-server python3-oslo.messaging python3-trove (Debian)" >&2; exit 1; }
 comma := ,
 
 .PHONY: help
@@ -32,6 +35,7 @@ run: ## Run Daybook with a month of believable usage, and show the bill
 .PHONY: test
 test: bin/nats ## Run all tests; what has goroutines also under the race detector
 	@$(need_go)
+	@$(need_rabbitmq)
 	$(GO) vet ./...
 	$(GO) test ./...
 	$(GO) test -race $(RACE)

@@ -43,8 +43,8 @@ func readCompose() composeFile {
 var _ = Describe("The compose file", func() {
 	It("runs the server and every service, without rights and closed to other machines", func() {
 		c := readCompose()
-		Expect(c.Services).To(HaveLen(4))
-		for _, name := range []string{"nats", "collector", "projector", "pricer"} {
+		Expect(c.Services).To(HaveLen(6))
+		for _, name := range []string{"nats", "collector", "collector-cf", "collector-trove", "projector", "pricer"} {
 			s := c.Services[name]
 			Expect(s.ReadOnly).To(BeTrue(), name)
 			Expect(s.CapDrop).To(Equal([]string{"ALL"}), name)
@@ -113,7 +113,7 @@ var _ = Describe("The commands that the units and the compose file run", Ordered
 	})
 
 	commands := map[string][][]string{}
-	services := map[string]string{"collector": "collect file", "projector": "project", "pricer": "price"}
+	services := map[string]string{"collector": "collect file", "collector-cf": "collect cf", "collector-trove": "collect trove", "projector": "project", "pricer": "price"}
 
 	BeforeEach(func() {
 		c := readCompose()
@@ -131,7 +131,7 @@ var _ = Describe("The commands that the units and the compose file run", Ordered
 			for _, arguments := range commands[name] {
 				Expect(strings.Join(arguments, " ")).To(HavePrefix(services[name]))
 				command := exec.CommandContext(ctx, program, arguments...)
-				command.Env = append(os.Environ(), "NATS_URL=nats://127.0.0.1:1") // where nothing listens
+				command.Env = append(os.Environ(), "NATS_URL=nats://127.0.0.1:1", "AMQP_URL=amqp://127.0.0.1:1/") // where nothing listens
 				output, err := command.CombinedOutput()
 				var exit *exec.ExitError
 				Expect(errors.As(err, &exit)).To(BeTrue(), string(output))

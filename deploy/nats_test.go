@@ -10,6 +10,7 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 
+	"github.com/daybook-billing/daybook/collector/status"
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
 	"github.com/daybook-billing/daybook/internal/bus/bustest"
@@ -126,6 +127,13 @@ var _ = Describe("The NATS configuration", Ordered, ContinueOnFailure, func() {
 		})
 	}
 
+	It("lets the collector tell how it is doing, and a reader see it", func(ctx context.Context) {
+		collector, reader := connect(ctx, "collector"), connect(ctx, "reader")
+		Expect(collector.PutObject(ctx, status.Bucket, "cf.prod", []byte(`{"source":"cf"}`))).To(Succeed())
+		Expect(collector.PutObject(ctx, status.Bucket, "cf.prod", []byte(`{"source":"cf","foundation":"prod"}`))).To(Succeed())
+		Expect(status.Read(ctx, reader)).To(Equal([]status.Status{{Source: "cf", Foundation: "prod"}}))
+	})
+
 	DescribeTable("refuses what a user may not publish", func(user string, subjects ...string) {
 		c := dial(user)
 		for _, subject := range subjects {
@@ -140,7 +148,7 @@ var _ = Describe("The NATS configuration", Ordered, ContinueOnFailure, func() {
 		Entry("pricer", "pricer", "usage.cf.prod.t.app.a", "metered.cf.prod.t.app.a", "catalogue.v2", "quarantine.cf.prod",
 			"$JS.API.STREAM.DELETE.BILLING", "$JS.API.STREAM.PURGE.BILLING", "$JS.API.CONSUMER.CREATE.USAGE.x", "$O.daybook-projector.M.x", "$JS.API.STREAM.PURGE.OBJ_daybook-projector"),
 		Entry("reader", "reader", "usage.cf.prod.t.app.a", "metered.cf.prod.t.app.a", "billing.charge.t.cf.prod.app.a", "catalogue.v2", "quarantine.cf.prod",
-			"$JS.API.STREAM.CREATE.X", "$JS.API.STREAM.DELETE.USAGE", "$JS.API.STREAM.PURGE.METERED", "$JS.API.STREAM.MSG.DELETE.BILLING", "$O.daybook-pricer.M.x"),
+			"$JS.API.STREAM.CREATE.X", "$JS.API.STREAM.DELETE.USAGE", "$JS.API.STREAM.PURGE.METERED", "$JS.API.STREAM.MSG.DELETE.BILLING", "$O.daybook-pricer.M.x", "$O.daybook-status.M.x"),
 		Entry("operator", "operator", "usage.cf.prod.t.app.a", "metered.cf.prod.t.app.a", "billing.charge.t.cf.prod.app.a", "quarantine.cf.prod"),
 		Entry("tenant", "tenant-acme", "billing.charge.acme.cf.prod.app.a", "usage.cf.prod.acme.app.a", "$JS.API.INFO", "$JS.API.STREAM.INFO.BILLING",
 			"$JS.API.DIRECT.GET.BILLING", "$JS.API.CONSUMER.CREATE.BILLING.x", "daybook.API.CONSUMER.MSG.NEXT.BILLING.tenant-other", "$JS.API.CONSUMER.MSG.NEXT.BILLING.tenant-acme", "$JS.ACK.BILLING.tenant-other.1.1.1.1.0"),

@@ -71,6 +71,8 @@ var _ = Describe("The systemd units", func() {
 		Expect(u["[Install] WantedBy"]).To(Equal([]string{"multi-user.target"}))
 	},
 		Entry(nil, "daybook-collector", "collector", "SIGTERM"),
+		Entry(nil, "daybook-collector-cf", "collector-cf", "SIGTERM"),
+		Entry(nil, "daybook-collector-trove", "collector-trove", "SIGTERM"),
 		Entry(nil, "daybook-projector", "projector", "SIGTERM"),
 		Entry(nil, "daybook-pricer", "pricer", "SIGTERM"),
 		Entry(nil, "nats-server", "nats-server", "SIGUSR2"),
@@ -83,7 +85,7 @@ var _ = Describe("The systemd units", func() {
 		}
 		units, err := filepath.Glob("systemd/*.service")
 		Expect(err).NotTo(HaveOccurred())
-		Expect(units).To(HaveLen(4))
+		Expect(units).To(HaveLen(6))
 		folder := GinkgoT().TempDir()
 		arguments := []string{"verify", "--man=no"}
 		for _, name := range units {

@@ -202,7 +202,7 @@ func printBill(w io.Writer, bill *ledger.Bill, quarantined uint64) error {
 		fmt.Fprintf(w, "running: %d, charged up to their last cut\n", out.Running)
 	}
 	if out.Held > 0 {
-		fmt.Fprintf(w, "held: %d parts that may have run and are not billed until a later event or an operator settles them; daybook holds list shows them\n", out.Held)
+		fmt.Fprintf(w, "held: %d, not billed until a later event or an operator settles it; daybook holds list shows what\n", out.Held)
 	}
 	if out.Unrated > 0 {
 		fmt.Fprintf(w, "unrated: %d parts of spans that no plan prices; nats sub --stream BILLING 'billing.unrated.>' --all lists them\n", out.Unrated)

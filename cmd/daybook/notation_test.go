@@ -157,7 +157,8 @@ func (w words) service(state string, at time.Time) map[string]any {
 }
 
 // notification is a Trove notification as the messaging driver sends it (v1 body). The line's time is the notification's; at= is when
-// it took effect, created= when the instance was created.
+// it took effect, created= when the instance was created, seen= the end of the audit period, which is audit= long, server= (empty) an
+// instance for which no server was made.
 func (w words) notification(what string, at time.Time) map[string]any {
 	name := "trove.instance." + strings.ReplaceAll(what, "-", "_")
 	p := map[string]any{"instance_id": w.or("instance", "I"), "tenant_id": w.or("tenant", "project")}
@@ -176,13 +177,29 @@ func (w words) notification(what string, at time.Time) map[string]any {
 			p["old_volume_size"] = w.number("old-volume", 1)
 		}
 	}
+	for word, key := range map[string]string{"server": "nova_instance_id", "region": "region"} {
+		if _, ok := w[word]; ok {
+			p[key] = w.nullable(word)
+		}
+	}
+	if seen, ok := w["seen"]; ok {
+		end, err := moment(seen)
+		if err != nil {
+			panic(err)
+		}
+		period, err := time.ParseDuration(w.or("audit", "1h"))
+		if err != nil {
+			panic(err)
+		}
+		p["audit_period_beginning"], p["audit_period_ending"] = end.Add(-period).Format(time.RFC3339), end.Format(time.RFC3339)
+	}
 	for prefix, key := range map[string]string{"modify": "modify_at", "delete": "deleted_at"} {
 		if strings.HasPrefix(what, prefix) {
 			p[key] = w["at"]
 		}
 	}
 	return map[string]any{
-		"message_id": w.or("id", "message-"+w["guid"]), "publisher_id": "0.0.0.0", "event_type": name, "priority": "INFO",
+		"message_id": w.or("id", "message-"+w["guid"]), "publisher_id": w.or("publisher", "0.0.0.0"), "event_type": name, "priority": "INFO",
 		"timestamp": at.Format("2006-01-02 15:04:05.000000"), "payload": p,
 	}
 }

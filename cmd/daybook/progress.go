@@ -1,12 +1,16 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"os"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/vbauerster/mpb/v8"
+	"github.com/vbauerster/mpb/v8/decor"
 
 	"github.com/daybook-billing/daybook/collector"
 )
@@ -56,4 +60,40 @@ func (p *progress) show() (finish func()) {
 		close(stop)
 		<-stopped
 	})
+}
+
+// bar is a progress bar on a terminal; elsewhere it is nothing.
+type bar struct {
+	all *mpb.Progress
+	bar *mpb.Bar
+}
+
+func newBar(ctx context.Context, stderr io.Writer, name string) *bar {
+	file, ok := stderr.(*os.File)
+	if !ok {
+		return &bar{}
+	}
+	if info, err := file.Stat(); err != nil || info.Mode()&os.ModeCharDevice == 0 {
+		return &bar{}
+	}
+	all := mpb.NewWithContext(ctx, mpb.WithOutput(stderr), mpb.WithWidth(48))
+	return &bar{all, all.AddBar(0, mpb.BarRemoveOnComplete(),
+		mpb.PrependDecorators(decor.Name(name+" "), decor.CountersNoUnit("%d / %d")),
+		mpb.AppendDecorators(decor.Percentage(), decor.Name(" "), decor.AverageSpeed(0, "%.0f/s")))}
+}
+
+// set shows that so much of all is done.
+func (b *bar) set(done, total uint64) {
+	if b.bar != nil {
+		b.bar.SetTotal(int64(total), false) //nolint:gosec // sequences
+		b.bar.SetCurrent(int64(done))       //nolint:gosec // as above
+	}
+}
+
+// finish removes it.
+func (b *bar) finish() {
+	if b.bar != nil {
+		b.bar.Abort(true)
+		b.all.Wait()
+	}
 }

@@ -15,7 +15,9 @@ import (
 
 // collectCmd groups the collectors.
 type collectCmd struct {
-	File collectFileCmd `cmd:"" help:"Collect files of Cloud Foundry v3 usage events and Trove notifications, one JSON object a line."`
+	File  collectFileCmd  `cmd:"" help:"Collect files of Cloud Foundry v3 usage events and Trove notifications, one JSON object a line."`
+	CF    collectCFCmd    `cmd:"" name:"cf" help:"Collect the usage events of Cloud Foundry foundations."`
+	Trove collectTroveCmd `cmd:"" help:"Collect Trove notifications from RabbitMQ, or pushed by HTTP."`
 }
 
 type collectFileCmd struct {
@@ -87,14 +89,24 @@ type projectCmd struct {
 
 // projectorFlags are the settings of the projector.
 type projectorFlags struct {
-	Cut          string        `env:"DAYBOOK_CUT" enum:"hour,day,month" default:"day" help:"Divide spans at every hour, day or month."`
-	EpochCF      *instant      `name:"epoch-cf" env:"DAYBOOK_EPOCH_CF" placeholder:"TIME" help:"Bill nothing of Cloud Foundry before it."`
-	EpochTrove   *instant      `name:"epoch-trove" env:"DAYBOOK_EPOCH_TROVE" placeholder:"TIME" help:"Bill nothing of Trove before it."`
-	BuildTimeout time.Duration `env:"DAYBOOK_BUILD_TIMEOUT" default:"1h" help:"A build without an end after this is not billed."`
+	Cut            string             `env:"DAYBOOK_CUT" enum:"hour,day,month" default:"day" help:"Divide spans at every hour, day or month."`
+	EpochCF        *instant           `name:"epoch-cf" env:"DAYBOOK_EPOCH_CF" placeholder:"TIME" help:"Bill nothing of Cloud Foundry before it."`
+	EpochTrove     *instant           `name:"epoch-trove" env:"DAYBOOK_EPOCH_TROVE" placeholder:"TIME" help:"Bill nothing of Trove before it."`
+	Epoch          map[string]instant `env:"DAYBOOK_EPOCH" placeholder:"SOURCE/FOUNDATION=TIME;…" help:"Bill nothing of a foundation before it: cf/eu=2026-01-01."`
+	BuildTimeout   time.Duration      `env:"DAYBOOK_BUILD_TIMEOUT" default:"1h" help:"A build without an end after this is not billed."`
+	Grace          time.Duration      `env:"DAYBOOK_GRACE" default:"120h" help:"How long a month stays open after its end: what changes it later is a correction."`
+	ExcludeSpaces  string             `env:"DAYBOOK_EXCLUDE_SPACES" placeholder:"REGEXP" help:"Do not meter Cloud Foundry spaces with such names: ^(SMOKE|ACC|CATS|PERF)-"`
+	AbsenceWindows int                `env:"DAYBOOK_ABSENCE_WINDOWS" default:"3" help:"Missing from how many windows of reports a database is taken to be gone; -1: never."`
 }
 
 func (f *projectorFlags) config() projector.Config {
-	cfg := projector.Config{Cut: projector.Cut(f.Cut), BuildTimeout: f.BuildTimeout, Epoch: map[string]time.Time{}}
+	cfg := projector.Config{
+		Cut: projector.Cut(f.Cut), BuildTimeout: f.BuildTimeout, Grace: f.Grace, ExcludeSpaces: f.ExcludeSpaces, AbsenceWindows: f.AbsenceWindows,
+		Epoch: map[string]time.Time{},
+	}
+	for name, at := range f.Epoch {
+		cfg.Epoch[name] = at.Time
+	}
 	if f.EpochCF != nil {
 		cfg.Epoch[events.SourceCF] = f.EpochCF.Time
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/daybook-billing/daybook/collector"
+	"github.com/daybook-billing/daybook/collector/cf"
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
 	"github.com/daybook-billing/daybook/internal/demo"
@@ -36,7 +37,9 @@ type upCmd struct {
 	Collect    []string `sep:"none" placeholder:"FILE" help:"Collect this file; may be given several times."`
 	Foundation string   `default:"file" help:"Foundation of the files."`
 	Follow     bool     `help:"Keep reading what is appended to the files."`
-	ServerOnly bool     `help:"Run the embedded NATS server and nothing else, to look at the streams or repair them with the nats CLI."`
+	CF         string   `name:"cf" env:"CF_API_ADDRESS" placeholder:"URL" help:"Collect from the Cloud Foundry foundation with this API."`
+	cfFlags
+	ServerOnly bool `help:"Run the embedded NATS server and nothing else, to look at the streams or repair them with the nats CLI."`
 }
 
 // Validate checks the command line.
@@ -68,6 +71,9 @@ func (c *upCmd) Run(e *env) error {
 	}
 	defer u.close()
 	components := append(u.services(), service.Component{Name: "collector", Run: u.collect})
+	if u.live != nil && !c.Once {
+		components = append(components, service.Component{Name: "cf", Run: u.live.Run})
+	}
 	err = process.Run(e.ctx, components...)
 	if errors.Is(err, stage.ErrDiverged) || errors.Is(err, stage.ErrInputChanged) {
 		err = fmt.Errorf("%w.\n`daybook up --server-only --data %s` starts the NATS server alone, so that the nats CLI can reach the streams", err, c.Data)
@@ -114,8 +120,11 @@ type everything struct {
 	poster    *ledger.Poster
 	book      *memory.Ledger
 	work      []job
-	progress  *progress
-	stop      context.CancelFunc // of the services, once --once has its bill
+	// foundations are collected by live for as long as the process runs; nil when there are none.
+	foundations []cf.Foundation
+	live        *cf.Collector
+	progress    *progress
+	stop        context.CancelFunc // of the services, once --once has its bill
 }
 
 // job is one input to collect.
@@ -160,18 +169,42 @@ func (c *upCmd) start(e *env, process *service.Process) (_ *everything, err erro
 		}
 	}
 	process.Health.Ready("nats", busReady(u.bus))
+	if c.collectsCF() {
+		if u.foundations, err = c.foundations(c.CF, 0); err != nil {
+			return nil, err
+		}
+	}
 	projected, priced := stage.NewMetrics("projector"), stage.NewMetrics("pricer")
 	process.Metrics.MustRegister(projected, priced)
-	if u.projector, err = projector.New(c.config(), projector.Deps{Bus: u.bus, Log: process.Log, Metrics: projected}); err != nil {
+	cfg := c.config()
+	for _, f := range u.foundations {
+		if !f.Epoch.IsZero() {
+			cfg.Epoch[events.SourceCF+"/"+f.Name] = f.Epoch
+		}
+	}
+	if u.projector, err = projector.New(cfg, projector.Deps{Bus: u.bus, Log: process.Log, Metrics: projected}); err != nil {
 		return nil, err
 	}
 	u.pricer = pricer.New(pricer.Config{}, pricer.Deps{Bus: u.bus, Log: process.Log, Metrics: priced})
 	u.poster = ledger.NewPoster(u.bus, u.book, process.Log)
+	if u.live, err = c.live(u, process); err != nil {
+		return nil, err
+	}
 	process.Health.Ready("projector", atWork(u.projector.Ready))
 	process.Health.Ready("pricer", atWork(u.pricer.Ready))
 	u.progress = newProgress(e.stderr, u)
 	u.jobs()
 	return u, nil
+}
+
+func (c *upCmd) collectsCF() bool { return c.CF != "" || c.Foundations != "" }
+
+// live makes the collector of the foundations; nil when there are none.
+func (c *upCmd) live(u *everything, process *service.Process) (*cf.Collector, error) {
+	if len(u.foundations) == 0 {
+		return nil, nil //nolint:nilnil // there may be none
+	}
+	return newCF(process, cf.OnBus(u.bus), u.foundations)
 }
 
 // prices reads the catalogues that are to be published.
@@ -232,6 +265,16 @@ func (u *everything) collect(ctx context.Context) error {
 		if err := u.run(ctx, j); err != nil {
 			return u.interrupted(ctx, err)
 		}
+	}
+	if u.live != nil && u.cmd.Once {
+		if err := u.live.Poll(ctx); err != nil {
+			return u.interrupted(ctx, err)
+		}
+	}
+	if u.live != nil && !u.cmd.Once && len(u.work) == 0 {
+		finish()
+		u.hints()
+		return nil // what is collected has no end: daybook bill shows the bill at any time
 	}
 	if err := u.charged(ctx); err != nil {
 		return u.interrupted(ctx, err)
@@ -314,7 +357,8 @@ func (u *everything) hints() {
 	fmt.Fprintf(u.env.stdout, `
 Daybook is running; Ctrl-C stops it. In another terminal (nats is the NATS CLI):
 
-%s  daybook bill                 the bill again
+%s  daybook bill                 the bill
+  daybook status               how far collecting has come
   nats stream ls               the streams
   nats stream view USAGE       what the platforms reported
   nats stream view METERED     what ran
@@ -325,6 +369,9 @@ Daybook is running; Ctrl-C stops it. In another terminal (nats is the NATS CLI):
 }
 
 func (u *everything) close() {
+	if u.live != nil {
+		u.live.Close()
+	}
 	if u.bus != nil {
 		u.bus.Close()
 	}

@@ -38,12 +38,13 @@ type File struct {
 
 // Files returns the input, in the order in which it is best collected.
 func Files() []File {
-	july := time.Date(2015, 7, 11, 0, 0, 0, 0, time.UTC) // soon after the page's last message
+	june := time.Date(2015, 6, 28, 5, 55, 0, 0, time.UTC) // between the page's first two messages
+	july := time.Date(2015, 7, 11, 0, 0, 0, 0, time.UTC)  // soon after the page's last message
 	november := time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
 	list := []File{
 		{Name: "cloud-foundry.jsonl", Foundation: "demo", Horizon: &november},
+		{Name: "trove-notifier.jsonl", Foundation: "trove-wiki", Horizon: &june},
 		{Name: "trove.jsonl", Foundation: "trove-wiki", Horizon: &july},
-		{Name: "trove-notifier.jsonl", Foundation: "trove-wiki", Horizon: &july},
 		{Name: "trove-captures.jsonl", Foundation: "trove-18"},
 	}
 	for i := range list {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"net/http"
 	"time"
 )
 
@@ -25,7 +26,8 @@ type Process struct {
 	Health  *Health
 	Metrics *Metrics
 
-	cfg Config
+	cfg    Config
+	routes []Route
 }
 
 // New prepares a process called name ("collector"), which logs to w. It starts nothing.
@@ -36,6 +38,15 @@ func New(name string, cfg Config, w io.Writer) (*Process, error) {
 	}
 	return &Process{Log: log.With(slog.String("service", name)), Health: &Health{}, Metrics: NewMetrics(name), cfg: cfg}, nil
 }
+
+// Handle adds a handler of the process's own to its HTTP server, before Run. Without an address (Config.HTTP) nobody can
+// reach it, which is the caller's to refuse: see Serves.
+func (p *Process) Handle(pattern string, handler http.Handler) {
+	p.routes = append(p.routes, Route{pattern, handler})
+}
+
+// Serves reports whether the process has an HTTP server.
+func (p *Process) Serves() bool { return p.cfg.HTTP != "" }
 
 // Run runs the components as the function Run does, and serves health and metrics beside them. The address is taken
 // before the first of them starts.
@@ -48,7 +59,7 @@ func (p *Process) run(ctx context.Context, options Options, components []Compone
 	p.Health.Ready("process", state.Check)
 	all := append([]Component(nil), components...)
 	if p.cfg.HTTP != "" {
-		server, err := Listen(ctx, p.cfg.HTTP, p.Health, p.Metrics, p.Log)
+		server, err := Listen(ctx, p.cfg.HTTP, p.Health, p.Metrics, p.Log, p.routes...)
 		if err != nil {
 			return err
 		}

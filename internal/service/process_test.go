@@ -84,6 +84,27 @@ var _ = Describe("A process", func() {
 		Eventually(done).Should(Receive(BeNil()))
 	})
 
+	It("serves handlers of its own beside them", func(ctx context.Context) {
+		log := make(lines, 16)
+		p, err := service.New("collector", service.Config{HTTP: "127.0.0.1:0", LogFormat: "json"}, log)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(p.Serves()).To(BeTrue())
+		p.Handle("GET /v1/greeting", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "hello") }))
+		ctx, stop := context.WithCancel(ctx)
+		done := make(chan error, 1)
+		go func() {
+			done <- p.Run(ctx, service.Component{Name: "collector", Run: func(ctx context.Context) error { <-ctx.Done(); return nil }})
+		}()
+		url := regexp.MustCompile(`http://[0-9.:]+`).FindString(<-log)
+		status, body := get(context.Background(), url+"/v1/greeting")
+		Expect(status).To(Equal(http.StatusOK))
+		Expect(body).To(Equal("hello"))
+		status, _ = get(context.Background(), url+"/healthz")
+		Expect(status).To(Equal(http.StatusOK))
+		stop()
+		Eventually(done).Should(Receive(BeNil()))
+	})
+
 	It("works without an HTTP server when it is given no address", func(ctx context.Context) {
 		p, err := service.New("collector", service.Config{}, io.Discard)
 		Expect(err).NotTo(HaveOccurred())

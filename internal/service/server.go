@@ -15,7 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// Limits of the HTTP server: it answers a probe and a scraper, not the public.
+// Limits of the HTTP server: it answers a probe, a scraper and the process's own handlers, not the public.
 const (
 	maxHeaderBytes  = 16 << 10
 	maxScrapes      = 4 // at once
@@ -24,7 +24,14 @@ const (
 	closeServerTime = 2 * time.Second
 )
 
-// Server serves /healthz, /readyz and /metrics. Make it with Listen.
+// Route is a handler of the process's own: a pattern of http.ServeMux, such as "POST /v1/ingest/trove", and who answers it.
+// Requests are cut off after 15 s; what else they must not do (size, number, who may send them) is the handler's to limit.
+type Route struct {
+	Pattern string
+	Handler http.Handler
+}
+
+// Server serves /healthz, /readyz, /metrics and the process's own routes. Make it with Listen.
 type Server struct {
 	listener net.Listener
 	handler  http.Handler
@@ -33,12 +40,12 @@ type Server struct {
 
 // Listen takes the address (host:port; port 0 takes a free one), so that a port in use is reported before any work
 // begins. The server answers once Run has been called; without Run, Close gives the address back.
-func Listen(ctx context.Context, address string, health *Health, metrics prometheus.Gatherer, log *slog.Logger) (*Server, error) {
+func Listen(ctx context.Context, address string, health *Health, metrics prometheus.Gatherer, log *slog.Logger, routes ...Route) (*Server, error) {
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
 	if err != nil {
 		return nil, listenError(address, err)
 	}
-	return &Server{listener: listener, handler: Handler(health, metrics), log: log}, nil
+	return &Server{listener: listener, handler: Handler(health, metrics, routes...), log: log}, nil
 }
 
 func listenError(address string, err error) error {
@@ -52,8 +59,9 @@ func listenError(address string, err error) error {
 	}
 }
 
-// Handler answers GET /healthz, /readyz and /metrics.
-func Handler(health *Health, metrics prometheus.Gatherer) http.Handler {
+// Handler answers GET /healthz, /readyz and /metrics, and the routes. Two routes for the same requests are a mistake in the
+// program, and it panics.
+func Handler(health *Health, metrics prometheus.Gatherer, routes ...Route) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, r *http.Request) { writeReport(w, health.Liveness(r.Context())) })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) { writeReport(w, health.Readiness(r.Context())) })
@@ -61,6 +69,9 @@ func Handler(health *Health, metrics prometheus.Gatherer) http.Handler {
 		MaxRequestsInFlight: maxScrapes,
 		Timeout:             requestTime,
 	}))
+	for _, r := range routes {
+		mux.Handle(r.Pattern, r.Handler)
+	}
 	return mux
 }
 

@@ -342,8 +342,13 @@ func (w *World) actTrove() {
 		n = w.random.IntN(100)
 	}
 	switch {
-	case n < 40:
-		w.send(second/10, p.Exists(i))
+	case n < 40: // a task manager reports all databases in one round
+		for _, i := range p.Database {
+			if i.busyUntil != math.MaxInt64 {
+				w.send(second/10, p.Exists(i))
+				w.planned[troveCategory]++
+			}
+		}
 	case n < 60:
 		w.send(delay, p.ResizeVolume(i, i.VolumeGB+1+w.random.IntN(20)))
 	case n < 85:

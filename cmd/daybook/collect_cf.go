@@ -1,0 +1,111 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/daybook-billing/daybook/collector/cf"
+	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/internal/service"
+)
+
+// cfFlags say which foundations are collected, and how. The environment's names are those of alphagov/paas-billing.
+type cfFlags struct {
+	Foundations string `name:"foundations" env:"DAYBOOK_FOUNDATIONS" placeholder:"FILE" help:"Collect the Cloud Foundry foundations that this file (YAML) lists."`
+	Name        string `name:"cf-name" env:"DAYBOOK_FOUNDATION" default:"cf" help:"Name of the foundation; part of every subject and id."`
+
+	ClientID     string `name:"cf-client-id" env:"CF_CLIENT_ID" help:"UAA client, with its secret in CF_CLIENT_SECRET."`
+	ClientSecret string `name:"cf-client-secret" env:"CF_CLIENT_SECRET" help:"Secret of the client. Prefer the environment: a command line can be seen by others."`
+	Username     string `name:"cf-username" env:"CF_USERNAME" help:"User, with the password in CF_PASSWORD."`
+	Password     string `name:"cf-password" env:"CF_PASSWORD" help:"Password of the user; prefer the environment."`
+	Token        string `name:"cf-token" env:"CF_TOKEN" help:"Access token; it cannot be renewed. Prefer the environment."`
+	SkipTLS      bool   `name:"cf-skip-ssl-validation" env:"CF_SKIP_SSL_VALIDATION" help:"Do not verify the API's certificate."`
+	CAFile       string `name:"cf-ca" env:"CF_CA" placeholder:"FILE" help:"CA certificates of the API (PEM; default: the system's)."`
+	UserAgent    string `name:"cf-user-agent" env:"CF_USER_AGENT" default:"daybook" help:"What the API's log shows."`
+	Redirect     string `env:"CF_CLIENT_REDIRECT_URL" hidden:"" help:"Accepted for compatibility; no grant that is used here redirects."`
+
+	Schedule     time.Duration  `name:"cf-schedule" env:"COLLECTOR_DEFAULT_SCHEDULE" default:"1m" help:"From one poll to the next."`
+	MinWait      *time.Duration `name:"cf-min-wait" env:"COLLECTOR_MIN_WAIT_TIME" help:"Wait between two pages, while there is more to fetch (default: 3s; none in daybook up)."`
+	PageSize     int            `name:"cf-page-size" env:"COLLECTOR_FETCH_LIMIT" default:"1000" help:"Events a page, 1 to 5000."`
+	MinAge       time.Duration  `name:"cf-min-age" env:"COLLECTOR_RECORD_MIN_AGE" default:"5m" help:"Leave younger events for later, at least 1m."`
+	Overlap      time.Duration  `name:"cf-overlap" env:"DAYBOOK_CF_OVERLAP" default:"30m" help:"How far back events that were committed late are looked for."`
+	OverlapEvery time.Duration  `name:"cf-overlap-every" env:"DAYBOOK_CF_OVERLAP_EVERY" default:"5m" help:"How often they are."`
+	Retention    time.Duration  `name:"cf-retention" env:"DAYBOOK_CF_RETENTION" default:"744h" help:"How long the foundation keeps usage events (cutoff_age_in_days); never more than it does."`
+	Complete     bool           `name:"cf-complete" env:"DAYBOOK_CF_COMPLETE" help:"The foundation is so new that its lists hold everything that ever ran."`
+	Collector    string         `name:"cf-collector" env:"DAYBOOK_COLLECTOR" help:"Name of this collector, where the foundation has several."`
+}
+
+// politeWait is the default wait between two pages of a foundation that others use.
+const politeWait = 3 * time.Second
+
+// foundations are those that are to be collected; api is the address of the one that the flags describe, or empty. wait is the default
+// wait between two pages.
+func (c *cfFlags) foundations(api string, wait time.Duration) ([]cf.Foundation, error) {
+	if c.MinWait != nil {
+		wait = *c.MinWait
+	}
+	one := cf.Foundation{
+		Name: c.Name, API: api, ClientID: c.ClientID, ClientSecret: c.ClientSecret, Username: c.Username, Password: c.Password, Token: c.Token,
+		UserAgent: c.UserAgent, CAFile: c.CAFile, SkipTLS: c.SkipTLS,
+		Schedule: c.Schedule, MinWait: wait, PageSize: c.PageSize, MinAge: c.MinAge,
+		Overlap: c.Overlap, OverlapEvery: c.OverlapEvery, Retention: c.Retention, Complete: c.Complete, Collector: c.Collector,
+	}
+	if c.Foundations == "" {
+		return []cf.Foundation{one}, nil
+	}
+	if api != "" {
+		return nil, errors.New("the address of an API and a file of foundations exclude each other: name the foundation in the file, too")
+	}
+	text, err := os.ReadFile(c.Foundations)
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the foundations: %w", err)
+	}
+	return cf.ParseFoundations(c.Foundations, text, one, cf.Lookup{})
+}
+
+type collectCFCmd struct {
+	natsFlags
+	service.Config
+	API string `name:"api" env:"CF_API_ADDRESS" placeholder:"URL" help:"Address of the API, https://api.example.org."`
+	cfFlags
+}
+
+// Run collects until it is stopped.
+func (c *collectCFCmd) Run(e *env) error {
+	process, err := service.New("collector", c.Config, e.stderr)
+	if err != nil {
+		return err
+	}
+	foundations, err := c.foundations(c.API, politeWait)
+	if err != nil {
+		return err
+	}
+	b, err := c.connect(e.ctx, "collector", process.Log)
+	if err != nil {
+		return err
+	}
+	defer b.Close()
+	process.Health.Ready("nats", busReady(b))
+	collector, err := newCF(process, cf.OnBus(b), foundations)
+	if err != nil {
+		return err
+	}
+	return process.Run(e.ctx, service.Component{Name: "collector", Run: collector.Run})
+}
+
+// newCF makes the collector of foundations, with its metrics and a readiness check for each foundation.
+func newCF(process *service.Process, store cf.Store, foundations []cf.Foundation) (*cf.Collector, error) {
+	metrics := cf.NewMetrics()
+	collector, err := cf.New(cf.Config{Foundations: foundations}, cf.Deps{Store: store, Log: process.Log, Metrics: metrics})
+	if err != nil {
+		return nil, err
+	}
+	process.Metrics.MustRegister(metrics)
+	for _, name := range collector.Foundations() {
+		process.Health.Ready(events.SourceCF+"/"+name, func(context.Context) (string, error) { return "collecting", collector.Ready(name) })
+	}
+	return collector, nil
+}

@@ -1,0 +1,119 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/daybook-billing/daybook/collector/trove"
+	"github.com/daybook-billing/daybook/internal/service"
+)
+
+type collectTroveCmd struct {
+	natsFlags
+	service.Config
+	Foundation string `env:"DAYBOOK_FOUNDATION" default:"openstack" help:"Name of the platform; part of every subject and id."`
+	Name       string `name:"collector" env:"DAYBOOK_COLLECTOR" help:"Name of this collector, where the foundation has several with queues of their own."`
+
+	URLs         []string      `name:"amqp" env:"AMQP_URL" placeholder:"URL" help:"RabbitMQ brokers of one cluster, amqp://user:password@host:5672/vhost or amqps://, tried in turn. Prefer the environment: a command line can be seen by others."`
+	User         string        `name:"amqp-user" env:"AMQP_USER" help:"User, instead of the one in the URL."`
+	PasswordFile string        `name:"amqp-password-file" env:"AMQP_PASSWORD_FILE" placeholder:"FILE" help:"File with the user's password."`
+	CAFile       string        `name:"amqp-ca" env:"AMQP_CA" placeholder:"FILE" help:"CA certificates of the brokers (PEM; default: the system's)."`
+	CertFile     string        `name:"amqp-cert" env:"AMQP_CERT" placeholder:"FILE" help:"Client certificate (PEM), with --amqp-key."`
+	KeyFile      string        `name:"amqp-key" env:"AMQP_KEY" placeholder:"FILE" help:"Key of the client certificate."`
+	ServerName   string        `name:"amqp-server-name" env:"AMQP_SERVER_NAME" help:"Name in the brokers' certificate (default: the URL's host)."`
+	Heartbeat    time.Duration `name:"amqp-heartbeat" env:"AMQP_HEARTBEAT" default:"10s" help:"How often the connection is tried."`
+
+	Exchanges     []string      `name:"exchange" env:"DAYBOOK_TROVE_EXCHANGES" default:"trove,openstack" help:"Exchanges of Trove's notifications (control_exchange); those that exist are bound."`
+	Durable       string        `name:"durable-exchange" env:"DAYBOOK_TROVE_DURABLE_EXCHANGE" enum:"auto,yes,no" default:"auto" help:"Declare an exchange that does not exist, as durable or not as Trove would (amqp_durable_queues, rabbit_quorum_queue); auto: only as it was seen before."`
+	RoutingKeys   []string      `name:"routing-key" env:"DAYBOOK_TROVE_ROUTING_KEYS" default:"notifications.info,notifications.warn,notifications.error" help:"Topics and priorities of the notifications."`
+	Queue         string        `env:"DAYBOOK_TROVE_QUEUE" default:"billing.trove" help:"The collector's own queue."`
+	Drain         []string      `name:"drain-queue" env:"DAYBOOK_TROVE_DRAIN" placeholder:"QUEUE" help:"Queue of oslo.messaging that nobody else reads, such as notifications.info: a second source of the same notifications."`
+	DeliveryLimit int           `env:"DAYBOOK_TROVE_DELIVERY_LIMIT" default:"20" help:"How often a notification is delivered again before it is put aside in QUEUE.dead."`
+	Prefetch      int           `env:"DAYBOOK_TROVE_PREFETCH" default:"2000" help:"Notifications that the broker sends ahead."`
+	Settle        time.Duration `env:"DAYBOOK_TROVE_SETTLE" default:"5m" help:"How long a notification may take to reach the queue."`
+
+	PushTokenFile string `env:"DAYBOOK_PUSH_TOKEN_FILE" placeholder:"FILE" help:"Take notifications on POST /v1/ingest/trove of --http, too, from who has the bearer token in this file."`
+	PushToken     string `env:"DAYBOOK_PUSH_TOKEN" hidden:"" help:"The token itself."`
+}
+
+// Validate checks the command line.
+func (c *collectTroveCmd) Validate() error {
+	switch {
+	case c.PushToken != "" && c.PushTokenFile != "":
+		return errors.New("DAYBOOK_PUSH_TOKEN and --push-token-file exclude each other")
+	case len(c.URLs) == 0 && !c.pushes():
+		return errors.New("there is nothing to collect from: give RabbitMQ's URL with --amqp (AMQP_URL), or a token for pushed notifications with --push-token-file")
+	case c.pushes() && c.HTTP == "":
+		return errors.New("pushed notifications need an address to come to: give one with --http")
+	case (c.User == "") != (c.PasswordFile == ""):
+		return errors.New("--amqp-user and --amqp-password-file must be given together")
+	}
+	return nil
+}
+
+func (c *collectTroveCmd) pushes() bool { return c.PushToken != "" || c.PushTokenFile != "" }
+
+func (c *collectTroveCmd) config() (trove.Config, error) {
+	cfg := trove.Config{
+		Foundation: c.Foundation, Name: c.Name, URLs: c.URLs, User: c.User, CAFile: c.CAFile, CertFile: c.CertFile, KeyFile: c.KeyFile,
+		ServerName: c.ServerName, Heartbeat: c.Heartbeat, Exchanges: c.Exchanges, Durability: c.Durable, RoutingKeys: c.RoutingKeys,
+		Queue: c.Queue, Drain: c.Drain, DeliveryLimit: c.DeliveryLimit, Prefetch: c.Prefetch, Settle: c.Settle,
+	}
+	var err error
+	if c.PasswordFile != "" {
+		cfg.Password, err = readSecret(c.PasswordFile)
+	}
+	return cfg, err
+}
+
+// readSecret reads a file that holds one secret, with or without a line's end.
+func readSecret(name string) (string, error) {
+	text, err := os.ReadFile(name) //nolint:gosec // the user names the file
+	if err != nil {
+		return "", fmt.Errorf("cannot read the secret: %w", err)
+	}
+	return strings.TrimRight(string(text), "\r\n"), nil
+}
+
+// Run runs the collector.
+func (c *collectTroveCmd) Run(e *env) error {
+	process, err := service.New("collector", c.Config, e.stderr)
+	if err != nil {
+		return err
+	}
+	cfg, err := c.config()
+	if err != nil {
+		return err
+	}
+	b, err := c.connect(e.ctx, "collector", process.Log)
+	if err != nil {
+		return err
+	}
+	defer b.Close()
+	process.Health.Ready("nats", busReady(b))
+	metrics := trove.NewMetrics(c.Foundation)
+	process.Metrics.MustRegister(metrics)
+	collector, err := trove.New(cfg, trove.Deps{Store: trove.OnBus(b), Log: process.Log, Metrics: metrics, Status: b})
+	if err != nil {
+		return err
+	}
+	process.Health.Ready("trove", func(context.Context) (string, error) { return "collecting", collector.Ready() })
+	if c.pushes() {
+		token := c.PushToken
+		if c.PushTokenFile != "" {
+			if token, err = readSecret(c.PushTokenFile); err != nil {
+				return err
+			}
+		}
+		push, err := collector.Push(token)
+		if err != nil {
+			return err
+		}
+		process.Handle(trove.PushPattern, push)
+	}
+	return process.Run(e.ctx, service.Component{Name: "collector", Run: collector.Run})
+}

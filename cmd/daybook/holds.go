@@ -1,0 +1,323 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/internal/bus"
+	"github.com/daybook-billing/daybook/internal/stage"
+)
+
+// holdsCmd groups what can be done with holds: usage that may have been, but is not proven.
+type holdsCmd struct {
+	List    holdsListCmd    `cmd:"" help:"List what is held and not billed."`
+	Release holdsReleaseCmd `cmd:"" help:"Bill what is held."`
+	Discard holdsDiscardCmd `cmd:"" help:"Never bill what is held."`
+}
+
+type holdsListCmd struct {
+	natsFlags
+	Tenant     string `help:"Only this tenant (organization guid, tenant id)."`
+	Foundation string `help:"Only this foundation."`
+	Format     string `enum:"table,json" default:"table" help:"Output: ${enum}; json is one object a line."`
+}
+
+// holdJSON is a hold as it is printed.
+type holdJSON struct {
+	ID         string `json:"id"`
+	Source     string `json:"source"`
+	Foundation string `json:"foundation"`
+	Tenant     string `json:"tenant"`
+	Kind       string `json:"kind"`
+	Resource   string `json:"resource"`
+	Name       string `json:"name"`
+	Code       string `json:"code"`
+	Start      string `json:"start"`
+	End        string `json:"end,omitempty"`
+	Footprint  fields `json:"footprint"`
+	Reason     string `json:"reason"`
+}
+
+func holdOut(m *events.Metered, h *events.Hold) holdJSON {
+	return holdJSON{
+		ID: h.ID, Source: m.Source, Foundation: m.Foundation, Tenant: m.Tenant, Kind: h.Kind, Resource: h.Resource, Name: nameOf(m, h.Resource),
+		Code: h.Code, Start: timeOrEmpty(h.Start), End: timeOrEmpty(h.End), Footprint: footprintFields(h.Kind, h.Footprint), Reason: h.Reason,
+	}
+}
+
+// nameOf finds the name of a resource among what runs and ran beside the hold, which has none.
+func nameOf(m *events.Metered, resource string) string {
+	for _, spans := range [][]events.Span{m.Running, m.Closed, m.Retracted} {
+		for i := range spans {
+			if spans[i].Resource == resource && spans[i].Name != "" {
+				return spans[i].Name
+			}
+		}
+	}
+	return ""
+}
+
+// Run lists holds.
+func (c *holdsListCmd) Run(e *env) error {
+	b, err := c.open(e.ctx, "holds", nil)
+	if err != nil {
+		return err
+	}
+	defer b.Close()
+	rows := [][]string{{"ID", "FOUNDATION", "TENANT", "KIND", "RESOURCE", "NAME", "CODE", "START", "END", "FOOTPRINT", "REASON"}}
+	var omitted uint64
+	err = latestMetered(e.ctx, b, c.Foundation, c.Tenant, func(m *events.Metered, _ *bus.Stored) error {
+		omitted += uint64(m.HeldOmitted)
+		for i := range m.Held {
+			h := holdOut(m, &m.Held[i])
+			if c.Format == "json" {
+				if err := printJSON(e.stdout, h); err != nil {
+					return err
+				}
+				continue
+			}
+			rows = append(rows, []string{
+				h.ID, h.Foundation, h.Tenant, h.Kind, h.Resource, h.Name, h.Code, h.Start, cmp.Or(h.End, "goes on"), h.Footprint.text(), h.Reason,
+			})
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	notices := e.stderr
+	if c.Format == "table" {
+		notices = e.stdout
+		if len(rows) > 1 {
+			if err := printTable(e.stdout, rows); err != nil {
+				return err
+			}
+			fmt.Fprintln(e.stdout)
+		}
+		fmt.Fprintf(e.stdout, "held: %d\n", uint64(len(rows)-1)+omitted) //nolint:gosec // rows begins with its header
+	}
+	if omitted > 0 {
+		fmt.Fprintf(notices, "not listed: %d more; a message lists at most %d of what is held under its subject\n", omitted, events.MaxHeld)
+	}
+	return nil
+}
+
+// decisionFlags are what release and discard have in common.
+type decisionFlags struct {
+	natsFlags
+	ID         string        `arg:"" help:"Id of the hold, as daybook holds list prints it."`
+	By         string        `env:"USER" placeholder:"NAME" help:"Who decides."`
+	Note       string        `help:"Why."`
+	Wait       time.Duration `default:"10s" help:"How long to wait until the projector has taken the decision up; 0 does not wait."`
+	Force      bool          `help:"Decide about a hold that is not listed now; needs --source, --foundation, --kind and --resource."`
+	Source     string        `enum:",cf,trove" default:"" help:"With --force: source of the hold: cf or trove."`
+	Foundation string        `help:"With --force: foundation of the hold."`
+	Kind       string        `enum:",app,task,staging,service,instance" default:"" help:"With --force: kind of the subject: the last but one token."`
+	Resource   string        `help:"With --force: resource of the subject: the last token."`
+}
+
+// Validate checks the command line.
+func (c *decisionFlags) Validate() error {
+	if c.Force && (c.Source == "" || c.Foundation == "" || c.Kind == "" || c.Resource == "") {
+		return errors.New("--force needs --source, --foundation, --kind and --resource: they say where the hold belongs")
+	}
+	return nil
+}
+
+type holdsReleaseCmd struct {
+	decisionFlags
+	VolumeGB *uint32 `name:"volume-gb" help:"Size of the volume in GiB, where the hold does not know it."`
+	Flavor   string  `help:"Name of the flavour, where the hold does not know it."`
+	FlavorID string  `name:"flavor-id" help:"Id of the flavour."`
+}
+
+// Run releases a hold.
+func (c *holdsReleaseCmd) Run(e *env) error {
+	footprint := events.Footprint{Flavor: c.Flavor, FlavorID: c.FlavorID}
+	if c.VolumeGB != nil {
+		footprint.VolumeGB = events.Some(*c.VolumeGB)
+	}
+	return c.decide(e, events.ActionRelease, footprint)
+}
+
+type holdsDiscardCmd struct {
+	decisionFlags
+}
+
+// Run discards a hold.
+func (c *holdsDiscardCmd) Run(e *env) error {
+	return c.decide(e, events.ActionDiscard, events.Footprint{})
+}
+
+// decide publishes a decision, once, and says what became of it.
+func (c *decisionFlags) decide(e *env, action string, footprint events.Footprint) error {
+	b, err := c.open(e.ctx, "holds", nil)
+	if err != nil {
+		return err
+	}
+	defer b.Close()
+	d := events.Decision{
+		Source: c.Source, Foundation: c.Foundation, Kind: c.Kind, Resource: c.Resource,
+		Hold: c.ID, Action: action, Footprint: footprint, By: c.By, Note: c.Note, Time: time.Now().UTC().Truncate(time.Microsecond),
+	}
+	if !c.Force {
+		if err := c.find(e.ctx, b, &d); err != nil {
+			return err
+		}
+	}
+	metered, err := b.Stream(e.ctx, events.StreamMetered)
+	if err != nil {
+		return err
+	}
+	sequence, earlier, err := publishDecision(e.ctx, b, &d)
+	if err != nil {
+		return err
+	}
+	if earlier != nil {
+		fmt.Fprintf(e.stdout, "decided already: %s of hold %s by %s at %s; nothing changed\n", action, c.ID, cmp.Or(earlier.By, "somebody"), events.FormatTime(earlier.Time))
+		return nil
+	}
+	fmt.Fprintf(e.stdout, "published on %s: %s of hold %s (message %d of %s)\n",
+		events.UsageDecisionSubject(d.Source, d.Foundation), action, c.ID, sequence, events.StreamUsage)
+	if c.Wait == 0 {
+		return nil
+	}
+	return c.taken(e, b, metered.Last, sequence)
+}
+
+// errFound ends a search.
+var errFound = errors.New("found")
+
+// find looks the hold up and says in the decision where it belongs.
+func (c *decisionFlags) find(ctx context.Context, b *bus.Bus, d *events.Decision) error {
+	err := latestMetered(ctx, b, c.Foundation, "", func(m *events.Metered, _ *bus.Stored) error {
+		for i := range m.Held {
+			if m.Held[i].ID == c.ID {
+				d.Source, d.Foundation, d.Kind, d.Resource = m.Source, m.Foundation, m.Kind, m.Resource
+				return errFound
+			}
+		}
+		return nil
+	})
+	switch {
+	case errors.Is(err, errFound):
+		return nil
+	case err != nil:
+		return err
+	}
+	return fmt.Errorf("no hold has the id %s: daybook holds list shows those that there are. A hold that a later fact has settled, or that somebody "+
+		"has decided about, is no longer listed; --force decides all the same", c.ID)
+}
+
+// publishDecision appends a decision, exactly once: earlier is the last decision about the hold if that says the same, and then
+// nothing is stored. Decisions about a hold form a row, in which each id is made of the one before it.
+func publishDecision(ctx context.Context, b *bus.Bus, d *events.Decision) (sequence uint64, earlier *events.Decision, err error) {
+	const tries = 10 // against others who decide in the same foundation at this moment
+	subject := events.UsageDecisionSubject(d.Source, d.Foundation)
+	for range tries {
+		last, at, end, err := lastDecision(ctx, b, subject, d.Hold)
+		if err != nil {
+			return 0, nil, err
+		}
+		before := ""
+		if last != nil {
+			if last.ID == d.ID && last.Time.Equal(d.Time) {
+				return at, nil, nil // an earlier try was stored, though no answer came
+			}
+			if last.Action == d.Action && last.Footprint == d.Footprint {
+				return at, last, nil
+			}
+			before = last.ID
+		}
+		d.ID = events.ID("decision", d.Hold, d.Action, before)
+		message := bus.Message{Subject: subject, Data: d.AppendJSON(nil), Header: []bus.Header{
+			{Key: events.HeaderID, Value: d.ID},
+			{Key: events.HeaderType, Value: events.TypeDecision},
+			{Key: events.HeaderSource, Value: "daybook/holds"},
+			{Key: events.HeaderTime, Value: events.FormatTime(d.Time)},
+			{Key: events.HeaderSpecVersion, Value: events.SpecVersion},
+			{Key: events.HeaderContentType, Value: events.ContentType},
+		}}
+		sequence, err = b.Append(ctx, events.StreamUsage, []bus.Message{message}, bus.Expect{Filter: subject, Last: end})
+		var conflict *bus.ConflictError
+		switch {
+		case err == nil:
+			return sequence, nil, nil
+		case !errors.As(err, &conflict) && !errors.Is(err, bus.ErrOutcomeUnknown):
+			return 0, nil, err
+		}
+	}
+	return 0, nil, fmt.Errorf("others decide in foundation %s at this moment, and the decision did not get through in %d tries: try again", d.Foundation, tries)
+}
+
+// lastDecision returns the last decision about a hold with its sequence, nil if there is none, and the sequence of the last message on
+// the subject.
+func lastDecision(ctx context.Context, b *bus.Bus, subject, hold string) (last *events.Decision, at, end uint64, err error) {
+	newest, err := b.Last(ctx, events.StreamUsage, subject)
+	if errors.Is(err, bus.ErrNotFound) {
+		return nil, 0, 0, nil
+	}
+	if err != nil {
+		return nil, 0, 0, err
+	}
+	reader, err := b.Read(ctx, events.StreamUsage, 1, bus.ReadOptions{Filters: []string{subject}})
+	if err != nil {
+		return nil, 0, 0, err
+	}
+	defer reader.Close()
+	for end < newest.Sequence {
+		in, err := reader.Next(ctx)
+		if err != nil {
+			return nil, 0, 0, err
+		}
+		var d events.Decision
+		if d.DecodeJSON(in.Data) == nil && d.Hold == hold { // what cannot be read is no decision for the projector either
+			last, at = &d, in.Sequence
+		}
+		end = in.Sequence
+	}
+	return last, at, end, nil
+}
+
+// taken waits until the projector has worked the decision off, and says what came of it. That it does not run is no error: the
+// decision stands in USAGE and is taken up when it does.
+func (c *decisionFlags) taken(e *env, b *bus.Bus, after, sequence uint64) error {
+	ctx, cancel := context.WithTimeout(e.ctx, c.Wait)
+	defer cancel()
+	reader, err := b.Read(ctx, events.StreamMetered, after+1, bus.ReadOptions{Filters: []string{events.SubjectsMetered}})
+	if err != nil {
+		return err
+	}
+	defer reader.Close()
+	var m events.Metered
+	for {
+		in, err := reader.Next(ctx)
+		if err != nil && ctx.Err() != nil && e.ctx.Err() == nil {
+			fmt.Fprintf(e.stdout, "the projector has not taken it up within %s: it does not run, is behind, or the decision changes nothing; daybook holds list shows what is held then\n", c.Wait)
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		source, err := strconv.ParseUint(in.Header(stage.HeaderSourceSeq), 10, 64)
+		if err != nil || source < sequence {
+			continue
+		}
+		if source > sequence {
+			fmt.Fprintln(e.stdout, "the projector has taken it up: it changes nothing")
+			return nil
+		}
+		if in.Header(events.HeaderType) != events.TypeMetered || m.DecodeJSON(in.Data) != nil {
+			fmt.Fprintf(e.stdout, "the projector has taken it up with message %d of %s: %s\n", in.Sequence, events.StreamMetered, in.Data)
+			return nil
+		}
+		fmt.Fprintf(e.stdout, "the projector has taken it up: %d spans closed, %d retracted, %d still held under %s\n",
+			len(m.Closed), len(m.Retracted), uint64(len(m.Held))+uint64(m.HeldOmitted), in.Subject)
+		return nil
+	}
+}

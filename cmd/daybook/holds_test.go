@@ -1,0 +1,187 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"strconv"
+	"strings"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/internal/bus"
+	"github.com/daybook-billing/daybook/internal/stage"
+)
+
+// site is a NATS server with Daybook's streams, and what a test does to them.
+type site struct {
+	url string
+	bus *bus.Bus
+}
+
+func newSite(ctx context.Context) *site {
+	GinkgoHelper()
+	server, err := bus.StartServer(bus.ServerConfig{DataDir: GinkgoT().TempDir(), Listen: "127.0.0.1:0"})
+	Expect(err).NotTo(HaveOccurred())
+	DeferCleanup(server.Shutdown)
+	b, err := bus.Connect(ctx, bus.Config{URL: server.URL()})
+	Expect(err).NotTo(HaveOccurred())
+	DeferCleanup(b.Close)
+	Expect(b.EnsureStreams(ctx, bus.StreamsConfig{})).To(Succeed())
+	return &site{url: server.URL(), bus: b}
+}
+
+// daybook runs a command line against the server.
+func (s *site) daybook(args ...string) (status int, stdout, stderr string) {
+	var out, errs bytes.Buffer
+	status = run(append(args, "--nats", s.url), strings.NewReader(""), &out, &errs)
+	return status, out.String(), errs.String()
+}
+
+// metered appends a message of METERED as a projector does that has worked off a message of USAGE.
+func (s *site) metered(ctx context.Context, m *events.Metered, source uint64) {
+	GinkgoHelper()
+	state, err := s.bus.Stream(ctx, events.StreamMetered)
+	Expect(err).NotTo(HaveOccurred())
+	_, err = s.bus.Append(ctx, events.StreamMetered, []bus.Message{{
+		Subject: events.MeteredSubject(m.Source, m.Foundation, m.Tenant, m.Kind, m.Resource), Data: m.AppendJSON(nil),
+		Header: []bus.Header{{Key: events.HeaderType, Value: events.TypeMetered}, {Key: stage.HeaderSourceSeq, Value: strconv.FormatUint(source, 10)}},
+	}}, bus.Expect{Last: state.Last})
+	Expect(err).NotTo(HaveOccurred())
+}
+
+// decisions are those in USAGE, oldest first.
+func (s *site) decisions(ctx context.Context) []events.Decision {
+	GinkgoHelper()
+	state, err := s.bus.Stream(ctx, events.StreamUsage)
+	Expect(err).NotTo(HaveOccurred())
+	var all []events.Decision
+	for seq := uint64(1); seq <= state.Last; seq++ {
+		m, err := s.bus.Get(ctx, events.StreamUsage, seq)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(m.Subject).To(Equal("usage.trove.dbaas.decision"))
+		var d events.Decision
+		Expect(d.DecodeJSON(m.Data)).To(Succeed())
+		Expect(m.Header(events.HeaderID)).To(Equal(d.ID))
+		Expect(m.Header(events.HeaderType)).To(Equal(events.TypeDecision))
+		all = append(all, d)
+	}
+	return all
+}
+
+var _ = Describe("What runs and what is held", func() {
+	begin := time.Date(2026, 11, 1, 8, 0, 0, 0, time.UTC)
+	app := events.Metered{
+		Source: "cf", Foundation: "eu", Tenant: "org-1", Kind: "app", Resource: "shop", RunningOmitted: 7,
+		Running: []events.Span{{
+			Kind: "app", Resource: "shop-web", App: "shop", Tenant: "org-1", Space: "prod", Name: "shop", Start: begin.Add(16 * time.Hour), Since: begin,
+			Footprint: events.Footprint{Instances: events.Some(2), MemoryMB: events.Some(1024), ProcessType: "web"}, Flags: events.InferredStart,
+		}},
+	}
+	database := events.Metered{
+		Source: "trove", Foundation: "dbaas", Tenant: "org-2", Kind: "instance", Resource: "db-1",
+		Running: []events.Span{{Kind: "instance", Resource: "db-1", Tenant: "org-2", Name: "orders", Start: begin, Since: begin, Footprint: events.Footprint{Flavor: "m1"}}},
+		Held:    []events.Hold{{ID: "hold-1", Kind: "volume", Resource: "db-1", Code: "unknown_volume", Start: begin, Reason: "no fact tells the size"}},
+	}
+	var s *site
+
+	BeforeEach(func(ctx SpecContext) {
+		s = newSite(ctx)
+		earlier := app
+		earlier.Running = append(earlier.Running, events.Span{Kind: "app", Resource: "gone"})
+		s.metered(ctx, &earlier, 1)
+		s.metered(ctx, &app, 2)
+		s.metered(ctx, &database, 3)
+	})
+
+	It("is listed as the last message of each subject says", func() {
+		status, out, _ := s.daybook("running")
+		Expect(status).To(BeZero())
+		Expect(out).To(ContainSubstring("FOUNDATION  TENANT  SPACE  KIND      RESOURCE  NAME    SINCE                 FOOTPRINT"))
+		Expect(out).To(ContainSubstring("eu          org-1   prod   app       shop-web  shop    2026-11-01T08:00:00Z  instances=2 memory_mb=1024 process_type=web  inferred_start\n"))
+		Expect(out).To(ContainSubstring("running: 9\nnot listed: 7 more"))
+		Expect(out).NotTo(ContainSubstring("gone"))
+	})
+
+	It("is listed for a tenant or a foundation alone, as JSON for scripts", func() {
+		status, out, notices := s.daybook("running", "--tenant", "org-1", "--format", "json")
+		Expect(status).To(BeZero())
+		Expect(out).To(MatchJSON(`{"source":"cf","foundation":"eu","tenant":"org-1","space":"prod","kind":"app","resource":"shop-web","app":"shop","name":"shop",
+			"since":"2026-11-01T08:00:00Z","start":"2026-11-02T00:00:00Z",
+			"footprint":{"instances":2,"memory_mb":1024,"process_type":"web","buildpack":""},"flags":["inferred_start"]}`))
+		Expect(notices).To(ContainSubstring("not listed: 7 more"))
+		_, out, _ = s.daybook("running", "--foundation", "dbaas")
+		Expect(out).To(And(ContainSubstring("orders"), Not(ContainSubstring("shop"))))
+		_, out, _ = s.daybook("running", "--foundation", "*")
+		Expect(out).To(Equal("running: 0\n"))
+	})
+
+	It("is held until a decision, which is published once", func(ctx SpecContext) {
+		status, out, _ := s.daybook("holds", "list", "--format", "json")
+		Expect(status).To(BeZero())
+		Expect(out).To(MatchJSON(`{"id":"hold-1","source":"trove","foundation":"dbaas","tenant":"org-2","kind":"volume","resource":"db-1","name":"orders",
+			"code":"unknown_volume","start":"2026-11-01T08:00:00Z","footprint":{"volume_gb":0},"reason":"no fact tells the size"}`))
+		_, out, _ = s.daybook("holds", "list")
+		Expect(out).To(And(ContainSubstring("goes on"), ContainSubstring("held: 1\n")))
+
+		release := []string{"holds", "release", "hold-1", "--volume-gb", "10", "--by", "ann", "--note", "seen in the console", "--wait", "0"}
+		status, out, _ = s.daybook(release...)
+		Expect(status).To(BeZero())
+		Expect(out).To(ContainSubstring("published on usage.trove.dbaas.decision: release of hold hold-1 (message 1 of USAGE)"))
+		_, out, _ = s.daybook(release...)
+		Expect(out).To(ContainSubstring("decided already: release of hold hold-1 by ann"))
+		Expect(s.decisions(ctx)).To(HaveExactElements(And(
+			HaveField("Hold", "hold-1"), HaveField("Action", "release"), HaveField("Kind", "instance"), HaveField("Resource", "db-1"), HaveField("By", "ann"),
+			HaveField("Note", "seen in the console"), HaveField("Footprint.VolumeGB", events.Some(10)))))
+	})
+
+	It("may be decided about anew, each time with an id of its own", func(ctx SpecContext) {
+		for _, args := range [][]string{{"release", "--volume-gb", "10"}, {"discard"}, {"release", "--volume-gb", "10"}, {"release", "--volume-gb", "20"}} {
+			status, _, notices := s.daybook(append([]string{"holds", args[0], "hold-1", "--wait", "0"}, args[1:]...)...)
+			Expect(status).To(BeZero(), notices)
+		}
+		ids := map[string]bool{}
+		for _, d := range s.decisions(ctx) {
+			ids[d.ID] = true
+		}
+		Expect(ids).To(HaveLen(4))
+	})
+
+	It("is not decided about where nobody has heard of it, unless that is insisted on", func(ctx SpecContext) {
+		status, _, notices := s.daybook("holds", "discard", "hold-9")
+		Expect(status).To(Equal(1))
+		Expect(notices).To(ContainSubstring("no hold has the id hold-9: daybook holds list shows"))
+		status, _, notices = s.daybook("holds", "discard", "hold-9", "--force")
+		Expect(status).To(Equal(2))
+		Expect(notices).To(ContainSubstring("--force needs --source"))
+		Expect(s.decisions(ctx)).To(BeEmpty())
+		status, _, _ = s.daybook("holds", "discard", "hold-9", "--force", "--source", "trove", "--foundation", "dbaas", "--kind", "instance", "--resource", "db-2", "--wait", "0")
+		Expect(status).To(BeZero())
+		Expect(s.decisions(ctx)).To(HaveExactElements(HaveField("Resource", "db-2")))
+	})
+
+	It("tells what the projector made of a decision", func(ctx SpecContext) {
+		done := make(chan struct{})
+		go func() {
+			defer GinkgoRecover()
+			defer close(done)
+			decisions, err := s.bus.Read(ctx, events.StreamUsage, 1, bus.ReadOptions{})
+			Expect(err).NotTo(HaveOccurred())
+			defer decisions.Close()
+			in, err := decisions.Next(ctx)
+			Expect(err).NotTo(HaveOccurred())
+			after := database
+			after.Held, after.Closed = nil, []events.Span{{ID: "span-1", Kind: "volume", Resource: "db-1"}}
+			s.metered(ctx, &after, in.Sequence)
+		}()
+		status, out, _ := s.daybook("holds", "release", "hold-1", "--volume-gb", "10", "--wait", "20s")
+		Expect(status).To(BeZero())
+		Expect(out).To(ContainSubstring("the projector has taken it up: 1 spans closed, 0 retracted, 0 still held under metered.trove.dbaas.org-2.instance.db-1"))
+		<-done
+		status, out, _ = s.daybook("holds", "discard", "hold-1", "--force", "--source", "trove", "--foundation", "dbaas", "--kind", "instance", "--resource", "db-1", "--wait", "20ms")
+		Expect(status).To(BeZero())
+		Expect(out).To(ContainSubstring("the projector has not taken it up within 20ms"))
+	})
+})

@@ -1,0 +1,242 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/daybook-billing/daybook/collector"
+	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/internal/bus"
+)
+
+// quarantineCmd groups what can be done with input that was not understood.
+type quarantineCmd struct {
+	List   quarantineListCmd   `cmd:"" help:"List input that could not be understood."`
+	Show   quarantineShowCmd   `cmd:"" help:"Show one input in full."`
+	Replay quarantineReplayCmd `cmd:"" help:"Put input back through this version, and store what it understands."`
+}
+
+// maxReplay is how many inputs are replayed at once; each is held in memory, with 64 KiB at most.
+const maxReplay = 100_000
+
+// quarantineFlags narrow what is looked at.
+type quarantineFlags struct {
+	natsFlags
+	Source     string `enum:",cf,trove,unknown" default:"" help:"Only this source: cf, trove or unknown."`
+	Foundation string `help:"Only this foundation."`
+}
+
+// each reads the quarantine in its order, up to where it ends now.
+func (f *quarantineFlags) each(ctx context.Context, b *bus.Bus, yield func(m *bus.Stored, q *events.Quarantined) error) error {
+	state, err := b.Stream(ctx, events.StreamQuarantine)
+	if err != nil || state.Messages == 0 {
+		return err
+	}
+	r, err := b.Read(ctx, events.StreamQuarantine, 1, bus.ReadOptions{})
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	for {
+		m, err := r.Next(ctx)
+		if err != nil {
+			return err
+		}
+		var q events.Quarantined
+		if err := q.DecodeJSON(m.Data); err != nil {
+			return fmt.Errorf("message %d of QUARANTINE: %w", m.Sequence, err)
+		}
+		if (f.Source == "" || f.Source == q.Source) && (f.Foundation == "" || f.Foundation == q.Foundation) {
+			if err := yield(&m, &q); err != nil {
+				return err
+			}
+		}
+		if m.Sequence >= state.Last {
+			return nil
+		}
+	}
+}
+
+// quarantinedJSON is an input as it is printed.
+type quarantinedJSON struct {
+	Sequence   uint64 `json:"sequence"`
+	Time       string `json:"time"`
+	Source     string `json:"source"`
+	Foundation string `json:"foundation"`
+	File       string `json:"file,omitempty"`
+	Line       uint32 `json:"line,omitempty"`
+	Reason     string `json:"reason"`
+	Input      string `json:"input"`
+	AfterID    string `json:"after_id,omitempty"`
+}
+
+func quarantinedOut(m *bus.Stored, q *events.Quarantined) quarantinedJSON {
+	return quarantinedJSON{
+		Sequence: m.Sequence, Time: timeOrEmpty(m.Time), Source: q.Source, Foundation: q.Foundation, File: q.File, Line: q.Line,
+		Reason: q.Reason, Input: q.Input, AfterID: q.AfterID,
+	}
+}
+
+type quarantineListCmd struct {
+	quarantineFlags
+	Format string `enum:"table,json" default:"table" help:"Output: ${enum}; json is one object a line."`
+}
+
+// Run lists the quarantine.
+func (c *quarantineListCmd) Run(e *env) error {
+	b, err := c.open(e.ctx, "quarantine", nil)
+	if err != nil {
+		return err
+	}
+	defer b.Close()
+	const width = 60
+	rows := [][]string{{"SEQUENCE", "TIME", "SOURCE", "FOUNDATION", "FROM", "LINE", "REASON", "INPUT"}}
+	err = c.each(e.ctx, b, func(m *bus.Stored, q *events.Quarantined) error {
+		out := quarantinedOut(m, q)
+		if c.Format == "json" {
+			return printJSON(e.stdout, out)
+		}
+		line := ""
+		if out.Line > 0 {
+			line = strconv.FormatUint(uint64(out.Line), 10)
+		}
+		input := out.Input
+		if runes := []rune(input); len(runes) > width {
+			input = string(runes[:width]) + "…"
+		}
+		rows = append(rows, []string{strconv.FormatUint(out.Sequence, 10), out.Time, out.Source, out.Foundation, out.File, line, out.Reason, input})
+		return nil
+	})
+	if err != nil || c.Format == "json" {
+		return err
+	}
+	if len(rows) > 1 {
+		if err := printTable(e.stdout, rows); err != nil {
+			return err
+		}
+		fmt.Fprintln(e.stdout)
+	}
+	_, err = fmt.Fprintf(e.stdout, "quarantined: %d\n", len(rows)-1)
+	return err
+}
+
+type quarantineShowCmd struct {
+	natsFlags
+	Sequence uint64 `arg:"" help:"Sequence in QUARANTINE, as daybook quarantine list prints it."`
+}
+
+// Run shows one input.
+func (c *quarantineShowCmd) Run(e *env) error {
+	b, err := c.open(e.ctx, "quarantine", nil)
+	if err != nil {
+		return err
+	}
+	defer b.Close()
+	m, err := b.Get(e.ctx, events.StreamQuarantine, c.Sequence)
+	if errors.Is(err, bus.ErrNotFound) {
+		return fmt.Errorf("there is no message %d in QUARANTINE: daybook quarantine list shows those that there are", c.Sequence)
+	}
+	if err != nil {
+		return err
+	}
+	var q events.Quarantined
+	if err := q.DecodeJSON(m.Data); err != nil {
+		return fmt.Errorf("message %d of QUARANTINE: %w", m.Sequence, err)
+	}
+	return printJSON(e.stdout, quarantinedOut(&m, &q))
+}
+
+type quarantineReplayCmd struct {
+	quarantineFlags
+	Sequences []uint64 `arg:"" optional:"" name:"sequence" help:"Sequences in QUARANTINE."`
+	All       bool     `help:"Everything, or all of --source and --foundation."`
+	AtEnd     bool     `help:"Append Cloud Foundry events whose place in the order is not known behind everything. Billing may be wrong by it."`
+	Format    string   `enum:"table,json" default:"table" help:"Output: ${enum}; json is one object a line."`
+}
+
+// Validate checks the command line.
+func (c *quarantineReplayCmd) Validate() error {
+	switch {
+	case c.All && len(c.Sequences) > 0:
+		return errors.New("--all and sequences exclude each other")
+	case !c.All && len(c.Sequences) == 0:
+		return errors.New("name sequences of QUARANTINE, or replay everything with --all")
+	}
+	return nil
+}
+
+// replayedJSON says what became of an input.
+type replayedJSON struct {
+	Sequence uint64 `json:"sequence"`
+	Outcome  string `json:"outcome"`
+	ID       string `json:"id,omitempty"`
+	Subject  string `json:"subject,omitempty"`
+	Reason   string `json:"reason,omitempty"`
+}
+
+// Run replays.
+func (c *quarantineReplayCmd) Run(e *env) error {
+	b, err := c.open(e.ctx, "quarantine", nil)
+	if err != nil {
+		return err
+	}
+	defer b.Close()
+	var all []collector.Parked
+	found := 0
+	err = c.each(e.ctx, b, func(m *bus.Stored, q *events.Quarantined) error {
+		if len(all) >= maxReplay {
+			return fmt.Errorf("there are more than %d inputs: narrow them with --source and --foundation", maxReplay)
+		}
+		all = append(all, collector.Parked{Sequence: m.Sequence, Quarantined: *q})
+		if slices.Contains(c.Sequences, m.Sequence) {
+			found++
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if sequences := slices.Compact(slices.Sorted(slices.Values(c.Sequences))); found < len(sequences) {
+		return fmt.Errorf("only %d of the %d sequences are in QUARANTINE: daybook quarantine list shows those that there are", found, len(sequences))
+	}
+	results, err := collector.Replay(e.ctx, collector.ReplayOnBus(b), all,
+		func(p *collector.Parked) bool { return c.All || slices.Contains(c.Sequences, p.Sequence) }, c.AtEnd)
+	if printErr := c.print(e, results); err == nil {
+		err = printErr
+	}
+	return err
+}
+
+func (c *quarantineReplayCmd) print(e *env, results []collector.Replayed) error {
+	counts := map[string]int{}
+	rows := [][]string{{"SEQUENCE", "OUTCOME", "FACT", "REASON"}}
+	for _, r := range results {
+		counts[r.Outcome]++
+		if c.Format == "json" {
+			if err := printJSON(e.stdout, replayedJSON(r)); err != nil {
+				return err
+			}
+			continue
+		}
+		rows = append(rows, []string{strconv.FormatUint(r.Sequence, 10), r.Outcome, r.ID, r.Reason})
+	}
+	if c.Format == "json" {
+		return nil
+	}
+	if len(rows) > 1 {
+		if err := printTable(e.stdout, rows); err != nil {
+			return err
+		}
+		fmt.Fprintln(e.stdout)
+	}
+	var parts []string
+	for _, outcome := range []string{collector.ReplayStored, collector.ReplayKnown, collector.ReplayIgnored, collector.ReplayRefused} {
+		parts = append(parts, fmt.Sprintf("%d %s", counts[outcome], outcome))
+	}
+	_, err := fmt.Fprintf(e.stdout, "%s; what was replayed stays in QUARANTINE\n", strings.Join(parts, ", "))
+	return err
+}

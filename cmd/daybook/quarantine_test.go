@@ -1,0 +1,90 @@
+package main
+
+import (
+	"context"
+	"strings"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/internal/bus"
+)
+
+// park puts input into the quarantine.
+func (s *site) park(ctx context.Context, q *events.Quarantined) {
+	GinkgoHelper()
+	state, err := s.bus.Stream(ctx, events.StreamQuarantine)
+	Expect(err).NotTo(HaveOccurred())
+	_, err = s.bus.Append(ctx, events.StreamQuarantine, []bus.Message{{
+		Subject: events.QuarantineSubject(q.Source, q.Foundation), Data: q.AppendJSON(nil),
+		Header: []bus.Header{{Key: events.HeaderID, Value: q.ID}, {Key: events.HeaderType, Value: events.TypeQuarantined}},
+	}}, bus.Expect{Last: state.Last})
+	Expect(err).NotTo(HaveOccurred())
+}
+
+var _ = Describe("daybook quarantine", func() {
+	const exists = `{"message_id":"m","event_type":"trove.instance.exists","timestamp":"2026-01-01 00:00:00","payload":{"tenant_id":"t","instance_id":"i","instance_type_id":"7"}}`
+	var s *site
+	BeforeEach(func(ctx SpecContext) {
+		s = newSite(ctx)
+		s.park(ctx, &events.Quarantined{ID: "q1", Source: "trove", Foundation: "os-1", File: "billing.trove", Reason: "nobody understood it then", Input: exists})
+		s.park(ctx, &events.Quarantined{ID: "q2", Source: "unknown", Foundation: "file", File: "november.jsonl", Line: 17, Reason: "broken", Input: "{" + strings.Repeat("x", 100)})
+	})
+
+	It("lists what there is, in a table that is narrow enough, and in full as JSON", func() {
+		status, out, _ := s.daybook("quarantine", "list")
+		Expect(status).To(BeZero())
+		Expect(out).To(MatchRegexp(`1 +\S+ +trove +os-1 +billing\.trove +nobody understood it then`))
+		Expect(out).To(And(ContainSubstring("november.jsonl"), ContainSubstring("xxx…"), HaveSuffix("quarantined: 2\n")))
+		_, out, _ = s.daybook("quarantine", "list", "--foundation", "file", "--format", "json")
+		Expect(strings.Count(out, "\n")).To(Equal(1))
+		Expect(out).To(And(ContainSubstring(`"line":17`), ContainSubstring(strings.Repeat("x", 100))))
+		_, out, _ = s.daybook("quarantine", "list", "--source", "cf")
+		Expect(out).To(Equal("quarantined: 0\n"))
+	})
+
+	It("shows one in full", func() {
+		status, out, _ := s.daybook("quarantine", "show", "2")
+		Expect(status).To(BeZero())
+		Expect(out).To(ContainSubstring(strings.Repeat("x", 100)))
+		status, _, problem := s.daybook("quarantine", "show", "9")
+		Expect(status).To(Equal(1))
+		Expect(problem).To(ContainSubstring("there is no message 9 in QUARANTINE"))
+	})
+
+	It("replays what is understood now, once, and says what is not", func(ctx SpecContext) {
+		status, out, problem := s.daybook("quarantine", "replay", "--all")
+		Expect(status).To(BeZero(), problem)
+		Expect(out).To(And(MatchRegexp(`1 +stored`), MatchRegexp(`2 +refused`), HaveSuffix("1 stored, 0 known, 0 ignored, 1 refused; what was replayed stays in QUARANTINE\n")))
+		status, out, _ = s.daybook("quarantine", "replay", "1", "--format", "json")
+		Expect(status).To(BeZero())
+		Expect(out).To(ContainSubstring(`"outcome":"known"`))
+		usage, err := s.bus.Stream(ctx, events.StreamUsage)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(usage.Messages).To(Equal(uint64(1)))
+		quarantine, err := s.bus.Stream(ctx, events.StreamQuarantine)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(quarantine.Messages).To(Equal(uint64(2)))
+	})
+
+	DescribeTable("refuses a command line that does not say what", func(message string, args ...string) {
+		status, _, problem := s.daybook(append([]string{"quarantine", "replay"}, args...)...)
+		Expect(status).NotTo(BeZero())
+		Expect(problem).To(ContainSubstring(message))
+	},
+		Entry("nothing", "name sequences"),
+		Entry("both", "exclude each other", "--all", "1"),
+		Entry("one that is not there", "only 1 of the 2 sequences", "1", "9"),
+	)
+})
+
+var _ = DescribeTable("daybook collect trove refuses", func(message string, args ...string) {
+	var out, problem strings.Builder
+	Expect(run(append([]string{"collect", "trove"}, args...), strings.NewReader(""), &out, &problem)).To(Equal(2))
+	Expect(problem.String()).To(ContainSubstring(message))
+},
+	Entry("nothing to collect from", "give RabbitMQ's URL with --amqp"),
+	Entry("pushes without an address", "give one with --http", "--push-token-file", "token"),
+	Entry("half of a user", "must be given together", "--amqp", "amqp://h/", "--amqp-user", "u"),
+)

@@ -1,0 +1,114 @@
+package main
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/daybook-billing/daybook/internal/bus"
+	"github.com/daybook-billing/daybook/internal/replay"
+	"github.com/daybook-billing/daybook/internal/service"
+	"github.com/daybook-billing/daybook/internal/stage"
+	"github.com/daybook-billing/daybook/pricer"
+)
+
+type replayCmd struct {
+	natsFlags
+	projectorFlags
+	Stage  string `arg:"" optional:"" enum:"all,projector,pricer" default:"all" help:"projector (METERED from USAGE), pricer (BILLING from METERED), or all, in this order."`
+	DryRun bool   `help:"Publish nothing; say what would be published."`
+	Format string `enum:"text,json" default:"text" help:"Output: ${enum}; json is one object a line."`
+}
+
+// Help is shown with --help.
+func (replayCmd) Help() string {
+	return `After a change of version or of settings, a service does not go on from what another derived. A replay derives everything again and publishes ` +
+		`only the difference: spans retracted and closed in METERED, reversals and charges in BILLING. Then the services go on; those that run meanwhile ` +
+		`stop, and are to be started again with the same settings. A replay that was interrupted is finished by running it again. A second replay publishes nothing.
+
+A stream that was emptied is derived anew. To empty METERED, purge it by subject, or the catalogues in it are lost:
+nats stream purge METERED --subject 'metered.>'`
+}
+
+// replayResultJSON is what became of a stage as it is printed.
+type replayResultJSON struct {
+	Stage    string `json:"stage"`
+	Input    string `json:"input"`
+	Output   string `json:"output"`
+	DryRun   bool   `json:"dry_run"`
+	Changed  bool   `json:"changed"`
+	Rebuilt  bool   `json:"rebuilt"`
+	Position uint64 `json:"position"`
+	Messages int    `json:"messages"`
+	Back     int    `json:"taken_back"`
+	Anew     int    `json:"published"`
+	Seconds  string `json:"seconds"`
+}
+
+// Run replays.
+func (c *replayCmd) Run(e *env) error {
+	spendMemory()
+	b, err := c.connect(e.ctx, "replay", nil)
+	if err != nil {
+		return err
+	}
+	defer b.Close()
+	changed := false
+	if c.Stage != "pricer" {
+		metering, err := projecting(c.config())
+		if err != nil {
+			return err
+		}
+		changed, err = c.replay(e, b, metering, func(stage.Processor) stage.Reckoner { return replay.NewMetered() })
+		if err != nil {
+			return err
+		}
+	}
+	if c.Stage != "projector" {
+		also, err := c.replay(e, b, pricing(), pricer.NewReckoner)
+		if err != nil {
+			return err
+		}
+		changed = changed || also
+	}
+	if changed && !c.DryRun && c.Format == "text" {
+		fmt.Fprintln(e.stdout, "Start the services, or start those that stopped again, with the same settings: the pricer prices what was published in METERED.")
+	}
+	return nil
+}
+
+// replay replays one stage and says what came of it.
+func (c *replayCmd) replay(e *env, b *bus.Bus, d derivation, reckoner func(stage.Processor) stage.Reckoner) (changed bool, err error) {
+	log, err := service.NewLogger(e.stderr, "text", "warn")
+	if err != nil {
+		return false, err
+	}
+	start := time.Now()
+	progress := newBar(e.ctx, e.stderr, d.cfg.Output)
+	r, err := stage.Replay(e.ctx, d.cfg, b, d.newProcessor, reckoner, stage.ReplayOptions{DryRun: c.DryRun, Progress: progress.set, Log: log})
+	progress.finish()
+	if err != nil {
+		return false, fmt.Errorf("%s: %w", d.cfg.Output, err)
+	}
+	if c.Format == "json" {
+		return r.Changed, printJSON(e.stdout, replayResultJSON{
+			Stage: d.cfg.Name, Input: r.Input, Output: r.Output, DryRun: c.DryRun, Changed: r.Changed, Rebuilt: r.Rebuilt, Position: r.Position,
+			Messages: r.Messages, Back: r.Back, Anew: r.Anew, Seconds: fmt.Sprintf("%.3f", time.Since(start).Seconds()),
+		})
+	}
+	would := ""
+	if c.DryRun {
+		would = "would be "
+	}
+	switch things := "spans retracted and %d closed"; {
+	case !r.Changed:
+		fmt.Fprintf(e.stdout, "%s: everything is as this version and these settings derive it; nothing published\n", r.Output)
+	case r.Rebuilt:
+		fmt.Fprintf(e.stdout, "%s: was empty, %sderived from the start, up to message %d of %s\n", r.Output, would, r.Position, r.Input)
+	default:
+		if d.cfg.Name == pricing().cfg.Name {
+			things = "charges reversed and %d posted"
+		}
+		fmt.Fprintf(e.stdout, "%s: %d "+things+", %spublished in %d messages; it now rests on message %d of %s\n", r.Output, r.Back, r.Anew, would, r.Messages, r.Position, r.Input)
+	}
+	return r.Changed, nil
+}

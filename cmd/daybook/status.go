@@ -1,0 +1,207 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/daybook-billing/daybook/collector/status"
+	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/internal/bus"
+)
+
+type statusCmd struct {
+	natsFlags
+	Foundation string `help:"Only this foundation."`
+	Format     string `enum:"table,json" default:"table" help:"Output: ${enum}; json is one object a line."`
+}
+
+// maxGaps is how many gaps of a foundation are listed, the newest.
+const maxGaps = 20
+
+// foundationStatus is what is known of one collector: from itself, and from USAGE.
+type foundationStatus struct {
+	status.Status
+	// Silent is set when only USAGE tells of it: a file, or a collector that never told.
+	Silent bool        `json:"silent,omitempty"`
+	Gaps   []gapStatus `json:"gaps"`
+	// GapsOmitted counts older gaps.
+	GapsOmitted int `json:"gaps_omitted,omitempty"`
+}
+
+type gapStatus struct {
+	From     time.Time `json:"from,omitzero"`
+	To       time.Time `json:"to,omitzero"`
+	List     string    `json:"list,omitempty"`
+	Reason   string    `json:"reason"`
+	Sequence uint64    `json:"sequence"` // in USAGE
+}
+
+// Run prints how the collectors are doing.
+func (c *statusCmd) Run(e *env) error {
+	b, err := c.open(e.ctx, "status", nil)
+	if err != nil {
+		return err
+	}
+	defer b.Close()
+	all, err := c.gather(e.ctx, b)
+	if err != nil {
+		return err
+	}
+	if c.Format == "json" {
+		for _, f := range all {
+			if err := printJSON(e.stdout, f); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if len(all) == 0 {
+		_, err := fmt.Fprintln(e.stdout, "Nothing has been collected yet.")
+		return err
+	}
+	for i, f := range all {
+		if i > 0 {
+			fmt.Fprintln(e.stdout)
+		}
+		if err := printTable(e.stdout, f.rows(time.Now())); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// gather puts together what the collectors say and what USAGE holds.
+func (c *statusCmd) gather(ctx context.Context, b *bus.Bus) ([]*foundationStatus, error) {
+	told, err := status.Read(ctx, b)
+	if err != nil {
+		return nil, err
+	}
+	var all []*foundationStatus
+	for _, s := range told {
+		if c.Foundation == "" || s.Foundation == c.Foundation {
+			all = append(all, &foundationStatus{Status: s, Gaps: []gapStatus{}})
+		}
+	}
+	find := func(source, foundation string) *foundationStatus {
+		for _, f := range all {
+			if f.Source == source && f.Foundation == foundation {
+				return f
+			}
+		}
+		f := &foundationStatus{Status: status.Status{Source: source, Foundation: foundation}, Silent: true, Gaps: []gapStatus{}}
+		all = append(all, f)
+		return f
+	}
+	err = b.Latest(ctx, events.StreamUsage, []string{events.UsageHorizonFilter(c.Foundation)}, func(m *bus.Stored) error {
+		var h events.Horizon
+		if err := h.DecodeJSON(m.Data); err != nil {
+			return fmt.Errorf("message %d of %s (%s) cannot be read: %w", m.Sequence, events.StreamUsage, m.Subject, err)
+		}
+		if f := find(h.Source, h.Foundation); f.Silent {
+			f.Horizon = h.Time
+		}
+		return nil
+	})
+	if err == nil {
+		err = eachStored(ctx, b, events.StreamUsage, events.UsageGapFilter(c.Foundation), func(m *bus.Stored) error {
+			var g events.Gap
+			if err := g.DecodeJSON(m.Data); err != nil {
+				return fmt.Errorf("message %d of %s (%s) cannot be read: %w", m.Sequence, events.StreamUsage, m.Subject, err)
+			}
+			f := find(g.Source, g.Foundation)
+			f.Gaps = append(f.Gaps, gapStatus{g.From, g.To, g.List, g.Reason, m.Sequence})
+			if len(f.Gaps) > maxGaps {
+				f.Gaps, f.GapsOmitted = f.Gaps[1:], f.GapsOmitted+1
+			}
+			return nil
+		})
+	}
+	if errors.Is(err, bus.ErrNotFound) {
+		err = nil // no streams yet
+	}
+	return all, err
+}
+
+// eachStored gives all messages on a filter that are stored now.
+func eachStored(ctx context.Context, b *bus.Bus, stream, filter string, each func(m *bus.Stored) error) error {
+	r, err := b.Read(ctx, stream, 1, bus.ReadOptions{Filters: []string{filter}})
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	if r.Waiting() == 0 {
+		return nil
+	}
+	for {
+		m, err := r.Next(ctx)
+		if err != nil {
+			return err
+		}
+		if err := each(&m); err != nil {
+			return err
+		}
+		if m.Pending == 0 {
+			return nil
+		}
+	}
+}
+
+// rows are the lines that are printed, a name and a value each.
+func (f *foundationStatus) rows(now time.Time) [][]string {
+	title := f.Foundation
+	if f.Collector != "" {
+		title += " (" + f.Collector + ")"
+	}
+	rows := [][]string{{f.Source, title}}
+	add := func(name, value string) { rows = append(rows, []string{"  " + name, value}) }
+	switch {
+	case f.Silent:
+		add("state", "no collector has told how it is doing")
+	case f.Problem != "":
+		add("state", f.Problem)
+	default:
+		add("state", "collecting")
+	}
+	add("horizon", orNever(timeOrEmpty(f.Horizon)))
+	if !f.Silent {
+		add("lag", (time.Duration(f.LagSeconds) * time.Second).String())
+		add("last poll", ago(f.LastPoll, now))
+		add("told", ago(f.Updated, now))
+	}
+	for _, l := range f.Lists {
+		cursor := "nothing collected"
+		if l.CursorGUID != "" {
+			cursor = l.CursorGUID + " of " + events.FormatTime(l.CursorTime)
+		}
+		add(l.Name+" cursor", cursor)
+	}
+	for _, name := range slices.Sorted(maps.Keys(f.Details)) {
+		add(name, f.Details[name])
+	}
+	if f.LastError != "" {
+		add("last error", ago(f.LastErrorTime, now)+": "+f.LastError)
+	}
+	if n := len(f.Gaps) + f.GapsOmitted; n > 0 {
+		add("gaps", strconv.Itoa(n))
+	}
+	for _, g := range f.Gaps {
+		from := "the beginning"
+		if !g.From.IsZero() {
+			from = events.FormatTime(g.From)
+		}
+		add("gap "+g.List, from+" to "+timeOrEmpty(g.To)+": "+g.Reason)
+	}
+	return rows
+}
+
+func ago(t, now time.Time) string {
+	if t.IsZero() {
+		return "never"
+	}
+	return events.FormatTime(t.Truncate(time.Second)) + " (" + now.Sub(t).Truncate(time.Second).String() + " ago)"
+}
