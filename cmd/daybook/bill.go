@@ -208,7 +208,7 @@ func printBill(w io.Writer, bill *ledger.Bill, quarantined uint64) error {
 		fmt.Fprintf(w, "unrated: %d parts of spans that no plan prices; nats sub --stream BILLING 'billing.unrated.>' --all lists them\n", out.Unrated)
 	}
 	if out.Quarantined > 0 {
-		fmt.Fprintf(w, "quarantined: %d inputs that were not understood; nats stream view QUARANTINE shows them\n", out.Quarantined)
+		fmt.Fprintf(w, "quarantined: %d inputs that were not understood; daybook quarantine list shows them\n", out.Quarantined)
 	}
 	codes := ""
 	for _, code := range slices.Sorted(maps.Keys(out.Anomalies)) {

@@ -76,7 +76,7 @@ func collected(r collector.Report) string {
 	}
 	text := fmt.Sprintf("%d lines: %d facts stored, %d known already, %d ignored, %d quarantined", r.Lines, r.Stored, r.Known, ignored, r.Quarantined)
 	if r.Quarantined > 0 {
-		text += " (nats stream view QUARANTINE shows them)"
+		text += " (daybook quarantine list shows them)"
 	}
 	return text
 }
