@@ -146,7 +146,7 @@ func newFoundation(t *testing.T, seed uint64, key *rsa.PrivateKey, events int) *
 	}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if f.fuse.Add(-1) == 0 {
-			f.blow.Load().(context.CancelFunc)() //nolint:errcheck,forcetypeassert // nothing else is stored there
+			f.blow.Load().(context.CancelFunc)() //nolint:forcetypeassert // nothing else is stored there
 		}
 		f.sim.ServeHTTP(w, r)
 	}))

@@ -50,7 +50,7 @@ func (s *store) Append(ctx context.Context, stream string, msgs []bus.Message, e
 	last := uint64(0)
 	for i, k := range slices.Backward(s.streams[stream]) {
 		if matches(expect.Filter, k.subject) {
-			last = uint64(i) + 1 //nolint:gosec // an index
+			last = uint64(i) + 1
 			break
 		}
 	}
