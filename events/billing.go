@@ -61,6 +61,7 @@ type Unrated struct {
 	Start, End time.Time
 	Footprint  Footprint
 	Reason     string
+	Period     string // month a charge for it would be posted to, YYYY-MM; empty: that of the start
 }
 
 // UnratedNotice lists what could not be priced, and what now is, on

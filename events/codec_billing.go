@@ -212,6 +212,7 @@ func (x *Unrated) appendJSON(b []byte) []byte {
 		b = x.Footprint.appendJSON(append(b, `,"footprint":`...))
 	}
 	b = appendText(b, `,"reason":`, x.Reason)
+	b = appendText(b, `,"period":`, x.Period)
 	return closeObject(b, start)
 }
 
@@ -243,6 +244,8 @@ func (x *Unrated) read(s *scanner) {
 			x.Footprint.read(s)
 		case "reason":
 			x.Reason = s.text(old.Reason)
+		case "period":
+			x.Period = s.text(old.Period)
 		default:
 			s.skip()
 		}

@@ -173,6 +173,15 @@ func releasedFixtures() map[string]message {
 			}},
 			Settled: []string{"1403f2e1-f605-5142-b324-5061728394a5"},
 		},
+		"unrated_correction": &events.UnratedNotice{
+			ID: "e1d0cfbe-c3d2-5e1f-80f1-2d3e4f506172", Source: "trove", Foundation: "os-1", Tenant: project, Kind: "instance",
+			Resource: instance, Cause: cause("create"),
+			Unrated: []events.Unrated{{
+				ID: "f2e1d0cf-d4e3-5f20-9102-3e4f50617283", Span: "03f2e1d0-e5f4-5031-a213-4f5061728394", Kind: "volume",
+				Resource: instance, Tenant: project, Start: at("2026-09-28T05:54:52Z"), End: at("2026-09-28T05:58:25Z"),
+				Reason: "no plan of catalogue 2026-11 matches a volume", Period: "2026-11",
+			}},
+		},
 	}
 }
 

@@ -213,7 +213,7 @@ func (b *Book) charge(p *posted, to *Entries) {
 		s := &p.Span
 		to.Unrated = append(to.Unrated, events.Unrated{
 			ID: unratedID(p, i), Span: s.ID, Kind: s.Kind, Resource: s.Resource, Tenant: s.Tenant, Space: s.Space, Name: s.Name,
-			Start: u.Start, End: u.End, Footprint: s.Footprint, Reason: u.Reason,
+			Start: u.Start, End: u.End, Footprint: s.Footprint, Reason: u.Reason, Period: p.period(),
 		})
 	}
 }

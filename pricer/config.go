@@ -4,4 +4,4 @@ package pricer
 type Config struct{}
 
 // logicVersion changes with every change of what the pricer derives from the same spans.
-const logicVersion = "pricer/1"
+const logicVersion = "pricer/2"

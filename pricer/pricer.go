@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/daybook-billing/daybook/events"
@@ -219,7 +220,14 @@ func unreadable(in *bus.Stored, err error) error {
 }
 
 // Compare implements stage.Reckoner.
-func (r *reckoner) Compare() (again bool, err error) { return r.compare(r.processor.book) }
+func (r *reckoner) Compare() (again bool, err error) {
+	if names := r.lost(r.processor.book); len(names) > 0 {
+		return false, fmt.Errorf("%w: what stands in %s was priced with the catalogue %s, which is gone from %s, and all of it would be taken back. "+
+			"Publish it again (daybook catalogue publish FILE), then run the replay again",
+			stage.ErrInputChanged, events.StreamBilling, strings.Join(names, ", "), events.StreamMetered)
+	}
+	return r.compare(r.processor.book)
+}
 
 // Difference implements stage.Reckoner.
 func (r *reckoner) Difference(cause events.Cause, at time.Time, emit func(stage.Output)) (back, anew int, err error) {

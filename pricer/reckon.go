@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 
 	"github.com/daybook-billing/daybook/events"
 )
@@ -13,8 +14,10 @@ import (
 // reckoning adds up what stands in BILLING, span by span, and compares it with a book. It remembers a digest of each span's entries, and
 // in full only what differs.
 type reckoning struct {
-	spans     map[string]sum     // by span id
-	unsettled map[string]settled // by id of an unrated entry
+	spans     map[string]sum      // by span id
+	moved     map[string]struct{} // ids of spans with entries that are posted to another month than their own: few
+	priced    map[string]int      // charges that stand, by version of the catalogue
+	unsettled map[string]settled  // by id of an unrated entry
 	scratch   []byte
 
 	closer  bool // the second round: what differs is kept in full
@@ -22,7 +25,8 @@ type reckoning struct {
 }
 
 // sum is the sum of the digests of a span's entries, in which the order of entries does not matter and a reversal takes away what its
-// charge has added.
+// charge has added. Only a correction's reversal does not: it is posted to another month than its charge. So spans with such entries
+// are looked at entry by entry.
 type sum uint64
 
 // settled is what an unrated entry adds, to be taken away when it is settled.
@@ -36,12 +40,75 @@ type standing struct {
 	frame   frame
 	kind    string
 	tenant  string
-	charges map[string]events.Charge
-	unrated map[string]bool
+	charges map[string]*stood // by id of the charge
+	unrated map[string]sum    // by id
+}
+
+// stood is what stands under a charge's id: it once, or more often where it was stored again, or less than nothing where a reversal was
+// stored again or is all that is left.
+type stood struct {
+	times  int
+	charge events.Charge // where times < 0, the reversal
+	sum    sum
+}
+
+// counts returns how often which entry stands.
+func (s *standing) counts() map[sum]int {
+	counts := map[sum]int{}
+	for _, c := range s.charges {
+		counts[c.sum] += c.times
+	}
+	for _, digest := range s.unrated {
+		counts[digest]++
+	}
+	maps.DeleteFunc(counts, func(_ sum, n int) bool { return n == 0 })
+	return counts
+}
+
+// take takes a charge or a reversal.
+func (s *standing) take(c *events.Charge, digest sum) {
+	id, step := c.ID, 1
+	if c.Entry == events.EntryReversal {
+		id, step = c.Reverses, -1
+	}
+	before := s.charges[id]
+	switch {
+	case before == nil:
+		s.charges[id] = &stood{step, *c, digest}
+	case before.times+step == 0:
+		delete(s.charges, id)
+	default:
+		before.times += step
+	}
+}
+
+// back adds what takes all charges back, and what is unrated.
+func (s *standing) back(cause string, to *Entries) (n int) {
+	for _, id := range slices.Sorted(maps.Keys(s.charges)) {
+		c := s.charges[id]
+		for i := range max(c.times, 0) {
+			taken := reversal(c.charge, cause)
+			if i > 0 {
+				taken.ID = events.ID("reversal", cause, id, strconv.Itoa(i))
+			}
+			to.Charges = append(to.Charges, taken)
+			n++
+		}
+		for i := range max(-c.times, 0) { // the charge is lost: it is put back under a name of its own
+			lost := reversal(c.charge, cause)
+			lost.ID, lost.Entry, lost.Reverses = events.ID("charge", cause, id, strconv.Itoa(i)), events.EntryCharge, ""
+			to.Charges = append(to.Charges, lost)
+			n++
+		}
+	}
+	to.Settled = append(to.Settled, slices.Sorted(maps.Keys(s.unrated))...)
+	return n
 }
 
 func newReckoning() *reckoning {
-	return &reckoning{spans: map[string]sum{}, unsettled: map[string]settled{}, differs: map[string]*standing{}}
+	return &reckoning{
+		spans: map[string]sum{}, moved: map[string]struct{}{}, priced: map[string]int{}, unsettled: map[string]settled{}, differs: map[string]*standing{},
+	}
 }
 
 // digest says what an entry costs whom and for what. Left out is which version of the catalogue said so, and which cause: the bill is
@@ -86,15 +153,17 @@ func (r *reckoning) charges(at frame, charges []events.Charge) {
 				continue
 			}
 			s.frame, s.kind, s.tenant = at, c.Kind, c.Tenant
-			if c.Entry == events.EntryReversal {
-				delete(s.charges, c.Reverses)
-			} else {
-				s.charges[c.ID] = c
-			}
+			s.take(&c, r.digest(at, c))
+			continue
 		case c.Entry == events.EntryReversal:
 			r.add(c.Span, -r.digest(at, c))
+			r.priced[c.Catalogue]--
 		default:
 			r.add(c.Span, r.digest(at, c))
+			r.priced[c.Catalogue]++
+		}
+		if c.Period != c.Start.Format("2006-01") {
+			r.moved[c.Span] = struct{}{}
 		}
 	}
 }
@@ -106,7 +175,7 @@ func (r *reckoning) unrated(at frame, unrated []events.Unrated, settledIDs []str
 		if r.closer {
 			if s := r.differs[u.Span]; s != nil {
 				s.frame, s.kind, s.tenant = at, u.Kind, u.Tenant
-				s.unrated[u.ID] = true
+				s.unrated[u.ID] = r.digestUnrated(at, u)
 				r.unsettled[u.ID] = settled{span: u.Span}
 			}
 			continue
@@ -136,21 +205,16 @@ func (r *reckoning) compare(b *Book) (again bool, err error) {
 	}
 	r.closer = true
 	note := func(span string) {
-		r.differs[span] = &standing{charges: map[string]events.Charge{}, unrated: map[string]bool{}}
+		r.differs[span] = &standing{charges: map[string]*stood{}, unrated: map[string]sum{}}
 	}
 	for id, text := range b.spans {
 		p, err := b.unpack(text)
 		if err != nil {
 			return false, fmt.Errorf("span %s: %w", id, err)
 		}
-		var entries Entries
-		b.charge(p, &entries)
 		var want sum
-		for i := range entries.Charges {
-			want += r.digest(p.Frame, entries.Charges[i])
-		}
-		for i := range entries.Unrated {
-			want += r.digestUnrated(p.Frame, entries.Unrated[i])
+		for digest, n := range r.wanted(b, p) {
+			want += digest * sum(n) //nolint:gosec // a count
 		}
 		if r.spans[id] != want {
 			note(id)
@@ -160,9 +224,36 @@ func (r *reckoning) compare(b *Book) (again bool, err error) {
 	for id := range r.spans {
 		note(id)
 	}
-	r.spans = nil
+	for id := range r.moved {
+		note(id)
+	}
+	r.spans, r.moved = nil, nil
 	clear(r.unsettled)
 	return len(r.differs) > 0, nil
+}
+
+// lost names the catalogues that priced what stands, if the book knows none of them: then nothing can be derived from them, and everything
+// would be taken back.
+func (r *reckoning) lost(b *Book) []string {
+	maps.DeleteFunc(r.priced, func(_ string, standing int) bool { return standing <= 0 })
+	if slices.ContainsFunc(b.versions, func(v version) bool { return r.priced[v.Name] > 0 }) {
+		return nil
+	}
+	return slices.Sorted(maps.Keys(r.priced))
+}
+
+// wanted returns how often which entry of a span is to stand.
+func (r *reckoning) wanted(b *Book, p *posted) map[sum]int {
+	var entries Entries
+	b.charge(p, &entries)
+	counts := make(map[sum]int, len(entries.Charges)+len(entries.Unrated))
+	for i := range entries.Charges {
+		counts[r.digest(p.Frame, entries.Charges[i])]++
+	}
+	for i := range entries.Unrated {
+		counts[r.digestUnrated(p.Frame, entries.Unrated[i])]++
+	}
+	return counts
 }
 
 // difference puts out reversals of what stands and is not what the book says, and the charges that are, for a cause.
@@ -174,16 +265,18 @@ func (r *reckoning) difference(b *Book, cause string, emit func(*Entries)) (back
 	}
 	var all []due
 	for id, s := range r.differs {
-		d := due{stands: s}
+		d, wanted := due{stands: s}, map[sum]int{}
 		if text := b.spans[id]; text != nil {
 			if d.posted, err = b.unpack(text); err != nil {
 				return 0, 0, fmt.Errorf("span %s: %w", id, err)
 			}
-			d.inBook = true
+			d.inBook, wanted = true, r.wanted(b, d.posted)
 		} else {
 			d.posted = &posted{Span: events.Span{ID: id, Kind: s.kind, Tenant: s.tenant}, Frame: s.frame}
 		}
-		all = append(all, d)
+		if !maps.Equal(s.counts(), wanted) {
+			all = append(all, d)
+		}
 	}
 	slices.SortFunc(all, func(x, y due) int { return comparePosted(x.posted, y.posted) })
 	var batch batch
@@ -194,11 +287,7 @@ func (r *reckoning) difference(b *Book, cause string, emit func(*Entries)) (back
 			stood.Frame, stood.Span.Kind, stood.Span.Tenant = d.stands.frame, d.stands.kind, d.stands.tenant
 		}
 		entries := batch.of(&stood)
-		for _, id := range slices.Sorted(maps.Keys(d.stands.charges)) {
-			entries.Charges = append(entries.Charges, reversal(d.stands.charges[id], cause))
-			back++
-		}
-		entries.Settled = append(entries.Settled, slices.Sorted(maps.Keys(d.stands.unrated))...)
+		back += d.stands.back(cause, entries)
 		if d.inBook {
 			d.Cause = cause
 			b.spans[d.Span.ID] = pack(d.posted)

@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"time"
 
@@ -110,19 +112,31 @@ func (c *holdsListCmd) Run(e *env) error {
 // decisionFlags are what release and discard have in common.
 type decisionFlags struct {
 	natsFlags
-	ID         string        `arg:"" help:"Id of the hold, as daybook holds list prints it."`
+	ID         string        `arg:"" optional:"" help:"Id of the hold, as daybook holds list prints it."`
+	All        bool          `help:"Decide about all that is held, or of that what --tenant, --foundation and --code name."`
+	Yes        bool          `help:"With --all: decide; without it, only say about how many."`
+	Tenant     string        `help:"With --all: only this tenant."`
+	Code       string        `help:"With --all: only holds with this code, such as gap."`
 	By         string        `env:"USER" placeholder:"NAME" help:"Who decides."`
 	Note       string        `help:"Why."`
 	Wait       time.Duration `default:"10s" help:"How long to wait until the projector has taken the decision up; 0 does not wait."`
 	Force      bool          `help:"Decide about a hold that is not listed now; needs --source, --foundation, --kind and --resource."`
 	Source     string        `enum:",cf,trove" default:"" help:"With --force: source of the hold: cf or trove."`
-	Foundation string        `help:"With --force: foundation of the hold."`
+	Foundation string        `help:"With --force: foundation of the hold. With --all: only this foundation."`
 	Kind       string        `enum:",app,task,staging,service,instance" default:"" help:"With --force: kind of the subject: the last but one token."`
 	Resource   string        `help:"With --force: resource of the subject: the last token."`
 }
 
 // Validate checks the command line.
 func (c *decisionFlags) Validate() error {
+	switch {
+	case c.All == (c.ID != ""):
+		return errors.New("name one hold by its id, or all with --all")
+	case c.All && (c.Force || c.Source != "" || c.Kind != "" || c.Resource != ""):
+		return errors.New("--all is for what is listed, and goes with --tenant, --foundation and --code only")
+	case !c.All && (c.Tenant != "" || c.Code != "" || c.Yes):
+		return errors.New("--tenant, --code and --yes go with --all")
+	}
 	if c.Force && (c.Source == "" || c.Foundation == "" || c.Kind == "" || c.Resource == "") {
 		return errors.New("--force needs --source, --foundation, --kind and --resource: they say where the hold belongs")
 	}
@@ -142,6 +156,12 @@ func (c *holdsReleaseCmd) Run(e *env) error {
 	if c.VolumeGB != nil {
 		footprint.VolumeGB = events.Some(*c.VolumeGB)
 	}
+	if c.All {
+		if footprint != (events.Footprint{}) {
+			return errors.New("a volume's size or a flavour is that of one hold: give its id instead of --all")
+		}
+		return c.decideAll(e, events.ActionRelease)
+	}
 	return c.decide(e, events.ActionRelease, footprint)
 }
 
@@ -151,6 +171,9 @@ type holdsDiscardCmd struct {
 
 // Run discards a hold.
 func (c *holdsDiscardCmd) Run(e *env) error {
+	if c.All {
+		return c.decideAll(e, events.ActionDiscard)
+	}
 	return c.decide(e, events.ActionDiscard, events.Footprint{})
 }
 
@@ -217,9 +240,8 @@ func (c *decisionFlags) find(ctx context.Context, b *bus.Bus, d *events.Decision
 // publishDecision appends a decision, exactly once: earlier is the last decision about the hold if that says the same, and then
 // nothing is stored. Decisions about a hold form a row, in which each id is made of the one before it.
 func publishDecision(ctx context.Context, b *bus.Bus, d *events.Decision) (sequence uint64, earlier *events.Decision, err error) {
-	const tries = 10 // against others who decide in the same foundation at this moment
 	subject := events.UsageDecisionSubject(d.Source, d.Foundation)
-	for range tries {
+	for range decisionTries {
 		last, at, end, err := lastDecision(ctx, b, subject, d.Hold)
 		if err != nil {
 			return 0, nil, err
@@ -235,15 +257,7 @@ func publishDecision(ctx context.Context, b *bus.Bus, d *events.Decision) (seque
 			before = last.ID
 		}
 		d.ID = events.ID("decision", d.Hold, d.Action, before)
-		message := bus.Message{Subject: subject, Data: d.AppendJSON(nil), Header: []bus.Header{
-			{Key: events.HeaderID, Value: d.ID},
-			{Key: events.HeaderType, Value: events.TypeDecision},
-			{Key: events.HeaderSource, Value: "daybook/holds"},
-			{Key: events.HeaderTime, Value: events.FormatTime(d.Time)},
-			{Key: events.HeaderSpecVersion, Value: events.SpecVersion},
-			{Key: events.HeaderContentType, Value: events.ContentType},
-		}}
-		sequence, err = b.Append(ctx, events.StreamUsage, []bus.Message{message}, bus.Expect{Filter: subject, Last: end})
+		sequence, err = b.Append(ctx, events.StreamUsage, []bus.Message{decisionMessage(subject, d)}, bus.Expect{Filter: subject, Last: end})
 		var conflict *bus.ConflictError
 		switch {
 		case err == nil:
@@ -252,36 +266,147 @@ func publishDecision(ctx context.Context, b *bus.Bus, d *events.Decision) (seque
 			return 0, nil, err
 		}
 	}
-	return 0, nil, fmt.Errorf("others decide in foundation %s at this moment, and the decision did not get through in %d tries: try again", d.Foundation, tries)
+	return 0, nil, fmt.Errorf("others decide in foundation %s at this moment, and the decision did not get through in %d tries: try again", d.Foundation, decisionTries)
+}
+
+// decisionTries is how often a decision is tried against others who decide in the same foundation at this moment.
+const decisionTries = 10
+
+func decisionMessage(subject string, d *events.Decision) bus.Message {
+	return bus.Message{Subject: subject, Data: d.AppendJSON(nil), Header: []bus.Header{
+		{Key: events.HeaderID, Value: d.ID},
+		{Key: events.HeaderType, Value: events.TypeDecision},
+		{Key: events.HeaderSource, Value: "daybook/holds"},
+		{Key: events.HeaderTime, Value: events.FormatTime(d.Time)},
+		{Key: events.HeaderSpecVersion, Value: events.SpecVersion},
+		{Key: events.HeaderContentType, Value: events.ContentType},
+	}}
+}
+
+// decideAll publishes a decision about each hold that matches.
+func (c *decisionFlags) decideAll(e *env, action string) error {
+	b, err := c.open(e.ctx, "holds", nil)
+	if err != nil {
+		return err
+	}
+	defer b.Close()
+	at := time.Now().UTC().Truncate(time.Microsecond)
+	bySubject, known := map[string][]events.Decision{}, map[string]bool{}
+	var omitted uint64
+	err = latestMetered(e.ctx, b, c.Foundation, c.Tenant, func(m *events.Metered, _ *bus.Stored) error {
+		omitted += uint64(m.HeldOmitted)
+		for i := range m.Held {
+			h := &m.Held[i]
+			if known[h.ID] || c.Code != "" && c.Code != h.Code {
+				continue
+			}
+			known[h.ID] = true
+			subject := events.UsageDecisionSubject(m.Source, m.Foundation)
+			bySubject[subject] = append(bySubject[subject], events.Decision{
+				Source: m.Source, Foundation: m.Foundation, Kind: m.Kind, Resource: m.Resource,
+				Hold: h.ID, Action: action, By: c.By, Note: c.Note, Time: at,
+			})
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if omitted > 0 {
+		fmt.Fprintf(e.stderr, "not listed: %d more; run this again when the projector has taken up what is decided now\n", omitted)
+	}
+	if !c.Yes {
+		fmt.Fprintf(e.stdout, "%s of %d holds: nothing published yet; add --yes to decide\n", action, len(known))
+		return nil
+	}
+	published := 0
+	for _, subject := range slices.Sorted(maps.Keys(bySubject)) {
+		for part := range slices.Chunk(bySubject[subject], bus.MaxBatch) {
+			n, err := publishDecisions(e.ctx, b, subject, part)
+			if err != nil {
+				return fmt.Errorf("%d of %d decisions published; run this again for the others: %w", published, len(known), err)
+			}
+			published += n
+		}
+	}
+	fmt.Fprintf(e.stdout, "published: %s of %d holds; %d had been decided so already\n", action, published, len(known)-published)
+	return nil
+}
+
+// publishDecisions appends decisions in one batch, each exactly once, as publishDecision does. It returns how many were not there yet.
+func publishDecisions(ctx context.Context, b *bus.Bus, subject string, decisions []events.Decision) (published int, err error) {
+	for range decisionTries {
+		last := map[string]events.Decision{}
+		end, err := eachDecision(ctx, b, subject, func(d *events.Decision, _ uint64) { last[d.Hold] = *d })
+		if err != nil {
+			return 0, err
+		}
+		var messages []bus.Message
+		own := 0 // of an earlier try that was stored, though no answer came
+		for i := range decisions {
+			d := decisions[i]
+			before, decided := last[d.Hold]
+			if decided && before.Action == d.Action && before.Footprint == d.Footprint {
+				if before.Time.Equal(d.Time) && before.By == d.By {
+					own++
+				}
+				continue
+			}
+			d.ID = events.ID("decision", d.Hold, d.Action, before.ID)
+			messages = append(messages, decisionMessage(subject, &d))
+		}
+		if len(messages) == 0 {
+			return own, nil
+		}
+		_, err = b.Append(ctx, events.StreamUsage, messages, bus.Expect{Filter: subject, Last: end})
+		var conflict *bus.ConflictError
+		switch {
+		case err == nil:
+			return len(messages) + own, nil
+		case !errors.As(err, &conflict) && !errors.Is(err, bus.ErrOutcomeUnknown):
+			return 0, err
+		}
+	}
+	return 0, fmt.Errorf("others decide on %s at this moment, and %d decisions did not get through in %d tries", subject, len(decisions), decisionTries)
 }
 
 // lastDecision returns the last decision about a hold with its sequence, nil if there is none, and the sequence of the last message on
 // the subject.
 func lastDecision(ctx context.Context, b *bus.Bus, subject, hold string) (last *events.Decision, at, end uint64, err error) {
+	end, err = eachDecision(ctx, b, subject, func(d *events.Decision, sequence uint64) {
+		if d.Hold == hold {
+			last, at = d, sequence
+		}
+	})
+	return last, at, end, err
+}
+
+// eachDecision gives the decisions on a subject, in order, and returns the sequence of the last message there, 0 if there is none.
+func eachDecision(ctx context.Context, b *bus.Bus, subject string, each func(d *events.Decision, sequence uint64)) (end uint64, err error) {
 	newest, err := b.Last(ctx, events.StreamUsage, subject)
 	if errors.Is(err, bus.ErrNotFound) {
-		return nil, 0, 0, nil
+		return 0, nil
 	}
 	if err != nil {
-		return nil, 0, 0, err
+		return 0, err
 	}
 	reader, err := b.Read(ctx, events.StreamUsage, 1, bus.ReadOptions{Filters: []string{subject}})
 	if err != nil {
-		return nil, 0, 0, err
+		return 0, err
 	}
 	defer reader.Close()
 	for end < newest.Sequence {
 		in, err := reader.Next(ctx)
 		if err != nil {
-			return nil, 0, 0, err
+			return 0, err
 		}
 		var d events.Decision
-		if d.DecodeJSON(in.Data) == nil && d.Hold == hold { // what cannot be read is no decision for the projector either
-			last, at = &d, in.Sequence
+		if d.DecodeJSON(in.Data) == nil { // what cannot be read is no decision for the projector either
+			each(&d, in.Sequence)
 		}
 		end = in.Sequence
 	}
-	return last, at, end, nil
+	return end, nil
 }
 
 // taken waits until the projector has worked the decision off, and says what came of it. That it does not run is no error: the
@@ -295,6 +420,7 @@ func (c *decisionFlags) taken(e *env, b *bus.Bus, after, sequence uint64) error 
 	}
 	defer reader.Close()
 	var m events.Metered
+	var parts, closed, retracted int
 	for {
 		in, err := reader.Next(ctx)
 		if err != nil && ctx.Err() != nil && e.ctx.Err() == nil {
@@ -305,19 +431,25 @@ func (c *decisionFlags) taken(e *env, b *bus.Bus, after, sequence uint64) error 
 			return err
 		}
 		source, err := strconv.ParseUint(in.Header(stage.HeaderSourceSeq), 10, 64)
-		if err != nil || source < sequence {
+		switch {
+		case err != nil || source < sequence:
 			continue
-		}
-		if source > sequence {
+		case source > sequence && parts == 0:
 			fmt.Fprintln(e.stdout, "the projector has taken it up: it changes nothing")
 			return nil
-		}
-		if in.Header(events.HeaderType) != events.TypeMetered || m.DecodeJSON(in.Data) != nil {
-			fmt.Fprintf(e.stdout, "the projector has taken it up with message %d of %s: %s\n", in.Sequence, events.StreamMetered, in.Data)
-			return nil
+		case source == sequence:
+			if in.Header(events.HeaderType) != events.TypeMetered || m.DecodeJSON(in.Data) != nil {
+				fmt.Fprintf(e.stdout, "the projector has taken it up with message %d of %s: %s\n", in.Sequence, events.StreamMetered, in.Data)
+				return nil
+			}
+			parts, closed, retracted = parts+1, closed+len(m.Closed), retracted+len(m.Retracted)
+			if in.Header(stage.HeaderChain) == "" { // more parts follow in the batch
+				continue
+			}
 		}
 		fmt.Fprintf(e.stdout, "the projector has taken it up: %d spans closed, %d retracted, %d still held under %s\n",
-			len(m.Closed), len(m.Retracted), uint64(len(m.Held))+uint64(m.HeldOmitted), in.Subject)
+			closed, retracted, uint64(len(m.Held))+uint64(m.HeldOmitted),
+			events.MeteredSubject(m.Source, m.Foundation, m.Tenant, m.Kind, m.Resource))
 		return nil
 	}
 }

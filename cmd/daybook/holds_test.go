@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -40,15 +41,21 @@ func (s *site) daybook(args ...string) (status int, stdout, stderr string) {
 	return status, out.String(), errs.String()
 }
 
-// metered appends a message of METERED as a projector does that has worked off a message of USAGE.
-func (s *site) metered(ctx context.Context, m *events.Metered, source uint64) {
+// metered appends a message of METERED as a projector does that has worked off messages of USAGE: once for each of them, at once.
+func (s *site) metered(ctx context.Context, m *events.Metered, sources ...uint64) {
 	GinkgoHelper()
 	state, err := s.bus.Stream(ctx, events.StreamMetered)
 	Expect(err).NotTo(HaveOccurred())
-	_, err = s.bus.Append(ctx, events.StreamMetered, []bus.Message{{
-		Subject: events.MeteredSubject(m.Source, m.Foundation, m.Tenant, m.Kind, m.Resource), Data: m.AppendJSON(nil),
-		Header: []bus.Header{{Key: events.HeaderType, Value: events.TypeMetered}, {Key: stage.HeaderSourceSeq, Value: strconv.FormatUint(source, 10)}},
-	}}, bus.Expect{Last: state.Last})
+	var parts []bus.Message
+	for _, source := range sources {
+		parts = append(parts, bus.Message{
+			Subject: events.MeteredSubject(m.Source, m.Foundation, m.Tenant, m.Kind, m.Resource), Data: m.AppendJSON(nil),
+			Header: []bus.Header{{Key: events.HeaderType, Value: events.TypeMetered}, {Key: stage.HeaderSourceSeq, Value: strconv.FormatUint(source, 10)}},
+		})
+	}
+	end := &parts[len(parts)-1]
+	end.Header = append(end.Header, bus.Header{Key: stage.HeaderChain, Value: "x"})
+	_, err = s.bus.Append(ctx, events.StreamMetered, parts, bus.Expect{Last: state.Last})
 	Expect(err).NotTo(HaveOccurred())
 }
 
@@ -160,6 +167,64 @@ var _ = Describe("What runs and what is held", func() {
 		status, _, _ = s.daybook("holds", "discard", "hold-9", "--force", "--source", "trove", "--foundation", "dbaas", "--kind", "instance", "--resource", "db-2", "--wait", "0")
 		Expect(status).To(BeZero())
 		Expect(s.decisions(ctx)).To(HaveExactElements(HaveField("Resource", "db-2")))
+	})
+
+	It("is decided about all at once, of what is named, and each once", func(ctx SpecContext) {
+		for i := range 3 {
+			m := events.Metered{Source: "trove", Foundation: "dbaas", Tenant: fmt.Sprint("org-", i), Kind: "instance", Resource: fmt.Sprint("db-g", i)}
+			for j := range 400 {
+				m.Held = append(m.Held, events.Hold{ID: fmt.Sprint("gap-", i, "-", j), Kind: "instance", Resource: m.Resource, Code: "gap", Start: begin})
+			}
+			s.metered(ctx, &m, uint64(10+i))
+		}
+		all := []string{"holds", "discard", "--all", "--code", "gap", "--foundation", "dbaas", "--by", "ann", "--note", "outage"}
+		status, out, notices := s.daybook(all...)
+		Expect(status).To(BeZero(), notices)
+		Expect(out).To(Equal("discard of 1200 holds: nothing published yet; add --yes to decide\n"))
+		Expect(s.decisions(ctx)).To(BeEmpty())
+
+		_, out, _ = s.daybook("holds", "discard", "gap-0-7", "--wait", "0")
+		Expect(out).To(ContainSubstring("message 1 of USAGE"))
+		_, out, notices = s.daybook(append(all, "--yes")...)
+		Expect(out).To(Equal("published: discard of 1199 holds; 1 had been decided so already\n"), notices)
+		ids := map[string]bool{}
+		for _, d := range s.decisions(ctx) {
+			ids[d.ID] = true
+			Expect(d.Hold).To(HavePrefix("gap-"))
+			Expect(d.Resource).To(HavePrefix("db-g"))
+		}
+		Expect(ids).To(HaveLen(1200))
+		_, out, _ = s.daybook(append(all, "--yes")...)
+		Expect(out).To(ContainSubstring("of 0 holds; 1200 had been decided"))
+
+		_, out, _ = s.daybook("holds", "release", "--all", "--tenant", "org-1", "--yes")
+		Expect(out).To(ContainSubstring("published: release of 400 holds"))
+		for _, args := range [][]string{{}, {"hold-1", "--all"}, {"--all", "--force"}, {"hold-1", "--code", "gap"}} {
+			status, _, _ = s.daybook(append([]string{"holds", "discard"}, args...)...)
+			Expect(status).To(Equal(2), "%v", args)
+		}
+		status, _, _ = s.daybook("holds", "release", "--all", "--volume-gb", "10", "--yes")
+		Expect(status).To(Equal(1))
+	})
+
+	It("tells what the projector made of a decision in all parts that it was told in", func(ctx SpecContext) {
+		done := make(chan struct{})
+		go func() {
+			defer GinkgoRecover()
+			defer close(done)
+			decisions, err := s.bus.Read(ctx, events.StreamUsage, 1, bus.ReadOptions{})
+			Expect(err).NotTo(HaveOccurred())
+			defer decisions.Close()
+			in, err := decisions.Next(ctx)
+			Expect(err).NotTo(HaveOccurred())
+			part := database
+			part.Held, part.Closed = nil, []events.Span{{ID: "span-1", Kind: "volume", Resource: "db-1"}}
+			s.metered(ctx, &part, in.Sequence, in.Sequence)
+		}()
+		status, out, _ := s.daybook("holds", "release", "hold-1", "--volume-gb", "10", "--wait", "20s")
+		Expect(status).To(BeZero())
+		Expect(out).To(ContainSubstring("the projector has taken it up: 2 spans closed, 0 retracted, 0 still held"))
+		<-done
 	})
 
 	It("tells what the projector made of a decision", func(ctx SpecContext) {

@@ -58,7 +58,7 @@ func (c *replayCmd) Run(e *env) error {
 		if err != nil {
 			return err
 		}
-		changed, err = c.replay(e, b, metering, func(stage.Processor) stage.Reckoner { return replay.NewMetered() })
+		changed, err = c.replay(e, b, metering, func(stage.Processor) stage.Reckoner { return replay.NewMetered(metering.cfg.Logic) })
 		if err != nil {
 			return err
 		}

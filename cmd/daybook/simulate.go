@@ -97,7 +97,7 @@ type simulateCFCmd struct {
 	Apps     int             `default:"40" help:"How many apps there are at a time."`
 	Services int             `default:"15" help:"How many service instances there are at a time."`
 	Events   int             `default:"6000" help:"About how many usage events there are in 30 days."`
-	Clocks   []time.Duration `placeholder:"SKEW" help:"Skews of the API servers' clocks, such as 0s,2s,-3s (default: one that is right)."`
+	Clocks   []time.Duration `placeholder:"SKEW" help:"Skews of the API servers' clocks, such as --clocks=0s,2s,-3s (default: one that is right)."`
 
 	cc.Knobs `embed:""`
 }

@@ -70,8 +70,12 @@ func asStored(ctx context.Context, b *bus.Bus) (derivation, error) {
 // settingsOf reads the projector's settings out of the logic of a stream: its settings have the names of the flags.
 func settingsOf(logic string) (projectorFlags, error) {
 	var flags projectorFlags
+	words := strings.Fields(logic)
+	if len(words) == 0 {
+		return flags, errors.New("the logic of the stream is blank")
+	}
 	var args []string
-	for _, part := range strings.Fields(logic)[1:] {
+	for _, part := range words[1:] {
 		args = append(args, "--"+part)
 	}
 	parser, err := kong.New(&flags, kong.Writers(io.Discard, io.Discard), kong.Exit(func(int) {}), kong.PostBuild(func(k *kong.Kong) error {

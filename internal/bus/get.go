@@ -11,7 +11,8 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// Get returns the message with this sequence; ErrNotFound when the stream does not hold it. Any replica may answer.
+// Get returns the message with this sequence; ErrNotFound when the stream does not hold it. Any replica may answer, but one that
+// lags does not hold the newest yet: what a replica does not find the leader is asked for.
 func (b *Bus) Get(ctx context.Context, stream string, seq uint64) (Stored, error) {
 	what := fmt.Sprintf("reading message %d of stream %s", seq, stream)
 	answer, err := b.request(ctx, "DIRECT.GET."+stream, fmt.Appendf(nil, `{"seq":%d}`, seq))
@@ -21,7 +22,7 @@ func (b *Bus) Get(ctx context.Context, stream string, seq uint64) (Stored, error
 	if answer.Header.Get(jetstream.SequenceHeader) == "" {
 		status := answer.Header.Get("Status")
 		if status == "404" {
-			return Stored{}, fmt.Errorf("%s: %w", what, ErrNotFound)
+			return b.getFromLeader(ctx, what, stream, fmt.Appendf(nil, `{"seq":%d}`, seq))
 		}
 		return Stored{}, fmt.Errorf("%s: the server answers %s %s", what, status, answer.Header.Get("Description"))
 	}
@@ -48,6 +49,11 @@ func (b *Bus) Last(ctx context.Context, stream, filter string) (Stored, error) {
 	if err != nil {
 		return Stored{}, fmt.Errorf("%s: %w", what, err)
 	}
+	return b.getFromLeader(ctx, what, stream, query)
+}
+
+// getFromLeader has the leader of a stream answer.
+func (b *Bus) getFromLeader(ctx context.Context, what, stream string, query []byte) (Stored, error) {
 	answer, err := b.request(ctx, "STREAM.MSG.GET."+stream, query)
 	if err != nil {
 		return Stored{}, requestError(what, stream, err)

@@ -43,12 +43,32 @@ func (b *Bus) GetObject(ctx context.Context, bucket, name string) ([]byte, error
 	store, err := b.js.ObjectStore(ctx, bucket)
 	var data []byte
 	if err == nil {
+		err = b.wholeObject(ctx, store, bucket, name)
+	}
+	if err == nil {
 		data, err = store.GetBytes(ctx, name)
 	}
 	if err != nil {
 		return nil, objectError("reading object "+name+" of bucket "+bucket, bucket, err)
 	}
 	return data, nil
+}
+
+// wholeObject makes sure that all pieces of an object are there: reading one would wait for those that are gone.
+func (b *Bus) wholeObject(ctx context.Context, store jetstream.ObjectStore, bucket, name string) error {
+	object, err := store.GetInfo(ctx, name)
+	if err != nil {
+		return err
+	}
+	pieces := "$O." + bucket + ".C." + object.NUID
+	info, err := b.streamInfo(ctx, "OBJ_"+bucket, jetstream.WithSubjectFilter(pieces))
+	if err != nil {
+		return err
+	}
+	if have := info.State.Subjects[pieces]; have != uint64(object.Chunks) {
+		return fmt.Errorf("%w: %d of its %d pieces are there; delete it", ErrCorrupt, have, object.Chunks)
+	}
+	return nil
 }
 
 // ListObjects returns the names of the objects in a bucket, sorted; none when there is no such bucket.
@@ -96,6 +116,8 @@ func objectError(what, bucket string, err error) error {
 	switch {
 	case errors.Is(err, jetstream.ErrBucketNotFound), errors.Is(err, jetstream.ErrObjectNotFound):
 		return fmt.Errorf("%s: %w", what, ErrNotFound)
+	case errors.Is(err, ErrCorrupt):
+		return fmt.Errorf("%s: %w", what, err)
 	case errors.Is(err, jetstream.ErrDigestMismatch), errors.Is(err, jetstream.ErrInvalidDigestFormat):
 		return fmt.Errorf("%s: %w: %w; delete it", what, ErrCorrupt, err)
 	}

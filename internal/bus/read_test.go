@@ -215,3 +215,27 @@ var _ = Describe("A restart of the server", func() {
 		Expect(rest[0]).To(BeNumerically(">", 10))
 	}, SpecTimeout(time.Minute))
 })
+
+var _ = Describe("A message that a replica does not hold", func() {
+	It("is asked for of the leader before it is said to be gone", func(ctx SpecContext) {
+		url := startServer(bus.ServerConfig{}).URL()
+		js := operator(url)
+		_, err := js.CreateStream(ctx, jetstream.StreamConfig{Name: "LAGGING", Subjects: []string{"lagging.>"}, AllowAtomicPublish: true})
+		Expect(err).NotTo(HaveOccurred())
+		// Without direct gets the server leaves their subject to this replica, which has heard of nothing yet.
+		replica, err := js.Conn().Subscribe("$JS.API.DIRECT.GET.LAGGING", func(request *nats.Msg) {
+			_ = request.RespondMsg(&nats.Msg{Header: nats.Header{"Status": {"404"}, "Description": {"Message Not Found"}}})
+		})
+		Expect(err).NotTo(HaveOccurred())
+		Expect(js.Conn().Flush()).To(Succeed())
+		DeferCleanup(replica.Unsubscribe)
+		b := connect(bus.Config{URL: url})
+		appended(ctx, b, "LAGGING", batch("lagging", 2), bus.Expect{})
+		got, err := b.Get(ctx, "LAGGING", 2)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(string(got.Data)).To(Equal("lagging-1"))
+		Expect(got.Header(events.HeaderID)).To(Equal("lagging-1"))
+		_, err = b.Get(ctx, "LAGGING", 3)
+		Expect(err).To(MatchError(bus.ErrNotFound))
+	})
+})

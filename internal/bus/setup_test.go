@@ -206,6 +206,16 @@ var _ = Describe("Objects", func() {
 		Expect(b.DeleteObject(ctx, "snapshots", "z")).To(MatchError(bus.ErrNotFound))
 	})
 
+	It("are refused when a piece is gone, without waiting for it", func(ctx SpecContext) {
+		url := startServer(bus.ServerConfig{}).URL()
+		b := connect(bus.Config{URL: url})
+		Expect(b.PutObject(ctx, "snapshots", "a", []byte("true"))).To(Succeed())
+		Expect(stream(ctx, url, "OBJ_snapshots").Purge(ctx, jetstream.WithPurgeSubject("$O.snapshots.C.>"))).To(Succeed())
+		_, err := b.GetObject(ctx, "snapshots", "a")
+		Expect(err).To(MatchError(bus.ErrCorrupt))
+		Expect(err).To(MatchError(ContainSubstring("0 of its 1 pieces are there")))
+	})
+
 	It("are refused when they are damaged", func(ctx SpecContext) {
 		url := startServer(bus.ServerConfig{}).URL()
 		b := connect(bus.Config{URL: url})

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/daybook-billing/daybook/events"
@@ -14,12 +15,14 @@ import (
 	"github.com/daybook-billing/daybook/internal/stage"
 )
 
-// maxSpans is how many retracted and closed spans one message lists at the most.
+// maxSpans is how many retracted and closed spans one message lists at the most, as in the projector's own.
 const maxSpans = 250
 
 // Metered implements stage.Reckoner for METERED. It remembers a digest of each span that stands, about 100 bytes, and in full only
 // what differs.
 type Metered struct {
+	logic    string // of today's projector
+	months   map[foundation]*months
 	seed     maphash.Seed
 	spans    map[string]sides // by span id; not those that are in neither
 	subjects map[string]sides // by subject: what runs and is held
@@ -29,6 +32,31 @@ type Metered struct {
 	decoded events.Metered
 	text    []byte
 }
+
+// foundation is what months are closed for.
+type foundation struct{ source, name string }
+
+// months says which are closed.
+type months struct {
+	stored, derived time.Time // horizons
+	open            string    // first month that is open, YYYY-MM
+}
+
+// close closes the months whose end a horizon has passed by the grace that a logic names. None is opened again.
+func (m *months) close(horizon time.Time, logic string) {
+	if horizon.IsZero() {
+		return
+	}
+	for setting := range strings.FieldsSeq(logic) {
+		if text, ok := strings.CutPrefix(setting, "grace="); ok {
+			if grace, err := time.ParseDuration(text); err == nil {
+				m.open = max(m.open, month(horizon.Add(-grace)))
+			}
+		}
+	}
+}
+
+func month(t time.Time) string { return t.UTC().Format("2006-01") }
 
 // sides are digests of what is stored and of what is derived; 0 is nothing.
 type sides struct{ stored, derived uint64 }
@@ -41,13 +69,43 @@ type change struct {
 	now     events.Metered // what runs and is held
 }
 
-// NewMetered returns a reckoner that has taken nothing yet.
-func NewMetered() *Metered {
-	return &Metered{seed: maphash.MakeSeed(), spans: map[string]sides{}, subjects: map[string]sides{}, differs: map[string]*change{}}
+// NewMetered returns a reckoner that has taken nothing yet. logic is that of today's projector, with its settings: stage.Config.Logic.
+func NewMetered(logic string) *Metered {
+	return &Metered{
+		logic: logic, months: map[foundation]*months{}, seed: maphash.MakeSeed(),
+		spans: map[string]sides{}, subjects: map[string]sides{}, differs: map[string]*change{},
+	}
+}
+
+func (r *Metered) monthsOf(source, name string) *months {
+	key := foundation{source, name}
+	if r.months[key] == nil {
+		r.months[key] = &months{}
+	}
+	return r.months[key]
+}
+
+// horizon takes a horizon, in JSON.
+func (r *Metered) horizon(text []byte, derived bool) error {
+	var h events.Horizon
+	if err := h.DecodeJSON(text); err != nil {
+		return err
+	}
+	m := r.monthsOf(h.Source, h.Foundation)
+	if derived {
+		m.derived = h.Time
+	} else {
+		m.stored = h.Time
+	}
+	return nil
 }
 
 // Derived implements stage.Reckoner.
 func (r *Metered) Derived(out *stage.Output) error {
+	if out.Type == events.TypeHorizon && !r.closer {
+		r.text = out.Body.AppendJSON(r.text[:0])
+		return r.horizon(r.text, true)
+	}
 	if out.Type != events.TypeMetered {
 		return nil
 	}
@@ -65,13 +123,28 @@ func (r *Metered) Derived(out *stage.Output) error {
 
 // Stored implements stage.Reckoner.
 func (r *Metered) Stored(in *bus.Stored) error {
-	if in.Header(events.HeaderType) != events.TypeMetered {
-		return nil
+	var err error
+	switch in.Header(events.HeaderType) {
+	case events.TypeMetered:
+		if err = r.decoded.DecodeJSON(in.Data); err != nil {
+			break
+		}
+		r.take(in.Subject, &r.decoded, false)
+		if m := &r.decoded; m.Correction != "" {
+			known := r.monthsOf(m.Source, m.Foundation)
+			known.open = max(known.open, m.Correction)
+		}
+	case events.TypeHorizon:
+		err = r.horizon(in.Data, false)
 	}
-	if err := r.decoded.DecodeJSON(in.Data); err != nil {
+	if err != nil {
 		return fmt.Errorf("cannot be read: %w. Remove it (nats stream rmm %s %d) and run the replay again", err, events.StreamMetered, in.Sequence)
 	}
-	r.take(in.Subject, &r.decoded, false)
+	if logic := in.Header(stage.HeaderLogic); logic != "" { // that of the batch which ends here
+		for _, m := range r.months {
+			m.close(m.stored, logic)
+		}
+	}
 	return nil
 }
 
@@ -187,12 +260,13 @@ func (r *Metered) Difference(cause events.Cause, at time.Time, emit func(stage.O
 			continue
 		}
 		retract, closing := sorted(c.retract), sorted(c.close)
+		correction := r.correction(c)
 		back, anew = back+len(retract), anew+len(closing)
 		for part := 0; part == 0 || len(retract)+len(closing) > 0; part++ {
 			m := c.now
 			m.Source, m.Foundation, m.Tenant, m.Kind, m.Resource = c.frame.Source, c.frame.Foundation, c.frame.Tenant, c.frame.Kind, c.frame.Resource
 			m.ID = events.ID("metered", cause.ID, subject, strconv.Itoa(part))
-			m.Cause = cause
+			m.Cause, m.Correction = cause, correction
 			n := min(len(retract), maxSpans)
 			m.Retracted, retract = retract[:n], retract[n:]
 			n = 0
@@ -204,6 +278,21 @@ func (r *Metered) Difference(cause events.Cause, at time.Time, emit func(stage.O
 		}
 	}
 	return back, anew, nil
+}
+
+// correction is the first month that is open where a change concerns one that is closed, by what is stored or by what is derived; else
+// it is empty.
+func (r *Metered) correction(c *change) string {
+	m := r.monthsOf(c.frame.Source, c.frame.Foundation)
+	m.close(m.derived, r.logic)
+	for _, spans := range []map[string]events.Span{c.retract, c.close} {
+		for id := range spans {
+			if month(spans[id].Start) < m.open {
+				return m.open
+			}
+		}
+	}
+	return ""
 }
 
 func sorted(spans map[string]events.Span) []events.Span {

@@ -79,7 +79,7 @@ func messages(t *rapid.T, label string) []events.Metered {
 
 // difference has a reckoner compare two rows of messages, as a replay does.
 func difference(stored, derived []events.Metered) (out []events.Metered, back, anew int, err error) {
-	r := replay.NewMetered()
+	r := replay.NewMetered("v2 grace=120h0m0s")
 	for again := true; again; {
 		for i := range stored {
 			m := bus.NewStored(bus.Message{
@@ -99,7 +99,7 @@ func difference(stored, derived []events.Metered) (out []events.Metered, back, a
 			return nil, 0, 0, err
 		}
 	}
-	back, anew, err = r.Difference(events.Cause{ID: "replay-1", Sequence: 9, Event: stage.EventReplay}, begin, func(o stage.Output) {
+	back, anew, err = r.Difference(events.Cause{ID: "replay-1", Sequence: 9, Event: "replay"}, begin, func(o stage.Output) {
 		m, ok := o.Body.(*events.Metered)
 		if !ok || o.Subject != subjectOf(m) || o.ID != m.ID {
 			panic("not a message of METERED on its subject")
@@ -165,8 +165,53 @@ var _ = Describe("The difference between what is stored and what is derived", fu
 		Expect(sizes).To(Equal([][2]int{{250, 0}, {250, 0}, {100, 150}, {0, 250}, {0, 200}}))
 	})
 
+	closed := time.Date(2026, 1, 10, 0, 0, 0, 0, time.UTC)
+	frame := events.Metered{Source: "cf", Foundation: "eu", Tenant: "org", Kind: "app", Resource: "a"}
+	spans := func(names ...string) events.Metered {
+		m := frame
+		for _, name := range names {
+			m.Closed = append(m.Closed, events.Span{ID: name, Start: closed, End: closed.Add(time.Hour)})
+		}
+		return m
+	}
+	DescribeTable("for a month that is closed is posted to the first open one", func(stored, derived time.Time, logic, correction, posted string) {
+		r := replay.NewMetered("v2 grace=120h0m0s")
+		m := spans("old", "same")
+		m.Correction = correction
+		for again := true; again; {
+			for _, stands := range []struct {
+				kind, logic string
+				body        stage.Body
+			}{
+				{events.TypeMetered, "", &m},
+				{events.TypeHorizon, logic, &events.Horizon{Source: "cf", Foundation: "eu", Time: stored}},
+				{events.TypeHorizon, "", &events.Horizon{Source: "cf", Foundation: "us", Time: stored.AddDate(1, 0, 0)}},
+			} {
+				in := bus.NewStored(bus.Message{Subject: subjectOf(&frame), Data: stands.body.AppendJSON(nil), Header: []bus.Header{
+					{Key: events.HeaderType, Value: stands.kind}, {Key: stage.HeaderLogic, Value: stands.logic},
+				}}, 1, begin, 0)
+				Expect(r.Stored(&in)).To(Succeed())
+			}
+			anew := spans("new", "same")
+			Expect(r.Derived(&stage.Output{Subject: subjectOf(&frame), Type: events.TypeMetered, Body: &anew})).To(Succeed())
+			Expect(r.Derived(&stage.Output{Type: events.TypeHorizon, Body: &events.Horizon{Source: "cf", Foundation: "eu", Time: derived}})).To(Succeed())
+			var err error
+			again, err = r.Compare()
+			Expect(err).NotTo(HaveOccurred())
+		}
+		var out []*events.Metered
+		_, _, err := r.Difference(events.Cause{ID: "replay"}, begin, func(o stage.Output) { out = append(out, o.Body.(*events.Metered)) })
+		Expect(err).NotTo(HaveOccurred())
+		Expect(out).To(HaveExactElements(HaveField("Correction", posted)))
+	},
+		Entry("as what is derived says", closed, time.Date(2026, 3, 6, 0, 0, 0, 0, time.UTC), "v1 grace=120h0m0s", "", "2026-03"),
+		Entry("as what is stored says, with the grace of that time", time.Date(2026, 2, 2, 0, 0, 0, 0, time.UTC), closed, "v1 cut=day grace=24h0m0s", "", "2026-02"),
+		Entry("as an earlier correction says", closed, closed, "v1 grace=120h0m0s", "2026-05", "2026-05"),
+		Entry("and to its own while that is open", time.Date(2026, 2, 2, 0, 0, 0, 0, time.UTC), time.Date(2026, 2, 2, 0, 0, 0, 0, time.UTC), "v1 grace=120h0m0s", "", ""),
+	)
+
 	It("names the message that cannot be read", func() {
-		r := replay.NewMetered()
+		r := replay.NewMetered("v2 grace=120h0m0s")
 		m := bus.NewStored(bus.Message{Data: []byte("{"), Header: []bus.Header{{Key: events.HeaderType, Value: events.TypeMetered}}}, 7, begin, 0)
 		Expect(r.Stored(&m)).To(MatchError(ContainSubstring("nats stream rmm METERED 7")))
 	})

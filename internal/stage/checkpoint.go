@@ -177,11 +177,11 @@ func (c *Config) otherLogic(cp checkpoint) error {
 		return fmt.Errorf("%w: a replay of %s was interrupted. Run `daybook replay %s` again: it goes on from there", ErrDiverged, c.Output, c.Name)
 	}
 	return fmt.Errorf("%w: %s was derived by %q, this is %q: %s. Run that version with those settings, or have `daybook replay %s` publish the difference",
-		ErrDiverged, c.Output, cp.logic, c.Logic, LogicDifference(cp.logic, c.Logic), c.Name)
+		ErrDiverged, c.Output, cp.logic, c.Logic, logicDifference(cp.logic, c.Logic), c.Name)
 }
 
-// LogicDifference says for a person what differs between two logics: their version, or which setting.
-func LogicDifference(stored, ours string) string {
+// logicDifference says for a person what differs between two logics: their version, or which setting.
+func logicDifference(stored, ours string) string {
 	settings := func(logic string) (names []string, values map[string]string) {
 		values = map[string]string{}
 		for i, part := range strings.Fields(logic) {

@@ -12,8 +12,8 @@ import (
 	"github.com/daybook-billing/daybook/internal/bus"
 )
 
-// EventReplay is the event of a Cause that is a replay.
-const EventReplay = "replay"
+// eventReplay is the event of a Cause that is a replay.
+const eventReplay = "replay"
 
 // Reckoner adds up what stands in an output stream, and what today's processor makes of the input, and tells the difference. It is
 // for one replay.
@@ -296,7 +296,7 @@ func (w *wholeness) add(m *bus.Stored) {
 
 // publish appends the difference, and the message that ends the replay.
 func (r *replay) publish(ctx context.Context) error {
-	cause := events.Cause{ID: events.ID(EventReplay, r.cfg.Name, strconv.FormatUint(r.last, 10)), Sequence: r.target.Sequence, Event: EventReplay}
+	cause := events.Cause{ID: events.ID(eventReplay, r.cfg.Name, strconv.FormatUint(r.last, 10)), Sequence: r.target.Sequence, Event: eventReplay}
 	var failed error
 	back, anew, err := r.reckoner.Difference(cause, r.target.Time, func(out Output) {
 		if failed != nil {

@@ -179,6 +179,18 @@ var _ = Describe("A replay", func() {
 		}
 	})
 
+	It("leaves a base from which the first start takes a snapshot, though no input has come since", func() {
+		w := derivedBy(former)
+		_, err := w.replay(w.bus, todays)
+		Expect(err).NotTo(HaveOccurred())
+		for _, steps := range []int64{7, 0} {
+			r := w.start(options{change: func(c *stage.Config) { c.Logic = todays.logic }, extra: todays.extra})
+			Expect(r.worked()).To(BeTrue())
+			Expect(r.stop()).To(Succeed())
+			Expect(r.proc.stepped.Load()).To(Equal(steps))
+		}
+	})
+
 	It("goes back and forth between programs", func() {
 		w := derivedBy(former)
 		for _, p := range []program{todays, former, {"v3", 7}, former, former} {

@@ -150,7 +150,7 @@ func (s *Stage) restore(ctx context.Context, names []string, input bus.StreamSta
 		return fmt.Errorf("%w: %s starts at message %d and there is no usable snapshot of what came before (%w). Restore the stream or the snapshot bucket %s",
 			ErrInputChanged, s.cfg.Input, input.First, reason, s.cfg.Bucket)
 	}
-	s.position, s.lastOut, s.chain = 0, place{}, chain{}
+	s.position, s.lastOut, s.chain, s.seen = 0, place{}, chain{}, 0
 	if err := s.rebase(ctx); err != nil {
 		return err
 	}
@@ -173,7 +173,7 @@ func (s *Stage) restoreFrom(ctx context.Context, name string, input bus.StreamSt
 		if err := s.proc.Restore(state); err != nil {
 			return fmt.Errorf("%w: %w", errSnapshot, err), nil
 		}
-		s.position, s.lastOut, s.chain = header.Input.Sequence, header.LastOut, header.Chain
+		s.position, s.lastOut, s.chain, s.seen = header.Input.Sequence, header.LastOut, header.Chain, 0
 		err = s.catchUp(ctx)
 	}
 	if final(err) {
@@ -279,7 +279,7 @@ func (c *Config) owns(subject string) bool {
 
 // catchUp steps the inputs up to the checkpoint again, digesting their outputs, and checks the chain there.
 func (s *Stage) catchUp(ctx context.Context) error {
-	s.pending, s.slab, s.seen = s.pending[:0], s.slab[:0], 0
+	s.pending, s.slab = s.pending[:0], s.slab[:0]
 	s.fail = nil
 	s.verified = s.lastOut == s.cp.place && s.chain == s.cp.chain
 	if s.position >= s.cp.place.Sequence {

@@ -60,6 +60,7 @@ type verifier struct {
 	cp      checkpoint
 	input   bus.StreamState
 	output  bus.StreamState
+	middle  int // messages since the last one that ends a batch
 	result  Verified
 }
 
@@ -383,9 +384,13 @@ func (v *verifier) headers(out *pending, m *bus.Stored, differs func(what, expec
 		return differs("the header "+events.HeaderTime, strconv.Quote(string(at)), strconv.Quote(m.Header(events.HeaderTime)))
 	}
 	ends := m.Header(HeaderChain) != "" || m.Header(HeaderLogic) != "" || m.Header(HeaderSourceID) != "" || m.Header(HeaderSourceTime) != "" || m.Header(HeaderBase) != ""
-	if !ends {
-		return nil // it stands in the middle of a batch
+	if !ends { // it stands in the middle of a batch
+		if v.middle++; v.middle >= bus.MaxBatch {
+			return differs("the headers that end a batch", fmt.Sprintf("them on one of %d messages in a row", bus.MaxBatch), "them on none")
+		}
+		return nil
 	}
+	v.middle = 0
 	base := ""
 	if v.cp.base.Output != 0 {
 		base = v.cp.base.String()

@@ -212,6 +212,20 @@ var _ = Describe("Verifying", func() {
 		Entry("the last", 1207, 1206, "what stood behind it was removed"),
 	)
 
+	It("finds more messages in a row that end no batch than a batch has", func() {
+		w := built()
+		all := w.contents()
+		first := slices.IndexFunc(all, func(m bus.Message) bool {
+			return slices.ContainsFunc(m.Header, func(h bus.Header) bool { return h.Key == stage.HeaderChain })
+		})
+		all[first].Header = slices.DeleteFunc(slices.Clone(all[first].Header), func(h bus.Header) bool {
+			return slices.Contains([]string{stage.HeaderChain, stage.HeaderLogic, stage.HeaderSourceID, stage.HeaderSourceTime}, h.Key)
+		})
+		w.restored(all)
+		_, err := w.check(true)
+		Expect(err).To(MatchError(ContainSubstring("the headers that end a batch")))
+	})
+
 	It("finds an end that was removed, batch by batch", func() {
 		w := built()
 		ends := 0

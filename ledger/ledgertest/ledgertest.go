@@ -106,6 +106,13 @@ func Specs(empty func() ledger.Ledger) {
 		Expect(bill(ledger.Query{}).Unrated).To(BeZero())
 	})
 
+	It("counts what is unrated in the month that a charge for it would be posted to", func() {
+		late := events.Unrated{ID: "u1", Tenant: "a", Start: time.Date(2026, 10, 3, 0, 0, 0, 0, time.UTC), Period: "2026-11"}
+		post(ledger.Batch{Positions: at(0, 1), Unrated: []ledger.Unrated{{Unrated: late}}})
+		Expect(bill(ledger.Query{Period: "2026-10"}).Unrated).To(BeZero())
+		Expect(bill(ledger.Query{Period: "2026-11"}).Unrated).To(Equal(1))
+	})
+
 	It("does not count what is unrated and settled in one batch, as a replay has it", func() {
 		unrated := []ledger.Unrated{{Unrated: events.Unrated{ID: "u1", Tenant: "a"}}, {Unrated: events.Unrated{ID: "u2", Tenant: "a"}}}
 		post(ledger.Batch{Positions: at(0, 2), Unrated: unrated, Settled: []string{"u1"}})

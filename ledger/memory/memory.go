@@ -62,7 +62,7 @@ func (l *Ledger) Post(_ context.Context, b ledger.Batch) error {
 	}
 	for i := range b.Unrated {
 		u := &b.Unrated[i]
-		l.unrated[u.ID] = unrated{u.Tenant, u.Start.Format("2006-01")}
+		l.unrated[u.ID] = unrated{u.Tenant, cmp.Or(u.Period, u.Start.Format("2006-01"))}
 	}
 	for _, id := range b.Settled { // behind Unrated: see ledger.Batch
 		delete(l.unrated, id)

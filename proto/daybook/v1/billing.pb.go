@@ -412,7 +412,9 @@ type Unrated struct {
 	// What ran.
 	Footprint *Footprint `protobuf:"bytes,10,opt,name=footprint,proto3" json:"footprint,omitempty"`
 	// Why no plan prices it, for a person.
-	Reason        string `protobuf:"bytes,11,opt,name=reason,proto3" json:"reason,omitempty"`
+	Reason string `protobuf:"bytes,11,opt,name=reason,proto3" json:"reason,omitempty"`
+	// Month a charge for it would be posted to, YYYY-MM; empty: that of the start.
+	Period        string `protobuf:"bytes,12,opt,name=period,proto3" json:"period,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -520,6 +522,13 @@ func (x *Unrated) GetFootprint() *Footprint {
 func (x *Unrated) GetReason() string {
 	if x != nil {
 		return x.Reason
+	}
+	return ""
+}
+
+func (x *Unrated) GetPeriod() string {
+	if x != nil {
+		return x.Period
 	}
 	return ""
 }
@@ -685,7 +694,7 @@ const file_daybook_v1_billing_proto_rawDesc = "" +
 	"\x04kind\x18\x05 \x01(\tR\x04kind\x12\x1a\n" +
 	"\bresource\x18\x06 \x01(\tR\bresource\x12'\n" +
 	"\x05cause\x18\a \x01(\v2\x11.daybook.v1.CauseR\x05cause\x12,\n" +
-	"\acharges\x18\b \x03(\v2\x12.daybook.v1.ChargeR\acharges\"\xcc\x02\n" +
+	"\acharges\x18\b \x03(\v2\x12.daybook.v1.ChargeR\acharges\"\xe4\x02\n" +
 	"\aUnrated\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04span\x18\x02 \x01(\tR\x04span\x12\x12\n" +
@@ -698,7 +707,8 @@ const file_daybook_v1_billing_proto_rawDesc = "" +
 	"\x03end\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\x03end\x123\n" +
 	"\tfootprint\x18\n" +
 	" \x01(\v2\x15.daybook.v1.FootprintR\tfootprint\x12\x16\n" +
-	"\x06reason\x18\v \x01(\tR\x06reason\"\x91\x02\n" +
+	"\x06reason\x18\v \x01(\tR\x06reason\x12\x16\n" +
+	"\x06period\x18\f \x01(\tR\x06period\"\x91\x02\n" +
 	"\rUnratedNotice\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
 	"\x06source\x18\x02 \x01(\tR\x06source\x12\x1e\n" +
