@@ -106,7 +106,7 @@ var _ = Describe("the file collector", func() {
 	})
 
 	It("quarantines what it cannot understand, without secrets, before the horizon, and goes on", func() {
-		path := file("a", trove("compute.instance.create", 1)+"\n"+`{"token":"PLANTED"`+"\n"+started(3)+"\n"+`{"guid":"g","state":"SHARED"}`)
+		path := file("a", `{"event_type":7,"_context_auth_token":"PLANTED"}`+"\n"+`{"token":"PLANTED"`+"\n"+started(3)+"\n"+`{"guid":"g","state":"SHARED"}`)
 		r := collect(path)
 		Expect(r).To(And(HaveField("Quarantined", 3), HaveField("Stored", 1), HaveField("Lines", 4)))
 		Expect(store.subjects(events.StreamQuarantine)).To(Equal([]string{"quarantine.trove.file", "quarantine.unknown.file", "quarantine.cf.file"}))

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/daybook-billing/daybook/collector/cf"
 	"github.com/daybook-billing/daybook/collector/internal/appender"
 	"github.com/daybook-billing/daybook/collector/redact"
 	"github.com/daybook-billing/daybook/collector/trove"
@@ -28,6 +29,8 @@ type ReplayStore interface {
 	appender.Store
 	// Get returns the message with this sequence.
 	Get(ctx context.Context, stream string, seq uint64) (bus.Stored, error)
+	// End is cf.End.
+	End(ctx context.Context, foundation, list string) (guid string, sequence uint64, err error)
 }
 
 // ReplayOnBus is the ReplayStore that a bus makes.
@@ -40,6 +43,10 @@ type replayStore struct {
 
 func (s replayStore) Get(ctx context.Context, stream string, seq uint64) (bus.Stored, error) {
 	return s.bus.Get(ctx, stream, seq)
+}
+
+func (s replayStore) End(ctx context.Context, foundation, list string) (guid string, sequence uint64, err error) {
+	return cf.End(ctx, cf.OnBus(s.bus), foundation, list)
 }
 
 // Parked is one message of QUARANTINE.
@@ -57,15 +64,27 @@ type Replayed struct {
 	Reason   string // why it was refused
 }
 
-// Replay puts quarantined input back through today's normalisation, and appends to USAGE what is understood now, each fact
-// once by its id. QUARANTINE stays as it is.
-//
-// all is everything that QUARANTINE holds, in its order; chosen tells what is to be replayed. A Cloud Foundry event is
-// appended as a late fact behind the one that it followed in the API (Quarantined.AfterID), and refused when that is not
-// known, because its place in the order decides what it means; with atEnd it is appended behind everything instead.
+// Replayer puts quarantined input back through today's normalisation, and appends to USAGE what is understood now, each fact
+// once by its id. QUARANTINE stays as it is. It is for one goroutine.
+type Replayer struct {
+	store ReplayStore
+	atEnd bool
+	// behind is, by AfterID, the id of the last one that followed it and is in USAGE.
+	behind map[string]string
+}
+
+// NewReplayer makes a Replayer. A Cloud Foundry event is appended as a late fact behind the one that it followed in the API
+// (Quarantined.AfterID), and refused when that is not known, because its place in the order decides what it means; with
+// atEnd it is then appended as a late fact behind everything of its list. It is never the collector's cursor.
+func NewReplayer(store ReplayStore, atEnd bool) *Replayer {
+	return &Replayer{store: store, atEnd: atEnd, behind: map[string]string{}}
+}
+
+// Replay replays a part of what QUARANTINE holds; the parts are given in QUARANTINE's order. chosen tells what is to be
+// replayed; the others tell what their neighbours follow.
 //
 // The result has one row for each that was chosen, in order. An error is of the bus; what was appended before it stays.
-func Replay(ctx context.Context, store ReplayStore, all []Parked, chosen func(*Parked) bool, atEnd bool) ([]Replayed, error) {
+func (p *Replayer) Replay(ctx context.Context, all []Parked, chosen func(*Parked) bool) ([]Replayed, error) {
 	var results []Replayed
 	groups := map[[2]string][]*replay{}
 	var order [][2]string
@@ -84,10 +103,10 @@ func Replay(ctx context.Context, store ReplayStore, all []Parked, chosen func(*P
 	}
 	for _, key := range order {
 		group := groups[key]
-		if !slices.ContainsFunc(group, func(r *replay) bool { return r.chosen }) {
+		if key[0] != events.SourceCF && !slices.ContainsFunc(group, func(r *replay) bool { return r.chosen }) {
 			continue
 		}
-		if err := replayGroup(ctx, store, key[0], key[1], group, atEnd); err != nil {
+		if err := p.group(ctx, key[0], key[1], group); err != nil {
 			return results, err
 		}
 		for _, r := range group {
@@ -128,17 +147,20 @@ func understand(p *Parked) *replay {
 	return r
 }
 
-// replayGroup replays the facts of one source and foundation.
-func replayGroup(ctx context.Context, store ReplayStore, source, foundation string, group []*replay, atEnd bool) error {
+// group replays the facts of one source and foundation.
+func (p *Replayer) group(ctx context.Context, source, foundation string, group []*replay) error {
 	sequences := map[appender.Key]uint64{} // in USAGE, of the ids that matter; 0: not there
 	for _, r := range group {
 		sequences[appender.KeyOf(r.fact.ID)] = 0
 		if r.parked.AfterID != "" {
 			sequences[appender.KeyOf(r.parked.AfterID)] = 0
+			if last, ok := p.behind[r.parked.AfterID]; ok {
+				sequences[appender.KeyOf(last)] = 0
+			}
 		}
 	}
 	a := appender.New(appender.Options{
-		Store: store, Stream: events.StreamUsage, Filter: events.UsageFilter(source, foundation),
+		Store: p.store, Stream: events.StreamUsage, Filter: events.UsageFilter(source, foundation),
 		Seen: func(k appender.Key, sequence uint64) error {
 			if old, matters := sequences[k]; matters && old == 0 {
 				sequences[k] = sequence
@@ -149,11 +171,10 @@ func replayGroup(ctx context.Context, store ReplayStore, source, foundation stri
 	if err := a.Learn(ctx); err != nil {
 		return fmt.Errorf("finding out what USAGE holds of %s %s: %w", source, foundation, err)
 	}
-	behind := map[string]string{} // by AfterID, the id of the last one that followed it and is in USAGE
 	for _, r := range group {
 		key := appender.KeyOf(r.fact.ID)
 		if sequences[key] == 0 && r.chosen {
-			if err := place(ctx, store, r, behind, sequences, atEnd); err != nil {
+			if err := p.place(ctx, r, sequences); err != nil {
 				return err
 			}
 			if r.result.Reason == "" {
@@ -166,7 +187,7 @@ func replayGroup(ctx context.Context, store ReplayStore, source, foundation stri
 			r.result.Outcome = ReplayKnown
 		}
 		if sequences[key] != 0 && r.parked.AfterID != "" {
-			behind[r.parked.AfterID] = r.fact.ID
+			p.behind[r.parked.AfterID] = r.fact.ID
 		}
 	}
 	return nil
@@ -174,16 +195,19 @@ func replayGroup(ctx context.Context, store ReplayStore, source, foundation stri
 
 // place sets where a Cloud Foundry event stands in the API's order. Of several that followed the same fact each follows the
 // one before.
-func place(ctx context.Context, store ReplayStore, r *replay, behind map[string]string, sequences map[appender.Key]uint64, atEnd bool) error {
-	if r.fact.Source != events.SourceCF || atEnd {
+func (p *Replayer) place(ctx context.Context, r *replay, sequences map[appender.Key]uint64) error {
+	if r.fact.Source != events.SourceCF {
 		return nil
 	}
 	after := r.parked.AfterID
+	if p.atEnd && (after == "" || sequences[appender.KeyOf(after)] == 0) {
+		return p.placeAtEnd(ctx, r)
+	}
 	if after == "" {
 		r.result.Reason = "its place in the order of events is not known, and decides what it means: collect its file again into another foundation, or append it behind everything with --at-end"
 		return nil
 	}
-	if last, ok := behind[after]; ok {
+	if last, ok := p.behind[after]; ok {
 		after = last
 	}
 	sequence := sequences[appender.KeyOf(after)]
@@ -191,7 +215,7 @@ func place(ctx context.Context, store ReplayStore, r *replay, behind map[string]
 		r.result.Reason = "the event that it followed (" + after + ") is not in USAGE: replay that one first, or append it behind everything with --at-end"
 		return nil
 	}
-	m, err := store.Get(ctx, events.StreamUsage, sequence)
+	m, err := p.store.Get(ctx, events.StreamUsage, sequence)
 	if err != nil {
 		return err
 	}
@@ -207,6 +231,20 @@ func place(ctx context.Context, store ReplayStore, r *replay, behind map[string]
 	}
 	r.fact.AfterGUID, r.fact.AfterSequence = upstream.GUID, sequence
 	return nil
+}
+
+// placeAtEnd sets the place of a Cloud Foundry event behind everything of its list.
+func (p *Replayer) placeAtEnd(ctx context.Context, r *replay) error {
+	list := events.ListApp
+	if r.fact.Kind == events.KindService {
+		list = events.ListService
+	}
+	var err error
+	r.fact.AfterGUID, r.fact.AfterSequence, err = p.store.End(ctx, r.fact.Foundation, list)
+	if err == nil && r.fact.AfterSequence == 0 {
+		r.result.Reason = "nothing of its list is in USAGE that it could stand behind; as the first it would hide from the collector what is before it: collect first, then replay it"
+	}
+	return err
 }
 
 func appendFact(ctx context.Context, a *appender.Appender, u *events.Usage, subject string) error {

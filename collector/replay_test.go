@@ -44,7 +44,7 @@ var _ = Describe("Replaying the quarantine", func() {
 	}
 	replay := func(ctx context.Context, chosen func(*collector.Parked) bool, all ...collector.Parked) string {
 		GinkgoHelper()
-		results, err := collector.Replay(ctx, store, all, chosen, false)
+		results, err := collector.NewReplayer(store, false).Replay(ctx, all, chosen)
 		Expect(err).NotTo(HaveOccurred())
 		var text []string
 		for _, r := range results {
@@ -73,6 +73,19 @@ var _ = Describe("Replaying the quarantine", func() {
 		return u.ID
 	}
 
+	collected := func(ctx context.Context, line string) {
+		GinkgoHelper()
+		u, err := collector.Line("file", []byte(strings.TrimSpace(line)))
+		Expect(err).NotTo(HaveOccurred())
+		state, err := b.Stream(ctx, events.StreamUsage)
+		Expect(err).NotTo(HaveOccurred())
+		_, err = b.Append(ctx, events.StreamUsage, []bus.Message{{
+			Subject: events.UsageSubject(u.Source, u.Foundation, u.Tenant, u.Kind, u.SubjectResource()), Data: u.AppendJSON(nil),
+			Header: []bus.Header{{Key: events.HeaderID, Value: u.ID}, {Key: events.HeaderType, Value: events.TypeUsage}},
+		}}, bus.Expect{Last: state.Last})
+		Expect(err).NotTo(HaveOccurred())
+	}
+
 	It("stores once what is understood now, and says what is not", func(ctx SpecContext) {
 		all := []collector.Parked{
 			parked(1, "", trove("trove.instance.exists", 1)), parked(2, "", "{broken"),
@@ -90,20 +103,58 @@ var _ = Describe("Replaying the quarantine", func() {
 	})
 
 	It("does not guess the place of a Cloud Foundry event", func(ctx SpecContext) {
-		results, err := collector.Replay(ctx, store, []collector.Parked{parked(1, "", lines(0, 1)), parked(2, "nobody", lines(1, 2))}, every, false)
+		results, err := collector.NewReplayer(store, false).Replay(ctx, []collector.Parked{parked(1, "", lines(0, 1)), parked(2, "nobody", lines(1, 2))}, every)
 		Expect(err).NotTo(HaveOccurred())
 		Expect(results[0].Reason).To(ContainSubstring("its place in the order of events is not known"))
 		Expect(results[1].Reason).To(ContainSubstring("the event that it followed (nobody) is not in USAGE"))
 		Expect(usage(ctx)).To(BeEmpty())
-		_, err = collector.Replay(ctx, store, []collector.Parked{parked(1, "", lines(0, 1))}, every, true)
+	})
+
+	It("appends behind everything on request, and moves no cursor", func(ctx SpecContext) {
+		atEnd := func(inputs ...string) []collector.Replayed {
+			GinkgoHelper()
+			var all []collector.Parked
+			for i, input := range inputs {
+				all = append(all, parked(uint64(i)+1, "", input))
+			}
+			results, err := collector.NewReplayer(store, true).Replay(ctx, all, every)
+			Expect(err).NotTo(HaveOccurred())
+			return results
+		}
+		Expect(atEnd(lines(5, 6))[0].Reason).To(ContainSubstring("collect first"), "alone it would be the cursor")
+		Expect(usage(ctx)).To(BeEmpty())
+		collected(ctx, lines(0, 1))
+		collected(ctx, lines(1, 2))
+		guid, cursor, err := store.End(ctx, "file", events.ListApp)
 		Expect(err).NotTo(HaveOccurred())
-		Expect(usage(ctx)).To(HaveExactElements(HaveField("AfterSequence", BeZero())))
+		Expect(cursor).To(Equal(uint64(2)))
+		atEnd(lines(5, 6), lines(6, 7))
+		atEnd(lines(7, 8))
+		all := usage(ctx)
+		Expect(all).To(HaveLen(5))
+		Expect(all[2].AfterGUID).To(Equal(guid))
+		for i, u := range all[2:] {
+			Expect(u.AfterSequence).To(Equal(uint64(i)+2), "each stands behind the one before")
+		}
+		Expect(all[:2]).To(HaveEach(HaveField("AfterSequence", BeZero())))
+	})
+
+	It("goes on in the order of the quarantine from one part to the next", func(ctx SpecContext) {
+		first := lines(0, 1)
+		collected(ctx, first)
+		replayer := collector.NewReplayer(store, false)
+		for i := range 3 {
+			_, err := replayer.Replay(ctx, []collector.Parked{parked(uint64(i)+1, idOf(first), lines(i+1, i+2))}, every)
+			Expect(err).NotTo(HaveOccurred())
+		}
+		for i, u := range usage(ctx)[1:] {
+			Expect(u.AfterSequence).To(Equal(uint64(i) + 1))
+		}
 	})
 
 	DescribeTable("puts Cloud Foundry events behind what they followed, in their order", func(ctx context.Context, rounds ...uint64) {
 		first, a, c := lines(0, 1), lines(1, 2), lines(2, 3)
-		_, err := collector.Replay(ctx, store, []collector.Parked{parked(9, "", first)}, every, true)
-		Expect(err).NotTo(HaveOccurred())
+		collected(ctx, first)
 		all := []collector.Parked{parked(1, idOf(first), a), parked(2, idOf(first), c)}
 		for _, round := range rounds {
 			chosen := every

@@ -18,7 +18,7 @@ type collectTroveCmd struct {
 	Foundation string `env:"DAYBOOK_FOUNDATION" default:"openstack" help:"Name of the platform; part of every subject and id."`
 	Name       string `name:"collector" env:"DAYBOOK_COLLECTOR" help:"Name of this collector, where the foundation has several with queues of their own."`
 
-	URLs         []string      `name:"amqp" env:"AMQP_URL" placeholder:"URL" help:"RabbitMQ brokers of one cluster, amqp://user:password@host:5672/vhost or amqps://, tried in turn. Prefer the environment: a command line can be seen by others."`
+	URLs         []string      `name:"amqp" env:"AMQP_URL" sep:"none" placeholder:"URL" help:"RabbitMQ brokers of one cluster, amqp://user:password@host:5672/vhost or amqps://, tried in turn; repeat the flag, or write white space between them. / # ? , @ in a password are escaped as in %2F. Prefer the environment: a command line can be seen by others."`
 	User         string        `name:"amqp-user" env:"AMQP_USER" help:"User, instead of the one in the URL."`
 	PasswordFile string        `name:"amqp-password-file" env:"AMQP_PASSWORD_FILE" placeholder:"FILE" help:"File with the user's password."`
 	CAFile       string        `name:"amqp-ca" env:"AMQP_CA" placeholder:"FILE" help:"CA certificates of the brokers (PEM; default: the system's)."`
@@ -45,7 +45,7 @@ func (c *collectTroveCmd) Validate() error {
 	switch {
 	case c.PushToken != "" && c.PushTokenFile != "":
 		return errors.New("DAYBOOK_PUSH_TOKEN and --push-token-file exclude each other")
-	case len(c.URLs) == 0 && !c.pushes():
+	case len(c.urls()) == 0 && !c.pushes():
 		return errors.New("there is nothing to collect from: give RabbitMQ's URL with --amqp (AMQP_URL), or a token for pushed notifications with --push-token-file")
 	case c.pushes() && c.HTTP == "":
 		return errors.New("pushed notifications need an address to come to: give one with --http")
@@ -57,9 +57,12 @@ func (c *collectTroveCmd) Validate() error {
 
 func (c *collectTroveCmd) pushes() bool { return c.PushToken != "" || c.PushTokenFile != "" }
 
+// urls are the brokers' URLs. White space is in no URL, but a comma may be in a password.
+func (c *collectTroveCmd) urls() []string { return strings.Fields(strings.Join(c.URLs, " ")) }
+
 func (c *collectTroveCmd) config() (trove.Config, error) {
 	cfg := trove.Config{
-		Foundation: c.Foundation, Name: c.Name, URLs: c.URLs, User: c.User, CAFile: c.CAFile, CertFile: c.CertFile, KeyFile: c.KeyFile,
+		Foundation: c.Foundation, Name: c.Name, URLs: c.urls(), User: c.User, CAFile: c.CAFile, CertFile: c.CertFile, KeyFile: c.KeyFile,
 		ServerName: c.ServerName, Heartbeat: c.Heartbeat, Exchanges: c.Exchanges, Durability: c.Durable, RoutingKeys: c.RoutingKeys,
 		Queue: c.Queue, Drain: c.Drain, DeliveryLimit: c.DeliveryLimit, Prefetch: c.Prefetch, Settle: c.Settle,
 	}

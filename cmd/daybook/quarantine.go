@@ -20,8 +20,11 @@ type quarantineCmd struct {
 	Replay quarantineReplayCmd `cmd:"" help:"Put input back through this version, and store what it understands."`
 }
 
-// maxReplay is how many inputs are replayed at once; each is held in memory, with 64 KiB at most.
-const maxReplay = 100_000
+// Limits of a replay.
+const (
+	maxReplay      = 100_000 // inputs; of each the id and what became of it stay in memory
+	maxReplayBytes = 16 << 20
+)
 
 // quarantineFlags narrow what is looked at.
 type quarantineFlags struct {
@@ -55,7 +58,7 @@ func (f *quarantineFlags) each(ctx context.Context, b *bus.Bus, yield func(m *bu
 				return err
 			}
 		}
-		if m.Sequence >= state.Last {
+		if m.Sequence >= state.Last || m.Pending == 0 {
 			return nil
 		}
 	}
@@ -185,13 +188,12 @@ func (c *quarantineReplayCmd) Run(e *env) error {
 		return err
 	}
 	defer b.Close()
-	var all []collector.Parked
-	found := 0
-	err = c.each(e.ctx, b, func(m *bus.Stored, q *events.Quarantined) error {
-		if len(all) >= maxReplay {
+	// Nothing is stored before it is known that everything that was asked for is there.
+	inputs, found := 0, 0
+	err = c.each(e.ctx, b, func(m *bus.Stored, _ *events.Quarantined) error {
+		if inputs++; inputs > maxReplay {
 			return fmt.Errorf("there are more than %d inputs: narrow them with --source and --foundation", maxReplay)
 		}
-		all = append(all, collector.Parked{Sequence: m.Sequence, Quarantined: *q})
 		if slices.Contains(c.Sequences, m.Sequence) {
 			found++
 		}
@@ -203,12 +205,36 @@ func (c *quarantineReplayCmd) Run(e *env) error {
 	if sequences := slices.Compact(slices.Sorted(slices.Values(c.Sequences))); found < len(sequences) {
 		return fmt.Errorf("only %d of the %d sequences are in QUARANTINE: daybook quarantine list shows those that there are", found, len(sequences))
 	}
-	results, err := collector.Replay(e.ctx, collector.ReplayOnBus(b), all,
-		func(p *collector.Parked) bool { return c.All || slices.Contains(c.Sequences, p.Sequence) }, c.AtEnd)
+	results, err := c.replay(e.ctx, b)
 	if printErr := c.print(e, results); err == nil {
 		err = printErr
 	}
 	return err
+}
+
+// replay replays in parts, so that memory holds some of the inputs only.
+func (c *quarantineReplayCmd) replay(ctx context.Context, b *bus.Bus) (results []collector.Replayed, err error) {
+	replayer := collector.NewReplayer(collector.ReplayOnBus(b), c.AtEnd)
+	var part []collector.Parked
+	size := 0
+	flush := func() error {
+		done, err := replayer.Replay(ctx, part, func(p *collector.Parked) bool { return c.All || slices.Contains(c.Sequences, p.Sequence) })
+		results = append(results, done...)
+		clear(part)
+		part, size = part[:0], 0
+		return err
+	}
+	err = c.each(ctx, b, func(m *bus.Stored, q *events.Quarantined) error {
+		part = append(part, collector.Parked{Sequence: m.Sequence, Quarantined: *q})
+		if size += len(m.Data); size < maxReplayBytes {
+			return nil
+		}
+		return flush()
+	})
+	if err == nil {
+		err = flush()
+	}
+	return results, err
 }
 
 func (c *quarantineReplayCmd) print(e *env, results []collector.Replayed) error {

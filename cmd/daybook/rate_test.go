@@ -245,7 +245,7 @@ plans:
 			Entry("--from after --to", 1, "--from 2001-01-02T00:00:00Z is not before --to 2001-01-01T00:00:00Z", "", "--from", "2001-01-02", "--to", "2001-01-01", "--spans", "-"),
 			Entry("half a line", 1, "-:1: not one JSON object: column 10", `{"guid":"`, "--spans", "-"),
 			Entry("no JSON", 1, "-:2: not one JSON object: column 1", "\nhello\n", "--spans", "-"),
-			Entry("a secret in it, which is not said", 1, "***", `{"event_type":"https://me:hunter2@example.com/"}`, "--spans", "-"),
+			Entry("a secret in it, which is not said", 1, "***", `{"event_type":"trove.instance.exists","timestamp":"https://me:hunter2@example.com/","payload":{"tenant_id":"t","instance_id":"i"}}`, "--spans", "-"),
 		)
 
 		It("goes on after it, counts it, and ends with status 1", func() {

@@ -22,10 +22,39 @@ const (
 
 // broker is one address of RabbitMQ, and how to connect to it.
 type broker struct {
-	name string // for messages: without user and password
+	name string // for messages: host, port and virtual host
 	uri  string
 	tls  *tls.Config // nil: without TLS
 	user *amqp.PlainAuth
+}
+
+const wantURL = "write amqp://user:password@host:5672/vhost, or amqps:// with TLS" //nolint:gosec // an example
+
+// parseURL reads one URL. Its errors quote nothing of the text: where a password has a character that ends the part of a URL that it
+// is in, any other part, the scheme and the host too, may be a piece of it.
+func parseURL(text string) (*url.URL, error) {
+	_, rest, ok := strings.Cut(text, "://")
+	if !ok {
+		return nil, errors.New("has no scheme: " + wantURL)
+	}
+	if strings.Contains(rest, "://") {
+		return nil, errors.New("holds several URLs: give each by a flag of its own, or write white space between them, no comma")
+	}
+	if end := strings.IndexAny(rest, "/?#"); end >= 0 && strings.Contains(rest[end:], "@") {
+		return nil, errors.New("has an @ behind its host: escape / # ? , @ in the password as %2F %23 %3F %2C %40 and an @ in the virtual host as %40, " +
+			"or give the password in a file of its own (--amqp-password-file)")
+	}
+	u, err := url.Parse(text)
+	if err != nil || u.Hostname() == "" {
+		return nil, errors.New("cannot be read: " + wantURL + ", with special characters of the password escaped, / as %2F")
+	}
+	if strings.Contains(u.Host+u.Path, ",") {
+		return nil, errors.New("has a comma in its host or virtual host: give each broker by a flag of its own, or write white space between URLs")
+	}
+	if _, err := amqp.ParseURI(text); err != nil {
+		return nil, errors.New("is none that RabbitMQ's client takes: " + wantURL)
+	}
+	return u, nil
 }
 
 // brokers reads the configured URLs. No message of an error holds a password.
@@ -34,18 +63,11 @@ func brokers(cfg *Config) ([]broker, error) {
 	var all []broker
 	for i, text := range cfg.URLs {
 		where := fmt.Sprintf("RabbitMQ URL %d of %d", i+1, len(cfg.URLs))
-		u, err := url.Parse(text)
-		var parsed *url.Error
-		if errors.As(err, &parsed) {
-			err = parsed.Err // without the text
-		}
-		if err == nil && u.Hostname() == "" {
-			err = errors.New("it names no host")
-		}
+		u, err := parseURL(text)
 		if err != nil {
-			return nil, fmt.Errorf("%s cannot be read (%w): write amqp://user:password@host:5672/vhost, or amqps:// with TLS", where, err)
+			return nil, fmt.Errorf("%s %w", where, err)
 		}
-		b := broker{name: u.Scheme + "://" + u.Host + u.EscapedPath(), uri: text}
+		b := broker{name: u.Host + u.EscapedPath(), uri: text}
 		switch u.Scheme {
 		case "amqp":
 		case "amqps":
@@ -59,10 +81,7 @@ func brokers(cfg *Config) ([]broker, error) {
 				b.tls.ServerName = u.Hostname()
 			}
 		default:
-			return nil, fmt.Errorf("%s has the scheme %q: write amqp://user:password@host:5672/vhost, or amqps:// with TLS", where, clip(u.Scheme))
-		}
-		if _, err := amqp.ParseURI(text); err != nil {
-			return nil, fmt.Errorf("%s (%s) is none that RabbitMQ's client takes: write amqp://user:password@host:5672/vhost, or amqps:// with TLS", where, b.name)
+			return nil, fmt.Errorf("%s has another scheme than amqp and amqps: %s", where, wantURL)
 		}
 		if cfg.User != "" {
 			b.user = &amqp.PlainAuth{Username: cfg.User, Password: cfg.Password}

@@ -15,6 +15,8 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/daybook-billing/daybook/collector/trove"
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
@@ -162,14 +164,14 @@ var _ = Describe("At the broker, the Trove collector", func() {
 		r.seen(ctx, "i")
 	})
 
-	DescribeTable("works with a user who may not do everything", func(ctx SpecContext, write string, durable, gap bool) {
+	DescribeTable("works with a user who may not do everything", func(ctx SpecContext, configure, write string, durable, gap bool) {
 		r := newRig(ctx)
 		p := r.publisher(durable)
 		b := broker()
 		user := r.name("collector")
 		for _, arguments := range [][]string{
 			{"add_user", user, "secret"},
-			{"set_permissions", user, "^" + r.cfg.Queue, strings.ReplaceAll(write, "QUEUE", r.cfg.Queue), "^(" + r.cfg.Queue + "|" + p.exchange + ")"},
+			{"set_permissions", user, strings.ReplaceAll(configure, "QUEUE", r.cfg.Queue), strings.ReplaceAll(write, "QUEUE", r.cfg.Queue), "^(" + r.cfg.Queue + "|" + p.exchange + ")"},
 		} {
 			_, err := b.Control(ctx, arguments...)
 			Expect(err).NotTo(HaveOccurred())
@@ -178,7 +180,9 @@ var _ = Describe("At the broker, the Trove collector", func() {
 		r.start(ctx).bound()
 		p.send(ctx, notification("i"))
 		r.seen(ctx, "i")
-		Eventually(func() int { return len(r.horizons(ctx)) }).WithTimeout(patience).Should(BeNumerically(">", 0))
+		if durable {
+			Eventually(func() int { return len(r.horizons(ctx)) }).WithTimeout(patience).Should(BeNumerically(">", 0))
+		}
 		second := r.start(ctx)
 		second.bound()
 		if gap {
@@ -186,11 +190,66 @@ var _ = Describe("At the broker, the Trove collector", func() {
 		} else {
 			Expect(r.gaps(ctx)).To(BeEmpty())
 		}
+		if !durable {
+			Expect(r.horizons(ctx)).To(BeEmpty(), "nothing proves that the binding is there")
+		}
 	},
-		Entry("write to the queue and the exchanges, as documented", "^(QUEUE|trove|amq\\.default)", true, false),
-		Entry("not to the exchange", "^(QUEUE|amq\\.default)", false, true),
+		Entry("write to the queue and the exchanges, as documented", "^QUEUE", "^(QUEUE|trove|amq\\.default)", true, false),
+		Entry("not to the exchange, which goes with the broker", "^QUEUE", "^(QUEUE|amq\\.default)", false, true),
 	)
 })
+
+var _ = DescribeTable("A RabbitMQ URL that may be read wrongly is refused without a word of it:", func(url, message string) {
+	_, err := trove.New(trove.Config{Foundation: "os-1", URLs: []string{url}}, trove.Deps{Store: &flaky{}})
+	Expect(err).To(MatchError(ContainSubstring(message)))
+	for _, piece := range []string{"123", "456", "daybook:"} {
+		Expect(err.Error()).NotTo(ContainSubstring(piece))
+	}
+},
+	Entry("a slash in the password", "amqp://daybook:123/456@host/", "an @ behind its host"),
+	Entry("a hash", "amqp://daybook:123#456@host/", "an @ behind its host"),
+	Entry("a question mark", "amqp://daybook:123?456@host/", "an @ behind its host"),
+	Entry("a port that is none", "amqp://daybook:x123/", "cannot be read"),
+	Entry("no scheme", "daybook:123456@host/", "has no scheme"),
+	Entry("another scheme", "x123://daybook:456@host/", "is none that RabbitMQ's client takes"),
+	Entry("several with a comma", "amqp://daybook:123@a/,amqp://daybook:456@b/", "holds several URLs"),
+	Entry("several hosts", "amqp://daybook:123456@a,b/", "has a comma"),
+)
+
+var _ = It("A comma and an @ in a password are part of it, and no name shows it", func(ctx SpecContext) {
+	r := newRigWithoutBroker(ctx)
+	r.cfg.URLs = []string{"amqp://daybook:" + planted + ",@x@127.0.0.1:1/vhost"}
+	c := r.start(ctx)
+	Eventually(c.Ready).WithTimeout(patience).Should(MatchError(And(ContainSubstring("127.0.0.1:1/vhost"), ContainSubstring("nothing answers there"))))
+	Expect(r.log.String()).NotTo(Or(ContainSubstring(planted), ContainSubstring("daybook:")))
+})
+
+var _ = Describe("The lag", func() {
+	It("grows in silence, from the last horizon on", func(ctx SpecContext) {
+		r := newRig(ctx)
+		r.cfg.Settle = time.Hour
+		r.publisher(false)
+		c := r.start(ctx).bound()
+		Eventually(func() time.Time { return c.Report().Horizon }).WithTimeout(patience).ShouldNot(BeZero())
+		Expect(lagOf(r.metrics)).To(BeNumerically("~", time.Hour.Seconds(), 60))
+	})
+})
+
+// lagOf reads the gauge as Prometheus does.
+func lagOf(m *trove.Metrics) float64 {
+	GinkgoHelper()
+	registry := prometheus.NewPedanticRegistry()
+	Expect(registry.Register(m)).To(Succeed())
+	families, err := registry.Gather()
+	Expect(err).NotTo(HaveOccurred())
+	for _, f := range families {
+		if f.GetName() == "daybook_trove_lag_seconds" {
+			return f.GetMetric()[0].GetGauge().GetValue()
+		}
+	}
+	Fail("no lag")
+	return 0
+}
 
 var _ = Describe("The horizon", func() {
 	It("never passes what is not stored", func(ctx SpecContext) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -20,6 +21,7 @@ const (
 	storeRetry   = time.Second      // between two attempts to store a batch, each of which tries several times by itself
 	maxSent      = 1000             // markers under way
 	maxLoad      = 16 << 20         // bytes to store in a load
+	maxLook      = time.Minute      // between two looks for an exchange that was never bound
 )
 
 // Collector is the Trove collector. It is run once.
@@ -43,10 +45,18 @@ type exchange struct {
 	bound  bool      // in this session
 	once   bool      // bound by this process at some time
 	direct bool      // the user may not publish there: markers go past it
+	gone   bool      // it has vanished since it was bound
 	// marked is when the newest marker was sent that came back, in any session, and current the same of this session.
 	marked, current time.Time
 	missing         time.Time // since when it has been looked for in vain
+	// next is when an exchange that was never bound is looked for again, after the wait pause.
+	next  time.Time
+	pause time.Duration
 }
+
+// blind tells whether a marker proves nothing about the binding. One that goes past the exchange does where the binding cannot have
+// gone with a restart and is made anew at every check.
+func (e *exchange) blind() bool { return e.direct && e.seen != durable }
 
 // mark is a marker that came back.
 type mark struct {
@@ -179,10 +189,14 @@ func (c *Collector) session(ctx, work context.Context, b *broker) (established b
 // attach binds the exchanges that are not bound in this session, and begins to consume the queues beside ours.
 func (c *Collector) attach(ctx context.Context, s *session) error {
 	for _, e := range c.exchanges {
-		if e.bound {
+		if e.bound && !e.direct || !e.bound && !e.once && c.deps.Now().Before(e.next) {
 			continue
 		}
-		if err := s.within(ctx, func() error { return c.bind(ctx, s, e) }); err != nil {
+		bind := c.bind
+		if e.bound {
+			bind = c.rebind
+		}
+		if err := s.within(ctx, func() error { return bind(ctx, s, e) }); err != nil {
 			return err
 		}
 	}
@@ -214,6 +228,8 @@ func (c *Collector) bind(ctx context.Context, s *session, e *exchange) error {
 	}
 	if seen == absent {
 		if seen = c.declarable(e); seen == absent {
+			e.pause = min(max(2*e.pause, c.cfg.Check), maxLook)
+			e.next = c.deps.Now().Add(e.pause)
 			return c.miss(s, e)
 		}
 		switch err := s.declareExchange(e.name, seen); {
@@ -231,7 +247,7 @@ func (c *Collector) bind(ctx context.Context, s *session, e *exchange) error {
 	if found, err := s.bind(e.name, c.cfg.RoutingKeys); err != nil || !found {
 		return err
 	}
-	if !intact {
+	if !intact || e.gone {
 		if err := c.lost(ctx, s, e); err != nil {
 			return err
 		}
@@ -239,9 +255,21 @@ func (c *Collector) bind(ctx context.Context, s *session, e *exchange) error {
 	if found, err := s.bind(e.name, []string{c.cfg.markerKey()}); err != nil || !found {
 		return err
 	}
-	e.bound, e.once, e.missing = true, true, time.Time{}
+	e.bound, e.once, e.gone, e.missing = true, true, false, time.Time{}
 	c.deps.Log.Info("bound", slog.String("exchange", e.name), slog.String("durability", e.seen.String()), slog.String("queue", c.cfg.Queue))
 	return nil
+}
+
+// rebind makes the bindings again that markers tell nothing about. Those that are there stay as they are.
+func (c *Collector) rebind(_ context.Context, s *session, e *exchange) error {
+	found, err := s.bind(e.name, append(slices.Clone(c.cfg.RoutingKeys), c.cfg.markerKey()))
+	if err == nil && !found {
+		e.bound, e.gone = false, true // found again, and its gap published, at the next check
+		err := fmt.Errorf("exchange %s on %s has vanished, and the binding of queue %s with it", e.name, s.broker.name, c.cfg.Queue)
+		c.state.failed(err)
+		c.deps.Log.Error("unbound", slog.Any("error", err))
+	}
+	return err
 }
 
 // declarable is how the collector may declare an exchange that does not exist; absent: it may not.
@@ -281,7 +309,7 @@ func (c *Collector) intact(ctx context.Context, s *session, e *exchange) (bool, 
 		return false, nil
 	case forbidden:
 		e.direct = true
-		c.deps.Log.Warn("this user may not publish to the exchange: whether the binding was lost cannot be seen, and is assumed unless the exchange is durable",
+		c.deps.Log.Warn("this user may not publish to the exchange: whether the binding was lost cannot be seen, and is assumed unless the exchange is durable; unless it is, no horizon is published",
 			slog.String("exchange", e.name), slog.String("fix", "rabbitmqctl set_permissions, see docs/trove.md"))
 	default:
 		if s.ctx.Err() != nil || ctx.Err() != nil {
@@ -298,8 +326,11 @@ func (c *Collector) lost(ctx context.Context, s *session, e *exchange) error {
 	if err != nil {
 		return err
 	}
-	if e.marked.After(from) {
-		from = e.marked
+	if !e.marked.IsZero() {
+		// What was on its way when the marker was sent may have come after the binding had gone.
+		from = e.marked.Add(-max(c.cfg.Settle, c.cfg.Check+markTime))
+	} else if !from.IsZero() {
+		from = from.Add(-max(c.cfg.Check+markTime-c.cfg.Settle, 0)) // the horizon is Settle before its marker
 	}
 	if from.IsZero() {
 		from = e.missing
@@ -413,6 +444,9 @@ func (c *Collector) passed(work context.Context, s *session, arrived []mark) {
 	}
 	var lowest time.Time
 	for _, e := range c.exchanges {
+		if e.bound && e.blind() {
+			return
+		}
 		if e.bound && (lowest.IsZero() || e.current.Before(lowest)) {
 			if lowest = e.current; lowest.IsZero() {
 				return
@@ -421,7 +455,8 @@ func (c *Collector) passed(work context.Context, s *session, arrived []mark) {
 	}
 	c.state.beat()
 	at := lowest.Add(-c.cfg.Settle).UTC().Truncate(time.Second)
-	if err := c.sink.sayHorizon(work, at); err != nil {
+	at, err := c.sink.sayHorizon(work, at)
+	if err != nil {
 		c.state.failed(err)
 		c.deps.Log.Error("no horizon", slog.Any("error", err))
 		return // the next marker brings it

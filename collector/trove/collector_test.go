@@ -89,10 +89,10 @@ var _ = Describe("The Trove collector", func() {
 		p := r.publisher(false)
 		c := r.start(ctx).bound()
 		p.send(ctx, `{"event_type":"dbaas.backup_create.end","payload":{}}`, `{"event_type":"dbaas.backup_create.end","payload":{}}`,
-			`{broken`, `{broken`, `{"event_type":"compute.instance.create","payload":{"admin_password":"`+planted+`"}}`, string(zlibbed("{")[:7]), notification("i"))
+			`{broken`, `{broken`, `{"event_type":"compute.instance.create"}`, `{"event_type":7,"payload":{"admin_password":"`+planted+`"}}`, string(zlibbed("{")[:7]), notification("i"))
 		r.seen(ctx, "i")
 		r.empty(ctx)
-		Expect(c.Report().Ignored).To(Equal(map[string]int{"dbaas.backup_create.end": 2}))
+		Expect(c.Report().Ignored).To(Equal(map[string]int{"dbaas.backup_create.end": 2, "compute.instance.create": 1}))
 		refused := r.quarantined(ctx)
 		Expect(refused).To(HaveLen(3), "the same one twice is one")
 		Expect(refused[0]).To(And(HaveField("Source", "trove"), HaveField("File", r.cfg.Queue), HaveField("Input", "{broken"), HaveField("Reason", ContainSubstring("expected"))))

@@ -1,11 +1,18 @@
 package trove
 
-import "github.com/prometheus/client_golang/prometheus"
+import (
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
 
 // Metrics of a Trove collector. It is a prometheus.Collector: register it where metrics are served.
 type Metrics struct {
 	stored, known, ignored, refused, dead, sessions, gaps, errors, unbound prometheus.Counter
-	connected, bound, seen, lag, horizon                                   prometheus.Gauge
+	connected, bound, seen, horizon                                        prometheus.Gauge
+	lag                                                                    prometheus.GaugeFunc
+	complete                                                               *atomic.Int64 // the last horizon, in nanoseconds since 1970
 	batches                                                                prometheus.Histogram
 	pushes                                                                 *prometheus.CounterVec
 }
@@ -24,6 +31,9 @@ func NewMetrics(foundation string) *Metrics {
 	gauge := func(name, help string) prometheus.Gauge {
 		return prometheus.NewGauge(prometheus.GaugeOpts{Namespace: namespace, Subsystem: subsystem, Name: name, Help: help, ConstLabels: labels})
 	}
+	// Without a horizon, time counts from here on, so that silence shows from the beginning.
+	complete := new(atomic.Int64)
+	complete.Store(time.Now().UnixNano())
 	const taken = "Notifications taken, by what became of them."
 	return &Metrics{
 		stored:    counter("notifications_total", taken, "result", "stored"),
@@ -38,8 +48,12 @@ func NewMetrics(foundation string) *Metrics {
 		connected: gauge("connected", "1 while notifications are consumed."),
 		bound:     gauge("bound", "1 while the queue is bound to every exchange that it was bound to before."),
 		seen:      gauge("last_notification_seconds", "When the last notification came, in seconds since 1970."),
-		lag:       gauge("lag_seconds", "Age of the newest fact when the last batch was stored."),
-		horizon:   gauge("horizon_seconds", "The last horizon published, in seconds since 1970."),
+		complete:  complete,
+		lag: prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Namespace: namespace, Subsystem: subsystem, Name: "lag_seconds", ConstLabels: labels,
+			Help: "Age of the last horizon published, or of the process before there is one. It grows while nothing proves that all is collected.",
+		}, func() float64 { return max(time.Since(time.Unix(0, complete.Load())).Seconds(), 0) }),
+		horizon: gauge("horizon_seconds", "The last horizon published, in seconds since 1970."),
 		batches: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Namespace: namespace, Subsystem: subsystem, Name: "batch_notifications", Help: "Notifications in a batch.", ConstLabels: labels,
 			Buckets: prometheus.ExponentialBuckets(1, 4, 6),

@@ -13,13 +13,9 @@ import (
 	"github.com/daybook-billing/daybook/events"
 )
 
-// ErrIgnored is wrapped by the error, an *IgnoredError, for a notification of Trove's that says nothing about usage. It is
-// counted and passed over.
+// ErrIgnored is wrapped by the error, an *IgnoredError, for a notification that says nothing about Trove's usage: one of
+// Trove's about something else, or one of another service of the platform. It is counted and passed over.
 var ErrIgnored = errors.New("the notification says nothing about usage")
-
-// ErrUnknownEvent is wrapped by the error for a notification that is none of Trove's: it may matter, so it is to be kept
-// (quarantined).
-var ErrUnknownEvent = errors.New("unknown notification")
 
 // IgnoredError names the event type that was passed over.
 type IgnoredError struct{ EventType string }
@@ -39,7 +35,7 @@ func (e *IgnoredError) Unwrap() error { return ErrIgnored }
 // message_id, publisher_id, event_type, priority, timestamp and a payload without secrets: the request's context
 // (_context_*), addresses and tracebacks never pass. The result shares no memory with raw.
 //
-// Errors are a *jsondoc.SyntaxError, a *jsondoc.FieldError that names the path, or wrap ErrIgnored or ErrUnknownEvent.
+// Errors are a *jsondoc.SyntaxError, a *jsondoc.FieldError that names the path, or wrap ErrIgnored.
 func Normalise(foundation string, raw []byte) (events.Usage, error) {
 	d := jsondoc.Borrow()
 	defer d.Return()
@@ -105,16 +101,21 @@ func eventOf(eventType string) (string, error) {
 			return events.EventTroveExists, nil
 		}
 	}
-	if eventType == "dbaas.instance_resize_volume.end" {
+	switch eventType {
+	case "dbaas.instance_resize_volume.end":
 		return events.EventTroveResizeVolume, nil
+	case resizeStarted, resizeFailed:
+		return "", &IgnoredError{eventType}
 	}
-	for _, prefix := range []string{"trove.", "reddwarf.", "dbaas."} {
-		if strings.HasPrefix(eventType, prefix) {
-			return "", &IgnoredError{strings.ToValidUTF8(eventType[:min(len(eventType), 80)], "")}
-		}
-	}
-	return "", fmt.Errorf("%w: event_type: found %.60q, expected one of trove.*, dbaas.* and reddwarf.*", ErrUnknownEvent, eventType)
+	return "", &IgnoredError{redact.URLs(clip(eventType))}
 }
+
+// A resize that begins or fails has not changed the volume: Trove bills the old size until the end. They are counted by name, so that
+// resizes which never end show.
+const (
+	resizeStarted = "dbaas.instance_resize_volume.start"
+	resizeFailed  = "dbaas.instance_resize_volume.error"
+)
 
 type notification struct {
 	jsondoc.Reader

@@ -161,13 +161,20 @@ var _ = Describe("a notification", func() {
 		}
 	})
 
-	It("that says nothing about usage is ignored, and one of another service is unknown", func() {
-		for _, t := range []string{"dbaas.instance_create.end", "dbaas.instance_resize_volume.start", "dbaas.quota", "trove.instance.renamed", "reddwarf.x"} {
+	It("that says nothing about usage is ignored, and one of another service too", func() {
+		for _, t := range []string{
+			"dbaas.instance_create.end", "dbaas.instance_resize_volume.start", "dbaas.instance_resize_volume.error", "dbaas.quota",
+			"trove.instance.renamed", "reddwarf.x", "compute.instance.create.end", "identity.authenticate",
+		} {
 			_, err := trove.Normalise("f", []byte(`{"event_type":"`+t+`"}`))
 			Expect(err).To(MatchError(trove.ErrIgnored))
 			Expect(err).To(HaveField("EventType", t))
 		}
-		_, err := trove.Normalise("f", []byte(`{"event_type":"compute.instance.create.end"}`))
-		Expect(err).To(MatchError(trove.ErrUnknownEvent))
 	})
+
+	DescribeTable("without the text of an event type is no notification", func(text string) {
+		_, err := trove.Normalise("f", []byte(text))
+		Expect(err).To(HaveOccurred())
+		Expect(err).NotTo(MatchError(trove.ErrIgnored))
+	}, Entry("missing", `{"payload":{}}`), Entry("null", `{"event_type":null}`), Entry("a number", `{"event_type":7}`))
 })

@@ -73,7 +73,8 @@ func (c *Collector) Push(token string) (http.Handler, error) {
 }
 
 func (c *Collector) push(w http.ResponseWriter, r *http.Request, token [sha256.Size]byte, turns chan struct{}) (status int, answer pushed) {
-	given, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	scheme, given, ok := strings.Cut(r.Header.Get("Authorization"), " ")
+	ok = ok && strings.EqualFold(scheme, "Bearer") // RFC 9110, section 11.1
 	sum := sha256.Sum256([]byte(given))
 	if match := subtle.ConstantTimeCompare(sum[:], token[:]) == 1; !ok || !match {
 		return refusedWith(http.StatusUnauthorized, "the request needs the header Authorization: Bearer with the collector's token")
@@ -160,7 +161,8 @@ func (c *Collector) pushedHorizons(ctx context.Context) {
 			continue
 		}
 		at = at.Add(-c.cfg.Settle)
-		if err := c.sink.sayHorizon(ctx, at); err != nil {
+		at, err := c.sink.sayHorizon(ctx, at)
+		if err != nil {
 			c.state.failed(err)
 			continue // the next beat brings it
 		}

@@ -49,13 +49,14 @@ var _ = AfterSuite(func() {
 
 // rig is one spec's world: a bus of its own, and names of its own on the shared broker.
 type rig struct {
-	bus    *bus.Bus
-	data   string // the folder of its server
-	cfg    trove.Config
-	store  *flaky
-	log    *syncBuffer
-	now    atomic.Int64 // what is added to the clock
-	number int64
+	bus     *bus.Bus
+	data    string // the folder of its server
+	cfg     trove.Config
+	store   *flaky
+	log     *syncBuffer
+	metrics *trove.Metrics
+	now     atomic.Int64 // what is added to the clock
+	number  int64
 }
 
 var rigs atomic.Int64
@@ -77,7 +78,7 @@ func newRigWithoutBroker(ctx context.Context) *rig {
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(b.Close)
 	Expect(b.EnsureStreams(ctx, bus.StreamsConfig{})).To(Succeed())
-	r := &rig{bus: b, data: data, number: rigs.Add(1), log: &syncBuffer{}}
+	r := &rig{bus: b, data: data, number: rigs.Add(1), log: &syncBuffer{}, metrics: trove.NewMetrics("os-1")}
 	r.store = &flaky{Store: trove.OnBus(b)}
 	r.cfg = trove.Config{
 		Foundation: "os-1",
@@ -102,7 +103,7 @@ type running struct {
 func (r *rig) start(ctx context.Context) *running {
 	GinkgoHelper()
 	log := slog.New(slog.NewTextHandler(io.MultiWriter(r.log, GinkgoWriter), &slog.HandlerOptions{Level: slog.LevelDebug}))
-	c, err := trove.New(r.cfg, trove.Deps{Store: r.store, Log: log, Status: r.bus, Now: func() time.Time { return time.Now().Add(time.Duration(r.now.Load())) }})
+	c, err := trove.New(r.cfg, trove.Deps{Store: r.store, Log: log, Status: r.bus, Metrics: r.metrics, Now: func() time.Time { return time.Now().Add(time.Duration(r.now.Load())) }})
 	Expect(err).NotTo(HaveOccurred())
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	run := &running{c, cancel, make(chan error, 1)}

@@ -168,15 +168,16 @@ func (s *sink) say(ctx context.Context, id, kind, subject string, at time.Time, 
 	return err
 }
 
-// sayHorizon says that everything up to a time is stored, if that is later than what was said before.
-func (s *sink) sayHorizon(ctx context.Context, at time.Time) error {
+// sayHorizon says that everything up to a time is stored, if that is later than what was said before, and returns the horizon that
+// stands.
+func (s *sink) sayHorizon(ctx context.Context, at time.Time) (time.Time, error) {
 	at = at.UTC().Truncate(time.Second) // a horizon need not be finer
 	if err := s.lock(ctx); err != nil {
-		return err
+		return time.Time{}, err
 	}
 	defer s.unlock()
 	if !at.After(s.horizon) {
-		return nil
+		return s.horizon, nil
 	}
 	text := events.FormatTime(at)
 	h := events.Horizon{
@@ -184,15 +185,19 @@ func (s *sink) sayHorizon(ctx context.Context, at time.Time) error {
 		Source: events.SourceTrove, Foundation: s.cfg.Foundation, Time: at, Collector: s.cfg.Name,
 	}
 	subject := events.UsageHorizonSubject(h.Source, h.Foundation)
+	stands := at
 	later := func(ctx context.Context) (bool, error) {
 		before, err := s.deps.Store.Horizon(ctx, subject, s.cfg.Name)
+		if err == nil && !at.After(before) {
+			stands = before
+		}
 		return at.After(before), err
 	}
 	if err := s.say(ctx, h.ID, events.TypeHorizon, subject, at, h.AppendJSON(nil), later); err != nil {
-		return fmt.Errorf("publishing the horizon %s: %w", text, err)
+		return time.Time{}, fmt.Errorf("publishing the horizon %s: %w", text, err)
 	}
-	s.horizon = at
-	return nil
+	s.horizon = stands
+	return stands, nil
 }
 
 // sayGap says that notifications may be missing.

@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	maxIgnored = 100         // event types that are counted by name
+	maxIgnored = 100         // event types that are counted by name, beside those of a resize; the rest are "other"
 	minSilence = time.Minute // after which markers are missed, however often they are sent
 )
 
@@ -36,15 +36,6 @@ type Report struct {
 	LastGap   time.Time
 	LastError string
 	ErrorAt   time.Time
-}
-
-// Sum is how many notifications were taken.
-func (r *Report) Sum() int {
-	n := r.Facts + r.Refused
-	for _, ignored := range r.Ignored {
-		n += ignored
-	}
-	return n
 }
 
 // state keeps the report and the metrics together.
@@ -92,7 +83,9 @@ func (s *state) failed(err error) {
 
 // started takes the horizon that was published before.
 func (s *state) started(horizon time.Time) {
-	s.with(func(r *Report) { r.Horizon = horizon })
+	if !horizon.IsZero() {
+		s.horizon(horizon)
+	}
 }
 
 func (s *state) connected(broker string) {
@@ -141,6 +134,7 @@ func (s *state) beat() {
 
 func (s *state) horizon(at time.Time) {
 	s.metrics.horizon.Set(seconds(at))
+	s.metrics.complete.Store(at.UnixNano())
 	s.with(func(r *Report) { r.Horizon = at })
 }
 
@@ -165,7 +159,7 @@ func (s *state) took(batch []message) {
 		case isIgnored:
 			ignored++
 			name := m.eventType
-			if _, ok := s.r.Ignored[name]; !ok && len(s.r.Ignored) >= maxIgnored {
+			if _, ok := s.r.Ignored[name]; !ok && len(s.r.Ignored) >= maxIgnored && name != resizeStarted && name != resizeFailed {
 				name = "other"
 			}
 			s.r.Ignored[name]++
@@ -178,7 +172,6 @@ func (s *state) took(batch []message) {
 	s.r.Facts += facts
 	s.r.Known += known
 	s.r.Refused += refused
-	observed := s.r.Observed
 	s.mu.Unlock()
 	m := s.metrics
 	m.stored.Add(float64(facts - known))
@@ -187,9 +180,6 @@ func (s *state) took(batch []message) {
 	m.ignored.Add(float64(ignored))
 	m.batches.Observe(float64(len(batch)))
 	m.seen.Set(seconds(now))
-	if !observed.IsZero() {
-		m.lag.Set(max(now.Sub(observed).Seconds(), 0))
-	}
 }
 
 // Ready is a readiness check: nil while the collector does its work.
