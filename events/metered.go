@@ -1,11 +1,6 @@
 package events
 
-import (
-	"encoding/binary"
-	"errors"
-	"math"
-	"time"
-)
+import "time"
 
 // Count is a whole number that may be absent: a footprint with 0 instances is not one without a number of instances.
 // The zero value is absent. Counts compare with ==.
@@ -30,28 +25,6 @@ func (c Count) Or(n uint32) uint32 {
 
 // Known reports whether the number is present.
 func (c Count) Known() bool { return c.ok }
-
-// MarshalBinary implements encoding.BinaryMarshaler, for snapshots.
-func (c Count) MarshalBinary() ([]byte, error) {
-	if !c.ok {
-		return nil, nil
-	}
-	return binary.AppendUvarint(nil, uint64(c.n)), nil
-}
-
-// UnmarshalBinary implements encoding.BinaryUnmarshaler.
-func (c *Count) UnmarshalBinary(b []byte) error {
-	*c = Count{}
-	if len(b) == 0 {
-		return nil
-	}
-	n, size := binary.Uvarint(b)
-	if size != len(b) || n > math.MaxUint32 {
-		return errors.New("not a count")
-	}
-	*c = Some(uint32(n))
-	return nil
-}
 
 // Footprint is the size of a resource at one moment: what a price can depend on. Fields that its kind does not have are
 // absent or empty. Footprints compare with ==.

@@ -75,9 +75,9 @@ func (t *track) replaceBuilds(r *rules, ch *change, was builds) {
 // began, for an ending after the gap may be that of another one.
 func (t *track) deriveBuilds(r *rules, horizon moment) builds {
 	out := builds{known: t.baseline(r).known || t.clean > 0}
-	from := t.baselineKey(r).root()
+	from := t.through(r)
 	if t.clean > 0 {
-		from = t.facts[t.clean-1].key().root()
+		from = max(from, t.facts[t.clean-1].key().root())
 	}
 	gaps := r.gaps
 	for len(gaps) > 0 && gaps[0].sequence <= from {

@@ -69,7 +69,8 @@ func (t *track) difference(r *rules, ch *change, before, after []part) {
 
 // continues reports whether two parts are the same but for their ends and names.
 func (p *part) continues(o *part) bool {
-	return p.start == o.start && p.since == o.since && p.flags == o.flags && p.of.tenant == o.of.tenant && (p.size == o.size || *p.size == *o.size)
+	return p.start == o.start && p.since == o.since && p.flags == o.flags && p.of.tenant == o.of.tenant &&
+		(p.size == o.size || *p.size == *o.size)
 }
 
 func sameNames(a, b *labels) bool {

@@ -6,7 +6,8 @@
 // Writes METERED: for each fact that changed something, one message on
 // metered.<source>.<foundation>.<tenant>.<kind>.<resource> with the spans retracted, the spans closed, the anomalies, and all
 // that runs and all that is held under the subject now; for each horizon, the spans cut at the boundaries that it passed and
-// then the horizon; for each gap, what it puts in doubt and then the gap. Snapshots of its state go to the Object Store bucket daybook-projector.
+// then the horizon; for each gap, what it puts in doubt and then the gap. Snapshots of its state go to the Object Store bucket
+// daybook-projector.
 //
 // Guarantees: the output is a pure function of USAGE and of the settings, byte for byte. Spans of one timeline never
 // overlap; a span that is retracted was published before, with the same id; spans in the services' cuts never cross a

@@ -77,7 +77,8 @@ func earlierOf(kind, previous string) earlier {
 	switch {
 	case previous == "":
 		return unsaid
-	case kind == events.KindTask && (previous == "RUNNING" || previous == "CANCELING"), kind == events.KindApp && previous == events.EventStarted:
+	case kind == events.KindTask && (previous == "RUNNING" || previous == "CANCELING"),
+		kind == events.KindApp && previous == events.EventStarted:
 		return ran
 	}
 	return rested
@@ -163,6 +164,9 @@ type place struct {
 	depth    int
 	found    moment // the horizon when it was found
 }
+
+// unknownPlace is the root of a fact that follows one whose place is not kept any more. No message has the sequence.
+const unknownPlace = 0
 
 // root returns the sequence of the fact in order that the key stands at or after.
 func (k key) root() uint64 {

@@ -42,7 +42,7 @@ func (d *doubt) open() bool { return d.gap != nil && d.listed == always }
 // cause is why a part is held. Its id makes that of the hold, which stays the same wherever the part begins and ends.
 type cause struct {
 	gap  *gap
-	fact factID // of the fact that began the part, if it began after the gap
+	fact factID // of the fact that began the part, if it began after the gap or the gap reaches back over its end
 	note note
 }
 
@@ -91,7 +91,7 @@ func (c *cause) reason(end moment) string {
 	case noteIncomplete:
 		what = "its beginning was found again, but not what happened between"
 	case notePriorBuildpack:
-		what = "it ran, but nothing says with which buildpack; the one reported later is assumed"
+		what = "it ran, but nothing says with which buildpack; the last one known is assumed"
 	case notePriorPlan:
 		what = "the plan before the update is not known; the one after it is assumed"
 	case noteOld:
@@ -105,7 +105,9 @@ func (f *fold) gap(g *gap) {
 	if g.to > f.until && g.to != never {
 		f.until, f.untilBy = g.to, g
 	}
-	if f.doubt.open() || f.doubt.gap != nil && g.from < f.doubt.listed { // one doubt, or the same one over again
+	// A gap that was confirmed, and that is said again (perhaps by another API server's clock), is the same doubt over again. One that
+	// begins later, by however little, does not take back what was confirmed before it.
+	if f.doubt.open() || f.doubt.gap != nil && g.from <= f.doubt.from {
 		f.doubt.to, f.doubt.listed = max(f.doubt.to, g.to), always
 		return
 	}
@@ -187,7 +189,7 @@ func (f *fold) settleApp(x *fact, to moment) {
 
 // settleTask: a task runs once, so that whatever is said of one that ran before the gap says that it ran through it.
 func (f *fold) settleTask(x *fact, to moment) {
-	if !f.running && x.verb == ended && x.before == ran {
+	if !f.running && !f.known && x.verb == ended && x.before == ran {
 		f.resume(x, to, x.size, noteWithin)
 		return
 	}
@@ -202,6 +204,7 @@ func (f *fold) settleService(x *fact, to moment) {
 	}
 	planned := size.Plan != "" || size.PlanGUID != ""
 	switch {
+	case x.verb == ended && f.known && !f.running: // a second ending
 	case x.verb == ended && planned:
 		f.resume(x, to, size, noteWithin)
 		return
@@ -254,7 +257,7 @@ func (f *fold) resume(x *fact, at moment, size *events.Footprint, why note) {
 		f.put(at, x.sequence)
 		f.doubt = doubt{}
 		s := &f.segment
-		s.start, s.flags, s.heldTo = at, events.InferredStart, always
+		s.start, s.flags, s.heldTo, s.opener = at, events.InferredStart, always, x.id
 		if !sameSize(s.size, size) {
 			s.since, s.size = at, size
 		}

@@ -93,6 +93,41 @@ var _ = Describe("A gap", func() {
 		})
 	})
 
+	It("that is said again by several clocks is one, however often a rescan confirms it: a change within it is held", func() {
+		b := told(app("STARTED", "03:00"))
+		for _, to := range []string{"06:00:03", "06:00:00", "05:59:52"} {
+			b.gap(events.ListApp, "05:00", to).tell(app("STARTED", "03:00", listed(to)))
+			Expect(b.held()).To(BeEmpty())
+		}
+		b.tell(app("STARTED", "05:30", size(5, 1024), was(3, 1024), previous("STARTED")))
+		Expect(b.closed()).To(Equal([]string{"P 03:00-05:00 1x1024"}))
+		Expect(b.held()).To(Equal([]string{"P 05:00-05:30 1x1024 gap", "P 05:30-06:00:03 5x1024 gap"}))
+		Expect(b.running()).To(Equal([]string{"P 06:00:03- 5x1024 since 05:30 inferred_start"}))
+	})
+	It("that begins within the overlap of one that was confirmed takes back no more than its own time", func() {
+		b := apps(app("STARTED", "09:00")).tell(app("STARTED", "09:00", listed("11:00"))).gap(events.ListApp, "10:50", "12:00")
+		Expect(b.closed()).To(Equal([]string{"P 09:00-10:50 1x1024"}))
+		Expect(b.held()).To(Equal([]string{"P 10:50- 1x1024 gap"}))
+		b.tell(app("STOPPED", "12:30", previous("STARTED")))
+		Expect(b.held()).To(Equal([]string{"P 10:50-12:00 1x1024 gap"}))
+	})
+	It("that reaches back over several spans makes a hold of each, which is decided alone", func() {
+		b := apps(app("STARTED", "09:00"), app("STARTED", "10:20", size(2, 1024)), app("STARTED", "10:40", size(3, 1024)))
+		Expect(b.held()).To(Equal([]string{"P 10:00-10:20 1x1024 gap", "P 10:20-10:40 2x1024 gap", "P 10:40- 3x1024 gap"}))
+		b.say(events.ActionRelease)
+		Expect(b.held()).To(Equal([]string{"P 10:20-10:40 2x1024 gap", "P 10:40- 3x1024 gap"}))
+	})
+	It("does not bring back what had ended: a second ending is noise", func() {
+		b := apps(task("TASK_STARTED", "08:00"), task("TASK_STOPPED", "09:00", previous("RUNNING"))).
+			tell(task("TASK_STOPPED", "12:00", previous("RUNNING")))
+		Expect(b.closed()).To(Equal([]string{"T 08:00-09:00 1x256"}))
+		Expect(b.held()).To(BeEmpty())
+		b = told(service("CREATED", "08:00", "small"), service("DELETED", "09:00", "small")).gap(events.ListService, "10:00", "11:00").
+			tell(service("DELETED", "12:00", "small"))
+		Expect(b.closed()).To(Equal([]string{"D 08:00-09:00 small"}))
+		Expect(b.held()).To(BeEmpty())
+	})
+
 	It("leaves what was stopped alone", func() {
 		b := apps(app("STARTED", "08:00"), app("STOPPED", "09:00"))
 		Expect(b.held()).To(BeEmpty())
@@ -289,6 +324,44 @@ var _ = Describe("A fact that was found late", func() {
 			Expect(b.held()).To(Equal([]string{"P 03-05 00:00-03-05 00:00 1x1024 closed_period"}))
 			b.say(events.ActionDiscard)
 			Expect(b.held()).To(BeEmpty())
+		})
+		It("and that stands behind a gap is not before it when the month is settled", func() {
+			for _, closed := range []bool{false, true} {
+				b := newBooks(projector.Settings{Cut: projector.CutMonth}).tell(app("STARTED", "09:00")).gap(events.ListApp, "10:00", "11:00").
+					tell(app("STARTED", "12:00", late(1), size(2, 1024), was(1, 1024), previous("STARTED")), service("CREATED", "12:00", "small"))
+				if closed {
+					b.reach("04-10 00:00")
+				}
+				b.tell(app("STARTED", "04-15 00:00", size(3, 1024), was(2, 1024), previous("STARTED"))).
+					tell(app("STARTED", "04-14 00:00", late(b.sequence-1), buildpack("ruby"), previous("STARTED")))
+				Expect(b.held()).To(Equal([]string{"P 10:00-11:00 1x1024 gap"}), "closed: %v", closed)
+			}
+		})
+		It("is held when it stands before a gap that is settled", func() {
+			b := newBooks(projector.Settings{Cut: projector.CutMonth}).
+				tell(app("STARTED", "09:00"), app("STOPPED", "09:30"), app("STARTED", "09:40"), service("CREATED", "09:50", "small")).
+				gap(events.ListApp, "10:00", "11:00").reach("04-10 00:00").tell(app("STOPPED", "10:30", late(4), previous("STARTED")))
+			Expect(b.codes()).To(Equal([]string{events.AnomalyClosedPeriod}))
+			Expect(b.held()).To(ContainElement("P 10:30-10:30 1x1024 closed_period"))
+		})
+		It("is held when the place of the one that it follows is not kept any more", func() {
+			b := newBooks(projector.Settings{Cut: projector.CutMonth}).
+				tell(app("STARTED", "09:00"), app("STARTED", "10:30", size(2, 1024)), service("CREATED", "10:40", "small")).reach("11:00").
+				tell(service("UPDATED", "09:20", "large", late(1))).reach("04-10 00:00").tell(app("STOPPED", "09:30", late(5)))
+			Expect(b.codes()).To(Equal([]string{events.AnomalyClosedPeriod}))
+			Expect(b.held()).To(Equal([]string{"P 09:30-09:30 1x1024 closed_period"}))
+		})
+		It("leaves what was decided as it is: another word changes nothing and is an anomaly", func() {
+			b := newBooks(projector.Settings{Cut: projector.CutMonth}).tell(app("STARTED", "09:00")).gap(events.ListApp, "10:00", "11:00").
+				tell(app("STOPPED", "12:00", previous("STARTED")))
+			hold := b.last.Held[0].ID
+			b.sayOn(hold, events.ActionRelease).tell(app("STARTED", "13:00")).reach("04-10 00:00")
+			before := b.closed()
+			b.sayOn(hold, events.ActionRelease)
+			Expect(b.codes()).To(BeEmpty())
+			b.sayOn(hold, events.ActionDiscard)
+			Expect(b.closed()).To(Equal(before))
+			Expect(b.codes()).To(Equal([]string{events.AnomalyClosedPeriod}))
 		})
 		It("does not begin what may have been forgotten", func() {
 			b := newBooks(projector.Settings{Cut: projector.CutMonth}).tell(app("STARTED", "09:00")).reach("04-10 00:00")

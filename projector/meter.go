@@ -57,6 +57,7 @@ type foundation struct {
 	subjects   map[subjectKey]*subject
 	tracks     map[trackKey]*track
 	places     map[uint64]*place // of facts that were found late, and of those that they follow
+	forgotten  uint64            // the last fact that was found late and whose place is not kept any more
 	building   map[subjectKey]*subject
 	// Ended holds the Trove instances whose timelines were forgotten, with the time of their last fact: their facts come in any
 	// order and at any time, and one that comes now must not bring them back to life.
@@ -187,8 +188,8 @@ func (m *Meter) fact(f *foundation, t *track, u *events.Usage, sequence uint64) 
 	}
 	of.muted = m.settings.ExcludeSpaces != nil && m.settings.ExcludeSpaces.MatchString(u.SpaceName)
 	x := fact{
-		sequence: sequence, id: idOf(u.ID), time: momentOf(u.Time), of: m.shapes.labels(&of, nearOf), size: m.shapes.size(&u.Footprint, near[0], near[1]),
-		verb: verbOf(u.Event), before: earlierOf(u.Kind, u.Previous),
+		sequence: sequence, id: idOf(u.ID), time: momentOf(u.Time), of: m.shapes.labels(&of, nearOf),
+		size: m.shapes.size(&u.Footprint, near[0], near[1]), verb: verbOf(u.Event), before: earlierOf(u.Kind, u.Previous),
 	}
 	late := f.places[sequence]
 	if late != nil && late.after == nil {
@@ -208,6 +209,9 @@ func (f *foundation) place(sequence, after uint64) {
 	p := f.places[after]
 	if p == nil {
 		p = &place{sequence: after, found: f.rules.horizon}
+		if after <= f.forgotten { // it may have been found late itself
+			p.after, p.depth = &place{sequence: unknownPlace}, 1
+		}
 		f.places[after] = p
 	}
 	f.places[sequence] = &place{sequence: sequence, after: p, depth: p.depth + 1, found: f.rules.horizon}
@@ -477,6 +481,9 @@ func (f *foundation) settle(closed moment) {
 		case p.found == always: // before the first horizon
 			p.found = r.horizon
 		case p.found < closed:
+			if p.after != nil {
+				f.forgotten = max(f.forgotten, sequence)
+			}
 			delete(f.places, sequence)
 		}
 	}
@@ -631,7 +638,10 @@ func (o message) identify(spans []events.Span) {
 		s := &spans[i]
 		f := &s.Footprint
 		b := scratch[:0]
-		for _, text := range [...]string{s.Tenant, f.ProcessType, f.Buildpack, f.BuildpackGUID, f.Plan, f.PlanGUID, f.Offering, f.OfferingGUID, f.Broker, f.BrokerGUID, f.Flavor, f.FlavorID} {
+		for _, text := range [...]string{
+			s.Tenant, f.ProcessType, f.Buildpack, f.BuildpackGUID, f.Plan, f.PlanGUID, f.Offering, f.OfferingGUID, f.Broker, f.BrokerGUID,
+			f.Flavor, f.FlavorID,
+		} {
 			b = append(append(b, text...), 0)
 		}
 		for _, count := range [...]events.Count{f.Instances, f.MemoryMB, f.VolumeGB} {

@@ -2,6 +2,7 @@ package projector
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -84,6 +85,13 @@ func (p *processor) Step(in *bus.Stored, emit func(stage.Output)) error {
 		if err == nil {
 			err = plausible(u.Time, u.Observed, u.Created, u.Listed)
 		}
+		switch {
+		case err != nil:
+		case u.Time.IsZero():
+			err = errNoTime
+		case u.AfterSequence >= in.Sequence:
+			err = fmt.Errorf("it follows message %d, which does not stand before it", u.AfterSequence)
+		}
 		if err != nil {
 			return p.unreadable(in, emit, err)
 		}
@@ -93,6 +101,9 @@ func (p *processor) Step(in *bus.Stored, emit func(stage.Output)) error {
 		err := h.DecodeJSON(in.Data)
 		if err == nil {
 			err = plausible(h.Time)
+		}
+		if err == nil && h.Time.IsZero() {
+			err = errNoTime
 		}
 		if err != nil {
 			return p.unreadable(in, emit, err)
@@ -108,6 +119,13 @@ func (p *processor) Step(in *bus.Stored, emit func(stage.Output)) error {
 		err := g.DecodeJSON(in.Data)
 		if err == nil {
 			err = plausible(g.From, g.To)
+		}
+		switch {
+		case err != nil:
+		case g.To.IsZero():
+			err = errNoTime
+		case g.To.Before(g.From):
+			err = fmt.Errorf("it ends at %s, before it begins at %s", events.FormatTime(g.To), events.FormatTime(g.From))
 		}
 		if err != nil {
 			return p.unreadable(in, emit, err)
@@ -137,6 +155,8 @@ const (
 	lastYear  = 2200
 )
 
+var errNoTime = errors.New("it says no time")
+
 // plausible refuses times that no collector publishes. The zero time is none.
 func plausible(times ...time.Time) error {
 	for _, t := range times {
@@ -161,7 +181,8 @@ func undecided(d *events.Decision, sequence uint64) stage.Output {
 		Cause: events.Cause{ID: d.ID, Sequence: sequence, Event: "decision", Time: d.Time},
 		Anomaly: events.Anomaly{
 			Code: events.AnomalyUnknownHold, Resource: d.Resource, Time: d.Time,
-			Message: fmt.Sprintf("%q of hold %s of %s %s: there is no such hold, or no such action. `daybook holds list` lists what is held", d.Action, d.Hold, d.Kind, d.Resource),
+			Message: fmt.Sprintf("%q of hold %s of %s %s: there is no such hold, or no such action. `daybook holds list` lists what is held",
+				d.Action, d.Hold, d.Kind, d.Resource),
 		},
 	}
 	return stage.Output{

@@ -96,7 +96,7 @@ var _ = Describe("The projector's step", func() {
 	})
 
 	It("passes gaps on", func() {
-		out := step(stored(events.TypeGap, &events.Gap{ID: "g", Source: "cf", Foundation: "eu", Reason: "pruned"}, 1))
+		out := step(stored(events.TypeGap, &events.Gap{ID: "g", Source: "cf", Foundation: "eu", To: clock("12:00"), Reason: "pruned"}, 1))
 		Expect(out).To(HaveLen(1))
 		Expect(out[0].Subject).To(Equal("metered.cf.eu.gap"))
 	})
@@ -110,13 +110,21 @@ var _ = Describe("The projector's step", func() {
 			Expect(ok).To(BeTrue())
 			Expect(notice.Anomaly.Code).To(Equal(events.AnomalyUnreadable))
 			Expect(notice.Anomaly.Message).To(And(ContainSubstring("message 7 of USAGE on usage.cf.eu.org.app.A"), ContainSubstring(reason)))
-			Expect(step(stored(events.TypeGap, &events.Gap{ID: "g", Source: "cf", Foundation: "eu"}, 8))).To(HaveLen(1))
+			Expect(step(stored(events.TypeGap, &events.Gap{ID: "g", Source: "cf", Foundation: "eu", To: clock("12:00")}, 8))).To(HaveLen(1))
 		},
 		Entry("half a fact", events.TypeUsage, `{"id":"x`, ""),
 		Entry("half a horizon", events.TypeHorizon, `{"id":`, ""),
 		Entry("a gap that is a list", events.TypeGap, `[]`, ""),
 		Entry("a fact of another age", events.TypeUsage, `{"id":"x","source":"cf","foundation":"eu","time":"9999-01-01T00:00:00Z"}`, "not between the years 2000 and 2199"),
 		Entry("a horizon of another age", events.TypeHorizon, `{"id":"x","source":"cf","foundation":"eu","time":"9999-01-01T00:00:00Z"}`, "not between"),
+		Entry("a fact without a time", events.TypeUsage, `{"id":"x","source":"cf","foundation":"eu"}`, "it says no time"),
+		Entry("a fact that follows itself", events.TypeUsage,
+			`{"id":"x","source":"cf","foundation":"eu","time":"2026-03-01T10:00:00Z","after_sequence":7}`, "it follows message 7"),
+		Entry("a horizon without a time", events.TypeHorizon, `{"id":"x","source":"cf","foundation":"eu"}`, "it says no time"),
+		Entry("a gap without an end", events.TypeGap,
+			`{"id":"x","source":"cf","foundation":"eu","from":"2026-03-01T10:00:00Z"}`, "it says no time"),
+		Entry("a gap that ends before it begins", events.TypeGap,
+			`{"id":"x","source":"cf","foundation":"eu","from":"2026-03-01T10:00:00Z","to":"2026-03-01T09:00:00Z"}`, "before it begins"),
 		Entry("another type", "com.example.other", `{}`, `"com.example.other"`),
 		Entry("no type", "", `{}`, `header is ""`),
 	)

@@ -12,11 +12,11 @@ import (
 	"github.com/daybook-billing/daybook/events"
 )
 
-// This file writes the state of a meter into snapshots and reads it: numbers as varints; texts, footprints, labels and gaps once, and then by
-// their number. What follows from the rest (the states after the facts) is derived anew on reading.
+// This file writes the state of a meter into snapshots and reads it: numbers as varints; texts, footprints, labels and gaps once, and then
+// by their number. What follows from the rest (the states after the facts) is derived anew on reading.
 
 // snapshotForm begins every snapshot, so that one of another form is refused and not misread.
-const snapshotForm = "daybook projector snapshot 2\n"
+const snapshotForm = "daybook projector snapshot 3\n"
 
 var (
 	errDamaged = errors.New("the projector's snapshot is damaged")
@@ -72,7 +72,8 @@ func footprintCounts(f *events.Footprint) [3]*events.Count {
 
 func footprintTexts(f *events.Footprint) [11]*string {
 	return [...]*string{
-		&f.ProcessType, &f.Buildpack, &f.BuildpackGUID, &f.Plan, &f.PlanGUID, &f.Offering, &f.OfferingGUID, &f.Broker, &f.BrokerGUID, &f.Flavor, &f.FlavorID,
+		&f.ProcessType, &f.Buildpack, &f.BuildpackGUID, &f.Plan, &f.PlanGUID, &f.Offering, &f.OfferingGUID, &f.Broker, &f.BrokerGUID,
+		&f.Flavor, &f.FlavorID,
 	}
 }
 
@@ -155,6 +156,7 @@ func (p *packer) state(s *state) {
 		p.label(g.of)
 		p.size(g.size)
 		p.uint(uint64(g.flags))
+		p.id(g.opener)
 		p.uint(g.opening)
 		p.numbers(g.more)
 		p.moment(g.told)
@@ -199,6 +201,8 @@ func (p *packer) track(t *track) {
 		p.state(t.base)
 		p.uint(t.baseKey.sequence)
 		p.place(t.baseKey.late)
+		p.uint(t.passed.sequence)
+		p.moment(t.passed.to)
 	}
 	p.length(len(t.facts))
 	for i := range t.facts {
@@ -249,6 +253,7 @@ func (p *packer) foundation(f *foundation) {
 		p.place(f.places[sequence])
 		p.moment(f.places[sequence].found)
 	}
+	p.uint(f.forgotten)
 	p.length(len(f.ended))
 	for _, resource := range slices.Sorted(maps.Keys(f.ended)) {
 		p.text(resource)
@@ -443,8 +448,8 @@ func (r *reader) state() *state {
 	s := state{at: r.moment(), known: r.bool(), running: r.bool()}
 	if s.running {
 		s.segment = segment{
-			start: r.moment(), since: r.moment(), of: r.label(), size: r.size(), flags: r.flags(), opening: r.uint(), more: r.numbers(),
-			told: r.moment(), heldTo: r.moment(), heldBy: r.cause(), muted: r.bool(),
+			start: r.moment(), since: r.moment(), of: r.label(), size: r.size(), flags: r.flags(), opener: r.id(), opening: r.uint(),
+			more: r.numbers(), told: r.moment(), heldTo: r.moment(), heldBy: r.cause(), muted: r.bool(),
 		}
 		if s.segment.heldTo != always && s.segment.heldBy.gap == nil {
 			r.fail()
@@ -457,8 +462,8 @@ func (r *reader) state() *state {
 	}
 	for range r.length() {
 		p := part{
-			start: r.moment(), end: r.moment(), since: r.moment(), of: r.label(), size: r.size(), flags: r.flags(), opening: r.uint(), more: r.numbers(),
-			ending: r.uint(), cause: r.cause(),
+			start: r.moment(), end: r.moment(), since: r.moment(), of: r.label(), size: r.size(), flags: r.flags(), opening: r.uint(),
+			more: r.numbers(), ending: r.uint(), cause: r.cause(),
 		}
 		if p.cause.gap == nil {
 			r.fail()
@@ -496,6 +501,7 @@ func (r *reader) track(f *foundation) error {
 	if r.bool() {
 		t.base = r.state()
 		t.baseKey = key{r.uint(), r.place()}
+		t.passed = passed{r.uint(), r.moment()}
 	}
 	n := r.length()
 	t.facts = make([]fact, 0, min(n, 64))
@@ -566,6 +572,7 @@ func (r *reader) foundation() error {
 			f.places[p.sequence] = p
 		}
 	}
+	f.forgotten = r.uint()
 	for range r.length() {
 		f.ended[r.text()] = r.time()
 	}

@@ -22,6 +22,7 @@ type part struct {
 	of                *labels
 	size              *events.Footprint
 	flags             events.Flags
+	opener            factID   // of the fact that began it
 	opening           uint64   // evidence: what began it,
 	more              []uint64 // what says more about it,
 	ending            uint64   // and what ended it; 0 for none
@@ -34,6 +35,7 @@ type segment struct {
 	of           *labels
 	size         *events.Footprint
 	flags        events.Flags
+	opener       factID // of the fact that it is known by
 	opening      uint64
 	more         []uint64
 	// told is the time of the newest beginning or change that said this size.
@@ -66,6 +68,7 @@ type fold struct {
 	parts     []part
 	pending   []part
 	anomalies []events.Anomaly
+	words     []string // the holds of the decisions that counted
 	// ahead are the gaps that stand after the step: what they are about may have been put out before them.
 	ahead []*gap
 	// showing is set while the open segment is looked at: nothing of it is final.
@@ -111,7 +114,8 @@ func (f *fold) apply(x *fact) {
 	}
 	if far && (active || f.running) {
 		f.anomaly(events.AnomalyClock, x.time, eventName(f.track.kind, x.verb)+" says "+x.time.String()+
-			", long before the fact that the platform lists before it, of "+f.at.String()+"; it counts from then. Check the clocks of the platform's API servers")
+			", long before the fact that the platform lists before it, of "+f.at.String()+
+			"; it counts from then. Check the clocks of the platform's API servers")
 	}
 }
 
@@ -156,7 +160,8 @@ func (f *fold) change(x *fact, flags events.Flags) {
 func (f *fold) open(x *fact, at moment, size *events.Footprint, flags events.Flags) {
 	f.known, f.running = true, true
 	f.segment = segment{
-		start: at, since: at, of: x.of, size: size, flags: flags, opening: x.sequence, told: x.time, heldTo: always, muted: x.of.muted,
+		start: at, since: at, of: x.of, size: size, flags: flags, opener: x.id, opening: x.sequence, told: x.time, heldTo: always,
+		muted: x.of.muted,
 	}
 	f.holdBeforeGapEnds(x)
 }
@@ -192,7 +197,8 @@ func (f *fold) put(end moment, ending uint64) {
 		return
 	}
 	p := part{
-		start: s.start, end: end, since: s.since, of: s.of, size: s.size, flags: s.flags, opening: s.opening, more: s.more, ending: ending,
+		start: s.start, end: end, since: s.since, of: s.of, size: s.size, flags: s.flags, opener: s.opener, opening: s.opening, more: s.more,
+		ending: ending,
 	}
 	if s.heldTo > p.start {
 		f.emit(p, p.start, min(s.heldTo, end), s.heldBy)
@@ -225,12 +231,15 @@ func (f *fold) emit(p part, from, to moment, by cause) {
 				f.parts = append(f.parts, sure)
 				p.start, p.flags = g.from, p.flags|events.InferredStart
 			}
-			by = cause{gap: g}
+			by = cause{gap: g, fact: p.opener} // a gap may reach back over several parts
 			break
 		}
 	}
 	if by.gap != nil {
 		word, given := f.track.decided(f.rules, &by)
+		if given {
+			f.words = append(f.words, word.hold)
+		}
 		switch {
 		case !given:
 			p.cause = by

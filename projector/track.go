@@ -41,6 +41,8 @@ type track struct {
 	// base is the state before the facts, and baseKey its place in order; nil where nothing was folded.
 	base    *state
 	baseKey key
+	// passed are the gaps that the baseline holds. They may stand behind baseKey, and baseKey behind a gap by its root before it.
+	passed passed
 	// tail is the state after the facts, of all kinds but builds and databases; nil while it is not at hand.
 	tail *state
 	// published is the boundary up to which what goes on has been put out.
@@ -54,13 +56,20 @@ type track struct {
 	live      bool // listed by its subject
 }
 
+// passed is how far a baseline has come through the gaps.
+type passed struct {
+	sequence uint64 // of the last gap that is part of it
+	// to is the latest end of those of its list that stand behind its last fact; `always` for none.
+	to moment
+}
+
 // maxLateFacts is how many facts that can not be placed are held, one by one, for one timeline.
 const maxLateFacts = 64
 
 func (r *rules) trove() *troveRules { return r.databases }
 
 func newTrack(kind, resource string, sub *subject) *track {
-	return &track{kind: kind, resource: resource, sub: sub, published: always, due: never}
+	return &track{kind: kind, resource: resource, sub: sub, published: always, due: never, passed: passed{to: always}}
 }
 
 // state is the state after the facts.
@@ -101,6 +110,9 @@ func (t *track) baselineKey(r *rules) key {
 	}
 	return key{sequence: r.settled}
 }
+
+// through is the sequence up to which the gaps are part of the baseline.
+func (t *track) through(r *rules) uint64 { return max(t.baselineKey(r).root(), t.passed.sequence) }
 
 // lose puts out what a gap changed, which is the newest of the rules.
 func (t *track) lose(r *rules, g *gap, ch *change) {
@@ -170,11 +182,15 @@ func (t *track) insert(r *rules, x fact) {
 	t.clamp(r, at)
 }
 
-// tooLate reports whether a fact that was found late belongs into what is folded: before the baseline, or into a closed month of a
-// timeline that may have been forgotten.
+// tooLate reports whether a fact that was found late belongs into what is folded: before the baseline or a gap that is part of it, or into
+// a closed month of a timeline that may have been forgotten.
 func (t *track) tooLate(r *rules, x *fact) bool {
 	k := x.key()
-	if k.compare(t.baselineKey(r)) < 0 {
+	if k.root() == unknownPlace || k.compare(t.baselineKey(r)) < 0 {
+		return true
+	}
+	last := gap{sequence: t.passed.sequence, to: t.passed.to}
+	if last.to != always && !last.precedes(x) {
 		return true
 	}
 	return x.time < r.closed && !t.baseline(r).known && (len(t.facts) == 0 || k.compare(t.facts[0].key()) < 0)
@@ -230,7 +246,10 @@ func (t *track) clamp(r *rules, from int) {
 
 // folder returns an empty fold in the memory of `in` that goes on from a state.
 func (t *track) folder(r *rules, in *fold, s *state) *fold {
-	*in = fold{state: s, rules: r, track: t, parts: in.parts[:0], pending: in.pending[:0], anomalies: in.anomalies[:0]}
+	*in = fold{
+		state: s, rules: r, track: t, parts: in.parts[:0], pending: in.pending[:0], anomalies: in.anomalies[:0],
+		words: in.words[:0],
+	}
 	return in
 }
 
@@ -255,11 +274,12 @@ func (t *track) derive(r *rules, in *fold) *fold {
 	return f
 }
 
-// steps applies the first n facts, and the gaps between them and after them up to the time `until`. It returns the key of the last step.
-func (t *track) steps(r *rules, f *fold, n int, until moment) key {
-	last := t.baselineKey(r)
+// steps applies the first n facts, and the gaps between them and after them up to the time `until`. It returns where the last
+// of these facts stands, and the gaps that were passed.
+func (t *track) steps(r *rules, f *fold, n int, until moment) (key, passed) {
+	last, through := t.baselineKey(r), t.passed
 	gaps := r.gaps
-	for len(gaps) > 0 && gaps[0].sequence <= last.root() {
+	for len(gaps) > 0 && gaps[0].sequence <= t.through(r) {
 		gaps = gaps[1:]
 	}
 	f.ahead = gaps
@@ -269,21 +289,23 @@ func (t *track) steps(r *rules, f *fold, n int, until moment) key {
 			if gaps[0].about(t.kind) {
 				f.gap(gaps[0])
 			}
+			through.sequence = gaps[0].sequence
 			gaps = gaps[1:]
 			f.ahead = gaps
 		}
 		f.apply(x)
-		last = x.key()
+		last, through.to = x.key(), always
 	}
 	for len(gaps) > 0 && (until == never || gaps[0].to < until) && (n == len(t.facts) || gaps[0].precedes(&t.facts[n])) {
 		if gaps[0].about(t.kind) {
 			f.gap(gaps[0])
+			through.to = max(through.to, gaps[0].to)
 		}
-		last = key{sequence: gaps[0].sequence}
+		through.sequence = gaps[0].sequence
 		gaps = gaps[1:]
 		f.ahead = gaps
 	}
-	return last
+	return last, through
 }
 
 // replace derives the timeline anew after its facts, its gaps or its decisions changed, and puts out the difference to before.
@@ -335,14 +357,14 @@ func (t *track) settle(r *rules) uint64 {
 	for _, p := range was.held {
 		f.emit(p, p.start, p.end, p.cause)
 	}
-	last := t.steps(r, f, n, r.closed)
-	if n == 0 && last == t.baselineKey(r) {
-		return last.root()
+	last, through := t.steps(r, f, n, r.closed)
+	if n == 0 && through == t.passed {
+		return t.through(r)
 	}
-	t.base, t.baseKey = &s, last
+	t.base, t.baseKey, t.passed = &s, last, through
 	t.facts = slices.Clone(t.facts[n:])
 	t.clean = max(t.clean-n, 0)
-	return last.root()
+	return t.through(r)
 }
 
 // addLate holds a fact that belongs into what is folded already: nothing can be derived from it any more.
@@ -412,12 +434,17 @@ func (t *track) decide(r *rules, d *events.Decision, ch *change) bool {
 	}
 	was := t.derive(r, &r.before)
 	word := decision{hold: d.Hold, id: d.ID, at: d.Time, release: d.Action == events.ActionRelease, footprint: d.Footprint}
+	changed := found && (t.decisions[at].release != word.release || t.decisions[at].footprint != word.footprint)
 	if found {
 		t.decisions[at] = word
 	} else {
 		t.decisions = slices.Insert(t.decisions, at, word)
 	}
 	t.replace(r, ch, was)
+	if changed && t.base != nil && !slices.Contains(was.words, d.Hold) && !slices.Contains(r.after.words, d.Hold) {
+		ch.anomaly(events.AnomalyClosedPeriod, t.resource, d.Time, "hold "+d.Hold+
+			" was decided before: what another word would change is closed; settle the difference by hand")
+	}
 	return true
 }
 

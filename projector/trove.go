@@ -145,7 +145,7 @@ func (in *instance) add(r *troveRules, u *events.Usage, sequence uint64, ch *cha
 		in.addLate(u, ch)
 		return
 	}
-	if in.again(u) {
+	if in.again(r, u) {
 		in.note(u)
 		in.addSign(u, sequence)
 		in.judge(r, ch)
@@ -165,11 +165,11 @@ func (in *instance) add(r *troveRules, u *events.Usage, sequence uint64, ch *cha
 }
 
 // again reports whether a fact is the newest exists and says what the last one said, so that it changes nothing but when the database was
-// last seen. Most facts are such.
-func (in *instance) again(u *events.Usage) bool {
+// last seen. Most facts are such. One of a closed month may change which signs are kept.
+func (in *instance) again(r *troveRules, u *events.Usage) bool {
 	return u.Event == events.EventTroveExists && in.steady != nil && !in.gone && *in.steady == lookOf(u) &&
 		reported(u).UnixNano() > in.signs[len(in.signs)-1].at && u.Tenant == in.tenant && (u.Name == "" || u.Name == in.name) &&
-		(u.Created.IsZero() || !u.Created.Before(in.born) && !in.born.IsZero())
+		(u.Created.IsZero() || !u.Created.Before(in.born) && !in.born.IsZero()) && !r.Closed.After(effective(u))
 }
 
 func lookOf(u *events.Usage) look {
@@ -281,16 +281,16 @@ func (in *instance) addFact(u *events.Usage, sequence uint64) bool {
 	return true
 }
 
-const nanosecondsOfDay = int64(24 * time.Hour)
+const signBucket = int64(time.Hour)
 
-// addSign puts an exists in its place, unless its day has two that say the same around it, and reports whether it did.
+// addSign puts an exists in its place, unless its hour has two that say the same around it, and reports whether it did.
 func (in *instance) addSign(u *events.Usage, sequence uint64) bool {
 	l := lookOf(u)
 	s := sign{at: reported(u).UnixNano(), seen: min(u.Time.UnixNano(), reported(u).UnixNano()), sequence: sequence, look: in.look(l)}
-	day := floorDiv(s.at, nanosecondsOfDay) * nanosecondsOfDay
+	hour := floorDiv(s.at, signBucket) * signBucket
 	first, last, same := 0, 0, 0
-	from, _ := slices.BinarySearchFunc(in.signs, day, func(x sign, at int64) int { return cmp.Compare(x.at, at) })
-	for i := from; i < len(in.signs) && in.signs[i].at < day+nanosecondsOfDay; i++ {
+	from, _ := slices.BinarySearchFunc(in.signs, hour, func(x sign, at int64) int { return cmp.Compare(x.at, at) })
+	for i := from; i < len(in.signs) && in.signs[i].at < hour+signBucket; i++ {
 		if *in.signs[i].look != l {
 			continue
 		}

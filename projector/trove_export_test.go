@@ -52,10 +52,10 @@ func (d Databases) Settle(closed time.Time) {
 // Snapshots are the databases as they stand in a snapshot, and who reports them.
 func (d Databases) Snapshots() (out [][]byte) {
 	for _, in := range d.all {
-		b, _ := in.MarshalBinary()
+		b, _ := in.AppendBinary(nil)
 		out = append(out, b)
 	}
-	b, _ := d.rules.Groups.MarshalBinary()
+	b, _ := d.rules.Groups.AppendBinary(nil)
 	return append(out, b)
 }
 

@@ -222,25 +222,25 @@ func (p *painted) gone() (int, bool) {
 	return 0, false
 }
 
-// thinned leaves of the signs of a day that say the same the first and the last.
+// thinned leaves of the signs of an hour that say the same the first and the last.
 func thinned(facts []*events.Usage) []*events.Usage {
 	say := func(u *events.Usage) string {
-		return u.Observed.Format(time.DateOnly) + u.Footprint.FlavorID + fmt.Sprint(u.State == "build")
+		return u.Observed.Format("2006-01-02T15") + u.Footprint.FlavorID + fmt.Sprint(u.State == "build")
 	}
-	days := map[string][]*events.Usage{}
+	hours := map[string][]*events.Usage{}
 	var out []*events.Usage
 	for _, u := range facts {
 		if u.Event == "exists" {
-			days[say(u)] = append(days[say(u)], u)
+			hours[say(u)] = append(hours[say(u)], u)
 		} else {
 			out = append(out, u)
 		}
 	}
-	for _, day := range days {
-		slices.SortFunc(day, func(a, b *events.Usage) int { return cmp.Or(a.Observed.Compare(b.Observed), a.Time.Compare(b.Time)) })
-		out = append(out, day[0])
-		if len(day) > 1 {
-			out = append(out, day[len(day)-1])
+	for _, hour := range hours {
+		slices.SortFunc(hour, func(a, b *events.Usage) int { return cmp.Or(a.Observed.Compare(b.Observed), a.Time.Compare(b.Time)) })
+		out = append(out, hour[0])
+		if len(hour) > 1 {
+			out = append(out, hour[len(hour)-1])
 		}
 	}
 	slices.SortFunc(out, func(a, b *events.Usage) int {
@@ -676,7 +676,7 @@ func TestTroveSnapshots(t *testing.T) {
 	})
 }
 
-// TestTroveSignsAreBounded: of a year of reports each minute, two a day are kept while a day is open, and two in all when it is closed.
+// TestTroveSignsAreBounded: of reports each minute, two an hour are kept while a month is open, and two in all when it is closed.
 func TestTroveSignsAreBounded(t *testing.T) {
 	c := newCloud(projector.Settings{Cut: projector.CutDay})
 	c.step(created())
@@ -688,7 +688,7 @@ func TestTroveSignsAreBounded(t *testing.T) {
 		}))
 	}
 	databases := c.meter.Databases("eu")
-	if n := databases.Facts(); n != 1+4*2 { // 10:00 to 10:00 three days later
+	if n := databases.Facts(); n != 1+3*24*2 { // 10:10 to 10:00 three days later
 		t.Fatalf("%d facts are kept", n)
 	}
 	databases.Settle(clock("04-01 00:00"))

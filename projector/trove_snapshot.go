@@ -196,9 +196,6 @@ func (in *instance) AppendBinary(b []byte) ([]byte, error) {
 	return b, nil
 }
 
-// MarshalBinary implements encoding.BinaryMarshaler. It never fails.
-func (in *instance) MarshalBinary() ([]byte, error) { return in.AppendBinary(nil) }
-
 // UnmarshalBinary implements encoding.BinaryUnmarshaler. It refuses what AppendBinary has not written, as far as it can be told.
 func (in *instance) UnmarshalBinary(b []byte) error {
 	p := unpacker{b: b}
@@ -267,9 +264,6 @@ func (g *groups) AppendBinary(b []byte) ([]byte, error) {
 	}
 	return b, nil
 }
-
-// MarshalBinary implements encoding.BinaryMarshaler. It never fails.
-func (g *groups) MarshalBinary() ([]byte, error) { return g.AppendBinary(nil) }
 
 // UnmarshalBinary implements encoding.BinaryUnmarshaler. It refuses what AppendBinary has not written, as far as it can be told.
 func (g *groups) UnmarshalBinary(b []byte) error {

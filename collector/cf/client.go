@@ -23,15 +23,15 @@ import (
 
 // Reasons for repeating a request, as the metric names them.
 const (
-	reasonLimited     = "rate_limited"
-	reasonServer      = "server_error"
-	reasonTimeout     = "timeout"
-	reasonConnection  = "connection"
-	reasonBody        = "malformed_answer"
-	reasonNoDate      = "no_date"
-	reasonToken       = "token"
-	reasonUnexpected  = "unexpected_status"
-	codeUnprocessable = 10008 // CF-UnprocessableEntity, a catch-all
+	reasonLimited    = "rate_limited"
+	reasonServer     = "server_error"
+	reasonTimeout    = "timeout"
+	reasonConnection = "connection"
+	reasonBody       = "malformed_answer"
+	reasonNoDate     = "no_date"
+	reasonToken      = "token"
+	reasonUnexpected = "unexpected_status"
+	codeNotFound     = 10010 // CF-ResourceNotFound; a router that knows no Cloud Controller answers 404 without it
 	// maxInPlace is the longest wait for a rate limit within a poll; for a longer one the poll is given up.
 	maxInPlace   = time.Minute
 	maxBackoff   = 30 * time.Second

@@ -93,7 +93,7 @@ func (f *foundation) mayReadAll(ctx context.Context) error {
 		return nil
 	})
 	var refused *statusError
-	if errors.As(err, &refused) && (refused.status == http.StatusNotFound || refused.status == http.StatusForbidden) {
+	if errors.As(err, &refused) && refused.code != 0 && (refused.status == http.StatusNotFound || refused.status == http.StatusForbidden) {
 		return fmt.Errorf("%w: grant the client the authority cloud_controller.global_auditor (uaac client update), or the user that scope; cloud_controller.admin_read_only works too", ErrNoGlobalRead)
 	}
 	return err

@@ -93,7 +93,7 @@ func identify(raw []byte) (row, error) {
 	}
 	created, err := events.ParseTime(text)
 	if r.guid == "" || err != nil {
-		return r, fmt.Errorf("%w: an event in it has no guid or no created_at: %.200s", errDamaged, raw)
+		return r, fmt.Errorf("%w: an event in it has no guid or no created_at (guid %q)", errDamaged, limit(r.guid))
 	}
 	r.created = created
 	return r, nil

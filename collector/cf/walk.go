@@ -188,7 +188,7 @@ func (l *list) fetch(ctx context.Context, guid string, p *page) error {
 
 func notFound(err error) bool {
 	var refused *statusError
-	return errors.As(err, &refused) && refused.status == http.StatusNotFound
+	return errors.As(err, &refused) && refused.status == http.StatusNotFound && refused.code == codeNotFound
 }
 
 // prefetch asks for the next page while this one is worked on; what it comes to is sent to l.fetched.
@@ -278,12 +278,15 @@ func (l *list) fact(r *row) (events.Usage, error) {
 	return u, nil
 }
 
-// reachOf is how far the list has been collected with a page: up to the last event that was taken, or, where the page was the last or its
-// rest is too young, up to the minimum age. It never passes an event that was seen and left.
+// reachOf is how far the list has been collected with a page: up to the minimum age, where the page was the last, and else up to the last
+// event that was taken: the pages behind it have not been read. It never passes an event that was seen and left.
 func (l *list) reachOf(p *page, cut int) time.Time {
 	h := p.date.Add(-l.f.MinAge)
-	if cut == len(p.rows) && !p.short {
-		if last := p.last().created; last.Before(h) {
+	if !p.short {
+		if cut == 0 {
+			return l.horizon
+		}
+		if last := p.rows[cut-1].created; last.Before(h) {
 			h = last
 		}
 	}
