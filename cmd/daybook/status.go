@@ -82,8 +82,10 @@ func (c *statusCmd) gather(ctx context.Context, b *bus.Bus) ([]*foundationStatus
 		return nil, err
 	}
 	var all []*foundationStatus
+	now := time.Now()
 	for _, s := range told {
 		if c.Foundation == "" || s.Foundation == c.Foundation {
+			aged(&s, now)
 			all = append(all, &foundationStatus{Status: s, Gaps: []gapStatus{}})
 		}
 	}
@@ -125,6 +127,21 @@ func (c *statusCmd) gather(ctx context.Context, b *bus.Bus) ([]*foundationStatus
 		err = nil // no streams yet
 	}
 	return all, err
+}
+
+// quiet is how long a collector may tell nothing before that is worth saying.
+const quiet = 15 * time.Minute
+
+// aged makes of what a collector told once what it means now: one that has stopped tells nothing more, and falls behind.
+func aged(s *status.Status, now time.Time) {
+	silence := now.Sub(s.Updated)
+	if silence < 0 {
+		return
+	}
+	s.LagSeconds += int64(silence / time.Second)
+	if s.Problem == "" && silence > quiet {
+		s.Problem = "has told nothing since " + events.FormatTime(s.Updated.Truncate(time.Second)) + ": it does not run, or polls less often than every 15 minutes"
+	}
 }
 
 // eachStored gives all messages on a filter that are stored now.
@@ -169,7 +186,11 @@ func (f *foundationStatus) rows(now time.Time) [][]string {
 	}
 	add("horizon", orNever(timeOrEmpty(f.Horizon)))
 	if !f.Silent {
-		add("lag", (time.Duration(f.LagSeconds) * time.Second).String())
+		lag := "unknown"
+		if !f.Horizon.IsZero() {
+			lag = (time.Duration(f.LagSeconds) * time.Second).String()
+		}
+		add("lag", lag)
 		add("last poll", ago(f.LastPoll, now))
 		add("told", ago(f.Updated, now))
 	}
