@@ -48,13 +48,17 @@ func (c *client) list(ctx context.Context, list, after string, p *page) error {
 		p.body = append(p.body[:0], a.body...)
 		p.date = a.date
 		var err error
-		if p.rows, err = appendRows(p.rows[:0], p.body); err != nil {
+		more := false
+		if p.rows, more, err = appendRows(p.rows[:0], p.body); err != nil {
 			return err
 		}
 		if len(p.rows) > c.settings.PageSize {
 			return fmt.Errorf("%w: it has %d events, %d were asked for", errDamaged, len(p.rows), c.settings.PageSize)
 		}
-		p.short = len(p.rows) < c.settings.PageSize
+		if more && len(p.rows) == 0 {
+			return fmt.Errorf("%w: it has no events and says that there are more", errDamaged)
+		}
+		p.short = len(p.rows) < c.settings.PageSize && !more // something in between may give fewer events than were asked for
 		return nil
 	})
 }
@@ -100,12 +104,22 @@ func identify(raw []byte) (row, error) {
 }
 
 // appendRows cuts a page into its events. The whole page must be there; what stands in an event is looked at later, but for guid
-// and created_at.
-func appendRows(rows []row, body []byte) ([]row, error) {
+// and created_at. more reports that the page names a next one.
+func appendRows(rows []row, body []byte) (_ []row, more bool, err error) {
 	s := splitter{b: body}
 	found := false
-	err := s.object(func(key []byte) error {
-		if string(key) != `"resources"` {
+	err = s.object(func(key []byte) error {
+		switch string(key) {
+		case `"resources"`:
+		case `"pagination"`:
+			at := s.i
+			err := s.value()
+			var pagination struct {
+				Next *json.RawMessage `json:"next"`
+			}
+			more = json.Unmarshal(s.b[at:s.i], &pagination) == nil && pagination.Next != nil
+			return err
+		default:
 			return s.value()
 		}
 		found = true
@@ -123,7 +137,7 @@ func appendRows(rows []row, body []byte) ([]row, error) {
 	if err == nil && !found {
 		err = fmt.Errorf("%w: it has no resources", errDamaged)
 	}
-	return rows, err
+	return rows, more, err
 }
 
 // row moves past an event, and reads what identifies it.

@@ -25,6 +25,7 @@ type api struct {
 	// hooks see a request before it is answered; a hook that writes an answer returns true.
 	hooks    []func(w http.ResponseWriter, r *http.Request) bool
 	requests []string
+	most     int // events of a page, whatever is asked for; 0 for no limit
 	scope    bool
 	tokens   int
 	good     string // the token that is accepted
@@ -183,9 +184,16 @@ func (a *api) page(w http.ResponseWriter, r *http.Request, table string) {
 		apiError(w, http.StatusUnprocessableEntity, 10008, "CF-UnprocessableEntity", "a wrong parameter")
 		return
 	}
+	if a.most > 0 {
+		per = min(per, a.most)
+	}
+	next := "null"
+	if len(rows) > per {
+		next = `{"href":"http://x/next"}`
+	}
 	bodies := []string{}
 	for _, row := range rows[:min(per, len(rows))] {
 		bodies = append(bodies, row.body)
 	}
-	fmt.Fprintf(w, `{"pagination":{"total_results":%d,"next":null},"resources":[%s]}`, len(rows), strings.Join(bodies, ","))
+	fmt.Fprintf(w, `{"pagination":{"total_results":%d,"next":%s},"resources":[%s]}`, len(rows), next, strings.Join(bodies, ","))
 }

@@ -64,6 +64,16 @@ var _ = Describe("walking a foundation's lists", func() {
 		Expect(g.Reason).To(ContainSubstring("First collection of the app usage events"))
 	})
 
+	It("walks on when a page holds fewer events than were asked for, and names a next one", func() {
+		r.settings.Complete = true
+		r.restart()
+		r.api.most = 2
+		r.add(apps, started("e", 7, noon.Add(-time.Hour))...)
+		r.poll()
+		Expect(r.story()).To(HaveLen(7))
+		Expect(r.horizon()).To(Equal(noon.Add(-5 * time.Minute)))
+	})
+
 	It("says nothing about an empty table", func() {
 		r.poll()
 		Expect(r.story()).To(BeEmpty())
