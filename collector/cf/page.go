@@ -48,7 +48,7 @@ func (c *client) list(ctx context.Context, list, after string, p *page) error {
 		p.body = append(p.body[:0], a.body...)
 		p.date = a.date
 		var err error
-		more := false
+		var more bool
 		if p.rows, more, err = appendRows(p.rows[:0], p.body); err != nil {
 			return err
 		}

@@ -67,7 +67,7 @@ var _ = Describe("walking a foundation's lists", func() {
 	It("walks on when a page holds fewer events than were asked for, and names a next one", func() {
 		r.settings.Complete = true
 		r.restart()
-		r.api.most = 2
+		r.most = 2
 		r.add(apps, started("e", 7, noon.Add(-time.Hour))...)
 		r.poll()
 		Expect(r.story()).To(HaveLen(7))

@@ -167,11 +167,12 @@ func (v *verifier) compare(ctx context.Context, proc Processor) (ahead *pending,
 		from, start, first = base.Input+1, base.Chain, base.Output+1
 	}
 	inputs := p.read(v.bus, v.cfg.Input, from, v.input.Last, nil)
+	atBase := d.last == v.cp.place // before the derivation moves on, in a goroutine of its own
 	derived := digest(p, d.derive(p, inputs, v.cp.place), start)
 	if v.options.Deep {
 		ahead, err = v.bodies(p, derived, p.read(v.bus, v.cfg.Output, first, v.cp.Sequence, v.cfg.owns))
 	} else {
-		ahead, err = v.chains(p, derived, d.last == v.cp.place)
+		ahead, err = v.chains(p, derived, atBase)
 	}
 	if err == nil {
 		err = v.end(ctx)
