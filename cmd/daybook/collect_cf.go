@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"time"
 
@@ -83,6 +84,12 @@ func (c *collectCFCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
+	for i := range foundations {
+		if !foundations[i].Epoch.IsZero() {
+			return fmt.Errorf("%s: foundation %q: epoch is for the projector, which is another process: give --epoch %s/%s=%s to daybook project",
+				c.Foundations, foundations[i].Name, events.SourceCF, foundations[i].Name, events.FormatTime(foundations[i].Epoch))
+		}
+	}
 	b, err := c.connect(e.ctx, "collector", process.Log)
 	if err != nil {
 		return err
@@ -102,6 +109,10 @@ func newCF(process *service.Process, store cf.Store, foundations []cf.Foundation
 	collector, err := cf.New(cf.Config{Foundations: foundations}, cf.Deps{Store: store, Log: process.Log, Metrics: metrics})
 	if err != nil {
 		return nil, err
+	}
+	for i := range foundations {
+		process.Log.Info("collecting from a Cloud Foundry foundation",
+			slog.String("foundation", foundations[i].Name), slog.String("url", foundations[i].API))
 	}
 	process.Metrics.MustRegister(metrics)
 	for _, name := range collector.Foundations() {

@@ -13,6 +13,9 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 
+	"github.com/daybook-billing/daybook/collector/status"
+	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/internal/bus"
 	"github.com/daybook-billing/daybook/internal/sim"
 	"github.com/daybook-billing/daybook/internal/sim/cc"
 )
@@ -81,6 +84,28 @@ var _ = Describe("collecting from a foundation", func() {
 		Expect(errs).NotTo(ContainSubstring("daybook-secret"))
 	})
 
+	It("is not taken for at work when it has told nothing for long, and one that cannot be read hides no other", func(ctx context.Context) {
+		s := newSite(ctx)
+		put := func(name string, told *status.Status) {
+			body, err := json.Marshal(told)
+			Expect(err).NotTo(HaveOccurred())
+			Expect(s.bus.PutObject(ctx, status.Bucket, name, body)).To(Succeed())
+		}
+		old := time.Now().Add(-2 * time.Hour).UTC().Truncate(time.Second)
+		put("a", &status.Status{Source: "cf", Foundation: "silent", Updated: old, Horizon: old, LagSeconds: 300})
+		put("b", &status.Status{Source: "cf", Foundation: "seldom", Updated: old, ScheduleSeconds: 3600})
+		put("c", &status.Status{Source: "cf", Foundation: "ended", Updated: old, Problem: status.Stopped})
+		Expect(s.bus.PutObject(ctx, status.Bucket, "broken", []byte("{"))).To(Succeed())
+		code, out, errs := s.daybook("status")
+		Expect(code).To(Equal(1))
+		Expect(errs).To(ContainSubstring("status broken"))
+		Expect(out).To(MatchRegexp(`(?s)cf +silent\n  state +has told nothing since ` + events.FormatTime(old) + `: is it running\?\n.*lag +2h5m\d+s`))
+		Expect(out).To(MatchRegexp(`cf +seldom\n  state +collecting\n`))
+		Expect(out).To(MatchRegexp(`cf +ended\n  state +stopped\n`))
+		_, out, _ = s.daybook("status", "--format", "json", "--foundation", "silent")
+		Expect(out).To(MatchRegexp(`"problem":"has told nothing since .*"lag_seconds":75\d\d,`))
+	})
+
 	DescribeTable("refuses a command line", func(problem string, args ...string) {
 		var out, errs bytes.Buffer
 		args = append(args, "--data", GinkgoT().TempDir(), "--listen", "127.0.0.1:0")
@@ -91,6 +116,54 @@ var _ = Describe("collecting from a foundation", func() {
 		Entry("with an API and a file", "exclude each other", "--cf", "http://127.0.0.1:1", "--foundations", "f.yaml"),
 		Entry("with a file that is not there", "cannot read the foundations", "--foundations", "/nowhere/f.yaml"),
 	)
+})
+
+var _ = Describe("a foundations file with an epoch", func() {
+	It("is refused where no projector runs", func(ctx context.Context) {
+		s := newSite(ctx)
+		file := filepath.Join(GinkgoT().TempDir(), "f.yaml")
+		text := "- {name: eu, api: 'http://127.0.0.1:1', client_id: c, client_secret: s, epoch: 2026-05-01}\n"
+		Expect(os.WriteFile(file, []byte(text), 0o600)).To(Succeed())
+		code, _, errs := s.daybook("collect", "cf", "--foundations", file)
+		Expect(code).To(Equal(1))
+		Expect(errs).To(ContainSubstring("give --epoch cf/eu=2026-05-01T00:00:00Z to daybook project"))
+	})
+})
+
+var _ = Describe("retiring a collector", func() {
+	It("lets the others decide from where it stood, and refuses a name that never spoke", func(ctx context.Context) {
+		s := newSite(ctx)
+		at := func(hour int) time.Time { return time.Date(2026, 5, 1, hour, 0, 0, 0, time.UTC) }
+		subject := events.UsageHorizonSubject("cf", "eu")
+		last := uint64(0)
+		say := func(name string, hour int) {
+			h := events.Horizon{ID: events.ID("h", name), Source: "cf", Foundation: "eu", Time: at(hour), Collector: name}
+			m := bus.Message{Subject: subject, Data: h.AppendJSON(nil), Header: []bus.Header{{Key: events.HeaderType, Value: events.TypeHorizon}}}
+			var err error
+			last, err = s.bus.Append(ctx, events.StreamUsage, []bus.Message{m}, bus.Expect{Filter: subject, Last: last})
+			Expect(err).NotTo(HaveOccurred())
+		}
+		say("west", 3)
+		say("east", 7)
+
+		code, _, errs := s.daybook("collect", "retire", "cf/eu", "north")
+		Expect(code).To(Equal(1))
+		Expect(errs).To(ContainSubstring("east, west"))
+		code, out, errs := s.daybook("collect", "retire", "cf/eu", "west")
+		Expect(code).To(BeZero(), errs)
+		Expect(out).To(ContainSubstring("cf/eu is now complete up to 2026-05-01T07:00:00Z"))
+
+		m, err := s.bus.Last(ctx, events.StreamUsage, subject)
+		Expect(err).NotTo(HaveOccurred())
+		var h events.Horizon
+		Expect(h.DecodeJSON(m.Data)).To(Succeed())
+		Expect(h.Retired).To(BeTrue())
+		Expect(h.Collector).To(Equal("west"))
+		Expect(h.Time).To(Equal(at(3)))
+		code, _, errs = s.daybook("collect", "retire", "cf/eu", "west")
+		Expect(code).To(Equal(1))
+		Expect(errs).To(ContainSubstring("is retired already"))
+	})
 })
 
 // collecting runs daybook collect cf until the function that it returns is called.

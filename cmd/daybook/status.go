@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"slices"
 	"strconv"
@@ -49,38 +50,34 @@ func (c *statusCmd) Run(e *env) error {
 	}
 	defer b.Close()
 	all, err := c.gather(e.ctx, b)
-	if err != nil {
-		return err
-	}
-	if c.Format == "json" {
-		for _, f := range all {
-			if err := printJSON(e.stdout, f); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
-	if len(all) == 0 {
-		_, err := fmt.Fprintln(e.stdout, "Nothing has been collected yet.")
+	return errors.Join(c.print(e.stdout, all, err == nil), err) // what is known is shown first
+}
+
+func (c *statusCmd) print(w io.Writer, all []*foundationStatus, complete bool) error {
+	if len(all) == 0 && complete && c.Format != "json" {
+		_, err := fmt.Fprintln(w, "Nothing has been collected yet.")
 		return err
 	}
 	for i, f := range all {
-		if i > 0 {
-			fmt.Fprintln(e.stdout)
+		if c.Format == "json" {
+			if err := printJSON(w, f); err != nil {
+				return err
+			}
+			continue
 		}
-		if err := printTable(e.stdout, f.rows(time.Now())); err != nil {
+		if i > 0 {
+			fmt.Fprintln(w)
+		}
+		if err := printTable(w, f.rows(time.Now())); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// gather puts together what the collectors say and what USAGE holds.
+// gather puts together what the collectors say and what USAGE holds. What it could read is returned with an error, too.
 func (c *statusCmd) gather(ctx context.Context, b *bus.Bus) ([]*foundationStatus, error) {
-	told, err := status.Read(ctx, b)
-	if err != nil {
-		return nil, err
-	}
+	told, unread := status.Read(ctx, b)
 	var all []*foundationStatus
 	now := time.Now()
 	for _, s := range told {
@@ -99,7 +96,7 @@ func (c *statusCmd) gather(ctx context.Context, b *bus.Bus) ([]*foundationStatus
 		all = append(all, f)
 		return f
 	}
-	err = b.Latest(ctx, events.StreamUsage, []string{events.UsageHorizonFilter(c.Foundation)}, func(m *bus.Stored) error {
+	err := b.Latest(ctx, events.StreamUsage, []string{events.UsageHorizonFilter(c.Foundation)}, func(m *bus.Stored) error {
 		var h events.Horizon
 		if err := h.DecodeJSON(m.Data); err != nil {
 			return fmt.Errorf("message %d of %s (%s) cannot be read: %w", m.Sequence, events.StreamUsage, m.Subject, err)
@@ -126,10 +123,10 @@ func (c *statusCmd) gather(ctx context.Context, b *bus.Bus) ([]*foundationStatus
 	if errors.Is(err, bus.ErrNotFound) {
 		err = nil // no streams yet
 	}
-	return all, err
+	return all, errors.Join(err, unread)
 }
 
-// quiet is how long a collector may tell nothing before that is worth saying.
+// quiet is how long a collector may tell nothing before that is worth saying; one that polls seldom has three polls.
 const quiet = 15 * time.Minute
 
 // aged makes of what a collector told once what it means now: one that has stopped tells nothing more, and falls behind.
@@ -139,8 +136,8 @@ func aged(s *status.Status, now time.Time) {
 		return
 	}
 	s.LagSeconds += int64(silence / time.Second)
-	if s.Problem == "" && silence > quiet {
-		s.Problem = "has told nothing since " + events.FormatTime(s.Updated.Truncate(time.Second)) + ": it does not run, or polls less often than every 15 minutes"
+	if s.Problem == "" && silence > max(quiet, 3*time.Duration(s.ScheduleSeconds)*time.Second) {
+		s.Problem = "has told nothing since " + events.FormatTime(s.Updated.Truncate(time.Second)) + ": is it running?"
 	}
 }
 

@@ -88,9 +88,10 @@ type client struct {
 	now      func() time.Time
 	bodies   sync.Pool // of *bytes.Buffer
 
-	mu     sync.Mutex // guards the fields below
-	paceTo time.Time  // the next request waits until then
-	left   int        // retries in this poll
+	mu     sync.Mutex    // guards the fields below
+	paceTo time.Time     // the next request waits until then
+	left   int           // retries in this poll
+	ahead  time.Duration // of our clock, when the API answered last
 }
 
 func newClient(f *Foundation, d *Deps) (*client, error) {
@@ -117,6 +118,13 @@ func (c *client) newPoll() {
 	c.mu.Lock()
 	c.left = pollRetries * max(c.settings.Retries, 0)
 	c.mu.Unlock()
+}
+
+// skew is how far our clock was ahead of the API's when it answered last.
+func (c *client) skew() time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.ahead
 }
 
 func (c *client) close() { c.http.CloseIdleConnections() }
@@ -231,6 +239,9 @@ func (c *client) ask(ctx context.Context, what, path string, query url.Values, t
 	if dateErr != nil {
 		return 0, &failure{reason: reasonNoDate, err: fmt.Errorf("%s: the answer has no Date header, which alone tells the API's time: does a proxy remove it?", what)}
 	}
+	c.mu.Lock()
+	c.ahead = c.now().Sub(date)
+	c.mu.Unlock()
 	if err := check(&answer{body: buffer.Bytes(), date: date.UTC()}); err != nil {
 		if errors.Is(err, errDamaged) {
 			return 0, &failure{reason: reasonBody, err: fmt.Errorf("%s: %w", what, err)}

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/daybook-billing/daybook/collector/internal/appender"
-	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/collector/status"
 )
 
 // Collector collects any number of foundations, each by itself: one that is down delays no other.
@@ -105,6 +105,7 @@ func (f *foundation) run(ctx context.Context) error {
 	defer func() {
 		flushing, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
 		defer cancel()
+		f.tell(flushing, func(time.Time) { f.shown.Problem = status.Stopped })
 		f.status.Flush(flushing)
 	}()
 	pause := firstPause
@@ -224,6 +225,3 @@ func (f *foundation) report(ctx context.Context, err error) {
 		}
 	})
 }
-
-// origin and names that all messages of a foundation share.
-func originOf(name string) string { return appender.Origin(events.SourceCF, name) }

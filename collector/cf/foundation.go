@@ -41,6 +41,8 @@ type foundation struct {
 	mu    sync.Mutex    // guards the fields below, and the horizon and date of each list
 	shown status.Status // as it is to be shown
 	said  time.Time     // the horizon that was published last
+	// complete is the newest horizon that any collector of the foundation had published when the state was read.
+	complete time.Time
 }
 
 func newFoundation(settings *Foundation, d *Deps) (*foundation, error) {
@@ -49,13 +51,16 @@ func newFoundation(settings *Foundation, d *Deps) (*foundation, error) {
 		return nil, err
 	}
 	f := &foundation{
-		Foundation: *settings, origin: originOf(settings.Name), metrics: d.Metrics, now: d.Now, store: d.Store, client: client,
+		Foundation: *settings, origin: appender.Origin(events.SourceCF, settings.Name), metrics: d.Metrics, now: d.Now, store: d.Store, client: client,
 		log:    d.Log.With(slog.String("foundation", settings.Name)),
 		writer: &writer{store: d.Store, filter: events.UsageFilter(events.SourceCF, settings.Name)},
 	}
 	f.quarantine = newQuarantine(settings, d.Store, f.log, d.Metrics)
 	f.lists = []*list{newList(f, events.ListApp), newList(f, events.ListService)}
-	f.shown = status.Status{Source: events.SourceCF, Foundation: settings.Name, Collector: settings.Collector, Problem: "starting"}
+	f.shown = status.Status{
+		Source: events.SourceCF, Foundation: settings.Name, Collector: settings.Collector, Problem: "starting",
+		ScheduleSeconds: int64(settings.Schedule / time.Second),
+	}
 	f.status = status.NewWriter(d.Store, f.log, d.Now, f.shown)
 	return f, nil
 }
@@ -144,10 +149,13 @@ func (f *foundation) sayHorizon(ctx context.Context, step time.Duration) error {
 	return nil
 }
 
-// horizonSaid is the horizon that was published last.
+// horizonSaid is the newest horizon that was published, under any name.
 func (f *foundation) horizonSaid() time.Time {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.complete.After(f.said) {
+		return f.complete
+	}
 	return f.said
 }
 
@@ -168,8 +176,9 @@ func timeText(t time.Time) string {
 // tell shows the state in the metrics and in the status.
 func (f *foundation) tell(ctx context.Context, change func(now time.Time)) {
 	f.mu.Lock()
-	defer f.mu.Unlock()
-	change(f.now().UTC())
+	now := f.now().UTC()
+	change(now)
+	skew := f.client.skew()
 	s := &f.shown
 	s.Horizon, s.Lists = f.said, nil
 	lag := time.Duration(0)
@@ -178,12 +187,13 @@ func (f *foundation) tell(ctx context.Context, change func(now time.Time)) {
 		if l.reached.IsZero() {
 			continue
 		}
-		behind := l.answered.Sub(l.reached)
+		behind := max(now.Add(-skew).Sub(l.reached), 0) // the API's clock goes on while it does not answer
 		lag = max(lag, behind)
 		f.metrics.horizon.WithLabelValues(f.Name, l.name).Set(float64(l.reached.Unix()))
 		f.metrics.lag.WithLabelValues(f.Name, l.name).Set(behind.Seconds())
 	}
 	s.LagSeconds = int64(lag / time.Second)
 	shown := *s
+	f.mu.Unlock()
 	f.status.Update(ctx, func(to *status.Status) { *to = shown })
 }

@@ -58,6 +58,16 @@ var _ = Describe("a cursor that is lost", func() {
 		Expect(r.story()).To(HaveLen(6))
 	})
 
+	It("leads to a gap that begins where any collector had come, whatever its name", func() {
+		r.settings.Collector = "another"
+		r.restart()
+		r.add(apps, startedAt("c1", "c", noon.Add(20*day)))
+		r.pass(50 * day)
+		r.prune(31 * day)
+		r.poll()
+		Expect(r.gaps()[0].From).To(Equal(horizon.Add(-30 * time.Minute)))
+	})
+
 	It("is no gap when an ending that is known is still listed", func() {
 		r.add(apps, startedAt("c1", "c", noon))
 		r.keep(apps, func(row apiRow) bool { return row.guid != "b1" })

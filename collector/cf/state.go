@@ -85,23 +85,24 @@ func (f *foundation) load(ctx context.Context) error {
 			return fmt.Errorf("reading where the %s events of foundation %q stand: %w", l.name, f.Name, err)
 		}
 	}
-	said, err := f.lastHorizon(ctx, last)
+	said, complete, err := f.lastHorizon(ctx, last)
 	if err != nil {
 		return fmt.Errorf("reading the horizon of foundation %q: %w", f.Name, err)
 	}
 	f.mu.Lock()
-	f.said = said
+	f.said, f.complete = said, complete
 	f.mu.Unlock()
 	f.writer.begin(last)
 	return nil
 }
 
-// lastHorizon is the horizon that this collector published last.
-func (f *foundation) lastHorizon(ctx context.Context, last uint64) (t time.Time, err error) {
+// lastHorizon is the horizon that this collector published last, and the newest that was published since then by any: where the lists stand in
+// USAGE is common to all, whatever their names. What a retired collector said last counts for none.
+func (f *foundation) lastHorizon(ctx context.Context, last uint64) (said, newest time.Time, err error) {
 	subject := events.UsageHorizonSubject(events.SourceCF, f.Name)
 	end, err := lastSequence(ctx, f.store, events.StreamUsage, subject)
 	if err != nil {
-		return t, err
+		return said, newest, err
 	}
 	err = backwards(ctx, f.store, events.StreamUsage, []string{subject}, min(end, last), func(m *bus.Stored) (h events.Horizon, err error) {
 		if err = h.DecodeJSON(m.Data); err != nil {
@@ -109,13 +110,19 @@ func (f *foundation) lastHorizon(ctx context.Context, last uint64) (t time.Time,
 		}
 		return h, err
 	}, func(h events.Horizon) bool {
+		if h.Retired {
+			return false
+		}
+		if h.Time.After(newest) {
+			newest = h.Time
+		}
 		if h.Collector != f.Collector {
 			return false
 		}
-		t = h.Time
+		said = h.Time
 		return true
 	})
-	return t, err
+	return said, newest, err
 }
 
 // load finds the cursor, the window before it, and the gap behind it.

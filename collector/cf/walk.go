@@ -40,9 +40,8 @@ type list struct {
 	answers  chan answered
 
 	// What others see of it, guarded by foundation.mu.
-	reached  time.Time // horizon
-	answered time.Time // date
-	shown    mark      // cursor
+	reached time.Time // horizon
+	shown   mark      // cursor
 
 	pages   [2]page
 	fetched chan error // what asking for the next page came to; has room for it
@@ -305,7 +304,7 @@ func (l *list) reach(h time.Time) {
 	}
 	l.f.mu.Lock()
 	defer l.f.mu.Unlock()
-	l.reached, l.answered = l.horizon, l.date
+	l.reached = l.horizon
 	if l.cursor != nil {
 		l.shown = *l.cursor
 	}

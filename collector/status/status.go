@@ -20,6 +20,16 @@ const Bucket = "daybook-status"
 // MinInterval is the least time between two writes of one status.
 const MinInterval = 10 * time.Second
 
+// Stopped is the problem of a collector that has come to its end in order.
+const Stopped = "stopped"
+
+const (
+	// heartbeat is how often a status that has not changed is written all the same: its time tells that the collector runs.
+	heartbeat = time.Minute
+	// putTime is how long writing a status may take: collecting waits for it.
+	putTime = 2 * time.Second
+)
+
 // Status is how one collector is doing.
 type Status struct {
 	Source     string    `json:"source"`
@@ -36,8 +46,10 @@ type Status struct {
 
 	Horizon time.Time `json:"horizon,omitzero"`
 	// LagSeconds is how far the horizon was behind the platform's clock, or for want of one behind ours.
-	LagSeconds int64  `json:"lag_seconds"`
-	Lists      []List `json:"lists,omitempty"`
+	LagSeconds int64 `json:"lag_seconds"`
+	// ScheduleSeconds is the time from one poll to the next; 0 where nothing is polled.
+	ScheduleSeconds int64  `json:"schedule_seconds,omitempty"`
+	Lists           []List `json:"lists,omitempty"`
 	// Details are what else is worth knowing, by name: reconnects, unbound_since.
 	Details map[string]string `json:"details,omitempty"`
 }
@@ -72,9 +84,11 @@ type Writer struct {
 	log   *slog.Logger
 	now   func() time.Time
 
-	mu      sync.Mutex // guards the fields below
+	mu      sync.Mutex // guards current
 	current Status
-	written string // without the time
+
+	writing sync.Mutex // guards the fields below, and is held while the status is written
+	written string     // without the time
 	at      time.Time
 	failed  bool
 }
@@ -91,42 +105,52 @@ func (w *Writer) Current() Status {
 	return w.current
 }
 
-// Update changes the status and writes it, unless it was written within MinInterval and has no other problem now. A status that cannot be written is logged once, and
-// is no error: nothing depends on it.
+// Update changes the status and writes it, unless it was written within MinInterval and has no other problem now. A status that cannot
+// be written is logged once, and is no error: nothing depends on it.
 func (w *Writer) Update(ctx context.Context, change func(s *Status)) {
 	w.mu.Lock()
-	defer w.mu.Unlock()
 	problem := w.current.Problem
 	change(&w.current)
-	w.write(ctx, w.current.Problem != problem)
+	changed := w.current.Problem != problem
+	w.mu.Unlock()
+	if changed {
+		w.writing.Lock()
+	} else if !w.writing.TryLock() {
+		return // the next call writes it
+	}
+	defer w.writing.Unlock()
+	w.write(ctx, changed)
 }
 
 // Flush writes what has not been written yet, at the end.
 func (w *Writer) Flush(ctx context.Context) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
+	w.writing.Lock()
+	defer w.writing.Unlock()
 	w.write(ctx, true)
 }
 
 func (w *Writer) write(ctx context.Context, now bool) {
 	t := w.now().UTC()
-	if !now && !w.at.IsZero() && t.Sub(w.at) < MinInterval {
+	since := t.Sub(w.at)
+	if !now && !w.at.IsZero() && since < MinInterval {
 		return
 	}
-	w.current.Updated = time.Time{}
-	body, err := json.Marshal(&w.current)
-	w.current.Updated = t
-	if err == nil && string(body) == w.written {
-		return
-	}
+	s := w.Current()
+	s.Updated = time.Time{}
+	body, err := json.Marshal(&s)
 	key := string(body)
-	if err == nil {
-		body, err = json.Marshal(&w.current)
+	if err == nil && key == w.written && since < heartbeat {
+		return
+	}
+	if s.Updated = t; err == nil {
+		body, err = json.Marshal(&s)
 	}
 	if err == nil {
-		err = w.store.PutObject(ctx, Bucket, w.current.Name(), body)
+		putting, cancel := context.WithTimeout(ctx, putTime)
+		err = w.store.PutObject(putting, Bucket, s.Name(), body)
+		cancel()
 	}
-	w.at = t
+	w.at = w.now().UTC() // a slow store is not asked again at once
 	switch {
 	case err == nil:
 		w.written, w.failed = key, false

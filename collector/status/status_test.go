@@ -25,9 +25,18 @@ type objects struct {
 	stored map[string][]byte
 	puts   int
 	err    error
+	block  chan struct{} // a write waits until it is closed, unless it is nil
+	began  chan struct{}
 }
 
-func (o *objects) PutObject(_ context.Context, bucket, name string, data []byte) error {
+func (o *objects) PutObject(ctx context.Context, bucket, name string, data []byte) error {
+	if o.block != nil {
+		o.began <- struct{}{}
+		<-o.block
+		if _, bounded := ctx.Deadline(); !bounded {
+			return errors.New("the write has no deadline")
+		}
+	}
 	if o.err != nil {
 		return o.err
 	}
@@ -100,6 +109,29 @@ var _ = Describe("a collector's status", func() {
 		now = now.Add(status.MinInterval)
 		w.Update(ctx, lag(2))
 		Expect(store.puts).To(Equal(1))
+	})
+
+	It("is written now and then though nothing has changed: its time tells that the collector runs", func() {
+		w.Update(ctx, lag(1))
+		now = now.Add(time.Minute)
+		w.Update(ctx, lag(1))
+		Expect(store.puts).To(Equal(2))
+	})
+
+	It("can be asked for, and changed, while it is being written, which has a deadline", func() {
+		store.block, store.began = make(chan struct{}), make(chan struct{}, 1)
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			w.Update(ctx, lag(1))
+		}()
+		<-store.began
+		w.Update(ctx, lag(7))
+		Expect(w.Current().LagSeconds).To(Equal(int64(7)))
+		close(store.block)
+		<-done
+		Expect(store.puts).To(Equal(1))
+		Expect(log.String()).To(BeEmpty())
 	})
 
 	It("that cannot be read does not hide the others", func() {
