@@ -116,7 +116,6 @@ const (
 	AnomalyUnknownVolume       = "unknown_volume"        // held, not billed
 	AnomalySilent              = "silent"                // not seen any more while others are; ended where it was seen last, for the time being
 	AnomalyAfterDelete         = "after_delete"          // evidence of life after the deletion
-	AnomalyLateFact            = "late_fact"             // came after its timeline was settled and forgotten; not metered
 	AnomalyClosedPeriod        = "closed_period"         // about a month that is closed and folded; held for an operator
 	AnomalyInconsistent        = "inconsistent"          // METERED contradicts itself; nothing was charged twice or reversed
 	AnomalyClock               = "clock"                 // a time long before that of a fact that the platform lists before it

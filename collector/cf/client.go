@@ -73,7 +73,7 @@ func (e *waitError) Unwrap() error { return e.err }
 
 // answer is a whole answer with status 200.
 type answer struct {
-	body []byte // belongs to the receiver until it is given back with client.release
+	body []byte // valid until the function that it is handed to returns
 	date time.Time
 }
 

@@ -137,7 +137,7 @@ func (l *list) load(ctx context.Context, last uint64) error {
 		}
 		end = max(end, min(sequence, last))
 	}
-	// What an earlier version of this process may have overlooked: events that were committed late while it did not run.
+	// What an earlier run may have overlooked: events that were committed late while it did not run.
 	reach := l.f.Overlap + l.f.OverlapEvery
 	var all []stored
 	var decode decoder
