@@ -72,7 +72,7 @@ func (c *collectRetireCmd) Run(e *env) error {
 // horizons are what each collector said last, by its name, and the sequence of the last message.
 func horizons(ctx context.Context, b *bus.Bus, subject string) (said map[string]events.Horizon, last uint64, err error) {
 	said = map[string]events.Horizon{}
-	err = eachStored(ctx, b, events.StreamUsage, subject, func(m *bus.Stored) error {
+	_, err = b.Each(ctx, events.StreamUsage, 1, bus.End, bus.ReadOptions{Filters: []string{subject}}, func(m *bus.Stored) error {
 		var h events.Horizon
 		if err := h.DecodeJSON(m.Data); err != nil {
 			return fmt.Errorf("message %d of %s (%s) cannot be read: %w", m.Sequence, events.StreamUsage, m.Subject, err)

@@ -35,33 +35,17 @@ type quarantineFlags struct {
 
 // each reads the quarantine in its order, up to where it ends now.
 func (f *quarantineFlags) each(ctx context.Context, b *bus.Bus, yield func(m *bus.Stored, q *events.Quarantined) error) error {
-	state, err := b.Stream(ctx, events.StreamQuarantine)
-	if err != nil || state.Messages == 0 {
-		return err
-	}
-	r, err := b.Read(ctx, events.StreamQuarantine, 1, bus.ReadOptions{})
-	if err != nil {
-		return err
-	}
-	defer r.Close()
-	for {
-		m, err := r.Next(ctx)
-		if err != nil {
-			return err
-		}
+	_, err := b.Each(ctx, events.StreamQuarantine, 1, bus.End, bus.ReadOptions{}, func(m *bus.Stored) error {
 		var q events.Quarantined
 		if err := q.DecodeJSON(m.Data); err != nil {
 			return fmt.Errorf("message %d of QUARANTINE: %w", m.Sequence, err)
 		}
 		if (f.Source == "" || f.Source == q.Source) && (f.Foundation == "" || f.Foundation == q.Foundation) {
-			if err := yield(&m, &q); err != nil {
-				return err
-			}
+			return yield(m, &q)
 		}
-		if m.Sequence >= state.Last || m.Pending == 0 {
-			return nil
-		}
-	}
+		return nil
+	})
+	return err
 }
 
 // quarantinedJSON is an input as it is printed.

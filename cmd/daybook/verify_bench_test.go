@@ -89,18 +89,13 @@ func cpuTime(b *testing.B) time.Duration {
 func dropUsage(b *testing.B, connection *bus.Bus) float64 {
 	ctx := context.Background()
 	start := time.Now()
-	reader, err := connection.Read(ctx, events.StreamUsage, 1, bus.ReadOptions{})
+	n := 0.0
+	_, err := connection.Each(ctx, events.StreamUsage, 1, bus.End, bus.ReadOptions{}, func(*bus.Stored) error {
+		n++
+		return nil
+	})
 	if err != nil {
 		b.Fatal(err)
 	}
-	defer reader.Close()
-	for n := 1.0; ; n++ {
-		m, err := reader.Next(ctx)
-		if err != nil {
-			b.Fatal(err)
-		}
-		if m.Pending == 0 {
-			return n / time.Since(start).Seconds()
-		}
-	}
+	return n / time.Since(start).Seconds()
 }

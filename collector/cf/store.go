@@ -39,28 +39,8 @@ func (s busStore) Scan(ctx context.Context, stream string, what Scan, yield func
 	if what.From > what.To {
 		return nil
 	}
-	r, err := s.Read(ctx, stream, what.From, bus.ReadOptions{Filters: what.Filters, HeadersOnly: what.HeadersOnly})
-	if err != nil {
-		return err
-	}
-	defer r.Close()
-	if r.Waiting() == 0 {
-		return nil
-	}
-	for {
-		m, err := r.Next(ctx)
-		if err != nil {
-			return err
-		}
-		if m.Sequence <= what.To {
-			if err := yield(&m); err != nil {
-				return err
-			}
-		}
-		if m.Sequence >= what.To || m.Pending == 0 {
-			return nil
-		}
-	}
+	_, err := s.Each(ctx, stream, what.From, what.To, bus.ReadOptions{Filters: what.Filters, HeadersOnly: what.HeadersOnly}, yield)
+	return err
 }
 
 // lastSequence is the sequence of the last message on the subjects, 0 when there is none.

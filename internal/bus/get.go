@@ -3,6 +3,7 @@ package bus
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -37,19 +38,55 @@ func (b *Bus) Get(ctx context.Context, stream string, seq uint64) (Stored, error
 	return stored, nil
 }
 
+// whole is the filter that every subject matches.
+const whole = ">"
+
 // Last returns the last message on the subjects of filter, "" for the whole stream; ErrNotFound when there is none, which
 // is also so after a purge and then does not mean that the stream is at sequence 0. The stream's leader answers, because a
 // replica may not have heard of the newest message yet.
 func (b *Bus) Last(ctx context.Context, stream, filter string) (Stored, error) {
 	if filter == "" {
-		filter = ">"
+		filter = whole
 	}
 	what := fmt.Sprintf("reading the last message on %s of stream %s", filter, stream)
 	query, err := json.Marshal(map[string]string{"last_by_subj": filter})
 	if err != nil {
 		return Stored{}, fmt.Errorf("%s: %w", what, err)
 	}
-	return b.getFromLeader(ctx, what, stream, query)
+	m, err := b.getFromLeader(ctx, what, stream, query)
+	if filter == whole && errors.Is(err, ErrNotFound) {
+		return b.lastLeft(ctx, stream, err)
+	}
+	return m, err
+}
+
+// lastLeft is the last message of a stream whose last sequence was deleted. The server does not find it on all subjects at once.
+// Source: LoadLastMsg in nats-server/server/filestore.go.
+func (b *Bus) lastLeft(ctx context.Context, stream string, notFound error) (last Stored, err error) {
+	info, err := b.streamInfo(ctx, stream)
+	if err != nil {
+		return Stored{}, err
+	}
+	for _, subject := range info.Config.Subjects {
+		if subject == whole {
+			continue
+		}
+		m, err := b.Last(ctx, stream, subject)
+		if err != nil && !errors.Is(err, ErrNotFound) {
+			return Stored{}, err
+		}
+		if m.Sequence > last.Sequence {
+			last = m
+		}
+	}
+	if last.Sequence > 0 {
+		return last, nil
+	}
+	if info.State.Msgs > 0 {
+		return Stored{}, fmt.Errorf("reading the last message of stream %s: it was deleted, and what is before it is on none of the stream's subjects: "+
+			"compare with nats stream info %s", stream, stream)
+	}
+	return Stored{}, notFound
 }
 
 // getFromLeader has the leader of a stream answer.
@@ -85,31 +122,6 @@ func (b *Bus) getFromLeader(ctx context.Context, what, stream string, query []by
 		}
 	}
 	return stored, nil
-}
-
-// Latest gives the last message of each subject that matches a filter, in the order of the stream, as of now. A subject that moves on
-// meanwhile may come twice: the later one counts. An error of each ends it.
-func (b *Bus) Latest(ctx context.Context, stream string, filters []string, each func(*Stored) error) error {
-	r, err := b.Read(ctx, stream, 0, ReadOptions{Filters: filters, LastPerSubject: true})
-	if err != nil {
-		return err
-	}
-	defer r.Close()
-	if r.Waiting() == 0 {
-		return nil
-	}
-	for {
-		m, err := r.Next(ctx)
-		if err != nil {
-			return err
-		}
-		if err := each(&m); err != nil {
-			return err
-		}
-		if m.Pending == 0 {
-			return nil
-		}
-	}
 }
 
 // Stream returns the extent of a stream; errors.Is ErrNotFound when there is no such stream.

@@ -1,6 +1,7 @@
 package bus
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,6 +18,7 @@ import (
 const (
 	pullMessages  = 5000     // sent ahead at most
 	pullBytes     = 16 << 20 // asked for at once; two requests may be under way
+	pullLatest    = 32       // sent ahead at most of the last messages per subject, each of minPayload at most where it is Daybook's
 	pullExpires   = 30 * time.Second
 	pullHeartbeat = 5 * time.Second
 	pullSilence   = 3 * pullHeartbeat // without even a heartbeat: the consumer or the request is gone
@@ -36,7 +38,9 @@ type pull struct {
 	messages     chan *nats.Msg
 	reconnected  <-chan struct{}
 	request      string // subject of pull requests
-	bytes        int
+	ahead        int    // messages sent ahead at most
+	bytes        int    // asked for at once; 0: no limit
+	heartbeat    time.Duration
 	requested    int    // messages that were asked for and have not come yet
 	delivered    uint64 // messages that came, as the consumer counts them
 	waiting      uint64 // messages that there were to come when the consumer was created
@@ -50,7 +54,9 @@ func (b *Bus) openPull(ctx context.Context, stream string, from uint64, options 
 		// Room for all that can be under way, and for the heartbeats of requests that a slow caller lets expire.
 		messages:    make(chan *nats.Msg, 2*pullMessages),
 		reconnected: b.nextConnection(),
+		ahead:       pullMessages,
 		bytes:       max(pullBytes, 2*int(b.nc.MaxPayload())),
+		heartbeat:   cmp.Or(options.heartbeat, pullHeartbeat),
 	}
 	p.request = apiPrefix + "CONSUMER.MSG.NEXT." + stream + "." + p.name
 	ctx, cancel := context.WithTimeout(ctx, b.cfg.Timeout)
@@ -67,6 +73,9 @@ func (b *Bus) openPull(ctx context.Context, stream string, from uint64, options 
 		Replicas:          1,
 	}
 	if options.LastPerSubject {
+		// A server forgets the message of a subject's that would exceed the bytes of a request, where it should send it with the next.
+		// Source: loopAndGatherMsgs in nats-server/server/consumer.go.
+		p.ahead, p.bytes = pullLatest, 0
 		config.DeliverPolicy, config.OptStartSeq = jetstream.DeliverLastPerSubjectPolicy, 0
 		if len(config.FilterSubjects) == 0 {
 			config.FilterSubjects = []string{">"} // the server asks for one
@@ -86,11 +95,11 @@ func (b *Bus) openPull(ctx context.Context, stream string, from uint64, options 
 // more asks for messages when half of what was asked for has come. If it cannot be sent, the connection is down, and
 // reconnected or the silence tells.
 func (p *pull) more() {
-	if p.requested > pullMessages/2 {
+	if p.requested > p.ahead/2 {
 		return
 	}
-	n := pullMessages - p.requested
-	body := fmt.Appendf(nil, `{"batch":%d,"max_bytes":%d,"expires":%d,"idle_heartbeat":%d}`, n, p.bytes, pullExpires, pullHeartbeat)
+	n := p.ahead - p.requested
+	body := fmt.Appendf(nil, `{"batch":%d,"max_bytes":%d,"expires":%d,"idle_heartbeat":%d}`, n, p.bytes, pullExpires, p.heartbeat)
 	p.requested += n
 	_ = p.bus.nc.PublishRequest(p.request, p.sub.Subject, body)
 }
@@ -99,9 +108,10 @@ func (p *pull) more() {
 type incoming int
 
 const (
-	isMessage incoming = iota
-	isStatus           // of a request; all is well
-	isBroken           // the consumer is gone, or a message got lost on the way
+	isMessage   incoming = iota
+	isHeartbeat          // for a while there was nothing to send
+	isStatus             // of a request; all is well
+	isBroken             // the consumer is gone, or a message got lost on the way
 )
 
 // accept takes what came and keeps the books.
@@ -126,7 +136,7 @@ func (p *pull) accept(msg *nats.Msg) (Stored, incoming) {
 func (p *pull) status(msg *nats.Msg) incoming {
 	switch msg.Header.Get("Status") {
 	case "100":
-		return isStatus
+		return isHeartbeat
 	case "408", "409":
 		if left, err := strconv.Atoi(msg.Header.Get("Nats-Pending-Messages")); err == nil {
 			p.requested = max(p.requested-left, 0)

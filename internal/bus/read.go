@@ -18,6 +18,8 @@ type ReadOptions struct {
 	// LastPerSubject gives only the last message of each subject, in the order of the stream, and after that all that is appended. A
 	// subject that moves on meanwhile may come twice: the later one counts.
 	LastPerSubject bool
+
+	heartbeat time.Duration // of a server that has nothing to send; 0: pullHeartbeat
 }
 
 const (
@@ -45,17 +47,23 @@ type Reader struct {
 //
 // The caller must Close the reader.
 func (b *Bus) Read(ctx context.Context, stream string, from uint64, options ReadOptions) (*Reader, error) {
-	from = max(from, 1)
 	state, err := b.Stream(ctx, stream)
 	if err != nil {
 		return nil, err
 	}
+	return b.readFrom(ctx, stream, state, from, options)
+}
+
+// readFrom is Read of a stream that has been looked up.
+func (b *Bus) readFrom(ctx context.Context, stream string, state StreamState, from uint64, options ReadOptions) (*Reader, error) {
+	from = max(from, 1)
 	if from > state.Last+1 {
 		return nil, fmt.Errorf("reading stream %s from message %d: %w: it ends at %d; compare with its backup, or start over from an empty state",
 			stream, from, ErrStreamChanged, state.Last)
 	}
 	r := &Reader{bus: b, stream: stream, options: options, created: state.Created, next: max(from, state.First), timer: time.NewTimer(time.Hour)}
 	r.timer.Stop()
+	var err error
 	if r.pull, err = b.openPull(ctx, stream, r.next, options); err != nil {
 		return nil, err
 	}
@@ -67,50 +75,63 @@ func (b *Bus) Read(ctx context.Context, stream string, from uint64, options Read
 // one by one, or that were removed before they could be read; ErrStreamChanged when the stream is another one. After these
 // two the reader is of no more use.
 func (r *Reader) Next(ctx context.Context) (Stored, error) {
+	for {
+		if stored, what, err := r.advance(ctx); err != nil || what == isMessage {
+			return stored, err
+		}
+	}
+}
+
+// advance takes the next thing that comes. After isBroken it begins again behind the last message given.
+func (r *Reader) advance(ctx context.Context) (Stored, incoming, error) {
 	if r.failed != nil {
-		return Stored{}, r.failed
+		return Stored{}, isBroken, r.failed
 	}
 	if err := ctx.Err(); err != nil {
-		return Stored{}, err
+		return Stored{}, isStatus, err
 	}
-	for {
-		if r.pull == nil {
-			if err := r.reopen(ctx); err != nil {
-				return Stored{}, err
-			}
+	if r.pull == nil {
+		if err := r.reopen(ctx); err != nil {
+			return Stored{}, isBroken, err
 		}
-		r.pull.more()
-		msg, ok, err := r.receive(ctx)
-		if err != nil {
-			return Stored{}, err
-		}
-		if !ok {
-			r.drop()
-			continue
-		}
-		stored, what := r.pull.accept(msg)
-		switch what {
-		case isStatus:
-			continue
-		case isBroken:
-			r.drop()
-			continue
-		}
-		if r.options.LastPerSubject {
-			if stored.Sequence < r.next {
-				continue // was given before the connection was lost
-			}
-		} else if stored.Sequence != r.next {
-			if again, err := r.explain(ctx, stored.Sequence); err != nil {
-				return Stored{}, err
-			} else if again {
-				r.drop()
-				continue
-			}
-		}
-		r.next = stored.Sequence + 1
-		return stored, nil
 	}
+	r.pull.more()
+	msg, ok, err := r.receive(ctx)
+	if err != nil {
+		return Stored{}, isStatus, err
+	}
+	stored, what := Stored{}, isBroken
+	if ok {
+		stored, what = r.pull.accept(msg)
+	}
+	if what == isMessage {
+		if what, err = r.place(ctx, stored.Sequence); err != nil {
+			return Stored{}, what, err
+		}
+	}
+	if what == isBroken {
+		r.drop()
+	}
+	if what != isMessage {
+		return Stored{}, what, nil
+	}
+	r.next = stored.Sequence + 1
+	return stored, isMessage, nil
+}
+
+// place says what a message is to the reader, by its place in the stream.
+func (r *Reader) place(ctx context.Context, sequence uint64) (incoming, error) {
+	switch {
+	case r.options.LastPerSubject && sequence < r.next:
+		return isStatus, nil // was given before the connection was lost
+	case r.options.LastPerSubject || sequence == r.next:
+		return isMessage, nil
+	}
+	again, err := r.explain(ctx, sequence)
+	if again {
+		return isBroken, err
+	}
+	return isMessage, err
 }
 
 // Waiting is how many messages there were to read when the server was asked last: at Read, or when a lost connection was back.
@@ -169,9 +190,7 @@ func (r *Reader) explain(ctx context.Context, got uint64) (again bool, err error
 		return false, err
 	}
 	if info.State.FirstSeq > r.next {
-		r.failed = fmt.Errorf("reading stream %s: %w: message %d was removed before it was read, the stream now begins at %d; start over, or restore the stream",
-			r.stream, ErrGap, r.next, info.State.FirstSeq)
-		return false, r.failed
+		return false, r.removed(info.State.FirstSeq)
 	}
 	r.deleted = info.State.Deleted
 	slices.Sort(r.deleted)
@@ -182,6 +201,13 @@ func (r *Reader) explain(ctx context.Context, got uint64) (again bool, err error
 		return false, r.failed
 	}
 	return false, nil
+}
+
+// removed ends the reading of a stream whose beginning was removed before it was read.
+func (r *Reader) removed(first uint64) error {
+	r.failed = fmt.Errorf("reading stream %s: %w: message %d was removed before it was read, the stream now begins at %d; start over, or restore the stream",
+		r.stream, ErrGap, r.next, first)
+	return r.failed
 }
 
 // allDeleted reports whether every sequence from next up to, but not including, got is known as deleted.
@@ -219,7 +245,7 @@ func (r *Reader) reopen(ctx context.Context) error {
 			return nil
 		case ctx.Err() != nil:
 			return ctx.Err()
-		case r.failed != nil, errors.Is(err, ErrNotFound), errors.Is(err, nats.ErrPermissionViolation):
+		case r.hopeless(err):
 			return err
 		case r.bus.nc.IsClosed():
 			return r.closed()
@@ -233,6 +259,11 @@ func (r *Reader) reopen(ctx context.Context) error {
 		case <-r.timer.C:
 		}
 	}
+}
+
+// hopeless reports whether asking again would not help.
+func (r *Reader) hopeless(err error) bool {
+	return r.failed != nil || errors.Is(err, ErrNotFound) || errors.Is(err, nats.ErrPermissionViolation)
 }
 
 func (r *Reader) tryReopen(ctx context.Context) error {

@@ -2,7 +2,6 @@ package bus_test
 
 import (
 	"context"
-	"strconv"
 	"strings"
 	"time"
 
@@ -103,28 +102,6 @@ var _ = Describe("Reading", func() {
 		appended(ctx, b, "METERED", batch("metered", 2), bus.Expect{Last: 10})
 		Expect(sequences(ctx, r, 2)).To(Equal([]uint64{11, 12}))
 		Expect(sequences(ctx, reading(ctx, b, "METERED", 1, bus.ReadOptions{LastPerSubject: true}), 7)).To(Equal([]uint64{4, 5, 8, 9, 10, 11, 12}))
-	})
-
-	It("ends with the latest of each subject where that is all that is wanted", func(ctx SpecContext) {
-		var got []string
-		latest := func(filter string) error {
-			got = nil
-			return b.Latest(ctx, "METERED", []string{filter}, func(m *bus.Stored) error {
-				got = append(got, m.Subject+" "+strconv.FormatUint(m.Sequence, 10))
-				return nil
-			})
-		}
-		Expect(latest("metered.*")).To(Succeed())
-		Expect(got).To(BeEmpty())
-		for last := uint64(0); last < 6; last += 3 {
-			appended(ctx, b, "METERED", batch("metered", 3), bus.Expect{Last: last})
-		}
-		Expect(latest("metered.*")).To(Succeed())
-		Expect(got).To(Equal([]string{"metered.0 4", "metered.1 5", "metered.2 6"}))
-		Expect(latest("metered.1")).To(Succeed())
-		Expect(got).To(Equal([]string{"metered.1 5"}))
-		Expect(latest("metered.9")).To(Succeed())
-		Expect(got).To(BeEmpty())
 	})
 
 	It("begins where the stream begins, and steps over deleted messages", func(ctx SpecContext) {

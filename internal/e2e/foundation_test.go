@@ -32,18 +32,10 @@ func listed(f *cc.Foundation, list cc.List) []string {
 // collected are the guids of a list's events in the order in which USAGE has them.
 func collected(ctx context.Context, b *bus.Bus) map[string][]string {
 	GinkgoHelper()
-	end, err := b.Stream(ctx, events.StreamUsage)
-	Expect(err).NotTo(HaveOccurred())
-	reader, err := b.Read(ctx, events.StreamUsage, 1, bus.ReadOptions{})
-	Expect(err).NotTo(HaveOccurred())
-	defer reader.Close()
 	guids := map[string][]string{}
-	for sequence := uint64(0); sequence < end.Last; {
-		m, err := reader.Next(ctx)
-		Expect(err).NotTo(HaveOccurred())
-		sequence = m.Sequence
+	messages(ctx, b, events.StreamUsage, func(m *bus.Stored) {
 		if m.Header(events.HeaderType) != events.TypeUsage {
-			continue
+			return
 		}
 		var u events.Usage
 		Expect(u.DecodeJSON(m.Data)).To(Succeed())
@@ -53,7 +45,7 @@ func collected(ctx context.Context, b *bus.Bus) map[string][]string {
 		Expect(json.Unmarshal(u.Raw, &raw)).To(Succeed())
 		list := events.ListOf(u.Kind)
 		guids[list] = append(guids[list], raw.GUID)
-	}
+	})
 	return guids
 }
 

@@ -68,22 +68,11 @@ func stored(ctx context.Context, data string) contents {
 
 func messages(ctx context.Context, b *bus.Bus, stream string, yield func(*bus.Stored)) {
 	GinkgoHelper()
-	state, err := b.Stream(ctx, stream)
+	_, err := b.Each(ctx, stream, 1, bus.End, bus.ReadOptions{}, func(m *bus.Stored) error {
+		yield(m)
+		return nil
+	})
 	Expect(err).NotTo(HaveOccurred())
-	if state.Messages == 0 {
-		return
-	}
-	reader, err := b.Read(ctx, stream, state.First, bus.ReadOptions{})
-	Expect(err).NotTo(HaveOccurred())
-	defer reader.Close()
-	for {
-		m, err := reader.Next(ctx)
-		Expect(err).NotTo(HaveOccurred())
-		yield(&m)
-		if m.Sequence >= state.Last {
-			return
-		}
-	}
 }
 
 // difference names the first message that differs, "" when all are equal.

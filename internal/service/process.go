@@ -40,13 +40,10 @@ func New(name string, cfg Config, w io.Writer) (*Process, error) {
 }
 
 // Handle adds a handler of the process's own to its HTTP server, before Run. Without an address (Config.HTTP) nobody can
-// reach it, which is the caller's to refuse: see Serves.
+// reach it, which is the caller's to refuse.
 func (p *Process) Handle(pattern string, handler http.Handler) {
 	p.routes = append(p.routes, Route{pattern, handler})
 }
-
-// Serves reports whether the process has an HTTP server.
-func (p *Process) Serves() bool { return p.cfg.HTTP != "" }
 
 // Run runs the components as the function Run does, and serves health and metrics beside them. The address is taken
 // before the first of them starts.

@@ -88,7 +88,6 @@ var _ = Describe("A process", func() {
 		log := make(lines, 16)
 		p, err := service.New("collector", service.Config{HTTP: "127.0.0.1:0", LogFormat: "json"}, log)
 		Expect(err).NotTo(HaveOccurred())
-		Expect(p.Serves()).To(BeTrue())
 		p.Handle("GET /v1/greeting", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "hello") }))
 		ctx, stop := context.WithCancel(ctx)
 		done := make(chan error, 1)

@@ -97,30 +97,25 @@ func (p *pipeline) read(b Source, stream string, from, to uint64, keep func(subj
 		if from > to {
 			return nil
 		}
-		reader, err := b.Read(p.ctx, stream, from, bus.ReadOptions{})
-		if err != nil {
+		var chunk []bus.Stored
+		_, err := b.Each(p.ctx, stream, from, to, bus.ReadOptions{}, func(m *bus.Stored) error {
+			if keep != nil && !keep(m.Subject) {
+				return nil
+			}
+			if chunk == nil {
+				chunk = make([]bus.Stored, 0, chunkMessages)
+			}
+			if chunk = append(chunk, *m); len(chunk) < chunkMessages {
+				return nil
+			}
+			full := chunk
+			chunk = nil
+			return hand(p, chunks, full)
+		})
+		if err != nil || len(chunk) == 0 {
 			return err
 		}
-		defer reader.Close()
-		for left := reader.Waiting(); left > 0; {
-			chunk := make([]bus.Stored, 0, chunkMessages)
-			for len(chunk) < chunkMessages && left > 0 {
-				m, err := reader.Next(p.ctx)
-				if err != nil {
-					return err
-				}
-				if left = m.Pending; m.Sequence >= to {
-					left = 0
-				}
-				if m.Sequence <= to && (keep == nil || keep(m.Subject)) {
-					chunk = append(chunk, m)
-				}
-			}
-			if err := hand(p, chunks, chunk); err != nil {
-				return err
-			}
-		}
-		return nil
+		return hand(p, chunks, chunk)
 	})
 }
 

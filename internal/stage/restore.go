@@ -251,25 +251,16 @@ func (c *Config) adopt(ctx context.Context, b Source, proc Processor, base base)
 	if !ok {
 		return nil
 	}
-	reader, err := b.Read(ctx, c.Output, 1, bus.ReadOptions{})
-	if err != nil {
-		return err
-	}
-	defer reader.Close()
-	for {
-		m, err := reader.Next(ctx)
-		if err != nil {
-			return err
-		}
-		if c.owns(m.Subject) {
-			if err := adopter.Adopt(&m); err != nil {
-				return fmt.Errorf("%w: message %d of %s (%s): %w", errProcessor, m.Sequence, c.Output, m.Subject, err)
-			}
-		}
-		if m.Sequence >= base.Output {
+	_, err := b.Each(ctx, c.Output, 1, base.Output, bus.ReadOptions{}, func(m *bus.Stored) error {
+		if !c.owns(m.Subject) {
 			return nil
 		}
-	}
+		if err := adopter.Adopt(m); err != nil {
+			return fmt.Errorf("%w: message %d of %s (%s): %w", errProcessor, m.Sequence, c.Output, m.Subject, err)
+		}
+		return nil
+	})
+	return err
 }
 
 // owns tells whether a subject of the output stream is the stage's own.

@@ -71,6 +71,7 @@ type Source interface {
 	Last(ctx context.Context, stream, filter string) (bus.Stored, error)
 	Get(ctx context.Context, stream string, sequence uint64) (bus.Stored, error)
 	Read(ctx context.Context, stream string, from uint64, options bus.ReadOptions) (*bus.Reader, error)
+	Each(ctx context.Context, stream string, from, to uint64, options bus.ReadOptions, yield func(*bus.Stored) error) (last uint64, err error)
 	Stream(ctx context.Context, name string) (bus.StreamState, error)
 }
 

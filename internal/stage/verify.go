@@ -457,21 +457,15 @@ func (v *verifier) end(ctx context.Context) error {
 	if v.output.Last <= v.cp.Sequence {
 		return nil
 	}
-	reader, err := v.bus.Read(ctx, v.cfg.Output, v.cp.Sequence+1, bus.ReadOptions{HeadersOnly: true})
+	next := v.cp.Sequence + 1
+	_, err := v.bus.Each(ctx, v.cfg.Output, next, v.output.Last, bus.ReadOptions{HeadersOnly: true}, func(m *bus.Stored) error {
+		if m.Sequence == next {
+			next++
+		}
+		return nil
+	})
 	if err != nil {
 		return err
-	}
-	defer reader.Close()
-	next := v.cp.Sequence + 1
-	for left := reader.Waiting(); left > 0 && next <= v.output.Last; {
-		m, err := reader.Next(ctx)
-		if err != nil {
-			return err
-		}
-		if m.Sequence != next {
-			break
-		}
-		next, left = next+1, m.Pending
 	}
 	if next > v.output.Last {
 		return nil
