@@ -17,6 +17,9 @@ var (
 	assignment  = regexp.MustCompile(`(?i)([\w.-]*(?:token|password|passwd|passphrase|secret|credential|authorization|api[_-]?key|private_key|access_key|signature)[\w.-]*)(\s*[=:]\s*)((?:bearer|basic)\s+)?([^\s"'\\,;&<>}\]]+)`)
 	header      = regexp.MustCompile(`(?i)((?:authorization|cookie)\s*[=:]\s*)[^\s"'\\][^\r\n"'\\]*`)
 	bearer      = regexp.MustCompile(`(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{6,}`)
+	// keystone is how Keystone's tokens look, whatever they stand behind: Fernet's version and the first bytes of its time, which are zero
+	// until 2106. Source: github.com/fernet/spec; keystone, keystone/token/token_formatters.py.
+	keystone = regexp.MustCompile(`gAAAAA[A-Za-z0-9_-]{20,}(?:=|%3D)*`)
 )
 
 // SecretKey reports whether the JSON member of this name is a secret, or context that can hold one or tells of a person:
@@ -40,8 +43,8 @@ func SecretKey(key string) bool {
 
 // Text removes secrets from any text: the values of JSON members that SecretKey names, whole objects and lists included,
 // also in JSON that is cut off, in JSON escaped in a JSON string, and in Python's notation; credentials and query values
-// of URLs; name=value and header: value pairs. Bytes that are not UTF-8 become U+FFFD. The result has at most MaxText
-// bytes of the text; what was cut is said at its end.
+// of URLs; name=value and header: value pairs; tokens of Keystone wherever they stand. Bytes that are not UTF-8 become
+// U+FFFD. The result has at most MaxText bytes of the text; what was cut is said at its end.
 func Text(s string) string { return bounded(clean(s), 0) }
 
 // Cut is Text for the beginning of something that had excess more bytes. What stands behind the last delimiter is left
@@ -53,6 +56,7 @@ func Cut(s string, excess int) string {
 
 func clean(s string) string {
 	s = strings.ToValidUTF8(s, "\uFFFD")
+	s = keystone.ReplaceAllString(s, mask)
 	s = members(s)
 	s = URLs(s)
 	s = header.ReplaceAllString(s, "${1}"+mask)

@@ -48,7 +48,7 @@ func KeyOf(id string) Key {
 	return Key(sum[:16])
 }
 
-// Options say what an appender works on. Retry and Seen may be left out.
+// Options say what an appender works on. Retry, Seen and Known may be left out.
 type Options struct {
 	Store  Store
 	Stream string
@@ -58,6 +58,8 @@ type Options struct {
 	// Seen is told of every message on the subjects that the appender stores or reads, in order. Its error ends what the
 	// appender is doing.
 	Seen func(k Key, sequence uint64) error
+	// Known is told of every message of a batch that somebody else had stored.
+	Known func(k Key)
 }
 
 // Appender appends to one stream. It belongs to one goroutine.
@@ -79,6 +81,9 @@ func New(o Options) *Appender {
 	if o.Seen == nil {
 		o.Seen = func(Key, uint64) error { return nil }
 	}
+	if o.Known == nil {
+		o.Known = func(Key) {}
+	}
 	return &Appender{Options: o}
 }
 
@@ -92,7 +97,7 @@ func (a *Appender) Learn(ctx context.Context) error {
 }
 
 // learn reads the ids of what was appended since last, and takes from the batch what is among them.
-func (a *Appender) learn(ctx context.Context) (dropped int, progress bool, err error) {
+func (a *Appender) learn(ctx context.Context) (dropped []Key, progress bool, err error) {
 	batch := make(map[Key]bool, len(a.keys))
 	for _, k := range a.keys {
 		batch[k] = false
@@ -105,18 +110,19 @@ func (a *Appender) learn(ctx context.Context) (dropped int, progress bool, err e
 		return a.Seen(k, sequence)
 	})
 	if err != nil {
-		return 0, false, err
+		return nil, false, err
 	}
 	progress = last > a.last
 	a.last = max(a.last, last)
 	kept := 0
 	for i, k := range a.keys {
-		if !batch[k] {
-			a.msgs[kept], a.keys[kept] = a.msgs[i], k
-			kept++
+		if batch[k] {
+			dropped = append(dropped, k)
+			continue
 		}
+		a.msgs[kept], a.keys[kept] = a.msgs[i], k
+		kept++
 	}
-	dropped = len(a.keys) - kept
 	a.msgs, a.keys = a.msgs[:kept], a.keys[:kept]
 	return dropped, progress, nil
 }
@@ -128,7 +134,11 @@ func (a *Appender) Buffer() []byte { return a.buf }
 func (a *Appender) Add(k Key, subject string, header []bus.Header, buffer []byte) {
 	start := len(a.buf)
 	a.buf = buffer
-	body := a.buf[start:len(a.buf):len(a.buf)]
+	a.Put(k, subject, header, a.buf[start:len(a.buf):len(a.buf)])
+}
+
+// Put is Add for a body that is the caller's, who leaves it as it is until the batch is flushed or cleared.
+func (a *Appender) Put(k Key, subject string, header []bus.Header, body []byte) {
 	a.msgs = append(a.msgs, bus.Message{Subject: subject, Header: header, Data: body})
 	a.keys = append(a.keys, k)
 	a.size += len(body)
@@ -165,9 +175,12 @@ func (a *Appender) Flush(ctx context.Context, again func(ctx context.Context) (b
 			return stored, known, err
 		}
 		if t.unsure {
-			stored += dropped
+			stored += len(dropped)
 		} else {
-			known += dropped
+			known += len(dropped)
+			for _, k := range dropped {
+				a.Known(k)
+			}
 		}
 		if again != nil && len(a.msgs) > 0 {
 			if wanted, err := again(ctx); err != nil || !wanted {
@@ -201,26 +214,26 @@ type troubles struct {
 
 // resolve finds out what became of an append that failed, and takes from the batch what is stored. The error is nil when
 // the rest is to be tried again.
-func (a *Appender) resolve(ctx context.Context, t *troubles, failure error) (dropped int, err error) {
+func (a *Appender) resolve(ctx context.Context, t *troubles, failure error) (dropped []Key, err error) {
 	var conflict *bus.ConflictError
 	if errors.As(failure, &conflict) {
 		if t.conflicts++; t.conflicts > maxConflicts {
-			return 0, fmt.Errorf("appending to %s: another collector of this foundation came first %d times in a row: run one at a time: %w", a.Stream, t.conflicts, failure)
+			return nil, fmt.Errorf("appending to %s: another collector of this foundation came first %d times in a row: run one at a time: %w", a.Stream, t.conflicts, failure)
 		}
 	} else {
 		t.unsure = true
 		if t.attempts++; t.attempts >= maxAttempts {
-			return 0, fmt.Errorf("appending %d messages to %s failed %d times; nothing is lost, run again when the bus is well: %w", len(a.msgs), a.Stream, t.attempts, failure)
+			return nil, fmt.Errorf("appending %d messages to %s failed %d times; nothing is lost, run again when the bus is well: %w", len(a.msgs), a.Stream, t.attempts, failure)
 		}
 		if err := Wait(ctx, min(a.Retry<<(t.attempts-1), maxWait)); err != nil {
-			return 0, fmt.Errorf("stopped while appending to %s: %w", a.Stream, err)
+			return nil, fmt.Errorf("stopped while appending to %s: %w", a.Stream, err)
 		}
 	}
 	dropped, progress, err := a.learn(ctx)
 	switch {
 	case err != nil:
 		if t.attempts++; t.attempts >= maxAttempts || ctx.Err() != nil {
-			return 0, fmt.Errorf("finding out what %s holds: %w", a.Stream, err)
+			return nil, fmt.Errorf("finding out what %s holds: %w", a.Stream, err)
 		}
 		// The next append expects what it expected, so that it cannot store anything twice.
 	case progress:
@@ -255,12 +268,19 @@ func Origin(source, foundation string) string {
 
 // Header makes a message's CloudEvents headers.
 func Header(id, kind, origin, at string) []bus.Header {
-	return []bus.Header{
-		{Key: events.HeaderID, Value: id},
-		{Key: events.HeaderType, Value: kind},
-		{Key: events.HeaderSource, Value: origin},
-		{Key: events.HeaderTime, Value: at},
-		{Key: events.HeaderSpecVersion, Value: events.SpecVersion},
-		{Key: events.HeaderContentType, Value: events.ContentType},
-	}
+	return AppendHeader(make([]bus.Header, 0, headers), id, kind, origin, at)
+}
+
+const headers = 6
+
+// AppendHeader appends a message's CloudEvents headers to those of others.
+func AppendHeader(to []bus.Header, id, kind, origin, at string) []bus.Header {
+	return append(to,
+		bus.Header{Key: events.HeaderID, Value: id},
+		bus.Header{Key: events.HeaderType, Value: kind},
+		bus.Header{Key: events.HeaderSource, Value: origin},
+		bus.Header{Key: events.HeaderTime, Value: at},
+		bus.Header{Key: events.HeaderSpecVersion, Value: events.SpecVersion},
+		bus.Header{Key: events.HeaderContentType, Value: events.ContentType},
+	)
 }

@@ -1,9 +1,9 @@
 package appender
 
 // Recent is a set of keys that remembers as many as it was made for, and forgets the oldest for each one more. A key takes
-// about 60 bytes.
+// about 50 bytes.
 type Recent struct {
-	at   map[Key]uint64 // the sequence that the key was added with
+	has  map[Key]struct{}
 	ring []Key
 	next int
 	max  int
@@ -11,33 +11,29 @@ type Recent struct {
 
 // NewRecent makes a set for limit keys.
 func NewRecent(limit int) *Recent {
-	return &Recent{at: map[Key]uint64{}, max: max(limit, 1)}
+	return &Recent{has: map[Key]struct{}{}, max: max(limit, 1)}
 }
 
 // Has reports whether the key is remembered.
 func (r *Recent) Has(k Key) bool {
-	_, ok := r.at[k]
+	_, ok := r.has[k]
 	return ok
 }
 
-// Sequence is what the key was added with; 0 when it is not remembered.
-func (r *Recent) Sequence(k Key) uint64 { return r.at[k] }
-
 // Len is how many keys are remembered.
-func (r *Recent) Len() int { return len(r.at) }
+func (r *Recent) Len() int { return len(r.has) }
 
-// Add remembers a key and its sequence. A key that is remembered stays as old as it is.
-func (r *Recent) Add(k Key, sequence uint64) {
-	if _, ok := r.at[k]; ok {
-		r.at[k] = sequence
+// Add remembers a key. A key that is remembered stays as old as it is.
+func (r *Recent) Add(k Key) {
+	if r.Has(k) {
 		return
 	}
-	r.at[k] = sequence
+	r.has[k] = struct{}{}
 	if len(r.ring) < r.max {
 		r.ring = append(r.ring, k)
 		return
 	}
-	delete(r.at, r.ring[r.next])
+	delete(r.has, r.ring[r.next])
 	r.ring[r.next] = k
 	r.next = (r.next + 1) % r.max
 }

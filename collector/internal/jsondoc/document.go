@@ -41,6 +41,8 @@ type node struct {
 type Document struct {
 	src   []byte
 	nodes []node
+	// text and other are for ParseText: the one holds the text that is parsed, the other the next.
+	text, other []byte
 }
 
 // pool only saves memory: no document in it is anybody's.
@@ -57,11 +59,27 @@ func Borrow() *Document {
 
 // Return ends the use of a borrowed document and its values. A document that has grown large is not kept.
 func (d *Document) Return() {
-	if cap(d.nodes) > 4096 {
+	if cap(d.nodes) > 4096 || cap(d.text)+cap(d.other) > 64<<10 {
 		return
 	}
 	d.src = nil
 	pool.Put(d)
+}
+
+// ParseText parses the document anew: from the text of a string in it, which must be a JSON object. All values of the document end. An
+// error is a *SyntaxError.
+func (d *Document) ParseText(of Value) error {
+	if of.Kind() != String {
+		return d.Parse(nil)
+	}
+	n := &d.nodes[of.i]
+	text := d.src[n.start+1 : n.end-1]
+	if n.escaped {
+		d.text, d.other = appendUnquoted(d.other[:0], text), d.text
+		text = d.text
+	}
+	d.src, d.nodes = text, d.nodes[:0]
+	return d.scan() // what is in a string of a document is UTF-8
 }
 
 // Value is a value in a document; the zero Value is missing. It is valid until the document is parsed again.

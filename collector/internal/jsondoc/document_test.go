@@ -8,6 +8,7 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	"pgregory.net/rapid"
 
 	"github.com/daybook-billing/daybook/collector/internal/jsondoc"
 )
@@ -77,6 +78,63 @@ var _ = Describe("a document", func() {
 		out, changed = d.ReplaceTexts(strings.Clone)
 		Expect(changed).To(BeFalse())
 		Expect(string(out)).To(Equal(string(d.Bytes())))
+	})
+
+	DescribeTable("is parsed from the text of a string in another, and in that one's", func(text string) {
+		inner, err := json.Marshal(text)
+		Expect(err).NotTo(HaveOccurred())
+		outer, err := json.Marshal(`{"in":` + string(inner) + `}`)
+		Expect(err).NotTo(HaveOccurred())
+		d := new(jsondoc.Document)
+		for range 3 { // a document is used again
+			Expect(d.Parse([]byte(`{"x":[1],"out":` + string(outer) + `}`))).To(Succeed())
+			Expect(d.ParseText(d.Root().Get("out"))).To(Succeed())
+			Expect(d.Root().Get("in").Text()).To(Equal(text))
+			err := d.ParseText(d.Root().Get("in"))
+			alone, want := parse(text)
+			if want != nil {
+				Expect(err).To(MatchError(want.Error()))
+				continue
+			}
+			Expect(err).NotTo(HaveOccurred())
+			Expect(string(d.Bytes())).To(Equal(string(alone.Bytes())))
+			Expect(d.Root().Get("a").Text()).To(Equal(alone.Root().Get("a").Text()))
+		}
+	},
+		Entry("an object", `{"a":"b","c":[{"d":null}]}`),
+		Entry("escapes", `{"a":"é\"\\\/\n\u00e9\ud83d\ude00","k\u0065y":""}`),
+		Entry("nothing to escape", ` {} `),
+		Entry("no object", `[]`),
+		Entry("nothing", ``),
+		Entry("half an object", `{"a":`),
+	)
+
+	It("is not parsed from what is no string", func() {
+		d, err := parse(`{"a":{}}`)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(d.ParseText(d.Root().Get("a"))).NotTo(Succeed())
+		d, err = parse(`{"a":{}}`)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(d.ParseText(d.Root().Get("b"))).NotTo(Succeed())
+	})
+
+	It("decodes a string wherever its escapes stand", func() {
+		rapid.Check(GinkgoT(), func(t *rapid.T) {
+			text := rapid.StringOf(rapid.OneOf(rapid.RuneFrom([]rune("\"\\/\n\té😀")), rapid.Rune())).Filter(func(s string) bool {
+				return utf8.ValidString(s) && !strings.ContainsRune(s, 0)
+			}).Draw(t, "text")
+			quoted, err := json.Marshal(map[string]string{"a": text})
+			if err != nil {
+				t.Fatal(err)
+			}
+			d, err := parse(string(quoted))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := d.Root().Get("a").Text(); got != text {
+				t.Fatalf("%s: %q", quoted, got)
+			}
+		})
 	})
 
 	It("stands on one line, verbatim if it did", func() {
@@ -150,6 +208,10 @@ func FuzzParse(f *testing.F) {
 			if s, ok := v.(string); ok && d.Root().Get(k).Text() != s {
 				t.Fatalf("%q: %q is %q, not %q", in, k, d.Root().Get(k).Text(), s)
 			}
+		}
+		quoted, err := json.Marshal(map[string]string{"text": string(in)})
+		if err != nil || d.Parse(quoted) != nil || d.ParseText(d.Root().Get("text")) != nil {
+			t.Fatalf("%q was refused in a string", in)
 		}
 		var again map[string]any
 		if err := json.Unmarshal(d.Root().Append(nil, jsondoc.Edit{Text: strings.Clone}), &again); err != nil || len(again) != len(want) {

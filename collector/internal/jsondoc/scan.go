@@ -2,8 +2,10 @@ package jsondoc
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
 	"math"
+	"math/bits"
 	"unicode/utf8"
 )
 
@@ -17,6 +19,12 @@ func (d *Document) Parse(src []byte) error {
 	if !utf8.Valid(src) {
 		return &SyntaxError{invalidUTF8(src) + 1, "found a byte that is not UTF-8, expected JSON in UTF-8"}
 	}
+	return d.scan()
+}
+
+// scan reads src, which is UTF-8.
+func (d *Document) scan() error {
+	src := d.src
 	s := scanner{d: d, src: src}
 	s.space()
 	if s.pos >= len(src) || src[s.pos] != '{' {
@@ -124,7 +132,7 @@ func (s *scanner) members(at, depth int) error {
 		s.pos++
 		return nil
 	}
-	var seen uint64 // a Bloom filter of one hash: only a hit needs a look at the siblings
+	var seen filter // only a hit needs a look at the siblings
 	last := 0
 	for {
 		var n node
@@ -135,11 +143,9 @@ func (s *scanner) members(at, depth int) error {
 		}
 		this := len(s.d.nodes)
 		if object {
-			bit := s.hash(&n)
-			if seen&bit != 0 && s.duplicate(at, &n) {
+			if seen.add(s.src[n.keyStart+1:n.keyEnd-1], n.keyEscaped) && s.duplicate(at, &n) {
 				return &SyntaxError{int(n.keyStart) + 1, fmt.Sprintf("found the key %.100s twice in one object", s.src[n.keyStart:n.keyEnd])}
 			}
-			seen |= bit
 		}
 		if err := s.value(n, depth+1); err != nil {
 			return err
@@ -182,17 +188,36 @@ func (s *scanner) key(n *node) error {
 	return nil
 }
 
-// hash returns one bit for a key; an escaped key sets and hits them all.
-func (s *scanner) hash(n *node) uint64 {
-	if n.keyEscaped {
-		return math.MaxUint64
+// filter is a Bloom filter of one hash over an object's keys.
+type filter struct {
+	bits    [8]uint64
+	escaped bool // a key has escapes: any may be equal to it
+}
+
+// add adds a key and reports whether it may have been there.
+func (f *filter) add(key []byte, escaped bool) bool {
+	if escaped || f.escaped {
+		f.escaped = true
+		return true
 	}
-	k := s.src[n.keyStart+1 : n.keyEnd-1]
-	if len(k) == 0 {
-		return 1
+	h := hash(key)
+	word, bit := h>>6&7, uint64(1)<<(h&63)
+	hit := f.bits[word]&bit != 0
+	f.bits[word] |= bit
+	return hit
+}
+
+// hash makes 9 bits of a key: of its length and its first and last eight bytes, which tell most keys of one object apart.
+func hash(key []byte) uint64 {
+	h := uint64(len(key))
+	if len(key) >= 8 {
+		h += binary.LittleEndian.Uint64(key) ^ bits.RotateLeft64(binary.LittleEndian.Uint64(key[len(key)-8:]), 29)
+	} else {
+		for _, c := range key {
+			h = h<<8 | uint64(c)
+		}
 	}
-	h := uint32(len(k)) ^ uint32(k[0])<<8 ^ uint32(k[len(k)-1])<<16 ^ uint32(k[len(k)/2])<<24 //nolint:gosec // a hash
-	return 1 << (h * 0x9E3779B1 >> 26)
+	return h * 0x9E3779B97F4A7C15 >> 55
 }
 
 func (s *scanner) duplicate(parent int, n *node) bool {

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math/bits"
+	"slices"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -12,8 +13,7 @@ import (
 func (s *scanner) text() (escaped bool, err error) {
 	src, i := s.src, s.pos+1
 	for {
-		i = plain(src, i)
-		if i >= len(src) {
+		if i = plain(src, i); i >= len(src) {
 			s.pos = len(src)
 			return escaped, s.fail("a closing double quote")
 		}
@@ -23,6 +23,10 @@ func (s *scanner) text() (escaped bool, err error) {
 			return escaped, nil
 		case '\\':
 			escaped = true
+			if i+1 < len(src) && src[i+1] == '"' { // most are: texts hold JSON more often than anything else
+				i += 2
+				continue
+			}
 			n, err := escape(src, i)
 			if err != nil {
 				return true, err
@@ -36,14 +40,8 @@ func (s *scanner) text() (escaped bool, err error) {
 
 // plain returns the first position from i on that holds a quote, a backslash or a control character, eight bytes at a time.
 func plain(src []byte, i int) int {
-	const ones, highs = 0x0101010101010101, 0x8080808080808080
 	for ; i+8 <= len(src); i += 8 {
-		w := binary.LittleEndian.Uint64(src[i:])
-		quote, backslash := w^(ones*'"'), w^(ones*'\\')
-		// A byte's high bit is set in hit when it is below 0x20, or equal to one of the two. Borrows can only set bits
-		// above a true hit, so that the lowest is exact; bytes from 0x80 on are cleared by their own high bit.
-		hit := ((w-ones*0x20)&^w | (quote-ones)&^quote | (backslash-ones)&^backslash) & highs
-		if hit != 0 {
+		if hit := special(binary.LittleEndian.Uint64(src[i:])); hit != 0 {
 			return i + bits.TrailingZeros64(hit)/8
 		}
 	}
@@ -53,6 +51,15 @@ func plain(src []byte, i int) int {
 		}
 	}
 	return i
+}
+
+// special sets the high bit of the first byte in a word that is a quote, a backslash or a control character, and no bit below it.
+func special(w uint64) uint64 {
+	const ones, highs = 0x0101010101010101, 0x8080808080808080
+	quote, backslash := w^(ones*'"'), w^(ones*'\\')
+	// A byte's high bit is set when it is below 0x20, or equal to one of the two. Borrows can only set bits above a true
+	// hit, so that the lowest is exact; bytes from 0x80 on are cleared by their own high bit.
+	return ((w-ones*0x20)&^w | (quote-ones)&^quote | (backslash-ones)&^backslash) & highs
 }
 
 // escape checks the escape sequence at i and returns its length; a surrogate pair is one sequence.
@@ -110,39 +117,67 @@ func unquote(src []byte, escaped bool) string {
 	if !escaped {
 		return string(src)
 	}
-	b := make([]byte, 0, len(src))
+	return string(appendUnquoted(make([]byte, 0, len(src)+8), src))
+}
+
+// appendUnquoted appends what the inside of a string means that text has passed. The two do not overlap.
+func appendUnquoted(b, src []byte) []byte {
+	b = slices.Grow(b, len(src)+8) // no escape is shorter than what it means; a word is written whole
+	n := len(b)
+	to := b[:cap(b)]
 	for i := 0; i < len(src); {
-		if end := plain(src, i); end > i {
-			b = append(b, src[i:end]...)
-			i = end
+		if i+8 <= len(src) {
+			w := binary.LittleEndian.Uint64(src[i:])
+			binary.LittleEndian.PutUint64(to[n:], w)
+			hit := special(w)
+			if hit == 0 {
+				i, n = i+8, n+8
+				continue
+			}
+			before := bits.TrailingZeros64(hit) / 8
+			i, n = i+before, n+before
+		} else if src[i] != '\\' {
+			to[n] = src[i]
+			i, n = i+1, n+1
 			continue
 		}
-		switch src[i+1] {
-		case 'b':
-			b = append(b, '\b')
-		case 'f':
-			b = append(b, '\f')
-		case 'n':
-			b = append(b, '\n')
-		case 'r':
-			b = append(b, '\r')
-		case 't':
-			b = append(b, '\t')
-		case 'u':
-			r, _ := hex4(src, i+2)
-			if utf16.IsSurrogate(r) {
-				low, _ := hex4(src, i+8)
-				r = utf16.DecodeRune(r, low)
-				i += 6
-			}
-			b = utf8.AppendRune(b, r)
-			i += 4
-		default:
-			b = append(b, src[i+1])
+		if c := src[i+1]; c == 'u' {
+			r, length := unicodeEscape(src[i:])
+			n += utf8.EncodeRune(to[n:], r)
+			i += length
+		} else {
+			to[n] = meant(c)
+			i, n = i+2, n+1
 		}
-		i += 2
 	}
-	return string(b)
+	return b[:n]
+}
+
+// meant is the character that a backslash and c stand for.
+func meant(c byte) byte {
+	switch c {
+	case 'b':
+		return '\b'
+	case 'f':
+		return '\f'
+	case 'n':
+		return '\n'
+	case 'r':
+		return '\r'
+	case 't':
+		return '\t'
+	}
+	return c
+}
+
+// unicodeEscape decodes the \u sequence that src begins with; a surrogate pair is one.
+func unicodeEscape(src []byte) (r rune, length int) {
+	r, _ = hex4(src, 2)
+	if !utf16.IsSurrogate(r) {
+		return r, 6
+	}
+	low, _ := hex4(src, 8)
+	return utf16.DecodeRune(r, low), 12
 }
 
 // AppendText appends s as a JSON string. Bytes that are not UTF-8 become U+FFFD.
