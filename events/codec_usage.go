@@ -31,6 +31,7 @@ func (x *Usage) AppendJSON(b []byte) []byte {
 	b = appendCount(b, `,"previous_memory_mb":`, x.PreviousMemoryMB)
 	b = appendCount(b, `,"audit_seconds":`, x.AuditSeconds)
 	b = appendTrue(b, `,"no_server":`, x.NoServer)
+	b = appendTrue(b, `,"volume_unknown":`, x.VolumeUnknown)
 	if len(x.Raw) > 0 {
 		b = append(b, `,"raw":`...)
 		b = append(b, x.Raw...)
@@ -104,6 +105,8 @@ func (x *Usage) decode(s scanner) error {
 			x.AuditSeconds = s.count()
 		case "no_server":
 			x.NoServer = s.bool()
+		case "volume_unknown":
+			x.VolumeUnknown = s.bool()
 		case "raw":
 			if raw := s.raw(); !s.fact {
 				x.Raw = append(x.Raw[:0], raw...)

@@ -105,6 +105,12 @@ func releasedFixtures() map[string]message {
 			Created: at("2015-06-28T05:54:52Z"), Name: "test", State: "active",
 			Footprint: events.Footprint{VolumeGB: events.Some(3)}, OldVolumeGB: events.Some(1),
 		},
+		"usage_trove_volume_unknown": &events.Usage{
+			ID: "7a6b5c4d-3e2f-5a1b-8c0d-9e8f7a6b5c4d", Source: "trove", Foundation: "os-1", Tenant: project, Kind: "instance",
+			Resource: instance, Event: "create", Time: at("2026-11-21T05:54:52Z"), Observed: at("2026-11-21T05:54:57.725572Z"),
+			Created: at("2026-11-21T05:54:52Z"), Name: "test", State: "active",
+			Footprint: events.Footprint{MemoryMB: events.Some(512), Flavor: "m1.rd-tiny", FlavorID: "10"}, VolumeUnknown: true,
+		},
 		"horizon": &events.Horizon{
 			ID: "3c2b1a09-1827-5364-9546-72839405a6b7", Source: "cf", Foundation: "cf-eu-1", Time: at("2026-11-30T23:59:59.999Z"),
 		},

@@ -167,6 +167,11 @@ func MeteredHorizonFilter(foundation string) string {
 	return "metered.*." + oneOrAll(foundation) + ".horizon"
 }
 
+// MeteredAnomalyFilter matches the anomalies that belong to no resource, in one foundation or, where that is empty, in all.
+func MeteredAnomalyFilter(foundation string) string {
+	return "metered.*." + oneOrAll(foundation) + ".anomaly"
+}
+
 func oneOrAll(name string) string {
 	if name == "" {
 		return "*"

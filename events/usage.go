@@ -103,6 +103,8 @@ type Usage struct {
 	AuditSeconds Count
 	// NoServer is set when a Trove notification says that the instance has no server: one was never made.
 	NoServer bool
+	// VolumeUnknown is set when a Trove notification names the volume of the instance and does not say how large it is.
+	VolumeUnknown bool
 }
 
 // SubjectResource is the last token of the fact's subject: the app guid for apps, tasks and staging, else Resource.

@@ -1,6 +1,7 @@
 package projector
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/daybook-billing/daybook/events"
@@ -14,14 +15,24 @@ type build struct {
 	start, end moment // end is `never` while it is open
 	of         *labels
 	size       *events.Footprint
-	opening    uint64
+	opening    uint64 // 0 where the beginning is not known
 	ending     uint64
+	// doubt is why the build is held, unless somebody has decided; no gap if it is proven. An open one may have ended up to the time
+	// `until`, or takes an ending before the time `due`.
+	doubt      cause
+	until, due moment
+	firstFact  int // index of its first and its last fact
+	lastFact   int
 }
 
 // builds are the builds of one app as its facts tell.
 type builds struct {
-	all    []build  // those that have ended and those that are open, by start
+	all    []build  // those that are billed or will be, by start: ended and open ones
 	starts []moment // of all, those that were given up too
+	held   []part
+	words  []string // the holds of the decisions that counted
+	// doubtful are the builds that are not proven, whatever was decided about them.
+	doubtful []build
 	// clean reports whether no later fact in order can change anything.
 	clean     bool
 	known     bool
@@ -32,7 +43,7 @@ type builds struct {
 func (t *track) addBuild(r *rules, x fact, ch *change) {
 	late := len(t.facts) > 0 && x.key().compare(t.facts[len(t.facts)-1].key()) < 0
 	if late || x.place() != nil {
-		t.clean = 0
+		t.reopen()
 	}
 	was := t.deriveBuilds(r, r.horizon)
 	t.insert(r, x)
@@ -46,16 +57,22 @@ func (t *track) expireBuilds(r *rules, ch *change, before moment) {
 	}
 }
 
+// reopen forgets which builds later facts in order do not change.
+func (t *track) reopen() { t.clean, t.doubted = 0, nil }
+
 // loseBuilds puts out what a gap changed, which is in the rules since.
 func (t *track) loseBuilds(r *rules, ch *change) {
 	gaps := r.gaps
+	if t.touches(gaps[len(gaps)-1]) {
+		t.reopen()
+	}
 	r.gaps = gaps[:len(gaps)-1]
 	was := t.deriveBuilds(r, r.horizon)
 	r.gaps = gaps
 	t.replaceBuilds(r, ch, was)
 }
 
-func (t *track) replaceBuilds(r *rules, ch *change, was builds) {
+func (t *track) replaceBuilds(r *rules, ch *change, was builds) builds {
 	is := t.deriveBuilds(r, r.horizon)
 	t.difference(r, ch, was.count(r, was.settled()), is.count(r, is.settled()))
 	for _, a := range is.anomalies {
@@ -63,18 +80,30 @@ func (t *track) replaceBuilds(r *rules, ch *change, was builds) {
 			ch.Anomalies = append(ch.Anomalies, a)
 		}
 	}
-	ch.Running = ch.Running || !slices.Equal(was.running(), is.running())
+	ch.Running = ch.Running || !slices.EqualFunc(was.running(), is.running(), func(a, b build) bool { return a.opening == b.opening })
+	ch.Held = ch.Held || !sameHeld(was.held, is.held)
 	t.due = is.due(r)
 	if is.clean {
-		t.clean = len(t.facts)
+		t.clean, t.doubted = len(t.facts), append(slices.Clip(t.doubted), is.held...)
 	}
+	return is
+}
+
+// buildFold makes builds of facts and gaps.
+type buildFold struct {
+	builds
+	rules *rules
+	track *track
+	// gap is the gap that reaches the latest time of those passed, nil for none. A build that it hides may end before the time `due`.
+	gap *gap
+	due moment
 }
 
 // deriveBuilds is the pure function: from the facts since the last moment at which no build was open, the gaps, and the horizon, to the
-// builds. A build that has no end `timeout` after its start is dropped: not billed, and an anomaly; so is one that was open when a gap
-// began, for an ending after the gap may be that of another one.
+// builds. A build that has no end `timeout` after its start is dropped: not billed, and an anomaly. One that a gap may hide the end or the
+// beginning of is held, whole.
 func (t *track) deriveBuilds(r *rules, horizon moment) builds {
-	out := builds{known: t.baseline(r).known || t.clean > 0}
+	f := buildFold{builds: builds{known: t.baseline(r).known || t.clean > 0}, rules: r, track: t, due: always}
 	from := t.through(r)
 	if t.clean > 0 {
 		from = max(from, t.facts[t.clean-1].key().root())
@@ -83,60 +112,194 @@ func (t *track) deriveBuilds(r *rules, horizon moment) builds {
 	for len(gaps) > 0 && gaps[0].sequence <= from {
 		gaps = gaps[1:]
 	}
-	give := func(up func(*build) bool, why string) {
-		out.all = slices.DeleteFunc(out.all, func(b build) bool {
-			if b.end != never || !up(&b) {
-				return false
-			}
-			if b.of.muted {
-				return true
-			}
-			out.anomalies = append(out.anomalies, events.Anomaly{
-				Code: events.AnomalyBuildWithoutEnd, Resource: t.resource, Time: b.start.time(),
-				Message: "the build that began at " + b.start.String() + " has no end" + why + "; it is not billed",
-			})
-			return true
-		})
-	}
-	expire := func(now moment) {
-		give(func(b *build) bool { return b.start.add(r.timeout) <= now }, " after "+r.timeout.String())
-	}
 	lose := func(before *fact) {
-		for len(gaps) > 0 && (before == nil || gaps[0].precedes(before)) {
-			if g := gaps[0]; g.about(t.kind) {
-				give(func(*build) bool { return true }, " that is known to be its own: facts until "+g.to.String()+" may be missing")
+		for ; len(gaps) > 0 && (before == nil || gaps[0].precedes(before)); gaps = gaps[1:] {
+			if gaps[0].about(t.kind) {
+				f.lose(gaps[0])
 			}
-			gaps = gaps[1:]
 		}
 	}
 	last := always
 	for i := t.clean; i < len(t.facts); i++ {
 		x := &t.facts[i]
 		lose(x)
-		expire(x.at)
+		f.expire(x.at)
 		last = x.at
 		switch x.verb {
 		case began:
-			out.known = true
-			out.starts = append(out.starts, x.at)
-			out.all = append(out.all, build{start: x.at, end: never, of: x.of, size: x.size, opening: x.sequence})
+			f.begin(x, i)
 		case ended:
-			open := slices.IndexFunc(out.all, func(b build) bool { return b.end == never })
-			switch {
-			case open >= 0:
-				out.all[open].end, out.all[open].ending = x.at, x.sequence
-			case !out.known:
-				out.known = true
-				out.anomalies = append(out.anomalies, events.Anomaly{
-					Code: events.AnomalyOrphanEnding, Resource: t.resource, Time: x.time.time(), Message: "STAGING_STOPPED without a build that was open",
-				})
-			}
+			f.end(x, i)
 		}
 	}
 	lose(nil)
-	out.clean = !slices.ContainsFunc(out.all, func(b build) bool { return b.end == never && b.start.add(r.timeout) > last })
-	expire(horizon)
-	return out
+	f.clean = f.due <= last && !slices.ContainsFunc(f.all, func(b build) bool { return b.end == never && f.expires(&b) > last })
+	f.expire(horizon)
+	f.decide()
+	return f.builds
+}
+
+func (f *buildFold) begin(x *fact, index int) {
+	b := build{start: x.at, end: never, of: x.of, size: x.size, opening: x.sequence, firstFact: index, lastFact: index}
+	if f.gap != nil && x.at < f.gap.to { // of that time not all facts are known
+		f.question(&b, f.gap, x.id, noteIncomplete)
+	}
+	f.known = true
+	f.starts = append(f.starts, x.at)
+	f.all = append(f.all, b)
+}
+
+// end gives an ending to the oldest build that is open, and to one that is not proven to be open only when there is no other: as many as
+// began after a gap and have not ended run for sure, whoever ends. One of the builds that ran before them ends in its place then, so that it
+// may end as late.
+func (f *buildFold) end(x *fact, index int) {
+	open := slices.IndexFunc(f.all, func(b build) bool { return b.end == never && b.doubt.gap == nil })
+	if open >= 0 {
+		latest := f.all[open].start.add(f.rules.timeout)
+		for i := range f.all {
+			if b := &f.all[i]; b.end == never && b.doubt.gap != nil {
+				b.due = max(b.due, latest)
+			}
+		}
+		if f.due > x.at {
+			f.due = max(f.due, latest)
+		}
+	} else {
+		open = slices.IndexFunc(f.all, func(b build) bool { return b.end == never })
+	}
+	switch {
+	case open >= 0:
+		b := &f.all[open]
+		b.end, b.ending, b.lastFact = x.at, x.sequence, index
+	case f.due > x.at && f.hidden(x, index):
+		f.known = true
+	case !f.known:
+		f.known = true
+		f.anomalies = append(f.anomalies, events.Anomaly{
+			Code: events.AnomalyOrphanEnding, Resource: f.track.resource, Time: x.time.time(), Message: "STAGING_STOPPED without a build that was open",
+		})
+	}
+}
+
+// hidden takes an ending for that of a build whose beginning the gap hides. It reports whether there is any time to hold.
+func (f *buildFold) hidden(x *fact, index int) bool {
+	g := f.gap
+	start := g.to
+	if g.from != always {
+		start = max(g.from, min(g.to, x.at.add(-f.rules.timeout)))
+	}
+	if start >= x.at {
+		return false
+	}
+	b := build{start: start, end: x.at, of: x.of, size: x.size, ending: x.sequence, firstFact: index, lastFact: index}
+	f.question(&b, g, x.id, noteWithin)
+	f.all = append(f.all, b)
+	return true
+}
+
+// question notes that a build is not proven.
+func (f *buildFold) question(b *build, g *gap, id factID, why note) {
+	b.doubt, b.until, b.due = cause{gap: g, fact: id, note: why}, g.to, b.start.add(f.rules.timeout)
+}
+
+// lose is the step for a gap: what was open when it began, and what ended since, may have ended within it, and what ended may have been
+// another build.
+func (f *buildFold) lose(g *gap) {
+	if g.from != always {
+		f.expire(g.from)
+	}
+	for i := range f.all {
+		b := &f.all[i]
+		switch {
+		case b.start >= g.to || b.end <= g.from:
+		case b.doubt.gap != nil:
+			b.until = max(b.until, g.to)
+		default:
+			f.question(b, g, f.track.facts[b.firstFact].id, noteUnconfirmed)
+		}
+	}
+	if f.gap == nil || g.to > f.gap.to {
+		f.gap = g
+	}
+	if g.to == never {
+		f.due = never
+		return
+	}
+	f.due = max(f.due, g.to.add(f.rules.timeout))
+}
+
+// expires is when an open build is given up.
+func (f *buildFold) expires(b *build) moment {
+	if b.doubt.gap != nil {
+		return b.due
+	}
+	return b.start.add(f.rules.timeout)
+}
+
+// expire gives up the builds that have been open for too long. One that was open when a gap began has ended within it then.
+func (f *buildFold) expire(now moment) {
+	f.all = slices.DeleteFunc(f.all, func(b build) bool {
+		if b.end != never || b.doubt.gap != nil || f.expires(&b) > now {
+			return false
+		}
+		if !b.of.muted {
+			f.anomalies = append(f.anomalies, events.Anomaly{
+				Code: events.AnomalyBuildWithoutEnd, Resource: f.track.resource, Time: b.start.time(),
+				Message: "the build that began at " + b.start.String() + " has no end after " + f.rules.timeout.String() + "; it is not billed",
+			})
+		}
+		return true
+	})
+	for i := range f.all {
+		if b := &f.all[i]; b.end == never && b.doubt.gap != nil && b.due <= now {
+			b.end = f.latest(b)
+		}
+	}
+}
+
+// latest is up to when a build ran at the latest that has no ending since the gap.
+func (f *buildFold) latest(b *build) moment { return min(b.until, b.start.add(f.rules.timeout)) }
+
+// decide takes the builds that are not proven out, but for those that an operator has released.
+func (f *buildFold) decide() {
+	f.all = slices.DeleteFunc(f.all, func(b build) bool {
+		if b.doubt.gap == nil {
+			return false
+		}
+		f.doubtful = append(f.doubtful, b)
+		return !f.released(&b)
+	})
+	for i := range f.all {
+		b := &f.all[i]
+		if b.doubt.gap == nil {
+			continue
+		}
+		word, _ := f.track.decided(f.rules, &b.doubt)
+		b.size = f.rules.shapes.size(completed(b.size, &word.footprint), b.size)
+		if b.end == never {
+			b.end = f.latest(b)
+		}
+		if b.opening == 0 {
+			f.starts = append(f.starts, b.start)
+		}
+	}
+	slices.SortStableFunc(f.all, func(a, b build) int { return cmp.Compare(a.start, b.start) })
+}
+
+// released reports whether an operator has released a build. One that nobody has decided about is held.
+func (f *buildFold) released(b *build) bool {
+	if word, given := f.track.decided(f.rules, &b.doubt); given {
+		f.words = append(f.words, word.hold)
+		return word.release
+	}
+	p := part{start: max(b.start, f.rules.epoch), end: b.end, of: b.of, size: b.size, cause: b.doubt}
+	if p.end == never {
+		p.end = f.latest(b)
+	}
+	if p.start < p.end && !b.of.muted {
+		f.held = append(f.held, p)
+	}
+	return false
 }
 
 // running are the builds that are open and metered.
@@ -187,9 +350,11 @@ func (b *builds) count(r *rules, until moment) []part {
 				continue
 			}
 			p.of, p.size = x.of, x.size // the newest build gives the labels and the buildpack
-			p.more = append(p.more, x.opening)
-			if x.ending != 0 {
-				p.more = append(p.more, x.ending)
+			p.flags |= x.inferred(&p)
+			for _, sequence := range [...]uint64{x.opening, x.ending} {
+				if sequence != 0 {
+					p.more = append(p.more, sequence)
+				}
 			}
 			goesOn = goesOn || x.start < p.start
 			n++
@@ -207,6 +372,17 @@ func (b *builds) count(r *rules, until moment) []part {
 		out = append(out, p)
 	}
 	return r.fromEpoch(out)
+}
+
+// inferred are the flags of a part that begins or ends with a build of which that is not known.
+func (b *build) inferred(p *part) (flags events.Flags) {
+	if b.doubt.gap != nil && b.opening == 0 && b.start == p.start {
+		flags |= events.InferredStart
+	}
+	if b.doubt.gap != nil && b.ending == 0 && b.end == p.end {
+		flags |= events.InferredEnd
+	}
+	return flags
 }
 
 // fromEpoch leaves out what is before the epoch.
@@ -239,6 +415,21 @@ func (t *track) runningBuilds(r *rules, out []events.Span) []events.Span {
 	return append(out, span)
 }
 
+// heldBuilds appends the builds that are held.
+func (t *track) heldBuilds(r *rules, out []events.Hold) []events.Hold {
+	for i := range t.doubted {
+		out = append(out, r.hold(t, &t.doubted[i]))
+	}
+	if t.clean == len(t.facts) {
+		return out
+	}
+	b := t.deriveBuilds(r, r.horizon)
+	for i := range b.held {
+		out = append(out, r.hold(t, &b.held[i]))
+	}
+	return out
+}
+
 // accruedBuilds are the spans of open builds, and of those beside them, as if all ended at the horizon.
 func (t *track) accruedBuilds(r *rules, out []events.Span) []events.Span {
 	if t.clean == len(t.facts) {
@@ -260,6 +451,31 @@ func (t *track) accruedBuilds(r *rules, out []events.Span) []events.Span {
 		}
 	}
 	return out
+}
+
+// foldable reports whether the builds of the first n facts are decided, so that the facts of closed months can be folded: no gap makes what
+// runs into the open months doubtful, and all that is doubtful and over has been decided about.
+func (t *track) foldable(r *rules, n int) bool {
+	doubt := false
+	for _, g := range r.gaps {
+		if g.sequence <= t.through(r) || !g.about(t.kind) {
+			continue
+		}
+		doubt = true
+		if g.from < r.closed && (g.to == never || g.to.add(r.timeout) > r.closed) {
+			return false
+		}
+	}
+	if !doubt {
+		return true
+	}
+	whole := *t
+	whole.reopen()
+	b := whole.deriveBuilds(r, r.horizon)
+	return !slices.ContainsFunc(b.doubtful, func(x build) bool {
+		_, given := t.decided(r, &x.doubt)
+		return x.firstFact < n && (!given || x.lastFact >= n)
+	})
 }
 
 // settleable is how many of the first n facts of closed months can be folded: up to a moment at which no build is open.

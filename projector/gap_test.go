@@ -203,10 +203,92 @@ var _ = Describe("A gap", func() {
 		})
 	})
 
-	It("drops the builds that were open: an ending after it may be another build's", func() {
-		b := apps(build("STAGING_STARTED", "09:50")).tell(build("STAGING_STOPPED", "11:05"))
-		Expect(b.closed()).To(BeEmpty())
-		Expect(b.codes()).To(Equal([]string{events.AnomalyBuildWithoutEnd}))
+	// Usage events of builds say no build guid (BuildModel, AppUsageEventRepository#create_from_build).
+	Describe("around builds", func() {
+		short := func(before ...*events.Usage) *books { return told(before...).gap(events.ListApp, "10:00", "10:30") }
+
+		It("holds one that was open: it may have ended in the gap", func() {
+			b := short(build("STAGING_STARTED", "09:50"))
+			Expect(b.held()).To(Equal([]string{"A 09:50-10:30 1x1024 gap"}))
+			Expect(b.running()).To(BeEmpty())
+			Expect(b.codes()).To(BeEmpty())
+		})
+		It("holds one that was open for as long as a build may last", func() {
+			Expect(apps(build("STAGING_STARTED", "09:50")).held()).To(Equal([]string{"A 09:50-10:50 1x1024 gap"}))
+		})
+		It("holds one up to an ending after the gap, which may be another build's", func() {
+			b := short(build("STAGING_STARTED", "09:50")).tell(build("STAGING_STOPPED", "10:40"))
+			Expect(b.held()).To(Equal([]string{"A 09:50-10:40 1x1024 gap"}))
+			Expect(b.closed()).To(BeEmpty())
+			Expect(b.codes()).To(BeEmpty())
+			b.say(events.ActionRelease)
+			Expect(b.closed()).To(Equal([]string{"A 09:50-10:40 1x1024"}))
+			Expect(b.held()).To(BeEmpty())
+		})
+		It("marks an end that nobody reported when a build is released", func() {
+			Expect(short(build("STAGING_STARTED", "09:50")).say(events.ActionRelease).closed()).To(Equal([]string{"A 09:50-10:30 1x1024 inferred_end"}))
+		})
+		It("never bills one that is discarded, and bills it after all after another word", func() {
+			b := short(build("STAGING_STARTED", "09:50"))
+			hold := b.last.Held[0].ID
+			b.sayOn(hold, events.ActionDiscard).tell(build("STAGING_STOPPED", "10:40"), build("STAGING_STARTED", "13:00"), build("STAGING_STOPPED", "13:10"))
+			Expect(b.held()).To(BeEmpty())
+			Expect(b.closed()).To(Equal([]string{"A 13:00-13:10 1x1024"}))
+			Expect(b.sayOn(hold, events.ActionRelease).closed()).To(Equal([]string{"A 09:50-10:40 1x1024", "A 13:00-13:10 1x1024"}))
+		})
+		It("holds one that began in it, as an ending after it shows", func() {
+			b := short(build("STAGING_STARTED", "09:00"), build("STAGING_STOPPED", "09:05")).tell(build("STAGING_STOPPED", "10:40"))
+			Expect(b.held()).To(Equal([]string{"A 10:00-10:40 1x1024 gap"}))
+			Expect(b.closed()).To(Equal([]string{"A 09:00-09:05 1x1024"}))
+			Expect(b.codes()).To(BeEmpty())
+			Expect(b.say(events.ActionRelease).closed()).To(ContainElement("A 10:00-10:40 1x1024 inferred_start"))
+		})
+		It("holds nothing of an ending so long after it that its build can not have been open then", func() {
+			b := short(build("STAGING_STARTED", "09:00"), build("STAGING_STOPPED", "09:05")).tell(build("STAGING_STOPPED", "11:30"))
+			Expect(b.held()).To(BeEmpty())
+		})
+		It("bills one that began behind it: as many run as began and have not ended, whoever ends", func() {
+			b := short(build("STAGING_STARTED", "09:50")).tell(build("STAGING_STARTED", "10:35"), build("STAGING_STOPPED", "10:40"))
+			Expect(b.closed()).To(Equal([]string{"A 10:35-10:40 1x1024"}))
+			Expect(b.held()).To(Equal([]string{"A 09:50-10:30 1x1024 gap"}))
+			b.tell(build("STAGING_STOPPED", "11:20"))
+			Expect(b.held()).To(Equal([]string{"A 09:50-11:20 1x1024 gap"}), "the ending of 10:40 was its, and this one is that of the other")
+		})
+		It("takes back what was put out of the time that it reaches back over", func() {
+			b := told(build("STAGING_STARTED", "09:00"), build("STAGING_STOPPED", "09:05"), build("STAGING_STARTED", "09:50"), build("STAGING_STOPPED", "10:20")).
+				gap(events.ListApp, "10:00", "10:30")
+			Expect(lines(b.last.Retracted)).To(Equal([]string{"A 09:50-10:20 1x1024"}))
+			Expect(b.held()).To(Equal([]string{"A 09:50-10:20 1x1024 gap"}))
+			Expect(b.closed()).To(Equal([]string{"A 09:00-09:05 1x1024"}))
+		})
+		It("keeps them listed while other builds come and go, and when their month is closed", func() {
+			b := newBooks(projector.Settings{Cut: projector.CutMonth}).tell(build("STAGING_STARTED", "09:50")).gap(events.ListApp, "10:00", "10:30").
+				tell(build("STAGING_STARTED", "14:00"), build("STAGING_STOPPED", "14:10")).reach("04-10 00:00").
+				tell(build("STAGING_STARTED", "04-10 14:00"), build("STAGING_STOPPED", "04-10 14:10"))
+			Expect(b.held()).To(Equal([]string{"A 09:50-10:30 1x1024 gap"}))
+			b.say(events.ActionRelease)
+			Expect(b.closed()).To(ContainElement("A 09:50-10:30 1x1024 inferred_end"))
+			Expect(b.last.Correction).To(Equal("2026-04"))
+			Expect(b.reach("05-10 00:00").meter.Tracked()).To(BeZero())
+		})
+		It("leaves what was decided as it is when the month is closed: another word changes nothing and is an anomaly", func() {
+			b := newBooks(projector.Settings{Cut: projector.CutMonth}).tell(build("STAGING_STARTED", "09:50")).gap(events.ListApp, "10:00", "10:30")
+			hold := b.last.Held[0].ID
+			b.sayOn(hold, events.ActionRelease).tell(build("STAGING_STARTED", "04-01 14:00"), build("STAGING_STOPPED", "04-01 14:10")).reach("04-10 00:00")
+			before := b.closed()
+			b.sayOn(hold, events.ActionDiscard)
+			Expect(b.closed()).To(Equal(before))
+			Expect(b.codes()).To(Equal([]string{events.AnomalyClosedPeriod}))
+		})
+		It("holds one that began in it though its month was closed before the ending was found", func() {
+			b := newBooks(projector.Settings{Cut: projector.CutMonth}).tell(service("CREATED", "09:00", "small")).gap(events.ListApp, "03-31 23:40", "03-31 23:50").
+				tell(app("STARTED", "04-01 00:10")).reach("04-10 00:00").tell(build("STAGING_STOPPED", "04-01 00:05", late(3)))
+			Expect(b.held()).To(Equal([]string{"A 03-31 23:40-04-01 00:05 1x1024 gap"}))
+		})
+		It("is the first collection: a build that ends after it is held from its end on", func() {
+			b := told().gap(events.ListApp, "", "10:30").tell(build("STAGING_STOPPED", "10:40"))
+			Expect(b.held()).To(Equal([]string{"A 10:30-10:40 1x1024 gap"}))
+		})
 	})
 
 	Describe("before the first collection", func() {

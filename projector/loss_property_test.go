@@ -205,3 +205,76 @@ func TestLostFacts(t *testing.T) {
 		}
 	})
 }
+
+// TestLostBuilds: a part of the list is lost, and a gap stands in its place. No more builds are billed than were open, at any time; and
+// those that were open outside of the gap are billed or held, all of them.
+func TestLostBuilds(t *testing.T) {
+	check(t, 3000, func(t *rapid.T) {
+		type event struct {
+			at    int
+			began bool
+		}
+		var all []event
+		truth := make([]int, lifetime)
+		at := 0
+		for range rapid.IntRange(1, 8).Draw(t, "builds") {
+			at += rapid.SampledFrom([]int{0, 1, 5, 20, 61}).Draw(t, "passed")
+			end := at + rapid.SampledFrom([]int{1, 5, 30, 59}).Draw(t, "lasts")
+			all = append(all, event{at, true}, event{end, false})
+			for m := at; m < end; m++ {
+				truth[m]++
+			}
+		}
+		slices.SortStableFunc(all, func(a, b event) int { return a.at - b.at })
+		from := rapid.IntRange(0, len(all)-1).Draw(t, "first lost")
+		to := rapid.IntRange(from, len(all)-1).Draw(t, "first after")
+		gap := &events.Gap{ID: "gap", Source: "cf", Foundation: "eu", From: began, To: minute(all[to].at), Reason: "lost"}
+		if from > 0 {
+			gap.From = minute(all[from-1].at - rapid.IntRange(0, 30).Draw(t, "overlap"))
+		}
+		b := newAccount(projector.Settings{Cut: cuts().Draw(t, "cut")})
+		tell := func(list []event) {
+			for i, e := range list {
+				u := build("STAGING_STOPPED", "10:00")
+				if e.began {
+					u = build("STAGING_STARTED", "10:00")
+				}
+				u.ID, u.Time = fmt.Sprint("fact", len(all)-len(list)+i, e), minute(e.at)
+				b.tell(u, 0)
+				if rapid.Bool().Draw(t, "horizon moves") {
+					b.tell(minute(e.at), 0)
+				}
+			}
+		}
+		tell(all[:from])
+		b.tell(gap, 0)
+		tell(all[to:])
+		if rapid.Bool().Draw(t, "horizon moves on") {
+			b.tell(minute(lifetime), 0)
+		}
+		billed, held := make([]int, lifetime), make([]int, lifetime)
+		for _, s := range b.spans() {
+			first, after := minutesOf(s.Start, s.End)
+			for m := first; m < after; m++ {
+				billed[m] += int(s.Footprint.Instances.Or(0))
+			}
+		}
+		for _, h := range b.holds["staging A"] {
+			first, after := minutesOf(h.Start, h.End)
+			for m := max(first, 0); m < after; m++ {
+				held[m]++
+			}
+		}
+		firstMissing, firstComplete := minutesOf(gap.From, gap.To)
+		for m := range lifetime {
+			within := firstMissing <= m && m < firstComplete
+			if billed[m] > truth[m] || !within && billed[m]+held[m] < truth[m] {
+				t.Fatalf("at minute %d (%s) %d builds were open, %d are billed and %d held; gap %s-%s:\n%q\n%v", m, short(minute(m)), truth[m], billed[m], held[m],
+					short(gap.From), short(gap.To), b.lines(), all)
+			}
+		}
+		if b.wrong != nil {
+			t.Fatalf("%q", b.wrong)
+		}
+	})
+}

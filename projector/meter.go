@@ -489,11 +489,12 @@ func (f *foundation) settle(closed moment) {
 	}
 }
 
-// settleGaps makes the gaps up to a sequence part of the baseline of timelines without facts, too. They are over.
+// settleGaps makes the gaps up to a sequence part of the baseline of timelines without facts, too. They are over, and so is every build that
+// one of them may hide the beginning of.
 func (f *foundation) settleGaps(upTo uint64) {
 	r := &f.rules
 	n := 0
-	for n < len(r.gaps) && r.gaps[n].sequence <= upTo && r.gaps[n].to < r.closed {
+	for n < len(r.gaps) && r.gaps[n].sequence <= upTo && r.gaps[n].to < r.closed && r.gaps[n].to.add(r.timeout) <= r.closed {
 		for i, kind := range []string{events.KindApp, events.KindService} {
 			t := track{kind: kind}
 			t.stepOver(r, &r.base[i], r.gaps[n])

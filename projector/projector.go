@@ -202,7 +202,9 @@ func (p *processor) unreadable(in *bus.Stored, emit func(stage.Output), cause er
 		Cause: events.Cause{ID: in.Header(events.HeaderID), Sequence: in.Sequence, Event: "unreadable", Time: at},
 		Anomaly: events.Anomaly{
 			Code: events.AnomalyUnreadable, Time: at,
-			Message: fmt.Sprintf("message %d of %s on %s is not a fact and was not metered: %v", in.Sequence, events.StreamUsage, in.Subject, cause),
+			Message: fmt.Sprintf("message %d of %s on %s is not a fact and was not metered: %v. `nats stream get %s %d` shows it; "+
+				"if it tells of usage, what it tells is on no bill: collect that from a file (daybook collect file)",
+				in.Sequence, events.StreamUsage, in.Subject, cause, events.StreamUsage, in.Sequence),
 		},
 	}
 	emit(stage.Output{Subject: events.MeteredAnomalySubject(source, foundation), Type: events.TypeAnomaly, ID: notice.ID, Time: at, Body: &notice})

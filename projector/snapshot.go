@@ -16,7 +16,7 @@ import (
 // by their number. What follows from the rest (the states after the facts) is derived anew on reading.
 
 // snapshotForm begins every snapshot, so that one of another form is refused and not misread.
-const snapshotForm = "daybook projector snapshot 3\n"
+const snapshotForm = "daybook projector snapshot 4\n"
 
 var (
 	errDamaged = errors.New("the projector's snapshot is damaged")
@@ -171,9 +171,13 @@ func (p *packer) state(s *state) {
 	p.bool(s.doubt.old)
 	p.moment(s.until)
 	p.gap(s.untilBy)
-	p.length(len(s.held))
-	for i := range s.held {
-		h := &s.held[i]
+	p.held(s.held)
+}
+
+func (p *packer) held(held []part) {
+	p.length(len(held))
+	for i := range held {
+		h := &held[i]
 		p.moment(h.start)
 		p.moment(h.end)
 		p.moment(h.since)
@@ -210,6 +214,7 @@ func (p *packer) track(t *track) {
 	}
 	p.moment(t.published)
 	p.length(t.clean)
+	p.held(t.doubted)
 	p.length(len(t.decisions))
 	for i := range t.decisions {
 		d := &t.decisions[i]
@@ -460,6 +465,11 @@ func (r *reader) state() *state {
 	if s.until != always && s.untilBy == nil {
 		r.fail()
 	}
+	s.held = r.held()
+	return &s
+}
+
+func (r *reader) held() (held []part) {
 	for range r.length() {
 		p := part{
 			start: r.moment(), end: r.moment(), since: r.moment(), of: r.label(), size: r.size(), flags: r.flags(), opening: r.uint(),
@@ -468,9 +478,9 @@ func (r *reader) state() *state {
 		if p.cause.gap == nil {
 			r.fail()
 		}
-		s.held = append(s.held, p)
+		held = append(held, p)
 	}
-	return &s
+	return held
 }
 
 func (r *reader) track(f *foundation) error {
@@ -515,6 +525,7 @@ func (r *reader) track(f *foundation) error {
 	if t.clean < 0 || t.clean > len(t.facts) {
 		r.fail()
 	}
+	t.doubted = r.held()
 	for range r.length() {
 		t.decisions = append(t.decisions, decision{hold: r.text(), id: r.text(), at: r.time(), release: r.bool(), footprint: *r.size()})
 	}

@@ -50,6 +50,7 @@ type track struct {
 	// Builds: how many facts stand before the last moment at which no build was open, and when the next open one is given up.
 	clean     int
 	due       moment
+	doubted   []part     // and the holds of those before
 	decisions []decision // by hold
 	late      []lateFact // for closed months: they can no longer be placed
 	trove     *instance
@@ -140,7 +141,7 @@ func (t *track) lose(r *rules, g *gap, ch *change) {
 // have been overlooked before what was the newest.
 func (t *track) touches(g *gap) bool {
 	n := len(t.facts)
-	return n > 0 && (t.kind == events.KindApp || t.kind == events.KindService) && t.facts[n-1].at > g.from
+	return n > 0 && t.kind != events.KindTask && t.facts[n-1].at > g.from
 }
 
 // stepOver applies a gap to a state without a fact.
@@ -348,7 +349,9 @@ func (t *track) advance(r *rules, ch *change, to moment) {
 func (t *track) settle(r *rules) uint64 {
 	n := sort.Search(len(t.facts), func(i int) bool { return t.facts[i].at >= r.closed })
 	if t.kind == events.KindStaging {
-		n = t.settleable(r, n)
+		if n = t.settleable(r, n); !t.foldable(r, n) {
+			return t.through(r)
+		}
 	}
 	was := t.baseline(r)
 	s := *was
@@ -432,7 +435,14 @@ func (t *track) decide(r *rules, d *events.Decision, ch *change) bool {
 	if !found && !slices.ContainsFunc(t.held(r, nil), func(h events.Hold) bool { return h.ID == d.Hold }) {
 		return false
 	}
-	was := t.derive(r, &r.before)
+	var was *fold
+	var builds builds
+	if t.kind == events.KindStaging {
+		t.reopen()
+		builds = t.deriveBuilds(r, r.horizon)
+	} else {
+		was = t.derive(r, &r.before)
+	}
 	word := decision{hold: d.Hold, id: d.ID, at: d.Time, release: d.Action == events.ActionRelease, footprint: d.Footprint}
 	changed := found && (t.decisions[at].release != word.release || t.decisions[at].footprint != word.footprint)
 	if found {
@@ -440,8 +450,15 @@ func (t *track) decide(r *rules, d *events.Decision, ch *change) bool {
 	} else {
 		t.decisions = slices.Insert(t.decisions, at, word)
 	}
-	t.replace(r, ch, was)
-	if changed && t.base != nil && !slices.Contains(was.words, d.Hold) && !slices.Contains(r.after.words, d.Hold) {
+	var counted bool
+	if t.kind == events.KindStaging {
+		is := t.replaceBuilds(r, ch, builds)
+		counted = slices.Contains(builds.words, d.Hold) || slices.Contains(is.words, d.Hold)
+	} else {
+		t.replace(r, ch, was)
+		counted = slices.Contains(was.words, d.Hold) || slices.Contains(r.after.words, d.Hold)
+	}
+	if changed && t.base != nil && !counted {
 		ch.anomaly(events.AnomalyClosedPeriod, t.resource, d.Time, "hold "+d.Hold+
 			" was decided before: what another word would change is closed; settle the difference by hand")
 	}
@@ -477,6 +494,8 @@ func (t *track) held(r *rules, out []events.Hold) []events.Hold {
 		out = append(out, r.lateHold(t, &t.late[i]))
 	}
 	if t.kind == events.KindStaging {
+		out = t.heldBuilds(r, out)
+		slices.SortStableFunc(out[from:], func(a, b events.Hold) int { return compareHolds(&a, &b) })
 		return out
 	}
 	t.state(r)
@@ -499,7 +518,7 @@ func (t *track) listed() bool {
 	case t.trove != nil, len(t.late) > 0:
 		return true
 	case t.kind == events.KindStaging:
-		return t.clean < len(t.facts)
+		return t.clean < len(t.facts) || len(t.doubted) > 0
 	}
 	return t.tail != nil && (t.tail.running || len(t.tail.held) > 0)
 }

@@ -73,6 +73,8 @@ type troveFact struct {
 	oldMemory events.Count
 	noServer  bool
 	created   time.Time
+	// volumeUnknown: there is a volume, and the fact does not say how large it is.
+	volumeUnknown bool
 }
 
 // sign is an exists notification: a sign of life. Of those of one day that say the same, the first and the last are kept, so that
@@ -273,6 +275,7 @@ func (in *instance) addFact(u *events.Usage, sequence uint64) bool {
 	f := troveFact{
 		id: u.ID, sequence: sequence, event: u.Event, at: u.Time, observed: reported(u), footprint: u.Footprint,
 		oldVolume: u.OldVolumeGB, oldMemory: u.PreviousMemoryMB, noServer: u.NoServer, created: u.Created,
+		volumeUnknown: u.VolumeUnknown,
 	}
 	at, _ := slices.BinarySearchFunc(in.facts, f, func(a, b troveFact) int {
 		return cmp.Or(a.at.Compare(b.at), a.observed.Compare(b.observed), cmp.Compare(a.id, b.id))

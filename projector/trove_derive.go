@@ -155,7 +155,7 @@ func (d *troveDerivation) withoutCreate(deleted *troveFact) {
 	}
 	flavour := flavourOf(&deleted.footprint)
 	d.spans(events.KindInstance, []size{{at: d.start, footprint: flavour, evidence: deleted.sequence, held: events.AnomalyDeleteWithoutCreate}}, sameFlavor)
-	if deleted.footprint.VolumeGB.Known() {
+	if deleted.footprint.VolumeGB.Known() || deleted.volumeUnknown {
 		volume := events.Footprint{VolumeGB: deleted.footprint.VolumeGB}
 		d.spans(events.KindVolume, []size{{at: d.start, footprint: volume, evidence: deleted.sequence, held: events.AnomalyDeleteWithoutCreate}}, sameFlavor)
 	}
@@ -246,12 +246,10 @@ func (d *troveDerivation) flavourFact(sizes []size, f *troveFact, known int64) [
 	case f == d.created:
 		return append(sizes, size{at: d.start, footprint: footprint, evidence: f.sequence})
 	case f.event == events.EventTroveModifyFlavor:
-		if n := len(sizes); n > 0 && f.oldMemory.Known() {
-			if last := sizes[n-1].footprint; last.MemoryMB.Known() && last.MemoryMB != f.oldMemory && !sameFlavor(last, footprint) {
-				d.anomaly(events.AnomalyLostChange, f.at,
-					"modify_flavor says that the instance had %d MB before, but a flavour with %d MB was collected; a change in between was lost",
-					f.oldMemory.Or(0), last.MemoryMB.Or(0))
-			}
+		if n := len(sizes); n > 0 && d.otherBefore(&sizes[n-1], f) {
+			d.anomaly(events.AnomalyLostChange, f.at,
+				"modify_flavor says that the instance had %d MB before, but a flavour with %d MB was collected; a change in between was lost",
+				f.oldMemory.Or(0), sizes[n-1].footprint.MemoryMB.Or(0))
 		}
 		return append(sizes, size{at: f.at, footprint: footprint, evidence: f.sequence})
 	case len(sizes) == 0:
@@ -260,6 +258,22 @@ func (d *troveDerivation) flavourFact(sizes []size, f *troveFact, known int64) [
 		return sizes
 	}
 	return d.lostFlavour(sizes, f.event, f.at, known, footprint, f.sequence)
+}
+
+// otherBefore reports whether a change of flavour shows that another flavour than the last one was in use before it. It says the memory
+// before only (old_instance_size), and flavours differ by their ids: memory that differs is no other flavour where a message has shown the
+// id of the last one since it was taken up, or has said that memory of it.
+func (d *troveDerivation) otherBefore(last *size, f *troveFact) bool {
+	was := last.footprint
+	if !f.oldMemory.Known() || !was.MemoryMB.Known() || was.MemoryMB == f.oldMemory || sameFlavor(was, flavourOf(&f.footprint)) {
+		return false
+	}
+	within := func(at time.Time) bool { return at.After(last.at) && !at.After(f.at) }
+	return !slices.ContainsFunc(d.in.signs, func(s sign) bool {
+		return within(unixNano(s.at)) && sameFlavor(was, s.look.footprint())
+	}) && !slices.ContainsFunc(d.in.facts, func(o troveFact) bool {
+		return hasFlavor(&o.footprint) && sameFlavor(was, o.footprint) && (within(o.at) || o.footprint.MemoryMB == f.oldMemory)
+	})
 }
 
 // lostFlavour takes up a flavour that only shows: between the moment when the one before was last confirmed, and now.
@@ -333,12 +347,14 @@ func (d *troveDerivation) completed(out events.Footprint) events.Footprint {
 func (d *troveDerivation) volumes() []size {
 	var sizes []size
 	volume := func(n events.Count) events.Footprint { return events.Footprint{VolumeGB: n} }
-	silent := true // nothing said whether there is a volume
+	silent := true  // nothing said whether there is a volume
+	unsaid := false // there is one, and how large it was is not said
 	for i := range d.in.facts {
 		f := &d.in.facts[i]
 		silent = false
 		gb := f.footprint.VolumeGB
 		if !gb.Known() {
+			unsaid = unsaid || f.volumeUnknown
 			continue
 		}
 		change := f.event == events.EventTroveModifyVolume || f.event == events.EventTroveResizeVolume
@@ -349,7 +365,7 @@ func (d *troveDerivation) volumes() []size {
 			sizes = append(sizes, size{at: d.start, footprint: volume(f.oldVolume), inferred: true, evidence: f.sequence},
 				size{at: f.at, footprint: volume(gb), evidence: f.sequence})
 		case len(sizes) == 0 && !change:
-			sizes = append(sizes, size{at: d.start, footprint: volume(gb), evidence: f.sequence})
+			sizes = append(sizes, size{at: d.start, footprint: volume(gb), inferred: unsaid, evidence: f.sequence})
 		case change:
 			if len(sizes) > 0 {
 				d.oldVolume(f, sizes[len(sizes)-1].footprint.VolumeGB)
@@ -361,7 +377,7 @@ func (d *troveDerivation) volumes() []size {
 			sizes = append(sizes, size{at: f.at, footprint: volume(gb), inferred: true, evidence: f.sequence})
 		}
 	}
-	if silent || len(sizes) > 0 && sizes[0].at.After(d.start) {
+	if len(sizes) == 0 && (silent || unsaid) || len(sizes) > 0 && sizes[0].at.After(d.start) {
 		sizes = slices.Insert(sizes, 0, size{at: d.start, held: events.AnomalyUnknownVolume, evidence: d.someEvidence()})
 	}
 	return sizes

@@ -56,7 +56,7 @@ func (d *troveDerivation) released(kind string, s *size, from, to time.Time) boo
 		}
 	}
 	d.tracks.Holds = append(d.tracks.Holds, events.Hold{
-		ID: id, Kind: kind, Resource: d.in.resource, Code: s.held, Start: from, End: to, Footprint: s.footprint, Reason: d.reason(s.held),
+		ID: id, Kind: kind, Resource: d.in.resource, Code: s.held, Start: from, End: to, Footprint: s.footprint, Reason: d.reason(kind, s),
 	})
 	switch s.held {
 	case events.AnomalyUnknownVolume:
@@ -74,34 +74,38 @@ func until(t time.Time) string {
 	return " until " + events.FormatTime(t)
 }
 
-// complete is a held footprint with what the operator said about it.
+// complete is a held footprint with what the operator said about it. What a message said stands, and no volume has 0 GB.
 func (d *troveDerivation) complete(kind string, held, said events.Footprint) events.Footprint {
 	if kind == events.KindVolume {
-		if said.VolumeGB.Known() {
+		if !held.VolumeGB.Known() && said.VolumeGB.Or(0) > 0 {
 			held.VolumeGB = said.VolumeGB
 		}
 		return events.Footprint{VolumeGB: held.VolumeGB}
 	}
-	if hasFlavor(&said) {
+	if !hasFlavor(&held) {
 		held.Flavor, held.FlavorID = said.Flavor, said.FlavorID
 	}
-	if said.MemoryMB.Known() {
+	if !held.MemoryMB.Known() {
 		held.MemoryMB = said.MemoryMB
 	}
 	return d.completed(held)
 }
 
 // reason says what an operator should know, and what can be done.
-func (d *troveDerivation) reason(code string) string {
-	switch code {
+func (d *troveDerivation) reason(kind string, s *size) string {
+	switch s.held {
 	case events.AnomalyUnknownVolume:
-		return "no message says how large the volume was: the create was lost, and exists does not say it. Release it with --volume-gb, " +
-			"or discard it if the instance had no volume"
+		return "no message says how large the volume was: the create was lost or does not say it, and exists never does. " +
+			"Release it with --volume-gb, or discard it if the instance had no volume"
 	case events.HoldUnknownFlavor:
 		return "no message says which flavour the instance had: the create was lost. Release it with --flavor and --flavor-id, or discard it"
 	}
-	return "only the deletion was collected. A build that failed sends one too: discard it if the instance never worked, " +
+	lost := "only the deletion was collected. A build that failed sends one too: discard it if the instance never worked, " +
 		"release it if its create was lost"
+	if kind == events.KindVolume && !s.footprint.VolumeGB.Known() {
+		return lost + ", with --volume-gb: it does not say how large the volume was"
+	}
+	return lost
 }
 
 func (f *lateFact) kind() string {

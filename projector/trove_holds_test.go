@@ -60,8 +60,10 @@ var _ = Describe("What is not known of a database is held", func() {
 			Expect(b.running()).To(Equal([]string{"I 10:00- s inferred_start", "I 10:00- 7 GB inferred_start"}))
 			Expect(b.meter.Anomalies(events.SourceTrove, "eu")).To(BeEmpty())
 		})
-		It("stays held when a release gives no size", func() {
-			Expect(known().release(events.Footprint{}).heldUnder()).To(Equal([]string{"I held volume unknown_volume 10:00-"}))
+		It("stays held when a release gives no size, or none that a volume has", func() {
+			for _, said := range []events.Footprint{{}, gigabytes(0)} {
+				Expect(known().release(said).heldUnder()).To(Equal([]string{"I held volume unknown_volume 10:00-"}))
+			}
 		})
 		It("is never billed when it is discarded", func() {
 			b := known().discard()
@@ -129,9 +131,18 @@ var _ = Describe("What is not known of a database is held", func() {
 			}))
 			Expect(b.closed()).To(BeEmpty())
 		})
+		It("is held without a size, and needs one, when the deletion names the volume only", func() {
+			b := told(deleted("10:05", unsized))
+			Expect(b.heldUnder()).To(ContainElement("I held volume delete_without_create 10:00-10:05"))
+			Expect(b.last.Held[1].Reason).To(ContainSubstring("--volume-gb"))
+			Expect(b.release(events.Footprint{}).heldUnder()).To(Equal([]string{"I held volume delete_without_create 10:00-10:05"}))
+			Expect(b.release(gigabytes(2)).closed()).To(ContainElement("I 10:00-10:05 2 GB inferred_start"))
+		})
 		It("is billed when it is released", func() {
 			b := told(deleted("10:05")).release(events.Footprint{})
 			Expect(b.closed()).To(Equal([]string{"I 10:00-10:05 m1.s 512 MB inferred_start", "I 10:00-10:05 1 GB inferred_start"}))
+			again := told(deleted("10:05")).release(events.Footprint{Flavor: "m1.l", FlavorID: "l", VolumeGB: events.Some(7)})
+			Expect(again.closed()).To(Equal(b.closed()), "what the deletion says stands")
 			Expect(b.meter.Anomalies(events.SourceTrove, "eu")).To(BeEmpty())
 		})
 		It("is nothing when it is discarded", func() {

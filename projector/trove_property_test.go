@@ -145,6 +145,9 @@ func drawNoise(t *rapid.T) (messages []any) {
 		case "delete":
 			u.NoServer = rapid.IntRange(0, 3).Draw(t, "no server") == 0
 		}
+		if slices.Contains([]string{"create", "modify_flavor", "delete"}, event) && rapid.IntRange(0, 3).Draw(t, "unsized") == 0 {
+			unsized(u)
+		}
 		messages = append(messages, u)
 		if rapid.IntRange(0, 5).Draw(t, "twice") == 0 {
 			messages = append(messages, u)
@@ -322,7 +325,11 @@ func (p *painted) account() (spans, holds []string) {
 	case create == nil && !alive:
 		flags = " inferred_start"
 		flavours = p.flood(nil, start, colour{text: p.flavour(deletion.Footprint.FlavorID), held: "delete_without_create"})
-		volumes = p.flood(nil, start, colour{text: fmt.Sprint(deletion.Footprint.VolumeGB.Or(0), " GB"), held: "delete_without_create"})
+		size := colour{held: "delete_without_create"}
+		if gb, ok := deletion.Footprint.VolumeGB.Get(); ok {
+			size.text = fmt.Sprint(gb, " GB")
+		}
+		volumes = p.flood(nil, start, size)
 	default:
 		if create == nil {
 			flags = " inferred_start"
@@ -369,8 +376,9 @@ func (p *painted) flavour(id string) string {
 }
 
 func (p *painted) paint(facts []*events.Usage, create *events.Usage, start int) (flavours, volumes []colour) {
-	lastChange, onlySigns := -1, true
+	lastChange, onlySigns, unsaid := -1, true, false
 	for _, u := range facts {
+		unsaid = unsaid || u.VolumeUnknown
 		onlySigns = onlySigns && u.Event == "exists"
 		if u.Footprint.FlavorID != "" {
 			at, seen, now := minuteOf(u.Time), minuteOf(u.Time), colour{text: p.flavour(u.Footprint.FlavorID)}
@@ -423,7 +431,7 @@ func (p *painted) paint(facts []*events.Usage, create *events.Usage, start int) 
 	if flavours == nil {
 		flavours = p.flood(nil, start, colour{held: "unknown_flavor"})
 	}
-	if onlySigns {
+	if onlySigns || unsaid && volumes == nil {
 		volumes = p.flood(nil, start, colour{held: "unknown_volume"})
 	}
 	return flavours, volumes
@@ -447,11 +455,11 @@ func (p *painted) read(kind string, canvas []colour, first, end, limit int, ende
 				m = to
 				continue
 			case word == "release" && kind == "volume" && (said.VolumeGB.Known() || c.text != ""):
-				if said.VolumeGB.Known() {
+				if c.text == "" {
 					c.text = fmt.Sprint(said.VolumeGB.Or(0), " GB")
 				}
 			case word == "release" && kind == "instance" && (said.FlavorID != "" || c.text != ""):
-				if said.FlavorID != "" {
+				if c.text == "" {
 					c.text = fmt.Sprintf("%s %d MB", said.Flavor, said.MemoryMB.Or(0))
 				}
 			default:

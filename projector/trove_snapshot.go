@@ -17,7 +17,7 @@ var errNoSnapshot = errors.New("damaged: not what a snapshot of databases holds"
 
 // Versions of the form, so that a snapshot of another one is refused and not misread.
 const (
-	instanceForm = 1
+	instanceForm = 2
 	groupsForm   = 1
 )
 
@@ -161,7 +161,8 @@ func (in *instance) AppendBinary(b []byte) ([]byte, error) {
 		f := &in.facts[i]
 		b = binary.AppendUvarint(packText(packText(b, f.id), f.event), f.sequence)
 		b = packTime(packTime(packTime(b, f.at), f.observed), f.created)
-		b = packBool(packCount(packCount(packSize(b, &f.footprint), f.oldVolume), f.oldMemory), f.noServer)
+		b = packCount(packCount(packSize(b, &f.footprint), f.oldVolume), f.oldMemory)
+		b = packBool(packBool(b, f.noServer), f.volumeUnknown)
 	}
 	var looks []*look
 	for i := range in.signs {
@@ -211,7 +212,7 @@ func (in *instance) UnmarshalBinary(b []byte) error {
 	for i := range in.facts {
 		in.facts[i] = troveFact{
 			id: p.text(), event: p.text(), sequence: p.uint(), at: p.time(), observed: p.time(), created: p.time(), footprint: p.size(),
-			oldVolume: p.count(), oldMemory: p.count(), noServer: p.bool(),
+			oldVolume: p.count(), oldMemory: p.count(), noServer: p.bool(), volumeUnknown: p.bool(),
 		}
 	}
 	looks := make([]*look, p.length())

@@ -36,6 +36,13 @@ func volume(gb uint32) detail {
 	return func(u *events.Usage) { u.Footprint.VolumeGB = events.Some(gb) }
 }
 
+// unsized is a volume that the message names without its size.
+func unsized(u *events.Usage) { u.Footprint.VolumeGB, u.VolumeUnknown = events.Count{}, true }
+
+func oldMemory(mb uint32) detail {
+	return func(u *events.Usage) { u.PreviousMemoryMB = events.Some(mb) }
+}
+
 func oldVolume(gb uint32) detail { return func(u *events.Usage) { u.OldVolumeGB = events.Some(gb) } }
 func seen(at string) detail      { return func(u *events.Usage) { u.Observed = clock(at) } }
 func state(s string) detail      { return func(u *events.Usage) { u.State = s } }
@@ -216,6 +223,31 @@ var _ = Describe("A database", func() {
 			b := told(created(), database("modify_volume", "11:00", flavour("s", 512), volume(5), oldVolume(3)))
 			Expect(b.codes()).To(Equal([]string{events.AnomalyLostChange}))
 		})
+		// A modify_flavor says the memory before (old_instance_size) and not the flavour.
+		Context("that only the memory before a change of flavour shows", func() {
+			change := database("modify_flavor", "11:00", flavour("m", 768), volume(1), oldMemory(506))
+			It("is told, where nothing shows that the flavour was the same", func() {
+				Expect(told(created(), change).codes()).To(Equal([]string{events.AnomalyLostChange}))
+			})
+			It("is none when the flavour's id was seen meanwhile: the same flavour has two sizes of memory", func() {
+				b := told(created(), exists("10:30"), change, deleted("12:00", flavour("m", 768)))
+				Expect(b.codes()).To(BeEmpty())
+				Expect(b.closed()).To(ContainElements("I 10:00-11:00 m1.s 512 MB", "I 11:00-12:00 m1.m 768 MB"))
+			})
+			It("is none when another message says that memory of the same flavour", func() {
+				b := told(created(), change, database("modify_flavor", "11:30", flavour("s", 506), volume(1)))
+				Expect(b.meter.Anomalies(events.SourceTrove, "eu")).To(BeEmpty())
+			})
+			It("is told when the flavour that was seen meanwhile is another one", func() {
+				b := told(created(), exists("10:30", flavourID("l")), change)
+				Expect(b.codes()).To(ContainElement(events.AnomalyLostChange))
+			})
+		})
+		It("has one span, with the memory that the beginning says, when later messages say another of the same flavour", func() {
+			b := told(created(), database("modify_volume", "11:00", flavour("s", 506), volume(3), oldVolume(1)), deleted("12:00", flavour("s", 506), volume(3)))
+			Expect(b.closed()).To(ContainElement("I 10:00-12:00 m1.s 512 MB"))
+			Expect(b.codes()).To(BeEmpty())
+		})
 		It("is billed nothing for a change that only the deletion shows", func() {
 			b := told(created(), deleted("12:00", flavour("m", 768), volume(5)))
 			Expect(b.closed()).To(Equal([]string{"I 10:00-12:00 m1.s 512 MB inferred_end", "I 10:00-12:00 1 GB inferred_end"}))
@@ -241,6 +273,35 @@ var _ = Describe("A database", func() {
 		b := told(database("create", "10:03", flavour("s", 512)), database("delete", "11:00", flavour("s", 512)))
 		Expect(b.closed()).To(Equal([]string{"I 10:00-11:00 m1.s 512 MB"}))
 		Expect(b.codes()).To(BeEmpty())
+	})
+
+	// nova_volume_id is set, volume_size is null or missing.
+	Context("whose create names a volume and not its size", func() {
+		It("has the volume held, not billed as zero and not taken for none", func() {
+			b := told(created(unsized), deleted("12:00", unsized))
+			Expect(b.closed()).To(Equal([]string{"I 10:00-12:00 m1.s 512 MB"}))
+			Expect(b.codes()).To(Equal([]string{events.AnomalyUnknownVolume}))
+			Expect(b.release(gigabytes(4)).closed()).To(Equal([]string{"I 10:00-12:00 m1.s 512 MB", "I 10:00-12:00 4 GB"}))
+		})
+		It("has the size that a later message says, from the beginning on", func() {
+			b := told(created(unsized), deleted("12:00", volume(5)))
+			Expect(b.closed()).To(Equal([]string{"I 10:00-12:00 m1.s 512 MB", "I 10:00-12:00 5 GB inferred_start"}))
+			Expect(b.meter.Anomalies(events.SourceTrove, "eu")).To(BeEmpty())
+		})
+		It("has the size before a resize held where nothing says it", func() {
+			b := told(created(unsized), database("resize_volume.end", "11:00", volume(9)), deleted("12:00", unsized))
+			Expect(b.heldUnder()).To(Equal([]string{"I held volume unknown_volume 10:00-11:00"}))
+			Expect(b.closed()).To(Equal([]string{"I 10:00-12:00 m1.s 512 MB", "I 11:00-12:00 9 GB"}))
+		})
+		It("keeps a size that is known when a later message leaves it out", func() {
+			b := told(created(), database("modify_flavor", "11:00", flavour("m", 768), unsized), deleted("12:00", flavour("m", 768), unsized))
+			Expect(b.closed()).To(ContainElement("I 10:00-12:00 1 GB"))
+			Expect(b.codes()).To(BeEmpty())
+		})
+		It("has the size that the create says when it comes again with one", func() {
+			b := told(created(unsized), created(message("again")))
+			Expect(b.running()).To(ContainElement("I 10:00- 1 GB inferred_start"))
+		})
 	})
 
 	It("is neither stopped nor started by its state", func() {

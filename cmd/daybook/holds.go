@@ -162,8 +162,40 @@ func (c *holdsReleaseCmd) Run(e *env) error {
 		}
 		return c.decideAll(e, events.ActionRelease)
 	}
+	if c.VolumeGB != nil && *c.VolumeGB == 0 {
+		return errors.New("a volume has 1 GiB at least: give its size with --volume-gb, or discard the hold if there was no volume")
+	}
 	return c.decide(e, events.ActionRelease, footprint)
 }
+
+// releasable says why a hold can not be released with what an operator says of its size, and what is expected; nil if it can.
+func releasable(h *events.Hold, said *events.Footprint) error {
+	refuse := func(format string, args ...any) error {
+		return fmt.Errorf("hold %s (%s of %s %s) is not released: %s", h.ID, h.Code, h.Kind, h.Resource, fmt.Sprintf(format, args...))
+	}
+	known, saysFlavor := &h.Footprint, said.Flavor != "" || said.FlavorID != ""
+	sizeless := h.Code != events.HoldGap // what is held for a gap ran before or after it in a size that is known
+	switch {
+	case h.Code == events.AnomalyClosedPeriod:
+		return refuse("what it would change is closed. Settle the difference by hand, then discard it")
+	case said.VolumeGB.Known() && h.Kind != events.KindVolume:
+		return refuse("it is not about a volume; leave out --volume-gb")
+	case saysFlavor && h.Kind != events.KindInstance:
+		return refuse("it is not about a flavour; leave out --flavor and --flavor-id")
+	case sizeless && h.Kind == events.KindVolume && known.VolumeGB.Or(0) == 0 && !said.VolumeGB.Known():
+		return refuse("nothing says how large the volume was; give its size in GiB with --volume-gb, or discard the hold if there was no volume")
+	case known.VolumeGB.Or(0) != 0 && said.VolumeGB.Known() && said.VolumeGB != known.VolumeGB:
+		return refuse("what was collected says that the volume had %d GiB, not %d; leave out --volume-gb", known.VolumeGB.Or(0), said.VolumeGB.Or(0))
+	case sizeless && h.Kind == events.KindInstance && known.Flavor == "" && known.FlavorID == "" && !saysFlavor:
+		return refuse("nothing says which flavour it had; give its name with --flavor and its id with --flavor-id")
+	case differs(known.Flavor, said.Flavor), differs(known.FlavorID, said.FlavorID):
+		return refuse("what was collected says the flavour %q with the id %q; leave out --flavor and --flavor-id", known.Flavor, known.FlavorID)
+	}
+	return nil
+}
+
+// differs reports whether two names are known and are not the same.
+func differs(known, said string) bool { return known != "" && said != "" && known != said }
 
 type holdsDiscardCmd struct {
 	decisionFlags
@@ -188,8 +220,12 @@ func (c *decisionFlags) decide(e *env, action string, footprint events.Footprint
 		Source: c.Source, Foundation: c.Foundation, Kind: c.Kind, Resource: c.Resource,
 		Hold: c.ID, Action: action, Footprint: footprint, By: c.By, Note: c.Note, Time: time.Now().UTC().Truncate(time.Microsecond),
 	}
-	if !c.Force {
-		if err := c.find(e.ctx, b, &d); err != nil {
+	hold, err := c.find(e.ctx, b, &d)
+	if hold == nil && (err != nil || !c.Force) {
+		return err
+	}
+	if hold != nil && action == events.ActionRelease {
+		if err := releasable(hold, &footprint); err != nil {
 			return err
 		}
 	}
@@ -216,12 +252,14 @@ func (c *decisionFlags) decide(e *env, action string, footprint events.Footprint
 // errFound ends a search.
 var errFound = errors.New("found")
 
-// find looks the hold up and says in the decision where it belongs.
-func (c *decisionFlags) find(ctx context.Context, b *bus.Bus, d *events.Decision) error {
-	err := latestMetered(ctx, b, c.Foundation, "", func(m *events.Metered, _ *bus.Stored) error {
+// find looks the hold up and says in the decision where it belongs. With --force one that is not listed is no error.
+func (c *decisionFlags) find(ctx context.Context, b *bus.Bus, d *events.Decision) (hold *events.Hold, err error) {
+	err = latestMetered(ctx, b, c.Foundation, "", func(m *events.Metered, _ *bus.Stored) error {
 		for i := range m.Held {
 			if m.Held[i].ID == c.ID {
 				d.Source, d.Foundation, d.Kind, d.Resource = m.Source, m.Foundation, m.Kind, m.Resource
+				found := m.Held[i]
+				hold = &found
 				return errFound
 			}
 		}
@@ -229,12 +267,12 @@ func (c *decisionFlags) find(ctx context.Context, b *bus.Bus, d *events.Decision
 	})
 	switch {
 	case errors.Is(err, errFound):
-		return nil
-	case err != nil:
-		return err
+		return hold, nil
+	case err != nil || c.Force:
+		return nil, err
 	}
-	return fmt.Errorf("no hold has the id %s: daybook holds list shows those that there are. A hold that a later fact has settled, or that somebody "+
-		"has decided about, is no longer listed; --force decides all the same", c.ID)
+	return nil, fmt.Errorf("no hold has the id %s: daybook holds list shows those that there are. A hold that a later fact has settled, or that "+
+		"somebody has decided about, is no longer listed; --force decides all the same", c.ID)
 }
 
 // publishDecision appends a decision, exactly once: earlier is the last decision about the hold if that says the same, and then
@@ -291,13 +329,17 @@ func (c *decisionFlags) decideAll(e *env, action string) error {
 	}
 	defer b.Close()
 	at := time.Now().UTC().Truncate(time.Microsecond)
-	bySubject, known := map[string][]events.Decision{}, map[string]bool{}
+	bySubject, known, unfit := map[string][]events.Decision{}, map[string]bool{}, map[string]bool{}
 	var omitted uint64
 	err = latestMetered(e.ctx, b, c.Foundation, c.Tenant, func(m *events.Metered, _ *bus.Stored) error {
 		omitted += uint64(m.HeldOmitted)
 		for i := range m.Held {
 			h := &m.Held[i]
 			if known[h.ID] || c.Code != "" && c.Code != h.Code {
+				continue
+			}
+			if action == events.ActionRelease && releasable(h, &events.Footprint{}) != nil {
+				unfit[h.ID] = true
 				continue
 			}
 			known[h.ID] = true
@@ -314,6 +356,9 @@ func (c *decisionFlags) decideAll(e *env, action string) error {
 	}
 	if omitted > 0 {
 		fmt.Fprintf(e.stderr, "not listed: %d more; run this again when the projector has taken up what is decided now\n", omitted)
+	}
+	if len(unfit) > 0 {
+		fmt.Fprintf(e.stderr, "left out: %d that can not be released without their size, or at all; daybook holds list says why\n", len(unfit))
 	}
 	if !c.Yes {
 		fmt.Fprintf(e.stdout, "%s of %d holds: nothing published yet; add --yes to decide\n", action, len(known))
@@ -383,30 +428,13 @@ func lastDecision(ctx context.Context, b *bus.Bus, subject, hold string) (last *
 
 // eachDecision gives the decisions on a subject, in order, and returns the sequence of the last message there, 0 if there is none.
 func eachDecision(ctx context.Context, b *bus.Bus, subject string, each func(d *events.Decision, sequence uint64)) (end uint64, err error) {
-	newest, err := b.Last(ctx, events.StreamUsage, subject)
-	if errors.Is(err, bus.ErrNotFound) {
-		return 0, nil
-	}
-	if err != nil {
-		return 0, err
-	}
-	reader, err := b.Read(ctx, events.StreamUsage, 1, bus.ReadOptions{Filters: []string{subject}})
-	if err != nil {
-		return 0, err
-	}
-	defer reader.Close()
-	for end < newest.Sequence {
-		in, err := reader.Next(ctx)
-		if err != nil {
-			return 0, err
-		}
+	return b.Each(ctx, events.StreamUsage, 1, bus.End, bus.ReadOptions{Filters: []string{subject}}, func(m *bus.Stored) error {
 		var d events.Decision
-		if d.DecodeJSON(in.Data) == nil { // what cannot be read is no decision for the projector either
-			each(&d, in.Sequence)
+		if d.DecodeJSON(m.Data) == nil { // what cannot be read is no decision for the projector either
+			each(&d, m.Sequence)
 		}
-		end = in.Sequence
-	}
-	return end, nil
+		return nil
+	})
 }
 
 // taken waits until the projector has worked the decision off, and says what came of it. That it does not run is no error: the

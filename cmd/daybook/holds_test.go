@@ -169,6 +169,43 @@ var _ = Describe("What runs and what is held", func() {
 		Expect(s.decisions(ctx)).To(HaveExactElements(HaveField("Resource", "db-2")))
 	})
 
+	DescribeTable("is not released with what contradicts it, and no decision is published", func(ctx SpecContext, hold, expected string, args ...string) {
+		held := events.Metered{Source: "trove", Foundation: "dbaas", Tenant: "org-2", Kind: "instance", Resource: "db-3", Held: []events.Hold{
+			{ID: "unknown-volume", Kind: "volume", Resource: "db-3", Code: "unknown_volume", Start: begin},
+			{ID: "known-volume", Kind: "volume", Resource: "db-3", Code: "delete_without_create", Start: begin, Footprint: events.Footprint{VolumeGB: events.Some(5)}},
+			{ID: "unknown-flavor", Kind: "instance", Resource: "db-3", Code: "unknown_flavor", Start: begin, Footprint: events.Footprint{MemoryMB: events.Some(512)}},
+			{ID: "known-flavor", Kind: "instance", Resource: "db-3", Code: "delete_without_create", Start: begin, Footprint: events.Footprint{Flavor: "m1", FlavorID: "10"}},
+			{ID: "closed", Kind: "volume", Resource: "db-3", Code: "closed_period", Start: begin, Footprint: events.Footprint{VolumeGB: events.Some(5)}},
+		}}
+		s.metered(ctx, &held, 20)
+		status, out, notices := s.daybook(append([]string{"holds", "release", hold, "--wait", "0"}, args...)...)
+		if expected == "" {
+			Expect(status).To(BeZero(), notices)
+			Expect(s.decisions(ctx)).To(HaveLen(1))
+			return
+		}
+		Expect(status).To(Equal(1), out)
+		Expect(notices).To(ContainSubstring(expected))
+		Expect(s.decisions(ctx)).To(BeEmpty())
+	},
+		Entry("no size where none is known", "unknown-volume", "give its size in GiB with --volume-gb"),
+		Entry("0 GB", "unknown-volume", "a volume has 1 GiB at least", "--volume-gb", "0"),
+		Entry("0 GB, insisted on", "gone", "a volume has 1 GiB at least", "--volume-gb", "0", "--force", "--source", "trove", "--foundation", "dbaas", "--kind", "instance", "--resource", "db-3"),
+		Entry("a flavour for a volume", "unknown-volume", "it is not about a flavour", "--flavor", "m1"),
+		Entry("the size of an unknown volume", "unknown-volume", "", "--volume-gb", "10"),
+		Entry("another size than the known one", "known-volume", "says that the volume had 5 GiB, not 6; leave out --volume-gb", "--volume-gb", "6"),
+		Entry("another size, insisted on though it is listed", "known-volume", "had 5 GiB, not 6", "--volume-gb", "6", "--force", "--source", "trove", "--foundation", "dbaas", "--kind", "instance", "--resource", "db-3"),
+		Entry("the known size", "known-volume", "", "--volume-gb", "5"),
+		Entry("nothing where the size is known", "known-volume", ""),
+		Entry("no flavour where none is known", "unknown-flavor", "give its name with --flavor and its id with --flavor-id"),
+		Entry("a volume for a flavour", "unknown-flavor", "it is not about a volume", "--volume-gb", "5"),
+		Entry("a flavour where none is known", "unknown-flavor", "", "--flavor", "m1", "--flavor-id", "10"),
+		Entry("another flavour than the known one", "known-flavor", `says the flavour "m1" with the id "10"`, "--flavor", "m2"),
+		Entry("another flavour's id", "known-flavor", `says the flavour "m1" with the id "10"`, "--flavor-id", "11"),
+		Entry("the known flavour", "known-flavor", "", "--flavor", "m1"),
+		Entry("what is closed", "closed", "what it would change is closed"),
+	)
+
 	It("is decided about all at once, of what is named, and each once", func(ctx SpecContext) {
 		for i := range 3 {
 			m := events.Metered{Source: "trove", Foundation: "dbaas", Tenant: fmt.Sprint("org-", i), Kind: "instance", Resource: fmt.Sprint("db-g", i)}

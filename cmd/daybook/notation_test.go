@@ -176,8 +176,11 @@ func (w words) notification(what string, at time.Time) map[string]any {
 		if _, ok := w["old-volume"]; ok {
 			p["old_volume_size"] = w.number("old-volume", 1)
 		}
+		if _, ok := w["old-ram"]; ok {
+			p["old_instance_size"] = w.number("old-ram", 512)
+		}
 	}
-	for word, key := range map[string]string{"server": "nova_instance_id", "region": "region"} {
+	for word, key := range map[string]string{"server": "nova_instance_id", "volume-id": "nova_volume_id", "region": "region"} {
 		if _, ok := w[word]; ok {
 			p[key] = w.nullable(word)
 		}

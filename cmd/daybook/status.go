@@ -21,8 +21,11 @@ type statusCmd struct {
 	Format     string `enum:"table,json" default:"table" help:"Output: ${enum}; json is one object a line."`
 }
 
-// maxGaps is how many gaps of a foundation are listed, the newest.
-const maxGaps = 20
+// maxGaps and maxUnreadable are how many gaps and unreadable messages of a foundation are listed, the newest.
+const (
+	maxGaps       = 20
+	maxUnreadable = 5
+)
 
 // foundationStatus is what is known of one collector: from itself, and from USAGE.
 type foundationStatus struct {
@@ -32,6 +35,9 @@ type foundationStatus struct {
 	Gaps   []gapStatus `json:"gaps"`
 	// GapsOmitted counts older gaps.
 	GapsOmitted int `json:"gaps_omitted,omitempty"`
+	// Unreadable are the messages of USAGE that the projector could not read, the newest: what they say is on no bill.
+	Unreadable        []string `json:"unreadable,omitempty"`
+	UnreadableOmitted int      `json:"unreadable_omitted,omitempty"`
 }
 
 type gapStatus struct {
@@ -107,7 +113,7 @@ func (c *statusCmd) gather(ctx context.Context, b *bus.Bus) ([]*foundationStatus
 		return nil
 	})
 	if err == nil {
-		err = eachStored(ctx, b, events.StreamUsage, events.UsageGapFilter(c.Foundation), func(m *bus.Stored) error {
+		_, err = b.Each(ctx, events.StreamUsage, 1, bus.End, bus.ReadOptions{Filters: []string{events.UsageGapFilter(c.Foundation)}}, func(m *bus.Stored) error {
 			var g events.Gap
 			if err := g.DecodeJSON(m.Data); err != nil {
 				return fmt.Errorf("message %d of %s (%s) cannot be read: %w", m.Sequence, events.StreamUsage, m.Subject, err)
@@ -116,6 +122,23 @@ func (c *statusCmd) gather(ctx context.Context, b *bus.Bus) ([]*foundationStatus
 			f.Gaps = append(f.Gaps, gapStatus{g.From, g.To, g.List, g.Reason, m.Sequence})
 			if len(f.Gaps) > maxGaps {
 				f.Gaps, f.GapsOmitted = f.Gaps[1:], f.GapsOmitted+1
+			}
+			return nil
+		})
+	}
+	if err == nil {
+		anomalies := bus.ReadOptions{Filters: []string{events.MeteredAnomalyFilter(c.Foundation)}}
+		_, err = b.Each(ctx, events.StreamMetered, 1, bus.End, anomalies, func(m *bus.Stored) error {
+			var a events.AnomalyNotice
+			if err := a.DecodeJSON(m.Data); err != nil {
+				return fmt.Errorf("message %d of %s (%s) cannot be read: %w", m.Sequence, events.StreamMetered, m.Subject, err)
+			}
+			if a.Anomaly.Code == events.AnomalyUnreadable {
+				f := find(a.Source, a.Foundation)
+				f.Unreadable = append(f.Unreadable, a.Anomaly.Message)
+				if len(f.Unreadable) > maxUnreadable {
+					f.Unreadable, f.UnreadableOmitted = f.Unreadable[1:], f.UnreadableOmitted+1
+				}
 			}
 			return nil
 		})
@@ -138,30 +161,6 @@ func aged(s *status.Status, now time.Time) {
 	s.LagSeconds += int64(silence / time.Second)
 	if s.Problem == "" && silence > max(quiet, 3*time.Duration(s.ScheduleSeconds)*time.Second) {
 		s.Problem = "has told nothing since " + events.FormatTime(s.Updated.Truncate(time.Second)) + ": is it running?"
-	}
-}
-
-// eachStored gives all messages on a filter that are stored now.
-func eachStored(ctx context.Context, b *bus.Bus, stream, filter string, each func(m *bus.Stored) error) error {
-	r, err := b.Read(ctx, stream, 1, bus.ReadOptions{Filters: []string{filter}})
-	if err != nil {
-		return err
-	}
-	defer r.Close()
-	if r.Waiting() == 0 {
-		return nil
-	}
-	for {
-		m, err := r.Next(ctx)
-		if err != nil {
-			return err
-		}
-		if err := each(&m); err != nil {
-			return err
-		}
-		if m.Pending == 0 {
-			return nil
-		}
 	}
 }
 
@@ -213,6 +212,12 @@ func (f *foundationStatus) rows(now time.Time) [][]string {
 			from = events.FormatTime(g.From)
 		}
 		add("gap "+g.List, from+" to "+timeOrEmpty(g.To)+": "+g.Reason)
+	}
+	if n := len(f.Unreadable) + f.UnreadableOmitted; n > 0 {
+		add("not metered", strconv.Itoa(n)+" messages of "+events.StreamUsage+" that are no facts")
+	}
+	for _, text := range f.Unreadable {
+		add("unreadable", text)
 	}
 	return rows
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/daybook-billing/daybook/events"
@@ -270,8 +271,8 @@ func (r *replay) derive(p *pipeline, proc Processor) error {
 		}
 	}
 	if doubtful && !whole.proven {
-		return fmt.Errorf("%w: %s starts at message %d and holds %d of %d, and what rests on the others would be taken back. Restore the stream from a backup that is whole, or derive it anew first (`daybook replay all`)",
-			ErrInputChanged, r.cfg.Input, r.input.First, r.input.Messages, r.input.Last)
+		return fmt.Errorf("%w: %s starts at message %d and holds %d of %d, and what rests on the others would be taken back. %s",
+			ErrInputChanged, r.cfg.Input, r.input.First, r.input.Messages, r.input.Last, whole.advice(r.cfg.Input))
 	}
 	return nil
 }
@@ -282,12 +283,25 @@ type wholeness struct {
 	chain   chain
 	scratch []byte
 	proven  bool
+	subject string // of a message that a stage derived; empty for none
+}
+
+// advice is what to do about a stream that is not whole. To replay the stage before does not always help: where somebody else's messages
+// stand among its own, no chain proves that nothing is missing. What was derived can be derived anew from nothing.
+func (w *wholeness) advice(stream string) string {
+	if w.subject == "" {
+		return "Restore the stream from a backup that is whole. If it was derived from another and emptied, derive it anew first: `daybook replay all`"
+	}
+	first, _, _ := strings.Cut(w.subject, ".")
+	return fmt.Sprintf("Restore the stream from a backup that is whole, or stop the services, empty it of what was derived "+
+		"(nats stream purge %s --subject '%s.>') and derive it anew: `daybook replay all`", stream, first)
 }
 
 func (w *wholeness) add(m *bus.Stored) {
 	if m.Header(HeaderSourceSeq) == "" {
 		return // not a stage's
 	}
+	w.subject = m.Subject
 	w.chain, w.scratch = w.chain.nextIn(w.scratch, m.Subject, m.Data)
 	if text := m.Header(HeaderChain); text != "" {
 		w.proven = text == w.chain.String()
@@ -318,7 +332,37 @@ func (r *replay) publish(ctx context.Context) error {
 	id := events.ID("marker", r.cfg.Name, cause.ID)
 	r.add(Output{Subject: r.cfg.Marker, Type: events.TypeMarker, ID: id, Time: r.target.Time, Body: &events.Marker{InputSequence: r.target.Sequence}})
 	r.result.Changed = true
-	return r.append(ctx, true)
+	if err := r.append(ctx, true); err != nil || r.options.DryRun {
+		return err
+	}
+	if err := r.snapshot(ctx); err != nil {
+		if ctx.Err() != nil {
+			return nil //nolint:nilerr // the replay is done
+		}
+		r.options.Log.Warn("no snapshot; the next start takes longer", slog.Uint64("position", r.target.Sequence), slog.Any("error", err))
+	}
+	return nil
+}
+
+// snapshot saves the state that the stage goes on from. A failure costs time at the next start and nothing else.
+func (r *replay) snapshot(ctx context.Context) error {
+	cp, err := r.cfg.readCheckpoint(ctx, r.bus)
+	if err != nil {
+		return err
+	}
+	if cp.chain != r.cp.chain || cp.base.Output != cp.Sequence {
+		return nil // the stage has put something out since, and saves its state itself
+	}
+	old, err := r.bus.ListObjects(ctx, r.cfg.Bucket)
+	if err != nil {
+		return err
+	}
+	if err := r.cfg.adopt(ctx, r.bus, r.proc, cp.base); err != nil {
+		return err
+	}
+	// Every earlier snapshot is of another base and leads nowhere, whatever its position.
+	s := Stage{cfg: r.cfg, bus: r.bus, proc: r.proc, position: r.target.Sequence, current: r.target, lastOut: cp.place, chain: cp.chain, cp: cp, rejected: old}
+	return s.save(ctx)
 }
 
 func (r *replay) add(out Output) {

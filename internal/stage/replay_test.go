@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"slices"
 	"strings"
@@ -134,6 +135,65 @@ func (w *world) checkAs(p program) error {
 
 func (w *world) length() uint64 { return must(w.bus.Stream(context.Background(), w.out)).Last }
 
+// copier is the processor of a stage that follows another: it passes on what that one puts out, and counts it.
+type copier struct {
+	out string
+	n   byte
+}
+
+func (c *copier) Step(in *bus.Stored, emit func(stage.Output)) error {
+	if in.Header(events.HeaderType) == "test" {
+		c.n++
+		emit(stage.Output{Subject: c.out, Type: "test", ID: fmt.Sprint(in.Sequence), Time: in.Time, Body: text(fmt.Sprintf("%d %s", c.n, in.Data))})
+	}
+	return nil
+}
+
+func (c *copier) Snapshot() ([]byte, error) { return []byte{c.n}, nil }
+
+func (c *copier) Restore(snapshot []byte) error {
+	c.n = 0
+	if len(snapshot) == 1 {
+		c.n = snapshot[0]
+	}
+	return nil
+}
+
+// follower is a stage that follows that of a world.
+type follower struct{ *world }
+
+func (w *world) following() follower {
+	next := newWorld(w.site)
+	next.in = w.out
+	return follower{next}
+}
+
+func (f follower) processor() stage.Processor { return &copier{out: "own" + f.id + ".x"} }
+
+// run runs it until all that the other has put out has been worked off.
+func (f follower) run() error {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	s := stage.New(f.config(), f.bus, f.processor(), slog.New(slog.DiscardHandler), nil)
+	ran := make(chan error, 1)
+	go func() {
+		ran <- s.Run(ctx)
+		cancel()
+	}()
+	err := s.Wait(ctx, must(f.bus.Stream(ctx, f.in)).Last)
+	cancel()
+	return errors.Join(<-ran, err)
+}
+
+func (f follower) replay() (stage.Replayed, error) {
+	return stage.Replay(context.Background(), f.config(), f.bus, f.processor, newReckoner, stage.ReplayOptions{})
+}
+
+func (f follower) verify() error {
+	_, err := stage.Verify(context.Background(), f.config(), f.bus, f.processor, stage.VerifyOptions{Deep: true, Patience: 5 * time.Millisecond})
+	return err
+}
+
 var _ = Describe("A replay", func() {
 	sizes := []int{1, 0, 3, 1200, 0, 2, 1}
 	derivedBy := func(p program) *world {
@@ -179,9 +239,38 @@ var _ = Describe("A replay", func() {
 		}
 	})
 
-	It("leaves a base from which the first start takes a snapshot, though no input has come since", func() {
+	It("leaves a snapshot, from which the stage goes on without stepping an input again", func() {
 		w := derivedBy(former)
 		_, err := w.replay(w.bus, todays)
+		Expect(err).NotTo(HaveOccurred())
+		w.feed(2)
+		r := w.start(options{change: func(c *stage.Config) { c.Logic = todays.logic }, extra: todays.extra})
+		Expect(r.worked()).To(BeTrue())
+		Expect(r.stop()).To(Succeed())
+		Expect(r.proc.stepped.Load()).To(Equal(int64(1)))
+		Expect(w.adds(todays)).To(Succeed())
+		Expect(w.checkAs(todays)).To(Succeed())
+	})
+
+	It("leaves a snapshot that older ones of higher positions do not push out", func() {
+		w := derivedBy(former)
+		for _, position := range []int{101, 102, 103} {
+			check(w.bus.PutObject(context.Background(), w.bucket, fmt.Sprintf("%020d", position), []byte("of another stream")))
+		}
+		_, err := w.replay(w.bus, todays)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(w.snapshots()).To(And(HaveLen(3), ContainElement(fmt.Sprintf("%020d", 7))))
+	})
+
+	It("is done though its snapshot can not be saved, and the first start saves one though no input has come since", func() {
+		w := derivedBy(former)
+		f := &faulty{Bus: w.bus, before: func(op string, _ int) error {
+			if op == "PutObject" {
+				return errDead
+			}
+			return nil
+		}}
+		_, err := w.replay(f, todays)
 		Expect(err).NotTo(HaveOccurred())
 		for _, steps := range []int64{7, 0} {
 			r := w.start(options{change: func(c *stage.Config) { c.Logic = todays.logic }, extra: todays.extra})
@@ -189,6 +278,34 @@ var _ = Describe("A replay", func() {
 			Expect(r.stop()).To(Succeed())
 			Expect(r.proc.stepped.Load()).To(Equal(steps))
 		}
+	})
+
+	It("says the way out where the input is not whole, which works: to empty it of what was derived, and derive it anew", func() {
+		w := derivedBy(former)
+		w.foreign("catalogue" + w.id + ".x")
+		next := w.following()
+		Expect(next.run()).To(Succeed())
+		before := next.length()
+
+		w.foreign("own" + w.id + ".1")
+		w.api("STREAM.MSG.DELETE."+w.out, map[string]int{"seq": 5})
+		_, err := w.replay(w.bus, former)
+		Expect(err).NotTo(HaveOccurred())
+		_, err = next.replay()
+		Expect(err).To(And(MatchError(stage.ErrInputChanged), MatchError(ContainSubstring("nats stream purge "+w.out+" --subject 'own"+w.id+".>'"))))
+		Expect(next.length()).To(Equal(before))
+
+		w.api("STREAM.PURGE."+w.out, map[string]string{"filter": "own" + w.id + ".>"})
+		_, err = w.replay(w.bus, former)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(w.checkAs(former)).To(Succeed())
+		r, err := next.replay()
+		Expect(err).NotTo(HaveOccurred())
+		Expect([]int{r.Back, r.Anew}).To(Equal([]int{0, 0}), "what was published stands")
+		w.feed(2)
+		Expect(w.work(former)).To(Succeed())
+		Expect(next.run()).To(Succeed())
+		Expect(next.verify()).To(Succeed())
 	})
 
 	It("goes back and forth between programs", func() {

@@ -96,7 +96,9 @@ type Usage struct {
 	// Width of the audit period of a Trove exists in seconds: how often it is meant to be sent, at the least.
 	AuditSeconds *uint32 `protobuf:"varint,26,opt,name=audit_seconds,proto3,oneof" json:"audit_seconds,omitempty"`
 	// The notification says that the instance has no server: one was never made.
-	NoServer      bool `protobuf:"varint,27,opt,name=no_server,proto3" json:"no_server,omitempty"`
+	NoServer bool `protobuf:"varint,27,opt,name=no_server,proto3" json:"no_server,omitempty"`
+	// The notification names the volume of the instance and does not say how large it is.
+	VolumeUnknown bool `protobuf:"varint,28,opt,name=volume_unknown,proto3" json:"volume_unknown,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -316,6 +318,13 @@ func (x *Usage) GetAuditSeconds() uint32 {
 func (x *Usage) GetNoServer() bool {
 	if x != nil {
 		return x.NoServer
+	}
+	return false
+}
+
+func (x *Usage) GetVolumeUnknown() bool {
+	if x != nil {
+		return x.VolumeUnknown
 	}
 	return false
 }
@@ -776,7 +785,7 @@ var File_daybook_v1_usage_proto protoreflect.FileDescriptor
 const file_daybook_v1_usage_proto_rawDesc = "" +
 	"\n" +
 	"\x16daybook/v1/usage.proto\x12\n" +
-	"daybook.v1\x1a\x1adaybook/v1/footprint.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x83\b\n" +
+	"daybook.v1\x1a\x1adaybook/v1/footprint.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xab\b\n" +
 	"\x05Usage\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
 	"\x06source\x18\x02 \x01(\tR\x06source\x12\x1e\n" +
@@ -811,7 +820,8 @@ const file_daybook_v1_usage_proto_rawDesc = "" +
 	"\x12previous_instances\x18\x18 \x01(\rH\x01R\x12previous_instances\x88\x01\x01\x123\n" +
 	"\x12previous_memory_mb\x18\x19 \x01(\rH\x02R\x12previous_memory_mb\x88\x01\x01\x12)\n" +
 	"\raudit_seconds\x18\x1a \x01(\rH\x03R\raudit_seconds\x88\x01\x01\x12\x1c\n" +
-	"\tno_server\x18\x1b \x01(\bR\tno_serverB\x10\n" +
+	"\tno_server\x18\x1b \x01(\bR\tno_server\x12&\n" +
+	"\x0evolume_unknown\x18\x1c \x01(\bR\x0evolume_unknownB\x10\n" +
 	"\x0e_old_volume_gbB\x15\n" +
 	"\x13_previous_instancesB\x15\n" +
 	"\x13_previous_memory_mbB\x10\n" +

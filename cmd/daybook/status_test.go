@@ -1,0 +1,38 @@
+package main
+
+import (
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/internal/bus"
+	"github.com/daybook-billing/daybook/internal/stage"
+	"github.com/daybook-billing/daybook/projector"
+)
+
+var _ = Describe("The status of a foundation", func() {
+	It("shows messages of USAGE that are no facts: what they tell is on no bill", func(ctx SpecContext) {
+		s := newSite(ctx)
+		_, processor, err := projector.Stage(projector.Config{})
+		Expect(err).NotTo(HaveOccurred())
+		p := processor()
+		for sequence := range uint64(7) {
+			foreign := bus.NewStored(bus.Message{Subject: "usage.cf.eu.org.app.a", Data: []byte("{}")}, sequence+1, time.Unix(0, 0), 0)
+			Expect(p.Step(&foreign, func(out stage.Output) {
+				_, err := s.bus.Append(ctx, events.StreamMetered, []bus.Message{{Subject: out.Subject, Data: out.Body.AppendJSON(nil)}}, bus.Expect{Last: sequence})
+				Expect(err).NotTo(HaveOccurred())
+			})).To(Succeed())
+		}
+		status, out, _ := s.daybook("status")
+		Expect(status).To(BeZero())
+		Expect(out).To(MatchRegexp(`(?s)cf +eu\n.*not metered +7 messages of USAGE that are no facts\n`))
+		Expect(out).To(ContainSubstring("message 7 of USAGE on usage.cf.eu.org.app.a is not a fact and was not metered"))
+		Expect(out).To(ContainSubstring("`nats stream get USAGE 7` shows it"))
+		_, out, _ = s.daybook("status", "--format", "json", "--foundation", "eu")
+		Expect(out).To(ContainSubstring(`"unreadable_omitted":2`))
+		_, out, _ = s.daybook("status", "--foundation", "us")
+		Expect(out).To(Equal("Nothing has been collected yet.\n"))
+	})
+})
