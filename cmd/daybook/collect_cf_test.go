@@ -50,6 +50,20 @@ var _ = Describe("collecting from a foundation", func() {
 		Expect(out.String()).To(ContainSubstring("total"))
 	})
 
+	It("is no part of the demo, unless the command line says so", func() {
+		GinkgoT().Setenv("CF_API_ADDRESS", "http://127.0.0.1:1")
+		GinkgoT().Setenv("DAYBOOK_FOUNDATIONS", "/nowhere/f.yaml")
+		var out, errs bytes.Buffer
+		up := func(args ...string) int {
+			args = append([]string{"up", "--once", "--demo", "--data", GinkgoT().TempDir(), "--listen", "127.0.0.1:0"}, args...)
+			return run(args, strings.NewReader(""), &out, &errs)
+		}
+		Expect(up()).To(BeZero(), errs.String())
+		Expect(out.String()).To(ContainSubstring("total"))
+		Expect(up("--cf", "example.org")).To(Equal(1))
+		Expect(errs.String()).To(ContainSubstring("the address of the API is wrong"))
+	})
+
 	It("shows how it is doing", func(ctx context.Context) {
 		f, api := newFoundation()
 		s := newSite(ctx)

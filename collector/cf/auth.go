@@ -17,6 +17,7 @@ import (
 	"github.com/cloudfoundry/go-cfclient/v3/config"
 	"golang.org/x/oauth2"
 
+	"github.com/daybook-billing/daybook/collector/internal/jsondoc"
 	"github.com/daybook-billing/daybook/collector/redact"
 )
 
@@ -125,10 +126,19 @@ func (a *auth) open() (oauth2.TokenSource, error) {
 	return cfg.CreateOAuth2TokenSource(context.Background()) // lifeTransport ends its requests
 }
 
+// isRefusal reports whether the UAA itself refuses the credentials: 400 or 401 with an error of RFC 6749, section 5.2. Anything else is by
+// the router in front of it (404 without a document), by a UAA that is starting, or by a proxy, and may be another answer soon.
 func isRefusal(err error) bool {
 	var refusal *oauth2.RetrieveError
-	return errors.As(err, &refusal) && refusal.Response != nil && refusal.Response.StatusCode < http.StatusInternalServerError &&
-		refusal.Response.StatusCode != http.StatusTooManyRequests
+	if !errors.As(err, &refusal) || refusal.Response == nil {
+		return false
+	}
+	d := jsondoc.Borrow()
+	defer d.Return()
+	if d.Parse(refusal.Body) != nil || d.Root().Get("error").Text() == "" { // whatever its Content-Type
+		return false
+	}
+	return refusal.Response.StatusCode == http.StatusBadRequest || refusal.Response.StatusCode == http.StatusUnauthorized
 }
 
 // failure says what is wrong, without what must not be said.
@@ -149,7 +159,7 @@ func (a *auth) failure(ctx context.Context, err error) error {
 		}
 		return fmt.Errorf("%w: the UAA refuses the credentials (%s %s): correct the %s", ErrRefused, refusal.Response.Status, a.clean(refusal.ErrorCode), what)
 	}
-	return &failure{reason: reasonToken, err: errors.New("no token could be had: " + a.clean(err.Error()))}
+	return &failure{reason: reasonToken, err: errors.New("no token could be had: " + beginning(a.clean(err.Error()), maxErrorText))}
 }
 
 // clean takes secrets out of a text.

@@ -58,8 +58,8 @@ func (b *batch) message(id, kind, origin, at, subject string, buffer []byte) {
 	b.msgs = append(b.msgs, bus.Message{Subject: subject, Header: appender.Header(id, kind, origin, at), Data: body})
 }
 
-// add puts a fact into the batch, and the pending gap in front of the first.
-func (l *list) add(ctx context.Context, u *events.Usage, k appender.Key, m *mark, where place) error {
+// add puts a fact into the batch, and the pending gap in front of the first. after is the id of the fact that it follows.
+func (l *list) add(ctx context.Context, u *events.Usage, k appender.Key, m *mark, where place, after string) error {
 	if len(l.batch.msgs) >= bus.MaxBatch || l.batch.size >= appender.MaxBatchBytes {
 		if err := l.flush(ctx); err != nil {
 			return err
@@ -70,8 +70,10 @@ func (l *list) add(ctx context.Context, u *events.Usage, k appender.Key, m *mark
 	buffer := u.AppendJSON(b.buf)
 	if size := len(buffer) - len(b.buf); size > appender.MaxMessage {
 		err := fmt.Errorf("the event has %d bytes with its envelope: a message holds at most %d", size, appender.MaxMessage)
-		b.cursor = m
-		return l.f.quarantine.put(ctx, l.name, &row{guid: m.guid, created: m.created, raw: u.Raw}, l.after, err, events.FormatTime(u.Time))
+		if where == asNext {
+			b.cursor = m
+		}
+		return l.f.quarantine.put(ctx, l.name, &row{guid: m.guid, created: m.created, raw: u.Raw}, after, err, events.FormatTime(u.Time))
 	}
 	subject := events.UsageSubject(u.Source, u.Foundation, u.Tenant, u.Kind, u.SubjectResource())
 	b.message(u.ID, events.TypeUsage, l.f.origin, events.FormatTime(u.Time), subject, buffer)
@@ -157,7 +159,7 @@ func (l *list) stored(b *batch, first uint64) {
 				l.window.start(x.mark.sequence)
 			}
 			l.window.push(&x.mark, x.id, true)
-			l.cursor, l.gap = &mark{}, nil
+			l.cursor, l.gap, l.reread = &mark{}, nil, nil
 			*l.cursor = x.mark
 		case asLate:
 			l.window.push(&x.mark, x.id, false)

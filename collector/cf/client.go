@@ -31,11 +31,14 @@ const (
 	reasonNoDate     = "no_date"
 	reasonToken      = "token"
 	reasonUnexpected = "unexpected_status"
-	codeNotFound     = 10010 // CF-ResourceNotFound; a router that knows no Cloud Controller answers 404 without it
+	// Cloud Controller's codes. Source: errors/v2.yml. A router that knows no Cloud Controller answers 404 without any.
+	codeNotFound      = 10010 // CF-ResourceNotFound: there is no such event
+	codeUnknown       = 10000 // CF-NotFound: there is no such endpoint, or not for this token
+	codeNotAuthorized = 10003 // CF-NotAuthorized
 	// maxInPlace is the longest wait for a rate limit within a poll; for a longer one the poll is given up.
 	maxInPlace   = time.Minute
 	maxBackoff   = 30 * time.Second
-	pollRetries  = 4   // times those of one request
+	pageRetries  = 4   // times those of one request, until the next page is there
 	lowRemaining = 10  // slow down when less than one in so many of the allowed requests is left
 	maxErrorText = 300 // bytes of an answer that are quoted
 )
@@ -61,6 +64,8 @@ type statusError struct {
 func (e *statusError) Error() string {
 	return fmt.Sprintf("%s: the API answers %d %s: %s", e.what, e.status, http.StatusText(e.status), e.text)
 }
+
+func (e *statusError) is(status, code int) bool { return e.status == status && e.code == code }
 
 // waitError says that the API wants nothing of us until a time.
 type waitError struct {
@@ -90,7 +95,7 @@ type client struct {
 
 	mu     sync.Mutex    // guards the fields below
 	paceTo time.Time     // the next request waits until then
-	left   int           // retries in this poll
+	left   int           // retries until the next page is there
 	ahead  time.Duration // of our clock, when the API answered last
 }
 
@@ -109,14 +114,15 @@ func newClient(f *Foundation, d *Deps) (*client, error) {
 		},
 	}
 	c.bodies.New = func() any { return new(bytes.Buffer) }
-	c.newPoll()
+	c.renew()
 	return c, nil
 }
 
-// newPoll gives back the retries that a poll may use.
-func (c *client) newPoll() {
+// renew gives back the retries, at the beginning of a poll and with each page: a long list that is read under steady errors gets to
+// its end, and a poll that does not get on is given up.
+func (c *client) renew() {
 	c.mu.Lock()
-	c.left = pollRetries * max(c.settings.Retries, 0)
+	c.left = pageRetries * max(c.settings.Retries, 0)
 	c.mu.Unlock()
 }
 
@@ -274,12 +280,14 @@ func (c *client) broken(ctx context.Context, what string, err error) error {
 // refusal is the error for an answer with another status than 200.
 func (c *client) refusal(what string, resp *http.Response, date time.Time, body []byte, token string) error {
 	text, code := errorText(body)
-	text = c.auth.clean(text)
 	if token != "" {
 		text = strings.ReplaceAll(text, token, "***")
 	}
-	status := &statusError{status: resp.StatusCode, code: code, text: text, what: what}
+	status := &statusError{status: resp.StatusCode, code: code, text: beginning(c.auth.clean(text), maxErrorText), what: what}
 	switch {
+	case code == 0 && (resp.StatusCode == http.StatusUnauthorized || resp.StatusCode == http.StatusNotFound):
+		// Not by Cloud Controller, but by what stands in front of it, which may not know it yet.
+		return &failure{reason: reasonUnexpected, err: status}
 	case resp.StatusCode == http.StatusUnauthorized:
 		return fmt.Errorf("%w: %w", ErrRefused, status)
 	case resp.StatusCode == http.StatusTooManyRequests:
@@ -295,7 +303,7 @@ func (c *client) refusal(what string, resp *http.Response, date time.Time, body 
 	return status
 }
 
-// errorText reads Cloud Controller's error document; of anything else, the beginning.
+// errorText reads Cloud Controller's error document; anything else it gives as it is, with its secrets.
 func errorText(body []byte) (text string, code int) {
 	d := jsondoc.Borrow()
 	defer d.Return()
@@ -310,9 +318,17 @@ func errorText(body []byte) (text string, code int) {
 		})
 	}
 	if text == "" {
-		text = strings.TrimSpace(string(body[:min(len(body), maxErrorText)]))
+		text = strings.TrimSpace(string(body))
 	}
-	return strings.ToValidUTF8(text[:min(len(text), maxErrorText)], ""), code
+	if len(text) > redact.MaxText {
+		text = redact.Cut(text[:redact.MaxText], len(text)-redact.MaxText)
+	}
+	return text, code
+}
+
+// beginning is at most the first n bytes of a text, which may hold no secret any more: what it is known by may stand behind them.
+func beginning(text string, n int) string {
+	return strings.ToValidUTF8(text[:min(len(text), n)], "")
 }
 
 // retryAfter reads the header: seconds, or a date (RFC 9110), or seconds since 1970, as Cloud Controller's own limiter sends

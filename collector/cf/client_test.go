@@ -21,6 +21,7 @@ import (
 	. "github.com/onsi/gomega"
 
 	"github.com/daybook-billing/daybook/collector/cf"
+	"github.com/daybook-billing/daybook/collector/redact"
 )
 
 // count is the sum of a counter's values whose labels have the given value.
@@ -91,6 +92,7 @@ var _ = Describe("an API that fails", func() {
 		Entry("500", "server_error", status(500, `{"errors":[{"code":10001,"title":"UnknownError","detail":"An unknown error occurred."}]}`)),
 		Entry("502 of a proxy", "server_error", status(502, "<html>Bad Gateway</html>")),
 		Entry("503", "server_error", status(503, "")),
+		Entry("404 of a router", "unexpected_status", status(404, "404 Not Found: Requested route ('api.example.org') does not exist.\n")),
 		Entry("a page of HTML", "malformed_answer", status(200, "<html>")),
 		Entry("nothing", "malformed_answer", status(200, "")),
 		Entry("half a page", "malformed_answer", status(200, `{"pagination":{},"resources":[{"guid":"e0","created_at":"2026-05-01T11:00:00Z"},{"guid":"e1`)),
@@ -121,6 +123,13 @@ var _ = Describe("an API that fails", func() {
 		r.pass(time.Minute)
 		r.poll()
 		Expect(r.tokens).To(BeNumerically(">", before))
+	})
+
+	It("is asked again when something in front of it refuses a token", func() {
+		r.hook(times(3, status(401, "<html>")))
+		r.poll()
+		Expect(r.story()).To(Equal([]string{"e0", "e1", "e2", "e3"}))
+		Expect(r.count("daybook_cf_retries_total", "unexpected_status")).To(Equal(1.0))
 	})
 
 	It("is given up for this poll after a number of attempts, and collected by the next", func() {
@@ -169,6 +178,25 @@ var _ = Describe("an API that fails", func() {
 		Expect(other).To(BeZero())
 	})
 
+	It("without usage events is told what it may be", func() {
+		r.hook(times(1000, status(404, `{"errors":[{"code":10000,"title":"CF-NotFound","detail":"Unknown request"}]}`)))
+		Expect(r.current.Poll(context.Background())).To(MatchError(ContainSubstring("is it a Cloud Controller with usage events in v3")))
+	})
+
+	It("that knows the cursor's event no more has lost it only if it says so of the event", func() {
+		r.poll()
+		r.hook(func(w http.ResponseWriter, q *http.Request) bool {
+			if q.URL.Path != "/v3/app_usage_events/e3" {
+				return false
+			}
+			status(404, `{"errors":[{"code":10000,"title":"CF-NotFound","detail":"Unknown request"}]}`)(w)
+			return true
+		})
+		Expect(r.current.Poll(context.Background())).To(MatchError(ContainSubstring("CF-NotFound")))
+		Expect(r.gaps()).To(BeEmpty())
+		Expect(r.count("daybook_cf_rescans_total", "app")).To(Equal(1.0))
+	})
+
 	It("with a limit on results is told from a lost cursor", func() {
 		r.poll()
 		r.hook(times(1000, status(422, `{"errors":[{"code":10008,"title":"CF-UnprocessableEntity","detail":"(page * per_page) must be less than 2"}]}`)))
@@ -196,6 +224,18 @@ var _ = Describe("an API that fails", func() {
 		r.poll()
 		Expect(r.quarantined()).To(HaveLen(3))
 		Expect(string(r.facts()[4].fact.Raw)).To(ContainSubstring(`"brand_new":{"a":[1]}`))
+	})
+
+	It("never makes a part of a secret appear where a long answer is cut", func() {
+		for _, text := range []string{
+			strings.Repeat("x ", 140) + "https://user:PLANTED-and-much-more@host/",
+			strings.Repeat("x ", 144) + "PLANTED-secret",
+			`{"token":"` + strings.Repeat("x", redact.MaxText-26) + `","a":"PLANTED-secret"}`,
+		} {
+			r.hook(times(1000, status(500, text)))
+			Expect(r.current.Poll(context.Background())).To(MatchError(Not(ContainSubstring("PLANT"))))
+			r.heal()
+		}
 	})
 
 	It("never makes a secret appear", func() {
@@ -240,6 +280,91 @@ var _ = Describe("starting", func() {
 		Expect(errors.Is(err, cf.ErrNoGlobalRead)).To(BeTrue())
 		Expect(err).To(MatchError(ContainSubstring("grant the client the authority cloud_controller.global_auditor")))
 		Expect(r.story()).To(BeEmpty())
+	})
+
+	Describe("before the UAA is there", func() {
+		var r *rig
+		BeforeEach(func() {
+			r = newRig()
+			r.settings.Complete, r.settings.Schedule, r.settings.Retries = true, time.Millisecond, 1
+			r.restart()
+			r.add(apps, started("e", 1, noon.Add(-time.Hour))...)
+		})
+		answer := func(status int, body string) func(w http.ResponseWriter) {
+			return func(w http.ResponseWriter) {
+				w.Header().Set("Content-Type", "application/json")
+				w.WriteHeader(status)
+				fmt.Fprint(w, body)
+			}
+		}
+		// instead has the UAA answer its first requests so, one after the other, the last for ever.
+		instead := func(answers ...func(w http.ResponseWriter)) {
+			var asked atomic.Int64
+			r.hook(func(w http.ResponseWriter, q *http.Request) bool {
+				if q.URL.Path != "/oauth/token" {
+					return false
+				}
+				n := min(int(asked.Add(1)), len(answers)) - 1
+				if answers[n] == nil {
+					return false
+				}
+				answers[n](w)
+				return true
+			})
+		}
+		run := func() (<-chan error, func()) {
+			ctx, stop := context.WithCancel(context.Background())
+			done := make(chan error, 1)
+			go func() { done <- r.current.Run(ctx) }()
+			return done, stop
+		}
+		refused := answer(401, `{"error":"unauthorized","error_description":"Bad credentials"}`)
+
+		DescribeTable("waits for it", func(starting func(w http.ResponseWriter)) {
+			instead(starting, starting, starting, starting, starting, starting, nil)
+			done, stop := run()
+			Eventually(r.story).WithTimeout(10 * time.Second).Should(Equal([]string{"e0"}))
+			stop()
+			Eventually(done).Should(Receive(BeNil()))
+		},
+			Entry("behind a router that does not know it", answer(404, "404 Not Found: Requested route ('uaa.example.org') does not exist.")),
+			Entry("that answers with a page", answer(401, "<html><title>Starting</title>")),
+			Entry("that answers 404 with JSON of its own", answer(404, `{"timestamp":1,"status":404,"error":"Not Found","path":"/oauth/token"}`)),
+			Entry("that answers 503", answer(503, "")),
+		)
+
+		It("does not take its first refusals for the last word when it was just starting", func() {
+			starting := answer(404, "404 Not Found")
+			instead(starting, starting, refused, refused, refused, refused, nil)
+			done, stop := run()
+			Eventually(r.story).WithTimeout(10 * time.Second).Should(Equal([]string{"e0"}))
+			stop()
+			Eventually(done).Should(Receive(BeNil()))
+		})
+
+		DescribeTable("ends when it refuses the credentials", func(refused func(w http.ResponseWriter)) {
+			instead(refused)
+			done, stop := run()
+			defer stop()
+			Eventually(done).WithTimeout(10 * time.Second).Should(Receive(SatisfyAll(
+				MatchError(cf.ErrRefused), MatchError(ContainSubstring("correct the client id and secret")))))
+		},
+			Entry("with 401", refused),
+			Entry("with 400", answer(400, `{"error":"invalid_client","error_description":"Bad credentials"}`)),
+		)
+
+		It("does not say that a scope is missing when another thing is not found", func() {
+			r.hook(func(w http.ResponseWriter, q *http.Request) bool {
+				if q.URL.Path != "/v3/info/usage_summary" {
+					return false
+				}
+				answer(404, `{"errors":[{"code":10010,"title":"CF-ResourceNotFound","detail":"Route not found"}]}`)(w)
+				return true
+			})
+			err := r.current.Poll(context.Background())
+			Expect(err).To(MatchError(ContainSubstring("CF-ResourceNotFound")))
+			Expect(errors.Is(err, cf.ErrNoGlobalRead)).To(BeFalse())
+		})
 	})
 
 	It("collects the other foundations although one may not be read and one is down", func() {

@@ -39,8 +39,8 @@ func New(cfg Config, deps Deps) (*Collector, error) {
 }
 
 // Run collects until the context ends, finishes what it has begun to store, and returns nil. Trouble with a foundation is logged,
-// counted and shown, and tried again for ever; only the one foundation of a process whose credentials do not suffice ends it
-// with an error (ErrNoGlobalRead, ErrRefused).
+// counted and shown, and tried again for ever; only the one foundation of a process whose credentials do not suffice from the first ends
+// it with an error (ErrNoGlobalRead, ErrRefused), unless it seems that the foundation was just starting.
 func (c *Collector) Run(ctx context.Context) error {
 	defer c.Close()
 	return c.each(func(f *foundation) error { return f.run(ctx) })
@@ -115,7 +115,8 @@ func (f *foundation) run(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return nil
 		}
-		if f.alone && (errors.Is(err, ErrNoGlobalRead) || errors.Is(err, ErrRefused)) && !f.collected {
+		f.starting = f.starting || !f.collected && transient(err)
+		if f.alone && !f.collected && (errors.Is(err, ErrNoGlobalRead) || errors.Is(err, ErrRefused) && !f.starting) {
 			return err
 		}
 		wait := f.Schedule - f.now().Sub(started)
@@ -135,7 +136,7 @@ func (f *foundation) run(ctx context.Context) error {
 
 // poll is one cycle: both lists, then the horizon.
 func (f *foundation) poll(ctx context.Context) error {
-	f.client.newPoll()
+	f.client.renew()
 	err := f.cycle(ctx)
 	for i := 1; i < maxReloads && errors.Is(err, errStale) && ctx.Err() == nil; i++ {
 		f.metrics.conflicts.WithLabelValues(f.Name).Inc()
@@ -174,7 +175,7 @@ func (f *foundation) cycle(ctx context.Context) error {
 		if failed[i] == nil {
 			continue
 		}
-		if l.known != nil || l.pending != nil || l.batch.gap != nil || !transient(failed[i]) {
+		if !transient(failed[i]) || l.batch.gap != nil || l.reread == nil && (l.known != nil || l.pending != nil) {
 			f.loaded = false // USAGE tells what was done
 		}
 		l.batch.clear()

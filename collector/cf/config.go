@@ -61,7 +61,7 @@ type Foundation struct {
 
 	Timeout   time.Duration // of one request; default 1 min
 	RetryWait time.Duration // after the first failure of a request; doubles up to 30 s; default 500 ms
-	Retries   int           // of one request; default 5. A poll may use four times as many
+	Retries   int           // of one request; default 5. From one page to the next there may be four times as many
 }
 
 func (f Foundation) withDefaults() Foundation {

@@ -28,6 +28,7 @@
 //     event, which shows that nothing was pruned in between.
 //   - Beginnings that are known and still listed, though younger events were pruned, are published again, marked as listed:
 //     Cloud Controller keeps them for what runs (pull request 5210).
+//   - An event without a readable guid or created_at is quarantined once, by what it says, and is no cursor: the next one is.
 //   - The horizon never passes an event that is listed and not stored, nor a list whose completeness is not proven: a token
 //     that may not read everything sees empty lists.
 //
@@ -37,5 +38,5 @@
 // # Limits
 //
 // Answers of 64 MiB; MaxWindow events of a list in memory; in a rescan 30 bytes for each fact of the list that is as young as the
-// table's oldest row, MaxKnown of them. Retries are bounded by request and by poll.
+// table's oldest row, MaxKnown of them. Retries are bounded by request, and from one page to the next.
 package cf

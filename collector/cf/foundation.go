@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"sync"
 	"time"
@@ -37,10 +38,12 @@ type foundation struct {
 	tested    bool
 	loaded    bool
 	collected bool // a poll went well
+	starting  bool // before any did, an answer told that the foundation was not all there
 
-	mu    sync.Mutex    // guards the fields below, and the horizon and date of each list
-	shown status.Status // as it is to be shown
-	said  time.Time     // the horizon that was published last
+	mu    sync.Mutex        // guards the fields below, and the horizon and date of each list
+	shown status.Status     // as it is to be shown
+	said  time.Time         // the horizon that was published last
+	notes map[string]string // what else is worth showing, by name
 	// complete is the newest horizon that any collector of the foundation had published when the state was read.
 	complete time.Time
 }
@@ -55,6 +58,7 @@ func newFoundation(settings *Foundation, d *Deps) (*foundation, error) {
 		log:    d.Log.With(slog.String("foundation", settings.Name)),
 		writer: &writer{store: d.Store, filter: events.UsageFilter(events.SourceCF, settings.Name)},
 	}
+	f.notes = map[string]string{}
 	f.quarantine = newQuarantine(settings, d.Store, f.log, d.Metrics)
 	f.lists = []*list{newList(f, events.ListApp), newList(f, events.ListService)}
 	f.shown = status.Status{
@@ -86,10 +90,13 @@ func (f *foundation) selfTest(ctx context.Context) error {
 	return f.mayReadAll(ctx)
 }
 
+// usageSummary is answered to those who may read everything.
+const usageSummary = "/v3/info/usage_summary"
+
 // mayReadAll makes sure that the token has global read. Source: cloud_controller_ng, app/controllers/v3/info_controller.rb: all others
-// get 404.
+// get 404 as for an unknown endpoint (not_found!), and 403 without any scope to read. Any other refusal tells nothing about the scope.
 func (f *foundation) mayReadAll(ctx context.Context) error {
-	err := f.client.get(ctx, "/v3/info/usage_summary", nil, func(a *answer) error {
+	err := f.client.get(ctx, usageSummary, nil, func(a *answer) error {
 		d := jsondoc.Borrow()
 		defer d.Return()
 		if err := d.Parse(a.body); err != nil {
@@ -98,8 +105,9 @@ func (f *foundation) mayReadAll(ctx context.Context) error {
 		return nil
 	})
 	var refused *statusError
-	if errors.As(err, &refused) && refused.code != 0 && (refused.status == http.StatusNotFound || refused.status == http.StatusForbidden) {
-		return fmt.Errorf("%w: grant the client the authority cloud_controller.global_auditor (uaac client update), or the user that scope; cloud_controller.admin_read_only works too", ErrNoGlobalRead)
+	if errors.As(err, &refused) && (refused.is(http.StatusNotFound, codeUnknown) || refused.is(http.StatusForbidden, codeNotAuthorized)) {
+		return fmt.Errorf("%w: grant the client the authority cloud_controller.global_auditor (uaac client update), or the user that scope; "+
+			"cloud_controller.admin_read_only works too. (A Cloud Controller that is too old to know %s answers the same: update it.)", ErrNoGlobalRead, usageSummary)
 	}
 	return err
 }
@@ -173,6 +181,17 @@ func timeText(t time.Time) string {
 	return events.FormatTime(t)
 }
 
+// detail has the status show something from its next writing on, and no longer where the text is empty.
+func (f *foundation) detail(name, text string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if text == "" {
+		delete(f.notes, name)
+		return
+	}
+	f.notes[name] = text
+}
+
 // tell shows the state in the metrics and in the status.
 func (f *foundation) tell(ctx context.Context, change func(now time.Time)) {
 	f.mu.Lock()
@@ -192,7 +211,7 @@ func (f *foundation) tell(ctx context.Context, change func(now time.Time)) {
 		f.metrics.horizon.WithLabelValues(f.Name, l.name).Set(float64(l.reached.Unix()))
 		f.metrics.lag.WithLabelValues(f.Name, l.name).Set(behind.Seconds())
 	}
-	s.LagSeconds = int64(lag / time.Second)
+	s.LagSeconds, s.Details = int64(lag/time.Second), maps.Clone(f.notes)
 	shown := *s
 	f.mu.Unlock()
 	f.status.Update(ctx, func(to *status.Status) { *to = shown })

@@ -24,10 +24,16 @@ type lateFact struct {
 	mark mark
 }
 
-// identity is the key of the fact that an event becomes.
-func (l *list) identity(r *row) appender.Key {
-	return appender.KeyOf(events.ID("usage", events.SourceCF, l.f.Name, l.name, r.guid, events.FormatTime(r.created)))
+// factID is the id of the fact that an event becomes; empty for the head of the table.
+func (l *list) factID(guid string, created time.Time) string {
+	if guid == "" {
+		return ""
+	}
+	return events.ID("usage", events.SourceCF, l.f.Name, l.name, guid, events.FormatTime(created))
 }
+
+// identity is the key of the fact that an event becomes.
+func (l *list) identity(r *row) appender.Key { return appender.KeyOf(l.factID(r.guid, r.created)) }
 
 // overlap lists the newest known events again and publishes what it finds between them: events whose transactions were committed
 // only after younger ones had been listed. It is complete when it meets the cursor: the list was the same all the way.
@@ -40,16 +46,15 @@ func (l *list) overlap(ctx context.Context, date time.Time) error {
 	var p page
 	run := lateRun{}
 	prev, lost := from, false
-	for after := from.guid; ; after = p.last().guid {
-		err := l.f.client.list(ctx, l.name, after, &p)
+	for after := from.guid; ; {
+		err := l.ask(ctx, after, &p)
 		var refused *statusError
 		if errors.As(err, &refused) && refused.status == http.StatusUnprocessableEntity && !lost {
 			// The events before a rescan are not in the table any more.
 			if from, ok, err = l.oldestListed(ctx); err != nil || !ok {
 				return err
 			}
-			p.rows = append(p.rows[:0], row{guid: from.guid})
-			prev, lost = from, true
+			after, prev, lost = from.guid, from, true
 			continue
 		}
 		if err != nil {
@@ -67,6 +72,11 @@ func (l *list) overlap(ctx context.Context, date time.Time) error {
 		if p.short {
 			return errLost
 		}
+		last := p.last()
+		if last == nil {
+			return l.unpassable(ctx, &p)
+		}
+		after = last.guid
 	}
 }
 
@@ -87,6 +97,9 @@ func (l *list) overlapped(ctx context.Context, date time.Time, run *lateRun, pre
 
 // between looks at an event before the cursor.
 func (l *list) between(ctx context.Context, r *row, run *lateRun, prev *mark) error {
+	if r.unreadable != nil {
+		return l.unreadable(ctx, r, l.behind(run, len(run.facts), prev), r.created)
+	}
 	k := l.identity(r)
 	sequence, ok := l.window.ids[k]
 	if !ok {
@@ -101,10 +114,12 @@ func (l *list) between(ctx context.Context, r *row, run *lateRun, prev *mark) er
 	}
 	u, err := l.fact(r)
 	if err != nil {
-		return l.f.quarantine.put(ctx, l.name, r, "", err, events.FormatTime(r.created))
+		return l.f.quarantine.put(ctx, l.name, r, l.behind(run, len(run.facts), prev), err, events.FormatTime(r.created))
 	}
 	if run.total++; run.total > maxLate {
-		return fmt.Errorf("more than %d events of the %s list that were listed again are not in USAGE: something else has happened than late commits", maxLate, l.name)
+		return fmt.Errorf("more than %d events of the %s list that were listed again are not in USAGE: something else has happened than late commits. "+
+			"See whether the address of the API (CF_API_ADDRESS) is still that of foundation %q, whether its database was restored, and whether "+
+			"USAGE was trimmed or restored; if the list is right as it is, collect it under another name (--cf-name)", maxLate, l.name, l.f.Name)
 	}
 	run.facts = append(run.facts, lateFact{u, k, mark{guid: r.guid, created: r.created, reseeded: r.guid == u.Resource}})
 	return nil
@@ -116,13 +131,21 @@ func (l *list) place(ctx context.Context, run *lateRun, prev *mark) error {
 	for i := len(run.facts) - 1; i >= 0; i-- {
 		x := &run.facts[i]
 		x.u.AfterGUID, x.u.AfterSequence = prev.guid, prev.sequence
-		if err := l.add(ctx, &x.u, x.id, &x.mark, asLate); err != nil {
+		if err := l.add(ctx, &x.u, x.id, &x.mark, asLate, l.behind(run, i, prev)); err != nil {
 			return err
 		}
 	}
 	clear(run.facts)
 	run.facts = run.facts[:0]
 	return nil
+}
+
+// behind is the id of the fact that the ith of a run follows in the API's order.
+func (l *list) behind(run *lateRun, i int, prev *mark) string {
+	if i > 0 {
+		return run.facts[i-1].u.ID
+	}
+	return l.factID(prev.guid, prev.created)
 }
 
 // oldestListed finds the oldest event of the window that the API still knows: those before a purge it does not.

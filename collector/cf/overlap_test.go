@@ -2,11 +2,18 @@ package cf_test
 
 import (
 	"context"
+	"slices"
+	"strings"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 )
+
+// pages are the requests for pages of the list of app usage events.
+func pages(asked []string) []string {
+	return slices.DeleteFunc(asked, func(path string) bool { return !strings.HasPrefix(path, "/v3/"+apps+"?") })
+}
 
 var _ = Describe("events that were committed late", func() {
 	var r *rig
@@ -63,6 +70,50 @@ var _ = Describe("events that were committed late", func() {
 		Expect(r.story()[6:]).To(Equal([]string{"x after e2", "new"}))
 	})
 
+	It("that nobody understands are quarantined with what they follow", func() {
+		r.insert(apps, "e2", late("x"))
+		r.insert(apps, "e2", apiRow{"odd", noon.Add(-18 * time.Minute), `{"guid":"odd","created_at":"2026-05-01T11:42:00Z","state":{"current":"EVACUATED"}}`})
+		r.insert(apps, "e5", apiRow{"odder", noon.Add(-18 * time.Minute), `{"guid":"odder","created_at":"2026-05-01T11:42:00Z","state":{"current":"EVACUATED"}}`})
+		for range 2 {
+			r.pass(5 * time.Minute)
+			r.poll()
+		}
+		Expect(r.story()[6:]).To(Equal([]string{"x after e1"}))
+		quarantined := r.quarantined()
+		Expect(quarantined).To(HaveLen(2))
+		Expect(quarantined[0].AfterID).To(Equal(r.facts()[6].id))
+		Expect(quarantined[1].AfterID).To(Equal(r.facts()[4].id))
+	})
+
+	It("that are too large for a message are quarantined with what they follow, and move no cursor", func() {
+		large := late("large")
+		large.body = strings.Replace(large.body, `"links":{}`, `"links":{"x":"`+strings.Repeat("x", 1<<20)+`"}`, 1)
+		r.insert(apps, "e2", large)
+		r.pass(5 * time.Minute)
+		r.poll()
+		Expect(r.story()).To(HaveLen(6))
+		quarantined := r.quarantined()
+		Expect(quarantined).To(HaveLen(1))
+		Expect(quarantined[0].File).To(Equal("/v3/app_usage_events/large"))
+		Expect(quarantined[0].AfterID).To(Equal(r.facts()[1].id))
+		r.asked()
+		r.pass(time.Minute)
+		r.poll()
+		Expect(pages(r.asked())).To(ConsistOf(ContainSubstring("after_guid=e5")))
+	})
+
+	It("are looked for with the minimum wait between the pages", func() {
+		r.settings.MinWait = time.Hour
+		r.restart()
+		r.asked()
+		// The first page of the re-scan would be asked for after the deadline, which is an error at once.
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
+		defer cancel()
+		r.pass(10 * time.Minute)
+		Expect(r.current.Poll(ctx)).To(MatchError(ContainSubstring("would exceed context deadline")))
+		Expect(pages(r.asked())).To(HaveLen(1))
+	})
+
 	It("are looked for in the window only, which costs as much as it holds", func() {
 		for i := range 8 {
 			r.pass(10 * time.Minute)
@@ -99,7 +150,8 @@ var _ = Describe("events that were committed late", func() {
 			r.insert(apps, "e5", started("l"+string(rune('a'+i)), 1000, noon.Add(-18*time.Minute))...)
 		}
 		r.pass(10 * time.Minute)
-		Expect(r.current.Poll(context.Background())).To(MatchError(ContainSubstring("something else has happened than late commits")))
+		Expect(r.current.Poll(context.Background())).To(MatchError(SatisfyAll(
+			ContainSubstring("something else has happened than late commits"), ContainSubstring("CF_API_ADDRESS"), ContainSubstring("--cf-name"))))
 		Expect(r.story()).To(HaveLen(6))
 	})
 })

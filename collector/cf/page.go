@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 	"strconv"
 	"time"
@@ -16,8 +18,10 @@ import (
 // row is what tells one usage event from all others: guids repeat after a purge and reseed.
 type row struct {
 	guid    string
-	created time.Time
-	raw     []byte // of the page
+	created time.Time // zero where it cannot be read
+	raw     []byte    // of the page
+	// unreadable is what keeps it from being told from all others, and from being a cursor; nil for all but broken events.
+	unreadable error
 }
 
 // page is one answer of a list.
@@ -28,7 +32,25 @@ type page struct {
 	body  []byte
 }
 
-func (p *page) last() *row { return &p.rows[len(p.rows)-1] }
+// first returns the first event that can be told from others, nil when there is none.
+func (p *page) first() *row {
+	for i := range p.rows {
+		if p.rows[i].unreadable == nil {
+			return &p.rows[i]
+		}
+	}
+	return nil
+}
+
+// last returns the last event that can be told from others, which is a cursor for what is behind it; nil when there is none.
+func (p *page) last() *row {
+	for i := len(p.rows) - 1; i >= 0; i-- {
+		if p.rows[i].unreadable == nil {
+			return &p.rows[i]
+		}
+	}
+	return nil
+}
 
 // paths of the lists.
 func listPath(list string) string {
@@ -44,7 +66,7 @@ func (c *client) list(ctx context.Context, list, after string, p *page) error {
 	if after != "" {
 		query.Set("after_guid", after)
 	}
-	return c.get(ctx, listPath(list), query, func(a *answer) error {
+	err := c.get(ctx, listPath(list), query, func(a *answer) error {
 		p.body = append(p.body[:0], a.body...)
 		p.date = a.date
 		var err error
@@ -61,24 +83,35 @@ func (c *client) list(ctx context.Context, list, after string, p *page) error {
 		p.short = len(p.rows) < c.settings.PageSize && !more // something in between may give fewer events than were asked for
 		return nil
 	})
+	var refused *statusError
+	switch {
+	case err == nil:
+		c.renew()
+	case errors.As(err, &refused) && refused.is(http.StatusNotFound, codeUnknown):
+		err = fmt.Errorf("%w: is it a Cloud Controller with usage events in v3 of its API?", err)
+	}
+	return err
 }
 
 // one asks for a single event's created_at. Errors: *statusError with 404 when there is no such event.
 func (c *client) one(ctx context.Context, list, guid string) (created time.Time, err error) {
 	err = c.get(ctx, listPath(list)+"/"+url.PathEscape(guid), nil, func(a *answer) error {
-		r, err := identify(a.body)
-		if err == nil && r.guid != guid {
-			err = fmt.Errorf("%w: it is another event", errDamaged)
+		r := identify(a.body)
+		if r.unreadable == nil && r.guid != guid {
+			r.unreadable = errors.New("it is another event")
+		}
+		if r.unreadable != nil {
+			return fmt.Errorf("%w: %w", errDamaged, r.unreadable)
 		}
 		created = r.created
-		return err
+		return nil
 	})
 	return created, err
 }
 
-// identify reads guid and created_at of an event. It falls back on a less strict reader for JSON that may not be published:
-// such an event is quarantined, and the cursor has to get past it.
-func identify(raw []byte) (row, error) {
+// identify reads guid and created_at of an event, as far as they are there. It falls back on a less strict reader for JSON that may not
+// be published: such an event is quarantined, and the cursor has to get past it.
+func identify(raw []byte) row {
 	d := jsondoc.Borrow()
 	defer d.Return()
 	r := row{raw: raw}
@@ -91,20 +124,26 @@ func identify(raw []byte) (row, error) {
 			Created string `json:"created_at"`
 		}
 		if json.Unmarshal(raw, &loose) != nil {
-			return r, fmt.Errorf("%w: an event in it is no JSON object: %w", errDamaged, err)
+			r.unreadable = fmt.Errorf("it is no JSON object with a guid and a created_at: %w", err)
+			return r
 		}
 		r.guid, text = loose.GUID, loose.Created
 	}
 	created, err := events.ParseTime(text)
-	if r.guid == "" || err != nil {
-		return r, fmt.Errorf("%w: an event in it has no guid or no created_at (guid %q)", errDamaged, limit(r.guid))
+	if err == nil {
+		r.created = created
 	}
-	r.created = created
-	return r, nil
+	switch {
+	case r.guid == "":
+		r.unreadable = errors.New("it has no guid")
+	case err != nil:
+		r.unreadable = fmt.Errorf("its created_at is no time: %q", limit(text))
+	}
+	return r
 }
 
-// appendRows cuts a page into its events. The whole page must be there; what stands in an event is looked at later, but for guid
-// and created_at. more reports that the page names a next one.
+// appendRows cuts a page into its events. The whole page must be there, and what has no guid or no created_at must be JSON; what else
+// stands in an event is looked at later. more reports that the page names a next one.
 func appendRows(rows []row, body []byte) (_ []row, more bool, err error) {
 	s := splitter{b: body}
 	found := false
@@ -143,6 +182,12 @@ func appendRows(rows []row, body []byte) (_ []row, more bool, err error) {
 // row moves past an event, and reads what identifies it.
 func (s *splitter) row() (row, error) {
 	start := s.i
+	if start < len(s.b) && s.b[start] != '{' {
+		if err := s.value(); err != nil {
+			return row{}, err
+		}
+		return s.odd(start)
+	}
 	var guid, created []byte
 	err := s.object(func(key []byte) error {
 		at := s.i
@@ -168,7 +213,16 @@ func (s *splitter) row() (row, error) {
 			return r, nil
 		}
 	}
-	return identify(r.raw)
+	return s.odd(start)
+}
+
+// odd identifies the event between start and here, which is not as events are.
+func (s *splitter) odd(start int) (row, error) {
+	r := identify(bytes.TrimRight(s.b[start:s.i], " \t\r\n"))
+	if r.unreadable != nil && !json.Valid(r.raw) {
+		return row{}, fmt.Errorf("%w: an event in it is no JSON", errDamaged)
+	}
+	return r, nil
 }
 
 // plain reports whether the value is a string that stands for itself, and is not empty.

@@ -23,6 +23,7 @@ const (
 
 // survey is what reading a table from its head finds out, before anything is published.
 type survey struct {
+	at        *mark     // the last event that was read
 	date      time.Time // of the last page
 	head      *mark     // the first row
 	lastKnown *mark     // the last event that USAGE has
@@ -33,7 +34,27 @@ type survey struct {
 	kept      bool      // a beginning that USAGE has is listed, though what came after it was pruned
 	old       bool      // there are rows older than the retention
 	ending    time.Time // created_at of the oldest row that is no beginning: nothing younger was pruned
+	oldest    *mark     // that row; the head while there is none
 	baselines bool      // there are WAS_RUNNING rows
+	// window has the sequences of those events of the window that are listed.
+	window map[uint64]struct{}
+}
+
+// revisit is how far the known part of a table has been read again.
+type revisit struct {
+	after string // guid of the last event
+	run   lateRun
+	prev  mark
+	again int // beginnings that are still listed
+}
+
+// reread is how far a rescan has come. A poll that fails for want of an answer leaves it to the next one, so that a long list is read
+// to its end although polls fail.
+type reread struct {
+	survey    survey
+	surveyed  bool // to its end; the gap is prepared
+	revisit   revisit
+	revisited bool // the walk can begin
 }
 
 // begins reports whether the event is one that Cloud Controller keeps while the thing runs (pull request 5210).
@@ -46,28 +67,30 @@ func begins(event string) bool {
 	return false
 }
 
-// rescan looks through the table from its head, for the first time or because the cursor is lost. It publishes what tells about the
-// past, prepares the gap, and puts the cursor behind the last event that is known. head is the first row of the table when the
-// walk can begin; nil when there is nothing to walk yet.
+// rescan looks through the table from its head, for the first time or because the cursor is lost, and goes on where the poll before had
+// to stop. It publishes what tells about the past, prepares the gap, and puts the cursor behind the last event that is known. head is the first
+// row of the table when the walk can begin; nil when there is nothing to walk yet.
 func (l *list) rescan(ctx context.Context) (head *mark, err error) {
-	l.f.metrics.rescans.WithLabelValues(l.f.Name, l.name).Inc()
-	s, err := l.survey(ctx)
-	if err != nil {
-		return nil, err
-	}
-	l.date = s.date
-	if s.head == nil {
-		// An empty list means something only if the token may read all of it.
-		if err := l.f.mayReadAll(ctx); err != nil {
+	if l.reread == nil {
+		l.f.metrics.rescans.WithLabelValues(l.f.Name, l.name).Inc()
+		l.reread = &reread{survey: survey{window: map[uint64]struct{}{}}}
+	} else if at := l.reread.survey.at; at != nil {
+		if err := l.stillListed(ctx, at); err != nil {
 			return nil, err
 		}
 	}
-	if s.tail != nil && !s.proven && s.tail.created.After(s.date.Add(-l.f.MinAge)) {
-		return nil, nil // not old enough to be collected; the horizon waits for it
+	s := &l.reread.survey
+	if !l.reread.surveyed {
+		if ready, err := l.survey(ctx, s); err != nil || !ready {
+			return nil, err
+		}
+		l.reread.surveyed = true
 	}
-	l.pending = l.gapFor(s)
+	if l.reread.revisited {
+		return s.head, nil
+	}
 	if s.lastKnown != nil {
-		if err := l.revisit(ctx, s); err != nil {
+		if err := l.revisit(ctx, s, &l.reread.revisit); err != nil {
 			return nil, err
 		}
 	}
@@ -76,42 +99,95 @@ func (l *list) rescan(ctx context.Context) (head *mark, err error) {
 			return nil, err
 		}
 		l.reach(s.date.Add(-l.f.MinAge))
+		l.waitsFor(nil, s.date)
 		return nil, nil
 	}
-	l.cursor, l.scanned = s.lastKnown, s.date
-	l.window.clear()
-	if l.cursor != nil {
-		l.window.order = append(l.window.order, *l.cursor)
+	if err := l.stillListed(ctx, s.oldest); err != nil { // and so is all that is younger
+		return nil, err
 	}
+	l.cursor, l.after, l.scanned = s.lastKnown, "", s.date
+	if l.cursor == nil {
+		l.window.clear()
+	} else {
+		l.after = l.factID(l.cursor.guid, l.cursor.created)
+		l.window.keep(s.window, l.cursor)
+	}
+	l.reread.revisited = true
 	return s.head, nil
 }
 
-// survey reads the table until it is clear what it tells.
-func (l *list) survey(ctx context.Context) (*survey, error) {
-	s := &survey{}
+// changed is the error for a table of which something was removed while it was read from its start.
+func (l *list) changed() error {
+	return fmt.Errorf("the list of %s usage events changed while it was read from its start; it is read again", l.name)
+}
+
+// stillListed makes sure that an event was not removed since it was read.
+func (l *list) stillListed(ctx context.Context, m *mark) error {
+	created, err := l.f.client.one(ctx, l.name, m.guid)
+	if notFound(err) || err == nil && !created.Equal(m.created) {
+		return l.changed()
+	}
+	return err
+}
+
+// survey reads the table until it is clear what it tells, and prepares the gap. ready is false when the time to publish it has not come.
+func (l *list) survey(ctx context.Context, s *survey) (ready bool, err error) {
 	var p page
-	for after := ""; ; after = p.last().guid {
-		if err := l.f.client.list(ctx, l.name, after, &p); err != nil {
-			return nil, err
+	for done := false; !done; {
+		after := ""
+		if s.at != nil {
+			after = s.at.guid
 		}
-		s.date = p.date
-		if after == "" && len(p.rows) > 0 {
-			if err := l.learn(ctx, p.rows); err != nil {
-				return nil, err
-			}
-			s.head = &mark{guid: p.rows[0].guid, created: p.rows[0].created}
+		if err := l.ask(ctx, after, &p); err != nil {
+			return false, err
 		}
-		for i := range p.rows {
-			l.look(s, &p.rows[i])
+		if done, err = l.surveyPage(ctx, s, &p); err != nil {
+			return false, err
 		}
-		if p.short {
-			return s, nil
-		}
-		bounded := !s.ending.IsZero() || !p.last().created.Before(p.date.Add(-l.f.Retention))
-		if bounded && (len(l.known) == 0 || s.run >= settled) {
-			return s, nil
+		l.reading(ctx, s.at)
+	}
+	l.date = s.date
+	if s.head == nil {
+		// An empty list means something only if the token may read all of it.
+		if err := l.f.mayReadAll(ctx); err != nil {
+			return false, err
 		}
 	}
+	if s.tail != nil && !s.proven && s.tail.created.After(s.date.Add(-l.f.MinAge)) {
+		l.reread = nil // not old enough to be collected; the horizon waits for it
+		l.waitsFor(&row{guid: s.tail.guid, created: s.tail.created}, s.date)
+		return false, nil
+	}
+	l.pending = l.gapFor(s)
+	return true, nil
+}
+
+// surveyPage takes note of a page, and reports whether those behind it tell nothing more.
+func (l *list) surveyPage(ctx context.Context, s *survey, p *page) (done bool, err error) {
+	last := p.last()
+	if len(p.rows) > 0 && last == nil && (s.at == nil || !p.short) {
+		return false, l.unpassable(ctx, p)
+	}
+	if s.at == nil && last != nil {
+		if err := l.learn(ctx, p.rows); err != nil {
+			return false, err
+		}
+		first := p.first()
+		s.head = &mark{guid: first.guid, created: first.created}
+		s.oldest = s.head
+	}
+	s.date = p.date
+	for i := range p.rows {
+		l.look(s, &p.rows[i])
+	}
+	if last != nil {
+		s.at = &mark{guid: last.guid, created: last.created}
+	}
+	if p.short {
+		return true, nil
+	}
+	bounded := !s.ending.IsZero() || !last.created.Before(p.date.Add(-l.f.Retention))
+	return bounded && (len(l.known) == 0 || s.run >= settled), nil
 }
 
 // learn reads which facts of the list USAGE has, as far back as the table goes.
@@ -119,10 +195,10 @@ func (l *list) learn(ctx context.Context, rows []row) error {
 	if l.cursor == nil || l.known != nil {
 		return nil
 	}
-	oldest := rows[0].created
+	var oldest time.Time
 	for i := range rows {
-		if rows[i].created.Before(oldest) {
-			oldest = rows[i].created
+		if at := rows[i].created; !at.IsZero() && (oldest.IsZero() || at.Before(oldest)) {
+			oldest = at
 		}
 	}
 	oldest = oldest.Add(-clockMargin)
@@ -134,7 +210,9 @@ func (l *list) learn(ctx context.Context, rows []row) error {
 			return err
 		}
 		if len(known) >= MaxKnown {
-			return fmt.Errorf("the rescan of the %s list compares with more than %d facts", l.name, MaxKnown)
+			return fmt.Errorf("the list of %s usage events reaches back to %s, and has to be compared with more than the %d facts that fit: "+
+				"have the foundation keep its usage events for a shorter time (cutoff_age_in_days), or collect it under another name (--cf-name) from here on",
+				l.name, events.FormatTime(oldest.Add(clockMargin)), MaxKnown)
 		}
 		known[appender.KeyOf(m.Header(events.HeaderID))] = m.Sequence
 		return nil
@@ -157,7 +235,7 @@ func (l *list) look(s *survey, r *row) {
 	}
 	ending := !begins(u.Event)
 	if ending && (s.ending.IsZero() || r.created.Before(s.ending)) {
-		s.ending = r.created
+		s.ending, s.oldest = r.created, &mark{guid: r.guid, created: r.created}
 	}
 	s.baselines = s.baselines || u.Event == events.EventWasRunning || u.Event == events.EventTaskWasRunning
 	m := &mark{guid: r.guid, created: r.created, sequence: l.known[appender.KeyOf(u.ID)], reseeded: r.guid == u.Resource}
@@ -172,6 +250,9 @@ func (l *list) look(s *survey, r *row) {
 	s.kept = s.kept || l.isKept(r, &u, s.date)
 	if s.lowest == 0 || m.sequence < s.lowest {
 		s.lowest = m.sequence
+	}
+	if _, ok := l.window.ids[appender.KeyOf(u.ID)]; ok {
+		s.window[m.sequence] = struct{}{}
 	}
 }
 
@@ -203,8 +284,8 @@ func (l *list) gapFor(s *survey) *openGap {
 		if g.To.Before(last) {
 			g.To = last
 		}
-		if s.tail == nil && l.gap != nil && s.date.Sub(last) <= l.f.Overlap {
-			return nil // said before, and watched since
+		if s.tail == nil && l.gap != nil && s.date.Sub(last) <= l.f.MinAge+l.f.Schedule+l.f.Overlap {
+			return nil // said before, and watched since: the list was complete up to the minimum age a poll ago
 		}
 		parts = append(parts, g.Cursor, events.FormatTime(l.cursor.created))
 	}
@@ -280,23 +361,22 @@ var errRevisited = errors.New("the last known event is reached")
 
 // revisit reads the known part of the table again and publishes what it tells: beginnings that are still listed, where continuity is
 // not proven, and events that were missed between known ones.
-func (l *list) revisit(ctx context.Context, s *survey) error {
+func (l *list) revisit(ctx context.Context, s *survey, v *revisit) error {
 	gap := l.pending
 	if gap == nil && !s.proven {
 		gap = l.gap
 	}
-	run := lateRun{}
-	prev := mark{sequence: max(s.lowest, 2) - 1}
-	var p page
-	listed := 0
+	if v.after == "" {
+		v.prev = mark{sequence: max(s.lowest, 2) - 1}
+	}
 	visit := func(r *row) error {
 		sequence, ok := l.known[l.identity(r)]
-		if err := l.between(ctx, r, &run, &prev); err != nil {
+		if err := l.between(ctx, r, &v.run, &v.prev); err != nil {
 			return err
 		}
 		if ok && gap != nil && (gap.sequence == 0 || sequence < gap.sequence) {
 			n, err := l.listed(ctx, r, gap)
-			if listed += n; err != nil {
+			if v.again += n; err != nil {
 				return err
 			}
 		}
@@ -305,15 +385,19 @@ func (l *list) revisit(ctx context.Context, s *survey) error {
 		}
 		return nil
 	}
-	for after := ""; ; after = p.last().guid {
-		if err := l.f.client.list(ctx, l.name, after, &p); err != nil {
+	var p page
+	for {
+		if err := l.ask(ctx, v.after, &p); err != nil {
+			if drainErr := l.drain(ctx); drainErr != nil {
+				return drainErr
+			}
 			return err
 		}
 		for i := range p.rows {
 			err := visit(&p.rows[i])
 			if errors.Is(err, errRevisited) {
-				if listed+run.total > 0 {
-					l.log.Info("the list was read from its start", slog.Int("still_listed", listed), slog.Int("late", run.total))
+				if v.again+v.run.total > 0 {
+					l.log.Info("the list was read from its start", slog.Int("still_listed", v.again), slog.Int("late", v.run.total))
 				}
 				return l.drain(ctx)
 			}
@@ -321,10 +405,27 @@ func (l *list) revisit(ctx context.Context, s *survey) error {
 				return err
 			}
 		}
-		if p.short {
-			return fmt.Errorf("the list of %s usage events changed while it was read from its start; it is read again", l.name)
+		last := p.last()
+		switch {
+		case p.short:
+			return l.changed()
+		case last == nil:
+			return l.unpassable(ctx, &p)
 		}
+		v.after = last.guid
+		l.reading(ctx, &mark{guid: last.guid, created: last.created})
 	}
+}
+
+// reading shows how far a reading of the list from its start has come; nil for the end of that.
+func (l *list) reading(ctx context.Context, at *mark) {
+	detail := l.name + " rescan"
+	if at == nil {
+		l.f.detail(detail, "")
+		return
+	}
+	l.f.detail(detail, "reading the list from its start, at "+events.FormatTime(at.created))
+	l.f.tell(ctx, func(time.Time) {})
 }
 
 // listed publishes that a known beginning is still listed, once for each gap. A beginning goes once its ending is old enough to go, too, so
@@ -341,5 +442,5 @@ func (l *list) listed(ctx context.Context, r *row, gap *openGap) (int, error) {
 	if l.isKnown(k) {
 		return 0, nil
 	}
-	return 1, l.add(ctx, &u, k, &mark{guid: r.guid, created: r.created}, asListed)
+	return 1, l.add(ctx, &u, k, &mark{guid: r.guid, created: r.created}, asListed, "")
 }

@@ -2,7 +2,10 @@ package cf_test
 
 import (
 	"context"
+	"fmt"
+	"net/http"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -74,6 +77,14 @@ var _ = Describe("a cursor that is lost", func() {
 		r.pass(time.Hour)
 		r.poll()
 		Expect(r.story()[3:]).To(Equal([]string{"c1"}))
+	})
+
+	It("lets what nobody understands follow what it follows", func() {
+		r.add(apps, apiRow{"odd", noon, `{"guid":"odd","created_at":"2026-05-01T12:00:00Z","state":{"current":"EVACUATED"}}`})
+		r.keep(apps, func(row apiRow) bool { return row.guid != "b1" })
+		r.pass(time.Hour)
+		r.poll()
+		Expect(r.quarantined()[0].AfterID).To(Equal(r.facts()[1].id), "a2")
 	})
 
 	It("publishes again what is still listed, where the API keeps what runs", func() {
@@ -148,6 +159,46 @@ var _ = Describe("a cursor that is lost", func() {
 		r.pass(10 * time.Minute)
 		r.poll()
 		Expect(r.story()[3:]).To(Equal([]string{"gap app", "gap app", "n1"}))
+	})
+
+	It("to a purge that left nothing leads to one gap, though the minimum age and the schedule exceed the overlap", func() {
+		r.settings.Overlap, r.settings.OverlapEvery, r.settings.Schedule = 2*time.Minute, time.Minute, 4*time.Minute
+		r.restart()
+		r.keep(apps, func(apiRow) bool { return false })
+		for range 3 {
+			r.pass(r.settings.Schedule)
+			r.poll()
+		}
+		r.restart()
+		r.pass(r.settings.Schedule)
+		r.poll()
+		Expect(r.story()[3:]).To(Equal([]string{"gap app"}))
+		Expect(r.horizon()).To(Equal(noon.Add(11 * time.Minute)))
+
+		By("not looking for long: what came and went meanwhile is not known")
+		r.pass(time.Hour)
+		r.poll()
+		Expect(r.story()[3:]).To(Equal([]string{"gap app", "gap app"}))
+		Expect(r.gaps()[1].To).To(Equal(r.now))
+	})
+
+	It("does not end the search for late events among those before it", func() {
+		r.add(apps, startedAt("c1", "c", noon.Add(2*time.Minute)), stopped("c2", "c", noon.Add(3*time.Minute)), startedAt("d1", "d", noon.Add(4*time.Minute)))
+		r.pass(10 * time.Minute)
+		r.poll()
+		r.keep(apps, func(row apiRow) bool { return row.guid != "d1" })
+		r.add(apps, startedAt("e1", "e", noon.Add(5*time.Minute)))
+		r.pass(time.Minute)
+		r.poll()
+		Expect(r.story()[3:]).To(Equal([]string{"c1", "c2", "d1", "e1"}))
+		r.insert(apps, "c1", startedAt("x", "x", noon.Add(time.Minute)))
+		r.insert(apps, "e1", startedAt("y", "y", noon.Add(3*time.Minute)))
+		r.pass(5 * time.Minute)
+		r.poll()
+		Expect(r.story()[7:]).To(Equal([]string{"x after b1", "y after c2"}))
+		r.pass(5 * time.Minute)
+		r.poll()
+		Expect(r.story()).To(HaveLen(9))
 	})
 
 	It("is not believed of a token that lost its scope", func() {
@@ -233,5 +284,136 @@ var _ = Describe("the first collection of a table that was pruned", func() {
 		r.add(apps, appEvent("w", "WAS_RUNNING", "", "a", noon.Add(-day)))
 		r.poll()
 		Expect(r.gaps()[0].Reason).To(ContainSubstring("WAS_RUNNING"))
+	})
+})
+
+// breaks answers all but the first n requests for the list of app usage events with an error.
+func (r *rig) breaks(n int) {
+	var asked atomic.Int64
+	r.heal()
+	r.hook(func(w http.ResponseWriter, q *http.Request) bool {
+		if q.URL.Path != "/v3/"+apps || asked.Add(1) <= int64(n) {
+			return false
+		}
+		w.WriteHeader(http.StatusBadGateway)
+		return true
+	})
+}
+
+var _ = Describe("a rescan that takes long", func() {
+	var r *rig
+	var known []string
+	BeforeEach(func() {
+		r = newRig()
+		r.settings.Complete, r.settings.Retries = true, 1
+		r.restart()
+		known = nil
+		for i := range 20 {
+			known = append(known, fmt.Sprintf("a%d", i))
+			r.add(apps, startedAt(known[i], "p-"+known[i], noon.Add(-40*time.Hour+time.Duration(i)*time.Hour)))
+		}
+		r.add(apps, stopped("last", "p-a0", noon.Add(-20*time.Hour)))
+		r.poll()
+		Expect(r.story()).To(Equal(append(known, "last")))
+		r.keep(apps, func(row apiRow) bool { return row.guid != "last" })
+		r.add(apps, started("n", 20, noon)...)
+		r.pass(time.Hour)
+	})
+	want := func() []string {
+		all := append(slices.Clone(known), "last", "gap app")
+		for _, guid := range known {
+			all = append(all, guid+" listed")
+		}
+		for i := range 20 {
+			all = append(all, fmt.Sprintf("n%d", i))
+		}
+		return all
+	}
+
+	It("comes to its end over several polls, each of which gets a part of the list only", func() {
+		polls := 1
+		for r.breaks(4); r.current.Poll(context.Background()) != nil; r.breaks(4) {
+			if polls++; polls == 3 {
+				Expect(r.status().Details).To(HaveKeyWithValue("app rescan", HavePrefix("reading the list from its start, at 2026-04-30T")))
+			}
+			Expect(polls).To(BeNumerically("<", 30))
+			r.pass(time.Minute)
+		}
+		Expect(polls).To(BeNumerically(">", 3))
+		Expect(r.story()).To(Equal(want()))
+		Expect(r.gaps()).To(HaveLen(1))
+		Expect(r.status().Details).To(BeEmpty())
+		Expect(r.count("daybook_cf_rescans_total", "app")).To(Equal(2.0), "the first collection was one, too")
+	})
+
+	It("is killed at any time, as one that takes a poll", func() {
+		for n := 1; ; n++ {
+			r.breaks(n)
+			if r.current.Poll(context.Background()) == nil {
+				break
+			}
+			if n%2 == 0 {
+				r.restart()
+			}
+		}
+		Expect(r.story()).To(Equal(want()))
+	})
+
+	It("begins anew when what it has read is removed meanwhile", func() {
+		r.breaks(12)
+		Expect(r.current.Poll(context.Background())).NotTo(Succeed())
+		r.keep(apps, func(apiRow) bool { return false })
+		r.add(apps, appEvent("p-a7", "STARTED", "STARTED", "p-a7", noon.Add(30*time.Minute)))
+		r.heal()
+		Expect(r.current.Poll(context.Background())).To(MatchError(ContainSubstring("changed while it was read")))
+		r.poll()
+		Expect(r.story()[21:]).To(Equal([]string{"gap app", "p-a7"}))
+	})
+
+	It("does not believe an ending that is listed no more: what was younger may be gone with it", func() {
+		r.keep(apps, func(row apiRow) bool { return row.guid != "a19" })
+		r.insert(apps, "n0", appEvent("end", "STOPPED", "STARTED", "p-a1", noon.Add(-19*time.Hour)))
+		r.restart()
+		r.settings.PageSize = 1000
+		r.restart()
+		r.poll()
+		r.settings.PageSize = 3
+		r.restart()
+		story := len(r.story())
+		r.keep(apps, func(row apiRow) bool { return row.guid != "n19" })
+		r.add(apps, started("m", 9, noon.Add(time.Hour))...)
+		r.pass(2 * time.Hour)
+		r.breaks(12)
+		Expect(r.current.Poll(context.Background())).NotTo(Succeed())
+		r.keep(apps, func(row apiRow) bool { return row.guid != "end" && row.guid != "m0" })
+		r.heal()
+		Expect(r.current.Poll(context.Background())).To(MatchError(ContainSubstring("changed while it was read")))
+		r.poll()
+		Expect(r.story()[story]).To(Equal("gap app"))
+	})
+
+	It("gets to its end in one poll under steady errors", func() {
+		var asked atomic.Int64
+		r.hook(func(w http.ResponseWriter, q *http.Request) bool {
+			if q.URL.Path != "/v3/"+apps || asked.Add(1)%2 == 0 {
+				return false
+			}
+			w.WriteHeader(http.StatusBadGateway)
+			return true
+		})
+		r.poll()
+		Expect(r.story()).To(Equal(want()))
+		Expect(r.count("daybook_cf_retries_total", "server_error")).To(BeNumerically(">", 20))
+	})
+
+	It("keeps the minimum wait between its pages", func() {
+		r.settings.MinWait = time.Hour
+		r.restart()
+		r.asked()
+		// The second page would be asked for after the deadline, which is an error at once.
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
+		defer cancel()
+		Expect(r.current.Poll(ctx)).To(MatchError(ContainSubstring("would exceed context deadline")))
+		Expect(pages(r.asked())).To(HaveLen(1))
 	})
 })

@@ -240,6 +240,17 @@ func (w *window) forget(cutoff time.Time) {
 	w.keys, w.times = cutFront(w.keys, n), cutFront(w.times, n)
 }
 
+// keep leaves, of the events that a re-scan may begin at, those that are listed, and the head of the table; the cursor is the last.
+func (w *window) keep(listed map[uint64]struct{}, cursor *mark) {
+	w.order = slices.DeleteFunc(w.order, func(m mark) bool {
+		_, ok := listed[m.sequence]
+		return !ok && m.guid != ""
+	})
+	if n := len(w.order); n == 0 || w.order[n-1].sequence < cursor.sequence {
+		w.order = append(w.order, *cursor)
+	}
+}
+
 func (w *window) oldest() uint64 {
 	if len(w.order) == 0 {
 		return 0

@@ -30,6 +30,8 @@ type list struct {
 	window  window
 	scanned time.Time // by the API's clock: when late commits were looked for last
 	known   map[appender.Key]uint64
+	reread  *reread // a rescan that is under way; outlives a poll that failed for want of an answer
+	blocked *blocked
 	// outlived: the cursor is listed, but so old that what followed it may have been pruned.
 	outlived bool
 	horizon  time.Time
@@ -61,7 +63,7 @@ func newList(f *foundation, name string) *list {
 
 // reset forgets all that load finds out. The horizon stays: it never goes back.
 func (l *list) reset() {
-	l.cursor, l.after, l.gap, l.pending, l.known, l.scanned = nil, "", nil, nil, nil, time.Time{}
+	l.cursor, l.after, l.gap, l.pending, l.known, l.reread, l.scanned = nil, "", nil, nil, nil, nil, time.Time{}
 	l.window.clear()
 	l.batch.clear()
 }
@@ -79,8 +81,10 @@ func (l *list) poll(ctx context.Context) error {
 }
 
 func (l *list) collect(ctx context.Context) error {
-	l.outlived = false
-	if l.cursor != nil {
+	if l.reread == nil {
+		l.outlived = false
+	}
+	if l.cursor != nil && l.reread == nil {
 		err := l.walk(ctx, nil)
 		if !errors.Is(err, errLost) {
 			return err
@@ -95,6 +99,9 @@ func (l *list) collect(ctx context.Context) error {
 	}
 	l.batch.clear()
 	head, err := l.rescan(ctx)
+	if err == nil {
+		l.reading(ctx, nil)
+	}
 	if err != nil || head == nil {
 		return err
 	}
@@ -109,9 +116,10 @@ func (l *list) walk(ctx context.Context, head *mark) error {
 		return err
 	}
 	for {
-		more := !p.short && !p.last().created.After(p.date.Add(-l.f.MinAge))
+		last := p.last()
+		more := !p.short && last != nil && !last.created.After(p.date.Add(-l.f.MinAge))
 		if more {
-			l.prefetch(ctx, p.last().guid, spare)
+			l.prefetch(ctx, last.guid, spare)
 		}
 		cut, tip, err := l.take(ctx, p)
 		if more {
@@ -122,8 +130,16 @@ func (l *list) walk(ctx context.Context, head *mark) error {
 		if err != nil {
 			return err
 		}
-		if !more || cut < len(p.rows) {
+		if cut < len(p.rows) {
+			l.waitsFor(&p.rows[cut], p.date)
 			return l.finish(ctx)
+		}
+		l.waitsFor(nil, p.date)
+		switch {
+		case p.short:
+			return l.finish(ctx)
+		case last == nil:
+			return l.unpassable(ctx, p)
 		}
 		if err := l.f.progress(ctx); err != nil {
 			return err
@@ -141,8 +157,8 @@ func (l *list) walk(ctx context.Context, head *mark) error {
 func (l *list) first(ctx context.Context, head *mark, p *page) error {
 	if l.cursor == nil {
 		err := l.fetch(ctx, "", p)
-		if err == nil && (len(p.rows) == 0 || !head.is(&p.rows[0])) {
-			err = fmt.Errorf("the list of %s usage events changed while it was read from its start; it is read again", l.name)
+		if first := p.first(); err == nil && (first == nil || !head.is(first)) {
+			err = l.changed()
 		}
 		l.scanned = p.date
 		return err
@@ -164,12 +180,17 @@ func (l *list) first(ctx context.Context, head *mark, p *page) error {
 	return l.overlap(ctx, p.date)
 }
 
-// fetch asks for the page behind a guid.
-func (l *list) fetch(ctx context.Context, guid string, p *page) error {
+// ask asks for the page behind a guid, when the minimum wait since the last one is over.
+func (l *list) ask(ctx context.Context, guid string, p *page) error {
 	if err := l.limit.Wait(ctx); err != nil {
 		return err
 	}
-	err := l.f.client.list(ctx, l.name, guid, p)
+	return l.f.client.list(ctx, l.name, guid, p)
+}
+
+// fetch is ask, and finds out whether the guid is lost.
+func (l *list) fetch(ctx context.Context, guid string, p *page) error {
+	err := l.ask(ctx, guid, p)
 	var refused *statusError
 	if guid == "" || !errors.As(err, &refused) || refused.status != http.StatusUnprocessableEntity {
 		return err
@@ -187,7 +208,7 @@ func (l *list) fetch(ctx context.Context, guid string, p *page) error {
 
 func notFound(err error) bool {
 	var refused *statusError
-	return errors.As(err, &refused) && refused.status == http.StatusNotFound && refused.code == codeNotFound
+	return errors.As(err, &refused) && refused.is(http.StatusNotFound, codeNotFound)
 }
 
 // prefetch asks for the next page while this one is worked on; what it comes to is sent to l.fetched.
@@ -218,7 +239,12 @@ func (l *list) take(ctx context.Context, p *page) (cut int, tip *mark, err error
 	l.date = p.date
 	young := p.date.Add(-l.f.MinAge)
 	for ; cut < len(p.rows) && !p.rows[cut].created.After(young); cut++ {
-		if tip, err = l.inOrder(ctx, &p.rows[cut], p.date); err != nil {
+		if r := &p.rows[cut]; r.unreadable != nil {
+			err = l.unreadable(ctx, r, l.after, p.date)
+		} else {
+			tip, err = l.inOrder(ctx, r, p.date)
+		}
+		if err != nil {
 			return cut, tip, err
 		}
 	}
@@ -246,10 +272,68 @@ func (l *list) inOrder(ctx context.Context, r *row, date time.Time) (*mark, erro
 	m.reseeded = r.guid == u.Resource
 	k := appender.KeyOf(u.ID)
 	if l.isKnown(k) {
-		l.batch.cursor = m
+		l.batch.cursor, l.after = m, u.ID
 		return m, nil
 	}
-	return m, l.add(ctx, &u, k, m, asNext)
+	return m, l.add(ctx, &u, k, m, asNext, l.after)
+}
+
+// unreadable keeps an event that cannot be told from others, and so is no cursor: what is behind it is asked for by what is before it,
+// or by the next one. The status shows it until the collector is started anew.
+func (l *list) unreadable(ctx context.Context, r *row, after string, at time.Time) error {
+	l.f.detail(l.name+" unreadable event", r.unreadable.Error()+": it is in QUARANTINE, and what it says is not billed. Ask the foundation's operators what it is")
+	return l.f.quarantine.put(ctx, l.name, r, after, r.unreadable, events.FormatTime(at))
+}
+
+// unpassable is the error for a page without any event that the next page could be asked for by.
+func (l *list) unpassable(ctx context.Context, p *page) error {
+	for i := range p.rows {
+		if err := l.unreadable(ctx, &p.rows[i], "", p.date); err != nil {
+			return err
+		}
+	}
+	if err := l.f.quarantine.flush(ctx); err != nil {
+		return err
+	}
+	return fmt.Errorf("none of the %d events on a page of the %s list has a guid and a created_at, so that what is behind them cannot be asked for; "+
+		"they are in QUARANTINE. Take a larger page (--cf-page-size, at most %d), or ask the foundation's operators to mend or remove them", len(p.rows), l.name, MaxPageSize)
+}
+
+// blocked is an event that is too young to be collected; all behind it waits.
+type blocked struct {
+	mark
+	since time.Time // by our clock
+	told  bool
+}
+
+// waitsFor takes note of the event that the walk has stopped at, nil for none. One that stays too young for longer than the minimum age is of a
+// clock that is wrong, or the API's stands still: it is said once, and shown.
+func (l *list) waitsFor(r *row, date time.Time) {
+	detail := l.name + " waits"
+	if r == nil {
+		if l.blocked != nil {
+			l.f.detail(detail, "")
+		}
+		l.blocked = nil
+		return
+	}
+	now := l.f.now()
+	if l.blocked == nil || !l.blocked.is(r) {
+		l.f.detail(detail, "")
+		l.blocked = &blocked{mark: mark{guid: r.guid, created: r.created}, since: now}
+		return
+	}
+	if now.Sub(l.blocked.since) <= l.f.MinAge+maxSkew {
+		return
+	}
+	text := fmt.Sprintf("since %s for the event %s of %s to be old enough, while the API's clock says %s: a clock of the foundation is wrong. "+
+		"Nothing behind it is collected before; correct the clocks of the API's servers", events.FormatTime(l.blocked.since.UTC().Truncate(time.Second)), r.guid,
+		events.FormatTime(r.created), events.FormatTime(date))
+	l.f.detail(detail, text)
+	if !l.blocked.told {
+		l.blocked.told = true
+		l.log.Warn("an event stays too young to be collected", slog.String("waits", text))
+	}
 }
 
 func (l *list) isKnown(k appender.Key) bool {
@@ -282,16 +366,18 @@ func (l *list) fact(r *row) (events.Usage, error) {
 func (l *list) reachOf(p *page, cut int) time.Time {
 	h := p.date.Add(-l.f.MinAge)
 	if !p.short {
-		if cut == 0 {
+		taken := page{rows: p.rows[:cut]}
+		last := taken.last()
+		if last == nil {
 			return l.horizon
 		}
-		if last := p.rows[cut-1].created; last.Before(h) {
-			h = last
+		if last.created.Before(h) {
+			h = last.created
 		}
 	}
 	for i := cut; i < len(p.rows); i++ {
 		if at := p.rows[i].created; at.Before(h) {
-			h = at
+			h = at // zero, so that the horizon stays, where it cannot be read
 		}
 	}
 	return h
@@ -315,6 +401,6 @@ func (l *list) finish(ctx context.Context) error {
 	if err := l.drain(ctx); err != nil {
 		return err
 	}
-	l.known = nil // from here on the window is enough
+	l.known, l.reread = nil, nil // from here on the window is enough
 	return nil
 }

@@ -1,11 +1,17 @@
 package cf_test
 
 import (
+	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+
+	"github.com/daybook-billing/daybook/collector/cf"
+	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/internal/bus"
 )
 
 // started makes n events of apps that were started, one a minute, the first at a time.
@@ -72,6 +78,72 @@ var _ = Describe("walking a foundation's lists", func() {
 		r.poll()
 		Expect(r.story()).To(HaveLen(7))
 		Expect(r.horizon()).To(Equal(noon.Add(-5 * time.Minute)))
+	})
+
+	It("lets what nobody understands follow an event that was replayed", func() {
+		r.settings.Complete = true
+		r.restart()
+		r.add(apps, started("e", 1, noon.Add(-time.Hour))...)
+		r.poll()
+		replayed := appEvent("replayed", "STARTED", "STOPPED", "p", noon.Add(-30*time.Minute))
+		u, err := cf.Normalise(r.name, []byte(replayed.body))
+		Expect(err).NotTo(HaveOccurred())
+		u.AfterGUID, u.AfterSequence = "e0", r.facts()[0].sequence
+		_, err = shared.Append(context.Background(), events.StreamUsage, []bus.Message{{
+			Subject: events.UsageSubject(u.Source, u.Foundation, u.Tenant, u.Kind, u.SubjectResource()), Data: u.AppendJSON(nil),
+			Header: []bus.Header{{Key: events.HeaderID, Value: u.ID}, {Key: events.HeaderType, Value: events.TypeUsage}},
+		}}, bus.Expect{Filter: "usage.cf." + r.name + ".>", Last: r.usage()[1].sequence})
+		Expect(err).NotTo(HaveOccurred())
+		r.add(apps, replayed, apiRow{"odd", noon.Add(-20 * time.Minute), `{"guid":"odd","created_at":"2026-05-01T11:40:00Z","state":{"current":"EVACUATED"}}`})
+		r.restart()
+		r.poll()
+		Expect(r.story()).To(Equal([]string{"e0", "replayed after e0"}))
+		Expect(r.quarantined()[0].AfterID).To(Equal(u.ID))
+	})
+
+	It("warns once, and shows, that an event stays too young, which holds up all behind it", func() {
+		r.settings.Complete = true
+		r.restart()
+		r.add(apps, appEvent("e0", "STARTED", "STOPPED", "p", noon.Add(-time.Hour)))
+		r.add(apps, appEvent("ahead", "STARTED", "STOPPED", "p0", noon.Add(time.Hour)), appEvent("behind", "STARTED", "STOPPED", "p1", noon.Add(-time.Hour)))
+		r.poll()
+		r.pass(5 * time.Minute)
+		r.poll()
+		Expect(r.log.String()).NotTo(ContainSubstring("a clock of the foundation is wrong"))
+		for range 3 {
+			r.pass(time.Minute)
+			r.poll()
+		}
+		Expect(strings.Count(r.log.String(), "a clock of the foundation is wrong")).To(Equal(1))
+		Expect(r.status().Details).To(HaveKeyWithValue("app waits", ContainSubstring("since 2026-05-01T12:00:00Z for the event ahead of 2026-05-01T13:00:00Z")))
+		r.pass(time.Hour)
+		r.poll()
+		Expect(r.story()).To(Equal([]string{"e0", "ahead", "behind"}))
+		Expect(r.status().Details).To(BeEmpty())
+	})
+
+	It("warns that the API's clock stands still", func() {
+		r.settings.Complete = true
+		our := noon
+		r.clock = func() time.Time { return our }
+		r.restart()
+		r.add(apps, appEvent("young", "STARTED", "STOPPED", "p0", noon.Add(-time.Minute)))
+		for range 3 {
+			r.poll()
+			our = our.Add(5 * time.Minute)
+		}
+		Expect(r.log.String()).To(ContainSubstring("a clock of the foundation is wrong"))
+	})
+
+	It("does not warn of events that are too young because others came before them", func() {
+		r.settings.Complete = true
+		r.restart()
+		for i := range 10 {
+			r.add(apps, appEvent(fmt.Sprintf("y%d", i), "STARTED", "STOPPED", "p", r.now))
+			r.pass(time.Minute)
+			r.poll()
+		}
+		Expect(r.log.String()).NotTo(ContainSubstring("a clock of the foundation is wrong"))
 	})
 
 	It("says nothing about an empty table", func() {

@@ -2,6 +2,8 @@ package cf
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -108,8 +110,8 @@ func (q *quarantine) open(ctx context.Context) error {
 	filter := events.QuarantineSubject(events.SourceCF, q.foundation)
 	book := appender.New(appender.Options{
 		Store: appenderStore{q.store}, Stream: events.StreamQuarantine, Filter: filter,
-		Seen: func(k appender.Key, sequence uint64) error {
-			known.Add(k, sequence)
+		Seen: func(k appender.Key, _ uint64) error {
+			known.Add(k)
 			return nil
 		},
 	})
@@ -137,7 +139,7 @@ func (q *quarantine) begin() {
 }
 
 // put keeps an event with the reason why it is not understood; after is the id of the fact that it follows. It is stored by
-// the next flush, at the latest.
+// the next flush, at the latest. One that cannot be told from others by guid and created_at is told by what it says.
 func (q *quarantine) put(ctx context.Context, list string, r *row, after string, reason error, at string) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -145,17 +147,23 @@ func (q *quarantine) put(ctx context.Context, list string, r *row, after string,
 		return fmt.Errorf("finding out what %s holds: %w", events.StreamQuarantine, err)
 	}
 	id := events.ID("quarantine", events.SourceCF, q.foundation, list, r.guid, events.FormatTime(r.created))
+	file, level := listPath(list)+"/"+r.guid, slog.LevelWarn
+	if r.unreadable != nil {
+		digest := sha256.Sum256(r.raw)
+		id = events.ID("quarantine", events.SourceCF, q.foundation, list, "content", hex.EncodeToString(digest[:]))
+		file, level = listPath(list), slog.LevelError
+	}
 	k := appender.KeyOf(id)
 	if q.known.Has(k) {
 		return nil
 	}
-	q.known.Add(k, 0)
+	q.known.Add(k)
 	x := events.Quarantined{
-		ID: id, Source: events.SourceCF, Foundation: q.foundation, File: listPath(list) + "/" + r.guid, AfterID: after,
+		ID: id, Source: events.SourceCF, Foundation: q.foundation, File: file, AfterID: after,
 		Reason: redact.Text("Cloud Foundry usage event: " + reason.Error()), Input: redact.Text(string(r.raw)),
 	}
 	if q.warned++; q.warned <= maxWarnings {
-		q.log.Warn("quarantined", slog.String("list", list), slog.String("guid", r.guid), slog.String("reason", x.Reason))
+		q.log.Log(ctx, level, "quarantined", slog.String("list", list), slog.String("guid", r.guid), slog.String("reason", x.Reason))
 	}
 	q.metrics.quarantined.WithLabelValues(q.foundation, list).Inc()
 	q.book.Add(k, events.QuarantineSubject(events.SourceCF, q.foundation),

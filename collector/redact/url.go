@@ -18,14 +18,21 @@ var (
 	hostPort   = regexp.MustCompile(`^[^:@/]*:\d{1,5}(?:[/?#\\]|$)`)
 	barePair   = regexp.MustCompile(`[^\s"'@/\\:,;<>(){}\[\]]+:[^\s"'@\\,;<>]+@[^\s"'@]`)
 	gitRef     = regexp.MustCompile(`^[\w./-]{1,64}$`)
-	pathValue  = regexp.MustCompile(`;([^=;/]*)=[^;/]*`) // a parameter of a path segment, RFC 3986 section 3.3
-	wholeURL   = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9+.-]*://`)
+	commit     = regexp.MustCompile(`^(?:[0-9a-f]{40}|[0-9a-f]{64})$`)
+	// tokenLike is how access tokens begin that name their issuer: GitHub, GitLab, Slack, AWS, npm, JSON Web Tokens.
+	tokenLike = regexp.MustCompile(`^(?:gh[a-z]_|github_pat_|glpat-|gl[a-z]+-|xox[a-z]-|AKIA|ASIA|npm_|sk[-_]|eyJ)[\w.-]{10}`)
+	randomRun = regexp.MustCompile(`[A-Za-z0-9_]{20,}`)
+	// scpForm is git@host:path with a query or a fragment, which begins with the second group.
+	scpForm   = regexp.MustCompile(`([\w.-]+@[\w.-]+:[^\s"'<>?#/\\][^\s"'<>?#\\]*)([?#][^\s"'<>\\]*)`)
+	pathValue = regexp.MustCompile(`;([^=;/]*)=[^;/]*`) // a parameter of a path segment, RFC 3986 section 3.3
+	wholeURL  = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9+.-]*://`)
 )
 
 // URL removes the secrets of a string that is a URL or the name of a buildpack: userinfo becomes "***:***", every query
-// value and path parameter "***", and so do values in the fragment, and fragments that cannot be the name of a git branch, tag or commit.
+// value and path parameter "***", and so do values in the fragment, and fragments that are not likely the name of a git branch, tag or
+// commit: a long run of letters and digits is more likely a token.
 // Cloud Controller redacts the userinfo of URLs that it can parse, and nothing else. A name without a URL and the scp
-// form git@host:path have no password and stay as they are.
+// form git@host:path have no password and stay as they are, but for a query and a fragment behind the latter.
 func URL(s string) string {
 	if !strings.ContainsAny(s, ":@") {
 		return s
@@ -70,6 +77,10 @@ func pairs(s string) string {
 	if !strings.Contains(s, "@") {
 		return s
 	}
+	s = scpForm.ReplaceAllStringFunc(s, func(m string) string {
+		i := strings.IndexAny(m, "?#")
+		return m[:i] + tail(m[i:])
+	})
 	return barePair.ReplaceAllStringFunc(s, func(m string) string {
 		if hostPort.MatchString(m) {
 			return m // registry:5000/image@sha256
@@ -119,19 +130,42 @@ func afterScheme(s string) string {
 	if host > 0 {
 		prefix, s = userinfo, s[host:]
 	}
-	base, fragment, hasFragment := strings.Cut(s, "#")
-	base, query, hasQuery := strings.Cut(base, "?")
-	s = prefix + pathValue.ReplaceAllString(base, ";$1="+mask)
-	if hasQuery {
-		s += "?" + values(query)
+	base := len(s)
+	if i := strings.IndexAny(s, "?#"); i >= 0 {
+		base = i
+	}
+	return prefix + pathValue.ReplaceAllString(s[:base], ";$1="+mask) + tail(s[base:])
+}
+
+// tail redacts the query and the fragment of a URL, which s begins with; either may be missing.
+func tail(s string) string {
+	s, fragment, hasFragment := strings.Cut(s, "#")
+	if query, hasQuery := strings.CutPrefix(s, "?"); hasQuery {
+		s = "?" + values(query)
 	}
 	if !hasFragment {
 		return s
 	}
-	if gitRef.MatchString(fragment) && !SecretKey(fragment) || fragment == "" {
+	if isGitRef(fragment) || fragment == "" {
 		return s + "#" + fragment
 	}
 	return s + "#" + values(fragment)
+}
+
+// isGitRef reports whether a fragment is likely the name of a git branch, tag or commit, and no secret.
+func isGitRef(fragment string) bool {
+	switch {
+	case commit.MatchString(fragment):
+		return true
+	case !gitRef.MatchString(fragment), SecretKey(fragment), tokenLike.MatchString(fragment):
+		return false
+	}
+	for _, run := range randomRun.FindAllString(fragment, -1) {
+		if strings.ContainsAny(run, "0123456789") && strings.ContainsAny(strings.ToLower(run), "abcdefghijklmnopqrstuvwxyz") {
+			return false
+		}
+	}
+	return true
 }
 
 // lastAt returns the position behind the last "@", 0 when there is none.
