@@ -9,12 +9,12 @@ import (
 	"time"
 
 	"github.com/daybook-billing/daybook/collector/trove"
+	"github.com/daybook-billing/daybook/internal/bus"
 	"github.com/daybook-billing/daybook/internal/service"
 )
 
-type collectTroveCmd struct {
-	natsFlags
-	service.Config
+// troveFlags say where Trove's notifications come from, and how they are taken.
+type troveFlags struct {
 	Foundation string `env:"DAYBOOK_FOUNDATION" default:"openstack" help:"Name of the platform; part of every subject and id."`
 	Name       string `name:"collector" env:"DAYBOOK_COLLECTOR" help:"Name of this collector, where the foundation has several with queues of their own."`
 
@@ -27,8 +27,8 @@ type collectTroveCmd struct {
 	ServerName   string        `name:"amqp-server-name" env:"AMQP_SERVER_NAME" help:"Name in the brokers' certificate (default: the URL's host)."`
 	Heartbeat    time.Duration `name:"amqp-heartbeat" env:"AMQP_HEARTBEAT" default:"10s" help:"How often the connection is tried."`
 
-	Exchanges     []string      `name:"exchange" env:"DAYBOOK_TROVE_EXCHANGES" default:"trove,openstack" help:"Exchanges of Trove's notifications (control_exchange); those that exist are bound."`
-	Durable       string        `name:"durable-exchange" env:"DAYBOOK_TROVE_DURABLE_EXCHANGE" enum:"auto,yes,no" default:"auto" help:"Declare an exchange that does not exist, as durable or not as Trove would (amqp_durable_queues, rabbit_quorum_queue); auto: only as it was seen before."`
+	Exchanges     []string      `name:"exchange" env:"DAYBOOK_TROVE_EXCHANGES" placeholder:"NAME" help:"Exchanges of Trove's notifications (control_exchange; default: trove and openstack). Those that exist are bound."`
+	Durable       string        `name:"durable-exchange" env:"DAYBOOK_TROVE_DURABLE_EXCHANGE" enum:"auto,yes,no" default:"auto" help:"Declare an exchange that does not exist, as durable or not as Trove would (amqp_durable_queues, rabbit_quorum_queue): those named with --exchange, or trove. auto: only as it was seen before."`
 	RoutingKeys   []string      `name:"routing-key" env:"DAYBOOK_TROVE_ROUTING_KEYS" default:"notifications.info,notifications.warn,notifications.error" help:"Topics and priorities of the notifications."`
 	Queue         string        `env:"DAYBOOK_TROVE_QUEUE" default:"billing.trove" help:"The collector's own queue."`
 	Drain         []string      `name:"drain-queue" env:"DAYBOOK_TROVE_DRAIN" placeholder:"QUEUE" help:"Queue of oslo.messaging that nobody else reads, such as notifications.info: a second source of the same notifications."`
@@ -40,31 +40,19 @@ type collectTroveCmd struct {
 	PushToken     string `env:"DAYBOOK_PUSH_TOKEN" hidden:"" help:"The token itself."`
 }
 
-// Validate checks the command line.
-func (c *collectTroveCmd) Validate() error {
-	switch {
-	case c.PushToken != "" && c.PushTokenFile != "":
-		return errors.New("DAYBOOK_PUSH_TOKEN and --push-token-file exclude each other")
-	case len(c.urls()) == 0 && !c.pushes():
-		return errors.New("there is nothing to collect from: give RabbitMQ's URL with --amqp (AMQP_URL), or a token for pushed notifications with --push-token-file")
-	case c.pushes() && c.HTTP == "":
-		return errors.New("pushed notifications need an address to come to: give one with --http")
-	case (c.User == "") != (c.PasswordFile == ""):
-		return errors.New("--amqp-user and --amqp-password-file must be given together")
-	}
-	return nil
-}
-
-func (c *collectTroveCmd) pushes() bool { return c.PushToken != "" || c.PushTokenFile != "" }
+func (c *troveFlags) pushes() bool { return c.PushToken != "" || c.PushTokenFile != "" }
 
 // urls are the brokers' URLs. White space is in no URL, but a comma may be in a password.
-func (c *collectTroveCmd) urls() []string { return strings.Fields(strings.Join(c.URLs, " ")) }
+func (c *troveFlags) urls() []string { return strings.Fields(strings.Join(c.URLs, " ")) }
 
-func (c *collectTroveCmd) config() (trove.Config, error) {
+func (c *troveFlags) config() (trove.Config, error) {
 	cfg := trove.Config{
 		Foundation: c.Foundation, Name: c.Name, URLs: c.urls(), User: c.User, CAFile: c.CAFile, CertFile: c.CertFile, KeyFile: c.KeyFile,
 		ServerName: c.ServerName, Heartbeat: c.Heartbeat, Exchanges: c.Exchanges, Durability: c.Durable, RoutingKeys: c.RoutingKeys,
 		Queue: c.Queue, Drain: c.Drain, DeliveryLimit: c.DeliveryLimit, Prefetch: c.Prefetch, Settle: c.Settle,
+	}
+	if c.Settle == 0 {
+		cfg.Settle = -1 // none, where the library's 0 is its default
 	}
 	var err error
 	if c.PasswordFile != "" {
@@ -82,13 +70,70 @@ func readSecret(name string) (string, error) {
 	return strings.TrimRight(string(text), "\r\n"), nil
 }
 
+// check finds what contradicts itself; http is the address that pushed notifications come to.
+func (c *troveFlags) check(http string) error {
+	switch {
+	case c.PushToken != "" && c.PushTokenFile != "":
+		return errors.New("DAYBOOK_PUSH_TOKEN and --push-token-file exclude each other")
+	case c.pushes() && http == "":
+		return errors.New("pushed notifications need an address to come to: give one with --http")
+	case (c.User == "") != (c.PasswordFile == ""):
+		return errors.New("--amqp-user and --amqp-password-file must be given together")
+	case c.Settle < 0:
+		return fmt.Errorf("--settle=%v: take 0s or more", c.Settle)
+	}
+	return nil
+}
+
+// collects tells whether there is something to collect from.
+func (c *troveFlags) collects() bool { return len(c.urls()) > 0 || c.pushes() }
+
+// newCollector makes the collector, with its metrics, its readiness check and the place where notifications are pushed to.
+func (c *troveFlags) newCollector(process *service.Process, b *bus.Bus) (*trove.Collector, error) {
+	cfg, err := c.config()
+	if err != nil {
+		return nil, err
+	}
+	metrics := trove.NewMetrics(c.Foundation)
+	process.Metrics.MustRegister(metrics)
+	collector, err := trove.New(cfg, trove.Deps{Store: trove.OnBus(b), Log: process.Log, Metrics: metrics, Status: b})
+	if err != nil {
+		return nil, err
+	}
+	process.Health.Ready("trove", func(context.Context) (string, error) { return "collecting", collector.Ready() })
+	if c.pushes() {
+		token := c.PushToken
+		if c.PushTokenFile != "" {
+			if token, err = readSecret(c.PushTokenFile); err != nil {
+				return nil, err
+			}
+		}
+		push, err := collector.Push(token)
+		if err != nil {
+			return nil, err
+		}
+		process.Handle(trove.PushPattern, push)
+	}
+	return collector, nil
+}
+
+type collectTroveCmd struct {
+	natsFlags
+	service.Config
+	troveFlags
+}
+
+// Validate checks the command line.
+func (c *collectTroveCmd) Validate() error {
+	if !c.collects() {
+		return errors.New("there is nothing to collect from: give RabbitMQ's URL with --amqp (AMQP_URL), or a token for pushed notifications with --push-token-file")
+	}
+	return c.check(c.HTTP)
+}
+
 // Run runs the collector.
 func (c *collectTroveCmd) Run(e *env) error {
 	process, err := service.New("collector", c.Config, e.stderr)
-	if err != nil {
-		return err
-	}
-	cfg, err := c.config()
 	if err != nil {
 		return err
 	}
@@ -98,25 +143,9 @@ func (c *collectTroveCmd) Run(e *env) error {
 	}
 	defer b.Close()
 	process.Health.Ready("nats", busReady(b))
-	metrics := trove.NewMetrics(c.Foundation)
-	process.Metrics.MustRegister(metrics)
-	collector, err := trove.New(cfg, trove.Deps{Store: trove.OnBus(b), Log: process.Log, Metrics: metrics, Status: b})
+	collector, err := c.newCollector(process, b)
 	if err != nil {
 		return err
-	}
-	process.Health.Ready("trove", func(context.Context) (string, error) { return "collecting", collector.Ready() })
-	if c.pushes() {
-		token := c.PushToken
-		if c.PushTokenFile != "" {
-			if token, err = readSecret(c.PushTokenFile); err != nil {
-				return err
-			}
-		}
-		push, err := collector.Push(token)
-		if err != nil {
-			return err
-		}
-		process.Handle(trove.PushPattern, push)
 	}
 	return process.Run(e.ctx, service.Component{Name: "collector", Run: collector.Run})
 }

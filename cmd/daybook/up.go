@@ -10,8 +10,11 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/alecthomas/kong"
+
 	"github.com/daybook-billing/daybook/collector"
 	"github.com/daybook-billing/daybook/collector/cf"
+	"github.com/daybook-billing/daybook/collector/trove"
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
 	"github.com/daybook-billing/daybook/internal/demo"
@@ -37,20 +40,49 @@ type upCmd struct {
 	Collect    []string `sep:"none" placeholder:"FILE" help:"Collect this file; may be given several times."`
 	Foundation string   `default:"file" help:"Foundation of the files."`
 	Follow     bool     `help:"Keep reading what is appended to the files."`
-	CF         string   `name:"cf" env:"CF_API_ADDRESS" placeholder:"URL" help:"Collect from the Cloud Foundry foundation with this API."`
+	CF         string   `name:"cf" env:"CF_API_ADDRESS" placeholder:"URL" help:"Collect from the Cloud Foundry foundation with this API. With --demo the environment does not name it."`
 	cfFlags
-	ServerOnly bool `help:"Run the embedded NATS server and nothing else, to look at the streams or repair them with the nats CLI."`
+	Trove      troveFlags `embed:"" prefix:"trove-"`
+	ServerOnly bool       `help:"Run the embedded NATS server and nothing else, to look at the streams or repair them with the nats CLI."`
 }
 
 // Validate checks the command line.
-func (c *upCmd) Validate() error {
+func (c *upCmd) Validate(line *kong.Context) error {
+	if c.Demo {
+		c.demoAlone(line)
+	}
 	switch {
 	case c.Once && c.Follow:
 		return errors.New("--once and --follow exclude each other: one ends when everything is charged, the other never ends")
 	case c.Follow && len(c.Collect) == 0:
 		return errors.New("--follow has nothing to follow: name a file with --collect")
+	case c.Once && c.Trove.collects():
+		return errors.New("--once and Trove exclude each other, for its notifications have no end: leave out --once, or --trove-amqp (AMQP_URL)")
 	}
-	return nil
+	return c.Trove.check(c.HTTP)
+}
+
+// demoAlone has the demo collect from a foundation only if the command line names it, and not the environment: the demo is the same
+// wherever it is run.
+func (c *upCmd) demoAlone(line *kong.Context) {
+	named := map[string]bool{}
+	for _, part := range line.Path {
+		if part.Flag != nil {
+			named[part.Flag.Name] = true
+		}
+	}
+	if !named["cf"] {
+		c.CF = ""
+	}
+	if !named["foundations"] {
+		c.Foundations = ""
+	}
+	if !named["trove-amqp"] {
+		c.Trove.URLs = nil
+	}
+	if !named["trove-push-token-file"] {
+		c.Trove.PushToken, c.Trove.PushTokenFile = "", ""
+	}
 }
 
 // Run runs everything in one process.
@@ -73,6 +105,9 @@ func (c *upCmd) Run(e *env) error {
 	components := append(u.services(), service.Component{Name: "collector", Run: u.collect})
 	if u.live != nil && !c.Once {
 		components = append(components, service.Component{Name: "cf", Run: u.live.Run})
+	}
+	if u.trove != nil {
+		components = append(components, service.Component{Name: "trove", Run: u.trove.Run})
 	}
 	err = process.Run(e.ctx, components...)
 	if errors.Is(err, stage.ErrDiverged) || errors.Is(err, stage.ErrInputChanged) {
@@ -123,6 +158,7 @@ type everything struct {
 	// foundations are collected by live for as long as the process runs; nil when there are none.
 	foundations []cf.Foundation
 	live        *cf.Collector
+	trove       *trove.Collector // nil: Trove is not collected
 	progress    *progress
 	stop        context.CancelFunc // of the services, once --once has its bill
 }
@@ -189,6 +225,11 @@ func (c *upCmd) start(e *env, process *service.Process) (_ *everything, err erro
 	u.poster = ledger.NewPoster(u.bus, u.book, process.Log)
 	if u.live, err = c.live(u, process); err != nil {
 		return nil, err
+	}
+	if c.Trove.collects() {
+		if u.trove, err = c.Trove.newCollector(process, u.bus); err != nil {
+			return nil, err
+		}
 	}
 	process.Health.Ready("projector", atWork(u.projector.Ready))
 	process.Health.Ready("pricer", atWork(u.pricer.Ready))
@@ -271,7 +312,7 @@ func (u *everything) collect(ctx context.Context) error {
 			return u.interrupted(ctx, err)
 		}
 	}
-	if u.live != nil && !u.cmd.Once && len(u.work) == 0 {
+	if (u.live != nil || u.trove != nil) && !u.cmd.Once && len(u.work) == 0 {
 		finish()
 		u.hints()
 		return nil // what is collected has no end: daybook bill shows the bill at any time

@@ -43,17 +43,23 @@ type message struct {
 // batch is a number of notifications that are stored together. It is for one goroutine at a time.
 type batch struct {
 	cfg      *Config
+	origin   string
 	now      func() time.Time
 	decoder  decoder
 	messages []message
-	buffer   []byte // the bodies to store, one after the other
+	buffer   []byte       // the bodies to store, one after the other
+	headers  []bus.Header // of the messages, one after the other
+	raw      []byte       // room for one notification
 }
 
-func newBatch(cfg *Config, now func() time.Time) *batch { return &batch{cfg: cfg, now: now} }
+func newBatch(cfg *Config, now func() time.Time) *batch {
+	return &batch{cfg: cfg, origin: cfg.origin(), now: now}
+}
 
 func (b *batch) clear() {
 	clear(b.messages)
-	b.messages, b.buffer = b.messages[:0], b.buffer[:0]
+	clear(b.headers)
+	b.messages, b.buffer, b.headers = b.messages[:0], b.buffer[:0], b.headers[:0]
 }
 
 // add reads a notification. Nothing of body is kept.
@@ -64,7 +70,7 @@ func (b *batch) add(where string, body []byte, compression string) {
 		b.reject(m, body, textless(body, err), err)
 		return
 	}
-	u, err := normalise(b.cfg.Foundation, text)
+	u, err := b.normalise(text)
 	var ignored *IgnoredError
 	switch {
 	case errors.As(err, &ignored):
@@ -72,7 +78,7 @@ func (b *batch) add(where string, body []byte, compression string) {
 		b.messages = append(b.messages, m)
 		return
 	case err != nil:
-		b.reject(m, text, redact.Text(string(text)), err)
+		b.reject(m, text, input(text), err)
 		return
 	}
 	m.from = len(b.buffer)
@@ -80,12 +86,12 @@ func (b *batch) add(where string, body []byte, compression string) {
 	m.to = len(b.buffer)
 	if size := m.to - m.from; size > appender.MaxMessage {
 		b.buffer = b.buffer[:m.from]
-		b.reject(m, text, redact.Text(string(text)), fmt.Errorf("the fact has %d bytes: a message holds at most %d", size, appender.MaxMessage))
+		b.reject(m, text, input(text), fmt.Errorf("the fact has %d bytes: a message holds at most %d", size, appender.MaxMessage))
 		return
 	}
 	m.id, m.observed, m.key = u.ID, u.Observed, appender.KeyOf(u.ID)
 	m.subject = events.UsageSubject(u.Source, u.Foundation, u.Tenant, u.Kind, u.SubjectResource())
-	m.header = appender.Header(u.ID, events.TypeUsage, b.cfg.origin(), events.FormatTime(u.Time))
+	m.header = b.header(u.ID, events.TypeUsage, u.Time)
 	b.messages = append(b.messages, m)
 }
 
@@ -100,22 +106,33 @@ func (b *batch) reject(m message, body []byte, input string, reason error) {
 	var syntax *jsondoc.SyntaxError
 	m.verdict, m.id, m.reason, m.syntax = isQuarantined, id, q.Reason, errors.As(reason, &syntax)
 	m.key, m.subject = appender.KeyOf(id), events.QuarantineSubject(q.Source, q.Foundation)
-	m.header = appender.Header(id, events.TypeQuarantined, b.cfg.origin(), events.FormatTime(b.now()))
+	m.header = b.header(id, events.TypeQuarantined, b.now())
 	m.from = len(b.buffer)
 	b.buffer = q.AppendJSON(b.buffer)
 	m.to = len(b.buffer)
 	b.messages = append(b.messages, m)
 }
 
+// header makes a message's headers.
+func (b *batch) header(id, kind string, at time.Time) []bus.Header {
+	from := len(b.headers)
+	b.headers = appender.AppendHeader(b.headers, id, kind, b.origin, events.FormatTime(at))
+	return b.headers[from:len(b.headers):len(b.headers)]
+}
+
 // normalise is Normalise, of which a panic is an error: one notification must not end the collector, and then the next one
-// that it is delivered to.
-func normalise(foundation string, text []byte) (u events.Usage, err error) {
+// that it is delivered to. Raw is valid until the next call.
+func (b *batch) normalise(text []byte) (u events.Usage, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("the collector failed on it, which is a mistake in Daybook: please report it: %v", p)
 		}
 	}()
-	return Normalise(foundation, text)
+	u, err = normaliseInto(b.raw[:0], b.cfg.Foundation, text)
+	if err == nil {
+		b.raw = u.Raw
+	}
+	return u, err
 }
 
 // textless stands for a body that cannot be read: it may hold secrets that nobody can find in it.

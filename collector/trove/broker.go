@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/url"
 	"os"
@@ -172,6 +173,8 @@ func (b *broker) dialError(err error) error {
 		return fmt.Errorf("%s: the broker refuses the user or its password (%w): check them with rabbitmqctl authenticate_user, and that the user may reach the virtual host", where, err)
 	case errors.As(err, &refused) && refused.Code == amqp.NotAllowed:
 		return fmt.Errorf("%s: there is no such virtual host, or the user may not use it (%w): see rabbitmqctl list_permissions", where, err)
+	case b.tls == nil && (errors.As(err, &refused) && refused.Code == amqp.FrameError || errors.Is(err, io.EOF)):
+		return fmt.Errorf("%s: what answers there does not speak plain AMQP 0.9.1 (%w): if the port speaks TLS, which 5671 usually does, use amqps://", where, err)
 	case errors.As(err, &network) && network.Op == "dial":
 		return fmt.Errorf("%s: nothing answers there: %w", where, err)
 	}

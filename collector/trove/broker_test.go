@@ -150,6 +150,8 @@ var _ = Describe("At the broker, the Trove collector", func() {
 			c.URLs, c.CAFile, c.ServerName = []string{broker().TLSURL()}, broker().CAFile, "rabbit.example.org"
 		}, "the broker's certificate is for another name"),
 		Entry("no TLS there", func(c *trove.Config) { c.URLs = []string{strings.Replace(broker().URL(), "amqp:", "amqps:", 1)} }, "the port does not speak TLS"),
+		Entry("TLS there, which was not asked for", func(c *trove.Config) { c.URLs = []string{strings.Replace(broker().TLSURL(), "amqps:", "amqp:", 1)} },
+			"if the port speaks TLS, which 5671 usually does, use amqps://"),
 		Entry("a wrong password", func(c *trove.Config) { c.User, c.Password = "guest", planted }, "refuses the user or its password"),
 		Entry("no such virtual host", func(c *trove.Config) { c.URLs = []string{broker().URL() + "nosuch"} }, "no such virtual host"),
 	)
@@ -164,27 +166,81 @@ var _ = Describe("At the broker, the Trove collector", func() {
 		r.seen(ctx, "i")
 	})
 
+	It("collects with the documented permissions from the exchange that exists, when it is told to make what is missing", func(ctx SpecContext) {
+		r := newRig(ctx)
+		p := r.publisher(true)
+		r.cfg.Exchanges = []string{r.name("trove"), r.name("openstack")}
+		r.cfg.Durability = trove.DurabilityYes
+		r.permit(ctx, "^QUEUE", "^(QUEUE|trove|openstack|amq\\.default)", "^(QUEUE|trove|openstack)")
+		c := r.start(ctx).bound()
+		p.send(ctx, notification("i"))
+		r.seen(ctx, "i")
+		Eventually(func() int { return len(r.horizons(ctx)) }).WithTimeout(patience).Should(BeNumerically(">", 0))
+		Expect(c.Report().LastError).To(And(ContainSubstring("declaring exchange "+r.name("openstack")), ContainSubstring("lacks a permission")))
+		Expect(strings.Count(r.log.String(), "lacks a permission")).To(Equal(1), "it is said once")
+		Expect(r.gaps(ctx)).To(BeEmpty())
+	})
+
+	It("collects from the exchange that it may read, and names the one that it may not", func(ctx SpecContext) {
+		r := newRig(ctx)
+		p := r.publisher(false)
+		r.cfg.Exchanges = []string{r.name("openstack"), r.name("trove")}
+		other := *p
+		other.exchange = r.name("openstack")
+		other.declare(false)
+		r.permit(ctx, "^QUEUE", "^(QUEUE|trove|amq\\.default)", "^(QUEUE|trove)")
+		c := r.start(ctx).bound()
+		p.send(ctx, notification("i"))
+		r.seen(ctx, "i")
+		Expect(c.Report().LastError).To(And(ContainSubstring("to exchange "+r.name("openstack")), ContainSubstring("lacks a permission")))
+	})
+
+	It("makes only Trove's exchange, where none was named", func(ctx SpecContext) {
+		r := newRig(ctx)
+		host := r.name("host")
+		for _, arguments := range [][]string{{"add_vhost", host}, {"set_permissions", "-p", host, "guest", ".*", ".*", ".*"}} {
+			_, err := broker().Control(ctx, arguments...)
+			Expect(err).NotTo(HaveOccurred())
+		}
+		r.cfg.URLs, r.cfg.Exchanges, r.cfg.Durability = []string{broker().URL() + host}, nil, trove.DurabilityYes
+		r.start(ctx).bound()
+		Expect(broker().Control(ctx, "list_exchanges", "-p", host, "name", "durable")).To(And(ContainSubstring("trove\ttrue"), Not(ContainSubstring("openstack"))))
+	})
+
+	It("says that bills stay incomplete for a user who may not send markers at all", func(ctx SpecContext) {
+		r := newRig(ctx)
+		p := r.publisher(true)
+		r.start(ctx).bound().stop() // somebody else has made the queues
+		r.permit(ctx, "^(QUEUE|trove)", "^QUEUE", "^(QUEUE|trove)")
+		before := len(r.horizons(ctx))
+		c := r.start(ctx)
+		Eventually(c.Ready).WithTimeout(patience).Should(MatchError(And(ContainSubstring("no horizon can be published"), ContainSubstring("may not publish to exchange "+p.exchange))))
+		p.send(ctx, notification("i"))
+		r.seen(ctx, "i")
+		Expect(r.horizons(ctx)).To(HaveLen(before))
+	})
+
 	DescribeTable("works with a user who may not do everything", func(ctx SpecContext, configure, write string, durable, gap bool) {
 		r := newRig(ctx)
 		p := r.publisher(durable)
-		b := broker()
-		user := r.name("collector")
-		for _, arguments := range [][]string{
-			{"add_user", user, "secret"},
-			{"set_permissions", user, strings.ReplaceAll(configure, "QUEUE", r.cfg.Queue), strings.ReplaceAll(write, "QUEUE", r.cfg.Queue), "^(" + r.cfg.Queue + "|" + p.exchange + ")"},
-		} {
-			_, err := b.Control(ctx, arguments...)
-			Expect(err).NotTo(HaveOccurred())
-		}
-		r.cfg.User, r.cfg.Password = user, "secret"
-		r.start(ctx).bound()
+		r.permit(ctx, configure, write, "^(QUEUE|trove)")
+		first := r.start(ctx)
+		Eventually(r.log.String).WithTimeout(patience).Should(ContainSubstring("msg=bound"))
 		p.send(ctx, notification("i"))
 		r.seen(ctx, "i")
 		if durable {
+			first.bound()
 			Eventually(func() int { return len(r.horizons(ctx)) }).WithTimeout(patience).Should(BeNumerically(">", 0))
+		} else {
+			Eventually(first.Ready).WithTimeout(patience).Should(MatchError(ContainSubstring("no horizon can be published")))
 		}
+		first.stop()
 		second := r.start(ctx)
-		second.bound()
+		p.send(ctx, notification("j"))
+		r.seen(ctx, "i", "j")
+		if durable {
+			second.bound()
+		}
 		if gap {
 			Expect(r.gaps(ctx)).NotTo(BeEmpty(), "what it cannot see it must assume")
 		} else {
@@ -196,6 +252,7 @@ var _ = Describe("At the broker, the Trove collector", func() {
 	},
 		Entry("write to the queue and the exchanges, as documented", "^QUEUE", "^(QUEUE|trove|amq\\.default)", true, false),
 		Entry("not to the exchange, which goes with the broker", "^QUEUE", "^(QUEUE|amq\\.default)", false, true),
+		Entry("not to the exchange, which is durable", "^(QUEUE|trove)", "^(QUEUE|amq\\.default)", true, false),
 	)
 })
 
@@ -348,14 +405,15 @@ var _ = Describe("A planted secret", func() {
 		full = strings.Replace(full, `"payload":{`, `"payload":{`+token+`"admin_password":"`+planted+`",`, 1)
 		other := strings.Replace(full, "trove.instance.create", "compute.instance.create", 1)
 		broken := full[:len(full)-2]
-		for _, body := range []string{full, other, broken} {
-			p.send(ctx, body, envelope(body), string(zlibbed(body)), string(gzipped(envelope(body))), string(zlibbed(body)[:len(zlibbed(body))-20]))
+		odd := strings.Replace(full, `"payload":{`, `"payload":{"instance_size":"many","odd":["it failed: Traceback (most recent call last):\n  File \"x.py\"\n`+planted+`"],`, 1)
+		for _, body := range []string{full, other, broken, odd, odd[:len(odd)-2]} {
+			p.send(ctx, body, "\x00\x01"+body, envelope(body), string(zlibbed(body)), string(gzipped(envelope(body))), string(zlibbed(body)[:len(zlibbed(body))-20]))
 		}
 		p.send(ctx, notification("last"))
 		Eventually(func() []string { return r.resources(ctx) }).WithTimeout(patience).Should(ContainElement("last"))
 		c.stop()
 		Expect(r.facts(ctx)).To(HaveLen(2))
-		Expect(r.quarantined(ctx)).NotTo(BeEmpty())
+		Expect(r.quarantined(ctx)).To(ContainElement(HaveField("Input", And(ContainSubstring(`"instance_size":"many"`), ContainSubstring("it failed: Traceback (most recent call last): ***")))))
 		Expect(r.log.String()).To(And(ContainSubstring("quarantined"), Not(ContainSubstring(planted))))
 		for _, stream := range []string{"USAGE", "QUARANTINE"} {
 			for _, m := range r.stored(ctx, stream, ">") {

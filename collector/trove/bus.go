@@ -76,26 +76,16 @@ func (s busStore) horizonOf(ctx context.Context, subject, collector string) (tim
 	if err != nil {
 		return time.Time{}, err
 	}
-	r, err := s.bus.Read(ctx, events.StreamUsage, from, bus.ReadOptions{Filters: []string{subject}})
-	if err != nil {
-		return time.Time{}, fmt.Errorf("reading the horizons on %s: %w", subject, err)
-	}
-	defer r.Close()
 	var last time.Time
-	for {
-		m, err := r.Next(ctx)
-		if err != nil {
-			return time.Time{}, fmt.Errorf("reading the horizons on %s: %w", subject, err)
-		}
+	_, err = s.bus.Each(ctx, events.StreamUsage, from, bus.End, bus.ReadOptions{Filters: []string{subject}}, func(m *bus.Stored) error {
 		var h events.Horizon
 		if err := h.DecodeJSON(m.Data); err != nil {
-			return time.Time{}, fmt.Errorf("%s at sequence %d of USAGE: %w", subject, m.Sequence, err)
+			return fmt.Errorf("%s at sequence %d of USAGE: %w", subject, m.Sequence, err)
 		}
 		if h.Collector == collector {
 			last = h.Time
 		}
-		if m.Pending == 0 {
-			return last, nil
-		}
-	}
+		return nil
+	})
+	return last, err
 }

@@ -41,11 +41,15 @@ type Collector struct {
 // exchange is what is known of one, over sessions.
 type exchange struct {
 	name   string
+	made   bool      // it may be declared where it does not exist
 	seen   existence // how it existed when it did
 	bound  bool      // in this session
 	once   bool      // bound by this process at some time
 	direct bool      // the user may not publish there: markers go past it
+	mute   bool      // nor to the default exchange: there are no markers
 	gone   bool      // it has vanished since it was bound
+	// refusal is the permission that is missing to make or bind it, as it was said last.
+	refusal string
 	// marked is when the newest marker was sent that came back, in any session, and current the same of this session.
 	marked, current time.Time
 	missing         time.Time // since when it has been looked for in vain
@@ -56,7 +60,13 @@ type exchange struct {
 
 // blind tells whether a marker proves nothing about the binding. One that goes past the exchange does where the binding cannot have
 // gone with a restart and is made anew at every check.
-func (e *exchange) blind() bool { return e.direct && e.seen != durable }
+func (e *exchange) blind() bool { return e.mute || e.direct && e.seen != durable }
+
+// later puts off looking for an exchange that was never bound.
+func (e *exchange) later(now time.Time, check time.Duration) {
+	e.pause = min(max(2*e.pause, check), maxLook)
+	e.next = now.Add(e.pause)
+}
 
 // mark is a marker that came back.
 type mark struct {
@@ -66,6 +76,7 @@ type mark struct {
 
 // New makes a Trove collector. It reads certificates; it connects to nothing.
 func New(cfg Config, deps Deps) (*Collector, error) {
+	named := len(cfg.Exchanges) > 0
 	cfg = cfg.withDefaults()
 	if err := cfg.validate(); err != nil {
 		return nil, err
@@ -80,8 +91,9 @@ func New(cfg Config, deps Deps) (*Collector, error) {
 	}
 	c.sink = newSink(&c.cfg, &c.deps)
 	c.state = newState(c.deps.Metrics, c.deps.Now, len(c.brokers) > 0)
-	for _, name := range cfg.Exchanges {
-		c.exchanges = append(c.exchanges, &exchange{name: name})
+	for i, name := range cfg.Exchanges {
+		// Of the default ones only Trove's is made: the other one is that of all services, which may want it otherwise.
+		c.exchanges = append(c.exchanges, &exchange{name: name, made: named || i == 0})
 	}
 	return c, nil
 }
@@ -158,27 +170,21 @@ func (c *Collector) session(ctx, work context.Context, b *broker) (established b
 		}
 		c.state.disconnected()
 	}()
-	err = s.within(ctx, func() error {
+	err = s.within(ctx, func() (err error) {
 		if s.existed, err = s.declareQueues(); err != nil {
 			return err
 		}
-		return nil
+		// Consuming comes first, so that a queue that does not answer is met before a gap is said. Nothing of it is taken before serve.
+		var found bool
+		if s.main, found, err = s.consume(c.cfg.Queue); err == nil && !found {
+			err = fmt.Errorf("queue %s on %s was deleted as soon as it was there", c.cfg.Queue, b.name)
+		}
+		return err
 	})
 	if err != nil {
 		return false, err
 	}
 	if err := c.attach(ctx, s); err != nil {
-		return false, err
-	}
-	err = s.within(ctx, func() error {
-		var found bool
-		s.main, found, err = s.consume(c.cfg.Queue)
-		if err == nil && !found {
-			err = fmt.Errorf("queue %s on %s was deleted while it was being bound", c.cfg.Queue, b.name)
-		}
-		return err
-	})
-	if err != nil {
 		return false, err
 	}
 	c.state.connected(b.name)
@@ -188,8 +194,10 @@ func (c *Collector) session(ctx, work context.Context, b *broker) (established b
 
 // attach binds the exchanges that are not bound in this session, and begins to consume the queues beside ours.
 func (c *Collector) attach(ctx context.Context, s *session) error {
+	some := slices.ContainsFunc(c.exchanges, func(e *exchange) bool { return e.bound })
 	for _, e := range c.exchanges {
-		if e.bound && !e.direct || !e.bound && !e.once && c.deps.Now().Before(e.next) {
+		// An exchange that is not used is not looked for all the time: the broker logs each look as an error.
+		if e.bound && !e.direct || some && !e.bound && !e.once && c.deps.Now().Before(e.next) {
 			continue
 		}
 		bind := c.bind
@@ -228,13 +236,14 @@ func (c *Collector) bind(ctx context.Context, s *session, e *exchange) error {
 	}
 	if seen == absent {
 		if seen = c.declarable(e); seen == absent {
-			e.pause = min(max(2*e.pause, c.cfg.Check), maxLook)
-			e.next = c.deps.Now().Add(e.pause)
 			return c.miss(s, e)
 		}
 		switch err := s.declareExchange(e.name, seen); {
 		case refusal(err) == amqp.PreconditionFailed:
 			return nil // somebody else has just made it, differently: it is looked at again
+		case refusal(err) == amqp.AccessRefused:
+			c.refused(e, s.explain("declaring exchange "+e.name+", which does not exist,", err))
+			return c.miss(s, e)
 		case err != nil:
 			return s.explain("declaring exchange "+e.name, err)
 		}
@@ -244,7 +253,13 @@ func (c *Collector) bind(ctx context.Context, s *session, e *exchange) error {
 	if err != nil {
 		return err
 	}
-	if found, err := s.bind(e.name, c.cfg.RoutingKeys); err != nil || !found {
+	found, err := s.bind(e.name, c.cfg.RoutingKeys)
+	if refusal(err) == amqp.AccessRefused {
+		c.refused(e, err)
+		e.later(c.deps.Now(), c.cfg.Check)
+		return nil
+	}
+	if err != nil || !found {
 		return err
 	}
 	if !intact || e.gone {
@@ -255,9 +270,18 @@ func (c *Collector) bind(ctx context.Context, s *session, e *exchange) error {
 	if found, err := s.bind(e.name, []string{c.cfg.markerKey()}); err != nil || !found {
 		return err
 	}
-	e.bound, e.once, e.gone, e.missing = true, true, false, time.Time{}
+	e.bound, e.once, e.gone, e.missing, e.refusal, e.pause = true, true, false, time.Time{}, "", 0
 	c.deps.Log.Info("bound", slog.String("exchange", e.name), slog.String("durability", e.seen.String()), slog.String("queue", c.cfg.Queue))
 	return nil
+}
+
+// refused notes that the user may not make or bind an exchange. The others are collected all the same.
+func (c *Collector) refused(e *exchange, err error) {
+	if text := err.Error(); text != e.refusal {
+		e.refusal = text
+		c.state.failed(err)
+		c.deps.Log.Error("not bound", slog.String("exchange", e.name), slog.Any("error", err))
+	}
 }
 
 // rebind makes the bindings again that markers tell nothing about. Those that are there stay as they are.
@@ -275,9 +299,9 @@ func (c *Collector) rebind(_ context.Context, s *session, e *exchange) error {
 // declarable is how the collector may declare an exchange that does not exist; absent: it may not.
 func (c *Collector) declarable(e *exchange) existence {
 	switch {
-	case c.cfg.Durability == DurabilityYes:
+	case e.made && c.cfg.Durability == DurabilityYes:
 		return durable
-	case c.cfg.Durability == DurabilityNo:
+	case e.made && c.cfg.Durability == DurabilityNo:
 		return transient
 	case e.seen == transient || e.seen == durable:
 		return e.seen
@@ -287,6 +311,7 @@ func (c *Collector) declarable(e *exchange) existence {
 
 // miss notes an exchange that does not exist. One that was bound before is an alarm.
 func (c *Collector) miss(s *session, e *exchange) error {
+	e.later(c.deps.Now(), c.cfg.Check)
 	if !e.missing.IsZero() {
 		return nil
 	}
@@ -342,7 +367,7 @@ func (c *Collector) lost(ctx context.Context, s *session, e *exchange) error {
 	if err := c.sink.sayGap(ctx, e.name, from, to, c.gapReason(s, e)); err != nil {
 		return err
 	}
-	c.state.gap(to)
+	c.state.gap(from, to)
 	c.deps.Log.Error("notifications may be lost: the binding was gone", slog.String("exchange", e.name), slog.String("durability", e.seen.String()),
 		slog.Time("from", from), slog.Time("to", to))
 	return nil
@@ -367,7 +392,19 @@ func (c *Collector) bound() bool {
 		all = all && (e.bound || !e.once)
 	}
 	c.state.bound(some && all)
+	c.state.unproven(c.unproven())
 	return some && all
+}
+
+// unproven says why no horizon can be published, though all that exists is bound; empty when one can.
+func (c *Collector) unproven() string {
+	for _, e := range c.exchanges {
+		if e.bound && e.blind() {
+			return fmt.Sprintf("notifications are stored, but no horizon can be published, so that no bill is complete: this user may not publish to exchange %s (%s), "+
+				"and a binding that is lost there cannot be seen: grant it with rabbitmqctl set_permissions, see docs/trove.md", e.name, e.seen)
+		}
+	}
+	return ""
 }
 
 // beat sends a marker through every exchange that is bound.
@@ -397,8 +434,12 @@ func (c *Collector) marked(s *session, r markResult) {
 			e.direct = true
 			return
 		}
-		c.deps.Log.Warn("this user may publish neither to the exchange nor to the default one: no horizon can be published",
-			slog.String("exchange", e.name), slog.String("fix", "rabbitmqctl set_permissions, see docs/trove.md"))
+		if !e.mute {
+			e.mute = true
+			c.deps.Log.Warn("this user may publish neither to the exchange nor to the default one: no horizon can be published",
+				slog.String("exchange", e.name), slog.String("fix", "rabbitmqctl set_permissions, see docs/trove.md"))
+		}
+		c.bound()
 	case unroutable:
 		e.bound = false // found again, and its gap published, at the next check
 		c.bound()

@@ -49,10 +49,11 @@ type Config struct {
 	KeyFile        string
 	ServerName     string // in the broker's certificate; default: the URL's host
 
-	// Exchanges to bind to: oslo.messaging's control_exchange. Default: trove and openstack. One of them has to exist.
+	// Exchanges to bind to: oslo.messaging's control_exchange. Default: trove and openstack. One of them has to exist, or to be
+	// declared.
 	Exchanges []string
 	// Durability says whether the collector declares an exchange that does not exist, and how: DurabilityYes or DurabilityNo
-	// as Trove's configuration has it, or DurabilityAuto (default).
+	// as Trove's configuration has it, or DurabilityAuto (default). Of the default exchanges only trove is declared.
 	Durability string
 	// RoutingKeys are <topic>.<priority>. Default: notifications.info, notifications.warn, notifications.error.
 	RoutingKeys []string
@@ -69,7 +70,7 @@ type Config struct {
 	Linger time.Duration
 	// Heartbeat is how often the connection is tried. Default: 10 s.
 	Heartbeat time.Duration
-	// Settle is how long after it was sent a notification may take to reach the queue. Default: 5 min.
+	// Settle is how long after it was sent a notification may take to reach the queue. Default: 5 min; negative: no time.
 	Settle time.Duration
 	// Beat is how often a marker is sent and a horizon published. Default: 1 min.
 	Beat time.Duration
@@ -98,7 +99,7 @@ func (c Config) withDefaults() Config {
 	c.Prefetch = cmp.Or(c.Prefetch, 2000)
 	c.Linger = cmp.Or(c.Linger, 50*time.Millisecond)
 	c.Heartbeat = cmp.Or(c.Heartbeat, 10*time.Second)
-	c.Settle = cmp.Or(c.Settle, 5*time.Minute)
+	c.Settle = max(cmp.Or(c.Settle, 5*time.Minute), 0)
 	c.Beat = cmp.Or(c.Beat, time.Minute)
 	c.Check = cmp.Or(c.Check, 5*time.Second)
 	c.Reconnect = cmp.Or(c.Reconnect, 500*time.Millisecond)
@@ -128,9 +129,6 @@ func (c *Config) validate() error {
 		if d <= 0 {
 			return fmt.Errorf("trove: an interval of %v: take a positive one", d)
 		}
-	}
-	if c.Settle < 0 {
-		return fmt.Errorf("trove: a settling time of %v: take 0 or more", c.Settle)
 	}
 	for _, list := range [][]string{c.Exchanges, c.RoutingKeys, c.Drain, {c.Queue}} {
 		if len(list) > maxNames {

@@ -32,9 +32,9 @@
 //
 // # A session
 //
-//	dial → declare queues → for each exchange: look, probe by a marker → bind → (gap) → bind the marker's key → consume
-//	  ↑                                                                                                         │
-//	  └──────── wait, longer each time up to 30 s ←──── connection, channel or queue lost ←─────────────────────┘
+//	dial → declare queues → consume → for each exchange: look, probe by a marker → bind → (gap) → bind the marker's key → take
+//	  ↑                                                                                                                 │
+//	  └──────── wait, longer each time up to 30 s ←──── connection, channel or queue lost ←─────────────────────────────┘
 //
 // Everything is declared and bound anew in each.
 //

@@ -1,6 +1,8 @@
 package trove
 
 import (
+	"bytes"
+	"slices"
 	"time"
 
 	"github.com/daybook-billing/daybook/internal/bus"
@@ -13,6 +15,25 @@ func Text(body []byte, compression string) ([]byte, error) {
 
 // Texts decodes bodies one after the other with one decoder.
 func Texts() func(body []byte, compression string) ([]byte, error) { return new(decoder).text }
+
+// Batches makes what is stored of the bodies that it is called with, each time with the same batch.
+func Batches(foundation string) func(bodies ...[]byte) []bus.Message {
+	cfg := Config{Foundation: foundation}.withDefaults()
+	b := newBatch(&cfg, func() time.Time { return time.Time{} })
+	return func(bodies ...[]byte) []bus.Message {
+		b.clear()
+		for _, body := range bodies {
+			b.add("queue", body, "")
+		}
+		var msgs []bus.Message
+		for i := range b.messages {
+			if m := &b.messages[i]; m.verdict != isIgnored {
+				msgs = append(msgs, bus.Message{Subject: m.subject, Header: slices.Clone(m.header), Data: bytes.Clone(b.buffer[m.from:m.to])})
+			}
+		}
+		return msgs
+	}
+}
 
 // Adder adds bodies to a batch, and begins anew when it is full.
 func Adder(foundation string) func(body []byte) {

@@ -4,12 +4,15 @@ import (
 	"bytes"
 	"flag"
 	"os"
+	"reflect"
 	"testing"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	"pgregory.net/rapid"
 
 	"github.com/daybook-billing/daybook/collector/trove"
+	"github.com/daybook-billing/daybook/internal/bus"
 )
 
 var update = flag.Bool("update", false, "write testdata/*.golden anew")
@@ -57,6 +60,33 @@ var _ = Describe("notifications captured from Trove", func() {
 		Entry("without anything that Trove writes", "plain_error_priority"),
 		Entry("v1, compressed, v2", "variants_v1_gzip_v2"),
 	)
+})
+
+var _ = Describe("a batch", func() {
+	It("holds of each notification what it would hold of it alone, whatever was in it before", func() {
+		var bodies [][]byte
+		for _, name := range []string{"seed", "taskmanager_18.0.0_lifecycle", "variants_v1_gzip_v2"} {
+			input, err := os.ReadFile("testdata/" + name + ".jsonl")
+			Expect(err).NotTo(HaveOccurred())
+			for line := range bytes.Lines(input) {
+				bodies = append(bodies, bytes.TrimSpace(line))
+			}
+		}
+		bodies = append(bodies, []byte(`{`), []byte(`{"oslo.message":"{\"event_type\":1}"}`), []byte(`{"oslo.message":"{}","x":"\u00e9"}`))
+		rapid.Check(GinkgoT(), func(t *rapid.T) {
+			together := trove.Batches("f1")
+			for range rapid.IntRange(1, 3).Draw(t, "batches") {
+				some := rapid.SliceOfN(rapid.SampledFrom(bodies), 0, 8).Draw(t, "bodies")
+				var alone []bus.Message
+				for _, body := range some {
+					alone = append(alone, trove.Batches("f1")(body)...)
+				}
+				if got := together(some...); !reflect.DeepEqual(got, alone) {
+					t.Fatalf("%q, alone %q", got, alone)
+				}
+			}
+		})
+	})
 })
 
 func BenchmarkNormalise(b *testing.B) {

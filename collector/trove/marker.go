@@ -88,8 +88,13 @@ func (m *marker) send(ctx context.Context, about string, direct bool, number uin
 			return unroutable, nil
 		}
 		return unknown, explain(what, reason(refused))
-	case <-m.returns: // what cannot be routed comes back before its confirmation
-		return unroutable, nil
+	default:
+	}
+	select {
+	case _, returned := <-m.returns: // what cannot be routed comes back before its confirmation
+		if returned {
+			return unroutable, nil
+		}
 	default:
 	}
 	if !confirmation.Acked() {

@@ -44,7 +44,7 @@ func NewMetrics(foundation string) *Metrics {
 		sessions:  counter("sessions_total", "Connections to RabbitMQ that got as far as consuming."),
 		gaps:      counter("gaps_total", "Gaps published: times that the queue had lost its binding."),
 		errors:    counter("errors_total", "Things that failed and are tried again."),
-		unbound:   counter("unbound_seconds_total", "Time that the queue was not bound, counted when it is bound again."),
+		unbound:   counter("unbound_seconds_total", "Length of the gaps: times that the queue was not bound, counted when it is bound again."),
 		connected: gauge("connected", "1 while notifications are consumed."),
 		bound:     gauge("bound", "1 while the queue is bound to every exchange that it was bound to before."),
 		seen:      gauge("last_notification_seconds", "When the last notification came, in seconds since 1970."),

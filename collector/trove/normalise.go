@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -37,21 +38,30 @@ func (e *IgnoredError) Unwrap() error { return ErrIgnored }
 //
 // Errors are a *jsondoc.SyntaxError, a *jsondoc.FieldError that names the path, or wrap ErrIgnored.
 func Normalise(foundation string, raw []byte) (events.Usage, error) {
+	return normaliseInto(nil, foundation, raw)
+}
+
+// normaliseInto is Normalise that appends Raw to what it is given, which is empty, and may have room.
+func normaliseInto(room []byte, foundation string, raw []byte) (events.Usage, error) {
 	d := jsondoc.Borrow()
 	defer d.Return()
 	if err := d.Parse(raw); err != nil {
 		return events.Usage{}, err
 	}
-	return FromDocument(foundation, d)
+	return fromDocument(room, foundation, d)
 }
 
 // FromDocument is Normalise for a notification that has been parsed. It parses the document anew when it is an envelope.
 func FromDocument(foundation string, d *jsondoc.Document) (events.Usage, error) {
+	return fromDocument(nil, foundation, d)
+}
+
+func fromDocument(room []byte, foundation string, d *jsondoc.Document) (events.Usage, error) {
 	if inner := d.Root().Get("oslo.message"); inner.Exists() {
 		if inner.Kind() != jsondoc.String {
 			return events.Usage{}, &jsondoc.FieldError{Path: "oslo.message", Found: jsondoc.Describe(inner), Want: "a string that holds the notification"}
 		}
-		if err := d.Parse([]byte(inner.Text())); err != nil {
+		if err := d.ParseText(inner); err != nil {
 			return events.Usage{}, fmt.Errorf("in oslo.message: %w", err)
 		}
 	}
@@ -69,7 +79,7 @@ func FromDocument(foundation string, d *jsondoc.Document) (events.Usage, error) 
 	if err := n.Err(); err != nil {
 		return events.Usage{}, err
 	}
-	u.Raw = n.raw(len(d.Bytes()))
+	u.Raw = n.raw(slices.Grow(room, len(d.Bytes())))
 	id := n.ID(n.root, "", "message_id")
 	if id == "" {
 		// The bus gives every notification an id. One without is known by its content.
@@ -136,7 +146,7 @@ func (n *notification) usage(foundation, event string) events.Usage {
 		Name:       n.name(),
 		State:      strings.ToLower(n.Text(p, "payload", "state")),
 		Footprint: events.Footprint{
-			Flavor:   n.Text(p, "payload", "instance_type"),
+			Flavor:   redact.URLs(n.Text(p, "payload", "instance_type")),
 			FlavorID: n.ID(p, "payload", "instance_type_id"),
 			MemoryMB: n.Count(p, "payload", "instance_size"),
 			VolumeGB: n.Count(p, "payload", "volume_size"),
@@ -148,12 +158,14 @@ func (n *notification) usage(foundation, event string) events.Usage {
 	case events.EventTroveCreate:
 		u.Time = u.Created
 		n.needFlavor(&u)
+		u.VolumeUnknown = n.volumeUnknown(&u)
 	case events.EventTroveModifyFlavor:
 		u.Time = n.time(p, "payload", "modify_at")
 		if old := n.Count(p, "payload", "old_instance_size"); old != u.Footprint.MemoryMB {
 			u.PreviousMemoryMB = old
 		}
 		n.needFlavor(&u)
+		u.VolumeUnknown = n.volumeUnknown(&u)
 	case events.EventTroveModifyVolume:
 		u.Time = n.time(p, "payload", "modify_at")
 		n.NeedCount(p, "payload", "volume_size")
@@ -162,6 +174,7 @@ func (n *notification) usage(foundation, event string) events.Usage {
 	case events.EventTroveDelete:
 		u.Time = n.time(p, "payload", "deleted_at")
 		u.NoServer = n.noServer()
+		u.VolumeUnknown = n.volumeUnknown(&u)
 	case events.EventTroveExists:
 		n.audit(&u)
 		u.NoServer = n.noServer()
@@ -184,9 +197,9 @@ func (n *notification) publisher() string {
 	}
 	region := n.payload.Get("region")
 	if region.Kind() != jsondoc.String {
-		return redact.URLs("/" + publisher.Text())
+		return "/" + redact.URLs(publisher.Text())
 	}
-	return redact.URLs(region.Text() + "/" + publisher.Text())
+	return redact.URLs(region.Text()) + "/" + redact.URLs(publisher.Text())
 }
 
 // noServer reports whether the notification says that no server was made. One that says nothing of a server does not.
@@ -198,6 +211,22 @@ func (n *notification) noServer() bool {
 		return v.Text() == ""
 	default:
 		return false
+	}
+}
+
+// volumeUnknown reports whether the notification names a volume and not its size. A datastore without volumes has neither: Trove says
+// nova_volume_id and volume_size of those with volume_support only.
+func (n *notification) volumeUnknown(u *events.Usage) bool {
+	if u.Footprint.VolumeGB.Known() {
+		return false
+	}
+	switch v := n.payload.Get("nova_volume_id"); v.Kind() {
+	case jsondoc.Missing, jsondoc.Null:
+		return false
+	case jsondoc.String:
+		return v.Text() != ""
+	default:
+		return true
 	}
 }
 
@@ -248,13 +277,13 @@ func (n *notification) time(of jsondoc.Value, in, key string) time.Time {
 	return t
 }
 
-// raw writes the notification anew from what is known to be harmless.
-func (n *notification) raw(size int) []byte {
+// raw appends the notification, written anew from what is known to be harmless, to b, which is empty.
+func (n *notification) raw(b []byte) []byte {
 	edit := jsondoc.Edit{Drop: dropped}
 	if redact.MayHoldSecret(n.payload.Raw()) {
 		edit.Text = redact.URLs
 	}
-	b := append(make([]byte, 0, size), '{')
+	b = append(b, '{')
 	n.root.Each(func(key []byte, member jsondoc.Value) {
 		switch string(key) {
 		case "message_id", "publisher_id", "event_type", "priority", "timestamp", "payload":

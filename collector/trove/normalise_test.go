@@ -116,6 +116,20 @@ var _ = Describe("a notification", func() {
 		Expect(must(strings.Replace(gone, `"tenant_id"`, `"nova_instance_id":"n","tenant_id"`, 1)).NoServer).To(BeFalse())
 	})
 
+	It("says that there is a volume whose size is unknown when it names one and not its size, and nothing of a datastore without volumes", func() {
+		for _, event := range []string{".create", ".modify_flavor", ".delete"} {
+			of := func(volume string) events.Usage {
+				in := strings.Replace(strings.Replace(create, ".create", event, 1), `"volume_size":1,`, volume, 1)
+				return must(strings.Replace(in, `"instance_size"`, `"modify_at":"2015-06-28T05:55:52Z","deleted_at":"2015-06-28T05:56:52Z","instance_size"`, 1))
+			}
+			Expect(of(`"volume_size":null,"nova_volume_id":"v",`)).To(And(HaveField("VolumeUnknown", true), HaveField("Footprint.VolumeGB", events.Count{})))
+			Expect(of(`"nova_volume_id":"v",`).VolumeUnknown).To(BeTrue())
+			Expect(of(`"volume_size":1,"nova_volume_id":"v",`).VolumeUnknown).To(BeFalse())
+			Expect(of(`"volume_size":null,"nova_volume_id":null,`).VolumeUnknown).To(BeFalse())
+			Expect(of(``).VolumeUnknown).To(BeFalse())
+		}
+	})
+
 	It("says the memory before a change of flavour", func() {
 		change := strings.Replace(create, ".create", ".modify_flavor", 1)
 		Expect(must(strings.Replace(change, `"tenant_id"`, `"old_instance_size":256,"tenant_id"`, 1)).PreviousMemoryMB).To(Equal(events.Some(256)))

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"mime"
 	"net/http"
 	"strconv"
 	"strings"
@@ -41,10 +40,10 @@ type pushed struct {
 
 // Push is a handler that takes one notification a request: the JSON that oslo.messaging sends, with or without its
 // envelope, which may be compressed with gzip or zlib. It goes the same way as one from the queue. Who may send is told by
-// a bearer token, of 16 bytes at least.
+// a bearer token, of 16 bytes at least. The content type is not looked at: curl says that everything is a form.
 //
 // Answers: 202 when the fact is stored, 200 when it was before, or when the notification says nothing about usage; with an
-// error 400 (no JSON), 401, 405, 413 (more than 1 MiB), 415, 422 (no notification that can be understood: quarantined, as
+// error 400 (no JSON), 401, 405, 413 (more than 1 MiB), 415 (another compression), 422 (no notification that can be understood: quarantined, as
 // is what is answered with 400), 429 (too many at once) and 503 (the bus is away). After 429 and 503 the same request is to
 // be sent again; whatever is sent twice is stored once.
 func (c *Collector) Push(token string) (http.Handler, error) {
@@ -82,9 +81,6 @@ func (c *Collector) push(w http.ResponseWriter, r *http.Request, token [sha256.S
 	if r.Method != http.MethodPost {
 		return refusedWith(http.StatusMethodNotAllowed, "notifications are sent with POST")
 	}
-	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/json" {
-		return refusedWith(http.StatusUnsupportedMediaType, "the request needs the header Content-Type: application/json")
-	}
 	switch r.Header.Get("Content-Encoding") {
 	case "", "identity", "gzip", "deflate":
 	default:
@@ -115,7 +111,7 @@ func (c *Collector) push(w http.ResponseWriter, r *http.Request, token [sha256.S
 	b := newBatch(&c.cfg, c.deps.Now)
 	b.add(pushOrigin, body, "")
 	if err := c.sink.store(ctx, b); err != nil {
-		c.state.failed(err)
+		c.state.unstored(err)
 		return refusedWith(http.StatusServiceUnavailable, "the notification could not be stored, or it is not known whether it was: send it again")
 	}
 	c.state.took(b.messages)

@@ -42,8 +42,8 @@ func newDoor(ctx SpecContext, change func(*rig)) *door {
 func (d *door) post(body string, change ...func(*http.Request)) (int, map[string]string) {
 	GinkgoHelper()
 	request := httptest.NewRequest(http.MethodPost, trove.PushPattern, strings.NewReader(body))
-	request.Header.Set("Authorization", "bearer "+bearer) // the scheme is case-insensitive
-	request.Header.Set("Content-Type", "application/json; charset=utf-8")
+	request.Header.Set("Authorization", "bearer "+bearer)                   // the scheme is case-insensitive
+	request.Header.Set("Content-Type", "application/x-www-form-urlencoded") // as curl sends it by default
 	for _, c := range change {
 		c(request)
 	}
@@ -104,8 +104,7 @@ var _ = Describe("A pushed notification", func() {
 		Entry("a wrong token", create, func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+bearer+"x") }, http.StatusUnauthorized, "Authorization: Bearer", false),
 		Entry("the token in another scheme", create, func(r *http.Request) { r.Header.Set("Authorization", bearer) }, http.StatusUnauthorized, "Authorization: Bearer", false),
 		Entry("another method", create, func(r *http.Request) { r.Method = http.MethodPut }, http.StatusMethodNotAllowed, "POST", false),
-		Entry("a form, as curl sends it by default", create, func(r *http.Request) { r.Header.Set("Content-Type", "application/x-www-form-urlencoded") },
-			http.StatusUnsupportedMediaType, "Content-Type: application/json", false),
+		Entry("a form", "a=b", func(r *http.Request) { r.Header.Set("Content-Type", "application/x-www-form-urlencoded") }, http.StatusBadRequest, "a JSON object", true),
 		Entry("compressed in a way that is not read", create, func(r *http.Request) { r.Header.Set("Content-Encoding", "br") },
 			http.StatusUnsupportedMediaType, "gzip or deflate", false),
 	)
@@ -124,6 +123,23 @@ var _ = Describe("A pushed notification", func() {
 		d.store.gone.Store(false)
 		status, _ = d.post(create)
 		Expect(status).To(Or(Equal(http.StatusOK), Equal(http.StatusAccepted)))
+		Expect(d.facts(ctx)).To(HaveLen(1))
+	})
+
+	It("is known when another collector was faster", func(ctx SpecContext) {
+		d := newDoor(ctx, nil)
+		var once atomic.Bool
+		d.store.failing(func(_ string, _ []bus.Message, do func() (uint64, error)) (uint64, error) {
+			if once.CompareAndSwap(false, true) {
+				_, err := do() // the other one's
+				Expect(err).NotTo(HaveOccurred())
+			}
+			return do()
+		})
+		status, answer := d.post(create)
+		Expect(status).To(Equal(http.StatusOK))
+		Expect(answer).To(HaveKeyWithValue("result", "known"))
+		Expect(d.Report()).To(And(HaveField("Facts", 0), HaveField("Known", 1)))
 		Expect(d.facts(ctx)).To(HaveLen(1))
 	})
 

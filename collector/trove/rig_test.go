@@ -83,7 +83,7 @@ func newRigWithoutBroker(ctx context.Context) *rig {
 	r.cfg = trove.Config{
 		Foundation: "os-1",
 		Exchanges:  []string{r.name("trove")}, RoutingKeys: []string{r.topic() + ".info", r.topic() + ".error"}, Queue: r.name("billing"),
-		Beat: 50 * time.Millisecond, Check: 50 * time.Millisecond, Reconnect: 20 * time.Millisecond, Linger: 5 * time.Millisecond, Settle: time.Nanosecond,
+		Beat: 50 * time.Millisecond, Check: 50 * time.Millisecond, Reconnect: 20 * time.Millisecond, Linger: 5 * time.Millisecond, Settle: -1,
 		Retry: time.Millisecond, Heartbeat: 2 * time.Second,
 	}
 	return r
@@ -91,6 +91,20 @@ func newRigWithoutBroker(ctx context.Context) *rig {
 
 func (r *rig) name(s string) string { return fmt.Sprintf("%s%d", s, r.number) }
 func (r *rig) topic() string        { return r.name("notifications") }
+
+// permit has the collector come as a user of its own, with these permissions; QUEUE in them is its queue.
+func (r *rig) permit(ctx context.Context, configure, write, read string) {
+	GinkgoHelper()
+	user := r.name("collector")
+	for _, arguments := range [][]string{
+		{"add_user", user, "secret"},
+		{"set_permissions", user, strings.ReplaceAll(configure, "QUEUE", r.cfg.Queue), strings.ReplaceAll(write, "QUEUE", r.cfg.Queue), strings.ReplaceAll(read, "QUEUE", r.cfg.Queue)},
+	} {
+		_, err := broker().Control(ctx, arguments...)
+		Expect(err).NotTo(HaveOccurred())
+	}
+	r.cfg.User, r.cfg.Password = user, "secret"
+}
 
 // running is a collector at work.
 type running struct {
@@ -132,23 +146,13 @@ func (r *running) stop() {
 // stored reads a stream.
 func (r *rig) stored(ctx context.Context, stream, filter string) []bus.Stored {
 	GinkgoHelper()
-	end, err := r.bus.Last(ctx, stream, filter)
-	if err != nil {
-		Expect(err).To(MatchError(bus.ErrNotFound))
-		return nil
-	}
-	reader, err := r.bus.Read(ctx, stream, 1, bus.ReadOptions{Filters: []string{filter}})
-	Expect(err).NotTo(HaveOccurred())
-	defer reader.Close()
 	var all []bus.Stored
-	for {
-		m, err := reader.Next(ctx)
-		Expect(err).NotTo(HaveOccurred())
-		all = append(all, m)
-		if m.Sequence >= end.Sequence {
-			return all
-		}
-	}
+	_, err := r.bus.Each(ctx, stream, 1, bus.End, bus.ReadOptions{Filters: []string{filter}}, func(m *bus.Stored) error {
+		all = append(all, *m)
+		return nil
+	})
+	Expect(err).NotTo(HaveOccurred())
+	return all
 }
 
 // facts reads the facts in USAGE, in their order.

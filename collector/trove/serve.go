@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"time"
 
+	amqp "github.com/rabbitmq/amqp091-go"
+
 	"github.com/daybook-billing/daybook/internal/bus"
 )
 
@@ -73,6 +75,7 @@ func (c *Collector) serve(ctx, work context.Context, s *session) error {
 				return s.mainEnded()
 			}
 			c.take(t, arrival{source: s.main, delivery: d})
+			c.takeMore(t, main)
 		case a := <-others:
 			c.take(t, a)
 		case <-t.linger.C:
@@ -122,6 +125,21 @@ func (c *Collector) take(t *traffic, a arrival) {
 	}
 }
 
+// takeMore takes what else waits, up to a full load: looking at everything else after each delivery would cost as much as reading it.
+func (c *Collector) takeMore(t *traffic, main <-chan amqp.Delivery) {
+	for !t.filling.full {
+		select {
+		case d, ok := <-main:
+			if !ok {
+				return // the caller sees it again
+			}
+			c.take(t, arrival{source: t.main, delivery: d})
+		default:
+			return
+		}
+	}
+}
+
 // hand gives the load that is due to be stored, when the one before is.
 func (t *traffic) hand() {
 	if t.filling.due && t.storing == nil {
@@ -139,7 +157,7 @@ func (c *Collector) store(work context.Context, s *session, l *load) error {
 		if err == nil {
 			return nil
 		}
-		c.state.failed(err)
+		c.state.unstored(err)
 		if work.Err() != nil {
 			return fmt.Errorf("stopped before %d notifications were stored; the broker keeps them: %w", len(l.messages), err)
 		}

@@ -27,7 +27,7 @@ type sink struct {
 	quarantine *appender.Appender
 	known      *appender.Recent          // ids in USAGE
 	refused    *appender.Recent          // ids in QUARANTINE
-	batch      map[appender.Key]struct{} // ids in the batch under way
+	batch      map[appender.Key]*message // by the ids in the batch under way
 	horizon    time.Time                 // the last one that is stored
 	warned     int
 	warnedAt   time.Time
@@ -36,15 +36,20 @@ type sink struct {
 func newSink(cfg *Config, deps *Deps) *sink {
 	s := &sink{
 		cfg: cfg, deps: deps, turn: make(chan struct{}, 1),
-		known: appender.NewRecent(cfg.MaxKnown), refused: appender.NewRecent(cfg.MaxKnown), batch: map[appender.Key]struct{}{},
+		known: appender.NewRecent(cfg.MaxKnown), refused: appender.NewRecent(cfg.MaxKnown), batch: map[appender.Key]*message{},
 	}
 	s.usage = appender.New(appender.Options{
 		Store: deps.Store, Stream: events.StreamUsage, Filter: events.UsageFilter(events.SourceTrove, cfg.Foundation), Retry: cfg.Retry,
-		Seen: func(k appender.Key, sequence uint64) error { s.known.Add(k, sequence); return nil },
+		Seen: func(k appender.Key, _ uint64) error { s.known.Add(k); return nil },
+		Known: func(k appender.Key) {
+			if m := s.batch[k]; m != nil {
+				m.verdict = isKnown
+			}
+		},
 	})
 	s.quarantine = appender.New(appender.Options{
 		Store: deps.Store, Stream: events.StreamQuarantine, Filter: events.QuarantineSubject(events.SourceTrove, cfg.Foundation), Retry: cfg.Retry,
-		Seen: func(k appender.Key, sequence uint64) error { s.refused.Add(k, sequence); return nil },
+		Seen: func(k appender.Key, _ uint64) error { s.refused.Add(k); return nil },
 	})
 	return s
 }
@@ -114,8 +119,8 @@ func (s *sink) store(ctx context.Context, b *batch) (err error) {
 		if m.verdict == isQuarantined {
 			s.warn(m)
 		}
-		into.Add(m.key, m.subject, m.header, append(into.Buffer(), b.buffer[m.from:m.to]...))
-		s.batch[m.key] = struct{}{}
+		into.Put(m.key, m.subject, m.header, b.buffer[m.from:m.to])
+		s.batch[m.key] = m
 		if into.Full() {
 			if err := s.flush(ctx); err != nil {
 				return err

@@ -17,18 +17,20 @@ const (
 
 // Report says how a Trove collector is doing.
 type Report struct {
-	Broker    string    // where it is connected, without credentials; empty while it is not
-	Connected time.Time // since when
-	Bound     bool      // to every exchange that it has been bound to before, and to one at least
-	Unbound   time.Time // since when it is not bound; zero while it is
-	Lost      time.Duration
-	Sessions  int       // connections that got as far as consuming
-	LastSeen  time.Time // when the last notification came
-	Observed  time.Time // the newest timestamp of a fact that was stored
-	Horizon   time.Time // the last one that was published
-	LastBeat  time.Time // when markers came back through every exchange
-	Facts     int       // stored by this process, or known
-	Known     int       // of these: known already
+	Broker    string        // where it is connected, without credentials; empty while it is not
+	Connected time.Time     // since when
+	Bound     bool          // to every exchange that it has been bound to before, and to one at least
+	Unbound   time.Time     // since when it is not bound, or not known to be; zero while it is
+	Lost      time.Duration // of the gaps: it was not bound then, or may not have been
+	Unproven  string        // why no horizon can be published, though it is bound
+	Unstored  string        // why nothing can be stored at the moment
+	Sessions  int           // connections that got as far as consuming
+	LastSeen  time.Time     // when the last notification came
+	Observed  time.Time     // the newest timestamp of a fact that was stored
+	Horizon   time.Time     // the last one that was published
+	LastBeat  time.Time     // when markers came back through every exchange
+	Facts     int           // stored by this process
+	Known     int           // notifications of facts that were stored before
 	Ignored   map[string]int
 	Refused   int // quarantined
 	Dead      int // delivered too often, and taken from the queue for that
@@ -60,9 +62,6 @@ func (s *state) report() Report {
 	defer s.mu.Unlock()
 	r := s.r
 	r.Ignored = maps.Clone(r.Ignored)
-	if !r.Unbound.IsZero() {
-		r.Lost += s.now().Sub(r.Unbound)
-	}
 	return r
 }
 
@@ -106,12 +105,9 @@ func (s *state) bound(is bool) {
 	s.metrics.bound.Set(map[bool]float64{true: 1}[is])
 	s.with(func(r *Report) {
 		switch {
-		case is && !r.Unbound.IsZero():
-			lost := s.now().Sub(r.Unbound)
-			r.Lost += lost
-			s.metrics.unbound.Add(max(lost.Seconds(), 0))
+		case is:
 			r.Unbound = time.Time{}
-		case !is && r.Unbound.IsZero():
+		case r.Unbound.IsZero():
 			r.Unbound = s.now()
 		}
 		r.Bound = is
@@ -123,9 +119,29 @@ func (s *state) dead() {
 	s.with(func(r *Report) { r.Dead++ })
 }
 
-func (s *state) gap(to time.Time) {
+// gap counts a time without a binding. What two exchanges lost at the same time counts once.
+func (s *state) gap(from, to time.Time) {
 	s.metrics.gaps.Inc()
-	s.with(func(r *Report) { r.Gaps++; r.LastGap = to })
+	s.with(func(r *Report) {
+		if from.Before(r.LastGap) {
+			from = r.LastGap
+		}
+		lost := max(to.Sub(from), 0)
+		s.metrics.unbound.Add(lost.Seconds())
+		r.Gaps++
+		r.Lost += lost
+		r.LastGap = to
+	})
+}
+
+func (s *state) unproven(reason string) {
+	s.with(func(r *Report) { r.Unproven = reason })
+}
+
+// unstored notes that something could not be stored, until something is.
+func (s *state) unstored(err error) {
+	s.failed(err)
+	s.with(func(r *Report) { r.Unstored = redact.Text(err.Error()) })
 }
 
 func (s *state) beat() {
@@ -151,7 +167,6 @@ func (s *state) took(batch []message) {
 		switch m.verdict {
 		case isKnown:
 			known++
-			facts++
 		case isFact:
 			facts++
 		case isQuarantined:
@@ -168,13 +183,13 @@ func (s *state) took(batch []message) {
 			s.r.Observed = m.observed
 		}
 	}
-	s.r.LastSeen = now
+	s.r.LastSeen, s.r.Unstored = now, ""
 	s.r.Facts += facts
 	s.r.Known += known
 	s.r.Refused += refused
 	s.mu.Unlock()
 	m := s.metrics
-	m.stored.Add(float64(facts - known))
+	m.stored.Add(float64(facts))
 	m.known.Add(float64(known))
 	m.refused.Add(float64(refused))
 	m.ignored.Add(float64(ignored))
@@ -188,14 +203,18 @@ func (c *Collector) Ready() error {
 	switch {
 	case !c.learned.Load():
 		return errors.New("reading what USAGE holds")
+	case r.Unstored != "":
+		return fmt.Errorf("notifications cannot be stored: %s", r.Unstored)
 	case len(c.brokers) == 0:
 		return nil
-	case r.Bound:
-		return c.beating(&r)
 	case r.Broker == "" && r.LastError != "":
 		return fmt.Errorf("not connected to RabbitMQ at %s: %s", withoutUser(c.brokers), r.LastError)
 	case r.Broker == "":
 		return fmt.Errorf("connecting to RabbitMQ at %s", withoutUser(c.brokers))
+	case r.Bound && r.Unproven != "":
+		return errors.New(r.Unproven)
+	case r.Bound:
+		return c.beating(&r)
 	case r.LastError != "":
 		return fmt.Errorf("not bound since %s: %s", r.Unbound.UTC().Format(time.RFC3339), r.LastError)
 	}

@@ -142,7 +142,7 @@ def live(arguments):
     state.set_status(service_status.ServiceStatuses.HEALTHY)
     state.save()
     eventlet.spawn(heartbeat)
-    flavors = {name: {"id": name, "name": name, "ram": ram} for name, ram in (("10", 506), ("2", 2048))}
+    flavors = {name: {"id": name, "name": name, "ram": ram} for name, ram in (("10", 512), ("2", 2048))}
     tasks.FreshInstanceTasks.load(context, row.id).wait_for_instance(10, flavors["10"])
     exists()
     call(notification.DBaaSInstanceResizeVolume, "resize_volume", 3, new_size=3)

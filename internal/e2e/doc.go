@@ -5,6 +5,7 @@
 //   - kill_test.go: killed at random moments, alone and with two of each service, to the same bytes
 //   - services_test.go: the services alone, with their health, metrics and logs
 //   - bill_test.go: the demo, and the simulator's true bill
+//   - trove_test.go: Trove's notifications from a real RabbitMQ, through kills and restarts to spans and a bill; secrets; pushing
 //   - natscli_test.go: what a person sees with the nats CLI; DAYBOOK_NATS_CLI names it, bin/nats (make bin/nats) is the default
 //
 // DAYBOOK_E2E_SEED repeats a run of the kill tests as far as random choices go.
