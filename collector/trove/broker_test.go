@@ -1,10 +1,7 @@
 package trove_test
 
 import (
-	"context"
-	"io"
 	"io/fs"
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -105,13 +102,15 @@ var _ = Describe("At the broker, the Trove collector", func() {
 
 	It("survives a lost connection without a gap, for its queue has gone on filling", func(ctx SpecContext) {
 		r := newRig(ctx)
-		proxy := newProxy(broker().Address())
-		r.cfg.URLs = []string{"amqp://guest:guest@" + proxy.address() + "/"}
+		proxy, err := rabbittest.StartProxy(ctx, broker().Address())
+		Expect(err).NotTo(HaveOccurred())
+		DeferCleanup(proxy.Close)
+		r.cfg.URLs = []string{proxy.URL()}
 		p := r.publisher(false)
 		c := r.start(ctx).bound()
 		names := numbered("i", 400)
 		p.send(ctx, notifications(names[:200])...)
-		proxy.cut()
+		proxy.Cut()
 		p.send(ctx, notifications(names[200:])...)
 		r.seen(ctx, names...)
 		Eventually(func() int { return c.Report().Sessions }).WithTimeout(patience).Should(BeNumerically(">=", 2))
@@ -448,54 +447,3 @@ func newGate(r *rig) *gate {
 }
 
 func (g *gate) open() { g.once.Do(func() { close(g.shut) }) }
-
-// proxy passes connections on, until it cuts them.
-type proxy struct {
-	listener net.Listener
-	target   string
-
-	mu    sync.Mutex
-	conns []net.Conn // guarded by mu
-}
-
-func newProxy(target string) *proxy {
-	GinkgoHelper()
-	listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0")
-	Expect(err).NotTo(HaveOccurred())
-	p := &proxy{listener: listener, target: target}
-	DeferCleanup(func() { _ = listener.Close(); p.cut() })
-	go func() {
-		for {
-			in, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			out, err := new(net.Dialer).DialContext(context.Background(), "tcp", target)
-			if err != nil {
-				_ = in.Close()
-				continue
-			}
-			p.mu.Lock()
-			p.conns = append(p.conns, in, out)
-			p.mu.Unlock()
-			for _, pair := range [][2]net.Conn{{in, out}, {out, in}} {
-				go func() {
-					_, _ = io.Copy(pair[0], pair[1])
-					_ = pair[0].Close()
-				}()
-			}
-		}
-	}()
-	return p
-}
-
-func (p *proxy) address() string { return p.listener.Addr().String() }
-
-func (p *proxy) cut() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for _, c := range p.conns {
-		_ = c.Close()
-	}
-	p.conns = nil
-}

@@ -21,7 +21,7 @@ import (
 func environment() []string {
 	var env []string
 	for _, e := range os.Environ() {
-		if !strings.HasPrefix(e, "NATS_") && !strings.HasPrefix(e, "DAYBOOK_") {
+		if !regexp.MustCompile("^(NATS|DAYBOOK|AMQP|CF)_").MatchString(e) {
 			env = append(env, e)
 		}
 	}

@@ -255,6 +255,18 @@ var _ = Describe("Trove's notifications, from a real RabbitMQ", Ordered, Continu
 		c.nothingLeft(ctx)
 	})
 
+	It("are collected and metered in one process, too", func(ctx SpecContext) {
+		c := &cloud{broker: broker, name: "alone", topic: "notifications-alone"}
+		session := start("up", "--data", GinkgoT().TempDir(), "--listen", "127.0.0.1:0", "--trove-amqp", broker.URL(), "--trove-foundation", "os",
+			"--trove-exchange", c.name, "--trove-routing-key", c.topic+".info", "--trove-queue", "billing-alone", "--trove-durable-exchange", "no")
+		nats := natsURL(session)
+		Expect(said(session, session.Err, "msg=(bound)")).NotTo(BeEmpty())
+		c.sender().send(ctx, creation("i1", nil))
+		Eventually(func() string { return run("running", "--nats", nats) }).WithTimeout(patience).Should(And(
+			MatchRegexp(`os +t1 +instance +i1`), MatchRegexp(`os +t1 +volume +i1`), ContainSubstring("running: 2")))
+		stop(session)
+	})
+
 	// The last one: it restarts the broker.
 	It("are all stored, though the broker restarts and Trove is back before the collector", func(ctx SpecContext) {
 		c := newCloud(ctx, broker, "restarted")

@@ -49,15 +49,22 @@ func (p *Proxy) Mute() {
 	}
 }
 
-// Close ends all connections.
+// Cut ends the connections that there are.
+func (p *Proxy) Cut() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for l := range p.lines {
+		l.close()
+	}
+}
+
+// Close ends all connections, and takes no more.
 func (p *Proxy) Close() error {
 	err := p.listener.Close()
 	p.mu.Lock()
 	p.closed = true
-	for l := range p.lines {
-		l.close()
-	}
 	p.mu.Unlock()
+	p.Cut()
 	p.done.Wait()
 	return err
 }
