@@ -157,12 +157,8 @@ func (f *foundation) cycle(ctx context.Context) error {
 		}
 		f.tested = true
 	}
-	if !f.loaded {
-		f.quarantine.begin()
-		if err := f.load(ctx); err != nil {
-			return err
-		}
-		f.loaded = true
+	if err := f.load(ctx); err != nil {
+		return err
 	}
 	failed := make([]error, len(f.lists))
 	var group sync.WaitGroup
@@ -176,9 +172,12 @@ func (f *foundation) cycle(ctx context.Context) error {
 			continue
 		}
 		if !transient(failed[i]) || l.batch.gap != nil || l.reread == nil && (l.known != nil || l.pending != nil) {
-			f.loaded = false // USAGE tells what was done
+			l.loaded = false // USAGE tells what was done
 		}
 		l.batch.clear()
+	}
+	if errors.Is(err, errStale) {
+		f.loaded = false
 	}
 	// What one list has collected counts even if the other failed: the horizon is the lower of both.
 	if horizonErr := f.sayHorizon(ctx, 0); horizonErr != nil {

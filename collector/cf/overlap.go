@@ -51,8 +51,12 @@ func (l *list) overlap(ctx context.Context, date time.Time) error {
 		var refused *statusError
 		if errors.As(err, &refused) && refused.status == http.StatusUnprocessableEntity && !lost {
 			// The events before a rescan are not in the table any more.
-			if from, ok, err = l.oldestListed(ctx); err != nil || !ok {
+			if from, ok, err = l.oldestListed(ctx); err != nil {
 				return err
+			}
+			if !ok {
+				l.scanned = date
+				return nil
 			}
 			after, prev, lost = from.guid, from, true
 			continue
@@ -98,7 +102,7 @@ func (l *list) overlapped(ctx context.Context, date time.Time, run *lateRun, pre
 // between looks at an event before the cursor.
 func (l *list) between(ctx context.Context, r *row, run *lateRun, prev *mark) error {
 	if r.unreadable != nil {
-		return l.unreadable(ctx, r, l.behind(run, len(run.facts), prev), r.created)
+		return l.unreadable(ctx, r, l.behind(run, len(run.facts), prev), l.date)
 	}
 	k := l.identity(r)
 	sequence, ok := l.window.ids[k]

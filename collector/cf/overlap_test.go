@@ -143,6 +143,19 @@ var _ = Describe("events that were committed late", func() {
 		Expect(r.story()[8:]).To(Equal([]string{"x", "n", "w after p-e0"}))
 	})
 
+	It("are not looked for again and again where nothing before the cursor is listed", func() {
+		r.pass(2 * time.Hour)
+		r.keep(apps, func(apiRow) bool { return false })
+		r.add(apps, appEvent("n", "STARTED", "STOPPED", "p", noon.Add(time.Hour)))
+		r.poll()
+		r.restart()
+		r.poll()
+		r.asked()
+		r.pass(time.Minute)
+		r.poll()
+		Expect(pages(r.asked())).To(ConsistOf(ContainSubstring("after_guid=n&")))
+	})
+
 	It("are a reason to fail when they are too many to be late", func() {
 		r.settings.PageSize = 5000
 		r.restart()

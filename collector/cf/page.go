@@ -129,17 +129,23 @@ func identify(raw []byte) row {
 		}
 		r.guid, text = loose.GUID, loose.Created
 	}
-	created, err := events.ParseTime(text)
-	if err == nil {
+	created, ok := createdAt(text)
+	if ok {
 		r.created = created
 	}
 	switch {
 	case r.guid == "":
 		r.unreadable = errors.New("it has no guid")
-	case err != nil:
+	case !ok:
 		r.unreadable = fmt.Errorf("its created_at is no time: %q", limit(text))
 	}
 	return r
+}
+
+// createdAt reads a time. One that is never reached is none, for the walk would wait for it for ever.
+func createdAt(text string) (time.Time, bool) {
+	t, err := events.ParseTime(text)
+	return t, err == nil && t.Year() < lastYear
 }
 
 // appendRows cuts a page into its events. The whole page must be there, and what has no guid or no created_at must be JSON; what else
@@ -208,7 +214,8 @@ func (s *splitter) row() (row, error) {
 	}
 	r := row{raw: s.b[start:s.i]}
 	if plain(guid) && plain(created) {
-		if r.created, err = events.ParseTime(string(created[1 : len(created)-1])); err == nil {
+		var ok bool
+		if r.created, ok = createdAt(string(created[1 : len(created)-1])); ok {
 			r.guid = string(guid[1 : len(guid)-1])
 			return r, nil
 		}

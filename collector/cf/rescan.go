@@ -2,7 +2,6 @@ package cf
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -32,7 +31,7 @@ type survey struct {
 	lowest    uint64    // sequence of the first fact that is listed
 	proven    bool      // an ending that USAGE has is still listed
 	kept      bool      // a beginning that USAGE has is listed, though what came after it was pruned
-	old       bool      // there are rows older than the retention
+	eldest    time.Time // created_at of the oldest row
 	ending    time.Time // created_at of the oldest row that is no beginning: nothing younger was pruned
 	oldest    *mark     // that row; the head while there is none
 	baselines bool      // there are WAS_RUNNING rows
@@ -68,42 +67,37 @@ func begins(event string) bool {
 }
 
 // rescan looks through the table from its head, for the first time or because the cursor is lost, and goes on where the poll before had
-// to stop. It publishes what tells about the past, prepares the gap, and puts the cursor behind the last event that is known. head is the first
-// row of the table when the walk can begin; nil when there is nothing to walk yet.
-func (l *list) rescan(ctx context.Context) (head *mark, err error) {
+// to stop. It publishes what tells about the past, prepares the gap, and puts the cursor behind the last event that is known. ready is false
+// when there is nothing to walk yet.
+func (l *list) rescan(ctx context.Context) (ready bool, err error) {
 	if l.reread == nil {
 		l.f.metrics.rescans.WithLabelValues(l.f.Name, l.name).Inc()
 		l.reread = &reread{survey: survey{window: map[uint64]struct{}{}}}
-	} else if at := l.reread.survey.at; at != nil {
-		if err := l.stillListed(ctx, at); err != nil {
-			return nil, err
-		}
+	} else if err := l.resume(ctx, l.reread); err != nil {
+		return false, err
 	}
 	s := &l.reread.survey
 	if !l.reread.surveyed {
 		if ready, err := l.survey(ctx, s); err != nil || !ready {
-			return nil, err
+			return false, err
 		}
 		l.reread.surveyed = true
 	}
 	if l.reread.revisited {
-		return s.head, nil
+		return true, nil
 	}
 	if s.lastKnown != nil {
 		if err := l.revisit(ctx, s, &l.reread.revisit); err != nil {
-			return nil, err
+			return false, err
 		}
 	}
 	if s.head == nil {
 		if err := l.finish(ctx); err != nil {
-			return nil, err
+			return false, err
 		}
 		l.reach(s.date.Add(-l.f.MinAge))
 		l.waitsFor(nil, s.date)
-		return nil, nil
-	}
-	if err := l.stillListed(ctx, s.oldest); err != nil { // and so is all that is younger
-		return nil, err
+		return false, nil
 	}
 	l.cursor, l.after, l.scanned = s.lastKnown, "", s.date
 	if l.cursor == nil {
@@ -113,7 +107,24 @@ func (l *list) rescan(ctx context.Context) (head *mark, err error) {
 		l.window.keep(s.window, l.cursor)
 	}
 	l.reread.revisited = true
-	return s.head, nil
+	return true, nil
+}
+
+// resume makes sure that the rescan of an earlier poll can go on: what it has read last is still listed, and nothing can have been pruned since
+// then of which the gap that it has prepared does not tell.
+func (l *list) resume(ctx context.Context, r *reread) error {
+	s := &r.survey
+	if s.at == nil {
+		return nil
+	}
+	if err := l.stillListed(ctx, s.at); err != nil {
+		return err
+	}
+	now := l.f.now().Add(-l.f.client.skew())
+	if r.surveyed && !s.proven && s.tail != nil && l.pruned(s, now).After(l.pruned(s, s.date)) {
+		return l.changed()
+	}
+	return nil
 }
 
 // changed is the error for a table of which something was removed while it was read from its start.
@@ -197,7 +208,7 @@ func (l *list) learn(ctx context.Context, rows []row) error {
 	}
 	var oldest time.Time
 	for i := range rows {
-		if at := rows[i].created; !at.IsZero() && (oldest.IsZero() || at.Before(oldest)) {
+		if at := rows[i].created; at.Year() >= firstYear && (oldest.IsZero() || at.Before(oldest)) {
 			oldest = at
 		}
 	}
@@ -230,8 +241,8 @@ func (l *list) look(s *survey, r *row) {
 	if err != nil {
 		return
 	}
-	if r.created.Before(s.date.Add(-l.f.Retention)) {
-		s.old = true
+	if s.eldest.IsZero() || r.created.Before(s.eldest) {
+		s.eldest = r.created
 	}
 	ending := !begins(u.Event)
 	if ending && (s.ending.IsZero() || r.created.Before(s.ending)) {
@@ -275,7 +286,7 @@ func (l *list) gapFor(s *survey) *openGap {
 	}
 	g := events.Gap{Source: events.SourceCF, Foundation: l.f.Name, List: l.name, To: s.date}
 	if s.tail != nil {
-		g.To = l.pruned(s)
+		g.To = l.pruned(s, s.date)
 	}
 	parts := []string{"gap", g.Source, g.Foundation, g.List}
 	if l.cursor != nil {
@@ -300,14 +311,13 @@ func (l *list) gapFor(s *survey) *openGap {
 	return &openGap{Gap: g, said: s.date}
 }
 
-// pruned is a time from which on nothing was pruned. Cloud Controller removes all rows that are older than the cutoff, or, with the rule
+// pruned is a time from which on nothing was pruned by a date. Cloud Controller removes all rows that are older than the cutoff, or, with the rule
 // of pull request 5210, all but beginnings; so no row that is no beginning is older, nor is the table's first without that rule.
-func (l *list) pruned(s *survey) time.Time {
-	to := s.tail.created
-	if !s.old && !s.kept {
+func (l *list) pruned(s *survey, date time.Time) time.Time {
+	to, bound := s.tail.created, date.Add(-l.f.Retention)
+	if !s.kept && !s.eldest.Before(bound) {
 		return to
 	}
-	bound := s.date.Add(-l.f.Retention)
 	if !s.ending.IsZero() && s.ending.Before(bound) {
 		bound = s.ending
 	}
@@ -356,9 +366,6 @@ func (l *list) reason(s *survey, g *events.Gap) string {
 		l.name, g.Cursor, events.FormatTime(l.cursor.created), happened, events.FormatTime(g.From), events.FormatTime(g.To), what)
 }
 
-// errRevisited ends the second reading of a table's known part.
-var errRevisited = errors.New("the last known event is reached")
-
 // revisit reads the known part of the table again and publishes what it tells: beginnings that are still listed, where continuity is
 // not proven, and events that were missed between known ones.
 func (l *list) revisit(ctx context.Context, s *survey, v *revisit) error {
@@ -369,22 +376,6 @@ func (l *list) revisit(ctx context.Context, s *survey, v *revisit) error {
 	if v.after == "" {
 		v.prev = mark{sequence: max(s.lowest, 2) - 1}
 	}
-	visit := func(r *row) error {
-		sequence, ok := l.known[l.identity(r)]
-		if err := l.between(ctx, r, &v.run, &v.prev); err != nil {
-			return err
-		}
-		if ok && gap != nil && (gap.sequence == 0 || sequence < gap.sequence) {
-			n, err := l.listed(ctx, r, gap)
-			if v.again += n; err != nil {
-				return err
-			}
-		}
-		if s.lastKnown.is(r) {
-			return errRevisited
-		}
-		return nil
-	}
 	var p page
 	for {
 		if err := l.ask(ctx, v.after, &p); err != nil {
@@ -394,15 +385,22 @@ func (l *list) revisit(ctx context.Context, s *survey, v *revisit) error {
 			return err
 		}
 		for i := range p.rows {
-			err := visit(&p.rows[i])
-			if errors.Is(err, errRevisited) {
+			r := &p.rows[i]
+			sequence, ok := l.known[l.identity(r)]
+			if err := l.between(ctx, r, &v.run, &v.prev); err != nil {
+				return err
+			}
+			if ok && gap != nil && (gap.sequence == 0 || sequence < gap.sequence) {
+				n, err := l.listed(ctx, r, gap)
+				if v.again += n; err != nil {
+					return err
+				}
+			}
+			if s.lastKnown.is(r) {
 				if v.again+v.run.total > 0 {
 					l.log.Info("the list was read from its start", slog.Int("still_listed", v.again), slog.Int("late", v.run.total))
 				}
 				return l.drain(ctx)
-			}
-			if err != nil {
-				return err
 			}
 		}
 		last := p.last()
@@ -417,9 +415,12 @@ func (l *list) revisit(ctx context.Context, s *survey, v *revisit) error {
 	}
 }
 
+// rescanDetail is what the status calls a reading of a list from its start, behind the list's name.
+const rescanDetail = " rescan"
+
 // reading shows how far a reading of the list from its start has come; nil for the end of that.
 func (l *list) reading(ctx context.Context, at *mark) {
-	detail := l.name + " rescan"
+	detail := l.name + rescanDetail
 	if at == nil {
 		l.f.detail(detail, "")
 		return

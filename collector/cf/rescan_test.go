@@ -279,6 +279,22 @@ var _ = Describe("the first collection of a table that was pruned", func() {
 		Expect(r.gaps()[0].To).To(Equal(noon.Add(-20 * day)))
 	})
 
+	It("does not believe what it has read when the oldest ending is gone before it goes on", func() {
+		r := newRig()
+		r.settings.Retries, r.settings.PageSize = 1, 10
+		r.restart()
+		r.add(apps, startedAt("old", "a", noon.Add(-300*day)), stopped("b", "b", noon.Add(-32*day)), startedAt("c", "c", noon.Add(-31*day-time.Hour)),
+			startedAt("d", "d", noon.Add(-day)))
+		r.breaks(1) // the walk gets nothing
+		Expect(r.current.Poll(context.Background())).NotTo(Succeed())
+		r.heal()
+		r.keep(apps, func(row apiRow) bool { return row.guid == "old" || row.guid == "d" })
+		Expect(r.current.Poll(context.Background())).To(MatchError(ContainSubstring("changed while it was read")))
+		r.poll()
+		Expect(r.story()).To(Equal([]string{"gap app", "old", "d"}))
+		Expect(r.gaps()[0].To).To(Equal(noon.Add(-31 * day)))
+	})
+
 	It("names the baselines", func() {
 		r := newRig()
 		r.add(apps, appEvent("w", "WAS_RUNNING", "", "a", noon.Add(-day)))
@@ -390,6 +406,72 @@ var _ = Describe("a rescan that takes long", func() {
 		Expect(r.current.Poll(context.Background())).To(MatchError(ContainSubstring("changed while it was read")))
 		r.poll()
 		Expect(r.story()[story]).To(Equal("gap app"))
+	})
+
+	// What was pruned before the rescan could go on is in a gap, be it the first or another.
+	DescribeTable("does not believe what it has read when younger rows are gone before it goes on", func(asksFor string, passes time.Duration, prepare func()) {
+		prepare()
+		r.hook(func(w http.ResponseWriter, q *http.Request) bool {
+			if q.URL.Path != "/v3/"+apps || q.URL.Query().Get("after_guid") != asksFor {
+				return false
+			}
+			w.WriteHeader(http.StatusBadGateway)
+			return true
+		})
+		Expect(r.current.Poll(context.Background())).NotTo(Succeed())
+		r.heal()
+		r.pass(passes)
+		r.keep(apps, func(row apiRow) bool {
+			return row.guid[0] == 'a' || slices.Contains([]string{"n15", "n16", "n17", "n18", "n19"}, row.guid)
+		})
+		Expect(r.current.Poll(context.Background())).To(MatchError(ContainSubstring("changed while it was read")))
+		r.poll()
+		story := r.story()
+		Expect(story[len(story)-5:]).To(Equal([]string{"n15", "n16", "n17", "n18", "n19"}))
+		gaps := r.gaps()
+		Expect(gaps[len(gaps)-1].To).To(BeTemporally(">", noon.Add(14*time.Minute)))
+	},
+		Entry("beginnings that were superseded, before the walk", "a19", 40*day, func() {}),
+		Entry("beginnings that were superseded, before it reads the known rows again", "-", 40*day, func() {
+			var asked atomic.Int64
+			r.hook(func(w http.ResponseWriter, q *http.Request) bool {
+				if q.URL.Path != "/v3/"+apps || q.URL.Query().Get("after_guid") != "" || asked.Add(1) == 1 {
+					return false
+				}
+				w.WriteHeader(http.StatusBadGateway)
+				return true
+			})
+		}),
+		Entry("an ending, before the walk", "a19", time.Minute, func() {
+			r.insert(apps, "n2", stopped("end", "p-n1", noon.Add(2*time.Minute)))
+		}),
+	)
+
+	It("comes to its end although the other list never gets on", func() {
+		r.add(services, broken(1), broken(2), broken(3), broken(4))
+		polls := 1
+		for ; len(r.story()) < len(want()); polls++ {
+			Expect(polls).To(BeNumerically("<", 30))
+			r.breaks(4)
+			Expect(r.current.Poll(context.Background())).To(MatchError(ContainSubstring("of the service list")))
+			r.pass(time.Minute)
+		}
+		Expect(r.story()).To(Equal(want()))
+	})
+
+	It("is shown no longer when another collector has done it", func() {
+		r.breaks(4)
+		Expect(r.current.Poll(context.Background())).NotTo(Succeed())
+		r.heal()
+		slow := r.current
+		defer slow.Close()
+		r.current = nil
+		r.restart()
+		r.poll()
+		r.pass(10 * time.Minute)
+		Expect(slow.Poll(context.Background())).To(Succeed())
+		Expect(r.story()).To(Equal(want()))
+		Expect(r.status().Details).To(BeEmpty())
 	})
 
 	It("gets to its end in one poll under steady errors", func() {

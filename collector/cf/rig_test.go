@@ -266,17 +266,23 @@ func (r *rig) horizon() time.Time {
 // quarantined reads what the foundation has in QUARANTINE.
 func (r *rig) quarantined() []events.Quarantined {
 	GinkgoHelper()
-	var all []events.Quarantined
+	all, _ := r.quarantine()
+	return all
+}
+
+// quarantine is quarantined, with the times of its messages.
+func (r *rig) quarantine() (all []events.Quarantined, times []string) {
+	GinkgoHelper()
 	state, err := shared.Stream(context.Background(), events.StreamQuarantine)
 	Expect(err).NotTo(HaveOccurred())
 	scan := cf.Scan{Filters: []string{events.QuarantineFilter(r.name)}, From: 1, To: state.Last}
 	Expect(cf.OnBus(shared).Scan(context.Background(), events.StreamQuarantine, scan, func(m *bus.Stored) error {
 		var q events.Quarantined
 		Expect(q.DecodeJSON(m.Data)).To(Succeed())
-		all = append(all, q)
+		all, times = append(all, q), append(times, m.Header(events.HeaderTime))
 		return nil
 	})).To(Succeed())
-	return all
+	return all, times
 }
 
 // everything is all that the foundation has in any stream, as text.

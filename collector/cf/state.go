@@ -74,16 +74,28 @@ func (d *decoder) stored(m *bus.Stored) (stored, error) {
 	return s, nil
 }
 
-// load reads where the foundation stands, from USAGE alone.
+// load reads where the foundation stands, from USAGE alone: all of it, or the list alone that has lost track, up to where the writer knows
+// USAGE.
 func (f *foundation) load(ctx context.Context) error {
-	last, err := lastSequence(ctx, f.store, events.StreamUsage, events.UsageFilter(events.SourceCF, f.Name))
-	if err != nil {
-		return err
+	last := f.writer.seen()
+	if !f.loaded {
+		f.quarantine.begin()
+		var err error
+		if last, err = lastSequence(ctx, f.store, events.StreamUsage, events.UsageFilter(events.SourceCF, f.Name)); err != nil {
+			return err
+		}
 	}
 	for _, l := range f.lists {
+		if f.loaded && l.loaded {
+			continue
+		}
 		if err := l.load(ctx, last); err != nil {
 			return fmt.Errorf("reading where the %s events of foundation %q stand: %w", l.name, f.Name, err)
 		}
+		l.loaded = true
+	}
+	if f.loaded {
+		return nil
 	}
 	said, complete, err := f.lastHorizon(ctx, last)
 	if err != nil {
@@ -93,6 +105,7 @@ func (f *foundation) load(ctx context.Context) error {
 	f.said, f.complete = said, complete
 	f.mu.Unlock()
 	f.writer.begin(last)
+	f.loaded = true
 	return nil
 }
 

@@ -62,6 +62,7 @@ var _ = Describe("an event that has no guid or no created_at", func() {
 		Entry("a guid that is a number", `{"guid":5,"created_at":"2026-05-01T11:10:00Z"}`, "it has no guid"),
 		Entry("an object without a created_at", `{"guid":"bad"}`, "its created_at is no time"),
 		Entry("a created_at that is no time", `{"guid":"bad","created_at":"yesterday"}`, `its created_at is no time: "yesterday"`),
+		Entry("a created_at that is never reached", `{"guid":"bad","created_at":"9999-12-31T23:59:59Z"}`, "its created_at is no time"),
 		Entry("an object with nothing", `{}`, "it has no guid"),
 		Entry("null", `null`, "it has no guid"),
 		Entry("a text", `"a,b]"`, "it is no JSON object"),
@@ -75,6 +76,14 @@ var _ = Describe("an event that has no guid or no created_at", func() {
 		r.poll()
 		Expect(r.status().Problem).To(BeEmpty())
 		Expect(r.status().Details).To(HaveKeyWithValue("app unreadable event", ContainSubstring("it has no guid")))
+	})
+
+	It("is shown without its secrets", func() {
+		r.add(apps, apiRow{"bad", noon, `{"guid":"bad","created_at":"https://user:PLANTED@h"}`})
+		r.poll()
+		Expect(r.status().Details).To(HaveKeyWithValue("app unreadable event", ContainSubstring("https://***:***@h")))
+		Expect(r.log.String()).NotTo(ContainSubstring("PLANTED"))
+		Expect(r.everything()).NotTo(ContainElement(ContainSubstring("PLANTED")))
 	})
 
 	It("at the end of the list is quarantined at once, and no cursor", func() {
@@ -148,10 +157,11 @@ var _ = Describe("an event that has no guid or no created_at", func() {
 		}
 		Expect(r.story()).To(Equal([]string{"e0", "e1", "n0", "n1", "n2", "late after n0"}))
 		facts := r.facts()
-		quarantined := r.quarantined()
+		quarantined, times := r.quarantine()
 		Expect(quarantined).To(HaveLen(2))
 		Expect(quarantined[0].AfterID).To(Equal(facts[2].id))
 		Expect(quarantined[1].AfterID).To(Equal(facts[5].id))
+		Expect(times).To(HaveEach("2026-05-01T12:05:00Z"), "when it was met, for its own time is not known")
 	})
 
 	It("is passed when the list is read from its start", func() {

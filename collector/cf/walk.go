@@ -12,6 +12,7 @@ import (
 
 	"github.com/daybook-billing/daybook/collector/internal/appender"
 	"github.com/daybook-billing/daybook/collector/internal/jsondoc"
+	"github.com/daybook-billing/daybook/collector/redact"
 	"github.com/daybook-billing/daybook/events"
 )
 
@@ -23,6 +24,7 @@ type list struct {
 	// limit keeps the minimum wait between pages.
 	limit *rate.Limiter
 
+	loaded  bool  // what follows is as USAGE tells
 	cursor  *mark // the last event that was taken in order; nil before the first
 	after   string
 	gap     *openGap // of a rescan that USAGE knows of and no fact in order has followed
@@ -64,6 +66,7 @@ func newList(f *foundation, name string) *list {
 // reset forgets all that load finds out. The horizon stays: it never goes back.
 func (l *list) reset() {
 	l.cursor, l.after, l.gap, l.pending, l.known, l.reread, l.scanned = nil, "", nil, nil, nil, nil, time.Time{}
+	l.f.detail(l.name+rescanDetail, "")
 	l.window.clear()
 	l.batch.clear()
 }
@@ -85,7 +88,7 @@ func (l *list) collect(ctx context.Context) error {
 		l.outlived = false
 	}
 	if l.cursor != nil && l.reread == nil {
-		err := l.walk(ctx, nil)
+		err := l.walk(ctx)
 		if !errors.Is(err, errLost) {
 			return err
 		}
@@ -98,21 +101,22 @@ func (l *list) collect(ctx context.Context) error {
 		return err
 	}
 	l.batch.clear()
-	head, err := l.rescan(ctx)
-	if err == nil {
-		l.reading(ctx, nil)
-	}
-	if err != nil || head == nil {
+	ready, err := l.rescan(ctx)
+	if err != nil {
 		return err
 	}
-	return l.walk(ctx, head)
+	l.reading(ctx, nil)
+	if !ready {
+		return nil
+	}
+	return l.walk(ctx)
 }
 
 // walk goes on from the cursor, page by page, until the end or the first event that is too young. Without a cursor it begins at the
-// head of the table, which has to be the row that is given.
-func (l *list) walk(ctx context.Context, head *mark) error {
+// head of the table.
+func (l *list) walk(ctx context.Context) error {
 	p, spare := &l.pages[0], &l.pages[1]
-	if err := l.first(ctx, head, p); err != nil {
+	if err := l.first(ctx, p); err != nil {
 		return err
 	}
 	for {
@@ -154,22 +158,29 @@ func (l *list) walk(ctx context.Context, head *mark) error {
 }
 
 // first asks for the first page of a walk and makes sure that it means what it seems to. Late events are looked for before it is taken.
-func (l *list) first(ctx context.Context, head *mark, p *page) error {
-	if l.cursor == nil {
-		err := l.fetch(ctx, "", p)
-		if first := p.first(); err == nil && (first == nil || !head.is(first)) {
-			err = l.changed()
+func (l *list) first(ctx context.Context, p *page) error {
+	if l.cursor == nil { // a rescan has found that USAGE has nothing of the table
+		if err := l.fetch(ctx, "", p); err != nil {
+			return err
 		}
 		l.scanned = p.date
-		return err
+		if first := p.first(); first == nil || !l.reread.survey.head.is(first) {
+			return l.changed()
+		}
+		return l.stillListed(ctx, l.reread.survey.oldest)
 	}
 	if err := l.fetch(ctx, l.cursor.guid, p); err != nil {
 		return err
 	}
+	l.date = p.date
 	if err := l.verify(ctx, l.cursor); err != nil {
 		return err
 	}
-	if head == nil && len(p.rows) > 0 && l.collectedTo().Before(p.date.Add(-l.f.Retention)) {
+	if l.reread != nil { // what the rescan believes holds if its oldest row was listed until now: so was all that is younger
+		if err := l.stillListed(ctx, l.reread.survey.oldest); err != nil {
+			return err
+		}
+	} else if len(p.rows) > 0 && l.collectedTo().Before(p.date.Add(-l.f.Retention)) {
 		// Cloud Controller keeps the beginnings of what runs, so that the cursor's event may be there though what came after it is not.
 		l.outlived = true
 		return errLost
@@ -281,7 +292,8 @@ func (l *list) inOrder(ctx context.Context, r *row, date time.Time) (*mark, erro
 // unreadable keeps an event that cannot be told from others, and so is no cursor: what is behind it is asked for by what is before it,
 // or by the next one. The status shows it until the collector is started anew.
 func (l *list) unreadable(ctx context.Context, r *row, after string, at time.Time) error {
-	l.f.detail(l.name+" unreadable event", r.unreadable.Error()+": it is in QUARANTINE, and what it says is not billed. Ask the foundation's operators what it is")
+	l.f.detail(l.name+" unreadable event", redact.Text(r.unreadable.Error())+
+		": it is in QUARANTINE, and what it says is not billed. Ask the foundation's operators what it is")
 	return l.f.quarantine.put(ctx, l.name, r, after, r.unreadable, events.FormatTime(at))
 }
 
@@ -309,18 +321,12 @@ type blocked struct {
 // waitsFor takes note of the event that the walk has stopped at, nil for none. One that stays too young for longer than the minimum age is of a
 // clock that is wrong, or the API's stands still: it is said once, and shown.
 func (l *list) waitsFor(r *row, date time.Time) {
-	detail := l.name + " waits"
-	if r == nil {
-		if l.blocked != nil {
-			l.f.detail(detail, "")
-		}
-		l.blocked = nil
-		return
-	}
-	now := l.f.now()
-	if l.blocked == nil || !l.blocked.is(r) {
+	detail, now := l.name+" waits", l.f.now()
+	if r == nil || l.blocked == nil || !l.blocked.is(r) {
 		l.f.detail(detail, "")
-		l.blocked = &blocked{mark: mark{guid: r.guid, created: r.created}, since: now}
+		if l.blocked = nil; r != nil {
+			l.blocked = &blocked{mark: mark{guid: r.guid, created: r.created}, since: now}
+		}
 		return
 	}
 	if now.Sub(l.blocked.since) <= l.f.MinAge+maxSkew {
