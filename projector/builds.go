@@ -15,14 +15,10 @@ type build struct {
 	start, end moment // end is `never` while it is open
 	of         *labels
 	size       *events.Footprint
+	id         factID // of the first fact that is known of it
 	opening    uint64 // 0 where the beginning is not known
 	ending     uint64
-	// doubt is why the build is held, unless somebody has decided; no gap if it is proven. An open one may have ended up to the time
-	// `until`, or takes an ending before the time `due`.
-	doubt      cause
-	until, due moment
-	firstFact  int // index of its first and its last fact
-	lastFact   int
+	doubt      cause // why it is held, unless somebody has decided; no gap if it is proven
 }
 
 // builds are the builds of one app as its facts tell.
@@ -31,10 +27,10 @@ type builds struct {
 	starts []moment // of all, those that were given up too
 	held   []part
 	words  []string // the holds of the decisions that counted
-	// doubtful are the builds that are not proven, whatever was decided about them.
-	doubtful []build
 	// clean reports whether no later fact in order can change anything.
-	clean     bool
+	clean bool
+	// foldable is how many facts stand before the last moment of the closed months at which no build was open; -1 if there was none.
+	foldable  int
 	known     bool
 	anomalies []events.Anomaly
 }
@@ -80,7 +76,7 @@ func (t *track) replaceBuilds(r *rules, ch *change, was builds) builds {
 			ch.Anomalies = append(ch.Anomalies, a)
 		}
 	}
-	ch.Running = ch.Running || !slices.EqualFunc(was.running(), is.running(), func(a, b build) bool { return a.opening == b.opening })
+	ch.Running = ch.Running || !slices.Equal(was.running(), is.running())
 	ch.Held = ch.Held || !sameHeld(was.held, is.held)
 	t.due = is.due(r)
 	if is.clean {
@@ -94,7 +90,8 @@ type buildFold struct {
 	builds
 	rules *rules
 	track *track
-	// gap is the gap that reaches the latest time of those passed, nil for none. A build that it hides may end before the time `due`.
+	// gap is the gap that reaches the latest time of those passed, nil for none. Builds that a gap hides the end of, or the beginning, may
+	// end before the time `due`.
 	gap *gap
 	due moment
 }
@@ -103,46 +100,51 @@ type buildFold struct {
 // builds. A build that has no end `timeout` after its start is dropped: not billed, and an anomaly. One that a gap may hide the end or the
 // beginning of is held, whole.
 func (t *track) deriveBuilds(r *rules, horizon moment) builds {
-	f := buildFold{builds: builds{known: t.baseline(r).known || t.clean > 0}, rules: r, track: t, due: always}
+	f := buildFold{builds: builds{known: t.baseline(r).known || t.clean > 0, foldable: -1}, rules: r, track: t, due: always}
 	from := t.through(r)
 	if t.clean > 0 {
 		from = max(from, t.facts[t.clean-1].key().root())
 	}
-	gaps := r.gaps
-	for len(gaps) > 0 && gaps[0].sequence <= from {
-		gaps = gaps[1:]
-	}
+	gaps := slices.DeleteFunc(slices.Clone(r.gaps), func(g *gap) bool { return g.sequence <= from || !g.about(t.kind) })
+	last := always
 	lose := func(before *fact) {
 		for ; len(gaps) > 0 && (before == nil || gaps[0].precedes(before)); gaps = gaps[1:] {
-			if gaps[0].about(t.kind) {
-				f.lose(gaps[0])
-			}
+			f.lose(gaps[0])
 		}
 	}
-	last := always
+	reach := func(n int, now moment) { // after n facts
+		if last < r.closed && f.over(min(now, r.closed)) {
+			f.foldable = n
+		}
+		f.expire(now)
+	}
 	for i := t.clean; i < len(t.facts); i++ {
 		x := &t.facts[i]
 		lose(x)
-		f.expire(x.at)
+		now := x.at
+		for _, g := range gaps { // what was open when one began that stands behind the fact may have ended in it
+			now = min(now, g.from)
+		}
+		reach(i, now)
 		last = x.at
 		switch x.verb {
 		case began:
-			f.begin(x, i)
+			f.begin(x)
 		case ended:
-			f.end(x, i)
+			f.end(x)
 		}
 	}
 	lose(nil)
-	f.clean = f.due <= last && !slices.ContainsFunc(f.all, func(b build) bool { return b.end == never && f.expires(&b) > last })
-	f.expire(horizon)
+	f.clean = f.over(last)
+	reach(len(t.facts), horizon)
 	f.decide()
 	return f.builds
 }
 
-func (f *buildFold) begin(x *fact, index int) {
-	b := build{start: x.at, end: never, of: x.of, size: x.size, opening: x.sequence, firstFact: index, lastFact: index}
+func (f *buildFold) begin(x *fact) {
+	b := build{start: x.at, end: never, of: x.of, size: x.size, id: x.id, opening: x.sequence}
 	if f.gap != nil && x.at < f.gap.to { // of that time not all facts are known
-		f.question(&b, f.gap, x.id, noteIncomplete)
+		b.doubt = cause{gap: f.gap, fact: x.id, note: noteIncomplete}
 	}
 	f.known = true
 	f.starts = append(f.starts, x.at)
@@ -150,30 +152,25 @@ func (f *buildFold) begin(x *fact, index int) {
 }
 
 // end gives an ending to the oldest build that is open, and to one that is not proven to be open only when there is no other: as many as
-// began after a gap and have not ended run for sure, whoever ends. One of the builds that ran before them ends in its place then, so that it
-// may end as late.
-func (f *buildFold) end(x *fact, index int) {
-	open := slices.IndexFunc(f.all, func(b build) bool { return b.end == never && b.doubt.gap == nil })
-	if open >= 0 {
-		latest := f.all[open].start.add(f.rules.timeout)
-		for i := range f.all {
-			if b := &f.all[i]; b.end == never && b.doubt.gap != nil {
-				b.due = max(b.due, latest)
-			}
-		}
-		if f.due > x.at {
-			f.due = max(f.due, latest)
-		}
-	} else {
-		open = slices.IndexFunc(f.all, func(b build) bool { return b.end == never })
-	}
+// began after a gap and have not ended run for sure, whoever ends. One of the builds that ran before them may have ended in its place, so
+// that one of those may end as late as it.
+func (f *buildFold) end(x *fact) {
+	at := f.oldest(func(b *build) bool { return b.doubt.gap == nil && b.start.add(f.rules.timeout) > x.at })
+	hides := f.due > x.at
 	switch {
-	case open >= 0:
-		b := &f.all[open]
-		b.end, b.ending, b.lastFact = x.at, x.sequence, index
-	case f.due > x.at && f.hidden(x, index):
-		f.known = true
-	case !f.known:
+	case at >= 0 && hides:
+		f.due = max(f.due, f.all[at].start.add(f.rules.timeout))
+	case hides:
+		if at = f.oldest(func(b *build) bool { return b.doubt.gap != nil }); at < 0 {
+			f.hidden(x)
+			return
+		}
+	}
+	if at >= 0 {
+		f.all[at].end, f.all[at].ending = x.at, x.sequence
+		return
+	}
+	if !f.known {
 		f.known = true
 		f.anomalies = append(f.anomalies, events.Anomaly{
 			Code: events.AnomalyOrphanEnding, Resource: f.track.resource, Time: x.time.time(), Message: "STAGING_STOPPED without a build that was open",
@@ -181,65 +178,47 @@ func (f *buildFold) end(x *fact, index int) {
 	}
 }
 
-// hidden takes an ending for that of a build whose beginning the gap hides. It reports whether there is any time to hold.
-func (f *buildFold) hidden(x *fact, index int) bool {
-	g := f.gap
-	start := g.to
-	if g.from != always {
-		start = max(g.from, min(g.to, x.at.add(-f.rules.timeout)))
-	}
-	if start >= x.at {
-		return false
-	}
-	b := build{start: start, end: x.at, of: x.of, size: x.size, ending: x.sequence, firstFact: index, lastFact: index}
-	f.question(&b, g, x.id, noteWithin)
-	f.all = append(f.all, b)
-	return true
+// oldest is the index of the oldest open build that is such; -1 for none.
+func (f *buildFold) oldest(such func(*build) bool) int {
+	return slices.IndexFunc(f.all, func(b build) bool { return b.end == never && such(&b) })
 }
 
-// question notes that a build is not proven.
-func (f *buildFold) question(b *build, g *gap, id factID, why note) {
-	b.doubt, b.until, b.due = cause{gap: g, fact: id, note: why}, g.to, b.start.add(f.rules.timeout)
+// hidden takes an ending for that of a build whose beginning the gap hides.
+func (f *buildFold) hidden(x *fact) {
+	f.known = true
+	start := f.gap.to
+	if f.gap.from != always {
+		start = max(f.gap.from, min(start, x.at.add(-f.rules.timeout)))
+	}
+	f.all = append(f.all, build{
+		start: start, end: x.at, of: x.of, size: x.size, id: x.id, ending: x.sequence, doubt: cause{gap: f.gap, fact: x.id, note: noteWithin},
+	})
 }
 
 // lose is the step for a gap: what was open when it began, and what ended since, may have ended within it, and what ended may have been
 // another build.
 func (f *buildFold) lose(g *gap) {
-	if g.from != always {
-		f.expire(g.from)
-	}
+	f.expire(g.from)
 	for i := range f.all {
-		b := &f.all[i]
-		switch {
-		case b.start >= g.to || b.end <= g.from:
-		case b.doubt.gap != nil:
-			b.until = max(b.until, g.to)
-		default:
-			f.question(b, g, f.track.facts[b.firstFact].id, noteUnconfirmed)
+		if b := &f.all[i]; b.doubt.gap == nil && b.start < g.to && b.end > g.from {
+			b.doubt = cause{gap: g, fact: b.id, note: noteUnconfirmed}
 		}
 	}
 	if f.gap == nil || g.to > f.gap.to {
 		f.gap = g
 	}
-	if g.to == never {
-		f.due = never
-		return
-	}
 	f.due = max(f.due, g.to.add(f.rules.timeout))
 }
 
-// expires is when an open build is given up.
-func (f *buildFold) expires(b *build) moment {
-	if b.doubt.gap != nil {
-		return b.due
-	}
-	return b.start.add(f.rules.timeout)
+// over reports whether at a time no build was open, nor one that a gap may hide.
+func (f *buildFold) over(at moment) bool {
+	return f.due <= at && f.oldest(func(b *build) bool { return b.start.add(f.rules.timeout) > at }) < 0
 }
 
 // expire gives up the builds that have been open for too long. One that was open when a gap began has ended within it then.
 func (f *buildFold) expire(now moment) {
 	f.all = slices.DeleteFunc(f.all, func(b build) bool {
-		if b.end != never || b.doubt.gap != nil || f.expires(&b) > now {
+		if b.end != never || b.doubt.gap != nil || b.start.add(f.rules.timeout) > now {
 			return false
 		}
 		if !b.of.muted {
@@ -250,56 +229,46 @@ func (f *buildFold) expire(now moment) {
 		}
 		return true
 	})
+	if f.due <= now {
+		f.endDoubtful()
+	}
+}
+
+// endDoubtful ends the builds that have no ending since a gap: each may have run as long as a build may last, or up to the gap's end.
+func (f *buildFold) endDoubtful() {
 	for i := range f.all {
-		if b := &f.all[i]; b.end == never && b.doubt.gap != nil && b.due <= now {
-			b.end = f.latest(b)
+		if b := &f.all[i]; b.end == never && b.doubt.gap != nil {
+			b.end = min(f.gap.to, b.start.add(f.rules.timeout))
 		}
 	}
 }
 
-// latest is up to when a build ran at the latest that has no ending since the gap.
-func (f *buildFold) latest(b *build) moment { return min(b.until, b.start.add(f.rules.timeout)) }
-
-// decide takes the builds that are not proven out, but for those that an operator has released.
+// decide takes the builds that are not proven out, but for those that an operator has released. Those that nobody has decided about are
+// held.
 func (f *buildFold) decide() {
-	f.all = slices.DeleteFunc(f.all, func(b build) bool {
+	f.endDoubtful()
+	billed := f.all[:0]
+	for _, b := range f.all {
 		if b.doubt.gap == nil {
-			return false
-		}
-		f.doubtful = append(f.doubtful, b)
-		return !f.released(&b)
-	})
-	for i := range f.all {
-		b := &f.all[i]
-		if b.doubt.gap == nil {
+			billed = append(billed, b)
 			continue
 		}
-		word, _ := f.track.decided(f.rules, &b.doubt)
-		b.size = f.rules.shapes.size(completed(b.size, &word.footprint), b.size)
-		if b.end == never {
-			b.end = f.latest(b)
+		word, given := f.track.decided(f.rules, &b.doubt)
+		if given {
+			f.words = append(f.words, word.hold)
 		}
-		if b.opening == 0 {
+		p := part{start: max(b.start, f.rules.epoch), end: b.end, since: b.start, of: b.of, size: b.size, cause: b.doubt}
+		switch {
+		case word.release:
+			b.size = f.rules.shapes.size(completed(b.size, &word.footprint), b.size)
+			billed = append(billed, b)
 			f.starts = append(f.starts, b.start)
+		case !given && p.start < p.end && !b.of.muted:
+			f.held = append(f.held, p)
 		}
 	}
+	f.all = billed
 	slices.SortStableFunc(f.all, func(a, b build) int { return cmp.Compare(a.start, b.start) })
-}
-
-// released reports whether an operator has released a build. One that nobody has decided about is held.
-func (f *buildFold) released(b *build) bool {
-	if word, given := f.track.decided(f.rules, &b.doubt); given {
-		f.words = append(f.words, word.hold)
-		return word.release
-	}
-	p := part{start: max(b.start, f.rules.epoch), end: b.end, of: b.of, size: b.size, cause: b.doubt}
-	if p.end == never {
-		p.end = f.latest(b)
-	}
-	if p.start < p.end && !b.of.muted {
-		f.held = append(f.held, p)
-	}
-	return false
 }
 
 // running are the builds that are open and metered.
@@ -350,7 +319,12 @@ func (b *builds) count(r *rules, until moment) []part {
 				continue
 			}
 			p.of, p.size = x.of, x.size // the newest build gives the labels and the buildpack
-			p.flags |= x.inferred(&p)
+			if x.opening == 0 && x.start == p.start {
+				p.flags |= events.InferredStart
+			}
+			if x.doubt.gap != nil && x.ending == 0 && x.end == p.end {
+				p.flags |= events.InferredEnd
+			}
 			for _, sequence := range [...]uint64{x.opening, x.ending} {
 				if sequence != 0 {
 					p.more = append(p.more, sequence)
@@ -372,17 +346,6 @@ func (b *builds) count(r *rules, until moment) []part {
 		out = append(out, p)
 	}
 	return r.fromEpoch(out)
-}
-
-// inferred are the flags of a part that begins or ends with a build of which that is not known.
-func (b *build) inferred(p *part) (flags events.Flags) {
-	if b.doubt.gap != nil && b.opening == 0 && b.start == p.start {
-		flags |= events.InferredStart
-	}
-	if b.doubt.gap != nil && b.ending == 0 && b.end == p.end {
-		flags |= events.InferredEnd
-	}
-	return flags
 }
 
 // fromEpoch leaves out what is before the epoch.
@@ -417,15 +380,8 @@ func (t *track) runningBuilds(r *rules, out []events.Span) []events.Span {
 
 // heldBuilds appends the builds that are held.
 func (t *track) heldBuilds(r *rules, out []events.Hold) []events.Hold {
-	for i := range t.doubted {
-		out = append(out, r.hold(t, &t.doubted[i]))
-	}
-	if t.clean == len(t.facts) {
-		return out
-	}
-	b := t.deriveBuilds(r, r.horizon)
-	for i := range b.held {
-		out = append(out, r.hold(t, &b.held[i]))
+	for _, p := range slices.Concat(t.doubted, t.deriveBuilds(r, r.horizon).held) {
+		out = append(out, r.hold(t, &p))
 	}
 	return out
 }
@@ -453,46 +409,15 @@ func (t *track) accruedBuilds(r *rules, out []events.Span) []events.Span {
 	return out
 }
 
-// foldable reports whether the builds of the first n facts are decided, so that the facts of closed months can be folded: no gap makes what
-// runs into the open months doubtful, and all that is doubtful and over has been decided about.
-func (t *track) foldable(r *rules, n int) bool {
-	doubt := false
-	for _, g := range r.gaps {
-		if g.sequence <= t.through(r) || !g.about(t.kind) {
-			continue
-		}
-		doubt = true
-		if g.from < r.closed && (g.to == never || g.to.add(r.timeout) > r.closed) {
-			return false
-		}
-	}
-	if !doubt {
-		return true
-	}
+// settleable is how many facts of closed months can be folded; -1 for none, and no gap: up to a moment at which no build was open, unless
+// one before it is held.
+func (t *track) settleable(r *rules) int {
 	whole := *t
 	whole.reopen()
 	b := whole.deriveBuilds(r, r.horizon)
-	return !slices.ContainsFunc(b.doubtful, func(x build) bool {
-		_, given := t.decided(r, &x.doubt)
-		return x.firstFact < n && (!given || x.lastFact >= n)
-	})
-}
-
-// settleable is how many of the first n facts of closed months can be folded: up to a moment at which no build is open.
-func (t *track) settleable(r *rules, n int) int {
-	clean, open := 0, []moment(nil)
-	for i := range n {
-		x := &t.facts[i]
-		open = slices.DeleteFunc(open, func(start moment) bool { return start.add(r.timeout) <= x.at })
-		switch {
-		case x.verb == began:
-			open = append(open, x.at)
-		case x.verb == ended && len(open) > 0:
-			open = open[1:]
-		}
-		if len(open) == 0 || i == n-1 && open[len(open)-1].add(r.timeout) <= r.closed {
-			clean = i + 1
-		}
+	n := b.foldable
+	if n > 0 && slices.ContainsFunc(b.held, func(p part) bool { return p.since <= t.facts[n-1].at }) {
+		return -1
 	}
-	return clean
+	return n
 }

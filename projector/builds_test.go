@@ -59,6 +59,13 @@ var _ = Describe("Builds", func() {
 			Expect(b.closed()).To(Equal([]string{"A 10:00-10:05 1x1024", "A 10:05-10:50 1x1024 since 10:00"}))
 			Expect(b.codes()).To(Equal([]string{events.AnomalyBuildWithoutEnd}))
 		})
+		It("are held, as nothing that is left tells of them, when the end is found after their month was closed", func() {
+			b := newBooks(projector.Settings{Cut: projector.CutMonth}).tell(build("STAGING_STARTED", "10:00"), build("STAGING_STARTED", "04-02 10:00")).
+				reach("04-10 00:00").tell(build("STAGING_STOPPED", "10:30", late(1)))
+			Expect(b.closed()).To(BeEmpty())
+			Expect(b.held()).To(Equal([]string{"A 10:30-10:30 1x1024 closed_period"}))
+			Expect(b.codes()).To(ContainElement(events.AnomalyClosedPeriod))
+		})
 		It("have the time that the setting gives them", func() {
 			b := newBooks(projector.Settings{Cut: projector.CutNone, BuildTimeout: 2 * time.Hour}).tell(build("STAGING_STARTED", "10:00"), build("STAGING_STOPPED", "11:59"))
 			Expect(b.closed()).To(Equal([]string{"A 10:00-11:59 1x1024"}))

@@ -34,7 +34,13 @@ func (m moment) String() string {
 	return events.FormatTime(m.time())
 }
 
-func (m moment) add(d time.Duration) moment { return m + moment(d/time.Microsecond) }
+// add is so much later; always and never stay what they are.
+func (m moment) add(d time.Duration) moment {
+	if m == always || m == never {
+		return m
+	}
+	return m + moment(d/time.Microsecond)
+}
 
 // verb is what a fact says happened, the same for all kinds.
 type verb uint8

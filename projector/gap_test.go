@@ -1,6 +1,9 @@
 package projector_test
 
 import (
+	"regexp"
+	"time"
+
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 
@@ -284,6 +287,35 @@ var _ = Describe("A gap", func() {
 			b := newBooks(projector.Settings{Cut: projector.CutMonth}).tell(service("CREATED", "09:00", "small")).gap(events.ListApp, "03-31 23:40", "03-31 23:50").
 				tell(app("STARTED", "04-01 00:10")).reach("04-10 00:00").tell(build("STAGING_STOPPED", "04-01 00:05", late(3)))
 			Expect(b.held()).To(Equal([]string{"A 03-31 23:40-04-01 00:05 1x1024 gap"}))
+		})
+		It("holds one that ended in the time that it reaches back over, though the ending was lost and another build came since", func() {
+			b := told(build("STAGING_STARTED", "09:00"), build("STAGING_STARTED", "10:05"), build("STAGING_STOPPED", "10:06")).
+				gap(events.ListApp, "09:30", "10:30")
+			Expect(b.held()).To(Equal([]string{"A 09:00-10:00 1x1024 gap", "A 10:05-10:06 1x1024 gap"}))
+		})
+		DescribeTable("forgets what is not listed, so that nobody can decide about it, when the month is closed",
+			func(s projector.Settings, facts ...*events.Usage) {
+				s.Cut = projector.CutMonth
+				b := newBooks(s).tell(facts...).gap(events.ListApp, "10:00", "10:30")
+				Expect(b.held()).To(BeEmpty())
+				Expect(b.reach("04-10 00:00").meter.Tracked()).To(BeZero())
+			},
+			Entry("of a space that is not metered", projector.Settings{ExcludeSpaces: regexp.MustCompile("^dev$")}, build("STAGING_STARTED", "09:50")),
+			Entry("before the epoch", projector.Settings{Epoch: map[string]time.Time{"cf": clock("12:00")}}, build("STAGING_STARTED", "09:50")),
+			Entry("of no length", projector.Settings{}, build("STAGING_STARTED", "10:05"), build("STAGING_STOPPED", "10:05")),
+		)
+		It("does not bill others for closed months while one of them is held", func() {
+			unheard := func(before ...*events.Usage) []string {
+				monthly := projector.Settings{Cut: projector.CutMonth}
+				b := newBooks(monthly).tell(before...).gap("", "10:00", "10:30").reach("04-10 00:00")
+				var err error
+				b.meter, err = projector.RestoreMeter(monthly, b.meter.Snapshot())
+				Expect(err).NotTo(HaveOccurred())
+				b.tell(service("DELETED", "04-10 10:00", "small"))
+				Expect(b.closed()).To(BeEmpty())
+				return b.held()
+			}
+			Expect(unheard(build("STAGING_STARTED", "09:50"))).To(And(Equal(unheard()), Equal([]string{"D 10:00-04-10 10:00 small gap"})))
 		})
 		It("is the first collection: a build that ends after it is held from its end on", func() {
 			b := told().gap(events.ListApp, "", "10:30").tell(build("STAGING_STOPPED", "10:40"))

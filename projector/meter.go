@@ -2,6 +2,7 @@ package projector
 
 import (
 	"cmp"
+	"math"
 	"regexp"
 	"slices"
 	"strconv"
@@ -456,7 +457,7 @@ func (f *foundation) settle(closed moment) {
 	r := &f.rules
 	r.closed = closed
 	f.troveRules.Closed = closed.time()
-	gaps := uint64(1<<64 - 1)
+	settled, kept := uint64(math.MaxUint64), uint64(math.MaxUint64)
 	for key, t := range f.tracks {
 		var over bool
 		if t.trove != nil {
@@ -467,7 +468,10 @@ func (f *foundation) settle(closed moment) {
 				f.ended[t.resource] = end
 			}
 		} else {
-			gaps = min(gaps, t.settle(r))
+			through := t.settle(r)
+			if kept = min(kept, through); t.kind != events.KindStaging {
+				settled = min(settled, through)
+			}
 			f.list(t)
 			over = !t.live && len(t.facts) == 0
 		}
@@ -475,7 +479,7 @@ func (f *foundation) settle(closed moment) {
 			f.forget(key, t)
 		}
 	}
-	f.settleGaps(gaps)
+	f.settleGaps(settled, kept)
 	for sequence, p := range f.places {
 		switch {
 		case p.found == always: // before the first horizon
@@ -489,21 +493,25 @@ func (f *foundation) settle(closed moment) {
 	}
 }
 
-// settleGaps makes the gaps up to a sequence part of the baseline of timelines without facts, too. They are over, and so is every build that
-// one of them may hide the beginning of.
-func (f *foundation) settleGaps(upTo uint64) {
+// settleGaps makes the gaps up to a sequence part of the baseline of timelines without facts, too, and drops those up to the sequence
+// `kept`. They are over; one that is dropped hides the beginning of no build any more either.
+func (f *foundation) settleGaps(upTo, kept uint64) {
 	r := &f.rules
-	n := 0
-	for n < len(r.gaps) && r.gaps[n].sequence <= upTo && r.gaps[n].to < r.closed && r.gaps[n].to.add(r.timeout) <= r.closed {
+	for _, g := range r.gaps {
+		if g.sequence > upTo || g.to >= r.closed {
+			break
+		}
 		for i, kind := range []string{events.KindApp, events.KindService} {
 			t := track{kind: kind}
-			t.stepOver(r, &r.base[i], r.gaps[n])
+			t.stepOver(r, &r.base[i], g)
 			r.base[i].doubt.old = r.base[i].doubt.gap != nil
 		}
-		r.settled = r.gaps[n].sequence
-		n++
+		r.settled = max(r.settled, g.sequence)
 	}
-	r.gaps = slices.Delete(r.gaps, 0, n)
+	for len(r.gaps) > 0 && r.gaps[0].sequence <= min(r.settled, kept) && r.gaps[0].to.add(r.timeout) <= r.closed {
+		r.dropped = r.gaps[0].sequence
+		r.gaps = slices.Delete(r.gaps, 0, 1)
+	}
 }
 
 // forget drops a timeline, and its subject when it was the last.

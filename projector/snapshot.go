@@ -16,7 +16,7 @@ import (
 // by their number. What follows from the rest (the states after the facts) is derived anew on reading.
 
 // snapshotForm begins every snapshot, so that one of another form is refused and not misread.
-const snapshotForm = "daybook projector snapshot 4\n"
+const snapshotForm = "daybook projector snapshot 5\n"
 
 var (
 	errDamaged = errors.New("the projector's snapshot is damaged")
@@ -245,6 +245,7 @@ func (p *packer) foundation(f *foundation) {
 		p.gap(g)
 	}
 	p.uint(r.settled)
+	p.uint(r.dropped)
 	p.state(&r.base[0])
 	p.state(&r.base[1])
 	p.length(len(f.collectors))
@@ -572,7 +573,7 @@ func (r *reader) foundation() error {
 		}
 		rules.gaps = append(rules.gaps, g)
 	}
-	rules.settled = r.uint()
+	rules.settled, rules.dropped = r.uint(), r.uint()
 	rules.base = [2]state{*r.state(), *r.state()}
 	for range r.length() {
 		f.collectors[r.text()] = collectorHorizon{at: r.moment(), retired: r.bool()}

@@ -21,10 +21,10 @@ type rules struct {
 	closed moment
 	gaps   []*gap // in order
 	// settled is the sequence up to which gaps are part of the timelines' baselines; base is what they make of a timeline without facts,
-	// by list.
-	settled uint64
-	base    [2]state
-	shapes  *shapes
+	// by list. Those up to the sequence dropped are not kept any more: builds may rest on a gap for longer.
+	settled, dropped uint64
+	base             [2]state
+	shapes           *shapes
 	// databases are the rules of Trove.
 	databases *troveRules
 
@@ -108,6 +108,9 @@ func listIndex(kind string) int {
 func (t *track) baselineKey(r *rules) key {
 	if t.base != nil {
 		return t.baseKey
+	}
+	if t.kind == events.KindStaging {
+		return key{sequence: r.dropped}
 	}
 	return key{sequence: r.settled}
 }
@@ -194,7 +197,10 @@ func (t *track) tooLate(r *rules, x *fact) bool {
 	if last.to != always && !last.precedes(x) {
 		return true
 	}
-	return x.time < r.closed && !t.baseline(r).known && (len(t.facts) == 0 || k.compare(t.facts[0].key()) < 0)
+	if x.time >= r.closed || len(t.facts) > 0 && k.compare(t.facts[0].key()) > 0 {
+		return false
+	}
+	return !t.baseline(r).known || t.kind == events.KindStaging && x.verb == ended // of a build that was given up and folded
 }
 
 // newest reports whether a fact stands after everything that the timeline has.
@@ -349,7 +355,7 @@ func (t *track) advance(r *rules, ch *change, to moment) {
 func (t *track) settle(r *rules) uint64 {
 	n := sort.Search(len(t.facts), func(i int) bool { return t.facts[i].at >= r.closed })
 	if t.kind == events.KindStaging {
-		if n = t.settleable(r, n); !t.foldable(r, n) {
+		if n = t.settleable(r); n < 0 {
 			return t.through(r)
 		}
 	}

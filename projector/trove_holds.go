@@ -50,7 +50,7 @@ func (d *troveDerivation) released(kind string, s *size, from, to time.Time) boo
 	}
 	if given {
 		complete := d.complete(kind, s.footprint, word.footprint)
-		if kind == events.KindVolume && complete.VolumeGB.Known() || kind == events.KindInstance && hasFlavor(&complete) {
+		if kind == events.KindVolume && complete.VolumeGB.Or(0) > 0 || kind == events.KindInstance && hasFlavor(&complete) {
 			s.footprint = complete
 			return true
 		}
@@ -77,7 +77,7 @@ func until(t time.Time) string {
 // complete is a held footprint with what the operator said about it. What a message said stands, and no volume has 0 GB.
 func (d *troveDerivation) complete(kind string, held, said events.Footprint) events.Footprint {
 	if kind == events.KindVolume {
-		if !held.VolumeGB.Known() && said.VolumeGB.Or(0) > 0 {
+		if held.VolumeGB.Or(0) == 0 {
 			held.VolumeGB = said.VolumeGB
 		}
 		return events.Footprint{VolumeGB: held.VolumeGB}
@@ -102,7 +102,7 @@ func (d *troveDerivation) reason(kind string, s *size) string {
 	}
 	lost := "only the deletion was collected. A build that failed sends one too: discard it if the instance never worked, " +
 		"release it if its create was lost"
-	if kind == events.KindVolume && !s.footprint.VolumeGB.Known() {
+	if kind == events.KindVolume && s.footprint.VolumeGB.Or(0) == 0 {
 		return lost + ", with --volume-gb: it does not say how large the volume was"
 	}
 	return lost

@@ -131,12 +131,14 @@ var _ = Describe("What is not known of a database is held", func() {
 			}))
 			Expect(b.closed()).To(BeEmpty())
 		})
-		It("is held without a size, and needs one, when the deletion names the volume only", func() {
-			b := told(deleted("10:05", unsized))
-			Expect(b.heldUnder()).To(ContainElement("I held volume delete_without_create 10:00-10:05"))
-			Expect(b.last.Held[1].Reason).To(ContainSubstring("--volume-gb"))
-			Expect(b.release(events.Footprint{}).heldUnder()).To(Equal([]string{"I held volume delete_without_create 10:00-10:05"}))
-			Expect(b.release(gigabytes(2)).closed()).To(ContainElement("I 10:00-10:05 2 GB inferred_start"))
+		It("is held without a size, and needs one, when the deletion names the volume only, or says 0 GB", func() {
+			for _, size := range []detail{unsized, volume(0)} {
+				b := told(deleted("10:05", size))
+				Expect(b.heldUnder()).To(ContainElement(HavePrefix("I held volume delete_without_create 10:00-10:05")))
+				Expect(b.last.Held[1].Reason).To(ContainSubstring("--volume-gb"))
+				Expect(b.release(events.Footprint{}).heldUnder()).To(ConsistOf(HavePrefix("I held volume delete_without_create 10:00-10:05")))
+				Expect(b.release(gigabytes(2)).closed()).To(ContainElement("I 10:00-10:05 2 GB inferred_start"))
+			}
 		})
 		It("is billed when it is released", func() {
 			b := told(deleted("10:05")).release(events.Footprint{})

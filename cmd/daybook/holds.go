@@ -174,7 +174,6 @@ func releasable(h *events.Hold, said *events.Footprint) error {
 		return fmt.Errorf("hold %s (%s of %s %s) is not released: %s", h.ID, h.Code, h.Kind, h.Resource, fmt.Sprintf(format, args...))
 	}
 	known, saysFlavor := &h.Footprint, said.Flavor != "" || said.FlavorID != ""
-	sizeless := h.Code != events.HoldGap // what is held for a gap ran before or after it in a size that is known
 	switch {
 	case h.Code == events.AnomalyClosedPeriod:
 		return refuse("what it would change is closed. Settle the difference by hand, then discard it")
@@ -182,11 +181,11 @@ func releasable(h *events.Hold, said *events.Footprint) error {
 		return refuse("it is not about a volume; leave out --volume-gb")
 	case saysFlavor && h.Kind != events.KindInstance:
 		return refuse("it is not about a flavour; leave out --flavor and --flavor-id")
-	case sizeless && h.Kind == events.KindVolume && known.VolumeGB.Or(0) == 0 && !said.VolumeGB.Known():
+	case h.Kind == events.KindVolume && known.VolumeGB.Or(0) == 0 && !said.VolumeGB.Known():
 		return refuse("nothing says how large the volume was; give its size in GiB with --volume-gb, or discard the hold if there was no volume")
 	case known.VolumeGB.Or(0) != 0 && said.VolumeGB.Known() && said.VolumeGB != known.VolumeGB:
 		return refuse("what was collected says that the volume had %d GiB, not %d; leave out --volume-gb", known.VolumeGB.Or(0), said.VolumeGB.Or(0))
-	case sizeless && h.Kind == events.KindInstance && known.Flavor == "" && known.FlavorID == "" && !saysFlavor:
+	case h.Kind == events.KindInstance && known.Flavor == "" && known.FlavorID == "" && !saysFlavor:
 		return refuse("nothing says which flavour it had; give its name with --flavor and its id with --flavor-id")
 	case differs(known.Flavor, said.Flavor), differs(known.FlavorID, said.FlavorID):
 		return refuse("what was collected says the flavour %q with the id %q; leave out --flavor and --flavor-id", known.Flavor, known.FlavorID)

@@ -210,8 +210,11 @@ var _ = Describe("What runs and what is held", func() {
 		for i := range 3 {
 			m := events.Metered{Source: "trove", Foundation: "dbaas", Tenant: fmt.Sprint("org-", i), Kind: "instance", Resource: fmt.Sprint("db-g", i)}
 			for j := range 400 {
-				m.Held = append(m.Held, events.Hold{ID: fmt.Sprint("gap-", i, "-", j), Kind: "instance", Resource: m.Resource, Code: "gap", Start: begin})
+				m.Held = append(m.Held, events.Hold{
+					ID: fmt.Sprint("gap-", i, "-", j), Kind: "instance", Resource: m.Resource, Code: "gap", Start: begin, Footprint: events.Footprint{Flavor: "m1"},
+				})
 			}
+			m.Held = append(m.Held, events.Hold{ID: fmt.Sprint("unsized-", i), Kind: "volume", Resource: m.Resource, Code: "unknown_volume", Start: begin})
 			s.metered(ctx, &m, uint64(10+i))
 		}
 		all := []string{"holds", "discard", "--all", "--code", "gap", "--foundation", "dbaas", "--by", "ann", "--note", "outage"}
@@ -234,8 +237,9 @@ var _ = Describe("What runs and what is held", func() {
 		_, out, _ = s.daybook(append(all, "--yes")...)
 		Expect(out).To(ContainSubstring("of 0 holds; 1200 had been decided"))
 
-		_, out, _ = s.daybook("holds", "release", "--all", "--tenant", "org-1", "--yes")
+		_, out, notices = s.daybook("holds", "release", "--all", "--tenant", "org-1", "--yes")
 		Expect(out).To(ContainSubstring("published: release of 400 holds"))
+		Expect(notices).To(HavePrefix("left out: 1 "))
 		for _, args := range [][]string{{}, {"hold-1", "--all"}, {"--all", "--force"}, {"hold-1", "--code", "gap"}} {
 			status, _, _ = s.daybook(append([]string{"holds", "discard"}, args...)...)
 			Expect(status).To(Equal(2), "%v", args)

@@ -22,8 +22,8 @@ var (
 	// tokenLike is how access tokens begin that name their issuer: GitHub, GitLab, Slack, AWS, npm, JSON Web Tokens.
 	tokenLike = regexp.MustCompile(`^(?:gh[a-z]_|github_pat_|glpat-|gl[a-z]+-|xox[a-z]-|AKIA|ASIA|npm_|sk[-_]|eyJ)[\w.-]{10}`)
 	randomRun = regexp.MustCompile(`[A-Za-z0-9_]{20,}`)
-	// scpForm is git@host:path with a query or a fragment, which begins with the second group.
-	scpForm   = regexp.MustCompile(`([\w.-]+@[\w.-]+:[^\s"'<>?#/\\][^\s"'<>?#\\]*)([?#][^\s"'<>\\]*)`)
+	// scpForm is git@host:path with a query or a fragment.
+	scpForm   = regexp.MustCompile(`[\w.-]+@[\w.-]+:[^\s"'<>?#/\\][^\s"'<>?#\\]*[?#][^\s"'<>\\]*`)
 	pathValue = regexp.MustCompile(`;([^=;/]*)=[^;/]*`) // a parameter of a path segment, RFC 3986 section 3.3
 	wholeURL  = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9+.-]*://`)
 )
