@@ -102,10 +102,17 @@ func (c *statusCmd) gather(ctx context.Context, b *bus.Bus) ([]*foundationStatus
 		all = append(all, f)
 		return f
 	}
+	foreigners := 0
+	foreign := func(stream string, m *bus.Stored, err error) error { // somebody else's message hides no other
+		if foreigners++; foreigners <= maxUnreadable {
+			unread = errors.Join(unread, fmt.Errorf("message %d of %s (%s) cannot be read: %w", m.Sequence, stream, m.Subject, err))
+		}
+		return nil
+	}
 	err := b.Latest(ctx, events.StreamUsage, []string{events.UsageHorizonFilter(c.Foundation)}, func(m *bus.Stored) error {
 		var h events.Horizon
 		if err := h.DecodeJSON(m.Data); err != nil {
-			return fmt.Errorf("message %d of %s (%s) cannot be read: %w", m.Sequence, events.StreamUsage, m.Subject, err)
+			return foreign(events.StreamUsage, m, err)
 		}
 		if f := find(h.Source, h.Foundation); f.Silent {
 			f.Horizon = h.Time
@@ -116,7 +123,7 @@ func (c *statusCmd) gather(ctx context.Context, b *bus.Bus) ([]*foundationStatus
 		_, err = b.Each(ctx, events.StreamUsage, 1, bus.End, bus.ReadOptions{Filters: []string{events.UsageGapFilter(c.Foundation)}}, func(m *bus.Stored) error {
 			var g events.Gap
 			if err := g.DecodeJSON(m.Data); err != nil {
-				return fmt.Errorf("message %d of %s (%s) cannot be read: %w", m.Sequence, events.StreamUsage, m.Subject, err)
+				return foreign(events.StreamUsage, m, err)
 			}
 			f := find(g.Source, g.Foundation)
 			f.Gaps = append(f.Gaps, gapStatus{g.From, g.To, g.List, g.Reason, m.Sequence})
@@ -131,7 +138,7 @@ func (c *statusCmd) gather(ctx context.Context, b *bus.Bus) ([]*foundationStatus
 		_, err = b.Each(ctx, events.StreamMetered, 1, bus.End, anomalies, func(m *bus.Stored) error {
 			var a events.AnomalyNotice
 			if err := a.DecodeJSON(m.Data); err != nil {
-				return fmt.Errorf("message %d of %s (%s) cannot be read: %w", m.Sequence, events.StreamMetered, m.Subject, err)
+				return foreign(events.StreamMetered, m, err)
 			}
 			if a.Anomaly.Code == events.AnomalyUnreadable {
 				f := find(a.Source, a.Foundation)

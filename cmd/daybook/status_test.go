@@ -35,4 +35,22 @@ var _ = Describe("The status of a foundation", func() {
 		_, out, _ = s.daybook("status", "--foundation", "us")
 		Expect(out).To(Equal("Nothing has been collected yet.\n"))
 	})
+
+	It("is shown beside messages that somebody else has put among Daybook's", func(ctx SpecContext) {
+		s := newSite(ctx)
+		at := time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
+		gap := events.Gap{ID: "g", Source: "cf", Foundation: "eu", From: at, To: at.Add(time.Hour), Reason: "the table was purged"}
+		for i, m := range []bus.Message{
+			{Subject: events.UsageGapSubject("cf", "eu"), Data: []byte("{")},
+			{Subject: events.UsageGapSubject("cf", "eu"), Data: gap.AppendJSON(nil)},
+			{Subject: events.UsageHorizonSubject("cf", "eu"), Data: []byte("{")},
+		} {
+			_, err := s.bus.Append(ctx, events.StreamUsage, []bus.Message{m}, bus.Expect{Last: uint64(i)})
+			Expect(err).NotTo(HaveOccurred())
+		}
+		status, out, problem := s.daybook("status")
+		Expect(status).To(Equal(1))
+		Expect(out).To(ContainSubstring("the table was purged"))
+		Expect(problem).To(And(ContainSubstring("message 1 of USAGE (usage.cf.eu.gap) cannot be read"), ContainSubstring("message 3 of USAGE")))
+	})
 })
