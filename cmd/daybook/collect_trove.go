@@ -79,8 +79,12 @@ func (c *troveFlags) check(http string) error {
 		return errors.New("pushed notifications need an address to come to: give one with --http")
 	case (c.User == "") != (c.PasswordFile == ""):
 		return errors.New("--amqp-user and --amqp-password-file must be given together")
+	case (c.CertFile == "") != (c.KeyFile == ""):
+		return errors.New("--amqp-cert and --amqp-key must be given together")
 	case c.Settle < 0:
 		return fmt.Errorf("--settle=%v: take 0s or more", c.Settle)
+	case c.Prefetch < 1 || c.DeliveryLimit < 1:
+		return errors.New("--prefetch and --delivery-limit must be positive")
 	}
 	return nil
 }

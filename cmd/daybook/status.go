@@ -103,16 +103,16 @@ func (c *statusCmd) gather(ctx context.Context, b *bus.Bus) ([]*foundationStatus
 		return f
 	}
 	foreigners := 0
-	foreign := func(stream string, m *bus.Stored, err error) error { // somebody else's message hides no other
+	foreign := func(stream string, m *bus.Stored, err error) { // somebody else's message hides no other
 		if foreigners++; foreigners <= maxUnreadable {
 			unread = errors.Join(unread, fmt.Errorf("message %d of %s (%s) cannot be read: %w", m.Sequence, stream, m.Subject, err))
 		}
-		return nil
 	}
 	err := b.Latest(ctx, events.StreamUsage, []string{events.UsageHorizonFilter(c.Foundation)}, func(m *bus.Stored) error {
 		var h events.Horizon
 		if err := h.DecodeJSON(m.Data); err != nil {
-			return foreign(events.StreamUsage, m, err)
+			foreign(events.StreamUsage, m, err)
+			return nil
 		}
 		if f := find(h.Source, h.Foundation); f.Silent {
 			f.Horizon = h.Time
@@ -123,7 +123,8 @@ func (c *statusCmd) gather(ctx context.Context, b *bus.Bus) ([]*foundationStatus
 		_, err = b.Each(ctx, events.StreamUsage, 1, bus.End, bus.ReadOptions{Filters: []string{events.UsageGapFilter(c.Foundation)}}, func(m *bus.Stored) error {
 			var g events.Gap
 			if err := g.DecodeJSON(m.Data); err != nil {
-				return foreign(events.StreamUsage, m, err)
+				foreign(events.StreamUsage, m, err)
+				return nil
 			}
 			f := find(g.Source, g.Foundation)
 			f.Gaps = append(f.Gaps, gapStatus{g.From, g.To, g.List, g.Reason, m.Sequence})
@@ -138,7 +139,8 @@ func (c *statusCmd) gather(ctx context.Context, b *bus.Bus) ([]*foundationStatus
 		_, err = b.Each(ctx, events.StreamMetered, 1, bus.End, anomalies, func(m *bus.Stored) error {
 			var a events.AnomalyNotice
 			if err := a.DecodeJSON(m.Data); err != nil {
-				return foreign(events.StreamMetered, m, err)
+				foreign(events.StreamMetered, m, err)
+				return nil
 			}
 			if a.Anomaly.Code == events.AnomalyUnreadable {
 				f := find(a.Source, a.Foundation)

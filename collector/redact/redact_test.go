@@ -52,6 +52,7 @@ var _ = Describe("text for the quarantine", func() {
 	},
 		Entry("in a member", `{"auth_token":"PLANTED"}`),
 		Entry("in a member with white space", "{\"password\" :\n \"PLANTED\"}"),
+		Entry("in Nova's member", `{"adminPass":"PLANTED"}`),
 		Entry("in a member with any case", `{"X-Auth-Token":"PLANTED"}`),
 		Entry("in a member with an escaped key", `{"pass\u0077ord":"PLANTED"}`),
 		Entry("in an object", `{"_context_service_catalog":[{"x":{"y":"PLANTED"}},"PLANTED"],"a":1}`),

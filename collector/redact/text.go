@@ -13,8 +13,8 @@ const MaxText = 64 << 10
 const maxKey = 128 // bytes of a JSON key that Text looks at
 
 var (
-	secretWords = []string{"token", "password", "passwd", "passphrase", "secret", "catalog", "credential", "authorization", "api_key", "apikey", "api-key", "private_key", "access_key", "signature", "client_ip", "server_ip", "traceback", "exception"}
-	assignment  = regexp.MustCompile(`(?i)([\w.-]*(?:token|password|passwd|passphrase|secret|credential|authorization|api[_-]?key|private_key|access_key|signature)[\w.-]*)(\s*[=:]\s*)((?:bearer|basic)\s+)?([^\s"'\\,;&<>}\]]+)`)
+	secretWords = []string{"token", "pass", "secret", "catalog", "credential", "authorization", "api_key", "apikey", "api-key", "private_key", "access_key", "signature", "client_ip", "server_ip", "traceback", "exception", "user_data"}
+	assignment  = regexp.MustCompile(`(?i)([\w.-]*(?:token|pass|secret|credential|authorization|api[_-]?key|private_key|access_key|signature)[\w.-]*)(\s*[=:]\s*)((?:bearer|basic)\s+)?([^\s"'\\,;&<>}\]]+)`)
 	header      = regexp.MustCompile(`(?i)((?:authorization|cookie)\s*[=:]\s*)[^\s"'\\][^\r\n"'\\]*`)
 	bearer      = regexp.MustCompile(`(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{6,}`)
 	// keystone is how Keystone's tokens look, whatever they stand behind: Fernet's version and the first bytes of its time, which are zero
@@ -23,13 +23,13 @@ var (
 )
 
 // SecretKey reports whether the JSON member of this name is a secret, or context that can hold one or tells of a person:
-// names with a word such as token, password, secret, catalog or credential in any case, oslo's _context_*, addresses of
+// names with a word such as token, pass, secret, catalog or credential in any case, oslo's _context_*, addresses of
 // clients, and tracebacks.
 func SecretKey(key string) bool {
 	if strings.HasPrefix(key, "_context_") {
 		return true
 	}
-	if len(key) < len("token") {
+	if len(key) < len("pass") {
 		return false
 	}
 	key = strings.ToLower(key)

@@ -32,6 +32,7 @@ type message struct {
 	where     string    // it came from
 	reason    string    // why it is quarantined
 	syntax    bool      // because it is no JSON
+	unread    bool      // because its compression is not read
 	observed  time.Time // its own timestamp
 
 	key      appender.Key
@@ -104,6 +105,8 @@ func (b *batch) reject(m message, body []byte, input string, reason error) {
 		Reason: redact.Text("Trove notification: " + reason.Error()), Input: input,
 	}
 	var syntax *jsondoc.SyntaxError
+	var compression *compressionError
+	m.unread = errors.As(reason, &compression)
 	m.verdict, m.id, m.reason, m.syntax = isQuarantined, id, q.Reason, errors.As(reason, &syntax)
 	m.key, m.subject = appender.KeyOf(id), events.QuarantineSubject(q.Source, q.Foundation)
 	m.header = b.header(id, events.TypeQuarantined, b.now())

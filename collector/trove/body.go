@@ -27,6 +27,14 @@ func (e *bodyTooLargeError) Error() string {
 	return fmt.Sprintf("the body has %d bytes: at most %d are read", e.size, MaxBody)
 }
 
+// compressionError is a compression that is not read: all that its publisher sends is lost.
+type compressionError struct{ name string }
+
+func (e *compressionError) Error() string {
+	return fmt.Sprintf("the header compression says %q, and the body is neither zlib, gzip, bzip2, zstd nor JSON: "+
+		"set kombu_compression of the publisher to gzip, or to nothing", clip(e.name))
+}
+
 // decoder undoes what oslo.messaging's transport did to a notification. It is for one goroutine.
 type decoder struct {
 	zlib io.ReadCloser
@@ -58,8 +66,7 @@ func (d *decoder) text(body []byte, compression string) ([]byte, error) {
 	case compression == "" || looksLikeJSON(body):
 		return body, nil
 	}
-	return nil, fmt.Errorf("the header compression says %q, and the body is neither zlib, gzip, bzip2, zstd nor JSON: "+
-		"set kombu_compression of the publisher to gzip, or to nothing", clip(compression))
+	return nil, &compressionError{compression}
 }
 
 func looksLikeJSON(body []byte) bool {

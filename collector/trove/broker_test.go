@@ -61,11 +61,13 @@ var _ = Describe("At the broker, the Trove collector", func() {
 		r.cfg.Exchanges = []string{r.name("trove"), r.name("openstack")}
 		p := r.publisher(false)
 		r.start(ctx).bound()
+		Eventually(func() int { return len(r.horizons(ctx)) }).WithTimeout(patience).Should(BeNumerically(">", 0))
 		p.exchange = r.name("openstack")
 		p.declare(false)
 		Eventually(r.log.String).WithTimeout(patience).Should(ContainSubstring("msg=bound exchange=" + p.exchange))
 		p.send(ctx, notification("i"))
 		r.seen(ctx, "i")
+		Expect(r.gaps(ctx)).To(HaveExactElements(HaveField("From", BeTemporally("<", time.Now().Add(-time.Minute)))), "so long it may have been there unseen")
 	})
 
 	It("notices that the exchange was deleted and made anew, says so, and binds again", func(ctx SpecContext) {

@@ -50,7 +50,8 @@ type exchange struct {
 	gone   bool      // it has vanished since it was bound
 	// refusal is the permission that is missing to make or bind it, as it was said last.
 	refusal string
-	// marked is when the newest marker was sent that came back, in any session, and current the same of this session.
+	// marked is when the newest marker was sent that came back, in any session, or the exchange was bound; current is the former in this
+	// session.
 	marked, current time.Time
 	missing         time.Time // since when it has been looked for in vain
 	// next is when an exchange that was never bound is looked for again, after the wait pause.
@@ -270,6 +271,9 @@ func (c *Collector) bind(ctx context.Context, s *session, e *exchange) error {
 	if found, err := s.bind(e.name, []string{c.cfg.markerKey()}); err != nil || !found {
 		return err
 	}
+	if !intact || e.gone || e.marked.IsZero() {
+		e.marked = c.deps.Now() // what came before was stored, or a gap is said
+	}
 	e.bound, e.once, e.gone, e.missing, e.refusal, e.pause = true, true, false, time.Time{}, "", 0
 	c.deps.Log.Info("bound", slog.String("exchange", e.name), slog.String("durability", e.seen.String()), slog.String("queue", c.cfg.Queue))
 	return nil
@@ -355,7 +359,8 @@ func (c *Collector) lost(ctx context.Context, s *session, e *exchange) error {
 		// What was on its way when the marker was sent may have come after the binding had gone.
 		from = e.marked.Add(-max(c.cfg.Settle, c.cfg.Check+markTime))
 	} else if !from.IsZero() {
-		from = from.Add(-max(c.cfg.Check+markTime-c.cfg.Settle, 0)) // the horizon is Settle before its marker
+		// The horizon is Settle before its marker, and an exchange that is not used may have been there for maxLook.
+		from = from.Add(-max(maxLook+markTime-c.cfg.Settle, 0))
 	}
 	if from.IsZero() {
 		from = e.missing

@@ -14,6 +14,7 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	amqp "github.com/rabbitmq/amqp091-go"
 
 	"github.com/daybook-billing/daybook/collector/status"
 	"github.com/daybook-billing/daybook/internal/bus"
@@ -97,6 +98,19 @@ var _ = Describe("The Trove collector", func() {
 		Expect(refused).To(HaveLen(3), "the same one twice is one")
 		Expect(refused[0]).To(And(HaveField("Source", "trove"), HaveField("File", r.cfg.Queue), HaveField("Input", "{broken"), HaveField("Reason", ContainSubstring("expected"))))
 		Expect(refused[2].Input).To(HavePrefix("[7 bytes that begin with 789c"))
+	})
+
+	It("is not ready while a publisher compresses in a way that is not read", func(ctx SpecContext) {
+		r := newRig(ctx)
+		p := r.publisher(false)
+		c := r.start(ctx).bound()
+		Expect(p.channel.PublishWithContext(ctx, p.exchange, r.topic()+".info", false, false, amqp.Publishing{
+			ContentType: "application/json", Headers: amqp.Table{"compression": "application/x-lzma"}, Body: []byte("\xfd7zXZ\x00"),
+		})).To(Succeed())
+		Eventually(c.Ready).WithTimeout(patience).Should(MatchError(And(ContainSubstring("application/x-lzma"), ContainSubstring("kombu_compression"))))
+		p.send(ctx, notification("i"))
+		Eventually(c.Ready).WithTimeout(patience).Should(Succeed())
+		Expect(r.quarantined(ctx)).To(HaveLen(1))
 	})
 
 	It("stores a notification once that comes on two topics, and from a second queue", func(ctx SpecContext) {

@@ -40,6 +40,6 @@
 //
 // # Limits
 //
-// Config.Prefetch unacknowledged messages a queue; batches of 1,000 messages, 8 MiB in an append; bodies of MaxBody bytes, pushed ones of MaxPush; 32
+// Config.Prefetch unacknowledged messages a queue, which is also what memory has to hold of their bodies; batches of 1,000 messages, 8 MiB in an append; bodies of MaxBody bytes, pushed ones of MaxPush; 32
 // pushes at once; 1,000 markers under way; 32 exchanges, routing keys or queues; 100 ignored event types by name.
 package trove

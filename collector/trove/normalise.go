@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -148,10 +149,10 @@ func (n *notification) usage(foundation, event string) events.Usage {
 		Footprint: events.Footprint{
 			Flavor:   redact.URLs(n.Text(p, "payload", "instance_type")),
 			FlavorID: n.ID(p, "payload", "instance_type_id"),
-			MemoryMB: n.Count(p, "payload", "instance_size"),
-			VolumeGB: n.Count(p, "payload", "volume_size"),
+			MemoryMB: n.size("instance_size"),
+			VolumeGB: n.size("volume_size"),
 		},
-		OldVolumeGB: n.Count(p, "payload", "old_volume_size"),
+		OldVolumeGB: n.size("old_volume_size"),
 		Publisher:   n.publisher(),
 	}
 	switch event {
@@ -161,16 +162,16 @@ func (n *notification) usage(foundation, event string) events.Usage {
 		u.VolumeUnknown = n.volumeUnknown(&u)
 	case events.EventTroveModifyFlavor:
 		u.Time = n.time(p, "payload", "modify_at")
-		if old := n.Count(p, "payload", "old_instance_size"); old != u.Footprint.MemoryMB {
+		if old := n.size("old_instance_size"); old != u.Footprint.MemoryMB {
 			u.PreviousMemoryMB = old
 		}
 		n.needFlavor(&u)
 		u.VolumeUnknown = n.volumeUnknown(&u)
 	case events.EventTroveModifyVolume:
 		u.Time = n.time(p, "payload", "modify_at")
-		n.NeedCount(p, "payload", "volume_size")
+		n.needSize("volume_size")
 	case events.EventTroveResizeVolume:
-		u.Footprint.VolumeGB = n.NeedCount(p, "payload", "new_size")
+		u.Footprint.VolumeGB = n.needSize("new_size")
 	case events.EventTroveDelete:
 		u.Time = n.time(p, "payload", "deleted_at")
 		u.NoServer = n.noServer()
@@ -186,6 +187,26 @@ func (n *notification) usage(foundation, event string) events.Usage {
 		n.Fail(n.root.Get("timestamp"), "", "timestamp", wantTime)
 	}
 	return u
+}
+
+// size returns a size of the payload, absent for null or nothing. It may be digits in a string: the API takes those, and Trove says the
+// size as it was asked for. Source: trove/common/apischema.py and Instance.resize_volume in trove/instance/models.py.
+func (n *notification) size(key string) events.Count {
+	if v := n.payload.Get(key); v.Kind() == jsondoc.String {
+		if size, err := strconv.ParseUint(v.Text(), 10, 31); err == nil {
+			return events.Some(uint32(size))
+		}
+	}
+	return n.Count(n.payload, "payload", key)
+}
+
+// needSize is size that must be there.
+func (n *notification) needSize(key string) events.Count {
+	size := n.size(key)
+	if !size.Known() {
+		n.NeedCount(n.payload, "payload", key)
+	}
+	return size
 }
 
 // publisher is who reported: the region and the task manager, which reports every instance that it knows. It is not needed to understand the

@@ -57,6 +57,17 @@ var _ = Describe("a notification", func() {
 		Expect(must(strings.ReplaceAll(create, ",", ", "))).To(Equal(must(create)), "white space between tokens is not kept")
 	})
 
+	It("may have its sizes as digits in strings, as the API takes them", func() {
+		quoted := strings.NewReplacer(`"instance_size":512`, `"instance_size":"512"`, `"volume_size":1`, `"volume_size":"01"`).Replace(create)
+		Expect(must(quoted).Footprint).To(Equal(must(create).Footprint))
+		resized := must(`{"message_id":"m","event_type":"dbaas.instance_resize_volume.end","timestamp":"2015-06-28 05:54:57","payload":{"tenant_id":"t","instance_id":"i","new_size":"3"}}`)
+		Expect(resized.Footprint.VolumeGB).To(Equal(events.Some(3)))
+		for _, wrong := range []string{`""`, `"-1"`, `"1.5"`, `" 1"`, `"2147483648"`} {
+			_, err := trove.Normalise("f", []byte(strings.Replace(create, `"volume_size":1`, `"volume_size":`+wrong, 1)))
+			Expect(err).To(MatchError(ContainSubstring("payload.volume_size: found")))
+		}
+	})
+
 	DescribeTable("has a time, exact to the microsecond and in UTC", func(text, want string) {
 		u := must(strings.Replace(create, "2015-06-28 05:54:57.725572", text, 1))
 		Expect(events.FormatTime(u.Observed)).To(Equal(want))

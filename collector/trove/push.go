@@ -81,8 +81,8 @@ func (c *Collector) push(w http.ResponseWriter, r *http.Request, token [sha256.S
 	if r.Method != http.MethodPost {
 		return refusedWith(http.StatusMethodNotAllowed, "notifications are sent with POST")
 	}
-	switch r.Header.Get("Content-Encoding") {
-	case "", "identity", "gzip", "deflate":
+	switch strings.ToLower(r.Header.Get("Content-Encoding")) { // RFC 9110, section 8.4.1
+	case "", "identity", "gzip", "x-gzip", "deflate":
 	default:
 		return refusedWith(http.StatusUnsupportedMediaType, "the body may be compressed with gzip or deflate only")
 	}

@@ -66,6 +66,8 @@ var _ = Describe("A pushed notification", func() {
 			Expect(status).To(Equal(http.StatusOK))
 			Expect(known).To(Equal(map[string]string{"result": "known", "id": answer["id"]}))
 		}
+		status, _ = d.post(string(gzipped(create)), func(r *http.Request) { r.Header.Set("Content-Encoding", "X-GZIP") })
+		Expect(status).To(Equal(http.StatusOK))
 		Expect(d.facts(ctx)).To(HaveExactElements(HaveField("ID", answer["id"])))
 	})
 

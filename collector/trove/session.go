@@ -196,6 +196,9 @@ func (s *session) mainEnded() error {
 	if s.ctx.Err() != nil {
 		return context.Cause(s.ctx)
 	}
+	if s.connection.IsClosed() {
+		return fmt.Errorf("the connection to RabbitMQ at %s is lost", s.broker.name)
+	}
 	if s.main.channel.IsClosed() {
 		return fmt.Errorf("RabbitMQ at %s has closed the channel of queue %s: a batch may have waited longer than its consumer_timeout", s.broker.name, s.cfg.Queue)
 	}

@@ -24,6 +24,7 @@ type Report struct {
 	Lost      time.Duration // of the gaps: it was not bound then, or may not have been
 	Unproven  string        // why no horizon can be published, though it is bound
 	Unstored  string        // why nothing can be stored at the moment
+	Unread    string        // why the last notification could not be read at all, when its publisher's setting is the reason
 	Sessions  int           // connections that got as far as consuming
 	LastSeen  time.Time     // when the last notification came
 	Observed  time.Time     // the newest timestamp of a fact that was stored
@@ -167,10 +168,15 @@ func (s *state) took(batch []message) {
 		switch m.verdict {
 		case isKnown:
 			known++
+			s.r.Unread = ""
 		case isFact:
 			facts++
+			s.r.Unread = ""
 		case isQuarantined:
 			refused++
+			if m.unread {
+				s.r.Unread = m.reason
+			}
 		case isIgnored:
 			ignored++
 			name := m.eventType
@@ -205,6 +211,8 @@ func (c *Collector) Ready() error {
 		return errors.New("reading what USAGE holds")
 	case r.Unstored != "":
 		return fmt.Errorf("notifications cannot be stored: %s", r.Unstored)
+	case r.Unread != "":
+		return fmt.Errorf("notifications cannot be read, and their content is lost: %s", r.Unread)
 	case len(c.brokers) == 0:
 		return nil
 	case r.Broker == "" && r.LastError != "":
