@@ -70,7 +70,7 @@ func (c Config) settings() (Settings, error) {
 }
 
 // logicVersion changes with every change of what the projector derives from the same facts.
-const logicVersion = "projector/3"
+const logicVersion = "projector/4"
 
 // logic names the derivation with its settings, as words without blanks: the settings have the names of the command's flags.
 func (s Settings) logic() string {

@@ -549,7 +549,8 @@ func (m *Meter) Accrued(source, name string) []events.Span {
 }
 
 // Anomalies returns what is wrong with the Trove instances of a source, as their facts are known now, by instance. Unlike the
-// anomalies of the Metered messages it leaves out what a later fact has put right. Cloud Foundry's anomalies are not state.
+// anomalies of the Metered messages it leaves out what a later fact has put right, and instances that are forgotten because their months are
+// closed. Cloud Foundry's anomalies are not state.
 func (m *Meter) Anomalies(source, name string) []events.Anomaly {
 	f := m.foundation(source, name)
 	var out []events.Anomaly

@@ -117,6 +117,9 @@ func (d *troveDerivation) life() bool {
 	default:
 		return false // still building, or failed
 	}
+	if deleted != nil {
+		d.deletedBefore(deleted)
+	}
 	if deleted == nil && d.in.gone {
 		d.end, d.provisional = d.in.lastSeen, true
 		d.anomaly(events.AnomalySilent, d.end,
@@ -124,6 +127,16 @@ func (d *troveDerivation) life() bool {
 			events.FormatTime(d.end))
 	}
 	return true
+}
+
+// deletedBefore looks for a deletion before the beginning, of which no span comes.
+func (d *troveDerivation) deletedBefore(deleted *troveFact) {
+	if deleted.at.Before(d.start) {
+		d.anomaly(events.AnomalyClock, deleted.at,
+			"deleted at %s, before the creation at %s: one of the times is wrong, and nothing is billed or held; "+
+				"settle by hand what it ran, by the times in Trove's database (instances: created, deleted_at)",
+			events.FormatTime(deleted.at), events.FormatTime(d.start))
+	}
 }
 
 // afterDelete looks for signs of life after the deletion.
@@ -153,6 +166,7 @@ func (d *troveDerivation) withoutCreate(deleted *troveFact) {
 	if d.start.IsZero() {
 		d.start = deleted.at
 	}
+	d.deletedBefore(deleted)
 	flavour := flavourOf(&deleted.footprint)
 	d.spans(events.KindInstance, []size{{at: d.start, footprint: flavour, evidence: deleted.sequence, held: events.AnomalyDeleteWithoutCreate}}, sameFlavor)
 	if deleted.footprint.VolumeGB.Known() || deleted.volumeUnknown {
@@ -347,8 +361,9 @@ func (d *troveDerivation) completed(out events.Footprint) events.Footprint {
 func (d *troveDerivation) volumes() []size {
 	var sizes []size
 	volume := func(n events.Count) events.Footprint { return events.Footprint{VolumeGB: n} }
-	silent := true  // nothing said whether there is a volume
-	unsaid := false // there is one, and how large it was is not said
+	silent := true   // nothing said whether there is a volume
+	unsaid := false  // there is one, and how large it was is not said
+	awaited := false // the size in use is that of a modify_volume, whose own resize_volume.end is to come
 	for i := range d.in.facts {
 		f := &d.in.facts[i]
 		silent = false
@@ -369,12 +384,16 @@ func (d *troveDerivation) volumes() []size {
 		case change:
 			if len(sizes) > 0 {
 				d.oldVolume(f, sizes[len(sizes)-1].footprint.VolumeGB)
+				d.replica(f, &sizes[len(sizes)-1], awaited)
 			}
 			sizes = append(sizes, size{at: f.at, footprint: volume(gb), evidence: f.sequence})
 		case sizes[len(sizes)-1].footprint.VolumeGB != gb:
 			d.anomaly(events.AnomalyLostChange, f.at, "%s shows a volume of %d GB, but no change to it was collected; it counts from this evidence on",
 				f.event, gb.Or(0))
 			sizes = append(sizes, size{at: f.at, footprint: volume(gb), inferred: true, evidence: f.sequence})
+		}
+		if change {
+			awaited = f.event == events.EventTroveModifyVolume
 		}
 	}
 	if len(sizes) == 0 && (silent || unsaid) || len(sizes) > 0 && sizes[0].at.After(d.start) {
@@ -389,6 +408,21 @@ func (d *troveDerivation) oldVolume(f *troveFact, last events.Count) {
 		d.anomaly(events.AnomalyLostChange, f.at, "%s says that the volume had %d GB before, but %d GB were collected; a change in between was lost",
 			f.event, f.oldVolume.Or(0), last.Or(0))
 	}
+}
+
+// replica notes a resize_volume.end with the size that the volume has already. Trove resizes a primary and its replicas under one request, and
+// each resize_volume.end names the primary (trove/instance/models.py, Instance.resize_volume). Nothing else looks like this: the API refuses
+// a resize that is not to a larger size, and a resize that failed sends resize_volume.error. A Trove that sends modify_volume, too, sends
+// resize_volume.end once after it, which is awaited.
+func (d *troveDerivation) replica(f *troveFact, last *size, awaited bool) {
+	if f.event != events.EventTroveResizeVolume || awaited || last.footprint.VolumeGB != f.footprint.VolumeGB {
+		return
+	}
+	d.anomaly(events.AnomalyReplicaResize, f.at,
+		"%s says %d GB again, the size since %s: Trove resizes the replicas of an instance with it, and names the instance for each of them. "+
+			"Replicas of this instance may be larger than billed until a message of their own says so, and the time of this volume's own "+
+			"resize may be that of a replica's: compare the sizes with `openstack database instance list`",
+		f.event, f.footprint.VolumeGB.Or(0), events.FormatTime(last.at))
 }
 
 // spans turns sizes into spans, and into holds where they are not known, between the beginning and the end. An empty one is left out.

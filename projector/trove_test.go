@@ -117,6 +117,63 @@ var _ = Describe("A database", func() {
 		}))
 	})
 
+	// trove/instance/models.py, Instance.resize_volume: one request resizes a primary and its replicas, and names the primary for each.
+	Context("whose replicas are resized with it", func() {
+		resized := func(at string, gb uint32) *events.Usage { return database("resize_volume.end", at, volume(gb)) }
+		left := func(b *books) (out []string) {
+			for _, a := range b.meter.Anomalies(events.SourceTrove, "eu") {
+				out = append(out, a.Code+" "+short(a.Time))
+			}
+			return out
+		}
+		It("has its own size from the first message on, and an anomaly for each of the others, in whatever order they come", func() {
+			facts := []*events.Usage{created(), resized("11:00", 3), resized("11:01", 3), resized("11:02", 3), deleted("12:00", volume(3))}
+			for _, order := range [][]int{{0, 1, 2, 3, 4}, {4, 3, 2, 1, 0}, {2, 0, 4, 1, 3}} {
+				b := told()
+				for _, i := range order {
+					b.tell(facts[i])
+				}
+				Expect(b.closed()).To(Equal([]string{"I 10:00-12:00 m1.s 512 MB", "I 10:00-11:00 1 GB", "I 11:00-12:00 3 GB"}))
+				Expect(left(b)).To(Equal([]string{"replica_resize 11:01", "replica_resize 11:02"}), "%v", order)
+			}
+		})
+		It("says what may be wrong and what to do", func() {
+			b := told(created(), resized("11:00", 3), resized("11:01", 3))
+			Expect(b.codes()).To(Equal([]string{events.AnomalyReplicaResize}))
+			Expect(b.anomalies[0].Message).To(And(ContainSubstring("3 GB again"), ContainSubstring("may be larger than billed"), ContainSubstring("openstack database instance list")))
+		})
+		It("is told by a message with the size that a snapshot has shown before", func() {
+			Expect(left(told(created(), resized("11:00", 1)))).To(Equal([]string{"replica_resize 11:00"}))
+		})
+		It("is none when the same message comes twice, or the size is another one", func() {
+			Expect(left(told(created(), resized("11:00", 3), resized("11:00", 3), resized("11:30", 5)))).To(BeEmpty())
+		})
+		It("is none for the end of the resize that modify_volume says, and is one for a second end", func() {
+			change := database("modify_volume", "11:00", flavour("s", 512), volume(3), oldVolume(1))
+			b := told(created(), change, resized("11:01", 3))
+			Expect(left(b)).To(BeEmpty())
+			Expect(left(b.tell(resized("11:02", 3)))).To(Equal([]string{"replica_resize 11:02"}))
+		})
+	})
+
+	Context("whose deletion is before its creation", func() {
+		early := deleted("09:00", seen("11:00"))
+		It("has no span, and that is an anomaly", func() {
+			for _, facts := range [][]*events.Usage{{created(), early}, {early, created()}, {exists("10:30"), early}} {
+				b := told(facts...)
+				Expect(b.closed()).To(BeEmpty())
+				Expect(b.codes()).To(ContainElement(events.AnomalyClock))
+				Expect(b.last.Held).To(BeEmpty())
+			}
+		})
+		It("is an anomaly when only the deletion is known", func() {
+			Expect(told(early).codes()).To(Equal([]string{events.AnomalyClock}))
+		})
+		It("is none when both are in the same second", func() {
+			Expect(told(created(), deleted("10:00")).codes()).To(BeEmpty())
+		})
+	})
+
 	It("is billed from the epoch on", func() {
 		b := newBooks(projector.Settings{Cut: projector.CutNone, Epoch: map[string]time.Time{events.SourceTrove: clock("10:15")}}).tell(created(), deleted("11:00"))
 		Expect(b.closed()).To(Equal([]string{"I 10:15-11:00 m1.s 512 MB", "I 10:15-11:00 1 GB"}))

@@ -146,6 +146,10 @@ type ratedSpan struct {
 	unrated []pricer.Unrated
 }
 
+// noMonthCloses is longer than what lies between any two times of files. A meter forgets what is over in a closed month, and its anomalies with
+// it; nothing comes after the files, so that there is no reason to.
+const noMonthCloses = 250 * 365 * 24 * time.Hour
+
 // meter runs the facts through the projector's functions up to the horizon and crops the spans. It also returns the anomalies
 // that the whole input leaves.
 func (c *rateCmd) meter(in *input) ([]ratedSpan, []events.Anomaly) {
@@ -154,7 +158,7 @@ func (c *rateCmd) meter(in *input) ([]ratedSpan, []events.Anomaly) {
 		now = in.newest
 	}
 	meter := projector.NewMeter(projector.Settings{
-		Cut: projector.CutNone, Epoch: map[string]time.Time{events.SourceCF: c.Epoch.Time, events.SourceTrove: c.Epoch.Time},
+		Cut: projector.CutNone, Grace: noMonthCloses, Epoch: map[string]time.Time{events.SourceCF: c.Epoch.Time, events.SourceTrove: c.Epoch.Time},
 	})
 	var order []string
 	closed := map[string]events.Span{}

@@ -91,7 +91,7 @@ func New(cfg Config, deps Deps) (*Collector, error) {
 		return nil, err
 	}
 	c.sink = newSink(&c.cfg, &c.deps)
-	c.state = newState(c.deps.Metrics, c.deps.Now, len(c.brokers) > 0)
+	c.state = newState(c.deps.Metrics, c.deps.Now)
 	for i, name := range cfg.Exchanges {
 		// Of the default ones only Trove's is made: the other one is that of all services, which may want it otherwise.
 		c.exchanges = append(c.exchanges, &exchange{name: name, made: named || i == 0})

@@ -45,14 +45,13 @@ type Report struct {
 type state struct {
 	metrics *Metrics
 	now     func() time.Time
-	amqp    bool // there are brokers to consume from
 
 	mu sync.Mutex
 	r  Report // guarded by mu
 }
 
-func newState(metrics *Metrics, now func() time.Time, consuming bool) *state {
-	s := &state{metrics: metrics, now: now, amqp: consuming}
+func newState(metrics *Metrics, now func() time.Time) *state {
+	s := &state{metrics: metrics, now: now}
 	s.r.Ignored = map[string]int{}
 	s.r.Unbound = now()
 	return s
