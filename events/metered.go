@@ -118,7 +118,7 @@ const (
 	AnomalyAfterDelete         = "after_delete"          // evidence of life after the deletion
 	AnomalyClosedPeriod        = "closed_period"         // about a month that is closed and folded; held for an operator
 	AnomalyInconsistent        = "inconsistent"          // METERED contradicts itself; nothing was charged twice or reversed
-	AnomalyClock               = "clock"                 // a time long before that of a fact that the platform lists before it, or a deletion before the creation
+	AnomalyClock               = "clock"                 // a time long before that of a fact listed before it, or a deletion before the creation
 	AnomalyReplicaResize       = "replica_resize"        // a resize that may be of another volume than it names; a replica may be larger than billed
 	AnomalyUnknownHold         = "unknown_hold"          // a decision on a hold that there is not
 	AnomalyUnreadable          = "unreadable"            // a message that is neither a fact nor a catalogue
