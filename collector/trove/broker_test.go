@@ -102,6 +102,79 @@ var _ = Describe("At the broker, the Trove collector", func() {
 		r.seen(ctx, "i")
 	})
 
+	It("says that a backlog may be lost which went with its queue before it was stored", func(ctx SpecContext) {
+		r := newRig(ctx)
+		p := r.publisher(true)
+		first := r.start(ctx).bound()
+		Eventually(func() int { return len(r.horizons(ctx)) }).WithTimeout(patience).Should(BeNumerically(">", 0))
+		first.stop()
+		p.send(ctx, notification("lost"))
+		sent := time.Now()
+		r.now.Store(int64(time.Hour))
+		r.store.failing(func(string, []bus.Message, func() (uint64, error)) (uint64, error) { return 0, bus.ErrNotConnected })
+		second := r.start(ctx)
+		Eventually(second.Ready).WithTimeout(patience).Should(MatchError(ContainSubstring("cannot be stored")))
+		_, err := p.channel.QueueDelete(r.cfg.Queue, false, false, false)
+		Expect(err).NotTo(HaveOccurred())
+		Eventually(func() int { return second.Report().Sessions }).WithTimeout(patience).Should(Equal(2))
+		r.store.failing(nil)
+		second.bound()
+		Expect(r.gaps(ctx)).To(HaveExactElements(HaveField("From", BeTemporally("<", sent))))
+		Expect(r.facts(ctx)).To(BeEmpty())
+	})
+
+	It("sees that its binding was lost while another queue took its markers, too", func(ctx SpecContext) {
+		r := newRig(ctx)
+		p := r.publisher(true)
+		r.cfg.Beat = 20 * time.Millisecond
+		other, err := p.channel.QueueDeclare("", false, true, false, false, nil)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(p.channel.QueueBind(other.Name, "#", p.exchange, false, nil)).To(Succeed())
+		first := r.start(ctx).bound()
+		Eventually(func() int { return len(r.horizons(ctx)) }).WithTimeout(patience).Should(BeNumerically(">", 0))
+		first.stop()
+		for _, key := range append([]string{"daybook.marker." + r.cfg.Queue}, r.cfg.RoutingKeys...) {
+			Expect(p.channel.QueueUnbind(r.cfg.Queue, key, p.exchange, nil)).To(Succeed())
+		}
+		sent := time.Now()
+		p.send(ctx, notification("lost"))
+		before := len(r.horizons(ctx))
+		second := r.start(ctx)
+		Eventually(func() int { return len(r.horizons(ctx)) }).WithTimeout(patience).Should(BeNumerically(">", before))
+		Expect(r.gaps(ctx)).To(HaveExactElements(HaveField("From", BeTemporally("<", sent))))
+		Expect(r.stored(ctx, "USAGE", "usage.trove.os-1.gap")[0].Sequence).To(BeNumerically("<", r.stored(ctx, "USAGE", "usage.trove.os-1.horizon")[before].Sequence))
+		Expect(second.Report().LastError).To(ContainSubstring("had lost its binding"))
+	})
+
+	It("gives nothing back to the broker while a gap cannot be published", func(ctx SpecContext) {
+		r := newRig(ctx)
+		r.cfg.DeliveryLimit = 1
+		p := r.publisher(true)
+		first := r.start(ctx).bound()
+		Eventually(func() int { return len(r.horizons(ctx)) }).WithTimeout(patience).Should(BeNumerically(">", 0))
+		first.stop()
+		before := len(r.horizons(ctx))
+		names := numbered("i", 20)
+		p.send(ctx, notifications(names)...)
+		Expect(p.channel.QueueUnbind(r.cfg.Queue, "daybook.marker."+r.cfg.Queue, p.exchange, nil)).To(Succeed())
+		var failed atomic.Int64
+		r.store.failing(func(_ string, msgs []bus.Message, _ func() (uint64, error)) (uint64, error) {
+			if strings.HasSuffix(msgs[0].Subject, ".gap") {
+				failed.Add(1)
+			}
+			return 0, bus.ErrNotConnected
+		})
+		c := r.start(ctx)
+		Eventually(failed.Load).WithTimeout(patience).Should(BeNumerically(">", 16), "several rounds of attempts")
+		Expect(c.Ready()).To(MatchError(ContainSubstring("cannot be stored")))
+		Expect(r.horizons(ctx)).To(HaveLen(before))
+		r.store.failing(nil)
+		c.bound()
+		r.seen(ctx, names...)
+		Expect(r.gaps(ctx)).To(HaveLen(1))
+		Expect(c.Report()).To(And(HaveField("Sessions", 1), HaveField("Dead", 0)))
+	})
+
 	It("survives a lost connection without a gap, for its queue has gone on filling", func(ctx SpecContext) {
 		r := newRig(ctx)
 		proxy, err := rabbittest.StartProxy(ctx, broker().Address())
@@ -182,7 +255,7 @@ var _ = Describe("At the broker, the Trove collector", func() {
 		Expect(r.gaps(ctx)).To(BeEmpty())
 	})
 
-	It("collects from the exchange that it may read, and names the one that it may not", func(ctx SpecContext) {
+	It("collects from the exchange that it may read, and completes no bill past the one that it may not", func(ctx SpecContext) {
 		r := newRig(ctx)
 		p := r.publisher(false)
 		r.cfg.Exchanges = []string{r.name("openstack"), r.name("trove")}
@@ -190,10 +263,35 @@ var _ = Describe("At the broker, the Trove collector", func() {
 		other.exchange = r.name("openstack")
 		other.declare(false)
 		r.permit(ctx, "^QUEUE", "^(QUEUE|trove|amq\\.default)", "^(QUEUE|trove)")
-		c := r.start(ctx).bound()
+		c := r.start(ctx)
+		Eventually(c.Ready).WithTimeout(patience).Should(MatchError(And(ContainSubstring("may not bind to exchange "+r.name("openstack")), ContainSubstring("--exchange"))))
 		p.send(ctx, notification("i"))
 		r.seen(ctx, "i")
 		Expect(c.Report().LastError).To(And(ContainSubstring("to exchange "+r.name("openstack")), ContainSubstring("lacks a permission")))
+		sent := time.Now()
+		other.send(ctx, notification("lost"))
+		Expect(r.horizons(ctx)).To(BeEmpty())
+		_, err := broker().Control(ctx, "set_permissions", r.cfg.User, ".*", ".*", ".*")
+		Expect(err).NotTo(HaveOccurred())
+		c.bound()
+		Expect(r.gaps(ctx)).To(HaveExactElements(HaveField("From", BeTemporally("<", sent))))
+	})
+
+	It("takes a permission that is granted later, with its next connection", func(ctx SpecContext) {
+		r := newRig(ctx)
+		proxy, err := rabbittest.StartProxy(ctx, broker().Address())
+		Expect(err).NotTo(HaveOccurred())
+		DeferCleanup(proxy.Close)
+		r.cfg.URLs = []string{proxy.URL()}
+		r.publisher(false)
+		r.permit(ctx, "^QUEUE", "^(QUEUE|amq\\.default)", "^(QUEUE|trove)")
+		c := r.start(ctx)
+		Eventually(c.Ready).WithTimeout(patience).Should(MatchError(ContainSubstring("no horizon can be published")))
+		_, err = broker().Control(ctx, "set_permissions", r.cfg.User, ".*", ".*", ".*")
+		Expect(err).NotTo(HaveOccurred())
+		proxy.Cut()
+		c.bound()
+		Eventually(func() int { return len(r.horizons(ctx)) }).WithTimeout(patience).Should(BeNumerically(">", 0))
 	})
 
 	It("makes only Trove's exchange, where none was named", func(ctx SpecContext) {

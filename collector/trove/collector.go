@@ -22,6 +22,7 @@ const (
 	maxSent      = 1000             // markers under way
 	maxLoad      = 16 << 20         // bytes to store in a load
 	maxLook      = time.Minute      // between two looks for an exchange that was never bound
+	gapTime      = 5 * time.Second  // for publishing a gap, before it is tried again at the next check
 )
 
 // Collector is the Trove collector. It is run once.
@@ -47,7 +48,11 @@ type exchange struct {
 	once   bool      // bound by this process at some time
 	direct bool      // the user may not publish there: markers go past it
 	mute   bool      // nor to the default exchange: there are no markers
-	gone   bool      // it has vanished since it was bound
+	gone   bool      // its binding was lost, and the gap is not published yet
+	shut   bool      // it exists, and the user may not bind to it
+	// proof is the marker that was sent through it before it was bound in this session, and was routed, until it comes back; 0: none.
+	// first is the first marker behind it; 0: not sent yet.
+	proof, first uint64
 	// refusal is the permission that is missing to make or bind it, as it was said last.
 	refusal string
 	// marked is when the newest marker was sent that came back, in any session, or the exchange was bound; current is the former in this
@@ -163,7 +168,7 @@ func (c *Collector) session(ctx, work context.Context, b *broker) (established b
 	}
 	defer s.close()
 	for _, e := range c.exchanges {
-		e.bound, e.current = false, time.Time{}
+		e.bound, e.current, e.proof, e.first = false, time.Time{}, 0, 0
 	}
 	defer func() {
 		for _, e := range c.exchanges {
@@ -257,24 +262,43 @@ func (c *Collector) bind(ctx context.Context, s *session, e *exchange) error {
 	found, err := s.bind(e.name, c.cfg.RoutingKeys)
 	if refusal(err) == amqp.AccessRefused {
 		c.refused(e, err)
+		e.shut = true
 		e.later(c.deps.Now(), c.cfg.Check)
+		if e.missing.IsZero() {
+			e.missing = c.deps.Now()
+		}
 		return nil
 	}
 	if err != nil || !found {
 		return err
 	}
-	if !intact || e.gone {
+	e.gone = e.gone || !intact
+	if e.gone {
 		if err := c.lost(ctx, s, e); err != nil {
-			return err
+			if ctx.Err() != nil || s.ctx.Err() != nil {
+				return err
+			}
+			// The session goes on: each time that the broker delivers a message again counts.
+			c.state.unstored(err)
+			c.deps.Log.Error("the gap is not published yet", slog.String("exchange", e.name), slog.Any("error", err))
+			return nil
 		}
 	}
 	if found, err := s.bind(e.name, []string{c.cfg.markerKey()}); err != nil || !found {
 		return err
 	}
-	if !intact || e.gone || e.marked.IsZero() {
-		e.marked = c.deps.Now() // what came before was stored, or a gap is said
+	if e.gone {
+		e.marked = c.deps.Now() // a gap is said of what came before
+	} else if e.marked.IsZero() {
+		// What came before may still be in the queue, up to what a process before this one has stored.
+		if e.marked, err = c.sink.lastHorizon(ctx); err != nil {
+			return err
+		}
+		if e.marked.IsZero() {
+			e.marked = c.deps.Now()
+		}
 	}
-	e.bound, e.once, e.gone, e.missing, e.refusal, e.pause = true, true, false, time.Time{}, "", 0
+	e.bound, e.once, e.gone, e.shut, e.missing, e.refusal, e.pause = true, true, false, false, time.Time{}, "", 0
 	c.deps.Log.Info("bound", slog.String("exchange", e.name), slog.String("durability", e.seen.String()), slog.String("queue", c.cfg.Queue))
 	return nil
 }
@@ -316,6 +340,7 @@ func (c *Collector) declarable(e *exchange) existence {
 // miss notes an exchange that does not exist. One that was bound before is an alarm.
 func (c *Collector) miss(s *session, e *exchange) error {
 	e.later(c.deps.Now(), c.cfg.Check)
+	e.shut = false
 	if !e.missing.IsZero() {
 		return nil
 	}
@@ -330,13 +355,25 @@ func (c *Collector) miss(s *session, e *exchange) error {
 
 // intact tells whether the binding to an exchange has been there all the time.
 func (c *Collector) intact(ctx context.Context, s *session, e *exchange) (bool, error) {
-	outcome, err := s.probe(ctx, e.name)
+	c.number++
+	s.sent[c.number] = c.deps.Now()
+	e.proof, e.first = 0, 0
+	outcome, err := s.probe(ctx, e.name, c.number)
 	switch outcome {
 	case routed:
+		e.direct, e.mute = false, false // the permission may have been granted meanwhile
+		if !s.existed {
+			return false, nil // another queue has it
+		}
+		e.proof = c.number // another queue that is bound with # takes it, too: passed sees whether it came to ours
 		return true, nil
 	case unroutable:
+		e.direct, e.mute = false, false
 		return false, nil
 	case forbidden:
+		if e.direct {
+			break
+		}
 		e.direct = true
 		c.deps.Log.Warn("this user may not publish to the exchange: whether the binding was lost cannot be seen, and is assumed unless the exchange is durable; unless it is, no horizon is published",
 			slog.String("exchange", e.name), slog.String("fix", "rabbitmqctl set_permissions, see docs/trove.md"))
@@ -351,6 +388,8 @@ func (c *Collector) intact(ctx context.Context, s *session, e *exchange) (bool, 
 
 // lost publishes the gap that a lost binding leaves, unless nothing was collected before.
 func (c *Collector) lost(ctx context.Context, s *session, e *exchange) error {
+	ctx, cancel := context.WithTimeout(ctx, gapTime)
+	defer cancel()
 	from, err := c.sink.lastHorizon(ctx)
 	if err != nil {
 		return err
@@ -404,9 +443,13 @@ func (c *Collector) bound() bool {
 // unproven says why no horizon can be published, though all that exists is bound; empty when one can.
 func (c *Collector) unproven() string {
 	for _, e := range c.exchanges {
-		if e.bound && e.blind() {
+		switch {
+		case e.shut:
+			return fmt.Sprintf("notifications are stored, but no horizon can be published, so that no bill is complete: this user may not bind to exchange %s, "+
+				"and what Trove sends there passes by: grant it with rabbitmqctl set_permissions, see docs/trove.md, or name Trove's exchanges alone with --exchange", e.name)
+		case e.bound && e.blind():
 			return fmt.Sprintf("notifications are stored, but no horizon can be published, so that no bill is complete: this user may not publish to exchange %s (%s), "+
-				"and a binding that is lost there cannot be seen: grant it with rabbitmqctl set_permissions, see docs/trove.md", e.name, e.seen)
+				"and a binding that is lost there cannot be seen: grant it with rabbitmqctl set_permissions, see docs/trove.md; the next connection sees it", e.name, e.seen)
 		}
 	}
 	return ""
@@ -422,6 +465,9 @@ func (c *Collector) beat(s *session) {
 	s.sent[c.number] = c.deps.Now()
 	for _, e := range c.exchanges {
 		if e.bound {
+			if e.first == 0 {
+				e.first = c.number
+			}
 			s.marks <- markRequest{exchange: e.name, direct: e.direct, number: c.number, answer: s.results} // has room for all
 		}
 	}
@@ -452,6 +498,9 @@ func (c *Collector) marked(s *session, r markResult) {
 		c.state.failed(err)
 		c.deps.Log.Error("unbound", slog.Any("error", err))
 	case unknown:
+		if r.number == e.first {
+			e.first = 0 // it may never come
+		}
 		if r.err != nil && s.ctx.Err() == nil {
 			c.state.failed(r.err)
 			c.deps.Log.Warn("a marker had no answer: no horizon is published", slog.Any("error", r.err))
@@ -476,7 +525,20 @@ func (c *Collector) passed(work context.Context, s *session, arrived []mark) {
 		return
 	}
 	for _, m := range arrived {
-		if e, at := c.exchange(m.exchange), s.sent[m.number]; e != nil && !at.IsZero() {
+		e, at := c.exchange(m.exchange), s.sent[m.number]
+		switch {
+		case e == nil || at.IsZero():
+		case m.number == e.first && e.proof != 0:
+			// The queue is first in, first out.
+			e.bound, e.gone, e.proof = false, true, 0 // its gap is published at the next check
+			err := fmt.Errorf("exchange %s on %s had lost its binding to queue %s, which another queue with a binding such as # has hidden", e.name, s.broker.name, c.cfg.Queue)
+			c.state.failed(err)
+			c.deps.Log.Error("unbound", slog.Any("error", err))
+		case e.gone:
+		default:
+			if m.number == e.proof {
+				e.proof = 0
+			}
 			e.marked, e.current = at, at
 		}
 	}
@@ -485,14 +547,11 @@ func (c *Collector) passed(work context.Context, s *session, arrived []mark) {
 			delete(s.sent, number)
 		}
 	}
-	if !c.bound() {
+	if !c.bound() || c.unproven() != "" {
 		return
 	}
 	var lowest time.Time
 	for _, e := range c.exchanges {
-		if e.bound && e.blind() {
-			return
-		}
 		if e.bound && (lowest.IsZero() || e.current.Before(lowest)) {
 			if lowest = e.current; lowest.IsZero() {
 				return

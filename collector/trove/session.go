@@ -171,11 +171,11 @@ func (s *session) sendMarkers() {
 	}
 }
 
-// probe asks by a marker whether the binding to an exchange is there.
-func (s *session) probe(ctx context.Context, exchange string) (outcome, error) {
+// probe asks by the marker of this number whether the binding to an exchange is there.
+func (s *session) probe(ctx context.Context, exchange string, number uint64) (outcome, error) {
 	answer := make(chan markResult, 1)
 	select {
-	case s.marks <- markRequest{exchange: exchange, answer: answer}:
+	case s.marks <- markRequest{exchange: exchange, number: number, answer: answer}:
 	case <-s.ctx.Done():
 		return unknown, context.Cause(s.ctx)
 	case <-ctx.Done():

@@ -151,7 +151,12 @@ func (s *state) beat() {
 func (s *state) horizon(at time.Time) {
 	s.metrics.horizon.Set(seconds(at))
 	s.metrics.complete.Store(at.UnixNano())
-	s.with(func(r *Report) { r.Horizon = at })
+	s.with(func(r *Report) {
+		if at.After(r.Horizon) {
+			r.Unstored = "" // it has just been stored
+		}
+		r.Horizon = at
+	})
 }
 
 // took counts what became of a batch.
