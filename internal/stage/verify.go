@@ -232,38 +232,51 @@ func (v *verifier) rebase(p *pipeline, proc Processor) (end place, err error) {
 
 // chains compares the chain at the checkpoint. reached says that nothing has been put out since the base.
 func (v *verifier) chains(p *pipeline, derived <-chan *outputs, reached bool) (ahead *pending, err error) {
+	ahead, err = v.each(p, derived, func(o *outputs, i int) error {
+		if out := &o.list[i]; out.place == v.cp.place {
+			if out.chain != v.cp.chain {
+				return v.chainDiffers(out)
+			}
+			reached = true
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	if !reached && v.cp.Sequence != 0 {
+		return nil, v.chainDiffers(&pending{})
+	}
+	return ahead, nil
+}
+
+// each gives check the outputs up to the checkpoint, by their index in a chunk, and returns the first that stands behind it, if any.
+func (v *verifier) each(p *pipeline, derived <-chan *outputs, check func(o *outputs, i int) error) (ahead *pending, err error) {
 	for {
 		o, more, err := take(p, derived)
 		if err != nil {
 			return nil, err
 		}
 		if !more {
-			break
+			return ahead, nil
 		}
 		for i := range o.list {
 			out := &o.list[i]
-			switch {
-			case v.cp.place.before(out.place):
+			if v.cp.place.before(out.place) {
 				if ahead == nil {
 					first := *out
 					ahead = &first
 				}
 				continue
-			case out.place == v.cp.place:
-				if out.chain != v.cp.chain {
-					return nil, v.chainDiffers(out)
-				}
-				reached = true
+			}
+			if err := check(o, i); err != nil {
+				return nil, err
 			}
 			v.result.Outputs++
 		}
 		v.worked(o)
 		p.release(o)
 	}
-	if !reached && v.cp.Sequence != 0 {
-		return nil, v.chainDiffers(&pending{})
-	}
-	return ahead, nil
 }
 
 func (v *verifier) worked(o *outputs) {
@@ -281,34 +294,15 @@ func (v *verifier) chainDiffers(out *pending) error {
 // bodies compares message by message.
 func (v *verifier) bodies(p *pipeline, derived <-chan *outputs, stored <-chan []bus.Stored) (ahead *pending, err error) {
 	messages := &cursor{p: p, chunks: stored}
-	for {
-		o, more, err := take(p, derived)
+	ahead, err = v.each(p, derived, func(o *outputs, i int) error {
+		m, err := messages.next()
 		if err != nil {
-			return nil, err
+			return err
 		}
-		if !more {
-			break
-		}
-		for i := range o.list {
-			out := &o.list[i]
-			if v.cp.place.before(out.place) {
-				if ahead == nil {
-					first := *out
-					ahead = &first
-				}
-				continue
-			}
-			m, err := messages.next()
-			if err != nil {
-				return nil, err
-			}
-			if mismatch := v.match(out, o.body(i), m); mismatch != nil {
-				return nil, mismatch
-			}
-			v.result.Outputs++
-		}
-		v.worked(o)
-		p.release(o)
+		return v.match(&o.list[i], o.body(i), m)
+	})
+	if err != nil {
+		return nil, err
 	}
 	m, err := messages.next()
 	if err != nil {
@@ -343,9 +337,11 @@ func (c *cursor) next() (*bus.Stored, error) {
 
 // match compares an output with the message that stands in its place, nil if none does.
 func (v *verifier) match(out *pending, body []byte, m *bus.Stored) error {
-	wanted := fmt.Sprintf("%s %s on %s, part %d of what message %d of %s leads to", out.kind, out.id, out.subject, out.place.Part, out.place.Sequence, v.cfg.Input)
+	wanted := func() string {
+		return fmt.Sprintf("%s %s on %s, part %d of what message %d of %s leads to", out.kind, out.id, out.subject, out.place.Part, out.place.Sequence, v.cfg.Input)
+	}
 	if m == nil {
-		return &Mismatch{Stream: v.cfg.Output, What: "a message is missing", Expected: wanted, Found: "the end of the stream", Advice: v.repair()}
+		return &Mismatch{Stream: v.cfg.Output, What: "a message is missing", Expected: wanted(), Found: "the end of the stream", Advice: v.repair()}
 	}
 	differs := func(what, expected, found string) error {
 		return &Mismatch{Stream: v.cfg.Output, Sequence: m.Sequence, Subject: m.Subject, What: what, Expected: expected, Found: found, Advice: v.repair()}
@@ -353,11 +349,11 @@ func (v *verifier) match(out *pending, body []byte, m *bus.Stored) error {
 	at, ok := placeOf(m)
 	switch {
 	case !ok:
-		return v.surplus(m, wanted)
+		return v.surplus(m, wanted())
 	case out.place.before(at):
-		return differs("a message is missing before this one", wanted, fmt.Sprintf("what message %d of %s leads to, part %d", at.Sequence, v.cfg.Input, at.Part))
+		return differs("a message is missing before this one", wanted(), fmt.Sprintf("what message %d of %s leads to, part %d", at.Sequence, v.cfg.Input, at.Part))
 	case at.before(out.place):
-		return v.surplus(m, wanted)
+		return v.surplus(m, wanted())
 	case m.Subject != out.subject:
 		return differs("the subject", out.subject, m.Subject)
 	case !bytes.Equal(m.Data, body):
