@@ -76,10 +76,6 @@ type collectCFCmd struct {
 
 // Run collects until it is stopped.
 func (c *collectCFCmd) Run(e *env) error {
-	process, err := service.New("collector", c.Config, e.stderr)
-	if err != nil {
-		return err
-	}
 	foundations, err := c.foundations(c.API, politeWait)
 	if err != nil {
 		return err
@@ -90,12 +86,11 @@ func (c *collectCFCmd) Run(e *env) error {
 				c.Foundations, foundations[i].Name, events.SourceCF, foundations[i].Name, events.FormatTime(foundations[i].Epoch))
 		}
 	}
-	b, err := c.connect(e.ctx, "collector", process.Log)
+	process, b, err := c.serve(e, "collector", c.Config)
 	if err != nil {
 		return err
 	}
 	defer b.Close()
-	process.Health.Ready("nats", busReady(b))
 	collector, err := newCF(process, cf.OnBus(b), foundations)
 	if err != nil {
 		return err

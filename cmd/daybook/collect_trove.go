@@ -137,16 +137,11 @@ func (c *collectTroveCmd) Validate() error {
 
 // Run runs the collector.
 func (c *collectTroveCmd) Run(e *env) error {
-	process, err := service.New("collector", c.Config, e.stderr)
-	if err != nil {
-		return err
-	}
-	b, err := c.connect(e.ctx, "collector", process.Log)
+	process, b, err := c.serve(e, "collector", c.Config)
 	if err != nil {
 		return err
 	}
 	defer b.Close()
-	process.Health.Ready("nats", busReady(b))
 	collector, err := c.newCollector(process, b)
 	if err != nil {
 		return err

@@ -47,6 +47,20 @@ func (f *natsFlags) open(ctx context.Context, name string, log *slog.Logger) (*b
 	})
 }
 
+// serve makes the process of a service that works on the bus, and opens that, which the caller closes.
+func (f *natsFlags) serve(e *env, name string, cfg service.Config) (*service.Process, *bus.Bus, error) {
+	process, err := service.New(name, cfg, e.stderr)
+	if err != nil {
+		return nil, nil, err
+	}
+	b, err := f.connect(e.ctx, name, process.Log)
+	if err != nil {
+		return nil, nil, err
+	}
+	process.Health.Ready("nats", busReady(b))
+	return process, b, nil
+}
+
 // busReady is the readiness check of everything that works on the bus.
 func busReady(b *bus.Bus) service.Check {
 	return func(ctx context.Context) (string, error) { return "connected", b.Check(ctx) }

@@ -32,16 +32,11 @@ type collectFileCmd struct {
 
 // Run collects the files.
 func (c *collectFileCmd) Run(e *env) error {
-	process, err := service.New("collector", c.Config, e.stderr)
-	if err != nil {
-		return err
-	}
-	b, err := c.connect(e.ctx, "collector", process.Log)
+	process, b, err := c.serve(e, "collector", c.Config)
 	if err != nil {
 		return err
 	}
 	defer b.Close()
-	process.Health.Ready("nats", busReady(b))
 	cfg := collector.Config{Foundation: c.Foundation, Files: c.Files, Follow: c.Follow}
 	if c.Horizon != nil {
 		cfg.Horizon = &c.Horizon.Time
@@ -119,18 +114,13 @@ func (f *projectorFlags) config() projector.Config {
 
 // Run runs the projector.
 func (c *projectCmd) Run(e *env) error {
-	process, err := service.New("projector", c.Config, e.stderr)
-	if err != nil {
-		return err
-	}
-	b, err := c.connect(e.ctx, "projector", process.Log)
+	process, b, err := c.serve(e, "projector", c.Config)
 	if err != nil {
 		return err
 	}
 	defer b.Close()
 	metrics := stage.NewMetrics("projector")
 	process.Metrics.MustRegister(metrics)
-	process.Health.Ready("nats", busReady(b))
 	p, err := projector.New(c.config(), projector.Deps{Bus: b, Log: process.Log, Metrics: metrics})
 	if err != nil {
 		return err
@@ -146,18 +136,13 @@ type priceCmd struct {
 
 // Run runs the pricer.
 func (c *priceCmd) Run(e *env) error {
-	process, err := service.New("pricer", c.Config, e.stderr)
-	if err != nil {
-		return err
-	}
-	b, err := c.connect(e.ctx, "pricer", process.Log)
+	process, b, err := c.serve(e, "pricer", c.Config)
 	if err != nil {
 		return err
 	}
 	defer b.Close()
 	metrics := stage.NewMetrics("pricer")
 	process.Metrics.MustRegister(metrics)
-	process.Health.Ready("nats", busReady(b))
 	p := pricer.New(pricer.Config{}, pricer.Deps{Bus: b, Log: process.Log, Metrics: metrics})
 	process.Health.Ready("stage", atWork(p.Ready))
 	return process.Run(e.ctx, service.Component{Name: "pricer", Run: p.Run})

@@ -155,16 +155,25 @@ func (r *rig) stored(ctx context.Context, stream, filter string) []bus.Stored {
 	return all
 }
 
+// decoded reads the messages of a stream as what they say.
+func decoded[T any, P interface {
+	*T
+	DecodeJSON(data []byte) error
+}](ctx context.Context, r *rig, stream, filter string) []T {
+	GinkgoHelper()
+	var all []T
+	for _, m := range r.stored(ctx, stream, filter) {
+		var one T
+		Expect(P(&one).DecodeJSON(m.Data)).To(Succeed())
+		all = append(all, one)
+	}
+	return all
+}
+
 // facts reads the facts in USAGE, in their order.
 func (r *rig) facts(ctx context.Context) []events.Usage {
 	GinkgoHelper()
-	var all []events.Usage
-	for _, m := range r.stored(ctx, "USAGE", "usage.trove.os-1.*.*.*") {
-		var u events.Usage
-		Expect(u.DecodeJSON(m.Data)).To(Succeed())
-		all = append(all, u)
-	}
-	return all
+	return decoded[events.Usage](ctx, r, "USAGE", "usage.trove.os-1.*.*.*")
 }
 
 // resources are the resources of the facts in USAGE.
@@ -179,35 +188,17 @@ func (r *rig) resources(ctx context.Context) []string {
 
 func (r *rig) gaps(ctx context.Context) []events.Gap {
 	GinkgoHelper()
-	var all []events.Gap
-	for _, m := range r.stored(ctx, "USAGE", "usage.trove.os-1.gap") {
-		var g events.Gap
-		Expect(g.DecodeJSON(m.Data)).To(Succeed())
-		all = append(all, g)
-	}
-	return all
+	return decoded[events.Gap](ctx, r, "USAGE", "usage.trove.os-1.gap")
 }
 
 func (r *rig) horizons(ctx context.Context) []events.Horizon {
 	GinkgoHelper()
-	var all []events.Horizon
-	for _, m := range r.stored(ctx, "USAGE", "usage.trove.os-1.horizon") {
-		var h events.Horizon
-		Expect(h.DecodeJSON(m.Data)).To(Succeed())
-		all = append(all, h)
-	}
-	return all
+	return decoded[events.Horizon](ctx, r, "USAGE", "usage.trove.os-1.horizon")
 }
 
 func (r *rig) quarantined(ctx context.Context) []events.Quarantined {
 	GinkgoHelper()
-	var all []events.Quarantined
-	for _, m := range r.stored(ctx, "QUARANTINE", "quarantine.>") {
-		var q events.Quarantined
-		Expect(q.DecodeJSON(m.Data)).To(Succeed())
-		all = append(all, q)
-	}
-	return all
+	return decoded[events.Quarantined](ctx, r, "QUARANTINE", "quarantine.>")
 }
 
 // publisher sends as Trove does: it declares the exchange first, not durable unless it is told so.
