@@ -9,7 +9,7 @@ GO ?= go
 # Whose tests run under the race detector too: everything that starts goroutines.
 RACE := $(patsubst %,./%/...,$(wildcard collector projector pricer ledger api internal/bus internal/stage internal/service))
 # What `make generate` writes, and `make verify` compares with what is committed.
-GENERATED := proto schemas internal/demo
+GENERATED := proto schemas internal/lab/demo
 FUZZTIME ?= 20s
 # A test runs the real nats CLI against `daybook up`.
 export DAYBOOK_NATS_CLI := $(CURDIR)/bin/nats
@@ -49,7 +49,7 @@ generate: ## Write the generated files: Go and JSON Schema from proto/, the demo
 	@$(need_go)
 	@$(need_npm)
 	$(GO) -C tools/generate run .
-	$(GO) run ./internal/demo/gen
+	$(GO) run ./internal/lab/demo/gen
 
 .PHONY: verify
 verify: generate bin/gofumpt ## Check generated files, messages against the released ones, formatting, go.mod

@@ -13,7 +13,7 @@ import (
 
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
-	"github.com/daybook-billing/daybook/internal/sim"
+	"github.com/daybook-billing/daybook/internal/lab/sim"
 )
 
 // BenchmarkUpOnce is the whole path: a file of 200,000 events, collected, metered, priced and posted by one process, every

@@ -16,8 +16,8 @@ import (
 	"github.com/daybook-billing/daybook/collector/status"
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
-	"github.com/daybook-billing/daybook/internal/sim"
-	"github.com/daybook-billing/daybook/internal/sim/cc"
+	"github.com/daybook-billing/daybook/internal/lab/cc"
+	"github.com/daybook-billing/daybook/internal/lab/sim"
 )
 
 // newFoundation is a made-up foundation with ten days of history, behind its address.

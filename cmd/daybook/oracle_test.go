@@ -9,14 +9,14 @@ import (
 	"github.com/daybook-billing/daybook/collector"
 	"github.com/daybook-billing/daybook/collector/redact"
 	"github.com/daybook-billing/daybook/events"
-	"github.com/daybook-billing/daybook/internal/sim"
+	"github.com/daybook-billing/daybook/internal/lab/sim"
 	"github.com/daybook-billing/daybook/pricer"
 	"github.com/daybook-billing/daybook/pricer/catalogue"
 	"github.com/daybook-billing/daybook/projector"
 )
 
 // The whole path without a server, against worlds that know the truth about themselves: lines → facts → spans → charges. The
-// worlds' truth and bill are computed by internal/sim, which calls nothing of the path.
+// worlds' truth and bill are computed by internal/lab/sim, which calls nothing of the path.
 
 // worlds is how many worlds are lived through for each way of cutting; they cover three days each.
 const worlds = 200

@@ -13,7 +13,7 @@ import (
 	. "github.com/onsi/gomega"
 
 	"github.com/daybook-billing/daybook/events"
-	"github.com/daybook-billing/daybook/internal/demo"
+	"github.com/daybook-billing/daybook/internal/lab/demo"
 )
 
 // answer is what a command line gave.

@@ -18,7 +18,7 @@ import (
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
 	"github.com/daybook-billing/daybook/internal/bus/bustest"
-	"github.com/daybook-billing/daybook/internal/sim"
+	"github.com/daybook-billing/daybook/internal/lab/sim"
 	"github.com/daybook-billing/daybook/internal/stage"
 	"github.com/daybook-billing/daybook/ledger"
 	"github.com/daybook-billing/daybook/pricer"

@@ -13,9 +13,9 @@ import (
 	"slices"
 	"time"
 
+	"github.com/daybook-billing/daybook/internal/lab/cc"
+	"github.com/daybook-billing/daybook/internal/lab/sim"
 	"github.com/daybook-billing/daybook/internal/service"
-	"github.com/daybook-billing/daybook/internal/sim"
-	"github.com/daybook-billing/daybook/internal/sim/cc"
 )
 
 // simulateCmd groups the simulators.

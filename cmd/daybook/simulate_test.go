@@ -15,7 +15,7 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 
-	"github.com/daybook-billing/daybook/internal/sim/cc"
+	"github.com/daybook-billing/daybook/internal/lab/cc"
 )
 
 // parsed reads a command line of daybook simulate cf.

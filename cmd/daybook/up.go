@@ -17,7 +17,7 @@ import (
 	"github.com/daybook-billing/daybook/collector/trove"
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
-	"github.com/daybook-billing/daybook/internal/demo"
+	"github.com/daybook-billing/daybook/internal/lab/demo"
 	"github.com/daybook-billing/daybook/internal/service"
 	"github.com/daybook-billing/daybook/internal/stage"
 	"github.com/daybook-billing/daybook/ledger"

@@ -11,7 +11,7 @@ import (
 
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
-	"github.com/daybook-billing/daybook/internal/sim"
+	"github.com/daybook-billing/daybook/internal/lab/sim"
 	"github.com/daybook-billing/daybook/internal/stage"
 )
 

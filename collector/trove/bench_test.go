@@ -21,7 +21,7 @@ import (
 	"github.com/daybook-billing/daybook/collector/trove"
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
-	"github.com/daybook-billing/daybook/internal/rabbittest"
+	"github.com/daybook-billing/daybook/internal/lab/rabbit"
 )
 
 // benchFolder is set for a process that is the benchmark's NATS server, to its data folder.
@@ -175,7 +175,7 @@ func peakResident(b *testing.B) float64 {
 type backlog struct {
 	*testing.B
 	n         int
-	rabbit    *rabbittest.Broker
+	rabbit    *rabbit.Broker
 	bus       *bus.Bus
 	processes processes
 	body      string // of one notification
@@ -346,7 +346,7 @@ func BenchmarkBacklog(b *testing.B) {
 	if !strings.Contains(body, benchID) || !strings.Contains(body, benchInstance) {
 		b.Fatal("the capture has changed")
 	}
-	rabbit, err := rabbittest.Start(b.Context(), rabbittest.Options{})
+	rabbit, err := rabbit.Start(b.Context(), rabbit.Options{})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -17,7 +17,7 @@ import (
 	"github.com/daybook-billing/daybook/collector/trove"
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
-	"github.com/daybook-billing/daybook/internal/rabbittest"
+	"github.com/daybook-billing/daybook/internal/lab/rabbit"
 )
 
 var _ = Describe("At the broker, the Trove collector", func() {
@@ -177,7 +177,7 @@ var _ = Describe("At the broker, the Trove collector", func() {
 
 	It("survives a lost connection without a gap, for its queue has gone on filling", func(ctx SpecContext) {
 		r := newRig(ctx)
-		proxy, err := rabbittest.StartProxy(ctx, broker().Address())
+		proxy, err := rabbit.StartProxy(ctx, broker().Address())
 		Expect(err).NotTo(HaveOccurred())
 		DeferCleanup(proxy.Close)
 		r.cfg.URLs = []string{proxy.URL()}
@@ -279,7 +279,7 @@ var _ = Describe("At the broker, the Trove collector", func() {
 
 	It("takes a permission that is granted later, with its next connection", func(ctx SpecContext) {
 		r := newRig(ctx)
-		proxy, err := rabbittest.StartProxy(ctx, broker().Address())
+		proxy, err := rabbit.StartProxy(ctx, broker().Address())
 		Expect(err).NotTo(HaveOccurred())
 		DeferCleanup(proxy.Close)
 		r.cfg.URLs = []string{proxy.URL()}
@@ -459,18 +459,18 @@ var _ = Describe("The horizon", func() {
 
 var _ = Describe("A broker that restarts", Ordered, func() {
 	It("loses nothing when the publisher is back first, for oslo.messaging's own queue is drained", func(ctx SpecContext) {
-		own, err := rabbittest.Start(ctx, rabbittest.Options{})
+		own, err := rabbit.Start(ctx, rabbit.Options{})
 		Expect(err).NotTo(HaveOccurred())
 		DeferCleanup(own.Close)
 		r := newRig(ctx)
 		r.cfg.URLs = []string{own.URL()}
 		r.cfg.Drain = []string{r.topic() + ".info"}
-		n, err := rabbittest.StartNotifier(ctx, rabbittest.NotifierOptions{URL: own.URL(), Exchange: r.name("trove"), Topic: r.topic()})
+		n, err := rabbit.StartNotifier(ctx, rabbit.NotifierOptions{URL: own.URL(), Exchange: r.name("trove"), Topic: r.topic()})
 		Expect(err).NotTo(HaveOccurred())
 		send := func(from, to int) {
 			GinkgoHelper()
 			for range to - from {
-				Expect(n.Send(rabbittest.Notification{Publisher: "taskmanager.h", Type: "trove.instance.create", Payload: payloadOf("testdata/seed.jsonl")})).To(Succeed())
+				Expect(n.Send(rabbit.Notification{Publisher: "taskmanager.h", Type: "trove.instance.create", Payload: payloadOf("testdata/seed.jsonl")})).To(Succeed())
 			}
 		}
 		send(0, 1) // makes the exchange and its own queue

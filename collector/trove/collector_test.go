@@ -18,7 +18,7 @@ import (
 
 	"github.com/daybook-billing/daybook/collector/status"
 	"github.com/daybook-billing/daybook/internal/bus"
-	"github.com/daybook-billing/daybook/internal/rabbittest"
+	"github.com/daybook-billing/daybook/internal/lab/rabbit"
 )
 
 // seen waits until USAGE holds facts of exactly these instances, in any order.
@@ -68,14 +68,14 @@ var _ = Describe("The Trove collector", func() {
 		r.publisher(false)
 		c := r.start(ctx).bound()
 		seed := payloadOf("testdata/seed.jsonl")
-		for _, options := range []rabbittest.NotifierOptions{{Driver: "messaging"}, {Driver: "messagingv2"}, {Compression: "gzip"}, {Compression: "bzip2"}} {
+		for _, options := range []rabbit.NotifierOptions{{Driver: "messaging"}, {Driver: "messagingv2"}, {Compression: "gzip"}, {Compression: "bzip2"}} {
 			options.URL, options.Exchange, options.Topic = broker().URL(), r.name("trove"), r.topic()
-			n, err := rabbittest.StartNotifier(ctx, options)
+			n, err := rabbit.StartNotifier(ctx, options)
 			Expect(err).NotTo(HaveOccurred())
-			Expect(n.Send(rabbittest.Notification{
+			Expect(n.Send(rabbit.Notification{
 				Publisher: "taskmanager.h", Type: "trove.instance.create", Payload: seed, Context: map[string]any{"auth_token": planted},
 			})).To(Succeed())
-			Expect(n.Send(rabbittest.Notification{Publisher: "h", Type: "dbaas.instance_resize_volume.error", Payload: json.RawMessage(`{"exception":"t"}`), Priority: "error"})).To(Succeed())
+			Expect(n.Send(rabbit.Notification{Publisher: "h", Type: "dbaas.instance_resize_volume.error", Payload: json.RawMessage(`{"exception":"t"}`), Priority: "error"})).To(Succeed())
 			Expect(n.Close()).To(Succeed())
 		}
 		Eventually(func() int { return len(r.facts(ctx)) }).WithTimeout(patience).Should(Equal(4), "%v %+v", r.quarantined(ctx), c.Report())
@@ -261,7 +261,7 @@ var _ = Describe("Trove's own code", func() {
 		var problems strings.Builder
 		emit.Stderr = &problems
 		out, err := emit.Output()
-		Expect(err).NotTo(HaveOccurred(), "%s (%s)", problems.String(), rabbittest.InstallCommand)
+		Expect(err).NotTo(HaveOccurred(), "%s (%s)", problems.String(), rabbit.InstallCommand)
 		instance := strings.TrimSpace(string(out))
 		Eventually(func() int { return len(r.facts(ctx)) }).WithTimeout(patience).Should(Equal(7))
 		var lines []string

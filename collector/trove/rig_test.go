@@ -18,22 +18,22 @@ import (
 	"github.com/daybook-billing/daybook/collector/trove"
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
-	"github.com/daybook-billing/daybook/internal/rabbittest"
+	"github.com/daybook-billing/daybook/internal/lab/rabbit"
 )
 
 const patience = 10 * time.Second // for a machine that does other things too
 
-// rabbit is the broker of the suite. It is started by the first spec that asks for it.
-var rabbit = sync.OnceValues(func() (*rabbittest.Broker, error) {
-	return rabbittest.Start(context.Background(), rabbittest.Options{})
+// sharedBroker is the broker of the suite. It is started by the first spec that asks for it.
+var sharedBroker = sync.OnceValues(func() (*rabbit.Broker, error) {
+	return rabbit.Start(context.Background(), rabbit.Options{})
 })
 
 var rabbitStarted atomic.Bool
 
-func broker() *rabbittest.Broker {
+func broker() *rabbit.Broker {
 	GinkgoHelper()
 	rabbitStarted.Store(true)
-	b, err := rabbit()
+	b, err := sharedBroker()
 	Expect(err).NotTo(HaveOccurred())
 	return b
 }
@@ -42,7 +42,7 @@ var _ = AfterSuite(func() {
 	if !rabbitStarted.Load() {
 		return
 	}
-	if b, err := rabbit(); err == nil {
+	if b, err := sharedBroker(); err == nil {
 		Expect(b.Close()).To(Succeed())
 	}
 })

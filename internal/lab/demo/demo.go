@@ -1,0 +1,65 @@
+// Package demo is a small price list and a month of believable input, for trying Daybook without a platform.
+//
+//   - catalogue.yaml prices everything in the other files.
+//   - cloud-foundry.jsonl is October 2026 of one foundation with two orgs, Retail and Logistics, as its v3 API
+//     lists the usage events. It is generated: go run ./internal/lab/demo/gen.
+//   - trove.jsonl holds the example notifications of the Trove wiki page "Trove/trove-notifications", one a line.
+//   - trove-notifier.jsonl holds the page's create message as oslo.messaging's Notifier really sent it, captured.
+//   - trove-captures.jsonl holds the bodies of notifications captured from Trove 18.0.0's
+//     taskmanager, verbatim; compressed ones, which are no lines of text, are left out. Three of them
+//     (with no tenant, or no instance) belong in the quarantine.
+package demo
+
+import (
+	"embed"
+	"fmt"
+	"time"
+)
+
+//go:generate go run ./gen -o cloud-foundry.jsonl
+
+//go:embed catalogue.yaml cloud-foundry.jsonl trove.jsonl trove-notifier.jsonl trove-captures.jsonl
+var files embed.FS
+
+// The orgs of cloud-foundry.jsonl. Usage events name them by guid only.
+const (
+	Retail    = "4e7a1100-0000-4000-8000-000000000001"
+	Logistics = "10915700-0000-4000-8000-000000000002"
+)
+
+// File is one file of input: a name, and one usage event or notification a line.
+type File struct {
+	Name       string
+	Foundation string
+	// Horizon is up to when the file is complete; nil for the newest time in it.
+	Horizon *time.Time
+	Data    []byte
+}
+
+// Files returns the input, in the order in which it is best collected.
+func Files() []File {
+	june := time.Date(2015, 6, 28, 5, 55, 0, 0, time.UTC) // between the page's first two messages
+	july := time.Date(2015, 7, 11, 0, 0, 0, 0, time.UTC)  // soon after the page's last message
+	november := time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
+	list := []File{
+		{Name: "cloud-foundry.jsonl", Foundation: "demo", Horizon: &november},
+		{Name: "trove-notifier.jsonl", Foundation: "trove-wiki", Horizon: &june},
+		{Name: "trove.jsonl", Foundation: "trove-wiki", Horizon: &july},
+		{Name: "trove-captures.jsonl", Foundation: "trove-18"},
+	}
+	for i := range list {
+		list[i].Data = read(list[i].Name)
+	}
+	return list
+}
+
+// Catalogue returns the price catalogue, a YAML file.
+func Catalogue() []byte { return read("catalogue.yaml") }
+
+func read(name string) []byte {
+	data, err := files.ReadFile(name)
+	if err != nil {
+		panic(fmt.Sprintf("demo: %s is not embedded: %v", name, err)) // the embed directive above names it
+	}
+	return data
+}

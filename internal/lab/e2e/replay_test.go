@@ -1,0 +1,84 @@
+package e2e_test
+
+import (
+	"bytes"
+	"context"
+	"path/filepath"
+	"strings"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/internal/lab/sim"
+	"github.com/daybook-billing/daybook/internal/stage"
+)
+
+const replayKills = 6
+
+var _ = Describe("Killed at random moments, a replay", Serial, func() {
+	It("is finished by running it again, and the bill is as if it had never been another", func(ctx context.Context) {
+		random, w := newRand(), manyApps()
+		data := filepath.Join(GinkgoT().TempDir(), "data")
+		run(append(w.up(data), "--cut", "month")...)
+		fresh := run(append(w.up(filepath.Join(GinkgoT().TempDir(), "fresh")), "--cut", "day")...)
+
+		url, stopServer := serve(data)
+		b := connect(ctx, url)
+		replay := []string{"replay", "projector", "--cut", "day", "--nats", url}
+		interrupted := 0
+		for range replayKills {
+			state, err := b.Stream(ctx, events.StreamMetered)
+			Expect(err).NotTo(HaveOccurred())
+			session := start(replay...)
+			ending, cancel := until(ctx, session)
+			_ = moment{events.StreamMetered, state.Last, state.Last + 1 + random.Uint64N(1000)}.reached(ending, b) // or it has ended
+			session.Kill().Wait(patience)
+			cancel()
+			after, err := b.Stream(ctx, events.StreamMetered)
+			Expect(err).NotTo(HaveOccurred())
+			if last, err := b.Get(ctx, events.StreamMetered, after.Last); err == nil && strings.HasPrefix(last.Header(stage.HeaderLogic), "unfinished") {
+				interrupted++
+			}
+		}
+		AddReportEntry("interrupted", interrupted, ReportEntryVisibilityFailureOrVerbose)
+		run(replay...)
+		state, err := b.Stream(ctx, events.StreamMetered)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(run(replay...)).To(ContainSubstring("nothing published"))
+		again, err := b.Stream(ctx, events.StreamMetered)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(again.Last).To(Equal(state.Last))
+		b.Close()
+		stopServer()
+
+		bill := run("up", "--once", "--log-level", "debug", "--data", data, "--listen", "127.0.0.1:0", "--cut", "day")
+		Expect(amounts(bill)).To(Equal(amounts(fresh)))
+		url, _ = serve(data)
+		run("verify", "--deep", "--nats", url)
+	})
+})
+
+// manyApps is a workload whose replay takes several batches.
+func manyApps() workload {
+	GinkgoHelper()
+	world, err := sim.NewWorld(sim.Config{Seed: 7, Events: 12_000, Apps: 2500})
+	Expect(err).NotTo(HaveOccurred())
+	var lines bytes.Buffer
+	for e := range world.Events {
+		lines.Write(e.JSON)
+		lines.WriteByte('\n')
+	}
+	return workload{file("events.jsonl", lines.String()), file("prices.yaml", sim.Catalogue())}
+}
+
+// amounts are the totals of a bill.
+func amounts(bill string) []string {
+	var totals []string
+	for line := range strings.Lines(bill) {
+		if fields := strings.Fields(line); len(fields) > 3 && fields[2] == "total" {
+			totals = append(totals, strings.Join(fields, " "))
+		}
+	}
+	return totals
+}

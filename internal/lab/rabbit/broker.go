@@ -1,0 +1,319 @@
+// Package rabbit runs a real RabbitMQ server, and OpenStack's own notifier, for tests: Debian's rabbitmq-server and
+// python3-oslo.messaging.
+//
+// A broker listens on loopback only, keeps everything in one folder, and has an Erlang port mapper of its own, so that it
+// meets no other broker on the machine. It goes with the process that started it, however that one ends.
+package rabbit
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+)
+
+// InstallCommand installs what this package runs.
+const InstallCommand = "apt-get install --no-install-recommends rabbitmq-server python3-oslo.messaging python3-trove"
+
+const (
+	scripts      = "/usr/lib/rabbitmq/bin" // those in /usr/sbin change user and folder
+	startTime    = 90 * time.Second        // for a machine that does other things too
+	stopTime     = 30 * time.Second
+	startPause   = 100 * time.Millisecond
+	controlTime  = 60 * time.Second
+	account      = "rabbitmq" // that the package makes
+	logTail      = 4 << 10    // bytes of the log in an error
+	erlangLimits = "+S 2:2 +A 8 +K true"
+)
+
+// ErrMissing is wrapped by the error of Start on a machine without RabbitMQ, and says what to install.
+var ErrMissing = errors.New("RabbitMQ is not installed; run: " + InstallCommand)
+
+// Options are what a broker may be told; the zero value is right for most tests.
+type Options struct {
+	// ConsumerTimeout closes the channels of consumers that leave a delivery unacknowledged for so long. Default: RabbitMQ's.
+	ConsumerTimeout time.Duration
+}
+
+// Broker is one server. Its methods are for one goroutine.
+type Broker struct {
+	folder          string
+	plain, tls      int // ports
+	env             []string
+	credential      *syscall.Credential
+	mapper, server  *exec.Cmd
+	watchdog        *exec.Cmd
+	leash           io.Closer // the watchdog's input: closing it frees the broker
+	served          chan struct{}
+	CAFile          string // of the server's certificate
+	CertFile        string // a client's, from the same authority
+	KeyFile         string
+	OtherCAFile     string // of an authority that has signed nothing here
+	logFile, config string
+}
+
+// Start starts a broker and returns when clients can connect.
+func Start(ctx context.Context, options Options) (_ *Broker, err error) {
+	if _, err := os.Stat(filepath.Join(scripts, "rabbitmq-server")); err != nil {
+		return nil, ErrMissing
+	}
+	b := &Broker{}
+	if b.folder, err = os.MkdirTemp("", "rabbit"); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, b.Close())
+		}
+	}()
+	if os.Getuid() == 0 {
+		if b.credential, err = lookUp(account); err != nil {
+			return nil, err
+		}
+	}
+	if err := b.prepare(ctx, options); err != nil {
+		return nil, err
+	}
+	if err := b.startMapper(); err != nil {
+		return nil, err
+	}
+	return b, b.Up(ctx)
+}
+
+func lookUp(name string) (*syscall.Credential, error) {
+	u, err := user.Lookup(name)
+	if err != nil {
+		return nil, fmt.Errorf("%w (%w)", ErrMissing, err)
+	}
+	uid, err := strconv.ParseUint(u.Uid, 10, 32)
+	if err != nil {
+		return nil, err
+	}
+	gid, err := strconv.ParseUint(u.Gid, 10, 32)
+	if err != nil {
+		return nil, err
+	}
+	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, nil
+}
+
+// prepare writes what the server reads.
+func (b *Broker) prepare(ctx context.Context, options Options) error {
+	ports, err := freePorts(ctx, 4)
+	if err != nil {
+		return err
+	}
+	b.plain, b.tls = ports[0], ports[1]
+	in := func(name string) string { return filepath.Join(b.folder, name) }
+	b.logFile, b.config = in("log"), in("rabbitmq.conf")
+	b.CAFile, b.CertFile, b.KeyFile, b.OtherCAFile = in("ca.pem"), in("client.pem"), in("client.key"), in("other-ca.pem")
+	if err := writeCertificates(b.folder); err != nil {
+		return err
+	}
+	config := fmt.Sprintf(`listeners.tcp.1 = 127.0.0.1:%d
+listeners.ssl.1 = 127.0.0.1:%d
+ssl_options.cacertfile = %s
+ssl_options.certfile = %s
+ssl_options.keyfile = %s
+ssl_options.verify = verify_peer
+ssl_options.fail_if_no_peer_cert = false
+log.file = %s
+log.file.level = warning
+log.console = false
+disk_free_limit.absolute = 10MB
+raft.wal_max_size_bytes = 67108864
+`, b.plain, b.tls, b.CAFile, in("server.pem"), in("server.key"), b.logFile)
+	if options.ConsumerTimeout > 0 {
+		config += fmt.Sprintf("consumer_timeout = %d\n", options.ConsumerTimeout.Milliseconds())
+	}
+	for name, text := range map[string]string{"rabbitmq.conf": config, "enabled_plugins": "[].\n", "env.conf": ""} {
+		if err := os.WriteFile(in(name), []byte(text), 0o600); err != nil {
+			return err
+		}
+	}
+	b.env = append(os.Environ(),
+		"HOME="+b.folder,
+		fmt.Sprintf("RABBITMQ_NODENAME=rabbit%d@localhost", b.plain),
+		"RABBITMQ_CONFIG_FILE="+b.config,
+		"RABBITMQ_CONF_ENV_FILE="+in("env.conf"),
+		"RABBITMQ_ENABLED_PLUGINS_FILE="+in("enabled_plugins"),
+		"RABBITMQ_MNESIA_BASE="+in("mnesia"),
+		"RABBITMQ_LOG_BASE="+b.folder,
+		"RABBITMQ_PID_FILE="+in("pid"),
+		fmt.Sprintf("RABBITMQ_DIST_PORT=%d", ports[2]),
+		"RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS="+erlangLimits+" -kernel inet_dist_use_interface {127,0,0,1}",
+		"RABBITMQ_IO_THREAD_POOL_SIZE=8",
+		"ERL_EPMD_ADDRESS=127.0.0.1",
+		fmt.Sprintf("ERL_EPMD_PORT=%d", ports[3]),
+	)
+	if b.credential == nil {
+		return nil
+	}
+	return filepath.WalkDir(b.folder, func(path string, _ os.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		return os.Lchown(path, int(b.credential.Uid), int(b.credential.Gid)) //nolint:gosec // a folder that only this process has written to
+	})
+}
+
+// freePorts finds ports that nobody listens on.
+func freePorts(ctx context.Context, n int) ([]int, error) {
+	var ports []int
+	for range n {
+		l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
+		if err != nil {
+			return nil, err
+		}
+		defer func() { _ = l.Close() }() // only when all are found, so that no port is found twice
+		address, ok := l.Addr().(*net.TCPAddr)
+		if !ok {
+			return nil, fmt.Errorf("%v is no TCP address", l.Addr())
+		}
+		ports = append(ports, address.Port)
+	}
+	return ports, nil
+}
+
+// command prepares a program in the broker's world. It leads a process group of its own, so that its children end with it.
+func (b *Broker) command(ctx context.Context, name string, arguments ...string) *exec.Cmd {
+	c := exec.CommandContext(ctx, name, arguments...) //nolint:gosec // fixed programs with a test's arguments
+	c.Env, c.Dir = b.env, b.folder
+	c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Credential: b.credential}
+	return c
+}
+
+// startMapper starts the port mapper, which would outlive the server if Erlang started it, and the watchdog.
+func (b *Broker) startMapper() error {
+	b.mapper = b.command(context.Background(), "epmd")
+	if err := b.mapper.Start(); err != nil {
+		return fmt.Errorf("starting epmd: %w", err)
+	}
+	return nil
+}
+
+// Up starts the server after Down, and returns when clients can connect.
+func (b *Broker) Up(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, startTime)
+	defer cancel()
+	b.server = b.command(context.WithoutCancel(ctx), filepath.Join(scripts, "rabbitmq-server"))
+	if err := b.server.Start(); err != nil {
+		return fmt.Errorf("starting RabbitMQ: %w", err)
+	}
+	served := make(chan struct{})
+	b.served = served
+	go func(server *exec.Cmd) {
+		defer close(served)
+		_ = server.Wait() // how it ended is in its log
+	}(b.server)
+	if err := b.guard(); err != nil {
+		return err
+	}
+	for {
+		connection, err := amqp.Dial(b.URL())
+		if err == nil {
+			return connection.Close()
+		}
+		select {
+		case <-served:
+			return fmt.Errorf("RabbitMQ has ended; its log: %s", b.log())
+		case <-ctx.Done():
+			return fmt.Errorf("RabbitMQ did not start: %w; its log: %s", errors.Join(ctx.Err(), err), b.log())
+		case <-time.After(startPause):
+		}
+	}
+}
+
+// guard starts a process that waits for the end of this one, and then ends the server and the mapper.
+func (b *Broker) guard() error {
+	kill := fmt.Sprintf("cat >/dev/null; kill -9 -- -%d -%d; rm -rf %s", b.server.Process.Pid, b.mapper.Process.Pid, b.folder)
+	b.watchdog = exec.CommandContext(context.Background(), "/bin/sh", "-c", kill) //nolint:gosec // as above
+	b.watchdog.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	leash, err := b.watchdog.StdinPipe()
+	if err != nil {
+		return err
+	}
+	b.leash = leash
+	return b.watchdog.Start()
+}
+
+// Down stops the server as an operator would. What is not durable is lost.
+func (b *Broker) Down() error { return b.end(syscall.SIGTERM) }
+
+// Kill stops the server at once.
+func (b *Broker) Kill() error { return b.end(syscall.SIGKILL) }
+
+func (b *Broker) end(s syscall.Signal) error {
+	if b.server == nil {
+		return nil
+	}
+	group := -b.server.Process.Pid
+	b.server = nil
+	_ = syscall.Kill(-b.watchdog.Process.Pid, syscall.SIGKILL) // it is no longer needed
+	_ = b.watchdog.Wait()
+	_ = b.leash.Close()
+	_ = syscall.Kill(group, s)
+	timeout := time.NewTimer(stopTime)
+	defer timeout.Stop()
+	select {
+	case <-b.served:
+		_ = syscall.Kill(group, syscall.SIGKILL) // what the server has started
+		return nil
+	case <-timeout.C:
+		_ = syscall.Kill(group, syscall.SIGKILL)
+		<-b.served
+		return fmt.Errorf("RabbitMQ did not stop within %v; its log: %s", stopTime, b.log())
+	}
+}
+
+// Close ends everything and removes the folder.
+func (b *Broker) Close() error {
+	err := b.Kill()
+	if b.mapper != nil {
+		_ = syscall.Kill(-b.mapper.Process.Pid, syscall.SIGKILL)
+		_ = b.mapper.Wait()
+		b.mapper = nil
+	}
+	return errors.Join(err, os.RemoveAll(b.folder))
+}
+
+// URL is where clients connect, as the administrator guest.
+func (b *Broker) URL() string { return fmt.Sprintf("amqp://guest:guest@127.0.0.1:%d/", b.plain) }
+
+// TLSURL is where clients connect with TLS. The certificate is for the name localhost, not for 127.0.0.1.
+func (b *Broker) TLSURL() string { return fmt.Sprintf("amqps://guest:guest@localhost:%d/", b.tls) }
+
+// Address is host and port without TLS, for a proxy.
+func (b *Broker) Address() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(b.plain)) }
+
+// Control runs rabbitmqctl and returns what it prints.
+func (b *Broker) Control(ctx context.Context, arguments ...string) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, controlTime)
+	defer cancel()
+	var out, problems bytes.Buffer
+	c := b.command(ctx, filepath.Join(scripts, "rabbitmqctl"), append([]string{"-q"}, arguments...)...)
+	c.Stdout, c.Stderr = &out, &problems
+	if err := c.Run(); err != nil {
+		return out.String(), fmt.Errorf("rabbitmqctl %q: %w: %s", arguments, err, problems.String())
+	}
+	return out.String(), nil
+}
+
+// log is the end of the server's log.
+func (b *Broker) log() string {
+	text, err := os.ReadFile(b.logFile)
+	if err != nil {
+		return err.Error()
+	}
+	return string(text[max(0, len(text)-logTail):])
+}
