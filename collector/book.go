@@ -16,13 +16,15 @@ func (s *idSet) has(k appender.Key) bool { _, ok := s.ids[k]; return ok }
 
 func (s *idSet) add(k appender.Key) error {
 	if len(s.ids) >= s.max && !s.has(k) {
-		return fmt.Errorf("the foundation has more than %d messages: their ids do not fit in the memory that the limit on known ids allows; raise it", s.max)
+		return fmt.Errorf("the foundation has more than %d messages: their ids do not fit in the memory that the "+
+			"limit on known ids allows; raise it", s.max)
 	}
 	s.ids[k] = struct{}{}
 	return nil
 }
 
-// book is a stream that the collector appends to, and the ids of all that the stream holds or the batch will add.
+// book is a stream that the collector appends to, and the ids of all that the stream holds or the
+// batch will add.
 type book struct {
 	*appender.Appender
 	known idSet

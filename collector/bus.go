@@ -30,7 +30,8 @@ func (s busStore) Horizon(ctx context.Context, subject string) (time.Time, error
 	}
 	t, err := events.ParseTime(m.Header(events.HeaderTime))
 	if err != nil {
-		return time.Time{}, fmt.Errorf("%s at sequence %d of USAGE: header %s: %w", subject, m.Sequence, events.HeaderTime, err)
+		return time.Time{}, fmt.Errorf("%s at sequence %d of USAGE: header %s: %w", subject, m.Sequence,
+			events.HeaderTime, err)
 	}
 	return t, nil
 }

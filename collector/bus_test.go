@@ -83,7 +83,8 @@ var _ = Describe("on the embedded server", Ordered, func() {
 		Expect(first.Stored + second.Stored).To(Equal(4000))
 		Expect(first.Known + second.Known).To(Equal(4000))
 		seen := map[string]bool{}
-		_, err := collector.OnBus(b).IDs(ctx, events.StreamUsage, "usage.cf.file.o.>", 1, func(id string, _ uint64) error {
+		_, err := collector.OnBus(b).IDs(ctx, events.StreamUsage, "usage.cf.file.o.>", 1, func(id string,
+			_ uint64) error {
 			if seen[id] {
 				Fail(id + " is stored twice")
 			}
@@ -96,7 +97,8 @@ var _ = Describe("on the embedded server", Ordered, func() {
 })
 
 func BenchmarkLine(b *testing.B) {
-	for name, path := range map[string]string{"cf": "cf/testdata/events.jsonl", "trove": "trove/testdata/seed.jsonl", "envelope": "trove/testdata/plain_seed_create.jsonl"} {
+	for name, path := range map[string]string{"cf": "cf/testdata/events.jsonl", "trove": "trove/testdata/seed.jsonl",
+		"envelope": "trove/testdata/plain_seed_create.jsonl"} {
 		input, err := os.ReadFile(path)
 		if err != nil {
 			b.Fatal(err)
@@ -134,7 +136,8 @@ func BenchmarkCollect(b *testing.B) {
 		b.Fatal(err)
 	}
 	for b.Loop() {
-		c, err := collector.New(collector.Config{Files: []string{path}}, collector.Deps{Store: nullStore{newFakeStore()}})
+		c, err := collector.New(collector.Config{Files: []string{path}},
+			collector.Deps{Store: nullStore{newFakeStore()}})
 		if err != nil {
 			b.Fatal(err)
 		}

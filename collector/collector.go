@@ -46,7 +46,8 @@ func New(cfg Config, deps Deps) (*Collector, error) {
 	}
 	deps = deps.withDefaults()
 	stream := func(name, filter string) *book {
-		return newBook(appender.Options{Store: deps.Store, Stream: name, Filter: filter, Retry: cfg.Retry}, cfg.MaxKnown)
+		return newBook(appender.Options{Store: deps.Store, Stream: name, Filter: filter, Retry: cfg.Retry},
+			cfg.MaxKnown)
 	}
 	c := &Collector{
 		cfg:        cfg,
@@ -68,9 +69,10 @@ func New(cfg Config, deps Deps) (*Collector, error) {
 // Report returns what has been done, as of the last batch. It may be called at any time.
 func (c *Collector) Report() Report { return *c.report.Load() }
 
-// Run collects the input and returns at its end, or when the context ends: then it stores what it has read, for at most
-// Config.Drain, and returns the context's error, or nil when it was following. A line that cannot be understood is
-// no error; a file that cannot be read is, before anything is stored if it cannot be opened.
+// Run collects the input and returns at its end, or when the context ends: then it stores what it
+// has read, for at most Config.Drain, and returns the context's error, or nil when it was
+// following. A line that cannot be understood is no error; a file that cannot be read is, before
+// anything is stored if it cannot be opened.
 func (c *Collector) Run(ctx context.Context) error {
 	inputs, err := open(ctx, c.cfg.Files, c.cfg.Follow, c.deps.Stdin)
 	if err != nil {
@@ -101,7 +103,8 @@ func (c *Collector) Run(ctx context.Context) error {
 	}
 	c.progress()
 	if err == nil {
-		c.deps.Log.Info("collected", slog.Int("files", c.r.Files), slog.Int("lines", c.r.Lines), slog.Int("facts", c.r.Facts),
+		c.deps.Log.Info("collected", slog.Int("files", c.r.Files), slog.Int("lines", c.r.Lines), slog.Int("facts",
+			c.r.Facts),
 			slog.Int("stored", c.r.Stored), slog.Int("known", c.r.Known), slog.Int("quarantined", c.r.Quarantined))
 	}
 	return err
@@ -141,7 +144,8 @@ func (c *Collector) collect(ctx context.Context, inputs []*input) error {
 	}
 }
 
-// stopped stores what was read before an input failed; without a horizon, because the input is not complete.
+// stopped stores what was read before an input failed; without a horizon, because the input is not
+// complete.
 func (c *Collector) stopped(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return err // Run does it
@@ -149,7 +153,8 @@ func (c *Collector) stopped(ctx context.Context, err error) error {
 	return errors.Join(err, c.flush(ctx))
 }
 
-// drainInput takes lines until there are no more. The error is never nil: errDry, io.EOF, or a failure.
+// drainInput takes lines until there are no more. The error is never nil: errDry, io.EOF, or a
+// failure.
 func (c *Collector) drainInput(ctx context.Context, in *input) error {
 	again, err := in.rewound()
 	if err != nil {
@@ -220,13 +225,15 @@ func (c *Collector) fact(in *input, line []byte, u *events.Usage) error {
 		buffer := u.AppendJSON(before)
 		if size := len(buffer) - len(before); size > appender.MaxMessage {
 			return c.reject(in, u.Source, line, 0,
-				fmt.Errorf("the event has %d bytes with its envelope: a message holds at most %d", size, appender.MaxMessage))
+				fmt.Errorf("the event has %d bytes with its envelope: a message holds at most %d", size,
+					appender.MaxMessage))
 		}
 		if err := a.known.add(k); err != nil {
 			return err
 		}
 		subject := events.UsageSubject(u.Source, u.Foundation, u.Tenant, u.Kind, u.SubjectResource())
-		a.Add(k, subject, appender.Header(u.ID, events.TypeUsage, c.origins[u.Source], events.FormatTime(u.Time)), buffer)
+		a.Add(k, subject, appender.Header(u.ID, events.TypeUsage, c.origins[u.Source], events.FormatTime(u.Time)),
+			buffer)
 	} else {
 		c.r.Known++
 	}
@@ -241,8 +248,8 @@ func (c *Collector) fact(in *input, line []byte, u *events.Usage) error {
 	return nil
 }
 
-// reject puts a line into the quarantine batch, unless it is known. The id is made of the line's number and content, so
-// that the same file under another name is the same.
+// reject puts a line into the quarantine batch, unless it is known. The id is made of the line's
+// number and content, so that the same file under another name is the same.
 func (c *Collector) reject(in *input, source string, line []byte, excess int, reason error) error {
 	c.r.Quarantined++
 	sum := sha256.Sum256(line)
@@ -264,10 +271,12 @@ func (c *Collector) reject(in *input, source string, line []byte, excess int, re
 		q.Input = redact.Cut(string(line), excess)
 	}
 	if c.r.Quarantined <= maxWarnings {
-		c.deps.Log.Warn("quarantined", slog.String("file", in.name), slog.Uint64("line", uint64(in.line)), slog.String("reason", q.Reason))
+		c.deps.Log.Warn("quarantined", slog.String("file", in.name), slog.Uint64("line", uint64(in.line)),
+			slog.String("reason", q.Reason))
 	}
 	a.Add(k, events.QuarantineSubject(source, c.cfg.Foundation),
-		appender.Header(id, events.TypeQuarantined, c.origins[source], events.FormatTime(c.deps.Now())), q.AppendJSON(a.Buffer()))
+		appender.Header(id, events.TypeQuarantined, c.origins[source], events.FormatTime(c.deps.Now())),
+		q.AppendJSON(a.Buffer()))
 	return nil
 }
 
@@ -283,8 +292,8 @@ func (c *Collector) flush(ctx context.Context) error {
 	return err
 }
 
-// horizons says, for every source that the input had facts of, how far it has been collected, if that is later than what
-// was said before. It comes behind everything that it covers.
+// horizons says, for every source that the input had facts of, how far it has been collected, if
+// that is later than what was said before. It comes behind everything that it covers.
 func (c *Collector) horizons(ctx context.Context) error {
 	for _, source := range []string{events.SourceCF, events.SourceTrove} {
 		at, ok := c.newest[source]
@@ -317,11 +326,14 @@ func (c *Collector) horizon(ctx context.Context, source string, at time.Time) er
 	}
 	text := events.FormatTime(at)
 	if at.After(c.deps.Now().AddDate(0, 0, 1)) {
-		c.deps.Log.Warn("the horizon is in the future: what runs is billed up to it. Is a time in the input, or the clock, wrong?",
+		c.deps.Log.Warn("the horizon is in the future: what runs is billed up to it. Is a time in the input, or the "+
+			"clock, wrong?",
 			slog.String("source", source), slog.String("horizon", text))
 	}
-	h := events.Horizon{ID: events.ID("horizon", source, c.cfg.Foundation, text), Source: source, Foundation: c.cfg.Foundation, Time: at}
-	c.usage.Add(appender.KeyOf(h.ID), subject, appender.Header(h.ID, events.TypeHorizon, c.origins[source], text), h.AppendJSON(c.usage.Buffer()))
+	h := events.Horizon{ID: events.ID("horizon", source, c.cfg.Foundation, text), Source: source,
+		Foundation: c.cfg.Foundation, Time: at}
+	c.usage.Add(appender.KeyOf(h.ID), subject, appender.Header(h.ID, events.TypeHorizon, c.origins[source], text),
+		h.AppendJSON(c.usage.Buffer()))
 	stored, _, err := c.usage.Flush(ctx, later)
 	if err != nil {
 		c.usage.Clear() // what is stored when the run is stopped is facts alone

@@ -77,7 +77,8 @@ var _ = Describe("the file collector", func() {
 	It("stores the facts in the order of the input, then a horizon for each source", func() {
 		r := collect(file("a", started(2)+"\n"+started(1)+"\n"), file("b", trove("trove.instance.exists", 9)))
 		Expect(store.subjects(events.StreamUsage)).To(Equal([]string{
-			"usage.cf.file.o.app.a-2", "usage.cf.file.o.app.a-1", "usage.trove.file.t.instance.i", "usage.cf.file.horizon", "usage.trove.file.horizon",
+			"usage.cf.file.o.app.a-2", "usage.cf.file.o.app.a-1", "usage.trove.file.t.instance.i",
+			"usage.cf.file.horizon", "usage.trove.file.horizon",
 		}))
 		Expect(r.Stored).To(Equal(3))
 		Expect(r.Horizon[events.SourceCF]).To(Equal(time.Date(2026, 1, 1, 0, 0, 2, 0, time.UTC)))
@@ -106,10 +107,12 @@ var _ = Describe("the file collector", func() {
 	})
 
 	It("quarantines what it cannot understand, without secrets, before the horizon, and goes on", func() {
-		path := file("a", `{"event_type":7,"_context_auth_token":"PLANTED"}`+"\n"+`{"token":"PLANTED"`+"\n"+started(3)+"\n"+`{"guid":"g","state":"SHARED"}`)
+		path := file("a",
+			`{"event_type":7,"_context_auth_token":"PLANTED"}`+"\n"+`{"token":"PLANTED"`+"\n"+started(3)+"\n"+`{"guid":"g","state":"SHARED"}`)
 		r := collect(path)
 		Expect(r).To(And(HaveField("Quarantined", 3), HaveField("Stored", 1), HaveField("Lines", 4)))
-		Expect(store.subjects(events.StreamQuarantine)).To(Equal([]string{"quarantine.trove.file", "quarantine.unknown.file", "quarantine.cf.file"}))
+		Expect(store.subjects(events.StreamQuarantine)).To(Equal([]string{"quarantine.trove.file",
+			"quarantine.unknown.file", "quarantine.cf.file"}))
 		q := string(store.messages[1].Data)
 		Expect(q).To(ContainSubstring(path))
 		Expect(q).To(ContainSubstring(`"line":2`))
@@ -121,7 +124,8 @@ var _ = Describe("the file collector", func() {
 	})
 
 	It("counts Trove's other notifications, and passes them over", func() {
-		r := collect(file("a", trove("dbaas.instance_create.start", 1)+"\n"+trove("dbaas.instance_create.start", 2)+"\n"+trove("trove.other", 3)))
+		r := collect(file("a", trove("dbaas.instance_create.start", 1)+"\n"+trove("dbaas.instance_create.start",
+			2)+"\n"+trove("trove.other", 3)))
 		Expect(r.Ignored).To(Equal(map[string]int{"dbaas.instance_create.start": 2, "trove.other": 1}))
 		Expect(store.messages).To(BeEmpty())
 	})
@@ -134,7 +138,8 @@ var _ = Describe("the file collector", func() {
 	It("quarantines a line that is too long, cut", func() {
 		r := collect(file("a", `{"a":"`+strings.Repeat("x ", collector.MaxLine)+`"}`+"\n"+started(1)+"\n"))
 		Expect(r).To(And(HaveField("Quarantined", 1), HaveField("Stored", 1)))
-		Expect(string(store.messages[0].Data)).To(ContainSubstring("the line has 2097161 bytes: at most 1048576 are read"))
+		Expect(string(store.messages[0].Data)).To(ContainSubstring("the line has 2097161 bytes: at most 1048576 " +
+			"are read"))
 		Expect(len(store.messages[0].Data)).To(BeNumerically("<", 80<<10))
 	})
 
@@ -147,7 +152,8 @@ var _ = Describe("the file collector", func() {
 		Expect(err).NotTo(HaveOccurred())
 		Expect(z.Close()).To(Succeed())
 		Expect(f.Close()).To(Succeed())
-		c, err := collector.New(collector.Config{Files: []string{path, "-"}}, collector.Deps{Store: store, Stdin: strings.NewReader(lines(2, 5))})
+		c, err := collector.New(collector.Config{Files: []string{path, "-"}}, collector.Deps{Store: store,
+			Stdin: strings.NewReader(lines(2, 5))})
 		Expect(err).NotTo(HaveOccurred())
 		Expect(c.Run(context.Background())).To(Succeed())
 		Expect(c.Report()).To(And(HaveField("Stored", 5), HaveField("Known", 1)))
@@ -227,7 +233,8 @@ var _ = Describe("the file collector", func() {
 			}
 		})
 
-		// The input is three batches. After each fault everything must stand in USAGE once, in order.
+		// The input is three batches. After each fault everything must stand in USAGE once, in
+		// order.
 		DescribeTable("whatever becomes of an append", func(plan ...outcome) {
 			store.plan = plan
 			r := collect(file("a", lines(0, 2500)))
@@ -247,12 +254,14 @@ var _ = Describe("the file collector", func() {
 			Entry("the horizon is not stored", stores, stores, stores, failsNotStored),
 			Entry("the horizon is stored", stores, stores, stores, failsStored),
 			Entry("the horizon is stored late", stores, stores, stores, failsStoredLate),
-			Entry("one after the other", failsNotStored, failsNotStored, failsStored, failsStoredLate, failsNotStored, stores, failsStored),
+			Entry("one after the other", failsNotStored, failsNotStored, failsStored, failsStoredLate, failsNotStored,
+				stores, failsStored),
 		)
 
 		It("holds when the store cannot be read in between", func() {
 			store.plan = []outcome{failsStored}
-			c, err := collector.New(collector.Config{Files: []string{file("a", lines(0, 10))}, Retry: time.Nanosecond}, collector.Deps{Store: store})
+			c, err := collector.New(collector.Config{Files: []string{file("a", lines(0, 10))}, Retry: time.Nanosecond},
+				collector.Deps{Store: store})
 			Expect(err).NotTo(HaveOccurred())
 			store.onAppend = func() {
 				if store.appends == 1 {
@@ -276,7 +285,8 @@ var _ = Describe("the file collector", func() {
 		rival := func(from, to int) func() []bus.Message {
 			return func() (msgs []bus.Message) {
 				other := newFakeStore()
-				c, err := collector.New(collector.Config{Files: []string{file("rival", lines(from, to))}}, collector.Deps{Store: other})
+				c, err := collector.New(collector.Config{Files: []string{file("rival", lines(from, to))}},
+					collector.Deps{Store: other})
 				Expect(err).NotTo(HaveOccurred())
 				Expect(c.Run(context.Background())).To(Succeed())
 				for _, m := range other.messages {
@@ -312,7 +322,8 @@ var _ = Describe("the file collector", func() {
 				store.plan[i] = failsNotStored
 			}
 			_, err := run(context.Background(), collector.Config{Files: []string{file("a", started(1))}})
-			Expect(err).To(MatchError(And(ContainSubstring("nothing is lost, run again"), ContainSubstring(errBus.Error()))))
+			Expect(err).To(MatchError(And(ContainSubstring("nothing is lost, run again"),
+				ContainSubstring(errBus.Error()))))
 			Expect(store.appends).To(Equal(8))
 		})
 
@@ -350,15 +361,18 @@ var _ = Describe("the file collector", func() {
 					cancel()
 				}
 			}
-			c, err := collector.New(collector.Config{Files: []string{path}, Follow: true, Poll: time.Millisecond}, collector.Deps{Store: store, Progress: progress})
+			c, err := collector.New(collector.Config{Files: []string{path}, Follow: true, Poll: time.Millisecond},
+				collector.Deps{Store: store, Progress: progress})
 			Expect(err).NotTo(HaveOccurred())
 			Expect(c.Run(ctx)).To(Succeed())
-			Expect(store.subjects(events.StreamUsage)).To(Equal([]string{"usage.cf.file.o.app.a-1", "usage.cf.file.horizon", "usage.cf.file.o.app.a-2", "usage.cf.file.horizon"}))
+			Expect(store.subjects(events.StreamUsage)).To(Equal([]string{"usage.cf.file.o.app.a-1",
+				"usage.cf.file.horizon", "usage.cf.file.o.app.a-2", "usage.cf.file.horizon"}))
 			Expect(c.Report().Lines).To(Equal(2))
 		})
 
 		It("ends with standard input", func() {
-			c, err := collector.New(collector.Config{Files: []string{"-"}, Follow: true, Poll: time.Millisecond}, collector.Deps{Store: store, Stdin: strings.NewReader(lines(0, 3))})
+			c, err := collector.New(collector.Config{Files: []string{"-"}, Follow: true, Poll: time.Millisecond},
+				collector.Deps{Store: store, Stdin: strings.NewReader(lines(0, 3))})
 			Expect(err).NotTo(HaveOccurred())
 			Expect(c.Run(context.Background())).To(Succeed())
 			Expect(c.Report().Stored).To(Equal(3))
@@ -378,7 +392,8 @@ var _ = Describe("the file collector", func() {
 					cancel()
 				}
 			}
-			c, err := collector.New(collector.Config{Files: []string{path}, Follow: true, Poll: time.Millisecond}, collector.Deps{Store: store, Progress: progress})
+			c, err := collector.New(collector.Config{Files: []string{path}, Follow: true, Poll: time.Millisecond},
+				collector.Deps{Store: store, Progress: progress})
 			Expect(err).NotTo(HaveOccurred())
 			Expect(c.Run(ctx)).To(Succeed())
 			Expect(c.Report().Stored).To(Equal(4))
@@ -405,7 +420,8 @@ var _ = Describe("the file collector", func() {
 	},
 		Entry("no files", collector.Config{}, "no input"),
 		Entry("standard input twice", collector.Config{Files: []string{"-", "-"}}, "more than once"),
-		Entry("a long name", collector.Config{Files: []string{"-"}, Foundation: strings.Repeat("x", 101)}, "at most 100"),
+		Entry("a long name", collector.Config{Files: []string{"-"}, Foundation: strings.Repeat("x", 101)},
+			"at most 100"),
 	)
 })
 
@@ -416,8 +432,11 @@ var _ = DescribeTable("a line that is neither says what was expected", func(line
 	Expect(err).To(BeAssignableToTypeOf(lineError))
 	Expect(err).To(HaveField("Source", source))
 },
-	Entry("other JSON", `{"a":1}`, "unknown", "found neither state and guid (a Cloud Foundry v3 usage event) nor event_type or oslo.message (a Trove notification)"),
+	Entry("other JSON", `{"a":1}`, "unknown", "found neither state and guid (a Cloud Foundry v3 usage event) nor "+
+		"event_type or oslo.message (a Trove notification)"),
 	Entry("no object", `[1]`, "unknown", "not one JSON object: column 1"),
-	Entry("a usage event", `{"guid":"g","state":7}`, "cf", "Cloud Foundry usage event: state: found the number 7, expected an object"),
-	Entry("a notification", `{"oslo.message":"{"}`, "trove", "Trove notification: in oslo.message: column 2: the line ends"),
+	Entry("a usage event", `{"guid":"g","state":7}`, "cf", "Cloud Foundry usage event: state: found the number 7, "+
+		"expected an object"),
+	Entry("a notification", `{"oslo.message":"{"}`, "trove", "Trove notification: in oslo.message: column 2: the "+
+		"line ends"),
 )

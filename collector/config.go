@@ -25,27 +25,33 @@ const (
 
 // Config is what the file collector is told. The zero value of a field means its default.
 type Config struct {
-	// Foundation names the platform that the events are of, and is part of every subject and id. Default: "file".
+	// Foundation names the platform that the events are of, and is part of every subject and id.
+	// Default: "file".
 	Foundation string
-	// Files are read in order, as one input. "-" is standard input; names that end in ".gz" are decompressed.
+	// Files are read in order, as one input. "-" is standard input; names that end in ".gz" are
+	// decompressed.
 	Files []string
-	// StdinName is what standard input is called in the quarantine and in messages. Default: "standard input".
+	// StdinName is what standard input is called in the quarantine and in messages. Default:
+	// "standard input".
 	StdinName string
-	// Follow keeps reading what is appended to the files, until Run's context ends. An incomplete last line waits. A file
-	// that was made shorter is read again from its start; one that was replaced under its name is not noticed.
-	// Compressed files and standard input are read to their end.
+	// Follow keeps reading what is appended to the files, until Run's context ends. An incomplete
+	// last line waits. A file that was made shorter is read again from its start; one that was
+	// replaced under its name is not noticed. Compressed files and standard input are read to their
+	// end.
 	Follow bool
 	// Poll is how often followed files are looked at. Default: 1 s.
 	Poll time.Duration
-	// Horizon is up to when the input is complete, for every source in it. Default: the newest time in the input, per
-	// source.
+	// Horizon is up to when the input is complete, for every source in it. Default: the newest time
+	// in the input, per source.
 	Horizon *time.Time
-	// MaxKnown limits the ids that are kept in memory, about 30 bytes each: more facts of one foundation than that
-	// cannot be told apart, and Run refuses. Default: 50,000,000.
+	// MaxKnown limits the ids that are kept in memory, about 30 bytes each: more facts of one
+	// foundation than that cannot be told apart, and Run refuses. Default: 50,000,000.
 	MaxKnown int
-	// Retry is the wait after the first append with an unknown outcome; it doubles up to 5 s. Default: 200 ms.
+	// Retry is the wait after the first append with an unknown outcome; it doubles up to 5 s.
+	// Default: 200 ms.
 	Retry time.Duration
-	// Drain is how long Run goes on storing what it has read when its context has ended. Default: 10 s.
+	// Drain is how long Run goes on storing what it has read when its context has ended. Default:
+	// 10 s.
 	Drain time.Duration
 }
 
@@ -93,7 +99,8 @@ func (c Config) validate() error {
 // Store is what the file collector needs of the bus; OnBus makes one.
 type Store interface {
 	appender.Store
-	// Horizon returns the time (ce-time) of the last message on the subject in USAGE, the zero time when there is none.
+	// Horizon returns the time (ce-time) of the last message on the subject in USAGE, the zero time
+	// when there is none.
 	Horizon(ctx context.Context, subject string) (time.Time, error)
 }
 
@@ -104,8 +111,8 @@ type Deps struct {
 	Stdin io.Reader
 	// Now is the clock for the ce-time of quarantined input, which has no time of its own.
 	Now func() time.Time
-	// Progress is called with the state of things after every batch and at the end, from Run's goroutine: the hook for
-	// metrics and progress bars.
+	// Progress is called with the state of things after every batch and at the end, from Run's
+	// goroutine: the hook for metrics and progress bars.
 	Progress func(Report)
 }
 

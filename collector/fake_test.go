@@ -38,7 +38,8 @@ func (s *stored) header(key string) string {
 	return ""
 }
 
-// fakeStore is a stream server in memory, that keeps the promises of Store, and fails as it is told.
+// fakeStore is a stream server in memory, that keeps the promises of Store, and fails as it is
+// told.
 type fakeStore struct {
 	messages []stored
 	sequence map[string]uint64
@@ -135,7 +136,8 @@ func (f *fakeStore) Append(ctx context.Context, stream string, msgs []bus.Messag
 	}
 }
 
-func (f *fakeStore) IDs(ctx context.Context, stream, filter string, from uint64, yield func(id string, sequence uint64) error) (uint64, error) {
+func (f *fakeStore) IDs(ctx context.Context, stream, filter string, from uint64, yield func(id string,
+	sequence uint64) error) (uint64, error) {
 	if f.illIDs > 0 {
 		f.illIDs--
 		return 0, errBus

@@ -43,7 +43,8 @@ func open(ctx context.Context, names []string, follow bool, stdin io.Reader) (_ 
 	}()
 	for _, name := range names {
 		if name == "-" {
-			inputs = append(inputs, &input{name: "standard input", buf: bufio.NewReaderSize(newPump(ctx, stdin, follow), bufferSize)})
+			inputs = append(inputs, &input{name: "standard input", buf: bufio.NewReaderSize(newPump(ctx, stdin, follow),
+				bufferSize)})
 			continue
 		}
 		in, err := openFile(name, follow)
@@ -95,8 +96,9 @@ func closeAll(inputs []*input) {
 	}
 }
 
-// next returns the next line without its end, and how many bytes of it were left out because it is longer than MaxLine.
-// The line is valid until the next call. The error is errDry, io.EOF, or what reading failed with.
+// next returns the next line without its end, and how many bytes of it were left out because it is
+// longer than MaxLine. The line is valid until the next call. The error is errDry, io.EOF, or what
+// reading failed with.
 func (in *input) next() (line []byte, excess int, err error) {
 	for {
 		piece, err := in.buf.ReadSlice('\n')
@@ -140,7 +142,8 @@ func (in *input) finish(line []byte, excess int) []byte {
 	return line
 }
 
-// rewound reports that a followed file has become shorter than what was read of it, and goes back to its start.
+// rewound reports that a followed file has become shorter than what was read of it, and goes back
+// to its start.
 func (in *input) rewound() (bool, error) {
 	if !in.tail {
 		return false, nil
@@ -160,8 +163,8 @@ func (in *input) rewound() (bool, error) {
 	return true, nil
 }
 
-// pump reads standard input, whose reads cannot be interrupted, in a goroutine of its own. The goroutine ends with the
-// input, or with the first read that returns after the context has ended.
+// pump reads standard input, whose reads cannot be interrupted, in a goroutine of its own. The
+// goroutine ends with the input, or with the first read that returns after the context has ended.
 type pump struct {
 	ctx    context.Context //nolint:containedctx // io.Reader has no place for it
 	chunks chan []byte

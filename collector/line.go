@@ -13,8 +13,9 @@ import (
 // SourceUnknown stands for the source of input of which not even that could be told.
 const SourceUnknown = "unknown"
 
-// LineError is why a line is no fact. It wraps trove.ErrIgnored when the line is to be passed over; everything else is to
-// be quarantined. Its text may quote the input: it goes through redact.Text before it is stored or logged.
+// LineError is why a line is no fact. It wraps trove.ErrIgnored when the line is to be passed over;
+// everything else is to be quarantined. Its text may quote the input: it goes through redact.Text
+// before it is stored or logged.
 type LineError struct {
 	Source string // events.SourceCF, events.SourceTrove or SourceUnknown
 	Err    error
@@ -34,9 +35,9 @@ func (e *LineError) Error() string {
 // Unwrap returns the reason.
 func (e *LineError) Unwrap() error { return e.Err }
 
-// Line turns one line of input into a fact of the foundation. A JSON object with "oslo.message" or "event_type" is a Trove
-// notification, one with "state" and "guid" a Cloud Foundry usage event. Errors are *LineError. The result shares no
-// memory with raw.
+// Line turns one line of input into a fact of the foundation. A JSON object with "oslo.message" or
+// "event_type" is a Trove notification, one with "state" and "guid" a Cloud Foundry usage event.
+// Errors are *LineError. The result shares no memory with raw.
 func Line(foundation string, raw []byte) (events.Usage, error) {
 	d := jsondoc.Borrow()
 	defer d.Return()
@@ -55,7 +56,8 @@ func Line(foundation string, raw []byte) (events.Usage, error) {
 		source = events.SourceCF
 		u, err = cf.FromDocument(foundation, d)
 	default:
-		err = errors.New("found neither state and guid (a Cloud Foundry v3 usage event) nor event_type or oslo.message (a Trove notification)")
+		err = errors.New("found neither state and guid (a Cloud Foundry v3 usage event) nor event_type or " +
+			"oslo.message (a Trove notification)")
 	}
 	if err != nil {
 		return events.Usage{}, &LineError{source, err}

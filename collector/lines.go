@@ -15,9 +15,10 @@ type InputLine struct {
 	Data   []byte // without its end; valid until the next line
 }
 
-// Lines reads one input line by line, for those who store nothing: "-" is stdin, names that end in ".gz" are
-// decompressed, blank lines are passed over. It ends with an error when the input cannot be opened or read on; a line
-// longer than MaxLine comes cut, with a *LineError, and the lines after it follow.
+// Lines reads one input line by line, for those who store nothing: "-" is stdin, names that end in
+// ".gz" are decompressed, blank lines are passed over. It ends with an error when the input cannot
+// be opened or read on; a line longer than MaxLine comes cut, with a *LineError, and the lines
+// after it follow.
 func Lines(ctx context.Context, name string, stdin io.Reader) iter.Seq2[InputLine, error] {
 	return func(yield func(InputLine, error) bool) {
 		inputs, err := open(ctx, []string{name}, false, stdin)
@@ -36,7 +37,8 @@ func Lines(ctx context.Context, name string, stdin io.Reader) iter.Seq2[InputLin
 				yield(line, fmt.Errorf("reading %s: %w", name, err))
 				return
 			case excess > 0:
-				err = &LineError{SourceUnknown, fmt.Errorf("the line has %d bytes: at most %d are read", len(data)+excess, MaxLine)}
+				err = &LineError{SourceUnknown, fmt.Errorf("the line has %d bytes: at most %d are read",
+					len(data)+excess, MaxLine)}
 			case len(bytes.TrimSpace(data)) == 0:
 				continue
 			}

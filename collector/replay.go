@@ -64,8 +64,8 @@ type Replayed struct {
 	Reason   string // why it was refused
 }
 
-// Replayer puts quarantined input back through today's normalisation, and appends to USAGE what is understood now, each fact
-// once by its id. QUARANTINE stays as it is. It is for one goroutine.
+// Replayer puts quarantined input back through today's normalisation, and appends to USAGE what is
+// understood now, each fact once by its id. QUARANTINE stays as it is. It is for one goroutine.
 type Replayer struct {
 	store ReplayStore
 	atEnd bool
@@ -73,17 +73,19 @@ type Replayer struct {
 	behind map[string]string
 }
 
-// NewReplayer makes a Replayer. A Cloud Foundry event is appended as a late fact behind the one that it followed in the API
-// (Quarantined.AfterID), and refused when that is not known, because its place in the order decides what it means; with
-// atEnd it is then appended as a late fact behind everything of its list. It is never the collector's cursor.
+// NewReplayer makes a Replayer. A Cloud Foundry event is appended as a late fact behind the one
+// that it followed in the API (Quarantined.AfterID), and refused when that is not known, because
+// its place in the order decides what it means; with atEnd it is then appended as a late fact
+// behind everything of its list. It is never the collector's cursor.
 func NewReplayer(store ReplayStore, atEnd bool) *Replayer {
 	return &Replayer{store: store, atEnd: atEnd, behind: map[string]string{}}
 }
 
-// Replay replays a part of what QUARANTINE holds; the parts are given in QUARANTINE's order. chosen tells what is to be
-// replayed; the others tell what their neighbours follow.
+// Replay replays a part of what QUARANTINE holds; the parts are given in QUARANTINE's order. chosen
+// tells what is to be replayed; the others tell what their neighbours follow.
 //
-// The result has one row for each that was chosen, in order. An error is of the bus; what was appended before it stays.
+// The result has one row for each that was chosen, in order. An error is of the bus; what was
+// appended before it stays.
 func (p *Replayer) Replay(ctx context.Context, all []Parked, chosen func(*Parked) bool) ([]Replayed, error) {
 	var results []Replayed
 	groups := map[[2]string][]*replay{}
@@ -115,7 +117,8 @@ func (p *Replayer) Replay(ctx context.Context, all []Parked, chosen func(*Parked
 			}
 		}
 	}
-	slices.SortFunc(results, func(a, b Replayed) int { return int(a.Sequence) - int(b.Sequence) }) //nolint:gosec // far below
+	slices.SortFunc(results,
+		func(a, b Replayed) int { return int(a.Sequence) - int(b.Sequence) }) //nolint:gosec // far below
 	return results, nil
 }
 
@@ -137,7 +140,8 @@ func understand(p *Parked) *replay {
 	case err != nil:
 		r.result.Reason = redact.Text(err.Error())
 		if strings.Contains(p.Input, " more bytes]") {
-			r.result.Reason += " (the quarantine keeps the beginning of a long input only: collect it again from where it came)"
+			r.result.Reason += " (the quarantine keeps the beginning of a long input only: collect it again from " +
+				"where it came)"
 		}
 	default:
 		r.fact = &u
@@ -193,8 +197,8 @@ func (p *Replayer) group(ctx context.Context, source, foundation string, group [
 	return nil
 }
 
-// place sets where a Cloud Foundry event stands in the API's order. Of several that followed the same fact each follows the
-// one before.
+// place sets where a Cloud Foundry event stands in the API's order. Of several that followed the
+// same fact each follows the one before.
 func (p *Replayer) place(ctx context.Context, r *replay, sequences map[appender.Key]uint64) error {
 	if r.fact.Source != events.SourceCF {
 		return nil
@@ -204,7 +208,8 @@ func (p *Replayer) place(ctx context.Context, r *replay, sequences map[appender.
 		return p.placeAtEnd(ctx, r)
 	}
 	if after == "" {
-		r.result.Reason = "its place in the order of events is not known, and decides what it means: collect its file again into another foundation, or append it behind everything with --at-end"
+		r.result.Reason = "its place in the order of events is not known, and decides what it means: collect its " +
+			"file again into another foundation, or append it behind everything with --at-end"
 		return nil
 	}
 	if last, ok := p.behind[after]; ok {
@@ -212,7 +217,8 @@ func (p *Replayer) place(ctx context.Context, r *replay, sequences map[appender.
 	}
 	sequence := sequences[appender.KeyOf(after)]
 	if sequence == 0 {
-		r.result.Reason = "the event that it followed (" + after + ") is not in USAGE: replay that one first, or append it behind everything with --at-end"
+		r.result.Reason = "the event that it followed (" + after + ") is not in USAGE: replay that one first, or " +
+			"append it behind everything with --at-end"
 		return nil
 	}
 	m, err := p.store.Get(ctx, events.StreamUsage, sequence)
@@ -242,14 +248,16 @@ func (p *Replayer) placeAtEnd(ctx context.Context, r *replay) error {
 	var err error
 	r.fact.AfterGUID, r.fact.AfterSequence, err = p.store.End(ctx, r.fact.Foundation, list)
 	if err == nil && r.fact.AfterSequence == 0 {
-		r.result.Reason = "nothing of its list is in USAGE that it could stand behind; as the first it would hide from the collector what is before it: collect first, then replay it"
+		r.result.Reason = "nothing of its list is in USAGE that it could stand behind; as the first it would hide " +
+			"from the collector what is before it: collect first, then replay it"
 	}
 	return err
 }
 
 func appendFact(ctx context.Context, a *appender.Appender, u *events.Usage, subject string) error {
 	a.Add(appender.KeyOf(u.ID), subject,
-		appender.Header(u.ID, events.TypeUsage, appender.Origin(u.Source, u.Foundation), events.FormatTime(u.Time)), u.AppendJSON(a.Buffer()))
+		appender.Header(u.ID, events.TypeUsage, appender.Origin(u.Source, u.Foundation), events.FormatTime(u.Time)),
+		u.AppendJSON(a.Buffer()))
 	_, _, err := a.Flush(ctx, nil)
 	return err
 }

@@ -40,7 +40,8 @@ var _ = Describe("Replaying the quarantine", func() {
 		}
 	}
 	parked := func(sequence uint64, after, input string) collector.Parked {
-		return collector.Parked{Sequence: sequence, Quarantined: events.Quarantined{Foundation: "file", AfterID: after, Input: strings.TrimSpace(input)}}
+		return collector.Parked{Sequence: sequence, Quarantined: events.Quarantined{Foundation: "file", AfterID: after,
+			Input: strings.TrimSpace(input)}}
 	}
 	replay := func(ctx context.Context, chosen func(*collector.Parked) bool, all ...collector.Parked) string {
 		GinkgoHelper()
@@ -80,8 +81,10 @@ var _ = Describe("Replaying the quarantine", func() {
 		state, err := b.Stream(ctx, events.StreamUsage)
 		Expect(err).NotTo(HaveOccurred())
 		_, err = b.Append(ctx, events.StreamUsage, []bus.Message{{
-			Subject: events.UsageSubject(u.Source, u.Foundation, u.Tenant, u.Kind, u.SubjectResource()), Data: u.AppendJSON(nil),
-			Header: []bus.Header{{Key: events.HeaderID, Value: u.ID}, {Key: events.HeaderType, Value: events.TypeUsage}},
+			Subject: events.UsageSubject(u.Source, u.Foundation, u.Tenant, u.Kind, u.SubjectResource()),
+			Data:    u.AppendJSON(nil),
+			Header: []bus.Header{{Key: events.HeaderID, Value: u.ID}, {Key: events.HeaderType,
+				Value: events.TypeUsage}},
 		}}, bus.Expect{Last: state.Last})
 		Expect(err).NotTo(HaveOccurred())
 	}
@@ -98,12 +101,14 @@ var _ = Describe("Replaying the quarantine", func() {
 	})
 
 	It("replays what was chosen only", func(ctx SpecContext) {
-		Expect(replay(ctx, only(2), parked(1, "", trove("trove.instance.exists", 1)), parked(2, "", trove("trove.instance.exists", 2)))).To(Equal("2 stored"))
+		Expect(replay(ctx, only(2), parked(1, "", trove("trove.instance.exists", 1)),
+			parked(2, "", trove("trove.instance.exists", 2)))).To(Equal("2 stored"))
 		Expect(usage(ctx)).To(HaveLen(1))
 	})
 
 	It("does not guess the place of a Cloud Foundry event", func(ctx SpecContext) {
-		results, err := collector.NewReplayer(store, false).Replay(ctx, []collector.Parked{parked(1, "", lines(0, 1)), parked(2, "nobody", lines(1, 2))}, every)
+		results, err := collector.NewReplayer(store, false).Replay(ctx, []collector.Parked{parked(1, "", lines(0, 1)),
+			parked(2, "nobody", lines(1, 2))}, every)
 		Expect(err).NotTo(HaveOccurred())
 		Expect(results[0].Reason).To(ContainSubstring("its place in the order of events is not known"))
 		Expect(results[1].Reason).To(ContainSubstring("the event that it followed (nobody) is not in USAGE"))
@@ -152,7 +157,8 @@ var _ = Describe("Replaying the quarantine", func() {
 		}
 	})
 
-	DescribeTable("puts Cloud Foundry events behind what they followed, in their order", func(ctx context.Context, rounds ...uint64) {
+	DescribeTable("puts Cloud Foundry events behind what they followed, in their order", func(ctx context.Context,
+		rounds ...uint64) {
 		first, a, c := lines(0, 1), lines(1, 2), lines(2, 3)
 		collected(ctx, first)
 		all := []collector.Parked{parked(1, idOf(first), a), parked(2, idOf(first), c)}

@@ -113,7 +113,8 @@ var _ = Describe("The commands that the units and the compose file run", Ordered
 	})
 
 	commands := map[string][][]string{}
-	services := map[string]string{"collector": "collect file", "collector-cf": "collect cf", "collector-trove": "collect trove", "projector": "project", "pricer": "price"}
+	services := map[string]string{"collector": "collect file", "collector-cf": "collect cf",
+		"collector-trove": "collect trove", "projector": "project", "pricer": "price"}
 
 	BeforeEach(func() {
 		c := readCompose()
@@ -131,7 +132,8 @@ var _ = Describe("The commands that the units and the compose file run", Ordered
 			for _, arguments := range commands[name] {
 				Expect(strings.Join(arguments, " ")).To(HavePrefix(services[name]))
 				command := exec.CommandContext(ctx, program, arguments...)
-				command.Env = append(os.Environ(), "NATS_URL=nats://127.0.0.1:1", "AMQP_URL=amqp://127.0.0.1:1/") // where nothing listens
+				// where nothing listens
+				command.Env = append(os.Environ(), "NATS_URL=nats://127.0.0.1:1", "AMQP_URL=amqp://127.0.0.1:1/")
 				output, err := command.CombinedOutput()
 				var exit *exec.ExitError
 				Expect(errors.As(err, &exit)).To(BeTrue(), string(output))
@@ -142,7 +144,8 @@ var _ = Describe("The commands that the units and the compose file run", Ordered
 		})
 
 		It("read the variables that they are given: "+name, func(ctx context.Context) {
-			help, err := exec.CommandContext(ctx, program, append(strings.Fields(services[name]), "--help")...).CombinedOutput()
+			help, err := exec.CommandContext(ctx, program, append(strings.Fields(services[name]),
+				"--help")...).CombinedOutput()
 			Expect(err).NotTo(HaveOccurred(), string(help))
 			given := readEnvironment("systemd/" + name + ".env.example")
 			delete(given, "DAYBOOK_FILES") // read by the unit itself

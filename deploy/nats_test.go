@@ -25,7 +25,8 @@ const (
 
 var variables = map[string]string{
 	"DAYBOOK_NATS_NAME": "nats-1", "DAYBOOK_SYS_PASSWORD": "psys", "DAYBOOK_COLLECTOR_PASSWORD": "pcollector",
-	"DAYBOOK_PROJECTOR_PASSWORD": "pprojector", "DAYBOOK_PRICER_PASSWORD": "ppricer", "DAYBOOK_READER_PASSWORD": "preader",
+	"DAYBOOK_PROJECTOR_PASSWORD": "pprojector", "DAYBOOK_PRICER_PASSWORD": "ppricer",
+	"DAYBOOK_READER_PASSWORD":   "preader",
 	"DAYBOOK_OPERATOR_PASSWORD": "poperator", "DAYBOOK_TENANT_ACME_PASSWORD": "ptenantacme",
 }
 
@@ -58,7 +59,8 @@ var _ = Describe("The NATS configuration", Ordered, ContinueOnFailure, func() {
 		if err != nil {
 			Expect(err).To(MatchError(bus.ErrNotFound))
 		}
-		_, err = b.Append(ctx, stream, []bus.Message{{Subject: subject, Data: []byte(subject)}}, bus.Expect{Filter: filter, Last: last.Sequence})
+		_, err = b.Append(ctx, stream, []bus.Message{{Subject: subject, Data: []byte(subject)}},
+			bus.Expect{Filter: filter, Last: last.Sequence})
 		Expect(err).NotTo(HaveOccurred())
 	}
 	read := func(ctx context.Context, b *bus.Bus, stream string) string {
@@ -85,9 +87,12 @@ var _ = Describe("The NATS configuration", Ordered, ContinueOnFailure, func() {
 		store(ctx, operator, events.StreamMetered, events.CatalogueSubject("v1"), events.SubjectsCatalogue)
 		store(ctx, connect(ctx, "collector"), events.StreamUsage, fact, events.SubjectsUsage)
 		store(ctx, connect(ctx, "collector"), events.StreamQuarantine, "quarantine.cf.prod", events.SubjectsQuarantine)
-		store(ctx, connect(ctx, "projector"), events.StreamMetered, "metered.cf.prod.acme.app.a1", events.SubjectsMetered)
-		store(ctx, connect(ctx, "pricer"), events.StreamBilling, "billing.charge.acme.cf.prod.app.a1", events.SubjectsBilling)
-		store(ctx, connect(ctx, "pricer"), events.StreamBilling, "billing.charge.other.cf.prod.app.a2", events.SubjectsBilling)
+		store(ctx, connect(ctx, "projector"), events.StreamMetered, "metered.cf.prod.acme.app.a1",
+			events.SubjectsMetered)
+		store(ctx, connect(ctx, "pricer"), events.StreamBilling, "billing.charge.acme.cf.prod.app.a1",
+			events.SubjectsBilling)
+		store(ctx, connect(ctx, "pricer"), events.StreamBilling, "billing.charge.other.cf.prod.app.a2",
+			events.SubjectsBilling)
 	})
 
 	It("finds the streams as Daybook wants them, for every service", func(ctx context.Context) {
@@ -130,7 +135,8 @@ var _ = Describe("The NATS configuration", Ordered, ContinueOnFailure, func() {
 	It("lets the collector tell how it is doing, and a reader see it", func(ctx context.Context) {
 		collector, reader := connect(ctx, "collector"), connect(ctx, "reader")
 		Expect(collector.PutObject(ctx, status.Bucket, "cf.prod", []byte(`{"source":"cf"}`))).To(Succeed())
-		Expect(collector.PutObject(ctx, status.Bucket, "cf.prod", []byte(`{"source":"cf","foundation":"prod"}`))).To(Succeed())
+		Expect(collector.PutObject(ctx, status.Bucket, "cf.prod",
+			[]byte(`{"source":"cf","foundation":"prod"}`))).To(Succeed())
 		Expect(status.Read(ctx, reader)).To(Equal([]status.Status{{Source: "cf", Foundation: "prod"}}))
 	})
 
@@ -141,17 +147,29 @@ var _ = Describe("The NATS configuration", Ordered, ContinueOnFailure, func() {
 		}
 	},
 		Entry("collector", "collector", "metered.cf.prod.t.app.a", "billing.charge.t.cf.prod.app.a", "catalogue.v2",
-			"$JS.API.STREAM.CREATE.X", "$JS.API.STREAM.UPDATE.USAGE", "$JS.API.STREAM.DELETE.USAGE", "$JS.API.STREAM.PURGE.USAGE", "$JS.API.STREAM.MSG.DELETE.USAGE",
-			"$JS.API.STREAM.MSG.GET.BILLING", "$JS.API.DIRECT.GET.METERED", "$JS.API.CONSUMER.CREATE.BILLING.x", "$O.daybook-projector.M.x", "_INBOX.x"),
-		Entry("projector", "projector", "usage.cf.prod.t.app.a", "billing.charge.t.cf.prod.app.a", "catalogue.v2", "quarantine.cf.prod",
-			"$JS.API.STREAM.DELETE.METERED", "$JS.API.STREAM.PURGE.METERED", "$JS.API.CONSUMER.CREATE.BILLING.x", "$O.daybook-pricer.M.x", "$JS.API.STREAM.PURGE.OBJ_daybook-pricer"),
-		Entry("pricer", "pricer", "usage.cf.prod.t.app.a", "metered.cf.prod.t.app.a", "catalogue.v2", "quarantine.cf.prod",
-			"$JS.API.STREAM.DELETE.BILLING", "$JS.API.STREAM.PURGE.BILLING", "$JS.API.CONSUMER.CREATE.USAGE.x", "$O.daybook-projector.M.x", "$JS.API.STREAM.PURGE.OBJ_daybook-projector"),
-		Entry("reader", "reader", "usage.cf.prod.t.app.a", "metered.cf.prod.t.app.a", "billing.charge.t.cf.prod.app.a", "catalogue.v2", "quarantine.cf.prod",
-			"$JS.API.STREAM.CREATE.X", "$JS.API.STREAM.DELETE.USAGE", "$JS.API.STREAM.PURGE.METERED", "$JS.API.STREAM.MSG.DELETE.BILLING", "$O.daybook-pricer.M.x", "$O.daybook-status.M.x"),
-		Entry("operator", "operator", "usage.cf.prod.t.app.a", "metered.cf.prod.t.app.a", "billing.charge.t.cf.prod.app.a", "quarantine.cf.prod"),
-		Entry("tenant", "tenant-acme", "billing.charge.acme.cf.prod.app.a", "usage.cf.prod.acme.app.a", "$JS.API.INFO", "$JS.API.STREAM.INFO.BILLING",
-			"$JS.API.DIRECT.GET.BILLING", "$JS.API.CONSUMER.CREATE.BILLING.x", "daybook.API.CONSUMER.MSG.NEXT.BILLING.tenant-other", "$JS.API.CONSUMER.MSG.NEXT.BILLING.tenant-acme", "$JS.ACK.BILLING.tenant-other.1.1.1.1.0"),
+			"$JS.API.STREAM.CREATE.X", "$JS.API.STREAM.UPDATE.USAGE", "$JS.API.STREAM.DELETE.USAGE",
+			"$JS.API.STREAM.PURGE.USAGE", "$JS.API.STREAM.MSG.DELETE.USAGE",
+			"$JS.API.STREAM.MSG.GET.BILLING", "$JS.API.DIRECT.GET.METERED", "$JS.API.CONSUMER.CREATE.BILLING.x",
+			"$O.daybook-projector.M.x", "_INBOX.x"),
+		Entry("projector", "projector", "usage.cf.prod.t.app.a", "billing.charge.t.cf.prod.app.a", "catalogue.v2",
+			"quarantine.cf.prod",
+			"$JS.API.STREAM.DELETE.METERED", "$JS.API.STREAM.PURGE.METERED", "$JS.API.CONSUMER.CREATE.BILLING.x",
+			"$O.daybook-pricer.M.x", "$JS.API.STREAM.PURGE.OBJ_daybook-pricer"),
+		Entry("pricer", "pricer", "usage.cf.prod.t.app.a", "metered.cf.prod.t.app.a", "catalogue.v2",
+			"quarantine.cf.prod",
+			"$JS.API.STREAM.DELETE.BILLING", "$JS.API.STREAM.PURGE.BILLING", "$JS.API.CONSUMER.CREATE.USAGE.x",
+			"$O.daybook-projector.M.x", "$JS.API.STREAM.PURGE.OBJ_daybook-projector"),
+		Entry("reader", "reader", "usage.cf.prod.t.app.a", "metered.cf.prod.t.app.a", "billing.charge.t.cf.prod.app.a",
+			"catalogue.v2", "quarantine.cf.prod",
+			"$JS.API.STREAM.CREATE.X", "$JS.API.STREAM.DELETE.USAGE", "$JS.API.STREAM.PURGE.METERED",
+			"$JS.API.STREAM.MSG.DELETE.BILLING", "$O.daybook-pricer.M.x", "$O.daybook-status.M.x"),
+		Entry("operator", "operator", "usage.cf.prod.t.app.a", "metered.cf.prod.t.app.a",
+			"billing.charge.t.cf.prod.app.a", "quarantine.cf.prod"),
+		Entry("tenant", "tenant-acme", "billing.charge.acme.cf.prod.app.a", "usage.cf.prod.acme.app.a", "$JS.API.INFO",
+			"$JS.API.STREAM.INFO.BILLING",
+			"$JS.API.DIRECT.GET.BILLING", "$JS.API.CONSUMER.CREATE.BILLING.x",
+			"daybook.API.CONSUMER.MSG.NEXT.BILLING.tenant-other", "$JS.API.CONSUMER.MSG.NEXT.BILLING.tenant-acme",
+			"$JS.ACK.BILLING.tenant-other.1.1.1.1.0"),
 	)
 
 	DescribeTable("refuses what a user may not listen to", func(user string, subjects ...string) {
@@ -165,11 +183,13 @@ var _ = Describe("The NATS configuration", Ordered, ContinueOnFailure, func() {
 		Entry("projector", "projector", "billing.>", "$JS.>", ">"),
 		Entry("pricer", "pricer", "usage.>", ">"),
 		Entry("reader", "reader", "$JS.API.>", "$O.>", ">"),
-		Entry("tenant", "tenant-acme", ">", "billing.>", "billing.charge.>", "billing.charge.other.>", "billing.charge.*.cf.prod.app.a1", "usage.>", "metered.>"),
+		Entry("tenant", "tenant-acme", ">", "billing.>", "billing.charge.>", "billing.charge.other.>",
+			"billing.charge.*.cf.prod.app.a1", "usage.>", "metered.>"),
 	)
 
 	It("gives the bus an error that names what is refused", func(ctx context.Context) {
-		_, err := connect(ctx, "collector").Append(ctx, events.StreamMetered, []bus.Message{{Subject: "metered.cf.prod.t.app.a"}}, bus.Expect{})
+		_, err := connect(ctx, "collector").Append(ctx, events.StreamMetered,
+			[]bus.Message{{Subject: "metered.cf.prod.t.app.a"}}, bus.Expect{})
 		Expect(err).To(MatchError(bus.ErrDenied))
 		Expect(err).To(MatchError(ContainSubstring("metered.cf.prod.t.app.a")))
 	})
@@ -184,7 +204,8 @@ var _ = Describe("The NATS configuration", Ordered, ContinueOnFailure, func() {
 		Expect(heard).NotTo(Receive())
 	})
 
-	It("gives a tenant all its charges from the start through its consumer, and no way to write with it", func(ctx context.Context) {
+	It("gives a tenant all its charges from the start through its consumer, and no way to write with "+
+		"it", func(ctx context.Context) {
 		answer, err := dial("operator").Request("$JS.API.CONSUMER.DURABLE.CREATE.BILLING.tenant-acme",
 			[]byte(`{"stream_name":"BILLING","config":{"durable_name":"tenant-acme","ack_policy":"explicit","deliver_policy":"all","filter_subject":"billing.charge.acme.>"}}`))
 		Expect(err).NotTo(HaveOccurred())
@@ -207,7 +228,8 @@ var _ = Describe("The NATS configuration", Ordered, ContinueOnFailure, func() {
 		operator := connect(ctx, "operator")
 		before, err := operator.Stream(ctx, events.StreamBilling)
 		Expect(err).NotTo(HaveOccurred())
-		Expect(tenant.Publish(next, "billing.charge.acme.cf.prod.app.forged", []byte(`{"batch":1,"no_wait":true}`))).To(Succeed())
+		Expect(tenant.Publish(next, "billing.charge.acme.cf.prod.app.forged",
+			[]byte(`{"batch":1,"no_wait":true}`))).To(Succeed())
 		Expect(info()).NotTo(BeEmpty()) // the request before has been answered
 		Expect(operator.Stream(ctx, events.StreamBilling)).To(Equal(before))
 	})
@@ -223,13 +245,16 @@ var _ = Describe("The NATS configuration", Ordered, ContinueOnFailure, func() {
 			Expect(err).NotTo(HaveOccurred())
 			Expect(string(readme)).To(ContainSubstring("nats " + line))
 			command := exec.CommandContext(ctx, program, strings.Fields(strings.ReplaceAll(line, "'", ""))...)
-			command.Env = append(os.Environ(), "HOME="+GinkgoT().TempDir(), "NATS_URL="+url, "NATS_USER="+user, "NATS_PASSWORD="+passwords[user])
+			command.Env = append(os.Environ(), "HOME="+GinkgoT().TempDir(), "NATS_URL="+url, "NATS_USER="+user,
+				"NATS_PASSWORD="+passwords[user])
 			output, err := command.CombinedOutput()
 			Expect(err).NotTo(HaveOccurred(), string(output))
 			return string(output)
 		}
-		run("operator", "consumer add BILLING tenant-acme --pull --filter 'billing.charge.acme.>' --deliver all --ack explicit --defaults")
-		Expect(run("tenant-acme", "--js-api-prefix daybook.API consumer next BILLING tenant-acme --count 1 --ack")).To(And(
+		run("operator", "consumer add BILLING tenant-acme --pull --filter 'billing.charge.acme.>' --deliver all "+
+			"--ack explicit --defaults")
+		Expect(run("tenant-acme", "--js-api-prefix daybook.API consumer next BILLING tenant-acme --count 1 "+
+			"--ack")).To(And(
 			ContainSubstring("subj: billing.charge.acme."), ContainSubstring("Acknowledged message")))
 		Expect(run("reader", "stream ls")).To(And(ContainSubstring("USAGE"), ContainSubstring("BILLING")))
 	})

@@ -54,9 +54,11 @@ func readEnvironment(name string) map[string]string {
 
 var _ = Describe("The systemd units", func() {
 	hardened := map[string]string{
-		"DynamicUser": "yes", "NoNewPrivileges": "yes", "CapabilityBoundingSet": "", "ProtectSystem": "strict", "ProtectHome": "yes",
-		"PrivateTmp": "yes", "PrivateDevices": "yes", "RestrictAddressFamilies": "AF_INET AF_INET6 AF_UNIX", "MemoryDenyWriteExecute": "yes",
-		"Restart": "on-failure",
+		"DynamicUser": "yes", "NoNewPrivileges": "yes", "CapabilityBoundingSet": "", "ProtectSystem": "strict",
+		"ProtectHome": "yes",
+		"PrivateTmp":  "yes", "PrivateDevices": "yes", "RestrictAddressFamilies": "AF_INET AF_INET6 AF_UNIX",
+		"MemoryDenyWriteExecute": "yes",
+		"Restart":                "on-failure",
 	}
 
 	DescribeTable("restart their service, stop it gently and give it no rights", func(name, environment, stop string) {

@@ -20,7 +20,8 @@ import (
 	"github.com/daybook-billing/daybook/events"
 )
 
-// TestAgreement holds Go struct, codec, proto3 JSON and JSON Schema together, for every type that travels.
+// TestAgreement holds Go struct, codec, proto3 JSON and JSON Schema together, for every type that
+// travels.
 func TestAgreement(t *testing.T) {
 	for _, m := range messageTypes() {
 		t.Run(m.schema, func(t *testing.T) {
@@ -95,8 +96,8 @@ func compile(t *testing.T, name string) *jsonschema.Schema {
 	return schema
 }
 
-// sameFields demands that a struct and a proto message have the same fields in the same order, by the snake_case of the
-// Go names, down to every nested message.
+// sameFields demands that a struct and a proto message have the same fields in the same order, by
+// the snake_case of the Go names, down to every nested message.
 func sameFields(t *testing.T, goType reflect.Type, d protoreflect.MessageDescriptor) {
 	t.Helper()
 	if goType.NumField() != d.Fields().Len() {
@@ -105,13 +106,15 @@ func sameFields(t *testing.T, goType reflect.Type, d protoreflect.MessageDescrip
 	for i := range goType.NumField() {
 		f, field := goType.Field(i), d.Fields().Get(i)
 		if want := snake(f.Name); string(field.Name()) != want || field.JSONName() != want {
-			t.Errorf("%s.%s is %s, in JSON %s, in %s: want %s", goType, f.Name, field.Name(), field.JSONName(), d.FullName(), want)
+			t.Errorf("%s.%s is %s, in JSON %s, in %s: want %s", goType, f.Name, field.Name(), field.JSONName(),
+				d.FullName(), want)
 		}
 		nested := f.Type
 		if nested.Kind() == reflect.Slice {
 			nested = nested.Elem()
 		}
-		if field.Kind() == protoreflect.MessageKind && !strings.HasPrefix(string(field.Message().FullName()), "google.protobuf.") {
+		if field.Kind() == protoreflect.MessageKind && !strings.HasPrefix(string(field.Message().FullName()),
+			"google.protobuf.") {
 			sameFields(t, nested, field.Message())
 		}
 	}
@@ -149,7 +152,8 @@ func fill(t *rapid.T, v reflect.Value, full bool) {
 		v.Set(reflect.ValueOf(events.Some(rapid.Uint32().Draw(t, "count"))))
 		return
 	case events.Decimal:
-		d := events.NewDecimal(rapid.Int64().Filter(func(n int64) bool { return n != 0 }).Draw(t, "coefficient"), -rapid.Int32Range(0, 30).Draw(t, "places"))
+		d := events.NewDecimal(rapid.Int64().Filter(func(n int64) bool { return n != 0 }).Draw(t, "coefficient"),
+			-rapid.Int32Range(0, 30).Draw(t, "places"))
 		v.Set(reflect.ValueOf(d))
 		return
 	case events.Flags:
@@ -186,7 +190,8 @@ func fill(t *rapid.T, v reflect.Value, full bool) {
 func moments() *rapid.Generator[time.Time] {
 	first, last := time.Date(1, 1, 1, 0, 0, 1, 0, time.UTC), time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)
 	return rapid.Custom(func(t *rapid.T) time.Time {
-		ns := rapid.SampledFrom([]int64{0, 5_000_000, 123_000_000, 7_000, 123_456_000, 1, 999_999_999}).Draw(t, "nanoseconds")
+		ns := rapid.SampledFrom([]int64{0, 5_000_000, 123_000_000, 7_000, 123_456_000, 1, 999_999_999}).Draw(t,
+			"nanoseconds")
 		return time.Unix(rapid.Int64Range(first.Unix(), last.Unix()).Draw(t, "seconds"), ns).UTC()
 	})
 }
@@ -206,7 +211,8 @@ func objects() *rapid.Generator[[]byte] {
 	})
 }
 
-// allSet fails at a field that fill left at its zero value: such a field would pass every other test untried.
+// allSet fails at a field that fill left at its zero value: such a field would pass every other
+// test untried.
 func allSet(t rapid.TB, v reflect.Value, path string) {
 	t.Helper()
 	if v.IsZero() {

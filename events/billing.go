@@ -8,8 +8,8 @@ const (
 	EntryReversal = "reversal" // the exact negative of an earlier charge
 )
 
-// Charge is one line of the ledger: a span, or the part of it with one price, times one component of its plan.
-// Amounts are exact decimals with at most 12 places, net of VAT, in Currency.
+// Charge is one line of the ledger: a span, or the part of it with one price, times one component
+// of its plan. Amounts are exact decimals with at most 12 places, net of VAT, in Currency.
 type Charge struct {
 	ID         string
 	Entry      string // EntryCharge or EntryReversal
@@ -49,7 +49,8 @@ type Billing struct {
 	Charges    []Charge // reversals first
 }
 
-// Unrated is a part of a span that no plan of the catalogue prices. It is not billed, and not forgotten.
+// Unrated is a part of a span that no plan of the catalogue prices. It is not billed, and not
+// forgotten.
 type Unrated struct {
 	ID         string
 	Span       string // id of the span

@@ -9,8 +9,8 @@ import (
 	"unicode/utf8"
 )
 
-// The codec is written by hand: a tokenizer such as go-faster/jx takes lone surrogates and invalid UTF-8, and does not
-// say in which field it stopped.
+// The codec is written by hand: a tokenizer such as go-faster/jx takes lone surrogates and invalid
+// UTF-8, and does not say in which field it stopped.
 
 // DecodeError says why and where a message could not be read.
 type DecodeError struct {
@@ -20,7 +20,8 @@ type DecodeError struct {
 	Problem string
 }
 
-// Error names the field and the byte: "usage.footprint.memory_mb, byte 312: want a whole number from 0 to 4294967295".
+// Error names the field and the byte: "usage.footprint.memory_mb, byte 312: want a whole number
+// from 0 to 4294967295".
 func (e *DecodeError) Error() string {
 	where := e.Type
 	switch {
@@ -33,8 +34,8 @@ func (e *DecodeError) Error() string {
 	return fmt.Sprintf("%s, byte %d: %s", where, e.Offset, e.Problem)
 }
 
-// closeObject finishes what append… functions wrote from start on: each of them puts a comma in front of its field, so that
-// none has to know whether it is the first.
+// closeObject finishes what append… functions wrote from start on: each of them puts a comma in
+// front of its field, so that none has to know whether it is the first.
 func closeObject(b []byte, start int) []byte {
 	if len(b) == start {
 		return append(b, "{}"...)
@@ -51,8 +52,8 @@ func closeList(b []byte, start int) []byte {
 
 // The append… functions write one field, or nothing when the value is absent. Key is `,"name":`.
 
-// appendList appends a field with a list of objects; an empty list is left out. Lists are read by one
-// function a type: through a type parameter that measured slower.
+// appendList appends a field with a list of objects; an empty list is left out. Lists are read by
+// one function a type: through a type parameter that measured slower.
 func appendList[T any, P interface {
 	*T
 	appendJSON(b []byte) []byte
@@ -172,9 +173,9 @@ const (
 	every80 = 0x8080808080808080
 )
 
-// special returns a word whose lowest set bit is in the first byte of w that needs a look in a JSON string: a quote, a
-// backslash, a control character, or a byte that is not ASCII. It is 0 when there is none. Bits above the lowest one
-// mean nothing.
+// special returns a word whose lowest set bit is in the first byte of w that needs a look in a JSON
+// string: a quote, a backslash, a control character, or a byte that is not ASCII. It is 0 when
+// there is none. Bits above the lowest one mean nothing.
 func special(w uint64) uint64 {
 	quote := (w ^ every01*'"') - every01
 	backslash := (w ^ every01*'\\') - every01
@@ -182,8 +183,8 @@ func special(w uint64) uint64 {
 	return (w | quote | backslash | control) & every80
 }
 
-// appendString writes a JSON string. What is not UTF-8 becomes U+FFFD, as in encoding/json: a text for people is better
-// damaged than lost.
+// appendString writes a JSON string. What is not UTF-8 becomes U+FFFD, as in encoding/json: a text
+// for people is better damaged than lost.
 func appendString(b []byte, s string) []byte {
 	b = append(b, '"')
 	i := 0
@@ -236,7 +237,8 @@ func appendEscaped(b []byte, s string) []byte {
 	return append(b, '"')
 }
 
-// plainText returns the index of the first byte from i on that needs a look in a JSON string, or len(b).
+// plainText returns the index of the first byte from i on that needs a look in a JSON string, or
+// len(b).
 func plainText(b []byte, i int) int {
 	for ; i+8 <= len(b); i += 8 {
 		if m := special(binary.LittleEndian.Uint64(b[i:])); m != 0 {

@@ -12,14 +12,16 @@ import (
 )
 
 const (
-	// maxFields bounds the nesting of our own messages: metered.closed[0].footprint.memory_mb has four levels.
+	// maxFields bounds the nesting of our own messages: metered.closed[0].footprint.memory_mb has
+	// four levels.
 	maxFields = 8
-	// maxNesting bounds the nesting of what is skipped: the upstream's JSON and fields that are not known.
+	// maxNesting bounds the nesting of what is skipped: the upstream's JSON and fields that are not
+	// known.
 	maxNesting = 200
 )
 
-// scanner reads one JSON text. The first error sticks: from then on nothing more is read and every loop over fields or
-// elements ends, so that callers check only once, in end.
+// scanner reads one JSON text. The first error sticks: from then on nothing more is read and every
+// loop over fields or elements ends, so that callers check only once, in end.
 type scanner struct {
 	b     []byte
 	i     int
@@ -129,7 +131,8 @@ func (s *scanner) message() bool {
 	return s.object()
 }
 
-// list opens a list, as object does. Its elements follow: for ok := s.list(); ok && s.element(); { … }.
+// list opens a list, as object does. Its elements follow: for ok := s.list(); ok && s.element(); {
+// … }.
 func (s *scanner) list() bool { return s.open('[', "a list") }
 
 func (s *scanner) open(bracket byte, want string) bool {
@@ -194,7 +197,8 @@ func (s *scanner) field() bool {
 	return true
 }
 
-// fieldAsWritten is field for what our own writers write, without white space and escapes. It reads all or nothing.
+// fieldAsWritten is field for what our own writers write, without white space and escapes. It reads
+// all or nothing.
 func (s *scanner) fieldAsWritten() bool {
 	i := s.i
 	if s.fresh {
@@ -260,7 +264,8 @@ func (s *scanner) stringBytes() []byte {
 	return s.specialBytes(start, i)
 }
 
-// specialBytes is the rest of stringBytes from i on, which is not plain, or near the end of the text.
+// specialBytes is the rest of stringBytes from i on, which is not plain, or near the end of the
+// text.
 func (s *scanner) specialBytes(start, i int) []byte {
 	ascii := true
 	for i = plainText(s.b, i); ; i = plainText(s.b, i) {
@@ -324,8 +329,8 @@ func (s *scanner) unescape(start, i int) []byte {
 	return nil
 }
 
-// unescapeRune reads the escape at the start of b and returns its length, 0 when it is none. Half a surrogate pair is
-// none: it is no character, and proto3 JSON refuses it.
+// unescapeRune reads the escape at the start of b and returns its length, 0 when it is none. Half a
+// surrogate pair is none: it is no character, and proto3 JSON refuses it.
 func unescapeRune(b []byte) (rune, int) {
 	if len(b) < 2 {
 		return 0, 0

@@ -5,8 +5,9 @@ import (
 	"math/bits"
 )
 
-// CheckRaw reports whether b can be a fact's Raw: one JSON object, in UTF-8, without half surrogate pairs, nested at most
-// 200 deep, and nothing else around it but white space. The error says at which byte it is not.
+// CheckRaw reports whether b can be a fact's Raw: one JSON object, in UTF-8, without half surrogate
+// pairs, nested at most 200 deep, and nothing else around it but white space. The error says at
+// which byte it is not.
 func CheckRaw(b []byte) error {
 	s := scanner{b: b}
 	if s.peek() == '{' {
@@ -32,7 +33,8 @@ func (s *scanner) raw() []byte {
 	return s.b[start:s.i]
 }
 
-// skip reads any value and checks that it is JSON. It does not recurse: the text decides how deep it is nested.
+// skip reads any value and checks that it is JSON. It does not recurse: the text decides how deep
+// it is nested.
 func (s *scanner) skip() {
 	var nest [maxNesting]byte // the brackets that will close what is open
 	depth := 0
@@ -142,7 +144,8 @@ func (s *scanner) digits(i int) int {
 	return i
 }
 
-// skipObject goes over an object by its brackets and strings alone. What is inside was checked when it was stored.
+// skipObject goes over an object by its brackets and strings alone. What is inside was checked when
+// it was stored.
 func (s *scanner) skipObject() {
 	depth := 0
 	b := s.b

@@ -40,7 +40,8 @@ var _ = Describe("A message on the wire", func() {
 
 	It("escapes what JSON demands, and replaces what is not UTF-8", func() {
 		x := events.Horizon{Source: "a\"b\\c\n\r\t\x01", Foundation: "bad \xff, whole €"}
-		Expect(string(x.AppendJSON(nil))).To(Equal(`{"source":"a\"b\\c\n\r\t\u0001","foundation":"bad ` + "\uFFFD" + `, whole €"}`))
+		Expect(string(x.AppendJSON(nil))).To(Equal(`{"source":"a\"b\\c\n\r\t\u0001","foundation":"bad ` + "\uFFFD" +
+			`, whole €"}`))
 	})
 
 	DescribeTable("is read in every form that the proto3 JSON mapping allows",
@@ -51,14 +52,20 @@ var _ = Describe("A message on the wire", func() {
 		},
 		Entry("fields that are not known are left alone",
 			`{"new":{"a":[1,-2.5e+3,true,null,{"b":[]},{}],"c":"\""},"id":"a","newer":"x"}`, events.Usage{ID: "a"}),
-		Entry("null is absent", `{"id":null,"time":null,"footprint":null,"old_volume_gb":null,"raw":null}`, events.Usage{}),
-		Entry("white space", " {\n\t\"id\" : \"a\" ,\r\n \"old_volume_gb\" : 3 } \n", events.Usage{ID: "a", OldVolumeGB: events.Some(3)}),
+		Entry("null is absent", `{"id":null,"time":null,"footprint":null,"old_volume_gb":null,"raw":null}`,
+			events.Usage{}),
+		Entry("white space", " {\n\t\"id\" : \"a\" ,\r\n \"old_volume_gb\" : 3 } \n", events.Usage{ID: "a",
+			OldVolumeGB: events.Some(3)}),
 		Entry("a number in quotes", `{"old_volume_gb":"3"}`, events.Usage{OldVolumeGB: events.Some(3)}),
-		Entry("a time with an offset", `{"time":"2026-11-01T01:00:00+01:00"}`, events.Usage{Time: time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)}),
-		Entry("escapes in values and names", `{"\u0069d":"\ud83d\ude00\/\b\f\u00e9","name":"é\\"}`, events.Usage{ID: "😀/\b\fé", Name: `é\`}),
+		Entry("a time with an offset", `{"time":"2026-11-01T01:00:00+01:00"}`, events.Usage{Time: time.Date(2026, 11, 1,
+			0, 0, 0, 0, time.UTC)}),
+		Entry("escapes in values and names", `{"\u0069d":"\ud83d\ude00\/\b\f\u00e9","name":"é\\"}`,
+			events.Usage{ID: "😀/\b\fé", Name: `é\`}),
 		Entry("the last of two equal names wins, as a whole",
-			`{"footprint":{"instances":1},"footprint":{"memory_mb":2}}`, events.Usage{Footprint: events.Footprint{MemoryMB: events.Some(2)}}),
-		Entry("fields in any order, raw first", `{"raw":{"a":"}\"{"},"id":"a"}`, events.Usage{ID: "a", Raw: []byte(`{"a":"}\"{"}`)}),
+			`{"footprint":{"instances":1},"footprint":{"memory_mb":2}}`,
+			events.Usage{Footprint: events.Footprint{MemoryMB: events.Some(2)}}),
+		Entry("fields in any order, raw first", `{"raw":{"a":"}\"{"},"id":"a"}`, events.Usage{ID: "a",
+			Raw: []byte(`{"a":"}\"{"}`)}),
 	)
 
 	DescribeTable("is refused with the field, the byte and the reason when it is",
@@ -85,8 +92,10 @@ var _ = Describe("A message on the wire", func() {
 		Entry("followed by a zero byte", "{}\x00", "", 2, "nothing more"),
 		Entry("a number where a text belongs", `{"id":1}`, "id", 6, "want a string, not '1'"),
 		Entry("a text where an object belongs", `{"footprint":"big"}`, "footprint", 13, "want an object"),
-		Entry("a negative count", `{"footprint":{"memory_mb":-1}}`, "footprint.memory_mb", 26, "whole number from 0 to 4294967295"),
-		Entry("a count that is too big", `{"old_volume_gb":4294967296}`, "old_volume_gb", 17, "whole number from 0 to 4294967295"),
+		Entry("a negative count", `{"footprint":{"memory_mb":-1}}`, "footprint.memory_mb", 26, "whole number from 0 "+
+			"to 4294967295"),
+		Entry("a count that is too big", `{"old_volume_gb":4294967296}`, "old_volume_gb", 17, "whole number from 0 "+
+			"to 4294967295"),
 		Entry("a fraction of a count", `{"old_volume_gb":1.5}`, "old_volume_gb", 17, "whole number"),
 		Entry("NaN", `{"old_volume_gb":NaN}`, "old_volume_gb", 17, "whole number"),
 		Entry("NaN in quotes", `{"old_volume_gb":"NaN"}`, "old_volume_gb", 17, "whole number"),
@@ -109,13 +118,19 @@ var _ = Describe("A message on the wire", func() {
 		func(m message, text, want string) {
 			Expect(m.DecodeJSON([]byte(text))).To(MatchError(ContainSubstring(want)))
 		},
-		Entry("a span", &events.Metered{}, `{"closed":[{"id":"a"},{"footprint":{"plan":3}}]}`, "metered.closed[1].footprint.plan, byte 43: want a string"),
-		Entry("an evidence", &events.Metered{}, `{"closed":[{"evidence":["1","x"]}]}`, "metered.closed[0].evidence[1], byte 28: want a whole number"),
-		Entry("null for a span", &events.Metered{}, `{"running":[null]}`, "metered.running[0], byte 12: null in a list"),
+		Entry("a span", &events.Metered{}, `{"closed":[{"id":"a"},{"footprint":{"plan":3}}]}`,
+			"metered.closed[1].footprint.plan, byte 43: want a string"),
+		Entry("an evidence", &events.Metered{}, `{"closed":[{"evidence":["1","x"]}]}`,
+			"metered.closed[0].evidence[1], byte 28: want a whole number"),
+		Entry("null for a span", &events.Metered{}, `{"running":[null]}`, "metered.running[0], byte 12: null in "+
+			"a list"),
 		Entry("an amount", &events.Billing{}, `{"charges":[{"amount":"1e9"}]}`, "billing.charges[0].amount"),
-		Entry("an amount that is not in quotes", &events.Billing{}, `{"charges":[{"amount":1.5}]}`, "want a decimal number in quotes"),
-		Entry("a sequence that is too big", &events.Marker{}, `{"input_sequence":"18446744073709551616"}`, "marker.input_sequence, byte 18: want a whole number from 0 to 18446744073709551615"),
-		Entry("a flag", &events.Billing{}, `{"charges":[{"flags":[1]}]}`, "billing.charges[0].flags[0], byte 22: want a string"),
+		Entry("an amount that is not in quotes", &events.Billing{}, `{"charges":[{"amount":1.5}]}`,
+			"want a decimal number in quotes"),
+		Entry("a sequence that is too big", &events.Marker{}, `{"input_sequence":"18446744073709551616"}`,
+			"marker.input_sequence, byte 18: want a whole number from 0 to 18446744073709551615"),
+		Entry("a flag", &events.Billing{}, `{"charges":[{"flags":[1]}]}`, "billing.charges[0].flags[0], byte 22: "+
+			"want a string"),
 	)
 
 	It("reads a number with 20 digits, and flags from a later version as none", func() {

@@ -1,6 +1,7 @@
 package events
 
-// AppendJSON appends x as the proto3 JSON mapping of daybook.v1.Usage. Raw goes in byte for byte; it must be what CheckRaw takes.
+// AppendJSON appends x as the proto3 JSON mapping of daybook.v1.Usage. Raw goes in byte for byte;
+// it must be what CheckRaw takes.
 func (x *Usage) AppendJSON(b []byte) []byte {
 	start := len(b)
 	b = appendText(b, `,"id":`, x.ID)
@@ -39,12 +40,13 @@ func (x *Usage) AppendJSON(b []byte) []byte {
 	return closeObject(b, start)
 }
 
-// DecodeJSON reads x, which it overwrites, from its wire form. It ignores fields that it does not know, and errors are
-// *DecodeError; after one x holds nothing of use. Nothing of x is part of b. The memory of x.Raw is used again.
+// DecodeJSON reads x, which it overwrites, from its wire form. It ignores fields that it does not
+// know, and errors are *DecodeError; after one x holds nothing of use. Nothing of x is part of b.
+// The memory of x.Raw is used again.
 func (x *Usage) DecodeJSON(b []byte) error { return x.decode(scanner{b: b}) }
 
-// DecodeFact is DecodeJSON without Raw, which it leaves empty and looks at only to find its end: for who needs the fact in
-// our terms, and fast.
+// DecodeFact is DecodeJSON without Raw, which it leaves empty and looks at only to find its end:
+// for who needs the fact in our terms, and fast.
 func (x *Usage) DecodeFact(b []byte) error { return x.decode(scanner{b: b, fact: true}) }
 
 func (x *Usage) decode(s scanner) error {

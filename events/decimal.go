@@ -15,12 +15,13 @@ const maxDecimalText = 100
 
 // Decimal is an exact decimal number. Its zero value is 0; it is immutable, and never a float.
 //
-// Sums, differences and products are exact: they have 1,000 digits of room, ten times what ParseDecimal lets in. An
-// operation that needed more would be a panic, never a rounded amount.
+// Sums, differences and products are exact: they have 1,000 digits of room, ten times what
+// ParseDecimal lets in. An operation that needed more would be a panic, never a rounded amount.
 type Decimal struct{ d apd.Decimal }
 
 func decimalContext() *apd.Context {
-	return &apd.Context{Precision: 1000, MaxExponent: apd.MaxExponent, MinExponent: apd.MinExponent, Rounding: apd.RoundHalfEven}
+	return &apd.Context{Precision: 1000, MaxExponent: apd.MaxExponent, MinExponent: apd.MinExponent,
+		Rounding: apd.RoundHalfEven}
 }
 
 var exact = decimalContext()
@@ -38,7 +39,8 @@ func NewDecimal(coefficient int64, exponent int32) Decimal {
 	return x
 }
 
-// SecondsBetween returns the time from a to b in seconds, exact to the nanosecond. A time.Duration would end at 292 years.
+// SecondsBetween returns the time from a to b in seconds, exact to the nanosecond. A time.Duration
+// would end at 292 years.
 func SecondsBetween(a, b time.Time) Decimal {
 	seconds, nanoseconds := b.Unix()-a.Unix(), b.Nanosecond()-a.Nanosecond()
 	if nanoseconds == 0 {
@@ -47,7 +49,8 @@ func SecondsBetween(a, b time.Time) Decimal {
 	return NewDecimal(seconds, 0).Add(NewDecimal(int64(nanoseconds), -9))
 }
 
-// ParseDecimal reads a plain decimal such as "-12.50": no exponent, no infinities, at most 100 characters.
+// ParseDecimal reads a plain decimal such as "-12.50": no exponent, no infinities, at most 100
+// characters.
 func ParseDecimal(s string) (Decimal, error) {
 	if s == "" || len(s) > maxDecimalText {
 		return Decimal{}, fmt.Errorf("%.100q is not a decimal number of at most %d characters", s, maxDecimalText)

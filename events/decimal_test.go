@@ -26,8 +26,10 @@ func mustDecimal(t interface {
 
 func TestDecimalText(t *testing.T) {
 	for in, out := range map[string]string{
-		"0": "0", "-0": "0", "0.000": "0", "-0.0": "0", "1": "1", "1.50": "1.5", "100": "100", "-12.50": "-12.5", ".5": "0.5", "5.": "5",
-		"000.10": "0.1", "0.000000000001": "0.000000000001", "123456789012345678901234567890.123456789012": "123456789012345678901234567890.123456789012",
+		"0": "0", "-0": "0", "0.000": "0", "-0.0": "0", "1": "1", "1.50": "1.5", "100": "100", "-12.50": "-12.5",
+		".5": "0.5", "5.": "5",
+		"000.10": "0.1", "0.000000000001": "0.000000000001",
+		"123456789012345678901234567890.123456789012": "123456789012345678901234567890.123456789012",
 	} {
 		if got := mustDecimal(t, in).String(); got != out {
 			t.Errorf("%s reads as %s, not as %s", in, got, out)
@@ -37,7 +39,8 @@ func TestDecimalText(t *testing.T) {
 
 func TestDecimalRefuses(t *testing.T) {
 	for _, in := range []string{
-		"", "-", ".", "-.", "+1", "--1", "1-", "1.2.3", "1e3", "1E3", "NaN", "Infinity", "0x10", "1_000", "1,5", " 1", "1 ", "١", strings.Repeat("1", 101),
+		"", "-", ".", "-.", "+1", "--1", "1-", "1.2.3", "1e3", "1E3", "NaN", "Infinity", "0x10", "1_000", "1,5", " 1",
+		"1 ", "١", strings.Repeat("1", 101),
 	} {
 		if x, err := events.ParseDecimal(in); err == nil {
 			t.Errorf("%q reads as %s", in, x)
@@ -73,7 +76,8 @@ func TestDecimalRound(t *testing.T) {
 
 func TestDecimalSeconds(t *testing.T) {
 	for d, out := range map[time.Duration]string{
-		0: "0", time.Hour: "3600", 344 * time.Second: "344", 1500 * time.Millisecond: "1.5", time.Microsecond: "0.000001", -time.Nanosecond: "-0.000000001",
+		0: "0", time.Hour: "3600", 344 * time.Second: "344", 1500 * time.Millisecond: "1.5",
+		time.Microsecond: "0.000001", -time.Nanosecond: "-0.000000001",
 	} {
 		start := time.Date(2026, 11, 1, 0, 0, 0, 1, time.UTC)
 		if got := events.SecondsBetween(start, start.Add(d)).String(); got != out {
@@ -91,7 +95,8 @@ func TestSecondsBeyondDuration(t *testing.T) {
 
 func TestDecimalZeroValue(t *testing.T) {
 	var zero events.Decimal
-	if zero.String() != "0" || !zero.IsZero() || zero.Sign() != 0 || zero.Neg().String() != "0" || zero.Mul(events.NewDecimal(-5, 0)).String() != "0" {
+	if zero.String() != "0" || !zero.IsZero() || zero.Sign() != 0 || zero.Neg().String() != "0" ||
+		zero.Mul(events.NewDecimal(-5, 0)).String() != "0" {
 		t.Errorf("the zero value is %s, its negative %s", zero, zero.Neg())
 	}
 	if got := events.NewDecimal(25, -2).String(); got != "0.25" {
@@ -141,13 +146,15 @@ func TestDecimalTextRoundTrip(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		x := mustDecimal(t, decimalText.Draw(t, "x"))
 		again := mustDecimal(t, x.String())
-		if again.Cmp(x) != 0 || again.String() != x.String() || strings.HasPrefix(x.String(), "-0") && !strings.Contains(x.String(), ".") {
+		if again.Cmp(x) != 0 || again.String() != x.String() || strings.HasPrefix(x.String(), "-0") &&
+			!strings.Contains(x.String(), ".") {
 			t.Fatalf("%s reads as %s", x, again)
 		}
 	})
 }
 
-// A rounded number is within half a unit of its last place, has no more places than asked for, and is even in a tie.
+// A rounded number is within half a unit of its last place, has no more places than asked for, and
+// is even in a tie.
 func TestDecimalRoundProperties(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		x, places := mustDecimal(t, decimalText.Draw(t, "x")), rapid.IntRange(0, 20).Draw(t, "places")

@@ -20,9 +20,9 @@ const (
 	project  = "1bd558252da84dbf91bd50e379680b7a"
 )
 
-// TestReleasedFixtures holds what every released version wrote: it must be read as what it meant then, and written as it
-// was. Files and rows are only ever added: streams keep these messages for years. A row never changes, for a field that
-// is added later is absent in it.
+// TestReleasedFixtures holds what every released version wrote: it must be read as what it meant
+// then, and written as it was. Files and rows are only ever added: streams keep these messages for
+// years. A row never changes, for a field that is added later is absent in it.
 func TestReleasedFixtures(t *testing.T) {
 	fixtures := releasedFixtures()
 	files, err := filepath.Glob("testdata/v1/*.json")
@@ -84,7 +84,8 @@ func releasedFixtures() map[string]message {
 			Space: space, SpaceName: "production", Name: "checkout", Footprint: webFootprint(),
 		},
 		"usage_cf_service": &events.Usage{
-			ID: "b4f8e6eb-d26f-569c-ab63-e8958a9025ea", Source: "cf", Foundation: "cf-eu-1", Tenant: org, Kind: "service",
+			ID: "b4f8e6eb-d26f-569c-ab63-e8958a9025ea", Source: "cf", Foundation: "cf-eu-1", Tenant: org,
+			Kind:     "service",
 			Resource: "9d8c7b6a-5f4e-4d3c-8b2a-190817263544", Event: "CREATED", Time: at("2026-11-03T10:00:00Z"),
 			Space: space, SpaceName: "production", Name: "orders „db“",
 			Footprint: events.Footprint{
@@ -94,36 +95,47 @@ func releasedFixtures() map[string]message {
 			},
 		},
 		"usage_trove_create": &events.Usage{
-			ID: "d691a09e-219a-5b86-b350-f4a1efeabbe5", Source: "trove", Foundation: "os-1", Tenant: project, Kind: "instance",
-			Resource: instance, Event: "create", Time: at("2015-06-28T05:54:52Z"), Observed: at("2015-06-28T05:54:57.725572Z"),
-			Created: at("2015-06-28T05:54:52Z"), Name: "test", State: "build",
-			Footprint: events.Footprint{MemoryMB: events.Some(512), VolumeGB: events.Some(1), Flavor: "m1.rd-tiny", FlavorID: "10"},
+			ID: "d691a09e-219a-5b86-b350-f4a1efeabbe5", Source: "trove", Foundation: "os-1", Tenant: project,
+			Kind:     "instance",
+			Resource: instance, Event: "create", Time: at("2015-06-28T05:54:52Z"),
+			Observed: at("2015-06-28T05:54:57.725572Z"),
+			Created:  at("2015-06-28T05:54:52Z"), Name: "test", State: "build",
+			Footprint: events.Footprint{MemoryMB: events.Some(512), VolumeGB: events.Some(1), Flavor: "m1.rd-tiny",
+				FlavorID: "10"},
 		},
 		"usage_trove_modify_volume": &events.Usage{
-			ID: "0a1b2c3d-4e5f-5061-8273-8495a6b7c8d9", Source: "trove", Foundation: "os-1", Tenant: project, Kind: "instance",
-			Resource: instance, Event: "modify_volume", Time: at("2015-06-28T05:58:25Z"), Observed: at("2015-06-28T05:58:25.827067Z"),
-			Created: at("2015-06-28T05:54:52Z"), Name: "test", State: "active",
+			ID: "0a1b2c3d-4e5f-5061-8273-8495a6b7c8d9", Source: "trove", Foundation: "os-1", Tenant: project,
+			Kind:     "instance",
+			Resource: instance, Event: "modify_volume", Time: at("2015-06-28T05:58:25Z"),
+			Observed: at("2015-06-28T05:58:25.827067Z"),
+			Created:  at("2015-06-28T05:54:52Z"), Name: "test", State: "active",
 			Footprint: events.Footprint{VolumeGB: events.Some(3)}, OldVolumeGB: events.Some(1),
 		},
 		"usage_trove_volume_unknown": &events.Usage{
-			ID: "7a6b5c4d-3e2f-5a1b-8c0d-9e8f7a6b5c4d", Source: "trove", Foundation: "os-1", Tenant: project, Kind: "instance",
-			Resource: instance, Event: "create", Time: at("2026-11-21T05:54:52Z"), Observed: at("2026-11-21T05:54:57.725572Z"),
-			Created: at("2026-11-21T05:54:52Z"), Name: "test", State: "active",
-			Footprint: events.Footprint{MemoryMB: events.Some(512), Flavor: "m1.rd-tiny", FlavorID: "10"}, VolumeUnknown: true,
+			ID: "7a6b5c4d-3e2f-5a1b-8c0d-9e8f7a6b5c4d", Source: "trove", Foundation: "os-1", Tenant: project,
+			Kind:     "instance",
+			Resource: instance, Event: "create", Time: at("2026-11-21T05:54:52Z"),
+			Observed: at("2026-11-21T05:54:57.725572Z"),
+			Created:  at("2026-11-21T05:54:52Z"), Name: "test", State: "active",
+			Footprint:     events.Footprint{MemoryMB: events.Some(512), Flavor: "m1.rd-tiny", FlavorID: "10"},
+			VolumeUnknown: true,
 		},
 		"horizon": &events.Horizon{
-			ID: "3c2b1a09-1827-5364-9546-72839405a6b7", Source: "cf", Foundation: "cf-eu-1", Time: at("2026-11-30T23:59:59.999Z"),
+			ID: "3c2b1a09-1827-5364-9546-72839405a6b7", Source: "cf", Foundation: "cf-eu-1",
+			Time: at("2026-11-30T23:59:59.999Z"),
 		},
 		"gap": &events.Gap{
-			ID: "4d3c2b1a-2938-5475-a657-8394a5b6c7d8", Source: "cf", Foundation: "cf-eu-1", From: at("2026-11-05T00:00:00Z"),
-			To: at("2026-11-06T12:30:00Z"), Reason: "the platform had purged events younger than the cursor",
+			ID: "4d3c2b1a-2938-5475-a657-8394a5b6c7d8", Source: "cf", Foundation: "cf-eu-1",
+			From: at("2026-11-05T00:00:00Z"),
+			To:   at("2026-11-06T12:30:00Z"), Reason: "the platform had purged events younger than the cursor",
 		},
 		"gap_open": &events.Gap{
 			ID: "4d3c2b1a-2938-5475-a657-8394a5b6c7d9", Source: "trove", Foundation: "os-1",
 			To: at("2026-11-06T12:30:00Z"), Reason: "first message after an outage",
 		},
 		"quarantined": &events.Quarantined{
-			ID: "5e4d3c2b-3a49-5586-b768-94a5b6c7d8e9", Source: "unknown", Foundation: "cf-eu-1", File: "november.jsonl", Line: 17,
+			ID: "5e4d3c2b-3a49-5586-b768-94a5b6c7d8e9", Source: "unknown", Foundation: "cf-eu-1",
+			File: "november.jsonl", Line: 17,
 			Reason: "byte 12: a string without an end", Input: "{\"guid\": \"a1b2\n\t<&>",
 		},
 		"quarantined_after": &events.Quarantined{
@@ -131,30 +143,39 @@ func releasedFixtures() map[string]message {
 			Reason: "state: found the string \"PAUSED\"", Input: "{}", AfterID: "1b0a9f8e-5c4d-5e6f-8a7b-9c0d1e2f3a4b",
 		},
 		"usage_cf_late": &events.Usage{
-			ID: "1b0a9f8e-5c4d-5e6f-8a7b-9c0d1e2f3a4b", Source: "cf", Foundation: "cf-eu-1", Tenant: org, Kind: "app", Resource: app, App: app,
+			ID: "1b0a9f8e-5c4d-5e6f-8a7b-9c0d1e2f3a4b", Source: "cf", Foundation: "cf-eu-1", Tenant: org, Kind: "app",
+			Resource: app, App: app,
 			Event: "STARTED", Previous: "STARTED", Time: at("2026-11-01T09:15:30Z"), Listed: at("2026-11-20T00:00:00Z"),
 			Space: space, SpaceName: "production", Name: "checkout", Footprint: webFootprint(),
-			AfterGUID: "b32241a5-1f0c-4b7e-8f65-0d2f1c3b4a59", AfterSequence: 2077, Publisher: "RegionOne/taskmanager.db1",
+			AfterGUID: "b32241a5-1f0c-4b7e-8f65-0d2f1c3b4a59", AfterSequence: 2077,
+			Publisher:         "RegionOne/taskmanager.db1",
 			PreviousInstances: events.Some(0), PreviousMemoryMB: events.Some(1024),
 		},
 		"horizon_collector": &events.Horizon{
-			ID: "2c1b0a9f-6d5e-5f70-9b8c-0d1e2f3a4b5c", Source: "trove", Foundation: "os-1", Time: at("2026-11-02T09:00:00Z"),
+			ID: "2c1b0a9f-6d5e-5f70-9b8c-0d1e2f3a4b5c", Source: "trove", Foundation: "os-1",
+			Time:      at("2026-11-02T09:00:00Z"),
 			Collector: "region-1", Retired: true,
 		},
 		"gap_list": &events.Gap{
-			ID: "3d2c1b0a-7e6f-5081-ac9d-1e2f3a4b5c6d", Source: "cf", Foundation: "cf-eu-1", From: at("2026-10-01T00:00:00Z"),
-			To: at("2026-10-21T12:00:00Z"), Reason: "the cursor was pruned", List: events.ListService, Cursor: "c9976002-1f0c-4b7e-8f65-0d2f1c3b4a59",
+			ID: "3d2c1b0a-7e6f-5081-ac9d-1e2f3a4b5c6d", Source: "cf", Foundation: "cf-eu-1",
+			From: at("2026-10-01T00:00:00Z"),
+			To:   at("2026-10-21T12:00:00Z"), Reason: "the cursor was pruned", List: events.ListService,
+			Cursor: "c9976002-1f0c-4b7e-8f65-0d2f1c3b4a59",
 		},
 		"decision": &events.Decision{
-			ID: "4e3d2c1b-8f70-5192-bdae-2f3a4b5c6d7e", Source: "trove", Foundation: "os-1", Kind: "instance", Resource: instance,
-			Hold: "5f4e3d2c-9081-52a3-8ebf-3a4b5c6d7e8f", Action: events.ActionRelease, Footprint: events.Footprint{VolumeGB: events.Some(5)},
-			By: "ann", Note: "ticket 4711", Time: at("2026-11-20T10:00:00Z"),
+			ID: "4e3d2c1b-8f70-5192-bdae-2f3a4b5c6d7e", Source: "trove", Foundation: "os-1", Kind: "instance",
+			Resource: instance,
+			Hold:     "5f4e3d2c-9081-52a3-8ebf-3a4b5c6d7e8f", Action: events.ActionRelease,
+			Footprint: events.Footprint{VolumeGB: events.Some(5)},
+			By:        "ann", Note: "ticket 4711", Time: at("2026-11-20T10:00:00Z"),
 		},
 		"metered_held": &events.Metered{
-			ID: "605f4e3d-a192-53b4-9fc0-4b5c6d7e8f90", Source: "cf", Foundation: "cf-eu-1", Tenant: org, Kind: "app", Resource: app,
-			Cause: cause("gap"), Held: []events.Hold{{
-				ID: "71605f4e-b2a3-54c5-a0d1-5c6d7e8f90a1", Kind: "app", Resource: app, Code: events.HoldGap, Start: at("2026-11-01T08:15:30Z"),
-				End: at("2026-11-02T09:00:00Z"), Footprint: webFootprint(), Reason: "facts may be missing",
+			ID: "605f4e3d-a192-53b4-9fc0-4b5c6d7e8f90", Source: "cf", Foundation: "cf-eu-1", Tenant: org, Kind: "app",
+			Resource: app,
+			Cause:    cause("gap"), Held: []events.Hold{{
+				ID: "71605f4e-b2a3-54c5-a0d1-5c6d7e8f90a1", Kind: "app", Resource: app, Code: events.HoldGap,
+				Start: at("2026-11-01T08:15:30Z"),
+				End:   at("2026-11-02T09:00:00Z"), Footprint: webFootprint(), Reason: "facts may be missing",
 			}},
 			HeldOmitted: 1, Correction: "2026-11",
 		},
@@ -166,24 +187,31 @@ func releasedFixtures() map[string]message {
 				Message: "usage.footprint.memory_mb, byte 312: want a whole number",
 			},
 		},
-		"catalogue": &events.Catalogue{Version: "2026-11", YAML: "version: 2026-11\ncurrency: EUR\nplans:\n  - name: \"app\"\n"},
-		"marker":    &events.Marker{InputSequence: 123456},
-		"billing":   billingFixture(),
+		"catalogue": &events.Catalogue{Version: "2026-11", YAML: "version: 2026-11\ncurrency: EUR\nplans:\n  - name: " +
+			"\"app\"\n"},
+		"marker":  &events.Marker{InputSequence: 123456},
+		"billing": billingFixture(),
 		"unrated": &events.UnratedNotice{
-			ID: "e1d0cfbe-c3d2-5e1f-80f1-2d3e4f506172", Source: "trove", Foundation: "os-1", Tenant: project, Kind: "instance",
+			ID: "e1d0cfbe-c3d2-5e1f-80f1-2d3e4f506172", Source: "trove", Foundation: "os-1", Tenant: project,
+			Kind:     "instance",
 			Resource: instance, Cause: cause("create"),
 			Unrated: []events.Unrated{{
-				ID: "f2e1d0cf-d4e3-5f20-9102-3e4f50617283", Span: "03f2e1d0-e5f4-5031-a213-4f5061728394", Kind: "volume",
-				Resource: instance, Tenant: project, Name: "test", Start: at("2015-06-28T05:54:52Z"), End: at("2015-06-28T05:58:25Z"),
-				Footprint: events.Footprint{VolumeGB: events.Some(1)}, Reason: "no plan of catalogue 2026-11 matches a volume",
+				ID: "f2e1d0cf-d4e3-5f20-9102-3e4f50617283", Span: "03f2e1d0-e5f4-5031-a213-4f5061728394",
+				Kind:     "volume",
+				Resource: instance, Tenant: project, Name: "test", Start: at("2015-06-28T05:54:52Z"),
+				End:       at("2015-06-28T05:58:25Z"),
+				Footprint: events.Footprint{VolumeGB: events.Some(1)}, Reason: "no plan of catalogue 2026-11 matches " +
+					"a volume",
 			}},
 			Settled: []string{"1403f2e1-f605-5142-b324-5061728394a5"},
 		},
 		"unrated_correction": &events.UnratedNotice{
-			ID: "e1d0cfbe-c3d2-5e1f-80f1-2d3e4f506172", Source: "trove", Foundation: "os-1", Tenant: project, Kind: "instance",
+			ID: "e1d0cfbe-c3d2-5e1f-80f1-2d3e4f506172", Source: "trove", Foundation: "os-1", Tenant: project,
+			Kind:     "instance",
 			Resource: instance, Cause: cause("create"),
 			Unrated: []events.Unrated{{
-				ID: "f2e1d0cf-d4e3-5f20-9102-3e4f50617283", Span: "03f2e1d0-e5f4-5031-a213-4f5061728394", Kind: "volume",
+				ID: "f2e1d0cf-d4e3-5f20-9102-3e4f50617283", Span: "03f2e1d0-e5f4-5031-a213-4f5061728394",
+				Kind:     "volume",
 				Resource: instance, Tenant: project, Start: at("2026-09-28T05:54:52Z"), End: at("2026-09-28T05:58:25Z"),
 				Reason: "no plan of catalogue 2026-11 matches a volume", Period: "2026-11",
 			}},
@@ -206,7 +234,8 @@ func meteredFixture() *events.Metered {
 	closed := events.Span{
 		ID: "6f5e4d3c-4b5a-5697-8879-a5b6c7d8e9fa", Kind: "app", Resource: app, App: app, Tenant: org, Space: space,
 		SpaceName: "production", Name: "checkout", Start: at("2026-11-01T08:15:30Z"), End: at("2026-11-02T09:00:00Z"),
-		Since: at("2026-11-01T08:15:30Z"), Footprint: webFootprint(), Flags: events.InferredStart | events.ProvisionalEnd,
+		Since: at("2026-11-01T08:15:30Z"), Footprint: webFootprint(),
+		Flags:    events.InferredStart | events.ProvisionalEnd,
 		Evidence: []uint64{1042, 1<<64 - 1},
 	}
 	running := events.Span{
@@ -215,15 +244,18 @@ func meteredFixture() *events.Metered {
 		Footprint: events.Footprint{Instances: events.Some(0), MemoryMB: events.Some(512), ProcessType: "web"},
 	}
 	return &events.Metered{
-		ID: "7a6f5e4d-5c6b-57a8-998a-b6c7d8e9fa0b", Source: "cf", Foundation: "cf-eu-1", Tenant: org, Kind: "app", Resource: app,
-		Cause: cause("STARTED"),
+		ID: "7a6f5e4d-5c6b-57a8-998a-b6c7d8e9fa0b", Source: "cf", Foundation: "cf-eu-1", Tenant: org, Kind: "app",
+		Resource: app,
+		Cause:    cause("STARTED"),
 		Retracted: []events.Span{{
-			ID: "8b7a6f5e-6d7c-58b9-aa9b-c7d8e9fa0b1c", Kind: "app", Start: at("2026-11-01T08:15:30Z"), End: at("2026-11-02T08:59:00Z"),
+			ID: "8b7a6f5e-6d7c-58b9-aa9b-c7d8e9fa0b1c", Kind: "app", Start: at("2026-11-01T08:15:30Z"),
+			End:       at("2026-11-02T08:59:00Z"),
 			Footprint: events.Footprint{Instances: events.Some(3)},
 		}},
 		Closed: []events.Span{closed}, Running: []events.Span{running}, RunningOmitted: 2,
 		Anomalies: []events.Anomaly{{
-			Code: events.AnomalyLostChange, Resource: app, Time: at("2026-11-02T09:00:00Z"), Message: "3 instances were reported as 2 before",
+			Code: events.AnomalyLostChange, Resource: app, Time: at("2026-11-02T09:00:00Z"),
+			Message: "3 instances were reported as 2 before",
 		}},
 	}
 }
@@ -243,7 +275,8 @@ func billingFixture() *events.Billing {
 	reversal.Seconds, reversal.Quantity = events.NewDecimal(-890105, -1), events.NewDecimal(-3708770833, -8)
 	reversal.Amount, reversal.VAT = events.NewDecimal(-370877083333, -12), events.Decimal{}
 	return &events.Billing{
-		ID: "d0cfbead-b2c1-5d0e-bfe0-1c2d3e4f5061", Source: "cf", Foundation: "cf-eu-1", Tenant: org, Kind: "app", Resource: app,
-		Cause: cause("STARTED"), Charges: []events.Charge{reversal, charge},
+		ID: "d0cfbead-b2c1-5d0e-bfe0-1c2d3e4f5061", Source: "cf", Foundation: "cf-eu-1", Tenant: org, Kind: "app",
+		Resource: app,
+		Cause:    cause("STARTED"), Charges: []events.Charge{reversal, charge},
 	}
 }

@@ -26,12 +26,14 @@ func seeds(f *testing.F) {
 		}
 		f.Add(text)
 	}
-	for _, s := range []string{`{}`, `null`, `{"id":"\ud83d\ude00"}`, `{"raw":{"a":[1.5e-3,"\\\""]}}`, `{"time":"0001-01-01T00:00:00+01:00"}`} {
+	for _, s := range []string{`{}`, `null`, `{"id":"\ud83d\ude00"}`, `{"raw":{"a":[1.5e-3,"\\\""]}}`,
+		`{"time":"0001-01-01T00:00:00+01:00"}`} {
 		f.Add([]byte(s))
 	}
 }
 
-// fuzzDecode demands that nothing panics, and that what is read can be written, and read, with the same meaning.
+// fuzzDecode demands that nothing panics, and that what is read can be written, and read, with the
+// same meaning.
 func fuzzDecode(f *testing.F, empty message) {
 	f.Helper()
 	seeds(f)
@@ -100,7 +102,8 @@ func FuzzCheckRaw(f *testing.F) {
 			t.Fatalf("takes what is no JSON object: %q", text)
 		}
 		// Surrogates and nesting are where it asks for more than JSON does.
-		plain := utf8.Valid(text) && !bytes.Contains(bytes.ToLower(text), []byte(`\ud`)) && strings.Count(string(text), "{")+strings.Count(string(text), "[") < 200
+		plain := utf8.Valid(text) && !bytes.Contains(bytes.ToLower(text), []byte(`\ud`)) && strings.Count(string(text),
+			"{")+strings.Count(string(text), "[") < 200
 		if err != nil && isObject && plain {
 			t.Fatalf("refuses a JSON object: %v\n%q", err, text)
 		}

@@ -1,6 +1,7 @@
 package events
 
-// Header names on Daybook's messages. The CloudEvents attributes follow the NATS binding of CloudEvents 1.0 (binary mode).
+// Header names on Daybook's messages. The CloudEvents attributes follow the NATS binding of
+// CloudEvents 1.0 (binary mode).
 const (
 	HeaderID          = "ce-id"
 	HeaderType        = "ce-type"

@@ -16,7 +16,8 @@ var _ = Describe("An id", func() {
 	// These are stored in streams and ledgers: a change here is a change of every id there is.
 	DescribeTable("is the same for ever",
 		func(want string, parts ...string) { Expect(events.ID(parts...)).To(Equal(want)) },
-		Entry("of a fact", "d7609089-6039-5fb6-8c4f-87b78bc7b183", "usage", "cf", "cf-eu-1", "a1b2c3d4-0000-4000-8000-00000000abcd", "2026-11-01T08:15:30Z"),
+		Entry("of a fact", "d7609089-6039-5fb6-8c4f-87b78bc7b183", "usage", "cf", "cf-eu-1",
+			"a1b2c3d4-0000-4000-8000-00000000abcd", "2026-11-01T08:15:30Z"),
 		Entry("of nothing", "b4f8e6eb-d26f-569c-ab63-e8958a9025ea"),
 		Entry("of an empty part", "d691a09e-219a-5b86-b350-f4a1efeabbe5", ""),
 	)

@@ -5,16 +5,16 @@ import "hash/maphash"
 // maxInterned is the length in bytes of the longest string that an Interner keeps.
 const maxInterned = 128
 
-// Interner gives equal strings the same memory: facts, spans and charges repeat the same guids and names all the time.
-// It holds a fixed number of strings, a new one takes the place of an old one. A nil Interner keeps nothing; one Interner
-// belongs to one goroutine.
+// Interner gives equal strings the same memory: facts, spans and charges repeat the same guids and
+// names all the time. It holds a fixed number of strings, a new one takes the place of an old one.
+// A nil Interner keeps nothing; one Interner belongs to one goroutine.
 type Interner struct {
 	seed  maphash.Seed
 	slots []string
 }
 
-// NewInterner returns an Interner that holds up to 2^bits strings of at most 128 bytes; 16 bits are 1 MiB and what the
-// strings take.
+// NewInterner returns an Interner that holds up to 2^bits strings of at most 128 bytes; 16 bits are
+// 1 MiB and what the strings take.
 func NewInterner(bits uint8) *Interner {
 	return &Interner{seed: maphash.MakeSeed(), slots: make([]string, 1<<min(bits, 24))}
 }

@@ -27,7 +27,8 @@ type messageType struct {
 	proto  proto.Message
 }
 
-// messageTypes is every type that travels. A new one belongs here, and then everything else is demanded of it.
+// messageTypes is every type that travels. A new one belongs here, and then everything else is
+// demanded of it.
 func messageTypes() []messageType {
 	return []messageType{
 		{"usage", &events.Usage{}, &daybookv1.Usage{}},
@@ -57,7 +58,10 @@ func difference(want, got any) string {
 		cmp.Comparer(func(a, b events.Decimal) bool { return a.Cmp(b) == 0 }),
 		cmp.Comparer(func(a, b events.Count) bool { return a == b }),
 		cmp.FilterValues(func(a, b []byte) bool { return len(a)+len(b) > 0 },
-			cmp.Comparer(func(a, b []byte) bool { return bytes.Equal(a, b) || reflect.DeepEqual(parsed(a), parsed(b)) })),
+			cmp.Comparer(func(a, b []byte) bool {
+				return bytes.Equal(a, b) || reflect.DeepEqual(parsed(a),
+					parsed(b))
+			})),
 	)
 }
 

@@ -2,8 +2,8 @@ package events
 
 import "time"
 
-// Count is a whole number that may be absent: a footprint with 0 instances is not one without a number of instances.
-// The zero value is absent. Counts compare with ==.
+// Count is a whole number that may be absent: a footprint with 0 instances is not one without a
+// number of instances. The zero value is absent. Counts compare with ==.
 type Count struct {
 	n  uint32
 	ok bool
@@ -26,8 +26,8 @@ func (c Count) Or(n uint32) uint32 {
 // Known reports whether the number is present.
 func (c Count) Known() bool { return c.ok }
 
-// Footprint is the size of a resource at one moment: what a price can depend on. Fields that its kind does not have are
-// absent or empty. Footprints compare with ==.
+// Footprint is the size of a resource at one moment: what a price can depend on. Fields that its
+// kind does not have are absent or empty. Footprints compare with ==.
 //
 //	app, task, staging  Instances MemoryMB ProcessType Buildpack BuildpackGUID
 //	service             Plan PlanGUID Offering OfferingGUID Broker BrokerGUID
@@ -67,7 +67,8 @@ type flagName struct {
 }
 
 func flagNames() [3]flagName {
-	return [3]flagName{{InferredStart, "inferred_start"}, {InferredEnd, "inferred_end"}, {ProvisionalEnd, "provisional_end"}}
+	return [3]flagName{{InferredStart, "inferred_start"}, {InferredEnd, "inferred_end"},
+		{ProvisionalEnd, "provisional_end"}}
 }
 
 // Names returns the wire names of the flags, in a fixed order.
@@ -95,8 +96,8 @@ type Span struct {
 	Name      string
 	Start     time.Time
 	End       time.Time // zero while running
-	// Since is when the footprint was taken up: Start, or earlier where a cut divided the span. Prices that round
-	// (a started hour) count from here, so that cuts cost nothing.
+	// Since is when the footprint was taken up: Start, or earlier where a cut divided the span.
+	// Prices that round (a started hour) count from here, so that cuts cost nothing.
 	Since     time.Time
 	Footprint Footprint
 	Flags     Flags
@@ -114,14 +115,19 @@ const (
 	AnomalyDeleteWithoutCreate = "delete_without_create" // held, not billed
 	AnomalyFailedBuild         = "failed_build"          // not billed
 	AnomalyUnknownVolume       = "unknown_volume"        // held, not billed
-	AnomalySilent              = "silent"                // not seen any more while others are; ended where it was seen last, for the time being
-	AnomalyAfterDelete         = "after_delete"          // evidence of life after the deletion
-	AnomalyClosedPeriod        = "closed_period"         // about a month that is closed and folded; held for an operator
-	AnomalyInconsistent        = "inconsistent"          // METERED contradicts itself; nothing was charged twice or reversed
-	AnomalyClock               = "clock"                 // a time long before that of a fact listed before it, or a deletion before the creation
-	AnomalyReplicaResize       = "replica_resize"        // a resize that may be of another volume than it names; a replica may be larger than billed
-	AnomalyUnknownHold         = "unknown_hold"          // a decision on a hold that there is not
-	AnomalyUnreadable          = "unreadable"            // a message that is neither a fact nor a catalogue
+	// not seen any more while others are; ended where it was seen last, for the time being
+	AnomalySilent      = "silent"
+	AnomalyAfterDelete = "after_delete" // evidence of life after the deletion
+	// about a month that is closed and folded; held for an operator
+	AnomalyClosedPeriod = "closed_period"
+	// METERED contradicts itself; nothing was charged twice or reversed
+	AnomalyInconsistent = "inconsistent"
+	// a time long before that of a fact listed before it, or a deletion before the creation
+	AnomalyClock = "clock"
+	// a resize that may be of another volume than it names; a replica may be larger than billed
+	AnomalyReplicaResize = "replica_resize"
+	AnomalyUnknownHold   = "unknown_hold" // a decision on a hold that there is not
+	AnomalyUnreadable    = "unreadable"   // a message that is neither a fact nor a catalogue
 )
 
 // Anomaly is a fact that does not fit the others, with what was done about it.
@@ -140,8 +146,9 @@ type Cause struct {
 	Time     time.Time
 }
 
-// Metered is what one fact, or one cut, changed on one subject, and all that runs there now. It is the body of a message
-// on metered.<source>.<foundation>.<tenant>.<kind>.<resource>; the last message of a subject is its running state.
+// Metered is what one fact, or one cut, changed on one subject, and all that runs there now. It is
+// the body of a message on metered.<source>.<foundation>.<tenant>.<kind>.<resource>; the last
+// message of a subject is its running state.
 type Metered struct {
 	ID         string
 	Source     string
@@ -153,19 +160,22 @@ type Metered struct {
 	Retracted  []Span // published earlier, no longer true
 	Closed     []Span // new, final unless retracted later
 	Running    []Span // everything that runs under the subject, by kind, resource and start
-	// RunningOmitted counts the running spans that a message with more than MaxRunning of them leaves out.
+	// RunningOmitted counts the running spans that a message with more than MaxRunning of them
+	// leaves out.
 	RunningOmitted uint32
 	Anomalies      []Anomaly
-	// Held is all that is held under the subject, by kind, resource and start: usage that is neither billed nor dropped until a later
-	// fact settles it or an operator decides. Each message lists it anew, as it does Running.
+	// Held is all that is held under the subject, by kind, resource and start: usage that is
+	// neither billed nor dropped until a later fact settles it or an operator decides. Each message
+	// lists it anew, as it does Running.
 	Held        []Hold
 	HeldOmitted uint32 // held parts that a message with more than MaxHeld of them leaves out
-	// Correction is set when the message changes spans of a month that had been closed: the first month that is open (YYYY-MM), to
-	// which the difference is posted.
+	// Correction is set when the message changes spans of a month that had been closed: the first
+	// month that is open (YYYY-MM), to which the difference is posted.
 	Correction string
 }
 
-// Hold is a part of a timeline that may have run, but is not proven: an unknown size, a gap in the facts. It is not billed.
+// Hold is a part of a timeline that may have run, but is not proven: an unknown size, a gap in the
+// facts. It is not billed.
 type Hold struct {
 	ID       string // the same as long as the cause is the same, wherever the part begins and ends
 	Kind     string
@@ -184,13 +194,15 @@ const (
 	HoldUnknownFlavor = "unknown_flavor" // the flavour before the first that is known
 )
 
-// MaxRunning and MaxHeld are how many running spans and held parts a Metered message lists at the most.
+// MaxRunning and MaxHeld are how many running spans and held parts a Metered message lists at the
+// most.
 const (
 	MaxRunning = 500
 	MaxHeld    = 100
 )
 
-// AnomalyNotice is an anomaly that belongs to no resource, on metered.<source>.<foundation>.anomaly.
+// AnomalyNotice is an anomaly that belongs to no resource, on
+// metered.<source>.<foundation>.anomaly.
 type AnomalyNotice struct {
 	ID         string
 	Source     string

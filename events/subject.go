@@ -22,14 +22,16 @@ const (
 	SubjectsQuarantine = "quarantine.>"
 )
 
-// MaxToken is the length in bytes of the longest subject token that is kept as it is; longer ones are cut and end in a digest.
+// MaxToken is the length in bytes of the longest subject token that is kept as it is; longer ones
+// are cut and end in a digest.
 const MaxToken = 128
 
 const emptyToken = "%"
 
-// Token makes any string one subject token, so that no foreign value can forge, widen or break a subject: ASCII letters,
-// digits, "-" and "_" stay, every other byte becomes %XX, and the empty string becomes "%". Different strings give
-// different tokens. A string whose token would exceed MaxToken is cut and ends in "%%" and a digest of the whole.
+// Token makes any string one subject token, so that no foreign value can forge, widen or break a
+// subject: ASCII letters, digits, "-" and "_" stay, every other byte becomes %XX, and the empty
+// string becomes "%". Different strings give different tokens. A string whose token would exceed
+// MaxToken is cut and ends in "%%" and a digest of the whole.
 func Token(s string) string {
 	if s == "" {
 		return emptyToken
@@ -57,8 +59,8 @@ func Token(s string) string {
 	return string(b)
 }
 
-// Untoken gives back the string that Token made, or an error for anything that Token cannot have made. A token that was
-// cut cannot be given back and is an error too.
+// Untoken gives back the string that Token made, or an error for anything that Token cannot have
+// made. A token that was cut cannot be given back and is an error too.
 func Untoken(token string) (string, error) {
 	if token == emptyToken {
 		return "", nil
@@ -141,7 +143,8 @@ func UsageKindFilter(source, foundation, kind string) string {
 	return "usage." + Token(source) + "." + Token(foundation) + ".*." + Token(kind) + ".*"
 }
 
-// UsageHorizonFilter matches how far collectors have come, in one foundation or, where that is empty, in all.
+// UsageHorizonFilter matches how far collectors have come, in one foundation or, where that is
+// empty, in all.
 func UsageHorizonFilter(foundation string) string {
 	return "usage.*." + oneOrAll(foundation) + ".horizon"
 }
@@ -157,17 +160,20 @@ func UsageDecisionSubject(source, foundation string) string {
 // MeteredTenantFilter matches what ran for a tenant, in every foundation of every source.
 func MeteredTenantFilter(tenant string) string { return "metered.*.*." + Token(tenant) + ".*.*" }
 
-// MeteredResourcesFilter matches what ran, in one foundation or, where that is empty, in all, and for one tenant or all.
+// MeteredResourcesFilter matches what ran, in one foundation or, where that is empty, in all, and
+// for one tenant or all.
 func MeteredResourcesFilter(foundation, tenant string) string {
 	return "metered.*." + oneOrAll(foundation) + "." + oneOrAll(tenant) + ".*.*"
 }
 
-// MeteredHorizonFilter matches how far sources were metered, in one foundation or, where that is empty, in all.
+// MeteredHorizonFilter matches how far sources were metered, in one foundation or, where that is
+// empty, in all.
 func MeteredHorizonFilter(foundation string) string {
 	return "metered.*." + oneOrAll(foundation) + ".horizon"
 }
 
-// MeteredAnomalyFilter matches the anomalies that belong to no resource, in one foundation or, where that is empty, in all.
+// MeteredAnomalyFilter matches the anomalies that belong to no resource, in one foundation or,
+// where that is empty, in all.
 func MeteredAnomalyFilter(foundation string) string {
 	return "metered.*." + oneOrAll(foundation) + ".anomaly"
 }
@@ -216,7 +222,8 @@ const (
 // CatalogueSubject is the subject of one immutable catalogue version.
 func CatalogueSubject(version string) string { return subject("catalogue", version) }
 
-// ChargeSubject is the subject of charges. The tenant stands first so that one can be given billing.charge.<tenant>.>.
+// ChargeSubject is the subject of charges. The tenant stands first so that one can be given
+// billing.charge.<tenant>.>.
 func ChargeSubject(tenant, source, foundation, kind, resource string) string {
 	return subject("billing.charge", tenant, source, foundation, kind, resource)
 }
@@ -231,5 +238,6 @@ func BillingHorizonSubject(source, foundation string) string {
 	return subject("billing.horizon", source, foundation)
 }
 
-// BillingAnomalySubject is for what the pricer cannot use and nobody else has seen: a catalogue that does not parse.
+// BillingAnomalySubject is for what the pricer cannot use and nobody else has seen: a catalogue
+// that does not parse.
 const BillingAnomalySubject = "billing.anomaly"

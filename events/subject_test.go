@@ -42,8 +42,10 @@ var _ = Describe("A subject token", func() {
 			_, err := events.Untoken(token)
 			Expect(err).To(HaveOccurred())
 		},
-		Entry("empty", ""), Entry("a dot", "a.b"), Entry("a wildcard", "*"), Entry("half an escape", "a%2"), Entry("a lower-case escape", "%2e"),
-		Entry("an escape of what needs none", "%41"), Entry("an escaped dot and a bare one", "%2E."), Entry("two escapes' starts", "%%41"),
+		Entry("empty", ""), Entry("a dot", "a.b"), Entry("a wildcard", "*"), Entry("half an escape", "a%2"),
+		Entry("a lower-case escape", "%2e"),
+		Entry("an escape of what needs none", "%41"), Entry("an escaped dot and a bare one", "%2E."),
+		Entry("two escapes' starts", "%%41"),
 		Entry("longer than any token", strings.Repeat("a", events.MaxToken+1)),
 	)
 })
@@ -64,7 +66,8 @@ var _ = Describe("The subjects", func() {
 		Entry("an anomaly", events.MeteredAnomalySubject(evil, evil), `metered(\.[^.>*]+){2}\.anomaly`),
 		Entry("a catalogue", events.CatalogueSubject(evil), `catalogue\.[^.>*]+`),
 		Entry("charges", events.ChargeSubject(evil, evil, evil, evil, evil), `billing\.charge(\.[^.>*]+){5}`),
-		Entry("what is not priced", events.UnratedSubject(evil, evil, evil, evil, evil), `billing\.unrated(\.[^.>*]+){5}`),
+		Entry("what is not priced", events.UnratedSubject(evil, evil, evil, evil, evil),
+			`billing\.unrated(\.[^.>*]+){5}`),
 		Entry("billing horizon", events.BillingHorizonSubject(evil, evil), `billing\.horizon(\.[^.>*]+){2}`),
 	)
 

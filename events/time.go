@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// AppendTime appends t in UTC as the proto3 JSON mapping of google.protobuf.Timestamp writes it: RFC 3339 with "Z" and
-// 0, 3, 6 or 9 digits of a second.
+// AppendTime appends t in UTC as the proto3 JSON mapping of google.protobuf.Timestamp writes it:
+// RFC 3339 with "Z" and 0, 3, 6 or 9 digits of a second.
 func AppendTime(b []byte, t time.Time) []byte {
 	t = t.UTC()
 	year, month, day := t.Date()
@@ -66,7 +66,8 @@ func ParseTimeOrDate(s string) (time.Time, error) {
 	}
 	t, err := ParseTime(s)
 	if err != nil {
-		return t, fmt.Errorf("%q is neither an RFC 3339 time such as 2026-11-01T00:00:00Z nor a date such as 2026-11-01", s)
+		return t, fmt.Errorf("%q is neither an RFC 3339 time such as 2026-11-01T00:00:00Z nor a date such as "+
+			"2026-11-01", s)
 	}
 	return t, nil
 }
@@ -82,7 +83,8 @@ func parseUTC(s string) (time.Time, bool) {
 	hour, ok4 := digits(s[11:13])
 	minute, ok5 := digits(s[14:16])
 	second, ok6 := digits(s[17:19])
-	if !ok1 || !ok2 || !ok3 || !ok4 || !ok5 || !ok6 || year < 1 || month < 1 || month > 12 || day < 1 || day > 28 || hour > 23 || minute > 59 || second > 59 {
+	if !ok1 || !ok2 || !ok3 || !ok4 || !ok5 || !ok6 || year < 1 || month < 1 || month > 12 || day < 1 || day > 28 ||
+		hour > 23 || minute > 59 || second > 59 {
 		return time.Time{}, false // days 29 to 31 take the slow path, which knows the calendar
 	}
 	ns := 0

@@ -20,11 +20,16 @@ var _ = Describe("A time", func() {
 			_, err := events.ParseTime(s)
 			Expect(err).To(MatchError(ContainSubstring("not an RFC 3339 time")))
 		},
-		Entry("empty", ""), Entry("a date", "2026-11-01"), Entry("no zone", "2026-11-01T00:00:00"), Entry("a space", "2026-11-01 00:00:00Z"),
-		Entry("a 13th month", "2026-13-01T00:00:00Z"), Entry("30 February", "2026-02-30T00:00:00Z"), Entry("29 February in a common year", "2026-02-29T00:00:00Z"),
-		Entry("hour 24", "2026-11-01T24:00:00Z"), Entry("second 60", "2026-12-31T23:59:60Z"), Entry("a comma", "2026-11-01T00:00:00,5Z"),
-		Entry("no digits after the point", "2026-11-01T00:00:00.Z"), Entry("one digit for the hour", "2026-11-01T1:00:00Z"),
-		Entry("year 0", "0000-11-01T00:00:00Z"), Entry("year 0 in UTC", "0001-01-01T00:00:00+01:00"), Entry("year 10000 in UTC", "9999-12-31T23:59:59-01:00"),
+		Entry("empty", ""), Entry("a date", "2026-11-01"), Entry("no zone", "2026-11-01T00:00:00"),
+		Entry("a space", "2026-11-01 00:00:00Z"),
+		Entry("a 13th month", "2026-13-01T00:00:00Z"), Entry("30 February", "2026-02-30T00:00:00Z"),
+		Entry("29 February in a common year", "2026-02-29T00:00:00Z"),
+		Entry("hour 24", "2026-11-01T24:00:00Z"), Entry("second 60", "2026-12-31T23:59:60Z"),
+		Entry("a comma", "2026-11-01T00:00:00,5Z"),
+		Entry("no digits after the point", "2026-11-01T00:00:00.Z"), Entry("one digit for the hour",
+			"2026-11-01T1:00:00Z"),
+		Entry("year 0", "0000-11-01T00:00:00Z"), Entry("year 0 in UTC", "0001-01-01T00:00:00+01:00"),
+		Entry("year 10000 in UTC", "9999-12-31T23:59:59-01:00"),
 	)
 
 	It("may be given as a date, which is its midnight", func() {
@@ -60,7 +65,8 @@ func TestTimesAgree(t *testing.T) {
 }
 
 func FuzzParseTime(f *testing.F) {
-	for _, s := range []string{"2026-11-01T00:00:00Z", "2026-02-29T00:00:00.5Z", "2024-02-29T23:59:59.999999999Z", "2026-11-01T00:00:00+02:00", strings.Repeat("0", 20)} {
+	for _, s := range []string{"2026-11-01T00:00:00Z", "2026-02-29T00:00:00.5Z", "2024-02-29T23:59:59.999999999Z",
+		"2026-11-01T00:00:00+02:00", strings.Repeat("0", 20)} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {

@@ -18,8 +18,9 @@ const (
 	KindVolume   = "volume"
 )
 
-// Events of Cloud Foundry are its usage event states, as the v3 API spells them.
-// Source: cloud_controller_ng, app/repositories/{app,service}_usage_event_repository.rb; WAS_RUNNING: pull request 5210.
+// Events of Cloud Foundry are its usage event states, as the v3 API spells them. Source:
+// cloud_controller_ng, app/repositories/{app,service}_usage_event_repository.rb; WAS_RUNNING: pull
+// request 5210.
 const (
 	EventStarted        = "STARTED"
 	EventStopped        = "STOPPED"
@@ -35,7 +36,8 @@ const (
 	EventDeleted        = "DELETED"
 )
 
-// Events of Trove are its notification types without the "trove.instance." or "dbaas.instance_" in front.
+// Events of Trove are its notification types without the "trove.instance." or "dbaas.instance_" in
+// front.
 const (
 	EventTroveCreate       = "create"
 	EventTroveModifyVolume = "modify_volume"
@@ -45,30 +47,32 @@ const (
 	EventTroveResizeVolume = "resize_volume.end"
 )
 
-// Usage is one fact: what a platform reported, in our terms (everything above Raw) and in its own (Raw).
-// It is the body of a message on usage.<source>.<foundation>.<tenant>.<kind>.<resource>.
+// Usage is one fact: what a platform reported, in our terms (everything above Raw) and in its own
+// (Raw). It is the body of a message on usage.<source>.<foundation>.<tenant>.<kind>.<resource>.
 type Usage struct {
-	// ID is derived from the upstream identity (guid and created_at, or message_id), so that the same fact
-	// collected twice has the same id.
+	// ID is derived from the upstream identity (guid and created_at, or message_id), so that the
+	// same fact collected twice has the same id.
 	ID         string
 	Source     string // SourceCF or SourceTrove
 	Foundation string
 	Tenant     string // Cloud Foundry organization guid, OpenStack tenant_id
 	Kind       string // KindApp, KindTask, KindStaging, KindService or KindInstance
-	// Resource is the id of the timeline that the fact belongs to: process guid (app), task guid (task), app guid
-	// (staging), service instance guid (service), Trove instance id (instance).
+	// Resource is the id of the timeline that the fact belongs to: process guid (app), task guid
+	// (task), app guid (staging), service instance guid (service), Trove instance id (instance).
 	Resource string
 	App      string // app guid of an app, task or staging fact; else empty
 	Event    string // one of the Event constants
 	// Previous is the upstream state before the event, where it says one.
 	Previous string
-	// Time is when the fact took effect: created_at for Cloud Foundry; created_at, modify_at or deleted_at for Trove,
-	// and the notification's timestamp where it has none of them. For a Trove exists it is when the instance was seen last: the end of
-	// the audit period, or the timestamp if that is earlier.
+	// Time is when the fact took effect: created_at for Cloud Foundry; created_at, modify_at or
+	// deleted_at for Trove, and the notification's timestamp where it has none of them. For a Trove
+	// exists it is when the instance was seen last: the end of the audit period, or the timestamp
+	// if that is earlier.
 	Time time.Time
 	// Observed is the Trove notification's own timestamp; zero for Cloud Foundry.
 	Observed time.Time
-	// Created is the instance's created_at as a Trove notification repeats it; zero for Cloud Foundry.
+	// Created is the instance's created_at as a Trove notification repeats it; zero for Cloud
+	// Foundry.
 	Created time.Time
 
 	Space     string // space guid
@@ -77,7 +81,8 @@ type Usage struct {
 	// State is Trove's status word in lower case. It never starts or stops a charge.
 	State string
 
-	// Footprint is what the fact says of the resource's size. For Trove it holds the flavour and the volume.
+	// Footprint is what the fact says of the resource's size. For Trove it holds the flavour and
+	// the volume.
 	Footprint Footprint
 	// OldVolumeGB is the size before a modify_volume.
 	OldVolumeGB Count
@@ -85,30 +90,35 @@ type Usage struct {
 	// Raw is the upstream JSON, verbatim but for removed secrets.
 	Raw []byte
 
-	// AfterGUID and AfterSequence are set on a Cloud Foundry fact that was found late, after facts that stand behind it in the API's
-	// order: the guid of the upstream event that it follows there, and that fact's sequence in USAGE. Without them a fact follows all
-	// that were published before it.
+	// AfterGUID and AfterSequence are set on a Cloud Foundry fact that was found late, after facts
+	// that stand behind it in the API's order: the guid of the upstream event that it follows
+	// there, and that fact's sequence in USAGE. Without them a fact follows all that were published
+	// before it.
 	AfterGUID     string
 	AfterSequence uint64
-	// Listed is set when the fact is no new one: a rescan found that the API still lists this event of a beginning, though younger ones
-	// were pruned. Cloud Controller keeps the beginnings of what runs, so that it had not ended at that time.
+	// Listed is set when the fact is no new one: a rescan found that the API still lists this event
+	// of a beginning, though younger ones were pruned. Cloud Controller keeps the beginnings of
+	// what runs, so that it had not ended at that time.
 	Listed time.Time
 	// Publisher is who reported, for Trove: region and publisher_id with a slash between them.
 	Publisher string
-	// PreviousInstances and PreviousMemoryMB are the size before an event, where they differ from that in Footprint. Trove says the memory
-	// before a modify_flavor.
+	// PreviousInstances and PreviousMemoryMB are the size before an event, where they differ from
+	// that in Footprint. Trove says the memory before a modify_flavor.
 	PreviousInstances Count
 	PreviousMemoryMB  Count
-	// AuditSeconds is the width of the audit period of a Trove exists: how often it is meant to be sent, at the least.
+	// AuditSeconds is the width of the audit period of a Trove exists: how often it is meant to be
+	// sent, at the least.
 	AuditSeconds Count
-	// NoServer is set when a Trove notification says that the instance has no server: one was never made.
+	// NoServer is set when a Trove notification says that the instance has no server: one was never
+	// made.
 	NoServer bool
-	// VolumeUnknown is set when a Trove notification names the volume of the instance and does not say how large it is.
+	// VolumeUnknown is set when a Trove notification names the volume of the instance and does not
+	// say how large it is.
 	VolumeUnknown bool
 }
 
-// SubjectResource is the last token of the fact's subject: the app guid for apps, tasks and staging, else Resource.
-// Subjects therefore grow with apps and instances, never with tasks.
+// SubjectResource is the last token of the fact's subject: the app guid for apps, tasks and
+// staging, else Resource. Subjects therefore grow with apps and instances, never with tasks.
 func (u *Usage) SubjectResource() string {
 	if u.App != "" {
 		return u.App
@@ -116,15 +126,16 @@ func (u *Usage) SubjectResource() string {
 	return u.Resource
 }
 
-// Horizon says that everything up to Time from this source has been collected, metered or charged, as the stream it
-// stands in tells. It is the completeness mark on every bill.
+// Horizon says that everything up to Time from this source has been collected, metered or charged,
+// as the stream it stands in tells. It is the completeness mark on every bill.
 type Horizon struct {
 	ID         string
 	Source     string
 	Foundation string
 	Time       time.Time
-	// Collector names one of several collectors of the source in this foundation. The source is complete up to the lowest horizon
-	// of those that have a name. One without a name, such as a file that is collected once, holds nobody up.
+	// Collector names one of several collectors of the source in this foundation. The source is
+	// complete up to the lowest horizon of those that have a name. One without a name, such as a
+	// file that is collected once, holds nobody up.
 	Collector string
 	// Retired says that the collector is no more: the others decide.
 	Retired bool
@@ -158,8 +169,9 @@ func ListOf(kind string) string {
 	return ""
 }
 
-// Decision is an operator's word on a hold: the body of a message on usage.<source>.<foundation>.decision. It is input like
-// any fact, so that a bill that rests on it can be derived again.
+// Decision is an operator's word on a hold: the body of a message on
+// usage.<source>.<foundation>.decision. It is input like any fact, so that a bill that rests on it
+// can be derived again.
 type Decision struct {
 	ID         string
 	Source     string
@@ -181,8 +193,8 @@ const (
 	ActionDiscard = "discard" // never bill it
 )
 
-// Quarantined is input that could not be understood, with secrets removed. It is the body of a message on
-// quarantine.<source>.<foundation>.
+// Quarantined is input that could not be understood, with secrets removed. It is the body of a
+// message on quarantine.<source>.<foundation>.
 type Quarantined struct {
 	ID         string
 	Source     string // SourceCF, SourceTrove, or "unknown"
@@ -191,6 +203,7 @@ type Quarantined struct {
 	Line       uint32 // 1-based; 0 when the origin has no lines
 	Reason     string // what is wrong and where, for a person
 	Input      string // the input as text, with secrets removed
-	// AfterID is the id of the fact that a Cloud Foundry event follows in the API's order; empty for input that has no order.
+	// AfterID is the id of the fact that a Cloud Foundry event follows in the API's order; empty
+	// for input that has no order.
 	AfterID string
 }

@@ -7,18 +7,22 @@ import (
 	"github.com/daybook-billing/daybook/events"
 )
 
-// Positions are the last messages that a ledger has posted, by stream. They are stored in the same step as the postings.
+// Positions are the last messages that a ledger has posted, by stream. They are stored in the same
+// step as the postings.
 type Positions struct {
 	Metered uint64
 	Billing uint64
 }
 
-// Batch is what a ledger posts in one step, in stream order. Slices may be empty. The ledger must not keep them.
+// Batch is what a ledger posts in one step, in stream order. Slices may be empty. The ledger must
+// not keep them.
 type Batch struct {
 	Positions Positions // after the batch
 	Charges   []events.Charge
 	Unrated   []Unrated
-	Settled   []string // ids of unrated entries that are no longer, those of this batch included: an id is never used again
+	// ids of unrated entries that are no longer, those of this batch included: an id is never used
+	// again
+	Settled   []string
 	Running   []Running
 	Metered   []events.Horizon // metered through
 	Billed    []events.Horizon // charged through
@@ -44,14 +48,16 @@ type Running struct {
 
 // Ledger is what is posted from METERED and BILLING, and what it can be asked.
 //
-// Post MUST apply a batch wholly or not at all, and MUST refuse one whose positions are not beyond its own (ErrPosted): posting
-// again after an unanswered Post must not count anything twice. Readers MUST see whole batches only.
+// Post MUST apply a batch wholly or not at all, and MUST refuse one whose positions are not beyond
+// its own (ErrPosted): posting again after an unanswered Post must not count anything twice.
+// Readers MUST see whole batches only.
 type Ledger interface {
 	Positions(ctx context.Context) (Positions, error)
 	Post(ctx context.Context, batch Batch) error
 	// Bill returns the lines that match, sorted by period, tenant, kind, plan, component and unit.
 	Bill(ctx context.Context, q Query) (Bill, error)
-	// Running returns the running spans of a tenant, of everybody if tenant is empty, sorted by kind, resource and start.
+	// Running returns the running spans of a tenant, of everybody if tenant is empty, sorted by
+	// kind, resource and start.
 	Running(ctx context.Context, tenant string) ([]events.Span, error)
 }
 
@@ -87,8 +93,8 @@ type Line struct {
 	VAT       events.Decimal
 }
 
-// Horizon is how far a source has been metered, and charged: what runs is charged at each cut, so Billed is never beyond the
-// start of a running span.
+// Horizon is how far a source has been metered, and charged: what runs is charged at each cut, so
+// Billed is never beyond the start of a running span.
 type Horizon struct {
 	Source, Foundation string
 	Metered, Billed    time.Time

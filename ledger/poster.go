@@ -18,8 +18,10 @@ import (
 // ErrPosted refuses a batch that is not beyond the ledger's positions.
 var ErrPosted = errors.New("batch is posted already")
 
-// ErrUnreadable: a message of METERED or BILLING is not what its type says. Reading it again cannot help.
-var ErrUnreadable = errors.New("the message cannot be read: it was damaged, or published by something else than Daybook; find it with nats stream get")
+// ErrUnreadable: a message of METERED or BILLING is not what its type says. Reading it again cannot
+// help.
+var ErrUnreadable = errors.New("the message cannot be read: it was damaged, or published by something else than " +
+	"Daybook; find it with nats stream get")
 
 // maxBatch is how many messages go into one Batch.
 const maxBatch = 1000
@@ -47,7 +49,8 @@ func NewPoster(b Reader, l Ledger, log *slog.Logger) *Poster {
 	return &Poster{bus: b, ledger: l, log: log.With(slog.String("service", "ledger")), changed: make(chan struct{})}
 }
 
-// Run posts until ctx is done and returns nil then. Errors of the bus or the ledger are retried with backoff; ErrUnreadable ends it.
+// Run posts until ctx is done and returns nil then. Errors of the bus or the ledger are retried
+// with backoff; ErrUnreadable ends it.
 func (p *Poster) Run(ctx context.Context) error {
 	wait := backoff.NewExponentialBackOff()
 	wait.InitialInterval, wait.MaxInterval = 100*time.Millisecond, 10*time.Second
@@ -88,7 +91,8 @@ func (p *Poster) run(ctx context.Context) error {
 	return context.Cause(ctx)
 }
 
-// follow reads one stream and posts it, in batches that end when the stream runs dry. Its error is never nil.
+// follow reads one stream and posts it, in batches that end when the stream runs dry. Its error is
+// never nil.
 func (p *Poster) follow(ctx context.Context, stream string, after uint64) error {
 	reader, err := p.bus.Read(ctx, stream, after+1, bus.ReadOptions{})
 	if err != nil {
@@ -180,7 +184,8 @@ type decoder struct {
 
 func newDecoder() *decoder { return &decoder{names: events.NewInterner(16)} }
 
-// add adds a message of a stream to a batch. Messages of types that the ledger does not keep are passed over.
+// add adds a message of a stream to a batch. Messages of types that the ledger does not keep are
+// passed over.
 func (d *decoder) add(batch *Batch, stream string, in *bus.Stored) error {
 	switch in.Header(events.HeaderType) {
 	case events.TypeMetered:

@@ -61,11 +61,13 @@ var _ = Describe("The poster", func() {
 		})
 	})
 
-	publish := func(ctx context.Context, stream, subject, kind string, n int, body func(i int) interface{ AppendJSON([]byte) []byte }) uint64 {
+	publish := func(ctx context.Context, stream, subject, kind string, n int,
+		body func(i int) interface{ AppendJSON([]byte) []byte }) uint64 {
 		GinkgoHelper()
 		var messages []bus.Message
 		for i := range n {
-			messages = append(messages, bus.Message{Subject: subject, Data: body(i).AppendJSON(nil), Header: []bus.Header{{Key: events.HeaderType, Value: kind}}})
+			messages = append(messages, bus.Message{Subject: subject, Data: body(i).AppendJSON(nil),
+				Header: []bus.Header{{Key: events.HeaderType, Value: kind}}})
 		}
 		state, err := b.Stream(ctx, stream)
 		Expect(err).NotTo(HaveOccurred())
@@ -75,23 +77,30 @@ var _ = Describe("The poster", func() {
 	}
 
 	It("stops at a message that cannot be read, rather than leave it out", func(ctx context.Context) {
-		publish(ctx, events.StreamBilling, "billing.charge.org.cf.prod.app.a", events.TypeBilling, 1, func(int) interface{ AppendJSON([]byte) []byte } {
-			return &events.Horizon{Source: "cf", Time: time.Unix(0, 0)}
-		})
-		publish(ctx, events.StreamBilling, "billing.charge.org.cf.prod.app.a", events.TypeBilling, 1, func(int) interface{ AppendJSON([]byte) []byte } { return nonsense{} })
+		publish(ctx, events.StreamBilling, "billing.charge.org.cf.prod.app.a", events.TypeBilling,
+			1, func(int) interface{ AppendJSON([]byte) []byte } {
+				return &events.Horizon{Source: "cf", Time: time.Unix(0, 0)}
+			})
+		publish(ctx, events.StreamBilling, "billing.charge.org.cf.prod.app.a", events.TypeBilling, 1,
+			func(int) interface{ AppendJSON([]byte) []byte } { return nonsense{} })
 		poster := ledger.NewPoster(b, memory.New(), slog.New(slog.DiscardHandler))
-		Expect(poster.Run(ctx)).To(And(MatchError(ledger.ErrUnreadable), MatchError(ContainSubstring("message 2 of BILLING"))))
+		Expect(poster.Run(ctx)).To(And(MatchError(ledger.ErrUnreadable),
+			MatchError(ContainSubstring("message 2 of BILLING"))))
 	})
 
 	DescribeTable("posts every message of both streams once", func(ctx context.Context, book ledger.Ledger) {
 		var at ledger.Positions
-		at.Metered = publish(ctx, events.StreamMetered, "metered.cf.prod.org.app.a", events.TypeMetered, 300, func(i int) interface{ AppendJSON([]byte) []byte } {
-			return &events.Metered{ID: fmt.Sprint(i), Source: "cf", Foundation: "prod", Tenant: "org", Running: []events.Span{{Kind: "app", Resource: fmt.Sprint(i), Tenant: "org"}}}
-		})
-		for range 3 {
-			at.Billing = publish(ctx, events.StreamBilling, "billing.charge.org.cf.prod.app.a", events.TypeBilling, 1000, func(i int) interface{ AppendJSON([]byte) []byte } {
-				return &events.Billing{ID: fmt.Sprint(i), Charges: []events.Charge{ledgertest.Charge("org", "2026-11", "app", "0.001", "0.0002")}}
+		at.Metered = publish(ctx, events.StreamMetered, "metered.cf.prod.org.app.a", events.TypeMetered,
+			300, func(i int) interface{ AppendJSON([]byte) []byte } {
+				return &events.Metered{ID: fmt.Sprint(i), Source: "cf", Foundation: "prod", Tenant: "org",
+					Running: []events.Span{{Kind: "app", Resource: fmt.Sprint(i), Tenant: "org"}}}
 			})
+		for range 3 {
+			at.Billing = publish(ctx, events.StreamBilling, "billing.charge.org.cf.prod.app.a", events.TypeBilling,
+				1000, func(i int) interface{ AppendJSON([]byte) []byte } {
+					return &events.Billing{ID: fmt.Sprint(i), Charges: []events.Charge{ledgertest.Charge("org", "2026-11",
+						"app", "0.001", "0.0002")}}
+				})
 		}
 		poster := ledger.NewPoster(b, book, slog.New(slog.DiscardHandler))
 		running, stop := context.WithCancel(ctx)

@@ -12,11 +12,12 @@ import (
 	"github.com/daybook-billing/daybook/pricer/catalogue"
 )
 
-// Book is the pricer's state and its step: METERED messages in, entries for BILLING out. It is pure: no clock, no I/O, no order
-// of maps reaches its outputs. It is not safe for concurrent use.
+// Book is the pricer's state and its step: METERED messages in, entries for BILLING out. It is
+// pure: no clock, no I/O, no order of maps reaches its outputs. It is not safe for concurrent use.
 type Book struct {
 	versions []version // published so far; the last one is in force
-	// spans holds what is posted, by span id, packed: there are very many of them, and few are looked at again.
+	// spans holds what is posted, by span id, packed: there are very many of them, and few are
+	// looked at again.
 	spans map[string]packed
 	names *events.Interner
 	look  events.Metered // memory of the last unpack
@@ -29,28 +30,31 @@ type version struct {
 	parsed *catalogue.Catalogue
 }
 
-// posted is a span as it stands in the books. Its lines are not kept: rating it again with the version that it was rated with
-// gives them exactly.
+// posted is a span as it stands in the books. Its lines are not kept: rating it again with the
+// version that it was rated with gives them exactly.
 type posted struct {
 	Span    events.Span
 	Frame   frame
 	Cause   string // id of the message that made the entries
 	Version int    // index of the version that rated it; -1 before the first
-	// Correction is the month that the entries are posted to when their own was closed before they were made; else empty.
+	// Correction is the month that the entries are posted to when their own was closed before they
+	// were made; else empty.
 	Correction string
 }
 
 // period is the month that the entries are posted to.
 func (p *posted) period() string { return max(p.Span.Start.Format("2006-01"), p.Correction) }
 
-// packed is a posted span as the METERED message that could have closed it, in JSON: the cause as its id, and the version, counted
-// from 1, as its cause's sequence. It is half as large as the struct, and nothing in it has to be followed by the garbage collector.
+// packed is a posted span as the METERED message that could have closed it, in JSON: the cause as
+// its id, and the version, counted from 1, as its cause's sequence. It is half as large as the
+// struct, and nothing in it has to be followed by the garbage collector.
 type packed []byte
 
 func pack(p *posted) packed {
 	m := events.Metered{
 		ID: p.Cause, Source: p.Frame.Source, Foundation: p.Frame.Foundation, Resource: p.Frame.Resource,
-		Cause: events.Cause{Sequence: uint64(p.Version + 1)}, Closed: []events.Span{p.Span}, //nolint:gosec // never below -1
+		Cause: events.Cause{Sequence: uint64(p.Version + 1)}, Closed: []events.Span{p.Span},
+		//nolint:gosec // never below -1
 		Correction: p.Correction,
 	}
 	var scratch [1024]byte
@@ -67,7 +71,8 @@ func (b *Book) unpack(text packed) (*posted, error) {
 		return nil, errors.New("it is not a posted span")
 	}
 	return &posted{
-		Span: m.Closed[0], Frame: frame{m.Source, m.Foundation, m.Resource}, Cause: m.ID, Version: int(m.Cause.Sequence) - 1, //nolint:gosec // at most len(versions)
+		Span: m.Closed[0], Frame: frame{m.Source, m.Foundation, m.Resource}, Cause: m.ID,
+		Version:    int(m.Cause.Sequence) - 1, //nolint:gosec // at most len(versions)
 		Correction: m.Correction,
 	}, nil
 }
@@ -95,15 +100,17 @@ type Entries struct {
 // maxEntries is how many charges and unrated parts one message lists at the most.
 const maxEntries = 250
 
-// Metered posts a METERED message: reversals for what it retracts, charges for what it closes. Where METERED contradicts itself
-// (a span closed twice, or retracted and never closed) nothing is charged twice and nothing reversed that was not charged, and that is
-// an anomaly: one such message must not stop everybody's bill.
+// Metered posts a METERED message: reversals for what it retracts, charges for what it closes.
+// Where METERED contradicts itself (a span closed twice, or retracted and never closed) nothing is
+// charged twice and nothing reversed that was not charged, and that is an anomaly: one such message
+// must not stop everybody's bill.
 func (b *Book) Metered(m *events.Metered, emit func(*Entries)) (anomalies []events.Anomaly, err error) {
 	var batch batch
 	inconsistent := func(s *events.Span, what string) {
 		anomalies = append(anomalies, events.Anomaly{
 			Code: events.AnomalyInconsistent, Resource: s.Resource, Time: s.Start,
-			Message: fmt.Sprintf("METERED message %s %s span %s of %s %s; the entry is left out", m.ID, what, s.ID, s.Kind, s.Resource),
+			Message: fmt.Sprintf("METERED message %s %s span %s of %s %s; the entry is left out", m.ID, what, s.ID,
+				s.Kind, s.Resource),
 		})
 	}
 	at := frame{m.Source, m.Foundation, m.Resource}
@@ -136,8 +143,8 @@ func (b *Book) Metered(m *events.Metered, emit func(*Entries)) (anomalies []even
 	return anomalies, nil
 }
 
-// Catalogue puts a new version in force and rates every span again. A version that does not parse is an error, changes nothing, and
-// the former stays in force.
+// Catalogue puts a new version in force and rates every span again. A version that does not parse
+// is an error, changes nothing, and the former stays in force.
 func (b *Book) Catalogue(c *events.Catalogue, cause string, emit func(*Entries)) error {
 	for _, v := range b.versions {
 		if v.Name == c.Version {
@@ -192,7 +199,8 @@ func (b *Book) sorted() ([]*posted, error) {
 func comparePosted(x, y *posted) int {
 	return cmp.Or(cmp.Compare(x.Span.Tenant, y.Span.Tenant), cmp.Compare(x.Frame.Source, y.Frame.Source),
 		cmp.Compare(x.Frame.Foundation, y.Frame.Foundation), cmp.Compare(x.Span.Kind, y.Span.Kind),
-		cmp.Compare(x.Frame.Resource, y.Frame.Resource), x.Span.Start.Compare(y.Span.Start), cmp.Compare(x.Span.ID, y.Span.ID))
+		cmp.Compare(x.Frame.Resource, y.Frame.Resource), x.Span.Start.Compare(y.Span.Start), cmp.Compare(x.Span.ID,
+			y.Span.ID))
 }
 
 // rate prices a span with the version that it is posted under.
@@ -212,14 +220,15 @@ func (b *Book) charge(p *posted, to *Entries) {
 	for i, u := range unrated {
 		s := &p.Span
 		to.Unrated = append(to.Unrated, events.Unrated{
-			ID: unratedID(p, i), Span: s.ID, Kind: s.Kind, Resource: s.Resource, Tenant: s.Tenant, Space: s.Space, Name: s.Name,
+			ID: unratedID(p, i), Span: s.ID, Kind: s.Kind, Resource: s.Resource, Tenant: s.Tenant, Space: s.Space,
+			Name:  s.Name,
 			Start: u.Start, End: u.End, Footprint: s.Footprint, Reason: u.Reason, Period: p.period(),
 		})
 	}
 }
 
-// reverse adds the exact negatives of a span's entries, and settles what of it was unrated. What belongs to a month before that of the
-// correction, if it is one, is posted to that.
+// reverse adds the exact negatives of a span's entries, and settles what of it was unrated. What
+// belongs to a month before that of the correction, if it is one, is posted to that.
 func (b *Book) reverse(p *posted, cause, correction string, to *Entries) {
 	lines, unrated := b.rate(p)
 	for i := range lines {
@@ -240,21 +249,26 @@ func reversal(c events.Charge, cause string) events.Charge {
 	return c
 }
 
-// entry is the i-th line of a span as a charge. It is the same whenever it is made: the cause and the version are in p.
+// entry is the i-th line of a span as a charge. It is the same whenever it is made: the cause and
+// the version are in p.
 func (b *Book) entry(p *posted, line *Line, i int) events.Charge {
 	s := &p.Span
 	return events.Charge{
 		ID: events.ID("charge", p.Cause, s.ID, line.Component.Name, strconv.Itoa(i)), Entry: events.EntryCharge,
-		Period: p.period(), Span: s.ID, Kind: s.Kind, Resource: s.Resource, App: s.App, Tenant: s.Tenant, Space: s.Space,
-		Name: s.Name, Plan: line.Plan.Name, Catalogue: b.versions[p.Version].Name, Component: line.Component.Name, Start: line.Start, End: line.End,
+		Period: p.period(), Span: s.ID, Kind: s.Kind, Resource: s.Resource, App: s.App, Tenant: s.Tenant,
+		Space: s.Space,
+		Name:  s.Name, Plan: line.Plan.Name, Catalogue: b.versions[p.Version].Name, Component: line.Component.Name,
+		Start: line.Start, End: line.End,
 		Seconds: line.Seconds, Quantity: line.Quantity, Unit: line.Unit, Amount: line.Amount,
 		VATCode: line.VATCode, VAT: line.VAT, Currency: line.Currency, Flags: s.Flags,
 	}
 }
 
 func sameLine(a, b Line) bool {
-	return a.Plan.Name == b.Plan.Name && a.Component.Name == b.Component.Name && a.Unit == b.Unit && a.Currency == b.Currency && a.VATCode == b.VATCode &&
-		a.Start.Equal(b.Start) && a.End.Equal(b.End) && a.Quantity.Cmp(b.Quantity) == 0 && a.Amount.Cmp(b.Amount) == 0 && a.VAT.Cmp(b.VAT) == 0
+	return a.Plan.Name == b.Plan.Name && a.Component.Name == b.Component.Name && a.Unit == b.Unit &&
+		a.Currency == b.Currency && a.VATCode == b.VATCode &&
+		a.Start.Equal(b.Start) && a.End.Equal(b.End) && a.Quantity.Cmp(b.Quantity) == 0 &&
+		a.Amount.Cmp(b.Amount) == 0 && a.VAT.Cmp(b.VAT) == 0
 }
 
 func unratedID(p *posted, i int) string {
@@ -266,11 +280,13 @@ type batch struct{ list []*Entries }
 
 func (t *batch) of(p *posted) *Entries {
 	for _, e := range slices.Backward(t.list) {
-		if e.Kind == p.Span.Kind && e.Tenant == p.Span.Tenant && e.Resource == p.Frame.Resource && e.Foundation == p.Frame.Foundation && e.Source == p.Frame.Source {
+		if e.Kind == p.Span.Kind && e.Tenant == p.Span.Tenant && e.Resource == p.Frame.Resource &&
+			e.Foundation == p.Frame.Foundation && e.Source == p.Frame.Source {
 			return e
 		}
 	}
-	e := &Entries{Source: p.Frame.Source, Foundation: p.Frame.Foundation, Tenant: p.Span.Tenant, Kind: p.Span.Kind, Resource: p.Frame.Resource}
+	e := &Entries{Source: p.Frame.Source, Foundation: p.Frame.Foundation, Tenant: p.Span.Tenant, Kind: p.Span.Kind,
+		Resource: p.Frame.Resource}
 	t.list = append(t.list, e)
 	return e
 }
@@ -283,7 +299,8 @@ func (t *batch) size() int {
 	return n
 }
 
-// emit puts the entries out, in several parts where there are many, and empties the batch. Reversals come before charges.
+// emit puts the entries out, in several parts where there are many, and empties the batch.
+// Reversals come before charges.
 func (t *batch) emit(emit func(*Entries)) {
 	for _, e := range t.list {
 		slices.SortStableFunc(e.Charges, func(a, b events.Charge) int { return -cmp.Compare(a.Entry, b.Entry) })

@@ -30,8 +30,10 @@ func hour(h int) time.Time { return time.Date(2001, 1, 1, h, 0, 0, 0, time.UTC) 
 // span is an hour-grained span of a process, with an id that says what it is.
 func span(kind, resource string, from, to int) events.Span {
 	return events.Span{
-		ID: fmt.Sprintf("%s/%s/%d-%d", kind, resource, from, to), Kind: kind, Resource: resource, Tenant: "org", Name: "shop",
-		Start: hour(from), End: hour(to), Since: hour(from), Footprint: events.Footprint{Instances: events.Some(1), MemoryMB: events.Some(1024)},
+		ID: fmt.Sprintf("%s/%s/%d-%d", kind, resource, from, to), Kind: kind, Resource: resource, Tenant: "org",
+		Name:  "shop",
+		Start: hour(from), End: hour(to), Since: hour(from), Footprint: events.Footprint{Instances: events.Some(1),
+			MemoryMB: events.Some(1024)},
 		Evidence: []uint64{1, 2},
 	}
 }
@@ -39,7 +41,8 @@ func span(kind, resource string, from, to int) events.Span {
 func metered(id string, retracted, closed []events.Span) *events.Metered {
 	return &events.Metered{
 		ID: id, Source: "cf", Foundation: "prod", Tenant: "org", Kind: "app", Resource: "app-1",
-		Cause: events.Cause{ID: "fact", Sequence: 1, Event: "STOPPED", Time: hour(0)}, Retracted: retracted, Closed: closed,
+		Cause: events.Cause{ID: "fact", Sequence: 1, Event: "STOPPED", Time: hour(0)}, Retracted: retracted,
+		Closed: closed,
 	}
 }
 
@@ -80,7 +83,8 @@ var _ = Describe("The book", func() {
 	var posted account
 	catalogue := func(version, price string) {
 		GinkgoHelper()
-		Expect(book.Catalogue(&events.Catalogue{Version: version, YAML: fmt.Sprintf(flat, price)}, "publish-"+version, posted.post)).To(Succeed())
+		Expect(book.Catalogue(&events.Catalogue{Version: version, YAML: fmt.Sprintf(flat, price)}, "publish-"+version,
+			posted.post)).To(Succeed())
 	}
 	BeforeEach(func() { book, posted = pricer.NewBook(), account{} })
 
@@ -91,8 +95,10 @@ var _ = Describe("The book", func() {
 		c := posted.charges[0]
 		Expect(c.Entry).To(Equal(events.EntryCharge))
 		Expect(c.Span).To(Equal("app/p/0-2"))
-		Expect([]string{c.Plan, c.Component, c.Catalogue, c.Period, c.Currency, c.VATCode}).To(Equal([]string{"app", "hour", "v1", "2001-01", "GBP", "Standard"}))
-		Expect([]string{c.Amount.String(), c.VAT.String(), c.Seconds.String()}).To(Equal([]string{"0.02", "0.004", "7200"}))
+		Expect([]string{c.Plan, c.Component, c.Catalogue, c.Period, c.Currency, c.VATCode}).To(Equal([]string{"app",
+			"hour", "v1", "2001-01", "GBP", "Standard"}))
+		Expect([]string{c.Amount.String(), c.VAT.String(), c.Seconds.String()}).To(Equal([]string{"0.02", "0.004",
+			"7200"}))
 	})
 
 	It("reverses a retracted span by the exact negative, and charges its replacement", func() {
@@ -163,14 +169,17 @@ var _ = Describe("The book", func() {
 
 	It("keeps the former catalogue when one does not parse, or has a version that was published", func() {
 		catalogue("v1", "0.01")
-		Expect(book.Catalogue(&events.Catalogue{Version: "v2", YAML: "currency: nonsense"}, "x", posted.post)).To(MatchError(ContainSubstring("catalogue.v2")))
-		Expect(book.Catalogue(&events.Catalogue{Version: "v1", YAML: fmt.Sprintf(flat, "9")}, "x", posted.post)).To(MatchError(ContainSubstring("never changes")))
+		Expect(book.Catalogue(&events.Catalogue{Version: "v2", YAML: "currency: nonsense"}, "x",
+			posted.post)).To(MatchError(ContainSubstring("catalogue.v2")))
+		Expect(book.Catalogue(&events.Catalogue{Version: "v1", YAML: fmt.Sprintf(flat, "9")}, "x",
+			posted.post)).To(MatchError(ContainSubstring("never changes")))
 		Expect(book.Metered(metered("m1", nil, []events.Span{span("app", "p", 0, 1)}), posted.post)).To(BeEmpty())
 		amount, _ := posted.sum()
 		Expect(amount).To(Equal("0.01"))
 	})
 
-	It("charges a span once, and reverses only what it charged, though METERED says otherwise; that is an anomaly", func() {
+	It("charges a span once, and reverses only what it charged, though METERED says otherwise; that is an "+
+		"anomaly", func() {
 		catalogue("v1", "0.01")
 		s := span("app", "p", 0, 1)
 		anomalies, err := book.Metered(metered("m1", []events.Span{s}, nil), posted.post)
@@ -196,7 +205,8 @@ var _ = Describe("The book", func() {
 	})
 })
 
-// Whatever happens in whatever order, the account equals the price of what stands, under the last catalogue.
+// Whatever happens in whatever order, the account equals the price of what stands, under the last
+// catalogue.
 func TestAccountEqualsWhatStands(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		book, posted := pricer.NewBook(), account{}
@@ -207,12 +217,14 @@ func TestAccountEqualsWhatStands(t *testing.T) {
 			switch rapid.IntRange(0, 5).Draw(t, "what") {
 			case 0:
 				price = rapid.SampledFrom([]string{"0.01", "0.03", "1/3"}).Draw(t, "price")
-				if err := book.Catalogue(&events.Catalogue{Version: id, YAML: fmt.Sprintf(flat, price)}, id, posted.post); err != nil {
+				if err := book.Catalogue(&events.Catalogue{Version: id, YAML: fmt.Sprintf(flat, price)}, id,
+					posted.post); err != nil {
 					t.Fatal(err)
 				}
 			case 1, 2:
 				for _, s := range standing {
-					if anomalies, err := book.Metered(metered(id, []events.Span{s}, nil), posted.post); err != nil || len(anomalies) > 0 {
+					if anomalies, err := book.Metered(metered(id, []events.Span{s}, nil), posted.post); err != nil ||
+						len(anomalies) > 0 {
 						t.Fatal(err)
 					}
 					delete(standing, s.ID)
@@ -224,7 +236,8 @@ func TestAccountEqualsWhatStands(t *testing.T) {
 				if _, again := standing[s.ID]; again {
 					continue
 				}
-				if anomalies, err := book.Metered(metered(id, nil, []events.Span{s}), posted.post); err != nil || len(anomalies) > 0 {
+				if anomalies, err := book.Metered(metered(id, nil, []events.Span{s}), posted.post); err != nil ||
+					len(anomalies) > 0 {
 					t.Fatal(err)
 				}
 				standing[s.ID] = s
@@ -232,19 +245,22 @@ func TestAccountEqualsWhatStands(t *testing.T) {
 		}
 		fresh, want := pricer.NewBook(), account{}
 		if price != "" {
-			if err := fresh.Catalogue(&events.Catalogue{Version: "v", YAML: fmt.Sprintf(flat, price)}, "v", want.post); err != nil {
+			if err := fresh.Catalogue(&events.Catalogue{Version: "v", YAML: fmt.Sprintf(flat, price)}, "v",
+				want.post); err != nil {
 				t.Fatal(err)
 			}
 		}
 		for _, s := range standing {
-			if anomalies, err := fresh.Metered(metered("all", nil, []events.Span{s}), want.post); err != nil || len(anomalies) > 0 {
+			if anomalies, err := fresh.Metered(metered("all", nil, []events.Span{s}), want.post); err != nil ||
+				len(anomalies) > 0 {
 				t.Fatal(err)
 			}
 		}
 		a, v := posted.sum()
 		wa, wv := want.sum()
 		if a != wa || v != wv || len(posted.unrated) != len(want.unrated) {
-			t.Fatalf("the account has %s + %s and %d unrated, what stands costs %s + %s and %d unrated", a, v, len(posted.unrated), wa, wv, len(want.unrated))
+			t.Fatalf("the account has %s + %s and %d unrated, what stands costs %s + %s and %d unrated", a, v,
+				len(posted.unrated), wa, wv, len(want.unrated))
 		}
 	})
 }

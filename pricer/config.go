@@ -1,6 +1,7 @@
 package pricer
 
-// Config configures the pricer service. The catalogue is not configuration: it comes through METERED.
+// Config configures the pricer service. The catalogue is not configuration: it comes through
+// METERED.
 type Config struct{}
 
 // logicVersion changes with every change of what the pricer derives from the same spans.

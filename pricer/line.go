@@ -2,7 +2,8 @@ package pricer
 
 import "github.com/daybook-billing/daybook/pricer/catalogue"
 
-// Continues reports whether next begins where l ends, with equal price terms and rates: the two can be shown as one.
+// Continues reports whether next begins where l ends, with equal price terms and rates: the two can
+// be shown as one.
 func (l *Line) Continues(next *Line) bool {
 	if !l.End.Equal(next.Start) || !l.Component.SameTerms(next.Component) {
 		return false
@@ -15,5 +16,6 @@ func (l *Line) Continues(next *Line) bool {
 		b, _ := after.At(next.Start)
 		return a.Value.Cmp(b.Value) == 0
 	}
-	return same(l.Component.CurrencyRates, next.Component.CurrencyRates) && same(l.Component.VATRates, next.Component.VATRates)
+	return same(l.Component.CurrencyRates, next.Component.CurrencyRates) && same(l.Component.VATRates,
+		next.Component.VATRates)
 }

@@ -36,8 +36,8 @@ func New(cfg Config, deps Deps) *Pricer {
 	return &Pricer{stage.New(contract, deps.Bus, processor(), deps.Log, deps.Metrics)}
 }
 
-// Stage returns what the pricer is as a stage, and what makes processors in their empty state: Run runs one, and others derive
-// BILLING again to compare it with what is stored.
+// Stage returns what the pricer is as a stage, and what makes processors in their empty state: Run
+// runs one, and others derive BILLING again to compare it with what is stored.
 func Stage(Config) (stage.Config, func() stage.Processor) {
 	return stage.Config{
 		Name: "pricer", Input: events.StreamMetered, Output: events.StreamBilling, OutputFilter: events.SubjectsBilling,
@@ -48,7 +48,8 @@ func Stage(Config) (stage.Config, func() stage.Processor) {
 // Run works until ctx is done; see stage.Stage.Run for its errors.
 func (p *Pricer) Run(ctx context.Context) error { return p.stage.Run(ctx) }
 
-// Wait returns when the message at sequence of METERED has been worked off and its outputs are in BILLING.
+// Wait returns when the message at sequence of METERED has been worked off and its outputs are in
+// BILLING.
 func (p *Pricer) Wait(ctx context.Context, sequence uint64) error { return p.stage.Wait(ctx, sequence) }
 
 // Ready tells why the service is not at work; see stage.Stage.Ready.
@@ -85,7 +86,8 @@ func (p *processor) Step(in *bus.Stored, emit func(stage.Output)) error {
 		}
 		h.ID = events.ID("billing", h.ID)
 		emit(stage.Output{
-			Subject: events.BillingHorizonSubject(h.Source, h.Foundation), Type: events.TypeHorizon, ID: h.ID, Time: h.Time, Body: &h,
+			Subject: events.BillingHorizonSubject(h.Source, h.Foundation), Type: events.TypeHorizon, ID: h.ID,
+			Time: h.Time, Body: &h,
 		})
 	case events.TypeCatalogue:
 		return p.catalogue(in, emit)
@@ -95,7 +97,8 @@ func (p *processor) Step(in *bus.Stored, emit func(stage.Output)) error {
 		sequence := strconv.FormatUint(in.Sequence, 10)
 		emit(anomaly(events.ID("anomaly", "metered", sequence), "unknown", "unknown", cause, events.Anomaly{
 			Code: events.AnomalyUnreadable,
-			Message: fmt.Sprintf("message %s of %s on %s was not published by Daybook and is not used: its %s header is %q. A catalogue is published with daybook catalogue publish",
+			Message: fmt.Sprintf("message %s of %s on %s was not published by Daybook and is not used: its %s header "+
+				"is %q. A catalogue is published with daybook catalogue publish",
 				sequence, events.StreamMetered, in.Subject, events.HeaderType, in.Header(events.HeaderType)),
 		}, in.Time))
 	}
@@ -104,7 +107,8 @@ func (p *processor) Step(in *bus.Stored, emit func(stage.Output)) error {
 
 func (p *processor) catalogue(in *bus.Stored, emit func(stage.Output)) error {
 	var c events.Catalogue
-	// The time of publication stays out of the bodies: BILLING is a function of what METERED says, not of when it was said.
+	// The time of publication stays out of the bodies: BILLING is a function of what METERED says,
+	// not of when it was said.
 	cause := events.Cause{ID: in.Header(events.HeaderID), Sequence: in.Sequence, Event: "catalogue"}
 	err := c.DecodeJSON(in.Data)
 	if err == nil {
@@ -123,11 +127,12 @@ func (p *processor) catalogue(in *bus.Stored, emit func(stage.Output)) error {
 // anomaly is the message for what belongs to no entry.
 func anomaly(id, source, foundation string, cause events.Cause, a events.Anomaly, at time.Time) stage.Output {
 	notice := events.AnomalyNotice{ID: id, Source: source, Foundation: foundation, Cause: cause, Anomaly: a}
-	return stage.Output{Subject: events.BillingAnomalySubject, Type: events.TypeAnomaly, ID: id, Time: at, Body: &notice}
+	return stage.Output{Subject: events.BillingAnomalySubject, Type: events.TypeAnomaly, ID: id, Time: at,
+		Body: &notice}
 }
 
-// numbered turns entries into the messages of a cause, each with an id of its own. at is for the header of those whose cause has no
-// time of its own.
+// numbered turns entries into the messages of a cause, each with an id of its own. at is for the
+// header of those whose cause has no time of its own.
 func numbered(cause events.Cause, at time.Time, emit func(stage.Output)) func(*Entries) {
 	part := 0
 	if !cause.Time.IsZero() {
@@ -136,8 +141,9 @@ func numbered(cause events.Cause, at time.Time, emit func(stage.Output)) func(*E
 	return func(e *Entries) {
 		if len(e.Charges) > 0 {
 			b := events.Billing{
-				ID: events.ID("billing", cause.ID, strconv.Itoa(part)), Source: e.Source, Foundation: e.Foundation, Tenant: e.Tenant,
-				Kind: e.Kind, Resource: e.Resource, Cause: cause, Charges: e.Charges,
+				ID: events.ID("billing", cause.ID, strconv.Itoa(part)), Source: e.Source, Foundation: e.Foundation,
+				Tenant: e.Tenant,
+				Kind:   e.Kind, Resource: e.Resource, Cause: cause, Charges: e.Charges,
 			}
 			emit(stage.Output{
 				Subject: events.ChargeSubject(e.Tenant, e.Source, e.Foundation, e.Kind, e.Resource),
@@ -147,8 +153,9 @@ func numbered(cause events.Cause, at time.Time, emit func(stage.Output)) func(*E
 		}
 		if len(e.Unrated)+len(e.Settled) > 0 {
 			u := events.UnratedNotice{
-				ID: events.ID("billing", cause.ID, strconv.Itoa(part)), Source: e.Source, Foundation: e.Foundation, Tenant: e.Tenant,
-				Kind: e.Kind, Resource: e.Resource, Cause: cause, Unrated: e.Unrated, Settled: e.Settled,
+				ID: events.ID("billing", cause.ID, strconv.Itoa(part)), Source: e.Source, Foundation: e.Foundation,
+				Tenant: e.Tenant,
+				Kind:   e.Kind, Resource: e.Resource, Cause: cause, Unrated: e.Unrated, Settled: e.Settled,
 			}
 			emit(stage.Output{
 				Subject: events.UnratedSubject(e.Tenant, e.Source, e.Foundation, e.Kind, e.Resource),
@@ -159,7 +166,8 @@ func numbered(cause events.Cause, at time.Time, emit func(stage.Output)) func(*E
 	}
 }
 
-// Adopt implements stage.Adopter: after a replay, entries that it published name it as their cause, and the others keep theirs.
+// Adopt implements stage.Adopter: after a replay, entries that it published name it as their cause,
+// and the others keep theirs.
 func (p *processor) Adopt(stored *bus.Stored) error {
 	switch stored.Header(events.HeaderType) {
 	case events.TypeBilling:
@@ -216,13 +224,15 @@ func (r *reckoner) Stored(in *bus.Stored) error {
 }
 
 func unreadable(in *bus.Stored, err error) error {
-	return fmt.Errorf("cannot be read: %w. Remove it (nats stream rmm %s %d) and run the replay again", err, events.StreamBilling, in.Sequence)
+	return fmt.Errorf("cannot be read: %w. Remove it (nats stream rmm %s %d) and run the replay again", err,
+		events.StreamBilling, in.Sequence)
 }
 
 // Compare implements stage.Reckoner.
 func (r *reckoner) Compare() (again bool, err error) {
 	if names := r.lost(r.processor.book); len(names) > 0 {
-		return false, fmt.Errorf("%w: what stands in %s was priced with the catalogue %s, which is gone from %s, and all of it would be taken back. "+
+		return false, fmt.Errorf("%w: what stands in %s was priced with the catalogue %s, which is gone from %s, and "+
+			"all of it would be taken back. "+
 			"Publish it again (daybook catalogue publish FILE), then run the replay again",
 			stage.ErrInputChanged, events.StreamBilling, strings.Join(names, ", "), events.StreamMetered)
 	}
@@ -234,7 +244,8 @@ func (r *reckoner) Difference(cause events.Cause, at time.Time, emit func(stage.
 	return r.difference(r.processor.book, cause.ID, numbered(cause, at, emit))
 }
 
-// Snapshot implements stage.Processor. A snapshot is the catalogues and then the packed spans, each with its length in front.
+// Snapshot implements stage.Processor. A snapshot is the catalogues and then the packed spans, each
+// with its length in front.
 func (p *processor) Snapshot() ([]byte, error) {
 	size := 1 << 16
 	for _, text := range p.book.spans {

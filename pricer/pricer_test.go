@@ -24,13 +24,15 @@ plans:
       - {name: hour, formula: "ceil(seconds / 3600) * 0.%02d"}
 `
 
-// story is a METERED stream: spans, a catalogue, its successor, retractions, a horizon, and what is not for the pricer.
+// story is a METERED stream: spans, a catalogue, its successor, retractions, a horizon, and what is
+// not for the pricer.
 func story() []bus.Stored {
 	start := time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
 	var stream []bus.Stored
 	add := func(kind, id string, body stage.Body) {
 		stream = append(stream, bus.NewStored(bus.Message{
-			Subject: "metered.test", Data: body.AppendJSON(nil), Header: []bus.Header{{Key: events.HeaderType, Value: kind}, {Key: events.HeaderID, Value: id}},
+			Subject: "metered.test", Data: body.AppendJSON(nil), Header: []bus.Header{{Key: events.HeaderType,
+				Value: kind}, {Key: events.HeaderID, Value: id}},
 		}, uint64(len(stream)+1), start, 0))
 	}
 	var last events.Span
@@ -42,19 +44,22 @@ func story() []bus.Stored {
 		case 6:
 			add(events.TypeCatalogue, id, &events.Catalogue{Version: id, YAML: "not a catalogue"})
 		case 7:
-			add(events.TypeHorizon, id, &events.Horizon{ID: id, Source: "cf", Foundation: "prod", Time: start.Add(time.Duration(i) * time.Hour)})
+			add(events.TypeHorizon, id, &events.Horizon{ID: id, Source: "cf", Foundation: "prod",
+				Time: start.Add(time.Duration(i) * time.Hour)})
 		case 8:
 			add(events.TypeMarker, id, &events.Marker{InputSequence: 1})
 		default:
 			m := events.Metered{
-				ID: id, Source: "cf", Foundation: "prod", Tenant: "org", Kind: "app", Resource: "app", Cause: events.Cause{ID: "fact", Time: start},
+				ID: id, Source: "cf", Foundation: "prod", Tenant: "org", Kind: "app", Resource: "app",
+				Cause: events.Cause{ID: "fact", Time: start},
 			}
 			if i%7 == 3 && last.ID != "" {
 				m.Retracted = []events.Span{last}
 			}
 			from := start.Add(time.Duration(i) * time.Hour)
 			last = events.Span{
-				ID: events.ID("span", id), Kind: "app", Resource: "p", Tenant: "org", Start: from, End: from.Add(90 * time.Minute), Since: from,
+				ID: events.ID("span", id), Kind: "app", Resource: "p", Tenant: "org", Start: from,
+				End: from.Add(90 * time.Minute), Since: from,
 				Footprint: events.Footprint{Instances: events.Some(2)}, Flags: events.InferredStart,
 			}
 			m.Closed = []events.Span{last}
@@ -100,7 +105,8 @@ func TestSnapshotAnywhere(t *testing.T) {
 	}
 }
 
-// A snapshot that is cut off anywhere is an error, or a shorter list of spans, which the chain then tells; never a panic.
+// A snapshot that is cut off anywhere is an error, or a shorter list of spans, which the chain then
+// tells; never a panic.
 func TestDamagedSnapshot(t *testing.T) {
 	p := newProcessor()
 	steps(t, p, story())
@@ -121,7 +127,8 @@ func TestDamagedSnapshot(t *testing.T) {
 func TestForeignMessage(t *testing.T) {
 	foreign := bus.NewStored(bus.Message{Subject: "catalogue.x", Data: []byte("rubbish")}, 7, time.Now(), 0)
 	out := steps(t, newProcessor(), []bus.Stored{foreign})
-	if len(out) != 1 || !strings.Contains(out[0], `"code":"unreadable"`) || !strings.Contains(out[0], "message 7 of METERED on catalogue.x") {
+	if len(out) != 1 || !strings.Contains(out[0], `"code":"unreadable"`) || !strings.Contains(out[0],
+		"message 7 of METERED on catalogue.x") {
 		t.Fatalf("got %q", out)
 	}
 }
@@ -155,7 +162,8 @@ func replayed(t *testing.T, stream, billing []bus.Stored, cause string) (out []b
 			t.Fatal(err)
 		}
 	}
-	if _, _, err := r.Difference(events.Cause{ID: cause, Event: "replay"}, time.Time{}, func(o stage.Output) { out = append(out, stored(o)) }); err != nil {
+	if _, _, err := r.Difference(events.Cause{ID: cause, Event: "replay"},
+		time.Time{}, func(o stage.Output) { out = append(out, stored(o)) }); err != nil {
 		t.Fatal(err)
 	}
 	return out
@@ -167,23 +175,27 @@ func stored(o stage.Output) bus.Stored {
 	}, 1, time.Time{}, 0)
 }
 
-// corrected is a METERED stream in which February corrects January: one span is retracted, another is retracted and closed again.
+// corrected is a METERED stream in which February corrects January: one span is retracted, another
+// is retracted and closed again.
 func corrected() (stream []bus.Stored) {
 	from := time.Date(2026, 1, 10, 0, 0, 0, 0, time.UTC)
 	add := func(kind, id string, body stage.Body) {
 		stream = append(stream, bus.NewStored(bus.Message{
-			Subject: "metered.test", Data: body.AppendJSON(nil), Header: []bus.Header{{Key: events.HeaderType, Value: kind}, {Key: events.HeaderID, Value: id}},
+			Subject: "metered.test", Data: body.AppendJSON(nil), Header: []bus.Header{{Key: events.HeaderType,
+				Value: kind}, {Key: events.HeaderID, Value: id}},
 		}, uint64(len(stream)+1), from, 0))
 	}
 	spans := make([]events.Span, 2)
 	for i := range spans {
 		at := from.Add(time.Duration(i) * time.Hour)
 		spans[i] = events.Span{
-			ID: fmt.Sprint("span", i), Kind: "app", Resource: "p", Tenant: "org", Start: at, End: at.Add(time.Hour), Since: at,
+			ID: fmt.Sprint("span", i), Kind: "app", Resource: "p", Tenant: "org", Start: at, End: at.Add(time.Hour),
+			Since:     at,
 			Footprint: events.Footprint{Instances: events.Some(2)},
 		}
 	}
-	m := events.Metered{ID: "first", Source: "cf", Foundation: "prod", Tenant: "org", Kind: "app", Resource: "app", Cause: events.Cause{ID: "a", Time: from}}
+	m := events.Metered{ID: "first", Source: "cf", Foundation: "prod", Tenant: "org", Kind: "app", Resource: "app",
+		Cause: events.Cause{ID: "a", Time: from}}
 	m.Closed = spans
 	add(events.TypeCatalogue, "c", &events.Catalogue{Version: "c", YAML: fmt.Sprintf(testCatalogue, 5)})
 	add(events.TypeMetered, m.ID, &m)
@@ -192,8 +204,9 @@ func corrected() (stream []bus.Stored) {
 	return stream
 }
 
-// A replay publishes nothing where all is as it should be, though a correction's reversals are posted to another month than its charges;
-// and nothing after one that has repaired what was lost or stored twice.
+// A replay publishes nothing where all is as it should be, though a correction's reversals are
+// posted to another month than its charges; and nothing after one that has repaired what was lost
+// or stored twice.
 func TestReplayComesToRest(t *testing.T) {
 	stream := corrected()
 	var billing []bus.Stored
@@ -237,7 +250,8 @@ func TestReplayComesToRest(t *testing.T) {
 	}
 }
 
-// What no plan prices of a month that is closed is unrated in the month that a charge would be posted to.
+// What no plan prices of a month that is closed is unrated in the month that a charge would be
+// posted to.
 func TestUnratedCorrection(t *testing.T) {
 	out := steps(t, newProcessor(), corrected()[2:]) // without the catalogue
 	if len(out) == 0 || !strings.Contains(strings.Join(out, "\n"), `"period":"2026-02"`) {
@@ -263,7 +277,8 @@ func TestReplayWithoutItsCatalogues(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if _, err := r.Compare(); !errors.Is(err, stage.ErrInputChanged) || !strings.Contains(err.Error(), "the catalogue c, which is gone from METERED") {
+	if _, err := r.Compare(); !errors.Is(err, stage.ErrInputChanged) || !strings.Contains(err.Error(),
+		"the catalogue c, which is gone from METERED") {
 		t.Fatalf("got %v", err)
 	}
 	anew := append(append([]bus.Stored{}, stream[1:]...), stream[0])

@@ -16,7 +16,8 @@ type Line struct {
 	Component  *catalogue.Component
 	Start, End time.Time
 	Seconds    events.Decimal // from Start to End, exact
-	// Quantity is in Unit. A component with a formula has no unit: its quantity is 1 for a whole piece.
+	// Quantity is in Unit. A component with a formula has no unit: its quantity is 1 for a whole
+	// piece.
 	Quantity events.Decimal
 	Unit     string
 	Amount   events.Decimal // net of VAT, in Currency, at most events.Places places
@@ -31,19 +32,23 @@ type Unrated struct {
 	Reason     string
 }
 
-// Rate prices a span that has ended: by time, one line for each component and each stretch of one price in it, and the
-// parts that cannot be priced. A span without length, or without an end, has neither.
+// Rate prices a span that has ended: by time, one line for each component and each stretch of one
+// price in it, and the parts that cannot be priced. A span without length, or without an end, has
+// neither.
 //
-// A piece of a component is a longest interval within the run [Since, End) in which its price terms are equal: plan name,
-// component, formula or quantity and unit price, defaults, currency rate and VAT rate. With the plan's restart: month, each
-// calendar month (UTC) begins a piece. The part [a, b) of a piece that begins at s costs F(b−s) − F(a−s), where F(t) is what
-// the piece would cost if it had lasted t, and F(0) = 0. Quantity, amount and VAT are each such an F, and each F(t) is
-// computed without rounding and rounded half-even to events.Places once, before the difference is taken. Sums therefore
-// telescope: however a run is cut into spans, the lines add up to the same amounts to the last digit.
+// A piece of a component is a longest interval within the run [Since, End) in which its price terms
+// are equal: plan name, component, formula or quantity and unit price, defaults, currency rate and
+// VAT rate. With the plan's restart: month, each calendar month (UTC) begins a piece. The part [a,
+// b) of a piece that begins at s costs F(b−s) − F(a−s), where F(t) is what the piece would cost if
+// it had lasted t, and F(0) = 0. Quantity, amount and VAT are each such an F, and each F(t) is
+// computed without rounding and rounded half-even to events.Places once, before the difference is
+// taken. Sums therefore telescope: however a run is cut into spans, the lines add up to the same
+// amounts to the last digit.
 //
-// A part is unrated when no plan is in force that matches, when its plan's currency or VAT code has no rate yet, or when
-// one component's formula cannot be computed: then all components of that part are, so that there is never half a price.
-// A footprint that says 0 instances costs nothing, whatever its plan says.
+// A part is unrated when no plan is in force that matches, when its plan's currency or VAT code has
+// no rate yet, or when one component's formula cannot be computed: then all components of that part
+// are, so that there is never half a price. A footprint that says 0 instances costs nothing,
+// whatever its plan says.
 func Rate(cat *catalogue.Catalogue, foundation string, span *events.Span) (lines []Line, unrated []Unrated) {
 	if !span.End.After(span.Start) {
 		return nil, nil
@@ -55,7 +60,8 @@ func Rate(cat *catalogue.Catalogue, foundation string, span *events.Span) (lines
 	if n, known := span.Footprint.Instances.Get(); known && n == 0 {
 		r.free = true
 	}
-	r.choices = cat.Choices(&catalogue.Resource{Foundation: foundation, Tenant: span.Tenant, Kind: span.Kind, Footprint: span.Footprint})
+	r.choices = cat.Choices(&catalogue.Resource{Foundation: foundation, Tenant: span.Tenant, Kind: span.Kind,
+		Footprint: span.Footprint})
 	r.collect()
 	lines = make([]Line, 0, len(r.pieces))
 	for i := range r.pieces {
@@ -134,8 +140,8 @@ func (r *rating) until(choice int) time.Time {
 	return r.span.End
 }
 
-// split adds the pieces of [start, end), in which the component's terms are equal since the given time, where the rates
-// change and, when the plan says so, where months begin.
+// split adds the pieces of [start, end), in which the component's terms are equal since the given
+// time, where the rates change and, when the plan says so, where months begin.
 func (r *rating) split(plan *catalogue.Plan, c *catalogue.Component, since, start, end time.Time) {
 	for start.Before(end) {
 		p := piece{plan: plan, component: c, s: since, a: start, b: end}
@@ -153,8 +159,8 @@ func (r *rating) split(plan *catalogue.Plan, c *catalogue.Component, since, star
 	}
 }
 
-// bound narrows the piece to the rate in force at a, and returns it. The catalogue chooses no plan before its codes have
-// rates.
+// bound narrows the piece to the rate in force at a, and returns it. The catalogue chooses no plan
+// before its codes have rates.
 func (p *piece) bound(rates catalogue.Rates) events.Decimal {
 	rate, until := rates.At(p.a)
 	p.s = later(p.s, rate.ValidFrom)
@@ -168,7 +174,8 @@ func (p *piece) bound(rates catalogue.Rates) events.Decimal {
 func (r *rating) line(p *piece, a, b time.Time) (Line, error) {
 	c := p.component
 	line := Line{
-		Plan: p.plan, Component: c, Start: a, End: b, Seconds: events.SecondsBetween(a, b), Unit: c.Unit, VATCode: c.VAT, Currency: r.currency,
+		Plan: p.plan, Component: c, Start: a, End: b, Seconds: events.SecondsBetween(a, b), Unit: c.Unit,
+		VATCode: c.VAT, Currency: r.currency,
 	}
 	if r.free {
 		return line, nil
@@ -183,7 +190,8 @@ func (r *rating) line(p *piece, a, b time.Time) (Line, error) {
 		if err != nil {
 			return line, err
 		}
-		line.Quantity, line.Amount, line.VAT = to.quantity.Sub(from.quantity), to.amount.Sub(from.amount), to.vat.Sub(from.vat)
+		line.Quantity, line.Amount, line.VAT = to.quantity.Sub(from.quantity), to.amount.Sub(from.amount),
+			to.vat.Sub(from.vat)
 	}
 	return line, nil
 }
@@ -209,7 +217,8 @@ func (r *rating) cumulative(p *piece, t time.Time) (price, error) {
 	} else {
 		quantity, err := c.Quantity.Eval(vars)
 		if err != nil {
-			return out, fmt.Errorf("plan %s, component %s: quantity %s: %w", p.plan.Name, c.Name, c.Quantity.Text(), err)
+			return out, fmt.Errorf("plan %s, component %s: quantity %s: %w", p.plan.Name, c.Name, c.Quantity.Text(),
+				err)
 		}
 		out.quantity = quantity.Round(events.Places)
 		amount = quantity.Mul(c.UnitPrice)
@@ -220,20 +229,23 @@ func (r *rating) cumulative(p *piece, t time.Time) (price, error) {
 		out.vat = amount.Mul(p.vat).Round(events.Places)
 	}
 	if d := out.amount.APD(); d.NumDigits()+int64(d.Exponent) > formula.MaxResultDigits {
-		return out, fmt.Errorf("plan %s, component %s: the amount has more than %d digits before the decimal point", p.plan.Name, c.Name, formula.MaxResultDigits)
+		return out, fmt.Errorf("plan %s, component %s: the amount has more than %d digits before the decimal point",
+			p.plan.Name, c.Name, formula.MaxResultDigits)
 	}
 	return out, nil
 }
 
-// known refuses to price a flavour's memory that nobody reported: as zero it would be free by accident. (A flavour that was only seen
-// in an exists notification has no size.) A plan's default stands in for it.
+// known refuses to price a flavour's memory that nobody reported: as zero it would be free by
+// accident. (A flavour that was only seen in an exists notification has no size.) A plan's default
+// stands in for it.
 func (r *rating) known(p *piece) error {
 	if r.span.Kind != events.KindInstance || r.span.Footprint.MemoryMB.Known() || !p.plan.Defaults.MemoryMB.IsZero() {
 		return nil
 	}
 	for _, f := range []*formula.Formula{p.component.Formula, p.component.Quantity} {
 		if f != nil && f.Uses("memory_mb") {
-			return fmt.Errorf("plan %s, component %s: memory_mb of flavour %q is not known; give the plan a default for it, or price by the flavour",
+			return fmt.Errorf("plan %s, component %s: memory_mb of flavour %q is not known; give the plan a default "+
+				"for it, or price by the flavour",
 				p.plan.Name, p.component.Name, r.span.Footprint.FlavorID)
 		}
 	}
@@ -242,7 +254,8 @@ func (r *rating) known(p *piece) error {
 
 var one = events.NewDecimal(1, 0)
 
-// variables returns the footprint as a formula sees it: with the plan's defaults for what it does not have.
+// variables returns the footprint as a formula sees it: with the plan's defaults for what it does
+// not have.
 func (r *rating) variables(plan *catalogue.Plan) *formula.Vars {
 	if r.varsPlan != plan {
 		f, d := &r.span.Footprint, &plan.Defaults
@@ -262,9 +275,9 @@ func count(c events.Count, otherwise events.Decimal) events.Decimal {
 	return otherwise
 }
 
-// withoutFailures prices the span again where some formula cannot be computed. The boundaries of all pieces divide the
-// span into parts; a part in which any component fails, at its beginning or end, is unrated, and what remains of each
-// piece is priced.
+// withoutFailures prices the span again where some formula cannot be computed. The boundaries of
+// all pieces divide the span into parts; a part in which any component fails, at its beginning or
+// end, is unrated, and what remains of each piece is priced.
 func (r *rating) withoutFailures() []Line {
 	var bounds []time.Time
 	for _, p := range r.pieces {

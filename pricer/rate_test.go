@@ -67,7 +67,8 @@ const hourly = "ceil(seconds / 3600) * 0.01"
 func written(lines []pricer.Line) []string {
 	var out []string
 	for _, l := range lines {
-		out = append(out, fmt.Sprintf("%s %s %s %s %s %s", short(l.Start), short(l.End), l.Component.Name, l.Quantity, l.Amount, l.VAT))
+		out = append(out, fmt.Sprintf("%s %s %s %s %s %s", short(l.Start), short(l.End), l.Component.Name, l.Quantity,
+			l.Amount, l.VAT))
 	}
 	return out
 }
@@ -90,17 +91,25 @@ var _ = Describe("Rating a span", func() {
 			a, v := total(lines)
 			Expect([]string{a, v}).To(Equal([]string{amount, withVAT}))
 		},
-		Entry("a build of a minute", rates(formulaPlan("2001-01-01", hourly)), app("2001-01-01", "2001-01-01T00:01:00Z"), "0.01", "0.012"),
-		Entry("an hour", rates(formulaPlan("2001-01-01", hourly)), app("2001-01-01", "2001-01-01T01:00:00Z"), "0.01", "0.012"),
-		Entry("a formula that changes from 1 to 33", rates(formulaPlan("2001-01-01", "1"), formulaPlan("2017-02-01", "33")),
+		Entry("a build of a minute", rates(formulaPlan("2001-01-01", hourly)), app("2001-01-01",
+			"2001-01-01T00:01:00Z"), "0.01", "0.012"),
+		Entry("an hour", rates(formulaPlan("2001-01-01", hourly)), app("2001-01-01", "2001-01-01T01:00:00Z"), "0.01",
+			"0.012"),
+		Entry("a formula that changes from 1 to 33", rates(formulaPlan("2001-01-01", "1"), formulaPlan("2017-02-01",
+			"33")),
 			app("2017-01-01", "2017-03-01"), "34", "40.8"),
-		Entry("a billing currency that doubles", parse("currency: GBP\nvat_rates: [{code: Standard, valid_from: 2001-01-01, rate: 0.2}]\n"+
-			"currency_rates: [{code: GBP, valid_from: 2001-01-01, rate: 1}, {code: GBP, valid_from: 2017-02-01, rate: 2}]\n",
+		Entry("a billing currency that doubles", parse("currency: GBP\nvat_rates: [{code: Standard, valid_from: "+
+			"2001-01-01, rate: 0.2}]\n"+
+			"currency_rates: [{code: GBP, valid_from: 2001-01-01, rate: 1}, {code: GBP, valid_from: 2017-02-01, "+
+			"rate: 2}]\n",
 			formulaPlan("2001-01-01", "1")), app("2017-01-01", "2017-03-01"), "3", "3.6"),
-		Entry("a cropped span in dollars", parse("currency: GBP\nvat_rates: [{code: Standard, valid_from: 2001-01-01, rate: 0.2}]\n"+
+		Entry("a cropped span in dollars", parse("currency: GBP\nvat_rates: [{code: Standard, valid_from: "+
+			"2001-01-01, rate: 0.2}]\n"+
 			"currency_rates: [{code: USD, valid_from: 2001-01-01, rate: 0.8}]\n",
-			`valid_from: 2001-01-01, components: [{name: c, formula: "100", currency: USD, vat: Standard}]`), app("2001-01-01", "2001-02-01"), "80", "96"),
-		Entry("745 hours", rates(formulaPlan("2001-01-01", hourly)), app("2001-01-01", "2001-02-01T01:00:00Z"), "7.45", "8.94"),
+			`valid_from: 2001-01-01, components: [{name: c, formula: "100", currency: USD, vat: Standard}]`),
+			app("2001-01-01", "2001-02-01"), "80", "96"),
+		Entry("745 hours", rates(formulaPlan("2001-01-01", hourly)), app("2001-01-01", "2001-02-01T01:00:00Z"), "7.45",
+			"8.94"),
 	)
 
 	It("has a line for each component", func() {
@@ -127,13 +136,15 @@ var _ = Describe("Rating a span", func() {
 	})
 
 	It("knows microseconds", func() {
-		lines, _ := pricer.Rate(rates(formulaPlan("2001-01-01", "seconds")), "file", app("2001-01-01T00:00:00.000001Z", "2001-01-01T00:00:01Z"))
+		lines, _ := pricer.Rate(rates(formulaPlan("2001-01-01", "seconds")), "file", app("2001-01-01T00:00:00.000001Z",
+			"2001-01-01T00:00:01Z"))
 		Expect(written(lines)[0]).To(HaveSuffix("c 1 0.999999 0.1999998"))
 		Expect(lines[0].Seconds.String()).To(Equal("0.999999"))
 	})
 
 	It("rounds half-even to 12 places, once", func() {
-		lines, _ := pricer.Rate(rates(formulaPlan("2001-01-01", "seconds / 3")), "file", app("2001-01-01", "2001-01-01T00:00:02Z"))
+		lines, _ := pricer.Rate(rates(formulaPlan("2001-01-01", "seconds / 3")), "file", app("2001-01-01",
+			"2001-01-01T00:00:02Z"))
 		Expect(written(lines)[0]).To(HaveSuffix("c 1 0.666666666667 0.133333333333"))
 	})
 
@@ -160,19 +171,23 @@ var _ = Describe("Rating a span", func() {
 		span := app("2001-02-10", "2001-03-01")
 		span.Since = day("2001-01-01")
 		lines, _ = pricer.Rate(c, "file", span)
-		Expect(written(lines)).To(Equal([]string{"2001-02-10 2001-03-01 same 0 1 0", "2001-02-10 2001-03-01 other 0 0 0"}))
+		Expect(written(lines)).To(Equal([]string{"2001-02-10 2001-03-01 same 0 1 0", "2001-02-10 2001-03-01 other " +
+			"0 0 0"}))
 	})
 
 	It("does not split where a rate is stated again with the same value", func() {
-		c := parse("currency: GBP\nvat_rates: [{code: Standard, valid_from: 2001-01-01, rate: 0.2}, {code: Standard, valid_from: 2001-02-01, rate: 0.20}]\n",
+		c := parse("currency: GBP\nvat_rates: [{code: Standard, valid_from: 2001-01-01, rate: 0.2}, {code: Standard, "+
+			"valid_from: 2001-02-01, rate: 0.20}]\n",
 			formulaPlan("2001-01-01", "1"))
 		lines, _ := pricer.Rate(c, "file", app("2001-01-01", "2001-03-01"))
 		Expect(lines).To(HaveLen(1))
 	})
 
 	It("takes what the footprint does not have from the plan's defaults", func() {
-		c := rates(`defaults: {memory_mb: 512, storage_mb: 2048}, ` + formulaPlan("2001-01-01", "instances + memory_mb + storage_mb + volume_gb"))
-		service := &events.Span{Kind: events.KindService, Start: day("2001-01-01"), End: day("2001-01-02"), Since: day("2001-01-01")}
+		c := rates(`defaults: {memory_mb: 512, storage_mb: 2048}, ` + formulaPlan("2001-01-01",
+			"instances + memory_mb + storage_mb + volume_gb"))
+		service := &events.Span{Kind: events.KindService, Start: day("2001-01-01"), End: day("2001-01-02"),
+			Since: day("2001-01-01")}
 		lines, _ := pricer.Rate(c, "file", service)
 		Expect(lines[0].Amount.String()).To(Equal("2561"))
 		lines, _ = pricer.Rate(c, "file", app("2001-01-01", "2001-01-02"))
@@ -199,7 +214,8 @@ var _ = Describe("Rating a span", func() {
 	})
 
 	It("does not lose time in runs of centuries", func() {
-		lines, _ := pricer.Rate(rates(`valid_from: 0001-01-01, components: [{name: c, formula: seconds}]`), "file", app("0001-06-01", "2001-06-01"))
+		lines, _ := pricer.Rate(rates(`valid_from: 0001-01-01, components: [{name: c, formula: seconds}]`), "file",
+			app("0001-06-01", "2001-06-01"))
 		Expect(lines[0].Seconds.String()).To(Equal("63113904000"))
 		Expect(lines[0].Amount.String()).To(Equal("63113904000"))
 	})
@@ -215,13 +231,15 @@ var _ = Describe("What has no price", func() {
 	}
 
 	It("is the time before the first valid_from", func() {
-		lines, unrated := pricer.Rate(rates(formulaPlan("2001-02-01", hourly)), "file", app("2001-01-01", "2001-02-01T00:10:00Z"))
+		lines, unrated := pricer.Rate(rates(formulaPlan("2001-02-01", hourly)), "file", app("2001-01-01",
+			"2001-02-01T00:10:00Z"))
 		Expect(reasons(unrated)).To(Equal([]string{"2001-01-01 2001-02-01 no plan that matches is in force"}))
 		Expect(written(lines)).To(Equal([]string{"2001-02-01 2001-02-01T00:10:00Z c 1 0.01 0.002"}))
 	})
 
 	It("is what no plan matches", func() {
-		lines, unrated := pricer.Rate(rates("match: {kind: task}, "+formulaPlan("2001-01-01", "1")), "file", app("2001-01-01", "2001-01-02"))
+		lines, unrated := pricer.Rate(rates("match: {kind: task}, "+formulaPlan("2001-01-01", "1")), "file",
+			app("2001-01-01", "2001-01-02"))
 		Expect(lines).To(BeEmpty())
 		Expect(reasons(unrated)).To(Equal([]string{"2001-01-01 2001-01-02 no plan matches"}))
 	})
@@ -230,7 +248,8 @@ var _ = Describe("What has no price", func() {
 		c := parse("currency: GBP\nvat_rates: [{code: Standard, valid_from: 2001-01-10, rate: 0.2}]\n",
 			`valid_from: 2001-01-01, components: [{name: a, formula: "1"}, {name: b, formula: "1", vat: Standard}]`)
 		lines, unrated := pricer.Rate(c, "file", app("2001-01-01", "2001-01-20"))
-		Expect(reasons(unrated)).To(Equal([]string{"2001-01-01 2001-01-10 plan p: the VAT code Standard has no rate before 2001-01-10T00:00:00Z"}))
+		Expect(reasons(unrated)).To(Equal([]string{"2001-01-01 2001-01-10 plan p: the VAT code Standard has no rate " +
+			"before 2001-01-10T00:00:00Z"}))
 		Expect(written(lines)).To(Equal([]string{"2001-01-10 2001-01-20 a 1 1 0", "2001-01-10 2001-01-20 b 1 1 0.2"}))
 	})
 
@@ -240,7 +259,8 @@ var _ = Describe("What has no price", func() {
 			`valid_from: 2001-01-02, components: [{name: a, formula: "seconds"}, {name: b, formula: "1 / (instances - 1)"}]`,
 			`valid_from: 2001-01-03, components: [{name: a, formula: "seconds"}, {name: b, formula: "2"}]`)
 		lines, unrated := pricer.Rate(c, "file", app("2001-01-01", "2001-01-04"))
-		Expect(reasons(unrated)).To(Equal([]string{"2001-01-02 2001-01-03 plan p, component b: formula 1 / (instances - 1): column 3: division by zero"}))
+		Expect(reasons(unrated)).To(Equal([]string{"2001-01-02 2001-01-03 plan p, component b: formula 1 / " +
+			"(instances - 1): column 3: division by zero"}))
 		Expect(written(lines)).To(Equal([]string{
 			"2001-01-01 2001-01-02 a 1 86400 0", "2001-01-01 2001-01-02 b 1 1 0",
 			"2001-01-03 2001-01-04 a 0 86400 0", "2001-01-03 2001-01-04 b 1 2 0",
@@ -253,7 +273,8 @@ var _ = Describe("What has no price", func() {
 		lines, unrated := pricer.Rate(rates(formulaPlan("2001-01-01", "memory_mb * 2")), "file", database)
 		Expect(lines).To(BeEmpty())
 		Expect(reasons(unrated)).To(ConsistOf(ContainSubstring(`memory_mb of flavour "7" is not known`)))
-		for plan, amount := range map[string]string{"defaults: {memory_mb: 512}, " + formulaPlan("2001-01-01", "memory_mb * 2"): "1024", formulaPlan("2001-01-01", "3"): "3"} {
+		for plan, amount := range map[string]string{"defaults: {memory_mb: 512}, " + formulaPlan("2001-01-01",
+			"memory_mb * 2"): "1024", formulaPlan("2001-01-01", "3"): "3"} {
 			lines, unrated = pricer.Rate(rates(plan), "file", database)
 			Expect(unrated).To(BeEmpty())
 			Expect(lines[0].Amount.String()).To(Equal(amount))
@@ -268,23 +289,31 @@ var _ = Describe("What has no price", func() {
 	})
 })
 
-// changing is a catalogue in which everything changes in the first days of 2001: versions, winners, rates, restart.
+// changing is a catalogue in which everything changes in the first days of 2001: versions, winners,
+// rates, restart.
 func changing(t *rapid.T) *catalogue.Catalogue {
-	date := rapid.Custom(func(t *rapid.T) string { return fmt.Sprintf("2001-01-%02d", rapid.IntRange(1, 31).Draw(t, "day")) })
+	date := rapid.Custom(func(t *rapid.T) string {
+		return fmt.Sprintf("2001-01-%02d", rapid.IntRange(1, 31).Draw(t,
+			"day"))
+	})
 	text := "currency: GBP\nvat_rates:\n  - {code: V, valid_from: 2000-12-01, rate: 0.15}\n"
 	for _, d := range rapid.SliceOfNDistinct(date, 0, 2, rapid.ID).Draw(t, "vat") {
 		text += "  - {code: V, valid_from: " + d + ", rate: 0.2}\n"
 	}
-	text += "currency_rates:\n  - {code: USD, valid_from: " + date.Draw(t, "first rate") + ", rate: 0.7}\n  - {code: USD, valid_from: 2001-02-10, rate: 0.8123}\n"
+	text += "currency_rates:\n  - {code: USD, valid_from: " + date.Draw(t, "first rate") + ", rate: 0.7}\n  - {code: " +
+		"USD, valid_from: 2001-02-10, rate: 0.8123}\n"
 	text += "plans:\n"
 	for _, name := range []string{"wide", "narrow"} {
 		match := map[string]string{"wide": "{kind: app}", "narrow": "{kind: app, process_type: web}"}[name]
 		for _, d := range rapid.SliceOfNDistinct(date, 1, 3, rapid.ID).Draw(t, name) {
 			restart := rapid.SampledFrom([]string{"", "restart: month, "}).Draw(t, "restart")
-			formula := rapid.SampledFrom([]string{hourly, "seconds / 7 + 1", "(seconds / 3000)^2 - 4", "round(seconds / 86400) * 0.333"}).Draw(t, "formula")
+			formula := rapid.SampledFrom([]string{hourly, "seconds / 7 + 1", "(seconds / 3000)^2 - 4",
+				"round(seconds / 86400) * 0.333"}).Draw(t, "formula")
 			currency := rapid.SampledFrom([]string{"", ", currency: USD"}).Draw(t, "currency")
-			text += fmt.Sprintf("  - {name: %s, match: %s, valid_from: %s, %scomponents: [{name: f, formula: \"%s\"%s, vat: V}, "+
-				"{name: q, quantity: \"memory_mb * ceil(seconds / 500000) / 1024\", unit: u, unit_price: 0.0037, vat: V}]}\n", name, match, d, restart, formula, currency)
+			text += fmt.Sprintf("  - {name: %s, match: %s, valid_from: %s, %scomponents: [{name: f, formula: "+
+				"\"%s\"%s, vat: V}, "+
+				"{name: q, quantity: \"memory_mb * ceil(seconds / 500000) / 1024\", unit: u, unit_price: 0.0037, "+
+				"vat: V}]}\n", name, match, d, restart, formula, currency)
 		}
 	}
 	c, err := catalogue.Parse("rates.yaml", []byte(text))
@@ -294,12 +323,14 @@ func changing(t *rapid.T) *catalogue.Catalogue {
 	return c
 }
 
-// However a run is cut into spans, the sums for each component and the unrated time are those of the uncut run.
+// However a run is cut into spans, the sums for each component and the unrated time are those of
+// the uncut run.
 func TestCutsCostNothing(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		c := changing(t)
 		begin := day("2000-12-20")
-		instant := rapid.Map(rapid.Int64Range(0, 60*86400*1_000_000), func(us int64) time.Time { return begin.Add(time.Duration(us) * time.Microsecond) })
+		instant := rapid.Map(rapid.Int64Range(0, 60*86400*1_000_000),
+			func(us int64) time.Time { return begin.Add(time.Duration(us) * time.Microsecond) })
 		if rapid.Bool().Draw(t, "whole days") {
 			instant = rapid.Map(rapid.IntRange(0, 60), func(days int) time.Time { return begin.AddDate(0, 0, days) })
 		}
@@ -328,7 +359,8 @@ func sums(c *catalogue.Catalogue, span events.Span) map[string]events.Decimal {
 	for _, l := range lines {
 		key := l.Plan.Name + " " + l.Component.Name
 		out = add(out, map[string]events.Decimal{
-			key + " quantity": l.Quantity, key + " amount": l.Amount, key + " vat": l.VAT, "seconds " + l.Component.Name: l.Seconds,
+			key + " quantity": l.Quantity, key + " amount": l.Amount, key + " vat": l.VAT, "seconds " +
+				l.Component.Name: l.Seconds,
 		})
 	}
 	for _, u := range unrated {

@@ -11,8 +11,8 @@ import (
 	"github.com/daybook-billing/daybook/events"
 )
 
-// reckoning adds up what stands in BILLING, span by span, and compares it with a book. It remembers a digest of each span's entries, and
-// in full only what differs.
+// reckoning adds up what stands in BILLING, span by span, and compares it with a book. It remembers
+// a digest of each span's entries, and in full only what differs.
 type reckoning struct {
 	spans     map[string]sum      // by span id
 	moved     map[string]struct{} // ids of spans with entries that are posted to another month than their own: few
@@ -24,9 +24,9 @@ type reckoning struct {
 	differs map[string]*standing
 }
 
-// sum is the sum of the digests of a span's entries, in which the order of entries does not matter and a reversal takes away what its
-// charge has added. Only a correction's reversal does not: it is posted to another month than its charge. So spans with such entries
-// are looked at entry by entry.
+// sum is the sum of the digests of a span's entries, in which the order of entries does not matter
+// and a reversal takes away what its charge has added. Only a correction's reversal does not: it is
+// posted to another month than its charge. So spans with such entries are looked at entry by entry.
 type sum uint64
 
 // settled is what an unrated entry adds, to be taken away when it is settled.
@@ -44,8 +44,8 @@ type standing struct {
 	unrated map[string]sum    // by id
 }
 
-// stood is what stands under a charge's id: it once, or more often where it was stored again, or less than nothing where a reversal was
-// stored again or is all that is left.
+// stood is what stands under a charge's id: it once, or more often where it was stored again, or
+// less than nothing where a reversal was stored again or is all that is left.
 type stood struct {
 	times  int
 	charge events.Charge // where times < 0, the reversal
@@ -107,24 +107,27 @@ func (s *standing) back(cause string, to *Entries) (n int) {
 
 func newReckoning() *reckoning {
 	return &reckoning{
-		spans: map[string]sum{}, moved: map[string]struct{}{}, priced: map[string]int{}, unsettled: map[string]settled{}, differs: map[string]*standing{},
+		spans: map[string]sum{}, moved: map[string]struct{}{}, priced: map[string]int{},
+		unsettled: map[string]settled{}, differs: map[string]*standing{},
 	}
 }
 
-// digest says what an entry costs whom and for what. Left out is which version of the catalogue said so, and which cause: the bill is
-// the same.
+// digest says what an entry costs whom and for what. Left out is which version of the catalogue
+// said so, and which cause: the bill is the same.
 func (r *reckoning) digest(at frame, c events.Charge) sum {
 	if c.Entry == events.EntryReversal {
 		c.Seconds, c.Quantity, c.Amount, c.VAT = c.Seconds.Neg(), c.Quantity.Neg(), c.Amount.Neg(), c.VAT.Neg()
 	}
 	c.ID, c.Entry, c.Reverses, c.Catalogue = "", "", "", ""
-	b := events.Billing{Source: at.Source, Foundation: at.Foundation, Resource: at.Resource, Charges: []events.Charge{c}}
+	b := events.Billing{Source: at.Source, Foundation: at.Foundation, Resource: at.Resource,
+		Charges: []events.Charge{c}}
 	return r.hash(b.AppendJSON(r.scratch[:0]))
 }
 
 func (r *reckoning) digestUnrated(at frame, u events.Unrated) sum {
 	u.ID = ""
-	n := events.UnratedNotice{Source: at.Source, Foundation: at.Foundation, Resource: at.Resource, Unrated: []events.Unrated{u}}
+	n := events.UnratedNotice{Source: at.Source, Foundation: at.Foundation, Resource: at.Resource,
+		Unrated: []events.Unrated{u}}
 	return r.hash(n.AppendJSON(r.scratch[:0]))
 }
 
@@ -198,7 +201,8 @@ func (r *reckoning) unrated(at frame, unrated []events.Unrated, settledIDs []str
 	}
 }
 
-// compare finds the spans whose entries are not what the book says. again asks for a second round, which keeps theirs.
+// compare finds the spans whose entries are not what the book says. again asks for a second round,
+// which keeps theirs.
 func (r *reckoning) compare(b *Book) (again bool, err error) {
 	if r.closer {
 		return false, nil
@@ -232,8 +236,8 @@ func (r *reckoning) compare(b *Book) (again bool, err error) {
 	return len(r.differs) > 0, nil
 }
 
-// lost names the catalogues that priced what stands, if the book knows none of them: then nothing can be derived from them, and everything
-// would be taken back.
+// lost names the catalogues that priced what stands, if the book knows none of them: then nothing
+// can be derived from them, and everything would be taken back.
 func (r *reckoning) lost(b *Book) []string {
 	maps.DeleteFunc(r.priced, func(_ string, standing int) bool { return standing <= 0 })
 	if slices.ContainsFunc(b.versions, func(v version) bool { return r.priced[v.Name] > 0 }) {
@@ -256,7 +260,8 @@ func (r *reckoning) wanted(b *Book, p *posted) map[sum]int {
 	return counts
 }
 
-// difference puts out reversals of what stands and is not what the book says, and the charges that are, for a cause.
+// difference puts out reversals of what stands and is not what the book says, and the charges that
+// are, for a cause.
 func (r *reckoning) difference(b *Book, cause string, emit func(*Entries)) (back, anew int, err error) {
 	type due struct {
 		*posted

@@ -7,29 +7,33 @@ import (
 	"github.com/daybook-billing/daybook/events"
 )
 
-// This file knows who reports that databases exist, and when. Trove never says that a deletion was lost. What shows it is silence: a
-// task manager reports every database that it knows, again and again, so one that it leaves out while it goes on about the others is
-// gone. One that is left out while the task manager says nothing at all is not.
+// This file knows who reports that databases exist, and when. Trove never says that a deletion was
+// lost. What shows it is silence: a task manager reports every database that it knows, again and
+// again, so one that it leaves out while it goes on about the others is gone. One that is left out
+// while the task manager says nothing at all is not.
 
-// DefaultAbsenceWindows is how many windows a database must be missing from before it is taken to be gone.
+// DefaultAbsenceWindows is how many windows a database must be missing from before it is taken to
+// be gone.
 const DefaultAbsenceWindows = 3
 
 // maxAbsenceWindows bounds the setting, and so what is kept of a group.
 const maxAbsenceWindows = 1000
 
-// Limits of what is kept of groups. A group beyond maxGroups is not heard, so that its databases are never judged. An hour beyond
-// maxPendingHours, counted from the horizon, is not heard either: a group is then judged late.
+// Limits of what is kept of groups. A group beyond maxGroups is not heard, so that its databases
+// are never judged. An hour beyond maxPendingHours, counted from the horizon, is not heard either:
+// a group is then judged late.
 const (
 	maxGroups       = 4096
 	maxPendingHours = 4096
 )
 
-// windowHours are the widths that a window can have. A group's window is the narrowest that holds the audit period of its exists
-// notifications, which is how often they are meant to come.
+// windowHours are the widths that a window can have. A group's window is the narrowest that holds
+// the audit period of its exists notifications, which is how often they are meant to come.
 func windowHours() [3]int64 { return [3]int64{1, 24, 7 * 24} }
 
-// groups are those who report databases in one foundation, by Usage.Publisher. What they know is the same in whatever order the
-// notifications came: for each group the newest windows in which it was heard and which the horizon has passed.
+// groups are those who report databases in one foundation, by Usage.Publisher. What they know is
+// the same in whatever order the notifications came: for each group the newest windows in which it
+// was heard and which the horizon has passed.
 type groups struct {
 	windows int // how many windows decide
 	horizon time.Time
@@ -38,12 +42,15 @@ type groups struct {
 }
 
 type group struct {
-	width   int        // index of its window in windowHours
-	heard   [3][]int64 // for each width the newest windows that were heard, ascending, groups.windows of them at the most
-	pending []int64    // hours that were heard and that the horizon has not passed, ascending
+	width int // index of its window in windowHours
+	// for each width the newest windows that were heard, ascending, groups.windows of them at the
+	// most
+	heard   [3][]int64
+	pending []int64 // hours that were heard and that the horizon has not passed, ascending
 }
 
-// newGroups returns groups of which nothing has been heard. A database is gone when it is missing from `windows` windows.
+// newGroups returns groups of which nothing has been heard. A database is gone when it is missing
+// from `windows` windows.
 func newGroups(windows int) *groups {
 	return &groups{windows: min(windows, maxAbsenceWindows), by: map[string]*group{}}
 }
@@ -59,7 +66,8 @@ func floorDiv(a, b int64) int64 {
 	return q
 }
 
-// hear takes note of an exists notification, of whatever database. Hearing it again changes nothing.
+// hear takes note of an exists notification, of whatever database. Hearing it again changes
+// nothing.
 func (g *groups) hear(u *events.Usage) {
 	if u.Event != events.EventTroveExists || u.Publisher == "" || g.windows <= 0 {
 		return
@@ -139,9 +147,9 @@ func (g *groups) reach(horizon time.Time) bool {
 	return moved
 }
 
-// missing reports whether one of the publishers went on reporting for so many windows after `last` that a database that it used to
-// report, and that nobody has reported since, is gone. The window after that of `last` does not count: one round of
-// reports may run over its edge.
+// missing reports whether one of the publishers went on reporting for so many windows after `last`
+// that a database that it used to report, and that nobody has reported since, is gone. The window
+// after that of `last` does not count: one round of reports may run over its edge.
 func (g *groups) missing(publishers []reporter, last time.Time) bool {
 	for i := range publishers {
 		of := g.by[publishers[i].publisher]

@@ -17,10 +17,11 @@ import (
 )
 
 // upstream stands for the platform's JSON that a fact carries.
-var upstream = []byte(`{"guid":"b32241a5-5508-4d42-893c-360e42a300b6","created_at":"2026-08-20T10:00:00Z","filler":"` + strings.Repeat("x", 600) + `"}`)
+var upstream = []byte(`{"guid":"b32241a5-5508-4d42-893c-360e42a300b6","created_at":"2026-08-20T10:00:00Z","filler":"` +
+	strings.Repeat("x", 600) + `"}`)
 
-// month makes n messages of USAGE: a month of a foundation with so many apps, with scalings, restarts, tasks, builds and services, and a
-// horizon every thousand facts.
+// month makes n messages of USAGE: a month of a foundation with so many apps, with scalings,
+// restarts, tasks, builds and services, and a horizon every thousand facts.
 func month(n, apps int) []*bus.Stored {
 	random := rand.New(rand.NewPCG(1, 2))
 	out := make([]*bus.Stored, 0, n)
@@ -28,7 +29,8 @@ func month(n, apps int) []*bus.Stored {
 	guid := func(kind string, i int) string { return fmt.Sprintf("%08x-%s-4d42-893c-360e42a300b6", i, kind) }
 	footprint := func(instances int) events.Footprint {
 		return events.Footprint{
-			Instances: events.Some(uint32(instances)), MemoryMB: events.Some(512), ProcessType: "web", Buildpack: "java_buildpack",
+			Instances: events.Some(uint32(instances)), MemoryMB: events.Some(512), ProcessType: "web",
+			Buildpack:     "java_buildpack",
 			BuildpackGUID: guid("bbbb", instances%4),
 		}
 	}
@@ -37,7 +39,8 @@ func month(n, apps int) []*bus.Stored {
 		i := random.IntN(apps)
 		at := start.Add(time.Duration(len(out)) * (30 * 24 * time.Hour / time.Duration(n))).Truncate(time.Second)
 		u := events.Usage{
-			Source: "cf", Foundation: "eu", Tenant: guid("0000", i%50), Kind: events.KindApp, Resource: guid("aaaa", i), App: guid("aaaa", i), Time: at,
+			Source: "cf", Foundation: "eu", Tenant: guid("0000", i%50), Kind: events.KindApp, Resource: guid("aaaa", i),
+			App: guid("aaaa", i), Time: at,
 			Space: guid("5555", i%200), SpaceName: "dev", Name: fmt.Sprintf("shop-%d", i), Raw: upstream,
 		}
 		tell := func(event string) {
@@ -46,12 +49,14 @@ func month(n, apps int) []*bus.Stored {
 		}
 		switch random.IntN(8) {
 		case 0, 1:
-			u.Kind, u.Resource, u.Footprint = events.KindTask, guid("7777", len(out)), events.Footprint{Instances: events.Some(1), MemoryMB: events.Some(256)}
+			u.Kind, u.Resource, u.Footprint = events.KindTask, guid("7777", len(out)),
+				events.Footprint{Instances: events.Some(1), MemoryMB: events.Some(256)}
 			tell(events.EventTaskStarted)
 			u.Time = u.Time.Add(time.Minute)
 			tell(events.EventTaskStopped)
 		case 2:
-			u.Kind, u.Footprint = events.KindStaging, events.Footprint{Instances: events.Some(1), MemoryMB: events.Some(1024)}
+			u.Kind, u.Footprint = events.KindStaging, events.Footprint{Instances: events.Some(1),
+				MemoryMB: events.Some(1024)}
 			tell(events.EventStagingStarted)
 			u.Time = u.Time.Add(time.Minute)
 			tell(events.EventStagingStopped)
@@ -80,7 +85,8 @@ func month(n, apps int) []*bus.Stored {
 	return out
 }
 
-// BenchmarkStep is what verifying costs: messages of USAGE to messages of METERED, encoded and digested. Run it with -benchtime 1x.
+// BenchmarkStep is what verifying costs: messages of USAGE to messages of METERED, encoded and
+// digested. Run it with -benchtime 1x.
 func BenchmarkStep(b *testing.B) {
 	inputs := month(300_000, 3000)
 	b.ReportAllocs()
@@ -119,7 +125,8 @@ func cpu(b *testing.B) time.Duration {
 	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }
 
-// BenchmarkRunning is what 300,000 running resources take: memory, and the time to write and to read a snapshot. Run it with -benchtime 1x.
+// BenchmarkRunning is what 300,000 running resources take: memory, and the time to write and to
+// read a snapshot. Run it with -benchtime 1x.
 func BenchmarkRunning(b *testing.B) {
 	const resources = 300_000
 	for b.Loop() {
@@ -136,10 +143,13 @@ func BenchmarkRunning(b *testing.B) {
 		for i := range resources {
 			guid := fmt.Sprintf("%08x-aaaa-4d42-893c-360e42a300b6", i)
 			u := events.Usage{
-				ID: events.ID("usage", guid), Source: "cf", Foundation: "eu", Tenant: fmt.Sprintf("%08x-0000-4d42-893c-360e42a300b6", i%1000), Kind: events.KindApp,
-				Resource: guid, App: guid, Event: "STARTED", Previous: "STOPPED", Time: at, Space: fmt.Sprintf("%08x-5555-4d42-893c-360e42a300b6", i%5000),
+				ID: events.ID("usage", guid), Source: "cf", Foundation: "eu",
+				Tenant: fmt.Sprintf("%08x-0000-4d42-893c-360e42a300b6", i%1000), Kind: events.KindApp,
+				Resource: guid, App: guid, Event: "STARTED", Previous: "STOPPED", Time: at,
+				Space:     fmt.Sprintf("%08x-5555-4d42-893c-360e42a300b6", i%5000),
 				SpaceName: "dev", Name: fmt.Sprintf("shop-%d", i), Footprint: events.Footprint{
-					Instances: events.Some(uint32(i % 5)), MemoryMB: events.Some(512), ProcessType: "web", Buildpack: "java_buildpack",
+					Instances: events.Some(uint32(i % 5)), MemoryMB: events.Some(512), ProcessType: "web",
+					Buildpack: "java_buildpack",
 				},
 			}
 			if err := p.Step(stored(events.TypeUsage, &u, uint64(i+1)), func(stage.Output) {}); err != nil {

@@ -7,8 +7,9 @@ import (
 	"github.com/daybook-billing/daybook/events"
 )
 
-// This file is the pure core for staging. Usage events of builds carry no build guid, so that endings are paired with the oldest open build
-// of the app; the number of builds open at once, which is what is billed, does not depend on the pairing.
+// This file is the pure core for staging. Usage events of builds carry no build guid, so that
+// endings are paired with the oldest open build of the app; the number of builds open at once,
+// which is what is billed, does not depend on the pairing.
 
 // build is one staging of an app.
 type build struct {
@@ -29,7 +30,8 @@ type builds struct {
 	words  []string // the holds of the decisions that counted
 	// clean reports whether no later fact in order can change anything.
 	clean bool
-	// foldable is how many facts stand before the last moment of the closed months at which no build was open; -1 if there was none.
+	// foldable is how many facts stand before the last moment of the closed months at which no
+	// build was open; -1 if there was none.
 	foldable  int
 	known     bool
 	anomalies []events.Anomaly
@@ -90,17 +92,19 @@ type buildFold struct {
 	builds
 	rules *rules
 	track *track
-	// gap is the gap that reaches the latest time of those passed, nil for none. Builds that a gap hides the end of, or the beginning, may
-	// end before the time `due`.
+	// gap is the gap that reaches the latest time of those passed, nil for none. Builds that a gap
+	// hides the end of, or the beginning, may end before the time `due`.
 	gap *gap
 	due moment
 }
 
-// deriveBuilds is the pure function: from the facts since the last moment at which no build was open, the gaps, and the horizon, to the
-// builds. A build that has no end `timeout` after its start is dropped: not billed, and an anomaly. One that a gap may hide the end or the
-// beginning of is held, whole.
+// deriveBuilds is the pure function: from the facts since the last moment at which no build was
+// open, the gaps, and the horizon, to the builds. A build that has no end `timeout` after its start
+// is dropped: not billed, and an anomaly. One that a gap may hide the end or the beginning of is
+// held, whole.
 func (t *track) deriveBuilds(r *rules, horizon moment) builds {
-	f := buildFold{builds: builds{known: t.baseline(r).known || t.clean > 0, foldable: -1}, rules: r, track: t, due: always}
+	f := buildFold{builds: builds{known: t.baseline(r).known || t.clean > 0, foldable: -1}, rules: r, track: t,
+		due: always}
 	from := t.through(r)
 	if t.clean > 0 {
 		from = max(from, t.facts[t.clean-1].key().root())
@@ -151,9 +155,10 @@ func (f *buildFold) begin(x *fact) {
 	f.all = append(f.all, b)
 }
 
-// end gives an ending to the oldest build that is open, and to one that is not proven to be open only when there is no other: as many as
-// began after a gap and have not ended run for sure, whoever ends. One of the builds that ran before them may have ended in its place, so
-// that one of those may end as late as it.
+// end gives an ending to the oldest build that is open, and to one that is not proven to be open
+// only when there is no other: as many as began after a gap and have not ended run for sure,
+// whoever ends. One of the builds that ran before them may have ended in its place, so that one of
+// those may end as late as it.
 func (f *buildFold) end(x *fact) {
 	at := f.oldest(func(b *build) bool { return b.doubt.gap == nil && b.start.add(f.rules.timeout) > x.at })
 	hides := f.due > x.at
@@ -173,7 +178,8 @@ func (f *buildFold) end(x *fact) {
 	if !f.known {
 		f.known = true
 		f.anomalies = append(f.anomalies, events.Anomaly{
-			Code: events.AnomalyOrphanEnding, Resource: f.track.resource, Time: x.time.time(), Message: "STAGING_STOPPED without a build that was open",
+			Code: events.AnomalyOrphanEnding, Resource: f.track.resource, Time: x.time.time(),
+			Message: "STAGING_STOPPED without a build that was open",
 		})
 	}
 }
@@ -191,12 +197,13 @@ func (f *buildFold) hidden(x *fact) {
 		start = max(f.gap.from, min(start, x.at.add(-f.rules.timeout)))
 	}
 	f.all = append(f.all, build{
-		start: start, end: x.at, of: x.of, size: x.size, id: x.id, ending: x.sequence, doubt: cause{gap: f.gap, fact: x.id, note: noteWithin},
+		start: start, end: x.at, of: x.of, size: x.size, id: x.id, ending: x.sequence, doubt: cause{gap: f.gap,
+			fact: x.id, note: noteWithin},
 	})
 }
 
-// lose is the step for a gap: what was open when it began, and what ended since, may have ended within it, and what ended may have been
-// another build.
+// lose is the step for a gap: what was open when it began, and what ended since, may have ended
+// within it, and what ended may have been another build.
 func (f *buildFold) lose(g *gap) {
 	f.expire(g.from)
 	for i := range f.all {
@@ -215,7 +222,8 @@ func (f *buildFold) over(at moment) bool {
 	return f.due <= at && f.oldest(func(b *build) bool { return b.start.add(f.rules.timeout) > at }) < 0
 }
 
-// expire gives up the builds that have been open for too long. One that was open when a gap began has ended within it then.
+// expire gives up the builds that have been open for too long. One that was open when a gap began
+// has ended within it then.
 func (f *buildFold) expire(now moment) {
 	f.all = slices.DeleteFunc(f.all, func(b build) bool {
 		if b.end != never || b.doubt.gap != nil || b.start.add(f.rules.timeout) > now {
@@ -224,7 +232,8 @@ func (f *buildFold) expire(now moment) {
 		if !b.of.muted {
 			f.anomalies = append(f.anomalies, events.Anomaly{
 				Code: events.AnomalyBuildWithoutEnd, Resource: f.track.resource, Time: b.start.time(),
-				Message: "the build that began at " + b.start.String() + " has no end after " + f.rules.timeout.String() + "; it is not billed",
+				Message: "the build that began at " + b.start.String() + " has no end after " +
+					f.rules.timeout.String() + "; it is not billed",
 			})
 		}
 		return true
@@ -234,7 +243,8 @@ func (f *buildFold) expire(now moment) {
 	}
 }
 
-// endDoubtful ends the builds that have no ending since a gap: each may have run as long as a build may last, or up to the gap's end.
+// endDoubtful ends the builds that have no ending since a gap: each may have run as long as a build
+// may last, or up to the gap's end.
 func (f *buildFold) endDoubtful() {
 	for i := range f.all {
 		if b := &f.all[i]; b.end == never && b.doubt.gap != nil {
@@ -243,8 +253,8 @@ func (f *buildFold) endDoubtful() {
 	}
 }
 
-// decide takes the builds that are not proven out, but for those that an operator has released. Those that nobody has decided about are
-// held.
+// decide takes the builds that are not proven out, but for those that an operator has released.
+// Those that nobody has decided about are held.
 func (f *buildFold) decide() {
 	f.endDoubtful()
 	billed := f.all[:0]
@@ -257,7 +267,8 @@ func (f *buildFold) decide() {
 		if given {
 			f.words = append(f.words, word.hold)
 		}
-		p := part{start: max(b.start, f.rules.epoch), end: b.end, since: b.start, of: b.of, size: b.size, cause: b.doubt}
+		p := part{start: max(b.start, f.rules.epoch), end: b.end, since: b.start, of: b.of, size: b.size,
+			cause: b.doubt}
 		switch {
 		case word.release:
 			b.size = f.rules.shapes.size(completed(b.size, &word.footprint), b.size)
@@ -300,8 +311,9 @@ func (b *builds) settled() moment {
 	return never
 }
 
-// count turns builds that have ended into parts whose instances are the number of builds at once, up to `until`. They are divided at each
-// start of a build, so that what is put out up to the oldest open build stays what it is; a run goes on where a build does.
+// count turns builds that have ended into parts whose instances are the number of builds at once,
+// up to `until`. They are divided at each start of a build, so that what is put out up to the
+// oldest open build stays what it is; a run goes on where a build does.
 func (b *builds) count(r *rules, until moment) []part {
 	bounds := slices.Clone(b.starts)
 	for i := range b.all {
@@ -356,7 +368,8 @@ func (r *rules) fromEpoch(parts []part) []part {
 	return slices.DeleteFunc(parts, func(p part) bool { return p.start >= p.end })
 }
 
-// runningBuilds appends the running span of an app's open builds: from the newest start on, one instance a build.
+// runningBuilds appends the running span of an app's open builds: from the newest start on, one
+// instance a build.
 func (t *track) runningBuilds(r *rules, out []events.Span) []events.Span {
 	if t.clean == len(t.facts) {
 		return out
@@ -386,7 +399,8 @@ func (t *track) heldBuilds(r *rules, out []events.Hold) []events.Hold {
 	return out
 }
 
-// accruedBuilds are the spans of open builds, and of those beside them, as if all ended at the horizon.
+// accruedBuilds are the spans of open builds, and of those beside them, as if all ended at the
+// horizon.
 func (t *track) accruedBuilds(r *rules, out []events.Span) []events.Span {
 	if t.clean == len(t.facts) {
 		return out
@@ -409,8 +423,8 @@ func (t *track) accruedBuilds(r *rules, out []events.Span) []events.Span {
 	return out
 }
 
-// settleable is how many facts of closed months can be folded; -1 for none, and no gap: up to a moment at which no build was open, unless
-// one before it is held.
+// settleable is how many facts of closed months can be folded; -1 for none, and no gap: up to a
+// moment at which no build was open, unless one before it is held.
 func (t *track) settleable(r *rules) int {
 	whole := *t
 	whole.reopen()

@@ -12,15 +12,18 @@ import (
 
 var _ = Describe("Builds", func() {
 	It("of one app add up while they overlap: 6 and 31 minutes are not 6", func() {
-		b := told(build("STAGING_STARTED", "10:00"), build("STAGING_STARTED", "10:25"), build("STAGING_STOPPED", "10:26"), build("STAGING_STOPPED", "10:31"))
+		b := told(build("STAGING_STARTED", "10:00"), build("STAGING_STARTED", "10:25"), build("STAGING_STOPPED",
+			"10:26"), build("STAGING_STOPPED", "10:31"))
 		Expect(b.closed()).To(Equal([]string{"A 10:00-10:25 1x1024", "A 10:25-10:26 2x1024", "A 10:26-10:31 1x1024"}))
 	})
 	It("one after the other are spans of their own", func() {
-		b := told(build("STAGING_STARTED", "10:00"), build("STAGING_STOPPED", "10:05"), build("STAGING_STARTED", "10:05"), build("STAGING_STOPPED", "10:06"))
+		b := told(build("STAGING_STARTED", "10:00"), build("STAGING_STOPPED", "10:05"), build("STAGING_STARTED",
+			"10:05"), build("STAGING_STOPPED", "10:06"))
 		Expect(b.closed()).To(Equal([]string{"A 10:00-10:05 1x1024", "A 10:05-10:06 1x1024"}))
 	})
 	It("run apart from the app: their end is not the app's", func() {
-		b := told(app("STARTED", "09:00", size(10, 1000)), build("STAGING_STARTED", "10:00"), build("STAGING_STOPPED", "10:01"), app("STOPPED", "11:00"))
+		b := told(app("STARTED", "09:00", size(10, 1000)), build("STAGING_STARTED", "10:00"), build("STAGING_STOPPED",
+			"10:01"), app("STOPPED", "11:00"))
 		Expect(b.closed()).To(Equal([]string{"P 09:00-11:00 10x1000", "A 10:00-10:01 1x1024"}))
 	})
 	It("show how many are open", func() {
@@ -35,7 +38,8 @@ var _ = Describe("Builds", func() {
 		Expect(lines(b.whole())).To(Equal([]string{"A 10:00-10:05 1x1024", "A 10:05-10:10 2x1024"}))
 	})
 	It("are divided at the boundaries once they have ended", func() {
-		b := newBooks(projector.Settings{Cut: projector.CutHour}).tell(build("STAGING_STARTED", "10:50")).reach("11:05").tell(build("STAGING_STOPPED", "11:10"))
+		b := newBooks(projector.Settings{Cut: projector.CutHour}).tell(build("STAGING_STARTED",
+			"10:50")).reach("11:05").tell(build("STAGING_STOPPED", "11:10"))
 		Expect(b.closed()).To(Equal([]string{"A 10:50-11:00 1x1024", "A 11:00-11:10 1x1024 since 10:50"}))
 		Expect(b.retracted).To(BeZero())
 	})
@@ -55,19 +59,23 @@ var _ = Describe("Builds", func() {
 			Expect(b.codes()).To(Equal([]string{events.AnomalyBuildWithoutEnd}))
 		})
 		It("leave the builds beside them as one run, whose started hours count once", func() {
-			b := told(build("STAGING_STARTED", "10:00"), build("STAGING_STARTED", "10:05"), build("STAGING_STOPPED", "10:50")).reach("11:30")
+			b := told(build("STAGING_STARTED", "10:00"), build("STAGING_STARTED", "10:05"), build("STAGING_STOPPED",
+				"10:50")).reach("11:30")
 			Expect(b.closed()).To(Equal([]string{"A 10:00-10:05 1x1024", "A 10:05-10:50 1x1024 since 10:00"}))
 			Expect(b.codes()).To(Equal([]string{events.AnomalyBuildWithoutEnd}))
 		})
-		It("are held, as nothing that is left tells of them, when the end is found after their month was closed", func() {
-			b := newBooks(projector.Settings{Cut: projector.CutMonth}).tell(build("STAGING_STARTED", "10:00"), build("STAGING_STARTED", "04-02 10:00")).
+		It("are held, as nothing that is left tells of them, when the end is found after their month was "+
+			"closed", func() {
+			b := newBooks(projector.Settings{Cut: projector.CutMonth}).tell(build("STAGING_STARTED", "10:00"),
+				build("STAGING_STARTED", "04-02 10:00")).
 				reach("04-10 00:00").tell(build("STAGING_STOPPED", "10:30", late(1)))
 			Expect(b.closed()).To(BeEmpty())
 			Expect(b.held()).To(Equal([]string{"A 10:30-10:30 1x1024 closed_period"}))
 			Expect(b.codes()).To(ContainElement(events.AnomalyClosedPeriod))
 		})
 		It("have the time that the setting gives them", func() {
-			b := newBooks(projector.Settings{Cut: projector.CutNone, BuildTimeout: 2 * time.Hour}).tell(build("STAGING_STARTED", "10:00"), build("STAGING_STOPPED", "11:59"))
+			b := newBooks(projector.Settings{Cut: projector.CutNone,
+				BuildTimeout: 2 * time.Hour}).tell(build("STAGING_STARTED", "10:00"), build("STAGING_STOPPED", "11:59"))
 			Expect(b.closed()).To(Equal([]string{"A 10:00-11:59 1x1024"}))
 		})
 	})

@@ -16,18 +16,20 @@ import (
 type Config struct {
 	// Cut is how finely spans are divided; default day.
 	Cut Cut
-	// Epoch is the time before which nothing is billed, by source ("cf", "trove") or by source and foundation ("cf/eu"), which takes
-	// precedence; none by default.
+	// Epoch is the time before which nothing is billed, by source ("cf", "trove") or by source and
+	// foundation ("cf/eu"), which takes precedence; none by default.
 	Epoch map[string]time.Time
-	// BuildTimeout is how long a build may run before it is taken to have lost its end; default an hour.
+	// BuildTimeout is how long a build may run before it is taken to have lost its end; default an
+	// hour.
 	BuildTimeout time.Duration
-	// Grace is how long after its end a month stays open, so that what comes late is no correction; default 5 days.
+	// Grace is how long after its end a month stays open, so that what comes late is no correction;
+	// default 5 days.
 	Grace time.Duration
-	// ExcludeSpaces is a regular expression (RE2): what runs in Cloud Foundry spaces whose name matches it when it begins is not metered.
-	// None by default.
+	// ExcludeSpaces is a regular expression (RE2): what runs in Cloud Foundry spaces whose name
+	// matches it when it begins is not metered. None by default.
 	ExcludeSpaces string
-	// AbsenceWindows is how many windows a database must be missing from the reports before it is taken to be gone: default
-	// DefaultAbsenceWindows; negative: never.
+	// AbsenceWindows is how many windows a database must be missing from the reports before it is
+	// taken to be gone: default DefaultAbsenceWindows; negative: never.
 	AbsenceWindows int
 }
 
@@ -50,13 +52,16 @@ func (c Config) settings() (Settings, error) {
 	for name := range c.Epoch {
 		source, foundation, both := strings.Cut(name, "/")
 		if source != events.SourceCF && source != events.SourceTrove {
-			return Settings{}, fmt.Errorf("epoch for unknown source %q: the sources are cf and trove, each alone or as SOURCE/FOUNDATION", source)
+			return Settings{}, fmt.Errorf("epoch for unknown source %q: the sources are cf and trove, each alone or "+
+				"as SOURCE/FOUNDATION", source)
 		}
 		if both && (foundation == "" || strings.ContainsAny(foundation, " \t\n;=")) {
-			return Settings{}, fmt.Errorf("epoch for foundation %q: expected SOURCE/FOUNDATION, and no blank, semicolon or equals sign in it", name)
+			return Settings{}, fmt.Errorf("epoch for foundation %q: expected SOURCE/FOUNDATION, and no blank, "+
+				"semicolon or equals sign in it", name)
 		}
 	}
-	s := Settings{Cut: c.Cut, Epoch: c.Epoch, BuildTimeout: c.BuildTimeout, Grace: c.Grace, AbsenceWindows: c.AbsenceWindows}
+	s := Settings{Cut: c.Cut, Epoch: c.Epoch, BuildTimeout: c.BuildTimeout, Grace: c.Grace,
+		AbsenceWindows: c.AbsenceWindows}
 	if c.ExcludeSpaces != "" {
 		var err error
 		if len(strings.Fields(c.ExcludeSpaces)) != 1 || strings.TrimSpace(c.ExcludeSpaces) != c.ExcludeSpaces {
@@ -72,9 +77,11 @@ func (c Config) settings() (Settings, error) {
 // logicVersion changes with every change of what the projector derives from the same facts.
 const logicVersion = "projector/4"
 
-// logic names the derivation with its settings, as words without blanks: the settings have the names of the command's flags.
+// logic names the derivation with its settings, as words without blanks: the settings have the
+// names of the command's flags.
 func (s Settings) logic() string {
-	parts := []string{logicVersion, "cut=" + string(s.Cut), "build-timeout=" + s.BuildTimeout.String(), "grace=" + s.Grace.String()}
+	parts := []string{logicVersion, "cut=" + string(s.Cut), "build-timeout=" + s.BuildTimeout.String(), "grace=" +
+		s.Grace.String()}
 	if s.AbsenceWindows != DefaultAbsenceWindows {
 		parts = append(parts, "absence-windows="+strconv.Itoa(s.AbsenceWindows))
 	}

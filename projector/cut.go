@@ -7,10 +7,12 @@ import (
 	"github.com/daybook-billing/daybook/events"
 )
 
-// Cut is how finely spans are divided: at every boundary of that unit, in UTC, so that no span crosses one.
+// Cut is how finely spans are divided: at every boundary of that unit, in UTC, so that no span
+// crosses one.
 type Cut string
 
-// The cuts. CutNone leaves spans whole; the services use the others, so that every span lies in one month.
+// The cuts. CutNone leaves spans whole; the services use the others, so that every span lies in one
+// month.
 const (
 	CutNone  Cut = "none"
 	CutHour  Cut = "hour"
@@ -53,8 +55,8 @@ func (c Cut) after(t time.Time) time.Time {
 	return time.Time{}
 }
 
-// divide appends the pieces of span s from `from` to `to`, divided at the boundaries. The pieces keep s.Since, where the
-// footprint was taken up. Pieces before `from` are taken to exist already.
+// divide appends the pieces of span s from `from` to `to`, divided at the boundaries. The pieces
+// keep s.Since, where the footprint was taken up. Pieces before `from` are taken to exist already.
 func (c Cut) divide(out []events.Span, s *events.Span, from, to time.Time) []events.Span {
 	for from.Before(to) {
 		end := to

@@ -22,12 +22,16 @@ var _ = Describe("The horizon", func() {
 			Expect(b.running()).To(Equal(want[len(want)-1:]))
 		},
 		Entry("hours", projector.CutHour, "10:30", "13:10",
-			"P 10:30-11:00 1x1024", "P 11:00-12:00 1x1024 since 10:30", "P 12:00-13:00 1x1024 since 10:30", "P 13:00- 1x1024 since 10:30"),
+			"P 10:30-11:00 1x1024", "P 11:00-12:00 1x1024 since 10:30", "P 12:00-13:00 1x1024 since 10:30",
+			"P 13:00- 1x1024 since 10:30"),
 		Entry("days", projector.CutDay, "10:30", "03-03 00:00",
-			"P 10:30-03-02 00:00 1x1024", "P 03-02 00:00-03-03 00:00 1x1024 since 10:30", "P 03-03 00:00- 1x1024 since 10:30"),
+			"P 10:30-03-02 00:00 1x1024", "P 03-02 00:00-03-03 00:00 1x1024 since 10:30", "P 03-03 00:00- 1x1024 "+
+				"since 10:30"),
 		Entry("months", projector.CutMonth, "10:30", "05-01 00:00",
-			"P 10:30-04-01 00:00 1x1024", "P 04-01 00:00-05-01 00:00 1x1024 since 10:30", "P 05-01 00:00- 1x1024 since 10:30"),
-		Entry("a start on the boundary", projector.CutHour, "11:00", "12:00", "P 11:00-12:00 1x1024", "P 12:00- 1x1024 since 11:00"),
+			"P 10:30-04-01 00:00 1x1024", "P 04-01 00:00-05-01 00:00 1x1024 since 10:30", "P 05-01 00:00- 1x1024 "+
+				"since 10:30"),
+		Entry("a start on the boundary", projector.CutHour, "11:00", "12:00", "P 11:00-12:00 1x1024",
+			"P 12:00- 1x1024 since 11:00"),
 		Entry("no boundary passed", projector.CutHour, "11:00", "11:59:59", "P 11:00- 1x1024"),
 	)
 
@@ -48,8 +52,10 @@ var _ = Describe("The horizon", func() {
 
 	It("may have gone further than a late ending: the pieces after it are taken back, and no others", func() {
 		b := cutBy(projector.CutHour, app("STARTED", "10:30")).reach("14:00").tell(app("STOPPED", "12:20"))
-		Expect(lines(b.last.Retracted)).To(Equal([]string{"P 12:00-13:00 1x1024 since 10:30", "P 13:00-14:00 1x1024 since 10:30"}))
-		Expect(b.closed()).To(Equal([]string{"P 10:30-11:00 1x1024", "P 11:00-12:00 1x1024 since 10:30", "P 12:00-12:20 1x1024 since 10:30"}))
+		Expect(lines(b.last.Retracted)).To(Equal([]string{"P 12:00-13:00 1x1024 since 10:30", "P 13:00-14:00 1x1024 " +
+			"since 10:30"}))
+		Expect(b.closed()).To(Equal([]string{"P 10:30-11:00 1x1024", "P 11:00-12:00 1x1024 since 10:30",
+			"P 12:00-12:20 1x1024 since 10:30"}))
 	})
 
 	It("leaves the pieces up to a late ending on a boundary alone", func() {
@@ -60,7 +66,8 @@ var _ = Describe("The horizon", func() {
 
 	It("may have gone further than a late beginning, which is cut at the next boundary", func() {
 		b := cutBy(projector.CutHour).reach("14:00").tell(app("STARTED", "12:20")).reach("15:00")
-		Expect(b.closed()).To(Equal([]string{"P 12:20-13:00 1x1024", "P 13:00-14:00 1x1024 since 12:20", "P 14:00-15:00 1x1024 since 12:20"}))
+		Expect(b.closed()).To(Equal([]string{"P 12:20-13:00 1x1024", "P 13:00-14:00 1x1024 since 12:20",
+			"P 14:00-15:00 1x1024 since 12:20"}))
 	})
 
 	It("does not move backward", func() {
@@ -78,7 +85,8 @@ var _ = Describe("The horizon", func() {
 			m.Fact(u, uint64(i)+1, func(*events.Metered) {})
 		}
 		m.Fact(service("CREATED", "10:00", "small"), 4, func(*events.Metered) {})
-		m.Horizon(&events.Horizon{Source: "cf", Foundation: "eu", Time: clock("11:00")}, 5, func(o *events.Metered) { order = append(order, o.Kind+" "+o.Resource) })
+		m.Horizon(&events.Horizon{Source: "cf", Foundation: "eu", Time: clock("11:00")}, 5,
+			func(o *events.Metered) { order = append(order, o.Kind+" "+o.Resource) })
 		Expect(order).To(Equal([]string{"service D", "task a", "task b", "task c"}))
 	})
 
@@ -92,11 +100,12 @@ var _ = Describe("The horizon", func() {
 		n := 0
 		m := projector.NewMeter(projector.Settings{Cut: projector.CutHour})
 		m.Fact(app("STARTED", "00:00"), 1, func(*events.Metered) {})
-		m.Horizon(&events.Horizon{ID: "h", Source: "cf", Foundation: "eu", Time: clock("00:00").Add(1200 * time.Hour)}, 2, func(o *events.Metered) {
-			ids = append(ids, o.ID)
-			n += len(o.Closed)
-			Expect(o.Running).To(HaveLen(1))
-		})
+		m.Horizon(&events.Horizon{ID: "h", Source: "cf", Foundation: "eu", Time: clock("00:00").Add(1200 * time.Hour)},
+			2, func(o *events.Metered) {
+				ids = append(ids, o.ID)
+				n += len(o.Closed)
+				Expect(o.Running).To(HaveLen(1))
+			})
 		Expect(n).To(Equal(1200))
 		Expect(ids).To(HaveLen(5))
 		Expect(ids[0]).NotTo(Equal(ids[1]))
@@ -110,7 +119,8 @@ var _ = Describe("The horizon of several collectors", func() {
 	})
 	says := func(collector, at string, retired ...bool) string {
 		b.sequence++
-		h := events.Horizon{ID: at, Source: events.SourceCF, Foundation: "eu", Collector: collector, Time: clock(at), Retired: len(retired) > 0}
+		h := events.Horizon{ID: at, Source: events.SourceCF, Foundation: "eu", Collector: collector, Time: clock(at),
+			Retired: len(retired) > 0}
 		all, moved := b.meter.Horizon(&h, b.sequence, b.post)
 		if !moved {
 			return "not moved"

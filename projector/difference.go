@@ -30,8 +30,9 @@ func (c *change) anomaly(code, resource string, at time.Time, message string) {
 	c.Anomalies = append(c.Anomalies, events.Anomaly{Code: code, Resource: resource, Time: at, Message: message})
 }
 
-// difference puts out what changes when parts `before` become parts `after`: the pieces that are no longer so, and those that are new. Both
-// are in order of time, and the part of each that goes on has been put out up to the boundary `published`.
+// difference puts out what changes when parts `before` become parts `after`: the pieces that are no
+// longer so, and those that are new. Both are in order of time, and the part of each that goes on
+// has been put out up to the boundary `published`.
 func (t *track) difference(r *rules, ch *change, before, after []part) {
 	running := func(parts []part) *part {
 		if n := len(parts) - 1; n >= 0 && parts[n].end == never {
@@ -85,7 +86,8 @@ func (m moment) up(p *part) moment {
 	return p.end
 }
 
-// lastPiece returns where the last piece of a part from start to end begins, or `end` if a piece ends there however long the part is.
+// lastPiece returns where the last piece of a part from start to end begins, or `end` if a piece
+// ends there however long the part is.
 func (r *rules) lastPiece(start, end moment) moment {
 	floor := momentOf(r.cut.floor(end.time()))
 	if end <= start || floor == end {
@@ -106,7 +108,8 @@ func (r *rules) pieces(out []events.Span, t *track, p *part, from, to moment) []
 // span is a part as a span.
 func (r *rules) span(t *track, p *part) events.Span {
 	s := events.Span{
-		Kind: t.kind, Resource: t.resource, App: p.of.app, Tenant: p.of.tenant, Space: p.of.space, SpaceName: p.of.spaceName, Name: p.of.name,
+		Kind: t.kind, Resource: t.resource, App: p.of.app, Tenant: p.of.tenant, Space: p.of.space,
+		SpaceName: p.of.spaceName, Name: p.of.name,
 		Start: p.start.time(), Since: p.since.time(), Footprint: *p.size, Flags: p.flags, Evidence: r.evidence(p),
 	}
 	if p.end != never {
@@ -136,8 +139,9 @@ func (r *rules) evidence(p *part) []uint64 {
 // hold is a held part as a hold.
 func (r *rules) hold(t *track, p *part) events.Hold {
 	h := events.Hold{
-		ID: r.holdID(t, &p.cause), Kind: t.kind, Resource: t.resource, Code: events.HoldGap, Start: p.start.time(), Footprint: *p.size,
-		Reason: p.cause.reason(p.end),
+		ID: r.holdID(t, &p.cause), Kind: t.kind, Resource: t.resource, Code: events.HoldGap, Start: p.start.time(),
+		Footprint: *p.size,
+		Reason:    p.cause.reason(p.end),
 	}
 	if p.end != never {
 		h.End = p.end.time()

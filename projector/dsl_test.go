@@ -13,7 +13,8 @@ import (
 	"github.com/daybook-billing/daybook/projector"
 )
 
-// clock reads "15:04", "15:04:05" or either after "01-02 ": times in 2026, on 1 March where no day is given.
+// clock reads "15:04", "15:04:05" or either after "01-02 ": times in 2026, on 1 March where no day
+// is given.
 func clock(s string) time.Time {
 	if !strings.Contains(s, " ") {
 		s = "03-01 " + s
@@ -53,7 +54,8 @@ func processType(t string) detail  { return func(u *events.Usage) { u.Footprint.
 
 func fact(kind, event, at string, details []detail) *events.Usage {
 	u := events.Usage{
-		Source: events.SourceCF, Foundation: "eu", Tenant: "org", Kind: kind, Resource: "P", App: "A", Event: event, Time: clock(at),
+		Source: events.SourceCF, Foundation: "eu", Tenant: "org", Kind: kind, Resource: "P", App: "A", Event: event,
+		Time:  clock(at),
 		Space: "S", SpaceName: "dev", Name: "shop",
 	}
 	for _, d := range details {
@@ -98,7 +100,8 @@ func service(event, at, plan string, details ...detail) *events.Usage {
 	u.Resource, u.App = "D", ""
 	if plan != "" {
 		u.Footprint = events.Footprint{
-			Plan: plan, PlanGUID: plan + "-guid", Offering: "postgres", OfferingGUID: "postgres-guid", Broker: "broker", BrokerGUID: "broker-guid",
+			Plan: plan, PlanGUID: plan + "-guid", Offering: "postgres", OfferingGUID: "postgres-guid", Broker: "broker",
+			BrokerGUID: "broker-guid",
 		}
 	}
 	for _, d := range details {
@@ -178,7 +181,8 @@ func (b *books) say(action string, details ...func(*events.Decision)) *books {
 func (b *books) sayOn(hold, action string, details ...func(*events.Decision)) *books {
 	b.sequence++
 	d := events.Decision{
-		ID: events.ID("decision", fmt.Sprint(b.sequence)), Source: b.last.Source, Foundation: "eu", Kind: b.last.Kind, Resource: b.last.Resource, Hold: hold,
+		ID: events.ID("decision", fmt.Sprint(b.sequence)), Source: b.last.Source, Foundation: "eu", Kind: b.last.Kind,
+		Resource: b.last.Resource, Hold: hold,
 		Action: action, Time: clock("12:00"),
 	}
 	for _, change := range details {
@@ -204,7 +208,8 @@ func (b *books) post(m *events.Metered) {
 		if _, ok := b.net[s.ID]; ok {
 			b.wrong = append(b.wrong, "published twice: "+line(&s))
 		}
-		if !s.Start.Before(s.End) || s.Since.After(s.Start) || s.ID == "" || len(s.Evidence) == 0 || !slices.IsSorted(s.Evidence) {
+		if !s.Start.Before(s.End) || s.Since.After(s.Start) || s.ID == "" || len(s.Evidence) == 0 ||
+			!slices.IsSorted(s.Evidence) {
 			b.wrong = append(b.wrong, "malformed: "+line(&s))
 		}
 		s.Evidence = slices.Clone(s.Evidence)
@@ -264,7 +269,8 @@ func (b *books) held() []string {
 }
 
 func heldPart(h *events.Hold) string {
-	s := events.Span{Kind: h.Kind, Resource: h.Resource, Start: h.Start, End: h.End, Since: h.Start, Footprint: h.Footprint}
+	s := events.Span{Kind: h.Kind, Resource: h.Resource, Start: h.Start, End: h.End, Since: h.Start,
+		Footprint: h.Footprint}
 	return line(&s) + " " + h.Code
 }
 
@@ -286,7 +292,9 @@ func (b *books) whole() []events.Span {
 	var out []events.Span
 	for _, s := range all {
 		if n := len(out) - 1; n >= 0 {
-			if p := &out[n]; p.Kind == s.Kind && p.Resource == s.Resource && p.End.Equal(s.Start) && p.Since.Equal(s.Since) && p.Footprint == s.Footprint && (s.Kind == events.KindInstance || s.Kind == events.KindVolume || p.Flags == s.Flags) {
+			if p := &out[n]; p.Kind == s.Kind && p.Resource == s.Resource && p.End.Equal(s.Start) &&
+				p.Since.Equal(s.Since) && p.Footprint == s.Footprint && (s.Kind == events.KindInstance ||
+				s.Kind == events.KindVolume || p.Flags == s.Flags) {
 				p.End, p.Flags = s.End, p.Flags&events.InferredStart|s.Flags&^events.InferredStart
 				continue
 			}

@@ -9,8 +9,8 @@ import (
 	"github.com/daybook-billing/daybook/events"
 )
 
-// This file holds facts of Cloud Foundry as timelines keep them: small, because all facts of the open months are kept, and in the order
-// of the API.
+// This file holds facts of Cloud Foundry as timelines keep them: small, because all facts of the
+// open months are kept, and in the order of the API.
 
 // moment is a time in microseconds since 1970, UTC. Cloud Foundry's times are whole seconds.
 type moment int64
@@ -90,7 +90,8 @@ func earlierOf(kind, previous string) earlier {
 	return rested
 }
 
-// labels are what a fact says of a resource beside its size. They do not end a span, but for the tenant.
+// labels are what a fact says of a resource beside its size. They do not end a span, but for the
+// tenant.
 type labels struct {
 	app, tenant, space, spaceName, name string
 	muted                               bool // the space is not metered
@@ -157,7 +158,8 @@ func (x *fact) listed() moment {
 // key is where the fact stands in the order of the API.
 func (x *fact) key() key { return key{x.sequence, x.place()} }
 
-// key is a place in the order of the API: that of the message at the sequence, or for a fact that was found late, its place.
+// key is a place in the order of the API: that of the message at the sequence, or for a fact that
+// was found late, its place.
 type key struct {
 	sequence uint64
 	late     *place
@@ -171,7 +173,8 @@ type place struct {
 	found    moment // the horizon when it was found
 }
 
-// unknownPlace is the root of a fact that follows one whose place is not kept any more. No message has the sequence.
+// unknownPlace is the root of a fact that follows one whose place is not kept any more. No message
+// has the sequence.
 const unknownPlace = 0
 
 // root returns the sequence of the fact in order that the key stands at or after.
@@ -186,8 +189,8 @@ func (k key) root() uint64 {
 	return p.sequence
 }
 
-// compare orders keys: by their roots; after a root what belongs directly after it, the one that was found last first, because it was
-// found between the root and what had been found before.
+// compare orders keys: by their roots; after a root what belongs directly after it, the one that
+// was found last first, because it was found between the root and what had been found before.
 func (k key) compare(o key) int {
 	if k.late == nil && o.late == nil || k.root() != o.root() {
 		return compareSequences(k.root(), o.root())
@@ -225,7 +228,8 @@ func compareSequences(a, b uint64) int {
 	return 0
 }
 
-// shapes gives equal footprints and labels the same memory. It holds a fixed number; a new one takes the place of an old one.
+// shapes gives equal footprints and labels the same memory. It holds a fixed number; a new one
+// takes the place of an old one.
 type shapes struct {
 	seed  maphash.Seed
 	sizes [1 << shapeBits]*events.Footprint

@@ -4,8 +4,9 @@ import (
 	"github.com/daybook-billing/daybook/events"
 )
 
-// This file is what a gap does to a timeline: the facts of a list between two times may be missing. What ran when it began is held from
-// then on, until a fact that stands after the gap says what held: after the gap nothing is missing.
+// This file is what a gap does to a timeline: the facts of a list between two times may be missing.
+// What ran when it began is held from then on, until a fact that stands after the gap says what
+// held: after the gap nothing is missing.
 
 // gap is a gap of one list, or of both.
 type gap struct {
@@ -19,27 +20,30 @@ type gap struct {
 // about reports whether the gap is one of the list that reports on a kind.
 func (g *gap) about(kind string) bool { return g.list == "" || g.list == events.ListOf(kind) }
 
-// precedes reports whether the gap stands before a fact: before the fact in order that this one is, or that it follows. One that was found
-// late, after the gap, and says a time after it, stands behind it even if what it follows stands before: nothing in between was collected.
+// precedes reports whether the gap stands before a fact: before the fact in order that this one is,
+// or that it follows. One that was found late, after the gap, and says a time after it, stands
+// behind it even if what it follows stands before: nothing in between was collected.
 func (g *gap) precedes(x *fact) bool {
 	return g.sequence <= x.key().root() || x.place() != nil && g.sequence < x.sequence && g.to <= x.time
 }
 
-// doubt is a gap that no fact of the timeline has settled yet. Gaps that follow each other without a fact between are one doubt.
+// doubt is a gap that no fact of the timeline has settled yet. Gaps that follow each other without
+// a fact between are one doubt.
 type doubt struct {
 	gap      *gap // the first of them; nil for none
 	from, to moment
 	// old is set when the gap's month was closed before anything was heard of the resource.
 	old bool
-	// listed is when a rescan found that what runs had neither ended nor changed: the doubt is over but for facts that stand before it.
-	// `always` for never.
+	// listed is when a rescan found that what runs had neither ended nor changed: the doubt is over
+	// but for facts that stand before it. `always` for never.
 	listed moment
 }
 
 // open reports whether the time from doubt.from on is not proven.
 func (d *doubt) open() bool { return d.gap != nil && d.listed == always }
 
-// cause is why a part is held. Its id makes that of the hold, which stays the same wherever the part begins and ends.
+// cause is why a part is held. Its id makes that of the hold, which stays the same wherever the
+// part begins and ends.
 type cause struct {
 	gap  *gap
 	fact factID // of the fact that began the part, if it began after the gap or the gap reaches back over its end
@@ -105,8 +109,9 @@ func (f *fold) gap(g *gap) {
 	if g.to > f.until && g.to != never {
 		f.until, f.untilBy = g.to, g
 	}
-	// A gap that was confirmed, and that is said again (perhaps by another API server's clock), is the same doubt over again. One that
-	// begins later, by however little, does not take back what was confirmed before it.
+	// A gap that was confirmed, and that is said again (perhaps by another API server's clock), is
+	// the same doubt over again. One that begins later, by however little, does not take back what
+	// was confirmed before it.
 	if f.doubt.open() || f.doubt.gap != nil && g.from <= f.doubt.from {
 		f.doubt.to, f.doubt.listed = max(f.doubt.to, g.to), always
 		return
@@ -121,13 +126,15 @@ func (f *fold) gap(g *gap) {
 	f.doubt = doubt{gap: g, from: from, to: g.to, listed: always}
 }
 
-// listedAgain is the step for a beginning that a rescan found still listed: Cloud Controller keeps the latest beginning of what runs, so
-// that it had neither ended nor changed then. The beginning of something unknown is a beginning like any other.
+// listedAgain is the step for a beginning that a rescan found still listed: Cloud Controller keeps
+// the latest beginning of what runs, so that it had neither ended nor changed then. The beginning
+// of something unknown is a beginning like any other.
 func (f *fold) listedAgain(x *fact) {
 	switch {
 	case f.running:
 		s := &f.segment
-		if f.doubt.gap != nil && x.time == s.told && x.size.Instances == s.size.Instances && x.size.MemoryMB == s.size.MemoryMB &&
+		if f.doubt.gap != nil && x.time == s.told && x.size.Instances == s.size.Instances &&
+			x.size.MemoryMB == s.size.MemoryMB &&
 			x.size.PlanGUID == s.size.PlanGUID {
 			f.doubt.listed = max(f.doubt.listed, x.listed())
 		}
@@ -138,7 +145,8 @@ func (f *fold) listedAgain(x *fact) {
 	}
 }
 
-// settle is what a fact after a gap says of the time between the gap's end and itself: there nothing is missing.
+// settle is what a fact after a gap says of the time between the gap's end and itself: there
+// nothing is missing.
 func (f *fold) settle(x *fact) {
 	d := &f.doubt
 	if d.listed != always && x.time > d.listed {
@@ -166,7 +174,8 @@ func (f *fold) settleApp(x *fact, to moment) {
 		return // says nothing of a run that is not known
 	case x.before == ran && x.verb != wasRunning:
 		size := f.sizeBefore(x)
-		if f.running && f.segment.size.Buildpack == x.size.Buildpack && f.segment.size.BuildpackGUID == x.size.BuildpackGUID {
+		if f.running && f.segment.size.Buildpack == x.size.Buildpack &&
+			f.segment.size.BuildpackGUID == x.size.BuildpackGUID {
 			f.resume(x, to, size, noteWithin)
 			return
 		}
@@ -187,7 +196,8 @@ func (f *fold) settleApp(x *fact, to moment) {
 	f.doubt = doubt{}
 }
 
-// settleTask: a task runs once, so that whatever is said of one that ran before the gap says that it ran through it.
+// settleTask: a task runs once, so that whatever is said of one that ran before the gap says that
+// it ran through it.
 func (f *fold) settleTask(x *fact, to moment) {
 	if !f.running && !f.known && x.verb == ended && x.before == ran {
 		f.resume(x, to, x.size, noteWithin)
@@ -245,8 +255,9 @@ func (f *fold) sizeBefore(x *fact) *events.Footprint {
 	return f.rules.shapes.size(&size, x.size)
 }
 
-// resume ends the doubt: from `at` on the size was in use, before it and since the doubt began it is held. With the size that ran before
-// the gap the run goes on, so that prices which count from its beginning go on.
+// resume ends the doubt: from `at` on the size was in use, before it and since the doubt began it
+// is held. With the size that ran before the gap the run goes on, so that prices which count from
+// its beginning go on.
 func (f *fold) resume(x *fact, at moment, size *events.Footprint, why note) {
 	d := f.doubt
 	if d.old && !f.running {

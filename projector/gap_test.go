@@ -23,20 +23,25 @@ var _ = Describe("A gap", func() {
 			Expect(b.closed()).To(Equal([]string{"P 09:00-10:00 1x1024"}))
 			Expect(b.running()).To(BeEmpty())
 			Expect(b.held()).To(Equal([]string{"P 10:00- 1x1024 gap"}))
-			Expect(b.last.Held[0].Reason).To(And(ContainSubstring("from 2026-03-01T10:00:00Z until 2026-03-01T11:00:00Z may be missing (pruned)"), ContainSubstring("Release it")))
+			Expect(b.last.Held[0].Reason).To(And(ContainSubstring("from 2026-03-01T10:00:00Z until "+
+				"2026-03-01T11:00:00Z may be missing (pruned)"), ContainSubstring("Release it")))
 		})
 		It("takes back what was put out after it", func() {
-			b := newBooks(projector.Settings{Cut: projector.CutHour}).tell(app("STARTED", "08:30")).reach("11:30").gap(events.ListApp, "09:50", "11:00")
+			b := newBooks(projector.Settings{Cut: projector.CutHour}).tell(app("STARTED",
+				"08:30")).reach("11:30").gap(events.ListApp, "09:50", "11:00")
 			Expect(b.closed()).To(Equal([]string{"P 08:30-09:00 1x1024", "P 09:00-09:50 1x1024 since 08:30"}))
-			Expect(lines(b.last.Retracted)).To(Equal([]string{"P 09:00-10:00 1x1024 since 08:30", "P 10:00-11:00 1x1024 since 08:30"}))
+			Expect(lines(b.last.Retracted)).To(Equal([]string{"P 09:00-10:00 1x1024 since 08:30",
+				"P 10:00-11:00 1x1024 since 08:30"}))
 		})
 		It("leaves what a stop after it shows: it ran from the gap's end to the stop", func() {
 			b := apps(app("STARTED", "09:00")).tell(app("STOPPED", "12:00", previous("STARTED")))
-			Expect(b.closed()).To(Equal([]string{"P 09:00-10:00 1x1024", "P 11:00-12:00 1x1024 since 09:00 inferred_start"}))
+			Expect(b.closed()).To(Equal([]string{"P 09:00-10:00 1x1024", "P 11:00-12:00 1x1024 since 09:00 " +
+				"inferred_start"}))
 			Expect(b.held()).To(Equal([]string{"P 10:00-11:00 1x1024 gap"}))
 		})
 		It("leaves, with another size before the fact, a run of that size", func() {
-			b := apps(app("STARTED", "09:00")).tell(app("STARTED", "12:00", size(5, 1024), was(3, 1024), previous("STARTED")))
+			b := apps(app("STARTED", "09:00")).tell(app("STARTED", "12:00", size(5, 1024), was(3, 1024),
+				previous("STARTED")))
 			Expect(b.closed()).To(Equal([]string{"P 09:00-10:00 1x1024", "P 11:00-12:00 3x1024 inferred_start"}))
 			Expect(b.held()).To(Equal([]string{"P 10:00-11:00 1x1024 gap"}))
 			Expect(b.running()).To(Equal([]string{"P 12:00- 5x1024"}))
@@ -52,7 +57,8 @@ var _ = Describe("A gap", func() {
 			Expect(b.held()).To(Equal([]string{"P 10:00-12:00 1x1024 gap"}))
 			Expect(b.running()).To(Equal([]string{"P 12:00- 1x1024 since 09:00 inferred_start"}))
 		})
-		It("holds up to a repaired ending, whose time is that of the repair (previous WAS_RUNNING, pull request 5210)", func() {
+		It("holds up to a repaired ending, whose time is that of the repair (previous WAS_RUNNING, pull request "+
+			"5210)", func() {
 			b := apps(app("STARTED", "09:00")).tell(app("STOPPED", "12:00", previous("WAS_RUNNING")))
 			Expect(b.closed()).To(Equal([]string{"P 09:00-10:00 1x1024"}))
 			Expect(b.held()).To(Equal([]string{"P 10:00-12:00 1x1024 gap"}))
@@ -74,29 +80,35 @@ var _ = Describe("A gap", func() {
 			Expect(b.codes()).To(BeEmpty())
 		})
 		It("is not confirmed by the first beginning of a run that was scaled since", func() {
-			b := apps(app("STARTED", "09:00"), app("STARTED", "09:30", size(2, 1024), previous("STARTED"))).tell(app("STARTED", "09:00", listed("11:30")))
+			b := apps(app("STARTED", "09:00"), app("STARTED", "09:30", size(2, 1024),
+				previous("STARTED"))).tell(app("STARTED", "09:00", listed("11:30")))
 			Expect(b.held()).To(Equal([]string{"P 10:00- 2x1024 gap"}))
 		})
 		It("is held all the same when the same rescan finds a newer beginning", func() {
-			b := apps(app("STARTED", "09:00")).tell(app("STARTED", "09:00", listed("11:30")), app("STARTED", "11:20", size(4, 1024), was(3, 1024), previous("STARTED")))
+			b := apps(app("STARTED", "09:00")).tell(app("STARTED", "09:00", listed("11:30")), app("STARTED", "11:20",
+				size(4, 1024), was(3, 1024), previous("STARTED")))
 			Expect(b.closed()).To(Equal([]string{"P 09:00-10:00 1x1024", "P 11:00-11:20 3x1024 inferred_start"}))
 			Expect(b.held()).To(Equal([]string{"P 10:00-11:00 1x1024 gap"}))
 			Expect(b.running()).To(Equal([]string{"P 11:20- 4x1024"}))
 		})
 		It("holds up to its end what a beginning within it says that stands after it", func() {
-			b := apps(app("STARTED", "09:00")).tell(app("STARTED", "10:30", size(2, 1024), previous("STARTED"), was(1, 1024)))
+			b := apps(app("STARTED", "09:00")).tell(app("STARTED", "10:30", size(2, 1024), previous("STARTED"),
+				was(1, 1024)))
 			Expect(b.closed()).To(Equal([]string{"P 09:00-10:00 1x1024"}))
 			Expect(b.held()).To(Equal([]string{"P 10:00-10:30 1x1024 gap", "P 10:30-11:00 2x1024 gap"}))
 			Expect(b.running()).To(Equal([]string{"P 11:00- 2x1024 since 10:30 inferred_start"}))
 		})
 		It("that follows another one is one with it", func() {
-			b := apps(app("STARTED", "09:00")).gap(events.ListApp, "11:10", "11:40").tell(app("STOPPED", "12:00", previous("STARTED")))
-			Expect(b.closed()).To(Equal([]string{"P 09:00-10:00 1x1024", "P 11:40-12:00 1x1024 since 09:00 inferred_start"}))
+			b := apps(app("STARTED", "09:00")).gap(events.ListApp, "11:10", "11:40").tell(app("STOPPED", "12:00",
+				previous("STARTED")))
+			Expect(b.closed()).To(Equal([]string{"P 09:00-10:00 1x1024", "P 11:40-12:00 1x1024 since 09:00 " +
+				"inferred_start"}))
 			Expect(b.held()).To(Equal([]string{"P 10:00-11:40 1x1024 gap"}))
 		})
 	})
 
-	It("that is said again by several clocks is one, however often a rescan confirms it: a change within it is held", func() {
+	It("that is said again by several clocks is one, however often a rescan confirms it: a change within it is "+
+		"held", func() {
 		b := told(app("STARTED", "03:00"))
 		for _, to := range []string{"06:00:03", "06:00:00", "05:59:52"} {
 			b.gap(events.ListApp, "05:00", to).tell(app("STARTED", "03:00", listed(to)))
@@ -108,15 +120,18 @@ var _ = Describe("A gap", func() {
 		Expect(b.running()).To(Equal([]string{"P 06:00:03- 5x1024 since 05:30 inferred_start"}))
 	})
 	It("that begins within the overlap of one that was confirmed takes back no more than its own time", func() {
-		b := apps(app("STARTED", "09:00")).tell(app("STARTED", "09:00", listed("11:00"))).gap(events.ListApp, "10:50", "12:00")
+		b := apps(app("STARTED", "09:00")).tell(app("STARTED", "09:00", listed("11:00"))).gap(events.ListApp, "10:50",
+			"12:00")
 		Expect(b.closed()).To(Equal([]string{"P 09:00-10:50 1x1024"}))
 		Expect(b.held()).To(Equal([]string{"P 10:50- 1x1024 gap"}))
 		b.tell(app("STOPPED", "12:30", previous("STARTED")))
 		Expect(b.held()).To(Equal([]string{"P 10:50-12:00 1x1024 gap"}))
 	})
 	It("that reaches back over several spans makes a hold of each, which is decided alone", func() {
-		b := apps(app("STARTED", "09:00"), app("STARTED", "10:20", size(2, 1024)), app("STARTED", "10:40", size(3, 1024)))
-		Expect(b.held()).To(Equal([]string{"P 10:00-10:20 1x1024 gap", "P 10:20-10:40 2x1024 gap", "P 10:40- 3x1024 gap"}))
+		b := apps(app("STARTED", "09:00"), app("STARTED", "10:20", size(2, 1024)), app("STARTED", "10:40",
+			size(3, 1024)))
+		Expect(b.held()).To(Equal([]string{"P 10:00-10:20 1x1024 gap", "P 10:20-10:40 2x1024 gap",
+			"P 10:40- 3x1024 gap"}))
 		b.say(events.ActionRelease)
 		Expect(b.held()).To(Equal([]string{"P 10:20-10:40 2x1024 gap", "P 10:40- 3x1024 gap"}))
 	})
@@ -125,7 +140,8 @@ var _ = Describe("A gap", func() {
 			tell(task("TASK_STOPPED", "12:00", previous("RUNNING")))
 		Expect(b.closed()).To(Equal([]string{"T 08:00-09:00 1x256"}))
 		Expect(b.held()).To(BeEmpty())
-		b = told(service("CREATED", "08:00", "small"), service("DELETED", "09:00", "small")).gap(events.ListService, "10:00", "11:00").
+		b = told(service("CREATED", "08:00", "small"), service("DELETED", "09:00", "small")).gap(events.ListService,
+			"10:00", "11:00").
 			tell(service("DELETED", "12:00", "small"))
 		Expect(b.closed()).To(Equal([]string{"D 08:00-09:00 small"}))
 		Expect(b.held()).To(BeEmpty())
@@ -136,14 +152,16 @@ var _ = Describe("A gap", func() {
 		Expect(b.held()).To(BeEmpty())
 		Expect(b.closed()).To(Equal([]string{"P 08:00-09:00 1x1024"}))
 	})
-	It("may hide a beginning: what a later fact says to have run before it is held, because nothing says with which buildpack", func() {
+	It("may hide a beginning: what a later fact says to have run before it is held, because nothing says with which "+
+		"buildpack", func() {
 		b := apps().tell(app("STOPPED", "12:00", previous("STARTED")))
 		Expect(b.closed()).To(BeEmpty())
 		Expect(b.held()).To(Equal([]string{"P 10:00-12:00 1x1024 gap"}))
 		Expect(b.codes()).To(BeEmpty())
 	})
 	It("may hide a change of buildpack: the time before the fact that shows another is held", func() {
-		b := apps(app("STARTED", "09:00", buildpack("ruby"))).tell(app("STARTED", "12:00", previous("STARTED"), buildpack("go")))
+		b := apps(app("STARTED", "09:00", buildpack("ruby"))).tell(app("STARTED", "12:00", previous("STARTED"),
+			buildpack("go")))
 		Expect(b.held()).To(Equal([]string{"P 10:00-12:00 1x1024 ruby gap"}))
 	})
 	It("reaches back over what was collected before it: facts may have been overlooked there", func() {
@@ -189,7 +207,8 @@ var _ = Describe("A gap", func() {
 		}
 		It("leaves what its deletion shows: it had the plan that the deletion names", func() {
 			b := services().tell(service("DELETED", "12:00", "small"))
-			Expect(b.closed()).To(Equal([]string{"D 09:00-10:00 small", "D 11:00-12:00 small since 09:00 inferred_start"}))
+			Expect(b.closed()).To(Equal([]string{"D 09:00-10:00 small", "D 11:00-12:00 small since 09:00 " +
+				"inferred_start"}))
 			Expect(b.held()).To(Equal([]string{"D 10:00-11:00 small gap"}))
 			b = services().tell(service("DELETED", "12:00", "large"))
 			Expect(b.closed()).To(Equal([]string{"D 09:00-10:00 small", "D 11:00-12:00 large inferred_start"}))
@@ -206,7 +225,8 @@ var _ = Describe("A gap", func() {
 		})
 	})
 
-	// Usage events of builds say no build guid (BuildModel, AppUsageEventRepository#create_from_build).
+	// Usage events of builds say no build guid (BuildModel,
+	// AppUsageEventRepository#create_from_build).
 	Describe("around builds", func() {
 		short := func(before ...*events.Usage) *books { return told(before...).gap(events.ListApp, "10:00", "10:30") }
 
@@ -229,43 +249,52 @@ var _ = Describe("A gap", func() {
 			Expect(b.held()).To(BeEmpty())
 		})
 		It("marks an end that nobody reported when a build is released", func() {
-			Expect(short(build("STAGING_STARTED", "09:50")).say(events.ActionRelease).closed()).To(Equal([]string{"A 09:50-10:30 1x1024 inferred_end"}))
+			Expect(short(build("STAGING_STARTED",
+				"09:50")).say(events.ActionRelease).closed()).To(Equal([]string{"A 09:50-10:30 1x1024 inferred_end"}))
 		})
 		It("never bills one that is discarded, and bills it after all after another word", func() {
 			b := short(build("STAGING_STARTED", "09:50"))
 			hold := b.last.Held[0].ID
-			b.sayOn(hold, events.ActionDiscard).tell(build("STAGING_STOPPED", "10:40"), build("STAGING_STARTED", "13:00"), build("STAGING_STOPPED", "13:10"))
+			b.sayOn(hold, events.ActionDiscard).tell(build("STAGING_STOPPED", "10:40"), build("STAGING_STARTED",
+				"13:00"), build("STAGING_STOPPED", "13:10"))
 			Expect(b.held()).To(BeEmpty())
 			Expect(b.closed()).To(Equal([]string{"A 13:00-13:10 1x1024"}))
-			Expect(b.sayOn(hold, events.ActionRelease).closed()).To(Equal([]string{"A 09:50-10:40 1x1024", "A 13:00-13:10 1x1024"}))
+			Expect(b.sayOn(hold, events.ActionRelease).closed()).To(Equal([]string{"A 09:50-10:40 1x1024",
+				"A 13:00-13:10 1x1024"}))
 		})
 		It("holds one that began in it, as an ending after it shows", func() {
-			b := short(build("STAGING_STARTED", "09:00"), build("STAGING_STOPPED", "09:05")).tell(build("STAGING_STOPPED", "10:40"))
+			b := short(build("STAGING_STARTED", "09:00"), build("STAGING_STOPPED",
+				"09:05")).tell(build("STAGING_STOPPED", "10:40"))
 			Expect(b.held()).To(Equal([]string{"A 10:00-10:40 1x1024 gap"}))
 			Expect(b.closed()).To(Equal([]string{"A 09:00-09:05 1x1024"}))
 			Expect(b.codes()).To(BeEmpty())
 			Expect(b.say(events.ActionRelease).closed()).To(ContainElement("A 10:00-10:40 1x1024 inferred_start"))
 		})
 		It("holds nothing of an ending so long after it that its build can not have been open then", func() {
-			b := short(build("STAGING_STARTED", "09:00"), build("STAGING_STOPPED", "09:05")).tell(build("STAGING_STOPPED", "11:30"))
+			b := short(build("STAGING_STARTED", "09:00"), build("STAGING_STOPPED",
+				"09:05")).tell(build("STAGING_STOPPED", "11:30"))
 			Expect(b.held()).To(BeEmpty())
 		})
 		It("bills one that began behind it: as many run as began and have not ended, whoever ends", func() {
-			b := short(build("STAGING_STARTED", "09:50")).tell(build("STAGING_STARTED", "10:35"), build("STAGING_STOPPED", "10:40"))
+			b := short(build("STAGING_STARTED", "09:50")).tell(build("STAGING_STARTED", "10:35"),
+				build("STAGING_STOPPED", "10:40"))
 			Expect(b.closed()).To(Equal([]string{"A 10:35-10:40 1x1024"}))
 			Expect(b.held()).To(Equal([]string{"A 09:50-10:30 1x1024 gap"}))
 			b.tell(build("STAGING_STOPPED", "11:20"))
-			Expect(b.held()).To(Equal([]string{"A 09:50-11:20 1x1024 gap"}), "the ending of 10:40 was its, and this one is that of the other")
+			Expect(b.held()).To(Equal([]string{"A 09:50-11:20 1x1024 gap"}), "the ending of 10:40 was its, and this "+
+				"one is that of the other")
 		})
 		It("takes back what was put out of the time that it reaches back over", func() {
-			b := told(build("STAGING_STARTED", "09:00"), build("STAGING_STOPPED", "09:05"), build("STAGING_STARTED", "09:50"), build("STAGING_STOPPED", "10:20")).
+			b := told(build("STAGING_STARTED", "09:00"), build("STAGING_STOPPED", "09:05"), build("STAGING_STARTED",
+				"09:50"), build("STAGING_STOPPED", "10:20")).
 				gap(events.ListApp, "10:00", "10:30")
 			Expect(lines(b.last.Retracted)).To(Equal([]string{"A 09:50-10:20 1x1024"}))
 			Expect(b.held()).To(Equal([]string{"A 09:50-10:20 1x1024 gap"}))
 			Expect(b.closed()).To(Equal([]string{"A 09:00-09:05 1x1024"}))
 		})
 		It("keeps them listed while other builds come and go, and when their month is closed", func() {
-			b := newBooks(projector.Settings{Cut: projector.CutMonth}).tell(build("STAGING_STARTED", "09:50")).gap(events.ListApp, "10:00", "10:30").
+			b := newBooks(projector.Settings{Cut: projector.CutMonth}).tell(build("STAGING_STARTED",
+				"09:50")).gap(events.ListApp, "10:00", "10:30").
 				tell(build("STAGING_STARTED", "14:00"), build("STAGING_STOPPED", "14:10")).reach("04-10 00:00").
 				tell(build("STAGING_STARTED", "04-10 14:00"), build("STAGING_STOPPED", "04-10 14:10"))
 			Expect(b.held()).To(Equal([]string{"A 09:50-10:30 1x1024 gap"}))
@@ -274,22 +303,29 @@ var _ = Describe("A gap", func() {
 			Expect(b.last.Correction).To(Equal("2026-04"))
 			Expect(b.reach("05-10 00:00").meter.Tracked()).To(BeZero())
 		})
-		It("leaves what was decided as it is when the month is closed: another word changes nothing and is an anomaly", func() {
-			b := newBooks(projector.Settings{Cut: projector.CutMonth}).tell(build("STAGING_STARTED", "09:50")).gap(events.ListApp, "10:00", "10:30")
+		It("leaves what was decided as it is when the month is closed: another word changes nothing and is an "+
+			"anomaly", func() {
+			b := newBooks(projector.Settings{Cut: projector.CutMonth}).tell(build("STAGING_STARTED",
+				"09:50")).gap(events.ListApp, "10:00", "10:30")
 			hold := b.last.Held[0].ID
-			b.sayOn(hold, events.ActionRelease).tell(build("STAGING_STARTED", "04-01 14:00"), build("STAGING_STOPPED", "04-01 14:10")).reach("04-10 00:00")
+			b.sayOn(hold, events.ActionRelease).tell(build("STAGING_STARTED", "04-01 14:00"), build("STAGING_STOPPED",
+				"04-01 14:10")).reach("04-10 00:00")
 			before := b.closed()
 			b.sayOn(hold, events.ActionDiscard)
 			Expect(b.closed()).To(Equal(before))
 			Expect(b.codes()).To(Equal([]string{events.AnomalyClosedPeriod}))
 		})
 		It("holds one that began in it though its month was closed before the ending was found", func() {
-			b := newBooks(projector.Settings{Cut: projector.CutMonth}).tell(service("CREATED", "09:00", "small")).gap(events.ListApp, "03-31 23:40", "03-31 23:50").
-				tell(app("STARTED", "04-01 00:10")).reach("04-10 00:00").tell(build("STAGING_STOPPED", "04-01 00:05", late(3)))
+			b := newBooks(projector.Settings{Cut: projector.CutMonth}).tell(service("CREATED", "09:00",
+				"small")).gap(events.ListApp, "03-31 23:40", "03-31 23:50").
+				tell(app("STARTED", "04-01 00:10")).reach("04-10 00:00").tell(build("STAGING_STOPPED", "04-01 00:05",
+				late(3)))
 			Expect(b.held()).To(Equal([]string{"A 03-31 23:40-04-01 00:05 1x1024 gap"}))
 		})
-		It("holds one that ended in the time that it reaches back over, though the ending was lost and another build came since", func() {
-			b := told(build("STAGING_STARTED", "09:00"), build("STAGING_STARTED", "10:05"), build("STAGING_STOPPED", "10:06")).
+		It("holds one that ended in the time that it reaches back over, though the ending was lost and another build "+
+			"came since", func() {
+			b := told(build("STAGING_STARTED", "09:00"), build("STAGING_STARTED", "10:05"), build("STAGING_STOPPED",
+				"10:06")).
 				gap(events.ListApp, "09:30", "10:30")
 			Expect(b.held()).To(Equal([]string{"A 09:00-10:00 1x1024 gap", "A 10:05-10:06 1x1024 gap"}))
 		})
@@ -300,9 +336,12 @@ var _ = Describe("A gap", func() {
 				Expect(b.held()).To(BeEmpty())
 				Expect(b.reach("04-10 00:00").meter.Tracked()).To(BeZero())
 			},
-			Entry("of a space that is not metered", projector.Settings{ExcludeSpaces: regexp.MustCompile("^dev$")}, build("STAGING_STARTED", "09:50")),
-			Entry("before the epoch", projector.Settings{Epoch: map[string]time.Time{"cf": clock("12:00")}}, build("STAGING_STARTED", "09:50")),
-			Entry("of no length", projector.Settings{}, build("STAGING_STARTED", "10:05"), build("STAGING_STOPPED", "10:05")),
+			Entry("of a space that is not metered", projector.Settings{ExcludeSpaces: regexp.MustCompile("^dev$")},
+				build("STAGING_STARTED", "09:50")),
+			Entry("before the epoch", projector.Settings{Epoch: map[string]time.Time{"cf": clock("12:00")}},
+				build("STAGING_STARTED", "09:50")),
+			Entry("of no length", projector.Settings{}, build("STAGING_STARTED", "10:05"), build("STAGING_STOPPED",
+				"10:05")),
 		)
 		It("does not bill others for closed months while one of them is held", func() {
 			unheard := func(before ...*events.Usage) []string {
@@ -315,7 +354,8 @@ var _ = Describe("A gap", func() {
 				Expect(b.closed()).To(BeEmpty())
 				return b.held()
 			}
-			Expect(unheard(build("STAGING_STARTED", "09:50"))).To(And(Equal(unheard()), Equal([]string{"D 10:00-04-10 10:00 small gap"})))
+			Expect(unheard(build("STAGING_STARTED", "09:50"))).To(And(Equal(unheard()),
+				Equal([]string{"D 10:00-04-10 10:00 small gap"})))
 		})
 		It("is the first collection: a build that ends after it is held from its end on", func() {
 			b := told().gap(events.ListApp, "", "10:30").tell(build("STAGING_STOPPED", "10:40"))
@@ -325,11 +365,12 @@ var _ = Describe("A gap", func() {
 
 	Describe("before the first collection", func() {
 		first := func(facts ...*events.Usage) *books { return told().gap(events.ListApp, "", "11:00").tell(facts...) }
-		It("is like an epoch: what ran at its end is held from there, until something says with which buildpack", func() {
-			b := first(app("STOPPED", "12:00", previous("STARTED")))
-			Expect(b.closed()).To(BeEmpty())
-			Expect(b.held()).To(Equal([]string{"P 11:00-12:00 1x1024 gap"}))
-		})
+		It("is like an epoch: what ran at its end is held from there, until something says with which buildpack",
+			func() {
+				b := first(app("STOPPED", "12:00", previous("STARTED")))
+				Expect(b.closed()).To(BeEmpty())
+				Expect(b.held()).To(Equal([]string{"P 11:00-12:00 1x1024 gap"}))
+			})
 		It("holds what a known beginning before its end says", func() {
 			b := first(app("STARTED", "08:00", previous("STOPPED")))
 			Expect(b.held()).To(Equal([]string{"P 08:00-11:00 1x1024 gap"}))
@@ -341,7 +382,8 @@ var _ = Describe("A gap", func() {
 		release := func(b *books) *books { return b.say(events.ActionRelease) }
 		It("is billed when what it holds is released: the run is uninterrupted", func() {
 			b := release(apps(app("STARTED", "09:00")).tell(app("STOPPED", "12:00", previous("STARTED"))))
-			Expect(b.closed()).To(Equal([]string{"P 09:00-10:00 1x1024", "P 10:00-11:00 1x1024 since 09:00", "P 11:00-12:00 1x1024 since 09:00 inferred_start"}))
+			Expect(b.closed()).To(Equal([]string{"P 09:00-10:00 1x1024", "P 10:00-11:00 1x1024 since 09:00",
+				"P 11:00-12:00 1x1024 since 09:00 inferred_start"}))
 			Expect(b.held()).To(BeEmpty())
 		})
 		It("goes on when what nothing has confirmed is released", func() {
@@ -354,7 +396,8 @@ var _ = Describe("A gap", func() {
 			Expect(b.held()).To(BeEmpty())
 			Expect(b.running()).To(BeEmpty())
 			b.tell(app("STOPPED", "12:00", previous("STARTED")))
-			Expect(b.closed()).To(Equal([]string{"P 09:00-10:00 1x1024", "P 11:00-12:00 1x1024 since 09:00 inferred_start"}))
+			Expect(b.closed()).To(Equal([]string{"P 09:00-10:00 1x1024", "P 11:00-12:00 1x1024 since 09:00 " +
+				"inferred_start"}))
 			Expect(b.held()).To(BeEmpty())
 		})
 		It("is billed with the size that the operator names", func() {
@@ -366,7 +409,8 @@ var _ = Describe("A gap", func() {
 			b := apps(app("STARTED", "09:00")).tell(app("STOPPED", "12:00", previous("STARTED")))
 			hold := b.last.Held[0].ID
 			b.sayOn(hold, events.ActionRelease).sayOn(hold, events.ActionDiscard)
-			Expect(b.closed()).To(Equal([]string{"P 09:00-10:00 1x1024", "P 11:00-12:00 1x1024 since 09:00 inferred_start"}))
+			Expect(b.closed()).To(Equal([]string{"P 09:00-10:00 1x1024", "P 11:00-12:00 1x1024 since 09:00 " +
+				"inferred_start"}))
 		})
 		It("is an anomaly where there is no such hold", func() {
 			b := apps(app("STARTED", "09:00")).sayOn("other", events.ActionRelease)
@@ -382,11 +426,14 @@ var _ = Describe("A fact that was found late", func() {
 		Expect(b.running()).To(Equal([]string{"P 11:00- 1x1024"}))
 	})
 	It("takes back what it contradicts, and no more", func() {
-		b := newBooks(projector.Settings{Cut: projector.CutHour}).tell(app("STARTED", "09:00")).reach("12:00").tell(task("TASK_STARTED", "12:00")).
+		b := newBooks(projector.Settings{Cut: projector.CutHour}).tell(app("STARTED",
+			"09:00")).reach("12:00").tell(task("TASK_STARTED", "12:00")).
 			tell(app("STARTED", "10:30", late(1), size(2, 1024), previous("STARTED")))
-		Expect(lines(b.last.Retracted)).To(Equal([]string{"P 10:00-11:00 1x1024 since 09:00", "P 11:00-12:00 1x1024 since 09:00"}))
+		Expect(lines(b.last.Retracted)).To(Equal([]string{"P 10:00-11:00 1x1024 since 09:00", "P 11:00-12:00 1x1024 " +
+			"since 09:00"}))
 		Expect(b.closed()).To(Equal([]string{
-			"P 09:00-10:00 1x1024", "P 10:00-10:30 1x1024 since 09:00", "P 10:30-11:00 2x1024", "P 11:00-12:00 2x1024 since 10:30",
+			"P 09:00-10:00 1x1024", "P 10:00-10:30 1x1024 since 09:00", "P 10:30-11:00 2x1024",
+			"P 11:00-12:00 2x1024 since 10:30",
 		}))
 		Expect(b.running()).To(Equal([]string{"P 12:00- 2x1024 since 10:30"}))
 	})
@@ -401,11 +448,13 @@ var _ = Describe("A fact that was found late", func() {
 		Expect(b.closed()).To(Equal([]string{"P 09:00-10:00 1x1024", "P 10:00-11:00 2x1024", "P 11:00-12:00 3x1024"}))
 	})
 	It("clamps the times of the facts after it", func() {
-		b := told(app("STARTED", "09:00"), app("STOPPED", "10:00")).tell(app("STARTED", "10:30", late(1), size(2, 1024)))
+		b := told(app("STARTED", "09:00"), app("STOPPED", "10:00")).tell(app("STARTED", "10:30", late(1),
+			size(2, 1024)))
 		Expect(b.closed()).To(Equal([]string{"P 09:00-10:30 1x1024"}))
 	})
 	It("follows a fact of another resource", func() {
-		b := told(app("STARTED", "09:00"), task("TASK_STARTED", "09:30"), app("STARTED", "11:00")).tell(app("STOPPED", "10:00", late(2)))
+		b := told(app("STARTED", "09:00"), task("TASK_STARTED", "09:30"), app("STARTED", "11:00")).tell(app("STOPPED",
+			"10:00", late(2)))
 		Expect(b.closed()).To(Equal([]string{"P 09:00-10:00 1x1024"}))
 	})
 	It("that comes twice is one", func() {
@@ -416,21 +465,24 @@ var _ = Describe("A fact that was found late", func() {
 		Expect(b.tell(u).stream).To(HaveLen(n))
 	})
 	It("is an ending of builds, too", func() {
-		b := told(build("STAGING_STARTED", "10:00"), build("STAGING_STARTED", "10:20"), build("STAGING_STOPPED", "10:30"))
+		b := told(build("STAGING_STARTED", "10:00"), build("STAGING_STARTED", "10:20"), build("STAGING_STOPPED",
+			"10:30"))
 		b.tell(build("STAGING_STOPPED", "10:10", late(1)))
 		Expect(b.closed()).To(Equal([]string{"A 10:00-10:10 1x1024", "A 10:20-10:30 1x1024"}))
 	})
 
 	Describe("of a month that is closed", func() {
 		It("is applied exactly while what it changes goes on, as a correction", func() {
-			b := newBooks(projector.Settings{Cut: projector.CutMonth}).tell(app("STARTED", "09:00")).reach("04-10 00:00")
+			b := newBooks(projector.Settings{Cut: projector.CutMonth}).tell(app("STARTED",
+				"09:00")).reach("04-10 00:00")
 			Expect(b.last.Correction).To(BeEmpty())
 			b.tell(app("STOPPED", "03-20 00:00", late(1)))
 			Expect(b.last.Correction).NotTo(BeEmpty())
 			Expect(b.closed()).To(Equal([]string{"P 09:00-03-20 00:00 1x1024"}))
 		})
 		It("is held, never lost, when its place is settled", func() {
-			b := newBooks(projector.Settings{Cut: projector.CutMonth}).tell(app("STARTED", "09:00"), app("STARTED", "03-10 00:00", size(2, 1024))).reach("04-10 00:00")
+			b := newBooks(projector.Settings{Cut: projector.CutMonth}).tell(app("STARTED", "09:00"),
+				app("STARTED", "03-10 00:00", size(2, 1024))).reach("04-10 00:00")
 			before := b.closed()
 			b.tell(app("STOPPED", "03-05 00:00", late(1)))
 			Expect(b.closed()).To(Equal(before))
@@ -441,8 +493,10 @@ var _ = Describe("A fact that was found late", func() {
 		})
 		It("and that stands behind a gap is not before it when the month is settled", func() {
 			for _, closed := range []bool{false, true} {
-				b := newBooks(projector.Settings{Cut: projector.CutMonth}).tell(app("STARTED", "09:00")).gap(events.ListApp, "10:00", "11:00").
-					tell(app("STARTED", "12:00", late(1), size(2, 1024), was(1, 1024), previous("STARTED")), service("CREATED", "12:00", "small"))
+				b := newBooks(projector.Settings{Cut: projector.CutMonth}).tell(app("STARTED",
+					"09:00")).gap(events.ListApp, "10:00", "11:00").
+					tell(app("STARTED", "12:00", late(1), size(2, 1024), was(1, 1024), previous("STARTED")),
+						service("CREATED", "12:00", "small"))
 				if closed {
 					b.reach("04-10 00:00")
 				}
@@ -453,20 +507,25 @@ var _ = Describe("A fact that was found late", func() {
 		})
 		It("is held when it stands before a gap that is settled", func() {
 			b := newBooks(projector.Settings{Cut: projector.CutMonth}).
-				tell(app("STARTED", "09:00"), app("STOPPED", "09:30"), app("STARTED", "09:40"), service("CREATED", "09:50", "small")).
-				gap(events.ListApp, "10:00", "11:00").reach("04-10 00:00").tell(app("STOPPED", "10:30", late(4), previous("STARTED")))
+				tell(app("STARTED", "09:00"), app("STOPPED", "09:30"), app("STARTED", "09:40"), service("CREATED",
+					"09:50", "small")).
+				gap(events.ListApp, "10:00", "11:00").reach("04-10 00:00").tell(app("STOPPED", "10:30", late(4),
+				previous("STARTED")))
 			Expect(b.codes()).To(Equal([]string{events.AnomalyClosedPeriod}))
 			Expect(b.held()).To(ContainElement("P 10:30-10:30 1x1024 closed_period"))
 		})
 		It("is held when the place of the one that it follows is not kept any more", func() {
 			b := newBooks(projector.Settings{Cut: projector.CutMonth}).
-				tell(app("STARTED", "09:00"), app("STARTED", "10:30", size(2, 1024)), service("CREATED", "10:40", "small")).reach("11:00").
-				tell(service("UPDATED", "09:20", "large", late(1))).reach("04-10 00:00").tell(app("STOPPED", "09:30", late(5)))
+				tell(app("STARTED", "09:00"), app("STARTED", "10:30", size(2, 1024)), service("CREATED", "10:40",
+					"small")).reach("11:00").
+				tell(service("UPDATED", "09:20", "large", late(1))).reach("04-10 00:00").tell(app("STOPPED", "09:30",
+				late(5)))
 			Expect(b.codes()).To(Equal([]string{events.AnomalyClosedPeriod}))
 			Expect(b.held()).To(Equal([]string{"P 09:30-09:30 1x1024 closed_period"}))
 		})
 		It("leaves what was decided as it is: another word changes nothing and is an anomaly", func() {
-			b := newBooks(projector.Settings{Cut: projector.CutMonth}).tell(app("STARTED", "09:00")).gap(events.ListApp, "10:00", "11:00").
+			b := newBooks(projector.Settings{Cut: projector.CutMonth}).tell(app("STARTED", "09:00")).gap(events.ListApp,
+				"10:00", "11:00").
 				tell(app("STOPPED", "12:00", previous("STARTED")))
 			hold := b.last.Held[0].ID
 			b.sayOn(hold, events.ActionRelease).tell(app("STARTED", "13:00")).reach("04-10 00:00")
@@ -478,7 +537,8 @@ var _ = Describe("A fact that was found late", func() {
 			Expect(b.codes()).To(Equal([]string{events.AnomalyClosedPeriod}))
 		})
 		It("does not begin what may have been forgotten", func() {
-			b := newBooks(projector.Settings{Cut: projector.CutMonth}).tell(app("STARTED", "09:00")).reach("04-10 00:00")
+			b := newBooks(projector.Settings{Cut: projector.CutMonth}).tell(app("STARTED",
+				"09:00")).reach("04-10 00:00")
 			b.tell(task("TASK_STARTED", "03-05 00:00", late(1)))
 			Expect(b.running()).To(BeEmpty())
 			Expect(b.held()).To(Equal([]string{"T 03-05 00:00-03-05 00:00 1x256 closed_period"}))

@@ -31,7 +31,8 @@ type lived struct {
 
 const lifetime = 600 // minutes
 
-// drawLived draws what befell two processes, a task and a service of a platform that tells all, in order, and truly.
+// drawLived draws what befell two processes, a task and a service of a platform that tells all, in
+// order, and truly.
 func drawLived(t *rapid.T) *lived {
 	l := &lived{truth: map[string][]string{}, now: map[string]running{}}
 	at := 0
@@ -114,8 +115,9 @@ func minutesOf(from, to time.Time) (first, after int) {
 	return int(from.Sub(began) / time.Minute), after
 }
 
-// TestLostFacts: a part of the list is lost, and a gap stands in its place. What is billed then ran, in the very size; and what ran and is
-// neither billed nor held is only what is not known of, or lies within the gap.
+// TestLostFacts: a part of the list is lost, and a gap stands in its place. What is billed then
+// ran, in the very size; and what ran and is neither billed nor held is only what is not known of,
+// or lies within the gap.
 func TestLostFacts(t *testing.T) {
 	check(t, 2000, func(t *rapid.T) {
 		world := drawLived(t)
@@ -179,7 +181,8 @@ func TestLostFacts(t *testing.T) {
 				covered[s.Resource][m] = true
 				what := fmt.Sprint(s.Footprint.Instances.Or(0), s.Footprint.Plan)
 				if truth := world.truth[s.Resource][m]; truth != what {
-					t.Fatalf("%s is billed, but at minute %d (%s) there ran %q; gap %s-%s", line(&s), m, short(minute(m)), truth, short(gapFrom), short(gapTo))
+					t.Fatalf("%s is billed, but at minute %d (%s) there ran %q; gap %s-%s", line(&s), m,
+						short(minute(m)), truth, short(gapFrom), short(gapTo))
 				}
 			}
 		}
@@ -196,7 +199,8 @@ func TestLostFacts(t *testing.T) {
 			for m, what := range minutes {
 				within := firstMissing <= m && m < firstComplete
 				if what != "" && !covered[id][m] && known[id] && !within {
-					t.Fatalf("%s ran at minute %d (%s) and is neither billed nor held; gap %s-%s:\n%q", id, m, short(minute(m)), short(gapFrom), short(gapTo), b.lines())
+					t.Fatalf("%s ran at minute %d (%s) and is neither billed nor held; gap %s-%s:\n%q", id, m,
+						short(minute(m)), short(gapFrom), short(gapTo), b.lines())
 				}
 			}
 		}
@@ -206,8 +210,9 @@ func TestLostFacts(t *testing.T) {
 	})
 }
 
-// TestLostBuilds: of the facts of some times any part is lost, and gaps stand in their place. No more builds are billed than were open, at
-// any time; and those that were open outside of a single gap are billed or held, all of them.
+// TestLostBuilds: of the facts of some times any part is lost, and gaps stand in their place. No
+// more builds are billed than were open, at any time; and those that were open outside of a single
+// gap are billed or held, all of them.
 func TestLostBuilds(t *testing.T) {
 	check(t, 3000, func(t *rapid.T) {
 		type event struct {
@@ -231,7 +236,8 @@ func TestLostBuilds(t *testing.T) {
 		for i := range rapid.IntRange(1, 3).Draw(t, "gaps") {
 			from := to + rapid.IntRange(0, at+60).Draw(t, "from")
 			to = from + rapid.SampledFrom([]int{1, 10, 40, 90}).Draw(t, "missing")
-			gaps = append(gaps, &events.Gap{ID: fmt.Sprint("gap", i), Source: "cf", Foundation: "eu", From: minute(from), To: minute(to), Reason: "lost"})
+			gaps = append(gaps, &events.Gap{ID: fmt.Sprint("gap", i), Source: "cf", Foundation: "eu",
+				From: minute(from), To: minute(to), Reason: "lost"})
 		}
 		b := newAccount(projector.Settings{Cut: cuts().Draw(t, "cut")})
 		waiting := gaps
@@ -277,7 +283,8 @@ func TestLostBuilds(t *testing.T) {
 		for m := range lifetime {
 			sure := len(gaps) == 1 && (m < firstMissing || firstComplete <= m) && m < known
 			if billed[m] > truth[m] || sure && billed[m]+held[m] < truth[m] {
-				t.Fatalf("at minute %d (%s) %d builds were open, %d are billed and %d held; first gap %s-%s:\n%q\n%v", m, short(minute(m)), truth[m], billed[m],
+				t.Fatalf("at minute %d (%s) %d builds were open, %d are billed and %d held; first gap %s-%s:\n%q\n%v",
+					m, short(minute(m)), truth[m], billed[m],
 					held[m], short(gaps[0].From), short(gaps[0].To), b.lines(), all)
 			}
 		}

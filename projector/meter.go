@@ -11,21 +11,23 @@ import (
 	"github.com/daybook-billing/daybook/events"
 )
 
-// Settings are what the projector's results depend on beside its input. Changing one changes METERED, so they are part of
-// the stage's logic.
+// Settings are what the projector's results depend on beside its input. Changing one changes
+// METERED, so they are part of the stage's logic.
 type Settings struct {
 	Cut Cut
-	// Epoch is the time before which nothing is billed, by source ("cf") or by source and foundation ("cf/eu"), which takes precedence;
-	// zero is none.
+	// Epoch is the time before which nothing is billed, by source ("cf") or by source and
+	// foundation ("cf/eu"), which takes precedence; zero is none.
 	Epoch map[string]time.Time
-	// BuildTimeout is how long a build may run before it is taken to have lost its end; 0 is the default.
+	// BuildTimeout is how long a build may run before it is taken to have lost its end; 0 is the
+	// default.
 	BuildTimeout time.Duration
-	// Grace is how long after its end a month stays open: what comes for it later is a correction; 0 is the default.
+	// Grace is how long after its end a month stays open: what comes for it later is a correction;
+	// 0 is the default.
 	Grace time.Duration
 	// ExcludeSpaces matches the names of Cloud Foundry spaces that are not metered; nil for none.
 	ExcludeSpaces *regexp.Regexp
-	// AbsenceWindows is how many windows a database must be missing from the reports before it is taken to be gone; 0 is the default,
-	// negative never.
+	// AbsenceWindows is how many windows a database must be missing from the reports before it is
+	// taken to be gone; 0 is the default, negative never.
 	AbsenceWindows int
 }
 
@@ -36,11 +38,13 @@ const (
 	DefaultGrace = 5 * 24 * time.Hour
 )
 
-// maxClosed is how many spans one Metered message lists at the most; what is more goes into further parts.
+// maxClosed is how many spans one Metered message lists at the most; what is more goes into further
+// parts.
 const maxClosed = 250
 
-// Meter is the projector's state and its step: facts, gaps, horizons and decisions in, Metered messages out. It is pure: no clock, no I/O,
-// no order of maps reaches its outputs. It is not safe for concurrent use.
+// Meter is the projector's state and its step: facts, gaps, horizons and decisions in, Metered
+// messages out. It is pure: no clock, no I/O, no order of maps reaches its outputs. It is not safe
+// for concurrent use.
 type Meter struct {
 	settings    Settings
 	foundations map[foundationKey]*foundation
@@ -60,8 +64,9 @@ type foundation struct {
 	places     map[uint64]*place // of facts that were found late, and of those that they follow
 	forgotten  uint64            // the last fact that was found late and whose place is not kept any more
 	building   map[subjectKey]*subject
-	// Ended holds the Trove instances whose timelines were forgotten, with the time of their last fact: their facts come in any
-	// order and at any time, and one that comes now must not bring them back to life.
+	// Ended holds the Trove instances whose timelines were forgotten, with the time of their last
+	// fact: their facts come in any order and at any time, and one that comes now must not bring
+	// them back to life.
 	ended map[string]time.Time
 	// groups are those who report databases.
 	groups     *groups
@@ -78,7 +83,8 @@ type subjectKey struct{ kind, resource string }
 
 type trackKey struct{ kind, resource string }
 
-// subject holds the timelines whose facts share a subject: every process of an app, every task of an app, and so on.
+// subject holds the timelines whose facts share a subject: every process of an app, every task of
+// an app, and so on.
 type subject struct {
 	key    subjectKey
 	tenant string
@@ -115,7 +121,8 @@ func (m *Meter) newFoundation(source, name string) *foundation {
 	}
 	f := &foundation{
 		rules: rules{
-			source: source, name: name, cut: m.settings.Cut, epoch: momentOf(epoch), timeout: m.settings.BuildTimeout, shapes: m.shapes,
+			source: source, name: name, cut: m.settings.Cut, epoch: momentOf(epoch), timeout: m.settings.BuildTimeout,
+			shapes:  m.shapes,
 			horizon: always, closed: always, base: [2]state{{at: always, until: always}, {at: always, until: always}},
 		},
 		collectors: map[string]collectorHorizon{}, subjects: map[subjectKey]*subject{}, tracks: map[trackKey]*track{},
@@ -130,8 +137,8 @@ func (m *Meter) newFoundation(source, name string) *foundation {
 	return f
 }
 
-// Fact applies one fact. sequence is its place in USAGE. emit is called for each message that it causes and must not keep it.
-// A fact that changes nothing causes none.
+// Fact applies one fact. sequence is its place in USAGE. emit is called for each message that it
+// causes and must not keep it. A fact that changes nothing causes none.
 func (m *Meter) Fact(u *events.Usage, sequence uint64, emit func(*events.Metered)) {
 	f := m.foundation(u.Source, u.Foundation)
 	r := &f.rules
@@ -190,7 +197,8 @@ func (m *Meter) fact(f *foundation, t *track, u *events.Usage, sequence uint64) 
 	of.muted = m.settings.ExcludeSpaces != nil && m.settings.ExcludeSpaces.MatchString(u.SpaceName)
 	x := fact{
 		sequence: sequence, id: idOf(u.ID), time: momentOf(u.Time), of: m.shapes.labels(&of, nearOf),
-		size: m.shapes.size(&u.Footprint, near[0], near[1]), verb: verbOf(u.Event), before: earlierOf(u.Kind, u.Previous),
+		size: m.shapes.size(&u.Footprint, near[0], near[1]), verb: verbOf(u.Event), before: earlierOf(u.Kind,
+			u.Previous),
 	}
 	late := f.places[sequence]
 	if late != nil && late.after == nil {
@@ -218,9 +226,10 @@ func (f *foundation) place(sequence, after uint64) {
 	f.places[sequence] = &place{sequence: sequence, after: p, depth: p.depth + 1, found: f.rules.horizon}
 }
 
-// metered reports whether a fact says anything about usage. Not all do: a BUILDPACK_SET of a build (v3) is information about a
-// droplet, and a user-provided service instance is a note of credentials, with no plan and nothing that runs. A fact without a plan
-// about an instance that had one (known) does: it may be its end.
+// metered reports whether a fact says anything about usage. Not all do: a BUILDPACK_SET of a build
+// (v3) is information about a droplet, and a user-provided service instance is a note of
+// credentials, with no plan and nothing that runs. A fact without a plan about an instance that had
+// one (known) does: it may be its end.
 func metered(u *events.Usage, known bool) bool {
 	switch u.Kind {
 	case events.KindStaging:
@@ -263,7 +272,10 @@ func (f *foundation) enter(t *track, listed bool) {
 	t.live = listed
 	t.rest()
 	sub := t.sub
-	at, _ := slices.BinarySearchFunc(sub.live, t.resource, func(t *track, r string) int { return cmp.Compare(t.resource, r) })
+	at, _ := slices.BinarySearchFunc(sub.live, t.resource, func(t *track, r string) int {
+		return cmp.Compare(t.resource,
+			r)
+	})
 	if listed {
 		sub.live = slices.Insert(sub.live, at, t)
 	} else {
@@ -277,8 +289,8 @@ func (f *foundation) enter(t *track, listed bool) {
 	}
 }
 
-// Gap notes that facts of a list may be missing, and holds what ran then until a fact confirms it, subject by subject in a fixed order. It
-// reports whether the gap is new.
+// Gap notes that facts of a list may be missing, and holds what ran then until a fact confirms it,
+// subject by subject in a fixed order. It reports whether the gap is new.
 func (m *Meter) Gap(g *events.Gap, sequence uint64, emit func(*events.Metered)) bool {
 	f := m.foundation(g.Source, g.Foundation)
 	r := &f.rules
@@ -288,7 +300,8 @@ func (m *Meter) Gap(g *events.Gap, sequence uint64, emit func(*events.Metered)) 
 	if g.Source != events.SourceCF {
 		return true
 	}
-	one := &gap{id: g.ID, sequence: sequence, from: momentOf(g.From), to: momentOf(g.To), reason: g.Reason, list: g.List}
+	one := &gap{id: g.ID, sequence: sequence, from: momentOf(g.From), to: momentOf(g.To), reason: g.Reason,
+		list: g.List}
 	if g.From.IsZero() { // nothing was known before but what another collector brought
 		one.from = r.horizon
 	}
@@ -342,7 +355,8 @@ func (m *Meter) Decide(d *events.Decision, sequence uint64, emit func(*events.Me
 			break
 		}
 	}
-	message{f: f, sub: sub, cause: events.Cause{ID: d.ID, Sequence: sequence, Event: "decision", Time: d.Time}}.emitChange(m, emit)
+	message{f: f, sub: sub, cause: events.Cause{ID: d.ID, Sequence: sequence, Event: "decision",
+		Time: d.Time}}.emitChange(m, emit)
 	return known
 }
 
@@ -361,9 +375,10 @@ func (f *foundation) tracksOf(sub *subject) []*track {
 	return out
 }
 
-// Horizon moves the horizon of a source: everything up to h.Time is known, as far as the collector that says so is concerned. The spans of
-// what runs are put out up to the last boundary that it has passed, subject by subject in a fixed order. It returns the horizon of all
-// collectors together and whether it moved.
+// Horizon moves the horizon of a source: everything up to h.Time is known, as far as the collector
+// that says so is concerned. The spans of what runs are put out up to the last boundary that it has
+// passed, subject by subject in a fixed order. It returns the horizon of all collectors together
+// and whether it moved.
 func (m *Meter) Horizon(h *events.Horizon, sequence uint64, emit func(*events.Metered)) (time.Time, bool) {
 	f := m.foundation(h.Source, h.Foundation)
 	r := &f.rules
@@ -452,7 +467,8 @@ func (f *foundation) relist(sub *subject) {
 	}
 }
 
-// settle closes the months before `closed`: their facts become part of the baselines, and timelines that are over are forgotten.
+// settle closes the months before `closed`: their facts become part of the baselines, and timelines
+// that are over are forgotten.
 func (f *foundation) settle(closed moment) {
 	r := &f.rules
 	r.closed = closed
@@ -493,8 +509,9 @@ func (f *foundation) settle(closed moment) {
 	}
 }
 
-// settleGaps makes the gaps up to a sequence part of the baseline of timelines without facts, too, and drops those up to the sequence
-// `kept`. They are over; one that is dropped hides the beginning of no build any more either.
+// settleGaps makes the gaps up to a sequence part of the baseline of timelines without facts, too,
+// and drops those up to the sequence `kept`. They are over; one that is dropped hides the beginning
+// of no build any more either.
 func (f *foundation) settleGaps(upTo, kept uint64) {
 	r := &f.rules
 	for _, g := range r.gaps {
@@ -527,7 +544,8 @@ func (f *foundation) forget(key trackKey, t *track) {
 	}
 }
 
-// Accrued returns the running spans of a source as spans that end at its horizon: what has accrued since the last cut.
+// Accrued returns the running spans of a source as spans that end at its horizon: what has accrued
+// since the last cut.
 func (m *Meter) Accrued(source, name string) []events.Span {
 	f := m.foundation(source, name)
 	r := &f.rules
@@ -548,9 +566,10 @@ func (m *Meter) Accrued(source, name string) []events.Span {
 	return out
 }
 
-// Anomalies returns what is wrong with the Trove instances of a source, as their facts are known now, by instance. Unlike the
-// anomalies of the Metered messages it leaves out what a later fact has put right, and instances that are forgotten because their months are
-// closed. Cloud Foundry's anomalies are not state.
+// Anomalies returns what is wrong with the Trove instances of a source, as their facts are known
+// now, by instance. Unlike the anomalies of the Metered messages it leaves out what a later fact
+// has put right, and instances that are forgotten because their months are closed. Cloud Foundry's
+// anomalies are not state.
 func (m *Meter) Anomalies(source, name string) []events.Anomaly {
 	f := m.foundation(source, name)
 	var out []events.Anomaly
@@ -583,7 +602,8 @@ func (o message) leave(m *Meter, emit func(*events.Metered)) {
 func (o message) frame(m *Meter) {
 	r := &o.f.rules
 	m.message = events.Metered{
-		Source: r.source, Foundation: r.name, Tenant: o.sub.tenant, Kind: o.sub.key.kind, Resource: o.sub.key.resource, Cause: o.cause,
+		Source: r.source, Foundation: r.name, Tenant: o.sub.tenant, Kind: o.sub.key.kind, Resource: o.sub.key.resource,
+		Cause:   o.cause,
 		Running: m.message.Running[:0], Held: m.message.Held[:0],
 	}
 }
@@ -610,7 +630,8 @@ func (o message) emit(m *Meter, emit func(*events.Metered)) {
 	}
 	x.Running, x.Held = running, held
 	if len(running) > events.MaxRunning {
-		x.Running, x.RunningOmitted = running[:events.MaxRunning], uint32(len(running)-events.MaxRunning) //nolint:gosec // far below 2^32
+		x.Running, x.RunningOmitted = running[:events.MaxRunning],
+			uint32(len(running)-events.MaxRunning) //nolint:gosec // far below 2^32
 	}
 	if len(held) > events.MaxHeld {
 		x.Held, x.HeldOmitted = held[:events.MaxHeld], uint32(len(held)-events.MaxHeld) //nolint:gosec // far below 2^32
@@ -637,11 +658,12 @@ func (o message) emit(m *Meter, emit func(*events.Metered)) {
 
 // correction reports whether spans lie in a month that is closed.
 func (r *rules) correction(spans []events.Span) bool {
-	return r.closed != always && slices.ContainsFunc(spans, func(s events.Span) bool { return momentOf(s.Start) < r.closed })
+	return r.closed != always && slices.ContainsFunc(spans,
+		func(s events.Span) bool { return momentOf(s.Start) < r.closed })
 }
 
-// identify gives spans their ids, which depend on what they say and on nothing else: the same span has the same id whenever
-// it is published or retracted.
+// identify gives spans their ids, which depend on what they say and on nothing else: the same span
+// has the same id whenever it is published or retracted.
 func (o message) identify(spans []events.Span) {
 	var scratch [512]byte
 	for i := range spans {
@@ -649,7 +671,8 @@ func (o message) identify(spans []events.Span) {
 		f := &s.Footprint
 		b := scratch[:0]
 		for _, text := range [...]string{
-			s.Tenant, f.ProcessType, f.Buildpack, f.BuildpackGUID, f.Plan, f.PlanGUID, f.Offering, f.OfferingGUID, f.Broker, f.BrokerGUID,
+			s.Tenant, f.ProcessType, f.Buildpack, f.BuildpackGUID, f.Plan, f.PlanGUID, f.Offering, f.OfferingGUID,
+			f.Broker, f.BrokerGUID,
 			f.Flavor, f.FlavorID,
 		} {
 			b = append(append(b, text...), 0)

@@ -13,7 +13,8 @@ import (
 	"github.com/daybook-billing/daybook/projector"
 )
 
-// drawHistory draws the lists of a foundation in the order of the API, with gaps where some of it is missing: facts and gaps.
+// drawHistory draws the lists of a foundation in the order of the API, with gaps where some of it
+// is missing: facts and gaps.
 func drawHistory(t *rapid.T) []any {
 	pick := func(label string, from ...string) string { return rapid.SampledFrom(from).Draw(t, label) }
 	var history []any
@@ -27,31 +28,37 @@ func drawHistory(t *rapid.T) []any {
 		var u *events.Usage
 		switch rapid.SampledFrom(kinds).Draw(t, "kind") {
 		case 0:
-			u = app(pick("event", "STARTED", "STARTED", "STOPPED", "STOPPED", "WAS_RUNNING", "BUILDPACK_SET"), "10:00", process(pick("process", "P", "Q")),
-				size(rapid.Uint32Range(0, 2).Draw(t, "instances"), 512), buildpack(pick("buildpack", "", "java", "ruby")),
+			u = app(pick("event", "STARTED", "STARTED", "STOPPED", "STOPPED", "WAS_RUNNING", "BUILDPACK_SET"), "10:00",
+				process(pick("process", "P", "Q")),
+				size(rapid.Uint32Range(0, 2).Draw(t, "instances"), 512), buildpack(pick("buildpack", "", "java",
+					"ruby")),
 				previous(pick("previous", "STARTED", "STARTED", "STOPPED", "", "WAS_RUNNING")))
 			if rapid.Bool().Draw(t, "had another size") {
 				was(rapid.Uint32Range(0, 2).Draw(t, "had"), 512)(u)
 			}
 		case 1:
-			u = task(pick("event", "TASK_STARTED", "TASK_STOPPED", "TASK_STOPPED", "TASK_WAS_RUNNING"), "10:00", process(pick("task", "T", "U")),
+			u = task(pick("event", "TASK_STARTED", "TASK_STOPPED", "TASK_STOPPED", "TASK_WAS_RUNNING"), "10:00",
+				process(pick("task", "T", "U")),
 				previous(pick("previous", "RUNNING", "PENDING")))
 		case 2:
-			u = service(pick("event", "CREATED", "UPDATED", "DELETED", "WAS_RUNNING"), "10:00", pick("plan", "small", "large"))
+			u = service(pick("event", "CREATED", "UPDATED", "DELETED", "WAS_RUNNING"), "10:00", pick("plan", "small",
+				"large"))
 		case 3:
 			u = build(pick("event", "STAGING_STARTED", "STAGING_STOPPED"), "10:00")
 		case 4:
 			from := max(0, now-rapid.IntRange(0, 60).Draw(t, "overlap"))
 			now += rapid.IntRange(1, 300).Draw(t, "missing")
 			history = append(history, &events.Gap{
-				ID: fmt.Sprint("gap", i), Source: "cf", Foundation: "eu", From: minute(from), To: minute(now), List: pick("list", "app", "app", "service", ""),
+				ID: fmt.Sprint("gap", i), Source: "cf", Foundation: "eu", From: minute(from), To: minute(now),
+				List: pick("list", "app", "app", "service", ""),
 			})
 			continue
 		}
 		u.ID, u.Time = fmt.Sprint("fact", i), minute(now)
 		history = append(history, u)
 		if rapid.IntRange(0, 5).Draw(t, "listed again") == 0 && len(history) > 1 {
-			if old, ok := history[rapid.IntRange(0, len(history)-2).Draw(t, "which")].(*events.Usage); ok && old.Kind != events.KindStaging && old.Listed.IsZero() {
+			if old, ok := history[rapid.IntRange(0, len(history)-2).Draw(t, "which")].(*events.Usage); ok &&
+				old.Kind != events.KindStaging && old.Listed.IsZero() {
 				again := *old
 				again.ID, again.Listed = fmt.Sprint("listed", i), minute(now+rapid.IntRange(0, 5).Draw(t, "rescan"))
 				history = append(history, &again)
@@ -61,7 +68,8 @@ func drawHistory(t *rapid.T) []any {
 	return history
 }
 
-// account is what a foundation was told, by whatever way: its net spans with what has accrued, and what is held.
+// account is what a foundation was told, by whatever way: its net spans with what has accrued, and
+// what is held.
 type account struct {
 	*books
 	holds map[string][]events.Hold // by subject
@@ -89,7 +97,8 @@ func (a *account) tell(item any, after uint64) uint64 {
 	case *events.Gap:
 		a.meter.Gap(x, a.sequence, a.take)
 	case time.Time:
-		a.meter.Horizon(&events.Horizon{ID: fmt.Sprint("h", a.sequence), Source: "cf", Foundation: "eu", Time: x}, a.sequence, a.take)
+		a.meter.Horizon(&events.Horizon{ID: fmt.Sprint("h", a.sequence), Source: "cf", Foundation: "eu", Time: x},
+			a.sequence, a.take)
 		a.horizon["cf"] = x
 	}
 	return a.sequence
@@ -104,7 +113,8 @@ func (a *account) decide(t *rapid.T) {
 			}
 			a.sequence++
 			d := events.Decision{
-				ID: h.ID, Source: "cf", Foundation: "eu", Kind: h.Kind, Resource: h.Resource, Hold: h.ID, Action: events.ActionRelease, Time: minute(0),
+				ID: h.ID, Source: "cf", Foundation: "eu", Kind: h.Kind, Resource: h.Resource, Hold: h.ID,
+				Action: events.ActionRelease, Time: minute(0),
 			}
 			if h.Kind == events.KindApp || h.Kind == events.KindTask {
 				d.Resource = "A"
@@ -140,9 +150,10 @@ func (a *account) restart(t *rapid.T, s projector.Settings) {
 	a.meter = meter
 }
 
-// TestLatePlacement: facts that are found late, each with the fact that it follows, give what the API's order gives: the same spans, the
-// same holds; whatever the cut, wherever horizons come between, however often facts are told twice, wherever the projector restarts, and
-// whenever an operator decides. No two spans of a timeline overlap, and only what was published is retracted.
+// TestLatePlacement: facts that are found late, each with the fact that it follows, give what the
+// API's order gives: the same spans, the same holds; whatever the cut, wherever horizons come
+// between, however often facts are told twice, wherever the projector restarts, and whenever an
+// operator decides. No two spans of a timeline overlap, and only what was published is retracted.
 func TestLatePlacement(t *testing.T) {
 	check(t, 1000, func(t *rapid.T) {
 		history := drawHistory(t)
@@ -234,8 +245,9 @@ func later(a, b time.Time) time.Time {
 	return a
 }
 
-// TestClosedMonths: folding the facts of closed months changes nothing of what is published, but for the mark of corrections; neither does
-// it with facts that are found late while their place is not folded.
+// TestClosedMonths: folding the facts of closed months changes nothing of what is published, but
+// for the mark of corrections; neither does it with facts that are found late while their place is
+// not folded.
 func TestClosedMonths(t *testing.T) {
 	check(t, 600, func(t *rapid.T) {
 		history := drawHistory(t)

@@ -35,23 +35,25 @@ func New(cfg Config, deps Deps) (*Projector, error) {
 	return &Projector{stage.New(contract, deps.Bus, processor(), deps.Log, deps.Metrics)}, nil
 }
 
-// Stage returns what the projector is as a stage, and what makes processors in their empty state: Run runs one, and others derive
-// METERED again to compare it with what is stored.
+// Stage returns what the projector is as a stage, and what makes processors in their empty state:
+// Run runs one, and others derive METERED again to compare it with what is stored.
 func Stage(cfg Config) (stage.Config, func() stage.Processor, error) {
 	settings, err := cfg.settings()
 	if err != nil {
 		return stage.Config{}, nil, err
 	}
 	return stage.Config{
-		Name: "projector", Input: events.StreamUsage, Output: events.StreamMetered, OutputFilter: events.SubjectsMetered,
-		Marker: events.MeteredMarkerSubject, Bucket: Bucket, Logic: settings.logic(),
+		Name: "projector", Input: events.StreamUsage, Output: events.StreamMetered,
+		OutputFilter: events.SubjectsMetered,
+		Marker:       events.MeteredMarkerSubject, Bucket: Bucket, Logic: settings.logic(),
 	}, func() stage.Processor { return newProcessor(settings) }, nil
 }
 
 // Run works until ctx is done; see stage.Stage.Run for its errors.
 func (p *Projector) Run(ctx context.Context) error { return p.stage.Run(ctx) }
 
-// Wait returns when the message at sequence of USAGE has been worked off and its outputs are in METERED.
+// Wait returns when the message at sequence of USAGE has been worked off and its outputs are in
+// METERED.
 func (p *Projector) Wait(ctx context.Context, sequence uint64) error {
 	return p.stage.Wait(ctx, sequence)
 }
@@ -111,7 +113,8 @@ func (p *processor) Step(in *bus.Stored, emit func(stage.Output)) error {
 		if all, moved := p.meter.Horizon(&h, in.Sequence, func(m *events.Metered) { emit(meteredOutput(m)) }); moved {
 			out := events.Horizon{ID: events.ID("metered", h.ID), Source: h.Source, Foundation: h.Foundation, Time: all}
 			emit(stage.Output{
-				Subject: events.MeteredHorizonSubject(h.Source, h.Foundation), Type: events.TypeHorizon, ID: out.ID, Time: all, Body: &out,
+				Subject: events.MeteredHorizonSubject(h.Source, h.Foundation), Type: events.TypeHorizon, ID: out.ID,
+				Time: all, Body: &out,
 			})
 		}
 	case events.TypeGap:
@@ -125,7 +128,8 @@ func (p *processor) Step(in *bus.Stored, emit func(stage.Output)) error {
 		case g.To.IsZero():
 			err = errNoTime
 		case g.To.Before(g.From):
-			err = fmt.Errorf("it ends at %s, before it begins at %s", events.FormatTime(g.To), events.FormatTime(g.From))
+			err = fmt.Errorf("it ends at %s, before it begins at %s", events.FormatTime(g.To),
+				events.FormatTime(g.From))
 		}
 		if err != nil {
 			return p.unreadable(in, emit, err)
@@ -134,7 +138,8 @@ func (p *processor) Step(in *bus.Stored, emit func(stage.Output)) error {
 			return nil
 		}
 		g.ID = events.ID("metered", g.ID)
-		emit(stage.Output{Subject: events.MeteredGapSubject(g.Source, g.Foundation), Type: events.TypeGap, ID: g.ID, Time: in.Time, Body: &g})
+		emit(stage.Output{Subject: events.MeteredGapSubject(g.Source, g.Foundation), Type: events.TypeGap, ID: g.ID,
+			Time: in.Time, Body: &g})
 	case events.TypeDecision:
 		var d events.Decision
 		if err := d.DecodeJSON(in.Data); err != nil {
@@ -149,7 +154,8 @@ func (p *processor) Step(in *bus.Stored, emit func(stage.Output)) error {
 	return nil
 }
 
-// firstYear and lastYear are those that collectors take: a span of millennia would be cut into millions of pieces.
+// firstYear and lastYear are those that collectors take: a span of millennia would be cut into
+// millions of pieces.
 const (
 	firstYear = 2000
 	lastYear  = 2200
@@ -161,7 +167,8 @@ var errNoTime = errors.New("it says no time")
 func plausible(times ...time.Time) error {
 	for _, t := range times {
 		if !t.IsZero() && (t.Year() < firstYear || t.Year() >= lastYear) {
-			return fmt.Errorf("it says the time %s, which is not between the years %d and %d", events.FormatTime(t), firstYear, lastYear-1)
+			return fmt.Errorf("it says the time %s, which is not between the years %d and %d", events.FormatTime(t),
+				firstYear, lastYear-1)
 		}
 	}
 	return nil
@@ -181,16 +188,19 @@ func undecided(d *events.Decision, sequence uint64) stage.Output {
 		Cause: events.Cause{ID: d.ID, Sequence: sequence, Event: "decision", Time: d.Time},
 		Anomaly: events.Anomaly{
 			Code: events.AnomalyUnknownHold, Resource: d.Resource, Time: d.Time,
-			Message: fmt.Sprintf("%q of hold %s of %s %s: there is no such hold, or no such action. `daybook holds list` lists what is held",
+			Message: fmt.Sprintf("%q of hold %s of %s %s: there is no such hold, or no such action. `daybook holds "+
+				"list` lists what is held",
 				d.Action, d.Hold, d.Kind, d.Resource),
 		},
 	}
 	return stage.Output{
-		Subject: events.MeteredAnomalySubject(d.Source, d.Foundation), Type: events.TypeAnomaly, ID: notice.ID, Time: d.Time, Body: &notice,
+		Subject: events.MeteredAnomalySubject(d.Source, d.Foundation), Type: events.TypeAnomaly, ID: notice.ID,
+		Time: d.Time, Body: &notice,
 	}
 }
 
-// unreadable turns a message that no collector published into an anomaly: it must neither stop everybody's bill nor go unseen.
+// unreadable turns a message that no collector published into an anomaly: it must neither stop
+// everybody's bill nor go unseen.
 func (p *processor) unreadable(in *bus.Stored, emit func(stage.Output), cause error) error {
 	source, foundation := "unknown", "unknown"
 	if tokens := strings.Split(in.Subject, "."); len(tokens) > 2 {
@@ -198,16 +208,19 @@ func (p *processor) unreadable(in *bus.Stored, emit func(stage.Output), cause er
 	}
 	at := in.Time.UTC()
 	notice := events.AnomalyNotice{
-		ID: events.ID("anomaly", in.Header(events.HeaderID), fmt.Sprint(in.Sequence)), Source: source, Foundation: foundation,
-		Cause: events.Cause{ID: in.Header(events.HeaderID), Sequence: in.Sequence, Event: "unreadable", Time: at},
+		ID: events.ID("anomaly", in.Header(events.HeaderID), fmt.Sprint(in.Sequence)), Source: source,
+		Foundation: foundation,
+		Cause:      events.Cause{ID: in.Header(events.HeaderID), Sequence: in.Sequence, Event: "unreadable", Time: at},
 		Anomaly: events.Anomaly{
 			Code: events.AnomalyUnreadable, Time: at,
-			Message: fmt.Sprintf("message %d of %s on %s is not a fact and was not metered: %v. `nats stream get %s %d` shows it; "+
+			Message: fmt.Sprintf("message %d of %s on %s is not a fact and was not metered: %v. `nats stream get %s "+
+				"%d` shows it; "+
 				"if it tells of usage, what it tells is on no bill: collect that from a file (daybook collect file)",
 				in.Sequence, events.StreamUsage, in.Subject, cause, events.StreamUsage, in.Sequence),
 		},
 	}
-	emit(stage.Output{Subject: events.MeteredAnomalySubject(source, foundation), Type: events.TypeAnomaly, ID: notice.ID, Time: at, Body: &notice})
+	emit(stage.Output{Subject: events.MeteredAnomalySubject(source, foundation), Type: events.TypeAnomaly,
+		ID: notice.ID, Time: at, Body: &notice})
 	return nil
 }
 

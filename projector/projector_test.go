@@ -28,7 +28,8 @@ var _ = Describe("The projector's step", func() {
 		return &m
 	}
 	horizon := func(at string, sequence uint64) *bus.Stored {
-		return stored(events.TypeHorizon, &events.Horizon{ID: "h" + at, Source: "cf", Foundation: "eu", Time: clock(at)}, sequence)
+		return stored(events.TypeHorizon, &events.Horizon{ID: "h" + at, Source: "cf", Foundation: "eu",
+			Time: clock(at)}, sequence)
 	}
 
 	It("makes one message of a fact, on the subject of the app, at the fact's time", func() {
@@ -62,13 +63,15 @@ var _ = Describe("The projector's step", func() {
 		u := app("STARTED", "10:30")
 		u.ID = "fact"
 		step(stored(events.TypeUsage, u, 1))
-		out := step(stored(events.TypeGap, &events.Gap{ID: "g", Source: "cf", Foundation: "eu", From: clock("11:00"), To: clock("12:00")}, 2))
+		out := step(stored(events.TypeGap, &events.Gap{ID: "g", Source: "cf", Foundation: "eu", From: clock("11:00"),
+			To: clock("12:00")}, 2))
 		Expect(out).To(HaveLen(2))
 		m, ok := out[0].Body.(*events.Metered)
 		Expect(ok).To(BeTrue())
 		Expect(m.Cause).To(Equal(events.Cause{ID: "g", Sequence: 2, Event: "gap", Time: clock("12:00")}))
 		Expect(m.Held).To(HaveLen(1))
-		d := events.Decision{ID: "d", Source: "cf", Foundation: "eu", Kind: m.Kind, Resource: m.Resource, Hold: m.Held[0].ID, Action: "release", Time: clock("13:00")}
+		d := events.Decision{ID: "d", Source: "cf", Foundation: "eu", Kind: m.Kind, Resource: m.Resource,
+			Hold: m.Held[0].ID, Action: "release", Time: clock("13:00")}
 		out = step(stored(events.TypeDecision, &d, 3))
 		Expect(out).To(HaveLen(1))
 		m, ok = out[0].Body.(*events.Metered)
@@ -76,7 +79,8 @@ var _ = Describe("The projector's step", func() {
 		Expect(m.Held).To(BeEmpty())
 		Expect(lines(m.Running)).To(Equal([]string{"P 11:00- 1x1024 since 10:30"}))
 		for _, change := range []func(*events.Decision){
-			func(d *events.Decision) { d.Hold = "other" }, func(d *events.Decision) { d.Resource = "B" }, func(d *events.Decision) { d.Action = "dance" },
+			func(d *events.Decision) { d.Hold = "other" }, func(d *events.Decision) { d.Resource = "B" },
+			func(d *events.Decision) { d.Action = "dance" },
 		} {
 			wrong := d
 			change(&wrong)
@@ -90,13 +94,15 @@ var _ = Describe("The projector's step", func() {
 	})
 
 	It("passes a gap on once", func() {
-		gap := stored(events.TypeGap, &events.Gap{ID: "g", Source: "cf", Foundation: "eu", From: clock("11:00"), To: clock("12:00")}, 2)
+		gap := stored(events.TypeGap, &events.Gap{ID: "g", Source: "cf", Foundation: "eu", From: clock("11:00"),
+			To: clock("12:00")}, 2)
 		Expect(step(gap)).To(HaveLen(1))
 		Expect(step(gap)).To(BeEmpty())
 	})
 
 	It("passes gaps on", func() {
-		out := step(stored(events.TypeGap, &events.Gap{ID: "g", Source: "cf", Foundation: "eu", To: clock("12:00"), Reason: "pruned"}, 1))
+		out := step(stored(events.TypeGap, &events.Gap{ID: "g", Source: "cf", Foundation: "eu", To: clock("12:00"),
+			Reason: "pruned"}, 1))
 		Expect(out).To(HaveLen(1))
 		Expect(out[0].Subject).To(Equal("metered.cf.eu.gap"))
 	})
@@ -109,22 +115,31 @@ var _ = Describe("The projector's step", func() {
 			notice, ok := out[0].Body.(*events.AnomalyNotice)
 			Expect(ok).To(BeTrue())
 			Expect(notice.Anomaly.Code).To(Equal(events.AnomalyUnreadable))
-			Expect(notice.Anomaly.Message).To(And(ContainSubstring("message 7 of USAGE on usage.cf.eu.org.app.A"), ContainSubstring(reason)))
-			Expect(step(stored(events.TypeGap, &events.Gap{ID: "g", Source: "cf", Foundation: "eu", To: clock("12:00")}, 8))).To(HaveLen(1))
+			Expect(notice.Anomaly.Message).To(And(ContainSubstring("message 7 of USAGE on usage.cf.eu.org.app.A"),
+				ContainSubstring(reason)))
+			Expect(step(stored(events.TypeGap, &events.Gap{ID: "g", Source: "cf", Foundation: "eu", To: clock("12:00")},
+				8))).To(HaveLen(1))
 		},
 		Entry("half a fact", events.TypeUsage, `{"id":"x`, ""),
 		Entry("half a horizon", events.TypeHorizon, `{"id":`, ""),
 		Entry("a gap that is a list", events.TypeGap, `[]`, ""),
-		Entry("a fact of another age", events.TypeUsage, `{"id":"x","source":"cf","foundation":"eu","time":"9999-01-01T00:00:00Z"}`, "not between the years 2000 and 2199"),
-		Entry("a horizon of another age", events.TypeHorizon, `{"id":"x","source":"cf","foundation":"eu","time":"9999-01-01T00:00:00Z"}`, "not between"),
-		Entry("a fact without a time", events.TypeUsage, `{"id":"x","source":"cf","foundation":"eu"}`, "it says no time"),
+		Entry("a fact of another age", events.TypeUsage,
+			`{"id":"x","source":"cf","foundation":"eu","time":"9999-01-01T00:00:00Z"}`, "not between the years 2000 "+
+				"and 2199"),
+		Entry("a horizon of another age", events.TypeHorizon,
+			`{"id":"x","source":"cf","foundation":"eu","time":"9999-01-01T00:00:00Z"}`, "not between"),
+		Entry("a fact without a time", events.TypeUsage, `{"id":"x","source":"cf","foundation":"eu"}`,
+			"it says no time"),
 		Entry("a fact that follows itself", events.TypeUsage,
-			`{"id":"x","source":"cf","foundation":"eu","time":"2026-03-01T10:00:00Z","after_sequence":7}`, "it follows message 7"),
-		Entry("a horizon without a time", events.TypeHorizon, `{"id":"x","source":"cf","foundation":"eu"}`, "it says no time"),
+			`{"id":"x","source":"cf","foundation":"eu","time":"2026-03-01T10:00:00Z","after_sequence":7}`,
+			"it follows message 7"),
+		Entry("a horizon without a time", events.TypeHorizon, `{"id":"x","source":"cf","foundation":"eu"}`,
+			"it says no time"),
 		Entry("a gap without an end", events.TypeGap,
 			`{"id":"x","source":"cf","foundation":"eu","from":"2026-03-01T10:00:00Z"}`, "it says no time"),
 		Entry("a gap that ends before it begins", events.TypeGap,
-			`{"id":"x","source":"cf","foundation":"eu","from":"2026-03-01T10:00:00Z","to":"2026-03-01T09:00:00Z"}`, "before it begins"),
+			`{"id":"x","source":"cf","foundation":"eu","from":"2026-03-01T10:00:00Z","to":"2026-03-01T09:00:00Z"}`,
+			"before it begins"),
 		Entry("another type", "com.example.other", `{}`, `"com.example.other"`),
 		Entry("no type", "", `{}`, `header is ""`),
 	)
@@ -141,7 +156,8 @@ var _ = Describe("The projector's settings", func() {
 			Epoch: map[string]time.Time{"cf": clock("10:00"), "cf/eu": clock("11:00"), "cf/us": clock("12:00")},
 		})
 		Expect(err).NotTo(HaveOccurred())
-		Expect(contract.Logic).To(Equal("projector/4 cut=hour build-timeout=1h0m0s grace=1h0m0s epoch-cf=2026-03-01T10:00:00Z " +
+		Expect(contract.Logic).To(Equal("projector/4 cut=hour build-timeout=1h0m0s grace=1h0m0s " +
+			"epoch-cf=2026-03-01T10:00:00Z " +
 			"epoch=cf/eu=2026-03-01T11:00:00Z;cf/us=2026-03-01T12:00:00Z exclude-spaces=^(SMOKE|ACC)-"))
 	})
 
@@ -152,11 +168,17 @@ var _ = Describe("The projector's settings", func() {
 		},
 		Entry("an unknown cut", projector.Config{Cut: "week"}, `cut "week" is not one of hour, day, month`),
 		Entry("no cut at all: spans would cross months", projector.Config{Cut: projector.CutNone}, `cut "none"`),
-		Entry("a negative build timeout", projector.Config{BuildTimeout: -time.Second}, "build timeout -1s is negative"),
-		Entry("a grace without end", projector.Config{Grace: 1000 * time.Hour * 24}, "grace 24000h0m0s is not between 0 and"),
-		Entry("spaces that are no regular expression", projector.Config{ExcludeSpaces: "^("}, `"^(" is not a regular expression`),
-		Entry("spaces with a blank, which the logic of the stream could not hold", projector.Config{ExcludeSpaces: "a b"}, `write \x20 instead`),
-		Entry("an epoch of no foundation", projector.Config{Epoch: map[string]time.Time{"cf/": clock("10:00")}}, `epoch for foundation "cf/"`),
-		Entry("an epoch of an unknown source", projector.Config{Epoch: map[string]time.Time{"aws": clock("10:00")}}, `unknown source "aws"`),
+		Entry("a negative build timeout", projector.Config{BuildTimeout: -time.Second}, "build timeout -1s is "+
+			"negative"),
+		Entry("a grace without end", projector.Config{Grace: 1000 * time.Hour * 24}, "grace 24000h0m0s is not "+
+			"between 0 and"),
+		Entry("spaces that are no regular expression", projector.Config{ExcludeSpaces: "^("},
+			`"^(" is not a regular expression`),
+		Entry("spaces with a blank, which the logic of the stream could not hold",
+			projector.Config{ExcludeSpaces: "a b"}, `write \x20 instead`),
+		Entry("an epoch of no foundation", projector.Config{Epoch: map[string]time.Time{"cf/": clock("10:00")}},
+			`epoch for foundation "cf/"`),
+		Entry("an epoch of an unknown source", projector.Config{Epoch: map[string]time.Time{"aws": clock("10:00")}},
+			`unknown source "aws"`),
 	)
 })

@@ -38,10 +38,12 @@ func check(t *testing.T, runs int, property func(*rapid.T)) {
 }
 
 func cuts() *rapid.Generator[projector.Cut] {
-	return rapid.SampledFrom([]projector.Cut{projector.CutNone, projector.CutHour, projector.CutDay, projector.CutMonth})
+	return rapid.SampledFrom([]projector.Cut{projector.CutNone, projector.CutHour, projector.CutDay,
+		projector.CutMonth})
 }
 
-// drawLife draws facts of a few processes, tasks and services in the order of an API whose clocks are not monotonic.
+// drawLife draws facts of a few processes, tasks and services in the order of an API whose clocks
+// are not monotonic.
 func drawLife(t *rapid.T) []*events.Usage {
 	var facts []*events.Usage
 	now := 0
@@ -50,9 +52,11 @@ func drawLife(t *rapid.T) []*events.Usage {
 		var u *events.Usage
 		switch rapid.IntRange(0, 3).Draw(t, "kind") {
 		case 0, 1:
-			event := rapid.SampledFrom([]string{"STARTED", "STARTED", "STOPPED", "WAS_RUNNING", "BUILDPACK_SET"}).Draw(t, "event")
+			event := rapid.SampledFrom([]string{"STARTED", "STARTED", "STOPPED", "WAS_RUNNING",
+				"BUILDPACK_SET"}).Draw(t, "event")
 			u = app(event, "10:00", process(rapid.SampledFrom([]string{"P", "Q"}).Draw(t, "process")),
-				size(rapid.Uint32Range(0, 2).Draw(t, "instances"), 512), buildpack(rapid.SampledFrom([]string{"", "java", "ruby"}).Draw(t, "buildpack")))
+				size(rapid.Uint32Range(0, 2).Draw(t, "instances"), 512),
+				buildpack(rapid.SampledFrom([]string{"", "java", "ruby"}).Draw(t, "buildpack")))
 		case 2:
 			event := rapid.SampledFrom([]string{"TASK_STARTED", "TASK_STOPPED", "TASK_WAS_RUNNING"}).Draw(t, "event")
 			u = task(event, "10:00", process(rapid.SampledFrom([]string{"T", "U"}).Draw(t, "task")))
@@ -124,7 +128,8 @@ func slowSpans(facts []*events.Usage, epoch, end time.Time) []string {
 	var out []events.Span
 	for key, list := range byResource {
 		for _, s := range slowly(list, epoch, end) {
-			out = append(out, events.Span{Kind: key[0], Resource: key[1], Start: s.from, Since: s.from, End: s.to, Footprint: s.footprint})
+			out = append(out, events.Span{Kind: key[0], Resource: key[1], Start: s.from, Since: s.from, End: s.to,
+				Footprint: s.footprint})
 		}
 	}
 	sortSpans(out)
@@ -140,8 +145,9 @@ func shown(b *books) []string {
 	return lines(spans)
 }
 
-// TestSlowImplementation: whatever the cut, however horizons come between the facts, even ahead of them, the net spans are
-// what a slow reading of the facts gives, no two of a timeline overlap, and only what was published is retracted.
+// TestSlowImplementation: whatever the cut, however horizons come between the facts, even ahead of
+// them, the net spans are what a slow reading of the facts gives, no two of a timeline overlap, and
+// only what was published is retracted.
 func TestSlowImplementation(t *testing.T) {
 	check(t, 2000, func(t *rapid.T) {
 		facts := drawLife(t)
@@ -159,7 +165,8 @@ func TestSlowImplementation(t *testing.T) {
 			}
 			b.tell(u)
 			if rapid.Bool().Draw(t, "horizon moves") { // but not so far that an ended timeline is forgotten
-				b.reachTime(events.SourceCF, u.Time.Add(time.Duration(rapid.IntRange(-600, 600).Draw(t, "to"))*time.Minute))
+				b.reachTime(events.SourceCF, u.Time.Add(time.Duration(rapid.IntRange(-600, 600).Draw(t,
+					"to"))*time.Minute))
 			}
 		}
 		end = end.Add(11 * time.Hour)
@@ -171,8 +178,8 @@ func TestSlowImplementation(t *testing.T) {
 	})
 }
 
-// slowBuilds counts an app's open builds minute by minute. Endings go to the oldest open build; one that lasts an hour is no
-// build.
+// slowBuilds counts an app's open builds minute by minute. Endings go to the oldest open build; one
+// that lasts an hour is no build.
 func slowBuilds(facts []*events.Usage, end int) []string {
 	type interval struct{ from, to int }
 	var done, open []interval
@@ -211,8 +218,8 @@ func slowBuilds(facts []*events.Usage, end int) []string {
 	return out
 }
 
-// TestBuildsAddUp compares the builds of an app with a count by the minute. Whether two builds that touch are one span or two
-// is left open.
+// TestBuildsAddUp compares the builds of an app with a count by the minute. Whether two builds that
+// touch are one span or two is left open.
 func TestBuildsAddUp(t *testing.T) {
 	check(t, 2000, func(t *rapid.T) {
 		b := newBooks(projector.Settings{Cut: cuts().Draw(t, "cut")})
@@ -246,9 +253,10 @@ func TestBuildsAddUp(t *testing.T) {
 	})
 }
 
-// drawDatabase draws what befell one database and the messages that tell of it: a change lost here and there, signs of life,
-// some twice. Each change is to a size that the database has not had before. It also returns the spans that a complete account
-// gives, and whether the account is complete.
+// drawDatabase draws what befell one database and the messages that tell of it: a change lost here
+// and there, signs of life, some twice. Each change is to a size that the database has not had
+// before. It also returns the spans that a complete account gives, and whether the account is
+// complete.
 func drawDatabase(t *rapid.T) (facts []*events.Usage, truth []string, complete bool) {
 	complete = true
 	at := rapid.IntRange(0, 600).Draw(t, "created")
@@ -275,13 +283,15 @@ func drawDatabase(t *rapid.T) (facts []*events.Usage, truth []string, complete b
 	closeFlavour := func(end time.Time) {
 		flavours = append(flavours, events.Span{
 			Kind: events.KindInstance, Resource: "I", Start: since[0], Since: since[0], End: end,
-			Footprint: events.Footprint{Flavor: fmt.Sprint("m1.f", flavor), MemoryMB: events.Some(uint32(flavor) * 512)},
+			Footprint: events.Footprint{Flavor: fmt.Sprint("m1.f", flavor),
+				MemoryMB: events.Some(uint32(flavor) * 512)},
 		})
 		since[0] = end
 	}
 	closeVolume := func(end time.Time) {
 		volumes = append(volumes, events.Span{
-			Kind: events.KindVolume, Resource: "I", Start: since[1], Since: since[1], End: end, Footprint: events.Footprint{VolumeGB: events.Some(gb)},
+			Kind: events.KindVolume, Resource: "I", Start: since[1], Since: since[1], End: end,
+			Footprint: events.Footprint{VolumeGB: events.Some(gb)},
 		})
 		since[1] = end
 	}
@@ -316,8 +326,8 @@ func drawDatabase(t *rapid.T) (facts []*events.Usage, truth []string, complete b
 	return facts, slices.Concat(lines(flavours), lines(volumes)), complete
 }
 
-// TestTroveOrderFree: an instance's messages give the same spans in whatever order they arrive, wherever horizons come
-// between; and those of a complete account are the truth.
+// TestTroveOrderFree: an instance's messages give the same spans in whatever order they arrive,
+// wherever horizons come between; and those of a complete account are the truth.
 func TestTroveOrderFree(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		facts, truth, complete := drawDatabase(t)
@@ -363,15 +373,17 @@ func newest(facts []*events.Usage) time.Time {
 // stored is a body as it stands in USAGE.
 func stored(kind string, body stage.Body, sequence uint64) *bus.Stored {
 	m := bus.NewStored(bus.Message{
-		Subject: "usage.cf.eu.x", Header: []bus.Header{{Key: events.HeaderType, Value: kind}, {Key: events.HeaderID, Value: fmt.Sprint(sequence)}},
+		Subject: "usage.cf.eu.x", Header: []bus.Header{{Key: events.HeaderType, Value: kind}, {Key: events.HeaderID,
+			Value: fmt.Sprint(sequence)}},
 		Data: body.AppendJSON(nil),
 	}, sequence, began, 0)
 	return &m
 }
 
-// TestSnapshots: a processor that is stored and restored at any point puts out what one that is not does, byte for byte; and so does one that
-// starts again from nothing. A restored timeline derives its state from all of its facts, and the others have it from one step after the
-// other: so this holds the fast path to the pure function, too.
+// TestSnapshots: a processor that is stored and restored at any point puts out what one that is not
+// does, byte for byte; and so does one that starts again from nothing. A restored timeline derives
+// its state from all of its facts, and the others have it from one step after the other: so this
+// holds the fast path to the pure function, too.
 func TestSnapshots(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var inputs []*bus.Stored
@@ -395,7 +407,8 @@ func TestSnapshots(t *testing.T) {
 				inputs = append(inputs, stored(events.TypeGap, x, sequence))
 				h.Time = x.To
 			}
-			h.Time = h.Time.Add(time.Duration(rapid.SampledFrom([]int{-90, -30, 0, 10, 30, 90, 60 * 24 * 20}).Draw(t, "horizon")) * time.Minute)
+			h.Time = h.Time.Add(time.Duration(rapid.SampledFrom([]int{-90, -30, 0, 10, 30, 90, 60 * 24 * 20}).Draw(t,
+				"horizon")) * time.Minute)
 			inputs = append(inputs, stored(events.TypeHorizon, &h, sequence+1))
 		}
 		settings := projector.Settings{Cut: cuts().Draw(t, "cut"), BuildTimeout: time.Hour}

@@ -12,8 +12,9 @@ import (
 	"github.com/daybook-billing/daybook/events"
 )
 
-// This file writes the state of a meter into snapshots and reads it: numbers as varints; texts, footprints, labels and gaps once, and then
-// by their number. What follows from the rest (the states after the facts) is derived anew on reading.
+// This file writes the state of a meter into snapshots and reads it: numbers as varints; texts,
+// footprints, labels and gaps once, and then by their number. What follows from the rest (the
+// states after the facts) is derived anew on reading.
 
 // snapshotForm begins every snapshot, so that one of another form is refused and not misread.
 const snapshotForm = "daybook projector snapshot 5\n"
@@ -37,7 +38,8 @@ func (p *packer) length(n int)    { p.uint(uint64(n)) } //nolint:gosec // length
 func (p *packer) moment(m moment) { p.b = binary.AppendVarint(p.b, int64(m)) }
 func (p *packer) bool(v bool)     { p.b = packBool(p.b, v) }
 
-// known writes the number of a value, and reports whether its content is to follow because it is new.
+// known writes the number of a value, and reports whether its content is to follow because it is
+// new.
 func known[K comparable](p *packer, seen map[K]uint64, value K) bool {
 	if n, ok := seen[value]; ok {
 		p.uint(n)
@@ -72,7 +74,8 @@ func footprintCounts(f *events.Footprint) [3]*events.Count {
 
 func footprintTexts(f *events.Footprint) [11]*string {
 	return [...]*string{
-		&f.ProcessType, &f.Buildpack, &f.BuildpackGUID, &f.Plan, &f.PlanGUID, &f.Offering, &f.OfferingGUID, &f.Broker, &f.BrokerGUID,
+		&f.ProcessType, &f.Buildpack, &f.BuildpackGUID, &f.Plan, &f.PlanGUID, &f.Offering, &f.OfferingGUID, &f.Broker,
+		&f.BrokerGUID,
 		&f.Flavor, &f.FlavorID,
 	}
 }
@@ -279,7 +282,8 @@ func compareTracks(a, b trackKey) int {
 
 // Snapshot returns the state as bytes.
 func (m *Meter) Snapshot() []byte {
-	p := packer{texts: map[string]uint64{}, sizes: map[events.Footprint]uint64{}, labels: map[labels]uint64{}, gaps: map[*gap]uint64{nil: 1}}
+	p := packer{texts: map[string]uint64{}, sizes: map[events.Footprint]uint64{}, labels: map[labels]uint64{},
+		gaps: map[*gap]uint64{nil: 1}}
 	p.b = append(p.b, snapshotForm...)
 	p.length(len(m.foundations))
 	for _, key := range slices.SortedFunc(maps.Keys(m.foundations), func(a, b foundationKey) int {
@@ -301,7 +305,8 @@ type reader struct {
 	places map[[2]uint64]*place // of the foundation that is read, by the sequence that they follow, and their own
 }
 
-// RestoreMeter returns the meter of a snapshot. It refuses what Snapshot has not written, as far as it can be told.
+// RestoreMeter returns the meter of a snapshot. It refuses what Snapshot has not written, as far as
+// it can be told.
 func RestoreMeter(s Settings, snapshot []byte) (*Meter, error) {
 	end := len(snapshot) - 4
 	if end < len(snapshotForm) || string(snapshot[:len(snapshotForm)]) != snapshotForm {
@@ -376,7 +381,8 @@ func (r *reader) label() *labels {
 
 func (r *reader) gap() *gap {
 	return seen(r, &r.gaps, func() *gap {
-		return &gap{id: r.text(), sequence: r.uint(), from: r.moment(), to: r.moment(), reason: r.text(), list: r.text()}
+		return &gap{id: r.text(), sequence: r.uint(), from: r.moment(), to: r.moment(), reason: r.text(),
+			list: r.text()}
 	})
 }
 
@@ -454,8 +460,9 @@ func (r *reader) state() *state {
 	s := state{at: r.moment(), known: r.bool(), running: r.bool()}
 	if s.running {
 		s.segment = segment{
-			start: r.moment(), since: r.moment(), of: r.label(), size: r.size(), flags: r.flags(), opener: r.id(), opening: r.uint(),
-			more: r.numbers(), told: r.moment(), heldTo: r.moment(), heldBy: r.cause(), muted: r.bool(),
+			start: r.moment(), since: r.moment(), of: r.label(), size: r.size(), flags: r.flags(), opener: r.id(),
+			opening: r.uint(),
+			more:    r.numbers(), told: r.moment(), heldTo: r.moment(), heldBy: r.cause(), muted: r.bool(),
 		}
 		if s.segment.heldTo != always && s.segment.heldBy.gap == nil {
 			r.fail()
@@ -473,8 +480,9 @@ func (r *reader) state() *state {
 func (r *reader) held() (held []part) {
 	for range r.length() {
 		p := part{
-			start: r.moment(), end: r.moment(), since: r.moment(), of: r.label(), size: r.size(), flags: r.flags(), opening: r.uint(),
-			more: r.numbers(), ending: r.uint(), cause: r.cause(),
+			start: r.moment(), end: r.moment(), since: r.moment(), of: r.label(), size: r.size(), flags: r.flags(),
+			opening: r.uint(),
+			more:    r.numbers(), ending: r.uint(), cause: r.cause(),
 		}
 		if p.cause.gap == nil {
 			r.fail()
@@ -528,7 +536,8 @@ func (r *reader) track(f *foundation) error {
 	}
 	t.doubted = r.held()
 	for range r.length() {
-		t.decisions = append(t.decisions, decision{hold: r.text(), id: r.text(), at: r.time(), release: r.bool(), footprint: *r.size()})
+		t.decisions = append(t.decisions, decision{hold: r.text(), id: r.text(), at: r.time(), release: r.bool(),
+			footprint: *r.size()})
 	}
 	for range r.length() {
 		t.late = append(t.late, lateFact{id: r.text(), event: r.text(), at: r.time(), footprint: *r.size()})

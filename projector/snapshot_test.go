@@ -17,7 +17,8 @@ import (
 var _ = Describe("A snapshot", func() {
 	settings := projector.Settings{Cut: projector.CutHour}
 	snapshot := func() []byte {
-		b := newBooks(settings).tell(app("STARTED", "09:00"), app("STOPPED", "09:30", late(1)), service("CREATED", "09:10", "small")).
+		b := newBooks(settings).tell(app("STARTED", "09:00"), app("STOPPED", "09:30", late(1)), service("CREATED",
+			"09:10", "small")).
 			gap("", "10:00", "11:00").tell(build("STAGING_STARTED", "11:10")).reach("11:20")
 		return b.meter.Snapshot()
 	}
@@ -39,7 +40,8 @@ var _ = Describe("A snapshot", func() {
 	})
 })
 
-// TestDamagedSnapshots: whatever a snapshot holds, even with a right checksum, is restored or refused, and never ends the program.
+// TestDamagedSnapshots: whatever a snapshot holds, even with a right checksum, is restored or
+// refused, and never ends the program.
 func TestDamagedSnapshots(t *testing.T) {
 	check(t, 300, func(t *rapid.T) {
 		settings := projector.Settings{Cut: projector.CutDay}

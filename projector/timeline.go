@@ -7,14 +7,17 @@ import (
 	"github.com/daybook-billing/daybook/events"
 )
 
-// This file is the pure core for Cloud Foundry: the facts of one process, task or service instance in the order of the API, and the gaps
-// of the list that they stand in, make what ran and what is held. It is a fold. What one step puts out no later step changes, and what may
-// still change is in the state: so the step for the newest fact alone (the fast path) and the fold of all facts (after a late one) agree.
+// This file is the pure core for Cloud Foundry: the facts of one process, task or service instance
+// in the order of the API, and the gaps of the list that they stand in, make what ran and what is
+// held. It is a fold. What one step puts out no later step changes, and what may still change is in
+// the state: so the step for the newest fact alone (the fast path) and the fold of all facts (after
+// a late one) agree.
 //
 // Invariants:
 //   - parts are put out in order of time and do not overlap;
 //   - state.at never goes back, so no part is negative;
-//   - the parts of the open segment are those of a segment that ends never: what they say up to `published` has been put out.
+//   - the parts of the open segment are those of a segment that ends never: what they say up to
+//     `published` has been put out.
 
 // part is a stretch of time in which one footprint was in use, or may have been.
 type part struct {
@@ -69,13 +72,15 @@ type fold struct {
 	pending   []part
 	anomalies []events.Anomaly
 	words     []string // the holds of the decisions that counted
-	// ahead are the gaps that stand after the step: what they are about may have been put out before them.
+	// ahead are the gaps that stand after the step: what they are about may have been put out
+	// before them.
 	ahead []*gap
 	// showing is set while the open segment is looked at: nothing of it is final.
 	showing bool
 }
 
-// farBack is how much earlier than the facts before it a fact may say that it is without being an anomaly.
+// farBack is how much earlier than the facts before it a fact may say that it is without being an
+// anomaly.
 const farBack = time.Hour
 
 // apply is the step for a fact.
@@ -120,7 +125,8 @@ func (f *fold) apply(x *fact) {
 }
 
 func (f *fold) anomaly(code string, at moment, message string) {
-	f.anomalies = append(f.anomalies, events.Anomaly{Code: code, Resource: f.track.resource, Time: at.time(), Message: message})
+	f.anomalies = append(f.anomalies, events.Anomaly{Code: code, Resource: f.track.resource, Time: at.time(),
+		Message: message})
 }
 
 // end is the fold for an ending. A second one is noise.
@@ -131,12 +137,13 @@ func (f *fold) end(x *fact) {
 	case !f.known:
 		f.known = true
 		f.anomaly(events.AnomalyOrphanEnding, x.time,
-			eventName(f.track.kind, x.verb)+" without a beginning: the resource never ran, or its beginning was not collected")
+			eventName(f.track.kind, x.verb)+" without a beginning: the resource never ran, or its beginning was not "+
+				"collected")
 	}
 }
 
-// change makes the fact's footprint the one in use. A fact without a process type is one that Cloud Controller wrote when it purged and
-// reseeded its events: the type is still what it was.
+// change makes the fact's footprint the one in use. A fact without a process type is one that Cloud
+// Controller wrote when it purged and reseeded its events: the type is still what it was.
 func (f *fold) change(x *fact, flags events.Flags) {
 	size := x.size
 	if f.running {
@@ -160,14 +167,15 @@ func (f *fold) change(x *fact, flags events.Flags) {
 func (f *fold) open(x *fact, at moment, size *events.Footprint, flags events.Flags) {
 	f.known, f.running = true, true
 	f.segment = segment{
-		start: at, since: at, of: x.of, size: size, flags: flags, opener: x.id, opening: x.sequence, told: x.time, heldTo: always,
-		muted: x.of.muted,
+		start: at, since: at, of: x.of, size: size, flags: flags, opener: x.id, opening: x.sequence, told: x.time,
+		heldTo: always,
+		muted:  x.of.muted,
 	}
 	f.holdBeforeGapEnds(x)
 }
 
-// holdBeforeGapEnds holds what the open segment has before the end of a gap that the fact stands after: of that time not all facts are
-// known.
+// holdBeforeGapEnds holds what the open segment has before the end of a gap that the fact stands
+// after: of that time not all facts are known.
 func (f *fold) holdBeforeGapEnds(x *fact) {
 	if f.segment.start < f.until {
 		f.segment.heldTo = f.until
@@ -197,7 +205,8 @@ func (f *fold) put(end moment, ending uint64) {
 		return
 	}
 	p := part{
-		start: s.start, end: end, since: s.since, of: s.of, size: s.size, flags: s.flags, opener: s.opener, opening: s.opening, more: s.more,
+		start: s.start, end: end, since: s.since, of: s.of, size: s.size, flags: s.flags, opener: s.opener,
+		opening: s.opening, more: s.more,
 		ending: ending,
 	}
 	if s.heldTo > p.start {
@@ -213,8 +222,8 @@ func (f *fold) put(end moment, ending uint64) {
 	f.emit(p, max(p.start, f.doubt.from), end, cause{gap: f.doubt.gap})
 }
 
-// emit puts out the part of p from `from` to `to`: billed, or held for a cause unless an operator has decided. Nothing is before the
-// epoch.
+// emit puts out the part of p from `from` to `to`: billed, or held for a cause unless an operator
+// has decided. Nothing is before the epoch.
 func (f *fold) emit(p part, from, to moment, by cause) {
 	p.start, p.end, p.since = max(from, f.rules.epoch), to, max(p.since, f.rules.epoch)
 	if p.start >= p.end {
@@ -260,7 +269,8 @@ func (f *fold) emit(p part, from, to moment, by cause) {
 // completed is a footprint with what an operator said about it.
 func completed(f, said *events.Footprint) *events.Footprint {
 	out := *f
-	for _, c := range []struct{ to, from *events.Count }{{&out.Instances, &said.Instances}, {&out.MemoryMB, &said.MemoryMB}} {
+	for _, c := range []struct{ to, from *events.Count }{{&out.Instances, &said.Instances},
+		{&out.MemoryMB, &said.MemoryMB}} {
 		if c.from.Known() {
 			*c.to = *c.from
 		}
@@ -285,13 +295,15 @@ func completed(f, said *events.Footprint) *events.Footprint {
 
 // relabel takes over names from a later fact. Names alone never end a span.
 func (f *fold) relabel(x *fact) {
-	if of := f.segment.of; of != x.of && (of.name != x.of.name || of.spaceName != x.of.spaceName || of.space != x.of.space) {
+	if of := f.segment.of; of != x.of && (of.name != x.of.name || of.spaceName != x.of.spaceName ||
+		of.space != x.of.space) {
 		f.segment.of = x.of
 	}
 }
 
-// buildpack is a BUILDPACK_SET of a process (staged through the v2 API, where the buildpack is not known when the process starts): it
-// fills an unknown buildpack back to the start of the segment, and divides at a different one.
+// buildpack is a BUILDPACK_SET of a process (staged through the v2 API, where the buildpack is not
+// known when the process starts): it fills an unknown buildpack back to the start of the segment,
+// and divides at a different one.
 func (f *fold) buildpack(x *fact) {
 	s := &f.segment
 	size := *s.size
@@ -310,9 +322,10 @@ func (f *fold) buildpack(x *fact) {
 	}
 }
 
-// sameSize reports whether two footprints cost the same: equal, with guids deciding where both have one. A plan, offering
-// or broker that was only renamed does not end a span. A buildpack's guid decides nothing: Cloud Controller reports the
-// first custom URL as the name beside the guid of the final buildpack, so that one guid stands with several buildpacks.
+// sameSize reports whether two footprints cost the same: equal, with guids deciding where both have
+// one. A plan, offering or broker that was only renamed does not end a span. A buildpack's guid
+// decides nothing: Cloud Controller reports the first custom URL as the name beside the guid of the
+// final buildpack, so that one guid stands with several buildpacks.
 func sameSize(a, b *events.Footprint) bool {
 	if a == b || *a == *b {
 		return true
@@ -336,9 +349,11 @@ func eventName(kind string, v verb) string {
 	case events.KindService:
 		names = [...]string{began: "CREATED", wasRunning: "WAS_RUNNING", ended: "DELETED", buildpackSet: ""}
 	case events.KindTask:
-		names = [...]string{began: "TASK_STARTED", wasRunning: "TASK_WAS_RUNNING", ended: "TASK_STOPPED", buildpackSet: ""}
+		names = [...]string{began: "TASK_STARTED", wasRunning: "TASK_WAS_RUNNING", ended: "TASK_STOPPED",
+			buildpackSet: ""}
 	case events.KindStaging:
-		names = [...]string{began: "STAGING_STARTED", wasRunning: "", ended: "STAGING_STOPPED", buildpackSet: "BUILDPACK_SET"}
+		names = [...]string{began: "STAGING_STARTED", wasRunning: "", ended: "STAGING_STOPPED",
+			buildpackSet: "BUILDPACK_SET"}
 	}
 	if v == changed {
 		return "UPDATED"

@@ -10,7 +10,8 @@ import (
 	"github.com/daybook-billing/daybook/events"
 )
 
-// rules are what the timelines of a foundation depend on beside their own facts, and memory to work in.
+// rules are what the timelines of a foundation depend on beside their own facts, and memory to work
+// in.
 type rules struct {
 	source, name string
 	cut          Cut
@@ -20,8 +21,9 @@ type rules struct {
 	// Before closed the months are closed: what comes for them is a correction.
 	closed moment
 	gaps   []*gap // in order
-	// settled is the sequence up to which gaps are part of the timelines' baselines; base is what they make of a timeline without facts,
-	// by list. Those up to the sequence dropped are not kept any more: builds may rest on a gap for longer.
+	// settled is the sequence up to which gaps are part of the timelines' baselines; base is what
+	// they make of a timeline without facts, by list. Those up to the sequence dropped are not kept
+	// any more: builds may rest on a gap for longer.
 	settled, dropped uint64
 	base             [2]state
 	shapes           *shapes
@@ -38,16 +40,20 @@ type track struct {
 	kind, resource string
 	sub            *subject
 	facts          []fact // in order, those that the baseline does not hold
-	// base is the state before the facts, and baseKey its place in order; nil where nothing was folded.
+	// base is the state before the facts, and baseKey its place in order; nil where nothing was
+	// folded.
 	base    *state
 	baseKey key
-	// passed are the gaps that the baseline holds. They may stand behind baseKey, and baseKey behind a gap by its root before it.
+	// passed are the gaps that the baseline holds. They may stand behind baseKey, and baseKey
+	// behind a gap by its root before it.
 	passed passed
-	// tail is the state after the facts, of all kinds but builds and databases; nil while it is not at hand.
+	// tail is the state after the facts, of all kinds but builds and databases; nil while it is not
+	// at hand.
 	tail *state
 	// published is the boundary up to which what goes on has been put out.
 	published moment
-	// Builds: how many facts stand before the last moment at which no build was open, and when the next open one is given up.
+	// Builds: how many facts stand before the last moment at which no build was open, and when the
+	// next open one is given up.
 	clean     int
 	due       moment
 	doubted   []part     // and the holds of those before
@@ -82,7 +88,8 @@ func (t *track) state(r *rules) *state {
 	return t.tail
 }
 
-// rest lets go of the state of a task or a service instance that has ended: little more will be said of it.
+// rest lets go of the state of a task or a service instance that has ended: little more will be
+// said of it.
 func (t *track) rest() {
 	if !t.live && (t.kind == events.KindTask || t.kind == events.KindService) {
 		t.tail = nil
@@ -140,8 +147,8 @@ func (t *track) lose(r *rules, g *gap, ch *change) {
 	t.publish(r, ch, was, f)
 }
 
-// touches reports whether the timeline has said something of the time from a gap's beginning on, though the gap stands behind it: facts may
-// have been overlooked before what was the newest.
+// touches reports whether the timeline has said something of the time from a gap's beginning on,
+// though the gap stands behind it: facts may have been overlooked before what was the newest.
 func (t *track) touches(g *gap) bool {
 	n := len(t.facts)
 	return n > 0 && t.kind != events.KindTask && t.facts[n-1].at > g.from
@@ -186,8 +193,9 @@ func (t *track) insert(r *rules, x fact) {
 	t.clamp(r, at)
 }
 
-// tooLate reports whether a fact that was found late belongs into what is folded: before the baseline or a gap that is part of it, or into
-// a closed month of a timeline that may have been forgotten.
+// tooLate reports whether a fact that was found late belongs into what is folded: before the
+// baseline or a gap that is part of it, or into a closed month of a timeline that may have been
+// forgotten.
 func (t *track) tooLate(r *rules, x *fact) bool {
 	k := x.key()
 	if k.root() == unknownPlace || k.compare(t.baselineKey(r)) < 0 {
@@ -200,7 +208,8 @@ func (t *track) tooLate(r *rules, x *fact) bool {
 	if x.time >= r.closed || len(t.facts) > 0 && k.compare(t.facts[0].key()) > 0 {
 		return false
 	}
-	return !t.baseline(r).known || t.kind == events.KindStaging && x.verb == ended // of a build that was given up and folded
+	// of a build that was given up and folded
+	return !t.baseline(r).known || t.kind == events.KindStaging && x.verb == ended
 }
 
 // newest reports whether a fact stands after everything that the timeline has.
@@ -228,7 +237,8 @@ func (t *track) extend(r *rules, x fact, ch *change) {
 	t.publish(r, ch, was, f)
 }
 
-// has reports whether the fact is there already: the same message, or one with the same id, which says the same time.
+// has reports whether the fact is there already: the same message, or one with the same id, which
+// says the same time.
 func (t *track) has(x *fact) bool {
 	from := sort.Search(len(t.facts), func(i int) bool { return t.facts[i].at >= x.time })
 	for i := from; i < len(t.facts); i++ {
@@ -267,8 +277,8 @@ func (t *track) show(r *rules, in *fold, s *state) *fold {
 	return f
 }
 
-// derive is the pure function: from the baseline, the facts and the gaps, in order, to what ran and what is held. It works in the memory of
-// `in`.
+// derive is the pure function: from the baseline, the facts and the gaps, in order, to what ran and
+// what is held. It works in the memory of `in`.
 func (t *track) derive(r *rules, in *fold) *fold {
 	s := *t.baseline(r)
 	f := t.folder(r, in, &s)
@@ -281,8 +291,8 @@ func (t *track) derive(r *rules, in *fold) *fold {
 	return f
 }
 
-// steps applies the first n facts, and the gaps between them and after them up to the time `until`. It returns where the last
-// of these facts stands, and the gaps that were passed.
+// steps applies the first n facts, and the gaps between them and after them up to the time `until`.
+// It returns where the last of these facts stands, and the gaps that were passed.
 func (t *track) steps(r *rules, f *fold, n int, until moment) (key, passed) {
 	last, through := t.baselineKey(r), t.passed
 	gaps := r.gaps
@@ -303,7 +313,8 @@ func (t *track) steps(r *rules, f *fold, n int, until moment) (key, passed) {
 		f.apply(x)
 		last, through.to = x.key(), always
 	}
-	for len(gaps) > 0 && (until == never || gaps[0].to < until) && (n == len(t.facts) || gaps[0].precedes(&t.facts[n])) {
+	for len(gaps) > 0 && (until == never || gaps[0].to < until) && (n == len(t.facts) ||
+		gaps[0].precedes(&t.facts[n])) {
 		if gaps[0].about(t.kind) {
 			f.gap(gaps[0])
 			through.to = max(through.to, gaps[0].to)
@@ -315,7 +326,8 @@ func (t *track) steps(r *rules, f *fold, n int, until moment) (key, passed) {
 	return last, through
 }
 
-// replace derives the timeline anew after its facts, its gaps or its decisions changed, and puts out the difference to before.
+// replace derives the timeline anew after its facts, its gaps or its decisions changed, and puts
+// out the difference to before.
 func (t *track) replace(r *rules, ch *change, was *fold) {
 	f := t.derive(r, &r.after)
 	s := *f.state
@@ -350,8 +362,8 @@ func (t *track) advance(r *rules, ch *change, to moment) {
 	}
 }
 
-// settle moves the facts of closed months into the baseline. What ran and what is held stays the same. It returns the sequence up to which
-// the gaps are part of the baseline, too.
+// settle moves the facts of closed months into the baseline. What ran and what is held stays the
+// same. It returns the sequence up to which the gaps are part of the baseline, too.
 func (t *track) settle(r *rules) uint64 {
 	n := sort.Search(len(t.facts), func(i int) bool { return t.facts[i].at >= r.closed })
 	if t.kind == events.KindStaging {
@@ -376,14 +388,17 @@ func (t *track) settle(r *rules) uint64 {
 	return t.through(r)
 }
 
-// addLate holds a fact that belongs into what is folded already: nothing can be derived from it any more.
+// addLate holds a fact that belongs into what is folded already: nothing can be derived from it any
+// more.
 func (t *track) addLate(x *fact, ch *change) {
 	if slices.ContainsFunc(t.late, func(l lateFact) bool { return l.id == x.id.String() }) {
 		return
 	}
 	name := eventName(t.kind, x.verb)
-	ch.anomaly(events.AnomalyClosedPeriod, t.resource, x.time.time(), name+" of "+x.time.String()+" (message "+strconv.FormatUint(x.sequence, 10)+
-		") came when its month had been closed and settled: what was billed stands. It is held: settle the difference by hand")
+	ch.anomaly(events.AnomalyClosedPeriod, t.resource, x.time.time(),
+		name+" of "+x.time.String()+" (message "+strconv.FormatUint(x.sequence, 10)+
+			") came when its month had been closed and settled: what was billed stands. It is held: settle the "+
+			"difference by hand")
 	if len(t.late) < maxLateFacts {
 		t.late = append(t.late, lateFact{id: x.id.String(), event: name, at: x.time.time(), footprint: *x.size})
 		ch.Held = true
@@ -394,8 +409,10 @@ func (t *track) addLate(x *fact, ch *change) {
 func (r *rules) lateHold(t *track, l *lateFact) events.Hold {
 	return events.Hold{
 		ID:   events.ID("hold", r.source, r.name, t.kind, t.resource, events.AnomalyClosedPeriod, l.id),
-		Kind: t.kind, Resource: t.resource, Code: events.AnomalyClosedPeriod, Start: l.at, End: l.at, Footprint: l.footprint,
-		Reason: l.event + " of " + events.FormatTime(l.at) + " came when its month had been closed and settled: what was billed stands. " +
+		Kind: t.kind, Resource: t.resource, Code: events.AnomalyClosedPeriod, Start: l.at, End: l.at,
+		Footprint: l.footprint,
+		Reason: l.event + " of " + events.FormatTime(l.at) + " came when its month had been closed and settled: what " +
+			"was billed stands. " +
 			"Settle the difference by hand, then discard this",
 	}
 }
@@ -417,11 +434,14 @@ func (t *track) wordOn(hold string) (decision, bool) {
 }
 
 func (t *track) findDecision(hold string) (int, bool) {
-	return slices.BinarySearchFunc(t.decisions, hold, func(d decision, id string) int { return strings.Compare(d.hold, id) })
+	return slices.BinarySearchFunc(t.decisions, hold, func(d decision, id string) int {
+		return strings.Compare(d.hold,
+			id)
+	})
 }
 
-// decide applies an operator's word on a hold and puts out what it changed. It reports whether the timeline has the hold, or had it and it
-// was decided.
+// decide applies an operator's word on a hold and puts out what it changed. It reports whether the
+// timeline has the hold, or had it and it was decided.
 func (t *track) decide(r *rules, d *events.Decision, ch *change) bool {
 	for i := range t.late {
 		l := &t.late[i]
@@ -449,7 +469,8 @@ func (t *track) decide(r *rules, d *events.Decision, ch *change) bool {
 	} else {
 		was = t.derive(r, &r.before)
 	}
-	word := decision{hold: d.Hold, id: d.ID, at: d.Time, release: d.Action == events.ActionRelease, footprint: d.Footprint}
+	word := decision{hold: d.Hold, id: d.ID, at: d.Time, release: d.Action == events.ActionRelease,
+		footprint: d.Footprint}
 	changed := found && (t.decisions[at].release != word.release || t.decisions[at].footprint != word.footprint)
 	if found {
 		t.decisions[at] = word

@@ -9,9 +9,10 @@ import (
 	"github.com/daybook-billing/daybook/events"
 )
 
-// This file keeps what is known of the databases of Trove: the facts of one instance are a set, ordered by their own times. What follows
-// from the set is derived anew, whole, whenever it is needed (trove_derive.go), and the difference between before and after is what a fact
-// changed. Nothing that is kept depends on the order in which facts arrive.
+// This file keeps what is known of the databases of Trove: the facts of one instance are a set,
+// ordered by their own times. What follows from the set is derived anew, whole, whenever it is
+// needed (trove_derive.go), and the difference between before and after is what a fact changed.
+// Nothing that is kept depends on the order in which facts arrive.
 
 // troveRules are what the timelines of a foundation's databases depend on beside their facts.
 type troveRules struct {
@@ -24,14 +25,15 @@ type troveRules struct {
 	Groups *groups
 }
 
-// Limits of what is kept of one instance. A database has one publisher a task manager. A forgotten one that goes on being reported is
-// listed as held once for each of its first facts.
+// Limits of what is kept of one instance. A database has one publisher a task manager. A forgotten
+// one that goes on being reported is listed as held once for each of its first facts.
 const (
 	maxPublishers = 32
 	maxLate       = 16
 )
 
-// silentKept is how long, by the horizon, a database that went silent is remembered, in case that it comes back.
+// silentKept is how long, by the horizon, a database that went silent is remembered, in case that
+// it comes back.
 const silentKept = 400 * 24 * time.Hour
 
 // instance is what is known of one Trove instance.
@@ -50,13 +52,16 @@ type instance struct {
 	lastSign   time.Time // when life was last reported
 	lastSeen   time.Time // up to when the reports say that it lived
 	publishers []reporter
-	// steady is what the newest exists say while another one that says the same changes nothing; nil when that is not known.
+	// steady is what the newest exists say while another one that says the same changes nothing;
+	// nil when that is not known.
 	steady *look
-	// gone says that it is missing from the reports of a task manager that goes on reporting others.
+	// gone says that it is missing from the reports of a task manager that goes on reporting
+	// others.
 	gone bool
 	// published is the boundary up to which open spans have been put out.
 	published time.Time
-	// ended is set on an instance that was settled and forgotten: the end of its last span. late are the facts that came then.
+	// ended is set on an instance that was settled and forgotten: the end of its last span. late
+	// are the facts that came then.
 	ended time.Time
 	late  []lateFact
 }
@@ -77,10 +82,11 @@ type troveFact struct {
 	volumeUnknown bool
 }
 
-// sign is an exists notification: a sign of life. Of those of one day that say the same, the first and the last are kept, so that
-// what is kept is bounded and does not depend on their order. What is lost with the others: when a change arrives late, that belongs
-// between two signs of a day that say the same, and the change back was lost, then the change back counts from the last of them and not
-// from the first that shows it, up to a day late.
+// sign is an exists notification: a sign of life. Of those of one day that say the same, the first
+// and the last are kept, so that what is kept is bounded and does not depend on their order. What
+// is lost with the others: when a change arrives late, that belongs between two signs of a day that
+// say the same, and the change back was lost, then the change back counts from the last of them and
+// not from the first that shows it, up to a day late.
 type sign struct {
 	at       int64 // the notification's timestamp, in nanoseconds of Unix time
 	seen     int64 // up to when it says that the database lived
@@ -136,7 +142,8 @@ type lateFact struct {
 
 func newInstance(resource string) *instance { return &instance{resource: resource} }
 
-// entombed returns an instance that was forgotten, to which a fact has come after all. Its last span ended at `end`.
+// entombed returns an instance that was forgotten, to which a fact has come after all. Its last
+// span ended at `end`.
 func entombed(resource string, end time.Time) *instance {
 	return &instance{resource: resource, ended: end}
 }
@@ -166,11 +173,13 @@ func (in *instance) add(r *troveRules, u *events.Usage, sequence uint64, ch *cha
 	in.difference(r, ch, &before)
 }
 
-// again reports whether a fact is the newest exists and says what the last one said, so that it changes nothing but when the database was
-// last seen. Most facts are such. One of a closed month may change which signs are kept.
+// again reports whether a fact is the newest exists and says what the last one said, so that it
+// changes nothing but when the database was last seen. Most facts are such. One of a closed month
+// may change which signs are kept.
 func (in *instance) again(r *troveRules, u *events.Usage) bool {
 	return u.Event == events.EventTroveExists && in.steady != nil && !in.gone && *in.steady == lookOf(u) &&
-		reported(u).UnixNano() > in.signs[len(in.signs)-1].at && u.Tenant == in.tenant && (u.Name == "" || u.Name == in.name) &&
+		reported(u).UnixNano() > in.signs[len(in.signs)-1].at && u.Tenant == in.tenant &&
+		(u.Name == "" || u.Name == in.name) &&
 		(u.Created.IsZero() || !u.Created.Before(in.born) && !in.born.IsZero()) && !r.Closed.After(effective(u))
 }
 
@@ -178,15 +187,19 @@ func lookOf(u *events.Usage) look {
 	return look{flavor: u.Footprint.Flavor, flavorID: u.Footprint.FlavorID, built: !u.NoServer && !building(u.State)}
 }
 
-// decide applies an operator's word and puts out what it changed; it takes the place of an earlier one about the same hold. It reports
-// whether the instance can have the hold at all.
+// decide applies an operator's word and puts out what it changed; it takes the place of an earlier
+// one about the same hold. It reports whether the instance can have the hold at all.
 func (in *instance) decide(r *troveRules, d *events.Decision, ch *change) bool {
 	if !in.canHold(r, d.Hold) {
 		return false
 	}
 	before := in.derive(r)
-	given := decision{hold: d.Hold, id: d.ID, at: d.Time, release: d.Action == events.ActionRelease, footprint: d.Footprint}
-	at, found := slices.BinarySearchFunc(in.decisions, given, func(a, b decision) int { return cmp.Compare(a.hold, b.hold) })
+	given := decision{hold: d.Hold, id: d.ID, at: d.Time, release: d.Action == events.ActionRelease,
+		footprint: d.Footprint}
+	at, found := slices.BinarySearchFunc(in.decisions, given, func(a, b decision) int {
+		return cmp.Compare(a.hold,
+			b.hold)
+	})
 	if found {
 		in.decisions[at] = given
 	} else {
@@ -196,7 +209,8 @@ func (in *instance) decide(r *troveRules, d *events.Decision, ch *change) bool {
 	return true
 }
 
-// judge looks anew whether the database is missing from the reports, and puts out what that changed.
+// judge looks anew whether the database is missing from the reports, and puts out what that
+// changed.
 func (in *instance) judge(r *troveRules, ch *change) {
 	gone := in.missing(r)
 	if gone == in.gone {
@@ -286,10 +300,12 @@ func (in *instance) addFact(u *events.Usage, sequence uint64) bool {
 
 const signBucket = int64(time.Hour)
 
-// addSign puts an exists in its place, unless its hour has two that say the same around it, and reports whether it did.
+// addSign puts an exists in its place, unless its hour has two that say the same around it, and
+// reports whether it did.
 func (in *instance) addSign(u *events.Usage, sequence uint64) bool {
 	l := lookOf(u)
-	s := sign{at: reported(u).UnixNano(), seen: min(u.Time.UnixNano(), reported(u).UnixNano()), sequence: sequence, look: in.look(l)}
+	s := sign{at: reported(u).UnixNano(), seen: min(u.Time.UnixNano(), reported(u).UnixNano()), sequence: sequence,
+		look: in.look(l)}
 	hour := floorDiv(s.at, signBucket) * signBucket
 	first, last, same := 0, 0, 0
 	from, _ := slices.BinarySearchFunc(in.signs, hour, func(x sign, at int64) int { return cmp.Compare(x.at, at) })
@@ -340,8 +356,9 @@ func building(state string) bool {
 	return false
 }
 
-// settle drops the signs of closed months that change nothing: those between two that say the same, with no other fact between them. The
-// spans stay what they are, and what is kept of a closed month grows with its changes only.
+// settle drops the signs of closed months that change nothing: those between two that say the same,
+// with no other fact between them. The spans stay what they are, and what is kept of a closed month
+// grows with its changes only.
 func (in *instance) settle(r *troveRules) {
 	if r.Closed.IsZero() || len(in.signs) < 3 {
 		return
@@ -360,7 +377,8 @@ func (in *instance) settle(r *troveRules) {
 	kept := in.signs[:1]
 	for i := 1; i < len(in.signs); i++ {
 		s := in.signs[i]
-		middle := i+1 < len(in.signs) && s.at < closed && !evidence[s.sequence] && *in.signs[i-1].look == *s.look && *in.signs[i+1].look == *s.look &&
+		middle := i+1 < len(in.signs) && s.at < closed && !evidence[s.sequence] && *in.signs[i-1].look == *s.look &&
+			*in.signs[i+1].look == *s.look &&
 			!in.between(in.signs[i-1].at, in.signs[i+1].at)
 		if !middle {
 			kept = append(kept, s)
@@ -378,16 +396,20 @@ func (in *instance) between(from, to int64) bool {
 	})
 }
 
-// addLate is add for an instance that was forgotten: what it was billed is published and can no longer be derived.
+// addLate is add for an instance that was forgotten: what it was billed is published and can no
+// longer be derived.
 func (in *instance) addLate(u *events.Usage, ch *change) {
 	in.latest = later(in.latest, u.Time, u.Observed)
 	end := events.FormatTime(in.ended)
 	if u.Event == events.EventTroveExists {
-		code, text := events.AnomalyClosedPeriod, "the timeline, which ended at %s, had been closed and settled; nothing is metered anew"
+		code, text := events.AnomalyClosedPeriod, "the timeline, which ended at %s, had been closed and settled; "+
+			"nothing is metered anew"
 		if u.Time.After(in.ended) {
-			code, text = events.AnomalyAfterDelete, "the instance was deleted at %s; the deletion stands, and nothing is metered"
+			code, text = events.AnomalyAfterDelete, "the instance was deleted at %s; the deletion stands, and "+
+				"nothing is metered"
 		}
-		ch.anomaly(code, in.resource, u.Time, "exists reported at "+events.FormatTime(reported(u))+": "+fmt.Sprintf(text, end))
+		ch.anomaly(code, in.resource, u.Time, "exists reported "+
+			"at "+events.FormatTime(reported(u))+": "+fmt.Sprintf(text, end))
 		return
 	}
 	if slices.ContainsFunc(in.late, func(f lateFact) bool { return f.id == u.ID }) {
@@ -423,19 +445,27 @@ func (in *instance) difference(r *troveRules, ch *change, before *troveTracks) {
 		in.exchange(r.Cut, ch, old, now)
 	}
 	for _, a := range after.Anomalies {
-		if !slices.ContainsFunc(before.Anomalies, func(b events.Anomaly) bool { return a.Code == b.Code && a.Time.Equal(b.Time) }) {
+		if !slices.ContainsFunc(before.Anomalies, func(b events.Anomaly) bool {
+			return a.Code == b.Code &&
+				a.Time.Equal(b.Time)
+		}) {
 			ch.Anomalies = append(ch.Anomalies, a)
 		}
 	}
 	ran, run := in.runningOf(nil, before.Spans), in.runningOf(nil, after.Spans)
-	ch.Running = ch.Running || !slices.EqualFunc(ran, run, func(a, b events.Span) bool { return same(&a, &b) && a.Name == b.Name })
+	ch.Running = ch.Running || !slices.EqualFunc(ran, run, func(a, b events.Span) bool {
+		return same(&a, &b) &&
+			a.Name == b.Name
+	})
 	ch.Held = ch.Held || !slices.Equal(before.Holds, after.Holds)
 }
 
-// exchange retracts the published pieces of `old` that are not those of `now`, and puts out the others.
+// exchange retracts the published pieces of `old` that are not those of `now`, and puts out the
+// others.
 func (in *instance) exchange(cut Cut, ch *change, old, now []events.Span) {
 	var from time.Time // up to here the pieces of the first spans are the same
-	if len(old) > 0 && len(now) > 0 && old[0].Start.Equal(now[0].Start) && keyOf(&old[0]).opening() == keyOf(&now[0]).opening() {
+	if len(old) > 0 && len(now) > 0 && old[0].Start.Equal(now[0].Start) &&
+		keyOf(&old[0]).opening() == keyOf(&now[0]).opening() {
 		end := in.end(&old[0])
 		if e := in.end(&now[0]); e.Before(end) {
 			end = e
@@ -486,8 +516,9 @@ type spanKey struct {
 
 func keyOf(s *events.Span) spanKey {
 	k := spanKey{
-		kind: s.Kind, start: s.Start.UnixNano(), since: s.Since.UnixNano(), running: s.Running(), footprint: s.Footprint,
-		tenant: s.Tenant, flags: s.Flags,
+		kind: s.Kind, start: s.Start.UnixNano(), since: s.Since.UnixNano(), running: s.Running(),
+		footprint: s.Footprint,
+		tenant:    s.Tenant, flags: s.Flags,
 	}
 	if !k.running {
 		k.end = s.End.UnixNano()
@@ -509,8 +540,8 @@ func (in *instance) end(s *events.Span) time.Time {
 	return s.End
 }
 
-// pieces cuts the spans, the open ones up to the published boundary, and leaves out the pieces of the first span that end at `from` or
-// before.
+// pieces cuts the spans, the open ones up to the published boundary, and leaves out the pieces of
+// the first span that end at `from` or before.
 func (in *instance) pieces(cut Cut, spans []events.Span, from time.Time) []events.Span {
 	var out []events.Span
 	for i := range spans {
@@ -523,7 +554,8 @@ func (in *instance) pieces(cut Cut, spans []events.Span, from time.Time) []event
 	return out
 }
 
-// cutSpan appends the pieces of a span in [from, to). The flags say of the first piece how the span began, and of the last how it ended.
+// cutSpan appends the pieces of a span in [from, to). The flags say of the first piece how the span
+// began, and of the last how it ended.
 func cutSpan(cut Cut, out []events.Span, s *events.Span, from, to time.Time) []events.Span {
 	first := len(out)
 	out = cut.divide(out, s, from, to)
@@ -582,8 +614,9 @@ func (in *instance) held(r *troveRules, out []events.Hold) []events.Hold {
 // anomalies returns what is wrong, as it is known by what has come in.
 func (in *instance) anomalies(r *troveRules) []events.Anomaly { return in.derive(r).Anomalies }
 
-// forgettable reports whether nothing more is to be expected of the instance and nothing is open: it ended before what is closed. entomb
-// says that a fact that comes nevertheless must not bring it back to life; it ended at `end`.
+// forgettable reports whether nothing more is to be expected of the instance and nothing is open:
+// it ended before what is closed. entomb says that a fact that comes nevertheless must not bring it
+// back to life; it ended at `end`.
 func (in *instance) forgettable(r *troveRules, horizon time.Time) (end time.Time, entomb, ok bool) {
 	if !in.ended.IsZero() {
 		return in.ended, true, len(in.derive(r).Holds) == 0

@@ -25,10 +25,12 @@ func audited(period time.Duration) detail {
 
 // report is an exists of database I or another, by task manager 1 of the region.
 func report(instance, at string, details ...detail) *events.Usage {
-	return exists(at, append([]detail{by("region/taskmanager.1"), audited(time.Hour)}, append(details, of(instance))...)...)
+	return exists(at, append([]detail{by("region/taskmanager.1"), audited(time.Hour)},
+		append(details, of(instance))...)...)
 }
 
-// other is database J, which runs all the time, so that its reports show that its task manager is at work.
+// other is database J, which runs all the time, so that its reports show that its task manager is
+// at work.
 func other(times ...string) []*events.Usage {
 	facts := []*events.Usage{created(of("J"))}
 	for _, at := range times {
@@ -48,8 +50,9 @@ func onlyI(lines []string) []string {
 	return out
 }
 
-// Reference: Trove sends no deletion twice, and drops what the bus does not take (oslo.messaging, notify/messaging.py: at most once). What a task
-// manager reports with exists is every database that is not deleted.
+// Reference: Trove sends no deletion twice, and drops what the bus does not take (oslo.messaging,
+// notify/messaging.py: at most once). What a task manager reports with exists is every database
+// that is not deleted.
 var _ = Describe("A database that is not seen any more", func() {
 	hourly := projector.Settings{Cut: projector.CutHour}
 	goneAfter := func(horizon string, facts ...*events.Usage) *books {
@@ -61,13 +64,15 @@ var _ = Describe("A database that is not seen any more", func() {
 		return goneAfter("15:00", append(other("10:40", "11:40", "12:40", "13:40", "14:40"), report("I", "10:40"))...)
 	}
 
-	It("ends for the time being where it was last seen, once its task manager has left it out of three windows", func() {
+	It("ends for the time being where it was last seen, once its task manager has left it out of three "+
+		"windows", func() {
 		b := silent()
 		Expect(onlyI(b.closed())).To(Equal(gone))
 		Expect(b.codes()).To(Equal([]string{events.AnomalySilent}))
 	})
 
-	It("runs on until then: the window after the last sign of life does not count, for a round of reports may run over its edge", func() {
+	It("runs on until then: the window after the last sign of life does not count, for a round of reports may run "+
+		"over its edge", func() {
 		b := goneAfter("14:59", append(other("10:40", "11:40", "12:40", "13:40", "14:40"), report("I", "10:40"))...)
 		Expect(onlyI(lines(b.whole()))).To(ContainElement(HavePrefix("I 10:00-14:59 m1.s 512 MB")))
 	})
@@ -75,8 +80,10 @@ var _ = Describe("A database that is not seen any more", func() {
 	It("that comes back ran all the time", func() {
 		b := silent().tell(report("I", "15:10")).reachTime(events.SourceTrove, clock("16:00"))
 		Expect(onlyI(b.closed())).To(Equal([]string{
-			"I 10:00-11:00 m1.s 512 MB", "I 11:00-12:00 m1.s 512 MB since 10:00", "I 12:00-13:00 m1.s 512 MB since 10:00",
-			"I 13:00-14:00 m1.s 512 MB since 10:00", "I 14:00-15:00 m1.s 512 MB since 10:00", "I 15:00-16:00 m1.s 512 MB since 10:00",
+			"I 10:00-11:00 m1.s 512 MB", "I 11:00-12:00 m1.s 512 MB since 10:00", "I 12:00-13:00 m1.s 512 MB " +
+				"since 10:00",
+			"I 13:00-14:00 m1.s 512 MB since 10:00", "I 14:00-15:00 m1.s 512 MB since 10:00", "I 15:00-16:00 m1.s " +
+				"512 MB since 10:00",
 			"I 10:00-11:00 1 GB", "I 11:00-12:00 1 GB since 10:00", "I 12:00-13:00 1 GB since 10:00",
 			"I 13:00-14:00 1 GB since 10:00", "I 14:00-15:00 1 GB since 10:00", "I 15:00-16:00 1 GB since 10:00",
 		}))
@@ -86,7 +93,8 @@ var _ = Describe("A database that is not seen any more", func() {
 	It("ends at its deletion when that comes late after all", func() {
 		b := silent().tell(deleted("12:30"))
 		Expect(onlyI(b.closed())).To(ConsistOf(
-			"I 10:00-11:00 m1.s 512 MB", "I 11:00-12:00 m1.s 512 MB since 10:00", "I 12:00-12:30 m1.s 512 MB since 10:00",
+			"I 10:00-11:00 m1.s 512 MB", "I 11:00-12:00 m1.s 512 MB since 10:00", "I 12:00-12:30 m1.s 512 MB "+
+				"since 10:00",
 			"I 10:00-11:00 1 GB", "I 11:00-12:00 1 GB since 10:00", "I 12:00-12:30 1 GB since 10:00",
 		))
 	})
@@ -94,7 +102,8 @@ var _ = Describe("A database that is not seen any more", func() {
 	It("ends where the audit period does, when that is before the report", func() {
 		b := goneAfter("15:00", append(other("10:40", "11:40", "12:40", "13:40", "14:40"),
 			report("I", "10:40", func(u *events.Usage) { u.Time = clock("10:38") }))...)
-		Expect(onlyI(b.closed())).To(Equal([]string{"I 10:00-10:38 m1.s 512 MB provisional_end", "I 10:00-10:38 1 GB provisional_end"}))
+		Expect(onlyI(b.closed())).To(Equal([]string{"I 10:00-10:38 m1.s 512 MB provisional_end", "I 10:00-10:38 1 GB " +
+			"provisional_end"}))
 	})
 
 	It("has lived until a change at least", func() {
@@ -116,13 +125,16 @@ var _ = Describe("A database that is not seen any more", func() {
 		Entry("when its task manager said nothing in one of the windows", "15:00",
 			append(other("10:40", "11:40", "12:40", "14:40"), report("I", "10:40"))),
 		Entry("by another task manager that never reported it", "15:00",
-			append([]*events.Usage{report("I", "10:40", by("region/taskmanager.2"))}, other("10:40", "11:40", "12:40", "13:40", "14:40")...)),
+			append([]*events.Usage{report("I", "10:40", by("region/taskmanager.2"))}, other("10:40", "11:40", "12:40",
+				"13:40", "14:40")...)),
 		Entry("when another task manager reports it", "15:00",
-			append(other("10:40", "11:40", "12:40", "13:40", "14:40"), report("I", "10:40"), report("I", "13:50", by("region/taskmanager.2")))),
+			append(other("10:40", "11:40", "12:40", "13:40", "14:40"), report("I", "10:40"), report("I", "13:50",
+				by("region/taskmanager.2")))),
 		Entry("when it was never reported: exists may be off, or not for it", "15:00",
 			other("10:40", "11:40", "12:40", "13:40", "14:40")),
 		Entry("by hours where reports are meant to come once a day", "15:00",
-			append(other("10:40", "11:40", "12:40", "13:40", "14:40"), report("I", "10:40"), report("J", "10:30", audited(24*time.Hour)))),
+			append(other("10:40", "11:40", "12:40", "13:40", "14:40"), report("I", "10:40"), report("J", "10:30",
+				audited(24*time.Hour)))),
 	)
 
 	It("is gone after three days where reports come once a day", func() {
@@ -137,7 +149,8 @@ var _ = Describe("A database that is not seen any more", func() {
 
 	It("is never judged where that is turned off", func() {
 		b := newBooks(projector.Settings{Cut: projector.CutNone, AbsenceWindows: -1}).tell(created()).
-			tell(append(other("10:40", "11:40", "12:40", "13:40", "14:40"), report("I", "10:40"))...).reachTime(events.SourceTrove, clock("15:00"))
+			tell(append(other("10:40", "11:40", "12:40", "13:40", "14:40"),
+				report("I", "10:40"))...).reachTime(events.SourceTrove, clock("15:00"))
 		Expect(onlyI(b.closed())).To(BeEmpty())
 	})
 })

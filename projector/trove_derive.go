@@ -18,12 +18,15 @@ type troveTracks struct {
 
 // derive makes the spans of an instance from its facts.
 //
-// Rules (openstack/trove, taskmanager/models.py and extensions/mgmt/instances/models.py, and the practice of its billing consumers:
-// yagi, StackTach, telemetry-spec dbaas-notifications; see docs/metering.md): an instance is billed from created_at, and only when a
-// create, a modify or an exists of a live instance says that it became one; flavour and volume change at modify_at, or at the timestamp of
-// resize_volume.end; every create, modify and delete is a full snapshot, so that a change that was lost shows later, and then counts
-// from that evidence on; the earliest deletion ends both tracks; exists is evidence of life and of the flavour, never quantity; a size that is
-// not known is held, not billed as zero; a database that is missing from the reports ends, for the time being, where it was last seen.
+// Rules (openstack/trove, taskmanager/models.py and extensions/mgmt/instances/models.py, and the
+// practice of its billing consumers: yagi, StackTach, telemetry-spec dbaas-notifications; see
+// docs/metering.md): an instance is billed from created_at, and only when a create, a modify or an
+// exists of a live instance says that it became one; flavour and volume change at modify_at, or at
+// the timestamp of resize_volume.end; every create, modify and delete is a full snapshot, so that a
+// change that was lost shows later, and then counts from that evidence on; the earliest deletion
+// ends both tracks; exists is evidence of life and of the flavour, never quantity; a size that is
+// not known is held, not billed as zero; a database that is missing from the reports ends, for the
+// time being, where it was last seen.
 func (in *instance) derive(r *troveRules) troveTracks {
 	d := troveDerivation{in: in, rules: r}
 	return d.derive()
@@ -62,8 +65,8 @@ func (d *troveDerivation) anomaly(code string, at time.Time, format string, args
 
 func unixNano(n int64) time.Time { return time.Unix(0, n).UTC() }
 
-// life finds the beginning and the end, and reports whether the instance became one. An instance of which only the deletion is known is
-// held here, or is a failed build.
+// life finds the beginning and the end, and reports whether the instance became one. An instance of
+// which only the deletion is known is held here, or is a failed build.
 func (d *troveDerivation) life() bool {
 	var deleted *troveFact
 	alive, failed := false, false
@@ -109,7 +112,8 @@ func (d *troveDerivation) life() bool {
 			d.start = first
 		}
 	case deleted != nil && failed:
-		d.anomaly(events.AnomalyFailedBuild, deleted.at, "the instance was deleted and never became active; it is not billed")
+		d.anomaly(events.AnomalyFailedBuild, deleted.at, "the instance was deleted and never became active; it is "+
+			"not billed")
 		return false
 	case deleted != nil:
 		d.withoutCreate(deleted)
@@ -123,7 +127,8 @@ func (d *troveDerivation) life() bool {
 	if deleted == nil && d.in.gone {
 		d.end, d.provisional = d.in.lastSeen, true
 		d.anomaly(events.AnomalySilent, d.end,
-			"last seen at %s; its task manager goes on reporting others, so that it is taken to be gone since: its deletion was lost, or it does not run",
+			"last seen at %s; its task manager goes on reporting others, so that it is taken to be gone since: its "+
+				"deletion was lost, or it does not run",
 			events.FormatTime(d.end))
 	}
 	return true
@@ -146,7 +151,8 @@ func (d *troveDerivation) afterDelete(deleted *troveFact) {
 			event, events.FormatTime(at), events.FormatTime(deleted.at))
 	}
 	for i := range d.in.facts {
-		if f := &d.in.facts[i]; f.event != events.EventTroveDelete && f.event != events.EventTroveCreate && f.at.After(deleted.observed) {
+		if f := &d.in.facts[i]; f.event != events.EventTroveDelete && f.event != events.EventTroveCreate &&
+			f.at.After(deleted.observed) {
 			later(f.event, f.at)
 			return
 		}
@@ -168,10 +174,12 @@ func (d *troveDerivation) withoutCreate(deleted *troveFact) {
 	}
 	d.deletedBefore(deleted)
 	flavour := flavourOf(&deleted.footprint)
-	d.spans(events.KindInstance, []size{{at: d.start, footprint: flavour, evidence: deleted.sequence, held: events.AnomalyDeleteWithoutCreate}}, sameFlavor)
+	d.spans(events.KindInstance, []size{{at: d.start, footprint: flavour, evidence: deleted.sequence,
+		held: events.AnomalyDeleteWithoutCreate}}, sameFlavor)
 	if deleted.footprint.VolumeGB.Known() || deleted.volumeUnknown {
 		volume := events.Footprint{VolumeGB: deleted.footprint.VolumeGB}
-		d.spans(events.KindVolume, []size{{at: d.start, footprint: volume, evidence: deleted.sequence, held: events.AnomalyDeleteWithoutCreate}}, sameFlavor)
+		d.spans(events.KindVolume, []size{{at: d.start, footprint: volume, evidence: deleted.sequence,
+			held: events.AnomalyDeleteWithoutCreate}}, sameFlavor)
 	}
 	if len(d.tracks.Holds) > 0 {
 		d.anomaly(events.AnomalyDeleteWithoutCreate, deleted.at,
@@ -217,7 +225,8 @@ func (d *troveDerivation) flavours() []size {
 		if s.look != d.steady && (s.look.flavor != "" || s.look.flavorID != "") {
 			sizes = d.flavourSign(sizes, s, known)
 			d.steady = nil
-			if last := &sizes[len(sizes)-1]; last.evidence != s.sequence && sameFlavor(last.footprint, s.look.footprint()) {
+			if last := &sizes[len(sizes)-1]; last.evidence != s.sequence && sameFlavor(last.footprint,
+				s.look.footprint()) {
 				d.steady = s.look
 			}
 		}
@@ -246,7 +255,8 @@ func (d *troveDerivation) flavourSign(sizes []size, s *sign, known int64) []size
 	case inDoubt(sizes, seen):
 		d.doubtful = append(d.doubtful, s.sequence)
 		d.anomaly(events.AnomalyLostChange, unixNano(s.at),
-			"exists shows flavour %s while the flavour was being changed, and no modify_flavor to it was collected since %s",
+			"exists shows flavour %s while the flavour was being changed, and no modify_flavor to it was collected "+
+				"since %s",
 			nameOrID(footprint), events.FormatTime(unixNano(known)))
 		return sizes
 	}
@@ -262,7 +272,8 @@ func (d *troveDerivation) flavourFact(sizes []size, f *troveFact, known int64) [
 	case f.event == events.EventTroveModifyFlavor:
 		if n := len(sizes); n > 0 && d.otherBefore(&sizes[n-1], f) {
 			d.anomaly(events.AnomalyLostChange, f.at,
-				"modify_flavor says that the instance had %d MB before, but a flavour with %d MB was collected; a change in between was lost",
+				"modify_flavor says that the instance had %d MB before, but a flavour with %d MB was collected; a "+
+					"change in between was lost",
 				f.oldMemory.Or(0), sizes[n-1].footprint.MemoryMB.Or(0))
 		}
 		return append(sizes, size{at: f.at, footprint: footprint, evidence: f.sequence})
@@ -274,31 +285,37 @@ func (d *troveDerivation) flavourFact(sizes []size, f *troveFact, known int64) [
 	return d.lostFlavour(sizes, f.event, f.at, known, footprint, f.sequence)
 }
 
-// otherBefore reports whether a change of flavour shows that another flavour than the last one was in use before it. It says the memory
-// before only (old_instance_size), and flavours differ by their ids: memory that differs is no other flavour where a message has shown the
-// id of the last one since it was taken up, or has said that memory of it.
+// otherBefore reports whether a change of flavour shows that another flavour than the last one was
+// in use before it. It says the memory before only (old_instance_size), and flavours differ by
+// their ids: memory that differs is no other flavour where a message has shown the id of the last
+// one since it was taken up, or has said that memory of it.
 func (d *troveDerivation) otherBefore(last *size, f *troveFact) bool {
 	was := last.footprint
-	if !f.oldMemory.Known() || !was.MemoryMB.Known() || was.MemoryMB == f.oldMemory || sameFlavor(was, flavourOf(&f.footprint)) {
+	if !f.oldMemory.Known() || !was.MemoryMB.Known() || was.MemoryMB == f.oldMemory || sameFlavor(was,
+		flavourOf(&f.footprint)) {
 		return false
 	}
 	within := func(at time.Time) bool { return at.After(last.at) && !at.After(f.at) }
 	return !slices.ContainsFunc(d.in.signs, func(s sign) bool {
 		return within(unixNano(s.at)) && sameFlavor(was, s.look.footprint())
 	}) && !slices.ContainsFunc(d.in.facts, func(o troveFact) bool {
-		return hasFlavor(&o.footprint) && sameFlavor(was, o.footprint) && (within(o.at) || o.footprint.MemoryMB == f.oldMemory)
+		return hasFlavor(&o.footprint) && sameFlavor(was, o.footprint) &&
+			(within(o.at) || o.footprint.MemoryMB == f.oldMemory)
 	})
 }
 
-// lostFlavour takes up a flavour that only shows: between the moment when the one before was last confirmed, and now.
-func (d *troveDerivation) lostFlavour(sizes []size, event string, at time.Time, known int64, footprint events.Footprint, evidence uint64) []size {
-	d.anomaly(events.AnomalyLostChange, at, "%s shows flavour %s, but no modify_flavor was collected since %s; it counts from this evidence on",
+// lostFlavour takes up a flavour that only shows: between the moment when the one before was last
+// confirmed, and now.
+func (d *troveDerivation) lostFlavour(sizes []size, event string, at time.Time, known int64, footprint events.Footprint,
+	evidence uint64) []size {
+	d.anomaly(events.AnomalyLostChange, at, "%s shows flavour %s, but no modify_flavor was collected since %s; it "+
+		"counts from this evidence on",
 		event, nameOrID(footprint), events.FormatTime(unixNano(known)))
 	return append(sizes, size{at: at, footprint: footprint, inferred: true, evidence: evidence})
 }
 
-// inUse reports whether the flavour of a sign was in use when it was taken: since `seen`, when the task manager began its round of reports.
-// A change may have come between.
+// inUse reports whether the flavour of a sign was in use when it was taken: since `seen`, when the
+// task manager began its round of reports. A change may have come between.
 func inUse(sizes []size, footprint events.Footprint, seen time.Time) bool {
 	for i := len(sizes) - 1; i >= 0; i-- {
 		if sameFlavor(sizes[i].footprint, footprint) {
@@ -338,8 +355,8 @@ func (d *troveDerivation) someEvidence() uint64 {
 	return d.in.signs[0].sequence
 }
 
-// completed is a flavour with what the fact left out, as every exists leaves out the memory, taken from the first fact of the instance that
-// names the same flavour: a price may depend on it.
+// completed is a flavour with what the fact left out, as every exists leaves out the memory, taken
+// from the first fact of the instance that names the same flavour: a price may depend on it.
 func (d *troveDerivation) completed(out events.Footprint) events.Footprint {
 	for i := range d.in.facts {
 		if out.Flavor != "" && out.FlavorID != "" && out.MemoryMB.Known() {
@@ -377,7 +394,8 @@ func (d *troveDerivation) volumes() []size {
 		case f == d.created:
 			sizes = append(sizes, size{at: d.start, footprint: volume(gb), evidence: f.sequence})
 		case len(sizes) == 0 && change && f.oldVolume.Known():
-			sizes = append(sizes, size{at: d.start, footprint: volume(f.oldVolume), inferred: true, evidence: f.sequence},
+			sizes = append(sizes, size{at: d.start, footprint: volume(f.oldVolume), inferred: true,
+				evidence: f.sequence},
 				size{at: f.at, footprint: volume(gb), evidence: f.sequence})
 		case len(sizes) == 0 && !change:
 			sizes = append(sizes, size{at: d.start, footprint: volume(gb), inferred: unsaid, evidence: f.sequence})
@@ -388,7 +406,8 @@ func (d *troveDerivation) volumes() []size {
 			}
 			sizes = append(sizes, size{at: f.at, footprint: volume(gb), evidence: f.sequence})
 		case sizes[len(sizes)-1].footprint.VolumeGB != gb:
-			d.anomaly(events.AnomalyLostChange, f.at, "%s shows a volume of %d GB, but no change to it was collected; it counts from this evidence on",
+			d.anomaly(events.AnomalyLostChange, f.at, "%s shows a volume of %d GB, but no change to it was "+
+				"collected; it counts from this evidence on",
 				f.event, gb.Or(0))
 			sizes = append(sizes, size{at: f.at, footprint: volume(gb), inferred: true, evidence: f.sequence})
 		}
@@ -397,7 +416,8 @@ func (d *troveDerivation) volumes() []size {
 		}
 	}
 	if len(sizes) == 0 && (silent || unsaid) || len(sizes) > 0 && sizes[0].at.After(d.start) {
-		sizes = slices.Insert(sizes, 0, size{at: d.start, held: events.AnomalyUnknownVolume, evidence: d.someEvidence()})
+		sizes = slices.Insert(sizes, 0, size{at: d.start, held: events.AnomalyUnknownVolume,
+			evidence: d.someEvidence()})
 	}
 	return sizes
 }
@@ -405,27 +425,32 @@ func (d *troveDerivation) volumes() []size {
 // oldVolume compares what a change says of the size before with what is known.
 func (d *troveDerivation) oldVolume(f *troveFact, last events.Count) {
 	if f.oldVolume.Known() && last != f.oldVolume && last != f.footprint.VolumeGB {
-		d.anomaly(events.AnomalyLostChange, f.at, "%s says that the volume had %d GB before, but %d GB were collected; a change in between was lost",
+		d.anomaly(events.AnomalyLostChange, f.at, "%s says that the volume had %d GB before, but %d GB were "+
+			"collected; a change in between was lost",
 			f.event, f.oldVolume.Or(0), last.Or(0))
 	}
 }
 
-// replica notes a resize_volume.end with the size that the volume has already. Trove resizes a primary and its replicas under one request, and
-// each resize_volume.end names the primary (trove/instance/models.py, Instance.resize_volume). Nothing else looks like this: the API refuses
-// a resize that is not to a larger size, and a resize that failed sends resize_volume.error. A Trove that sends modify_volume, too, sends
-// resize_volume.end once after it, which is awaited.
+// replica notes a resize_volume.end with the size that the volume has already. Trove resizes a
+// primary and its replicas under one request, and each resize_volume.end names the primary
+// (trove/instance/models.py, Instance.resize_volume). Nothing else looks like this: the API refuses
+// a resize that is not to a larger size, and a resize that failed sends resize_volume.error. A
+// Trove that sends modify_volume, too, sends resize_volume.end once after it, which is awaited.
 func (d *troveDerivation) replica(f *troveFact, last *size, awaited bool) {
 	if f.event != events.EventTroveResizeVolume || awaited || last.footprint.VolumeGB != f.footprint.VolumeGB {
 		return
 	}
 	d.anomaly(events.AnomalyReplicaResize, f.at,
-		"%s says %d GB again, the size since %s: Trove resizes the replicas of an instance with it, and names the instance for each of them. "+
-			"Replicas of this instance may be larger than billed until a message of their own says so, and the time of this volume's own "+
+		"%s says %d GB again, the size since %s: Trove resizes the replicas of an instance with it, and names the "+
+			"instance for each of them. "+
+			"Replicas of this instance may be larger than billed until a message of their own says so, and the time "+
+			"of this volume's own "+
 			"resize may be that of a replica's: compare the sizes with `openstack database instance list`",
 		f.event, f.footprint.VolumeGB.Or(0), events.FormatTime(last.at))
 }
 
-// spans turns sizes into spans, and into holds where they are not known, between the beginning and the end. An empty one is left out.
+// spans turns sizes into spans, and into holds where they are not known, between the beginning and
+// the end. An empty one is left out.
 func (d *troveDerivation) spans(kind string, sizes []size, same func(a, b events.Footprint) bool) {
 	slices.SortStableFunc(sizes, func(a, b size) int { return a.at.Compare(b.at) })
 	first := len(d.tracks.Spans)
@@ -441,14 +466,16 @@ func (d *troveDerivation) spans(kind string, sizes []size, same func(a, b events
 		if s.held != "" && !d.released(kind, &s, from, to) {
 			continue
 		}
-		if last := len(d.tracks.Spans) - 1; last >= first && d.tracks.Spans[last].End.Equal(from) && same(d.tracks.Spans[last].Footprint, s.footprint) {
+		if last := len(d.tracks.Spans) - 1; last >= first && d.tracks.Spans[last].End.Equal(from) &&
+			same(d.tracks.Spans[last].Footprint, s.footprint) {
 			span := &d.tracks.Spans[last]
 			span.End, span.Flags = to, span.Flags&^(events.InferredEnd|events.ProvisionalEnd)
 			d.ends(span, sizes[i+1:])
 			continue
 		}
 		span := events.Span{
-			Kind: kind, Resource: d.in.resource, Tenant: d.in.tenant, Name: d.in.name, Start: from, Since: from, End: to,
+			Kind: kind, Resource: d.in.resource, Tenant: d.in.tenant, Name: d.in.name, Start: from, Since: from,
+			End:       to,
 			Footprint: s.footprint, Evidence: []uint64{s.evidence},
 		}
 		if s.inferred || from.Equal(begin) && d.flags != 0 {

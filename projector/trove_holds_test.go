@@ -23,7 +23,8 @@ func (b *books) heldUnder() []string {
 func (b *books) decide(hold, action, at string, footprint events.Footprint) bool {
 	b.sequence++
 	return b.meter.Decide(&events.Decision{
-		ID: events.ID("decision", hold, action, at), Source: events.SourceTrove, Foundation: "eu", Kind: events.KindInstance, Resource: "I",
+		ID: events.ID("decision", hold, action, at), Source: events.SourceTrove, Foundation: "eu",
+		Kind: events.KindInstance, Resource: "I",
 		Hold: hold, Action: action, Footprint: footprint, By: "ops", Time: clock(at),
 	}, b.sequence, b.post)
 }
@@ -73,7 +74,8 @@ var _ = Describe("What is not known of a database is held", func() {
 		})
 		It("is what a message says as soon as one does, whatever the operator said", func() {
 			b := known().release(gigabytes(7)).tell(deleted("12:00", volume(2)))
-			Expect(b.closed()).To(Equal([]string{"I 10:00-12:00 m1.s 512 MB inferred_start", "I 10:00-12:00 2 GB inferred_start"}))
+			Expect(b.closed()).To(Equal([]string{"I 10:00-12:00 m1.s 512 MB inferred_start", "I 10:00-12:00 2 GB " +
+				"inferred_start"}))
 		})
 		It("is what the operator said up to a change that does not say the size before", func() {
 			b := known().release(gigabytes(7)).tell(database("resize_volume.end", "11:00", volume(9)))
@@ -86,7 +88,8 @@ var _ = Describe("What is not known of a database is held", func() {
 			Expect(b.decide(hold, events.ActionRelease, "20:00", gigabytes(7))).To(BeTrue())
 			Expect(b.decide(hold, events.ActionDiscard, "21:00", events.Footprint{})).To(BeTrue())
 			Expect(b.running()).To(Equal([]string{"I 10:00- s inferred_start"}))
-			Expect(b.decide(hold, events.ActionRelease, "20:30", gigabytes(8))).To(BeTrue(), "by another operator's clock")
+			Expect(b.decide(hold, events.ActionRelease, "20:30", gigabytes(8))).To(BeTrue(),
+				"by another operator's clock")
 			Expect(b.running()).To(Equal([]string{"I 10:00- s inferred_start", "I 10:00- 8 GB inferred_start"}))
 		})
 		It("keeps its id while it grows and shrinks", func() {
@@ -105,7 +108,8 @@ var _ = Describe("What is not known of a database is held", func() {
 			Expect(known().heldUnder()).To(Equal([]string{"I held instance unknown_flavor 10:00-11:00"}))
 		})
 		It("is held with the memory that the change says there was before", func() {
-			b := told(database("modify_flavor", "11:00", flavour("m", 768), volume(1), func(u *events.Usage) { u.PreviousMemoryMB = events.Some(512) }))
+			b := told(database("modify_flavor", "11:00", flavour("m", 768), volume(1),
+				func(u *events.Usage) { u.PreviousMemoryMB = events.Some(512) }))
 			Expect(b.last.Held[0].Footprint).To(Equal(events.Footprint{MemoryMB: events.Some(512)}))
 			b.release(events.Footprint{Flavor: "m1.s", FlavorID: "s"})
 			Expect(b.closed()).To(Equal([]string{"I 10:00-11:00 m1.s 512 MB inferred_start"}))
@@ -116,18 +120,22 @@ var _ = Describe("What is not known of a database is held", func() {
 			Expect(b.closed()).To(Equal([]string{"I 10:00-11:00 m1.s 512 MB"}))
 		})
 		It("is held for ever when no message names one", func() {
-			b := told(database("resize_volume.end", "11:00", volume(9)), deleted("12:00", func(u *events.Usage) { u.Footprint = gigabytes(9) }))
-			Expect(b.heldUnder()).To(Equal([]string{"I held instance unknown_flavor 10:00-12:00", "I held volume unknown_volume 10:00-11:00"}))
+			b := told(database("resize_volume.end", "11:00", volume(9)),
+				deleted("12:00", func(u *events.Usage) { u.Footprint = gigabytes(9) }))
+			Expect(b.heldUnder()).To(Equal([]string{"I held instance unknown_flavor 10:00-12:00",
+				"I held volume unknown_volume 10:00-11:00"}))
 			Expect(b.closed()).To(Equal([]string{"I 11:00-12:00 9 GB"}))
 		})
 	})
 
-	// Trove sends a delete for an instance that failed to build, too (taskmanager/models.py, delete_async), but no create.
+	// Trove sends a delete for an instance that failed to build, too (taskmanager/models.py,
+	// delete_async), but no create.
 	Context("all of it, when only the deletion was collected", func() {
 		It("is listed with what the deletion says, from created_at to deleted_at", func() {
 			b := told(deleted("10:05"))
 			Expect(b.heldUnder()).To(Equal([]string{
-				"I held instance delete_without_create 10:00-10:05 s", "I held volume delete_without_create 10:00-10:05  1",
+				"I held instance delete_without_create 10:00-10:05 s", "I held volume delete_without_create " +
+					"10:00-10:05  1",
 			}))
 			Expect(b.closed()).To(BeEmpty())
 		})
@@ -136,14 +144,17 @@ var _ = Describe("What is not known of a database is held", func() {
 				b := told(deleted("10:05", size))
 				Expect(b.heldUnder()).To(ContainElement(HavePrefix("I held volume delete_without_create 10:00-10:05")))
 				Expect(b.last.Held[1].Reason).To(ContainSubstring("--volume-gb"))
-				Expect(b.release(events.Footprint{}).heldUnder()).To(ConsistOf(HavePrefix("I held volume delete_without_create 10:00-10:05")))
+				Expect(b.release(events.Footprint{}).heldUnder()).To(ConsistOf(HavePrefix("I held volume " +
+					"delete_without_create 10:00-10:05")))
 				Expect(b.release(gigabytes(2)).closed()).To(ContainElement("I 10:00-10:05 2 GB inferred_start"))
 			}
 		})
 		It("is billed when it is released", func() {
 			b := told(deleted("10:05")).release(events.Footprint{})
-			Expect(b.closed()).To(Equal([]string{"I 10:00-10:05 m1.s 512 MB inferred_start", "I 10:00-10:05 1 GB inferred_start"}))
-			again := told(deleted("10:05")).release(events.Footprint{Flavor: "m1.l", FlavorID: "l", VolumeGB: events.Some(7)})
+			Expect(b.closed()).To(Equal([]string{"I 10:00-10:05 m1.s 512 MB inferred_start", "I 10:00-10:05 1 GB " +
+				"inferred_start"}))
+			again := told(deleted("10:05")).release(events.Footprint{Flavor: "m1.l", FlavorID: "l",
+				VolumeGB: events.Some(7)})
 			Expect(again.closed()).To(Equal(b.closed()), "what the deletion says stands")
 			Expect(b.meter.Anomalies(events.SourceTrove, "eu")).To(BeEmpty())
 		})
@@ -170,7 +181,8 @@ var _ = Describe("What is not known of a database is held", func() {
 	})
 
 	It("and is billed from the epoch on when it is released", func() {
-		b := newBooks(projector.Settings{Cut: projector.CutNone, Epoch: map[string]time.Time{events.SourceTrove: clock("10:15")}}).tell(exists("10:30"))
+		b := newBooks(projector.Settings{Cut: projector.CutNone,
+			Epoch: map[string]time.Time{events.SourceTrove: clock("10:15")}}).tell(exists("10:30"))
 		Expect(b.heldUnder()).To(Equal([]string{"I held volume unknown_volume 10:15-"}))
 	})
 })
@@ -202,7 +214,8 @@ var _ = Describe("A database of a month that is closed", func() {
 	It("has a change that comes late held, which an operator settles by hand and discards", func() {
 		b := forgotten(created(), deleted("12:00"))
 		before := b.closed()
-		b.tell(database("modify_volume", "11:00", flavour("s", 512), volume(5), oldVolume(1))).reachTime(events.SourceTrove, clock("04-08 00:00"))
+		b.tell(database("modify_volume", "11:00", flavour("s", 512), volume(5),
+			oldVolume(1))).reachTime(events.SourceTrove, clock("04-08 00:00"))
 		Expect(b.heldUnder()).To(Equal([]string{"I held volume closed_period 11:00-12:00  5"}))
 		Expect(b.codes()).To(Equal([]string{events.AnomalyClosedPeriod}))
 		b.release(events.Footprint{})
@@ -222,13 +235,16 @@ var _ = Describe("A database of a month that is closed", func() {
 	It("that went silent is remembered 400 days, in case that it comes back", func() {
 		facts := []*events.Usage{created(), report("I", "10:40"), created(of("J"))}
 		for day := range 4 {
-			facts = append(facts, report("J", clock("10:40").AddDate(0, 0, day).Format("01-02 15:04")), report("J", clock("11:40").AddDate(0, 0, day).Format("01-02 15:04")))
+			facts = append(facts, report("J", clock("10:40").AddDate(0, 0, day).Format("01-02 15:04")),
+				report("J", clock("11:40").AddDate(0, 0, day).Format("01-02 15:04")))
 		}
 		b := newBooks(daily).tell(facts...).reachTime(events.SourceTrove, clock("06-20 00:00"))
-		Expect(onlyI(b.closed())).To(Equal([]string{"I 10:00-10:40 m1.s 512 MB provisional_end", "I 10:00-10:40 1 GB provisional_end"}))
+		Expect(onlyI(b.closed())).To(Equal([]string{"I 10:00-10:40 m1.s 512 MB provisional_end", "I 10:00-10:40 1 GB " +
+			"provisional_end"}))
 		b.tell(report("I", "06-20 01:00"))
 		Expect(b.last.Retracted).To(HaveLen(2))
 		Expect(lines(b.last.Closed)).To(HaveLen(2 * 111))
-		Expect(b.running()).To(Equal([]string{"I 06-20 00:00- m1.s 512 MB since 10:00", "I 06-20 00:00- 1 GB since 10:00"}))
+		Expect(b.running()).To(Equal([]string{"I 06-20 00:00- m1.s 512 MB since 10:00", "I 06-20 00:00- 1 GB since " +
+			"10:00"}))
 	})
 })

@@ -59,11 +59,13 @@ func (c *cloud) step(message any) {
 	case *events.Decision:
 		c.meter.Decide(m, c.sequence, c.post)
 	case time.Time:
-		c.meter.Horizon(&events.Horizon{ID: fmt.Sprint("h", c.sequence), Source: events.SourceTrove, Foundation: "eu", Time: m}, c.sequence, c.post)
+		c.meter.Horizon(&events.Horizon{ID: fmt.Sprint("h", c.sequence), Source: events.SourceTrove, Foundation: "eu",
+			Time: m}, c.sequence, c.post)
 	}
 }
 
-// account is all that was published and what has accrued, pieces of one span joined, and what is held.
+// account is all that was published and what has accrued, pieces of one span joined, and what is
+// held.
 func (c *cloud) account() []string {
 	spans := slices.Collect(maps.Values(c.net))
 	spans = append(spans, c.meter.Accrued(events.SourceTrove, "eu")...)
@@ -75,7 +77,8 @@ func (c *cloud) account() []string {
 			if p.Kind == s.Kind && p.Resource == s.Resource && p.End.After(s.Start) {
 				c.wrong = append(c.wrong, "overlap: "+line(p)+" and "+line(&s))
 			}
-			if p.Kind == s.Kind && p.Resource == s.Resource && p.End.Equal(s.Start) && p.Since.Equal(s.Since) && p.Footprint == s.Footprint {
+			if p.Kind == s.Kind && p.Resource == s.Resource && p.End.Equal(s.Start) && p.Since.Equal(s.Since) &&
+				p.Footprint == s.Footprint {
 				p.End, p.Flags = s.End, p.Flags|s.Flags
 				continue
 			}
@@ -106,7 +109,8 @@ func count(c events.Count) string {
 	return ""
 }
 
-// drawNoise draws messages about a few databases that may or may not fit together, and an operator's decisions.
+// drawNoise draws messages about a few databases that may or may not fit together, and an
+// operator's decisions.
 func drawNoise(t *rapid.T) (messages []any) {
 	pick := func(label string, from ...string) string { return rapid.SampledFrom(from).Draw(t, label) }
 	born := map[string]int{}
@@ -116,12 +120,14 @@ func drawNoise(t *rapid.T) (messages []any) {
 			born[resource] = rapid.IntRange(0, 300).Draw(t, "born")
 		}
 		at := born[resource] + rapid.IntRange(0, 3000).Draw(t, "at")
-		event := pick("event", "exists", "exists", "exists", "exists", "create", "modify_volume", "modify_flavor", "resize_volume.end", "delete")
+		event := pick("event", "exists", "exists", "exists", "exists", "create", "modify_volume", "modify_flavor",
+			"resize_volume.end", "delete")
 		f := pick("flavour", "s", "m", "l")
 		memory := map[string]uint32{"s": 512, "m": 1024, "l": 2048}[f]
 		u := database(event, "10:00", flavour(f, memory), volume(rapid.Uint32Range(1, 3).Draw(t, "volume")))
 		u.ID, u.Resource = fmt.Sprint("m", i), resource
-		u.Created, u.Time, u.Observed = minute(born[resource]), minute(at), minute(at+rapid.IntRange(0, 2).Draw(t, "later"))
+		u.Created, u.Time, u.Observed = minute(born[resource]), minute(at), minute(at+rapid.IntRange(0, 2).Draw(t,
+			"later"))
 		switch event {
 		case "create":
 			u.Time = u.Created
@@ -145,7 +151,8 @@ func drawNoise(t *rapid.T) (messages []any) {
 		case "delete":
 			u.NoServer = rapid.IntRange(0, 3).Draw(t, "no server") == 0
 		}
-		if slices.Contains([]string{"create", "modify_flavor", "delete"}, event) && rapid.IntRange(0, 3).Draw(t, "unsized") == 0 {
+		if slices.Contains([]string{"create", "modify_flavor", "delete"}, event) && rapid.IntRange(0, 3).Draw(t,
+			"unsized") == 0 {
 			unsized(u)
 		}
 		messages = append(messages, u)
@@ -156,21 +163,26 @@ func drawNoise(t *rapid.T) (messages []any) {
 	for i := range rapid.IntRange(0, 3).Draw(t, "decisions") {
 		resource := pick("of", "I", "J")
 		hold := rapid.SampledFrom([][2]string{
-			{"instance", "delete_without_create"}, {"volume", "delete_without_create"}, {"instance", "unknown_flavor"}, {"volume", "unknown_volume"},
+			{"instance", "delete_without_create"}, {"volume", "delete_without_create"}, {"instance", "unknown_flavor"},
+			{"volume", "unknown_volume"},
 		}).Draw(t, "hold")
 		d := events.Decision{
-			ID: fmt.Sprint("d", i), Source: "trove", Foundation: "eu", Kind: "instance", Resource: resource, Action: pick("action", "release", "release", "discard"),
-			Hold: events.ID("hold", "trove", "eu", hold[0], resource, hold[1], ""), Time: minute(rapid.IntRange(0, 9).Draw(t, "decided")),
+			ID: fmt.Sprint("d", i), Source: "trove", Foundation: "eu", Kind: "instance", Resource: resource,
+			Action: pick("action", "release", "release", "discard"),
+			Hold:   events.ID("hold", "trove", "eu", hold[0], resource, hold[1], ""),
+			Time:   minute(rapid.IntRange(0, 9).Draw(t, "decided")),
 		}
 		if d.Action == "release" && rapid.Bool().Draw(t, "complete") {
-			d.Footprint = events.Footprint{FlavorID: "x", Flavor: "m1.x", MemoryMB: events.Some(4096), VolumeGB: events.Some(9)}
+			d.Footprint = events.Footprint{FlavorID: "x", Flavor: "m1.x", MemoryMB: events.Some(4096),
+				VolumeGB: events.Some(9)}
 		}
 		messages = append(messages, &d)
 	}
 	return messages
 }
 
-// painted is the second implementation: the life of one database minute by minute, painted from all that is known of it.
+// painted is the second implementation: the life of one database minute by minute, painted from all
+// that is known of it.
 type painted struct {
 	resource  string
 	facts     []*events.Usage // each once, by time
@@ -185,7 +197,8 @@ const paintedMinutes = 6000
 
 func minuteOf(t time.Time) int { return int(t.Sub(began) / time.Minute) }
 
-// gone: one of its publishers was heard in three windows, the one after the last sign of life aside, and nobody saw the database.
+// gone: one of its publishers was heard in three windows, the one after the last sign of life
+// aside, and nobody saw the database.
 func (p *painted) gone() (int, bool) {
 	last, seen := -1, -1
 	var publishers []string
@@ -240,7 +253,10 @@ func thinned(facts []*events.Usage) []*events.Usage {
 		}
 	}
 	for _, hour := range hours {
-		slices.SortFunc(hour, func(a, b *events.Usage) int { return cmp.Or(a.Observed.Compare(b.Observed), a.Time.Compare(b.Time)) })
+		slices.SortFunc(hour, func(a, b *events.Usage) int {
+			return cmp.Or(a.Observed.Compare(b.Observed),
+				a.Time.Compare(b.Time))
+		})
 		out = append(out, hour[0])
 		if len(hour) > 1 {
 			out = append(out, hour[len(hour)-1])
@@ -260,7 +276,8 @@ func thinned(facts []*events.Usage) []*events.Usage {
 			}
 			return ""
 		}
-		return cmp.Or(at(a).Compare(at(b)), cmp.Compare(rank[a.Event == "exists"], rank[b.Event == "exists"]), a.Observed.Compare(b.Observed), a.Time.Compare(b.Time),
+		return cmp.Or(at(a).Compare(at(b)), cmp.Compare(rank[a.Event == "exists"], rank[b.Event == "exists"]),
+			a.Observed.Compare(b.Observed), a.Time.Compare(b.Time),
 			cmp.Compare(look(a), look(b)), cmp.Compare(a.ID, b.ID))
 	})
 	return out
@@ -324,7 +341,8 @@ func (p *painted) account() (spans, holds []string) {
 		return nil, nil
 	case create == nil && !alive:
 		flags = " inferred_start"
-		flavours = p.flood(nil, start, colour{text: p.flavour(deletion.Footprint.FlavorID), held: "delete_without_create"})
+		flavours = p.flood(nil, start, colour{text: p.flavour(deletion.Footprint.FlavorID),
+			held: "delete_without_create"})
 		size := colour{held: "delete_without_create"}
 		if gb, ok := deletion.Footprint.VolumeGB.Get(); ok {
 			size.text = fmt.Sprint(gb, " GB")
@@ -365,7 +383,8 @@ func (p *painted) flood(canvas []colour, from int, c colour) []colour {
 	return canvas
 }
 
-// flavour says a flavour as lines do: with its name and its memory if another message than an exists names it.
+// flavour says a flavour as lines do: with its name and its memory if another message than an
+// exists names it.
 func (p *painted) flavour(id string) string {
 	for _, u := range p.facts {
 		if u.Event != "exists" && u.Footprint.FlavorID == id {
@@ -476,7 +495,8 @@ func (p *painted) read(kind string, canvas []colour, first, end, limit int, ende
 			to = limit
 		}
 		if m < to {
-			spans = append(spans, fmt.Sprintf("%s %s %s-%s %s", p.resource, kind, short(minute(m)), short(minute(to)), c.text))
+			spans = append(spans, fmt.Sprintf("%s %s %s-%s %s", p.resource, kind, short(minute(m)), short(minute(to)),
+				c.text))
 		}
 		if running {
 			break
@@ -539,14 +559,16 @@ func paintAll(messages []any, epoch time.Time, horizon int) (spans, holds []stri
 	return spans, holds
 }
 
-// plainly is the account of the cloud in the words of the second implementation: without flags and run.
+// plainly is the account of the cloud in the words of the second implementation: without flags and
+// run.
 func (c *cloud) plainly() (spans, holds []string) {
 	all := slices.Collect(maps.Values(c.net))
 	all = append(all, c.meter.Accrued(events.SourceTrove, "eu")...)
 	sortSpans(all)
 	var joined []events.Span
 	for _, s := range all {
-		if n := len(joined) - 1; n >= 0 && joined[n].Kind == s.Kind && joined[n].Resource == s.Resource && joined[n].End.Equal(s.Start) && joined[n].Footprint == s.Footprint {
+		if n := len(joined) - 1; n >= 0 && joined[n].Kind == s.Kind && joined[n].Resource == s.Resource &&
+			joined[n].End.Equal(s.Start) && joined[n].Footprint == s.Footprint {
 			joined[n].End = s.End
 			continue
 		}
@@ -568,8 +590,8 @@ func (c *cloud) plainly() (spans, holds []string) {
 	return spans, holds
 }
 
-// shuffled gives the messages in any order with horizons between, and the last horizon at the end. Decisions come in their order,
-// when something is known of the database.
+// shuffled gives the messages in any order with horizons between, and the last horizon at the end.
+// Decisions come in their order, when something is known of the database.
 func shuffled(t *rapid.T, settings projector.Settings, messages []any, horizon int) *cloud {
 	c := newCloud(settings)
 	var decisions []any
@@ -599,8 +621,9 @@ func shuffled(t *rapid.T, settings projector.Settings, messages []any, horizon i
 	return c
 }
 
-// TestTroveConverges: in whatever order messages and decisions come, wherever horizons come between, some twice: the spans, their flags and
-// what is held are the same in the end, and nothing is retracted that was not published.
+// TestTroveConverges: in whatever order messages and decisions come, wherever horizons come
+// between, some twice: the spans, their flags and what is held are the same in the end, and nothing
+// is retracted that was not published.
 func TestTroveConverges(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		messages := drawNoise(t)
@@ -608,7 +631,8 @@ func TestTroveConverges(t *testing.T) {
 		horizon := rapid.IntRange(3400, 5900).Draw(t, "horizon")
 		one, two := shuffled(t, settings, messages, horizon), shuffled(t, settings, messages, horizon)
 		if a, b := one.account(), two.account(); !slices.Equal(a, b) || one.wrong != nil || two.wrong != nil {
-			t.Fatalf("one order gives\n%s\nanother\n%s\nwrong: %q %q", strings.Join(a, "\n"), strings.Join(b, "\n"), one.wrong, two.wrong)
+			t.Fatalf("one order gives\n%s\nanother\n%s\nwrong: %q %q", strings.Join(a, "\n"), strings.Join(b, "\n"),
+				one.wrong, two.wrong)
 		}
 	})
 }
@@ -628,7 +652,8 @@ func TestTrovePainted(t *testing.T) {
 		wantSpans, wantHolds := paintAll(messages, epoch, horizon)
 		gotSpans, gotHolds := c.plainly()
 		if !slices.Equal(gotSpans, wantSpans) || !slices.Equal(gotHolds, wantHolds) || c.wrong != nil {
-			t.Fatalf("found\n%s\n%s\npainted\n%s\n%s\nwrong: %q", strings.Join(gotSpans, "\n"), strings.Join(gotHolds, "\n"),
+			t.Fatalf("found\n%s\n%s\npainted\n%s\n%s\nwrong: %q", strings.Join(gotSpans, "\n"), strings.Join(gotHolds,
+				"\n"),
 				strings.Join(wantSpans, "\n"), strings.Join(wantHolds, "\n"), c.wrong)
 		}
 	})
@@ -650,8 +675,8 @@ func TestTroveClosing(t *testing.T) {
 	})
 }
 
-// TestTroveSnapshots: what is read from a snapshot is what was written, and a damaged one is refused or is one of another state, but never
-// more than that.
+// TestTroveSnapshots: what is read from a snapshot is what was written, and a damaged one is
+// refused or is one of another state, but never more than that.
 func TestTroveSnapshots(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		c := newCloud(projector.Settings{Cut: projector.CutDay})
@@ -667,7 +692,8 @@ func TestTroveSnapshots(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !reflect.DeepEqual(restored.Tracks(), databases.Tracks()) || !slices.EqualFunc(restored.Snapshots(), written, bytes.Equal) {
+		if !reflect.DeepEqual(restored.Tracks(), databases.Tracks()) || !slices.EqualFunc(restored.Snapshots(), written,
+			bytes.Equal) {
 			t.Fatalf("restored\n%v\nwritten\n%v", restored.Tracks(), databases.Tracks())
 		}
 		which := rapid.IntRange(0, len(written)-1).Draw(t, "damaged")
@@ -677,14 +703,16 @@ func TestTroveSnapshots(t *testing.T) {
 			t.Fatal("a snapshot without its end was taken for whole")
 		}
 		damaged[which] = slices.Clone(written[which])
-		damaged[which][rapid.IntRange(0, len(damaged[which])-1).Draw(t, "byte")] ^= 1 << rapid.IntRange(0, 7).Draw(t, "bit")
+		damaged[which][rapid.IntRange(0, len(damaged[which])-1).Draw(t, "byte")] ^= 1 << rapid.IntRange(0, 7).Draw(t,
+			"bit")
 		if restored, err := databases.Restore(damaged); err == nil {
 			restored.Tracks()
 		}
 	})
 }
 
-// TestTroveSignsAreBounded: of reports each minute, two an hour are kept while a month is open, and two in all when it is closed.
+// TestTroveSignsAreBounded: of reports each minute, two an hour are kept while a month is open, and
+// two in all when it is closed.
 func TestTroveSignsAreBounded(t *testing.T) {
 	c := newCloud(projector.Settings{Cut: projector.CutDay})
 	c.step(created())

@@ -11,7 +11,8 @@ import (
 	"github.com/daybook-billing/daybook/events"
 )
 
-// This file writes the databases and those who report them into snapshots: numbers as varints, texts with their length before them.
+// This file writes the databases and those who report them into snapshots: numbers as varints,
+// texts with their length before them.
 
 var errNoSnapshot = errors.New("damaged: not what a snapshot of databases holds")
 
@@ -25,12 +26,14 @@ func packText(b []byte, s string) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
 }
 
-// packTime writes a time as seconds and nanoseconds of Unix time; the zero time, which is none, as a nanosecond that does not exist.
+// packTime writes a time as seconds and nanoseconds of Unix time; the zero time, which is none, as
+// a nanosecond that does not exist.
 func packTime(b []byte, t time.Time) []byte {
 	if t.IsZero() {
 		return binary.AppendUvarint(b, noTime)
 	}
-	return binary.AppendVarint(binary.AppendUvarint(b, uint64(t.Nanosecond())), t.Unix()) //nolint:gosec // 0 to 999,999,999
+	return binary.AppendVarint(binary.AppendUvarint(b, uint64(t.Nanosecond())),
+		t.Unix()) //nolint:gosec // 0 to 999,999,999
 }
 
 const noTime = 1_000_000_000
@@ -152,7 +155,8 @@ func (p *unpacker) end() error {
 // AppendBinary implements encoding.BinaryAppender. It never fails.
 func (in *instance) AppendBinary(b []byte) ([]byte, error) {
 	b = packText(append(b, instanceForm), in.resource)
-	for _, t := range []time.Time{in.born, in.tenantAt, in.nameAt, in.latest, in.lastSign, in.lastSeen, in.published, in.ended} {
+	for _, t := range []time.Time{in.born, in.tenantAt, in.nameAt, in.latest, in.lastSign, in.lastSeen, in.published,
+		in.ended} {
 		b = packTime(b, t)
 	}
 	b = packBool(packText(packText(b, in.tenant), in.name), in.gone)
@@ -178,7 +182,8 @@ func (in *instance) AppendBinary(b []byte) ([]byte, error) {
 	for i := range in.signs {
 		s := &in.signs[i]
 		b = binary.AppendVarint(binary.AppendVarint(b, s.at), s.at-s.seen)
-		b = binary.AppendUvarint(binary.AppendUvarint(b, s.sequence), uint64(slices.Index(looks, s.look))) //nolint:gosec // it is there
+		b = binary.AppendUvarint(binary.AppendUvarint(b, s.sequence),
+			uint64(slices.Index(looks, s.look))) //nolint:gosec // it is there
 	}
 	b = binary.AppendUvarint(b, uint64(len(in.decisions)))
 	for i := range in.decisions {
@@ -197,21 +202,24 @@ func (in *instance) AppendBinary(b []byte) ([]byte, error) {
 	return b, nil
 }
 
-// UnmarshalBinary implements encoding.BinaryUnmarshaler. It refuses what AppendBinary has not written, as far as it can be told.
+// UnmarshalBinary implements encoding.BinaryUnmarshaler. It refuses what AppendBinary has not
+// written, as far as it can be told.
 func (in *instance) UnmarshalBinary(b []byte) error {
 	p := unpacker{b: b}
 	if p.uint() != instanceForm {
 		return errNoSnapshot
 	}
 	*in = instance{resource: p.text()}
-	for _, t := range []*time.Time{&in.born, &in.tenantAt, &in.nameAt, &in.latest, &in.lastSign, &in.lastSeen, &in.published, &in.ended} {
+	for _, t := range []*time.Time{&in.born, &in.tenantAt, &in.nameAt, &in.latest, &in.lastSign, &in.lastSeen,
+		&in.published, &in.ended} {
 		*t = p.time()
 	}
 	in.tenant, in.name, in.gone = p.text(), p.text(), p.bool()
 	in.facts = make([]troveFact, p.length())
 	for i := range in.facts {
 		in.facts[i] = troveFact{
-			id: p.text(), event: p.text(), sequence: p.uint(), at: p.time(), observed: p.time(), created: p.time(), footprint: p.size(),
+			id: p.text(), event: p.text(), sequence: p.uint(), at: p.time(), observed: p.time(), created: p.time(),
+			footprint: p.size(),
 			oldVolume: p.count(), oldMemory: p.count(), noServer: p.bool(), volumeUnknown: p.bool(),
 		}
 	}
@@ -266,7 +274,8 @@ func (g *groups) AppendBinary(b []byte) ([]byte, error) {
 	return b, nil
 }
 
-// UnmarshalBinary implements encoding.BinaryUnmarshaler. It refuses what AppendBinary has not written, as far as it can be told.
+// UnmarshalBinary implements encoding.BinaryUnmarshaler. It refuses what AppendBinary has not
+// written, as far as it can be told.
 func (g *groups) UnmarshalBinary(b []byte) error {
 	p := unpacker{b: b}
 	if p.uint() != groupsForm {

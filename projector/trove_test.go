@@ -11,10 +11,12 @@ import (
 	"github.com/daybook-billing/daybook/projector"
 )
 
-// database is a fact of instance I, created at 10:00, observed at `at`, which is when it took effect unless said.
+// database is a fact of instance I, created at 10:00, observed at `at`, which is when it took
+// effect unless said.
 func database(event, at string, details ...detail) *events.Usage {
 	u := events.Usage{
-		ID: events.ID("trove", event, at), Source: events.SourceTrove, Foundation: "eu", Tenant: "project", Kind: events.KindInstance, Resource: "I",
+		ID: events.ID("trove", event, at), Source: events.SourceTrove, Foundation: "eu", Tenant: "project",
+		Kind: events.KindInstance, Resource: "I",
 		Event: event, Time: clock(at), Observed: clock(at), Created: clock("10:00"), Name: "db", State: "active",
 	}
 	if event == events.EventTroveCreate {
@@ -69,7 +71,8 @@ var _ = Describe("A database", func() {
 		}
 		b := told(
 			database("create", "10:00", flavour("tiny", 512), volume(1), at("06-28", "05:54:52", "05:54:57")),
-			database("modify_volume", "10:00", flavour("tiny", 512), volume(3), oldVolume(1), at("06-28", "05:58:25", "05:58:25")),
+			database("modify_volume", "10:00", flavour("tiny", 512), volume(3), oldVolume(1), at("06-28", "05:58:25",
+				"05:58:25")),
 			database("modify_flavor", "10:00", flavour("smaller", 768), volume(3), at("06-28", "06:00:36", "06:00:36")),
 			database("delete", "10:00", flavour("smaller", 768), volume(3), at("06-28", "06:01:56", "06:01:59")),
 		)
@@ -85,39 +88,49 @@ var _ = Describe("A database", func() {
 		Expect(b.codes()).To(BeEmpty())
 	})
 
-	// Trove 18.0.0, observed: no modify_volume any more; exists of the build before the create; the deletion in the second of
-	// the change of flavour.
+	// Trove 18.0.0, observed: no modify_volume any more; exists of the build before the create; the
+	// deletion in the second of the change of flavour.
 	It("of Trove 18 has 1 GB until resize_volume.end and 3 GB after; an empty span is not published", func() {
 		b := told(
-			exists("10:00:04", state("build"), func(u *events.Usage) { u.Created = clock("10:00").Add(983417 * time.Microsecond) }),
+			exists("10:00:04", state("build"),
+				func(u *events.Usage) { u.Created = clock("10:00").Add(983417 * time.Microsecond) }),
 			created(state("unknown")),
 			exists("10:00:05", state("unknown")),
-			database("resize_volume.end", "10:00:11", volume(3), state(""), func(u *events.Usage) { u.Created = time.Time{} }),
+			database("resize_volume.end", "10:00:11", volume(3), state(""),
+				func(u *events.Usage) { u.Created = time.Time{} }),
 			database("modify_flavor", "10:00:21", flavour("m", 768), volume(3), state("unknown")),
-			database("exists", "10:00:21", flavourID("m"), state("unknown"), func(u *events.Usage) { u.Observed = u.Time.Add(694 * time.Millisecond); u.Time = u.Observed }),
+			database("exists", "10:00:21", flavourID("m"), state("unknown"),
+				func(u *events.Usage) { u.Observed = u.Time.Add(694 * time.Millisecond); u.Time = u.Observed }),
 			database("delete", "10:00:21", flavour("m", 768), volume(3), seen("10:00:25"), state("shutdown")),
 		)
-		Expect(b.closed()).To(Equal([]string{"I 10:00-10:00:21 m1.s 512 MB", "I 10:00-10:00:11 1 GB", "I 10:00:11-10:00:21 3 GB"}))
+		Expect(b.closed()).To(Equal([]string{"I 10:00-10:00:21 m1.s 512 MB", "I 10:00-10:00:11 1 GB",
+			"I 10:00:11-10:00:21 3 GB"}))
 		Expect(b.codes()).To(BeEmpty())
 	})
 
 	It("runs on both tracks, cut at the boundaries", func() {
-		b := newBooks(projector.Settings{Cut: projector.CutHour}).tell(created()).reachTime(events.SourceTrove, clock("12:10"))
+		b := newBooks(projector.Settings{Cut: projector.CutHour}).tell(created()).reachTime(events.SourceTrove,
+			clock("12:10"))
 		Expect(b.closed()).To(Equal([]string{
-			"I 10:00-11:00 m1.s 512 MB", "I 11:00-12:00 m1.s 512 MB since 10:00", "I 10:00-11:00 1 GB", "I 11:00-12:00 1 GB since 10:00",
+			"I 10:00-11:00 m1.s 512 MB", "I 11:00-12:00 m1.s 512 MB since 10:00", "I 10:00-11:00 1 GB",
+			"I 11:00-12:00 1 GB since 10:00",
 		}))
 		Expect(b.running()).To(Equal([]string{"I 12:00- m1.s 512 MB since 10:00", "I 12:00- 1 GB since 10:00"}))
 	})
 
 	It("whose deletion comes after a cut has only the pieces after it taken back", func() {
-		b := newBooks(projector.Settings{Cut: projector.CutHour}).tell(created()).reachTime(events.SourceTrove, clock("12:10")).tell(deleted("11:30"))
-		Expect(lines(b.last.Retracted)).To(Equal([]string{"I 11:00-12:00 m1.s 512 MB since 10:00", "I 11:00-12:00 1 GB since 10:00"}))
+		b := newBooks(projector.Settings{Cut: projector.CutHour}).tell(created()).reachTime(events.SourceTrove,
+			clock("12:10")).tell(deleted("11:30"))
+		Expect(lines(b.last.Retracted)).To(Equal([]string{"I 11:00-12:00 m1.s 512 MB since 10:00",
+			"I 11:00-12:00 1 GB since 10:00"}))
 		Expect(b.closed()).To(Equal([]string{
-			"I 10:00-11:00 m1.s 512 MB", "I 11:00-11:30 m1.s 512 MB since 10:00", "I 10:00-11:00 1 GB", "I 11:00-11:30 1 GB since 10:00",
+			"I 10:00-11:00 m1.s 512 MB", "I 11:00-11:30 m1.s 512 MB since 10:00", "I 10:00-11:00 1 GB",
+			"I 11:00-11:30 1 GB since 10:00",
 		}))
 	})
 
-	// trove/instance/models.py, Instance.resize_volume: one request resizes a primary and its replicas, and names the primary for each.
+	// trove/instance/models.py, Instance.resize_volume: one request resizes a primary and its
+	// replicas, and names the primary for each.
 	Context("whose replicas are resized with it", func() {
 		resized := func(at string, gb uint32) *events.Usage { return database("resize_volume.end", at, volume(gb)) }
 		left := func(b *books) (out []string) {
@@ -126,21 +139,25 @@ var _ = Describe("A database", func() {
 			}
 			return out
 		}
-		It("has its own size from the first message on, and an anomaly for each of the others, in whatever order they come", func() {
-			facts := []*events.Usage{created(), resized("11:00", 3), resized("11:01", 3), resized("11:02", 3), deleted("12:00", volume(3))}
+		It("has its own size from the first message on, and an anomaly for each of the others, in whatever order "+
+			"they come", func() {
+			facts := []*events.Usage{created(), resized("11:00", 3), resized("11:01", 3), resized("11:02", 3),
+				deleted("12:00", volume(3))}
 			for _, order := range [][]int{{0, 1, 2, 3, 4}, {4, 3, 2, 1, 0}, {2, 0, 4, 1, 3}} {
 				b := told()
 				for _, i := range order {
 					b.tell(facts[i])
 				}
-				Expect(b.closed()).To(Equal([]string{"I 10:00-12:00 m1.s 512 MB", "I 10:00-11:00 1 GB", "I 11:00-12:00 3 GB"}))
+				Expect(b.closed()).To(Equal([]string{"I 10:00-12:00 m1.s 512 MB", "I 10:00-11:00 1 GB",
+					"I 11:00-12:00 3 GB"}))
 				Expect(left(b)).To(Equal([]string{"replica_resize 11:01", "replica_resize 11:02"}), "%v", order)
 			}
 		})
 		It("says what may be wrong and what to do", func() {
 			b := told(created(), resized("11:00", 3), resized("11:01", 3))
 			Expect(b.codes()).To(Equal([]string{events.AnomalyReplicaResize}))
-			Expect(b.anomalies[0].Message).To(And(ContainSubstring("3 GB again"), ContainSubstring("may be larger than billed"), ContainSubstring("openstack database instance list")))
+			Expect(b.anomalies[0].Message).To(And(ContainSubstring("3 GB again"),
+				ContainSubstring("may be larger than billed"), ContainSubstring("openstack database instance list")))
 		})
 		It("is told by a message with the size that a snapshot has shown before", func() {
 			Expect(left(told(created(), resized("11:00", 1)))).To(Equal([]string{"replica_resize 11:00"}))
@@ -175,7 +192,8 @@ var _ = Describe("A database", func() {
 	})
 
 	It("is billed from the epoch on", func() {
-		b := newBooks(projector.Settings{Cut: projector.CutNone, Epoch: map[string]time.Time{events.SourceTrove: clock("10:15")}}).tell(created(), deleted("11:00"))
+		b := newBooks(projector.Settings{Cut: projector.CutNone,
+			Epoch: map[string]time.Time{events.SourceTrove: clock("10:15")}}).tell(created(), deleted("11:00"))
 		Expect(b.closed()).To(Equal([]string{"I 10:15-11:00 m1.s 512 MB", "I 10:15-11:00 1 GB"}))
 	})
 
@@ -229,7 +247,8 @@ var _ = Describe("A database", func() {
 		})
 		It("has the memory that any other message says of the same flavour", func() {
 			b := told(exists("10:30"), deleted("11:00"))
-			Expect(b.closed()).To(Equal([]string{"I 10:00-11:00 m1.s 512 MB inferred_start", "I 10:00-11:00 1 GB inferred_start"}))
+			Expect(b.closed()).To(Equal([]string{"I 10:00-11:00 m1.s 512 MB inferred_start", "I 10:00-11:00 1 GB " +
+				"inferred_start"}))
 		})
 	})
 
@@ -255,24 +274,30 @@ var _ = Describe("A database", func() {
 	})
 
 	It("whose size was another one for no time at all has one span, without a mark at its end", func() {
-		b := told(created(), exists("11:00", flavourID("m")), database("modify_flavor", "11:00", flavour("s", 512), volume(1), seen("11:01")), deleted("12:00"))
+		b := told(created(), exists("11:00", flavourID("m")), database("modify_flavor", "11:00", flavour("s", 512),
+			volume(1), seen("11:01")), deleted("12:00"))
 		Expect(b.closed()).To(Equal([]string{"I 10:00-12:00 m1.s 512 MB", "I 10:00-12:00 1 GB"}))
 	})
 
 	Context("with a change that was lost", func() {
-		It("has its new flavour from the first sign of life that shows it, and from its true time once the change arrives", func() {
+		It("has its new flavour from the first sign of life that shows it, and from its true time once the change "+
+			"arrives", func() {
 			b := told(created(), exists("10:30"), exists("11:30", flavourID("m")), exists("11:40", flavourID("m")))
 			Expect(b.codes()).To(Equal([]string{events.AnomalyLostChange}))
 			Expect(lines(b.last.Closed)).To(Equal([]string{"I 10:00-11:30 m1.s 512 MB inferred_end"}))
 			Expect(b.running()).To(ContainElement("I 11:30- m inferred_start"))
-			b.tell(database("modify_flavor", "11:10", flavour("m", 768), volume(1)), deleted("12:00", flavour("m", 768)))
-			Expect(b.closed()).To(Equal([]string{"I 10:00-11:10 m1.s 512 MB", "I 11:10-12:00 m1.m 768 MB", "I 10:00-12:00 1 GB"}))
+			b.tell(database("modify_flavor", "11:10", flavour("m", 768), volume(1)),
+				deleted("12:00", flavour("m", 768)))
+			Expect(b.closed()).To(Equal([]string{"I 10:00-11:10 m1.s 512 MB", "I 11:10-12:00 m1.m 768 MB",
+				"I 10:00-12:00 1 GB"}))
 			Expect(b.meter.Anomalies(events.SourceTrove, "eu")).To(BeEmpty())
 		})
 		It("has its new volume from the snapshot in a later message", func() {
-			b := told(created(), database("modify_flavor", "11:00", flavour("m", 768), volume(5)), deleted("12:00", flavour("m", 768), volume(5)))
+			b := told(created(), database("modify_flavor", "11:00", flavour("m", 768), volume(5)),
+				deleted("12:00", flavour("m", 768), volume(5)))
 			Expect(b.closed()).To(Equal([]string{
-				"I 10:00-11:00 m1.s 512 MB", "I 11:00-12:00 m1.m 768 MB", "I 10:00-11:00 1 GB inferred_end", "I 11:00-12:00 5 GB inferred_start",
+				"I 10:00-11:00 m1.s 512 MB", "I 11:00-12:00 m1.m 768 MB", "I 10:00-11:00 1 GB inferred_end",
+				"I 11:00-12:00 5 GB inferred_start",
 			}))
 			Expect(b.codes()).To(Equal([]string{events.AnomalyLostChange}))
 		})
@@ -300,21 +325,25 @@ var _ = Describe("A database", func() {
 				Expect(b.codes()).To(ContainElement(events.AnomalyLostChange))
 			})
 		})
-		It("has one span, with the memory that the beginning says, when later messages say another of the same flavour", func() {
-			b := told(created(), database("modify_volume", "11:00", flavour("s", 506), volume(3), oldVolume(1)), deleted("12:00", flavour("s", 506), volume(3)))
+		It("has one span, with the memory that the beginning says, when later messages say another of the same "+
+			"flavour", func() {
+			b := told(created(), database("modify_volume", "11:00", flavour("s", 506), volume(3), oldVolume(1)),
+				deleted("12:00", flavour("s", 506), volume(3)))
 			Expect(b.closed()).To(ContainElement("I 10:00-12:00 m1.s 512 MB"))
 			Expect(b.codes()).To(BeEmpty())
 		})
 		It("is billed nothing for a change that only the deletion shows", func() {
 			b := told(created(), deleted("12:00", flavour("m", 768), volume(5)))
-			Expect(b.closed()).To(Equal([]string{"I 10:00-12:00 m1.s 512 MB inferred_end", "I 10:00-12:00 1 GB inferred_end"}))
+			Expect(b.closed()).To(Equal([]string{"I 10:00-12:00 m1.s 512 MB inferred_end", "I 10:00-12:00 1 GB " +
+				"inferred_end"}))
 			Expect(b.codes()).To(Equal([]string{events.AnomalyLostChange, events.AnomalyLostChange}))
 		})
 	})
 
 	Context("whose create was lost", func() {
 		It("has the old size of a change of volume before it", func() {
-			b := told(database("modify_volume", "11:00", flavour("s", 512), volume(5), oldVolume(3)), deleted("12:00", volume(5)))
+			b := told(database("modify_volume", "11:00", flavour("s", 512), volume(5), oldVolume(3)),
+				deleted("12:00", volume(5)))
 			Expect(b.closed()).To(Equal([]string{
 				"I 10:00-12:00 m1.s 512 MB inferred_start", "I 10:00-11:00 3 GB inferred_start", "I 11:00-12:00 5 GB",
 			}))
@@ -338,7 +367,8 @@ var _ = Describe("A database", func() {
 			b := told(created(unsized), deleted("12:00", unsized))
 			Expect(b.closed()).To(Equal([]string{"I 10:00-12:00 m1.s 512 MB"}))
 			Expect(b.codes()).To(Equal([]string{events.AnomalyUnknownVolume}))
-			Expect(b.release(gigabytes(4)).closed()).To(Equal([]string{"I 10:00-12:00 m1.s 512 MB", "I 10:00-12:00 4 GB"}))
+			Expect(b.release(gigabytes(4)).closed()).To(Equal([]string{"I 10:00-12:00 m1.s 512 MB",
+				"I 10:00-12:00 4 GB"}))
 		})
 		It("has the size that a later message says, from the beginning on", func() {
 			b := told(created(unsized), deleted("12:00", volume(5)))
@@ -351,7 +381,8 @@ var _ = Describe("A database", func() {
 			Expect(b.closed()).To(Equal([]string{"I 10:00-12:00 m1.s 512 MB", "I 11:00-12:00 9 GB"}))
 		})
 		It("keeps a size that is known when a later message leaves it out", func() {
-			b := told(created(), database("modify_flavor", "11:00", flavour("m", 768), unsized), deleted("12:00", flavour("m", 768), unsized))
+			b := told(created(), database("modify_flavor", "11:00", flavour("m", 768), unsized),
+				deleted("12:00", flavour("m", 768), unsized))
 			Expect(b.closed()).To(ContainElement("I 10:00-12:00 1 GB"))
 			Expect(b.codes()).To(BeEmpty())
 		})

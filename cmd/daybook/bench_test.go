@@ -16,9 +16,9 @@ import (
 	"github.com/daybook-billing/daybook/internal/lab/sim"
 )
 
-// BenchmarkUpOnce is the whole path: a file of 200,000 events, collected, metered, priced and posted by one process, every
-// append fsynced. ratio compares it with appending the same lines to one stream without looking at them, in the same run.
-// Run it with -benchtime 1x.
+// BenchmarkUpOnce is the whole path: a file of 200,000 events, collected, metered, priced and
+// posted by one process, every append fsynced. ratio compares it with appending the same lines to
+// one stream without looking at them, in the same run. Run it with -benchtime 1x.
 func BenchmarkUpOnce(b *testing.B) {
 	const count = 200_000
 	dir := b.TempDir()
@@ -30,7 +30,8 @@ func BenchmarkUpOnce(b *testing.B) {
 	raw := appendRaw(b, file)
 	for b.Loop() {
 		start := time.Now()
-		args := []string{"up", "--once", "--data", b.TempDir(), "--listen", "127.0.0.1:0", "--catalogue", catalogue, "--collect", file}
+		args := []string{"up", "--once", "--data", b.TempDir(), "--listen", "127.0.0.1:0", "--catalogue", catalogue,
+			"--collect", file}
 		if status := run(args, nil, io.Discard, os.Stderr); status != 0 {
 			b.Fatal("exit status", status)
 		}

@@ -41,7 +41,8 @@ func (c *billCmd) Run(e *env) error {
 		return err
 	}
 	defer b.Close()
-	log, err := service.NewLogger(e.stderr, "text", "warn") // posting is tried again and again: it must not fail in silence
+	// posting is tried again and again: it must not fail in silence
+	log, err := service.NewLogger(e.stderr, "text", "warn")
 	if err != nil {
 		return err
 	}
@@ -103,8 +104,8 @@ type lineJSON struct {
 	Currency  string `json:"currency"`
 }
 
-// tenantJSON is the total of a tenant's month. Net and VAT are rounded once to the currency's minor unit, and Total is the sum of the
-// two as rounded, so that the paper adds up.
+// tenantJSON is the total of a tenant's month. Net and VAT are rounded once to the currency's minor
+// unit, and Total is the sum of the two as rounded, so that the paper adds up.
 type tenantJSON struct {
 	Month    string `json:"month"`
 	Tenant   string `json:"tenant"`
@@ -142,11 +143,14 @@ type billJSON struct {
 }
 
 func billOut(bill *ledger.Bill, quarantined uint64) billJSON {
-	out := billJSON{Running: bill.Running, Held: bill.Held, Quarantined: quarantined, Lines: []lineJSON{}, Totals: []tenantJSON{}, Gaps: []gapJSON{}, Horizons: []horizonJSON{}, Unrated: bill.Unrated, Anomalies: bill.Anomalies}
+	out := billJSON{Running: bill.Running, Held: bill.Held, Quarantined: quarantined, Lines: []lineJSON{},
+		Totals: []tenantJSON{}, Gaps: []gapJSON{}, Horizons: []horizonJSON{}, Unrated: bill.Unrated,
+		Anomalies: bill.Anomalies}
 	var amount, vat events.Decimal
 	for i, l := range bill.Lines {
 		out.Lines = append(out.Lines, lineJSON{
-			l.Period, l.Tenant, l.Kind, l.Plan, l.Component, l.Charges, l.Quantity.String(), l.Unit, l.Amount.String(), l.VAT.String(), l.Currency,
+			l.Period, l.Tenant, l.Kind, l.Plan, l.Component, l.Charges, l.Quantity.String(), l.Unit, l.Amount.String(),
+			l.VAT.String(), l.Currency,
 		})
 		amount, vat = amount.Add(l.Amount), vat.Add(l.VAT)
 		if i+1 < len(bill.Lines) {
@@ -155,7 +159,8 @@ func billOut(bill *ledger.Bill, quarantined uint64) billJSON {
 			}
 		}
 		out.Totals = append(out.Totals, tenantJSON{
-			l.Period, l.Tenant, money(amount, l.Currency), money(vat, l.Currency), money(toMinorUnit(amount, l.Currency).Add(toMinorUnit(vat, l.Currency)), l.Currency), l.Currency,
+			l.Period, l.Tenant, money(amount, l.Currency), money(vat, l.Currency),
+			money(toMinorUnit(amount, l.Currency).Add(toMinorUnit(vat, l.Currency)), l.Currency), l.Currency,
 		})
 		amount, vat = events.Decimal{}, events.Decimal{}
 	}
@@ -163,7 +168,8 @@ func billOut(bill *ledger.Bill, quarantined uint64) billJSON {
 		out.Gaps = append(out.Gaps, gapJSON{g.Source, g.Foundation, timeOrEmpty(g.From), timeOrEmpty(g.To), g.Reason})
 	}
 	for _, h := range bill.Horizons {
-		out.Horizons = append(out.Horizons, horizonJSON{h.Source, h.Foundation, timeOrEmpty(h.Metered), timeOrEmpty(h.Billed)})
+		out.Horizons = append(out.Horizons, horizonJSON{h.Source, h.Foundation, timeOrEmpty(h.Metered),
+			timeOrEmpty(h.Billed)})
 	}
 	return out
 }
@@ -173,14 +179,18 @@ func printBill(w io.Writer, bill *ledger.Bill, quarantined uint64) error {
 	if len(out.Lines) == 0 {
 		fmt.Fprintln(w, "No charges.")
 	}
-	rows := [][]string{{"MONTH", "TENANT", "KIND", "PLAN", "COMPONENT", "QUANTITY", "UNIT", "AMOUNT", "VAT", "CURRENCY"}}
+	rows := [][]string{{"MONTH", "TENANT", "KIND", "PLAN", "COMPONENT", "QUANTITY", "UNIT", "AMOUNT", "VAT",
+		"CURRENCY"}}
 	total := 0
 	for i, l := range out.Lines {
-		rows = append(rows, []string{l.Month, l.Tenant, l.Kind, l.Plan, l.Component, short(l.Quantity, l.Unit), l.Unit, l.Amount, l.VAT, l.Currency})
-		if i+1 == len(out.Lines) || out.Lines[i+1].Month != l.Month || out.Lines[i+1].Tenant != l.Tenant || out.Lines[i+1].Currency != l.Currency {
+		rows = append(rows, []string{l.Month, l.Tenant, l.Kind, l.Plan, l.Component, short(l.Quantity, l.Unit), l.Unit,
+			l.Amount, l.VAT, l.Currency})
+		if i+1 == len(out.Lines) || out.Lines[i+1].Month != l.Month || out.Lines[i+1].Tenant != l.Tenant ||
+			out.Lines[i+1].Currency != l.Currency {
 			t := out.Totals[total]
 			total++
-			rows = append(rows, []string{t.Month, t.Tenant, "total", "", "", "", "", t.Amount, t.VAT, t.Currency + " (with VAT " + t.Total + ")"})
+			rows = append(rows, []string{t.Month, t.Tenant, "total", "", "", "", "", t.Amount, t.VAT, t.Currency +
+				" (with VAT " + t.Total + ")"})
 		}
 	}
 	if len(out.Lines) > 0 {
@@ -190,10 +200,12 @@ func printBill(w io.Writer, bill *ledger.Bill, quarantined uint64) error {
 		fmt.Fprintln(w)
 	}
 	for _, h := range out.Horizons {
-		fmt.Fprintf(w, "%s %s: metered through %s, charged through %s\n", h.Source, h.Foundation, orNever(h.Metered), orNever(h.Charged))
+		fmt.Fprintf(w, "%s %s: metered through %s, charged through %s\n", h.Source, h.Foundation, orNever(h.Metered),
+			orNever(h.Charged))
 	}
 	for _, g := range out.Gaps {
-		fmt.Fprintf(w, "gap: %s %s, from %s to %s: %s\n", g.Source, g.Foundation, orUnknown(g.From), orUnknown(g.To), g.Reason)
+		fmt.Fprintf(w, "gap: %s %s, from %s to %s: %s\n", g.Source, g.Foundation, orUnknown(g.From), orUnknown(g.To),
+			g.Reason)
 	}
 	if len(out.Gaps) == 0 {
 		fmt.Fprintln(w, "no gaps")
@@ -202,13 +214,16 @@ func printBill(w io.Writer, bill *ledger.Bill, quarantined uint64) error {
 		fmt.Fprintf(w, "running: %d, charged up to their last cut\n", out.Running)
 	}
 	if out.Held > 0 {
-		fmt.Fprintf(w, "held: %d, not billed until a later event or an operator settles it; daybook holds list shows what\n", out.Held)
+		fmt.Fprintf(w, "held: %d, not billed until a later event or an operator settles it; daybook holds list shows "+
+			"what\n", out.Held)
 	}
 	if out.Unrated > 0 {
-		fmt.Fprintf(w, "unrated: %d parts of spans that no plan prices; nats sub --stream BILLING 'billing.unrated.>' --all lists them\n", out.Unrated)
+		fmt.Fprintf(w, "unrated: %d parts of spans that no plan prices; nats sub --stream BILLING "+
+			"'billing.unrated.>' --all lists them\n", out.Unrated)
 	}
 	if out.Quarantined > 0 {
-		fmt.Fprintf(w, "quarantined: %d inputs that were not understood; daybook quarantine list shows them\n", out.Quarantined)
+		fmt.Fprintf(w, "quarantined: %d inputs that were not understood; daybook quarantine list shows them\n",
+			out.Quarantined)
 	}
 	codes := ""
 	for _, code := range slices.Sorted(maps.Keys(out.Anomalies)) {

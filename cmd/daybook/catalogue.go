@@ -106,8 +106,10 @@ func (c *catalogueExplainCmd) Run(e *env) error {
 	explanation := parsed.Explain(catalogue.Resource{
 		Foundation: c.Foundation, Tenant: c.Tenant, Kind: c.Kind,
 		Footprint: events.Footprint{
-			Instances: count(c.Instances), MemoryMB: count(c.MemoryMB), VolumeGB: count(c.VolumeGB), ProcessType: c.ProcessType,
-			Buildpack: c.Buildpack, BuildpackGUID: c.BuildpackID, Plan: c.Plan, PlanGUID: c.PlanGUID, Offering: c.Offering, OfferingGUID: c.OfferingID,
+			Instances: count(c.Instances), MemoryMB: count(c.MemoryMB), VolumeGB: count(c.VolumeGB),
+			ProcessType: c.ProcessType,
+			Buildpack:   c.Buildpack, BuildpackGUID: c.BuildpackID, Plan: c.Plan, PlanGUID: c.PlanGUID,
+			Offering: c.Offering, OfferingGUID: c.OfferingID,
 			Broker: c.Broker, BrokerGUID: c.BrokerID, Flavor: c.Flavor, FlavorID: c.FlavorID,
 		},
 	}, c.At.Time)

@@ -13,7 +13,8 @@ import (
 	"github.com/daybook-billing/daybook/internal/service"
 )
 
-// cfFlags say which foundations are collected, and how. The environment's names are those of alphagov/paas-billing.
+// cfFlags say which foundations are collected, and how. The environment's names are those of
+// alphagov/paas-billing.
 type cfFlags struct {
 	Foundations string `name:"foundations" env:"DAYBOOK_FOUNDATIONS" placeholder:"FILE" help:"Collect the Cloud Foundry foundations that this file (YAML) lists."`
 	Name        string `name:"cf-name" env:"DAYBOOK_FOUNDATION" default:"cf" help:"Name of the foundation; part of every subject and id."`
@@ -42,23 +43,26 @@ type cfFlags struct {
 // politeWait is the default wait between two pages of a foundation that others use.
 const politeWait = 3 * time.Second
 
-// foundations are those that are to be collected; api is the address of the one that the flags describe, or empty. wait is the default
-// wait between two pages.
+// foundations are those that are to be collected; api is the address of the one that the flags
+// describe, or empty. wait is the default wait between two pages.
 func (c *cfFlags) foundations(api string, wait time.Duration) ([]cf.Foundation, error) {
 	if c.MinWait != nil {
 		wait = *c.MinWait
 	}
 	one := cf.Foundation{
-		Name: c.Name, API: api, ClientID: c.ClientID, ClientSecret: c.ClientSecret, Username: c.Username, Password: c.Password, Token: c.Token,
+		Name: c.Name, API: api, ClientID: c.ClientID, ClientSecret: c.ClientSecret, Username: c.Username,
+		Password: c.Password, Token: c.Token,
 		UserAgent: c.UserAgent, CAFile: c.CAFile, SkipTLS: c.SkipTLS,
 		Schedule: c.Schedule, MinWait: wait, PageSize: c.PageSize, MinAge: c.MinAge,
-		Overlap: c.Overlap, OverlapEvery: c.OverlapEvery, Retention: c.Retention, Complete: c.Complete, Collector: c.Collector,
+		Overlap: c.Overlap, OverlapEvery: c.OverlapEvery, Retention: c.Retention, Complete: c.Complete,
+		Collector: c.Collector,
 	}
 	if c.Foundations == "" {
 		return []cf.Foundation{one}, nil
 	}
 	if api != "" {
-		return nil, errors.New("the address of an API and a file of foundations exclude each other: name the foundation in the file, too")
+		return nil, errors.New("the address of an API and a file of foundations exclude each other: name the " +
+			"foundation in the file, too")
 	}
 	text, err := os.ReadFile(c.Foundations)
 	if err != nil {
@@ -82,8 +86,10 @@ func (c *collectCFCmd) Run(e *env) error {
 	}
 	for i := range foundations {
 		if !foundations[i].Epoch.IsZero() {
-			return fmt.Errorf("%s: foundation %q: epoch is for the projector, which is another process: give --epoch %s/%s=%s to daybook project",
-				c.Foundations, foundations[i].Name, events.SourceCF, foundations[i].Name, events.FormatTime(foundations[i].Epoch))
+			return fmt.Errorf("%s: foundation %q: epoch is for the projector, which is another process: give --epoch "+
+				"%s/%s=%s to daybook project",
+				c.Foundations, foundations[i].Name, events.SourceCF, foundations[i].Name,
+				events.FormatTime(foundations[i].Epoch))
 		}
 	}
 	process, b, err := c.serve(e, "collector", c.Config)
@@ -98,10 +104,12 @@ func (c *collectCFCmd) Run(e *env) error {
 	return process.Run(e.ctx, service.Component{Name: "collector", Run: collector.Run})
 }
 
-// newCF makes the collector of foundations, with its metrics and a readiness check for each foundation.
+// newCF makes the collector of foundations, with its metrics and a readiness check for each
+// foundation.
 func newCF(process *service.Process, store cf.Store, foundations []cf.Foundation) (*cf.Collector, error) {
 	metrics := cf.NewMetrics()
-	collector, err := cf.New(cf.Config{Foundations: foundations}, cf.Deps{Store: store, Log: process.Log, Metrics: metrics})
+	collector, err := cf.New(cf.Config{Foundations: foundations}, cf.Deps{Store: store, Log: process.Log,
+		Metrics: metrics})
 	if err != nil {
 		return nil, err
 	}
@@ -111,7 +119,10 @@ func newCF(process *service.Process, store cf.Store, foundations []cf.Foundation
 	}
 	process.Metrics.MustRegister(metrics)
 	for _, name := range collector.Foundations() {
-		process.Health.Ready(events.SourceCF+"/"+name, func(context.Context) (string, error) { return "collecting", collector.Ready(name) })
+		process.Health.Ready(events.SourceCF+"/"+name, func(context.Context) (string, error) {
+			return "collecting",
+				collector.Ready(name)
+		})
 	}
 	return collector, nil
 }

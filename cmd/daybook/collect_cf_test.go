@@ -43,7 +43,8 @@ var _ = Describe("collecting from a foundation", func() {
 		catalogue := filepath.Join(GinkgoT().TempDir(), "rates.yaml")
 		Expect(os.WriteFile(catalogue, []byte(sim.Catalogue()), 0o600)).To(Succeed())
 		var out, errs bytes.Buffer
-		args := []string{"up", "--once", "--cf", api, "--cf-complete", "--data", GinkgoT().TempDir(), "--listen", "127.0.0.1:0", "--catalogue", catalogue}
+		args := []string{"up", "--once", "--cf", api, "--cf-complete", "--data", GinkgoT().TempDir(), "--listen",
+			"127.0.0.1:0", "--catalogue", catalogue}
 		Expect(run(args, strings.NewReader(""), &out, &errs)).To(BeZero(), errs.String())
 		Expect(out.String()).To(ContainSubstring("cf cf: metered through 2026-10-10T23:55:00Z"))
 		Expect(out.String()).To(ContainSubstring("no gaps"))
@@ -55,7 +56,8 @@ var _ = Describe("collecting from a foundation", func() {
 		GinkgoT().Setenv("DAYBOOK_FOUNDATIONS", "/nowhere/f.yaml")
 		var out, errs bytes.Buffer
 		up := func(args ...string) int {
-			args = append([]string{"up", "--once", "--demo", "--data", GinkgoT().TempDir(), "--listen", "127.0.0.1:0"}, args...)
+			args = append([]string{"up", "--once", "--demo", "--data", GinkgoT().TempDir(), "--listen", "127.0.0.1:0"},
+				args...)
 			return run(args, strings.NewReader(""), &out, &errs)
 		}
 		Expect(up()).To(BeZero(), errs.String())
@@ -98,7 +100,8 @@ var _ = Describe("collecting from a foundation", func() {
 		Expect(errs).NotTo(ContainSubstring("daybook-secret"))
 	})
 
-	It("is not taken for at work when it has told nothing for long, and one that cannot be read hides no other", func(ctx context.Context) {
+	It("is not taken for at work when it has told nothing for long, and one that cannot be read hides no "+
+		"other", func(ctx context.Context) {
 		s := newSite(ctx)
 		put := func(name string, told *status.Status) {
 			body, err := json.Marshal(told)
@@ -113,7 +116,8 @@ var _ = Describe("collecting from a foundation", func() {
 		code, out, errs := s.daybook("status")
 		Expect(code).To(Equal(1))
 		Expect(errs).To(ContainSubstring("status broken"))
-		Expect(out).To(MatchRegexp(`(?s)cf +silent\n  state +has told nothing since ` + events.FormatTime(old) + `: is it running\?\n.*lag +2h5m\d+s`))
+		Expect(out).To(MatchRegexp(`(?s)cf +silent\n  state +has told nothing since ` + events.FormatTime(old) +
+			`: is it running\?\n.*lag +2h5m\d+s`))
 		Expect(out).To(MatchRegexp(`cf +seldom\n  state +collecting\n`))
 		Expect(out).To(MatchRegexp(`cf +ended\n  state +stopped\n`))
 		_, out, _ = s.daybook("status", "--format", "json", "--foundation", "silent")
@@ -151,8 +155,10 @@ var _ = Describe("retiring a collector", func() {
 		subject := events.UsageHorizonSubject("cf", "eu")
 		last := uint64(0)
 		say := func(name string, hour int) {
-			h := events.Horizon{ID: events.ID("h", name), Source: "cf", Foundation: "eu", Time: at(hour), Collector: name}
-			m := bus.Message{Subject: subject, Data: h.AppendJSON(nil), Header: []bus.Header{{Key: events.HeaderType, Value: events.TypeHorizon}}}
+			h := events.Horizon{ID: events.ID("h", name), Source: "cf", Foundation: "eu", Time: at(hour),
+				Collector: name}
+			m := bus.Message{Subject: subject, Data: h.AppendJSON(nil), Header: []bus.Header{{Key: events.HeaderType,
+				Value: events.TypeHorizon}}}
 			var err error
 			last, err = s.bus.Append(ctx, events.StreamUsage, []bus.Message{m}, bus.Expect{Filter: subject, Last: last})
 			Expect(err).NotTo(HaveOccurred())

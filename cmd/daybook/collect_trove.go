@@ -47,9 +47,11 @@ func (c *troveFlags) urls() []string { return strings.Fields(strings.Join(c.URLs
 
 func (c *troveFlags) config() (trove.Config, error) {
 	cfg := trove.Config{
-		Foundation: c.Foundation, Name: c.Name, URLs: c.urls(), User: c.User, CAFile: c.CAFile, CertFile: c.CertFile, KeyFile: c.KeyFile,
-		ServerName: c.ServerName, Heartbeat: c.Heartbeat, Exchanges: c.Exchanges, Durability: c.Durable, RoutingKeys: c.RoutingKeys,
-		Queue: c.Queue, Drain: c.Drain, DeliveryLimit: c.DeliveryLimit, Prefetch: c.Prefetch, Settle: c.Settle,
+		Foundation: c.Foundation, Name: c.Name, URLs: c.urls(), User: c.User, CAFile: c.CAFile, CertFile: c.CertFile,
+		KeyFile:    c.KeyFile,
+		ServerName: c.ServerName, Heartbeat: c.Heartbeat, Exchanges: c.Exchanges, Durability: c.Durable,
+		RoutingKeys: c.RoutingKeys,
+		Queue:       c.Queue, Drain: c.Drain, DeliveryLimit: c.DeliveryLimit, Prefetch: c.Prefetch, Settle: c.Settle,
 	}
 	if c.Settle == 0 {
 		cfg.Settle = -1 // none, where the library's 0 is its default
@@ -92,7 +94,8 @@ func (c *troveFlags) check(http string) error {
 // collects tells whether there is something to collect from.
 func (c *troveFlags) collects() bool { return len(c.urls()) > 0 || c.pushes() }
 
-// newCollector makes the collector, with its metrics, its readiness check and the place where notifications are pushed to.
+// newCollector makes the collector, with its metrics, its readiness check and the place where
+// notifications are pushed to.
 func (c *troveFlags) newCollector(process *service.Process, b *bus.Bus) (*trove.Collector, error) {
 	cfg, err := c.config()
 	if err != nil {
@@ -130,7 +133,8 @@ type collectTroveCmd struct {
 // Validate checks the command line.
 func (c *collectTroveCmd) Validate() error {
 	if !c.collects() {
-		return errors.New("there is nothing to collect from: give RabbitMQ's URL with --amqp (AMQP_URL), or a token for pushed notifications with --push-token-file")
+		return errors.New("there is nothing to collect from: give RabbitMQ's URL with --amqp (AMQP_URL), or a token " +
+			"for pushed notifications with --push-token-file")
 	}
 	return c.check(c.HTTP)
 }

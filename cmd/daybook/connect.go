@@ -47,7 +47,8 @@ func (f *natsFlags) open(ctx context.Context, name string, log *slog.Logger) (*b
 	})
 }
 
-// serve makes the process of a service that works on the bus, and opens that, which the caller closes.
+// serve makes the process of a service that works on the bus, and opens that, which the caller
+// closes.
 func (f *natsFlags) serve(e *env, name string, cfg service.Config) (*service.Process, *bus.Bus, error) {
 	process, err := service.New(name, cfg, e.stderr)
 	if err != nil {
@@ -66,7 +67,8 @@ func busReady(b *bus.Bus) service.Check {
 	return func(ctx context.Context) (string, error) { return "connected", b.Check(ctx) }
 }
 
-// loadCatalogue reads and checks a catalogue file. It returns the text, too, which is what is published.
+// loadCatalogue reads and checks a catalogue file. It returns the text, too, which is what is
+// published.
 func loadCatalogue(name string) (parsed *catalogue.Catalogue, text []byte, err error) {
 	if text, err = os.ReadFile(name); err != nil { //nolint:gosec // the user names the file
 		return nil, nil, fmt.Errorf("cannot read the catalogue: %w", err)
@@ -75,8 +77,8 @@ func loadCatalogue(name string) (parsed *catalogue.Catalogue, text []byte, err e
 	return parsed, text, err
 }
 
-// publishCatalogue stores a catalogue under its version, once: the same text again is no change, another text under the same
-// version is an error. It reports whether it was stored now.
+// publishCatalogue stores a catalogue under its version, once: the same text again is no change,
+// another text under the same version is an error. It reports whether it was stored now.
 func publishCatalogue(ctx context.Context, b *bus.Bus, version string, yaml []byte) (bool, error) {
 	body := events.Catalogue{Version: version, YAML: string(yaml)}
 	subject := events.CatalogueSubject(version)
@@ -101,7 +103,8 @@ func publishCatalogue(ctx context.Context, b *bus.Bus, version string, yaml []by
 		return false, errors.Join(err, lastErr)
 	}
 	if string(stored.Data) != string(message.Data) {
-		return false, fmt.Errorf("catalogue version %q is published already, with another text. A version never changes: publish this one under another name (--name)", version)
+		return false, fmt.Errorf("catalogue version %q is published already, with another text. A version never "+
+			"changes: publish this one under another name (--name)", version)
 	}
 	return false, nil
 }

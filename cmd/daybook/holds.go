@@ -47,8 +47,10 @@ type holdJSON struct {
 
 func holdOut(m *events.Metered, h *events.Hold) holdJSON {
 	return holdJSON{
-		ID: h.ID, Source: m.Source, Foundation: m.Foundation, Tenant: m.Tenant, Kind: h.Kind, Resource: h.Resource, Name: nameOf(m, h.Resource),
-		Code: h.Code, Start: timeOrEmpty(h.Start), End: timeOrEmpty(h.End), Footprint: footprintFields(h.Kind, h.Footprint), Reason: h.Reason,
+		ID: h.ID, Source: m.Source, Foundation: m.Foundation, Tenant: m.Tenant, Kind: h.Kind, Resource: h.Resource,
+		Name: nameOf(m, h.Resource),
+		Code: h.Code, Start: timeOrEmpty(h.Start), End: timeOrEmpty(h.End), Footprint: footprintFields(h.Kind,
+			h.Footprint), Reason: h.Reason,
 	}
 }
 
@@ -71,7 +73,8 @@ func (c *holdsListCmd) Run(e *env) error {
 		return err
 	}
 	defer b.Close()
-	rows := [][]string{{"ID", "FOUNDATION", "TENANT", "KIND", "RESOURCE", "NAME", "CODE", "START", "END", "FOOTPRINT", "REASON"}}
+	rows := [][]string{{"ID", "FOUNDATION", "TENANT", "KIND", "RESOURCE", "NAME", "CODE", "START", "END", "FOOTPRINT",
+		"REASON"}}
 	var omitted uint64
 	err = latestMetered(e.ctx, b, c.Foundation, c.Tenant, func(m *events.Metered, _ *bus.Stored) error {
 		omitted += uint64(m.HeldOmitted)
@@ -84,7 +87,8 @@ func (c *holdsListCmd) Run(e *env) error {
 				continue
 			}
 			rows = append(rows, []string{
-				h.ID, h.Foundation, h.Tenant, h.Kind, h.Resource, h.Name, h.Code, h.Start, cmp.Or(h.End, "goes on"), h.Footprint.text(), h.Reason,
+				h.ID, h.Foundation, h.Tenant, h.Kind, h.Resource, h.Name, h.Code, h.Start, cmp.Or(h.End, "goes on"),
+				h.Footprint.text(), h.Reason,
 			})
 		}
 		return nil
@@ -104,7 +108,8 @@ func (c *holdsListCmd) Run(e *env) error {
 		fmt.Fprintf(e.stdout, "held: %d\n", uint64(len(rows)-1)+omitted) //nolint:gosec // rows begins with its header
 	}
 	if omitted > 0 {
-		fmt.Fprintf(notices, "not listed: %d more; a message lists at most %d of what is held under its subject\n", omitted, events.MaxHeld)
+		fmt.Fprintf(notices, "not listed: %d more; a message lists at most %d of what is held under its subject\n",
+			omitted, events.MaxHeld)
 	}
 	return nil
 }
@@ -138,7 +143,8 @@ func (c *decisionFlags) Validate() error {
 		return errors.New("--tenant, --code and --yes go with --all")
 	}
 	if c.Force && (c.Source == "" || c.Foundation == "" || c.Kind == "" || c.Resource == "") {
-		return errors.New("--force needs --source, --foundation, --kind and --resource: they say where the hold belongs")
+		return errors.New("--force needs --source, --foundation, --kind and --resource: they say where the hold " +
+			"belongs")
 	}
 	return nil
 }
@@ -163,15 +169,18 @@ func (c *holdsReleaseCmd) Run(e *env) error {
 		return c.decideAll(e, events.ActionRelease)
 	}
 	if c.VolumeGB != nil && *c.VolumeGB == 0 {
-		return errors.New("a volume has 1 GiB at least: give its size with --volume-gb, or discard the hold if there was no volume")
+		return errors.New("a volume has 1 GiB at least: give its size with --volume-gb, or discard the hold if there " +
+			"was no volume")
 	}
 	return c.decide(e, events.ActionRelease, footprint)
 }
 
-// releasable says why a hold can not be released with what an operator says of its size, and what is expected; nil if it can.
+// releasable says why a hold can not be released with what an operator says of its size, and what
+// is expected; nil if it can.
 func releasable(h *events.Hold, said *events.Footprint) error {
 	refuse := func(format string, args ...any) error {
-		return fmt.Errorf("hold %s (%s of %s %s) is not released: %s", h.ID, h.Code, h.Kind, h.Resource, fmt.Sprintf(format, args...))
+		return fmt.Errorf("hold %s (%s of %s %s) is not released: %s", h.ID, h.Code, h.Kind, h.Resource,
+			fmt.Sprintf(format, args...))
 	}
 	known, saysFlavor := &h.Footprint, said.Flavor != "" || said.FlavorID != ""
 	switch {
@@ -182,13 +191,16 @@ func releasable(h *events.Hold, said *events.Footprint) error {
 	case saysFlavor && h.Kind != events.KindInstance:
 		return refuse("it is not about a flavour; leave out --flavor and --flavor-id")
 	case h.Kind == events.KindVolume && known.VolumeGB.Or(0) == 0 && !said.VolumeGB.Known():
-		return refuse("nothing says how large the volume was; give its size in GiB with --volume-gb, or discard the hold if there was no volume")
+		return refuse("nothing says how large the volume was; give its size in GiB with --volume-gb, or discard the " +
+			"hold if there was no volume")
 	case known.VolumeGB.Or(0) != 0 && said.VolumeGB.Known() && said.VolumeGB != known.VolumeGB:
-		return refuse("what was collected says that the volume had %d GiB, not %d; leave out --volume-gb", known.VolumeGB.Or(0), said.VolumeGB.Or(0))
+		return refuse("what was collected says that the volume had %d GiB, not %d; leave out --volume-gb",
+			known.VolumeGB.Or(0), said.VolumeGB.Or(0))
 	case h.Kind == events.KindInstance && known.Flavor == "" && known.FlavorID == "" && !saysFlavor:
 		return refuse("nothing says which flavour it had; give its name with --flavor and its id with --flavor-id")
 	case differs(known.Flavor, said.Flavor), differs(known.FlavorID, said.FlavorID):
-		return refuse("what was collected says the flavour %q with the id %q; leave out --flavor and --flavor-id", known.Flavor, known.FlavorID)
+		return refuse("what was collected says the flavour %q with the id %q; leave out --flavor and --flavor-id",
+			known.Flavor, known.FlavorID)
 	}
 	return nil
 }
@@ -217,7 +229,8 @@ func (c *decisionFlags) decide(e *env, action string, footprint events.Footprint
 	defer b.Close()
 	d := events.Decision{
 		Source: c.Source, Foundation: c.Foundation, Kind: c.Kind, Resource: c.Resource,
-		Hold: c.ID, Action: action, Footprint: footprint, By: c.By, Note: c.Note, Time: time.Now().UTC().Truncate(time.Microsecond),
+		Hold: c.ID, Action: action, Footprint: footprint, By: c.By, Note: c.Note,
+		Time: time.Now().UTC().Truncate(time.Microsecond),
 	}
 	hold, err := c.find(e.ctx, b, &d)
 	if hold == nil && (err != nil || !c.Force) {
@@ -237,7 +250,8 @@ func (c *decisionFlags) decide(e *env, action string, footprint events.Footprint
 		return err
 	}
 	if earlier != nil {
-		fmt.Fprintf(e.stdout, "decided already: %s of hold %s by %s at %s; nothing changed\n", action, c.ID, cmp.Or(earlier.By, "somebody"), events.FormatTime(earlier.Time))
+		fmt.Fprintf(e.stdout, "decided already: %s of hold %s by %s at %s; nothing changed\n", action, c.ID,
+			cmp.Or(earlier.By, "somebody"), events.FormatTime(earlier.Time))
 		return nil
 	}
 	fmt.Fprintf(e.stdout, "published on %s: %s of hold %s (message %d of %s)\n",
@@ -251,7 +265,8 @@ func (c *decisionFlags) decide(e *env, action string, footprint events.Footprint
 // errFound ends a search.
 var errFound = errors.New("found")
 
-// find looks the hold up and says in the decision where it belongs. With --force one that is not listed is no error.
+// find looks the hold up and says in the decision where it belongs. With --force one that is not
+// listed is no error.
 func (c *decisionFlags) find(ctx context.Context, b *bus.Bus, d *events.Decision) (hold *events.Hold, err error) {
 	err = latestMetered(ctx, b, c.Foundation, "", func(m *events.Metered, _ *bus.Stored) error {
 		for i := range m.Held {
@@ -270,13 +285,16 @@ func (c *decisionFlags) find(ctx context.Context, b *bus.Bus, d *events.Decision
 	case err != nil || c.Force:
 		return nil, err
 	}
-	return nil, fmt.Errorf("no hold has the id %s: daybook holds list shows those that there are. A hold that a later fact has settled, or that "+
+	return nil, fmt.Errorf("no hold has the id %s: daybook holds list shows those that there are. A hold that a "+
+		"later fact has settled, or that "+
 		"somebody has decided about, is no longer listed; --force decides all the same", c.ID)
 }
 
-// publishDecision appends a decision, exactly once: earlier is the last decision about the hold if that says the same, and then
-// nothing is stored. Decisions about a hold form a row, in which each id is made of the one before it.
-func publishDecision(ctx context.Context, b *bus.Bus, d *events.Decision) (sequence uint64, earlier *events.Decision, err error) {
+// publishDecision appends a decision, exactly once: earlier is the last decision about the hold if
+// that says the same, and then nothing is stored. Decisions about a hold form a row, in which each
+// id is made of the one before it.
+func publishDecision(ctx context.Context, b *bus.Bus, d *events.Decision) (sequence uint64, earlier *events.Decision,
+	err error) {
 	subject := events.UsageDecisionSubject(d.Source, d.Foundation)
 	for range decisionTries {
 		last, at, end, err := lastDecision(ctx, b, subject, d.Hold)
@@ -294,7 +312,8 @@ func publishDecision(ctx context.Context, b *bus.Bus, d *events.Decision) (seque
 			before = last.ID
 		}
 		d.ID = events.ID("decision", d.Hold, d.Action, before)
-		sequence, err = b.Append(ctx, events.StreamUsage, []bus.Message{decisionMessage(subject, d)}, bus.Expect{Filter: subject, Last: end})
+		sequence, err = b.Append(ctx, events.StreamUsage, []bus.Message{decisionMessage(subject, d)},
+			bus.Expect{Filter: subject, Last: end})
 		var conflict *bus.ConflictError
 		switch {
 		case err == nil:
@@ -303,10 +322,12 @@ func publishDecision(ctx context.Context, b *bus.Bus, d *events.Decision) (seque
 			return 0, nil, err
 		}
 	}
-	return 0, nil, fmt.Errorf("others decide in foundation %s at this moment, and the decision did not get through in %d tries: try again", d.Foundation, decisionTries)
+	return 0, nil, fmt.Errorf("others decide in foundation %s at this moment, and the decision did not get through "+
+		"in %d tries: try again", d.Foundation, decisionTries)
 }
 
-// decisionTries is how often a decision is tried against others who decide in the same foundation at this moment.
+// decisionTries is how often a decision is tried against others who decide in the same foundation
+// at this moment.
 const decisionTries = 10
 
 func decisionMessage(subject string, d *events.Decision) bus.Message {
@@ -354,10 +375,12 @@ func (c *decisionFlags) decideAll(e *env, action string) error {
 		return err
 	}
 	if omitted > 0 {
-		fmt.Fprintf(e.stderr, "not listed: %d more; run this again when the projector has taken up what is decided now\n", omitted)
+		fmt.Fprintf(e.stderr, "not listed: %d more; run this again when the projector has taken up what is decided "+
+			"now\n", omitted)
 	}
 	if len(unfit) > 0 {
-		fmt.Fprintf(e.stderr, "left out: %d that can not be released without their size, or at all; daybook holds list says why\n", len(unfit))
+		fmt.Fprintf(e.stderr, "left out: %d that can not be released without their size, or at all; daybook holds "+
+			"list says why\n", len(unfit))
 	}
 	if !c.Yes {
 		fmt.Fprintf(e.stdout, "%s of %d holds: nothing published yet; add --yes to decide\n", action, len(known))
@@ -368,17 +391,21 @@ func (c *decisionFlags) decideAll(e *env, action string) error {
 		for part := range slices.Chunk(bySubject[subject], bus.MaxBatch) {
 			n, err := publishDecisions(e.ctx, b, subject, part)
 			if err != nil {
-				return fmt.Errorf("%d of %d decisions published; run this again for the others: %w", published, len(known), err)
+				return fmt.Errorf("%d of %d decisions published; run this again for the others: %w", published,
+					len(known), err)
 			}
 			published += n
 		}
 	}
-	fmt.Fprintf(e.stdout, "published: %s of %d holds; %d had been decided so already\n", action, published, len(known)-published)
+	fmt.Fprintf(e.stdout, "published: %s of %d holds; %d had been decided so already\n", action, published,
+		len(known)-published)
 	return nil
 }
 
-// publishDecisions appends decisions in one batch, each exactly once, as publishDecision does. It returns how many were not there yet.
-func publishDecisions(ctx context.Context, b *bus.Bus, subject string, decisions []events.Decision) (published int, err error) {
+// publishDecisions appends decisions in one batch, each exactly once, as publishDecision does. It
+// returns how many were not there yet.
+func publishDecisions(ctx context.Context, b *bus.Bus, subject string, decisions []events.Decision) (published int,
+	err error) {
 	for range decisionTries {
 		last := map[string]events.Decision{}
 		end, err := eachDecision(ctx, b, subject, func(d *events.Decision, _ uint64) { last[d.Hold] = *d })
@@ -411,12 +438,14 @@ func publishDecisions(ctx context.Context, b *bus.Bus, subject string, decisions
 			return 0, err
 		}
 	}
-	return 0, fmt.Errorf("others decide on %s at this moment, and %d decisions did not get through in %d tries", subject, len(decisions), decisionTries)
+	return 0, fmt.Errorf("others decide on %s at this moment, and %d decisions did not get through in %d tries",
+		subject, len(decisions), decisionTries)
 }
 
-// lastDecision returns the last decision about a hold with its sequence, nil if there is none, and the sequence of the last message on
-// the subject.
-func lastDecision(ctx context.Context, b *bus.Bus, subject, hold string) (last *events.Decision, at, end uint64, err error) {
+// lastDecision returns the last decision about a hold with its sequence, nil if there is none, and
+// the sequence of the last message on the subject.
+func lastDecision(ctx context.Context, b *bus.Bus, subject, hold string) (last *events.Decision, at, end uint64,
+	err error) {
 	end, err = eachDecision(ctx, b, subject, func(d *events.Decision, sequence uint64) {
 		if d.Hold == hold {
 			last, at = d, sequence
@@ -425,23 +454,27 @@ func lastDecision(ctx context.Context, b *bus.Bus, subject, hold string) (last *
 	return last, at, end, err
 }
 
-// eachDecision gives the decisions on a subject, in order, and returns the sequence of the last message there, 0 if there is none.
-func eachDecision(ctx context.Context, b *bus.Bus, subject string, each func(d *events.Decision, sequence uint64)) (end uint64, err error) {
-	return b.Each(ctx, events.StreamUsage, 1, bus.End, bus.ReadOptions{Filters: []string{subject}}, func(m *bus.Stored) error {
-		var d events.Decision
-		if d.DecodeJSON(m.Data) == nil { // what cannot be read is no decision for the projector either
-			each(&d, m.Sequence)
-		}
-		return nil
-	})
+// eachDecision gives the decisions on a subject, in order, and returns the sequence of the last
+// message there, 0 if there is none.
+func eachDecision(ctx context.Context, b *bus.Bus, subject string, each func(d *events.Decision,
+	sequence uint64)) (end uint64, err error) {
+	return b.Each(ctx, events.StreamUsage, 1, bus.End, bus.ReadOptions{Filters: []string{subject}},
+		func(m *bus.Stored) error {
+			var d events.Decision
+			if d.DecodeJSON(m.Data) == nil { // what cannot be read is no decision for the projector either
+				each(&d, m.Sequence)
+			}
+			return nil
+		})
 }
 
-// taken waits until the projector has worked the decision off, and says what came of it. That it does not run is no error: the
-// decision stands in USAGE and is taken up when it does.
+// taken waits until the projector has worked the decision off, and says what came of it. That it
+// does not run is no error: the decision stands in USAGE and is taken up when it does.
 func (c *decisionFlags) taken(e *env, b *bus.Bus, after, sequence uint64) error {
 	ctx, cancel := context.WithTimeout(e.ctx, c.Wait)
 	defer cancel()
-	reader, err := b.Read(ctx, events.StreamMetered, after+1, bus.ReadOptions{Filters: []string{events.SubjectsMetered}})
+	reader, err := b.Read(ctx, events.StreamMetered, after+1,
+		bus.ReadOptions{Filters: []string{events.SubjectsMetered}})
 	if err != nil {
 		return err
 	}
@@ -451,7 +484,8 @@ func (c *decisionFlags) taken(e *env, b *bus.Bus, after, sequence uint64) error 
 	for {
 		in, err := reader.Next(ctx)
 		if err != nil && ctx.Err() != nil && e.ctx.Err() == nil {
-			fmt.Fprintf(e.stdout, "the projector has not taken it up within %s: it does not run, is behind, or the decision changes nothing; daybook holds list shows what is held then\n", c.Wait)
+			fmt.Fprintf(e.stdout, "the projector has not taken it up within %s: it does not run, is behind, or the "+
+				"decision changes nothing; daybook holds list shows what is held then\n", c.Wait)
 			return nil
 		}
 		if err != nil {
@@ -466,7 +500,8 @@ func (c *decisionFlags) taken(e *env, b *bus.Bus, after, sequence uint64) error 
 			return nil
 		case source == sequence:
 			if in.Header(events.HeaderType) != events.TypeMetered || m.DecodeJSON(in.Data) != nil {
-				fmt.Fprintf(e.stdout, "the projector has taken it up with message %d of %s: %s\n", in.Sequence, events.StreamMetered, in.Data)
+				fmt.Fprintf(e.stdout, "the projector has taken it up with message %d of %s: %s\n", in.Sequence,
+					events.StreamMetered, in.Data)
 				return nil
 			}
 			parts, closed, retracted = parts+1, closed+len(m.Closed), retracted+len(m.Retracted)

@@ -41,7 +41,8 @@ func (s *site) daybook(args ...string) (status int, stdout, stderr string) {
 	return status, out.String(), errs.String()
 }
 
-// metered appends a message of METERED as a projector does that has worked off messages of USAGE: once for each of them, at once.
+// metered appends a message of METERED as a projector does that has worked off messages of USAGE:
+// once for each of them, at once.
 func (s *site) metered(ctx context.Context, m *events.Metered, sources ...uint64) {
 	GinkgoHelper()
 	state, err := s.bus.Stream(ctx, events.StreamMetered)
@@ -49,8 +50,10 @@ func (s *site) metered(ctx context.Context, m *events.Metered, sources ...uint64
 	var parts []bus.Message
 	for _, source := range sources {
 		parts = append(parts, bus.Message{
-			Subject: events.MeteredSubject(m.Source, m.Foundation, m.Tenant, m.Kind, m.Resource), Data: m.AppendJSON(nil),
-			Header: []bus.Header{{Key: events.HeaderType, Value: events.TypeMetered}, {Key: stage.HeaderSourceSeq, Value: strconv.FormatUint(source, 10)}},
+			Subject: events.MeteredSubject(m.Source, m.Foundation, m.Tenant, m.Kind, m.Resource),
+			Data:    m.AppendJSON(nil),
+			Header: []bus.Header{{Key: events.HeaderType, Value: events.TypeMetered}, {Key: stage.HeaderSourceSeq,
+				Value: strconv.FormatUint(source, 10)}},
 		})
 	}
 	end := &parts[len(parts)-1]
@@ -83,14 +86,18 @@ var _ = Describe("What runs and what is held", func() {
 	app := events.Metered{
 		Source: "cf", Foundation: "eu", Tenant: "org-1", Kind: "app", Resource: "shop", RunningOmitted: 7,
 		Running: []events.Span{{
-			Kind: "app", Resource: "shop-web", App: "shop", Tenant: "org-1", Space: "prod", Name: "shop", Start: begin.Add(16 * time.Hour), Since: begin,
-			Footprint: events.Footprint{Instances: events.Some(2), MemoryMB: events.Some(1024), ProcessType: "web"}, Flags: events.InferredStart,
+			Kind: "app", Resource: "shop-web", App: "shop", Tenant: "org-1", Space: "prod", Name: "shop",
+			Start: begin.Add(16 * time.Hour), Since: begin,
+			Footprint: events.Footprint{Instances: events.Some(2), MemoryMB: events.Some(1024), ProcessType: "web"},
+			Flags:     events.InferredStart,
 		}},
 	}
 	database := events.Metered{
 		Source: "trove", Foundation: "dbaas", Tenant: "org-2", Kind: "instance", Resource: "db-1",
-		Running: []events.Span{{Kind: "instance", Resource: "db-1", Tenant: "org-2", Name: "orders", Start: begin, Since: begin, Footprint: events.Footprint{Flavor: "m1"}}},
-		Held:    []events.Hold{{ID: "hold-1", Kind: "volume", Resource: "db-1", Code: "unknown_volume", Start: begin, Reason: "no fact tells the size"}},
+		Running: []events.Span{{Kind: "instance", Resource: "db-1", Tenant: "org-2", Name: "orders", Start: begin,
+			Since: begin, Footprint: events.Footprint{Flavor: "m1"}}},
+		Held: []events.Hold{{ID: "hold-1", Kind: "volume", Resource: "db-1", Code: "unknown_volume", Start: begin,
+			Reason: "no fact tells the size"}},
 	}
 	var s *site
 
@@ -106,8 +113,10 @@ var _ = Describe("What runs and what is held", func() {
 	It("is listed as the last message of each subject says", func() {
 		status, out, _ := s.daybook("running")
 		Expect(status).To(BeZero())
-		Expect(out).To(ContainSubstring("FOUNDATION  TENANT  SPACE  KIND      RESOURCE  NAME    SINCE                 FOOTPRINT"))
-		Expect(out).To(ContainSubstring("eu          org-1   prod   app       shop-web  shop    2026-11-01T08:00:00Z  instances=2 memory_mb=1024 process_type=web  inferred_start\n"))
+		Expect(out).To(ContainSubstring("FOUNDATION  TENANT  SPACE  KIND      RESOURCE  NAME    SINCE                " +
+			" FOOTPRINT"))
+		Expect(out).To(ContainSubstring("eu          org-1   prod   app       shop-web  shop    2026-11-01T08:00:00Z " +
+			" instances=2 memory_mb=1024 process_type=web  inferred_start\n"))
 		Expect(out).To(ContainSubstring("running: 9\nnot listed: 7 more"))
 		Expect(out).NotTo(ContainSubstring("gone"))
 	})
@@ -133,19 +142,23 @@ var _ = Describe("What runs and what is held", func() {
 		_, out, _ = s.daybook("holds", "list")
 		Expect(out).To(And(ContainSubstring("goes on"), ContainSubstring("held: 1\n")))
 
-		release := []string{"holds", "release", "hold-1", "--volume-gb", "10", "--by", "ann", "--note", "seen in the console", "--wait", "0"}
+		release := []string{"holds", "release", "hold-1", "--volume-gb", "10", "--by", "ann", "--note",
+			"seen in the console", "--wait", "0"}
 		status, out, _ = s.daybook(release...)
 		Expect(status).To(BeZero())
-		Expect(out).To(ContainSubstring("published on usage.trove.dbaas.decision: release of hold hold-1 (message 1 of USAGE)"))
+		Expect(out).To(ContainSubstring("published on usage.trove.dbaas.decision: release of hold hold-1 (message 1 " +
+			"of USAGE)"))
 		_, out, _ = s.daybook(release...)
 		Expect(out).To(ContainSubstring("decided already: release of hold hold-1 by ann"))
 		Expect(s.decisions(ctx)).To(HaveExactElements(And(
-			HaveField("Hold", "hold-1"), HaveField("Action", "release"), HaveField("Kind", "instance"), HaveField("Resource", "db-1"), HaveField("By", "ann"),
+			HaveField("Hold", "hold-1"), HaveField("Action", "release"), HaveField("Kind", "instance"),
+			HaveField("Resource", "db-1"), HaveField("By", "ann"),
 			HaveField("Note", "seen in the console"), HaveField("Footprint.VolumeGB", events.Some(10)))))
 	})
 
 	It("may be decided about anew, each time with an id of its own", func(ctx SpecContext) {
-		for _, args := range [][]string{{"release", "--volume-gb", "10"}, {"discard"}, {"release", "--volume-gb", "10"}, {"release", "--volume-gb", "20"}} {
+		for _, args := range [][]string{{"release", "--volume-gb", "10"}, {"discard"}, {"release", "--volume-gb", "10"},
+			{"release", "--volume-gb", "20"}} {
 			status, _, notices := s.daybook(append([]string{"holds", args[0], "hold-1", "--wait", "0"}, args[1:]...)...)
 			Expect(status).To(BeZero(), notices)
 		}
@@ -164,19 +177,26 @@ var _ = Describe("What runs and what is held", func() {
 		Expect(status).To(Equal(2))
 		Expect(notices).To(ContainSubstring("--force needs --source"))
 		Expect(s.decisions(ctx)).To(BeEmpty())
-		status, _, _ = s.daybook("holds", "discard", "hold-9", "--force", "--source", "trove", "--foundation", "dbaas", "--kind", "instance", "--resource", "db-2", "--wait", "0")
+		status, _, _ = s.daybook("holds", "discard", "hold-9", "--force", "--source", "trove", "--foundation", "dbaas",
+			"--kind", "instance", "--resource", "db-2", "--wait", "0")
 		Expect(status).To(BeZero())
 		Expect(s.decisions(ctx)).To(HaveExactElements(HaveField("Resource", "db-2")))
 	})
 
-	DescribeTable("is not released with what contradicts it, and no decision is published", func(ctx SpecContext, hold, expected string, args ...string) {
-		held := events.Metered{Source: "trove", Foundation: "dbaas", Tenant: "org-2", Kind: "instance", Resource: "db-3", Held: []events.Hold{
-			{ID: "unknown-volume", Kind: "volume", Resource: "db-3", Code: "unknown_volume", Start: begin},
-			{ID: "known-volume", Kind: "volume", Resource: "db-3", Code: "delete_without_create", Start: begin, Footprint: events.Footprint{VolumeGB: events.Some(5)}},
-			{ID: "unknown-flavor", Kind: "instance", Resource: "db-3", Code: "unknown_flavor", Start: begin, Footprint: events.Footprint{MemoryMB: events.Some(512)}},
-			{ID: "known-flavor", Kind: "instance", Resource: "db-3", Code: "delete_without_create", Start: begin, Footprint: events.Footprint{Flavor: "m1", FlavorID: "10"}},
-			{ID: "closed", Kind: "volume", Resource: "db-3", Code: "closed_period", Start: begin, Footprint: events.Footprint{VolumeGB: events.Some(5)}},
-		}}
+	DescribeTable("is not released with what contradicts it, and no decision is published", func(ctx SpecContext, hold,
+		expected string, args ...string) {
+		held := events.Metered{Source: "trove", Foundation: "dbaas", Tenant: "org-2", Kind: "instance",
+			Resource: "db-3", Held: []events.Hold{
+				{ID: "unknown-volume", Kind: "volume", Resource: "db-3", Code: "unknown_volume", Start: begin},
+				{ID: "known-volume", Kind: "volume", Resource: "db-3", Code: "delete_without_create", Start: begin,
+					Footprint: events.Footprint{VolumeGB: events.Some(5)}},
+				{ID: "unknown-flavor", Kind: "instance", Resource: "db-3", Code: "unknown_flavor", Start: begin,
+					Footprint: events.Footprint{MemoryMB: events.Some(512)}},
+				{ID: "known-flavor", Kind: "instance", Resource: "db-3", Code: "delete_without_create", Start: begin,
+					Footprint: events.Footprint{Flavor: "m1", FlavorID: "10"}},
+				{ID: "closed", Kind: "volume", Resource: "db-3", Code: "closed_period", Start: begin,
+					Footprint: events.Footprint{VolumeGB: events.Some(5)}},
+			}}
 		s.metered(ctx, &held, 20)
 		status, out, notices := s.daybook(append([]string{"holds", "release", hold, "--wait", "0"}, args...)...)
 		if expected == "" {
@@ -190,17 +210,22 @@ var _ = Describe("What runs and what is held", func() {
 	},
 		Entry("no size where none is known", "unknown-volume", "give its size in GiB with --volume-gb"),
 		Entry("0 GB", "unknown-volume", "a volume has 1 GiB at least", "--volume-gb", "0"),
-		Entry("0 GB, insisted on", "gone", "a volume has 1 GiB at least", "--volume-gb", "0", "--force", "--source", "trove", "--foundation", "dbaas", "--kind", "instance", "--resource", "db-3"),
+		Entry("0 GB, insisted on", "gone", "a volume has 1 GiB at least", "--volume-gb", "0", "--force", "--source",
+			"trove", "--foundation", "dbaas", "--kind", "instance", "--resource", "db-3"),
 		Entry("a flavour for a volume", "unknown-volume", "it is not about a flavour", "--flavor", "m1"),
 		Entry("the size of an unknown volume", "unknown-volume", "", "--volume-gb", "10"),
-		Entry("another size than the known one", "known-volume", "says that the volume had 5 GiB, not 6; leave out --volume-gb", "--volume-gb", "6"),
-		Entry("another size, insisted on though it is listed", "known-volume", "had 5 GiB, not 6", "--volume-gb", "6", "--force", "--source", "trove", "--foundation", "dbaas", "--kind", "instance", "--resource", "db-3"),
+		Entry("another size than the known one", "known-volume", "says that the volume had 5 GiB, not 6; leave out "+
+			"--volume-gb", "--volume-gb", "6"),
+		Entry("another size, insisted on though it is listed", "known-volume", "had 5 GiB, not 6", "--volume-gb", "6",
+			"--force", "--source", "trove", "--foundation", "dbaas", "--kind", "instance", "--resource", "db-3"),
 		Entry("the known size", "known-volume", "", "--volume-gb", "5"),
 		Entry("nothing where the size is known", "known-volume", ""),
-		Entry("no flavour where none is known", "unknown-flavor", "give its name with --flavor and its id with --flavor-id"),
+		Entry("no flavour where none is known", "unknown-flavor", "give its name with --flavor and its id with "+
+			"--flavor-id"),
 		Entry("a volume for a flavour", "unknown-flavor", "it is not about a volume", "--volume-gb", "5"),
 		Entry("a flavour where none is known", "unknown-flavor", "", "--flavor", "m1", "--flavor-id", "10"),
-		Entry("another flavour than the known one", "known-flavor", `says the flavour "m1" with the id "10"`, "--flavor", "m2"),
+		Entry("another flavour than the known one", "known-flavor", `says the flavour "m1" with the id "10"`,
+			"--flavor", "m2"),
 		Entry("another flavour's id", "known-flavor", `says the flavour "m1" with the id "10"`, "--flavor-id", "11"),
 		Entry("the known flavour", "known-flavor", "", "--flavor", "m1"),
 		Entry("what is closed", "closed", "what it would change is closed"),
@@ -208,16 +233,20 @@ var _ = Describe("What runs and what is held", func() {
 
 	It("is decided about all at once, of what is named, and each once", func(ctx SpecContext) {
 		for i := range 3 {
-			m := events.Metered{Source: "trove", Foundation: "dbaas", Tenant: fmt.Sprint("org-", i), Kind: "instance", Resource: fmt.Sprint("db-g", i)}
+			m := events.Metered{Source: "trove", Foundation: "dbaas", Tenant: fmt.Sprint("org-", i), Kind: "instance",
+				Resource: fmt.Sprint("db-g", i)}
 			for j := range 400 {
 				m.Held = append(m.Held, events.Hold{
-					ID: fmt.Sprint("gap-", i, "-", j), Kind: "instance", Resource: m.Resource, Code: "gap", Start: begin, Footprint: events.Footprint{Flavor: "m1"},
+					ID: fmt.Sprint("gap-", i, "-", j), Kind: "instance", Resource: m.Resource, Code: "gap",
+					Start: begin, Footprint: events.Footprint{Flavor: "m1"},
 				})
 			}
-			m.Held = append(m.Held, events.Hold{ID: fmt.Sprint("unsized-", i), Kind: "volume", Resource: m.Resource, Code: "unknown_volume", Start: begin})
+			m.Held = append(m.Held, events.Hold{ID: fmt.Sprint("unsized-", i), Kind: "volume", Resource: m.Resource,
+				Code: "unknown_volume", Start: begin})
 			s.metered(ctx, &m, uint64(10+i))
 		}
-		all := []string{"holds", "discard", "--all", "--code", "gap", "--foundation", "dbaas", "--by", "ann", "--note", "outage"}
+		all := []string{"holds", "discard", "--all", "--code", "gap", "--foundation", "dbaas", "--by", "ann", "--note",
+			"outage"}
 		status, out, notices := s.daybook(all...)
 		Expect(status).To(BeZero(), notices)
 		Expect(out).To(Equal("discard of 1200 holds: nothing published yet; add --yes to decide\n"))
@@ -284,9 +313,11 @@ var _ = Describe("What runs and what is held", func() {
 		}()
 		status, out, _ := s.daybook("holds", "release", "hold-1", "--volume-gb", "10", "--wait", "20s")
 		Expect(status).To(BeZero())
-		Expect(out).To(ContainSubstring("the projector has taken it up: 1 spans closed, 0 retracted, 0 still held under metered.trove.dbaas.org-2.instance.db-1"))
+		Expect(out).To(ContainSubstring("the projector has taken it up: 1 spans closed, 0 retracted, 0 still held " +
+			"under metered.trove.dbaas.org-2.instance.db-1"))
 		<-done
-		status, out, _ = s.daybook("holds", "discard", "hold-1", "--force", "--source", "trove", "--foundation", "dbaas", "--kind", "instance", "--resource", "db-1", "--wait", "20ms")
+		status, out, _ = s.daybook("holds", "discard", "hold-1", "--force", "--source", "trove", "--foundation",
+			"dbaas", "--kind", "instance", "--resource", "db-1", "--wait", "20ms")
 		Expect(status).To(BeZero())
 		Expect(out).To(ContainSubstring("the projector has not taken it up within 20ms"))
 	})

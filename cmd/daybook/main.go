@@ -1,7 +1,9 @@
-// Command daybook meters and bills Cloud Foundry platforms and OpenStack Trove databases on NATS JetStream.
+// Command daybook meters and bills Cloud Foundry platforms and OpenStack Trove databases on NATS
+// JetStream.
 //
-// One binary holds every service and tool; `daybook --help` lists them, and cli below is the table. Data goes to standard
-// output, everything else to standard error. The exit status is 0, 1 for an error, 2 for a wrong command line.
+// One binary holds every service and tool; `daybook --help` lists them, and cli below is the table.
+// Data goes to standard output, everything else to standard error. The exit status is 0, 1 for an
+// error, 2 for a wrong command line.
 package main
 
 import (
@@ -52,7 +54,8 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	var commands cli
 	exit := -1
 	parser, err := kong.New(&commands, kong.Name("daybook"), kong.UsageOnError(), kong.Writers(stdout, stderr),
-		kong.Description("Daybook meters and bills Cloud Foundry platforms and Trove databases, exactly, from events on NATS JetStream."),
+		kong.Description("Daybook meters and bills Cloud Foundry platforms and Trove databases, exactly, from events "+
+			"on NATS JetStream."),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true}),
 		kong.Exit(func(status int) { exit = status }))
 	if err != nil {

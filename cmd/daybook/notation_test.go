@@ -12,8 +12,9 @@ import (
 //
 //	2001-01-01T00:00Z app-started process=P app=A instances=1 memory=1024 buildpack=java
 //
-// which becomes the JSON line that the platform would report. Blank lines and lines that begin with # are passed over; a line
-// that begins with ! is taken verbatim after it, for input that is wrong. What is left out has the defaults below.
+// which becomes the JSON line that the platform would report. Blank lines and lines that begin with
+// # are passed over; a line that begins with ! is taken verbatim after it, for input that is wrong.
+// What is left out has the defaults below.
 
 // words are the keys and values of a line.
 type words map[string]string
@@ -97,7 +98,8 @@ func (w words) event(name string, at time.Time) (map[string]any, error) {
 	state := strings.ToUpper(strings.ReplaceAll(what, "-", "_"))
 	switch source {
 	case "app":
-		return w.usage(state, at, w.or("app", "A"), w.or("process", w.or("app", "A")), w.or("type", "web"), "", 1024), nil
+		return w.usage(state, at, w.or("app", "A"), w.or("process", w.or("app", "A")), w.or("type", "web"), "", 1024),
+			nil
 	case "task":
 		return w.usage("TASK_"+state, at, w.or("app", "A"), "", "", w.or("task", "T"), 1024), nil
 	case "staging":
@@ -120,7 +122,8 @@ func orNull(s string) any {
 	return s
 }
 
-// usage is a v3 app usage event as Cloud Controller's presenter writes it: app/presenters/v3/app_usage_event_presenter.rb.
+// usage is a v3 app usage event as Cloud Controller's presenter writes it:
+// app/presenters/v3/app_usage_event_presenter.rb.
 func (w words) usage(state string, at time.Time, app, process, processType, task string, memory int) map[string]any {
 	counts := func(n int) map[string]any { return map[string]any{"current": n, "previous": n} }
 	return map[string]any{
@@ -138,7 +141,8 @@ func (w words) usage(state string, at time.Time, app, process, processType, task
 	}
 }
 
-// service is a v3 service usage event: app/presenters/v3/service_usage_event_presenter.rb. plan= (empty) is a user-provided one.
+// service is a v3 service usage event: app/presenters/v3/service_usage_event_presenter.rb. plan=
+// (empty) is a user-provided one.
 func (w words) service(state string, at time.Time) map[string]any {
 	kind, plan := "managed_service_instance", w.or("plan", "small")
 	named := func(name string) map[string]any { return map[string]any{"guid": name + "-guid", "name": name} }
@@ -152,13 +156,15 @@ func (w words) service(state string, at time.Time) map[string]any {
 		"space": map[string]any{"guid": "S", "name": "dev"}, "organization": map[string]any{"guid": w.or("org", "O")},
 		"service_instance": map[string]any{"guid": w.or("service", "D"), "name": w.or("name", "db"), "type": kind},
 		"service_plan":     p, "service_offering": offering, "service_broker": broker,
-		"links": map[string]any{"self": map[string]any{"href": "https://api.example.com/v3/service_usage_events/" + w["guid"]}},
+		"links": map[string]any{"self": map[string]any{"href": "https://api.example.com/v3/service_usage_events/" +
+			w["guid"]}},
 	}
 }
 
-// notification is a Trove notification as the messaging driver sends it (v1 body). The line's time is the notification's; at= is when
-// it took effect, created= when the instance was created, seen= the end of the audit period, which is audit= long, server= (empty) an
-// instance for which no server was made.
+// notification is a Trove notification as the messaging driver sends it (v1 body). The line's time
+// is the notification's; at= is when it took effect, created= when the instance was created, seen=
+// the end of the audit period, which is audit= long, server= (empty) an instance for which no
+// server was made.
 func (w words) notification(what string, at time.Time) map[string]any {
 	name := "trove.instance." + strings.ReplaceAll(what, "-", "_")
 	p := map[string]any{"instance_id": w.or("instance", "I"), "tenant_id": w.or("tenant", "project")}
@@ -180,7 +186,8 @@ func (w words) notification(what string, at time.Time) map[string]any {
 			p["old_instance_size"] = w.number("old-ram", 512)
 		}
 	}
-	for word, key := range map[string]string{"server": "nova_instance_id", "volume-id": "nova_volume_id", "region": "region"} {
+	for word, key := range map[string]string{"server": "nova_instance_id", "volume-id": "nova_volume_id",
+		"region": "region"} {
 		if _, ok := w[word]; ok {
 			p[key] = w.nullable(word)
 		}
@@ -194,7 +201,8 @@ func (w words) notification(what string, at time.Time) map[string]any {
 		if err != nil {
 			panic(err)
 		}
-		p["audit_period_beginning"], p["audit_period_ending"] = end.Add(-period).Format(time.RFC3339), end.Format(time.RFC3339)
+		p["audit_period_beginning"], p["audit_period_ending"] = end.Add(-period).Format(time.RFC3339),
+			end.Format(time.RFC3339)
 	}
 	for prefix, key := range map[string]string{"modify": "modify_at", "delete": "deleted_at"} {
 		if strings.HasPrefix(what, prefix) {
@@ -202,7 +210,8 @@ func (w words) notification(what string, at time.Time) map[string]any {
 		}
 	}
 	return map[string]any{
-		"message_id": w.or("id", "message-"+w["guid"]), "publisher_id": w.or("publisher", "0.0.0.0"), "event_type": name, "priority": "INFO",
+		"message_id": w.or("id", "message-"+w["guid"]), "publisher_id": w.or("publisher", "0.0.0.0"),
+		"event_type": name, "priority": "INFO",
 		"timestamp": at.Format("2006-01-02 15:04:05.000000"), "payload": p,
 	}
 }

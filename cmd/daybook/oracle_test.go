@@ -15,8 +15,9 @@ import (
 	"github.com/daybook-billing/daybook/projector"
 )
 
-// The whole path without a server, against worlds that know the truth about themselves: lines → facts → spans → charges. The
-// worlds' truth and bill are computed by internal/lab/sim, which calls nothing of the path.
+// The whole path without a server, against worlds that know the truth about themselves: lines →
+// facts → spans → charges. The worlds' truth and bill are computed by internal/lab/sim, which calls
+// nothing of the path.
 
 // worlds is how many worlds are lived through for each way of cutting; they cover three days each.
 const worlds = 200
@@ -59,19 +60,22 @@ func newPath(t *testing.T, cut projector.Cut, prices *catalogue.Catalogue) *path
 		T: t, prices: prices, meter: projector.NewMeter(projector.Settings{Cut: cut}), book: pricer.NewBook(),
 		spans: map[string]events.Span{}, bill: map[[2]string]events.Decimal{},
 	}
-	if err := p.book.Catalogue(&events.Catalogue{Version: "1", YAML: sim.Catalogue()}, "catalogue", p.post); err != nil {
+	if err := p.book.Catalogue(&events.Catalogue{Version: "1", YAML: sim.Catalogue()}, "catalogue",
+		p.post); err != nil {
 		t.Fatal(err)
 	}
 	return p
 }
 
 // skews are those of a foundation's API servers.
-var skews = [4][]time.Duration{1: {0, 40 * time.Second}, 2: {-90 * time.Second, 2500 * time.Millisecond, 3 * time.Minute}}
+var skews = [4][]time.Duration{1: {0, 40 * time.Second}, 2: {-90 * time.Second, 2500 * time.Millisecond,
+	3 * time.Minute}}
 
 func (p *path) live(seed uint64) *sim.World {
 	start := time.Date(2026, 10, 30, 20, 0, 0, 0, time.UTC) // across the end of a month
 	world, err := sim.NewWorld(sim.Config{
-		Seed: seed, Orgs: 2, Spaces: 3, Apps: 5, Services: 3, Instances: 2, Start: start, End: start.Add(72 * time.Hour), Events: 250,
+		Seed: seed, Orgs: 2, Spaces: 3, Apps: 5, Services: 3, Instances: 2, Start: start,
+		End: start.Add(72 * time.Hour), Events: 250,
 		Exists: seed%2 == 0, Drain: seed%3 == 0, Clocks: skews[seed%4],
 	})
 	if err != nil {
@@ -85,7 +89,8 @@ func (p *path) live(seed uint64) *sim.World {
 		}
 		p.sequence++
 		p.meter.Fact(&u, p.sequence, p.metered)
-		// A horizon now and then, as collectors publish it. Trove's boundaries lie before its messages.
+		// A horizon now and then, as collectors publish it. Trove's boundaries lie before its
+		// messages.
 		if p.sequence%17 == 0 && u.Time.After(horizon) {
 			horizon = u.Time
 			p.reach(u.Source, horizon)
@@ -138,7 +143,8 @@ func (p *path) add(tenant, kind string, amount events.Decimal) {
 
 // accrued are the spans that run at the end, up to the horizon of their source.
 func (p *path) accrued() []events.Span {
-	return slices.Concat(p.meter.Accrued(events.SourceCF, foundationOfFiles), p.meter.Accrued(events.SourceTrove, foundationOfFiles))
+	return slices.Concat(p.meter.Accrued(events.SourceCF, foundationOfFiles), p.meter.Accrued(events.SourceTrove,
+		foundationOfFiles))
 }
 
 func (p *path) compareSpans(seed uint64, world *sim.World) {
@@ -168,7 +174,8 @@ func (p *path) compareSpans(seed uint64, world *sim.World) {
 	}
 	for i := range max(len(found), len(truth)) {
 		if i >= len(found) || i >= len(truth) || found[i] != truth[i] {
-			p.Fatalf("world %d: span %d of %d and %d differs:\nfound %+v\ntruth %+v", seed, i, len(found), len(truth), at(found, i), at(truth, i))
+			p.Fatalf("world %d: span %d of %d and %d differs:\nfound %+v\ntruth %+v", seed, i, len(found), len(truth),
+				at(found, i), at(truth, i))
 		}
 	}
 }
@@ -188,8 +195,9 @@ func known(s events.Span) sim.Span {
 		Footprint: sim.Footprint{
 			Instances: int(f.Instances.Or(0)), MemoryMB: int(f.MemoryMB.Or(0)), VolumeGB: int(f.VolumeGB.Or(0)),
 			ProcessType: f.ProcessType, Buildpack: f.Buildpack, BuildpackGUID: f.BuildpackGUID,
-			Plan: f.Plan, PlanGUID: f.PlanGUID, Offering: f.Offering, OfferingGUID: f.OfferingGUID, Broker: f.Broker, BrokerGUID: f.BrokerGUID,
-			Flavor: f.Flavor, FlavorID: f.FlavorID,
+			Plan: f.Plan, PlanGUID: f.PlanGUID, Offering: f.Offering, OfferingGUID: f.OfferingGUID, Broker: f.Broker,
+			BrokerGUID: f.BrokerGUID,
+			Flavor:     f.Flavor, FlavorID: f.FlavorID,
 		},
 	}
 }
@@ -211,7 +219,8 @@ func (p *path) compareBill(seed uint64, world *sim.World) {
 		for kind, want := range kinds {
 			got, ok := new(big.Rat).SetString(p.bill[[2]string{tenant, kind}].String())
 			if !ok || got.Cmp(want) != 0 {
-				p.Errorf("world %d: %s of %s cost %s, the true bill says %s", seed, kind, tenant, got.RatString(), want.FloatString(15))
+				p.Errorf("world %d: %s of %s cost %s, the true bill says %s", seed, kind, tenant, got.RatString(),
+					want.FloatString(15))
 			}
 			sum.Add(sum, want)
 		}

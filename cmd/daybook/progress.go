@@ -15,7 +15,8 @@ import (
 	"github.com/daybook-billing/daybook/collector"
 )
 
-// progress shows on a terminal how far the services have come while they catch up; elsewhere it shows nothing.
+// progress shows on a terminal how far the services have come while they catch up; elsewhere it
+// shows nothing.
 type progress struct {
 	out   io.Writer // nil when not a terminal
 	all   *everything

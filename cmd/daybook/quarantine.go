@@ -34,7 +34,8 @@ type quarantineFlags struct {
 }
 
 // each reads the quarantine in its order, up to where it ends now.
-func (f *quarantineFlags) each(ctx context.Context, b *bus.Bus, yield func(m *bus.Stored, q *events.Quarantined) error) error {
+func (f *quarantineFlags) each(ctx context.Context, b *bus.Bus, yield func(m *bus.Stored,
+	q *events.Quarantined) error) error {
 	_, err := b.Each(ctx, events.StreamQuarantine, 1, bus.End, bus.ReadOptions{}, func(m *bus.Stored) error {
 		var q events.Quarantined
 		if err := q.DecodeJSON(m.Data); err != nil {
@@ -63,7 +64,8 @@ type quarantinedJSON struct {
 
 func quarantinedOut(m *bus.Stored, q *events.Quarantined) quarantinedJSON {
 	return quarantinedJSON{
-		Sequence: m.Sequence, Time: timeOrEmpty(m.Time), Source: q.Source, Foundation: q.Foundation, File: q.File, Line: q.Line,
+		Sequence: m.Sequence, Time: timeOrEmpty(m.Time), Source: q.Source, Foundation: q.Foundation, File: q.File,
+		Line:   q.Line,
 		Reason: q.Reason, Input: q.Input, AfterID: q.AfterID,
 	}
 }
@@ -95,7 +97,8 @@ func (c *quarantineListCmd) Run(e *env) error {
 		if runes := []rune(input); len(runes) > width {
 			input = string(runes[:width]) + "…"
 		}
-		rows = append(rows, []string{strconv.FormatUint(out.Sequence, 10), out.Time, out.Source, out.Foundation, out.File, line, out.Reason, input})
+		rows = append(rows, []string{strconv.FormatUint(out.Sequence, 10), out.Time, out.Source, out.Foundation,
+			out.File, line, out.Reason, input})
 		return nil
 	})
 	if err != nil || c.Format == "json" {
@@ -125,7 +128,8 @@ func (c *quarantineShowCmd) Run(e *env) error {
 	defer b.Close()
 	m, err := b.Get(e.ctx, events.StreamQuarantine, c.Sequence)
 	if errors.Is(err, bus.ErrNotFound) {
-		return fmt.Errorf("there is no message %d in QUARANTINE: daybook quarantine list shows those that there are", c.Sequence)
+		return fmt.Errorf("there is no message %d in QUARANTINE: daybook quarantine list shows those that there are",
+			c.Sequence)
 	}
 	if err != nil {
 		return err
@@ -187,7 +191,8 @@ func (c *quarantineReplayCmd) Run(e *env) error {
 		return err
 	}
 	if sequences := slices.Compact(slices.Sorted(slices.Values(c.Sequences))); found < len(sequences) {
-		return fmt.Errorf("only %d of the %d sequences are in QUARANTINE: daybook quarantine list shows those that there are", found, len(sequences))
+		return fmt.Errorf("only %d of the %d sequences are in QUARANTINE: daybook quarantine list shows those that "+
+			"there are", found, len(sequences))
 	}
 	results, err := c.replay(e.ctx, b)
 	if printErr := c.print(e, results); err == nil {
@@ -202,7 +207,10 @@ func (c *quarantineReplayCmd) replay(ctx context.Context, b *bus.Bus) (results [
 	var part []collector.Parked
 	size := 0
 	flush := func() error {
-		done, err := replayer.Replay(ctx, part, func(p *collector.Parked) bool { return c.All || slices.Contains(c.Sequences, p.Sequence) })
+		done, err := replayer.Replay(ctx, part, func(p *collector.Parked) bool {
+			return c.All ||
+				slices.Contains(c.Sequences, p.Sequence)
+		})
 		results = append(results, done...)
 		clear(part)
 		part, size = part[:0], 0
@@ -244,7 +252,8 @@ func (c *quarantineReplayCmd) print(e *env, results []collector.Replayed) error 
 		fmt.Fprintln(e.stdout)
 	}
 	var parts []string
-	for _, outcome := range []string{collector.ReplayStored, collector.ReplayKnown, collector.ReplayIgnored, collector.ReplayRefused} {
+	for _, outcome := range []string{collector.ReplayStored, collector.ReplayKnown, collector.ReplayIgnored,
+		collector.ReplayRefused} {
 		parts = append(parts, fmt.Sprintf("%d %s", counts[outcome], outcome))
 	}
 	_, err := fmt.Fprintf(e.stdout, "%s; what was replayed stays in QUARANTINE\n", strings.Join(parts, ", "))

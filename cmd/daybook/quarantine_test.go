@@ -18,7 +18,8 @@ func (s *site) park(ctx context.Context, q *events.Quarantined) {
 	Expect(err).NotTo(HaveOccurred())
 	_, err = s.bus.Append(ctx, events.StreamQuarantine, []bus.Message{{
 		Subject: events.QuarantineSubject(q.Source, q.Foundation), Data: q.AppendJSON(nil),
-		Header: []bus.Header{{Key: events.HeaderID, Value: q.ID}, {Key: events.HeaderType, Value: events.TypeQuarantined}},
+		Header: []bus.Header{{Key: events.HeaderID, Value: q.ID}, {Key: events.HeaderType,
+			Value: events.TypeQuarantined}},
 	}}, bus.Expect{Last: state.Last})
 	Expect(err).NotTo(HaveOccurred())
 }
@@ -28,15 +29,18 @@ var _ = Describe("daybook quarantine", func() {
 	var s *site
 	BeforeEach(func(ctx SpecContext) {
 		s = newSite(ctx)
-		s.park(ctx, &events.Quarantined{ID: "q1", Source: "trove", Foundation: "os-1", File: "billing.trove", Reason: "nobody understood it then", Input: exists})
-		s.park(ctx, &events.Quarantined{ID: "q2", Source: "unknown", Foundation: "file", File: "november.jsonl", Line: 17, Reason: "broken", Input: "{" + strings.Repeat("x", 100)})
+		s.park(ctx, &events.Quarantined{ID: "q1", Source: "trove", Foundation: "os-1", File: "billing.trove",
+			Reason: "nobody understood it then", Input: exists})
+		s.park(ctx, &events.Quarantined{ID: "q2", Source: "unknown", Foundation: "file", File: "november.jsonl",
+			Line: 17, Reason: "broken", Input: "{" + strings.Repeat("x", 100)})
 	})
 
 	It("lists what there is, in a table that is narrow enough, and in full as JSON", func() {
 		status, out, _ := s.daybook("quarantine", "list")
 		Expect(status).To(BeZero())
 		Expect(out).To(MatchRegexp(`1 +\S+ +trove +os-1 +billing\.trove +nobody understood it then`))
-		Expect(out).To(And(ContainSubstring("november.jsonl"), ContainSubstring("xxx…"), HaveSuffix("quarantined: 2\n")))
+		Expect(out).To(And(ContainSubstring("november.jsonl"), ContainSubstring("xxx…"),
+			HaveSuffix("quarantined: 2\n")))
 		_, out, _ = s.daybook("quarantine", "list", "--foundation", "file", "--format", "json")
 		Expect(strings.Count(out, "\n")).To(Equal(1))
 		Expect(out).To(And(ContainSubstring(`"line":17`), ContainSubstring(strings.Repeat("x", 100))))
@@ -56,7 +60,8 @@ var _ = Describe("daybook quarantine", func() {
 	It("replays what is understood now, once, and says what is not", func(ctx SpecContext) {
 		status, out, problem := s.daybook("quarantine", "replay", "--all")
 		Expect(status).To(BeZero(), problem)
-		Expect(out).To(And(MatchRegexp(`1 +stored`), MatchRegexp(`2 +refused`), HaveSuffix("1 stored, 0 known, 0 ignored, 1 refused; what was replayed stays in QUARANTINE\n")))
+		Expect(out).To(And(MatchRegexp(`1 +stored`), MatchRegexp(`2 +refused`),
+			HaveSuffix("1 stored, 0 known, 0 ignored, 1 refused; what was replayed stays in QUARANTINE\n")))
 		status, out, _ = s.daybook("quarantine", "replay", "1", "--format", "json")
 		Expect(status).To(BeZero())
 		Expect(out).To(ContainSubstring(`"outcome":"known"`))

@@ -39,7 +39,8 @@ const foundationOfFiles = "file"
 // Run prints spans or charges of the files.
 func (c *rateCmd) Run(e *env) error {
 	if !c.To.IsZero() && !c.From.Before(c.To.Time) {
-		return fmt.Errorf("--from %s is not before --to %s: nothing would be left", events.FormatTime(c.From.Time), events.FormatTime(c.To.Time))
+		return fmt.Errorf("--from %s is not before --to %s: nothing would be left", events.FormatTime(c.From.Time),
+			events.FormatTime(c.To.Time))
 	}
 	var prices *catalogue.Catalogue
 	if !c.Spans {
@@ -61,7 +62,8 @@ func (c *rateCmd) Run(e *env) error {
 	var anomalies []events.Anomaly
 	r.spans, anomalies = c.meter(&in)
 	for _, a := range anomalies {
-		fmt.Fprintf(e.stderr, "daybook: anomaly: %s of %s at %s: %s\n", a.Code, a.Resource, events.FormatTime(a.Time), a.Message)
+		fmt.Fprintf(e.stderr, "daybook: anomaly: %s of %s at %s: %s\n", a.Code, a.Resource, events.FormatTime(a.Time),
+			a.Message)
 	}
 	var err error
 	if c.Spans {
@@ -97,7 +99,8 @@ type input struct {
 	stderr      io.Writer
 }
 
-// read adds the facts of a file. What is not understood is said with file and line, and counted; the rest goes on.
+// read adds the facts of a file. What is not understood is said with file and line, and counted;
+// the rest goes on.
 func (in *input) read(e *env, name string) error {
 	empty := true
 	for line, err := range collector.Lines(e.ctx, name, e.stdin) {
@@ -114,7 +117,8 @@ func (in *input) read(e *env, name string) error {
 		case errors.Is(err, trove.ErrIgnored):
 		case err != nil:
 			in.quarantined++
-			fmt.Fprintf(in.stderr, "daybook: %s:%d: %s; the line was left out: correct it, or remove it\n", name, line.Number, redact.Text(err.Error()))
+			fmt.Fprintf(in.stderr, "daybook: %s:%d: %s; the line was left out: correct it, or remove it\n", name,
+				line.Number, redact.Text(err.Error()))
 		case !in.seen[u.ID]:
 			in.seen[u.ID] = true
 			u.Raw = nil
@@ -123,7 +127,8 @@ func (in *input) read(e *env, name string) error {
 		}
 	}
 	if empty {
-		fmt.Fprintf(in.stderr, "daybook: %s is empty: expected usage events or notifications, one JSON object a line\n", name)
+		fmt.Fprintf(in.stderr, "daybook: %s is empty: expected usage events or notifications, one JSON object a line\n",
+			name)
 	}
 	return nil
 }
@@ -137,7 +142,8 @@ func latest(t time.Time, others ...time.Time) time.Time {
 	return t
 }
 
-// ratedSpan is a span of the output: adjacent spans of equal footprint as one, with the parts that it was made of.
+// ratedSpan is a span of the output: adjacent spans of equal footprint as one, with the parts that
+// it was made of.
 type ratedSpan struct {
 	events.Span
 	running bool
@@ -146,19 +152,21 @@ type ratedSpan struct {
 	unrated []pricer.Unrated
 }
 
-// noMonthCloses is longer than what lies between any two times of files. A meter forgets what is over in a closed month, and its anomalies with
-// it; nothing comes after the files, so that there is no reason to.
+// noMonthCloses is longer than what lies between any two times of files. A meter forgets what is
+// over in a closed month, and its anomalies with it; nothing comes after the files, so that there
+// is no reason to.
 const noMonthCloses = 250 * 365 * 24 * time.Hour
 
-// meter runs the facts through the projector's functions up to the horizon and crops the spans. It also returns the anomalies
-// that the whole input leaves.
+// meter runs the facts through the projector's functions up to the horizon and crops the spans. It
+// also returns the anomalies that the whole input leaves.
 func (c *rateCmd) meter(in *input) ([]ratedSpan, []events.Anomaly) {
 	now := c.Now.Time
 	if now.IsZero() {
 		now = in.newest
 	}
 	meter := projector.NewMeter(projector.Settings{
-		Cut: projector.CutNone, Grace: noMonthCloses, Epoch: map[string]time.Time{events.SourceCF: c.Epoch.Time, events.SourceTrove: c.Epoch.Time},
+		Cut: projector.CutNone, Grace: noMonthCloses, Epoch: map[string]time.Time{events.SourceCF: c.Epoch.Time,
+			events.SourceTrove: c.Epoch.Time},
 	})
 	var order []string
 	closed := map[string]events.Span{}
@@ -184,7 +192,8 @@ func (c *rateCmd) meter(in *input) ([]ratedSpan, []events.Anomaly) {
 	}
 	var spans []ratedSpan
 	for _, source := range []string{events.SourceCF, events.SourceTrove} {
-		meter.Horizon(&events.Horizon{Source: source, Foundation: foundationOfFiles, Time: now}, uint64(len(in.facts))+1, collect)
+		meter.Horizon(&events.Horizon{Source: source, Foundation: foundationOfFiles, Time: now},
+			uint64(len(in.facts))+1, collect)
 		for _, s := range meter.Accrued(source, foundationOfFiles) {
 			spans = append(spans, ratedSpan{Span: s, running: true})
 		}
@@ -218,13 +227,15 @@ func (c *rateCmd) crop(spans []ratedSpan) []ratedSpan {
 // join sorts the spans and makes adjacent ones with an equal footprint one.
 func (c *rateCmd) join(spans []ratedSpan) []ratedSpan {
 	slices.SortStableFunc(spans, func(a, b ratedSpan) int {
-		return cmp.Or(cmp.Compare(a.Tenant, b.Tenant), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Resource, b.Resource), a.Start.Compare(b.Start))
+		return cmp.Or(cmp.Compare(a.Tenant, b.Tenant), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Resource, b.Resource),
+			a.Start.Compare(b.Start))
 	})
 	var out []ratedSpan
 	for _, s := range spans {
 		s.parts = []events.Span{s.Span}
 		if n := len(out) - 1; n >= 0 {
-			if p := &out[n]; p.Kind == s.Kind && p.Resource == s.Resource && p.Tenant == s.Tenant && p.End.Equal(s.Start) && p.Footprint == s.Footprint {
+			if p := &out[n]; p.Kind == s.Kind && p.Resource == s.Resource && p.Tenant == s.Tenant &&
+				p.End.Equal(s.Start) && p.Footprint == s.Footprint {
 				p.End, p.running, p.Name, p.Space = s.End, s.running, s.Name, s.Space
 				p.Flags = p.Flags&events.InferredStart | s.Flags&^events.InferredStart
 				p.parts = append(p.parts, s.Span)
@@ -236,7 +247,8 @@ func (c *rateCmd) join(spans []ratedSpan) []ratedSpan {
 	return out
 }
 
-// leave adds parts without a price. A part that goes on from the last one for the same reason is the same part.
+// leave adds parts without a price. A part that goes on from the last one for the same reason is
+// the same part.
 func (s *ratedSpan) leave(unrated []pricer.Unrated) {
 	for _, u := range unrated {
 		if n := len(s.unrated) - 1; n >= 0 && s.unrated[n].End.Equal(u.Start) && s.unrated[n].Reason == u.Reason {
@@ -270,7 +282,8 @@ func (r *rating) price(prices *catalogue.Catalogue) {
 					continue
 				}
 				l := &s.lines[at]
-				l.End, l.Quantity, l.Amount, l.VAT = line.End, l.Quantity.Add(line.Quantity), l.Amount.Add(line.Amount), l.VAT.Add(line.VAT)
+				l.End, l.Quantity, l.Amount, l.VAT = line.End, l.Quantity.Add(line.Quantity), l.Amount.Add(line.Amount),
+					l.VAT.Add(line.VAT)
 			}
 		}
 		r.unrated += len(s.unrated)
@@ -332,19 +345,23 @@ func footprintFields(kind string, f events.Footprint) fields {
 	case events.KindVolume:
 		return fields{{"volume_gb", f.VolumeGB.Or(0)}}
 	}
-	return fields{{"instances", f.Instances.Or(0)}, {"memory_mb", f.MemoryMB.Or(0)}, {"process_type", f.ProcessType}, {"buildpack", f.Buildpack}}
+	return fields{{"instances", f.Instances.Or(0)}, {"memory_mb", f.MemoryMB.Or(0)}, {"process_type", f.ProcessType},
+		{"buildpack", f.Buildpack}}
 }
 
 func spanOut(s *ratedSpan) spanJSON {
 	return spanJSON{
 		Kind: s.Kind, Resource: s.Resource, Tenant: s.Tenant, Space: s.Space, Name: s.Name,
-		Start: events.FormatTime(s.Start), End: events.FormatTime(s.End), Seconds: events.SecondsBetween(s.Start, s.End).String(),
-		Footprint: footprintFields(s.Kind, s.Footprint), Running: s.running, Flags: append([]string{}, s.Flags.Names()...),
+		Start: events.FormatTime(s.Start), End: events.FormatTime(s.End), Seconds: events.SecondsBetween(s.Start,
+			s.End).String(),
+		Footprint: footprintFields(s.Kind, s.Footprint), Running: s.running, Flags: append([]string{},
+			s.Flags.Names()...),
 	}
 }
 
 func (c *rateCmd) printSpans(w io.Writer, spans []ratedSpan) error {
-	rows := [][]string{{"KIND", "RESOURCE", "TENANT", "SPACE", "NAME", "START", "END", "SECONDS", "FOOTPRINT", "RUNNING", "FLAGS"}}
+	rows := [][]string{{"KIND", "RESOURCE", "TENANT", "SPACE", "NAME", "START", "END", "SECONDS", "FOOTPRINT",
+		"RUNNING", "FLAGS"}}
 	for i := range spans {
 		s := spanOut(&spans[i])
 		if c.Format == "json" {
@@ -360,7 +377,8 @@ func (c *rateCmd) printSpans(w io.Writer, spans []ratedSpan) error {
 		for _, f := range s.Flags {
 			flags = join(flags, f)
 		}
-		rows = append(rows, []string{s.Kind, s.Resource, s.Tenant, s.Space, s.Name, s.Start, s.End, s.Seconds, footprint, strconv.FormatBool(s.Running), flags})
+		rows = append(rows, []string{s.Kind, s.Resource, s.Tenant, s.Space, s.Name, s.Start, s.End, s.Seconds,
+			footprint, strconv.FormatBool(s.Running), flags})
 	}
 	return c.printRows(w, rows)
 }
@@ -400,14 +418,17 @@ type totalJSON struct {
 
 func (c *rateCmd) printCharges(e *env, r *rating, currency string) error {
 	w := e.stdout
-	rows := [][]string{{"KIND", "RESOURCE", "TENANT", "PLAN", "COMPONENT", "START", "END", "SECONDS", "QUANTITY", "UNIT", "AMOUNT", "VAT", "CURRENCY"}}
+	rows := [][]string{{"KIND", "RESOURCE", "TENANT", "PLAN", "COMPONENT", "START", "END", "SECONDS", "QUANTITY",
+		"UNIT", "AMOUNT", "VAT", "CURRENCY"}}
 	var unrated []string
 	for i := range r.spans {
 		s := &r.spans[i]
 		for _, l := range s.lines {
 			o := chargeJSON{
-				Kind: s.Kind, Resource: s.Resource, Tenant: s.Tenant, Plan: l.Plan.Name, Component: l.Component.Name, Start: events.FormatTime(l.Start),
-				End: events.FormatTime(l.End), Seconds: events.SecondsBetween(l.Start, l.End).String(), Quantity: l.Quantity.String(), Unit: l.Unit,
+				Kind: s.Kind, Resource: s.Resource, Tenant: s.Tenant, Plan: l.Plan.Name, Component: l.Component.Name,
+				Start: events.FormatTime(l.Start),
+				End:   events.FormatTime(l.End), Seconds: events.SecondsBetween(l.Start, l.End).String(),
+				Quantity: l.Quantity.String(), Unit: l.Unit,
 				Amount: l.Amount.String(), VAT: l.VAT.String(), Currency: l.Currency,
 			}
 			if c.Format == "json" {
@@ -416,10 +437,12 @@ func (c *rateCmd) printCharges(e *env, r *rating, currency string) error {
 				}
 				continue
 			}
-			rows = append(rows, []string{o.Kind, o.Resource, o.Tenant, o.Plan, o.Component, o.Start, o.End, o.Seconds, o.Quantity, o.Unit, o.Amount, o.VAT, o.Currency})
+			rows = append(rows, []string{o.Kind, o.Resource, o.Tenant, o.Plan, o.Component, o.Start, o.End, o.Seconds,
+				o.Quantity, o.Unit, o.Amount, o.VAT, o.Currency})
 		}
 		for _, u := range s.unrated {
-			unrated = append(unrated, fmt.Sprintf("unrated: %s %s from %s to %s: %s", s.Kind, s.Resource, events.FormatTime(u.Start), events.FormatTime(u.End), u.Reason))
+			unrated = append(unrated, fmt.Sprintf("unrated: %s %s from %s to %s: %s", s.Kind, s.Resource,
+				events.FormatTime(u.Start), events.FormatTime(u.End), u.Reason))
 		}
 	}
 	total := totalJSON{r.amount.String(), r.vat.String(), currency, r.charges, r.unrated, r.quarantined}
@@ -438,11 +461,13 @@ func (c *rateCmd) printCharges(e *env, r *rating, currency string) error {
 	for _, line := range unrated {
 		fmt.Fprintln(w, line)
 	}
-	_, err := fmt.Fprintf(w, "charges: %d, unrated: %d, lines quarantined: %d\n", total.Charges, total.Unrated, total.Quarantined)
+	_, err := fmt.Fprintf(w, "charges: %d, unrated: %d, lines quarantined: %d\n", total.Charges, total.Unrated,
+		total.Quarantined)
 	return err
 }
 
-// printRows prints rows, a header first, as csv or as a table. For json there is nothing left to print.
+// printRows prints rows, a header first, as csv or as a table. For json there is nothing left to
+// print.
 func (c *rateCmd) printRows(w io.Writer, rows [][]string) error {
 	switch c.Format {
 	case "csv":

@@ -96,15 +96,18 @@ var _ = Describe("daybook rate", func() {
 		Entry("a build", "01-staging", []string{"staging 60 n=1"}, []string{"0.01/0.012"}, "0.01", "0.012"),
 		Entry("an app", "02-app", []string{"app 3600 n=1"}, []string{"0.01/0.012"}, "0.01", "0.012"),
 		Entry("a task", "03-task", []string{"task 3600"}, []string{"0.01/0.012"}, "0.01", "0.012"),
-		Entry("a scaling", "04-scaled", []string{"app 3600 n=1", "app 3600 n=2"}, []string{"0.01/0.012", "0.01/0.012"}, "0.02", "0.024"),
+		Entry("a scaling", "04-scaled", []string{"app 3600 n=1", "app 3600 n=2"}, []string{"0.01/0.012", "0.01/0.012"},
+			"0.02", "0.024"),
 		Entry("a new price", "05-new-price", []string{"app 5097600 n=1"}, []string{"1/1.2", "33/39.6"}, "34", "40.8"),
-		Entry("a new currency rate", "06-new-currency-rate", []string{"app 5097600 n=1"}, []string{"1/1.2", "2/2.4"}, "3", "3.6"),
+		Entry("a new currency rate", "06-new-currency-rate", []string{"app 5097600 n=1"}, []string{"1/1.2", "2/2.4"},
+			"3", "3.6"),
 		Entry("a cropped span in dollars", "07-cropped", []string{"app 2678400 n=1"}, []string{"80/96"}, "80", "96"),
 		Entry("745 hours", "08-745-hours", []string{"app 2682000 n=1"}, []string{"7.45/8.94"}, "7.45", "8.94"),
 		Entry("everything at once", "09-all-kinds", []string{"app 3600 n=10", "service 3600", "staging 60 n=1"},
 			[]string{"0.01/0.012", "0.01/0.012", "0.01/0.012"}, "0.03", "0.036"),
 		Entry("formulas", "10-formulas", []string{"app 60 n=2"},
-			[]string{"120/120", "0.125/0.125", "4/4", "2/2", "24294967294/24294967294", "128/128"}, "24294967548.125", "24294967548.125"),
+			[]string{"120/120", "0.125/0.125", "4/4", "2/2", "24294967294/24294967294", "128/128"}, "24294967548.125",
+			"24294967548.125"),
 	)
 
 	It("gives 344, 80, 213 and 211 seconds for the messages of the Trove page, as they stand there", func() {
@@ -118,7 +121,8 @@ var _ = Describe("daybook rate", func() {
 		Expect(a.stderr).To(BeEmpty())
 		got := objects(a.stdout)
 		Expect(got).To(HaveLen(4))
-		Expect([]string{got[0].Footprint.Flavor, got[0].Seconds, got[1].Footprint.Flavor, got[1].Seconds}).To(Equal([]string{"m1.rd-tiny", "344", "m1.rd-smaller", "80"}))
+		Expect([]string{got[0].Footprint.Flavor, got[0].Seconds, got[1].Footprint.Flavor,
+			got[1].Seconds}).To(Equal([]string{"m1.rd-tiny", "344", "m1.rd-smaller", "80"}))
 		Expect([]int{got[2].Footprint.Volume, got[3].Footprint.Volume}).To(Equal([]int{1, 3}))
 		Expect([]string{got[2].Seconds, got[3].Seconds}).To(Equal([]string{"213", "211"}))
 	})
@@ -127,7 +131,8 @@ var _ = Describe("daybook rate", func() {
 		It("prints a span in this form, byte for byte", func() {
 			in := input("2001-01-01T00:00Z app-started process=<process_guid> org=… name=… buildpack=java_buildpack\n" +
 				"2001-01-01T01:00Z app-stopped process=<process_guid> org=… name=… buildpack=java_buildpack\n")
-			in = strings.NewReplacer(`\u003cprocess_guid\u003e`, "<process guid>", `"guid":"S"`, `"guid":"…"`).Replace(in)
+			in = strings.NewReplacer(`\u003cprocess_guid\u003e`, "<process guid>", `"guid":"S"`,
+				`"guid":"…"`).Replace(in)
 			a := daybook(in, "rate", "--spans", "--format", "json", "-")
 			Expect(a.stdout).To(Equal(`{"kind":"app","resource":"<process guid>","tenant":"…","space":"…","name":"…","start":"2001-01-01T00:00:00Z","end":"2001-01-01T01:00:00Z","seconds":"3600",` +
 				`"footprint":{"instances":1,"memory_mb":1024,"process_type":"web","buildpack":"java_buildpack"},"running":false,"flags":[]}` + "\n"))
@@ -147,16 +152,19 @@ plans:
     components:
       - {name: instance, formula: "ceil(seconds / 3600) * instances * 0.01", currency: USD, vat: Standard}
 `)
-			in := input("2001-01-01T00:00Z app-started process=… org=… buildpack=java_buildpack\n2001-01-01T01:00Z app-stopped process=… org=…\n")
+			in := input("2001-01-01T00:00Z app-started process=… org=… buildpack=java_buildpack\n2001-01-01T01:00Z " +
+				"app-stopped process=… org=…\n")
 			a := daybook(in, "rate", "--catalogue", prices, "--format", "json", "-")
-			Expect(strings.NewReplacer("2001-01-01T00:00:00Z", "…", "2001-01-01T01:00:00Z", "…").Replace(a.stdout)).To(Equal(
+			Expect(strings.NewReplacer("2001-01-01T00:00:00Z", "…", "2001-01-01T01:00:00Z",
+				"…").Replace(a.stdout)).To(Equal(
 				`{"kind":"app","resource":"…","tenant":"…","plan":"app-java","component":"instance","start":"…","end":"…","seconds":"3600","quantity":"1","unit":"","amount":"0.008","vat":"0.0016","currency":"GBP"}` + "\n" +
 					`{"total":{"amount":"0.008","vat":"0.0016","currency":"GBP","charges":1,"unrated":0,"quarantined":0}}` + "\n"))
 			Expect(a.status).To(BeZero())
 		})
 
 		It("has the fields of its kind in each footprint", func() {
-			in := input("2001-01-01T00:00Z service-created\n2001-01-01T00:00Z trove-create created=2001-01-01T00:00:00Z flavor=s volume=2\n2001-01-01T01:00Z service-deleted\n")
+			in := input("2001-01-01T00:00Z service-created\n2001-01-01T00:00Z trove-create " +
+				"created=2001-01-01T00:00:00Z flavor=s volume=2\n2001-01-01T01:00Z service-deleted\n")
 			a := daybook(in, "rate", "--spans", "--format", "json", "-")
 			Expect(a.stdout).To(ContainSubstring(`"footprint":{"plan":"small","plan_guid":"small-guid","offering":"postgres","broker":"pg-broker"},"running":false`))
 			Expect(a.stdout).To(ContainSubstring(`"footprint":{"flavor":"s","flavor_id":"s","memory_mb":512},"running":true`))
@@ -164,15 +172,19 @@ plans:
 		})
 
 		It("writes foreign text as it is, with only JSON's own escapes", func() {
-			in := strings.ReplaceAll(input(hour+"2001-01-01T00:00Z service-created plan=a<b>&c\n"), `"shop"`, `"a\tb<é>"`)
+			in := strings.ReplaceAll(input(hour+"2001-01-01T00:00Z service-created plan=a<b>&c\n"), `"shop"`,
+				`"a\tb<é>"`)
 			a := daybook(in, "rate", "--spans", "--format", "json", "-")
 			Expect(a.stdout).To(And(ContainSubstring(`"name":"a\tb<é>"`), ContainSubstring(`"plan":"a<b>&c"`)))
 		})
 
 		It("says on standard error what is unrated, so that every line of standard output has one form", func() {
-			a := daybook(input(hour), "rate", "--catalogue", file("p.yaml", "currency: GBP\nplans:\n  - {name: t, match: {kind: task}, valid_from: 2001-01-01, components: [{name: c, formula: \"1\", currency: GBP}]}\n"), "--format", "json", "-")
+			a := daybook(input(hour), "rate", "--catalogue", file("p.yaml", "currency: GBP\nplans:\n  - {name: t, "+
+				"match: {kind: task}, valid_from: 2001-01-01, components: [{name: c, formula: \"1\", currency: "+
+				"GBP}]}\n"), "--format", "json", "-")
 			Expect(a.stdout).To(Equal(`{"total":{"amount":"0","vat":"0","currency":"GBP","charges":0,"unrated":1,"quarantined":0}}` + "\n"))
-			Expect(a.stderr).To(HavePrefix("daybook: unrated: app A from 2001-01-01T00:00:00Z to 2001-01-01T01:00:00Z: "))
+			Expect(a.stderr).To(HavePrefix("daybook: unrated: app A from 2001-01-01T00:00:00Z to " +
+				"2001-01-01T01:00:00Z: "))
 			Expect(a.status).To(BeZero())
 		})
 	})
@@ -182,7 +194,8 @@ plans:
 		Expect(a.stdout).To(Equal("kind,resource,tenant,plan,component,start,end,seconds,quantity,unit,amount,vat,currency\n" +
 			"app,A,O,app,hour,2001-01-01T00:00:00Z,2001-01-01T01:00:00Z,3600,1,,0.01,0.002,GBP\n" +
 			"total,,,,,,,,,,0.01,0.002,GBP\n"))
-		spans := daybook(strings.ReplaceAll(input(hour), `"shop"`, `"a,\"b\"\n"`), "rate", "--spans", "--format", "csv", "-").stdout
+		spans := daybook(strings.ReplaceAll(input(hour), `"shop"`, `"a,\"b\"\n"`), "rate", "--spans", "--format", "csv",
+			"-").stdout
 		rows, err := csv.NewReader(strings.NewReader(spans)).ReadAll()
 		Expect(err).NotTo(HaveOccurred())
 		Expect(rows).To(HaveLen(2))
@@ -197,9 +210,11 @@ plans:
 
 	DescribeTable("takes times as RFC 3339 or as dates",
 		func(flags string, want ...string) {
-			in := input("2001-01-01T00:00Z app-started\n2001-01-03T00:00Z app-stopped\n2001-01-04T12:00Z app-started\n2001-01-05T00:00Z task-stopped\n")
+			in := input("2001-01-01T00:00Z app-started\n2001-01-03T00:00Z app-stopped\n2001-01-04T12:00Z " +
+				"app-started\n2001-01-05T00:00Z task-stopped\n")
 			got := []string{}
-			for _, r := range objects(daybook(in, append(strings.Fields("rate --spans --format json - "), strings.Fields(flags)...)...).stdout) {
+			for _, r := range objects(daybook(in, append(strings.Fields("rate --spans --format json - "),
+				strings.Fields(flags)...)...).stdout) {
 				got = append(got, strings.ReplaceAll(r.Start+" "+r.End, "2001-01-", ""))
 				if r.Running {
 					got[len(got)-1] += " running"
@@ -207,19 +222,23 @@ plans:
 			}
 			Expect(got).To(Equal(append([]string{}, want...)))
 		},
-		Entry("the horizon is the newest time of the input", "", "01T00:00:00Z 03T00:00:00Z", "04T12:00:00Z 05T00:00:00Z running"),
+		Entry("the horizon is the newest time of the input", "", "01T00:00:00Z 03T00:00:00Z",
+			"04T12:00:00Z 05T00:00:00Z running"),
 		Entry("a later horizon", "--now 2001-01-06", "01T00:00:00Z 03T00:00:00Z", "04T12:00:00Z 06T00:00:00Z running"),
 		Entry("an earlier horizon", "--now 2001-01-02T12:00:00+12:00", "01T00:00:00Z 02T00:00:00Z running"),
-		Entry("an epoch within", "--epoch 2001-01-02", "02T00:00:00Z 03T00:00:00Z", "04T12:00:00Z 05T00:00:00Z running"),
+		Entry("an epoch within", "--epoch 2001-01-02", "02T00:00:00Z 03T00:00:00Z", "04T12:00:00Z 05T00:00:00Z "+
+			"running"),
 		Entry("an epoch after everything", "--epoch 2002-01-01"),
 		Entry("--from", "--from 2001-01-02", "02T00:00:00Z 03T00:00:00Z", "04T12:00:00Z 05T00:00:00Z running"),
 		Entry("--to, half-open", "--to 2001-01-03", "01T00:00:00Z 03T00:00:00Z"),
-		Entry("--to within what runs: it does not run any more there", "--from 2001-01-04 --to 2001-01-04T18:00:00Z", "04T12:00:00Z 04T18:00:00Z"),
+		Entry("--to within what runs: it does not run any more there", "--from 2001-01-04 --to 2001-01-04T18:00:00Z",
+			"04T12:00:00Z 04T18:00:00Z"),
 	)
 
 	It("takes several files as one input, in their order, each event once", func() {
 		lines := strings.SplitAfter(input(hour), "\n")
-		a := daybook(lines[0], "rate", "--spans", "--format", "json", "--now", "2001-01-02", "-", file("b", lines[1]), file("c", lines[0]))
+		a := daybook(lines[0], "rate", "--spans", "--format", "json", "--now", "2001-01-02", "-", file("b", lines[1]),
+			file("c", lines[0]))
 		Expect(a.stderr).To(BeEmpty())
 		got := objects(a.stdout)
 		Expect(got).To(HaveLen(1), "the STARTED that comes again starts nothing")
@@ -234,18 +253,22 @@ plans:
 				Expect(a.status).To(Equal(status))
 			},
 			Entry("no file", 2, `expected "<file> ..."`, "", "--spans"),
-			Entry("a file that is not there", 1, "nowhere.jsonl: no such file or directory", "", "--spans", "nowhere.jsonl"),
+			Entry("a file that is not there", 1, "nowhere.jsonl: no such file or directory", "", "--spans",
+				"nowhere.jsonl"),
 			Entry("a folder", 1, "testdata", "", "--spans", "testdata"),
 			Entry("no catalogue", 1, "--catalogue FILE is missing", "", "-"),
 			Entry("a catalogue that is not there", 1, "nowhere.yaml", "", "--catalogue", "nowhere.yaml", "-"),
-			Entry("an empty input", 0, "- is empty: expected usage events or notifications, one JSON object a line", "", "--spans", "-"),
+			Entry("an empty input", 0, "- is empty: expected usage events or notifications, one JSON object a line", "",
+				"--spans", "-"),
 			Entry("blank lines only", 0, "- is empty", "\n \n", "--spans", "-"),
 			Entry("a --now that is no time", 2, "yesterday", "", "--now", "yesterday", "--spans", "-"),
 			Entry("an unknown format", 2, "--format", "", "--format", "xml", "--spans", "-"),
-			Entry("--from after --to", 1, "--from 2001-01-02T00:00:00Z is not before --to 2001-01-01T00:00:00Z", "", "--from", "2001-01-02", "--to", "2001-01-01", "--spans", "-"),
+			Entry("--from after --to", 1, "--from 2001-01-02T00:00:00Z is not before --to 2001-01-01T00:00:00Z", "",
+				"--from", "2001-01-02", "--to", "2001-01-01", "--spans", "-"),
 			Entry("half a line", 1, "-:1: not one JSON object: column 10", `{"guid":"`, "--spans", "-"),
 			Entry("no JSON", 1, "-:2: not one JSON object: column 1", "\nhello\n", "--spans", "-"),
-			Entry("a secret in it, which is not said", 1, "***", `{"event_type":"trove.instance.exists","timestamp":"https://me:hunter2@example.com/","payload":{"tenant_id":"t","instance_id":"i"}}`, "--spans", "-"),
+			Entry("a secret in it, which is not said", 1, "***",
+				`{"event_type":"trove.instance.exists","timestamp":"https://me:hunter2@example.com/","payload":{"tenant_id":"t","instance_id":"i"}}`, "--spans", "-"),
 		)
 
 		It("goes on after it, counts it, and ends with status 1", func() {
@@ -263,7 +286,8 @@ plans:
 		})
 
 		It("does not repeat a secret", func() {
-			Expect(daybook(`{"event_type":"https://me:hunter2@example.com/"}`, "rate", "--spans", "-").stderr).NotTo(ContainSubstring("hunter2"))
+			Expect(daybook(`{"event_type":"https://me:hunter2@example.com/"}`, "rate", "--spans",
+				"-").stderr).NotTo(ContainSubstring("hunter2"))
 		})
 
 		DescribeTable("points into the catalogue by file, line and column",

@@ -58,7 +58,8 @@ func (c *replayCmd) Run(e *env) error {
 		if err != nil {
 			return err
 		}
-		changed, err = c.replay(e, b, metering, func(stage.Processor) stage.Reckoner { return replay.NewMetered(metering.cfg.Logic) })
+		changed, err = c.replay(e, b, metering,
+			func(stage.Processor) stage.Reckoner { return replay.NewMetered(metering.cfg.Logic) })
 		if err != nil {
 			return err
 		}
@@ -71,27 +72,31 @@ func (c *replayCmd) Run(e *env) error {
 		changed = changed || also
 	}
 	if changed && !c.DryRun && c.Format == "text" {
-		fmt.Fprintln(e.stdout, "Start the services, or start those that stopped again, with the same settings: the pricer prices what was published in METERED.")
+		fmt.Fprintln(e.stdout, "Start the services, or start those that stopped again, with the same settings: the "+
+			"pricer prices what was published in METERED.")
 	}
 	return nil
 }
 
 // replay replays one stage and says what came of it.
-func (c *replayCmd) replay(e *env, b *bus.Bus, d derivation, reckoner func(stage.Processor) stage.Reckoner) (changed bool, err error) {
+func (c *replayCmd) replay(e *env, b *bus.Bus, d derivation,
+	reckoner func(stage.Processor) stage.Reckoner) (changed bool, err error) {
 	log, err := service.NewLogger(e.stderr, "text", "warn")
 	if err != nil {
 		return false, err
 	}
 	start := time.Now()
 	progress := newBar(e.ctx, e.stderr, d.cfg.Output)
-	r, err := stage.Replay(e.ctx, d.cfg, b, d.newProcessor, reckoner, stage.ReplayOptions{DryRun: c.DryRun, Progress: progress.set, Log: log})
+	r, err := stage.Replay(e.ctx, d.cfg, b, d.newProcessor, reckoner, stage.ReplayOptions{DryRun: c.DryRun,
+		Progress: progress.set, Log: log})
 	progress.finish()
 	if err != nil {
 		return false, fmt.Errorf("%s: %w", d.cfg.Output, err)
 	}
 	if c.Format == "json" {
 		return r.Changed, printJSON(e.stdout, replayResultJSON{
-			Stage: d.cfg.Name, Input: r.Input, Output: r.Output, DryRun: c.DryRun, Changed: r.Changed, Rebuilt: r.Rebuilt, Position: r.Position,
+			Stage: d.cfg.Name, Input: r.Input, Output: r.Output, DryRun: c.DryRun, Changed: r.Changed,
+			Rebuilt: r.Rebuilt, Position: r.Position,
 			Messages: r.Messages, Back: r.Back, Anew: r.Anew, Seconds: fmt.Sprintf("%.3f", time.Since(start).Seconds()),
 		})
 	}
@@ -101,14 +106,17 @@ func (c *replayCmd) replay(e *env, b *bus.Bus, d derivation, reckoner func(stage
 	}
 	switch things := "spans retracted and %d closed"; {
 	case !r.Changed:
-		fmt.Fprintf(e.stdout, "%s: everything is as this version and these settings derive it; nothing published\n", r.Output)
+		fmt.Fprintf(e.stdout, "%s: everything is as this version and these settings derive it; nothing published\n",
+			r.Output)
 	case r.Rebuilt:
-		fmt.Fprintf(e.stdout, "%s: was empty, %sderived from the start, up to message %d of %s\n", r.Output, would, r.Position, r.Input)
+		fmt.Fprintf(e.stdout, "%s: was empty, %sderived from the start, up to message %d of %s\n", r.Output, would,
+			r.Position, r.Input)
 	default:
 		if d.cfg.Name == pricing().cfg.Name {
 			things = "charges reversed and %d posted"
 		}
-		fmt.Fprintf(e.stdout, "%s: %d "+things+", %spublished in %d messages; it now rests on message %d of %s\n", r.Output, r.Back, r.Anew, would, r.Messages, r.Position, r.Input)
+		fmt.Fprintf(e.stdout, "%s: %d "+things+", %spublished in %d messages; it now rests on message %d of %s\n",
+			r.Output, r.Back, r.Anew, would, r.Messages, r.Position, r.Input)
 	}
 	return r.Changed, nil
 }

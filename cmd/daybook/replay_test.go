@@ -29,7 +29,8 @@ import (
 func month(events int) (first, second, prices string) {
 	GinkgoHelper()
 	start := time.Date(2026, 10, 29, 20, 0, 0, 0, time.UTC)
-	world, err := sim.NewWorld(sim.Config{Seed: 3, Orgs: 2, Spaces: 3, Apps: 12, Services: 5, Instances: 3, Start: start, End: start.Add(96 * time.Hour), Events: events})
+	world, err := sim.NewWorld(sim.Config{Seed: 3, Orgs: 2, Spaces: 3, Apps: 12, Services: 5, Instances: 3,
+		Start: start, End: start.Add(96 * time.Hour), Events: events})
 	Expect(err).NotTo(HaveOccurred())
 	var halves [2]bytes.Buffer
 	n := 0
@@ -45,7 +46,8 @@ func month(events int) (first, second, prices string) {
 		Expect(os.WriteFile(path, data, 0o600)).To(Succeed())
 		return path
 	}
-	return write("first.jsonl", halves[0].Bytes()), write("second.jsonl", halves[1].Bytes()), write("rates.yaml", []byte(sim.Catalogue()))
+	return write("first.jsonl", halves[0].Bytes()), write("second.jsonl", halves[1].Bytes()), write("rates.yaml",
+		[]byte(sim.Catalogue()))
 }
 
 // ran expects a command to succeed and returns what it printed.
@@ -67,7 +69,8 @@ func (s *site) work(ctx context.Context, cut projector.Cut) {
 	s.settle(ctx, events.StreamMetered, pricing.Run, pricing.Wait)
 }
 
-func (s *site) settle(ctx context.Context, input string, run func(context.Context) error, wait func(context.Context, uint64) error) {
+func (s *site) settle(ctx context.Context, input string, run func(context.Context) error, wait func(context.Context,
+	uint64) error) {
 	GinkgoHelper()
 	last, err := s.bus.Last(ctx, input, "")
 	Expect(err).NotTo(HaveOccurred())
@@ -91,7 +94,11 @@ func (s *site) bill(ctx context.Context) string {
 	for i := range bill.Lines {
 		bill.Lines[i].Charges = 0 // of entries there are more after a replay
 	}
-	bill.Lines = slices.DeleteFunc(bill.Lines, func(l ledger.Line) bool { return l.Amount.IsZero() && l.Quantity.IsZero() }) // all was reversed
+	// all was reversed
+	bill.Lines = slices.DeleteFunc(bill.Lines, func(l ledger.Line) bool {
+		return l.Amount.IsZero() &&
+			l.Quantity.IsZero()
+	})
 	out := billOut(&bill, 0)
 	out.Anomalies, out.Horizons = nil, nil // said at their time, and not again
 	text, err := json.Marshal(out)
@@ -99,7 +106,8 @@ func (s *site) bill(ctx context.Context) string {
 	return string(text)
 }
 
-// balanced expects that each charge is posted once, and reversed at most once, as the exact negative, under its own id.
+// balanced expects that each charge is posted once, and reversed at most once, as the exact
+// negative, under its own id.
 func (s *site) balanced(ctx context.Context) (standing int) {
 	GinkgoHelper()
 	charges, settled, unrated := map[string]events.Charge{}, map[string]bool{}, map[string]bool{}
@@ -220,7 +228,8 @@ var _ = Describe("After a replay", func() {
 		s.ran("verify", "--deep")
 	})
 
-	It("of charges that were lost or changed the bill is right, and entries are reversed under the names that they have", func(ctx SpecContext) {
+	It("of charges that were lost or changed the bill is right, and entries are reversed under the names that they "+
+		"have", func(ctx SpecContext) {
 		s.ran("catalogue", "publish", prices)
 		s.ran("collect", "file", first)
 		s.work(ctx, projector.CutDay)
@@ -233,7 +242,8 @@ var _ = Describe("After a replay", func() {
 
 		var out replayResultJSON
 		Expect(json.Unmarshal([]byte(s.ran("replay", "pricer", "--format", "json")), &out)).To(Succeed())
-		Expect(out).To(And(HaveField("Stage", "pricer"), HaveField("Changed", true), HaveField("Back", BeNumerically(">", 0)), HaveField("Anew", BeNumerically(">", 0))))
+		Expect(out).To(And(HaveField("Stage", "pricer"), HaveField("Changed", true), HaveField("Back",
+			BeNumerically(">", 0)), HaveField("Anew", BeNumerically(">", 0))))
 		Expect(s.bill(ctx)).To(Equal(want))
 		s.ran("verify", "--deep")
 		s.ran("replay", "projector", "--cut", "month") // which takes nearly everything back
@@ -280,8 +290,10 @@ func (s *site) contents(ctx context.Context, name string) (all []bus.Message) {
 	state, err := s.bus.Stream(ctx, name)
 	Expect(err).NotTo(HaveOccurred())
 	keys := []string{
-		events.HeaderID, events.HeaderType, events.HeaderSource, events.HeaderTime, events.HeaderSpecVersion, events.HeaderContentType, stage.HeaderSourceSeq,
-		stage.HeaderPart, stage.HeaderChain, stage.HeaderSourceID, stage.HeaderSourceTime, stage.HeaderLogic, stage.HeaderBase,
+		events.HeaderID, events.HeaderType, events.HeaderSource, events.HeaderTime, events.HeaderSpecVersion,
+		events.HeaderContentType, stage.HeaderSourceSeq,
+		stage.HeaderPart, stage.HeaderChain, stage.HeaderSourceID, stage.HeaderSourceTime, stage.HeaderLogic,
+		stage.HeaderBase,
 	}
 	for seq := state.First; seq <= state.Last; seq++ {
 		m, err := s.bus.Get(ctx, name, seq)
@@ -331,13 +343,15 @@ func (s *site) damage(ctx context.Context) {
 }
 
 var _ = Describe("daybook verify --deep", func() {
-	It("names what was changed, removed, doubled or put in, in METERED and in BILLING, anywhere", func(ctx SpecContext) {
+	It("names what was changed, removed, doubled or put in, in METERED and in BILLING, "+
+		"anywhere", func(ctx SpecContext) {
 		s := newSite(ctx)
 		first, _, prices := month(300)
 		s.ran("catalogue", "publish", prices)
 		s.ran("collect", "file", first)
 		s.work(ctx, projector.CutDay)
-		Expect(s.ran("verify", "--deep")).To(MatchRegexp(`METERED is what USAGE derives: every byte .*\nBILLING is what METERED derives: every byte`))
+		Expect(s.ran("verify",
+			"--deep")).To(MatchRegexp(`METERED is what USAGE derives: every byte .*\nBILLING is what METERED derives: every byte`))
 		damages := map[string]func(all []bus.Message, at int) []bus.Message{
 			"another body": func(all []bus.Message, at int) []bus.Message {
 				all[at].Data = bytes.Replace(all[at].Data, []byte(`":`), []byte(`x":`), 1)
@@ -354,10 +368,14 @@ var _ = Describe("daybook verify --deep", func() {
 				return slices.Insert(all, at, bus.Message{Subject: all[at].Subject, Data: []byte("{}")})
 			},
 		}
-		for _, name := range []string{events.StreamBilling, events.StreamMetered} { // what rests on METERED first: it is made anew
+		// what rests on METERED first: it is made anew
+		for _, name := range []string{events.StreamBilling, events.StreamMetered} {
 			which := map[string]string{events.StreamMetered: "projector", events.StreamBilling: "pricer"}[name]
 			all := s.contents(ctx, name)
-			own := slices.IndexFunc(all, func(m bus.Message) bool { return !strings.HasPrefix(m.Subject, "catalogue.") })
+			own := slices.IndexFunc(all, func(m bus.Message) bool {
+				return !strings.HasPrefix(m.Subject,
+					"catalogue.")
+			})
 			for _, at := range []int{own, len(all) / 2, len(all) - 1} {
 				for what, change := range damages {
 					s.restored(ctx, name, change(slices.Clone(all), at))

@@ -16,9 +16,10 @@ type runningCmd struct {
 	Format     string `enum:"table,json" default:"table" help:"Output: ${enum}; json is one object a line."`
 }
 
-// latestMetered gives the last message of each resource in METERED, which lists all that runs and all that is held there.
-// m is only valid during the call.
-func latestMetered(ctx context.Context, b *bus.Bus, foundation, tenant string, each func(m *events.Metered, in *bus.Stored) error) error {
+// latestMetered gives the last message of each resource in METERED, which lists all that runs and
+// all that is held there. m is only valid during the call.
+func latestMetered(ctx context.Context, b *bus.Bus, foundation, tenant string, each func(m *events.Metered,
+	in *bus.Stored) error) error {
 	var m events.Metered
 	filter := events.MeteredResourcesFilter(foundation, tenant)
 	return b.Latest(ctx, events.StreamMetered, []string{filter}, func(in *bus.Stored) error {
@@ -26,7 +27,8 @@ func latestMetered(ctx context.Context, b *bus.Bus, foundation, tenant string, e
 			return nil // the pricer says that it is foreign
 		}
 		if err := m.DecodeJSON(in.Data); err != nil {
-			return fmt.Errorf("message %d of %s (%s) cannot be read: %w. daybook verify --deep tells what should stand there",
+			return fmt.Errorf("message %d of %s (%s) cannot be read: %w. daybook verify --deep tells what should "+
+				"stand there",
 				in.Sequence, events.StreamMetered, in.Subject, err)
 		}
 		return each(&m, in)
@@ -39,7 +41,8 @@ func meteredThrough(ctx context.Context, b *bus.Bus, foundation string, each fun
 	return b.Latest(ctx, events.StreamMetered, []string{filter}, func(in *bus.Stored) error {
 		var h events.Horizon
 		if err := h.DecodeJSON(in.Data); err != nil {
-			return fmt.Errorf("message %d of %s (%s) cannot be read: %w", in.Sequence, events.StreamMetered, in.Subject, err)
+			return fmt.Errorf("message %d of %s (%s) cannot be read: %w", in.Sequence, events.StreamMetered, in.Subject,
+				err)
 		}
 		return each(&h)
 	})
@@ -63,8 +66,10 @@ type runningJSON struct {
 
 func runningOut(m *events.Metered, s *events.Span) runningJSON {
 	return runningJSON{
-		Source: m.Source, Foundation: m.Foundation, Tenant: s.Tenant, Space: s.Space, Kind: s.Kind, Resource: s.Resource, App: s.App, Name: s.Name,
-		Since: events.FormatTime(s.Since), Start: events.FormatTime(s.Start), Footprint: footprintFields(s.Kind, s.Footprint),
+		Source: m.Source, Foundation: m.Foundation, Tenant: s.Tenant, Space: s.Space, Kind: s.Kind,
+		Resource: s.Resource, App: s.App, Name: s.Name,
+		Since: events.FormatTime(s.Since), Start: events.FormatTime(s.Start), Footprint: footprintFields(s.Kind,
+			s.Footprint),
 		Flags: append([]string{}, s.Flags.Names()...),
 	}
 }
@@ -87,7 +92,10 @@ func (c *runningCmd) Run(e *env) error {
 	defer b.Close()
 	out := running{w: e.stdout, json: c.Format == "json"}
 	out.rows = [][]string{{"FOUNDATION", "TENANT", "SPACE", "KIND", "RESOURCE", "NAME", "SINCE", "FOOTPRINT", "FLAGS"}}
-	if err := latestMetered(e.ctx, b, c.Foundation, c.Tenant, func(m *events.Metered, _ *bus.Stored) error { return out.add(m) }); err != nil {
+	if err := latestMetered(e.ctx, b, c.Foundation, c.Tenant, func(m *events.Metered,
+		_ *bus.Stored) error {
+		return out.add(m)
+	}); err != nil {
 		return err
 	}
 	if out.json {
@@ -121,7 +129,8 @@ func (r *running) add(m *events.Metered) error {
 			}
 			continue
 		}
-		r.rows = append(r.rows, []string{s.Foundation, s.Tenant, s.Space, s.Kind, s.Resource, s.Name, s.Since, s.Footprint.text(), spaced(s.Flags)})
+		r.rows = append(r.rows, []string{s.Foundation, s.Tenant, s.Space, s.Kind, s.Resource, s.Name, s.Since,
+			s.Footprint.text(), spaced(s.Flags)})
 	}
 	return nil
 }
@@ -131,7 +140,8 @@ func (r *running) notice(w io.Writer) error {
 	if r.omitted == 0 {
 		return nil
 	}
-	_, err := fmt.Fprintf(w, "not listed: %d more; a message lists at most %d of what runs under its subject\n", r.omitted, events.MaxRunning)
+	_, err := fmt.Fprintf(w, "not listed: %d more; a message lists at most %d of what runs under its subject\n",
+		r.omitted, events.MaxRunning)
 	return err
 }
 

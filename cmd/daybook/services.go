@@ -53,7 +53,8 @@ func (c *collectFileCmd) Run(e *env) error {
 		{"lines_total", "Lines read.", func(r collector.Report) int { return r.Lines }},
 		{"facts_stored_total", "Facts appended to USAGE.", func(r collector.Report) int { return r.Stored }},
 		{"facts_known_total", "Facts that USAGE had already.", func(r collector.Report) int { return r.Known }},
-		{"quarantined_total", "Lines that could not be understood.", func(r collector.Report) int { return r.Quarantined }},
+		{"quarantined_total", "Lines that could not be understood.",
+			func(r collector.Report) int { return r.Quarantined }},
 	} {
 		process.Metrics.CounterFunc(m.name, m.help, func() float64 { return float64(m.value(files.Report())) })
 	}
@@ -70,7 +71,8 @@ func collected(r collector.Report) string {
 	for _, n := range r.Ignored {
 		ignored += n
 	}
-	text := fmt.Sprintf("%d lines: %d facts stored, %d known already, %d ignored, %d quarantined", r.Lines, r.Stored, r.Known, ignored, r.Quarantined)
+	text := fmt.Sprintf("%d lines: %d facts stored, %d known already, %d ignored, %d quarantined", r.Lines, r.Stored,
+		r.Known, ignored, r.Quarantined)
 	if r.Quarantined > 0 {
 		text += " (daybook quarantine list shows them)"
 	}
@@ -97,8 +99,9 @@ type projectorFlags struct {
 
 func (f *projectorFlags) config() projector.Config {
 	cfg := projector.Config{
-		Cut: projector.Cut(f.Cut), BuildTimeout: f.BuildTimeout, Grace: f.Grace, ExcludeSpaces: f.ExcludeSpaces, AbsenceWindows: f.AbsenceWindows,
-		Epoch: map[string]time.Time{},
+		Cut: projector.Cut(f.Cut), BuildTimeout: f.BuildTimeout, Grace: f.Grace, ExcludeSpaces: f.ExcludeSpaces,
+		AbsenceWindows: f.AbsenceWindows,
+		Epoch:          map[string]time.Time{},
 	}
 	for name, at := range f.Epoch {
 		cfg.Epoch[name] = at.Time

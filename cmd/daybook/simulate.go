@@ -43,7 +43,8 @@ func (c *simulateFileCmd) Validate() error {
 
 // Run writes the events to standard output.
 func (c *simulateFileCmd) Run(e *env) error {
-	world, err := sim.NewWorld(sim.Config{Seed: c.Seed, Events: c.Events, Apps: c.Apps, Drain: c.Drain, DropTruth: true})
+	world, err := sim.NewWorld(sim.Config{Seed: c.Seed, Events: c.Events, Apps: c.Apps, Drain: c.Drain,
+		DropTruth: true})
 	if err != nil {
 		return err
 	}
@@ -122,8 +123,9 @@ func (c *simulateCFCmd) world(now time.Time) *sim.Config {
 		start = now.Add(-time.Duration(c.Advance)).UTC().Truncate(time.Second)
 	}
 	return &sim.Config{
-		Seed: c.Seed, Orgs: c.Orgs, Spaces: c.Spaces, Apps: c.Apps, Services: c.Services, Instances: 1, Events: c.Events,
-		Start: start, End: start.Add(simulateStretch), Clocks: c.Clocks,
+		Seed: c.Seed, Orgs: c.Orgs, Spaces: c.Spaces, Apps: c.Apps, Services: c.Services, Instances: 1,
+		Events: c.Events,
+		Start:  start, End: start.Add(simulateStretch), Clocks: c.Clocks,
 	}
 }
 
@@ -148,13 +150,14 @@ func (c *simulateCFCmd) Run(e *env) error {
 	foundation.Advance(foundation.Now().Add(time.Duration(c.Advance)))
 	c.greet(e.stdout, foundation)
 	server := &http.Server{Handler: foundation, ReadHeaderTimeout: 10 * time.Second}
-	return service.Run(e.ctx, service.Options{Log: log}, service.Component{Name: "foundation", Run: func(ctx context.Context) error {
-		defer context.AfterFunc(ctx, func() { server.Close() })() //nolint:errcheck // it is over
-		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			return err
-		}
-		return nil
-	}})
+	return service.Run(e.ctx, service.Options{Log: log}, service.Component{Name: "foundation",
+		Run: func(ctx context.Context) error {
+			defer context.AfterFunc(ctx, func() { server.Close() })() //nolint:errcheck // it is over
+			if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+				return err
+			}
+			return nil
+		}})
 }
 
 // reachable is an address that a client on this machine can call.

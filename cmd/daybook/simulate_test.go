@@ -34,15 +34,21 @@ var _ = Describe("daybook simulate cf", func() {
 		expected := cc.StandardKnobs()
 		expected.Speed = 60
 		Expect(c.Knobs).To(Equal(expected))
-		c, err = parsed("--late-commits=0.1", "--late-commit-max=10m", "--unknown-state-rate=0.1", "--retention=7d", "--keep-running", "--error-rate=0.1",
-			"--rate-limit-rate=0.1", "--rate-limit=100", "--retry-after=5s", "--retry-after-unix", "--unauthorized-rate=0.1", "--slow-rate=0.1", "--slow=3s",
-			"--cut-rate=0.1", "--garbage-rate=0.1", "--max-total-results=1000", "--missing-global-scope", "--token-lifetime=1m", "--speed=0")
+		c, err = parsed("--late-commits=0.1", "--late-commit-max=10m", "--unknown-state-rate=0.1", "--retention=7d",
+			"--keep-running", "--error-rate=0.1",
+			"--rate-limit-rate=0.1", "--rate-limit=100", "--retry-after=5s", "--retry-after-unix",
+			"--unauthorized-rate=0.1", "--slow-rate=0.1", "--slow=3s",
+			"--cut-rate=0.1", "--garbage-rate=0.1", "--max-total-results=1000", "--missing-global-scope",
+			"--token-lifetime=1m", "--speed=0")
 		Expect(err).NotTo(HaveOccurred())
 		Expect(c.Knobs).To(Equal(cc.Knobs{
-			LateCommits: 0.1, LateCommitMax: cc.Duration(10 * time.Minute), UnknownStateRate: 0.1, Retention: cc.Duration(7 * 24 * time.Hour), KeepRunning: true,
-			ErrorRate: 0.1, RateLimitRate: 0.1, RateLimit: 100, RetryAfter: cc.Duration(5 * time.Second), RetryAfterUnix: true, UnauthorizedRate: 0.1,
-			SlowRate: 0.1, Slow: cc.Duration(3 * time.Second), CutRate: 0.1, GarbageRate: 0.1, MaxTotalResults: 1000, MissingGlobalScope: true,
-			TokenLifetime: cc.Duration(time.Minute),
+			LateCommits: 0.1, LateCommitMax: cc.Duration(10 * time.Minute), UnknownStateRate: 0.1,
+			Retention: cc.Duration(7 * 24 * time.Hour), KeepRunning: true,
+			ErrorRate: 0.1, RateLimitRate: 0.1, RateLimit: 100, RetryAfter: cc.Duration(5 * time.Second),
+			RetryAfterUnix: true, UnauthorizedRate: 0.1,
+			SlowRate: 0.1, Slow: cc.Duration(3 * time.Second), CutRate: 0.1, GarbageRate: 0.1, MaxTotalResults: 1000,
+			MissingGlobalScope: true,
+			TokenLifetime:      cc.Duration(time.Minute),
 		}))
 	})
 
@@ -101,6 +107,7 @@ var _ = Describe("daybook simulate cf", func() {
 		taken, err := parsed("--listen=127.0.0.1:1")
 		Expect(err).NotTo(HaveOccurred())
 		taken.Listen = "127.0.0.1:notaport"
-		Expect(taken.Run(&env{ctx: context.Background(), stdout: io.Discard, stderr: io.Discard})).To(MatchError(ContainSubstring("--listen 127.0.0.1:notaport")))
+		Expect(taken.Run(&env{ctx: context.Background(), stdout: io.Discard,
+			stderr: io.Discard})).To(MatchError(ContainSubstring("--listen 127.0.0.1:notaport")))
 	})
 })

@@ -21,7 +21,8 @@ type statusCmd struct {
 	Format     string `enum:"table,json" default:"table" help:"Output: ${enum}; json is one object a line."`
 }
 
-// maxGaps and maxUnreadable are how many gaps and unreadable messages of a foundation are listed, the newest.
+// maxGaps and maxUnreadable are how many gaps and unreadable messages of a foundation are listed,
+// the newest.
 const (
 	maxGaps       = 20
 	maxUnreadable = 5
@@ -35,7 +36,8 @@ type foundationStatus struct {
 	Gaps   []gapStatus `json:"gaps"`
 	// GapsOmitted counts older gaps.
 	GapsOmitted int `json:"gaps_omitted,omitempty"`
-	// Unreadable are the messages of USAGE that the projector could not read, the newest: what they say is on no bill.
+	// Unreadable are the messages of USAGE that the projector could not read, the newest: what they
+	// say is on no bill.
 	Unreadable        []string `json:"unreadable,omitempty"`
 	UnreadableOmitted int      `json:"unreadable_omitted,omitempty"`
 }
@@ -81,7 +83,8 @@ func (c *statusCmd) print(w io.Writer, all []*foundationStatus, complete bool) e
 	return nil
 }
 
-// gather puts together what the collectors say and what USAGE holds. What it could read is returned with an error, too.
+// gather puts together what the collectors say and what USAGE holds. What it could read is returned
+// with an error, too.
 func (c *statusCmd) gather(ctx context.Context, b *bus.Bus) ([]*foundationStatus, error) {
 	told, unread := status.Read(ctx, b)
 	var all []*foundationStatus
@@ -98,41 +101,45 @@ func (c *statusCmd) gather(ctx context.Context, b *bus.Bus) ([]*foundationStatus
 				return f
 			}
 		}
-		f := &foundationStatus{Status: status.Status{Source: source, Foundation: foundation}, Silent: true, Gaps: []gapStatus{}}
+		f := &foundationStatus{Status: status.Status{Source: source, Foundation: foundation}, Silent: true,
+			Gaps: []gapStatus{}}
 		all = append(all, f)
 		return f
 	}
 	foreigners := 0
 	foreign := func(stream string, m *bus.Stored, err error) { // somebody else's message hides no other
 		if foreigners++; foreigners <= maxUnreadable {
-			unread = errors.Join(unread, fmt.Errorf("message %d of %s (%s) cannot be read: %w", m.Sequence, stream, m.Subject, err))
+			unread = errors.Join(unread, fmt.Errorf("message %d of %s (%s) cannot be read: %w", m.Sequence, stream,
+				m.Subject, err))
 		}
 	}
-	err := b.Latest(ctx, events.StreamUsage, []string{events.UsageHorizonFilter(c.Foundation)}, func(m *bus.Stored) error {
-		var h events.Horizon
-		if err := h.DecodeJSON(m.Data); err != nil {
-			foreign(events.StreamUsage, m, err)
-			return nil
-		}
-		if f := find(h.Source, h.Foundation); f.Silent {
-			f.Horizon = h.Time
-		}
-		return nil
-	})
-	if err == nil {
-		_, err = b.Each(ctx, events.StreamUsage, 1, bus.End, bus.ReadOptions{Filters: []string{events.UsageGapFilter(c.Foundation)}}, func(m *bus.Stored) error {
-			var g events.Gap
-			if err := g.DecodeJSON(m.Data); err != nil {
+	err := b.Latest(ctx, events.StreamUsage, []string{events.UsageHorizonFilter(c.Foundation)},
+		func(m *bus.Stored) error {
+			var h events.Horizon
+			if err := h.DecodeJSON(m.Data); err != nil {
 				foreign(events.StreamUsage, m, err)
 				return nil
 			}
-			f := find(g.Source, g.Foundation)
-			f.Gaps = append(f.Gaps, gapStatus{g.From, g.To, g.List, g.Reason, m.Sequence})
-			if len(f.Gaps) > maxGaps {
-				f.Gaps, f.GapsOmitted = f.Gaps[1:], f.GapsOmitted+1
+			if f := find(h.Source, h.Foundation); f.Silent {
+				f.Horizon = h.Time
 			}
 			return nil
 		})
+	if err == nil {
+		_, err = b.Each(ctx, events.StreamUsage, 1, bus.End,
+			bus.ReadOptions{Filters: []string{events.UsageGapFilter(c.Foundation)}}, func(m *bus.Stored) error {
+				var g events.Gap
+				if err := g.DecodeJSON(m.Data); err != nil {
+					foreign(events.StreamUsage, m, err)
+					return nil
+				}
+				f := find(g.Source, g.Foundation)
+				f.Gaps = append(f.Gaps, gapStatus{g.From, g.To, g.List, g.Reason, m.Sequence})
+				if len(f.Gaps) > maxGaps {
+					f.Gaps, f.GapsOmitted = f.Gaps[1:], f.GapsOmitted+1
+				}
+				return nil
+			})
 	}
 	if err == nil {
 		anomalies := bus.ReadOptions{Filters: []string{events.MeteredAnomalyFilter(c.Foundation)}}
@@ -158,10 +165,12 @@ func (c *statusCmd) gather(ctx context.Context, b *bus.Bus) ([]*foundationStatus
 	return all, errors.Join(err, unread)
 }
 
-// quiet is how long a collector may tell nothing before that is worth saying; one that polls seldom has three polls.
+// quiet is how long a collector may tell nothing before that is worth saying; one that polls seldom
+// has three polls.
 const quiet = 15 * time.Minute
 
-// aged makes of what a collector told once what it means now: one that has stopped tells nothing more, and falls behind.
+// aged makes of what a collector told once what it means now: one that has stopped tells nothing
+// more, and falls behind.
 func aged(s *status.Status, now time.Time) {
 	silence := now.Sub(s.Updated)
 	if silence < 0 {

@@ -19,16 +19,19 @@ var _ = Describe("The status of a foundation", func() {
 		Expect(err).NotTo(HaveOccurred())
 		p := processor()
 		for sequence := range uint64(7) {
-			foreign := bus.NewStored(bus.Message{Subject: "usage.cf.eu.org.app.a", Data: []byte("{}")}, sequence+1, time.Unix(0, 0), 0)
+			foreign := bus.NewStored(bus.Message{Subject: "usage.cf.eu.org.app.a", Data: []byte("{}")}, sequence+1,
+				time.Unix(0, 0), 0)
 			Expect(p.Step(&foreign, func(out stage.Output) {
-				_, err := s.bus.Append(ctx, events.StreamMetered, []bus.Message{{Subject: out.Subject, Data: out.Body.AppendJSON(nil)}}, bus.Expect{Last: sequence})
+				_, err := s.bus.Append(ctx, events.StreamMetered, []bus.Message{{Subject: out.Subject,
+					Data: out.Body.AppendJSON(nil)}}, bus.Expect{Last: sequence})
 				Expect(err).NotTo(HaveOccurred())
 			})).To(Succeed())
 		}
 		status, out, _ := s.daybook("status")
 		Expect(status).To(BeZero())
 		Expect(out).To(MatchRegexp(`(?s)cf +eu\n.*not metered +7 messages of USAGE that are no facts\n`))
-		Expect(out).To(ContainSubstring("message 7 of USAGE on usage.cf.eu.org.app.a is not a fact and was not metered"))
+		Expect(out).To(ContainSubstring("message 7 of USAGE on usage.cf.eu.org.app.a is not a fact and was not " +
+			"metered"))
 		Expect(out).To(ContainSubstring("`nats stream get USAGE 7` shows it"))
 		_, out, _ = s.daybook("status", "--format", "json", "--foundation", "eu")
 		Expect(out).To(ContainSubstring(`"unreadable_omitted":2`))
@@ -39,7 +42,8 @@ var _ = Describe("The status of a foundation", func() {
 	It("is shown beside messages that somebody else has put among Daybook's", func(ctx SpecContext) {
 		s := newSite(ctx)
 		at := time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
-		gap := events.Gap{ID: "g", Source: "cf", Foundation: "eu", From: at, To: at.Add(time.Hour), Reason: "the table was purged"}
+		gap := events.Gap{ID: "g", Source: "cf", Foundation: "eu", From: at, To: at.Add(time.Hour),
+			Reason: "the table was purged"}
 		for i, m := range []bus.Message{
 			{Subject: events.UsageGapSubject("cf", "eu"), Data: []byte("{")},
 			{Subject: events.UsageGapSubject("cf", "eu"), Data: gap.AppendJSON(nil)},
@@ -51,6 +55,7 @@ var _ = Describe("The status of a foundation", func() {
 		status, out, problem := s.daybook("status")
 		Expect(status).To(Equal(1))
 		Expect(out).To(ContainSubstring("the table was purged"))
-		Expect(problem).To(And(ContainSubstring("message 1 of USAGE (usage.cf.eu.gap) cannot be read"), ContainSubstring("message 3 of USAGE")))
+		Expect(problem).To(And(ContainSubstring("message 1 of USAGE (usage.cf.eu.gap) cannot be read"),
+			ContainSubstring("message 3 of USAGE")))
 	})
 })

@@ -25,7 +25,8 @@ var _ = Describe("Money on a bill", func() {
 
 	It("adds up on paper: the total is net and VAT as they are shown", func() {
 		amount, vat := events.NewDecimal(1004, -3), events.NewDecimal(204, -3)
-		bill := ledger.Bill{Lines: []ledger.Line{{Period: "2026-11", Tenant: "a", Currency: "GBP", Amount: amount, VAT: vat}}}
+		bill := ledger.Bill{Lines: []ledger.Line{{Period: "2026-11", Tenant: "a", Currency: "GBP", Amount: amount,
+			VAT: vat}}}
 		total := billOut(&bill, 0).Totals[0]
 		Expect([]string{total.Amount, total.VAT, total.Total}).To(Equal([]string{"1.00", "0.20", "1.20"}))
 	})

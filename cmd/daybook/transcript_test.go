@@ -13,8 +13,9 @@ import (
 
 var update = flag.Bool("update", false, "write what daybook rate says now into testdata/rate")
 
-// TestTranscripts holds `daybook rate` to the transcripts in testdata/rate: each a rule of metering or rating with where it comes
-// from, events in the notation of notation_test.go, and what the command prints. Sections:
+// TestTranscripts holds `daybook rate` to the transcripts in testdata/rate: each a rule of metering
+// or rating with where it comes from, events in the notation of notation_test.go, and what the
+// command prints. Sections:
 //
 //	events      the input
 //	catalogue   prices; left out, testdata/rate/catalogue.yaml
@@ -23,7 +24,8 @@ var update = flag.Bool("update", false, "write what daybook rate says now into t
 //	charges     standard output without
 //	notices     standard error of both, where there is some
 //
-// `go test ./cmd/daybook -run Transcripts -update` writes the last three anew; read the difference before committing it.
+// `go test ./cmd/daybook -run Transcripts -update` writes the last three anew; read the difference
+// before committing it.
 func TestTranscripts(t *testing.T) {
 	files, err := filepath.Glob("testdata/rate/*.txt")
 	if err != nil || len(files) == 0 {
@@ -35,10 +37,12 @@ func TestTranscripts(t *testing.T) {
 			var spans, charges, notices bytes.Buffer
 			status := run(s.args(true), strings.NewReader(""), &spans, &notices)
 			var again bytes.Buffer
-			if other := run(s.args(false), strings.NewReader(""), &charges, &again); other != status || again.String() != notices.String() {
+			if other := run(s.args(false), strings.NewReader(""), &charges, &again); other != status ||
+				again.String() != notices.String() {
 				notices.WriteString(again.String())
 			}
-			found := []txtar.File{{Name: "spans", Data: trimmed(spans.Bytes())}, {Name: "charges", Data: trimmed(charges.Bytes())}}
+			found := []txtar.File{{Name: "spans", Data: trimmed(spans.Bytes())}, {Name: "charges",
+				Data: trimmed(charges.Bytes())}}
 			if notices.Len() > 0 {
 				text := strings.ReplaceAll(notices.String(), s.folder+string(filepath.Separator), "")
 				found = append(found, txtar.File{Name: "notices", Data: []byte(text)})

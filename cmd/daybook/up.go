@@ -53,17 +53,19 @@ func (c *upCmd) Validate(line *kong.Context) error {
 	}
 	switch {
 	case c.Once && c.Follow:
-		return errors.New("--once and --follow exclude each other: one ends when everything is charged, the other never ends")
+		return errors.New("--once and --follow exclude each other: one ends when everything is charged, the other " +
+			"never ends")
 	case c.Follow && len(c.Collect) == 0:
 		return errors.New("--follow has nothing to follow: name a file with --collect")
 	case c.Once && c.Trove.collects():
-		return errors.New("--once and Trove exclude each other, for its notifications have no end: leave out --once, or --trove-amqp (AMQP_URL)")
+		return errors.New("--once and Trove exclude each other, for its notifications have no end: leave out --once, " +
+			"or --trove-amqp (AMQP_URL)")
 	}
 	return c.Trove.check(c.HTTP)
 }
 
-// demoAlone has the demo collect from a foundation only if the command line names it, and not the environment: the demo is the same
-// wherever it is run.
+// demoAlone has the demo collect from a foundation only if the command line names it, and not the
+// environment: the demo is the same wherever it is run.
 func (c *upCmd) demoAlone(line *kong.Context) {
 	named := map[string]bool{}
 	for _, part := range line.Path {
@@ -111,7 +113,8 @@ func (c *upCmd) Run(e *env) error {
 	}
 	err = process.Run(e.ctx, components...)
 	if errors.Is(err, stage.ErrDiverged) || errors.Is(err, stage.ErrInputChanged) {
-		err = fmt.Errorf("%w.\n`daybook up --server-only --data %s` starts the NATS server alone, so that the nats CLI can reach the streams", err, c.Data)
+		err = fmt.Errorf("%w.\n`daybook up --server-only --data %s` starts the NATS server alone, so that the nats "+
+			"CLI can reach the streams", err, c.Data)
 	}
 	return err
 }
@@ -123,7 +126,8 @@ func (c *upCmd) serve(e *env, process *service.Process) error {
 		return err
 	}
 	defer server.Shutdown()
-	fmt.Fprintf(e.stdout, "The NATS server alone listens at %s; nothing collects, meters or prices. Ctrl-C stops it.\n", server.URL())
+	fmt.Fprintf(e.stdout, "The NATS server alone listens at %s; nothing collects, meters or prices. Ctrl-C stops it.\n",
+		server.URL())
 	return process.Run(e.ctx, service.Component{Name: "server", Run: func(ctx context.Context) error {
 		<-ctx.Done()
 		return nil
@@ -136,7 +140,8 @@ func (c *upCmd) startServer(log *slog.Logger) (*bus.Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	server, err := bus.StartServer(bus.ServerConfig{DataDir: data, Listen: c.Listen, User: c.User, Password: c.Password, Log: log})
+	server, err := bus.StartServer(bus.ServerConfig{DataDir: data, Listen: c.Listen, User: c.User, Password: c.Password,
+		Log: log})
 	if err == nil {
 		log.Info("NATS server is listening", slog.String("url", server.URL()), slog.String("data", data))
 	}
@@ -188,7 +193,8 @@ func (c *upCmd) start(e *env, process *service.Process) (_ *everything, err erro
 	if u.server, err = c.startServer(process.Log); err != nil {
 		return nil, err
 	}
-	u.bus, err = bus.Connect(e.ctx, bus.Config{URL: u.server.URL(), Name: "daybook up", User: c.User, Password: c.Password, Log: process.Log})
+	u.bus, err = bus.Connect(e.ctx, bus.Config{URL: u.server.URL(), Name: "daybook up", User: c.User,
+		Password: c.Password, Log: process.Log})
 	if err != nil {
 		return nil, err
 	}
@@ -218,7 +224,8 @@ func (c *upCmd) start(e *env, process *service.Process) (_ *everything, err erro
 			cfg.Epoch[events.SourceCF+"/"+f.Name] = f.Epoch
 		}
 	}
-	if u.projector, err = projector.New(cfg, projector.Deps{Bus: u.bus, Log: process.Log, Metrics: projected}); err != nil {
+	if u.projector, err = projector.New(cfg, projector.Deps{Bus: u.bus, Log: process.Log,
+		Metrics: projected}); err != nil {
 		return nil, err
 	}
 	u.pricer = pricer.New(pricer.Config{}, pricer.Deps{Bus: u.bus, Log: process.Log, Metrics: priced})
@@ -268,11 +275,13 @@ func (c *upCmd) prices() ([][]byte, error) {
 func (u *everything) jobs() {
 	if u.cmd.Demo {
 		for _, f := range demo.Files() {
-			u.work = append(u.work, job{foundation: f.Foundation, files: []string{"-"}, name: f.Name, stdin: bytes.NewReader(f.Data), horizon: f.Horizon})
+			u.work = append(u.work, job{foundation: f.Foundation, files: []string{"-"}, name: f.Name,
+				stdin: bytes.NewReader(f.Data), horizon: f.Horizon})
 		}
 	}
 	if len(u.cmd.Collect) > 0 {
-		u.work = append(u.work, job{foundation: u.cmd.Foundation, files: u.cmd.Collect, stdin: u.env.stdin, follow: u.cmd.Follow})
+		u.work = append(u.work, job{foundation: u.cmd.Foundation, files: u.cmd.Collect, stdin: u.env.stdin,
+			follow: u.cmd.Follow})
 	}
 }
 
@@ -343,21 +352,23 @@ func (u *everything) collect(ctx context.Context) error {
 	return nil
 }
 
-// interrupted is the error of collect when it was stopped: a service may be stopped at any time, but --once has promised a
-// bill.
+// interrupted is the error of collect when it was stopped: a service may be stopped at any time,
+// but --once has promised a bill.
 func (u *everything) interrupted(ctx context.Context, err error) error {
 	switch {
 	case ctx.Err() == nil:
 		return err
 	case u.cmd.Once:
-		return errors.New("stopped before everything was charged; what was stored stays: run the same command again to go on")
+		return errors.New("stopped before everything was charged; what was stored stays: run the same command again " +
+			"to go on")
 	default:
 		return nil
 	}
 }
 
 func (u *everything) run(ctx context.Context, j job) error {
-	files, err := collector.New(collector.Config{Foundation: j.foundation, Files: j.files, Follow: j.follow, Horizon: j.horizon, StdinName: j.name},
+	files, err := collector.New(collector.Config{Foundation: j.foundation, Files: j.files, Follow: j.follow,
+		Horizon: j.horizon, StdinName: j.name},
 		collector.Deps{Store: collector.OnBus(u.bus), Log: u.log, Stdin: j.stdin, Progress: u.progress.collected})
 	if err != nil {
 		return err
@@ -388,8 +399,8 @@ func (u *everything) charged(ctx context.Context) error {
 	return u.poster.Wait(ctx, ledger.Positions{Metered: metered.Last, Billing: billing.Last})
 }
 
-// hints says what to try next. Both daybook and nats look for the server in NATS_URL, and for want of it where up listens
-// when it is not told otherwise.
+// hints says what to try next. Both daybook and nats look for the server in NATS_URL, and for want
+// of it where up listens when it is not told otherwise.
 func (u *everything) hints() {
 	export := ""
 	if url := u.server.URL(); url != "nats://127.0.0.1:4222" {

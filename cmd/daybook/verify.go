@@ -27,8 +27,10 @@ type verifyCmd struct {
 
 // Help is shown with --help.
 func (verifyCmd) Help() string {
-	return "The settings are those that the streams were derived with. Nothing is stored, and the services may run meanwhile. " +
-		"Exit status 1: a stream differs; the first message that does is named. --deep finds what was changed in a stored message since."
+	return "The settings are those that the streams were derived with. Nothing is stored, and the services may run " +
+		"meanwhile. " +
+		"Exit status 1: a stream differs; the first message that does is named. --deep finds what was changed in a " +
+		"stored message since."
 }
 
 // derivation is one of the two stages as verify and replay see it.
@@ -67,7 +69,8 @@ func asStored(ctx context.Context, b *bus.Bus) (derivation, error) {
 	return projecting(flags.config())
 }
 
-// settingsOf reads the projector's settings out of the logic of a stream: its settings have the names of the flags.
+// settingsOf reads the projector's settings out of the logic of a stream: its settings have the
+// names of the flags.
 func settingsOf(logic string) (projectorFlags, error) {
 	var flags projectorFlags
 	words := strings.Fields(logic)
@@ -78,14 +81,15 @@ func settingsOf(logic string) (projectorFlags, error) {
 	for _, part := range words[1:] {
 		args = append(args, "--"+part)
 	}
-	parser, err := kong.New(&flags, kong.Writers(io.Discard, io.Discard), kong.Exit(func(int) {}), kong.PostBuild(func(k *kong.Kong) error {
-		for _, group := range k.Model.AllFlags(false) {
-			for _, flag := range group {
-				flag.Envs, flag.Tag.Envs = nil, nil // not what is set here, but what was set there
+	parser, err := kong.New(&flags, kong.Writers(io.Discard, io.Discard), kong.Exit(func(int) {}),
+		kong.PostBuild(func(k *kong.Kong) error {
+			for _, group := range k.Model.AllFlags(false) {
+				for _, flag := range group {
+					flag.Envs, flag.Tag.Envs = nil, nil // not what is set here, but what was set there
+				}
 			}
-		}
-		return nil
-	}))
+			return nil
+		}))
 	if err != nil {
 		return flags, err
 	}
@@ -93,7 +97,8 @@ func settingsOf(logic string) (projectorFlags, error) {
 	return flags, err
 }
 
-// spendMemory trades memory for speed in a command that reads whole streams and ends, unless GOGC says otherwise.
+// spendMemory trades memory for speed in a command that reads whole streams and ends, unless GOGC
+// says otherwise.
 func spendMemory() {
 	const percent = 200
 	if os.Getenv("GOGC") == "" {
@@ -168,7 +173,8 @@ func (c *verifyCmd) verify(e *env, b *bus.Bus, d derivation) (failed bool, err e
 	took := time.Since(start)
 	if c.Format == "json" {
 		out := verifiedJSON{
-			Stage: d.cfg.Name, Input: v.Input, Output: v.Output, OK: err == nil, Deep: v.Deep, Inputs: v.Inputs, Outputs: v.Outputs,
+			Stage: d.cfg.Name, Input: v.Input, Output: v.Output, OK: err == nil, Deep: v.Deep, Inputs: v.Inputs,
+			Outputs:  v.Outputs,
 			Position: v.Position, Sequence: v.Sequence, Chain: v.Chain, Seconds: fmt.Sprintf("%.3f", took.Seconds()),
 		}
 		var m *stage.Mismatch
@@ -191,7 +197,9 @@ func (c *verifyCmd) verify(e *env, b *bus.Bus, d derivation) (failed bool, err e
 	if v.Deep {
 		how = "every byte of"
 	}
-	_, err = fmt.Fprintf(e.stdout, "%s is what %s derives: %s %d messages, from %d inputs, in %.1f s (%.0f inputs/s); up to message %d, chain %s\n",
-		v.Output, v.Input, how, v.Outputs, v.Inputs, took.Seconds(), float64(v.Inputs)/took.Seconds(), v.Sequence, v.Chain)
+	_, err = fmt.Fprintf(e.stdout, "%s is what %s derives: %s %d messages, from %d inputs, in %.1f s (%.0f "+
+		"inputs/s); up to message %d, chain %s\n",
+		v.Output, v.Input, how, v.Outputs, v.Inputs, took.Seconds(), float64(v.Inputs)/took.Seconds(), v.Sequence,
+		v.Chain)
 	return false, err
 }

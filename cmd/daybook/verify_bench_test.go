@@ -15,19 +15,22 @@ import (
 	"github.com/daybook-billing/daybook/internal/stage"
 )
 
-// BenchmarkVerify derives METERED and BILLING of 200,000 events again and compares them: by the chain, and byte by byte. ratio
-// compares it with reading USAGE and dropping it, in the same run. Run it with -benchtime 1x.
+// BenchmarkVerify derives METERED and BILLING of 200,000 events again and compares them: by the
+// chain, and byte by byte. ratio compares it with reading USAGE and dropping it, in the same run.
+// Run it with -benchtime 1x.
 func BenchmarkVerify(b *testing.B) {
 	spendMemory()
 	const count = 200_000
 	ctx := context.Background()
 	dir := b.TempDir()
-	file, catalogue, data := filepath.Join(dir, "events.jsonl"), filepath.Join(dir, "rates.yaml"), filepath.Join(dir, "data")
+	file, catalogue, data := filepath.Join(dir, "events.jsonl"), filepath.Join(dir, "rates.yaml"), filepath.Join(dir,
+		"data")
 	writeWorld(b, file, count)
 	if err := os.WriteFile(catalogue, []byte(sim.Catalogue()), 0o600); err != nil {
 		b.Fatal(err)
 	}
-	if status := run([]string{"up", "--once", "--data", data, "--listen", "127.0.0.1:0", "--catalogue", catalogue, "--collect", file}, nil, io.Discard, os.Stderr); status != 0 {
+	if status := run([]string{"up", "--once", "--data", data, "--listen", "127.0.0.1:0", "--catalogue", catalogue,
+		"--collect", file}, nil, io.Discard, os.Stderr); status != 0 {
 		b.Fatal("exit status", status)
 	}
 	server, err := bus.StartServer(bus.ServerConfig{DataDir: data, Listen: "127.0.0.1:0"})
@@ -59,7 +62,8 @@ func BenchmarkVerify(b *testing.B) {
 				start, used := time.Now(), cpuTime(b)
 				var first uint64
 				for i, d := range bench.stages {
-					v, err := stage.Verify(ctx, d.cfg, connection, d.newProcessor, stage.VerifyOptions{Deep: bench.deep})
+					v, err := stage.Verify(ctx, d.cfg, connection, d.newProcessor,
+						stage.VerifyOptions{Deep: bench.deep})
 					if err != nil {
 						b.Fatal(err)
 					}

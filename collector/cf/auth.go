@@ -26,10 +26,11 @@ var ErrRefused = errors.New("not authorised")
 
 const maxToken = 1 << 20 // bytes of an answer of the UAA
 
-// auth gives tokens, from go-cfclient's token source. That source renews a token shortly before it expires; it is made anew when
-// the API refuses a token.
+// auth gives tokens, from go-cfclient's token source. That source renews a token shortly before it
+// expires; it is made anew when the API refuses a token.
 //
-// go-cfclient's authenticated HTTP client is not used: on a 401 it exchanges its token source without a lock.
+// go-cfclient's authenticated HTTP client is not used: on a 401 it exchanges its token source
+// without a lock.
 type auth struct {
 	settings *Foundation
 	client   *http.Client
@@ -42,8 +43,8 @@ func newAuth(f *Foundation, transport http.RoundTripper) *auth {
 	return &auth{settings: f, client: &http.Client{Transport: &lifeTransport{base: transport}, Timeout: f.Timeout}}
 }
 
-// lifeTransport ends the requests of a token source, which knows no context, with the context that asks for the token, and bounds
-// the answer. It serves one request at a time, under auth.mu.
+// lifeTransport ends the requests of a token source, which knows no context, with the context that
+// asks for the token, and bounds the answer. It serves one request at a time, under auth.mu.
 type lifeTransport struct {
 	base http.RoundTripper
 	life context.Context //nolint:containedctx // of the call that is under way
@@ -67,7 +68,8 @@ func (t *lifeTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// token returns a token that is good for now. refused is one that the API has just refused: it is not given again.
+// token returns a token that is good for now. refused is one that the API has just refused: it is
+// not given again.
 func (a *auth) token(ctx context.Context, refused string) (string, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -102,7 +104,8 @@ func (a *auth) ask() (*oauth2.Token, error) {
 // open finds the UAA by the API's root and makes a source of tokens.
 func (a *auth) open() (oauth2.TokenSource, error) {
 	f := a.settings
-	options := []config.Option{config.HttpClient(a.client), config.RequestTimeout(f.Timeout), config.UserAgent(f.UserAgent)}
+	options := []config.Option{config.HttpClient(a.client), config.RequestTimeout(f.Timeout),
+		config.UserAgent(f.UserAgent)}
 	switch f.grant() {
 	case "user":
 		options = append(options, config.UserPassword(f.Username, f.Password))
@@ -126,8 +129,9 @@ func (a *auth) open() (oauth2.TokenSource, error) {
 	return cfg.CreateOAuth2TokenSource(context.Background()) // lifeTransport ends its requests
 }
 
-// isRefusal reports whether the UAA itself refuses the credentials: 400 or 401 with an error of RFC 6749, section 5.2. Anything else is by
-// the router in front of it (404 without a document), by a UAA that is starting, or by a proxy, and may be another answer soon.
+// isRefusal reports whether the UAA itself refuses the credentials: 400 or 401 with an error of RFC
+// 6749, section 5.2. Anything else is by the router in front of it (404 without a document), by a
+// UAA that is starting, or by a proxy, and may be another answer soon.
 func isRefusal(err error) bool {
 	var refusal *oauth2.RetrieveError
 	if !errors.As(err, &refusal) || refusal.Response == nil {
@@ -138,7 +142,8 @@ func isRefusal(err error) bool {
 	if d.Parse(refusal.Body) != nil || d.Root().Get("error").Text() == "" { // whatever its Content-Type
 		return false
 	}
-	return refusal.Response.StatusCode == http.StatusBadRequest || refusal.Response.StatusCode == http.StatusUnauthorized
+	return refusal.Response.StatusCode == http.StatusBadRequest ||
+		refusal.Response.StatusCode == http.StatusUnauthorized
 }
 
 // failure says what is wrong, without what must not be said.
@@ -149,17 +154,21 @@ func (a *auth) failure(ctx context.Context, err error) error {
 	var refusal *oauth2.RetrieveError
 	switch {
 	case err == nil && a.settings.grant() == "token":
-		return fmt.Errorf("%w: the API refuses the token, which may have expired: give a new one (CF_TOKEN), or better a client with its secret", ErrRefused)
+		return fmt.Errorf("%w: the API refuses the token, which may have expired: give a new one (CF_TOKEN), or "+
+			"better a client with its secret", ErrRefused)
 	case err == nil:
-		return fmt.Errorf("%w: the API refuses every token that the UAA gives: do both belong to the same foundation?", ErrRefused)
+		return fmt.Errorf("%w: the API refuses every token that the UAA gives: do both belong to the same foundation?",
+			ErrRefused)
 	case isRefusal(err) && errors.As(err, &refusal):
 		what := "client id and secret"
 		if a.settings.grant() == "user" {
 			what = "user and password"
 		}
-		return fmt.Errorf("%w: the UAA refuses the credentials (%s %s): correct the %s", ErrRefused, refusal.Response.Status, a.clean(refusal.ErrorCode), what)
+		return fmt.Errorf("%w: the UAA refuses the credentials (%s %s): correct the %s", ErrRefused,
+			refusal.Response.Status, a.clean(refusal.ErrorCode), what)
 	}
-	return &failure{reason: reasonToken, err: errors.New("no token could be had: " + beginning(a.clean(err.Error()), maxErrorText))}
+	return &failure{reason: reasonToken, err: errors.New("no token could be had: " + beginning(a.clean(err.Error()),
+		maxErrorText))}
 }
 
 // clean takes secrets out of a text.
@@ -183,7 +192,8 @@ func transportOf(f *Foundation) (*http.Transport, error) {
 		ResponseHeaderTimeout:  f.Timeout,
 		MaxResponseHeaderBytes: 1 << 20,
 		ReadBufferSize:         64 << 10,
-		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: f.SkipTLS}, //nolint:gosec // the operator says so
+		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: f.SkipTLS},
+		//nolint:gosec // the operator says so
 	}
 	if f.CAFile == "" {
 		return t, nil

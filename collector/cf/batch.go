@@ -58,7 +58,8 @@ func (b *batch) message(id, kind, origin, at, subject string, buffer []byte) {
 	b.msgs = append(b.msgs, bus.Message{Subject: subject, Header: appender.Header(id, kind, origin, at), Data: body})
 }
 
-// add puts a fact into the batch, and the pending gap in front of the first. after is the id of the fact that it follows.
+// add puts a fact into the batch, and the pending gap in front of the first. after is the id of the
+// fact that it follows.
 func (l *list) add(ctx context.Context, u *events.Usage, k appender.Key, m *mark, where place, after string) error {
 	if len(l.batch.msgs) >= bus.MaxBatch || l.batch.size >= appender.MaxBatchBytes {
 		if err := l.flush(ctx); err != nil {
@@ -69,11 +70,13 @@ func (l *list) add(ctx context.Context, u *events.Usage, k appender.Key, m *mark
 	b := l.batch
 	buffer := u.AppendJSON(b.buf)
 	if size := len(buffer) - len(b.buf); size > appender.MaxMessage {
-		err := fmt.Errorf("the event has %d bytes with its envelope: a message holds at most %d", size, appender.MaxMessage)
+		err := fmt.Errorf("the event has %d bytes with its envelope: a message holds at most %d", size,
+			appender.MaxMessage)
 		if where == asNext {
 			b.cursor = m
 		}
-		return l.f.quarantine.put(ctx, l.name, &row{guid: m.guid, created: m.created, raw: u.Raw}, after, err, events.FormatTime(u.Time))
+		return l.f.quarantine.put(ctx, l.name, &row{guid: m.guid, created: m.created, raw: u.Raw}, after, err,
+			events.FormatTime(u.Time))
 	}
 	subject := events.UsageSubject(u.Source, u.Foundation, u.Tenant, u.Kind, u.SubjectResource())
 	b.message(u.ID, events.TypeUsage, l.f.origin, events.FormatTime(u.Time), subject, buffer)
@@ -93,10 +96,12 @@ func (l *list) addGap() {
 	}
 	b.gap, l.pending = l.pending, nil
 	g := &b.gap.Gap
-	b.message(g.ID, events.TypeGap, l.f.origin, events.FormatTime(b.gap.said), events.UsageGapSubject(events.SourceCF, l.f.Name), g.AppendJSON(b.buf))
+	b.message(g.ID, events.TypeGap, l.f.origin, events.FormatTime(b.gap.said), events.UsageGapSubject(events.SourceCF,
+		l.f.Name), g.AppendJSON(b.buf))
 }
 
-// flush begins to append the batch, when the one before is stored. What the list knows moves when settle has the answer.
+// flush begins to append the batch, when the one before is stored. What the list knows moves when
+// settle has the answer.
 func (l *list) flush(ctx context.Context) error {
 	l.addGap()
 	if err := l.settle(); err != nil {

@@ -130,8 +130,8 @@ func BenchmarkCollect(b *testing.B) {
 	b.ReportMetric(float64(memory.HeapSys)/(1<<20), "heap-MB")
 }
 
-// BenchmarkDownload is what collecting is measured against: the pages are downloaded, and their events appended as they are, one
-// message each, by the places where they are known to be.
+// BenchmarkDownload is what collecting is measured against: the pages are downloaded, and their
+// events appended as they are, one message each, by the places where they are known to be.
 func BenchmarkDownload(b *testing.B) {
 	p := newPrebuilt(benchEvents)
 	server := httptest.NewServer(p)
@@ -160,7 +160,8 @@ func BenchmarkDownload(b *testing.B) {
 				msgs[i] = bus.Message{Subject: subject, Data: body.Bytes()[from:end]}
 				from = end + 1
 			}
-			if last, err = connected.Append(context.Background(), events.StreamUsage, msgs, bus.Expect{Filter: subject, Last: last}); err != nil {
+			if last, err = connected.Append(context.Background(), events.StreamUsage, msgs, bus.Expect{Filter: subject,
+				Last: last}); err != nil {
 				b.Fatal(err)
 			}
 			_, rest, _ := strings.Cut(string(msgs[benchPage-1].Data[:60]), `"guid":"`)

@@ -31,11 +31,13 @@ const (
 	reasonNoDate     = "no_date"
 	reasonToken      = "token"
 	reasonUnexpected = "unexpected_status"
-	// Cloud Controller's codes. Source: errors/v2.yml. A router that knows no Cloud Controller answers 404 without any.
+	// Cloud Controller's codes. Source: errors/v2.yml. A router that knows no Cloud Controller
+	// answers 404 without any.
 	codeNotFound      = 10010 // CF-ResourceNotFound: there is no such event
 	codeUnknown       = 10000 // CF-NotFound: there is no such endpoint, or not for this token
 	codeNotAuthorized = 10003 // CF-NotAuthorized
-	// maxInPlace is the longest wait for a rate limit within a poll; for a longer one the poll is given up.
+	// maxInPlace is the longest wait for a rate limit within a poll; for a longer one the poll is
+	// given up.
 	maxInPlace   = time.Minute
 	maxBackoff   = 30 * time.Second
 	pageRetries  = 4   // times those of one request, until the next page is there
@@ -105,7 +107,8 @@ func newClient(f *Foundation, d *Deps) (*client, error) {
 		return nil, err
 	}
 	c := &client{
-		settings: f, base: strings.TrimRight(f.API, "/"), auth: newAuth(f, transport), log: d.Log, metrics: d.Metrics, now: d.Now,
+		settings: f, base: strings.TrimRight(f.API, "/"), auth: newAuth(f, transport), log: d.Log, metrics: d.Metrics,
+		now: d.Now,
 		http: &http.Client{
 			Transport: transport,
 			Timeout:   f.Timeout,
@@ -118,8 +121,8 @@ func newClient(f *Foundation, d *Deps) (*client, error) {
 	return c, nil
 }
 
-// renew gives back the retries, at the beginning of a poll and with each page: a long list that is read under steady errors gets to
-// its end, and a poll that does not get on is given up.
+// renew gives back the retries, at the beginning of a poll and with each page: a long list that is
+// read under steady errors gets to its end, and a poll that does not get on is given up.
 func (c *client) renew() {
 	c.mu.Lock()
 	c.left = pageRetries * max(c.settings.Retries, 0)
@@ -135,9 +138,10 @@ func (c *client) skew() time.Duration {
 
 func (c *client) close() { c.http.CloseIdleConnections() }
 
-// get asks for a path until the answer is whole and valid, or the retries are used up. check reads the body; its error means that the
-// body is damaged. Errors: *statusError for an answer that will not change, *waitError when the API asks for a long
-// break, ErrRefused, the context's, or *failure.
+// get asks for a path until the answer is whole and valid, or the retries are used up. check reads
+// the body; its error means that the body is damaged. Errors: *statusError for an answer that will
+// not change, *waitError when the API asks for a long break, ErrRefused, the context's, or
+// *failure.
 func (c *client) get(ctx context.Context, path string, query url.Values, check func(a *answer) error) error {
 	waits := backoff.NewExponentialBackOff()
 	waits.InitialInterval, waits.MaxInterval = c.settings.RetryWait, maxBackoff
@@ -159,7 +163,8 @@ func (c *client) get(ctx context.Context, path string, query url.Values, check f
 		}
 		c.metrics.retries.WithLabelValues(c.settings.Name, f.reason).Inc()
 		wait := max(f.after, waits.NextBackOff())
-		c.log.Debug("the API is asked again", slog.String("reason", f.reason), slog.Duration("wait", wait), slog.String("error", err.Error()))
+		c.log.Debug("the API is asked again", slog.String("reason", f.reason), slog.Duration("wait", wait),
+			slog.String("error", err.Error()))
 		if err := appender.Wait(ctx, wait); err != nil {
 			return err
 		}
@@ -200,7 +205,8 @@ func (c *client) pace(ctx context.Context) error {
 	return appender.Wait(ctx, min(wait, maxInPlace))
 }
 
-func (c *client) ask(ctx context.Context, what, path string, query url.Values, token string, check func(a *answer) error) (int, error) {
+func (c *client) ask(ctx context.Context, what, path string, query url.Values, token string,
+	check func(a *answer) error) (int, error) {
 	address := c.base + path
 	if len(query) > 0 {
 		address += "?" + query.Encode()
@@ -243,7 +249,8 @@ func (c *client) ask(ctx context.Context, what, path string, query url.Values, t
 		return resp.StatusCode, c.refusal(what, resp, date, buffer.Bytes(), token)
 	}
 	if dateErr != nil {
-		return 0, &failure{reason: reasonNoDate, err: fmt.Errorf("%s: the answer has no Date header, which alone tells the API's time: does a proxy remove it?", what)}
+		return 0, &failure{reason: reasonNoDate, err: fmt.Errorf("%s: the answer has no Date header, which alone "+
+			"tells the API's time: does a proxy remove it?", what)}
 	}
 	c.mu.Lock()
 	c.ahead = c.now().Sub(date)
@@ -283,7 +290,8 @@ func (c *client) refusal(what string, resp *http.Response, date time.Time, body 
 	if token != "" {
 		text = strings.ReplaceAll(text, token, "***")
 	}
-	status := &statusError{status: resp.StatusCode, code: code, text: beginning(c.auth.clean(text), maxErrorText), what: what}
+	status := &statusError{status: resp.StatusCode, code: code, text: beginning(c.auth.clean(text), maxErrorText),
+		what: what}
 	switch {
 	case code == 0 && (resp.StatusCode == http.StatusUnauthorized || resp.StatusCode == http.StatusNotFound):
 		// Not by Cloud Controller, but by what stands in front of it, which may not know it yet.
@@ -295,7 +303,8 @@ func (c *client) refusal(what string, resp *http.Response, date time.Time, body 
 	case resp.StatusCode >= http.StatusInternalServerError:
 		return &failure{reason: reasonServer, after: c.retryAfter(resp.Header.Get("Retry-After"), date), err: status}
 	case resp.StatusCode >= 300 && resp.StatusCode < 400:
-		status.text = "a redirect to " + redact.Text(resp.Header.Get("Location")) + ", which is not followed with a token: correct the address of the API (CF_API_ADDRESS)"
+		status.text = "a redirect to " + redact.Text(resp.Header.Get("Location")) + ", which is not followed with a " +
+			"token: correct the address of the API (CF_API_ADDRESS)"
 		return status
 	case resp.StatusCode < 300:
 		return &failure{reason: reasonUnexpected, err: status}
@@ -303,7 +312,8 @@ func (c *client) refusal(what string, resp *http.Response, date time.Time, body 
 	return status
 }
 
-// errorText reads Cloud Controller's error document; anything else it gives as it is, with its secrets.
+// errorText reads Cloud Controller's error document; anything else it gives as it is, with its
+// secrets.
 func errorText(body []byte) (text string, code int) {
 	d := jsondoc.Borrow()
 	defer d.Return()
@@ -326,13 +336,14 @@ func errorText(body []byte) (text string, code int) {
 	return text, code
 }
 
-// beginning is at most the first n bytes of a text, which may hold no secret any more: what it is known by may stand behind them.
+// beginning is at most the first n bytes of a text, which may hold no secret any more: what it is
+// known by may stand behind them.
 func beginning(text string, n int) string {
 	return strings.ToValidUTF8(text[:min(len(text), n)], "")
 }
 
-// retryAfter reads the header: seconds, or a date (RFC 9110), or seconds since 1970, as Cloud Controller's own limiter sends
-// (middleware/base_rate_limiter.rb). 0 when there is none.
+// retryAfter reads the header: seconds, or a date (RFC 9110), or seconds since 1970, as Cloud
+// Controller's own limiter sends (middleware/base_rate_limiter.rb). 0 when there is none.
 func (c *client) retryAfter(value string, date time.Time) time.Duration {
 	if date.IsZero() {
 		date = c.now()
@@ -353,7 +364,8 @@ func (c *client) retryAfter(value string, date time.Time) time.Duration {
 	return time.Duration(min(max(n, 0), longest)) * time.Second
 }
 
-// budget reads the rate limit's headers and spreads what is left of it over the time until it is renewed.
+// budget reads the rate limit's headers and spreads what is left of it over the time until it is
+// renewed.
 func (c *client) budget(h http.Header, date time.Time) {
 	limit, err1 := strconv.ParseInt(h.Get("X-RateLimit-Limit"), 10, 64)
 	remaining, err2 := strconv.ParseInt(h.Get("X-RateLimit-Remaining"), 10, 64)

@@ -89,14 +89,18 @@ var _ = Describe("an API that fails", func() {
 		// A connection that ends before anything was answered is replaced unseen.
 		Expect(r.count("daybook_cf_retries_total", reason)).To(BeNumerically("~", 2.5, 0.5))
 	},
-		Entry("500", "server_error", status(500, `{"errors":[{"code":10001,"title":"UnknownError","detail":"An unknown error occurred."}]}`)),
+		Entry("500", "server_error",
+			status(500, `{"errors":[{"code":10001,"title":"UnknownError","detail":"An unknown error occurred."}]}`)),
 		Entry("502 of a proxy", "server_error", status(502, "<html>Bad Gateway</html>")),
 		Entry("503", "server_error", status(503, "")),
-		Entry("404 of a router", "unexpected_status", status(404, "404 Not Found: Requested route ('api.example.org') does not exist.\n")),
+		Entry("404 of a router", "unexpected_status", status(404, "404 Not Found: Requested route "+
+			"('api.example.org') does not exist.\n")),
 		Entry("a page of HTML", "malformed_answer", status(200, "<html>")),
 		Entry("nothing", "malformed_answer", status(200, "")),
-		Entry("half a page", "malformed_answer", status(200, `{"pagination":{},"resources":[{"guid":"e0","created_at":"2026-05-01T11:00:00Z"},{"guid":"e1`)),
-		Entry("a page cut between events", "malformed_answer", status(200, `{"pagination":{},"resources":[{"guid":"e0","created_at":"2026-05-01T11:00:00Z"}`)),
+		Entry("half a page", "malformed_answer", status(200,
+			`{"pagination":{},"resources":[{"guid":"e0","created_at":"2026-05-01T11:00:00Z"},{"guid":"e1`)),
+		Entry("a page cut between events", "malformed_answer",
+			status(200, `{"pagination":{},"resources":[{"guid":"e0","created_at":"2026-05-01T11:00:00Z"}`)),
 		Entry("two pages", "malformed_answer", status(200, `{"resources":[]}{"resources":[]}`)),
 		Entry("no list", "malformed_answer", status(200, `{"resources":{}}`)),
 		Entry("another document", "malformed_answer", status(200, `{"pagination":{}}`)),
@@ -180,7 +184,8 @@ var _ = Describe("an API that fails", func() {
 
 	It("without usage events is told what it may be", func() {
 		r.hook(times(1000, status(404, `{"errors":[{"code":10000,"title":"CF-NotFound","detail":"Unknown request"}]}`)))
-		Expect(r.current.Poll(context.Background())).To(MatchError(ContainSubstring("is it a Cloud Controller with usage events in v3")))
+		Expect(r.current.Poll(context.Background())).To(MatchError(ContainSubstring("is it a Cloud Controller with " +
+			"usage events in v3")))
 	})
 
 	It("that knows the cursor's event no more has lost it only if it says so of the event", func() {
@@ -199,18 +204,23 @@ var _ = Describe("an API that fails", func() {
 
 	It("with a limit on results is told from a lost cursor", func() {
 		r.poll()
-		r.hook(times(1000, status(422, `{"errors":[{"code":10008,"title":"CF-UnprocessableEntity","detail":"(page * per_page) must be less than 2"}]}`)))
+		r.hook(times(1000,
+			status(422,
+				`{"errors":[{"code":10008,"title":"CF-UnprocessableEntity","detail":"(page * per_page) must be less than 2"}]}`)))
 		Expect(r.current.Poll(context.Background())).To(MatchError(ContainSubstring("smaller page size")))
 		Expect(r.story()).To(HaveLen(4))
 	})
 
 	It("keeps what nobody understands, once, and goes on", func() {
-		r.add(apps, apiRow{"odd", noon.Add(-50 * time.Minute), `{"guid":"odd","created_at":"2026-05-01T11:10:00Z","state":{"current":"EVACUATED"},"token":"PLANTED-in-event"}`})
-		r.add(apps, apiRow{"twice", noon.Add(-50 * time.Minute), `{"guid":"twice","created_at":"2026-05-01T11:10:00Z","x":1,"x":2}`})
+		r.add(apps, apiRow{"odd", noon.Add(-50 * time.Minute),
+			`{"guid":"odd","created_at":"2026-05-01T11:10:00Z","state":{"current":"EVACUATED"},"token":"PLANTED-in-event"}`})
+		r.add(apps, apiRow{"twice", noon.Add(-50 * time.Minute),
+			`{"guid":"twice","created_at":"2026-05-01T11:10:00Z","x":1,"x":2}`})
 		extra := appEvent("more", "STARTED", "STOPPED", "m", noon.Add(-49*time.Minute))
 		extra.body = strings.Replace(extra.body, `"links":{}`, `"links":{},"brand_new":{"a":[1]}`, 1)
 		r.add(apps, extra)
-		r.add(apps, apiRow{"last", noon.Add(-48 * time.Minute), `{"guid":"last","created_at":"2026-05-01T11:12:00Z","state":"SHARED"}`})
+		r.add(apps, apiRow{"last", noon.Add(-48 * time.Minute),
+			`{"guid":"last","created_at":"2026-05-01T11:12:00Z","state":"SHARED"}`})
 		r.poll()
 		Expect(r.story()).To(Equal([]string{"e0", "e1", "e2", "e3", "more"}))
 		Expect(r.horizon()).To(Equal(noon.Add(-5 * time.Minute)))
@@ -253,7 +263,8 @@ var _ = Describe("an API that fails", func() {
 			}
 			if q.URL.Path == "/oauth/token" {
 				w.WriteHeader(http.StatusUnauthorized)
-				fmt.Fprintf(w, `{"error":"unauthorized","error_description":"%s %s"}`, r.settings.Password, r.settings.ClientSecret)
+				fmt.Fprintf(w, `{"error":"unauthorized","error_description":"%s %s"}`, r.settings.Password,
+					r.settings.ClientSecret)
 				return true
 			}
 			w.WriteHeader(http.StatusUnauthorized)
@@ -327,9 +338,11 @@ var _ = Describe("starting", func() {
 			stop()
 			Eventually(done).Should(Receive(BeNil()))
 		},
-			Entry("behind a router that does not know it", answer(404, "404 Not Found: Requested route ('uaa.example.org') does not exist.")),
+			Entry("behind a router that does not know it", answer(404, "404 Not Found: Requested route "+
+				"('uaa.example.org') does not exist.")),
 			Entry("that answers with a page", answer(401, "<html><title>Starting</title>")),
-			Entry("that answers 404 with JSON of its own", answer(404, `{"timestamp":1,"status":404,"error":"Not Found","path":"/oauth/token"}`)),
+			Entry("that answers 404 with JSON of its own", answer(404,
+				`{"timestamp":1,"status":404,"error":"Not Found","path":"/oauth/token"}`)),
 			Entry("that answers 503", answer(503, "")),
 		)
 
@@ -373,7 +386,8 @@ var _ = Describe("starting", func() {
 		bad.scope = false
 		down.settings.API = "http://127.0.0.1:1"
 		down.settings.Retries = 1
-		c, err := cf.New(cf.Config{Foundations: []cf.Foundation{bad.settings, down.settings, good.settings}}, cf.Deps{Store: good.store})
+		c, err := cf.New(cf.Config{Foundations: []cf.Foundation{bad.settings, down.settings, good.settings}},
+			cf.Deps{Store: good.store})
 		Expect(err).NotTo(HaveOccurred())
 		ctx, stop := context.WithCancel(context.Background())
 		done := make(chan error, 1)
@@ -406,7 +420,8 @@ var _ = Describe("starting", func() {
 		r.poll()
 		r.settings.SkipTLS = false
 		r.settings.CAFile = filepath.Join(GinkgoT().TempDir(), "ca.pem")
-		Expect(os.WriteFile(r.settings.CAFile, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.Certificate().Raw}), 0o600)).To(Succeed())
+		Expect(os.WriteFile(r.settings.CAFile, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE",
+			Bytes: s.Certificate().Raw}), 0o600)).To(Succeed())
 		r.restart()
 		r.poll()
 	})

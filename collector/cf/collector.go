@@ -38,15 +38,17 @@ func New(cfg Config, deps Deps) (*Collector, error) {
 	return c, nil
 }
 
-// Run collects until the context ends, finishes what it has begun to store, and returns nil. Trouble with a foundation is logged,
-// counted and shown, and tried again for ever; only the one foundation of a process whose credentials do not suffice from the first ends
-// it with an error (ErrNoGlobalRead, ErrRefused), unless it seems that the foundation was just starting.
+// Run collects until the context ends, finishes what it has begun to store, and returns nil.
+// Trouble with a foundation is logged, counted and shown, and tried again for ever; only the one
+// foundation of a process whose credentials do not suffice from the first ends it with an error
+// (ErrNoGlobalRead, ErrRefused), unless it seems that the foundation was just starting.
 func (c *Collector) Run(ctx context.Context) error {
 	defer c.Close()
 	return c.each(func(f *foundation) error { return f.run(ctx) })
 }
 
-// Poll collects all that is old enough, once, from all foundations. The error says what went wrong with which.
+// Poll collects all that is old enough, once, from all foundations. The error says what went wrong
+// with which.
 func (c *Collector) Poll(ctx context.Context) error {
 	return c.each(func(f *foundation) error { return f.poll(ctx) })
 }
@@ -65,7 +67,8 @@ func (c *Collector) each(do func(f *foundation) error) error {
 	return errors.Join(failed...)
 }
 
-// Close lets go of connections that are kept open. It is for who calls Poll; Run does it at its end.
+// Close lets go of connections that are kept open. It is for who calls Poll; Run does it at its
+// end.
 func (c *Collector) Close() {
 	for _, f := range c.foundations {
 		f.client.close()
@@ -179,7 +182,8 @@ func (f *foundation) cycle(ctx context.Context) error {
 	if errors.Is(err, errStale) {
 		f.loaded = false
 	}
-	// What one list has collected counts even if the other failed: the horizon is the lower of both.
+	// What one list has collected counts even if the other failed: the horizon is the lower of
+	// both.
 	if horizonErr := f.sayHorizon(ctx, 0); horizonErr != nil {
 		f.loaded = false
 		err = errors.Join(err, horizonErr)
@@ -211,7 +215,8 @@ func (f *foundation) report(ctx context.Context, err error) {
 		if problem == f.status.Current().Problem {
 			level = slog.LevelDebug
 		}
-		f.log.Log(ctx, level, "the poll failed; what was stored stays, and the next one goes on", slog.String("error", problem))
+		f.log.Log(ctx, level, "the poll failed; what was stored stays, and the next one goes on", slog.String("error",
+			problem))
 	} else {
 		f.collected = true
 	}

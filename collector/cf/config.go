@@ -28,12 +28,14 @@ type Config struct {
 	Foundations []Foundation
 }
 
-// Foundation is one Cloud Foundry foundation. Zero values mean the defaults that are named, but for MinWait.
+// Foundation is one Cloud Foundry foundation. Zero values mean the defaults that are named, but for
+// MinWait.
 type Foundation struct {
 	Name string // part of every subject and id
 	API  string // https://api.example.org
 
-	// Credentials: a client with its secret, a user with the password (by the client "cf" unless ClientID says otherwise), or a token.
+	// Credentials: a client with its secret, a user with the password (by the client "cf" unless
+	// ClientID says otherwise), or a token.
 	ClientID, ClientSecret string
 	Username, Password     string
 	Token                  string
@@ -49,12 +51,14 @@ type Foundation struct {
 
 	Overlap      time.Duration // how far back late commits are looked for; default 30 min
 	OverlapEvery time.Duration // and how often; default 5 min
-	// Retention is how long the foundation keeps usage events (cutoff_age_in_days); default 31 days. It must not be longer than that.
+	// Retention is how long the foundation keeps usage events (cutoff_age_in_days); default 31
+	// days. It must not be longer than that.
 	Retention time.Duration
-	// Complete says that the lists hold all that ever happened, as those of a foundation that is younger than Retention: nothing can
-	// have run unseen before the first event.
+	// Complete says that the lists hold all that ever happened, as those of a foundation that is
+	// younger than Retention: nothing can have run unseen before the first event.
 	Complete bool
-	// Collector names this collector where a foundation has several, each with lists of its own to prove complete.
+	// Collector names this collector where a foundation has several, each with lists of its own to
+	// prove complete.
 	Collector string
 	// Epoch is for the projector of the same process: nothing is billed before it.
 	Epoch time.Time
@@ -101,13 +105,16 @@ func (f *Foundation) Validate() error {
 	}
 	if u, err := url.Parse(f.API); f.API == "" {
 		add("the address of the API is missing: give one such as https://api.example.org")
-	} else if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || u.RawQuery != "" || u.Fragment != "" {
+	} else if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || u.RawQuery != "" ||
+		u.Fragment != "" {
 		add("the address of the API is wrong: give one such as https://api.example.org")
 	} else if u.User != nil {
-		add("the address of the API holds credentials: give them as a client with its secret, a user with the password, or a token")
+		add("the address of the API holds credentials: give them as a client with its secret, a user with the " +
+			"password, or a token")
 	}
 	if f.grant() == "" {
-		add("there are no credentials: give a client with its secret (CF_CLIENT_ID, CF_CLIENT_SECRET), a user with the password (CF_USERNAME, CF_PASSWORD), or a token (CF_TOKEN)")
+		add("there are no credentials: give a client with its secret (CF_CLIENT_ID, CF_CLIENT_SECRET), a user with " +
+			"the password (CF_USERNAME, CF_PASSWORD), or a token (CF_TOKEN)")
 	}
 	for _, d := range []struct {
 		name       string
@@ -170,7 +177,8 @@ type Deps struct {
 	Store   Store
 	Log     *slog.Logger
 	Metrics *Metrics
-	// Now is our clock, for skew, waiting and the status; what is collected depends on the API's clock only.
+	// Now is our clock, for skew, waiting and the status; what is collected depends on the API's
+	// clock only.
 	Now func() time.Time
 }
 

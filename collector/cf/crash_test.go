@@ -114,7 +114,8 @@ var _ = Describe("appending to USAGE", func() {
 		state, err := shared.Stream(context.Background(), events.StreamUsage)
 		Expect(err).NotTo(HaveOccurred())
 		_, err = shared.Append(context.Background(), events.StreamUsage,
-			[]bus.Message{{Subject: events.UsageDecisionSubject(events.SourceCF, r.name), Data: []byte("{}")}}, bus.Expect{Last: state.Last})
+			[]bus.Message{{Subject: events.UsageDecisionSubject(events.SourceCF, r.name), Data: []byte("{}")}},
+			bus.Expect{Last: state.Last})
 		Expect(err).NotTo(HaveOccurred())
 		r.add(apps, appEvent("e2", "STARTED", "STOPPED", "p", noon.Add(-10*time.Minute)))
 		r.pass(time.Minute)
@@ -185,7 +186,8 @@ var _ = Describe("running", func() {
 		Expect(r.current.Ready(r.name)).To(Succeed())
 		stop()
 		Eventually(done).Should(Receive(BeNil()))
-		Eventually(stacks).ShouldNot(Or(ContainSubstring("daybook/collector/cf.("), ContainSubstring("net/http.(*persistConn)")))
+		Eventually(stacks).ShouldNot(Or(ContainSubstring("daybook/collector/cf.("),
+			ContainSubstring("net/http.(*persistConn)")))
 	})
 
 	It("stops at once in the middle of a request", func() {

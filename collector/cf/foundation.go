@@ -17,10 +17,12 @@ import (
 	"github.com/daybook-billing/daybook/internal/bus"
 )
 
-// ErrNoGlobalRead: the token may not read all usage events. Such a token is not refused by the lists: they are empty for it.
+// ErrNoGlobalRead: the token may not read all usage events. Such a token is not refused by the
+// lists: they are empty for it.
 var ErrNoGlobalRead = errors.New("the token may not read the usage events of all organizations")
 
-// foundation is one foundation at work. Its lists are polled side by side, all else belongs to the goroutine that polls it.
+// foundation is one foundation at work. Its lists are polled side by side, all else belongs to the
+// goroutine that polls it.
 type foundation struct {
 	Foundation
 	origin     string
@@ -44,7 +46,8 @@ type foundation struct {
 	shown status.Status     // as it is to be shown
 	said  time.Time         // the horizon that was published last
 	notes map[string]string // what else is worth showing, by name
-	// complete is the newest horizon that any collector of the foundation had published when the state was read.
+	// complete is the newest horizon that any collector of the foundation had published when the
+	// state was read.
 	complete time.Time
 }
 
@@ -54,7 +57,8 @@ func newFoundation(settings *Foundation, d *Deps) (*foundation, error) {
 		return nil, err
 	}
 	f := &foundation{
-		Foundation: *settings, origin: appender.Origin(events.SourceCF, settings.Name), metrics: d.Metrics, now: d.Now, store: d.Store, client: client,
+		Foundation: *settings, origin: appender.Origin(events.SourceCF, settings.Name), metrics: d.Metrics, now: d.Now,
+		store: d.Store, client: client,
 		log:    d.Log.With(slog.String("foundation", settings.Name)),
 		writer: &writer{store: d.Store, filter: events.UsageFilter(events.SourceCF, settings.Name)},
 	}
@@ -76,7 +80,8 @@ func (f *foundation) selfTest(ctx context.Context) error {
 		d := jsondoc.Borrow()
 		defer d.Return()
 		if err := d.Parse(a.body); err != nil || d.Root().Get("links").Kind() != jsondoc.Object {
-			return fmt.Errorf("%w: it is not the root document of a Cloud Foundry API: is the address right (CF_API_ADDRESS)?", errDamaged)
+			return fmt.Errorf("%w: it is not the root document of a Cloud Foundry API: is the address right "+
+				"(CF_API_ADDRESS)?", errDamaged)
 		}
 		skew = f.now().Sub(a.date)
 		return nil
@@ -85,7 +90,8 @@ func (f *foundation) selfTest(ctx context.Context) error {
 		return err
 	}
 	if skew.Abs() > maxSkew {
-		f.log.Warn("our clock and the API's differ. Collecting goes by the API's clock; correct the one that is wrong", slog.Duration("difference", skew))
+		f.log.Warn("our clock and the API's differ. Collecting goes by the API's clock; correct the one that is wrong",
+			slog.Duration("difference", skew))
 	}
 	return f.mayReadAll(ctx)
 }
@@ -93,8 +99,9 @@ func (f *foundation) selfTest(ctx context.Context) error {
 // usageSummary is answered to those who may read everything.
 const usageSummary = "/v3/info/usage_summary"
 
-// mayReadAll makes sure that the token has global read. Source: cloud_controller_ng, app/controllers/v3/info_controller.rb: all others
-// get 404 as for an unknown endpoint (not_found!), and 403 without any scope to read. Any other refusal tells nothing about the scope.
+// mayReadAll makes sure that the token has global read. Source: cloud_controller_ng,
+// app/controllers/v3/info_controller.rb: all others get 404 as for an unknown endpoint
+// (not_found!), and 403 without any scope to read. Any other refusal tells nothing about the scope.
 func (f *foundation) mayReadAll(ctx context.Context) error {
 	err := f.client.get(ctx, usageSummary, nil, func(a *answer) error {
 		d := jsondoc.Borrow()
@@ -105,14 +112,18 @@ func (f *foundation) mayReadAll(ctx context.Context) error {
 		return nil
 	})
 	var refused *statusError
-	if errors.As(err, &refused) && (refused.is(http.StatusNotFound, codeUnknown) || refused.is(http.StatusForbidden, codeNotAuthorized)) {
-		return fmt.Errorf("%w: grant the client the authority cloud_controller.global_auditor (uaac client update), or the user that scope; "+
-			"cloud_controller.admin_read_only works too. (A Cloud Controller that is too old to know %s answers the same: update it.)", ErrNoGlobalRead, usageSummary)
+	if errors.As(err, &refused) && (refused.is(http.StatusNotFound, codeUnknown) || refused.is(http.StatusForbidden,
+		codeNotAuthorized)) {
+		return fmt.Errorf("%w: grant the client the authority cloud_controller.global_auditor (uaac client update), "+
+			"or the user that scope; "+
+			"cloud_controller.admin_read_only works too. (A Cloud Controller that is too old to know %s answers the "+
+			"same: update it.)", ErrNoGlobalRead, usageSummary)
 	}
 	return err
 }
 
-// horizonStep is how far the horizon moves at the least before it is published while much is being collected.
+// horizonStep is how far the horizon moves at the least before it is published while much is being
+// collected.
 const horizonStep = time.Hour
 
 // progress publishes the horizon now and then, and shows how it goes.
@@ -124,7 +135,8 @@ func (f *foundation) progress(ctx context.Context) error {
 	return nil
 }
 
-// sayHorizon publishes up to when both lists have been collected, when that has moved by at least a step.
+// sayHorizon publishes up to when both lists have been collected, when that has moved by at least a
+// step.
 func (f *foundation) sayHorizon(ctx context.Context, step time.Duration) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -170,7 +182,8 @@ func (f *foundation) horizonSaid() time.Time {
 // gapSaid takes note of a gap that was published.
 func (f *foundation) gapSaid(g *events.Gap) {
 	f.metrics.gaps.WithLabelValues(f.Name, g.List).Inc()
-	f.log.Warn("a gap was published", slog.String("list", g.List), slog.String("from", timeText(g.From)), slog.String("to", timeText(g.To)),
+	f.log.Warn("a gap was published", slog.String("list", g.List), slog.String("from", timeText(g.From)),
+		slog.String("to", timeText(g.To)),
 		slog.String("reason", g.Reason))
 }
 
@@ -181,7 +194,8 @@ func timeText(t time.Time) string {
 	return events.FormatTime(t)
 }
 
-// detail has the status show something from its next writing on, and no longer where the text is empty.
+// detail has the status show something from its next writing on, and no longer where the text is
+// empty.
 func (f *foundation) detail(name, text string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -202,7 +216,8 @@ func (f *foundation) tell(ctx context.Context, change func(now time.Time)) {
 	s.Horizon, s.Lists = f.said, nil
 	lag := time.Duration(0)
 	for _, l := range f.lists {
-		s.Lists = append(s.Lists, status.List{Name: l.name, CursorGUID: l.shown.guid, CursorTime: l.shown.created, Horizon: l.reached})
+		s.Lists = append(s.Lists, status.List{Name: l.name, CursorGUID: l.shown.guid, CursorTime: l.shown.created,
+			Horizon: l.reached})
 		if l.reached.IsZero() {
 			continue
 		}

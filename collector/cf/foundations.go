@@ -30,9 +30,10 @@ func (l Lookup) withDefaults() Lookup {
 	return l
 }
 
-// ParseFoundations reads a YAML list of foundations. What an entry does not say is as in base, which gives no credentials. Each
-// secret may stand in the file itself (client_secret), in an environment variable that it names (client_secret_env) or in a file
-// (client_secret_file). The error lists all that is wrong, with line and column.
+// ParseFoundations reads a YAML list of foundations. What an entry does not say is as in base,
+// which gives no credentials. Each secret may stand in the file itself (client_secret), in an
+// environment variable that it names (client_secret_env) or in a file (client_secret_file). The
+// error lists all that is wrong, with line and column.
 func ParseFoundations(file string, data []byte, base Foundation, lookup Lookup) ([]Foundation, error) {
 	r := &settingsReader{file: file, lookup: lookup.withDefaults()}
 	var root yaml.Node
@@ -40,9 +41,11 @@ func ParseFoundations(file string, data []byte, base Foundation, lookup Lookup) 
 		return nil, fmt.Errorf("%s: not valid YAML: %s", file, strings.TrimPrefix(err.Error(), "yaml: "))
 	}
 	if len(root.Content) == 0 || root.Content[0].Kind != yaml.SequenceNode || len(root.Content[0].Content) == 0 {
-		return nil, fmt.Errorf("%s:1:1: expected a list of foundations, such as\n- name: eu\n  api: https://api.example.org\n  client_id: daybook\n  client_secret_file: /run/secrets/eu", file)
+		return nil, fmt.Errorf("%s:1:1: expected a list of foundations, such as\n- name: eu\n  api: "+
+			"https://api.example.org\n  client_id: daybook\n  client_secret_file: /run/secrets/eu", file)
 	}
-	base.Name, base.API, base.ClientID, base.ClientSecret, base.Username, base.Password, base.Token = "", "", "", "", "", "", ""
+	base.Name, base.API, base.ClientID, base.ClientSecret, base.Username, base.Password, base.Token = "", "", "", "",
+		"", "", ""
 	var all []Foundation
 	names := map[string]int{}
 	for _, n := range root.Content[0].Content {
@@ -55,7 +58,8 @@ func ParseFoundations(file string, data []byte, base Foundation, lookup Lookup) 
 			r.problem(n, "%s", strings.ReplaceAll(err.Error(), "\n", "; "))
 		}
 		if line := names[events.Token(f.Name)]; line != 0 {
-			r.problem(n, "the name %s stands twice, first in line %d: it tells foundations apart in every subject", f.Name, line)
+			r.problem(n, "the name %s stands twice, first in line %d: it tells foundations apart in every subject",
+				f.Name, line)
 		}
 		names[events.Token(f.Name)] = n.Line
 		all = append(all, f)
@@ -149,8 +153,9 @@ func (r *settingsReader) settings(f *Foundation) map[string]func(s string) error
 		"name": text(&f.Name), "api": text(&f.API), "client_id": text(&f.ClientID), "username": text(&f.Username),
 		"user_agent": text(&f.UserAgent), "ca_file": text(&f.CAFile), "skip_ssl_validation": flag(&f.SkipTLS),
 		"schedule": duration(&f.Schedule), "min_wait": duration(&f.MinWait), "min_age": duration(&f.MinAge),
-		"overlap": duration(&f.Overlap), "overlap_every": duration(&f.OverlapEvery), "retention": duration(&f.Retention),
-		"timeout": duration(&f.Timeout), "complete": flag(&f.Complete), "collector": text(&f.Collector),
+		"overlap": duration(&f.Overlap), "overlap_every": duration(&f.OverlapEvery),
+		"retention": duration(&f.Retention),
+		"timeout":   duration(&f.Timeout), "complete": flag(&f.Complete), "collector": text(&f.Collector),
 		"page_size": func(s string) (err error) {
 			if f.PageSize, err = strconv.Atoi(s); err != nil {
 				return fmt.Errorf("%q is not a whole number", s)
@@ -162,7 +167,8 @@ func (r *settingsReader) settings(f *Foundation) map[string]func(s string) error
 			return err
 		},
 	}
-	for name, to := range map[string]*string{"client_secret": &f.ClientSecret, "password": &f.Password, "token": &f.Token} {
+	for name, to := range map[string]*string{"client_secret": &f.ClientSecret, "password": &f.Password,
+		"token": &f.Token} {
 		all[name] = text(to)
 		all[name+"_env"] = func(variable string) error {
 			value, ok := r.lookup.Env(variable)

@@ -27,7 +27,8 @@ var _ = Describe("a file of foundations", func() {
 		},
 	}
 	parse := func(text string) ([]cf.Foundation, error) {
-		base := cf.Foundation{Name: "cf", API: "https://flags.example.org", ClientSecret: "flag's", Schedule: 2 * time.Minute, PageSize: 500}
+		base := cf.Foundation{Name: "cf", API: "https://flags.example.org", ClientSecret: "flag's",
+			Schedule: 2 * time.Minute, PageSize: 500}
 		return cf.ParseFoundations("f.yaml", []byte(text), base, lookup)
 	}
 
@@ -44,11 +45,13 @@ var _ = Describe("a file of foundations", func() {
 		Expect(err).NotTo(HaveOccurred())
 		Expect(all).To(Equal([]cf.Foundation{
 			{
-				Name: "eu", API: "https://api.eu.example.org", ClientID: "daybook", ClientSecret: "from file", Schedule: 2 * time.Minute, PageSize: 500,
+				Name: "eu", API: "https://api.eu.example.org", ClientID: "daybook", ClientSecret: "from file",
+				Schedule: 2 * time.Minute, PageSize: 500,
 				Retention: 90 * 24 * time.Hour, Epoch: time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC),
 			},
 			{
-				Name: "us", API: "https://api.us.example.org", Username: "u", Password: "from env", Schedule: 2 * time.Minute, PageSize: 5000,
+				Name: "us", API: "https://api.us.example.org", Username: "u", Password: "from env",
+				Schedule: 2 * time.Minute, PageSize: 5000,
 				Complete: true, MinAge: 2 * time.Minute,
 			},
 		}))
@@ -63,14 +66,22 @@ var _ = Describe("a file of foundations", func() {
 		Entry("nothing", ``, "f.yaml:1:1: expected a list of foundations"),
 		Entry("no YAML", "- a: [", "f.yaml: not valid YAML"),
 		Entry("no list", "name: eu", "f.yaml:1:1: expected a list"),
-		Entry("an unknown key", "- name: eu\n  addrezz: x", `f.yaml:2:3: unknown key "addrezz"; the keys are api, ca_file`),
+		Entry("an unknown key", "- name: eu\n  addrezz: x",
+			`f.yaml:2:3: unknown key "addrezz"; the keys are api, ca_file`),
 		Entry("a key twice", "- name: eu\n  name: us", "f.yaml:2:3: the key name stands twice, first in line 1"),
-		Entry("two wrong things", "- name: eu\n  schedule: soon\n  page_size: many", "f.yaml:2:13: schedule: \"soon\" is not a duration", "f.yaml:3:14: page_size"),
-		Entry("a secret that is not there", "- name: eu\n  client_secret_env: NONE", "f.yaml:2:22: client_secret_env: the environment variable NONE is not set"),
-		Entry("a secret given twice", "- name: eu\n  password: a\n  password_env: US_PASSWORD", "password is given in several ways"),
-		Entry("no credentials, not even the flags'", "- name: eu\n  api: https://a", "f.yaml:1:3: there are no credentials"),
-		Entry("a name twice", strings.Repeat("- {name: eu, api: \"https://a\", token: t}\n", 2), "f.yaml:2:3: the name eu stands twice"),
-		Entry("an age that is too small", `- {name: eu, api: "https://a", token: t, min_age: 10s}`, "the minimum age is 10s: it must be at least 1m0s"),
-		Entry("credentials in the address", `- {name: eu, api: "https://u:PLANTED@a", token: t}`, "the address of the API holds credentials"),
+		Entry("two wrong things", "- name: eu\n  schedule: soon\n  page_size: many", "f.yaml:2:13: schedule: "+
+			"\"soon\" is not a duration", "f.yaml:3:14: page_size"),
+		Entry("a secret that is not there", "- name: eu\n  client_secret_env: NONE",
+			"f.yaml:2:22: client_secret_env: the environment variable NONE is not set"),
+		Entry("a secret given twice", "- name: eu\n  password: a\n  password_env: US_PASSWORD", "password is given "+
+			"in several ways"),
+		Entry("no credentials, not even the flags'", "- name: eu\n  api: https://a", "f.yaml:1:3: there are no "+
+			"credentials"),
+		Entry("a name twice", strings.Repeat("- {name: eu, api: \"https://a\", token: t}\n", 2),
+			"f.yaml:2:3: the name eu stands twice"),
+		Entry("an age that is too small", `- {name: eu, api: "https://a", token: t, min_age: 10s}`,
+			"the minimum age is 10s: it must be at least 1m0s"),
+		Entry("credentials in the address", `- {name: eu, api: "https://u:PLANTED@a", token: t}`,
+			"the address of the API holds credentials"),
 	)
 })

@@ -14,7 +14,8 @@ import (
 
 var update = flag.Bool("update", false, "write testdata/*.golden anew")
 
-// normalised writes one line for each line of the input: the fact as it goes on the wire, or the error.
+// normalised writes one line for each line of the input: the fact as it goes on the wire, or the
+// error.
 func normalised(input []byte) []byte {
 	var out []byte
 	for line := range bytes.Lines(input) {

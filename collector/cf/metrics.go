@@ -20,24 +20,32 @@ type Metrics struct {
 // NewMetrics makes the metrics; they are registered by whoever owns the registry.
 func NewMetrics() *Metrics {
 	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
-		return prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: "daybook", Subsystem: "cf", Name: name, Help: help}, labels)
+		return prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: "daybook", Subsystem: "cf", Name: name,
+			Help: help}, labels)
 	}
 	gauge := func(name, help string, labels ...string) *prometheus.GaugeVec {
-		return prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: "daybook", Subsystem: "cf", Name: name, Help: help}, labels)
+		return prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: "daybook", Subsystem: "cf", Name: name,
+			Help: help}, labels)
 	}
 	return &Metrics{
 		events:      counter("events_total", "Usage events stored in USAGE.", "foundation", "list", "kind", "state"),
 		quarantined: counter("quarantined_total", "Usage events that could not be understood.", "foundation", "list"),
-		late:        counter("late_events_total", "Usage events that a re-scan found behind the cursor.", "foundation", "list"),
-		gaps:        counter("gaps_total", "Gaps published.", "foundation", "list"),
-		rescans:     counter("rescans_total", "Times that a list was read from its start.", "foundation", "list"),
-		polls:       counter("polls_total", "Polls by result.", "foundation", "result"),
-		retries:     counter("retries_total", "Requests to the API that were repeated, by reason.", "foundation", "reason"),
-		conflicts:   counter("append_retries_total", "Appends to USAGE that were not confirmed and made the collector read its state again.", "foundation"),
-		horizon:     gauge("horizon_seconds", "Up to when the list has been collected, in seconds since 1970.", "foundation", "list"),
-		lag:         gauge("lag_seconds", "How far the horizon of the list is behind the API's clock.", "foundation", "list"),
+		late: counter("late_events_total", "Usage events that a re-scan found behind the cursor.", "foundation",
+			"list"),
+		gaps:    counter("gaps_total", "Gaps published.", "foundation", "list"),
+		rescans: counter("rescans_total", "Times that a list was read from its start.", "foundation", "list"),
+		polls:   counter("polls_total", "Polls by result.", "foundation", "result"),
+		retries: counter("retries_total", "Requests to the API that were repeated, by reason.", "foundation",
+			"reason"),
+		conflicts: counter("append_retries_total", "Appends to USAGE that were not confirmed and made the "+
+			"collector read its state again.", "foundation"),
+		horizon: gauge("horizon_seconds", "Up to when the list has been collected, in seconds since 1970.",
+			"foundation", "list"),
+		lag: gauge("lag_seconds", "How far the horizon of the list is behind the API's clock.", "foundation",
+			"list"),
 		latency: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Namespace: "daybook", Subsystem: "cf", Name: "request_seconds", Help: "How long the API took to answer, body included.",
+			Namespace: "daybook", Subsystem: "cf", Name: "request_seconds", Help: "How long the API took to answer, " +
+				"body included.",
 			Buckets: []float64{.01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60},
 		}, []string{"foundation"}),
 	}
@@ -45,7 +53,8 @@ func NewMetrics() *Metrics {
 
 func (m *Metrics) all() []prometheus.Collector {
 	return []prometheus.Collector{
-		m.events, m.quarantined, m.late, m.gaps, m.rescans, m.polls, m.retries, m.conflicts, m.horizon, m.lag, m.latency,
+		m.events, m.quarantined, m.late, m.gaps, m.rescans, m.polls, m.retries, m.conflicts, m.horizon, m.lag,
+		m.latency,
 	}
 }
 

@@ -11,27 +11,31 @@ import (
 	"github.com/daybook-billing/daybook/events"
 )
 
-// ErrUnknownEvent is wrapped by the error for a usage event whose state Daybook does not know: it may matter, so it is to
-// be kept (quarantined) and not passed over.
+// ErrUnknownEvent is wrapped by the error for a usage event whose state Daybook does not know: it
+// may matter, so it is to be kept (quarantined) and not passed over.
 var ErrUnknownEvent = errors.New("unknown usage event")
 
-// Times outside these years are refused: they are mistakes, and a horizon that follows one would cut for centuries.
+// Times outside these years are refused: they are mistakes, and a horizon that follows one would
+// cut for centuries.
 const (
 	firstYear = 2000
 	lastYear  = 2200
 )
 
-// Normalise turns one v3 app or service usage event, as the API returns it, into a fact of the foundation.
+// Normalise turns one v3 app or service usage event, as the API returns it, into a fact of the
+// foundation.
 //
 // The shapes, and what may be null, are those of cloud_controller_ng's presenters
-// (app/presenters/v3/{app,service}_usage_event_presenter.rb): an app usage event has an object in "state", a service usage
-// event has a string there.
+// (app/presenters/v3/{app,service}_usage_event_presenter.rb): an app usage event has an object in
+// "state", a service usage event has a string there.
 //
-// The id is derived from list, guid and created_at, because guids repeat after a purge and reseed. Secrets in URLs are
-// removed from all strings, in the fact's fields and in Raw alike; apart from that Raw is the event byte for byte, or
-// without white space between tokens when it stood on several lines. The result shares no memory with raw.
+// The id is derived from list, guid and created_at, because guids repeat after a purge and reseed.
+// Secrets in URLs are removed from all strings, in the fact's fields and in Raw alike; apart from
+// that Raw is the event byte for byte, or without white space between tokens when it stood on
+// several lines. The result shares no memory with raw.
 //
-// Errors are a *jsondoc.SyntaxError, a *jsondoc.FieldError that names the path, or wrap ErrUnknownEvent.
+// Errors are a *jsondoc.SyntaxError, a *jsondoc.FieldError that names the path, or wrap
+// ErrUnknownEvent.
 func Normalise(foundation string, raw []byte) (events.Usage, error) {
 	d := jsondoc.Borrow()
 	defer d.Return()
@@ -41,7 +45,8 @@ func Normalise(foundation string, raw []byte) (events.Usage, error) {
 	return FromDocument(foundation, d)
 }
 
-// FromDocument is Normalise for an event that has been parsed. It may parse the document anew, without its secrets.
+// FromDocument is Normalise for an event that has been parsed. It may parse the document anew,
+// without its secrets.
 func FromDocument(foundation string, d *jsondoc.Document) (events.Usage, error) {
 	if redact.MayHoldSecret(d.Bytes()) {
 		if clean, changed := d.ReplaceTexts(redact.Value); changed {
@@ -113,8 +118,8 @@ const (
 	ofBuildpack
 )
 
-// appState says what an app usage event of this state is about, 0 if the state is not known. begins says that it is the beginning of
-// something, whose size must be known.
+// appState says what an app usage event of this state is about, 0 if the state is not known. begins
+// says that it is the beginning of something, whose size must be known.
 func appState(state string) (about role, begins bool) {
 	switch state {
 	case events.EventStarted, events.EventWasRunning:
@@ -141,7 +146,9 @@ func (e *event) app(foundation string) events.Usage {
 	about, begins := appState(current)
 	if about == 0 {
 		if current != "" {
-			e.unknown = fmt.Sprintf("state.current: found %q, expected one of STARTED, STOPPED, WAS_RUNNING, TASK_STARTED, TASK_STOPPED, TASK_WAS_RUNNING, STAGING_STARTED, STAGING_STOPPED, BUILDPACK_SET", limit(current))
+			e.unknown = fmt.Sprintf("state.current: found %q, expected one of STARTED, STOPPED, WAS_RUNNING, "+
+				"TASK_STARTED, TASK_STOPPED, TASK_WAS_RUNNING, STAGING_STARTED, STAGING_STOPPED, BUILDPACK_SET",
+				limit(current))
 		}
 		return events.Usage{}
 	}
@@ -155,9 +162,10 @@ func (e *event) app(foundation string) events.Usage {
 
 // subject fills in what the event is about.
 //
-// A BUILDPACK_SET without a process is what staging in v3 reports: one a build, whatever becomes of the droplet, with
-// the build's memory. It is information only and must touch no timeline of a process, so it stands with the app's
-// builds, under kind staging, with its own event name; projectors pass it over.
+// A BUILDPACK_SET without a process is what staging in v3 reports: one a build, whatever becomes of
+// the droplet, with the build's memory. It is information only and must touch no timeline of a
+// process, so it stands with the app's builds, under kind staging, with its own event name;
+// projectors pass it over.
 func (e *event) subject(u *events.Usage, about role) {
 	app := e.Object(e.root, "", "app")
 	process := e.Object(e.root, "", "process")
@@ -212,8 +220,8 @@ func (e *event) previous(now *events.Footprint) (instances, memory events.Count)
 	return differing("instance_count", now.Instances), differing("memory_in_mb_per_instance", now.MemoryMB)
 }
 
-// service reads a service usage event. User-provided instances are facts too: they have neither plan, offering nor
-// broker, so that their footprint is empty, and the projector passes them over.
+// service reads a service usage event. User-provided instances are facts too: they have neither
+// plan, offering nor broker, so that their footprint is empty, and the projector passes them over.
 func (e *event) service(foundation string) events.Usage {
 	state := e.root.Get("state").Text()
 	switch state {
@@ -240,7 +248,8 @@ func (e *event) service(foundation string) events.Usage {
 		BrokerGUID:   e.Text(broker, "service_broker", "guid"),
 	}
 	if !userProvided && state != events.EventDeleted && u.Footprint.Plan == "" {
-		e.NeedText(plan, "service_plan", "guid") // only a user-provided instance has no plan; no other must pass for one that costs nothing
+		// only a user-provided instance has no plan; no other must pass for one that costs nothing
+		e.NeedText(plan, "service_plan", "guid")
 	}
 	return u
 }

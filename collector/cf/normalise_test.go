@@ -21,21 +21,30 @@ var _ = Describe("a usage event", func() {
 	},
 		Entry("no guid", `"guid":"e"`, `"x":"e"`, "guid: found nothing, expected a string"),
 		Entry("a guid that is null", `"guid":"e"`, `"guid":null`, "guid: found null"),
-		Entry("a time without a zone", `T10:00:00Z`, `T10:00:00`, `created_at: found the string "2026-08-20T10:00:00", expected an RFC 3339 time`),
+		Entry("a time without a zone", `T10:00:00Z`, `T10:00:00`,
+			`created_at: found the string "2026-08-20T10:00:00", expected an RFC 3339 time`),
 		Entry("a time too early", `2026-`, `1999-`, `from the year 2000 on`),
 		Entry("a time too late", `2026-`, `2200-`, `before 2200`),
 		Entry("no such day", `08-20`, `02-30`, `created_at: found`),
 		Entry("no organization", `"organization":{"guid":"O"},`, ``, "organization.guid: found nothing"),
 		Entry("an organization that is null", `{"guid":"O"}`, `null`, "organization.guid: found nothing"),
-		Entry("an organization that is a string", `{"guid":"O"}`, `"O"`, `organization: found the string "O", expected an object`),
-		Entry("no process", `"guid":"P"`, `"guid":null`, "process.guid: found null, expected a string that is not empty"),
-		Entry("no size", `"memory_in_mb_per_instance":{"current":64`, `"memory_in_mb_per_instance":{"current":null`, "memory_in_mb_per_instance.current: found null"),
-		Entry("a negative number", `"instance_count":{"current":1`, `"instance_count":{"current":-1`, "instance_count.current: found the number -1"),
-		Entry("a fraction", `"instance_count":{"current":1`, `"instance_count":{"current":1.5`, "instance_count.current: found the number 1.5"),
-		Entry("a huge number", `"instance_count":{"current":1`, `"instance_count":{"current":99999999999999999999`, "instance_count.current: found the number 99999999999999999999"),
-		Entry("a name that is a number", `"name":"shop"`, `"name":7`, "app.name: found the number 7, expected a string or null"),
+		Entry("an organization that is a string", `{"guid":"O"}`, `"O"`,
+			`organization: found the string "O", expected an object`),
+		Entry("no process", `"guid":"P"`, `"guid":null`, "process.guid: found null, expected a string that is not "+
+			"empty"),
+		Entry("no size", `"memory_in_mb_per_instance":{"current":64`, `"memory_in_mb_per_instance":{"current":null`,
+			"memory_in_mb_per_instance.current: found null"),
+		Entry("a negative number", `"instance_count":{"current":1`, `"instance_count":{"current":-1`,
+			"instance_count.current: found the number -1"),
+		Entry("a fraction", `"instance_count":{"current":1`, `"instance_count":{"current":1.5`,
+			"instance_count.current: found the number 1.5"),
+		Entry("a huge number", `"instance_count":{"current":1`, `"instance_count":{"current":99999999999999999999`,
+			"instance_count.current: found the number 99999999999999999999"),
+		Entry("a name that is a number", `"name":"shop"`, `"name":7`, "app.name: found the number 7, expected a "+
+			"string or null"),
 		Entry("a key twice", `"guid":"e"`, `"guid":"e","guid":"e2"`, "twice"),
-		Entry("no state", `"state":`, `"status":`, "state: found nothing, expected an object (app usage event) or a string (service usage event)"),
+		Entry("no state", `"state":`, `"status":`, "state: found nothing, expected an object (app usage event) or a "+
+			"string (service usage event)"),
 		Entry("no current state", `"current":"STARTED"`, `"current":null`, "state.current: found null"),
 	)
 
@@ -56,11 +65,13 @@ var _ = Describe("a usage event", func() {
 		first := id("f", valid)
 		Expect(id("f", strings.ReplaceAll(valid, `":`, `" : `))).To(Equal(first))
 		Expect(id("f", " "+valid+"\n")).To(Equal(first))
-		Expect([]string{id("g", valid), id("f", service), id("f", strings.Replace(valid, "10:00:00", "10:00:01", 1))}).NotTo(ContainElement(first))
+		Expect([]string{id("g", valid), id("f", service), id("f", strings.Replace(valid, "10:00:00", "10:00:01",
+			1))}).NotTo(ContainElement(first))
 	})
 
 	DescribeTable("of a service instance without a plan", func(kind, state string, taken bool) {
-		_, err := cf.Normalise("f", []byte(`{"guid":"e","created_at":"2026-08-20T10:00:00Z","state":"`+state+`","organization":{"guid":"O"},"service_instance":{"guid":"I","type":`+kind+`},"service_plan":{"guid":null,"name":null}}`))
+		_, err := cf.Normalise("f",
+			[]byte(`{"guid":"e","created_at":"2026-08-20T10:00:00Z","state":"`+state+`","organization":{"guid":"O"},"service_instance":{"guid":"I","type":`+kind+`},"service_plan":{"guid":null,"name":null}}`))
 		if taken {
 			Expect(err).NotTo(HaveOccurred())
 		} else {
@@ -68,7 +79,8 @@ var _ = Describe("a usage event", func() {
 		}
 	},
 		Entry("is a fact when it is user-provided", `"user_provided_service_instance"`, "CREATED", true),
-		Entry("does not pass for one that costs nothing when it is managed", `"managed_service_instance"`, "CREATED", false),
+		Entry("does not pass for one that costs nothing when it is managed", `"managed_service_instance"`, "CREATED",
+			false),
 		Entry("nor when its type is not known", `"weird"`, "UPDATED", false),
 		Entry("nor when it has no type", `null`, "CREATED", false),
 		Entry("may be at its end", `"managed_service_instance"`, "DELETED", true),
@@ -87,10 +99,12 @@ var _ = Describe("a usage event", func() {
 	)
 
 	It("keeps its bytes, and loses only the secrets", func() {
-		in := strings.Replace(strings.Replace(valid, `"ruby"`, `"https:\/\/u:PLANTED@h\/r?k=PLANTED"`, 1), `"shop"`, `"https://PLANTED@h"`, 1)
+		in := strings.Replace(strings.Replace(valid, `"ruby"`, `"https:\/\/u:PLANTED@h\/r?k=PLANTED"`, 1), `"shop"`,
+			`"https://PLANTED@h"`, 1)
 		u, err := cf.Normalise("f", []byte(in+"\r\n"))
 		Expect(err).NotTo(HaveOccurred())
-		Expect(string(u.Raw)).To(Equal(strings.Replace(strings.Replace(valid, `"ruby"`, `"https://***:***@h/r?k=***"`, 1), `"shop"`, `"https://***:***@h"`, 1)))
+		Expect(string(u.Raw)).To(Equal(strings.Replace(strings.Replace(valid, `"ruby"`, `"https://***:***@h/r?k=***"`,
+			1), `"shop"`, `"https://***:***@h"`, 1)))
 		Expect(u.Footprint.Buildpack).To(Equal("https://***:***@h/r?k=***"))
 		Expect(u.Name).To(Equal("https://***:***@h"))
 		spaced := strings.ReplaceAll(valid, ",", " ,\t")

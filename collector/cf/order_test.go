@@ -17,8 +17,8 @@ import (
 	"github.com/daybook-billing/daybook/events"
 )
 
-// apiOrder puts facts in the order that their places tell, as whoever reads USAGE does: a late one stands behind what it follows, before
-// all that followed it earlier.
+// apiOrder puts facts in the order that their places tell, as whoever reads USAGE does: a late one
+// stands behind what it follows, before all that followed it earlier.
 func apiOrder(facts []said) []string {
 	paths := map[uint64][]uint64{}
 	for _, s := range facts {
@@ -53,7 +53,8 @@ func apiOrder(facts []said) []string {
 }
 
 var _ = Describe("the order of the API", func() {
-	It("is what USAGE tells in the end, however late events are committed and whenever the collector is killed", func() {
+	It("is what USAGE tells in the end, however late events are committed and whenever the collector is "+
+		"killed", func() {
 		random := rand.New(rand.NewPCG(uint64(GinkgoRandomSeed()), 7))
 		for range 12 {
 			r := newRig()
@@ -63,7 +64,8 @@ var _ = Describe("the order of the API", func() {
 			n, unreadable := 0, 0
 			event := func() apiRow {
 				n++
-				return appEvent(fmt.Sprintf("e%03d", n), "STARTED", "STOPPED", fmt.Sprintf("p%d", n%5), r.now.Add(-time.Duration(random.IntN(90))*time.Second))
+				return appEvent(fmt.Sprintf("e%03d", n), "STARTED", "STOPPED", fmt.Sprintf("p%d", n%5),
+					r.now.Add(-time.Duration(random.IntN(90))*time.Second))
 			}
 			for range 40 {
 				switch random.IntN(7) {
@@ -108,10 +110,12 @@ var _ = Describe("the order of the API", func() {
 	})
 })
 
-// FuzzRows holds the reading of a page against encoding/json: what is taken is a whole document, and has the same events.
+// FuzzRows holds the reading of a page against encoding/json: what is taken is a whole document,
+// and has the same events.
 func FuzzRows(f *testing.F) {
 	for _, s := range []string{
-		`{"resources":[]}`, `{"pagination":{"next":null},"resources":[{"guid":"a","created_at":"2026-05-01T12:00:00Z"}]}`,
+		`{"resources":[]}`,
+		`{"pagination":{"next":null},"resources":[{"guid":"a","created_at":"2026-05-01T12:00:00Z"}]}`,
 		` { "resources" : [ {"guid":"a\"]","created_at":"2026-05-01T12:00:00Z","x":[{"y":"}"}]} , {"guid":"\u0061","created_at":"2026-05-01T12:00:00Z"}] } `,
 		`{"resources":[{"guid":"a","created_at":"2026-05-01T12:00:00Z"}`, `{"resources":[1]}`, `{"resources":[{}]}`,
 	} {

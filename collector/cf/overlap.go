@@ -12,7 +12,8 @@ import (
 	"github.com/daybook-billing/daybook/events"
 )
 
-// lateRun is a row of events that were found late, one directly behind the other in the API's order.
+// lateRun is a row of events that were found late, one directly behind the other in the API's
+// order.
 type lateRun struct {
 	facts []lateFact
 	total int
@@ -35,8 +36,9 @@ func (l *list) factID(guid string, created time.Time) string {
 // identity is the key of the fact that an event becomes.
 func (l *list) identity(r *row) appender.Key { return appender.KeyOf(l.factID(r.guid, r.created)) }
 
-// overlap lists the newest known events again and publishes what it finds between them: events whose transactions were committed
-// only after younger ones had been listed. It is complete when it meets the cursor: the list was the same all the way.
+// overlap lists the newest known events again and publishes what it finds between them: events
+// whose transactions were committed only after younger ones had been listed. It is complete when it
+// meets the cursor: the list was the same all the way.
 func (l *list) overlap(ctx context.Context, date time.Time) error {
 	from, ok := l.window.anchor(l.scanned.Add(-l.f.Overlap))
 	if !ok || from.guid == l.cursor.guid {
@@ -118,19 +120,24 @@ func (l *list) between(ctx context.Context, r *row, run *lateRun, prev *mark) er
 	}
 	u, err := l.fact(r)
 	if err != nil {
-		return l.f.quarantine.put(ctx, l.name, r, l.behind(run, len(run.facts), prev), err, events.FormatTime(r.created))
+		return l.f.quarantine.put(ctx, l.name, r, l.behind(run, len(run.facts), prev), err,
+			events.FormatTime(r.created))
 	}
 	if run.total++; run.total > maxLate {
-		return fmt.Errorf("more than %d events of the %s list that were listed again are not in USAGE: something else has happened than late commits. "+
-			"See whether the address of the API (CF_API_ADDRESS) is still that of foundation %q, whether its database was restored, and whether "+
-			"USAGE was trimmed or restored; if the list is right as it is, collect it under another name (--cf-name)", maxLate, l.name, l.f.Name)
+		return fmt.Errorf("more than %d events of the %s list that were listed again are not in USAGE: something "+
+			"else has happened than late commits. "+
+			"See whether the address of the API (CF_API_ADDRESS) is still that of foundation %q, whether its "+
+			"database was restored, and whether "+
+			"USAGE was trimmed or restored; if the list is right as it is, collect it under another name (--cf-name)",
+			maxLate, l.name, l.f.Name)
 	}
-	run.facts = append(run.facts, lateFact{u, k, mark{guid: r.guid, created: r.created, reseeded: r.guid == u.Resource}})
+	run.facts = append(run.facts, lateFact{u, k, mark{guid: r.guid, created: r.created,
+		reseeded: r.guid == u.Resource}})
 	return nil
 }
 
-// place publishes a run of late events behind the known one that it follows. The last comes first: of two facts that follow the same one,
-// the one that was published later stands nearer to it.
+// place publishes a run of late events behind the known one that it follows. The last comes first:
+// of two facts that follow the same one, the one that was published later stands nearer to it.
 func (l *list) place(ctx context.Context, run *lateRun, prev *mark) error {
 	for i := len(run.facts) - 1; i >= 0; i-- {
 		x := &run.facts[i]
@@ -152,7 +159,8 @@ func (l *list) behind(run *lateRun, i int, prev *mark) string {
 	return l.factID(prev.guid, prev.created)
 }
 
-// oldestListed finds the oldest event of the window that the API still knows: those before a purge it does not.
+// oldestListed finds the oldest event of the window that the API still knows: those before a purge
+// it does not.
 func (l *list) oldestListed(ctx context.Context) (mark, bool, error) {
 	order := l.window.order
 	low, high := 0, len(order)

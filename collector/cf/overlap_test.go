@@ -72,8 +72,10 @@ var _ = Describe("events that were committed late", func() {
 
 	It("that nobody understands are quarantined with what they follow", func() {
 		r.insert(apps, "e2", late("x"))
-		r.insert(apps, "e2", apiRow{"odd", noon.Add(-18 * time.Minute), `{"guid":"odd","created_at":"2026-05-01T11:42:00Z","state":{"current":"EVACUATED"}}`})
-		r.insert(apps, "e5", apiRow{"odder", noon.Add(-18 * time.Minute), `{"guid":"odder","created_at":"2026-05-01T11:42:00Z","state":{"current":"EVACUATED"}}`})
+		r.insert(apps, "e2", apiRow{"odd", noon.Add(-18 * time.Minute),
+			`{"guid":"odd","created_at":"2026-05-01T11:42:00Z","state":{"current":"EVACUATED"}}`})
+		r.insert(apps, "e5", apiRow{"odder", noon.Add(-18 * time.Minute),
+			`{"guid":"odder","created_at":"2026-05-01T11:42:00Z","state":{"current":"EVACUATED"}}`})
 		for range 2 {
 			r.pass(5 * time.Minute)
 			r.poll()
@@ -106,7 +108,8 @@ var _ = Describe("events that were committed late", func() {
 		r.settings.MinWait = time.Hour
 		r.restart()
 		r.asked()
-		// The first page of the re-scan would be asked for after the deadline, which is an error at once.
+		// The first page of the re-scan would be asked for after the deadline, which is an error at
+		// once.
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 		defer cancel()
 		r.pass(10 * time.Minute)
@@ -164,7 +167,8 @@ var _ = Describe("events that were committed late", func() {
 		}
 		r.pass(10 * time.Minute)
 		Expect(r.current.Poll(context.Background())).To(MatchError(SatisfyAll(
-			ContainSubstring("something else has happened than late commits"), ContainSubstring("CF_API_ADDRESS"), ContainSubstring("--cf-name"))))
+			ContainSubstring("something else has happened than late commits"), ContainSubstring("CF_API_ADDRESS"),
+			ContainSubstring("--cf-name"))))
 		Expect(r.story()).To(HaveLen(6))
 	})
 })

@@ -20,7 +20,8 @@ type row struct {
 	guid    string
 	created time.Time // zero where it cannot be read
 	raw     []byte    // of the page
-	// unreadable is what keeps it from being told from all others, and from being a cursor; nil for all but broken events.
+	// unreadable is what keeps it from being told from all others, and from being a cursor; nil for
+	// all but broken events.
 	unreadable error
 }
 
@@ -42,7 +43,8 @@ func (p *page) first() *row {
 	return nil
 }
 
-// last returns the last event that can be told from others, which is a cursor for what is behind it; nil when there is none.
+// last returns the last event that can be told from others, which is a cursor for what is behind
+// it; nil when there is none.
 func (p *page) last() *row {
 	for i := len(p.rows) - 1; i >= 0; i-- {
 		if p.rows[i].unreadable == nil {
@@ -80,7 +82,8 @@ func (c *client) list(ctx context.Context, list, after string, p *page) error {
 		if more && len(p.rows) == 0 {
 			return fmt.Errorf("%w: it has no events and says that there are more", errDamaged)
 		}
-		p.short = len(p.rows) < c.settings.PageSize && !more // something in between may give fewer events than were asked for
+		// something in between may give fewer events than were asked for
+		p.short = len(p.rows) < c.settings.PageSize && !more
 		return nil
 	})
 	var refused *statusError
@@ -93,7 +96,8 @@ func (c *client) list(ctx context.Context, list, after string, p *page) error {
 	return err
 }
 
-// one asks for a single event's created_at. Errors: *statusError with 404 when there is no such event.
+// one asks for a single event's created_at. Errors: *statusError with 404 when there is no such
+// event.
 func (c *client) one(ctx context.Context, list, guid string) (created time.Time, err error) {
 	err = c.get(ctx, listPath(list)+"/"+url.PathEscape(guid), nil, func(a *answer) error {
 		r := identify(a.body)
@@ -109,8 +113,9 @@ func (c *client) one(ctx context.Context, list, guid string) (created time.Time,
 	return created, err
 }
 
-// identify reads guid and created_at of an event, as far as they are there. It falls back on a less strict reader for JSON that may not
-// be published: such an event is quarantined, and the cursor has to get past it.
+// identify reads guid and created_at of an event, as far as they are there. It falls back on a less
+// strict reader for JSON that may not be published: such an event is quarantined, and the cursor
+// has to get past it.
 func identify(raw []byte) row {
 	d := jsondoc.Borrow()
 	defer d.Return()
@@ -142,14 +147,16 @@ func identify(raw []byte) row {
 	return r
 }
 
-// createdAt reads a time. One that is never reached is none, for the walk would wait for it for ever.
+// createdAt reads a time. One that is never reached is none, for the walk would wait for it for
+// ever.
 func createdAt(text string) (time.Time, bool) {
 	t, err := events.ParseTime(text)
 	return t, err == nil && t.Year() < lastYear
 }
 
-// appendRows cuts a page into its events. The whole page must be there, and what has no guid or no created_at must be JSON; what else
-// stands in an event is looked at later. more reports that the page names a next one.
+// appendRows cuts a page into its events. The whole page must be there, and what has no guid or no
+// created_at must be JSON; what else stands in an event is looked at later. more reports that the
+// page names a next one.
 func appendRows(rows []row, body []byte) (_ []row, more bool, err error) {
 	s := splitter{b: body}
 	found := false

@@ -14,9 +14,11 @@ import (
 const (
 	// settled is how many unknown events in a row tell that no known one follows.
 	settled = 10_000
-	// clockMargin is how much older than the rows of the table's first page a row further back may be.
+	// clockMargin is how much older than the rows of the table's first page a row further back may
+	// be.
 	clockMargin = 24 * time.Hour
-	// pruneEvery is how long a row that is old enough may wait for being pruned: a job does it once a day.
+	// pruneEvery is how long a row that is old enough may wait for being pruned: a job does it once
+	// a day.
 	pruneEvery = 25 * time.Hour
 )
 
@@ -47,8 +49,8 @@ type revisit struct {
 	again int // beginnings that are still listed
 }
 
-// reread is how far a rescan has come. A poll that fails for want of an answer leaves it to the next one, so that a long list is read
-// to its end although polls fail.
+// reread is how far a rescan has come. A poll that fails for want of an answer leaves it to the
+// next one, so that a long list is read to its end although polls fail.
 type reread struct {
 	survey    survey
 	surveyed  bool // to its end; the gap is prepared
@@ -56,7 +58,8 @@ type reread struct {
 	revisited bool // the walk can begin
 }
 
-// begins reports whether the event is one that Cloud Controller keeps while the thing runs (pull request 5210).
+// begins reports whether the event is one that Cloud Controller keeps while the thing runs (pull
+// request 5210).
 func begins(event string) bool {
 	switch event {
 	case events.EventStarted, events.EventWasRunning, events.EventTaskStarted, events.EventTaskWasRunning,
@@ -66,9 +69,10 @@ func begins(event string) bool {
 	return false
 }
 
-// rescan looks through the table from its head, for the first time or because the cursor is lost, and goes on where the poll before had
-// to stop. It publishes what tells about the past, prepares the gap, and puts the cursor behind the last event that is known. ready is false
-// when there is nothing to walk yet.
+// rescan looks through the table from its head, for the first time or because the cursor is lost,
+// and goes on where the poll before had to stop. It publishes what tells about the past, prepares
+// the gap, and puts the cursor behind the last event that is known. ready is false when there is
+// nothing to walk yet.
 func (l *list) rescan(ctx context.Context) (ready bool, err error) {
 	if l.reread == nil {
 		l.f.metrics.rescans.WithLabelValues(l.f.Name, l.name).Inc()
@@ -110,8 +114,9 @@ func (l *list) rescan(ctx context.Context) (ready bool, err error) {
 	return true, nil
 }
 
-// resume makes sure that the rescan of an earlier poll can go on: what it has read last is still listed, and nothing can have been pruned since
-// then of which the gap that it has prepared does not tell.
+// resume makes sure that the rescan of an earlier poll can go on: what it has read last is still
+// listed, and nothing can have been pruned since then of which the gap that it has prepared does
+// not tell.
 func (l *list) resume(ctx context.Context, r *reread) error {
 	s := &r.survey
 	if s.at == nil {
@@ -141,7 +146,8 @@ func (l *list) stillListed(ctx context.Context, m *mark) error {
 	return err
 }
 
-// survey reads the table until it is clear what it tells, and prepares the gap. ready is false when the time to publish it has not come.
+// survey reads the table until it is clear what it tells, and prepares the gap. ready is false when
+// the time to publish it has not come.
 func (l *list) survey(ctx context.Context, s *survey) (ready bool, err error) {
 	var p page
 	for done := false; !done; {
@@ -221,8 +227,10 @@ func (l *list) learn(ctx context.Context, rows []row) error {
 			return err
 		}
 		if len(known) >= MaxKnown {
-			return fmt.Errorf("the list of %s usage events reaches back to %s, and has to be compared with more than the %d facts that fit: "+
-				"have the foundation keep its usage events for a shorter time (cutoff_age_in_days), or collect it under another name (--cf-name) from here on",
+			return fmt.Errorf("the list of %s usage events reaches back to %s, and has to be compared with more than "+
+				"the %d facts that fit: "+
+				"have the foundation keep its usage events for a shorter time (cutoff_age_in_days), or collect it "+
+				"under another name (--cf-name) from here on",
 				l.name, events.FormatTime(oldest.Add(clockMargin)), MaxKnown)
 		}
 		known[appender.KeyOf(m.Header(events.HeaderID))] = m.Sequence
@@ -249,7 +257,8 @@ func (l *list) look(s *survey, r *row) {
 		s.ending, s.oldest = r.created, &mark{guid: r.guid, created: r.created}
 	}
 	s.baselines = s.baselines || u.Event == events.EventWasRunning || u.Event == events.EventTaskWasRunning
-	m := &mark{guid: r.guid, created: r.created, sequence: l.known[appender.KeyOf(u.ID)], reseeded: r.guid == u.Resource}
+	m := &mark{guid: r.guid, created: r.created, sequence: l.known[appender.KeyOf(u.ID)],
+		reseeded: r.guid == u.Resource}
 	if m.sequence == 0 {
 		if s.run++; s.run == 1 {
 			s.tail = m
@@ -267,8 +276,9 @@ func (l *list) look(s *survey, r *row) {
 	}
 }
 
-// isKept reports whether an event that is known is listed only because Cloud Controller keeps it: it is a beginning, and no younger than
-// the cursor, which was pruned; or it should have been pruned long ago.
+// isKept reports whether an event that is known is listed only because Cloud Controller keeps it:
+// it is a beginning, and no younger than the cursor, which was pruned; or it should have been
+// pruned long ago.
 func (l *list) isKept(r *row, u *events.Usage, date time.Time) bool {
 	if l.cursor == nil || !begins(u.Event) || r.created.After(l.cursor.created) {
 		return false
@@ -276,7 +286,8 @@ func (l *list) isKept(r *row, u *events.Usage, date time.Time) bool {
 	return !l.outlived || r.created.Before(date.Add(-l.f.Retention-pruneEvery))
 }
 
-// gapFor is the gap that has to be published before anything else; nil when there is none, or USAGE has it.
+// gapFor is the gap that has to be published before anything else; nil when there is none, or USAGE
+// has it.
 func (l *list) gapFor(s *survey) *openGap {
 	switch {
 	case s.proven:
@@ -311,8 +322,9 @@ func (l *list) gapFor(s *survey) *openGap {
 	return &openGap{Gap: g, said: s.date}
 }
 
-// pruned is a time from which on nothing was pruned by a date. Cloud Controller removes all rows that are older than the cutoff, or, with the rule
-// of pull request 5210, all but beginnings; so no row that is no beginning is older, nor is the table's first without that rule.
+// pruned is a time from which on nothing was pruned by a date. Cloud Controller removes all rows
+// that are older than the cutoff, or, with the rule of pull request 5210, all but beginnings; so no
+// row that is no beginning is older, nor is the table's first without that rule.
 func (l *list) pruned(s *survey, date time.Time) time.Time {
 	to, bound := s.tail.created, date.Add(-l.f.Retention)
 	if !s.kept && !s.eldest.Before(bound) {
@@ -345,7 +357,8 @@ func (l *list) reason(s *survey, g *events.Gap) string {
 		what = "service instances"
 	}
 	if l.cursor == nil {
-		text := fmt.Sprintf("First collection of the %s usage events: the foundation's list tells nothing from before %s. Which %s were running then is not known, "+
+		text := fmt.Sprintf("First collection of the %s usage events: the foundation's list tells nothing from "+
+			"before %s. Which %s were running then is not known, "+
 			"and none is billed before it has reported.", l.name, events.FormatTime(g.To), what)
 		if s.baselines {
 			text += " The list holds baselines (WAS_RUNNING): what they name is billed from them on."
@@ -362,12 +375,14 @@ func (l *list) reason(s *survey, g *events.Gap) string {
 		happened = "the list was purged and reseeded with what runs"
 	}
 	return fmt.Sprintf("The last %s usage event that was collected (%s of %s) does not show what followed: %s. "+
-		"Events from %s to %s may be missing. What %s did then is held, where later events do not tell; daybook holds list shows it, to be released or discarded.",
-		l.name, g.Cursor, events.FormatTime(l.cursor.created), happened, events.FormatTime(g.From), events.FormatTime(g.To), what)
+		"Events from %s to %s may be missing. What %s did then is held, where later events do not tell; daybook "+
+		"holds list shows it, to be released or discarded.",
+		l.name, g.Cursor, events.FormatTime(l.cursor.created), happened, events.FormatTime(g.From),
+		events.FormatTime(g.To), what)
 }
 
-// revisit reads the known part of the table again and publishes what it tells: beginnings that are still listed, where continuity is
-// not proven, and events that were missed between known ones.
+// revisit reads the known part of the table again and publishes what it tells: beginnings that are
+// still listed, where continuity is not proven, and events that were missed between known ones.
 func (l *list) revisit(ctx context.Context, s *survey, v *revisit) error {
 	gap := l.pending
 	if gap == nil && !s.proven {
@@ -398,7 +413,8 @@ func (l *list) revisit(ctx context.Context, s *survey, v *revisit) error {
 			}
 			if s.lastKnown.is(r) {
 				if v.again+v.run.total > 0 {
-					l.log.Info("the list was read from its start", slog.Int("still_listed", v.again), slog.Int("late", v.run.total))
+					l.log.Info("the list was read from its start", slog.Int("still_listed", v.again),
+						slog.Int("late", v.run.total))
 				}
 				return l.drain(ctx)
 			}
@@ -429,8 +445,9 @@ func (l *list) reading(ctx context.Context, at *mark) {
 	l.f.tell(ctx, func(time.Time) {})
 }
 
-// listed publishes that a known beginning is still listed, once for each gap. A beginning goes once its ending is old enough to go, too, so
-// that what is listed had not ended by the end of the gap, from where on the list is complete.
+// listed publishes that a known beginning is still listed, once for each gap. A beginning goes once
+// its ending is old enough to go, too, so that what is listed had not ended by the end of the gap,
+// from where on the list is complete.
 func (l *list) listed(ctx context.Context, r *row, gap *openGap) (int, error) {
 	at := gap.To
 	u, err := l.fact(r)
@@ -438,7 +455,8 @@ func (l *list) listed(ctx context.Context, r *row, gap *openGap) (int, error) {
 		return 0, nil //nolint:nilerr // it was understood when it was stored; if not any more, it tells nothing
 	}
 	u.Listed = at
-	u.ID = events.ID("usage", u.Source, u.Foundation, l.name, r.guid, events.FormatTime(r.created), "listed", events.FormatTime(at))
+	u.ID = events.ID("usage", u.Source, u.Foundation, l.name, r.guid, events.FormatTime(r.created), "listed",
+		events.FormatTime(at))
 	k := appender.KeyOf(u.ID)
 	if l.isKnown(k) {
 		return 0, nil

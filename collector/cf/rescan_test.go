@@ -39,14 +39,16 @@ var _ = Describe("a cursor that is lost", func() {
 		r = newRig()
 		r.settings.Complete = true
 		r.restart()
-		r.add(apps, startedAt("a1", "a", noon.Add(-3*time.Hour)), stopped("a2", "a", noon.Add(-2*time.Hour)), startedAt("b1", "b", noon.Add(-time.Hour)))
+		r.add(apps, startedAt("a1", "a", noon.Add(-3*time.Hour)), stopped("a2", "a", noon.Add(-2*time.Hour)),
+			startedAt("b1", "b", noon.Add(-time.Hour)))
 		r.poll()
 		Expect(r.story()).To(Equal([]string{"a1", "a2", "b1"}))
 	})
 	horizon := noon.Add(-5 * time.Minute) // after the first poll
 
 	It("to pruning leads to a gap up to where the list begins", func() {
-		r.add(apps, stopped("b2", "b", noon.Add(day)), startedAt("c1", "c", noon.Add(20*day)), startedAt("d1", "d", noon.Add(40*day)))
+		r.add(apps, stopped("b2", "b", noon.Add(day)), startedAt("c1", "c", noon.Add(20*day)), startedAt("d1", "d",
+			noon.Add(40*day)))
 		r.pass(50 * day)
 		r.prune(31 * day)
 		r.poll()
@@ -80,7 +82,8 @@ var _ = Describe("a cursor that is lost", func() {
 	})
 
 	It("lets what nobody understands follow what it follows", func() {
-		r.add(apps, apiRow{"odd", noon, `{"guid":"odd","created_at":"2026-05-01T12:00:00Z","state":{"current":"EVACUATED"}}`})
+		r.add(apps, apiRow{"odd", noon,
+			`{"guid":"odd","created_at":"2026-05-01T12:00:00Z","state":{"current":"EVACUATED"}}`})
 		r.keep(apps, func(row apiRow) bool { return row.guid != "b1" })
 		r.pass(time.Hour)
 		r.poll()
@@ -94,10 +97,12 @@ var _ = Describe("a cursor that is lost", func() {
 		r.poll()
 		Expect(r.story()[3:]).To(Equal([]string{"gap app", "a1 listed", "c1", "c2"}))
 		g := r.gaps()[0]
-		Expect(g.To).To(Equal(noon.Add(29*day)), "a row that is older than the retention does not show that its neighbours are there")
+		Expect(g.To).To(Equal(noon.Add(29*day)), "a row that is older than the retention does not show that its "+
+			"neighbours are there")
 		listed := r.usage()
 		i := slices.IndexFunc(listed, func(s said) bool { return !s.fact.Listed.IsZero() })
-		Expect(listed[i].fact.Listed).To(Equal(g.To), "its ending would be listed if it was younger than the end of the gap")
+		Expect(listed[i].fact.Listed).To(Equal(g.To), "its ending would be listed if it was younger than the end of "+
+			"the gap")
 	})
 
 	It("is found out although it is still listed, when it is a beginning that the API keeps", func() {
@@ -161,7 +166,8 @@ var _ = Describe("a cursor that is lost", func() {
 		Expect(r.story()[3:]).To(Equal([]string{"gap app", "gap app", "n1"}))
 	})
 
-	It("to a purge that left nothing leads to one gap, though the minimum age and the schedule exceed the overlap", func() {
+	It("to a purge that left nothing leads to one gap, though the minimum age and the schedule exceed the "+
+		"overlap", func() {
 		r.settings.Overlap, r.settings.OverlapEvery, r.settings.Schedule = 2*time.Minute, time.Minute, 4*time.Minute
 		r.restart()
 		r.keep(apps, func(apiRow) bool { return false })
@@ -183,7 +189,8 @@ var _ = Describe("a cursor that is lost", func() {
 	})
 
 	It("does not end the search for late events among those before it", func() {
-		r.add(apps, startedAt("c1", "c", noon.Add(2*time.Minute)), stopped("c2", "c", noon.Add(3*time.Minute)), startedAt("d1", "d", noon.Add(4*time.Minute)))
+		r.add(apps, startedAt("c1", "c", noon.Add(2*time.Minute)), stopped("c2", "c", noon.Add(3*time.Minute)),
+			startedAt("d1", "d", noon.Add(4*time.Minute)))
 		r.pass(10 * time.Minute)
 		r.poll()
 		r.keep(apps, func(row apiRow) bool { return row.guid != "d1" })
@@ -225,7 +232,8 @@ var _ = Describe("a cursor that is lost", func() {
 		Expect(r.gaps()[0].List).To(Equal(events.ListApp))
 	})
 
-	// Each case is a table in which the rescan publishes several batches; it is killed before and after each of them.
+	// Each case is a table in which the rescan publishes several batches; it is killed before and
+	// after each of them.
 	DescribeTable("is got over wherever the collector is killed", func(change func(), want []string) {
 		change()
 		for _, how := range []outcome{killsBefore, killsAfter, killsBefore, killsAfter} {
@@ -283,7 +291,8 @@ var _ = Describe("the first collection of a table that was pruned", func() {
 		r := newRig()
 		r.settings.Retries, r.settings.PageSize = 1, 10
 		r.restart()
-		r.add(apps, startedAt("old", "a", noon.Add(-300*day)), stopped("b", "b", noon.Add(-32*day)), startedAt("c", "c", noon.Add(-31*day-time.Hour)),
+		r.add(apps, startedAt("old", "a", noon.Add(-300*day)), stopped("b", "b", noon.Add(-32*day)), startedAt("c", "c",
+			noon.Add(-31*day-time.Hour)),
 			startedAt("d", "d", noon.Add(-day)))
 		r.breaks(1) // the walk gets nothing
 		Expect(r.current.Poll(context.Background())).NotTo(Succeed())
@@ -350,7 +359,8 @@ var _ = Describe("a rescan that takes long", func() {
 		polls := 1
 		for r.breaks(4); r.current.Poll(context.Background()) != nil; r.breaks(4) {
 			if polls++; polls == 3 {
-				Expect(r.status().Details).To(HaveKeyWithValue("app rescan", HavePrefix("reading the list from its start, at 2026-04-30T")))
+				Expect(r.status().Details).To(HaveKeyWithValue("app rescan", HavePrefix("reading the list from its "+
+					"start, at 2026-04-30T")))
 			}
 			Expect(polls).To(BeNumerically("<", 30))
 			r.pass(time.Minute)
@@ -409,7 +419,8 @@ var _ = Describe("a rescan that takes long", func() {
 	})
 
 	// What was pruned before the rescan could go on is in a gap, be it the first or another.
-	DescribeTable("does not believe what it has read when younger rows are gone before it goes on", func(asksFor string, passes time.Duration, prepare func()) {
+	DescribeTable("does not believe what it has read when younger rows are gone before it goes on", func(asksFor string,
+		passes time.Duration, prepare func()) {
 		prepare()
 		r.hook(func(w http.ResponseWriter, q *http.Request) bool {
 			if q.URL.Path != "/v3/"+apps || q.URL.Query().Get("after_guid") != asksFor {

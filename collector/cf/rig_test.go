@@ -117,7 +117,8 @@ func newRig() *rig {
 	DeferCleanup(stop)
 	r := &rig{api: a, name: "f" + string(rune('a'+rigs/26)) + string(rune('a'+rigs%26)), log: &lockedBuffer{}}
 	r.settings = cf.Foundation{
-		Name: r.name, API: a.url, ClientID: "daybook", ClientSecret: "PLANTED-secret", RetryWait: time.Microsecond, PageSize: 3,
+		Name: r.name, API: a.url, ClientID: "daybook", ClientSecret: "PLANTED-secret", RetryWait: time.Microsecond,
+		PageSize: 3,
 	}
 	r.store = &store{Store: cf.OnBus(shared)}
 	r.restart()
@@ -139,13 +140,14 @@ func (r *rig) restart() {
 			return r.now
 		}
 	}
-	c, err := cf.New(cf.Config{Foundations: []cf.Foundation{r.settings}}, cf.Deps{Store: r.store, Log: log, Metrics: r.metrics, Now: clock})
+	c, err := cf.New(cf.Config{Foundations: []cf.Foundation{r.settings}}, cf.Deps{Store: r.store, Log: log,
+		Metrics: r.metrics, Now: clock})
 	Expect(err).NotTo(HaveOccurred())
 	r.current = c
 }
 
-// dies polls with a collector that is killed at the nth append from here on, or right after it; false when it came to its end
-// before. Another collector takes its place.
+// dies polls with a collector that is killed at the nth append from here on, or right after it;
+// false when it came to its end before. Another collector takes its place.
 func (r *rig) dies(n int, how outcome) bool {
 	GinkgoHelper()
 	ctx, kill := context.WithCancel(context.Background())
@@ -213,7 +215,8 @@ func (s *said) guid() string {
 	return string(guid)
 }
 
-// story tells what stands in USAGE in a few words: guids, with what late and listed facts follow; gaps; not horizons.
+// story tells what stands in USAGE in a few words: guids, with what late and listed facts follow;
+// gaps; not horizons.
 func (r *rig) story() []string {
 	GinkgoHelper()
 	var words []string

@@ -74,14 +74,15 @@ func (d *decoder) stored(m *bus.Stored) (stored, error) {
 	return s, nil
 }
 
-// load reads where the foundation stands, from USAGE alone: all of it, or the list alone that has lost track, up to where the writer knows
-// USAGE.
+// load reads where the foundation stands, from USAGE alone: all of it, or the list alone that has
+// lost track, up to where the writer knows USAGE.
 func (f *foundation) load(ctx context.Context) error {
 	last := f.writer.seen()
 	if !f.loaded {
 		f.quarantine.begin()
 		var err error
-		if last, err = lastSequence(ctx, f.store, events.StreamUsage, events.UsageFilter(events.SourceCF, f.Name)); err != nil {
+		if last, err = lastSequence(ctx, f.store, events.StreamUsage, events.UsageFilter(events.SourceCF,
+			f.Name)); err != nil {
 			return err
 		}
 	}
@@ -109,32 +110,34 @@ func (f *foundation) load(ctx context.Context) error {
 	return nil
 }
 
-// lastHorizon is the horizon that this collector published last, and the newest that was published since then by any: where the lists stand in
-// USAGE is common to all, whatever their names. What a retired collector said last counts for none.
+// lastHorizon is the horizon that this collector published last, and the newest that was published
+// since then by any: where the lists stand in USAGE is common to all, whatever their names. What a
+// retired collector said last counts for none.
 func (f *foundation) lastHorizon(ctx context.Context, last uint64) (said, newest time.Time, err error) {
 	subject := events.UsageHorizonSubject(events.SourceCF, f.Name)
 	end, err := lastSequence(ctx, f.store, events.StreamUsage, subject)
 	if err != nil {
 		return said, newest, err
 	}
-	err = backwards(ctx, f.store, events.StreamUsage, []string{subject}, min(end, last), func(m *bus.Stored) (h events.Horizon, err error) {
-		if err = h.DecodeJSON(m.Data); err != nil {
-			err = fmt.Errorf("message %d of %s cannot be read: %w", m.Sequence, events.StreamUsage, err)
-		}
-		return h, err
-	}, func(h events.Horizon) bool {
-		if h.Retired {
-			return false
-		}
-		if h.Time.After(newest) {
-			newest = h.Time
-		}
-		if h.Collector != f.Collector {
-			return false
-		}
-		said = h.Time
-		return true
-	})
+	err = backwards(ctx, f.store, events.StreamUsage, []string{subject},
+		min(end, last), func(m *bus.Stored) (h events.Horizon, err error) {
+			if err = h.DecodeJSON(m.Data); err != nil {
+				err = fmt.Errorf("message %d of %s cannot be read: %w", m.Sequence, events.StreamUsage, err)
+			}
+			return h, err
+		}, func(h events.Horizon) bool {
+			if h.Retired {
+				return false
+			}
+			if h.Time.After(newest) {
+				newest = h.Time
+			}
+			if h.Collector != f.Collector {
+				return false
+			}
+			said = h.Time
+			return true
+		})
 	return said, newest, err
 }
 
@@ -150,7 +153,8 @@ func (l *list) load(ctx context.Context, last uint64) error {
 		}
 		end = max(end, min(sequence, last))
 	}
-	// What an earlier run may have overlooked: events that were committed late while it did not run.
+	// What an earlier run may have overlooked: events that were committed late while it did not
+	// run.
 	reach := l.f.Overlap + l.f.OverlapEvery
 	var all []stored
 	var decode decoder
@@ -186,7 +190,8 @@ func (l *list) load(ctx context.Context, last uint64) error {
 // loadGap finds the newest gap of the list behind its cursor: it tells how far a rescan has come.
 func (l *list) loadGap(ctx context.Context, last uint64) error {
 	subject := events.UsageGapSubject(events.SourceCF, l.f.Name)
-	return l.f.store.Scan(ctx, events.StreamUsage, Scan{Filters: []string{subject}, From: l.cursor.sequence + 1, To: last}, func(m *bus.Stored) error {
+	return l.f.store.Scan(ctx, events.StreamUsage, Scan{Filters: []string{subject}, From: l.cursor.sequence + 1,
+		To: last}, func(m *bus.Stored) error {
 		var g events.Gap
 		if err := g.DecodeJSON(m.Data); err != nil {
 			return fmt.Errorf("message %d of %s cannot be read: %w", m.Sequence, events.StreamUsage, err)
@@ -194,7 +199,8 @@ func (l *list) loadGap(ctx context.Context, last uint64) error {
 		if g.List == l.name && g.Cursor == l.cursor.guid {
 			at, err := events.ParseTime(m.Header(events.HeaderTime))
 			if err != nil {
-				return fmt.Errorf("message %d of %s: header %s: %w", m.Sequence, events.StreamUsage, events.HeaderTime, err)
+				return fmt.Errorf("message %d of %s: header %s: %w", m.Sequence, events.StreamUsage, events.HeaderTime,
+					err)
 			}
 			l.gap = &openGap{Gap: g, said: at, sequence: m.Sequence}
 		}
@@ -209,7 +215,8 @@ type openGap struct {
 	sequence uint64    // in USAGE; 0 before it is there
 }
 
-// window is what is known of the newest events of a list, in the API's order: enough to find what was committed late.
+// window is what is known of the newest events of a list, in the API's order: enough to find what
+// was committed late.
 type window struct {
 	order []mark                  // in order, oldest first; the first may be the head of the table
 	ids   map[appender.Key]uint64 // sequence in USAGE of these and of late ones between them
@@ -237,14 +244,16 @@ func (w *window) push(m *mark, id appender.Key, inOrder bool) {
 	}
 }
 
-// forget drops what is older than the cutoff, but for the newest of these, which is where a re-scan begins.
+// forget drops what is older than the cutoff, but for the newest of these, which is where a re-scan
+// begins.
 func (w *window) forget(cutoff time.Time) {
 	n := 0
 	for n+1 < len(w.order) && (w.order[n+1].created.Before(cutoff) || len(w.order)-n > MaxWindow) {
 		n++
 	}
 	w.order = cutFront(w.order, n)
-	// Late ones stand among their neighbours by when they were published, so that an id may stay a little longer than its time.
+	// Late ones stand among their neighbours by when they were published, so that an id may stay a
+	// little longer than its time.
 	n = 0
 	for n < len(w.keys) && (w.times[n].Before(cutoff) && w.ids[w.keys[n]] < w.oldest() || len(w.keys)-n > 2*MaxWindow) {
 		delete(w.ids, w.keys[n])
@@ -253,7 +262,8 @@ func (w *window) forget(cutoff time.Time) {
 	w.keys, w.times = cutFront(w.keys, n), cutFront(w.times, n)
 }
 
-// keep leaves, of the events that a re-scan may begin at, those that are listed, and the head of the table; the cursor is the last.
+// keep leaves, of the events that a re-scan may begin at, those that are listed, and the head of
+// the table; the cursor is the last.
 func (w *window) keep(listed map[uint64]struct{}, cursor *mark) {
 	w.order = slices.DeleteFunc(w.order, func(m mark) bool {
 		_, ok := listed[m.sequence]
@@ -271,7 +281,8 @@ func (w *window) oldest() uint64 {
 	return w.order[0].sequence
 }
 
-// cutFront drops the first n; the array is left behind when most of it is unused, so that appending does not grow it for ever.
+// cutFront drops the first n; the array is left behind when most of it is unused, so that appending
+// does not grow it for ever.
 func cutFront[T any](s []T, n int) []T {
 	if n == 0 {
 		return s

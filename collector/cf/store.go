@@ -10,13 +10,15 @@ import (
 
 // Store is what the collector needs of the bus; OnBus makes one.
 type Store interface {
-	// Append stores the messages as one atomic batch, if expect holds. The error is a *bus.ConflictError when it does
-	// not; after any other error the batch may have been stored, may not, or may yet be. Append does not keep msgs.
+	// Append stores the messages as one atomic batch, if expect holds. The error is a
+	// *bus.ConflictError when it does not; after any other error the batch may have been stored,
+	// may not, or may yet be. Append does not keep msgs.
 	Append(ctx context.Context, stream string, msgs []bus.Message, expect bus.Expect) (last uint64, err error)
-	// Last returns the last message on the filter's subjects; errors.Is bus.ErrNotFound when there is none.
+	// Last returns the last message on the filter's subjects; errors.Is bus.ErrNotFound when there
+	// is none.
 	Last(ctx context.Context, stream, filter string) (bus.Stored, error)
-	// Scan calls yield with the messages from one sequence to another, both included, that match a filter, in order. An
-	// error from yield ends it and is returned.
+	// Scan calls yield with the messages from one sequence to another, both included, that match a
+	// filter, in order. An error from yield ends it and is returned.
 	Scan(ctx context.Context, stream string, s Scan, yield func(m *bus.Stored) error) error
 	// PutObject stores an object, replacing one of the same name.
 	PutObject(ctx context.Context, bucket, name string, data []byte) error
@@ -39,7 +41,8 @@ func (s busStore) Scan(ctx context.Context, stream string, what Scan, yield func
 	if what.From > what.To {
 		return nil
 	}
-	_, err := s.Each(ctx, stream, what.From, what.To, bus.ReadOptions{Filters: what.Filters, HeadersOnly: what.HeadersOnly}, yield)
+	_, err := s.Each(ctx, stream, what.From, what.To, bus.ReadOptions{Filters: what.Filters,
+		HeadersOnly: what.HeadersOnly}, yield)
 	return err
 }
 
@@ -60,8 +63,9 @@ const (
 	maxChunk   = 1 << 18
 )
 
-// backwards gives what take makes of messages on the filters, from the newest at or before last to the oldest, until yield says that
-// it is enough. It reads them in chunks, each forward and twice as long as the one before.
+// backwards gives what take makes of messages on the filters, from the newest at or before last to
+// the oldest, until yield says that it is enough. It reads them in chunks, each forward and twice
+// as long as the one before.
 func backwards[T any](ctx context.Context, s Store, stream string, filters []string, last uint64,
 	take func(m *bus.Stored) (T, error), yield func(x T) (enough bool),
 ) error {

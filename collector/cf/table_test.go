@@ -16,7 +16,8 @@ import (
 	"github.com/daybook-billing/daybook/events"
 )
 
-// api is a Cloud Controller as small as can be: two tables whose rows a test puts where it wants them, and knobs.
+// api is a Cloud Controller as small as can be: two tables whose rows a test puts where it wants
+// them, and knobs.
 type api struct {
 	mu     sync.Mutex
 	url    string
@@ -53,16 +54,18 @@ func (a *api) lock() func() {
 
 // appEvent is an app usage event; fields such as "instances" may be given as pairs.
 func appEvent(guid, state, previous, process string, at time.Time) apiRow {
-	return apiRow{guid, at, fmt.Sprintf(`{"guid":%q,"created_at":%q,"updated_at":%q,"state":{"current":%q,"previous":%q},"app":{"guid":"app-%s","name":"shop"},`+
-		`"process":{"guid":%q,"type":"web"},"space":{"guid":"s","name":"dev"},"organization":{"guid":"o"},"buildpack":{"guid":null,"name":null},"task":{"guid":null,"name":null},`+
-		`"memory_in_mb_per_instance":{"current":512,"previous":512},"instance_count":{"current":1,"previous":1},"links":{}}`,
-		guid, events.FormatTime(at), events.FormatTime(at), state, previous, process, process)}
+	return apiRow{guid, at,
+		fmt.Sprintf(`{"guid":%q,"created_at":%q,"updated_at":%q,"state":{"current":%q,"previous":%q},"app":{"guid":"app-%s","name":"shop"},`+
+			`"process":{"guid":%q,"type":"web"},"space":{"guid":"s","name":"dev"},"organization":{"guid":"o"},"buildpack":{"guid":null,"name":null},"task":{"guid":null,"name":null},`+
+			`"memory_in_mb_per_instance":{"current":512,"previous":512},"instance_count":{"current":1,"previous":1},"links":{}}`,
+			guid, events.FormatTime(at), events.FormatTime(at), state, previous, process, process)}
 }
 
 func serviceEvent(guid, state, instance string, at time.Time) apiRow {
-	return apiRow{guid, at, fmt.Sprintf(`{"guid":%q,"created_at":%q,"state":%q,"space":{"guid":"s"},"organization":{"guid":"o"},`+
-		`"service_instance":{"guid":%q,"name":"db","type":"managed_service_instance"},"service_plan":{"guid":"p","name":"small"},"service_offering":{"guid":"f","name":"pg"},"service_broker":{"guid":"b","name":"broker"}}`,
-		guid, events.FormatTime(at), state, instance)}
+	return apiRow{guid, at,
+		fmt.Sprintf(`{"guid":%q,"created_at":%q,"state":%q,"space":{"guid":"s"},"organization":{"guid":"o"},`+
+			`"service_instance":{"guid":%q,"name":"db","type":"managed_service_instance"},"service_plan":{"guid":"p","name":"small"},"service_offering":{"guid":"f","name":"pg"},"service_broker":{"guid":"b","name":"broker"}}`,
+			guid, events.FormatTime(at), state, instance)}
 }
 
 const (
@@ -154,7 +157,8 @@ func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func apiError(w http.ResponseWriter, status, code int, title, detail string) {
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(map[string]any{"errors": []any{map[string]any{"code": code, "title": title, "detail": detail}}})
+	_ = json.NewEncoder(w).Encode(map[string]any{"errors": []any{map[string]any{"code": code, "title": title,
+		"detail": detail}}})
 }
 
 func (a *api) single(w http.ResponseWriter, table, guid string) {
@@ -174,7 +178,8 @@ func (a *api) page(w http.ResponseWriter, r *http.Request, table string) {
 	} else if after := q.Get("after_guid"); after != "" {
 		i := slices.IndexFunc(rows, func(r apiRow) bool { return r.guid == after })
 		if i < 0 {
-			apiError(w, http.StatusUnprocessableEntity, 10008, "CF-UnprocessableEntity", "After guid filter must be a valid app usage event guid.")
+			apiError(w, http.StatusUnprocessableEntity, 10008, "CF-UnprocessableEntity", "After guid filter must be "+
+				"a valid app usage event guid.")
 			return
 		}
 		rows = rows[i+1:]
@@ -195,5 +200,6 @@ func (a *api) page(w http.ResponseWriter, r *http.Request, table string) {
 	for _, row := range rows[:min(per, len(rows))] {
 		bodies = append(bodies, row.body)
 	}
-	fmt.Fprintf(w, `{"pagination":{"total_results":%d,"next":%s},"resources":[%s]}`, len(rows), next, strings.Join(bodies, ","))
+	fmt.Fprintf(w, `{"pagination":{"total_results":%d,"next":%s},"resources":[%s]}`, len(rows), next,
+		strings.Join(bodies, ","))
 }

@@ -27,7 +27,8 @@ func (r *rig) status() status.Status {
 
 // broken is a row that cannot be told from others.
 func broken(n int) apiRow {
-	return apiRow{guid: fmt.Sprintf("broken%d", n), created: noon.Add(-50 * time.Minute), body: fmt.Sprintf(`{"broken":%d}`, n)}
+	return apiRow{guid: fmt.Sprintf("broken%d", n), created: noon.Add(-50 * time.Minute),
+		body: fmt.Sprintf(`{"broken":%d}`, n)}
 }
 
 var _ = Describe("an event that has no guid or no created_at", func() {
@@ -57,12 +58,15 @@ var _ = Describe("an event that has no guid or no created_at", func() {
 		Expect(quarantined[0].File).To(Equal("/v3/app_usage_events"))
 		Expect(r.log.String()).To(ContainSubstring("level=ERROR msg=quarantined"))
 	},
-		Entry("an object without a guid", `{"created_at":"2026-05-01T11:10:00Z","state":{"current":"STARTED"}}`, "it has no guid"),
+		Entry("an object without a guid", `{"created_at":"2026-05-01T11:10:00Z","state":{"current":"STARTED"}}`,
+			"it has no guid"),
 		Entry("a guid that is null", `{"guid":null,"created_at":"2026-05-01T11:10:00Z"}`, "it has no guid"),
 		Entry("a guid that is a number", `{"guid":5,"created_at":"2026-05-01T11:10:00Z"}`, "it has no guid"),
 		Entry("an object without a created_at", `{"guid":"bad"}`, "its created_at is no time"),
-		Entry("a created_at that is no time", `{"guid":"bad","created_at":"yesterday"}`, `its created_at is no time: "yesterday"`),
-		Entry("a created_at that is never reached", `{"guid":"bad","created_at":"9999-12-31T23:59:59Z"}`, "its created_at is no time"),
+		Entry("a created_at that is no time", `{"guid":"bad","created_at":"yesterday"}`,
+			`its created_at is no time: "yesterday"`),
+		Entry("a created_at that is never reached", `{"guid":"bad","created_at":"9999-12-31T23:59:59Z"}`,
+			"its created_at is no time"),
 		Entry("an object with nothing", `{}`, "it has no guid"),
 		Entry("null", `null`, "it has no guid"),
 		Entry("a text", `"a,b]"`, "it is no JSON object"),
@@ -119,7 +123,8 @@ var _ = Describe("an event that has no guid or no created_at", func() {
 		r.add(services, serviceEvent("s0", "CREATED", "i", noon.Add(-time.Hour)))
 		for range 2 {
 			err := r.current.Poll(context.Background())
-			Expect(err).To(MatchError(ContainSubstring("none of the 3 events on a page of the app list has a guid and a created_at")))
+			Expect(err).To(MatchError(ContainSubstring("none of the 3 events on a page of the app list has a guid " +
+				"and a created_at")))
 			Expect(err).To(MatchError(ContainSubstring("--cf-page-size")))
 			Expect(r.story()).To(ConsistOf("e0", "e1", "s0"))
 			Expect(r.quarantined()).To(HaveLen(3))
@@ -171,7 +176,8 @@ var _ = Describe("an event that has no guid or no created_at", func() {
 		r.add(apps, broken(2))
 		r.add(apps, started("n", 4, noon.Add(-40*time.Minute))...)
 		r.poll()
-		Expect(r.story()).To(Equal([]string{"e0", "e1", "e9", "gap app", "e0 listed", "e1 listed", "n0", "n1", "n2", "n3"}))
+		Expect(r.story()).To(Equal([]string{"e0", "e1", "e9", "gap app", "e0 listed", "e1 listed", "n0", "n1", "n2",
+			"n3"}))
 		Expect(r.quarantined()).To(HaveLen(2))
 	})
 })

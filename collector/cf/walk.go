@@ -53,7 +53,8 @@ type list struct {
 
 func newList(f *foundation, name string) *list {
 	l := &list{
-		f: f, name: name, log: f.log.With(slog.String("list", name)), fetched: make(chan error, 1), limit: rate.NewLimiter(rate.Inf, 1),
+		f: f, name: name, log: f.log.With(slog.String("list", name)), fetched: make(chan error, 1),
+		limit: rate.NewLimiter(rate.Inf, 1),
 		batch: &batch{}, spare: &batch{}, answers: make(chan answered, 1),
 	}
 	if f.MinWait > 0 {
@@ -93,7 +94,8 @@ func (l *list) collect(ctx context.Context) error {
 			return err
 		}
 		if l.gap == nil {
-			l.log.Warn("the API's list does not show what followed the last collected event: reading the list from its start",
+			l.log.Warn("the API's list does not show what followed the last collected event: reading the list from "+
+				"its start",
 				slog.String("cursor", l.cursor.guid), slog.String("created_at", events.FormatTime(l.cursor.created)))
 		}
 	}
@@ -112,8 +114,8 @@ func (l *list) collect(ctx context.Context) error {
 	return l.walk(ctx)
 }
 
-// walk goes on from the cursor, page by page, until the end or the first event that is too young. Without a cursor it begins at the
-// head of the table.
+// walk goes on from the cursor, page by page, until the end or the first event that is too young.
+// Without a cursor it begins at the head of the table.
 func (l *list) walk(ctx context.Context) error {
 	p, spare := &l.pages[0], &l.pages[1]
 	if err := l.first(ctx, p); err != nil {
@@ -157,7 +159,8 @@ func (l *list) walk(ctx context.Context) error {
 	}
 }
 
-// first asks for the first page of a walk and makes sure that it means what it seems to. Late events are looked for before it is taken.
+// first asks for the first page of a walk and makes sure that it means what it seems to. Late
+// events are looked for before it is taken.
 func (l *list) first(ctx context.Context, p *page) error {
 	if l.cursor == nil { // a rescan has found that USAGE has nothing of the table
 		if err := l.fetch(ctx, "", p); err != nil {
@@ -176,12 +179,15 @@ func (l *list) first(ctx context.Context, p *page) error {
 	if err := l.verify(ctx, l.cursor); err != nil {
 		return err
 	}
-	if l.reread != nil { // what the rescan believes holds if its oldest row was listed until now: so was all that is younger
+	// what the rescan believes holds if its oldest row was listed until now: so was all that is
+	// younger
+	if l.reread != nil {
 		if err := l.stillListed(ctx, l.reread.survey.oldest); err != nil {
 			return err
 		}
 	} else if len(p.rows) > 0 && l.collectedTo().Before(p.date.Add(-l.f.Retention)) {
-		// Cloud Controller keeps the beginnings of what runs, so that the cursor's event may be there though what came after it is not.
+		// Cloud Controller keeps the beginnings of what runs, so that the cursor's event may be
+		// there though what came after it is not.
 		l.outlived = true
 		return errLost
 	}
@@ -209,7 +215,8 @@ func (l *list) fetch(ctx context.Context, guid string, p *page) error {
 	// The code is a catch-all: the cursor is lost only if the API does not know its event.
 	_, oneErr := l.f.client.one(ctx, l.name, guid)
 	if !notFound(oneErr) {
-		return fmt.Errorf("%w. If the API limits the number of results (cc.renderer.max_total_results), take a smaller page size", errors.Join(err, oneErr))
+		return fmt.Errorf("%w. If the API limits the number of results (cc.renderer.max_total_results), take a "+
+			"smaller page size", errors.Join(err, oneErr))
 	}
 	if err := l.f.mayReadAll(ctx); err != nil {
 		return err
@@ -222,13 +229,14 @@ func notFound(err error) bool {
 	return errors.As(err, &refused) && refused.is(http.StatusNotFound, codeNotFound)
 }
 
-// prefetch asks for the next page while this one is worked on; what it comes to is sent to l.fetched.
+// prefetch asks for the next page while this one is worked on; what it comes to is sent to
+// l.fetched.
 func (l *list) prefetch(ctx context.Context, guid string, p *page) {
 	go func() { l.fetched <- l.fetch(ctx, guid, p) }()
 }
 
-// verify makes sure that the cursor's event is there and the same that it was, after a page behind it was read: only then does
-// the page, or that there is nothing on it, mean what it seems to.
+// verify makes sure that the cursor's event is there and the same that it was, after a page behind
+// it was read: only then does the page, or that there is nothing on it, mean what it seems to.
 func (l *list) verify(ctx context.Context, cursor *mark) error {
 	created, err := l.f.client.one(ctx, l.name, cursor.guid)
 	switch {
@@ -245,7 +253,8 @@ func (l *list) verify(ctx context.Context, cursor *mark) error {
 	return nil
 }
 
-// take publishes a page up to the first event that is too young. It returns that event's index, and the last event before it.
+// take publishes a page up to the first event that is too young. It returns that event's index, and
+// the last event before it.
 func (l *list) take(ctx context.Context, p *page) (cut int, tip *mark, err error) {
 	l.date = p.date
 	young := p.date.Add(-l.f.MinAge)
@@ -289,8 +298,9 @@ func (l *list) inOrder(ctx context.Context, r *row, date time.Time) (*mark, erro
 	return m, l.add(ctx, &u, k, m, asNext, l.after)
 }
 
-// unreadable keeps an event that cannot be told from others, and so is no cursor: what is behind it is asked for by what is before it,
-// or by the next one. The status shows it until the collector is started anew.
+// unreadable keeps an event that cannot be told from others, and so is no cursor: what is behind it
+// is asked for by what is before it, or by the next one. The status shows it until the collector is
+// started anew.
 func (l *list) unreadable(ctx context.Context, r *row, after string, at time.Time) error {
 	l.f.detail(l.name+" unreadable event", redact.Text(r.unreadable.Error())+
 		": it is in QUARANTINE, and what it says is not billed. Ask the foundation's operators what it is")
@@ -307,8 +317,10 @@ func (l *list) unpassable(ctx context.Context, p *page) error {
 	if err := l.f.quarantine.flush(ctx); err != nil {
 		return err
 	}
-	return fmt.Errorf("none of the %d events on a page of the %s list has a guid and a created_at, so that what is behind them cannot be asked for; "+
-		"they are in QUARANTINE. Take a larger page (--cf-page-size, at most %d), or ask the foundation's operators to mend or remove them", len(p.rows), l.name, MaxPageSize)
+	return fmt.Errorf("none of the %d events on a page of the %s list has a guid and a created_at, so that what is "+
+		"behind them cannot be asked for; "+
+		"they are in QUARANTINE. Take a larger page (--cf-page-size, at most %d), or ask the foundation's operators "+
+		"to mend or remove them", len(p.rows), l.name, MaxPageSize)
 }
 
 // blocked is an event that is too young to be collected; all behind it waits.
@@ -318,8 +330,9 @@ type blocked struct {
 	told  bool
 }
 
-// waitsFor takes note of the event that the walk has stopped at, nil for none. One that stays too young for longer than the minimum age is of a
-// clock that is wrong, or the API's stands still: it is said once, and shown.
+// waitsFor takes note of the event that the walk has stopped at, nil for none. One that stays too
+// young for longer than the minimum age is of a clock that is wrong, or the API's stands still: it
+// is said once, and shown.
 func (l *list) waitsFor(r *row, date time.Time) {
 	detail, now := l.name+" waits", l.f.now()
 	if r == nil || l.blocked == nil || !l.blocked.is(r) {
@@ -332,8 +345,10 @@ func (l *list) waitsFor(r *row, date time.Time) {
 	if now.Sub(l.blocked.since) <= l.f.MinAge+maxSkew {
 		return
 	}
-	text := fmt.Sprintf("since %s for the event %s of %s to be old enough, while the API's clock says %s: a clock of the foundation is wrong. "+
-		"Nothing behind it is collected before; correct the clocks of the API's servers", events.FormatTime(l.blocked.since.UTC().Truncate(time.Second)), r.guid,
+	text := fmt.Sprintf("since %s for the event %s of %s to be old enough, while the API's clock says %s: a clock of "+
+		"the foundation is wrong. "+
+		"Nothing behind it is collected before; correct the clocks of the API's servers",
+		events.FormatTime(l.blocked.since.UTC().Truncate(time.Second)), r.guid,
 		events.FormatTime(r.created), events.FormatTime(date))
 	l.f.detail(detail, text)
 	if !l.blocked.told {
@@ -367,8 +382,9 @@ func (l *list) fact(r *row) (events.Usage, error) {
 	return u, nil
 }
 
-// reachOf is how far the list has been collected with a page: up to the minimum age, where the page was the last, and else up to the last
-// event that was taken: the pages behind it have not been read. It never passes an event that was seen and left.
+// reachOf is how far the list has been collected with a page: up to the minimum age, where the page
+// was the last, and else up to the last event that was taken: the pages behind it have not been
+// read. It never passes an event that was seen and left.
 func (l *list) reachOf(p *page, cut int) time.Time {
 	h := p.date.Add(-l.f.MinAge)
 	if !p.short {

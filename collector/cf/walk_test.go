@@ -18,7 +18,8 @@ import (
 func started(prefix string, n int, first time.Time) []apiRow {
 	rows := make([]apiRow, n)
 	for i := range rows {
-		rows[i] = appEvent(fmt.Sprintf("%s%d", prefix, i), "STARTED", "STOPPED", fmt.Sprintf("p-%s%d", prefix, i), first.Add(time.Duration(i)*time.Minute))
+		rows[i] = appEvent(fmt.Sprintf("%s%d", prefix, i), "STARTED", "STOPPED", fmt.Sprintf("p-%s%d", prefix, i),
+			first.Add(time.Duration(i)*time.Minute))
 	}
 	return rows
 }
@@ -53,7 +54,8 @@ var _ = Describe("walking a foundation's lists", func() {
 		r.add(apps, appEvent("skewed", "STARTED", "STOPPED", "p2", noon.Add(-20*time.Minute)))
 		r.poll()
 		Expect(r.story()).To(Equal([]string{"e0"}))
-		Expect(r.horizon()).To(Equal(noon.Add(-time.Hour)), "the page is full: what stands on the next ones is not known")
+		Expect(r.horizon()).To(Equal(noon.Add(-time.Hour)), "the page is full: what stands on the next ones is "+
+			"not known")
 		r.pass(5 * time.Minute)
 		r.poll()
 		Expect(r.story()).To(Equal([]string{"e0", "young", "skewed"}))
@@ -90,11 +92,14 @@ var _ = Describe("walking a foundation's lists", func() {
 		Expect(err).NotTo(HaveOccurred())
 		u.AfterGUID, u.AfterSequence = "e0", r.facts()[0].sequence
 		_, err = shared.Append(context.Background(), events.StreamUsage, []bus.Message{{
-			Subject: events.UsageSubject(u.Source, u.Foundation, u.Tenant, u.Kind, u.SubjectResource()), Data: u.AppendJSON(nil),
-			Header: []bus.Header{{Key: events.HeaderID, Value: u.ID}, {Key: events.HeaderType, Value: events.TypeUsage}},
+			Subject: events.UsageSubject(u.Source, u.Foundation, u.Tenant, u.Kind, u.SubjectResource()),
+			Data:    u.AppendJSON(nil),
+			Header: []bus.Header{{Key: events.HeaderID, Value: u.ID}, {Key: events.HeaderType,
+				Value: events.TypeUsage}},
 		}}, bus.Expect{Filter: "usage.cf." + r.name + ".>", Last: r.usage()[1].sequence})
 		Expect(err).NotTo(HaveOccurred())
-		r.add(apps, replayed, apiRow{"odd", noon.Add(-20 * time.Minute), `{"guid":"odd","created_at":"2026-05-01T11:40:00Z","state":{"current":"EVACUATED"}}`})
+		r.add(apps, replayed, apiRow{"odd", noon.Add(-20 * time.Minute),
+			`{"guid":"odd","created_at":"2026-05-01T11:40:00Z","state":{"current":"EVACUATED"}}`})
 		r.restart()
 		r.poll()
 		Expect(r.story()).To(Equal([]string{"e0", "replayed after e0"}))
@@ -105,7 +110,8 @@ var _ = Describe("walking a foundation's lists", func() {
 		r.settings.Complete = true
 		r.restart()
 		r.add(apps, appEvent("e0", "STARTED", "STOPPED", "p", noon.Add(-time.Hour)))
-		r.add(apps, appEvent("ahead", "STARTED", "STOPPED", "p0", noon.Add(time.Hour)), appEvent("behind", "STARTED", "STOPPED", "p1", noon.Add(-time.Hour)))
+		r.add(apps, appEvent("ahead", "STARTED", "STOPPED", "p0", noon.Add(time.Hour)), appEvent("behind", "STARTED",
+			"STOPPED", "p1", noon.Add(-time.Hour)))
 		r.poll()
 		r.pass(5 * time.Minute)
 		r.poll()
@@ -115,7 +121,8 @@ var _ = Describe("walking a foundation's lists", func() {
 			r.poll()
 		}
 		Expect(strings.Count(r.log.String(), "a clock of the foundation is wrong")).To(Equal(1))
-		Expect(r.status().Details).To(HaveKeyWithValue("app waits", ContainSubstring("since 2026-05-01T12:00:00Z for the event ahead of 2026-05-01T13:00:00Z")))
+		Expect(r.status().Details).To(HaveKeyWithValue("app waits", ContainSubstring("since 2026-05-01T12:00:00Z for "+
+			"the event ahead of 2026-05-01T13:00:00Z")))
 		r.pass(time.Hour)
 		r.poll()
 		Expect(r.story()).To(Equal([]string{"e0", "ahead", "behind"}))

@@ -15,11 +15,12 @@ import (
 	"github.com/daybook-billing/daybook/internal/bus"
 )
 
-// errStale ends a poll whose picture of USAGE is no longer known to be right: an append was refused, or its outcome is not
-// known. The state is read again, and the poll begun anew.
+// errStale ends a poll whose picture of USAGE is no longer known to be right: an append was
+// refused, or its outcome is not known. The state is read again, and the poll begun anew.
 var errStale = errors.New("what USAGE holds has to be read again")
 
-// writer appends for both lists of a foundation. After the first append that is not confirmed it refuses all others until begin.
+// writer appends for both lists of a foundation. After the first append that is not confirmed it
+// refuses all others until begin.
 type writer struct {
 	store  Store
 	filter string
@@ -52,8 +53,8 @@ func (w *writer) append(ctx context.Context, msgs []bus.Message) (first uint64, 
 	if ctx.Err() != nil {
 		return 0, ctx.Err()
 	}
-	// What has begun is finished when the collector is stopped: it would be exact without, but the next start would fetch the
-	// page again.
+	// What has begun is finished when the collector is stopped: it would be exact without, but the
+	// next start would fetch the page again.
 	appending, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
 	defer cancel()
 	last, err := w.store.Append(appending, events.StreamUsage, msgs, bus.Expect{Filter: w.filter, Last: w.last})
@@ -70,7 +71,8 @@ const (
 	maxWarnings      = 20      // quarantined events of one foundation that are logged one by one
 )
 
-// quarantine keeps what cannot be understood. An event that is met again, in a re-scan or after a restart, is not stored again.
+// quarantine keeps what cannot be understood. An event that is met again, in a re-scan or after a
+// restart, is not stored again.
 type quarantine struct {
 	foundation string
 	log        *slog.Logger
@@ -92,14 +94,16 @@ func newQuarantine(f *Foundation, store Store, log *slog.Logger, metrics *Metric
 type appenderStore struct{ Store }
 
 // IDs implements appender.Store.
-func (s appenderStore) IDs(ctx context.Context, stream, filter string, from uint64, yield func(id string, sequence uint64) error) (uint64, error) {
+func (s appenderStore) IDs(ctx context.Context, stream, filter string, from uint64, yield func(id string,
+	sequence uint64) error) (uint64, error) {
 	last, err := lastSequence(ctx, s, stream, filter)
 	if err != nil || last < from {
 		return last, err
 	}
-	return last, s.Scan(ctx, stream, Scan{Filters: []string{filter}, From: from, To: last, HeadersOnly: true}, func(m *bus.Stored) error {
-		return yield(m.Header(events.HeaderID), m.Sequence)
-	})
+	return last, s.Scan(ctx, stream, Scan{Filters: []string{filter}, From: from, To: last, HeadersOnly: true},
+		func(m *bus.Stored) error {
+			return yield(m.Header(events.HeaderID), m.Sequence)
+		})
 }
 
 func (q *quarantine) open(ctx context.Context) error {
@@ -138,8 +142,9 @@ func (q *quarantine) begin() {
 	}
 }
 
-// put keeps an event with the reason why it is not understood; after is the id of the fact that it follows. It is stored by
-// the next flush, at the latest. One that cannot be told from others by guid and created_at is told by what it says.
+// put keeps an event with the reason why it is not understood; after is the id of the fact that it
+// follows. It is stored by the next flush, at the latest. One that cannot be told from others by
+// guid and created_at is told by what it says.
 func (q *quarantine) put(ctx context.Context, list string, r *row, after string, reason error, at string) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -163,11 +168,13 @@ func (q *quarantine) put(ctx context.Context, list string, r *row, after string,
 		Reason: redact.Text("Cloud Foundry usage event: " + reason.Error()), Input: redact.Text(string(r.raw)),
 	}
 	if q.warned++; q.warned <= maxWarnings {
-		q.log.Log(ctx, level, "quarantined", slog.String("list", list), slog.String("guid", r.guid), slog.String("reason", x.Reason))
+		q.log.Log(ctx, level, "quarantined", slog.String("list", list), slog.String("guid", r.guid),
+			slog.String("reason", x.Reason))
 	}
 	q.metrics.quarantined.WithLabelValues(q.foundation, list).Inc()
 	q.book.Add(k, events.QuarantineSubject(events.SourceCF, q.foundation),
-		appender.Header(id, events.TypeQuarantined, appender.Origin(events.SourceCF, q.foundation), at), x.AppendJSON(q.book.Buffer()))
+		appender.Header(id, events.TypeQuarantined, appender.Origin(events.SourceCF, q.foundation), at),
+		x.AppendJSON(q.book.Buffer()))
 	if q.book.Full() {
 		return q.storeAll(ctx)
 	}

@@ -13,18 +13,21 @@ const MaxText = 64 << 10
 const maxKey = 128 // bytes of a JSON key that Text looks at
 
 var (
-	secretWords = []string{"token", "pass", "secret", "catalog", "credential", "authorization", "api_key", "apikey", "api-key", "private_key", "access_key", "signature", "client_ip", "server_ip", "traceback", "exception", "user_data"}
-	assignment  = regexp.MustCompile(`(?i)([\w.-]*(?:token|pass|secret|credential|authorization|api[_-]?key|private_key|access_key|signature)[\w.-]*)(\s*[=:]\s*)((?:bearer|basic)\s+)?([^\s"'\\,;&<>}\]]+)`)
-	header      = regexp.MustCompile(`(?i)((?:authorization|cookie)\s*[=:]\s*)[^\s"'\\][^\r\n"'\\]*`)
-	bearer      = regexp.MustCompile(`(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{6,}`)
-	// keystone is how Keystone's tokens look, whatever they stand behind: Fernet's version and the first bytes of its time, which are zero
-	// until 2106. Source: github.com/fernet/spec; keystone, keystone/token/token_formatters.py.
+	secretWords = []string{"token", "pass", "secret", "catalog", "credential", "authorization", "api_key", "apikey",
+		"api-key", "private_key", "access_key", "signature", "client_ip", "server_ip", "traceback", "exception",
+		"user_data"}
+	assignment = regexp.MustCompile(`(?i)([\w.-]*(?:token|pass|secret|credential|authorization|api[_-]?key|private_key|access_key|signature)[\w.-]*)(\s*[=:]\s*)((?:bearer|basic)\s+)?([^\s"'\\,;&<>}\]]+)`)
+	header     = regexp.MustCompile(`(?i)((?:authorization|cookie)\s*[=:]\s*)[^\s"'\\][^\r\n"'\\]*`)
+	bearer     = regexp.MustCompile(`(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{6,}`)
+	// keystone is how Keystone's tokens look, whatever they stand behind: Fernet's version and the
+	// first bytes of its time, which are zero until 2106. Source: github.com/fernet/spec; keystone,
+	// keystone/token/token_formatters.py.
 	keystone = regexp.MustCompile(`gAAAAA[A-Za-z0-9_-]{20,}(?:=|%3D)*`)
 )
 
-// SecretKey reports whether the JSON member of this name is a secret, or context that can hold one or tells of a person:
-// names with a word such as token, pass, secret, catalog or credential in any case, oslo's _context_*, addresses of
-// clients, and tracebacks.
+// SecretKey reports whether the JSON member of this name is a secret, or context that can hold one
+// or tells of a person: names with a word such as token, pass, secret, catalog or credential in any
+// case, oslo's _context_*, addresses of clients, and tracebacks.
 func SecretKey(key string) bool {
 	if strings.HasPrefix(key, "_context_") {
 		return true
@@ -41,14 +44,16 @@ func SecretKey(key string) bool {
 	return false
 }
 
-// Text removes secrets from any text: the values of JSON members that SecretKey names, whole objects and lists included,
-// also in JSON that is cut off, in JSON escaped in a JSON string, and in Python's notation; credentials and query values
-// of URLs; name=value and header: value pairs; tokens of Keystone wherever they stand. Bytes that are not UTF-8 become
-// U+FFFD. The result has at most MaxText bytes of the text; what was cut is said at its end.
+// Text removes secrets from any text: the values of JSON members that SecretKey names, whole
+// objects and lists included, also in JSON that is cut off, in JSON escaped in a JSON string, and
+// in Python's notation; credentials and query values of URLs; name=value and header: value pairs;
+// tokens of Keystone wherever they stand. Bytes that are not UTF-8 become U+FFFD. The result has at
+// most MaxText bytes of the text; what was cut is said at its end.
 func Text(s string) string { return bounded(clean(s), 0) }
 
-// Cut is Text for the beginning of something that had excess more bytes. What stands behind the last delimiter is left
-// out: a URL or a pair there may have lost the mark by which its secret is known.
+// Cut is Text for the beginning of something that had excess more bytes. What stands behind the
+// last delimiter is left out: a URL or a pair there may have lost the mark by which its secret is
+// known.
 func Cut(s string, excess int) string {
 	end := max(0, strings.LastIndexAny(s, " \t\n\"',<>"))
 	return bounded(clean(s[:end]), len(s)-end+excess)
@@ -75,9 +80,9 @@ func bounded(s string, excess int) string {
 	return fmt.Sprintf("%s … [cut: %d more bytes]", s[:cut], len(s)-cut+excess)
 }
 
-// members masks the values of secret JSON members at every level of escaping. A quote of level n is preceded by n
-// backslashes; a value at a level ends at a quote of the same level, or with the string that holds it, whose closing quote
-// has fewer.
+// members masks the values of secret JSON members at every level of escaping. A quote of level n is
+// preceded by n backslashes; a value at a level ends at a quote of the same level, or with the
+// string that holds it, whose closing quote has fewer.
 func members(s string) string {
 	var b strings.Builder
 	from := 0
@@ -106,7 +111,8 @@ func members(s string) string {
 	return b.String()
 }
 
-// quoteAt returns the quote with its backslashes that begins at i, and the position behind it; 0 when there is none.
+// quoteAt returns the quote with its backslashes that begins at i, and the position behind it; 0
+// when there is none.
 func quoteAt(s string, i int) (string, int) {
 	if s[i] != '"' && s[i] != '\'' && s[i] != '\\' || i > 0 && s[i-1] == '\\' {
 		return "", 0
@@ -121,7 +127,8 @@ func quoteAt(s string, i int) (string, int) {
 	return s[i : j+1], j + 1
 }
 
-// secretMember reports whether a secret key stands at i, behind its opening quote, and where its value begins.
+// secretMember reports whether a secret key stands at i, behind its opening quote, and where its
+// value begins.
 func secretMember(s string, i int, quote string) (int, bool) {
 	window := s[i:min(len(s), i+maxKey)]
 	end := strings.Index(window, quote)
@@ -141,8 +148,8 @@ func secretMember(s string, i int, quote string) (int, bool) {
 
 var unicodeEscape = regexp.MustCompile(`u00([2-7][0-9a-fA-F])`)
 
-// unescapeKey undoes \u00XX escapes, whose backslashes are gone, so that an escaped key cannot hide. A plain key never
-// becomes a secret one by it.
+// unescapeKey undoes \u00XX escapes, whose backslashes are gone, so that an escaped key cannot
+// hide. A plain key never becomes a secret one by it.
 func unescapeKey(key string) string {
 	if !strings.Contains(key, "u00") {
 		return key
@@ -201,9 +208,10 @@ func valueEnd(s string, i int, quote string) int {
 	return len(s)
 }
 
-// stringEnd returns the position behind the closing quote of a string whose content begins at i; the string that holds it
-// may end first. With m backslashes in front of the string's own quotes, a backslash in its content takes m+1, and so an
-// escaped one 2(m+1): what remains of a longer run tells whether the quote behind it closes, is escaped, or is outer.
+// stringEnd returns the position behind the closing quote of a string whose content begins at i;
+// the string that holds it may end first. With m backslashes in front of the string's own quotes, a
+// backslash in its content takes m+1, and so an escaped one 2(m+1): what remains of a longer run
+// tells whether the quote behind it closes, is escaped, or is outer.
 func stringEnd(s string, i int, quote string) int {
 	m := len(quote) - 1
 	for i < len(s) {

@@ -19,7 +19,8 @@ var (
 	barePair   = regexp.MustCompile(`[^\s"'@/\\:,;<>(){}\[\]]+:[^\s"'@\\,;<>]+@[^\s"'@]`)
 	gitRef     = regexp.MustCompile(`^[\w./-]{1,64}$`)
 	commit     = regexp.MustCompile(`^(?:[0-9a-f]{40}|[0-9a-f]{64})$`)
-	// tokenLike is how access tokens begin that name their issuer: GitHub, GitLab, Slack, AWS, npm, JSON Web Tokens.
+	// tokenLike is how access tokens begin that name their issuer: GitHub, GitLab, Slack, AWS, npm,
+	// JSON Web Tokens.
 	tokenLike = regexp.MustCompile(`^(?:gh[a-z]_|github_pat_|glpat-|gl[a-z]+-|xox[a-z]-|AKIA|ASIA|npm_|sk[-_]|eyJ)[\w.-]{10}`)
 	randomRun = regexp.MustCompile(`[A-Za-z0-9_]{20,}`)
 	// scpForm is git@host:path with a query or a fragment.
@@ -28,11 +29,12 @@ var (
 	wholeURL  = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9+.-]*://`)
 )
 
-// URL removes the secrets of a string that is a URL or the name of a buildpack: userinfo becomes "***:***", every query
-// value and path parameter "***", and so do values in the fragment, and fragments that are not likely the name of a git branch, tag or
-// commit: a long run of letters and digits is more likely a token.
-// Cloud Controller redacts the userinfo of URLs that it can parse, and nothing else. A name without a URL and the scp
-// form git@host:path have no password and stay as they are, but for a query and a fragment behind the latter.
+// URL removes the secrets of a string that is a URL or the name of a buildpack: userinfo becomes
+// "***:***", every query value and path parameter "***", and so do values in the fragment, and
+// fragments that are not likely the name of a git branch, tag or commit: a long run of letters and
+// digits is more likely a token. Cloud Controller redacts the userinfo of URLs that it can parse,
+// and nothing else. A name without a URL and the scp form git@host:path have no password and stay
+// as they are, but for a query and a fragment behind the latter.
 func URL(s string) string {
 	if !strings.ContainsAny(s, ":@") {
 		return s
@@ -64,7 +66,8 @@ func URLs(s string) string {
 	}
 }
 
-// Value redacts a string of an event: as one URL, white space and all, where it begins as one, and each URL in it.
+// Value redacts a string of an event: as one URL, white space and all, where it begins as one, and
+// each URL in it.
 func Value(s string) string {
 	if wholeURL.MatchString(s) {
 		s = URL(s)
@@ -89,8 +92,9 @@ func pairs(s string) string {
 	})
 }
 
-// urlEnd is where a URL in a text ends: at white space, a quote, an angle bracket, or a control character; and at the
-// next URL, which begins with a scheme of its own. A backslash before a quote belongs to the quote.
+// urlEnd is where a URL in a text ends: at white space, a quote, an angle bracket, or a control
+// character; and at the next URL, which begins with a scheme of its own. A backslash before a quote
+// belongs to the quote.
 func urlEnd(s string) int {
 	end := len(s)
 	for i := 0; i < len(s); i++ {
@@ -106,7 +110,8 @@ func urlEnd(s string) int {
 	return end
 }
 
-// afterScheme redacts what follows the "//" of a URL. It parses nothing that a wrong URL could fail.
+// afterScheme redacts what follows the "//" of a URL. It parses nothing that a wrong URL could
+// fail.
 func afterScheme(s string) string {
 	authority := len(s)
 	if i := strings.IndexAny(s, "/?#\\"); i >= 0 {
@@ -123,7 +128,8 @@ func afterScheme(s string) string {
 	}
 	host := lastAt(s[:authority])
 	if host == 0 && strings.Contains(s[:authority], ":") && !hostPort.MatchString(s) {
-		// A password with an unescaped "/", "?" or "#" hides its "@" behind what looks like the path.
+		// A password with an unescaped "/", "?" or "#" hides its "@" behind what looks like the
+		// path.
 		host = lastAt(s)
 	}
 	prefix := ""
@@ -152,7 +158,8 @@ func tail(s string) string {
 	return s + "#" + values(fragment)
 }
 
-// isGitRef reports whether a fragment is likely the name of a git branch, tag or commit, and no secret.
+// isGitRef reports whether a fragment is likely the name of a git branch, tag or commit, and no
+// secret.
 func isGitRef(fragment string) bool {
 	switch {
 	case commit.MatchString(fragment):
@@ -161,7 +168,8 @@ func isGitRef(fragment string) bool {
 		return false
 	}
 	for _, run := range randomRun.FindAllString(fragment, -1) {
-		if strings.ContainsAny(run, "0123456789") && strings.ContainsAny(strings.ToLower(run), "abcdefghijklmnopqrstuvwxyz") {
+		if strings.ContainsAny(run, "0123456789") && strings.ContainsAny(strings.ToLower(run),
+			"abcdefghijklmnopqrstuvwxyz") {
 			return false
 		}
 	}
@@ -194,8 +202,8 @@ func values(query string) string {
 	return strings.Join(parts, "&")
 }
 
-// MayHoldSecret is a cheap test of JSON before Value is applied to its strings: without one of these bytes, no string in it
-// can hold a URL with a secret.
+// MayHoldSecret is a cheap test of JSON before Value is applied to its strings: without one of
+// these bytes, no string in it can hold a URL with a secret.
 func MayHoldSecret(json []byte) bool {
 	return bytes.ContainsAny(json, "@?#;\\")
 }

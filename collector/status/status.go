@@ -1,5 +1,6 @@
-// Package status is how a collector tells how it is doing, and how that is read: one small JSON object for each collector in the
-// object store bucket "daybook-status". Nothing is derived from it; what was collected stands in USAGE.
+// Package status is how a collector tells how it is doing, and how that is read: one small JSON
+// object for each collector in the object store bucket "daybook-status". Nothing is derived from
+// it; what was collected stands in USAGE.
 package status
 
 import (
@@ -24,7 +25,8 @@ const MinInterval = 10 * time.Second
 const Stopped = "stopped"
 
 const (
-	// heartbeat is how often a status that has not changed is written all the same: its time tells that the collector runs.
+	// heartbeat is how often a status that has not changed is written all the same: its time tells
+	// that the collector runs.
 	heartbeat = time.Minute
 	// putTime is how long writing a status may take: collecting waits for it.
 	putTime = 2 * time.Second
@@ -45,7 +47,8 @@ type Status struct {
 	LastErrorTime time.Time `json:"last_error_time,omitzero"`
 
 	Horizon time.Time `json:"horizon,omitzero"`
-	// LagSeconds is how far the horizon was behind the platform's clock, or for want of one behind ours.
+	// LagSeconds is how far the horizon was behind the platform's clock, or for want of one behind
+	// ours.
 	LagSeconds int64 `json:"lag_seconds"`
 	// ScheduleSeconds is the time from one poll to the next; 0 where nothing is polled.
 	ScheduleSeconds int64  `json:"schedule_seconds,omitempty"`
@@ -77,8 +80,8 @@ type Store interface {
 	PutObject(ctx context.Context, bucket, name string, data []byte) error
 }
 
-// Writer writes the status of one collector when it has changed, and not too often. It is safe for concurrent use, and has
-// no goroutine: what came too early is written with the next call.
+// Writer writes the status of one collector when it has changed, and not too often. It is safe for
+// concurrent use, and has no goroutine: what came too early is written with the next call.
 type Writer struct {
 	store Store
 	log   *slog.Logger
@@ -105,8 +108,9 @@ func (w *Writer) Current() Status {
 	return w.current
 }
 
-// Update changes the status and writes it, unless it was written within MinInterval and has no other problem now. A status that cannot
-// be written is logged once, and is no error: nothing depends on it.
+// Update changes the status and writes it, unless it was written within MinInterval and has no
+// other problem now. A status that cannot be written is logged once, and is no error: nothing
+// depends on it.
 func (w *Writer) Update(ctx context.Context, change func(s *Status)) {
 	w.mu.Lock()
 	problem := w.current.Problem
@@ -156,7 +160,8 @@ func (w *Writer) write(ctx context.Context, now bool) {
 		w.written, w.failed = key, false
 	case ctx.Err() == nil && !w.failed:
 		w.failed = true
-		w.log.Warn("the status cannot be written, so that daybook status shows an old one", slog.String("error", err.Error()))
+		w.log.Warn("the status cannot be written, so that daybook status shows an old one", slog.String("error",
+			err.Error()))
 	}
 }
 
@@ -168,7 +173,8 @@ type Reader interface {
 	GetObject(ctx context.Context, bucket, name string) ([]byte, error)
 }
 
-// Read returns all statuses, in the order of their names. One that cannot be read is in the error, and the others are returned.
+// Read returns all statuses, in the order of their names. One that cannot be read is in the error,
+// and the others are returned.
 func Read(ctx context.Context, r Reader) ([]Status, error) {
 	names, err := r.ListObjects(ctx, Bucket)
 	if err != nil {

@@ -87,7 +87,8 @@ func (b *batch) add(where string, body []byte, compression string) {
 	m.to = len(b.buffer)
 	if size := m.to - m.from; size > appender.MaxMessage {
 		b.buffer = b.buffer[:m.from]
-		b.reject(m, text, input(text), fmt.Errorf("the fact has %d bytes: a message holds at most %d", size, appender.MaxMessage))
+		b.reject(m, text, input(text), fmt.Errorf("the fact has %d bytes: a message holds at most %d", size,
+			appender.MaxMessage))
 		return
 	}
 	m.id, m.observed, m.key = u.ID, u.Observed, appender.KeyOf(u.ID)
@@ -123,8 +124,8 @@ func (b *batch) header(id, kind string, at time.Time) []bus.Header {
 	return b.headers[from:len(b.headers):len(b.headers)]
 }
 
-// normalise is Normalise, of which a panic is an error: one notification must not end the collector, and then the next one
-// that it is delivered to. Raw is valid until the next call.
+// normalise is Normalise, of which a panic is an error: one notification must not end the
+// collector, and then the next one that it is delivered to. Raw is valid until the next call.
 func (b *batch) normalise(text []byte) (u events.Usage, err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -144,5 +145,6 @@ func textless(body []byte, err error) string {
 	if errors.As(err, &large) && len(body) > redact.MaxText && looksLikeJSON(body) {
 		return redact.Cut(string(body[:redact.MaxText]), len(body)-redact.MaxText)
 	}
-	return fmt.Sprintf("[%d bytes that begin with %x; not kept, because what cannot be read cannot be searched for secrets]", len(body), body[:min(len(body), 8)])
+	return fmt.Sprintf("[%d bytes that begin with %x; not kept, because what cannot be read cannot be searched for "+
+		"secrets]", len(body), body[:min(len(body), 8)])
 }

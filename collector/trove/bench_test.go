@@ -50,7 +50,8 @@ func serveBench(folder string) error {
 	return err
 }
 
-// startBench starts a NATS server in a process of its own, so that its memory and time are not taken for the collector's.
+// startBench starts a NATS server in a process of its own, so that its memory and time are not
+// taken for the collector's.
 func startBench(b *testing.B) (_ *bus.Bus, process int) {
 	b.Helper()
 	program, err := os.Executable()
@@ -149,7 +150,8 @@ func cpuTime(b *testing.B, pid int) time.Duration {
 	return time.Duration(user+system) * 10 * time.Millisecond
 }
 
-// forgetPeak begins the peak of this process's resident memory anew. Source: proc(5), /proc/pid/clear_refs.
+// forgetPeak begins the peak of this process's resident memory anew. Source: proc(5),
+// /proc/pid/clear_refs.
 func forgetPeak(b *testing.B) {
 	b.Helper()
 	if err := os.WriteFile("/proc/self/clear_refs", []byte("5"), 0); err != nil {
@@ -192,10 +194,12 @@ const (
 	benchPatience = 10 * time.Minute
 )
 
-// text is a notification with an id of its own, of one of the instances: the last parts of UUIDs, so that nothing else changes.
+// text is a notification with an id of its own, of one of the instances: the last parts of UUIDs,
+// so that nothing else changes.
 func (l *backlog) text(i int) []byte {
 	id, instance := 100_000_000_000+l.round*10_000_000+i, 100_000_000_000+i%instances
-	return []byte(strings.NewReplacer(benchID, benchID[:24]+strconv.Itoa(id), benchInstance, benchInstance[:24]+strconv.Itoa(instance)).Replace(l.body))
+	return []byte(strings.NewReplacer(benchID, benchID[:24]+strconv.Itoa(id), benchInstance,
+		benchInstance[:24]+strconv.Itoa(instance)).Replace(l.body))
 }
 
 // channel opens a channel with the collector's prefetch.
@@ -222,7 +226,8 @@ func (l *backlog) fill() {
 	channel, hangUp := l.channel()
 	defer hangUp()
 	for i := range l.n {
-		last, err := channel.PublishWithDeferredConfirm("trove", "notifications.info", false, false, amqp.Publishing{DeliveryMode: amqp.Persistent, Body: l.text(i)})
+		last, err := channel.PublishWithDeferredConfirm("trove", "notifications.info", false, false,
+			amqp.Publishing{DeliveryMode: amqp.Persistent, Body: l.text(i)})
 		if err != nil {
 			l.Fatal(err)
 		}
@@ -232,7 +237,8 @@ func (l *backlog) fill() {
 	}
 }
 
-// drop consumes all, with the collector's acknowledgements. It begins with a connection, as collect does.
+// drop consumes all, with the collector's acknowledgements. It begins with a connection, as collect
+// does.
 func (l *backlog) drop() measured {
 	channel, hangUp := l.channel()
 	defer hangUp()
@@ -252,7 +258,8 @@ func (l *backlog) drop() measured {
 	return end()
 }
 
-// append appends what the collector makes of the notifications, in batches of the same size, made before.
+// append appends what the collector makes of the notifications, in batches of the same size, made
+// before.
 func (l *backlog) append(store *bus.Bus, server int) (m measured) {
 	filter := events.UsageFilter(events.SourceTrove, "raw")
 	processes := processes{l.processes[0], server, l.processes[2]}
@@ -264,13 +271,16 @@ func (l *backlog) append(store *bus.Bus, server int) (m measured) {
 				l.Fatal(err)
 			}
 			msgs = append(msgs, bus.Message{
-				Subject: events.UsageSubject(u.Source, u.Foundation, u.Tenant, u.Kind, u.SubjectResource()), Data: u.AppendJSON(nil),
-				Header: appender.Header(u.ID, events.TypeUsage, appender.Origin(u.Source, u.Foundation), events.FormatTime(u.Time)),
+				Subject: events.UsageSubject(u.Source, u.Foundation, u.Tenant, u.Kind, u.SubjectResource()),
+				Data:    u.AppendJSON(nil),
+				Header: appender.Header(u.ID, events.TypeUsage, appender.Origin(u.Source, u.Foundation),
+					events.FormatTime(u.Time)),
 			})
 		}
 		end := processes.start(l.B)
 		var err error
-		if l.last, err = store.Append(l.Context(), events.StreamUsage, msgs, bus.Expect{Filter: filter, Last: l.last}); err != nil {
+		if l.last, err = store.Append(l.Context(), events.StreamUsage, msgs, bus.Expect{Filter: filter,
+			Last: l.last}); err != nil {
 			l.Fatal(err)
 		}
 		m.add(end())
@@ -278,12 +288,13 @@ func (l *backlog) append(store *bus.Bus, server int) (m measured) {
 	return m
 }
 
-// collect runs the collector until it has stored and acknowledged so many. It is measured from when the queue is bound, which is before
-// anything is consumed; starting is how long that took.
+// collect runs the collector until it has stored and acknowledged so many. It is measured from when
+// the queue is bound, which is before anything is consumed; starting is how long that took.
 func (l *backlog) collect(facts int) (m measured, starting time.Duration) {
 	cfg := trove.Config{
-		Foundation: "bench", URLs: []string{l.rabbit.URL()}, Durability: trove.DurabilityYes, Exchanges: []string{"trove"},
-		Prefetch: prefetch, Beat: time.Hour,
+		Foundation: "bench", URLs: []string{l.rabbit.URL()}, Durability: trove.DurabilityYes,
+		Exchanges: []string{"trove"},
+		Prefetch:  prefetch, Beat: time.Hour,
 	}
 	c, err := trove.New(cfg, trove.Deps{Store: trove.OnBus(l.bus)})
 	if err != nil {
@@ -319,15 +330,17 @@ func (l *backlog) collect(facts int) (m measured, starting time.Duration) {
 	return end(), starting
 }
 
-// BenchmarkBacklog takes a backlog of 100,000 notifications (DAYBOOK_BACKLOG) out of the queue: once by the collector, into
-// USAGE on a server that syncs always, and once by a consumer that drops them, with the same prefetch and acknowledgements. What the
-// collector stores is then appended once more, without a queue, to another server. The broker, the server and the collector are processes of
-// their own. Each metric of time without another name is of collecting.
+// BenchmarkBacklog takes a backlog of 100,000 notifications (DAYBOOK_BACKLOG) out of the queue:
+// once by the collector, into USAGE on a server that syncs always, and once by a consumer that
+// drops them, with the same prefetch and acknowledgements. What the collector stores is then
+// appended once more, without a queue, to another server. The broker, the server and the collector
+// are processes of their own. Each metric of time without another name is of collecting.
 //
-//   - of-drop, of-append: how fast collecting is against dropping alone and appending alone; no faster than both
+//   - of-drop, of-append: how fast collecting is against dropping alone and appending alone; no
+//     faster than both
 //   - of-drop+append: against dropping, and then appending
-//   - of-drop-at-most: what of-drop would be if collecting took the processor time of dropping and appending and no more, and kept the
-//     processors as busy as dropping does
+//   - of-drop-at-most: what of-drop would be if collecting took the processor time of dropping and
+//     appending and no more, and kept the processors as busy as dropping does
 //   - µs-…: processor time for a notification
 //   - MiB-live, MiB-resident: of the collector's process, the highest
 func BenchmarkBacklog(b *testing.B) {

@@ -13,8 +13,9 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// MaxBody is how large a notification may be, in bytes, before and after it is decompressed. Releases of oslo.messaging that
-// send the whole request context with its service catalogue stay far below it.
+// MaxBody is how large a notification may be, in bytes, before and after it is decompressed.
+// Releases of oslo.messaging that send the whole request context with its service catalogue stay
+// far below it.
 const MaxBody = 4 << 20
 
 // bodyTooLargeError is a body beyond MaxBody.
@@ -43,13 +44,14 @@ type decoder struct {
 	out  bytes.Buffer
 }
 
-// text returns the JSON text in a body, whose header "compression" is given; it is valid until the next call. The text is
-// not parsed.
+// text returns the JSON text in a body, whose header "compression" is given; it is valid until the
+// next call. The text is not parsed.
 //
-// kombu writes the header "compression: application/x-gzip" on what is a zlib stream (RFC 1950), not a gzip file, and
-// leaves the content type as it was; real gzip comes from other programs. Therefore the body's first bytes decide, which
-// cannot be those of JSON, and the header is only for messages. Source: kombu/compression.py, whose names oslo.messaging's
-// kombu_compression takes. Its lzma and brotli are not read.
+// kombu writes the header "compression: application/x-gzip" on what is a zlib stream (RFC 1950),
+// not a gzip file, and leaves the content type as it was; real gzip comes from other programs.
+// Therefore the body's first bytes decide, which cannot be those of JSON, and the header is only
+// for messages. Source: kombu/compression.py, whose names oslo.messaging's kombu_compression takes.
+// Its lzma and brotli are not read.
 func (d *decoder) text(body []byte, compression string) ([]byte, error) {
 	if len(body) > MaxBody {
 		return nil, &bodyTooLargeError{len(body)}
@@ -81,7 +83,8 @@ func (d *decoder) inflate(body []byte) ([]byte, error) {
 			return nil, fmt.Errorf("the body begins like zlib and is not: %w", err)
 		}
 		d.zlib = r
-	} else if err := d.zlib.(zlib.Resetter).Reset(bytes.NewReader(body), nil); err != nil { //nolint:errcheck,forcetypeassert // the package says that it is one
+	} else if err := d.zlib.(zlib.Resetter).Reset(bytes.NewReader(body),
+		nil); err != nil { //nolint:errcheck,forcetypeassert // the package says that it is one
 		return nil, fmt.Errorf("the body begins like zlib and is not: %w", err)
 	}
 	return d.read(d.zlib, "zlib")
@@ -101,7 +104,8 @@ func (d *decoder) unzstd(body []byte) ([]byte, error) {
 	var err error
 	if d.zstd == nil {
 		// One goroutine, the caller's, and no more memory than a body may take.
-		d.zstd, err = zstd.NewReader(bytes.NewReader(body), zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(2*MaxBody))
+		d.zstd, err = zstd.NewReader(bytes.NewReader(body), zstd.WithDecoderConcurrency(1),
+			zstd.WithDecoderMaxMemory(2*MaxBody))
 	} else {
 		err = d.zstd.Reset(bytes.NewReader(body))
 	}

@@ -88,11 +88,14 @@ var _ = Describe("The body of a message", func() {
 		Entry("cut off", zlibbed(create)[:60], header, "zlib and was cut off after"),
 		Entry("cut off, gzip", gzipped(create)[:60], header, "gzip and was cut off after"),
 		Entry("damaged", flipped(zlibbed(create)), header, "zlib and damaged"),
-		Entry("compressed in a way that nobody here knows", []byte("\xfd7zXZ\x00"), "application/x-lzma", `the header compression says "application/x-lzma"`),
+		Entry("compressed in a way that nobody here knows", []byte("\xfd7zXZ\x00"), "application/x-lzma",
+			`the header compression says "application/x-lzma"`),
 		Entry("zstd, and cut off", zstdded(create)[:60], "application/zstd", "zstd and was cut off after"),
 		Entry("too large", make([]byte, trove.MaxBody+1), "", "the body has 4194305 bytes: at most 4194304 are read"),
-		Entry("small, and too large inside", zlibbed(strings.Repeat(" ", trove.MaxBody+1)), header, "decompresses to more than 4194304 bytes"),
-		Entry("gzip, and too large inside", gzipped(strings.Repeat(" ", 3*trove.MaxBody)), header, "decompresses to more than 4194304 bytes"),
+		Entry("small, and too large inside", zlibbed(strings.Repeat(" ", trove.MaxBody+1)), header,
+			"decompresses to more than 4194304 bytes"),
+		Entry("gzip, and too large inside", gzipped(strings.Repeat(" ", 3*trove.MaxBody)), header,
+			"decompresses to more than 4194304 bytes"),
 	)
 
 	It("may have the largest size", func() {

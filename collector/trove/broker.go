@@ -31,26 +31,31 @@ type broker struct {
 
 const wantURL = "write amqp://user:password@host:5672/vhost, or amqps:// with TLS" //nolint:gosec // an example
 
-// parseURL reads one URL. Its errors quote nothing of the text: where a password has a character that ends the part of a URL that it
-// is in, any other part, the scheme and the host too, may be a piece of it.
+// parseURL reads one URL. Its errors quote nothing of the text: where a password has a character
+// that ends the part of a URL that it is in, any other part, the scheme and the host too, may be a
+// piece of it.
 func parseURL(text string) (*url.URL, error) {
 	_, rest, ok := strings.Cut(text, "://")
 	if !ok {
 		return nil, errors.New("has no scheme: " + wantURL)
 	}
 	if strings.Contains(rest, "://") {
-		return nil, errors.New("holds several URLs: give each by a flag of its own, or write white space between them, no comma")
+		return nil, errors.New("holds several URLs: give each by a flag of its own, or write white space between " +
+			"them, no comma")
 	}
 	if end := strings.IndexAny(rest, "/?#"); end >= 0 && strings.Contains(rest[end:], "@") {
-		return nil, errors.New("has an @ behind its host: escape / # ? , @ in the password as %2F %23 %3F %2C %40 and an @ in the virtual host as %40, " +
+		return nil, errors.New("has an @ behind its host: escape / # ? , @ in the password as %2F %23 %3F %2C %40 " +
+			"and an @ in the virtual host as %40, " +
 			"or give the password in a file of its own (--amqp-password-file)")
 	}
 	u, err := url.Parse(text)
 	if err != nil || u.Hostname() == "" {
-		return nil, errors.New("cannot be read: " + wantURL + ", with special characters of the password escaped, / as %2F")
+		return nil, errors.New("cannot be read: " + wantURL + ", with special characters of the password escaped, / " +
+			"as %2F")
 	}
 	if strings.Contains(u.Host+u.Path, ",") {
-		return nil, errors.New("has a comma in its host or virtual host: give each broker by a flag of its own, or write white space between URLs")
+		return nil, errors.New("has a comma in its host or virtual host: give each broker by a flag of its own, or " +
+			"write white space between URLs")
 	}
 	if _, err := amqp.ParseURI(text); err != nil {
 		return nil, errors.New("is none that RabbitMQ's client takes: " + wantURL)
@@ -106,7 +111,8 @@ func (c *Config) tlsConfig() (*tls.Config, error) {
 		}
 	}
 	if (c.CertFile == "") != (c.KeyFile == "") {
-		return nil, errors.New("RabbitMQ client certificate: the certificate file and the key file must be given together")
+		return nil, errors.New("RabbitMQ client certificate: the certificate file and the key file must be given " +
+			"together")
 	}
 	if c.CertFile != "" {
 		pair, err := tls.LoadX509KeyPair(c.CertFile, c.KeyFile)
@@ -118,7 +124,8 @@ func (c *Config) tlsConfig() (*tls.Config, error) {
 	return t, nil
 }
 
-// dial connects. Everything is made anew for every attempt: the client's library has changed what it was given before.
+// dial connects. Everything is made anew for every attempt: the client's library has changed what
+// it was given before.
 func (b *broker) dial(ctx context.Context, cfg *Config) (*amqp.Connection, net.Conn, error) {
 	var conn net.Conn
 	config := amqp.Config{
@@ -162,19 +169,25 @@ func (b *broker) dialError(err error) error {
 	var network *net.OpError
 	switch {
 	case errors.As(err, &unknown):
-		return fmt.Errorf("%s: the broker's certificate is signed by an authority that is not trusted (%w): give the CA that signed it", where, err)
+		return fmt.Errorf("%s: the broker's certificate is signed by an authority that is not trusted (%w): give the "+
+			"CA that signed it", where, err)
 	case errors.As(err, &name):
-		return fmt.Errorf("%s: the broker's certificate is for another name (%w): use that name in the URL, or give it as the server name", where, err)
+		return fmt.Errorf("%s: the broker's certificate is for another name (%w): use that name in the URL, or give "+
+			"it as the server name", where, err)
 	case errors.As(err, &invalid):
 		return fmt.Errorf("%s: the broker's certificate is not valid: %w", where, err)
 	case errors.As(err, &record):
-		return fmt.Errorf("%s: the port does not speak TLS (%w): use amqp:// or the port for TLS, usually 5671", where, err)
+		return fmt.Errorf("%s: the port does not speak TLS (%w): use amqp:// or the port for TLS, usually 5671", where,
+			err)
 	case errors.As(err, &refused) && refused.Code == amqp.AccessRefused:
-		return fmt.Errorf("%s: the broker refuses the user or its password (%w): check them with rabbitmqctl authenticate_user, and that the user may reach the virtual host", where, err)
+		return fmt.Errorf("%s: the broker refuses the user or its password (%w): check them with rabbitmqctl "+
+			"authenticate_user, and that the user may reach the virtual host", where, err)
 	case errors.As(err, &refused) && refused.Code == amqp.NotAllowed:
-		return fmt.Errorf("%s: there is no such virtual host, or the user may not use it (%w): see rabbitmqctl list_permissions", where, err)
+		return fmt.Errorf("%s: there is no such virtual host, or the user may not use it (%w): see rabbitmqctl "+
+			"list_permissions", where, err)
 	case b.tls == nil && (errors.As(err, &refused) && refused.Code == amqp.FrameError || errors.Is(err, io.EOF)):
-		return fmt.Errorf("%s: what answers there does not speak plain AMQP 0.9.1 (%w): if the port speaks TLS, which 5671 usually does, use amqps://", where, err)
+		return fmt.Errorf("%s: what answers there does not speak plain AMQP 0.9.1 (%w): if the port speaks TLS, "+
+			"which 5671 usually does, use amqps://", where, err)
 	case errors.As(err, &network) && network.Op == "dial":
 		return fmt.Errorf("%s: nothing answers there: %w", where, err)
 	}

@@ -37,7 +37,8 @@ var _ = Describe("At the broker, the Trove collector", func() {
 	It("waits for an exchange that does not exist, and makes none that Trove could not use", func(ctx SpecContext) {
 		r := newRig(ctx)
 		c := r.start(ctx)
-		Eventually(c.Ready).WithTimeout(patience).Should(MatchError(And(ContainSubstring("none of the exchanges"), ContainSubstring("--durable-exchange"))))
+		Eventually(c.Ready).WithTimeout(patience).Should(MatchError(And(ContainSubstring("none of the exchanges"),
+			ContainSubstring("--durable-exchange"))))
 		p := r.publisher(true)
 		c.bound()
 		p.send(ctx, notification("i"))
@@ -67,7 +68,8 @@ var _ = Describe("At the broker, the Trove collector", func() {
 		Eventually(r.log.String).WithTimeout(patience).Should(ContainSubstring("msg=bound exchange=" + p.exchange))
 		p.send(ctx, notification("i"))
 		r.seen(ctx, "i")
-		Expect(r.gaps(ctx)).To(HaveExactElements(HaveField("From", BeTemporally("<", time.Now().Add(-time.Minute)))), "so long it may have been there unseen")
+		Expect(r.gaps(ctx)).To(HaveExactElements(HaveField("From", BeTemporally("<", time.Now().Add(-time.Minute)))),
+			"so long it may have been there unseen")
 	})
 
 	It("notices that the exchange was deleted and made anew, says so, and binds again", func(ctx SpecContext) {
@@ -85,7 +87,8 @@ var _ = Describe("At the broker, the Trove collector", func() {
 		gap := r.gaps(ctx)[0]
 		Expect(gap.From).To(BeTemporally("<", gap.To))
 		Expect(gap.Reason).To(ContainSubstring("was not bound to exchange " + p.exchange))
-		Expect(c.Report()).To(And(HaveField("Gaps", 1), HaveField("Lost", BeNumerically(">", 0)), HaveField("LastError", ContainSubstring("lost its binding"))))
+		Expect(c.Report()).To(And(HaveField("Gaps", 1), HaveField("Lost", BeNumerically(">", 0)), HaveField("LastError",
+			ContainSubstring("lost its binding"))))
 		Expect(r.log.String()).To(ContainSubstring("level=ERROR msg=unbound"))
 	})
 
@@ -111,7 +114,10 @@ var _ = Describe("At the broker, the Trove collector", func() {
 		p.send(ctx, notification("lost"))
 		sent := time.Now()
 		r.now.Store(int64(time.Hour))
-		r.store.failing(func(string, []bus.Message, func() (uint64, error)) (uint64, error) { return 0, bus.ErrNotConnected })
+		r.store.failing(func(string, []bus.Message, func() (uint64, error)) (uint64, error) {
+			return 0,
+				bus.ErrNotConnected
+		})
 		second := r.start(ctx)
 		Eventually(second.Ready).WithTimeout(patience).Should(MatchError(ContainSubstring("cannot be stored")))
 		_, err := p.channel.QueueDelete(r.cfg.Queue, false, false, false)
@@ -142,7 +148,8 @@ var _ = Describe("At the broker, the Trove collector", func() {
 		second := r.start(ctx)
 		Eventually(func() int { return len(r.horizons(ctx)) }).WithTimeout(patience).Should(BeNumerically(">", before))
 		Expect(r.gaps(ctx)).To(HaveExactElements(HaveField("From", BeTemporally("<", sent))))
-		Expect(r.stored(ctx, "USAGE", "usage.trove.os-1.gap")[0].Sequence).To(BeNumerically("<", r.stored(ctx, "USAGE", "usage.trove.os-1.horizon")[before].Sequence))
+		Expect(r.stored(ctx, "USAGE", "usage.trove.os-1.gap")[0].Sequence).To(BeNumerically("<", r.stored(ctx, "USAGE",
+			"usage.trove.os-1.horizon")[before].Sequence))
 		Expect(second.Report().LastError).To(ContainSubstring("had lost its binding"))
 	})
 
@@ -206,10 +213,12 @@ var _ = Describe("At the broker, the Trove collector", func() {
 		_, err := p.channel.QueueDeclare(r.cfg.Queue, true, false, false, false, nil)
 		Expect(err).NotTo(HaveOccurred())
 		c := r.start(ctx)
-		Eventually(c.Ready).WithTimeout(patience).Should(MatchError(And(ContainSubstring("it exists with other properties"), ContainSubstring("name another queue"))))
+		Eventually(c.Ready).WithTimeout(patience).Should(MatchError(And(ContainSubstring("it exists with other "+
+			"properties"), ContainSubstring("name another queue"))))
 	})
 
-	DescribeTable("says what is wrong with a connection, and what to do, without a password", func(ctx SpecContext, change func(*trove.Config), message string) {
+	DescribeTable("says what is wrong with a connection, and what to do, without a password", func(ctx SpecContext,
+		change func(*trove.Config), message string) {
 		r := newRig(ctx)
 		change(&r.cfg)
 		c := r.start(ctx)
@@ -217,17 +226,27 @@ var _ = Describe("At the broker, the Trove collector", func() {
 		Expect(r.log.String()).NotTo(ContainSubstring("guest:"))
 		Expect(r.log.String()).NotTo(ContainSubstring(planted))
 	},
-		Entry("another authority", func(c *trove.Config) { c.URLs, c.CAFile = []string{broker().TLSURL()}, broker().OtherCAFile },
+		Entry("another authority", func(c *trove.Config) {
+			c.URLs, c.CAFile = []string{broker().TLSURL()},
+				broker().OtherCAFile
+		},
 			"signed by an authority that is not trusted"),
-		Entry("the system's authorities", func(c *trove.Config) { c.URLs = []string{broker().TLSURL()} }, "signed by an authority that is not trusted"),
+		Entry("the system's authorities", func(c *trove.Config) { c.URLs = []string{broker().TLSURL()} },
+			"signed by an authority that is not trusted"),
 		Entry("another name", func(c *trove.Config) {
 			c.URLs, c.CAFile, c.ServerName = []string{broker().TLSURL()}, broker().CAFile, "rabbit.example.org"
 		}, "the broker's certificate is for another name"),
-		Entry("no TLS there", func(c *trove.Config) { c.URLs = []string{strings.Replace(broker().URL(), "amqp:", "amqps:", 1)} }, "the port does not speak TLS"),
-		Entry("TLS there, which was not asked for", func(c *trove.Config) { c.URLs = []string{strings.Replace(broker().TLSURL(), "amqps:", "amqp:", 1)} },
+		Entry("no TLS there", func(c *trove.Config) {
+			c.URLs = []string{strings.Replace(broker().URL(), "amqp:",
+				"amqps:", 1)}
+		}, "the port does not speak TLS"),
+		Entry("TLS there, which was not asked for",
+			func(c *trove.Config) { c.URLs = []string{strings.Replace(broker().TLSURL(), "amqps:", "amqp:", 1)} },
 			"if the port speaks TLS, which 5671 usually does, use amqps://"),
-		Entry("a wrong password", func(c *trove.Config) { c.User, c.Password = "guest", planted }, "refuses the user or its password"),
-		Entry("no such virtual host", func(c *trove.Config) { c.URLs = []string{broker().URL() + "nosuch"} }, "no such virtual host"),
+		Entry("a wrong password", func(c *trove.Config) { c.User, c.Password = "guest", planted }, "refuses the user "+
+			"or its password"),
+		Entry("no such virtual host", func(c *trove.Config) { c.URLs = []string{broker().URL() + "nosuch"} },
+			"no such virtual host"),
 	)
 
 	It("connects with TLS and a certificate of its own", func(ctx SpecContext) {
@@ -240,7 +259,8 @@ var _ = Describe("At the broker, the Trove collector", func() {
 		r.seen(ctx, "i")
 	})
 
-	It("collects with the documented permissions from the exchange that exists, when it is told to make what is missing", func(ctx SpecContext) {
+	It("collects with the documented permissions from the exchange that exists, when it is told to make what is "+
+		"missing", func(ctx SpecContext) {
 		r := newRig(ctx)
 		p := r.publisher(true)
 		r.cfg.Exchanges = []string{r.name("trove"), r.name("openstack")}
@@ -250,12 +270,14 @@ var _ = Describe("At the broker, the Trove collector", func() {
 		p.send(ctx, notification("i"))
 		r.seen(ctx, "i")
 		Eventually(func() int { return len(r.horizons(ctx)) }).WithTimeout(patience).Should(BeNumerically(">", 0))
-		Expect(c.Report().LastError).To(And(ContainSubstring("declaring exchange "+r.name("openstack")), ContainSubstring("lacks a permission")))
+		Expect(c.Report().LastError).To(And(ContainSubstring("declaring exchange "+r.name("openstack")),
+			ContainSubstring("lacks a permission")))
 		Expect(strings.Count(r.log.String(), "lacks a permission")).To(Equal(1), "it is said once")
 		Expect(r.gaps(ctx)).To(BeEmpty())
 	})
 
-	It("collects from the exchange that it may read, and completes no bill past the one that it may not", func(ctx SpecContext) {
+	It("collects from the exchange that it may read, and completes no bill past the one that it may "+
+		"not", func(ctx SpecContext) {
 		r := newRig(ctx)
 		p := r.publisher(false)
 		r.cfg.Exchanges = []string{r.name("openstack"), r.name("trove")}
@@ -264,10 +286,12 @@ var _ = Describe("At the broker, the Trove collector", func() {
 		other.declare(false)
 		r.permit(ctx, "^QUEUE", "^(QUEUE|trove|amq\\.default)", "^(QUEUE|trove)")
 		c := r.start(ctx)
-		Eventually(c.Ready).WithTimeout(patience).Should(MatchError(And(ContainSubstring("may not bind to exchange "+r.name("openstack")), ContainSubstring("--exchange"))))
+		Eventually(c.Ready).WithTimeout(patience).Should(MatchError(And(ContainSubstring("may not bind to "+
+			"exchange "+r.name("openstack")), ContainSubstring("--exchange"))))
 		p.send(ctx, notification("i"))
 		r.seen(ctx, "i")
-		Expect(c.Report().LastError).To(And(ContainSubstring("to exchange "+r.name("openstack")), ContainSubstring("lacks a permission")))
+		Expect(c.Report().LastError).To(And(ContainSubstring("to exchange "+r.name("openstack")),
+			ContainSubstring("lacks a permission")))
 		sent := time.Now()
 		other.send(ctx, notification("lost"))
 		Expect(r.horizons(ctx)).To(BeEmpty())
@@ -297,13 +321,15 @@ var _ = Describe("At the broker, the Trove collector", func() {
 	It("makes only Trove's exchange, where none was named", func(ctx SpecContext) {
 		r := newRig(ctx)
 		host := r.name("host")
-		for _, arguments := range [][]string{{"add_vhost", host}, {"set_permissions", "-p", host, "guest", ".*", ".*", ".*"}} {
+		for _, arguments := range [][]string{{"add_vhost", host}, {"set_permissions", "-p", host, "guest", ".*", ".*",
+			".*"}} {
 			_, err := broker().Control(ctx, arguments...)
 			Expect(err).NotTo(HaveOccurred())
 		}
 		r.cfg.URLs, r.cfg.Exchanges, r.cfg.Durability = []string{broker().URL() + host}, nil, trove.DurabilityYes
 		r.start(ctx).bound()
-		Expect(broker().Control(ctx, "list_exchanges", "-p", host, "name", "durable")).To(And(ContainSubstring("trove\ttrue"), Not(ContainSubstring("openstack"))))
+		Expect(broker().Control(ctx, "list_exchanges", "-p", host, "name",
+			"durable")).To(And(ContainSubstring("trove\ttrue"), Not(ContainSubstring("openstack"))))
 	})
 
 	It("says that bills stay incomplete for a user who may not send markers at all", func(ctx SpecContext) {
@@ -313,13 +339,15 @@ var _ = Describe("At the broker, the Trove collector", func() {
 		r.permit(ctx, "^(QUEUE|trove)", "^QUEUE", "^(QUEUE|trove)")
 		before := len(r.horizons(ctx))
 		c := r.start(ctx)
-		Eventually(c.Ready).WithTimeout(patience).Should(MatchError(And(ContainSubstring("no horizon can be published"), ContainSubstring("may not publish to exchange "+p.exchange))))
+		Eventually(c.Ready).WithTimeout(patience).Should(MatchError(And(ContainSubstring("no horizon can be published"),
+			ContainSubstring("may not publish to exchange "+p.exchange))))
 		p.send(ctx, notification("i"))
 		r.seen(ctx, "i")
 		Expect(r.horizons(ctx)).To(HaveLen(before))
 	})
 
-	DescribeTable("works with a user who may not do everything", func(ctx SpecContext, configure, write string, durable, gap bool) {
+	DescribeTable("works with a user who may not do everything", func(ctx SpecContext, configure, write string, durable,
+		gap bool) {
 		r := newRig(ctx)
 		p := r.publisher(durable)
 		r.permit(ctx, configure, write, "^(QUEUE|trove)")
@@ -331,7 +359,8 @@ var _ = Describe("At the broker, the Trove collector", func() {
 			first.bound()
 			Eventually(func() int { return len(r.horizons(ctx)) }).WithTimeout(patience).Should(BeNumerically(">", 0))
 		} else {
-			Eventually(first.Ready).WithTimeout(patience).Should(MatchError(ContainSubstring("no horizon can be published")))
+			Eventually(first.Ready).WithTimeout(patience).Should(MatchError(ContainSubstring("no horizon can be " +
+				"published")))
 		}
 		first.stop()
 		second := r.start(ctx)
@@ -349,13 +378,15 @@ var _ = Describe("At the broker, the Trove collector", func() {
 			Expect(r.horizons(ctx)).To(BeEmpty(), "nothing proves that the binding is there")
 		}
 	},
-		Entry("write to the queue and the exchanges, as documented", "^QUEUE", "^(QUEUE|trove|amq\\.default)", true, false),
+		Entry("write to the queue and the exchanges, as documented", "^QUEUE", "^(QUEUE|trove|amq\\.default)", true,
+			false),
 		Entry("not to the exchange, which goes with the broker", "^QUEUE", "^(QUEUE|amq\\.default)", false, true),
 		Entry("not to the exchange, which is durable", "^(QUEUE|trove)", "^(QUEUE|amq\\.default)", true, false),
 	)
 })
 
-var _ = DescribeTable("A RabbitMQ URL that may be read wrongly is refused without a word of it:", func(url, message string) {
+var _ = DescribeTable("A RabbitMQ URL that may be read wrongly is refused without a word of it:", func(url,
+	message string) {
 	_, err := trove.New(trove.Config{Foundation: "os-1", URLs: []string{url}}, trove.Deps{Store: &flaky{}})
 	Expect(err).To(MatchError(ContainSubstring(message)))
 	for _, piece := range []string{"123", "456", "daybook:"} {
@@ -376,7 +407,8 @@ var _ = It("A comma and an @ in a password are part of it, and no name shows it"
 	r := newRigWithoutBroker(ctx)
 	r.cfg.URLs = []string{"amqp://daybook:" + planted + ",@x@127.0.0.1:1/vhost"}
 	c := r.start(ctx)
-	Eventually(c.Ready).WithTimeout(patience).Should(MatchError(And(ContainSubstring("127.0.0.1:1/vhost"), ContainSubstring("nothing answers there"))))
+	Eventually(c.Ready).WithTimeout(patience).Should(MatchError(And(ContainSubstring("127.0.0.1:1/vhost"),
+		ContainSubstring("nothing answers there"))))
 	Expect(r.log.String()).NotTo(Or(ContainSubstring(planted), ContainSubstring("daybook:")))
 })
 
@@ -434,43 +466,47 @@ var _ = Describe("The horizon", func() {
 		}
 	})
 
-	It("stands still while the exchange is gone, stays behind by the settling time, and names its collector", func(ctx SpecContext) {
-		r := newRig(ctx)
-		r.cfg.Name, r.cfg.Settle = "east", time.Hour
-		p := r.publisher(true)
-		c := r.start(ctx).bound()
-		Eventually(func() int { return len(r.horizons(ctx)) }).WithTimeout(patience).Should(BeNumerically(">", 0))
-		h := r.horizons(ctx)[0]
-		Expect(h.Collector).To(Equal("east"))
-		Expect(h.Time).To(BeTemporally("~", time.Now().Add(-time.Hour), time.Minute))
-		Expect(p.channel.ExchangeDelete(p.exchange, false, false)).To(Succeed())
-		Eventually(c.Ready).WithTimeout(patience).ShouldNot(Succeed())
-		before := len(r.horizons(ctx))
-		r.now.Store(int64(time.Hour))
-		// The collector declares what it has seen before; until then no marker comes back.
-		c.bound()
-		Expect(r.gaps(ctx)).To(HaveLen(1))
-		gap := r.stored(ctx, "USAGE", "usage.trove.os-1.gap")[0]
-		for _, m := range r.stored(ctx, "USAGE", "usage.trove.os-1.horizon")[before:] {
-			Expect(m.Sequence).To(BeNumerically(">", gap.Sequence))
-		}
-	})
+	It("stands still while the exchange is gone, stays behind by the settling time, and names its collector",
+		func(ctx SpecContext) {
+			r := newRig(ctx)
+			r.cfg.Name, r.cfg.Settle = "east", time.Hour
+			p := r.publisher(true)
+			c := r.start(ctx).bound()
+			Eventually(func() int { return len(r.horizons(ctx)) }).WithTimeout(patience).Should(BeNumerically(">", 0))
+			h := r.horizons(ctx)[0]
+			Expect(h.Collector).To(Equal("east"))
+			Expect(h.Time).To(BeTemporally("~", time.Now().Add(-time.Hour), time.Minute))
+			Expect(p.channel.ExchangeDelete(p.exchange, false, false)).To(Succeed())
+			Eventually(c.Ready).WithTimeout(patience).ShouldNot(Succeed())
+			before := len(r.horizons(ctx))
+			r.now.Store(int64(time.Hour))
+			// The collector declares what it has seen before; until then no marker comes back.
+			c.bound()
+			Expect(r.gaps(ctx)).To(HaveLen(1))
+			gap := r.stored(ctx, "USAGE", "usage.trove.os-1.gap")[0]
+			for _, m := range r.stored(ctx, "USAGE", "usage.trove.os-1.horizon")[before:] {
+				Expect(m.Sequence).To(BeNumerically(">", gap.Sequence))
+			}
+		})
 })
 
 var _ = Describe("A broker that restarts", Ordered, func() {
-	It("loses nothing when the publisher is back first, for oslo.messaging's own queue is drained", func(ctx SpecContext) {
+	It("loses nothing when the publisher is back first, for oslo.messaging's own queue is "+
+		"drained", func(ctx SpecContext) {
 		own, err := rabbit.Start(ctx, rabbit.Options{})
 		Expect(err).NotTo(HaveOccurred())
 		DeferCleanup(own.Close)
 		r := newRig(ctx)
 		r.cfg.URLs = []string{own.URL()}
 		r.cfg.Drain = []string{r.topic() + ".info"}
-		n, err := rabbit.StartNotifier(ctx, rabbit.NotifierOptions{URL: own.URL(), Exchange: r.name("trove"), Topic: r.topic()})
+		n, err := rabbit.StartNotifier(ctx, rabbit.NotifierOptions{URL: own.URL(), Exchange: r.name("trove"),
+			Topic: r.topic()})
 		Expect(err).NotTo(HaveOccurred())
 		send := func(from, to int) {
 			GinkgoHelper()
 			for range to - from {
-				Expect(n.Send(rabbit.Notification{Publisher: "taskmanager.h", Type: "trove.instance.create", Payload: payloadOf("testdata/seed.jsonl")})).To(Succeed())
+				Expect(n.Send(rabbit.Notification{Publisher: "taskmanager.h", Type: "trove.instance.create",
+					Payload: payloadOf("testdata/seed.jsonl")})).To(Succeed())
 			}
 		}
 		send(0, 1) // makes the exchange and its own queue
@@ -499,20 +535,24 @@ var _ = Describe("A planted secret", func() {
 		r := newRig(ctx)
 		p := r.publisher(false)
 		c := r.start(ctx).bound()
-		token := `"_context_auth_token":"` + planted + `","_context_service_catalog":[{"token":"` + planted + `"}],"client_ip":"` + planted + `","traceback":"` + planted + `",`
+		token := `"_context_auth_token":"` + planted + `","_context_service_catalog":[{"token":"` + planted +
+			`"}],"client_ip":"` + planted + `","traceback":"` + planted + `",`
 		full := strings.Replace(create, `{"message_id":"m"`, `{`+token+`"message_id":"m"`, 1)
 		full = strings.Replace(full, `"payload":{`, `"payload":{`+token+`"admin_password":"`+planted+`",`, 1)
 		other := strings.Replace(full, "trove.instance.create", "compute.instance.create", 1)
 		broken := full[:len(full)-2]
-		odd := strings.Replace(full, `"payload":{`, `"payload":{"instance_size":"many","odd":["it failed: Traceback (most recent call last):\n  File \"x.py\"\n`+planted+`"],`, 1)
+		odd := strings.Replace(full, `"payload":{`,
+			`"payload":{"instance_size":"many","odd":["it failed: Traceback (most recent call last):\n  File \"x.py\"\n`+planted+`"],`, 1)
 		for _, body := range []string{full, other, broken, odd, odd[:len(odd)-2]} {
-			p.send(ctx, body, "\x00\x01"+body, envelope(body), string(zlibbed(body)), string(gzipped(envelope(body))), string(zlibbed(body)[:len(zlibbed(body))-20]))
+			p.send(ctx, body, "\x00\x01"+body, envelope(body), string(zlibbed(body)), string(gzipped(envelope(body))),
+				string(zlibbed(body)[:len(zlibbed(body))-20]))
 		}
 		p.send(ctx, notification("last"))
 		Eventually(func() []string { return r.resources(ctx) }).WithTimeout(patience).Should(ContainElement("last"))
 		c.stop()
 		Expect(r.facts(ctx)).To(HaveLen(2))
-		Expect(r.quarantined(ctx)).To(ContainElement(HaveField("Input", And(ContainSubstring(`"instance_size":"many"`), ContainSubstring("it failed: Traceback (most recent call last): ***")))))
+		Expect(r.quarantined(ctx)).To(ContainElement(HaveField("Input", And(ContainSubstring(`"instance_size":"many"`),
+			ContainSubstring("it failed: Traceback (most recent call last): ***")))))
 		Expect(r.log.String()).To(And(ContainSubstring("quarantined"), Not(ContainSubstring(planted))))
 		for _, stream := range []string{"USAGE", "QUARANTINE"} {
 			for _, m := range r.stored(ctx, stream, ">") {
@@ -530,7 +570,8 @@ var _ = Describe("A planted secret", func() {
 	})
 })
 
-// gate keeps a collector from appending, and so from binding what it must first say that it has lost.
+// gate keeps a collector from appending, and so from binding what it must first say that it has
+// lost.
 type gate struct {
 	once sync.Once
 	shut chan struct{}

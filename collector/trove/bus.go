@@ -16,7 +16,8 @@ type busStore struct {
 	bus *bus.Bus
 }
 
-// Back implements Store. It asks how many messages there are from a sequence on, twice as far back each time.
+// Back implements Store. It asks how many messages there are from a sequence on, twice as far back
+// each time.
 func (s busStore) Back(ctx context.Context, stream, filter string, n int) (uint64, error) {
 	end, err := s.bus.Last(ctx, stream, filter)
 	if errors.Is(err, bus.ErrNotFound) {
@@ -51,8 +52,8 @@ func (s busStore) from(ctx context.Context, stream, filter string, from uint64) 
 // maxHorizons is how many horizons of others are passed over in looking for our own.
 const maxHorizons = 1000
 
-// Horizon implements Store. Without a name the last horizon is ours. With one it is looked for among those of others, from
-// the end, and when it is not near there the answer is the zero time.
+// Horizon implements Store. Without a name the last horizon is ours. With one it is looked for
+// among those of others, from the end, and when it is not near there the answer is the zero time.
 func (s busStore) Horizon(ctx context.Context, subject, collector string) (time.Time, error) {
 	m, err := s.bus.Last(ctx, events.StreamUsage, subject)
 	if errors.Is(err, bus.ErrNotFound) {
@@ -77,15 +78,16 @@ func (s busStore) horizonOf(ctx context.Context, subject, collector string) (tim
 		return time.Time{}, err
 	}
 	var last time.Time
-	_, err = s.bus.Each(ctx, events.StreamUsage, from, bus.End, bus.ReadOptions{Filters: []string{subject}}, func(m *bus.Stored) error {
-		var h events.Horizon
-		if err := h.DecodeJSON(m.Data); err != nil {
-			return fmt.Errorf("%s at sequence %d of USAGE: %w", subject, m.Sequence, err)
-		}
-		if h.Collector == collector {
-			last = h.Time
-		}
-		return nil
-	})
+	_, err = s.bus.Each(ctx, events.StreamUsage, from, bus.End, bus.ReadOptions{Filters: []string{subject}},
+		func(m *bus.Stored) error {
+			var h events.Horizon
+			if err := h.DecodeJSON(m.Data); err != nil {
+				return fmt.Errorf("%s at sequence %d of USAGE: %w", subject, m.Sequence, err)
+			}
+			if h.Collector == collector {
+				last = h.Time
+			}
+			return nil
+		})
 	return last, err
 }

@@ -18,11 +18,12 @@ import (
 
 const (
 	maxReconnect = 30 * time.Second // between two attempts
-	storeRetry   = time.Second      // between two attempts to store a batch, each of which tries several times by itself
-	maxSent      = 1000             // markers under way
-	maxLoad      = 16 << 20         // bytes to store in a load
-	maxLook      = time.Minute      // between two looks for an exchange that was never bound
-	gapTime      = 5 * time.Second  // for publishing a gap, before it is tried again at the next check
+	// between two attempts to store a batch, each of which tries several times by itself
+	storeRetry = time.Second
+	maxSent    = 1000            // markers under way
+	maxLoad    = 16 << 20        // bytes to store in a load
+	maxLook    = time.Minute     // between two looks for an exchange that was never bound
+	gapTime    = 5 * time.Second // for publishing a gap, before it is tried again at the next check
 )
 
 // Collector is the Trove collector. It is run once.
@@ -50,13 +51,13 @@ type exchange struct {
 	mute   bool      // nor to the default exchange: there are no markers
 	gone   bool      // its binding was lost, and the gap is not published yet
 	shut   bool      // it exists, and the user may not bind to it
-	// proof is the marker that was sent through it before it was bound in this session, and was routed, until it comes back; 0: none.
-	// first is the first marker behind it; 0: not sent yet.
+	// proof is the marker that was sent through it before it was bound in this session, and was
+	// routed, until it comes back; 0: none. first is the first marker behind it; 0: not sent yet.
 	proof, first uint64
 	// refusal is the permission that is missing to make or bind it, as it was said last.
 	refusal string
-	// marked is when the newest marker was sent that came back, in any session, or the exchange was bound; current is the former in this
-	// session.
+	// marked is when the newest marker was sent that came back, in any session, or the exchange was
+	// bound; current is the former in this session.
 	marked, current time.Time
 	missing         time.Time // since when it has been looked for in vain
 	// next is when an exchange that was never bound is looked for again, after the wait pause.
@@ -64,8 +65,8 @@ type exchange struct {
 	pause time.Duration
 }
 
-// blind tells whether a marker proves nothing about the binding. One that goes past the exchange does where the binding cannot have
-// gone with a restart and is made anew at every check.
+// blind tells whether a marker proves nothing about the binding. One that goes past the exchange
+// does where the binding cannot have gone with a restart and is made anew at every check.
 func (e *exchange) blind() bool { return e.mute || e.direct && e.seen != durable }
 
 // later puts off looking for an exchange that was never bound.
@@ -98,7 +99,8 @@ func New(cfg Config, deps Deps) (*Collector, error) {
 	c.sink = newSink(&c.cfg, &c.deps)
 	c.state = newState(c.deps.Metrics, c.deps.Now)
 	for i, name := range cfg.Exchanges {
-		// Of the default ones only Trove's is made: the other one is that of all services, which may want it otherwise.
+		// Of the default ones only Trove's is made: the other one is that of all services, which
+		// may want it otherwise.
 		c.exchanges = append(c.exchanges, &exchange{name: name, made: named || i == 0})
 	}
 	return c, nil
@@ -107,8 +109,9 @@ func New(cfg Config, deps Deps) (*Collector, error) {
 // Report says how things are. It may be called at any time.
 func (c *Collector) Report() Report { return c.state.report() }
 
-// Run collects until ctx ends; then it stores and acknowledges what it has received, for at most Config.Finish, and
-// returns nil. A broker that is away is waited for. The error is of the bus, at the start.
+// Run collects until ctx ends; then it stores and acknowledges what it has received, for at most
+// Config.Finish, and returns nil. A broker that is away is waited for. The error is of the bus, at
+// the start.
 func (c *Collector) Run(ctx context.Context) error {
 	if err := c.sink.learn(ctx); err != nil {
 		return err
@@ -160,7 +163,8 @@ func (c *Collector) Run(ctx context.Context) error {
 	return nil
 }
 
-// session is one connection from beginning to end. established tells whether it got as far as consuming.
+// session is one connection from beginning to end. established tells whether it got as far as
+// consuming.
 func (c *Collector) session(ctx, work context.Context, b *broker) (established bool, err error) {
 	s, err := connect(ctx, &c.cfg, b)
 	if err != nil {
@@ -180,7 +184,8 @@ func (c *Collector) session(ctx, work context.Context, b *broker) (established b
 		if s.existed, err = s.declareQueues(); err != nil {
 			return err
 		}
-		// Consuming comes first, so that a queue that does not answer is met before a gap is said. Nothing of it is taken before serve.
+		// Consuming comes first, so that a queue that does not answer is met before a gap is said.
+		// Nothing of it is taken before serve.
 		var found bool
 		if s.main, found, err = s.consume(c.cfg.Queue); err == nil && !found {
 			err = fmt.Errorf("queue %s on %s was deleted as soon as it was there", c.cfg.Queue, b.name)
@@ -198,11 +203,13 @@ func (c *Collector) session(ctx, work context.Context, b *broker) (established b
 	return true, c.serve(ctx, work, s)
 }
 
-// attach binds the exchanges that are not bound in this session, and begins to consume the queues beside ours.
+// attach binds the exchanges that are not bound in this session, and begins to consume the queues
+// beside ours.
 func (c *Collector) attach(ctx context.Context, s *session) error {
 	some := slices.ContainsFunc(c.exchanges, func(e *exchange) bool { return e.bound })
 	for _, e := range c.exchanges {
-		// An exchange that is not used is not looked for all the time: the broker logs each look as an error.
+		// An exchange that is not used is not looked for all the time: the broker logs each look as
+		// an error.
 		if e.bound && !e.direct || some && !e.bound && !e.once && c.deps.Now().Before(e.next) {
 			continue
 		}
@@ -233,8 +240,9 @@ func (c *Collector) attach(ctx context.Context, s *session) error {
 	return nil
 }
 
-// bind binds our queue to one exchange, if there is one. When the binding was lost, a gap is published before the binding
-// by which that is known is made, so that a crash in between does not hide it.
+// bind binds our queue to one exchange, if there is one. When the binding was lost, a gap is
+// published before the binding by which that is known is made, so that a crash in between does not
+// hide it.
 func (c *Collector) bind(ctx context.Context, s *session, e *exchange) error {
 	seen, err := s.exchange(e.name)
 	if err != nil {
@@ -290,7 +298,8 @@ func (c *Collector) bind(ctx context.Context, s *session, e *exchange) error {
 	if e.gone {
 		e.marked = c.deps.Now() // a gap is said of what came before
 	} else if e.marked.IsZero() {
-		// What came before may still be in the queue, up to what a process before this one has stored.
+		// What came before may still be in the queue, up to what a process before this one has
+		// stored.
 		if e.marked, err = c.sink.lastHorizon(ctx); err != nil {
 			return err
 		}
@@ -299,11 +308,13 @@ func (c *Collector) bind(ctx context.Context, s *session, e *exchange) error {
 		}
 	}
 	e.bound, e.once, e.gone, e.shut, e.missing, e.refusal, e.pause = true, true, false, false, time.Time{}, "", 0
-	c.deps.Log.Info("bound", slog.String("exchange", e.name), slog.String("durability", e.seen.String()), slog.String("queue", c.cfg.Queue))
+	c.deps.Log.Info("bound", slog.String("exchange", e.name), slog.String("durability", e.seen.String()),
+		slog.String("queue", c.cfg.Queue))
 	return nil
 }
 
-// refused notes that the user may not make or bind an exchange. The others are collected all the same.
+// refused notes that the user may not make or bind an exchange. The others are collected all the
+// same.
 func (c *Collector) refused(e *exchange, err error) {
 	if text := err.Error(); text != e.refusal {
 		e.refusal = text
@@ -312,12 +323,14 @@ func (c *Collector) refused(e *exchange, err error) {
 	}
 }
 
-// rebind makes the bindings again that markers tell nothing about. Those that are there stay as they are.
+// rebind makes the bindings again that markers tell nothing about. Those that are there stay as
+// they are.
 func (c *Collector) rebind(_ context.Context, s *session, e *exchange) error {
 	found, err := s.bind(e.name, append(slices.Clone(c.cfg.RoutingKeys), c.cfg.markerKey()))
 	if err == nil && !found {
 		e.bound, e.gone = false, true // found again, and its gap published, at the next check
-		err := fmt.Errorf("exchange %s on %s has vanished, and the binding of queue %s with it", e.name, s.broker.name, c.cfg.Queue)
+		err := fmt.Errorf("exchange %s on %s has vanished, and the binding of queue %s with it", e.name, s.broker.name,
+			c.cfg.Queue)
 		c.state.failed(err)
 		c.deps.Log.Error("unbound", slog.Any("error", err))
 	}
@@ -346,7 +359,8 @@ func (c *Collector) miss(s *session, e *exchange) error {
 	}
 	e.missing = c.deps.Now()
 	if e.once {
-		err := fmt.Errorf("exchange %s on %s has vanished: until Trove sends something, which makes it anew, nothing is lost; the first notifications after that may be", e.name, s.broker.name)
+		err := fmt.Errorf("exchange %s on %s has vanished: until Trove sends something, which makes it anew, nothing "+
+			"is lost; the first notifications after that may be", e.name, s.broker.name)
 		c.state.failed(err)
 		c.deps.Log.Error("unbound", slog.Any("error", err))
 	}
@@ -375,7 +389,8 @@ func (c *Collector) intact(ctx context.Context, s *session, e *exchange) (bool, 
 			break
 		}
 		e.direct = true
-		c.deps.Log.Warn("this user may not publish to the exchange: whether the binding was lost cannot be seen, and is assumed unless the exchange is durable; unless it is, no horizon is published",
+		c.deps.Log.Warn("this user may not publish to the exchange: whether the binding was lost cannot be seen, and "+
+			"is assumed unless the exchange is durable; unless it is, no horizon is published",
 			slog.String("exchange", e.name), slog.String("fix", "rabbitmqctl set_permissions, see docs/trove.md"))
 	default:
 		if s.ctx.Err() != nil || ctx.Err() != nil {
@@ -398,7 +413,8 @@ func (c *Collector) lost(ctx context.Context, s *session, e *exchange) error {
 		// What was on its way when the marker was sent may have come after the binding had gone.
 		from = e.marked.Add(-max(c.cfg.Settle, c.cfg.Check+markTime))
 	} else if !from.IsZero() {
-		// The horizon is Settle before its marker, and an exchange that is not used may have been there for maxLook.
+		// The horizon is Settle before its marker, and an exchange that is not used may have been
+		// there for maxLook.
 		from = from.Add(-max(maxLook+markTime-c.cfg.Settle, 0))
 	}
 	if from.IsZero() {
@@ -412,23 +428,28 @@ func (c *Collector) lost(ctx context.Context, s *session, e *exchange) error {
 		return err
 	}
 	c.state.gap(from, to)
-	c.deps.Log.Error("notifications may be lost: the binding was gone", slog.String("exchange", e.name), slog.String("durability", e.seen.String()),
+	c.deps.Log.Error("notifications may be lost: the binding was gone", slog.String("exchange", e.name),
+		slog.String("durability", e.seen.String()),
 		slog.Time("from", from), slog.Time("to", to))
 	return nil
 }
 
 func (c *Collector) gapReason(s *session, e *exchange) string {
-	text := fmt.Sprintf("queue %s was not bound to exchange %s of RabbitMQ (%s): what Trove sent meanwhile did not reach it. ", c.cfg.Queue, e.name, s.broker.name)
+	text := fmt.Sprintf("queue %s was not bound to exchange %s of RabbitMQ (%s): what Trove sent meanwhile did not "+
+		"reach it. ", c.cfg.Queue, e.name, s.broker.name)
 	if e.seen == transient {
-		text += "The exchange is not durable, and goes when the broker restarts: set amqp_durable_queues in Trove's configuration. "
+		text += "The exchange is not durable, and goes when the broker restarts: set amqp_durable_queues in Trove's " +
+			"configuration. "
 	}
 	if len(c.cfg.Drain) > 0 {
 		return text + "The collector also drains the queues that oslo.messaging makes, which may have kept all of it."
 	}
-	return text + "oslo.messaging's own queue, such as notifications.info, may have kept it: collect with --drain-queue notifications.info before the broker restarts again."
+	return text + "oslo.messaging's own queue, such as notifications.info, may have kept it: collect with " +
+		"--drain-queue notifications.info before the broker restarts again."
 }
 
-// bound tells the state how far we are bound: completely when every exchange is that ever was, and there is one.
+// bound tells the state how far we are bound: completely when every exchange is that ever was, and
+// there is one.
 func (c *Collector) bound() bool {
 	some, all := false, true
 	for _, e := range c.exchanges {
@@ -440,16 +461,21 @@ func (c *Collector) bound() bool {
 	return some && all
 }
 
-// unproven says why no horizon can be published, though all that exists is bound; empty when one can.
+// unproven says why no horizon can be published, though all that exists is bound; empty when one
+// can.
 func (c *Collector) unproven() string {
 	for _, e := range c.exchanges {
 		switch {
 		case e.shut:
-			return fmt.Sprintf("notifications are stored, but no horizon can be published, so that no bill is complete: this user may not bind to exchange %s, "+
-				"and what Trove sends there passes by: grant it with rabbitmqctl set_permissions, see docs/trove.md, or name Trove's exchanges alone with --exchange", e.name)
+			return fmt.Sprintf("notifications are stored, but no horizon can be published, so that no bill is "+
+				"complete: this user may not bind to exchange %s, "+
+				"and what Trove sends there passes by: grant it with rabbitmqctl set_permissions, see docs/trove.md, "+
+				"or name Trove's exchanges alone with --exchange", e.name)
 		case e.bound && e.blind():
-			return fmt.Sprintf("notifications are stored, but no horizon can be published, so that no bill is complete: this user may not publish to exchange %s (%s), "+
-				"and a binding that is lost there cannot be seen: grant it with rabbitmqctl set_permissions, see docs/trove.md; the next connection sees it", e.name, e.seen)
+			return fmt.Sprintf("notifications are stored, but no horizon can be published, so that no bill is "+
+				"complete: this user may not publish to exchange %s (%s), "+
+				"and a binding that is lost there cannot be seen: grant it with rabbitmqctl set_permissions, see "+
+				"docs/trove.md; the next connection sees it", e.name, e.seen)
 		}
 	}
 	return ""
@@ -468,7 +494,8 @@ func (c *Collector) beat(s *session) {
 			if e.first == 0 {
 				e.first = c.number
 			}
-			s.marks <- markRequest{exchange: e.name, direct: e.direct, number: c.number, answer: s.results} // has room for all
+			// has room for all
+			s.marks <- markRequest{exchange: e.name, direct: e.direct, number: c.number, answer: s.results}
 		}
 	}
 }
@@ -487,14 +514,16 @@ func (c *Collector) marked(s *session, r markResult) {
 		}
 		if !e.mute {
 			e.mute = true
-			c.deps.Log.Warn("this user may publish neither to the exchange nor to the default one: no horizon can be published",
+			c.deps.Log.Warn("this user may publish neither to the exchange nor to the default one: no horizon can be "+
+				"published",
 				slog.String("exchange", e.name), slog.String("fix", "rabbitmqctl set_permissions, see docs/trove.md"))
 		}
 		c.bound()
 	case unroutable:
 		e.bound = false // found again, and its gap published, at the next check
 		c.bound()
-		err := fmt.Errorf("exchange %s on %s has lost its binding to queue %s: it was deleted and made anew, or somebody has unbound the queue", e.name, s.broker.name, c.cfg.Queue)
+		err := fmt.Errorf("exchange %s on %s has lost its binding to queue %s: it was deleted and made anew, or "+
+			"somebody has unbound the queue", e.name, s.broker.name, c.cfg.Queue)
 		c.state.failed(err)
 		c.deps.Log.Error("unbound", slog.Any("error", err))
 	case unknown:
@@ -518,8 +547,9 @@ func (c *Collector) exchange(name string) *exchange {
 	return nil
 }
 
-// passed publishes a horizon when markers have come back through every exchange: everything that was routed before they
-// were sent is stored. An exchange that was bound once and is not now holds it up.
+// passed publishes a horizon when markers have come back through every exchange: everything that
+// was routed before they were sent is stored. An exchange that was bound once and is not now holds
+// it up.
 func (c *Collector) passed(work context.Context, s *session, arrived []mark) {
 	if len(arrived) == 0 {
 		return
@@ -531,7 +561,8 @@ func (c *Collector) passed(work context.Context, s *session, arrived []mark) {
 		case m.number == e.first && e.proof != 0:
 			// The queue is first in, first out.
 			e.bound, e.gone, e.proof = false, true, 0 // its gap is published at the next check
-			err := fmt.Errorf("exchange %s on %s had lost its binding to queue %s, which another queue with a binding such as # has hidden", e.name, s.broker.name, c.cfg.Queue)
+			err := fmt.Errorf("exchange %s on %s had lost its binding to queue %s, which another queue with a "+
+				"binding such as # has hidden", e.name, s.broker.name, c.cfg.Queue)
 			c.state.failed(err)
 			c.deps.Log.Error("unbound", slog.Any("error", err))
 		case e.gone:

@@ -34,7 +34,8 @@ func (r *rig) empty(ctx context.Context) {
 	Eventually(func() (string, error) {
 		out, err := broker().Control(ctx, "list_queues", "name", "messages")
 		for line := range strings.Lines(out) {
-			if name, count, _ := strings.Cut(strings.TrimSpace(line), "\t"); name == r.cfg.Queue || name == r.cfg.Queue+".dead" {
+			if name, count, _ := strings.Cut(strings.TrimSpace(line), "\t"); name == r.cfg.Queue ||
+				name == r.cfg.Queue+".dead" {
 				if count != "0" {
 					return line, err
 				}
@@ -68,17 +69,21 @@ var _ = Describe("The Trove collector", func() {
 		r.publisher(false)
 		c := r.start(ctx).bound()
 		seed := payloadOf("testdata/seed.jsonl")
-		for _, options := range []rabbit.NotifierOptions{{Driver: "messaging"}, {Driver: "messagingv2"}, {Compression: "gzip"}, {Compression: "bzip2"}} {
+		for _, options := range []rabbit.NotifierOptions{{Driver: "messaging"}, {Driver: "messagingv2"},
+			{Compression: "gzip"}, {Compression: "bzip2"}} {
 			options.URL, options.Exchange, options.Topic = broker().URL(), r.name("trove"), r.topic()
 			n, err := rabbit.StartNotifier(ctx, options)
 			Expect(err).NotTo(HaveOccurred())
 			Expect(n.Send(rabbit.Notification{
-				Publisher: "taskmanager.h", Type: "trove.instance.create", Payload: seed, Context: map[string]any{"auth_token": planted},
+				Publisher: "taskmanager.h", Type: "trove.instance.create", Payload: seed,
+				Context: map[string]any{"auth_token": planted},
 			})).To(Succeed())
-			Expect(n.Send(rabbit.Notification{Publisher: "h", Type: "dbaas.instance_resize_volume.error", Payload: json.RawMessage(`{"exception":"t"}`), Priority: "error"})).To(Succeed())
+			Expect(n.Send(rabbit.Notification{Publisher: "h", Type: "dbaas.instance_resize_volume.error",
+				Payload: json.RawMessage(`{"exception":"t"}`), Priority: "error"})).To(Succeed())
 			Expect(n.Close()).To(Succeed())
 		}
-		Eventually(func() int { return len(r.facts(ctx)) }).WithTimeout(patience).Should(Equal(4), "%v %+v", r.quarantined(ctx), c.Report())
+		Eventually(func() int { return len(r.facts(ctx)) }).WithTimeout(patience).Should(Equal(4), "%v %+v",
+			r.quarantined(ctx), c.Report())
 		for _, u := range r.facts(ctx) {
 			Expect(u.Footprint.MemoryMB.Known()).To(BeTrue())
 		}
@@ -89,14 +94,18 @@ var _ = Describe("The Trove collector", func() {
 		r := newRig(ctx)
 		p := r.publisher(false)
 		c := r.start(ctx).bound()
-		p.send(ctx, `{"event_type":"dbaas.backup_create.end","payload":{}}`, `{"event_type":"dbaas.backup_create.end","payload":{}}`,
-			`{broken`, `{broken`, `{"event_type":"compute.instance.create"}`, `{"event_type":7,"payload":{"admin_password":"`+planted+`"}}`, string(zlibbed("{")[:7]), notification("i"))
+		p.send(ctx, `{"event_type":"dbaas.backup_create.end","payload":{}}`,
+			`{"event_type":"dbaas.backup_create.end","payload":{}}`,
+			`{broken`, `{broken`, `{"event_type":"compute.instance.create"}`,
+			`{"event_type":7,"payload":{"admin_password":"`+planted+`"}}`, string(zlibbed("{")[:7]),
+			notification("i"))
 		r.seen(ctx, "i")
 		r.empty(ctx)
 		Expect(c.Report().Ignored).To(Equal(map[string]int{"dbaas.backup_create.end": 2, "compute.instance.create": 1}))
 		refused := r.quarantined(ctx)
 		Expect(refused).To(HaveLen(3), "the same one twice is one")
-		Expect(refused[0]).To(And(HaveField("Source", "trove"), HaveField("File", r.cfg.Queue), HaveField("Input", "{broken"), HaveField("Reason", ContainSubstring("expected"))))
+		Expect(refused[0]).To(And(HaveField("Source", "trove"), HaveField("File", r.cfg.Queue), HaveField("Input",
+			"{broken"), HaveField("Reason", ContainSubstring("expected"))))
 		Expect(refused[2].Input).To(HavePrefix("[7 bytes that begin with 789c"))
 	})
 
@@ -105,9 +114,11 @@ var _ = Describe("The Trove collector", func() {
 		p := r.publisher(false)
 		c := r.start(ctx).bound()
 		Expect(p.channel.PublishWithContext(ctx, p.exchange, r.topic()+".info", false, false, amqp.Publishing{
-			ContentType: "application/json", Headers: amqp.Table{"compression": "application/x-lzma"}, Body: []byte("\xfd7zXZ\x00"),
+			ContentType: "application/json", Headers: amqp.Table{"compression": "application/x-lzma"},
+			Body: []byte("\xfd7zXZ\x00"),
 		})).To(Succeed())
-		Eventually(c.Ready).WithTimeout(patience).Should(MatchError(And(ContainSubstring("application/x-lzma"), ContainSubstring("kombu_compression"))))
+		Eventually(c.Ready).WithTimeout(patience).Should(MatchError(And(ContainSubstring("application/x-lzma"),
+			ContainSubstring("kombu_compression"))))
 		p.send(ctx, notification("i"))
 		Eventually(c.Ready).WithTimeout(patience).Should(Succeed())
 		Expect(r.quarantined(ctx)).To(HaveLen(1))
@@ -156,7 +167,10 @@ var _ = Describe("The Trove collector", func() {
 		r.store.gone.Store(false)
 		Expect(r.facts(ctx)).NotTo(BeEmpty())
 		second := r.start(ctx).bound()
-		Eventually(func() int { return second.Report().Facts + second.Report().Known }).WithTimeout(patience).Should(Equal(50))
+		Eventually(func() int {
+			return second.Report().Facts +
+				second.Report().Known
+		}).WithTimeout(patience).Should(Equal(50))
 		Expect(second.Report().Known).To(BeNumerically(">", 0))
 		r.seen(ctx, names...)
 		r.empty(ctx)
@@ -257,7 +271,8 @@ var _ = Describe("Trove's own code", func() {
 		r.publisher(false)
 		r.start(ctx).bound()
 		emit := exec.CommandContext(ctx, "/usr/bin/python3", "-W", "ignore", "../../deploy/trove/emit.py",
-			"rabbit"+strings.TrimPrefix(broker().URL(), "amqp"), "--exchange", r.name("trove"), "--topic", r.topic(), "--token", planted)
+			"rabbit"+strings.TrimPrefix(broker().URL(), "amqp"), "--exchange", r.name("trove"), "--topic", r.topic(),
+			"--token", planted)
 		var problems strings.Builder
 		emit.Stderr = &problems
 		out, err := emit.Output()
@@ -277,7 +292,8 @@ var _ = Describe("Trove's own code", func() {
 			lines = append(lines, line)
 		}
 		Expect(lines).To(Equal([]string{
-			"exists flavour 10", "create flavour 10 1 GB", "exists flavour 10", "resize_volume.end 3 GB", "modify_flavor flavour 2 3 GB",
+			"exists flavour 10", "create flavour 10 1 GB", "exists flavour 10", "resize_volume.end 3 GB",
+			"modify_flavor flavour 2 3 GB",
 			"exists flavour 2", "delete flavour 2 3 GB",
 		}))
 		Expect(r.quarantined(ctx)).To(BeEmpty())

@@ -35,12 +35,12 @@ const (
 type Config struct {
 	// Foundation names the platform, and is part of every subject and id. Required.
 	Foundation string
-	// Name tells several collectors of the foundation apart: the foundation is complete up to the lowest of their horizons.
-	// Leave it empty where there is one.
+	// Name tells several collectors of the foundation apart: the foundation is complete up to the
+	// lowest of their horizons. Leave it empty where there is one.
 	Name string
 
-	// URLs are brokers of one cluster, amqp://user:password@host:port/vhost or amqps://, tried one after the other. Without
-	// any nothing is consumed, and notifications come by Push only.
+	// URLs are brokers of one cluster, amqp://user:password@host:port/vhost or amqps://, tried one
+	// after the other. Without any nothing is consumed, and notifications come by Push only.
 	URLs []string
 	// User and Password replace those in the URLs.
 	User, Password string
@@ -49,40 +49,49 @@ type Config struct {
 	KeyFile        string
 	ServerName     string // in the broker's certificate; default: the URL's host
 
-	// Exchanges to bind to: oslo.messaging's control_exchange. Default: trove and openstack. One of them has to exist, or to be
-	// declared.
+	// Exchanges to bind to: oslo.messaging's control_exchange. Default: trove and openstack. One of
+	// them has to exist, or to be declared.
 	Exchanges []string
-	// Durability says whether the collector declares an exchange that does not exist, and how: DurabilityYes or DurabilityNo
-	// as Trove's configuration has it, or DurabilityAuto (default). Of the default exchanges only trove is declared.
+	// Durability says whether the collector declares an exchange that does not exist, and how:
+	// DurabilityYes or DurabilityNo as Trove's configuration has it, or DurabilityAuto (default).
+	// Of the default exchanges only trove is declared.
 	Durability string
-	// RoutingKeys are <topic>.<priority>. Default: notifications.info, notifications.warn, notifications.error.
+	// RoutingKeys are <topic>.<priority>. Default: notifications.info, notifications.warn,
+	// notifications.error.
 	RoutingKeys []string
-	// Queue is the collector's own. Default: billing.trove. What was delivered too often goes to <Queue>.dead.
+	// Queue is the collector's own. Default: billing.trove. What was delivered too often goes to
+	// <Queue>.dead.
 	Queue string
-	// Drain are queues that oslo.messaging made itself and that nobody else reads, such as notifications.info: a second
-	// source of the same notifications. Default: none.
+	// Drain are queues that oslo.messaging made itself and that nobody else reads, such as
+	// notifications.info: a second source of the same notifications. Default: none.
 	Drain []string
 	// DeliveryLimit is how often a message is delivered again before it is put aside. Default: 20.
 	DeliveryLimit int
-	// Prefetch is how many messages the broker sends ahead, per queue. Default: 2,000; at most 10,000.
+	// Prefetch is how many messages the broker sends ahead, per queue. Default: 2,000; at most
+	// 10,000.
 	Prefetch int
 	// Linger is how long a batch waits for more messages. Default: 50 ms; at most 100 ms.
 	Linger time.Duration
 	// Heartbeat is how often the connection is tried. Default: 10 s.
 	Heartbeat time.Duration
-	// Settle is how long after it was sent a notification may take to reach the queue. Default: 5 min; negative: no time.
+	// Settle is how long after it was sent a notification may take to reach the queue. Default: 5
+	// min; negative: no time.
 	Settle time.Duration
 	// Beat is how often a marker is sent and a horizon published. Default: 1 min.
 	Beat time.Duration
 	// Check is how often exchanges and queues that are missing are looked for. Default: 5 s.
 	Check time.Duration
-	// Reconnect is the wait after the first connection that failed; it grows up to 30 s. Default: 500 ms.
+	// Reconnect is the wait after the first connection that failed; it grows up to 30 s. Default:
+	// 500 ms.
 	Reconnect time.Duration
-	// Retry is the wait after the first append with an unknown outcome; it doubles up to 5 s. Default: 200 ms.
+	// Retry is the wait after the first append with an unknown outcome; it doubles up to 5 s.
+	// Default: 200 ms.
 	Retry time.Duration
-	// Finish is how long Run goes on storing what it has received when its context has ended. Default: 10 s.
+	// Finish is how long Run goes on storing what it has received when its context has ended.
+	// Default: 10 s.
 	Finish time.Duration
-	// MaxKnown is how many ids of the foundation's newest messages are remembered, about 60 bytes each. Default: 1,000,000.
+	// MaxKnown is how many ids of the foundation's newest messages are remembered, about 60 bytes
+	// each. Default: 1,000,000.
 	MaxKnown int
 }
 
@@ -132,11 +141,13 @@ func (c *Config) validate() error {
 	}
 	for _, list := range [][]string{c.Exchanges, c.RoutingKeys, c.Drain, {c.Queue}} {
 		if len(list) > maxNames {
-			return fmt.Errorf("trove: %d names: at most %d exchanges, routing keys or queues are taken", len(list), maxNames)
+			return fmt.Errorf("trove: %d names: at most %d exchanges, routing keys or queues are taken", len(list),
+				maxNames)
 		}
 		for i, name := range list {
 			if name == "" || len(name)+len(markerPrefix) > maxName || slices.Contains(list[:i], name) {
-				return fmt.Errorf("trove: %q is empty, too long or named twice: name each exchange, routing key and queue once", clip(name))
+				return fmt.Errorf("trove: %q is empty, too long or named twice: name each exchange, routing key and "+
+					"queue once", clip(name))
 			}
 		}
 	}
@@ -162,10 +173,11 @@ func (c *Config) connectionName() string {
 // Store is what the Trove collector needs of the bus; OnBus makes one.
 type Store interface {
 	appender.Store
-	// Back returns the sequence from which on the filter matches n messages of the stream, or a lower one; 1 when it
-	// matches fewer.
+	// Back returns the sequence from which on the filter matches n messages of the stream, or a
+	// lower one; 1 when it matches fewer.
 	Back(ctx context.Context, stream, filter string, n int) (from uint64, err error)
-	// Horizon returns the time of the collector's last horizon on the subject in USAGE, the zero time when there is none.
+	// Horizon returns the time of the collector's last horizon on the subject in USAGE, the zero
+	// time when there is none.
 	Horizon(ctx context.Context, subject, collector string) (time.Time, error)
 }
 

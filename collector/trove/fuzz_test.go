@@ -11,7 +11,8 @@ import (
 	"github.com/daybook-billing/daybook/events"
 )
 
-// FuzzNormalise: whatever the input holds, it is refused, or it is a fact that can be stored and read back the same.
+// FuzzNormalise: whatever the input holds, it is refused, or it is a fact that can be stored and
+// read back the same.
 func FuzzNormalise(f *testing.F) {
 	for _, path := range []string{"testdata/seed.jsonl", "testdata/taskmanager_18.0.0_lifecycle.jsonl"} {
 		input, err := os.ReadFile(path)

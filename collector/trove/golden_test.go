@@ -17,7 +17,8 @@ import (
 
 var update = flag.Bool("update", false, "write testdata/*.golden anew")
 
-// normalised writes one line for each line of the input: the fact as it goes on the wire, or the error.
+// normalised writes one line for each line of the input: the fact as it goes on the wire, or the
+// error.
 func normalised(input []byte) []byte {
 	var out []byte
 	for line := range bytes.Lines(input) {
@@ -33,7 +34,8 @@ func normalised(input []byte) []byte {
 }
 
 var _ = Describe("notifications captured from Trove", func() {
-	// The captures are the bodies as they were on the queue; the one that was compressed is decompressed.
+	// The captures are the bodies as they were on the queue; the one that was compressed is
+	// decompressed.
 	DescribeTable("become the facts in the golden file", func(name string) {
 		input, err := os.ReadFile("testdata/" + name + ".jsonl")
 		Expect(err).NotTo(HaveOccurred())
@@ -48,7 +50,8 @@ var _ = Describe("notifications captured from Trove", func() {
 		for i := range gotLines {
 			Expect(string(gotLines[i])).To(Equal(string(wantLines[i])), "line %d", i+1)
 		}
-		for _, secret := range []string{"SECRET-TOKEN", "CATALOG", "_context_", "_unique_id", "client_ip", "server_ip"} {
+		for _, secret := range []string{"SECRET-TOKEN", "CATALOG", "_context_", "_unique_id", "client_ip",
+			"server_ip"} {
 			Expect(string(got)).NotTo(ContainSubstring(secret))
 		}
 	},
@@ -72,7 +75,8 @@ var _ = Describe("a batch", func() {
 				bodies = append(bodies, bytes.TrimSpace(line))
 			}
 		}
-		bodies = append(bodies, []byte(`{`), []byte(`{"oslo.message":"{\"event_type\":1}"}`), []byte(`{"oslo.message":"{}","x":"\u00e9"}`))
+		bodies = append(bodies, []byte(`{`), []byte(`{"oslo.message":"{\"event_type\":1}"}`),
+			[]byte(`{"oslo.message":"{}","x":"\u00e9"}`))
 		rapid.Check(GinkgoT(), func(t *rapid.T) {
 			together := trove.Batches("f1")
 			for range rapid.IntRange(1, 3).Draw(t, "batches") {

@@ -8,11 +8,13 @@ import (
 	"github.com/daybook-billing/daybook/collector/redact"
 )
 
-// traceback is how Python begins one. What follows are lines of source and an exception's text, which may quote anything.
+// traceback is how Python begins one. What follows are lines of source and an exception's text,
+// which may quote anything.
 const traceback = "Traceback (most recent call last)"
 
-// input is what the quarantine keeps of a text: all but its secrets, so that it can be understood by a later release. A member that
-// is a secret by its name is masked by redact.Text; a traceback may stand under any name. What is no text is not kept.
+// input is what the quarantine keeps of a text: all but its secrets, so that it can be understood
+// by a later release. A member that is a secret by its name is masked by redact.Text; a traceback
+// may stand under any name. What is no text is not kept.
 func input(text []byte) string {
 	if bytes.IndexFunc(text, func(r rune) bool { return r < ' ' && r != '\t' && r != '\r' && r != '\n' }) >= 0 {
 		return textless(text, nil)

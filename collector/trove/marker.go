@@ -11,10 +11,11 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 )
 
-// A marker is a message that the collector sends to itself through an exchange, by a routing key that only its queue is
-// bound with. It answers two questions that AMQP has no request for. Is the binding still there? What cannot be routed
-// comes back. And is everything collected up to a moment? The queue is first in, first out: a marker that has arrived is
-// behind everything that was routed before it was sent.
+// A marker is a message that the collector sends to itself through an exchange, by a routing key
+// that only its queue is bound with. It answers two questions that AMQP has no request for. Is the
+// binding still there? What cannot be routed comes back. And is everything collected up to a
+// moment? The queue is first in, first out: a marker that has arrived is behind everything that was
+// routed before it was sent.
 const (
 	headerMarker   = "daybook-marker"   // names the session that sent it
 	headerExchange = "daybook-exchange" // that it is about
@@ -33,8 +34,9 @@ const (
 	forbidden                 // the user may not publish there
 )
 
-// marker publishes markers over a connection of its own: a broker that is short of memory stops reading from connections
-// that publish, and the acknowledgements of our consumers must not wait behind that. It is for one goroutine.
+// marker publishes markers over a connection of its own: a broker that is short of memory stops
+// reading from connections that publish, and the acknowledgements of our consumers must not wait
+// behind that. It is for one goroutine.
 type marker struct {
 	cfg    *Config
 	broker *broker
@@ -55,7 +57,8 @@ func (m *marker) send(ctx context.Context, about string, direct bool, number uin
 		return unknown, err
 	}
 	conn := m.conn
-	defer context.AfterFunc(ctx, func() { _ = conn.Close() })() // nothing of the library can be interrupted in another way
+	// nothing of the library can be interrupted in another way
+	defer context.AfterFunc(ctx, func() { _ = conn.Close() })()
 	if err := m.open(); err != nil {
 		return unknown, err
 	}
@@ -64,10 +67,11 @@ func (m *marker) send(ctx context.Context, about string, direct bool, number uin
 		exchange, key = "", m.cfg.Queue
 	}
 	what := fmt.Sprintf("sending a marker through exchange %q on %s", exchange, m.broker.name)
-	confirmation, err := m.channel.PublishWithDeferredConfirmWithContext(ctx, exchange, key, true, false, amqp.Publishing{
-		ContentType: "application/json", Body: []byte(markerBody), MessageId: strconv.FormatUint(number, 10),
-		Headers: amqp.Table{headerMarker: m.id, headerExchange: about}, DeliveryMode: amqp.Persistent,
-	})
+	confirmation, err := m.channel.PublishWithDeferredConfirmWithContext(ctx, exchange, key, true, false,
+		amqp.Publishing{
+			ContentType: "application/json", Body: []byte(markerBody), MessageId: strconv.FormatUint(number, 10),
+			Headers: amqp.Table{headerMarker: m.id, headerExchange: about}, DeliveryMode: amqp.Persistent,
+		})
 	if err != nil {
 		m.channel = nil
 		return unknown, explain(what, err)
@@ -76,7 +80,8 @@ func (m *marker) send(ctx context.Context, about string, direct bool, number uin
 	case <-confirmation.Done(): // also when the channel is closed, of which the notification comes first
 	case <-ctx.Done():
 		m.channel = nil
-		return unknown, fmt.Errorf("%s: no answer: the broker may have an alarm, see rabbitmqctl list_alarms: %w", what, ctx.Err())
+		return unknown, fmt.Errorf("%s: no answer: the broker may have an alarm, see rabbitmqctl list_alarms: %w", what,
+			ctx.Err())
 	}
 	select {
 	case refused := <-m.closed:
@@ -98,7 +103,8 @@ func (m *marker) send(ctx context.Context, about string, direct bool, number uin
 	default:
 	}
 	if !confirmation.Acked() {
-		return unknown, fmt.Errorf("%s: queue %s did not take it: see rabbitmq-diagnostics list_queues", what, m.cfg.Queue)
+		return unknown, fmt.Errorf("%s: queue %s did not take it: see rabbitmq-diagnostics list_queues", what,
+			m.cfg.Queue)
 	}
 	return routed, nil
 }

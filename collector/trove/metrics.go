@@ -12,9 +12,10 @@ type Metrics struct {
 	stored, known, ignored, refused, dead, sessions, gaps, errors, unbound prometheus.Counter
 	connected, bound, seen, horizon                                        prometheus.Gauge
 	lag                                                                    prometheus.GaugeFunc
-	complete                                                               *atomic.Int64 // the last horizon, in nanoseconds since 1970
-	batches                                                                prometheus.Histogram
-	pushes                                                                 *prometheus.CounterVec
+	// the last horizon, in nanoseconds since 1970
+	complete *atomic.Int64
+	batches  prometheus.Histogram
+	pushes   *prometheus.CounterVec
 }
 
 // NewMetrics returns the metrics of a foundation's Trove collector.
@@ -26,40 +27,47 @@ func NewMetrics(foundation string) *Metrics {
 		for i := 0; i < len(pairs); i += 2 {
 			l[pairs[i]] = pairs[i+1]
 		}
-		return prometheus.NewCounter(prometheus.CounterOpts{Namespace: namespace, Subsystem: subsystem, Name: name, Help: help, ConstLabels: l})
+		return prometheus.NewCounter(prometheus.CounterOpts{Namespace: namespace, Subsystem: subsystem, Name: name,
+			Help: help, ConstLabels: l})
 	}
 	gauge := func(name, help string) prometheus.Gauge {
-		return prometheus.NewGauge(prometheus.GaugeOpts{Namespace: namespace, Subsystem: subsystem, Name: name, Help: help, ConstLabels: labels})
+		return prometheus.NewGauge(prometheus.GaugeOpts{Namespace: namespace, Subsystem: subsystem, Name: name,
+			Help: help, ConstLabels: labels})
 	}
 	// Without a horizon, time counts from here on, so that silence shows from the beginning.
 	complete := new(atomic.Int64)
 	complete.Store(time.Now().UnixNano())
 	const taken = "Notifications taken, by what became of them."
 	return &Metrics{
-		stored:    counter("notifications_total", taken, "result", "stored"),
-		known:     counter("notifications_total", taken, "result", "known"),
-		ignored:   counter("notifications_total", taken, "result", "ignored"),
-		refused:   counter("notifications_total", taken, "result", "quarantined"),
-		dead:      counter("dead_total", "Notifications that were delivered too often, and taken from the queue for that."),
-		sessions:  counter("sessions_total", "Connections to RabbitMQ that got as far as consuming."),
-		gaps:      counter("gaps_total", "Gaps published: times that the queue had lost its binding."),
-		errors:    counter("errors_total", "Things that failed and are tried again."),
-		unbound:   counter("unbound_seconds_total", "Length of the gaps: times that the queue was not bound, counted when it is bound again."),
+		stored:  counter("notifications_total", taken, "result", "stored"),
+		known:   counter("notifications_total", taken, "result", "known"),
+		ignored: counter("notifications_total", taken, "result", "ignored"),
+		refused: counter("notifications_total", taken, "result", "quarantined"),
+		dead: counter("dead_total", "Notifications that were delivered too often, and taken from the queue for "+
+			"that."),
+		sessions: counter("sessions_total", "Connections to RabbitMQ that got as far as consuming."),
+		gaps:     counter("gaps_total", "Gaps published: times that the queue had lost its binding."),
+		errors:   counter("errors_total", "Things that failed and are tried again."),
+		unbound: counter("unbound_seconds_total", "Length of the gaps: times that the queue was not bound, counted "+
+			"when it is bound again."),
 		connected: gauge("connected", "1 while notifications are consumed."),
 		bound:     gauge("bound", "1 while the queue is bound to every exchange that it was bound to before."),
 		seen:      gauge("last_notification_seconds", "When the last notification came, in seconds since 1970."),
 		complete:  complete,
 		lag: prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Namespace: namespace, Subsystem: subsystem, Name: "lag_seconds", ConstLabels: labels,
-			Help: "Age of the last horizon published, or of the process before there is one. It grows while nothing proves that all is collected.",
+			Help: "Age of the last horizon published, or of the process before there is one. It grows while nothing " +
+				"proves that all is collected.",
 		}, func() float64 { return max(time.Since(time.Unix(0, complete.Load())).Seconds(), 0) }),
 		horizon: gauge("horizon_seconds", "The last horizon published, in seconds since 1970."),
 		batches: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Namespace: namespace, Subsystem: subsystem, Name: "batch_notifications", Help: "Notifications in a batch.", ConstLabels: labels,
-			Buckets: prometheus.ExponentialBuckets(1, 4, 6),
+			Namespace: namespace, Subsystem: subsystem, Name: "batch_notifications", Help: "Notifications in a batch.",
+			ConstLabels: labels,
+			Buckets:     prometheus.ExponentialBuckets(1, 4, 6),
 		}),
 		pushes: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Namespace: namespace, Subsystem: subsystem, Name: "pushes_total", Help: "Requests to push a notification, by status.", ConstLabels: labels,
+			Namespace: namespace, Subsystem: subsystem, Name: "pushes_total", Help: "Requests to push a " +
+				"notification, by status.", ConstLabels: labels,
 		}, []string{"status"}),
 	}
 }

@@ -15,8 +15,9 @@ import (
 	"github.com/daybook-billing/daybook/events"
 )
 
-// ErrIgnored is wrapped by the error, an *IgnoredError, for a notification that says nothing about Trove's usage: one of
-// Trove's about something else, or one of another service of the platform. It is counted and passed over.
+// ErrIgnored is wrapped by the error, an *IgnoredError, for a notification that says nothing about
+// Trove's usage: one of Trove's about something else, or one of another service of the platform. It
+// is counted and passed over.
 var ErrIgnored = errors.New("the notification says nothing about usage")
 
 // IgnoredError names the event type that was passed over.
@@ -28,21 +29,24 @@ func (e *IgnoredError) Error() string { return fmt.Sprintf("%v: %s", ErrIgnored,
 // Unwrap makes errors.Is(err, ErrIgnored) true.
 func (e *IgnoredError) Unwrap() error { return ErrIgnored }
 
-// Normalise turns one notification into a fact of the foundation.
-// The fields and their drift over the releases are those of openstack/trove, trove/taskmanager/models.py and trove/extensions/mgmt.
+// Normalise turns one notification into a fact of the foundation. The fields and their drift over
+// the releases are those of openstack/trove, trove/taskmanager/models.py and trove/extensions/mgmt.
 //
-// Sizes are RAM in MiB and volumes in GiB. Time is created_at of a create, modify_at of a modification, deleted_at of a
-// delete, and the notification's own timestamp where there is none and for the events that have none; a time without a
-// zone is UTC. For an exists it is when the instance was seen last (see audit). Raw is the notification without its envelope, without white space between tokens, and with nothing but
-// message_id, publisher_id, event_type, priority, timestamp and a payload without secrets: the request's context
-// (_context_*), addresses and tracebacks never pass. The result shares no memory with raw.
+// Sizes are RAM in MiB and volumes in GiB. Time is created_at of a create, modify_at of a
+// modification, deleted_at of a delete, and the notification's own timestamp where there is none
+// and for the events that have none; a time without a zone is UTC. For an exists it is when the
+// instance was seen last (see audit). Raw is the notification without its envelope, without white
+// space between tokens, and with nothing but message_id, publisher_id, event_type, priority,
+// timestamp and a payload without secrets: the request's context (_context_*), addresses and
+// tracebacks never pass. The result shares no memory with raw.
 //
 // Errors are a *jsondoc.SyntaxError, a *jsondoc.FieldError that names the path, or wrap ErrIgnored.
 func Normalise(foundation string, raw []byte) (events.Usage, error) {
 	return normaliseInto(nil, foundation, raw)
 }
 
-// normaliseInto is Normalise that appends Raw to what it is given, which is empty, and may have room.
+// normaliseInto is Normalise that appends Raw to what it is given, which is empty, and may have
+// room.
 func normaliseInto(room []byte, foundation string, raw []byte) (events.Usage, error) {
 	d := jsondoc.Borrow()
 	defer d.Return()
@@ -52,7 +56,8 @@ func normaliseInto(room []byte, foundation string, raw []byte) (events.Usage, er
 	return fromDocument(room, foundation, d)
 }
 
-// FromDocument is Normalise for a notification that has been parsed. It parses the document anew when it is an envelope.
+// FromDocument is Normalise for a notification that has been parsed. It parses the document anew
+// when it is an envelope.
 func FromDocument(foundation string, d *jsondoc.Document) (events.Usage, error) {
 	return fromDocument(nil, foundation, d)
 }
@@ -60,7 +65,8 @@ func FromDocument(foundation string, d *jsondoc.Document) (events.Usage, error) 
 func fromDocument(room []byte, foundation string, d *jsondoc.Document) (events.Usage, error) {
 	if inner := d.Root().Get("oslo.message"); inner.Exists() {
 		if inner.Kind() != jsondoc.String {
-			return events.Usage{}, &jsondoc.FieldError{Path: "oslo.message", Found: jsondoc.Describe(inner), Want: "a string that holds the notification"}
+			return events.Usage{}, &jsondoc.FieldError{Path: "oslo.message", Found: jsondoc.Describe(inner),
+				Want: "a string that holds the notification"}
 		}
 		if err := d.ParseText(inner); err != nil {
 			return events.Usage{}, fmt.Errorf("in oslo.message: %w", err)
@@ -91,8 +97,8 @@ func fromDocument(room []byte, foundation string, d *jsondoc.Document) (events.U
 	return u, n.Err()
 }
 
-// eventOf tells what an event type means for usage. reddwarf was Trove's name until 2013. From Victoria on a volume's
-// resize shows only as dbaas.instance_resize_volume.end.
+// eventOf tells what an event type means for usage. reddwarf was Trove's name until 2013. From
+// Victoria on a volume's resize shows only as dbaas.instance_resize_volume.end.
 func eventOf(eventType string) (string, error) {
 	name, ok := strings.CutPrefix(eventType, "trove.instance.")
 	if !ok {
@@ -121,8 +127,8 @@ func eventOf(eventType string) (string, error) {
 	return "", &IgnoredError{redact.URLs(clip(eventType))}
 }
 
-// A resize that begins or fails has not changed the volume: Trove bills the old size until the end. They are counted by name, so that
-// resizes which never end show.
+// A resize that begins or fails has not changed the volume: Trove bills the old size until the end.
+// They are counted by name, so that resizes which never end show.
 const (
 	resizeStarted = "dbaas.instance_resize_volume.start"
 	resizeFailed  = "dbaas.instance_resize_volume.error"
@@ -189,8 +195,9 @@ func (n *notification) usage(foundation, event string) events.Usage {
 	return u
 }
 
-// size returns a size of the payload, absent for null or nothing. It may be digits in a string: the API takes those, and Trove says the
-// size as it was asked for. Source: trove/common/apischema.py and Instance.resize_volume in trove/instance/models.py.
+// size returns a size of the payload, absent for null or nothing. It may be digits in a string: the
+// API takes those, and Trove says the size as it was asked for. Source: trove/common/apischema.py
+// and Instance.resize_volume in trove/instance/models.py.
 func (n *notification) size(key string) events.Count {
 	if v := n.payload.Get(key); v.Kind() == jsondoc.String {
 		if size, err := strconv.ParseUint(v.Text(), 10, 31); err == nil {
@@ -209,8 +216,9 @@ func (n *notification) needSize(key string) events.Count {
 	return size
 }
 
-// publisher is who reported: the region and the task manager, which reports every instance that it knows. It is not needed to understand the
-// notification, so that one of another form is passed over.
+// publisher is who reported: the region and the task manager, which reports every instance that it
+// knows. It is not needed to understand the notification, so that one of another form is passed
+// over.
 func (n *notification) publisher() string {
 	publisher := n.root.Get("publisher_id")
 	if publisher.Kind() != jsondoc.String || publisher.Text() == "" {
@@ -223,7 +231,8 @@ func (n *notification) publisher() string {
 	return redact.URLs(region.Text()) + "/" + redact.URLs(publisher.Text())
 }
 
-// noServer reports whether the notification says that no server was made. One that says nothing of a server does not.
+// noServer reports whether the notification says that no server was made. One that says nothing of
+// a server does not.
 func (n *notification) noServer() bool {
 	switch v := n.payload.Get("nova_instance_id"); v.Kind() {
 	case jsondoc.Null:
@@ -235,8 +244,9 @@ func (n *notification) noServer() bool {
 	}
 }
 
-// volumeUnknown reports whether the notification names a volume and not its size. A datastore without volumes has neither: Trove says
-// nova_volume_id and volume_size of those with volume_support only.
+// volumeUnknown reports whether the notification names a volume and not its size. A datastore
+// without volumes has neither: Trove says nova_volume_id and volume_size of those with
+// volume_support only.
 func (n *notification) volumeUnknown(u *events.Usage) bool {
 	if u.Footprint.VolumeGB.Known() {
 		return false
@@ -251,15 +261,18 @@ func (n *notification) volumeUnknown(u *events.Usage) bool {
 	}
 }
 
-// zoneShift is less than any difference of a time zone from UTC that a host has, and more than a round of reports takes.
+// zoneShift is less than any difference of a time zone from UTC that a host has, and more than a
+// round of reports takes.
 const zoneShift = 25 * time.Minute
 
-// audit reads the audit period of an exists: how wide it is, and up to when it says that the instance was seen. That is its end, or the
-// timestamp when that is earlier: up to Liberty the period lies in the future (fixed in Mitaka, bug 1469860). Up to Pike the period was in the
-// host's local time with a Z behind it (bug 1532120), so that an end long before the timestamp is a matter of the host's zone; the
-// timestamp is always in UTC.
+// audit reads the audit period of an exists: how wide it is, and up to when it says that the
+// instance was seen. That is its end, or the timestamp when that is earlier: up to Liberty the
+// period lies in the future (fixed in Mitaka, bug 1469860). Up to Pike the period was in the host's
+// local time with a Z behind it (bug 1532120), so that an end long before the timestamp is a matter
+// of the host's zone; the timestamp is always in UTC.
 func (n *notification) audit(u *events.Usage) {
-	from, to := n.time(n.payload, "payload", "audit_period_beginning"), n.time(n.payload, "payload", "audit_period_ending")
+	from, to := n.time(n.payload, "payload", "audit_period_beginning"), n.time(n.payload, "payload",
+		"audit_period_ending")
 	if width := to.Sub(from); !from.IsZero() && width > 0 && width < 366*24*time.Hour {
 		u.AuditSeconds = events.Some(uint32((width + time.Second - 1) / time.Second))
 	}
@@ -269,10 +282,12 @@ func (n *notification) audit(u *events.Usage) {
 	}
 }
 
-// needFlavor refuses a create or a change of flavour that does not say the flavour: it could not be priced.
+// needFlavor refuses a create or a change of flavour that does not say the flavour: it could not be
+// priced.
 func (n *notification) needFlavor(u *events.Usage) {
 	if u.Footprint.Flavor == "" && u.Footprint.FlavorID == "" {
-		n.Fail(n.payload.Get("instance_type"), "payload", "instance_type", "the name of a flavour, or its id in instance_type_id")
+		n.Fail(n.payload.Get("instance_type"), "payload", "instance_type", "the name of a flavour, or its id in "+
+			"instance_type_id")
 	}
 }
 
@@ -298,7 +313,8 @@ func (n *notification) time(of jsondoc.Value, in, key string) time.Time {
 	return t
 }
 
-// raw appends the notification, written anew from what is known to be harmless, to b, which is empty.
+// raw appends the notification, written anew from what is known to be harmless, to b, which is
+// empty.
 func (n *notification) raw(b []byte) []byte {
 	edit := jsondoc.Edit{Drop: dropped}
 	if redact.MayHoldSecret(n.payload.Raw()) {
@@ -322,13 +338,16 @@ func (n *notification) raw(b []byte) []byte {
 	return append(b, '}')
 }
 
-// dropped tells which members of the payload are left out, at every depth: all but those that Trove's usage payloads are known
-// to have, because what is not known may be a secret.
+// dropped tells which members of the payload are left out, at every depth: all but those that
+// Trove's usage payloads are known to have, because what is not known may be a secret.
 func dropped(key []byte) bool {
 	switch string(key) {
-	case "audit_period_beginning", "audit_period_ending", "availability_zone", "created_at", "deleted_at", "display_name",
-		"instance_id", "instance_name", "instance_size", "instance_type", "instance_type_id", "launched_at", "modify_at",
-		"name", "new_size", "nova_instance_id", "nova_volume_id", "old_instance_size", "old_volume_size", "region", "request_id",
+	case "audit_period_beginning", "audit_period_ending", "availability_zone", "created_at", "deleted_at",
+		"display_name",
+		"instance_id", "instance_name", "instance_size", "instance_type", "instance_type_id", "launched_at",
+		"modify_at",
+		"name", "new_size", "nova_instance_id", "nova_volume_id", "old_instance_size", "old_volume_size", "region",
+		"request_id",
 		"server_type", "service_id", "state", "state_description", "tenant_id", "user_id", "volume_size":
 		return false
 	}

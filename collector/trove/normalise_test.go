@@ -40,30 +40,40 @@ var _ = Describe("a notification", func() {
 		Entry("no tenant", `"tenant_id":"t",`, ``, "payload.tenant_id: found nothing"),
 		Entry("no instance", `"instance_id":"i"`, `"instance_id":null`, "payload.instance_id: found null"),
 		Entry("no payload", `"payload":{`, `"pay":{`, "payload.tenant_id: found nothing"),
-		Entry("a payload that is a list", create[strings.Index(create, `{"created`):], `[]}`, "payload: found an array, expected an object"),
+		Entry("a payload that is a list", create[strings.Index(create, `{"created`):], `[]}`, "payload: found an "+
+			"array, expected an object"),
 		Entry("a negative volume", `"volume_size":1`, `"volume_size":-1`, "payload.volume_size: found the number -1"),
-		Entry("a fractional size", `"instance_size":512`, `"instance_size":512.5`, "payload.instance_size: found the number 512.5"),
-		Entry("a time that is none", `2015-06-28T05:54:52Z`, `yesterday`, `payload.created_at: found the string "yesterday"`),
+		Entry("a fractional size", `"instance_size":512`, `"instance_size":512.5`, "payload.instance_size: found the "+
+			"number 512.5"),
+		Entry("a time that is none", `2015-06-28T05:54:52Z`, `yesterday`,
+			`payload.created_at: found the string "yesterday"`),
 		Entry("a time out of range", `2015-06-28 05`, `1015-06-28 05`, `timestamp: found`),
-		Entry("a fractional id", `"instance_type_id":10`, `"instance_type_id":1.5`, "payload.instance_type_id: found the number 1.5"),
-		Entry("no flavour", `"instance_type":"m1","instance_type_id":10,`, ``, "payload.instance_type: found nothing, expected the name of a flavour"),
-		Entry("a change of volume without one", `create","timestamp":"2015-06-28 05:54:57.725572","payload":{"created_at":"2015-06-28T05:54:52Z","tenant_id":"t","instance_id":"i","instance_type":"m1","instance_type_id":10,"instance_size":512,"volume_size":1`,
-			`modify_volume","payload":{"modify_at":"2015-06-28T05:54:52Z","tenant_id":"t","instance_id":"i"`, "payload.volume_size: found nothing"),
+		Entry("a fractional id", `"instance_type_id":10`, `"instance_type_id":1.5`, "payload.instance_type_id: found "+
+			"the number 1.5"),
+		Entry("no flavour", `"instance_type":"m1","instance_type_id":10,`, ``, "payload.instance_type: found "+
+			"nothing, expected the name of a flavour"),
+		Entry("a change of volume without one",
+			`create","timestamp":"2015-06-28 05:54:57.725572","payload":{"created_at":"2015-06-28T05:54:52Z","tenant_id":"t","instance_id":"i","instance_type":"m1","instance_type_id":10,"instance_size":512,"volume_size":1`,
+			`modify_volume","payload":{"modify_at":"2015-06-28T05:54:52Z","tenant_id":"t","instance_id":"i"`,
+			"payload.volume_size: found nothing"),
 		Entry("a key twice", `"message_id":"m"`, `"message_id":"m","message_id":"n"`, "twice"),
 	)
 
 	It("in an envelope is the same as without", func() {
 		Expect(must(envelope(create))).To(Equal(must(create)))
-		Expect(must(strings.ReplaceAll(create, ",", ", "))).To(Equal(must(create)), "white space between tokens is not kept")
+		Expect(must(strings.ReplaceAll(create, ",", ", "))).To(Equal(must(create)), "white space between tokens is "+
+			"not kept")
 	})
 
 	It("may have its sizes as digits in strings, as the API takes them", func() {
-		quoted := strings.NewReplacer(`"instance_size":512`, `"instance_size":"512"`, `"volume_size":1`, `"volume_size":"01"`).Replace(create)
+		quoted := strings.NewReplacer(`"instance_size":512`, `"instance_size":"512"`, `"volume_size":1`,
+			`"volume_size":"01"`).Replace(create)
 		Expect(must(quoted).Footprint).To(Equal(must(create).Footprint))
 		resized := must(`{"message_id":"m","event_type":"dbaas.instance_resize_volume.end","timestamp":"2015-06-28 05:54:57","payload":{"tenant_id":"t","instance_id":"i","new_size":"3"}}`)
 		Expect(resized.Footprint.VolumeGB).To(Equal(events.Some(3)))
 		for _, wrong := range []string{`""`, `"-1"`, `"1.5"`, `" 1"`, `"2147483648"`} {
-			_, err := trove.Normalise("f", []byte(strings.Replace(create, `"volume_size":1`, `"volume_size":`+wrong, 1)))
+			_, err := trove.Normalise("f", []byte(strings.Replace(create, `"volume_size":1`, `"volume_size":`+wrong,
+				1)))
 			Expect(err).To(MatchError(ContainSubstring("payload.volume_size: found")))
 		}
 	})
@@ -85,9 +95,11 @@ var _ = Describe("a notification", func() {
 	It("takes effect at its own time, and at the timestamp when it has none", func() {
 		observed := time.Date(2015, 6, 28, 5, 54, 57, 725572000, time.UTC)
 		Expect(must(create).Time).To(Equal(time.Date(2015, 6, 28, 5, 54, 52, 0, time.UTC)))
-		Expect(must(strings.Replace(create, `"created_at":"2015-06-28T05:54:52Z"`, `"created_at":null`, 1)).Time).To(Equal(observed))
+		Expect(must(strings.Replace(create, `"created_at":"2015-06-28T05:54:52Z"`, `"created_at":null`,
+			1)).Time).To(Equal(observed))
 		Expect(must(strings.Replace(create, ".create", ".exists", 1)).Time).To(Equal(observed))
-		_, err := trove.Normalise("f", []byte(`{"event_type":"trove.instance.exists","payload":{"tenant_id":"t","instance_id":"i"}}`))
+		_, err := trove.Normalise("f",
+			[]byte(`{"event_type":"trove.instance.exists","payload":{"tenant_id":"t","instance_id":"i"}}`))
 		Expect(err).To(MatchError(ContainSubstring("timestamp: found nothing")))
 	})
 
@@ -101,7 +113,8 @@ var _ = Describe("a notification", func() {
 			return time.Date(2026, 1, 2, hour, minute, second, 0, time.UTC)
 		}
 
-		It("saw the instance at the end of the audit period, by the task manager of the region, which reports at least that often", func() {
+		It("saw the instance at the end of the audit period, by the task manager of the region, which reports at "+
+			"least that often", func() {
 			u := report("2026-01-02 10:00:04", "2026-01-02T09:00:00Z", "2026-01-02T10:00:00Z")
 			Expect(u.Time).To(Equal(at(10, 0, 0)))
 			Expect(u.Observed).To(Equal(at(10, 0, 4)))
@@ -110,30 +123,39 @@ var _ = Describe("a notification", func() {
 			Expect(u.NoServer).To(BeFalse())
 		})
 		It("saw it at the timestamp when the period lies in the future, as up to Liberty (bug 1469860)", func() {
-			Expect(report("2026-01-02 10:00:04", "2026-01-02T10:00:04.1Z", "2026-01-02T11:00:04.1Z").Time).To(Equal(at(10, 0, 4)))
+			Expect(report("2026-01-02 10:00:04", "2026-01-02T10:00:04.1Z",
+				"2026-01-02T11:00:04.1Z").Time).To(Equal(at(10, 0, 4)))
 		})
-		It("saw it at the timestamp when the period is in a local time behind UTC, as up to Pike (bug 1532120)", func() {
-			Expect(report("2026-01-02 10:00:04", "2026-01-02T04:00:00Z", "2026-01-02T05:00:00Z").Time).To(Equal(at(10, 0, 4)))
+		It("saw it at the timestamp when the period is in a local time behind UTC, as up to Pike (bug "+
+			"1532120)", func() {
+			Expect(report("2026-01-02 10:00:04", "2026-01-02T04:00:00Z", "2026-01-02T05:00:00Z").Time).To(Equal(at(10,
+				0, 4)))
 		})
 		It("has no period when it is not one", func() {
-			Expect(report("2026-01-02 10:00:04", "2026-01-02T10:00:00Z", "2026-01-02T10:00:00Z").AuditSeconds.Known()).To(BeFalse())
+			Expect(report("2026-01-02 10:00:04", "2026-01-02T10:00:00Z",
+				"2026-01-02T10:00:00Z").AuditSeconds.Known()).To(BeFalse())
 		})
 	})
 
 	It("says that no server was made when its id is null, and nothing when there is no id", func() {
 		gone := strings.Replace(create, ".create", ".delete", 1)
 		Expect(must(gone).NoServer).To(BeFalse())
-		Expect(must(strings.Replace(gone, `"tenant_id"`, `"nova_instance_id":null,"tenant_id"`, 1)).NoServer).To(BeTrue())
-		Expect(must(strings.Replace(gone, `"tenant_id"`, `"nova_instance_id":"n","tenant_id"`, 1)).NoServer).To(BeFalse())
+		Expect(must(strings.Replace(gone, `"tenant_id"`, `"nova_instance_id":null,"tenant_id"`,
+			1)).NoServer).To(BeTrue())
+		Expect(must(strings.Replace(gone, `"tenant_id"`, `"nova_instance_id":"n","tenant_id"`,
+			1)).NoServer).To(BeFalse())
 	})
 
-	It("says that there is a volume whose size is unknown when it names one and not its size, and nothing of a datastore without volumes", func() {
+	It("says that there is a volume whose size is unknown when it names one and not its size, and nothing of a "+
+		"datastore without volumes", func() {
 		for _, event := range []string{".create", ".modify_flavor", ".delete"} {
 			of := func(volume string) events.Usage {
 				in := strings.Replace(strings.Replace(create, ".create", event, 1), `"volume_size":1,`, volume, 1)
-				return must(strings.Replace(in, `"instance_size"`, `"modify_at":"2015-06-28T05:55:52Z","deleted_at":"2015-06-28T05:56:52Z","instance_size"`, 1))
+				return must(strings.Replace(in, `"instance_size"`,
+					`"modify_at":"2015-06-28T05:55:52Z","deleted_at":"2015-06-28T05:56:52Z","instance_size"`, 1))
 			}
-			Expect(of(`"volume_size":null,"nova_volume_id":"v",`)).To(And(HaveField("VolumeUnknown", true), HaveField("Footprint.VolumeGB", events.Count{})))
+			Expect(of(`"volume_size":null,"nova_volume_id":"v",`)).To(And(HaveField("VolumeUnknown", true),
+				HaveField("Footprint.VolumeGB", events.Count{})))
 			Expect(of(`"nova_volume_id":"v",`).VolumeUnknown).To(BeTrue())
 			Expect(of(`"volume_size":1,"nova_volume_id":"v",`).VolumeUnknown).To(BeFalse())
 			Expect(of(`"volume_size":null,"nova_volume_id":null,`).VolumeUnknown).To(BeFalse())
@@ -143,8 +165,10 @@ var _ = Describe("a notification", func() {
 
 	It("says the memory before a change of flavour", func() {
 		change := strings.Replace(create, ".create", ".modify_flavor", 1)
-		Expect(must(strings.Replace(change, `"tenant_id"`, `"old_instance_size":256,"tenant_id"`, 1)).PreviousMemoryMB).To(Equal(events.Some(256)))
-		Expect(must(strings.Replace(change, `"tenant_id"`, `"old_instance_size":512,"tenant_id"`, 1)).PreviousMemoryMB.Known()).To(BeFalse())
+		Expect(must(strings.Replace(change, `"tenant_id"`, `"old_instance_size":256,"tenant_id"`,
+			1)).PreviousMemoryMB).To(Equal(events.Some(256)))
+		Expect(must(strings.Replace(change, `"tenant_id"`, `"old_instance_size":512,"tenant_id"`,
+			1)).PreviousMemoryMB.Known()).To(BeFalse())
 	})
 
 	It("has no publisher when that is no text", func() {
@@ -169,26 +193,32 @@ var _ = Describe("a notification", func() {
 	})
 
 	It("without a volume has none, not a volume of 0", func() {
-		Expect(must(strings.Replace(create, `"volume_size":1`, `"volume_size":null`, 1)).Footprint.VolumeGB.Known()).To(BeFalse())
-		Expect(must(strings.Replace(create, `"volume_size":1`, `"volume_size":0`, 1)).Footprint.VolumeGB).To(Equal(events.Some(0)))
+		Expect(must(strings.Replace(create, `"volume_size":1`, `"volume_size":null`,
+			1)).Footprint.VolumeGB.Known()).To(BeFalse())
+		Expect(must(strings.Replace(create, `"volume_size":1`, `"volume_size":0`,
+			1)).Footprint.VolumeGB).To(Equal(events.Some(0)))
 	})
 
 	It("passes nothing of the request's context, no address, no traceback and no secret", func() {
-		in := strings.Replace(create, `"tenant_id"`, `"client_ip":"PLANTED","server_ip":"PLANTED","exception":{"a":"PLANTED"},"x":[{"admin_PASSWORD":"PLANTED","ok":"kept"}],`+
-			`"serviceCatalog":["PLANTED"],"name":"https://u:PLANTED@h/","_context_x":"PLANTED","Traceback":"PLANTED","tenant_id"`, 1)
-		in = strings.Replace(in, `"payload"`, `"_context_auth_token":"PLANTED","_unique_id":"PLANTED","other":"PLANTED","publisher_id":{"token":"PLANTED"},"payload"`, 1)
+		in := strings.Replace(create, `"tenant_id"`,
+			`"client_ip":"PLANTED","server_ip":"PLANTED","exception":{"a":"PLANTED"},"x":[{"admin_PASSWORD":"PLANTED","ok":"kept"}],`+
+				`"serviceCatalog":["PLANTED"],"name":"https://u:PLANTED@h/","_context_x":"PLANTED","Traceback":"PLANTED","tenant_id"`, 1)
+		in = strings.Replace(in, `"payload"`,
+			`"_context_auth_token":"PLANTED","_unique_id":"PLANTED","other":"PLANTED","publisher_id":{"token":"PLANTED"},"payload"`, 1)
 		for _, s := range []string{in, envelope(in)} {
 			u := must(s)
 			raw := string(u.AppendJSON(nil))
 			Expect(raw).NotTo(ContainSubstring("PLANTED"))
-			Expect(raw).NotTo(ContainSubstring(`"x":`), "what Trove's usage payloads are not known to have may hold anything")
+			Expect(raw).NotTo(ContainSubstring(`"x":`), "what Trove's usage payloads are not known to have may hold "+
+				"anything")
 			Expect(raw).To(ContainSubstring(`"name":"https://***:***@h/"`))
 		}
 	})
 
 	It("that says nothing about usage is ignored, and one of another service too", func() {
 		for _, t := range []string{
-			"dbaas.instance_create.end", "dbaas.instance_resize_volume.start", "dbaas.instance_resize_volume.error", "dbaas.quota",
+			"dbaas.instance_create.end", "dbaas.instance_resize_volume.start", "dbaas.instance_resize_volume.error",
+			"dbaas.quota",
 			"trove.instance.renamed", "reddwarf.x", "compute.instance.create.end", "identity.authenticate",
 		} {
 			_, err := trove.Normalise("f", []byte(`{"event_type":"`+t+`"}`))

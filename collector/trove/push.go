@@ -38,17 +38,20 @@ type pushed struct {
 	Quarantined string `json:"quarantined,omitempty"`
 }
 
-// Push is a handler that takes one notification a request: the JSON that oslo.messaging sends, with or without its
-// envelope, which may be compressed with gzip or zlib. It goes the same way as one from the queue. Who may send is told by
-// a bearer token, of 16 bytes at least. The content type is not looked at: curl says that everything is a form.
+// Push is a handler that takes one notification a request: the JSON that oslo.messaging sends, with
+// or without its envelope, which may be compressed with gzip or zlib. It goes the same way as one
+// from the queue. Who may send is told by a bearer token, of 16 bytes at least. The content type is
+// not looked at: curl says that everything is a form.
 //
-// Answers: 202 when the fact is stored, 200 when it was before, or when the notification says nothing about usage; with an
-// error 400 (no JSON), 401, 405, 413 (more than 1 MiB), 415 (another compression), 422 (no notification that can be understood: quarantined, as
-// is what is answered with 400), 429 (too many at once) and 503 (the bus is away). After 429 and 503 the same request is to
-// be sent again; whatever is sent twice is stored once.
+// Answers: 202 when the fact is stored, 200 when it was before, or when the notification says
+// nothing about usage; with an error 400 (no JSON), 401, 405, 413 (more than 1 MiB), 415 (another
+// compression), 422 (no notification that can be understood: quarantined, as is what is answered
+// with 400), 429 (too many at once) and 503 (the bus is away). After 429 and 503 the same request
+// is to be sent again; whatever is sent twice is stored once.
 func (c *Collector) Push(token string) (http.Handler, error) {
 	if len(token) < minToken {
-		return nil, fmt.Errorf("the token for pushed notifications has %d bytes: take at least %d, for example from openssl rand -hex 32", len(token), minToken)
+		return nil, fmt.Errorf("the token for pushed notifications has %d bytes: take at least %d, for example from "+
+			"openssl rand -hex 32", len(token), minToken)
 	}
 	want := sha256.Sum256([]byte(token))
 	turns := make(chan struct{}, maxPushes)
@@ -71,12 +74,14 @@ func (c *Collector) Push(token string) (http.Handler, error) {
 	}), nil
 }
 
-func (c *Collector) push(w http.ResponseWriter, r *http.Request, token [sha256.Size]byte, turns chan struct{}) (status int, answer pushed) {
+func (c *Collector) push(w http.ResponseWriter, r *http.Request, token [sha256.Size]byte,
+	turns chan struct{}) (status int, answer pushed) {
 	scheme, given, ok := strings.Cut(r.Header.Get("Authorization"), " ")
 	ok = ok && strings.EqualFold(scheme, "Bearer") // RFC 9110, section 11.1
 	sum := sha256.Sum256([]byte(given))
 	if match := subtle.ConstantTimeCompare(sum[:], token[:]) == 1; !ok || !match {
-		return refusedWith(http.StatusUnauthorized, "the request needs the header Authorization: Bearer with the collector's token")
+		return refusedWith(http.StatusUnauthorized, "the request needs the header Authorization: Bearer with the "+
+			"collector's token")
 	}
 	if r.Method != http.MethodPost {
 		return refusedWith(http.StatusMethodNotAllowed, "notifications are sent with POST")
@@ -90,13 +95,15 @@ func (c *Collector) push(w http.ResponseWriter, r *http.Request, token [sha256.S
 	case turns <- struct{}{}:
 		defer func() { <-turns }()
 	default:
-		return refusedWith(http.StatusTooManyRequests, fmt.Sprintf("%d notifications are being taken already: send it again", maxPushes))
+		return refusedWith(http.StatusTooManyRequests, fmt.Sprintf("%d notifications are being taken already: send "+
+			"it again", maxPushes))
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, MaxPush))
 	var large *http.MaxBytesError
 	switch {
 	case errors.As(err, &large):
-		return refusedWith(http.StatusRequestEntityTooLarge, fmt.Sprintf("the body has more than %d bytes: send one notification a request", MaxPush))
+		return refusedWith(http.StatusRequestEntityTooLarge, fmt.Sprintf("the body has more than %d bytes: send one "+
+			"notification a request", MaxPush))
 	case err != nil:
 		return refusedWith(http.StatusBadRequest, "the body could not be read to its end")
 	case len(body) == 0:
@@ -112,7 +119,8 @@ func (c *Collector) push(w http.ResponseWriter, r *http.Request, token [sha256.S
 	b.add(pushOrigin, body, "")
 	if err := c.sink.store(ctx, b); err != nil {
 		c.state.unstored(err)
-		return refusedWith(http.StatusServiceUnavailable, "the notification could not be stored, or it is not known whether it was: send it again")
+		return refusedWith(http.StatusServiceUnavailable, "the notification could not be stored, or it is not known "+
+			"whether it was: send it again")
 	}
 	c.state.took(b.messages)
 	return answerTo(&b.messages[0])
@@ -138,8 +146,9 @@ func refusedWith(status int, text string) (int, pushed) {
 	return status, pushed{Error: text}
 }
 
-// pushedHorizons publishes how far the collector has come that nothing but Push feeds: as long as notifications come, what
-// was sent Settle before the newest one is taken to be here. It never passes the clock.
+// pushedHorizons publishes how far the collector has come that nothing but Push feeds: as long as
+// notifications come, what was sent Settle before the newest one is taken to be here. It never
+// passes the clock.
 func (c *Collector) pushedHorizons(ctx context.Context) {
 	beat := time.NewTicker(c.cfg.Beat)
 	defer beat.Stop()

@@ -61,12 +61,16 @@ var _ = Describe("A pushed notification", func() {
 		status, answer := d.post(create)
 		Expect(status).To(Equal(http.StatusAccepted))
 		Expect(answer).To(HaveKeyWithValue("result", "stored"))
-		for _, again := range []string{create, envelope(create), string(zlibbed(create)), string(gzipped(envelope(create)))} {
+		for _, again := range []string{create, envelope(create), string(zlibbed(create)),
+			string(gzipped(envelope(create)))} {
 			status, known := d.post(again)
 			Expect(status).To(Equal(http.StatusOK))
 			Expect(known).To(Equal(map[string]string{"result": "known", "id": answer["id"]}))
 		}
-		status, _ = d.post(string(gzipped(create)), func(r *http.Request) { r.Header.Set("Content-Encoding", "X-GZIP") })
+		status, _ = d.post(string(gzipped(create)), func(r *http.Request) {
+			r.Header.Set("Content-Encoding",
+				"X-GZIP")
+		})
 		Expect(status).To(Equal(http.StatusOK))
 		Expect(d.facts(ctx)).To(HaveExactElements(HaveField("ID", answer["id"])))
 	})
@@ -79,7 +83,8 @@ var _ = Describe("A pushed notification", func() {
 		Expect(d.Report().Ignored).To(HaveKeyWithValue("dbaas.quota", 1))
 	})
 
-	DescribeTable("that is wrong is refused", func(ctx SpecContext, body string, change func(*http.Request), want int, message string, kept bool) {
+	DescribeTable("that is wrong is refused", func(ctx SpecContext, body string, change func(*http.Request), want int,
+		message string, kept bool) {
 		d := newDoor(ctx, nil)
 		if change == nil {
 			change = func(*http.Request) {}
@@ -89,7 +94,8 @@ var _ = Describe("A pushed notification", func() {
 		Expect(answer["error"]).To(ContainSubstring(message))
 		Expect(answer["error"]).NotTo(ContainSubstring(bearer))
 		if kept {
-			Expect(d.quarantined(ctx)).To(HaveExactElements(And(HaveField("ID", answer["quarantined"]), HaveField("File", "push"))))
+			Expect(d.quarantined(ctx)).To(HaveExactElements(And(HaveField("ID", answer["quarantined"]),
+				HaveField("File", "push"))))
 		} else {
 			Expect(d.quarantined(ctx)).To(BeEmpty())
 		}
@@ -99,15 +105,28 @@ var _ = Describe("A pushed notification", func() {
 		Entry("a list", "["+create+"]", nil, http.StatusBadRequest, "a JSON object", true),
 		Entry("nothing", "", nil, http.StatusBadRequest, "the body is empty", false),
 		Entry("no notification", `{"event_type":7}`, nil, http.StatusUnprocessableEntity, "event_type", true),
-		Entry("incomplete", strings.Replace(create, `"tenant_id":"t",`, "", 1), nil, http.StatusUnprocessableEntity, "payload.tenant_id", true),
-		Entry("too large", strings.Repeat(" ", trove.MaxPush+1), nil, http.StatusRequestEntityTooLarge, "1048576 bytes", false),
-		Entry("too large inside", string(gzipped(strings.Repeat(" ", trove.MaxBody+1))), nil, http.StatusUnprocessableEntity, "decompresses to more", true),
-		Entry("no token", create, func(r *http.Request) { r.Header.Del("Authorization") }, http.StatusUnauthorized, "Authorization: Bearer", false),
-		Entry("a wrong token", create, func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+bearer+"x") }, http.StatusUnauthorized, "Authorization: Bearer", false),
-		Entry("the token in another scheme", create, func(r *http.Request) { r.Header.Set("Authorization", bearer) }, http.StatusUnauthorized, "Authorization: Bearer", false),
-		Entry("another method", create, func(r *http.Request) { r.Method = http.MethodPut }, http.StatusMethodNotAllowed, "POST", false),
-		Entry("a form", "a=b", func(r *http.Request) { r.Header.Set("Content-Type", "application/x-www-form-urlencoded") }, http.StatusBadRequest, "a JSON object", true),
-		Entry("compressed in a way that is not read", create, func(r *http.Request) { r.Header.Set("Content-Encoding", "br") },
+		Entry("incomplete", strings.Replace(create, `"tenant_id":"t",`, "", 1), nil, http.StatusUnprocessableEntity,
+			"payload.tenant_id", true),
+		Entry("too large", strings.Repeat(" ", trove.MaxPush+1), nil, http.StatusRequestEntityTooLarge, "1048576 bytes",
+			false),
+		Entry("too large inside", string(gzipped(strings.Repeat(" ", trove.MaxBody+1))), nil,
+			http.StatusUnprocessableEntity, "decompresses to more", true),
+		Entry("no token", create, func(r *http.Request) { r.Header.Del("Authorization") }, http.StatusUnauthorized,
+			"Authorization: Bearer", false),
+		Entry("a wrong token", create, func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+bearer+"x") },
+			http.StatusUnauthorized, "Authorization: Bearer", false),
+		Entry("the token in another scheme", create, func(r *http.Request) { r.Header.Set("Authorization", bearer) },
+			http.StatusUnauthorized, "Authorization: Bearer", false),
+		Entry("another method", create, func(r *http.Request) { r.Method = http.MethodPut },
+			http.StatusMethodNotAllowed, "POST", false),
+		Entry("a form", "a=b", func(r *http.Request) {
+			r.Header.Set("Content-Type",
+				"application/x-www-form-urlencoded")
+		}, http.StatusBadRequest, "a JSON object", true),
+		Entry("compressed in a way that is not read", create, func(r *http.Request) {
+			r.Header.Set("Content-Encoding",
+				"br")
+		},
 			http.StatusUnsupportedMediaType, "gzip or deflate", false),
 	)
 

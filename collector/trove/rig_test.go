@@ -82,8 +82,10 @@ func newRigWithoutBroker(ctx context.Context) *rig {
 	r.store = &flaky{Store: trove.OnBus(b)}
 	r.cfg = trove.Config{
 		Foundation: "os-1",
-		Exchanges:  []string{r.name("trove")}, RoutingKeys: []string{r.topic() + ".info", r.topic() + ".error"}, Queue: r.name("billing"),
-		Beat: 50 * time.Millisecond, Check: 50 * time.Millisecond, Reconnect: 20 * time.Millisecond, Linger: 5 * time.Millisecond, Settle: -1,
+		Exchanges:  []string{r.name("trove")}, RoutingKeys: []string{r.topic() + ".info", r.topic() + ".error"},
+		Queue: r.name("billing"),
+		Beat:  50 * time.Millisecond, Check: 50 * time.Millisecond, Reconnect: 20 * time.Millisecond,
+		Linger: 5 * time.Millisecond, Settle: -1,
 		Retry: time.Millisecond, Heartbeat: 2 * time.Second,
 	}
 	return r
@@ -92,13 +94,15 @@ func newRigWithoutBroker(ctx context.Context) *rig {
 func (r *rig) name(s string) string { return fmt.Sprintf("%s%d", s, r.number) }
 func (r *rig) topic() string        { return r.name("notifications") }
 
-// permit has the collector come as a user of its own, with these permissions; QUEUE in them is its queue.
+// permit has the collector come as a user of its own, with these permissions; QUEUE in them is its
+// queue.
 func (r *rig) permit(ctx context.Context, configure, write, read string) {
 	GinkgoHelper()
 	user := r.name("collector")
 	for _, arguments := range [][]string{
 		{"add_user", user, "secret"},
-		{"set_permissions", user, strings.ReplaceAll(configure, "QUEUE", r.cfg.Queue), strings.ReplaceAll(write, "QUEUE", r.cfg.Queue), strings.ReplaceAll(read, "QUEUE", r.cfg.Queue)},
+		{"set_permissions", user, strings.ReplaceAll(configure, "QUEUE", r.cfg.Queue), strings.ReplaceAll(write,
+			"QUEUE", r.cfg.Queue), strings.ReplaceAll(read, "QUEUE", r.cfg.Queue)},
 	} {
 		_, err := broker().Control(ctx, arguments...)
 		Expect(err).NotTo(HaveOccurred())
@@ -116,8 +120,10 @@ type running struct {
 // start runs a collector until the spec ends, or stop.
 func (r *rig) start(ctx context.Context) *running {
 	GinkgoHelper()
-	log := slog.New(slog.NewTextHandler(io.MultiWriter(r.log, GinkgoWriter), &slog.HandlerOptions{Level: slog.LevelDebug}))
-	c, err := trove.New(r.cfg, trove.Deps{Store: r.store, Log: log, Status: r.bus, Metrics: r.metrics, Now: func() time.Time { return time.Now().Add(time.Duration(r.now.Load())) }})
+	log := slog.New(slog.NewTextHandler(io.MultiWriter(r.log, GinkgoWriter),
+		&slog.HandlerOptions{Level: slog.LevelDebug}))
+	c, err := trove.New(r.cfg, trove.Deps{Store: r.store, Log: log, Status: r.bus, Metrics: r.metrics,
+		Now: func() time.Time { return time.Now().Add(time.Duration(r.now.Load())) }})
 	Expect(err).NotTo(HaveOccurred())
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	run := &running{c, cancel, make(chan error, 1)}
@@ -147,10 +153,11 @@ func (r *running) stop() {
 func (r *rig) stored(ctx context.Context, stream, filter string) []bus.Stored {
 	GinkgoHelper()
 	var all []bus.Stored
-	_, err := r.bus.Each(ctx, stream, 1, bus.End, bus.ReadOptions{Filters: []string{filter}}, func(m *bus.Stored) error {
-		all = append(all, *m)
-		return nil
-	})
+	_, err := r.bus.Each(ctx, stream, 1, bus.End, bus.ReadOptions{Filters: []string{filter}},
+		func(m *bus.Stored) error {
+			all = append(all, *m)
+			return nil
+		})
 	Expect(err).NotTo(HaveOccurred())
 	return all
 }
@@ -230,7 +237,8 @@ func (p *publisher) send(ctx context.Context, bodies ...string) {
 	GinkgoHelper()
 	for _, body := range bodies {
 		Expect(p.channel.PublishWithContext(ctx, p.exchange, p.rig.topic()+".info", false, false, amqp.Publishing{
-			ContentType: "application/json", ContentEncoding: "utf-8", DeliveryMode: amqp.Persistent, Body: []byte(body),
+			ContentType: "application/json", ContentEncoding: "utf-8", DeliveryMode: amqp.Persistent,
+			Body: []byte(body),
 		})).To(Succeed())
 	}
 }
@@ -238,11 +246,14 @@ func (p *publisher) send(ctx context.Context, bodies ...string) {
 // notification is a create of the instance, whose id is the message's, too.
 func notification(instance string) string {
 	inner, err := json.Marshal(map[string]any{
-		"message_id": "message-" + instance, "publisher_id": "taskmanager.h1", "event_type": "trove.instance.create", "priority": "INFO",
+		"message_id": "message-" + instance, "publisher_id": "taskmanager.h1", "event_type": "trove.instance.create",
+		"priority":  "INFO",
 		"timestamp": "2026-11-01 10:00:05.000001", "_unique_id": "u" + instance,
 		"payload": map[string]any{
-			"created_at": "2026-11-01T10:00:00Z", "launched_at": "2026-11-01T10:00:00Z", "instance_id": instance, "tenant_id": "t1", "region": "r",
-			"instance_type": "m1", "instance_type_id": "10", "instance_size": 512, "volume_size": 1, "state": "BUILD", "name": "db", "nova_instance_id": "n",
+			"created_at": "2026-11-01T10:00:00Z", "launched_at": "2026-11-01T10:00:00Z", "instance_id": instance,
+			"tenant_id": "t1", "region": "r",
+			"instance_type": "m1", "instance_type_id": "10", "instance_size": 512, "volume_size": 1, "state": "BUILD",
+			"name": "db", "nova_instance_id": "n",
 		},
 	})
 	Expect(err).NotTo(HaveOccurred())
@@ -281,7 +292,8 @@ func (f *flaky) Append(ctx context.Context, stream string, msgs []bus.Message, e
 	return do()
 }
 
-func (f *flaky) IDs(ctx context.Context, stream, filter string, from uint64, yield func(string, uint64) error) (uint64, error) {
+func (f *flaky) IDs(ctx context.Context, stream, filter string, from uint64, yield func(string, uint64) error) (uint64,
+	error) {
 	if f.gone.Load() {
 		return 0, bus.ErrNotConnected
 	}

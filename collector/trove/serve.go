@@ -125,7 +125,8 @@ func (c *Collector) take(t *traffic, a arrival) {
 	}
 }
 
-// takeMore takes what else waits, up to a full load: looking at everything else after each delivery would cost as much as reading it.
+// takeMore takes what else waits, up to a full load: looking at everything else after each delivery
+// would cost as much as reading it.
 func (c *Collector) takeMore(t *traffic, main <-chan amqp.Delivery) {
 	for !t.filling.full {
 		select {
@@ -149,8 +150,8 @@ func (t *traffic) hand() {
 	}
 }
 
-// store stores a load, however long that takes. While the bus is away nothing is given back: each time that the broker
-// delivers a message again counts.
+// store stores a load, however long that takes. While the bus is away nothing is given back: each
+// time that the broker delivers a message again counts.
 func (c *Collector) store(work context.Context, s *session, l *load) error {
 	for {
 		err := c.sink.store(work, l.batch)
@@ -159,9 +160,11 @@ func (c *Collector) store(work context.Context, s *session, l *load) error {
 		}
 		c.state.unstored(err)
 		if work.Err() != nil {
-			return fmt.Errorf("stopped before %d notifications were stored; the broker keeps them: %w", len(l.messages), err)
+			return fmt.Errorf("stopped before %d notifications were stored; the broker keeps them: %w", len(l.messages),
+				err)
 		}
-		c.deps.Log.Error("not stored yet", slog.Int("notifications", len(l.messages)), slog.Any("error", err), slog.Duration("retry_in", storeRetry))
+		c.deps.Log.Error("not stored yet", slog.Int("notifications", len(l.messages)), slog.Any("error", err),
+			slog.Duration("retry_in", storeRetry))
 		pause := time.NewTimer(storeRetry)
 		select {
 		case <-work.Done():

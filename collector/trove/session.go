@@ -12,8 +12,8 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 )
 
-// session is one connection to a broker and what is consumed over it. Its methods are for the goroutine that runs the
-// collector.
+// session is one connection to a broker and what is consumed over it. Its methods are for the
+// goroutine that runs the collector.
 type session struct {
 	cfg    *Config
 	broker *broker
@@ -35,7 +35,8 @@ type session struct {
 	sent     map[uint64]time.Time // when the markers under way were sent, by number
 }
 
-// source is one queue that is consumed, on a channel of its own, so that one acknowledgement covers a batch.
+// source is one queue that is consumed, on a channel of its own, so that one acknowledgement covers
+// a batch.
 type source struct {
 	queue      string
 	channel    *amqp.Channel
@@ -72,8 +73,9 @@ func connect(ctx context.Context, cfg *Config, b *broker) (*session, error) {
 	}
 	s := &session{
 		cfg: cfg, broker: b, id: uuid.NewString(), connection: connection, conn: conn,
-		others: map[string]*source{}, arrivals: make(chan arrival), marks: make(chan markRequest, maxNames), results: make(chan markResult, maxNames),
-		sent: map[uint64]time.Time{},
+		others: map[string]*source{}, arrivals: make(chan arrival), marks: make(chan markRequest, maxNames),
+		results: make(chan markResult, maxNames),
+		sent:    map[uint64]time.Time{},
 	}
 	s.ctx, s.cancel = context.WithCancelCause(context.WithoutCancel(ctx))
 	closed := connection.NotifyClose(make(chan *amqp.Error, 1))
@@ -85,7 +87,8 @@ func connect(ctx context.Context, cfg *Config, b *broker) (*session, error) {
 	return s, nil
 }
 
-// close ends the session and waits for its goroutines. What was not acknowledged is delivered again.
+// close ends the session and waits for its goroutines. What was not acknowledged is delivered
+// again.
 func (s *session) close() {
 	s.cancel(errors.New("the session was closed"))
 	hangUp(s.connection, s.conn)
@@ -98,7 +101,8 @@ func hangUp(connection *amqp.Connection, conn net.Conn) {
 	_ = conn.Close()
 }
 
-// within runs f, which waits for answers of the broker, and takes the connection away when it takes too long or ctx ends.
+// within runs f, which waits for answers of the broker, and takes the connection away when it takes
+// too long or ctx ends.
 func (s *session) within(ctx context.Context, f func() error) error {
 	ctx, cancel := context.WithTimeout(ctx, openTime)
 	defer cancel()
@@ -200,7 +204,8 @@ func (s *session) mainEnded() error {
 		return fmt.Errorf("the connection to RabbitMQ at %s is lost", s.broker.name)
 	}
 	if s.main.channel.IsClosed() {
-		return fmt.Errorf("RabbitMQ at %s has closed the channel of queue %s: a batch may have waited longer than its consumer_timeout", s.broker.name, s.cfg.Queue)
+		return fmt.Errorf("RabbitMQ at %s has closed the channel of queue %s: a batch may have waited longer than "+
+			"its consumer_timeout", s.broker.name, s.cfg.Queue)
 	}
 	return fmt.Errorf("queue %s on %s was deleted, or its broker is gone", s.cfg.Queue, s.broker.name)
 }

@@ -16,8 +16,8 @@ const (
 	maxWarnings = 20 // quarantined notifications that are logged one by one, each warnEvery
 )
 
-// sink is where notifications end, whichever way they came: each exactly once in USAGE or QUARANTINE. It is safe for
-// concurrent use; its users take turns with a whole batch.
+// sink is where notifications end, whichever way they came: each exactly once in USAGE or
+// QUARANTINE. It is safe for concurrent use; its users take turns with a whole batch.
 type sink struct {
 	cfg  *Config
 	deps *Deps
@@ -36,11 +36,13 @@ type sink struct {
 func newSink(cfg *Config, deps *Deps) *sink {
 	s := &sink{
 		cfg: cfg, deps: deps, turn: make(chan struct{}, 1),
-		known: appender.NewRecent(cfg.MaxKnown), refused: appender.NewRecent(cfg.MaxKnown), batch: map[appender.Key]*message{},
+		known: appender.NewRecent(cfg.MaxKnown), refused: appender.NewRecent(cfg.MaxKnown),
+		batch: map[appender.Key]*message{},
 	}
 	s.usage = appender.New(appender.Options{
-		Store: deps.Store, Stream: events.StreamUsage, Filter: events.UsageFilter(events.SourceTrove, cfg.Foundation), Retry: cfg.Retry,
-		Seen: func(k appender.Key, _ uint64) error { s.known.Add(k); return nil },
+		Store: deps.Store, Stream: events.StreamUsage, Filter: events.UsageFilter(events.SourceTrove, cfg.Foundation),
+		Retry: cfg.Retry,
+		Seen:  func(k appender.Key, _ uint64) error { s.known.Add(k); return nil },
 		Known: func(k appender.Key) {
 			if m := s.batch[k]; m != nil {
 				m.verdict = isKnown
@@ -48,7 +50,8 @@ func newSink(cfg *Config, deps *Deps) *sink {
 		},
 	})
 	s.quarantine = appender.New(appender.Options{
-		Store: deps.Store, Stream: events.StreamQuarantine, Filter: events.QuarantineSubject(events.SourceTrove, cfg.Foundation), Retry: cfg.Retry,
+		Store: deps.Store, Stream: events.StreamQuarantine, Filter: events.QuarantineSubject(events.SourceTrove,
+			cfg.Foundation), Retry: cfg.Retry,
 		Seen: func(k appender.Key, _ uint64) error { s.refused.Add(k); return nil },
 	})
 	return s
@@ -87,8 +90,8 @@ func (s *sink) learn(ctx context.Context) error {
 	return err
 }
 
-// store stores a batch, and corrects what became of each notification in it. After an error none, some or all of it is
-// stored, and the same call again stores the rest.
+// store stores a batch, and corrects what became of each notification in it. After an error none,
+// some or all of it is stored, and the same call again stores the rest.
 func (s *sink) store(ctx context.Context, b *batch) (err error) {
 	if err := s.lock(ctx); err != nil {
 		return err
@@ -159,13 +162,16 @@ func (s *sink) abandon() {
 	clear(s.batch)
 }
 
-// say stores one message of the collector's own. again is asked after another writer may have been at work.
-func (s *sink) say(ctx context.Context, id, kind, subject string, at time.Time, body []byte, again func(context.Context) (bool, error)) error {
+// say stores one message of the collector's own. again is asked after another writer may have been
+// at work.
+func (s *sink) say(ctx context.Context, id, kind, subject string, at time.Time, body []byte,
+	again func(context.Context) (bool, error)) error {
 	k := appender.KeyOf(id)
 	if s.known.Has(k) {
 		return nil
 	}
-	s.usage.Add(k, subject, appender.Header(id, kind, s.cfg.origin(), events.FormatTime(at)), append(s.usage.Buffer(), body...))
+	s.usage.Add(k, subject, appender.Header(id, kind, s.cfg.origin(), events.FormatTime(at)), append(s.usage.Buffer(),
+		body...))
 	_, _, err := s.usage.Flush(ctx, again)
 	if err != nil {
 		s.usage.Clear()
@@ -173,8 +179,8 @@ func (s *sink) say(ctx context.Context, id, kind, subject string, at time.Time, 
 	return err
 }
 
-// sayHorizon says that everything up to a time is stored, if that is later than what was said before, and returns the horizon that
-// stands.
+// sayHorizon says that everything up to a time is stored, if that is later than what was said
+// before, and returns the horizon that stands.
 func (s *sink) sayHorizon(ctx context.Context, at time.Time) (time.Time, error) {
 	at = at.UTC().Truncate(time.Second) // a horizon need not be finer
 	if err := s.lock(ctx); err != nil {
@@ -213,10 +219,12 @@ func (s *sink) sayGap(ctx context.Context, exchange string, from, to time.Time, 
 	defer s.unlock()
 	from, to = from.UTC(), to.UTC()
 	g := events.Gap{
-		ID:     events.ID("gap", events.SourceTrove, s.cfg.Foundation, s.cfg.Name, exchange, strconv.FormatInt(from.UnixNano(), 10), strconv.FormatInt(to.UnixNano(), 10)),
+		ID: events.ID("gap", events.SourceTrove, s.cfg.Foundation, s.cfg.Name, exchange,
+			strconv.FormatInt(from.UnixNano(), 10), strconv.FormatInt(to.UnixNano(), 10)),
 		Source: events.SourceTrove, Foundation: s.cfg.Foundation, From: from, To: to, Reason: reason,
 	}
-	if err := s.say(ctx, g.ID, events.TypeGap, events.UsageGapSubject(g.Source, g.Foundation), to, g.AppendJSON(nil), nil); err != nil {
+	if err := s.say(ctx, g.ID, events.TypeGap, events.UsageGapSubject(g.Source, g.Foundation), to, g.AppendJSON(nil),
+		nil); err != nil {
 		return fmt.Errorf("publishing the gap from %s to %s: %w", events.FormatTime(from), events.FormatTime(to), err)
 	}
 	return nil

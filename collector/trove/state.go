@@ -24,14 +24,16 @@ type Report struct {
 	Lost      time.Duration // of the gaps: it was not bound then, or may not have been
 	Unproven  string        // why no horizon can be published, though it is bound
 	Unstored  string        // why nothing can be stored at the moment
-	Unread    string        // why the last notification could not be read at all, when its publisher's setting is the reason
-	Sessions  int           // connections that got as far as consuming
-	LastSeen  time.Time     // when the last notification came
-	Observed  time.Time     // the newest timestamp of a fact that was stored
-	Horizon   time.Time     // the last one that was published
-	LastBeat  time.Time     // when markers came back through every exchange
-	Facts     int           // stored by this process
-	Known     int           // notifications of facts that were stored before
+	// why the last notification could not be read at all, when its publisher's setting is the
+	// reason
+	Unread    string
+	Sessions  int       // connections that got as far as consuming
+	LastSeen  time.Time // when the last notification came
+	Observed  time.Time // the newest timestamp of a fact that was stored
+	Horizon   time.Time // the last one that was published
+	LastBeat  time.Time // when markers came back through every exchange
+	Facts     int       // stored by this process
+	Known     int       // notifications of facts that were stored before
 	Ignored   map[string]int
 	Refused   int // quarantined
 	Dead      int // delivered too often, and taken from the queue for that
@@ -184,7 +186,8 @@ func (s *state) took(batch []message) {
 		case isIgnored:
 			ignored++
 			name := m.eventType
-			if _, ok := s.r.Ignored[name]; !ok && len(s.r.Ignored) >= maxIgnored && name != resizeStarted && name != resizeFailed {
+			if _, ok := s.r.Ignored[name]; !ok && len(s.r.Ignored) >= maxIgnored && name != resizeStarted &&
+				name != resizeFailed {
 				name = "other"
 			}
 			s.r.Ignored[name]++
@@ -230,7 +233,8 @@ func (c *Collector) Ready() error {
 	case r.LastError != "":
 		return fmt.Errorf("not bound since %s: %s", r.Unbound.UTC().Format(time.RFC3339), r.LastError)
 	}
-	return fmt.Errorf("not bound: none of the exchanges %q exists on %s: Trove makes one with its first notification; --durable-exchange yes or no lets the collector make it",
+	return fmt.Errorf("not bound: none of the exchanges %q exists on %s: Trove makes one with its first "+
+		"notification; --durable-exchange yes or no lets the collector make it",
 		c.cfg.Exchanges, r.Broker)
 }
 
@@ -243,7 +247,8 @@ func (c *Collector) beating(r *Report) error {
 	if c.deps.Now().Sub(last) <= max(3*c.cfg.Beat, minSilence) {
 		return nil
 	}
-	return fmt.Errorf("no marker has come back since %s: another collector consumes queue %s and this one is its standby, or the broker does not deliver",
+	return fmt.Errorf("no marker has come back since %s: another collector consumes queue %s and this one is its "+
+		"standby, or the broker does not deliver",
 		last.UTC().Format(time.RFC3339), c.cfg.Queue)
 }
 

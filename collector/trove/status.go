@@ -41,7 +41,8 @@ func (c *Collector) status() status.Status {
 		Source: events.SourceTrove, Foundation: c.cfg.Foundation, Collector: c.cfg.Name,
 		LastPoll: r.LastSeen.UTC(), LastError: r.LastError, LastErrorTime: r.ErrorAt.UTC(), Horizon: r.Horizon,
 		Details: map[string]string{
-			"facts": strconv.Itoa(r.Facts), "known": strconv.Itoa(r.Known), "quarantined": strconv.Itoa(r.Refused), "dead": strconv.Itoa(r.Dead),
+			"facts": strconv.Itoa(r.Facts), "known": strconv.Itoa(r.Known), "quarantined": strconv.Itoa(r.Refused),
+			"dead": strconv.Itoa(r.Dead),
 		},
 	}
 	if err := c.Ready(); err != nil {

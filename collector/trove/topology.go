@@ -14,7 +14,9 @@ const (
 	absent    existence = iota
 	transient           // goes with the broker: oslo.messaging's default
 	durable             // amqp_durable_queues or rabbit_quorum_queue is set in Trove's configuration
-	present             // exists, and the user may not find out more, or it was declared in a way that oslo.messaging does not
+	// exists, and the user may not find out more, or it was declared in a way that oslo.messaging
+	// does not
+	present
 )
 
 func (e existence) String() string {
@@ -60,9 +62,10 @@ func refusal(err error) int {
 	return 0
 }
 
-// exchange finds out what there is. An exchange that exists can be declared with its own properties only, which changes
-// nothing: that is how its durability is found. One that does not exist is never made by guessing, because Trove could
-// then not declare it with other properties, and its notifications would be lost.
+// exchange finds out what there is. An exchange that exists can be declared with its own properties
+// only, which changes nothing: that is how its durability is found. One that does not exist is
+// never made by guessing, because Trove could then not declare it with other properties, and its
+// notifications would be lost.
 func (s *session) exchange(name string) (existence, error) {
 	err := s.attempt(func(c *amqp.Channel) error {
 		return c.ExchangeDeclarePassive(name, exchangeKind, false, false, false, false, nil)
@@ -93,7 +96,8 @@ func (s *session) declareExchange(name string, as existence) error {
 	})
 }
 
-// declareQueues makes our queue, and the queue for what was delivered too often. existed tells whether ours was there.
+// declareQueues makes our queue, and the queue for what was delivered too often. existed tells
+// whether ours was there.
 func (s *session) declareQueues() (existed bool, err error) {
 	err = s.attempt(func(c *amqp.Channel) error {
 		_, err := c.QueueDeclarePassive(s.cfg.Queue, true, false, false, false, nil)
@@ -115,7 +119,8 @@ func (s *session) declareQueues() (existed bool, err error) {
 			"x-dead-letter-exchange":    "",   // the default one, which delivers to the queue that the key names
 			"x-dead-letter-routing-key": s.cfg.deadQueue(),
 			"x-dead-letter-strategy":    "at-least-once",
-			amqp.QueueOverflowArg:       amqp.QueueOverflowRejectPublish, // what that strategy asks for; there is no limit
+			// what that strategy asks for; there is no limit
+			amqp.QueueOverflowArg: amqp.QueueOverflowRejectPublish,
 		}},
 	} {
 		err := s.attempt(func(c *amqp.Channel) error {
@@ -123,7 +128,8 @@ func (s *session) declareQueues() (existed bool, err error) {
 			return err
 		})
 		if refusal(err) == amqp.PreconditionFailed {
-			return existed, fmt.Errorf("declaring queue %s on %s: it exists with other properties (%w): name another queue, or delete it when it is empty and let the collector make it", q.name, s.broker.name, err)
+			return existed, fmt.Errorf("declaring queue %s on %s: it exists with other properties (%w): name another "+
+				"queue, or delete it when it is empty and let the collector make it", q.name, s.broker.name, err)
 		}
 		if err != nil {
 			return existed, s.explain("declaring queue "+q.name, err)
@@ -140,7 +146,8 @@ func (s *session) bind(exchange string, keys []string) (found bool, err error) {
 			return false, nil
 		}
 		if err != nil {
-			return false, s.explain(fmt.Sprintf("binding queue %s to exchange %s with %s", s.cfg.Queue, exchange, key), err)
+			return false, s.explain(fmt.Sprintf("binding queue %s to exchange %s with %s", s.cfg.Queue, exchange, key),
+				err)
 		}
 	}
 	return true, nil
@@ -154,7 +161,8 @@ func (s *session) explain(what string, err error) error {
 func explain(what string, err error) error {
 	var refused *amqp.Error
 	if errors.As(err, &refused) && refused.Code == amqp.AccessRefused {
-		return fmt.Errorf("%s: the user lacks a permission (%w): grant it with rabbitmqctl set_permissions, see docs/trove.md", what, err)
+		return fmt.Errorf("%s: the user lacks a permission (%w): grant it with rabbitmqctl set_permissions, see "+
+			"docs/trove.md", what, err)
 	}
 	return fmt.Errorf("%s: %w", what, err)
 }

@@ -11,21 +11,25 @@ import (
 	"github.com/synadia-io/orbit.go/jetstreamext"
 )
 
-// Append stores the messages as one atomic batch, all or none, behind what expect names, and returns the sequence of the
-// last one. The batch is on disk when Append returns, if the server syncs always.
+// Append stores the messages as one atomic batch, all or none, behind what expect names, and
+// returns the sequence of the last one. The batch is on disk when Append returns, if the server
+// syncs always.
 //
-// Errors: *ConflictError when the expectation is not met; errors.Is ErrOutcomeUnknown when no answer came and the batch may
-// or may not be stored; any other error says why nothing was stored. After anything but a *ConflictError, read before
-// trying again. An empty batch, or one of more than MaxBatch messages, is the caller's mistake and is not sent.
+// Errors: *ConflictError when the expectation is not met; errors.Is ErrOutcomeUnknown when no
+// answer came and the batch may or may not be stored; any other error says why nothing was stored.
+// After anything but a *ConflictError, read before trying again. An empty batch, or one of more
+// than MaxBatch messages, is the caller's mistake and is not sent.
 func (b *Bus) Append(ctx context.Context, stream string, msgs []Message, expect Expect) (last uint64, err error) {
 	if len(msgs) == 0 || len(msgs) > MaxBatch {
-		return 0, fmt.Errorf("appending to stream %s: a batch has 1 to %d messages, not %d", stream, MaxBatch, len(msgs))
+		return 0, fmt.Errorf("appending to stream %s: a batch has 1 to %d messages, not %d", stream, MaxBatch,
+			len(msgs))
 	}
 	if err := ctx.Err(); err != nil {
 		return 0, fmt.Errorf("appending to stream %s: nothing was sent: %w", stream, err)
 	}
 	if !b.nc.IsConnected() {
-		return 0, fmt.Errorf("appending to stream %s: nothing was sent: %w at %s; it is being repaired", stream, ErrNotConnected, redact(b.cfg.URL))
+		return 0, fmt.Errorf("appending to stream %s: nothing was sent: %w at %s; it is being repaired", stream,
+			ErrNotConnected, redact(b.cfg.URL))
 	}
 	ctx, stop := context.WithTimeout(ctx, b.cfg.Timeout)
 	defer stop()
@@ -36,14 +40,15 @@ func (b *Bus) Append(ctx context.Context, stream string, msgs []Message, expect 
 	s := b.scratch.Get().(*scratch) //nolint:errcheck,forcetypeassert // the pool holds nothing else
 	defer b.release(s)
 	s.fill(stream, msgs, expect)
-	// No acknowledgement of the first message is waited for: the commit has the same answer, one round trip earlier, and
-	// ends with ctx.
+	// No acknowledgement of the first message is waited for: the commit has the same answer, one
+	// round trip earlier, and ends with ctx.
 	ack, err := jetstreamext.PublishMsgBatch(ctx, b.js, s.refs, jetstreamext.BatchFlowControl{AckFirst: false})
 	if err != nil {
 		return 0, b.appendError(ctx, stream, msgs, expect, err)
 	}
 	if ack.Stream != stream {
-		return 0, fmt.Errorf("appending to stream %s: the server stored the batch in stream %s: the subjects belong there", stream, ack.Stream)
+		return 0, fmt.Errorf("appending to stream %s: the server stored the batch in stream %s: the subjects belong "+
+			"there", stream, ack.Stream)
 	}
 	return ack.Sequence, nil
 }
@@ -60,8 +65,8 @@ func (b *Bus) watch(a *inflight) func() {
 	}
 }
 
-// scratch holds what is built for one batch and reused for the next: the client's messages, their header maps and the
-// values in them.
+// scratch holds what is built for one batch and reused for the next: the client's messages, their
+// header maps and the values in them.
 type scratch struct {
 	msgs   [MaxBatch]nats.Msg
 	all    [MaxBatch]*nats.Msg
@@ -134,7 +139,8 @@ func (b *Bus) appendError(ctx context.Context, stream string, msgs []Message, ex
 	case errors.As(err, &api):
 		return b.refused(ctx, what, stream, expect, api)
 	case errors.Is(err, nats.ErrNoResponders):
-		return fmt.Errorf("%s: %w: no stream takes subject %s; nothing was stored; create the streams, or check the cluster with nats server report jetstream",
+		return fmt.Errorf("%s: %w: no stream takes subject %s; nothing was stored; create the streams, or check the "+
+			"cluster with nats server report jetstream",
 			what, err, msgs[len(msgs)-1].Subject)
 	case errors.Is(err, nats.ErrMaxPayload):
 		largest := 0
@@ -143,7 +149,8 @@ func (b *Bus) appendError(ctx context.Context, stream string, msgs []Message, ex
 				largest = i
 			}
 		}
-		return fmt.Errorf("%s: %w: message %d on %s has %d bytes and the server takes %d with headers; nothing was stored; raise max_payload in its configuration",
+		return fmt.Errorf("%s: %w: message %d on %s has %d bytes and the server takes %d with headers; nothing was "+
+			"stored; raise max_payload in its configuration",
 			what, err, largest, msgs[largest].Subject, len(msgs[largest].Data), b.nc.MaxPayload())
 	case errors.Is(err, nats.ErrBadSubject), errors.Is(err, nats.ErrBadHeaderMsg), errors.Is(err, nats.ErrInvalidMsg):
 		return fmt.Errorf("%s: %w: nothing was stored; the subject or a header of a message is malformed", what, err)
@@ -154,7 +161,8 @@ func (b *Bus) appendError(ctx context.Context, stream string, msgs []Message, ex
 	return fmt.Errorf("%s: %w: %w", what, ErrOutcomeUnknown, err)
 }
 
-// refused explains an error that the server answered with. A store that fails may have failed in the middle.
+// refused explains an error that the server answered with. A store that fails may have failed in
+// the middle.
 func (b *Bus) refused(ctx context.Context, what, stream string, expect Expect, api *jetstream.APIError) error {
 	switch api.ErrorCode {
 	case jetstream.JSErrCodeStreamWrongLastSequence:

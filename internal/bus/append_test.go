@@ -25,7 +25,8 @@ var _ = Describe("Appending", func() {
 
 	It("stores a batch and says its last sequence", func(ctx SpecContext) {
 		Expect(appended(ctx, b, "METERED", batch("metered", 3), metered)).To(Equal(uint64(3)))
-		Expect(appended(ctx, b, "METERED", batch("metered", 1), bus.Expect{Filter: "metered.>", Last: 3})).To(Equal(uint64(4)))
+		Expect(appended(ctx, b, "METERED", batch("metered", 1), bus.Expect{Filter: "metered.>",
+			Last: 3})).To(Equal(uint64(4)))
 		Expect(appended(ctx, b, "METERED", batch("metered", bus.MaxBatch), bus.Expect{Last: 4})).To(Equal(uint64(1004)))
 		got, err := b.Get(ctx, "METERED", 2)
 		Expect(err).NotTo(HaveOccurred())
@@ -33,7 +34,8 @@ var _ = Describe("Appending", func() {
 		Expect(got.Data).To(Equal([]byte("metered-1")))
 		Expect(got.Header(events.HeaderID)).To(Equal("metered-1"))
 		Expect(got.Header(events.HeaderContentType)).To(Equal(events.ContentType))
-		Expect(got.Header(jetstream.ExpectedStreamHeader)).To(BeEmpty(), "nothing of an earlier batch stays in the headers")
+		Expect(got.Header(jetstream.ExpectedStreamHeader)).To(BeEmpty(), "nothing of an earlier batch stays in the "+
+			"headers")
 		Expect(got.Time).To(BeTemporally("~", time.Now(), time.Minute))
 	})
 
@@ -58,7 +60,8 @@ var _ = Describe("Appending", func() {
 	It("is not disturbed by a catalogue in between, if it expects its own subjects", func(ctx SpecContext) {
 		appended(ctx, b, "METERED", batch("metered", 3), metered)
 		appended(ctx, b, "METERED", batch("catalogue", 1), bus.Expect{Filter: "catalogue.0"})
-		Expect(appended(ctx, b, "METERED", batch("metered", 2), bus.Expect{Filter: "metered.>", Last: 3})).To(Equal(uint64(6)))
+		Expect(appended(ctx, b, "METERED", batch("metered", 2), bus.Expect{Filter: "metered.>",
+			Last: 3})).To(Equal(uint64(6)))
 		_, err := b.Append(ctx, "METERED", batch("catalogue", 1), bus.Expect{Filter: "catalogue.0"})
 		Expect(err).To(BeAssignableToTypeOf(&bus.ConflictError{}), "a version is published once")
 	})
@@ -126,7 +129,8 @@ var _ = Describe("An append that the server does not answer", func() {
 	It("has an unknown outcome", func(ctx SpecContext) {
 		url := startServer(bus.ServerConfig{NoJetStream: false}).URL()
 		b := connect(bus.Config{URL: url, Timeout: 300 * time.Millisecond})
-		// Somebody subscribes where no stream is, so that the server finds a responder, which stays silent.
+		// Somebody subscribes where no stream is, so that the server finds a responder, which stays
+		// silent.
 		nc, err := nats.Connect(url)
 		Expect(err).NotTo(HaveOccurred())
 		DeferCleanup(nc.Close)

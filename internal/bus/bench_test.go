@@ -30,7 +30,8 @@ func benchBus(b *testing.B) *bus.Bus {
 	return connection
 }
 
-// benchBatch is 1,000 messages of 700 bytes with seven headers on subjects of the length of real ones, numbered from first.
+// benchBatch is 1,000 messages of 700 bytes with seven headers on subjects of the length of real
+// ones, numbered from first.
 func benchBatch(first int) []bus.Message {
 	data := bytes.Repeat([]byte("x"), 700)
 	msgs := make([]bus.Message, bus.MaxBatch)
@@ -58,19 +59,21 @@ func fill(b *testing.B, connection *bus.Bus, n, distinct int) (last uint64) {
 	b.Helper()
 	for i := range n {
 		var err error
-		if last, err = connection.Append(context.Background(), events.StreamMetered, benchBatch(i*bus.MaxBatch%distinct), bus.Expect{Last: last}); err != nil {
+		if last, err = connection.Append(context.Background(), events.StreamMetered,
+			benchBatch(i*bus.MaxBatch%distinct), bus.Expect{Last: last}); err != nil {
 			b.Fatal(err)
 		}
 	}
 	return last
 }
 
-// BenchmarkAppend appends batches of 1,000 messages, synced to disk, to streams that already hold some distinct subjects,
-// with each kind of expectation. One operation is one batch.
+// BenchmarkAppend appends batches of 1,000 messages, synced to disk, to streams that already hold
+// some distinct subjects, with each kind of expectation. One operation is one batch.
 func BenchmarkAppend(b *testing.B) {
 	for _, subjects := range []int{1_000, 300_000} {
 		for _, filter := range []string{"", "metered.>", "metered.marker"} {
-			name := fmt.Sprintf("subjects=%d/expect=%s", subjects, map[string]string{"": "stream", "metered.>": "wildcard", "metered.marker": "literal"}[filter])
+			name := fmt.Sprintf("subjects=%d/expect=%s", subjects, map[string]string{"": "stream",
+				"metered.>": "wildcard", "metered.marker": "literal"}[filter])
 			b.Run(name, func(b *testing.B) {
 				connection := benchBus(b)
 				msgs := benchBatch(0)

@@ -34,10 +34,11 @@ type Config struct {
 }
 
 const (
-	defaultTimeout   = 5 * time.Second
-	reconnectWait    = 250 * time.Millisecond
-	reconnectJitter  = 250 * time.Millisecond
-	minPayload       = 1 << 20 // what a server has by default; Daybook's limits of spans and charges a message keep below it
+	defaultTimeout  = 5 * time.Second
+	reconnectWait   = 250 * time.Millisecond
+	reconnectJitter = 250 * time.Millisecond
+	// what a server has by default; Daybook's limits of spans and charges a message keep below it
+	minPayload       = 1 << 20
 	pingInterval     = 20 * time.Second
 	wantMajor        = 2
 	wantMinor        = 12 // the first with atomic batches
@@ -52,9 +53,11 @@ type Bus struct {
 	cfg     Config
 	scratch sync.Pool // of *scratch
 
-	mu        sync.Mutex
-	connected chan struct{}          // closed and replaced whenever a lost connection is back, or is closed; guarded by mu
-	appends   map[*inflight]struct{} // appends under way, so that a refused permission or a lost connection ends them; guarded by mu
+	mu sync.Mutex
+	// closed and replaced whenever a lost connection is back, or is closed; guarded by mu
+	connected chan struct{}
+	// appends under way, so that a refused permission or a lost connection ends them; guarded by mu
+	appends map[*inflight]struct{}
 }
 
 // inflight is an append under way.
@@ -63,9 +66,9 @@ type inflight struct {
 	cancel context.CancelCauseFunc
 }
 
-// Connect connects to a server and checks that it can do what Daybook needs: JetStream, and atomic batches (2.12). It
-// tries once; a connection that was established is then repaired for as long as it takes. The error says what is wrong,
-// where and what to do.
+// Connect connects to a server and checks that it can do what Daybook needs: JetStream, and atomic
+// batches (2.12). It tries once; a connection that was established is then repaired for as long as
+// it takes. The error says what is wrong, where and what to do.
 func Connect(ctx context.Context, cfg Config) (*Bus, error) {
 	cfg.Name = cmp.Or(cfg.Name, "daybook")
 	cfg.Timeout = cmp.Or(cfg.Timeout, defaultTimeout)
@@ -109,8 +112,8 @@ func (b *Bus) options(ctx context.Context) ([]nats.Option, error) {
 		nats.ReconnectWait(reconnectWait),
 		nats.ReconnectJitter(reconnectJitter, reconnectJitter),
 		nats.PingInterval(pingInterval),
-		// Nothing is buffered while the connection is down: an append that is sent behind its caller's back, after the
-		// caller has read the stream, would make what it read untrue.
+		// Nothing is buffered while the connection is down: an append that is sent behind its
+		// caller's back, after the caller has read the stream, would make what it read untrue.
 		nats.ReconnectBufSize(-1),
 		nats.ErrorHandler(b.asyncError),
 		nats.DisconnectErrHandler(b.disconnected),
@@ -158,15 +161,20 @@ func connectError(cfg Config, err error) error {
 	switch {
 	case errors.Is(err, nats.ErrNoServers):
 		return fmt.Errorf("%s: %w: nothing listens there; start a server, or correct the URL (NATS_URL)", where, err)
-	case errors.Is(err, nats.ErrAuthorization), errors.Is(err, nats.ErrAuthExpired), errors.Is(err, nats.ErrAuthRevoked),
+	case errors.Is(err, nats.ErrAuthorization), errors.Is(err, nats.ErrAuthExpired),
+		errors.Is(err, nats.ErrAuthRevoked),
 		errors.Is(err, nats.ErrAccountAuthExpired):
-		return fmt.Errorf("%s: %w: the server refuses us; give a credentials file, or a user and password, that it knows", where, err)
+		return fmt.Errorf("%s: %w: the server refuses us; give a credentials file, or a user and password, that it "+
+			"knows", where, err)
 	case errors.Is(err, nats.ErrSecureConnRequired), errors.Is(err, nats.ErrSecureConnWanted):
-		return fmt.Errorf("%s: %w: server and client disagree on TLS; use tls:// and a CA file only if the server has TLS", where, err)
+		return fmt.Errorf("%s: %w: server and client disagree on TLS; use tls:// and a CA file only if the server "+
+			"has TLS", where, err)
 	case errors.Is(err, nats.ErrTimeout):
-		return fmt.Errorf("%s: %w: something listens there, but no NATS server answers; correct the URL (NATS_URL)", where, err)
+		return fmt.Errorf("%s: %w: something listens there, but no NATS server answers; correct the URL (NATS_URL)",
+			where, err)
 	case strings.Contains(err.Error(), "x509"), strings.Contains(err.Error(), "tls:"):
-		return fmt.Errorf("%s: %w: the certificates do not fit; check the CA file, the client certificate and the host name in the URL", where, err)
+		return fmt.Errorf("%s: %w: the certificates do not fit; check the CA file, the client certificate and the "+
+			"host name in the URL", where, err)
 	}
 	return fmt.Errorf("%s: %w: correct the URL (NATS_URL)", where, err)
 }
@@ -195,18 +203,22 @@ func (b *Bus) checkServer(ctx context.Context) error {
 	version := b.nc.ConnectedServerVersion()
 	var major, minor int
 	if _, err := fmt.Sscanf(version, "%d.%d", &major, &minor); err != nil {
-		return fmt.Errorf("%s: it calls its version %q, which cannot be read; %d.%d or newer is needed", where, version, wantMajor, wantMinor)
+		return fmt.Errorf("%s: it calls its version %q, which cannot be read; %d.%d or newer is needed", where, version,
+			wantMajor, wantMinor)
 	}
 	if major < wantMajor || major == wantMajor && minor < wantMinor {
-		return fmt.Errorf("%s: it is version %s, but atomic batches need %d.%d or newer: upgrade the server", where, version, wantMajor, wantMinor)
+		return fmt.Errorf("%s: it is version %s, but atomic batches need %d.%d or newer: upgrade the server", where,
+			version, wantMajor, wantMinor)
 	}
 	if limit := b.nc.MaxPayload(); limit < minPayload {
-		return fmt.Errorf("%s: its max_payload is %d bytes, and Daybook's messages may need %d: raise it in the server's configuration (8MB is a good value)", where, limit, minPayload)
+		return fmt.Errorf("%s: its max_payload is %d bytes, and Daybook's messages may need %d: raise it in the "+
+			"server's configuration (8MB is a good value)", where, limit, minPayload)
 	}
 	err := b.Check(ctx)
 	if errors.Is(err, jetstream.ErrJetStreamNotEnabled) || errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount) ||
 		errors.Is(err, nats.ErrNoResponders) {
-		return fmt.Errorf("%s: it has no JetStream for this account (%w): start it with a jetstream block in its configuration (nats-server -js), and enable it for the account", where, err)
+		return fmt.Errorf("%s: it has no JetStream for this account (%w): start it with a jetstream block in its "+
+			"configuration (nats-server -js), and enable it for the account", where, err)
 	}
 	return err
 }
@@ -248,14 +260,16 @@ func (b *Bus) wake() {
 	b.connected = make(chan struct{})
 }
 
-// nextConnection returns a channel that is closed when the connection, once lost, is back the next time, or is closed.
+// nextConnection returns a channel that is closed when the connection, once lost, is back the next
+// time, or is closed.
 func (b *Bus) nextConnection() <-chan struct{} {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.connected
 }
 
-// asyncError hears of what the server refuses without answering: it ends the appends that it concerns.
+// asyncError hears of what the server refuses without answering: it ends the appends that it
+// concerns.
 func (b *Bus) asyncError(_ *nats.Conn, _ *nats.Subscription, err error) {
 	_, rest, denied := strings.Cut(err.Error(), permissionPrefix)
 	if denied {
@@ -275,7 +289,8 @@ func (b *Bus) deny(subject string) bool {
 	for flying := range b.appends {
 		for i := range flying.msgs {
 			if flying.msgs[i].Subject == subject {
-				flying.cancel(fmt.Errorf("%w: the user may not publish to %s; nothing was stored; allow it in the server's configuration", ErrDenied, subject))
+				flying.cancel(fmt.Errorf("%w: the user may not publish to %s; nothing was stored; allow it in the "+
+					"server's configuration", ErrDenied, subject))
 				found = true
 				break
 			}

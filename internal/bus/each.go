@@ -12,23 +12,29 @@ import (
 // End is a sequence behind every message: Each reads up to it to read all that is stored.
 const End = math.MaxUint64
 
-// eachHeartbeat is how long Each waits, when nothing comes, before it asks whether anything is left.
+// eachHeartbeat is how long Each waits, when nothing comes, before it asks whether anything is
+// left.
 const eachHeartbeat = time.Second
 
-// Each gives yield the messages with the sequences from to to, both included, that options let through, in order. It ends with the
-// last of them that was stored when Each was called, which the stream's leader tells: it waits for a replica that has not heard of it
-// yet, and leaves out what is appended meanwhile. last is what Expect takes as the Last of the filters: the sequence of the last message
-// on them then, in the range or not, 0 if there was none; without Filters the stream's last sequence. It means nothing with an error.
-// An error of yield ends it and is returned as it is. The messages belong to yield.
+// Each gives yield the messages with the sequences from to to, both included, that options let
+// through, in order. It ends with the last of them that was stored when Each was called, which the
+// stream's leader tells: it waits for a replica that has not heard of it yet, and leaves out what
+// is appended meanwhile. last is what Expect takes as the Last of the filters: the sequence of the
+// last message on them then, in the range or not, 0 if there was none; without Filters the stream's
+// last sequence. It means nothing with an error. An error of yield ends it and is returned as it
+// is. The messages belong to yield.
 //
-// A stream that begins behind from is read from where it begins. Of what is removed while it is read, messages that were deleted one
-// by one are left out, the last one too; with Filters so is all else that was removed, and without Filters it is ErrGap. A stream that
-// ends before from-1, or before what was read already, or that was made anew, is ErrStreamChanged; one that is not there is ErrNotFound.
-// Like Next, Each survives the loss of the connection and waits for it to come back, until ctx ends.
+// A stream that begins behind from is read from where it begins. Of what is removed while it is
+// read, messages that were deleted one by one are left out, the last one too; with Filters so is
+// all else that was removed, and without Filters it is ErrGap. A stream that ends before from-1, or
+// before what was read already, or that was made anew, is ErrStreamChanged; one that is not there
+// is ErrNotFound. Like Next, Each survives the loss of the connection and waits for it to come
+// back, until ctx ends.
 //
-// With LastPerSubject a subject that moves on while it is read may be left where it was or come twice: the later one counts. One whose
-// last message is deleted meanwhile may be left out.
-func (b *Bus) Each(ctx context.Context, stream string, from, to uint64, options ReadOptions, yield func(m *Stored) error) (last uint64, err error) {
+// With LastPerSubject a subject that moves on while it is read may be left where it was or come
+// twice: the later one counts. One whose last message is deleted meanwhile may be left out.
+func (b *Bus) Each(ctx context.Context, stream string, from, to uint64, options ReadOptions,
+	yield func(m *Stored) error) (last uint64, err error) {
 	state, last, err := b.extent(ctx, stream, options.Filters)
 	if err != nil {
 		return 0, err
@@ -69,13 +75,16 @@ func (b *Bus) Each(ctx context.Context, stream string, from, to uint64, options 
 				return last, err
 			}
 			if what == isHeartbeat && options.LastPerSubject {
-				r.drop() // the consumer does not know a message that became the last of its subject when a newer one was deleted
+				// the consumer does not know a message that became the last of its subject when a
+				// newer one was deleted
+				r.drop()
 			}
 		}
 	}
 }
 
-// left asks the leader, when nothing comes, whether anything is left to come up to a sequence: the last message may have been deleted.
+// left asks the leader, when nothing comes, whether anything is left to come up to a sequence: the
+// last message may have been deleted.
 func (r *Reader) left(ctx context.Context, end uint64) (bool, error) {
 	info, err := r.bus.streamInfo(ctx, r.stream)
 	if err == nil {
@@ -96,7 +105,8 @@ func (r *Reader) left(ctx context.Context, end uint64) (bool, error) {
 	return left, err
 }
 
-// holds reports whether a stream's leader holds messages on a filter from one sequence to another, both included.
+// holds reports whether a stream's leader holds messages on a filter from one sequence to another,
+// both included.
 func (b *Bus) holds(ctx context.Context, stream, filter string, from, to uint64) (bool, error) {
 	what := fmt.Sprintf("looking for messages on %s of stream %s", filter, stream)
 	query, err := json.Marshal(map[string]any{"seq": from, "next_by_subj": filter})
@@ -110,7 +120,8 @@ func (b *Bus) holds(ctx context.Context, stream, filter string, from, to uint64)
 	return err == nil && m.Sequence <= to, err
 }
 
-// extent looks up a stream, and the last sequence on the filters: without any the stream's, which may have been deleted.
+// extent looks up a stream, and the last sequence on the filters: without any the stream's, which
+// may have been deleted.
 func (b *Bus) extent(ctx context.Context, stream string, filters []string) (state StreamState, last uint64, err error) {
 	if state, err = b.Stream(ctx, stream); err != nil {
 		return state, 0, err
@@ -136,8 +147,8 @@ func orWhole(filters []string) []string {
 	return filters
 }
 
-// Latest gives yield the last message of each subject that matches a filter, in the order of the stream. Errors and what happens
-// meanwhile are as with Each.
+// Latest gives yield the last message of each subject that matches a filter, in the order of the
+// stream. Errors and what happens meanwhile are as with Each.
 func (b *Bus) Latest(ctx context.Context, stream string, filters []string, yield func(m *Stored) error) error {
 	_, err := b.Each(ctx, stream, 1, End, ReadOptions{Filters: filters, LastPerSubject: true}, yield)
 	return err

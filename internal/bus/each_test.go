@@ -140,7 +140,8 @@ var _ = Describe("Reading what is stored", func() {
 		Expect(got).To(Equal([]string{"metered.0 1", "metered.1 2"}))
 	})
 
-	It("refuses a stream whose beginning is removed while it is read, unless it reads some subjects only", func(ctx SpecContext) {
+	It("refuses a stream whose beginning is removed while it is read, unless it reads some subjects "+
+		"only", func(ctx SpecContext) {
 		appended(ctx, b, "METERED", large("metered.0", "metered.1", "metered.2", "metered.3"), bus.Expect{})
 		meet = func() { Expect(metered.Purge(ctx)).To(Succeed()) }
 		_, err := each(ctx, 1, bus.End, bus.ReadOptions{})
@@ -222,7 +223,8 @@ var _ = Describe("Reading what is stored", func() {
 		It("comes of every subject, however large the messages are", func(ctx SpecContext) {
 			subjects := []string{"metered.0", "metered.1", "metered.2", "metered.3", "metered.4", "metered.5"}
 			appended(ctx, b, "METERED", large(subjects...), bus.Expect{})
-			Expect(latest(ctx)).To(Equal([]string{"metered.0 1", "metered.1 2", "metered.2 3", "metered.3 4", "metered.4 5", "metered.5 6"}))
+			Expect(latest(ctx)).To(Equal([]string{"metered.0 1", "metered.1 2", "metered.2 3", "metered.3 4",
+				"metered.4 5", "metered.5 6"}))
 		})
 
 		It("is an older one when the newest is deleted meanwhile", func(ctx SpecContext) {

@@ -14,11 +14,13 @@ import (
 var (
 	// ErrNotFound: there is no such message, stream or object.
 	ErrNotFound = errors.New("not found")
-	// ErrOutcomeUnknown: nobody can say whether the append was stored. Read the stream before trying again.
+	// ErrOutcomeUnknown: nobody can say whether the append was stored. Read the stream before
+	// trying again.
 	ErrOutcomeUnknown = errors.New("it is unknown whether the batch was stored: read the stream before trying again")
 	// ErrNotConnected: nothing was sent; the connection is being repaired, so try again.
 	ErrNotConnected = errors.New("there is no connection to NATS")
-	// ErrStreamChanged: the stream is not the one that was being read; it was recreated, restored or cut at its end.
+	// ErrStreamChanged: the stream is not the one that was being read; it was recreated, restored
+	// or cut at its end.
 	ErrStreamChanged = errors.New("the stream was recreated or restored")
 	// ErrGap: messages are missing between two others and were not deleted one by one.
 	ErrGap = errors.New("messages are missing")
@@ -28,7 +30,8 @@ var (
 	ErrDenied = errors.New("permission denied")
 )
 
-// ConflictError says that somebody else appended: the expectation of an Append was not met, and nothing was stored.
+// ConflictError says that somebody else appended: the expectation of an Append was not met, and
+// nothing was stored.
 type ConflictError struct {
 	Stream string
 	Expect Expect
@@ -40,10 +43,12 @@ func (e *ConflictError) Error() string {
 	if e.Expect.Filter != "" {
 		on = e.Expect.Filter + " in " + on
 	}
-	return fmt.Sprintf("the last message on %s is %d, not %d: somebody else has appended; nothing was stored", on, e.Actual, e.Expect.Last)
+	return fmt.Sprintf("the last message on %s is %d, not %d: somebody else has appended; nothing was stored", on,
+		e.Actual, e.Expect.Last)
 }
 
-// Codes of the server's errors that nats.go has no name for. Source: nats-server/server/errors.json.
+// Codes of the server's errors that nats.go has no name for. Source:
+// nats-server/server/errors.json.
 const (
 	codeInsufficientResources = 10023
 	codeStorageExceeded       = 10047
@@ -64,9 +69,11 @@ func advice(stream string, code jetstream.ErrorCode) string {
 	case codeAtomicDisabled:
 		return "the stream does not allow atomic batches: nats stream edit " + stream + " --allow-batch"
 	case codeAtomicTooLarge:
-		return fmt.Sprintf("the server's limit for a batch is below %d messages: raise jetstream.limits.max_batch_size in its configuration", MaxBatch)
+		return fmt.Sprintf("the server's limit for a batch is below %d messages: raise "+
+			"jetstream.limits.max_batch_size in its configuration", MaxBatch)
 	case codeAtomicIncomplete:
-		return "the server did not get the whole batch and stored nothing of it: try again; if it happens again, check that the user may publish to every subject of the batch"
+		return "the server did not get the whole batch and stored nothing of it: try again; if it happens again, " +
+			"check that the user may publish to every subject of the batch"
 	case codeAtomicDuplicate:
 		return "a message has a Nats-Msg-Id that was seen before: leave that header out"
 	case codeAtomicInflight:
@@ -78,7 +85,8 @@ func advice(stream string, code jetstream.ErrorCode) string {
 	case codeReplicasNotClustered:
 		return "the server is not part of a cluster: ask for 1 replica, or connect to a cluster"
 	case codeInsufficientResources, codeStorageExceeded, codeStoreFailed:
-		return "the server has no room or its disk fails: compare nats account info and nats stream info " + stream + " with the disk, and read the server's log"
+		return "the server has no room or its disk fails: compare nats account info and nats stream info " + stream +
+			" with the disk, and read the server's log"
 	case jetstream.JSErrCodeStreamMessageExceedsMaximum:
 		return "a message is larger than the stream allows: nats stream edit " + stream + " --max-msg-size=-1"
 	case jetstream.JSErrCodeStreamNotFound:
@@ -91,7 +99,8 @@ func advice(stream string, code jetstream.ErrorCode) string {
 	return "see the server's log"
 }
 
-// requestError explains why a request about a stream failed. what is a phrase such as "reading stream USAGE".
+// requestError explains why a request about a stream failed. what is a phrase such as "reading
+// stream USAGE".
 func requestError(what, stream string, err error) error {
 	var api *jetstream.APIError
 	switch {
@@ -103,9 +112,11 @@ func requestError(what, stream string, err error) error {
 		}
 		return fmt.Errorf("%s: %w: %s", what, err, advice(stream, api.ErrorCode))
 	case errors.Is(err, nats.ErrNoResponders):
-		return fmt.Errorf("%s: %w: no server with JetStream answers; check the cluster's state with nats server report jetstream", what, err)
+		return fmt.Errorf("%s: %w: no server with JetStream answers; check the cluster's state with nats server "+
+			"report jetstream", what, err)
 	case errors.Is(err, nats.ErrTimeout), errors.Is(err, context.DeadlineExceeded):
-		return fmt.Errorf("%s: %w: the server did not answer in time; check its load, and that the user may use $JS.API.>", what, err)
+		return fmt.Errorf("%s: %w: the server did not answer in time; check its load, and that the user may use "+
+			"$JS.API.>", what, err)
 	}
 	return fmt.Errorf("%s: %w", what, err)
 }

@@ -12,8 +12,9 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// Get returns the message with this sequence; ErrNotFound when the stream does not hold it. Any replica may answer, but one that
-// lags does not hold the newest yet: what a replica does not find the leader is asked for.
+// Get returns the message with this sequence; ErrNotFound when the stream does not hold it. Any
+// replica may answer, but one that lags does not hold the newest yet: what a replica does not find
+// the leader is asked for.
 func (b *Bus) Get(ctx context.Context, stream string, seq uint64) (Stored, error) {
 	what := fmt.Sprintf("reading message %d of stream %s", seq, stream)
 	answer, err := b.request(ctx, "DIRECT.GET."+stream, fmt.Appendf(nil, `{"seq":%d}`, seq))
@@ -41,9 +42,10 @@ func (b *Bus) Get(ctx context.Context, stream string, seq uint64) (Stored, error
 // whole is the filter that every subject matches.
 const whole = ">"
 
-// Last returns the last message on the subjects of filter, "" for the whole stream; ErrNotFound when there is none, which
-// is also so after a purge and then does not mean that the stream is at sequence 0. The stream's leader answers, because a
-// replica may not have heard of the newest message yet.
+// Last returns the last message on the subjects of filter, "" for the whole stream; ErrNotFound
+// when there is none, which is also so after a purge and then does not mean that the stream is at
+// sequence 0. The stream's leader answers, because a replica may not have heard of the newest
+// message yet.
 func (b *Bus) Last(ctx context.Context, stream, filter string) (Stored, error) {
 	if filter == "" {
 		filter = whole
@@ -60,8 +62,8 @@ func (b *Bus) Last(ctx context.Context, stream, filter string) (Stored, error) {
 	return m, err
 }
 
-// lastLeft is the last message of a stream whose last sequence was deleted. The server does not find it on all subjects at once.
-// Source: LoadLastMsg in nats-server/server/filestore.go.
+// lastLeft is the last message of a stream whose last sequence was deleted. The server does not
+// find it on all subjects at once. Source: LoadLastMsg in nats-server/server/filestore.go.
 func (b *Bus) lastLeft(ctx context.Context, stream string, notFound error) (last Stored, err error) {
 	info, err := b.streamInfo(ctx, stream)
 	if err != nil {
@@ -83,7 +85,8 @@ func (b *Bus) lastLeft(ctx context.Context, stream string, notFound error) (last
 		return last, nil
 	}
 	if info.State.Msgs > 0 {
-		return Stored{}, fmt.Errorf("reading the last message of stream %s: it was deleted, and what is before it is on none of the stream's subjects: "+
+		return Stored{}, fmt.Errorf("reading the last message of stream %s: it was deleted, and what is before it is "+
+			"on none of the stream's subjects: "+
 			"compare with nats stream info %s", stream, stream)
 	}
 	return Stored{}, notFound
@@ -137,7 +140,8 @@ func (b *Bus) Stream(ctx context.Context, name string) (StreamState, error) {
 	}, nil
 }
 
-func (b *Bus) streamInfo(ctx context.Context, name string, options ...jetstream.StreamInfoOpt) (*jetstream.StreamInfo, error) {
+func (b *Bus) streamInfo(ctx context.Context, name string, options ...jetstream.StreamInfoOpt) (*jetstream.StreamInfo,
+	error) {
 	what := "looking up stream " + name
 	ctx, cancel := context.WithTimeout(ctx, b.cfg.Timeout)
 	defer cancel()

@@ -12,7 +12,8 @@ const MaxBatch = 1000
 // Header is one header of a message to append.
 type Header struct{ Key, Value string }
 
-// Message is a message to append. A key that stands twice in Header has its last value. Append keeps neither Header nor Data.
+// Message is a message to append. A key that stands twice in Header has its last value. Append
+// keeps neither Header nor Data.
 type Message struct {
 	Subject string
 	Header  []Header
@@ -24,8 +25,10 @@ type Stored struct {
 	Subject  string
 	Sequence uint64
 	Time     time.Time // when the server stored it, UTC
-	Pending  uint64    // how many messages the reader had still to come when the server sent this one; 0 from Get and Last
-	Data     []byte
+	// how many messages the reader had still to come when the server sent this one; 0 from Get and
+	// Last
+	Pending uint64
+	Data    []byte
 
 	header nats.Header
 }
@@ -47,15 +50,17 @@ func NewStored(m Message, sequence uint64, stored time.Time, pending uint64) Sto
 	return Stored{Subject: m.Subject, Sequence: sequence, Time: stored, Pending: pending, Data: m.Data, header: header}
 }
 
-// Expect is what must be true of a stream for an Append to be stored: that the last message on the subjects of Filter has
-// the sequence Last. With Filter "" it is the last sequence of the whole stream, which a purge does not reset. With a
-// Filter, Last 0 says that there is no message on these subjects.
+// Expect is what must be true of a stream for an Append to be stored: that the last message on the
+// subjects of Filter has the sequence Last. With Filter "" it is the last sequence of the whole
+// stream, which a purge does not reset. With a Filter, Last 0 says that there is no message on
+// these subjects.
 type Expect struct {
 	Filter string
 	Last   uint64
 }
 
-// StreamState is the extent of a stream. An empty stream has Messages 0 and First = Last+1, or both 0 if it never held any.
+// StreamState is the extent of a stream. An empty stream has Messages 0 and First = Last+1, or both
+// 0 if it never held any.
 type StreamState struct {
 	First, Last, Messages, Bytes uint64
 	Created                      time.Time // a stream that was deleted and made anew has another one; UTC

@@ -10,12 +10,12 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// objectChunk is the size of the messages that an object is stored in, each with a sync of its own. It is well below the
-// least max_payload that servers are run with, 1 MiB.
+// objectChunk is the size of the messages that an object is stored in, each with a sync of its own.
+// It is well below the least max_payload that servers are run with, 1 MiB.
 const objectChunk = 512 << 10
 
-// PutObject stores an object, replacing one of the same name. The bucket is created when it does not exist, with
-// Config.Replicas.
+// PutObject stores an object, replacing one of the same name. The bucket is created when it does
+// not exist, with Config.Replicas.
 func (b *Bus) PutObject(ctx context.Context, bucket, name string, data []byte) error {
 	ctx, cancel := b.objectContext(ctx)
 	defer cancel()
@@ -35,8 +35,8 @@ func (b *Bus) PutObject(ctx context.Context, bucket, name string, data []byte) e
 	return objectError("storing object "+name+" in bucket "+bucket, bucket, err)
 }
 
-// GetObject returns an object's content. Errors: ErrNotFound when there is no such object or bucket, ErrCorrupt when the
-// content is not what was put.
+// GetObject returns an object's content. Errors: ErrNotFound when there is no such object or
+// bucket, ErrCorrupt when the content is not what was put.
 func (b *Bus) GetObject(ctx context.Context, bucket, name string) ([]byte, error) {
 	ctx, cancel := b.objectContext(ctx)
 	defer cancel()
@@ -54,7 +54,8 @@ func (b *Bus) GetObject(ctx context.Context, bucket, name string) ([]byte, error
 	return data, nil
 }
 
-// wholeObject makes sure that all pieces of an object are there: reading one would wait for those that are gone.
+// wholeObject makes sure that all pieces of an object are there: reading one would wait for those
+// that are gone.
 func (b *Bus) wholeObject(ctx context.Context, store jetstream.ObjectStore, bucket, name string) error {
 	object, err := store.GetInfo(ctx, name)
 	if err != nil {
@@ -71,7 +72,8 @@ func (b *Bus) wholeObject(ctx context.Context, store jetstream.ObjectStore, buck
 	return nil
 }
 
-// ListObjects returns the names of the objects in a bucket, sorted; none when there is no such bucket.
+// ListObjects returns the names of the objects in a bucket, sorted; none when there is no such
+// bucket.
 func (b *Bus) ListObjects(ctx context.Context, bucket string) ([]string, error) {
 	ctx, cancel := b.objectContext(ctx)
 	defer cancel()

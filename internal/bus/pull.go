@@ -16,9 +16,11 @@ import (
 )
 
 const (
-	pullMessages  = 5000     // sent ahead at most
-	pullBytes     = 16 << 20 // asked for at once; two requests may be under way
-	pullLatest    = 32       // sent ahead at most of the last messages per subject, each of minPayload at most where it is Daybook's
+	pullMessages = 5000     // sent ahead at most
+	pullBytes    = 16 << 20 // asked for at once; two requests may be under way
+	// sent ahead at most of the last messages per subject, each of minPayload at most where it is
+	// Daybook's
+	pullLatest    = 32
 	pullExpires   = 30 * time.Second
 	pullHeartbeat = 5 * time.Second
 	pullSilence   = 3 * pullHeartbeat // without even a heartbeat: the consumer or the request is gone
@@ -26,11 +28,12 @@ const (
 	closeTimeout  = time.Second
 )
 
-// pull is one consumer on the server and the subscription that its messages come to. It is given up, not repaired, when
-// anything is odd: the reader opens another behind the last message that it gave.
+// pull is one consumer on the server and the subscription that its messages come to. It is given
+// up, not repaired, when anything is odd: the reader opens another behind the last message that it
+// gave.
 //
-// Not jetstream's ordered consumer: that one repairs itself inside Next and Stop, for as long as it takes and without
-// looking at a context, and leaves goroutines behind.
+// Not jetstream's ordered consumer: that one repairs itself inside Next and Stop, for as long as it
+// takes and without looking at a context, and leaves goroutines behind.
 type pull struct {
 	bus          *Bus
 	stream, name string
@@ -51,7 +54,8 @@ func (b *Bus) openPull(ctx context.Context, stream string, from uint64, options 
 	what := fmt.Sprintf("reading stream %s from message %d", stream, from)
 	p := &pull{
 		bus: b, stream: stream, name: "daybook-" + nuid.Next(),
-		// Room for all that can be under way, and for the heartbeats of requests that a slow caller lets expire.
+		// Room for all that can be under way, and for the heartbeats of requests that a slow caller
+		// lets expire.
 		messages:    make(chan *nats.Msg, 2*pullMessages),
 		reconnected: b.nextConnection(),
 		ahead:       pullMessages,
@@ -73,8 +77,9 @@ func (b *Bus) openPull(ctx context.Context, stream string, from uint64, options 
 		Replicas:          1,
 	}
 	if options.LastPerSubject {
-		// A server forgets the message of a subject's that would exceed the bytes of a request, where it should send it with the next.
-		// Source: loopAndGatherMsgs in nats-server/server/consumer.go.
+		// A server forgets the message of a subject's that would exceed the bytes of a request,
+		// where it should send it with the next. Source: loopAndGatherMsgs in
+		// nats-server/server/consumer.go.
 		p.ahead, p.bytes = pullLatest, 0
 		config.DeliverPolicy, config.OptStartSeq = jetstream.DeliverLastPerSubjectPolicy, 0
 		if len(config.FilterSubjects) == 0 {
@@ -92,14 +97,15 @@ func (b *Bus) openPull(ctx context.Context, stream string, from uint64, options 
 	return p, nil
 }
 
-// more asks for messages when half of what was asked for has come. If it cannot be sent, the connection is down, and
-// reconnected or the silence tells.
+// more asks for messages when half of what was asked for has come. If it cannot be sent, the
+// connection is down, and reconnected or the silence tells.
 func (p *pull) more() {
 	if p.requested > p.ahead/2 {
 		return
 	}
 	n := p.ahead - p.requested
-	body := fmt.Appendf(nil, `{"batch":%d,"max_bytes":%d,"expires":%d,"idle_heartbeat":%d}`, n, p.bytes, pullExpires, p.heartbeat)
+	body := fmt.Appendf(nil, `{"batch":%d,"max_bytes":%d,"expires":%d,"idle_heartbeat":%d}`, n, p.bytes, pullExpires,
+		p.heartbeat)
 	p.requested += n
 	_ = p.bus.nc.PublishRequest(p.request, p.sub.Subject, body)
 }
@@ -131,8 +137,8 @@ func (p *pull) accept(msg *nats.Msg) (Stored, incoming) {
 	}, isMessage
 }
 
-// status reads what the server says of a request: a heartbeat (100), its end (408, 409 with what it leaves undelivered),
-// or that something is wrong.
+// status reads what the server says of a request: a heartbeat (100), its end (408, 409 with what it
+// leaves undelivered), or that something is wrong.
 func (p *pull) status(msg *nats.Msg) incoming {
 	switch msg.Header.Get("Status") {
 	case "100":
@@ -146,7 +152,8 @@ func (p *pull) status(msg *nats.Msg) incoming {
 	return isBroken
 }
 
-// close unsubscribes and has the server forget the consumer; if it does not answer, it forgets it after pullInactive.
+// close unsubscribes and has the server forget the consumer; if it does not answer, it forgets it
+// after pullInactive.
 func (p *pull) close() {
 	if err := p.sub.Unsubscribe(); err != nil && !errors.Is(err, nats.ErrConnectionClosed) {
 		p.bus.cfg.Log.Debug("unsubscribing", slog.Any("error", err))
@@ -165,8 +172,9 @@ type replyMeta struct {
 	time                      int64 // nanoseconds since 1970
 }
 
-// parseReply reads $JS.ACK.<stream>.<consumer>.<tries>.<stream seq>.<consumer seq>.<time>.<pending>, or the longer form
-// $JS.ACK.<domain>.<account>.<stream>…<pending>.<token>. Source: NATS ADR-15.
+// parseReply reads $JS.ACK.<stream>.<consumer>.<tries>.<stream seq>.<consumer
+// seq>.<time>.<pending>, or the longer form $JS.ACK.<domain>.<account>.<stream>…<pending>.<token>.
+// Source: NATS ADR-15.
 func parseReply(reply string) (m replyMeta, ok bool) {
 	rest, ok := strings.CutPrefix(reply, "$JS.ACK.")
 	if !ok {

@@ -15,8 +15,9 @@ import (
 type ReadOptions struct {
 	Filters     []string // subjects, with wildcards; none: the whole stream. Must not overlap
 	HeadersOnly bool     // Data stays empty
-	// LastPerSubject gives only the last message of each subject, in the order of the stream, and after that all that is appended. A
-	// subject that moves on meanwhile may come twice: the later one counts.
+	// LastPerSubject gives only the last message of each subject, in the order of the stream, and
+	// after that all that is appended. A subject that moves on meanwhile may come twice: the later
+	// one counts.
 	LastPerSubject bool
 
 	heartbeat time.Duration // of a server that has nothing to send; 0: pullHeartbeat
@@ -27,8 +28,8 @@ const (
 	retryMost  = 2 * time.Second
 )
 
-// Reader reads a stream in order. It is for one goroutine. It has no goroutine of its own: what was sent ahead waits in a
-// bounded buffer until Next is called.
+// Reader reads a stream in order. It is for one goroutine. It has no goroutine of its own: what was
+// sent ahead waits in a bounded buffer until Next is called.
 type Reader struct {
 	bus     *Bus
 	stream  string
@@ -41,9 +42,10 @@ type Reader struct {
 	failed  error // what ended the reading for good
 }
 
-// Read reads a stream in order, beginning with sequence from (0 counts as 1), and then waits for what is appended. If the
-// stream begins later, reading begins where it does: whoever must not miss anything compares with Stream first. It is an
-// error (ErrStreamChanged) if the stream ends before from-1, and ErrNotFound if there is none.
+// Read reads a stream in order, beginning with sequence from (0 counts as 1), and then waits for
+// what is appended. If the stream begins later, reading begins where it does: whoever must not miss
+// anything compares with Stream first. It is an error (ErrStreamChanged) if the stream ends before
+// from-1, and ErrNotFound if there is none.
 //
 // The caller must Close the reader.
 func (b *Bus) Read(ctx context.Context, stream string, from uint64, options ReadOptions) (*Reader, error) {
@@ -55,13 +57,16 @@ func (b *Bus) Read(ctx context.Context, stream string, from uint64, options Read
 }
 
 // readFrom is Read of a stream that has been looked up.
-func (b *Bus) readFrom(ctx context.Context, stream string, state StreamState, from uint64, options ReadOptions) (*Reader, error) {
+func (b *Bus) readFrom(ctx context.Context, stream string, state StreamState, from uint64,
+	options ReadOptions) (*Reader, error) {
 	from = max(from, 1)
 	if from > state.Last+1 {
-		return nil, fmt.Errorf("reading stream %s from message %d: %w: it ends at %d; compare with its backup, or start over from an empty state",
+		return nil, fmt.Errorf("reading stream %s from message %d: %w: it ends at %d; compare with its backup, or "+
+			"start over from an empty state",
 			stream, from, ErrStreamChanged, state.Last)
 	}
-	r := &Reader{bus: b, stream: stream, options: options, created: state.Created, next: max(from, state.First), timer: time.NewTimer(time.Hour)}
+	r := &Reader{bus: b, stream: stream, options: options, created: state.Created, next: max(from, state.First),
+		timer: time.NewTimer(time.Hour)}
 	r.timer.Stop()
 	var err error
 	if r.pull, err = b.openPull(ctx, stream, r.next, options); err != nil {
@@ -70,10 +75,11 @@ func (b *Bus) readFrom(ctx context.Context, stream string, state StreamState, fr
 	return r, nil
 }
 
-// Next returns the next message, and waits for it if need be. It survives the loss of the connection and a restart of the
-// server. Errors: ctx's, at once and with the reader still usable; ErrGap when messages are missing that were not deleted
-// one by one, or that were removed before they could be read; ErrStreamChanged when the stream is another one. After these
-// two the reader is of no more use.
+// Next returns the next message, and waits for it if need be. It survives the loss of the
+// connection and a restart of the server. Errors: ctx's, at once and with the reader still usable;
+// ErrGap when messages are missing that were not deleted one by one, or that were removed before
+// they could be read; ErrStreamChanged when the stream is another one. After these two the reader
+// is of no more use.
 func (r *Reader) Next(ctx context.Context) (Stored, error) {
 	for {
 		if stored, what, err := r.advance(ctx); err != nil || what == isMessage {
@@ -82,7 +88,8 @@ func (r *Reader) Next(ctx context.Context) (Stored, error) {
 	}
 }
 
-// advance takes the next thing that comes. After isBroken it begins again behind the last message given.
+// advance takes the next thing that comes. After isBroken it begins again behind the last message
+// given.
 func (r *Reader) advance(ctx context.Context) (Stored, incoming, error) {
 	if r.failed != nil {
 		return Stored{}, isBroken, r.failed
@@ -134,7 +141,8 @@ func (r *Reader) place(ctx context.Context, sequence uint64) (incoming, error) {
 	return isMessage, err
 }
 
-// Waiting is how many messages there were to read when the server was asked last: at Read, or when a lost connection was back.
+// Waiting is how many messages there were to read when the server was asked last: at Read, or when
+// a lost connection was back.
 func (r *Reader) Waiting() uint64 {
 	if r.pull == nil {
 		return 0
@@ -142,7 +150,8 @@ func (r *Reader) Waiting() uint64 {
 	return r.pull.waiting
 }
 
-// receive waits for what the server sends; false: nothing came for too long, or the connection was lost meanwhile.
+// receive waits for what the server sends; false: nothing came for too long, or the connection was
+// lost meanwhile.
 func (r *Reader) receive(ctx context.Context) (*nats.Msg, bool, error) {
 	select {
 	case msg := <-r.pull.messages:
@@ -170,8 +179,8 @@ func (r *Reader) closed() error {
 	return fmt.Errorf("reading stream %s at message %d: %w", r.stream, r.next, nats.ErrConnectionClosed)
 }
 
-// explain decides about a message that is not the expected one: nil if what lies between was deleted, again if the
-// subscription must be opened anew.
+// explain decides about a message that is not the expected one: nil if what lies between was
+// deleted, again if the subscription must be opened anew.
 func (r *Reader) explain(ctx context.Context, got uint64) (again bool, err error) {
 	if got < r.next {
 		return true, nil
@@ -194,9 +203,11 @@ func (r *Reader) explain(ctx context.Context, got uint64) (again bool, err error
 	}
 	r.deleted = info.State.Deleted
 	slices.Sort(r.deleted)
-	lost := info.State.Lost != nil && slices.ContainsFunc(info.State.Lost.Msgs, func(seq uint64) bool { return seq >= r.next && seq < got })
+	lost := info.State.Lost != nil && slices.ContainsFunc(info.State.Lost.Msgs,
+		func(seq uint64) bool { return seq >= r.next && seq < got })
 	if lost || !r.allDeleted(got) {
-		r.failed = fmt.Errorf("reading stream %s: %w: after message %d comes %d, and the server does not say that what lies between was deleted; read its log and restore the stream",
+		r.failed = fmt.Errorf("reading stream %s: %w: after message %d comes %d, and the server does not say that "+
+			"what lies between was deleted; read its log and restore the stream",
 			r.stream, ErrGap, r.next-1, got)
 		return false, r.failed
 	}
@@ -205,12 +216,14 @@ func (r *Reader) explain(ctx context.Context, got uint64) (again bool, err error
 
 // removed ends the reading of a stream whose beginning was removed before it was read.
 func (r *Reader) removed(first uint64) error {
-	r.failed = fmt.Errorf("reading stream %s: %w: message %d was removed before it was read, the stream now begins at %d; start over, or restore the stream",
+	r.failed = fmt.Errorf("reading stream %s: %w: message %d was removed before it was read, the stream now begins "+
+		"at %d; start over, or restore the stream",
 		r.stream, ErrGap, r.next, first)
 	return r.failed
 }
 
-// allDeleted reports whether every sequence from next up to, but not including, got is known as deleted.
+// allDeleted reports whether every sequence from next up to, but not including, got is known as
+// deleted.
 func (r *Reader) allDeleted(got uint64) bool {
 	from, ok := slices.BinarySearch(r.deleted, r.next)
 	if !ok {
@@ -224,10 +237,13 @@ func (r *Reader) allDeleted(got uint64) bool {
 func (r *Reader) check(info *jetstream.StreamInfo) error {
 	switch {
 	case !info.Created.Equal(r.created):
-		r.failed = fmt.Errorf("reading stream %s at message %d: %w: it was created at %s, not at %s; start over, or restore the old one",
-			r.stream, r.next, ErrStreamChanged, info.Created.UTC().Format(time.RFC3339Nano), r.created.Format(time.RFC3339Nano))
+		r.failed = fmt.Errorf("reading stream %s at message %d: %w: it was created at %s, not at %s; start over, or "+
+			"restore the old one",
+			r.stream, r.next, ErrStreamChanged, info.Created.UTC().Format(time.RFC3339Nano),
+			r.created.Format(time.RFC3339Nano))
 	case info.State.LastSeq+1 < r.next:
-		r.failed = fmt.Errorf("reading stream %s at message %d: %w: it now ends at %d; compare with its backup, or start over",
+		r.failed = fmt.Errorf("reading stream %s at message %d: %w: it now ends at %d; compare with its backup, or "+
+			"start over",
 			r.stream, r.next, ErrStreamChanged, info.State.LastSeq)
 	default:
 		return nil
@@ -235,7 +251,8 @@ func (r *Reader) check(info *jetstream.StreamInfo) error {
 	return r.failed
 }
 
-// reopen goes on reading behind the last message given, trying until ctx ends or the stream turns out to be another one.
+// reopen goes on reading behind the last message given, trying until ctx ends or the stream turns
+// out to be another one.
 func (r *Reader) reopen(ctx context.Context) error {
 	for wait := retryFirst; ; wait = min(2*wait, retryMost) {
 		connected := r.bus.nextConnection()
@@ -285,7 +302,8 @@ func (r *Reader) drop() {
 	}
 }
 
-// Close ends the reading and frees what the server keeps for it. Next must not run or be called any more.
+// Close ends the reading and frees what the server keeps for it. Next must not run or be called any
+// more.
 func (r *Reader) Close() {
 	r.timer.Stop()
 	r.drop()

@@ -38,16 +38,17 @@ const (
 	startTimeout  = 10 * time.Second
 )
 
-// Server is an embedded NATS server with JetStream. It syncs every append to disk before it acknowledges it.
+// Server is an embedded NATS server with JetStream. It syncs every append to disk before it
+// acknowledges it.
 type Server struct {
 	ns   *natsserver.Server
 	lock *os.File
 	stop sync.Once
 }
 
-// StartServer starts the embedded server and returns when clients can connect. Errors, before anything listens: the data
-// folder is another process's, or cannot be written; the address is in use; the address can be reached from elsewhere and
-// there are no credentials.
+// StartServer starts the embedded server and returns when clients can connect. Errors, before
+// anything listens: the data folder is another process's, or cannot be written; the address is in
+// use; the address can be reached from elsewhere and there are no credentials.
 func StartServer(cfg ServerConfig) (*Server, error) {
 	cfg.Listen = cmp.Or(cfg.Listen, defaultListen)
 	if cfg.Log == nil {
@@ -79,12 +80,15 @@ func listenAddress(cfg ServerConfig) (host string, port int, err error) {
 		port, err = strconv.Atoi(portText)
 	}
 	if err != nil || port < -1 || port > 65535 {
-		return "", 0, fmt.Errorf("embedded NATS server: %q is not an address to listen on: give host:port, such as %s (--listen)", cfg.Listen, defaultListen)
+		return "", 0, fmt.Errorf("embedded NATS server: %q is not an address to listen on: give host:port, such as "+
+			"%s (--listen)", cfg.Listen, defaultListen)
 	}
 	ip := net.ParseIP(host)
 	loopback := host == "localhost" || ip != nil && ip.IsLoopback()
 	if !loopback && cfg.Token == "" && (cfg.User == "" || cfg.Password == "") {
-		return "", 0, fmt.Errorf("embedded NATS server: %s can be reached from other machines, and anybody could write bills there: set a user and a password, or a token, or listen on %s (--listen)", cfg.Listen, defaultListen)
+		return "", 0, fmt.Errorf("embedded NATS server: %s can be reached from other machines, and anybody could "+
+			"write bills there: set a user and a password, or a token, or listen on %s (--listen)", cfg.Listen,
+			defaultListen)
 	}
 	if host == "" {
 		host = "0.0.0.0"
@@ -123,14 +127,17 @@ func startServer(cfg ServerConfig, host string, port int) (*Server, error) {
 	}
 	s.Shutdown()
 	fatal = cmp.Or(fatal, logger.takeFatal(), "it did not come up within "+startTimeout.String())
-	return nil, fmt.Errorf("embedded NATS server on %s with data folder %s: %s: free the address, or check that the folder can be written and its disk has room", address, cfg.DataDir, fatal)
+	return nil, fmt.Errorf("embedded NATS server on %s with data folder %s: %s: free the address, or check that the "+
+		"folder can be written and its disk has room", address, cfg.DataDir, fatal)
 }
 
 func addressError(address string, err error) error {
 	if errors.Is(err, syscall.EADDRINUSE) {
-		return fmt.Errorf("embedded NATS server: the address %s is in use (%w): stop what listens there, connect to it with NATS_URL, or choose another address with --listen", address, err)
+		return fmt.Errorf("embedded NATS server: the address %s is in use (%w): stop what listens there, connect to "+
+			"it with NATS_URL, or choose another address with --listen", address, err)
 	}
-	return fmt.Errorf("embedded NATS server: cannot listen on %s: %w: choose another address with --listen", address, err)
+	return fmt.Errorf("embedded NATS server: cannot listen on %s: %w: choose another address with --listen", address,
+		err)
 }
 
 // URL is where clients on this machine connect, without credentials.
@@ -146,7 +153,8 @@ func (s *Server) URL() string {
 	return "nats://" + net.JoinHostPort(host, strconv.Itoa(address.Port))
 }
 
-// Shutdown stops the server, waits until it has let go of its files, and gives the data folder back. It may be repeated.
+// Shutdown stops the server, waits until it has let go of its files, and gives the data folder
+// back. It may be repeated.
 func (s *Server) Shutdown() {
 	s.stop.Do(func() {
 		s.ns.Shutdown()
@@ -159,21 +167,25 @@ func (s *Server) Shutdown() {
 
 const lockName = "daybook.lock"
 
-// lockFolder creates the data folder and takes its lock, which the operating system frees with the process. The lock file
-// holds the process's id and stays: removing it would let two processes lock two files of the same name.
+// lockFolder creates the data folder and takes its lock, which the operating system frees with the
+// process. The lock file holds the process's id and stays: removing it would let two processes lock
+// two files of the same name.
 func lockFolder(folder string) (*os.File, error) {
 	if err := os.MkdirAll(folder, 0o700); err != nil {
-		return nil, fmt.Errorf("data folder %s: %w: choose a folder that this process can write with --data", folder, err)
+		return nil, fmt.Errorf("data folder %s: %w: choose a folder that this process can write with --data", folder,
+			err)
 	}
 	path := filepath.Join(folder, lockName)
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600) //nolint:gosec // the operator names the folder
 	if err != nil {
-		return nil, fmt.Errorf("data folder %s: %w: choose a folder that this process can write with --data", folder, err)
+		return nil, fmt.Errorf("data folder %s: %w: choose a folder that this process can write with --data", folder,
+			err)
 	}
 	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		var owner [20]byte
 		n, _ := f.ReadAt(owner[:], 0)
-		err = fmt.Errorf("data folder %s is in use by the process with pid %s (lock file %s: %w): stop it, connect to it with NATS_URL, or choose another folder with --data",
+		err = fmt.Errorf("data folder %s is in use by the process with pid %s (lock file %s: %w): stop it, connect "+
+			"to it with NATS_URL, or choose another folder with --data",
 			folder, cmp.Or(string(owner[:n]), "unknown"), path, err)
 		return nil, errors.Join(err, f.Close())
 	}
@@ -187,8 +199,8 @@ func lockFolder(folder string) (*os.File, error) {
 	return f, nil
 }
 
-// serverLog passes on the server's warnings and errors and keeps what it calls fatal, which for us is an error of
-// StartServer and never an exit.
+// serverLog passes on the server's warnings and errors and keeps what it calls fatal, which for us
+// is an error of StartServer and never an exit.
 type serverLog struct {
 	log     *slog.Logger
 	mu      sync.Mutex

@@ -34,7 +34,8 @@ var _ = Describe("The embedded server", func() {
 		folder := GinkgoT().TempDir()
 		first := startServer(bus.ServerConfig{DataDir: folder})
 		_, err := bus.StartServer(bus.ServerConfig{DataDir: folder, Listen: "127.0.0.1:0"})
-		Expect(err).To(MatchError(And(ContainSubstring(folder), ContainSubstring(fmt.Sprintf("pid %d", os.Getpid())), ContainSubstring("--data"))))
+		Expect(err).To(MatchError(And(ContainSubstring(folder), ContainSubstring(fmt.Sprintf("pid %d", os.Getpid())),
+			ContainSubstring("--data"))))
 		first.Shutdown()
 		startServer(bus.ServerConfig{DataDir: folder})
 	})
@@ -59,14 +60,16 @@ var _ = Describe("The embedded server", func() {
 		_, err := bus.StartServer(bus.ServerConfig{DataDir: GinkgoT().TempDir(), Listen: listen})
 		Expect(err).To(MatchError(And(ContainSubstring(listen), ContainSubstring("set a user and a password"))))
 	},
-		Entry(nil, "0.0.0.0:0"), Entry(nil, ":0"), Entry(nil, "[::]:0"), Entry(nil, "192.0.2.1:4222"), Entry(nil, "example.org:4222"),
+		Entry(nil, "0.0.0.0:0"), Entry(nil, ":0"), Entry(nil, "[::]:0"), Entry(nil, "192.0.2.1:4222"),
+		Entry(nil, "example.org:4222"),
 	)
 
 	It("listens beyond this machine with credentials, and refuses who has none", func(ctx SpecContext) {
 		server := startServer(bus.ServerConfig{Listen: "0.0.0.0:0", User: "daybook", Password: "secret"})
 		connect(bus.Config{URL: server.URL(), User: "daybook", Password: "secret"})
 		_, err := bus.Connect(ctx, bus.Config{URL: server.URL()})
-		Expect(err).To(MatchError(And(ContainSubstring(server.URL()), ContainSubstring("refuses us"), ContainSubstring("credentials file"))))
+		Expect(err).To(MatchError(And(ContainSubstring(server.URL()), ContainSubstring("refuses us"),
+			ContainSubstring("credentials file"))))
 	})
 
 	DescribeTable("refuses what is not an address", func(listen string) {
@@ -125,11 +128,13 @@ var _ = Describe("Connecting", func() {
 
 	It("fails at a server that is too old for atomic batches", func(ctx SpecContext) {
 		url := oldServer(`{"server_id":"x","version":"2.10.0","headers":true,"jetstream":true,"max_payload":1048576,"proto":1}`)
-		Expect(refused(ctx, bus.Config{URL: url})).To(MatchError(And(ContainSubstring("version 2.10.0"), ContainSubstring("2.12"))))
+		Expect(refused(ctx, bus.Config{URL: url})).To(MatchError(And(ContainSubstring("version 2.10.0"),
+			ContainSubstring("2.12"))))
 	})
 
 	It("fails without its credentials file, and does not tell a password", func(ctx SpecContext) {
-		Expect(refused(ctx, bus.Config{URL: "nats://127.0.0.1:1", CredsFile: "/no/such.creds"})).To(MatchError(ContainSubstring("/no/such.creds")))
+		Expect(refused(ctx, bus.Config{URL: "nats://127.0.0.1:1",
+			CredsFile: "/no/such.creds"})).To(MatchError(ContainSubstring("/no/such.creds")))
 		Expect(refused(ctx, bus.Config{URL: "nats://me:secret@127.0.0.1:1"}).Error()).NotTo(ContainSubstring("secret"))
 	})
 })
@@ -155,7 +160,8 @@ var _ = Describe("The streams", func() {
 	It("differ in every setting that is listed, with what to do", func(ctx SpecContext) {
 		url := startServer(bus.ServerConfig{}).URL()
 		_, err := operator(url).CreateStream(ctx, jetstream.StreamConfig{
-			Name: "USAGE", Subjects: []string{"usage.cf.>"}, Storage: jetstream.MemoryStorage, MaxAge: time.Hour, MaxMsgs: 7,
+			Name: "USAGE", Subjects: []string{"usage.cf.>"}, Storage: jetstream.MemoryStorage, MaxAge: time.Hour,
+			MaxMsgs: 7,
 		})
 		Expect(err).NotTo(HaveOccurred())
 		b := connect(bus.Config{URL: url})
@@ -182,7 +188,8 @@ var _ = Describe("The streams", func() {
 
 	It("cannot have more replicas than the cluster has servers", func(ctx SpecContext) {
 		b := connect(bus.Config{URL: startServer(bus.ServerConfig{}).URL()})
-		Expect(b.EnsureStreams(ctx, bus.StreamsConfig{Replicas: 3})).To(MatchError(And(ContainSubstring("USAGE"), ContainSubstring("not part of a cluster"))))
+		Expect(b.EnsureStreams(ctx, bus.StreamsConfig{Replicas: 3})).To(MatchError(And(ContainSubstring("USAGE"),
+			ContainSubstring("not part of a cluster"))))
 	})
 })
 
@@ -210,7 +217,8 @@ var _ = Describe("Objects", func() {
 		url := startServer(bus.ServerConfig{}).URL()
 		b := connect(bus.Config{URL: url})
 		Expect(b.PutObject(ctx, "snapshots", "a", []byte("true"))).To(Succeed())
-		Expect(stream(ctx, url, "OBJ_snapshots").Purge(ctx, jetstream.WithPurgeSubject("$O.snapshots.C.>"))).To(Succeed())
+		Expect(stream(ctx, url, "OBJ_snapshots").Purge(ctx,
+			jetstream.WithPurgeSubject("$O.snapshots.C.>"))).To(Succeed())
 		_, err := b.GetObject(ctx, "snapshots", "a")
 		Expect(err).To(MatchError(bus.ErrCorrupt))
 		Expect(err).To(MatchError(ContainSubstring("0 of its 1 pieces are there")))

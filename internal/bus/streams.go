@@ -21,8 +21,8 @@ type StreamsConfig struct {
 	MaxBytes int64 // of each stream; 0: no limit. A full stream refuses appends, it never drops what it holds
 }
 
-// streamTable is every stream that Daybook has. USAGE is the book of original entry, so nobody may delete from it;
-// METERED and BILLING are derived, and a replay purges them.
+// streamTable is every stream that Daybook has. USAGE is the book of original entry, so nobody may
+// delete from it; METERED and BILLING are derived, and a replay purges them.
 var streamTable = []struct {
 	name        string
 	description string
@@ -30,7 +30,8 @@ var streamTable = []struct {
 	immutable   bool
 }{
 	{events.StreamUsage, "What the platforms reported", []string{events.SubjectsUsage}, true},
-	{events.StreamMetered, "What ran, and the catalogue versions", []string{events.SubjectsMetered, events.SubjectsCatalogue}, false},
+	{events.StreamMetered, "What ran, and the catalogue versions", []string{events.SubjectsMetered,
+		events.SubjectsCatalogue}, false},
 	{events.StreamBilling, "What it costs", []string{events.SubjectsBilling}, false},
 	{events.StreamQuarantine, "Input that could not be understood", []string{events.SubjectsQuarantine}, false},
 }
@@ -67,7 +68,8 @@ func (e *StreamsError) Error() string {
 		stream = d.Stream
 		fmt.Fprintf(&b, "\n  %s: %s is %s, wanted %s: ", stream, d.Setting, d.Found, d.Wanted)
 		if d.Fix == "" {
-			fmt.Fprintf(&b, "cannot be changed; nats stream backup %s DIR, delete the stream and let Daybook create it, or connect to another account", stream)
+			fmt.Fprintf(&b, "cannot be changed; nats stream backup %s DIR, delete the stream and let Daybook create "+
+				"it, or connect to another account", stream)
 			continue
 		}
 		fmt.Fprintf(&b, "nats stream edit %s %s", stream, d.Fix)
@@ -75,8 +77,9 @@ func (e *StreamsError) Error() string {
 	return b.String()
 }
 
-// EnsureStreams creates the streams that do not exist. Those that do are never changed: if they differ, the error is a
-// *StreamsError with every difference. It may be repeated, and run by several processes at once.
+// EnsureStreams creates the streams that do not exist. Those that do are never changed: if they
+// differ, the error is a *StreamsError with every difference. It may be repeated, and run by
+// several processes at once.
 func (b *Bus) EnsureStreams(ctx context.Context, cfg StreamsConfig) error {
 	cfg.Replicas = cmp.Or(cfg.Replicas, b.cfg.Replicas)
 	var differences []Difference
@@ -105,7 +108,8 @@ func (b *Bus) createStream(ctx context.Context, want jetstream.StreamConfig) (*j
 	}
 	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
 		// A server does not answer a request that the user may not send.
-		return nil, fmt.Errorf("there is no stream %s, and creating it had no answer: this user may not create streams, or the server is overloaded. "+
+		return nil, fmt.Errorf("there is no stream %s, and creating it had no answer: this user may not create "+
+			"streams, or the server is overloaded. "+
 			"Let a user who may do it run `daybook catalogue publish`, which creates them", want.Name)
 	}
 	if err != nil {
@@ -114,13 +118,14 @@ func (b *Bus) createStream(ctx context.Context, want jetstream.StreamConfig) (*j
 	return stream.CachedInfo(), nil
 }
 
-// compare lists the settings that differ. Those that Daybook does not depend on (description, placement, compression,
-// duplicate window, metadata) are the operator's.
+// compare lists the settings that differ. Those that Daybook does not depend on (description,
+// placement, compression, duplicate window, metadata) are the operator's.
 func compare(found, want jetstream.StreamConfig) []Difference {
 	var differences []Difference
 	add := func(setting, f, w, fix string) {
 		if f != w {
-			differences = append(differences, Difference{Stream: want.Name, Setting: setting, Found: f, Wanted: w, Fix: fix})
+			differences = append(differences, Difference{Stream: want.Name, Setting: setting, Found: f, Wanted: w,
+				Fix: fix})
 		}
 	}
 	flag := func(setting string, f, w bool, fix string) {
@@ -129,7 +134,8 @@ func compare(found, want jetstream.StreamConfig) []Difference {
 	limit := func(setting string, f, w int64, fix string) {
 		add(setting, limitText(f), limitText(w), fix)
 	}
-	add("subjects", subjects(found.Subjects), subjects(want.Subjects), "--subjects='"+strings.Join(want.Subjects, ",")+"'")
+	add("subjects", subjects(found.Subjects), subjects(want.Subjects), "--subjects='"+strings.Join(want.Subjects,
+		",")+"'")
 	add("storage", strings.ToLower(found.Storage.String()), strings.ToLower(want.Storage.String()), "")
 	retentionFix := "--retention=limits"
 	if found.Retention == jetstream.WorkQueuePolicy {
@@ -137,7 +143,8 @@ func compare(found, want jetstream.StreamConfig) []Difference {
 	}
 	add("retention", strings.ToLower(found.Retention.String()), strings.ToLower(want.Retention.String()), retentionFix)
 	add("discard", discardText(found.Discard), discardText(want.Discard), "--discard=new")
-	add("replicas", strconv.Itoa(found.Replicas), strconv.Itoa(want.Replicas), fmt.Sprintf("--replicas=%d", want.Replicas))
+	add("replicas", strconv.Itoa(found.Replicas), strconv.Itoa(want.Replicas), fmt.Sprintf("--replicas=%d",
+		want.Replicas))
 	add("max_age", ageText(found.MaxAge), ageText(want.MaxAge), "--max-age=0s")
 	limit("max_bytes", found.MaxBytes, want.MaxBytes, fmt.Sprintf("--max-bytes=%d", want.MaxBytes))
 	limit("max_msgs", found.MaxMsgs, want.MaxMsgs, "--max-msgs=-1")

@@ -15,11 +15,12 @@ import (
 	"github.com/daybook-billing/daybook/internal/stage"
 )
 
-// maxSpans is how many retracted and closed spans one message lists at the most, as in the projector's own.
+// maxSpans is how many retracted and closed spans one message lists at the most, as in the
+// projector's own.
 const maxSpans = 250
 
-// Metered implements stage.Reckoner for METERED. It remembers a digest of each span that stands, about 100 bytes, and in full only
-// what differs.
+// Metered implements stage.Reckoner for METERED. It remembers a digest of each span that stands,
+// about 100 bytes, and in full only what differs.
 type Metered struct {
 	logic    string // of today's projector
 	months   map[foundation]*months
@@ -42,7 +43,8 @@ type months struct {
 	open            string    // first month that is open, YYYY-MM
 }
 
-// close closes the months whose end a horizon has passed by the grace that a logic names. None is opened again.
+// close closes the months whose end a horizon has passed by the grace that a logic names. None is
+// opened again.
 func (m *months) close(horizon time.Time, logic string) {
 	if horizon.IsZero() {
 		return
@@ -69,7 +71,8 @@ type change struct {
 	now     events.Metered // what runs and is held
 }
 
-// NewMetered returns a reckoner that has taken nothing yet. logic is that of today's projector, with its settings: stage.Config.Logic.
+// NewMetered returns a reckoner that has taken nothing yet. logic is that of today's projector,
+// with its settings: stage.Config.Logic.
 func NewMetered(logic string) *Metered {
 	return &Metered{
 		logic: logic, months: map[foundation]*months{}, seed: maphash.MakeSeed(),
@@ -138,7 +141,8 @@ func (r *Metered) Stored(in *bus.Stored) error {
 		err = r.horizon(in.Data, false)
 	}
 	if err != nil {
-		return fmt.Errorf("cannot be read: %w. Remove it (nats stream rmm %s %d) and run the replay again", err, events.StreamMetered, in.Sequence)
+		return fmt.Errorf("cannot be read: %w. Remove it (nats stream rmm %s %d) and run the replay again", err,
+			events.StreamMetered, in.Sequence)
 	}
 	if logic := in.Header(stage.HeaderLogic); logic != "" { // that of the batch which ends here
 		for _, m := range r.months {
@@ -168,7 +172,8 @@ func (r *Metered) take(subject string, m *events.Metered, derived bool) {
 
 // now is what a message says of the present.
 func now(m *events.Metered) *events.Metered {
-	return &events.Metered{Running: m.Running, RunningOmitted: m.RunningOmitted, Held: m.Held, HeldOmitted: m.HeldOmitted}
+	return &events.Metered{Running: m.Running, RunningOmitted: m.RunningOmitted, Held: m.Held,
+		HeldOmitted: m.HeldOmitted}
 }
 
 // digest is never 0.
@@ -243,7 +248,8 @@ func (r *Metered) on(subject string, m *events.Metered) *change {
 	c := r.differs[subject]
 	if c == nil {
 		c = &change{
-			frame:   events.Metered{Source: m.Source, Foundation: m.Foundation, Tenant: m.Tenant, Kind: m.Kind, Resource: m.Resource},
+			frame: events.Metered{Source: m.Source, Foundation: m.Foundation, Tenant: m.Tenant, Kind: m.Kind,
+				Resource: m.Resource},
 			retract: map[string]events.Span{}, close: map[string]events.Span{},
 		}
 		r.differs[subject] = c
@@ -264,7 +270,8 @@ func (r *Metered) Difference(cause events.Cause, at time.Time, emit func(stage.O
 		back, anew = back+len(retract), anew+len(closing)
 		for part := 0; part == 0 || len(retract)+len(closing) > 0; part++ {
 			m := c.now
-			m.Source, m.Foundation, m.Tenant, m.Kind, m.Resource = c.frame.Source, c.frame.Foundation, c.frame.Tenant, c.frame.Kind, c.frame.Resource
+			m.Source, m.Foundation, m.Tenant, m.Kind, m.Resource = c.frame.Source, c.frame.Foundation, c.frame.Tenant,
+				c.frame.Kind, c.frame.Resource
 			m.ID = events.ID("metered", cause.ID, subject, strconv.Itoa(part))
 			m.Cause, m.Correction = cause, correction
 			n := min(len(retract), maxSpans)
@@ -280,8 +287,8 @@ func (r *Metered) Difference(cause events.Cause, at time.Time, emit func(stage.O
 	return back, anew, nil
 }
 
-// correction is the first month that is open where a change concerns one that is closed, by what is stored or by what is derived; else
-// it is empty.
+// correction is the first month that is open where a change concerns one that is closed, by what is
+// stored or by what is derived; else it is empty.
 func (r *Metered) correction(c *change) string {
 	m := r.monthsOf(c.frame.Source, c.frame.Foundation)
 	m.close(m.derived, r.logic)
@@ -297,6 +304,7 @@ func (r *Metered) correction(c *change) string {
 
 func sorted(spans map[string]events.Span) []events.Span {
 	return slices.SortedFunc(maps.Values(spans), func(a, b events.Span) int {
-		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Resource, b.Resource), a.Start.Compare(b.Start), cmp.Compare(a.ID, b.ID))
+		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Resource, b.Resource), a.Start.Compare(b.Start),
+			cmp.Compare(a.ID, b.ID))
 	})
 }

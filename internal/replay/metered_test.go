@@ -17,7 +17,8 @@ import (
 
 var begin = time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
 
-// says is what a row of messages says in the end: the spans that stand, and the present of each subject.
+// says is what a row of messages says in the end: the spans that stand, and the present of each
+// subject.
 type says map[string]string
 
 func (s says) take(m *events.Metered) {
@@ -29,7 +30,8 @@ func (s says) take(m *events.Metered) {
 		one := events.Metered{Closed: m.Closed[i : i+1]}
 		s["span "+m.Closed[i].ID] = subject + string(one.AppendJSON(nil))
 	}
-	now := events.Metered{Running: m.Running, RunningOmitted: m.RunningOmitted, Held: m.Held, HeldOmitted: m.HeldOmitted}
+	now := events.Metered{Running: m.Running, RunningOmitted: m.RunningOmitted, Held: m.Held,
+		HeldOmitted: m.HeldOmitted}
 	delete(s, subject)
 	if text := string(now.AppendJSON(nil)); text != "{}" {
 		s[subject] = text
@@ -40,13 +42,15 @@ func subjectOf(m *events.Metered) string {
 	return events.MeteredSubject(m.Source, m.Foundation, m.Tenant, m.Kind, m.Resource)
 }
 
-// messages draws messages of a projector: it closes spans that do not stand, retracts some that do, and says what runs.
+// messages draws messages of a projector: it closes spans that do not stand, retracts some that do,
+// and says what runs.
 func messages(t *rapid.T, label string) []events.Metered {
 	var all []events.Metered
 	standing := map[string]events.Span{}
 	for n := range rapid.IntRange(0, 25).Draw(t, label) {
 		app := rapid.SampledFrom([]string{"a", "b", "c"}).Draw(t, "app")
-		m := events.Metered{ID: fmt.Sprint(n), Source: "cf", Foundation: "eu", Tenant: "org", Kind: "app", Resource: app, Cause: events.Cause{Event: "STOPPED"}}
+		m := events.Metered{ID: fmt.Sprint(n), Source: "cf", Foundation: "eu", Tenant: "org", Kind: "app",
+			Resource: app, Cause: events.Cause{Event: "STOPPED"}}
 		for id, s := range standing {
 			if s.Resource == app && rapid.Bool().Draw(t, "retract") {
 				m.Retracted = append(m.Retracted, s)
@@ -60,14 +64,16 @@ func messages(t *rapid.T, label string) []events.Metered {
 				continue
 			}
 			s := events.Span{
-				ID: id, Kind: "app", Resource: app, Start: begin.Add(time.Duration(hour) * time.Hour), End: begin.Add(time.Duration(hour+1) * time.Hour),
+				ID: id, Kind: "app", Resource: app, Start: begin.Add(time.Duration(hour) * time.Hour),
+				End:  begin.Add(time.Duration(hour+1) * time.Hour),
 				Name: rapid.SampledFrom([]string{"shop", "blog"}).Draw(t, "name"), Evidence: []uint64{uint64(n + 1)},
 			}
 			standing[id] = s
 			m.Closed = append(m.Closed, s)
 		}
 		if rapid.Bool().Draw(t, "running") {
-			m.Running = []events.Span{{Kind: "app", Resource: app, Start: begin.Add(time.Duration(n) * time.Hour), Evidence: []uint64{1}}}
+			m.Running = []events.Span{{Kind: "app", Resource: app, Start: begin.Add(time.Duration(n) * time.Hour),
+				Evidence: []uint64{1}}}
 		}
 		if rapid.Bool().Draw(t, "held") {
 			m.Held = []events.Hold{{ID: "hold", Kind: "app", Resource: app, Code: "gap", Start: begin}}
@@ -83,7 +89,8 @@ func difference(stored, derived []events.Metered) (out []events.Metered, back, a
 	for again := true; again; {
 		for i := range stored {
 			m := bus.NewStored(bus.Message{
-				Subject: subjectOf(&stored[i]), Data: stored[i].AppendJSON(nil), Header: []bus.Header{{Key: events.HeaderType, Value: events.TypeMetered}},
+				Subject: subjectOf(&stored[i]), Data: stored[i].AppendJSON(nil),
+				Header: []bus.Header{{Key: events.HeaderType, Value: events.TypeMetered}},
 			}, uint64(i+1), begin, 0)
 			if err := r.Stored(&m); err != nil {
 				return nil, 0, 0, err
@@ -99,13 +106,14 @@ func difference(stored, derived []events.Metered) (out []events.Metered, back, a
 			return nil, 0, 0, err
 		}
 	}
-	back, anew, err = r.Difference(events.Cause{ID: "replay-1", Sequence: 9, Event: "replay"}, begin, func(o stage.Output) {
-		m, ok := o.Body.(*events.Metered)
-		if !ok || o.Subject != subjectOf(m) || o.ID != m.ID {
-			panic("not a message of METERED on its subject")
-		}
-		out = append(out, *m)
-	})
+	back, anew, err = r.Difference(events.Cause{ID: "replay-1", Sequence: 9, Event: "replay"},
+		begin, func(o stage.Output) {
+			m, ok := o.Body.(*events.Metered)
+			if !ok || o.Subject != subjectOf(m) || o.ID != m.ID {
+				panic("not a message of METERED on its subject")
+			}
+			out = append(out, *m)
+		})
 	return out, back, anew, err
 }
 
@@ -174,7 +182,8 @@ var _ = Describe("The difference between what is stored and what is derived", fu
 		}
 		return m
 	}
-	DescribeTable("for a month that is closed is posted to the first open one", func(stored, derived time.Time, logic, correction, posted string) {
+	DescribeTable("for a month that is closed is posted to the first open one", func(stored, derived time.Time, logic,
+		correction, posted string) {
 		r := replay.NewMetered("v2 grace=120h0m0s")
 		m := spans("old", "same")
 		m.Correction = correction
@@ -185,34 +194,45 @@ var _ = Describe("The difference between what is stored and what is derived", fu
 			}{
 				{events.TypeMetered, "", &m},
 				{events.TypeHorizon, logic, &events.Horizon{Source: "cf", Foundation: "eu", Time: stored}},
-				{events.TypeHorizon, "", &events.Horizon{Source: "cf", Foundation: "us", Time: stored.AddDate(1, 0, 0)}},
+				{events.TypeHorizon, "", &events.Horizon{Source: "cf", Foundation: "us", Time: stored.AddDate(1, 0,
+					0)}},
 			} {
-				in := bus.NewStored(bus.Message{Subject: subjectOf(&frame), Data: stands.body.AppendJSON(nil), Header: []bus.Header{
-					{Key: events.HeaderType, Value: stands.kind}, {Key: stage.HeaderLogic, Value: stands.logic},
-				}}, 1, begin, 0)
+				in := bus.NewStored(bus.Message{Subject: subjectOf(&frame), Data: stands.body.AppendJSON(nil),
+					Header: []bus.Header{
+						{Key: events.HeaderType, Value: stands.kind}, {Key: stage.HeaderLogic, Value: stands.logic},
+					}}, 1, begin, 0)
 				Expect(r.Stored(&in)).To(Succeed())
 			}
 			anew := spans("new", "same")
-			Expect(r.Derived(&stage.Output{Subject: subjectOf(&frame), Type: events.TypeMetered, Body: &anew})).To(Succeed())
-			Expect(r.Derived(&stage.Output{Type: events.TypeHorizon, Body: &events.Horizon{Source: "cf", Foundation: "eu", Time: derived}})).To(Succeed())
+			Expect(r.Derived(&stage.Output{Subject: subjectOf(&frame), Type: events.TypeMetered,
+				Body: &anew})).To(Succeed())
+			Expect(r.Derived(&stage.Output{Type: events.TypeHorizon, Body: &events.Horizon{Source: "cf",
+				Foundation: "eu", Time: derived}})).To(Succeed())
 			var err error
 			again, err = r.Compare()
 			Expect(err).NotTo(HaveOccurred())
 		}
 		var out []*events.Metered
-		_, _, err := r.Difference(events.Cause{ID: "replay"}, begin, func(o stage.Output) { out = append(out, o.Body.(*events.Metered)) })
+		_, _, err := r.Difference(events.Cause{ID: "replay"}, begin, func(o stage.Output) {
+			out = append(out,
+				o.Body.(*events.Metered))
+		})
 		Expect(err).NotTo(HaveOccurred())
 		Expect(out).To(HaveExactElements(HaveField("Correction", posted)))
 	},
-		Entry("as what is derived says", closed, time.Date(2026, 3, 6, 0, 0, 0, 0, time.UTC), "v1 grace=120h0m0s", "", "2026-03"),
-		Entry("as what is stored says, with the grace of that time", time.Date(2026, 2, 2, 0, 0, 0, 0, time.UTC), closed, "v1 cut=day grace=24h0m0s", "", "2026-02"),
+		Entry("as what is derived says", closed, time.Date(2026, 3, 6, 0, 0, 0, 0, time.UTC), "v1 grace=120h0m0s", "",
+			"2026-03"),
+		Entry("as what is stored says, with the grace of that time", time.Date(2026, 2, 2, 0, 0, 0, 0, time.UTC),
+			closed, "v1 cut=day grace=24h0m0s", "", "2026-02"),
 		Entry("as an earlier correction says", closed, closed, "v1 grace=120h0m0s", "2026-05", "2026-05"),
-		Entry("and to its own while that is open", time.Date(2026, 2, 2, 0, 0, 0, 0, time.UTC), time.Date(2026, 2, 2, 0, 0, 0, 0, time.UTC), "v1 grace=120h0m0s", "", ""),
+		Entry("and to its own while that is open", time.Date(2026, 2, 2, 0, 0, 0, 0, time.UTC), time.Date(2026, 2, 2, 0,
+			0, 0, 0, time.UTC), "v1 grace=120h0m0s", "", ""),
 	)
 
 	It("names the message that cannot be read", func() {
 		r := replay.NewMetered("v2 grace=120h0m0s")
-		m := bus.NewStored(bus.Message{Data: []byte("{"), Header: []bus.Header{{Key: events.HeaderType, Value: events.TypeMetered}}}, 7, begin, 0)
+		m := bus.NewStored(bus.Message{Data: []byte("{"), Header: []bus.Header{{Key: events.HeaderType,
+			Value: events.TypeMetered}}}, 7, begin, 0)
 		Expect(r.Stored(&m)).To(MatchError(ContainSubstring("nats stream rmm METERED 7")))
 	})
 })

@@ -11,14 +11,15 @@ import (
 // checkTime is how long the checks of one report may take together.
 const checkTime = 5 * time.Second
 
-// Check tells the state of one thing: a detail for a person ("connected to nats://127.0.0.1:4222"), and an error when it
-// is not well. It must return when ctx is done; it may be called from several goroutines at once.
+// Check tells the state of one thing: a detail for a person ("connected to nats://127.0.0.1:4222"),
+// and an error when it is not well. It must return when ctx is done; it may be called from several
+// goroutines at once.
 type Check func(ctx context.Context) (detail string, err error)
 
 // Health is the registry of a process's checks. Its zero value is an empty one: live and ready.
 //
-// Liveness asks whether only a restart can help; readiness asks whether the process does its work just now. A service
-// that waits for NATS is live and not ready.
+// Liveness asks whether only a restart can help; readiness asks whether the process does its work
+// just now. A service that waits for NATS is live and not ready.
 type Health struct {
 	mu    sync.Mutex // held for registering and copying only, never while a check runs
 	live  []namedCheck
@@ -112,8 +113,8 @@ func run(ctx context.Context, c namedCheck) (result CheckResult) {
 	return result
 }
 
-// Switch is a check that its owner sets, for states that nobody can ask for from outside, such as "standby". It starts
-// as not well.
+// Switch is a check that its owner sets, for states that nobody can ask for from outside, such as
+// "standby". It starts as not well.
 type Switch struct {
 	mu     sync.Mutex // guards the fields below
 	detail string

@@ -9,8 +9,8 @@ import (
 
 // NewLogger returns a structured logger on w.
 //
-// format is "text" (the default, for "") or "json"; level is the least level written: "debug", "info" (the default, for
-// ""), "warn" or "error". Times are UTC.
+// format is "text" (the default, for "") or "json"; level is the least level written: "debug",
+// "info" (the default, for ""), "warn" or "error". Times are UTC.
 func NewLogger(w io.Writer, format, level string) (*slog.Logger, error) {
 	var least slog.Level
 	switch strings.ToLower(level) {

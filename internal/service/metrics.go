@@ -5,29 +5,32 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 )
 
-// Counter only grows. Packages that count declare the one method that they need, and need not know Prometheus.
+// Counter only grows. Packages that count declare the one method that they need, and need not know
+// Prometheus.
 type Counter interface{ Add(n float64) }
 
 // Gauge takes any value. Times are in seconds since 1970, sizes in bytes.
 type Gauge interface{ Set(v float64) }
 
-// Metrics is the registry of one process, with the Go runtime's and the process's own metrics in it. Parts that keep
-// their metrics as a prometheus.Collector are added with MustRegister. Nothing is registered with the Prometheus
-// library's global registry.
+// Metrics is the registry of one process, with the Go runtime's and the process's own metrics in
+// it. Parts that keep their metrics as a prometheus.Collector are added with MustRegister. Nothing
+// is registered with the Prometheus library's global registry.
 type Metrics struct {
 	*prometheus.Registry
 	service string
 }
 
-// NewMetrics returns the registry of a service: every metric made with it is called daybook_<service>_<name>.
+// NewMetrics returns the registry of a service: every metric made with it is called
+// daybook_<service>_<name>.
 func NewMetrics(service string) *Metrics {
 	m := &Metrics{prometheus.NewRegistry(), service}
 	m.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
 
-// Counter makes and registers a counter; its name ends in _total. labels are pairs of name and fixed value. Like every
-// method here it panics when the metric exists already: that is a mistake in the program, not in its input.
+// Counter makes and registers a counter; its name ends in _total. labels are pairs of name and
+// fixed value. Like every method here it panics when the metric exists already: that is a mistake
+// in the program, not in its input.
 func (m *Metrics) Counter(name, help string, labels ...string) Counter {
 	c := prometheus.NewCounter(prometheus.CounterOpts(m.options(name, help, labels)))
 	m.MustRegister(c)
@@ -41,13 +44,14 @@ func (m *Metrics) Gauge(name, help string, labels ...string) Gauge {
 	return g
 }
 
-// GaugeFunc registers a gauge that asks for its value when it is read; value is called from several goroutines.
+// GaugeFunc registers a gauge that asks for its value when it is read; value is called from several
+// goroutines.
 func (m *Metrics) GaugeFunc(name, help string, value func() float64, labels ...string) {
 	m.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts(m.options(name, help, labels)), value))
 }
 
-// CounterFunc registers a counter that asks for its value when it is read; value only grows, and is called from several
-// goroutines. The name ends in _total.
+// CounterFunc registers a counter that asks for its value when it is read; value only grows, and is
+// called from several goroutines. The name ends in _total.
 func (m *Metrics) CounterFunc(name, help string, value func() float64, labels ...string) {
 	m.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts(m.options(name, help, labels)), value))
 }

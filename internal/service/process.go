@@ -8,9 +8,11 @@ import (
 	"time"
 )
 
-// Config is what every service can be told on the command line; the tags are for the command line's parser.
+// Config is what every service can be told on the command line; the tags are for the command line's
+// parser.
 type Config struct {
-	// HTTP is where /healthz, /readyz and /metrics are served, host:port. Port 0 takes a free one; empty turns it off.
+	// HTTP is where /healthz, /readyz and /metrics are served, host:port. Port 0 takes a free one;
+	// empty turns it off.
 	HTTP string `name:"http" env:"DAYBOOK_HTTP" placeholder:"ADDR" help:"Serve /healthz, /readyz and /metrics on this host:port (off unless given)."`
 	// LogFormat is text or json.
 	LogFormat string `name:"log-format" env:"DAYBOOK_LOG_FORMAT" enum:"text,json" default:"text" help:"Format of the log: ${enum}."`
@@ -36,17 +38,18 @@ func New(name string, cfg Config, w io.Writer) (*Process, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Process{Log: log.With(slog.String("service", name)), Health: &Health{}, Metrics: NewMetrics(name), cfg: cfg}, nil
+	return &Process{Log: log.With(slog.String("service", name)), Health: &Health{}, Metrics: NewMetrics(name),
+		cfg: cfg}, nil
 }
 
-// Handle adds a handler of the process's own to its HTTP server, before Run. Without an address (Config.HTTP) nobody can
-// reach it, which is the caller's to refuse.
+// Handle adds a handler of the process's own to its HTTP server, before Run. Without an address
+// (Config.HTTP) nobody can reach it, which is the caller's to refuse.
 func (p *Process) Handle(pattern string, handler http.Handler) {
 	p.routes = append(p.routes, Route{pattern, handler})
 }
 
-// Run runs the components as the function Run does, and serves health and metrics beside them. The address is taken
-// before the first of them starts.
+// Run runs the components as the function Run does, and serves health and metrics beside them. The
+// address is taken before the first of them starts.
 func (p *Process) Run(ctx context.Context, components ...Component) error {
 	return p.run(ctx, Options{Log: p.Log, Drain: p.cfg.Drain}, components)
 }

@@ -16,16 +16,18 @@ import (
 // DefaultDrain is how long components may take to return after the first signal.
 const DefaultDrain = 30 * time.Second
 
-// ErrStopped is the cause of the components' context when a signal or another component's end has stopped them.
+// ErrStopped is the cause of the components' context when a signal or another component's end has
+// stopped them.
 var ErrStopped = errors.New("the process is stopping")
 
 // Component is one long-running part of a process.
 type Component struct {
 	Name string
-	// Run works until ctx is done, then finishes what it has begun and returns. Returning nil earlier means that its work
-	// is done; the others go on. Returning an error stops them all.
+	// Run works until ctx is done, then finishes what it has begun and returns. Returning nil
+	// earlier means that its work is done; the others go on. Returning an error stops them all.
 	Run func(ctx context.Context) error
-	// Background components serve the others: they do not keep the process alive, and are stopped after the others.
+	// Background components serve the others: they do not keep the process alive, and are stopped
+	// after the others.
 	Background bool
 }
 
@@ -48,12 +50,13 @@ type DrainError struct {
 }
 
 func (e *DrainError) Error() string {
-	return fmt.Sprintf("still running %v after the stop: %s; the process ends without waiting longer, which loses nothing that was stored", e.Drain, strings.Join(e.Names, ", "))
+	return fmt.Sprintf("still running %v after the stop: %s; the process ends without waiting longer, which loses "+
+		"nothing that was stored", e.Drain, strings.Join(e.Names, ", "))
 }
 
-// Run starts the components and returns when all of them have returned, with the first error among theirs. It stops
-// them when ctx is done, on SIGTERM or SIGINT, and when one of them fails; ending that way without an error is nil.
-// The package doc has the order.
+// Run starts the components and returns when all of them have returned, with the first error among
+// theirs. It stops them when ctx is done, on SIGTERM or SIGINT, and when one of them fails; ending
+// that way without an error is nil. The package doc has the order.
 func Run(ctx context.Context, options Options, components ...Component) error {
 	if options.Log == nil {
 		options.Log = slog.New(slog.DiscardHandler)
@@ -97,7 +100,8 @@ type ending struct {
 }
 
 func (r *runner) run(ctx context.Context, components []Component) error {
-	// Cancelling the caller's context stops the foreground first, like a signal, so the two must not inherit it.
+	// Cancelling the caller's context stops the foreground first, like a signal, so the two must
+	// not inherit it.
 	base := context.WithoutCancel(ctx)
 	foreground, stopForeground := context.WithCancelCause(base)
 	background, stopBackground := context.WithCancelCause(base)
@@ -172,7 +176,8 @@ func (r *runner) signal(s os.Signal) {
 		if n, ok := s.(syscall.Signal); ok {
 			status = 128 + int(n)
 		}
-		r.options.Log.LogAttrs(context.Background(), slog.LevelWarn, "second signal: ending at once", slog.String("signal", s.String()))
+		r.options.Log.LogAttrs(context.Background(), slog.LevelWarn, "second signal: ending at once",
+			slog.String("signal", s.String()))
 		r.options.Exit(status)
 		return
 	}
@@ -183,7 +188,8 @@ func (r *runner) signal(s os.Signal) {
 // stop cancels the foreground; the background follows when the foreground has returned.
 func (r *runner) stop(reason string) {
 	if r.deadline == nil {
-		r.options.Log.LogAttrs(context.Background(), slog.LevelInfo, "stopping", slog.String("reason", reason), slog.Duration("drain", r.options.Drain))
+		r.options.Log.LogAttrs(context.Background(), slog.LevelInfo, "stopping", slog.String("reason", reason),
+			slog.Duration("drain", r.options.Drain))
 	}
 	r.startDrain()
 	r.foreground(ErrStopped)

@@ -15,7 +15,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// Limits of the HTTP server: it answers a probe, a scraper and the process's own handlers, not the public.
+// Limits of the HTTP server: it answers a probe, a scraper and the process's own handlers, not the
+// public.
 const (
 	maxHeaderBytes  = 16 << 10
 	maxScrapes      = 4 // at once
@@ -24,8 +25,9 @@ const (
 	closeServerTime = 2 * time.Second
 )
 
-// Route is a handler of the process's own: a pattern of http.ServeMux, such as "POST /v1/ingest/trove", and who answers it.
-// Requests are cut off after 15 s; what else they must not do (size, number, who may send them) is the handler's to limit.
+// Route is a handler of the process's own: a pattern of http.ServeMux, such as "POST
+// /v1/ingest/trove", and who answers it. Requests are cut off after 15 s; what else they must not
+// do (size, number, who may send them) is the handler's to limit.
 type Route struct {
 	Pattern string
 	Handler http.Handler
@@ -38,9 +40,11 @@ type Server struct {
 	log      *slog.Logger
 }
 
-// Listen takes the address (host:port; port 0 takes a free one), so that a port in use is reported before any work
-// begins. The server answers once Run has been called; without Run, Close gives the address back.
-func Listen(ctx context.Context, address string, health *Health, metrics prometheus.Gatherer, log *slog.Logger, routes ...Route) (*Server, error) {
+// Listen takes the address (host:port; port 0 takes a free one), so that a port in use is reported
+// before any work begins. The server answers once Run has been called; without Run, Close gives the
+// address back.
+func Listen(ctx context.Context, address string, health *Health, metrics prometheus.Gatherer, log *slog.Logger,
+	routes ...Route) (*Server, error) {
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
 	if err != nil {
 		return nil, listenError(address, err)
@@ -51,20 +55,29 @@ func Listen(ctx context.Context, address string, health *Health, metrics prometh
 func listenError(address string, err error) error {
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
-		return fmt.Errorf("cannot serve health and metrics on %s: another process has this port; give a free one with --http (or DAYBOOK_HTTP), or turn it off with --http=: %w", address, err)
+		return fmt.Errorf("cannot serve health and metrics on %s: another process has this port; give a free one "+
+			"with --http (or DAYBOOK_HTTP), or turn it off with --http=: %w", address, err)
 	case errors.Is(err, syscall.EACCES):
-		return fmt.Errorf("cannot serve health and metrics on %s: no permission for this port; take one from 1024 on with --http (or DAYBOOK_HTTP): %w", address, err)
+		return fmt.Errorf("cannot serve health and metrics on %s: no permission for this port; take one from 1024 on "+
+			"with --http (or DAYBOOK_HTTP): %w", address, err)
 	default:
-		return fmt.Errorf("cannot serve health and metrics on %s: --http (or DAYBOOK_HTTP) takes host:port, such as 127.0.0.1:9464: %w", address, err)
+		return fmt.Errorf("cannot serve health and metrics on %s: --http (or DAYBOOK_HTTP) takes host:port, such as "+
+			"127.0.0.1:9464: %w", address, err)
 	}
 }
 
-// Handler answers GET /healthz, /readyz and /metrics, and the routes. Two routes for the same requests are a mistake in the
-// program, and it panics.
+// Handler answers GET /healthz, /readyz and /metrics, and the routes. Two routes for the same
+// requests are a mistake in the program, and it panics.
 func Handler(health *Health, metrics prometheus.Gatherer, routes ...Route) http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, r *http.Request) { writeReport(w, health.Liveness(r.Context())) })
-	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) { writeReport(w, health.Readiness(r.Context())) })
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, r *http.Request) {
+		writeReport(w,
+			health.Liveness(r.Context()))
+	})
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
+		writeReport(w,
+			health.Readiness(r.Context()))
+	})
 	mux.Handle("GET /metrics", promhttp.HandlerFor(metrics, promhttp.HandlerOpts{
 		MaxRequestsInFlight: maxScrapes,
 		Timeout:             requestTime,

@@ -7,8 +7,8 @@ import (
 	"github.com/daybook-billing/daybook/internal/service"
 )
 
-// TestRealSignals sends the process its own signals. It is no spec, because Ginkgo takes both signals for an
-// interruption of its run.
+// TestRealSignals sends the process its own signals. It is no spec, because Ginkgo takes both
+// signals for an interruption of its run.
 func TestRealSignals(t *testing.T) {
 	for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT} {
 		t.Run(sig.String(), func(t *testing.T) {

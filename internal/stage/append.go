@@ -12,7 +12,8 @@ import (
 	"github.com/daybook-billing/daybook/internal/bus"
 )
 
-// flush appends everything pending. When it returns nil, all outputs so far are stored, by this instance or another.
+// flush appends everything pending. When it returns nil, all outputs so far are stored, by this
+// instance or another.
 func (s *Stage) flush(ctx context.Context) error {
 	wait := backoff.NewExponentialBackOff()
 	wait.InitialInterval, wait.MaxInterval = 50*time.Millisecond, 5*time.Second
@@ -46,7 +47,8 @@ func (s *Stage) flush(ctx context.Context) error {
 			if try++; try >= appendTries {
 				return fmt.Errorf("append to %s, given up after %d tries: %w", s.cfg.Output, try, err)
 			}
-			s.log.Warn("an append failed; reading what is stored before trying again", slog.String("stream", s.cfg.Output), slog.Int("try", try), slog.Any("error", err))
+			s.log.Warn("an append failed; reading what is stored before trying again", slog.String("stream",
+				s.cfg.Output), slog.Int("try", try), slog.Any("error", err))
 			if err := pause(ctx, nil, wait.NextBackOff()); err != nil {
 				return err
 			}
@@ -62,16 +64,18 @@ func (s *Stage) flush(ctx context.Context) error {
 	return nil
 }
 
-// stored notes that the first batch of pending is in the output stream, which now ends at sequence last.
+// stored notes that the first batch of pending is in the output stream, which now ends at sequence
+// last.
 func (s *Stage) stored(last uint64) {
 	n := min(len(s.pending), bus.MaxBatch)
 	end := s.pending[n-1]
 	s.metrics.appended(n)
-	s.cp = checkpoint{Sequence: last, place: end.place, chain: end.chain, source: end.source, logic: s.cfg.Logic, base: s.cp.base}
+	s.cp = checkpoint{Sequence: last, place: end.place, chain: end.chain, source: end.source, logic: s.cfg.Logic,
+		base: s.cp.base}
 	s.last = last
 	s.standby = false
-	// Outputs are stored in order: every input before that of the last one stored has been worked off, however long the input
-	// does not run dry.
+	// Outputs are stored in order: every input before that of the last one stored has been worked
+	// off, however long the input does not run dry.
 	if before := end.place.Sequence - 1; before > s.Done() {
 		s.progress.settled(before)
 		s.metrics.settled(before, s.behind)
@@ -86,17 +90,19 @@ func (s *Stage) drop(n int) {
 	}
 }
 
-// reread looks at the output stream after an append that was refused or not answered. Either somebody else's subjects
-// moved its last sequence, or another instance of this stage, or, if the outcome of an append is unknown, this very batch
-// was stored. Asking for the stream's extent first is what makes the pair safe: no own message between the checkpoint and
-// last can be overlooked. It is also cheap, where looking for a checkpoint takes time with each subject of the stream.
+// reread looks at the output stream after an append that was refused or not answered. Either
+// somebody else's subjects moved its last sequence, or another instance of this stage, or, if the
+// outcome of an append is unknown, this very batch was stored. Asking for the stream's extent first
+// is what makes the pair safe: no own message between the checkpoint and last can be overlooked. It
+// is also cheap, where looking for a checkpoint takes time with each subject of the stream.
 func (s *Stage) reread(ctx context.Context, unknown bool) error {
 	state, err := s.bus.Stream(ctx, s.cfg.Output)
 	if err != nil {
 		return err
 	}
 	if s.cp.Sequence != 0 && state.First > s.cp.Sequence {
-		return fmt.Errorf("%w: %s was purged up to message %d while it was written", errWentBack, s.cfg.Output, state.First)
+		return fmt.Errorf("%w: %s was purged up to message %d while it was written", errWentBack, s.cfg.Output,
+			state.First)
 	}
 	if state.Last == s.last {
 		return nil
@@ -115,7 +121,8 @@ func (s *Stage) reread(ctx context.Context, unknown bool) error {
 	}
 	if !ours && !s.standby {
 		s.standby = true
-		s.log.Info("another instance is active; standing by", slog.String("stream", s.cfg.Output), slog.Uint64("sequence", cp.Sequence))
+		s.log.Info("another instance is active; standing by", slog.String("stream", s.cfg.Output),
+			slog.Uint64("sequence", cp.Sequence))
 	}
 	return nil
 }
@@ -123,7 +130,8 @@ func (s *Stage) reread(ctx context.Context, unknown bool) error {
 // adopt takes over a checkpoint that this instance did not write, and drops what it covers.
 func (s *Stage) adopt(cp checkpoint) error {
 	if cp.place.before(s.pending[0].place) {
-		return fmt.Errorf("%w: its last own message, %d of %s, is from before what was stored already", errWentBack, cp.Sequence, s.cfg.Output)
+		return fmt.Errorf("%w: its last own message, %d of %s, is from before what was stored already", errWentBack,
+			cp.Sequence, s.cfg.Output)
 	}
 	if cp.logic != s.cfg.Logic {
 		return s.cfg.otherLogic(cp)
@@ -150,13 +158,15 @@ func (s *Stage) adopt(cp checkpoint) error {
 	return nil
 }
 
-// follow waits until the active instance has appended what is pending here, or has been silent for the takeover time.
+// follow waits until the active instance has appended what is pending here, or has been silent for
+// the takeover time.
 func (s *Stage) follow(ctx context.Context) error {
 	s.metrics.setStandby(true)
 	defer func() { s.metrics.setStandby(s.standby) }()
 	for silent := time.Duration(0); len(s.pending) > 0; silent += s.cfg.Poll {
 		if silent >= s.cfg.Takeover {
-			s.log.Info("the active instance is silent; taking over", slog.String("stream", s.cfg.Output), slog.Int("pending", len(s.pending)))
+			s.log.Info("the active instance is silent; taking over", slog.String("stream", s.cfg.Output),
+				slog.Int("pending", len(s.pending)))
 			s.standby = false
 			return nil
 		}

@@ -17,8 +17,9 @@ import (
 	"github.com/daybook-billing/daybook/internal/bus"
 )
 
-// chain is the running digest over subject and body of every output of a stage, in order: two output streams are equal
-// when their chains are. It leaves out headers, so that a stream rebuilt from the same facts has the same chain.
+// chain is the running digest over subject and body of every output of a stage, in order: two
+// output streams are equal when their chains are. It leaves out headers, so that a stream rebuilt
+// from the same facts has the same chain.
 type chain [sha256.Size]byte
 
 func (c chain) next(subject string, body []byte) chain {
@@ -29,15 +30,16 @@ func (c chain) next(subject string, body []byte) chain {
 // nextIn is next with memory to work in, which it returns for the next call.
 func (c chain) nextIn(scratch []byte, subject string, body []byte) (next chain, _ []byte) {
 	scratch = append(scratch[:0], c[:]...)
-	scratch = binary.BigEndian.AppendUint32(scratch, uint32(len(subject))) //nolint:gosec // subjects are at most a few kilobytes
+	scratch = binary.BigEndian.AppendUint32(scratch,
+		uint32(len(subject))) //nolint:gosec // subjects are at most a few kilobytes
 	scratch = append(append(scratch, subject...), body...)
 	return sha256.Sum256(scratch), scratch
 }
 
 func (c chain) String() string { return hex.EncodeToString(c[:]) }
 
-// checkpoint is what the last own message in the output stream says. The zero checkpoint is that of a stage that has put
-// out nothing.
+// checkpoint is what the last own message in the output stream says. The zero checkpoint is that of
+// a stage that has put out nothing.
 type checkpoint struct {
 	Sequence uint64 // of the message in the output stream
 	place    place
@@ -47,8 +49,9 @@ type checkpoint struct {
 	base     base
 }
 
-// base is what the last replay brought the outputs to: from there on they are derived by the logic of today, from the state that it
-// has after that input. The zero base is that of outputs that were all derived in order.
+// base is what the last replay brought the outputs to: from there on they are derived by the logic
+// of today, from the state that it has after that input. The zero base is that of outputs that were
+// all derived in order.
 type base struct {
 	First  uint64 // first message of the input stream at that time
 	Input  uint64 // last input that the replay covers
@@ -98,7 +101,8 @@ func (c *Config) readCheckpoint(ctx context.Context, b Source) (checkpoint, erro
 
 func parseCheckpoint(stream string, message *bus.Stored) (checkpoint, error) {
 	wrong := func(what string) (checkpoint, error) {
-		return checkpoint{}, fmt.Errorf("%w: message %d of %s (%s) %s. It was not published by Daybook: remove it (nats stream rmm %s %d) or restore the stream",
+		return checkpoint{}, fmt.Errorf("%w: message %d of %s (%s) %s. It was not published by Daybook: remove it "+
+			"(nats stream rmm %s %d) or restore the stream",
 			ErrDiverged, message.Sequence, stream, message.Subject, what, stream, message.Sequence)
 	}
 	cp := checkpoint{Sequence: message.Sequence, logic: message.Header(HeaderLogic)}
@@ -158,7 +162,8 @@ func (s *Stage) messages() []bus.Message {
 				headers = append(headers, bus.Header{Key: HeaderBase, Value: s.cp.base.String()})
 			}
 		}
-		messages[i] = bus.Message{Subject: p.subject, Header: headers[first:len(headers):len(headers)], Data: s.slab[p.from:p.to]}
+		messages[i] = bus.Message{Subject: p.subject, Header: headers[first:len(headers):len(headers)],
+			Data: s.slab[p.from:p.to]}
 	}
 	return messages
 }
@@ -166,21 +171,26 @@ func (s *Stage) messages() []bus.Message {
 // marker is the output that passes inputs without outputs.
 func (c *Config) marker(in *bus.Stored) Output {
 	id := events.ID("marker", c.Name, strconv.FormatUint(in.Sequence, 10))
-	return Output{Subject: c.Marker, Type: events.TypeMarker, ID: id, Time: in.Time, Body: &events.Marker{InputSequence: in.Sequence}}
+	return Output{Subject: c.Marker, Type: events.TypeMarker, ID: id, Time: in.Time,
+		Body: &events.Marker{InputSequence: in.Sequence}}
 }
 
-// unfinished begins the logic of what an interrupted replay leaves: neither the former program nor today's goes on from there.
+// unfinished begins the logic of what an interrupted replay leaves: neither the former program nor
+// today's goes on from there.
 const unfinished = "unfinished replay"
 
 func (c *Config) otherLogic(cp checkpoint) error {
 	if strings.HasPrefix(cp.logic, unfinished) {
-		return fmt.Errorf("%w: a replay of %s was interrupted. Run `daybook replay %s` again: it goes on from there", ErrDiverged, c.Output, c.Name)
+		return fmt.Errorf("%w: a replay of %s was interrupted. Run `daybook replay %s` again: it goes on from there",
+			ErrDiverged, c.Output, c.Name)
 	}
-	return fmt.Errorf("%w: %s was derived by %q, this is %q: %s. Run that version with those settings, or have `daybook replay %s` publish the difference",
+	return fmt.Errorf("%w: %s was derived by %q, this is %q: %s. Run that version with those settings, or have "+
+		"`daybook replay %s` publish the difference",
 		ErrDiverged, c.Output, cp.logic, c.Logic, logicDifference(cp.logic, c.Logic), c.Name)
 }
 
-// logicDifference says for a person what differs between two logics: their version, or which setting.
+// logicDifference says for a person what differs between two logics: their version, or which
+// setting.
 func logicDifference(stored, ours string) string {
 	settings := func(logic string) (names []string, values map[string]string) {
 		values = map[string]string{}
@@ -202,7 +212,8 @@ func logicDifference(stored, ours string) string {
 	var differences []string
 	for _, name := range slices.Compact(slices.Sorted(slices.Values(append(theirNames, ourNames...)))) {
 		if theirs[name] != own[name] {
-			differences = append(differences, fmt.Sprintf("%s is %s there and %s here", name, cmp.Or(theirs[name], "not set"), cmp.Or(own[name], "not set")))
+			differences = append(differences, fmt.Sprintf("%s is %s there and %s here", name, cmp.Or(theirs[name],
+				"not set"), cmp.Or(own[name], "not set")))
 		}
 	}
 	return strings.Join(differences, ", ")

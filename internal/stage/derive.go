@@ -30,7 +30,8 @@ func newPipeline(ctx context.Context) *pipeline {
 	return p
 }
 
-// produce runs what makes chunks. Its error ends the pipeline before the channel is closed, so that nobody takes it for the end.
+// produce runs what makes chunks. Its error ends the pipeline before the channel is closed, so that
+// nobody takes it for the end.
 func produce[T any](p *pipeline, work func(chunks chan<- T) error) <-chan T {
 	chunks := make(chan T, chunksAhead)
 	p.wg.Go(func() {
@@ -90,8 +91,8 @@ func take[T any](p *pipeline, from <-chan T) (chunk T, more bool, err error) {
 	}
 }
 
-// read reads a stream from one message to another, both included, or to its end if that comes first. keep, where it is not nil,
-// says which messages are wanted.
+// read reads a stream from one message to another, both included, or to its end if that comes
+// first. keep, where it is not nil, says which messages are wanted.
 func (p *pipeline) read(b Source, stream string, from, to uint64, keep func(subject string) bool) <-chan []bus.Stored {
 	return produce(p, func(chunks chan<- []bus.Stored) error {
 		if from > to {
@@ -160,7 +161,8 @@ func (d *deriver) emit(out Output) {
 	d.last = place{d.current.Sequence, d.part}
 	d.part++
 	o.list = append(o.list, pending{
-		place: d.last, source: d.current, subject: out.Subject, kind: out.Type, id: out.ID, time: out.Time, from: from, to: len(o.slab),
+		place: d.last, source: d.current, subject: out.Subject, kind: out.Type, id: out.ID, time: out.Time, from: from,
+		to: len(o.slab),
 	})
 }
 
@@ -183,7 +185,8 @@ func (d *deriver) skip(p *pipeline, inputs <-chan []bus.Stored, seen func(*outpu
 	}
 }
 
-// derive steps inputs and gives their outputs, until one stands behind the place end, which is given too.
+// derive steps inputs and gives their outputs, until one stands behind the place end, which is
+// given too.
 func (d *deriver) derive(p *pipeline, inputs <-chan []bus.Stored, end place) <-chan *outputs {
 	return produce(p, func(chunks chan<- *outputs) error {
 		d.out = p.empty()

@@ -22,8 +22,9 @@ func ones(n int) []int {
 	return sizes
 }
 
-// pair is two instances of a stage, the first of which is active: it has appended a first batch of 5,000 outputs, hangs in
-// its second append, and the other one has noticed. The other one waits in its fourth look at the output stream.
+// pair is two instances of a stage, the first of which is active: it has appended a first batch of
+// 5,000 outputs, hangs in its second append, and the other one has noticed. The other one waits in
+// its fourth look at the output stream.
 type pair struct {
 	w               *world
 	active, standby *run
@@ -144,7 +145,8 @@ var _ = Describe("Two instances", func() {
 	It("put out the same when one is ahead in the middle of an input", func() {
 		for batches := 1; batches <= 2; batches++ {
 			w := newWorld(server, mixed...)
-			_, err := w.finish(options{bus: &faulty{Bus: w.bus, append: func(n int, store func() (uint64, error)) (uint64, error) {
+			_, err := w.finish(options{bus: &faulty{Bus: w.bus, append: func(n int, store func() (uint64,
+				error)) (uint64, error) {
 				if n == 1 { // the other one stores batches of the same outputs, and dies in the middle of input 4
 					f := &faulty{Bus: w.next}
 					f.append = func(n int, store func() (uint64, error)) (uint64, error) {
@@ -169,7 +171,8 @@ var _ = Describe("Two instances", func() {
 		Expect(ahead.stop()).To(Succeed())
 		w.feed(700, 0, 900)
 		fed := make(chan struct{})
-		r := w.start(options{bus: &faulty{Bus: w.bus, append: func(n int, store func() (uint64, error)) (uint64, error) {
+		r := w.start(options{bus: &faulty{Bus: w.bus, append: func(n int, store func() (uint64, error)) (uint64,
+			error) {
 			if n == 1 { // 1,000 of inputs 2 and 4; the other one has 900 of input 4 and more in its second batch
 				w.feed(5, 1200)
 				other := w.start(options{bus: w.next})
@@ -186,8 +189,8 @@ var _ = Describe("Two instances", func() {
 	})
 })
 
-// Any inputs, fed in any portions, with two instances that are killed, stopped and started at any call of the bus: the
-// outputs are always the same.
+// Any inputs, fed in any portions, with two instances that are killed, stopped and started at any
+// call of the bus: the outputs are always the same.
 func TestOutputsAreTheSameWhateverHappens(t *testing.T) {
 	const cases = "30"
 	if err := flag.Set("rapid.checks", cases); err != nil {
@@ -216,7 +219,8 @@ func TestOutputsAreTheSameWhateverHappens(t *testing.T) {
 		defer func() { end(0, true); end(1, true) }()
 		for range rapid.IntRange(1, 8).Draw(t, "steps") {
 			i := rapid.IntRange(0, 1).Draw(t, "instance")
-			switch what := rapid.SampledFrom([]string{"feed", "start", "start", "stop", "kill", "wait", "snapshots"}).Draw(t, "what"); what {
+			switch what := rapid.SampledFrom([]string{"feed", "start", "start", "stop", "kill", "wait",
+				"snapshots"}).Draw(t, "what"); what {
 			case "feed":
 				w.feed(rapid.SliceOfN(size, 1, 6).Draw(t, "sizes")...)
 			case "start":
@@ -246,7 +250,8 @@ func TestOutputsAreTheSameWhateverHappens(t *testing.T) {
 	})
 }
 
-// chaos is a bus that fails at some calls, loses some answers, and kills the process at some call, perhaps.
+// chaos is a bus that fails at some calls, loses some answers, and kills the process at some call,
+// perhaps.
 func chaos(t *rapid.T, b *bus.Bus) *faulty {
 	f := &faulty{Bus: b}
 	deadAt := rapid.IntRange(1, 40).Draw(t, "dead at call")

@@ -23,7 +23,8 @@ func (p *progress) fail(err error) {
 	p.open, p.failed = false, err
 }
 
-// settled notes that everything up to an input was stored just now, and that the stage therefore works.
+// settled notes that everything up to an input was stored just now, and that the stage therefore
+// works.
 func (p *progress) settled(done uint64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -47,8 +48,8 @@ func (p *progress) reached(done uint64) {
 	}
 }
 
-// Ready tells why the stage is not at work: it is restoring its state, or it failed and has stored nothing since. It is a
-// readiness check.
+// Ready tells why the stage is not at work: it is restoring its state, or it failed and has stored
+// nothing since. It is a readiness check.
 func (s *Stage) Ready() error {
 	s.progress.mu.Lock()
 	defer s.progress.mu.Unlock()

@@ -14,8 +14,8 @@ import (
 	"github.com/daybook-billing/daybook/internal/stage"
 )
 
-// mixed are inputs with no outputs, with some, and with more than two batches. They make three batches, two of which end
-// in the middle of input 4.
+// mixed are inputs with no outputs, with some, and with more than two batches. They make three
+// batches, two of which end in the middle of input 4.
 var mixed = []int{1, 0, 3, 2500, 0, 2, 1}
 
 const mixedBatches = 3
@@ -77,7 +77,8 @@ var _ = Describe("A stage", func() {
 		w := newWorld(server, 1000, 1)
 		f := &faulty{Bus: w.bus}
 		f.append = func(_ int, store func() (uint64, error)) (uint64, error) { f.cancel(); return store() }
-		// The append is the last thing that happens inside the step of input 1, before the processor returns its error.
+		// The append is the last thing that happens inside the step of input 1, before the
+		// processor returns its error.
 		Expect(w.start(options{bus: f, failAfter: 1}).ended()).To(MatchError(ContainSubstring("strange")))
 		Expect(w.snapshots()).To(BeEmpty())
 	})
@@ -116,8 +117,14 @@ var faults = map[string]func(w *world, store func() (uint64, error)) (uint64, er
 	"refused for another reason, nothing stored": func(*world, func() (uint64, error)) (uint64, error) {
 		return 0, errors.New("no connection: nothing was sent")
 	},
-	"not sent, without a connection": func(*world, func() (uint64, error)) (uint64, error) { return 0, bus.ErrNotConnected },
-	"not stored, and no answer":      func(*world, func() (uint64, error)) (uint64, error) { return 0, bus.ErrOutcomeUnknown },
+	"not sent, without a connection": func(*world, func() (uint64, error)) (uint64, error) {
+		return 0,
+			bus.ErrNotConnected
+	},
+	"not stored, and no answer": func(*world, func() (uint64, error)) (uint64, error) {
+		return 0,
+			bus.ErrOutcomeUnknown
+	},
 	"stored, and the answer lost": func(_ *world, store func() (uint64, error)) (uint64, error) {
 		must(store())
 		return 0, bus.ErrOutcomeUnknown
@@ -126,7 +133,8 @@ var faults = map[string]func(w *world, store func() (uint64, error)) (uint64, er
 		w.foreign("catalogue" + w.id + ".x")
 		return store()
 	},
-	"in conflict with the same batch of another instance": func(_ *world, store func() (uint64, error)) (uint64, error) {
+	"in conflict with the same batch of another instance": func(_ *world, store func() (uint64, error)) (uint64,
+		error) {
 		must(store())
 		return store()
 	},
@@ -136,12 +144,14 @@ var faults = map[string]func(w *world, store func() (uint64, error)) (uint64, er
 		w.foreign("catalogue" + w.id + ".y")
 		return store()
 	},
-	"in conflict with another instance's batch and a foreign one behind it": func(w *world, store func() (uint64, error)) (uint64, error) {
+	"in conflict with another instance's batch and a foreign one behind it": func(w *world, store func() (uint64,
+		error)) (uint64, error) {
 		must(store())
 		w.foreign("catalogue" + w.id + ".x")
 		return store()
 	},
-	"in conflict with another instance that is far ahead": func(w *world, store func() (uint64, error)) (uint64, error) {
+	"in conflict with another instance that is far ahead": func(w *world, store func() (uint64, error)) (uint64,
+		error) {
 		if _, err := w.finish(options{bus: w.next}); err != nil {
 			return 0, err
 		}
@@ -257,7 +267,8 @@ var _ = Describe("An append that fails", func() {
 	})
 
 	It("does not turn a stage that stops meanwhile into one with a half-done state", func() {
-		// The batch is cut in the middle of input 4. The stage means to open again, and is stopped while it tries.
+		// The batch is cut in the middle of input 4. The stage means to open again, and is stopped
+		// while it tries.
 		w := newWorld(server, mixed...)
 		f := &faulty{Bus: w.bus}
 		failed := false
@@ -419,7 +430,8 @@ var _ = Describe("Foreign messages on the output stream", func() {
 		if !running {
 			r = w.start(options{})
 		}
-		Expect(r.ended()).To(And(MatchError(stage.ErrDiverged), MatchError(ContainSubstring("nats stream rmm "+w.out+" 2"))))
+		Expect(r.ended()).To(And(MatchError(stage.ErrDiverged),
+			MatchError(ContainSubstring("nats stream rmm "+w.out+" 2"))))
 		Expect(must(w.bus.Stream(context.Background(), w.out)).Last).To(Equal(uint64(2)))
 	}, Entry("at the start", false), Entry("while it runs", true))
 })

@@ -16,17 +16,19 @@ import (
 // eventReplay is the event of a Cause that is a replay.
 const eventReplay = "replay"
 
-// Reckoner adds up what stands in an output stream, and what today's processor makes of the input, and tells the difference. It is
-// for one replay.
+// Reckoner adds up what stands in an output stream, and what today's processor makes of the input,
+// and tells the difference. It is for one replay.
 type Reckoner interface {
 	// Stored takes one of the stage's own messages, in order.
 	Stored(m *bus.Stored) error
-	// Derived takes an output that the processor puts out, in order, after all that is stored. It must not keep the body.
+	// Derived takes an output that the processor puts out, in order, after all that is stored. It
+	// must not keep the body.
 	Derived(out *Output) error
-	// Compare is called when all was taken. again asks for a second round of both, to look closer at what differs.
+	// Compare is called when all was taken. again asks for a second round of both, to look closer
+	// at what differs.
 	Compare() (again bool, err error)
-	// Difference puts out what makes the one of the other, for a cause that is the replay. It tells how much is taken back and how much
-	// is published: spans, or entries.
+	// Difference puts out what makes the one of the other, for a cause that is the replay. It tells
+	// how much is taken back and how much is published: spans, or entries.
 	Difference(cause events.Cause, at time.Time, emit func(Output)) (back, anew int, err error)
 }
 
@@ -34,7 +36,8 @@ type Reckoner interface {
 type ReplayOptions struct {
 	// DryRun stores nothing.
 	DryRun bool
-	// Progress is told now and then how many inputs of how many have been derived again; it may be nil.
+	// Progress is told now and then how many inputs of how many have been derived again; it may be
+	// nil.
 	Progress func(done, total uint64)
 	Log      *slog.Logger
 }
@@ -55,14 +58,16 @@ const replayTries = 5
 // errMoved: the stage put something out meanwhile.
 var errMoved = errors.New("another instance has put something out meanwhile")
 
-// Replay makes an output stream what today's program and settings derive from its input, and publishes only the difference; from then
-// on the stage goes on with today's logic, from the input that its outputs had come to. Where everything is so already, nothing is
-// published. A replay that is interrupted, at any point, is finished by the next; until then no program goes on. Instances that
-// run meanwhile stop with ErrDiverged, or start again from what it left.
+// Replay makes an output stream what today's program and settings derive from its input, and
+// publishes only the difference; from then on the stage goes on with today's logic, from the input
+// that its outputs had come to. Where everything is so already, nothing is published. A replay that
+// is interrupted, at any point, is finished by the next; until then no program goes on. Instances
+// that run meanwhile stop with ErrDiverged, or start again from what it left.
 //
-// newProcessor makes a processor in its empty state, reckoner a Reckoner for it. Errors: ErrInputChanged when the beginning of the
-// input is gone; others come from the bus.
-func Replay(ctx context.Context, cfg Config, b Bus, newProcessor func() Processor, reckoner func(Processor) Reckoner, options ReplayOptions) (Replayed, error) {
+// newProcessor makes a processor in its empty state, reckoner a Reckoner for it. Errors:
+// ErrInputChanged when the beginning of the input is gone; others come from the bus.
+func Replay(ctx context.Context, cfg Config, b Bus, newProcessor func() Processor, reckoner func(Processor) Reckoner,
+	options ReplayOptions) (Replayed, error) {
 	cfg = cfg.withDefaults()
 	if options.Progress == nil {
 		options.Progress = func(uint64, uint64) {}
@@ -79,7 +84,8 @@ func Replay(ctx context.Context, cfg Config, b Bus, newProcessor func() Processo
 			return r.result, err
 		}
 	}
-	return Replayed{Input: cfg.Input, Output: cfg.Output}, fmt.Errorf("replay of %s: %w. Stop the %s and try again", cfg.Output, err, cfg.Name)
+	return Replayed{Input: cfg.Input, Output: cfg.Output}, fmt.Errorf("replay of %s: %w. Stop the %s and try again",
+		cfg.Output, err, cfg.Name)
 }
 
 // replay is one try.
@@ -149,8 +155,8 @@ func (r *replay) open(ctx context.Context) error {
 	return r.aim(ctx)
 }
 
-// aim chooses the last input that the replay covers: the one that the outputs had come to or, where the input is not what it was
-// then, the last there is.
+// aim chooses the last input that the replay covers: the one that the outputs had come to or, where
+// the input is not what it was then, the last there is.
 func (r *replay) aim(ctx context.Context) error {
 	if r.cp.source != (identity{}) && !r.holed() && r.input.First <= max(1, r.cp.base.First) {
 		err := r.cfg.holds(ctx, r.bus, r.input, r.cp.source)
@@ -165,12 +171,14 @@ func (r *replay) aim(ctx context.Context) error {
 		switch {
 		case errors.Is(err, bus.ErrNotFound) && r.cp.Sequence == 0: // nothing there, nothing here
 		case errors.Is(err, bus.ErrNotFound):
-			return fmt.Errorf("%w: %s is empty, and everything in %s would be taken back. Restore it from a backup", ErrInputChanged, r.cfg.Input, r.cfg.Output)
+			return fmt.Errorf("%w: %s is empty, and everything in %s would be taken back. Restore it from a backup",
+				ErrInputChanged, r.cfg.Input, r.cfg.Output)
 		case err != nil:
 			return err
 		}
 		r.target = identity{last.Sequence, last.Header(events.HeaderID), last.Time}
-		same := r.target.Sequence == r.cp.source.Sequence && r.target.ID == r.cp.source.ID && r.target.Time.Equal(r.cp.source.Time)
+		same := r.target.Sequence == r.cp.source.Sequence && r.target.ID == r.cp.source.ID &&
+			r.target.Time.Equal(r.cp.source.Time)
 		r.sound = r.sound && same
 	}
 	r.result.Position = r.target.Sequence
@@ -227,7 +235,8 @@ func (r *replay) round(ctx context.Context, proc Processor) (again bool, err err
 		for i := range chunk {
 			c, scratch = c.nextIn(scratch, chunk[i].Subject, chunk[i].Data)
 			if err := r.reckoner.Stored(&chunk[i]); err != nil {
-				return false, fmt.Errorf("message %d of %s (%s): %w", chunk[i].Sequence, r.cfg.Output, chunk[i].Subject, err)
+				return false, fmt.Errorf("message %d of %s (%s): %w", chunk[i].Sequence, r.cfg.Output, chunk[i].Subject,
+					err)
 			}
 		}
 	}
@@ -263,7 +272,8 @@ func (r *replay) derive(p *pipeline, proc Processor) error {
 				whole.add(in)
 			}
 			if err := errors.Join(proc.Step(in, emit), failed); err != nil {
-				return fmt.Errorf("%w: message %d of %s (%s): %w", errProcessor, in.Sequence, r.cfg.Input, in.Subject, err)
+				return fmt.Errorf("%w: message %d of %s (%s): %w", errProcessor, in.Sequence, r.cfg.Input, in.Subject,
+					err)
 			}
 		}
 		if len(chunk) > 0 {
@@ -271,14 +281,16 @@ func (r *replay) derive(p *pipeline, proc Processor) error {
 		}
 	}
 	if doubtful && !whole.proven {
-		return fmt.Errorf("%w: %s starts at message %d and holds %d of %d, and what rests on the others would be taken back. %s",
+		return fmt.Errorf("%w: %s starts at message %d and holds %d of %d, and what rests on the others would be "+
+			"taken back. %s",
 			ErrInputChanged, r.cfg.Input, r.input.First, r.input.Messages, r.input.Last, whole.advice(r.cfg.Input))
 	}
 	return nil
 }
 
-// wholeness proves that an input stream, itself the output of a stage, is whole although sequences are missing, as after a purge: the
-// chain over its messages is the one that the last batch was stored with.
+// wholeness proves that an input stream, itself the output of a stage, is whole although sequences
+// are missing, as after a purge: the chain over its messages is the one that the last batch was
+// stored with.
 type wholeness struct {
 	chain   chain
 	scratch []byte
@@ -286,14 +298,17 @@ type wholeness struct {
 	subject string // of a message that a stage derived; empty for none
 }
 
-// advice is what to do about a stream that is not whole. To replay the stage before does not always help: where somebody else's messages
-// stand among its own, no chain proves that nothing is missing. What was derived can be derived anew from nothing.
+// advice is what to do about a stream that is not whole. To replay the stage before does not always
+// help: where somebody else's messages stand among its own, no chain proves that nothing is
+// missing. What was derived can be derived anew from nothing.
 func (w *wholeness) advice(stream string) string {
 	if w.subject == "" {
-		return "Restore the stream from a backup that is whole. If it was derived from another and emptied, derive it anew first: `daybook replay all`"
+		return "Restore the stream from a backup that is whole. If it was derived from another and emptied, derive " +
+			"it anew first: `daybook replay all`"
 	}
 	first, _, _ := strings.Cut(w.subject, ".")
-	return fmt.Sprintf("Restore the stream from a backup that is whole, or stop the services, empty it of what was derived "+
+	return fmt.Sprintf("Restore the stream from a backup that is whole, or stop the services, empty it of what was "+
+		"derived "+
 		"(nats stream purge %s --subject '%s.>') and derive it anew: `daybook replay all`", stream, first)
 }
 
@@ -310,7 +325,8 @@ func (w *wholeness) add(m *bus.Stored) {
 
 // publish appends the difference, and the message that ends the replay.
 func (r *replay) publish(ctx context.Context) error {
-	cause := events.Cause{ID: events.ID(eventReplay, r.cfg.Name, strconv.FormatUint(r.last, 10)), Sequence: r.target.Sequence, Event: eventReplay}
+	cause := events.Cause{ID: events.ID(eventReplay, r.cfg.Name, strconv.FormatUint(r.last, 10)),
+		Sequence: r.target.Sequence, Event: eventReplay}
 	var failed error
 	back, anew, err := r.reckoner.Difference(cause, r.target.Time, func(out Output) {
 		if failed != nil {
@@ -330,7 +346,8 @@ func (r *replay) publish(ctx context.Context) error {
 		return nil
 	}
 	id := events.ID("marker", r.cfg.Name, cause.ID)
-	r.add(Output{Subject: r.cfg.Marker, Type: events.TypeMarker, ID: id, Time: r.target.Time, Body: &events.Marker{InputSequence: r.target.Sequence}})
+	r.add(Output{Subject: r.cfg.Marker, Type: events.TypeMarker, ID: id, Time: r.target.Time,
+		Body: &events.Marker{InputSequence: r.target.Sequence}})
 	r.result.Changed = true
 	if err := r.append(ctx, true); err != nil || r.options.DryRun {
 		return err
@@ -339,12 +356,14 @@ func (r *replay) publish(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return nil //nolint:nilerr // the replay is done
 		}
-		r.options.Log.Warn("no snapshot; the next start takes longer", slog.Uint64("position", r.target.Sequence), slog.Any("error", err))
+		r.options.Log.Warn("no snapshot; the next start takes longer", slog.Uint64("position", r.target.Sequence),
+			slog.Any("error", err))
 	}
 	return nil
 }
 
-// snapshot saves the state that the stage goes on from. A failure costs time at the next start and nothing else.
+// snapshot saves the state that the stage goes on from. A failure costs time at the next start and
+// nothing else.
 func (r *replay) snapshot(ctx context.Context) error {
 	cp, err := r.cfg.readCheckpoint(ctx, r.bus)
 	if err != nil {
@@ -361,7 +380,8 @@ func (r *replay) snapshot(ctx context.Context) error {
 		return err
 	}
 	// Every earlier snapshot is of another base and leads nowhere, whatever its position.
-	s := Stage{cfg: r.cfg, bus: r.bus, proc: r.proc, position: r.target.Sequence, current: r.target, lastOut: cp.place, chain: cp.chain, cp: cp, rejected: old}
+	s := Stage{cfg: r.cfg, bus: r.bus, proc: r.proc, position: r.target.Sequence, current: r.target, lastOut: cp.place,
+		chain: cp.chain, cp: cp, rejected: old}
 	return s.save(ctx)
 }
 
@@ -370,12 +390,14 @@ func (r *replay) add(out Output) {
 	r.slab = out.Body.AppendJSON(r.slab)
 	r.cp.chain = r.cp.chain.next(out.Subject, r.slab[from:])
 	r.pending = append(r.pending, pending{
-		place: r.next, source: r.target, chain: r.cp.chain, subject: out.Subject, kind: out.Type, id: out.ID, time: out.Time, from: from, to: len(r.slab),
+		place: r.next, source: r.target, chain: r.cp.chain, subject: out.Subject, kind: out.Type, id: out.ID,
+		time: out.Time, from: from, to: len(r.slab),
 	})
 	r.next.Part++
 }
 
-// append stores what is pending as one batch. While the replay is not finished, its logic is nobody's.
+// append stores what is pending as one batch. While the replay is not finished, its logic is
+// nobody's.
 func (r *replay) append(ctx context.Context, end bool) error {
 	r.result.Messages += len(r.pending)
 	if !r.options.DryRun {
@@ -408,7 +430,8 @@ func (r *replay) store(ctx context.Context, end bool) error {
 			return nil
 		}
 		var conflict *bus.ConflictError
-		if !errors.As(err, &conflict) && !errors.Is(err, bus.ErrOutcomeUnknown) && !errors.Is(err, bus.ErrNotConnected) {
+		if !errors.As(err, &conflict) && !errors.Is(err, bus.ErrOutcomeUnknown) && !errors.Is(err,
+			bus.ErrNotConnected) {
 			break
 		}
 		stored, readErr := r.look(ctx, chain)
@@ -437,7 +460,8 @@ func (r *replay) look(ctx context.Context, chain chain) (stored bool, err error)
 		r.last, r.cp.Sequence, r.appended = last.Sequence, last.Sequence, true
 		return true, nil
 	case r.appended:
-		return false, fmt.Errorf("replay of %s: %w: somebody else replays it. Run the replay again", r.cfg.Output, ErrDiverged)
+		return false, fmt.Errorf("replay of %s: %w: somebody else replays it. Run the replay again", r.cfg.Output,
+			ErrDiverged)
 	}
 	return false, errMoved
 }

@@ -18,7 +18,8 @@ import (
 	"github.com/daybook-billing/daybook/internal/stage"
 )
 
-// tally adds up outputs of adders: each adds one to what it says, and what begins with a minus takes one away.
+// tally adds up outputs of adders: each adds one to what it says, and what begins with a minus
+// takes one away.
 type tally map[string]int
 
 func (t tally) add(subject string, body []byte) {
@@ -129,13 +130,15 @@ func (w *world) adds(p program) error {
 }
 
 func (w *world) checkAs(p program) error {
-	_, err := stage.Verify(context.Background(), w.configOf(p), w.bus, w.adders(p), stage.VerifyOptions{Deep: true, Patience: 5 * time.Millisecond})
+	_, err := stage.Verify(context.Background(), w.configOf(p), w.bus, w.adders(p), stage.VerifyOptions{Deep: true,
+		Patience: 5 * time.Millisecond})
 	return err
 }
 
 func (w *world) length() uint64 { return must(w.bus.Stream(context.Background(), w.out)).Last }
 
-// copier is the processor of a stage that follows another: it passes on what that one puts out, and counts it.
+// copier is the processor of a stage that follows another: it passes on what that one puts out, and
+// counts it.
 type copier struct {
 	out string
 	n   byte
@@ -144,7 +147,8 @@ type copier struct {
 func (c *copier) Step(in *bus.Stored, emit func(stage.Output)) error {
 	if in.Header(events.HeaderType) == "test" {
 		c.n++
-		emit(stage.Output{Subject: c.out, Type: "test", ID: fmt.Sprint(in.Sequence), Time: in.Time, Body: text(fmt.Sprintf("%d %s", c.n, in.Data))})
+		emit(stage.Output{Subject: c.out, Type: "test", ID: fmt.Sprint(in.Sequence), Time: in.Time,
+			Body: text(fmt.Sprintf("%d %s", c.n, in.Data))})
 	}
 	return nil
 }
@@ -190,7 +194,8 @@ func (f follower) replay() (stage.Replayed, error) {
 }
 
 func (f follower) verify() error {
-	_, err := stage.Verify(context.Background(), f.config(), f.bus, f.processor, stage.VerifyOptions{Deep: true, Patience: 5 * time.Millisecond})
+	_, err := stage.Verify(context.Background(), f.config(), f.bus, f.processor, stage.VerifyOptions{Deep: true,
+		Patience: 5 * time.Millisecond})
 	return err
 }
 
@@ -214,10 +219,12 @@ var _ = Describe("A replay", func() {
 	It("publishes the difference, from which the stage goes on with or without snapshots", func() {
 		w := derivedBy(former)
 		w.foreign("catalogue" + w.id + ".x")
-		Expect(w.work(todays)).To(And(MatchError(stage.ErrDiverged), MatchError(ContainSubstring("`daybook replay test`"))))
+		Expect(w.work(todays)).To(And(MatchError(stage.ErrDiverged),
+			MatchError(ContainSubstring("`daybook replay test`"))))
 		r, err := w.replay(w.bus, todays)
 		Expect(err).NotTo(HaveOccurred())
-		Expect(r).To(Equal(stage.Replayed{Input: w.in, Output: w.out, Position: 7, Changed: true, Messages: 2*1207 + 1, Back: 1207, Anew: 1207}))
+		Expect(r).To(Equal(stage.Replayed{Input: w.in, Output: w.out, Position: 7, Changed: true, Messages: 2*1207 + 1,
+			Back: 1207, Anew: 1207}))
 		Expect(w.adds(todays)).To(Succeed())
 		Expect(w.checkAs(todays)).To(Succeed())
 		Expect(w.work(former)).To(MatchError(stage.ErrDiverged))
@@ -255,14 +262,16 @@ var _ = Describe("A replay", func() {
 	It("leaves a snapshot that older ones of higher positions do not push out", func() {
 		w := derivedBy(former)
 		for _, position := range []int{101, 102, 103} {
-			check(w.bus.PutObject(context.Background(), w.bucket, fmt.Sprintf("%020d", position), []byte("of another stream")))
+			check(w.bus.PutObject(context.Background(), w.bucket, fmt.Sprintf("%020d", position),
+				[]byte("of another stream")))
 		}
 		_, err := w.replay(w.bus, todays)
 		Expect(err).NotTo(HaveOccurred())
 		Expect(w.snapshots()).To(And(HaveLen(3), ContainElement(fmt.Sprintf("%020d", 7))))
 	})
 
-	It("is done though its snapshot can not be saved, and the first start saves one though no input has come since", func() {
+	It("is done though its snapshot can not be saved, and the first start saves one though no input has come "+
+		"since", func() {
 		w := derivedBy(former)
 		f := &faulty{Bus: w.bus, before: func(op string, _ int) error {
 			if op == "PutObject" {
@@ -280,7 +289,8 @@ var _ = Describe("A replay", func() {
 		}
 	})
 
-	It("says the way out where the input is not whole, which works: to empty it of what was derived, and derive it anew", func() {
+	It("says the way out where the input is not whole, which works: to empty it of what was derived, and derive it "+
+		"anew", func() {
 		w := derivedBy(former)
 		w.foreign("catalogue" + w.id + ".x")
 		next := w.following()
@@ -292,7 +302,8 @@ var _ = Describe("A replay", func() {
 		_, err := w.replay(w.bus, former)
 		Expect(err).NotTo(HaveOccurred())
 		_, err = next.replay()
-		Expect(err).To(And(MatchError(stage.ErrInputChanged), MatchError(ContainSubstring("nats stream purge "+w.out+" --subject 'own"+w.id+".>'"))))
+		Expect(err).To(And(MatchError(stage.ErrInputChanged),
+			MatchError(ContainSubstring("nats stream purge "+w.out+" --subject 'own"+w.id+".>'"))))
 		Expect(next.length()).To(Equal(before))
 
 		w.api("STREAM.PURGE."+w.out, map[string]string{"filter": "own" + w.id + ".>"})
@@ -332,7 +343,8 @@ var _ = Describe("A replay", func() {
 	It("says what it would publish, and publishes nothing, when it is dry", func() {
 		w := derivedBy(former)
 		before := w.length()
-		r, err := stage.Replay(context.Background(), w.configOf(todays), w.bus, w.adders(todays), newReckoner, stage.ReplayOptions{DryRun: true})
+		r, err := stage.Replay(context.Background(), w.configOf(todays), w.bus, w.adders(todays), newReckoner,
+			stage.ReplayOptions{DryRun: true})
 		Expect(err).NotTo(HaveOccurred())
 		Expect([]int{r.Messages, r.Back, r.Anew}).To(Equal([]int{2*1207 + 1, 1207, 1207}))
 		Expect(w.length()).To(Equal(before))
@@ -348,7 +360,8 @@ var _ = Describe("A replay", func() {
 		Expect(w.verify()).To(Succeed())
 	})
 
-	It("brings outputs in line with an input that was made anew, and refuses one whose beginning or everything is gone", func() {
+	It("brings outputs in line with an input that was made anew, and refuses one whose beginning or everything is "+
+		"gone", func() {
 		w := derivedBy(former)
 		w.recreate(1, 2)
 		w.sizes = []int{1, 2}
@@ -396,8 +409,15 @@ var _ = Describe("A replay", func() {
 
 	const batches = 3
 	for name, fault := range map[string]func(w *world, store func() (uint64, error)) (uint64, error){
-		"before it is stored":                    func(*world, func() (uint64, error)) (uint64, error) { return 0, errDead },
-		"when it is stored, and nobody hears it": func(_ *world, store func() (uint64, error)) (uint64, error) { must(store()); return 0, errDead },
+		"before it is stored": func(*world, func() (uint64, error)) (uint64, error) {
+			return 0,
+				errDead
+		},
+		"when it is stored, and nobody hears it": func(_ *world, store func() (uint64, error)) (uint64,
+			error) {
+			must(store())
+			return 0, errDead
+		},
 	} {
 		It("interrupted at any batch "+name+" is finished by the next, and nobody goes on until then", func() {
 			for nth := 1; nth <= batches; nth++ {
@@ -420,7 +440,8 @@ var _ = Describe("A replay", func() {
 					Expect(w.work(todays)).To(Succeed())
 				default:
 					for _, p := range []program{former, todays} {
-						Expect(w.work(p)).To(And(MatchError(stage.ErrDiverged), MatchError(ContainSubstring("was interrupted. Run `daybook replay test` again"))))
+						Expect(w.work(p)).To(And(MatchError(stage.ErrDiverged),
+							MatchError(ContainSubstring("was interrupted. Run `daybook replay test` again"))))
 					}
 				}
 				_, err = w.replay(w.bus, todays)
@@ -435,7 +456,10 @@ var _ = Describe("A replay", func() {
 	}
 
 	for name, fault := range map[string]func(w *world, store func() (uint64, error)) (uint64, error){
-		"not stored, and no answer": func(*world, func() (uint64, error)) (uint64, error) { return 0, bus.ErrOutcomeUnknown },
+		"not stored, and no answer": func(*world, func() (uint64, error)) (uint64, error) {
+			return 0,
+				bus.ErrOutcomeUnknown
+		},
 		"stored, and the answer lost": func(_ *world, store func() (uint64, error)) (uint64, error) {
 			must(store())
 			return 0, bus.ErrOutcomeUnknown

@@ -31,8 +31,9 @@ var errSnapshot = errors.New("not a usable snapshot")
 // snapshotFormat changes with the form of snapshots.
 const snapshotFormat = 2
 
-// snapshotHeader says which state a snapshot holds, and where the outputs stood then. A snapshot is the SHA-256 of the rest,
-// and the rest is, compressed, the gob of this header and then the bytes of the state.
+// snapshotHeader says which state a snapshot holds, and where the outputs stood then. A snapshot is
+// the SHA-256 of the rest, and the rest is, compressed, the gob of this header and then the bytes
+// of the state.
 type snapshotHeader struct {
 	Format  int
 	Size    uint64   // of the state
@@ -43,12 +44,14 @@ type snapshotHeader struct {
 	Base    base
 }
 
-// open finds the checkpoint, restores the state and returns a reader behind the last input that the state includes.
+// open finds the checkpoint, restores the state and returns a reader behind the last input that the
+// state includes.
 func (s *Stage) open(ctx context.Context) (*bus.Reader, error) {
 	s.fail, s.standby, s.verified, s.dropping, s.dry = nil, false, false, false, time.Time{}
 	s.pending, s.slab = s.pending[:0], s.slab[:0]
 	s.metrics.setStandby(false)
-	// Snapshots are listed before the checkpoint is read: one that is ahead of it is then not just newer than it.
+	// Snapshots are listed before the checkpoint is read: one that is ahead of it is then not just
+	// newer than it.
 	names, err := s.bus.ListObjects(ctx, s.cfg.Bucket)
 	if err != nil {
 		return nil, err
@@ -77,7 +80,8 @@ func (s *Stage) open(ctx context.Context) (*bus.Reader, error) {
 	if err := s.restore(ctx, names, input); err != nil {
 		return nil, err
 	}
-	// The rest of an input of which only some outputs were stored. The next input may be long in coming.
+	// The rest of an input of which only some outputs were stored. The next input may be long in
+	// coming.
 	if err := s.flush(ctx); err != nil {
 		return nil, err
 	}
@@ -92,32 +96,39 @@ func (s *Stage) open(ctx context.Context) (*bus.Reader, error) {
 func streamOf(ctx context.Context, b Source, name string) (bus.StreamState, error) {
 	state, err := b.Stream(ctx, name)
 	if errors.Is(err, bus.ErrNotFound) {
-		return state, fmt.Errorf("%w: there is no stream %s. Restore it from a backup; `daybook catalogue publish` creates it where nothing has run yet", ErrInputChanged, name)
+		return state, fmt.Errorf("%w: there is no stream %s. Restore it from a backup; `daybook catalogue publish` "+
+			"creates it where nothing has run yet", ErrInputChanged, name)
 	}
 	return state, err
 }
 
 // holds checks that the input stream still has the very message that the outputs rest on.
 func (c *Config) holds(ctx context.Context, b Source, input bus.StreamState, want identity) error {
-	advice := fmt.Sprintf("Restore %s from a backup that holds it; if %s is right as it is, `daybook replay %s` brings %s in line with it", c.Input, c.Input, c.Name, c.Output)
+	advice := fmt.Sprintf("Restore %s from a backup that holds it; if %s is right as it is, `daybook replay %s` "+
+		"brings %s in line with it", c.Input, c.Input, c.Name, c.Output)
 	if want.Sequence > input.Last {
-		return fmt.Errorf("%w: %s rests on message %d of %s, which ends at %d. %s", ErrInputChanged, c.Output, want.Sequence, c.Input, input.Last, advice)
+		return fmt.Errorf("%w: %s rests on message %d of %s, which ends at %d. %s", ErrInputChanged, c.Output,
+			want.Sequence, c.Input, input.Last, advice)
 	}
 	got, err := b.Get(ctx, c.Input, want.Sequence)
 	if errors.Is(err, bus.ErrNotFound) {
-		return fmt.Errorf("%w: message %d of %s is gone (the stream starts at %d). %s", ErrInputChanged, want.Sequence, c.Input, input.First, advice)
+		return fmt.Errorf("%w: message %d of %s is gone (the stream starts at %d). %s", ErrInputChanged, want.Sequence,
+			c.Input, input.First, advice)
 	}
 	if err != nil {
 		return err
 	}
 	if got.Header(events.HeaderID) != want.ID || !got.Time.Equal(want.Time) {
-		return fmt.Errorf("%w: message %d of %s is %s of %s, but %s was derived from %s of %s. %s", ErrInputChanged, want.Sequence, c.Input,
-			got.Header(events.HeaderID), got.Time.UTC().Format(time.RFC3339Nano), c.Output, want.ID, want.Time.UTC().Format(time.RFC3339Nano), advice)
+		return fmt.Errorf("%w: message %d of %s is %s of %s, but %s was derived from %s of %s. %s", ErrInputChanged,
+			want.Sequence, c.Input,
+			got.Header(events.HeaderID), got.Time.UTC().Format(time.RFC3339Nano), c.Output, want.ID,
+			want.Time.UTC().Format(time.RFC3339Nano), advice)
 	}
 	return nil
 }
 
-// restore brings the state up to the checkpoint: from the newest snapshot that leads there, else from the start.
+// restore brings the state up to the checkpoint: from the newest snapshot that leads there, else
+// from the start.
 func (s *Stage) restore(ctx context.Context, names []string, input bus.StreamState) error {
 	slices.Sort(names)
 	s.rejected = nil
@@ -132,7 +143,8 @@ func (s *Stage) restore(ctx context.Context, names []string, input bus.StreamSta
 			s.log.Info("restored", slog.String("snapshot", name), slog.Uint64("position", s.position))
 			return nil
 		}
-		s.log.Warn("snapshot not used; trying an earlier one", slog.String("snapshot", name), slog.Any("error", verdict))
+		s.log.Warn("snapshot not used; trying an earlier one", slog.String("snapshot", name), slog.Any("error",
+			verdict))
 		if reason = verdict; final(verdict) {
 			s.rejected = append(s.rejected, name)
 		} else {
@@ -147,7 +159,8 @@ func (s *Stage) restore(ctx context.Context, names []string, input bus.StreamSta
 		return unread
 	}
 	if input.First > begins {
-		return fmt.Errorf("%w: %s starts at message %d and there is no usable snapshot of what came before (%w). Restore the stream or the snapshot bucket %s",
+		return fmt.Errorf("%w: %s starts at message %d and there is no usable snapshot of what came before (%w). "+
+			"Restore the stream or the snapshot bucket %s",
 			ErrInputChanged, s.cfg.Input, input.First, reason, s.cfg.Bucket)
 	}
 	s.position, s.lastOut, s.chain, s.seen = 0, place{}, chain{}, 0
@@ -161,9 +174,9 @@ func (s *Stage) restore(ctx context.Context, names []string, input bus.StreamSta
 	return nil
 }
 
-// restoreFrom tries one snapshot. The verdict says why it does not lead to the checkpoint; it is not final when the
-// snapshot could not be read. The error says that the input could not be read or that ctx is done, which is no reason to
-// start from further back.
+// restoreFrom tries one snapshot. The verdict says why it does not lead to the checkpoint; it is
+// not final when the snapshot could not be read. The error says that the input could not be read or
+// that ctx is done, which is no reason to start from further back.
 func (s *Stage) restoreFrom(ctx context.Context, name string, input bus.StreamState) (verdict, err error) {
 	header, state, err := s.load(ctx, name)
 	if err != nil {
@@ -184,7 +197,8 @@ func (s *Stage) restoreFrom(ctx context.Context, name string, input bus.StreamSt
 
 // final tells whether a snapshot will never be of use.
 func final(verdict error) bool {
-	for _, known := range []error{errSnapshot, bus.ErrNotFound, bus.ErrCorrupt, ErrInputChanged, ErrDiverged, errProcessor} {
+	for _, known := range []error{errSnapshot, bus.ErrNotFound, bus.ErrCorrupt, ErrInputChanged, ErrDiverged,
+		errProcessor} {
 		if errors.Is(verdict, known) {
 			return true
 		}
@@ -207,8 +221,8 @@ func (s *Stage) usable(ctx context.Context, input bus.StreamState, header snapsh
 	return s.cfg.holds(ctx, s.bus, input, header.Input)
 }
 
-// rebase brings the state to where the last replay left the outputs, if there was one: it steps the inputs up to there without
-// putting anything out, and lets the processor adopt what is stored.
+// rebase brings the state to where the last replay left the outputs, if there was one: it steps the
+// inputs up to there without putting anything out, and lets the processor adopt what is stored.
 func (s *Stage) rebase(ctx context.Context) error {
 	base := s.cp.base
 	if base.Output == 0 {
@@ -268,7 +282,8 @@ func (c *Config) owns(subject string) bool {
 	return strings.HasPrefix(subject, strings.TrimSuffix(c.OutputFilter, ">"))
 }
 
-// catchUp steps the inputs up to the checkpoint again, digesting their outputs, and checks the chain there.
+// catchUp steps the inputs up to the checkpoint again, digesting their outputs, and checks the
+// chain there.
 func (s *Stage) catchUp(ctx context.Context) error {
 	s.pending, s.slab = s.pending[:0], s.slab[:0]
 	s.fail = nil
@@ -297,14 +312,16 @@ func (s *Stage) catchUp(ctx context.Context) error {
 	return nil
 }
 
-// snapshot saves the state. A failure costs time at the next start and nothing else, so it is only logged.
+// snapshot saves the state. A failure costs time at the next start and nothing else, so it is only
+// logged.
 func (s *Stage) snapshot(ctx context.Context) {
 	if len(s.pending) > 0 || !s.verified || s.position == 0 || s.seen == 0 {
 		return
 	}
 	s.seen = 0
 	if err := s.save(ctx); err != nil {
-		s.log.Warn("no snapshot; the next start takes longer", slog.Uint64("position", s.position), slog.Any("error", err))
+		s.log.Warn("no snapshot; the next start takes longer", slog.Uint64("position", s.position), slog.Any("error",
+			err))
 	}
 }
 
@@ -316,7 +333,8 @@ func (s *Stage) save(ctx context.Context) error {
 	if len(state) > snapshotSize {
 		return fmt.Errorf("the state has %d bytes, and a snapshot takes %d", len(state), snapshotSize)
 	}
-	header := snapshotHeader{Format: snapshotFormat, Size: uint64(len(state)), Input: s.current, LastOut: s.lastOut, Chain: s.chain, Logic: s.cfg.Logic, Base: s.cp.base}
+	header := snapshotHeader{Format: snapshotFormat, Size: uint64(len(state)), Input: s.current, LastOut: s.lastOut,
+		Chain: s.chain, Logic: s.cfg.Logic, Base: s.cp.base}
 	packed := bytes.NewBuffer(make([]byte, sha256.Size))
 	writer, err := zstd.NewWriter(packed, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1))
 	if err != nil {
@@ -340,8 +358,8 @@ func (s *Stage) save(ctx context.Context) error {
 	return s.prune(ctx)
 }
 
-// prune keeps the newest snapshots. Those that led nowhere go first: after a purge of the output stream, the old ones have
-// higher positions than the new ones.
+// prune keeps the newest snapshots. Those that led nowhere go first: after a purge of the output
+// stream, the old ones have higher positions than the new ones.
 func (s *Stage) prune(ctx context.Context) error {
 	names, err := s.bus.ListObjects(ctx, s.cfg.Bucket)
 	if err != nil {
@@ -374,7 +392,8 @@ func (s *Stage) load(ctx context.Context, name string) (header snapshotHeader, s
 	if len(object) < sha256.Size || sha256.Sum256(object[sha256.Size:]) != [sha256.Size]byte(object) {
 		return header, nil, fmt.Errorf("%w: it does not have the digest that was recorded with it", errSnapshot)
 	}
-	reader, err := zstd.NewReader(bytes.NewReader(object[sha256.Size:]), zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(snapshotSize))
+	reader, err := zstd.NewReader(bytes.NewReader(object[sha256.Size:]), zstd.WithDecoderConcurrency(1),
+		zstd.WithDecoderMaxMemory(snapshotSize))
 	if err != nil {
 		return header, nil, fmt.Errorf("%w: %w", errSnapshot, err)
 	}
@@ -384,7 +403,8 @@ func (s *Stage) load(ctx context.Context, name string) (header snapshotHeader, s
 		return header, nil, fmt.Errorf("%w: %w", errSnapshot, err)
 	}
 	if header.Format != snapshotFormat || header.Size > snapshotSize {
-		return header, nil, fmt.Errorf("%w: it has format %d and %d bytes, and this version reads format %d", errSnapshot, header.Format, header.Size, snapshotFormat)
+		return header, nil, fmt.Errorf("%w: it has format %d and %d bytes, and this version reads format %d",
+			errSnapshot, header.Format, header.Size, snapshotFormat)
 	}
 	state = make([]byte, header.Size)
 	if _, err := io.ReadFull(buffered, state); err != nil {

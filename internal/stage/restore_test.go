@@ -74,7 +74,8 @@ var _ = Describe("Snapshots", func() {
 		Expect(err).NotTo(HaveOccurred())
 		Expect(r.proc.stepped.Load()).To(BeZero(), "from the snapshot that was taken since")
 	},
-		Entry("a flipped bit in its digest", flip(0)), Entry("at a quarter", flip(0.25)), Entry("in the middle", flip(0.5)),
+		Entry("a flipped bit in its digest", flip(0)), Entry("at a quarter", flip(0.25)), Entry("in the middle",
+			flip(0.5)),
 		Entry("at three quarters", flip(0.75)), Entry("at the end", flip(1)),
 		Entry("half of it is gone", func(b []byte) []byte { return b[:len(b)/2] }),
 		Entry("the last byte is gone", func(b []byte) []byte { return b[:len(b)-1] }),
@@ -189,7 +190,8 @@ func (w *world) recreate(sizes ...int) {
 }
 
 var _ = Describe("A stage refuses", func() {
-	DescribeTable("an input stream that is not the one that its outputs rest on", func(change func(w *world), says string) {
+	DescribeTable("an input stream that is not the one that its outputs rest on", func(change func(w *world),
+		says string) {
 		for _, snapshots := range []bool{true, false} {
 			w := grown()
 			if !snapshots {
@@ -198,16 +200,19 @@ var _ = Describe("A stage refuses", func() {
 			change(w)
 			err := w.start(options{}).ended()
 			Expect(err).To(MatchError(stage.ErrInputChanged))
-			Expect(err).To(MatchError(And(ContainSubstring(says), ContainSubstring("Restore "+w.in), ContainSubstring("`daybook replay test`"))))
+			Expect(err).To(MatchError(And(ContainSubstring(says), ContainSubstring("Restore "+w.in),
+				ContainSubstring("`daybook replay test`"))))
 			Expect(w.verify()).To(Succeed(), "nothing is written")
 		}
 	},
-		Entry("trimmed beyond the checkpoint", func(w *world) { w.feed(0, 0); w.trim(8); w.sizes = w.sizes[:6] }, "message 6 of IN"),
+		Entry("trimmed beyond the checkpoint", func(w *world) { w.feed(0, 0); w.trim(8); w.sizes = w.sizes[:6] },
+			"message 6 of IN"),
 		Entry("emptied", func(w *world) { w.api("STREAM.PURGE."+w.in, struct{}{}) }, "is gone"),
 		Entry("made anew and empty", func(w *world) { w.recreate() }, "ends at 0"),
 		Entry("shorter", func(w *world) { w.recreate(3, 1, 3) }, "ends at 3"),
 		Entry("made anew with the same inputs", func(w *world) { w.recreate(w.sizes...) }, "was derived from input-6"),
-		Entry("made anew and longer", func(w *world) { w.recreate(1, 1, 1, 1, 1, 1, 1, 1) }, "was derived from input-6"),
+		Entry("made anew and longer", func(w *world) { w.recreate(1, 1, 1, 1, 1, 1, 1, 1) }, "was derived from "+
+			"input-6"),
 	)
 
 	It("an input stream whose beginning is gone, unless a snapshot has what came before", func() {
@@ -219,7 +224,8 @@ var _ = Describe("A stage refuses", func() {
 		w.dropSnapshots()
 		err = w.start(options{}).ended()
 		Expect(err).To(MatchError(stage.ErrInputChanged))
-		Expect(err).To(MatchError(And(ContainSubstring("starts at message 5"), ContainSubstring("Restore the stream or the snapshot bucket "+w.bucket))))
+		Expect(err).To(MatchError(And(ContainSubstring("starts at message 5"), ContainSubstring("Restore the stream "+
+			"or the snapshot bucket "+w.bucket))))
 		Expect(w.verify()).To(Succeed())
 	})
 
@@ -243,7 +249,8 @@ var _ = Describe("A stage refuses", func() {
 		w.feed(1)
 		err := w.start(options{change: func(c *stage.Config) { c.Logic = "v2" }}).ended()
 		Expect(err).To(MatchError(stage.ErrDiverged))
-		Expect(err).To(MatchError(And(ContainSubstring(`derived by "v1", this is "v2"`), ContainSubstring("version is v1 there and v2 here"), ContainSubstring("`daybook replay test`"))))
+		Expect(err).To(MatchError(And(ContainSubstring(`derived by "v1", this is "v2"`),
+			ContainSubstring("version is v1 there and v2 here"), ContainSubstring("`daybook replay test`"))))
 		w.sizes = w.sizes[:6]
 		Expect(w.verify()).To(Succeed())
 	})
@@ -254,7 +261,8 @@ var _ = Describe("A stage refuses", func() {
 		w.feed(1)
 		err := w.start(options{extra: 1}).ended()
 		Expect(err).To(MatchError(stage.ErrDiverged))
-		Expect(err).To(MatchError(And(ContainSubstring("message 6 of "+w.in), ContainSubstring("`daybook replay test`"))))
+		Expect(err).To(MatchError(And(ContainSubstring("message 6 of "+w.in),
+			ContainSubstring("`daybook replay test`"))))
 		w.sizes = w.sizes[:6]
 		Expect(w.verify()).To(Succeed())
 	})
@@ -280,12 +288,14 @@ var _ = Describe("A purged output stream", func() {
 		w.api("STREAM.PURGE."+w.out, struct{}{})
 		_, err = w.finish(options{})
 		Expect(err).NotTo(HaveOccurred())
-		Expect(must(w.bus.Stream(context.Background(), w.out)).First).To(BeNumerically(">", 2500), "a purge keeps the last sequence")
+		Expect(must(w.bus.Stream(context.Background(), w.out)).First).To(BeNumerically(">", 2500),
+			"a purge keeps the last sequence")
 	})
 
 	It("is rebuilt from the start by a stage that finds out while it appends", func() {
 		w := newWorld(server, mixed...)
-		r, err := w.finish(options{bus: &faulty{Bus: w.bus, append: func(n int, store func() (uint64, error)) (uint64, error) {
+		r, err := w.finish(options{bus: &faulty{Bus: w.bus, append: func(n int, store func() (uint64, error)) (uint64,
+			error) {
 			if n == 2 {
 				w.api("STREAM.PURGE."+w.out, struct{}{})
 				w.foreign("catalogue" + w.id + ".0")
@@ -298,7 +308,8 @@ var _ = Describe("A purged output stream", func() {
 
 	It("is rebuilt by whoever comes first when two are running", func() {
 		w := newWorld(server, mixed...)
-		_, err := w.finish(options{bus: &faulty{Bus: w.bus, append: func(n int, store func() (uint64, error)) (uint64, error) {
+		_, err := w.finish(options{bus: &faulty{Bus: w.bus, append: func(n int, store func() (uint64, error)) (uint64,
+			error) {
 			if n == 3 {
 				w.api("STREAM.PURGE."+w.out, struct{}{})
 				other := &faulty{Bus: w.next}

@@ -13,7 +13,8 @@ import (
 	"github.com/daybook-billing/daybook/internal/bus"
 )
 
-// Header names of the contract. The first two are on every output, the others on the last output of each batch.
+// Header names of the contract. The first two are on every output, the others on the last output of
+// each batch.
 const (
 	HeaderSourceSeq  = "Daybook-Source-Seq"
 	HeaderPart       = "Daybook-Part" // absent for part 0
@@ -21,7 +22,8 @@ const (
 	HeaderSourceID   = "Daybook-Source-Id"
 	HeaderSourceTime = "Daybook-Source-Time"
 	HeaderLogic      = "Daybook-Logic"
-	// HeaderBase is there from a replay on: what it brought the outputs to, as <first input>-<last input>/<output sequence>/<chain>.
+	// HeaderBase is there from a replay on: what it brought the outputs to, as <first input>-<last
+	// input>/<output sequence>/<chain>.
 	HeaderBase = "Daybook-Base"
 )
 
@@ -46,11 +48,12 @@ type Body interface {
 	AppendJSON(b []byte) []byte
 }
 
-// Processor is the function inside a stage and its state. It must be deterministic: the same inputs from the same state
-// give the same outputs, without clock, I/O, goroutines or map order.
+// Processor is the function inside a stage and its state. It must be deterministic: the same inputs
+// from the same state give the same outputs, without clock, I/O, goroutines or map order.
 type Processor interface {
-	// Step takes one input. emit may be called any number of times; it does not keep the body. An error means that the
-	// processor cannot go on, and stops the stage: input that is merely strange is the processor's to handle.
+	// Step takes one input. emit may be called any number of times; it does not keep the body. An
+	// error means that the processor cannot go on, and stops the stage: input that is merely
+	// strange is the processor's to handle.
 	Step(in *bus.Stored, emit func(Output)) error
 	// Snapshot returns the state as bytes.
 	Snapshot() ([]byte, error)
@@ -58,11 +61,13 @@ type Processor interface {
 	Restore(snapshot []byte) error
 }
 
-// Adopter is a Processor whose later outputs name earlier ones in a way that its inputs alone do not tell after a replay: a charge
-// that a replay published has the replay for its cause, and is reversed under that name.
+// Adopter is a Processor whose later outputs name earlier ones in a way that its inputs alone do
+// not tell after a replay: a charge that a replay published has the replay for its cause, and is
+// reversed under that name.
 type Adopter interface {
 	Processor
-	// Adopt takes the stage's own messages up to the end of its last replay, in order, after the inputs up to there were stepped.
+	// Adopt takes the stage's own messages up to the end of its last replay, in order, after the
+	// inputs up to there were stepped.
 	Adopt(stored *bus.Stored) error
 }
 
@@ -71,7 +76,8 @@ type Source interface {
 	Last(ctx context.Context, stream, filter string) (bus.Stored, error)
 	Get(ctx context.Context, stream string, sequence uint64) (bus.Stored, error)
 	Read(ctx context.Context, stream string, from uint64, options bus.ReadOptions) (*bus.Reader, error)
-	Each(ctx context.Context, stream string, from, to uint64, options bus.ReadOptions, yield func(*bus.Stored) error) (last uint64, err error)
+	Each(ctx context.Context, stream string, from, to uint64, options bus.ReadOptions,
+		yield func(*bus.Stored) error) (last uint64, err error)
 	Stream(ctx context.Context, name string) (bus.StreamState, error)
 }
 
@@ -93,14 +99,17 @@ type Config struct {
 	OutputFilter string // the stage's own subjects in Output, such as metered.>
 	Marker       string // subject of markers
 	Bucket       string // Object Store bucket of snapshots
-	// Logic names what the processor computes, with its settings. Outputs derived by another logic are refused.
+	// Logic names what the processor computes, with its settings. Outputs derived by another logic
+	// are refused.
 	Logic string
 
-	MarkerEvery   uint64        // inputs without an output; default 10,000
-	SnapshotEvery uint64        // inputs; default 250,000
-	Linger        time.Duration // how long outputs wait for company once the input is dry: a batch has a fixed cost; default 20 ms
-	Takeover      time.Duration // how long a standby waits for the other instance; default 3 s
-	Poll          time.Duration // how often a standby looks; default 100 ms
+	MarkerEvery   uint64 // inputs without an output; default 10,000
+	SnapshotEvery uint64 // inputs; default 250,000
+	// how long outputs wait for company once the input is dry: a batch has a fixed cost; default 20
+	// ms
+	Linger   time.Duration
+	Takeover time.Duration // how long a standby waits for the other instance; default 3 s
+	Poll     time.Duration // how often a standby looks; default 100 ms
 }
 
 func (c Config) withDefaults() Config {
@@ -130,7 +139,8 @@ var (
 	ErrDiverged = errors.New("the stored outputs are not what this version and these settings derive")
 
 	errProcessor = errors.New("cannot go on")
-	// errWentBack: the output stream was purged or restored meanwhile. What is stored decides, so the stage opens again.
+	// errWentBack: the output stream was purged or restored meanwhile. What is stored decides, so
+	// the stage opens again.
 	errWentBack = errors.New("the output stream went back")
 )
 
@@ -198,18 +208,21 @@ func New(cfg Config, b Bus, proc Processor, log *slog.Logger, metrics *Metrics) 
 	if metrics == nil {
 		metrics = NewMetrics(cfg.Name)
 	}
-	return &Stage{cfg: cfg.withDefaults(), bus: b, proc: proc, log: log.With(slog.String("stage", cfg.Name)), metrics: metrics}
+	return &Stage{cfg: cfg.withDefaults(), bus: b, proc: proc, log: log.With(slog.String("stage", cfg.Name)),
+		metrics: metrics}
 }
 
-// Run opens, restores and steps until ctx is done, then appends what is pending, takes a snapshot and returns nil.
-// Errors of the bus are retried from the checkpoint with backoff; Run returns an error only when trying again cannot help.
+// Run opens, restores and steps until ctx is done, then appends what is pending, takes a snapshot
+// and returns nil. Errors of the bus are retried from the checkpoint with backoff; Run returns an
+// error only when trying again cannot help.
 func (s *Stage) Run(ctx context.Context) error {
 	wait := backoff.NewExponentialBackOff()
 	wait.InitialInterval, wait.MaxInterval = 100*time.Millisecond, 10*time.Second
 	for {
 		position := s.position
 		err := s.run(ctx)
-		if err == nil || errors.Is(err, ErrDiverged) || errors.Is(err, ErrInputChanged) || errors.Is(err, errProcessor) {
+		if err == nil || errors.Is(err, ErrDiverged) || errors.Is(err, ErrInputChanged) || errors.Is(err,
+			errProcessor) {
 			return err
 		}
 		if ctx.Err() != nil {
@@ -228,8 +241,8 @@ func (s *Stage) Run(ctx context.Context) error {
 	}
 }
 
-// run opens, steps and, when ctx is done, drains. It drains between two inputs only: in the middle of one, or of a restore,
-// the state fits no position, and what is stored is the truth.
+// run opens, steps and, when ctx is done, drains. It drains between two inputs only: in the middle
+// of one, or of a restore, the state fits no position, and what is stored is the truth.
 func (s *Stage) run(ctx context.Context) error {
 	work, release := grace(ctx)
 	defer release()
@@ -259,7 +272,8 @@ func (s *Stage) run(ctx context.Context) error {
 	}
 }
 
-// grace returns a context that outlives ctx by the drain time: a stop lets the input that is being stepped be finished.
+// grace returns a context that outlives ctx by the drain time: a stop lets the input that is being
+// stepped be finished.
 func grace(ctx context.Context) (context.Context, context.CancelFunc) {
 	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	unhook := context.AfterFunc(ctx, func() {
@@ -273,8 +287,8 @@ func grace(ctx context.Context) (context.Context, context.CancelFunc) {
 // errDry says that the input has run dry, and for so long that what is pending is due.
 var errDry = errors.New("no more input for now")
 
-// next returns the next input. Where the input has run dry and the last step's outputs are not stored, it waits for the rest of
-// the linger time only.
+// next returns the next input. Where the input has run dry and the last step's outputs are not
+// stored, it waits for the rest of the linger time only.
 func (s *Stage) next(ctx context.Context, reader *bus.Reader) (bus.Stored, error) {
 	if s.dry.IsZero() {
 		return reader.Next(ctx)
@@ -356,8 +370,8 @@ func (s *Stage) step(ctx context.Context, in *bus.Stored) error {
 	return nil
 }
 
-// emit digests an output and, if it is not stored yet, queues it. A full queue is appended at once, in the middle of a
-// step if need be: one input can have more outputs than a batch.
+// emit digests an output and, if it is not stored yet, queues it. A full queue is appended at once,
+// in the middle of a step if need be: one input can have more outputs than a batch.
 func (s *Stage) emit(ctx context.Context, out Output) {
 	if s.fail != nil || s.dropping {
 		return // the state is about to be thrown away, or the output is stored in another form
@@ -365,7 +379,8 @@ func (s *Stage) emit(ctx context.Context, out Output) {
 	from := len(s.slab)
 	s.slab = out.Body.AppendJSON(s.slab)
 	p := pending{
-		place: place{s.current.Sequence, s.part}, source: s.current, subject: out.Subject, kind: out.Type, id: out.ID, time: out.Time,
+		place: place{s.current.Sequence, s.part}, source: s.current, subject: out.Subject, kind: out.Type, id: out.ID,
+		time: out.Time,
 		from: from, to: len(s.slab),
 	}
 	s.part++
@@ -392,6 +407,8 @@ func (s *Stage) emit(ctx context.Context, out Output) {
 }
 
 func (s *Stage) diverged() error {
-	return fmt.Errorf("%w: %s from message %d of %s. `daybook verify --deep` names the first message that differs. Run the version and settings that "+
-		"derived them, or have `daybook replay %s` publish the difference", ErrDiverged, s.cfg.Output, s.cp.place.Sequence, s.cfg.Input, s.cfg.Name)
+	return fmt.Errorf("%w: %s from message %d of %s. `daybook verify --deep` names the first message that differs. "+
+		"Run the version and settings that "+
+		"derived them, or have `daybook replay %s` publish the difference", ErrDiverged, s.cfg.Output,
+		s.cp.place.Sequence, s.cfg.Input, s.cfg.Name)
 }

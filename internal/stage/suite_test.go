@@ -21,7 +21,8 @@ var _ = BeforeSuite(func() {
 	SetDefaultEventuallyTimeout(20 * time.Second)
 	SetDefaultEventuallyPollingInterval(2 * time.Millisecond)
 	before := goleak.IgnoreCurrent()
-	// The client starts it with the first object that is put, and does not end it with the connection.
+	// The client starts it with the first object that is put, and does not end it with the
+	// connection.
 	known := goleak.IgnoreTopFunction("github.com/nats-io/nats.go/jetstream.(*jetStream).resetPendingAcksOnReconnect")
 	DeferCleanup(func() { Expect(goleak.Find(before, known)).To(Succeed()) })
 	server = newSite(GinkgoT().TempDir())

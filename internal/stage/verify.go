@@ -16,9 +16,11 @@ import (
 type VerifyOptions struct {
 	// Deep compares every stored byte, not only the chain at the end.
 	Deep bool
-	// Progress is told now and then how many inputs of how many have been derived again; it may be nil.
+	// Progress is told now and then how many inputs of how many have been derived again; it may be
+	// nil.
 	Progress func(done, total uint64)
-	// Patience is how long to wait for a stage that is at work on what is not put out yet; default 5 s.
+	// Patience is how long to wait for a stage that is at work on what is not put out yet; default
+	// 5 s.
 	Patience time.Duration
 }
 
@@ -49,7 +51,8 @@ func (m *Mismatch) Error() string {
 	if m.Sequence != 0 {
 		where = fmt.Sprintf("at message %d (%s)", m.Sequence, m.Subject)
 	}
-	return fmt.Sprintf("%s differs %s: %s: expected %s, found %s. %s", m.Stream, where, m.What, m.Expected, m.Found, m.Advice)
+	return fmt.Sprintf("%s differs %s: %s: expected %s, found %s. %s", m.Stream, where, m.What, m.Expected, m.Found,
+		m.Advice)
 }
 
 // verifier is one verification.
@@ -64,18 +67,21 @@ type verifier struct {
 	result  Verified
 }
 
-// StoredLogic returns the logic that the last of the stage's outputs were derived by, "" when there are none.
+// StoredLogic returns the logic that the last of the stage's outputs were derived by, "" when there
+// are none.
 func StoredLogic(ctx context.Context, b Source, cfg Config) (string, error) {
 	cp, err := cfg.readCheckpoint(ctx, b)
 	return cp.logic, err
 }
 
-// Verify derives the outputs of a stage again, up to the checkpoint that it finds, and compares them with those stored. It stores
-// nothing, and may run beside the stage. newProcessor makes a processor in its empty state.
+// Verify derives the outputs of a stage again, up to the checkpoint that it finds, and compares
+// them with those stored. It stores nothing, and may run beside the stage. newProcessor makes a
+// processor in its empty state.
 //
-// Errors: *Mismatch where the outputs differ; errors.Is ErrDiverged when they were derived by another logic, ErrInputChanged when the
-// input is not what they rest on; others come from the bus.
-func Verify(ctx context.Context, cfg Config, b Source, newProcessor func() Processor, options VerifyOptions) (Verified, error) {
+// Errors: *Mismatch where the outputs differ; errors.Is ErrDiverged when they were derived by
+// another logic, ErrInputChanged when the input is not what they rest on; others come from the bus.
+func Verify(ctx context.Context, cfg Config, b Source, newProcessor func() Processor, options VerifyOptions) (Verified,
+	error) {
 	cfg = cfg.withDefaults()
 	if options.Patience == 0 {
 		options.Patience = 5 * time.Second
@@ -127,8 +133,10 @@ func (v *verifier) open(ctx context.Context) (err error) {
 		}
 	}
 	if v.input.Messages > 0 && v.input.First > max(1, v.cp.base.First) {
-		return fmt.Errorf("%w: %s starts at message %d, and what came before cannot be derived again. Restore the stream from a backup that begins at 1; "+
-			"if it was emptied and derived anew, `daybook replay %s` brings %s in line with it", ErrInputChanged, v.cfg.Input, v.input.First, v.cfg.Name, v.cfg.Output)
+		return fmt.Errorf("%w: %s starts at message %d, and what came before cannot be derived again. Restore the "+
+			"stream from a backup that begins at 1; "+
+			"if it was emptied and derived anew, `daybook replay %s` brings %s in line with it", ErrInputChanged,
+			v.cfg.Input, v.input.First, v.cfg.Name, v.cfg.Output)
 	}
 	v.result.Position, v.result.Sequence, v.result.Chain = v.cp.place.Sequence, v.cp.Sequence, v.cp.chain.String()
 	return nil
@@ -142,15 +150,18 @@ func (v *verifier) unended(ctx context.Context, cause error) error {
 	}
 	return &Mismatch{
 		Stream: v.cfg.Output, Sequence: last.Sequence, Subject: last.Subject, What: "the end of the stream",
-		Expected: "a message that ends a batch", Found: cause.Error(), Advice: "If it is Daybook's, what stood behind it was removed: " + v.repair(),
+		Expected: "a message that ends a batch", Found: cause.Error(), Advice: "If it is Daybook's, what stood " +
+			"behind it was removed: " + v.repair(),
 	}
 }
 
 func (v *verifier) repair() string {
-	return fmt.Sprintf("Restore %s from a backup, or have `daybook replay %s` publish what is right", v.cfg.Output, v.cfg.Name)
+	return fmt.Sprintf("Restore %s from a backup, or have `daybook replay %s` publish what is right", v.cfg.Output,
+		v.cfg.Name)
 }
 
-// compare derives and compares. ahead is the first output that is not stored yet, nil if everything is.
+// compare derives and compares. ahead is the first output that is not stored yet, nil if everything
+// is.
 func (v *verifier) compare(ctx context.Context, proc Processor) (ahead *pending, err error) {
 	p := newPipeline(ctx)
 	defer p.stop()
@@ -180,8 +191,8 @@ func (v *verifier) compare(ctx context.Context, proc Processor) (ahead *pending,
 	return ahead, err
 }
 
-// rebase recomputes the chain over what is stored up to the end of the last replay: of that it is known that it has not changed, not
-// how it was derived. A processor that asks for it adopts it.
+// rebase recomputes the chain over what is stored up to the end of the last replay: of that it is
+// known that it has not changed, not how it was derived. A processor that asks for it adopts it.
 func (v *verifier) rebase(p *pipeline, proc Processor) (end place, err error) {
 	adopter, _ := proc.(Adopter)
 	stored := p.read(v.bus, v.cfg.Output, 1, v.cp.base.Output, v.cfg.owns)
@@ -189,7 +200,8 @@ func (v *verifier) rebase(p *pipeline, proc Processor) (end place, err error) {
 	var scratch []byte
 	differs := func(m *bus.Stored, expected, found string) error {
 		return &Mismatch{
-			Stream: v.cfg.Output, Sequence: m.Sequence, Subject: m.Subject, What: "the chain over the messages up to this one, which a replay left as they were",
+			Stream: v.cfg.Output, Sequence: m.Sequence, Subject: m.Subject, What: "the chain over the messages up to " +
+				"this one, which a replay left as they were",
 			Expected: expected, Found: found, Advice: v.repair(),
 		}
 	}
@@ -216,7 +228,8 @@ func (v *verifier) rebase(p *pipeline, proc Processor) (end place, err error) {
 			}
 			if adopter != nil {
 				if err := adopter.Adopt(m); err != nil {
-					return end, fmt.Errorf("%w: message %d of %s (%s): %w", errProcessor, m.Sequence, v.cfg.Output, m.Subject, err)
+					return end, fmt.Errorf("%w: message %d of %s (%s): %w", errProcessor, m.Sequence, v.cfg.Output,
+						m.Subject, err)
 				}
 			}
 			v.result.Outputs++
@@ -224,13 +237,15 @@ func (v *verifier) rebase(p *pipeline, proc Processor) (end place, err error) {
 	}
 	if end == (place{}) {
 		return end, &Mismatch{
-			Stream: v.cfg.Output, What: "the message that ends the last replay", Expected: fmt.Sprintf("message %d", v.cp.base.Output), Found: "none", Advice: v.repair(),
+			Stream: v.cfg.Output, What: "the message that ends the last replay", Expected: fmt.Sprintf("message %d",
+				v.cp.base.Output), Found: "none", Advice: v.repair(),
 		}
 	}
 	return end, nil
 }
 
-// chains compares the chain at the checkpoint. reached says that nothing has been put out since the base.
+// chains compares the chain at the checkpoint. reached says that nothing has been put out since the
+// base.
 func (v *verifier) chains(p *pipeline, derived <-chan *outputs, reached bool) (ahead *pending, err error) {
 	ahead, err = v.each(p, derived, func(o *outputs, i int) error {
 		if out := &o.list[i]; out.place == v.cp.place {
@@ -250,8 +265,10 @@ func (v *verifier) chains(p *pipeline, derived <-chan *outputs, reached bool) (a
 	return ahead, nil
 }
 
-// each gives check the outputs up to the checkpoint, by their index in a chunk, and returns the first that stands behind it, if any.
-func (v *verifier) each(p *pipeline, derived <-chan *outputs, check func(o *outputs, i int) error) (ahead *pending, err error) {
+// each gives check the outputs up to the checkpoint, by their index in a chunk, and returns the
+// first that stands behind it, if any.
+func (v *verifier) each(p *pipeline, derived <-chan *outputs, check func(o *outputs, i int) error) (ahead *pending,
+	err error) {
 	for {
 		o, more, err := take(p, derived)
 		if err != nil {
@@ -292,7 +309,8 @@ func (v *verifier) chainDiffers(out *pending) error {
 }
 
 // bodies compares message by message.
-func (v *verifier) bodies(p *pipeline, derived <-chan *outputs, stored <-chan []bus.Stored) (ahead *pending, err error) {
+func (v *verifier) bodies(p *pipeline, derived <-chan *outputs, stored <-chan []bus.Stored) (ahead *pending,
+	err error) {
 	messages := &cursor{p: p, chunks: stored}
 	ahead, err = v.each(p, derived, func(o *outputs, i int) error {
 		m, err := messages.next()
@@ -338,20 +356,24 @@ func (c *cursor) next() (*bus.Stored, error) {
 // match compares an output with the message that stands in its place, nil if none does.
 func (v *verifier) match(out *pending, body []byte, m *bus.Stored) error {
 	wanted := func() string {
-		return fmt.Sprintf("%s %s on %s, part %d of what message %d of %s leads to", out.kind, out.id, out.subject, out.place.Part, out.place.Sequence, v.cfg.Input)
+		return fmt.Sprintf("%s %s on %s, part %d of what message %d of %s leads to", out.kind, out.id, out.subject,
+			out.place.Part, out.place.Sequence, v.cfg.Input)
 	}
 	if m == nil {
-		return &Mismatch{Stream: v.cfg.Output, What: "a message is missing", Expected: wanted(), Found: "the end of the stream", Advice: v.repair()}
+		return &Mismatch{Stream: v.cfg.Output, What: "a message is missing", Expected: wanted(),
+			Found: "the end of the stream", Advice: v.repair()}
 	}
 	differs := func(what, expected, found string) error {
-		return &Mismatch{Stream: v.cfg.Output, Sequence: m.Sequence, Subject: m.Subject, What: what, Expected: expected, Found: found, Advice: v.repair()}
+		return &Mismatch{Stream: v.cfg.Output, Sequence: m.Sequence, Subject: m.Subject, What: what, Expected: expected,
+			Found: found, Advice: v.repair()}
 	}
 	at, ok := placeOf(m)
 	switch {
 	case !ok:
 		return v.surplus(m, wanted())
 	case out.place.before(at):
-		return differs("a message is missing before this one", wanted(), fmt.Sprintf("what message %d of %s leads to, part %d", at.Sequence, v.cfg.Input, at.Part))
+		return differs("a message is missing before this one", wanted(), fmt.Sprintf("what message %d of %s leads "+
+			"to, part %d", at.Sequence, v.cfg.Input, at.Part))
 	case at.before(out.place):
 		return v.surplus(m, wanted())
 	case m.Subject != out.subject:
@@ -378,12 +400,15 @@ func (v *verifier) headers(out *pending, m *bus.Stored, differs func(what, expec
 	}
 	var text [32]byte
 	if at := events.AppendTime(text[:0], out.time); m.Header(events.HeaderTime) != string(at) {
-		return differs("the header "+events.HeaderTime, strconv.Quote(string(at)), strconv.Quote(m.Header(events.HeaderTime)))
+		return differs("the header "+events.HeaderTime, strconv.Quote(string(at)),
+			strconv.Quote(m.Header(events.HeaderTime)))
 	}
-	ends := m.Header(HeaderChain) != "" || m.Header(HeaderLogic) != "" || m.Header(HeaderSourceID) != "" || m.Header(HeaderSourceTime) != "" || m.Header(HeaderBase) != ""
+	ends := m.Header(HeaderChain) != "" || m.Header(HeaderLogic) != "" || m.Header(HeaderSourceID) != "" ||
+		m.Header(HeaderSourceTime) != "" || m.Header(HeaderBase) != ""
 	if !ends { // it stands in the middle of a batch
 		if v.middle++; v.middle >= bus.MaxBatch {
-			return differs("the headers that end a batch", fmt.Sprintf("them on one of %d messages in a row", bus.MaxBatch), "them on none")
+			return differs("the headers that end a batch", fmt.Sprintf("them on one of %d messages in a row",
+				bus.MaxBatch), "them on none")
 		}
 		return nil
 	}
@@ -410,7 +435,8 @@ func (v *verifier) headers(out *pending, m *bus.Stored, differs func(what, expec
 func (v *verifier) surplus(m *bus.Stored, wanted string) error {
 	what, found := "a message that Daybook did not publish", "a message without "+HeaderSourceSeq
 	if at, ok := placeOf(m); ok {
-		what, found = "a message that stands a second time, or that nothing leads to", fmt.Sprintf("part %d of what message %d of %s leads to", at.Part, at.Sequence, v.cfg.Input)
+		what, found = "a message that stands a second time, or that nothing leads to",
+			fmt.Sprintf("part %d of what message %d of %s leads to", at.Part, at.Sequence, v.cfg.Input)
 	}
 	return &Mismatch{
 		Stream: v.cfg.Output, Sequence: m.Sequence, Subject: m.Subject, What: what, Expected: wanted, Found: found,
@@ -448,18 +474,20 @@ func excerpts(expected, found []byte) (string, string) {
 	return cut(expected), cut(found)
 }
 
-// end checks that nothing was removed behind the last message: the stream remembers how far it went.
+// end checks that nothing was removed behind the last message: the stream remembers how far it
+// went.
 func (v *verifier) end(ctx context.Context) error {
 	if v.output.Last <= v.cp.Sequence {
 		return nil
 	}
 	next := v.cp.Sequence + 1
-	_, err := v.bus.Each(ctx, v.cfg.Output, next, v.output.Last, bus.ReadOptions{HeadersOnly: true}, func(m *bus.Stored) error {
-		if m.Sequence == next {
-			next++
-		}
-		return nil
-	})
+	_, err := v.bus.Each(ctx, v.cfg.Output, next, v.output.Last, bus.ReadOptions{HeadersOnly: true},
+		func(m *bus.Stored) error {
+			if m.Sequence == next {
+				next++
+			}
+			return nil
+		})
 	if err != nil {
 		return err
 	}
@@ -468,8 +496,10 @@ func (v *verifier) end(ctx context.Context) error {
 	}
 	return &Mismatch{
 		Stream: v.cfg.Output, What: "messages were removed behind the last one",
-		Expected: fmt.Sprintf("message %d", next), Found: fmt.Sprintf("nothing there, though the stream went as far as %d", v.output.Last),
-		Advice: fmt.Sprintf("Had the stage appended them, it appends them again when it runs; what was made of them then is to be brought in line: `daybook replay`. Or restore %s from a backup",
+		Expected: fmt.Sprintf("message %d", next), Found: fmt.Sprintf("nothing there, though the stream went as far "+
+			"as %d", v.output.Last),
+		Advice: fmt.Sprintf("Had the stage appended them, it appends them again when it runs; what was made of them "+
+			"then is to be brought in line: `daybook replay`. Or restore %s from a backup",
 			v.cfg.Output),
 	}
 }
@@ -478,7 +508,8 @@ func (v *verifier) end(ctx context.Context) error {
 func (v *verifier) overtaken(ctx context.Context, ahead *pending) error {
 	wait, cancel := context.WithTimeout(ctx, v.options.Patience)
 	defer cancel()
-	reader, err := v.bus.Read(wait, v.cfg.Output, v.cp.Sequence+1, bus.ReadOptions{Filters: []string{v.cfg.OutputFilter}, HeadersOnly: true})
+	reader, err := v.bus.Read(wait, v.cfg.Output, v.cp.Sequence+1,
+		bus.ReadOptions{Filters: []string{v.cfg.OutputFilter}, HeadersOnly: true})
 	if err != nil {
 		return err
 	}
@@ -492,8 +523,10 @@ func (v *verifier) overtaken(ctx context.Context, ahead *pending) error {
 	}
 	return &Mismatch{
 		Stream: v.cfg.Output, What: "a message is missing",
-		Expected: fmt.Sprintf("%s %s on %s, part %d of what message %d of %s leads to", ahead.kind, ahead.id, ahead.subject, ahead.place.Part, ahead.place.Sequence, v.cfg.Input),
-		Found:    "the end of the stream",
-		Advice:   fmt.Sprintf("The %s has not put it out yet, or the end of %s was removed: run the %s, which goes on from there, and verify again", v.cfg.Name, v.cfg.Output, v.cfg.Name),
+		Expected: fmt.Sprintf("%s %s on %s, part %d of what message %d of %s leads to", ahead.kind, ahead.id,
+			ahead.subject, ahead.place.Part, ahead.place.Sequence, v.cfg.Input),
+		Found: "the end of the stream",
+		Advice: fmt.Sprintf("The %s has not put it out yet, or the end of %s was removed: run the %s, which goes "+
+			"on from there, and verify again", v.cfg.Name, v.cfg.Output, v.cfg.Name),
 	}
 }

@@ -16,15 +16,19 @@ import (
 
 // contract are the headers that outputs have.
 var contract = []string{
-	events.HeaderID, events.HeaderType, events.HeaderSource, events.HeaderTime, events.HeaderSpecVersion, events.HeaderContentType,
-	stage.HeaderSourceSeq, stage.HeaderPart, stage.HeaderChain, stage.HeaderSourceID, stage.HeaderSourceTime, stage.HeaderLogic, stage.HeaderBase,
+	events.HeaderID, events.HeaderType, events.HeaderSource, events.HeaderTime, events.HeaderSpecVersion,
+	events.HeaderContentType,
+	stage.HeaderSourceSeq, stage.HeaderPart, stage.HeaderChain, stage.HeaderSourceID, stage.HeaderSourceTime,
+	stage.HeaderLogic, stage.HeaderBase,
 }
 
 // config is that of the stages that a world starts.
 func (w *world) config() stage.Config {
 	return stage.Config{
-		Name: "test", Input: w.in, Output: w.out, OutputFilter: "own" + w.id + ".>", Marker: "own" + w.id + ".marker", Bucket: w.bucket,
-		Logic: "v1", MarkerEvery: uint64(w.markerEvery), Takeover: 20 * time.Millisecond, Poll: 2 * time.Millisecond, Linger: time.Millisecond,
+		Name: "test", Input: w.in, Output: w.out, OutputFilter: "own" + w.id + ".>", Marker: "own" + w.id + ".marker",
+		Bucket: w.bucket,
+		Logic:  "v1", MarkerEvery: uint64(w.markerEvery), Takeover: 20 * time.Millisecond, Poll: 2 * time.Millisecond,
+		Linger: time.Millisecond,
 	}
 }
 
@@ -110,7 +114,8 @@ var _ = Describe("Verifying", func() {
 		r := w.start(options{})
 		for range 20 {
 			w.feed(3, 0, 200)
-			_, err := stage.Verify(context.Background(), w.config(), w.bus, func() stage.Processor { return &adder{out: "own" + w.id} }, stage.VerifyOptions{Deep: true})
+			_, err := stage.Verify(context.Background(), w.config(), w.bus,
+				func() stage.Processor { return &adder{out: "own" + w.id} }, stage.VerifyOptions{Deep: true})
 			Expect(err).NotTo(HaveOccurred())
 		}
 		Expect(r.worked()).To(BeTrue())
@@ -120,7 +125,8 @@ var _ = Describe("Verifying", func() {
 	It("tells how far it is", func() {
 		w := built()
 		var done, of uint64
-		_, err := stage.Verify(context.Background(), w.config(), w.bus, func() stage.Processor { return &adder{out: "own" + w.id} },
+		_, err := stage.Verify(context.Background(), w.config(), w.bus,
+			func() stage.Processor { return &adder{out: "own" + w.id} },
 			stage.VerifyOptions{Progress: func(position, total uint64) { done, of = position, total }})
 		Expect(err).NotTo(HaveOccurred())
 		Expect([]uint64{done, of}).To(Equal([]uint64{7, 7}))
@@ -130,7 +136,8 @@ var _ = Describe("Verifying", func() {
 		w := built()
 		other := w.config()
 		other.Logic = "v1 cut=hour"
-		_, err := stage.Verify(context.Background(), other, w.bus, func() stage.Processor { return &adder{} }, stage.VerifyOptions{})
+		_, err := stage.Verify(context.Background(), other, w.bus, func() stage.Processor { return &adder{} },
+			stage.VerifyOptions{})
 		Expect(err).To(MatchError(stage.ErrDiverged))
 		Expect(err).To(MatchError(ContainSubstring("cut is not set there and hour here")))
 		w.recreate(sizes...)
@@ -160,18 +167,27 @@ var _ = Describe("Verifying", func() {
 		}
 	}
 	header := func(key string) damage {
-		return damage{"with another " + key, edit(func(m *bus.Message) { setHeader(m, key, func(v string) string { return v + "0" }) }), key, true}
+		return damage{"with another " + key, edit(func(m *bus.Message) {
+			setHeader(m, key,
+				func(v string) string { return v + "0" })
+		}), key, true}
 	}
 	damages := []damage{
-		{"with another body", edit(func(m *bus.Message) { m.Data = append(m.Data[:len(m.Data)-1:len(m.Data)-1], " }"...) }), "the body", true},
+		{"with another body", edit(func(m *bus.Message) {
+			m.Data = append(m.Data[:len(m.Data)-1:len(m.Data)-1],
+				" }"...)
+		}), "the body", true},
 		{"with another subject", edit(func(m *bus.Message) { m.Subject += ".x" }), "the subject", true},
 		{"without the contract's headers", edit(func(m *bus.Message) { m.Header = nil }), "", true},
-		{"gone", func(all []bus.Message, at int) []bus.Message { return slices.Delete(all, at, at+1) }, "missing", false},
-		{"there twice", func(all []bus.Message, at int) []bus.Message { return slices.Insert(all, at+1, all[at]) }, "a second time", false},
+		{"gone", func(all []bus.Message, at int) []bus.Message { return slices.Delete(all, at, at+1) }, "missing",
+			false},
+		{"there twice", func(all []bus.Message, at int) []bus.Message { return slices.Insert(all, at+1, all[at]) },
+			"a second time", false},
 		{"behind a foreign one", func(all []bus.Message, at int) []bus.Message {
 			return slices.Insert(all, at, bus.Message{Subject: all[0].Subject, Data: []byte("{}")})
 		}, "did not publish", true},
-		header(events.HeaderID), header(events.HeaderType), header(events.HeaderTime), header(events.HeaderSource), header(events.HeaderSpecVersion), header(events.HeaderContentType),
+		header(events.HeaderID), header(events.HeaderType), header(events.HeaderTime), header(events.HeaderSource),
+		header(events.HeaderSpecVersion), header(events.HeaderContentType),
 	}
 	for _, d := range damages {
 		It("names the first message that is "+d.name, func() {
@@ -180,7 +196,8 @@ var _ = Describe("Verifying", func() {
 			for _, at := range []int{0, 600, len(all) - 1} {
 				damaged := make([]bus.Message, len(all))
 				for i := range all {
-					damaged[i] = bus.Message{Subject: all[i].Subject, Data: slices.Clone(all[i].Data), Header: slices.Clone(all[i].Header)}
+					damaged[i] = bus.Message{Subject: all[i].Subject, Data: slices.Clone(all[i].Data),
+						Header: slices.Clone(all[i].Header)}
 				}
 				w.restored(d.change(damaged, at))
 				_, err := w.check(true)
@@ -195,7 +212,8 @@ var _ = Describe("Verifying", func() {
 				mismatch := err.(*stage.Mismatch) //nolint:errorlint,forcetypeassert // as expected above
 				Expect(mismatch.Sequence).To(Equal(uint64(named)), "%d: %v", at, err)
 				if at != len(all)-1 || d.last {
-					Expect(err).To(MatchError(And(ContainSubstring(d.says), ContainSubstring("daybook replay test"))), "%d", at)
+					Expect(err).To(MatchError(And(ContainSubstring(d.says), ContainSubstring("daybook replay test"))),
+						"%d", at)
 				}
 			}
 		})
@@ -208,7 +226,8 @@ var _ = Describe("Verifying", func() {
 		Expect(err).To(MatchError(ContainSubstring(says)))
 		Expect(err).To(HaveField("Sequence", uint64(named)))
 	},
-		Entry("the first", 1, 2, "missing before this one"), Entry("one in the middle", 700, 701, "missing before this one"),
+		Entry("the first", 1, 2, "missing before this one"), Entry("one in the middle", 700, 701,
+			"missing before this one"),
 		Entry("the last", 1207, 1206, "what stood behind it was removed"),
 	)
 
@@ -219,7 +238,8 @@ var _ = Describe("Verifying", func() {
 			return slices.ContainsFunc(m.Header, func(h bus.Header) bool { return h.Key == stage.HeaderChain })
 		})
 		all[first].Header = slices.DeleteFunc(slices.Clone(all[first].Header), func(h bus.Header) bool {
-			return slices.Contains([]string{stage.HeaderChain, stage.HeaderLogic, stage.HeaderSourceID, stage.HeaderSourceTime}, h.Key)
+			return slices.Contains([]string{stage.HeaderChain, stage.HeaderLogic, stage.HeaderSourceID,
+				stage.HeaderSourceTime}, h.Key)
 		})
 		w.restored(all)
 		_, err := w.check(true)
@@ -239,7 +259,8 @@ var _ = Describe("Verifying", func() {
 			w.restored(all[:n])
 			_, err := w.check(false)
 			Expect(err).To(BeAssignableToTypeOf(&stage.Mismatch{}), "%d", n)
-			Expect(err).To(MatchError(Or(ContainSubstring("a message is missing"), ContainSubstring("ends a batch"))), "%d", n)
+			Expect(err).To(MatchError(Or(ContainSubstring("a message is missing"), ContainSubstring("ends a batch"))),
+				"%d", n)
 		}
 		Expect(ends).To(BeNumerically(">", 3))
 		w.restored(nil)
@@ -252,7 +273,8 @@ var _ = Describe("Verifying", func() {
 		w.foreign("own" + w.id + ".0")
 		w.api("STREAM.MSG.DELETE."+w.out, map[string]int{"seq": 1208})
 		_, err := w.check(false)
-		Expect(err).To(MatchError(And(ContainSubstring("expected message 1208"), ContainSubstring("went as far as 1208"))))
+		Expect(err).To(MatchError(And(ContainSubstring("expected message 1208"),
+			ContainSubstring("went as far as 1208"))))
 	})
 
 	It("by the chain alone goes on to name the first message that differs", func() {

@@ -44,9 +44,11 @@ type site struct {
 }
 
 func newSite(folder string) *site {
-	s := &site{server: must(bus.StartServer(bus.ServerConfig{DataDir: folder, Listen: "127.0.0.1:0", User: "u", Password: "p"}))}
+	s := &site{server: must(bus.StartServer(bus.ServerConfig{DataDir: folder, Listen: "127.0.0.1:0", User: "u",
+		Password: "p"}))}
 	connect := func() *bus.Bus {
-		return must(bus.Connect(context.Background(), bus.Config{URL: s.server.URL(), User: "u", Password: "p", Timeout: patience}))
+		return must(bus.Connect(context.Background(), bus.Config{URL: s.server.URL(), User: "u", Password: "p",
+			Timeout: patience}))
 	}
 	s.first, s.next = connect(), connect()
 	s.admin = must(bustest.Dial(s.server.URL(), "u", "p"))
@@ -127,7 +129,8 @@ func (w *world) feed(sizes ...int) {
 func (w *world) foreign(subject string) {
 	for {
 		state := must(w.bus.Stream(context.Background(), w.out))
-		_, err := w.bus.Append(context.Background(), w.out, []bus.Message{{Subject: subject, Data: []byte("foreign")}}, bus.Expect{Last: state.Last})
+		_, err := w.bus.Append(context.Background(), w.out, []bus.Message{{Subject: subject, Data: []byte("foreign")}},
+			bus.Expect{Last: state.Last})
 		if err == nil {
 			return
 		}
@@ -186,22 +189,24 @@ func (w *world) expected() []made {
 	return all
 }
 
-// verify compares the output stream with what is expected of the first inputs: subjects, bodies, order and headers.
+// verify compares the output stream with what is expected of the first inputs: subjects, bodies,
+// order and headers.
 func (w *world) verify() error {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	want := w.expected()
 	i := 0
-	_, err := w.bus.Each(ctx, w.out, 1, bus.End, bus.ReadOptions{Filters: []string{"own" + w.id + ".>"}}, func(got *bus.Stored) error {
-		if i >= len(want) {
-			return fmt.Errorf("output %d is one too many: %s %s", i, got.Subject, got.Data)
-		}
-		if err := want[i].compare(got, i == len(want)-1); err != nil {
-			return fmt.Errorf("output %d of %d: %w", i, len(want), err)
-		}
-		i++
-		return nil
-	})
+	_, err := w.bus.Each(ctx, w.out, 1, bus.End, bus.ReadOptions{Filters: []string{"own" + w.id + ".>"}},
+		func(got *bus.Stored) error {
+			if i >= len(want) {
+				return fmt.Errorf("output %d is one too many: %s %s", i, got.Subject, got.Data)
+			}
+			if err := want[i].compare(got, i == len(want)-1); err != nil {
+				return fmt.Errorf("output %d of %d: %w", i, len(want), err)
+			}
+			i++
+			return nil
+		})
 	if err == nil && i != len(want) {
 		err = fmt.Errorf("%d outputs, want %d", i, len(want))
 	}
@@ -252,7 +257,8 @@ func (a *adder) Step(in *bus.Stored, emit func(stage.Output)) error {
 	a.sum += in.Sequence*uint64(size+1) + a.extra
 	for part := range size {
 		emit(stage.Output{
-			Subject: fmt.Sprintf("%s.%d", a.out, part%3), Type: "test", ID: fmt.Sprintf("%d-%d", in.Sequence, part), Time: in.Time,
+			Subject: fmt.Sprintf("%s.%d", a.out, part%3), Type: "test", ID: fmt.Sprintf("%d-%d", in.Sequence, part),
+			Time: in.Time,
 			Body: text(fmt.Sprintf(`{"sum":%d,"part":%d}`, a.sum, part)),
 		})
 	}
@@ -309,7 +315,8 @@ func (w *world) start(o options) *run {
 	if o.bus == nil {
 		o.bus = w.bus
 	}
-	r := &run{w: w, proc: &adder{out: "own" + w.id, extra: o.extra, failAfter: o.failAfter}, metrics: stage.NewMetrics("test"), log: &logged{}, done: make(chan error, 1)}
+	r := &run{w: w, proc: &adder{out: "own" + w.id, extra: o.extra, failAfter: o.failAfter},
+		metrics: stage.NewMetrics("test"), log: &logged{}, done: make(chan error, 1)}
 	r.Stage = stage.New(cfg, o.bus, r.proc, slog.New(slog.NewTextHandler(r.log, nil)), r.metrics)
 	r.ctx, r.cancel = context.WithCancel(context.Background())
 	if f, ok := o.bus.(*faulty); ok {
@@ -346,7 +353,8 @@ func (r *run) worked() bool {
 	return err == nil
 }
 
-// finish runs a stage until every input has been worked off, stops it and compares the output stream.
+// finish runs a stage until every input has been worked off, stops it and compares the output
+// stream.
 func (w *world) finish(o options) (*run, error) {
 	r := w.start(o)
 	r.worked()
@@ -382,7 +390,8 @@ var errDead = errors.New("the process is dead")
 // faulty is a bus with knobs. They are set before it is used, and called by one goroutine.
 type faulty struct {
 	stage.Bus
-	before func(op string, n int) error                                       // before the n-th call of all; an error is the answer
+	// before the n-th call of all; an error is the answer
+	before func(op string, n int) error
 	append func(n int, store func() (uint64, error)) (last uint64, err error) // in place of the n-th Append
 	cancel context.CancelFunc                                                 // stops the stage that uses the bus
 	calls  atomic.Int64
@@ -441,7 +450,8 @@ func (f *faulty) Read(ctx context.Context, stream string, from uint64, o bus.Rea
 	return f.Bus.Read(ctx, stream, from, o)
 }
 
-func (f *faulty) Each(ctx context.Context, stream string, from, to uint64, o bus.ReadOptions, yield func(*bus.Stored) error) (uint64, error) {
+func (f *faulty) Each(ctx context.Context, stream string, from, to uint64, o bus.ReadOptions,
+	yield func(*bus.Stored) error) (uint64, error) {
 	if err := f.enter("Each"); err != nil {
 		return 0, err
 	}

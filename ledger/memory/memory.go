@@ -13,7 +13,8 @@ import (
 	"github.com/daybook-billing/daybook/ledger"
 )
 
-// Ledger keeps sums of charges, not the charges: its size grows with tenants, plans and months, and with what is running.
+// Ledger keeps sums of charges, not the charges: its size grows with tenants, plans and months, and
+// with what is running.
 type Ledger struct {
 	mu        sync.RWMutex // guards everything below; Post holds it for a whole batch
 	positions ledger.Positions
@@ -93,7 +94,8 @@ func (l *Ledger) charge(c *events.Charge) {
 	key := lineKey{c.Period, c.Tenant, c.Kind, c.Plan, c.Component, c.Unit, c.Currency}
 	line := l.lines[key]
 	if line == nil {
-		line = &ledger.Line{Period: c.Period, Tenant: c.Tenant, Kind: c.Kind, Plan: c.Plan, Component: c.Component, Unit: c.Unit, Currency: c.Currency}
+		line = &ledger.Line{Period: c.Period, Tenant: c.Tenant, Kind: c.Kind, Plan: c.Plan, Component: c.Component,
+			Unit: c.Unit, Currency: c.Currency}
 		l.lines[key] = line
 	}
 	line.Charges++
@@ -125,7 +127,8 @@ func (l *Ledger) Bill(_ context.Context, q ledger.Query) (ledger.Bill, error) {
 	}
 	slices.SortFunc(bill.Lines, func(a, b ledger.Line) int {
 		return cmp.Or(cmp.Compare(a.Period, b.Period), cmp.Compare(a.Tenant, b.Tenant), cmp.Compare(a.Kind, b.Kind),
-			cmp.Compare(a.Plan, b.Plan), cmp.Compare(a.Component, b.Component), cmp.Compare(a.Unit, b.Unit), cmp.Compare(a.Currency, b.Currency))
+			cmp.Compare(a.Plan, b.Plan), cmp.Compare(a.Component, b.Component), cmp.Compare(a.Unit, b.Unit),
+			cmp.Compare(a.Currency, b.Currency))
 	})
 	for _, u := range l.unrated {
 		if selected(u.tenant, u.period) {

@@ -4,32 +4,36 @@
 //
 //	currency: GBP                          # the billing currency
 //	vat_rates:
-//	  - {code: Standard, valid_from: 2017-01-01, rate: "0.2"}
+// 	  - {code: Standard, valid_from: 2017-01-01, rate: "0.2"}
 //	currency_rates:                        # one unit of code in the billing currency
-//	  - {code: USD, valid_from: 2017-01-01, rate: "0.8"}
+// 	  - {code: USD, valid_from: 2017-01-01, rate: "0.8"}
 //	plans:
-//	  - name: app-java
+// 	  - name: app-java
 //	    match: {kind: app, buildpack: "java*"}
 //	    valid_from: 2017-01-01T00:00:00Z
 //	    defaults: {instances: 1, memory_mb: 0, storage_mb: 0, volume_gb: 0}
 //	    restart: month
 //	    components:
-//	      - {name: instance, formula: "ceil(seconds / 3600) * 0.01", currency: USD, vat: Standard}
-//	      - {name: memory, quantity: "memory_mb / 1024 * seconds / 3600", unit: GiB-hour, unit_price: "0.004"}
+// 	      - {name: instance, formula: "ceil(seconds / 3600) * 0.01", currency: USD, vat: Standard}
+// 	      - {name: memory, quantity: "memory_mb / 1024 * seconds / 3600", unit: GiB-hour,
+//          unit_price: "0.004"}
 //
-// Required are currency, plans and, in a plan, name, match, valid_from and components. A component has either a formula
-// or quantity, unit and unit_price; its currency is the billing currency unless it says another, and without vat there is
-// no VAT. Times are RFC 3339 or dates (UTC midnight). Anchors, aliases and a second document are refused.
+// Required are currency, plans and, in a plan, name, match, valid_from and components. A component
+// has either a formula or quantity, unit and unit_price; its currency is the billing currency
+// unless it says another, and without vat there is no VAT. Times are RFC 3339 or dates (UTC
+// midnight). Anchors, aliases and a second document are refused.
 //
 // # Versions
 //
-// Entries of one name are versions of one plan, as entries of one code are of one rate: each is in force from its
-// valid_from until that of the next. The billing currency's own rate is 1 until currency_rates lists one for it.
+// Entries of one name are versions of one plan, as entries of one code are of one rate: each is in
+// force from its valid_from until that of the next. The billing currency's own rate is 1 until
+// currency_rates lists one for it.
 //
 // # Matching
 //
-// A plan matches a resource when every field of its match does. Of the plans in force that match, the one with more
-// fields wins, then the one with more literal characters in them, then the one that stands later in the file.
+// A plan matches a resource when every field of its match does. Of the plans in force that match,
+// the one with more fields wins, then the one with more literal characters in them, then the one
+// that stands later in the file.
 package catalogue
 
 import (
@@ -46,8 +50,8 @@ import (
 // MaxSize is how many bytes a catalogue file may have.
 const MaxSize = 4 << 20
 
-// Catalogue is a price catalogue that has been read and checked. It is immutable but for a cache of choices, and can be
-// used by several goroutines at once.
+// Catalogue is a price catalogue that has been read and checked. It is immutable but for a cache of
+// choices, and can be used by several goroutines at once.
 type Catalogue struct {
 	Currency string  // the billing currency
 	Plans    []*Plan // every version, in the order of the file
@@ -104,8 +108,9 @@ type Component struct {
 	terms string
 }
 
-// SameTerms reports whether two components price alike whenever their rates do: same plan name, component name, prices,
-// defaults, codes and restart. A run goes on across plan versions for components with the same terms.
+// SameTerms reports whether two components price alike whenever their rates do: same plan name,
+// component name, prices, defaults, codes and restart. A run goes on across plan versions for
+// components with the same terms.
 func (c *Component) SameTerms(other *Component) bool { return c == other || c.terms == other.terms }
 
 // Rate is a value in force from a time on.
@@ -118,7 +123,8 @@ type Rate struct {
 // Rates are the values of one code, by time. Neighbours differ in value.
 type Rates []Rate
 
-// At returns the rate in force at t and when it is replaced: zero for never. It is nil before the first one.
+// At returns the rate in force at t and when it is replaced: zero for never. It is nil before the
+// first one.
 func (r Rates) At(t time.Time) (rate *Rate, until time.Time) {
 	n := len(r)
 	for n > 0 && r[n-1].ValidFrom.After(t) {
@@ -133,8 +139,8 @@ func (r Rates) At(t time.Time) (rate *Rate, until time.Time) {
 	return &r[n-1], until
 }
 
-// Digest identifies the content: the first 12 hexadecimal digits of the SHA-256 of the file. It is the default name of a
-// catalogue version.
+// Digest identifies the content: the first 12 hexadecimal digits of the SHA-256 of the file. It is
+// the default name of a catalogue version.
 func (c *Catalogue) Digest() string { return c.digest }
 
 // VATRates returns the rates of a VAT code and whether the catalogue has it.
@@ -143,13 +149,15 @@ func (c *Catalogue) VATRates(code string) (Rates, bool) {
 	return r, ok
 }
 
-// CurrencyRates returns the rates of a currency and whether the catalogue has it. The billing currency always has.
+// CurrencyRates returns the rates of a currency and whether the catalogue has it. The billing
+// currency always has.
 func (c *Catalogue) CurrencyRates(code string) (Rates, bool) {
 	r, ok := c.currencies[code]
 	return r, ok
 }
 
-// link computes what follows from what the file says: ends of versions, terms, and from when a plan can be rated.
+// link computes what follows from what the file says: ends of versions, terms, and from when a plan
+// can be rated.
 func (c *Catalogue) link() {
 	byName := map[string][]*Plan{}
 	for i, p := range c.Plans {
@@ -184,7 +192,8 @@ func (p *Plan) ratedFrom(rates Rates, what string) {
 	}
 }
 
-// terms is a text that is equal for components that price alike. The parts are separated by a byte that no name has.
+// terms is a text that is equal for components that price alike. The parts are separated by a byte
+// that no name has.
 func (p *Plan) terms(c *Component) string {
 	var price string
 	if c.Formula != nil {
@@ -199,14 +208,16 @@ func (p *Plan) terms(c *Component) string {
 	}
 	text := ""
 	for _, part := range []string{
-		p.Name, c.Name, price, d.Instances.String(), d.MemoryMB.String(), d.StorageMB.String(), d.VolumeGB.String(), restart, c.Currency, c.VAT,
+		p.Name, c.Name, price, d.Instances.String(), d.MemoryMB.String(), d.StorageMB.String(), d.VolumeGB.String(),
+		restart, c.Currency, c.VAT,
 	} {
 		text += part + "\x00"
 	}
 	return text
 }
 
-// merged sorts rates by time and drops those that repeat the value before them, so that every boundary is a change.
+// merged sorts rates by time and drops those that repeat the value before them, so that every
+// boundary is a change.
 func merged(rates []Rate) Rates {
 	slices.SortStableFunc(rates, func(a, b Rate) int { return a.ValidFrom.Compare(b.ValidFrom) })
 	return slices.CompactFunc(rates, func(a, b Rate) bool { return a.Value.Cmp(b.Value) == 0 })

@@ -35,7 +35,8 @@ func at(s string) time.Time {
 	return t
 }
 
-// plans makes a catalogue of plans that differ in what matters to a spec; each line is the inside of a YAML mapping.
+// plans makes a catalogue of plans that differ in what matters to a spec; each line is the inside
+// of a YAML mapping.
 func plans(lines ...string) string {
 	text := "currency: GBP\ncurrency_rates: [{code: USD, valid_from: 2020-01-01, rate: 0.8}]\nplans:\n"
 	for _, line := range lines {
@@ -52,7 +53,8 @@ func plans(lines ...string) string {
 
 var java = catalogue.Resource{
 	Foundation: "prod", Tenant: "org-1", Kind: events.KindApp,
-	Footprint: events.Footprint{Buildpack: "https://github.com/cf/java-buildpack", BuildpackGUID: "bp-guid", ProcessType: "web"},
+	Footprint: events.Footprint{Buildpack: "https://github.com/cf/java-buildpack", BuildpackGUID: "bp-guid",
+		ProcessType: "web"},
 }
 
 func winner(c *catalogue.Catalogue, r catalogue.Resource, when string) string {
@@ -120,15 +122,24 @@ var _ = Describe("Reading a catalogue", func() {
 		Entry("a list", "- a", "1:1: the catalogue must be a mapping"),
 		Entry("broken YAML", "currency: GBP\nplans: [", "2:1: not valid YAML"),
 		Entry("two documents", plans("name: a, match: {}")+"---\ncurrency: GBP\n", "5:1: a second YAML document"),
-		Entry("aliases", "currency: &c GBP\nplans: *c", "1:11: anchors (&c) are not supported", "2:8: aliases (*c) are not supported"),
+		Entry("aliases", "currency: &c GBP\nplans: *c", "1:11: anchors (&c) are not supported", "2:8: aliases (*c) "+
+			"are not supported"),
 		Entry("too large a file", strings.Repeat("#", catalogue.MaxSize+1), "1:1: the catalogue has 4194305 bytes"),
 		Entry("no plans", "currency: GBP\nplans: []", "2:8: plans is an empty list"),
-		Entry("a plan without components", plans("name: a, match: {}, components: []"), "4:38: plan a has no components"),
-		Entry("a field that the kind does not have", plans("name: a, match: {kind: service, buildpack: x}"), "4:38: a resource of kind service has no buildpack"),
-		Entry("a bad character in a quoted formula", plans(`name: a, match: {}, valid_from: 2001-01-01, components: [{name: c, formula: "1 + é;"}]`), "4:87: formula: unknown name"),
-		Entry("a bad character in a plain formula", "currency: GBP\nplans:\n- name: a\n  match: {}\n  valid_from: 2001-01-01\n  components:\n  - name: c\n    formula: 1 +\n      2;\n", `9:8: formula: unexpected ";"`),
-		Entry("a formula over the end of a quoted line", "currency: GBP\nplans:\n- name: a\n  match: {}\n  valid_from: 2001-01-01\n  components:\n  - name: c\n    formula: 'ceil(1 +\n      2'\n", `9:8: formula: missing ")"`),
-		Entry("an undefined VAT code", plans("name: a, match: {}, components: [{name: c, formula: 1, vat: X}]"), `4:66: unknown VAT code "X": none is defined`),
+		Entry("a plan without components", plans("name: a, match: {}, components: []"), "4:38: plan a has no "+
+			"components"),
+		Entry("a field that the kind does not have", plans("name: a, match: {kind: service, buildpack: x}"),
+			"4:38: a resource of kind service has no buildpack"),
+		Entry("a bad character in a quoted formula",
+			plans(`name: a, match: {}, valid_from: 2001-01-01, components: [{name: c, formula: "1 + é;"}]`),
+			"4:87: formula: unknown name"),
+		Entry("a bad character in a plain formula", "currency: GBP\nplans:\n- name: a\n  match: {}\n  valid_from: "+
+			"2001-01-01\n  components:\n  - name: c\n    formula: 1 +\n      2;\n", `9:8: formula: unexpected ";"`),
+		Entry("a formula over the end of a quoted line", "currency: GBP\nplans:\n- name: a\n  match: {}\n  "+
+			"valid_from: 2001-01-01\n  components:\n  - name: c\n    formula: 'ceil(1 +\n      2'\n",
+			`9:8: formula: missing ")"`),
+		Entry("an undefined VAT code", plans("name: a, match: {}, components: [{name: c, formula: 1, vat: X}]"),
+			`4:66: unknown VAT code "X": none is defined`),
 	)
 
 	It("bounds what it says about a file of mistakes", func() {
@@ -138,17 +149,20 @@ var _ = Describe("Reading a catalogue", func() {
 
 var _ = Describe("Choosing a plan", func() {
 	It("takes the one with more fields", func() {
-		c := read(plans("name: fields, match: {kind: app, tenant: '*'}", "name: literal, match: {buildpack: 'https://github.com/cf/*'}"))
+		c := read(plans("name: fields, match: {kind: app, tenant: '*'}", "name: literal, match: {buildpack: "+
+			"'https://github.com/cf/*'}"))
 		Expect(winner(c, java, "2002-01-01")).To(Equal("fields"))
 	})
 
 	It("then the one with more literal characters", func() {
-		c := read(plans("name: long, match: {kind: app, buildpack: '*java*'}", "name: short, match: {kind: app, buildpack: 'https*'}", "name: all, match: {kind: app, buildpack: '*'}"))
+		c := read(plans("name: long, match: {kind: app, buildpack: '*java*'}", "name: short, match: {kind: app, "+
+			"buildpack: 'https*'}", "name: all, match: {kind: app, buildpack: '*'}"))
 		Expect(winner(c, java, "2002-01-01")).To(Equal("short"))
 	})
 
 	It("then the one that stands later in the file", func() {
-		c := read(plans("name: first, match: {kind: app, buildpack: 'http*'}", "name: second, match: {kind: app, buildpack: '*java'}"))
+		c := read(plans("name: first, match: {kind: app, buildpack: 'http*'}", "name: second, match: {kind: app, "+
+			"buildpack: '*java'}"))
 		r := java
 		r.Footprint.Buildpack = "http://java"
 		Expect(winner(c, r, "2002-01-01")).To(Equal("second"))
@@ -214,7 +228,8 @@ var _ = Describe("Choosing a plan", func() {
 
 	It("explains every plan version that it considered", func() {
 		c := read(plans("name: app, match: {kind: app}", "name: java, match: {kind: app, buildpack: '*java*'}",
-			"name: ruby, match: {kind: app, buildpack: ruby}", "name: java, match: {kind: app, buildpack: '*java*'}, valid_from: 2009-01-01"))
+			"name: ruby, match: {kind: app, buildpack: ruby}", "name: java, match: {kind: app, buildpack: '*java*'}, "+
+				"valid_from: 2009-01-01"))
 		e := c.Explain(java, at("2002-01-01"))
 		Expect(strings.Split(strings.TrimSpace(e.String()), "\n")).To(Equal([]string{
 			`plan java (line 5, valid from 2001-01-01T00:00:00Z): more fields in its match (2 against 1 of app)`,

@@ -116,7 +116,8 @@ func better(a, b *Plan) string {
 	case a.literal != b.literal:
 		return fmt.Sprintf("more literal characters in its match (%d against %d of %s)", a.literal, b.literal, b.Name)
 	default:
-		return fmt.Sprintf("the same specificity as %s and a later place in the file (line %d against %d)", b.Name, a.Line, b.Line)
+		return fmt.Sprintf("the same specificity as %s and a later place in the file (line %d against %d)", b.Name,
+			a.Line, b.Line)
 	}
 }
 
@@ -124,7 +125,8 @@ func better(a, b *Plan) string {
 func (e *Explanation) String() string {
 	var b strings.Builder
 	if e.Winner != nil {
-		fmt.Fprintf(&b, "plan %s (line %d, valid from %s): %s\n", e.Winner.Name, e.Winner.Line, events.FormatTime(e.Winner.ValidFrom), e.Why)
+		fmt.Fprintf(&b, "plan %s (line %d, valid from %s): %s\n", e.Winner.Name, e.Winner.Line,
+			events.FormatTime(e.Winner.ValidFrom), e.Why)
 	} else {
 		fmt.Fprintf(&b, "no plan: %s\n", e.Why)
 	}

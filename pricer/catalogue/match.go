@@ -34,9 +34,11 @@ const (
 	fields = iota
 )
 
-var fieldNames = [fields]string{"kind", "buildpack", "process_type", "plan", "offering", "broker", "flavor", "tenant", "foundation"}
+var fieldNames = [fields]string{"kind", "buildpack", "process_type", "plan", "offering", "broker", "flavor", "tenant",
+	"foundation"}
 
-var kinds = []string{events.KindApp, events.KindTask, events.KindStaging, events.KindService, events.KindInstance, events.KindVolume}
+var kinds = []string{events.KindApp, events.KindTask, events.KindStaging, events.KindService, events.KindInstance,
+	events.KindVolume}
 
 // has reports whether resources of a kind have the field.
 func (f field) has(kind string) bool {
@@ -52,7 +54,8 @@ func (f field) has(kind string) bool {
 	}
 }
 
-// values returns pointers to the name and the id that the field is compared with; the id is nil where there is none.
+// values returns pointers to the name and the id that the field is compared with; the id is nil
+// where there is none.
 func (r *Resource) values(f field) (name, id *string) {
 	p := &r.Footprint
 	switch f {
@@ -77,7 +80,8 @@ func (r *Resource) values(f field) (name, id *string) {
 	}
 }
 
-// Constraint is one field of a match. In Glob, * stands for any characters and ? for one; slashes are ordinary.
+// Constraint is one field of a match. In Glob, * stands for any characters and ? for one; slashes
+// are ordinary.
 type Constraint struct {
 	Field string
 	Glob  string
@@ -106,7 +110,8 @@ func (c *Constraint) matches(r *Resource) bool {
 	return glob(c.Glob, *name) || id != nil && glob(c.Glob, *id)
 }
 
-// glob matches the whole of s. It goes back to the last * only, and so takes at most len(pattern) × len(s) steps.
+// glob matches the whole of s. It goes back to the last * only, and so takes at most len(pattern) ×
+// len(s) steps.
 func glob(pattern, s string) bool {
 	star, mark := -1, 0
 	i, j := 0, 0
@@ -149,7 +154,8 @@ func (p *Plan) inForce(t time.Time) bool {
 
 // bySpecificity orders plans: the winner first.
 func bySpecificity(a, b *Plan) int {
-	return cmp.Or(cmp.Compare(len(b.Match), len(a.Match)), cmp.Compare(b.literal, a.literal), cmp.Compare(b.position, a.position))
+	return cmp.Or(cmp.Compare(len(b.Match), len(a.Match)), cmp.Compare(b.literal, a.literal), cmp.Compare(b.position,
+		a.position))
 }
 
 // Choice is the plan of a resource from a time until the next choice.
@@ -161,11 +167,13 @@ type Choice struct {
 
 type choices []Choice
 
-// maxChosen bounds the cache of choices. It holds one entry for each combination of the fields that plans ask for.
+// maxChosen bounds the cache of choices. It holds one entry for each combination of the fields that
+// plans ask for.
 const maxChosen = 20_000
 
-// Choices returns which plan prices the resource when: at least one choice, by time, the first one from the zero time on.
-// A plan is chosen only from when its currencies and VAT codes have rates. The result must not be changed.
+// Choices returns which plan prices the resource when: at least one choice, by time, the first one
+// from the zero time on. A plan is chosen only from when its currencies and VAT codes have rates.
+// The result must not be changed.
 func (c *Catalogue) Choices(r *Resource) []Choice {
 	key := c.key(r)
 	c.mu.RLock()

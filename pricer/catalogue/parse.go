@@ -14,11 +14,12 @@ import (
 	"github.com/daybook-billing/daybook/pricer/formula"
 )
 
-// Parse reads and checks a catalogue. The file's name is for messages only. The error is of type Problems and lists all
-// that is wrong, each with line, column and what to do.
+// Parse reads and checks a catalogue. The file's name is for messages only. The error is of type
+// Problems and lists all that is wrong, each with line, column and what to do.
 func Parse(file string, data []byte) (*Catalogue, error) {
 	r := &reader{file: file}
-	c := &Catalogue{digest: digest(data), vat: map[string]Rates{}, currencies: map[string]Rates{}, chosen: map[Resource]choices{}}
+	c := &Catalogue{digest: digest(data), vat: map[string]Rates{}, currencies: map[string]Rates{},
+		chosen: map[Resource]choices{}}
 	if root := r.document(data); root != nil {
 		r.catalogue(c, root)
 	}
@@ -45,7 +46,8 @@ func (r *reader) catalogue(c *Catalogue, root *yaml.Node) {
 	}
 	r.rates(o.values["currency_rates"], "currency_rates", c.currencies, func(n *yaml.Node, x events.Decimal) {
 		if x.IsZero() {
-			r.problem(n, "the currency rate is 0; it says what one unit is worth in the billing currency and must be positive")
+			r.problem(n, "the currency rate is 0; it says what one unit is worth in the billing currency and must be "+
+				"positive")
 		}
 	})
 	plans := o.require("plans", "add at least one plan")
@@ -91,7 +93,8 @@ func (r *reader) rates(n *yaml.Node, list string, into map[string]Rates, check f
 			continue
 		}
 		if line := seen[key{code, from}]; line != 0 {
-			r.problem(item, "%s from %s stands twice in %s, first in line %d; keep one", code, events.FormatTime(from), list, line)
+			r.problem(item, "%s from %s stands twice in %s, first in line %d; keep one", code, events.FormatTime(from),
+				list, line)
 		}
 		seen[key{code, from}] = item.Line
 		into[code] = append(into[code], Rate{Code: code, ValidFrom: from, Value: x})
@@ -126,7 +129,8 @@ func (r *reader) plan(c *Catalogue, n *yaml.Node, seen map[string]*yaml.Node) {
 	if okName && okFrom {
 		key := name + "\x00" + events.FormatTime(p.ValidFrom)
 		if first := seen[key]; first != nil {
-			r.problem(o.keys["name"], "plan %s from %s stands twice, first in line %d; change one name or valid_from", name, events.FormatTime(p.ValidFrom), first.Line)
+			r.problem(o.keys["name"], "plan %s from %s stands twice, first in line %d; change one name or valid_from",
+				name, events.FormatTime(p.ValidFrom), first.Line)
 		}
 		seen[key] = n
 	}
@@ -138,7 +142,8 @@ func (r *reader) plan(c *Catalogue, n *yaml.Node, seen map[string]*yaml.Node) {
 	}
 	if restart := o.values["restart"]; restart != nil {
 		if s, ok := r.text(restart, "restart"); ok && s != "month" {
-			r.problem(restart, "restart %q is unknown; the only value is month, and without the key runs go on", clip(s))
+			r.problem(restart, "restart %q is unknown; the only value is month, and without the key runs go on",
+				clip(s))
 		}
 		p.RestartMonthly = true
 	}
@@ -174,7 +179,8 @@ func (r *reader) match(n *yaml.Node) []Constraint {
 			kind = value
 		}
 		if kind != "" && !f.has(kind) {
-			r.problem(o.keys[fieldNames[f]], "a resource of kind %s has no %s, so the plan would never match; remove one of them", kind, fieldNames[f])
+			r.problem(o.keys[fieldNames[f]], "a resource of kind %s has no %s, so the plan would never match; remove "+
+				"one of them", kind, fieldNames[f])
 		}
 		out = append(out, newConstraint(f, value))
 	}
@@ -212,7 +218,8 @@ func (r *reader) component(c *Catalogue, p *Plan, n *yaml.Node, names map[string
 	case o.values["formula"] != nil:
 		for _, key := range []string{"quantity", "unit", "unit_price"} {
 			if o.keys[key] != nil {
-				r.problem(o.keys[key], "%s has a formula and %s; a formula is the whole price, so remove one of them", o.name, key)
+				r.problem(o.keys[key], "%s has a formula and %s; a formula is the whole price, so remove one of them",
+					o.name, key)
 			}
 		}
 		component.Formula = r.formula(o.values["formula"], "formula")
@@ -227,7 +234,8 @@ func (r *reader) component(c *Catalogue, p *Plan, n *yaml.Node, names map[string
 		if code, ok := r.currency(node, "currency"); ok {
 			component.Currency = code
 			if c.currencies[code] == nil {
-				r.problem(node, "%s, or add its rate to currency_rates", unknown("currency", code, slices.Sorted(maps.Keys(c.currencies))))
+				r.problem(node, "%s, or add its rate to currency_rates", unknown("currency", code,
+					slices.Sorted(maps.Keys(c.currencies))))
 			}
 		}
 	}
@@ -235,7 +243,8 @@ func (r *reader) component(c *Catalogue, p *Plan, n *yaml.Node, names map[string
 		if code, ok := r.text(node, "vat"); ok {
 			component.VAT = code
 			if c.vat[code] == nil {
-				r.problem(node, "%s, or add its rate to vat_rates", unknown("VAT code", code, slices.Sorted(maps.Keys(c.vat))))
+				r.problem(node, "%s, or add its rate to vat_rates", unknown("VAT code", code,
+					slices.Sorted(maps.Keys(c.vat))))
 			}
 		}
 	}

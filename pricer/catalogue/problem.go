@@ -44,13 +44,17 @@ func (p Problems) Error() string {
 }
 
 func (p Problems) sorted() Problems {
-	slices.SortStableFunc(p, func(a, b *Problem) int { return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column)) })
+	slices.SortStableFunc(p, func(a, b *Problem) int {
+		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column,
+			b.Column))
+	})
 	return p
 }
 
-// within finds the line and column in the file of a byte offset in the value of a scalar. YAML quotes, folds and indents
-// scalars in five ways, but in all of them the characters other than white space stand in the file as in the value, so
-// they are counted. Where that fails (escapes), the position is the scalar's.
+// within finds the line and column in the file of a byte offset in the value of a scalar. YAML
+// quotes, folds and indents scalars in five ways, but in all of them the characters other than
+// white space stand in the file as in the value, so they are counted. Where that fails (escapes),
+// the position is the scalar's.
 func within(lines []string, n *yaml.Node, offset int) (line, column int) {
 	line, column = n.Line, n.Column
 	inside := offset < len(n.Value)

@@ -38,7 +38,8 @@ var yamlLine = regexp.MustCompile(`^yaml: (?:line (\d+): )?`)
 // document reads the only document of the file, or returns nil after noting why it cannot.
 func (r *reader) document(data []byte) *yaml.Node {
 	if len(data) > MaxSize {
-		r.at(1, 1, "the catalogue has %d bytes, more than %d; split the plans over several foundations' catalogues", len(data), MaxSize)
+		r.at(1, 1, "the catalogue has %d bytes, more than %d; split the plans over several foundations' catalogues",
+			len(data), MaxSize)
 		return nil
 	}
 	r.lines = strings.Split(string(data), "\n")
@@ -51,7 +52,8 @@ func (r *reader) document(data []byte) *yaml.Node {
 	}
 	if err == nil {
 		if err = decoder.Decode(&second); err == nil {
-			r.problem(&second, "a second YAML document begins here; a catalogue is one document, so put all plans under one plans key")
+			r.problem(&second, "a second YAML document begins here; a catalogue is one document, so put all plans "+
+				"under one plans key")
 			return nil
 		}
 	}
@@ -60,7 +62,8 @@ func (r *reader) document(data []byte) *yaml.Node {
 		if m := yamlLine.FindStringSubmatch(err.Error()); m != nil && m[1] != "" {
 			line, _ = strconv.Atoi(m[1]) // digits, by the expression
 		}
-		r.at(line, 1, "not valid YAML: %s; check the indentation and quotes here and in the line before", yamlLine.ReplaceAllString(err.Error(), ""))
+		r.at(line, 1, "not valid YAML: %s; check the indentation and quotes here and in the line before",
+			yamlLine.ReplaceAllString(err.Error(), ""))
 		return nil
 	}
 	if !r.plain(first.Content[0]) {
@@ -130,7 +133,8 @@ func (r *reader) object(n *yaml.Node, name string, known ...string) *object {
 		case !slices.Contains(known, key.Value):
 			r.problem(key, "%s: %s", name, unknown("key", key.Value, known))
 		case o.keys[key.Value] != nil:
-			r.problem(key, "%s: the key %s stands twice, first in line %d; keep one", name, key.Value, o.keys[key.Value].Line)
+			r.problem(key, "%s: the key %s stands twice, first in line %d; keep one", name, key.Value,
+				o.keys[key.Value].Line)
 		default:
 			o.keys[key.Value], o.values[key.Value] = key, value
 		}

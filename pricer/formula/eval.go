@@ -6,11 +6,12 @@ import (
 	"github.com/cockroachdb/apd/v3"
 )
 
-// arithmetic is the context of every operation. It is never changed. Nothing is trapped by apd itself: the conditions are
-// looked at by failed, which knows the words for them.
+// arithmetic is the context of every operation. It is never changed. Nothing is trapped by apd
+// itself: the conditions are looked at by failed, which knows the words for them.
 var arithmetic = apd.Context{Precision: 50, MaxExponent: 100, MinExponent: -100, Rounding: apd.RoundHalfEven}
 
-// What ceil, floor and round see of their argument, so that the last digits of a division do not move a whole number.
+// What ceil, floor and round see of their argument, so that the last digits of a division do not
+// move a whole number.
 const (
 	wholePlaces = 30
 	wholeDigits = 40
@@ -25,8 +26,9 @@ type machine struct {
 
 func newMachine(slots int) *machine { return &machine{slots: make([]apd.Decimal, slots)} }
 
-// eval computes n, using the slots from slot on, and returns where the result is: a slot, a variable or a constant, which
-// must not be changed. On failure it returns the node that failed and what happened.
+// eval computes n, using the slots from slot on, and returns where the result is: a slot, a
+// variable or a constant, which must not be changed. On failure it returns the node that failed and
+// what happened.
 func (m *machine) eval(n *node, slot int) (z *apd.Decimal, at *node, message string) {
 	if n.constant {
 		return &n.value, nil, ""
@@ -83,7 +85,8 @@ func (m *machine) binary(o op, slot int, x, y *apd.Decimal) string {
 	return failed(condition, err)
 }
 
-// divideWhole divides whole numbers that divide without rest: the common 7200 / 3600, many times faster.
+// divideWhole divides whole numbers that divide without rest: the common 7200 / 3600, many times
+// faster.
 func divideWhole(z, x, y *apd.Decimal) bool {
 	a, ok := small(x)
 	b, ok2 := small(y)
@@ -130,13 +133,15 @@ func (m *machine) power(slot int, x, y *apd.Decimal) string {
 	return failed(arithmetic.Quo(z, base, z))
 }
 
-// toWhole sets z to x as a whole number. apd's Ceil and Floor must not get the same number as source and destination.
+// toWhole sets z to x as a whole number. apd's Ceil and Floor must not get the same number as
+// source and destination.
 func (m *machine) toWhole(o op, z, x *apd.Decimal) string {
 	if x.Exponent >= 0 {
 		z.Set(x)
 		return ""
 	}
-	if least := max(-wholePlaces, x.Exponent+int32(x.NumDigits())-wholeDigits); x.Exponent < least { //nolint:gosec // at most 50 digits
+	if least := max(-wholePlaces,
+		x.Exponent+int32(x.NumDigits())-wholeDigits); x.Exponent < least { //nolint:gosec // at most 50 digits
 		if message := failed(arithmetic.Quantize(&m.frac, x, least)); message != "" {
 			return message
 		}

@@ -4,24 +4,29 @@
 //
 // # Language
 //
-//   - Variables: seconds, instances, memory_mb (MiB an instance), storage_mb (MiB), volume_gb (GiB).
-//   - Decimal literals such as 12 or 0.01, with a digit before the point. There is no exponent form.
-//   - Operators, loosest first: + and -, * and /, unary minus, ^. All group to the left except ^, so that 2^3^2 is 2^9;
-//     -2^2 is -4. Parentheses.
-//   - Functions: ceil, floor and round (half-even, to a whole number) take one argument, min and max two or more.
+//   - Variables: seconds, instances, memory_mb (MiB an instance), storage_mb (MiB), volume_gb
+//     (GiB).
+//   - Decimal literals such as 12 or 0.01, with a digit before the point. There is no exponent
+//     form.
+//   - Operators, loosest first: + and -, * and /, unary minus, ^. All group to the left except ^,
+//     so that 2^3^2 is 2^9; -2^2 is -4. Parentheses.
+//   - Functions: ceil, floor and round (half-even, to a whole number) take one argument, min and
+//     max two or more.
 //
 // # Arithmetic
 //
-// Every operation is exact as far as 50 digits go and is rounded half-even there. An exponent must be a whole number
-// from -100 to 100; the power is computed by multiplication, fractional exponents are refused. ceil, floor and round first
-// drop what stands beyond 30 decimal places or 40 digits: 2/3*3 is 2.000…01 at 50 digits, and its ceil is 2 all the same.
-// Division by zero, results beyond 10^100, results nearer to zero than 10^-100 and a final result of more than 30 digits
-// before the point are errors with the position of the operator, never infinities, zeros or approximations.
-// A part without variables is evaluated by Parse, so that such errors in it are found there.
+// Every operation is exact as far as 50 digits go and is rounded half-even there. An exponent must
+// be a whole number from -100 to 100; the power is computed by multiplication, fractional exponents
+// are refused. ceil, floor and round first drop what stands beyond 30 decimal places or 40 digits:
+// 2/3*3 is 2.000…01 at 50 digits, and its ceil is 2 all the same. Division by zero, results beyond
+// 10^100, results nearer to zero than 10^-100 and a final result of more than 30 digits before the
+// point are errors with the position of the operator, never infinities, zeros or approximations. A
+// part without variables is evaluated by Parse, so that such errors in it are found there.
 //
 // # Limits
 //
-// 1,000 characters without white space, 4,000 bytes in all, nesting of 50, 500 nodes, literals of 50 digits.
+// 1,000 characters without white space, 4,000 bytes in all, nesting of 50, 500 nodes, literals of
+// 50 digits.
 package formula
 
 import (
@@ -65,7 +70,8 @@ type Error struct {
 // Error writes the column and the message.
 func (e *Error) Error() string { return fmt.Sprintf("column %d: %s", e.Column, e.Message) }
 
-// Formula is a formula that has been read. It is immutable and can be used by several goroutines at once.
+// Formula is a formula that has been read. It is immutable and can be used by several goroutines at
+// once.
 type Formula struct {
 	text  string
 	canon string
@@ -84,8 +90,8 @@ func Parse(text string) (*Formula, error) {
 	return &Formula{text: text, canon: string(root.appendText(nil, 0)), root: root, slots: root.slots()}, nil
 }
 
-// String returns the formula in its canonical form: single spaces, no needless parentheses or zeros. Parse reads it back
-// as the same formula.
+// String returns the formula in its canonical form: single spaces, no needless parentheses or
+// zeros. Parse reads it back as the same formula.
 func (f *Formula) String() string { return f.canon }
 
 // Uses reports whether the result can depend on a variable, given by its name.
@@ -94,7 +100,8 @@ func (f *Formula) Uses(variable string) bool { return strings.Contains(f.canon, 
 // Text returns the formula as it was written. Columns in errors count in it.
 func (f *Formula) Text() string { return f.text }
 
-// Eval computes the formula. The result has up to 50 digits and is not rounded further. Its error is an *Error.
+// Eval computes the formula. The result has up to 50 digits and is not rounded further. Its error
+// is an *Error.
 func (f *Formula) Eval(v *Vars) (events.Decimal, error) {
 	if f.root.constant {
 		return events.DecimalFromAPD(f.root.value), nil

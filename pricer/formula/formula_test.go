@@ -16,7 +16,8 @@ func whole(n int64) events.Decimal { return events.NewDecimal(n, 0) }
 
 // footprint is the one of paas-billing's own formula tests: memory 64, storage 128, 60 seconds.
 func footprint() *formula.Vars {
-	return &formula.Vars{Seconds: whole(60), Instances: whole(2), MemoryMB: whole(64), StorageMB: whole(128), VolumeGB: whole(5)}
+	return &formula.Vars{Seconds: whole(60), Instances: whole(2), MemoryMB: whole(64), StorageMB: whole(128),
+		VolumeGB: whole(5)}
 }
 
 func eval(text string) string {
@@ -92,7 +93,8 @@ var _ = Describe("A price formula", func() {
 		},
 		Entry(nil, "ceil(5", 6, `missing ")" for the "(" in column 5`),
 		Entry(nil, "1+1;", 3, `unexpected ";"`),
-		Entry(nil, "select", 0, `unknown name "select"; the variables are seconds, instances, memory_mb, storage_mb, volume_gb, the functions ceil`),
+		Entry(nil, "select", 0,
+			`unknown name "select"; the variables are seconds, instances, memory_mb, storage_mb, volume_gb, the functions ceil`),
 		Entry(nil, "$unknown", 0, `unknown name "$unknown"`),
 		Entry(nil, "", 0, "empty"),
 		Entry(nil, " \n", 0, "empty"),

@@ -32,7 +32,8 @@ type function struct {
 }
 
 var functions = [...]function{
-	{"ceil", opCeil, false}, {"floor", opFloor, false}, {"round", opRound, false}, {"min", opMin, true}, {"max", opMax, true},
+	{"ceil", opCeil, false}, {"floor", opFloor, false}, {"round", opRound, false}, {"min", opMin, true},
+	{"max", opMax, true},
 }
 
 // The strength with which operators bind.
@@ -64,7 +65,8 @@ type node struct {
 	value    apd.Decimal
 }
 
-// slots is how many slots eval needs: a left argument uses the slots that its parent uses, a right one those above.
+// slots is how many slots eval needs: a left argument uses the slots that its parent uses, a right
+// one those above.
 func (n *node) slots() int {
 	if n.constant || n.op == opVariable {
 		return 0
@@ -79,7 +81,8 @@ func (n *node) slots() int {
 	return need
 }
 
-// appendText writes the node canonically, in parentheses where it binds less than its place asks for.
+// appendText writes the node canonically, in parentheses where it binds less than its place asks
+// for.
 func (n *node) appendText(b []byte, bind int) []byte {
 	switch n.op {
 	case opNumber:
@@ -102,7 +105,8 @@ func (n *node) appendText(b []byte, bind int) []byte {
 		return append(b, ')')
 	}
 	o := operators[n.op]
-	// A minus sign can follow any operator without parentheses: what it negates binds at least as strongly as it does.
+	// A minus sign can follow any operator without parentheses: what it negates binds at least as
+	// strongly as it does.
 	if n.op == opNegate && bind < bindAtom {
 		bind = 0
 	}

@@ -208,7 +208,8 @@ func (p *parser) name() (*node, error) {
 			continue
 		}
 		if p.symbol("(") {
-			return nil, errorAt(p.text, p.token.offset, fmt.Sprintf("unexpected \"(\": %s is a variable, not a function", name))
+			return nil, errorAt(p.text, p.token.offset, fmt.Sprintf("unexpected \"(\": %s is a variable, not a "+
+				"function", name))
 		}
 		return p.build(&node{op: opVariable, offset: t.offset, variable: i})
 	}
@@ -276,7 +277,8 @@ func (p *parser) unexpected(expected string) error {
 // build counts the node and computes it where it has no variables.
 func (p *parser) build(n *node) (*node, error) {
 	if p.nodes++; p.nodes > MaxNodes {
-		return nil, errorAt(p.text, n.offset, fmt.Sprintf("the formula has more than %d numbers, names and operators", MaxNodes))
+		return nil, errorAt(p.text, n.offset, fmt.Sprintf("the formula has more than %d numbers, names and operators",
+			MaxNodes))
 	}
 	if n.constant || n.op == opVariable {
 		return n, nil

@@ -9,16 +9,19 @@ import (
 	"github.com/daybook-billing/daybook/pricer/formula"
 )
 
-// expression draws the text of a formula with its grammar's freedom: spaces, parentheses and signs anywhere.
+// expression draws the text of a formula with its grammar's freedom: spaces, parentheses and signs
+// anywhere.
 func expression(depth int) *rapid.Generator[string] {
-	atom := rapid.SampledFrom([]string{"1", "2.50", "0.01", "3600", "seconds", "instances", "memory_mb", "storage_mb", "volume_gb"})
+	atom := rapid.SampledFrom([]string{"1", "2.50", "0.01", "3600", "seconds", "instances", "memory_mb", "storage_mb",
+		"volume_gb"})
 	if depth == 0 {
 		return atom
 	}
 	sub := expression(depth - 1)
 	return rapid.OneOf(atom,
 		rapid.Custom(func(t *rapid.T) string {
-			return sub.Draw(t, "left") + rapid.SampledFrom([]string{"+", " - ", "*", " /", "^"}).Draw(t, "operator") + sub.Draw(t, "right")
+			return sub.Draw(t, "left") + rapid.SampledFrom([]string{"+", " - ", "*", " /", "^"}).Draw(t, "operator") +
+				sub.Draw(t, "right")
 		}),
 		rapid.Map(sub, func(s string) string { return "-" + s }),
 		rapid.Map(sub, func(s string) string { return "( " + s + ")" }),
@@ -43,8 +46,10 @@ func TestCanonicalFormKeepsTheValue(t *testing.T) {
 		}
 		number := rapid.Int64Range(0, 5_000)
 		vars := &formula.Vars{
-			Seconds: events.NewDecimal(number.Draw(t, "seconds"), -3), Instances: events.NewDecimal(number.Draw(t, "instances"), 0),
-			MemoryMB: events.NewDecimal(number.Draw(t, "memory"), 0), VolumeGB: events.NewDecimal(number.Draw(t, "volume"), 0),
+			Seconds: events.NewDecimal(number.Draw(t, "seconds"), -3), Instances: events.NewDecimal(number.Draw(t,
+				"instances"), 0),
+			MemoryMB: events.NewDecimal(number.Draw(t, "memory"), 0), VolumeGB: events.NewDecimal(number.Draw(t,
+				"volume"), 0),
 		}
 		x, errX := f.Eval(vars)
 		y, errY := again.Eval(vars)
@@ -56,7 +61,8 @@ func TestCanonicalFormKeepsTheValue(t *testing.T) {
 
 func FuzzParse(f *testing.F) {
 	for _, text := range []string{
-		"ceil(seconds / 3600) * instances * 0.01", "2^3^2", "-2^-2", "max(1, 2, 3)", "ceil(5", "1+1;", "select", "$unknown", "((1))", "1/3*3", "é", "9^99",
+		"ceil(seconds / 3600) * instances * 0.01", "2^3^2", "-2^-2", "max(1, 2, 3)", "ceil(5", "1+1;", "select",
+		"$unknown", "((1))", "1/3*3", "é", "9^99",
 	} {
 		f.Add(text, int64(3_600_000_000), uint32(2))
 	}
@@ -70,21 +76,25 @@ func FuzzParse(f *testing.F) {
 			t.Fatalf("%q reads as %q, and that as %v, %v", text, parsed, again, err)
 		}
 		count := events.NewDecimal(int64(n), 0)
-		vars := &formula.Vars{Seconds: events.NewDecimal(microseconds, -6), Instances: count, MemoryMB: count, StorageMB: count, VolumeGB: count}
-		if x, err := parsed.Eval(vars); err == nil && len(x.Round(events.Places).String()) > formula.MaxResultDigits+events.Places+2 {
+		vars := &formula.Vars{Seconds: events.NewDecimal(microseconds, -6), Instances: count, MemoryMB: count,
+			StorageMB: count, VolumeGB: count}
+		if x, err := parsed.Eval(vars); err == nil &&
+			len(x.Round(events.Places).String()) > formula.MaxResultDigits+events.Places+2 {
 			t.Fatalf("%q is %s", text, x)
 		}
 	})
 }
 
 func BenchmarkEval(b *testing.B) {
-	for _, text := range []string{"ceil(seconds / 3600) * instances * 0.01", "instances * memory_mb / 1024 * seconds / 3600", "seconds * 0.01"} {
+	for _, text := range []string{"ceil(seconds / 3600) * instances * 0.01", "instances * memory_mb / 1024 * seconds " +
+		"/ 3600", "seconds * 0.01"} {
 		f, err := formula.Parse(text)
 		if err != nil {
 			b.Fatal(err)
 		}
 		b.Run(text, func(b *testing.B) {
-			vars := &formula.Vars{Seconds: events.NewDecimal(5000, 0), Instances: events.NewDecimal(3, 0), MemoryMB: events.NewDecimal(512, 0)}
+			vars := &formula.Vars{Seconds: events.NewDecimal(5000, 0), Instances: events.NewDecimal(3, 0),
+				MemoryMB: events.NewDecimal(512, 0)}
 			b.ReportAllocs()
 			for b.Loop() {
 				if _, err := f.Eval(vars); err != nil {

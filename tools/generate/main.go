@@ -1,12 +1,12 @@
-// Command generate makes proto/daybook/v1/*.pb.go and schemas/*.schema.json from proto/daybook/v1/*.proto. It runs in its
-// own folder:
+// Command generate makes proto/daybook/v1/*.pb.go and schemas/*.schema.json from
+// proto/daybook/v1/*.proto. It runs in its own folder:
 //
 //	go -C tools/generate run .           lint, generate
 //	go -C tools/generate run . check     lint, and compare with the released messages
 //	go -C tools/generate run . release   make today's messages the released ones, after check
 //
-// buf is pinned in package.json and fetched by npm, the plugins are pinned in go.mod. Nothing else is fetched: with both
-// in their caches it needs no network. The same sources give the same bytes.
+// buf is pinned in package.json and fetched by npm, the plugins are pinned in go.mod. Nothing else
+// is fetched: with both in their caches it needs no network. The same sources give the same bytes.
 package main
 
 import (
@@ -69,10 +69,12 @@ func generate(buf string) error {
 	return writeSchemas(raw, schemaFolder)
 }
 
-// check compares with the last release, which is a file, so that it needs neither a network nor the history.
+// check compares with the last release, which is a file, so that it needs neither a network nor the
+// history.
 func check(buf string) error {
 	if err := in(protoFolder, buf, "breaking", "--against", released); err != nil {
-		return fmt.Errorf("the messages in proto/ no longer fit the released ones in proto/%s; only ever add: %w", released, err)
+		return fmt.Errorf("the messages in proto/ no longer fit the released ones in proto/%s; only ever add: %w",
+			released, err)
 	}
 	return nil
 }
@@ -94,7 +96,8 @@ func installBuf() (string, error) {
 		return "", fmt.Errorf("npm ci in tools/generate, to fetch buf %s (is Node.js installed?): %w", want, err)
 	}
 	if got := version(buf); got != want {
-		return "", fmt.Errorf("%s says it is version %q, want %s: remove tools/generate/node_modules and try again", buf, got, want)
+		return "", fmt.Errorf("%s says it is version %q, want %s: remove tools/generate/node_modules and try again",
+			buf, got, want)
 	}
 	return buf, nil
 }

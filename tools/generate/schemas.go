@@ -12,8 +12,8 @@ import (
 // schemaBase is where the schemas' ids begin. They are names; nobody has to fetch them.
 const schemaBase = "https://github.com/daybook-billing/daybook/schemas/"
 
-// messages are those that travel by themselves, with the names of their schemas, which are those of their CloudEvents
-// types.
+// messages are those that travel by themselves, with the names of their schemas, which are those of
+// their CloudEvents types.
 var messages = map[string]string{
 	"Usage":         "usage",
 	"Horizon":       "horizon",
@@ -52,7 +52,8 @@ func writeSchemas(from, to string) error {
 		if err != nil {
 			return fmt.Errorf("%s: %w", path, err)
 		}
-		if err := os.WriteFile(filepath.Join(to, name+".schema.json"), out, 0o644); err != nil { //nolint:gosec // for all to read
+		if err := os.WriteFile(filepath.Join(to, name+".schema.json"), out,
+			0o644); err != nil { //nolint:gosec // for all to read
 			return err
 		}
 	}
@@ -66,7 +67,8 @@ func readable(message, name string, text []byte) ([]byte, error) {
 	if err := json.Unmarshal(text, &bundle); err != nil {
 		return nil, err
 	}
-	doc := document{Schema: "https://json-schema.org/draft/2020-12/schema", ID: schemaBase + name + ".schema.json", Defs: map[string]any{}}
+	doc := document{Schema: "https://json-schema.org/draft/2020-12/schema", ID: schemaBase + name + ".schema.json",
+		Defs: map[string]any{}}
 	for key, def := range bundle.Defs {
 		short := shortName(key)
 		// The plugin's title is "Anomaly Notice", or the first of several paragraphs.
@@ -96,8 +98,8 @@ func readable(message, name string, text []byte) ([]byte, error) {
 	return out.Bytes(), err
 }
 
-// asWritten changes a schema to what proto3 JSON writes: defaults are left out, so nothing is required, and 64-bit
-// numbers, which alone have no maximum, are strings.
+// asWritten changes a schema to what proto3 JSON writes: defaults are left out, so nothing is
+// required, and 64-bit numbers, which alone have no maximum, are strings.
 func asWritten(node any) error {
 	switch n := node.(type) {
 	case []any:
@@ -118,7 +120,8 @@ func asWritten(node any) error {
 		}
 		if n["type"] == "integer" && n["maximum"] == nil {
 			if n["minimum"] != 0.0 {
-				return fmt.Errorf("a number that is neither uint32 nor uint64: teach tools/generate how it is written: %v", n)
+				return fmt.Errorf("a number that is neither uint32 nor uint64: teach tools/generate how it is "+
+					"written: %v", n)
 			}
 			delete(n, "minimum")
 			n["type"], n["pattern"] = "string", "^(0|[1-9][0-9]{0,19})$"

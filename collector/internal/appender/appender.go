@@ -27,13 +27,16 @@ const (
 
 // Store is what an appender needs of the bus.
 type Store interface {
-	// Append stores the messages as one atomic batch, if expect holds. The error is a *bus.ConflictError when it does
-	// not; after any other error the batch may have been stored, may not, or may yet be. Append does not keep msgs.
+	// Append stores the messages as one atomic batch, if expect holds. The error is a
+	// *bus.ConflictError when it does not; after any other error the batch may have been stored,
+	// may not, or may yet be. Append does not keep msgs.
 	Append(ctx context.Context, stream string, msgs []bus.Message, expect bus.Expect) (last uint64, err error)
-	// IDs calls yield with the id (ce-id) and the sequence of every message from the sequence on that matches the filter, in
-	// order, up to the last that is stored when it is called, and returns that one's sequence, 0 when there is none. An
-	// error from yield ends it and is returned.
-	IDs(ctx context.Context, stream, filter string, from uint64, yield func(id string, sequence uint64) error) (last uint64, err error)
+	// IDs calls yield with the id (ce-id) and the sequence of every message from the sequence on
+	// that matches the filter, in order, up to the last that is stored when it is called, and
+	// returns that one's sequence, 0 when there is none. An error from yield ends it and is
+	// returned.
+	IDs(ctx context.Context, stream, filter string, from uint64, yield func(id string,
+		sequence uint64) error) (last uint64, err error)
 }
 
 // Key stands for an id in 16 bytes.
@@ -53,10 +56,11 @@ type Options struct {
 	Store  Store
 	Stream string
 	Filter string // our subjects: nobody else may have appended there since the appender looked
-	// Retry is the wait after the first append with an unknown outcome; it doubles up to 5 s. Default: 200 ms.
+	// Retry is the wait after the first append with an unknown outcome; it doubles up to 5 s.
+	// Default: 200 ms.
 	Retry time.Duration
-	// Seen is told of every message on the subjects that the appender stores or reads, in order. Its error ends what the
-	// appender is doing.
+	// Seen is told of every message on the subjects that the appender stores or reads, in order.
+	// Its error ends what the appender is doing.
 	Seen func(k Key, sequence uint64) error
 	// Known is told of every message of a batch that somebody else had stored.
 	Known func(k Key)
@@ -130,14 +134,16 @@ func (a *Appender) learn(ctx context.Context) (dropped []Key, progress bool, err
 // Buffer gives the bytes that the next message's body is appended to, for Add.
 func (a *Appender) Buffer() []byte { return a.buf }
 
-// Add puts a message into the batch. Its body is what was appended to Buffer's bytes; the result of that is handed in.
+// Add puts a message into the batch. Its body is what was appended to Buffer's bytes; the result of
+// that is handed in.
 func (a *Appender) Add(k Key, subject string, header []bus.Header, buffer []byte) {
 	start := len(a.buf)
 	a.buf = buffer
 	a.Put(k, subject, header, a.buf[start:len(a.buf):len(a.buf)])
 }
 
-// Put is Add for a body that is the caller's, who leaves it as it is until the batch is flushed or cleared.
+// Put is Add for a body that is the caller's, who leaves it as it is until the batch is flushed or
+// cleared.
 func (a *Appender) Put(k Key, subject string, header []bus.Header, body []byte) {
 	a.msgs = append(a.msgs, bus.Message{Subject: subject, Header: header, Data: body})
 	a.keys = append(a.keys, k)
@@ -156,10 +162,12 @@ func (a *Appender) Clear() {
 	a.msgs, a.keys, a.buf, a.size = a.msgs[:0], a.keys[:0], a.buf[:0], 0
 }
 
-// Flush appends the batch and empties it; an error leaves in it what is not known to be stored. It returns how many of its messages are stored
-// by this appender, and how many somebody else had stored. After another writer may have been at work, again is asked,
-// when it is not nil, whether the batch is still wanted.
-func (a *Appender) Flush(ctx context.Context, again func(ctx context.Context) (bool, error)) (stored, known int, err error) {
+// Flush appends the batch and empties it; an error leaves in it what is not known to be stored. It
+// returns how many of its messages are stored by this appender, and how many somebody else had
+// stored. After another writer may have been at work, again is asked, when it is not nil, whether
+// the batch is still wanted.
+func (a *Appender) Flush(ctx context.Context, again func(ctx context.Context) (bool, error)) (stored, known int,
+	err error) {
 	var t troubles
 	for len(a.msgs) > 0 {
 		last, err := a.Store.Append(ctx, a.Stream, a.msgs, bus.Expect{Filter: a.Filter, Last: a.last})
@@ -212,18 +220,20 @@ type troubles struct {
 	unsure    bool // an append of the batch had an unknown outcome: what is found of it may be ours
 }
 
-// resolve finds out what became of an append that failed, and takes from the batch what is stored. The error is nil when
-// the rest is to be tried again.
+// resolve finds out what became of an append that failed, and takes from the batch what is stored.
+// The error is nil when the rest is to be tried again.
 func (a *Appender) resolve(ctx context.Context, t *troubles, failure error) (dropped []Key, err error) {
 	var conflict *bus.ConflictError
 	if errors.As(failure, &conflict) {
 		if t.conflicts++; t.conflicts > maxConflicts {
-			return nil, fmt.Errorf("appending to %s: another collector of this foundation came first %d times in a row: run one at a time: %w", a.Stream, t.conflicts, failure)
+			return nil, fmt.Errorf("appending to %s: another collector of this foundation came first %d times in a "+
+				"row: run one at a time: %w", a.Stream, t.conflicts, failure)
 		}
 	} else {
 		t.unsure = true
 		if t.attempts++; t.attempts >= maxAttempts {
-			return nil, fmt.Errorf("appending %d messages to %s failed %d times; nothing is lost, run again when the bus is well: %w", len(a.msgs), a.Stream, t.attempts, failure)
+			return nil, fmt.Errorf("appending %d messages to %s failed %d times; nothing is lost, run again when the "+
+				"bus is well: %w", len(a.msgs), a.Stream, t.attempts, failure)
 		}
 		if err := Wait(ctx, min(a.Retry<<(t.attempts-1), maxWait)); err != nil {
 			return nil, fmt.Errorf("stopped while appending to %s: %w", a.Stream, err)
@@ -240,7 +250,9 @@ func (a *Appender) resolve(ctx context.Context, t *troubles, failure error) (dro
 		t.fruitless = 0
 	case conflict != nil:
 		if t.fruitless++; t.fruitless >= maxFruitless {
-			return dropped, fmt.Errorf("appending to %s: the last sequence on %s is not %d, and yet nothing was added: the stream was trimmed, restored or made anew; start the collector again: %w", a.Stream, a.Filter, a.last, failure)
+			return dropped, fmt.Errorf("appending to %s: the last sequence on %s is not %d, and yet nothing was "+
+				"added: the stream was trimmed, restored or made anew; start the collector again: %w", a.Stream,
+				a.Filter, a.last, failure)
 		}
 	}
 	return dropped, nil

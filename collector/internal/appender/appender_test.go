@@ -63,7 +63,8 @@ func (s *stream) Append(_ context.Context, _ string, msgs []bus.Message, expect 
 	return uint64(len(s.ids)), nil
 }
 
-func (s *stream) IDs(_ context.Context, _, _ string, from uint64, yield func(id string, sequence uint64) error) (uint64, error) {
+func (s *stream) IDs(_ context.Context, _, _ string, from uint64, yield func(id string, sequence uint64) error) (uint64,
+	error) {
 	for i := from; i <= uint64(len(s.ids)); i++ {
 		if err := yield(s.ids[i-1], i); err != nil {
 			return 0, err
@@ -94,7 +95,8 @@ var _ = Describe("appending", func() {
 		rapid.Check(GinkgoT(), func(t *rapid.T) {
 			s := &stream{}
 			seen := map[appender.Key]uint64{}
-			a := appender.New(appender.Options{Store: s, Retry: time.Nanosecond, Seen: func(k appender.Key, sequence uint64) error {
+			a := appender.New(appender.Options{Store: s, Retry: time.Nanosecond, Seen: func(k appender.Key,
+				sequence uint64) error {
 				seen[k] = sequence
 				return nil
 			}})

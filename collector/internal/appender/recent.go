@@ -1,7 +1,7 @@
 package appender
 
-// Recent is a set of keys that remembers as many as it was made for, and forgets the oldest for each one more. A key takes
-// about 50 bytes.
+// Recent is a set of keys that remembers as many as it was made for, and forgets the oldest for
+// each one more. A key takes about 50 bytes.
 type Recent struct {
 	has  map[Key]struct{}
 	ring []Key

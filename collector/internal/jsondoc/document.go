@@ -36,8 +36,8 @@ type node struct {
 	keyEscaped       bool
 }
 
-// Document is one parsed JSON object. The zero value is ready for Parse. It shares memory with the parsed bytes, and it is
-// not safe for concurrent use.
+// Document is one parsed JSON object. The zero value is ready for Parse. It shares memory with the
+// parsed bytes, and it is not safe for concurrent use.
 type Document struct {
 	src   []byte
 	nodes []node
@@ -57,7 +57,8 @@ func Borrow() *Document {
 	return d
 }
 
-// Return ends the use of a borrowed document and its values. A document that has grown large is not kept.
+// Return ends the use of a borrowed document and its values. A document that has grown large is not
+// kept.
 func (d *Document) Return() {
 	if cap(d.nodes) > 4096 || cap(d.text)+cap(d.other) > 64<<10 {
 		return
@@ -66,8 +67,8 @@ func (d *Document) Return() {
 	pool.Put(d)
 }
 
-// ParseText parses the document anew: from the text of a string in it, which must be a JSON object. All values of the document end. An
-// error is a *SyntaxError.
+// ParseText parses the document anew: from the text of a string in it, which must be a JSON object.
+// All values of the document end. An error is a *SyntaxError.
 func (d *Document) ParseText(of Value) error {
 	if of.Kind() != String {
 		return d.Parse(nil)
@@ -82,7 +83,8 @@ func (d *Document) ParseText(of Value) error {
 	return d.scan() // what is in a string of a document is UTF-8
 }
 
-// Value is a value in a document; the zero Value is missing. It is valid until the document is parsed again.
+// Value is a value in a document; the zero Value is missing. It is valid until the document is
+// parsed again.
 type Value struct {
 	d *Document
 	i int32
@@ -150,8 +152,8 @@ func (v Value) Get(key string) Value {
 	return Value{}
 }
 
-// Each calls yield for every member of an object with its decoded key, and for every element of an array with an empty
-// key, in order. The key is valid until yield returns.
+// Each calls yield for every member of an object with its decoded key, and for every element of an
+// array with an empty key, in order. The key is valid until yield returns.
 func (v Value) Each(yield func(key []byte, member Value)) {
 	if v.d == nil {
 		return

@@ -20,7 +20,8 @@ func parse(s string) (*jsondoc.Document, error) {
 
 var _ = Describe("a document", func() {
 	It("gives members, decoded and verbatim", func() {
-		d, err := parse(` {"a" : {"b\u0063": "x\n\u00e9\ud83d\ude00\/"}, "n": -1.50e+3, "l":[1, {"k":null}], "t":true} `)
+		d,
+			err := parse(` {"a" : {"b\u0063": "x\n\u00e9\ud83d\ude00\/"}, "n": -1.50e+3, "l":[1, {"k":null}], "t":true} `)
 		Expect(err).NotTo(HaveOccurred())
 		Expect(d.Root().Get("a").Get("bc").Text()).To(Equal("x\né😀/"))
 		Expect(string(d.Root().Get("n").Raw())).To(Equal("-1.50e+3"))
@@ -120,7 +121,8 @@ var _ = Describe("a document", func() {
 
 	It("decodes a string wherever its escapes stand", func() {
 		rapid.Check(GinkgoT(), func(t *rapid.T) {
-			text := rapid.StringOf(rapid.OneOf(rapid.RuneFrom([]rune("\"\\/\n\té😀")), rapid.Rune())).Filter(func(s string) bool {
+			text := rapid.StringOf(rapid.OneOf(rapid.RuneFrom([]rune("\"\\/\n\té😀")),
+				rapid.Rune())).Filter(func(s string) bool {
 				return utf8.ValidString(s) && !strings.ContainsRune(s, 0)
 			}).Draw(t, "text")
 			quoted, err := json.Marshal(map[string]string{"a": text})
@@ -138,7 +140,8 @@ var _ = Describe("a document", func() {
 	})
 
 	It("stands on one line, verbatim if it did", func() {
-		for in, want := range map[string]string{`{"a": 1}`: `{"a": 1}`, "{\"a\":\n 1.0, \"b\": [ ]}": `{"a":1.0,"b":[]}`} {
+		for in, want := range map[string]string{`{"a": 1}`: `{"a": 1}`, "{\"a\":\n 1.0, \"b\": [ " +
+			"]}": `{"a":1.0,"b":[]}`} {
 			d, err := parse(in)
 			Expect(err).NotTo(HaveOccurred())
 			Expect(string(d.OneLine())).To(Equal(want))
@@ -161,11 +164,14 @@ var _ = DescribeTable("a field that is not what it has to be names its path, wha
 	Entry("negative", `-1`, "o.f: found the number -1, expected a whole number from 0 to 2147483647", count),
 	Entry("fractional", `1.5`, "o.f: found the number 1.5, expected a whole number from 0 to 2147483647", count),
 	Entry("with an exponent", `1e3`, "o.f: found the number 1e3, expected a whole number from 0 to 2147483647", count),
-	Entry("huge", `2147483648`, "o.f: found the number 2147483648, expected a whole number from 0 to 2147483647", count),
+	Entry("huge", `2147483648`, "o.f: found the number 2147483648, expected a whole number from 0 to 2147483647",
+		count),
 	Entry("the largest", `2147483647`, "", count),
-	Entry("a count in a string", `"1"`, `o.f: found the string "1", expected a whole number from 0 to 2147483647`, count),
+	Entry("a count in a string", `"1"`, `o.f: found the string "1", expected a whole number from 0 to 2147483647`,
+		count),
 	Entry("an absent count", `null`, "", count),
-	Entry("an absent count that is needed", `null`, `o.f: found null, expected a whole number from 0 to 2147483647`, needCount),
+	Entry("an absent count that is needed", `null`, `o.f: found null, expected a whole number from 0 to 2147483647`,
+		needCount),
 	Entry("a string", `"x"`, "", text),
 	Entry("an empty string", `""`, "o.f: found an empty string, expected a string that is not empty", text),
 	Entry("a list", `[]`, "o.f: found an array, expected a string that is not empty", text),
@@ -178,10 +184,11 @@ func needCount(r *jsondoc.Reader, o jsondoc.Value) { r.NeedCount(o, "o", "f") }
 func text(r *jsondoc.Reader, o jsondoc.Value)      { r.NeedText(o, "o", "f") }
 func id(r *jsondoc.Reader, o jsondoc.Value)        { r.NeedID(o, "o", "f") }
 
-// FuzzParse holds the scanner against encoding/json: what it takes is JSON, and says the same; what it refuses although it
-// is JSON has one of the documented reasons.
+// FuzzParse holds the scanner against encoding/json: what it takes is JSON, and says the same; what
+// it refuses although it is JSON has one of the documented reasons.
 func FuzzParse(f *testing.F) {
-	for _, s := range []string{`{}`, `{"a":[1,2.5e-3,true,null,"\u00e9\\\""]}`, `{"a":{"b":{}}}`, `{"a":1,"a":2}`, `{"":"\ud83d\ude00"}`, `{"01234567\\":"\t"}`} {
+	for _, s := range []string{`{}`, `{"a":[1,2.5e-3,true,null,"\u00e9\\\""]}`, `{"a":{"b":{}}}`, `{"a":1,"a":2}`,
+		`{"":"\ud83d\ude00"}`, `{"01234567\\":"\t"}`} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, in []byte) {
@@ -214,7 +221,8 @@ func FuzzParse(f *testing.F) {
 			t.Fatalf("%q was refused in a string", in)
 		}
 		var again map[string]any
-		if err := json.Unmarshal(d.Root().Append(nil, jsondoc.Edit{Text: strings.Clone}), &again); err != nil || len(again) != len(want) {
+		if err := json.Unmarshal(d.Root().Append(nil, jsondoc.Edit{Text: strings.Clone}), &again); err != nil ||
+			len(again) != len(want) {
 			t.Fatalf("%q: written anew: %v", in, err)
 		}
 	})

@@ -4,14 +4,15 @@ import "bytes"
 
 // Edit changes a document while it is written out. Both functions may be nil.
 type Edit struct {
-	// Drop reports whether the member with this key is left out. Elements of arrays are always kept.
+	// Drop reports whether the member with this key is left out. Elements of arrays are always
+	// kept.
 	Drop func(key []byte) bool
 	// Text returns what a string value becomes; the same string keeps its token byte for byte.
 	Text func(s string) string
 }
 
-// Append appends the value without white space between tokens, edited. Tokens that no edit changes are copied byte for
-// byte, and members keep their order.
+// Append appends the value without white space between tokens, edited. Tokens that no edit changes
+// are copied byte for byte, and members keep their order.
 func (v Value) Append(b []byte, e Edit) []byte {
 	n := &v.d.nodes[v.i]
 	switch n.kind {
@@ -52,8 +53,8 @@ func (v Value) Append(b []byte, e Edit) []byte {
 	return append(b, closing)
 }
 
-// ReplaceTexts returns the object with every string value replaced by what text makes of it, all other bytes verbatim,
-// and whether anything changed. When nothing did, the result is Bytes.
+// ReplaceTexts returns the object with every string value replaced by what text makes of it, all
+// other bytes verbatim, and whether anything changed. When nothing did, the result is Bytes.
 func (d *Document) ReplaceTexts(text func(s string) string) ([]byte, bool) {
 	var out []byte
 	from := d.nodes[0].start
@@ -77,7 +78,8 @@ func (d *Document) ReplaceTexts(text func(s string) string) ([]byte, bool) {
 	return append(out, d.src[from:d.nodes[0].end]...), true
 }
 
-// OneLine returns a copy of the object: verbatim when it stands on one line, else without white space between tokens.
+// OneLine returns a copy of the object: verbatim when it stands on one line, else without white
+// space between tokens.
 func (d *Document) OneLine() []byte {
 	b := d.Bytes()
 	if bytes.IndexByte(b, '\n') < 0 && bytes.IndexByte(b, '\r') < 0 {

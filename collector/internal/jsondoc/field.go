@@ -7,7 +7,8 @@ import (
 	"github.com/daybook-billing/daybook/events"
 )
 
-// MaxCount is the largest count that is accepted: Cloud Foundry's and Trove's columns are 32-bit signed integers.
+// MaxCount is the largest count that is accepted: Cloud Foundry's and Trove's columns are 32-bit
+// signed integers.
 const MaxCount = 1<<31 - 1
 
 // FieldError is a field that is missing or not what it has to be.
@@ -22,8 +23,8 @@ func (e *FieldError) Error() string {
 	return fmt.Sprintf("%s: found %s, expected %s", e.Path, e.Found, e.Want)
 }
 
-// Reader reads fields and keeps the first error, so that a caller reads everything and asks once. Each method takes the
-// object, the object's own path ("" for the root) and the key.
+// Reader reads fields and keeps the first error, so that a caller reads everything and asks once.
+// Each method takes the object, the object's own path ("" for the root) and the key.
 type Reader struct{ err error }
 
 // Err returns the first error, a *FieldError.

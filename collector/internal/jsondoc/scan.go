@@ -9,8 +9,8 @@ import (
 	"unicode/utf8"
 )
 
-// Parse reads src, which must be one JSON object with nothing but white space around it. An error is a *SyntaxError.
-// The document keeps src, which must not change while the document is in use.
+// Parse reads src, which must be one JSON object with nothing but white space around it. An error
+// is a *SyntaxError. The document keeps src, which must not change while the document is in use.
 func (d *Document) Parse(src []byte) error {
 	d.src, d.nodes = src, d.nodes[:0]
 	if len(src) > math.MaxInt32 {
@@ -120,7 +120,8 @@ func (s *scanner) value(n node, depth int) error {
 	return err
 }
 
-// members reads the object or array that the node at is, from its opening bracket to its closing one.
+// members reads the object or array that the node at is, from its opening bracket to its closing
+// one.
 func (s *scanner) members(at, depth int) error {
 	closing, object := byte(']'), s.d.nodes[at].kind == Object
 	if object {
@@ -144,7 +145,8 @@ func (s *scanner) members(at, depth int) error {
 		this := len(s.d.nodes)
 		if object {
 			if seen.add(s.src[n.keyStart+1:n.keyEnd-1], n.keyEscaped) && s.duplicate(at, &n) {
-				return &SyntaxError{int(n.keyStart) + 1, fmt.Sprintf("found the key %.100s twice in one object", s.src[n.keyStart:n.keyEnd])}
+				return &SyntaxError{int(n.keyStart) + 1, fmt.Sprintf("found the key %.100s twice in one object",
+					s.src[n.keyStart:n.keyEnd])}
 			}
 		}
 		if err := s.value(n, depth+1); err != nil {
@@ -207,7 +209,8 @@ func (f *filter) add(key []byte, escaped bool) bool {
 	return hit
 }
 
-// hash makes 9 bits of a key: of its length and its first and last eight bytes, which tell most keys of one object apart.
+// hash makes 9 bits of a key: of its length and its first and last eight bytes, which tell most
+// keys of one object apart.
 func hash(key []byte) uint64 {
 	h := uint64(len(key))
 	if len(key) >= 8 {

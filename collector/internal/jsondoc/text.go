@@ -9,7 +9,8 @@ import (
 	"unicode/utf8"
 )
 
-// text passes the string at pos, which is at its opening quote, and reports whether it holds escapes.
+// text passes the string at pos, which is at its opening quote, and reports whether it holds
+// escapes.
 func (s *scanner) text() (escaped bool, err error) {
 	src, i := s.src, s.pos+1
 	for {
@@ -33,12 +34,14 @@ func (s *scanner) text() (escaped bool, err error) {
 			}
 			i += n
 		default:
-			return escaped, &SyntaxError{i + 1, fmt.Sprintf("found the control character %#02x in a string, expected it escaped", c)}
+			return escaped, &SyntaxError{i + 1, fmt.Sprintf("found the control character %#02x in a string, expected "+
+				"it escaped", c)}
 		}
 	}
 }
 
-// plain returns the first position from i on that holds a quote, a backslash or a control character, eight bytes at a time.
+// plain returns the first position from i on that holds a quote, a backslash or a control
+// character, eight bytes at a time.
 func plain(src []byte, i int) int {
 	for ; i+8 <= len(src); i += 8 {
 		if hit := special(binary.LittleEndian.Uint64(src[i:])); hit != 0 {
@@ -53,12 +56,14 @@ func plain(src []byte, i int) int {
 	return i
 }
 
-// special sets the high bit of the first byte in a word that is a quote, a backslash or a control character, and no bit below it.
+// special sets the high bit of the first byte in a word that is a quote, a backslash or a control
+// character, and no bit below it.
 func special(w uint64) uint64 {
 	const ones, highs = 0x0101010101010101, 0x8080808080808080
 	quote, backslash := w^(ones*'"'), w^(ones*'\\')
-	// A byte's high bit is set when it is below 0x20, or equal to one of the two. Borrows can only set bits above a true
-	// hit, so that the lowest is exact; bytes from 0x80 on are cleared by their own high bit.
+	// A byte's high bit is set when it is below 0x20, or equal to one of the two. Borrows can only
+	// set bits above a true hit, so that the lowest is exact; bytes from 0x80 on are cleared by
+	// their own high bit.
 	return ((w-ones*0x20)&^w | (quote-ones)&^quote | (backslash-ones)&^backslash) & highs
 }
 
@@ -120,7 +125,8 @@ func unquote(src []byte, escaped bool) string {
 	return string(appendUnquoted(make([]byte, 0, len(src)+8), src))
 }
 
-// appendUnquoted appends what the inside of a string means that text has passed. The two do not overlap.
+// appendUnquoted appends what the inside of a string means that text has passed. The two do not
+// overlap.
 func appendUnquoted(b, src []byte) []byte {
 	b = slices.Grow(b, len(src)+8) // no escape is shorter than what it means; a word is written whole
 	n := len(b)

@@ -1,5 +1,5 @@
-// Package bustest lets tests outside internal/bus try a NATS server from a configuration file as its users would:
-// with the raw protocol, refused permissions included.
+// Package bustest lets tests outside internal/bus try a NATS server from a configuration file as
+// its users would: with the raw protocol, refused permissions included.
 package bustest
 
 import (
@@ -17,8 +17,8 @@ const answerTime = 10 * time.Second
 // ErrDenied: the server refused a subject.
 var ErrDenied = errors.New("permission denied")
 
-// StartFromFile starts a server with the configuration of a file, except that it listens on a free port of loopback,
-// without monitoring, and keeps its data in dir. stop ends it.
+// StartFromFile starts a server with the configuration of a file, except that it listens on a free
+// port of loopback, without monitoring, and keeps its data in dir. stop ends it.
 func StartFromFile(file, dir string) (url string, stop func(), err error) {
 	options, err := server.ProcessConfigFile(file)
 	if err != nil {
@@ -64,8 +64,8 @@ func Dial(url, user, password string) (*Client, error) {
 // Close ends the connection.
 func (c *Client) Close() { c.nc.Close() }
 
-// settle waits until the server has seen everything sent so far, and returns its refusal if there was one. On the wire
-// a refusal precedes the answer to the flush.
+// settle waits until the server has seen everything sent so far, and returns its refusal if there
+// was one. On the wire a refusal precedes the answer to the flush.
 func (c *Client) settle() error {
 	if err := c.nc.FlushTimeout(answerTime); err != nil {
 		return err
@@ -81,7 +81,8 @@ func (c *Client) settle() error {
 	return err
 }
 
-// Publish sends a message, with an optional reply subject. The error is ErrDenied when the server refuses the subject.
+// Publish sends a message, with an optional reply subject. The error is ErrDenied when the server
+// refuses the subject.
 func (c *Client) Publish(subject, reply string, data []byte) error {
 	if err := c.nc.PublishMsg(&nats.Msg{Subject: subject, Reply: reply, Data: data}); err != nil {
 		return err
@@ -89,7 +90,8 @@ func (c *Client) Publish(subject, reply string, data []byte) error {
 	return c.settle()
 }
 
-// Request sends a request and returns the first answer. The error is ErrDenied when the server refuses the subject.
+// Request sends a request and returns the first answer. The error is ErrDenied when the server
+// refuses the subject.
 func (c *Client) Request(subject string, data []byte) (Message, error) {
 	inbox := c.nc.NewInbox()
 	answers, err := c.nc.SubscribeSync(inbox)
@@ -107,8 +109,8 @@ func (c *Client) Request(subject string, data []byte) (Message, error) {
 	return Message{m.Subject, m.Reply, m.Header, m.Data}, nil
 }
 
-// Subscribe receives what comes on a subject; what is more than 64 messages ahead of the reader is lost. The error is ErrDenied when the
-// server refuses the subject.
+// Subscribe receives what comes on a subject; what is more than 64 messages ahead of the reader is
+// lost. The error is ErrDenied when the server refuses the subject.
 func (c *Client) Subscribe(subject string) (<-chan Message, error) {
 	out := make(chan Message, 64)
 	_, err := c.nc.Subscribe(subject, func(m *nats.Msg) {

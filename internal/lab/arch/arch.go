@@ -1,11 +1,14 @@
 // Package arch holds the rules of Daybook's layout, and its test holds the code to them:
 //
-//   - the services collector, projector, pricer, ledger and api never import each other: they meet in streams;
+//   - the services collector, projector, pricer, ledger and api never import each other: they meet
+//     in streams;
 //   - events imports nothing of ours, and the shared internal packages nothing of the services;
 //   - only internal/bus imports NATS, tests included;
 //   - nothing imports cmd;
-//   - pure files import no network, SQL, NATS, files, logs or randomness, ask no clock and start no goroutine;
-//   - every service folder has its contract in doc.go and its settings in config.go, a New that takes a Config, and a Run;
+//   - pure files import no network, SQL, NATS, files, logs or randomness, ask no clock and start no
+//     goroutine;
+//   - every service folder has its contract in doc.go and its settings in config.go, a New that
+//     takes a Config, and a Run;
 //   - every package has a doc comment.
 //
 // What may be an exception stands in the tables below, with its reason.
@@ -29,7 +32,8 @@ const Module = "github.com/daybook-billing/daybook"
 // services may run alone, and so may not need each other's code.
 var services = []string{"collector", "projector", "pricer", "ledger", "api"}
 
-// running are the services with a loop of their own. The ledger is an interface with two implementations.
+// running are the services with a loop of their own. The ledger is an interface with two
+// implementations.
 var running = []string{"collector", "projector", "pricer", "api"}
 
 // shared packages serve all services, and so depend on none.
@@ -38,7 +42,8 @@ var shared = []string{"internal/bus", "internal/stage", "internal/service"}
 // purePackages are pure as a whole.
 var purePackages = []string{"events", "pricer/catalogue", "pricer/formula"}
 
-// shellFiles are the files of otherwise pure folders that do I/O. A new file there is pure unless it is named here.
+// shellFiles are the files of otherwise pure folders that do I/O. A new file there is pure unless
+// it is named here.
 var shellFiles = map[string][]string{
 	"projector": {
 		"config.go",    // reads settings
@@ -52,9 +57,11 @@ var shellFiles = map[string][]string{
 	},
 }
 
-// impure are the imports that a pure file must not have; one that ends in / stands for everything below it.
+// impure are the imports that a pure file must not have; one that ends in / stands for everything
+// below it.
 var impure = []string{
-	"net", "net/", "database/", "os", "os/", "io/ioutil", "syscall", "log", "log/", "math/rand", "math/rand/", "crypto/rand", "unsafe",
+	"net", "net/", "database/", "os", "os/", "io/ioutil", "syscall", "log", "log/", "math/rand", "math/rand/",
+	"crypto/rand", "unsafe",
 	"github.com/nats-io/", "github.com/synadia-io/", "github.com/jackc/", "github.com/prometheus/",
 }
 
@@ -92,8 +99,8 @@ func Parse(name string, source []byte) (File, error) {
 	return File{Path: name, AST: tree, Files: files}, nil
 }
 
-// Load parses every Go file of the module in the given file system. Folders with a go.mod of their own are other
-// modules; those named testdata, node_modules, or beginning with . or _ are not Go's.
+// Load parses every Go file of the module in the given file system. Folders with a go.mod of their
+// own are other modules; those named testdata, node_modules, or beginning with . or _ are not Go's.
 func Load(module fs.FS) ([]File, error) {
 	var files []File
 	err := fs.WalkDir(module, ".", func(name string, entry fs.DirEntry, err error) error {
@@ -162,13 +169,15 @@ func imports(f *File) []string {
 			broken = append(broken, f.at(spec.Pos(), "imports %s: only internal/bus knows NATS", target))
 		case !ours:
 		case within(own, []string{"cmd"}):
-			broken = append(broken, f.at(spec.Pos(), "imports %s: commands are built from packages, never the other way", target))
+			broken = append(broken, f.at(spec.Pos(), "imports %s: commands are built from packages, never the other "+
+				"way", target))
 		case within(f.folder(), []string{"events"}) && !f.test() && !within(own, []string{"events"}):
 			broken = append(broken, f.at(spec.Pos(), "imports %s: events imports nothing of ours", target))
 		case within(f.folder(), shared) && within(own, services):
 			broken = append(broken, f.at(spec.Pos(), "imports %s: what all services share depends on none", target))
 		case serviceOf(f.folder()) != "" && serviceOf(own) != "" && serviceOf(f.folder()) != serviceOf(own):
-			broken = append(broken, f.at(spec.Pos(), "imports %s: services never import each other, they meet in streams", target))
+			broken = append(broken, f.at(spec.Pos(), "imports %s: services never import each other, they meet in "+
+				"streams", target))
 		}
 	}
 	return broken
@@ -197,9 +206,11 @@ func impurities(f *File) []string {
 		own, ours := strings.CutPrefix(target, Module+"/")
 		switch {
 		case ours && !within(own, purePackages):
-			broken = append(broken, f.at(spec.Pos(), "imports %s: a pure file imports only pure packages of ours", target))
+			broken = append(broken, f.at(spec.Pos(), "imports %s: a pure file imports only pure packages of ours",
+				target))
 		case isImpure(target):
-			broken = append(broken, f.at(spec.Pos(), "imports %s: a pure file does no I/O and draws no random numbers", target))
+			broken = append(broken, f.at(spec.Pos(), "imports %s: a pure file does no I/O and draws no random numbers",
+				target))
 		}
 		if calls, ok := clock[target]; ok {
 			name := path.Base(target)
@@ -210,7 +221,8 @@ func impurities(f *File) []string {
 		}
 	}
 	if calls, dot := clocks["."]; dot {
-		return append(broken, f.at(f.AST.Package, "imports a package with %s under the name \".\", which hides who asks the clock", calls[0]))
+		return append(broken, f.at(f.AST.Package, "imports a package with %s under the name \".\", which hides who "+
+			"asks the clock", calls[0]))
 	}
 	ast.Inspect(f.AST, func(n ast.Node) bool {
 		switch n := n.(type) {
@@ -218,7 +230,8 @@ func impurities(f *File) []string {
 			broken = append(broken, f.at(n.Pos(), "starts a goroutine: a pure file's results have one order"))
 		case *ast.SelectorExpr:
 			if x, ok := n.X.(*ast.Ident); ok && slices.Contains(clocks[x.Name], n.Sel.Name) {
-				broken = append(broken, f.at(n.Pos(), "uses %s.%s: time and ids come from events, never from the machine", x.Name, n.Sel.Name))
+				broken = append(broken, f.at(n.Pos(), "uses %s.%s: time and ids come from events, never from the "+
+					"machine", x.Name, n.Sel.Name))
 			}
 		}
 		return true
@@ -253,14 +266,16 @@ func serviceShape(files []File) []string {
 		}
 		for _, w := range want {
 			if !has[w] {
-				broken = append(broken, fmt.Sprintf("%s: has no %s: every service folder is read in the same way", s, w))
+				broken = append(broken, fmt.Sprintf("%s: has no %s: every service folder is read in the same way", s,
+					w))
 			}
 		}
 	}
 	return broken
 }
 
-// signature gives the two shapes that serviceShape looks for: a constructor by its first parameter, a Run in full.
+// signature gives the two shapes that serviceShape looks for: a constructor by its first parameter,
+// a Run in full.
 func signature(f *ast.FuncDecl) string {
 	params := f.Type.Params.List
 	switch {
@@ -268,7 +283,8 @@ func signature(f *ast.FuncDecl) string {
 		if t, ok := params[0].Type.(*ast.Ident); ok {
 			return "New(" + t.Name
 		}
-	case f.Recv != nil && f.Name.Name == "Run" && len(params) == 1 && f.Type.Results != nil && len(f.Type.Results.List) == 1:
+	case f.Recv != nil && f.Name.Name == "Run" && len(params) == 1 && f.Type.Results != nil &&
+		len(f.Type.Results.List) == 1:
 		context, ok := params[0].Type.(*ast.SelectorExpr)
 		result, isIdent := f.Type.Results.List[0].Type.(*ast.Ident)
 		if ok && isIdent && context.Sel.Name == "Context" && result.Name == "error" {

@@ -14,7 +14,8 @@ import (
 	"github.com/daybook-billing/daybook/internal/lab/sim"
 )
 
-// adminRoutes are the paths below /_sim: for whoever turns the knobs, without tokens and without faults.
+// adminRoutes are the paths below /_sim: for whoever turns the knobs, without tokens and without
+// faults.
 func (f *Foundation) adminRoutes() {
 	handle := func(pattern string, e func(w http.ResponseWriter, r *http.Request) error) {
 		f.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
@@ -49,7 +50,8 @@ func (f *Foundation) adminRoutes() {
 	handle("GET /_sim/truth", f.writeTruth)
 	handle("GET /_sim/bill", f.writeBill)
 	handle("/_sim/", func(http.ResponseWriter, *http.Request) error {
-		return errors.New("no such action: GET /_sim/{status,knobs,truth,bill}, POST /_sim/{knobs,reset_faults,advance,purge,prune,backfill,repair,rotate_key}")
+		return errors.New("no such action: GET /_sim/{status,knobs,truth,bill}, POST " +
+			"/_sim/{knobs,reset_faults,advance,purge,prune,backfill,repair,rotate_key}")
 	})
 }
 
@@ -137,7 +139,8 @@ func (f *Foundation) advanceBy(r *http.Request) error {
 		return errors.New("give one of by=1h and to=2026-11-01T00:00:00Z")
 	}
 	if to.Before(now) || to.Sub(now) > maxAdvance {
-		return fmt.Errorf("it is %s here: time goes forward, by %s at most", now.Format(time.RFC3339), Duration(maxAdvance))
+		return fmt.Errorf("it is %s here: time goes forward, by %s at most", now.Format(time.RFC3339),
+			Duration(maxAdvance))
 	}
 	f.Advance(to)
 	return nil
@@ -173,8 +176,9 @@ func (f *Foundation) Status() Status {
 	f.catchUp()
 	p := f.world.Platform()
 	s := Status{
-		Now: unixMicro(f.now), Seed: f.config.World.Seed, Tables: map[string]TableStatus{}, Faults: maps.Clone(f.drawn), Tokens: f.uaa.given,
-		Apps: len(p.Apps), Services: len(p.Services),
+		Now: unixMicro(f.now), Seed: f.config.World.Seed, Tables: map[string]TableStatus{}, Faults: maps.Clone(f.drawn),
+		Tokens: f.uaa.given,
+		Apps:   len(p.Apps), Services: len(p.Services),
 	}
 	for _, t := range f.tables {
 		t.settle(f.now)
@@ -202,7 +206,8 @@ type trueSpan struct {
 	Footprint object     `json:"footprint"`
 }
 
-// writeTruth is GET /_sim/truth: the true spans as lines of JSON. merge=1 joins those that touch and are equal.
+// writeTruth is GET /_sim/truth: the true spans as lines of JSON. merge=1 joins those that touch
+// and are equal.
 func (f *Foundation) writeTruth(w http.ResponseWriter, r *http.Request) error {
 	spans := f.Truth()
 	if r.URL.Query().Get("merge") == "1" {
@@ -214,7 +219,8 @@ func (f *Foundation) writeTruth(w http.ResponseWriter, r *http.Request) error {
 	for i := range spans {
 		s := &spans[i]
 		line := trueSpan{
-			Kind: s.Kind, Resource: s.Resource, App: s.App, Tenant: s.Tenant, Space: s.Space, SpaceName: s.SpaceName, Name: s.Name, Start: s.Start,
+			Kind: s.Kind, Resource: s.Resource, App: s.App, Tenant: s.Tenant, Space: s.Space, SpaceName: s.SpaceName,
+			Name: s.Name, Start: s.Start,
 			Footprint: footprint(s),
 		}
 		if !s.End.IsZero() {
@@ -229,9 +235,11 @@ func (f *Foundation) writeTruth(w http.ResponseWriter, r *http.Request) error {
 func footprint(s *sim.Span) object {
 	size := object{}
 	texts := map[string]string{
-		"process_type": s.Footprint.ProcessType, "buildpack": s.Footprint.Buildpack, "buildpack_guid": s.Footprint.BuildpackGUID,
-		"plan": s.Footprint.Plan, "plan_guid": s.Footprint.PlanGUID, "offering": s.Footprint.Offering, "offering_guid": s.Footprint.OfferingGUID,
-		"broker": s.Footprint.Broker, "broker_guid": s.Footprint.BrokerGUID,
+		"process_type": s.Footprint.ProcessType, "buildpack": s.Footprint.Buildpack,
+		"buildpack_guid": s.Footprint.BuildpackGUID,
+		"plan":           s.Footprint.Plan, "plan_guid": s.Footprint.PlanGUID, "offering": s.Footprint.Offering,
+		"offering_guid": s.Footprint.OfferingGUID,
+		"broker":        s.Footprint.Broker, "broker_guid": s.Footprint.BrokerGUID,
 	}
 	for name, text := range texts {
 		if text != "" {
@@ -244,8 +252,8 @@ func footprint(s *sim.Span) object {
 	return size
 }
 
-// writeBill is GET /_sim/bill: the true bill so far, a line for each tenant and kind: tenant, kind, amount in GBP net of
-// VAT.
+// writeBill is GET /_sim/bill: the true bill so far, a line for each tenant and kind: tenant, kind,
+// amount in GBP net of VAT.
 func (f *Foundation) writeBill(w http.ResponseWriter, _ *http.Request) error {
 	bill := f.TrueBill()
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")

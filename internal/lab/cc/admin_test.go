@@ -95,7 +95,8 @@ var _ = Describe("/_sim", func() {
 		for i, l := range lines {
 			s := truth[i]
 			kinds[l.Kind] = true
-			Expect(fmt.Sprint(l.Kind, l.Resource, l.Tenant, l.Space, l.Name, l.Start)).To(Equal(fmt.Sprint(s.Kind, s.Resource, s.Tenant, s.Space, s.Name, s.Start)))
+			Expect(fmt.Sprint(l.Kind, l.Resource, l.Tenant, l.Space, l.Name, l.Start)).To(Equal(fmt.Sprint(s.Kind,
+				s.Resource, s.Tenant, s.Space, s.Name, s.Start)))
 			Expect(l.End == nil).To(Equal(s.End.IsZero()))
 			if l.Kind == sim.KindService {
 				Expect(l.Footprint).To(HaveKeyWithValue("plan", s.Footprint.Plan))

@@ -12,33 +12,37 @@ import (
 	"github.com/daybook-billing/daybook/internal/lab/sim"
 )
 
-// Config describes a foundation. The same World and Knobs and the same sequence of calls and requests give the same
-// answers, tokens and the real clock's Speed apart.
+// Config describes a foundation. The same World and Knobs and the same sequence of calls and
+// requests give the same answers, tokens and the real clock's Speed apart.
 type Config struct {
 	// World is what lives here. Its Seed also gives the faults.
 	World sim.Config
 	// Knobs are the knobs to begin with; nil stands for StandardKnobs.
 	Knobs *Knobs
-	// URL is the address that links, and the tokens' issuer, show: "https://api.example.org". Empty takes the address that a
-	// request was sent to, and leaves the links of usage events as the world writes them.
+	// URL is the address that links, and the tokens' issuer, show: "https://api.example.org". Empty
+	// takes the address that a request was sent to, and leaves the links of usage events as the
+	// world writes them.
 	URL string
 	// Clients may ask the UAA for tokens; nil stands for StandardClients.
 	Clients []Client
-	// Users may ask for tokens by password; nil stands for an operator, and for two managers of each organization: see
-	// Foundation.Users.
+	// Users may ask for tokens by password; nil stands for an operator, and for two managers of
+	// each organization: see Foundation.Users.
 	Users []User
-	// Key signs tokens, RS256; nil makes one of 2048 bits when the first token is asked for, which takes a moment.
+	// Key signs tokens, RS256; nil makes one of 2048 bits when the first token is asked for, which
+	// takes a moment.
 	Key *rsa.PrivateKey
 	// Clock is the real time, for Speed and for tokens; nil stands for time.Now.
 	Clock func() time.Time
-	// DropPruned forgets rows that are gone, so that memory does not grow with them: Pruned has nothing.
+	// DropPruned forgets rows that are gone, so that memory does not grow with them: Pruned has
+	// nothing.
 	DropPruned bool
 }
 
 // Client is an OAuth client of the UAA.
 type Client struct {
 	ID, Secret string
-	// Authorities are the scopes of its client_credentials tokens. Without any it may only ask on behalf of users.
+	// Authorities are the scopes of its client_credentials tokens. Without any it may only ask on
+	// behalf of users.
 	Authorities []string
 }
 
@@ -46,8 +50,8 @@ type Client struct {
 type User struct {
 	GUID, Name, Password string
 	Scopes               []string
-	// Manages and Bills are the guids of the organizations where the user is organization_manager or
-	// organization_billing_manager.
+	// Manages and Bills are the guids of the organizations where the user is organization_manager
+	// or organization_billing_manager.
 	Manages, Bills []string
 }
 
@@ -63,9 +67,9 @@ const (
 // globalScopes read everything.
 var globalScopes = []string{ScopeAdmin, ScopeAdminReadOnly, ScopeGlobalAuditor}
 
-// StandardClients are those of a foundation that nobody configured: "daybook" (secret "daybook-secret") with the least
-// that a collector needs, "admin" ("admin-secret"), "nobody" ("nobody-secret") without global read, and "cf" with an
-// empty secret, on behalf of users.
+// StandardClients are those of a foundation that nobody configured: "daybook" (secret
+// "daybook-secret") with the least that a collector needs, "admin" ("admin-secret"), "nobody"
+// ("nobody-secret") without global read, and "cf" with an empty secret, on behalf of users.
 func StandardClients() []Client {
 	return []Client{
 		{ID: "daybook", Secret: "daybook-secret", Authorities: []string{ScopeGlobalAuditor}},
@@ -87,7 +91,8 @@ func standardUsers(orgs []*sim.Org) []User {
 }
 
 func newUser(name string, scopes ...string) User {
-	return User{GUID: uuidOf("user", name), Name: name, Password: "password", Scopes: append(scopes, scopeRead, scopeWrite, "openid")}
+	return User{GUID: uuidOf("user", name), Name: name, Password: "password", Scopes: append(scopes, scopeRead,
+		scopeWrite, "openid")}
 }
 
 // uuidOf makes a guid (in the form of UUID version 8) that is always the same for the same name.
@@ -109,7 +114,8 @@ func (c Config) withDefaults() (Config, error) {
 	if c.URL != "" {
 		u, err := url.Parse(c.URL)
 		if err != nil || u.Scheme == "" || u.Host == "" || u.Path != "" {
-			return c, fmt.Errorf("simulated foundation: URL is %q; give one such as http://127.0.0.1:8181, without a path", c.URL)
+			return c, fmt.Errorf("simulated foundation: URL is %q; give one such as http://127.0.0.1:8181, without a "+
+				"path", c.URL)
 		}
 	}
 	if c.Clients == nil {

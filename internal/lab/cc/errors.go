@@ -2,7 +2,8 @@ package cc
 
 import "net/http"
 
-// fault is an error of Cloud Controller as the API shows it. Source of codes, titles and texts: errors/v2.yml.
+// fault is an error of Cloud Controller as the API shows it. Source of codes, titles and texts:
+// errors/v2.yml.
 type fault struct {
 	status int
 	code   int
@@ -13,12 +14,15 @@ type fault struct {
 var (
 	notAuthenticated = fault{http.StatusUnauthorized, 10002, "CF-NotAuthenticated", "Authentication error"}
 	invalidToken     = fault{http.StatusUnauthorized, 1000, "CF-InvalidAuthToken", "Invalid Auth Token"}
-	notAuthorized    = fault{http.StatusForbidden, 10003, "CF-NotAuthorized", "You are not authorized to perform the requested action"}
-	unknownRequest   = fault{http.StatusNotFound, 10000, "CF-NotFound", "Unknown request"}
-	rateLimited      = fault{http.StatusTooManyRequests, 10013, "CF-RateLimitExceeded", "Rate Limit Exceeded"}
-	serverError      = fault{http.StatusInternalServerError, 10001, "UnknownError", "An unknown error occurred."}
-	uaaUnavailable   = fault{http.StatusBadGateway, 20004, "CF-UaaUnavailable", "The UAA service is currently unavailable"}
-	unavailable      = fault{http.StatusServiceUnavailable, 10015, "CF-ServiceUnavailable", "Database connection failure"}
+	notAuthorized    = fault{http.StatusForbidden, 10003, "CF-NotAuthorized", "You are not authorized to perform the " +
+		"requested action"}
+	unknownRequest = fault{http.StatusNotFound, 10000, "CF-NotFound", "Unknown request"}
+	rateLimited    = fault{http.StatusTooManyRequests, 10013, "CF-RateLimitExceeded", "Rate Limit Exceeded"}
+	serverError    = fault{http.StatusInternalServerError, 10001, "UnknownError", "An unknown error occurred."}
+	uaaUnavailable = fault{http.StatusBadGateway, 20004, "CF-UaaUnavailable", "The UAA service is currently " +
+		"unavailable"}
+	unavailable = fault{http.StatusServiceUnavailable, 10015, "CF-ServiceUnavailable", "Database connection " +
+		"failure"}
 )
 
 func unprocessable(detail string) fault {

@@ -11,11 +11,13 @@ import (
 
 var eventGrammars = [2]grammar{
 	{arrays: []string{"after_guid"}, orders: []string{"created_at"}},
-	{arrays: []string{"after_guid", "service_instance_types", "service_offering_guids"}, orders: []string{"created_at"}},
+	{arrays: []string{"after_guid", "service_instance_types", "service_offering_guids"},
+		orders: []string{"created_at"}},
 }
 
-// events is GET /v3/{app,service}_usage_events. A token that does not read globally gets an empty list. Source:
-// app/controllers/v3/app_usage_events_controller.rb, app/fetchers/app_usage_event_list_fetcher.rb.
+// events is GET /v3/{app,service}_usage_events. A token that does not read globally gets an empty
+// list. Source: app/controllers/v3/app_usage_events_controller.rb,
+// app/fetchers/app_usage_event_list_fetcher.rb.
 func (f *Foundation) events(r *request, list List) answer {
 	p := eventGrammars[list].parse(r.URL.Query())
 	cursor, given := p.filters["after_guid"]
@@ -60,7 +62,8 @@ func (f *Foundation) events(r *request, list List) answer {
 	return listAnswer(p.pagination(r.base, path, total), pieces)
 }
 
-// filter lists the committed rows with at least the given id that pass the filters, in the order that is asked for.
+// filter lists the committed rows with at least the given id that pass the filters, in the order
+// that is asked for.
 func (t *table) filter(id int64, now int64, p *params) []row {
 	var rows []row
 	for _, r := range t.rows[t.from(id):] {
@@ -79,7 +82,8 @@ func (t *table) filter(id int64, now int64, p *params) []row {
 		return rows
 	}
 	slices.SortStableFunc(rows, func(a, b row) int {
-		c := cmp.Or(cmp.Compare(a.created, b.created), bytes.Compare(t.list.read(t.json(&a)).guid, t.list.read(t.json(&b)).guid))
+		c := cmp.Or(cmp.Compare(a.created, b.created), bytes.Compare(t.list.read(t.json(&a)).guid,
+			t.list.read(t.json(&b)).guid))
 		if p.descending {
 			return -c
 		}
@@ -97,7 +101,8 @@ func instanceType(event []byte) []byte {
 }
 
 func listAnswer(head []byte, pieces [][]byte) answer {
-	return answer{status: http.StatusOK, kind: jsonType, pieces: append(append([][]byte{head}, pieces...), []byte("]}"))}
+	return answer{status: http.StatusOK, kind: jsonType, pieces: append(append([][]byte{head}, pieces...),
+		[]byte("]}"))}
 }
 
 // event is GET /v3/{app,service}_usage_events/:guid.

@@ -70,7 +70,8 @@ var _ = Describe("the lists of usage events", func() {
 		Expect(walked).To(Equal(all))
 		Expect(c.list(apps + "?page=1000").Resources).To(BeEmpty())
 		Expect(c.list(apps).Pagination.First.Href).To(Equal(c.server.URL + apps + "?page=1&per_page=50"))
-		Expect(c.list(apps + "?after_guid=" + all[0]).Pagination.First.Href).To(Equal(c.server.URL + apps + "?after_guid=" + all[0] + "&page=1&per_page=50"))
+		Expect(c.list(apps + "?after_guid=" + all[0]).Pagination.First.Href).To(Equal(c.server.URL + apps +
+			"?after_guid=" + all[0] + "&page=1&per_page=50"))
 	})
 
 	It("show one event by its guid", func() {
@@ -86,7 +87,8 @@ var _ = Describe("the lists of usage events", func() {
 
 	It("filter by guid and time, and order by time", func() {
 		all := c.list(apps + "?per_page=5000").Resources
-		Expect(guids(c.list(apps + "?guids=" + all[3].GUID + "," + all[5].GUID + ",none").Resources)).To(Equal([]string{all[3].GUID, all[5].GUID}))
+		Expect(guids(c.list(apps + "?guids=" + all[3].GUID + "," + all[5].GUID +
+			",none").Resources)).To(Equal([]string{all[3].GUID, all[5].GUID}))
 		middle := all[len(all)/2].Created
 		stamp := middle.Format(time.RFC3339)
 		for filter, admits := range map[string]func(time.Time) bool{
@@ -104,7 +106,8 @@ var _ = Describe("the lists of usage events", func() {
 		}
 		newest := c.list(apps + "?order_by=-created_at&per_page=10").Resources
 		Expect(newest[0].Created).To(Equal(all[len(all)-1].Created))
-		Expect(slices.IsSortedFunc(newest, func(a, b resource) int { return b.Created.Compare(a.Created) })).To(BeTrue())
+		Expect(slices.IsSortedFunc(newest,
+			func(a, b resource) int { return b.Created.Compare(a.Created) })).To(BeTrue())
 	})
 
 	It("filter service events by the kind of the instance and by the offering", func() {
@@ -124,10 +127,14 @@ var _ = Describe("the lists of usage events", func() {
 			Expect(r.fault()).To(Equal(fault{422, 10008, "CF-UnprocessableEntity", detail}))
 		},
 		Entry("an unknown parameter (:132-137)", "?colour=red",
-			"Unknown query parameter(s): 'colour'. Valid parameters are: 'page', 'per_page', 'order_by', 'created_ats', 'updated_ats', 'guids', 'after_guid'"),
-		Entry("updated_ats (:124-129)", "?updated_ats=2026-10-01T00:00:00Z", "Filtering by 'updated_ats' is not allowed on this resource."),
-		Entry("an unknown cursor (app_usage_event_list_fetcher_spec.rb:34-41)", "?after_guid=none", "After guid filter must be a valid app usage event guid."),
-		Entry("two cursors (app_usage_events_list_message_spec.rb:48-55)", "?after_guid=a,b", "After guid filter accepts only one guid"),
+			"Unknown query parameter(s): 'colour'. Valid parameters are: 'page', 'per_page', 'order_by', "+
+				"'created_ats', 'updated_ats', 'guids', 'after_guid'"),
+		Entry("updated_ats (:124-129)", "?updated_ats=2026-10-01T00:00:00Z", "Filtering by 'updated_ats' is not "+
+			"allowed on this resource."),
+		Entry("an unknown cursor (app_usage_event_list_fetcher_spec.rb:34-41)", "?after_guid=none",
+			"After guid filter must be a valid app usage event guid."),
+		Entry("two cursors (app_usage_events_list_message_spec.rb:48-55)", "?after_guid=a,b", "After guid filter "+
+			"accepts only one guid"),
 		Entry("no cursor", "?after_guid=", "After guid filter accepts only one guid"),
 		Entry("an order by updated_at (:81-88)", "?order_by=updated_at", "Order by can only be: 'created_at'"),
 		Entry("page 0", "?page=0", "Page must be a positive integer"),

@@ -26,8 +26,8 @@ const (
 	rightLength     // a proxy made Content-Length fit what it got
 )
 
-// draw draws what goes wrong. Each knob that is up takes its draw, in the same order for every request, so that the same
-// requests meet the same mishaps.
+// draw draws what goes wrong. Each knob that is up takes its draw, in the same order for every
+// request, so that the same requests meet the same mishaps.
 func (f *Foundation) draw(who access) (m mishap) {
 	hits := func(name string, rate float64) bool {
 		if rate == 0 || f.faults.Float64() >= rate {
@@ -89,11 +89,12 @@ type window struct {
 	until    time.Time // of the real clock
 }
 
-// limitWindow is how long a client's requests are counted. Source: cc.rate_limiter.reset_interval_in_minutes.
+// limitWindow is how long a client's requests are counted. Source:
+// cc.rate_limiter.reset_interval_in_minutes.
 const limitWindow = time.Hour
 
-// limit counts a request of a client. The headers are those of the rate limiter, nil where it does not apply. Source:
-// middleware/base_rate_limiter.rb.
+// limit counts a request of a client. The headers are those of the rate limiter, nil where it does
+// not apply. Source: middleware/base_rate_limiter.rb.
 func (f *Foundation) limit(r *request, unlucky bool) (limited bool, headers map[string]string) {
 	if r.token.has(ScopeAdmin) || r.token.has(ScopeAdminReadOnly) || f.knobs.RateLimit == 0 && !unlucky {
 		return false, nil
@@ -131,7 +132,8 @@ func (f *Foundation) retryAfter() int64 {
 	return int64((time.Duration(f.knobs.RetryAfter) + time.Second - 1) / time.Second)
 }
 
-// tooMany is 429 as the rate limiter gives it: an error like any other, under the name of plain text.
+// tooMany is 429 as the rate limiter gives it: an error like any other, under the name of plain
+// text.
 func (f *Foundation) tooMany(r *request) answer {
 	wait := f.retryAfter()
 	if f.knobs.RetryAfterUnix {

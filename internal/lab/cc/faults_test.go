@@ -250,7 +250,8 @@ var _ = Describe("time", func() {
 			Expect(err).NotTo(HaveOccurred())
 			Expect(again).To(Equal(expected))
 		},
-		Entry(nil, "31d", 31*day), Entry(nil, "1d12h", 36*time.Hour), Entry(nil, "90s", 90*time.Second), Entry(nil, "0s", time.Duration(0)),
+		Entry(nil, "31d", 31*day), Entry(nil, "1d12h", 36*time.Hour), Entry(nil, "90s", 90*time.Second),
+		Entry(nil, "0s", time.Duration(0)),
 	)
 
 	DescribeTable("must be a duration",
@@ -258,6 +259,7 @@ var _ = Describe("time", func() {
 			_, err := cc.ParseDuration(text)
 			Expect(err).To(HaveOccurred())
 		},
-		Entry(nil, ""), Entry(nil, "d"), Entry(nil, "1d-1h"), Entry(nil, "soon"), Entry(nil, "999999d"), Entry(nil, "1d1d"),
+		Entry(nil, ""), Entry(nil, "d"), Entry(nil, "1d-1h"), Entry(nil, "soon"), Entry(nil, "999999d"),
+		Entry(nil, "1d1d"),
 	)
 })

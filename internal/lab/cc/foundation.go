@@ -13,8 +13,8 @@ import (
 	"github.com/daybook-billing/daybook/internal/lab/sim"
 )
 
-// Foundation is a running foundation. It is an http.Handler: the API below /v3, the UAA's paths, and /_sim for whoever
-// turns the knobs. Safe for concurrent use.
+// Foundation is a running foundation. It is an http.Handler: the API below /v3, the UAA's paths,
+// and /_sim for whoever turns the knobs. Safe for concurrent use.
 type Foundation struct {
 	config  Config
 	mux     *http.ServeMux
@@ -54,7 +54,8 @@ func New(config Config) (*Foundation, error) {
 		config: c, world: world, knobs: *c.Knobs, users: c.Users,
 		tables: [2]*table{newTable(AppEvents, c.DropPruned), newTable(ServiceEvents, c.DropPruned)},
 		limits: map[string]*window{}, drawn: map[string]int{},
-		writes: rand.New(rand.NewPCG(c.World.Seed, 0x726f7773)),   //nolint:gosec // the same seed must give the same rows
+		writes: rand.New(rand.NewPCG(c.World.Seed, 0x726f7773)),
+		//nolint:gosec // the same seed must give the same rows
 		faults: rand.New(rand.NewPCG(c.World.Seed, 0x6661756c74)), //nolint:gosec // and the same faults
 	}
 	if f.users == nil {
@@ -71,8 +72,8 @@ func New(config Config) (*Foundation, error) {
 // anchor makes Speed count from now on.
 func (f *Foundation) anchor() { f.since, f.realSince = f.now, f.config.Clock() }
 
-// maxCatchUp limits how far Speed leads at once, so that a foundation that nobody asked for long answers soon: it has
-// slept then.
+// maxCatchUp limits how far Speed leads at once, so that a foundation that nobody asked for long
+// answers soon: it has slept then.
 const maxCatchUp = 366 * day
 
 // catchUp brings the foundation to the time that Speed has led to.
@@ -90,8 +91,8 @@ func (f *Foundation) catchUp() {
 	f.advance(f.since + int64(passed))
 }
 
-// date is the time by the clock of the API server that answers, in Unix microseconds: one of those that the world's calls
-// go to.
+// date is the time by the clock of the API server that answers, in Unix microseconds: one of those
+// that the world's calls go to.
 func (f *Foundation) date() int64 {
 	clocks := f.config.World.Clocks
 	if len(clocks) == 0 {
@@ -100,7 +101,8 @@ func (f *Foundation) date() int64 {
 	return f.now + clocks[f.faults.IntN(len(clocks))].Microseconds()
 }
 
-// jobs are the hours of the day (UTC) at which old rows are removed, by list. Source: config/cloud_controller.yml, clock.
+// jobs are the hours of the day (UTC) at which old rows are removed, by list. Source:
+// config/cloud_controller.yml, clock.
 var jobs = [2]time.Duration{18 * time.Hour, 22 * time.Hour}
 
 // nextJob is the first daily job after a time.
@@ -147,7 +149,8 @@ func (f *Foundation) write(e *sim.Event) {
 		t.counts[Unwritten]++
 		if !t.forget {
 			t.pruned = append(t.pruned, Pruned{
-				Row: Row{GUID: string(fields.guid), CreatedAt: e.Time, Visible: e.At, JSON: slices.Clone(event)}, At: e.At, Cause: Unwritten,
+				Row: Row{GUID: string(fields.guid), CreatedAt: e.Time, Visible: e.At, JSON: slices.Clone(event)},
+				At:  e.At, Cause: Unwritten,
 			})
 		}
 		return
@@ -159,7 +162,8 @@ func (f *Foundation) write(e *sim.Event) {
 		return
 	}
 	if f.writes.IntN(2) == 0 {
-		event = append(slices.Clone(event[:len(event)-1]), `,"placement":{"cell":"z1-`+fmt.Sprint(f.writes.IntN(100))+`","since":null}}`...)
+		event = append(slices.Clone(event[:len(event)-1]),
+			`,"placement":{"cell":"z1-`+fmt.Sprint(f.writes.IntN(100))+`","since":null}}`...)
 		t.insert(fields, event, created, commit, late)
 		return
 	}
@@ -222,7 +226,8 @@ func (f *Foundation) Now() time.Time {
 	return unixMicro(f.now)
 }
 
-// Advance lives on to a time of the foundation's clock, faster than any Speed. A time that has passed is ignored.
+// Advance lives on to a time of the foundation's clock, faster than any Speed. A time that has
+// passed is ignored.
 func (f *Foundation) Advance(to time.Time) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -238,7 +243,8 @@ func (f *Foundation) Knobs() Knobs {
 	return f.knobs
 }
 
-// SetKnobs turns the knobs. It refuses values that make no sense and leaves the knobs as they are then.
+// SetKnobs turns the knobs. It refuses values that make no sense and leaves the knobs as they are
+// then.
 func (f *Foundation) SetKnobs(k Knobs) error {
 	if err := k.Validate(); err != nil {
 		return err
@@ -255,7 +261,8 @@ func (f *Foundation) setKnobs(k Knobs) {
 	f.knobs = k
 }
 
-// ResetFaults turns everything off that fails: what remains is retention, the lifetime of tokens and the speed.
+// ResetFaults turns everything off that fails: what remains is retention, the lifetime of tokens
+// and the speed.
 func (f *Foundation) ResetFaults() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -264,7 +271,8 @@ func (f *Foundation) ResetFaults() {
 
 func (f *Foundation) resetFaults() {
 	k := StandardKnobs()
-	k.Retention, k.KeepRunning, k.TokenLifetime, k.Speed = f.knobs.Retention, f.knobs.KeepRunning, f.knobs.TokenLifetime, f.knobs.Speed
+	k.Retention, k.KeepRunning, k.TokenLifetime, k.Speed = f.knobs.Retention, f.knobs.KeepRunning,
+		f.knobs.TokenLifetime, f.knobs.Speed
 	f.setKnobs(k)
 }
 
@@ -276,15 +284,20 @@ func (f *Foundation) Prune(list List) int {
 	return f.prune(list)
 }
 
-// Truth lists what ran on the foundation so far, as sim.Platform.Truth does: apps, tasks, staging and services.
+// Truth lists what ran on the foundation so far, as sim.Platform.Truth does: apps, tasks, staging
+// and services.
 func (f *Foundation) Truth() []sim.Span {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.catchUp()
-	return slices.DeleteFunc(f.world.Truth(), func(s sim.Span) bool { return s.Kind == sim.KindInstance || s.Kind == sim.KindVolume })
+	return slices.DeleteFunc(f.world.Truth(), func(s sim.Span) bool {
+		return s.Kind == sim.KindInstance ||
+			s.Kind == sim.KindVolume
+	})
 }
 
-// TrueBill prices what ran on the foundation so far by the tariff of sim.Catalogue; what still runs is charged up to now.
+// TrueBill prices what ran on the foundation so far by the tariff of sim.Catalogue; what still runs
+// is charged up to now.
 func (f *Foundation) TrueBill() sim.Bill {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -322,7 +335,7 @@ func (f *Foundation) Pruned(list List) []Pruned {
 	return slices.Clone(f.tables[list].pruned)
 }
 
-// Users lists who may ask for a token by password: "operator" with cloud_controller.admin_read_only, and for each
-// organization, counted from 1, "manager-1" and "billing-1". All their passwords are "password", unless Config says
-// otherwise.
+// Users lists who may ask for a token by password: "operator" with
+// cloud_controller.admin_read_only, and for each organization, counted from 1, "manager-1" and
+// "billing-1". All their passwords are "password", unless Config says otherwise.
 func (f *Foundation) Users() []User { return slices.Clone(f.users) }

@@ -19,7 +19,8 @@ type answer struct {
 
 const jsonType = "application/json; charset=utf-8"
 
-// jsonAnswer writes a value as Cloud Controller does: without a line end, and with < > & as they are.
+// jsonAnswer writes a value as Cloud Controller does: without a line end, and with < > & as they
+// are.
 func jsonAnswer(status int, value any) answer {
 	var b strings.Builder
 	encoder := json.NewEncoder(&b)

@@ -45,38 +45,48 @@ func (f *Foundation) inventoryRoutes(handle func(pattern string, e endpoint)) {
 	}
 	named := []string{"created_at", "updated_at", "name"}
 	list("organizations", "Organization", grammar{arrays: []string{"names"}, orders: named}, f.organizations)
-	list("spaces", "Space", grammar{arrays: []string{"names", "organization_guids", "include"}, orders: named}, f.spaces)
+	list("spaces", "Space", grammar{arrays: []string{"names", "organization_guids", "include"}, orders: named},
+		f.spaces)
 	list("apps", "App", grammar{
 		arrays: []string{"names", "organization_guids", "space_guids", "lifecycle_type", "include"},
 		orders: named,
 	}, f.apps)
-	list("processes", "Process", grammar{arrays: []string{"types", "organization_guids", "space_guids", "app_guids"}}, f.processes)
-	list("tasks", "Task", grammar{arrays: []string{"names", "states", "organization_guids", "space_guids", "app_guids"}}, f.tasks)
+	list("processes", "Process", grammar{arrays: []string{"types", "organization_guids", "space_guids", "app_guids"}},
+		f.processes)
+	list("tasks", "Task", grammar{arrays: []string{"names", "states", "organization_guids", "space_guids",
+		"app_guids"}}, f.tasks)
 	list("service_instances", "Service instance", grammar{
-		arrays: []string{"names", "type", "organization_guids", "space_guids", "service_plan_guids", "service_plan_names"},
+		arrays: []string{"names", "type", "organization_guids", "space_guids", "service_plan_guids",
+			"service_plan_names"},
 		nested: []string{"fields"}, orders: named,
 	}, f.serviceInstances)
 	list("service_plans", "Service plan", grammar{
-		arrays: []string{"names", "service_offering_guids", "service_offering_names", "service_broker_guids", "service_broker_names", "available"},
+		arrays: []string{"names", "service_offering_guids", "service_offering_names", "service_broker_guids",
+			"service_broker_names", "available"},
 		orders: named,
 	}, f.servicePlans)
 	list("service_offerings", "Service offering", grammar{
 		arrays: []string{"names", "service_broker_guids", "service_broker_names", "available"}, orders: named,
 	}, f.serviceOfferings)
 	list("service_brokers", "Service broker", grammar{arrays: []string{"names"}, orders: named}, f.serviceBrokers)
-	list("droplets", "Droplet", grammar{arrays: []string{"states", "organization_guids", "space_guids", "app_guids"}}, f.droplets)
-	list("buildpacks", "Buildpack", grammar{arrays: []string{"names", "stacks", "lifecycle"}, orders: []string{"created_at", "updated_at", "position"}}, f.buildpacks)
+	list("droplets", "Droplet", grammar{arrays: []string{"states", "organization_guids", "space_guids", "app_guids"}},
+		f.droplets)
+	list("buildpacks", "Buildpack", grammar{arrays: []string{"names", "stacks", "lifecycle"},
+		orders: []string{"created_at", "updated_at", "position"}}, f.buildpacks)
 	handle("GET /v3/apps/{guid}/droplets/current", f.currentDroplet)
 	handle("GET /v3/organizations/{guid}/usage_summary", func(r *request) answer {
-		return f.partSummary(r, "Organization", f.organizations(r, &params{}), func(s *sim.Space) string { return s.Org.GUID })
+		return f.partSummary(r, "Organization", f.organizations(r, &params{}),
+			func(s *sim.Space) string { return s.Org.GUID })
 	})
 	handle("GET /v3/spaces/{guid}/usage_summary", func(r *request) answer {
 		return f.partSummary(r, "Space", f.spaces(r, &params{}), func(s *sim.Space) string { return s.GUID })
 	})
-	list("roles", "Role", grammar{arrays: []string{"types", "organization_guids", "space_guids", "user_guids"}}, f.roles)
+	list("roles", "Role", grammar{arrays: []string{"types", "organization_guids", "space_guids", "user_guids"}},
+		f.roles)
 }
 
-// listItems is a page of the items that pass the filters of all lists, with what the resources include.
+// listItems is a page of the items that pass the filters of all lists, with what the resources
+// include.
 func (f *Foundation) listItems(r *request, p *params, path string, all []item) answer {
 	all = slices.DeleteFunc(all, func(i item) bool { return !p.passes("guids", i.guid) || !p.admits(i.Created.Unix()) })
 	slices.SortStableFunc(all, func(a, b item) int {
@@ -108,8 +118,8 @@ func (f *Foundation) listItems(r *request, p *params, path string, all []item) a
 	return a
 }
 
-// mayRead reports whether the token reads what belongs to an organization: it reads everything, or its owner has a role
-// there.
+// mayRead reports whether the token reads what belongs to an organization: it reads everything, or
+// its owner has a role there.
 func (f *Foundation) mayRead(r *request, org string) bool {
 	if r.token.global() {
 		return true
@@ -118,7 +128,8 @@ func (f *Foundation) mayRead(r *request, org string) bool {
 	return i >= 0 && (slices.Contains(f.users[i].Manages, org) || slices.Contains(f.users[i].Bills, org))
 }
 
-// passesSpace reports whether what belongs to a space may be read and passes the filters by space and organization.
+// passesSpace reports whether what belongs to a space may be read and passes the filters by space
+// and organization.
 func (f *Foundation) passesSpace(r *request, p *params, s *sim.Space) bool {
 	return f.mayRead(r, s.Org.GUID) && p.passes("space_guids", s.GUID) && p.passes("organization_guids", s.Org.GUID)
 }

@@ -9,16 +9,18 @@ import (
 	"time"
 )
 
-// Knobs are the things that may be turned while the foundation runs. Rates are probabilities, from 0 (never) to 1.
-// What concerns rows (late commits, unknown states) holds for rows written from then on, what concerns requests for the
-// next request, what concerns tokens for tokens given out from then on.
+// Knobs are the things that may be turned while the foundation runs. Rates are probabilities, from
+// 0 (never) to 1. What concerns rows (late commits, unknown states) holds for rows written from
+// then on, what concerns requests for the next request, what concerns tokens for tokens given out
+// from then on.
 type Knobs struct {
-	// LateCommits is how likely a transaction commits late: its rows are listed only then, at the place of their ids.
+	// LateCommits is how likely a transaction commits late: its rows are listed only then, at the
+	// place of their ids.
 	LateCommits float64 `placeholder:"RATE" help:"Probability that a row is committed, and so listed, late." json:"late_commits"`
 	// LateCommitMax is how late at most, evenly spread.
 	LateCommitMax Duration `default:"2m" help:"How late a late row is at most." json:"late_commit_max"`
-	// UnknownStateRate is how likely a row brings something that no documentation knows: an additional row with a state of
-	// its own, or an additional field.
+	// UnknownStateRate is how likely a row brings something that no documentation knows: an
+	// additional row with a state of its own, or an additional field.
 	UnknownStateRate float64 `placeholder:"RATE" help:"Probability that a row brings an unknown field, or a further row with an unknown state." json:"unknown_state_rate"`
 
 	// Retention is the age at which the daily job removes rows; 0 keeps them all.
@@ -30,13 +32,14 @@ type Knobs struct {
 	ErrorRate float64 `placeholder:"RATE" help:"Probability of a 5xx answer." json:"error_rate"`
 	// RateLimitRate is how likely a request gets 429 whatever the limit.
 	RateLimitRate float64 `placeholder:"RATE" help:"Probability of a 429 answer." json:"rate_limit_rate"`
-	// RateLimit is how many requests an hour (of real time) a client may make; 0 for no limit. Tokens of
-	// cloud_controller.admin and admin_read_only are exempt, cloud_controller.global_auditor is not.
+	// RateLimit is how many requests an hour (of real time) a client may make; 0 for no limit.
+	// Tokens of cloud_controller.admin and admin_read_only are exempt,
+	// cloud_controller.global_auditor is not.
 	RateLimit int `placeholder:"N" help:"Requests an hour for each client, admins excepted; 0 for no limit." json:"rate_limit"`
 	// RetryAfter is what 429 asks to wait, in whole seconds.
 	RetryAfter Duration `default:"2s" help:"What a 429 answer asks to wait." json:"retry_after"`
-	// RetryAfterUnix makes Retry-After the Unix time of the reset, against RFC 9110, as Cloud Controllers of before pull
-	// request 3289 (2023) do.
+	// RetryAfterUnix makes Retry-After the Unix time of the reset, against RFC 9110, as Cloud
+	// Controllers of before pull request 3289 (2023) do.
 	RetryAfterUnix bool `help:"Give Retry-After as a Unix time, as Cloud Controllers of before 2023 do." json:"retry_after_unix"`
 	// UnauthorizedRate is how likely a good token is answered with 401.
 	UnauthorizedRate float64 `placeholder:"RATE" help:"Probability of a 401 answer to a good token." json:"unauthorized_rate"`
@@ -44,24 +47,26 @@ type Knobs struct {
 	SlowRate float64 `placeholder:"RATE" help:"Probability of a slow answer." json:"slow_rate"`
 	// Slow is how long a slow answer takes.
 	Slow Duration `default:"1s" help:"How long a slow answer takes." json:"slow"`
-	// CutRate is how likely an answer with status 200 ends in its middle: below its Content-Length, in the middle of a
-	// chunked body, or with a Content-Length that is right for the part.
+	// CutRate is how likely an answer with status 200 ends in its middle: below its Content-Length,
+	// in the middle of a chunked body, or with a Content-Length that is right for the part.
 	CutRate float64 `placeholder:"RATE" help:"Probability of a cut answer." json:"cut_rate"`
 	// GarbageRate is how likely a request gets 200 and a page of HTML.
 	GarbageRate float64 `placeholder:"RATE" help:"Probability of an HTML page with status 200." json:"garbage_rate"`
-	// MaxTotalResults refuses pages that end beyond it with 422, as cc.renderer.max_total_results; 0 for no limit.
+	// MaxTotalResults refuses pages that end beyond it with 422, as cc.renderer.max_total_results;
+	// 0 for no limit.
 	MaxTotalResults int `placeholder:"N" help:"Refuse pages that end beyond this; 0 for no limit." json:"max_total_results"`
 
 	// MissingGlobalScope withholds the scopes of global reading from tokens.
 	MissingGlobalScope bool `help:"Give out tokens without global read scopes." json:"missing_global_scope"`
 	// TokenLifetime is how long access tokens live (of real time), in whole seconds.
 	TokenLifetime Duration `default:"20m" help:"Lifetime of access tokens." json:"token_lifetime"`
-	// Speed is how many seconds pass in the foundation for each real one; 0 stops its clock, which Advance moves.
+	// Speed is how many seconds pass in the foundation for each real one; 0 stops its clock, which
+	// Advance moves.
 	Speed float64 `default:"60" help:"Seconds that pass in the foundation for each real one; 0 for none." json:"speed"`
 }
 
-// StandardKnobs are those of a foundation without faults: nothing fails, rows live 31 days, tokens 20 minutes, and the
-// clock stands still.
+// StandardKnobs are those of a foundation without faults: nothing fails, rows live 31 days, tokens
+// 20 minutes, and the clock stands still.
 func StandardKnobs() Knobs {
 	return Knobs{
 		LateCommitMax: Duration(2 * time.Minute),
@@ -111,12 +116,14 @@ func (k *Knobs) Validate() error {
 		return fmt.Errorf("knob speed is %v; give seconds per second from 0 to %d", k.Speed, maxSpeed)
 	}
 	if k.RateLimit < 0 || k.MaxTotalResults < 0 {
-		return fmt.Errorf("knobs rate_limit (%d) and max_total_results (%d) are counts: 0 or more", k.RateLimit, k.MaxTotalResults)
+		return fmt.Errorf("knobs rate_limit (%d) and max_total_results (%d) are counts: 0 or more", k.RateLimit,
+			k.MaxTotalResults)
 	}
 	return nil
 }
 
-// maxSpeed is fast enough for a month in two seconds, and keeps an hour without requests from being centuries.
+// maxSpeed is fast enough for a month in two seconds, and keeps an hour without requests from being
+// centuries.
 const maxSpeed = 1_000_000
 
 // Duration is a time.Duration that is written in text, with days: "31d", "1d12h", "90s".

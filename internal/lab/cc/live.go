@@ -22,8 +22,8 @@ func listOf(e *sim.Event) List {
 	return AppEvents
 }
 
-// Do acts on the world at the present time: what it does is reported as if users had done it. The verb must not call the
-// foundation.
+// Do acts on the world at the present time: what it does is reported as if users had done it. The
+// verb must not call the foundation.
 func (f *Foundation) Do(verb func(*sim.Platform)) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -31,7 +31,8 @@ func (f *Foundation) Do(verb func(*sim.Platform)) {
 	f.act(verb)
 }
 
-// Purge does destructively_purge_all_and_reseed: the table is emptied, and gets a row for everything that runs.
+// Purge does destructively_purge_all_and_reseed: the table is emptied, and gets a row for
+// everything that runs.
 func (f *Foundation) Purge(list List) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -52,11 +53,12 @@ func (f *Foundation) purge(list List) {
 	f.atOnce = false
 }
 
-// Backfill writes the WAS_RUNNING rows of pull request 5210, for what runs and has no beginning in the tables.
+// Backfill writes the WAS_RUNNING rows of pull request 5210, for what runs and has no beginning in
+// the tables.
 func (f *Foundation) Backfill() { f.SlowBackfill(0) }
 
-// SlowBackfill is a Backfill that writes its rows some time after it has read what runs, while the foundation lives on: it
-// writes baselines for what has ended meanwhile, too. Repair ends those.
+// SlowBackfill is a Backfill that writes its rows some time after it has read what runs, while the
+// foundation lives on: it writes baselines for what has ended meanwhile, too. Repair ends those.
 func (f *Foundation) SlowBackfill(takes Duration) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

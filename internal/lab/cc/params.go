@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-// params are the checked query parameters of a list. Source: app/messages/list_message.rb, base_message.rb.
+// params are the checked query parameters of a list. Source: app/messages/list_message.rb,
+// base_message.rb.
 type params struct {
 	filters    map[string][]string
 	created    []bound
@@ -87,7 +88,8 @@ func (g *grammar) parse(query url.Values) *params {
 		p.shown.Set(name, value)
 	}
 	if len(unknown) > 0 {
-		p.problems = append(p.problems, "Unknown query parameter(s): '"+strings.Join(unknown, "', '")+"'. Valid parameters are: '"+strings.Join(known, "', '")+"'")
+		p.problems = append(p.problems, "Unknown query parameter(s): '"+strings.Join(unknown,
+			"', '")+"'. Valid parameters are: '"+strings.Join(known, "', '")+"'")
 	}
 	return p
 }
@@ -128,7 +130,8 @@ func (g *grammar) paging(p *params, name, value string) {
 	}
 }
 
-// bound adds a filter on created_at; name is what messages call it. Source: app/messages/validators.rb, TimestampValidator.
+// bound adds a filter on created_at; name is what messages call it. Source:
+// app/messages/validators.rb, TimestampValidator.
 func (p *params) bound(name, operator, value string) {
 	b := bound{operator: operator}
 	values := split(value)
@@ -146,7 +149,8 @@ func (p *params) bound(name, operator, value string) {
 	for _, v := range values {
 		t, err := time.Parse("2006-01-02T15:04:05Z", v)
 		if err != nil || !timestamp.MatchString(v) {
-			p.problems = append(p.problems, name+" has an invalid timestamp format. Timestamps should be formatted as 'YYYY-MM-DDThh:mm:ssZ'")
+			p.problems = append(p.problems, name+" has an invalid timestamp format. Timestamps should be formatted "+
+				"as 'YYYY-MM-DDThh:mm:ssZ'")
 			return
 		}
 		b.times = append(b.times, t.Unix())
@@ -194,7 +198,8 @@ func leadingInt(s string) int {
 	return n
 }
 
-// pagination is the head of a list, up to and without its resources. Source: app/presenters/v3/pagination_presenter.rb.
+// pagination is the head of a list, up to and without its resources. Source:
+// app/presenters/v3/pagination_presenter.rb.
 func (p *params) pagination(base, path string, total int) []byte {
 	last := max(1, (total+p.per-1)/p.per)
 	link := func(page int) string {

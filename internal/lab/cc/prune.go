@@ -1,9 +1,10 @@
 package cc
 
-// prune does the daily cleanup: it removes the committed rows that were created before the cutoff (Unix seconds), but
-// never the newest row. With keepRunning a beginning stays while it tells what runs: it goes only when an ending of the
-// same resource with a higher id is as old, too, or when it lies between the first and the last beginning of its run that
-// are as old. Runs are told apart by the order of ids, not by times.
+// prune does the daily cleanup: it removes the committed rows that were created before the cutoff
+// (Unix seconds), but never the newest row. With keepRunning a beginning stays while it tells what
+// runs: it goes only when an ending of the same resource with a higher id is as old, too, or when
+// it lies between the first and the last beginning of its run that are as old. Runs are told apart
+// by the order of ids, not by times.
 //
 // Source: lib/database/old_record_cleanup.rb, and for keepRunning its state in pull request 5210.
 func (t *table) prune(now, cutoff int64, keepRunning bool) int {

@@ -15,7 +15,8 @@ func to(guid string) object { return object{"data": object{"guid": guid}} }
 func resource(base, collection, guid string, record sim.Record, more object) object {
 	at := record.Created.Format(time.RFC3339)
 	whole := object{
-		"guid": guid, "created_at": at, "updated_at": at, "metadata": object{"labels": object{}, "annotations": object{}},
+		"guid": guid, "created_at": at, "updated_at": at, "metadata": object{"labels": object{},
+			"annotations": object{}},
 		"links": object{"self": link(base + "/v3/" + collection + "/" + guid)},
 	}
 	for name, value := range more {
@@ -107,7 +108,8 @@ func (f *Foundation) processes(r *request, p *params) (items []item) {
 		}
 		for _, process := range a.All() {
 			if p.passes("types", process.Type) {
-				items = append(items, item{process.Record, process.GUID, process.Type, func() object { return f.process(r, process) }})
+				items = append(items, item{process.Record, process.GUID, process.Type,
+					func() object { return f.process(r, process) }})
 			}
 		}
 	}
@@ -116,11 +118,14 @@ func (f *Foundation) processes(r *request, p *params) (items []item) {
 
 func (f *Foundation) process(r *request, p *sim.Process) object {
 	return resource(r.base, "processes", p.GUID, p.Record, object{
-		"type": p.Type, "version": uuidOf("version", p.GUID), "command": "[PRIVATE DATA HIDDEN IN LISTS]", "instances": p.Instances, "memory_in_mb": p.MemoryMB, "disk_in_mb": 1024,
+		"type": p.Type, "version": uuidOf("version", p.GUID), "command": "[PRIVATE DATA HIDDEN IN LISTS]",
+		"instances": p.Instances, "memory_in_mb": p.MemoryMB, "disk_in_mb": 1024,
 		"log_rate_limit_in_bytes_per_second": -1,
-		"health_check":                       object{"type": "port", "data": object{"timeout": nil, "invocation_timeout": nil, "interval": nil}},
-		"readiness_health_check":             object{"type": "process", "data": object{"invocation_timeout": nil, "interval": nil}},
-		"relationships":                      object{"app": to(p.App.GUID), "revision": object{"data": nil}},
+		"health_check": object{"type": "port", "data": object{"timeout": nil,
+			"invocation_timeout": nil, "interval": nil}},
+		"readiness_health_check": object{"type": "process", "data": object{"invocation_timeout": nil,
+			"interval": nil}},
+		"relationships": object{"app": to(p.App.GUID), "revision": object{"data": nil}},
 	})
 }
 
@@ -167,13 +172,16 @@ func (f *Foundation) serviceInstances(r *request, p *params) (items []item) {
 func (f *Foundation) serviceInstance(r *request, s *sim.Service) object {
 	if s.Plan == nil {
 		return resource(r.base, "service_instances", s.GUID, s.Record, object{
-			"name": s.Name, "type": "user-provided", "tags": []string{}, "syslog_drain_url": nil, "route_service_url": nil,
-			"last_operation": operation(s), "relationships": object{"space": to(s.Space.GUID)},
+			"name": s.Name, "type": "user-provided", "tags": []string{}, "syslog_drain_url": nil,
+			"route_service_url": nil,
+			"last_operation":    operation(s), "relationships": object{"space": to(s.Space.GUID)},
 		})
 	}
 	return resource(r.base, "service_instances", s.GUID, s.Record, object{
-		"name": s.Name, "type": "managed", "tags": []string{}, "maintenance_info": object{}, "upgrade_available": false, "dashboard_url": nil,
-		"last_operation": operation(s), "relationships": object{"space": to(s.Space.GUID), "service_plan": to(s.Plan.GUID)},
+		"name": s.Name, "type": "managed", "tags": []string{}, "maintenance_info": object{}, "upgrade_available": false,
+		"dashboard_url":  nil,
+		"last_operation": operation(s), "relationships": object{"space": to(s.Space.GUID),
+			"service_plan": to(s.Plan.GUID)},
 	})
 }
 
@@ -189,9 +197,14 @@ func operation(s *sim.Service) object {
 
 func (f *Foundation) servicePlans(r *request, p *params) (items []item) {
 	for _, plan := range f.world.Platform().Plans {
-		if p.passes("names", plan.Name) && p.passes("service_offering_guids", plan.OfferingGUID) && p.passes("service_offering_names", plan.Offering) &&
-			p.passes("service_broker_guids", plan.BrokerGUID) && p.passes("service_broker_names", plan.Broker) && p.passes("available", "true") {
-			items = append(items, item{f.standing(), plan.GUID, plan.Name, func() object { return f.servicePlan(r, plan) }})
+		if p.passes("names", plan.Name) && p.passes("service_offering_guids", plan.OfferingGUID) &&
+			p.passes("service_offering_names", plan.Offering) &&
+			p.passes("service_broker_guids", plan.BrokerGUID) && p.passes("service_broker_names", plan.Broker) &&
+			p.passes("available", "true") {
+			items = append(items, item{f.standing(), plan.GUID, plan.Name, func() object {
+				return f.servicePlan(r,
+					plan)
+			}})
 		}
 	}
 	return items
@@ -199,14 +212,16 @@ func (f *Foundation) servicePlans(r *request, p *params) (items []item) {
 
 func (f *Foundation) servicePlan(r *request, p *sim.Plan) object {
 	return resource(r.base, "service_plans", p.GUID, f.standing(), object{
-		"name": p.Name, "description": "", "visibility_type": "public", "available": true, "free": false, "costs": []object{}, "maintenance_info": object{},
+		"name": p.Name, "description": "", "visibility_type": "public", "available": true, "free": false,
+		"costs": []object{}, "maintenance_info": object{},
 		"broker_catalog": object{
 			"id": uuidOf("plan", p.Offering+"/"+p.Name), "metadata": object{}, "maximum_polling_duration": nil,
 			"features": object{"plan_updateable": true, "bindable": true},
 		},
 		"schemas": object{
-			"service_instance": object{"create": object{"parameters": object{}}, "update": object{"parameters": object{}}},
-			"service_binding":  object{"create": object{"parameters": object{}}},
+			"service_instance": object{"create": object{"parameters": object{}},
+				"update": object{"parameters": object{}}},
+			"service_binding": object{"create": object{"parameters": object{}}},
 		},
 		"relationships": object{"service_offering": to(p.OfferingGUID)},
 	})
@@ -215,10 +230,12 @@ func (f *Foundation) servicePlan(r *request, p *sim.Plan) object {
 func (f *Foundation) serviceOfferings(r *request, p *params) (items []item) {
 	seen := map[string]bool{}
 	for _, plan := range f.world.Platform().Plans {
-		if !seen[plan.OfferingGUID] && p.passes("names", plan.Offering) && p.passes("service_broker_guids", plan.BrokerGUID) &&
+		if !seen[plan.OfferingGUID] && p.passes("names", plan.Offering) && p.passes("service_broker_guids",
+			plan.BrokerGUID) &&
 			p.passes("service_broker_names", plan.Broker) && p.passes("available", "true") {
 			seen[plan.OfferingGUID] = true
-			items = append(items, item{f.standing(), plan.OfferingGUID, plan.Offering, func() object { return f.serviceOffering(r, plan) }})
+			items = append(items, item{f.standing(), plan.OfferingGUID, plan.Offering,
+				func() object { return f.serviceOffering(r, plan) }})
 		}
 	}
 	return items
@@ -226,10 +243,12 @@ func (f *Foundation) serviceOfferings(r *request, p *params) (items []item) {
 
 func (f *Foundation) serviceOffering(r *request, p *sim.Plan) object {
 	return resource(r.base, "service_offerings", p.OfferingGUID, f.standing(), object{
-		"name": p.Offering, "description": "", "available": true, "tags": []string{}, "requires": []string{}, "shareable": true, "documentation_url": nil,
+		"name": p.Offering, "description": "", "available": true, "tags": []string{}, "requires": []string{},
+		"shareable": true, "documentation_url": nil,
 		"broker_catalog": object{
 			"id": uuidOf("offering", p.Offering), "metadata": object{}, "features": object{
-				"plan_updateable": true, "bindable": true, "instances_retrievable": false, "bindings_retrievable": false, "allow_context_updates": false,
+				"plan_updateable": true, "bindable": true, "instances_retrievable": false,
+				"bindings_retrievable": false, "allow_context_updates": false,
 			},
 		},
 		"relationships": object{"service_broker": to(p.BrokerGUID)},
@@ -290,7 +309,8 @@ func (f *Foundation) droplet(r *request, d *sim.Droplet) object {
 	} else {
 		body["lifecycle"], body["stack"], body["image"] = object{"type": "buildpack", "data": object{}}, stack, nil
 		body["buildpacks"] = []object{{
-			"name": d.Buildpack.Name, "buildpack_name": strings.TrimSuffix(d.Buildpack.Name, "_buildpack"), "detect_output": "", "version": "1.0.0",
+			"name": d.Buildpack.Name, "buildpack_name": strings.TrimSuffix(d.Buildpack.Name, "_buildpack"),
+			"detect_output": "", "version": "1.0.0",
 		}}
 	}
 	return resource(r.base, "droplets", d.GUID, d.Record, body)
@@ -301,7 +321,8 @@ func (f *Foundation) buildpacks(r *request, p *params) (items []item) {
 		if p.passes("names", b.Name) && p.passes("stacks", stack) && p.passes("lifecycle", "buildpack") {
 			items = append(items, item{f.standing(), b.GUID, b.Name, func() object {
 				return resource(r.base, "buildpacks", b.GUID, f.standing(), object{
-					"name": b.Name, "state": "READY", "filename": b.Name + ".zip", "stack": stack, "position": i + 1, "enabled": true, "locked": false,
+					"name": b.Name, "state": "READY", "filename": b.Name + ".zip", "stack": stack, "position": i + 1,
+					"enabled": true, "locked": false,
 					"lifecycle": "buildpack",
 				})
 			}})
@@ -320,13 +341,15 @@ func (f *Foundation) roles(r *request, p *params) (items []item) {
 	for _, u := range f.users {
 		for kind, orgs := range map[string][]string{roleManager: u.Manages, roleBilling: u.Bills} {
 			for _, org := range orgs {
-				if !f.mayRead(r, org) || !p.passes("types", kind) || !p.passes("user_guids", u.GUID) || !p.passes("organization_guids", org) || !p.passes("space_guids", "") {
+				if !f.mayRead(r, org) || !p.passes("types", kind) || !p.passes("user_guids", u.GUID) ||
+					!p.passes("organization_guids", org) || !p.passes("space_guids", "") {
 					continue
 				}
 				guid := uuidOf("role", kind+"/"+u.GUID+"/"+org)
 				items = append(items, item{f.standing(), guid, kind, func() object {
 					return resource(r.base, "roles", guid, f.standing(), object{
-						"type": kind, "relationships": object{"user": to(u.GUID), "organization": to(org), "space": object{"data": nil}},
+						"type": kind, "relationships": object{"user": to(u.GUID), "organization": to(org),
+							"space": object{"data": nil}},
 					})
 				}})
 			}
@@ -335,7 +358,8 @@ func (f *Foundation) roles(r *request, p *params) (items []item) {
 	return items
 }
 
-// included are the resources that a list brings with its own: include=space.organization, or fields[...].
+// included are the resources that a list brings with its own: include=space.organization, or
+// fields[...].
 func (f *Foundation) included(r *request, p *params, path string, page []item) object {
 	guids := map[string]bool{}
 	for i := range page {
@@ -399,7 +423,8 @@ func (f *Foundation) includedOrganizations(r *request, p *params, spaces map[str
 	return object{"organizations": organizations}
 }
 
-// includedFields answers fields[service_plan]=guid,name and the like: only the fields that are asked for.
+// includedFields answers fields[service_plan]=guid,name and the like: only the fields that are
+// asked for.
 func (f *Foundation) includedFields(p *params, instances map[string]bool) object {
 	included := object{}
 	seen := map[string]bool{}
@@ -422,18 +447,22 @@ func (f *Foundation) includedFields(p *params, instances map[string]bool) object
 		add("space", "spaces", s.Space.GUID, object{
 			"guid": s.Space.GUID, "name": s.Space.Name, "relationships": object{"organization": to(s.Space.Org.GUID)},
 		})
-		add("space.organization", "organizations", s.Space.Org.GUID, object{"guid": s.Space.Org.GUID, "name": s.Space.Org.Name})
+		add("space.organization", "organizations", s.Space.Org.GUID, object{"guid": s.Space.Org.GUID,
+			"name": s.Space.Org.Name})
 		if s.Plan == nil {
 			continue
 		}
 		add("service_plan", "service_plans", s.Plan.GUID, object{
-			"guid": s.Plan.GUID, "name": s.Plan.Name, "relationships": object{"service_offering": to(s.Plan.OfferingGUID)},
+			"guid": s.Plan.GUID, "name": s.Plan.Name,
+			"relationships": object{"service_offering": to(s.Plan.OfferingGUID)},
 		})
 		add("service_plan.service_offering", "service_offerings", s.Plan.OfferingGUID, object{
-			"guid": s.Plan.OfferingGUID, "name": s.Plan.Offering, "description": "", "documentation_url": nil, "tags": []string{},
+			"guid": s.Plan.OfferingGUID, "name": s.Plan.Offering, "description": "", "documentation_url": nil,
+			"tags":          []string{},
 			"relationships": object{"service_broker": to(s.Plan.BrokerGUID)},
 		})
-		add("service_plan.service_offering.service_broker", "service_brokers", s.Plan.BrokerGUID, object{"guid": s.Plan.BrokerGUID, "name": s.Plan.Broker})
+		add("service_plan.service_offering.service_broker", "service_brokers", s.Plan.BrokerGUID,
+			object{"guid": s.Plan.BrokerGUID, "name": s.Plan.Broker})
 	}
 	if len(included) == 0 {
 		return nil

@@ -13,7 +13,8 @@ type object = map[string]any
 
 func link(href string) object { return object{"href": href} }
 
-// root is GET /. Source: app/controllers/runtime/root_controller.rb. UAA and login server share the foundation's address.
+// root is GET /. Source: app/controllers/runtime/root_controller.rb. UAA and login server share the
+// foundation's address.
 func (f *Foundation) root(r *request) answer {
 	return jsonAnswer(http.StatusOK, object{"links": object{
 		"self":                link(r.base),
@@ -28,7 +29,8 @@ func (f *Foundation) root(r *request) answer {
 		"logging":             nil,
 		"log_cache":           link(r.base + "/log-cache"),
 		"log_stream":          nil,
-		"app_ssh":             object{"href": "ssh.example.org:2222", "meta": object{"host_key_fingerprint": nil, "oauth_client": "ssh-proxy"}},
+		"app_ssh": object{"href": "ssh.example.org:2222", "meta": object{"host_key_fingerprint": nil,
+			"oauth_client": "ssh-proxy"}},
 	}})
 }
 
@@ -36,7 +38,8 @@ func (f *Foundation) root(r *request) answer {
 func (f *Foundation) v3Root(r *request) answer {
 	links := object{"self": link(r.base + "/v3")}
 	for _, name := range []string{
-		"app_usage_events", "apps", "buildpacks", "droplets", "organizations", "processes", "roles", "service_brokers", "service_instances",
+		"app_usage_events", "apps", "buildpacks", "droplets", "organizations", "processes", "roles", "service_brokers",
+		"service_instances",
 		"service_offerings", "service_plans", "service_usage_events", "spaces", "tasks",
 	} {
 		links[name] = link(r.base + "/v3/" + name)
@@ -47,11 +50,13 @@ func (f *Foundation) v3Root(r *request) answer {
 // info is GET /v3/info.
 func (f *Foundation) info(r *request) answer {
 	return jsonAnswer(http.StatusOK, object{
-		"build": "", "name": "daybook simulate", "version": 0, "description": "A simulated foundation", "custom": object{},
+		"build": "", "name": "daybook simulate", "version": 0, "description": "A simulated foundation",
+		"custom":         object{},
 		"cli_version":    object{"minimum": "", "recommended": ""},
 		"osbapi_version": "2.15",
-		"rate_limits":    object{"enabled": f.knobs.RateLimit > 0, "general_limit": f.knobs.RateLimit, "reset_interval_in_minutes": int(limitWindow.Minutes())},
-		"links":          object{"self": link(r.base + "/v3/info"), "support": link("")},
+		"rate_limits": object{"enabled": f.knobs.RateLimit > 0, "general_limit": f.knobs.RateLimit,
+			"reset_interval_in_minutes": int(limitWindow.Minutes())},
+		"links": object{"self": link(r.base + "/v3/info"), "support": link("")},
 	})
 }
 

@@ -37,9 +37,11 @@ func (l List) singular() string {
 type Row struct {
 	// ID ascends in the order in which rows are written. The API never shows it.
 	ID int64
-	// GUID is the event's. After a purge it is that of the process or service instance, and may come back.
+	// GUID is the event's. After a purge it is that of the process or service instance, and may
+	// come back.
 	GUID string
-	// CreatedAt is what the event says: the clock of whichever API served the call, in whole seconds.
+	// CreatedAt is what the event says: the clock of whichever API served the call, in whole
+	// seconds.
 	CreatedAt time.Time
 	// Visible is when the row was committed, or will be: it is listed from then on.
 	Visible time.Time
@@ -54,7 +56,8 @@ type Cause string
 const (
 	Retention Cause = "retention" // the daily job removed it
 	Purge     Cause = "purge"     // destructively_purge_all_and_reseed
-	// Unwritten rows never were in the table: Cloud Controller writes no TASK_STOPPED when the task's TASK_STARTED is gone.
+	// Unwritten rows never were in the table: Cloud Controller writes no TASK_STOPPED when the
+	// task's TASK_STARTED is gone.
 	Unwritten Cause = "unwritten"
 )
 
@@ -77,7 +80,8 @@ const (
 // chunkSize is how many bytes of rows lie together. They are written once and never moved.
 const chunkSize = 1 << 18
 
-// row is a row without its text, and without pointers: a million of them cost the garbage collector nothing.
+// row is a row without its text, and without pointers: a million of them cost the garbage collector
+// nothing.
 type row struct {
 	id      int64
 	commit  int64 // Unix microseconds
@@ -119,7 +123,8 @@ type table struct {
 
 func newTable(list List, forget bool) *table {
 	return &table{
-		list: list, byGUID: map[key]int64{}, next: 1, tasks: map[key]evidence{}, counts: map[Cause]int{}, forget: forget,
+		list: list, byGUID: map[key]int64{}, next: 1, tasks: map[key]evidence{}, counts: map[Cause]int{},
+		forget: forget,
 	}
 }
 
@@ -135,8 +140,8 @@ type fields struct {
 	task     bool
 }
 
-// read finds the fields in an event as the world writes it. Text within JSON strings has its quotes escaped, so a search
-// for a quoted member finds nothing else.
+// read finds the fields in an event as the world writes it. Text within JSON strings has its quotes
+// escaped, so a search for a quoted member finds nothing else.
 func (l List) read(event []byte) fields {
 	f := fields{guid: after(event, `{"guid":"`)}
 	if l == ServiceEvents {
@@ -182,7 +187,8 @@ func (t *table) insert(f fields, event []byte, created, commit int64, late bool)
 	if !ok {
 		panic("sim/cc: an event without a guid: " + string(event))
 	}
-	r := row{id: t.next, commit: commit, created: created, length: int32(len(event)), part: f.part()} //nolint:gosec // an event is a few hundred bytes
+	r := row{id: t.next, commit: commit, created: created, length: int32(len(event)),
+		part: f.part()} //nolint:gosec // an event is a few hundred bytes
 	t.next++
 	last := len(t.chunks) - 1
 	if last < 0 || len(t.chunks[last])+len(event)+1 > cap(t.chunks[last]) {
@@ -190,7 +196,8 @@ func (t *table) insert(f fields, event []byte, created, commit int64, late bool)
 		t.living = append(t.living, 0)
 		last++
 	}
-	r.chunk, r.offset = int32(last), int32(len(t.chunks[last])) //nolint:gosec // 2^31 chunks are 512 TiB; offsets are below chunkSize
+	r.chunk, r.offset = int32(last),
+		int32(len(t.chunks[last])) //nolint:gosec // 2^31 chunks are 512 TiB; offsets are below chunkSize
 	t.chunks[last] = append(append(t.chunks[last], event...), ',')
 	t.living[last]++
 	t.rows = append(t.rows, r)
@@ -220,9 +227,10 @@ func (t *table) witness(f *fields, p part, by int) {
 	t.tasks[k] = e
 }
 
-// mayStop reports whether Cloud Controller writes this event. A TASK_STOPPED of a task that ran needs a beginning in the
-// table and no ending. One that never ran (previous PENDING) ends with its app, unchecked; pull request 5210 checks it,
-// too. Source: app/models/runtime/task_model.rb, create_stop_event_if_needed and after_destroy.
+// mayStop reports whether Cloud Controller writes this event. A TASK_STOPPED of a task that ran
+// needs a beginning in the table and no ending. One that never ran (previous PENDING) ends with its
+// app, unchecked; pull request 5210 checks it, too. Source: app/models/runtime/task_model.rb,
+// create_stop_event_if_needed and after_destroy.
 func (t *table) mayStop(f *fields, checkAll bool) bool {
 	if string(f.state) != "TASK_STOPPED" || string(f.previous) == "TASK_WAS_RUNNING" {
 		return true
@@ -277,8 +285,9 @@ func (t *table) find(guid string, now int64) *row {
 	return nil
 }
 
-// page lists committed rows with at least the given id in the order of ids: all they are, and those of a page from skip
-// on. The pieces are the rows' text with commas between; they stay as they are when the table changes.
+// page lists committed rows with at least the given id in the order of ids: all they are, and those
+// of a page from skip on. The pieces are the rows' text with commas between; they stay as they are
+// when the table changes.
 func (t *table) page(id int64, skip, limit int, now int64) (total int, pieces [][]byte) {
 	t.settle(now)
 	first := t.from(id)
@@ -360,7 +369,8 @@ func (t *table) drop(r *row, at int64, cause Cause) {
 func (t *table) public(r *row) Row {
 	event := t.json(r)
 	return Row{
-		ID: r.id, GUID: string(t.list.read(event).guid), CreatedAt: time.Unix(r.created, 0).UTC(), Visible: unixMicro(r.commit), JSON: event,
+		ID: r.id, GUID: string(t.list.read(event).guid), CreatedAt: time.Unix(r.created, 0).UTC(),
+		Visible: unixMicro(r.commit), JSON: event,
 	}
 }
 

@@ -21,7 +21,8 @@ func (c *caller) at(after time.Duration) { c.Advance(start.Add(after)) }
 // app makes an app with one web process.
 func (c *caller) app(name string) (a *sim.App) {
 	c.Do(func(p *sim.Platform) {
-		a = p.CreateApp(p.Spaces[0], "", name, sim.Buildpack{GUID: "bp", Name: "ruby_buildpack"}, sim.ProcessSpec{Type: "web", Instances: 1, MemoryMB: 64})
+		a = p.CreateApp(p.Spaces[0], "", name, sim.Buildpack{GUID: "bp", Name: "ruby_buildpack"},
+			sim.ProcessSpec{Type: "web", Instances: 1, MemoryMB: 64})
 	})
 	return a
 }
@@ -76,7 +77,8 @@ var _ = Describe("a table of usage events", func() {
 			rows := c.Rows(cc.AppEvents)
 			for i := 1; i < len(rows); i++ {
 				// A restart: STOPPED and STARTED of one process by one call.
-				if rows[i].CreatedAt.Equal(rows[i-1].CreatedAt) && strings.Contains(string(rows[i].JSON), `"STARTED","previous":"STOPPED"`) &&
+				if rows[i].CreatedAt.Equal(rows[i-1].CreatedAt) && strings.Contains(string(rows[i].JSON),
+					`"STARTED","previous":"STOPPED"`) &&
 					strings.Contains(string(rows[i-1].JSON), `"STOPPED","previous":"STARTED"`) {
 					together++
 					Expect(rows[i].Visible).To(Equal(rows[i-1].Visible))
@@ -264,18 +266,20 @@ var _ = Describe("a table of usage events", func() {
 			Expect(c.states(apps)).To(Equal([]string{"STARTED", "TASK_WAS_RUNNING", "TASK_STOPPED"}))
 		})
 
-		It("gets it for a task that never ran, with its app, unless running rows are kept (task_model_spec.rb:134-144)", func() {
-			for keep, expected := range map[bool][]string{false: {"STARTED", "TASK_STOPPED", "STOPPED"}, true: {"STARTED", "STOPPED"}} {
-				knobs(func(k *cc.Knobs) { k.KeepRunning = keep })
-				a := c.app("a")
-				c.start(a)
-				c.Do(func(p *sim.Platform) {
-					p.CreateTask(a, "t", 64)
-					p.DeleteApp(a)
-				})
-				Expect(c.states(apps)).To(Equal(expected))
-			}
-		})
+		It("gets it for a task that never ran, with its app, unless running rows are kept (task_model_spec.rb:134-144)",
+			func() {
+				for keep, expected := range map[bool][]string{false: {"STARTED", "TASK_STOPPED", "STOPPED"},
+					true: {"STARTED", "STOPPED"}} {
+					knobs(func(k *cc.Knobs) { k.KeepRunning = keep })
+					a := c.app("a")
+					c.start(a)
+					c.Do(func(p *sim.Platform) {
+						p.CreateTask(a, "t", 64)
+						p.DeleteApp(a)
+					})
+					Expect(c.states(apps)).To(Equal(expected))
+				}
+			})
 	})
 
 	Describe("that is purged and reseeded", func() {
@@ -287,25 +291,26 @@ var _ = Describe("a table of usage events", func() {
 		}
 		BeforeEach(func() { knobs(func(k *cc.Knobs) { k.LateCommits, k.LateCommitMax = 1, cc.Duration(time.Second) }) })
 
-		It("has a STARTED row for each started process, under the guid of the process (repository_spec.rb:505-548)", func() {
-			a, b := c.app("a"), c.app("b")
-			c.start(a)
-			c.start(b)
-			c.Do(func(p *sim.Platform) { p.RunTask(p.CreateTask(a, "t", 64)) })
-			c.stop(b)
-			c.at(time.Hour)
-			cursor := c.list(apps).Resources[0].GUID
-			purge(apps)
-			rows := c.list(apps).Resources
-			Expect(guids(rows)).To(Equal([]string{a.Processes[0].GUID}))
-			Expect(rows[0].Created).To(Equal(start.Add(time.Hour)))
-			Expect(*rows[0].Process.GUID).To(Equal(a.Processes[0].GUID))
-			Expect(rows[0].Process.Type).To(BeNil())
-			r := c.get(apps + "?after_guid=" + cursor)
-			Expect(r.status).To(Equal(422))
-			Expect(c.Pruned(cc.AppEvents)).To(HaveLen(4))
-			Expect(c.Pruned(cc.AppEvents)[0].Cause).To(Equal(cc.Purge))
-		})
+		It("has a STARTED row for each started process, under the guid of the process (repository_spec.rb:505-548)",
+			func() {
+				a, b := c.app("a"), c.app("b")
+				c.start(a)
+				c.start(b)
+				c.Do(func(p *sim.Platform) { p.RunTask(p.CreateTask(a, "t", 64)) })
+				c.stop(b)
+				c.at(time.Hour)
+				cursor := c.list(apps).Resources[0].GUID
+				purge(apps)
+				rows := c.list(apps).Resources
+				Expect(guids(rows)).To(Equal([]string{a.Processes[0].GUID}))
+				Expect(rows[0].Created).To(Equal(start.Add(time.Hour)))
+				Expect(*rows[0].Process.GUID).To(Equal(a.Processes[0].GUID))
+				Expect(rows[0].Process.Type).To(BeNil())
+				r := c.get(apps + "?after_guid=" + cursor)
+				Expect(r.status).To(Equal(422))
+				Expect(c.Pruned(cc.AppEvents)).To(HaveLen(4))
+				Expect(c.Pruned(cc.AppEvents)[0].Cause).To(Equal(cc.Purge))
+			})
 
 		It("gives the same guids again at the next purge, with another time", func() {
 			a := c.app("a")
@@ -337,7 +342,8 @@ var _ = Describe("a table of usage events", func() {
 
 		It("is for admins only (request spec:153-157)", func() {
 			r := c.post(apps+"/actions/destructively_purge_all_and_reseed", "")
-			Expect(r.fault()).To(Equal(fault{403, 10003, "CF-NotAuthorized", "You are not authorized to perform the requested action"}))
+			Expect(r.fault()).To(Equal(fault{403, 10003, "CF-NotAuthorized", "You are not authorized to perform the " +
+				"requested action"}))
 		})
 	})
 
@@ -432,9 +438,11 @@ var _ = Describe("a table of usage events", func() {
 
 var _ = Describe("what is true", func() {
 	It("is what the world says, of the foundation alone", func() {
-		c := found(sim.Config{Seed: 4, Orgs: 3, Spaces: 6, Apps: 20, Services: 8, Instances: 8, Start: start, Events: 6000})
+		c := found(sim.Config{Seed: 4, Orgs: 3, Spaces: 6, Apps: 20, Services: 8, Instances: 8, Start: start,
+			Events: 6000})
 		c.at(10 * day)
-		world, err := sim.NewWorld(sim.Config{Seed: 4, Orgs: 3, Spaces: 6, Apps: 20, Services: 8, Instances: 8, Start: start, Events: 6000})
+		world, err := sim.NewWorld(sim.Config{Seed: 4, Orgs: 3, Spaces: 6, Apps: 20, Services: 8, Instances: 8,
+			Start: start, Events: 6000})
 		Expect(err).NotTo(HaveOccurred())
 		world.Advance(start.Add(10*day), func(sim.Event) {})
 		var expected []sim.Span
@@ -467,8 +475,8 @@ var _ = Describe("what is true", func() {
 	})
 })
 
-// TestListing holds every list against the rows: whatever the commits and the retention, a list is the committed rows in
-// the order of their ids.
+// TestListing holds every list against the rows: whatever the commits and the retention, a list is
+// the committed rows in the order of their ids.
 func TestListing(t *testing.T) {
 	RegisterTestingT(t)
 	rapid.Check(t, func(t *rapid.T) {

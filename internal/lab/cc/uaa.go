@@ -75,7 +75,8 @@ func (u *uaa) keyID() string { return "key-" + strconv.Itoa(u.keys) }
 
 // sign writes a JSON Web Token by RFC 7515, RS256.
 func (u *uaa) sign(issuer string, t *token) string {
-	head, err := json.Marshal(map[string]string{"alg": "RS256", "kid": u.keyID(), "typ": "JWT", "jku": strings.TrimSuffix(issuer, "/oauth/token") + "/token_keys"})
+	head, err := json.Marshal(map[string]string{"alg": "RS256", "kid": u.keyID(), "typ": "JWT",
+		"jku": strings.TrimSuffix(issuer, "/oauth/token") + "/token_keys"})
 	if err != nil {
 		panic(err) // strings always marshal
 	}
@@ -92,7 +93,8 @@ func (u *uaa) sign(issuer string, t *token) string {
 	return text + "." + base64.RawURLEncoding.EncodeToString(signature)
 }
 
-// read returns the content of a token that the present key signed and that is not over; nil otherwise.
+// read returns the content of a token that the present key signed and that is not over; nil
+// otherwise.
 func (u *uaa) read(text string, now time.Time) *token {
 	signed, signature, found := cutLast(text, '.')
 	if !found || u.key == nil {
@@ -160,7 +162,8 @@ func (f *Foundation) giveToken(r *request) answer {
 	switch grant := r.Form.Get("grant_type"); grant {
 	case "client_credentials":
 		if len(client.Authorities) == 0 {
-			return refusal(http.StatusUnauthorized, "unauthorized_client", "Unauthorized grant type: client_credentials")
+			return refusal(http.StatusUnauthorized, "unauthorized_client", "Unauthorized grant type: "+
+				"client_credentials")
 		}
 		t = token{Subject: client.ID, Grant: grant, Scopes: client.Authorities}
 	case "password":
@@ -176,7 +179,8 @@ func (f *Foundation) giveToken(r *request) answer {
 			i = slices.IndexFunc(f.users, func(u User) bool { return u.GUID == old.UserID })
 		}
 		if i < 0 {
-			return refusal(http.StatusUnauthorized, "invalid_token", "The token expired, was revoked, or the token ID is incorrect.")
+			return refusal(http.StatusUnauthorized, "invalid_token", "The token expired, was revoked, or the token "+
+				"ID is incorrect.")
 		}
 		t, refreshed = f.users[i].token(grant), true
 	default:
@@ -190,13 +194,17 @@ func (u *User) token(grant string) token {
 	return token{Subject: u.GUID, UserID: u.GUID, UserName: u.Name, Origin: "uaa", Grant: grant, Scopes: u.Scopes}
 }
 
-// refreshLifetime is how long refresh tokens live. Source: uaa.jwt.policy.refreshTokenValiditySeconds.
+// refreshLifetime is how long refresh tokens live. Source:
+// uaa.jwt.policy.refreshTokenValiditySeconds.
 const refreshLifetime = 30 * day
 
 // tokens writes the tokens that a grant gives.
 func (f *Foundation) tokens(r *request, t token, refreshed bool) answer {
 	if f.knobs.MissingGlobalScope {
-		t.Scopes = slices.DeleteFunc(slices.Clone(t.Scopes), func(s string) bool { return slices.Contains(globalScopes, s) })
+		t.Scopes = slices.DeleteFunc(slices.Clone(t.Scopes), func(s string) bool {
+			return slices.Contains(globalScopes,
+				s)
+		})
 	}
 	now := f.config.Clock()
 	lifetime := time.Duration(f.knobs.TokenLifetime).Truncate(time.Second)
@@ -215,7 +223,8 @@ func (f *Foundation) tokens(r *request, t token, refreshed bool) answer {
 	return jsonAnswer(http.StatusOK, body).with("Cache-Control", "no-store")
 }
 
-// client is the client that a request to the UAA is from: by Basic authentication, or by the form. nil for none.
+// client is the client that a request to the UAA is from: by Basic authentication, or by the form.
+// nil for none.
 func (u *uaa) client(r *request) *Client {
 	id, secret, ok := r.BasicAuth()
 	if ok {
@@ -239,7 +248,8 @@ func (u *uaa) client(r *request) *Client {
 
 func same(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }
 
-// tokenKeys is GET /token_keys: the public key, as a JSON Web Key by RFC 7517 and in PEM, with an ETag.
+// tokenKeys is GET /token_keys: the public key, as a JSON Web Key by RFC 7517 and in PEM, with an
+// ETag.
 func (f *Foundation) tokenKeys(r *request) answer {
 	public := &f.uaa.signingKey().PublicKey
 	etag := `"` + f.uaa.keyID() + `"`
@@ -261,7 +271,8 @@ func (f *Foundation) tokenKeys(r *request) answer {
 // openID is GET /.well-known/openid-configuration, as far as Cloud Controller reads it.
 func (f *Foundation) openID(r *request) answer {
 	return jsonAnswer(http.StatusOK, map[string]any{
-		"issuer": r.base + "/oauth/token", "token_endpoint": r.base + "/oauth/token", "jwks_uri": r.base + "/token_keys",
+		"issuer": r.base + "/oauth/token", "token_endpoint": r.base + "/oauth/token", "jwks_uri": r.base +
+			"/token_keys",
 		"authorization_endpoint": r.base + "/oauth/authorize", "userinfo_endpoint": r.base + "/userinfo",
 		"grant_types_supported":                 []string{"client_credentials", "password", "refresh_token"},
 		"token_endpoint_auth_methods_supported": []string{"client_secret_basic", "client_secret_post"},

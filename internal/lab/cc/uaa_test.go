@@ -49,14 +49,17 @@ var _ = Describe("the UAA", func() {
 		Expect(g.RefreshToken).To(BeEmpty())
 		Expect(g.Scope).To(Equal("cloud_controller.global_auditor"))
 		Expect(claims(g.AccessToken)).To(And(
-			HaveKeyWithValue("client_id", "daybook"), Not(HaveKey("user_id")), HaveKeyWithValue("iss", c.server.URL+"/oauth/token"),
-			HaveKeyWithValue("aud", ContainElement("cloud_controller")), HaveKeyWithValue("exp", BeEquivalentTo(c.clock.now().Unix()+1200)),
+			HaveKeyWithValue("client_id", "daybook"), Not(HaveKey("user_id")), HaveKeyWithValue("iss",
+				c.server.URL+"/oauth/token"),
+			HaveKeyWithValue("aud", ContainElement("cloud_controller")), HaveKeyWithValue("exp",
+				BeEquivalentTo(c.clock.now().Unix()+1200)),
 		))
 	})
 
 	It("gives a user a token, and a new one for the refresh token", func() {
 		g := c.ask("cf", "", form("grant_type", "password", "username", "manager-1", "password", "password"))
-		Expect(claims(g.AccessToken)).To(And(HaveKeyWithValue("user_name", "manager-1"), HaveKeyWithValue("user_id", c.Users()[1].GUID)))
+		Expect(claims(g.AccessToken)).To(And(HaveKeyWithValue("user_name", "manager-1"), HaveKeyWithValue("user_id",
+			c.Users()[1].GUID)))
 		again := c.ask("cf", "", form("grant_type", "refresh_token", "refresh_token", g.RefreshToken))
 		Expect(again.Status).To(Equal(200))
 		Expect(again.AccessToken).NotTo(Equal(g.AccessToken))
@@ -72,14 +75,20 @@ var _ = Describe("the UAA", func() {
 		},
 		Entry("a wrong secret", "daybook", "guess", form("grant_type", "client_credentials"), 401, "unauthorized"),
 		Entry("an unknown client", "mallory", "", form("grant_type", "client_credentials"), 401, "unauthorized"),
-		Entry("a client that may only ask for users", "cf", "", form("grant_type", "client_credentials"), 401, "unauthorized_client"),
-		Entry("a wrong password", "cf", "", form("grant_type", "password", "username", "operator", "password", "guess"), 401, "unauthorized"),
-		Entry("a made-up refresh token", "cf", "", form("grant_type", "refresh_token", "refresh_token", "a.b.c"), 401, "invalid_token"),
-		Entry("another grant", "daybook", "daybook-secret", form("grant_type", "implicit"), 400, "unsupported_grant_type"),
+		Entry("a client that may only ask for users", "cf", "", form("grant_type", "client_credentials"), 401,
+			"unauthorized_client"),
+		Entry("a wrong password", "cf", "", form("grant_type", "password", "username", "operator", "password", "guess"),
+			401, "unauthorized"),
+		Entry("a made-up refresh token", "cf", "", form("grant_type", "refresh_token", "refresh_token", "a.b.c"), 401,
+			"invalid_token"),
+		Entry("another grant", "daybook", "daybook-secret", form("grant_type", "implicit"), 400,
+			"unsupported_grant_type"),
 	)
 
 	It("takes a client's credentials from the form, too", func() {
-		r := c.do(must(http.NewRequest(http.MethodPost, c.server.URL+"/oauth/token?client_id=daybook&client_secret=daybook-secret&grant_type=client_credentials", http.NoBody)))
+		r := c.do(must(http.NewRequest(http.MethodPost,
+			c.server.URL+"/oauth/token?client_id=daybook&client_secret=daybook-secret&grant_type=client_credentials",
+			http.NoBody)))
 		Expect(r.status).To(Equal(200))
 	})
 
@@ -118,12 +127,14 @@ var _ = Describe("the UAA", func() {
 		Expect(keys.Keys).To(HaveLen(1))
 		k := keys.Keys[0]
 		Expect([]string{k.Kty, k.Alg, k.Use}).To(Equal([]string{"RSA", "RS256", "sig"}))
-		public := &rsa.PublicKey{N: new(big.Int).SetBytes(must(base64.RawURLEncoding.DecodeString(k.N))), E: int(new(big.Int).SetBytes(must(base64.RawURLEncoding.DecodeString(k.E))).Int64())}
+		public := &rsa.PublicKey{N: new(big.Int).SetBytes(must(base64.RawURLEncoding.DecodeString(k.N))),
+			E: int(new(big.Int).SetBytes(must(base64.RawURLEncoding.DecodeString(k.E))).Int64())}
 		block, _ := pem.Decode([]byte(k.Value))
 		Expect(public.Equal(must(x509.ParsePKIXPublicKey(block.Bytes)))).To(BeTrue())
 		i := strings.LastIndexByte(token, '.')
 		sum := sha256.Sum256([]byte(token[:i]))
-		Expect(rsa.VerifyPKCS1v15(public, crypto.SHA256, sum[:], must(base64.RawURLEncoding.DecodeString(token[i+1:])))).To(Succeed())
+		Expect(rsa.VerifyPKCS1v15(public, crypto.SHA256, sum[:],
+			must(base64.RawURLEncoding.DecodeString(token[i+1:])))).To(Succeed())
 		head := must(base64.RawURLEncoding.DecodeString(strings.SplitN(token, ".", 2)[0]))
 		Expect(string(head)).To(ContainSubstring(`"kid":"` + k.Kid + `"`))
 
@@ -160,7 +171,8 @@ var _ = Describe("the UAA", func() {
 		Expect(root.Links.UAA.Href).To(Equal(c.server.URL))
 		var discovered map[string]any
 		Expect(json.Unmarshal(c.get("/.well-known/openid-configuration").body, &discovered)).To(Succeed())
-		Expect(discovered).To(And(HaveKeyWithValue("issuer", c.server.URL+"/oauth/token"), HaveKeyWithValue("jwks_uri", c.server.URL+"/token_keys")))
+		Expect(discovered).To(And(HaveKeyWithValue("issuer", c.server.URL+"/oauth/token"), HaveKeyWithValue("jwks_uri",
+			c.server.URL+"/token_keys")))
 	})
 
 	It("makes a key of its own where none is given", func() {

@@ -1,13 +1,16 @@
-// Package demo is a small price list and a month of believable input, for trying Daybook without a platform.
+// Package demo is a small price list and a month of believable input, for trying Daybook without a
+// platform.
 //
 //   - catalogue.yaml prices everything in the other files.
-//   - cloud-foundry.jsonl is October 2026 of one foundation with two orgs, Retail and Logistics, as its v3 API
-//     lists the usage events. It is generated: go run ./internal/lab/demo/gen.
-//   - trove.jsonl holds the example notifications of the Trove wiki page "Trove/trove-notifications", one a line.
-//   - trove-notifier.jsonl holds the page's create message as oslo.messaging's Notifier really sent it, captured.
+//   - cloud-foundry.jsonl is October 2026 of one foundation with two orgs, Retail and Logistics, as
+//     its v3 API lists the usage events. It is generated: go run ./internal/lab/demo/gen.
+//   - trove.jsonl holds the example notifications of the Trove wiki page
+//     "Trove/trove-notifications", one a line.
+//   - trove-notifier.jsonl holds the page's create message as oslo.messaging's Notifier really sent
+//     it, captured.
 //   - trove-captures.jsonl holds the bodies of notifications captured from Trove 18.0.0's
-//     taskmanager, verbatim; compressed ones, which are no lines of text, are left out. Three of them
-//     (with no tenant, or no instance) belong in the quarantine.
+//     taskmanager, verbatim; compressed ones, which are no lines of text, are left out. Three of
+//     them (with no tenant, or no instance) belong in the quarantine.
 package demo
 
 import (

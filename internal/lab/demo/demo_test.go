@@ -72,7 +72,8 @@ var _ = Describe("the demo's files", func() {
 			types = append(types, message["event_type"])
 		}
 		Expect(types).To(Equal([]any{
-			"trove.instance.create", "trove.instance.modify_volume", "trove.instance.modify_flavor", "trove.instance.delete",
+			"trove.instance.create", "trove.instance.modify_volume", "trove.instance.modify_flavor",
+			"trove.instance.delete",
 			"trove.instance.exists",
 		}))
 	})

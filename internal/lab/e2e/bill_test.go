@@ -19,7 +19,8 @@ var _ = Describe("daybook up --demo --once", func() {
 	It("ends with the bill, and run again prints it again and adds nothing", func(ctx context.Context) {
 		data := GinkgoT().TempDir()
 		bill := run("up", "--demo", "--once", "--data", data, "--listen", "127.0.0.1:0")
-		Expect(bill).To(And(ContainSubstring(demo.Retail), ContainSubstring(demo.Logistics), ContainSubstring("no gaps")))
+		Expect(bill).To(And(ContainSubstring(demo.Retail), ContainSubstring(demo.Logistics),
+			ContainSubstring("no gaps")))
 		first := stored(ctx, data)
 		Expect(first["BILLING"]).NotTo(BeEmpty())
 		Expect(first["QUARANTINE"]).To(HaveLen(3))
@@ -43,8 +44,10 @@ var _ = Describe("daybook up --once, stopped before its bill", func() {
 var _ = Describe("The bill of a simulated platform", func() {
 	It("is the true one, by tenant and kind, to the last digit", func() {
 		folder := GinkgoT().TempDir()
-		truth, prices, input := filepath.Join(folder, "truth"), filepath.Join(folder, "prices.yaml"), filepath.Join(folder, "events.jsonl")
-		Expect(os.WriteFile(input, []byte(run("simulate", "file", "--seed", "11", "--events", "5000", "--drain", "--bill", truth,
+		truth, prices, input := filepath.Join(folder, "truth"), filepath.Join(folder, "prices.yaml"),
+			filepath.Join(folder, "events.jsonl")
+		Expect(os.WriteFile(input, []byte(run("simulate", "file", "--seed", "11", "--events", "5000", "--drain",
+			"--bill", truth,
 			"--catalogue", prices)), 0o600)).To(Succeed())
 		data := filepath.Join(folder, "data")
 		run("up", "--once", "--data", data, "--listen", "127.0.0.1:0", "--catalogue", prices, "--collect", input)

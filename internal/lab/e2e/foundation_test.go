@@ -53,12 +53,14 @@ var _ = Describe("A foundation's collector, killed at random moments", Serial, f
 	It("puts every event into USAGE once, in the API's order", func(ctx context.Context) {
 		random := newRand()
 		began := time.Date(2026, 10, 1, 0, 0, 0, 0, time.UTC)
-		foundation, err := cc.New(cc.Config{World: sim.Config{Seed: 5, Start: began, End: began.AddDate(0, 0, 20), Events: 12_000}})
+		foundation, err := cc.New(cc.Config{World: sim.Config{Seed: 5, Start: began, End: began.AddDate(0, 0, 20),
+			Events: 12_000}})
 		Expect(err).NotTo(HaveOccurred())
 		foundation.Advance(began.AddDate(0, 0, 21))
 		api := httptest.NewServer(foundation)
 		DeferCleanup(api.Close)
-		wanted := map[string][]string{events.ListApp: listed(foundation, cc.AppEvents), events.ListService: listed(foundation, cc.ServiceEvents)}
+		wanted := map[string][]string{events.ListApp: listed(foundation, cc.AppEvents),
+			events.ListService: listed(foundation, cc.ServiceEvents)}
 		total := uint64(len(wanted[events.ListApp]) + len(wanted[events.ListService]))
 		Expect(total).To(BeNumerically(">", 9_000))
 
@@ -66,7 +68,8 @@ var _ = Describe("A foundation's collector, killed at random moments", Serial, f
 		b := connect(ctx, url)
 		Expect(b.EnsureStreams(ctx, bus.StreamsConfig{})).To(Succeed())
 		collect := func() *gexec.Session {
-			return start("collect", "cf", "--api", api.URL, "--nats", url, "--cf-client-id", "daybook", "--cf-client-secret", "daybook-secret",
+			return start("collect", "cf", "--api", api.URL, "--nats", url, "--cf-client-id", "daybook",
+				"--cf-client-secret", "daybook-secret",
 				"--cf-page-size", "97", "--cf-min-wait", "0s", "--cf-schedule", "1s")
 		}
 		for range foundationKills {

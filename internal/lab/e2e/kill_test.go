@@ -54,7 +54,8 @@ func newWorkload(n int) workload {
 
 // up is the command line that charges it all. The log says where the server listens.
 func (w workload) up(data string) []string {
-	return []string{"up", "--once", "--log-level", "debug", "--data", data, "--listen", "127.0.0.1:0", "--catalogue", w.prices, "--collect", w.events}
+	return []string{"up", "--once", "--log-level", "debug", "--data", data, "--listen", "127.0.0.1:0", "--catalogue",
+		w.prices, "--collect", w.events}
 }
 
 // undisturbed is what the streams hold when nothing goes wrong.
@@ -74,8 +75,10 @@ type moment struct {
 	sequence uint64
 }
 
-// nextMoment chooses a stream that is not complete, and a message that it has yet to get, at most an eighth of the stream away.
-func nextMoment(ctx context.Context, b *bus.Bus, random *rand.Rand, wanted contents, among ...string) (m moment, ok bool) {
+// nextMoment chooses a stream that is not complete, and a message that it has yet to get, at most
+// an eighth of the stream away.
+func nextMoment(ctx context.Context, b *bus.Bus, random *rand.Rand, wanted contents, among ...string) (m moment,
+	ok bool) {
 	for _, i := range random.Perm(len(among)) {
 		end := uint64(len(wanted[among[i]]))
 		state, err := b.Stream(ctx, among[i])
@@ -87,7 +90,8 @@ func nextMoment(ctx context.Context, b *bus.Bus, random *rand.Rand, wanted conte
 	return moment{}, false
 }
 
-// reached returns when the stream has the message, or with an error when the server is gone or ctx ends.
+// reached returns when the stream has the message, or with an error when the server is gone or ctx
+// ends.
 func (m moment) reached(ctx context.Context, b *bus.Bus) error {
 	reader, err := b.Read(ctx, m.stream, m.from+1, bus.ReadOptions{HeadersOnly: true})
 	if err != nil {
@@ -115,7 +119,8 @@ func until(ctx context.Context, session *gexec.Session) (context.Context, contex
 	return ctx, cancel
 }
 
-// killSometime kills the process in the middle of its start or of its work; false means that it was done before.
+// killSometime kills the process in the middle of its start or of its work; false means that it was
+// done before.
 func killSometime(ctx context.Context, session *gexec.Session, random *rand.Rand, wanted contents) bool {
 	GinkgoHelper()
 	ctx, cancel := until(ctx, session)
@@ -127,7 +132,8 @@ func killSometime(ctx context.Context, session *gexec.Session, random *rand.Rand
 		}
 	} else if url := natsURL(session); url != "" {
 		if b, err := bus.Connect(ctx, bus.Config{URL: url}); err == nil {
-			if m, ok := nextMoment(ctx, b, random, wanted, events.StreamUsage, events.StreamMetered, events.StreamBilling); ok {
+			if m, ok := nextMoment(ctx, b, random, wanted, events.StreamUsage, events.StreamMetered,
+				events.StreamBilling); ok {
 				_ = m.reached(ctx, b) // or the process has ended, which is seen below
 			} else {
 				<-ctx.Done() // nothing is left to be disturbed

@@ -30,7 +30,8 @@ func natsCLI() string {
 	return path
 }
 
-// nats is a command of the NATS CLI, with an empty home, so that no context of the user's plays a part.
+// nats is a command of the NATS CLI, with an empty home, so that no context of the user's plays a
+// part.
 func nats(url string, args ...string) *exec.Cmd {
 	GinkgoHelper()
 	cmd := command(natsCLI(), append([]string{"--server", url}, args...)...)
@@ -62,7 +63,8 @@ func openTerminal() (keys, terminal *os.File) {
 	return keys, terminal
 }
 
-// onTerminal runs the command on a terminal until the screen has shown what is wanted, then ends it.
+// onTerminal runs the command on a terminal until the screen has shown what is wanted, then ends
+// it.
 func onTerminal(cmd *exec.Cmd, wanted string) string {
 	GinkgoHelper()
 	keys, terminal := openTerminal()
@@ -92,23 +94,27 @@ var _ = Describe("The nats CLI", func() {
 
 		By("nats stream ls")
 		list := show(url, "stream", "ls")
-		for _, row := range []string{"USAGE .* What the platforms reported", "METERED .* What ran, and the catalogue versions", "BILLING .* What it costs", "QUARANTINE .* Input that could not be understood"} {
+		for _, row := range []string{"USAGE .* What the platforms reported", "METERED .* What ran, and the catalogue " +
+			"versions", "BILLING .* What it costs", "QUARANTINE .* Input that could not be understood"} {
 			Expect(list).To(MatchRegexp(row))
 		}
 		Expect(list).NotTo(MatchRegexp("KV_|OBJ_")) // snapshots are not for reading
 
 		By("nats stream info USAGE")
-		Expect(show(url, "stream", "info", "USAGE")).To(And(MatchRegexp(`Subjects: usage\.>`), MatchRegexp(`Allows Msg Delete: false`),
+		Expect(show(url, "stream", "info", "USAGE")).To(And(MatchRegexp(`Subjects: usage\.>`),
+			MatchRegexp(`Allows Msg Delete: false`),
 			MatchRegexp(`Allows Purge: false`), MatchRegexp(`Allows Atomic Batch Publish: true`)))
 
 		By("nats stream view BILLING 3")
 		view := onTerminal(nats(url, "stream", "view", "BILLING", "3"), "Next Page?")
-		Expect(view).To(And(MatchRegexp(`\[1\] Subject: billing\.\S+ Received: `), ContainSubstring("ce-type: daybook.billing.v1"), ContainSubstring("content-type: application/json")))
+		Expect(view).To(And(MatchRegexp(`\[1\] Subject: billing\.\S+ Received: `),
+			ContainSubstring("ce-type: daybook.billing.v1"), ContainSubstring("content-type: application/json")))
 		Expect(view).To(MatchRegexp(`"plan":"[a-z-]+".*"amount":"[0-9.]+".*"currency":"GBP"`))
 
 		By("nats stream get METERED --last-for SUBJECT")
 		last := show(url, "stream", "get", "METERED", "--last-for", "metered.cf.demo."+demo.Retail+".app.>")
-		Expect(last).To(And(ContainSubstring("on Subject metered.cf.demo."+demo.Retail+".app."), ContainSubstring("ce-type: daybook.metered.v1"),
+		Expect(last).To(And(ContainSubstring("on Subject metered.cf.demo."+demo.Retail+".app."),
+			ContainSubstring("ce-type: daybook.metered.v1"),
 			ContainSubstring("ce-source: daybook/projector"), ContainSubstring(`"tenant":"`+demo.Retail+`"`)))
 		body := regexp.MustCompile(`(?m)^\{.*\}$`).FindString(last)
 		Expect(json.Valid([]byte(body))).To(BeTrue(), last)
@@ -118,8 +124,8 @@ var _ = Describe("The nats CLI", func() {
 		Expect(err).NotTo(HaveOccurred())
 		DeferCleanup(func() { sub.Kill().Wait(patience) })
 		Eventually(sub.Err).WithPolling(pollEvery).Should(saying("Subscribing on billing.charge.>"))
-		// The CLI says so just before it does it, and a subscriber of plain NATS has no past: until it has seen a charge,
-		// there are new ones.
+		// The CLI says so just before it does it, and a subscriber of plain NATS has no past: until
+		// it has seen a charge, there are new ones.
 		feed := file("more.jsonl", appStarted+"\n"+appStopped+"\n")
 		for i := 0; sub.ExitCode() < 0; i++ {
 			Expect(i).To(BeNumerically("<", 100))

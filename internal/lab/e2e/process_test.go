@@ -62,7 +62,8 @@ func stop(sessions ...*gexec.Session) {
 	}
 }
 
-// said waits until the buffer matches the pattern, and returns its first group; "" when the process has ended without.
+// said waits until the buffer matches the pattern, and returns its first group; "" when the process
+// has ended without.
 func said(session *gexec.Session, buffer *gbytes.Buffer, pattern string) string {
 	GinkgoHelper()
 	re := regexp.MustCompile(pattern)

@@ -32,12 +32,14 @@ var _ = Describe("Killed at random moments, a replay", Serial, func() {
 			Expect(err).NotTo(HaveOccurred())
 			session := start(replay...)
 			ending, cancel := until(ctx, session)
-			_ = moment{events.StreamMetered, state.Last, state.Last + 1 + random.Uint64N(1000)}.reached(ending, b) // or it has ended
+			// or it has ended
+			_ = moment{events.StreamMetered, state.Last, state.Last + 1 + random.Uint64N(1000)}.reached(ending, b)
 			session.Kill().Wait(patience)
 			cancel()
 			after, err := b.Stream(ctx, events.StreamMetered)
 			Expect(err).NotTo(HaveOccurred())
-			if last, err := b.Get(ctx, events.StreamMetered, after.Last); err == nil && strings.HasPrefix(last.Header(stage.HeaderLogic), "unfinished") {
+			if last, err := b.Get(ctx, events.StreamMetered, after.Last); err == nil &&
+				strings.HasPrefix(last.Header(stage.HeaderLogic), "unfinished") {
 				interrupted++
 			}
 		}

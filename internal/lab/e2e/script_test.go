@@ -25,7 +25,8 @@ import (
 	"github.com/daybook-billing/daybook/internal/lab/demo"
 )
 
-// TestScript runs the transcripts. `daybook` is the real program; besides testscript's own commands they have
+// TestScript runs the transcripts. `daybook` is the real program; besides testscript's own commands
+// they have
 //
 //	exits STATUS COMMAND ARG…   runs a command that must end with that very status
 //	server [old|plain]          starts a NATS server and sets NATS_URL; old is one without atomic publish, plain one without JetStream
@@ -78,7 +79,8 @@ func scriptServer(ts *testscript.TestScript, _ bool, args []string) {
 		ts.Setenv("NATS_URL", "nats://"+oldServer(ts))
 		return
 	}
-	server, err := bus.StartServer(bus.ServerConfig{DataDir: ts.MkAbs("server-" + kind), Listen: "127.0.0.1:0", NoJetStream: kind == "plain"})
+	server, err := bus.StartServer(bus.ServerConfig{DataDir: ts.MkAbs("server-" + kind), Listen: "127.0.0.1:0",
+		NoJetStream: kind == "plain"})
 	ts.Check(err)
 	ts.Defer(server.Shutdown)
 	ts.Setenv("NATS_URL", server.URL())
@@ -98,7 +100,8 @@ func oldServer(ts *testscript.TestScript) (address string) {
 			go func() {
 				defer conn.Close()
 				_ = conn.SetDeadline(time.Now().Add(patience))
-				fmt.Fprint(conn, `INFO {"server_id":"OLD","version":"2.10.29","proto":1,"headers":true,"jetstream":true,"max_payload":1048576}`+"\r\n")
+				fmt.Fprint(conn,
+					`INFO {"server_id":"OLD","version":"2.10.29","proto":1,"headers":true,"jetstream":true,"max_payload":1048576}`+"\r\n")
 				buffer := make([]byte, 4096)
 				for {
 					n, err := conn.Read(buffer)

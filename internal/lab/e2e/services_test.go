@@ -85,7 +85,11 @@ var _ = Describe("Each service alone", func() {
 		for _, s := range all {
 			status, body := get(ctx, s.url+"/healthz")
 			Expect(status).To(Equal(200), body)
-			Eventually(func() int { status, _ := get(ctx, s.url+"/readyz"); return status }).WithPolling(20 * pollEvery).Should(Equal(200))
+			Eventually(func() int {
+				status,
+					_ := get(ctx, s.url+"/readyz")
+				return status
+			}).WithPolling(20 * pollEvery).Should(Equal(200))
 		}
 		collector.metrics(ctx, `# TYPE daybook_collector_lines_total counter`, `daybook_collector_lines_total 1`)
 
@@ -100,14 +104,18 @@ var _ = Describe("Each service alone", func() {
 		charge, err := charges.Next(waiting)
 		Expect(err).NotTo(HaveOccurred())
 		Expect(charge.Subject).To(Equal("billing.charge.00000000-0000-4000-8000-0000000000c1.cf.live.app.00000000-0000-4000-8000-0000000000a1"))
-		Expect(string(charge.Data)).To(And(ContainSubstring(`"currency":"GBP"`), ContainSubstring(`"start":"2026-10-02T08:00:00Z"`)))
+		Expect(string(charge.Data)).To(And(ContainSubstring(`"currency":"GBP"`),
+			ContainSubstring(`"start":"2026-10-02T08:00:00Z"`)))
 
 		By("counting")
 		collector.metrics(ctx, `daybook_collector_lines_total 4`, `daybook_collector_facts_stored_total 2`,
-			`daybook_collector_facts_known_total 0`, `# TYPE daybook_collector_quarantined_total counter`, `daybook_collector_quarantined_total [12]`)
-		projector.metrics(ctx, `# TYPE daybook_stage_inputs_total counter`, `daybook_stage_inputs_total\{stage="projector"\} [1-9]\d*`,
+			`daybook_collector_facts_known_total 0`, `# TYPE daybook_collector_quarantined_total counter`,
+			`daybook_collector_quarantined_total [12]`)
+		projector.metrics(ctx, `# TYPE daybook_stage_inputs_total counter`,
+			`daybook_stage_inputs_total\{stage="projector"\} [1-9]\d*`,
 			`daybook_stage_lag_messages\{stage="projector"\} 0`, `daybook_stage_standby\{stage="projector"\} 0`)
-		pricer.metrics(ctx, `daybook_stage_outputs_total\{stage="pricer"\} [1-9]\d*`, `daybook_stage_lag_messages\{stage="pricer"\} 0`)
+		pricer.metrics(ctx, `daybook_stage_outputs_total\{stage="pricer"\} [1-9]\d*`,
+			`daybook_stage_lag_messages\{stage="pricer"\} 0`)
 
 		By("stopping")
 		stop(collector.session, projector.session, pricer.session)
@@ -128,13 +136,15 @@ var _ = Describe("Each service alone", func() {
 		By("going on from there when started again")
 		before := read(ctx, b)
 		again := startService(nats, "project")
-		again.metrics(ctx, `daybook_stage_lag_messages\{stage="projector"\} 0`, `daybook_stage_outputs_total\{stage="projector"\} 0`)
+		again.metrics(ctx, `daybook_stage_lag_messages\{stage="projector"\} 0`,
+			`daybook_stage_outputs_total\{stage="projector"\} 0`)
 		stop(again.session)
 		Expect(difference(read(ctx, b), before)).To(BeEmpty())
 	})
 })
 
-// logged expects the log to be objects, a line each, with time, level, message and service, and without secrets.
+// logged expects the log to be objects, a line each, with time, level, message and service, and
+// without secrets.
 func logged(session *gexec.Session) {
 	GinkgoHelper()
 	text := string(session.Err.Contents())

@@ -38,7 +38,8 @@ func connect(ctx context.Context, url string) *bus.Bus {
 	return b
 }
 
-// contents are streams by name, each a line a message: subject, what the stage says of its cause, and the payload's digest.
+// contents are streams by name, each a line a message: subject, what the stage says of its cause,
+// and the payload's digest.
 type contents map[string][]string
 
 // read reads the streams in full.
@@ -49,7 +50,8 @@ func read(ctx context.Context, b *bus.Bus) contents {
 		all[name] = []string{}
 		messages(ctx, b, name, func(m *bus.Stored) {
 			sum := sha256.Sum256(m.Data)
-			all[name] = append(all[name], fmt.Sprint(m.Subject, " ", m.Header(events.HeaderID), " ", m.Header(stage.HeaderSourceSeq), "/",
+			all[name] = append(all[name], fmt.Sprint(m.Subject, " ", m.Header(events.HeaderID), " ",
+				m.Header(stage.HeaderSourceSeq), "/",
 				m.Header(stage.HeaderPart), " ", hex.EncodeToString(sum[:])))
 		})
 	}

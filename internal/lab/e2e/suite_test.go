@@ -12,7 +12,8 @@ import (
 	. "github.com/onsi/gomega"
 )
 
-// patience is how long anything may take before a test gives up. Nothing is expected to come near it.
+// patience is how long anything may take before a test gives up. Nothing is expected to come near
+// it.
 const patience = 2 * time.Minute
 
 // daybook is the program, built by TestMain.

@@ -72,13 +72,14 @@ func (r ran) amount() *big.Rat {
 	return seconds.Mul(seconds, gigabytes.Mul(gigabytes, big.NewRat(1, 10_000)))
 }
 
-// byHand reckons from the notifications of one database, in the order of its life, what ran. Up to the end of a second that begins with
-// its own end there is nothing.
+// byHand reckons from the notifications of one database, in the order of its life, what ran. Up to
+// the end of a second that begins with its own end there is nothing.
 func byHand(bodies []string) []ran {
 	GinkgoHelper()
 	at := func(text string) time.Time {
 		GinkgoHelper()
-		for _, form := range []string{"2006-01-02T15:04:05Z", "2006-01-02 15:04:05"} { // a fraction may follow the seconds
+		// a fraction may follow the seconds
+		for _, form := range []string{"2006-01-02T15:04:05Z", "2006-01-02 15:04:05"} {
 			if t, err := time.Parse(form, text); err == nil {
 				return t.UTC()
 			}
@@ -127,8 +128,8 @@ func texts(all []ran) []string {
 	return lines
 }
 
-// metered is what METERED says in the end that ran of one database: what was published less what was retracted, with the parts joined
-// that were cut at a boundary.
+// metered is what METERED says in the end that ran of one database: what was published less what
+// was retracted, with the parts joined that were cut at a boundary.
 func (c *cloud) metered(ctx context.Context, instance string) []ran {
 	GinkgoHelper()
 	spans := map[string]events.Span{}
@@ -168,7 +169,8 @@ func (c *cloud) metered(ctx context.Context, instance string) []ran {
 	})
 	var joined []ran
 	for _, r := range all {
-		if n := len(joined); n > 0 && joined[n-1].kind == r.kind && joined[n-1].size == r.size && joined[n-1].end.Equal(r.start) {
+		if n := len(joined); n > 0 && joined[n-1].kind == r.kind && joined[n-1].size == r.size &&
+			joined[n-1].end.Equal(r.start) {
 			joined[n-1].end = r.end
 			continue
 		}
@@ -186,7 +188,8 @@ func charged(ctx context.Context, b *bus.Bus, tenant, foundation, instance strin
 	}).WithPolling(20*pollEvery).Should(Succeed(), "%s of %s", instance, foundation)
 }
 
-// fences are a database that comes and goes behind everything else: what is charged for it is charged when all before it is.
+// fences are a database that comes and goes behind everything else: what is charged for it is
+// charged when all before it is.
 func fences() []string {
 	GinkgoHelper()
 	var bodies []string
@@ -202,7 +205,8 @@ func fences() []string {
 	return bodies
 }
 
-// billsLives collects, projects and prices captured lives in several orders, and one that Trove's own code is living.
+// billsLives collects, projects and prices captured lives in several orders, and one that Trove's
+// own code is living.
 func billsLives(ctx context.Context, c *cloud, alive *liveTrove) {
 	GinkgoHelper()
 	random := newRand()
@@ -210,9 +214,11 @@ func billsLives(ctx context.Context, c *cloud, alive *liveTrove) {
 	projector, pricer := startService(c.nats, "project"), startService(c.nats, "price")
 	lifecycle := capture("taskmanager_18.0.0_lifecycle.jsonl")
 	longer := slices.Clone(lifecycle) // that the second flavour is used for a while
-	longer[8] = strings.Replace(longer[8], `\"deleted_at\": \"2026-11-21T06:19:03Z\"`, `\"deleted_at\": \"2026-11-21T08:29:03Z\"`, 1)
+	longer[8] = strings.Replace(longer[8], `\"deleted_at\": \"2026-11-21T06:19:03Z\"`,
+		`\"deleted_at\": \"2026-11-21T08:29:03Z\"`, 1)
 	Expect(longer[8]).NotTo(Equal(lifecycle[8]))
-	// The flavour was changed in the second in which the database was deleted: a span of it would be empty.
+	// The flavour was changed in the second in which the database was deleted: a span of it would
+	// be empty.
 	Expect(texts(byHand(lifecycle))).To(Equal([]string{
 		"instance 10 2026-11-21T06:18:42Z 2026-11-21T06:19:03Z",
 		"volume 1 2026-11-21T06:18:42Z 2026-11-21T06:18:53.591191Z",
@@ -234,7 +240,8 @@ func billsLives(ctx context.Context, c *cloud, alive *liveTrove) {
 	}
 	var all []played
 	for i, bodies := range [][]string{lifecycle, longer, lifecycle, longer, longer} {
-		p := played{cloud: c.named(fmt.Sprint("captured", i)), facts: 7, wanted: byHand(bodies), bodies: slices.Clone(bodies)}
+		p := played{cloud: c.named(fmt.Sprint("captured", i)), facts: 7, wanted: byHand(bodies),
+			bodies: slices.Clone(bodies)}
 		switch i {
 		case 0, 1: // as captured
 		case 2:
@@ -254,8 +261,10 @@ func billsLives(ctx context.Context, c *cloud, alive *liveTrove) {
 	sent := c.left(ctx, alive.witness())
 	live := played{cloud: c.named("live"), facts: 7, wanted: byHand(sent)}
 	Expect(sizes(live.wanted)).To(Or( // the second flavour is in use for less than a second
-		Equal([]string{"instance 10", "instance 2", "volume 1", "volume 3"}), Equal([]string{"instance 10", "volume 1", "volume 3"})))
-	live.service = live.collect("--settle", longSettle, "--drain-queue", alive.topic+".info", "--durable-exchange", "auto")
+		Equal([]string{"instance 10", "instance 2", "volume 1", "volume 3"}), Equal([]string{"instance 10", "volume 1",
+			"volume 3"})))
+	live.service = live.collect("--settle", longSettle, "--drain-queue", alive.topic+".info", "--durable-exchange",
+		"auto")
 	all = append(all, live)
 
 	sums := map[string]*big.Rat{}
@@ -307,7 +316,8 @@ func order(bodies []string) []string {
 	return types
 }
 
-// noneEmpty expects no span and no charge in the streams to be of no time, whatever became of it later.
+// noneEmpty expects no span and no charge in the streams to be of no time, whatever became of it
+// later.
 func (c *cloud) noneEmpty(ctx context.Context) {
 	GinkgoHelper()
 	spans, charges := 0, 0

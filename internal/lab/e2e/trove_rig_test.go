@@ -53,7 +53,8 @@ func (c *cloud) named(name string) *cloud {
 	return &other
 }
 
-// collecting is the command line of the foundation's collector. The exchange is as oslo.messaging makes it by default.
+// collecting is the command line of the foundation's collector. The exchange is as oslo.messaging
+// makes it by default.
 func (c *cloud) collecting(url string, more ...string) []string {
 	return append([]string{
 		"collect", "trove", "--amqp", url, "--foundation", c.name, "--exchange", c.name, "--queue", c.queue,
@@ -252,7 +253,8 @@ func creation(instance string, edit func(outer, payload object)) string {
 	GinkgoHelper()
 	payload := database(instance)
 	outer := object{
-		"message_id": "message-" + instance, "publisher_id": "taskmanager.h1", "event_type": "trove.instance.create", "priority": "INFO",
+		"message_id": "message-" + instance, "publisher_id": "taskmanager.h1", "event_type": "trove.instance.create",
+		"priority":  "INFO",
 		"timestamp": "2026-11-01 10:03:05.000001", "_unique_id": "u" + instance, "payload": payload,
 	}
 	if edit != nil {
@@ -274,14 +276,18 @@ func text(v any) string {
 // database is the payload of a create, up to Ussuri.
 func database(instance string) object {
 	return object{
-		"created_at": "2026-11-01T10:00:00Z", "launched_at": "2026-11-01T10:00:00Z", "name": "db", "instance_id": instance, "instance_name": "db",
-		"instance_type": "m1.small", "instance_type_id": "10", "instance_size": 512, "nova_instance_id": "n-" + instance, "region": "r1",
-		"state": "active", "state_description": "active", "tenant_id": "t1", "user_id": "u1", "service_id": "s", "availability_zone": "nova",
-		"volume_size": 1, "nova_volume_id": "v-" + instance,
+		"created_at": "2026-11-01T10:00:00Z", "launched_at": "2026-11-01T10:00:00Z", "name": "db",
+		"instance_id": instance, "instance_name": "db",
+		"instance_type": "m1.small", "instance_type_id": "10", "instance_size": 512, "nova_instance_id": "n-" +
+			instance, "region": "r1",
+		"state": "active", "state_description": "active", "tenant_id": "t1", "user_id": "u1", "service_id": "s",
+		"availability_zone": "nova",
+		"volume_size":       1, "nova_volume_id": "v-" + instance,
 	}
 }
 
-// life is what Trove sends of a database: it is made, its volume and its flavour are changed, it is deleted.
+// life is what Trove sends of a database: it is made, its volume and its flavour are changed, it is
+// deleted.
 func life(instance string) []rabbit.Notification {
 	GinkgoHelper()
 	began := time.Date(2026, 11, 1, 10, 0, 0, 0, time.UTC)
@@ -293,12 +299,15 @@ func life(instance string) []rabbit.Notification {
 		for key, value := range edit {
 			payload[key] = value
 		}
-		return rabbit.Notification{Publisher: "taskmanager.h1", Type: "trove.instance." + event, Payload: json.RawMessage(text(payload))}
+		return rabbit.Notification{Publisher: "taskmanager.h1", Type: "trove.instance." + event,
+			Payload: json.RawMessage(text(payload))}
 	}
 	return []rabbit.Notification{
 		of("create", nil),
 		of("modify_volume", object{"volume_size": 3, "old_volume_size": 1, "modify_at": at(20), "launched_at": at(20)}),
-		of("modify_flavor", object{"volume_size": 3, "instance_type": "m1.large", "instance_type_id": "2", "instance_size": 2048, "old_instance_size": 512, "modify_at": at(40)}),
-		of("delete", object{"volume_size": 3, "instance_type": "m1.large", "instance_type_id": "2", "instance_size": 2048, "deleted_at": at(60)}),
+		of("modify_flavor", object{"volume_size": 3, "instance_type": "m1.large", "instance_type_id": "2",
+			"instance_size": 2048, "old_instance_size": 512, "modify_at": at(40)}),
+		of("delete", object{"volume_size": 3, "instance_type": "m1.large", "instance_type_id": "2",
+			"instance_size": 2048, "deleted_at": at(60)}),
 	}
 }

@@ -16,7 +16,8 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 )
 
-// Secrets in the input that must not be seen again. A token of Keystone's is known by its form, a password only by what it is called.
+// Secrets in the input that must not be seen again. A token of Keystone's is known by its form, a
+// password only by what it is called.
 const (
 	token    = "gAAAAABm-PLANTED-4711-abcdefghij"
 	password = "correct-PLANTED-battery-4711"
@@ -63,13 +64,14 @@ func noSecret(where string, content []byte) {
 	const around = 150
 	for _, secret := range []string{token, password} {
 		if i := bytes.Index(content, []byte(secret)); i >= 0 {
-			Fail(fmt.Sprintf("a secret is in %s: …%s…", where, content[max(i-around, 0):min(i+len(secret)+around, len(content))]))
+			Fail(fmt.Sprintf("a secret is in %s: …%s…", where, content[max(i-around, 0):min(i+len(secret)+around,
+				len(content))]))
 		}
 	}
 }
 
-// tainted are messages with secrets in every place where one may be: in what is stored, in what is passed over, and in what cannot be
-// understood.
+// tainted are messages with secrets in every place where one may be: in what is stored, in what is
+// passed over, and in what cannot be understood.
 func tainted() []amqp.Publishing {
 	GinkgoHelper()
 	var bodies []string
@@ -80,7 +82,8 @@ func tainted() []amqp.Publishing {
 	called := func(o object) {
 		o["_context_auth_token"], o["_context_user"], o["_context_roles"] = password, password, []string{password}
 		o["_context_service_catalog"] = []object{{"endpoints": []object{{"adminURL": password}}}}
-		o["auth_token"], o["X-Auth-Token"], o["AUTH_TOKEN"], o["client_ip"], o["server_ip"] = password, password, password, password, password
+		o["auth_token"], o["X-Auth-Token"], o["AUTH_TOKEN"], o["client_ip"], o["server_ip"] = password, password,
+			password, password, password
 		o["traceback"], o["exception"] = "Traceback: {'auth_token': '"+password+"'}", object{"args": []string{password}}
 		o["root_password"], o["users"] = password, []object{{"name": "u", "password": password}}
 		o["context"] = object{"service_catalog": password, "credentials": object{"x": []string{password}}}
@@ -89,7 +92,8 @@ func tainted() []amqp.Publishing {
 		o["request"] = text(object{"headers": object{"X-Auth-Token": password}})
 	}
 	unknown := func(o object, secret string) {
-		o["a"], o["datastore"], o["list"] = secret, object{"root": secret, "deep": object{"deeper": []any{1, secret}}}, []string{secret}
+		o["a"], o["datastore"], o["list"] = secret, object{"root": secret, "deep": object{"deeper": []any{1, secret}}},
+			[]string{secret}
 	}
 	tainted := func(instance string, edit func(outer, payload object)) string {
 		return creation(instance, func(outer, payload object) {
@@ -110,7 +114,8 @@ func tainted() []amqp.Publishing {
 			unknown(payload, password)
 		}),
 		tainted("named", func(outer, payload object) {
-			payload["instance_name"], payload["name"] = "https://user:"+password+"@db.example.org/?k="+password, "ftp://"+password+"@h"
+			payload["instance_name"], payload["name"] = "https://user:"+password+"@db.example.org/?k="+password,
+				"ftp://"+password+"@h"
 			payload["display_name"], payload["instance_type"] = "http://a:"+password+"@h", "https://u:"+password+"@h"
 			outer["publisher_id"], payload["region"] = "amqp://u:"+password+"@h", "https://u:"+password+"@h"
 		}),
@@ -133,7 +138,8 @@ func tainted() []amqp.Publishing {
 			payload["volume_size"], outer["password"] = "many", strings.Repeat(password, 4000)
 		}),
 		text(object{"oslo.version": "2.0", "oslo.message": object{"auth_token": password}}),
-		`{"auth\u005ftoken":"` + password + `","event_type":"trove.instance.create","payload":{"pass\u0077ord":"` + password + `"}}`,
+		`{"auth\u005ftoken":"` + password + `","event_type":"trove.instance.create","payload":{"pass\u0077ord":"` +
+			password + `"}}`,
 		`{'auth_token': '` + password + `', 'event_type': 'trove.instance.create'}`,
 		strings.Replace(full, `"volume_size":1`, `"volume_size":NaN`, 1),
 		strings.Replace(full, `"r1"`, "\"r\xff\"", 1),
@@ -149,15 +155,19 @@ func tainted() []amqp.Publishing {
 	for _, body := range slices.Concat(bodies, understood, refused) {
 		all = append(all, amqp.Publishing{Body: []byte(body)})
 	}
-	for _, body := range []string{full, envelope(full), full[:len(full)-9], tainted("packed", func(_, payload object) { payload["volume_size"] = "many" })} {
+	for _, body := range []string{full, envelope(full), full[:len(full)-9],
+		tainted("packed", func(_, payload object) { payload["volume_size"] = "many" })} {
 		for _, kind := range []string{"zlib", "gzip"} {
 			packed := zipped(kind, body)
-			all = append(all, amqp.Publishing{Body: packed, Headers: amqp.Table{"compression": "application/x-gzip", "X-Auth-Token": password}},
-				amqp.Publishing{Body: packed[:len(packed)*2/3], CorrelationId: password, MessageId: password, AppId: password})
+			all = append(all, amqp.Publishing{Body: packed, Headers: amqp.Table{"compression": "application/x-gzip",
+				"X-Auth-Token": password}},
+				amqp.Publishing{Body: packed[:len(packed)*2/3], CorrelationId: password, MessageId: password,
+					AppId: password})
 		}
 	}
 	for _, begin := range []string{"\xfd7zXZ\x00", "BZh9", "\x28\xb5\x2f\xfd", "\x1f\x8b\x08", "\x78\x9c", "token "} {
-		all = append(all, amqp.Publishing{Body: []byte(begin + token + full), Headers: amqp.Table{"compression": "application/x-lzma"}})
+		all = append(all, amqp.Publishing{Body: []byte(begin + token + full),
+			Headers: amqp.Table{"compression": "application/x-lzma"}})
 	}
 	return all
 }

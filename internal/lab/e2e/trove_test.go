@@ -51,7 +51,8 @@ var _ = Describe("Trove's notifications, from a real RabbitMQ", Ordered, Continu
 		Expect(err).NotTo(HaveOccurred())
 		DeferCleanup(proxy.Close)
 		collect := func() *gexec.Session {
-			return start(c.collecting(proxy.URL(), "--nats", c.nats, "--prefetch", fmt.Sprint(trovePrefetch), "--http", "127.0.0.1:0", "--log-format", "json")...)
+			return start(c.collecting(proxy.URL(), "--nats", c.nats, "--prefetch", fmt.Sprint(trovePrefetch), "--http",
+				"127.0.0.1:0", "--log-format", "json")...)
 		}
 		collector := collect()
 		bound(collector)
@@ -72,7 +73,8 @@ var _ = Describe("Trove's notifications, from a real RabbitMQ", Ordered, Continu
 				Expect(moment{events.StreamUsage, state.Last, state.Last + 10}.reached(ending, c.bus)).To(Succeed())
 			case i%3 == 1: // in its start
 				trove.send(troveRound)
-				said(collector, collector.Err, []string{`"msg":"(serving health and metrics)"`, `"msg":"(bound)"`, `"msg":"(consuming)"`}[random.IntN(3)])
+				said(collector, collector.Err, []string{`"msg":"(serving health and metrics)"`, `"msg":"(bound)"`,
+					`"msg":"(consuming)"`}[random.IntN(3)])
 			default: // at work
 				trove.send(troveRound)
 				at := state.Last + 1 + random.Uint64N(troveRound/2)
@@ -106,7 +108,8 @@ var _ = Describe("Trove's notifications, from a real RabbitMQ", Ordered, Continu
 		c.nothingLeft(ctx)
 	})
 
-	It("of a database's life become its spans and its bill, in whatever order and however often they come", func(ctx SpecContext) {
+	It("of a database's life become its spans and its bill, in whatever order and however often they "+
+		"come", func(ctx SpecContext) {
 		billsLives(ctx, newCloud(ctx, broker, "captured"), alive)
 	})
 
@@ -125,7 +128,8 @@ var _ = Describe("Trove's notifications, from a real RabbitMQ", Ordered, Continu
 		By("being listed, and shown in full")
 		Expect(c.stored(ctx, events.StreamQuarantine)).To(HaveLen(1))
 		listed := run("quarantine", "list", "--nats", c.nats)
-		Expect(listed).To(And(MatchRegexp(`\n1 +\S+ +trove +doubtful +billing-doubtful +.*payload\.volume_size`), HaveSuffix("quarantined: 1\n")))
+		Expect(listed).To(And(MatchRegexp(`\n1 +\S+ +trove +doubtful +billing-doubtful +.*payload\.volume_size`),
+			HaveSuffix("quarantined: 1\n")))
 		shown := run("quarantine", "show", "1", "--nats", c.nats)
 		var one struct{ Reason, Input string }
 		Expect(json.Unmarshal([]byte(shown), &one)).To(Succeed())
@@ -135,23 +139,29 @@ var _ = Describe("Trove's notifications, from a real RabbitMQ", Ordered, Continu
 
 		By("staying where they are as long as they are not understood")
 		before := read(ctx, c.bus)
-		Expect(run("quarantine", "replay", "1", "--nats", c.nats)).To(And(MatchRegexp(`\n1 +refused`), ContainSubstring("0 stored, 0 known, 0 ignored, 1 refused")))
+		Expect(run("quarantine", "replay", "1", "--nats", c.nats)).To(And(MatchRegexp(`\n1 +refused`),
+			ContainSubstring("0 stored, 0 known, 0 ignored, 1 refused")))
 		Expect(difference(read(ctx, c.bus), before)).To(BeEmpty())
 
-		By("being stored once when they are, while the collector is at work") // this is what a release would have left that did not understand it
+		// this is what a release would have left that did not understand it
+		By("being stored once when they are, while the collector is at work")
 		understood := creation("i2", nil)
 		q := events.Quarantined{
 			ID: events.ID("quarantine", c.name, "i2"), Source: events.SourceTrove, Foundation: c.name, File: c.queue,
-			Reason: "Trove notification: payload.instance_type_id: a number is needed, found a string", Input: understood,
+			Reason: "Trove notification: payload.instance_type_id: a number is needed, found a string",
+			Input:  understood,
 		}
 		_, err := c.bus.Append(ctx, events.StreamQuarantine, []bus.Message{{
 			Subject: events.QuarantineSubject(q.Source, q.Foundation), Data: q.AppendJSON(nil),
-			Header: []bus.Header{{Key: events.HeaderID, Value: q.ID}, {Key: events.HeaderType, Value: events.TypeQuarantined}},
+			Header: []bus.Header{{Key: events.HeaderID, Value: q.ID}, {Key: events.HeaderType,
+				Value: events.TypeQuarantined}},
 		}}, bus.Expect{Filter: events.QuarantineSubject(q.Source, q.Foundation), Last: 1})
 		Expect(err).NotTo(HaveOccurred())
 		collector = c.collect()
-		Expect(run("quarantine", "replay", "2", "--nats", c.nats)).To(And(MatchRegexp(`\n2 +stored`), ContainSubstring("1 stored, 0 known, 0 ignored, 0 refused")))
-		Expect(run("quarantine", "replay", "--all", "--nats", c.nats)).To(ContainSubstring("0 stored, 1 known, 0 ignored, 1 refused"))
+		Expect(run("quarantine", "replay", "2", "--nats", c.nats)).To(And(MatchRegexp(`\n2 +stored`),
+			ContainSubstring("1 stored, 0 known, 0 ignored, 0 refused")))
+		Expect(run("quarantine", "replay", "--all", "--nats", c.nats)).To(ContainSubstring("0 stored, 1 known, 0 " +
+			"ignored, 1 refused"))
 		out.send(ctx, understood, creation("i3", nil)) // and it is known when it comes from the queue
 		c.facts(ctx, 3)
 		stop(collector.session)
@@ -162,7 +172,8 @@ var _ = Describe("Trove's notifications, from a real RabbitMQ", Ordered, Continu
 
 	It("leave no secret in any stream, file, log or answer", func(ctx SpecContext) {
 		const account = "collector"
-		for _, arguments := range [][]string{{"add_user", account, password}, {"set_permissions", account, ".*", ".*", ".*"}} {
+		for _, arguments := range [][]string{{"add_user", account, password}, {"set_permissions", account, ".*", ".*",
+			".*"}} {
 			_, err := broker.Control(ctx, arguments...)
 			Expect(err).NotTo(HaveOccurred())
 		}
@@ -172,7 +183,8 @@ var _ = Describe("Trove's notifications, from a real RabbitMQ", Ordered, Continu
 		url := fmt.Sprintf("amqp://%s:%s@%s/", account, password, broker.Address())
 		services := []service{
 			startService(c.nats, c.collecting(url, "--push-token-file", file("token", token))...),
-			startService(c.nats, "project", "--log-level", "debug"), startService(c.nats, "price", "--log-level", "debug"),
+			startService(c.nats, "project", "--log-level", "debug"), startService(c.nats, "price", "--log-level",
+				"debug"),
 		}
 		bound(services[0].session)
 		out := c.sender()
@@ -185,11 +197,13 @@ var _ = Describe("Trove's notifications, from a real RabbitMQ", Ordered, Continu
 		}
 		for _, n := range life("last") {
 			out.send(ctx, text(object{
-				"message_id": n.Type, "event_type": n.Type, "timestamp": "2026-11-01 11:00:05", "publisher_id": n.Publisher, "payload": n.Payload,
+				"message_id": n.Type, "event_type": n.Type, "timestamp": "2026-11-01 11:00:05",
+				"publisher_id": n.Publisher, "payload": n.Payload,
 			}))
 		}
 		charged(ctx, c.bus, "t1", c.name, "last")
-		for _, command := range [][]string{{"quarantine", "list"}, {"quarantine", "list", "--format", "json"}, {"status"}, {"bill"}} {
+		for _, command := range [][]string{{"quarantine", "list"}, {"quarantine", "list", "--format", "json"},
+			{"status"}, {"bill"}} {
 			noSecret(strings.Join(command, " "), []byte(run(append(command, "--nats", c.nats)...)))
 		}
 		Expect(len(c.stored(ctx, events.StreamUsage))).To(BeNumerically(">", 10))
@@ -218,7 +232,8 @@ var _ = Describe("Trove's notifications, from a real RabbitMQ", Ordered, Continu
 		Expect(files).To(BeNumerically(">", len(streams)))
 	})
 
-	It("can be pushed as well, by who has the token, and are stored once whichever way they come", func(ctx SpecContext) {
+	It("can be pushed as well, by who has the token, and are stored once whichever way they "+
+		"come", func(ctx SpecContext) {
 		c := newCloud(ctx, broker, "pushed")
 		collector := c.collect("--push-token-file", file("token", token+"\n"))
 		out := c.sender()
@@ -240,10 +255,13 @@ var _ = Describe("Trove's notifications, from a real RabbitMQ", Ordered, Continu
 		Expect(status).To(Equal(http.StatusUnauthorized), answer)
 		status, answer = push(ctx, collector.url, "", "", []byte(creation("stranger", nil)))
 		Expect(status).To(Equal(http.StatusUnauthorized), answer)
-		status, answer = push(ctx, collector.url, token, "", []byte(creation("large", func(outer, _ object) { outer["padding"] = strings.Repeat("x", 1<<20) })))
+		status, answer = push(ctx, collector.url, token, "",
+			[]byte(creation("large", func(outer, _ object) { outer["padding"] = strings.Repeat("x", 1<<20) })))
 		Expect(status).To(Equal(http.StatusRequestEntityTooLarge), answer)
-		status, answer = push(ctx, collector.url, token, "", []byte(creation("doubtful", func(_, payload object) { payload["volume_size"] = "many" })))
-		Expect([]any{status, answer}).To(HaveExactElements(http.StatusUnprocessableEntity, And(ContainSubstring("payload.volume_size"), ContainSubstring(`"quarantined":"`))))
+		status, answer = push(ctx, collector.url, token, "",
+			[]byte(creation("doubtful", func(_, payload object) { payload["volume_size"] = "many" })))
+		Expect([]any{status, answer}).To(HaveExactElements(http.StatusUnprocessableEntity,
+			And(ContainSubstring("payload.volume_size"), ContainSubstring(`"quarantined":"`))))
 		status, answer = push(ctx, collector.url, token, "", []byte(`{"event_type":`))
 		Expect(status).To(Equal(http.StatusBadRequest), answer)
 
@@ -257,8 +275,10 @@ var _ = Describe("Trove's notifications, from a real RabbitMQ", Ordered, Continu
 
 	It("are collected and metered in one process, too", func(ctx SpecContext) {
 		c := &cloud{broker: broker, name: "alone", topic: "notifications-alone"}
-		session := start("up", "--data", GinkgoT().TempDir(), "--listen", "127.0.0.1:0", "--trove-amqp", broker.URL(), "--trove-foundation", "os",
-			"--trove-exchange", c.name, "--trove-routing-key", c.topic+".info", "--trove-queue", "billing-alone", "--trove-durable-exchange", "no")
+		session := start("up", "--data", GinkgoT().TempDir(), "--listen", "127.0.0.1:0", "--trove-amqp", broker.URL(),
+			"--trove-foundation", "os",
+			"--trove-exchange", c.name, "--trove-routing-key", c.topic+".info", "--trove-queue", "billing-alone",
+			"--trove-durable-exchange", "no")
 		nats := natsURL(session)
 		Expect(said(session, session.Err, "msg=(bound)")).NotTo(BeEmpty())
 		c.sender().send(ctx, creation("i1", nil))
@@ -281,13 +301,15 @@ var _ = Describe("Trove's notifications, from a real RabbitMQ", Ordered, Continu
 			}
 		}
 		send(1) // which makes the exchange, and oslo.messaging's own queue
-		collector := startService(c.nats, append(c.collecting(broker.URL(), "--durable-exchange", "auto"), "--drain-queue", c.topic+".info")...)
+		collector := startService(c.nats, append(c.collecting(broker.URL(), "--durable-exchange", "auto"),
+			"--drain-queue", c.topic+".info")...)
 		bound(collector.session)
 		send(50)
 		c.facts(ctx, len(wanted))
 		waiting, cancel := context.WithTimeout(ctx, patience)
 		defer cancel()
-		horizons, err := c.bus.Read(waiting, events.StreamUsage, 1, bus.ReadOptions{Filters: []string{events.UsageHorizonSubject(events.SourceTrove, c.name)}})
+		horizons, err := c.bus.Read(waiting, events.StreamUsage, 1,
+			bus.ReadOptions{Filters: []string{events.UsageHorizonSubject(events.SourceTrove, c.name)}})
 		Expect(err).NotTo(HaveOccurred())
 		defer horizons.Close()
 		_, err = horizons.Next(waiting)
@@ -320,7 +342,8 @@ var _ = Describe("Trove's notifications, from a real RabbitMQ", Ordered, Continu
 	})
 })
 
-// publisher is Trove, sending the lives of many databases with oslo.messaging's notifier, as many at a time as it is allowed to.
+// publisher is Trove, sending the lives of many databases with oslo.messaging's notifier, as many
+// at a time as it is allowed to.
 type publisher struct {
 	allowed int
 	rounds  chan int
@@ -368,7 +391,8 @@ type liveTrove struct {
 	topic   string
 }
 
-// startTrove starts Trove's own code. What it sends waits in oslo.messaging's own queue, and in one for the test.
+// startTrove starts Trove's own code. What it sends waits in oslo.messaging's own queue, and in one
+// for the test.
 func startTrove(broker *rabbit.Broker) *liveTrove {
 	GinkgoHelper()
 	l := &liveTrove{topic: "notifications-live"}

@@ -15,9 +15,10 @@ import (
 	"github.com/daybook-billing/daybook/projector"
 )
 
-// TestBaselines begins to collect 40 days after an app, a task and a service instance began to run, when the API has long pruned
-// their beginnings. With the baselines of cloud_controller_ng's pull request 5210 they are billed from the baseline on, or from the epoch;
-// without them a gap says that what ran before is not known.
+// TestBaselines begins to collect 40 days after an app, a task and a service instance began to run,
+// when the API has long pruned their beginnings. With the baselines of cloud_controller_ng's pull
+// request 5210 they are billed from the baseline on, or from the epoch; without them a gap says
+// that what ran before is not known.
 func TestBaselines(t *testing.T) {
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
@@ -32,12 +33,14 @@ func TestBaselines(t *testing.T) {
 		from     time.Time // of what is billed; zero for nothing
 	}{
 		{name: "with baselines", backfill: true, from: baseline},
-		{name: "with baselines and an epoch after them", backfill: true, epoch: baseline.AddDate(0, 0, 2), from: baseline.AddDate(0, 0, 2)},
+		{name: "with baselines and an epoch after them", backfill: true, epoch: baseline.AddDate(0, 0, 2),
+			from: baseline.AddDate(0, 0, 2)},
 		{name: "without baselines"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			f := &foundation{T: t}
-			f.sim, err = cc.New(cc.Config{Key: key, World: sim.Config{Apps: 1, Orgs: 1, Spaces: 1, Services: 1, Instances: 1, Events: 1, Start: start, End: start.AddDate(0, 2, 0)}})
+			f.sim, err = cc.New(cc.Config{Key: key, World: sim.Config{Apps: 1, Orgs: 1, Spaces: 1, Services: 1,
+				Instances: 1, Events: 1, Start: start, End: start.AddDate(0, 2, 0)}})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -48,7 +51,8 @@ func TestBaselines(t *testing.T) {
 			var ran [3]string
 			f.sim.Do(func(p *sim.Platform) {
 				space := p.AddSpace(p.AddOrg("", "org"), "", "space")
-				app := p.CreateApp(space, "", "old", sim.Buildpack{GUID: "b", Name: "ruby"}, sim.ProcessSpec{Type: "web", Instances: 2, MemoryMB: 256})
+				app := p.CreateApp(space, "", "old", sim.Buildpack{GUID: "b", Name: "ruby"},
+					sim.ProcessSpec{Type: "web", Instances: 2, MemoryMB: 256})
 				p.StartApp(app)
 				task := p.CreateTask(app, "migrate", 128)
 				p.RunTask(task)
@@ -58,7 +62,8 @@ func TestBaselines(t *testing.T) {
 			f.sim.Advance(start.AddDate(0, 0, 20))
 			f.sim.Do(func(p *sim.Platform) { // the newest row of a list is always kept: these are newer
 				p.CreateService(p.Spaces[0], "", "newer", nil)
-				p.StartApp(p.CreateApp(p.Spaces[0], "", "newer", sim.Buildpack{}, sim.ProcessSpec{Type: "web", Instances: 1, MemoryMB: 64}))
+				p.StartApp(p.CreateApp(p.Spaces[0], "", "newer", sim.Buildpack{}, sim.ProcessSpec{Type: "web",
+					Instances: 1, MemoryMB: 64}))
 			})
 			f.sim.Advance(baseline)
 			if c.backfill {
@@ -99,13 +104,15 @@ func TestBaselines(t *testing.T) {
 				case !ok:
 					t.Errorf("%s runs and is not billed", guid)
 				case !s.Start.Equal(c.from) || s.Flags&events.InferredStart == 0:
-					t.Errorf("%s %s is billed from %s with flags %v; the baseline or the epoch is %s", s.Kind, guid, s.Start, s.Flags.Names(), c.from)
+					t.Errorf("%s %s is billed from %s with flags %v; the baseline or the epoch is %s", s.Kind, guid,
+						s.Start, s.Flags.Names(), c.from)
 				}
 			}
 			for _, list := range []string{events.ListApp, events.ListService} {
 				said := false
 				for _, g := range o.gaps {
-					said = said || g.List == list && g.From.IsZero() && g.Reason != "" && (!c.backfill || strings.Contains(g.Reason, "WAS_RUNNING"))
+					said = said || g.List == list && g.From.IsZero() && g.Reason != "" &&
+						(!c.backfill || strings.Contains(g.Reason, "WAS_RUNNING"))
 				}
 				if !said {
 					t.Errorf("no gap says that what the %s list reported before is not known: %v", list, o.gaps)

@@ -22,7 +22,8 @@ type outcome struct {
 }
 
 func newOutcome() *outcome {
-	return &outcome{spans: map[string]events.Span{}, running: map[string][]events.Span{}, held: map[string][]events.Hold{}}
+	return &outcome{spans: map[string]events.Span{}, running: map[string][]events.Span{},
+		held: map[string][]events.Hold{}}
 }
 
 // take applies a message of METERED.
@@ -30,7 +31,8 @@ func (o *outcome) take(m *events.Metered) {
 	for i := range m.Retracted {
 		id := m.Retracted[i].ID
 		if _, published := o.spans[id]; !published {
-			o.wrong = append(o.wrong, fmt.Sprintf("message %s (%s) retracts %s, which is not published", m.ID, m.Cause.Event, show(&m.Retracted[i])))
+			o.wrong = append(o.wrong, fmt.Sprintf("message %s (%s) retracts %s, which is not published", m.ID,
+				m.Cause.Event, show(&m.Retracted[i])))
 		}
 		delete(o.spans, id)
 	}
@@ -39,7 +41,8 @@ func (o *outcome) take(m *events.Metered) {
 			o.wrong = append(o.wrong, fmt.Sprintf("message %s (%s) closes %s once more", m.ID, m.Cause.Event, show(&s)))
 		}
 		if !s.Start.Before(s.End) {
-			o.wrong = append(o.wrong, fmt.Sprintf("message %s (%s) closes the empty span %s", m.ID, m.Cause.Event, show(&s)))
+			o.wrong = append(o.wrong, fmt.Sprintf("message %s (%s) closes the empty span %s", m.ID, m.Cause.Event,
+				show(&s)))
 		}
 		o.spans[s.ID] = s
 	}
@@ -47,12 +50,14 @@ func (o *outcome) take(m *events.Metered) {
 	o.running[subject] = slices.Clone(m.Running)
 	o.held[subject] = slices.Clone(m.Held)
 	if m.RunningOmitted+m.HeldOmitted > 0 {
-		o.wrong = append(o.wrong, fmt.Sprintf("message %s leaves out what runs: the world is too large for this test", m.ID))
+		o.wrong = append(o.wrong, fmt.Sprintf("message %s leaves out what runs: the world is too large for this test",
+			m.ID))
 	}
 }
 
 func show(s *events.Span) string {
-	return fmt.Sprintf("%s %s [%s, %s) %+v", s.Kind, s.Resource, events.FormatTime(s.Start), events.FormatTime(s.End), s.Footprint)
+	return fmt.Sprintf("%s %s [%s, %s) %+v", s.Kind, s.Resource, events.FormatTime(s.Start), events.FormatTime(s.End),
+		s.Footprint)
 }
 
 // resource is a timeline.
@@ -83,7 +88,8 @@ type judgement struct {
 // judge returns what is wrong; nothing when the outcome is what the truth allows:
 //
 //   - what is billed ran then, with that footprint: always
-//   - what ran is billed; where facts were lost, it is held or lies in a gap instead, or began or changed in one
+//   - what ran is billed; where facts were lost, it is held or lies in a gap instead, or began or
+//     changed in one
 func judge(truth []sim.Span, o *outcome, exact bool) *judgement {
 	j := &judgement{
 		truth: map[resource][]stretch{}, billed: map[resource][]stretch{}, held: map[resource][]stretch{},
@@ -169,7 +175,8 @@ func (j *judgement) moment(at resource, from, to time.Time) {
 	case len(billed) == 1 && !j.same(truth[0].footprint, billed[0].footprint):
 		wrong("ran as %s, and is billed as %s", brief(truth[0].footprint), brief(billed[0].footprint))
 	case len(billed) == 0 && len(truth) == 1:
-		if excused := len(covering(j.held[at], from)) > 0 || j.inGap(at, from) || j.inGap(at, truth[0].start); j.exact || !excused {
+		if excused := len(covering(j.held[at], from)) > 0 || j.inGap(at, from) ||
+			j.inGap(at, truth[0].start); j.exact || !excused {
 			wrong("ran as %s, and is neither billed nor held, nor in a gap", brief(truth[0].footprint))
 		}
 	}
@@ -181,8 +188,8 @@ func (j *judgement) moment(at resource, from, to time.Time) {
 	}
 }
 
-// same reports whether a footprint is billed as it was. A reseeded row does not tell the type of its process: whoever never saw the
-// process before cannot know it.
+// same reports whether a footprint is billed as it was. A reseeded row does not tell the type of
+// its process: whoever never saw the process before cannot know it.
 func (j *judgement) same(truth, billed sim.Footprint) bool {
 	if !j.exact && billed.ProcessType == "" {
 		truth.ProcessType = ""
@@ -194,7 +201,8 @@ func brief(f sim.Footprint) string {
 	if f.PlanGUID != "" {
 		return f.Offering + "/" + f.Plan
 	}
-	return fmt.Sprintf("%s %d × %d MB with %q (%s)", f.ProcessType, f.Instances, f.MemoryMB, f.Buildpack, f.BuildpackGUID)
+	return fmt.Sprintf("%s %d × %d MB with %q (%s)", f.ProcessType, f.Instances, f.MemoryMB, f.Buildpack,
+		f.BuildpackGUID)
 }
 
 func (j *judgement) inGap(at resource, t time.Time) bool {
@@ -219,7 +227,8 @@ func inWordsOfSim(f events.Footprint) sim.Footprint {
 	return sim.Footprint{
 		Instances: int(f.Instances.Or(0)), MemoryMB: int(f.MemoryMB.Or(0)), VolumeGB: int(f.VolumeGB.Or(0)),
 		ProcessType: f.ProcessType, Buildpack: f.Buildpack, BuildpackGUID: f.BuildpackGUID,
-		Plan: f.Plan, PlanGUID: f.PlanGUID, Offering: f.Offering, OfferingGUID: f.OfferingGUID, Broker: f.Broker, BrokerGUID: f.BrokerGUID,
-		Flavor: f.Flavor, FlavorID: f.FlavorID,
+		Plan: f.Plan, PlanGUID: f.PlanGUID, Offering: f.Offering, OfferingGUID: f.OfferingGUID, Broker: f.Broker,
+		BrokerGUID: f.BrokerGUID,
+		Flavor:     f.Flavor, FlavorID: f.FlavorID,
 	}
 }

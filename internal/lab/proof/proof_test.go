@@ -27,12 +27,12 @@ import (
 // seeds is how many foundations live; DAYBOOK_PROOF_SEEDS=from-to asks for others.
 const seeds = 240
 
-// TestFoundationsTellTheTruth lets foundations live with all faults at once, collects and meters them, and compares what is billed
-// with what truly ran.
+// TestFoundationsTellTheTruth lets foundations live with all faults at once, collects and meters
+// them, and compares what is billed with what truly ran.
 //
-// Where nothing was lost at the API, every span must be there, exactly. Where facts were gone before they could be collected (a purge,
-// or a retention that was shorter than the time that the collector was down), there must be a gap, and nothing may be billed that did
-// not run so.
+// Where nothing was lost at the API, every span must be there, exactly. Where facts were gone
+// before they could be collected (a purge, or a retention that was shorter than the time that the
+// collector was down), there must be a gap, and nothing may be billed that did not run so.
 func TestFoundationsTellTheTruth(t *testing.T) {
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
@@ -67,12 +67,14 @@ func TestFoundationsTellTheTruth(t *testing.T) {
 				}
 				t.Error(w)
 			}
-			t.Errorf("seed %d fails, with no more than %d events: DAYBOOK_PROOF_SEEDS=%d DAYBOOK_PROOF_EVENTS=%d go test ./internal/lab/proof", seed, events, seed, events)
+			t.Errorf("seed %d fails, with no more than %d events: DAYBOOK_PROOF_SEEDS=%d DAYBOOK_PROOF_EVENTS=%d go "+
+				"test ./internal/lab/proof", seed, events, seed, events)
 		})
 	}
 }
 
-// allEvents is about how many events a foundation has; DAYBOOK_PROOF_EVENTS asks for another number.
+// allEvents is about how many events a foundation has; DAYBOOK_PROOF_EVENTS asks for another
+// number.
 const allEvents = 350
 
 // prove lets a foundation live and returns what is wrong with what is billed.
@@ -122,10 +124,12 @@ const (
 
 func newFoundation(t *testing.T, seed uint64, key *rsa.PrivateKey, events int) *foundation {
 	t.Helper()
-	f := &foundation{T: t, seed: seed, trouble: troubles(seed), random: mathrand.New(mathrand.NewPCG(seed, 0x70726f6f66))}
+	f := &foundation{T: t, seed: seed, trouble: troubles(seed), random: mathrand.New(mathrand.NewPCG(seed,
+		0x70726f6f66))}
 	knobs := cc.StandardKnobs()
 	knobs.LateCommits, knobs.LateCommitMax = 0.15, cc.Duration(25*minute)
-	knobs.ErrorRate, knobs.RateLimitRate, knobs.UnauthorizedRate, knobs.CutRate, knobs.GarbageRate = 0.02, 0.02, 0.02, 0.02, 0.02
+	knobs.ErrorRate, knobs.RateLimitRate, knobs.UnauthorizedRate, knobs.CutRate, knobs.GarbageRate = 0.02, 0.02, 0.02,
+		0.02, 0.02
 	knobs.UnknownStateRate, knobs.RetryAfter = 0.03, 0
 	knobs.KeepRunning = f.trouble.keepRunning
 	start := time.Date(2026, 9, 28, 6, 0, 0, 0, time.UTC)
@@ -136,7 +140,8 @@ func newFoundation(t *testing.T, seed uint64, key *rsa.PrivateKey, events int) *
 	var err error
 	f.sim, err = cc.New(cc.Config{
 		World: sim.Config{
-			Seed: seed, Orgs: 2, Spaces: 3, Apps: 5, Services: 4, Instances: 1, Start: start, End: start.AddDate(0, 0, days), Events: events,
+			Seed: seed, Orgs: 2, Spaces: 3, Apps: 5, Services: 4, Instances: 1, Start: start, End: start.AddDate(0, 0,
+				days), Events: events,
 			Clocks: []time.Duration{0, 3 * time.Second, -8 * time.Second},
 		},
 		Knobs: &knobs, Key: key,
@@ -166,7 +171,8 @@ func (f *foundation) begin() {
 	}
 	var err error
 	f.collector, err = cf.New(cf.Config{Foundations: []cf.Foundation{{
-		Name: name, API: f.url, ClientID: "daybook", ClientSecret: "daybook-secret", PageSize: f.pageSize, RetryWait: time.Microsecond, Retries: 8,
+		Name: name, API: f.url, ClientID: "daybook", ClientSecret: "daybook-secret", PageSize: f.pageSize,
+		RetryWait: time.Microsecond, Retries: 8,
 		Complete: f.complete,
 	}}}, cf.Deps{Store: f.store, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
@@ -275,7 +281,8 @@ func (f *foundation) judge() []string {
 	o := f.meter(projector.Config{})
 	exact := f.trouble == trouble{}
 	j := judge(f.sim.Truth(), o, exact)
-	f.Logf("seed %d %+v: %d polls, %d kills, %d messages in USAGE, %d gaps, ran %s, billed %s of it", f.seed, f.trouble, f.polls, f.kills,
+	f.Logf("seed %d %+v: %d polls, %d kills, %d messages in USAGE, %d gaps, ran %s, billed %s of it", f.seed, f.trouble,
+		f.polls, f.kills,
 		len(f.store.streams[events.StreamUsage]), len(o.gaps), j.ran, j.right)
 	if j.ran == 0 {
 		j.found = append(j.found, "nothing ran")

@@ -13,7 +13,8 @@ import (
 	"github.com/daybook-billing/daybook/internal/bus"
 )
 
-// store is a server's streams in memory, with the server's rule for appending, and answers that get lost.
+// store is a server's streams in memory, with the server's rule for appending, and answers that get
+// lost.
 type store struct {
 	mu      sync.Mutex        // guards what is below: the collector works on both lists at once
 	streams map[string][]kept // by name; the sequence is the index + 1
@@ -60,7 +61,8 @@ func (s *store) Append(ctx context.Context, stream string, msgs []bus.Message, e
 	for _, m := range msgs {
 		m.Data, m.Header = slices.Clone(m.Data), slices.Clone(m.Header)
 		sequence := uint64(len(s.streams[stream])) + 1
-		s.streams[stream] = append(s.streams[stream], kept{strings.Split(m.Subject, "."), bus.NewStored(m, sequence, s.now(), 0)})
+		s.streams[stream] = append(s.streams[stream], kept{strings.Split(m.Subject, "."), bus.NewStored(m, sequence,
+			s.now(), 0)})
 	}
 	if fate < s.refuse+s.lose {
 		return 0, fmt.Errorf("%w: the answer was lost", bus.ErrOutcomeUnknown)

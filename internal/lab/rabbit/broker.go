@@ -1,8 +1,9 @@
-// Package rabbit runs a real RabbitMQ server, and OpenStack's own notifier, for tests: Debian's rabbitmq-server and
-// python3-oslo.messaging.
+// Package rabbit runs a real RabbitMQ server, and OpenStack's own notifier, for tests: Debian's
+// rabbitmq-server and python3-oslo.messaging.
 //
-// A broker listens on loopback only, keeps everything in one folder, and has an Erlang port mapper of its own, so that it
-// meets no other broker on the machine. It goes with the process that started it, however that one ends.
+// A broker listens on loopback only, keeps everything in one folder, and has an Erlang port mapper
+// of its own, so that it meets no other broker on the machine. It goes with the process that
+// started it, however that one ends.
 package rabbit
 
 import (
@@ -37,12 +38,14 @@ const (
 	erlangLimits = "+S 2:2 +A 8 +K true"
 )
 
-// ErrMissing is wrapped by the error of Start on a machine without RabbitMQ, and says what to install.
+// ErrMissing is wrapped by the error of Start on a machine without RabbitMQ, and says what to
+// install.
 var ErrMissing = errors.New("RabbitMQ is not installed; run: " + InstallCommand)
 
 // Options are what a broker may be told; the zero value is right for most tests.
 type Options struct {
-	// ConsumerTimeout closes the channels of consumers that leave a delivery unacknowledged for so long. Default: RabbitMQ's.
+	// ConsumerTimeout closes the channels of consumers that leave a delivery unacknowledged for so
+	// long. Default: RabbitMQ's.
 	ConsumerTimeout time.Duration
 }
 
@@ -116,7 +119,8 @@ func (b *Broker) prepare(ctx context.Context, options Options) error {
 	b.plain, b.tls = ports[0], ports[1]
 	in := func(name string) string { return filepath.Join(b.folder, name) }
 	b.logFile, b.config = in("log"), in("rabbitmq.conf")
-	b.CAFile, b.CertFile, b.KeyFile, b.OtherCAFile = in("ca.pem"), in("client.pem"), in("client.key"), in("other-ca.pem")
+	b.CAFile, b.CertFile, b.KeyFile, b.OtherCAFile = in("ca.pem"), in("client.pem"), in("client.key"),
+		in("other-ca.pem")
 	if err := writeCertificates(b.folder); err != nil {
 		return err
 	}
@@ -163,7 +167,8 @@ raft.wal_max_size_bytes = 67108864
 		if err != nil {
 			return err
 		}
-		return os.Lchown(path, int(b.credential.Uid), int(b.credential.Gid)) //nolint:gosec // a folder that only this process has written to
+		return os.Lchown(path, int(b.credential.Uid),
+			int(b.credential.Gid)) //nolint:gosec // a folder that only this process has written to
 	})
 }
 
@@ -185,7 +190,8 @@ func freePorts(ctx context.Context, n int) ([]int, error) {
 	return ports, nil
 }
 
-// command prepares a program in the broker's world. It leads a process group of its own, so that its children end with it.
+// command prepares a program in the broker's world. It leads a process group of its own, so that
+// its children end with it.
 func (b *Broker) command(ctx context.Context, name string, arguments ...string) *exec.Cmd {
 	c := exec.CommandContext(ctx, name, arguments...) //nolint:gosec // fixed programs with a test's arguments
 	c.Env, c.Dir = b.env, b.folder
@@ -193,7 +199,8 @@ func (b *Broker) command(ctx context.Context, name string, arguments ...string) 
 	return c
 }
 
-// startMapper starts the port mapper, which would outlive the server if Erlang started it, and the watchdog.
+// startMapper starts the port mapper, which would outlive the server if Erlang started it, and the
+// watchdog.
 func (b *Broker) startMapper() error {
 	b.mapper = b.command(context.Background(), "epmd")
 	if err := b.mapper.Start(); err != nil {
@@ -234,9 +241,11 @@ func (b *Broker) Up(ctx context.Context) error {
 	}
 }
 
-// guard starts a process that waits for the end of this one, and then ends the server and the mapper.
+// guard starts a process that waits for the end of this one, and then ends the server and the
+// mapper.
 func (b *Broker) guard() error {
-	kill := fmt.Sprintf("cat >/dev/null; kill -9 -- -%d -%d; rm -rf %s", b.server.Process.Pid, b.mapper.Process.Pid, b.folder)
+	kill := fmt.Sprintf("cat >/dev/null; kill -9 -- -%d -%d; rm -rf %s", b.server.Process.Pid, b.mapper.Process.Pid,
+		b.folder)
 	b.watchdog = exec.CommandContext(context.Background(), "/bin/sh", "-c", kill) //nolint:gosec // as above
 	b.watchdog.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	leash, err := b.watchdog.StdinPipe()
@@ -290,7 +299,8 @@ func (b *Broker) Close() error {
 // URL is where clients connect, as the administrator guest.
 func (b *Broker) URL() string { return fmt.Sprintf("amqp://guest:guest@127.0.0.1:%d/", b.plain) }
 
-// TLSURL is where clients connect with TLS. The certificate is for the name localhost, not for 127.0.0.1.
+// TLSURL is where clients connect with TLS. The certificate is for the name localhost, not for
+// 127.0.0.1.
 func (b *Broker) TLSURL() string { return fmt.Sprintf("amqps://guest:guest@localhost:%d/", b.tls) }
 
 // Address is host and port without TLS, for a proxy.

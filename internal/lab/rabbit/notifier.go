@@ -29,7 +29,8 @@ type NotifierOptions struct {
 	Durable     bool   // amqp_durable_queues
 }
 
-// Notification is what is given to oslo.messaging's Notifier. It makes the message_id and the timestamp.
+// Notification is what is given to oslo.messaging's Notifier. It makes the message_id and the
+// timestamp.
 type Notification struct {
 	Publisher string          `json:"publisher_id"`
 	Type      string          `json:"event_type"`
@@ -46,8 +47,8 @@ type Notifier struct {
 	problems bytes.Buffer
 }
 
-// StartNotifier starts a notifier and returns when it has been set up; it connects with the first notification. ctx ends
-// it. The error wraps ErrMissing when oslo.messaging is not installed.
+// StartNotifier starts a notifier and returns when it has been set up; it connects with the first
+// notification. ctx ends it. The error wraps ErrMissing when oslo.messaging is not installed.
 func StartNotifier(ctx context.Context, options NotifierOptions) (*Notifier, error) {
 	if options.Driver == "" {
 		options.Driver = "messagingv2"
@@ -56,8 +57,10 @@ func StartNotifier(ctx context.Context, options NotifierOptions) (*Notifier, err
 	if options.Durable {
 		durable = "durable"
 	}
-	n := &Notifier{command: exec.CommandContext(ctx, python, "-c", notify, //nolint:gosec // our own program with a test's arguments
-		"rabbit"+strings.TrimPrefix(options.URL, "amqp"), options.Exchange, options.Topic, options.Driver, options.Compression, durable)}
+	n := &Notifier{command: exec.CommandContext(ctx, python, "-c", notify,
+		//nolint:gosec // our own program with a test's arguments
+		"rabbit"+strings.TrimPrefix(options.URL, "amqp"), options.Exchange, options.Topic, options.Driver,
+		options.Compression, durable)}
 	n.command.Stderr = &n.problems
 	n.command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	var err error
@@ -88,10 +91,12 @@ func (n *Notifier) wait(word string) error {
 	said := n.out.Text()
 	_ = n.in.Close()
 	err := n.command.Wait()
-	return fmt.Errorf("the notifier said %q, not %q: %w: %s", said, word, errors.Join(n.out.Err(), err), n.problems.String())
+	return fmt.Errorf("the notifier said %q, not %q: %w: %s", said, word, errors.Join(n.out.Err(), err),
+		n.problems.String())
 }
 
-// Send sends a notification and returns when the broker has it. While the broker is away the notifier waits for it.
+// Send sends a notification and returns when the broker has it. While the broker is away the
+// notifier waits for it.
 func (n *Notifier) Send(notification Notification) error {
 	b, err := json.Marshal(notification)
 	if err != nil {

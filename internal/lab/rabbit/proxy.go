@@ -8,7 +8,8 @@ import (
 	"sync/atomic"
 )
 
-// Proxy passes connections on to a broker, and can keep back what clients send. It is safe for concurrent use.
+// Proxy passes connections on to a broker, and can keep back what clients send. It is safe for
+// concurrent use.
 type Proxy struct {
 	listener net.Listener
 	target   string
@@ -39,8 +40,8 @@ func StartProxy(ctx context.Context, target string) (*Proxy, error) {
 // URL is where clients connect, as the administrator guest.
 func (p *Proxy) URL() string { return "amqp://guest:guest@" + p.listener.Addr().String() + "/" }
 
-// Mute has what clients send from now on over the connections that there are go nowhere: the broker hears of no
-// acknowledgement any more, and goes on delivering. New connections are not concerned.
+// Mute has what clients send from now on over the connections that there are go nowhere: the broker
+// hears of no acknowledgement any more, and goes on delivering. New connections are not concerned.
 func (p *Proxy) Mute() {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -13,8 +13,8 @@ const takeTime = 30 * time.Second
 
 // Take takes all that a queue holds, in its order. Nobody else may be consuming it.
 //
-// It sends a message of its own to the queue's end and reads up to it, because a queue's length as the broker tells it is
-// that of some seconds ago.
+// It sends a message of its own to the queue's end and reads up to it, because a queue's length as
+// the broker tells it is that of some seconds ago.
 func (b *Broker) Take(ctx context.Context, queue string) (bodies [][]byte, err error) {
 	ctx, cancel := context.WithTimeout(ctx, takeTime)
 	defer cancel()

@@ -36,7 +36,8 @@ const (
 	thenRestart            // a restage
 )
 
-// agenda is a heap of follow-ups by time, and by the order in which they were planned where times are equal.
+// agenda is a heap of follow-ups by time, and by the order in which they were planned where times
+// are equal.
 type agenda struct {
 	items []item
 	count uint64

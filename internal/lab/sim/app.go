@@ -7,8 +7,9 @@ type App struct {
 	Record
 	GUID, Name string
 	Space      *Space
-	// Buildpack is what the events of processes say: the first custom URL that the app is configured with now, else the
-	// name in its current droplet, with the guid in its current droplet. Before the first start it is what was configured.
+	// Buildpack is what the events of processes say: the first custom URL that the app is
+	// configured with now, else the name in its current droplet, with the guid in its current
+	// droplet. Before the first start it is what was configured.
 	Buildpack Buildpack
 	Started   bool
 	Processes []*Process // the first is the web process that takes the traffic
@@ -46,8 +47,8 @@ type ProcessSpec struct {
 	Instances, MemoryMB int
 }
 
-// Droplet is what a successful build leaves. Its buildpack's Name is the one that staging names in its result: the final
-// one, where there are several.
+// Droplet is what a successful build leaves. Its buildpack's Name is the one that staging names in
+// its result: the final one, where there are several.
 type Droplet struct {
 	Record
 	GUID      string
@@ -55,7 +56,8 @@ type Droplet struct {
 	Buildpack Buildpack
 }
 
-// keepDroplets is how many staged droplets Cloud Controller keeps of an app (max_staged_droplets_stored).
+// keepDroplets is how many staged droplets Cloud Controller keeps of an app
+// (max_staged_droplets_stored).
 const keepDroplets = 5
 
 // Docker reports whether the app is a docker app.
@@ -81,8 +83,8 @@ func (a *App) All() []*Process {
 // Started reports whether the process is meant to run. It may have 0 instances then.
 func (process *Process) Started() bool { return process.started }
 
-// CreateApp makes a stopped app: no events. The first process has the app's guid, as Cloud Controller gives it to web.
-// An empty guid gets a random one.
+// CreateApp makes a stopped app: no events. The first process has the app's guid, as Cloud
+// Controller gives it to web. An empty guid gets a random one.
 func (p *Platform) CreateApp(space *Space, guid, name string, buildpack Buildpack, processes ...ProcessSpec) *App {
 	p.call()
 	a := &App{Record: p.record(), GUID: p.orNew(guid), Space: space, index: len(p.Apps), configured: buildpack}
@@ -118,8 +120,9 @@ func (a *App) rename(name string) {
 	a.json = `"app":{"guid":` + quote(a.GUID) + `,"name":` + quote(name) + `},`
 }
 
-// SetBuildpack changes what the app is configured with: no event, and no new droplet. A custom buildpack's URL stands in
-// the next event of a process all the same (AppUsageEventRepository#buildpack_name_for_app).
+// SetBuildpack changes what the app is configured with: no event, and no new droplet. A custom
+// buildpack's URL stands in the next event of a process all the same
+// (AppUsageEventRepository#buildpack_name_for_app).
 func (p *Platform) SetBuildpack(a *App, buildpack Buildpack) {
 	p.call()
 	a.configured = buildpack
@@ -182,8 +185,8 @@ func (a *App) forgetDroplets() {
 	}
 }
 
-// StartApp starts every process, also those with 0 instances. Nothing happens to an app that is started. An app that was
-// never started gets its newest droplet, or one made for it.
+// StartApp starts every process, also those with 0 instances. Nothing happens to an app that is
+// started. An app that was never started gets its newest droplet, or one made for it.
 func (p *Platform) StartApp(a *App) {
 	p.call()
 	p.startApp(a)
@@ -206,7 +209,8 @@ func (p *Platform) startApp(a *App) {
 	}
 }
 
-// StopApp stops every process, and with them a deployment that is under way. Nothing happens to an app that is stopped.
+// StopApp stops every process, and with them a deployment that is under way. Nothing happens to an
+// app that is stopped.
 func (p *Platform) StopApp(a *App) {
 	p.call()
 	p.stopApp(a)
@@ -230,7 +234,8 @@ func (p *Platform) RestartApp(a *App) {
 	p.startApp(a)
 }
 
-// ScaleProcess changes the size. A started process reports one STARTED with the sizes before; a stopped one nothing.
+// ScaleProcess changes the size. A started process reports one STARTED with the sizes before; a
+// stopped one nothing.
 func (p *Platform) ScaleProcess(process *Process, instances, memoryMB int) {
 	p.call()
 	p.scale(process, instances, memoryMB)
@@ -246,12 +251,13 @@ func (p *Platform) scale(process *Process, instances, memoryMB int) {
 	p.processEvent(process, "STARTED", "STARTED", before, beforeMB)
 }
 
-// Crash ends an instance unasked. The platform restarts it, desired state does not change: no events, no span.
+// Crash ends an instance unasked. The platform restarts it, desired state does not change: no
+// events, no span.
 func (p *Platform) Crash(*Process) {}
 
-// DeleteApp deletes an app with its tasks. Cloud Controller takes the droplet away first, so the STOPPED events of a
-// running app have no guid of a buildpack, and no name of one unless it is a custom one. Tasks that never started get a
-// TASK_STOPPED, too. The app must have no open builds.
+// DeleteApp deletes an app with its tasks. Cloud Controller takes the droplet away first, so the
+// STOPPED events of a running app have no guid of a buildpack, and no name of one unless it is a
+// custom one. Tasks that never started get a TASK_STOPPED, too. The app must have no open builds.
 func (p *Platform) DeleteApp(a *App) {
 	if a.Builds > 0 {
 		panic("sim: DeleteApp during a build")
@@ -271,8 +277,8 @@ func (p *Platform) DeleteApp(a *App) {
 	p.Apps = p.Apps[:last]
 }
 
-// BeginDeploy begins a rolling deployment of a started app: a new web process with a guid of its own starts with one
-// instance beside the old one. ContinueDeploy does the rest.
+// BeginDeploy begins a rolling deployment of a started app: a new web process with a guid of its
+// own starts with one instance beside the old one. ContinueDeploy does the rest.
 func (p *Platform) BeginDeploy(a *App) {
 	if !a.Started || a.Deploying() {
 		panic("sim: BeginDeploy needs a started app without a deployment under way")
@@ -285,8 +291,9 @@ func (p *Platform) BeginDeploy(a *App) {
 	p.startProcess(web)
 }
 
-// ContinueDeploy takes one step: an instance of the old process away (down to STARTED with 0 instances), one of the new
-// process more. The last step destroys the old process and restarts all that are not web; then it returns true.
+// ContinueDeploy takes one step: an instance of the old process away (down to STARTED with 0
+// instances), one of the new process more. The last step destroys the old process and restarts all
+// that are not web; then it returns true.
 func (p *Platform) ContinueDeploy(a *App) (done bool) {
 	if !a.Deploying() {
 		return true
@@ -311,8 +318,8 @@ func (p *Platform) ContinueDeploy(a *App) (done bool) {
 	return false
 }
 
-// CancelDeploy takes a deployment back: the old process gets its instances again, the new one is destroyed. Nothing
-// happens to an app without one.
+// CancelDeploy takes a deployment back: the old process gets its instances again, the new one is
+// destroyed. Nothing happens to an app without one.
 func (p *Platform) CancelDeploy(a *App) {
 	if !a.Deploying() {
 		return
@@ -324,7 +331,8 @@ func (p *Platform) CancelDeploy(a *App) {
 	a.Processes[0], a.old = old, nil
 }
 
-// BeginBuild begins staging with what the app is configured with. Several builds of one app may be open at once.
+// BeginBuild begins staging with what the app is configured with. Several builds of one app may be
+// open at once.
 func (p *Platform) BeginBuild(a *App) {
 	p.call()
 	a.Builds++
@@ -338,8 +346,8 @@ func (p *Platform) BeginBuild(a *App) {
 	p.buildEvent(a, "STAGING_STARTED", "STAGING", Buildpack{Name: a.configured.Name})
 }
 
-// EndBuild ends the oldest open build. A successful one sets the buildpack, in the v3 API's shape, without a process, and
-// returns its droplet; a failed one returns nil.
+// EndBuild ends the oldest open build. A successful one sets the buildpack, in the v3 API's shape,
+// without a process, and returns its droplet; a failed one returns nil.
 func (p *Platform) EndBuild(a *App, success bool) *Droplet {
 	if a.Builds == 0 {
 		panic("sim: EndBuild without an open build")
@@ -389,10 +397,12 @@ func (process *Process) footprint() Footprint {
 	}
 }
 
-// stagingMemoryMB is what every build is reported with, whatever it used: BuildModel::STAGING_MEMORY.
+// stagingMemoryMB is what every build is reported with, whatever it used:
+// BuildModel::STAGING_MEMORY.
 const stagingMemoryMB = 1024
 
-// stagingFootprint has the buildpack of the newest build: events do not tell which of several has ended.
+// stagingFootprint has the buildpack of the newest build: events do not tell which of several has
+// ended.
 func (a *App) stagingFootprint() Footprint {
 	return Footprint{Instances: a.Builds, MemoryMB: stagingMemoryMB, Buildpack: a.stagedWith}
 }

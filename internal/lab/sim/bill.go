@@ -7,8 +7,9 @@ import (
 	"time"
 )
 
-// tariff is a fixed price list, small enough to be checked by eye. All prices are in nanopounds (1e-9 GBP), so that for
-// whole seconds every amount is a whole number of them and no rounding is involved.
+// tariff is a fixed price list, small enough to be checked by eye. All prices are in nanopounds
+// (1e-9 GBP), so that for whole seconds every amount is a whole number of them and no rounding is
+// involved.
 const (
 	appMemorySecond      = 1          // per MiB and second, any app
 	javaTimes            = 2          // times that, for buildpacks "java*"
@@ -67,12 +68,13 @@ plans:
       - {name: storage, quantity: "volume_gb * seconds", unit: GiB-second, unit_price: "0.00000005", currency: GBP, vat: Standard}
 `
 
-// Catalogue is the price catalogue that TrueBill goes by, as a catalogue file in GBP. Its prices have so few digits that
-// every charge for whole seconds, and its VAT of 20 %, is exact at 12 places.
+// Catalogue is the price catalogue that TrueBill goes by, as a catalogue file in GBP. Its prices
+// have so few digits that every charge for whole seconds, and its VAT of 20 %, is exact at 12
+// places.
 func Catalogue() string { return catalogueYAML }
 
-// price is what a footprint costs for a time in microseconds, in femtopounds (1e-15 GBP): a rate in nanopounds a second
-// times microseconds. Started hours count from the span's start.
+// price is what a footprint costs for a time in microseconds, in femtopounds (1e-15 GBP): a rate in
+// nanopounds a second times microseconds. Started hours count from the span's start.
 func price(kind string, f *Footprint, micros int64) amount {
 	const hour = 3_600_000_000
 	var perSecond int64

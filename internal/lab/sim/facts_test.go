@@ -44,7 +44,8 @@ func (l *line) states() string {
 	return or(state.Current) + "<" + or(state.Previous)
 }
 
-// The facts are those of Cloud Controller's own specs (cloudfoundry/cloud_controller_ng), which each entry names.
+// The facts are those of Cloud Controller's own specs (cloudfoundry/cloud_controller_ng), which
+// each entry names.
 var _ = Describe("Cloud Controller's facts", func() {
 	var (
 		p     *sim.Platform
@@ -89,7 +90,8 @@ var _ = Describe("Cloud Controller's facts", func() {
 			if !s.End.IsZero() {
 				end = s.End.Format(time.TimeOnly)
 			}
-			list = append(list, fmt.Sprintf("%s %s-%s %d %s%s", s.Kind, s.Start.Format(time.TimeOnly), end, s.Footprint.Instances, s.Footprint.Buildpack, s.Footprint.Plan))
+			list = append(list, fmt.Sprintf("%s %s-%s %d %s%s", s.Kind, s.Start.Format(time.TimeOnly), end,
+				s.Footprint.Instances, s.Footprint.Buildpack, s.Footprint.Plan))
 		}
 		return list
 	}
@@ -130,15 +132,19 @@ var _ = Describe("Cloud Controller's facts", func() {
 			a := app()
 			p.StartApp(a)
 			p.ScaleProcess(a.Processes[0], 5, 1024)
-			Expect([]int{*lines[1].Count.Current, *lines[1].Count.Previous, *lines[1].Memory.Current, *lines[1].Memory.Previous}).
+			Expect([]int{*lines[1].Count.Current, *lines[1].Count.Previous, *lines[1].Memory.Current,
+				*lines[1].Memory.Previous}).
 				To(Equal([]int{5, 2, 1024, 512}))
 		})
-		It("restarts two processes with two endings and two beginnings, a stopped app with two beginnings (spec/unit/actions/app_restart_spec.rb:110, :159)", func() {
-			a := app(sim.ProcessSpec{Type: "web", Instances: 1, MemoryMB: 64}, sim.ProcessSpec{Type: "worker", MemoryMB: 64})
+		It("restarts two processes with two endings and two beginnings, a stopped app with two beginnings "+
+			"(spec/unit/actions/app_restart_spec.rb:110, :159)", func() {
+			a := app(sim.ProcessSpec{Type: "web", Instances: 1, MemoryMB: 64}, sim.ProcessSpec{Type: "worker",
+				MemoryMB: 64})
 			p.RestartApp(a)
 			p.RestartApp(a)
 			Expect(told()).To(Equal([]string{
-				"STARTED<STOPPED", "STARTED<STOPPED", "STOPPED<STARTED", "STOPPED<STARTED", "STARTED<STOPPED", "STARTED<STOPPED",
+				"STARTED<STOPPED", "STARTED<STOPPED", "STOPPED<STARTED", "STOPPED<STARTED", "STARTED<STOPPED",
+				"STARTED<STOPPED",
 			}))
 			Expect(about[2].Call).To(Equal(about[5].Call), "one call")
 			Expect(about[1].Call).NotTo(Equal(about[2].Call))
@@ -160,7 +166,8 @@ var _ = Describe("Cloud Controller's facts", func() {
 			p.BeginDeploy(a)
 			p.ContinueDeploy(a)
 			p.CancelDeploy(a)
-			Expect(told()[2:]).To(Equal([]string{"STARTED<STARTED", "STARTED<STARTED", "STARTED<STARTED", "STOPPED<STARTED"}))
+			Expect(told()[2:]).To(Equal([]string{"STARTED<STARTED", "STARTED<STARTED", "STARTED<STARTED",
+				"STOPPED<STARTED"}))
 			Expect(a.Processes).To(HaveLen(1))
 			Expect([]any{a.Processes[0].GUID, a.Processes[0].Instances, a.Deploying()}).To(Equal([]any{"A", 2, false}))
 		})
@@ -169,19 +176,23 @@ var _ = Describe("Cloud Controller's facts", func() {
 			p.StartApp(a)
 			p.BeginDeploy(a)
 			p.DeleteApp(a)
-			Expect(told()).To(Equal([]string{"STARTED<STOPPED", "STARTED<STOPPED", "STOPPED<STARTED", "STOPPED<STARTED"}))
+			Expect(told()).To(Equal([]string{"STARTED<STOPPED", "STARTED<STOPPED", "STOPPED<STARTED",
+				"STOPPED<STARTED"}))
 			Expect(about[2].Resource).NotTo(Equal(about[3].Resource))
 		})
 	})
 
 	Describe("of buildpacks (spec/unit/repositories/app_usage_event_repository_spec.rb)", func() {
-		It("has a custom one's URL and no guid (:110), with what Cloud Controller hides (:122) and what it does not", func() {
-			p.StartApp(p.CreateApp(space, "", "c", sim.Buildpack{Name: "https://***:***@git.example.com/b.git?token=x"}, sim.ProcessSpec{Type: "web"}))
+		It("has a custom one's URL and no guid (:110), with what Cloud Controller hides (:122) and what it does "+
+			"not", func() {
+			p.StartApp(p.CreateApp(space, "", "c", sim.Buildpack{Name: "https://***:***@git.example.com/b.git?token=x"},
+				sim.ProcessSpec{Type: "web"}))
 			Expect(lines[0].Buildpack.GUID).To(BeNil())
 			Expect(*lines[0].Buildpack.Name).To(Equal("https://***:***@git.example.com/b.git?token=x"))
 		})
 		It("has the first custom URL beside the final one's guid, where there are several", func() {
-			a := p.CreateApp(space, "", "m", sim.Buildpack{Name: "https://example.com/apt.git", GUID: "bp", Final: "ruby_buildpack"}, sim.ProcessSpec{Type: "web"})
+			a := p.CreateApp(space, "", "m", sim.Buildpack{Name: "https://example.com/apt.git", GUID: "bp",
+				Final: "ruby_buildpack"}, sim.ProcessSpec{Type: "web"})
 			p.BeginBuild(a)
 			p.EndBuild(a, true)
 			p.StartApp(a)
@@ -200,22 +211,27 @@ var _ = Describe("Cloud Controller's facts", func() {
 			p.BeginBuild(a)
 			p.EndBuild(a, true)
 			p.StartApp(a)
-			Expect(told()).To(Equal([]string{"STAGING_STARTED<STAGING", "STAGING_STOPPED<STAGING", "BUILDPACK_SET<STAGED", "STARTED<STOPPED"}))
+			Expect(told()).To(Equal([]string{"STAGING_STARTED<STAGING", "STAGING_STOPPED<STAGING",
+				"BUILDPACK_SET<STAGED", "STARTED<STOPPED"}))
 			for _, l := range lines {
 				Expect([]any{l.Buildpack.GUID, l.Buildpack.Name}).To(HaveEach(BeNil()))
 			}
 		})
-		It("shows a custom buildpack that the app is configured with before anything is staged with it, at the next event", func() {
+		It("shows a custom buildpack that the app is configured with before anything is staged with it, at the next "+
+			"event", func() {
 			a := app()
 			p.StartApp(a)
 			p.SetBuildpack(a, sim.Buildpack{Name: "https://example.com/b.git"})
 			Expect(lines).To(HaveLen(1))
 			later(time.Hour)
 			p.ScaleProcess(a.Processes[0], 3, 512)
-			Expect([]string{*lines[1].Buildpack.GUID, *lines[1].Buildpack.Name}).To(Equal([]string{"bp", "https://example.com/b.git"}))
-			Expect(spans()).To(Equal([]string{"app 00:00:00-01:00:00 2 ruby_buildpack", "app 01:00:00-… 3 https://example.com/b.git"}))
+			Expect([]string{*lines[1].Buildpack.GUID, *lines[1].Buildpack.Name}).To(Equal([]string{"bp",
+				"https://example.com/b.git"}))
+			Expect(spans()).To(Equal([]string{"app 00:00:00-01:00:00 2 ruby_buildpack", "app 01:00:00-… 3 " +
+				"https://example.com/b.git"}))
 		})
-		It("keeps the droplet's buildpack while another of the foundation's is configured, until the droplet changes", func() {
+		It("keeps the droplet's buildpack while another of the foundation's is configured, until the droplet "+
+			"changes", func() {
 			a := app()
 			p.StartApp(a)
 			p.SetBuildpack(a, sim.Buildpack{GUID: "go", Name: "go_buildpack"})
@@ -235,31 +251,36 @@ var _ = Describe("Cloud Controller's facts", func() {
 		It("reports 1 × 1024 MB, previous STAGING, no process (app_usage_event_repository_spec.rb:333)", func() {
 			a := app()
 			p.BeginBuild(a)
-			Expect([]any{*lines[0].Count.Current, *lines[0].Count.Previous, *lines[0].Memory.Current, *lines[0].Memory.Previous}).
+			Expect([]any{*lines[0].Count.Current, *lines[0].Count.Previous, *lines[0].Memory.Current,
+				*lines[0].Memory.Previous}).
 				To(Equal([]any{1, 1, 1024, 1024}))
 			Expect([]any{lines[0].Process.GUID, lines[0].Process.Type, lines[0].Task.GUID}).To(HaveEach(BeNil()))
 			Expect(lines[0].App.GUID).To(Equal("A"))
 		})
-		It("ends a failed one without BUILDPACK_SET (spec/unit/models/runtime/build_model_spec.rb:242), a staged one with one (staging_completion_handler_spec.rb:500)", func() {
+		It("ends a failed one without BUILDPACK_SET (spec/unit/models/runtime/build_model_spec.rb:242), a staged one "+
+			"with one (staging_completion_handler_spec.rb:500)", func() {
 			a := app()
 			p.BeginBuild(a)
 			p.BeginBuild(a)
 			Expect(p.EndBuild(a, false)).To(BeNil())
 			Expect(p.EndBuild(a, true)).NotTo(BeNil())
 			Expect(told()).To(Equal([]string{
-				"STAGING_STARTED<STAGING", "STAGING_STARTED<STAGING", "STAGING_STOPPED<STAGING", "STAGING_STOPPED<STAGING", "BUILDPACK_SET<STAGED",
+				"STAGING_STARTED<STAGING", "STAGING_STARTED<STAGING", "STAGING_STOPPED<STAGING",
+				"STAGING_STOPPED<STAGING", "BUILDPACK_SET<STAGED",
 			}))
 		})
 	})
 
 	Describe("of tasks (spec/unit/models/runtime/task_model_spec.rb)", func() {
-		It("reports one when it runs, not when it is made (:8, :111), without a process (app_usage_event_repository_spec.rb:234)", func() {
+		It("reports one when it runs, not when it is made (:8, :111), without a process "+
+			"(app_usage_event_repository_spec.rb:234)", func() {
 			a := app()
 			t := p.CreateTask(a, "t", 256)
 			Expect(lines).To(BeEmpty())
 			p.RunTask(t)
 			Expect(told()).To(Equal([]string{"TASK_STARTED<PENDING"}))
-			Expect([]any{lines[0].Process.GUID, lines[0].Process.Type, lines[0].Buildpack.GUID, lines[0].Buildpack.Name}).To(HaveEach(BeNil()))
+			Expect([]any{lines[0].Process.GUID, lines[0].Process.Type, lines[0].Buildpack.GUID,
+				lines[0].Buildpack.Name}).To(HaveEach(BeNil()))
 			Expect(about[0].Resource).To(Equal(t.GUID))
 		})
 		It("is silent about one that fails while it is pending (:48), or is canceled before it ran (:75)", func() {
@@ -281,24 +302,27 @@ var _ = Describe("Cloud Controller's facts", func() {
 			p.EndTask(t)
 			Expect(told()).To(Equal([]string{"TASK_STARTED<PENDING", "TASK_STOPPED<CANCELING"}))
 		})
-		It("ends every task of an app that is deleted, started or not (:134, spec/unit/actions/task_delete_spec.rb:64)", func() {
-			a := app()
-			p.CreateTask(a, "pending", 256)
-			p.RunTask(p.CreateTask(a, "running", 256))
-			canceling := p.CreateTask(a, "canceling", 256)
-			p.RunTask(canceling)
-			p.CancelTask(canceling)
-			lines = nil
-			later(time.Minute)
-			p.DeleteApp(a)
-			Expect(told()).To(ConsistOf("TASK_STOPPED<PENDING", "TASK_STOPPED<RUNNING", "TASK_STOPPED<CANCELING"))
-			Expect(spans()).To(HaveLen(2))
-		})
+		It("ends every task of an app that is deleted, started or not (:134, spec/unit/actions/task_delete_spec.rb:64)",
+			func() {
+				a := app()
+				p.CreateTask(a, "pending", 256)
+				p.RunTask(p.CreateTask(a, "running", 256))
+				canceling := p.CreateTask(a, "canceling", 256)
+				p.RunTask(canceling)
+				p.CancelTask(canceling)
+				lines = nil
+				later(time.Minute)
+				p.DeleteApp(a)
+				Expect(told()).To(ConsistOf("TASK_STOPPED<PENDING", "TASK_STOPPED<RUNNING", "TASK_STOPPED<CANCELING"))
+				Expect(spans()).To(HaveLen(2))
+			})
 	})
 
 	Describe("of service instances", func() {
-		small := &sim.Plan{GUID: "s", Name: "small", OfferingGUID: "o", Offering: "postgres", BrokerGUID: "b", Broker: "broker"}
-		It("reports CREATED, UPDATED for plan and name, DELETED (managed_service_instance_spec.rb:150, service_instance_spec.rb:199, :215, :230)", func() {
+		small := &sim.Plan{GUID: "s", Name: "small", OfferingGUID: "o", Offering: "postgres", BrokerGUID: "b",
+			Broker: "broker"}
+		It("reports CREATED, UPDATED for plan and name, DELETED (managed_service_instance_spec.rb:150, "+
+			"service_instance_spec.rb:199, :215, :230)", func() {
 			s := p.CreateService(space, "", "db", small)
 			p.ChangePlan(s, &sim.Plan{GUID: "l", Name: "large"})
 			p.RenameService(s, "orders")
@@ -320,7 +344,8 @@ var _ = Describe("Cloud Controller's facts", func() {
 			Expect([]any{lines[0].Plan.GUID, lines[0].Offering.Name, lines[0].Broker.GUID}).To(HaveEach(BeNil()))
 			Expect(lines[0].Service.Type).To(Equal("user_provided_service_instance"))
 		})
-		It("has one that the broker failed to make until somebody deletes it (service_instance_create_managed.rb#precursor)", func() {
+		It("has one that the broker failed to make until somebody deletes it "+
+			"(service_instance_create_managed.rb#precursor)", func() {
 			s := p.CreateService(space, "", "db", small)
 			later(time.Minute)
 			p.FailProvision(s)
@@ -332,8 +357,10 @@ var _ = Describe("Cloud Controller's facts", func() {
 	})
 
 	Describe("of purge and reseed", func() {
-		It("has one row for every started process, with the process' guid and no type (app_usage_event_repository_spec.rb:505)", func() {
-			a := app(sim.ProcessSpec{Type: "web", Instances: 2, MemoryMB: 512}, sim.ProcessSpec{Type: "worker", MemoryMB: 64})
+		It("has one row for every started process, with the process' guid and no type "+
+			"(app_usage_event_repository_spec.rb:505)", func() {
+			a := app(sim.ProcessSpec{Type: "web", Instances: 2, MemoryMB: 512}, sim.ProcessSpec{Type: "worker",
+				MemoryMB: 64})
 			p.StartApp(a)
 			p.CreateApp(space, "", "stopped", ruby, sim.ProcessSpec{Type: "web"})
 			p.RunTask(p.CreateTask(a, "t", 256))
@@ -343,7 +370,8 @@ var _ = Describe("Cloud Controller's facts", func() {
 			p.Reseed(sim.ListApp)
 			Expect(told()).To(Equal([]string{"STARTED<STARTED", "STARTED<STARTED"}))
 			for i, process := range a.Processes {
-				Expect([]any{lines[i].GUID, *lines[i].Process.GUID, lines[i].CreatedAt}).To(Equal([]any{process.GUID, process.GUID, "2026-10-01T01:00:00Z"}))
+				Expect([]any{lines[i].GUID, *lines[i].Process.GUID, lines[i].CreatedAt}).To(Equal([]any{process.GUID,
+					process.GUID, "2026-10-01T01:00:00Z"}))
 				Expect(lines[i].Process.Type).To(BeNil())
 				Expect([]int{*lines[i].Count.Current, *lines[i].Count.Previous}).To(HaveEach(process.Instances))
 				Expect(*lines[i].Buildpack.Name).To(Equal("ruby_buildpack"))
@@ -351,94 +379,105 @@ var _ = Describe("Cloud Controller's facts", func() {
 			Expect(p.Truth()).To(HaveLen(4), "nothing has changed")
 		})
 		It("names the droplet's buildpack where a custom one is configured, and rates by it from then on", func() {
-			p.StartApp(p.CreateApp(space, "", "m", sim.Buildpack{Name: "https://example.com/apt.git", GUID: "bp", Final: "ruby_buildpack"},
+			p.StartApp(p.CreateApp(space, "", "m", sim.Buildpack{Name: "https://example.com/apt.git", GUID: "bp",
+				Final: "ruby_buildpack"},
 				sim.ProcessSpec{Type: "web", Instances: 1, MemoryMB: 64}))
 			later(time.Hour)
 			p.Reseed(sim.ListApp)
 			Expect(*lines[1].Buildpack.Name).To(Equal("ruby_buildpack"))
-			Expect(spans()).To(Equal([]string{"app 00:00:00-01:00:00 1 https://example.com/apt.git", "app 01:00:00-… 1 ruby_buildpack"}))
+			Expect(spans()).To(Equal([]string{"app 00:00:00-01:00:00 1 https://example.com/apt.git",
+				"app 01:00:00-… 1 ruby_buildpack"}))
 		})
-		It("creates every service instance, at that time, with its guid (service_usage_event_repository_spec.rb:106)", func() {
-			managed := p.CreateService(space, "", "db", &sim.Plan{GUID: "s", Name: "small"})
-			provided := p.CreateService(space, "", "mine", nil)
-			lines = nil
-			later(time.Hour)
-			p.Reseed(sim.ListService)
-			Expect(told()).To(Equal([]string{"CREATED", "CREATED"}))
-			Expect([]string{lines[0].GUID, lines[1].GUID}).To(Equal([]string{managed.GUID, provided.GUID}))
-			Expect(lines[1].CreatedAt).To(Equal("2026-10-01T01:00:00Z"))
-		})
+		It("creates every service instance, at that time, with its guid (service_usage_event_repository_spec.rb:106)",
+			func() {
+				managed := p.CreateService(space, "", "db", &sim.Plan{GUID: "s", Name: "small"})
+				provided := p.CreateService(space, "", "mine", nil)
+				lines = nil
+				later(time.Hour)
+				p.Reseed(sim.ListService)
+				Expect(told()).To(Equal([]string{"CREATED", "CREATED"}))
+				Expect([]string{lines[0].GUID, lines[1].GUID}).To(Equal([]string{managed.GUID, provided.GUID}))
+				Expect(lines[1].CreatedAt).To(Equal("2026-10-01T01:00:00Z"))
+			})
 	})
 
-	Describe("of the WAS_RUNNING backfill (pull request 5210, spec/unit/lib/database/was_running_backfill_spec.rb)", func() {
-		all := func(string, string) bool { return true }
-		It("has one baseline for each process (:167), task, also a canceling one (:337), and service instance", func() {
-			a := app(sim.ProcessSpec{Type: "web", Instances: 2, MemoryMB: 512}, sim.ProcessSpec{Type: "worker", MemoryMB: 64})
-			p.StartApp(a)
-			p.CreateTask(a, "pending", 256)
-			t := p.CreateTask(a, "t", 256)
-			p.RunTask(t)
-			p.CancelTask(t)
-			p.CreateService(space, "", "db", &sim.Plan{GUID: "s", Name: "small"})
-			truth := p.Truth()
-			lines, about = nil, nil
-			later(time.Hour)
-			p.Backfill(all)
-			Expect(told()).To(Equal([]string{"WAS_RUNNING<null", "WAS_RUNNING<null", "TASK_WAS_RUNNING<null", "WAS_RUNNING"}))
-			Expect([]string{about[0].Resource, about[1].Resource, about[2].Resource}).To(Equal([]string{a.Processes[0].GUID, a.Processes[1].GUID, t.GUID}))
-			Expect(*lines[0].Process.Type).To(Equal("web"))
-			Expect([]int{*lines[0].Count.Current, *lines[0].Count.Previous, *lines[0].Memory.Previous}).To(Equal([]int{2, 2, 512}))
-			Expect(lines[0].GUID).NotTo(Equal(a.GUID))
-			Expect(p.Truth()).To(Equal(truth))
-			p.RepairEndings()
-			Expect(lines).To(HaveLen(4))
+	Describe("of the WAS_RUNNING backfill (pull request 5210, spec/unit/lib/database/was_running_backfill_spec.rb)",
+		func() {
+			all := func(string, string) bool { return true }
+			It("has one baseline for each process (:167), task, also a canceling one (:337), and service instance", func() {
+				a := app(sim.ProcessSpec{Type: "web", Instances: 2, MemoryMB: 512}, sim.ProcessSpec{Type: "worker",
+					MemoryMB: 64})
+				p.StartApp(a)
+				p.CreateTask(a, "pending", 256)
+				t := p.CreateTask(a, "t", 256)
+				p.RunTask(t)
+				p.CancelTask(t)
+				p.CreateService(space, "", "db", &sim.Plan{GUID: "s", Name: "small"})
+				truth := p.Truth()
+				lines, about = nil, nil
+				later(time.Hour)
+				p.Backfill(all)
+				Expect(told()).To(Equal([]string{"WAS_RUNNING<null", "WAS_RUNNING<null", "TASK_WAS_RUNNING<null",
+					"WAS_RUNNING"}))
+				Expect([]string{about[0].Resource, about[1].Resource,
+					about[2].Resource}).To(Equal([]string{a.Processes[0].GUID, a.Processes[1].GUID, t.GUID}))
+				Expect(*lines[0].Process.Type).To(Equal("web"))
+				Expect([]int{*lines[0].Count.Current, *lines[0].Count.Previous,
+					*lines[0].Memory.Previous}).To(Equal([]int{2, 2, 512}))
+				Expect(lines[0].GUID).NotTo(Equal(a.GUID))
+				Expect(p.Truth()).To(Equal(truth))
+				p.RepairEndings()
+				Expect(lines).To(HaveLen(4))
+			})
+			It("writes only what the table lacks", func() {
+				p.StartApp(app())
+				p.CreateService(space, "", "db", nil)
+				lines = nil
+				p.Backfill(func(kind, resource string) bool { return kind == sim.KindApp && resource == "A" })
+				Expect(told()).To(Equal([]string{"WAS_RUNNING<null"}))
+			})
+			It("repairs baselines of what had ended when they were written (:250), with their footprint, at the time of "+
+				"the repair", func() {
+				a := app()
+				p.StartApp(a)
+				t := p.CreateTask(a, "t", 256)
+				p.RunTask(t)
+				s := p.CreateService(space, "", "db", &sim.Plan{GUID: "s", Name: "small"})
+				backfill := p.BeginBackfill()
+				later(time.Minute)
+				p.ScaleProcess(a.Processes[0], 7, 512)
+				p.EndTask(t)
+				p.StopApp(a)
+				p.DeleteService(s)
+				later(time.Minute)
+				lines = nil
+				backfill.Write(all)
+				later(time.Hour)
+				p.RepairEndings()
+				p.RepairEndings()
+				Expect(told()).To(Equal([]string{
+					"WAS_RUNNING<null", "TASK_WAS_RUNNING<null", "WAS_RUNNING", "STOPPED<WAS_RUNNING",
+					"TASK_STOPPED<TASK_WAS_RUNNING", "DELETED",
+				}))
+				Expect([]any{*lines[3].Count.Current, lines[3].CreatedAt}).To(Equal([]any{2, "2026-10-01T01:02:00Z"}))
+				Expect(lines[3].GUID).NotTo(Equal(lines[0].GUID))
+			})
+			It("does not end what runs again", func() {
+				a := app()
+				p.StartApp(a)
+				backfill := p.BeginBackfill()
+				p.StopApp(a)
+				backfill.Write(all)
+				p.StartApp(a)
+				lines = nil
+				p.RepairEndings()
+				Expect(lines).To(BeEmpty())
+			})
 		})
-		It("writes only what the table lacks", func() {
-			p.StartApp(app())
-			p.CreateService(space, "", "db", nil)
-			lines = nil
-			p.Backfill(func(kind, resource string) bool { return kind == sim.KindApp && resource == "A" })
-			Expect(told()).To(Equal([]string{"WAS_RUNNING<null"}))
-		})
-		It("repairs baselines of what had ended when they were written (:250), with their footprint, at the time of the repair", func() {
-			a := app()
-			p.StartApp(a)
-			t := p.CreateTask(a, "t", 256)
-			p.RunTask(t)
-			s := p.CreateService(space, "", "db", &sim.Plan{GUID: "s", Name: "small"})
-			backfill := p.BeginBackfill()
-			later(time.Minute)
-			p.ScaleProcess(a.Processes[0], 7, 512)
-			p.EndTask(t)
-			p.StopApp(a)
-			p.DeleteService(s)
-			later(time.Minute)
-			lines = nil
-			backfill.Write(all)
-			later(time.Hour)
-			p.RepairEndings()
-			p.RepairEndings()
-			Expect(told()).To(Equal([]string{
-				"WAS_RUNNING<null", "TASK_WAS_RUNNING<null", "WAS_RUNNING", "STOPPED<WAS_RUNNING", "TASK_STOPPED<TASK_WAS_RUNNING", "DELETED",
-			}))
-			Expect([]any{*lines[3].Count.Current, lines[3].CreatedAt}).To(Equal([]any{2, "2026-10-01T01:02:00Z"}))
-			Expect(lines[3].GUID).NotTo(Equal(lines[0].GUID))
-		})
-		It("does not end what runs again", func() {
-			a := app()
-			p.StartApp(a)
-			backfill := p.BeginBackfill()
-			p.StopApp(a)
-			backfill.Write(all)
-			p.StartApp(a)
-			lines = nil
-			p.RepairEndings()
-			Expect(lines).To(BeEmpty())
-		})
-	})
 
 	Describe("of clocks that differ", func() {
-		It("has created_at by the server that is called, and a truth that never goes backward for one resource", func() {
+		It("has created_at by the server that is called, and a truth that never goes backward for one "+
+			"resource", func() {
 			p.SetClocks(30 * time.Second)
 			a := app()
 			p.StartApp(a)
@@ -467,7 +506,8 @@ var _ = Describe("Cloud Controller's facts", func() {
 			p.Backfill(func(string, string) bool { return true })
 			later(time.Minute)
 			p.StopApp(a)
-			Expect([]string{lines[1].CreatedAt, lines[2].CreatedAt}).To(Equal([]string{"2026-10-01T00:00:00Z", "2026-09-30T23:01:00Z"}))
+			Expect([]string{lines[1].CreatedAt, lines[2].CreatedAt}).To(Equal([]string{"2026-10-01T00:00:00Z",
+				"2026-09-30T23:01:00Z"}))
 			Expect(spans()).To(Equal([]string{"app 23:00:00-00:00:00 2 ruby_buildpack"}))
 		})
 		It("takes one server for each call, by chance", func() {

@@ -56,7 +56,8 @@ func appendQuoted(b []byte, s string) []byte {
 	return append(b, '"')
 }
 
-// quoteOrNull is quote, with null for the empty string: Cloud Controller's presenter turns "" into null.
+// quoteOrNull is quote, with null for the empty string: Cloud Controller's presenter turns "" into
+// null.
 func quoteOrNull(s string) string { return string(appendQuotedOrNull(nil, s)) }
 
 func appendQuotedOrNull(b []byte, s string) []byte {

@@ -39,18 +39,30 @@ const (
 
 // What may be null depends on the state: reference of the fields is Cloud Controller's presenters.
 var shapes = map[string]*regexp.Regexp{
-	"process": regexp.MustCompile(head + `"state":\{"current":"(?:STARTED|STOPPED)","previous":"(?:STARTED|STOPPED)"\},"app":\{"guid":"` + uuid + `","name":` + text + `\},` +
-		`"process":\{"guid":"` + uuid + `","type":"[a-z]+"\},` + back + `"buildpack":\{"guid":(?:null|"` + uuid + `"),"name":(?:null|` + text + `)\},` +
+	"process": regexp.MustCompile(head +
+		`"state":\{"current":"(?:STARTED|STOPPED)","previous":"(?:STARTED|STOPPED)"\},"app":\{"guid":"` + uuid +
+		`","name":` + text + `\},` +
+		`"process":\{"guid":"` + uuid + `","type":"[a-z]+"\},` + back + `"buildpack":\{"guid":(?:null|"` + uuid +
+		`"),"name":(?:null|` + text + `)\},` +
 		`"task":\{"guid":null,"name":null\},"memory_in_mb_per_instance":\{"current":\d+,"previous":\d+\},"instance_count":\{"current":\d+,"previous":\d+\},` + self),
-	"task": regexp.MustCompile(head + `"state":\{"current":"TASK_(?:STARTED|STOPPED)","previous":"(?:PENDING|RUNNING|CANCELING)"\},"app":\{"guid":"` + uuid + `","name":` + text + `\},` +
-		`"process":\{"guid":null,"type":null\},` + back + `"buildpack":\{"guid":null,"name":null\},"task":\{"guid":"` + uuid + `","name":` + text + `\},` +
-		`"memory_in_mb_per_instance":\{"current":\d+,"previous":\d+\},"instance_count":\{"current":1,"previous":1\},` + self),
-	"build": regexp.MustCompile(head + `"state":\{"current":"(?:STAGING_STARTED","previous":"STAGING|STAGING_STOPPED","previous":"STAGING|BUILDPACK_SET","previous":"STAGED)"\},` +
-		`"app":\{"guid":"` + uuid + `","name":` + text + `\},"process":\{"guid":null,"type":null\},` + back + `"buildpack":\{"guid":(?:null|"` + uuid + `"),"name":(?:null|` + text + `)\},` +
+	"task": regexp.MustCompile(head +
+		`"state":\{"current":"TASK_(?:STARTED|STOPPED)","previous":"(?:PENDING|RUNNING|CANCELING)"\},"app":\{"guid":"` +
+		uuid + `","name":` + text + `\},` +
+		`"process":\{"guid":null,"type":null\},` + back + `"buildpack":\{"guid":null,"name":null\},"task":\{"guid":"` +
+		uuid + `","name":` + text + `\},` +
+		`"memory_in_mb_per_instance":\{"current":\d+,"previous":\d+\},"instance_count":\{"current":1,"previous":1\},` +
+		self),
+	"build": regexp.MustCompile(head +
+		`"state":\{"current":"(?:STAGING_STARTED","previous":"STAGING|STAGING_STOPPED","previous":"STAGING|BUILDPACK_SET","previous":"STAGED)"\},` +
+		`"app":\{"guid":"` + uuid + `","name":` + text + `\},"process":\{"guid":null,"type":null\},` + back +
+		`"buildpack":\{"guid":(?:null|"` + uuid + `"),"name":(?:null|` + text + `)\},` +
 		`"task":\{"guid":null,"name":null\},"memory_in_mb_per_instance":\{"current":1024,"previous":1024\},"instance_count":\{"current":1,"previous":1\},` + self),
-	"managed": regexp.MustCompile(head + `"state":"(?:CREATED|UPDATED|DELETED)",` + back + `"service_instance":\{"guid":"` + uuid + `","name":` + text + `,"type":"managed_service_instance"\},` +
-		`"service_plan":\{"guid":"` + uuid + `","name":` + text + `\},"service_offering":\{"guid":"` + uuid + `","name":` + text + `\},"service_broker":\{"guid":"` + uuid + `","name":` + text + `\},` + self),
-	"user-provided": regexp.MustCompile(head + `"state":"(?:CREATED|UPDATED|DELETED)",` + back + `"service_instance":\{"guid":"` + uuid + `","name":` + text + `,"type":"user_provided_service_instance"\},` +
+	"managed": regexp.MustCompile(head + `"state":"(?:CREATED|UPDATED|DELETED)",` + back +
+		`"service_instance":\{"guid":"` + uuid + `","name":` + text + `,"type":"managed_service_instance"\},` +
+		`"service_plan":\{"guid":"` + uuid + `","name":` + text + `\},"service_offering":\{"guid":"` + uuid +
+		`","name":` + text + `\},"service_broker":\{"guid":"` + uuid + `","name":` + text + `\},` + self),
+	"user-provided": regexp.MustCompile(head + `"state":"(?:CREATED|UPDATED|DELETED)",` + back +
+		`"service_instance":\{"guid":"` + uuid + `","name":` + text + `,"type":"user_provided_service_instance"\},` +
 		`"service_plan":\{"guid":null,"name":null\},"service_offering":\{"guid":null,"name":null\},"service_broker":\{"guid":null,"name":null\},` + self),
 }
 
@@ -101,7 +113,8 @@ var _ = Describe("a world's JSON", func() {
 				Expect(keysOf(e.JSON)).To(Equal([]string{"oslo.version", "oslo.message"}))
 				message = []byte(envelope.Message)
 			}
-			Expect(keysOf(message)).To(Equal([]string{"message_id", "publisher_id", "event_type", "priority", "payload", "timestamp", "_unique_id"}))
+			Expect(keysOf(message)).To(Equal([]string{"message_id", "publisher_id", "event_type", "priority", "payload",
+				"timestamp", "_unique_id"}))
 			var n struct {
 				Type      string `json:"event_type"`
 				Timestamp string

@@ -21,7 +21,8 @@ const (
 	second = int64(1e6) // of the platform's microseconds
 	minute = 60 * second
 	hour   = 60 * minute
-	// rest is how long a service or an instance keeps its size at least, so that no two changes share a second.
+	// rest is how long a service or an instance keeps its size at least, so that no two changes
+	// share a second.
 	rest = minute
 	// maxPending limits the tasks of an app that never start.
 	maxPending = 3
@@ -63,8 +64,8 @@ func (w *World) step(to int64) bool {
 	return true
 }
 
-// gap is the time to the next action: random, longer at night, and such that the events last until the end of the
-// stretch. Where a stretch is used up, the next one begins.
+// gap is the time to the next action: random, longer at night, and such that the events last until
+// the end of the stretch. Where a stretch is used up, the next one begins.
 func (w *World) gap() int64 {
 	for w.platform.now >= w.stretch || w.emitted >= w.quota {
 		w.stretch += w.end - w.start
@@ -187,8 +188,8 @@ func (w *World) actStarted(a *App) {
 	}
 }
 
-// actRarely does what few do to a started app. Builds are among it: every new app brings one, and a large young world has
-// its share of builds from those alone.
+// actRarely does what few do to a started app. Builds are among it: every new app brings one, and a
+// large young world has its share of builds from those alone.
 func (w *World) actRarely(a *App) {
 	switch n := w.random.IntN(100); {
 	case n < 10:
@@ -422,7 +423,8 @@ func (w *World) endBuild(a *App, then afterBuild) {
 	}
 }
 
-// runTask starts a task, unless somebody cancels it before. A few have ended already when they are reported to start.
+// runTask starts a task, unless somebody cancels it before. A few have ended already when they are
+// reported to start.
 func (w *World) runTask(it item) {
 	n := w.random.IntN(100)
 	delay := int64(float64(20*minute) * w.random.ExpFloat64())
@@ -442,7 +444,8 @@ func (w *World) runTask(it item) {
 	w.later(delay, it)
 }
 
-// failService is a provisioning that failed, and what its owner does about it: deleting it, and often trying again.
+// failService is a provisioning that failed, and what its owner does about it: deleting it, and
+// often trying again.
 func (w *World) failService(it item) {
 	s := it.service
 	if s.deleted {
@@ -461,7 +464,8 @@ func (w *World) failService(it item) {
 	}
 }
 
-// finish sends the notifications that are still under way, and with Drain brings everything to an end.
+// finish sends the notifications that are still under way, and with Drain brings everything to an
+// end.
 func (w *World) finish() {
 	for len(w.agenda.items) > 0 {
 		it := w.agenda.pop()

@@ -19,7 +19,8 @@ type Event struct {
 	Time time.Time
 	// At is when it happened, by the world's own clock.
 	At time.Time
-	// Call numbers the verb that it comes from: the events of one verb are of one API call, which has one transaction.
+	// Call numbers the verb that it comes from: the events of one verb are of one API call, which
+	// has one transaction.
 	Call uint64
 	// Trove tells the notifications of the database cloud from the usage events of the foundation.
 	Trove bool
@@ -27,18 +28,19 @@ type Event struct {
 	List string
 	// GUID is the usage event's guid, or the notification's message_id.
 	GUID string
-	// State is what a usage event reports, such as STARTED (state.current of an app usage event); empty for Trove.
+	// State is what a usage event reports, such as STARTED (state.current of an app usage event);
+	// empty for Trove.
 	State string
-	// Resource is the guid of what the event is about: the process, the task, the app for staging and BUILDPACK_SET without
-	// a process, the service instance, the Trove instance.
+	// Resource is the guid of what the event is about: the process, the task, the app for staging
+	// and BUILDPACK_SET without a process, the service instance, the Trove instance.
 	Resource string
-	// JSON is one line without a line end: a v3 usage event, or a notification as a bare v1 body or in a v2 envelope.
-	// It is valid until the receiver returns; copy it to keep it.
+	// JSON is one line without a line end: a v3 usage event, or a notification as a bare v1 body or
+	// in a v2 envelope. It is valid until the receiver returns; copy it to keep it.
 	JSON []byte
 }
 
-// Record is what Cloud Controller's tables have of every row: an id that grows, and created_at by the clock of the API
-// server that made it, in whole seconds.
+// Record is what Cloud Controller's tables have of every row: an id that grows, and created_at by
+// the clock of the API server that made it, in whole seconds.
 type Record struct {
 	ID      int64
 	Created time.Time
@@ -58,13 +60,14 @@ type Space struct {
 	json       string // "space" and "organization" of every event
 }
 
-// Buildpack is what an app is staged with. The zero value is a docker app; a custom one has a URL for a name and no GUID.
-// Where there are several, Name is the URL of the first custom one, GUID is that of the final one and Final its name: that
-// is what Cloud Controller reports, so that name and guid are those of different buildpacks.
+// Buildpack is what an app is staged with. The zero value is a docker app; a custom one has a URL
+// for a name and no GUID. Where there are several, Name is the URL of the first custom one, GUID is
+// that of the final one and Final its name: that is what Cloud Controller reports, so that name and
+// guid are those of different buildpacks.
 type Buildpack struct{ GUID, Name, Final string }
 
-// Custom reports whether Name is the URL of a custom buildpack, as Cloud Controller shows it: without user and password,
-// but with its query.
+// Custom reports whether Name is the URL of a custom buildpack, as Cloud Controller shows it:
+// without user and password, but with its query.
 func (b Buildpack) Custom() bool { return b.Name != "" && (b.GUID == "" || b.Final != "") }
 
 // Platform is the state of a foundation and a database cloud, with a clock that its user sets.
@@ -95,8 +98,8 @@ type Platform struct {
 	truth  recorder
 }
 
-// NewPlatform makes an empty platform. The seed gives guids and message ids; emit gets every event as it happens.
-// Times before the first SetTime are those of 1970.
+// NewPlatform makes an empty platform. The seed gives guids and message ids; emit gets every event
+// as it happens. Times before the first SetTime are those of 1970.
 func NewPlatform(seed uint64, emit func(Event)) *Platform {
 	return &Platform{
 		random: rand.New(rand.NewPCG(seed, 0x64617962_6f6f6b)), //nolint:gosec // the same seed must give the same world
@@ -114,9 +117,10 @@ func (p *Platform) setMicro(micro int64) { p.now = max(p.now, micro) }
 // Now is the platform's clock.
 func (p *Platform) Now() time.Time { return time.UnixMicro(p.now).UTC() }
 
-// SetClocks gives the foundation API servers whose clocks are off by these amounts. Each verb is a call to one of them,
-// by chance, and created_at is its clock. The truth goes by the same times, but never backward for one resource: what is
-// reported to have happened before the resource's former report happened with that.
+// SetClocks gives the foundation API servers whose clocks are off by these amounts. Each verb is a
+// call to one of them, by chance, and created_at is its clock. The truth goes by the same times,
+// but never backward for one resource: what is reported to have happened before the resource's
+// former report happened with that.
 func (p *Platform) SetClocks(skews ...time.Duration) {
 	p.clocks = nil
 	for _, skew := range skews {
@@ -143,7 +147,8 @@ func (p *Platform) database() {
 	p.skew = 0
 }
 
-// second is the time of the present call in whole seconds, the only precision that Cloud Foundry reports.
+// second is the time of the present call in whole seconds, the only precision that Cloud Foundry
+// reports.
 func (p *Platform) second() int64 { return (p.now + p.skew) / 1e6 }
 
 func (p *Platform) record() Record {
@@ -154,8 +159,8 @@ func (p *Platform) record() Record {
 // Truth lists what ran, straight from the changes of state, by kind, resource and start.
 func (p *Platform) Truth() []Span { return p.truth.truth() }
 
-// TrueBill prices the truth by the tariff of Catalogue. What still runs is charged up to the horizon given for its
-// platform.
+// TrueBill prices the truth by the tariff of Catalogue. What still runs is charged up to the
+// horizon given for its platform.
 func (p *Platform) TrueBill(cf, trove time.Time) Bill { return p.truth.trueBill(cf, trove) }
 
 // AddOrg adds an organization. An empty guid gets a random one.
@@ -175,7 +180,8 @@ func (p *Platform) AddSpace(org *Org, guid, name string) *Space {
 
 func (s *Space) rename(name string) {
 	s.Name = name
-	s.json = fmt.Sprintf(`"space":{"guid":%s,"name":%s},"organization":{"guid":%s},`, quote(s.GUID), quote(name), quote(s.Org.GUID))
+	s.json = fmt.Sprintf(`"space":{"guid":%s,"name":%s},"organization":{"guid":%s},`, quote(s.GUID), quote(name),
+		quote(s.Org.GUID))
 }
 
 // RenameSpace changes the name: no event. The next event in the space has it.
@@ -190,8 +196,8 @@ func (p *Platform) RenameOrg(org *Org, name string) {
 	org.Name = name
 }
 
-// DeleteSpace deletes a space with its apps and service instances, in one call after the other. No app of it may have an
-// open build.
+// DeleteSpace deletes a space with its apps and service instances, in one call after the other. No
+// app of it may have an open build.
 func (p *Platform) DeleteSpace(s *Space) {
 	for _, a := range slices.Clone(p.Apps) {
 		if a.Space == s {

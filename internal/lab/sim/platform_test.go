@@ -31,7 +31,8 @@ func told(line []byte) string {
 	if json.Unmarshal(e.State, &state) != nil {
 		return fmt.Sprintf("%s %s", strings.Trim(string(e.State), `"`), or(e.Plan.Name))
 	}
-	return fmt.Sprintf("%s<%s %s %d<%d %s", state.Current, state.Previous, or(e.Process.Type), e.Count.Current, e.Count.Previous, or(e.Bp.Name))
+	return fmt.Sprintf("%s<%s %s %d<%d %s", state.Current, state.Previous, or(e.Process.Type), e.Count.Current,
+		e.Count.Previous, or(e.Bp.Name))
 }
 
 func or(s *string) string {
@@ -54,7 +55,8 @@ var _ = Describe("a platform", func() {
 	at := func(clock string) {
 		t, err := time.Parse(time.TimeOnly, clock)
 		Expect(err).NotTo(HaveOccurred())
-		p.SetTime(day.Add(time.Duration(t.Hour())*time.Hour + time.Duration(t.Minute())*time.Minute + time.Duration(t.Second())*time.Second))
+		p.SetTime(day.Add(time.Duration(t.Hour())*time.Hour + time.Duration(t.Minute())*time.Minute +
+			time.Duration(t.Second())*time.Second))
 	}
 	// truth lists the spans of a kind in short, in the order of their starts: start-end and size.
 	truth := func(kind string, size func(sim.Footprint) any) []string {
@@ -95,7 +97,8 @@ var _ = Describe("a platform", func() {
 		p.StartApp(a)
 		var e struct{ GUID string }
 		Expect(json.Unmarshal(raw[0], &e)).To(Succeed())
-		Expect(string(raw[0])).To(Equal(`{"guid":"` + e.GUID + `","created_at":"2026-10-01T10:00:00Z","updated_at":"2026-10-01T10:00:00Z",` +
+		Expect(string(raw[0])).To(Equal(`{"guid":"` + e.GUID +
+			`","created_at":"2026-10-01T10:00:00Z","updated_at":"2026-10-01T10:00:00Z",` +
 			`"state":{"current":"STARTED","previous":"STOPPED"},"app":{"guid":"A","name":"shop"},"process":{"guid":"A","type":"web"},` +
 			`"space":{"guid":"space","name":"dev"},"organization":{"guid":"org"},"buildpack":{"guid":"bp","name":"ruby_buildpack"},` +
 			`"task":{"guid":null,"name":null},"memory_in_mb_per_instance":{"current":512,"previous":512},` +
@@ -114,13 +117,15 @@ var _ = Describe("a platform", func() {
 		at("03:00:00")
 		p.StopApp(a)
 		Expect(events).To(Equal([]string{
-			"STARTED<STOPPED web 2<2 ruby_buildpack", "STARTED<STARTED web 5<2 ruby_buildpack", "STOPPED<STARTED web 5<5 ruby_buildpack",
+			"STARTED<STOPPED web 2<2 ruby_buildpack", "STARTED<STARTED web 5<2 ruby_buildpack", "STOPPED<STARTED web " +
+				"5<5 ruby_buildpack",
 		}))
 		Expect(truth(sim.KindApp, instances)).To(Equal([]string{"01:00:00-02:00:00 2", "02:00:00-03:00:00 5"}))
 	})
 
 	It("restarts within a second: two runs that touch", func() {
-		a := p.CreateApp(space, "A", "shop", ruby, sim.ProcessSpec{Type: "web", Instances: 1, MemoryMB: 512}, sim.ProcessSpec{Type: "worker", MemoryMB: 64})
+		a := p.CreateApp(space, "A", "shop", ruby, sim.ProcessSpec{Type: "web", Instances: 1, MemoryMB: 512},
+			sim.ProcessSpec{Type: "worker", MemoryMB: 64})
 		p.StartApp(a)
 		at("01:00:00")
 		p.RestartApp(a)
@@ -137,7 +142,8 @@ var _ = Describe("a platform", func() {
 	})
 
 	It("deploys by starting a new web process before the old one stops", func() {
-		a := p.CreateApp(space, "A", "shop", ruby, sim.ProcessSpec{Type: "web", Instances: 2, MemoryMB: 512}, sim.ProcessSpec{Type: "worker", Instances: 1, MemoryMB: 64})
+		a := p.CreateApp(space, "A", "shop", ruby, sim.ProcessSpec{Type: "web", Instances: 2, MemoryMB: 512},
+			sim.ProcessSpec{Type: "worker", Instances: 1, MemoryMB: 64})
 		p.StartApp(a)
 		at("01:00:00")
 		p.BeginDeploy(a)
@@ -155,7 +161,10 @@ var _ = Describe("a platform", func() {
 			"STOPPED<STARTED worker 1<1 ruby_buildpack", "STARTED<STOPPED worker 1<1 ruby_buildpack",
 		}))
 		Expect(a.Processes[0].GUID).NotTo(Equal("A"))
-		Expect(truth(sim.KindApp, func(f sim.Footprint) any { return fmt.Sprint(f.ProcessType, f.Instances) })).To(ConsistOf(
+		Expect(truth(sim.KindApp, func(f sim.Footprint) any {
+			return fmt.Sprint(f.ProcessType,
+				f.Instances)
+		})).To(ConsistOf(
 			"00:00:00-01:01:00 web2", "01:01:00-01:02:00 web1", "01:02:00-01:03:00 web0",
 			"01:00:00-01:01:00 web1", "01:01:00-… web2",
 			"00:00:00-01:03:00 worker1", "01:03:00-… worker1",
@@ -170,7 +179,8 @@ var _ = Describe("a platform", func() {
 		at("00:10:00")
 		p.DeleteApp(a)
 		Expect(events[1:]).To(ConsistOf(
-			"TASK_STARTED<PENDING null 1<1 null", "TASK_STOPPED<RUNNING null 1<1 null", "TASK_STOPPED<PENDING null 1<1 null",
+			"TASK_STARTED<PENDING null 1<1 null", "TASK_STOPPED<RUNNING null 1<1 null", "TASK_STOPPED<PENDING null "+
+				"1<1 null",
 			"STOPPED<STARTED web 1<1 null",
 		))
 		Expect(truth(sim.KindTask, instances)).To(Equal([]string{"00:00:00-00:10:00 1"}))
@@ -178,14 +188,16 @@ var _ = Describe("a platform", func() {
 	})
 
 	It("keeps a custom buildpack's URL to the end, and never has one for docker", func() {
-		custom := p.CreateApp(space, "", "c", sim.Buildpack{Name: "https://***:***@git.example.com/b.git"}, sim.ProcessSpec{Type: "web", Instances: 1, MemoryMB: 64})
+		custom := p.CreateApp(space, "", "c", sim.Buildpack{Name: "https://***:***@git.example.com/b.git"},
+			sim.ProcessSpec{Type: "web", Instances: 1, MemoryMB: 64})
 		docker := p.CreateApp(space, "", "d", sim.Buildpack{}, sim.ProcessSpec{Type: "web", Instances: 1, MemoryMB: 64})
 		for _, a := range []*sim.App{custom, docker} {
 			p.StartApp(a)
 			p.DeleteApp(a)
 		}
 		Expect(events).To(Equal([]string{
-			"STARTED<STOPPED web 1<1 https://***:***@git.example.com/b.git", "STOPPED<STARTED web 1<1 https://***:***@git.example.com/b.git",
+			"STARTED<STOPPED web 1<1 https://***:***@git.example.com/b.git", "STOPPED<STARTED web 1<1 " +
+				"https://***:***@git.example.com/b.git",
 			"STARTED<STOPPED web 1<1 null", "STOPPED<STARTED web 1<1 null",
 		}))
 		Expect(p.Truth()).To(BeEmpty(), "they ran for no time")
@@ -218,7 +230,8 @@ var _ = Describe("a platform", func() {
 			"STAGING_STOPPED<STAGING null 1<1 ruby_buildpack", "STAGING_STOPPED<STAGING null 1<1 ruby_buildpack",
 			"BUILDPACK_SET<STAGED null 1<1 ruby_buildpack",
 		}))
-		Expect(truth(sim.KindStaging, instances)).To(Equal([]string{"00:00:00-00:01:00 1", "00:01:00-00:03:00 2", "00:03:00-00:04:00 1"}))
+		Expect(truth(sim.KindStaging, instances)).To(Equal([]string{"00:00:00-00:01:00 1", "00:01:00-00:03:00 2",
+			"00:03:00-00:04:00 1"}))
 	})
 
 	It("splits a service at a change of plan, not at a new name", func() {
@@ -231,7 +244,8 @@ var _ = Describe("a platform", func() {
 		p.ChangePlan(s, large)
 		at("03:00:00")
 		p.DeleteService(s)
-		Expect(events).To(Equal([]string{"CREATED small", "CREATED null", "UPDATED small", "UPDATED large", "DELETED large"}))
+		Expect(events).To(Equal([]string{"CREATED small", "CREATED null", "UPDATED small", "UPDATED large",
+			"DELETED large"}))
 		Expect(truth(sim.KindService, func(f sim.Footprint) any { return f.Plan })).To(ConsistOf(
 			"00:00:00-02:00:00 small", "02:00:00-03:00:00 large"), "a user-provided one does not run")
 	})
@@ -252,8 +266,12 @@ var _ = Describe("a platform", func() {
 		at("03:00:30")
 		p.Send(gone)
 		Expect(events).To(Equal([]string{"create", "modify_volume", "modify_flavor", "delete"}))
-		Expect(truth(sim.KindInstance, func(f sim.Footprint) any { return f.Flavor })).To(Equal([]string{"00:00:00-02:00:00 tiny", "02:00:00-03:00:00 small"}))
-		Expect(truth(sim.KindVolume, func(f sim.Footprint) any { return f.VolumeGB })).To(Equal([]string{"00:00:00-01:00:00 1", "01:00:00-03:00:00 3"}))
+		Expect(truth(sim.KindInstance,
+			func(f sim.Footprint) any { return f.Flavor })).To(Equal([]string{"00:00:00-02:00:00 tiny",
+			"02:00:00-03:00:00 small"}))
+		Expect(truth(sim.KindVolume,
+			func(f sim.Footprint) any { return f.VolumeGB })).To(Equal([]string{"00:00:00-01:00:00 1",
+			"01:00:00-03:00:00 3"}))
 	})
 
 	DescribeTable("prices what ran, by hand",
@@ -274,7 +292,8 @@ var _ = Describe("a platform", func() {
 			p.StopApp(a)
 		}, sim.KindApp, "0.0036864"),
 		Entry("a java app costs twice that, up to the horizon", func() {
-			p.StartApp(p.CreateApp(space, "", "a", sim.Buildpack{GUID: "j", Name: "java_buildpack"}, sim.ProcessSpec{Type: "web", Instances: 2, MemoryMB: 512}))
+			p.StartApp(p.CreateApp(space, "", "a", sim.Buildpack{GUID: "j", Name: "java_buildpack"},
+				sim.ProcessSpec{Type: "web", Instances: 2, MemoryMB: 512}))
 		}, sim.KindApp, "0.0147456"),
 		Entry("a task: started hours", func() {
 			t := p.CreateTask(p.CreateApp(space, "", "a", ruby), "t", 64)
@@ -287,7 +306,8 @@ var _ = Describe("a platform", func() {
 			at("01:00:00")
 			p.DeleteService(s)
 		}, sim.KindService, "0.02"),
-		Entry("any other service: 7200 s", func() { p.CreateService(space, "", "s", &sim.Plan{Name: "large"}) }, sim.KindService, "0.072"),
+		Entry("any other service: 7200 s", func() { p.CreateService(space, "", "s", &sim.Plan{Name: "large"}) },
+			sim.KindService, "0.072"),
 		Entry("staging: 60 s × 1024 MiB", func() {
 			a := p.CreateApp(space, "", "a", ruby)
 			p.BeginBuild(a)
@@ -295,7 +315,8 @@ var _ = Describe("a platform", func() {
 			p.EndBuild(a, true)
 		}, sim.KindStaging, "0.00018432"),
 		Entry("a database: 7200 s × 512 MiB and 10 GiB", func() {
-			p.Activate(p.CreateInstance(&sim.Project{ID: "t"}, "db", sim.Flavor{ID: "1", Name: "tiny", MemoryMB: 512}, 10))
+			p.Activate(p.CreateInstance(&sim.Project{ID: "t"}, "db", sim.Flavor{ID: "1", Name: "tiny", MemoryMB: 512},
+				10))
 		}, sim.KindVolume, "0.0109728"),
 	)
 })

@@ -10,8 +10,9 @@ import (
 	"github.com/daybook-billing/daybook/internal/lab/sim"
 )
 
-// replay is a plain reading of a world's events, to hold its truth against: what begins, changes and ends by resource.
-// It trusts order and completeness, which a simulated world guarantees, and nothing else here may use it.
+// replay is a plain reading of a world's events, to hold its truth against: what begins, changes
+// and ends by resource. It trusts order and completeness, which a simulated world guarantees, and
+// nothing else here may use it.
 type replay struct {
 	open   map[[2]string]sim.Span
 	latest map[[2]string]time.Time
@@ -121,7 +122,8 @@ func (r *replay) notification(line []byte) {
 		return t
 	}
 	p := &n.Payload
-	flavor, volume := &sim.Footprint{Flavor: p.Flavor, FlavorID: p.Type, MemoryMB: p.Memory}, &sim.Footprint{VolumeGB: p.Volume}
+	flavor, volume := &sim.Footprint{Flavor: p.Flavor, FlavorID: p.Type, MemoryMB: p.Memory},
+		&sim.Footprint{VolumeGB: p.Volume}
 	switch n.Type {
 	case "trove.instance.create":
 		r.set(sim.KindInstance, p.ID, at(p.Created), flavor)

@@ -5,8 +5,8 @@ type Plan struct {
 	GUID, Name, OfferingGUID, Offering, BrokerGUID, Broker string
 }
 
-// Service is a service instance. Without a plan it is a user-provided one: a note of credentials that the foundation
-// reports but does not run, so the truth has no span of it.
+// Service is a service instance. Without a plan it is a user-provided one: a note of credentials
+// that the foundation reports but does not run, so the truth has no span of it.
 type Service struct {
 	Record
 	GUID, Name string
@@ -20,8 +20,9 @@ type Service struct {
 	deleted   bool
 }
 
-// CreateService makes a service instance; a nil plan makes a user-provided one. An empty guid gets a random one. The event
-// is there before the broker is asked (ServiceInstanceCreateManaged#precursor).
+// CreateService makes a service instance; a nil plan makes a user-provided one. An empty guid gets
+// a random one. The event is there before the broker is asked
+// (ServiceInstanceCreateManaged#precursor).
 func (p *Platform) CreateService(space *Space, guid, name string, plan *Plan) *Service {
 	p.call()
 	s := &Service{Record: p.record(), GUID: p.orNew(guid), Name: name, Space: space, Plan: plan, index: len(p.Services)}
@@ -33,8 +34,8 @@ func (p *Platform) CreateService(space *Space, guid, name string, plan *Plan) *S
 	return s
 }
 
-// FailProvision notes that the broker could not make the service instance: no event. Cloud Controller reports it as one
-// that exists until DeleteService, and that is how it is billed.
+// FailProvision notes that the broker could not make the service instance: no event. Cloud
+// Controller reports it as one that exists until DeleteService, and that is how it is billed.
 func (p *Platform) FailProvision(s *Service) {
 	p.call()
 	s.Failed = true
@@ -48,7 +49,8 @@ func (p *Platform) ChangePlan(s *Service, plan *Plan) {
 	p.serviceEvent(s, "UPDATED")
 }
 
-// RenameService changes the name only; the event looks like a change of plan to the same plan. The same name is no event.
+// RenameService changes the name only; the event looks like a change of plan to the same plan. The
+// same name is no event.
 func (p *Platform) RenameService(s *Service, name string) {
 	p.call()
 	if name == s.Name {
@@ -77,7 +79,8 @@ func (p *Platform) DeleteService(s *Service) {
 
 func (s *Service) identity() identity {
 	return identity{
-		kind: KindService, resource: s.GUID, tenant: s.Space.Org.GUID, space: s.Space.GUID, spaceName: s.Space.Name, name: s.Name,
+		kind: KindService, resource: s.GUID, tenant: s.Space.Org.GUID, space: s.Space.GUID, spaceName: s.Space.Name,
+		name: s.Name,
 	}
 }
 

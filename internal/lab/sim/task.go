@@ -28,13 +28,15 @@ type Task struct {
 // CreateTask makes a pending task: no events.
 func (p *Platform) CreateTask(a *App, name string, memoryMB int) *Task {
 	p.call()
-	t := &Task{Record: p.record(), GUID: p.newGUID().String(), Name: name, App: a, MemoryMB: memoryMB, state: taskPending}
+	t := &Task{Record: p.record(), GUID: p.newGUID().String(), Name: name, App: a, MemoryMB: memoryMB,
+		state: taskPending}
 	t.json = `"task":{"guid":` + quote(t.GUID) + `,"name":` + quote(name) + `},`
 	a.Tasks = append(a.Tasks, t)
 	return t
 }
 
-// State is PENDING, RUNNING or CANCELING; empty when the task has come to an end, or gone with its app.
+// State is PENDING, RUNNING or CANCELING; empty when the task has come to an end, or gone with its
+// app.
 func (t *Task) State() string { return t.state }
 
 // Pending reports whether the task has not started yet.
@@ -45,20 +47,23 @@ func (t *Task) Ended() bool { return t.state == "" }
 
 // RunTask starts a pending task: Cloud Controller marks it as running when Diego has accepted it.
 //
-// A very fast task has ended by then. Its end is not reported, because it has not been reported to run; then it is marked
-// as running, and runs for Cloud Controller until its sync with Diego misses it (TasksSync): EndTask says when. So its
-// events, and what is billed, are those of a task that ran that long.
+// A very fast task has ended by then. Its end is not reported, because it has not been reported to
+// run; then it is marked as running, and runs for Cloud Controller until its sync with Diego misses
+// it (TasksSync): EndTask says when. So its events, and what is billed, are those of a task that
+// ran that long.
 func (p *Platform) RunTask(t *Task) {
 	if !t.Pending() {
 		return
 	}
 	p.call()
-	p.truth.begin(&t.track, p.second(), t.App.identity(KindTask, t.GUID, t.Name), Footprint{Instances: 1, MemoryMB: t.MemoryMB})
+	p.truth.begin(&t.track, p.second(), t.App.identity(KindTask, t.GUID, t.Name), Footprint{Instances: 1,
+		MemoryMB: t.MemoryMB})
 	p.taskEvent(t, "TASK_STARTED", t.state)
 	t.state, t.started = taskRunning, true
 }
 
-// CancelTask asks a task to end: no event yet. One that runs is running until EndTask; one that is pending never starts.
+// CancelTask asks a task to end: no event yet. One that runs is running until EndTask; one that is
+// pending never starts.
 func (p *Platform) CancelTask(t *Task) {
 	if t.Ended() {
 		return
@@ -67,7 +72,8 @@ func (p *Platform) CancelTask(t *Task) {
 	t.state = taskCanceling
 }
 
-// EndTask ends a task, whether it succeeded or failed. One that never started ends without an event.
+// EndTask ends a task, whether it succeeded or failed. One that never started ends without an
+// event.
 func (p *Platform) EndTask(t *Task) {
 	p.call()
 	p.endTask(t, false)

@@ -30,7 +30,8 @@ type Instance struct {
 	deleted          bool
 }
 
-// Notification is a message about an instance as it was when the message was caused. Trove sends it a little later.
+// Notification is a message about an instance as it was when the message was caused. Trove sends it
+// a little later.
 type Notification struct {
 	event, state string
 	instance     *Instance
@@ -40,8 +41,8 @@ type Notification struct {
 	oldMB, oldGB int
 }
 
-// CreateInstance makes an instance that is being built. Trove tells nobody before it is active, and bills from the
-// creation then.
+// CreateInstance makes an instance that is being built. Trove tells nobody before it is active, and
+// bills from the creation then.
 func (p *Platform) CreateInstance(project *Project, name string, flavor Flavor, volumeGB int) *Instance {
 	i := &Instance{
 		ID: p.newGUID().String(), Name: name, Project: project, Flavor: flavor, VolumeGB: volumeGB,
@@ -113,8 +114,8 @@ func (i *Instance) flavorFootprint() Footprint {
 	return Footprint{Flavor: i.Flavor.Name, FlavorID: i.Flavor.ID, MemoryMB: i.Flavor.MemoryMB}
 }
 
-// Send emits a notification now, by chance as a bare v1 body or in a v2 envelope, as drivers "messaging" and
-// "messagingv2" of oslo.messaging write them.
+// Send emits a notification now, by chance as a bare v1 body or in a v2 envelope, as drivers
+// "messaging" and "messagingv2" of oslo.messaging write them.
 func (p *Platform) Send(n Notification) {
 	id := p.newGUID()
 	message := p.appendMessage(p.inner[:0], id, &n)
@@ -131,7 +132,8 @@ func (p *Platform) Send(n Notification) {
 		p.buffer = message
 	}
 	p.calls++
-	p.emit(Event{Time: p.Now(), At: p.Now(), Call: p.calls, Trove: true, GUID: id.String(), Resource: n.instance.ID, JSON: message})
+	p.emit(Event{Time: p.Now(), At: p.Now(), Call: p.calls, Trove: true, GUID: id.String(), Resource: n.instance.ID,
+		JSON: message})
 }
 
 func (p *Platform) appendMessage(b []byte, id guid, n *Notification) []byte {
@@ -158,7 +160,8 @@ func (p *Platform) appendMessage(b []byte, id guid, n *Notification) []byte {
 	return append(b, `"}`...)
 }
 
-// appendPayload writes create, modify_volume, modify_flavor and delete, as Trove 18's taskmanager orders them.
+// appendPayload writes create, modify_volume, modify_flavor and delete, as Trove 18's taskmanager
+// orders them.
 func (p *Platform) appendPayload(b []byte, n *Notification) []byte {
 	i := n.instance
 	created := unixUTC(i.created / 1e6).Format("2006-01-02T15:04:05Z")
@@ -193,7 +196,8 @@ func (p *Platform) appendPayload(b []byte, n *Notification) []byte {
 	return appendText(b, `, "service_id": `, "mysql")
 }
 
-// appendExists writes the audit message: naive times with microseconds, an audit window, and no sizes.
+// appendExists writes the audit message: naive times with microseconds, an audit window, and no
+// sizes.
 func (p *Platform) appendExists(b []byte, n *Notification) []byte {
 	i := n.instance
 	created := string(appendTimestamp(nil, i.created, 'T'))
@@ -225,7 +229,8 @@ func appendNumber(b []byte, key string, value int) []byte {
 	return strconv.AppendInt(append(b, key...), int64(value), 10)
 }
 
-// appendTimestamp writes Unix microseconds as Python's datetime does: no zone, and no fraction when it is 0.
+// appendTimestamp writes Unix microseconds as Python's datetime does: no zone, and no fraction when
+// it is 0.
 func appendTimestamp(b []byte, micro int64, separator byte) []byte {
 	t := time.UnixMicro(micro).UTC()
 	layout := "2006-01-02 15:04:05.000000"

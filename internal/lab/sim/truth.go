@@ -16,7 +16,8 @@ const (
 	KindVolume   = "volume"   // a Trove instance's volume; Resource is the instance id
 )
 
-// Footprint is the size of a resource. Fields that its kind does not have are zero; an app's Instances may truly be 0.
+// Footprint is the size of a resource. Fields that its kind does not have are zero; an app's
+// Instances may truly be 0.
 type Footprint struct {
 	Instances, MemoryMB, VolumeGB int // MemoryMB: MiB an instance; VolumeGB: GiB
 
@@ -25,8 +26,9 @@ type Footprint struct {
 	Flavor, FlavorID                                           string
 }
 
-// Span is one true interval [Start, End) UTC in which a resource ran with one footprint. End is zero when it still runs.
-// Two runs that touch are two spans (see Merge); an interval of no length is none. Name and SpaceName are those at Start.
+// Span is one true interval [Start, End) UTC in which a resource ran with one footprint. End is
+// zero when it still runs. Two runs that touch are two spans (see Merge); an interval of no length
+// is none. Name and SpaceName are those at Start.
 type Span struct {
 	Kind, Resource, App, Tenant string
 	Space, SpaceName, Name      string
@@ -57,8 +59,8 @@ type recorder struct {
 	bill   ledger
 }
 
-// seen notes that the resource was reported, and returns when that counts as: not before its former report, whatever
-// other API servers' clocks say.
+// seen notes that the resource was reported, and returns when that counts as: not before its former
+// report, whatever other API servers' clocks say.
 func (r *recorder) seen(t *track, at int64) int64 {
 	t.latest = max(t.latest, at)
 	return t.latest
@@ -139,14 +141,16 @@ func Sort(spans []Span) []Span {
 	return spans
 }
 
-// Merge joins spans that touch and have the same resource and footprint: what a list of spans shows when it does not
-// tell runs apart. A span that still runs joins, too. The input must be ordered as Truth orders it.
+// Merge joins spans that touch and have the same resource and footprint: what a list of spans shows
+// when it does not tell runs apart. A span that still runs joins, too. The input must be ordered as
+// Truth orders it.
 func Merge(spans []Span) []Span {
 	var merged []Span
 	for _, s := range spans {
 		if n := len(merged); n > 0 {
 			last := &merged[n-1]
-			if last.Kind == s.Kind && last.Resource == s.Resource && last.Footprint == s.Footprint && last.End.Equal(s.Start) && !last.End.IsZero() {
+			if last.Kind == s.Kind && last.Resource == s.Resource && last.Footprint == s.Footprint &&
+				last.End.Equal(s.Start) && !last.End.IsZero() {
 				last.End = s.End
 				continue
 			}

@@ -90,8 +90,8 @@ func (p *Platform) serviceEvent(s *Service, state string) {
 	p.emitService(&serviceUsage{service: s, space: s.Space.json, name: s.Name, state: state, plan: s.Plan})
 }
 
-// emitService emits a v3 service usage event (app/presenters/v3/service_usage_event_presenter.rb). Its state is a plain
-// string, and nothing in it tells the size before.
+// emitService emits a v3 service usage event (app/presenters/v3/service_usage_event_presenter.rb).
+// Its state is a plain string, and nothing in it tells the size before.
 func (p *Platform) emitService(u *serviceUsage) {
 	if u.id == "" {
 		u.id = p.newGUID().String()
@@ -115,7 +115,8 @@ func (p *Platform) emitService(u *serviceUsage) {
 	b = appendPair(b, "service_plan", plan.GUID, plan.Name)
 	b = appendPair(b, "service_offering", plan.OfferingGUID, plan.Offering)
 	b = appendPair(b, "service_broker", plan.BrokerGUID, plan.Broker)
-	p.eventTail(b, "/v3/service_usage_events/", u.id, Event{List: ListService, State: u.state, Resource: u.service.GUID})
+	p.eventTail(b, "/v3/service_usage_events/", u.id, Event{List: ListService, State: u.state,
+		Resource: u.service.GUID})
 }
 
 func appendPair(b []byte, key, guid, name string) []byte {
@@ -151,11 +152,13 @@ func (p *Platform) eventTail(b []byte, path, id string, what Event) {
 	p.emit(what)
 }
 
-// Reseed is what destructively_purge_all_and_reseed writes after it has emptied a list: one row for everything that runs
-// now, by one API server, with the guid of what it is about instead of one of its own. Tasks and builds get none. A
-// process' row names no type, and as the buildpack what is in the droplet even where a custom URL is configured; like any
-// other report of a started process it makes that the buildpack that the process is rated by
-// (AppUsageEventRepository#purge_and_reseed_started_apps!, ServiceUsageEventRepository#purge_and_reseed_service_instances!).
+// Reseed is what destructively_purge_all_and_reseed writes after it has emptied a list: one row for
+// everything that runs now, by one API server, with the guid of what it is about instead of one of
+// its own. Tasks and builds get none. A process' row names no type, and as the buildpack what is in
+// the droplet even where a custom URL is configured; like any other report of a started process it
+// makes that the buildpack that the process is rated by
+// (AppUsageEventRepository#purge_and_reseed_started_apps!,
+// ServiceUsageEventRepository#purge_and_reseed_service_instances!).
 func (p *Platform) Reseed(list string) {
 	p.call()
 	switch list {
@@ -167,7 +170,8 @@ func (p *Platform) Reseed(list string) {
 			p.truth.change(&process.track, p.second(), process.identity(), footprint)
 			p.appEvent(&appUsage{
 				id: process.GUID, app: process.App, resource: process.GUID, state: "STARTED", previous: "STARTED",
-				process: `"process":{"guid":` + quote(process.GUID) + `,"type":null},`, buildpack: receipt.json(), task: noTask,
+				process: `"process":{"guid":` + quote(process.GUID) + `,"type":null},`, buildpack: receipt.json(),
+				task:      noTask,
 				instances: process.Instances, instancesBefore: process.Instances,
 				memoryMB: process.MemoryMB, memoryMBBefore: process.MemoryMB,
 			})
@@ -175,7 +179,8 @@ func (p *Platform) Reseed(list string) {
 	case ListService:
 		for _, s := range p.services() {
 			p.truth.seen(&s.track, p.second())
-			p.emitService(&serviceUsage{id: s.GUID, service: s, space: s.Space.json, name: s.Name, state: "CREATED", plan: s.Plan})
+			p.emitService(&serviceUsage{id: s.GUID, service: s, space: s.Space.json, name: s.Name, state: "CREATED",
+				plan: s.Plan})
 		}
 	default:
 		panic("sim: Reseed knows the lists " + ListApp + " and " + ListService + ", not " + list)
@@ -196,7 +201,8 @@ func (p *Platform) started() []*Process {
 	return started
 }
 
-// runningTasks lists the tasks that run, also those that are to be canceled, in the order of their rows.
+// runningTasks lists the tasks that run, also those that are to be canceled, in the order of their
+// rows.
 func (p *Platform) runningTasks() []*Task {
 	var running []*Task
 	for _, a := range p.Apps {

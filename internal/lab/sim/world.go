@@ -10,23 +10,25 @@ import (
 // Config describes a world. The same values give the same events, byte for byte.
 type Config struct {
 	Seed uint64
-	// Orgs, Spaces, Apps, Services and Instances (Trove) say how many the world holds once it is grown, over the first
-	// fifth of its time; 0 stands for 10, 30, 100, 40 and 20. Deleted ones are replaced. Trove has as many projects as
-	// there are orgs.
+	// Orgs, Spaces, Apps, Services and Instances (Trove) say how many the world holds once it is
+	// grown, over the first fifth of its time; 0 stands for 10, 30, 100, 40 and 20. Deleted ones
+	// are replaced. Trove has as many projects as there are orgs.
 	Orgs, Spaces, Apps, Services, Instances int
 	// Start and End bound the world's time; zero stands for October 2026 (UTC).
 	Start, End time.Time
-	// Events is about how many events there are, spread over the whole time; 0 stands for 60 an app.
+	// Events is about how many events there are, spread over the whole time; 0 stands for 60 an
+	// app.
 	Events int
-	// Clocks are the skews of the foundation's API servers; none stands for one whose clock is right. See
-	// Platform.SetClocks.
+	// Clocks are the skews of the foundation's API servers; none stands for one whose clock is
+	// right. See Platform.SetClocks.
 	Clocks []time.Duration
 	// Exists adds Trove's periodic signs of life to the mix.
 	Exists bool
-	// Drain deletes everything at the end, at the cost of more events, so that nothing runs and the bill does not depend
-	// on a horizon.
+	// Drain deletes everything at the end, at the cost of more events, so that nothing runs and the
+	// bill does not depend on a horizon.
 	Drain bool
-	// DropTruth forgets the finished spans, so that memory does not grow with them. TrueBill is kept.
+	// DropTruth forgets the finished spans, so that memory does not grow with them. TrueBill is
+	// kept.
 	DropTruth bool
 }
 
@@ -35,9 +37,11 @@ func (c Config) withDefaults() (Config, error) {
 		name     string
 		value    *int
 		standard int
-	}{{"Orgs", &c.Orgs, 10}, {"Spaces", &c.Spaces, 30}, {"Apps", &c.Apps, 100}, {"Services", &c.Services, 40}, {"Instances", &c.Instances, 20}, {"Events", &c.Events, 0}} {
+	}{{"Orgs", &c.Orgs, 10}, {"Spaces", &c.Spaces, 30}, {"Apps", &c.Apps, 100}, {"Services", &c.Services, 40},
+		{"Instances", &c.Instances, 20}, {"Events", &c.Events, 0}} {
 		if *f.value < 0 {
-			return c, fmt.Errorf("simulated world: %s is %d; give a number from 1 on, or 0 for the standard", f.name, *f.value)
+			return c, fmt.Errorf("simulated world: %s is %d; give a number from 1 on, or 0 for the standard", f.name,
+				*f.value)
 		}
 		if *f.value == 0 {
 			*f.value = f.standard
@@ -108,11 +112,12 @@ func NewWorld(config Config) (*World, error) {
 // Platform is the world's state, for whoever serves it. Verbs go through Do.
 func (w *World) Platform() *Platform { return w.platform }
 
-// Advance lives on to a time (in whole microseconds), which it does not reach: what happens then belongs to the next call.
-// It yields every event in the order in which the API lists them; Trove's notifications stand among them by their
-// timestamp. Afterwards the platform's clock stands at `to`. It does not matter to the events in how many steps a time is
-// reached. After End the world lives on, with as many events in every further stretch of End - Start. It panics after
-// Events, where the world has come to its end.
+// Advance lives on to a time (in whole microseconds), which it does not reach: what happens then
+// belongs to the next call. It yields every event in the order in which the API lists them; Trove's
+// notifications stand among them by their timestamp. Afterwards the platform's clock stands at
+// `to`. It does not matter to the events in how many steps a time is reached. After End the world
+// lives on, with as many events in every further stretch of End - Start. It panics after Events,
+// where the world has come to its end.
 func (w *World) Advance(to time.Time, yield func(Event)) {
 	if w.lived {
 		panic("sim: Advance after Events: a world that has lived to its end does not go on")
@@ -122,8 +127,8 @@ func (w *World) Advance(to time.Time, yield func(Event)) {
 	w.platform.SetTime(to)
 }
 
-// Do lets its user act on the platform at the present time, and yields the events of that. The world's life goes on from
-// what it finds then. The orgs and spaces must not become fewer than one.
+// Do lets its user act on the platform at the present time, and yields the events of that. The
+// world's life goes on from what it finds then. The orgs and spaces must not become fewer than one.
 func (w *World) Do(act func(*Platform), yield func(Event)) {
 	former := w.yield
 	w.outside, w.yield = true, func(e Event) bool { yield(e); return true }
@@ -131,9 +136,10 @@ func (w *World) Do(act func(*Platform), yield func(Event)) {
 	act(w.platform)
 }
 
-// Events lives through the world's time and yields every event in the order in which the API lists them; Trove's
-// notifications stand among them by their timestamp. It can be ranged over once; an early break ends the world there.
-// Notifications of what happened before End may be a few minutes younger than End. After Advance it lives the rest.
+// Events lives through the world's time and yields every event in the order in which the API lists
+// them; Trove's notifications stand among them by their timestamp. It can be ranged over once; an
+// early break ends the world there. Notifications of what happened before End may be a few minutes
+// younger than End. After Advance it lives the rest.
 func (w *World) Events(yield func(Event) bool) {
 	if w.lived {
 		return
@@ -142,14 +148,16 @@ func (w *World) Events(yield func(Event) bool) {
 	w.liveThrough()
 }
 
-// Truth lists what ran so far, by kind, resource and start. With DropTruth it lists only what still runs.
+// Truth lists what ran so far, by kind, resource and start. With DropTruth it lists only what still
+// runs.
 func (w *World) Truth() []Span { return w.platform.Truth() }
 
-// TrueBill prices what ran so far by the tariff of Catalogue. What still runs is charged up to the newest event of its
-// own platform; Platform().TrueBill takes other horizons.
+// TrueBill prices what ran so far by the tariff of Catalogue. What still runs is charged up to the
+// newest event of its own platform; Platform().TrueBill takes other horizons.
 func (w *World) TrueBill() Bill { return w.platform.TrueBill(w.newestCF, w.newestOS) }
 
-// Newest returns the time of the newest event of the foundation and of the database cloud; zero where there is none.
+// Newest returns the time of the newest event of the foundation and of the database cloud; zero
+// where there is none.
 func (w *World) Newest() (cf, trove time.Time) { return w.newestCF, w.newestOS }
 
 // pass hands an event on and keeps count.

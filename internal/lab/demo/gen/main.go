@@ -1,4 +1,5 @@
-// Command gen writes the demo's Cloud Foundry usage events: a story told on a simulated platform, always the same.
+// Command gen writes the demo's Cloud Foundry usage events: a story told on a simulated platform,
+// always the same.
 //
 //	go run ./internal/lab/demo/gen [-o FILE]
 package main

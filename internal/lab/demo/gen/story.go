@@ -109,7 +109,8 @@ func (s *story) task(a *sim.App, name string, memoryMB int, takes time.Duration)
 	return t
 }
 
-// Buildpacks as the foundation lists them, and one of a team's own, redacted as Cloud Controller does.
+// Buildpacks as the foundation lists them, and one of a team's own, redacted as Cloud Controller
+// does.
 var (
 	java   = sim.Buildpack{GUID: "b01d0000-0000-4000-8000-00000000000a", Name: "java_buildpack"}
 	ruby   = sim.Buildpack{GUID: "b01d0000-0000-4000-8000-00000000000b", Name: "ruby_buildpack"}
@@ -120,9 +121,12 @@ var (
 
 // Service plans of the foundation's one broker.
 var (
-	postgresSmall = servicePlan("5e9f1a00-0000-4000-8000-000000000001", "small", "0ffe9000-0000-4000-8000-000000000001", "postgres")
-	postgresLarge = servicePlan("5e9f1a00-0000-4000-8000-000000000002", "large", "0ffe9000-0000-4000-8000-000000000001", "postgres")
-	redisTiny     = servicePlan("5e9f1a00-0000-4000-8000-000000000003", "tiny", "0ffe9000-0000-4000-8000-000000000002", "redis")
+	postgresSmall = servicePlan("5e9f1a00-0000-4000-8000-000000000001", "small", "0ffe9000-0000-4000-8000-000000000001",
+		"postgres")
+	postgresLarge = servicePlan("5e9f1a00-0000-4000-8000-000000000002", "large", "0ffe9000-0000-4000-8000-000000000001",
+		"postgres")
+	redisTiny = servicePlan("5e9f1a00-0000-4000-8000-000000000003", "tiny", "0ffe9000-0000-4000-8000-000000000002",
+		"redis")
 )
 
 func servicePlan(guid, name, offeringGUID, offering string) *sim.Plan {
@@ -138,14 +142,24 @@ func (s *story) retail() {
 	production := s.AddSpace(org, "4e7a1100-0000-4000-8000-0000000000a1", "production")
 	dev := s.AddSpace(org, "4e7a1100-0000-4000-8000-0000000000a2", "dev")
 
-	s.at(1, "07:58:10", func() { s.CreateService(production, "4e7a1100-0000-4000-8000-0000000005e1", "shop-db", postgresSmall) })
-	s.at(1, "08:01:44", func() { s.CreateService(production, "4e7a1100-0000-4000-8000-0000000005e2", "sessions", redisTiny) })
-	s.at(1, "08:02:05", func() { s.CreateService(production, "4e7a1100-0000-4000-8000-0000000005e3", "log-drain", nil) })
+	s.at(1, "07:58:10", func() {
+		s.CreateService(production, "4e7a1100-0000-4000-8000-0000000005e1", "shop-db",
+			postgresSmall)
+	})
+	s.at(1, "08:01:44", func() {
+		s.CreateService(production, "4e7a1100-0000-4000-8000-0000000005e2", "sessions",
+			redisTiny)
+	})
+	s.at(1, "08:02:05", func() {
+		s.CreateService(production, "4e7a1100-0000-4000-8000-0000000005e3", "log-drain",
+			nil)
+	})
 	s.at(12, "06:30:00", func() { s.ChangePlan(s.service("shop-db"), postgresLarge) })
 	s.at(20, "11:14:09", func() { s.RenameService(s.service("sessions"), "shop-sessions") })
 
 	shop := s.CreateApp(production, "4e7a1100-0000-4000-8000-000000000a01", "shop", java,
-		sim.ProcessSpec{Type: "web", Instances: 3, MemoryMB: 1024}, sim.ProcessSpec{Type: "worker", Instances: 1, MemoryMB: 512})
+		sim.ProcessSpec{Type: "web", Instances: 3, MemoryMB: 1024}, sim.ProcessSpec{Type: "worker", Instances: 1,
+			MemoryMB: 512})
 	s.at(1, "08:05:00", func() { s.push(shop, 3*time.Minute+20*time.Second) })
 	for _, day := range workdays()[1:] {
 		s.at(day, "07:30:00", func() { s.ScaleProcess(shop.Processes[0], 6, 1024) })
@@ -155,7 +169,10 @@ func (s *story) retail() {
 		s.at(day, "21:10:00", func() { s.deploy(shop, 2*time.Minute+45*time.Second) })
 	}
 	for day := 2; day <= 31; day++ {
-		s.at(day, "02:00:00", func() { s.task(shop, "nightly-report", 2048, time.Duration(14+day%5)*time.Minute+37*time.Second) })
+		s.at(day, "02:00:00", func() {
+			s.task(shop, "nightly-report", 2048,
+				time.Duration(14+day%5)*time.Minute+37*time.Second)
+		})
 	}
 	s.at(19, "10:20:00", func() { // a worker for the sale, and one crash that nobody is billed for
 		s.ScaleProcess(shop.Processes[1], 4, 512)
@@ -176,14 +193,16 @@ func (s *story) retail() {
 	s.at(27, "16:00:00", func() { s.DeleteApp(legacy) })
 
 	trial := s.CreateApp(dev, "4e7a1100-0000-4000-8000-000000000a04", "shop", java,
-		sim.ProcessSpec{Type: "web", Instances: 1, MemoryMB: 1024}, sim.ProcessSpec{Type: "worker", Instances: 0, MemoryMB: 512})
+		sim.ProcessSpec{Type: "web", Instances: 1, MemoryMB: 1024}, sim.ProcessSpec{Type: "worker", Instances: 0,
+			MemoryMB: 512})
 	for _, day := range workdays() {
 		s.at(day, "09:05:00", func() { s.push(trial, 2*time.Minute+30*time.Second) })
 		s.at(day, "17:45:00", func() { s.StopApp(trial) })
 	}
 }
 
-// logistics tracks parcels: steady apps, a docker image, builds side by side and an app that did not live long.
+// logistics tracks parcels: steady apps, a docker image, builds side by side and an app that did
+// not live long.
 func (s *story) logistics() {
 	org := s.AddOrg(demo.Logistics, "logistics")
 	production := s.AddSpace(org, "10915700-0000-4000-8000-0000000000a1", "production")
@@ -192,11 +211,15 @@ func (s *story) logistics() {
 	s.at(1, "08:30:00", func() {
 		s.CreateService(production, "10915700-0000-4000-8000-0000000005e1", "tracking-db", postgresLarge)
 	})
-	s.at(5, "13:20:40", func() { s.CreateService(sandbox, "10915700-0000-4000-8000-0000000005e2", "try-db", postgresSmall) })
+	s.at(5, "13:20:40", func() {
+		s.CreateService(sandbox, "10915700-0000-4000-8000-0000000005e2", "try-db",
+			postgresSmall)
+	})
 	s.at(8, "09:05:03", func() { s.DeleteService(s.service("try-db")) })
 
 	tracking := s.CreateApp(production, "10915700-0000-4000-8000-000000000a01", "tracking", ruby,
-		sim.ProcessSpec{Type: "web", Instances: 2, MemoryMB: 512}, sim.ProcessSpec{Type: "worker", Instances: 3, MemoryMB: 256},
+		sim.ProcessSpec{Type: "web", Instances: 2, MemoryMB: 512}, sim.ProcessSpec{Type: "worker", Instances: 3,
+			MemoryMB: 256},
 		sim.ProcessSpec{Type: "clock", Instances: 0, MemoryMB: 128})
 	s.at(1, "08:45:00", func() { s.push(tracking, 95*time.Second) })
 	s.at(6, "10:00:00", func() { s.ScaleProcess(tracking.Processes[2], 1, 128) })
