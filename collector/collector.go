@@ -14,9 +14,9 @@ import (
 	"time"
 
 	"github.com/daybook-billing/daybook/collector/internal/appender"
-	"github.com/daybook-billing/daybook/collector/redact"
 	"github.com/daybook-billing/daybook/collector/trove"
 	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/internal/redact"
 )
 
 // Collector is the file collector. It is run once.

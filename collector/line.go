@@ -5,9 +5,9 @@ import (
 	"fmt"
 
 	"github.com/daybook-billing/daybook/collector/cf"
-	"github.com/daybook-billing/daybook/collector/internal/jsondoc"
 	"github.com/daybook-billing/daybook/collector/trove"
 	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/internal/jsondoc"
 )
 
 // SourceUnknown stands for the source of input of which not even that could be told.

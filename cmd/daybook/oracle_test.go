@@ -7,9 +7,9 @@ import (
 	"time"
 
 	"github.com/daybook-billing/daybook/collector"
-	"github.com/daybook-billing/daybook/collector/redact"
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/lab/sim"
+	"github.com/daybook-billing/daybook/internal/redact"
 	"github.com/daybook-billing/daybook/pricer"
 	"github.com/daybook-billing/daybook/pricer/catalogue"
 	"github.com/daybook-billing/daybook/projector"

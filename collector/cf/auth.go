@@ -17,8 +17,8 @@ import (
 	"github.com/cloudfoundry/go-cfclient/v3/config"
 	"golang.org/x/oauth2"
 
-	"github.com/daybook-billing/daybook/collector/internal/jsondoc"
-	"github.com/daybook-billing/daybook/collector/redact"
+	"github.com/daybook-billing/daybook/internal/jsondoc"
+	"github.com/daybook-billing/daybook/internal/redact"
 )
 
 // ErrRefused: the UAA does not accept the credentials, or the API does not accept the token.

@@ -17,8 +17,8 @@ import (
 	"github.com/cenkalti/backoff/v5"
 
 	"github.com/daybook-billing/daybook/collector/internal/appender"
-	"github.com/daybook-billing/daybook/collector/internal/jsondoc"
-	"github.com/daybook-billing/daybook/collector/redact"
+	"github.com/daybook-billing/daybook/internal/jsondoc"
+	"github.com/daybook-billing/daybook/internal/redact"
 )
 
 // Reasons for repeating a request, as the metric names them.

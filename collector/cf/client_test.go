@@ -21,7 +21,7 @@ import (
 	. "github.com/onsi/gomega"
 
 	"github.com/daybook-billing/daybook/collector/cf"
-	"github.com/daybook-billing/daybook/collector/redact"
+	"github.com/daybook-billing/daybook/internal/redact"
 )
 
 // count is the sum of a counter's values whose labels have the given value.

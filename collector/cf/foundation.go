@@ -11,10 +11,10 @@ import (
 	"time"
 
 	"github.com/daybook-billing/daybook/collector/internal/appender"
-	"github.com/daybook-billing/daybook/collector/internal/jsondoc"
 	"github.com/daybook-billing/daybook/collector/status"
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
+	"github.com/daybook-billing/daybook/internal/jsondoc"
 )
 
 // ErrNoGlobalRead: the token may not read all usage events. Such a token is not refused by the

@@ -6,9 +6,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/daybook-billing/daybook/collector/internal/jsondoc"
-	"github.com/daybook-billing/daybook/collector/redact"
 	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/internal/jsondoc"
+	"github.com/daybook-billing/daybook/internal/redact"
 )
 
 // ErrUnknownEvent is wrapped by the error for a usage event whose state Daybook does not know: it

@@ -11,8 +11,8 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/daybook-billing/daybook/collector/internal/jsondoc"
 	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/internal/jsondoc"
 )
 
 // row is what tells one usage event from all others: guids repeat after a purge and reseed.

@@ -8,9 +8,9 @@ import (
 	"time"
 
 	"github.com/daybook-billing/daybook/collector/internal/appender"
-	"github.com/daybook-billing/daybook/collector/internal/jsondoc"
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
+	"github.com/daybook-billing/daybook/internal/jsondoc"
 )
 
 // mark is a place in the API's order: an event that was seen there.

@@ -11,9 +11,9 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/daybook-billing/daybook/collector/internal/appender"
-	"github.com/daybook-billing/daybook/collector/internal/jsondoc"
-	"github.com/daybook-billing/daybook/collector/redact"
 	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/internal/jsondoc"
+	"github.com/daybook-billing/daybook/internal/redact"
 )
 
 // list is one of a foundation's two lists. A poll of it runs in one goroutine.

@@ -10,9 +10,9 @@ import (
 	"sync"
 
 	"github.com/daybook-billing/daybook/collector/internal/appender"
-	"github.com/daybook-billing/daybook/collector/redact"
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
+	"github.com/daybook-billing/daybook/internal/redact"
 )
 
 // errStale ends a poll whose picture of USAGE is no longer known to be right: an append was

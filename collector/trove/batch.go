@@ -8,10 +8,10 @@ import (
 	"time"
 
 	"github.com/daybook-billing/daybook/collector/internal/appender"
-	"github.com/daybook-billing/daybook/collector/internal/jsondoc"
-	"github.com/daybook-billing/daybook/collector/redact"
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
+	"github.com/daybook-billing/daybook/internal/jsondoc"
+	"github.com/daybook-billing/daybook/internal/redact"
 )
 
 // verdict is what became of one notification.

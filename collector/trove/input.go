@@ -4,8 +4,8 @@ import (
 	"bytes"
 	"strings"
 
-	"github.com/daybook-billing/daybook/collector/internal/jsondoc"
-	"github.com/daybook-billing/daybook/collector/redact"
+	"github.com/daybook-billing/daybook/internal/jsondoc"
+	"github.com/daybook-billing/daybook/internal/redact"
 )
 
 // traceback is how Python begins one. What follows are lines of source and an exception's text,

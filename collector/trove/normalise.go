@@ -10,9 +10,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/daybook-billing/daybook/collector/internal/jsondoc"
-	"github.com/daybook-billing/daybook/collector/redact"
 	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/internal/jsondoc"
+	"github.com/daybook-billing/daybook/internal/redact"
 )
 
 // ErrIgnored is wrapped by the error, an *IgnoredError, for a notification that says nothing about

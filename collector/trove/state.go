@@ -7,7 +7,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/daybook-billing/daybook/collector/redact"
+	"github.com/daybook-billing/daybook/internal/redact"
 )
 
 const (

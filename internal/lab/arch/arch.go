@@ -37,7 +37,9 @@ var services = []string{"collector", "projector", "pricer", "ledger", "api"}
 var running = []string{"collector", "projector", "pricer", "api"}
 
 // shared packages serve all services, and so depend on none.
-var shared = []string{"internal/bus", "internal/stage", "internal/service"}
+var shared = []string{
+	"internal/bus", "internal/stage", "internal/service", "internal/jsondoc", "internal/redact",
+}
 
 // purePackages are pure as a whole.
 var purePackages = []string{"events", "pricer/catalogue", "pricer/formula"}

@@ -6,9 +6,9 @@ import (
 	"slices"
 	"time"
 
-	"github.com/daybook-billing/daybook/collector/redact"
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/lab/sim"
+	"github.com/daybook-billing/daybook/internal/redact"
 )
 
 // outcome is what METERED says of one foundation, after everything that it took back.

@@ -8,7 +8,7 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 
-	"github.com/daybook-billing/daybook/collector/redact"
+	"github.com/daybook-billing/daybook/internal/redact"
 )
 
 var _ = DescribeTable("the name of a buildpack", func(in, want string) {
