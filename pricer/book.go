@@ -10,6 +10,7 @@ import (
 
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/pricer/catalogue"
+	"github.com/daybook-billing/daybook/pricer/rating"
 )
 
 // Book is the pricer's state and its step: METERED messages in, entries for BILLING out. It is
@@ -204,11 +205,11 @@ func comparePosted(x, y *posted) int {
 }
 
 // rate prices a span with the version that it is posted under.
-func (b *Book) rate(p *posted) ([]Line, []Unrated) {
+func (b *Book) rate(p *posted) ([]rating.Line, []rating.Unrated) {
 	if p.Version < 0 {
-		return nil, []Unrated{{Start: p.Span.Start, End: p.Span.End, Reason: "no catalogue has been published"}}
+		return nil, []rating.Unrated{{Start: p.Span.Start, End: p.Span.End, Reason: "no catalogue has been published"}}
 	}
-	return Rate(b.versions[p.Version].parsed, p.Frame.Foundation, &p.Span)
+	return rating.Rate(b.versions[p.Version].parsed, p.Frame.Foundation, &p.Span)
 }
 
 // charge adds the entries of a span.
@@ -251,7 +252,7 @@ func reversal(c events.Charge, cause string) events.Charge {
 
 // entry is the i-th line of a span as a charge. It is the same whenever it is made: the cause and
 // the version are in p.
-func (b *Book) entry(p *posted, line *Line, i int) events.Charge {
+func (b *Book) entry(p *posted, line *rating.Line, i int) events.Charge {
 	s := &p.Span
 	return events.Charge{
 		ID: events.ID("charge", p.Cause, s.ID, line.Component.Name, strconv.Itoa(i)), Entry: events.EntryCharge,
@@ -264,7 +265,7 @@ func (b *Book) entry(p *posted, line *Line, i int) events.Charge {
 	}
 }
 
-func sameLine(a, b Line) bool {
+func sameLine(a, b rating.Line) bool {
 	return a.Plan.Name == b.Plan.Name && a.Component.Name == b.Component.Name && a.Unit == b.Unit &&
 		a.Currency == b.Currency && a.VATCode == b.VATCode &&
 		a.Start.Equal(b.Start) && a.End.Equal(b.End) && a.Quantity.Cmp(b.Quantity) == 0 &&
@@ -285,8 +286,10 @@ func (t *batch) of(p *posted) *Entries {
 			return e
 		}
 	}
-	e := &Entries{Source: p.Frame.Source, Foundation: p.Frame.Foundation, Tenant: p.Span.Tenant, Kind: p.Span.Kind,
-		Resource: p.Frame.Resource}
+	e := &Entries{
+		Source: p.Frame.Source, Foundation: p.Frame.Foundation, Tenant: p.Span.Tenant, Kind: p.Span.Kind,
+		Resource: p.Frame.Resource,
+	}
 	t.list = append(t.list, e)
 	return e
 }

@@ -17,5 +17,5 @@
 // A crash at any point loses nothing: the output stream is the checkpoint.
 //
 // The pure parts are formula/ (the price language), catalogue/ (what a plan is, and which one
-// applies), rate.go (a span times a catalogue) and book.go (what is charged so far).
+// applies), rating/ (a span times a catalogue) and book.go (what is charged so far).
 package pricer

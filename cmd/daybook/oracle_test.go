@@ -12,6 +12,7 @@ import (
 	"github.com/daybook-billing/daybook/internal/redact"
 	"github.com/daybook-billing/daybook/pricer"
 	"github.com/daybook-billing/daybook/pricer/catalogue"
+	"github.com/daybook-billing/daybook/pricer/rating"
 	"github.com/daybook-billing/daybook/projector"
 )
 
@@ -205,7 +206,7 @@ func known(s events.Span) sim.Span {
 // compareBill holds the charges to the world's own bill, to the last digit.
 func (p *path) compareBill(seed uint64, world *sim.World) {
 	for _, s := range p.accrued() {
-		lines, unrated := pricer.Rate(p.prices, foundationOfFiles, &s)
+		lines, unrated := rating.Rate(p.prices, foundationOfFiles, &s)
 		if len(unrated) > 0 {
 			p.Errorf("world %d: unrated: %v", seed, unrated)
 		}

@@ -2,12 +2,10 @@ package main
 
 import (
 	"bytes"
-	"cmp"
 	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -16,8 +14,8 @@ import (
 	"github.com/daybook-billing/daybook/collector/trove"
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/redact"
-	"github.com/daybook-billing/daybook/pricer"
 	"github.com/daybook-billing/daybook/pricer/catalogue"
+	"github.com/daybook-billing/daybook/pricer/rating"
 	"github.com/daybook-billing/daybook/projector"
 )
 
@@ -58,19 +56,20 @@ func (c *rateCmd) Run(e *env) error {
 			return err
 		}
 	}
-	r := rating{quarantined: in.quarantined}
-	var anomalies []events.Anomaly
-	r.spans, anomalies = c.meter(&in)
+	spans, anomalies := c.meter(&in)
 	for _, a := range anomalies {
 		fmt.Fprintf(e.stderr, "daybook: anomaly: %s of %s at %s: %s\n", a.Code, a.Resource, events.FormatTime(a.Time),
 			a.Message)
 	}
+	spans = rating.Join(rating.Crop(spans, c.From.Time, c.To.Time))
 	var err error
 	if c.Spans {
-		err = c.printSpans(e.stdout, r.spans)
+		err = c.printSpans(e.stdout, spans)
 	} else {
-		r.price(prices)
-		err = c.printCharges(e, &r, prices.Currency)
+		total := rating.Price(prices, foundationOfFiles, spans)
+		err = c.printCharges(e, spans, totalJSON{
+			total.Amount.String(), total.VAT.String(), prices.Currency, total.Charges, total.Unrated, in.quarantined,
+		})
 	}
 	if err == nil && in.quarantined > 0 {
 		return errReported
@@ -142,31 +141,23 @@ func latest(t time.Time, others ...time.Time) time.Time {
 	return t
 }
 
-// ratedSpan is a span of the output: adjacent spans of equal footprint as one, with the parts that
-// it was made of.
-type ratedSpan struct {
-	events.Span
-	running bool
-	parts   []events.Span
-	lines   []pricer.Line
-	unrated []pricer.Unrated
-}
-
 // noMonthCloses is longer than what lies between any two times of files. A meter forgets what is
 // over in a closed month, and its anomalies with it; nothing comes after the files, so that there
 // is no reason to.
 const noMonthCloses = 250 * 365 * 24 * time.Hour
 
-// meter runs the facts through the projector's functions up to the horizon and crops the spans. It
-// also returns the anomalies that the whole input leaves.
-func (c *rateCmd) meter(in *input) ([]ratedSpan, []events.Anomaly) {
+// meter runs the facts through the projector's functions up to the horizon. It also returns the
+// anomalies that the whole input leaves.
+func (c *rateCmd) meter(in *input) ([]rating.Span, []events.Anomaly) {
 	now := c.Now.Time
 	if now.IsZero() {
 		now = in.newest
 	}
 	meter := projector.NewMeter(projector.Settings{
-		Cut: projector.CutNone, Grace: noMonthCloses, Epoch: map[string]time.Time{events.SourceCF: c.Epoch.Time,
-			events.SourceTrove: c.Epoch.Time},
+		Cut: projector.CutNone, Grace: noMonthCloses, Epoch: map[string]time.Time{
+			events.SourceCF:    c.Epoch.Time,
+			events.SourceTrove: c.Epoch.Time,
+		},
 	})
 	var order []string
 	closed := map[string]events.Span{}
@@ -190,108 +181,21 @@ func (c *rateCmd) meter(in *input) ([]ratedSpan, []events.Anomaly) {
 			meter.Fact(u, uint64(i)+1, collect)
 		}
 	}
-	var spans []ratedSpan
+	var spans []rating.Span
 	for _, source := range []string{events.SourceCF, events.SourceTrove} {
 		meter.Horizon(&events.Horizon{Source: source, Foundation: foundationOfFiles, Time: now},
 			uint64(len(in.facts))+1, collect)
 		for _, s := range meter.Accrued(source, foundationOfFiles) {
-			spans = append(spans, ratedSpan{Span: s, running: true})
+			spans = append(spans, rating.Span{Span: s, Running: true})
 		}
 	}
 	for _, id := range order {
 		if s, ok := closed[id]; ok {
-			spans = append(spans, ratedSpan{Span: s})
+			spans = append(spans, rating.Span{Span: s})
 			delete(closed, id)
 		}
 	}
-	return c.join(c.crop(spans)), append(anomalies, meter.Anomalies(events.SourceTrove, foundationOfFiles)...)
-}
-
-// crop cuts the spans to [--from, --to). The cropped span is priced as if it had begun there.
-func (c *rateCmd) crop(spans []ratedSpan) []ratedSpan {
-	var out []ratedSpan
-	for _, s := range spans {
-		if from := c.From.Time; s.Start.Before(from) {
-			s.Start, s.Since = from, from
-		}
-		if to := c.To.Time; !to.IsZero() && s.End.After(to) {
-			s.End, s.running = to, false
-		}
-		if s.Start.Before(s.End) {
-			out = append(out, s)
-		}
-	}
-	return out
-}
-
-// join sorts the spans and makes adjacent ones with an equal footprint one.
-func (c *rateCmd) join(spans []ratedSpan) []ratedSpan {
-	slices.SortStableFunc(spans, func(a, b ratedSpan) int {
-		return cmp.Or(cmp.Compare(a.Tenant, b.Tenant), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Resource, b.Resource),
-			a.Start.Compare(b.Start))
-	})
-	var out []ratedSpan
-	for _, s := range spans {
-		s.parts = []events.Span{s.Span}
-		if n := len(out) - 1; n >= 0 {
-			if p := &out[n]; p.Kind == s.Kind && p.Resource == s.Resource && p.Tenant == s.Tenant &&
-				p.End.Equal(s.Start) && p.Footprint == s.Footprint {
-				p.End, p.running, p.Name, p.Space = s.End, s.running, s.Name, s.Space
-				p.Flags = p.Flags&events.InferredStart | s.Flags&^events.InferredStart
-				p.parts = append(p.parts, s.Span)
-				continue
-			}
-		}
-		out = append(out, s)
-	}
-	return out
-}
-
-// leave adds parts without a price. A part that goes on from the last one for the same reason is
-// the same part.
-func (s *ratedSpan) leave(unrated []pricer.Unrated) {
-	for _, u := range unrated {
-		if n := len(s.unrated) - 1; n >= 0 && s.unrated[n].End.Equal(u.Start) && s.unrated[n].Reason == u.Reason {
-			s.unrated[n].End = u.End
-			continue
-		}
-		s.unrated = append(s.unrated, u)
-	}
-}
-
-// rating is the result of the command.
-type rating struct {
-	spans       []ratedSpan
-	quarantined int
-	unrated     int
-	charges     int
-	amount, vat events.Decimal
-}
-
-// price rates the spans. Pieces that follow each other at an equal price are one charge.
-func (r *rating) price(prices *catalogue.Catalogue) {
-	for i := range r.spans {
-		s := &r.spans[i]
-		for j := range s.parts {
-			lines, unrated := pricer.Rate(prices, foundationOfFiles, &s.parts[j])
-			s.leave(unrated)
-			for _, line := range lines {
-				at := slices.IndexFunc(s.lines, func(l pricer.Line) bool { return l.Continues(&line) })
-				if at < 0 {
-					s.lines = append(s.lines, line)
-					continue
-				}
-				l := &s.lines[at]
-				l.End, l.Quantity, l.Amount, l.VAT = line.End, l.Quantity.Add(line.Quantity), l.Amount.Add(line.Amount),
-					l.VAT.Add(line.VAT)
-			}
-		}
-		r.unrated += len(s.unrated)
-		r.charges += len(s.lines)
-		for _, l := range s.lines {
-			r.amount, r.vat = r.amount.Add(l.Amount), r.vat.Add(l.VAT)
-		}
-	}
+	return spans, append(anomalies, meter.Anomalies(events.SourceTrove, foundationOfFiles)...)
 }
 
 // spanJSON is a span as it is printed.
@@ -345,23 +249,29 @@ func footprintFields(kind string, f events.Footprint) fields {
 	case events.KindVolume:
 		return fields{{"volume_gb", f.VolumeGB.Or(0)}}
 	}
-	return fields{{"instances", f.Instances.Or(0)}, {"memory_mb", f.MemoryMB.Or(0)}, {"process_type", f.ProcessType},
-		{"buildpack", f.Buildpack}}
+	return fields{
+		{"instances", f.Instances.Or(0)},
+		{"memory_mb", f.MemoryMB.Or(0)},
+		{"process_type", f.ProcessType},
+		{"buildpack", f.Buildpack},
+	}
 }
 
-func spanOut(s *ratedSpan) spanJSON {
+func spanOut(s *rating.Span) spanJSON {
 	return spanJSON{
 		Kind: s.Kind, Resource: s.Resource, Tenant: s.Tenant, Space: s.Space, Name: s.Name,
 		Start: events.FormatTime(s.Start), End: events.FormatTime(s.End), Seconds: events.SecondsBetween(s.Start,
 			s.End).String(),
-		Footprint: footprintFields(s.Kind, s.Footprint), Running: s.running, Flags: append([]string{},
+		Footprint: footprintFields(s.Kind, s.Footprint), Running: s.Running, Flags: append([]string{},
 			s.Flags.Names()...),
 	}
 }
 
-func (c *rateCmd) printSpans(w io.Writer, spans []ratedSpan) error {
-	rows := [][]string{{"KIND", "RESOURCE", "TENANT", "SPACE", "NAME", "START", "END", "SECONDS", "FOOTPRINT",
-		"RUNNING", "FLAGS"}}
+func (c *rateCmd) printSpans(w io.Writer, spans []rating.Span) error {
+	rows := [][]string{{
+		"KIND", "RESOURCE", "TENANT", "SPACE", "NAME", "START", "END", "SECONDS", "FOOTPRINT",
+		"RUNNING", "FLAGS",
+	}}
 	for i := range spans {
 		s := spanOut(&spans[i])
 		if c.Format == "json" {
@@ -377,8 +287,10 @@ func (c *rateCmd) printSpans(w io.Writer, spans []ratedSpan) error {
 		for _, f := range s.Flags {
 			flags = join(flags, f)
 		}
-		rows = append(rows, []string{s.Kind, s.Resource, s.Tenant, s.Space, s.Name, s.Start, s.End, s.Seconds,
-			footprint, strconv.FormatBool(s.Running), flags})
+		rows = append(rows, []string{
+			s.Kind, s.Resource, s.Tenant, s.Space, s.Name, s.Start, s.End, s.Seconds,
+			footprint, strconv.FormatBool(s.Running), flags,
+		})
 	}
 	return c.printRows(w, rows)
 }
@@ -416,18 +328,20 @@ type totalJSON struct {
 	Quarantined int    `json:"quarantined"`
 }
 
-func (c *rateCmd) printCharges(e *env, r *rating, currency string) error {
+func (c *rateCmd) printCharges(e *env, spans []rating.Span, total totalJSON) error {
 	w := e.stdout
-	rows := [][]string{{"KIND", "RESOURCE", "TENANT", "PLAN", "COMPONENT", "START", "END", "SECONDS", "QUANTITY",
-		"UNIT", "AMOUNT", "VAT", "CURRENCY"}}
+	rows := [][]string{{
+		"KIND", "RESOURCE", "TENANT", "PLAN", "COMPONENT", "START", "END", "SECONDS", "QUANTITY",
+		"UNIT", "AMOUNT", "VAT", "CURRENCY",
+	}}
 	var unrated []string
-	for i := range r.spans {
-		s := &r.spans[i]
-		for _, l := range s.lines {
+	for i := range spans {
+		s := &spans[i]
+		for _, l := range s.Lines {
 			o := chargeJSON{
 				Kind: s.Kind, Resource: s.Resource, Tenant: s.Tenant, Plan: l.Plan.Name, Component: l.Component.Name,
 				Start: events.FormatTime(l.Start),
-				End:   events.FormatTime(l.End), Seconds: events.SecondsBetween(l.Start, l.End).String(),
+				End:   events.FormatTime(l.End), Seconds: l.Seconds.String(),
 				Quantity: l.Quantity.String(), Unit: l.Unit,
 				Amount: l.Amount.String(), VAT: l.VAT.String(), Currency: l.Currency,
 			}
@@ -437,15 +351,16 @@ func (c *rateCmd) printCharges(e *env, r *rating, currency string) error {
 				}
 				continue
 			}
-			rows = append(rows, []string{o.Kind, o.Resource, o.Tenant, o.Plan, o.Component, o.Start, o.End, o.Seconds,
-				o.Quantity, o.Unit, o.Amount, o.VAT, o.Currency})
+			rows = append(rows, []string{
+				o.Kind, o.Resource, o.Tenant, o.Plan, o.Component, o.Start, o.End, o.Seconds,
+				o.Quantity, o.Unit, o.Amount, o.VAT, o.Currency,
+			})
 		}
-		for _, u := range s.unrated {
+		for _, u := range s.Unrated {
 			unrated = append(unrated, fmt.Sprintf("unrated: %s %s from %s to %s: %s", s.Kind, s.Resource,
 				events.FormatTime(u.Start), events.FormatTime(u.End), u.Reason))
 		}
 	}
-	total := totalJSON{r.amount.String(), r.vat.String(), currency, r.charges, r.unrated, r.quarantined}
 	if c.Format != "table" { // whose lines are all of one form
 		for _, line := range unrated {
 			fmt.Fprintln(e.stderr, "daybook:", line)

@@ -1,4 +1,4 @@
-package pricer_test
+package rating_test
 
 import (
 	"fmt"
@@ -13,8 +13,8 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/daybook-billing/daybook/events"
-	"github.com/daybook-billing/daybook/pricer"
 	"github.com/daybook-billing/daybook/pricer/catalogue"
+	"github.com/daybook-billing/daybook/pricer/rating"
 )
 
 func day(s string) time.Time {
@@ -64,7 +64,7 @@ func formulaPlan(from, formula string) string {
 const hourly = "ceil(seconds / 3600) * 0.01"
 
 // written lists lines as "start end component quantity amount vat", times without what is zero.
-func written(lines []pricer.Line) []string {
+func written(lines []rating.Line) []string {
 	var out []string
 	for _, l := range lines {
 		out = append(out, fmt.Sprintf("%s %s %s %s %s %s", short(l.Start), short(l.End), l.Component.Name, l.Quantity,
@@ -75,7 +75,7 @@ func written(lines []pricer.Line) []string {
 
 func short(t time.Time) string { return strings.TrimSuffix(events.FormatTime(t), "T00:00:00Z") }
 
-func total(lines []pricer.Line) (amount, withVAT string) {
+func total(lines []rating.Line) (amount, withVAT string) {
 	var a, v events.Decimal
 	for _, l := range lines {
 		a, v = a.Add(l.Amount), v.Add(l.VAT)
@@ -86,7 +86,7 @@ func total(lines []pricer.Line) (amount, withVAT string) {
 var _ = Describe("Rating a span", func() {
 	DescribeTable("costs what paas-billing charges",
 		func(c *catalogue.Catalogue, span *events.Span, amount, withVAT string) {
-			lines, unrated := pricer.Rate(c, "file", span)
+			lines, unrated := rating.Rate(c, "file", span)
 			Expect(unrated).To(BeEmpty())
 			a, v := total(lines)
 			Expect([]string{a, v}).To(Equal([]string{amount, withVAT}))
@@ -115,7 +115,7 @@ var _ = Describe("Rating a span", func() {
 	It("has a line for each component", func() {
 		c := rates(`valid_from: 2001-01-01, components: [{name: instance, formula: "0.01", vat: Standard},` +
 			`{name: memory, quantity: "memory_mb / 1024 * seconds / 3600", unit: GiB-hour, unit_price: 0.004},{name: free, formula: 0}]`)
-		lines, unrated := pricer.Rate(c, "file", app("2001-01-01", "2001-01-01T00:30:00Z"))
+		lines, unrated := rating.Rate(c, "file", app("2001-01-01", "2001-01-01T00:30:00Z"))
 		Expect(unrated).To(BeEmpty())
 		Expect(written(lines)).To(Equal([]string{
 			"2001-01-01 2001-01-01T00:30:00Z instance 1 0.01 0.002",
@@ -131,26 +131,26 @@ var _ = Describe("Rating a span", func() {
 	It("costs no second started hour where a span was cut, and still has the line", func() {
 		span := app("2001-01-01T00:40:00Z", "2001-01-01T00:50:00Z")
 		span.Since = day("2001-01-01")
-		lines, _ := pricer.Rate(rates(formulaPlan("2001-01-01", hourly)), "file", span)
+		lines, _ := rating.Rate(rates(formulaPlan("2001-01-01", hourly)), "file", span)
 		Expect(written(lines)).To(Equal([]string{"2001-01-01T00:40:00Z 2001-01-01T00:50:00Z c 0 0 0"}))
 	})
 
 	It("knows microseconds", func() {
-		lines, _ := pricer.Rate(rates(formulaPlan("2001-01-01", "seconds")), "file", app("2001-01-01T00:00:00.000001Z",
+		lines, _ := rating.Rate(rates(formulaPlan("2001-01-01", "seconds")), "file", app("2001-01-01T00:00:00.000001Z",
 			"2001-01-01T00:00:01Z"))
 		Expect(written(lines)[0]).To(HaveSuffix("c 1 0.999999 0.1999998"))
 		Expect(lines[0].Seconds.String()).To(Equal("0.999999"))
 	})
 
 	It("rounds half-even to 12 places, once", func() {
-		lines, _ := pricer.Rate(rates(formulaPlan("2001-01-01", "seconds / 3")), "file", app("2001-01-01",
+		lines, _ := rating.Rate(rates(formulaPlan("2001-01-01", "seconds / 3")), "file", app("2001-01-01",
 			"2001-01-01T00:00:02Z"))
 		Expect(written(lines)[0]).To(HaveSuffix("c 1 0.666666666667 0.133333333333"))
 	})
 
 	It("begins anew in every calendar month when the plan restarts", func() {
 		c := rates("restart: month, " + formulaPlan("2001-01-01", hourly))
-		lines, _ := pricer.Rate(c, "file", app("2001-01-31T23:30:00Z", "2001-03-01T00:30:00Z"))
+		lines, _ := rating.Rate(c, "file", app("2001-01-31T23:30:00Z", "2001-03-01T00:30:00Z"))
 		Expect(written(lines)).To(Equal([]string{
 			"2001-01-31T23:30:00Z 2001-02-01 c 1 0.01 0.002",
 			"2001-02-01 2001-03-01 c 1 6.72 1.344",
@@ -162,7 +162,7 @@ var _ = Describe("Rating a span", func() {
 		c := rates(
 			`valid_from: 2001-01-01, components: [{name: same, formula: "1 + floor(seconds / 86400 / 45)"}, {name: other, formula: "1"}]`,
 			`valid_from: 2001-02-01, components: [{name: same, formula: "1.0 + floor(seconds/86400/45)"}, {name: other, formula: "2"}]`)
-		lines, _ := pricer.Rate(c, "file", app("2001-01-01", "2001-03-01"))
+		lines, _ := rating.Rate(c, "file", app("2001-01-01", "2001-03-01"))
 		Expect(written(lines)).To(Equal([]string{
 			"2001-01-01 2001-03-01 same 1 2 0",
 			"2001-01-01 2001-02-01 other 1 1 0",
@@ -170,7 +170,7 @@ var _ = Describe("Rating a span", func() {
 		}))
 		span := app("2001-02-10", "2001-03-01")
 		span.Since = day("2001-01-01")
-		lines, _ = pricer.Rate(c, "file", span)
+		lines, _ = rating.Rate(c, "file", span)
 		Expect(written(lines)).To(Equal([]string{"2001-02-10 2001-03-01 same 0 1 0", "2001-02-10 2001-03-01 other " +
 			"0 0 0"}))
 	})
@@ -179,42 +179,44 @@ var _ = Describe("Rating a span", func() {
 		c := parse("currency: GBP\nvat_rates: [{code: Standard, valid_from: 2001-01-01, rate: 0.2}, {code: Standard, "+
 			"valid_from: 2001-02-01, rate: 0.20}]\n",
 			formulaPlan("2001-01-01", "1"))
-		lines, _ := pricer.Rate(c, "file", app("2001-01-01", "2001-03-01"))
+		lines, _ := rating.Rate(c, "file", app("2001-01-01", "2001-03-01"))
 		Expect(lines).To(HaveLen(1))
 	})
 
 	It("takes what the footprint does not have from the plan's defaults", func() {
 		c := rates(`defaults: {memory_mb: 512, storage_mb: 2048}, ` + formulaPlan("2001-01-01",
 			"instances + memory_mb + storage_mb + volume_gb"))
-		service := &events.Span{Kind: events.KindService, Start: day("2001-01-01"), End: day("2001-01-02"),
-			Since: day("2001-01-01")}
-		lines, _ := pricer.Rate(c, "file", service)
+		service := &events.Span{
+			Kind: events.KindService, Start: day("2001-01-01"), End: day("2001-01-02"),
+			Since: day("2001-01-01"),
+		}
+		lines, _ := rating.Rate(c, "file", service)
 		Expect(lines[0].Amount.String()).To(Equal("2561"))
-		lines, _ = pricer.Rate(c, "file", app("2001-01-01", "2001-01-02"))
+		lines, _ = rating.Rate(c, "file", app("2001-01-01", "2001-01-02"))
 		Expect(lines[0].Amount.String()).To(Equal("3073"))
 	})
 
 	It("costs nothing with 0 instances", func() {
 		span := app("2001-01-01", "2001-01-02")
 		span.Footprint.Instances = events.Some(0)
-		lines, unrated := pricer.Rate(rates(formulaPlan("2001-01-01", "1 / instances")), "file", span)
+		lines, unrated := rating.Rate(rates(formulaPlan("2001-01-01", "1 / instances")), "file", span)
 		Expect(unrated).To(BeEmpty())
 		Expect(written(lines)).To(Equal([]string{"2001-01-01 2001-01-02 c 0 0 0"}))
 	})
 
 	It("has no lines for a span that is running or has no length", func() {
 		span := app("2001-01-01", "2001-01-01")
-		lines, unrated := pricer.Rate(rates(formulaPlan("2001-01-01", "1")), "file", span)
+		lines, unrated := rating.Rate(rates(formulaPlan("2001-01-01", "1")), "file", span)
 		Expect(lines).To(BeEmpty())
 		Expect(unrated).To(BeEmpty())
 		span.End = time.Time{}
-		lines, unrated = pricer.Rate(rates(formulaPlan("2001-01-01", "1")), "file", span)
+		lines, unrated = rating.Rate(rates(formulaPlan("2001-01-01", "1")), "file", span)
 		Expect(lines).To(BeEmpty())
 		Expect(unrated).To(BeEmpty())
 	})
 
 	It("does not lose time in runs of centuries", func() {
-		lines, _ := pricer.Rate(rates(`valid_from: 0001-01-01, components: [{name: c, formula: seconds}]`), "file",
+		lines, _ := rating.Rate(rates(`valid_from: 0001-01-01, components: [{name: c, formula: seconds}]`), "file",
 			app("0001-06-01", "2001-06-01"))
 		Expect(lines[0].Seconds.String()).To(Equal("63113904000"))
 		Expect(lines[0].Amount.String()).To(Equal("63113904000"))
@@ -222,7 +224,7 @@ var _ = Describe("Rating a span", func() {
 })
 
 var _ = Describe("What has no price", func() {
-	reasons := func(unrated []pricer.Unrated) []string {
+	reasons := func(unrated []rating.Unrated) []string {
 		var out []string
 		for _, u := range unrated {
 			out = append(out, short(u.Start)+" "+short(u.End)+" "+u.Reason)
@@ -231,14 +233,14 @@ var _ = Describe("What has no price", func() {
 	}
 
 	It("is the time before the first valid_from", func() {
-		lines, unrated := pricer.Rate(rates(formulaPlan("2001-02-01", hourly)), "file", app("2001-01-01",
+		lines, unrated := rating.Rate(rates(formulaPlan("2001-02-01", hourly)), "file", app("2001-01-01",
 			"2001-02-01T00:10:00Z"))
 		Expect(reasons(unrated)).To(Equal([]string{"2001-01-01 2001-02-01 no plan that matches is in force"}))
 		Expect(written(lines)).To(Equal([]string{"2001-02-01 2001-02-01T00:10:00Z c 1 0.01 0.002"}))
 	})
 
 	It("is what no plan matches", func() {
-		lines, unrated := pricer.Rate(rates("match: {kind: task}, "+formulaPlan("2001-01-01", "1")), "file",
+		lines, unrated := rating.Rate(rates("match: {kind: task}, "+formulaPlan("2001-01-01", "1")), "file",
 			app("2001-01-01", "2001-01-02"))
 		Expect(lines).To(BeEmpty())
 		Expect(reasons(unrated)).To(Equal([]string{"2001-01-01 2001-01-02 no plan matches"}))
@@ -247,7 +249,7 @@ var _ = Describe("What has no price", func() {
 	It("is the time before a component's currency or VAT code has a rate: never half a price", func() {
 		c := parse("currency: GBP\nvat_rates: [{code: Standard, valid_from: 2001-01-10, rate: 0.2}]\n",
 			`valid_from: 2001-01-01, components: [{name: a, formula: "1"}, {name: b, formula: "1", vat: Standard}]`)
-		lines, unrated := pricer.Rate(c, "file", app("2001-01-01", "2001-01-20"))
+		lines, unrated := rating.Rate(c, "file", app("2001-01-01", "2001-01-20"))
 		Expect(reasons(unrated)).To(Equal([]string{"2001-01-01 2001-01-10 plan p: the VAT code Standard has no rate " +
 			"before 2001-01-10T00:00:00Z"}))
 		Expect(written(lines)).To(Equal([]string{"2001-01-10 2001-01-20 a 1 1 0", "2001-01-10 2001-01-20 b 1 1 0.2"}))
@@ -258,7 +260,7 @@ var _ = Describe("What has no price", func() {
 			`valid_from: 2001-01-01, components: [{name: a, formula: "seconds"}, {name: b, formula: "1"}]`,
 			`valid_from: 2001-01-02, components: [{name: a, formula: "seconds"}, {name: b, formula: "1 / (instances - 1)"}]`,
 			`valid_from: 2001-01-03, components: [{name: a, formula: "seconds"}, {name: b, formula: "2"}]`)
-		lines, unrated := pricer.Rate(c, "file", app("2001-01-01", "2001-01-04"))
+		lines, unrated := rating.Rate(c, "file", app("2001-01-01", "2001-01-04"))
 		Expect(reasons(unrated)).To(Equal([]string{"2001-01-02 2001-01-03 plan p, component b: formula 1 / " +
 			"(instances - 1): column 3: division by zero"}))
 		Expect(written(lines)).To(Equal([]string{
@@ -270,12 +272,12 @@ var _ = Describe("What has no price", func() {
 	It("is the memory of a flavour that nobody reported, unless the plan has a default for it or does not ask", func() {
 		database := app("2001-01-01", "2001-01-02")
 		database.Kind, database.Footprint = events.KindInstance, events.Footprint{FlavorID: "7"}
-		lines, unrated := pricer.Rate(rates(formulaPlan("2001-01-01", "memory_mb * 2")), "file", database)
+		lines, unrated := rating.Rate(rates(formulaPlan("2001-01-01", "memory_mb * 2")), "file", database)
 		Expect(lines).To(BeEmpty())
 		Expect(reasons(unrated)).To(ConsistOf(ContainSubstring(`memory_mb of flavour "7" is not known`)))
 		for plan, amount := range map[string]string{"defaults: {memory_mb: 512}, " + formulaPlan("2001-01-01",
 			"memory_mb * 2"): "1024", formulaPlan("2001-01-01", "3"): "3"} {
-			lines, unrated = pricer.Rate(rates(plan), "file", database)
+			lines, unrated = rating.Rate(rates(plan), "file", database)
 			Expect(unrated).To(BeEmpty())
 			Expect(lines[0].Amount.String()).To(Equal(amount))
 		}
@@ -283,7 +285,7 @@ var _ = Describe("What has no price", func() {
 
 	It("is an amount too large to be true", func() {
 		c := rates(`valid_from: 2001-01-01, components: [{name: a, quantity: "10^20 * seconds", unit: u, unit_price: 100000000000000}]`)
-		_, unrated := pricer.Rate(c, "file", app("2001-01-01", "2001-01-04"))
+		_, unrated := rating.Rate(c, "file", app("2001-01-01", "2001-01-04"))
 		Expect(unrated).To(HaveLen(1))
 		Expect(unrated[0].Reason).To(ContainSubstring("more than 30 digits"))
 	})
@@ -307,8 +309,10 @@ func changing(t *rapid.T) *catalogue.Catalogue {
 		match := map[string]string{"wide": "{kind: app}", "narrow": "{kind: app, process_type: web}"}[name]
 		for _, d := range rapid.SliceOfNDistinct(date, 1, 3, rapid.ID).Draw(t, name) {
 			restart := rapid.SampledFrom([]string{"", "restart: month, "}).Draw(t, "restart")
-			formula := rapid.SampledFrom([]string{hourly, "seconds / 7 + 1", "(seconds / 3000)^2 - 4",
-				"round(seconds / 86400) * 0.333"}).Draw(t, "formula")
+			formula := rapid.SampledFrom([]string{
+				hourly, "seconds / 7 + 1", "(seconds / 3000)^2 - 4",
+				"round(seconds / 86400) * 0.333",
+			}).Draw(t, "formula")
 			currency := rapid.SampledFrom([]string{"", ", currency: USD"}).Draw(t, "currency")
 			text += fmt.Sprintf("  - {name: %s, match: %s, valid_from: %s, %scomponents: [{name: f, formula: "+
 				"\"%s\"%s, vat: V}, "+
@@ -355,7 +359,7 @@ func TestCutsCostNothing(t *testing.T) {
 
 func sums(c *catalogue.Catalogue, span events.Span) map[string]events.Decimal {
 	out := map[string]events.Decimal{}
-	lines, unrated := pricer.Rate(c, "file", &span)
+	lines, unrated := rating.Rate(c, "file", &span)
 	for _, l := range lines {
 		key := l.Plan.Name + " " + l.Component.Name
 		out = add(out, map[string]events.Decimal{
@@ -396,7 +400,7 @@ func keys(m map[string]events.Decimal) []string {
 }
 
 func BenchmarkRate(b *testing.B) {
-	data, err := os.ReadFile("testdata/catalogue.yaml")
+	data, err := os.ReadFile("../testdata/catalogue.yaml")
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -410,7 +414,7 @@ func BenchmarkRate(b *testing.B) {
 		b.Run("since "+since, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				if lines, _ := pricer.Rate(c, "prod", span); len(lines) != 2 {
+				if lines, _ := rating.Rate(c, "prod", span); len(lines) != 2 {
 					b.Fatal("two components")
 				}
 			}

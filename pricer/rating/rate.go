@@ -1,4 +1,4 @@
-package pricer
+package rating
 
 import (
 	"fmt"
@@ -9,28 +9,6 @@ import (
 	"github.com/daybook-billing/daybook/pricer/catalogue"
 	"github.com/daybook-billing/daybook/pricer/formula"
 )
-
-// Line is what one component of a plan costs for a span, or for the part of it with one price.
-type Line struct {
-	Plan       *catalogue.Plan // the version that the line begins with
-	Component  *catalogue.Component
-	Start, End time.Time
-	Seconds    events.Decimal // from Start to End, exact
-	// Quantity is in Unit. A component with a formula has no unit: its quantity is 1 for a whole
-	// piece.
-	Quantity events.Decimal
-	Unit     string
-	Amount   events.Decimal // net of VAT, in Currency, at most events.Places places
-	VATCode  string         // empty for no VAT
-	VAT      events.Decimal // in Currency, at most events.Places places
-	Currency string         // the billing currency
-}
-
-// Unrated is a part of a span that has no price, with the reason.
-type Unrated struct {
-	Start, End time.Time
-	Reason     string
-}
 
 // Rate prices a span that has ended: by time, one line for each component and each stretch of one
 // price in it, and the parts that cannot be priced. A span without length, or without an end, has
@@ -53,32 +31,34 @@ func Rate(cat *catalogue.Catalogue, foundation string, span *events.Span) (lines
 	if !span.End.After(span.Start) {
 		return nil, nil
 	}
-	r := rating{span: span, currency: cat.Currency, since: span.Since}
-	if r.since.IsZero() || r.since.After(span.Start) {
-		r.since = span.Start
+	w := work{span: span, currency: cat.Currency, since: span.Since}
+	if w.since.IsZero() || w.since.After(span.Start) {
+		w.since = span.Start
 	}
 	if n, known := span.Footprint.Instances.Get(); known && n == 0 {
-		r.free = true
+		w.free = true
 	}
-	r.choices = cat.Choices(&catalogue.Resource{Foundation: foundation, Tenant: span.Tenant, Kind: span.Kind,
-		Footprint: span.Footprint})
-	r.collect()
-	lines = make([]Line, 0, len(r.pieces))
-	for i := range r.pieces {
-		p := &r.pieces[i]
-		line, err := r.line(p, p.a, p.b)
+	w.choices = cat.Choices(&catalogue.Resource{
+		Foundation: foundation, Tenant: span.Tenant, Kind: span.Kind,
+		Footprint: span.Footprint,
+	})
+	w.collect()
+	lines = make([]Line, 0, len(w.pieces))
+	for i := range w.pieces {
+		p := &w.pieces[i]
+		line, err := w.line(p, p.a, p.b)
 		if err != nil {
-			lines = r.withoutFailures()
+			lines = w.withoutFailures()
 			break
 		}
 		lines = append(lines, line)
 	}
 	slices.SortStableFunc(lines, func(a, b Line) int { return a.Start.Compare(b.Start) })
-	return lines, mergeUnrated(r.unrated)
+	return lines, mergeUnrated(w.unrated)
 }
 
-// rating is the work on one span.
-type rating struct {
+// work is the pricing of one span.
+type work struct {
 	span     *events.Span
 	since    time.Time // Span.Since, never after Start
 	currency string
@@ -101,48 +81,48 @@ type piece struct {
 }
 
 // collect finds the pieces within the span and the parts without a plan.
-func (r *rating) collect() {
+func (w *work) collect() {
 	first := 0
-	for first+1 < len(r.choices) && !r.choices[first+1].From.After(r.span.Start) {
+	for first+1 < len(w.choices) && !w.choices[first+1].From.After(w.span.Start) {
 		first++
 	}
-	for i := first; i < len(r.choices) && r.choices[i].From.Before(r.span.End); i++ {
-		start := later(r.span.Start, r.choices[i].From)
-		plan := r.choices[i].Plan
+	for i := first; i < len(w.choices) && w.choices[i].From.Before(w.span.End); i++ {
+		start := later(w.span.Start, w.choices[i].From)
+		plan := w.choices[i].Plan
 		if plan == nil {
-			r.unrated = append(r.unrated, Unrated{start, r.until(i), r.choices[i].Reason})
+			w.unrated = append(w.unrated, Unrated{start, w.until(i), w.choices[i].Reason})
 			continue
 		}
-		if r.pieces == nil {
-			r.pieces = make([]piece, 0, len(plan.Components))
+		if w.pieces == nil {
+			w.pieces = make([]piece, 0, len(plan.Components))
 		}
 		for _, c := range plan.Components {
-			if i > first && has(r.choices[i-1].Plan, c) {
+			if i > first && has(w.choices[i-1].Plan, c) {
 				continue // covered from the earlier plan version on
 			}
 			begin, last := i, i
-			for begin > 0 && r.choices[begin].From.After(r.since) && has(r.choices[begin-1].Plan, c) {
+			for begin > 0 && w.choices[begin].From.After(w.since) && has(w.choices[begin-1].Plan, c) {
 				begin--
 			}
-			for last+1 < len(r.choices) && r.choices[last+1].From.Before(r.span.End) && has(r.choices[last+1].Plan, c) {
+			for last+1 < len(w.choices) && w.choices[last+1].From.Before(w.span.End) && has(w.choices[last+1].Plan, c) {
 				last++
 			}
-			r.split(plan, c, later(r.since, r.choices[begin].From), start, r.until(last))
+			w.split(plan, c, later(w.since, w.choices[begin].From), start, w.until(last))
 		}
 	}
 }
 
 // until is when a choice ends within the span.
-func (r *rating) until(choice int) time.Time {
-	if choice+1 < len(r.choices) {
-		return earlier(r.span.End, r.choices[choice+1].From)
+func (w *work) until(choice int) time.Time {
+	if choice+1 < len(w.choices) {
+		return earlier(w.span.End, w.choices[choice+1].From)
 	}
-	return r.span.End
+	return w.span.End
 }
 
 // split adds the pieces of [start, end), in which the component's terms are equal since the given
 // time, where the rates change and, when the plan says so, where months begin.
-func (r *rating) split(plan *catalogue.Plan, c *catalogue.Component, since, start, end time.Time) {
+func (w *work) split(plan *catalogue.Plan, c *catalogue.Component, since, start, end time.Time) {
 	for start.Before(end) {
 		p := piece{plan: plan, component: c, s: since, a: start, b: end}
 		p.rate = p.bound(c.CurrencyRates)
@@ -154,7 +134,7 @@ func (r *rating) split(plan *catalogue.Plan, c *catalogue.Component, since, star
 			p.s = later(p.s, time.Date(year, month, 1, 0, 0, 0, 0, time.UTC))
 			p.b = earlier(p.b, time.Date(year, month+1, 1, 0, 0, 0, 0, time.UTC))
 		}
-		r.pieces = append(r.pieces, p)
+		w.pieces = append(w.pieces, p)
 		start = p.b
 	}
 }
@@ -171,22 +151,22 @@ func (p *piece) bound(rates catalogue.Rates) events.Decimal {
 }
 
 // line prices [a, b) within a piece.
-func (r *rating) line(p *piece, a, b time.Time) (Line, error) {
+func (w *work) line(p *piece, a, b time.Time) (Line, error) {
 	c := p.component
 	line := Line{
 		Plan: p.plan, Component: c, Start: a, End: b, Seconds: events.SecondsBetween(a, b), Unit: c.Unit,
-		VATCode: c.VAT, Currency: r.currency,
+		VATCode: c.VAT, Currency: w.currency,
 	}
-	if r.free {
+	if w.free {
 		return line, nil
 	}
-	to, err := r.cumulative(p, b)
+	to, err := w.cumulative(p, b)
 	if err != nil {
 		return line, err
 	}
 	line.Quantity, line.Amount, line.VAT = to.quantity, to.amount, to.vat
 	if a.After(p.s) {
-		from, err := r.cumulative(p, a)
+		from, err := w.cumulative(p, a)
 		if err != nil {
 			return line, err
 		}
@@ -199,10 +179,10 @@ func (r *rating) line(p *piece, a, b time.Time) (Line, error) {
 // price is what a piece costs from its beginning to some time, each value rounded once.
 type price struct{ quantity, amount, vat events.Decimal }
 
-func (r *rating) cumulative(p *piece, t time.Time) (price, error) {
+func (w *work) cumulative(p *piece, t time.Time) (price, error) {
 	c := p.component
-	vars := r.variables(p.plan)
-	if err := r.known(p); err != nil {
+	vars := w.variables(p.plan)
+	if err := w.known(p); err != nil {
 		return price{}, err
 	}
 	vars.Seconds = events.SecondsBetween(p.s, t)
@@ -238,15 +218,15 @@ func (r *rating) cumulative(p *piece, t time.Time) (price, error) {
 // known refuses to price a flavour's memory that nobody reported: as zero it would be free by
 // accident. (A flavour that was only seen in an exists notification has no size.) A plan's default
 // stands in for it.
-func (r *rating) known(p *piece) error {
-	if r.span.Kind != events.KindInstance || r.span.Footprint.MemoryMB.Known() || !p.plan.Defaults.MemoryMB.IsZero() {
+func (w *work) known(p *piece) error {
+	if w.span.Kind != events.KindInstance || w.span.Footprint.MemoryMB.Known() || !p.plan.Defaults.MemoryMB.IsZero() {
 		return nil
 	}
 	for _, f := range []*formula.Formula{p.component.Formula, p.component.Quantity} {
 		if f != nil && f.Uses("memory_mb") {
 			return fmt.Errorf("plan %s, component %s: memory_mb of flavour %q is not known; give the plan a default "+
 				"for it, or price by the flavour",
-				p.plan.Name, p.component.Name, r.span.Footprint.FlavorID)
+				p.plan.Name, p.component.Name, w.span.Footprint.FlavorID)
 		}
 	}
 	return nil
@@ -256,16 +236,16 @@ var one = events.NewDecimal(1, 0)
 
 // variables returns the footprint as a formula sees it: with the plan's defaults for what it does
 // not have.
-func (r *rating) variables(plan *catalogue.Plan) *formula.Vars {
-	if r.varsPlan != plan {
-		f, d := &r.span.Footprint, &plan.Defaults
-		r.varsPlan = plan
-		r.vars = formula.Vars{
+func (w *work) variables(plan *catalogue.Plan) *formula.Vars {
+	if w.varsPlan != plan {
+		f, d := &w.span.Footprint, &plan.Defaults
+		w.varsPlan = plan
+		w.vars = formula.Vars{
 			Instances: count(f.Instances, d.Instances), MemoryMB: count(f.MemoryMB, d.MemoryMB),
 			StorageMB: d.StorageMB, VolumeGB: count(f.VolumeGB, d.VolumeGB),
 		}
 	}
-	return &r.vars
+	return &w.vars
 }
 
 func count(c events.Count, otherwise events.Decimal) events.Decimal {
@@ -278,30 +258,30 @@ func count(c events.Count, otherwise events.Decimal) events.Decimal {
 // withoutFailures prices the span again where some formula cannot be computed. The boundaries of
 // all pieces divide the span into parts; a part in which any component fails, at its beginning or
 // end, is unrated, and what remains of each piece is priced.
-func (r *rating) withoutFailures() []Line {
+func (w *work) withoutFailures() []Line {
 	var bounds []time.Time
-	for _, p := range r.pieces {
+	for _, p := range w.pieces {
 		bounds = append(bounds, p.a, p.b)
 	}
 	slices.SortFunc(bounds, time.Time.Compare)
 	bounds = slices.CompactFunc(bounds, time.Time.Equal)
 	failed := make([]bool, len(bounds)) // of the part that begins there
 	for i := range bounds[:len(bounds)-1] {
-		for j := range r.pieces {
-			p := &r.pieces[j]
+		for j := range w.pieces {
+			p := &w.pieces[j]
 			if bounds[i].Before(p.a) || !bounds[i].Before(p.b) {
 				continue
 			}
-			if _, err := r.line(p, bounds[i], bounds[i+1]); err != nil {
+			if _, err := w.line(p, bounds[i], bounds[i+1]); err != nil {
 				failed[i] = true
-				r.unrated = append(r.unrated, Unrated{bounds[i], bounds[i+1], err.Error()})
+				w.unrated = append(w.unrated, Unrated{bounds[i], bounds[i+1], err.Error()})
 				break
 			}
 		}
 	}
 	var lines []Line
-	for j := range r.pieces {
-		p := &r.pieces[j]
+	for j := range w.pieces {
+		p := &w.pieces[j]
 		for i := 0; i+1 < len(bounds); i++ {
 			if failed[i] || bounds[i].Before(p.a) || !bounds[i].Before(p.b) {
 				continue
@@ -310,7 +290,7 @@ func (r *rating) withoutFailures() []Line {
 			for i+2 < len(bounds) && !failed[i+1] && bounds[i+1].Before(p.b) {
 				i++
 			}
-			if line, err := r.line(p, begin, bounds[i+1]); err == nil { // both ends were computed above
+			if line, err := w.line(p, begin, bounds[i+1]); err == nil { // both ends were computed above
 				lines = append(lines, line)
 			}
 		}

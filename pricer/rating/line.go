@@ -1,0 +1,48 @@
+package rating
+
+import (
+	"time"
+
+	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/pricer/catalogue"
+)
+
+// Line is what one component of a plan costs for a span, or for the part of it with one price.
+type Line struct {
+	Plan       *catalogue.Plan // the version that the line begins with
+	Component  *catalogue.Component
+	Start, End time.Time
+	Seconds    events.Decimal // from Start to End, exact
+	// Quantity is in Unit. A component with a formula has no unit: its quantity is 1 for a whole
+	// piece.
+	Quantity events.Decimal
+	Unit     string
+	Amount   events.Decimal // net of VAT, in Currency, at most events.Places places
+	VATCode  string         // empty for no VAT
+	VAT      events.Decimal // in Currency, at most events.Places places
+	Currency string         // the billing currency
+}
+
+// Unrated is a part of a span that has no price, with the reason.
+type Unrated struct {
+	Start, End time.Time
+	Reason     string
+}
+
+// Continues reports whether next begins where l ends, with equal price terms and rates: the two can
+// be shown as one.
+func (l *Line) Continues(next *Line) bool {
+	if !l.End.Equal(next.Start) || !l.Component.SameTerms(next.Component) {
+		return false
+	}
+	same := func(before, after catalogue.Rates) bool {
+		if before == nil || after == nil {
+			return len(before) == len(after)
+		}
+		a, _ := before.At(l.Start)
+		b, _ := after.At(next.Start)
+		return a.Value.Cmp(b.Value) == 0
+	}
+	return same(l.Component.CurrencyRates, next.Component.CurrencyRates) && same(l.Component.VATRates,
+		next.Component.VATRates)
+}

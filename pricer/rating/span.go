@@ -1,0 +1,112 @@
+package rating
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/pricer/catalogue"
+)
+
+// Span is a span of an offline calculation. Join makes one Span of adjacent spans with an equal
+// footprint, and Price fills in Lines and Unrated.
+type Span struct {
+	events.Span
+	Running bool          // the resource runs on at End
+	Parts   []events.Span // the spans that Join made it of, by time; Price prices these
+	Lines   []Line
+	Unrated []Unrated
+}
+
+// Crop cuts spans to [from, to); a zero time is no bound. A cropped span is priced as if it had
+// begun at from, and it does not run at to.
+func Crop(spans []Span, from, to time.Time) []Span {
+	var out []Span
+	for _, s := range spans {
+		if s.Start.Before(from) {
+			s.Start, s.Since = from, from
+		}
+		if !to.IsZero() && s.End.After(to) {
+			s.End, s.Running = to, false
+		}
+		if s.Start.Before(s.End) {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// Join sorts spans by tenant, kind, resource and start, and makes one of adjacent spans with an
+// equal footprint. The joined span has the labels and flags of its last part, but for the flag that
+// says how its first part began.
+func Join(spans []Span) []Span {
+	slices.SortStableFunc(spans, func(a, b Span) int {
+		return cmp.Or(cmp.Compare(a.Tenant, b.Tenant), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Resource, b.Resource),
+			a.Start.Compare(b.Start))
+	})
+	var out []Span
+	for _, s := range spans {
+		s.Parts = []events.Span{s.Span}
+		if n := len(out) - 1; n >= 0 {
+			if p := &out[n]; p.Kind == s.Kind && p.Resource == s.Resource && p.Tenant == s.Tenant &&
+				p.End.Equal(s.Start) && p.Footprint == s.Footprint {
+				p.End, p.Running, p.Name, p.Space = s.End, s.Running, s.Name, s.Space
+				p.Flags = p.Flags&events.InferredStart | s.Flags&^events.InferredStart
+				p.Parts = append(p.Parts, s.Span)
+				continue
+			}
+		}
+		out = append(out, s)
+	}
+	return out
+}
+
+// Total adds up priced spans.
+type Total struct {
+	Charges, Unrated int            // lines, and parts without a price
+	Amount, VAT      events.Decimal // in the catalogue's currency; Amount is net of VAT
+}
+
+// Price prices each part of each span with Rate and enters the results in the spans. Lines that
+// Continue each other become one line, and adjacent unrated parts with the same reason one part.
+func Price(cat *catalogue.Catalogue, foundation string, spans []Span) Total {
+	var total Total
+	for i := range spans {
+		s := &spans[i]
+		for j := range s.Parts {
+			lines, unrated := Rate(cat, foundation, &s.Parts[j])
+			for k := range lines {
+				s.addLine(&lines[k])
+			}
+			for _, u := range unrated {
+				s.addUnrated(u)
+			}
+		}
+		total.Charges += len(s.Lines)
+		total.Unrated += len(s.Unrated)
+		for k := range s.Lines {
+			total.Amount, total.VAT = total.Amount.Add(s.Lines[k].Amount), total.VAT.Add(s.Lines[k].VAT)
+		}
+	}
+	return total
+}
+
+func (s *Span) addLine(line *Line) {
+	at := slices.IndexFunc(s.Lines, func(l Line) bool { return l.Continues(line) })
+	if at < 0 {
+		s.Lines = append(s.Lines, *line)
+		return
+	}
+	l := &s.Lines[at]
+	l.End, l.Seconds, l.Quantity = line.End, l.Seconds.Add(line.Seconds), l.Quantity.Add(line.Quantity)
+	l.Amount, l.VAT = l.Amount.Add(line.Amount), l.VAT.Add(line.VAT)
+}
+
+func (s *Span) addUnrated(u Unrated) {
+	if n := len(s.Unrated) - 1; n >= 0 && s.Unrated[n].End.Equal(u.Start) && s.Unrated[n].Reason == u.Reason {
+		s.Unrated[n].End = u.End
+		return
+	}
+	s.Unrated = append(s.Unrated, u)
+}
