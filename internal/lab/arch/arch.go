@@ -1,7 +1,8 @@
 // Package arch holds the rules of Daybook's layout, and its test holds the code to them:
 //
-//   - the services collector, projector, pricer, ledger and api never import each other: they meet
-//     in streams;
+//   - the services collector, projector, pricer and api never import each other: they meet in
+//     streams. The api alone may import the pricer's pure packages;
+//   - the ledger imports no service, and only the api and commands import the ledger;
 //   - events imports nothing of ours, and the shared internal packages nothing of the services;
 //   - only internal/bus imports NATS, tests included;
 //   - nothing imports cmd;
@@ -30,15 +31,20 @@ import (
 const Module = "github.com/daybook-billing/daybook"
 
 // services may run alone, and so may not need each other's code.
-var services = []string{"collector", "projector", "pricer", "ledger", "api"}
+var services = []string{"collector", "projector", "pricer", "api"}
 
-// running are the services with a loop of their own. The ledger is an interface with two
-// implementations.
-var running = []string{"collector", "projector", "pricer", "api"}
+// libraries are pure packages of the pricer. An API shows prices before they are published, and so
+// may import them.
+var libraries = []string{"pricer/catalogue", "pricer/formula", "pricer/rating"}
 
-// shared packages serve all services, and so depend on none.
+// ledgerReaders may import the ledger, which is no service but ground for the API and commands. To
+// the services before it in the path it is as unknown as they are to each other.
+var ledgerReaders = []string{"ledger", "api", "cmd", "internal/lab"}
+
+// shared packages serve several services, and so depend on none.
 var shared = []string{
 	"internal/bus", "internal/stage", "internal/service", "internal/jsondoc", "internal/redact",
+	"ledger",
 }
 
 // purePackages are pure as a whole.
@@ -177,6 +183,9 @@ func imports(f *File) []string {
 			broken = append(broken, f.at(spec.Pos(), "imports %s: events imports nothing of ours", target))
 		case within(f.folder(), shared) && within(own, services):
 			broken = append(broken, f.at(spec.Pos(), "imports %s: what all services share depends on none", target))
+		case within(own, []string{"ledger"}) && !within(f.folder(), ledgerReaders):
+			broken = append(broken, f.at(spec.Pos(), "imports %s: only the API and commands read the ledger", target))
+		case serviceOf(f.folder()) == "api" && within(own, libraries):
 		case serviceOf(f.folder()) != "" && serviceOf(own) != "" && serviceOf(f.folder()) != serviceOf(own):
 			broken = append(broken, f.at(spec.Pos(), "imports %s: services never import each other, they meet in "+
 				"streams", target))
@@ -262,11 +271,7 @@ func serviceShape(files []File) []string {
 		if !found {
 			continue
 		}
-		want := []string{"doc.go"}
-		if slices.Contains(running, s) {
-			want = append(want, "config.go", "New(Config", ".Run(context.Context) error")
-		}
-		for _, w := range want {
+		for _, w := range []string{"doc.go", "config.go", "New(Config", ".Run(context.Context) error"} {
 			if !has[w] {
 				broken = append(broken, fmt.Sprintf("%s: has no %s: every service folder is read in the same way", s,
 					w))
