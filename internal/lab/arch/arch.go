@@ -6,16 +6,22 @@
 //   - events imports nothing of ours, and the shared internal packages nothing of the services;
 //   - only internal/bus imports NATS, tests included;
 //   - nothing imports cmd;
+//   - production code imports nothing of the lab, a few commands excepted, and the simulator
+//     nothing of the code that it judges;
 //   - pure files import no network, SQL, NATS, files, logs or randomness, ask no clock and start no
 //     goroutine;
-//   - every service folder has its contract in doc.go and its settings in config.go, a New that
-//     takes a Config, and a Run;
-//   - every package has a doc comment.
+//   - every service folder has its contract in a doc file and its settings in a config file, a New
+//     that takes a Config, and a Run;
+//   - every package has a doc comment;
+//   - files, packages and comments keep to a length that can be read;
+//   - no large file is tracked, every path that a page or a comment names exists, and the README's
+//     map has every room.
 //
-// What may be an exception stands in the tables below, with its reason.
+// Exceptions stand in tables beside each rule, with their reasons.
 package arch
 
 import (
+	"bytes"
 	"fmt"
 	"go/ast"
 	"go/parser"
@@ -84,6 +90,18 @@ var clock = map[string][]string{
 	"github.com/google/uuid": {"New", "NewString", "NewRandom", "NewUUID", "NewV6", "NewV7"},
 }
 
+// lab is the workshop: what tests and demonstrations need.
+const lab = "internal/lab"
+
+// labImporters are the production files that import packages of the lab, with those.
+var labImporters = map[string][]string{
+	"cmd/daybook/simulate.go": {"cc", "sim"}, // daybook simulate
+	"cmd/daybook/up.go":       {"demo"},      // daybook up --demo
+}
+
+// witnesses are the packages whose truth judges the services.
+var witnesses = []string{"internal/lab/sim", "internal/lab/cc"}
+
 // natsImporters may import what starts with one of natsModules.
 var (
 	natsImporters = []string{"internal/bus"}
@@ -92,9 +110,10 @@ var (
 
 // File is one Go file of the module.
 type File struct {
-	Path  string // from the module's root, with slashes: "projector/timeline.go"
-	AST   *ast.File
-	Files *token.FileSet
+	Path   string // from the module's root, with slashes: "projector/projector.go"
+	Source []byte
+	AST    *ast.File
+	Files  *token.FileSet
 }
 
 // Parse reads one file; source is its text.
@@ -104,7 +123,7 @@ func Parse(name string, source []byte) (File, error) {
 	if err != nil {
 		return File{}, fmt.Errorf("parsing %s: %w", name, err)
 	}
-	return File{Path: name, AST: tree, Files: files}, nil
+	return File{Path: name, Source: source, AST: tree, Files: files}, nil
 }
 
 // Load parses every Go file of the module in the given file system. Folders with a go.mod of their
@@ -166,6 +185,12 @@ func (f *File) at(pos token.Pos, format string, args ...any) string {
 	return fmt.Sprintf("%s:%d: %s", f.Path, f.Files.Position(pos).Line, fmt.Sprintf(format, args...))
 }
 
+// line is the whole line of a position.
+func (f *File) line(pos token.Pos) string {
+	lines := bytes.SplitN(f.Source, []byte("\n"), f.Files.Position(pos).Line+1)
+	return string(lines[f.Files.Position(pos).Line-1])
+}
+
 // imports checks who may know whom.
 func imports(f *File) []string {
 	var broken []string
@@ -176,6 +201,13 @@ func imports(f *File) []string {
 		case startsWithAny(target, natsModules) && !within(f.folder(), natsImporters):
 			broken = append(broken, f.at(spec.Pos(), "imports %s: only internal/bus knows NATS", target))
 		case !ours:
+		case within(own, []string{lab}) && !within(f.folder(), []string{lab}) && !f.test() &&
+			!slices.Contains(labImporters[f.Path], strings.TrimPrefix(own, lab+"/")):
+			broken = append(broken, f.at(spec.Pos(), "imports %s: production code imports nothing of %s but what "+
+				"labImporters names", target, lab))
+		case within(f.folder(), witnesses) && !f.test() && within(own, services):
+			broken = append(broken, f.at(spec.Pos(), "imports %s: the simulator's truth comes from its own world, "+
+				"never from the code that it judges", target))
 		case within(own, []string{"cmd"}):
 			broken = append(broken, f.at(spec.Pos(), "imports %s: commands are built from packages, never the other "+
 				"way", target))

@@ -2,7 +2,6 @@ package arch_test
 
 import (
 	"maps"
-	"os"
 	"slices"
 	"strings"
 
@@ -11,15 +10,6 @@ import (
 
 	"github.com/daybook-billing/daybook/internal/lab/arch"
 )
-
-var _ = Describe("This module", func() {
-	It("keeps the rules of its layout", func() {
-		files, err := arch.Load(os.DirFS("../../.."))
-		Expect(err).NotTo(HaveOccurred())
-		Expect(files).To(ContainElement(HaveField("Path", "events/subject.go")), "the module was not found")
-		Expect(strings.Join(arch.Check(files), "\n")).To(BeEmpty())
-	})
-})
 
 const (
 	ours = `"github.com/daybook-billing/daybook/`
@@ -75,6 +65,15 @@ var _ = DescribeTable("One file is refused",
 		`import "github.com/nats-io/nats.go"`, "only internal/bus knows NATS"),
 	Entry("an import of the command", "internal/lab/sim/x.go", `import _ `+ours+`cmd/daybook"`, "never the other way"),
 
+	Entry("a simulator that asks the code that it judges", "internal/lab/sim/x.go", `import _ `+ours+`pricer"`,
+		"never from the code that it judges"),
+	Entry("a service that imports the lab", "projector/x.go", `import _ `+ours+`internal/lab/sim"`,
+		"production code imports nothing of internal/lab"),
+	Entry("a command that simulates by the way", "cmd/daybook/bill.go", `import _ `+ours+`internal/lab/sim"`,
+		"production code imports nothing of internal/lab"),
+	Entry("the demo with more than the demo", "cmd/daybook/up.go", `import _ `+ours+`internal/lab/cc"`,
+		"production code imports nothing of internal/lab"),
+
 	Entry("a pure file with the network", "projector/timeline.go", `import "net/http"`, "does no I/O"),
 	Entry("a pure file with SQL", "pricer/rating/rate.go", `import "database/sql"`, "does no I/O"),
 	Entry("a pure file with files", "events/x.go", `import "os"`, "does no I/O"),
@@ -107,6 +106,8 @@ var _ = DescribeTable("One file is accepted",
 	},
 	Entry("the bus with NATS", "internal/bus/server.go", `import "github.com/nats-io/nats-server/v2/server"`),
 	Entry("the bus's helpers with NATS", "internal/bus/bustest/x_test.go", `import "github.com/nats-io/nats.go"`),
+	Entry("the simulation with the simulator", "cmd/daybook/simulate.go", `import _ `+ours+`internal/lab/sim"`),
+	Entry("a test with the lab", "projector/x_test.go", `import _ `+ours+`internal/lab/sim"`),
 	Entry("a part of a service that imports its own service", "collector/cf/x.go", `import _ `+ours+`collector"`),
 	Entry("an API that reads the ledger", "api/paas/bill.go", `import (_ `+ours+`ledger"; _ `+ours+`ledger/memory")`),
 	Entry("an API that shows prices", "api/paas/bill.go", `import (_ `+ours+`pricer/catalogue"; _ `+ours+`pricer/rating")`),
