@@ -28,13 +28,17 @@ import (
 // TestScript runs the transcripts. `daybook` is the real program; besides testscript's own commands
 // they have
 //
-//	exits STATUS COMMAND ARG…   runs a command that must end with that very status
-//	server [old|plain]          starts a NATS server and sets NATS_URL; old is one without atomic publish, plain one without JetStream
-//	address NAME [taken]        sets NAME to an address where nothing listens, or where somebody else does
-//	up NAME ARG…                starts `daybook up ARG…` in the background and sets NATS_URL when it listens
-//	term NAME                   stops it with SIGTERM; it must end with status 0
-//	streams NAME=MESSAGES…      compares how many messages the streams hold
-//	quarantined FILE LINE       looks for that line in QUARANTINE, with a reason and the input
+//	exits STATUS COMMAND ARG…  runs a command that must end with that very status
+//	server [old|plain]         starts a NATS server and sets NATS_URL; old: one without
+//	                           atomic publish, plain: one without JetStream
+//	address NAME [taken]       sets NAME to an address where nothing listens, or,
+//	                           with taken, another process does
+//	up NAME ARG…               starts `daybook up ARG…` in the background and sets
+//	                           NATS_URL when it listens
+//	term NAME                  stops it with SIGTERM; it must end with status 0
+//	streams NAME=MESSAGES…     compares how many messages the streams hold
+//	quarantined FILE LINE      looks for that line in QUARANTINE, with a reason and
+//	                           the input
 func TestScript(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
