@@ -60,7 +60,7 @@ func (f *fakeStore) put(stream string, msgs []bus.Message) {
 	for _, m := range msgs {
 		f.sequence[stream]++
 		m.Data = append([]byte(nil), m.Data...) // Append does not keep msgs
-		m.Header = append([]bus.Header(nil), m.Header...)
+		m.Header = append([]events.Header(nil), m.Header...)
 		f.messages = append(f.messages, stored{m, stream, f.sequence[stream]})
 	}
 }

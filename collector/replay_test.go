@@ -83,7 +83,7 @@ var _ = Describe("Replaying the quarantine", func() {
 		_, err = b.Append(ctx, events.StreamUsage, []bus.Message{{
 			Subject: events.UsageSubject(u.Source, u.Foundation, u.Tenant, u.Kind, u.SubjectResource()),
 			Data:    u.AppendJSON(nil),
-			Header: []bus.Header{{Key: events.HeaderID, Value: u.ID}, {Key: events.HeaderType,
+			Header: []events.Header{{Key: events.HeaderID, Value: u.ID}, {Key: events.HeaderType,
 				Value: events.TypeUsage}},
 		}}, bus.Expect{Last: state.Last})
 		Expect(err).NotTo(HaveOccurred())

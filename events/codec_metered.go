@@ -30,8 +30,10 @@ func (x *Metered) DecodeJSON(b []byte) error { return x.decode(scanner{b: b}) }
 
 func (x *Metered) decode(s scanner) error {
 	old := *x
-	*x = Metered{Retracted: x.Retracted[:0], Closed: x.Closed[:0], Running: x.Running[:0], Anomalies: x.Anomalies[:0],
-		Held: x.Held[:0]}
+	*x = Metered{
+		Retracted: x.Retracted[:0], Closed: x.Closed[:0], Running: x.Running[:0], Anomalies: x.Anomalies[:0],
+		Held: x.Held[:0],
+	}
 	for ok := s.message(); ok && s.field(); {
 		switch string(s.key) {
 		case "id":

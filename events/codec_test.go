@@ -54,8 +54,10 @@ var _ = Describe("A message on the wire", func() {
 			`{"new":{"a":[1,-2.5e+3,true,null,{"b":[]},{}],"c":"\""},"id":"a","newer":"x"}`, events.Usage{ID: "a"}),
 		Entry("null is absent", `{"id":null,"time":null,"footprint":null,"old_volume_gb":null,"raw":null}`,
 			events.Usage{}),
-		Entry("white space", " {\n\t\"id\" : \"a\" ,\r\n \"old_volume_gb\" : 3 } \n", events.Usage{ID: "a",
-			OldVolumeGB: events.Some(3)}),
+		Entry("white space", " {\n\t\"id\" : \"a\" ,\r\n \"old_volume_gb\" : 3 } \n", events.Usage{
+			ID:          "a",
+			OldVolumeGB: events.Some(3),
+		}),
 		Entry("a number in quotes", `{"old_volume_gb":"3"}`, events.Usage{OldVolumeGB: events.Some(3)}),
 		Entry("a time with an offset", `{"time":"2026-11-01T01:00:00+01:00"}`, events.Usage{Time: time.Date(2026, 11, 1,
 			0, 0, 0, 0, time.UTC)}),
@@ -64,8 +66,10 @@ var _ = Describe("A message on the wire", func() {
 		Entry("the last of two equal names wins, as a whole",
 			`{"footprint":{"instances":1},"footprint":{"memory_mb":2}}`,
 			events.Usage{Footprint: events.Footprint{MemoryMB: events.Some(2)}}),
-		Entry("fields in any order, raw first", `{"raw":{"a":"}\"{"},"id":"a"}`, events.Usage{ID: "a",
-			Raw: []byte(`{"a":"}\"{"}`)}),
+		Entry("fields in any order, raw first", `{"raw":{"a":"}\"{"},"id":"a"}`, events.Usage{
+			ID:  "a",
+			Raw: []byte(`{"a":"}\"{"}`),
+		}),
 	)
 
 	DescribeTable("is refused with the field, the byte and the reason when it is",

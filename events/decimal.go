@@ -20,8 +20,10 @@ const maxDecimalText = 100
 type Decimal struct{ d apd.Decimal }
 
 func decimalContext() *apd.Context {
-	return &apd.Context{Precision: 1000, MaxExponent: apd.MaxExponent, MinExponent: apd.MinExponent,
-		Rounding: apd.RoundHalfEven}
+	return &apd.Context{
+		Precision: 1000, MaxExponent: apd.MaxExponent, MinExponent: apd.MinExponent,
+		Rounding: apd.RoundHalfEven,
+	}
 }
 
 var exact = decimalContext()

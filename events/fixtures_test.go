@@ -100,8 +100,10 @@ func releasedFixtures() map[string]message {
 			Resource: instance, Event: "create", Time: at("2015-06-28T05:54:52Z"),
 			Observed: at("2015-06-28T05:54:57.725572Z"),
 			Created:  at("2015-06-28T05:54:52Z"), Name: "test", State: "build",
-			Footprint: events.Footprint{MemoryMB: events.Some(512), VolumeGB: events.Some(1), Flavor: "m1.rd-tiny",
-				FlavorID: "10"},
+			Footprint: events.Footprint{
+				MemoryMB: events.Some(512), VolumeGB: events.Some(1), Flavor: "m1.rd-tiny",
+				FlavorID: "10",
+			},
 		},
 		"usage_trove_modify_volume": &events.Usage{
 			ID: "0a1b2c3d-4e5f-5061-8273-8495a6b7c8d9", Source: "trove", Foundation: "os-1", Tenant: project,

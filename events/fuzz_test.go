@@ -26,8 +26,10 @@ func seeds(f *testing.F) {
 		}
 		f.Add(text)
 	}
-	for _, s := range []string{`{}`, `null`, `{"id":"\ud83d\ude00"}`, `{"raw":{"a":[1.5e-3,"\\\""]}}`,
-		`{"time":"0001-01-01T00:00:00+01:00"}`} {
+	for _, s := range []string{
+		`{}`, `null`, `{"id":"\ud83d\ude00"}`, `{"raw":{"a":[1.5e-3,"\\\""]}}`,
+		`{"time":"0001-01-01T00:00:00+01:00"}`,
+	} {
 		f.Add([]byte(s))
 	}
 }

@@ -14,6 +14,31 @@ const (
 	ContentType = "application/json"
 )
 
+// Header is one header of a message.
+type Header struct{ Key, Value string }
+
+// HeaderCount is the number of headers that AppendHeaders appends.
+const HeaderCount = 6
+
+// Headers returns the CloudEvents headers of a message. at is a time in the form of FormatTime.
+func Headers(id, kind, source, at string) []Header {
+	return AppendHeaders(make([]Header, 0, HeaderCount), id, kind, source, at)
+}
+
+// AppendHeaders appends the CloudEvents headers of a message to a list. Every message of Daybook
+// has these six, in this order; a stage puts its own behind them. at is a time in the form of
+// FormatTime.
+func AppendHeaders(to []Header, id, kind, source, at string) []Header {
+	return append(to,
+		Header{HeaderID, id},
+		Header{HeaderType, kind},
+		Header{HeaderSource, source},
+		Header{HeaderTime, at},
+		Header{HeaderSpecVersion, SpecVersion},
+		Header{HeaderContentType, ContentType},
+	)
+}
+
 // CloudEvents types. The version is part of the name; a changed meaning gets a new one.
 const (
 	TypeUsage       = "daybook.usage.v1"

@@ -67,8 +67,11 @@ type flagName struct {
 }
 
 func flagNames() [3]flagName {
-	return [3]flagName{{InferredStart, "inferred_start"}, {InferredEnd, "inferred_end"},
-		{ProvisionalEnd, "provisional_end"}}
+	return [3]flagName{
+		{InferredStart, "inferred_start"},
+		{InferredEnd, "inferred_end"},
+		{ProvisionalEnd, "provisional_end"},
+	}
 }
 
 // Names returns the wire names of the flags, in a fixed order.

@@ -65,8 +65,10 @@ func TestTimesAgree(t *testing.T) {
 }
 
 func FuzzParseTime(f *testing.F) {
-	for _, s := range []string{"2026-11-01T00:00:00Z", "2026-02-29T00:00:00.5Z", "2024-02-29T23:59:59.999999999Z",
-		"2026-11-01T00:00:00+02:00", strings.Repeat("0", 20)} {
+	for _, s := range []string{
+		"2026-11-01T00:00:00Z", "2026-02-29T00:00:00.5Z", "2024-02-29T23:59:59.999999999Z",
+		"2026-11-01T00:00:00+02:00", strings.Repeat("0", 20),
+	} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {

@@ -67,7 +67,7 @@ var _ = Describe("The poster", func() {
 		var messages []bus.Message
 		for i := range n {
 			messages = append(messages, bus.Message{Subject: subject, Data: body(i).AppendJSON(nil),
-				Header: []bus.Header{{Key: events.HeaderType, Value: kind}}})
+				Header: []events.Header{{Key: events.HeaderType, Value: kind}}})
 		}
 		state, err := b.Stream(ctx, stream)
 		Expect(err).NotTo(HaveOccurred())

@@ -31,7 +31,7 @@ func story() []bus.Stored {
 	var stream []bus.Stored
 	add := func(kind, id string, body stage.Body) {
 		stream = append(stream, bus.NewStored(bus.Message{
-			Subject: "metered.test", Data: body.AppendJSON(nil), Header: []bus.Header{{Key: events.HeaderType,
+			Subject: "metered.test", Data: body.AppendJSON(nil), Header: []events.Header{{Key: events.HeaderType,
 				Value: kind}, {Key: events.HeaderID, Value: id}},
 		}, uint64(len(stream)+1), start, 0))
 	}
@@ -171,7 +171,7 @@ func replayed(t *testing.T, stream, billing []bus.Stored, cause string) (out []b
 
 func stored(o stage.Output) bus.Stored {
 	return bus.NewStored(bus.Message{
-		Subject: o.Subject, Data: o.Body.AppendJSON(nil), Header: []bus.Header{{Key: events.HeaderType, Value: o.Type}},
+		Subject: o.Subject, Data: o.Body.AppendJSON(nil), Header: []events.Header{{Key: events.HeaderType, Value: o.Type}},
 	}, 1, time.Time{}, 0)
 }
 
@@ -181,7 +181,7 @@ func corrected() (stream []bus.Stored) {
 	from := time.Date(2026, 1, 10, 0, 0, 0, 0, time.UTC)
 	add := func(kind, id string, body stage.Body) {
 		stream = append(stream, bus.NewStored(bus.Message{
-			Subject: "metered.test", Data: body.AppendJSON(nil), Header: []bus.Header{{Key: events.HeaderType,
+			Subject: "metered.test", Data: body.AppendJSON(nil), Header: []events.Header{{Key: events.HeaderType,
 				Value: kind}, {Key: events.HeaderID, Value: id}},
 		}, uint64(len(stream)+1), from, 0))
 	}

@@ -23,7 +23,7 @@ var _ = Describe("The projector's step", func() {
 	raw := func(kind, data string) *bus.Stored {
 		m := bus.NewStored(bus.Message{
 			Subject: "usage.cf.eu.org.app.A", Data: []byte(data),
-			Header: []bus.Header{{Key: events.HeaderType, Value: kind}, {Key: events.HeaderID, Value: "id"}},
+			Header: []events.Header{{Key: events.HeaderType, Value: kind}, {Key: events.HeaderID, Value: "id"}},
 		}, 7, clock("10:00"), 0)
 		return &m
 	}

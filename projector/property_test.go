@@ -373,7 +373,7 @@ func newest(facts []*events.Usage) time.Time {
 // stored is a body as it stands in USAGE.
 func stored(kind string, body stage.Body, sequence uint64) *bus.Stored {
 	m := bus.NewStored(bus.Message{
-		Subject: "usage.cf.eu.x", Header: []bus.Header{{Key: events.HeaderType, Value: kind}, {Key: events.HeaderID,
+		Subject: "usage.cf.eu.x", Header: []events.Header{{Key: events.HeaderType, Value: kind}, {Key: events.HeaderID,
 			Value: fmt.Sprint(sequence)}},
 		Data: body.AppendJSON(nil),
 	}, sequence, began, 0)

@@ -157,7 +157,7 @@ var _ = Describe("retiring a collector", func() {
 		say := func(name string, hour int) {
 			h := events.Horizon{ID: events.ID("h", name), Source: "cf", Foundation: "eu", Time: at(hour),
 				Collector: name}
-			m := bus.Message{Subject: subject, Data: h.AppendJSON(nil), Header: []bus.Header{{Key: events.HeaderType,
+			m := bus.Message{Subject: subject, Data: h.AppendJSON(nil), Header: []events.Header{{Key: events.HeaderType,
 				Value: events.TypeHorizon}}}
 			var err error
 			last, err = s.bus.Append(ctx, events.StreamUsage, []bus.Message{m}, bus.Expect{Filter: subject, Last: last})

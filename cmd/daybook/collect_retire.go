@@ -49,7 +49,7 @@ func (c *collectRetireCmd) Run(e *env) error {
 	}
 	text := events.FormatTime(h.Time)
 	h.Retired, h.ID = true, events.ID("horizon", source, foundation, c.Name, text, "retired")
-	message := bus.Message{Subject: subject, Data: h.AppendJSON(nil), Header: []bus.Header{
+	message := bus.Message{Subject: subject, Data: h.AppendJSON(nil), Header: []events.Header{
 		{Key: events.HeaderID, Value: h.ID}, {Key: events.HeaderType, Value: events.TypeHorizon},
 		{Key: events.HeaderTime, Value: text},
 	}}

@@ -82,7 +82,7 @@ func loadCatalogue(name string) (parsed *catalogue.Catalogue, text []byte, err e
 func publishCatalogue(ctx context.Context, b *bus.Bus, version string, yaml []byte) (bool, error) {
 	body := events.Catalogue{Version: version, YAML: string(yaml)}
 	subject := events.CatalogueSubject(version)
-	message := bus.Message{Subject: subject, Data: body.AppendJSON(nil), Header: []bus.Header{
+	message := bus.Message{Subject: subject, Data: body.AppendJSON(nil), Header: []events.Header{
 		{Key: events.HeaderID, Value: events.ID("catalogue", version)},
 		{Key: events.HeaderType, Value: events.TypeCatalogue},
 		{Key: events.HeaderSource, Value: "daybook/catalogue"},

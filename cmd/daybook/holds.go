@@ -331,7 +331,7 @@ func publishDecision(ctx context.Context, b *bus.Bus, d *events.Decision) (seque
 const decisionTries = 10
 
 func decisionMessage(subject string, d *events.Decision) bus.Message {
-	return bus.Message{Subject: subject, Data: d.AppendJSON(nil), Header: []bus.Header{
+	return bus.Message{Subject: subject, Data: d.AppendJSON(nil), Header: []events.Header{
 		{Key: events.HeaderID, Value: d.ID},
 		{Key: events.HeaderType, Value: events.TypeDecision},
 		{Key: events.HeaderSource, Value: "daybook/holds"},

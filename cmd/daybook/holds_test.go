@@ -52,12 +52,12 @@ func (s *site) metered(ctx context.Context, m *events.Metered, sources ...uint64
 		parts = append(parts, bus.Message{
 			Subject: events.MeteredSubject(m.Source, m.Foundation, m.Tenant, m.Kind, m.Resource),
 			Data:    m.AppendJSON(nil),
-			Header: []bus.Header{{Key: events.HeaderType, Value: events.TypeMetered}, {Key: stage.HeaderSourceSeq,
+			Header: []events.Header{{Key: events.HeaderType, Value: events.TypeMetered}, {Key: stage.HeaderSourceSeq,
 				Value: strconv.FormatUint(source, 10)}},
 		})
 	}
 	end := &parts[len(parts)-1]
-	end.Header = append(end.Header, bus.Header{Key: stage.HeaderChain, Value: "x"})
+	end.Header = append(end.Header, events.Header{Key: stage.HeaderChain, Value: "x"})
 	_, err = s.bus.Append(ctx, events.StreamMetered, parts, bus.Expect{Last: state.Last})
 	Expect(err).NotTo(HaveOccurred())
 }

@@ -18,7 +18,7 @@ func (s *site) park(ctx context.Context, q *events.Quarantined) {
 	Expect(err).NotTo(HaveOccurred())
 	_, err = s.bus.Append(ctx, events.StreamQuarantine, []bus.Message{{
 		Subject: events.QuarantineSubject(q.Source, q.Foundation), Data: q.AppendJSON(nil),
-		Header: []bus.Header{{Key: events.HeaderID, Value: q.ID}, {Key: events.HeaderType,
+		Header: []events.Header{{Key: events.HeaderID, Value: q.ID}, {Key: events.HeaderType,
 			Value: events.TypeQuarantined}},
 	}}, bus.Expect{Last: state.Last})
 	Expect(err).NotTo(HaveOccurred())

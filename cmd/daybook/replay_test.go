@@ -301,7 +301,7 @@ func (s *site) contents(ctx context.Context, name string) (all []bus.Message) {
 		message := bus.Message{Subject: m.Subject, Data: m.Data}
 		for _, key := range keys {
 			if value := m.Header(key); value != "" {
-				message.Header = append(message.Header, bus.Header{Key: key, Value: value})
+				message.Header = append(message.Header, events.Header{Key: key, Value: value})
 			}
 		}
 		all = append(all, message)
@@ -359,7 +359,7 @@ var _ = Describe("daybook verify --deep", func() {
 			},
 			"another subject": func(all []bus.Message, at int) []bus.Message { all[at].Subject += "x"; return all },
 			"another id": func(all []bus.Message, at int) []bus.Message {
-				all[at].Header = slices.Concat([]bus.Header{{Key: events.HeaderID, Value: "x"}}, all[at].Header[1:])
+				all[at].Header = slices.Concat([]events.Header{{Key: events.HeaderID, Value: "x"}}, all[at].Header[1:])
 				return all
 			},
 			"removed": func(all []bus.Message, at int) []bus.Message { return slices.Delete(all, at, at+1) },

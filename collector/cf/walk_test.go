@@ -94,7 +94,7 @@ var _ = Describe("walking a foundation's lists", func() {
 		_, err = shared.Append(context.Background(), events.StreamUsage, []bus.Message{{
 			Subject: events.UsageSubject(u.Source, u.Foundation, u.Tenant, u.Kind, u.SubjectResource()),
 			Data:    u.AppendJSON(nil),
-			Header: []bus.Header{{Key: events.HeaderID, Value: u.ID}, {Key: events.HeaderType,
+			Header: []events.Header{{Key: events.HeaderID, Value: u.ID}, {Key: events.HeaderType,
 				Value: events.TypeUsage}},
 		}}, bus.Expect{Filter: "usage.cf." + r.name + ".>", Last: r.usage()[1].sequence})
 		Expect(err).NotTo(HaveOccurred())

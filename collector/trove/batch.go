@@ -9,7 +9,6 @@ import (
 
 	"github.com/daybook-billing/daybook/collector/internal/appender"
 	"github.com/daybook-billing/daybook/events"
-	"github.com/daybook-billing/daybook/internal/bus"
 	"github.com/daybook-billing/daybook/internal/jsondoc"
 	"github.com/daybook-billing/daybook/internal/redact"
 )
@@ -37,7 +36,7 @@ type message struct {
 
 	key      appender.Key
 	subject  string
-	header   []bus.Header
+	header   []events.Header
 	from, to int // of the body in the batch's buffer
 }
 
@@ -49,7 +48,7 @@ type batch struct {
 	decoder  decoder
 	messages []message
 	buffer   []byte       // the bodies to store, one after the other
-	headers  []bus.Header // of the messages, one after the other
+	headers  []events.Header // of the messages, one after the other
 	raw      []byte       // room for one notification
 }
 
@@ -118,7 +117,7 @@ func (b *batch) reject(m message, body []byte, input string, reason error) {
 }
 
 // header makes a message's headers.
-func (b *batch) header(id, kind string, at time.Time) []bus.Header {
+func (b *batch) header(id, kind string, at time.Time) []events.Header {
 	from := len(b.headers)
 	b.headers = appender.AppendHeader(b.headers, id, kind, b.origin, events.FormatTime(at))
 	return b.headers[from:len(b.headers):len(b.headers)]

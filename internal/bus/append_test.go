@@ -25,8 +25,10 @@ var _ = Describe("Appending", func() {
 
 	It("stores a batch and says its last sequence", func(ctx SpecContext) {
 		Expect(appended(ctx, b, "METERED", batch("metered", 3), metered)).To(Equal(uint64(3)))
-		Expect(appended(ctx, b, "METERED", batch("metered", 1), bus.Expect{Filter: "metered.>",
-			Last: 3})).To(Equal(uint64(4)))
+		Expect(appended(ctx, b, "METERED", batch("metered", 1), bus.Expect{
+			Filter: "metered.>",
+			Last:   3,
+		})).To(Equal(uint64(4)))
 		Expect(appended(ctx, b, "METERED", batch("metered", bus.MaxBatch), bus.Expect{Last: 4})).To(Equal(uint64(1004)))
 		got, err := b.Get(ctx, "METERED", 2)
 		Expect(err).NotTo(HaveOccurred())
@@ -60,8 +62,10 @@ var _ = Describe("Appending", func() {
 	It("is not disturbed by a catalogue in between, if it expects its own subjects", func(ctx SpecContext) {
 		appended(ctx, b, "METERED", batch("metered", 3), metered)
 		appended(ctx, b, "METERED", batch("catalogue", 1), bus.Expect{Filter: "catalogue.0"})
-		Expect(appended(ctx, b, "METERED", batch("metered", 2), bus.Expect{Filter: "metered.>",
-			Last: 3})).To(Equal(uint64(6)))
+		Expect(appended(ctx, b, "METERED", batch("metered", 2), bus.Expect{
+			Filter: "metered.>",
+			Last:   3,
+		})).To(Equal(uint64(6)))
 		_, err := b.Append(ctx, "METERED", batch("catalogue", 1), bus.Expect{Filter: "catalogue.0"})
 		Expect(err).To(BeAssignableToTypeOf(&bus.ConflictError{}), "a version is published once")
 	})

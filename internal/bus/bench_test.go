@@ -39,7 +39,7 @@ func benchBatch(first int) []bus.Message {
 		id := fmt.Sprintf("%08d-0000-4000-8000-000000000000", first+i)
 		msgs[i] = bus.Message{
 			Subject: "metered.cf.eu-prod.3f2b1c00-0000-4000-8000-000000000000.app." + id,
-			Header: []bus.Header{
+			Header: []events.Header{
 				{Key: events.HeaderID, Value: id},
 				{Key: events.HeaderType, Value: events.TypeMetered},
 				{Key: events.HeaderSource, Value: "daybook/projector/cf/eu-prod"},
@@ -72,8 +72,10 @@ func fill(b *testing.B, connection *bus.Bus, n, distinct int) (last uint64) {
 func BenchmarkAppend(b *testing.B) {
 	for _, subjects := range []int{1_000, 300_000} {
 		for _, filter := range []string{"", "metered.>", "metered.marker"} {
-			name := fmt.Sprintf("subjects=%d/expect=%s", subjects, map[string]string{"": "stream",
-				"metered.>": "wildcard", "metered.marker": "literal"}[filter])
+			name := fmt.Sprintf("subjects=%d/expect=%s", subjects, map[string]string{
+				"":          "stream",
+				"metered.>": "wildcard", "metered.marker": "literal",
+			}[filter])
 			b.Run(name, func(b *testing.B) {
 				connection := benchBus(b)
 				msgs := benchBatch(0)

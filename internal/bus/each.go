@@ -34,7 +34,8 @@ const eachHeartbeat = time.Second
 // With LastPerSubject a subject that moves on while it is read may be left where it was or come
 // twice: the later one counts. One whose last message is deleted meanwhile may be left out.
 func (b *Bus) Each(ctx context.Context, stream string, from, to uint64, options ReadOptions,
-	yield func(m *Stored) error) (last uint64, err error) {
+	yield func(m *Stored) error,
+) (last uint64, err error) {
 	state, last, err := b.extent(ctx, stream, options.Filters)
 	if err != nil {
 		return 0, err

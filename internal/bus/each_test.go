@@ -223,8 +223,10 @@ var _ = Describe("Reading what is stored", func() {
 		It("comes of every subject, however large the messages are", func(ctx SpecContext) {
 			subjects := []string{"metered.0", "metered.1", "metered.2", "metered.3", "metered.4", "metered.5"}
 			appended(ctx, b, "METERED", large(subjects...), bus.Expect{})
-			Expect(latest(ctx)).To(Equal([]string{"metered.0 1", "metered.1 2", "metered.2 3", "metered.3 4",
-				"metered.4 5", "metered.5 6"}))
+			Expect(latest(ctx)).To(Equal([]string{
+				"metered.0 1", "metered.1 2", "metered.2 3", "metered.3 4",
+				"metered.4 5", "metered.5 6",
+			}))
 		})
 
 		It("is an older one when the newest is deleted meanwhile", func(ctx SpecContext) {

@@ -141,7 +141,8 @@ func (b *Bus) Stream(ctx context.Context, name string) (StreamState, error) {
 }
 
 func (b *Bus) streamInfo(ctx context.Context, name string, options ...jetstream.StreamInfoOpt) (*jetstream.StreamInfo,
-	error) {
+	error,
+) {
 	what := "looking up stream " + name
 	ctx, cancel := context.WithTimeout(ctx, b.cfg.Timeout)
 	defer cancel()

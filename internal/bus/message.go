@@ -4,19 +4,18 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+
+	"github.com/daybook-billing/daybook/events"
 )
 
 // MaxBatch is the most messages that one Append takes: the server's limit for an atomic batch.
 const MaxBatch = 1000
 
-// Header is one header of a message to append.
-type Header struct{ Key, Value string }
-
 // Message is a message to append. A key that stands twice in Header has its last value. Append
 // keeps neither Header nor Data.
 type Message struct {
 	Subject string
-	Header  []Header
+	Header  []events.Header
 	Data    []byte
 }
 

@@ -58,15 +58,18 @@ func (b *Bus) Read(ctx context.Context, stream string, from uint64, options Read
 
 // readFrom is Read of a stream that has been looked up.
 func (b *Bus) readFrom(ctx context.Context, stream string, state StreamState, from uint64,
-	options ReadOptions) (*Reader, error) {
+	options ReadOptions,
+) (*Reader, error) {
 	from = max(from, 1)
 	if from > state.Last+1 {
 		return nil, fmt.Errorf("reading stream %s from message %d: %w: it ends at %d; compare with its backup, or "+
 			"start over from an empty state",
 			stream, from, ErrStreamChanged, state.Last)
 	}
-	r := &Reader{bus: b, stream: stream, options: options, created: state.Created, next: max(from, state.First),
-		timer: time.NewTimer(time.Hour)}
+	r := &Reader{
+		bus: b, stream: stream, options: options, created: state.Created, next: max(from, state.First),
+		timer: time.NewTimer(time.Hour),
+	}
 	r.timer.Stop()
 	var err error
 	if r.pull, err = b.openPull(ctx, stream, r.next, options); err != nil {

@@ -83,8 +83,10 @@ var _ = Describe("Reading", func() {
 	It("filters, and leaves the data out on request", func(ctx SpecContext) {
 		appended(ctx, b, "METERED", batch("metered", 3), bus.Expect{})
 		appended(ctx, b, "METERED", batch("catalogue", 2), bus.Expect{Last: 3})
-		r := reading(ctx, b, "METERED", 1, bus.ReadOptions{Filters: []string{"metered.1", "catalogue.>"},
-			HeadersOnly: true})
+		r := reading(ctx, b, "METERED", 1, bus.ReadOptions{
+			Filters:     []string{"metered.1", "catalogue.>"},
+			HeadersOnly: true,
+		})
 		m, err := r.Next(ctx)
 		Expect(err).NotTo(HaveOccurred())
 		Expect(m.Sequence).To(Equal(uint64(2)))
@@ -199,14 +201,18 @@ var _ = Describe("A message that a replica does not hold", func() {
 	It("is asked for of the leader before it is said to be gone", func(ctx SpecContext) {
 		url := startServer(bus.ServerConfig{}).URL()
 		js := operator(url)
-		_, err := js.CreateStream(ctx, jetstream.StreamConfig{Name: "LAGGING", Subjects: []string{"lagging.>"},
-			AllowAtomicPublish: true})
+		_, err := js.CreateStream(ctx, jetstream.StreamConfig{
+			Name: "LAGGING", Subjects: []string{"lagging.>"},
+			AllowAtomicPublish: true,
+		})
 		Expect(err).NotTo(HaveOccurred())
 		// Without direct gets the server leaves their subject to this replica, which has heard of
 		// nothing yet.
 		replica, err := js.Conn().Subscribe("$JS.API.DIRECT.GET.LAGGING", func(request *nats.Msg) {
-			_ = request.RespondMsg(&nats.Msg{Header: nats.Header{"Status": {"404"},
-				"Description": {"Message Not Found"}}})
+			_ = request.RespondMsg(&nats.Msg{Header: nats.Header{
+				"Status":      {"404"},
+				"Description": {"Message Not Found"},
+			}})
 		})
 		Expect(err).NotTo(HaveOccurred())
 		Expect(js.Conn().Flush()).To(Succeed())

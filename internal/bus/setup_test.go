@@ -133,8 +133,10 @@ var _ = Describe("Connecting", func() {
 	})
 
 	It("fails without its credentials file, and does not tell a password", func(ctx SpecContext) {
-		Expect(refused(ctx, bus.Config{URL: "nats://127.0.0.1:1",
-			CredsFile: "/no/such.creds"})).To(MatchError(ContainSubstring("/no/such.creds")))
+		Expect(refused(ctx, bus.Config{
+			URL:       "nats://127.0.0.1:1",
+			CredsFile: "/no/such.creds",
+		})).To(MatchError(ContainSubstring("/no/such.creds")))
 		Expect(refused(ctx, bus.Config{URL: "nats://me:secret@127.0.0.1:1"}).Error()).NotTo(ContainSubstring("secret"))
 	})
 })

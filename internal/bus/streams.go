@@ -30,8 +30,10 @@ var streamTable = []struct {
 	immutable   bool
 }{
 	{events.StreamUsage, "What the platforms reported", []string{events.SubjectsUsage}, true},
-	{events.StreamMetered, "What ran, and the catalogue versions", []string{events.SubjectsMetered,
-		events.SubjectsCatalogue}, false},
+	{events.StreamMetered, "What ran, and the catalogue versions", []string{
+		events.SubjectsMetered,
+		events.SubjectsCatalogue,
+	}, false},
 	{events.StreamBilling, "What it costs", []string{events.SubjectsBilling}, false},
 	{events.StreamQuarantine, "Input that could not be understood", []string{events.SubjectsQuarantine}, false},
 }
@@ -124,8 +126,10 @@ func compare(found, want jetstream.StreamConfig) []Difference {
 	var differences []Difference
 	add := func(setting, f, w, fix string) {
 		if f != w {
-			differences = append(differences, Difference{Stream: want.Name, Setting: setting, Found: f, Wanted: w,
-				Fix: fix})
+			differences = append(differences, Difference{
+				Stream: want.Name, Setting: setting, Found: f, Wanted: w,
+				Fix: fix,
+			})
 		}
 	}
 	flag := func(setting string, f, w bool, fix string) {

@@ -172,8 +172,10 @@ func (r *Metered) take(subject string, m *events.Metered, derived bool) {
 
 // now is what a message says of the present.
 func now(m *events.Metered) *events.Metered {
-	return &events.Metered{Running: m.Running, RunningOmitted: m.RunningOmitted, Held: m.Held,
-		HeldOmitted: m.HeldOmitted}
+	return &events.Metered{
+		Running: m.Running, RunningOmitted: m.RunningOmitted, Held: m.Held,
+		HeldOmitted: m.HeldOmitted,
+	}
 }
 
 // digest is never 0.
@@ -248,8 +250,10 @@ func (r *Metered) on(subject string, m *events.Metered) *change {
 	c := r.differs[subject]
 	if c == nil {
 		c = &change{
-			frame: events.Metered{Source: m.Source, Foundation: m.Foundation, Tenant: m.Tenant, Kind: m.Kind,
-				Resource: m.Resource},
+			frame: events.Metered{
+				Source: m.Source, Foundation: m.Foundation, Tenant: m.Tenant, Kind: m.Kind,
+				Resource: m.Resource,
+			},
 			retract: map[string]events.Span{}, close: map[string]events.Span{},
 		}
 		r.differs[subject] = c

@@ -30,8 +30,10 @@ func (s says) take(m *events.Metered) {
 		one := events.Metered{Closed: m.Closed[i : i+1]}
 		s["span "+m.Closed[i].ID] = subject + string(one.AppendJSON(nil))
 	}
-	now := events.Metered{Running: m.Running, RunningOmitted: m.RunningOmitted, Held: m.Held,
-		HeldOmitted: m.HeldOmitted}
+	now := events.Metered{
+		Running: m.Running, RunningOmitted: m.RunningOmitted, Held: m.Held,
+		HeldOmitted: m.HeldOmitted,
+	}
 	delete(s, subject)
 	if text := string(now.AppendJSON(nil)); text != "{}" {
 		s[subject] = text
@@ -49,8 +51,10 @@ func messages(t *rapid.T, label string) []events.Metered {
 	standing := map[string]events.Span{}
 	for n := range rapid.IntRange(0, 25).Draw(t, label) {
 		app := rapid.SampledFrom([]string{"a", "b", "c"}).Draw(t, "app")
-		m := events.Metered{ID: fmt.Sprint(n), Source: "cf", Foundation: "eu", Tenant: "org", Kind: "app",
-			Resource: app, Cause: events.Cause{Event: "STOPPED"}}
+		m := events.Metered{
+			ID: fmt.Sprint(n), Source: "cf", Foundation: "eu", Tenant: "org", Kind: "app",
+			Resource: app, Cause: events.Cause{Event: "STOPPED"},
+		}
 		for id, s := range standing {
 			if s.Resource == app && rapid.Bool().Draw(t, "retract") {
 				m.Retracted = append(m.Retracted, s)
@@ -72,8 +76,10 @@ func messages(t *rapid.T, label string) []events.Metered {
 			m.Closed = append(m.Closed, s)
 		}
 		if rapid.Bool().Draw(t, "running") {
-			m.Running = []events.Span{{Kind: "app", Resource: app, Start: begin.Add(time.Duration(n) * time.Hour),
-				Evidence: []uint64{1}}}
+			m.Running = []events.Span{{
+				Kind: "app", Resource: app, Start: begin.Add(time.Duration(n) * time.Hour),
+				Evidence: []uint64{1},
+			}}
 		}
 		if rapid.Bool().Draw(t, "held") {
 			m.Held = []events.Hold{{ID: "hold", Kind: "app", Resource: app, Code: "gap", Start: begin}}
@@ -90,7 +96,7 @@ func difference(stored, derived []events.Metered) (out []events.Metered, back, a
 		for i := range stored {
 			m := bus.NewStored(bus.Message{
 				Subject: subjectOf(&stored[i]), Data: stored[i].AppendJSON(nil),
-				Header: []bus.Header{{Key: events.HeaderType, Value: events.TypeMetered}},
+				Header: []events.Header{{Key: events.HeaderType, Value: events.TypeMetered}},
 			}, uint64(i+1), begin, 0)
 			if err := r.Stored(&m); err != nil {
 				return nil, 0, 0, err
@@ -183,7 +189,8 @@ var _ = Describe("The difference between what is stored and what is derived", fu
 		return m
 	}
 	DescribeTable("for a month that is closed is posted to the first open one", func(stored, derived time.Time, logic,
-		correction, posted string) {
+		correction, posted string,
+	) {
 		r := replay.NewMetered("v2 grace=120h0m0s")
 		m := spans("old", "same")
 		m.Correction = correction
@@ -197,17 +204,23 @@ var _ = Describe("The difference between what is stored and what is derived", fu
 				{events.TypeHorizon, "", &events.Horizon{Source: "cf", Foundation: "us", Time: stored.AddDate(1, 0,
 					0)}},
 			} {
-				in := bus.NewStored(bus.Message{Subject: subjectOf(&frame), Data: stands.body.AppendJSON(nil),
-					Header: []bus.Header{
+				in := bus.NewStored(bus.Message{
+					Subject: subjectOf(&frame), Data: stands.body.AppendJSON(nil),
+					Header: []events.Header{
 						{Key: events.HeaderType, Value: stands.kind}, {Key: stage.HeaderLogic, Value: stands.logic},
-					}}, 1, begin, 0)
+					},
+				}, 1, begin, 0)
 				Expect(r.Stored(&in)).To(Succeed())
 			}
 			anew := spans("new", "same")
-			Expect(r.Derived(&stage.Output{Subject: subjectOf(&frame), Type: events.TypeMetered,
-				Body: &anew})).To(Succeed())
-			Expect(r.Derived(&stage.Output{Type: events.TypeHorizon, Body: &events.Horizon{Source: "cf",
-				Foundation: "eu", Time: derived}})).To(Succeed())
+			Expect(r.Derived(&stage.Output{
+				Subject: subjectOf(&frame), Type: events.TypeMetered,
+				Body: &anew,
+			})).To(Succeed())
+			Expect(r.Derived(&stage.Output{Type: events.TypeHorizon, Body: &events.Horizon{
+				Source:     "cf",
+				Foundation: "eu", Time: derived,
+			}})).To(Succeed())
 			var err error
 			again, err = r.Compare()
 			Expect(err).NotTo(HaveOccurred())
@@ -231,8 +244,10 @@ var _ = Describe("The difference between what is stored and what is derived", fu
 
 	It("names the message that cannot be read", func() {
 		r := replay.NewMetered("v2 grace=120h0m0s")
-		m := bus.NewStored(bus.Message{Data: []byte("{"), Header: []bus.Header{{Key: events.HeaderType,
-			Value: events.TypeMetered}}}, 7, begin, 0)
+		m := bus.NewStored(bus.Message{Data: []byte("{"), Header: []events.Header{{
+			Key:   events.HeaderType,
+			Value: events.TypeMetered,
+		}}}, 7, begin, 0)
 		Expect(r.Stored(&m)).To(MatchError(ContainSubstring("nats stream rmm METERED 7")))
 	})
 })

@@ -70,8 +70,10 @@ func (s *Stage) stored(last uint64) {
 	n := min(len(s.pending), bus.MaxBatch)
 	end := s.pending[n-1]
 	s.metrics.appended(n)
-	s.cp = checkpoint{Sequence: last, place: end.place, chain: end.chain, source: end.source, logic: s.cfg.Logic,
-		base: s.cp.base}
+	s.cp = checkpoint{
+		Sequence: last, place: end.place, chain: end.chain, source: end.source, logic: s.cfg.Logic,
+		base: s.cp.base,
+	}
 	s.last = last
 	s.standby = false
 	// Outputs are stored in order: every input before that of the last one stored has been worked

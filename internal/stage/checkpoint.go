@@ -132,38 +132,38 @@ func parseCheckpoint(stream string, message *bus.Stored) (checkpoint, error) {
 	return cp, nil
 }
 
+// source is the ce-source of the stage's messages.
+func (c *Config) source() string { return "daybook/" + c.Name }
+
 // messages makes the next batch from the first pending outputs.
 func (s *Stage) messages() []bus.Message {
 	n := min(len(s.pending), bus.MaxBatch)
 	messages := make([]bus.Message, n)
-	headers := make([]bus.Header, 0, 8*n+5)
-	source := "daybook/" + s.cfg.Name
+	headers := make([]events.Header, 0, (events.HeaderCount+2)*n+5)
+	source := s.cfg.source()
 	for i := range messages {
 		p := &s.pending[i]
 		first := len(headers)
+		headers = events.AppendHeaders(headers, p.id, p.kind, source, events.FormatTime(p.time))
 		headers = append(headers,
-			bus.Header{Key: events.HeaderID, Value: p.id},
-			bus.Header{Key: events.HeaderType, Value: p.kind},
-			bus.Header{Key: events.HeaderSource, Value: source},
-			bus.Header{Key: events.HeaderTime, Value: events.FormatTime(p.time)},
-			bus.Header{Key: events.HeaderSpecVersion, Value: events.SpecVersion},
-			bus.Header{Key: events.HeaderContentType, Value: events.ContentType},
-			bus.Header{Key: HeaderSourceSeq, Value: strconv.FormatUint(p.place.Sequence, 10)})
+			events.Header{Key: HeaderSourceSeq, Value: strconv.FormatUint(p.place.Sequence, 10)})
 		if p.place.Part > 0 {
-			headers = append(headers, bus.Header{Key: HeaderPart, Value: strconv.FormatUint(uint64(p.place.Part), 10)})
+			headers = append(headers, events.Header{Key: HeaderPart, Value: strconv.FormatUint(uint64(p.place.Part), 10)})
 		}
 		if i == n-1 {
 			headers = append(headers,
-				bus.Header{Key: HeaderChain, Value: p.chain.String()},
-				bus.Header{Key: HeaderSourceID, Value: p.source.ID},
-				bus.Header{Key: HeaderSourceTime, Value: p.source.Time.UTC().Format(time.RFC3339Nano)},
-				bus.Header{Key: HeaderLogic, Value: s.cfg.Logic})
+				events.Header{Key: HeaderChain, Value: p.chain.String()},
+				events.Header{Key: HeaderSourceID, Value: p.source.ID},
+				events.Header{Key: HeaderSourceTime, Value: p.source.Time.UTC().Format(time.RFC3339Nano)},
+				events.Header{Key: HeaderLogic, Value: s.cfg.Logic})
 			if s.cp.base != (base{}) {
-				headers = append(headers, bus.Header{Key: HeaderBase, Value: s.cp.base.String()})
+				headers = append(headers, events.Header{Key: HeaderBase, Value: s.cp.base.String()})
 			}
 		}
-		messages[i] = bus.Message{Subject: p.subject, Header: headers[first:len(headers):len(headers)],
-			Data: s.slab[p.from:p.to]}
+		messages[i] = bus.Message{
+			Subject: p.subject, Header: headers[first:len(headers):len(headers)],
+			Data: s.slab[p.from:p.to],
+		}
 	}
 	return messages
 }
@@ -171,8 +171,10 @@ func (s *Stage) messages() []bus.Message {
 // marker is the output that passes inputs without outputs.
 func (c *Config) marker(in *bus.Stored) Output {
 	id := events.ID("marker", c.Name, strconv.FormatUint(in.Sequence, 10))
-	return Output{Subject: c.Marker, Type: events.TypeMarker, ID: id, Time: in.Time,
-		Body: &events.Marker{InputSequence: in.Sequence}}
+	return Output{
+		Subject: c.Marker, Type: events.TypeMarker, ID: id, Time: in.Time,
+		Body: &events.Marker{InputSequence: in.Sequence},
+	}
 }
 
 // unfinished begins the logic of what an interrupted replay leaves: neither the former program nor

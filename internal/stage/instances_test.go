@@ -146,7 +146,8 @@ var _ = Describe("Two instances", func() {
 		for batches := 1; batches <= 2; batches++ {
 			w := newWorld(server, mixed...)
 			_, err := w.finish(options{bus: &faulty{Bus: w.bus, append: func(n int, store func() (uint64,
-				error)) (uint64, error) {
+				error),
+			) (uint64, error) {
 				if n == 1 { // the other one stores batches of the same outputs, and dies in the middle of input 4
 					f := &faulty{Bus: w.next}
 					f.append = func(n int, store func() (uint64, error)) (uint64, error) {
@@ -172,7 +173,8 @@ var _ = Describe("Two instances", func() {
 		w.feed(700, 0, 900)
 		fed := make(chan struct{})
 		r := w.start(options{bus: &faulty{Bus: w.bus, append: func(n int, store func() (uint64, error)) (uint64,
-			error) {
+			error,
+		) {
 			if n == 1 { // 1,000 of inputs 2 and 4; the other one has 900 of input 4 and more in its second batch
 				w.feed(5, 1200)
 				other := w.start(options{bus: w.next})
@@ -219,8 +221,10 @@ func TestOutputsAreTheSameWhateverHappens(t *testing.T) {
 		defer func() { end(0, true); end(1, true) }()
 		for range rapid.IntRange(1, 8).Draw(t, "steps") {
 			i := rapid.IntRange(0, 1).Draw(t, "instance")
-			switch what := rapid.SampledFrom([]string{"feed", "start", "start", "stop", "kill", "wait",
-				"snapshots"}).Draw(t, "what"); what {
+			switch what := rapid.SampledFrom([]string{
+				"feed", "start", "start", "stop", "kill", "wait",
+				"snapshots",
+			}).Draw(t, "what"); what {
 			case "feed":
 				w.feed(rapid.SliceOfN(size, 1, 6).Draw(t, "sizes")...)
 			case "start":

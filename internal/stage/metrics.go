@@ -14,12 +14,16 @@ type Metrics struct {
 func NewMetrics(stage string) *Metrics {
 	labels := prometheus.Labels{"stage": stage}
 	counter := func(name, help string) prometheus.Counter {
-		return prometheus.NewCounter(prometheus.CounterOpts{Namespace: "daybook", Subsystem: "stage", Name: name,
-			Help: help, ConstLabels: labels})
+		return prometheus.NewCounter(prometheus.CounterOpts{
+			Namespace: "daybook", Subsystem: "stage", Name: name,
+			Help: help, ConstLabels: labels,
+		})
 	}
 	gauge := func(name, help string) prometheus.Gauge {
-		return prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "daybook", Subsystem: "stage", Name: name,
-			Help: help, ConstLabels: labels})
+		return prometheus.NewGauge(prometheus.GaugeOpts{
+			Namespace: "daybook", Subsystem: "stage", Name: name,
+			Help: help, ConstLabels: labels,
+		})
 	}
 	return &Metrics{
 		inputs:    counter("inputs_total", "Messages of the input stream worked off, those of a restore included."),
@@ -38,8 +42,10 @@ func (m *Metrics) Describe(ch chan<- *prometheus.Desc) { prometheus.DescribeByCo
 
 // Collect implements prometheus.Collector.
 func (m *Metrics) Collect(ch chan<- prometheus.Metric) {
-	for _, c := range []prometheus.Collector{m.inputs, m.outputs, m.batches, m.conflicts, m.restarts, m.lag, m.standby,
-		m.position} {
+	for _, c := range []prometheus.Collector{
+		m.inputs, m.outputs, m.batches, m.conflicts, m.restarts, m.lag, m.standby,
+		m.position,
+	} {
 		c.Collect(ch)
 	}
 }

@@ -134,7 +134,8 @@ var faults = map[string]func(w *world, store func() (uint64, error)) (uint64, er
 		return store()
 	},
 	"in conflict with the same batch of another instance": func(_ *world, store func() (uint64, error)) (uint64,
-		error) {
+		error,
+	) {
 		must(store())
 		return store()
 	},
@@ -145,13 +146,15 @@ var faults = map[string]func(w *world, store func() (uint64, error)) (uint64, er
 		return store()
 	},
 	"in conflict with another instance's batch and a foreign one behind it": func(w *world, store func() (uint64,
-		error)) (uint64, error) {
+		error),
+	) (uint64, error) {
 		must(store())
 		w.foreign("catalogue" + w.id + ".x")
 		return store()
 	},
 	"in conflict with another instance that is far ahead": func(w *world, store func() (uint64, error)) (uint64,
-		error) {
+		error,
+	) {
 		if _, err := w.finish(options{bus: w.next}); err != nil {
 			return 0, err
 		}

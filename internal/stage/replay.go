@@ -67,7 +67,8 @@ var errMoved = errors.New("another instance has put something out meanwhile")
 // newProcessor makes a processor in its empty state, reckoner a Reckoner for it. Errors:
 // ErrInputChanged when the beginning of the input is gone; others come from the bus.
 func Replay(ctx context.Context, cfg Config, b Bus, newProcessor func() Processor, reckoner func(Processor) Reckoner,
-	options ReplayOptions) (Replayed, error) {
+	options ReplayOptions,
+) (Replayed, error) {
 	cfg = cfg.withDefaults()
 	if options.Progress == nil {
 		options.Progress = func(uint64, uint64) {}
@@ -325,8 +326,10 @@ func (w *wholeness) add(m *bus.Stored) {
 
 // publish appends the difference, and the message that ends the replay.
 func (r *replay) publish(ctx context.Context) error {
-	cause := events.Cause{ID: events.ID(eventReplay, r.cfg.Name, strconv.FormatUint(r.last, 10)),
-		Sequence: r.target.Sequence, Event: eventReplay}
+	cause := events.Cause{
+		ID:       events.ID(eventReplay, r.cfg.Name, strconv.FormatUint(r.last, 10)),
+		Sequence: r.target.Sequence, Event: eventReplay,
+	}
 	var failed error
 	back, anew, err := r.reckoner.Difference(cause, r.target.Time, func(out Output) {
 		if failed != nil {
@@ -346,8 +349,10 @@ func (r *replay) publish(ctx context.Context) error {
 		return nil
 	}
 	id := events.ID("marker", r.cfg.Name, cause.ID)
-	r.add(Output{Subject: r.cfg.Marker, Type: events.TypeMarker, ID: id, Time: r.target.Time,
-		Body: &events.Marker{InputSequence: r.target.Sequence}})
+	r.add(Output{
+		Subject: r.cfg.Marker, Type: events.TypeMarker, ID: id, Time: r.target.Time,
+		Body: &events.Marker{InputSequence: r.target.Sequence},
+	})
 	r.result.Changed = true
 	if err := r.append(ctx, true); err != nil || r.options.DryRun {
 		return err
@@ -380,8 +385,10 @@ func (r *replay) snapshot(ctx context.Context) error {
 		return err
 	}
 	// Every earlier snapshot is of another base and leads nowhere, whatever its position.
-	s := Stage{cfg: r.cfg, bus: r.bus, proc: r.proc, position: r.target.Sequence, current: r.target, lastOut: cp.place,
-		chain: cp.chain, cp: cp, rejected: old}
+	s := Stage{
+		cfg: r.cfg, bus: r.bus, proc: r.proc, position: r.target.Sequence, current: r.target, lastOut: cp.place,
+		chain: cp.chain, cp: cp, rejected: old,
+	}
 	return s.save(ctx)
 }
 

@@ -130,8 +130,10 @@ func (w *world) adds(p program) error {
 }
 
 func (w *world) checkAs(p program) error {
-	_, err := stage.Verify(context.Background(), w.configOf(p), w.bus, w.adders(p), stage.VerifyOptions{Deep: true,
-		Patience: 5 * time.Millisecond})
+	_, err := stage.Verify(context.Background(), w.configOf(p), w.bus, w.adders(p), stage.VerifyOptions{
+		Deep:     true,
+		Patience: 5 * time.Millisecond,
+	})
 	return err
 }
 
@@ -147,8 +149,10 @@ type copier struct {
 func (c *copier) Step(in *bus.Stored, emit func(stage.Output)) error {
 	if in.Header(events.HeaderType) == "test" {
 		c.n++
-		emit(stage.Output{Subject: c.out, Type: "test", ID: fmt.Sprint(in.Sequence), Time: in.Time,
-			Body: text(fmt.Sprintf("%d %s", c.n, in.Data))})
+		emit(stage.Output{
+			Subject: c.out, Type: "test", ID: fmt.Sprint(in.Sequence), Time: in.Time,
+			Body: text(fmt.Sprintf("%d %s", c.n, in.Data)),
+		})
 	}
 	return nil
 }
@@ -194,8 +198,10 @@ func (f follower) replay() (stage.Replayed, error) {
 }
 
 func (f follower) verify() error {
-	_, err := stage.Verify(context.Background(), f.config(), f.bus, f.processor, stage.VerifyOptions{Deep: true,
-		Patience: 5 * time.Millisecond})
+	_, err := stage.Verify(context.Background(), f.config(), f.bus, f.processor, stage.VerifyOptions{
+		Deep:     true,
+		Patience: 5 * time.Millisecond,
+	})
 	return err
 }
 
@@ -223,8 +229,10 @@ var _ = Describe("A replay", func() {
 			MatchError(ContainSubstring("`daybook replay test`"))))
 		r, err := w.replay(w.bus, todays)
 		Expect(err).NotTo(HaveOccurred())
-		Expect(r).To(Equal(stage.Replayed{Input: w.in, Output: w.out, Position: 7, Changed: true, Messages: 2*1207 + 1,
-			Back: 1207, Anew: 1207}))
+		Expect(r).To(Equal(stage.Replayed{
+			Input: w.in, Output: w.out, Position: 7, Changed: true, Messages: 2*1207 + 1,
+			Back: 1207, Anew: 1207,
+		}))
 		Expect(w.adds(todays)).To(Succeed())
 		Expect(w.checkAs(todays)).To(Succeed())
 		Expect(w.work(former)).To(MatchError(stage.ErrDiverged))
@@ -414,7 +422,8 @@ var _ = Describe("A replay", func() {
 				errDead
 		},
 		"when it is stored, and nobody hears it": func(_ *world, store func() (uint64, error)) (uint64,
-			error) {
+			error,
+		) {
 			must(store())
 			return 0, errDead
 		},

@@ -197,8 +197,10 @@ func (s *Stage) restoreFrom(ctx context.Context, name string, input bus.StreamSt
 
 // final tells whether a snapshot will never be of use.
 func final(verdict error) bool {
-	for _, known := range []error{errSnapshot, bus.ErrNotFound, bus.ErrCorrupt, ErrInputChanged, ErrDiverged,
-		errProcessor} {
+	for _, known := range []error{
+		errSnapshot, bus.ErrNotFound, bus.ErrCorrupt, ErrInputChanged, ErrDiverged,
+		errProcessor,
+	} {
 		if errors.Is(verdict, known) {
 			return true
 		}
@@ -333,8 +335,10 @@ func (s *Stage) save(ctx context.Context) error {
 	if len(state) > snapshotSize {
 		return fmt.Errorf("the state has %d bytes, and a snapshot takes %d", len(state), snapshotSize)
 	}
-	header := snapshotHeader{Format: snapshotFormat, Size: uint64(len(state)), Input: s.current, LastOut: s.lastOut,
-		Chain: s.chain, Logic: s.cfg.Logic, Base: s.cp.base}
+	header := snapshotHeader{
+		Format: snapshotFormat, Size: uint64(len(state)), Input: s.current, LastOut: s.lastOut,
+		Chain: s.chain, Logic: s.cfg.Logic, Base: s.cp.base,
+	}
 	packed := bytes.NewBuffer(make([]byte, sha256.Size))
 	writer, err := zstd.NewWriter(packed, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1))
 	if err != nil {

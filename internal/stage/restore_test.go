@@ -191,7 +191,8 @@ func (w *world) recreate(sizes ...int) {
 
 var _ = Describe("A stage refuses", func() {
 	DescribeTable("an input stream that is not the one that its outputs rest on", func(change func(w *world),
-		says string) {
+		says string,
+	) {
 		for _, snapshots := range []bool{true, false} {
 			w := grown()
 			if !snapshots {
@@ -295,7 +296,8 @@ var _ = Describe("A purged output stream", func() {
 	It("is rebuilt from the start by a stage that finds out while it appends", func() {
 		w := newWorld(server, mixed...)
 		r, err := w.finish(options{bus: &faulty{Bus: w.bus, append: func(n int, store func() (uint64, error)) (uint64,
-			error) {
+			error,
+		) {
 			if n == 2 {
 				w.api("STREAM.PURGE."+w.out, struct{}{})
 				w.foreign("catalogue" + w.id + ".0")
@@ -309,7 +311,8 @@ var _ = Describe("A purged output stream", func() {
 	It("is rebuilt by whoever comes first when two are running", func() {
 		w := newWorld(server, mixed...)
 		_, err := w.finish(options{bus: &faulty{Bus: w.bus, append: func(n int, store func() (uint64, error)) (uint64,
-			error) {
+			error,
+		) {
 			if n == 3 {
 				w.api("STREAM.PURGE."+w.out, struct{}{})
 				other := &faulty{Bus: w.next}

@@ -208,8 +208,10 @@ func New(cfg Config, b Bus, proc Processor, log *slog.Logger, metrics *Metrics) 
 	if metrics == nil {
 		metrics = NewMetrics(cfg.Name)
 	}
-	return &Stage{cfg: cfg.withDefaults(), bus: b, proc: proc, log: log.With(slog.String("stage", cfg.Name)),
-		metrics: metrics}
+	return &Stage{
+		cfg: cfg.withDefaults(), bus: b, proc: proc, log: log.With(slog.String("stage", cfg.Name)),
+		metrics: metrics,
+	}
 }
 
 // Run opens, restores and steps until ctx is done, then appends what is pending, takes a snapshot

@@ -64,6 +64,8 @@ type verifier struct {
 	input   bus.StreamState
 	output  bus.StreamState
 	middle  int // messages since the last one that ends a batch
+	source  string
+	wanted  []events.Header // reused
 	result  Verified
 }
 
@@ -81,7 +83,8 @@ func StoredLogic(ctx context.Context, b Source, cfg Config) (string, error) {
 // Errors: *Mismatch where the outputs differ; errors.Is ErrDiverged when they were derived by
 // another logic, ErrInputChanged when the input is not what they rest on; others come from the bus.
 func Verify(ctx context.Context, cfg Config, b Source, newProcessor func() Processor, options VerifyOptions) (Verified,
-	error) {
+	error,
+) {
 	cfg = cfg.withDefaults()
 	if options.Patience == 0 {
 		options.Patience = 5 * time.Second
@@ -89,7 +92,7 @@ func Verify(ctx context.Context, cfg Config, b Source, newProcessor func() Proce
 	if options.Progress == nil {
 		options.Progress = func(uint64, uint64) {}
 	}
-	v := &verifier{cfg: cfg, bus: b, options: options}
+	v := &verifier{cfg: cfg, bus: b, options: options, source: cfg.source()}
 	v.result = Verified{Input: cfg.Input, Output: cfg.Output, Deep: options.Deep}
 	if err := v.open(ctx); err != nil {
 		return v.result, err
@@ -268,7 +271,8 @@ func (v *verifier) chains(p *pipeline, derived <-chan *outputs, reached bool) (a
 // each gives check the outputs up to the checkpoint, by their index in a chunk, and returns the
 // first that stands behind it, if any.
 func (v *verifier) each(p *pipeline, derived <-chan *outputs, check func(o *outputs, i int) error) (ahead *pending,
-	err error) {
+	err error,
+) {
 	for {
 		o, more, err := take(p, derived)
 		if err != nil {
@@ -310,7 +314,8 @@ func (v *verifier) chainDiffers(out *pending) error {
 
 // bodies compares message by message.
 func (v *verifier) bodies(p *pipeline, derived <-chan *outputs, stored <-chan []bus.Stored) (ahead *pending,
-	err error) {
+	err error,
+) {
 	messages := &cursor{p: p, chunks: stored}
 	ahead, err = v.each(p, derived, func(o *outputs, i int) error {
 		m, err := messages.next()
@@ -360,12 +365,16 @@ func (v *verifier) match(out *pending, body []byte, m *bus.Stored) error {
 			out.place.Part, out.place.Sequence, v.cfg.Input)
 	}
 	if m == nil {
-		return &Mismatch{Stream: v.cfg.Output, What: "a message is missing", Expected: wanted(),
-			Found: "the end of the stream", Advice: v.repair()}
+		return &Mismatch{
+			Stream: v.cfg.Output, What: "a message is missing", Expected: wanted(),
+			Found: "the end of the stream", Advice: v.repair(),
+		}
 	}
 	differs := func(what, expected, found string) error {
-		return &Mismatch{Stream: v.cfg.Output, Sequence: m.Sequence, Subject: m.Subject, What: what, Expected: expected,
-			Found: found, Advice: v.repair()}
+		return &Mismatch{
+			Stream: v.cfg.Output, Sequence: m.Sequence, Subject: m.Subject, What: what, Expected: expected,
+			Found: found, Advice: v.repair(),
+		}
 	}
 	at, ok := placeOf(m)
 	switch {
@@ -387,21 +396,11 @@ func (v *verifier) match(out *pending, body []byte, m *bus.Stored) error {
 
 // headers compares the headers of the contract.
 func (v *verifier) headers(out *pending, m *bus.Stored, differs func(what, expected, found string) error) error {
-	for _, h := range []bus.Header{
-		{Key: events.HeaderID, Value: out.id},
-		{Key: events.HeaderType, Value: out.kind},
-		{Key: events.HeaderSource, Value: "daybook/" + v.cfg.Name},
-		{Key: events.HeaderSpecVersion, Value: events.SpecVersion},
-		{Key: events.HeaderContentType, Value: events.ContentType},
-	} {
+	v.wanted = events.AppendHeaders(v.wanted[:0], out.id, out.kind, v.source, events.FormatTime(out.time))
+	for _, h := range v.wanted {
 		if found := m.Header(h.Key); found != h.Value {
 			return differs("the header "+h.Key, strconv.Quote(h.Value), strconv.Quote(found))
 		}
-	}
-	var text [32]byte
-	if at := events.AppendTime(text[:0], out.time); m.Header(events.HeaderTime) != string(at) {
-		return differs("the header "+events.HeaderTime, strconv.Quote(string(at)),
-			strconv.Quote(m.Header(events.HeaderTime)))
 	}
 	ends := m.Header(HeaderChain) != "" || m.Header(HeaderLogic) != "" || m.Header(HeaderSourceID) != "" ||
 		m.Header(HeaderSourceTime) != "" || m.Header(HeaderBase) != ""
@@ -417,7 +416,7 @@ func (v *verifier) headers(out *pending, m *bus.Stored, differs func(what, expec
 	if v.cp.base.Output != 0 {
 		base = v.cp.base.String()
 	}
-	for _, h := range []bus.Header{
+	for _, h := range []events.Header{
 		{Key: HeaderChain, Value: out.chain.String()},
 		{Key: HeaderLogic, Value: v.cfg.Logic},
 		{Key: HeaderSourceID, Value: out.source.ID},

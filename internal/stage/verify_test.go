@@ -49,7 +49,7 @@ func (w *world) contents() []bus.Message {
 		message := bus.Message{Subject: m.Subject, Data: m.Data}
 		for _, key := range contract {
 			if value := m.Header(key); value != "" {
-				message.Header = append(message.Header, bus.Header{Key: key, Value: value})
+				message.Header = append(message.Header, events.Header{Key: key, Value: value})
 			}
 		}
 		all = append(all, message)
@@ -179,10 +179,14 @@ var _ = Describe("Verifying", func() {
 		}), "the body", true},
 		{"with another subject", edit(func(m *bus.Message) { m.Subject += ".x" }), "the subject", true},
 		{"without the contract's headers", edit(func(m *bus.Message) { m.Header = nil }), "", true},
-		{"gone", func(all []bus.Message, at int) []bus.Message { return slices.Delete(all, at, at+1) }, "missing",
-			false},
-		{"there twice", func(all []bus.Message, at int) []bus.Message { return slices.Insert(all, at+1, all[at]) },
-			"a second time", false},
+		{
+			"gone", func(all []bus.Message, at int) []bus.Message { return slices.Delete(all, at, at+1) }, "missing",
+			false,
+		},
+		{
+			"there twice", func(all []bus.Message, at int) []bus.Message { return slices.Insert(all, at+1, all[at]) },
+			"a second time", false,
+		},
 		{"behind a foreign one", func(all []bus.Message, at int) []bus.Message {
 			return slices.Insert(all, at, bus.Message{Subject: all[0].Subject, Data: []byte("{}")})
 		}, "did not publish", true},
@@ -196,8 +200,10 @@ var _ = Describe("Verifying", func() {
 			for _, at := range []int{0, 600, len(all) - 1} {
 				damaged := make([]bus.Message, len(all))
 				for i := range all {
-					damaged[i] = bus.Message{Subject: all[i].Subject, Data: slices.Clone(all[i].Data),
-						Header: slices.Clone(all[i].Header)}
+					damaged[i] = bus.Message{
+						Subject: all[i].Subject, Data: slices.Clone(all[i].Data),
+						Header: slices.Clone(all[i].Header),
+					}
 				}
 				w.restored(d.change(damaged, at))
 				_, err := w.check(true)
@@ -235,11 +241,13 @@ var _ = Describe("Verifying", func() {
 		w := built()
 		all := w.contents()
 		first := slices.IndexFunc(all, func(m bus.Message) bool {
-			return slices.ContainsFunc(m.Header, func(h bus.Header) bool { return h.Key == stage.HeaderChain })
+			return slices.ContainsFunc(m.Header, func(h events.Header) bool { return h.Key == stage.HeaderChain })
 		})
-		all[first].Header = slices.DeleteFunc(slices.Clone(all[first].Header), func(h bus.Header) bool {
-			return slices.Contains([]string{stage.HeaderChain, stage.HeaderLogic, stage.HeaderSourceID,
-				stage.HeaderSourceTime}, h.Key)
+		all[first].Header = slices.DeleteFunc(slices.Clone(all[first].Header), func(h events.Header) bool {
+			return slices.Contains([]string{
+				stage.HeaderChain, stage.HeaderLogic, stage.HeaderSourceID,
+				stage.HeaderSourceTime,
+			}, h.Key)
 		})
 		w.restored(all)
 		_, err := w.check(true)
@@ -251,7 +259,7 @@ var _ = Describe("Verifying", func() {
 		ends := 0
 		all := w.contents()
 		for n := len(all) - 1; n > 0; n-- {
-			whole := slices.ContainsFunc(all[n-1].Header, func(h bus.Header) bool { return h.Key == stage.HeaderChain })
+			whole := slices.ContainsFunc(all[n-1].Header, func(h events.Header) bool { return h.Key == stage.HeaderChain })
 			if !whole && n%100 != 0 {
 				continue
 			}

@@ -44,11 +44,15 @@ type site struct {
 }
 
 func newSite(folder string) *site {
-	s := &site{server: must(bus.StartServer(bus.ServerConfig{DataDir: folder, Listen: "127.0.0.1:0", User: "u",
-		Password: "p"}))}
+	s := &site{server: must(bus.StartServer(bus.ServerConfig{
+		DataDir: folder, Listen: "127.0.0.1:0", User: "u",
+		Password: "p",
+	}))}
 	connect := func() *bus.Bus {
-		return must(bus.Connect(context.Background(), bus.Config{URL: s.server.URL(), User: "u", Password: "p",
-			Timeout: patience}))
+		return must(bus.Connect(context.Background(), bus.Config{
+			URL: s.server.URL(), User: "u", Password: "p",
+			Timeout: patience,
+		}))
 	}
 	s.first, s.next = connect(), connect()
 	s.admin = must(bustest.Dial(s.server.URL(), "u", "p"))
@@ -115,7 +119,7 @@ func (w *world) feed(sizes ...int) {
 		for i, size := range sizes[:n] {
 			messages[i] = bus.Message{
 				Subject: "in" + w.id + ".x", Data: []byte(strconv.Itoa(size)),
-				Header: []bus.Header{{Key: events.HeaderID, Value: fmt.Sprintf("input-%d", len(w.sizes)+i+1)}},
+				Header: []events.Header{{Key: events.HeaderID, Value: fmt.Sprintf("input-%d", len(w.sizes)+i+1)}},
 			}
 		}
 		state := must(w.bus.Stream(context.Background(), w.in))
@@ -315,8 +319,10 @@ func (w *world) start(o options) *run {
 	if o.bus == nil {
 		o.bus = w.bus
 	}
-	r := &run{w: w, proc: &adder{out: "own" + w.id, extra: o.extra, failAfter: o.failAfter},
-		metrics: stage.NewMetrics("test"), log: &logged{}, done: make(chan error, 1)}
+	r := &run{
+		w: w, proc: &adder{out: "own" + w.id, extra: o.extra, failAfter: o.failAfter},
+		metrics: stage.NewMetrics("test"), log: &logged{}, done: make(chan error, 1),
+	}
 	r.Stage = stage.New(cfg, o.bus, r.proc, slog.New(slog.NewTextHandler(r.log, nil)), r.metrics)
 	r.ctx, r.cancel = context.WithCancel(context.Background())
 	if f, ok := o.bus.(*faulty); ok {
@@ -451,7 +457,8 @@ func (f *faulty) Read(ctx context.Context, stream string, from uint64, o bus.Rea
 }
 
 func (f *faulty) Each(ctx context.Context, stream string, from, to uint64, o bus.ReadOptions,
-	yield func(*bus.Stored) error) (uint64, error) {
+	yield func(*bus.Stored) error,
+) (uint64, error) {
 	if err := f.enter("Each"); err != nil {
 		return 0, err
 	}

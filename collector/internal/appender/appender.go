@@ -136,7 +136,7 @@ func (a *Appender) Buffer() []byte { return a.buf }
 
 // Add puts a message into the batch. Its body is what was appended to Buffer's bytes; the result of
 // that is handed in.
-func (a *Appender) Add(k Key, subject string, header []bus.Header, buffer []byte) {
+func (a *Appender) Add(k Key, subject string, header []events.Header, buffer []byte) {
 	start := len(a.buf)
 	a.buf = buffer
 	a.Put(k, subject, header, a.buf[start:len(a.buf):len(a.buf)])
@@ -144,7 +144,7 @@ func (a *Appender) Add(k Key, subject string, header []bus.Header, buffer []byte
 
 // Put is Add for a body that is the caller's, who leaves it as it is until the batch is flushed or
 // cleared.
-func (a *Appender) Put(k Key, subject string, header []bus.Header, body []byte) {
+func (a *Appender) Put(k Key, subject string, header []events.Header, body []byte) {
 	a.msgs = append(a.msgs, bus.Message{Subject: subject, Header: header, Data: body})
 	a.keys = append(a.keys, k)
 	a.size += len(body)
@@ -279,20 +279,11 @@ func Origin(source, foundation string) string {
 }
 
 // Header makes a message's CloudEvents headers.
-func Header(id, kind, origin, at string) []bus.Header {
-	return AppendHeader(make([]bus.Header, 0, headers), id, kind, origin, at)
+func Header(id, kind, origin, at string) []events.Header {
+	return events.Headers(id, kind, origin, at)
 }
 
-const headers = 6
-
 // AppendHeader appends a message's CloudEvents headers to those of others.
-func AppendHeader(to []bus.Header, id, kind, origin, at string) []bus.Header {
-	return append(to,
-		bus.Header{Key: events.HeaderID, Value: id},
-		bus.Header{Key: events.HeaderType, Value: kind},
-		bus.Header{Key: events.HeaderSource, Value: origin},
-		bus.Header{Key: events.HeaderTime, Value: at},
-		bus.Header{Key: events.HeaderSpecVersion, Value: events.SpecVersion},
-		bus.Header{Key: events.HeaderContentType, Value: events.ContentType},
-	)
+func AppendHeader(to []events.Header, id, kind, origin, at string) []events.Header {
+	return events.AppendHeaders(to, id, kind, origin, at)
 }

@@ -87,7 +87,7 @@ func (s *bodies) Append(ctx context.Context, stream string, msgs []bus.Message, 
 }
 
 func put(a *appender.Appender, id string) {
-	a.Add(appender.KeyOf(id), "usage.x", []bus.Header{{Key: events.HeaderID, Value: id}}, append(a.Buffer(), id...))
+	a.Add(appender.KeyOf(id), "usage.x", []events.Header{{Key: events.HeaderID, Value: id}}, append(a.Buffer(), id...))
 }
 
 var _ = Describe("appending", func() {

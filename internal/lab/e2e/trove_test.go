@@ -153,7 +153,7 @@ var _ = Describe("Trove's notifications, from a real RabbitMQ", Ordered, Continu
 		}
 		_, err := c.bus.Append(ctx, events.StreamQuarantine, []bus.Message{{
 			Subject: events.QuarantineSubject(q.Source, q.Foundation), Data: q.AppendJSON(nil),
-			Header: []bus.Header{{Key: events.HeaderID, Value: q.ID}, {Key: events.HeaderType,
+			Header: []events.Header{{Key: events.HeaderID, Value: q.ID}, {Key: events.HeaderType,
 				Value: events.TypeQuarantined}},
 		}}, bus.Expect{Filter: events.QuarantineSubject(q.Source, q.Foundation), Last: 1})
 		Expect(err).NotTo(HaveOccurred())

@@ -1,0 +1,27 @@
+package events_test
+
+import (
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"github.com/daybook-billing/daybook/events"
+)
+
+var _ = Describe("The headers of a message", func() {
+	It("are the six of CloudEvents, in this order", func() {
+		Expect(events.Headers("id", events.TypeUsage, "daybook/x", "2026-11-01T00:00:00Z")).To(Equal([]events.Header{
+			{Key: "ce-id", Value: "id"},
+			{Key: "ce-type", Value: "daybook.usage.v1"},
+			{Key: "ce-source", Value: "daybook/x"},
+			{Key: "ce-time", Value: "2026-11-01T00:00:00Z"},
+			{Key: "ce-specversion", Value: "1.0"},
+			{Key: "content-type", Value: "application/json"},
+		}))
+	})
+
+	It("stand behind those that are there already", func() {
+		headers := events.AppendHeaders([]events.Header{{Key: "k", Value: "v"}}, "id", "t", "s", "at")
+		Expect(headers).To(HaveLen(1 + events.HeaderCount))
+		Expect(headers[0]).To(Equal(events.Header{Key: "k", Value: "v"}))
+	})
+})
