@@ -1,0 +1,172 @@
+package status
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/internal/bus"
+)
+
+// Limits of the lists in an Overview: the newest are kept.
+const (
+	maxGaps       = 20
+	maxUnreadable = 5
+)
+
+// Overview is everything known about one collector: from itself, and from the streams.
+type Overview struct {
+	Status
+	// Silent is set when only the streams tell of it: a file, or a collector without a status.
+	Silent bool  `json:"silent,omitempty"`
+	Gaps   []Gap `json:"gaps"`
+	// GapsOmitted counts older gaps.
+	GapsOmitted int `json:"gaps_omitted,omitempty"`
+	// Unreadable has the newest messages of USAGE that the projector could not read. They are on no
+	// bill.
+	Unreadable        []string `json:"unreadable,omitempty"`
+	UnreadableOmitted int      `json:"unreadable_omitted,omitempty"`
+}
+
+// Gap is a stretch of time with facts missing; From is zero for the beginning of time.
+type Gap struct {
+	From     time.Time `json:"from,omitzero"`
+	To       time.Time `json:"to,omitzero"`
+	List     string    `json:"list,omitempty"`
+	Reason   string    `json:"reason"`
+	Sequence uint64    `json:"sequence"` // in USAGE
+}
+
+// Bus is Gather's need of the bus.
+type Bus interface {
+	Reader
+	// Each gives the messages of a stream in order, as bus.Each does.
+	Each(ctx context.Context, stream string, from, to uint64, options bus.ReadOptions,
+		yield func(m *bus.Stored) error) (last uint64, err error)
+	// Latest gives the last message of each subject, as bus.Latest does.
+	Latest(ctx context.Context, stream string, filters []string, yield func(m *bus.Stored) error) error
+}
+
+// Gather puts the collectors' statuses together with the horizons and gaps of USAGE and the
+// unreadable messages that METERED reports, for one foundation, or for all where it is empty. now
+// is the moment that ages are counted to. The part that could be read is returned with an error,
+// too. A message of somebody else's among Daybook's is in the error and hides no other.
+func Gather(ctx context.Context, b Bus, foundation string, now time.Time) ([]*Overview, error) {
+	g := gathering{foundation: foundation}
+	statuses, unread := Read(ctx, b)
+	for i := range statuses {
+		if s := statuses[i]; foundation == "" || s.Foundation == foundation {
+			s.age(now)
+			g.all = append(g.all, &Overview{Status: s, Gaps: []Gap{}})
+		}
+	}
+	err := g.horizons(ctx, b)
+	if err == nil {
+		err = g.gaps(ctx, b)
+	}
+	if err == nil {
+		err = g.unreadable(ctx, b)
+	}
+	if errors.Is(err, bus.ErrNotFound) {
+		err = nil // no streams yet
+	}
+	return g.all, errors.Join(err, errors.Join(append([]error{unread}, g.foreign...)...))
+}
+
+// gathering is one call of Gather.
+type gathering struct {
+	foundation string
+	all        []*Overview
+	foreign    []error // the first messages of somebody else's
+}
+
+// of finds the overview of a foundation, the first where it has several collectors, and makes one
+// for want of any.
+func (g *gathering) of(source, foundation string) *Overview {
+	for _, o := range g.all {
+		if o.Source == source && o.Foundation == foundation {
+			return o
+		}
+	}
+	o := &Overview{Status: Status{Source: source, Foundation: foundation}, Silent: true, Gaps: []Gap{}}
+	g.all = append(g.all, o)
+	return o
+}
+
+func (g *gathering) unread(stream string, m *bus.Stored, err error) {
+	if len(g.foreign) < maxUnreadable {
+		g.foreign = append(g.foreign, fmt.Errorf("message %d of %s (%s) cannot be read: %w", m.Sequence, stream,
+			m.Subject, err))
+	}
+}
+
+func (g *gathering) horizons(ctx context.Context, b Bus) error {
+	return b.Latest(ctx, events.StreamUsage, []string{events.UsageHorizonFilter(g.foundation)},
+		func(m *bus.Stored) error {
+			var h events.Horizon
+			if err := h.DecodeJSON(m.Data); err != nil {
+				g.unread(events.StreamUsage, m, err)
+				return nil
+			}
+			if o := g.of(h.Source, h.Foundation); o.Silent {
+				o.Horizon = h.Time
+			}
+			return nil
+		})
+}
+
+func (g *gathering) gaps(ctx context.Context, b Bus) error {
+	options := bus.ReadOptions{Filters: []string{events.UsageGapFilter(g.foundation)}}
+	_, err := b.Each(ctx, events.StreamUsage, 1, bus.End, options, func(m *bus.Stored) error {
+		var gap events.Gap
+		if err := gap.DecodeJSON(m.Data); err != nil {
+			g.unread(events.StreamUsage, m, err)
+			return nil
+		}
+		o := g.of(gap.Source, gap.Foundation)
+		o.Gaps = append(o.Gaps, Gap{gap.From, gap.To, gap.List, gap.Reason, m.Sequence})
+		if len(o.Gaps) > maxGaps {
+			o.Gaps, o.GapsOmitted = o.Gaps[1:], o.GapsOmitted+1
+		}
+		return nil
+	})
+	return err
+}
+
+func (g *gathering) unreadable(ctx context.Context, b Bus) error {
+	options := bus.ReadOptions{Filters: []string{events.MeteredAnomalyFilter(g.foundation)}}
+	_, err := b.Each(ctx, events.StreamMetered, 1, bus.End, options, func(m *bus.Stored) error {
+		var a events.AnomalyNotice
+		if err := a.DecodeJSON(m.Data); err != nil {
+			g.unread(events.StreamMetered, m, err)
+			return nil
+		}
+		if a.Anomaly.Code == events.AnomalyUnreadable {
+			o := g.of(a.Source, a.Foundation)
+			o.Unreadable = append(o.Unreadable, a.Anomaly.Message)
+			if len(o.Unreadable) > maxUnreadable {
+				o.Unreadable, o.UnreadableOmitted = o.Unreadable[1:], o.UnreadableOmitted+1
+			}
+		}
+		return nil
+	})
+	return err
+}
+
+// quiet is the silence of a collector that is worth mentioning; a collector that polls seldom has
+// three polls.
+const quiet = 15 * time.Minute
+
+// age brings a status up to date: a collector that has stopped falls behind without a new status.
+func (s *Status) age(now time.Time) {
+	silence := now.Sub(s.Updated)
+	if silence < 0 {
+		return
+	}
+	s.LagSeconds += int64(silence / time.Second)
+	if s.Problem == "" && silence > max(quiet, 3*time.Duration(s.ScheduleSeconds)*time.Second) {
+		s.Problem = "has told nothing since " + events.FormatTime(s.Updated.Truncate(time.Second)) + ": is it running?"
+	}
+}
