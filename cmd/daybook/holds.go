@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/daybook-billing/daybook/cmd/daybook/print"
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
 	"github.com/daybook-billing/daybook/internal/stage"
@@ -29,43 +30,6 @@ type holdsListCmd struct {
 	Format     string `enum:"table,json" default:"table" help:"Output: ${enum}; json is one object a line."`
 }
 
-// holdJSON is a hold as it is printed.
-type holdJSON struct {
-	ID         string `json:"id"`
-	Source     string `json:"source"`
-	Foundation string `json:"foundation"`
-	Tenant     string `json:"tenant"`
-	Kind       string `json:"kind"`
-	Resource   string `json:"resource"`
-	Name       string `json:"name"`
-	Code       string `json:"code"`
-	Start      string `json:"start"`
-	End        string `json:"end,omitempty"`
-	Footprint  fields `json:"footprint"`
-	Reason     string `json:"reason"`
-}
-
-func holdOut(m *events.Metered, h *events.Hold) holdJSON {
-	return holdJSON{
-		ID: h.ID, Source: m.Source, Foundation: m.Foundation, Tenant: m.Tenant, Kind: h.Kind, Resource: h.Resource,
-		Name: nameOf(m, h.Resource),
-		Code: h.Code, Start: timeOrEmpty(h.Start), End: timeOrEmpty(h.End), Footprint: footprintFields(h.Kind,
-			h.Footprint), Reason: h.Reason,
-	}
-}
-
-// nameOf finds the name of a resource among what runs and ran beside the hold, which has none.
-func nameOf(m *events.Metered, resource string) string {
-	for _, spans := range [][]events.Span{m.Running, m.Closed, m.Retracted} {
-		for i := range spans {
-			if spans[i].Resource == resource && spans[i].Name != "" {
-				return spans[i].Name
-			}
-		}
-	}
-	return ""
-}
-
 // Run lists holds.
 func (c *holdsListCmd) Run(e *env) error {
 	b, err := c.open(e.ctx, "holds", nil)
@@ -73,45 +37,14 @@ func (c *holdsListCmd) Run(e *env) error {
 		return err
 	}
 	defer b.Close()
-	rows := [][]string{{"ID", "FOUNDATION", "TENANT", "KIND", "RESOURCE", "NAME", "CODE", "START", "END", "FOOTPRINT",
-		"REASON"}}
-	var omitted uint64
+	out := print.NewHolds(e.stdout, e.stderr, c.Format == "json")
 	err = latestMetered(e.ctx, b, c.Foundation, c.Tenant, func(m *events.Metered, _ *bus.Stored) error {
-		omitted += uint64(m.HeldOmitted)
-		for i := range m.Held {
-			h := holdOut(m, &m.Held[i])
-			if c.Format == "json" {
-				if err := printJSON(e.stdout, h); err != nil {
-					return err
-				}
-				continue
-			}
-			rows = append(rows, []string{
-				h.ID, h.Foundation, h.Tenant, h.Kind, h.Resource, h.Name, h.Code, h.Start, cmp.Or(h.End, "goes on"),
-				h.Footprint.text(), h.Reason,
-			})
-		}
-		return nil
+		return out.Add(m)
 	})
 	if err != nil {
 		return err
 	}
-	notices := e.stderr
-	if c.Format == "table" {
-		notices = e.stdout
-		if len(rows) > 1 {
-			if err := printTable(e.stdout, rows); err != nil {
-				return err
-			}
-			fmt.Fprintln(e.stdout)
-		}
-		fmt.Fprintf(e.stdout, "held: %d\n", uint64(len(rows)-1)+omitted) //nolint:gosec // rows begins with its header
-	}
-	if omitted > 0 {
-		fmt.Fprintf(notices, "not listed: %d more; a message lists at most %d of what is held under its subject\n",
-			omitted, events.MaxHeld)
-	}
-	return nil
+	return out.End()
 }
 
 // decisionFlags are what release and discard have in common.
@@ -294,7 +227,8 @@ func (c *decisionFlags) find(ctx context.Context, b *bus.Bus, d *events.Decision
 // that says the same, and then nothing is stored. Decisions about a hold form a row, in which each
 // id is made of the one before it.
 func publishDecision(ctx context.Context, b *bus.Bus, d *events.Decision) (sequence uint64, earlier *events.Decision,
-	err error) {
+	err error,
+) {
 	subject := events.UsageDecisionSubject(d.Source, d.Foundation)
 	for range decisionTries {
 		last, at, end, err := lastDecision(ctx, b, subject, d.Hold)
@@ -405,7 +339,8 @@ func (c *decisionFlags) decideAll(e *env, action string) error {
 // publishDecisions appends decisions in one batch, each exactly once, as publishDecision does. It
 // returns how many were not there yet.
 func publishDecisions(ctx context.Context, b *bus.Bus, subject string, decisions []events.Decision) (published int,
-	err error) {
+	err error,
+) {
 	for range decisionTries {
 		last := map[string]events.Decision{}
 		end, err := eachDecision(ctx, b, subject, func(d *events.Decision, _ uint64) { last[d.Hold] = *d })
@@ -445,7 +380,8 @@ func publishDecisions(ctx context.Context, b *bus.Bus, subject string, decisions
 // lastDecision returns the last decision about a hold with its sequence, nil if there is none, and
 // the sequence of the last message on the subject.
 func lastDecision(ctx context.Context, b *bus.Bus, subject, hold string) (last *events.Decision, at, end uint64,
-	err error) {
+	err error,
+) {
 	end, err = eachDecision(ctx, b, subject, func(d *events.Decision, sequence uint64) {
 		if d.Hold == hold {
 			last, at = d, sequence
@@ -457,7 +393,8 @@ func lastDecision(ctx context.Context, b *bus.Bus, subject, hold string) (last *
 // eachDecision gives the decisions on a subject, in order, and returns the sequence of the last
 // message there, 0 if there is none.
 func eachDecision(ctx context.Context, b *bus.Bus, subject string, each func(d *events.Decision,
-	sequence uint64)) (end uint64, err error) {
+	sequence uint64),
+) (end uint64, err error) {
 	return b.Each(ctx, events.StreamUsage, 1, bus.End, bus.ReadOptions{Filters: []string{subject}},
 		func(m *bus.Stored) error {
 			var d events.Decision

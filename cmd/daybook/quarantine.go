@@ -4,10 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
-	"strconv"
-	"strings"
 
+	"github.com/daybook-billing/daybook/cmd/daybook/print"
 	"github.com/daybook-billing/daybook/collector"
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
@@ -35,7 +35,8 @@ type quarantineFlags struct {
 
 // each reads the quarantine in its order, up to where it ends now.
 func (f *quarantineFlags) each(ctx context.Context, b *bus.Bus, yield func(m *bus.Stored,
-	q *events.Quarantined) error) error {
+	q *events.Quarantined) error,
+) error {
 	_, err := b.Each(ctx, events.StreamQuarantine, 1, bus.End, bus.ReadOptions{}, func(m *bus.Stored) error {
 		var q events.Quarantined
 		if err := q.DecodeJSON(m.Data); err != nil {
@@ -47,27 +48,6 @@ func (f *quarantineFlags) each(ctx context.Context, b *bus.Bus, yield func(m *bu
 		return nil
 	})
 	return err
-}
-
-// quarantinedJSON is an input as it is printed.
-type quarantinedJSON struct {
-	Sequence   uint64 `json:"sequence"`
-	Time       string `json:"time"`
-	Source     string `json:"source"`
-	Foundation string `json:"foundation"`
-	File       string `json:"file,omitempty"`
-	Line       uint32 `json:"line,omitempty"`
-	Reason     string `json:"reason"`
-	Input      string `json:"input"`
-	AfterID    string `json:"after_id,omitempty"`
-}
-
-func quarantinedOut(m *bus.Stored, q *events.Quarantined) quarantinedJSON {
-	return quarantinedJSON{
-		Sequence: m.Sequence, Time: timeOrEmpty(m.Time), Source: q.Source, Foundation: q.Foundation, File: q.File,
-		Line:   q.Line,
-		Reason: q.Reason, Input: q.Input, AfterID: q.AfterID,
-	}
 }
 
 type quarantineListCmd struct {
@@ -82,36 +62,12 @@ func (c *quarantineListCmd) Run(e *env) error {
 		return err
 	}
 	defer b.Close()
-	const width = 60
-	rows := [][]string{{"SEQUENCE", "TIME", "SOURCE", "FOUNDATION", "FROM", "LINE", "REASON", "INPUT"}}
-	err = c.each(e.ctx, b, func(m *bus.Stored, q *events.Quarantined) error {
-		out := quarantinedOut(m, q)
-		if c.Format == "json" {
-			return printJSON(e.stdout, out)
-		}
-		line := ""
-		if out.Line > 0 {
-			line = strconv.FormatUint(uint64(out.Line), 10)
-		}
-		input := out.Input
-		if runes := []rune(input); len(runes) > width {
-			input = string(runes[:width]) + "…"
-		}
-		rows = append(rows, []string{strconv.FormatUint(out.Sequence, 10), out.Time, out.Source, out.Foundation,
-			out.File, line, out.Reason, input})
-		return nil
-	})
-	if err != nil || c.Format == "json" {
+	out := print.NewQuarantine(e.stdout, c.Format == "json")
+	err = c.each(e.ctx, b, func(m *bus.Stored, q *events.Quarantined) error { return out.Add(m.Sequence, m.Time, q) })
+	if err != nil {
 		return err
 	}
-	if len(rows) > 1 {
-		if err := printTable(e.stdout, rows); err != nil {
-			return err
-		}
-		fmt.Fprintln(e.stdout)
-	}
-	_, err = fmt.Fprintf(e.stdout, "quarantined: %d\n", len(rows)-1)
-	return err
+	return out.End()
 }
 
 type quarantineShowCmd struct {
@@ -138,7 +94,7 @@ func (c *quarantineShowCmd) Run(e *env) error {
 	if err := q.DecodeJSON(m.Data); err != nil {
 		return fmt.Errorf("message %d of QUARANTINE: %w", m.Sequence, err)
 	}
-	return printJSON(e.stdout, quarantinedOut(&m, &q))
+	return print.Quarantined(e.stdout, m.Sequence, m.Time, &q)
 }
 
 type quarantineReplayCmd struct {
@@ -158,15 +114,6 @@ func (c *quarantineReplayCmd) Validate() error {
 		return errors.New("name sequences of QUARANTINE, or replay everything with --all")
 	}
 	return nil
-}
-
-// replayedJSON says what became of an input.
-type replayedJSON struct {
-	Sequence uint64 `json:"sequence"`
-	Outcome  string `json:"outcome"`
-	ID       string `json:"id,omitempty"`
-	Subject  string `json:"subject,omitempty"`
-	Reason   string `json:"reason,omitempty"`
 }
 
 // Run replays.
@@ -195,7 +142,7 @@ func (c *quarantineReplayCmd) Run(e *env) error {
 			"there are", found, len(sequences))
 	}
 	results, err := c.replay(e.ctx, b)
-	if printErr := c.print(e, results); err == nil {
+	if printErr := c.print(e.stdout, results); err == nil {
 		err = printErr
 	}
 	return err
@@ -229,33 +176,12 @@ func (c *quarantineReplayCmd) replay(ctx context.Context, b *bus.Bus) (results [
 	return results, err
 }
 
-func (c *quarantineReplayCmd) print(e *env, results []collector.Replayed) error {
-	counts := map[string]int{}
-	rows := [][]string{{"SEQUENCE", "OUTCOME", "FACT", "REASON"}}
+func (c *quarantineReplayCmd) print(w io.Writer, results []collector.Replayed) error {
+	out := print.NewOutcomes(w, c.Format == "json")
 	for _, r := range results {
-		counts[r.Outcome]++
-		if c.Format == "json" {
-			if err := printJSON(e.stdout, replayedJSON(r)); err != nil {
-				return err
-			}
-			continue
-		}
-		rows = append(rows, []string{strconv.FormatUint(r.Sequence, 10), r.Outcome, r.ID, r.Reason})
-	}
-	if c.Format == "json" {
-		return nil
-	}
-	if len(rows) > 1 {
-		if err := printTable(e.stdout, rows); err != nil {
+		if err := out.Add(print.Outcome(r)); err != nil {
 			return err
 		}
-		fmt.Fprintln(e.stdout)
 	}
-	var parts []string
-	for _, outcome := range []string{collector.ReplayStored, collector.ReplayKnown, collector.ReplayIgnored,
-		collector.ReplayRefused} {
-		parts = append(parts, fmt.Sprintf("%d %s", counts[outcome], outcome))
-	}
-	_, err := fmt.Fprintf(e.stdout, "%s; what was replayed stays in QUARANTINE\n", strings.Join(parts, ", "))
-	return err
+	return out.End(collector.ReplayStored, collector.ReplayKnown, collector.ReplayIgnored, collector.ReplayRefused)
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"encoding/csv"
 	"errors"
 	"fmt"
@@ -10,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/daybook-billing/daybook/cmd/daybook/print"
 	"github.com/daybook-billing/daybook/collector"
 	"github.com/daybook-billing/daybook/collector/trove"
 	"github.com/daybook-billing/daybook/events"
@@ -208,53 +208,9 @@ type spanJSON struct {
 	Start     string   `json:"start"`
 	End       string   `json:"end"`
 	Seconds   string   `json:"seconds"`
-	Footprint fields   `json:"footprint"`
+	Footprint print.Fields   `json:"footprint"`
 	Running   bool     `json:"running"`
 	Flags     []string `json:"flags"`
-}
-
-// fields is an object with its keys in a fixed order.
-type fields []field
-
-type field struct {
-	key   string
-	value any // string or uint32
-}
-
-// MarshalJSON implements json.Marshaler.
-func (f fields) MarshalJSON() ([]byte, error) {
-	var b bytes.Buffer
-	b.WriteByte('{')
-	for i, field := range f {
-		if i > 0 {
-			b.WriteByte(',')
-		}
-		b.WriteString(strconv.Quote(field.key) + ":")
-		if err := printJSON(&b, field.value); err != nil {
-			return nil, err
-		}
-		b.Truncate(b.Len() - 1) // the line end
-	}
-	b.WriteByte('}')
-	return b.Bytes(), nil
-}
-
-// footprintFields are the fields that a kind has, all of them, known or not.
-func footprintFields(kind string, f events.Footprint) fields {
-	switch kind {
-	case events.KindService:
-		return fields{{"plan", f.Plan}, {"plan_guid", f.PlanGUID}, {"offering", f.Offering}, {"broker", f.Broker}}
-	case events.KindInstance:
-		return fields{{"flavor", f.Flavor}, {"flavor_id", f.FlavorID}, {"memory_mb", f.MemoryMB.Or(0)}}
-	case events.KindVolume:
-		return fields{{"volume_gb", f.VolumeGB.Or(0)}}
-	}
-	return fields{
-		{"instances", f.Instances.Or(0)},
-		{"memory_mb", f.MemoryMB.Or(0)},
-		{"process_type", f.ProcessType},
-		{"buildpack", f.Buildpack},
-	}
 }
 
 func spanOut(s *rating.Span) spanJSON {
@@ -262,7 +218,7 @@ func spanOut(s *rating.Span) spanJSON {
 		Kind: s.Kind, Resource: s.Resource, Tenant: s.Tenant, Space: s.Space, Name: s.Name,
 		Start: events.FormatTime(s.Start), End: events.FormatTime(s.End), Seconds: events.SecondsBetween(s.Start,
 			s.End).String(),
-		Footprint: footprintFields(s.Kind, s.Footprint), Running: s.Running, Flags: append([]string{},
+		Footprint: print.Footprint(s.Kind, s.Footprint), Running: s.Running, Flags: append([]string{},
 			s.Flags.Names()...),
 	}
 }
@@ -275,17 +231,17 @@ func (c *rateCmd) printSpans(w io.Writer, spans []rating.Span) error {
 	for i := range spans {
 		s := spanOut(&spans[i])
 		if c.Format == "json" {
-			if err := printJSON(w, s); err != nil {
+			if err := print.JSON(w, s); err != nil {
 				return err
 			}
 			continue
 		}
 		footprint, flags := "", ""
 		for _, f := range s.Footprint {
-			footprint = join(footprint, fmt.Sprintf("%s=%v", f.key, f.value))
+			footprint = print.Join(footprint, fmt.Sprintf("%s=%v", f.Key, f.Value))
 		}
 		for _, f := range s.Flags {
-			flags = join(flags, f)
+			flags = print.Join(flags, f)
 		}
 		rows = append(rows, []string{
 			s.Kind, s.Resource, s.Tenant, s.Space, s.Name, s.Start, s.End, s.Seconds,
@@ -293,13 +249,6 @@ func (c *rateCmd) printSpans(w io.Writer, spans []rating.Span) error {
 		})
 	}
 	return c.printRows(w, rows)
-}
-
-func join(list, item string) string {
-	if list == "" {
-		return item
-	}
-	return list + " " + item
 }
 
 // chargeJSON is a charge as it is printed.
@@ -346,7 +295,7 @@ func (c *rateCmd) printCharges(e *env, spans []rating.Span, total totalJSON) err
 				Amount: l.Amount.String(), VAT: l.VAT.String(), Currency: l.Currency,
 			}
 			if c.Format == "json" {
-				if err := printJSON(w, o); err != nil {
+				if err := print.JSON(w, o); err != nil {
 					return err
 				}
 				continue
@@ -367,7 +316,7 @@ func (c *rateCmd) printCharges(e *env, spans []rating.Span, total totalJSON) err
 		}
 	}
 	if c.Format == "json" {
-		return printJSON(w, map[string]totalJSON{"total": total})
+		return print.JSON(w, map[string]totalJSON{"total": total})
 	}
 	rows = append(rows, []string{"total", "", "", "", "", "", "", "", "", "", total.Amount, total.VAT, total.Currency})
 	if err := c.printRows(w, rows); err != nil || c.Format == "csv" {
@@ -395,7 +344,7 @@ func (c *rateCmd) printRows(w io.Writer, rows [][]string) error {
 		}
 		return out.Error()
 	case "table":
-		return printTable(w, rows)
+		return print.Table(w, rows)
 	}
 	return nil
 }

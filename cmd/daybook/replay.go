@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/daybook-billing/daybook/cmd/daybook/print"
 	"github.com/daybook-billing/daybook/internal/bus"
 	"github.com/daybook-billing/daybook/internal/replay"
 	"github.com/daybook-billing/daybook/internal/service"
@@ -27,21 +28,6 @@ func (replayCmd) Help() string {
 
 A stream that was emptied is derived anew. To empty METERED, purge it by subject, or the catalogues in it are lost:
 nats stream purge METERED --subject 'metered.>'`
-}
-
-// replayResultJSON is what became of a stage as it is printed.
-type replayResultJSON struct {
-	Stage    string `json:"stage"`
-	Input    string `json:"input"`
-	Output   string `json:"output"`
-	DryRun   bool   `json:"dry_run"`
-	Changed  bool   `json:"changed"`
-	Rebuilt  bool   `json:"rebuilt"`
-	Position uint64 `json:"position"`
-	Messages int    `json:"messages"`
-	Back     int    `json:"taken_back"`
-	Anew     int    `json:"published"`
-	Seconds  string `json:"seconds"`
 }
 
 // Run replays.
@@ -80,43 +66,28 @@ func (c *replayCmd) Run(e *env) error {
 
 // replay replays one stage and says what came of it.
 func (c *replayCmd) replay(e *env, b *bus.Bus, d derivation,
-	reckoner func(stage.Processor) stage.Reckoner) (changed bool, err error) {
+	reckoner func(stage.Processor) stage.Reckoner,
+) (changed bool, err error) {
 	log, err := service.NewLogger(e.stderr, "text", "warn")
 	if err != nil {
 		return false, err
 	}
 	start := time.Now()
-	progress := newBar(e.ctx, e.stderr, d.cfg.Output)
-	r, err := stage.Replay(e.ctx, d.cfg, b, d.newProcessor, reckoner, stage.ReplayOptions{DryRun: c.DryRun,
-		Progress: progress.set, Log: log})
-	progress.finish()
+	progress := print.NewBar(e.ctx, e.stderr, d.cfg.Output)
+	r, err := stage.Replay(e.ctx, d.cfg, b, d.newProcessor, reckoner, stage.ReplayOptions{
+		DryRun:   c.DryRun,
+		Progress: progress.Set, Log: log,
+	})
+	progress.Finish()
 	if err != nil {
 		return false, fmt.Errorf("%s: %w", d.cfg.Output, err)
 	}
 	if c.Format == "json" {
-		return r.Changed, printJSON(e.stdout, replayResultJSON{
-			Stage: d.cfg.Name, Input: r.Input, Output: r.Output, DryRun: c.DryRun, Changed: r.Changed,
-			Rebuilt: r.Rebuilt, Position: r.Position,
-			Messages: r.Messages, Back: r.Back, Anew: r.Anew, Seconds: fmt.Sprintf("%.3f", time.Since(start).Seconds()),
-		})
+		return r.Changed, print.ReplayedJSON(e.stdout, d.cfg.Name, &r, c.DryRun, time.Since(start))
 	}
-	would := ""
-	if c.DryRun {
-		would = "would be "
+	things := "spans retracted and %d closed"
+	if d.cfg.Name == pricing().cfg.Name {
+		things = "charges reversed and %d posted"
 	}
-	switch things := "spans retracted and %d closed"; {
-	case !r.Changed:
-		fmt.Fprintf(e.stdout, "%s: everything is as this version and these settings derive it; nothing published\n",
-			r.Output)
-	case r.Rebuilt:
-		fmt.Fprintf(e.stdout, "%s: was empty, %sderived from the start, up to message %d of %s\n", r.Output, would,
-			r.Position, r.Input)
-	default:
-		if d.cfg.Name == pricing().cfg.Name {
-			things = "charges reversed and %d posted"
-		}
-		fmt.Fprintf(e.stdout, "%s: %d "+things+", %spublished in %d messages; it now rests on message %d of %s\n",
-			r.Output, r.Back, r.Anew, would, r.Messages, r.Position, r.Input)
-	}
-	return r.Changed, nil
+	return r.Changed, print.Replayed(e.stdout, &r, c.DryRun, things)
 }

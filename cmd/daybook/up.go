@@ -8,10 +8,12 @@ import (
 	"io"
 	"log/slog"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"github.com/alecthomas/kong"
 
+	"github.com/daybook-billing/daybook/cmd/daybook/print"
 	"github.com/daybook-billing/daybook/collector"
 	"github.com/daybook-billing/daybook/collector/cf"
 	"github.com/daybook-billing/daybook/collector/trove"
@@ -140,8 +142,10 @@ func (c *upCmd) startServer(log *slog.Logger) (*bus.Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	server, err := bus.StartServer(bus.ServerConfig{DataDir: data, Listen: c.Listen, User: c.User, Password: c.Password,
-		Log: log})
+	server, err := bus.StartServer(bus.ServerConfig{
+		DataDir: data, Listen: c.Listen, User: c.User, Password: c.Password,
+		Log: log,
+	})
 	if err == nil {
 		log.Info("NATS server is listening", slog.String("url", server.URL()), slog.String("data", data))
 	}
@@ -163,8 +167,8 @@ type everything struct {
 	// foundations are collected by live for as long as the process runs; nil when there are none.
 	foundations []cf.Foundation
 	live        *cf.Collector
-	trove       *trove.Collector // nil: Trove is not collected
-	progress    *progress
+	trove       *trove.Collector   // nil: Trove is not collected
+	lines       atomic.Int64       // collected from files
 	stop        context.CancelFunc // of the services, once --once has its bill
 }
 
@@ -193,8 +197,10 @@ func (c *upCmd) start(e *env, process *service.Process) (_ *everything, err erro
 	if u.server, err = c.startServer(process.Log); err != nil {
 		return nil, err
 	}
-	u.bus, err = bus.Connect(e.ctx, bus.Config{URL: u.server.URL(), Name: "daybook up", User: c.User,
-		Password: c.Password, Log: process.Log})
+	u.bus, err = bus.Connect(e.ctx, bus.Config{
+		URL: u.server.URL(), Name: "daybook up", User: c.User,
+		Password: c.Password, Log: process.Log,
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -224,8 +230,10 @@ func (c *upCmd) start(e *env, process *service.Process) (_ *everything, err erro
 			cfg.Epoch[events.SourceCF+"/"+f.Name] = f.Epoch
 		}
 	}
-	if u.projector, err = projector.New(cfg, projector.Deps{Bus: u.bus, Log: process.Log,
-		Metrics: projected}); err != nil {
+	if u.projector, err = projector.New(cfg, projector.Deps{
+		Bus: u.bus, Log: process.Log,
+		Metrics: projected,
+	}); err != nil {
 		return nil, err
 	}
 	u.pricer = pricer.New(pricer.Config{}, pricer.Deps{Bus: u.bus, Log: process.Log, Metrics: priced})
@@ -240,7 +248,6 @@ func (c *upCmd) start(e *env, process *service.Process) (_ *everything, err erro
 	}
 	process.Health.Ready("projector", atWork(u.projector.Ready))
 	process.Health.Ready("pricer", atWork(u.pricer.Ready))
-	u.progress = newProgress(e.stderr, u)
 	u.jobs()
 	return u, nil
 }
@@ -275,13 +282,17 @@ func (c *upCmd) prices() ([][]byte, error) {
 func (u *everything) jobs() {
 	if u.cmd.Demo {
 		for _, f := range demo.Files() {
-			u.work = append(u.work, job{foundation: f.Foundation, files: []string{"-"}, name: f.Name,
-				stdin: bytes.NewReader(f.Data), horizon: f.Horizon})
+			u.work = append(u.work, job{
+				foundation: f.Foundation, files: []string{"-"}, name: f.Name,
+				stdin: bytes.NewReader(f.Data), horizon: f.Horizon,
+			})
 		}
 	}
 	if len(u.cmd.Collect) > 0 {
-		u.work = append(u.work, job{foundation: u.cmd.Foundation, files: u.cmd.Collect, stdin: u.env.stdin,
-			follow: u.cmd.Follow})
+		u.work = append(u.work, job{
+			foundation: u.cmd.Foundation, files: u.cmd.Collect, stdin: u.env.stdin,
+			follow: u.cmd.Follow,
+		})
 	}
 }
 
@@ -306,7 +317,7 @@ func (u *everything) services() []service.Component {
 
 // collect works through the jobs, waits until everything has been charged, and shows the bill.
 func (u *everything) collect(ctx context.Context) error {
-	finish := u.progress.show()
+	finish := print.Line(u.env.stderr, u.progress)
 	defer finish()
 	for _, j := range u.work {
 		if j.follow {
@@ -338,7 +349,7 @@ func (u *everything) collect(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := printBill(u.env.stdout, &bill, refused.Messages); err != nil {
+	if err := print.Bill(u.env.stdout, &bill, refused.Messages); err != nil {
 		return err
 	}
 	if u.cmd.Once {
@@ -350,6 +361,12 @@ func (u *everything) collect(ctx context.Context) error {
 		return u.run(ctx, u.work[len(u.work)-1])
 	}
 	return nil
+}
+
+// progress says how far the services have come while they catch up.
+func (u *everything) progress() string {
+	return fmt.Sprintf("%d lines collected, %d messages metered, %d priced, %d posted", u.lines.Load(),
+		u.projector.Done(), u.pricer.Done(), u.poster.Positions().Billing)
 }
 
 // interrupted is the error of collect when it was stopped: a service may be stopped at any time,
@@ -367,9 +384,14 @@ func (u *everything) interrupted(ctx context.Context, err error) error {
 }
 
 func (u *everything) run(ctx context.Context, j job) error {
-	files, err := collector.New(collector.Config{Foundation: j.foundation, Files: j.files, Follow: j.follow,
-		Horizon: j.horizon, StdinName: j.name},
-		collector.Deps{Store: collector.OnBus(u.bus), Log: u.log, Stdin: j.stdin, Progress: u.progress.collected})
+	files, err := collector.New(collector.Config{
+		Foundation: j.foundation, Files: j.files, Follow: j.follow,
+		Horizon: j.horizon, StdinName: j.name,
+	},
+		collector.Deps{
+			Store: collector.OnBus(u.bus), Log: u.log, Stdin: j.stdin,
+			Progress: func(r collector.Report) { u.lines.Store(int64(r.Lines)) },
+		})
 	if err != nil {
 		return err
 	}

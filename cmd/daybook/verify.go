@@ -12,6 +12,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"github.com/daybook-billing/daybook/cmd/daybook/print"
 	"github.com/daybook-billing/daybook/internal/bus"
 	"github.com/daybook-billing/daybook/internal/stage"
 	"github.com/daybook-billing/daybook/pricer"
@@ -106,33 +107,6 @@ func spendMemory() {
 	}
 }
 
-// verifiedJSON is the result for a stage as it is printed.
-type verifiedJSON struct {
-	Stage    string        `json:"stage"`
-	Input    string        `json:"input"`
-	Output   string        `json:"output"`
-	OK       bool          `json:"ok"`
-	Deep     bool          `json:"deep"`
-	Inputs   uint64        `json:"inputs"`
-	Outputs  uint64        `json:"outputs"`
-	Position uint64        `json:"position"`
-	Sequence uint64        `json:"sequence"`
-	Chain    string        `json:"chain,omitempty"`
-	Seconds  string        `json:"seconds"`
-	Mismatch *mismatchJSON `json:"mismatch,omitempty"`
-	Error    string        `json:"error,omitempty"`
-}
-
-type mismatchJSON struct {
-	Stream   string `json:"stream"`
-	Sequence uint64 `json:"sequence"`
-	Subject  string `json:"subject"`
-	What     string `json:"what"`
-	Expected string `json:"expected"`
-	Found    string `json:"found"`
-	Advice   string `json:"advice"`
-}
-
 // Run verifies.
 func (c *verifyCmd) Run(e *env) error {
 	spendMemory()
@@ -167,39 +141,16 @@ func (c *verifyCmd) Run(e *env) error {
 // verify verifies one stage and says what came of it. The error is one of printing.
 func (c *verifyCmd) verify(e *env, b *bus.Bus, d derivation) (failed bool, err error) {
 	start := time.Now()
-	progress := newBar(e.ctx, e.stderr, d.cfg.Output)
-	v, err := stage.Verify(e.ctx, d.cfg, b, d.newProcessor, stage.VerifyOptions{Deep: c.Deep, Progress: progress.set})
-	progress.finish()
+	progress := print.NewBar(e.ctx, e.stderr, d.cfg.Output)
+	v, err := stage.Verify(e.ctx, d.cfg, b, d.newProcessor, stage.VerifyOptions{Deep: c.Deep, Progress: progress.Set})
+	progress.Finish()
 	took := time.Since(start)
-	if c.Format == "json" {
-		out := verifiedJSON{
-			Stage: d.cfg.Name, Input: v.Input, Output: v.Output, OK: err == nil, Deep: v.Deep, Inputs: v.Inputs,
-			Outputs:  v.Outputs,
-			Position: v.Position, Sequence: v.Sequence, Chain: v.Chain, Seconds: fmt.Sprintf("%.3f", took.Seconds()),
-		}
-		var m *stage.Mismatch
-		if errors.As(err, &m) {
-			out.Mismatch = &mismatchJSON{m.Stream, m.Sequence, m.Subject, m.What, m.Expected, m.Found, m.Advice}
-		} else if err != nil {
-			out.Error = err.Error()
-		}
-		return err != nil, printJSON(e.stdout, out)
-	}
-	if err != nil {
+	switch {
+	case c.Format == "json":
+		return err != nil, print.VerifiedJSON(e.stdout, d.cfg.Name, &v, took, err)
+	case err != nil:
 		fmt.Fprintf(e.stderr, "daybook: %s: %v\n", d.cfg.Output, err)
 		return true, nil
 	}
-	if v.Sequence == 0 {
-		_, err = fmt.Fprintf(e.stdout, "%s: nothing has been put out yet, and %s leads to nothing\n", v.Output, v.Input)
-		return false, err
-	}
-	how := "the chain of"
-	if v.Deep {
-		how = "every byte of"
-	}
-	_, err = fmt.Fprintf(e.stdout, "%s is what %s derives: %s %d messages, from %d inputs, in %.1f s (%.0f "+
-		"inputs/s); up to message %d, chain %s\n",
-		v.Output, v.Input, how, v.Outputs, v.Inputs, took.Seconds(), float64(v.Inputs)/took.Seconds(), v.Sequence,
-		v.Chain)
-	return false, err
+	return false, print.Verified(e.stdout, &v, took)
 }

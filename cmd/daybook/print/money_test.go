@@ -1,12 +1,19 @@
-package main
+package print
 
 import (
+	"testing"
+
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/ledger"
 )
+
+func TestSuite(t *testing.T) {
+	RegisterFailHandler(Fail)
+	RunSpecs(t, "print")
+}
 
 var _ = Describe("Money on a bill", func() {
 	DescribeTable("is rounded half-even to the currency's minor unit", func(amount, currency, want string) {
@@ -25,9 +32,11 @@ var _ = Describe("Money on a bill", func() {
 
 	It("adds up on paper: the total is net and VAT as they are shown", func() {
 		amount, vat := events.NewDecimal(1004, -3), events.NewDecimal(204, -3)
-		bill := ledger.Bill{Lines: []ledger.Line{{Period: "2026-11", Tenant: "a", Currency: "GBP", Amount: amount,
-			VAT: vat}}}
-		total := billOut(&bill, 0).Totals[0]
+		bill := ledger.Bill{Lines: []ledger.Line{{
+			Period: "2026-11", Tenant: "a", Currency: "GBP", Amount: amount,
+			VAT: vat,
+		}}}
+		total := newBill(&bill, 0).Totals[0]
 		Expect([]string{total.Amount, total.VAT, total.Total}).To(Equal([]string{"1.00", "0.20", "1.20"}))
 	})
 })

@@ -1,0 +1,92 @@
+package print
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+
+	"github.com/daybook-billing/daybook/events"
+)
+
+// holdJSON is a hold.
+type holdJSON struct {
+	ID         string `json:"id"`
+	Source     string `json:"source"`
+	Foundation string `json:"foundation"`
+	Tenant     string `json:"tenant"`
+	Kind       string `json:"kind"`
+	Resource   string `json:"resource"`
+	Name       string `json:"name"`
+	Code       string `json:"code"`
+	Start      string `json:"start"`
+	End        string `json:"end,omitempty"`
+	Footprint  Fields `json:"footprint"`
+	Reason     string `json:"reason"`
+}
+
+func newHold(m *events.Metered, h *events.Hold) holdJSON {
+	return holdJSON{
+		ID: h.ID, Source: m.Source, Foundation: m.Foundation, Tenant: m.Tenant, Kind: h.Kind, Resource: h.Resource,
+		Name: nameOf(m, h.Resource), Code: h.Code, Start: Time(h.Start), End: Time(h.End),
+		Footprint: Footprint(h.Kind, h.Footprint), Reason: h.Reason,
+	}
+}
+
+// nameOf finds the name of a resource among the spans beside the hold, because a hold has none.
+func nameOf(m *events.Metered, resource string) string {
+	for _, spans := range [][]events.Span{m.Running, m.Closed, m.Retracted} {
+		for i := range spans {
+			if spans[i].Resource == resource && spans[i].Name != "" {
+				return spans[i].Name
+			}
+		}
+	}
+	return ""
+}
+
+// Holds prints the holds of messages of METERED.
+type Holds struct {
+	list
+	notices io.Writer // of JSON
+	omitted uint64
+}
+
+// NewHolds prints to w: a table at the end, or JSON with the notices elsewhere.
+func NewHolds(w, notices io.Writer, asJSON bool) *Holds {
+	return &Holds{
+		list: newList(w, asJSON, "ID", "FOUNDATION", "TENANT", "KIND", "RESOURCE", "NAME", "CODE", "START", "END",
+			"FOOTPRINT", "REASON"),
+		notices: notices,
+	}
+}
+
+// Add takes the holds of one message.
+func (p *Holds) Add(m *events.Metered) error {
+	p.omitted += uint64(m.HeldOmitted)
+	for i := range m.Held {
+		h := newHold(m, &m.Held[i])
+		if err := p.add(h, h.ID, h.Foundation, h.Tenant, h.Kind, h.Resource, h.Name, h.Code, h.Start,
+			cmp.Or(h.End, "goes on"), h.Footprint.Text(), h.Reason); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// End prints the table, the number of holds and the number of those left out of the messages.
+func (p *Holds) End() error {
+	if err := p.end(); err != nil {
+		return err
+	}
+	notices := p.notices
+	if !p.json {
+		notices = p.w
+		fmt.Fprintf(p.w, "held: %d\n", uint64(len(p.rows)-1)+p.omitted) //nolint:gosec // the header is one of the rows
+	}
+	if p.omitted == 0 {
+		return nil
+	}
+	_, err := fmt.Fprintf(notices, "not listed: %d more; a message lists at most %d of what is held under its "+
+		"subject\n", p.omitted, events.MaxHeld)
+	return err
+}

@@ -1,0 +1,97 @@
+package print
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/daybook-billing/daybook/collector/status"
+	"github.com/daybook-billing/daybook/events"
+)
+
+// Status prints a block of lines for each collector; now is the end of every "ago".
+func Status(w io.Writer, all []*status.Overview, now time.Time) error {
+	for i, o := range all {
+		if i > 0 {
+			fmt.Fprintln(w)
+		}
+		if err := Table(w, statusRows(o, now)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// statusRows are the lines of one collector, a name and a value each.
+func statusRows(o *status.Overview, now time.Time) [][]string {
+	title := o.Foundation
+	if o.Collector != "" {
+		title += " (" + o.Collector + ")"
+	}
+	rows := [][]string{{o.Source, title}}
+	add := func(name, value string) { rows = append(rows, []string{"  " + name, value}) }
+	switch {
+	case o.Silent:
+		add("state", "no collector has told how it is doing")
+	case o.Problem != "":
+		add("state", o.Problem)
+	default:
+		add("state", "collecting")
+	}
+	add("horizon", orNever(Time(o.Horizon)))
+	if !o.Silent {
+		lag := "unknown"
+		if !o.Horizon.IsZero() {
+			lag = (time.Duration(o.LagSeconds) * time.Second).String()
+		}
+		add("lag", lag)
+		add("last poll", ago(o.LastPoll, now))
+		add("told", ago(o.Updated, now))
+	}
+	for _, l := range o.Lists {
+		cursor := "nothing collected"
+		if l.CursorGUID != "" {
+			cursor = l.CursorGUID + " of " + events.FormatTime(l.CursorTime)
+		}
+		add(l.Name+" cursor", cursor)
+	}
+	for _, name := range slices.Sorted(maps.Keys(o.Details)) {
+		add(name, o.Details[name])
+	}
+	if o.LastError != "" {
+		add("last error", ago(o.LastErrorTime, now)+": "+o.LastError)
+	}
+	return append(rows, losses(o)...)
+}
+
+// losses are the lines about gaps and unreadable messages.
+func losses(o *status.Overview) (rows [][]string) {
+	add := func(name, value string) { rows = append(rows, []string{"  " + name, value}) }
+	if n := len(o.Gaps) + o.GapsOmitted; n > 0 {
+		add("gaps", strconv.Itoa(n))
+	}
+	for _, g := range o.Gaps {
+		from := "the beginning"
+		if !g.From.IsZero() {
+			from = events.FormatTime(g.From)
+		}
+		add("gap "+g.List, from+" to "+Time(g.To)+": "+g.Reason)
+	}
+	if n := len(o.Unreadable) + o.UnreadableOmitted; n > 0 {
+		add("not metered", strconv.Itoa(n)+" messages of "+events.StreamUsage+" that are no facts")
+	}
+	for _, text := range o.Unreadable {
+		add("unreadable", text)
+	}
+	return rows
+}
+
+func ago(t, now time.Time) string {
+	if t.IsZero() {
+		return "never"
+	}
+	return events.FormatTime(t.Truncate(time.Second)) + " (" + now.Sub(t).Truncate(time.Second).String() + " ago)"
+}

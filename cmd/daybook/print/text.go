@@ -1,0 +1,105 @@
+package print
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+	"unicode"
+
+	"github.com/daybook-billing/daybook/events"
+)
+
+// JSON prints one JSON value and a line end.
+func JSON(w io.Writer, v any) error {
+	encoder := json.NewEncoder(w)
+	encoder.SetEscapeHTML(false)
+	return encoder.Encode(v)
+}
+
+// Table prints rows in columns.
+func Table(w io.Writer, rows [][]string) error {
+	out := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, row := range rows {
+		for i, cell := range row {
+			if i > 0 {
+				fmt.Fprint(out, "\t")
+			}
+			fmt.Fprint(out, strings.Map(visible, cell))
+		}
+		fmt.Fprintln(out)
+	}
+	return out.Flush()
+}
+
+// visible replaces control characters: they would break a table or steer a terminal.
+func visible(r rune) rune {
+	if unicode.IsControl(r) {
+		return unicode.ReplacementChar
+	}
+	return r
+}
+
+// list prints objects: as JSON one by one, as a table all at the end.
+type list struct {
+	w    io.Writer
+	json bool
+	rows [][]string // the first is the header
+}
+
+func newList(w io.Writer, asJSON bool, header ...string) list {
+	return list{w: w, json: asJSON, rows: [][]string{header}}
+}
+
+// add takes one object, with its row of the table.
+func (l *list) add(object any, row ...string) error {
+	if l.json {
+		return JSON(l.w, object)
+	}
+	l.rows = append(l.rows, row)
+	return nil
+}
+
+// end prints the table and an empty line, unless there is nothing to print.
+func (l *list) end() error {
+	if l.json || len(l.rows) == 1 {
+		return nil
+	}
+	if err := Table(l.w, l.rows); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintln(l.w)
+	return err
+}
+
+// Join appends an item to a list with spaces between its items.
+func Join(list, item string) string {
+	if list == "" {
+		return item
+	}
+	return list + " " + item
+}
+
+// Time is a time as Daybook writes it, empty for none.
+func Time(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return events.FormatTime(t)
+}
+
+func orNever(s string) string {
+	if s == "" {
+		return "nothing yet"
+	}
+	return s
+}
+
+func orUnknown(s string) string {
+	if s == "" {
+		return "an unknown time"
+	}
+	return s
+}
