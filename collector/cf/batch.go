@@ -8,6 +8,7 @@ import (
 	"github.com/daybook-billing/daybook/collector/internal/appender"
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
+	"github.com/daybook-billing/daybook/internal/cfapi"
 )
 
 // place says where in the order a fact goes.
@@ -75,7 +76,7 @@ func (l *list) add(ctx context.Context, u *events.Usage, k appender.Key, m *mark
 		if where == asNext {
 			b.cursor = m
 		}
-		return l.f.quarantine.put(ctx, l.name, &row{guid: m.guid, created: m.created, raw: u.Raw}, after, err,
+		return l.f.quarantine.put(ctx, l.name, &cfapi.Event{GUID: m.guid, Created: m.created, Raw: u.Raw}, after, err,
 			events.FormatTime(u.Time))
 	}
 	subject := events.UsageSubject(u.Source, u.Foundation, u.Tenant, u.Kind, u.SubjectResource())

@@ -160,8 +160,10 @@ func BenchmarkDownload(b *testing.B) {
 				msgs[i] = bus.Message{Subject: subject, Data: body.Bytes()[from:end]}
 				from = end + 1
 			}
-			if last, err = connected.Append(context.Background(), events.StreamUsage, msgs, bus.Expect{Filter: subject,
-				Last: last}); err != nil {
+			if last, err = connected.Append(context.Background(), events.StreamUsage, msgs, bus.Expect{
+				Filter: subject,
+				Last:   last,
+			}); err != nil {
 				b.Fatal(err)
 			}
 			_, rest, _ := strings.Cut(string(msgs[benchPage-1].Data[:60]), `"guid":"`)

@@ -21,6 +21,7 @@ import (
 	. "github.com/onsi/gomega"
 
 	"github.com/daybook-billing/daybook/collector/cf"
+	"github.com/daybook-billing/daybook/internal/cfapi"
 	"github.com/daybook-billing/daybook/internal/redact"
 )
 
@@ -212,15 +213,21 @@ var _ = Describe("an API that fails", func() {
 	})
 
 	It("keeps what nobody understands, once, and goes on", func() {
-		r.add(apps, apiRow{"odd", noon.Add(-50 * time.Minute),
-			`{"guid":"odd","created_at":"2026-05-01T11:10:00Z","state":{"current":"EVACUATED"},"token":"PLANTED-in-event"}`})
-		r.add(apps, apiRow{"twice", noon.Add(-50 * time.Minute),
-			`{"guid":"twice","created_at":"2026-05-01T11:10:00Z","x":1,"x":2}`})
+		r.add(apps, apiRow{
+			"odd", noon.Add(-50 * time.Minute),
+			`{"guid":"odd","created_at":"2026-05-01T11:10:00Z","state":{"current":"EVACUATED"},"token":"PLANTED-in-event"}`,
+		})
+		r.add(apps, apiRow{
+			"twice", noon.Add(-50 * time.Minute),
+			`{"guid":"twice","created_at":"2026-05-01T11:10:00Z","x":1,"x":2}`,
+		})
 		extra := appEvent("more", "STARTED", "STOPPED", "m", noon.Add(-49*time.Minute))
 		extra.body = strings.Replace(extra.body, `"links":{}`, `"links":{},"brand_new":{"a":[1]}`, 1)
 		r.add(apps, extra)
-		r.add(apps, apiRow{"last", noon.Add(-48 * time.Minute),
-			`{"guid":"last","created_at":"2026-05-01T11:12:00Z","state":"SHARED"}`})
+		r.add(apps, apiRow{
+			"last", noon.Add(-48 * time.Minute),
+			`{"guid":"last","created_at":"2026-05-01T11:12:00Z","state":"SHARED"}`,
+		})
 		r.poll()
 		Expect(r.story()).To(Equal([]string{"e0", "e1", "e2", "e3", "more"}))
 		Expect(r.horizon()).To(Equal(noon.Add(-5 * time.Minute)))
@@ -273,7 +280,7 @@ var _ = Describe("an API that fails", func() {
 		})
 		err := r.current.Poll(context.Background())
 		Expect(err).To(MatchError(ContainSubstring("the UAA refuses the credentials")))
-		Expect(errors.Is(err, cf.ErrRefused)).To(BeTrue())
+		Expect(errors.Is(err, cfapi.ErrRefused)).To(BeTrue())
 		for _, text := range append(r.everything(), err.Error(), r.log.String(), fmt.Sprint(r.current.Ready(r.name))) {
 			Expect(text).NotTo(ContainSubstring("PLANTED"))
 			for i := range r.tokens {
@@ -288,7 +295,7 @@ var _ = Describe("starting", func() {
 		r := newRig()
 		r.scope = false
 		err := r.current.Run(context.Background())
-		Expect(errors.Is(err, cf.ErrNoGlobalRead)).To(BeTrue())
+		Expect(errors.Is(err, cfapi.ErrNoGlobalRead)).To(BeTrue())
 		Expect(err).To(MatchError(ContainSubstring("grant the client the authority cloud_controller.global_auditor")))
 		Expect(r.story()).To(BeEmpty())
 	})
@@ -360,7 +367,7 @@ var _ = Describe("starting", func() {
 			done, stop := run()
 			defer stop()
 			Eventually(done).WithTimeout(10 * time.Second).Should(Receive(SatisfyAll(
-				MatchError(cf.ErrRefused), MatchError(ContainSubstring("correct the client id and secret")))))
+				MatchError(cfapi.ErrRefused), MatchError(ContainSubstring("correct the client id and secret")))))
 		},
 			Entry("with 401", refused),
 			Entry("with 400", answer(400, `{"error":"invalid_client","error_description":"Bad credentials"}`)),
@@ -376,7 +383,7 @@ var _ = Describe("starting", func() {
 			})
 			err := r.current.Poll(context.Background())
 			Expect(err).To(MatchError(ContainSubstring("CF-ResourceNotFound")))
-			Expect(errors.Is(err, cf.ErrNoGlobalRead)).To(BeFalse())
+			Expect(errors.Is(err, cfapi.ErrNoGlobalRead)).To(BeFalse())
 		})
 	})
 
@@ -420,8 +427,10 @@ var _ = Describe("starting", func() {
 		r.poll()
 		r.settings.SkipTLS = false
 		r.settings.CAFile = filepath.Join(GinkgoT().TempDir(), "ca.pem")
-		Expect(os.WriteFile(r.settings.CAFile, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE",
-			Bytes: s.Certificate().Raw}), 0o600)).To(Succeed())
+		Expect(os.WriteFile(r.settings.CAFile, pem.EncodeToMemory(&pem.Block{
+			Type:  "CERTIFICATE",
+			Bytes: s.Certificate().Raw,
+		}), 0o600)).To(Succeed())
 		r.restart()
 		r.poll()
 	})

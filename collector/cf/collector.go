@@ -10,6 +10,7 @@ import (
 
 	"github.com/daybook-billing/daybook/collector/internal/appender"
 	"github.com/daybook-billing/daybook/collector/status"
+	"github.com/daybook-billing/daybook/internal/cfapi"
 )
 
 // Collector collects any number of foundations, each by itself: one that is down delays no other.
@@ -41,7 +42,7 @@ func New(cfg Config, deps Deps) (*Collector, error) {
 // Run collects until the context ends, finishes what it has begun to store, and returns nil.
 // Trouble with a foundation is logged, counted and shown, and tried again for ever; only the one
 // foundation of a process whose credentials do not suffice from the first ends it with an error
-// (ErrNoGlobalRead, ErrRefused), unless it seems that the foundation was just starting.
+// (cfapi.ErrNoGlobalRead, cfapi.ErrRefused), unless it seems that the foundation was just starting.
 func (c *Collector) Run(ctx context.Context) error {
 	defer c.Close()
 	return c.each(func(f *foundation) error { return f.run(ctx) })
@@ -71,7 +72,7 @@ func (c *Collector) each(do func(f *foundation) error) error {
 // end.
 func (c *Collector) Close() {
 	for _, f := range c.foundations {
-		f.client.close()
+		f.client.Close()
 	}
 }
 
@@ -118,8 +119,8 @@ func (f *foundation) run(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return nil
 		}
-		f.starting = f.starting || !f.collected && transient(err)
-		if f.alone && !f.collected && (errors.Is(err, ErrNoGlobalRead) || errors.Is(err, ErrRefused) && !f.starting) {
+		f.starting = f.starting || !f.collected && cfapi.Transient(err)
+		if f.alone && !f.collected && (errors.Is(err, cfapi.ErrNoGlobalRead) || errors.Is(err, cfapi.ErrRefused) && !f.starting) {
 			return err
 		}
 		wait := f.Schedule - f.now().Sub(started)
@@ -127,9 +128,9 @@ func (f *foundation) run(ctx context.Context) error {
 			wait = min(pause, f.Schedule)
 			pause *= 2
 		}
-		var until *waitError
+		var until *cfapi.WaitError
 		if errors.As(err, &until) {
-			wait = max(wait, until.until.Sub(f.now()))
+			wait = max(wait, until.Until.Sub(f.now()))
 		}
 		if appender.Wait(ctx, max(wait, f.MinWait, minPause)) != nil {
 			return nil
@@ -139,12 +140,12 @@ func (f *foundation) run(ctx context.Context) error {
 
 // poll is one cycle: both lists, then the horizon.
 func (f *foundation) poll(ctx context.Context) error {
-	f.client.renew()
+	f.client.Reset()
 	err := f.cycle(ctx)
 	for i := 1; i < maxReloads && errors.Is(err, errStale) && ctx.Err() == nil; i++ {
 		f.metrics.conflicts.WithLabelValues(f.Name).Inc()
 		f.log.Debug("reading the state from USAGE again", slog.String("error", err.Error()))
-		if appender.Wait(ctx, min(f.RetryWait<<(i-1), maxBackoff)) != nil {
+		if appender.Wait(ctx, min(f.RetryWait<<(i-1), maxReloadWait)) != nil {
 			break
 		}
 		err = f.cycle(ctx)
@@ -174,7 +175,7 @@ func (f *foundation) cycle(ctx context.Context) error {
 		if failed[i] == nil {
 			continue
 		}
-		if !transient(failed[i]) || l.batch.gap != nil || l.reread == nil && (l.known != nil || l.pending != nil) {
+		if !cfapi.Transient(failed[i]) || l.batch.gap != nil || l.reread == nil && (l.known != nil || l.pending != nil) {
 			l.loaded = false // USAGE tells what was done
 		}
 		l.batch.clear()
@@ -191,13 +192,6 @@ func (f *foundation) cycle(ctx context.Context) error {
 	return err
 }
 
-// transient reports whether a request failed, and nothing else.
-func transient(err error) bool {
-	var request *failure
-	var wait *waitError
-	return errors.As(err, &request) || errors.As(err, &wait)
-}
-
 // report says how a poll went: once for each new trouble.
 func (f *foundation) report(ctx context.Context, err error) {
 	result := "ok"
@@ -210,7 +204,7 @@ func (f *foundation) report(ctx context.Context, err error) {
 	f.metrics.polls.WithLabelValues(f.Name, result).Inc()
 	problem := ""
 	if err != nil {
-		problem = f.client.auth.clean(err.Error())
+		problem = f.client.Clean(err.Error())
 		level := slog.LevelWarn
 		if problem == f.status.Current().Problem {
 			level = slog.LevelDebug

@@ -8,19 +8,19 @@ import (
 	"time"
 
 	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/internal/cfapi"
 )
 
 // Limits of the collector.
 const (
-	MaxPageSize = 5000             // of the API
-	MinMinAge   = time.Minute      // below it, transactions that are still open would often be overtaken
-	MaxWindow   = 200_000          // events of a list that are kept for finding late ones
-	MaxKnown    = 20_000_000       // facts of a list that a rescan compares with
-	maxBody     = 64 << 20         // bytes of an answer
-	maxSkew     = 30 * time.Second // between our clock and the API's, before a warning
-	maxLate     = 10_000           // late events of one re-scan; more is no lateness
-	maxReloads  = 6                // times that a poll begins anew because an append failed
-	drainTime   = 10 * time.Second // for an append that is under way when the collector is stopped
+	MinMinAge     = time.Minute      // below it, transactions that are still open would often be overtaken
+	MaxWindow     = 200_000          // events of a list that are kept for finding late ones
+	MaxKnown      = 20_000_000       // facts of a list that a rescan compares with
+	maxSkew       = 30 * time.Second // between our clock and the API's, before a warning
+	maxLate       = 10_000           // late events of one re-scan; more is no lateness
+	maxReloads    = 6                // times that a poll begins anew because an append failed
+	maxReloadWait = 30 * time.Second // from one of them to the next
+	drainTime     = 10 * time.Second // for an append that is under way when the collector is stopped
 )
 
 // Config is what the collector is told.
@@ -112,7 +112,8 @@ func (f *Foundation) Validate() error {
 		add("the address of the API holds credentials: give them as a client with its secret, a user with the " +
 			"password, or a token")
 	}
-	if f.grant() == "" {
+	access := f.access()
+	if access.Grant() == "" {
 		add("there are no credentials: give a client with its secret (CF_CLIENT_ID, CF_CLIENT_SECRET), a user with " +
 			"the password (CF_USERNAME, CF_PASSWORD), or a token (CF_TOKEN)")
 	}
@@ -132,23 +133,20 @@ func (f *Foundation) Validate() error {
 			add("%s is %v: it must be at least %v", d.name, d.value, d.low)
 		}
 	}
-	if f.PageSize < 1 || f.PageSize > MaxPageSize {
-		add("the page size is %d: the API takes 1 to %d", f.PageSize, MaxPageSize)
+	if f.PageSize < 1 || f.PageSize > cfapi.MaxPageSize {
+		add("the page size is %d: the API takes 1 to %d", f.PageSize, cfapi.MaxPageSize)
 	}
 	return errors.Join(wrong...)
 }
 
-// grant names what the credentials are: "client", "user", "token", or "" when there are none.
-func (f *Foundation) grant() string {
-	switch {
-	case f.Username != "" && f.Password != "":
-		return "user"
-	case f.ClientID != "" && f.ClientSecret != "":
-		return "client"
-	case f.Token != "":
-		return "token"
+// access is the part of the settings for the API's client.
+func (f *Foundation) access() cfapi.Config {
+	return cfapi.Config{
+		Foundation: f.Name, API: f.API,
+		ClientID: f.ClientID, ClientSecret: f.ClientSecret, Username: f.Username, Password: f.Password, Token: f.Token,
+		UserAgent: f.UserAgent, CAFile: f.CAFile, SkipTLS: f.SkipTLS,
+		PageSize: f.PageSize, Timeout: f.Timeout, RetryWait: f.RetryWait, Retries: f.Retries,
 	}
-	return ""
 }
 
 func (c Config) withDefaults() (Config, error) {

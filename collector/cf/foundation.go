@@ -2,11 +2,8 @@ package cf
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"log/slog"
 	"maps"
-	"net/http"
 	"sync"
 	"time"
 
@@ -14,12 +11,8 @@ import (
 	"github.com/daybook-billing/daybook/collector/status"
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
-	"github.com/daybook-billing/daybook/internal/jsondoc"
+	"github.com/daybook-billing/daybook/internal/cfapi"
 )
-
-// ErrNoGlobalRead: the token may not read all usage events. Such a token is not refused by the
-// lists: they are empty for it.
-var ErrNoGlobalRead = errors.New("the token may not read the usage events of all organizations")
 
 // foundation is one foundation at work. Its lists are polled side by side, all else belongs to the
 // goroutine that polls it.
@@ -30,7 +23,7 @@ type foundation struct {
 	metrics    *Metrics
 	now        func() time.Time
 	store      Store
-	client     *client
+	client     *cfapi.Client
 	writer     *writer
 	quarantine *quarantine
 	lists      []*list
@@ -52,7 +45,12 @@ type foundation struct {
 }
 
 func newFoundation(settings *Foundation, d *Deps) (*foundation, error) {
-	client, err := newClient(settings, d)
+	name := settings.Name
+	client, err := cfapi.New(settings.access(), cfapi.Deps{
+		Log: d.Log, Now: d.Now,
+		Retried:  func(reason string) { d.Metrics.retries.WithLabelValues(name, reason).Inc() },
+		Answered: func(took time.Duration) { d.Metrics.latency.WithLabelValues(name).Observe(took.Seconds()) },
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -75,51 +73,15 @@ func newFoundation(settings *Foundation, d *Deps) (*foundation, error) {
 
 // selfTest finds out, before anything is collected, whether collecting can work.
 func (f *foundation) selfTest(ctx context.Context) error {
-	skew := time.Duration(0)
-	err := f.client.get(ctx, "/", nil, func(a *answer) error {
-		d := jsondoc.Borrow()
-		defer d.Return()
-		if err := d.Parse(a.body); err != nil || d.Root().Get("links").Kind() != jsondoc.Object {
-			return fmt.Errorf("%w: it is not the root document of a Cloud Foundry API: is the address right "+
-				"(CF_API_ADDRESS)?", errDamaged)
-		}
-		skew = f.now().Sub(a.date)
-		return nil
-	})
-	if err != nil {
+	if err := f.client.Root(ctx); err != nil {
 		return err
 	}
+	skew := f.client.Skew()
 	if skew.Abs() > maxSkew {
 		f.log.Warn("our clock and the API's differ. Collecting goes by the API's clock; correct the one that is wrong",
 			slog.Duration("difference", skew))
 	}
-	return f.mayReadAll(ctx)
-}
-
-// usageSummary is answered to those who may read everything.
-const usageSummary = "/v3/info/usage_summary"
-
-// mayReadAll makes sure that the token has global read. Source: cloud_controller_ng,
-// app/controllers/v3/info_controller.rb: all others get 404 as for an unknown endpoint
-// (not_found!), and 403 without any scope to read. Any other refusal tells nothing about the scope.
-func (f *foundation) mayReadAll(ctx context.Context) error {
-	err := f.client.get(ctx, usageSummary, nil, func(a *answer) error {
-		d := jsondoc.Borrow()
-		defer d.Return()
-		if err := d.Parse(a.body); err != nil {
-			return fmt.Errorf("%w: %w", errDamaged, err)
-		}
-		return nil
-	})
-	var refused *statusError
-	if errors.As(err, &refused) && (refused.is(http.StatusNotFound, codeUnknown) || refused.is(http.StatusForbidden,
-		codeNotAuthorized)) {
-		return fmt.Errorf("%w: grant the client the authority cloud_controller.global_auditor (uaac client update), "+
-			"or the user that scope; "+
-			"cloud_controller.admin_read_only works too. (A Cloud Controller that is too old to know %s answers the "+
-			"same: update it.)", ErrNoGlobalRead, usageSummary)
-	}
-	return err
+	return f.client.CheckGlobalRead(ctx)
 }
 
 // horizonStep is how far the horizon moves at the least before it is published while much is being
@@ -211,13 +173,15 @@ func (f *foundation) tell(ctx context.Context, change func(now time.Time)) {
 	f.mu.Lock()
 	now := f.now().UTC()
 	change(now)
-	skew := f.client.skew()
+	skew := f.client.Skew()
 	s := &f.shown
 	s.Horizon, s.Lists = f.said, nil
 	lag := time.Duration(0)
 	for _, l := range f.lists {
-		s.Lists = append(s.Lists, status.List{Name: l.name, CursorGUID: l.shown.guid, CursorTime: l.shown.created,
-			Horizon: l.reached})
+		s.Lists = append(s.Lists, status.List{
+			Name: l.name, CursorGUID: l.shown.guid, CursorTime: l.shown.created,
+			Horizon: l.reached,
+		})
 		if l.reached.IsZero() {
 			continue
 		}

@@ -167,8 +167,10 @@ func (r *settingsReader) settings(f *Foundation) map[string]func(s string) error
 			return err
 		},
 	}
-	for name, to := range map[string]*string{"client_secret": &f.ClientSecret, "password": &f.Password,
-		"token": &f.Token} {
+	for name, to := range map[string]*string{
+		"client_secret": &f.ClientSecret, "password": &f.Password,
+		"token": &f.Token,
+	} {
 		all[name] = text(to)
 		all[name+"_env"] = func(variable string) error {
 			value, ok := r.lookup.Env(variable)

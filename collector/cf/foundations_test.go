@@ -27,8 +27,10 @@ var _ = Describe("a file of foundations", func() {
 		},
 	}
 	parse := func(text string) ([]cf.Foundation, error) {
-		base := cf.Foundation{Name: "cf", API: "https://flags.example.org", ClientSecret: "flag's",
-			Schedule: 2 * time.Minute, PageSize: 500}
+		base := cf.Foundation{
+			Name: "cf", API: "https://flags.example.org", ClientSecret: "flag's",
+			Schedule: 2 * time.Minute, PageSize: 500,
+		}
 		return cf.ParseFoundations("f.yaml", []byte(text), base, lookup)
 	}
 

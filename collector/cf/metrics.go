@@ -20,12 +20,16 @@ type Metrics struct {
 // NewMetrics makes the metrics; they are registered by whoever owns the registry.
 func NewMetrics() *Metrics {
 	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
-		return prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: "daybook", Subsystem: "cf", Name: name,
-			Help: help}, labels)
+		return prometheus.NewCounterVec(prometheus.CounterOpts{
+			Namespace: "daybook", Subsystem: "cf", Name: name,
+			Help: help,
+		}, labels)
 	}
 	gauge := func(name, help string, labels ...string) *prometheus.GaugeVec {
-		return prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: "daybook", Subsystem: "cf", Name: name,
-			Help: help}, labels)
+		return prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Namespace: "daybook", Subsystem: "cf", Name: name,
+			Help: help,
+		}, labels)
 	}
 	return &Metrics{
 		events:      counter("events_total", "Usage events stored in USAGE.", "foundation", "list", "kind", "state"),

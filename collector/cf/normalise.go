@@ -3,10 +3,10 @@ package cf
 import (
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/internal/cfapi"
 	"github.com/daybook-billing/daybook/internal/jsondoc"
 	"github.com/daybook-billing/daybook/internal/redact"
 )
@@ -14,13 +14,6 @@ import (
 // ErrUnknownEvent is wrapped by the error for a usage event whose state Daybook does not know: it
 // may matter, so it is to be kept (quarantined) and not passed over.
 var ErrUnknownEvent = errors.New("unknown usage event")
-
-// Times outside these years are refused: they are mistakes, and a horizon that follows one would
-// cut for centuries.
-const (
-	firstYear = 2000
-	lastYear  = 2200
-)
 
 // Normalise turns one v3 app or service usage event, as the API returns it, into a fact of the
 // foundation.
@@ -102,7 +95,7 @@ func (e *event) common(foundation, list string) events.Usage {
 func (e *event) time(key string) time.Time {
 	v := e.root.Get(key)
 	t, err := events.ParseTime(v.Text())
-	if err != nil || t.Year() < firstYear || t.Year() >= lastYear {
+	if err != nil || t.Year() < cfapi.FirstYear || t.Year() >= cfapi.EndYear {
 		e.Fail(v, "", key, "an RFC 3339 time from the year 2000 on, before 2200")
 	}
 	return t
@@ -148,7 +141,7 @@ func (e *event) app(foundation string) events.Usage {
 		if current != "" {
 			e.unknown = fmt.Sprintf("state.current: found %q, expected one of STARTED, STOPPED, WAS_RUNNING, "+
 				"TASK_STARTED, TASK_STOPPED, TASK_WAS_RUNNING, STAGING_STARTED, STAGING_STOPPED, BUILDPACK_SET",
-				limit(current))
+				cfapi.Excerpt(current))
 		}
 		return events.Usage{}
 	}
@@ -227,7 +220,7 @@ func (e *event) service(foundation string) events.Usage {
 	switch state {
 	case events.EventCreated, events.EventUpdated, events.EventDeleted, events.EventWasRunning:
 	default:
-		e.unknown = fmt.Sprintf("state: found %q, expected one of CREATED, UPDATED, DELETED, WAS_RUNNING", limit(state))
+		e.unknown = fmt.Sprintf("state: found %q, expected one of CREATED, UPDATED, DELETED, WAS_RUNNING", cfapi.Excerpt(state))
 		return events.Usage{}
 	}
 	u := e.common(foundation, "service")
@@ -252,11 +245,4 @@ func (e *event) service(foundation string) events.Usage {
 		e.NeedText(plan, "service_plan", "guid")
 	}
 	return u
-}
-
-func limit(s string) string {
-	if len(s) <= 60 {
-		return s
-	}
-	return strings.ToValidUTF8(s[:60], "") + "…"
 }

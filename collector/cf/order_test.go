@@ -2,19 +2,14 @@ package cf_test
 
 import (
 	"cmp"
-	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"slices"
 	"strings"
-	"testing"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
-
-	"github.com/daybook-billing/daybook/collector/cf"
-	"github.com/daybook-billing/daybook/events"
 )
 
 // apiOrder puts facts in the order that their places tell, as whoever reads USAGE does: a late one
@@ -109,40 +104,3 @@ var _ = Describe("the order of the API", func() {
 		}
 	})
 })
-
-// FuzzRows holds the reading of a page against encoding/json: what is taken is a whole document,
-// and has the same events.
-func FuzzRows(f *testing.F) {
-	for _, s := range []string{
-		`{"resources":[]}`,
-		`{"pagination":{"next":null},"resources":[{"guid":"a","created_at":"2026-05-01T12:00:00Z"}]}`,
-		` { "resources" : [ {"guid":"a\"]","created_at":"2026-05-01T12:00:00Z","x":[{"y":"}"}]} , {"guid":"\u0061","created_at":"2026-05-01T12:00:00Z"}] } `,
-		`{"resources":[{"guid":"a","created_at":"2026-05-01T12:00:00Z"}`, `{"resources":[1]}`, `{"resources":[{}]}`,
-	} {
-		f.Add([]byte(s))
-	}
-	f.Fuzz(func(t *testing.T, body []byte) {
-		guids, created, err := cf.Rows(body)
-		if err != nil {
-			return
-		}
-		var want struct {
-			Resources []struct {
-				GUID    string `json:"guid"`
-				Created string `json:"created_at"`
-			} `json:"resources"`
-		}
-		if json.Unmarshal(body, &want) != nil {
-			return // what stands inside an event is looked at later
-		}
-		if len(guids) != len(want.Resources) {
-			t.Fatalf("%d events in %s", len(guids), body)
-		}
-		for i, r := range want.Resources {
-			at, err := events.ParseTime(r.Created)
-			if err == nil && guids[i] != "" && (guids[i] != r.GUID || !created[i].Equal(at)) {
-				t.Fatalf("event %d of %s is %s of %s", i, body, guids[i], created[i])
-			}
-		}
-	})
-}

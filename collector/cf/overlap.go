@@ -2,14 +2,13 @@ package cf
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"time"
 
 	"github.com/daybook-billing/daybook/collector/internal/appender"
 	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/internal/cfapi"
 )
 
 // lateRun is a row of events that were found late, one directly behind the other in the API's
@@ -34,7 +33,9 @@ func (l *list) factID(guid string, created time.Time) string {
 }
 
 // identity is the key of the fact that an event becomes.
-func (l *list) identity(r *row) appender.Key { return appender.KeyOf(l.factID(r.guid, r.created)) }
+func (l *list) identity(r *cfapi.Event) appender.Key {
+	return appender.KeyOf(l.factID(r.GUID, r.Created))
+}
 
 // overlap lists the newest known events again and publishes what it finds between them: events
 // whose transactions were committed only after younger ones had been listed. It is complete when it
@@ -45,13 +46,12 @@ func (l *list) overlap(ctx context.Context, date time.Time) error {
 		l.scanned = date
 		return nil
 	}
-	var p page
+	var p cfapi.Page
 	run := lateRun{}
 	prev, lost := from, false
 	for after := from.guid; ; {
 		err := l.ask(ctx, after, &p)
-		var refused *statusError
-		if errors.As(err, &refused) && refused.status == http.StatusUnprocessableEntity && !lost {
+		if cfapi.Unprocessable(err) && !lost {
 			// The events before a rescan are not in the table any more.
 			if from, ok, err = l.oldestListed(ctx); err != nil {
 				return err
@@ -66,8 +66,8 @@ func (l *list) overlap(ctx context.Context, date time.Time) error {
 		if err != nil {
 			return err
 		}
-		for i := range p.rows {
-			r := &p.rows[i]
+		for i := range p.Events {
+			r := &p.Events[i]
 			if l.cursor.is(r) {
 				return l.overlapped(ctx, date, &run, &prev)
 			}
@@ -75,14 +75,14 @@ func (l *list) overlap(ctx context.Context, date time.Time) error {
 				return err
 			}
 		}
-		if p.short {
+		if p.End {
 			return errLost
 		}
-		last := p.last()
+		last := p.Last()
 		if last == nil {
 			return l.unpassable(ctx, &p)
 		}
-		after = last.guid
+		after = last.GUID
 	}
 }
 
@@ -102,8 +102,8 @@ func (l *list) overlapped(ctx context.Context, date time.Time, run *lateRun, pre
 }
 
 // between looks at an event before the cursor.
-func (l *list) between(ctx context.Context, r *row, run *lateRun, prev *mark) error {
-	if r.unreadable != nil {
+func (l *list) between(ctx context.Context, r *cfapi.Event, run *lateRun, prev *mark) error {
+	if r.Unreadable != nil {
 		return l.unreadable(ctx, r, l.behind(run, len(run.facts), prev), l.date)
 	}
 	k := l.identity(r)
@@ -115,13 +115,13 @@ func (l *list) between(ctx context.Context, r *row, run *lateRun, prev *mark) er
 		if err := l.place(ctx, run, prev); err != nil {
 			return err
 		}
-		*prev = mark{guid: r.guid, created: r.created, sequence: sequence}
+		*prev = mark{guid: r.GUID, created: r.Created, sequence: sequence}
 		return nil
 	}
 	u, err := l.fact(r)
 	if err != nil {
 		return l.f.quarantine.put(ctx, l.name, r, l.behind(run, len(run.facts), prev), err,
-			events.FormatTime(r.created))
+			events.FormatTime(r.Created))
 	}
 	if run.total++; run.total > maxLate {
 		return fmt.Errorf("more than %d events of the %s list that were listed again are not in USAGE: something "+
@@ -131,8 +131,10 @@ func (l *list) between(ctx context.Context, r *row, run *lateRun, prev *mark) er
 			"USAGE was trimmed or restored; if the list is right as it is, collect it under another name (--cf-name)",
 			maxLate, l.name, l.f.Name)
 	}
-	run.facts = append(run.facts, lateFact{u, k, mark{guid: r.guid, created: r.created,
-		reseeded: r.guid == u.Resource}})
+	run.facts = append(run.facts, lateFact{u, k, mark{
+		guid: r.GUID, created: r.Created,
+		reseeded: r.GUID == u.Resource,
+	}})
 	return nil
 }
 
@@ -166,11 +168,11 @@ func (l *list) oldestListed(ctx context.Context) (mark, bool, error) {
 	low, high := 0, len(order)
 	for low < high {
 		middle := (low + high) / 2
-		created, err := l.f.client.one(ctx, l.name, order[middle].guid)
+		created, err := l.f.client.Created(ctx, l.name, order[middle].guid)
 		switch {
 		case err == nil && created.Equal(order[middle].created):
 			high = middle
-		case err == nil || notFound(err):
+		case err == nil || cfapi.NotFound(err):
 			low = middle + 1
 		default:
 			return mark{}, false, err

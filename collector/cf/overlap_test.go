@@ -72,10 +72,14 @@ var _ = Describe("events that were committed late", func() {
 
 	It("that nobody understands are quarantined with what they follow", func() {
 		r.insert(apps, "e2", late("x"))
-		r.insert(apps, "e2", apiRow{"odd", noon.Add(-18 * time.Minute),
-			`{"guid":"odd","created_at":"2026-05-01T11:42:00Z","state":{"current":"EVACUATED"}}`})
-		r.insert(apps, "e5", apiRow{"odder", noon.Add(-18 * time.Minute),
-			`{"guid":"odder","created_at":"2026-05-01T11:42:00Z","state":{"current":"EVACUATED"}}`})
+		r.insert(apps, "e2", apiRow{
+			"odd", noon.Add(-18 * time.Minute),
+			`{"guid":"odd","created_at":"2026-05-01T11:42:00Z","state":{"current":"EVACUATED"}}`,
+		})
+		r.insert(apps, "e5", apiRow{
+			"odder", noon.Add(-18 * time.Minute),
+			`{"guid":"odder","created_at":"2026-05-01T11:42:00Z","state":{"current":"EVACUATED"}}`,
+		})
 		for range 2 {
 			r.pass(5 * time.Minute)
 			r.poll()

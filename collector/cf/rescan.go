@@ -9,6 +9,7 @@ import (
 	"github.com/daybook-billing/daybook/collector/internal/appender"
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
+	"github.com/daybook-billing/daybook/internal/cfapi"
 )
 
 const (
@@ -125,7 +126,7 @@ func (l *list) resume(ctx context.Context, r *reread) error {
 	if err := l.stillListed(ctx, s.at); err != nil {
 		return err
 	}
-	now := l.f.now().Add(-l.f.client.skew())
+	now := l.f.now().Add(-l.f.client.Skew())
 	if r.surveyed && !s.proven && s.tail != nil && l.pruned(s, now).After(l.pruned(s, s.date)) {
 		return l.changed()
 	}
@@ -139,8 +140,8 @@ func (l *list) changed() error {
 
 // stillListed makes sure that an event was not removed since it was read.
 func (l *list) stillListed(ctx context.Context, m *mark) error {
-	created, err := l.f.client.one(ctx, l.name, m.guid)
-	if notFound(err) || err == nil && !created.Equal(m.created) {
+	created, err := l.f.client.Created(ctx, l.name, m.guid)
+	if cfapi.NotFound(err) || err == nil && !created.Equal(m.created) {
 		return l.changed()
 	}
 	return err
@@ -149,7 +150,7 @@ func (l *list) stillListed(ctx context.Context, m *mark) error {
 // survey reads the table until it is clear what it tells, and prepares the gap. ready is false when
 // the time to publish it has not come.
 func (l *list) survey(ctx context.Context, s *survey) (ready bool, err error) {
-	var p page
+	var p cfapi.Page
 	for done := false; !done; {
 		after := ""
 		if s.at != nil {
@@ -166,13 +167,13 @@ func (l *list) survey(ctx context.Context, s *survey) (ready bool, err error) {
 	l.date = s.date
 	if s.head == nil {
 		// An empty list means something only if the token may read all of it.
-		if err := l.f.mayReadAll(ctx); err != nil {
+		if err := l.f.client.CheckGlobalRead(ctx); err != nil {
 			return false, err
 		}
 	}
 	if s.tail != nil && !s.proven && s.tail.created.After(s.date.Add(-l.f.MinAge)) {
 		l.reread = nil // not old enough to be collected; the horizon waits for it
-		l.waitsFor(&row{guid: s.tail.guid, created: s.tail.created}, s.date)
+		l.waitsFor(&cfapi.Event{GUID: s.tail.guid, Created: s.tail.created}, s.date)
 		return false, nil
 	}
 	l.pending = l.gapFor(s)
@@ -180,41 +181,41 @@ func (l *list) survey(ctx context.Context, s *survey) (ready bool, err error) {
 }
 
 // surveyPage takes note of a page, and reports whether those behind it tell nothing more.
-func (l *list) surveyPage(ctx context.Context, s *survey, p *page) (done bool, err error) {
-	last := p.last()
-	if len(p.rows) > 0 && last == nil && (s.at == nil || !p.short) {
+func (l *list) surveyPage(ctx context.Context, s *survey, p *cfapi.Page) (done bool, err error) {
+	last := p.Last()
+	if len(p.Events) > 0 && last == nil && (s.at == nil || !p.End) {
 		return false, l.unpassable(ctx, p)
 	}
 	if s.at == nil && last != nil {
-		if err := l.learn(ctx, p.rows); err != nil {
+		if err := l.learn(ctx, p.Events); err != nil {
 			return false, err
 		}
-		first := p.first()
-		s.head = &mark{guid: first.guid, created: first.created}
+		first := p.First()
+		s.head = &mark{guid: first.GUID, created: first.Created}
 		s.oldest = s.head
 	}
-	s.date = p.date
-	for i := range p.rows {
-		l.look(s, &p.rows[i])
+	s.date = p.Date
+	for i := range p.Events {
+		l.look(s, &p.Events[i])
 	}
 	if last != nil {
-		s.at = &mark{guid: last.guid, created: last.created}
+		s.at = &mark{guid: last.GUID, created: last.Created}
 	}
-	if p.short {
+	if p.End {
 		return true, nil
 	}
-	bounded := !s.ending.IsZero() || !last.created.Before(p.date.Add(-l.f.Retention))
+	bounded := !s.ending.IsZero() || !last.Created.Before(p.Date.Add(-l.f.Retention))
 	return bounded && (len(l.known) == 0 || s.run >= settled), nil
 }
 
 // learn reads which facts of the list USAGE has, as far back as the table goes.
-func (l *list) learn(ctx context.Context, rows []row) error {
+func (l *list) learn(ctx context.Context, rows []cfapi.Event) error {
 	if l.cursor == nil || l.known != nil {
 		return nil
 	}
 	var oldest time.Time
 	for i := range rows {
-		if at := rows[i].created; at.Year() >= firstYear && (oldest.IsZero() || at.Before(oldest)) {
+		if at := rows[i].Created; at.Year() >= cfapi.FirstYear && (oldest.IsZero() || at.Before(oldest)) {
 			oldest = at
 		}
 	}
@@ -244,21 +245,23 @@ func (l *list) learn(ctx context.Context, rows []row) error {
 }
 
 // look takes note of one row. What is not understood tells nothing.
-func (l *list) look(s *survey, r *row) {
+func (l *list) look(s *survey, r *cfapi.Event) {
 	u, err := l.fact(r)
 	if err != nil {
 		return
 	}
-	if s.eldest.IsZero() || r.created.Before(s.eldest) {
-		s.eldest = r.created
+	if s.eldest.IsZero() || r.Created.Before(s.eldest) {
+		s.eldest = r.Created
 	}
 	ending := !begins(u.Event)
-	if ending && (s.ending.IsZero() || r.created.Before(s.ending)) {
-		s.ending, s.oldest = r.created, &mark{guid: r.guid, created: r.created}
+	if ending && (s.ending.IsZero() || r.Created.Before(s.ending)) {
+		s.ending, s.oldest = r.Created, &mark{guid: r.GUID, created: r.Created}
 	}
 	s.baselines = s.baselines || u.Event == events.EventWasRunning || u.Event == events.EventTaskWasRunning
-	m := &mark{guid: r.guid, created: r.created, sequence: l.known[appender.KeyOf(u.ID)],
-		reseeded: r.guid == u.Resource}
+	m := &mark{
+		guid: r.GUID, created: r.Created, sequence: l.known[appender.KeyOf(u.ID)],
+		reseeded: r.GUID == u.Resource,
+	}
 	if m.sequence == 0 {
 		if s.run++; s.run == 1 {
 			s.tail = m
@@ -279,11 +282,11 @@ func (l *list) look(s *survey, r *row) {
 // isKept reports whether an event that is known is listed only because Cloud Controller keeps it:
 // it is a beginning, and no younger than the cursor, which was pruned; or it should have been
 // pruned long ago.
-func (l *list) isKept(r *row, u *events.Usage, date time.Time) bool {
-	if l.cursor == nil || !begins(u.Event) || r.created.After(l.cursor.created) {
+func (l *list) isKept(r *cfapi.Event, u *events.Usage, date time.Time) bool {
+	if l.cursor == nil || !begins(u.Event) || r.Created.After(l.cursor.created) {
 		return false
 	}
-	return !l.outlived || r.created.Before(date.Add(-l.f.Retention-pruneEvery))
+	return !l.outlived || r.Created.Before(date.Add(-l.f.Retention-pruneEvery))
 }
 
 // gapFor is the gap that has to be published before anything else; nil when there is none, or USAGE
@@ -391,7 +394,7 @@ func (l *list) revisit(ctx context.Context, s *survey, v *revisit) error {
 	if v.after == "" {
 		v.prev = mark{sequence: max(s.lowest, 2) - 1}
 	}
-	var p page
+	var p cfapi.Page
 	for {
 		if err := l.ask(ctx, v.after, &p); err != nil {
 			if drainErr := l.drain(ctx); drainErr != nil {
@@ -399,8 +402,8 @@ func (l *list) revisit(ctx context.Context, s *survey, v *revisit) error {
 			}
 			return err
 		}
-		for i := range p.rows {
-			r := &p.rows[i]
+		for i := range p.Events {
+			r := &p.Events[i]
 			sequence, ok := l.known[l.identity(r)]
 			if err := l.between(ctx, r, &v.run, &v.prev); err != nil {
 				return err
@@ -419,15 +422,15 @@ func (l *list) revisit(ctx context.Context, s *survey, v *revisit) error {
 				return l.drain(ctx)
 			}
 		}
-		last := p.last()
+		last := p.Last()
 		switch {
-		case p.short:
+		case p.End:
 			return l.changed()
 		case last == nil:
 			return l.unpassable(ctx, &p)
 		}
-		v.after = last.guid
-		l.reading(ctx, &mark{guid: last.guid, created: last.created})
+		v.after = last.GUID
+		l.reading(ctx, &mark{guid: last.GUID, created: last.Created})
 	}
 }
 
@@ -448,18 +451,18 @@ func (l *list) reading(ctx context.Context, at *mark) {
 // listed publishes that a known beginning is still listed, once for each gap. A beginning goes once
 // its ending is old enough to go, too, so that what is listed had not ended by the end of the gap,
 // from where on the list is complete.
-func (l *list) listed(ctx context.Context, r *row, gap *openGap) (int, error) {
+func (l *list) listed(ctx context.Context, r *cfapi.Event, gap *openGap) (int, error) {
 	at := gap.To
 	u, err := l.fact(r)
 	if err != nil || !l.isKept(r, &u, gap.said) {
 		return 0, nil //nolint:nilerr // it was understood when it was stored; if not any more, it tells nothing
 	}
 	u.Listed = at
-	u.ID = events.ID("usage", u.Source, u.Foundation, l.name, r.guid, events.FormatTime(r.created), "listed",
+	u.ID = events.ID("usage", u.Source, u.Foundation, l.name, r.GUID, events.FormatTime(r.Created), "listed",
 		events.FormatTime(at))
 	k := appender.KeyOf(u.ID)
 	if l.isKnown(k) {
 		return 0, nil
 	}
-	return 1, l.add(ctx, &u, k, &mark{guid: r.guid, created: r.created}, asListed, "")
+	return 1, l.add(ctx, &u, k, &mark{guid: r.GUID, created: r.Created}, asListed, "")
 }

@@ -82,8 +82,10 @@ var _ = Describe("a cursor that is lost", func() {
 	})
 
 	It("lets what nobody understands follow what it follows", func() {
-		r.add(apps, apiRow{"odd", noon,
-			`{"guid":"odd","created_at":"2026-05-01T12:00:00Z","state":{"current":"EVACUATED"}}`})
+		r.add(apps, apiRow{
+			"odd", noon,
+			`{"guid":"odd","created_at":"2026-05-01T12:00:00Z","state":{"current":"EVACUATED"}}`,
+		})
 		r.keep(apps, func(row apiRow) bool { return row.guid != "b1" })
 		r.pass(time.Hour)
 		r.poll()
@@ -420,7 +422,8 @@ var _ = Describe("a rescan that takes long", func() {
 
 	// What was pruned before the rescan could go on is in a gap, be it the first or another.
 	DescribeTable("does not believe what it has read when younger rows are gone before it goes on", func(asksFor string,
-		passes time.Duration, prepare func()) {
+		passes time.Duration, prepare func(),
+	) {
 		prepare()
 		r.hook(func(w http.ResponseWriter, q *http.Request) bool {
 			if q.URL.Path != "/v3/"+apps || q.URL.Query().Get("after_guid") != asksFor {

@@ -140,8 +140,10 @@ func (r *rig) restart() {
 			return r.now
 		}
 	}
-	c, err := cf.New(cf.Config{Foundations: []cf.Foundation{r.settings}}, cf.Deps{Store: r.store, Log: log,
-		Metrics: r.metrics, Now: clock})
+	c, err := cf.New(cf.Config{Foundations: []cf.Foundation{r.settings}}, cf.Deps{
+		Store: r.store, Log: log,
+		Metrics: r.metrics, Now: clock,
+	})
 	Expect(err).NotTo(HaveOccurred())
 	r.current = c
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/daybook-billing/daybook/collector/internal/appender"
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
+	"github.com/daybook-billing/daybook/internal/cfapi"
 	"github.com/daybook-billing/daybook/internal/jsondoc"
 )
 
@@ -21,7 +22,7 @@ type mark struct {
 	reseeded bool   // its guid is that of the resource, so that it may come again as another event
 }
 
-func (m *mark) is(r *row) bool { return m.guid == r.guid && m.created.Equal(r.created) }
+func (m *mark) is(r *cfapi.Event) bool { return m.guid == r.GUID && m.created.Equal(r.Created) }
 
 // stored is one fact of a list in USAGE.
 type stored struct {
@@ -190,8 +191,10 @@ func (l *list) load(ctx context.Context, last uint64) error {
 // loadGap finds the newest gap of the list behind its cursor: it tells how far a rescan has come.
 func (l *list) loadGap(ctx context.Context, last uint64) error {
 	subject := events.UsageGapSubject(events.SourceCF, l.f.Name)
-	return l.f.store.Scan(ctx, events.StreamUsage, Scan{Filters: []string{subject}, From: l.cursor.sequence + 1,
-		To: last}, func(m *bus.Stored) error {
+	return l.f.store.Scan(ctx, events.StreamUsage, Scan{
+		Filters: []string{subject}, From: l.cursor.sequence + 1,
+		To: last,
+	}, func(m *bus.Stored) error {
 		var g events.Gap
 		if err := g.DecodeJSON(m.Data); err != nil {
 			return fmt.Errorf("message %d of %s cannot be read: %w", m.Sequence, events.StreamUsage, err)

@@ -41,8 +41,10 @@ func (s busStore) Scan(ctx context.Context, stream string, what Scan, yield func
 	if what.From > what.To {
 		return nil
 	}
-	_, err := s.Each(ctx, stream, what.From, what.To, bus.ReadOptions{Filters: what.Filters,
-		HeadersOnly: what.HeadersOnly}, yield)
+	_, err := s.Each(ctx, stream, what.From, what.To, bus.ReadOptions{
+		Filters:     what.Filters,
+		HeadersOnly: what.HeadersOnly,
+	}, yield)
 	return err
 }
 

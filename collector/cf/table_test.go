@@ -54,18 +54,22 @@ func (a *api) lock() func() {
 
 // appEvent is an app usage event; fields such as "instances" may be given as pairs.
 func appEvent(guid, state, previous, process string, at time.Time) apiRow {
-	return apiRow{guid, at,
+	return apiRow{
+		guid, at,
 		fmt.Sprintf(`{"guid":%q,"created_at":%q,"updated_at":%q,"state":{"current":%q,"previous":%q},"app":{"guid":"app-%s","name":"shop"},`+
 			`"process":{"guid":%q,"type":"web"},"space":{"guid":"s","name":"dev"},"organization":{"guid":"o"},"buildpack":{"guid":null,"name":null},"task":{"guid":null,"name":null},`+
 			`"memory_in_mb_per_instance":{"current":512,"previous":512},"instance_count":{"current":1,"previous":1},"links":{}}`,
-			guid, events.FormatTime(at), events.FormatTime(at), state, previous, process, process)}
+			guid, events.FormatTime(at), events.FormatTime(at), state, previous, process, process),
+	}
 }
 
 func serviceEvent(guid, state, instance string, at time.Time) apiRow {
-	return apiRow{guid, at,
+	return apiRow{
+		guid, at,
 		fmt.Sprintf(`{"guid":%q,"created_at":%q,"state":%q,"space":{"guid":"s"},"organization":{"guid":"o"},`+
 			`"service_instance":{"guid":%q,"name":"db","type":"managed_service_instance"},"service_plan":{"guid":"p","name":"small"},"service_offering":{"guid":"f","name":"pg"},"service_broker":{"guid":"b","name":"broker"}}`,
-			guid, events.FormatTime(at), state, instance)}
+			guid, events.FormatTime(at), state, instance),
+	}
 }
 
 const (
@@ -157,8 +161,10 @@ func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func apiError(w http.ResponseWriter, status, code int, title, detail string) {
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(map[string]any{"errors": []any{map[string]any{"code": code, "title": title,
-		"detail": detail}}})
+	_ = json.NewEncoder(w).Encode(map[string]any{"errors": []any{map[string]any{
+		"code": code, "title": title,
+		"detail": detail,
+	}}})
 }
 
 func (a *api) single(w http.ResponseWriter, table, guid string) {

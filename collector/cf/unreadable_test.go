@@ -27,8 +27,10 @@ func (r *rig) status() status.Status {
 
 // broken is a row that cannot be told from others.
 func broken(n int) apiRow {
-	return apiRow{guid: fmt.Sprintf("broken%d", n), created: noon.Add(-50 * time.Minute),
-		body: fmt.Sprintf(`{"broken":%d}`, n)}
+	return apiRow{
+		guid: fmt.Sprintf("broken%d", n), created: noon.Add(-50 * time.Minute),
+		body: fmt.Sprintf(`{"broken":%d}`, n),
+	}
 }
 
 var _ = Describe("an event that has no guid or no created_at", func() {
@@ -176,8 +178,10 @@ var _ = Describe("an event that has no guid or no created_at", func() {
 		r.add(apps, broken(2))
 		r.add(apps, started("n", 4, noon.Add(-40*time.Minute))...)
 		r.poll()
-		Expect(r.story()).To(Equal([]string{"e0", "e1", "e9", "gap app", "e0 listed", "e1 listed", "n0", "n1", "n2",
-			"n3"}))
+		Expect(r.story()).To(Equal([]string{
+			"e0", "e1", "e9", "gap app", "e0 listed", "e1 listed", "n0", "n1", "n2",
+			"n3",
+		}))
 		Expect(r.quarantined()).To(HaveLen(2))
 	})
 })

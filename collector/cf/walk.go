@@ -5,13 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"time"
 
 	"golang.org/x/time/rate"
 
 	"github.com/daybook-billing/daybook/collector/internal/appender"
 	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/internal/cfapi"
 	"github.com/daybook-billing/daybook/internal/jsondoc"
 	"github.com/daybook-billing/daybook/internal/redact"
 )
@@ -47,7 +47,7 @@ type list struct {
 	reached time.Time // horizon
 	shown   mark      // cursor
 
-	pages   [2]page
+	pages   [2]cfapi.Page
 	fetched chan error // what asking for the next page came to; has room for it
 }
 
@@ -122,27 +122,27 @@ func (l *list) walk(ctx context.Context) error {
 		return err
 	}
 	for {
-		last := p.last()
-		more := !p.short && last != nil && !last.created.After(p.date.Add(-l.f.MinAge))
+		last := p.Last()
+		more := !p.End && last != nil && !last.Created.After(p.Date.Add(-l.f.MinAge))
 		if more {
-			l.prefetch(ctx, last.guid, spare)
+			l.prefetch(ctx, last.GUID, spare)
 		}
 		cut, tip, err := l.take(ctx, p)
 		if more {
-			if fetchErr := <-l.fetched; err == nil && cut == len(p.rows) { // ends with ctx
+			if fetchErr := <-l.fetched; err == nil && cut == len(p.Events) { // ends with ctx
 				err = fetchErr
 			}
 		}
 		if err != nil {
 			return err
 		}
-		if cut < len(p.rows) {
-			l.waitsFor(&p.rows[cut], p.date)
+		if cut < len(p.Events) {
+			l.waitsFor(&p.Events[cut], p.Date)
 			return l.finish(ctx)
 		}
-		l.waitsFor(nil, p.date)
+		l.waitsFor(nil, p.Date)
 		switch {
-		case p.short:
+		case p.End:
 			return l.finish(ctx)
 		case last == nil:
 			return l.unpassable(ctx, p)
@@ -151,7 +151,7 @@ func (l *list) walk(ctx context.Context) error {
 			return err
 		}
 		p, spare = spare, p
-		if p.short || tip.reseeded {
+		if p.End || tip.reseeded {
 			if err := l.verify(ctx, tip); err != nil {
 				return err
 			}
@@ -161,13 +161,13 @@ func (l *list) walk(ctx context.Context) error {
 
 // first asks for the first page of a walk and makes sure that it means what it seems to. Late
 // events are looked for before it is taken.
-func (l *list) first(ctx context.Context, p *page) error {
+func (l *list) first(ctx context.Context, p *cfapi.Page) error {
 	if l.cursor == nil { // a rescan has found that USAGE has nothing of the table
 		if err := l.fetch(ctx, "", p); err != nil {
 			return err
 		}
-		l.scanned = p.date
-		if first := p.first(); first == nil || !l.reread.survey.head.is(first) {
+		l.scanned = p.Date
+		if first := p.First(); first == nil || !l.reread.survey.head.is(first) {
 			return l.changed()
 		}
 		return l.stillListed(ctx, l.reread.survey.oldest)
@@ -175,7 +175,7 @@ func (l *list) first(ctx context.Context, p *page) error {
 	if err := l.fetch(ctx, l.cursor.guid, p); err != nil {
 		return err
 	}
-	l.date = p.date
+	l.date = p.Date
 	if err := l.verify(ctx, l.cursor); err != nil {
 		return err
 	}
@@ -185,63 +185,57 @@ func (l *list) first(ctx context.Context, p *page) error {
 		if err := l.stillListed(ctx, l.reread.survey.oldest); err != nil {
 			return err
 		}
-	} else if len(p.rows) > 0 && l.collectedTo().Before(p.date.Add(-l.f.Retention)) {
+	} else if len(p.Events) > 0 && l.collectedTo().Before(p.Date.Add(-l.f.Retention)) {
 		// Cloud Controller keeps the beginnings of what runs, so that the cursor's event may be
 		// there though what came after it is not.
 		l.outlived = true
 		return errLost
 	}
-	if p.date.Before(l.scanned.Add(l.f.OverlapEvery)) {
+	if p.Date.Before(l.scanned.Add(l.f.OverlapEvery)) {
 		return nil
 	}
-	return l.overlap(ctx, p.date)
+	return l.overlap(ctx, p.Date)
 }
 
 // ask asks for the page behind a guid, when the minimum wait since the last one is over.
-func (l *list) ask(ctx context.Context, guid string, p *page) error {
+func (l *list) ask(ctx context.Context, guid string, p *cfapi.Page) error {
 	if err := l.limit.Wait(ctx); err != nil {
 		return err
 	}
-	return l.f.client.list(ctx, l.name, guid, p)
+	return l.f.client.List(ctx, l.name, guid, p)
 }
 
 // fetch is ask, and finds out whether the guid is lost.
-func (l *list) fetch(ctx context.Context, guid string, p *page) error {
+func (l *list) fetch(ctx context.Context, guid string, p *cfapi.Page) error {
 	err := l.ask(ctx, guid, p)
-	var refused *statusError
-	if guid == "" || !errors.As(err, &refused) || refused.status != http.StatusUnprocessableEntity {
+	if guid == "" || !cfapi.Unprocessable(err) {
 		return err
 	}
 	// The code is a catch-all: the cursor is lost only if the API does not know its event.
-	_, oneErr := l.f.client.one(ctx, l.name, guid)
-	if !notFound(oneErr) {
+	_, oneErr := l.f.client.Created(ctx, l.name, guid)
+	if !cfapi.NotFound(oneErr) {
 		return fmt.Errorf("%w. If the API limits the number of results (cc.renderer.max_total_results), take a "+
 			"smaller page size", errors.Join(err, oneErr))
 	}
-	if err := l.f.mayReadAll(ctx); err != nil {
+	if err := l.f.client.CheckGlobalRead(ctx); err != nil {
 		return err
 	}
 	return errLost
 }
 
-func notFound(err error) bool {
-	var refused *statusError
-	return errors.As(err, &refused) && refused.is(http.StatusNotFound, codeNotFound)
-}
-
 // prefetch asks for the next page while this one is worked on; what it comes to is sent to
 // l.fetched.
-func (l *list) prefetch(ctx context.Context, guid string, p *page) {
+func (l *list) prefetch(ctx context.Context, guid string, p *cfapi.Page) {
 	go func() { l.fetched <- l.fetch(ctx, guid, p) }()
 }
 
 // verify makes sure that the cursor's event is there and the same that it was, after a page behind
 // it was read: only then does the page, or that there is nothing on it, mean what it seems to.
 func (l *list) verify(ctx context.Context, cursor *mark) error {
-	created, err := l.f.client.one(ctx, l.name, cursor.guid)
+	created, err := l.f.client.Created(ctx, l.name, cursor.guid)
 	switch {
-	case notFound(err):
-		if err := l.f.mayReadAll(ctx); err != nil {
+	case cfapi.NotFound(err):
+		if err := l.f.client.CheckGlobalRead(ctx); err != nil {
 			return err
 		}
 		return errLost
@@ -255,14 +249,14 @@ func (l *list) verify(ctx context.Context, cursor *mark) error {
 
 // take publishes a page up to the first event that is too young. It returns that event's index, and
 // the last event before it.
-func (l *list) take(ctx context.Context, p *page) (cut int, tip *mark, err error) {
-	l.date = p.date
-	young := p.date.Add(-l.f.MinAge)
-	for ; cut < len(p.rows) && !p.rows[cut].created.After(young); cut++ {
-		if r := &p.rows[cut]; r.unreadable != nil {
-			err = l.unreadable(ctx, r, l.after, p.date)
+func (l *list) take(ctx context.Context, p *cfapi.Page) (cut int, tip *mark, err error) {
+	l.date = p.Date
+	young := p.Date.Add(-l.f.MinAge)
+	for ; cut < len(p.Events) && !p.Events[cut].Created.After(young); cut++ {
+		if r := &p.Events[cut]; r.Unreadable != nil {
+			err = l.unreadable(ctx, r, l.after, p.Date)
 		} else {
-			tip, err = l.inOrder(ctx, r, p.date)
+			tip, err = l.inOrder(ctx, r, p.Date)
 		}
 		if err != nil {
 			return cut, tip, err
@@ -282,14 +276,14 @@ func (l *list) cutoff(date time.Time) time.Time {
 }
 
 // inOrder puts an event into the batch, behind all that were taken before.
-func (l *list) inOrder(ctx context.Context, r *row, date time.Time) (*mark, error) {
-	m := &mark{guid: r.guid, created: r.created}
+func (l *list) inOrder(ctx context.Context, r *cfapi.Event, date time.Time) (*mark, error) {
+	m := &mark{guid: r.GUID, created: r.Created}
 	u, err := l.fact(r)
 	if err != nil {
 		l.batch.cursor = m
 		return m, l.f.quarantine.put(ctx, l.name, r, l.after, err, events.FormatTime(date))
 	}
-	m.reseeded = r.guid == u.Resource
+	m.reseeded = r.GUID == u.Resource
 	k := appender.KeyOf(u.ID)
 	if l.isKnown(k) {
 		l.batch.cursor, l.after = m, u.ID
@@ -301,16 +295,16 @@ func (l *list) inOrder(ctx context.Context, r *row, date time.Time) (*mark, erro
 // unreadable keeps an event that cannot be told from others, and so is no cursor: what is behind it
 // is asked for by what is before it, or by the next one. The status shows it until the collector is
 // started anew.
-func (l *list) unreadable(ctx context.Context, r *row, after string, at time.Time) error {
-	l.f.detail(l.name+" unreadable event", redact.Text(r.unreadable.Error())+
+func (l *list) unreadable(ctx context.Context, r *cfapi.Event, after string, at time.Time) error {
+	l.f.detail(l.name+" unreadable event", redact.Text(r.Unreadable.Error())+
 		": it is in QUARANTINE, and what it says is not billed. Ask the foundation's operators what it is")
-	return l.f.quarantine.put(ctx, l.name, r, after, r.unreadable, events.FormatTime(at))
+	return l.f.quarantine.put(ctx, l.name, r, after, r.Unreadable, events.FormatTime(at))
 }
 
 // unpassable is the error for a page without any event that the next page could be asked for by.
-func (l *list) unpassable(ctx context.Context, p *page) error {
-	for i := range p.rows {
-		if err := l.unreadable(ctx, &p.rows[i], "", p.date); err != nil {
+func (l *list) unpassable(ctx context.Context, p *cfapi.Page) error {
+	for i := range p.Events {
+		if err := l.unreadable(ctx, &p.Events[i], "", p.Date); err != nil {
 			return err
 		}
 	}
@@ -320,7 +314,7 @@ func (l *list) unpassable(ctx context.Context, p *page) error {
 	return fmt.Errorf("none of the %d events on a page of the %s list has a guid and a created_at, so that what is "+
 		"behind them cannot be asked for; "+
 		"they are in QUARANTINE. Take a larger page (--cf-page-size, at most %d), or ask the foundation's operators "+
-		"to mend or remove them", len(p.rows), l.name, MaxPageSize)
+		"to mend or remove them", len(p.Events), l.name, cfapi.MaxPageSize)
 }
 
 // blocked is an event that is too young to be collected; all behind it waits.
@@ -333,12 +327,12 @@ type blocked struct {
 // waitsFor takes note of the event that the walk has stopped at, nil for none. One that stays too
 // young for longer than the minimum age is of a clock that is wrong, or the API's stands still: it
 // is said once, and shown.
-func (l *list) waitsFor(r *row, date time.Time) {
+func (l *list) waitsFor(r *cfapi.Event, date time.Time) {
 	detail, now := l.name+" waits", l.f.now()
 	if r == nil || l.blocked == nil || !l.blocked.is(r) {
 		l.f.detail(detail, "")
 		if l.blocked = nil; r != nil {
-			l.blocked = &blocked{mark: mark{guid: r.guid, created: r.created}, since: now}
+			l.blocked = &blocked{mark: mark{guid: r.GUID, created: r.Created}, since: now}
 		}
 		return
 	}
@@ -348,8 +342,8 @@ func (l *list) waitsFor(r *row, date time.Time) {
 	text := fmt.Sprintf("since %s for the event %s of %s to be old enough, while the API's clock says %s: a clock of "+
 		"the foundation is wrong. "+
 		"Nothing behind it is collected before; correct the clocks of the API's servers",
-		events.FormatTime(l.blocked.since.UTC().Truncate(time.Second)), r.guid,
-		events.FormatTime(r.created), events.FormatTime(date))
+		events.FormatTime(l.blocked.since.UTC().Truncate(time.Second)), r.GUID,
+		events.FormatTime(r.Created), events.FormatTime(date))
 	l.f.detail(detail, text)
 	if !l.blocked.told {
 		l.blocked.told = true
@@ -366,10 +360,10 @@ func (l *list) isKnown(k appender.Key) bool {
 }
 
 // fact is the event in our terms.
-func (l *list) fact(r *row) (events.Usage, error) {
+func (l *list) fact(r *cfapi.Event) (events.Usage, error) {
 	d := jsondoc.Borrow()
 	defer d.Return()
-	if err := d.Parse(r.raw); err != nil {
+	if err := d.Parse(r.Raw); err != nil {
 		return events.Usage{}, err
 	}
 	u, err := FromDocument(l.f.Name, d)
@@ -385,20 +379,20 @@ func (l *list) fact(r *row) (events.Usage, error) {
 // reachOf is how far the list has been collected with a page: up to the minimum age, where the page
 // was the last, and else up to the last event that was taken: the pages behind it have not been
 // read. It never passes an event that was seen and left.
-func (l *list) reachOf(p *page, cut int) time.Time {
-	h := p.date.Add(-l.f.MinAge)
-	if !p.short {
-		taken := page{rows: p.rows[:cut]}
-		last := taken.last()
+func (l *list) reachOf(p *cfapi.Page, cut int) time.Time {
+	h := p.Date.Add(-l.f.MinAge)
+	if !p.End {
+		taken := cfapi.Page{Events: p.Events[:cut]}
+		last := taken.Last()
 		if last == nil {
 			return l.horizon
 		}
-		if last.created.Before(h) {
-			h = last.created
+		if last.Created.Before(h) {
+			h = last.Created
 		}
 	}
-	for i := cut; i < len(p.rows); i++ {
-		if at := p.rows[i].created; at.Before(h) {
+	for i := cut; i < len(p.Events); i++ {
+		if at := p.Events[i].Created; at.Before(h) {
 			h = at // zero, so that the horizon stays, where it cannot be read
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/daybook-billing/daybook/collector/internal/appender"
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
+	"github.com/daybook-billing/daybook/internal/cfapi"
 	"github.com/daybook-billing/daybook/internal/redact"
 )
 
@@ -95,7 +96,8 @@ type appenderStore struct{ Store }
 
 // IDs implements appender.Store.
 func (s appenderStore) IDs(ctx context.Context, stream, filter string, from uint64, yield func(id string,
-	sequence uint64) error) (uint64, error) {
+	sequence uint64) error,
+) (uint64, error) {
 	last, err := lastSequence(ctx, s, stream, filter)
 	if err != nil || last < from {
 		return last, err
@@ -145,18 +147,18 @@ func (q *quarantine) begin() {
 // put keeps an event with the reason why it is not understood; after is the id of the fact that it
 // follows. It is stored by the next flush, at the latest. One that cannot be told from others by
 // guid and created_at is told by what it says.
-func (q *quarantine) put(ctx context.Context, list string, r *row, after string, reason error, at string) error {
+func (q *quarantine) put(ctx context.Context, list string, r *cfapi.Event, after string, reason error, at string) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if err := q.open(ctx); err != nil {
 		return fmt.Errorf("finding out what %s holds: %w", events.StreamQuarantine, err)
 	}
-	id := events.ID("quarantine", events.SourceCF, q.foundation, list, r.guid, events.FormatTime(r.created))
-	file, level := listPath(list)+"/"+r.guid, slog.LevelWarn
-	if r.unreadable != nil {
-		digest := sha256.Sum256(r.raw)
+	id := events.ID("quarantine", events.SourceCF, q.foundation, list, r.GUID, events.FormatTime(r.Created))
+	file, level := cfapi.ListPath(list)+"/"+r.GUID, slog.LevelWarn
+	if r.Unreadable != nil {
+		digest := sha256.Sum256(r.Raw)
 		id = events.ID("quarantine", events.SourceCF, q.foundation, list, "content", hex.EncodeToString(digest[:]))
-		file, level = listPath(list), slog.LevelError
+		file, level = cfapi.ListPath(list), slog.LevelError
 	}
 	k := appender.KeyOf(id)
 	if q.known.Has(k) {
@@ -165,10 +167,10 @@ func (q *quarantine) put(ctx context.Context, list string, r *row, after string,
 	q.known.Add(k)
 	x := events.Quarantined{
 		ID: id, Source: events.SourceCF, Foundation: q.foundation, File: file, AfterID: after,
-		Reason: redact.Text("Cloud Foundry usage event: " + reason.Error()), Input: redact.Text(string(r.raw)),
+		Reason: redact.Text("Cloud Foundry usage event: " + reason.Error()), Input: redact.Text(string(r.Raw)),
 	}
 	if q.warned++; q.warned <= maxWarnings {
-		q.log.Log(ctx, level, "quarantined", slog.String("list", list), slog.String("guid", r.guid),
+		q.log.Log(ctx, level, "quarantined", slog.String("list", list), slog.String("guid", r.GUID),
 			slog.String("reason", x.Reason))
 	}
 	q.metrics.quarantined.WithLabelValues(q.foundation, list).Inc()

@@ -50,7 +50,7 @@ var ledgerReaders = []string{"ledger", "api", "cmd", "internal/lab"}
 // shared packages serve several services, and so depend on none.
 var shared = []string{
 	"internal/bus", "internal/stage", "internal/service", "internal/jsondoc", "internal/redact",
-	"ledger",
+	"internal/cfapi", "ledger",
 }
 
 // purePackages are pure as a whole.

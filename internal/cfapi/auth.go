@@ -1,4 +1,4 @@
-package cf
+package cfapi
 
 import (
 	"bytes"
@@ -21,9 +21,6 @@ import (
 	"github.com/daybook-billing/daybook/internal/redact"
 )
 
-// ErrRefused: the UAA does not accept the credentials, or the API does not accept the token.
-var ErrRefused = errors.New("not authorised")
-
 const maxToken = 1 << 20 // bytes of an answer of the UAA
 
 // auth gives tokens, from go-cfclient's token source. That source renews a token shortly before it
@@ -32,14 +29,14 @@ const maxToken = 1 << 20 // bytes of an answer of the UAA
 // go-cfclient's authenticated HTTP client is not used: on a 401 it exchanges its token source
 // without a lock.
 type auth struct {
-	settings *Foundation
+	settings *Config
 	client   *http.Client
 
 	mu     sync.Mutex // guards the fields below, and is held while a token is asked for
 	source oauth2.TokenSource
 }
 
-func newAuth(f *Foundation, transport http.RoundTripper) *auth {
+func newAuth(f *Config, transport http.RoundTripper) *auth {
 	return &auth{settings: f, client: &http.Client{Transport: &lifeTransport{base: transport}, Timeout: f.Timeout}}
 }
 
@@ -104,9 +101,11 @@ func (a *auth) ask() (*oauth2.Token, error) {
 // open finds the UAA by the API's root and makes a source of tokens.
 func (a *auth) open() (oauth2.TokenSource, error) {
 	f := a.settings
-	options := []config.Option{config.HttpClient(a.client), config.RequestTimeout(f.Timeout),
-		config.UserAgent(f.UserAgent)}
-	switch f.grant() {
+	options := []config.Option{
+		config.HttpClient(a.client), config.RequestTimeout(f.Timeout),
+		config.UserAgent(f.UserAgent),
+	}
+	switch f.Grant() {
 	case "user":
 		options = append(options, config.UserPassword(f.Username, f.Password))
 		if f.ClientID != "" {
@@ -153,7 +152,7 @@ func (a *auth) failure(ctx context.Context, err error) error {
 	}
 	var refusal *oauth2.RetrieveError
 	switch {
-	case err == nil && a.settings.grant() == "token":
+	case err == nil && a.settings.Grant() == "token":
 		return fmt.Errorf("%w: the API refuses the token, which may have expired: give a new one (CF_TOKEN), or "+
 			"better a client with its secret", ErrRefused)
 	case err == nil:
@@ -161,13 +160,13 @@ func (a *auth) failure(ctx context.Context, err error) error {
 			ErrRefused)
 	case isRefusal(err) && errors.As(err, &refusal):
 		what := "client id and secret"
-		if a.settings.grant() == "user" {
+		if a.settings.Grant() == "user" {
 			what = "user and password"
 		}
 		return fmt.Errorf("%w: the UAA refuses the credentials (%s %s): correct the %s", ErrRefused,
 			refusal.Response.Status, a.clean(refusal.ErrorCode), what)
 	}
-	return &failure{reason: reasonToken, err: errors.New("no token could be had: " + beginning(a.clean(err.Error()),
+	return &RequestError{reason: reasonToken, err: errors.New("no token could be had: " + beginning(a.clean(err.Error()),
 		maxErrorText))}
 }
 
@@ -181,30 +180,30 @@ func (a *auth) clean(s string) string {
 	return redact.Text(s)
 }
 
-// transportOf makes the foundation's own connections.
-func transportOf(f *Foundation) (*http.Transport, error) {
+// transport makes the foundation's own connections.
+func (c *Config) transport() (*http.Transport, error) {
 	t := &http.Transport{
 		Proxy:                  http.ProxyFromEnvironment,
 		ForceAttemptHTTP2:      true,
 		MaxIdleConnsPerHost:    4,
 		IdleConnTimeout:        2 * time.Minute,
-		TLSHandshakeTimeout:    f.Timeout,
-		ResponseHeaderTimeout:  f.Timeout,
+		TLSHandshakeTimeout:    c.Timeout,
+		ResponseHeaderTimeout:  c.Timeout,
 		MaxResponseHeaderBytes: 1 << 20,
 		ReadBufferSize:         64 << 10,
-		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: f.SkipTLS},
+		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: c.SkipTLS},
 		//nolint:gosec // the operator says so
 	}
-	if f.CAFile == "" {
+	if c.CAFile == "" {
 		return t, nil
 	}
-	pem, err := os.ReadFile(f.CAFile)
+	pem, err := os.ReadFile(c.CAFile)
 	if err != nil {
-		return nil, fmt.Errorf("foundation %q: cannot read the CA certificates: %w", f.Name, err)
+		return nil, fmt.Errorf("foundation %q: cannot read the CA certificates: %w", c.Foundation, err)
 	}
 	t.TLSClientConfig.RootCAs = x509.NewCertPool()
 	if !t.TLSClientConfig.RootCAs.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("foundation %q: %s holds no certificates in PEM", f.Name, f.CAFile)
+		return nil, fmt.Errorf("foundation %q: %s holds no certificates in PEM", c.Foundation, c.CAFile)
 	}
 	return t, nil
 }

@@ -1,0 +1,34 @@
+// Package cfapi asks the API of one Cloud Foundry foundation: its usage events, with tokens,
+// retries, rate limits and redirects handled in one place.
+//
+// # Requests
+//
+//   - List reads one page of a list of usage events, Created the time of one event.
+//   - Root reads the API's root document, CheckGlobalRead makes sure that the token reads all
+//     organizations.
+//
+// An answer counts once it is whole, has a Date header and passes its check. Everything else is
+// repeated with a growing wait, Config.Retries times a request. Between two pages a client repeats
+// at most four times as many requests (Reset gives them back).
+//
+// # Errors
+//
+//   - *StatusError: an answer that a repetition does not change.
+//   - *WaitError: the API asks for a break of more than a minute.
+//   - *RequestError: the retries are used up. Transient reports whether an error is this one or a
+//     *WaitError.
+//   - ErrRefused: the UAA refuses the credentials, or the API refuses every token.
+//   - ErrNoGlobalRead: the token lacks the scope for all organizations.
+//
+// No error holds a secret of the configuration, a token, or a credential in a URL.
+//
+// # JSON
+//
+// A page is cut into its events by a splitter that checks no more than it needs to find the end of
+// each: a page holds up to 5,000 events, and jsondoc, the strict reader, parses each event later
+// anyway. Everything else is read by jsondoc.
+//
+// # Limits
+//
+// Answers of 64 MiB, answers of the UAA of 1 MiB, one minute of waiting for a rate limit.
+package cfapi

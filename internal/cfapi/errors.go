@@ -1,0 +1,130 @@
+package cfapi
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/daybook-billing/daybook/internal/jsondoc"
+	"github.com/daybook-billing/daybook/internal/redact"
+)
+
+var (
+	// ErrRefused: the UAA does not accept the credentials, or the API does not accept the token.
+	ErrRefused = errors.New("not authorised")
+	// ErrNoGlobalRead: the token may not read all usage events. The lists do not refuse such a
+	// token: they are empty for it.
+	ErrNoGlobalRead = errors.New("the token may not read the usage events of all organizations")
+
+	// errDamaged: an answer is not the expected JSON.
+	errDamaged = errors.New("the answer is damaged")
+)
+
+// Cloud Controller's codes. Source: errors/v2.yml. A router that knows no Cloud Controller answers
+// 404 without any.
+const (
+	codeNotFound      = 10010 // CF-ResourceNotFound: there is no such event
+	codeUnknown       = 10000 // CF-NotFound: there is no such endpoint, or not for this token
+	codeNotAuthorized = 10003 // CF-NotAuthorized
+)
+
+// Reasons for repeating a request, as the metric names them.
+const (
+	reasonLimited    = "rate_limited"
+	reasonServer     = "server_error"
+	reasonTimeout    = "timeout"
+	reasonConnection = "connection"
+	reasonBody       = "malformed_answer"
+	reasonNoDate     = "no_date"
+	reasonToken      = "token"
+	reasonUnexpected = "unexpected_status"
+)
+
+const maxErrorText = 300 // bytes of an answer that are quoted
+
+// RequestError is a request that failed, and may succeed when it is repeated.
+type RequestError struct {
+	reason string
+	after  time.Duration // the API asks to wait as long
+	err    error
+}
+
+func (e *RequestError) Error() string { return e.err.Error() }
+func (e *RequestError) Unwrap() error { return e.err }
+
+// StatusError is an answer with another status than 200. Unless a RequestError wraps it, a
+// repetition does not change it.
+type StatusError struct {
+	status  int
+	code    int
+	text    string // cleaned
+	request string
+}
+
+func (e *StatusError) Error() string {
+	return fmt.Sprintf("%s: the API answers %d %s: %s", e.request, e.status, http.StatusText(e.status), e.text)
+}
+
+func (e *StatusError) is(status, code int) bool { return e.status == status && e.code == code }
+
+// WaitError says that the API asks for a break.
+type WaitError struct {
+	Until time.Time // by the local clock
+	err   error
+}
+
+func (e *WaitError) Error() string { return e.err.Error() }
+func (e *WaitError) Unwrap() error { return e.err }
+
+// Transient reports whether a request failed that may succeed later.
+func Transient(err error) bool {
+	var request *RequestError
+	var wait *WaitError
+	return errors.As(err, &request) || errors.As(err, &wait)
+}
+
+// NotFound reports whether Cloud Controller itself says that there is no such event.
+func NotFound(err error) bool {
+	var refused *StatusError
+	return errors.As(err, &refused) && refused.is(http.StatusNotFound, codeNotFound)
+}
+
+// Unprocessable reports whether the API refuses the parameters, among them an after_guid that it
+// does not know.
+func Unprocessable(err error) bool {
+	var refused *StatusError
+	return errors.As(err, &refused) && refused.status == http.StatusUnprocessableEntity
+}
+
+// errorText reads Cloud Controller's error document. Anything else it returns as it is, secrets
+// included.
+func errorText(body []byte) (text string, code int) {
+	d := jsondoc.Borrow()
+	defer d.Return()
+	if d.Parse(body) == nil {
+		d.Root().Get("errors").Each(func(_ []byte, one jsondoc.Value) {
+			if text == "" {
+				text = one.Get("title").Text() + ": " + one.Get("detail").Text()
+				if v := one.Get("code"); v.Kind() == jsondoc.Number {
+					code, _ = strconv.Atoi(string(v.Raw()))
+				}
+			}
+		})
+	}
+	if text == "" {
+		text = strings.TrimSpace(string(body))
+	}
+	if len(text) > redact.MaxText {
+		text = redact.Cut(text[:redact.MaxText], len(text)-redact.MaxText)
+	}
+	return text, code
+}
+
+// beginning is at most the first n bytes of a text without secrets: cutting a text with secrets
+// could remove the marks that they are found by.
+func beginning(text string, n int) string {
+	return strings.ToValidUTF8(text[:min(len(text), n)], "")
+}
