@@ -40,6 +40,17 @@ func (s *Stored) Header(key string) string {
 	return ""
 }
 
+// Headers lists every header with its first value, in no order.
+func (s *Stored) Headers() []events.Header {
+	list := make([]events.Header, 0, len(s.header))
+	for key, values := range s.header {
+		if len(values) > 0 {
+			list = append(list, events.Header{Key: key, Value: values[0]})
+		}
+	}
+	return list
+}
+
 // NewStored builds a message as a reader would give it, for tests of its users.
 func NewStored(m Message, sequence uint64, stored time.Time, pending uint64) Stored {
 	header := make(nats.Header, len(m.Header))

@@ -1,0 +1,116 @@
+package compare
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/internal/stage"
+)
+
+// maxDifferences is how many differences of one stream are told one by one.
+const maxDifferences = 5
+
+// Bytes returns the differences between two runs, message by message; none when they are equal.
+func Bytes(before, after *Run) []string {
+	var found []string
+	for _, name := range streams() {
+		found = append(found, limited(name, sameMessages(name, before, after))...)
+	}
+	if before.Bill != after.Bill {
+		found = append(found, "the bill: "+firstLine(before.Bill, after.Bill))
+	}
+	return found
+}
+
+func sameMessages(stream string, before, after *Run) []string {
+	was, is := before.Streams[stream], after.Streams[stream]
+	var found []string
+	if len(was) != len(is) {
+		found = append(found, fmt.Sprintf("%d messages before, %d after", len(was), len(is)))
+	}
+	for i := range min(len(was), len(is)) {
+		b, a := &was[i], &is[i]
+		if b.Subject != a.Subject {
+			found = append(found, fmt.Sprintf("message %d: subject %s before, %s after", i+1, b.Subject, a.Subject))
+		}
+		bh, ah := lasting(b, before.Began), lasting(a, after.Began)
+		ends := b.header(stage.HeaderChain) != "" && a.header(stage.HeaderChain) != ""
+		if last := i == len(was)-1; !ends && !last {
+			bh, ah = withoutCheckpoint(bh), withoutCheckpoint(ah)
+		}
+		if !slices.Equal(bh, ah) {
+			found = append(found, fmt.Sprintf("message %d (%s): headers %v before, %v after", i+1, b.Subject, bh, ah))
+		}
+		if bb, ab := body(stream, b), body(stream, a); !bytes.Equal(bb, ab) {
+			found = append(found, fmt.Sprintf("message %d (%s): body %s", i+1, b.Subject,
+				firstLine(string(bb), string(ab))))
+		}
+	}
+	return found
+}
+
+// lasting are the headers less the values that the moment of the run decides: the server's own,
+// the store time, and a ce-time since the run began.
+func lasting(m *Message, began time.Time) []events.Header {
+	return slices.DeleteFunc(slices.Clone(m.Headers), func(h events.Header) bool {
+		switch {
+		case strings.HasPrefix(h.Key, "Nats-"), h.Key == stage.HeaderSourceTime:
+			return true
+		case h.Key == events.HeaderTime:
+			at, err := events.ParseTime(h.Value)
+			return err == nil && !at.Before(began)
+		}
+		return false
+	})
+}
+
+// withoutCheckpoint leaves out the headers of a message that ends a batch.
+func withoutCheckpoint(headers []events.Header) []events.Header {
+	return slices.DeleteFunc(headers, func(h events.Header) bool {
+		switch h.Key {
+		case stage.HeaderChain, stage.HeaderSourceID, stage.HeaderLogic, stage.HeaderBase:
+			return true
+		}
+		return false
+	})
+}
+
+// body is a message's body; in QUARANTINE without the reason, which is prose.
+func body(stream string, m *Message) []byte {
+	if stream != events.StreamQuarantine {
+		return m.Body
+	}
+	var q events.Quarantined
+	if err := q.DecodeJSON(m.Body); err != nil {
+		return m.Body
+	}
+	q.Reason = ""
+	return q.AppendJSON(nil)
+}
+
+// firstLine shows the first place at which two texts differ.
+func firstLine(before, after string) string {
+	const around = 80
+	at := 0
+	for at < len(before) && at < len(after) && before[at] == after[at] {
+		at++
+	}
+	cut := func(s string) string { return s[max(0, at-around/2):min(len(s), at+around)] }
+	return fmt.Sprintf("differs at byte %d: %q before, %q after", at, cut(before), cut(after))
+}
+
+// limited puts a stream's name before its differences and keeps the first of them.
+func limited(name string, found []string) []string {
+	more := len(found) - maxDifferences
+	if more > 0 {
+		found = append(found[:maxDifferences:maxDifferences], fmt.Sprintf("and %d more", more))
+	}
+	for i := range found {
+		found[i] = name + ": " + found[i]
+	}
+	return found
+}

@@ -1,0 +1,53 @@
+package compare
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+const dataFolder = "data"
+
+// Execute lets a program work through a world with `up --once`, in a folder that is empty, and
+// returns what it leaves behind. An exit status other than 0 and 3 (incomplete) is an error.
+func Execute(ctx context.Context, program string, world World, folder string) (*Run, error) {
+	served, err := world.Serve(folder)
+	if err != nil {
+		return nil, err
+	}
+	defer served.Stop()
+	run := &Run{Began: time.Now()}
+	for _, round := range served.Rounds {
+		if round.Before != nil {
+			round.Before()
+		}
+		args := append([]string{"up", "--once", "--data", dataFolder, "--listen", "127.0.0.1:0"}, round.Args...)
+		cmd := exec.CommandContext(ctx, program, args...)
+		cmd.Dir = folder // the names of files stand in QUARANTINE
+		cmd.Env = append(environment(), round.Env...)
+		var out, errs bytes.Buffer
+		cmd.Stdout, cmd.Stderr = &out, &errs
+		if err := cmd.Run(); err != nil && cmd.ProcessState.ExitCode() != 3 {
+			return nil, fmt.Errorf("%s %s: %w\n%s", program, strings.Join(args, " "), err, errs.String())
+		}
+		run.Bill += out.String()
+	}
+	run.Streams, err = read(ctx, filepath.Join(folder, dataFolder))
+	return run, err
+}
+
+// environment is this process's, less all that sets up the program.
+func environment() []string {
+	var kept []string
+	for _, v := range os.Environ() {
+		if name, _, _ := strings.Cut(v, "="); name == "PATH" || name == "HOME" || name == "TMPDIR" {
+			kept = append(kept, v)
+		}
+	}
+	return kept
+}
