@@ -1,40 +1,47 @@
-// Package collector puts usage events into USAGE, exactly once: from files in this package, and by
-// the same rules from wherever its siblings read. What an event means in our terms is decided by
-// collector/cf and collector/trove.
+// Package collector is the contract that all collectors keep, and the errors that they share. A
+// collector is a folder: collector/file reads files and standard input, collector/cf the API of
+// Cloud Foundry, collector/trove the notifications of Trove.
 //
 // # Reads
 //
-// Files, gzip files and standard input: one JSON object a line, a v3 app or service usage event or
-// a Trove notification, in any mixture (see Line).
+// A collector reads one kind of source. A pure function of its package, Normalise, turns one input
+// into one fact.
 //
 // # Writes
 //
-//   - USAGE, usage.<source>.<foundation>.<tenant>.<kind>.<resource>: every fact, in the order of
-//     the input
-//   - USAGE, usage.<source>.<foundation>.horizon: at the end of the input, how far each source has
-//     been collected
-//   - QUARANTINE, quarantine.<source>.<foundation>: every line that could not be understood,
-//     without secrets, with the reason
+//   - USAGE, usage.<source>.<foundation>.<tenant>.<kind>.<resource>: every fact
+//   - USAGE, usage.<source>.<foundation>.horizon: the time up to which the source is collected
+//   - USAGE, usage.<source>.<foundation>.gap: a time in which facts may be missing
+//   - QUARANTINE, quarantine.<source>.<foundation>: input that no rule understands, without
+//     secrets, with the reason (collector/quarantine)
 //
 // # Guarantees
 //
-// A fact's id comes from what the platform said alone, so that the same event has the same id in
-// every file. The collector knows the ids of all that the streams already hold for its foundation
-// (it reads them at the start, headers only) and appends only what is new, in atomic batches of at
-// most 1,000 messages. Each batch expects the last sequence that the collector has seen on the
-// foundation's subjects. Therefore:
+//   - Every fact is in USAGE exactly once. Its id comes from the platform's words alone, so that
+//     the same event has the same id whenever, and by whichever collector, it is read.
+//   - A fact is stored before its source is told so, or its cursor moves.
+//   - Facts go out as atomic batches of at most 1,000 messages. A batch expects the last sequence
+//     that the collector knows on its foundation's subjects, so that two collectors of one
+//     foundation never store the same fact twice.
+//   - No input is lost. Normalise either understands it, or ignores it because it is not about
+//     usage (ErrIgnored), or refuses it, and then QUARANTINE has it.
+//   - No secret is stored or logged (internal/redact).
 //
-//   - Crash at any point: a whole batch is stored or none of it; the next run finds out which by
-//     reading, and goes on.
-//   - Unknown outcome (a lost acknowledgement): the collector reads what was added, and appends
-//     what is missing. A batch that is stored after that read makes the next append a conflict.
-//   - Conflict (another collector of the same foundation): it reads what the other wrote, drops
-//     what is known by now, and appends the rest.
-//   - Quarantined lines are stored before the horizon that passes them.
+// # A crash
 //
-// # Limits
+// USAGE and QUARANTINE are the only memory. A batch is stored whole or not at all. After a crash,
+// or an append with an unknown outcome, the collector reads the streams again and goes on from
+// there: messages that are stored are known by their ids.
 //
-// Lines of 1 MiB, batches of 1,000 messages and 8 MiB, Config.MaxKnown ids in memory (about 30
-// bytes each); for one batch, eight failures and 100 conflicts. What a limit refuses is quarantined
-// or ends the run with an error; nothing is lost.
+// # Cursor, horizon, quarantine
+//
+// The cursor is the place where a collector goes on reading. It is a fact in USAGE (cf), an
+// acknowledgement at the broker (trove), or the start of the input (file); nothing else keeps it.
+//
+// The horizon is the time up to which everything that the source has said is stored. It stands
+// behind all that it covers, never goes backward, and never passes input that was read and is not
+// stored. Input in quarantine counts as stored.
+//
+// Quarantined input is stored before the facts and the horizon that follow it. It stays in
+// QUARANTINE for ever; resubmitting it (daybook quarantine resubmit) adds facts to USAGE.
 package collector

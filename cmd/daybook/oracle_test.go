@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/daybook-billing/daybook/collector"
+	"github.com/daybook-billing/daybook/collector/file"
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/lab/sim"
 	"github.com/daybook-billing/daybook/internal/redact"
@@ -84,7 +84,7 @@ func (p *path) live(seed uint64) *sim.World {
 	}
 	var horizon time.Time
 	for e := range world.Events {
-		u, err := collector.Line(foundationOfFiles, e.JSON)
+		u, err := file.Normalise(foundationOfFiles, e.JSON)
 		if err != nil {
 			p.Fatalf("world %d: %v\n%s", seed, err, e.JSON)
 		}

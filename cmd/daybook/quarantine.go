@@ -8,7 +8,9 @@ import (
 	"slices"
 
 	"github.com/daybook-billing/daybook/cmd/daybook/print"
-	"github.com/daybook-billing/daybook/collector"
+	"github.com/daybook-billing/daybook/collector/cf"
+	"github.com/daybook-billing/daybook/collector/file"
+	"github.com/daybook-billing/daybook/collector/quarantine"
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
 )
@@ -149,12 +151,18 @@ func (c *quarantineReplayCmd) Run(e *env) error {
 }
 
 // replay replays in parts, so that memory holds some of the inputs only.
-func (c *quarantineReplayCmd) replay(ctx context.Context, b *bus.Bus) (results []collector.Replayed, err error) {
-	replayer := collector.NewReplayer(collector.ReplayOnBus(b), c.AtEnd)
-	var part []collector.Parked
+func (c *quarantineReplayCmd) replay(ctx context.Context, b *bus.Bus) (results []quarantine.Resubmitted, err error) {
+	resubmitter := quarantine.NewResubmitter(quarantine.OnBus(b), quarantine.Rules{
+		Normalise: file.Normalise,
+		End: func(ctx context.Context, foundation, list string) (guid string, sequence uint64, err error) {
+			return cf.End(ctx, cf.OnBus(b), foundation, list)
+		},
+		AtEnd: c.AtEnd,
+	})
+	var part []quarantine.Entry
 	size := 0
 	flush := func() error {
-		done, err := replayer.Replay(ctx, part, func(p *collector.Parked) bool {
+		done, err := resubmitter.Resubmit(ctx, part, func(p *quarantine.Entry) bool {
 			return c.All ||
 				slices.Contains(c.Sequences, p.Sequence)
 		})
@@ -164,7 +172,7 @@ func (c *quarantineReplayCmd) replay(ctx context.Context, b *bus.Bus) (results [
 		return err
 	}
 	err = c.each(ctx, b, func(m *bus.Stored, q *events.Quarantined) error {
-		part = append(part, collector.Parked{Sequence: m.Sequence, Quarantined: *q})
+		part = append(part, quarantine.Entry{Sequence: m.Sequence, Quarantined: *q})
 		if size += len(m.Data); size < maxReplayBytes {
 			return nil
 		}
@@ -176,12 +184,12 @@ func (c *quarantineReplayCmd) replay(ctx context.Context, b *bus.Bus) (results [
 	return results, err
 }
 
-func (c *quarantineReplayCmd) print(w io.Writer, results []collector.Replayed) error {
+func (c *quarantineReplayCmd) print(w io.Writer, results []quarantine.Resubmitted) error {
 	out := print.NewOutcomes(w, c.Format == "json")
 	for _, r := range results {
 		if err := out.Add(print.Outcome(r)); err != nil {
 			return err
 		}
 	}
-	return out.End(collector.ReplayStored, collector.ReplayKnown, collector.ReplayIgnored, collector.ReplayRefused)
+	return out.End(quarantine.Stored, quarantine.Known, quarantine.Ignored, quarantine.Refused)
 }

@@ -11,7 +11,7 @@ import (
 
 	"github.com/daybook-billing/daybook/cmd/daybook/print"
 	"github.com/daybook-billing/daybook/collector"
-	"github.com/daybook-billing/daybook/collector/trove"
+	"github.com/daybook-billing/daybook/collector/file"
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/redact"
 	"github.com/daybook-billing/daybook/pricer/catalogue"
@@ -102,18 +102,18 @@ type input struct {
 // the rest goes on.
 func (in *input) read(e *env, name string) error {
 	empty := true
-	for line, err := range collector.Lines(e.ctx, name, e.stdin) {
-		var wrong *collector.LineError
+	for line, err := range file.Lines(e.ctx, name, e.stdin) {
+		var wrong *collector.InputError
 		if err != nil && !errors.As(err, &wrong) {
 			return err
 		}
 		var u events.Usage
 		if err == nil {
-			u, err = collector.Line(foundationOfFiles, line.Data)
+			u, err = file.Normalise(foundationOfFiles, line.Data)
 		}
 		empty = false
 		switch {
-		case errors.Is(err, trove.ErrIgnored):
+		case errors.Is(err, collector.ErrIgnored):
 		case err != nil:
 			in.quarantined++
 			fmt.Fprintf(in.stderr, "daybook: %s:%d: %s; the line was left out: correct it, or remove it\n", name,

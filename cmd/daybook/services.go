@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/daybook-billing/daybook/collector"
+	"github.com/daybook-billing/daybook/collector/file"
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/service"
 	"github.com/daybook-billing/daybook/internal/stage"
@@ -37,24 +37,24 @@ func (c *collectFileCmd) Run(e *env) error {
 		return err
 	}
 	defer b.Close()
-	cfg := collector.Config{Foundation: c.Foundation, Files: c.Files, Follow: c.Follow}
+	cfg := file.Config{Foundation: c.Foundation, Files: c.Files, Follow: c.Follow}
 	if c.Horizon != nil {
 		cfg.Horizon = &c.Horizon.Time
 	}
-	deps := collector.Deps{Store: collector.OnBus(b), Log: process.Log, Stdin: e.stdin}
-	files, err := collector.New(cfg, deps)
+	deps := file.Deps{Store: file.OnBus(b), Log: process.Log, Stdin: e.stdin}
+	files, err := file.New(cfg, deps)
 	if err != nil {
 		return err
 	}
 	for _, m := range []struct {
 		name, help string
-		value      func(collector.Report) int
+		value      func(file.Report) int
 	}{
-		{"lines_total", "Lines read.", func(r collector.Report) int { return r.Lines }},
-		{"facts_stored_total", "Facts appended to USAGE.", func(r collector.Report) int { return r.Stored }},
-		{"facts_known_total", "Facts that USAGE had already.", func(r collector.Report) int { return r.Known }},
+		{"lines_total", "Lines read.", func(r file.Report) int { return r.Lines }},
+		{"facts_stored_total", "Facts appended to USAGE.", func(r file.Report) int { return r.Stored }},
+		{"facts_known_total", "Facts that USAGE had already.", func(r file.Report) int { return r.Known }},
 		{"quarantined_total", "Lines that could not be understood.",
-			func(r collector.Report) int { return r.Quarantined }},
+			func(r file.Report) int { return r.Quarantined }},
 	} {
 		process.Metrics.CounterFunc(m.name, m.help, func() float64 { return float64(m.value(files.Report())) })
 	}
@@ -66,7 +66,7 @@ func (c *collectFileCmd) Run(e *env) error {
 }
 
 // collected says in a line what a file collector did.
-func collected(r collector.Report) string {
+func collected(r file.Report) string {
 	ignored := 0
 	for _, n := range r.Ignored {
 		ignored += n

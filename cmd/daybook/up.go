@@ -14,8 +14,8 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/daybook-billing/daybook/cmd/daybook/print"
-	"github.com/daybook-billing/daybook/collector"
 	"github.com/daybook-billing/daybook/collector/cf"
+	"github.com/daybook-billing/daybook/collector/file"
 	"github.com/daybook-billing/daybook/collector/trove"
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
@@ -384,13 +384,13 @@ func (u *everything) interrupted(ctx context.Context, err error) error {
 }
 
 func (u *everything) run(ctx context.Context, j job) error {
-	files, err := collector.New(collector.Config{
+	files, err := file.New(file.Config{
 		Foundation: j.foundation, Files: j.files, Follow: j.follow,
 		Horizon: j.horizon, StdinName: j.name,
 	},
-		collector.Deps{
-			Store: collector.OnBus(u.bus), Log: u.log, Stdin: j.stdin,
-			Progress: func(r collector.Report) { u.lines.Store(int64(r.Lines)) },
+		file.Deps{
+			Store: file.OnBus(u.bus), Log: u.log, Stdin: j.stdin,
+			Progress: func(r file.Report) { u.lines.Store(int64(r.Lines)) },
 		})
 	if err != nil {
 		return err

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/daybook-billing/daybook/collector"
 	"github.com/daybook-billing/daybook/collector/internal/appender"
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/jsondoc"
@@ -71,7 +72,7 @@ func (b *batch) add(where string, body []byte, compression string) {
 		return
 	}
 	u, err := b.normalise(text)
-	var ignored *IgnoredError
+	var ignored *collector.IgnoredError
 	switch {
 	case errors.As(err, &ignored):
 		m.verdict, m.eventType = isIgnored, ignored.EventType

@@ -3,31 +3,17 @@ package trove
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/daybook-billing/daybook/collector"
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/jsondoc"
 	"github.com/daybook-billing/daybook/internal/redact"
 )
-
-// ErrIgnored is wrapped by the error, an *IgnoredError, for a notification that says nothing about
-// Trove's usage: one of Trove's about something else, or one of another service of the platform. It
-// is counted and passed over.
-var ErrIgnored = errors.New("the notification says nothing about usage")
-
-// IgnoredError names the event type that was passed over.
-type IgnoredError struct{ EventType string }
-
-// Error implements error.
-func (e *IgnoredError) Error() string { return fmt.Sprintf("%v: %s", ErrIgnored, e.EventType) }
-
-// Unwrap makes errors.Is(err, ErrIgnored) true.
-func (e *IgnoredError) Unwrap() error { return ErrIgnored }
 
 // Normalise turns one notification into a fact of the foundation. The fields and their drift over
 // the releases are those of openstack/trove, trove/taskmanager/models.py and trove/extensions/mgmt.
@@ -40,7 +26,8 @@ func (e *IgnoredError) Unwrap() error { return ErrIgnored }
 // timestamp and a payload without secrets: the request's context (_context_*), addresses and
 // tracebacks never pass. The result shares no memory with raw.
 //
-// Errors are a *jsondoc.SyntaxError, a *jsondoc.FieldError that names the path, or wrap ErrIgnored.
+// Errors are a *jsondoc.SyntaxError, a *jsondoc.FieldError that names the path, or wrap
+// collector.ErrIgnored.
 func Normalise(foundation string, raw []byte) (events.Usage, error) {
 	return normaliseInto(nil, foundation, raw)
 }
@@ -122,9 +109,9 @@ func eventOf(eventType string) (string, error) {
 	case "dbaas.instance_resize_volume.end":
 		return events.EventTroveResizeVolume, nil
 	case resizeStarted, resizeFailed:
-		return "", &IgnoredError{eventType}
+		return "", &collector.IgnoredError{EventType: eventType}
 	}
-	return "", &IgnoredError{redact.URLs(clip(eventType))}
+	return "", &collector.IgnoredError{EventType: redact.URLs(clip(eventType))}
 }
 
 // A resize that begins or fails has not changed the volume: Trove bills the old size until the end.

@@ -8,6 +8,7 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 
+	"github.com/daybook-billing/daybook/collector"
 	"github.com/daybook-billing/daybook/collector/trove"
 	"github.com/daybook-billing/daybook/events"
 )
@@ -222,7 +223,7 @@ var _ = Describe("a notification", func() {
 			"trove.instance.renamed", "reddwarf.x", "compute.instance.create.end", "identity.authenticate",
 		} {
 			_, err := trove.Normalise("f", []byte(`{"event_type":"`+t+`"}`))
-			Expect(err).To(MatchError(trove.ErrIgnored))
+			Expect(err).To(MatchError(collector.ErrIgnored))
 			Expect(err).To(HaveField("EventType", t))
 		}
 	})
@@ -230,6 +231,6 @@ var _ = Describe("a notification", func() {
 	DescribeTable("without the text of an event type is no notification", func(text string) {
 		_, err := trove.Normalise("f", []byte(text))
 		Expect(err).To(HaveOccurred())
-		Expect(err).NotTo(MatchError(trove.ErrIgnored))
+		Expect(err).NotTo(MatchError(collector.ErrIgnored))
 	}, Entry("missing", `{"payload":{}}`), Entry("null", `{"event_type":null}`), Entry("a number", `{"event_type":7}`))
 })

@@ -108,7 +108,7 @@ var _ = DescribeTable("One file is accepted",
 	Entry("the bus's helpers with NATS", "internal/bus/bustest/x_test.go", `import "github.com/nats-io/nats.go"`),
 	Entry("the simulation with the simulator", "cmd/daybook/simulate.go", `import _ `+ours+`internal/lab/sim"`),
 	Entry("a test with the lab", "projector/x_test.go", `import _ `+ours+`internal/lab/sim"`),
-	Entry("a part of a service that imports its own service", "collector/cf/x.go", `import _ `+ours+`collector"`),
+	Entry("a part of a service that imports its own service", "collector/redact/x.go", `import _ `+ours+`collector"`),
 	Entry("an API that reads the ledger", "api/paas/bill.go", `import (_ `+ours+`ledger"; _ `+ours+`ledger/memory")`),
 	Entry("an API that shows prices", "api/paas/bill.go", `import (_ `+ours+`pricer/catalogue"; _ `+ours+`pricer/rating")`),
 	Entry("a command with its printing", "cmd/daybook/bill.go", `import _ `+ours+`cmd/daybook/print"`),
@@ -154,4 +154,11 @@ var _ = Describe("A service folder", func() {
 		Entry("loop", "pricer/pricer.go", "package p\nfunc Run() {}", "pricer: has no .Run(context.Context) error"),
 		Entry("doc comment", "pricer/doc.go", "package p", "pricer: has no package comment"),
 	)
+
+	It("has its loops in folders of their own where there are several", func() {
+		Expect(check(map[string]string{"collector/doc.go": doc, "collector/errors.go": "package p"})).To(BeEmpty())
+		Expect(check(map[string]string{"collector/doc.go": doc, "collector/file/doc.go": doc})).To(ConsistOf(
+			ContainSubstring("collector/file: has no config.go"), ContainSubstring("collector/file: has no New(Config"),
+			ContainSubstring("collector/file: has no .Run(context.Context) error")))
+	})
 })

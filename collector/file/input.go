@@ -1,4 +1,4 @@
-package collector
+package file
 
 import (
 	"bufio"
@@ -7,10 +7,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"os"
 	"strings"
 
 	"github.com/klauspost/compress/gzip"
+
+	"github.com/daybook-billing/daybook/collector"
 )
 
 // errDry says that a followed input has nothing more at the moment.
@@ -163,70 +166,42 @@ func (in *input) rewound() (bool, error) {
 	return true, nil
 }
 
-// pump reads standard input, whose reads cannot be interrupted, in a goroutine of its own. The
-// goroutine ends with the input, or with the first read that returns after the context has ended.
-type pump struct {
-	ctx    context.Context //nolint:containedctx // io.Reader has no place for it
-	chunks chan []byte
-	err    error // why chunks was closed
-	rest   []byte
-	poll   bool // say errDry instead of waiting
+// Line is one line of an input.
+type Line struct {
+	Number uint32 // 1-based
+	Data   []byte // without its end; valid until the next line
 }
 
-func newPump(ctx context.Context, r io.Reader, poll bool) *pump {
-	p := &pump{ctx: ctx, chunks: make(chan []byte, 1), poll: poll}
-	go func() {
-		defer close(p.chunks)
-		for {
-			b := make([]byte, bufferSize)
-			n, err := r.Read(b)
-			if n > 0 {
-				select {
-				case p.chunks <- b[:n]:
-				case <-ctx.Done():
-					p.err = ctx.Err()
-					return
-				}
+// Lines reads one input line by line, for those who store nothing: "-" is stdin, names that end in
+// ".gz" are decompressed, blank lines are passed over. It ends with an error when the input cannot
+// be opened or read on; a line longer than MaxLine comes cut, with a *collector.InputError, and the
+// lines after it follow.
+func Lines(ctx context.Context, name string, stdin io.Reader) iter.Seq2[Line, error] {
+	return func(yield func(Line, error) bool) {
+		inputs, err := open(ctx, []string{name}, false, stdin)
+		if err != nil {
+			yield(Line{}, err)
+			return
+		}
+		defer closeAll(inputs)
+		for in := inputs[0]; ; {
+			data, excess, err := in.next()
+			line := Line{Number: in.line, Data: data}
+			switch {
+			case errors.Is(err, io.EOF):
+				return
+			case err != nil:
+				yield(line, fmt.Errorf("reading %s: %w", name, err))
+				return
+			case excess > 0:
+				err = &collector.InputError{Source: collector.SourceUnknown, Err: fmt.Errorf("the line has %d bytes: at most %d are read",
+					len(data)+excess, MaxLine)}
+			case len(bytes.TrimSpace(data)) == 0:
+				continue
 			}
-			if err != nil {
-				p.err = err
+			if !yield(line, err) {
 				return
 			}
 		}
-	}()
-	return p
-}
-
-// Read implements io.Reader.
-func (p *pump) Read(b []byte) (int, error) {
-	if len(p.rest) == 0 {
-		chunk, ok, err := p.receive()
-		if err != nil {
-			return 0, err
-		}
-		if !ok {
-			return 0, p.err
-		}
-		p.rest = chunk
-	}
-	n := copy(b, p.rest)
-	p.rest = p.rest[n:]
-	return n, nil
-}
-
-func (p *pump) receive() (chunk []byte, ok bool, err error) {
-	if p.poll {
-		select {
-		case chunk, ok = <-p.chunks:
-			return chunk, ok, nil
-		default:
-			return nil, false, errDry
-		}
-	}
-	select {
-	case chunk, ok = <-p.chunks:
-		return chunk, ok, nil
-	case <-p.ctx.Done():
-		return nil, false, p.ctx.Err()
 	}
 }

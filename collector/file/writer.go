@@ -1,4 +1,4 @@
-package collector
+package file
 
 import (
 	"fmt"
@@ -23,16 +23,16 @@ func (s *idSet) add(k appender.Key) error {
 	return nil
 }
 
-// book is a stream that the collector appends to, and the ids of all that the stream holds or the
+// writer is a stream that the collector appends to, and the ids of all that the stream holds or the
 // batch will add.
-type book struct {
+type writer struct {
 	*appender.Appender
 	known idSet
 }
 
-func newBook(o appender.Options, maxKnown int) *book {
-	b := &book{known: idSet{ids: map[appender.Key]struct{}{}, max: maxKnown}}
-	o.Seen = func(k appender.Key, _ uint64) error { return b.known.add(k) }
-	b.Appender = appender.New(o)
-	return b
+func newWriter(o appender.Options, maxKnown int) *writer {
+	w := &writer{known: idSet{ids: map[appender.Key]struct{}{}, max: maxKnown}}
+	o.Seen = func(k appender.Key, _ uint64) error { return w.known.add(k) }
+	w.Appender = appender.New(o)
+	return w
 }

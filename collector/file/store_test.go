@@ -1,4 +1,4 @@
-package collector_test
+package file_test
 
 import (
 	"bytes"
@@ -12,7 +12,7 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 
-	"github.com/daybook-billing/daybook/collector"
+	"github.com/daybook-billing/daybook/collector/file"
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
 )
@@ -32,10 +32,10 @@ var _ = Describe("on the embedded server", Ordered, func() {
 		DeferCleanup(b.Close)
 		Expect(b.EnsureStreams(ctx, bus.StreamsConfig{})).To(Succeed())
 	})
-	collect := func(content string) collector.Report {
+	collect := func(content string) file.Report {
 		path := filepath.Join(GinkgoT().TempDir(), "f")
 		Expect(os.WriteFile(path, []byte(content), 0o600)).To(Succeed())
-		c, err := collector.New(collector.Config{Files: []string{path}}, collector.Deps{Store: collector.OnBus(b)})
+		c, err := file.New(file.Config{Files: []string{path}}, file.Deps{Store: file.OnBus(b)})
 		Expect(err).NotTo(HaveOccurred())
 		Expect(c.Run(ctx)).To(Succeed())
 		return c.Report()
@@ -72,7 +72,7 @@ var _ = Describe("on the embedded server", Ordered, func() {
 	})
 
 	It("lets two collectors of one foundation store every fact once", func() {
-		done := make(chan collector.Report, 2)
+		done := make(chan file.Report, 2)
 		for range 2 {
 			go func() {
 				defer GinkgoRecover()
@@ -83,8 +83,9 @@ var _ = Describe("on the embedded server", Ordered, func() {
 		Expect(first.Stored + second.Stored).To(Equal(4000))
 		Expect(first.Known + second.Known).To(Equal(4000))
 		seen := map[string]bool{}
-		_, err := collector.OnBus(b).IDs(ctx, events.StreamUsage, "usage.cf.file.o.>", 1, func(id string,
-			_ uint64) error {
+		_, err := file.OnBus(b).IDs(ctx, events.StreamUsage, "usage.cf.file.o.>", 1, func(id string,
+			_ uint64,
+		) error {
 			if seen[id] {
 				Fail(id + " is stored twice")
 			}
@@ -96,9 +97,11 @@ var _ = Describe("on the embedded server", Ordered, func() {
 	})
 })
 
-func BenchmarkLine(b *testing.B) {
-	for name, path := range map[string]string{"cf": "cf/testdata/events.jsonl", "trove": "trove/testdata/seed.jsonl",
-		"envelope": "trove/testdata/plain_seed_create.jsonl"} {
+func BenchmarkNormalise(b *testing.B) {
+	for name, path := range map[string]string{
+		"cf": "../cf/testdata/events.jsonl", "trove": "../trove/testdata/seed.jsonl",
+		"envelope": "../trove/testdata/plain_seed_create.jsonl",
+	} {
 		input, err := os.ReadFile(path)
 		if err != nil {
 			b.Fatal(err)
@@ -109,7 +112,7 @@ func BenchmarkLine(b *testing.B) {
 			b.SetBytes(int64(len(line)))
 			b.ReportAllocs()
 			for b.Loop() {
-				u, err := collector.Line("f1", line)
+				u, err := file.Normalise("f1", line)
 				if err != nil {
 					b.Fatal(err)
 				}
@@ -122,7 +125,7 @@ func BenchmarkLine(b *testing.B) {
 // BenchmarkCollect is a whole run over 100,000 lines, into a store that takes everything at once.
 func BenchmarkCollect(b *testing.B) {
 	const n = 100_000
-	input, err := os.ReadFile("cf/testdata/events.jsonl")
+	input, err := os.ReadFile("../cf/testdata/events.jsonl")
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -136,8 +139,8 @@ func BenchmarkCollect(b *testing.B) {
 		b.Fatal(err)
 	}
 	for b.Loop() {
-		c, err := collector.New(collector.Config{Files: []string{path}},
-			collector.Deps{Store: nullStore{newFakeStore()}})
+		c, err := file.New(file.Config{Files: []string{path}},
+			file.Deps{Store: nullStore{newFakeStore()}})
 		if err != nil {
 			b.Fatal(err)
 		}

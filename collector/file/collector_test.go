@@ -1,4 +1,4 @@
-package collector_test
+package file_test
 
 import (
 	"compress/gzip"
@@ -15,6 +15,7 @@ import (
 	. "github.com/onsi/gomega"
 
 	"github.com/daybook-billing/daybook/collector"
+	"github.com/daybook-billing/daybook/collector/file"
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
 )
@@ -40,7 +41,7 @@ func lines(from, to int) string {
 
 func ids(from, to int) (ids []string) {
 	for n := from; n < to; n++ {
-		u, err := collector.Line("file", []byte(started(n)))
+		u, err := file.Normalise("file", []byte(started(n)))
 		Expect(err).NotTo(HaveOccurred())
 		ids = append(ids, u.ID)
 	}
@@ -56,26 +57,26 @@ var _ = Describe("the file collector", func() {
 		store = newFakeStore()
 		folder = GinkgoT().TempDir()
 	})
-	file := func(name, content string) string {
+	written := func(name, content string) string {
 		path := filepath.Join(folder, name)
 		Expect(os.WriteFile(path, []byte(content), 0o600)).To(Succeed())
 		return path
 	}
-	run := func(ctx context.Context, cfg collector.Config) (collector.Report, error) {
+	run := func(ctx context.Context, cfg file.Config) (file.Report, error) {
 		cfg.Retry = time.Nanosecond
-		c, err := collector.New(cfg, collector.Deps{Store: store, Stdin: strings.NewReader("")})
+		c, err := file.New(cfg, file.Deps{Store: store, Stdin: strings.NewReader("")})
 		Expect(err).NotTo(HaveOccurred())
 		err = c.Run(ctx)
 		return c.Report(), err
 	}
-	collect := func(paths ...string) collector.Report {
-		r, err := run(context.Background(), collector.Config{Files: paths})
+	collect := func(paths ...string) file.Report {
+		r, err := run(context.Background(), file.Config{Files: paths})
 		Expect(err).NotTo(HaveOccurred())
 		return r
 	}
 
 	It("stores the facts in the order of the input, then a horizon for each source", func() {
-		r := collect(file("a", started(2)+"\n"+started(1)+"\n"), file("b", trove("trove.instance.exists", 9)))
+		r := collect(written("a", started(2)+"\n"+started(1)+"\n"), written("b", trove("trove.instance.exists", 9)))
 		Expect(store.subjects(events.StreamUsage)).To(Equal([]string{
 			"usage.cf.file.o.app.a-2", "usage.cf.file.o.app.a-1", "usage.trove.file.t.instance.i",
 			"usage.cf.file.horizon", "usage.trove.file.horizon",
@@ -92,9 +93,9 @@ var _ = Describe("the file collector", func() {
 
 	It("adds nothing when it is run again, whatever the file is called", func() {
 		content := lines(0, 5) + "{broken\n" + trove("trove.instance.create", 1) + "\n"
-		collect(file("a", content))
+		collect(written("a", content))
 		before := len(store.messages)
-		r := collect(file("b", content))
+		r := collect(written("b", content))
 		Expect(store.messages).To(HaveLen(before))
 		Expect(r.Known).To(Equal(r.Facts))
 		Expect(r.Quarantined).To(Equal(1))
@@ -102,17 +103,19 @@ var _ = Describe("the file collector", func() {
 	})
 
 	It("knows an event that stands in the input twice", func() {
-		r := collect(file("a", started(1)+"\n"+started(1)))
+		r := collect(written("a", started(1)+"\n"+started(1)))
 		Expect(r).To(And(HaveField("Facts", 2), HaveField("Stored", 1), HaveField("Known", 1)))
 	})
 
 	It("quarantines what it cannot understand, without secrets, before the horizon, and goes on", func() {
-		path := file("a",
+		path := written("a",
 			`{"event_type":7,"_context_auth_token":"PLANTED"}`+"\n"+`{"token":"PLANTED"`+"\n"+started(3)+"\n"+`{"guid":"g","state":"SHARED"}`)
 		r := collect(path)
 		Expect(r).To(And(HaveField("Quarantined", 3), HaveField("Stored", 1), HaveField("Lines", 4)))
-		Expect(store.subjects(events.StreamQuarantine)).To(Equal([]string{"quarantine.trove.file",
-			"quarantine.unknown.file", "quarantine.cf.file"}))
+		Expect(store.subjects(events.StreamQuarantine)).To(Equal([]string{
+			"quarantine.trove.file",
+			"quarantine.unknown.file", "quarantine.cf.file",
+		}))
 		q := string(store.messages[1].Data)
 		Expect(q).To(ContainSubstring(path))
 		Expect(q).To(ContainSubstring(`"line":2`))
@@ -124,19 +127,19 @@ var _ = Describe("the file collector", func() {
 	})
 
 	It("counts Trove's other notifications, and passes them over", func() {
-		r := collect(file("a", trove("dbaas.instance_create.start", 1)+"\n"+trove("dbaas.instance_create.start",
+		r := collect(written("a", trove("dbaas.instance_create.start", 1)+"\n"+trove("dbaas.instance_create.start",
 			2)+"\n"+trove("trove.other", 3)))
 		Expect(r.Ignored).To(Equal(map[string]int{"dbaas.instance_create.start": 2, "trove.other": 1}))
 		Expect(store.messages).To(BeEmpty())
 	})
 
 	It("takes a byte order mark, CRLF, blank lines, and a last line without an end", func() {
-		r := collect(file("a", "\xef\xbb\xbf"+started(1)+"\r\n\r\n  \n"+started(2)))
+		r := collect(written("a", "\xef\xbb\xbf"+started(1)+"\r\n\r\n  \n"+started(2)))
 		Expect(r).To(And(HaveField("Lines", 2), HaveField("Stored", 2), HaveField("Quarantined", 0)))
 	})
 
 	It("quarantines a line that is too long, cut", func() {
-		r := collect(file("a", `{"a":"`+strings.Repeat("x ", collector.MaxLine)+`"}`+"\n"+started(1)+"\n"))
+		r := collect(written("a", `{"a":"`+strings.Repeat("x ", file.MaxLine)+`"}`+"\n"+started(1)+"\n"))
 		Expect(r).To(And(HaveField("Quarantined", 1), HaveField("Stored", 1)))
 		Expect(string(store.messages[0].Data)).To(ContainSubstring("the line has 2097161 bytes: at most 1048576 " +
 			"are read"))
@@ -152,27 +155,29 @@ var _ = Describe("the file collector", func() {
 		Expect(err).NotTo(HaveOccurred())
 		Expect(z.Close()).To(Succeed())
 		Expect(f.Close()).To(Succeed())
-		c, err := collector.New(collector.Config{Files: []string{path, "-"}}, collector.Deps{Store: store,
-			Stdin: strings.NewReader(lines(2, 5))})
+		c, err := file.New(file.Config{Files: []string{path, "-"}}, file.Deps{
+			Store: store,
+			Stdin: strings.NewReader(lines(2, 5)),
+		})
 		Expect(err).NotTo(HaveOccurred())
 		Expect(c.Run(context.Background())).To(Succeed())
 		Expect(c.Report()).To(And(HaveField("Stored", 5), HaveField("Known", 1)))
 	})
 
 	It("says which input had no events", func() {
-		path := file("empty", "\n")
-		r := collect(path, file("a", started(1)))
+		path := written("empty", "\n")
+		r := collect(path, written("a", started(1)))
 		Expect(r.Empty).To(Equal([]string{path}))
 	})
 
 	DescribeTable("stores nothing when an input cannot be read", func(bad func() string, message string) {
-		_, err := run(context.Background(), collector.Config{Files: []string{file("a", started(1)), bad()}})
+		_, err := run(context.Background(), file.Config{Files: []string{written("a", started(1)), bad()}})
 		Expect(err).To(MatchError(ContainSubstring(message)))
 		Expect(store.messages).To(BeEmpty())
 	},
 		Entry("missing", func() string { return filepath.Join(folder, "none") }, "no such file"),
 		Entry("a folder", func() string { return folder }, "is a directory: name the files in it"),
-		Entry("not gzip", func() string { return file("b.gz", "plain") }, "not a gzip file"),
+		Entry("not gzip", func() string { return written("b.gz", "plain") }, "not a gzip file"),
 	)
 
 	It("stores what stood before the place where a compressed file is damaged, and no horizon", func() {
@@ -183,7 +188,7 @@ var _ = Describe("the file collector", func() {
 		Expect(err).NotTo(HaveOccurred())
 		Expect(z.Flush()).To(Succeed())
 		Expect(os.WriteFile(path, []byte(b.String()), 0o600)).To(Succeed())
-		r, err := run(context.Background(), collector.Config{Files: []string{path}})
+		r, err := run(context.Background(), file.Config{Files: []string{path}})
 		Expect(err).To(MatchError(ContainSubstring(path + ": reading after line 3")))
 		Expect(r.Stored).To(Equal(3))
 		Expect(store.messages).To(HaveLen(3))
@@ -191,32 +196,32 @@ var _ = Describe("the file collector", func() {
 
 	It("takes the horizon that it is given, and never says an earlier one than before", func() {
 		at := time.Date(2026, 2, 1, 0, 0, 0, 0, time.UTC)
-		path := file("a", started(1))
-		r, err := run(context.Background(), collector.Config{Files: []string{path}, Horizon: &at})
+		path := written("a", started(1))
+		r, err := run(context.Background(), file.Config{Files: []string{path}, Horizon: &at})
 		Expect(err).NotTo(HaveOccurred())
 		Expect(r.Horizon).To(Equal(map[string]time.Time{events.SourceCF: at}))
-		Expect(collect(file("b", started(5))).Horizon).To(BeEmpty())
+		Expect(collect(written("b", started(5))).Horizon).To(BeEmpty())
 		Expect(store.ids(events.StreamUsage)).To(HaveLen(3))
 	})
 
 	It("keeps foundations apart", func() {
-		path := file("a", started(1))
+		path := written("a", started(1))
 		collect(path)
-		r, err := run(context.Background(), collector.Config{Files: []string{path}, Foundation: "f.2"})
+		r, err := run(context.Background(), file.Config{Files: []string{path}, Foundation: "f.2"})
 		Expect(err).NotTo(HaveOccurred())
 		Expect(r.Stored).To(Equal(1))
 		Expect(store.subjects(events.StreamUsage)).To(ContainElement("usage.cf.f%2E2.horizon"))
 	})
 
 	It("refuses when there are more ids than it may keep", func() {
-		_, err := run(context.Background(), collector.Config{Files: []string{file("a", lines(0, 9))}, MaxKnown: 5})
+		_, err := run(context.Background(), file.Config{Files: []string{written("a", lines(0, 9))}, MaxKnown: 5})
 		Expect(err).To(MatchError(ContainSubstring("more than 5 messages")))
 	})
 
 	It("stores what it has read when it is stopped, without a horizon", func() {
 		ctx, cancel := context.WithCancel(context.Background())
 		store.onAppend = cancel // in the first of three batches
-		r, err := run(ctx, collector.Config{Files: []string{file("a", lines(0, 2500))}})
+		r, err := run(ctx, file.Config{Files: []string{written("a", lines(0, 2500))}})
 		Expect(err).To(MatchError(context.Canceled))
 		Expect(store.ids(events.StreamUsage)).To(Equal(ids(0, r.Facts)))
 		Expect(store.subjects(events.StreamUsage)).NotTo(ContainElement("usage.cf.file.horizon"))
@@ -237,7 +242,7 @@ var _ = Describe("the file collector", func() {
 		// order.
 		DescribeTable("whatever becomes of an append", func(plan ...outcome) {
 			store.plan = plan
-			r := collect(file("a", lines(0, 2500)))
+			r := collect(written("a", lines(0, 2500)))
 			Expect(store.plan).To(BeEmpty(), "all faults happened")
 			all := store.ids(events.StreamUsage)
 			Expect(all).To(HaveLen(2501))
@@ -260,8 +265,8 @@ var _ = Describe("the file collector", func() {
 
 		It("holds when the store cannot be read in between", func() {
 			store.plan = []outcome{failsStored}
-			c, err := collector.New(collector.Config{Files: []string{file("a", lines(0, 10))}, Retry: time.Nanosecond},
-				collector.Deps{Store: store})
+			c, err := file.New(file.Config{Files: []string{written("a", lines(0, 10))}, Retry: time.Nanosecond},
+				file.Deps{Store: store})
 			Expect(err).NotTo(HaveOccurred())
 			store.onAppend = func() {
 				if store.appends == 1 {
@@ -276,7 +281,7 @@ var _ = Describe("the file collector", func() {
 		It("holds for the quarantine", func() {
 			store.onStream = events.StreamQuarantine
 			store.plan = []outcome{failsStored, failsNotStored}
-			collect(file("a", strings.Repeat("{\n", 1500)))
+			collect(written("a", strings.Repeat("{\n", 1500)))
 			Expect(store.ids(events.StreamQuarantine)).To(HaveLen(1500))
 			Expect(store.plan).To(BeEmpty())
 		})
@@ -285,8 +290,8 @@ var _ = Describe("the file collector", func() {
 		rival := func(from, to int) func() []bus.Message {
 			return func() (msgs []bus.Message) {
 				other := newFakeStore()
-				c, err := collector.New(collector.Config{Files: []string{file("rival", lines(from, to))}},
-					collector.Deps{Store: other})
+				c, err := file.New(file.Config{Files: []string{written("rival", lines(from, to))}},
+					file.Deps{Store: other})
 				Expect(err).NotTo(HaveOccurred())
 				Expect(c.Run(context.Background())).To(Succeed())
 				for _, m := range other.messages {
@@ -298,7 +303,7 @@ var _ = Describe("the file collector", func() {
 
 		It("holds when another collector comes first with some of it", func() {
 			store.plan, store.rival = []outcome{stores, otherFirst}, rival(900, 1200)
-			r := collect(file("a", lines(0, 2500)))
+			r := collect(written("a", lines(0, 2500)))
 			Expect(r).To(And(HaveField("Stored", 2300), HaveField("Known", 200)))
 			got := map[string]int{}
 			for _, id := range store.ids(events.StreamUsage) {
@@ -311,7 +316,7 @@ var _ = Describe("the file collector", func() {
 
 		It("says no horizon behind a later one of another collector", func() {
 			store.plan, store.rival = []outcome{stores, otherFirst}, rival(50, 60)
-			r := collect(file("a", lines(0, 10)))
+			r := collect(written("a", lines(0, 10)))
 			Expect(r.Horizon).To(BeEmpty())
 			Expect(store.messages[len(store.messages)-1].header("ce-time")).To(Equal("2026-01-01T00:00:59Z"))
 		})
@@ -321,23 +326,23 @@ var _ = Describe("the file collector", func() {
 			for i := range store.plan {
 				store.plan[i] = failsNotStored
 			}
-			_, err := run(context.Background(), collector.Config{Files: []string{file("a", started(1))}})
+			_, err := run(context.Background(), file.Config{Files: []string{written("a", started(1))}})
 			Expect(err).To(MatchError(And(ContainSubstring("nothing is lost, run again"),
 				ContainSubstring(errBus.Error()))))
 			Expect(store.appends).To(Equal(8))
 		})
 
 		It("gives up when the stream is not the one that it was", func() {
-			collect(file("a", lines(0, 1)))
+			collect(written("a", lines(0, 1)))
 			store.onAppend = func() { store.messages = nil } // made anew
-			_, err := run(context.Background(), collector.Config{Files: []string{file("b", started(5))}})
+			_, err := run(context.Background(), file.Config{Files: []string{written("b", started(5))}})
 			Expect(err).To(MatchError(ContainSubstring("the stream was trimmed, restored or made anew")))
 		})
 	})
 
 	Describe("following", func() {
 		It("stores what is appended, waits for the rest of a line, and ends without an error", func() {
-			path := file("a", started(1)+"\n"+started(2)[:50])
+			path := written("a", started(1)+"\n"+started(2)[:50])
 			appended := func(s string) {
 				f, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0)
 				Expect(err).NotTo(HaveOccurred())
@@ -348,7 +353,7 @@ var _ = Describe("the file collector", func() {
 			ctx, cancel := context.WithCancel(context.Background())
 			defer cancel()
 			steps := 0
-			progress := func(r collector.Report) {
+			progress := func(r file.Report) {
 				switch {
 				case steps == 0 && r.Stored == 1 && len(r.Horizon) == 1:
 					steps++
@@ -361,29 +366,31 @@ var _ = Describe("the file collector", func() {
 					cancel()
 				}
 			}
-			c, err := collector.New(collector.Config{Files: []string{path}, Follow: true, Poll: time.Millisecond},
-				collector.Deps{Store: store, Progress: progress})
+			c, err := file.New(file.Config{Files: []string{path}, Follow: true, Poll: time.Millisecond},
+				file.Deps{Store: store, Progress: progress})
 			Expect(err).NotTo(HaveOccurred())
 			Expect(c.Run(ctx)).To(Succeed())
-			Expect(store.subjects(events.StreamUsage)).To(Equal([]string{"usage.cf.file.o.app.a-1",
-				"usage.cf.file.horizon", "usage.cf.file.o.app.a-2", "usage.cf.file.horizon"}))
+			Expect(store.subjects(events.StreamUsage)).To(Equal([]string{
+				"usage.cf.file.o.app.a-1",
+				"usage.cf.file.horizon", "usage.cf.file.o.app.a-2", "usage.cf.file.horizon",
+			}))
 			Expect(c.Report().Lines).To(Equal(2))
 		})
 
 		It("ends with standard input", func() {
-			c, err := collector.New(collector.Config{Files: []string{"-"}, Follow: true, Poll: time.Millisecond},
-				collector.Deps{Store: store, Stdin: strings.NewReader(lines(0, 3))})
+			c, err := file.New(file.Config{Files: []string{"-"}, Follow: true, Poll: time.Millisecond},
+				file.Deps{Store: store, Stdin: strings.NewReader(lines(0, 3))})
 			Expect(err).NotTo(HaveOccurred())
 			Expect(c.Run(context.Background())).To(Succeed())
 			Expect(c.Report().Stored).To(Equal(3))
 		})
 
 		It("reads a file that became shorter from its start", func() {
-			path := file("a", lines(1, 4))
+			path := written("a", lines(1, 4))
 			ctx, cancel := context.WithCancel(context.Background())
 			defer cancel()
 			shortened := false
-			progress := func(r collector.Report) {
+			progress := func(r file.Report) {
 				switch {
 				case r.Stored == 3 && len(r.Horizon) == 1 && !shortened:
 					shortened = true
@@ -392,8 +399,8 @@ var _ = Describe("the file collector", func() {
 					cancel()
 				}
 			}
-			c, err := collector.New(collector.Config{Files: []string{path}, Follow: true, Poll: time.Millisecond},
-				collector.Deps{Store: store, Progress: progress})
+			c, err := file.New(file.Config{Files: []string{path}, Follow: true, Poll: time.Millisecond},
+				file.Deps{Store: store, Progress: progress})
 			Expect(err).NotTo(HaveOccurred())
 			Expect(c.Run(ctx)).To(Succeed())
 			Expect(c.Report().Stored).To(Equal(4))
@@ -404,7 +411,7 @@ var _ = Describe("the file collector", func() {
 		r, w := io.Pipe()
 		defer func() { _ = w.Close() }()
 		ctx, cancel := context.WithCancel(context.Background())
-		c, err := collector.New(collector.Config{Files: []string{"-"}}, collector.Deps{Store: store, Stdin: r})
+		c, err := file.New(file.Config{Files: []string{"-"}}, file.Deps{Store: store, Stdin: r})
 		Expect(err).NotTo(HaveOccurred())
 		done := make(chan error)
 		go func() { done <- c.Run(ctx) }()
@@ -414,22 +421,22 @@ var _ = Describe("the file collector", func() {
 		Eventually(done).Should(Receive(MatchError(context.Canceled)))
 	})
 
-	DescribeTable("is not made of a wrong configuration", func(cfg collector.Config, message string) {
-		_, err := collector.New(cfg, collector.Deps{Store: store})
+	DescribeTable("is not made of a wrong configuration", func(cfg file.Config, message string) {
+		_, err := file.New(cfg, file.Deps{Store: store})
 		Expect(err).To(MatchError(ContainSubstring(message)))
 	},
-		Entry("no files", collector.Config{}, "no input"),
-		Entry("standard input twice", collector.Config{Files: []string{"-", "-"}}, "more than once"),
-		Entry("a long name", collector.Config{Files: []string{"-"}, Foundation: strings.Repeat("x", 101)},
+		Entry("no files", file.Config{}, "no input"),
+		Entry("standard input twice", file.Config{Files: []string{"-", "-"}}, "more than once"),
+		Entry("a long name", file.Config{Files: []string{"-"}, Foundation: strings.Repeat("x", 101)},
 			"at most 100"),
 	)
 })
 
 var _ = DescribeTable("a line that is neither says what was expected", func(line, source, message string) {
-	_, err := collector.Line("file", []byte(line))
+	_, err := file.Normalise("file", []byte(line))
 	Expect(err).To(MatchError(ContainSubstring(message)))
-	var lineError *collector.LineError
-	Expect(err).To(BeAssignableToTypeOf(lineError))
+	var inputError *collector.InputError
+	Expect(err).To(BeAssignableToTypeOf(inputError))
 	Expect(err).To(HaveField("Source", source))
 },
 	Entry("other JSON", `{"a":1}`, "unknown", "found neither state and guid (a Cloud Foundry v3 usage event) nor "+

@@ -1,4 +1,4 @@
-package collector_test
+package file_test
 
 import (
 	"context"
@@ -137,7 +137,8 @@ func (f *fakeStore) Append(ctx context.Context, stream string, msgs []bus.Messag
 }
 
 func (f *fakeStore) IDs(ctx context.Context, stream, filter string, from uint64, yield func(id string,
-	sequence uint64) error) (uint64, error) {
+	sequence uint64) error,
+) (uint64, error) {
 	if f.illIDs > 0 {
 		f.illIDs--
 		return 0, errBus

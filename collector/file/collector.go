@@ -1,4 +1,4 @@
-package collector
+package file
 
 import (
 	"bytes"
@@ -13,8 +13,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/daybook-billing/daybook/collector"
 	"github.com/daybook-billing/daybook/collector/internal/appender"
-	"github.com/daybook-billing/daybook/collector/trove"
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/redact"
 )
@@ -25,8 +25,8 @@ type Collector struct {
 	deps Deps
 
 	// The rest belongs to Run's goroutine.
-	usage      *book
-	quarantine *book
+	usage      *writer
+	quarantine *writer
 	origins    map[string]string    // ce-source by source
 	newest     map[string]time.Time // of the facts in the input, by source
 	said       map[string]time.Time // horizons that are known to be stored, by source
@@ -45,8 +45,8 @@ func New(cfg Config, deps Deps) (*Collector, error) {
 		return nil, errors.New("collector: Deps.Store is missing")
 	}
 	deps = deps.withDefaults()
-	stream := func(name, filter string) *book {
-		return newBook(appender.Options{Store: deps.Store, Stream: name, Filter: filter, Retry: cfg.Retry},
+	stream := func(name, filter string) *writer {
+		return newWriter(appender.Options{Store: deps.Store, Stream: name, Filter: filter, Retry: cfg.Retry},
 			cfg.MaxKnown)
 	}
 	c := &Collector{
@@ -59,7 +59,7 @@ func New(cfg Config, deps Deps) (*Collector, error) {
 		said:       map[string]time.Time{},
 		r:          Report{Ignored: map[string]int{}, Horizon: map[string]time.Time{}},
 	}
-	for _, source := range []string{events.SourceCF, events.SourceTrove, SourceUnknown} {
+	for _, source := range []string{events.SourceCF, events.SourceTrove, collector.SourceUnknown} {
 		c.origins[source] = appender.Origin(source, cfg.Foundation)
 	}
 	c.report.Store(&Report{})
@@ -85,7 +85,7 @@ func (c *Collector) Run(ctx context.Context) error {
 	}
 	defer closeAll(inputs)
 	c.r.Files = len(inputs)
-	for _, a := range []*book{c.usage, c.quarantine} {
+	for _, a := range []*writer{c.usage, c.quarantine} {
 		if err := a.Learn(ctx); err != nil {
 			return fmt.Errorf("finding out what %s holds of foundation %s: %w", a.Stream, c.cfg.Foundation, err)
 		}
@@ -190,22 +190,22 @@ func (c *Collector) take(in *input, line []byte, excess int) error {
 	c.r.Lines++
 	in.events++
 	if excess > 0 {
-		return c.reject(in, SourceUnknown, line, excess,
+		return c.reject(in, collector.SourceUnknown, line, excess,
 			fmt.Errorf("the line has %d bytes: at most %d are read", len(line)+excess, MaxLine))
 	}
-	u, err := Line(c.cfg.Foundation, line)
-	var ignored *trove.IgnoredError
-	var lineError *LineError
+	u, err := Normalise(c.cfg.Foundation, line)
+	var ignored *collector.IgnoredError
+	var inputError *collector.InputError
 	switch {
 	case err == nil:
 		return c.fact(in, line, &u)
 	case errors.As(err, &ignored):
 		c.ignore(ignored.EventType)
 		return nil
-	case errors.As(err, &lineError):
-		return c.reject(in, lineError.Source, line, 0, err)
+	case errors.As(err, &inputError):
+		return c.reject(in, inputError.Source, line, 0, err)
 	default:
-		return c.reject(in, SourceUnknown, line, 0, err)
+		return c.reject(in, collector.SourceUnknown, line, 0, err)
 	}
 }
 
@@ -330,8 +330,10 @@ func (c *Collector) horizon(ctx context.Context, source string, at time.Time) er
 			"clock, wrong?",
 			slog.String("source", source), slog.String("horizon", text))
 	}
-	h := events.Horizon{ID: events.ID("horizon", source, c.cfg.Foundation, text), Source: source,
-		Foundation: c.cfg.Foundation, Time: at}
+	h := events.Horizon{
+		ID: events.ID("horizon", source, c.cfg.Foundation, text), Source: source,
+		Foundation: c.cfg.Foundation, Time: at,
+	}
 	c.usage.Add(appender.KeyOf(h.ID), subject, appender.Header(h.ID, events.TypeHorizon, c.origins[source], text),
 		h.AppendJSON(c.usage.Buffer()))
 	stored, _, err := c.usage.Flush(ctx, later)

@@ -1,22 +1,43 @@
-package collector_test
+package quarantine_test
 
 import (
 	"context"
 	"fmt"
 	"strings"
+	"testing"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 
-	"github.com/daybook-billing/daybook/collector"
+	"github.com/daybook-billing/daybook/collector/cf"
+	"github.com/daybook-billing/daybook/collector/file"
+	"github.com/daybook-billing/daybook/collector/quarantine"
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
 )
 
-var _ = Describe("Replaying the quarantine", func() {
+func TestQuarantine(t *testing.T) {
+	RegisterFailHandler(Fail)
+	RunSpecs(t, "quarantine")
+}
+
+// started is a Cloud Foundry event, n seconds into 2026.
+func started(n int) string {
+	at := events.FormatTime(time.Date(2026, 1, 1, 0, 0, n, 0, time.UTC))
+	return fmt.Sprintf(`{"guid":"e-%d","created_at":"%s","state":{"current":"STARTED","previous":"STOPPED"},"app":{"guid":"a-%d"},"process":{"guid":"p-%d","type":"web"},"organization":{"guid":"o"},"space":{"guid":"s"},"memory_in_mb_per_instance":{"current":64},"instance_count":{"current":1}}`, n, at, n%7, n%7)
+}
+
+// trove is a notification, n seconds into 2026.
+func trove(event string, n int) string {
+	return fmt.Sprintf(`{"message_id":"m-%d","event_type":"%s","timestamp":"2026-01-01 00:00:%02d.250000","payload":{"tenant_id":"t","instance_id":"i","instance_type_id":"7"}}`, n, event, n)
+}
+
+var _ = Describe("Resubmitting quarantined input", func() {
 	var (
 		b     *bus.Bus
-		store collector.ReplayStore
+		store quarantine.Store
+		rules quarantine.Rules
 	)
 	BeforeEach(func(ctx SpecContext) {
 		server, err := bus.StartServer(bus.ServerConfig{DataDir: GinkgoT().TempDir(), Listen: "127.0.0.1:0"})
@@ -26,11 +47,17 @@ var _ = Describe("Replaying the quarantine", func() {
 		Expect(err).NotTo(HaveOccurred())
 		DeferCleanup(b.Close)
 		Expect(b.EnsureStreams(ctx, bus.StreamsConfig{})).To(Succeed())
-		store = collector.ReplayOnBus(b)
+		store = quarantine.OnBus(b)
+		rules = quarantine.Rules{
+			Normalise: file.Normalise,
+			End: func(ctx context.Context, foundation, list string) (guid string, sequence uint64, err error) {
+				return cf.End(ctx, cf.OnBus(b), foundation, list)
+			},
+		}
 	})
-	every := func(*collector.Parked) bool { return true }
-	only := func(sequences ...uint64) func(*collector.Parked) bool {
-		return func(p *collector.Parked) bool {
+	every := func(*quarantine.Entry) bool { return true }
+	only := func(sequences ...uint64) func(*quarantine.Entry) bool {
+		return func(p *quarantine.Entry) bool {
 			for _, s := range sequences {
 				if p.Sequence == s {
 					return true
@@ -39,13 +66,15 @@ var _ = Describe("Replaying the quarantine", func() {
 			return false
 		}
 	}
-	parked := func(sequence uint64, after, input string) collector.Parked {
-		return collector.Parked{Sequence: sequence, Quarantined: events.Quarantined{Foundation: "file", AfterID: after,
-			Input: strings.TrimSpace(input)}}
+	parked := func(sequence uint64, after, input string) quarantine.Entry {
+		return quarantine.Entry{Sequence: sequence, Quarantined: events.Quarantined{
+			Foundation: "file", AfterID: after,
+			Input: strings.TrimSpace(input),
+		}}
 	}
-	replay := func(ctx context.Context, chosen func(*collector.Parked) bool, all ...collector.Parked) string {
+	resubmit := func(ctx context.Context, chosen func(*quarantine.Entry) bool, all ...quarantine.Entry) string {
 		GinkgoHelper()
-		results, err := collector.NewReplayer(store, false).Replay(ctx, all, chosen)
+		results, err := quarantine.NewResubmitter(store, rules).Resubmit(ctx, all, chosen)
 		Expect(err).NotTo(HaveOccurred())
 		var text []string
 		for _, r := range results {
@@ -69,46 +98,50 @@ var _ = Describe("Replaying the quarantine", func() {
 	}
 	idOf := func(line string) string {
 		GinkgoHelper()
-		u, err := collector.Line("file", []byte(strings.TrimSpace(line)))
+		u, err := file.Normalise("file", []byte(strings.TrimSpace(line)))
 		Expect(err).NotTo(HaveOccurred())
 		return u.ID
 	}
 
 	collected := func(ctx context.Context, line string) {
 		GinkgoHelper()
-		u, err := collector.Line("file", []byte(strings.TrimSpace(line)))
+		u, err := file.Normalise("file", []byte(strings.TrimSpace(line)))
 		Expect(err).NotTo(HaveOccurred())
 		state, err := b.Stream(ctx, events.StreamUsage)
 		Expect(err).NotTo(HaveOccurred())
 		_, err = b.Append(ctx, events.StreamUsage, []bus.Message{{
 			Subject: events.UsageSubject(u.Source, u.Foundation, u.Tenant, u.Kind, u.SubjectResource()),
 			Data:    u.AppendJSON(nil),
-			Header: []events.Header{{Key: events.HeaderID, Value: u.ID}, {Key: events.HeaderType,
-				Value: events.TypeUsage}},
+			Header: []events.Header{{Key: events.HeaderID, Value: u.ID}, {
+				Key:   events.HeaderType,
+				Value: events.TypeUsage,
+			}},
 		}}, bus.Expect{Last: state.Last})
 		Expect(err).NotTo(HaveOccurred())
 	}
 
 	It("stores once what is understood now, and says what is not", func(ctx SpecContext) {
-		all := []collector.Parked{
+		all := []quarantine.Entry{
 			parked(1, "", trove("trove.instance.exists", 1)), parked(2, "", "{broken"),
 			parked(3, "", trove("dbaas.backup_create.end", 2)), parked(4, "", trove("trove.instance.exists", 1)),
 		}
-		Expect(replay(ctx, every, all...)).To(Equal("1 stored, 2 refused, 3 ignored, 4 known"))
+		Expect(resubmit(ctx, every, all...)).To(Equal("1 stored, 2 refused, 3 ignored, 4 known"))
 		Expect(usage(ctx)).To(HaveLen(1))
-		Expect(replay(ctx, every, all...)).To(Equal("1 known, 2 refused, 3 ignored, 4 known"))
+		Expect(resubmit(ctx, every, all...)).To(Equal("1 known, 2 refused, 3 ignored, 4 known"))
 		Expect(usage(ctx)).To(HaveLen(1))
 	})
 
-	It("replays what was chosen only", func(ctx SpecContext) {
-		Expect(replay(ctx, only(2), parked(1, "", trove("trove.instance.exists", 1)),
+	It("resubmits what was chosen only", func(ctx SpecContext) {
+		Expect(resubmit(ctx, only(2), parked(1, "", trove("trove.instance.exists", 1)),
 			parked(2, "", trove("trove.instance.exists", 2)))).To(Equal("2 stored"))
 		Expect(usage(ctx)).To(HaveLen(1))
 	})
 
 	It("does not guess the place of a Cloud Foundry event", func(ctx SpecContext) {
-		results, err := collector.NewReplayer(store, false).Replay(ctx, []collector.Parked{parked(1, "", lines(0, 1)),
-			parked(2, "nobody", lines(1, 2))}, every)
+		results, err := quarantine.NewResubmitter(store, rules).Resubmit(ctx, []quarantine.Entry{
+			parked(1, "", started(0)),
+			parked(2, "nobody", started(1)),
+		}, every)
 		Expect(err).NotTo(HaveOccurred())
 		Expect(results[0].Reason).To(ContainSubstring("its place in the order of events is not known"))
 		Expect(results[1].Reason).To(ContainSubstring("the event that it followed (nobody) is not in USAGE"))
@@ -116,25 +149,26 @@ var _ = Describe("Replaying the quarantine", func() {
 	})
 
 	It("appends behind everything on request, and moves no cursor", func(ctx SpecContext) {
-		atEnd := func(inputs ...string) []collector.Replayed {
+		atEnd := func(inputs ...string) []quarantine.Resubmitted {
 			GinkgoHelper()
-			var all []collector.Parked
+			var all []quarantine.Entry
 			for i, input := range inputs {
 				all = append(all, parked(uint64(i)+1, "", input))
 			}
-			results, err := collector.NewReplayer(store, true).Replay(ctx, all, every)
+			rules.AtEnd = true
+			results, err := quarantine.NewResubmitter(store, rules).Resubmit(ctx, all, every)
 			Expect(err).NotTo(HaveOccurred())
 			return results
 		}
-		Expect(atEnd(lines(5, 6))[0].Reason).To(ContainSubstring("collect first"), "alone it would be the cursor")
+		Expect(atEnd(started(5))[0].Reason).To(ContainSubstring("collect first"), "alone it would be the cursor")
 		Expect(usage(ctx)).To(BeEmpty())
-		collected(ctx, lines(0, 1))
-		collected(ctx, lines(1, 2))
-		guid, cursor, err := store.End(ctx, "file", events.ListApp)
+		collected(ctx, started(0))
+		collected(ctx, started(1))
+		guid, cursor, err := rules.End(ctx, "file", events.ListApp)
 		Expect(err).NotTo(HaveOccurred())
 		Expect(cursor).To(Equal(uint64(2)))
-		atEnd(lines(5, 6), lines(6, 7))
-		atEnd(lines(7, 8))
+		atEnd(started(5), started(6))
+		atEnd(started(7))
 		all := usage(ctx)
 		Expect(all).To(HaveLen(5))
 		Expect(all[2].AfterGUID).To(Equal(guid))
@@ -145,11 +179,11 @@ var _ = Describe("Replaying the quarantine", func() {
 	})
 
 	It("goes on in the order of the quarantine from one part to the next", func(ctx SpecContext) {
-		first := lines(0, 1)
+		first := started(0)
 		collected(ctx, first)
-		replayer := collector.NewReplayer(store, false)
+		resubmitter := quarantine.NewResubmitter(store, rules)
 		for i := range 3 {
-			_, err := replayer.Replay(ctx, []collector.Parked{parked(uint64(i)+1, idOf(first), lines(i+1, i+2))}, every)
+			_, err := resubmitter.Resubmit(ctx, []quarantine.Entry{parked(uint64(i)+1, idOf(first), started(i+1))}, every)
 			Expect(err).NotTo(HaveOccurred())
 		}
 		for i, u := range usage(ctx)[1:] {
@@ -158,16 +192,17 @@ var _ = Describe("Replaying the quarantine", func() {
 	})
 
 	DescribeTable("puts Cloud Foundry events behind what they followed, in their order", func(ctx context.Context,
-		rounds ...uint64) {
-		first, a, c := lines(0, 1), lines(1, 2), lines(2, 3)
+		rounds ...uint64,
+	) {
+		first, a, c := started(0), started(1), started(2)
 		collected(ctx, first)
-		all := []collector.Parked{parked(1, idOf(first), a), parked(2, idOf(first), c)}
+		all := []quarantine.Entry{parked(1, idOf(first), a), parked(2, idOf(first), c)}
 		for _, round := range rounds {
 			chosen := every
 			if round != 0 {
 				chosen = only(round)
 			}
-			replay(ctx, chosen, all...)
+			resubmit(ctx, chosen, all...)
 		}
 		position := map[string]uint64{}
 		for i, u := range usage(ctx) {

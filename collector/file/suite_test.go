@@ -1,4 +1,4 @@
-package collector_test
+package file_test
 
 import (
 	"testing"
@@ -9,5 +9,5 @@ import (
 
 func TestSuite(t *testing.T) {
 	RegisterFailHandler(Fail)
-	RunSpecs(t, "collector")
+	RunSpecs(t, "file")
 }
