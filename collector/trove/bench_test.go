@@ -279,8 +279,10 @@ func (l *backlog) append(store *bus.Bus, server int) (m measured) {
 		}
 		end := processes.start(l.B)
 		var err error
-		if l.last, err = store.Append(l.Context(), events.StreamUsage, msgs, bus.Expect{Filter: filter,
-			Last: l.last}); err != nil {
+		if l.last, err = store.Append(l.Context(), events.StreamUsage, msgs, bus.Expect{
+			Filter: filter,
+			Last:   l.last,
+		}); err != nil {
 			l.Fatal(err)
 		}
 		m.add(end())

@@ -218,7 +218,8 @@ var _ = Describe("At the broker, the Trove collector", func() {
 	})
 
 	DescribeTable("says what is wrong with a connection, and what to do, without a password", func(ctx SpecContext,
-		change func(*trove.Config), message string) {
+		change func(*trove.Config), message string,
+	) {
 		r := newRig(ctx)
 		change(&r.cfg)
 		c := r.start(ctx)
@@ -321,8 +322,10 @@ var _ = Describe("At the broker, the Trove collector", func() {
 	It("makes only Trove's exchange, where none was named", func(ctx SpecContext) {
 		r := newRig(ctx)
 		host := r.name("host")
-		for _, arguments := range [][]string{{"add_vhost", host}, {"set_permissions", "-p", host, "guest", ".*", ".*",
-			".*"}} {
+		for _, arguments := range [][]string{{"add_vhost", host}, {
+			"set_permissions", "-p", host, "guest", ".*", ".*",
+			".*",
+		}} {
 			_, err := broker().Control(ctx, arguments...)
 			Expect(err).NotTo(HaveOccurred())
 		}
@@ -347,7 +350,8 @@ var _ = Describe("At the broker, the Trove collector", func() {
 	})
 
 	DescribeTable("works with a user who may not do everything", func(ctx SpecContext, configure, write string, durable,
-		gap bool) {
+		gap bool,
+	) {
 		r := newRig(ctx)
 		p := r.publisher(durable)
 		r.permit(ctx, configure, write, "^(QUEUE|trove)")
@@ -386,7 +390,8 @@ var _ = Describe("At the broker, the Trove collector", func() {
 })
 
 var _ = DescribeTable("A RabbitMQ URL that may be read wrongly is refused without a word of it:", func(url,
-	message string) {
+	message string,
+) {
 	_, err := trove.New(trove.Config{Foundation: "os-1", URLs: []string{url}}, trove.Deps{Store: &flaky{}})
 	Expect(err).To(MatchError(ContainSubstring(message)))
 	for _, piece := range []string{"123", "456", "daybook:"} {
@@ -499,14 +504,18 @@ var _ = Describe("A broker that restarts", Ordered, func() {
 		r := newRig(ctx)
 		r.cfg.URLs = []string{own.URL()}
 		r.cfg.Drain = []string{r.topic() + ".info"}
-		n, err := rabbit.StartNotifier(ctx, rabbit.NotifierOptions{URL: own.URL(), Exchange: r.name("trove"),
-			Topic: r.topic()})
+		n, err := rabbit.StartNotifier(ctx, rabbit.NotifierOptions{
+			URL: own.URL(), Exchange: r.name("trove"),
+			Topic: r.topic(),
+		})
 		Expect(err).NotTo(HaveOccurred())
 		send := func(from, to int) {
 			GinkgoHelper()
 			for range to - from {
-				Expect(n.Send(rabbit.Notification{Publisher: "taskmanager.h", Type: "trove.instance.create",
-					Payload: payloadOf("testdata/seed.jsonl")})).To(Succeed())
+				Expect(n.Send(rabbit.Notification{
+					Publisher: "taskmanager.h", Type: "trove.instance.create",
+					Payload: payloadOf("testdata/seed.jsonl"),
+				})).To(Succeed())
 			}
 		}
 		send(0, 1) // makes the exchange and its own queue

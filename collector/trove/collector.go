@@ -32,7 +32,7 @@ type Collector struct {
 	deps    Deps
 	brokers []broker
 	sink    *sink
-	state   *state
+	reports *reporter
 	learned atomic.Bool // the sink may be used
 
 	// The rest belongs to Run's goroutine.
@@ -42,15 +42,15 @@ type Collector struct {
 
 // exchange is what is known of one, over sessions.
 type exchange struct {
-	name   string
-	made   bool      // it may be declared where it does not exist
-	seen   existence // how it existed when it did
-	bound  bool      // in this session
-	once   bool      // bound by this process at some time
-	direct bool      // the user may not publish there: markers go past it
-	mute   bool      // nor to the default exchange: there are no markers
-	gone   bool      // its binding was lost, and the gap is not published yet
-	shut   bool      // it exists, and the user may not bind to it
+	name       string
+	made       bool       // it may be declared where it does not exist
+	durability durability // how it existed when it did
+	bound      bool       // in this session
+	once       bool       // bound by this process at some time
+	direct     bool       // the user may not publish there: markers go past it
+	mute       bool       // nor to the default exchange: there are no markers
+	gone       bool       // its binding was lost, and the gap is not published yet
+	shut       bool       // it exists, and the user may not bind to it
 	// proof is the marker that was sent through it before it was bound in this session, and was
 	// routed, until it comes back; 0: none. first is the first marker behind it; 0: not sent yet.
 	proof, first uint64
@@ -67,7 +67,7 @@ type exchange struct {
 
 // blind tells whether a marker proves nothing about the binding. One that goes past the exchange
 // does where the binding cannot have gone with a restart and is made anew at every check.
-func (e *exchange) blind() bool { return e.mute || e.direct && e.seen != durable }
+func (e *exchange) blind() bool { return e.mute || e.direct && e.durability != durable }
 
 // later puts off looking for an exchange that was never bound.
 func (e *exchange) later(now time.Time, check time.Duration) {
@@ -97,7 +97,7 @@ func New(cfg Config, deps Deps) (*Collector, error) {
 		return nil, err
 	}
 	c.sink = newSink(&c.cfg, &c.deps)
-	c.state = newState(c.deps.Metrics, c.deps.Now)
+	c.reports = newReporter(c.deps.Metrics, c.deps.Now)
 	for i, name := range cfg.Exchanges {
 		// Of the default ones only Trove's is made: the other one is that of all services, which
 		// may want it otherwise.
@@ -107,7 +107,7 @@ func New(cfg Config, deps Deps) (*Collector, error) {
 }
 
 // Report says how things are. It may be called at any time.
-func (c *Collector) Report() Report { return c.state.report() }
+func (c *Collector) Report() Report { return c.reports.report() }
 
 // Run collects until ctx ends; then it stores and acknowledges what it has received, for at most
 // Config.Finish, and returns nil. A broker that is away is waited for. The error is of the bus, at
@@ -116,9 +116,9 @@ func (c *Collector) Run(ctx context.Context) error {
 	if err := c.sink.learn(ctx); err != nil {
 		return err
 	}
-	c.state.started(c.sink.horizon)
+	c.reports.started(c.sink.horizon)
 	c.learned.Store(true)
-	defer c.state.stopped()
+	defer c.reports.stopped()
 	if c.deps.Status != nil {
 		telling, stop := context.WithCancel(context.WithoutCancel(ctx))
 		var told sync.WaitGroup
@@ -154,7 +154,7 @@ func (c *Collector) Run(ctx context.Context) error {
 			wait.Reset()
 		}
 		pause := wait.NextBackOff()
-		c.state.failed(err)
+		c.reports.failed(err)
 		c.deps.Log.Error("no session with RabbitMQ", slog.Any("error", err), slog.Duration("retry_in", pause))
 		if appender.Wait(ctx, pause) != nil {
 			break
@@ -178,7 +178,7 @@ func (c *Collector) session(ctx, work context.Context, b *broker) (established b
 		for _, e := range c.exchanges {
 			e.bound = false
 		}
-		c.state.disconnected()
+		c.reports.disconnected()
 	}()
 	err = s.within(ctx, func() (err error) {
 		if s.existed, err = s.declareQueues(); err != nil {
@@ -198,7 +198,7 @@ func (c *Collector) session(ctx, work context.Context, b *broker) (established b
 	if err := c.attach(ctx, s); err != nil {
 		return false, err
 	}
-	c.state.connected(b.name)
+	c.reports.connected(b.name)
 	c.deps.Log.Info("consuming", slog.String("broker", b.name), slog.String("queue", c.cfg.Queue))
 	return true, c.serve(ctx, work, s)
 }
@@ -229,7 +229,7 @@ func (c *Collector) attach(ctx context.Context, s *session) error {
 		err := s.within(ctx, func() error { _, err := s.consumeOther(queue); return err })
 		if err != nil && s.ctx.Err() == nil && queue != c.cfg.deadQueue() {
 			// A second source must not stop the first one.
-			c.state.failed(err)
+			c.reports.failed(err)
 			c.deps.Log.Warn("cannot drain", slog.String("queue", queue), slog.Any("error", err))
 			err = nil
 		}
@@ -248,8 +248,8 @@ func (c *Collector) bind(ctx context.Context, s *session, e *exchange) error {
 	if err != nil {
 		return err
 	}
-	if seen == absent {
-		if seen = c.declarable(e); seen == absent {
+	if seen == noExchange {
+		if seen = c.declarable(e); seen == noExchange {
 			return c.miss(s, e)
 		}
 		switch err := s.declareExchange(e.name, seen); {
@@ -262,7 +262,7 @@ func (c *Collector) bind(ctx context.Context, s *session, e *exchange) error {
 			return s.explain("declaring exchange "+e.name, err)
 		}
 	}
-	e.seen = seen
+	e.durability = seen
 	intact, err := c.intact(ctx, s, e)
 	if err != nil {
 		return err
@@ -287,7 +287,7 @@ func (c *Collector) bind(ctx context.Context, s *session, e *exchange) error {
 				return err
 			}
 			// The session goes on: each time that the broker delivers a message again counts.
-			c.state.unstored(err)
+			c.reports.unstored(err)
 			c.deps.Log.Error("the gap is not published yet", slog.String("exchange", e.name), slog.Any("error", err))
 			return nil
 		}
@@ -308,7 +308,7 @@ func (c *Collector) bind(ctx context.Context, s *session, e *exchange) error {
 		}
 	}
 	e.bound, e.once, e.gone, e.shut, e.missing, e.refusal, e.pause = true, true, false, false, time.Time{}, "", 0
-	c.deps.Log.Info("bound", slog.String("exchange", e.name), slog.String("durability", e.seen.String()),
+	c.deps.Log.Info("bound", slog.String("exchange", e.name), slog.String("durability", e.durability.String()),
 		slog.String("queue", c.cfg.Queue))
 	return nil
 }
@@ -318,7 +318,7 @@ func (c *Collector) bind(ctx context.Context, s *session, e *exchange) error {
 func (c *Collector) refused(e *exchange, err error) {
 	if text := err.Error(); text != e.refusal {
 		e.refusal = text
-		c.state.failed(err)
+		c.reports.failed(err)
 		c.deps.Log.Error("not bound", slog.String("exchange", e.name), slog.Any("error", err))
 	}
 }
@@ -331,23 +331,23 @@ func (c *Collector) rebind(_ context.Context, s *session, e *exchange) error {
 		e.bound, e.gone = false, true // found again, and its gap published, at the next check
 		err := fmt.Errorf("exchange %s on %s has vanished, and the binding of queue %s with it", e.name, s.broker.name,
 			c.cfg.Queue)
-		c.state.failed(err)
+		c.reports.failed(err)
 		c.deps.Log.Error("unbound", slog.Any("error", err))
 	}
 	return err
 }
 
-// declarable is how the collector may declare an exchange that does not exist; absent: it may not.
-func (c *Collector) declarable(e *exchange) existence {
+// declarable is how the collector may declare an exchange that does not exist; noExchange: it may not.
+func (c *Collector) declarable(e *exchange) durability {
 	switch {
 	case e.made && c.cfg.Durability == DurabilityYes:
 		return durable
 	case e.made && c.cfg.Durability == DurabilityNo:
 		return transient
-	case e.seen == transient || e.seen == durable:
-		return e.seen
+	case e.durability == transient || e.durability == durable:
+		return e.durability
 	}
-	return absent
+	return noExchange
 }
 
 // miss notes an exchange that does not exist. One that was bound before is an alarm.
@@ -361,7 +361,7 @@ func (c *Collector) miss(s *session, e *exchange) error {
 	if e.once {
 		err := fmt.Errorf("exchange %s on %s has vanished: until Trove sends something, which makes it anew, nothing "+
 			"is lost; the first notifications after that may be", e.name, s.broker.name)
-		c.state.failed(err)
+		c.reports.failed(err)
 		c.deps.Log.Error("unbound", slog.Any("error", err))
 	}
 	return nil
@@ -398,7 +398,7 @@ func (c *Collector) intact(ctx context.Context, s *session, e *exchange) (bool, 
 		}
 		c.deps.Log.Warn("a marker had no answer", slog.String("exchange", e.name), slog.Any("error", err))
 	}
-	return s.existed && e.seen == durable, nil
+	return s.existed && e.durability == durable, nil
 }
 
 // lost publishes the gap that a lost binding leaves, unless nothing was collected before.
@@ -427,9 +427,9 @@ func (c *Collector) lost(ctx context.Context, s *session, e *exchange) error {
 	if err := c.sink.sayGap(ctx, e.name, from, to, c.gapReason(s, e)); err != nil {
 		return err
 	}
-	c.state.gap(from, to)
+	c.reports.gap(from, to)
 	c.deps.Log.Error("notifications may be lost: the binding was gone", slog.String("exchange", e.name),
-		slog.String("durability", e.seen.String()),
+		slog.String("durability", e.durability.String()),
 		slog.Time("from", from), slog.Time("to", to))
 	return nil
 }
@@ -437,7 +437,7 @@ func (c *Collector) lost(ctx context.Context, s *session, e *exchange) error {
 func (c *Collector) gapReason(s *session, e *exchange) string {
 	text := fmt.Sprintf("queue %s was not bound to exchange %s of RabbitMQ (%s): what Trove sent meanwhile did not "+
 		"reach it. ", c.cfg.Queue, e.name, s.broker.name)
-	if e.seen == transient {
+	if e.durability == transient {
 		text += "The exchange is not durable, and goes when the broker restarts: set amqp_durable_queues in Trove's " +
 			"configuration. "
 	}
@@ -456,8 +456,8 @@ func (c *Collector) bound() bool {
 		some = some || e.bound
 		all = all && (e.bound || !e.once)
 	}
-	c.state.bound(some && all)
-	c.state.unproven(c.unproven())
+	c.reports.bound(some && all)
+	c.reports.unproven(c.unproven())
 	return some && all
 }
 
@@ -475,7 +475,7 @@ func (c *Collector) unproven() string {
 			return fmt.Sprintf("notifications are stored, but no horizon can be published, so that no bill is "+
 				"complete: this user may not publish to exchange %s (%s), "+
 				"and a binding that is lost there cannot be seen: grant it with rabbitmqctl set_permissions, see "+
-				"docs/trove.md; the next connection sees it", e.name, e.seen)
+				"docs/trove.md; the next connection sees it", e.name, e.durability)
 		}
 	}
 	return ""
@@ -524,14 +524,14 @@ func (c *Collector) marked(s *session, r markResult) {
 		c.bound()
 		err := fmt.Errorf("exchange %s on %s has lost its binding to queue %s: it was deleted and made anew, or "+
 			"somebody has unbound the queue", e.name, s.broker.name, c.cfg.Queue)
-		c.state.failed(err)
+		c.reports.failed(err)
 		c.deps.Log.Error("unbound", slog.Any("error", err))
 	case unknown:
 		if r.number == e.first {
 			e.first = 0 // it may never come
 		}
 		if r.err != nil && s.ctx.Err() == nil {
-			c.state.failed(r.err)
+			c.reports.failed(r.err)
 			c.deps.Log.Warn("a marker had no answer: no horizon is published", slog.Any("error", r.err))
 		}
 	case routed:
@@ -563,7 +563,7 @@ func (c *Collector) passed(work context.Context, s *session, arrived []mark) {
 			e.bound, e.gone, e.proof = false, true, 0 // its gap is published at the next check
 			err := fmt.Errorf("exchange %s on %s had lost its binding to queue %s, which another queue with a "+
 				"binding such as # has hidden", e.name, s.broker.name, c.cfg.Queue)
-			c.state.failed(err)
+			c.reports.failed(err)
 			c.deps.Log.Error("unbound", slog.Any("error", err))
 		case e.gone:
 		default:
@@ -589,13 +589,13 @@ func (c *Collector) passed(work context.Context, s *session, arrived []mark) {
 			}
 		}
 	}
-	c.state.beat()
+	c.reports.beat()
 	at := lowest.Add(-c.cfg.Settle).UTC().Truncate(time.Second)
 	at, err := c.sink.sayHorizon(work, at)
 	if err != nil {
-		c.state.failed(err)
+		c.reports.failed(err)
 		c.deps.Log.Error("no horizon", slog.Any("error", err))
 		return // the next marker brings it
 	}
-	c.state.horizon(at)
+	c.reports.horizon(at)
 }

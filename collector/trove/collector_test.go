@@ -69,8 +69,12 @@ var _ = Describe("The Trove collector", func() {
 		r.publisher(false)
 		c := r.start(ctx).bound()
 		seed := payloadOf("testdata/seed.jsonl")
-		for _, options := range []rabbit.NotifierOptions{{Driver: "messaging"}, {Driver: "messagingv2"},
-			{Compression: "gzip"}, {Compression: "bzip2"}} {
+		for _, options := range []rabbit.NotifierOptions{
+			{Driver: "messaging"},
+			{Driver: "messagingv2"},
+			{Compression: "gzip"},
+			{Compression: "bzip2"},
+		} {
 			options.URL, options.Exchange, options.Topic = broker().URL(), r.name("trove"), r.topic()
 			n, err := rabbit.StartNotifier(ctx, options)
 			Expect(err).NotTo(HaveOccurred())
@@ -78,8 +82,10 @@ var _ = Describe("The Trove collector", func() {
 				Publisher: "taskmanager.h", Type: "trove.instance.create", Payload: seed,
 				Context: map[string]any{"auth_token": planted},
 			})).To(Succeed())
-			Expect(n.Send(rabbit.Notification{Publisher: "h", Type: "dbaas.instance_resize_volume.error",
-				Payload: json.RawMessage(`{"exception":"t"}`), Priority: "error"})).To(Succeed())
+			Expect(n.Send(rabbit.Notification{
+				Publisher: "h", Type: "dbaas.instance_resize_volume.error",
+				Payload: json.RawMessage(`{"exception":"t"}`), Priority: "error",
+			})).To(Succeed())
 			Expect(n.Close()).To(Succeed())
 		}
 		Eventually(func() int { return len(r.facts(ctx)) }).WithTimeout(patience).Should(Equal(4), "%v %+v",

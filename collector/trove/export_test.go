@@ -28,8 +28,10 @@ func Batches(foundation string) func(bodies ...[]byte) []bus.Message {
 		var msgs []bus.Message
 		for i := range b.messages {
 			if m := &b.messages[i]; m.verdict != isIgnored {
-				msgs = append(msgs, bus.Message{Subject: m.subject, Header: slices.Clone(m.header),
-					Data: bytes.Clone(b.buffer[m.from:m.to])})
+				msgs = append(msgs, bus.Message{
+					Subject: m.subject, Header: slices.Clone(m.header),
+					Data: bytes.Clone(b.buffer[m.from:m.to]),
+				})
 			}
 		}
 		return msgs

@@ -50,8 +50,10 @@ var _ = Describe("notifications captured from Trove", func() {
 		for i := range gotLines {
 			Expect(string(gotLines[i])).To(Equal(string(wantLines[i])), "line %d", i+1)
 		}
-		for _, secret := range []string{"SECRET-TOKEN", "CATALOG", "_context_", "_unique_id", "client_ip",
-			"server_ip"} {
+		for _, secret := range []string{
+			"SECRET-TOKEN", "CATALOG", "_context_", "_unique_id", "client_ip",
+			"server_ip",
+		} {
 			Expect(string(got)).NotTo(ContainSubstring(secret))
 		}
 	},

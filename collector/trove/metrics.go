@@ -27,12 +27,16 @@ func NewMetrics(foundation string) *Metrics {
 		for i := 0; i < len(pairs); i += 2 {
 			l[pairs[i]] = pairs[i+1]
 		}
-		return prometheus.NewCounter(prometheus.CounterOpts{Namespace: namespace, Subsystem: subsystem, Name: name,
-			Help: help, ConstLabels: l})
+		return prometheus.NewCounter(prometheus.CounterOpts{
+			Namespace: namespace, Subsystem: subsystem, Name: name,
+			Help: help, ConstLabels: l,
+		})
 	}
 	gauge := func(name, help string) prometheus.Gauge {
-		return prometheus.NewGauge(prometheus.GaugeOpts{Namespace: namespace, Subsystem: subsystem, Name: name,
-			Help: help, ConstLabels: labels})
+		return prometheus.NewGauge(prometheus.GaugeOpts{
+			Namespace: namespace, Subsystem: subsystem, Name: name,
+			Help: help, ConstLabels: labels,
+		})
 	}
 	// Without a horizon, time counts from here on, so that silence shows from the beginning.
 	complete := new(atomic.Int64)

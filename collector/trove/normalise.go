@@ -52,8 +52,10 @@ func FromDocument(foundation string, d *jsondoc.Document) (events.Usage, error) 
 func fromDocument(room []byte, foundation string, d *jsondoc.Document) (events.Usage, error) {
 	if inner := d.Root().Get("oslo.message"); inner.Exists() {
 		if inner.Kind() != jsondoc.String {
-			return events.Usage{}, &jsondoc.FieldError{Path: "oslo.message", Found: jsondoc.Describe(inner),
-				Want: "a string that holds the notification"}
+			return events.Usage{}, &jsondoc.FieldError{
+				Path: "oslo.message", Found: jsondoc.Describe(inner),
+				Want: "a string that holds the notification",
+			}
 		}
 		if err := d.ParseText(inner); err != nil {
 			return events.Usage{}, fmt.Errorf("in oslo.message: %w", err)

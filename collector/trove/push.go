@@ -75,7 +75,8 @@ func (c *Collector) Push(token string) (http.Handler, error) {
 }
 
 func (c *Collector) push(w http.ResponseWriter, r *http.Request, token [sha256.Size]byte,
-	turns chan struct{}) (status int, answer pushed) {
+	turns chan struct{},
+) (status int, answer pushed) {
 	scheme, given, ok := strings.Cut(r.Header.Get("Authorization"), " ")
 	ok = ok && strings.EqualFold(scheme, "Bearer") // RFC 9110, section 11.1
 	sum := sha256.Sum256([]byte(given))
@@ -118,11 +119,11 @@ func (c *Collector) push(w http.ResponseWriter, r *http.Request, token [sha256.S
 	b := newBatch(&c.cfg, c.deps.Now)
 	b.add(pushOrigin, body, "")
 	if err := c.sink.store(ctx, b); err != nil {
-		c.state.unstored(err)
+		c.reports.unstored(err)
 		return refusedWith(http.StatusServiceUnavailable, "the notification could not be stored, or it is not known "+
 			"whether it was: send it again")
 	}
-	c.state.took(b.messages)
+	c.reports.took(b.messages)
 	return answerTo(&b.messages[0])
 }
 
@@ -168,9 +169,9 @@ func (c *Collector) pushedHorizons(ctx context.Context) {
 		at = at.Add(-c.cfg.Settle)
 		at, err := c.sink.sayHorizon(ctx, at)
 		if err != nil {
-			c.state.failed(err)
+			c.reports.failed(err)
 			continue // the next beat brings it
 		}
-		c.state.horizon(at)
+		c.reports.horizon(at)
 	}
 }

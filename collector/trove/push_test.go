@@ -61,8 +61,10 @@ var _ = Describe("A pushed notification", func() {
 		status, answer := d.post(create)
 		Expect(status).To(Equal(http.StatusAccepted))
 		Expect(answer).To(HaveKeyWithValue("result", "stored"))
-		for _, again := range []string{create, envelope(create), string(zlibbed(create)),
-			string(gzipped(envelope(create)))} {
+		for _, again := range []string{
+			create, envelope(create), string(zlibbed(create)),
+			string(gzipped(envelope(create))),
+		} {
 			status, known := d.post(again)
 			Expect(status).To(Equal(http.StatusOK))
 			Expect(known).To(Equal(map[string]string{"result": "known", "id": answer["id"]}))
@@ -84,7 +86,8 @@ var _ = Describe("A pushed notification", func() {
 	})
 
 	DescribeTable("that is wrong is refused", func(ctx SpecContext, body string, change func(*http.Request), want int,
-		message string, kept bool) {
+		message string, kept bool,
+	) {
 		d := newDoor(ctx, nil)
 		if change == nil {
 			change = func(*http.Request) {}

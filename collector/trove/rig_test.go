@@ -122,8 +122,10 @@ func (r *rig) start(ctx context.Context) *running {
 	GinkgoHelper()
 	log := slog.New(slog.NewTextHandler(io.MultiWriter(r.log, GinkgoWriter),
 		&slog.HandlerOptions{Level: slog.LevelDebug}))
-	c, err := trove.New(r.cfg, trove.Deps{Store: r.store, Log: log, Status: r.bus, Metrics: r.metrics,
-		Now: func() time.Time { return time.Now().Add(time.Duration(r.now.Load())) }})
+	c, err := trove.New(r.cfg, trove.Deps{
+		Store: r.store, Log: log, Status: r.bus, Metrics: r.metrics,
+		Now: func() time.Time { return time.Now().Add(time.Duration(r.now.Load())) },
+	})
 	Expect(err).NotTo(HaveOccurred())
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	run := &running{c, cancel, make(chan error, 1)}
@@ -293,7 +295,8 @@ func (f *flaky) Append(ctx context.Context, stream string, msgs []bus.Message, e
 }
 
 func (f *flaky) IDs(ctx context.Context, stream, filter string, from uint64, yield func(string, uint64) error) (uint64,
-	error) {
+	error,
+) {
 	if f.gone.Load() {
 		return 0, bus.ErrNotConnected
 	}

@@ -115,7 +115,7 @@ func (c *Collector) take(t *traffic, a arrival) {
 		}
 	} else {
 		if a.source.queue == c.cfg.deadQueue() {
-			c.state.dead()
+			c.reports.dead()
 		}
 		compression, _ := d.Headers["compression"].(string)
 		t.filling.add(a.source.queue, d.Body, compression)
@@ -158,7 +158,7 @@ func (c *Collector) store(work context.Context, s *session, l *load) error {
 		if err == nil {
 			return nil
 		}
-		c.state.unstored(err)
+		c.reports.unstored(err)
 		if work.Err() != nil {
 			return fmt.Errorf("stopped before %d notifications were stored; the broker keeps them: %w", len(l.messages),
 				err)
@@ -184,7 +184,7 @@ func (c *Collector) stored(work context.Context, t *traffic, err error) error {
 	if err != nil {
 		return err
 	}
-	c.state.took(l.messages)
+	c.reports.took(l.messages)
 	for src, tag := range l.last {
 		if err := src.channel.Ack(tag, true); err != nil && src == t.main {
 			return t.explain("acknowledging", err)

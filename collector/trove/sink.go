@@ -165,7 +165,8 @@ func (s *sink) abandon() {
 // say stores one message of the collector's own. again is asked after another writer may have been
 // at work.
 func (s *sink) say(ctx context.Context, id, kind, subject string, at time.Time, body []byte,
-	again func(context.Context) (bool, error)) error {
+	again func(context.Context) (bool, error),
+) error {
 	k := appender.KeyOf(id)
 	if s.known.Has(k) {
 		return nil

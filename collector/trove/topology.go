@@ -7,21 +7,19 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 )
 
-// existence is what is known of an exchange.
-type existence int
+// durability tells whether an exchange exists, and how it was declared.
+type durability int
 
 const (
-	absent    existence = iota
-	transient           // goes with the broker: oslo.messaging's default
-	durable             // amqp_durable_queues or rabbit_quorum_queue is set in Trove's configuration
-	// exists, and the user may not find out more, or it was declared in a way that oslo.messaging
-	// does not
-	present
+	noExchange   durability = iota
+	transient               // goes with the broker: oslo.messaging's default
+	durable                 // amqp_durable_queues or rabbit_quorum_queue is set in Trove's configuration
+	undetermined            // the user may not find out, or it was declared as oslo.messaging declares none
 )
 
-func (e existence) String() string {
-	switch e {
-	case absent:
+func (d durability) String() string {
+	switch d {
+	case noExchange:
 		return "absent"
 	case transient:
 		return "not durable"
@@ -66,31 +64,31 @@ func refusal(err error) int {
 // only, which changes nothing: that is how its durability is found. One that does not exist is
 // never made by guessing, because Trove could then not declare it with other properties, and its
 // notifications would be lost.
-func (s *session) exchange(name string) (existence, error) {
+func (s *session) exchange(name string) (durability, error) {
 	err := s.attempt(func(c *amqp.Channel) error {
 		return c.ExchangeDeclarePassive(name, exchangeKind, false, false, false, false, nil)
 	})
 	switch {
 	case refusal(err) == amqp.NotFound:
-		return absent, nil
+		return noExchange, nil
 	case err != nil:
-		return absent, s.explain("looking for exchange "+name, err)
+		return noExchange, s.explain("looking for exchange "+name, err)
 	}
-	for _, e := range []existence{transient, durable} {
+	for _, e := range []durability{transient, durable} {
 		err := s.declareExchange(name, e)
 		switch {
 		case err == nil:
 			return e, nil
 		case refusal(err) == amqp.AccessRefused:
-			return present, nil
+			return undetermined, nil
 		case refusal(err) != amqp.PreconditionFailed:
-			return absent, s.explain("looking for the durability of exchange "+name, err)
+			return noExchange, s.explain("looking for the durability of exchange "+name, err)
 		}
 	}
-	return present, nil
+	return undetermined, nil
 }
 
-func (s *session) declareExchange(name string, as existence) error {
+func (s *session) declareExchange(name string, as durability) error {
 	return s.attempt(func(c *amqp.Channel) error {
 		return c.ExchangeDeclare(name, exchangeKind, as == durable, false, false, false, nil)
 	})

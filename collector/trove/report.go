@@ -43,8 +43,8 @@ type Report struct {
 	ErrorAt   time.Time
 }
 
-// state keeps the report and the metrics together.
-type state struct {
+// reporter keeps the report and the metrics together.
+type reporter struct {
 	metrics *Metrics
 	now     func() time.Time
 
@@ -52,14 +52,14 @@ type state struct {
 	r  Report // guarded by mu
 }
 
-func newState(metrics *Metrics, now func() time.Time) *state {
-	s := &state{metrics: metrics, now: now}
+func newReporter(metrics *Metrics, now func() time.Time) *reporter {
+	s := &reporter{metrics: metrics, now: now}
 	s.r.Ignored = map[string]int{}
 	s.r.Unbound = now()
 	return s
 }
 
-func (s *state) report() Report {
+func (s *reporter) report() Report {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	r := s.r
@@ -68,13 +68,13 @@ func (s *state) report() Report {
 }
 
 // with changes the report.
-func (s *state) with(f func(r *Report)) {
+func (s *reporter) with(f func(r *Report)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	f(&s.r)
 }
 
-func (s *state) failed(err error) {
+func (s *reporter) failed(err error) {
 	if err == nil {
 		return
 	}
@@ -83,27 +83,27 @@ func (s *state) failed(err error) {
 }
 
 // started takes the horizon that was published before.
-func (s *state) started(horizon time.Time) {
+func (s *reporter) started(horizon time.Time) {
 	if !horizon.IsZero() {
 		s.horizon(horizon)
 	}
 }
 
-func (s *state) connected(broker string) {
+func (s *reporter) connected(broker string) {
 	s.metrics.sessions.Inc()
 	s.metrics.connected.Set(1)
 	s.with(func(r *Report) { r.Broker, r.Connected, r.Sessions = broker, s.now(), r.Sessions+1 })
 }
 
-func (s *state) disconnected() {
+func (s *reporter) disconnected() {
 	s.metrics.connected.Set(0)
 	s.with(func(r *Report) { r.Broker = "" })
 	s.bound(false)
 }
 
-func (s *state) stopped() { s.disconnected() }
+func (s *reporter) stopped() { s.disconnected() }
 
-func (s *state) bound(is bool) {
+func (s *reporter) bound(is bool) {
 	s.metrics.bound.Set(map[bool]float64{true: 1}[is])
 	s.with(func(r *Report) {
 		switch {
@@ -116,13 +116,13 @@ func (s *state) bound(is bool) {
 	})
 }
 
-func (s *state) dead() {
+func (s *reporter) dead() {
 	s.metrics.dead.Inc()
 	s.with(func(r *Report) { r.Dead++ })
 }
 
 // gap counts a time without a binding. What two exchanges lost at the same time counts once.
-func (s *state) gap(from, to time.Time) {
+func (s *reporter) gap(from, to time.Time) {
 	s.metrics.gaps.Inc()
 	s.with(func(r *Report) {
 		if from.Before(r.LastGap) {
@@ -136,21 +136,21 @@ func (s *state) gap(from, to time.Time) {
 	})
 }
 
-func (s *state) unproven(reason string) {
+func (s *reporter) unproven(reason string) {
 	s.with(func(r *Report) { r.Unproven = reason })
 }
 
 // unstored notes that something could not be stored, until something is.
-func (s *state) unstored(err error) {
+func (s *reporter) unstored(err error) {
 	s.failed(err)
 	s.with(func(r *Report) { r.Unstored = redact.Text(err.Error()) })
 }
 
-func (s *state) beat() {
+func (s *reporter) beat() {
 	s.with(func(r *Report) { r.LastBeat = s.now() })
 }
 
-func (s *state) horizon(at time.Time) {
+func (s *reporter) horizon(at time.Time) {
 	s.metrics.horizon.Set(seconds(at))
 	s.metrics.complete.Store(at.UnixNano())
 	s.with(func(r *Report) {
@@ -162,7 +162,7 @@ func (s *state) horizon(at time.Time) {
 }
 
 // took counts what became of a batch.
-func (s *state) took(batch []message) {
+func (s *reporter) took(batch []message) {
 	if len(batch) == 0 {
 		return
 	}
