@@ -118,6 +118,26 @@ func (c Config) withDefaults() Config {
 }
 
 func (c *Config) validate() error {
+	if err := c.validateValues(); err != nil {
+		return err
+	}
+	for _, d := range []time.Duration{c.Heartbeat, c.Beat, c.Check, c.Reconnect, c.Finish} {
+		if d <= 0 {
+			return fmt.Errorf("trove: an interval of %v: take a positive one", d)
+		}
+	}
+	for _, list := range [][]string{c.Exchanges, c.RoutingKeys, c.Drain, {c.Queue}} {
+		if err := validateNames(list); err != nil {
+			return err
+		}
+	}
+	if slices.Contains(c.Drain, c.Queue) || slices.Contains(c.Drain, c.deadQueue()) {
+		return fmt.Errorf("trove: queue %s is the collector's own: only queues of others can be drained", c.Queue)
+	}
+	return nil
+}
+
+func (c *Config) validateValues() error {
 	switch {
 	case c.Foundation == "":
 		return errors.New("trove: the foundation has no name")
@@ -134,25 +154,20 @@ func (c *Config) validate() error {
 	case c.MaxKnown < 1:
 		return fmt.Errorf("trove: %d known ids: take at least 1", c.MaxKnown)
 	}
-	for _, d := range []time.Duration{c.Heartbeat, c.Beat, c.Check, c.Reconnect, c.Finish} {
-		if d <= 0 {
-			return fmt.Errorf("trove: an interval of %v: take a positive one", d)
-		}
+	return nil
+}
+
+// validateNames refuses a list of exchanges, routing keys or queues.
+func validateNames(names []string) error {
+	if len(names) > maxNames {
+		return fmt.Errorf("trove: %d names: at most %d exchanges, routing keys or queues are taken", len(names),
+			maxNames)
 	}
-	for _, list := range [][]string{c.Exchanges, c.RoutingKeys, c.Drain, {c.Queue}} {
-		if len(list) > maxNames {
-			return fmt.Errorf("trove: %d names: at most %d exchanges, routing keys or queues are taken", len(list),
-				maxNames)
+	for i, name := range names {
+		if name == "" || len(name)+len(markerPrefix) > maxName || slices.Contains(names[:i], name) {
+			return fmt.Errorf("trove: %q is empty, too long or named twice: name each exchange, routing key and "+
+				"queue once", clip(name))
 		}
-		for i, name := range list {
-			if name == "" || len(name)+len(markerPrefix) > maxName || slices.Contains(list[:i], name) {
-				return fmt.Errorf("trove: %q is empty, too long or named twice: name each exchange, routing key and "+
-					"queue once", clip(name))
-			}
-		}
-	}
-	if slices.Contains(c.Drain, c.Queue) || slices.Contains(c.Drain, c.deadQueue()) {
-		return fmt.Errorf("trove: queue %s is the collector's own: only queues of others can be drained", c.Queue)
 	}
 	return nil
 }
@@ -206,6 +221,18 @@ func (d Deps) withDefaults() Deps {
 		d.Now = time.Now
 	}
 	return d
+}
+
+// declared is how the collector declares an exchange that Trove would declare; noExchange: as it was
+// seen.
+func (c *Config) declared() durability {
+	switch c.Durability {
+	case DurabilityYes:
+		return durable
+	case DurabilityNo:
+		return transient
+	}
+	return noExchange
 }
 
 // origin is the ce-source of what the collector says.

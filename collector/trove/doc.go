@@ -30,7 +30,7 @@
 //   - A second collector is a standby (the queue has a single active consumer). If both append, one
 //     is refused, reads, and appends what is new.
 //   - Crash between binding a queue again and publishing the gap: the binding by which the loss is
-//     known (see marker) is made last, so that the next collector finds it missing and publishes a
+//     known (marker.go) is made last, so that the next collector finds it missing and publishes a
 //     gap.
 //
 // A horizon is published when a marker has come back through every exchange that the queue was ever
@@ -44,6 +44,44 @@
 //	  └──────── wait, longer each time up to 30 s ←──── connection, channel or queue lost ←─────────────────────────────┘
 //
 // Everything is declared and bound anew in each.
+//
+// # An exchange
+//
+// Of each exchange the collector keeps a state over all sessions (exchange.go: one pure function,
+// transition, makes the next state of an event; exchange_test.go has the tables of all states and
+// events). It has three parts. The first is the binding; the left column is for an exchange that
+// this process has never bound, the right one for one that it has:
+//
+//	           never bound                      bound before
+//	         ┌─────────────┐                  ┌─────────────┐
+//	start ──►│   unseen    │                  │   unbound   │◄───┐
+//	         └─────────────┘                  └─────────────┘    │
+//	         ┌─────────────┐                  ┌─────────────┐    │ session ended,
+//	         │   absent    │                  │  vanished   │    │ or a marker came
+//	         └─────────────┘                  └─────────────┘    │ back as unroutable
+//	         ┌─────────────┐                  ┌─────────────┐    │
+//	         │   refused   │                  │   barred    │    │
+//	         └─────────────┘                  └─────────────┘    │
+//	                │  each check looks again:       │           │
+//	                │  none → absent, vanished       │           │
+//	                │  no permission → refused,      │           │
+//	                │  barred; else attached:        │           │
+//	                │        ┌─────────────┐         │           │
+//	                └───────►│    bound    │◄────────┘           │
+//	                         └─────────────┘─────────────────────┘
+//
+// Each but bound may be lost, too ("!" in the tables): the binding was gone, and its gap is not
+// published. The gap comes before the marker's key is bound, and with that lost ends.
+//
+// The second is the route of markers:
+//
+//	through the exchange ──the user may not publish there──► past it ──nor there──► nowhere
+//	          ▲                                                 │                      │
+//	          └──────────── a probe goes through again ◄────────┴──────────────────────┘
+//
+// The third is the proof that a binding of a session before was still there. The marker that probes
+// is pending from then on. When it comes back, the binding was intact; when a marker that was sent
+// later comes back first, another queue took it, and the binding was lost.
 //
 // # Limits
 //

@@ -85,7 +85,7 @@ func (c *Collector) serve(ctx, work context.Context, s *session) error {
 				return err
 			}
 		case r := <-s.results:
-			c.marked(s, r)
+			c.answered(s, r)
 		case <-beat.C:
 			c.beat(s)
 		case <-check.C:
@@ -190,7 +190,7 @@ func (c *Collector) stored(work context.Context, t *traffic, err error) error {
 			return t.explain("acknowledging", err)
 		} // what another source cannot acknowledge comes again, and is known then
 	}
-	c.passed(work, t.session, l.marks)
+	c.arrived(work, t.session, l.marks)
 	l.clear()
 	return nil
 }
