@@ -328,3 +328,22 @@ func (s *syncBuffer) String() string {
 	defer s.mu.Unlock()
 	return s.b.String()
 }
+
+// gate keeps a collector from appending, and so from binding what it must first say that it has
+// lost.
+type gate struct {
+	once sync.Once
+	shut chan struct{}
+}
+
+func newGate(r *rig) *gate {
+	g := &gate{shut: make(chan struct{})}
+	DeferCleanup(g.open)
+	r.store.failing(func(_ string, _ []bus.Message, do func() (uint64, error)) (uint64, error) {
+		<-g.shut
+		return do()
+	})
+	return g
+}
+
+func (g *gate) open() { g.once.Do(func() { close(g.shut) }) }
