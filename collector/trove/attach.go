@@ -22,8 +22,8 @@ func (c *Collector) attach(ctx context.Context, s *session) error {
 		case x.binding == bound:
 			bind = c.rebind
 		case some && !x.binding.wasBound() && c.deps.Now().Before(x.next):
-			// An exchange that is not used is not looked for all the time: the broker logs each look
-			// as an error.
+			// An exchange that is not used is not looked for all the time: the broker logs each
+			// look as an error.
 			continue
 		}
 		if err := s.within(ctx, func() error { return bind(ctx, s, x) }); err != nil {

@@ -223,8 +223,8 @@ func (d Deps) withDefaults() Deps {
 	return d
 }
 
-// declared is how the collector declares an exchange that Trove would declare; noExchange: as it was
-// seen.
+// declared is how the collector declares an exchange that Trove would declare; noExchange: as it
+// was seen.
 func (c *Config) declared() durability {
 	switch c.Durability {
 	case DurabilityYes:

@@ -50,7 +50,8 @@ type exchange struct {
 	current time.Time // the same of this session's markers alone
 	missing time.Time // since when it cannot be bound
 	refusal string    // the permission that was last reported as missing
-	// An exchange that was never bound is looked for at next, and pause later if it is missing then.
+	// An exchange that was never bound is looked for at next, and pause later if it is missing
+	// then.
 	next  time.Time
 	pause time.Duration
 }
@@ -330,8 +331,8 @@ func (x *exchange) declarable() durability {
 }
 
 // blind tells whether a marker proves nothing about the binding. A marker past the exchange proves
-// it where the exchange is durable: the binding cannot go with a restart, and is made again at every
-// check.
+// it where the exchange is durable: the binding cannot go with a restart, and is made again at
+// every check.
 func (x *exchange) blind() bool {
 	return x.route == nowhere || x.route == past && x.durability != durable
 }

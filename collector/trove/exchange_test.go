@@ -9,8 +9,8 @@ import (
 	. "github.com/onsi/gomega"
 )
 
-// The tables below are the state machine of an exchange. "!" behind a binding means that its loss is
-// not published yet; "." means that the event changes nothing; effects stand behind a "+".
+// The tables below are the state machine of an exchange. "!" behind a binding means that its loss
+// is not published yet; "." means that the event changes nothing; effects stand behind a "+".
 const (
 	bindingsMade = `
            notFound               bindRefused  intact  notIntact      attached
