@@ -5,9 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"time"
-
-	"github.com/cenkalti/backoff/v5"
 
 	"github.com/daybook-billing/daybook/internal/bus"
 )
@@ -15,51 +14,60 @@ import (
 // flush appends everything pending. When it returns nil, all outputs so far are stored, by this
 // instance or another.
 func (s *Stage) flush(ctx context.Context) error {
-	wait := backoff.NewExponentialBackOff()
-	wait.InitialInterval, wait.MaxInterval = 50*time.Millisecond, 5*time.Second
-	unknown := false // an earlier try of this batch may be stored, or may yet be
-	stuck := false   // an append was refused, and nothing had moved
-	for try := 0; len(s.pending) > 0; {
+	for len(s.pending) > 0 {
+		step := s.append
 		if s.standby {
-			if err := s.follow(ctx); err != nil {
-				return err
+			step = s.follow
+		}
+		if err := step(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// append stores the first batch of pending, or finds a checkpoint that covers outputs of it.
+func (s *Stage) append(ctx context.Context) error {
+	own := s.cp.Sequence
+	// Messages of others move the last sequence, too: no number of conflicts is too high.
+	limits := bus.Limits{
+		Failures: appendTries, Conflicts: math.MaxInt, Unexplained: appendTries, Wait: 50 * time.Millisecond,
+	}
+	last, err := bus.AppendOnce(ctx, s.bus, s.cfg.Output, limits,
+		func(ctx context.Context, f *bus.Failure) ([]bus.Message, bus.Expect, error) {
+			if f != nil {
+				if err := s.resolve(ctx, f); err != nil {
+					return nil, bus.Expect{}, err
+				}
 			}
-			continue
-		}
-		last, err := s.bus.Append(ctx, s.cfg.Output, s.messages(), bus.Expect{Last: s.last})
-		if err == nil {
-			s.stored(last)
-			unknown, stuck = false, false
-			continue
-		}
-		var conflict *bus.ConflictError
-		refused := errors.As(err, &conflict)
-		switch {
-		case refused:
-			s.metrics.conflict()
-		case errors.Is(err, bus.ErrOutcomeUnknown):
-			unknown = true
-		case errors.Is(err, bus.ErrNotConnected):
-		default:
-			return fmt.Errorf("append to %s: %w", s.cfg.Output, err)
-		}
-		if !refused || stuck {
-			if try++; try >= appendTries {
-				return fmt.Errorf("append to %s, given up after %d tries: %w", s.cfg.Output, try, err)
+			if s.cp.Sequence != own {
+				return nil, bus.Expect{}, nil
 			}
-			s.log.Warn("an append failed; reading what is stored before trying again", slog.String("stream",
-				s.cfg.Output), slog.Int("try", try), slog.Any("error", err))
-			if err := pause(ctx, nil, wait.NextBackOff()); err != nil {
-				return err
-			}
-		}
-		own, end := s.cp.Sequence, s.last
-		err = s.reread(ctx, unknown)
-		if err != nil && (refused || ctx.Err() != nil || errors.Is(err, ErrDiverged) || errors.Is(err, errWentBack)) {
-			return err // else the bus did not answer, and the same expectation makes it safe to try again
-		}
-		unknown = unknown && s.cp.Sequence == own
-		stuck = s.last == end
+			return s.messages(), bus.Expect{Last: s.last}, nil
+		})
+	if givenUp := new(bus.GivenUpError); errors.As(err, &givenUp) {
+		return fmt.Errorf("append to %s: %w", s.cfg.Output, err)
+	}
+	if err == nil && last > 0 {
+		s.stored(last)
+	}
+	return err
+}
+
+// resolve reads the checkpoint after an append that failed. Where the bus does not answer after an
+// append that was not refused, the same expectation makes it safe to try again.
+func (s *Stage) resolve(ctx context.Context, f *bus.Failure) error {
+	refused := f.Conflict()
+	if refused {
+		s.metrics.conflict()
+	}
+	if !refused || f.Unexplained > 0 {
+		s.log.Warn("an append failed; reading what is stored before trying again", slog.String("stream",
+			s.cfg.Output), slog.Int("try", f.Failures+f.Unexplained), slog.Any("error", f.Err))
+	}
+	err := s.reread(ctx, f.Unsure)
+	if err != nil && (refused || ctx.Err() != nil || errors.Is(err, ErrDiverged) || errors.Is(err, errWentBack)) {
+		return err
 	}
 	return nil
 }

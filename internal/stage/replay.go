@@ -418,35 +418,32 @@ func (r *replay) append(ctx context.Context, end bool) error {
 
 func (r *replay) store(ctx context.Context, end bool) error {
 	chain := r.pending[len(r.pending)-1].chain
-	var err error
-	for try := range appendTries {
-		if try > 0 {
-			if err := pause(ctx, nil, 50*time.Millisecond); err != nil {
-				return err
-			}
-		}
-		writer := Stage{cfg: r.cfg, pending: r.pending, slab: r.slab}
-		writer.cfg.Logic = unfinished + " by " + r.cfg.Logic
-		if end {
-			writer.cfg.Logic = r.cfg.Logic
-			writer.cp.base = base{r.input.First, r.target.Sequence, r.last + uint64(len(r.pending)), chain}
-		}
-		var last uint64
-		if last, err = r.bus.Append(ctx, r.cfg.Output, writer.messages(), bus.Expect{Last: r.last}); err == nil {
-			r.last, r.cp.Sequence, r.appended = last, last, true
-			return nil
-		}
-		var conflict *bus.ConflictError
-		if !errors.As(err, &conflict) && !errors.Is(err, bus.ErrOutcomeUnknown) && !errors.Is(err,
-			bus.ErrNotConnected) {
-			break
-		}
-		stored, readErr := r.look(ctx, chain)
-		if readErr != nil || stored {
-			return readErr
-		}
+	const wait = 50 * time.Millisecond
+	limits := bus.Limits{
+		Failures: appendTries, Conflicts: appendTries, Unexplained: appendTries, Wait: wait, MaxWait: wait,
 	}
-	return fmt.Errorf("replay of %s: %w", r.cfg.Output, err)
+	last, err := bus.AppendOnce(ctx, r.bus, r.cfg.Output, limits,
+		func(ctx context.Context, f *bus.Failure) ([]bus.Message, bus.Expect, error) {
+			if f != nil {
+				if stored, err := r.look(ctx, chain); err != nil || stored {
+					return nil, bus.Expect{}, err
+				}
+			}
+			writer := Stage{cfg: r.cfg, pending: r.pending, slab: r.slab}
+			writer.cfg.Logic = unfinished + " by " + r.cfg.Logic
+			if end {
+				writer.cfg.Logic = r.cfg.Logic
+				writer.cp.base = base{r.input.First, r.target.Sequence, r.last + uint64(len(r.pending)), chain}
+			}
+			return writer.messages(), bus.Expect{Last: r.last}, nil
+		})
+	if givenUp := new(bus.GivenUpError); errors.As(err, &givenUp) {
+		return fmt.Errorf("replay of %s: %w", r.cfg.Output, err)
+	}
+	if err == nil && last > 0 {
+		r.last, r.cp.Sequence, r.appended = last, last, true
+	}
+	return err
 }
 
 // look finds out what happened to a batch that was refused or not answered.
