@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
+	"github.com/cloudfoundry/go-cfclient/v3/resource"
 
 	"github.com/daybook-billing/daybook/internal/jsondoc"
 	"github.com/daybook-billing/daybook/internal/redact"
@@ -124,9 +125,8 @@ func (c *Client) CheckGlobalRead(ctx context.Context) error {
 		}
 		return nil
 	})
-	var refused *StatusError
-	if errors.As(err, &refused) && (refused.is(http.StatusNotFound, codeUnknown) ||
-		refused.is(http.StatusForbidden, codeNotAuthorized)) {
+	if refusedWith(err, http.StatusNotFound, resource.IsNotFoundError) ||
+		refusedWith(err, http.StatusForbidden, resource.IsNotAuthorizedError) {
 		return fmt.Errorf("%w: grant the client the authority cloud_controller.global_auditor (uaac client update), "+
 			"or the user that scope; "+
 			"cloud_controller.admin_read_only works too. (A Cloud Controller that is too old to know %s answers the "+
@@ -305,15 +305,17 @@ func (c *Client) broken(ctx context.Context, request string, err error) error {
 
 // refusal is the error for an answer with another status than 200.
 func (c *Client) refusal(request string, resp *http.Response, date time.Time, body []byte, token string) error {
-	text, code := errorText(body)
-	if token != "" {
-		text = strings.ReplaceAll(text, token, "***")
+	text, document := errorText(body)
+	quote := func(text string) string {
+		if token != "" {
+			text = strings.ReplaceAll(text, token, "***")
+		}
+		return beginning(c.auth.clean(text), maxErrorText)
 	}
-	status := &StatusError{
-		status: resp.StatusCode, code: code, text: beginning(c.auth.clean(text), maxErrorText), request: request,
-	}
+	document.Title, document.Detail = quote(document.Title), quote(document.Detail)
+	status := &StatusError{status: resp.StatusCode, document: document, text: quote(text), request: request}
 	switch {
-	case code == 0 && (resp.StatusCode == http.StatusUnauthorized || resp.StatusCode == http.StatusNotFound):
+	case document.Code == 0 && (resp.StatusCode == http.StatusUnauthorized || resp.StatusCode == http.StatusNotFound):
 		// By a router or proxy in front of Cloud Controller, which may not know it yet.
 		return &RequestError{reason: reasonUnexpected, err: status}
 	case resp.StatusCode == http.StatusUnauthorized:

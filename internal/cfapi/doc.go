@@ -13,7 +13,8 @@
 //
 // # Errors
 //
-//   - *StatusError: an answer that a repetition does not change.
+//   - *StatusError: an answer that a repetition does not change. It wraps go-cfclient's
+//     resource.CloudFoundryError where Cloud Controller has sent an error document.
 //   - *WaitError: the API asks for a break of more than a minute.
 //   - *RequestError: the retries are used up. Transient reports whether an error is this one or a
 //     *WaitError.

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/cloudfoundry/go-cfclient/v3/resource"
+
 	"github.com/daybook-billing/daybook/internal/jsondoc"
 	"github.com/daybook-billing/daybook/internal/redact"
 )
@@ -21,14 +23,6 @@ var (
 
 	// errDamaged: an answer is not the expected JSON.
 	errDamaged = errors.New("the answer is damaged")
-)
-
-// Cloud Controller's codes. Source: errors/v2.yml. A router that knows no Cloud Controller answers
-// 404 without any.
-const (
-	codeNotFound      = 10010 // CF-ResourceNotFound: there is no such event
-	codeUnknown       = 10000 // CF-NotFound: there is no such endpoint, or not for this token
-	codeNotAuthorized = 10003 // CF-NotAuthorized
 )
 
 // Reasons for repeating a request, as the metric names them.
@@ -56,19 +50,32 @@ func (e *RequestError) Error() string { return e.err.Error() }
 func (e *RequestError) Unwrap() error { return e.err }
 
 // StatusError is an answer with another status than 200. Unless a RequestError wraps it, a
-// repetition does not change it.
+// repetition does not change it. It wraps the first resource.CloudFoundryError of Cloud
+// Controller's error document; a router that knows no Cloud Controller answers 404 without one.
 type StatusError struct {
-	status  int
-	code    int
-	text    string // cleaned
-	request string
+	status   int
+	document resource.CloudFoundryError // zero without an error document
+	text     string                     // cleaned
+	request  string
 }
 
 func (e *StatusError) Error() string {
 	return fmt.Sprintf("%s: the API answers %d %s: %s", e.request, e.status, http.StatusText(e.status), e.text)
 }
 
-func (e *StatusError) is(status, code int) bool { return e.status == status && e.code == code }
+// Unwrap returns Cloud Controller's error, for resource.IsNotFoundError and its like.
+func (e *StatusError) Unwrap() error {
+	if e.document.Code == 0 {
+		return nil
+	}
+	return e.document
+}
+
+// refusedWith reports whether the API answers with a status and one of Cloud Controller's errors.
+func refusedWith(err error, status int, is func(err error) bool) bool {
+	var refused *StatusError
+	return errors.As(err, &refused) && refused.status == status && is(refused)
+}
 
 // WaitError says that the API asks for a break.
 type WaitError struct {
@@ -88,8 +95,7 @@ func Transient(err error) bool {
 
 // NotFound reports whether Cloud Controller itself says that there is no such event.
 func NotFound(err error) bool {
-	var refused *StatusError
-	return errors.As(err, &refused) && refused.is(http.StatusNotFound, codeNotFound)
+	return refusedWith(err, http.StatusNotFound, resource.IsResourceNotFoundError)
 }
 
 // Unprocessable reports whether the API refuses the parameters, among them an after_guid that it
@@ -101,15 +107,16 @@ func Unprocessable(err error) bool {
 
 // errorText reads Cloud Controller's error document. Anything else it returns as it is, secrets
 // included.
-func errorText(body []byte) (text string, code int) {
+func errorText(body []byte) (text string, first resource.CloudFoundryError) {
 	d := jsondoc.Borrow()
 	defer d.Return()
 	if d.Parse(body) == nil {
 		d.Root().Get("errors").Each(func(_ []byte, one jsondoc.Value) {
 			if text == "" {
-				text = one.Get("title").Text() + ": " + one.Get("detail").Text()
+				first.Title, first.Detail = one.Get("title").Text(), one.Get("detail").Text()
+				text = first.Title + ": " + first.Detail
 				if v := one.Get("code"); v.Kind() == jsondoc.Number {
-					code, _ = strconv.Atoi(string(v.Raw()))
+					first.Code, _ = strconv.Atoi(string(v.Raw()))
 				}
 			}
 		})
@@ -120,7 +127,7 @@ func errorText(body []byte) (text string, code int) {
 	if len(text) > redact.MaxText {
 		text = redact.Cut(text[:redact.MaxText], len(text)-redact.MaxText)
 	}
-	return text, code
+	return text, first
 }
 
 // beginning is at most the first n bytes of a text without secrets: cutting a text with secrets

@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/cloudfoundry/go-cfclient/v3/resource"
+
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/jsondoc"
 )
@@ -78,11 +80,10 @@ func (c *Client) List(ctx context.Context, list, after string, p *Page) error {
 		query.Set("after_guid", after)
 	}
 	err := c.get(ctx, ListPath(list), query, func(a *answer) error { return p.read(a, c.settings.PageSize) })
-	var refused *StatusError
 	switch {
 	case err == nil:
 		c.Reset()
-	case errors.As(err, &refused) && refused.is(http.StatusNotFound, codeUnknown):
+	case refusedWith(err, http.StatusNotFound, resource.IsNotFoundError):
 		err = fmt.Errorf("%w: is it a Cloud Controller with usage events in v3 of its API?", err)
 	}
 	return err
