@@ -113,8 +113,10 @@ var _ = Describe("The commands that the units and the compose file run", Ordered
 	})
 
 	commands := map[string][][]string{}
-	services := map[string]string{"collector": "collect file", "collector-cf": "collect cf",
-		"collector-trove": "collect trove", "projector": "project", "pricer": "price"}
+	services := map[string]string{
+		"collector": "collect file", "collector-cf": "collect cf",
+		"collector-trove": "collect trove", "projector": "project", "pricer": "price",
+	}
 
 	BeforeEach(func() {
 		c := readCompose()

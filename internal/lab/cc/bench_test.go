@@ -19,8 +19,10 @@ import (
 // BenchmarkDownload walks 200,000 app usage events over loopback in the largest pages and looks at
 // nothing but the last guid of each: what the simulator gives at most.
 func BenchmarkDownload(b *testing.B) {
-	f, err := cc.New(cc.Config{World: sim.Config{Seed: 1, Orgs: 50, Spaces: 150, Apps: 3000, Services: 600,
-		Instances: 1, Start: start, Events: 225_000}})
+	f, err := cc.New(cc.Config{World: sim.Config{
+		Seed: 1, Orgs: 50, Spaces: 150, Apps: 3000, Services: 600,
+		Instances: 1, Start: start, Events: 225_000,
+	}})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -48,8 +50,10 @@ func BenchmarkDownload(b *testing.B) {
 }
 
 func bearer(b *testing.B, address string) string {
-	form := url.Values{"grant_type": {"client_credentials"}, "client_id": {"daybook"},
-		"client_secret": {"daybook-secret"}}
+	form := url.Values{
+		"grant_type": {"client_credentials"}, "client_id": {"daybook"},
+		"client_secret": {"daybook-secret"},
+	}
 	r, err := http.Post(address+"/oauth/token", "application/x-www-form-urlencoded", strings.NewReader(form.Encode()))
 	if err != nil {
 		b.Fatal(err)

@@ -38,8 +38,10 @@ func lively(seed uint64) sim.Config {
 
 // quiet is a world in which nothing happens by itself.
 func quiet() sim.Config {
-	return sim.Config{Seed: 1, Orgs: 2, Spaces: 2, Apps: 1, Services: 1, Instances: 1, Start: start,
-		End: start.AddDate(50, 0, 0), Events: 1}
+	return sim.Config{
+		Seed: 1, Orgs: 2, Spaces: 2, Apps: 1, Services: 1, Instances: 1, Start: start,
+		End: start.AddDate(50, 0, 0), Events: 1,
+	}
 }
 
 // clock is a real time that stands still until it is moved.
@@ -96,8 +98,10 @@ func (c *caller) as(id string) *caller {
 func (c *caller) user(name string) *caller {
 	GinkgoHelper()
 	other := *c
-	other.token = c.ask("cf", "", url.Values{"grant_type": {"password"}, "username": {name},
-		"password": {"password"}}).AccessToken
+	other.token = c.ask("cf", "", url.Values{
+		"grant_type": {"password"}, "username": {name},
+		"password": {"password"},
+	}).AccessToken
 	return &other
 }
 
@@ -249,8 +253,10 @@ type direct struct {
 }
 
 func (d *direct) signIn() {
-	form := url.Values{"grant_type": {"client_credentials"}, "client_id": {"daybook"},
-		"client_secret": {"daybook-secret"}}
+	form := url.Values{
+		"grant_type": {"client_credentials"}, "client_id": {"daybook"},
+		"client_secret": {"daybook-secret"},
+	}
 	request := httptest.NewRequest(http.MethodPost, "/oauth/token", strings.NewReader(form.Encode()))
 	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	w := httptest.NewRecorder()

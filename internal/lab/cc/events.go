@@ -11,8 +11,10 @@ import (
 
 var eventGrammars = [2]grammar{
 	{arrays: []string{"after_guid"}, orders: []string{"created_at"}},
-	{arrays: []string{"after_guid", "service_instance_types", "service_offering_guids"},
-		orders: []string{"created_at"}},
+	{
+		arrays: []string{"after_guid", "service_instance_types", "service_offering_guids"},
+		orders: []string{"created_at"},
+	},
 }
 
 // events is GET /v3/{app,service}_usage_events. A token that does not read globally gets an empty

@@ -53,16 +53,22 @@ func (f *Foundation) inventoryRoutes(handle func(pattern string, e endpoint)) {
 	}, f.apps)
 	list("processes", "Process", grammar{arrays: []string{"types", "organization_guids", "space_guids", "app_guids"}},
 		f.processes)
-	list("tasks", "Task", grammar{arrays: []string{"names", "states", "organization_guids", "space_guids",
-		"app_guids"}}, f.tasks)
+	list("tasks", "Task", grammar{arrays: []string{
+		"names", "states", "organization_guids", "space_guids",
+		"app_guids",
+	}}, f.tasks)
 	list("service_instances", "Service instance", grammar{
-		arrays: []string{"names", "type", "organization_guids", "space_guids", "service_plan_guids",
-			"service_plan_names"},
+		arrays: []string{
+			"names", "type", "organization_guids", "space_guids", "service_plan_guids",
+			"service_plan_names",
+		},
 		nested: []string{"fields"}, orders: named,
 	}, f.serviceInstances)
 	list("service_plans", "Service plan", grammar{
-		arrays: []string{"names", "service_offering_guids", "service_offering_names", "service_broker_guids",
-			"service_broker_names", "available"},
+		arrays: []string{
+			"names", "service_offering_guids", "service_offering_names", "service_broker_guids",
+			"service_broker_names", "available",
+		},
 		orders: named,
 	}, f.servicePlans)
 	list("service_offerings", "Service offering", grammar{
@@ -71,8 +77,10 @@ func (f *Foundation) inventoryRoutes(handle func(pattern string, e endpoint)) {
 	list("service_brokers", "Service broker", grammar{arrays: []string{"names"}, orders: named}, f.serviceBrokers)
 	list("droplets", "Droplet", grammar{arrays: []string{"states", "organization_guids", "space_guids", "app_guids"}},
 		f.droplets)
-	list("buildpacks", "Buildpack", grammar{arrays: []string{"names", "stacks", "lifecycle"},
-		orders: []string{"created_at", "updated_at", "position"}}, f.buildpacks)
+	list("buildpacks", "Buildpack", grammar{
+		arrays: []string{"names", "stacks", "lifecycle"},
+		orders: []string{"created_at", "updated_at", "position"},
+	}, f.buildpacks)
 	handle("GET /v3/apps/{guid}/droplets/current", f.currentDroplet)
 	handle("GET /v3/organizations/{guid}/usage_summary", func(r *request) answer {
 		return f.partSummary(r, "Organization", f.organizations(r, &params{}),

@@ -26,7 +26,8 @@ var _ = Describe("the inventory", func() {
 		var expected, processes []string
 		world(func(p *sim.Platform) {
 			for _, a := range slices.SortedFunc(slices.Values(p.Apps), func(a,
-				b *sim.App) int {
+				b *sim.App,
+			) int {
 				return int(a.ID - b.ID)
 			}) {
 				expected = append(expected, a.GUID)
@@ -99,8 +100,10 @@ var _ = Describe("the inventory", func() {
 		var a *sim.App
 		var running, canceling *sim.Task
 		world(func(p *sim.Platform) {
-			a = p.CreateApp(p.Spaces[0], "", "a", sim.Buildpack{}, sim.ProcessSpec{Type: "web", Instances: 1,
-				MemoryMB: 64})
+			a = p.CreateApp(p.Spaces[0], "", "a", sim.Buildpack{}, sim.ProcessSpec{
+				Type: "web", Instances: 1,
+				MemoryMB: 64,
+			})
 			p.CreateTask(a, "pending", 64)
 			running, canceling = p.CreateTask(a, "running", 64), p.CreateTask(a, "canceling", 64)
 			p.RunTask(running)
@@ -112,15 +115,19 @@ var _ = Describe("the inventory", func() {
 		})
 		path := "/v3/tasks?app_guids=" + a.GUID
 		Expect(states(c.list(path).Resources)).To(Equal([]string{"PENDING", "RUNNING", "CANCELING"}))
-		Expect(guids(c.list(path + "&states=RUNNING,CANCELING").Resources)).To(Equal([]string{running.GUID,
-			canceling.GUID}))
+		Expect(guids(c.list(path + "&states=RUNNING,CANCELING").Resources)).To(Equal([]string{
+			running.GUID,
+			canceling.GUID,
+		}))
 	})
 
 	It("lists both web processes of a rolling deployment, and forgets what is gone", func() {
 		var a *sim.App
 		world(func(p *sim.Platform) {
-			a = p.CreateApp(p.Spaces[0], "", "a", sim.Buildpack{}, sim.ProcessSpec{Type: "web", Instances: 2,
-				MemoryMB: 64})
+			a = p.CreateApp(p.Spaces[0], "", "a", sim.Buildpack{}, sim.ProcessSpec{
+				Type: "web", Instances: 2,
+				MemoryMB: 64,
+			})
 			p.StartApp(a)
 			p.BeginDeploy(a)
 		})
@@ -184,8 +191,10 @@ var _ = Describe("the inventory", func() {
 			}
 		})
 		Expect(instances).To(BeNumerically(">", 10))
-		Expect([]int{shown.Summary.Instances, shown.Summary.Memory, shown.Summary.Services}).To(Equal([]int{instances,
-			memory - canceling, services}))
+		Expect([]int{shown.Summary.Instances, shown.Summary.Memory, shown.Summary.Services}).To(Equal([]int{
+			instances,
+			memory - canceling, services,
+		}))
 		sum := 0
 		for _, org := range c.list("/v3/organizations").Resources {
 			Expect(json.Unmarshal(c.get("/v3/organizations/"+org.GUID+"/usage_summary").body, &shown)).To(Succeed())
@@ -204,8 +213,10 @@ var _ = Describe("the inventory", func() {
 		Expect(len(manager.list("/v3/apps?per_page=5000").Resources)).To(BeNumerically("<",
 			len(c.list("/v3/apps?per_page=5000").Resources)))
 		Expect(manager.get("/v3/organizations/" + orgs[0].GUID).status).To(Equal(404))
-		for _, path := range []string{"/v3/organizations", "/v3/spaces", "/v3/apps", "/v3/processes", "/v3/tasks",
-			"/v3/service_instances", "/v3/droplets", "/v3/roles"} {
+		for _, path := range []string{
+			"/v3/organizations", "/v3/spaces", "/v3/apps", "/v3/processes", "/v3/tasks",
+			"/v3/service_instances", "/v3/droplets", "/v3/roles",
+		} {
 			Expect(c.as("nobody").list(path).Resources).To(BeEmpty(), path)
 		}
 	})
@@ -258,8 +269,10 @@ func served(ctx context.Context, c *caller, cf *client.Client) {
 	processes, err := cf.Processes.ListAll(ctx, nil)
 	Expect(err).NotTo(HaveOccurred())
 	Expect(len(processes)).To(BeNumerically(">=", len(all)))
-	_, err = cf.Tasks.ListAll(ctx, &client.TaskListOptions{ListOptions: client.NewListOptions(),
-		States: client.Filter{Values: []string{"RUNNING"}}})
+	_, err = cf.Tasks.ListAll(ctx, &client.TaskListOptions{
+		ListOptions: client.NewListOptions(),
+		States:      client.Filter{Values: []string{"RUNNING"}},
+	})
 	Expect(err).NotTo(HaveOccurred())
 	instances, err := cf.ServiceInstances.ListAll(ctx, nil)
 	Expect(err).NotTo(HaveOccurred())

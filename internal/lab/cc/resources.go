@@ -15,8 +15,10 @@ func to(guid string) object { return object{"data": object{"guid": guid}} }
 func resource(base, collection, guid string, record sim.Record, more object) object {
 	at := record.Created.Format(time.RFC3339)
 	whole := object{
-		"guid": guid, "created_at": at, "updated_at": at, "metadata": object{"labels": object{},
-			"annotations": object{}},
+		"guid": guid, "created_at": at, "updated_at": at, "metadata": object{
+			"labels":      object{},
+			"annotations": object{},
+		},
 		"links": object{"self": link(base + "/v3/" + collection + "/" + guid)},
 	}
 	for name, value := range more {
@@ -108,8 +110,10 @@ func (f *Foundation) processes(r *request, p *params) (items []item) {
 		}
 		for _, process := range a.All() {
 			if p.passes("types", process.Type) {
-				items = append(items, item{process.Record, process.GUID, process.Type,
-					func() object { return f.process(r, process) }})
+				items = append(items, item{
+					process.Record, process.GUID, process.Type,
+					func() object { return f.process(r, process) },
+				})
 			}
 		}
 	}
@@ -121,10 +125,14 @@ func (f *Foundation) process(r *request, p *sim.Process) object {
 		"type": p.Type, "version": uuidOf("version", p.GUID), "command": "[PRIVATE DATA HIDDEN IN LISTS]",
 		"instances": p.Instances, "memory_in_mb": p.MemoryMB, "disk_in_mb": 1024,
 		"log_rate_limit_in_bytes_per_second": -1,
-		"health_check": object{"type": "port", "data": object{"timeout": nil,
-			"invocation_timeout": nil, "interval": nil}},
-		"readiness_health_check": object{"type": "process", "data": object{"invocation_timeout": nil,
-			"interval": nil}},
+		"health_check": object{"type": "port", "data": object{
+			"timeout":            nil,
+			"invocation_timeout": nil, "interval": nil,
+		}},
+		"readiness_health_check": object{"type": "process", "data": object{
+			"invocation_timeout": nil,
+			"interval":           nil,
+		}},
 		"relationships": object{"app": to(p.App.GUID), "revision": object{"data": nil}},
 	})
 }
@@ -180,8 +188,10 @@ func (f *Foundation) serviceInstance(r *request, s *sim.Service) object {
 	return resource(r.base, "service_instances", s.GUID, s.Record, object{
 		"name": s.Name, "type": "managed", "tags": []string{}, "maintenance_info": object{}, "upgrade_available": false,
 		"dashboard_url":  nil,
-		"last_operation": operation(s), "relationships": object{"space": to(s.Space.GUID),
-			"service_plan": to(s.Plan.GUID)},
+		"last_operation": operation(s), "relationships": object{
+			"space":        to(s.Space.GUID),
+			"service_plan": to(s.Plan.GUID),
+		},
 	})
 }
 
@@ -219,8 +229,10 @@ func (f *Foundation) servicePlan(r *request, p *sim.Plan) object {
 			"features": object{"plan_updateable": true, "bindable": true},
 		},
 		"schemas": object{
-			"service_instance": object{"create": object{"parameters": object{}},
-				"update": object{"parameters": object{}}},
+			"service_instance": object{
+				"create": object{"parameters": object{}},
+				"update": object{"parameters": object{}},
+			},
 			"service_binding": object{"create": object{"parameters": object{}}},
 		},
 		"relationships": object{"service_offering": to(p.OfferingGUID)},
@@ -234,8 +246,10 @@ func (f *Foundation) serviceOfferings(r *request, p *params) (items []item) {
 			plan.BrokerGUID) &&
 			p.passes("service_broker_names", plan.Broker) && p.passes("available", "true") {
 			seen[plan.OfferingGUID] = true
-			items = append(items, item{f.standing(), plan.OfferingGUID, plan.Offering,
-				func() object { return f.serviceOffering(r, plan) }})
+			items = append(items, item{
+				f.standing(), plan.OfferingGUID, plan.Offering,
+				func() object { return f.serviceOffering(r, plan) },
+			})
 		}
 	}
 	return items
@@ -348,8 +362,10 @@ func (f *Foundation) roles(r *request, p *params) (items []item) {
 				guid := uuidOf("role", kind+"/"+u.GUID+"/"+org)
 				items = append(items, item{f.standing(), guid, kind, func() object {
 					return resource(r.base, "roles", guid, f.standing(), object{
-						"type": kind, "relationships": object{"user": to(u.GUID), "organization": to(org),
-							"space": object{"data": nil}},
+						"type": kind, "relationships": object{
+							"user": to(u.GUID), "organization": to(org),
+							"space": object{"data": nil},
+						},
 					})
 				}})
 			}
@@ -447,8 +463,10 @@ func (f *Foundation) includedFields(p *params, instances map[string]bool) object
 		add("space", "spaces", s.Space.GUID, object{
 			"guid": s.Space.GUID, "name": s.Space.Name, "relationships": object{"organization": to(s.Space.Org.GUID)},
 		})
-		add("space.organization", "organizations", s.Space.Org.GUID, object{"guid": s.Space.Org.GUID,
-			"name": s.Space.Org.Name})
+		add("space.organization", "organizations", s.Space.Org.GUID, object{
+			"guid": s.Space.Org.GUID,
+			"name": s.Space.Org.Name,
+		})
 		if s.Plan == nil {
 			continue
 		}

@@ -29,8 +29,10 @@ func (f *Foundation) root(r *request) answer {
 		"logging":             nil,
 		"log_cache":           link(r.base + "/log-cache"),
 		"log_stream":          nil,
-		"app_ssh": object{"href": "ssh.example.org:2222", "meta": object{"host_key_fingerprint": nil,
-			"oauth_client": "ssh-proxy"}},
+		"app_ssh": object{"href": "ssh.example.org:2222", "meta": object{
+			"host_key_fingerprint": nil,
+			"oauth_client":         "ssh-proxy",
+		}},
 	}})
 }
 
@@ -54,8 +56,10 @@ func (f *Foundation) info(r *request) answer {
 		"custom":         object{},
 		"cli_version":    object{"minimum": "", "recommended": ""},
 		"osbapi_version": "2.15",
-		"rate_limits": object{"enabled": f.knobs.RateLimit > 0, "general_limit": f.knobs.RateLimit,
-			"reset_interval_in_minutes": int(limitWindow.Minutes())},
+		"rate_limits": object{
+			"enabled": f.knobs.RateLimit > 0, "general_limit": f.knobs.RateLimit,
+			"reset_interval_in_minutes": int(limitWindow.Minutes()),
+		},
 		"links": object{"self": link(r.base + "/v3/info"), "support": link("")},
 	})
 }

@@ -187,8 +187,10 @@ func (t *table) insert(f fields, event []byte, created, commit int64, late bool)
 	if !ok {
 		panic("sim/cc: an event without a guid: " + string(event))
 	}
-	r := row{id: t.next, commit: commit, created: created, length: int32(len(event)),
-		part: f.part()} //nolint:gosec // an event is a few hundred bytes
+	r := row{
+		id: t.next, commit: commit, created: created, length: int32(len(event)),
+		part: f.part(),
+	} //nolint:gosec // an event is a few hundred bytes
 	t.next++
 	last := len(t.chunks) - 1
 	if last < 0 || len(t.chunks[last])+len(event)+1 > cap(t.chunks[last]) {

@@ -268,8 +268,10 @@ var _ = Describe("a table of usage events", func() {
 
 		It("gets it for a task that never ran, with its app, unless running rows are kept (task_model_spec.rb:134-144)",
 			func() {
-				for keep, expected := range map[bool][]string{false: {"STARTED", "TASK_STOPPED", "STOPPED"},
-					true: {"STARTED", "STOPPED"}} {
+				for keep, expected := range map[bool][]string{
+					false: {"STARTED", "TASK_STOPPED", "STOPPED"},
+					true:  {"STARTED", "STOPPED"},
+				} {
 					knobs(func(k *cc.Knobs) { k.KeepRunning = keep })
 					a := c.app("a")
 					c.start(a)
@@ -438,11 +440,15 @@ var _ = Describe("a table of usage events", func() {
 
 var _ = Describe("what is true", func() {
 	It("is what the world says, of the foundation alone", func() {
-		c := found(sim.Config{Seed: 4, Orgs: 3, Spaces: 6, Apps: 20, Services: 8, Instances: 8, Start: start,
-			Events: 6000})
+		c := found(sim.Config{
+			Seed: 4, Orgs: 3, Spaces: 6, Apps: 20, Services: 8, Instances: 8, Start: start,
+			Events: 6000,
+		})
 		c.at(10 * day)
-		world, err := sim.NewWorld(sim.Config{Seed: 4, Orgs: 3, Spaces: 6, Apps: 20, Services: 8, Instances: 8,
-			Start: start, Events: 6000})
+		world, err := sim.NewWorld(sim.Config{
+			Seed: 4, Orgs: 3, Spaces: 6, Apps: 20, Services: 8, Instances: 8,
+			Start: start, Events: 6000,
+		})
 		Expect(err).NotTo(HaveOccurred())
 		world.Advance(start.Add(10*day), func(sim.Event) {})
 		var expected []sim.Span

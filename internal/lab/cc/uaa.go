@@ -75,8 +75,10 @@ func (u *uaa) keyID() string { return "key-" + strconv.Itoa(u.keys) }
 
 // sign writes a JSON Web Token by RFC 7515, RS256.
 func (u *uaa) sign(issuer string, t *token) string {
-	head, err := json.Marshal(map[string]string{"alg": "RS256", "kid": u.keyID(), "typ": "JWT",
-		"jku": strings.TrimSuffix(issuer, "/oauth/token") + "/token_keys"})
+	head, err := json.Marshal(map[string]string{
+		"alg": "RS256", "kid": u.keyID(), "typ": "JWT",
+		"jku": strings.TrimSuffix(issuer, "/oauth/token") + "/token_keys",
+	})
 	if err != nil {
 		panic(err) // strings always marshal
 	}

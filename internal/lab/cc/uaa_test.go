@@ -127,8 +127,10 @@ var _ = Describe("the UAA", func() {
 		Expect(keys.Keys).To(HaveLen(1))
 		k := keys.Keys[0]
 		Expect([]string{k.Kty, k.Alg, k.Use}).To(Equal([]string{"RSA", "RS256", "sig"}))
-		public := &rsa.PublicKey{N: new(big.Int).SetBytes(must(base64.RawURLEncoding.DecodeString(k.N))),
-			E: int(new(big.Int).SetBytes(must(base64.RawURLEncoding.DecodeString(k.E))).Int64())}
+		public := &rsa.PublicKey{
+			N: new(big.Int).SetBytes(must(base64.RawURLEncoding.DecodeString(k.N))),
+			E: int(new(big.Int).SetBytes(must(base64.RawURLEncoding.DecodeString(k.E))).Int64()),
+		}
 		block, _ := pem.Decode([]byte(k.Value))
 		Expect(public.Equal(must(x509.ParsePKIXPublicKey(block.Bytes)))).To(BeTrue())
 		i := strings.LastIndexByte(token, '.')

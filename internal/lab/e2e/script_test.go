@@ -83,8 +83,10 @@ func scriptServer(ts *testscript.TestScript, _ bool, args []string) {
 		ts.Setenv("NATS_URL", "nats://"+oldServer(ts))
 		return
 	}
-	server, err := bus.StartServer(bus.ServerConfig{DataDir: ts.MkAbs("server-" + kind), Listen: "127.0.0.1:0",
-		NoJetStream: kind == "plain"})
+	server, err := bus.StartServer(bus.ServerConfig{
+		DataDir: ts.MkAbs("server-" + kind), Listen: "127.0.0.1:0",
+		NoJetStream: kind == "plain",
+	})
 	ts.Check(err)
 	ts.Defer(server.Shutdown)
 	ts.Setenv("NATS_URL", server.URL())

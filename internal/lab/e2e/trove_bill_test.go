@@ -240,8 +240,10 @@ func billsLives(ctx context.Context, c *cloud, alive *liveTrove) {
 	}
 	var all []played
 	for i, bodies := range [][]string{lifecycle, longer, lifecycle, longer, longer} {
-		p := played{cloud: c.named(fmt.Sprint("captured", i)), facts: 7, wanted: byHand(bodies),
-			bodies: slices.Clone(bodies)}
+		p := played{
+			cloud: c.named(fmt.Sprint("captured", i)), facts: 7, wanted: byHand(bodies),
+			bodies: slices.Clone(bodies),
+		}
 		switch i {
 		case 0, 1: // as captured
 		case 2:
@@ -261,8 +263,10 @@ func billsLives(ctx context.Context, c *cloud, alive *liveTrove) {
 	sent := c.left(ctx, alive.witness())
 	live := played{cloud: c.named("live"), facts: 7, wanted: byHand(sent)}
 	Expect(sizes(live.wanted)).To(Or( // the second flavour is in use for less than a second
-		Equal([]string{"instance 10", "instance 2", "volume 1", "volume 3"}), Equal([]string{"instance 10", "volume 1",
-			"volume 3"})))
+		Equal([]string{"instance 10", "instance 2", "volume 1", "volume 3"}), Equal([]string{
+			"instance 10", "volume 1",
+			"volume 3",
+		})))
 	live.service = live.collect("--settle", longSettle, "--drain-queue", alive.topic+".info", "--durable-exchange",
 		"auto")
 	all = append(all, live)

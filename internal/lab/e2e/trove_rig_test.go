@@ -299,15 +299,21 @@ func life(instance string) []rabbit.Notification {
 		for key, value := range edit {
 			payload[key] = value
 		}
-		return rabbit.Notification{Publisher: "taskmanager.h1", Type: "trove.instance." + event,
-			Payload: json.RawMessage(text(payload))}
+		return rabbit.Notification{
+			Publisher: "taskmanager.h1", Type: "trove.instance." + event,
+			Payload: json.RawMessage(text(payload)),
+		}
 	}
 	return []rabbit.Notification{
 		of("create", nil),
 		of("modify_volume", object{"volume_size": 3, "old_volume_size": 1, "modify_at": at(20), "launched_at": at(20)}),
-		of("modify_flavor", object{"volume_size": 3, "instance_type": "m1.large", "instance_type_id": "2",
-			"instance_size": 2048, "old_instance_size": 512, "modify_at": at(40)}),
-		of("delete", object{"volume_size": 3, "instance_type": "m1.large", "instance_type_id": "2",
-			"instance_size": 2048, "deleted_at": at(60)}),
+		of("modify_flavor", object{
+			"volume_size": 3, "instance_type": "m1.large", "instance_type_id": "2",
+			"instance_size": 2048, "old_instance_size": 512, "modify_at": at(40),
+		}),
+		of("delete", object{
+			"volume_size": 3, "instance_type": "m1.large", "instance_type_id": "2",
+			"instance_size": 2048, "deleted_at": at(60),
+		}),
 	}
 }

@@ -155,19 +155,27 @@ func tainted() []amqp.Publishing {
 	for _, body := range slices.Concat(bodies, understood, refused) {
 		all = append(all, amqp.Publishing{Body: []byte(body)})
 	}
-	for _, body := range []string{full, envelope(full), full[:len(full)-9],
-		tainted("packed", func(_, payload object) { payload["volume_size"] = "many" })} {
+	for _, body := range []string{
+		full, envelope(full), full[:len(full)-9],
+		tainted("packed", func(_, payload object) { payload["volume_size"] = "many" }),
+	} {
 		for _, kind := range []string{"zlib", "gzip"} {
 			packed := zipped(kind, body)
-			all = append(all, amqp.Publishing{Body: packed, Headers: amqp.Table{"compression": "application/x-gzip",
-				"X-Auth-Token": password}},
-				amqp.Publishing{Body: packed[:len(packed)*2/3], CorrelationId: password, MessageId: password,
-					AppId: password})
+			all = append(all, amqp.Publishing{Body: packed, Headers: amqp.Table{
+				"compression":  "application/x-gzip",
+				"X-Auth-Token": password,
+			}},
+				amqp.Publishing{
+					Body: packed[:len(packed)*2/3], CorrelationId: password, MessageId: password,
+					AppId: password,
+				})
 		}
 	}
 	for _, begin := range []string{"\xfd7zXZ\x00", "BZh9", "\x28\xb5\x2f\xfd", "\x1f\x8b\x08", "\x78\x9c", "token "} {
-		all = append(all, amqp.Publishing{Body: []byte(begin + token + full),
-			Headers: amqp.Table{"compression": "application/x-lzma"}})
+		all = append(all, amqp.Publishing{
+			Body:    []byte(begin + token + full),
+			Headers: amqp.Table{"compression": "application/x-lzma"},
+		})
 	}
 	return all
 }

@@ -33,14 +33,18 @@ func TestBaselines(t *testing.T) {
 		from     time.Time // of what is billed; zero for nothing
 	}{
 		{name: "with baselines", backfill: true, from: baseline},
-		{name: "with baselines and an epoch after them", backfill: true, epoch: baseline.AddDate(0, 0, 2),
-			from: baseline.AddDate(0, 0, 2)},
+		{
+			name: "with baselines and an epoch after them", backfill: true, epoch: baseline.AddDate(0, 0, 2),
+			from: baseline.AddDate(0, 0, 2),
+		},
 		{name: "without baselines"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			f := &foundation{T: t}
-			f.sim, err = cc.New(cc.Config{Key: key, World: sim.Config{Apps: 1, Orgs: 1, Spaces: 1, Services: 1,
-				Instances: 1, Events: 1, Start: start, End: start.AddDate(0, 2, 0)}})
+			f.sim, err = cc.New(cc.Config{Key: key, World: sim.Config{
+				Apps: 1, Orgs: 1, Spaces: 1, Services: 1,
+				Instances: 1, Events: 1, Start: start, End: start.AddDate(0, 2, 0),
+			}})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -62,8 +66,10 @@ func TestBaselines(t *testing.T) {
 			f.sim.Advance(start.AddDate(0, 0, 20))
 			f.sim.Do(func(p *sim.Platform) { // the newest row of a list is always kept: these are newer
 				p.CreateService(p.Spaces[0], "", "newer", nil)
-				p.StartApp(p.CreateApp(p.Spaces[0], "", "newer", sim.Buildpack{}, sim.ProcessSpec{Type: "web",
-					Instances: 1, MemoryMB: 64}))
+				p.StartApp(p.CreateApp(p.Spaces[0], "", "newer", sim.Buildpack{}, sim.ProcessSpec{
+					Type:      "web",
+					Instances: 1, MemoryMB: 64,
+				}))
 			})
 			f.sim.Advance(baseline)
 			if c.backfill {

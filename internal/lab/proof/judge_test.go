@@ -22,8 +22,10 @@ type outcome struct {
 }
 
 func newOutcome() *outcome {
-	return &outcome{spans: map[string]events.Span{}, running: map[string][]events.Span{},
-		held: map[string][]events.Hold{}}
+	return &outcome{
+		spans: map[string]events.Span{}, running: map[string][]events.Span{},
+		held: map[string][]events.Hold{},
+	}
 }
 
 // take applies a message of METERED.

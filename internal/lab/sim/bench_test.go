@@ -10,8 +10,10 @@ import (
 func BenchmarkWorld(b *testing.B) {
 	events, size := 0, 0
 	for b.Loop() {
-		world, err := sim.NewWorld(sim.Config{Seed: 1, Orgs: 50, Spaces: 150, Apps: 3000, Services: 600, Instances: 300,
-			Events: 200_000})
+		world, err := sim.NewWorld(sim.Config{
+			Seed: 1, Orgs: 50, Spaces: 150, Apps: 3000, Services: 600, Instances: 300,
+			Events: 200_000,
+		})
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -132,14 +132,18 @@ var _ = Describe("Cloud Controller's facts", func() {
 			a := app()
 			p.StartApp(a)
 			p.ScaleProcess(a.Processes[0], 5, 1024)
-			Expect([]int{*lines[1].Count.Current, *lines[1].Count.Previous, *lines[1].Memory.Current,
-				*lines[1].Memory.Previous}).
+			Expect([]int{
+				*lines[1].Count.Current, *lines[1].Count.Previous, *lines[1].Memory.Current,
+				*lines[1].Memory.Previous,
+			}).
 				To(Equal([]int{5, 2, 1024, 512}))
 		})
 		It("restarts two processes with two endings and two beginnings, a stopped app with two beginnings "+
 			"(spec/unit/actions/app_restart_spec.rb:110, :159)", func() {
-			a := app(sim.ProcessSpec{Type: "web", Instances: 1, MemoryMB: 64}, sim.ProcessSpec{Type: "worker",
-				MemoryMB: 64})
+			a := app(sim.ProcessSpec{Type: "web", Instances: 1, MemoryMB: 64}, sim.ProcessSpec{
+				Type:     "worker",
+				MemoryMB: 64,
+			})
 			p.RestartApp(a)
 			p.RestartApp(a)
 			Expect(told()).To(Equal([]string{
@@ -166,8 +170,10 @@ var _ = Describe("Cloud Controller's facts", func() {
 			p.BeginDeploy(a)
 			p.ContinueDeploy(a)
 			p.CancelDeploy(a)
-			Expect(told()[2:]).To(Equal([]string{"STARTED<STARTED", "STARTED<STARTED", "STARTED<STARTED",
-				"STOPPED<STARTED"}))
+			Expect(told()[2:]).To(Equal([]string{
+				"STARTED<STARTED", "STARTED<STARTED", "STARTED<STARTED",
+				"STOPPED<STARTED",
+			}))
 			Expect(a.Processes).To(HaveLen(1))
 			Expect([]any{a.Processes[0].GUID, a.Processes[0].Instances, a.Deploying()}).To(Equal([]any{"A", 2, false}))
 		})
@@ -176,8 +182,10 @@ var _ = Describe("Cloud Controller's facts", func() {
 			p.StartApp(a)
 			p.BeginDeploy(a)
 			p.DeleteApp(a)
-			Expect(told()).To(Equal([]string{"STARTED<STOPPED", "STARTED<STOPPED", "STOPPED<STARTED",
-				"STOPPED<STARTED"}))
+			Expect(told()).To(Equal([]string{
+				"STARTED<STOPPED", "STARTED<STOPPED", "STOPPED<STARTED",
+				"STOPPED<STARTED",
+			}))
 			Expect(about[2].Resource).NotTo(Equal(about[3].Resource))
 		})
 	})
@@ -191,8 +199,10 @@ var _ = Describe("Cloud Controller's facts", func() {
 			Expect(*lines[0].Buildpack.Name).To(Equal("https://***:***@git.example.com/b.git?token=x"))
 		})
 		It("has the first custom URL beside the final one's guid, where there are several", func() {
-			a := p.CreateApp(space, "", "m", sim.Buildpack{Name: "https://example.com/apt.git", GUID: "bp",
-				Final: "ruby_buildpack"}, sim.ProcessSpec{Type: "web"})
+			a := p.CreateApp(space, "", "m", sim.Buildpack{
+				Name: "https://example.com/apt.git", GUID: "bp",
+				Final: "ruby_buildpack",
+			}, sim.ProcessSpec{Type: "web"})
 			p.BeginBuild(a)
 			p.EndBuild(a, true)
 			p.StartApp(a)
@@ -211,8 +221,10 @@ var _ = Describe("Cloud Controller's facts", func() {
 			p.BeginBuild(a)
 			p.EndBuild(a, true)
 			p.StartApp(a)
-			Expect(told()).To(Equal([]string{"STAGING_STARTED<STAGING", "STAGING_STOPPED<STAGING",
-				"BUILDPACK_SET<STAGED", "STARTED<STOPPED"}))
+			Expect(told()).To(Equal([]string{
+				"STAGING_STARTED<STAGING", "STAGING_STOPPED<STAGING",
+				"BUILDPACK_SET<STAGED", "STARTED<STOPPED",
+			}))
 			for _, l := range lines {
 				Expect([]any{l.Buildpack.GUID, l.Buildpack.Name}).To(HaveEach(BeNil()))
 			}
@@ -225,8 +237,10 @@ var _ = Describe("Cloud Controller's facts", func() {
 			Expect(lines).To(HaveLen(1))
 			later(time.Hour)
 			p.ScaleProcess(a.Processes[0], 3, 512)
-			Expect([]string{*lines[1].Buildpack.GUID, *lines[1].Buildpack.Name}).To(Equal([]string{"bp",
-				"https://example.com/b.git"}))
+			Expect([]string{*lines[1].Buildpack.GUID, *lines[1].Buildpack.Name}).To(Equal([]string{
+				"bp",
+				"https://example.com/b.git",
+			}))
 			Expect(spans()).To(Equal([]string{"app 00:00:00-01:00:00 2 ruby_buildpack", "app 01:00:00-… 3 " +
 				"https://example.com/b.git"}))
 		})
@@ -251,8 +265,10 @@ var _ = Describe("Cloud Controller's facts", func() {
 		It("reports 1 × 1024 MB, previous STAGING, no process (app_usage_event_repository_spec.rb:333)", func() {
 			a := app()
 			p.BeginBuild(a)
-			Expect([]any{*lines[0].Count.Current, *lines[0].Count.Previous, *lines[0].Memory.Current,
-				*lines[0].Memory.Previous}).
+			Expect([]any{
+				*lines[0].Count.Current, *lines[0].Count.Previous, *lines[0].Memory.Current,
+				*lines[0].Memory.Previous,
+			}).
 				To(Equal([]any{1, 1, 1024, 1024}))
 			Expect([]any{lines[0].Process.GUID, lines[0].Process.Type, lines[0].Task.GUID}).To(HaveEach(BeNil()))
 			Expect(lines[0].App.GUID).To(Equal("A"))
@@ -279,8 +295,10 @@ var _ = Describe("Cloud Controller's facts", func() {
 			Expect(lines).To(BeEmpty())
 			p.RunTask(t)
 			Expect(told()).To(Equal([]string{"TASK_STARTED<PENDING"}))
-			Expect([]any{lines[0].Process.GUID, lines[0].Process.Type, lines[0].Buildpack.GUID,
-				lines[0].Buildpack.Name}).To(HaveEach(BeNil()))
+			Expect([]any{
+				lines[0].Process.GUID, lines[0].Process.Type, lines[0].Buildpack.GUID,
+				lines[0].Buildpack.Name,
+			}).To(HaveEach(BeNil()))
 			Expect(about[0].Resource).To(Equal(t.GUID))
 		})
 		It("is silent about one that fails while it is pending (:48), or is canceled before it ran (:75)", func() {
@@ -319,8 +337,10 @@ var _ = Describe("Cloud Controller's facts", func() {
 	})
 
 	Describe("of service instances", func() {
-		small := &sim.Plan{GUID: "s", Name: "small", OfferingGUID: "o", Offering: "postgres", BrokerGUID: "b",
-			Broker: "broker"}
+		small := &sim.Plan{
+			GUID: "s", Name: "small", OfferingGUID: "o", Offering: "postgres", BrokerGUID: "b",
+			Broker: "broker",
+		}
 		It("reports CREATED, UPDATED for plan and name, DELETED (managed_service_instance_spec.rb:150, "+
 			"service_instance_spec.rb:199, :215, :230)", func() {
 			s := p.CreateService(space, "", "db", small)
@@ -359,8 +379,10 @@ var _ = Describe("Cloud Controller's facts", func() {
 	Describe("of purge and reseed", func() {
 		It("has one row for every started process, with the process' guid and no type "+
 			"(app_usage_event_repository_spec.rb:505)", func() {
-			a := app(sim.ProcessSpec{Type: "web", Instances: 2, MemoryMB: 512}, sim.ProcessSpec{Type: "worker",
-				MemoryMB: 64})
+			a := app(sim.ProcessSpec{Type: "web", Instances: 2, MemoryMB: 512}, sim.ProcessSpec{
+				Type:     "worker",
+				MemoryMB: 64,
+			})
 			p.StartApp(a)
 			p.CreateApp(space, "", "stopped", ruby, sim.ProcessSpec{Type: "web"})
 			p.RunTask(p.CreateTask(a, "t", 256))
@@ -370,8 +392,10 @@ var _ = Describe("Cloud Controller's facts", func() {
 			p.Reseed(sim.ListApp)
 			Expect(told()).To(Equal([]string{"STARTED<STARTED", "STARTED<STARTED"}))
 			for i, process := range a.Processes {
-				Expect([]any{lines[i].GUID, *lines[i].Process.GUID, lines[i].CreatedAt}).To(Equal([]any{process.GUID,
-					process.GUID, "2026-10-01T01:00:00Z"}))
+				Expect([]any{lines[i].GUID, *lines[i].Process.GUID, lines[i].CreatedAt}).To(Equal([]any{
+					process.GUID,
+					process.GUID, "2026-10-01T01:00:00Z",
+				}))
 				Expect(lines[i].Process.Type).To(BeNil())
 				Expect([]int{*lines[i].Count.Current, *lines[i].Count.Previous}).To(HaveEach(process.Instances))
 				Expect(*lines[i].Buildpack.Name).To(Equal("ruby_buildpack"))
@@ -379,14 +403,18 @@ var _ = Describe("Cloud Controller's facts", func() {
 			Expect(p.Truth()).To(HaveLen(4), "nothing has changed")
 		})
 		It("names the droplet's buildpack where a custom one is configured, and rates by it from then on", func() {
-			p.StartApp(p.CreateApp(space, "", "m", sim.Buildpack{Name: "https://example.com/apt.git", GUID: "bp",
-				Final: "ruby_buildpack"},
+			p.StartApp(p.CreateApp(space, "", "m", sim.Buildpack{
+				Name: "https://example.com/apt.git", GUID: "bp",
+				Final: "ruby_buildpack",
+			},
 				sim.ProcessSpec{Type: "web", Instances: 1, MemoryMB: 64}))
 			later(time.Hour)
 			p.Reseed(sim.ListApp)
 			Expect(*lines[1].Buildpack.Name).To(Equal("ruby_buildpack"))
-			Expect(spans()).To(Equal([]string{"app 00:00:00-01:00:00 1 https://example.com/apt.git",
-				"app 01:00:00-… 1 ruby_buildpack"}))
+			Expect(spans()).To(Equal([]string{
+				"app 00:00:00-01:00:00 1 https://example.com/apt.git",
+				"app 01:00:00-… 1 ruby_buildpack",
+			}))
 		})
 		It("creates every service instance, at that time, with its guid (service_usage_event_repository_spec.rb:106)",
 			func() {
@@ -405,8 +433,10 @@ var _ = Describe("Cloud Controller's facts", func() {
 		func() {
 			all := func(string, string) bool { return true }
 			It("has one baseline for each process (:167), task, also a canceling one (:337), and service instance", func() {
-				a := app(sim.ProcessSpec{Type: "web", Instances: 2, MemoryMB: 512}, sim.ProcessSpec{Type: "worker",
-					MemoryMB: 64})
+				a := app(sim.ProcessSpec{Type: "web", Instances: 2, MemoryMB: 512}, sim.ProcessSpec{
+					Type:     "worker",
+					MemoryMB: 64,
+				})
 				p.StartApp(a)
 				p.CreateTask(a, "pending", 256)
 				t := p.CreateTask(a, "t", 256)
@@ -417,13 +447,19 @@ var _ = Describe("Cloud Controller's facts", func() {
 				lines, about = nil, nil
 				later(time.Hour)
 				p.Backfill(all)
-				Expect(told()).To(Equal([]string{"WAS_RUNNING<null", "WAS_RUNNING<null", "TASK_WAS_RUNNING<null",
-					"WAS_RUNNING"}))
-				Expect([]string{about[0].Resource, about[1].Resource,
-					about[2].Resource}).To(Equal([]string{a.Processes[0].GUID, a.Processes[1].GUID, t.GUID}))
+				Expect(told()).To(Equal([]string{
+					"WAS_RUNNING<null", "WAS_RUNNING<null", "TASK_WAS_RUNNING<null",
+					"WAS_RUNNING",
+				}))
+				Expect([]string{
+					about[0].Resource, about[1].Resource,
+					about[2].Resource,
+				}).To(Equal([]string{a.Processes[0].GUID, a.Processes[1].GUID, t.GUID}))
 				Expect(*lines[0].Process.Type).To(Equal("web"))
-				Expect([]int{*lines[0].Count.Current, *lines[0].Count.Previous,
-					*lines[0].Memory.Previous}).To(Equal([]int{2, 2, 512}))
+				Expect([]int{
+					*lines[0].Count.Current, *lines[0].Count.Previous,
+					*lines[0].Memory.Previous,
+				}).To(Equal([]int{2, 2, 512}))
 				Expect(lines[0].GUID).NotTo(Equal(a.GUID))
 				Expect(p.Truth()).To(Equal(truth))
 				p.RepairEndings()
@@ -506,8 +542,10 @@ var _ = Describe("Cloud Controller's facts", func() {
 			p.Backfill(func(string, string) bool { return true })
 			later(time.Minute)
 			p.StopApp(a)
-			Expect([]string{lines[1].CreatedAt, lines[2].CreatedAt}).To(Equal([]string{"2026-10-01T00:00:00Z",
-				"2026-09-30T23:01:00Z"}))
+			Expect([]string{lines[1].CreatedAt, lines[2].CreatedAt}).To(Equal([]string{
+				"2026-10-01T00:00:00Z",
+				"2026-09-30T23:01:00Z",
+			}))
 			Expect(spans()).To(Equal([]string{"app 23:00:00-00:00:00 2 ruby_buildpack"}))
 		})
 		It("takes one server for each call, by chance", func() {

@@ -9,8 +9,10 @@ import (
 var (
 	orgNames   = []string{"retail", "logistics", "payments", "research", "public-sector", "media", "health", "energy"}
 	spaceNames = []string{"dev", "staging", "production", "sandbox", "ACC-nightly", "Zoë's space"}
-	appNames   = []string{"checkout", "basket", "search", "tracking", "invoices", "gateway", "reports",
-		`"quoted" app`, "наклад", "a.b>c*"}
+	appNames   = []string{
+		"checkout", "basket", "search", "tracking", "invoices", "gateway", "reports",
+		`"quoted" app`, "наклад", "a.b>c*",
+	}
 	taskNames    = []string{"migrate", "nightly-report", "reindex", "cleanup"}
 	serviceNames = []string{"db", "cache", "queue", "archive", "orders db"}
 	memories     = []int{64, 128, 256, 512, 1024, 2048, 4096}
@@ -22,14 +24,18 @@ func (w *World) found() {
 	p := w.platform
 	for i := range w.config.Orgs {
 		p.AddOrg("", fmt.Sprintf("%s-%d", orgNames[i%len(orgNames)], i+1))
-		w.projects = append(w.projects, &Project{ID: p.newGUID().plain(), UserID: p.newGUID().plain(),
-			Region: "RegionOne"})
+		w.projects = append(w.projects, &Project{
+			ID: p.newGUID().plain(), UserID: p.newGUID().plain(),
+			Region: "RegionOne",
+		})
 	}
 	for i := range w.config.Spaces {
 		p.AddSpace(p.Orgs[i%len(p.Orgs)], "", spaceNames[i/len(p.Orgs)%len(spaceNames)])
 	}
-	for _, name := range []string{"java_buildpack", "java_buildpack_offline", "ruby_buildpack", "nodejs_buildpack",
-		"python_buildpack", "go_buildpack", "staticfile_buildpack"} {
+	for _, name := range []string{
+		"java_buildpack", "java_buildpack_offline", "ruby_buildpack", "nodejs_buildpack",
+		"python_buildpack", "go_buildpack", "staticfile_buildpack",
+	} {
 		p.Buildpacks = append(p.Buildpacks, Buildpack{GUID: p.newGUID().String(), Name: name})
 	}
 	ruby := p.Buildpacks[2]
@@ -44,8 +50,11 @@ func (w *World) found() {
 	for _, o := range []struct {
 		offering string
 		plans    []string
-	}{{"postgres", []string{"small", "medium", "large"}}, {"redis", []string{"small", "large"}},
-		{"rabbitmq", []string{"shared", "dedicated"}}} {
+	}{
+		{"postgres", []string{"small", "medium", "large"}},
+		{"redis", []string{"small", "large"}},
+		{"rabbitmq", []string{"shared", "dedicated"}},
+	} {
 		offering := p.newGUID().String()
 		var plans []*Plan
 		for _, name := range o.plans {
@@ -57,6 +66,8 @@ func (w *World) found() {
 		w.plans = append(w.plans, plans)
 		p.Plans = append(p.Plans, plans...)
 	}
-	w.flavours = []Flavor{{"1", "m1.tiny", 512}, {"2", "m1.small", 2048}, {"3", "m1.medium", 4096}, {"4", "m1.large",
-		8192}}
+	w.flavours = []Flavor{{"1", "m1.tiny", 512}, {"2", "m1.small", 2048}, {"3", "m1.medium", 4096}, {
+		"4", "m1.large",
+		8192,
+	}}
 }

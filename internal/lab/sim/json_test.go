@@ -113,8 +113,10 @@ var _ = Describe("a world's JSON", func() {
 				Expect(keysOf(e.JSON)).To(Equal([]string{"oslo.version", "oslo.message"}))
 				message = []byte(envelope.Message)
 			}
-			Expect(keysOf(message)).To(Equal([]string{"message_id", "publisher_id", "event_type", "priority", "payload",
-				"timestamp", "_unique_id"}))
+			Expect(keysOf(message)).To(Equal([]string{
+				"message_id", "publisher_id", "event_type", "priority", "payload",
+				"timestamp", "_unique_id",
+			}))
 			var n struct {
 				Type      string `json:"event_type"`
 				Timestamp string

@@ -230,8 +230,10 @@ var _ = Describe("a platform", func() {
 			"STAGING_STOPPED<STAGING null 1<1 ruby_buildpack", "STAGING_STOPPED<STAGING null 1<1 ruby_buildpack",
 			"BUILDPACK_SET<STAGED null 1<1 ruby_buildpack",
 		}))
-		Expect(truth(sim.KindStaging, instances)).To(Equal([]string{"00:00:00-00:01:00 1", "00:01:00-00:03:00 2",
-			"00:03:00-00:04:00 1"}))
+		Expect(truth(sim.KindStaging, instances)).To(Equal([]string{
+			"00:00:00-00:01:00 1", "00:01:00-00:03:00 2",
+			"00:03:00-00:04:00 1",
+		}))
 	})
 
 	It("splits a service at a change of plan, not at a new name", func() {
@@ -244,8 +246,10 @@ var _ = Describe("a platform", func() {
 		p.ChangePlan(s, large)
 		at("03:00:00")
 		p.DeleteService(s)
-		Expect(events).To(Equal([]string{"CREATED small", "CREATED null", "UPDATED small", "UPDATED large",
-			"DELETED large"}))
+		Expect(events).To(Equal([]string{
+			"CREATED small", "CREATED null", "UPDATED small", "UPDATED large",
+			"DELETED large",
+		}))
 		Expect(truth(sim.KindService, func(f sim.Footprint) any { return f.Plan })).To(ConsistOf(
 			"00:00:00-02:00:00 small", "02:00:00-03:00:00 large"), "a user-provided one does not run")
 	})
@@ -267,11 +271,15 @@ var _ = Describe("a platform", func() {
 		p.Send(gone)
 		Expect(events).To(Equal([]string{"create", "modify_volume", "modify_flavor", "delete"}))
 		Expect(truth(sim.KindInstance,
-			func(f sim.Footprint) any { return f.Flavor })).To(Equal([]string{"00:00:00-02:00:00 tiny",
-			"02:00:00-03:00:00 small"}))
+			func(f sim.Footprint) any { return f.Flavor })).To(Equal([]string{
+			"00:00:00-02:00:00 tiny",
+			"02:00:00-03:00:00 small",
+		}))
 		Expect(truth(sim.KindVolume,
-			func(f sim.Footprint) any { return f.VolumeGB })).To(Equal([]string{"00:00:00-01:00:00 1",
-			"01:00:00-03:00:00 3"}))
+			func(f sim.Footprint) any { return f.VolumeGB })).To(Equal([]string{
+			"00:00:00-01:00:00 1",
+			"01:00:00-03:00:00 3",
+		}))
 	})
 
 	DescribeTable("prices what ran, by hand",

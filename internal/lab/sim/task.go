@@ -28,8 +28,10 @@ type Task struct {
 // CreateTask makes a pending task: no events.
 func (p *Platform) CreateTask(a *App, name string, memoryMB int) *Task {
 	p.call()
-	t := &Task{Record: p.record(), GUID: p.newGUID().String(), Name: name, App: a, MemoryMB: memoryMB,
-		state: taskPending}
+	t := &Task{
+		Record: p.record(), GUID: p.newGUID().String(), Name: name, App: a, MemoryMB: memoryMB,
+		state: taskPending,
+	}
 	t.json = `"task":{"guid":` + quote(t.GUID) + `,"name":` + quote(name) + `},`
 	a.Tasks = append(a.Tasks, t)
 	return t
@@ -56,8 +58,10 @@ func (p *Platform) RunTask(t *Task) {
 		return
 	}
 	p.call()
-	p.truth.begin(&t.track, p.second(), t.App.identity(KindTask, t.GUID, t.Name), Footprint{Instances: 1,
-		MemoryMB: t.MemoryMB})
+	p.truth.begin(&t.track, p.second(), t.App.identity(KindTask, t.GUID, t.Name), Footprint{
+		Instances: 1,
+		MemoryMB:  t.MemoryMB,
+	})
 	p.taskEvent(t, "TASK_STARTED", t.state)
 	t.state, t.started = taskRunning, true
 }

@@ -132,8 +132,10 @@ func (p *Platform) Send(n Notification) {
 		p.buffer = message
 	}
 	p.calls++
-	p.emit(Event{Time: p.Now(), At: p.Now(), Call: p.calls, Trove: true, GUID: id.String(), Resource: n.instance.ID,
-		JSON: message})
+	p.emit(Event{
+		Time: p.Now(), At: p.Now(), Call: p.calls, Trove: true, GUID: id.String(), Resource: n.instance.ID,
+		JSON: message,
+	})
 }
 
 func (p *Platform) appendMessage(b []byte, id guid, n *Notification) []byte {

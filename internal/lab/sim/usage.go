@@ -115,8 +115,10 @@ func (p *Platform) emitService(u *serviceUsage) {
 	b = appendPair(b, "service_plan", plan.GUID, plan.Name)
 	b = appendPair(b, "service_offering", plan.OfferingGUID, plan.Offering)
 	b = appendPair(b, "service_broker", plan.BrokerGUID, plan.Broker)
-	p.eventTail(b, "/v3/service_usage_events/", u.id, Event{List: ListService, State: u.state,
-		Resource: u.service.GUID})
+	p.eventTail(b, "/v3/service_usage_events/", u.id, Event{
+		List: ListService, State: u.state,
+		Resource: u.service.GUID,
+	})
 }
 
 func appendPair(b []byte, key, guid, name string) []byte {
@@ -179,8 +181,10 @@ func (p *Platform) Reseed(list string) {
 	case ListService:
 		for _, s := range p.services() {
 			p.truth.seen(&s.track, p.second())
-			p.emitService(&serviceUsage{id: s.GUID, service: s, space: s.Space.json, name: s.Name, state: "CREATED",
-				plan: s.Plan})
+			p.emitService(&serviceUsage{
+				id: s.GUID, service: s, space: s.Space.json, name: s.Name, state: "CREATED",
+				plan: s.Plan,
+			})
 		}
 	default:
 		panic("sim: Reseed knows the lists " + ListApp + " and " + ListService + ", not " + list)

@@ -37,8 +37,14 @@ func (c Config) withDefaults() (Config, error) {
 		name     string
 		value    *int
 		standard int
-	}{{"Orgs", &c.Orgs, 10}, {"Spaces", &c.Spaces, 30}, {"Apps", &c.Apps, 100}, {"Services", &c.Services, 40},
-		{"Instances", &c.Instances, 20}, {"Events", &c.Events, 0}} {
+	}{
+		{"Orgs", &c.Orgs, 10},
+		{"Spaces", &c.Spaces, 30},
+		{"Apps", &c.Apps, 100},
+		{"Services", &c.Services, 40},
+		{"Instances", &c.Instances, 20},
+		{"Events", &c.Events, 0},
+	} {
 		if *f.value < 0 {
 			return c, fmt.Errorf("simulated world: %s is %d; give a number from 1 on, or 0 for the standard", f.name,
 				*f.value)

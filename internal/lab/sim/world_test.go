@@ -46,13 +46,17 @@ var _ = Describe("a world", func() {
 		},
 		Entry("few apps", sim.Config{Seed: 1, Apps: 5, Events: 1000}),
 		Entry("the standard size", sim.Config{Seed: 2, Events: 6000}),
-		Entry("many apps", sim.Config{Seed: 3, Orgs: 50, Spaces: 100, Apps: 2000, Services: 300, Instances: 100,
-			Events: 50_000}),
+		Entry("many apps", sim.Config{
+			Seed: 3, Orgs: 50, Spaces: 100, Apps: 2000, Services: 300, Instances: 100,
+			Events: 50_000,
+		}),
 	)
 
 	It("mixes mostly app events with tasks, staging, services and databases", func() {
-		_, lines := lived(sim.Config{Seed: 1, Orgs: 50, Spaces: 100, Apps: 800, Services: 300, Instances: 100,
-			Events: 50_000})
+		_, lines := lived(sim.Config{
+			Seed: 1, Orgs: 50, Spaces: 100, Apps: 800, Services: 300, Instances: 100,
+			Events: 50_000,
+		})
 		counts := map[string]float64{}
 		for _, line := range lines {
 			counts[category(line)]++
@@ -262,7 +266,10 @@ var _ = Describe("a world", func() {
 // category tells what an event is about.
 func category(line []byte) string {
 	for _, c := range []struct{ name, mark string }{
-		{"trove", "trove.instance"}, {"service", `"service_plan"`}, {"task", `"TASK_`}, {"staging", `"STAGING_`},
+		{"trove", "trove.instance"},
+		{"service", `"service_plan"`},
+		{"task", `"TASK_`},
+		{"staging", `"STAGING_`},
 		{"staging", `"BUILDPACK_SET`},
 	} {
 		if bytes.Contains(line, []byte(c.mark)) {

@@ -158,8 +158,10 @@ func (s *story) retail() {
 	s.at(20, "11:14:09", func() { s.RenameService(s.service("sessions"), "shop-sessions") })
 
 	shop := s.CreateApp(production, "4e7a1100-0000-4000-8000-000000000a01", "shop", java,
-		sim.ProcessSpec{Type: "web", Instances: 3, MemoryMB: 1024}, sim.ProcessSpec{Type: "worker", Instances: 1,
-			MemoryMB: 512})
+		sim.ProcessSpec{Type: "web", Instances: 3, MemoryMB: 1024}, sim.ProcessSpec{
+			Type: "worker", Instances: 1,
+			MemoryMB: 512,
+		})
 	s.at(1, "08:05:00", func() { s.push(shop, 3*time.Minute+20*time.Second) })
 	for _, day := range workdays()[1:] {
 		s.at(day, "07:30:00", func() { s.ScaleProcess(shop.Processes[0], 6, 1024) })
@@ -193,8 +195,10 @@ func (s *story) retail() {
 	s.at(27, "16:00:00", func() { s.DeleteApp(legacy) })
 
 	trial := s.CreateApp(dev, "4e7a1100-0000-4000-8000-000000000a04", "shop", java,
-		sim.ProcessSpec{Type: "web", Instances: 1, MemoryMB: 1024}, sim.ProcessSpec{Type: "worker", Instances: 0,
-			MemoryMB: 512})
+		sim.ProcessSpec{Type: "web", Instances: 1, MemoryMB: 1024}, sim.ProcessSpec{
+			Type: "worker", Instances: 0,
+			MemoryMB: 512,
+		})
 	for _, day := range workdays() {
 		s.at(day, "09:05:00", func() { s.push(trial, 2*time.Minute+30*time.Second) })
 		s.at(day, "17:45:00", func() { s.StopApp(trial) })
@@ -218,8 +222,10 @@ func (s *story) logistics() {
 	s.at(8, "09:05:03", func() { s.DeleteService(s.service("try-db")) })
 
 	tracking := s.CreateApp(production, "10915700-0000-4000-8000-000000000a01", "tracking", ruby,
-		sim.ProcessSpec{Type: "web", Instances: 2, MemoryMB: 512}, sim.ProcessSpec{Type: "worker", Instances: 3,
-			MemoryMB: 256},
+		sim.ProcessSpec{Type: "web", Instances: 2, MemoryMB: 512}, sim.ProcessSpec{
+			Type: "worker", Instances: 3,
+			MemoryMB: 256,
+		},
 		sim.ProcessSpec{Type: "clock", Instances: 0, MemoryMB: 128})
 	s.at(1, "08:45:00", func() { s.push(tracking, 95*time.Second) })
 	s.at(6, "10:00:00", func() { s.ScaleProcess(tracking.Processes[2], 1, 128) })
