@@ -8,6 +8,7 @@ import (
 
 	"github.com/daybook-billing/daybook/collector/file"
 	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/internal/lab/scale"
 	"github.com/daybook-billing/daybook/internal/lab/sim"
 	"github.com/daybook-billing/daybook/internal/redact"
 	"github.com/daybook-billing/daybook/pricer"
@@ -20,18 +21,17 @@ import (
 // facts → spans → charges. The worlds' truth and bill are computed by internal/lab/sim, which calls
 // nothing of the path.
 
-// worlds is how many worlds are lived through for each way of cutting; they cover three days each.
-const worlds = 200
-
+// TestWorldsTellTheTruth lives through worlds of three days, for each way of cutting.
 func TestWorldsTellTheTruth(t *testing.T) {
 	prices, err := catalogue.Parse("sim", []byte(sim.Catalogue()))
 	if err != nil {
 		t.Fatal(err)
 	}
+	first, last := scale.Seeds(t)
 	for _, cut := range []projector.Cut{projector.CutNone, projector.CutDay} {
 		t.Run(string(cut), func(t *testing.T) {
 			t.Parallel()
-			for seed := range uint64(worlds) {
+			for seed := first; seed <= last; seed++ {
 				p := newPath(t, cut, prices)
 				world := p.live(seed)
 				p.compareSpans(seed, world)
@@ -40,6 +40,8 @@ func TestWorldsTellTheTruth(t *testing.T) {
 					return
 				}
 			}
+			scale.Figure(t, "%d worlds of Cloud Foundry and Trove, cut %s: spans and bill are the true ones",
+				last-first+1, cut)
 		})
 	}
 }
@@ -69,8 +71,10 @@ func newPath(t *testing.T, cut projector.Cut, prices *catalogue.Catalogue) *path
 }
 
 // skews are those of a foundation's API servers.
-var skews = [4][]time.Duration{1: {0, 40 * time.Second}, 2: {-90 * time.Second, 2500 * time.Millisecond,
-	3 * time.Minute}}
+var skews = [4][]time.Duration{1: {0, 40 * time.Second}, 2: {
+	-90 * time.Second, 2500 * time.Millisecond,
+	3 * time.Minute,
+}}
 
 func (p *path) live(seed uint64) *sim.World {
 	start := time.Date(2026, 10, 30, 20, 0, 0, 0, time.UTC) // across the end of a month

@@ -19,6 +19,7 @@ import (
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
 	"github.com/daybook-billing/daybook/internal/lab/rabbit"
+	"github.com/daybook-billing/daybook/internal/lab/scale"
 )
 
 const patience = 10 * time.Second // for a machine that does other things too
@@ -32,6 +33,9 @@ var rabbitStarted atomic.Bool
 
 func broker() *rabbit.Broker {
 	GinkgoHelper()
+	if scale.Short() {
+		Skip(scale.NotShort)
+	}
 	rabbitStarted.Store(true)
 	b, err := sharedBroker()
 	Expect(err).NotTo(HaveOccurred())

@@ -13,11 +13,9 @@ import (
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
 	"github.com/daybook-billing/daybook/internal/lab/cc"
+	"github.com/daybook-billing/daybook/internal/lab/scale"
 	"github.com/daybook-billing/daybook/internal/lab/sim"
 )
-
-// foundationKills is how often the collector of a foundation is killed.
-const foundationKills = 12
 
 // listed are the guids of a list's events in the API's order.
 func listed(f *cc.Foundation, list cc.List) []string {
@@ -50,17 +48,23 @@ func collected(ctx context.Context, b *bus.Bus) map[string][]string {
 }
 
 var _ = Describe("A foundation's collector, killed at random moments", Serial, func() {
+	BeforeEach(notShort)
+
 	It("puts every event into USAGE once, in the API's order", func(ctx context.Context) {
 		random := newRand()
 		began := time.Date(2026, 10, 1, 0, 0, 0, 0, time.UTC)
-		foundation, err := cc.New(cc.Config{World: sim.Config{Seed: 5, Start: began, End: began.AddDate(0, 0, 20),
-			Events: 12_000}})
+		foundation, err := cc.New(cc.Config{World: sim.Config{
+			Seed: 5, Start: began, End: began.AddDate(0, 0, 20),
+			Events: 12_000,
+		}})
 		Expect(err).NotTo(HaveOccurred())
 		foundation.Advance(began.AddDate(0, 0, 21))
 		api := httptest.NewServer(foundation)
 		DeferCleanup(api.Close)
-		wanted := map[string][]string{events.ListApp: listed(foundation, cc.AppEvents),
-			events.ListService: listed(foundation, cc.ServiceEvents)}
+		wanted := map[string][]string{
+			events.ListApp:     listed(foundation, cc.AppEvents),
+			events.ListService: listed(foundation, cc.ServiceEvents),
+		}
 		total := uint64(len(wanted[events.ListApp]) + len(wanted[events.ListService]))
 		Expect(total).To(BeNumerically(">", 9_000))
 
@@ -72,7 +76,8 @@ var _ = Describe("A foundation's collector, killed at random moments", Serial, f
 				"--cf-client-secret", "daybook-secret",
 				"--cf-page-size", "97", "--cf-min-wait", "0s", "--cf-schedule", "1s")
 		}
-		for range foundationKills {
+		kills := scale.Kills(GinkgoT())
+		for range kills {
 			state, err := b.Stream(ctx, events.StreamUsage)
 			Expect(err).NotTo(HaveOccurred())
 			session := collect()
@@ -80,7 +85,7 @@ var _ = Describe("A foundation's collector, killed at random moments", Serial, f
 			if random.IntN(4) == 0 || state.Last >= total { // in its start, or when it has nothing left to do
 				time.Sleep(time.Duration(random.Int64N(int64(firstWink))))
 			} else {
-				at := state.Last + 1 + random.Uint64N(total/foundationKills)
+				at := state.Last + 1 + random.Uint64N(total/uint64(kills))
 				Expect(moment{events.StreamUsage, state.Last, at}.reached(reaching, b)).To(Succeed())
 			}
 			cancel()
@@ -96,5 +101,7 @@ var _ = Describe("A foundation's collector, killed at random moments", Serial, f
 			g.Expect(collected(ctx, b)).To(Equal(wanted))
 		}).WithPolling(20 * pollEvery).Should(Succeed())
 		stop(session)
+		scale.Figure(GinkgoT(), "a Cloud Foundry collector, killed %d times: %d events once each, in the API's order", kills,
+			total)
 	})
 })

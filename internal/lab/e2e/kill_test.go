@@ -15,14 +15,12 @@ import (
 
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
+	"github.com/daybook-billing/daybook/internal/lab/scale"
 	"github.com/daybook-billing/daybook/internal/lab/sim"
 )
 
-const (
-	kills     = 20                     // of the one process
-	pairKills = 4                      // of one of two
-	firstWink = 400 * time.Millisecond // a start is over by then, or about to be
-)
+// firstWink is about how long a start takes.
+const firstWink = 400 * time.Millisecond
 
 // newRand returns the source of a spec's random choices, and says how to repeat them.
 func newRand() *rand.Rand {
@@ -54,8 +52,10 @@ func newWorkload(n int) workload {
 
 // up is the command line that charges it all. The log says where the server listens.
 func (w workload) up(data string) []string {
-	return []string{"up", "--once", "--log-level", "debug", "--data", data, "--listen", "127.0.0.1:0", "--catalogue",
-		w.prices, "--collect", w.events}
+	return []string{
+		"up", "--once", "--log-level", "debug", "--data", data, "--listen", "127.0.0.1:0", "--catalogue",
+		w.prices, "--collect", w.events,
+	}
 }
 
 // undisturbed is what the streams hold when nothing goes wrong.
@@ -78,7 +78,8 @@ type moment struct {
 // nextMoment chooses a stream that is not complete, and a message that it has yet to get, at most
 // an eighth of the stream away.
 func nextMoment(ctx context.Context, b *bus.Bus, random *rand.Rand, wanted contents, among ...string) (m moment,
-	ok bool) {
+	ok bool,
+) {
 	for _, i := range random.Perm(len(among)) {
 		end := uint64(len(wanted[among[i]]))
 		state, err := b.Stream(ctx, among[i])
@@ -146,12 +147,14 @@ func killSometime(ctx context.Context, session *gexec.Session, random *rand.Rand
 }
 
 var _ = Describe("Killed at random moments", Serial, func() {
+	BeforeEach(notShort)
+
 	It("daybook up comes to the same streams, byte for byte", func(ctx context.Context) {
 		random, w := newRand(), newWorkload(50_200)
 		wanted := w.undisturbed(ctx)
 		Expect(len(wanted["USAGE"])).To(BeNumerically(">=", 50_000))
 
-		killed, runs := 0, 0
+		killed, runs, kills := 0, 0, scale.Kills(GinkgoT())
 		for killed < kills {
 			runs++
 			Expect(runs).To(BeNumerically("<=", kills), "it is always done before it is killed")
@@ -169,7 +172,8 @@ var _ = Describe("Killed at random moments", Serial, func() {
 			}
 			Expect(difference(stored(ctx, data), wanted)).To(BeEmpty())
 		}
-		AddReportEntry("kills", killed, ReportEntryVisibilityFailureOrVerbose)
+		scale.Figure(GinkgoT(), "daybook up, killed %d times in %d runs: %d messages of USAGE, and the same bytes in all streams",
+			killed, runs, len(wanted["USAGE"]))
 	})
 
 	It("two projectors and two pricers come to the same streams as one process", func(ctx context.Context) {
@@ -192,7 +196,8 @@ var _ = Describe("Killed at random moments", Serial, func() {
 		collecting.Kill().Wait(patience)
 		collecting = start("collect", "file", w.events, "--nats", url)
 
-		for i := range pairKills {
+		killed := 0
+		for i := range scale.Kills(GinkgoT()) {
 			role := roles[i%len(roles)]
 			m, ok := nextMoment(ctx, b, random, wanted, outputs[role])
 			if !ok {
@@ -201,6 +206,7 @@ var _ = Describe("Killed at random moments", Serial, func() {
 			Expect(m.reached(ctx, b)).To(Succeed())
 			one := random.IntN(2)
 			running[role][one].Kill().Wait(patience)
+			killed++
 			running[role][one] = start(role, "--nats", url)
 		}
 
@@ -212,5 +218,7 @@ var _ = Describe("Killed at random moments", Serial, func() {
 		}
 		stop(append(running["project"], running["price"]...)...)
 		Expect(difference(read(ctx, b), wanted)).To(BeEmpty())
+		scale.Figure(GinkgoT(), "two projectors and two pricers, one of them killed %d times: the same bytes in all streams",
+			killed)
 	})
 })

@@ -23,7 +23,7 @@ import (
 // natsCLI is the path of the NATS CLI.
 func natsCLI() string {
 	GinkgoHelper()
-	path := cmp.Or(os.Getenv("DAYBOOK_NATS_CLI"), filepath.Join("..", "..", "bin", "nats"))
+	path := cmp.Or(os.Getenv("DAYBOOK_NATS_CLI"), filepath.Join("..", "..", "..", "bin", "nats"))
 	Expect(path).To(BeARegularFile(), "the nats CLI is missing: run `make bin/nats`, or name it with DAYBOOK_NATS_CLI")
 	path, err := filepath.Abs(path)
 	Expect(err).NotTo(HaveOccurred())

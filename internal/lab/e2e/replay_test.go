@@ -10,13 +10,14 @@ import (
 	. "github.com/onsi/gomega"
 
 	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/internal/lab/scale"
 	"github.com/daybook-billing/daybook/internal/lab/sim"
 	"github.com/daybook-billing/daybook/internal/stage"
 )
 
-const replayKills = 6
-
 var _ = Describe("Killed at random moments, a replay", Serial, func() {
+	BeforeEach(notShort)
+
 	It("is finished by running it again, and the bill is as if it had never been another", func(ctx context.Context) {
 		random, w := newRand(), manyApps()
 		data := filepath.Join(GinkgoT().TempDir(), "data")
@@ -26,8 +27,8 @@ var _ = Describe("Killed at random moments, a replay", Serial, func() {
 		url, stopServer := serve(data)
 		b := connect(ctx, url)
 		replay := []string{"replay", "projector", "--cut", "day", "--nats", url}
-		interrupted := 0
-		for range replayKills {
+		interrupted, kills := 0, scale.Kills(GinkgoT())
+		for range kills {
 			state, err := b.Stream(ctx, events.StreamMetered)
 			Expect(err).NotTo(HaveOccurred())
 			session := start(replay...)
@@ -43,7 +44,6 @@ var _ = Describe("Killed at random moments, a replay", Serial, func() {
 				interrupted++
 			}
 		}
-		AddReportEntry("interrupted", interrupted, ReportEntryVisibilityFailureOrVerbose)
 		run(replay...)
 		state, err := b.Stream(ctx, events.StreamMetered)
 		Expect(err).NotTo(HaveOccurred())
@@ -58,6 +58,8 @@ var _ = Describe("Killed at random moments, a replay", Serial, func() {
 		Expect(amounts(bill)).To(Equal(amounts(fresh)))
 		url, _ = serve(data)
 		run("verify", "--deep", "--nats", url)
+		scale.Figure(GinkgoT(), "a replay, killed %d times, %d of them in its middle: the bill is that of a fresh start",
+			kills, interrupted)
 	})
 })
 

@@ -10,11 +10,13 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+
+	"github.com/daybook-billing/daybook/internal/lab/scale"
 )
 
 // patience is how long anything may take before a test gives up. Nothing is expected to come near
 // it.
-const patience = 2 * time.Minute
+const patience = 5 * time.Minute
 
 // daybook is the program, built by TestMain.
 var daybook string
@@ -35,6 +37,14 @@ func buildAndRun(m *testing.M) int {
 		return 1
 	}
 	return m.Run()
+}
+
+// notShort leaves a spec out with -short.
+func notShort() {
+	GinkgoHelper()
+	if scale.Short() {
+		Skip(scale.NotShort)
+	}
 }
 
 func TestE2E(t *testing.T) {

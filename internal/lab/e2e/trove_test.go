@@ -21,10 +21,10 @@ import (
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
 	"github.com/daybook-billing/daybook/internal/lab/rabbit"
+	"github.com/daybook-billing/daybook/internal/lab/scale"
 )
 
 const (
-	troveKills    = 10  // of the collector
 	troveRound    = 300 // notifications that are sent until the next kill
 	troveLast     = 300 // after the last one
 	trovePrefetch = 200 // so that a round takes several batches
@@ -37,6 +37,7 @@ var _ = Describe("Trove's notifications, from a real RabbitMQ", Ordered, Continu
 	)
 
 	BeforeAll(func(ctx SpecContext) {
+		notShort()
 		var err error
 		broker, err = rabbit.Start(ctx, rabbit.Options{})
 		Expect(err).NotTo(HaveOccurred())
@@ -56,14 +57,16 @@ var _ = Describe("Trove's notifications, from a real RabbitMQ", Ordered, Continu
 		}
 		collector := collect()
 		bound(collector)
-		trove := publish(ctx, c)
+		kills := scale.Kills(GinkgoT())
+		trove := publish(ctx, c, kills+1)
 
-		for i := range troveKills {
+		for i := range kills {
+			muting := i%3 == 2
 			state, err := c.bus.Stream(ctx, events.StreamUsage)
 			Expect(err).NotTo(HaveOccurred())
 			ending, cancel := until(ctx, collector)
 			switch {
-			case i == troveKills/2: // between the append and the acknowledgement, which the broker is not to hear of
+			case muting: // between the append and the acknowledgement, which the broker does not see
 				c.facts(ctx, trove.allowed)
 				bound(collector)
 				state, err = c.bus.Stream(ctx, events.StreamUsage)
@@ -73,8 +76,10 @@ var _ = Describe("Trove's notifications, from a real RabbitMQ", Ordered, Continu
 				Expect(moment{events.StreamUsage, state.Last, state.Last + 10}.reached(ending, c.bus)).To(Succeed())
 			case i%3 == 1: // in its start
 				trove.send(troveRound)
-				said(collector, collector.Err, []string{`"msg":"(serving health and metrics)"`, `"msg":"(bound)"`,
-					`"msg":"(consuming)"`}[random.IntN(3)])
+				said(collector, collector.Err, []string{
+					`"msg":"(serving health and metrics)"`, `"msg":"(bound)"`,
+					`"msg":"(consuming)"`,
+				}[random.IntN(3)])
 			default: // at work
 				trove.send(troveRound)
 				at := state.Last + 1 + random.Uint64N(troveRound/2)
@@ -83,7 +88,7 @@ var _ = Describe("Trove's notifications, from a real RabbitMQ", Ordered, Continu
 			cancel()
 			collector.Kill().Wait(patience)
 			collector = collect()
-			if i == troveKills/2 {
+			if muting {
 				again := service{collector, httpURL(collector)}
 				again.metrics(ctx, `daybook_trove_notifications_total\{foundation="killed",result="known"\} [1-9]\d*`)
 			}
@@ -106,6 +111,7 @@ var _ = Describe("Trove's notifications, from a real RabbitMQ", Ordered, Continu
 		Expect(c.stored(ctx, events.StreamQuarantine)).To(BeEmpty())
 		Expect(c.gaps(ctx)).To(BeEmpty())
 		c.nothingLeft(ctx)
+		scale.Figure(GinkgoT(), "a Trove collector, killed %d times: %d notifications stored once each", kills, len(stored))
 	})
 
 	It("of a database's life become its spans and its bill, in whatever order and however often they "+
@@ -153,8 +159,10 @@ var _ = Describe("Trove's notifications, from a real RabbitMQ", Ordered, Continu
 		}
 		_, err := c.bus.Append(ctx, events.StreamQuarantine, []bus.Message{{
 			Subject: events.QuarantineSubject(q.Source, q.Foundation), Data: q.AppendJSON(nil),
-			Header: []events.Header{{Key: events.HeaderID, Value: q.ID}, {Key: events.HeaderType,
-				Value: events.TypeQuarantined}},
+			Header: []events.Header{{Key: events.HeaderID, Value: q.ID}, {
+				Key:   events.HeaderType,
+				Value: events.TypeQuarantined,
+			}},
 		}}, bus.Expect{Filter: events.QuarantineSubject(q.Source, q.Foundation), Last: 1})
 		Expect(err).NotTo(HaveOccurred())
 		collector = c.collect()
@@ -172,8 +180,10 @@ var _ = Describe("Trove's notifications, from a real RabbitMQ", Ordered, Continu
 
 	It("leave no secret in any stream, file, log or answer", func(ctx SpecContext) {
 		const account = "collector"
-		for _, arguments := range [][]string{{"add_user", account, password}, {"set_permissions", account, ".*", ".*",
-			".*"}} {
+		for _, arguments := range [][]string{{"add_user", account, password}, {
+			"set_permissions", account, ".*", ".*",
+			".*",
+		}} {
 			_, err := broker.Control(ctx, arguments...)
 			Expect(err).NotTo(HaveOccurred())
 		}
@@ -202,8 +212,12 @@ var _ = Describe("Trove's notifications, from a real RabbitMQ", Ordered, Continu
 			}))
 		}
 		charged(ctx, c.bus, "t1", c.name, "last")
-		for _, command := range [][]string{{"quarantine", "list"}, {"quarantine", "list", "--format", "json"},
-			{"status"}, {"bill"}} {
+		for _, command := range [][]string{
+			{"quarantine", "list"},
+			{"quarantine", "list", "--format", "json"},
+			{"status"},
+			{"bill"},
+		} {
 			noSecret(strings.Join(command, " "), []byte(run(append(command, "--nats", c.nats)...)))
 		}
 		Expect(len(c.stored(ctx, events.StreamUsage))).To(BeNumerically(">", 10))
@@ -350,10 +364,10 @@ type publisher struct {
 	done    chan struct{}
 }
 
-func publish(ctx context.Context, c *cloud) *publisher {
+func publish(ctx context.Context, c *cloud, rounds int) *publisher {
 	GinkgoHelper()
 	n := c.notifier(ctx)
-	p := &publisher{rounds: make(chan int, troveKills+1), done: make(chan struct{})}
+	p := &publisher{rounds: make(chan int, rounds), done: make(chan struct{})}
 	go func() {
 		defer GinkgoRecover()
 		defer close(p.done)

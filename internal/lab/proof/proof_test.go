@@ -11,7 +11,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"strconv"
-	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -19,13 +19,11 @@ import (
 	"github.com/daybook-billing/daybook/collector/cf"
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/lab/cc"
+	"github.com/daybook-billing/daybook/internal/lab/scale"
 	"github.com/daybook-billing/daybook/internal/lab/sim"
 	"github.com/daybook-billing/daybook/internal/stage"
 	"github.com/daybook-billing/daybook/projector"
 )
-
-// seeds is how many foundations live; DAYBOOK_PROOF_SEEDS=from-to asks for others.
-const seeds = 240
 
 // TestFoundationsTellTheTruth lets foundations live with all faults at once, collects and meters
 // them, and compares what is billed with what truly ran.
@@ -38,25 +36,22 @@ func TestFoundationsTellTheTruth(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	from, to := uint64(0), uint64(seeds)
-	if asked := os.Getenv("DAYBOOK_PROOF_SEEDS"); asked != "" {
-		first, last, _ := strings.Cut(asked, "-")
-		from, _ = strconv.ParseUint(first, 10, 64)
-		if to, err = strconv.ParseUint(last, 10, 64); err != nil {
-			to = from
-		}
-		to++
-	}
-	for seed := from; seed < to; seed++ {
+	first, last := scale.Seeds(t)
+	var all totals
+	t.Cleanup(func() { // after the foundations, which live at the same time
+		scale.Figure(t, "%d foundations with all faults: %s", last-first+1, &all.counts)
+	})
+	for seed := first; seed <= last; seed++ {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			t.Parallel()
-			wrong := prove(t, seed, key, allEvents)
+			wrong, counts := prove(t, seed, key, allEvents)
+			all.add(counts)
 			if len(wrong) == 0 {
 				return
 			}
 			events := allEvents
 			for smaller := events / 2; smaller > 4; smaller /= 2 {
-				if less := prove(t, seed, key, smaller); len(less) > 0 {
+				if less, _ := prove(t, seed, key, smaller); len(less) > 0 {
 					events, wrong = smaller, less
 				}
 			}
@@ -67,8 +62,8 @@ func TestFoundationsTellTheTruth(t *testing.T) {
 				}
 				t.Error(w)
 			}
-			t.Errorf("seed %d fails, with no more than %d events: DAYBOOK_PROOF_SEEDS=%d DAYBOOK_PROOF_EVENTS=%d go "+
-				"test ./internal/lab/proof", seed, events, seed, events)
+			t.Errorf("seed %d fails, with no more than %d events: %s=%d-%d DAYBOOK_PROOF_EVENTS=%d go "+
+				"test ./internal/lab/proof", seed, events, scale.SeedsVariable, seed, seed, events)
 		})
 	}
 }
@@ -77,15 +72,41 @@ func TestFoundationsTellTheTruth(t *testing.T) {
 // number.
 const allEvents = 350
 
-// prove lets a foundation live and returns what is wrong with what is billed.
-func prove(t *testing.T, seed uint64, key *rsa.PrivateKey, events int) []string {
+// counts say what one or more foundations went through.
+type counts struct {
+	polls, kills int
+	messages     int // in USAGE
+	gaps         int
+	ran, right   time.Duration // how long resources ran, and were billed as they ran
+}
+
+func (c *counts) String() string {
+	return fmt.Sprintf("%d polls, %d kills, %d messages in USAGE, %d gaps, ran %s, billed %s of it", c.polls, c.kills,
+		c.messages, c.gaps, c.ran, c.right)
+}
+
+// totals are the counts of all foundations.
+type totals struct {
+	mu sync.Mutex
+	counts
+}
+
+func (t *totals) add(c counts) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.polls, t.kills, t.messages, t.gaps = t.polls+c.polls, t.kills+c.kills, t.messages+c.messages, t.gaps+c.gaps
+	t.ran, t.right = t.ran+c.ran, t.right+c.right
+}
+
+// prove lets a foundation live and returns the faults of its bill.
+func prove(t *testing.T, seed uint64, key *rsa.PrivateKey, events int) ([]string, counts) {
 	t.Helper()
 	if asked, err := strconv.Atoi(os.Getenv("DAYBOOK_PROOF_EVENTS")); err == nil {
 		events = min(events, asked)
 	}
 	f := newFoundation(t, seed, key, events)
 	f.live()
-	return f.judge()
+	return f.judge(), f.counts
 }
 
 // trouble is what a foundation has to suffer beside what all suffer.
@@ -111,10 +132,9 @@ type foundation struct {
 	collector *cf.Collector
 	pageSize  int
 	complete  bool
-	polls     int
-	kills     int
-	fuse      atomic.Int64 // requests until the collector is killed
-	blow      atomic.Value // context.CancelFunc
+	counts
+	fuse atomic.Int64 // requests until the collector is killed
+	blow atomic.Value // context.CancelFunc
 }
 
 const (
@@ -281,9 +301,8 @@ func (f *foundation) judge() []string {
 	o := f.meter(projector.Config{})
 	exact := f.trouble == trouble{}
 	j := judge(f.sim.Truth(), o, exact)
-	f.Logf("seed %d %+v: %d polls, %d kills, %d messages in USAGE, %d gaps, ran %s, billed %s of it", f.seed, f.trouble,
-		f.polls, f.kills,
-		len(f.store.streams[events.StreamUsage]), len(o.gaps), j.ran, j.right)
+	f.messages, f.gaps, f.ran, f.right = len(f.store.streams[events.StreamUsage]), len(o.gaps), j.ran, j.right
+	f.Logf("seed %d %+v: %s", f.seed, f.trouble, &f.counts)
 	if j.ran == 0 {
 		j.found = append(j.found, "nothing ran")
 	}

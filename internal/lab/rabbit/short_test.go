@@ -1,0 +1,13 @@
+package rabbit_test
+
+import (
+	. "github.com/onsi/ginkgo/v2"
+
+	"github.com/daybook-billing/daybook/internal/lab/scale"
+)
+
+var _ = BeforeEach(func() {
+	if scale.Short() {
+		Skip(scale.NotShort)
+	}
+})

@@ -1,0 +1,117 @@
+// Package scale says how much the long tests do. Two environment variables ask for more or less:
+//
+//	DAYBOOK_SEEDS=240   worlds with the seeds 0 to 239, in each test that lives by seeds
+//	DAYBOOK_SEEDS=7-9   the seeds 7 to 9, to repeat a failure
+//	DAYBOOK_KILLS=20    kills, in each test that kills processes
+//
+// DAYBOOK_FIGURES names a file to which the tests append what they have done, a line each.
+//
+// Without them a test takes 20 seeds and 3 kills: enough to find a fault while one works, in
+// minutes. `make proof` takes the counts by which the project is judged.
+//
+// `go test -short` leaves out the tests that run a broker or kill processes, and takes few seeds.
+package scale
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// The variables.
+const (
+	SeedsVariable = "DAYBOOK_SEEDS"
+	KillsVariable = "DAYBOOK_KILLS"
+
+	figuresVariable = "DAYBOOK_FIGURES"
+)
+
+// The counts without them.
+const (
+	shortSeeds = 4
+	testSeeds  = 20
+	testKills  = 3
+)
+
+// NotShort is the reason of a test that -short leaves out.
+const NotShort = "runs a broker or kills processes, or takes long: left out with -short"
+
+// Figure appends a line to the file of figures, if there is one.
+func Figure(t T, format string, arguments ...any) {
+	t.Helper()
+	name := os.Getenv(figuresVariable)
+	if name == "" {
+		return
+	}
+	f, err := os.OpenFile(name, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	if err == nil {
+		_, err = fmt.Fprintf(f, format+"\n", arguments...) // in one write, for packages are tested at the same time
+		err = errors.Join(err, f.Close())
+	}
+	if err != nil {
+		t.Fatalf("%s: %v", figuresVariable, err)
+	}
+}
+
+// Short reports whether the tests run with -short.
+func Short() bool { return testing.Short() }
+
+// T is the part of testing.T that reports a variable that cannot be read.
+type T interface {
+	Helper()
+	Fatalf(format string, arguments ...any)
+}
+
+// Seeds returns the seeds from first to last.
+func Seeds(t T) (first, last uint64) {
+	t.Helper()
+	text, set := os.LookupEnv(SeedsVariable)
+	if !set || text == "" {
+		if Short() {
+			return 0, shortSeeds - 1
+		}
+		return 0, testSeeds - 1
+	}
+	first, last, err := parseSeeds(text)
+	if err != nil {
+		t.Fatalf("%s: %v", SeedsVariable, err)
+	}
+	return first, last
+}
+
+// parseSeeds reads a count, or the first and the last seed.
+func parseSeeds(text string) (first, last uint64, err error) {
+	from, to, isRange := strings.Cut(text, "-")
+	first, err = strconv.ParseUint(from, 10, 64)
+	if err != nil {
+		return 0, 0, err
+	}
+	if !isRange {
+		if first == 0 {
+			return 0, 0, fmt.Errorf("%q: at least one seed", text)
+		}
+		return 0, first - 1, nil
+	}
+	last, err = strconv.ParseUint(to, 10, 64)
+	if err == nil && last < first {
+		err = fmt.Errorf("%q: the last seed comes before the first", text)
+	}
+	return first, last, err
+}
+
+// Kills returns how often a test kills.
+func Kills(t T) int {
+	t.Helper()
+	text := os.Getenv(KillsVariable)
+	if text == "" {
+		return testKills
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 {
+		t.Fatalf("%s: %q is not a number of kills, at least 1", KillsVariable, text)
+	}
+	return n
+}

@@ -1,0 +1,76 @@
+package scale_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/daybook-billing/daybook/internal/lab/scale"
+)
+
+// failure stands for a test that a variable fails.
+type failure struct{ message string }
+
+func (*failure) Helper() {}
+
+func (f *failure) Fatalf(format string, arguments ...any) {
+	f.message = fmt.Sprintf(format, arguments...)
+}
+
+func TestSeeds(t *testing.T) {
+	for text, wanted := range map[string][2]uint64{
+		"1": {0, 0}, "240": {0, 239}, "7-9": {7, 9}, "7-7": {7, 7}, "0-0": {0, 0},
+	} {
+		t.Setenv(scale.SeedsVariable, text)
+		if first, last := scale.Seeds(t); [2]uint64{first, last} != wanted {
+			t.Errorf("%q: seeds %d to %d, wanted %v", text, first, last, wanted)
+		}
+	}
+	for _, text := range []string{"0", "many", "9-7", "7-", "-7", "1-2-3"} {
+		t.Setenv(scale.SeedsVariable, text)
+		var f failure
+		if scale.Seeds(&f); f.message == "" {
+			t.Errorf("%q is accepted", text)
+		}
+	}
+	t.Setenv(scale.SeedsVariable, "")
+	if first, last := scale.Seeds(t); first != 0 || last < 2 || last > 20 {
+		t.Errorf("without the variable: seeds %d to %d", first, last)
+	}
+}
+
+func TestFigures(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "figures")
+	t.Setenv("DAYBOOK_FIGURES", name)
+	scale.Figure(t, "%d worlds", 240)
+	scale.Figure(t, "%d kills", 20)
+	if text, err := os.ReadFile(name); err != nil || string(text) != "240 worlds\n20 kills\n" {
+		t.Errorf("the file holds %q: %v", text, err)
+	}
+	var f failure
+	t.Setenv("DAYBOOK_FIGURES", filepath.Join(name, "below a file"))
+	if scale.Figure(&f, "lost"); f.message == "" {
+		t.Error("a file that cannot be written is accepted")
+	}
+	t.Setenv("DAYBOOK_FIGURES", "")
+	scale.Figure(t, "nobody asks")
+}
+
+func TestKills(t *testing.T) {
+	t.Setenv(scale.KillsVariable, "12")
+	if n := scale.Kills(t); n != 12 {
+		t.Errorf("%d kills, wanted 12", n)
+	}
+	for _, text := range []string{"0", "-1", "many"} {
+		t.Setenv(scale.KillsVariable, text)
+		var f failure
+		if scale.Kills(&f); f.message == "" {
+			t.Errorf("%q is accepted", text)
+		}
+	}
+	t.Setenv(scale.KillsVariable, "")
+	if n := scale.Kills(t); n != 3 {
+		t.Errorf("without the variable: %d kills", n)
+	}
+}
