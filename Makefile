@@ -6,39 +6,55 @@ SHELL := bash
 .DEFAULT_GOAL := help
 
 GO ?= go
-# Whose tests run under the race detector too: everything that starts goroutines.
-RACE := $(patsubst %,./%/...,$(wildcard collector projector pricer ledger api internal/bus internal/stage internal/service))
+# The packages that start goroutines are tested under the race detector, all others without.
+RACE = $(shell $(GO) list ./... | grep -E '$(GOROUTINES)')
+PLAIN = $(shell $(GO) list ./... | grep -vE '$(GOROUTINES)')
+GOROUTINES := /(acts|collector|projector|pricer|ledger|api|internal/bus|internal/stage|internal/service|internal/cfapi)(/|$$)
 # What `make generate` writes, and `make verify` compares with what is committed.
 GENERATED := proto schemas internal/lab/demo
 FUZZTIME ?= 20s
+# How often `make proof` lives by a seed, and kills; internal/lab/scale says more.
+SEEDS ?= 240
+KILLS ?= 20
+FIGURES := $(CURDIR)/bin/proof.txt
 # A test runs the real nats CLI against `daybook up`.
 export DAYBOOK_NATS_CLI := $(CURDIR)/bin/nats
 
-# $(call need,program,how to install it)
-need = command -v $(1) >/dev/null || { echo "make $@ needs $(1), which is not installed: $(2)" >&2; exit 1; }
-need_go = $(call need,$(GO),Go 1.26 or newer$(comma) see https://go.dev/doc/install)
-need_npm = $(call need,npm,apt-get install npm (Debian)$(comma) brew install node (macOS))
-# Tests run a real RabbitMQ and OpenStack's own notifier and Trove. The server's own service is not needed and may be off.
-need_rabbitmq = [ -x /usr/lib/rabbitmq/bin/rabbitmq-server ] && /usr/bin/python3 -c 'import oslo_messaging, trove' 2>/dev/null || { \
-	echo "make $@ needs RabbitMQ, oslo.messaging and Trove: apt-get install --no-install-recommends rabbitmq-server python3-oslo.messaging python3-trove (Debian)" >&2; exit 1; }
-comma := ,
+# $(call need,things) ends the target unless the machine has them, and names all that it lacks.
+need = @.ci/need "make $(or $(MAKECMDGOALS),$@)" $(1)
 
 .PHONY: help
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: run
 run: ## Run Daybook with a month of believable usage, and show the bill
-	@$(need_go)
+	$(call need,go)
 	$(GO) run ./cmd/daybook up --demo
 
+# A test waits for what happens, not for time to pass: only a hang comes near these limits.
+.PHONY: test-short
+test-short: needs-go ## Run the tests that need no broker and kill nothing: 90 s on two idle cores
+	$(GO) test -short -timeout 15m ./...
+
 .PHONY: test
-test: bin/nats ## Run all tests; what has goroutines also under the race detector
-	@$(need_go)
-	@$(need_rabbitmq)
+test: needs-test bin/nats ## Run all tests, with goroutines under the race detector: 12 min on two idle cores
 	$(GO) vet ./...
-	$(GO) test ./...
-	$(GO) test -race $(RACE)
+	$(GO) test -timeout 60m $(PLAIN)
+	$(GO) test -race -timeout 60m $(RACE)
+
+.PHONY: proof
+proof: needs-test bin/nats ## Run the tests with seeds and kills as often as the project is judged by, and print figures
+	rm -f $(FIGURES)
+	DAYBOOK_SEEDS=$(SEEDS) DAYBOOK_KILLS=$(KILLS) DAYBOOK_FIGURES=$(FIGURES) \
+		$(GO) test -count 1 -timeout 180m ./cmd/daybook ./internal/lab/proof ./internal/lab/e2e
+	@cat $(FIGURES)
+
+.PHONY: needs-go needs-test
+needs-go:
+	$(call need,go)
+needs-test:
+	$(call need,go git gcc rabbitmq)
 
 .PHONY: lint
 lint: bin/golangci-lint ## Check style and likely mistakes (.golangci.yml)
@@ -46,14 +62,13 @@ lint: bin/golangci-lint ## Check style and likely mistakes (.golangci.yml)
 
 .PHONY: generate
 generate: ## Write the generated files: Go and JSON Schema from proto/, the demo's input
-	@$(need_go)
-	@$(need_npm)
+	$(call need,go npm)
 	$(GO) -C tools/generate run .
 	$(GO) run ./internal/lab/demo/gen
 
 .PHONY: verify
 verify: generate bin/gofumpt ## Check generated files, messages against the released ones, formatting, go.mod
-	@$(call need,git,apt-get install git (Debian))
+	$(call need,git)
 	@changed=$$(git status --porcelain -- $(GENERATED)); [ -z "$$changed" ] || { \
 		git --no-pager diff --stat -- $(GENERATED) >&2; \
 		printf '%s\n' "$$changed" "These files differ from what is committed: commit what make generate writes." >&2; exit 1; }
@@ -70,7 +85,7 @@ bench: bin/benchstat ## Run the benchmarks and summarise them in bin/bench.txt
 
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME (20s)
-	@$(need_go)
+	$(call need,go)
 	@for package in $$($(GO) list ./...); do \
 		for target in $$($(GO) test -list '^Fuzz' $$package | grep '^Fuzz' || true); do \
 			echo "$$package $$target"; \
@@ -83,9 +98,9 @@ bin/nats: TOOL := github.com/nats-io/natscli/nats
 bin/gofumpt: TOOL := mvdan.cc/gofumpt
 bin/benchstat: TOOL := golang.org/x/perf/cmd/benchstat
 bin/nats bin/gofumpt bin/benchstat: tools/go.mod tools/go.sum
-	@$(need_go)
+	$(call need,go)
 	$(GO) -C tools build -o ../$@ $(TOOL)
 
 bin/golangci-lint: tools/lint/go.mod tools/lint/go.sum
-	@$(need_go)
+	$(call need,go)
 	$(GO) -C tools/lint build -o ../../$@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
