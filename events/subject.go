@@ -157,6 +157,11 @@ func UsageDecisionSubject(source, foundation string) string {
 	return subject("usage", source, foundation) + ".decision"
 }
 
+// UsageDecisionFilter matches the decisions of one foundation or, where that is empty, of all.
+func UsageDecisionFilter(foundation string) string {
+	return "usage.*." + oneOrAll(foundation) + ".decision"
+}
+
 // MeteredTenantFilter matches what ran for a tenant, in every foundation of every source.
 func MeteredTenantFilter(tenant string) string { return "metered.*.*." + Token(tenant) + ".*.*" }
 

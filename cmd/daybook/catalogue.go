@@ -3,7 +3,9 @@ package main
 import (
 	"errors"
 	"fmt"
+	"time"
 
+	"github.com/daybook-billing/daybook/acts"
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/pricer/catalogue"
 )
@@ -57,11 +59,14 @@ func (c *cataloguePublishCmd) Run(e *env) error {
 		return err
 	}
 	defer b.Close()
-	stored, err := publishCatalogue(e.ctx, b, c.Name, text)
-	if err != nil {
+	stored, err := acts.PublishCatalogue(e.ctx, b, c.Name, text, time.Now())
+	var taken *acts.VersionTakenError
+	switch {
+	case errors.As(err, &taken):
+		return fmt.Errorf("%w (--name)", err)
+	case err != nil:
 		return err
-	}
-	if !stored {
+	case !stored:
 		fmt.Fprintf(e.stdout, "catalogue %s is published already; nothing changed\n", c.Name)
 		return nil
 	}

@@ -2,13 +2,10 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"os"
-	"time"
 
-	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
 	"github.com/daybook-billing/daybook/internal/service"
 	"github.com/daybook-billing/daybook/pricer/catalogue"
@@ -75,36 +72,4 @@ func loadCatalogue(name string) (parsed *catalogue.Catalogue, text []byte, err e
 	}
 	parsed, err = catalogue.Parse(name, text)
 	return parsed, text, err
-}
-
-// publishCatalogue stores a catalogue under its version, once: the same text again is no change,
-// another text under the same version is an error. It reports whether it was stored now.
-func publishCatalogue(ctx context.Context, b *bus.Bus, version string, yaml []byte) (bool, error) {
-	body := events.Catalogue{Version: version, YAML: string(yaml)}
-	subject := events.CatalogueSubject(version)
-	message := bus.Message{Subject: subject, Data: body.AppendJSON(nil), Header: []events.Header{
-		{Key: events.HeaderID, Value: events.ID("catalogue", version)},
-		{Key: events.HeaderType, Value: events.TypeCatalogue},
-		{Key: events.HeaderSource, Value: "daybook/catalogue"},
-		{Key: events.HeaderTime, Value: events.FormatTime(time.Now())},
-		{Key: events.HeaderSpecVersion, Value: events.SpecVersion},
-		{Key: events.HeaderContentType, Value: events.ContentType},
-	}}
-	_, err := b.Append(ctx, events.StreamMetered, []bus.Message{message}, bus.Expect{Filter: subject})
-	if err == nil {
-		return true, nil
-	}
-	var conflict *bus.ConflictError
-	if !errors.As(err, &conflict) && !errors.Is(err, bus.ErrOutcomeUnknown) {
-		return false, err
-	}
-	stored, lastErr := b.Last(ctx, events.StreamMetered, subject)
-	if lastErr != nil {
-		return false, errors.Join(err, lastErr)
-	}
-	if string(stored.Data) != string(message.Data) {
-		return false, fmt.Errorf("catalogue version %q is published already, with another text. A version never "+
-			"changes: publish this one under another name (--name)", version)
-	}
-	return false, nil
 }

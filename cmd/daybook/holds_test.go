@@ -156,19 +156,6 @@ var _ = Describe("What runs and what is held", func() {
 			HaveField("Note", "seen in the console"), HaveField("Footprint.VolumeGB", events.Some(10)))))
 	})
 
-	It("may be decided about anew, each time with an id of its own", func(ctx SpecContext) {
-		for _, args := range [][]string{{"release", "--volume-gb", "10"}, {"discard"}, {"release", "--volume-gb", "10"},
-			{"release", "--volume-gb", "20"}} {
-			status, _, notices := s.daybook(append([]string{"holds", args[0], "hold-1", "--wait", "0"}, args[1:]...)...)
-			Expect(status).To(BeZero(), notices)
-		}
-		ids := map[string]bool{}
-		for _, d := range s.decisions(ctx) {
-			ids[d.ID] = true
-		}
-		Expect(ids).To(HaveLen(4))
-	})
-
 	It("is not decided about where nobody has heard of it, unless that is insisted on", func(ctx SpecContext) {
 		status, _, notices := s.daybook("holds", "discard", "hold-9")
 		Expect(status).To(Equal(1))
@@ -190,20 +177,11 @@ var _ = Describe("What runs and what is held", func() {
 				{ID: "unknown-volume", Kind: "volume", Resource: "db-3", Code: "unknown_volume", Start: begin},
 				{ID: "known-volume", Kind: "volume", Resource: "db-3", Code: "delete_without_create", Start: begin,
 					Footprint: events.Footprint{VolumeGB: events.Some(5)}},
-				{ID: "unknown-flavor", Kind: "instance", Resource: "db-3", Code: "unknown_flavor", Start: begin,
-					Footprint: events.Footprint{MemoryMB: events.Some(512)}},
-				{ID: "known-flavor", Kind: "instance", Resource: "db-3", Code: "delete_without_create", Start: begin,
-					Footprint: events.Footprint{Flavor: "m1", FlavorID: "10"}},
 				{ID: "closed", Kind: "volume", Resource: "db-3", Code: "closed_period", Start: begin,
 					Footprint: events.Footprint{VolumeGB: events.Some(5)}},
 			}}
 		s.metered(ctx, &held, 20)
 		status, out, notices := s.daybook(append([]string{"holds", "release", hold, "--wait", "0"}, args...)...)
-		if expected == "" {
-			Expect(status).To(BeZero(), notices)
-			Expect(s.decisions(ctx)).To(HaveLen(1))
-			return
-		}
 		Expect(status).To(Equal(1), out)
 		Expect(notices).To(ContainSubstring(expected))
 		Expect(s.decisions(ctx)).To(BeEmpty())
@@ -213,21 +191,8 @@ var _ = Describe("What runs and what is held", func() {
 		Entry("0 GB, insisted on", "gone", "a volume has 1 GiB at least", "--volume-gb", "0", "--force", "--source",
 			"trove", "--foundation", "dbaas", "--kind", "instance", "--resource", "db-3"),
 		Entry("a flavour for a volume", "unknown-volume", "it is not about a flavour", "--flavor", "m1"),
-		Entry("the size of an unknown volume", "unknown-volume", "", "--volume-gb", "10"),
-		Entry("another size than the known one", "known-volume", "says that the volume had 5 GiB, not 6; leave out "+
-			"--volume-gb", "--volume-gb", "6"),
 		Entry("another size, insisted on though it is listed", "known-volume", "had 5 GiB, not 6", "--volume-gb", "6",
 			"--force", "--source", "trove", "--foundation", "dbaas", "--kind", "instance", "--resource", "db-3"),
-		Entry("the known size", "known-volume", "", "--volume-gb", "5"),
-		Entry("nothing where the size is known", "known-volume", ""),
-		Entry("no flavour where none is known", "unknown-flavor", "give its name with --flavor and its id with "+
-			"--flavor-id"),
-		Entry("a volume for a flavour", "unknown-flavor", "it is not about a volume", "--volume-gb", "5"),
-		Entry("a flavour where none is known", "unknown-flavor", "", "--flavor", "m1", "--flavor-id", "10"),
-		Entry("another flavour than the known one", "known-flavor", `says the flavour "m1" with the id "10"`,
-			"--flavor", "m2"),
-		Entry("another flavour's id", "known-flavor", `says the flavour "m1" with the id "10"`, "--flavor-id", "11"),
-		Entry("the known flavour", "known-flavor", "", "--flavor", "m1"),
 		Entry("what is closed", "closed", "what it would change is closed"),
 	)
 

@@ -13,6 +13,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"github.com/daybook-billing/daybook/acts"
 	"github.com/daybook-billing/daybook/cmd/daybook/print"
 	"github.com/daybook-billing/daybook/collector/cf"
 	"github.com/daybook-billing/daybook/collector/file"
@@ -212,7 +213,7 @@ func (c *upCmd) start(e *env, process *service.Process) (_ *everything, err erro
 		if err != nil {
 			return nil, err
 		}
-		if _, err := publishCatalogue(e.ctx, u.bus, parsed.Digest(), text); err != nil {
+		if _, err := acts.PublishCatalogue(e.ctx, u.bus, parsed.Digest(), text, time.Now()); err != nil {
 			return nil, err
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"io"
 
 	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/internal/metered"
 )
 
 // holdJSON is a hold.
@@ -88,5 +89,22 @@ func (p *Holds) End() error {
 	}
 	_, err := fmt.Fprintf(notices, "not listed: %d more; a message lists at most %d of what is held under its "+
 		"subject\n", p.omitted, events.MaxHeld)
+	return err
+}
+
+// Effect prints the projector's answer to a decision.
+func Effect(w io.Writer, e *metered.Effect) error {
+	var err error
+	switch {
+	case !e.Changed():
+		_, err = fmt.Fprintln(w, "the projector has taken it up: it changes nothing")
+	case e.Foreign != "":
+		_, err = fmt.Fprintf(w, "the projector has taken it up with message %d of %s: %s\n", e.Sequence,
+			events.StreamMetered, e.Foreign)
+	default:
+		_, err = fmt.Fprintf(w, "the projector has taken it up: %d spans closed, %d retracted, %d still held "+
+			"under %s\n",
+			e.Closed, e.Retracted, e.Held, e.Subject)
+	}
 	return err
 }

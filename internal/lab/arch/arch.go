@@ -3,6 +3,7 @@
 //   - the services collector, projector, pricer and api never import each other: they meet in
 //     streams. The api alone may import the pricer's pure packages;
 //   - the ledger imports no service, and only the api and commands import the ledger;
+//   - acts imports no service, no flags and no files: commands and the api call it;
 //   - events imports nothing of ours, and the shared internal packages nothing of the services;
 //   - only internal/bus imports NATS, tests included;
 //   - nothing outside cmd imports cmd;
@@ -54,8 +55,15 @@ var ledgerReaders = []string{"ledger", "api", "cmd", "internal/lab"}
 // shared packages serve several services, and so depend on none.
 var shared = []string{
 	"internal/bus", "internal/stage", "internal/service", "internal/jsondoc", "internal/redact",
-	"internal/cfapi", "ledger",
+	"internal/cfapi", "internal/metered", "acts", "ledger",
 }
+
+// called packages act for whoever calls them, a command or an API: flags, files and printing are
+// the caller's.
+var called = []string{"acts", "internal/metered"}
+
+// callers are the imports of a command line; one that ends in / stands for everything below it.
+var callers = []string{"flag", "os", "os/", "github.com/alecthomas/"}
 
 // purePackages are pure as a whole.
 var purePackages = []string{"events", "pricer/catalogue", "pricer/formula", "pricer/rating"}
@@ -204,6 +212,8 @@ func imports(f *File) []string {
 		switch {
 		case startsWithAny(target, natsModules) && !within(f.folder(), natsImporters):
 			broken = append(broken, f.at(spec.Pos(), "imports %s: only internal/bus knows NATS", target))
+		case within(f.folder(), called) && !f.test() && matches(target, callers):
+			broken = append(broken, f.at(spec.Pos(), "imports %s: flags, files and printing are the caller's", target))
 		case !ours:
 		case within(own, []string{lab}) && !within(f.folder(), []string{lab}) && !f.test() &&
 			!slices.Contains(labImporters[f.Path], strings.TrimPrefix(own, lab+"/")):
@@ -373,15 +383,15 @@ func importPath(spec *ast.ImportSpec) string {
 }
 
 func isImpure(target string) bool {
-	if slices.Contains(notImpure, target) {
-		return false
-	}
-	for _, p := range impure {
-		if target == p || strings.HasSuffix(p, "/") && strings.HasPrefix(target, p) {
-			return true
-		}
-	}
-	return false
+	return !slices.Contains(notImpure, target) && matches(target, impure)
+}
+
+// matches reports whether an import is among others, of which one that ends in / stands for
+// everything below it.
+func matches(target string, imports []string) bool {
+	return slices.ContainsFunc(imports, func(p string) bool {
+		return target == p || strings.HasSuffix(p, "/") && strings.HasPrefix(target, p)
+	})
 }
 
 // serviceOf is the service that a folder belongs to, or "".

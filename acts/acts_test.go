@@ -1,0 +1,307 @@
+package acts_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"github.com/daybook-billing/daybook/acts"
+	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/internal/bus"
+)
+
+func TestSuite(t *testing.T) {
+	RegisterFailHandler(Fail)
+	RunSpecs(t, "acts")
+}
+
+// fault is the fate of one append.
+type fault uint8
+
+const (
+	none        fault = iota
+	answerLost        // stored, without an answer
+	requestLost       // not stored, and nobody knows
+	rivalFirst        // somebody else appends to the subject before
+	denied
+)
+
+var errDenied = errors.New("denied")
+
+// site is a NATS server with Daybook's streams, and faults of the next appends.
+type site struct {
+	*bus.Bus
+	faults []fault
+	rival  func(ctx context.Context)
+}
+
+func newSite(ctx context.Context) *site {
+	GinkgoHelper()
+	server, err := bus.StartServer(bus.ServerConfig{DataDir: GinkgoT().TempDir(), Listen: "127.0.0.1:0"})
+	Expect(err).NotTo(HaveOccurred())
+	DeferCleanup(server.Shutdown)
+	b, err := bus.Connect(ctx, bus.Config{URL: server.URL()})
+	Expect(err).NotTo(HaveOccurred())
+	DeferCleanup(b.Close)
+	Expect(b.EnsureStreams(ctx, bus.StreamsConfig{})).To(Succeed())
+	return &site{Bus: b}
+}
+
+func (s *site) Append(ctx context.Context, stream string, msgs []bus.Message, expect bus.Expect) (uint64, error) {
+	f := none
+	if len(s.faults) > 0 {
+		f, s.faults = s.faults[0], s.faults[1:]
+	}
+	switch f {
+	case requestLost:
+		return 0, bus.ErrOutcomeUnknown
+	case denied:
+		return 0, errDenied
+	case rivalFirst:
+		s.rival(ctx)
+	}
+	last, err := s.Bus.Append(ctx, stream, msgs, expect)
+	if f == answerLost && err == nil {
+		return 0, bus.ErrOutcomeUnknown
+	}
+	return last, err
+}
+
+// put appends messages to the end of a stream, as anybody might.
+func (s *site) put(ctx context.Context, stream string, messages ...bus.Message) {
+	GinkgoHelper()
+	state, err := s.Stream(ctx, stream)
+	Expect(err).NotTo(HaveOccurred())
+	_, err = s.Bus.Append(ctx, stream, messages, bus.Expect{Last: state.Last})
+	Expect(err).NotTo(HaveOccurred())
+}
+
+// horizon is a collector's message.
+func horizon(collector string, at time.Time) bus.Message {
+	h := events.Horizon{ID: "h", Source: "cf", Foundation: "eu", Time: at, Collector: collector}
+	return bus.Message{Subject: events.UsageHorizonSubject("cf", "eu"), Data: h.AppendJSON(nil)}
+}
+
+// list is all acts of a kind.
+func (s *site) list(ctx context.Context, kind acts.Kind) (all []acts.Act) {
+	GinkgoHelper()
+	Expect(acts.List(ctx, s, kind, "", func(a *acts.Act) error {
+		all = append(all, *a)
+		return nil
+	})).To(Succeed())
+	return all
+}
+
+// headers are those of a stored message, with its subject and body.
+func (s *site) stored(ctx context.Context, stream string, sequence uint64) (subject, headers, body string) {
+	GinkgoHelper()
+	m, err := s.Get(ctx, stream, sequence)
+	Expect(err).NotTo(HaveOccurred())
+	for _, key := range []string{
+		events.HeaderID, events.HeaderType, events.HeaderSource, events.HeaderTime, events.HeaderSpecVersion,
+		events.HeaderContentType,
+	} {
+		headers += key + ": " + m.Header(key) + "\n"
+	}
+	return m.Subject, headers, string(m.Data)
+}
+
+var at = time.Date(2026, 11, 2, 10, 0, 0, 123456000, time.UTC)
+
+func decision(hold, action string) events.Decision {
+	return events.Decision{
+		Source: "trove", Foundation: "dbaas", Kind: "instance", Resource: "db-1", Hold: hold, Action: action, By: "ann",
+		Note: "outage", Time: at,
+	}
+}
+
+var _ = Describe("An act", func() {
+	var s *site
+	BeforeEach(func(ctx SpecContext) { s = newSite(ctx) })
+
+	It("is a message with the headers of CloudEvents: a decision", func(ctx SpecContext) {
+		d := decision("hold-1", "release")
+		d.Footprint.VolumeGB = events.Some(10)
+		decided, err := acts.Decide(ctx, s, d)
+		Expect(err).NotTo(HaveOccurred())
+		subject, headers, body := s.stored(ctx, events.StreamUsage, decided[0].Sequence)
+		id := events.ID("decision", "hold-1", "release", "")
+		Expect(subject).To(Equal("usage.trove.dbaas.decision"))
+		Expect(headers).To(Equal("ce-id: " + id + "\nce-type: daybook.decision.v1\nce-source: daybook/holds\n" +
+			"ce-time: 2026-11-02T10:00:00.123456Z\nce-specversion: 1.0\ncontent-type: application/json\n"))
+		d.ID = id
+		Expect(body).To(Equal(string(d.AppendJSON(nil))))
+	})
+
+	It("is a message with the headers of CloudEvents: a retirement", func(ctx SpecContext) {
+		s.put(ctx, events.StreamUsage, horizon("west", at), horizon("east", at.Add(time.Hour)))
+		Expect(acts.Retire(ctx, s, "cf", "eu", "west")).To(Equal(at.Add(time.Hour)))
+		subject, headers, body := s.stored(ctx, events.StreamUsage, 3)
+		id := events.ID("horizon", "cf", "eu", "west", "2026-11-02T10:00:00.123456Z", "retired")
+		Expect(subject).To(Equal("usage.cf.eu.horizon"))
+		Expect(headers).To(Equal("ce-id: " + id + "\nce-type: daybook.horizon.v1\nce-source: \n" +
+			"ce-time: 2026-11-02T10:00:00.123456Z\nce-specversion: \ncontent-type: \n"))
+		want := events.Horizon{ID: id, Source: "cf", Foundation: "eu", Time: at, Collector: "west", Retired: true}
+		Expect(body).To(Equal(string(want.AppendJSON(nil))))
+	})
+
+	It("is a message with the headers of CloudEvents: a catalogue", func(ctx SpecContext) {
+		Expect(acts.PublishCatalogue(ctx, s, "v1", []byte("plans: []\n"), at)).To(BeTrue())
+		subject, headers, body := s.stored(ctx, events.StreamMetered, 1)
+		Expect(subject).To(Equal("catalogue.v1"))
+		Expect(headers).To(Equal("ce-id: " + events.ID("catalogue", "v1") + "\nce-type: daybook.catalogue.v1\n" +
+			"ce-source: daybook/catalogue\nce-time: 2026-11-02T10:00:00.123456Z\nce-specversion: 1.0\n" +
+			"content-type: application/json\n"))
+		want := events.Catalogue{Version: "v1", YAML: "plans: []\n"}
+		Expect(body).To(Equal(string(want.AppendJSON(nil))))
+	})
+
+	DescribeTable("is stored once, whatever becomes of the append", func(ctx SpecContext, faults ...fault) {
+		s.put(ctx, events.StreamUsage, horizon("west", at))
+		for _, act := range []struct {
+			kind    acts.Kind
+			rival   func(ctx context.Context)
+			publish func(ctx context.Context) error
+			fails   error // where somebody else comes first
+		}{
+			{
+				acts.Decision, func(ctx context.Context) {
+					d := decision("hold-2", "discard")
+					s.put(ctx, events.StreamUsage, bus.Message{
+						Subject: "usage.trove.dbaas.decision", Data: d.AppendJSON(nil),
+					})
+				}, func(ctx context.Context) error {
+					decided, err := acts.Decide(ctx, s, decision("hold-1", "discard"))
+					if err == nil && decided[0].Already {
+						return errors.New("nobody else had decided")
+					}
+					return err
+				}, nil,
+			},
+			{
+				acts.Retirement, func(ctx context.Context) {
+					s.put(ctx, events.StreamUsage,
+						horizon("west", at.Add(1)))
+				},
+				func(ctx context.Context) error {
+					_, err := acts.Retire(ctx, s, "cf", "eu", "west")
+					return err
+				}, acts.ErrNotStopped,
+			},
+			{
+				acts.Catalogue, func(ctx context.Context) {
+					c := events.Catalogue{Version: "v1", YAML: "plans: []\n"}
+					s.put(ctx, events.StreamMetered, bus.Message{Subject: "catalogue.v1", Data: c.AppendJSON(nil)})
+				}, func(ctx context.Context) error {
+					_, err := acts.PublishCatalogue(ctx, s, "v1", []byte("plans: []\n"), at)
+					return err
+				}, nil,
+			},
+		} {
+			s.faults, s.rival = append([]fault{}, faults...), act.rival
+			rivals := 0
+			for _, f := range faults {
+				if f == rivalFirst {
+					rivals++
+				}
+			}
+			err := act.publish(ctx)
+			switch {
+			case rivals > 0 && act.fails != nil:
+				Expect(err).To(MatchError(act.fails))
+				Expect(s.list(ctx, act.kind)).To(BeEmpty())
+			case act.kind == acts.Decision:
+				Expect(err).NotTo(HaveOccurred())
+				Expect(s.list(ctx, act.kind)).To(HaveLen(1 + rivals))
+			default:
+				Expect(err).NotTo(HaveOccurred())
+				Expect(s.list(ctx, act.kind)).To(HaveLen(1), "%s", act.kind)
+			}
+		}
+	},
+		Entry("well"),
+		Entry("no answer, though it was stored", answerLost),
+		Entry("no answer, and not stored", requestLost),
+		Entry("twice no answer", requestLost, answerLost),
+		Entry("somebody else first", rivalFirst),
+	)
+
+	It("is given up when others come first again and again, or when it may not be stored", func(ctx SpecContext) {
+		n := 0
+		s.rival = func(ctx context.Context) {
+			n++
+			d := decision(fmt.Sprint("other-", n), "discard")
+			s.put(ctx, events.StreamUsage, bus.Message{Subject: "usage.trove.dbaas.decision", Data: d.AppendJSON(nil)})
+		}
+		for range 20 {
+			s.faults = append(s.faults, rivalFirst)
+		}
+		_, err := acts.Decide(ctx, s, decision("hold-1", "discard"))
+		var busy *acts.BusyError
+		Expect(errors.As(err, &busy)).To(BeTrue(), "%v", err)
+		Expect(err).To(MatchError(ContainSubstring("usage.trove.dbaas.decision at this moment")))
+		var conflict *bus.ConflictError
+		Expect(errors.As(err, &conflict)).To(BeTrue())
+		s.faults = []fault{denied}
+		_, err = acts.Decide(ctx, s, decision("hold-1", "discard"))
+		Expect(err).To(MatchError(errDenied))
+	})
+
+	It("is read back, with the message before it as its expectation", func(ctx SpecContext) {
+		s.put(ctx, events.StreamUsage, horizon("west", at), horizon("east", at))
+		_, err := acts.Retire(ctx, s, "cf", "eu", "west")
+		Expect(err).NotTo(HaveOccurred())
+		_, err = acts.Decide(ctx, s, decision("hold-1", "discard"), decision("hold-2", "discard"))
+		Expect(err).NotTo(HaveOccurred())
+		Expect(acts.PublishCatalogue(ctx, s, "v1", []byte("a"), at)).To(BeTrue())
+		s.put(ctx, events.StreamUsage, bus.Message{Subject: "usage.trove.dbaas.decision", Data: []byte("{")})
+
+		Expect(s.list(ctx, acts.Retirement)).To(HaveExactElements(And(
+			HaveField("Kind", acts.Retirement), HaveField("Source", "cf"), HaveField("Foundation", "eu"),
+			HaveField("Time", at), HaveField("Sequence", uint64(3)), HaveField("Expectation", uint64(2)),
+			HaveField("Retired.Collector", "west"))))
+		Expect(s.list(ctx, acts.Decision)).To(HaveExactElements(
+			And(HaveField("By", "ann"), HaveField("Note", "outage"), HaveField("Decision.Hold", "hold-1"),
+				HaveField("Expectation", uint64(0))),
+			And(HaveField("Decision.Hold", "hold-2"), HaveField("Expectation", uint64(4)))))
+		Expect(s.list(ctx, acts.Catalogue)).To(HaveExactElements(And(
+			HaveField("Source", ""), HaveField("Time", at), HaveField("Catalogue.YAML", "a"))))
+		Expect(acts.List(ctx, s, acts.Decision, "elsewhere", func(*acts.Act) error { return errDenied })).To(Succeed())
+		Expect(acts.List(ctx, s, acts.Decision, "dbaas",
+			func(*acts.Act) error { return errDenied })).To(MatchError(errDenied))
+		Expect(acts.List(ctx, s, "closing", "", nil)).To(MatchError(ContainSubstring("no kind")))
+	})
+})
+
+var _ = Describe("A retirement", func() {
+	It("names a collector that has told something, and that is not retired", func(ctx SpecContext) {
+		s := newSite(ctx)
+		_, err := acts.Retire(ctx, s, "cf", "eu", "west")
+		Expect(err).To(MatchError(ContainSubstring("those that have are: none")))
+		s.put(ctx, events.StreamUsage, horizon("", at), horizon("west", at.Add(time.Hour)))
+		_, err = acts.Retire(ctx, s, "cf", "eu", "north")
+		var unknown *acts.UnknownCollectorError
+		Expect(errors.As(err, &unknown)).To(BeTrue())
+		Expect(unknown.Known).To(Equal([]string{"west"}))
+		Expect(acts.Retire(ctx, s, "cf", "eu", "west")).To(Equal(at), "the nameless collector decides")
+		_, err = acts.Retire(ctx, s, "cf", "eu", "west")
+		Expect(err).To(MatchError(acts.ErrRetired))
+	})
+})
+
+var _ = Describe("A catalogue version", func() {
+	It("never changes", func(ctx SpecContext) {
+		s := newSite(ctx)
+		Expect(acts.PublishCatalogue(ctx, s, "v1", []byte("a"), at)).To(BeTrue())
+		Expect(acts.PublishCatalogue(ctx, s, "v1", []byte("a"), at.Add(time.Hour))).To(BeFalse())
+		_, err := acts.PublishCatalogue(ctx, s, "v1", []byte("b"), at)
+		var taken *acts.VersionTakenError
+		Expect(errors.As(err, &taken)).To(BeTrue())
+		Expect(err).To(MatchError(ContainSubstring("A version never changes")))
+	})
+})

@@ -1,0 +1,107 @@
+package acts
+
+import (
+	"context"
+	"maps"
+	"slices"
+
+	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/internal/bus"
+)
+
+// Decided is one decision with its outcome.
+type Decided struct {
+	// Decision is the decision as it is stored, with its id.
+	Decision events.Decision
+	Sequence uint64 // in USAGE
+	// Already is set when the last decision about the hold said the same before: nothing was
+	// stored, and Decision is the earlier one.
+	Already bool
+}
+
+// Decide publishes decisions about holds, each exactly once, and gives them their ids: the
+// decisions about a hold form a chain, in which each id is made of the one before it. A decision
+// equal to the last one about its hold, in action and footprint, is not stored. The decisions of a
+// foundation are stored in batches. With an error, the decisions before it are returned.
+func Decide(ctx context.Context, b Bus, decisions ...events.Decision) ([]Decided, error) {
+	bySubject := map[string][]events.Decision{}
+	for _, d := range decisions {
+		subject := events.UsageDecisionSubject(d.Source, d.Foundation)
+		bySubject[subject] = append(bySubject[subject], d)
+	}
+	var all []Decided
+	for _, subject := range slices.Sorted(maps.Keys(bySubject)) {
+		for part := range slices.Chunk(bySubject[subject], bus.MaxBatch) {
+			p := deciding{decisions: part, last: map[string]Act{}}
+			if err := p.run(ctx, b, subject); err != nil {
+				return all, err
+			}
+			all = append(all, p.outcomes...)
+		}
+	}
+	return all, nil
+}
+
+// deciding is one batch of decisions on one subject.
+type deciding struct {
+	decisions []events.Decision
+	last      map[string]Act // by hold, as stored
+	// Of the last try: an outcome for each decision, and the indexes of the decisions in its batch.
+	outcomes []Decided
+	batch    []int
+}
+
+func (p *deciding) run(ctx context.Context, b Bus, subject string) error {
+	publishing := publish{
+		bus: b, kind: Decision, subject: subject,
+		read: func(m *bus.Stored) error {
+			if a, ok := read(Decision, m); ok {
+				p.last[a.Decision.Hold] = a
+			}
+			return nil
+		},
+		next: p.next,
+	}
+	last, err := publishing.run(ctx)
+	if err != nil {
+		return err
+	}
+	first := last + 1 - uint64(len(p.batch)) // the messages of a batch have sequences without holes
+	for i, at := range p.batch {
+		p.outcomes[at].Sequence = first + uint64(i)
+	}
+	return nil
+}
+
+// next makes the acts of the decisions that are not stored yet.
+func (p *deciding) next() ([]Act, error) {
+	tried, last := p.outcomes, maps.Clone(p.last)
+	p.outcomes, p.batch = make([]Decided, 0, len(p.decisions)), p.batch[:0]
+	var acts []Act
+	for i := range p.decisions {
+		d := p.decisions[i]
+		before, decided := last[d.Hold]
+		if decided {
+			stored := before.Decision
+			own := tried != nil && !tried[i].Already && tried[i].Decision.ID == stored.ID &&
+				stored.Time.Equal(d.Time)
+			if own || stored.Action == d.Action && stored.Footprint == d.Footprint {
+				// own: an earlier try was stored, though no answer came
+				p.outcomes = append(p.outcomes, Decided{*stored, before.Sequence, !own})
+				continue
+			}
+		}
+		d.ID = events.ID("decision", d.Hold, d.Action, before.ID)
+		act := decisionAct(&d)
+		last[d.Hold] = act
+		p.outcomes, p.batch, acts = append(p.outcomes, Decided{Decision: d}), append(p.batch, i), append(acts, act)
+	}
+	return acts, nil
+}
+
+func decisionAct(d *events.Decision) Act {
+	return Act{
+		Kind: Decision, Source: d.Source, Foundation: d.Foundation, ID: d.ID, By: d.By, Note: d.Note, Time: d.Time,
+		Decision: d,
+	}
+}

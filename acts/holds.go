@@ -1,0 +1,98 @@
+package acts
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/internal/metered"
+)
+
+// Held is a hold with the subject of its decisions.
+type Held struct {
+	Hold       events.Hold
+	Source     string
+	Foundation string
+	Kind       string // of the subject in METERED
+	Resource   string // last token of the subject
+}
+
+// Decision makes a decision about the hold, without an id.
+func (h *Held) Decision(action, by, note string, at time.Time) events.Decision {
+	return events.Decision{
+		Source: h.Source, Foundation: h.Foundation, Kind: h.Kind, Resource: h.Resource, Hold: h.Hold.ID,
+		Action: action, By: by, Note: note, Time: at,
+	}
+}
+
+// ErrUnknownHold says that no hold has the id. A hold that a later fact has settled, or that
+// somebody has decided about, is no longer listed.
+var ErrUnknownHold = errors.New("no hold has this id")
+
+var errFound = errors.New("found")
+
+// FindHold finds a hold by its id, in one foundation or, where that is empty, in all. Errors:
+// ErrUnknownHold.
+func FindHold(ctx context.Context, b metered.Bus, foundation, id string) (Held, error) {
+	var found Held
+	err := metered.Latest(ctx, b, foundation, "", func(m *events.Metered) error {
+		for i := range m.Held {
+			if m.Held[i].ID == id {
+				found = newHeld(m, i)
+				return errFound
+			}
+		}
+		return nil
+	})
+	switch {
+	case errors.Is(err, errFound):
+		return found, nil
+	case err != nil:
+		return Held{}, err
+	}
+	return Held{}, fmt.Errorf("%w: %s", ErrUnknownHold, id)
+}
+
+func newHeld(m *events.Metered, i int) Held {
+	return Held{Hold: m.Held[i], Source: m.Source, Foundation: m.Foundation, Kind: m.Kind, Resource: m.Resource}
+}
+
+// Filter names holds; an empty field names all.
+type Filter struct {
+	Foundation string
+	Tenant     string
+	Code       string
+}
+
+// Selection is the holds that an action can be decided about.
+type Selection struct {
+	Holds   []Held
+	Unfit   int    // holds left out: they cannot be released without their size, or at all
+	Omitted uint64 // holds that METERED does not list until others are decided about
+}
+
+// Select finds the holds that match, each once, and that can have the action without more to say
+// about their size.
+func Select(ctx context.Context, b metered.Bus, f Filter, action string) (Selection, error) {
+	var s Selection
+	known, unfit := map[string]bool{}, map[string]bool{}
+	err := metered.Latest(ctx, b, f.Foundation, f.Tenant, func(m *events.Metered) error {
+		s.Omitted += uint64(m.HeldOmitted)
+		for i := range m.Held {
+			h := &m.Held[i]
+			switch {
+			case known[h.ID] || f.Code != "" && f.Code != h.Code:
+			case action == events.ActionRelease && Releasable(h, &events.Footprint{}) != nil:
+				unfit[h.ID] = true
+			default:
+				known[h.ID] = true
+				s.Holds = append(s.Holds, newHeld(m, i))
+			}
+		}
+		return nil
+	})
+	s.Unfit = len(unfit)
+	return s, err
+}

@@ -1,0 +1,179 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/daybook-billing/daybook/acts"
+	"github.com/daybook-billing/daybook/cmd/daybook/print"
+	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/internal/bus"
+	"github.com/daybook-billing/daybook/internal/metered"
+)
+
+// decisionFlags are what release and discard have in common.
+type decisionFlags struct {
+	natsFlags
+	ID         string        `arg:"" optional:"" help:"Id of the hold, as daybook holds list prints it."`
+	All        bool          `help:"Decide about all that is held, or of that what --tenant, --foundation and --code name."`
+	Yes        bool          `help:"With --all: decide; without it, only say about how many."`
+	Tenant     string        `help:"With --all: only this tenant."`
+	Code       string        `help:"With --all: only holds with this code, such as gap."`
+	By         string        `env:"USER" placeholder:"NAME" help:"Who decides."`
+	Note       string        `help:"Why."`
+	Wait       time.Duration `default:"10s" help:"How long to wait until the projector has taken the decision up; 0 does not wait."`
+	Force      bool          `help:"Decide about a hold that is not listed now; needs --source, --foundation, --kind and --resource."`
+	Source     string        `enum:",cf,trove" default:"" help:"With --force: source of the hold: cf or trove."`
+	Foundation string        `help:"With --force: foundation of the hold. With --all: only this foundation."`
+	Kind       string        `enum:",app,task,staging,service,instance" default:"" help:"With --force: kind of the subject: the last but one token."`
+	Resource   string        `help:"With --force: resource of the subject: the last token."`
+}
+
+// Validate checks the command line.
+func (c *decisionFlags) Validate() error {
+	switch {
+	case c.All == (c.ID != ""):
+		return errors.New("name one hold by its id, or all with --all")
+	case c.All && (c.Force || c.Source != "" || c.Kind != "" || c.Resource != ""):
+		return errors.New("--all is for what is listed, and goes with --tenant, --foundation and --code only")
+	case !c.All && (c.Tenant != "" || c.Code != "" || c.Yes):
+		return errors.New("--tenant, --code and --yes go with --all")
+	}
+	if c.Force && (c.Source == "" || c.Foundation == "" || c.Kind == "" || c.Resource == "") {
+		return errors.New("--force needs --source, --foundation, --kind and --resource: they say where the hold " +
+			"belongs")
+	}
+	return nil
+}
+
+type holdsReleaseCmd struct {
+	decisionFlags
+	VolumeGB *uint32 `name:"volume-gb" help:"Size of the volume in GiB, where the hold does not know it."`
+	Flavor   string  `help:"Name of the flavour, where the hold does not know it."`
+	FlavorID string  `name:"flavor-id" help:"Id of the flavour."`
+}
+
+// Run releases a hold.
+func (c *holdsReleaseCmd) Run(e *env) error {
+	footprint := events.Footprint{Flavor: c.Flavor, FlavorID: c.FlavorID}
+	if c.VolumeGB != nil {
+		footprint.VolumeGB = events.Some(*c.VolumeGB)
+	}
+	if c.All {
+		if footprint != (events.Footprint{}) {
+			return errors.New("a volume's size or a flavour is that of one hold: give its id instead of --all")
+		}
+		return c.decideAll(e, events.ActionRelease)
+	}
+	if c.VolumeGB != nil && *c.VolumeGB == 0 {
+		return errors.New("a volume has 1 GiB at least: give its size with --volume-gb, or discard the hold if there " +
+			"was no volume")
+	}
+	return c.decide(e, events.ActionRelease, footprint)
+}
+
+type holdsDiscardCmd struct {
+	decisionFlags
+}
+
+// Run discards a hold.
+func (c *holdsDiscardCmd) Run(e *env) error {
+	if c.All {
+		return c.decideAll(e, events.ActionDiscard)
+	}
+	return c.decide(e, events.ActionDiscard, events.Footprint{})
+}
+
+// decide publishes a decision, once, and says what became of it.
+func (c *decisionFlags) decide(e *env, action string, footprint events.Footprint) error {
+	b, err := c.open(e.ctx, "holds", nil)
+	if err != nil {
+		return err
+	}
+	defer b.Close()
+	hold, err := c.find(e.ctx, b, action, &footprint)
+	if err != nil {
+		return err
+	}
+	d := hold.Decision(action, c.By, c.Note, now())
+	d.Footprint = footprint
+	metering, err := b.Stream(e.ctx, events.StreamMetered)
+	if err != nil {
+		return err
+	}
+	decided, err := acts.Decide(e.ctx, b, d)
+	if err != nil {
+		return err
+	}
+	if o := &decided[0]; o.Already {
+		fmt.Fprintf(e.stdout, "decided already: %s of hold %s by %s at %s; nothing changed\n", action, c.ID,
+			cmp.Or(o.Decision.By, "somebody"), events.FormatTime(o.Decision.Time))
+		return nil
+	}
+	fmt.Fprintf(e.stdout, "published on %s: %s of hold %s (message %d of %s)\n",
+		events.UsageDecisionSubject(d.Source, d.Foundation), action, c.ID, decided[0].Sequence, events.StreamUsage)
+	if c.Wait == 0 {
+		return nil
+	}
+	return c.await(e, b, metering.Last, decided[0].Sequence)
+}
+
+// now is the time of a decision.
+func now() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
+
+// find finds the hold, and checks that it can have the action. With --force an unlisted hold is the
+// one of the flags.
+func (c *decisionFlags) find(ctx context.Context, b *bus.Bus, action string, given *events.Footprint) (acts.Held,
+	error,
+) {
+	hold, err := acts.FindHold(ctx, b, c.Foundation, c.ID)
+	switch {
+	case errors.Is(err, acts.ErrUnknownHold) && c.Force:
+		return acts.Held{
+			Hold: events.Hold{ID: c.ID}, Source: c.Source, Foundation: c.Foundation, Kind: c.Kind, Resource: c.Resource,
+		}, nil
+	case errors.Is(err, acts.ErrUnknownHold):
+		return hold, fmt.Errorf("no hold has the id %s: daybook holds list shows those that there are. A hold that a "+
+			"later fact has settled, or that somebody has decided about, is no longer listed; --force decides all the "+
+			"same", c.ID)
+	case err != nil || action != events.ActionRelease:
+		return hold, err
+	}
+	err = acts.Releasable(&hold.Hold, given)
+	var refused *acts.NotReleasableError
+	if errors.As(err, &refused) {
+		return hold, fmt.Errorf("%w%s", err, releaseAdvice[refused.Problem])
+	}
+	return hold, err
+}
+
+// releaseAdvice says which flags to change.
+var releaseAdvice = map[acts.Problem]string{
+	acts.NoVolume: "; leave out --volume-gb",
+	acts.NoFlavor: "; leave out --flavor and --flavor-id",
+	acts.SizeUnknown: "; give its size in GiB with --volume-gb, or discard the hold if there was no " +
+		"volume",
+	acts.SizeContradicted:   "; leave out --volume-gb",
+	acts.FlavorUnknown:      "; give its name with --flavor and its id with --flavor-id",
+	acts.FlavorContradicted: "; leave out --flavor and --flavor-id",
+}
+
+// await waits until the projector has worked the decision off, and prints its answer. A projector
+// that does not run is no error: the decision stands in USAGE and is taken up when it does.
+func (c *decisionFlags) await(e *env, b *bus.Bus, after, sequence uint64) error {
+	ctx, cancel := context.WithTimeout(e.ctx, c.Wait)
+	defer cancel()
+	effect, err := metered.AwaitEffect(ctx, b, after, sequence)
+	if err != nil && ctx.Err() != nil && e.ctx.Err() == nil {
+		fmt.Fprintf(e.stdout, "the projector has not taken it up within %s: it does not run, is behind, or the "+
+			"decision changes nothing; daybook holds list shows what is held then\n", c.Wait)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return print.Effect(e.stdout, &effect)
+}
