@@ -31,7 +31,7 @@ type form struct {
 
 var forms = map[Kind]form{
 	Decision:   {events.StreamUsage, events.TypeDecision, "daybook/holds"},
-	Retirement: {events.StreamUsage, events.TypeHorizon, ""},
+	Retirement: {events.StreamUsage, events.TypeHorizon, "daybook/retire"},
 	Catalogue:  {events.StreamMetered, events.TypeCatalogue, "daybook/catalogue"},
 }
 
@@ -59,13 +59,6 @@ type Act struct {
 // headers are the headers of an act's message.
 func (a *Act) headers() []events.Header {
 	f := forms[a.Kind]
-	if a.Kind == Retirement {
-		return []events.Header{
-			{Key: events.HeaderID, Value: a.ID},
-			{Key: events.HeaderType, Value: f.kind},
-			{Key: events.HeaderTime, Value: events.FormatTime(a.Time)},
-		}
-	}
 	return events.Headers(a.ID, f.kind, f.source, events.FormatTime(a.Time))
 }
 

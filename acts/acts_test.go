@@ -144,8 +144,8 @@ var _ = Describe("An act", func() {
 		subject, headers, body := s.stored(ctx, events.StreamUsage, 3)
 		id := events.ID("horizon", "cf", "eu", "west", "2026-11-02T10:00:00.123456Z", "retired")
 		Expect(subject).To(Equal("usage.cf.eu.horizon"))
-		Expect(headers).To(Equal("ce-id: " + id + "\nce-type: daybook.horizon.v1\nce-source: \n" +
-			"ce-time: 2026-11-02T10:00:00.123456Z\nce-specversion: \ncontent-type: \n"))
+		Expect(headers).To(Equal("ce-id: " + id + "\nce-type: daybook.horizon.v1\nce-source: daybook/retire\n" +
+			"ce-time: 2026-11-02T10:00:00.123456Z\nce-specversion: 1.0\ncontent-type: application/json\n"))
 		want := events.Horizon{ID: id, Source: "cf", Foundation: "eu", Time: at, Collector: "west", Retired: true}
 		Expect(body).To(Equal(string(want.AppendJSON(nil))))
 	})
