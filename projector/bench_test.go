@@ -55,8 +55,10 @@ func month(n, apps int) []*bus.Stored {
 			u.Time = u.Time.Add(time.Minute)
 			tell(events.EventTaskStopped)
 		case 2:
-			u.Kind, u.Footprint = events.KindStaging, events.Footprint{Instances: events.Some(1),
-				MemoryMB: events.Some(1024)}
+			u.Kind, u.Footprint = events.KindStaging, events.Footprint{
+				Instances: events.Some(1),
+				MemoryMB:  events.Some(1024),
+			}
 			tell(events.EventStagingStarted)
 			u.Time = u.Time.Add(time.Minute)
 			tell(events.EventStagingStopped)

@@ -10,12 +10,13 @@ import (
 	"time"
 
 	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/projector/timeline"
 )
 
 // Config configures the projector service.
 type Config struct {
 	// Cut is how finely spans are divided; default day.
-	Cut Cut
+	Cut timeline.Cut
 	// Epoch is the time before which nothing is billed, by source ("cf", "trove") or by source and
 	// foundation ("cf/eu"), which takes precedence; none by default.
 	Epoch map[string]time.Time
@@ -38,9 +39,9 @@ const maxGrace = 366 * 24 * time.Hour
 
 func (c Config) settings() (Settings, error) {
 	if c.Cut == "" {
-		c.Cut = CutDay
+		c.Cut = timeline.CutDay
 	}
-	if _, err := ParseCut(string(c.Cut)); err != nil {
+	if _, err := timeline.ParseCut(string(c.Cut)); err != nil {
 		return Settings{}, err
 	}
 	if c.BuildTimeout < 0 {
@@ -60,8 +61,10 @@ func (c Config) settings() (Settings, error) {
 				"semicolon or equals sign in it", name)
 		}
 	}
-	s := Settings{Cut: c.Cut, Epoch: c.Epoch, BuildTimeout: c.BuildTimeout, Grace: c.Grace,
-		AbsenceWindows: c.AbsenceWindows}
+	s := Settings{
+		Cut: c.Cut, Epoch: c.Epoch, BuildTimeout: c.BuildTimeout, Grace: c.Grace,
+		AbsenceWindows: c.AbsenceWindows,
+	}
 	if c.ExcludeSpaces != "" {
 		var err error
 		if len(strings.Fields(c.ExcludeSpaces)) != 1 || strings.TrimSpace(c.ExcludeSpaces) != c.ExcludeSpaces {

@@ -1,7 +1,7 @@
 // Package projector derives what ran from what was reported: it folds the facts of USAGE into
 // timelines and publishes their spans to METERED.
 //
-// Reads USAGE, in order: facts, horizons, gaps, and operators' decisions on what is held.
+// Reads USAGE, in order: facts, horizons, gaps, and operators' decisions on holds.
 //
 // Writes METERED: for each fact that changed something, one message on
 // metered.<source>.<foundation>.<tenant>.<kind>.<resource> with the spans retracted, the spans
@@ -18,7 +18,8 @@
 // A crash at any point loses nothing: the output stream is the checkpoint, the state is derived
 // again from a snapshot or from the start, and the digest of the outputs must come out the same.
 //
-// All but config.go and projector.go is pure, and shared with `daybook rate`. In the order in which
-// a fact goes through them: meter.go, track.go, timeline.go with gap.go (processes, tasks,
-// services) or builds.go or trove.go, difference.go, cut.go.
+// The stage shell is config.go and projector.go. The rest is pure, and shared with `daybook rate`.
+// A fact goes through meter.go, the timeline of its resource and message.go. A timeline belongs to
+// a platform, in projector/cf or projector/trove; neither knows the other, and the meter knows both
+// by projector/timeline only. Another platform is another folder, and one line in platforms.go.
 package projector

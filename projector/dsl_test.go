@@ -11,6 +11,7 @@ import (
 
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/projector"
+	"github.com/daybook-billing/daybook/projector/timeline"
 )
 
 // clock reads "15:04", "15:04:05" or either after "01-02 ": times in 2026, on 1 March where no day
@@ -129,7 +130,7 @@ func newBooks(s projector.Settings) *books {
 
 // told is a meter that was told facts, without cuts.
 func told(facts ...*events.Usage) *books {
-	return newBooks(projector.Settings{Cut: projector.CutNone}).tell(facts...)
+	return newBooks(projector.Settings{Cut: timeline.CutNone}).tell(facts...)
 }
 
 func (b *books) tell(facts ...*events.Usage) *books {
@@ -269,8 +270,10 @@ func (b *books) held() []string {
 }
 
 func heldPart(h *events.Hold) string {
-	s := events.Span{Kind: h.Kind, Resource: h.Resource, Start: h.Start, End: h.End, Since: h.Start,
-		Footprint: h.Footprint}
+	s := events.Span{
+		Kind: h.Kind, Resource: h.Resource, Start: h.Start, End: h.End, Since: h.Start,
+		Footprint: h.Footprint,
+	}
 	return line(&s) + " " + h.Code
 }
 

@@ -236,8 +236,10 @@ func TestLostBuilds(t *testing.T) {
 		for i := range rapid.IntRange(1, 3).Draw(t, "gaps") {
 			from := to + rapid.IntRange(0, at+60).Draw(t, "from")
 			to = from + rapid.SampledFrom([]int{1, 10, 40, 90}).Draw(t, "missing")
-			gaps = append(gaps, &events.Gap{ID: fmt.Sprint("gap", i), Source: "cf", Foundation: "eu",
-				From: minute(from), To: minute(to), Reason: "lost"})
+			gaps = append(gaps, &events.Gap{
+				ID: fmt.Sprint("gap", i), Source: "cf", Foundation: "eu",
+				From: minute(from), To: minute(to), Reason: "lost",
+			})
 		}
 		b := newAccount(projector.Settings{Cut: cuts().Draw(t, "cut")})
 		waiting := gaps

@@ -80,76 +80,113 @@ func newProcessor(settings Settings) *processor {
 
 // Step implements stage.Processor.
 func (p *processor) Step(in *bus.Stored, emit func(stage.Output)) error {
+	var err error
 	switch kind := in.Header(events.HeaderType); kind {
 	case events.TypeUsage:
-		u := &p.usage
-		err := p.names.DecodeFact(u, in.Data)
-		if err == nil {
-			err = plausible(u.Time, u.Observed, u.Created, u.Listed)
-		}
-		switch {
-		case err != nil:
-		case u.Time.IsZero():
-			err = errNoTime
-		case u.AfterSequence >= in.Sequence:
-			err = fmt.Errorf("it follows message %d, which does not stand before it", u.AfterSequence)
-		}
-		if err != nil {
-			return p.unreadable(in, emit, err)
-		}
-		p.meter.Fact(u, in.Sequence, func(m *events.Metered) { emit(meteredOutput(m)) })
+		err = p.fact(in, emit)
 	case events.TypeHorizon:
-		var h events.Horizon
-		err := h.DecodeJSON(in.Data)
-		if err == nil {
-			err = plausible(h.Time)
-		}
-		if err == nil && h.Time.IsZero() {
-			err = errNoTime
-		}
-		if err != nil {
-			return p.unreadable(in, emit, err)
-		}
-		if all, moved := p.meter.Horizon(&h, in.Sequence, func(m *events.Metered) { emit(meteredOutput(m)) }); moved {
-			out := events.Horizon{ID: events.ID("metered", h.ID), Source: h.Source, Foundation: h.Foundation, Time: all}
-			emit(stage.Output{
-				Subject: events.MeteredHorizonSubject(h.Source, h.Foundation), Type: events.TypeHorizon, ID: out.ID,
-				Time: all, Body: &out,
-			})
-		}
+		err = p.horizon(in, emit)
 	case events.TypeGap:
-		var g events.Gap
-		err := g.DecodeJSON(in.Data)
-		if err == nil {
-			err = plausible(g.From, g.To)
-		}
-		switch {
-		case err != nil:
-		case g.To.IsZero():
-			err = errNoTime
-		case g.To.Before(g.From):
-			err = fmt.Errorf("it ends at %s, before it begins at %s", events.FormatTime(g.To),
-				events.FormatTime(g.From))
-		}
-		if err != nil {
-			return p.unreadable(in, emit, err)
-		}
-		if !p.meter.Gap(&g, in.Sequence, func(m *events.Metered) { emit(meteredOutput(m)) }) {
-			return nil
-		}
-		g.ID = events.ID("metered", g.ID)
-		emit(stage.Output{Subject: events.MeteredGapSubject(g.Source, g.Foundation), Type: events.TypeGap, ID: g.ID,
-			Time: in.Time, Body: &g})
+		err = p.gap(in, emit)
 	case events.TypeDecision:
-		var d events.Decision
-		if err := d.DecodeJSON(in.Data); err != nil {
-			return p.unreadable(in, emit, err)
-		}
-		if !p.meter.Decide(&d, in.Sequence, func(m *events.Metered) { emit(meteredOutput(m)) }) {
-			emit(undecided(&d, in.Sequence))
-		}
+		err = p.decision(in, emit)
 	default:
-		return p.unreadable(in, emit, fmt.Errorf("the %s header is %q", events.HeaderType, kind))
+		err = fmt.Errorf("the %s header is %q", events.HeaderType, kind)
+	}
+	if err != nil {
+		emit(unreadable(in, err))
+	}
+	return nil
+}
+
+// fact applies a fact. The error says why the message is none that a collector publishes; so do
+// those of the methods below.
+func (p *processor) fact(in *bus.Stored, emit func(stage.Output)) error {
+	u := &p.usage
+	if err := p.names.DecodeFact(u, in.Data); err != nil {
+		return err
+	}
+	if err := plausible(u.Time, u.Observed, u.Created, u.Listed); err != nil {
+		return err
+	}
+	switch {
+	case u.Time.IsZero():
+		return errNoTime
+	case u.AfterSequence >= in.Sequence:
+		return fmt.Errorf("it follows message %d, which does not stand before it", u.AfterSequence)
+	case !meters(u.Source, u.Kind):
+		return fmt.Errorf("it is about kind %q of source %q, which is not metered", u.Kind, u.Source)
+	}
+	p.meter.Fact(u, in.Sequence, func(m *events.Metered) { emit(meteredOutput(m)) })
+	return nil
+}
+
+func (p *processor) horizon(in *bus.Stored, emit func(stage.Output)) error {
+	var h events.Horizon
+	if err := h.DecodeJSON(in.Data); err != nil {
+		return err
+	}
+	if err := plausible(h.Time); err != nil {
+		return err
+	}
+	if h.Time.IsZero() {
+		return errNoTime
+	}
+	if err := known(h.Source); err != nil {
+		return err
+	}
+	all, moved := p.meter.Horizon(&h, in.Sequence, func(m *events.Metered) { emit(meteredOutput(m)) })
+	if moved {
+		out := events.Horizon{ID: events.ID("metered", h.ID), Source: h.Source, Foundation: h.Foundation, Time: all}
+		emit(stage.Output{
+			Subject: events.MeteredHorizonSubject(h.Source, h.Foundation), Type: events.TypeHorizon, ID: out.ID,
+			Time: all, Body: &out,
+		})
+	}
+	return nil
+}
+
+func (p *processor) gap(in *bus.Stored, emit func(stage.Output)) error {
+	var g events.Gap
+	if err := g.DecodeJSON(in.Data); err != nil {
+		return err
+	}
+	if err := plausible(g.From, g.To); err != nil {
+		return err
+	}
+	switch {
+	case g.To.IsZero():
+		return errNoTime
+	case g.To.Before(g.From):
+		return fmt.Errorf("it ends at %s, before it begins at %s", events.FormatTime(g.To), events.FormatTime(g.From))
+	}
+	if err := known(g.Source); err != nil {
+		return err
+	}
+	if p.meter.Gap(&g, in.Sequence, func(m *events.Metered) { emit(meteredOutput(m)) }) {
+		g.ID = events.ID("metered", g.ID)
+		emit(stage.Output{
+			Subject: events.MeteredGapSubject(g.Source, g.Foundation), Type: events.TypeGap, ID: g.ID,
+			Time: in.Time, Body: &g,
+		})
+	}
+	return nil
+}
+
+func (p *processor) decision(in *bus.Stored, emit func(stage.Output)) error {
+	var d events.Decision
+	if err := d.DecodeJSON(in.Data); err != nil {
+		return err
+	}
+	if known(d.Source) != nil || !p.meter.Decide(&d, in.Sequence, func(m *events.Metered) { emit(meteredOutput(m)) }) {
+		emit(undecided(&d, in.Sequence))
+	}
+	return nil
+}
+
+func known(source string) error {
+	if _, ok := platforms[source]; !ok {
+		return fmt.Errorf("its source is %q, which is not metered", source)
 	}
 	return nil
 }
@@ -201,7 +238,7 @@ func undecided(d *events.Decision, sequence uint64) stage.Output {
 
 // unreadable turns a message that no collector published into an anomaly: it must neither stop
 // everybody's bill nor go unseen.
-func (p *processor) unreadable(in *bus.Stored, emit func(stage.Output), cause error) error {
+func unreadable(in *bus.Stored, cause error) stage.Output {
 	source, foundation := "unknown", "unknown"
 	if tokens := strings.Split(in.Subject, "."); len(tokens) > 2 {
 		source, foundation = tokens[1], tokens[2]
@@ -219,9 +256,10 @@ func (p *processor) unreadable(in *bus.Stored, emit func(stage.Output), cause er
 				in.Sequence, events.StreamUsage, in.Subject, cause, events.StreamUsage, in.Sequence),
 		},
 	}
-	emit(stage.Output{Subject: events.MeteredAnomalySubject(source, foundation), Type: events.TypeAnomaly,
-		ID: notice.ID, Time: at, Body: &notice})
-	return nil
+	return stage.Output{
+		Subject: events.MeteredAnomalySubject(source, foundation), Type: events.TypeAnomaly,
+		ID: notice.ID, Time: at, Body: &notice,
+	}
 }
 
 // Snapshot implements stage.Processor.

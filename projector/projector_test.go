@@ -10,11 +10,12 @@ import (
 	"github.com/daybook-billing/daybook/internal/bus"
 	"github.com/daybook-billing/daybook/internal/stage"
 	"github.com/daybook-billing/daybook/projector"
+	"github.com/daybook-billing/daybook/projector/timeline"
 )
 
 var _ = Describe("The projector's step", func() {
 	var p stage.Processor
-	BeforeEach(func() { p = projector.NewProcessor(projector.Settings{Cut: projector.CutHour}) })
+	BeforeEach(func() { p = projector.NewProcessor(projector.Settings{Cut: timeline.CutHour}) })
 	step := func(in *bus.Stored) []stage.Output {
 		var out []stage.Output
 		ExpectWithOffset(1, p.Step(in, func(o stage.Output) { out = append(out, o) })).To(Succeed())
@@ -28,8 +29,10 @@ var _ = Describe("The projector's step", func() {
 		return &m
 	}
 	horizon := func(at string, sequence uint64) *bus.Stored {
-		return stored(events.TypeHorizon, &events.Horizon{ID: "h" + at, Source: "cf", Foundation: "eu",
-			Time: clock(at)}, sequence)
+		return stored(events.TypeHorizon, &events.Horizon{
+			ID: "h" + at, Source: "cf", Foundation: "eu",
+			Time: clock(at),
+		}, sequence)
 	}
 
 	It("makes one message of a fact, on the subject of the app, at the fact's time", func() {
@@ -63,15 +66,19 @@ var _ = Describe("The projector's step", func() {
 		u := app("STARTED", "10:30")
 		u.ID = "fact"
 		step(stored(events.TypeUsage, u, 1))
-		out := step(stored(events.TypeGap, &events.Gap{ID: "g", Source: "cf", Foundation: "eu", From: clock("11:00"),
-			To: clock("12:00")}, 2))
+		out := step(stored(events.TypeGap, &events.Gap{
+			ID: "g", Source: "cf", Foundation: "eu", From: clock("11:00"),
+			To: clock("12:00"),
+		}, 2))
 		Expect(out).To(HaveLen(2))
 		m, ok := out[0].Body.(*events.Metered)
 		Expect(ok).To(BeTrue())
 		Expect(m.Cause).To(Equal(events.Cause{ID: "g", Sequence: 2, Event: "gap", Time: clock("12:00")}))
 		Expect(m.Held).To(HaveLen(1))
-		d := events.Decision{ID: "d", Source: "cf", Foundation: "eu", Kind: m.Kind, Resource: m.Resource,
-			Hold: m.Held[0].ID, Action: "release", Time: clock("13:00")}
+		d := events.Decision{
+			ID: "d", Source: "cf", Foundation: "eu", Kind: m.Kind, Resource: m.Resource,
+			Hold: m.Held[0].ID, Action: "release", Time: clock("13:00"),
+		}
 		out = step(stored(events.TypeDecision, &d, 3))
 		Expect(out).To(HaveLen(1))
 		m, ok = out[0].Body.(*events.Metered)
@@ -94,15 +101,19 @@ var _ = Describe("The projector's step", func() {
 	})
 
 	It("passes a gap on once", func() {
-		gap := stored(events.TypeGap, &events.Gap{ID: "g", Source: "cf", Foundation: "eu", From: clock("11:00"),
-			To: clock("12:00")}, 2)
+		gap := stored(events.TypeGap, &events.Gap{
+			ID: "g", Source: "cf", Foundation: "eu", From: clock("11:00"),
+			To: clock("12:00"),
+		}, 2)
 		Expect(step(gap)).To(HaveLen(1))
 		Expect(step(gap)).To(BeEmpty())
 	})
 
 	It("passes gaps on", func() {
-		out := step(stored(events.TypeGap, &events.Gap{ID: "g", Source: "cf", Foundation: "eu", To: clock("12:00"),
-			Reason: "pruned"}, 1))
+		out := step(stored(events.TypeGap, &events.Gap{
+			ID: "g", Source: "cf", Foundation: "eu", To: clock("12:00"),
+			Reason: "pruned",
+		}, 1))
 		Expect(out).To(HaveLen(1))
 		Expect(out[0].Subject).To(Equal("metered.cf.eu.gap"))
 	})
@@ -152,7 +163,7 @@ var _ = Describe("The projector's step", func() {
 var _ = Describe("The projector's settings", func() {
 	It("are part of the logic, in words that are the flags of the command", func() {
 		contract, _, err := projector.Stage(projector.Config{
-			Cut: projector.CutHour, ExcludeSpaces: "^(SMOKE|ACC)-", Grace: time.Hour,
+			Cut: timeline.CutHour, ExcludeSpaces: "^(SMOKE|ACC)-", Grace: time.Hour,
 			Epoch: map[string]time.Time{"cf": clock("10:00"), "cf/eu": clock("11:00"), "cf/us": clock("12:00")},
 		})
 		Expect(err).NotTo(HaveOccurred())
@@ -167,7 +178,7 @@ var _ = Describe("The projector's settings", func() {
 			Expect(err).To(MatchError(ContainSubstring(said)))
 		},
 		Entry("an unknown cut", projector.Config{Cut: "week"}, `cut "week" is not one of hour, day, month`),
-		Entry("no cut at all: spans would cross months", projector.Config{Cut: projector.CutNone}, `cut "none"`),
+		Entry("no cut at all: spans would cross months", projector.Config{Cut: timeline.CutNone}, `cut "none"`),
 		Entry("a negative build timeout", projector.Config{BuildTimeout: -time.Second}, "build timeout -1s is "+
 			"negative"),
 		Entry("a grace without end", projector.Config{Grace: 1000 * time.Hour * 24}, "grace 24000h0m0s is not "+

@@ -16,12 +16,14 @@ import (
 	"github.com/daybook-billing/daybook/internal/bus"
 	"github.com/daybook-billing/daybook/internal/stage"
 	"github.com/daybook-billing/daybook/projector"
+	"github.com/daybook-billing/daybook/projector/internal/noise"
+	"github.com/daybook-billing/daybook/projector/timeline"
 )
 
-// began is midnight before everything that properties draw; minute n is n minutes later.
-var began = time.Date(2026, 2, 28, 22, 0, 0, 0, time.UTC)
+// began is before everything that properties draw; minute n is n minutes later.
+var began = noise.Began
 
-func minute(n int) time.Time { return began.Add(time.Duration(n) * time.Minute) }
+func minute(n int) time.Time { return noise.Minute(n) }
 
 // check is rapid.Check with at least so many runs.
 func check(t *testing.T, runs int, property func(*rapid.T)) {
@@ -37,9 +39,11 @@ func check(t *testing.T, runs int, property func(*rapid.T)) {
 	rapid.Check(t, property)
 }
 
-func cuts() *rapid.Generator[projector.Cut] {
-	return rapid.SampledFrom([]projector.Cut{projector.CutNone, projector.CutHour, projector.CutDay,
-		projector.CutMonth})
+func cuts() *rapid.Generator[timeline.Cut] {
+	return rapid.SampledFrom([]timeline.Cut{
+		timeline.CutNone, timeline.CutHour, timeline.CutDay,
+		timeline.CutMonth,
+	})
 }
 
 // drawLife draws facts of a few processes, tasks and services in the order of an API whose clocks
@@ -52,8 +56,10 @@ func drawLife(t *rapid.T) []*events.Usage {
 		var u *events.Usage
 		switch rapid.IntRange(0, 3).Draw(t, "kind") {
 		case 0, 1:
-			event := rapid.SampledFrom([]string{"STARTED", "STARTED", "STOPPED", "WAS_RUNNING",
-				"BUILDPACK_SET"}).Draw(t, "event")
+			event := rapid.SampledFrom([]string{
+				"STARTED", "STARTED", "STOPPED", "WAS_RUNNING",
+				"BUILDPACK_SET",
+			}).Draw(t, "event")
 			u = app(event, "10:00", process(rapid.SampledFrom([]string{"P", "Q"}).Draw(t, "process")),
 				size(rapid.Uint32Range(0, 2).Draw(t, "instances"), 512),
 				buildpack(rapid.SampledFrom([]string{"", "java", "ruby"}).Draw(t, "buildpack")))
@@ -128,8 +134,10 @@ func slowSpans(facts []*events.Usage, epoch, end time.Time) []string {
 	var out []events.Span
 	for key, list := range byResource {
 		for _, s := range slowly(list, epoch, end) {
-			out = append(out, events.Span{Kind: key[0], Resource: key[1], Start: s.from, Since: s.from, End: s.to,
-				Footprint: s.footprint})
+			out = append(out, events.Span{
+				Kind: key[0], Resource: key[1], Start: s.from, Since: s.from, End: s.to,
+				Footprint: s.footprint,
+			})
 		}
 	}
 	sortSpans(out)
@@ -283,8 +291,10 @@ func drawDatabase(t *rapid.T) (facts []*events.Usage, truth []string, complete b
 	closeFlavour := func(end time.Time) {
 		flavours = append(flavours, events.Span{
 			Kind: events.KindInstance, Resource: "I", Start: since[0], Since: since[0], End: end,
-			Footprint: events.Footprint{Flavor: fmt.Sprint("m1.f", flavor),
-				MemoryMB: events.Some(uint32(flavor) * 512)},
+			Footprint: events.Footprint{
+				Flavor:   fmt.Sprint("m1.f", flavor),
+				MemoryMB: events.Some(uint32(flavor) * 512),
+			},
 		})
 		since[0] = end
 	}
@@ -373,8 +383,10 @@ func newest(facts []*events.Usage) time.Time {
 // stored is a body as it stands in USAGE.
 func stored(kind string, body stage.Body, sequence uint64) *bus.Stored {
 	m := bus.NewStored(bus.Message{
-		Subject: "usage.cf.eu.x", Header: []events.Header{{Key: events.HeaderType, Value: kind}, {Key: events.HeaderID,
-			Value: fmt.Sprint(sequence)}},
+		Subject: "usage.cf.eu.x", Header: []events.Header{{Key: events.HeaderType, Value: kind}, {
+			Key:   events.HeaderID,
+			Value: fmt.Sprint(sequence),
+		}},
 		Data: body.AppendJSON(nil),
 	}, sequence, began, 0)
 	return &m
@@ -463,7 +475,7 @@ func firstDifference(a, b []byte) string {
 // TestOrderOfMaps: many subjects at once come out in one order.
 func TestOrderOfMaps(t *testing.T) {
 	run := func() []byte {
-		b := newBooks(projector.Settings{Cut: projector.CutHour})
+		b := newBooks(projector.Settings{Cut: timeline.CutHour})
 		for i := range 50 {
 			u := task("TASK_STARTED", "10:00", process(fmt.Sprint("T", i)))
 			u.App = fmt.Sprint("A", i*7919%50)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/projector"
+	"github.com/daybook-billing/daybook/projector/timeline"
 )
 
 var _ = Describe("A process", func() {
@@ -109,8 +110,10 @@ var _ = Describe("A process", func() {
 		Expect(b.running()).To(Equal([]string{"P 10:03- 0x1024", "Q 10:02- 2x1024"}), "all processes of the app "+
 			"stand under its subject")
 		b.tell(app("STOPPED", "10:04", size(0, 1024)))
-		Expect(b.closed()).To(Equal([]string{"P 09:00-10:01 2x1024", "P 10:01-10:03 1x1024", "P 10:03-10:04 0x1024",
-			"Q 10:00-10:02 1x1024"}))
+		Expect(b.closed()).To(Equal([]string{
+			"P 09:00-10:01 2x1024", "P 10:01-10:03 1x1024", "P 10:03-10:04 0x1024",
+			"Q 10:00-10:02 1x1024",
+		}))
 		Expect(b.running()).To(Equal([]string{"Q 10:02- 2x1024"}))
 	})
 
@@ -161,7 +164,7 @@ var _ = Describe("A process", func() {
 			Expect(b.closed()).To(Equal([]string{"P 10:00-11:00 1x1024 ruby"}))
 		})
 		It("has pieces that were cut already taken back and put out anew", func() {
-			b := newBooks(projector.Settings{Cut: projector.CutHour}).tell(app("STARTED", "10:30")).reach("12:00").
+			b := newBooks(projector.Settings{Cut: timeline.CutHour}).tell(app("STARTED", "10:30")).reach("12:00").
 				tell(app("BUILDPACK_SET", "12:02", buildpack("ruby")))
 			Expect(lines(b.last.Retracted)).To(Equal([]string{"P 10:30-11:00 1x1024", "P 11:00-12:00 1x1024 since " +
 				"10:30"}))
@@ -187,8 +190,10 @@ var _ = Describe("A process", func() {
 
 	Context("with an epoch", func() {
 		from := func(at string, facts ...*events.Usage) *books {
-			return newBooks(projector.Settings{Cut: projector.CutNone,
-				Epoch: map[string]time.Time{events.SourceCF: clock(at)}}).tell(facts...)
+			return newBooks(projector.Settings{
+				Cut:   timeline.CutNone,
+				Epoch: map[string]time.Time{events.SourceCF: clock(at)},
+			}).tell(facts...)
 		}
 		It("is not billed before it", func() {
 			Expect(from("10:15", app("STARTED", "10:00"), app("STOPPED",
@@ -199,9 +204,11 @@ var _ = Describe("A process", func() {
 				app("STOPPED", "11:00")).closed()).To(BeEmpty())
 		})
 		It("of its foundation goes before that of all", func() {
-			epochs := map[string]time.Time{events.SourceCF: clock("10:15"), "cf/eu": clock("10:30"),
-				"cf/us": clock("10:45")}
-			b := newBooks(projector.Settings{Cut: projector.CutNone, Epoch: epochs}).tell(app("STARTED", "10:00"),
+			epochs := map[string]time.Time{
+				events.SourceCF: clock("10:15"), "cf/eu": clock("10:30"),
+				"cf/us": clock("10:45"),
+			}
+			b := newBooks(projector.Settings{Cut: timeline.CutNone, Epoch: epochs}).tell(app("STARTED", "10:00"),
 				app("STOPPED", "11:00"))
 			Expect(b.closed()).To(Equal([]string{"P 10:30-11:00 1x1024"}))
 		})
@@ -214,8 +221,10 @@ var _ = Describe("A process", func() {
 
 var _ = Describe("Spaces that are excluded", func() {
 	excluding := func(facts ...*events.Usage) *books {
-		return newBooks(projector.Settings{Cut: projector.CutHour,
-			ExcludeSpaces: regexp.MustCompile("^(SMOKE|ACC|CATS|PERF)-")}).tell(facts...)
+		return newBooks(projector.Settings{
+			Cut:           timeline.CutHour,
+			ExcludeSpaces: regexp.MustCompile("^(SMOKE|ACC|CATS|PERF)-"),
+		}).tell(facts...)
 	}
 	in := func(space string) detail { return func(u *events.Usage) { u.SpaceName = space } }
 
@@ -337,7 +346,7 @@ var _ = Describe("A service instance", func() {
 var _ = Describe("What a meter publishes", func() {
 	It("lists under a subject all that runs there, with an empty list where the tenant left", func() {
 		var messages []events.Metered
-		m := projector.NewMeter(projector.Settings{Cut: projector.CutNone})
+		m := projector.NewMeter(projector.Settings{Cut: timeline.CutNone})
 		for i, u := range []*events.Usage{app("STARTED", "10:00"), app("STARTED", "11:00", tenant("org2"))} {
 			m.Fact(u, uint64(i)+1, func(o *events.Metered) { messages = append(messages, *o) })
 		}
@@ -382,7 +391,7 @@ var _ = Describe("What a meter publishes", func() {
 
 	It("forgets a timeline that has ended when its month is closed and the grace after it is over, and not "+
 		"before", func() {
-		b := newBooks(projector.Settings{Cut: projector.CutDay}).tell(task("TASK_STARTED", "10:00"),
+		b := newBooks(projector.Settings{Cut: timeline.CutDay}).tell(task("TASK_STARTED", "10:00"),
 			task("TASK_STOPPED", "11:00"), app("STARTED", "11:00"))
 		b.reach("04-05 23:59:59")
 		Expect(b.meter.Tracked()).To(Equal(2))

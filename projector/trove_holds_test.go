@@ -8,6 +8,7 @@ import (
 
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/projector"
+	"github.com/daybook-billing/daybook/projector/timeline"
 )
 
 // heldUnder are the holds of the last message, as lines.
@@ -122,8 +123,10 @@ var _ = Describe("What is not known of a database is held", func() {
 		It("is held for ever when no message names one", func() {
 			b := told(database("resize_volume.end", "11:00", volume(9)),
 				deleted("12:00", func(u *events.Usage) { u.Footprint = gigabytes(9) }))
-			Expect(b.heldUnder()).To(Equal([]string{"I held instance unknown_flavor 10:00-12:00",
-				"I held volume unknown_volume 10:00-11:00"}))
+			Expect(b.heldUnder()).To(Equal([]string{
+				"I held instance unknown_flavor 10:00-12:00",
+				"I held volume unknown_volume 10:00-11:00",
+			}))
 			Expect(b.closed()).To(Equal([]string{"I 11:00-12:00 9 GB"}))
 		})
 	})
@@ -153,8 +156,10 @@ var _ = Describe("What is not known of a database is held", func() {
 			b := told(deleted("10:05")).release(events.Footprint{})
 			Expect(b.closed()).To(Equal([]string{"I 10:00-10:05 m1.s 512 MB inferred_start", "I 10:00-10:05 1 GB " +
 				"inferred_start"}))
-			again := told(deleted("10:05")).release(events.Footprint{Flavor: "m1.l", FlavorID: "l",
-				VolumeGB: events.Some(7)})
+			again := told(deleted("10:05")).release(events.Footprint{
+				Flavor: "m1.l", FlavorID: "l",
+				VolumeGB: events.Some(7),
+			})
 			Expect(again.closed()).To(Equal(b.closed()), "what the deletion says stands")
 			Expect(b.meter.Anomalies(events.SourceTrove, "eu")).To(BeEmpty())
 		})
@@ -181,14 +186,16 @@ var _ = Describe("What is not known of a database is held", func() {
 	})
 
 	It("and is billed from the epoch on when it is released", func() {
-		b := newBooks(projector.Settings{Cut: projector.CutNone,
-			Epoch: map[string]time.Time{events.SourceTrove: clock("10:15")}}).tell(exists("10:30"))
+		b := newBooks(projector.Settings{
+			Cut:   timeline.CutNone,
+			Epoch: map[string]time.Time{events.SourceTrove: clock("10:15")},
+		}).tell(exists("10:30"))
 		Expect(b.heldUnder()).To(Equal([]string{"I held volume unknown_volume 10:15-"}))
 	})
 })
 
 var _ = Describe("A database of a month that is closed", func() {
-	daily := projector.Settings{Cut: projector.CutDay}
+	daily := projector.Settings{Cut: timeline.CutDay}
 	forgotten := func(facts ...*events.Usage) *books {
 		b := newBooks(daily).tell(facts...).reachTime(events.SourceTrove, clock("04-07 00:00"))
 		Expect(b.meter.Tracked()).To(BeZero())

@@ -1,11 +1,9 @@
 package projector_test
 
 import (
-	"bytes"
 	"cmp"
 	"fmt"
 	"maps"
-	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -15,6 +13,8 @@ import (
 
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/projector"
+	"github.com/daybook-billing/daybook/projector/internal/noise"
+	"github.com/daybook-billing/daybook/projector/timeline"
 )
 
 // cloud feeds a meter with what befell databases, and keeps what it published.
@@ -59,8 +59,10 @@ func (c *cloud) step(message any) {
 	case *events.Decision:
 		c.meter.Decide(m, c.sequence, c.post)
 	case time.Time:
-		c.meter.Horizon(&events.Horizon{ID: fmt.Sprint("h", c.sequence), Source: events.SourceTrove, Foundation: "eu",
-			Time: m}, c.sequence, c.post)
+		c.meter.Horizon(&events.Horizon{
+			ID: fmt.Sprint("h", c.sequence), Source: events.SourceTrove, Foundation: "eu",
+			Time: m,
+		}, c.sequence, c.post)
 	}
 }
 
@@ -107,78 +109,6 @@ func count(c events.Count) string {
 		return fmt.Sprint(n)
 	}
 	return ""
-}
-
-// drawNoise draws messages about a few databases that may or may not fit together, and an
-// operator's decisions.
-func drawNoise(t *rapid.T) (messages []any) {
-	pick := func(label string, from ...string) string { return rapid.SampledFrom(from).Draw(t, label) }
-	born := map[string]int{}
-	for i := range rapid.IntRange(1, 40).Draw(t, "messages") {
-		resource := pick("instance", "I", "I", "J", "K")
-		if _, ok := born[resource]; !ok {
-			born[resource] = rapid.IntRange(0, 300).Draw(t, "born")
-		}
-		at := born[resource] + rapid.IntRange(0, 3000).Draw(t, "at")
-		event := pick("event", "exists", "exists", "exists", "exists", "create", "modify_volume", "modify_flavor",
-			"resize_volume.end", "delete")
-		f := pick("flavour", "s", "m", "l")
-		memory := map[string]uint32{"s": 512, "m": 1024, "l": 2048}[f]
-		u := database(event, "10:00", flavour(f, memory), volume(rapid.Uint32Range(1, 3).Draw(t, "volume")))
-		u.ID, u.Resource = fmt.Sprint("m", i), resource
-		u.Created, u.Time, u.Observed = minute(born[resource]), minute(at), minute(at+rapid.IntRange(0, 2).Draw(t,
-			"later"))
-		switch event {
-		case "create":
-			u.Time = u.Created
-		case "exists":
-			u.Time, u.Footprint = minute(at-rapid.IntRange(0, 3).Draw(t, "seen before")), events.Footprint{FlavorID: f}
-			u.Observed = minute(at)
-			u.State = pick("state", "active", "active", "active", "shutdown", "build")
-			u.Publisher = pick("publisher", "r/a", "r/a", "r/b", "")
-			if rapid.IntRange(0, 15).Draw(t, "wide") == 0 {
-				u.AuditSeconds = events.Some(24 * 3600)
-			}
-			if u.Time.Before(u.Created) {
-				u.Time = u.Created
-			}
-		case "resize_volume.end":
-			u.Footprint, u.Created, u.Time = events.Footprint{VolumeGB: u.Footprint.VolumeGB}, time.Time{}, u.Observed
-		case "modify_volume":
-			if rapid.Bool().Draw(t, "says the old one") {
-				u.OldVolumeGB = events.Some(rapid.Uint32Range(1, 3).Draw(t, "old volume"))
-			}
-		case "delete":
-			u.NoServer = rapid.IntRange(0, 3).Draw(t, "no server") == 0
-		}
-		if slices.Contains([]string{"create", "modify_flavor", "delete"}, event) && rapid.IntRange(0, 3).Draw(t,
-			"unsized") == 0 {
-			unsized(u)
-		}
-		messages = append(messages, u)
-		if rapid.IntRange(0, 5).Draw(t, "twice") == 0 {
-			messages = append(messages, u)
-		}
-	}
-	for i := range rapid.IntRange(0, 3).Draw(t, "decisions") {
-		resource := pick("of", "I", "J")
-		hold := rapid.SampledFrom([][2]string{
-			{"instance", "delete_without_create"}, {"volume", "delete_without_create"}, {"instance", "unknown_flavor"},
-			{"volume", "unknown_volume"},
-		}).Draw(t, "hold")
-		d := events.Decision{
-			ID: fmt.Sprint("d", i), Source: "trove", Foundation: "eu", Kind: "instance", Resource: resource,
-			Action: pick("action", "release", "release", "discard"),
-			Hold:   events.ID("hold", "trove", "eu", hold[0], resource, hold[1], ""),
-			Time:   minute(rapid.IntRange(0, 9).Draw(t, "decided")),
-		}
-		if d.Action == "release" && rapid.Bool().Draw(t, "complete") {
-			d.Footprint = events.Footprint{FlavorID: "x", Flavor: "m1.x", MemoryMB: events.Some(4096),
-				VolumeGB: events.Some(9)}
-		}
-		messages = append(messages, &d)
-	}
-	return messages
 }
 
 // painted is the second implementation: the life of one database minute by minute, painted from all
@@ -341,8 +271,10 @@ func (p *painted) account() (spans, holds []string) {
 		return nil, nil
 	case create == nil && !alive:
 		flags = " inferred_start"
-		flavours = p.flood(nil, start, colour{text: p.flavour(deletion.Footprint.FlavorID),
-			held: "delete_without_create"})
+		flavours = p.flood(nil, start, colour{
+			text: p.flavour(deletion.Footprint.FlavorID),
+			held: "delete_without_create",
+		})
 		size := colour{held: "delete_without_create"}
 		if gb, ok := deletion.Footprint.VolumeGB.Get(); ok {
 			size.text = fmt.Sprint(gb, " GB")
@@ -626,7 +558,7 @@ func shuffled(t *rapid.T, settings projector.Settings, messages []any, horizon i
 // is retracted that was not published.
 func TestTroveConverges(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		messages := drawNoise(t)
+		messages := noise.Databases(t)
 		settings := projector.Settings{Cut: cuts().Draw(t, "cut")}
 		horizon := rapid.IntRange(3400, 5900).Draw(t, "horizon")
 		one, two := shuffled(t, settings, messages, horizon), shuffled(t, settings, messages, horizon)
@@ -640,7 +572,7 @@ func TestTroveConverges(t *testing.T) {
 // TestTrovePainted: what is published is what a minute by minute account of all messages says.
 func TestTrovePainted(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		messages := drawNoise(t)
+		messages := noise.Databases(t)
 		settings, epoch := projector.Settings{Cut: cuts().Draw(t, "cut")}, time.Time{}
 		if rapid.IntRange(0, 3).Draw(t, "has epoch") == 0 {
 			epoch = minute(rapid.IntRange(0, 3000).Draw(t, "epoch"))
@@ -659,83 +591,9 @@ func TestTrovePainted(t *testing.T) {
 	})
 }
 
-// TestTroveClosing: closing a month keeps less and changes no span, no hold and no anomaly.
-func TestTroveClosing(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		c := newCloud(projector.Settings{Cut: projector.CutDay})
-		for _, m := range drawNoise(t) {
-			c.step(m)
-		}
-		databases := c.meter.Databases("eu")
-		before, kept := databases.Tracks(), databases.Facts()
-		databases.Settle(minute(rapid.IntRange(0, 4000).Draw(t, "closed")))
-		if after := databases.Tracks(); !reflect.DeepEqual(before, after) || databases.Facts() > kept {
-			t.Fatalf("before\n%v\nafter\n%v", before, after)
-		}
-	})
-}
-
-// TestTroveSnapshots: what is read from a snapshot is what was written, and a damaged one is
-// refused or is one of another state, but never more than that.
-func TestTroveSnapshots(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		c := newCloud(projector.Settings{Cut: projector.CutDay})
-		for _, m := range drawNoise(t) {
-			c.step(m)
-			if rapid.IntRange(0, 9).Draw(t, "horizon moves") == 0 {
-				c.step(minute(rapid.IntRange(0, 4000).Draw(t, "to")))
-			}
-		}
-		databases := c.meter.Databases("eu")
-		written := databases.Snapshots()
-		restored, err := databases.Restore(written)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if !reflect.DeepEqual(restored.Tracks(), databases.Tracks()) || !slices.EqualFunc(restored.Snapshots(), written,
-			bytes.Equal) {
-			t.Fatalf("restored\n%v\nwritten\n%v", restored.Tracks(), databases.Tracks())
-		}
-		which := rapid.IntRange(0, len(written)-1).Draw(t, "damaged")
-		damaged := slices.Clone(written)
-		damaged[which] = damaged[which][:rapid.IntRange(0, len(damaged[which])-1).Draw(t, "cut off at")]
-		if _, err := databases.Restore(damaged); err == nil {
-			t.Fatal("a snapshot without its end was taken for whole")
-		}
-		damaged[which] = slices.Clone(written[which])
-		damaged[which][rapid.IntRange(0, len(damaged[which])-1).Draw(t, "byte")] ^= 1 << rapid.IntRange(0, 7).Draw(t,
-			"bit")
-		if restored, err := databases.Restore(damaged); err == nil {
-			restored.Tracks()
-		}
-	})
-}
-
-// TestTroveSignsAreBounded: of reports each minute, two an hour are kept while a month is open, and
-// two in all when it is closed.
-func TestTroveSignsAreBounded(t *testing.T) {
-	c := newCloud(projector.Settings{Cut: projector.CutDay})
-	c.step(created())
-	for i := 10; i < 3*24*60; i++ {
-		c.step(exists("10:00", func(u *events.Usage) {
-			u.Time = clock("10:00").Add(time.Duration(i) * time.Minute)
-			u.Observed = u.Time
-			u.ID = fmt.Sprint(i)
-		}))
-	}
-	databases := c.meter.Databases("eu")
-	if n := databases.Facts(); n != 1+3*24*2 { // 10:10 to 10:00 three days later
-		t.Fatalf("%d facts are kept", n)
-	}
-	databases.Settle(clock("04-01 00:00"))
-	if n := databases.Facts(); n != 1+2 {
-		t.Fatalf("%d facts are kept of a closed month", n)
-	}
-}
-
 // BenchmarkTroveExists is one more report of a database that runs.
 func BenchmarkTroveExists(b *testing.B) {
-	m := projector.NewMeter(projector.Settings{Cut: projector.CutDay})
+	m := projector.NewMeter(projector.Settings{Cut: timeline.CutDay})
 	emit := func(*events.Metered) {}
 	m.Fact(created(), 1, emit)
 	u := exists("10:00", by("r/a"))

@@ -9,6 +9,7 @@ import (
 
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/projector"
+	"github.com/daybook-billing/daybook/projector/timeline"
 )
 
 // database is a fact of instance I, created at 10:00, observed at `at`, which is when it took
@@ -103,13 +104,15 @@ var _ = Describe("A database", func() {
 				func(u *events.Usage) { u.Observed = u.Time.Add(694 * time.Millisecond); u.Time = u.Observed }),
 			database("delete", "10:00:21", flavour("m", 768), volume(3), seen("10:00:25"), state("shutdown")),
 		)
-		Expect(b.closed()).To(Equal([]string{"I 10:00-10:00:21 m1.s 512 MB", "I 10:00-10:00:11 1 GB",
-			"I 10:00:11-10:00:21 3 GB"}))
+		Expect(b.closed()).To(Equal([]string{
+			"I 10:00-10:00:21 m1.s 512 MB", "I 10:00-10:00:11 1 GB",
+			"I 10:00:11-10:00:21 3 GB",
+		}))
 		Expect(b.codes()).To(BeEmpty())
 	})
 
 	It("runs on both tracks, cut at the boundaries", func() {
-		b := newBooks(projector.Settings{Cut: projector.CutHour}).tell(created()).reachTime(events.SourceTrove,
+		b := newBooks(projector.Settings{Cut: timeline.CutHour}).tell(created()).reachTime(events.SourceTrove,
 			clock("12:10"))
 		Expect(b.closed()).To(Equal([]string{
 			"I 10:00-11:00 m1.s 512 MB", "I 11:00-12:00 m1.s 512 MB since 10:00", "I 10:00-11:00 1 GB",
@@ -119,10 +122,12 @@ var _ = Describe("A database", func() {
 	})
 
 	It("whose deletion comes after a cut has only the pieces after it taken back", func() {
-		b := newBooks(projector.Settings{Cut: projector.CutHour}).tell(created()).reachTime(events.SourceTrove,
+		b := newBooks(projector.Settings{Cut: timeline.CutHour}).tell(created()).reachTime(events.SourceTrove,
 			clock("12:10")).tell(deleted("11:30"))
-		Expect(lines(b.last.Retracted)).To(Equal([]string{"I 11:00-12:00 m1.s 512 MB since 10:00",
-			"I 11:00-12:00 1 GB since 10:00"}))
+		Expect(lines(b.last.Retracted)).To(Equal([]string{
+			"I 11:00-12:00 m1.s 512 MB since 10:00",
+			"I 11:00-12:00 1 GB since 10:00",
+		}))
 		Expect(b.closed()).To(Equal([]string{
 			"I 10:00-11:00 m1.s 512 MB", "I 11:00-11:30 m1.s 512 MB since 10:00", "I 10:00-11:00 1 GB",
 			"I 11:00-11:30 1 GB since 10:00",
@@ -141,15 +146,19 @@ var _ = Describe("A database", func() {
 		}
 		It("has its own size from the first message on, and an anomaly for each of the others, in whatever order "+
 			"they come", func() {
-			facts := []*events.Usage{created(), resized("11:00", 3), resized("11:01", 3), resized("11:02", 3),
-				deleted("12:00", volume(3))}
+			facts := []*events.Usage{
+				created(), resized("11:00", 3), resized("11:01", 3), resized("11:02", 3),
+				deleted("12:00", volume(3)),
+			}
 			for _, order := range [][]int{{0, 1, 2, 3, 4}, {4, 3, 2, 1, 0}, {2, 0, 4, 1, 3}} {
 				b := told()
 				for _, i := range order {
 					b.tell(facts[i])
 				}
-				Expect(b.closed()).To(Equal([]string{"I 10:00-12:00 m1.s 512 MB", "I 10:00-11:00 1 GB",
-					"I 11:00-12:00 3 GB"}))
+				Expect(b.closed()).To(Equal([]string{
+					"I 10:00-12:00 m1.s 512 MB", "I 10:00-11:00 1 GB",
+					"I 11:00-12:00 3 GB",
+				}))
 				Expect(left(b)).To(Equal([]string{"replica_resize 11:01", "replica_resize 11:02"}), "%v", order)
 			}
 		})
@@ -192,8 +201,10 @@ var _ = Describe("A database", func() {
 	})
 
 	It("is billed from the epoch on", func() {
-		b := newBooks(projector.Settings{Cut: projector.CutNone,
-			Epoch: map[string]time.Time{events.SourceTrove: clock("10:15")}}).tell(created(), deleted("11:00"))
+		b := newBooks(projector.Settings{
+			Cut:   timeline.CutNone,
+			Epoch: map[string]time.Time{events.SourceTrove: clock("10:15")},
+		}).tell(created(), deleted("11:00"))
 		Expect(b.closed()).To(Equal([]string{"I 10:15-11:00 m1.s 512 MB", "I 10:15-11:00 1 GB"}))
 	})
 
@@ -263,16 +274,6 @@ var _ = Describe("A database", func() {
 		Expect(b.closed()).To(Equal([]string{"I 10:00-12:00 m1.s 512 MB", "I 10:00-12:00 1 GB"}))
 	})
 
-	It("remembers two of many signs of life, in whatever order they come", func() {
-		for _, minutes := range [][]int{{1, 2, 3, 4}, {4, 3, 2, 1}, {2, 4, 1, 3}} {
-			b := told(created())
-			for _, m := range minutes {
-				b.tell(exists(fmt.Sprintf("11:%02d", m)))
-			}
-			Expect(b.meter.TroveFacts()).To(Equal(1+2), "%v", minutes)
-		}
-	})
-
 	It("whose size was another one for no time at all has one span, without a mark at its end", func() {
 		b := told(created(), exists("11:00", flavourID("m")), database("modify_flavor", "11:00", flavour("s", 512),
 			volume(1), seen("11:01")), deleted("12:00"))
@@ -288,8 +289,10 @@ var _ = Describe("A database", func() {
 			Expect(b.running()).To(ContainElement("I 11:30- m inferred_start"))
 			b.tell(database("modify_flavor", "11:10", flavour("m", 768), volume(1)),
 				deleted("12:00", flavour("m", 768)))
-			Expect(b.closed()).To(Equal([]string{"I 10:00-11:10 m1.s 512 MB", "I 11:10-12:00 m1.m 768 MB",
-				"I 10:00-12:00 1 GB"}))
+			Expect(b.closed()).To(Equal([]string{
+				"I 10:00-11:10 m1.s 512 MB", "I 11:10-12:00 m1.m 768 MB",
+				"I 10:00-12:00 1 GB",
+			}))
 			Expect(b.meter.Anomalies(events.SourceTrove, "eu")).To(BeEmpty())
 		})
 		It("has its new volume from the snapshot in a later message", func() {
@@ -367,8 +370,10 @@ var _ = Describe("A database", func() {
 			b := told(created(unsized), deleted("12:00", unsized))
 			Expect(b.closed()).To(Equal([]string{"I 10:00-12:00 m1.s 512 MB"}))
 			Expect(b.codes()).To(Equal([]string{events.AnomalyUnknownVolume}))
-			Expect(b.release(gigabytes(4)).closed()).To(Equal([]string{"I 10:00-12:00 m1.s 512 MB",
-				"I 10:00-12:00 4 GB"}))
+			Expect(b.release(gigabytes(4)).closed()).To(Equal([]string{
+				"I 10:00-12:00 m1.s 512 MB",
+				"I 10:00-12:00 4 GB",
+			}))
 		})
 		It("has the size that a later message says, from the beginning on", func() {
 			b := told(created(unsized), deleted("12:00", volume(5)))

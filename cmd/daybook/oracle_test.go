@@ -15,6 +15,7 @@ import (
 	"github.com/daybook-billing/daybook/pricer/catalogue"
 	"github.com/daybook-billing/daybook/pricer/rating"
 	"github.com/daybook-billing/daybook/projector"
+	"github.com/daybook-billing/daybook/projector/timeline"
 )
 
 // The whole path without a server, against worlds that know the truth about themselves: lines →
@@ -28,7 +29,7 @@ func TestWorldsTellTheTruth(t *testing.T) {
 		t.Fatal(err)
 	}
 	first, last := scale.Seeds(t)
-	for _, cut := range []projector.Cut{projector.CutNone, projector.CutDay} {
+	for _, cut := range []timeline.Cut{timeline.CutNone, timeline.CutDay} {
 		t.Run(string(cut), func(t *testing.T) {
 			t.Parallel()
 			for seed := first; seed <= last; seed++ {
@@ -57,7 +58,7 @@ type path struct {
 	bill     map[[2]string]events.Decimal // by tenant and kind
 }
 
-func newPath(t *testing.T, cut projector.Cut, prices *catalogue.Catalogue) *path {
+func newPath(t *testing.T, cut timeline.Cut, prices *catalogue.Catalogue) *path {
 	t.Helper()
 	p := &path{
 		T: t, prices: prices, meter: projector.NewMeter(projector.Settings{Cut: cut}), book: pricer.NewBook(),

@@ -17,6 +17,7 @@ import (
 	"github.com/daybook-billing/daybook/pricer/catalogue"
 	"github.com/daybook-billing/daybook/pricer/rating"
 	"github.com/daybook-billing/daybook/projector"
+	"github.com/daybook-billing/daybook/projector/timeline"
 )
 
 // rateCmd is the offline face: the functions of collector, projector and pricer over files.
@@ -154,7 +155,7 @@ func (c *rateCmd) meter(in *input) ([]rating.Span, []events.Anomaly) {
 		now = in.newest
 	}
 	meter := projector.NewMeter(projector.Settings{
-		Cut: projector.CutNone, Grace: noMonthCloses, Epoch: map[string]time.Time{
+		Cut: timeline.CutNone, Grace: noMonthCloses, Epoch: map[string]time.Time{
 			events.SourceCF:    c.Epoch.Time,
 			events.SourceTrove: c.Epoch.Time,
 		},

@@ -24,6 +24,7 @@ import (
 	"github.com/daybook-billing/daybook/ledger"
 	"github.com/daybook-billing/daybook/pricer"
 	"github.com/daybook-billing/daybook/projector"
+	"github.com/daybook-billing/daybook/projector/timeline"
 )
 
 // month writes a believable month's events, in two files, and prices.
@@ -62,7 +63,7 @@ func (s *site) ran(args ...string) string {
 }
 
 // work runs projector and pricer until everything has been worked off.
-func (s *site) work(ctx context.Context, cut projector.Cut) {
+func (s *site) work(ctx context.Context, cut timeline.Cut) {
 	GinkgoHelper()
 	log := slog.New(slog.NewTextHandler(GinkgoWriter, nil))
 	metering, err := projector.New(projector.Config{Cut: cut}, projector.Deps{Bus: s.bus, Log: log})
@@ -187,7 +188,7 @@ var _ = Describe("After a replay", func() {
 	})
 
 	// otherwise is the bill of a site that has never known anything else.
-	otherwise := func(ctx context.Context, cut projector.Cut, catalogues []string, files ...string) string {
+	otherwise := func(ctx context.Context, cut timeline.Cut, catalogues []string, files ...string) string {
 		GinkgoHelper()
 		other := newSite(ctx)
 		for _, c := range catalogues {
@@ -203,15 +204,15 @@ var _ = Describe("After a replay", func() {
 	It("with another cut the bill is as if it had never been another, whatever comes then", func(ctx SpecContext) {
 		s.ran("catalogue", "publish", prices)
 		s.ran("collect", "file", first)
-		s.work(ctx, projector.CutDay)
+		s.work(ctx, timeline.CutDay)
 		before := s.bill(ctx)
 
 		dry := s.ran("replay", "--cut", "hour", "--dry-run")
 		Expect(dry).To(MatchRegexp(`METERED: \d+ spans retracted and \d+ closed, would be published in \d+ messages`))
 		Expect(s.bill(ctx)).To(Equal(before))
 		Expect(s.ran("replay", "--cut", "hour")).To(ContainSubstring("Start the services"))
-		s.work(ctx, projector.CutHour)
-		Expect(s.bill(ctx)).To(Equal(otherwise(ctx, projector.CutHour, []string{prices}, first)))
+		s.work(ctx, timeline.CutHour)
+		Expect(s.bill(ctx)).To(Equal(otherwise(ctx, timeline.CutHour, []string{prices}, first)))
 		s.ran("verify", "--deep")
 
 		lengths := s.lengths(ctx)
@@ -221,12 +222,12 @@ var _ = Describe("After a replay", func() {
 		Expect(s.lengths(ctx)).To(Equal(lengths))
 
 		s.ran("collect", "file", second)
-		s.work(ctx, projector.CutHour)
-		Expect(s.bill(ctx)).To(Equal(otherwise(ctx, projector.CutHour, []string{prices}, first, second)))
+		s.work(ctx, timeline.CutHour)
+		Expect(s.bill(ctx)).To(Equal(otherwise(ctx, timeline.CutHour, []string{prices}, first, second)))
 		s.ran("verify", "--deep")
 		Expect(s.ran("replay")).To(ContainSubstring("spans retracted")) // back to days
-		s.work(ctx, projector.CutDay)
-		Expect(s.bill(ctx)).To(Equal(otherwise(ctx, projector.CutDay, []string{prices}, first, second)))
+		s.work(ctx, timeline.CutDay)
+		Expect(s.bill(ctx)).To(Equal(otherwise(ctx, timeline.CutDay, []string{prices}, first, second)))
 		s.balanced(ctx)
 		s.ran("verify", "--deep")
 	})
@@ -235,7 +236,7 @@ var _ = Describe("After a replay", func() {
 		"have", func(ctx SpecContext) {
 		s.ran("catalogue", "publish", prices)
 		s.ran("collect", "file", first)
-		s.work(ctx, projector.CutDay)
+		s.work(ctx, timeline.CutDay)
 		want := s.bill(ctx)
 		s.damage(ctx)
 		Expect(s.bill(ctx)).NotTo(Equal(want))
@@ -251,10 +252,10 @@ var _ = Describe("After a replay", func() {
 		Expect(s.bill(ctx)).To(Equal(want))
 		s.ran("verify", "--deep")
 		s.ran("replay", "projector", "--cut", "month") // which takes nearly everything back
-		s.work(ctx, projector.CutMonth)
-		Expect(s.bill(ctx)).To(Equal(otherwise(ctx, projector.CutMonth, []string{prices}, first)))
+		s.work(ctx, timeline.CutMonth)
+		Expect(s.bill(ctx)).To(Equal(otherwise(ctx, timeline.CutMonth, []string{prices}, first)))
 		s.ran("collect", "file", second)
-		s.work(ctx, projector.CutMonth)
+		s.work(ctx, timeline.CutMonth)
 		s.balanced(ctx)
 		s.ran("verify", "--deep")
 		Expect(s.ran("replay", "--cut", "month")).To(ContainSubstring("nothing published\nBILLING: everything is as"))
@@ -262,9 +263,9 @@ var _ = Describe("After a replay", func() {
 
 	It("of METERED that was purged, BILLING goes on from it and nothing is posted anew", func(ctx SpecContext) {
 		s.ran("collect", "file", first)
-		s.work(ctx, projector.CutDay) // unrated, for want of a catalogue
+		s.work(ctx, timeline.CutDay) // unrated, for want of a catalogue
 		s.ran("catalogue", "publish", prices)
-		s.work(ctx, projector.CutDay)
+		s.work(ctx, timeline.CutDay)
 		want := s.bill(ctx)
 		standing := s.balanced(ctx)
 		s.api("STREAM.PURGE.METERED", map[string]string{"filter": "metered.>"})
@@ -278,13 +279,13 @@ var _ = Describe("After a replay", func() {
 		Expect(s.balanced(ctx)).To(Equal(standing))
 		s.ran("verify", "--deep")
 		s.ran("collect", "file", second)
-		for _, cut := range []projector.Cut{projector.CutDay, projector.CutHour} {
+		for _, cut := range []timeline.Cut{timeline.CutDay, timeline.CutHour} {
 			s.ran("replay", "projector", "--cut", string(cut))
 			s.work(ctx, cut)
 		}
 		s.balanced(ctx)
 		s.ran("verify", "--deep")
-		Expect(s.bill(ctx)).To(Equal(otherwise(ctx, projector.CutHour, []string{prices}, first, second)))
+		Expect(s.bill(ctx)).To(Equal(otherwise(ctx, timeline.CutHour, []string{prices}, first, second)))
 	})
 })
 
@@ -353,7 +354,7 @@ var _ = Describe("daybook verify --deep", func() {
 		first, _, prices := month(300)
 		s.ran("catalogue", "publish", prices)
 		s.ran("collect", "file", first)
-		s.work(ctx, projector.CutDay)
+		s.work(ctx, timeline.CutDay)
 		Expect(s.ran("verify",
 			"--deep")).To(MatchRegexp(`METERED is what USAGE derives: every byte .*\nBILLING is what METERED derives: every byte`))
 		damages := map[string]func(all []bus.Message, at int) []bus.Message{
@@ -409,7 +410,7 @@ var _ = Describe("daybook verify --deep", func() {
 		first, _, prices := month(300)
 		s.ran("catalogue", "publish", prices)
 		s.ran("collect", "file", first)
-		s.work(ctx, projector.CutHour)
+		s.work(ctx, timeline.CutHour)
 		GinkgoT().Setenv("DAYBOOK_CUT", "month")
 		GinkgoT().Setenv("DAYBOOK_EPOCH_CF", "2027-01-01")
 		s.ran("verify", "--deep")

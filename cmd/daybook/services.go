@@ -11,6 +11,7 @@ import (
 	"github.com/daybook-billing/daybook/internal/stage"
 	"github.com/daybook-billing/daybook/pricer"
 	"github.com/daybook-billing/daybook/projector"
+	"github.com/daybook-billing/daybook/projector/timeline"
 )
 
 // collectCmd groups the collectors.
@@ -99,7 +100,7 @@ type projectorFlags struct {
 
 func (f *projectorFlags) config() projector.Config {
 	cfg := projector.Config{
-		Cut: projector.Cut(f.Cut), BuildTimeout: f.BuildTimeout, Grace: f.Grace, ExcludeSpaces: f.ExcludeSpaces,
+		Cut: timeline.Cut(f.Cut), BuildTimeout: f.BuildTimeout, Grace: f.Grace, ExcludeSpaces: f.ExcludeSpaces,
 		AbsenceWindows: f.AbsenceWindows,
 		Epoch:          map[string]time.Time{},
 	}

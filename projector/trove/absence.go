@@ -1,20 +1,17 @@
-package projector
+package trove
 
 import (
 	"slices"
 	"time"
 
 	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/projector/timeline"
 )
 
 // This file knows who reports that databases exist, and when. Trove never says that a deletion was
 // lost. What shows it is silence: a task manager reports every database that it knows, again and
 // again, so one that it leaves out while it goes on about the others is gone. One that is left out
 // while the task manager says nothing at all is not.
-
-// DefaultAbsenceWindows is how many windows a database must be missing from before it is taken to
-// be gone.
-const DefaultAbsenceWindows = 3
 
 // maxAbsenceWindows bounds the setting, and so what is kept of a group.
 const maxAbsenceWindows = 1000
@@ -133,7 +130,7 @@ func (of *group) count(hour int64, keep int) bool {
 
 // reach moves the horizon and reports whether databases may have to be judged anew.
 func (g *groups) reach(horizon time.Time) bool {
-	g.horizon = later(g.horizon, horizon)
+	g.horizon = timeline.Later(g.horizon, horizon)
 	for _, of := range g.by {
 		n := 0
 		for n < len(of.pending) && g.passed(of.pending[n]) {

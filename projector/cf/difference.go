@@ -1,41 +1,20 @@
-package projector
+package cf
 
 import (
 	"slices"
-	"time"
 
 	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/projector/timeline"
 )
 
 // This file compares what a timeline said before with what it says now, and makes spans of it.
 
-// change is what a fact, a horizon or a decision did to what a subject's timelines say.
-type change struct {
-	Retracted []events.Span
-	Closed    []events.Span
-	Anomalies []events.Anomaly
-	Running   bool // the running spans, or their labels, are not what they were
-	Held      bool // the holds are not what they were
-}
-
-func (c *change) empty() bool {
-	return len(c.Retracted) == 0 && len(c.Closed) == 0 && len(c.Anomalies) == 0 && !c.Running && !c.Held
-}
-
-func (c *change) reset() {
-	*c = change{Retracted: c.Retracted[:0], Closed: c.Closed[:0], Anomalies: c.Anomalies[:0]}
-}
-
-func (c *change) anomaly(code, resource string, at time.Time, message string) {
-	c.Anomalies = append(c.Anomalies, events.Anomaly{Code: code, Resource: resource, Time: at, Message: message})
-}
-
 // difference puts out what changes when parts `before` become parts `after`: the pieces that are no
 // longer so, and those that are new. Both are in order of time, and the part of each that goes on
 // has been put out up to the boundary `published`.
-func (t *track) difference(r *rules, ch *change, before, after []part) {
+func (t *resource) difference(ch *timeline.Change, before, after []part) {
 	running := func(parts []part) *part {
-		if n := len(parts) - 1; n >= 0 && parts[n].end == never {
+		if n := len(parts) - 1; n >= 0 && parts[n].end == timeline.MaxMoment {
 			return &parts[n]
 		}
 		return nil
@@ -46,25 +25,25 @@ func (t *track) difference(r *rules, ch *change, before, after []part) {
 		a, b := &before[0], &after[0]
 		switch {
 		case a.continues(b):
-			if endA, endB := t.published.up(a), t.published.up(b); endA != endB {
-				from := r.lastPiece(a.start, min(endA, endB))
-				ch.Retracted = r.pieces(ch.Retracted, t, a, from, endA)
-				ch.Closed = r.pieces(ch.Closed, t, b, from, endB)
+			if endA, endB := a.shownTo(t.published), b.shownTo(t.published); endA != endB {
+				from := t.rules.lastPiece(a.start, min(endA, endB))
+				ch.Retracted = t.pieces(ch.Retracted, a, from, endA)
+				ch.Closed = t.pieces(ch.Closed, b, from, endB)
 			}
 			before, after = before[1:], after[1:]
 		case a.start <= b.start:
-			ch.Retracted = r.pieces(ch.Retracted, t, a, a.start, t.published.up(a))
+			ch.Retracted = t.pieces(ch.Retracted, a, a.start, a.shownTo(t.published))
 			before = before[1:]
 		default:
-			ch.Closed = r.pieces(ch.Closed, t, b, b.start, t.published.up(b))
+			ch.Closed = t.pieces(ch.Closed, b, b.start, b.shownTo(t.published))
 			after = after[1:]
 		}
 	}
 	for i := range before {
-		ch.Retracted = r.pieces(ch.Retracted, t, &before[i], before[i].start, t.published.up(&before[i]))
+		ch.Retracted = t.pieces(ch.Retracted, &before[i], before[i].start, before[i].shownTo(t.published))
 	}
 	for i := range after {
-		ch.Closed = r.pieces(ch.Closed, t, &after[i], after[i].start, t.published.up(&after[i]))
+		ch.Closed = t.pieces(ch.Closed, &after[i], after[i].start, after[i].shownTo(t.published))
 	}
 }
 
@@ -78,18 +57,18 @@ func sameNames(a, b *labels) bool {
 	return a == b || a.name == b.name && a.space == b.space && a.spaceName == b.spaceName
 }
 
-// up is up to where a part is put out: its end, or the boundary while it goes on.
-func (m moment) up(p *part) moment {
-	if p.end == never {
-		return max(m, p.start)
+// shownTo is up to where a part is put out: its end, or the boundary while it goes on.
+func (p *part) shownTo(boundary timeline.Moment) timeline.Moment {
+	if p.end == timeline.MaxMoment {
+		return max(boundary, p.start)
 	}
 	return p.end
 }
 
 // lastPiece returns where the last piece of a part from start to end begins, or `end` if a piece
 // ends there however long the part is.
-func (r *rules) lastPiece(start, end moment) moment {
-	floor := momentOf(r.cut.floor(end.time()))
+func (r *Foundation) lastPiece(start, end timeline.Moment) timeline.Moment {
+	floor := timeline.MomentOf(r.Cut.Floor(end.Time()))
 	if end <= start || floor == end {
 		return end
 	}
@@ -97,29 +76,29 @@ func (r *rules) lastPiece(start, end moment) moment {
 }
 
 // pieces appends the spans of a part from `from` to `to`, divided at the boundaries.
-func (r *rules) pieces(out []events.Span, t *track, p *part, from, to moment) []events.Span {
+func (t *resource) pieces(out []events.Span, p *part, from, to timeline.Moment) []events.Span {
 	if from >= to {
 		return out
 	}
-	span := r.span(t, p)
-	return r.cut.divide(out, &span, from.time(), to.time())
+	span := t.span(p)
+	return t.rules.Cut.Divide(out, &span, from.Time(), to.Time())
 }
 
 // span is a part as a span.
-func (r *rules) span(t *track, p *part) events.Span {
+func (t *resource) span(p *part) events.Span {
 	s := events.Span{
-		Kind: t.kind, Resource: t.resource, App: p.of.app, Tenant: p.of.tenant, Space: p.of.space,
+		Kind: t.kind, Resource: t.name, App: p.of.app, Tenant: p.of.tenant, Space: p.of.space,
 		SpaceName: p.of.spaceName, Name: p.of.name,
-		Start: p.start.time(), Since: p.since.time(), Footprint: *p.size, Flags: p.flags, Evidence: r.evidence(p),
+		Start: p.start.Time(), Since: p.since.Time(), Footprint: *p.size, Flags: p.flags, Evidence: t.rules.evidence(p),
 	}
-	if p.end != never {
-		s.End = p.end.time()
+	if p.end != timeline.MaxMoment {
+		s.End = p.end.Time()
 	}
 	return s
 }
 
 // evidence returns the sequences of the facts that a part rests on.
-func (r *rules) evidence(p *part) []uint64 {
+func (r *Foundation) evidence(p *part) []uint64 {
 	n := 2 + len(p.more)
 	if len(r.sequences)+n > cap(r.sequences) {
 		r.sequences = make([]uint64, 0, 1024+n)
@@ -137,20 +116,20 @@ func (r *rules) evidence(p *part) []uint64 {
 }
 
 // hold is a held part as a hold.
-func (r *rules) hold(t *track, p *part) events.Hold {
+func (t *resource) hold(p *part) events.Hold {
 	h := events.Hold{
-		ID: r.holdID(t, &p.cause), Kind: t.kind, Resource: t.resource, Code: events.HoldGap, Start: p.start.time(),
+		ID: t.holdID(&p.cause), Kind: t.kind, Resource: t.name, Code: events.HoldGap, Start: p.start.Time(),
 		Footprint: *p.size,
 		Reason:    p.cause.reason(p.end),
 	}
-	if p.end != never {
-		h.End = p.end.time()
+	if p.end != timeline.MaxMoment {
+		h.End = p.end.Time()
 	}
 	return h
 }
 
-func (r *rules) holdID(t *track, c *cause) string {
-	return events.ID("hold", r.source, r.name, t.kind, t.resource, events.HoldGap, c.id())
+func (t *resource) holdID(c *cause) string {
+	return t.rules.HoldID(t.kind, t.name, events.HoldGap, c.id())
 }
 
 // sameHeld reports whether two lists of held parts say the same.
@@ -158,4 +137,13 @@ func sameHeld(a, b []part) bool {
 	return slices.EqualFunc(a, b, func(x, y part) bool {
 		return x.start == y.start && x.end == y.end && x.cause == y.cause && *x.size == *y.size
 	})
+}
+
+// addNew adds the anomalies that were not there before.
+func addNew(ch *timeline.Change, was, is []events.Anomaly) {
+	for _, a := range is {
+		if !slices.Contains(was, a) {
+			ch.Anomalies = append(ch.Anomalies, a)
+		}
+	}
 }

@@ -1,10 +1,11 @@
-package projector
+package cf
 
 import (
 	"slices"
 	"time"
 
 	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/projector/timeline"
 )
 
 // This file is the pure core for Cloud Foundry: the facts of one process, task or service instance
@@ -21,7 +22,7 @@ import (
 
 // part is a stretch of time in which one footprint was in use, or may have been.
 type part struct {
-	start, end, since moment
+	start, end, since timeline.Moment
 	of                *labels
 	size              *events.Footprint
 	flags             events.Flags
@@ -34,7 +35,7 @@ type part struct {
 
 // segment is the open end of a timeline: a footprint that is in use.
 type segment struct {
-	start, since moment
+	start, since timeline.Moment
 	of           *labels
 	size         *events.Footprint
 	flags        events.Flags
@@ -42,31 +43,33 @@ type segment struct {
 	opening      uint64
 	more         []uint64
 	// told is the time of the newest beginning or change that said this size.
-	told moment
+	told timeline.Moment
 	// Before heldTo the segment is held, for heldBy.
-	heldTo moment
+	heldTo timeline.Moment
 	heldBy cause
 	muted  bool // of a space that is not metered
 }
 
 // state is the state of the fold.
 type state struct {
-	at      moment // of the newest fact
-	known   bool   // a beginning was seen, or its lack has been reported
+	at      timeline.Moment // of the newest fact
+	known   bool            // a beginning was seen, or its lack has been reported
 	running bool
 	segment segment // while running
 	doubt   doubt   // a gap that no fact has settled
 	// Before until nothing is complete: gaps reach up to there.
-	until   moment
+	until   timeline.Moment
 	untilBy *gap
 	held    []part // what is held and over
 }
 
+func newState() state { return state{at: timeline.MinMoment, until: timeline.MinMoment} }
+
 // fold applies facts and gaps to a state.
 type fold struct {
 	*state
-	rules *rules
-	track *track
+	rules   *Foundation
+	process *process
 	// What the steps put out. Of parts that are held only those that go on; the others are state.
 	parts     []part
 	pending   []part
@@ -85,15 +88,11 @@ const farBack = time.Hour
 
 // apply is the step for a fact.
 func (f *fold) apply(x *fact) {
-	if f.track.kind == events.KindStaging { // builds are counted, see builds.go
-		f.at, f.known = max(f.at, x.time), true
-		return
-	}
-	if x.listed() != always {
+	if x.listed() != timeline.MinMoment {
 		f.listedAgain(x)
 		return
 	}
-	far := x.place() == nil && x.time.add(farBack) < f.at && x.verb != wasRunning && x.verb != nothing
+	far := x.place() == nil && x.time.Add(farBack) < f.at && x.verb != wasRunning && x.verb != nothing
 	f.at = max(f.at, x.time)
 	if f.doubt.gap != nil {
 		f.settle(x)
@@ -118,15 +117,17 @@ func (f *fold) apply(x *fact) {
 		}
 	}
 	if far && (active || f.running) {
-		f.anomaly(events.AnomalyClock, x.time, eventName(f.track.kind, x.verb)+" says "+x.time.String()+
+		f.anomaly(events.AnomalyClock, x.time, eventName(f.process.kind, x.verb)+" says "+x.time.String()+
 			", long before the fact that the platform lists before it, of "+f.at.String()+
 			"; it counts from then. Check the clocks of the platform's API servers")
 	}
 }
 
-func (f *fold) anomaly(code string, at moment, message string) {
-	f.anomalies = append(f.anomalies, events.Anomaly{Code: code, Resource: f.track.resource, Time: at.time(),
-		Message: message})
+func (f *fold) anomaly(code string, at timeline.Moment, message string) {
+	f.anomalies = append(f.anomalies, events.Anomaly{
+		Code: code, Resource: f.process.name, Time: at.Time(),
+		Message: message,
+	})
 }
 
 // end is the fold for an ending. A second one is noise.
@@ -137,7 +138,7 @@ func (f *fold) end(x *fact) {
 	case !f.known:
 		f.known = true
 		f.anomaly(events.AnomalyOrphanEnding, x.time,
-			eventName(f.track.kind, x.verb)+" without a beginning: the resource never ran, or its beginning was not "+
+			eventName(f.process.kind, x.verb)+" without a beginning: the resource never ran, or its beginning was not "+
 				"collected")
 	}
 }
@@ -164,11 +165,11 @@ func (f *fold) change(x *fact, flags events.Flags) {
 }
 
 // open begins a segment. The fact's labels are taken over.
-func (f *fold) open(x *fact, at moment, size *events.Footprint, flags events.Flags) {
+func (f *fold) open(x *fact, at timeline.Moment, size *events.Footprint, flags events.Flags) {
 	f.known, f.running = true, true
 	f.segment = segment{
 		start: at, since: at, of: x.of, size: size, flags: flags, opener: x.id, opening: x.sequence, told: x.time,
-		heldTo: always,
+		heldTo: timeline.MinMoment,
 		muted:  x.of.muted,
 	}
 	f.holdBeforeGapEnds(x)
@@ -184,7 +185,7 @@ func (f *fold) holdBeforeGapEnds(x *fact) {
 }
 
 // close ends the open segment.
-func (f *fold) close(at moment, sequence uint64) {
+func (f *fold) close(at timeline.Moment, sequence uint64) {
 	f.put(at, sequence)
 	f.running = false
 }
@@ -193,13 +194,13 @@ func (f *fold) close(at moment, sequence uint64) {
 func (f *fold) show() {
 	if f.running {
 		f.showing = true
-		f.put(never, 0)
+		f.put(timeline.MaxMoment, 0)
 		f.showing = false
 	}
 }
 
 // put puts out the parts of the open segment up to `end`.
-func (f *fold) put(end moment, ending uint64) {
+func (f *fold) put(end timeline.Moment, ending uint64) {
 	s := &f.segment
 	if s.muted {
 		return
@@ -224,14 +225,15 @@ func (f *fold) put(end moment, ending uint64) {
 
 // emit puts out the part of p from `from` to `to`: billed, or held for a cause unless an operator
 // has decided. Nothing is before the epoch.
-func (f *fold) emit(p part, from, to moment, by cause) {
+func (f *fold) emit(p part, from, to timeline.Moment, by cause) {
 	p.start, p.end, p.since = max(from, f.rules.epoch), to, max(p.since, f.rules.epoch)
 	if p.start >= p.end {
 		return
 	}
-	if by.gap == nil && f.track.kind != events.KindTask { // a task runs once: no fact of it can be missing between two
+	// a task runs once: no fact of it can be missing between two
+	if by.gap == nil && f.process.kind != events.KindTask {
 		for _, g := range f.ahead {
-			if !g.about(f.track.kind) || g.from >= p.end {
+			if !g.about(f.process.kind) || g.from >= p.end {
 				continue
 			}
 			if g.from > p.start {
@@ -245,9 +247,9 @@ func (f *fold) emit(p part, from, to moment, by cause) {
 		}
 	}
 	if by.gap != nil {
-		word, given := f.track.decided(f.rules, &by)
+		word, given := f.process.decided(&by)
 		if given {
-			f.words = append(f.words, word.hold)
+			f.words = append(f.words, word.Hold)
 		}
 		switch {
 		case !given:
@@ -258,10 +260,10 @@ func (f *fold) emit(p part, from, to moment, by cause) {
 				f.held = append(slices.Clip(f.held), p)
 			}
 			return
-		case !word.release:
+		case !word.Release:
 			return
 		}
-		p.size = f.rules.shapes.size(completed(p.size, &word.footprint), p.size)
+		p.size = f.rules.shapes.size(completed(p.size, &word.Footprint), p.size)
 	}
 	f.parts = append(f.parts, p)
 }
@@ -269,8 +271,10 @@ func (f *fold) emit(p part, from, to moment, by cause) {
 // completed is a footprint with what an operator said about it.
 func completed(f, said *events.Footprint) *events.Footprint {
 	out := *f
-	for _, c := range []struct{ to, from *events.Count }{{&out.Instances, &said.Instances},
-		{&out.MemoryMB, &said.MemoryMB}} {
+	for _, c := range []struct{ to, from *events.Count }{
+		{&out.Instances, &said.Instances},
+		{&out.MemoryMB, &said.MemoryMB},
+	} {
 		if c.from.Known() {
 			*c.to = *c.from
 		}
@@ -349,24 +353,18 @@ func eventName(kind string, v verb) string {
 	case events.KindService:
 		names = [...]string{began: "CREATED", wasRunning: "WAS_RUNNING", ended: "DELETED", buildpackSet: ""}
 	case events.KindTask:
-		names = [...]string{began: "TASK_STARTED", wasRunning: "TASK_WAS_RUNNING", ended: "TASK_STOPPED",
-			buildpackSet: ""}
+		names = [...]string{
+			began: "TASK_STARTED", wasRunning: "TASK_WAS_RUNNING", ended: "TASK_STOPPED",
+			buildpackSet: "",
+		}
 	case events.KindStaging:
-		names = [...]string{began: "STAGING_STARTED", wasRunning: "", ended: "STAGING_STOPPED",
-			buildpackSet: "BUILDPACK_SET"}
+		names = [...]string{
+			began: "STAGING_STARTED", wasRunning: "", ended: "STAGING_STOPPED",
+			buildpackSet: "BUILDPACK_SET",
+		}
 	}
 	if v == changed {
 		return "UPDATED"
 	}
 	return names[v]
-}
-
-// later returns the latest of the times.
-func later(t time.Time, others ...time.Time) time.Time {
-	for _, o := range others {
-		if o.After(t) {
-			t = o
-		}
-	}
-	return t
 }

@@ -1,4 +1,4 @@
-package projector
+package trove
 
 import (
 	"cmp"
@@ -7,10 +7,11 @@ import (
 	"time"
 
 	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/projector/timeline"
 )
 
-// troveTracks is a derivation: whole spans, not cut; a span without End runs.
-type troveTracks struct {
+// derived is a derivation: whole spans, not cut; a span without End runs.
+type derived struct {
 	Spans     []events.Span // flavour first, then volume; each in order of time
 	Holds     []events.Hold // likewise
 	Anomalies []events.Anomaly
@@ -27,12 +28,12 @@ type troveTracks struct {
 // ends both tracks; exists is evidence of life and of the flavour, never quantity; a size that is
 // not known is held, not billed as zero; a database that is missing from the reports ends, for the
 // time being, where it was last seen.
-func (in *instance) derive(r *troveRules) troveTracks {
-	d := troveDerivation{in: in, rules: r}
+func (in *instance) derive() derived {
+	d := derivation{in: in}
 	return d.derive()
 }
 
-func (d *troveDerivation) derive() troveTracks {
+func (d *derivation) derive() derived {
 	if !d.in.ended.IsZero() {
 		d.late()
 	} else if d.life() {
@@ -42,23 +43,22 @@ func (d *troveDerivation) derive() troveTracks {
 	return d.tracks
 }
 
-type troveDerivation struct {
+type derivation struct {
 	in     *instance
-	rules  *troveRules
-	tracks troveTracks
+	tracks derived
 
 	start       time.Time
 	flags       events.Flags // of the start
 	end         time.Time    // zero while alive
 	provisional bool         // the end is where it was seen last
-	created     *troveFact
+	created     *fact
 	ending      uint64   // sequence of the deletion
 	revenant    uint64   // sequence of the first exists after it
 	steady      *look    // what the last signs say, when they show the flavour in use
 	doubtful    []uint64 // sequences of the signs that may be of before or after a change
 }
 
-func (d *troveDerivation) anomaly(code string, at time.Time, format string, args ...any) {
+func (d *derivation) anomaly(code string, at time.Time, format string, args ...any) {
 	a := events.Anomaly{Code: code, Resource: d.in.resource, Time: at, Message: fmt.Sprintf(format, args...)}
 	d.tracks.Anomalies = append(d.tracks.Anomalies, a)
 }
@@ -67,8 +67,8 @@ func unixNano(n int64) time.Time { return time.Unix(0, n).UTC() }
 
 // life finds the beginning and the end, and reports whether the instance became one. An instance of
 // which only the deletion is known is held here, or is a failed build.
-func (d *troveDerivation) life() bool {
-	var deleted *troveFact
+func (d *derivation) life() bool {
+	var deleted *fact
 	alive, failed := false, false
 	var first time.Time
 	for i := range d.in.facts {
@@ -135,7 +135,7 @@ func (d *troveDerivation) life() bool {
 }
 
 // deletedBefore looks for a deletion before the beginning, of which no span comes.
-func (d *troveDerivation) deletedBefore(deleted *troveFact) {
+func (d *derivation) deletedBefore(deleted *fact) {
 	if deleted.at.Before(d.start) {
 		d.anomaly(events.AnomalyClock, deleted.at,
 			"deleted at %s, before the creation at %s: one of the times is wrong, and nothing is billed or held; "+
@@ -145,41 +145,45 @@ func (d *troveDerivation) deletedBefore(deleted *troveFact) {
 }
 
 // afterDelete looks for signs of life after the deletion.
-func (d *troveDerivation) afterDelete(deleted *troveFact) {
-	later := func(event string, at time.Time) {
+func (d *derivation) afterDelete(deleted *fact) {
+	reported := func(event string, at time.Time) {
 		d.anomaly(events.AnomalyAfterDelete, at, "%s reported at %s, after the deletion at %s; the deletion stands",
 			event, events.FormatTime(at), events.FormatTime(deleted.at))
 	}
 	for i := range d.in.facts {
 		if f := &d.in.facts[i]; f.event != events.EventTroveDelete && f.event != events.EventTroveCreate &&
 			f.at.After(deleted.observed) {
-			later(f.event, f.at)
+			reported(f.event, f.at)
 			return
 		}
 	}
 	for i := range d.in.signs {
 		if s := &d.in.signs[i]; s.seen > deleted.observed.UnixNano() {
 			d.revenant = s.sequence
-			later(events.EventTroveExists, unixNano(s.at))
+			reported(events.EventTroveExists, unixNano(s.at))
 			return
 		}
 	}
 }
 
 // withoutCreate holds an instance of which only the deletion is known: failed builds send one too.
-func (d *troveDerivation) withoutCreate(deleted *troveFact) {
+func (d *derivation) withoutCreate(deleted *fact) {
 	d.start, d.flags = deleted.created, events.InferredStart
 	if d.start.IsZero() {
 		d.start = deleted.at
 	}
 	d.deletedBefore(deleted)
 	flavour := flavourOf(&deleted.footprint)
-	d.spans(events.KindInstance, []size{{at: d.start, footprint: flavour, evidence: deleted.sequence,
-		held: events.AnomalyDeleteWithoutCreate}}, sameFlavor)
+	d.spans(events.KindInstance, []size{{
+		at: d.start, footprint: flavour, evidence: deleted.sequence,
+		held: events.AnomalyDeleteWithoutCreate,
+	}}, sameFlavor)
 	if deleted.footprint.VolumeGB.Known() || deleted.volumeUnknown {
 		volume := events.Footprint{VolumeGB: deleted.footprint.VolumeGB}
-		d.spans(events.KindVolume, []size{{at: d.start, footprint: volume, evidence: deleted.sequence,
-			held: events.AnomalyDeleteWithoutCreate}}, sameFlavor)
+		d.spans(events.KindVolume, []size{{
+			at: d.start, footprint: volume, evidence: deleted.sequence,
+			held: events.AnomalyDeleteWithoutCreate,
+		}}, sameFlavor)
 	}
 	if len(d.tracks.Holds) > 0 {
 		d.anomaly(events.AnomalyDeleteWithoutCreate, deleted.at,
@@ -206,7 +210,7 @@ func hasFlavor(f *events.Footprint) bool { return f.Flavor != "" || f.FlavorID !
 const modifyPrecision = time.Second
 
 // flavours are the flavours in use, in order of time.
-func (d *troveDerivation) flavours() []size {
+func (d *derivation) flavours() []size {
 	facts, signs := d.in.facts, d.in.signs
 	var sizes []size
 	var known int64 // when the flavour in use was last confirmed
@@ -245,7 +249,7 @@ func (l *look) footprint() events.Footprint {
 }
 
 // flavourSign applies an exists that names a flavour.
-func (d *troveDerivation) flavourSign(sizes []size, s *sign, known int64) []size {
+func (d *derivation) flavourSign(sizes []size, s *sign, known int64) []size {
 	footprint, seen := s.look.footprint(), unixNano(s.seen)
 	switch {
 	case len(sizes) == 0:
@@ -264,7 +268,7 @@ func (d *troveDerivation) flavourSign(sizes []size, s *sign, known int64) []size
 }
 
 // flavourFact applies a fact other than exists that names a flavour.
-func (d *troveDerivation) flavourFact(sizes []size, f *troveFact, known int64) []size {
+func (d *derivation) flavourFact(sizes []size, f *fact, known int64) []size {
 	footprint := d.completed(flavourOf(&f.footprint))
 	switch {
 	case f == d.created:
@@ -289,7 +293,7 @@ func (d *troveDerivation) flavourFact(sizes []size, f *troveFact, known int64) [
 // in use before it. It says the memory before only (old_instance_size), and flavours differ by
 // their ids: memory that differs is no other flavour where a message has shown the id of the last
 // one since it was taken up, or has said that memory of it.
-func (d *troveDerivation) otherBefore(last *size, f *troveFact) bool {
+func (d *derivation) otherBefore(last *size, f *fact) bool {
 	was := last.footprint
 	if !f.oldMemory.Known() || !was.MemoryMB.Known() || was.MemoryMB == f.oldMemory || sameFlavor(was,
 		flavourOf(&f.footprint)) {
@@ -298,7 +302,7 @@ func (d *troveDerivation) otherBefore(last *size, f *troveFact) bool {
 	within := func(at time.Time) bool { return at.After(last.at) && !at.After(f.at) }
 	return !slices.ContainsFunc(d.in.signs, func(s sign) bool {
 		return within(unixNano(s.at)) && sameFlavor(was, s.look.footprint())
-	}) && !slices.ContainsFunc(d.in.facts, func(o troveFact) bool {
+	}) && !slices.ContainsFunc(d.in.facts, func(o fact) bool {
 		return hasFlavor(&o.footprint) && sameFlavor(was, o.footprint) &&
 			(within(o.at) || o.footprint.MemoryMB == f.oldMemory)
 	})
@@ -306,8 +310,9 @@ func (d *troveDerivation) otherBefore(last *size, f *troveFact) bool {
 
 // lostFlavour takes up a flavour that only shows: between the moment when the one before was last
 // confirmed, and now.
-func (d *troveDerivation) lostFlavour(sizes []size, event string, at time.Time, known int64, footprint events.Footprint,
-	evidence uint64) []size {
+func (d *derivation) lostFlavour(sizes []size, event string, at time.Time, known int64, footprint events.Footprint,
+	evidence uint64,
+) []size {
 	d.anomaly(events.AnomalyLostChange, at, "%s shows flavour %s, but no modify_flavor was collected since %s; it "+
 		"counts from this evidence on",
 		event, nameOrID(footprint), events.FormatTime(unixNano(known)))
@@ -334,11 +339,11 @@ func inDoubt(sizes []size, seen time.Time) bool {
 }
 
 // unknownFlavour is the part of the life before the first flavour that is known.
-func (d *troveDerivation) unknownFlavour(sizes []size) size {
+func (d *derivation) unknownFlavour(sizes []size) size {
 	s := size{at: d.start, held: events.HoldUnknownFlavor}
 	if len(sizes) > 0 {
 		s.evidence = sizes[0].evidence
-		if at := slices.IndexFunc(d.in.facts, func(f troveFact) bool { return f.sequence == s.evidence }); at >= 0 {
+		if at := slices.IndexFunc(d.in.facts, func(f fact) bool { return f.sequence == s.evidence }); at >= 0 {
 			s.footprint.MemoryMB = d.in.facts[at].oldMemory
 		}
 	} else {
@@ -348,7 +353,7 @@ func (d *troveDerivation) unknownFlavour(sizes []size) size {
 }
 
 // someEvidence is the sequence of the first fact.
-func (d *troveDerivation) someEvidence() uint64 {
+func (d *derivation) someEvidence() uint64 {
 	if len(d.in.facts) > 0 {
 		return d.in.facts[0].sequence
 	}
@@ -357,7 +362,7 @@ func (d *troveDerivation) someEvidence() uint64 {
 
 // completed is a flavour with what the fact left out, as every exists leaves out the memory, taken
 // from the first fact of the instance that names the same flavour: a price may depend on it.
-func (d *troveDerivation) completed(out events.Footprint) events.Footprint {
+func (d *derivation) completed(out events.Footprint) events.Footprint {
 	for i := range d.in.facts {
 		if out.Flavor != "" && out.FlavorID != "" && out.MemoryMB.Known() {
 			return out
@@ -375,7 +380,7 @@ func (d *troveDerivation) completed(out events.Footprint) events.Footprint {
 }
 
 // volumes are the sizes of the volume, in order of time; none when the instance has no volume.
-func (d *troveDerivation) volumes() []size {
+func (d *derivation) volumes() []size {
 	var sizes []size
 	volume := func(n events.Count) events.Footprint { return events.Footprint{VolumeGB: n} }
 	silent := true   // nothing said whether there is a volume
@@ -394,8 +399,10 @@ func (d *troveDerivation) volumes() []size {
 		case f == d.created:
 			sizes = append(sizes, size{at: d.start, footprint: volume(gb), evidence: f.sequence})
 		case len(sizes) == 0 && change && f.oldVolume.Known():
-			sizes = append(sizes, size{at: d.start, footprint: volume(f.oldVolume), inferred: true,
-				evidence: f.sequence},
+			sizes = append(sizes, size{
+				at: d.start, footprint: volume(f.oldVolume), inferred: true,
+				evidence: f.sequence,
+			},
 				size{at: f.at, footprint: volume(gb), evidence: f.sequence})
 		case len(sizes) == 0 && !change:
 			sizes = append(sizes, size{at: d.start, footprint: volume(gb), inferred: unsaid, evidence: f.sequence})
@@ -416,14 +423,16 @@ func (d *troveDerivation) volumes() []size {
 		}
 	}
 	if len(sizes) == 0 && (silent || unsaid) || len(sizes) > 0 && sizes[0].at.After(d.start) {
-		sizes = slices.Insert(sizes, 0, size{at: d.start, held: events.AnomalyUnknownVolume,
-			evidence: d.someEvidence()})
+		sizes = slices.Insert(sizes, 0, size{
+			at: d.start, held: events.AnomalyUnknownVolume,
+			evidence: d.someEvidence(),
+		})
 	}
 	return sizes
 }
 
 // oldVolume compares what a change says of the size before with what is known.
-func (d *troveDerivation) oldVolume(f *troveFact, last events.Count) {
+func (d *derivation) oldVolume(f *fact, last events.Count) {
 	if f.oldVolume.Known() && last != f.oldVolume && last != f.footprint.VolumeGB {
 		d.anomaly(events.AnomalyLostChange, f.at, "%s says that the volume had %d GB before, but %d GB were "+
 			"collected; a change in between was lost",
@@ -436,7 +445,7 @@ func (d *troveDerivation) oldVolume(f *troveFact, last events.Count) {
 // (trove/instance/models.py, Instance.resize_volume). Nothing else looks like this: the API refuses
 // a resize that is not to a larger size, and a resize that failed sends resize_volume.error. A
 // Trove that sends modify_volume, too, sends resize_volume.end once after it, which is awaited.
-func (d *troveDerivation) replica(f *troveFact, last *size, awaited bool) {
+func (d *derivation) replica(f *fact, last *size, awaited bool) {
 	if f.event != events.EventTroveResizeVolume || awaited || last.footprint.VolumeGB != f.footprint.VolumeGB {
 		return
 	}
@@ -451,14 +460,14 @@ func (d *troveDerivation) replica(f *troveFact, last *size, awaited bool) {
 
 // spans turns sizes into spans, and into holds where they are not known, between the beginning and
 // the end. An empty one is left out.
-func (d *troveDerivation) spans(kind string, sizes []size, same func(a, b events.Footprint) bool) {
+func (d *derivation) spans(kind string, sizes []size, same func(a, b events.Footprint) bool) {
 	slices.SortStableFunc(sizes, func(a, b size) int { return a.at.Compare(b.at) })
 	first := len(d.tracks.Spans)
-	begin := later(d.start, d.rules.Epoch)
+	begin := timeline.Later(d.start, d.in.rules.Epoch)
 	for i, s := range sizes {
-		from, to := later(s.at, begin), d.end
+		from, to := timeline.Later(s.at, begin), d.end
 		if i+1 < len(sizes) && (to.IsZero() || sizes[i+1].at.Before(to)) {
-			to = later(sizes[i+1].at, begin)
+			to = timeline.Later(sizes[i+1].at, begin)
 		}
 		if !to.IsZero() && !from.Before(to) {
 			continue
@@ -487,7 +496,7 @@ func (d *troveDerivation) spans(kind string, sizes []size, same func(a, b events
 }
 
 // ends says what ended a span: the next of the sizes after it, the deletion, or silence.
-func (d *troveDerivation) ends(span *events.Span, next []size) {
+func (d *derivation) ends(span *events.Span, next []size) {
 	if len(next) > 0 && span.End.Equal(next[0].at) {
 		span.Evidence = append(span.Evidence, next[0].evidence)
 		if next[0].inferred {

@@ -1,4 +1,4 @@
-package projector
+package timeline
 
 import (
 	"fmt"
@@ -29,8 +29,8 @@ func ParseCut(s string) (Cut, error) {
 	return "", fmt.Errorf("cut %q is not one of hour, day, month", s)
 }
 
-// floor returns the last boundary at or before t.
-func (c Cut) floor(t time.Time) time.Time {
+// Floor returns the last boundary at or before t.
+func (c Cut) Floor(t time.Time) time.Time {
 	switch c {
 	case CutHour:
 		return time.Date(t.Year(), t.Month(), t.Day(), t.Hour(), 0, 0, 0, time.UTC)
@@ -44,7 +44,7 @@ func (c Cut) floor(t time.Time) time.Time {
 
 // after returns the first boundary after t, or the zero time when there is none.
 func (c Cut) after(t time.Time) time.Time {
-	switch f := c.floor(t); c {
+	switch f := c.Floor(t); c {
 	case CutHour:
 		return f.Add(time.Hour)
 	case CutDay:
@@ -55,9 +55,9 @@ func (c Cut) after(t time.Time) time.Time {
 	return time.Time{}
 }
 
-// divide appends the pieces of span s from `from` to `to`, divided at the boundaries. The pieces
+// Divide appends the pieces of span s from `from` to `to`, divided at the boundaries. The pieces
 // keep s.Since, where the footprint was taken up. Pieces before `from` are taken to exist already.
-func (c Cut) divide(out []events.Span, s *events.Span, from, to time.Time) []events.Span {
+func (c Cut) Divide(out []events.Span, s *events.Span, from, to time.Time) []events.Span {
 	for from.Before(to) {
 		end := to
 		if next := c.after(from); !next.IsZero() && next.Before(to) {

@@ -1,7 +1,8 @@
-package projector
+package cf
 
 import (
 	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/projector/timeline"
 )
 
 // This file is what a gap does to a timeline: the facts of a list between two times may be missing.
@@ -11,8 +12,8 @@ import (
 // gap is a gap of one list, or of both.
 type gap struct {
 	id       string
-	sequence uint64 // in USAGE: it stands before the first fact after it
-	from, to moment // from is `always` where nothing was known before
+	sequence uint64          // in USAGE: it stands before the first fact after it
+	from, to timeline.Moment // from is MinMoment where nothing was known before
 	reason   string
 	list     string // empty for both
 }
@@ -31,16 +32,16 @@ func (g *gap) precedes(x *fact) bool {
 // a fact between are one doubt.
 type doubt struct {
 	gap      *gap // the first of them; nil for none
-	from, to moment
+	from, to timeline.Moment
 	// old is set when the gap's month was closed before anything was heard of the resource.
 	old bool
 	// listed is when a rescan found that what runs had neither ended nor changed: the doubt is over
-	// but for facts that stand before it. `always` for never.
-	listed moment
+	// but for facts that stand before it. MinMoment for never.
+	listed timeline.Moment
 }
 
 // open reports whether the time from doubt.from on is not proven.
-func (d *doubt) open() bool { return d.gap != nil && d.listed == always }
+func (d *doubt) open() bool { return d.gap != nil && d.listed == timeline.MinMoment }
 
 // cause is why a part is held. Its id makes that of the hold, which stays the same wherever the
 // part begins and ends.
@@ -71,12 +72,12 @@ func (c *cause) id() string {
 }
 
 // reason says what an operator should know.
-func (c *cause) reason(end moment) string {
+func (c *cause) reason(end timeline.Moment) string {
 	missing := "facts"
-	if c.gap.from != always {
+	if c.gap.from != timeline.MinMoment {
 		missing += " from " + c.gap.from.String()
 	}
-	if c.gap.to != never {
+	if c.gap.to != timeline.MaxMoment {
 		missing += " until " + c.gap.to.String()
 	}
 	missing += " may be missing"
@@ -87,7 +88,7 @@ func (c *cause) reason(end moment) string {
 	switch c.note {
 	case noteUnconfirmed:
 		what = "it ran when they began to be missing, and nothing reported since says that it went on"
-		if end != never {
+		if end != timeline.MaxMoment {
 			what = "it ran when they began to be missing; when it ended or changed is not known"
 		}
 	case noteWithin:
@@ -105,25 +106,25 @@ func (c *cause) reason(end moment) string {
 }
 
 // gap is the step for a gap.
-func (f *fold) gap(g *gap) {
-	if g.to > f.until && g.to != never {
-		f.until, f.untilBy = g.to, g
+func (s *state) gap(g *gap) {
+	if g.to > s.until && g.to != timeline.MaxMoment {
+		s.until, s.untilBy = g.to, g
 	}
 	// A gap that was confirmed, and that is said again (perhaps by another API server's clock), is
 	// the same doubt over again. One that begins later, by however little, does not take back what
 	// was confirmed before it.
-	if f.doubt.open() || f.doubt.gap != nil && g.from <= f.doubt.from {
-		f.doubt.to, f.doubt.listed = max(f.doubt.to, g.to), always
+	if s.doubt.open() || s.doubt.gap != nil && g.from <= s.doubt.from {
+		s.doubt.to, s.doubt.listed = max(s.doubt.to, g.to), timeline.MinMoment
 		return
 	}
 	from := g.from
 	switch {
-	case f.running:
-		from = max(from, f.segment.start)
-	case from != always:
-		from = max(from, f.at)
+	case s.running:
+		from = max(from, s.segment.start)
+	case from != timeline.MinMoment:
+		from = max(from, s.at)
 	}
-	f.doubt = doubt{gap: g, from: from, to: g.to, listed: always}
+	s.doubt = doubt{gap: g, from: from, to: g.to, listed: timeline.MinMoment}
 }
 
 // listedAgain is the step for a beginning that a rescan found still listed: Cloud Controller keeps
@@ -149,16 +150,16 @@ func (f *fold) listedAgain(x *fact) {
 // nothing is missing.
 func (f *fold) settle(x *fact) {
 	d := &f.doubt
-	if d.listed != always && x.time > d.listed {
+	if d.listed != timeline.MinMoment && x.time > d.listed {
 		f.doubt = doubt{}
 		return
 	}
-	d.listed = always
+	d.listed = timeline.MinMoment
 	to := min(d.to, f.at)
-	if d.old && !f.running && d.from == always {
+	if d.old && !f.running && d.from == timeline.MinMoment {
 		d.from = to
 	}
-	switch f.track.kind {
+	switch f.process.kind {
 	case events.KindTask:
 		f.settleTask(x, to)
 	case events.KindService:
@@ -168,7 +169,7 @@ func (f *fold) settle(x *fact) {
 	}
 }
 
-func (f *fold) settleApp(x *fact, to moment) {
+func (f *fold) settleApp(x *fact, to timeline.Moment) {
 	switch {
 	case x.verb == buildpackSet && !f.running:
 		return // says nothing of a run that is not known
@@ -180,7 +181,7 @@ func (f *fold) settleApp(x *fact, to moment) {
 			return
 		}
 		// The fact says the size before it, but not the buildpack.
-		if f.doubt.from == always {
+		if f.doubt.from == timeline.MinMoment {
 			f.doubt.from = to
 		}
 		f.resume(x, f.at, size, notePriorBuildpack)
@@ -198,7 +199,7 @@ func (f *fold) settleApp(x *fact, to moment) {
 
 // settleTask: a task runs once, so that whatever is said of one that ran before the gap says that
 // it ran through it.
-func (f *fold) settleTask(x *fact, to moment) {
+func (f *fold) settleTask(x *fact, to timeline.Moment) {
 	if !f.running && !f.known && x.verb == ended && x.before == ran {
 		f.resume(x, to, x.size, noteWithin)
 		return
@@ -207,7 +208,7 @@ func (f *fold) settleTask(x *fact, to moment) {
 }
 
 // settleService: a deletion says the plan in force, everything else the plan from then on.
-func (f *fold) settleService(x *fact, to moment) {
+func (f *fold) settleService(x *fact, to timeline.Moment) {
 	size := x.size
 	if f.running && size.Plan == "" && size.PlanGUID == "" {
 		size = f.segment.size
@@ -222,7 +223,7 @@ func (f *fold) settleService(x *fact, to moment) {
 		f.resume(x, f.at, size, noteWithin)
 		return
 	case x.verb == changed && planned:
-		if f.doubt.from == always {
+		if f.doubt.from == timeline.MinMoment {
 			f.doubt.from = to
 		}
 		f.resume(x, f.at, size, notePriorPlan)
@@ -258,7 +259,7 @@ func (f *fold) sizeBefore(x *fact) *events.Footprint {
 // resume ends the doubt: from `at` on the size was in use, before it and since the doubt began it
 // is held. With the size that ran before the gap the run goes on, so that prices which count from
 // its beginning go on.
-func (f *fold) resume(x *fact, at moment, size *events.Footprint, why note) {
+func (f *fold) resume(x *fact, at timeline.Moment, size *events.Footprint, why note) {
 	d := f.doubt
 	if d.old && !f.running {
 		at, why = f.at, noteOld
@@ -268,13 +269,13 @@ func (f *fold) resume(x *fact, at moment, size *events.Footprint, why note) {
 		f.put(at, x.sequence)
 		f.doubt = doubt{}
 		s := &f.segment
-		s.start, s.flags, s.heldTo, s.opener = at, events.InferredStart, always, x.id
+		s.start, s.flags, s.heldTo, s.opener = at, events.InferredStart, timeline.MinMoment, x.id
 		if !sameSize(s.size, size) {
 			s.since, s.size = at, size
 		}
 		s.more = append([]uint64(nil), x.sequence)
 	} else {
-		if d.from != always {
+		if d.from != timeline.MinMoment {
 			p := part{since: d.from, of: x.of, size: size, flags: events.InferredStart, opening: x.sequence}
 			if !x.of.muted {
 				f.emit(p, d.from, at, cause{gap: d.gap, note: why})

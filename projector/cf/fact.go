@@ -1,46 +1,15 @@
-package projector
+package cf
 
 import (
 	"encoding/hex"
 	"hash/maphash"
-	"math"
-	"time"
 
 	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/projector/timeline"
 )
 
 // This file holds facts of Cloud Foundry as timelines keep them: small, because all facts of the
 // open months are kept, and in the order of the API.
-
-// moment is a time in microseconds since 1970, UTC. Cloud Foundry's times are whole seconds.
-type moment int64
-
-const (
-	always moment = math.MinInt64 // before all times
-	never  moment = math.MaxInt64 // after all times: the end of what goes on
-)
-
-func momentOf(t time.Time) moment { return moment(t.UnixMicro()) }
-
-func (m moment) time() time.Time { return time.UnixMicro(int64(m)).UTC() }
-
-func (m moment) String() string {
-	switch m {
-	case always:
-		return "always"
-	case never:
-		return "never"
-	}
-	return events.FormatTime(m.time())
-}
-
-// add is so much later; always and never stay what they are.
-func (m moment) add(d time.Duration) moment {
-	if m == always || m == never {
-		return m
-	}
-	return m + moment(d/time.Microsecond)
-}
 
 // verb is what a fact says happened, the same for all kinds.
 type verb uint8
@@ -123,8 +92,8 @@ func (id factID) String() string { return hex.EncodeToString(id[:]) }
 type fact struct {
 	sequence uint64
 	id       factID
-	time     moment // as reported
-	at       moment // when it counts: no earlier than the facts before it in order
+	time     timeline.Moment // as reported
+	at       timeline.Moment // when it counts: no earlier than the facts before it in order
 	of       *labels
 	size     *events.Footprint
 	rare     *rare // nil for most
@@ -135,8 +104,8 @@ type fact struct {
 // rare is what few facts say.
 type rare struct {
 	late *place // where a fact belongs that was found late
-	// listed is when a rescan found the beginning still listed; `always` for a new fact.
-	listed moment
+	// listed is when a rescan found the beginning still listed; MinMoment for a new fact.
+	listed timeline.Moment
 	// The size before, where it differs from that after.
 	instances, memory events.Count
 }
@@ -148,9 +117,9 @@ func (x *fact) place() *place {
 	return x.rare.late
 }
 
-func (x *fact) listed() moment {
+func (x *fact) listed() timeline.Moment {
 	if x.rare == nil {
-		return always
+		return timeline.MinMoment
 	}
 	return x.rare.listed
 }
@@ -170,7 +139,7 @@ type place struct {
 	sequence uint64
 	after    *place // nil at the root, which is the sequence of a fact in order
 	depth    int
-	found    moment // the horizon when it was found
+	found    timeline.Moment // the horizon when it was found
 }
 
 // unknownPlace is the root of a fact that follows one whose place is not kept any more. No message

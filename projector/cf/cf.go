@@ -1,0 +1,171 @@
+// Package cf makes timelines of Cloud Foundry's processes, tasks, service instances and builds.
+//
+// A fact goes through fact.go (its position in the order of the API), then process.go with fold.go
+// and gap.go, or builds.go with tally.go, and leaves as spans through difference.go. resource.go
+// has the part that processes and builds share.
+package cf
+
+import (
+	"math"
+	"regexp"
+	"slices"
+	"time"
+
+	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/projector/timeline"
+)
+
+// Foundation implements timeline.Platform for Cloud Foundry.
+type Foundation struct {
+	*timeline.Rules
+	epoch    timeline.Moment
+	timeout  time.Duration  // of builds
+	excluded *regexp.Regexp // names of spaces; nil for none
+	gaps     []*gap         // in order
+	// settled is the sequence up to which gaps are part of the timelines' baselines; base is what
+	// they make of a timeline without facts, by list. Those up to the sequence dropped are not kept
+	// any more: builds may rest on a gap for longer.
+	settled, dropped uint64
+	base             [2]state
+	places           map[uint64]*place // of facts that were found late, and of those that they follow
+	forgotten        uint64            // the last fact that was found late and whose place is not kept any more
+	closing          closing
+
+	// Memory to work in.
+	shapes        *shapes
+	sequences     []uint64 // where evidence is kept
+	before, after fold     // where parts are kept
+	was           state
+}
+
+// closing is the sequence up to which the baselines of all timelines hold the gaps: of all, and of
+// all but builds.
+type closing struct{ all, processes uint64 }
+
+func notClosing() closing { return closing{math.MaxUint64, math.MaxUint64} }
+
+// New returns a foundation without facts. A build without an end after the timeout is given up;
+// nothing is metered of spaces whose names match excluded, which may be nil.
+func New(rules *timeline.Rules, timeout time.Duration, excluded *regexp.Regexp) *Foundation {
+	return &Foundation{
+		Rules: rules, epoch: timeline.MomentOf(rules.Epoch), timeout: timeout, excluded: excluded,
+		base:   [2]state{newState(), newState()},
+		places: map[uint64]*place{}, closing: notClosing(), shapes: newShapes(),
+	}
+}
+
+// Observe implements timeline.Platform. Not all facts are about usage: a BUILDPACK_SET of a build
+// (v3) is information about a droplet, and a user-provided service instance is a note of
+// credentials, with no plan and nothing that runs. A fact without a plan about an instance that had
+// one (known) is: it may be its end.
+func (f *Foundation) Observe(u *events.Usage, sequence uint64, known bool) bool {
+	if u.AfterSequence != 0 {
+		f.place(sequence, u.AfterSequence)
+	}
+	switch u.Kind {
+	case events.KindApp, events.KindTask:
+		return true
+	case events.KindStaging:
+		return u.Event != events.EventBuildpackSet
+	case events.KindService:
+		return known || u.Footprint.Plan != "" || u.Footprint.PlanGUID != ""
+	}
+	return false
+}
+
+// place notes where a fact belongs that was found late.
+func (f *Foundation) place(sequence, after uint64) {
+	p := f.places[after]
+	if p == nil {
+		p = &place{sequence: after, found: f.Horizon}
+		if after <= f.forgotten { // it may have been found late itself
+			p.after, p.depth = &place{sequence: unknownPlace}, 1
+		}
+		f.places[after] = p
+	}
+	f.places[sequence] = &place{sequence: sequence, after: p, depth: p.depth + 1, found: f.Horizon}
+}
+
+// New implements timeline.Platform.
+func (f *Foundation) New(kind, name string) timeline.Timeline {
+	r := resource{
+		rules: f, kind: kind, name: name, published: timeline.MinMoment,
+		passed: passed{to: timeline.MinMoment},
+	}
+	if kind == events.KindStaging {
+		r.through0 = &f.dropped
+		return &builds{resource: r, due: timeline.MaxMoment}
+	}
+	r.through0 = &f.settled
+	return &process{resource: r}
+}
+
+// Gap implements timeline.Platform.
+func (f *Foundation) Gap(g *events.Gap, sequence uint64) bool {
+	if slices.ContainsFunc(f.gaps, func(o *gap) bool { return o.id == g.ID }) {
+		return false
+	}
+	one := &gap{
+		id: g.ID, sequence: sequence, from: timeline.MomentOf(g.From), to: timeline.MomentOf(g.To),
+		reason: g.Reason, list: g.List,
+	}
+	if g.From.IsZero() { // nothing was known before but what another collector brought
+		one.from = f.Horizon
+	}
+	if g.To.IsZero() {
+		one.to = timeline.MaxMoment
+	}
+	f.gaps = append(f.gaps, one)
+	return true
+}
+
+// newest is the newest gap.
+func (f *Foundation) newest() *gap { return f.gaps[len(f.gaps)-1] }
+
+// Advance implements timeline.Platform.
+func (f *Foundation) Advance() bool { return false }
+
+// Close implements timeline.Platform.
+func (f *Foundation) Close() {
+	f.closeGaps()
+	f.closing = notClosing()
+	for sequence, p := range f.places {
+		switch {
+		case p.found == timeline.MinMoment: // before the first horizon
+			p.found = f.Horizon
+		case p.found < f.Closed:
+			if p.after != nil {
+				f.forgotten = max(f.forgotten, sequence)
+			}
+			delete(f.places, sequence)
+		}
+	}
+}
+
+// closeGaps makes the gaps that all processes hold part of the baseline of timelines without facts,
+// too, and drops those that builds hold as well. They are over; one that is dropped hides the
+// beginning of no build any more either.
+func (f *Foundation) closeGaps() {
+	for _, g := range f.gaps {
+		if g.sequence > f.closing.processes || g.to >= f.Closed {
+			break
+		}
+		for i, kind := range []string{events.KindApp, events.KindService} {
+			f.stepOver(kind, &f.base[i], g)
+			f.base[i].doubt.old = f.base[i].doubt.gap != nil
+		}
+		f.settled = max(f.settled, g.sequence)
+	}
+	for len(f.gaps) > 0 && f.gaps[0].sequence <= min(f.settled, f.closing.all) &&
+		f.gaps[0].to.Add(f.timeout) <= f.Closed {
+		f.dropped = f.gaps[0].sequence
+		f.gaps = slices.Delete(f.gaps, 0, 1)
+	}
+}
+
+// stepOver applies a gap to a state without a fact.
+func (f *Foundation) stepOver(kind string, s *state, g *gap) {
+	if g.sequence > f.settled && g.about(kind) {
+		s.gap(g)
+	}
+}

@@ -1,0 +1,310 @@
+package cf
+
+import (
+	"slices"
+	"sort"
+	"strconv"
+
+	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/projector/timeline"
+)
+
+// resource is the part that the timelines of processes and of builds have in common: facts in
+// order, behind a baseline of those that were folded.
+type resource struct {
+	rules      *Foundation
+	kind, name string
+	facts      []fact // in order, those that the baseline does not hold
+	// base is the state before the facts, and baseKey its place in order; nil where nothing was
+	// folded.
+	base    *state
+	baseKey key
+	// through0 is the sequence up to which gaps are part of the baseline where nothing was folded.
+	through0 *uint64
+	// passed are the gaps that the baseline holds. They may stand behind baseKey, and baseKey
+	// behind a gap by its root before it.
+	passed passed
+	// published is the boundary up to which what goes on has been put out.
+	published timeline.Moment
+	decisions timeline.Decisions
+	late      []timeline.LateFact // for closed months: they can no longer be placed
+}
+
+// passed is how far a baseline has come through the gaps.
+type passed struct {
+	sequence uint64 // of the last gap that is part of it
+	// to is the latest end of those of its list that stand behind its last fact; MinMoment for
+	// none.
+	to timeline.Moment
+}
+
+// maxLateFacts is how many facts that can not be placed are held, one by one, for one timeline.
+const maxLateFacts = 64
+
+// baseline is the state before the facts.
+func (t *resource) baseline() *state {
+	if t.base != nil {
+		return t.base
+	}
+	if events.ListOf(t.kind) == events.ListService {
+		return &t.rules.base[1]
+	}
+	return &t.rules.base[0]
+}
+
+// baselineKey is where the baseline stands in order.
+func (t *resource) baselineKey() key {
+	if t.base != nil {
+		return t.baseKey
+	}
+	return key{sequence: *t.through0}
+}
+
+// through is the sequence up to which the gaps are part of the baseline.
+func (t *resource) through() uint64 { return max(t.baselineKey().root(), t.passed.sequence) }
+
+// ahead are the gaps that are not part of the baseline.
+func (t *resource) ahead() []*gap {
+	gaps := t.rules.gaps
+	for len(gaps) > 0 && gaps[0].sequence <= t.through() {
+		gaps = gaps[1:]
+	}
+	return gaps
+}
+
+// newFact makes a small fact of a message. near are footprints that it may have.
+func (t *resource) newFact(u *events.Usage, sequence uint64, near *events.Footprint) fact {
+	r := t.rules
+	of := labels{app: u.App, tenant: u.Tenant, space: u.Space, spaceName: u.SpaceName, name: u.Name}
+	of.muted = r.excluded != nil && r.excluded.MatchString(u.SpaceName)
+	var nearOf *labels
+	var last *events.Footprint
+	if n := len(t.facts); n > 0 {
+		nearOf, last = t.facts[n-1].of, t.facts[n-1].size
+	} else if t.base != nil && t.base.running {
+		nearOf = t.base.segment.of
+	}
+	x := fact{
+		sequence: sequence, id: idOf(u.ID), time: timeline.MomentOf(u.Time), of: r.shapes.labels(&of, nearOf),
+		size: r.shapes.size(&u.Footprint, last, near), verb: verbOf(u.Event),
+		before: earlierOf(u.Kind, u.Previous),
+	}
+	late := r.places[sequence]
+	if late != nil && late.after == nil {
+		late = nil
+	}
+	if late != nil || !u.Listed.IsZero() || u.PreviousInstances.Known() || u.PreviousMemoryMB.Known() {
+		x.rare = &rare{
+			late: late, listed: timeline.MinMoment, instances: u.PreviousInstances,
+			memory: u.PreviousMemoryMB,
+		}
+		if !u.Listed.IsZero() {
+			x.rare.listed = timeline.MomentOf(u.Listed)
+		}
+	}
+	return x
+}
+
+// add is Add but for the kind's own part: it makes a small fact and hands it to `put` unless it is
+// a duplicate or came too late. gone reports whether the fact may be about something that was
+// folded.
+func (t *resource) add(x *fact, gone bool, ch *timeline.Change, put func()) {
+	if x.place() == nil {
+		ch.Tenant = x.of.tenant
+	}
+	switch {
+	case t.has(x):
+	case x.place() != nil && t.tooLate(x, gone):
+		t.addLate(x, ch)
+	default:
+		put()
+	}
+	if x.of.muted {
+		ch.Anomalies = ch.Anomalies[:0]
+	}
+}
+
+// has reports whether the fact is there already: the same message, or one with the same id, which
+// says the same time.
+func (t *resource) has(x *fact) bool {
+	from := sort.Search(len(t.facts), func(i int) bool { return t.facts[i].at >= x.time })
+	for i := from; i < len(t.facts); i++ {
+		if t.facts[i].id == x.id || t.facts[i].sequence == x.sequence {
+			return true
+		}
+	}
+	return false
+}
+
+// tooLate reports whether a fact that was found late belongs into what is folded: before the
+// baseline or a gap that is part of it, or into a closed month of a timeline that may have been
+// forgotten.
+func (t *resource) tooLate(x *fact, gone bool) bool {
+	k := x.key()
+	if k.root() == unknownPlace || k.compare(t.baselineKey()) < 0 {
+		return true
+	}
+	last := gap{sequence: t.passed.sequence, to: t.passed.to}
+	if last.to != timeline.MinMoment && !last.precedes(x) {
+		return true
+	}
+	if x.time >= t.rules.Closed || len(t.facts) > 0 && k.compare(t.facts[0].key()) > 0 {
+		return false
+	}
+	return gone || !t.baseline().known
+}
+
+// after reports whether a fact counts after a time.
+func (t *resource) after(at timeline.Moment) bool {
+	n := len(t.facts)
+	return n > 0 && t.facts[n-1].at > at
+}
+
+// insert puts a fact in its place.
+func (t *resource) insert(x *fact) {
+	k := x.key()
+	at := sort.Search(len(t.facts), func(i int) bool { return k.compare(t.facts[i].key()) < 0 })
+	t.facts = slices.Insert(t.facts, at, *x)
+	t.clamp(at)
+}
+
+// clamp computes from when the facts count, from the one at index `from` on.
+func (t *resource) clamp(from int) {
+	latest := t.baseline().at
+	if from > 0 {
+		latest = t.facts[from-1].at
+	}
+	for i := from; i < len(t.facts); i++ {
+		latest = max(latest, t.facts[i].time)
+		t.facts[i].at = latest
+	}
+}
+
+// addLate holds a fact that belongs into what is folded already: nothing can be derived from it any
+// more.
+func (t *resource) addLate(x *fact, ch *timeline.Change) {
+	if slices.ContainsFunc(t.late, func(l timeline.LateFact) bool { return l.ID == x.id.String() }) {
+		return
+	}
+	name := eventName(t.kind, x.verb)
+	ch.Anomaly(events.AnomalyClosedPeriod, t.name, x.time.Time(),
+		name+" of "+x.time.String()+" (message "+strconv.FormatUint(x.sequence, 10)+
+			") came when its month had been closed and settled: what was billed stands. It is held: settle the "+
+			"difference by hand")
+	if len(t.late) < maxLateFacts {
+		t.late = append(t.late, timeline.LateFact{
+			ID: x.id.String(), Event: name, At: x.time.Time(),
+			Footprint: *x.size,
+		})
+		ch.Held = true
+	}
+}
+
+// lateHold is the hold of a fact that can not be placed.
+func (t *resource) lateHold(l *timeline.LateFact) events.Hold {
+	return events.Hold{
+		ID:   t.rules.HoldID(t.kind, t.name, events.AnomalyClosedPeriod, l.ID),
+		Kind: t.kind, Resource: t.name, Code: events.AnomalyClosedPeriod, Start: l.At, End: l.At,
+		Footprint: l.Footprint,
+		Reason: l.Event + " of " + events.FormatTime(l.At) + " came when its month had been closed and settled: what " +
+			"was billed stands. " +
+			"Settle the difference by hand, then discard this",
+	}
+}
+
+// lateHolds appends the holds of the facts that can not be placed.
+func (t *resource) lateHolds(out []events.Hold) []events.Hold {
+	for i := range t.late {
+		out = append(out, t.lateHold(&t.late[i]))
+	}
+	return out
+}
+
+// decided returns the operator's decision on the hold of a cause.
+func (t *resource) decided(c *cause) (timeline.Decision, bool) {
+	if len(t.decisions) == 0 {
+		return timeline.Decision{}, false
+	}
+	return t.decisions.On(t.holdID(c))
+}
+
+// Decided implements timeline.Timeline.
+func (t *resource) Decided() bool { return len(t.decisions) > 0 }
+
+// hasHold reports whether the timeline has a hold, or had it and it was decided.
+func (t *resource) hasHold(hold string, held func([]events.Hold) []events.Hold) bool {
+	if _, found := t.decisions.On(hold); found {
+		return true
+	}
+	return slices.ContainsFunc(held(nil), func(h events.Hold) bool { return h.ID == hold })
+}
+
+// contradicted notes that a decision contradicts an earlier one that is folded.
+func (t *resource) contradicted(d *events.Decision, ch *timeline.Change) {
+	if t.base != nil {
+		ch.Anomaly(events.AnomalyClosedPeriod, t.name, d.Time, "hold "+d.Hold+
+			" was decided before: what another word would change is closed; settle the difference by hand")
+	}
+}
+
+// decideLate is Decide for the hold of a fact that can not be placed. It reports whether the hold
+// is one.
+func (t *resource) decideLate(d *events.Decision, ch *timeline.Change) bool {
+	for i := range t.late {
+		l := &t.late[i]
+		if t.lateHold(l).ID != d.Hold {
+			continue
+		}
+		if d.Action == events.ActionRelease {
+			ch.Anomaly(events.AnomalyClosedPeriod, t.name, l.At, l.Event+
+				" can not be released: what it would change is closed; settle the difference by hand, then discard it")
+			return true
+		}
+		t.late = slices.Delete(t.late, i, i+1)
+		ch.Held = true
+		return true
+	}
+	return false
+}
+
+// steps applies the first n facts with `apply`, and the gaps between them and after them up to the
+// time `until`. It returns where the last of these facts stands, and the gaps that were passed.
+func (t *resource) steps(f *fold, n int, until timeline.Moment, apply func(*fact)) (key, passed) {
+	last, through := t.baselineKey(), t.passed
+	gaps := t.ahead()
+	f.ahead = gaps
+	for i := range n {
+		x := &t.facts[i]
+		for len(gaps) > 0 && gaps[0].precedes(x) {
+			if gaps[0].about(t.kind) {
+				f.gap(gaps[0])
+			}
+			through.sequence = gaps[0].sequence
+			gaps = gaps[1:]
+			f.ahead = gaps
+		}
+		apply(x)
+		last, through.to = x.key(), timeline.MinMoment
+	}
+	for len(gaps) > 0 && (until == timeline.MaxMoment || gaps[0].to < until) && (n == len(t.facts) ||
+		gaps[0].precedes(&t.facts[n])) {
+		if gaps[0].about(t.kind) {
+			f.gap(gaps[0])
+			through.to = max(through.to, gaps[0].to)
+		}
+		through.sequence = gaps[0].sequence
+		gaps = gaps[1:]
+		f.ahead = gaps
+	}
+	return last, through
+}
+
+// fold moves the first n facts into the baseline, and with them the gaps of closed months.
+func (t *resource) fold(f *fold, n int, apply func(*fact)) {
+	last, through := t.steps(f, n, t.rules.Closed, apply)
+	if n == 0 && through == t.passed {
+		return
+	}
+	t.base, t.baseKey, t.passed = f.state, last, through
+	t.facts = slices.Clone(t.facts[n:])
+}

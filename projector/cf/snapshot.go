@@ -1,0 +1,380 @@
+package cf
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/projector/timeline"
+)
+
+// This file writes timelines into snapshots and reads them. What follows from the rest (the states
+// after the facts) is derived anew on reading.
+
+// packer writes the values of Cloud Foundry.
+type packer struct{ *timeline.Packer }
+
+func (p packer) labels(l *labels) {
+	if timeline.Known(p.Packer, *l) {
+		return
+	}
+	for _, t := range l.texts() {
+		p.Text(*t)
+	}
+	p.Bool(l.muted)
+}
+
+func (l *labels) texts() [5]*string {
+	return [...]*string{&l.app, &l.tenant, &l.space, &l.spaceName, &l.name}
+}
+
+// gap writes a gap, or that there is none.
+func (p packer) gap(g *gap) {
+	if p.Bool(g != nil); g == nil || timeline.Known(p.Packer, g) {
+		return
+	}
+	p.Raw(g.id)
+	p.Uint(g.sequence)
+	p.Moment(g.from)
+	p.Moment(g.to)
+	p.Text(g.reason)
+	p.Text(g.list)
+}
+
+func (p packer) id(id factID) { p.Bytes = append(p.Bytes, id[:]...) }
+
+// place writes the sequences from the root to a place; none for nil.
+func (p packer) place(at *place) {
+	var path []uint64
+	for ; at != nil; at = at.after {
+		path = append(path, at.sequence)
+	}
+	slices.Reverse(path)
+	p.numbers(path)
+}
+
+func (p packer) key(k key) {
+	p.Uint(k.sequence)
+	p.place(k.late)
+}
+
+func (p packer) fact(x *fact) {
+	p.Uint(x.sequence)
+	p.id(x.id)
+	p.Moment(x.time)
+	p.labels(x.of)
+	p.Footprint(x.size)
+	p.Uint(uint64(x.verb) | uint64(x.before)<<3)
+	p.Bool(x.rare != nil)
+	if x.rare != nil {
+		p.place(x.rare.late)
+		p.Moment(x.rare.listed)
+		p.Count(x.rare.instances)
+		p.Count(x.rare.memory)
+	}
+}
+
+func (p packer) numbers(list []uint64) {
+	p.Length(len(list))
+	for _, n := range list {
+		p.Uint(n)
+	}
+}
+
+func (p packer) cause(c *cause) {
+	p.gap(c.gap)
+	p.id(c.fact)
+	p.Uint(uint64(c.note))
+}
+
+func (p packer) state(s *state) {
+	p.Moment(s.at)
+	p.Bool(s.known)
+	p.Bool(s.running)
+	if s.running {
+		p.segment(&s.segment)
+	}
+	p.gap(s.doubt.gap)
+	p.Moment(s.doubt.from)
+	p.Moment(s.doubt.to)
+	p.Moment(s.doubt.listed)
+	p.Bool(s.doubt.old)
+	p.Moment(s.until)
+	p.gap(s.untilBy)
+	p.held(s.held)
+}
+
+func (p packer) segment(g *segment) {
+	p.Moment(g.start)
+	p.Moment(g.since)
+	p.labels(g.of)
+	p.Footprint(g.size)
+	p.Uint(uint64(g.flags))
+	p.id(g.opener)
+	p.Uint(g.opening)
+	p.numbers(g.more)
+	p.Moment(g.told)
+	p.Moment(g.heldTo)
+	p.cause(&g.heldBy)
+	p.Bool(g.muted)
+}
+
+func (p packer) held(held []part) {
+	p.Length(len(held))
+	for i := range held {
+		h := &held[i]
+		p.Moment(h.start)
+		p.Moment(h.end)
+		p.Moment(h.since)
+		p.labels(h.of)
+		p.Footprint(h.size)
+		p.Uint(uint64(h.flags))
+		p.Uint(h.opening)
+		p.numbers(h.more)
+		p.Uint(h.ending)
+		p.cause(&h.cause)
+	}
+}
+
+// Pack implements timeline.Platform.
+func (f *Foundation) Pack(tp *timeline.Packer) {
+	p := packer{tp}
+	p.Length(len(f.gaps))
+	for _, g := range f.gaps {
+		p.gap(g)
+	}
+	p.Uint(f.settled)
+	p.Uint(f.dropped)
+	p.state(&f.base[0])
+	p.state(&f.base[1])
+	p.Length(len(f.places))
+	for _, sequence := range slices.Sorted(maps.Keys(f.places)) {
+		p.place(f.places[sequence])
+		p.Moment(f.places[sequence].found)
+	}
+	p.Uint(f.forgotten)
+}
+
+func (t *resource) pack(p packer) {
+	p.Bool(t.base != nil)
+	if t.base != nil {
+		p.state(t.base)
+		p.key(t.baseKey)
+		p.Uint(t.passed.sequence)
+		p.Moment(t.passed.to)
+	}
+	p.Length(len(t.facts))
+	for i := range t.facts {
+		p.fact(&t.facts[i])
+	}
+	p.Decisions(t.decisions)
+	p.LateFacts(t.late)
+}
+
+// Pack implements timeline.Timeline.
+func (t *process) Pack(p *timeline.Packer) {
+	t.pack(packer{p})
+	p.Moment(t.published)
+}
+
+// Pack implements timeline.Timeline.
+func (t *builds) Pack(p *timeline.Packer) {
+	t.pack(packer{p})
+	p.Length(t.clean)
+	packer{p}.held(t.doubted)
+}
+
+// reader reads the values of Cloud Foundry.
+type reader struct {
+	*timeline.Reader
+	of *Foundation
+}
+
+func (r reader) labels() *labels {
+	l := timeline.Seen(r.Reader, func() *labels {
+		var l labels
+		for _, t := range l.texts() {
+			*t = r.Text()
+		}
+		l.muted = r.Bool()
+		return &l
+	})
+	if l == nil {
+		l = &labels{}
+	}
+	return l
+}
+
+// gap reads a gap; nil for none.
+func (r reader) gap() *gap {
+	if !r.Bool() {
+		return nil
+	}
+	return timeline.Seen(r.Reader, func() *gap {
+		return &gap{id: r.Raw(), sequence: r.Uint(), from: r.Moment(), to: r.Moment(), reason: r.Text(), list: r.Text()}
+	})
+}
+
+func (r reader) id() (id factID) {
+	r.Fill(id[:])
+	return id
+}
+
+// step is a place of a foundation, by the sequence that it follows and its own.
+type step struct {
+	of              *Foundation
+	after, sequence uint64
+}
+
+// place reads a place; nil for none. Equal places share their memory.
+func (r reader) place() *place {
+	places := timeline.Table[step, *place](r.Reader)
+	var at *place
+	for range r.Length() {
+		p := &place{sequence: r.Uint(), after: at}
+		s := step{of: r.of, sequence: p.sequence}
+		if at != nil {
+			s.after, p.depth = at.sequence, at.depth+1
+			if p.sequence <= at.sequence {
+				r.Fail()
+			}
+		}
+		if known := places[s]; known != nil && known.depth == p.depth {
+			p = known
+		} else {
+			places[s] = p
+		}
+		at = p
+	}
+	return at
+}
+
+func (r reader) key() key { return key{r.Uint(), r.place()} }
+
+func (r reader) fact() fact {
+	x := fact{sequence: r.Uint(), id: r.id(), time: r.Moment(), of: r.labels(), size: r.Footprint()}
+	what := r.Below(32)
+	x.verb, x.before = verb(what&7), earlier(what>>3&3)
+	if r.Bool() {
+		x.rare = &rare{late: r.place(), listed: r.Moment(), instances: r.Count(), memory: r.Count()}
+	}
+	if x.verb > buildpackSet {
+		r.Fail()
+	}
+	return x
+}
+
+func (r reader) numbers() []uint64 {
+	var list []uint64
+	for range r.Length() {
+		list = append(list, r.Uint())
+	}
+	return list
+}
+
+func (r reader) cause() cause {
+	return cause{gap: r.gap(), fact: r.id(), note: note(r.Below(uint64(noteOld) + 1))} //nolint:gosec // checked
+}
+
+func (r reader) flags() events.Flags {
+	all := events.InferredStart | events.InferredEnd | events.ProvisionalEnd
+	return events.Flags(r.Below(uint64(all) + 1)) //nolint:gosec // checked
+}
+
+func (r reader) state() *state {
+	s := state{at: r.Moment(), known: r.Bool(), running: r.Bool()}
+	if s.running {
+		s.segment = segment{
+			start: r.Moment(), since: r.Moment(), of: r.labels(), size: r.Footprint(), flags: r.flags(), opener: r.id(),
+			opening: r.Uint(),
+			more:    r.numbers(), told: r.Moment(), heldTo: r.Moment(), heldBy: r.cause(), muted: r.Bool(),
+		}
+		if s.segment.heldTo != timeline.MinMoment && s.segment.heldBy.gap == nil {
+			r.Fail()
+		}
+	}
+	s.doubt = doubt{gap: r.gap(), from: r.Moment(), to: r.Moment(), listed: r.Moment(), old: r.Bool()}
+	s.until, s.untilBy = r.Moment(), r.gap()
+	if s.until != timeline.MinMoment && s.untilBy == nil {
+		r.Fail()
+	}
+	s.held = r.held()
+	return &s
+}
+
+func (r reader) held() (held []part) {
+	for range r.Length() {
+		p := part{
+			start: r.Moment(), end: r.Moment(), since: r.Moment(), of: r.labels(), size: r.Footprint(),
+			flags:   r.flags(),
+			opening: r.Uint(),
+			more:    r.numbers(), ending: r.Uint(), cause: r.cause(),
+		}
+		if p.cause.gap == nil {
+			r.Fail()
+		}
+		held = append(held, p)
+	}
+	return held
+}
+
+// Unpack implements timeline.Platform.
+func (f *Foundation) Unpack(tr *timeline.Reader) {
+	r := reader{tr, f}
+	for range r.Length() {
+		g := r.gap()
+		if g == nil {
+			r.Fail()
+			return
+		}
+		f.gaps = append(f.gaps, g)
+	}
+	f.settled, f.dropped = r.Uint(), r.Uint()
+	f.base = [2]state{*r.state(), *r.state()}
+	for range r.Length() {
+		if p := r.place(); p != nil {
+			p.found = r.Moment()
+			f.places[p.sequence] = p
+		}
+	}
+	f.forgotten = r.Uint()
+}
+
+func (t *resource) unpack(r reader) {
+	if r.Bool() {
+		t.base = r.state()
+		t.baseKey = r.key()
+		t.passed = passed{r.Uint(), r.Moment()}
+	}
+	n := r.Length()
+	t.facts = make([]fact, 0, min(n, 64))
+	for range n {
+		if r.Failed() {
+			return
+		}
+		t.facts = append(t.facts, r.fact())
+	}
+	t.decisions, t.late = r.Decisions(), r.LateFacts()
+	t.clamp(0)
+}
+
+// Unpack implements timeline.Timeline.
+func (t *process) Unpack(tr *timeline.Reader) {
+	r := reader{tr, t.rules}
+	t.unpack(r)
+	t.published = r.Moment()
+	if !r.Failed() {
+		t.state()
+	}
+}
+
+// Unpack implements timeline.Timeline.
+func (t *builds) Unpack(tr *timeline.Reader) {
+	r := reader{tr, t.rules}
+	t.unpack(r)
+	t.clean, t.doubted = int(r.Below(uint64(len(t.facts))+1)), r.held() //nolint:gosec // at most their number
+	if !r.Failed() {
+		now := t.now()
+		t.due = now.due(t.rules.timeout)
+	}
+}

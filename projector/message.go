@@ -1,0 +1,122 @@
+package projector
+
+import (
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/projector/timeline"
+)
+
+// maxClosed is how many spans one Metered message lists at the most; what is more goes into further
+// parts.
+const maxClosed = 250
+
+// message is the frame of the Metered messages that one cause has on one subject.
+type message struct {
+	f     *foundation
+	sub   *subject
+	cause events.Cause
+}
+
+// leave puts out that nothing runs under the subject any more.
+func (o message) leave(m *Meter, emit func(*events.Metered)) {
+	o.frame(m)
+	x := &m.message
+	x.ID = o.id(0)
+	emit(x)
+}
+
+// frame fills in what all messages say.
+func (o message) frame(m *Meter) {
+	r := &o.f.rules
+	m.message = events.Metered{
+		Source: r.Source, Foundation: r.Foundation, Tenant: o.sub.tenant, Kind: o.sub.key.kind,
+		Resource: o.sub.key.resource,
+		Cause:    o.cause,
+		Running:  m.message.Running[:0], Held: m.message.Held[:0],
+	}
+}
+
+func (o message) id(part int) string {
+	return events.ID("metered", o.cause.ID, o.sub.tenant, o.sub.key.kind, o.sub.key.resource, strconv.Itoa(part))
+}
+
+func (o message) emitChange(m *Meter, emit func(*events.Metered)) {
+	if !m.ch.Empty() {
+		o.emit(m, emit)
+	}
+}
+
+// emit puts out a change with all that runs and all that is held, in several parts if it is large.
+func (o message) emit(m *Meter, emit func(*events.Metered)) {
+	o.frame(m)
+	x, ch, r := &m.message, &m.ch, &o.f.rules
+	x.Anomalies = ch.Anomalies
+	running, held := x.Running, x.Held
+	for _, e := range o.sub.listed {
+		running = e.Running(running)
+		held = e.Held(held)
+	}
+	x.Running, x.Held = running, held
+	if len(running) > events.MaxRunning {
+		x.Running, x.RunningOmitted = running[:events.MaxRunning],
+			uint32(len(running)-events.MaxRunning) //nolint:gosec // far below 2^32
+	}
+	if len(held) > events.MaxHeld {
+		x.Held, x.HeldOmitted = held[:events.MaxHeld], uint32(len(held)-events.MaxHeld) //nolint:gosec // far below 2^32
+	}
+	o.identify(ch.Retracted)
+	o.identify(ch.Closed)
+	if correction(r, ch.Retracted) || correction(r, ch.Closed) {
+		x.Correction = r.Closed.Time().Format("2006-01")
+	}
+	retracted, closed := ch.Retracted, ch.Closed
+	for part := 0; ; part++ {
+		x.ID = o.id(part)
+		n := min(len(retracted), maxClosed)
+		x.Retracted, retracted = retracted[:n], retracted[n:]
+		n = min(len(closed), maxClosed-n)
+		x.Closed, closed = closed[:n], closed[n:]
+		emit(x)
+		if len(retracted)+len(closed) == 0 {
+			return
+		}
+		x.Anomalies = nil
+	}
+}
+
+// correction reports whether spans lie in a month that is closed.
+func correction(r *timeline.Rules, spans []events.Span) bool {
+	return r.Closed != timeline.MinMoment && slices.ContainsFunc(spans,
+		func(s events.Span) bool { return timeline.MomentOf(s.Start) < r.Closed })
+}
+
+// identify gives spans their ids, which depend on what they say and on nothing else: the same span
+// has the same id whenever it is published or retracted.
+func (o message) identify(spans []events.Span) {
+	var scratch [512]byte
+	for i := range spans {
+		s := &spans[i]
+		f := &s.Footprint
+		b := scratch[:0]
+		for _, text := range [...]string{
+			s.Tenant, f.ProcessType, f.Buildpack, f.BuildpackGUID, f.Plan, f.PlanGUID, f.Offering, f.OfferingGUID,
+			f.Broker, f.BrokerGUID,
+			f.Flavor, f.FlavorID,
+		} {
+			b = append(append(b, text...), 0)
+		}
+		for _, count := range [...]events.Count{f.Instances, f.MemoryMB, f.VolumeGB} {
+			if n, ok := count.Get(); ok {
+				b = strconv.AppendUint(b, uint64(n), 10)
+			}
+			b = append(b, 0)
+		}
+		for _, t := range [...]time.Time{s.Start, s.End, s.Since} {
+			b = append(events.AppendTime(b, t), 0)
+		}
+		s.ID = events.ID("span", o.f.rules.Source, o.f.rules.Foundation, s.Kind, s.Resource, string(b))
+	}
+}

@@ -1,0 +1,33 @@
+package projector
+
+import (
+	"slices"
+
+	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/projector/cf"
+	"github.com/daybook-billing/daybook/projector/timeline"
+	"github.com/daybook-billing/daybook/projector/trove"
+)
+
+// platform is a platform as the meter knows it.
+type platform struct {
+	kinds []string // of its resources
+	open  func(*timeline.Rules, *Settings) timeline.Platform
+}
+
+// platforms are the platforms that are metered, by source.
+var platforms = map[string]platform{
+	events.SourceCF: {
+		kinds: []string{events.KindApp, events.KindTask, events.KindStaging, events.KindService},
+		open: func(r *timeline.Rules, s *Settings) timeline.Platform {
+			return cf.New(r, s.BuildTimeout, s.ExcludeSpaces)
+		},
+	},
+	events.SourceTrove: {
+		kinds: []string{events.KindInstance},
+		open:  func(r *timeline.Rules, s *Settings) timeline.Platform { return trove.New(r, s.AbsenceWindows) },
+	},
+}
+
+// meters reports whether facts of a source and kind can be metered.
+func meters(source, kind string) bool { return slices.Contains(platforms[source].kinds, kind) }

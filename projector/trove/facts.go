@@ -1,0 +1,455 @@
+package trove
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/projector/timeline"
+)
+
+// This file keeps what is known of the databases of Trove: the facts of one instance are a set,
+// ordered by their own times. What follows from the set is derived anew, whole, whenever it is
+// needed (derive.go), and the difference between before and after is what a fact changed.
+// Nothing that is kept depends on the order in which facts arrive.
+
+// Limits of what is kept of one instance. A database has one publisher a task manager. A forgotten
+// one that goes on being reported is listed as held once for each of its first facts.
+const (
+	maxPublishers = 32
+	maxLate       = 16
+)
+
+// silentKept is how long, by the horizon, a database that went silent is remembered, in case that
+// it comes back.
+const silentKept = 400 * 24 * time.Hour
+
+// instance is what is known of one Trove instance.
+type instance struct {
+	rules     *Foundation
+	resource  string
+	facts     []fact // all but exists, by time
+	signs     []sign // exists, thinned, by time
+	decisions timeline.Decisions
+	// What all facts together say, whichever of them are kept.
+	born       time.Time // the earliest created_at; zero if none was said
+	tenant     string    // of the fact of the earliest time
+	tenantAt   time.Time
+	name       string // of the fact that was reported last
+	nameAt     time.Time
+	latest     time.Time // of all times that facts say
+	lastSign   time.Time // when life was last reported
+	lastSeen   time.Time // up to when the reports say that it lived
+	publishers []reporter
+	// steady is what the newest exists say while another one that says the same changes nothing;
+	// nil when that is not known.
+	steady *look
+	// gone says that it is missing from the reports of a task manager that goes on reporting
+	// others.
+	gone bool
+	// published is the boundary up to which open spans have been put out.
+	published time.Time
+	// ended is set on an instance that was settled and forgotten: the end of its last span. late
+	// are the facts that came then.
+	ended time.Time
+	late  []timeline.LateFact
+}
+
+// fact is what the derivation needs of a fact.
+type fact struct {
+	id        string
+	sequence  uint64
+	event     string
+	at        time.Time // boundary: created_at, modify_at, deleted_at; else the notification's timestamp
+	observed  time.Time // the notification's timestamp, or `at` if it has none
+	footprint events.Footprint
+	oldVolume events.Count
+	oldMemory events.Count
+	noServer  bool
+	created   time.Time
+	// volumeUnknown: there is a volume, and the fact does not say how large it is.
+	volumeUnknown bool
+}
+
+// sign is an exists notification: a sign of life. Of those of one day that say the same, the first
+// and the last are kept, so that what is kept is bounded and does not depend on their order. What
+// is lost with the others: when a change arrives late, that belongs between two signs of a day that
+// say the same, and the change back was lost, then the change back counts from the last of them and
+// not from the first that shows it, up to a day late.
+type sign struct {
+	at       int64 // the notification's timestamp, in nanoseconds of Unix time
+	seen     int64 // up to when it says that the database lived
+	sequence uint64
+	look     *look
+}
+
+// look is what an exists says of the database.
+type look struct {
+	flavor, flavorID string
+	built            bool // neither its state nor the lack of a server says that it was never made
+}
+
+func compareLooks(a, b *look) int {
+	if a == b {
+		return 0
+	}
+	rank := 0
+	if a.built != b.built {
+		rank = 1
+		if !a.built {
+			rank = -1
+		}
+	}
+	return cmp.Or(cmp.Compare(a.flavorID, b.flavorID), cmp.Compare(a.flavor, b.flavor), rank)
+}
+
+func compareSigns(a, b *sign) int {
+	return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.seen, b.seen), compareLooks(a.look, b.look))
+}
+
+// reporter is a task manager that reported the database, and when it last did.
+type reporter struct {
+	publisher string
+	last      int64
+}
+
+// Add implements timeline.Timeline.
+func (in *instance) Add(u *events.Usage, sequence uint64, ch *timeline.Change) {
+	in.add(u, sequence, ch)
+	ch.Tenant = cmp.Or(in.tenant, u.Tenant)
+}
+
+// add adds a fact to the set and puts out what it changed.
+func (in *instance) add(u *events.Usage, sequence uint64, ch *timeline.Change) {
+	if !in.ended.IsZero() {
+		in.addLate(u, ch)
+		return
+	}
+	if in.again(u) {
+		in.note(u)
+		in.addSign(u, sequence)
+		in.judge(ch)
+		return
+	}
+	before := in.derive()
+	in.note(u)
+	add := in.addFact
+	if u.Event == events.EventTroveExists {
+		add = in.addSign
+	}
+	if add(u, sequence) && in.rules.closed().After(effective(u)) {
+		in.thin()
+	}
+	in.gone = in.missing()
+	in.difference(ch, &before)
+}
+
+// again reports whether a fact is the newest exists and says what the last one said, so that it
+// changes nothing but when the database was last seen. Most facts are such. One of a closed month
+// may change which signs are kept.
+func (in *instance) again(u *events.Usage) bool {
+	return u.Event == events.EventTroveExists && in.steady != nil && !in.gone && *in.steady == lookOf(u) &&
+		reported(u).UnixNano() > in.signs[len(in.signs)-1].at && u.Tenant == in.tenant &&
+		(u.Name == "" || u.Name == in.name) &&
+		(u.Created.IsZero() || !u.Created.Before(in.born) && !in.born.IsZero()) &&
+		!in.rules.closed().After(effective(u))
+}
+
+func lookOf(u *events.Usage) look {
+	return look{flavor: u.Footprint.Flavor, flavorID: u.Footprint.FlavorID, built: !u.NoServer && !building(u.State)}
+}
+
+// Decide implements timeline.Timeline.
+func (in *instance) Decide(d *events.Decision, ch *timeline.Change) bool {
+	if !in.canHold(d.Hold) {
+		return false
+	}
+	before := in.derive()
+	in.decisions.Put(d)
+	in.difference(ch, &before)
+	return true
+}
+
+// judge looks anew whether the database is missing from the reports, and puts out what that
+// changed.
+func (in *instance) judge(ch *timeline.Change) {
+	gone := in.missing()
+	if gone == in.gone {
+		return
+	}
+	before := in.derive()
+	in.gone = gone
+	in.difference(ch, &before)
+}
+
+func (in *instance) missing() bool {
+	return in.rules.groups.windows > 0 && !in.lastSign.IsZero() && in.rules.groups.missing(in.publishers, in.lastSign)
+}
+
+// note takes down what a fact says that does not depend on which facts are kept.
+func (in *instance) note(u *events.Usage) {
+	at, observed := u.Time, reported(u)
+	if !u.Created.IsZero() && (in.born.IsZero() || u.Created.Before(in.born)) {
+		in.born = u.Created
+	}
+	if first := effective(u); u.Tenant != "" {
+		if c := first.Compare(in.tenantAt); in.tenant == "" || c < 0 || c == 0 && u.Tenant < in.tenant {
+			in.tenant, in.tenantAt = u.Tenant, first
+		}
+	}
+	if u.Name != "" {
+		if c := observed.Compare(in.nameAt); in.name == "" || c > 0 || c == 0 && u.Name > in.name {
+			in.name, in.nameAt = u.Name, observed
+		}
+	}
+	in.latest = timeline.Later(in.latest, at, observed)
+	switch u.Event {
+	case events.EventTroveDelete:
+		return
+	case events.EventTroveExists:
+		in.lastSeen = timeline.Later(in.lastSeen, at)
+		in.reportedBy(u.Publisher, observed.UnixNano())
+	default:
+		in.lastSeen = timeline.Later(in.lastSeen, at, observed)
+	}
+	in.lastSign = timeline.Later(in.lastSign, observed)
+}
+
+// effective is when a fact counts: an exists proves the flavour at the moment of its report.
+func effective(u *events.Usage) time.Time {
+	if u.Event == events.EventTroveExists {
+		return reported(u)
+	}
+	return u.Time
+}
+
+func (in *instance) reportedBy(publisher string, at int64) {
+	if publisher == "" {
+		return
+	}
+	i := slices.IndexFunc(in.publishers, func(p reporter) bool { return p.publisher == publisher })
+	switch {
+	case i < 0:
+		in.publishers = append(in.publishers, reporter{publisher, at})
+	case in.publishers[i].last >= at:
+		return
+	default:
+		in.publishers[i].last = at
+	}
+	slices.SortFunc(in.publishers, func(a, b reporter) int {
+		return cmp.Or(cmp.Compare(b.last, a.last), cmp.Compare(a.publisher, b.publisher))
+	})
+	in.publishers = in.publishers[:min(len(in.publishers), maxPublishers)]
+}
+
+// addFact puts a fact other than exists in its place and reports whether it was new.
+func (in *instance) addFact(u *events.Usage, sequence uint64) bool {
+	if slices.ContainsFunc(in.facts, func(f fact) bool { return f.id == u.ID }) {
+		return false
+	}
+	f := fact{
+		id: u.ID, sequence: sequence, event: u.Event, at: u.Time, observed: reported(u), footprint: u.Footprint,
+		oldVolume: u.OldVolumeGB, oldMemory: u.PreviousMemoryMB, noServer: u.NoServer, created: u.Created,
+		volumeUnknown: u.VolumeUnknown,
+	}
+	at, _ := slices.BinarySearchFunc(in.facts, f, func(a, b fact) int {
+		return cmp.Or(a.at.Compare(b.at), a.observed.Compare(b.observed), cmp.Compare(a.id, b.id))
+	})
+	in.facts = slices.Insert(in.facts, at, f)
+	return true
+}
+
+const signBucket = int64(time.Hour)
+
+// addSign puts an exists in its place, unless its hour has two that say the same around it, and
+// reports whether it did.
+func (in *instance) addSign(u *events.Usage, sequence uint64) bool {
+	l := lookOf(u)
+	s := sign{
+		at: reported(u).UnixNano(), seen: min(u.Time.UnixNano(), reported(u).UnixNano()), sequence: sequence,
+		look: in.look(l),
+	}
+	hour := floorDiv(s.at, signBucket) * signBucket
+	first, last, same := 0, 0, 0
+	from, _ := slices.BinarySearchFunc(in.signs, hour, func(x sign, at int64) int { return cmp.Compare(x.at, at) })
+	for i := from; i < len(in.signs) && in.signs[i].at < hour+signBucket; i++ {
+		if *in.signs[i].look != l {
+			continue
+		}
+		if same == 0 {
+			first = i
+		}
+		last = i
+		same++
+	}
+	switch {
+	case same == 0:
+	case compareSigns(&s, &in.signs[first]) < 0:
+		if same > 1 {
+			in.signs = slices.Delete(in.signs, first, first+1)
+		}
+	case compareSigns(&s, &in.signs[last]) > 0:
+		if same > 1 {
+			in.signs = slices.Delete(in.signs, last, last+1)
+		}
+	default:
+		return false
+	}
+	at, _ := slices.BinarySearchFunc(in.signs, s, func(a, b sign) int { return compareSigns(&a, &b) })
+	in.signs = slices.Insert(in.signs, at, s)
+	return true
+}
+
+// look returns l, or the equal one that a sign has already.
+func (in *instance) look(l look) *look {
+	for i := len(in.signs) - 1; i >= 0; i-- {
+		if *in.signs[i].look == l {
+			return in.signs[i].look
+		}
+	}
+	return &l
+}
+
+// building reports whether a state is of an instance that has not become active.
+func building(state string) bool {
+	switch state {
+	case "build", "building", "error", "failed", "new":
+		return true
+	}
+	return false
+}
+
+// thin drops the signs of closed months that change nothing: those between two that say the same,
+// with no other fact between them. The spans stay what they are, and what is kept of a closed month
+// grows with its changes only.
+func (in *instance) thin() {
+	if in.rules.closed().IsZero() || len(in.signs) < 3 {
+		return
+	}
+	d := derivation{in: in}
+	evidence := map[uint64]bool{}
+	if d.life() {
+		for _, s := range d.flavours() {
+			evidence[s.evidence] = true
+		}
+	}
+	for _, sequence := range append(d.doubtful, d.revenant) {
+		evidence[sequence] = true
+	}
+	closed := in.rules.closed().UnixNano()
+	kept := in.signs[:1]
+	for i := 1; i < len(in.signs); i++ {
+		s := in.signs[i]
+		middle := i+1 < len(in.signs) && s.at < closed && !evidence[s.sequence] && *in.signs[i-1].look == *s.look &&
+			*in.signs[i+1].look == *s.look &&
+			!in.between(in.signs[i-1].at, in.signs[i+1].at)
+		if !middle {
+			kept = append(kept, s)
+		}
+	}
+	clear(in.signs[len(kept):])
+	in.signs = kept
+}
+
+// between reports whether a fact other than exists counts, or was reported, between two times.
+func (in *instance) between(from, to int64) bool {
+	return slices.ContainsFunc(in.facts, func(f fact) bool {
+		at, observed := f.at.UnixNano(), f.observed.UnixNano()
+		return from <= at && at <= to || from <= observed && observed <= to || at <= from && to <= observed
+	})
+}
+
+// addLate is add for an instance that was forgotten: what it was billed is published and can no
+// longer be derived.
+func (in *instance) addLate(u *events.Usage, ch *timeline.Change) {
+	in.latest = timeline.Later(in.latest, u.Time, u.Observed)
+	end := events.FormatTime(in.ended)
+	if u.Event == events.EventTroveExists {
+		code, text := events.AnomalyClosedPeriod, "the timeline, which ended at %s, had been closed and settled; "+
+			"nothing is metered anew"
+		if u.Time.After(in.ended) {
+			code, text = events.AnomalyAfterDelete, "the instance was deleted at %s; the deletion stands, and "+
+				"nothing is metered"
+		}
+		ch.Anomaly(code, in.resource, u.Time, "exists reported "+
+			"at "+events.FormatTime(reported(u))+": "+fmt.Sprintf(text, end))
+		return
+	}
+	if slices.ContainsFunc(in.late, func(f timeline.LateFact) bool { return f.ID == u.ID }) {
+		return
+	}
+	ch.Anomaly(events.AnomalyClosedPeriod, in.resource, u.Time, fmt.Sprintf(
+		"%s of %s came when the timeline, which ended at %s, had been closed and settled: what was billed stands",
+		u.Event, events.FormatTime(u.Time), end))
+	if len(in.late) < maxLate {
+		in.late = append(in.late, timeline.LateFact{ID: u.ID, Event: u.Event, At: u.Time, Footprint: u.Footprint})
+		ch.Held = true
+	}
+}
+
+// Held implements timeline.Timeline.
+func (in *instance) Held(out []events.Hold) []events.Hold { return append(out, in.derive().Holds...) }
+
+// Accrued implements timeline.Timeline.
+func (in *instance) Accrued(out []events.Span) []events.Span {
+	return in.rules.Accrued(out, in.Running(nil))
+}
+
+// Anomalies implements timeline.Timeline.
+func (in *instance) Anomalies() []events.Anomaly { return in.derive().Anomalies }
+
+// Close implements timeline.Timeline. An instance that has ended leaves its id with the foundation:
+// facts come in any order, and one that comes later must not bring it back to life.
+func (in *instance) Close() bool {
+	in.thin()
+	end, over := in.forgettable()
+	if over && !end.IsZero() {
+		in.rules.ended[in.resource] = end
+	}
+	return over
+}
+
+// forgettable reports whether nothing more is to be expected of the instance and nothing is open:
+// it ended before the closed months. The end is zero when the instance never became one.
+func (in *instance) forgettable() (end time.Time, ok bool) {
+	if !in.ended.IsZero() {
+		return in.ended, len(in.derive().Holds) == 0
+	}
+	if !in.latest.Before(in.rules.closed()) {
+		return time.Time{}, false
+	}
+	d := derivation{in: in}
+	tracks := d.derive()
+	if len(tracks.Holds) > 0 || slices.ContainsFunc(tracks.Spans, func(s events.Span) bool { return s.Running() }) {
+		return time.Time{}, false
+	}
+	if d.provisional && in.rules.Horizon.Time().Sub(in.latest) < silentKept {
+		return time.Time{}, false
+	}
+	return d.end, true
+}
+
+// Expire implements timeline.Timeline: an instance may have become missing.
+func (in *instance) Expire(_ timeline.Moment, ch *timeline.Change) { in.judge(ch) }
+
+// Expires implements timeline.Timeline: Foundation.Advance says when.
+func (in *instance) Expires() bool { return false }
+
+// Listed implements timeline.Timeline. Every instance is listed until it is forgotten.
+func (in *instance) Listed() bool { return true }
+
+// Gaps are of lists, and Trove has none.
+
+// Miss implements timeline.Timeline.
+func (in *instance) Miss() bool { return false }
+
+// Lose implements timeline.Timeline.
+func (in *instance) Lose(*timeline.Change) {}
+
+// Decided implements timeline.Timeline.
+func (in *instance) Decided() bool { return false }
+
+// Shrink implements timeline.Timeline.
+func (in *instance) Shrink() {}

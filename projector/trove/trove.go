@@ -1,0 +1,63 @@
+// Package trove makes timelines of Trove's databases: the spans of an instance's flavour and of its
+// volume.
+//
+// The facts of one instance are a set (facts.go): Trove's notifications come in any order, and
+// nothing that is kept depends on it. Spans, holds and anomalies are derived from the whole set
+// whenever they are needed (derive.go, holds.go), and the difference between two derivations is the
+// effect of a fact (difference.go). A lost deletion shows by the absence of an instance from the
+// reports of its task manager (absence.go).
+package trove
+
+import (
+	"time"
+
+	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/projector/timeline"
+)
+
+// Foundation implements timeline.Platform for Trove.
+type Foundation struct {
+	*timeline.Rules
+	groups *groups
+	// ended holds the instances that were forgotten, with the end of their last span.
+	ended map[string]time.Time
+}
+
+// New returns a foundation without facts. An instance is gone when it is missing from so many
+// windows of reports; if absenceWindows is negative, never.
+func New(rules *timeline.Rules, absenceWindows int) *Foundation {
+	return &Foundation{Rules: rules, groups: newGroups(max(absenceWindows, 0)), ended: map[string]time.Time{}}
+}
+
+// closed is the boundary before which months are closed; zero while none is.
+func (f *Foundation) closed() time.Time {
+	if f.Closed == timeline.MinMoment {
+		return time.Time{}
+	}
+	return f.Closed.Time()
+}
+
+// Observe implements timeline.Platform.
+func (f *Foundation) Observe(u *events.Usage, _ uint64, _ bool) bool {
+	if u.Kind != events.KindInstance {
+		return false
+	}
+	f.groups.hear(u)
+	return true
+}
+
+// New implements timeline.Platform.
+func (f *Foundation) New(_, resource string) timeline.Timeline {
+	in := &instance{rules: f, resource: resource, ended: f.ended[resource]}
+	delete(f.ended, resource)
+	return in
+}
+
+// Gap implements timeline.Platform. Gaps are of lists, and Trove has none.
+func (f *Foundation) Gap(*events.Gap, uint64) bool { return true }
+
+// Advance implements timeline.Platform.
+func (f *Foundation) Advance() bool { return f.groups.reach(f.Horizon.Time()) }
+
+// Close implements timeline.Platform.
+func (f *Foundation) Close() {}
