@@ -11,6 +11,8 @@
 //     nothing of the code that it judges;
 //   - pure files import no network, SQL, NATS, files, logs or randomness, ask no clock and start no
 //     goroutine;
+//   - the projector's platforms import nothing of ours but events and projector/timeline, so that
+//     none knows another;
 //   - every service folder has its contract in a doc file; a folder with a loop, such as that of
 //     each collector, also has its settings in a config file, a New that takes a Config, and a Run;
 //   - every package has a doc comment;
@@ -66,7 +68,10 @@ var called = []string{"acts", "internal/metered"}
 var callers = []string{"flag", "os", "os/", "github.com/alecthomas/"}
 
 // purePackages are pure as a whole.
-var purePackages = []string{"events", "pricer/catalogue", "pricer/formula", "pricer/rating"}
+var purePackages = []string{
+	"events", "pricer/catalogue", "pricer/formula", "pricer/rating", "projector/timeline", "projector/cf",
+	"projector/trove",
+}
 
 // shellFiles are the files of otherwise pure folders that do I/O. A new file there is pure unless
 // it is named here.
@@ -182,6 +187,7 @@ func Check(files []File) []string {
 	var broken []string
 	for i := range files {
 		broken = append(broken, imports(&files[i])...)
+		broken = append(broken, platformImports(&files[i])...)
 		if pure(files[i].Path) {
 			broken = append(broken, impurities(&files[i])...)
 		}

@@ -1,0 +1,27 @@
+package arch
+
+import (
+	"path"
+	"slices"
+	"strings"
+)
+
+// metering is the service whose folders are platforms, but for timelines: the contract that the
+// service has with each.
+const metering, timelines = "projector", "projector/timeline"
+
+// platformImports checks that the contract and the platforms know nothing else of ours, and so not
+// each other. Tests may.
+func platformImports(f *File) []string {
+	if path.Dir(f.folder()) != metering || f.folder() == metering+"/internal" || f.test() {
+		return nil
+	}
+	var broken []string
+	for _, spec := range f.AST.Imports {
+		own, ours := strings.CutPrefix(importPath(spec), Module+"/")
+		if ours && !slices.Contains([]string{"events", timelines}, own) {
+			broken = append(broken, f.at(spec.Pos(), "imports %s: a platform knows events and %s only", own, timelines))
+		}
+	}
+	return broken
+}
