@@ -8,11 +8,10 @@ import (
 	"github.com/daybook-billing/daybook/internal/bus"
 )
 
-// maxTries is how often an act is tried against others that act on the same subject at the moment.
-const maxTries = 10
+// maxConflicts is how often others may come first on the same subject before an act is given up.
+const maxConflicts = 9
 
-// BusyError says that others act on the same subject again and again, or that no append had an
-// answer: the act may be given again.
+// BusyError says that others act on the same subject again and again: the act may be given again.
 type BusyError struct {
 	Subject string
 	Err     error // of the last try
@@ -20,7 +19,7 @@ type BusyError struct {
 
 func (e *BusyError) Error() string {
 	return fmt.Sprintf("others act on %s at this moment, and this act did not get through in %d tries: try again",
-		e.Subject, maxTries)
+		e.Subject, maxConflicts+1)
 }
 
 // Unwrap returns the error of the last try.
@@ -41,28 +40,24 @@ type publish struct {
 // where somebody else came first or no answer came. It returns the sequence of the batch's last
 // message, 0 where nothing was appended.
 func (p *publish) run(ctx context.Context) (last uint64, err error) {
-	var failure error
-	stream, options, end := forms[p.kind].stream, bus.ReadOptions{Filters: []string{p.subject}}, uint64(0)
-	for range maxTries {
-		if end, err = p.bus.Each(ctx, stream, end+1, bus.End, options, p.read); err != nil {
-			return 0, err
-		}
-		acts, err := p.next()
-		if err != nil || len(acts) == 0 {
-			return 0, err
-		}
-		messages := make([]bus.Message, len(acts))
-		for i := range acts {
-			messages[i] = bus.Message{Subject: p.subject, Header: acts[i].headers(), Data: acts[i].body()}
-		}
-		last, failure = p.bus.Append(ctx, stream, messages, bus.Expect{Filter: p.subject, Last: end})
-		var conflict *bus.ConflictError
-		switch {
-		case failure == nil:
-			return last, nil
-		case !errors.As(failure, &conflict) && !errors.Is(failure, bus.ErrOutcomeUnknown):
-			return 0, failure
-		}
+	stream := forms[p.kind].stream
+	expect, options := bus.Expect{Filter: p.subject}, bus.ReadOptions{Filters: []string{p.subject}}
+	last, err = bus.AppendOnce(ctx, p.bus, stream, bus.Limits{Conflicts: maxConflicts},
+		func(ctx context.Context, _ *bus.Failure) (messages []bus.Message, _ bus.Expect, err error) {
+			if expect.Last, err = p.bus.Each(ctx, stream, expect.Last+1, bus.End, options, p.read); err != nil {
+				return nil, expect, err
+			}
+			acts, err := p.next()
+			for i := range acts {
+				messages = append(messages, bus.Message{
+					Subject: p.subject, Header: acts[i].headers(), Data: acts[i].body(),
+				})
+			}
+			return messages, expect, err
+		})
+	var given *bus.GivenUpError
+	if errors.As(err, &given) && given.Conflict() {
+		return 0, &BusyError{p.subject, err}
 	}
-	return 0, &BusyError{p.subject, failure}
+	return last, err
 }
