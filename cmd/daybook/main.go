@@ -22,7 +22,7 @@ type cli struct {
 	Up         upCmd         `cmd:"" help:"Run everything in one process, with an embedded NATS server."`
 	Collect    collectCmd    `cmd:"" help:"Collect usage events into USAGE."`
 	Status     statusCmd     `cmd:"" help:"Show how the collectors are doing: cursors, horizons, gaps, errors."`
-	Quarantine quarantineCmd `cmd:"" help:"Look at input that could not be understood, and replay it."`
+	Quarantine quarantineCmd `cmd:"" help:"Look at input that could not be understood, and resubmit it."`
 	Project    projectCmd    `cmd:"" help:"Run the projector: USAGE to METERED, what ran."`
 	Price      priceCmd      `cmd:"" help:"Run the pricer: METERED to BILLING, what it costs."`
 	Running    runningCmd    `cmd:"" help:"List what is running."`

@@ -18,8 +18,10 @@ func (s *site) park(ctx context.Context, q *events.Quarantined) {
 	Expect(err).NotTo(HaveOccurred())
 	_, err = s.bus.Append(ctx, events.StreamQuarantine, []bus.Message{{
 		Subject: events.QuarantineSubject(q.Source, q.Foundation), Data: q.AppendJSON(nil),
-		Header: []events.Header{{Key: events.HeaderID, Value: q.ID}, {Key: events.HeaderType,
-			Value: events.TypeQuarantined}},
+		Header: []events.Header{{Key: events.HeaderID, Value: q.ID}, {
+			Key:   events.HeaderType,
+			Value: events.TypeQuarantined,
+		}},
 	}}, bus.Expect{Last: state.Last})
 	Expect(err).NotTo(HaveOccurred())
 }
@@ -29,10 +31,14 @@ var _ = Describe("daybook quarantine", func() {
 	var s *site
 	BeforeEach(func(ctx SpecContext) {
 		s = newSite(ctx)
-		s.park(ctx, &events.Quarantined{ID: "q1", Source: "trove", Foundation: "os-1", File: "billing.trove",
-			Reason: "nobody understood it then", Input: exists})
-		s.park(ctx, &events.Quarantined{ID: "q2", Source: "unknown", Foundation: "file", File: "november.jsonl",
-			Line: 17, Reason: "broken", Input: "{" + strings.Repeat("x", 100)})
+		s.park(ctx, &events.Quarantined{
+			ID: "q1", Source: "trove", Foundation: "os-1", File: "billing.trove",
+			Reason: "nobody understood it then", Input: exists,
+		})
+		s.park(ctx, &events.Quarantined{
+			ID: "q2", Source: "unknown", Foundation: "file", File: "november.jsonl",
+			Line: 17, Reason: "broken", Input: "{" + strings.Repeat("x", 100),
+		})
 	})
 
 	It("lists what there is, in a table that is narrow enough, and in full as JSON", func() {
@@ -57,12 +63,12 @@ var _ = Describe("daybook quarantine", func() {
 		Expect(problem).To(ContainSubstring("there is no message 9 in QUARANTINE"))
 	})
 
-	It("replays what is understood now, once, and says what is not", func(ctx SpecContext) {
-		status, out, problem := s.daybook("quarantine", "replay", "--all")
+	It("resubmits what is understood now, once, and says what is not", func(ctx SpecContext) {
+		status, out, problem := s.daybook("quarantine", "resubmit", "--all")
 		Expect(status).To(BeZero(), problem)
 		Expect(out).To(And(MatchRegexp(`1 +stored`), MatchRegexp(`2 +refused`),
-			HaveSuffix("1 stored, 0 known, 0 ignored, 1 refused; what was replayed stays in QUARANTINE\n")))
-		status, out, _ = s.daybook("quarantine", "replay", "1", "--format", "json")
+			HaveSuffix("1 stored, 0 known, 0 ignored, 1 refused; resubmitted input stays in QUARANTINE\n")))
+		status, out, _ = s.daybook("quarantine", "resubmit", "1", "--format", "json")
 		Expect(status).To(BeZero())
 		Expect(out).To(ContainSubstring(`"outcome":"known"`))
 		usage, err := s.bus.Stream(ctx, events.StreamUsage)
@@ -74,7 +80,7 @@ var _ = Describe("daybook quarantine", func() {
 	})
 
 	DescribeTable("refuses a command line that does not say what", func(message string, args ...string) {
-		status, _, problem := s.daybook(append([]string{"quarantine", "replay"}, args...)...)
+		status, _, problem := s.daybook(append([]string{"quarantine", "resubmit"}, args...)...)
 		Expect(status).NotTo(BeZero())
 		Expect(problem).To(ContainSubstring(message))
 	},

@@ -112,6 +112,6 @@ func (p *Outcomes) End(possible ...string) error {
 	for _, outcome := range possible {
 		parts = append(parts, fmt.Sprintf("%d %s", p.counts[outcome], outcome))
 	}
-	_, err := fmt.Fprintf(p.w, "%s; what was replayed stays in QUARANTINE\n", strings.Join(parts, ", "))
+	_, err := fmt.Fprintf(p.w, "%s; resubmitted input stays in QUARANTINE\n", strings.Join(parts, ", "))
 	return err
 }

@@ -145,7 +145,7 @@ var _ = Describe("Trove's notifications, from a real RabbitMQ", Ordered, Continu
 
 		By("staying where they are as long as they are not understood")
 		before := read(ctx, c.bus)
-		Expect(run("quarantine", "replay", "1", "--nats", c.nats)).To(And(MatchRegexp(`\n1 +refused`),
+		Expect(run("quarantine", "resubmit", "1", "--nats", c.nats)).To(And(MatchRegexp(`\n1 +refused`),
 			ContainSubstring("0 stored, 0 known, 0 ignored, 1 refused")))
 		Expect(difference(read(ctx, c.bus), before)).To(BeEmpty())
 
@@ -166,9 +166,9 @@ var _ = Describe("Trove's notifications, from a real RabbitMQ", Ordered, Continu
 		}}, bus.Expect{Filter: events.QuarantineSubject(q.Source, q.Foundation), Last: 1})
 		Expect(err).NotTo(HaveOccurred())
 		collector = c.collect()
-		Expect(run("quarantine", "replay", "2", "--nats", c.nats)).To(And(MatchRegexp(`\n2 +stored`),
+		Expect(run("quarantine", "resubmit", "2", "--nats", c.nats)).To(And(MatchRegexp(`\n2 +stored`),
 			ContainSubstring("1 stored, 0 known, 0 ignored, 0 refused")))
-		Expect(run("quarantine", "replay", "--all", "--nats", c.nats)).To(ContainSubstring("0 stored, 1 known, 0 " +
+		Expect(run("quarantine", "resubmit", "--all", "--nats", c.nats)).To(ContainSubstring("0 stored, 1 known, 0 " +
 			"ignored, 1 refused"))
 		out.send(ctx, understood, creation("i3", nil)) // and it is known when it comes from the queue
 		c.facts(ctx, 3)
