@@ -22,26 +22,7 @@ var standardOrders = []string{"created_at", "updated_at"}
 // inventoryRoutes are the lists of what lives, and each of its resources alone.
 func (f *Foundation) inventoryRoutes(handle func(pattern string, e endpoint)) {
 	list := func(name, what string, g grammar, items func(r *request, p *params) []item) {
-		g.updated = true
-		if g.orders == nil {
-			g.orders = standardOrders
-		}
-		path := "/v3/" + name
-		handle("GET "+path, func(r *request) answer {
-			p := g.parse(r.URL.Query())
-			if len(p.problems) > 0 {
-				return badQuery(strings.Join(p.problems, ", ")).answer()
-			}
-			return f.listItems(r, p, path, items(r, p))
-		})
-		handle("GET "+path+"/{guid}", func(r *request) answer {
-			all := items(r, &params{})
-			i := slices.IndexFunc(all, func(i item) bool { return i.guid == r.PathValue("guid") })
-			if i < 0 {
-				return notFound(what).answer()
-			}
-			return jsonAnswer(http.StatusOK, all[i].show())
-		})
+		f.listRoutes(handle, name, what, g, items)
 	}
 	named := []string{"created_at", "updated_at", "name"}
 	list("organizations", "Organization", grammar{arrays: []string{"names"}, orders: named}, f.organizations)
@@ -91,6 +72,32 @@ func (f *Foundation) inventoryRoutes(handle func(pattern string, e endpoint)) {
 	})
 	list("roles", "Role", grammar{arrays: []string{"types", "organization_guids", "space_guids", "user_guids"}},
 		f.roles)
+}
+
+// listRoutes are a list and each of its resources alone; title is how errors call one of them.
+func (f *Foundation) listRoutes(handle func(pattern string, e endpoint), name, title string, g grammar,
+	items func(r *request, p *params) []item,
+) {
+	g.updated = true
+	if g.orders == nil {
+		g.orders = standardOrders
+	}
+	path := "/v3/" + name
+	handle("GET "+path, func(r *request) answer {
+		p := g.parse(r.URL.Query())
+		if len(p.problems) > 0 {
+			return badQuery(strings.Join(p.problems, ", ")).answer()
+		}
+		return f.listItems(r, p, path, items(r, p))
+	})
+	handle("GET "+path+"/{guid}", func(r *request) answer {
+		all := items(r, &params{})
+		i := slices.IndexFunc(all, func(i item) bool { return i.guid == r.PathValue("guid") })
+		if i < 0 {
+			return notFound(title).answer()
+		}
+		return jsonAnswer(http.StatusOK, all[i].show())
+	})
 }
 
 // listItems is a page of the items that pass the filters of all lists, with what the resources
