@@ -29,10 +29,10 @@ const InstallCommand = "apt-get install --no-install-recommends rabbitmq-server 
 
 const (
 	scripts      = "/usr/lib/rabbitmq/bin" // those in /usr/sbin change user and folder
-	startTime    = 90 * time.Second        // for a machine that does other things too
-	stopTime     = 30 * time.Second
+	startTime    = 5 * time.Minute         // for a machine that does other things too
+	stopTime     = 2 * time.Minute
 	startPause   = 100 * time.Millisecond
-	controlTime  = 60 * time.Second
+	controlTime  = 5 * time.Minute
 	account      = "rabbitmq" // that the package makes
 	logTail      = 4 << 10    // bytes of the log in an error
 	erlangLimits = "+S 2:2 +A 8 +K true"
