@@ -54,33 +54,54 @@ func jsonLines(notation string) (string, error) {
 		if line == "" || line[0] == '#' {
 			continue
 		}
-		fields := strings.Fields(line)
-		if len(fields) < 2 {
-			return "", fmt.Errorf("line %d: expected a time, an event and key=value pairs", i+1)
-		}
-		at, err := moment(fields[0])
+		l, err := parseLine(line)
 		if err != nil {
 			return "", fmt.Errorf("line %d: %w", i+1, err)
 		}
-		w := words{"guid": fmt.Sprintf("event-%d", i+1)}
-		for _, f := range fields[2:] {
-			key, value, ok := strings.Cut(f, "=")
-			if !ok {
-				return "", fmt.Errorf("line %d: %q is not key=value", i+1, f)
-			}
-			w[key] = value
-		}
-		event, err := w.event(fields[1], at)
+		b, err := l.json(fmt.Sprintf("event-%d", i+1))
 		if err != nil {
 			return "", fmt.Errorf("line %d: %w", i+1, err)
-		}
-		b, err := json.Marshal(event)
-		if err != nil {
-			return "", err
 		}
 		out.Write(append(b, '\n'))
 	}
 	return out.String(), nil
+}
+
+// notationLine is a line of the notation.
+type notationLine struct {
+	at    time.Time
+	verb  string // app-started
+	words words
+}
+
+func parseLine(line string) (notationLine, error) {
+	fields := strings.Fields(line)
+	if len(fields) < 2 {
+		return notationLine{}, fmt.Errorf("%q: expected a time, an event and key=value pairs", line)
+	}
+	at, err := moment(fields[0])
+	if err != nil {
+		return notationLine{}, err
+	}
+	w := words{}
+	for _, f := range fields[2:] {
+		key, value, ok := strings.Cut(f, "=")
+		if !ok {
+			return notationLine{}, fmt.Errorf("%q is not key=value", f)
+		}
+		w[key] = value
+	}
+	return notationLine{at, fields[1], w}, nil
+}
+
+// json is the event as the platform would report it, under a guid unless the line gives one.
+func (l notationLine) json(guid string) ([]byte, error) {
+	l.words["guid"] = l.words.or("guid", guid)
+	event, err := l.words.event(l.verb, l.at)
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(event)
 }
 
 // moment reads a time with or without seconds.
@@ -125,7 +146,10 @@ func orNull(s string) any {
 // usage is a v3 app usage event as Cloud Controller's presenter writes it:
 // app/presenters/v3/app_usage_event_presenter.rb.
 func (w words) usage(state string, at time.Time, app, process, processType, task string, memory int) map[string]any {
-	counts := func(n int) map[string]any { return map[string]any{"current": n, "previous": n} }
+	counts := func(key string, otherwise int) map[string]any {
+		n := w.number(key, otherwise)
+		return map[string]any{"current": n, "previous": w.number("was-"+key, n)}
+	}
 	return map[string]any{
 		"guid": w["guid"], "created_at": at.Format(time.RFC3339), "updated_at": at.Format(time.RFC3339),
 		"state":                     map[string]any{"current": state, "previous": w.nullable("previous")},
@@ -135,8 +159,8 @@ func (w words) usage(state string, at time.Time, app, process, processType, task
 		"organization":              map[string]any{"guid": w.or("org", "O")},
 		"buildpack":                 map[string]any{"guid": nil, "name": w.nullable("buildpack")},
 		"task":                      map[string]any{"guid": orNull(task), "name": orNull(task)},
-		"memory_in_mb_per_instance": counts(w.number("memory", memory)),
-		"instance_count":            counts(w.number("instances", 1)),
+		"memory_in_mb_per_instance": counts("memory", memory),
+		"instance_count":            counts("instances", 1),
 		"links":                     map[string]any{"self": map[string]any{"href": "https://api.example.com/v3/app_usage_events/" + w["guid"]}},
 	}
 }
@@ -186,8 +210,10 @@ func (w words) notification(what string, at time.Time) map[string]any {
 			p["old_instance_size"] = w.number("old-ram", 512)
 		}
 	}
-	for word, key := range map[string]string{"server": "nova_instance_id", "volume-id": "nova_volume_id",
-		"region": "region"} {
+	for word, key := range map[string]string{
+		"server": "nova_instance_id", "volume-id": "nova_volume_id",
+		"region": "region",
+	} {
 		if _, ok := w[word]; ok {
 			p[key] = w.nullable(word)
 		}

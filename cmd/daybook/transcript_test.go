@@ -11,7 +11,7 @@ import (
 	"github.com/rogpeppe/go-internal/txtar"
 )
 
-var update = flag.Bool("update", false, "write what daybook rate says now into testdata/rate")
+var update = flag.Bool("update", false, "write the results of the transcripts into testdata")
 
 // TestTranscripts holds `daybook rate` to the transcripts in testdata/rate: each a rule of metering
 // or rating with where it comes from, events in the notation of notation_test.go, and what the

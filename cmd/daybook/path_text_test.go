@@ -1,0 +1,197 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/ledger"
+)
+
+// The results of the path transcripts, one a line:
+//
+//	closed    app P 2026-01-01T09:00Z..2026-01-01T10:00Z 1x1024 since 2026-01-01T08:00Z flags
+//	retracted app P …
+//	running   app P 2026-01-01T10:00Z.. 1x1024
+//	held 1    app P 2026-01-01T10:00Z..2026-01-01T11:00Z 1x1024 gap
+//	posted    2026-01 0.01 + 0.002 GBP, app/hour of 1: app P 2026-01-01T09:00Z..2026-01-01T10:00Z
+//	reversed  2026-01 -0.01 - 0.002 GBP, …
+//	unrated   2026-01 app P 2026-01-01T09:00Z..2026-01-01T10:00Z: no plan matches
+//	settled   …, an unrated part that is none any more
+//	anomaly   lost_change P 2026-01-01T09:00Z
+//
+// A charge is its month, net amount and VAT, then plan, component and version of the catalogue. One
+// that is posted to another month than its own is a correction, and says so.
+
+// pathText writes results, and gives holds their numbers.
+type pathText struct {
+	out   *strings.Builder
+	holds map[string]listedHold // by id
+	parts map[string]string     // unrated parts by id
+}
+
+// listedHold is a hold with the subject that lists it.
+type listedHold struct {
+	id, source, kind, resource string
+	number                     int
+}
+
+func newPathText() pathText {
+	return pathText{out: &strings.Builder{}, holds: map[string]listedHold{}, parts: map[string]string{}}
+}
+
+// take returns all that was written since it was called last.
+func (p *pathText) take() string {
+	text := p.out.String()
+	p.out.Reset()
+	return text
+}
+
+func (p *pathText) line(verb, format string, args ...any) {
+	fmt.Fprintf(p.out, "  %-9s %s\n", verb, fmt.Sprintf(format, args...))
+}
+
+// spans writes a message of METERED.
+func (p *pathText) spans(m *events.Metered) {
+	for i := range m.Retracted {
+		p.line("retracted", "%s", spanText(&m.Retracted[i]))
+	}
+	for i := range m.Closed {
+		p.line("closed", "%s", spanText(&m.Closed[i]))
+	}
+	for i := range m.Running {
+		p.line("running", "%s", spanText(&m.Running[i]))
+	}
+	for i := range m.Held {
+		h := &m.Held[i]
+		if _, known := p.holds[h.ID]; !known {
+			p.holds[h.ID] = listedHold{h.ID, m.Source, m.Kind, m.Resource, len(p.holds) + 1}
+		}
+		s := events.Span{
+			Kind: h.Kind, Resource: h.Resource, Start: h.Start, End: h.End, Since: h.Start,
+			Footprint: h.Footprint,
+		}
+		p.line(fmt.Sprintf("held %d", p.holds[h.ID].number), "%s %s", spanText(&s), h.Code)
+	}
+	for i := range m.Anomalies {
+		p.anomaly(&m.Anomalies[i])
+	}
+}
+
+func (p *pathText) anomaly(a *events.Anomaly) {
+	p.line("anomaly", "%s %s %s", a.Code, a.Resource, momentText(a.Time))
+}
+
+// hold returns the hold of a number.
+func (p *pathText) hold(number int) (listedHold, bool) {
+	for _, h := range p.holds {
+		if h.number == number {
+			return h, true
+		}
+	}
+	return listedHold{}, false
+}
+
+func (p *pathText) charges(charges []events.Charge) {
+	for i := range charges {
+		c := &charges[i]
+		verb := "posted"
+		if c.Entry == events.EntryReversal {
+			verb = "reversed"
+		}
+		correction := ""
+		if month := c.Start.Format("2006-01"); month != c.Period {
+			correction = ", a correction of " + month
+		}
+		p.line(verb, "%s %s %s, %s/%s of %s: %s %s %s%s", c.Period, netAndVAT(c.Amount, c.VAT), c.Currency, c.Plan,
+			c.Component, c.Catalogue, c.Kind, c.Resource, intervalText(c.Start, c.End), correction)
+	}
+}
+
+func netAndVAT(net, vat events.Decimal) string {
+	text := net.String() + " + " + vat.String()
+	return strings.Replace(text, "+ -", "- ", 1)
+}
+
+func (p *pathText) unrated(u *events.UnratedNotice) {
+	settled := slices.Clone(u.Settled)
+	for _, id := range settled {
+		p.line("settled", "%s", p.parts[id])
+	}
+	for _, part := range u.Unrated {
+		where := part.Kind + " " + part.Resource + " " + intervalText(part.Start, part.End)
+		p.parts[part.ID] = part.Period + " " + where
+		p.line("unrated", "%s: %s", p.parts[part.ID], part.Reason)
+	}
+}
+
+// spanText is a span for people.
+func spanText(s *events.Span) string {
+	text := s.Kind + " " + s.Resource + " " + intervalText(s.Start, s.End) + " " + footprintText(s)
+	if !s.Since.Equal(s.Start) {
+		text += " since " + momentText(s.Since)
+	}
+	for _, flag := range s.Flags.Names() {
+		text += " " + flag
+	}
+	return text
+}
+
+func footprintText(s *events.Span) string {
+	number := func(c events.Count) string {
+		if n, known := c.Get(); known {
+			return fmt.Sprint(n)
+		}
+		return "?"
+	}
+	f := &s.Footprint
+	switch s.Kind {
+	case events.KindService:
+		return orQuestion(f.Plan)
+	case events.KindInstance:
+		return orQuestion(f.Flavor) + "/" + number(f.MemoryMB) + "MB"
+	case events.KindVolume:
+		return number(f.VolumeGB) + "GB"
+	}
+	return strings.TrimSpace(number(f.Instances) + "x" + number(f.MemoryMB) + " " + f.Buildpack)
+}
+
+func orQuestion(s string) string {
+	if s == "" {
+		return "?"
+	}
+	return s
+}
+
+func intervalText(start, end time.Time) string {
+	if end.IsZero() {
+		return momentText(start) + ".."
+	}
+	return momentText(start) + ".." + momentText(end)
+}
+
+// momentText is the opposite of moment.
+func momentText(t time.Time) string {
+	if t.Second() == 0 && t.Nanosecond() == 0 {
+		return t.Format("2006-01-02T15:04Z")
+	}
+	return events.FormatTime(t)
+}
+
+// bill writes the ledger's sums, one line for each month, plan and component, and all that is open.
+func (r *pathRun) bill() string {
+	bill, err := r.ledger.Bill(r.Context(), ledger.Query{})
+	if err != nil {
+		r.Fatal(err)
+	}
+	var out strings.Builder
+	for i := range bill.Lines {
+		l := &bill.Lines[i]
+		fmt.Fprintf(&out, "%s %s %s, %s/%s of %s, entries: %d\n", l.Period, netAndVAT(l.Amount, l.VAT), l.Currency,
+			l.Plan, l.Component, l.Tenant, l.Charges)
+	}
+	fmt.Fprintf(&out, "running: %d, held: %d, unrated: %d\n", bill.Running, bill.Held, bill.Unrated)
+	return out.String()
+}
