@@ -109,7 +109,7 @@ func (f *foundation) run(ctx context.Context) error {
 	defer func() {
 		flushing, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
 		defer cancel()
-		f.tell(flushing, func(time.Time) { f.shown.Problem = status.Stopped })
+		f.show(flushing, func(time.Time) { f.shown.Problem = status.Stopped })
 		f.status.Flush(flushing)
 	}()
 	pause := firstPause
@@ -175,17 +175,14 @@ func (f *foundation) cycle(ctx context.Context) error {
 		if failed[i] == nil {
 			continue
 		}
-		if !cfapi.Transient(failed[i]) || l.batch.gap != nil || l.reread == nil && (l.known != nil || l.pending != nil) {
-			l.loaded = false // USAGE tells what was done
-		}
-		l.batch.clear()
+		l.failed(failed[i])
 	}
 	if errors.Is(err, errStale) {
 		f.loaded = false
 	}
 	// What one list has collected counts even if the other failed: the horizon is the lower of
 	// both.
-	if horizonErr := f.sayHorizon(ctx, 0); horizonErr != nil {
+	if horizonErr := f.publishHorizon(ctx, 0); horizonErr != nil {
 		f.loaded = false
 		err = errors.Join(err, horizonErr)
 	}
@@ -214,7 +211,7 @@ func (f *foundation) report(ctx context.Context, err error) {
 	} else {
 		f.collected = true
 	}
-	f.tell(ctx, func(now time.Time) {
+	f.show(ctx, func(now time.Time) {
 		s := &f.shown
 		s.Problem = problem
 		if err == nil {

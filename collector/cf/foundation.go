@@ -35,10 +35,10 @@ type foundation struct {
 	collected bool // a poll went well
 	starting  bool // before any did, an answer told that the foundation was not all there
 
-	mu    sync.Mutex        // guards the fields below, and the horizon and date of each list
-	shown status.Status     // as it is to be shown
-	said  time.Time         // the horizon that was published last
-	notes map[string]string // what else is worth showing, by name
+	mu        sync.Mutex        // guards the fields below, and the horizon and date of each list
+	shown     status.Status     // as it is to be shown
+	published time.Time         // the horizon that was published last
+	notes     map[string]string // what else is worth showing, by name
 	// complete is the newest horizon that any collector of the foundation had published when the
 	// state was read.
 	complete time.Time
@@ -90,16 +90,16 @@ const horizonStep = time.Hour
 
 // progress publishes the horizon now and then, and shows how it goes.
 func (f *foundation) progress(ctx context.Context) error {
-	if err := f.sayHorizon(ctx, horizonStep); err != nil {
+	if err := f.publishHorizon(ctx, horizonStep); err != nil {
 		return err
 	}
-	f.tell(ctx, func(time.Time) {})
+	f.show(ctx, func(time.Time) {})
 	return nil
 }
 
-// sayHorizon publishes up to when both lists have been collected, when that has moved by at least a
-// step.
-func (f *foundation) sayHorizon(ctx context.Context, step time.Duration) error {
+// publishHorizon publishes the time up to which both lists are collected, when it has moved by at
+// least a step.
+func (f *foundation) publishHorizon(ctx context.Context, step time.Duration) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	at := f.lists[0].reached
@@ -108,7 +108,7 @@ func (f *foundation) sayHorizon(ctx context.Context, step time.Duration) error {
 			at = l.reached
 		}
 	}
-	if at.IsZero() || !at.After(f.said) || at.Sub(f.said) < step {
+	if at.IsZero() || !at.After(f.published) || at.Sub(f.published) < step {
 		return nil
 	}
 	if err := f.quarantine.flush(ctx); err != nil {
@@ -127,22 +127,22 @@ func (f *foundation) sayHorizon(ctx context.Context, step time.Duration) error {
 	if _, err := f.writer.append(ctx, []bus.Message{message}); err != nil {
 		return err
 	}
-	f.said = at
+	f.published = at
 	return nil
 }
 
-// horizonSaid is the newest horizon that was published, under any name.
-func (f *foundation) horizonSaid() time.Time {
+// publishedHorizon is the newest published horizon, under any collector's name.
+func (f *foundation) publishedHorizon() time.Time {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.complete.After(f.said) {
+	if f.complete.After(f.published) {
 		return f.complete
 	}
-	return f.said
+	return f.published
 }
 
-// gapSaid takes note of a gap that was published.
-func (f *foundation) gapSaid(g *events.Gap) {
+// gapPublished counts and logs a published gap.
+func (f *foundation) gapPublished(g *events.Gap) {
 	f.metrics.gaps.WithLabelValues(f.Name, g.List).Inc()
 	f.log.Warn("a gap was published", slog.String("list", g.List), slog.String("from", timeText(g.From)),
 		slog.String("to", timeText(g.To)),
@@ -168,14 +168,14 @@ func (f *foundation) detail(name, text string) {
 	f.notes[name] = text
 }
 
-// tell shows the state in the metrics and in the status.
-func (f *foundation) tell(ctx context.Context, change func(now time.Time)) {
+// show shows the state in the metrics and in the status.
+func (f *foundation) show(ctx context.Context, change func(now time.Time)) {
 	f.mu.Lock()
 	now := f.now().UTC()
 	change(now)
 	skew := f.client.Skew()
 	s := &f.shown
-	s.Horizon, s.Lists = f.said, nil
+	s.Horizon, s.Lists = f.published, nil
 	lag := time.Duration(0)
 	for _, l := range f.lists {
 		s.Lists = append(s.Lists, status.List{

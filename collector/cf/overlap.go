@@ -11,44 +11,88 @@ import (
 	"github.com/daybook-billing/daybook/internal/cfapi"
 )
 
-// lateRun is a row of events that were found late, one directly behind the other in the API's
-// order.
-type lateRun struct {
-	facts []lateFact
-	total int
-}
-
+// lateFact is a fact that is not in USAGE, of an event before the cursor.
 type lateFact struct {
-	u    events.Usage
-	id   appender.Key
-	mark mark
+	u     events.Usage
+	id    appender.Key
+	entry entry
 }
 
-// factID is the id of the fact that an event becomes; empty for the head of the table.
-func (l *list) factID(guid string, created time.Time) string {
-	if guid == "" {
-		return ""
+// late finds events between known ones, and publishes them behind the known event that they follow.
+type late struct {
+	l     *list
+	prev  entry      // the newest known event
+	run   []lateFact // behind it, one directly behind the other
+	total int        // of all runs
+}
+
+// add looks at the next event before the cursor.
+func (x *late) add(ctx context.Context, e *cfapi.Event) error {
+	l := x.l
+	if e.Unreadable != nil {
+		return l.unreadable(ctx, e, x.before(len(x.run)), l.date)
 	}
-	return events.ID("usage", events.SourceCF, l.f.Name, l.name, guid, events.FormatTime(created))
+	k := appender.KeyOf(l.factID(e.GUID, e.Created))
+	if sequence, ok := l.cursor.sequence(k); ok {
+		if err := x.publish(ctx); err != nil {
+			return err
+		}
+		x.prev = entry{guid: e.GUID, created: e.Created, sequence: sequence}
+		return nil
+	}
+	u, err := l.fact(e)
+	if err != nil {
+		return l.f.quarantine.put(ctx, l.name, e, x.before(len(x.run)), err, events.FormatTime(e.Created))
+	}
+	if x.total++; x.total > maxLate {
+		return fmt.Errorf("more than %d events of the %s list that were listed again are not in USAGE: something "+
+			"else has happened than late commits. "+
+			"See whether the address of the API (CF_API_ADDRESS) is still that of foundation %q, whether its "+
+			"database was restored, and whether "+
+			"USAGE was trimmed or restored; if the list is right as it is, collect it under another name (--cf-name)",
+			maxLate, l.name, l.f.Name)
+	}
+	x.run = append(x.run, lateFact{u, k, entry{
+		guid: e.GUID, created: e.Created,
+		reseeded: e.GUID == u.Resource,
+	}})
+	return nil
 }
 
-// identity is the key of the fact that an event becomes.
-func (l *list) identity(r *cfapi.Event) appender.Key {
-	return appender.KeyOf(l.factID(r.GUID, r.Created))
+// publish publishes the run. Its last fact comes first: of two facts that follow the same one, the
+// one that was published later stands nearer to it.
+func (x *late) publish(ctx context.Context) error {
+	for i := len(x.run) - 1; i >= 0; i-- {
+		fact := &x.run[i]
+		fact.u.AfterGUID, fact.u.AfterSequence = x.prev.guid, x.prev.sequence
+		if err := x.l.outbox.add(ctx, &fact.u, fact.id, &fact.entry, behindKnown, x.before(i)); err != nil {
+			return err
+		}
+	}
+	clear(x.run)
+	x.run = x.run[:0]
+	return nil
 }
 
-// overlap lists the newest known events again and publishes what it finds between them: events
-// whose transactions were committed only after younger ones had been listed. It is complete when it
-// meets the cursor: the list was the same all the way.
+// before is the id of the fact before the ith of the run, in the API's order.
+func (x *late) before(i int) string {
+	if i > 0 {
+		return x.run[i-1].u.ID
+	}
+	return x.l.factID(x.prev.guid, x.prev.created)
+}
+
+// overlap lists the newest known events again and publishes the events between them: their
+// transactions were committed only after younger ones had been listed. It ends at the cursor: the
+// list was the same all the way.
 func (l *list) overlap(ctx context.Context, date time.Time) error {
-	from, ok := l.window.anchor(l.scanned.Add(-l.f.Overlap))
-	if !ok || from.guid == l.cursor.guid {
-		l.scanned = date
+	from, ok := l.cursor.window.anchor(l.cursor.scanned.Add(-l.f.Overlap))
+	if !ok || from.guid == l.cursor.last.guid {
+		l.cursor.scanned = date
 		return nil
 	}
 	var p cfapi.Page
-	run := lateRun{}
-	prev, lost := from, false
+	found, lost := late{l: l, prev: from}, false
 	for after := from.guid; ; {
 		err := l.ask(ctx, after, &p)
 		if cfapi.Unprocessable(err) && !lost {
@@ -57,21 +101,21 @@ func (l *list) overlap(ctx context.Context, date time.Time) error {
 				return err
 			}
 			if !ok {
-				l.scanned = date
+				l.cursor.scanned = date
 				return nil
 			}
-			after, prev, lost = from.guid, from, true
+			after, found.prev, lost = from.guid, from, true
 			continue
 		}
 		if err != nil {
 			return err
 		}
 		for i := range p.Events {
-			r := &p.Events[i]
-			if l.cursor.is(r) {
-				return l.overlapped(ctx, date, &run, &prev)
+			e := &p.Events[i]
+			if l.cursor.last.is(e) {
+				return l.overlapped(ctx, date, &found)
 			}
-			if err := l.between(ctx, r, &run, &prev); err != nil {
+			if err := found.add(ctx, e); err != nil {
 				return err
 			}
 		}
@@ -86,85 +130,25 @@ func (l *list) overlap(ctx context.Context, date time.Time) error {
 	}
 }
 
-// overlapped ends a re-scan that has met the cursor.
-func (l *list) overlapped(ctx context.Context, date time.Time, run *lateRun, prev *mark) error {
-	if err := l.place(ctx, run, prev); err != nil {
+// overlapped ends an overlap that has met the cursor.
+func (l *list) overlapped(ctx context.Context, date time.Time, found *late) error {
+	if err := found.publish(ctx); err != nil {
 		return err
 	}
-	if run.total > 0 {
-		l.log.Info("late events were found and published", slog.Int("events", run.total))
+	if found.total > 0 {
+		l.log.Info("late events were found and published", slog.Int("events", found.total))
 	}
-	if err := l.drain(ctx); err != nil {
+	if err := l.outbox.drain(ctx); err != nil {
 		return err
 	}
-	l.scanned = date
+	l.cursor.scanned = date
 	return nil
 }
 
-// between looks at an event before the cursor.
-func (l *list) between(ctx context.Context, r *cfapi.Event, run *lateRun, prev *mark) error {
-	if r.Unreadable != nil {
-		return l.unreadable(ctx, r, l.behind(run, len(run.facts), prev), l.date)
-	}
-	k := l.identity(r)
-	sequence, ok := l.window.ids[k]
-	if !ok {
-		sequence, ok = l.known[k]
-	}
-	if ok {
-		if err := l.place(ctx, run, prev); err != nil {
-			return err
-		}
-		*prev = mark{guid: r.GUID, created: r.Created, sequence: sequence}
-		return nil
-	}
-	u, err := l.fact(r)
-	if err != nil {
-		return l.f.quarantine.put(ctx, l.name, r, l.behind(run, len(run.facts), prev), err,
-			events.FormatTime(r.Created))
-	}
-	if run.total++; run.total > maxLate {
-		return fmt.Errorf("more than %d events of the %s list that were listed again are not in USAGE: something "+
-			"else has happened than late commits. "+
-			"See whether the address of the API (CF_API_ADDRESS) is still that of foundation %q, whether its "+
-			"database was restored, and whether "+
-			"USAGE was trimmed or restored; if the list is right as it is, collect it under another name (--cf-name)",
-			maxLate, l.name, l.f.Name)
-	}
-	run.facts = append(run.facts, lateFact{u, k, mark{
-		guid: r.GUID, created: r.Created,
-		reseeded: r.GUID == u.Resource,
-	}})
-	return nil
-}
-
-// place publishes a run of late events behind the known one that it follows. The last comes first:
-// of two facts that follow the same one, the one that was published later stands nearer to it.
-func (l *list) place(ctx context.Context, run *lateRun, prev *mark) error {
-	for i := len(run.facts) - 1; i >= 0; i-- {
-		x := &run.facts[i]
-		x.u.AfterGUID, x.u.AfterSequence = prev.guid, prev.sequence
-		if err := l.add(ctx, &x.u, x.id, &x.mark, asLate, l.behind(run, i, prev)); err != nil {
-			return err
-		}
-	}
-	clear(run.facts)
-	run.facts = run.facts[:0]
-	return nil
-}
-
-// behind is the id of the fact that the ith of a run follows in the API's order.
-func (l *list) behind(run *lateRun, i int, prev *mark) string {
-	if i > 0 {
-		return run.facts[i-1].u.ID
-	}
-	return l.factID(prev.guid, prev.created)
-}
-
-// oldestListed finds the oldest event of the window that the API still knows: those before a purge
-// it does not.
-func (l *list) oldestListed(ctx context.Context) (mark, bool, error) {
-	order := l.window.order
+// oldestListed finds the oldest event of the window that the API still knows: it does not know
+// those before a purge.
+func (l *list) oldestListed(ctx context.Context) (entry, bool, error) {
+	order := l.cursor.window.order
 	low, high := 0, len(order)
 	for low < high {
 		middle := (low + high) / 2
@@ -175,11 +159,11 @@ func (l *list) oldestListed(ctx context.Context) (mark, bool, error) {
 		case err == nil || cfapi.NotFound(err):
 			low = middle + 1
 		default:
-			return mark{}, false, err
+			return entry{}, false, err
 		}
 	}
-	if low == len(order) || order[low].guid == l.cursor.guid {
-		return mark{}, false, nil
+	if low == len(order) || order[low].guid == l.cursor.last.guid {
+		return entry{}, false, nil
 	}
 	return order[low], true, nil
 }

@@ -94,12 +94,16 @@ var _ = Describe("walking a foundation's lists", func() {
 		_, err = shared.Append(context.Background(), events.StreamUsage, []bus.Message{{
 			Subject: events.UsageSubject(u.Source, u.Foundation, u.Tenant, u.Kind, u.SubjectResource()),
 			Data:    u.AppendJSON(nil),
-			Header: []events.Header{{Key: events.HeaderID, Value: u.ID}, {Key: events.HeaderType,
-				Value: events.TypeUsage}},
+			Header: []events.Header{{Key: events.HeaderID, Value: u.ID}, {
+				Key:   events.HeaderType,
+				Value: events.TypeUsage,
+			}},
 		}}, bus.Expect{Filter: "usage.cf." + r.name + ".>", Last: r.usage()[1].sequence})
 		Expect(err).NotTo(HaveOccurred())
-		r.add(apps, replayed, apiRow{"odd", noon.Add(-20 * time.Minute),
-			`{"guid":"odd","created_at":"2026-05-01T11:40:00Z","state":{"current":"EVACUATED"}}`})
+		r.add(apps, replayed, apiRow{
+			"odd", noon.Add(-20 * time.Minute),
+			`{"guid":"odd","created_at":"2026-05-01T11:40:00Z","state":{"current":"EVACUATED"}}`,
+		})
 		r.restart()
 		r.poll()
 		Expect(r.story()).To(Equal([]string{"e0", "replayed after e0"}))
