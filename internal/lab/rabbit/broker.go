@@ -11,7 +11,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -53,14 +52,14 @@ type Options struct {
 type Broker struct {
 	folder          string
 	plain, tls      int // ports
+	mapperPort      int
 	env             []string
 	credential      *syscall.Credential
+	guard           *guard
 	mapper, server  *exec.Cmd
-	watchdog        *exec.Cmd
-	leash           io.Closer // the watchdog's input: closing it frees the broker
-	served          chan struct{}
-	CAFile          string // of the server's certificate
-	CertFile        string // a client's, from the same authority
+	served          chan struct{} // closed when the server has ended
+	CAFile          string        // of the server's certificate
+	CertFile        string        // a client's, from the same authority
 	KeyFile         string
 	OtherCAFile     string // of an authority that has signed nothing here
 	logFile, config string
@@ -88,7 +87,10 @@ func Start(ctx context.Context, options Options) (_ *Broker, err error) {
 	if err := b.prepare(ctx, options); err != nil {
 		return nil, err
 	}
-	if err := b.startMapper(); err != nil {
+	if b.guard, err = startGuard(b.folder); err != nil {
+		return nil, err
+	}
+	if err := b.startMapper(ctx); err != nil {
 		return nil, err
 	}
 	return b, b.Up(ctx)
@@ -116,7 +118,7 @@ func (b *Broker) prepare(ctx context.Context, options Options) error {
 	if err != nil {
 		return err
 	}
-	b.plain, b.tls = ports[0], ports[1]
+	b.plain, b.tls, b.mapperPort = ports[0], ports[1], ports[3]
 	in := func(name string) string { return filepath.Join(b.folder, name) }
 	b.logFile, b.config = in("log"), in("rabbitmq.conf")
 	b.CAFile, b.CertFile, b.KeyFile, b.OtherCAFile = in("ca.pem"), in("client.pem"), in("client.key"),
@@ -157,8 +159,10 @@ raft.wal_max_size_bytes = 67108864
 		fmt.Sprintf("RABBITMQ_DIST_PORT=%d", ports[2]),
 		"RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS="+erlangLimits+" -kernel inet_dist_use_interface {127,0,0,1}",
 		"RABBITMQ_IO_THREAD_POOL_SIZE=8",
+		"RUNNING_UNDER_SYSTEMD=true", // the script becomes the server, without a process in between
 		"ERL_EPMD_ADDRESS=127.0.0.1",
-		fmt.Sprintf("ERL_EPMD_PORT=%d", ports[3]),
+		fmt.Sprintf("ERL_EPMD_PORT=%d", b.mapperPort),
+		"ERL_AFLAGS=-start_epmd false", // a mapper that Erlang started would outlive it
 	)
 	if b.credential == nil {
 		return nil
@@ -190,42 +194,52 @@ func freePorts(ctx context.Context, n int) ([]int, error) {
 	return ports, nil
 }
 
-// command prepares a program in the broker's world. It leads a process group of its own, so that
-// its children end with it.
+// command prepares a program in the broker's world. It joins the guard's process group as it
+// begins.
 func (b *Broker) command(ctx context.Context, name string, arguments ...string) *exec.Cmd {
 	c := exec.CommandContext(ctx, name, arguments...) //nolint:gosec // fixed programs with a test's arguments
 	c.Env, c.Dir = b.env, b.folder
-	c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Credential: b.credential}
+	c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pgid: b.guard.group(), Credential: b.credential}
 	return c
 }
 
-// startMapper starts the port mapper, which would outlive the server if Erlang started it, and the
-// watchdog.
-func (b *Broker) startMapper() error {
+// startMapper starts the port mapper, and returns when it answers: Erlang is not to start another.
+func (b *Broker) startMapper(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, startTime)
+	defer cancel()
 	b.mapper = b.command(context.Background(), "epmd")
 	if err := b.mapper.Start(); err != nil {
+		b.mapper = nil
 		return fmt.Errorf("starting epmd: %w", err)
 	}
-	return nil
+	address := net.JoinHostPort("127.0.0.1", strconv.Itoa(b.mapperPort))
+	for {
+		conn, err := new(net.Dialer).DialContext(ctx, "tcp", address)
+		if err == nil {
+			return conn.Close()
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("epmd does not answer: %w", errors.Join(ctx.Err(), err))
+		case <-time.After(startPause):
+		}
+	}
 }
 
 // Up starts the server after Down, and returns when clients can connect.
 func (b *Broker) Up(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, startTime)
 	defer cancel()
-	b.server = b.command(context.WithoutCancel(ctx), filepath.Join(scripts, "rabbitmq-server"))
-	if err := b.server.Start(); err != nil {
+	server := b.command(context.WithoutCancel(ctx), filepath.Join(scripts, "rabbitmq-server"))
+	if err := server.Start(); err != nil {
 		return fmt.Errorf("starting RabbitMQ: %w", err)
 	}
 	served := make(chan struct{})
-	b.served = served
-	go func(server *exec.Cmd) {
+	b.server, b.served = server, served
+	go func() {
 		defer close(served)
 		_ = server.Wait() // how it ended is in its log
-	}(b.server)
-	if err := b.guard(); err != nil {
-		return err
-	}
+	}()
 	for {
 		connection, err := amqp.Dial(b.URL())
 		if err == nil {
@@ -241,21 +255,6 @@ func (b *Broker) Up(ctx context.Context) error {
 	}
 }
 
-// guard starts a process that waits for the end of this one, and then ends the server and the
-// mapper.
-func (b *Broker) guard() error {
-	kill := fmt.Sprintf("cat >/dev/null; kill -9 -- -%d -%d; rm -rf %s", b.server.Process.Pid, b.mapper.Process.Pid,
-		b.folder)
-	b.watchdog = exec.CommandContext(context.Background(), "/bin/sh", "-c", kill) //nolint:gosec // as above
-	b.watchdog.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	leash, err := b.watchdog.StdinPipe()
-	if err != nil {
-		return err
-	}
-	b.leash = leash
-	return b.watchdog.Start()
-}
-
 // Down stops the server as an operator would. What is not durable is lost.
 func (b *Broker) Down() error { return b.end(syscall.SIGTERM) }
 
@@ -266,20 +265,16 @@ func (b *Broker) end(s syscall.Signal) error {
 	if b.server == nil {
 		return nil
 	}
-	group := -b.server.Process.Pid
+	server := b.server.Process
 	b.server = nil
-	_ = syscall.Kill(-b.watchdog.Process.Pid, syscall.SIGKILL) // it is no longer needed
-	_ = b.watchdog.Wait()
-	_ = b.leash.Close()
-	_ = syscall.Kill(group, s)
+	_ = server.Signal(s) // or it has ended already
 	timeout := time.NewTimer(stopTime)
 	defer timeout.Stop()
 	select {
 	case <-b.served:
-		_ = syscall.Kill(group, syscall.SIGKILL) // what the server has started
 		return nil
 	case <-timeout.C:
-		_ = syscall.Kill(group, syscall.SIGKILL)
+		_ = server.Kill()
 		<-b.served
 		return fmt.Errorf("RabbitMQ did not stop within %v; its log: %s", stopTime, b.log())
 	}
@@ -289,9 +284,13 @@ func (b *Broker) end(s syscall.Signal) error {
 func (b *Broker) Close() error {
 	err := b.Kill()
 	if b.mapper != nil {
-		_ = syscall.Kill(-b.mapper.Process.Pid, syscall.SIGKILL)
+		_ = b.mapper.Process.Kill()
 		_ = b.mapper.Wait()
 		b.mapper = nil
+	}
+	if b.guard != nil {
+		b.guard.close()
+		b.guard = nil
 	}
 	return errors.Join(err, os.RemoveAll(b.folder))
 }

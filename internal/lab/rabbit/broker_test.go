@@ -20,12 +20,16 @@ var _ = Describe("A broker for tests", func() {
 		DeferCleanup(broker.Close)
 		GinkgoWriter.Println("start", time.Since(t))
 		t = time.Now()
-		notifier, err := rabbit.StartNotifier(ctx, rabbit.NotifierOptions{URL: broker.URL(), Exchange: "trove",
-			Topic: "notifications", Durable: true})
+		notifier, err := rabbit.StartNotifier(ctx, rabbit.NotifierOptions{
+			URL: broker.URL(), Exchange: "trove",
+			Topic: "notifications", Durable: true,
+		})
 		Expect(err).NotTo(HaveOccurred())
 		GinkgoWriter.Println("notifier", time.Since(t))
-		Expect(notifier.Send(rabbit.Notification{Publisher: "p", Type: "trove.instance.create",
-			Payload: json.RawMessage(`{"a":1}`)})).To(Succeed())
+		Expect(notifier.Send(rabbit.Notification{
+			Publisher: "p", Type: "trove.instance.create",
+			Payload: json.RawMessage(`{"a":1}`),
+		})).To(Succeed())
 		Expect(notifier.Close()).To(Succeed())
 
 		t = time.Now()

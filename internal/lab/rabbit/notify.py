@@ -4,10 +4,21 @@ One JSON object a line on standard input: publisher_id, event_type, payload, and
 "sent" is printed when the broker has it. Arguments: URL EXCHANGE TOPIC DRIVER [COMPRESSION] [DURABLE]
 """
 import json
+import os
+import queue
 import sys
+import threading
 
 from oslo_config import cfg
 import oslo_messaging
+
+
+def read(lines):
+    """Puts the lines of standard input into the queue. At its end the process ends, even while it waits for a broker
+    that is away: whoever wrote to it has closed it, or is gone."""
+    for line in sys.stdin:
+        lines.put(line)
+    os._exit(0)
 
 
 def main(url, exchange, topic, driver, compression="", durable=""):
@@ -23,9 +34,11 @@ def main(url, exchange, topic, driver, compression="", durable=""):
     if durable:
         conf.set_override("amqp_durable_queues", True, group="oslo_messaging_rabbit")
     notifier = oslo_messaging.Notifier(transport, driver=driver, topics=[topic])
+    lines = queue.Queue()
+    threading.Thread(target=read, args=(lines,), daemon=True).start()
     print("ready", flush=True)
-    for line in sys.stdin:
-        n = json.loads(line)
+    while True:
+        n = json.loads(lines.get())
         send = getattr(notifier.prepare(publisher_id=n["publisher_id"]), n.get("priority", "info"))
         send(n.get("context", {}), n["event_type"], n["payload"])
         print("sent", flush=True)
