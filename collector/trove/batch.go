@@ -48,9 +48,9 @@ type batch struct {
 	now      func() time.Time
 	decoder  decoder
 	messages []message
-	buffer   []byte       // the bodies to store, one after the other
+	buffer   []byte          // the bodies to store, one after the other
 	headers  []events.Header // of the messages, one after the other
-	raw      []byte       // room for one notification
+	raw      []byte          // room for one notification
 }
 
 func newBatch(cfg *Config, now func() time.Time) *batch {

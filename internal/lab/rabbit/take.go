@@ -9,7 +9,7 @@ import (
 )
 
 // takeTime is how long Take waits: far longer than any queue of a test takes.
-const takeTime = 30 * time.Second
+const takeTime = 2 * time.Minute
 
 // Take takes all that a queue holds, in its order. Nobody else may be consuming it.
 //
