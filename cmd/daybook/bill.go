@@ -1,15 +1,11 @@
 package main
 
 import (
-	"cmp"
-	"context"
 	"fmt"
-	"log/slog"
 	"regexp"
 
 	"github.com/daybook-billing/daybook/cmd/daybook/print"
 	"github.com/daybook-billing/daybook/events"
-	"github.com/daybook-billing/daybook/internal/bus"
 	"github.com/daybook-billing/daybook/internal/service"
 	"github.com/daybook-billing/daybook/ledger"
 	"github.com/daybook-billing/daybook/ledger/memory"
@@ -44,7 +40,11 @@ func (c *billCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	bill, err := readBill(e.ctx, b, log, ledger.Query{Tenant: c.Tenant, Period: c.Month})
+	all := memory.New()
+	if err := ledger.CatchUp(e.ctx, b, all, log); err != nil {
+		return err
+	}
+	bill, err := all.Bill(e.ctx, ledger.Query{Tenant: c.Tenant, Period: c.Month})
 	if err != nil {
 		return err
 	}
@@ -56,33 +56,4 @@ func (c *billCmd) Run(e *env) error {
 		return print.BillJSON(e.stdout, &bill, refused.Messages)
 	}
 	return print.Bill(e.stdout, &bill, refused.Messages)
-}
-
-// readBill posts both streams to a ledger in memory, up to where they end now, and asks it.
-func readBill(ctx context.Context, b *bus.Bus, log *slog.Logger, q ledger.Query) (ledger.Bill, error) {
-	var at ledger.Positions
-	for stream, end := range map[string]*uint64{events.StreamMetered: &at.Metered, events.StreamBilling: &at.Billing} {
-		state, err := b.Stream(ctx, stream)
-		if err != nil {
-			return ledger.Bill{}, err
-		}
-		if state.Messages > 0 {
-			*end = state.Last
-		}
-	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	book := memory.New()
-	poster := ledger.NewPoster(b, book, log)
-	posted := make(chan error, 1)
-	go func() {
-		defer cancel() // Wait would wait in vain
-		posted <- poster.Run(ctx)
-	}()
-	err := poster.Wait(ctx, at)
-	cancel()
-	if failed := <-posted; err != nil {
-		return ledger.Bill{}, cmp.Or(failed, err)
-	}
-	return book.Bill(context.WithoutCancel(ctx), q)
 }

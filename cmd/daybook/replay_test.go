@@ -22,6 +22,7 @@ import (
 	"github.com/daybook-billing/daybook/internal/lab/sim"
 	"github.com/daybook-billing/daybook/internal/stage"
 	"github.com/daybook-billing/daybook/ledger"
+	"github.com/daybook-billing/daybook/ledger/memory"
 	"github.com/daybook-billing/daybook/pricer"
 	"github.com/daybook-billing/daybook/projector"
 	"github.com/daybook-billing/daybook/projector/timeline"
@@ -94,7 +95,9 @@ func (s *site) settle(ctx context.Context, input string, run func(context.Contex
 // bill is everything that can be said of the bill.
 func (s *site) bill(ctx context.Context) string {
 	GinkgoHelper()
-	bill, err := readBill(ctx, s.bus, slog.New(slog.DiscardHandler), ledger.Query{})
+	all := memory.New()
+	Expect(ledger.CatchUp(ctx, s.bus, all, slog.New(slog.DiscardHandler))).To(Succeed())
+	bill, err := all.Bill(ctx, ledger.Query{})
 	Expect(err).NotTo(HaveOccurred())
 	for i := range bill.Lines {
 		bill.Lines[i].Charges = 0 // of entries there are more after a replay
