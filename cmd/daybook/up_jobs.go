@@ -1,0 +1,140 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/daybook-billing/daybook/cmd/daybook/print"
+	"github.com/daybook-billing/daybook/collector/file"
+	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/ledger"
+)
+
+// job is one input to collect.
+type job struct {
+	foundation string
+	files      []string
+	name       string // of stdin, for messages
+	stdin      io.Reader
+	horizon    *time.Time // nil: the newest time in the input
+	follow     bool
+}
+
+// collect works through the jobs, waits until everything is charged, and shows the bill. A followed
+// job comes after the bill, because it has no end.
+func (s *system) collect(ctx context.Context) error {
+	finish := print.Line(s.env.stderr, s.progress)
+	defer finish()
+	if err := s.collectOnce(ctx); err != nil {
+		return s.interrupted(ctx, err)
+	}
+	if (s.cf != nil || s.trove != nil) && !s.cmd.Once && len(s.jobs) == 0 {
+		finish()
+		print.Hints(s.env.stdout, s.server.URL())
+		return nil // collecting has no end: daybook bill shows the bill at any time
+	}
+	if err := s.charged(ctx); err != nil {
+		return s.interrupted(ctx, err)
+	}
+	finish()
+	if err := s.showBill(ctx); err != nil {
+		return err
+	}
+	if s.cmd.Once {
+		s.stop()
+		return nil
+	}
+	print.Hints(s.env.stdout, s.server.URL())
+	if s.cmd.Follow {
+		return s.run(ctx, s.jobs[len(s.jobs)-1])
+	}
+	return nil
+}
+
+// collectOnce works through the jobs that have an end, and with --once polls the foundations.
+func (s *system) collectOnce(ctx context.Context) error {
+	for _, j := range s.jobs {
+		if j.follow {
+			break
+		}
+		if err := s.run(ctx, j); err != nil {
+			return err
+		}
+	}
+	if s.cf != nil && s.cmd.Once {
+		return s.cf.Poll(ctx)
+	}
+	return nil
+}
+
+func (s *system) showBill(ctx context.Context) error {
+	bill, err := s.ledger.Bill(ctx, ledger.Query{})
+	if err != nil {
+		return err
+	}
+	refused, err := s.bus.Stream(ctx, events.StreamQuarantine)
+	if err != nil {
+		return err
+	}
+	return print.Bill(s.env.stdout, &bill, refused.Messages)
+}
+
+// progress says how far the services have come while they catch up.
+func (s *system) progress() string {
+	return fmt.Sprintf("%d lines collected, %d messages metered, %d priced, %d posted", s.lines.Load(),
+		s.projector.Done(), s.pricer.Done(), s.poster.Positions().Billing)
+}
+
+// interrupted is the error of a stopped collect: a service may be stopped at any time, but --once
+// has promised a bill.
+func (s *system) interrupted(ctx context.Context, err error) error {
+	switch {
+	case ctx.Err() == nil:
+		return err
+	case s.cmd.Once:
+		return errors.New("stopped before everything was charged; what was stored stays: run the same command again " +
+			"to go on")
+	default:
+		return nil
+	}
+}
+
+// run collects one input.
+func (s *system) run(ctx context.Context, j job) error {
+	files, err := file.New(file.Config{
+		Foundation: j.foundation, Files: j.files, Follow: j.follow, Horizon: j.horizon, StdinName: j.name,
+	}, file.Deps{
+		Store: file.OnBus(s.bus), Log: s.log, Stdin: j.stdin,
+		Progress: func(r file.Report) { s.lines.Store(int64(r.Lines)) },
+	})
+	if err != nil {
+		return err
+	}
+	return files.Run(ctx)
+}
+
+// charged waits until all of USAGE, as it is now, is metered, priced and posted.
+func (s *system) charged(ctx context.Context) error {
+	usage, err := s.bus.Stream(ctx, events.StreamUsage)
+	if err != nil {
+		return err
+	}
+	if err := s.projector.Wait(ctx, usage.Last); err != nil {
+		return err
+	}
+	metered, err := s.bus.Stream(ctx, events.StreamMetered)
+	if err != nil {
+		return err
+	}
+	if err := s.pricer.Wait(ctx, metered.Last); err != nil {
+		return err
+	}
+	billing, err := s.bus.Stream(ctx, events.StreamBilling)
+	if err != nil {
+		return err
+	}
+	return s.poster.Wait(ctx, ledger.Positions{Metered: metered.Last, Billing: billing.Last})
+}

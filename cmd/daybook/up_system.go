@@ -1,0 +1,185 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"path/filepath"
+	"sync/atomic"
+	"time"
+
+	"github.com/daybook-billing/daybook/acts"
+	"github.com/daybook-billing/daybook/collector/cf"
+	"github.com/daybook-billing/daybook/collector/trove"
+	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/internal/bus"
+	"github.com/daybook-billing/daybook/internal/service"
+	"github.com/daybook-billing/daybook/internal/stage"
+	"github.com/daybook-billing/daybook/ledger"
+	"github.com/daybook-billing/daybook/ledger/memory"
+	"github.com/daybook-billing/daybook/pricer"
+	"github.com/daybook-billing/daybook/pricer/catalogue"
+	"github.com/daybook-billing/daybook/projector"
+)
+
+// system is all of Daybook in one process, with its NATS server.
+type system struct {
+	cmd       *upCmd
+	env       *env
+	log       *slog.Logger
+	server    *bus.Server
+	bus       *bus.Bus
+	projector *projector.Projector
+	pricer    *pricer.Pricer
+	poster    *ledger.Poster
+	ledger    *memory.Ledger
+	cf        *cf.Collector      // nil: no foundation is collected
+	trove     *trove.Collector   // nil: Trove is not collected
+	jobs      []job              // inputs with an end, a followed one last
+	lines     atomic.Int64       // collected from files
+	stop      context.CancelFunc // ends the services, once --once has its bill
+}
+
+// startSystem starts the server, with streams and catalogues, and makes the services.
+func startSystem(e *env, c *upCmd, process *service.Process) (_ *system, err error) {
+	s := &system{cmd: c, env: e, log: process.Log, ledger: memory.New()}
+	defer func() {
+		if err != nil {
+			s.close()
+		}
+	}()
+	if err := s.startBus(process); err != nil {
+		return nil, err
+	}
+	var foundations []cf.Foundation
+	if c.collectsCF() {
+		if foundations, err = c.foundations(c.CF, 0); err != nil {
+			return nil, err
+		}
+	}
+	if err := s.makeStages(process, foundations); err != nil {
+		return nil, err
+	}
+	if len(foundations) > 0 {
+		if s.cf, err = newCF(process, cf.OnBus(s.bus), foundations); err != nil {
+			return nil, err
+		}
+	}
+	if c.Trove.collects() {
+		if s.trove, err = c.Trove.newCollector(process, s.bus); err != nil {
+			return nil, err
+		}
+	}
+	process.Health.Ready("projector", atWork(s.projector.Ready))
+	process.Health.Ready("pricer", atWork(s.pricer.Ready))
+	s.jobs = c.jobs(e.stdin)
+	return s, nil
+}
+
+// startBus starts the server and publishes the catalogues.
+func (s *system) startBus(process *service.Process) error {
+	catalogues, err := s.cmd.prices()
+	if err != nil {
+		return err
+	}
+	if s.server, err = s.cmd.startServer(process.Log); err != nil {
+		return err
+	}
+	s.bus, err = bus.Connect(s.env.ctx, bus.Config{
+		URL: s.server.URL(), Name: "daybook up", User: s.cmd.User, Password: s.cmd.Password, Log: process.Log,
+	})
+	if err != nil {
+		return err
+	}
+	if err := s.bus.EnsureStreams(s.env.ctx, bus.StreamsConfig{}); err != nil {
+		return err
+	}
+	for _, text := range catalogues {
+		parsed, err := catalogue.Parse("catalogue", text)
+		if err != nil {
+			return err
+		}
+		if _, err := acts.PublishCatalogue(s.env.ctx, s.bus, parsed.Digest(), text, time.Now()); err != nil {
+			return err
+		}
+	}
+	process.Health.Ready("nats", busReady(s.bus))
+	return nil
+}
+
+// makeStages makes the projector, the pricer and the ledger's poster.
+func (s *system) makeStages(process *service.Process, foundations []cf.Foundation) (err error) {
+	projected, priced := stage.NewMetrics("projector"), stage.NewMetrics("pricer")
+	process.Metrics.MustRegister(projected, priced)
+	cfg := s.cmd.config()
+	for i := range foundations {
+		if f := &foundations[i]; !f.Epoch.IsZero() {
+			cfg.Epoch[events.SourceCF+"/"+f.Name] = f.Epoch
+		}
+	}
+	s.projector, err = projector.New(cfg, projector.Deps{Bus: s.bus, Log: process.Log, Metrics: projected})
+	if err != nil {
+		return err
+	}
+	s.pricer = pricer.New(pricer.Config{}, pricer.Deps{Bus: s.bus, Log: process.Log, Metrics: priced})
+	s.poster = ledger.NewPoster(s.bus, s.ledger, process.Log)
+	return nil
+}
+
+// startServer starts the embedded server.
+func (c *upCmd) startServer(log *slog.Logger) (*bus.Server, error) {
+	data, err := filepath.Abs(c.Data)
+	if err != nil {
+		return nil, err
+	}
+	server, err := bus.StartServer(bus.ServerConfig{
+		DataDir: data, Listen: c.Listen, User: c.User, Password: c.Password,
+		Log: log,
+	})
+	if err == nil {
+		log.Info("NATS server is listening", slog.String("url", server.URL()), slog.String("data", data))
+	}
+	return server, err
+}
+
+// services are the components that run until they are stopped.
+func (s *system) services() []service.Component {
+	stopped, stop := context.WithCancel(context.Background())
+	s.stop = stop
+	until := func(run func(context.Context) error) func(context.Context) error {
+		return func(ctx context.Context) error {
+			ctx, cancel := context.WithCancel(ctx)
+			defer cancel()
+			defer context.AfterFunc(stopped, cancel)()
+			return run(ctx)
+		}
+	}
+	return []service.Component{
+		{Name: "projector", Run: until(s.projector.Run)},
+		{Name: "pricer", Run: until(s.pricer.Run)},
+		{Name: "ledger", Run: until(s.poster.Run)},
+	}
+}
+
+// collectors are the components that collect.
+func (s *system) collectors() []service.Component {
+	components := []service.Component{{Name: "collector", Run: s.collect}}
+	if s.cf != nil && !s.cmd.Once {
+		components = append(components, service.Component{Name: "cf", Run: s.cf.Run})
+	}
+	if s.trove != nil {
+		components = append(components, service.Component{Name: "trove", Run: s.trove.Run})
+	}
+	return components
+}
+
+func (s *system) close() {
+	if s.cf != nil {
+		s.cf.Close()
+	}
+	if s.bus != nil {
+		s.bus.Close()
+	}
+	if s.server != nil {
+		s.server.Shutdown()
+	}
+}
