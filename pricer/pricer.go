@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"log/slog"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/daybook-billing/daybook/events"
@@ -127,8 +126,10 @@ func (p *processor) catalogue(in *bus.Stored, emit func(stage.Output)) error {
 // anomaly is the message for what belongs to no entry.
 func anomaly(id, source, foundation string, cause events.Cause, a events.Anomaly, at time.Time) stage.Output {
 	notice := events.AnomalyNotice{ID: id, Source: source, Foundation: foundation, Cause: cause, Anomaly: a}
-	return stage.Output{Subject: events.BillingAnomalySubject, Type: events.TypeAnomaly, ID: id, Time: at,
-		Body: &notice}
+	return stage.Output{
+		Subject: events.BillingAnomalySubject, Type: events.TypeAnomaly, ID: id, Time: at,
+		Body: &notice,
+	}
 }
 
 // numbered turns entries into the messages of a cause, each with an id of its own. at is for the
@@ -183,65 +184,6 @@ func (p *processor) Adopt(stored *bus.Stored) error {
 		return p.book.adopt(u.Cause.ID, nil, u.Unrated)
 	}
 	return nil
-}
-
-// NewReckoner returns what compares BILLING with what a processor of Stage says should stand there.
-func NewReckoner(of stage.Processor) stage.Reckoner {
-	p, ok := of.(*processor)
-	if !ok {
-		panic("pricer: a reckoner is for a processor of Stage")
-	}
-	return &reckoner{reckoning: newReckoning(), processor: p}
-}
-
-// reckoner is the stage's view of a reckoning.
-type reckoner struct {
-	*reckoning
-	processor *processor
-	billing   events.Billing
-}
-
-// Derived implements stage.Reckoner. The book itself says what is derived.
-func (r *reckoner) Derived(*stage.Output) error { return nil }
-
-// Stored implements stage.Reckoner.
-func (r *reckoner) Stored(in *bus.Stored) error {
-	switch in.Header(events.HeaderType) {
-	case events.TypeBilling:
-		b := &r.billing
-		if err := r.processor.book.names.DecodeBilling(b, in.Data); err != nil {
-			return unreadable(in, err)
-		}
-		r.charges(frame{b.Source, b.Foundation, b.Resource}, b.Charges)
-	case events.TypeUnrated:
-		var u events.UnratedNotice
-		if err := u.DecodeJSON(in.Data); err != nil {
-			return unreadable(in, err)
-		}
-		r.unrated(frame{u.Source, u.Foundation, u.Resource}, u.Unrated, u.Settled)
-	}
-	return nil
-}
-
-func unreadable(in *bus.Stored, err error) error {
-	return fmt.Errorf("cannot be read: %w. Remove it (nats stream rmm %s %d) and run the replay again", err,
-		events.StreamBilling, in.Sequence)
-}
-
-// Compare implements stage.Reckoner.
-func (r *reckoner) Compare() (again bool, err error) {
-	if names := r.lost(r.processor.book); len(names) > 0 {
-		return false, fmt.Errorf("%w: what stands in %s was priced with the catalogue %s, which is gone from %s, and "+
-			"all of it would be taken back. "+
-			"Publish it again (daybook catalogue publish FILE), then run the replay again",
-			stage.ErrInputChanged, events.StreamBilling, strings.Join(names, ", "), events.StreamMetered)
-	}
-	return r.compare(r.processor.book)
-}
-
-// Difference implements stage.Reckoner.
-func (r *reckoner) Difference(cause events.Cause, at time.Time, emit func(stage.Output)) (back, anew int, err error) {
-	return r.difference(r.processor.book, cause.ID, numbered(cause, at, emit))
 }
 
 // Snapshot implements stage.Processor. A snapshot is the catalogues and then the packed spans, each

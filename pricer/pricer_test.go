@@ -145,11 +145,11 @@ func TestOutputsAreAFunctionOfTheInput(t *testing.T) {
 	}
 }
 
-// replayed reckons once, as a replay does, and returns what it publishes.
+// replayed compares once, as a replay does, and returns what it publishes.
 func replayed(t *testing.T, stream, billing []bus.Stored, cause string) (out []bus.Stored) {
 	t.Helper()
 	p := newProcessor()
-	r := NewReckoner(p)
+	r := NewComparer(p)
 	steps(t, p, stream)
 	for again := true; again; {
 		for i := range billing {
@@ -269,9 +269,9 @@ func TestReplayWithoutItsCatalogues(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	reckoned := newProcessor()
-	r := NewReckoner(reckoned)
-	steps(t, reckoned, stream[1:]) // the catalogue is the first
+	compared := newProcessor()
+	r := NewComparer(compared)
+	steps(t, compared, stream[1:]) // the catalogue is the first
 	for i := range billing {
 		if err := r.Stored(&billing[i]); err != nil {
 			t.Fatal(err)

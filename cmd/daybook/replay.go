@@ -6,10 +6,10 @@ import (
 
 	"github.com/daybook-billing/daybook/cmd/daybook/print"
 	"github.com/daybook-billing/daybook/internal/bus"
-	"github.com/daybook-billing/daybook/internal/replay"
 	"github.com/daybook-billing/daybook/internal/service"
 	"github.com/daybook-billing/daybook/internal/stage"
 	"github.com/daybook-billing/daybook/pricer"
+	"github.com/daybook-billing/daybook/projector"
 )
 
 type replayCmd struct {
@@ -45,13 +45,13 @@ func (c *replayCmd) Run(e *env) error {
 			return err
 		}
 		changed, err = c.replay(e, b, metering,
-			func(stage.Processor) stage.Reckoner { return replay.NewMetered(metering.cfg.Logic) })
+			func(stage.Processor) stage.Comparer { return projector.NewComparer(metering.cfg.Logic) })
 		if err != nil {
 			return err
 		}
 	}
 	if c.Stage != "projector" {
-		also, err := c.replay(e, b, pricing(), pricer.NewReckoner)
+		also, err := c.replay(e, b, pricing(), pricer.NewComparer)
 		if err != nil {
 			return err
 		}
@@ -66,7 +66,7 @@ func (c *replayCmd) Run(e *env) error {
 
 // replay replays one stage and says what came of it.
 func (c *replayCmd) replay(e *env, b *bus.Bus, d derivation,
-	reckoner func(stage.Processor) stage.Reckoner,
+	comparer func(stage.Processor) stage.Comparer,
 ) (changed bool, err error) {
 	log, err := service.NewLogger(e.stderr, "text", "warn")
 	if err != nil {
@@ -74,7 +74,7 @@ func (c *replayCmd) replay(e *env, b *bus.Bus, d derivation,
 	}
 	start := time.Now()
 	progress := print.NewBar(e.ctx, e.stderr, d.cfg.Output)
-	r, err := stage.Replay(e.ctx, d.cfg, b, d.newProcessor, reckoner, stage.ReplayOptions{
+	r, err := stage.Replay(e.ctx, d.cfg, b, d.newProcessor, comparer, stage.ReplayOptions{
 		DryRun:   c.DryRun,
 		Progress: progress.Set, Log: log,
 	})

@@ -16,9 +16,9 @@ import (
 // eventReplay is the event of a Cause that is a replay.
 const eventReplay = "replay"
 
-// Reckoner adds up what stands in an output stream, and what today's processor makes of the input,
+// Comparer adds up what stands in an output stream, and what today's processor makes of the input,
 // and tells the difference. It is for one replay.
-type Reckoner interface {
+type Comparer interface {
 	// Stored takes one of the stage's own messages, in order.
 	Stored(m *bus.Stored) error
 	// Derived takes an output that the processor puts out, in order, after all that is stored. It
@@ -64,9 +64,9 @@ var errMoved = errors.New("another instance has put something out meanwhile")
 // is interrupted, at any point, is finished by the next; until then no program goes on. Instances
 // that run meanwhile stop with ErrDiverged, or start again from what it left.
 //
-// newProcessor makes a processor in its empty state, reckoner a Reckoner for it. Errors:
+// newProcessor makes a processor in its empty state, comparer a Comparer for it. Errors:
 // ErrInputChanged when the beginning of the input is gone; others come from the bus.
-func Replay(ctx context.Context, cfg Config, b Bus, newProcessor func() Processor, reckoner func(Processor) Reckoner,
+func Replay(ctx context.Context, cfg Config, b Bus, newProcessor func() Processor, comparer func(Processor) Comparer,
 	options ReplayOptions,
 ) (Replayed, error) {
 	cfg = cfg.withDefaults()
@@ -79,7 +79,7 @@ func Replay(ctx context.Context, cfg Config, b Bus, newProcessor func() Processo
 	var err error
 	for range replayTries {
 		r := &replay{cfg: cfg, bus: b, options: options, proc: newProcessor()}
-		r.reckoner = reckoner(r.proc)
+		r.comparer = comparer(r.proc)
 		r.result = Replayed{Input: cfg.Input, Output: cfg.Output}
 		if err = r.run(ctx, newProcessor); !errors.Is(err, errMoved) {
 			return r.result, err
@@ -95,7 +95,7 @@ type replay struct {
 	bus      Bus
 	options  ReplayOptions
 	proc     Processor
-	reckoner Reckoner
+	comparer Comparer
 
 	cp       checkpoint // last own message; its chain is what the bodies say, not what its header says
 	sound    bool       // cp is a whole checkpoint of today's logic, on this input
@@ -235,7 +235,7 @@ func (r *replay) round(ctx context.Context, proc Processor) (again bool, err err
 		}
 		for i := range chunk {
 			c, scratch = c.nextIn(scratch, chunk[i].Subject, chunk[i].Data)
-			if err := r.reckoner.Stored(&chunk[i]); err != nil {
+			if err := r.comparer.Stored(&chunk[i]); err != nil {
 				return false, fmt.Errorf("message %d of %s (%s): %w", chunk[i].Sequence, r.cfg.Output, chunk[i].Subject,
 					err)
 			}
@@ -246,17 +246,17 @@ func (r *replay) round(ctx context.Context, proc Processor) (again bool, err err
 	if err := r.derive(p, proc); err != nil {
 		return false, err
 	}
-	return r.reckoner.Compare()
+	return r.comparer.Compare()
 }
 
-// derive gives the reckoner what the inputs lead to.
+// derive gives the comparer what the inputs lead to.
 func (r *replay) derive(p *pipeline, proc Processor) error {
 	whole, doubtful := &wholeness{}, r.input.First > 1 || r.holed()
 	inputs := p.read(r.bus, r.cfg.Input, 1, r.target.Sequence, nil)
 	var failed error
 	emit := func(out Output) {
 		if failed == nil {
-			failed = r.reckoner.Derived(&out)
+			failed = r.comparer.Derived(&out)
 		}
 	}
 	for {
@@ -331,7 +331,7 @@ func (r *replay) publish(ctx context.Context) error {
 		Sequence: r.target.Sequence, Event: eventReplay,
 	}
 	var failed error
-	back, anew, err := r.reckoner.Difference(cause, r.target.Time, func(out Output) {
+	back, anew, err := r.comparer.Difference(cause, r.target.Time, func(out Output) {
 		if failed != nil {
 			return
 		}

@@ -33,26 +33,26 @@ func (t tally) add(subject string, body []byte) {
 	}
 }
 
-// reckoner compares tallies.
-type reckoner struct{ stored, derived tally }
+// comparer compares tallies.
+type comparer struct{ stored, derived tally }
 
-func newReckoner(stage.Processor) stage.Reckoner { return &reckoner{tally{}, tally{}} }
+func newComparer(stage.Processor) stage.Comparer { return &comparer{tally{}, tally{}} }
 
-func (r *reckoner) Stored(m *bus.Stored) error {
+func (r *comparer) Stored(m *bus.Stored) error {
 	if m.Header(events.HeaderType) == "test" {
 		r.stored.add(m.Subject, m.Data)
 	}
 	return nil
 }
 
-func (r *reckoner) Derived(out *stage.Output) error {
+func (r *comparer) Derived(out *stage.Output) error {
 	r.derived.add(out.Subject, out.Body.AppendJSON(nil))
 	return nil
 }
 
-func (r *reckoner) Compare() (bool, error) { return false, nil }
+func (r *comparer) Compare() (bool, error) { return false, nil }
 
-func (r *reckoner) Difference(cause events.Cause, at time.Time, emit func(stage.Output)) (back, anew int, err error) {
+func (r *comparer) Difference(cause events.Cause, at time.Time, emit func(stage.Output)) (back, anew int, err error) {
 	put := func(key, sign string) {
 		subject, body, _ := strings.Cut(key, " ")
 		emit(stage.Output{Subject: subject, Type: "test", ID: cause.ID + sign + key, Time: at, Body: text(sign + body)})
@@ -96,7 +96,7 @@ func (w *world) adders(p program) func() stage.Processor {
 func (w *world) replay(b stage.Bus, p program) (stage.Replayed, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	return stage.Replay(ctx, w.configOf(p), b, w.adders(p), newReckoner, stage.ReplayOptions{})
+	return stage.Replay(ctx, w.configOf(p), b, w.adders(p), newComparer, stage.ReplayOptions{})
 }
 
 // run runs a program until every input has been worked off.
@@ -108,7 +108,7 @@ func (w *world) work(p program) error {
 
 // adds tells how what is stored differs from what a program derives, added up.
 func (w *world) adds(p program) error {
-	r := &reckoner{tally{}, tally{}}
+	r := &comparer{tally{}, tally{}}
 	proc := w.adders(p)()
 	for i := range w.sizes {
 		in := must(w.bus.Get(context.Background(), w.in, uint64(i+1)))
@@ -194,7 +194,7 @@ func (f follower) run() error {
 }
 
 func (f follower) replay() (stage.Replayed, error) {
-	return stage.Replay(context.Background(), f.config(), f.bus, f.processor, newReckoner, stage.ReplayOptions{})
+	return stage.Replay(context.Background(), f.config(), f.bus, f.processor, newComparer, stage.ReplayOptions{})
 }
 
 func (f follower) verify() error {
@@ -351,7 +351,7 @@ var _ = Describe("A replay", func() {
 	It("says what it would publish, and publishes nothing, when it is dry", func() {
 		w := derivedBy(former)
 		before := w.length()
-		r, err := stage.Replay(context.Background(), w.configOf(todays), w.bus, w.adders(todays), newReckoner,
+		r, err := stage.Replay(context.Background(), w.configOf(todays), w.bus, w.adders(todays), newComparer,
 			stage.ReplayOptions{DryRun: true})
 		Expect(err).NotTo(HaveOccurred())
 		Expect([]int{r.Messages, r.Back, r.Anew}).To(Equal([]int{2*1207 + 1, 1207, 1207}))

@@ -77,11 +77,13 @@ var purePackages = []string{
 // it is named here.
 var shellFiles = map[string][]string{
 	"projector": {
+		"compare.go",   // takes a replay's messages
 		"config.go",    // reads settings
 		"doc.go",       // has no code
 		"projector.go", // runs the stage
 	},
 	"pricer": {
+		"compare.go",
 		"config.go",
 		"doc.go",
 		"pricer.go",

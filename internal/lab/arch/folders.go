@@ -13,11 +13,6 @@ const mapHeading = "## The folders"
 // roomed are the folders whose own folders are rooms, each with a place in the README's map.
 var roomed = []string{".", "internal", "internal/lab"}
 
-// unmapped are rooms outside the map, with the reason.
-var unmapped = map[string]string{
-	"internal/replay": "its comparer moves to the projector",
-}
-
 // FolderMap holds the table of folders in the README to the tree: each folder of the table exists,
 // and each folder at the root, in internal and in internal/lab is in the table or above one that
 // is.
@@ -43,7 +38,7 @@ func (t *Tree) FolderMap(readme string) []string {
 		}
 	}
 	for folder := range t.folders {
-		if folder == "." || unmapped[folder] != "" || strings.HasPrefix(folder, ".") || !slices.Contains(roomed,
+		if folder == "." || strings.HasPrefix(folder, ".") || !slices.Contains(roomed,
 			path.Dir(folder)) {
 			continue
 		}

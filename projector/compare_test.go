@@ -1,4 +1,4 @@
-package replay_test
+package projector_test
 
 import (
 	"fmt"
@@ -11,8 +11,8 @@ import (
 
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
-	"github.com/daybook-billing/daybook/internal/replay"
 	"github.com/daybook-billing/daybook/internal/stage"
+	"github.com/daybook-billing/daybook/projector"
 )
 
 var begin = time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
@@ -89,9 +89,9 @@ func messages(t *rapid.T, label string) []events.Metered {
 	return all
 }
 
-// difference has a reckoner compare two rows of messages, as a replay does.
+// difference has a comparer compare two rows of messages, as a replay does.
 func difference(stored, derived []events.Metered) (out []events.Metered, back, anew int, err error) {
-	r := replay.NewMetered("v2 grace=120h0m0s")
+	r := projector.NewComparer("v2 grace=120h0m0s")
 	for again := true; again; {
 		for i := range stored {
 			m := bus.NewStored(bus.Message{
@@ -191,7 +191,7 @@ var _ = Describe("The difference between what is stored and what is derived", fu
 	DescribeTable("for a month that is closed is posted to the first open one", func(stored, derived time.Time, logic,
 		correction, posted string,
 	) {
-		r := replay.NewMetered("v2 grace=120h0m0s")
+		r := projector.NewComparer("v2 grace=120h0m0s")
 		m := spans("old", "same")
 		m.Correction = correction
 		for again := true; again; {
@@ -243,7 +243,7 @@ var _ = Describe("The difference between what is stored and what is derived", fu
 	)
 
 	It("names the message that cannot be read", func() {
-		r := replay.NewMetered("v2 grace=120h0m0s")
+		r := projector.NewComparer("v2 grace=120h0m0s")
 		m := bus.NewStored(bus.Message{Data: []byte("{"), Header: []events.Header{{
 			Key:   events.HeaderType,
 			Value: events.TypeMetered,

@@ -1,4 +1,4 @@
-package replay
+package projector
 
 import (
 	"cmp"
@@ -19,23 +19,23 @@ import (
 // projector's own.
 const maxSpans = 250
 
-// Metered implements stage.Reckoner for METERED. It remembers a digest of each span that stands,
+// comparer implements stage.Comparer for METERED. It remembers a digest of each span that stands,
 // about 100 bytes, and in full only what differs.
-type Metered struct {
+type comparer struct {
 	logic    string // of today's projector
-	months   map[foundation]*months
+	months   map[origin]*months
 	seed     maphash.Seed
 	spans    map[string]sides // by span id; not those that are in neither
 	subjects map[string]sides // by subject: what runs and is held
 
 	closer  bool // the second round
-	differs map[string]*change
+	differs map[string]*difference
 	decoded events.Metered
 	text    []byte
 }
 
-// foundation is what months are closed for.
-type foundation struct{ source, name string }
+// origin is a source in a foundation: months are closed for each.
+type origin struct{ source, name string }
 
 // months says which are closed.
 type months struct {
@@ -52,36 +52,36 @@ func (m *months) close(horizon time.Time, logic string) {
 	for setting := range strings.FieldsSeq(logic) {
 		if text, ok := strings.CutPrefix(setting, "grace="); ok {
 			if grace, err := time.ParseDuration(text); err == nil {
-				m.open = max(m.open, month(horizon.Add(-grace)))
+				m.open = max(m.open, monthOf(horizon.Add(-grace)))
 			}
 		}
 	}
 }
 
-func month(t time.Time) string { return t.UTC().Format("2006-01") }
+func monthOf(t time.Time) string { return t.UTC().Format("2006-01") }
 
 // sides are digests of what is stored and of what is derived; 0 is nothing.
 type sides struct{ stored, derived uint64 }
 
-// change is what a replay has to say on one subject.
-type change struct {
+// difference is all that a replay publishes on one subject.
+type difference struct {
 	frame   events.Metered // without spans
 	retract map[string]events.Span
 	close   map[string]events.Span
 	now     events.Metered // what runs and is held
 }
 
-// NewMetered returns a reckoner that has taken nothing yet. logic is that of today's projector,
-// with its settings: stage.Config.Logic.
-func NewMetered(logic string) *Metered {
-	return &Metered{
-		logic: logic, months: map[foundation]*months{}, seed: maphash.MakeSeed(),
-		spans: map[string]sides{}, subjects: map[string]sides{}, differs: map[string]*change{},
+// NewComparer returns the comparer of METERED for one replay. logic is that of the projector that
+// derives, with its settings: stage.Config.Logic.
+func NewComparer(logic string) stage.Comparer {
+	return &comparer{
+		logic: logic, months: map[origin]*months{}, seed: maphash.MakeSeed(),
+		spans: map[string]sides{}, subjects: map[string]sides{}, differs: map[string]*difference{},
 	}
 }
 
-func (r *Metered) monthsOf(source, name string) *months {
-	key := foundation{source, name}
+func (r *comparer) monthsOf(source, name string) *months {
+	key := origin{source, name}
 	if r.months[key] == nil {
 		r.months[key] = &months{}
 	}
@@ -89,7 +89,7 @@ func (r *Metered) monthsOf(source, name string) *months {
 }
 
 // horizon takes a horizon, in JSON.
-func (r *Metered) horizon(text []byte, derived bool) error {
+func (r *comparer) horizon(text []byte, derived bool) error {
 	var h events.Horizon
 	if err := h.DecodeJSON(text); err != nil {
 		return err
@@ -103,8 +103,8 @@ func (r *Metered) horizon(text []byte, derived bool) error {
 	return nil
 }
 
-// Derived implements stage.Reckoner.
-func (r *Metered) Derived(out *stage.Output) error {
+// Derived implements stage.Comparer.
+func (r *comparer) Derived(out *stage.Output) error {
 	if out.Type == events.TypeHorizon && !r.closer {
 		r.text = out.Body.AppendJSON(r.text[:0])
 		return r.horizon(r.text, true)
@@ -124,8 +124,8 @@ func (r *Metered) Derived(out *stage.Output) error {
 	return nil
 }
 
-// Stored implements stage.Reckoner.
-func (r *Metered) Stored(in *bus.Stored) error {
+// Stored implements stage.Comparer.
+func (r *comparer) Stored(in *bus.Stored) error {
 	var err error
 	switch in.Header(events.HeaderType) {
 	case events.TypeMetered:
@@ -152,7 +152,7 @@ func (r *Metered) Stored(in *bus.Stored) error {
 	return nil
 }
 
-func (r *Metered) take(subject string, m *events.Metered, derived bool) {
+func (r *comparer) take(subject string, m *events.Metered, derived bool) {
 	if r.closer {
 		r.look(subject, m, derived)
 		return
@@ -165,13 +165,13 @@ func (r *Metered) take(subject string, m *events.Metered, derived bool) {
 	}
 	var state uint64
 	if len(m.Running)+len(m.Held) > 0 || m.RunningOmitted+m.HeldOmitted > 0 {
-		state = r.digest(subject, now(m))
+		state = r.digest(subject, present(m))
 	}
 	r.set(r.subjects, subject, state, derived)
 }
 
-// now is what a message says of the present.
-func now(m *events.Metered) *events.Metered {
+// present is the part of a message that tells of the present.
+func present(m *events.Metered) *events.Metered {
 	return &events.Metered{
 		Running: m.Running, RunningOmitted: m.RunningOmitted, Held: m.Held,
 		HeldOmitted: m.HeldOmitted,
@@ -179,13 +179,13 @@ func now(m *events.Metered) *events.Metered {
 }
 
 // digest is never 0.
-func (r *Metered) digest(subject string, m *events.Metered) uint64 {
+func (r *comparer) digest(subject string, m *events.Metered) uint64 {
 	r.text = append(append(r.text[:0], subject...), 0)
 	r.text = m.AppendJSON(r.text)
 	return max(1, maphash.Bytes(r.seed, r.text))
 }
 
-func (r *Metered) set(of map[string]sides, key string, digest uint64, derived bool) {
+func (r *comparer) set(of map[string]sides, key string, digest uint64, derived bool) {
 	s := of[key]
 	if derived {
 		s.derived = digest
@@ -199,8 +199,8 @@ func (r *Metered) set(of map[string]sides, key string, digest uint64, derived bo
 	of[key] = s
 }
 
-// Compare implements stage.Reckoner. The second round looks at the spans and subjects that differ.
-func (r *Metered) Compare() (again bool, err error) {
+// Compare implements stage.Comparer. The second round looks at the spans and subjects that differ.
+func (r *comparer) Compare() (again bool, err error) {
 	if r.closer {
 		return false, nil
 	}
@@ -212,7 +212,7 @@ func (r *Metered) Compare() (again bool, err error) {
 }
 
 // look takes a message of the second round.
-func (r *Metered) look(subject string, m *events.Metered, derived bool) {
+func (r *comparer) look(subject string, m *events.Metered, derived bool) {
 	_, state := r.subjects[subject]
 	c := r.differs[subject]
 	for i := range m.Closed {
@@ -233,12 +233,12 @@ func (r *Metered) look(subject string, m *events.Metered, derived bool) {
 		c = r.on(subject, m)
 	}
 	if derived && c != nil {
-		c.now = *now(m)
-		c.now.Running, c.now.Held = spans(m.Running), slices.Clone(m.Held)
+		c.now = *present(m)
+		c.now.Running, c.now.Held = cloneSpans(m.Running), slices.Clone(m.Held)
 	}
 }
 
-func spans(list []events.Span) []events.Span {
+func cloneSpans(list []events.Span) []events.Span {
 	list = slices.Clone(list)
 	for i := range list {
 		list[i].Evidence = slices.Clone(list[i].Evidence)
@@ -246,10 +246,10 @@ func spans(list []events.Span) []events.Span {
 	return list
 }
 
-func (r *Metered) on(subject string, m *events.Metered) *change {
+func (r *comparer) on(subject string, m *events.Metered) *difference {
 	c := r.differs[subject]
 	if c == nil {
-		c = &change{
+		c = &difference{
 			frame: events.Metered{
 				Source: m.Source, Foundation: m.Foundation, Tenant: m.Tenant, Kind: m.Kind,
 				Resource: m.Resource,
@@ -261,15 +261,15 @@ func (r *Metered) on(subject string, m *events.Metered) *change {
 	return c
 }
 
-// Difference implements stage.Reckoner.
-func (r *Metered) Difference(cause events.Cause, at time.Time, emit func(stage.Output)) (back, anew int, err error) {
+// Difference implements stage.Comparer.
+func (r *comparer) Difference(cause events.Cause, at time.Time, emit func(stage.Output)) (back, anew int, err error) {
 	for _, subject := range slices.Sorted(maps.Keys(r.differs)) {
 		c := r.differs[subject]
 		_, state := r.subjects[subject]
 		if !state && len(c.retract)+len(c.close) == 0 {
 			continue
 		}
-		retract, closing := sorted(c.retract), sorted(c.close)
+		retract, closing := sortedSpans(c.retract), sortedSpans(c.close)
 		correction := r.correction(c)
 		back, anew = back+len(retract), anew+len(closing)
 		for part := 0; part == 0 || len(retract)+len(closing) > 0; part++ {
@@ -293,12 +293,12 @@ func (r *Metered) Difference(cause events.Cause, at time.Time, emit func(stage.O
 
 // correction is the first month that is open where a change concerns one that is closed, by what is
 // stored or by what is derived; else it is empty.
-func (r *Metered) correction(c *change) string {
+func (r *comparer) correction(c *difference) string {
 	m := r.monthsOf(c.frame.Source, c.frame.Foundation)
 	m.close(m.derived, r.logic)
 	for _, spans := range []map[string]events.Span{c.retract, c.close} {
 		for id := range spans {
-			if month(spans[id].Start) < m.open {
+			if monthOf(spans[id].Start) < m.open {
 				return m.open
 			}
 		}
@@ -306,7 +306,7 @@ func (r *Metered) correction(c *change) string {
 	return ""
 }
 
-func sorted(spans map[string]events.Span) []events.Span {
+func sortedSpans(spans map[string]events.Span) []events.Span {
 	return slices.SortedFunc(maps.Values(spans), func(a, b events.Span) int {
 		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Resource, b.Resource), a.Start.Compare(b.Start),
 			cmp.Compare(a.ID, b.ID))

@@ -7,13 +7,76 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
+	"time"
 
 	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/internal/bus"
+	"github.com/daybook-billing/daybook/internal/stage"
 )
 
-// reckoning adds up what stands in BILLING, span by span, and compares it with a book. It remembers
-// a digest of each span's entries, and in full only what differs.
-type reckoning struct {
+// NewComparer returns the comparer of BILLING for one replay, with a processor of Stage.
+func NewComparer(of stage.Processor) stage.Comparer {
+	p, ok := of.(*processor)
+	if !ok {
+		panic("pricer: a comparer is for a processor of Stage")
+	}
+	return &comparer{comparison: newComparison(), processor: p}
+}
+
+// comparer is the stage's view of a comparison.
+type comparer struct {
+	*comparison
+	processor *processor
+	billing   events.Billing
+}
+
+// Derived implements stage.Comparer. The book itself says what is derived.
+func (r *comparer) Derived(*stage.Output) error { return nil }
+
+// Stored implements stage.Comparer.
+func (r *comparer) Stored(in *bus.Stored) error {
+	switch in.Header(events.HeaderType) {
+	case events.TypeBilling:
+		b := &r.billing
+		if err := r.processor.book.names.DecodeBilling(b, in.Data); err != nil {
+			return unreadable(in, err)
+		}
+		r.charges(frame{b.Source, b.Foundation, b.Resource}, b.Charges)
+	case events.TypeUnrated:
+		var u events.UnratedNotice
+		if err := u.DecodeJSON(in.Data); err != nil {
+			return unreadable(in, err)
+		}
+		r.unrated(frame{u.Source, u.Foundation, u.Resource}, u.Unrated, u.Settled)
+	}
+	return nil
+}
+
+func unreadable(in *bus.Stored, err error) error {
+	return fmt.Errorf("cannot be read: %w. Remove it (nats stream rmm %s %d) and run the replay again", err,
+		events.StreamBilling, in.Sequence)
+}
+
+// Compare implements stage.Comparer.
+func (r *comparer) Compare() (again bool, err error) {
+	if names := r.lost(r.processor.book); len(names) > 0 {
+		return false, fmt.Errorf("%w: what stands in %s was priced with the catalogue %s, which is gone from %s, and "+
+			"all of it would be taken back. "+
+			"Publish it again (daybook catalogue publish FILE), then run the replay again",
+			stage.ErrInputChanged, events.StreamBilling, strings.Join(names, ", "), events.StreamMetered)
+	}
+	return r.compare(r.processor.book)
+}
+
+// Difference implements stage.Comparer.
+func (r *comparer) Difference(cause events.Cause, at time.Time, emit func(stage.Output)) (back, anew int, err error) {
+	return r.difference(r.processor.book, cause.ID, numbered(cause, at, emit))
+}
+
+// comparison adds up what stands in BILLING, span by span, and compares it with a book. It
+// remembers a digest of each span's entries, and in full only what differs.
+type comparison struct {
 	spans     map[string]sum      // by span id
 	moved     map[string]struct{} // ids of spans with entries that are posted to another month than their own: few
 	priced    map[string]int      // charges that stand, by version of the catalogue
@@ -105,8 +168,8 @@ func (s *standing) back(cause string, to *Entries) (n int) {
 	return n
 }
 
-func newReckoning() *reckoning {
-	return &reckoning{
+func newComparison() *comparison {
+	return &comparison{
 		spans: map[string]sum{}, moved: map[string]struct{}{}, priced: map[string]int{},
 		unsettled: map[string]settled{}, differs: map[string]*standing{},
 	}
@@ -114,30 +177,34 @@ func newReckoning() *reckoning {
 
 // digest says what an entry costs whom and for what. Left out is which version of the catalogue
 // said so, and which cause: the bill is the same.
-func (r *reckoning) digest(at frame, c events.Charge) sum {
+func (r *comparison) digest(at frame, c events.Charge) sum {
 	if c.Entry == events.EntryReversal {
 		c.Seconds, c.Quantity, c.Amount, c.VAT = c.Seconds.Neg(), c.Quantity.Neg(), c.Amount.Neg(), c.VAT.Neg()
 	}
 	c.ID, c.Entry, c.Reverses, c.Catalogue = "", "", "", ""
-	b := events.Billing{Source: at.Source, Foundation: at.Foundation, Resource: at.Resource,
-		Charges: []events.Charge{c}}
+	b := events.Billing{
+		Source: at.Source, Foundation: at.Foundation, Resource: at.Resource,
+		Charges: []events.Charge{c},
+	}
 	return r.hash(b.AppendJSON(r.scratch[:0]))
 }
 
-func (r *reckoning) digestUnrated(at frame, u events.Unrated) sum {
+func (r *comparison) digestUnrated(at frame, u events.Unrated) sum {
 	u.ID = ""
-	n := events.UnratedNotice{Source: at.Source, Foundation: at.Foundation, Resource: at.Resource,
-		Unrated: []events.Unrated{u}}
+	n := events.UnratedNotice{
+		Source: at.Source, Foundation: at.Foundation, Resource: at.Resource,
+		Unrated: []events.Unrated{u},
+	}
 	return r.hash(n.AppendJSON(r.scratch[:0]))
 }
 
-func (r *reckoning) hash(text []byte) sum {
+func (r *comparison) hash(text []byte) sum {
 	r.scratch = text
 	digest := sha256.Sum256(text)
 	return sum(binary.BigEndian.Uint64(digest[:]))
 }
 
-func (r *reckoning) add(span string, s sum) {
+func (r *comparison) add(span string, s sum) {
 	if s += r.spans[span]; s == 0 {
 		delete(r.spans, span)
 		return
@@ -146,7 +213,7 @@ func (r *reckoning) add(span string, s sum) {
 }
 
 // charges takes the entries of a message.
-func (r *reckoning) charges(at frame, charges []events.Charge) {
+func (r *comparison) charges(at frame, charges []events.Charge) {
 	for i := range charges {
 		c := charges[i]
 		switch {
@@ -172,7 +239,7 @@ func (r *reckoning) charges(at frame, charges []events.Charge) {
 }
 
 // unrated takes a message of unrated entries.
-func (r *reckoning) unrated(at frame, unrated []events.Unrated, settledIDs []string) {
+func (r *comparison) unrated(at frame, unrated []events.Unrated, settledIDs []string) {
 	for i := range unrated {
 		u := unrated[i]
 		if r.closer {
@@ -203,7 +270,7 @@ func (r *reckoning) unrated(at frame, unrated []events.Unrated, settledIDs []str
 
 // compare finds the spans whose entries are not what the book says. again asks for a second round,
 // which keeps theirs.
-func (r *reckoning) compare(b *Book) (again bool, err error) {
+func (r *comparison) compare(b *Book) (again bool, err error) {
 	if r.closer {
 		return false, nil
 	}
@@ -238,7 +305,7 @@ func (r *reckoning) compare(b *Book) (again bool, err error) {
 
 // lost names the catalogues that priced what stands, if the book knows none of them: then nothing
 // can be derived from them, and everything would be taken back.
-func (r *reckoning) lost(b *Book) []string {
+func (r *comparison) lost(b *Book) []string {
 	maps.DeleteFunc(r.priced, func(_ string, standing int) bool { return standing <= 0 })
 	if slices.ContainsFunc(b.versions, func(v version) bool { return r.priced[v.Name] > 0 }) {
 		return nil
@@ -247,7 +314,7 @@ func (r *reckoning) lost(b *Book) []string {
 }
 
 // wanted returns how often which entry of a span is to stand.
-func (r *reckoning) wanted(b *Book, p *posted) map[sum]int {
+func (r *comparison) wanted(b *Book, p *posted) map[sum]int {
 	var entries Entries
 	b.charge(p, &entries)
 	counts := make(map[sum]int, len(entries.Charges)+len(entries.Unrated))
@@ -262,7 +329,7 @@ func (r *reckoning) wanted(b *Book, p *posted) map[sum]int {
 
 // difference puts out reversals of what stands and is not what the book says, and the charges that
 // are, for a cause.
-func (r *reckoning) difference(b *Book, cause string, emit func(*Entries)) (back, anew int, err error) {
+func (r *comparison) difference(b *Book, cause string, emit func(*Entries)) (back, anew int, err error) {
 	type due struct {
 		*posted
 		stands *standing
