@@ -40,27 +40,22 @@ func (r *comparer) Stored(in *bus.Stored) error {
 	case events.TypeBilling:
 		b := &r.billing
 		if err := r.processor.book.names.DecodeBilling(b, in.Data); err != nil {
-			return unreadable(in, err)
+			return stage.Unreadable(events.StreamBilling, in, err)
 		}
 		r.charges(frame{b.Source, b.Foundation, b.Resource}, b.Charges)
 	case events.TypeUnrated:
 		var u events.UnratedNotice
 		if err := u.DecodeJSON(in.Data); err != nil {
-			return unreadable(in, err)
+			return stage.Unreadable(events.StreamBilling, in, err)
 		}
 		r.unrated(frame{u.Source, u.Foundation, u.Resource}, u.Unrated, u.Settled)
 	}
 	return nil
 }
 
-func unreadable(in *bus.Stored, err error) error {
-	return fmt.Errorf("cannot be read: %w. Remove it (nats stream rmm %s %d) and run the replay again", err,
-		events.StreamBilling, in.Sequence)
-}
-
 // Compare implements stage.Comparer.
 func (r *comparer) Compare() (again bool, err error) {
-	if names := r.lost(r.processor.book); len(names) > 0 {
+	if names := r.missing(r.processor.book); len(names) > 0 {
 		return false, fmt.Errorf("%w: what stands in %s was priced with the catalogue %s, which is gone from %s, and "+
 			"all of it would be taken back. "+
 			"Publish it again (daybook catalogue publish FILE), then run the replay again",
@@ -70,53 +65,52 @@ func (r *comparer) Compare() (again bool, err error) {
 }
 
 // Difference implements stage.Comparer.
-func (r *comparer) Difference(cause events.Cause, at time.Time, emit func(stage.Output)) (back, anew int, err error) {
+func (r *comparer) Difference(cause events.Cause, at time.Time, emit func(stage.Output)) (reversed, posted int, err error) {
 	return r.difference(r.processor.book, cause.ID, numbered(cause, at, emit))
 }
 
-// comparison adds up what stands in BILLING, span by span, and compares it with a book. It
-// remembers a digest of each span's entries, and in full only what differs.
+// comparison adds up the entries of BILLING, span by span, and compares them with a book. It
+// remembers a digest of each span's entries, and in full only the spans that differ.
 type comparison struct {
-	spans     map[string]sum      // by span id
-	moved     map[string]struct{} // ids of spans with entries that are posted to another month than their own: few
-	priced    map[string]int      // charges that stand, by version of the catalogue
-	unsettled map[string]settled  // by id of an unrated entry
+	spans     *stage.Comparison[string] // by span id
+	priced    map[string]int            // charges that are not reversed, by version of the catalogue
+	unsettled map[string]settled        // by id of an unrated entry
 	scratch   []byte
 
-	closer  bool // the second round: what differs is kept in full
-	differs map[string]*standing
+	differs map[string]*balance // by span id, in the second round
 }
 
 // sum is the sum of the digests of a span's entries, in which the order of entries does not matter
-// and a reversal takes away what its charge has added. Only a correction's reversal does not: it is
-// posted to another month than its charge. So spans with such entries are looked at entry by entry.
+// and a reversal subtracts the digest that its charge has added. A correction's reversal does not,
+// because it is posted to another month than its charge: spans with such entries, few, are suspect
+// and compared entry by entry.
 type sum uint64
 
-// settled is what an unrated entry adds, to be taken away when it is settled.
+// settled is an unrated entry, whose digest is subtracted when it is settled.
 type settled struct {
 	span string
 	sum  sum
 }
 
-// standing are the entries of a span that stand, and where.
-type standing struct {
+// balance is the entries of a span that are posted and not reversed, and their subject.
+type balance struct {
 	frame   frame
 	kind    string
 	tenant  string
-	charges map[string]*stood // by id of the charge
-	unrated map[string]sum    // by id
+	charges map[string]*posting // by id of the charge
+	unrated map[string]sum      // by id
 }
 
-// stood is what stands under a charge's id: it once, or more often where it was stored again, or
-// less than nothing where a reversal was stored again or is all that is left.
-type stood struct {
+// posting counts the entries under one charge's id: once, more often where the charge was stored
+// again, less than nothing where a reversal was stored again or its charge is lost.
+type posting struct {
 	times  int
 	charge events.Charge // where times < 0, the reversal
 	sum    sum
 }
 
-// counts returns how often which entry stands.
-func (s *standing) counts() map[sum]int {
+// counts returns how often each entry is in the balance.
+func (s *balance) counts() map[sum]int {
 	counts := map[sum]int{}
 	for _, c := range s.charges {
 		counts[c.sum] += c.times
@@ -128,8 +122,8 @@ func (s *standing) counts() map[sum]int {
 	return counts
 }
 
-// take takes a charge or a reversal.
-func (s *standing) take(c *events.Charge, digest sum) {
+// post takes a charge or a reversal.
+func (s *balance) post(c *events.Charge, digest sum) {
 	id, step := c.ID, 1
 	if c.Entry == events.EntryReversal {
 		id, step = c.Reverses, -1
@@ -137,7 +131,7 @@ func (s *standing) take(c *events.Charge, digest sum) {
 	before := s.charges[id]
 	switch {
 	case before == nil:
-		s.charges[id] = &stood{step, *c, digest}
+		s.charges[id] = &posting{step, *c, digest}
 	case before.times+step == 0:
 		delete(s.charges, id)
 	default:
@@ -145,19 +139,20 @@ func (s *standing) take(c *events.Charge, digest sum) {
 	}
 }
 
-// back adds what takes all charges back, and what is unrated.
-func (s *standing) back(cause string, to *Entries) (n int) {
+// reverse adds the entries that bring the balance to nothing, and returns how many charges they
+// are.
+func (s *balance) reverse(cause string, to *Entries) (n int) {
 	for _, id := range slices.Sorted(maps.Keys(s.charges)) {
 		c := s.charges[id]
 		for i := range max(c.times, 0) {
-			taken := reversal(c.charge, cause)
+			back := reversal(c.charge, cause)
 			if i > 0 {
-				taken.ID = events.ID("reversal", cause, id, strconv.Itoa(i))
+				back.ID = events.ID("reversal", cause, id, strconv.Itoa(i))
 			}
-			to.Charges = append(to.Charges, taken)
+			to.Charges = append(to.Charges, back)
 			n++
 		}
-		for i := range max(-c.times, 0) { // the charge is lost: it is put back under a name of its own
+		for i := range max(-c.times, 0) { // the charge is lost: it is posted under an id of its own
 			lost := reversal(c.charge, cause)
 			lost.ID, lost.Entry, lost.Reverses = events.ID("charge", cause, id, strconv.Itoa(i)), events.EntryCharge, ""
 			to.Charges = append(to.Charges, lost)
@@ -170,13 +165,13 @@ func (s *standing) back(cause string, to *Entries) (n int) {
 
 func newComparison() *comparison {
 	return &comparison{
-		spans: map[string]sum{}, moved: map[string]struct{}{}, priced: map[string]int{},
-		unsettled: map[string]settled{}, differs: map[string]*standing{},
+		spans: stage.NewComparison[string](), priced: map[string]int{},
+		unsettled: map[string]settled{}, differs: map[string]*balance{},
 	}
 }
 
-// digest says what an entry costs whom and for what. Left out is which version of the catalogue
-// said so, and which cause: the bill is the same.
+// digest is over an entry's tenant, resource, component and price. The version of the catalogue and
+// the cause are left out: the bill is the same.
 func (r *comparison) digest(at frame, c events.Charge) sum {
 	if c.Entry == events.EntryReversal {
 		c.Seconds, c.Quantity, c.Amount, c.VAT = c.Seconds.Neg(), c.Quantity.Neg(), c.Amount.Neg(), c.VAT.Neg()
@@ -204,26 +199,20 @@ func (r *comparison) hash(text []byte) sum {
 	return sum(binary.BigEndian.Uint64(digest[:]))
 }
 
-func (r *comparison) add(span string, s sum) {
-	if s += r.spans[span]; s == 0 {
-		delete(r.spans, span)
-		return
-	}
-	r.spans[span] = s
-}
+func (r *comparison) add(span string, s sum) { r.spans.Add(stage.Stored, span, uint64(s)) }
 
 // charges takes the entries of a message.
 func (r *comparison) charges(at frame, charges []events.Charge) {
 	for i := range charges {
 		c := charges[i]
 		switch {
-		case r.closer:
+		case r.spans.Second():
 			s := r.differs[c.Span]
 			if s == nil {
 				continue
 			}
 			s.frame, s.kind, s.tenant = at, c.Kind, c.Tenant
-			s.take(&c, r.digest(at, c))
+			s.post(&c, r.digest(at, c))
 			continue
 		case c.Entry == events.EntryReversal:
 			r.add(c.Span, -r.digest(at, c))
@@ -233,7 +222,7 @@ func (r *comparison) charges(at frame, charges []events.Charge) {
 			r.priced[c.Catalogue]++
 		}
 		if c.Period != c.Start.Format("2006-01") {
-			r.moved[c.Span] = struct{}{}
+			r.spans.Suspect(c.Span)
 		}
 	}
 }
@@ -242,7 +231,7 @@ func (r *comparison) charges(at frame, charges []events.Charge) {
 func (r *comparison) unrated(at frame, unrated []events.Unrated, settledIDs []string) {
 	for i := range unrated {
 		u := unrated[i]
-		if r.closer {
+		if r.spans.Second() {
 			if s := r.differs[u.Span]; s != nil {
 				s.frame, s.kind, s.tenant = at, u.Kind, u.Tenant
 				s.unrated[u.ID] = r.digestUnrated(at, u)
@@ -260,7 +249,7 @@ func (r *comparison) unrated(at frame, unrated []events.Unrated, settledIDs []st
 			continue
 		}
 		delete(r.unsettled, id)
-		if r.closer {
+		if r.spans.Second() {
 			delete(r.differs[entry.span].unrated, id)
 		} else {
 			r.add(entry.span, -entry.sum)
@@ -268,15 +257,11 @@ func (r *comparison) unrated(at frame, unrated []events.Unrated, settledIDs []st
 	}
 }
 
-// compare finds the spans whose entries are not what the book says. again asks for a second round,
-// which keeps theirs.
+// compare finds the spans whose entries are not those of the book. again asks for a second round,
+// which keeps their entries.
 func (r *comparison) compare(b *Book) (again bool, err error) {
-	if r.closer {
+	if r.spans.Second() {
 		return false, nil
-	}
-	r.closer = true
-	note := func(span string) {
-		r.differs[span] = &standing{charges: map[string]*stood{}, unrated: map[string]sum{}}
 	}
 	for id, text := range b.spans {
 		p, err := b.unpack(text)
@@ -287,33 +272,27 @@ func (r *comparison) compare(b *Book) (again bool, err error) {
 		for digest, n := range r.wanted(b, p) {
 			want += digest * sum(n) //nolint:gosec // a count
 		}
-		if r.spans[id] != want {
-			note(id)
-		}
-		delete(r.spans, id)
+		r.spans.Set(stage.Derived, id, uint64(want))
 	}
-	for id := range r.spans {
-		note(id)
+	again = r.spans.Close()
+	for id := range r.spans.Keys() {
+		r.differs[id] = &balance{charges: map[string]*posting{}, unrated: map[string]sum{}}
 	}
-	for id := range r.moved {
-		note(id)
-	}
-	r.spans, r.moved = nil, nil
 	clear(r.unsettled)
-	return len(r.differs) > 0, nil
+	return again, nil
 }
 
-// lost names the catalogues that priced what stands, if the book knows none of them: then nothing
-// can be derived from them, and everything would be taken back.
-func (r *comparison) lost(b *Book) []string {
-	maps.DeleteFunc(r.priced, func(_ string, standing int) bool { return standing <= 0 })
+// missing names the catalogues that priced the entries of BILLING, if the book knows none of them:
+// then no charge can be derived, and all would be reversed.
+func (r *comparison) missing(b *Book) []string {
+	maps.DeleteFunc(r.priced, func(_ string, charges int) bool { return charges <= 0 })
 	if slices.ContainsFunc(b.versions, func(v version) bool { return r.priced[v.Name] > 0 }) {
 		return nil
 	}
 	return slices.Sorted(maps.Keys(r.priced))
 }
 
-// wanted returns how often which entry of a span is to stand.
+// wanted returns how often the book has each entry of a span.
 func (r *comparison) wanted(b *Book, p *posted) map[sum]int {
 	var entries Entries
 	b.charge(p, &entries)
@@ -327,17 +306,17 @@ func (r *comparison) wanted(b *Book, p *posted) map[sum]int {
 	return counts
 }
 
-// difference puts out reversals of what stands and is not what the book says, and the charges that
-// are, for a cause.
-func (r *comparison) difference(b *Book, cause string, emit func(*Entries)) (back, anew int, err error) {
+// difference puts out, for a cause, reversals of the entries that are not those of the book, and
+// the charges that are.
+func (r *comparison) difference(b *Book, cause string, emit func(*Entries)) (reversed, charged int, err error) {
 	type due struct {
 		*posted
-		stands *standing
-		inBook bool
+		balance *balance
+		inBook  bool
 	}
 	var all []due
 	for id, s := range r.differs {
-		d, wanted := due{stands: s}, map[sum]int{}
+		d, wanted := due{balance: s}, map[sum]int{}
 		if text := b.spans[id]; text != nil {
 			if d.posted, err = b.unpack(text); err != nil {
 				return 0, 0, fmt.Errorf("span %s: %w", id, err)
@@ -353,30 +332,30 @@ func (r *comparison) difference(b *Book, cause string, emit func(*Entries)) (bac
 	slices.SortFunc(all, func(x, y due) int { return comparePosted(x.posted, y.posted) })
 	var batch batch
 	for _, d := range all {
-		// What stands may stand on another subject than what the book says.
-		stood := *d.posted
-		if len(d.stands.charges)+len(d.stands.unrated) > 0 {
-			stood.Frame, stood.Span.Kind, stood.Span.Tenant = d.stands.frame, d.stands.kind, d.stands.tenant
+		// The entries may be on another subject than the book's.
+		before := *d.posted
+		if len(d.balance.charges)+len(d.balance.unrated) > 0 {
+			before.Frame, before.Span.Kind, before.Span.Tenant = d.balance.frame, d.balance.kind, d.balance.tenant
 		}
-		entries := batch.of(&stood)
-		back += d.stands.back(cause, entries)
+		entries := batch.of(&before)
+		reversed += d.balance.reverse(cause, entries)
 		if d.inBook {
 			d.Cause = cause
 			b.spans[d.Span.ID] = pack(d.posted)
 			entries = batch.of(d.posted)
-			before := len(entries.Charges)
+			had := len(entries.Charges)
 			b.charge(d.posted, entries)
-			anew += len(entries.Charges) - before
+			charged += len(entries.Charges) - had
 		}
 		if batch.size() >= maxEntries {
 			batch.emit(emit)
 		}
 	}
 	batch.emit(emit)
-	return back, anew, nil
+	return reversed, charged, nil
 }
 
-// adopt notes the cause under which entries stand.
+// adopt notes the cause of entries that are stored.
 func (b *Book) adopt(cause string, charges []events.Charge, unrated []events.Unrated) error {
 	note := func(span string) error {
 		text := b.spans[span]

@@ -2,7 +2,6 @@ package projector
 
 import (
 	"cmp"
-	"fmt"
 	"hash/maphash"
 	"maps"
 	"slices"
@@ -19,28 +18,28 @@ import (
 // projector's own.
 const maxSpans = 250
 
-// comparer implements stage.Comparer for METERED. It remembers a digest of each span that stands,
-// about 100 bytes, and in full only what differs.
+// comparer implements stage.Comparer for METERED: which spans are closed and not retracted, and
+// what runs and is held under each subject. Horizons, gaps and anomalies belong to their moment and
+// are not published again. Its memory is a digest of each span, and the differences in full.
 type comparer struct {
-	logic    string // of today's projector
+	logic    string // of the projector that derives
 	months   map[origin]*months
 	seed     maphash.Seed
-	spans    map[string]sides // by span id; not those that are in neither
-	subjects map[string]sides // by subject: what runs and is held
+	spans    *stage.Comparison[string] // by id: spans that are closed and not retracted
+	subjects *stage.Comparison[string] // by subject: what runs and is held
 
-	closer  bool // the second round
-	differs map[string]*difference
+	differs map[string]*difference // by subject
 	decoded events.Metered
 	text    []byte
 }
 
 // origin is a source in a foundation: months are closed for each.
-type origin struct{ source, name string }
+type origin struct{ source, foundation string }
 
-// months says which are closed.
+// months are the months of an origin, of which the early ones are closed.
 type months struct {
-	stored, derived time.Time // horizons
-	open            string    // first month that is open, YYYY-MM
+	horizons [2]time.Time // by stage.Side
+	open     string       // first month that is open, YYYY-MM
 }
 
 // close closes the months whose end a horizon has passed by the grace that a logic names. None is
@@ -60,15 +59,11 @@ func (m *months) close(horizon time.Time, logic string) {
 
 func monthOf(t time.Time) string { return t.UTC().Format("2006-01") }
 
-// sides are digests of what is stored and of what is derived; 0 is nothing.
-type sides struct{ stored, derived uint64 }
-
 // difference is all that a replay publishes on one subject.
 type difference struct {
-	frame   events.Metered // without spans
-	retract map[string]events.Span
-	close   map[string]events.Span
-	now     events.Metered // what runs and is held
+	frame events.Metered            // without spans
+	spans [2]map[string]events.Span // by stage.Side and id: to be retracted, and to be closed
+	now   events.Metered            // running and held
 }
 
 // NewComparer returns the comparer of METERED for one replay. logic is that of the projector that
@@ -76,12 +71,13 @@ type difference struct {
 func NewComparer(logic string) stage.Comparer {
 	return &comparer{
 		logic: logic, months: map[origin]*months{}, seed: maphash.MakeSeed(),
-		spans: map[string]sides{}, subjects: map[string]sides{}, differs: map[string]*difference{},
+		spans: stage.NewComparison[string](), subjects: stage.NewComparison[string](),
+		differs: map[string]*difference{},
 	}
 }
 
-func (r *comparer) monthsOf(source, name string) *months {
-	key := origin{source, name}
+func (r *comparer) monthsOf(source, foundation string) *months {
+	key := origin{source, foundation}
 	if r.months[key] == nil {
 		r.months[key] = &months{}
 	}
@@ -89,38 +85,33 @@ func (r *comparer) monthsOf(source, name string) *months {
 }
 
 // horizon takes a horizon, in JSON.
-func (r *comparer) horizon(text []byte, derived bool) error {
+func (r *comparer) horizon(side stage.Side, text []byte) error {
 	var h events.Horizon
 	if err := h.DecodeJSON(text); err != nil {
 		return err
 	}
-	m := r.monthsOf(h.Source, h.Foundation)
-	if derived {
-		m.derived = h.Time
-	} else {
-		m.stored = h.Time
-	}
+	r.monthsOf(h.Source, h.Foundation).horizons[side] = h.Time
 	return nil
 }
 
 // Derived implements stage.Comparer.
 func (r *comparer) Derived(out *stage.Output) error {
-	if out.Type == events.TypeHorizon && !r.closer {
+	if out.Type == events.TypeHorizon && !r.spans.Second() {
 		r.text = out.Body.AppendJSON(r.text[:0])
-		return r.horizon(r.text, true)
+		return r.horizon(stage.Derived, r.text)
 	}
 	if out.Type != events.TypeMetered {
 		return nil
 	}
 	if m, ok := out.Body.(*events.Metered); ok {
-		r.take(out.Subject, m, true)
+		r.add(stage.Derived, out.Subject, m)
 		return nil
 	}
 	r.text = out.Body.AppendJSON(r.text[:0])
 	if err := r.decoded.DecodeJSON(r.text); err != nil {
 		return err
 	}
-	r.take(out.Subject, &r.decoded, true)
+	r.add(stage.Derived, out.Subject, &r.decoded)
 	return nil
 }
 
@@ -132,42 +123,42 @@ func (r *comparer) Stored(in *bus.Stored) error {
 		if err = r.decoded.DecodeJSON(in.Data); err != nil {
 			break
 		}
-		r.take(in.Subject, &r.decoded, false)
+		r.add(stage.Stored, in.Subject, &r.decoded)
 		if m := &r.decoded; m.Correction != "" {
 			known := r.monthsOf(m.Source, m.Foundation)
 			known.open = max(known.open, m.Correction)
 		}
 	case events.TypeHorizon:
-		err = r.horizon(in.Data, false)
+		err = r.horizon(stage.Stored, in.Data)
 	}
 	if err != nil {
-		return fmt.Errorf("cannot be read: %w. Remove it (nats stream rmm %s %d) and run the replay again", err,
-			events.StreamMetered, in.Sequence)
+		return stage.Unreadable(events.StreamMetered, in, err)
 	}
-	if logic := in.Header(stage.HeaderLogic); logic != "" { // that of the batch which ends here
+	if logic := in.Header(stage.HeaderLogic); logic != "" { // of the batch that ends here
 		for _, m := range r.months {
-			m.close(m.stored, logic)
+			m.close(m.horizons[stage.Stored], logic)
 		}
 	}
 	return nil
 }
 
-func (r *comparer) take(subject string, m *events.Metered, derived bool) {
-	if r.closer {
-		r.look(subject, m, derived)
+// add takes a message: its digests in the first round, its differences in the second.
+func (r *comparer) add(side stage.Side, subject string, m *events.Metered) {
+	if r.spans.Second() {
+		r.keep(side, subject, m)
 		return
 	}
 	for i := range m.Retracted {
-		r.set(r.spans, m.Retracted[i].ID, 0, derived)
+		r.spans.Set(side, m.Retracted[i].ID, 0)
 	}
 	for i := range m.Closed {
-		r.set(r.spans, m.Closed[i].ID, r.digest(subject, &events.Metered{Closed: m.Closed[i : i+1]}), derived)
+		r.spans.Set(side, m.Closed[i].ID, r.digest(subject, &events.Metered{Closed: m.Closed[i : i+1]}))
 	}
-	var state uint64
+	var digest uint64
 	if len(m.Running)+len(m.Held) > 0 || m.RunningOmitted+m.HeldOmitted > 0 {
-		state = r.digest(subject, present(m))
+		digest = r.digest(subject, present(m))
 	}
-	r.set(r.subjects, subject, state, derived)
+	r.subjects.Set(side, subject, digest)
 }
 
 // present is the part of a message that tells of the present.
@@ -185,56 +176,30 @@ func (r *comparer) digest(subject string, m *events.Metered) uint64 {
 	return max(1, maphash.Bytes(r.seed, r.text))
 }
 
-func (r *comparer) set(of map[string]sides, key string, digest uint64, derived bool) {
-	s := of[key]
-	if derived {
-		s.derived = digest
-	} else {
-		s.stored = digest
-	}
-	if s == (sides{}) {
-		delete(of, key)
-		return
-	}
-	of[key] = s
-}
-
-// Compare implements stage.Comparer. The second round looks at the spans and subjects that differ.
+// Compare implements stage.Comparer. The second round keeps the spans and subjects that differ.
 func (r *comparer) Compare() (again bool, err error) {
-	if r.closer {
-		return false, nil
-	}
-	same := func(_ string, s sides) bool { return s.stored == s.derived }
-	maps.DeleteFunc(r.spans, same)
-	maps.DeleteFunc(r.subjects, same)
-	r.closer = true
-	return len(r.spans)+len(r.subjects) > 0, nil
+	spans, subjects := r.spans.Close(), r.subjects.Close()
+	return spans || subjects, nil
 }
 
-// look takes a message of the second round.
-func (r *comparer) look(subject string, m *events.Metered, derived bool) {
-	_, state := r.subjects[subject]
-	c := r.differs[subject]
+// keep takes a message of the second round.
+func (r *comparer) keep(side stage.Side, subject string, m *events.Metered) {
+	d := r.differs[subject]
 	for i := range m.Closed {
 		s := m.Closed[i]
-		sides, differs := r.spans[s.ID]
-		if !differs || derived && sides.derived == 0 || !derived && sides.stored == 0 {
+		if r.spans.Digest(side, s.ID) == 0 {
 			continue
 		}
-		c = r.on(subject, m)
+		d = r.on(subject, m)
 		s.Evidence = slices.Clone(s.Evidence)
-		if derived {
-			c.close[s.ID] = s
-		} else {
-			c.retract[s.ID] = s
-		}
+		d.spans[side][s.ID] = s
 	}
-	if state {
-		c = r.on(subject, m)
+	if r.subjects.Differs(subject) {
+		d = r.on(subject, m)
 	}
-	if derived && c != nil {
-		c.now = *present(m)
-		c.now.Running, c.now.Held = cloneSpans(m.Running), slices.Clone(m.Held)
+	if side == stage.Derived && d != nil {
+		d.now = *present(m)
+		d.now.Running, d.now.Held = cloneSpans(m.Running), slices.Clone(m.Held)
 	}
 }
 
@@ -246,57 +211,58 @@ func cloneSpans(list []events.Span) []events.Span {
 	return list
 }
 
+// on returns the difference on a subject, and makes it from a message there.
 func (r *comparer) on(subject string, m *events.Metered) *difference {
-	c := r.differs[subject]
-	if c == nil {
-		c = &difference{
+	d := r.differs[subject]
+	if d == nil {
+		d = &difference{
 			frame: events.Metered{
-				Source: m.Source, Foundation: m.Foundation, Tenant: m.Tenant, Kind: m.Kind,
-				Resource: m.Resource,
+				Source: m.Source, Foundation: m.Foundation, Tenant: m.Tenant, Kind: m.Kind, Resource: m.Resource,
 			},
-			retract: map[string]events.Span{}, close: map[string]events.Span{},
+			spans: [2]map[string]events.Span{{}, {}},
 		}
-		r.differs[subject] = c
+		r.differs[subject] = d
 	}
-	return c
+	return d
 }
 
 // Difference implements stage.Comparer.
-func (r *comparer) Difference(cause events.Cause, at time.Time, emit func(stage.Output)) (back, anew int, err error) {
+func (r *comparer) Difference(cause events.Cause, at time.Time, emit func(stage.Output)) (reversed, posted int,
+	err error,
+) {
 	for _, subject := range slices.Sorted(maps.Keys(r.differs)) {
-		c := r.differs[subject]
-		_, state := r.subjects[subject]
-		if !state && len(c.retract)+len(c.close) == 0 {
+		d := r.differs[subject]
+		retract, closing := sortedSpans(d.spans[stage.Stored]), sortedSpans(d.spans[stage.Derived])
+		if !r.subjects.Differs(subject) && len(retract)+len(closing) == 0 {
 			continue
 		}
-		retract, closing := sortedSpans(c.retract), sortedSpans(c.close)
-		correction := r.correction(c)
-		back, anew = back+len(retract), anew+len(closing)
+		correction := r.correction(d)
+		reversed, posted = reversed+len(retract), posted+len(closing)
 		for part := 0; part == 0 || len(retract)+len(closing) > 0; part++ {
-			m := c.now
-			m.Source, m.Foundation, m.Tenant, m.Kind, m.Resource = c.frame.Source, c.frame.Foundation, c.frame.Tenant,
-				c.frame.Kind, c.frame.Resource
+			m := d.now
+			m.Source, m.Foundation, m.Tenant, m.Kind, m.Resource = d.frame.Source, d.frame.Foundation, d.frame.Tenant,
+				d.frame.Kind, d.frame.Resource
 			m.ID = events.ID("metered", cause.ID, subject, strconv.Itoa(part))
 			m.Cause, m.Correction = cause, correction
 			n := min(len(retract), maxSpans)
 			m.Retracted, retract = retract[:n], retract[n:]
 			n = 0
-			if len(retract) == 0 { // all of a subject is taken back before anything is published anew
+			if len(retract) == 0 { // a subject's spans are all retracted before the first is closed
 				n = min(len(closing), maxSpans-len(m.Retracted))
 			}
 			m.Closed, closing = closing[:n], closing[n:]
 			emit(stage.Output{Subject: subject, Type: events.TypeMetered, ID: m.ID, Time: at, Body: &m})
 		}
 	}
-	return back, anew, nil
+	return reversed, posted, nil
 }
 
-// correction is the first month that is open where a change concerns one that is closed, by what is
-// stored or by what is derived; else it is empty.
-func (r *comparer) correction(c *difference) string {
-	m := r.monthsOf(c.frame.Source, c.frame.Foundation)
-	m.close(m.derived, r.logic)
-	for _, spans := range []map[string]events.Span{c.retract, c.close} {
+// correction is the first open month, if a stored or derived span of the difference starts in a
+// closed one; else it is empty.
+func (r *comparer) correction(d *difference) string {
+	m := r.monthsOf(d.frame.Source, d.frame.Foundation)
+	m.close(m.horizons[stage.Derived], r.logic)
+	for _, spans := range d.spans {
 		for id := range spans {
 			if monthOf(spans[id].Start) < m.open {
 				return m.open

@@ -90,7 +90,7 @@ func messages(t *rapid.T, label string) []events.Metered {
 }
 
 // difference has a comparer compare two rows of messages, as a replay does.
-func difference(stored, derived []events.Metered) (out []events.Metered, back, anew int, err error) {
+func difference(stored, derived []events.Metered) (out []events.Metered, reversed, posted int, err error) {
 	r := projector.NewComparer("v2 grace=120h0m0s")
 	for again := true; again; {
 		for i := range stored {
@@ -112,7 +112,7 @@ func difference(stored, derived []events.Metered) (out []events.Metered, back, a
 			return nil, 0, 0, err
 		}
 	}
-	back, anew, err = r.Difference(events.Cause{ID: "replay-1", Sequence: 9, Event: "replay"},
+	reversed, posted, err = r.Difference(events.Cause{ID: "replay-1", Sequence: 9, Event: "replay"},
 		begin, func(o stage.Output) {
 			m, ok := o.Body.(*events.Metered)
 			if !ok || o.Subject != subjectOf(m) || o.ID != m.ID {
@@ -120,7 +120,7 @@ func difference(stored, derived []events.Metered) (out []events.Metered, back, a
 			}
 			out = append(out, *m)
 		})
-	return out, back, anew, err
+	return out, reversed, posted, err
 }
 
 var _ = Describe("The difference between what is stored and what is derived", func() {
@@ -169,9 +169,9 @@ var _ = Describe("The difference between what is stored and what is derived", fu
 			m.Closed = append(m.Closed, events.Span{ID: fmt.Sprint("a", i), Start: at, End: at.Add(time.Hour)})
 			other.Closed = append(other.Closed, events.Span{ID: fmt.Sprint("b", i), Start: at, End: at.Add(time.Hour)})
 		}
-		out, back, anew, err := difference([]events.Metered{m}, []events.Metered{other})
+		out, reversed, posted, err := difference([]events.Metered{m}, []events.Metered{other})
 		Expect(err).NotTo(HaveOccurred())
-		Expect([]int{back, anew}).To(Equal([]int{600, 600}))
+		Expect([]int{reversed, posted}).To(Equal([]int{600, 600}))
 		var sizes [][2]int
 		for i := range out {
 			sizes = append(sizes, [2]int{len(out[i].Retracted), len(out[i].Closed)})
@@ -212,10 +212,10 @@ var _ = Describe("The difference between what is stored and what is derived", fu
 				}, 1, begin, 0)
 				Expect(r.Stored(&in)).To(Succeed())
 			}
-			anew := spans("new", "same")
+			other := spans("new", "same")
 			Expect(r.Derived(&stage.Output{
 				Subject: subjectOf(&frame), Type: events.TypeMetered,
-				Body: &anew,
+				Body: &other,
 			})).To(Succeed())
 			Expect(r.Derived(&stage.Output{Type: events.TypeHorizon, Body: &events.Horizon{
 				Source:     "cf",

@@ -16,22 +16,6 @@ import (
 // eventReplay is the event of a Cause that is a replay.
 const eventReplay = "replay"
 
-// Comparer adds up what stands in an output stream, and what today's processor makes of the input,
-// and tells the difference. It is for one replay.
-type Comparer interface {
-	// Stored takes one of the stage's own messages, in order.
-	Stored(m *bus.Stored) error
-	// Derived takes an output that the processor puts out, in order, after all that is stored. It
-	// must not keep the body.
-	Derived(out *Output) error
-	// Compare is called when all was taken. again asks for a second round of both, to look closer
-	// at what differs.
-	Compare() (again bool, err error)
-	// Difference puts out what makes the one of the other, for a cause that is the replay. It tells
-	// how much is taken back and how much is published: spans, or entries.
-	Difference(cause events.Cause, at time.Time, emit func(Output)) (back, anew int, err error)
-}
-
 // ReplayOptions of Replay.
 type ReplayOptions struct {
 	// DryRun stores nothing.
@@ -49,7 +33,8 @@ type Replayed struct {
 	Rebuilt       bool   // the output was empty, and was derived from the start
 	Changed       bool   // something was published; false: everything was as today's program derives it
 	Messages      int    // published, the one that ends the replay included
-	Back, Anew    int    // taken back and published: spans, or entries
+	Reversed      int    // spans that were retracted, or entries that were reversed
+	Posted        int    // spans that were closed, or charges that were posted
 }
 
 // replayTries is how often a replay begins anew because the stage was at work meanwhile.
@@ -331,7 +316,7 @@ func (r *replay) publish(ctx context.Context) error {
 		Sequence: r.target.Sequence, Event: eventReplay,
 	}
 	var failed error
-	back, anew, err := r.comparer.Difference(cause, r.target.Time, func(out Output) {
+	reversed, posted, err := r.comparer.Difference(cause, r.target.Time, func(out Output) {
 		if failed != nil {
 			return
 		}
@@ -344,7 +329,7 @@ func (r *replay) publish(ctx context.Context) error {
 	if err := errors.Join(err, failed); err != nil {
 		return err
 	}
-	r.result.Back, r.result.Anew = back, anew
+	r.result.Reversed, r.result.Posted = reversed, posted
 	if r.result.Messages == 0 && len(r.pending) == 0 && r.sound {
 		return nil
 	}

@@ -52,7 +52,7 @@ func (r *comparer) Derived(out *stage.Output) error {
 
 func (r *comparer) Compare() (bool, error) { return false, nil }
 
-func (r *comparer) Difference(cause events.Cause, at time.Time, emit func(stage.Output)) (back, anew int, err error) {
+func (r *comparer) Difference(cause events.Cause, at time.Time, emit func(stage.Output)) (reversed, posted int, err error) {
 	put := func(key, sign string) {
 		subject, body, _ := strings.Cut(key, " ")
 		emit(stage.Output{Subject: subject, Type: "test", ID: cause.ID + sign + key, Time: at, Body: text(sign + body)})
@@ -60,16 +60,16 @@ func (r *comparer) Difference(cause events.Cause, at time.Time, emit func(stage.
 	for _, key := range slices.Sorted(maps.Keys(r.stored)) {
 		for range r.stored[key] - r.derived[key] {
 			put(key, "-")
-			back++
+			reversed++
 		}
 	}
 	for _, key := range slices.Sorted(maps.Keys(r.derived)) {
 		for range r.derived[key] - r.stored[key] {
 			put(key, "")
-			anew++
+			posted++
 		}
 	}
-	return back, anew, nil
+	return reversed, posted, nil
 }
 
 // program is an adder and its logic.
@@ -231,7 +231,7 @@ var _ = Describe("A replay", func() {
 		Expect(err).NotTo(HaveOccurred())
 		Expect(r).To(Equal(stage.Replayed{
 			Input: w.in, Output: w.out, Position: 7, Changed: true, Messages: 2*1207 + 1,
-			Back: 1207, Anew: 1207,
+			Reversed: 1207, Posted: 1207,
 		}))
 		Expect(w.adds(todays)).To(Succeed())
 		Expect(w.checkAs(todays)).To(Succeed())
@@ -320,7 +320,7 @@ var _ = Describe("A replay", func() {
 		Expect(w.checkAs(former)).To(Succeed())
 		r, err := next.replay()
 		Expect(err).NotTo(HaveOccurred())
-		Expect([]int{r.Back, r.Anew}).To(Equal([]int{0, 0}), "what was published stands")
+		Expect([]int{r.Reversed, r.Posted}).To(Equal([]int{0, 0}), "what was published stands")
 		w.feed(2)
 		Expect(w.work(former)).To(Succeed())
 		Expect(next.run()).To(Succeed())
@@ -354,7 +354,7 @@ var _ = Describe("A replay", func() {
 		r, err := stage.Replay(context.Background(), w.configOf(todays), w.bus, w.adders(todays), newComparer,
 			stage.ReplayOptions{DryRun: true})
 		Expect(err).NotTo(HaveOccurred())
-		Expect([]int{r.Messages, r.Back, r.Anew}).To(Equal([]int{2*1207 + 1, 1207, 1207}))
+		Expect([]int{r.Messages, r.Reversed, r.Posted}).To(Equal([]int{2*1207 + 1, 1207, 1207}))
 		Expect(w.length()).To(Equal(before))
 	})
 
@@ -527,7 +527,7 @@ var _ = Describe("A replay", func() {
 		w.api("STREAM.MSG.DELETE."+w.out, map[string]int{"seq": int(w.length()) - 5})
 		r, err := w.replay(w.next, todays)
 		Expect(err).NotTo(HaveOccurred())
-		Expect([]int{r.Back, r.Anew}).To(Equal([]int{0, 1}))
+		Expect([]int{r.Reversed, r.Posted}).To(Equal([]int{0, 1}))
 		w.feed(1)
 		Expect(own.worked()).To(BeTrue(), "%s", own.log)
 		Expect(own.stop()).To(Succeed())

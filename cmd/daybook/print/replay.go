@@ -27,7 +27,7 @@ type replayedJSON struct {
 func ReplayedJSON(w io.Writer, name string, r *stage.Replayed, dryRun bool, took time.Duration) error {
 	return JSON(w, replayedJSON{
 		Stage: name, Input: r.Input, Output: r.Output, DryRun: dryRun, Changed: r.Changed, Rebuilt: r.Rebuilt,
-		Position: r.Position, Messages: r.Messages, Back: r.Back, Anew: r.Anew, Seconds: seconds(took),
+		Position: r.Position, Messages: r.Messages, Back: r.Reversed, Anew: r.Posted, Seconds: seconds(took),
 	})
 }
 
@@ -48,7 +48,7 @@ func Replayed(w io.Writer, r *stage.Replayed, dryRun bool, things string) error 
 			r.Position, r.Input)
 	default:
 		_, err = fmt.Fprintf(w, "%s: %d "+things+", %spublished in %d messages; it now rests on message %d of %s\n",
-			r.Output, r.Back, r.Anew, would, r.Messages, r.Position, r.Input)
+			r.Output, r.Reversed, r.Posted, would, r.Messages, r.Position, r.Input)
 	}
 	return err
 }
