@@ -121,8 +121,10 @@ var _ = Describe("daybook rate", func() {
 		Expect(a.stderr).To(BeEmpty())
 		got := objects(a.stdout)
 		Expect(got).To(HaveLen(4))
-		Expect([]string{got[0].Footprint.Flavor, got[0].Seconds, got[1].Footprint.Flavor,
-			got[1].Seconds}).To(Equal([]string{"m1.rd-tiny", "344", "m1.rd-smaller", "80"}))
+		Expect([]string{
+			got[0].Footprint.Flavor, got[0].Seconds, got[1].Footprint.Flavor,
+			got[1].Seconds,
+		}).To(Equal([]string{"m1.rd-tiny", "344", "m1.rd-smaller", "80"}))
 		Expect([]int{got[2].Footprint.Volume, got[3].Footprint.Volume}).To(Equal([]int{1, 3}))
 		Expect([]string{got[2].Seconds, got[3].Seconds}).To(Equal([]string{"213", "211"}))
 	})
