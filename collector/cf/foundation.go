@@ -7,7 +7,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/daybook-billing/daybook/collector/internal/appender"
+	"github.com/daybook-billing/daybook/collector"
 	"github.com/daybook-billing/daybook/collector/status"
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
@@ -55,7 +55,7 @@ func newFoundation(settings *Foundation, d *Deps) (*foundation, error) {
 		return nil, err
 	}
 	f := &foundation{
-		Foundation: *settings, origin: appender.Origin(events.SourceCF, settings.Name), metrics: d.Metrics, now: d.Now,
+		Foundation: *settings, origin: collector.Origin(events.SourceCF, settings.Name), metrics: d.Metrics, now: d.Now,
 		store: d.Store, client: client,
 		log:    d.Log.With(slog.String("foundation", settings.Name)),
 		writer: &writer{store: d.Store, filter: events.UsageFilter(events.SourceCF, settings.Name)},
@@ -121,7 +121,7 @@ func (f *foundation) publishHorizon(ctx context.Context, step time.Duration) err
 	}
 	message := bus.Message{
 		Subject: events.UsageHorizonSubject(events.SourceCF, f.Name),
-		Header:  appender.Header(h.ID, events.TypeHorizon, f.origin, text),
+		Header:  events.Headers(h.ID, events.TypeHorizon, f.origin, text),
 		Data:    h.AppendJSON(nil),
 	}
 	if _, err := f.writer.append(ctx, []bus.Message{message}); err != nil {

@@ -50,7 +50,7 @@ func (b *batch) message(id, kind, origin, at, subject string, buffer []byte) {
 	b.buf = buffer
 	body := b.buf[start:len(b.buf):len(b.buf)]
 	b.size += len(body)
-	b.msgs = append(b.msgs, bus.Message{Subject: subject, Header: appender.Header(id, kind, origin, at), Data: body})
+	b.msgs = append(b.msgs, bus.Message{Subject: subject, Header: events.Headers(id, kind, origin, at), Data: body})
 }
 
 // reply is the outcome of an append.

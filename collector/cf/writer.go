@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"sync"
 
+	"github.com/daybook-billing/daybook/collector"
 	"github.com/daybook-billing/daybook/collector/internal/appender"
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
@@ -175,7 +176,7 @@ func (q *quarantine) put(ctx context.Context, list string, r *cfapi.Event, after
 	}
 	q.metrics.quarantined.WithLabelValues(q.foundation, list).Inc()
 	q.book.Add(k, events.QuarantineSubject(events.SourceCF, q.foundation),
-		appender.Header(id, events.TypeQuarantined, appender.Origin(events.SourceCF, q.foundation), at),
+		events.Headers(id, events.TypeQuarantined, collector.Origin(events.SourceCF, q.foundation), at),
 		x.AppendJSON(q.book.Buffer()))
 	if q.book.Full() {
 		return q.storeAll(ctx)

@@ -60,7 +60,7 @@ func New(cfg Config, deps Deps) (*Collector, error) {
 		r:          Report{Ignored: map[string]int{}, Horizon: map[string]time.Time{}},
 	}
 	for _, source := range []string{events.SourceCF, events.SourceTrove, collector.SourceUnknown} {
-		c.origins[source] = appender.Origin(source, cfg.Foundation)
+		c.origins[source] = collector.Origin(source, cfg.Foundation)
 	}
 	c.report.Store(&Report{})
 	return c, nil
@@ -232,7 +232,7 @@ func (c *Collector) fact(in *input, line []byte, u *events.Usage) error {
 			return err
 		}
 		subject := events.UsageSubject(u.Source, u.Foundation, u.Tenant, u.Kind, u.SubjectResource())
-		a.Add(k, subject, appender.Header(u.ID, events.TypeUsage, c.origins[u.Source], events.FormatTime(u.Time)),
+		a.Add(k, subject, events.Headers(u.ID, events.TypeUsage, c.origins[u.Source], events.FormatTime(u.Time)),
 			buffer)
 	} else {
 		c.r.Known++
@@ -275,7 +275,7 @@ func (c *Collector) reject(in *input, source string, line []byte, excess int, re
 			slog.String("reason", q.Reason))
 	}
 	a.Add(k, events.QuarantineSubject(source, c.cfg.Foundation),
-		appender.Header(id, events.TypeQuarantined, c.origins[source], events.FormatTime(c.deps.Now())),
+		events.Headers(id, events.TypeQuarantined, c.origins[source], events.FormatTime(c.deps.Now())),
 		q.AppendJSON(a.Buffer()))
 	return nil
 }
@@ -334,7 +334,7 @@ func (c *Collector) horizon(ctx context.Context, source string, at time.Time) er
 		ID: events.ID("horizon", source, c.cfg.Foundation, text), Source: source,
 		Foundation: c.cfg.Foundation, Time: at,
 	}
-	c.usage.Add(appender.KeyOf(h.ID), subject, appender.Header(h.ID, events.TypeHorizon, c.origins[source], text),
+	c.usage.Add(appender.KeyOf(h.ID), subject, events.Headers(h.ID, events.TypeHorizon, c.origins[source], text),
 		h.AppendJSON(c.usage.Buffer()))
 	stored, _, err := c.usage.Flush(ctx, later)
 	if err != nil {

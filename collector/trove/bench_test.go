@@ -17,7 +17,7 @@ import (
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
-	"github.com/daybook-billing/daybook/collector/internal/appender"
+	"github.com/daybook-billing/daybook/collector"
 	"github.com/daybook-billing/daybook/collector/trove"
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
@@ -273,7 +273,7 @@ func (l *backlog) append(store *bus.Bus, server int) (m measured) {
 			msgs = append(msgs, bus.Message{
 				Subject: events.UsageSubject(u.Source, u.Foundation, u.Tenant, u.Kind, u.SubjectResource()),
 				Data:    u.AppendJSON(nil),
-				Header: appender.Header(u.ID, events.TypeUsage, appender.Origin(u.Source, u.Foundation),
+				Header: events.Headers(u.ID, events.TypeUsage, collector.Origin(u.Source, u.Foundation),
 					events.FormatTime(u.Time)),
 			})
 		}

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/daybook-billing/daybook/collector"
 	"github.com/daybook-billing/daybook/collector/internal/appender"
 	"github.com/daybook-billing/daybook/collector/status"
 	"github.com/daybook-billing/daybook/events"
@@ -236,4 +237,4 @@ func (c *Config) declared() durability {
 }
 
 // origin is the ce-source of what the collector says.
-func (c *Config) origin() string { return appender.Origin(events.SourceTrove, c.Foundation) }
+func (c *Config) origin() string { return collector.Origin(events.SourceTrove, c.Foundation) }

@@ -171,7 +171,7 @@ func (s *sink) say(ctx context.Context, id, kind, subject string, at time.Time, 
 	if s.known.Has(k) {
 		return nil
 	}
-	s.usage.Add(k, subject, appender.Header(id, kind, s.cfg.origin(), events.FormatTime(at)), append(s.usage.Buffer(),
+	s.usage.Add(k, subject, events.Headers(id, kind, s.cfg.origin(), events.FormatTime(at)), append(s.usage.Buffer(),
 		body...))
 	_, _, err := s.usage.Flush(ctx, again)
 	if err != nil {

@@ -272,18 +272,3 @@ func Wait(ctx context.Context, d time.Duration) error {
 		return nil
 	}
 }
-
-// Origin is the ce-source of what a collector says.
-func Origin(source, foundation string) string {
-	return "daybook/collector/" + source + "/" + foundation
-}
-
-// Header makes a message's CloudEvents headers.
-func Header(id, kind, origin, at string) []events.Header {
-	return events.Headers(id, kind, origin, at)
-}
-
-// AppendHeader appends a message's CloudEvents headers to those of others.
-func AppendHeader(to []events.Header, id, kind, origin, at string) []events.Header {
-	return events.AppendHeaders(to, id, kind, origin, at)
-}
