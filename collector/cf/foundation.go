@@ -18,16 +18,16 @@ import (
 // goroutine that polls it.
 type foundation struct {
 	Foundation
-	origin     string
-	log        *slog.Logger
-	metrics    *Metrics
-	now        func() time.Time
-	store      Store
-	client     *cfapi.Client
-	writer     *writer
-	quarantine *quarantine
-	lists      []*list
-	status     *status.Writer
+	origin   string
+	log      *slog.Logger
+	metrics  *Metrics
+	now      func() time.Time
+	store    Store
+	client   *cfapi.Client
+	writer   *writer
+	refusals *refusals
+	lists    []*list
+	status   *status.Writer
 
 	alone     bool // the process has no other
 	tested    bool
@@ -61,7 +61,7 @@ func newFoundation(settings *Foundation, d *Deps) (*foundation, error) {
 		writer: &writer{store: d.Store, filter: events.UsageFilter(events.SourceCF, settings.Name)},
 	}
 	f.notes = map[string]string{}
-	f.quarantine = newQuarantine(settings, d.Store, f.log, d.Metrics)
+	f.refusals = newRefusals(settings, d.Store, f.log, d.Metrics)
 	f.lists = []*list{newList(f, events.ListApp), newList(f, events.ListService)}
 	f.shown = status.Status{
 		Source: events.SourceCF, Foundation: settings.Name, Collector: settings.Collector, Problem: "starting",
@@ -111,7 +111,7 @@ func (f *foundation) publishHorizon(ctx context.Context, step time.Duration) err
 	if at.IsZero() || !at.After(f.published) || at.Sub(f.published) < step {
 		return nil
 	}
-	if err := f.quarantine.flush(ctx); err != nil {
+	if err := f.refusals.flush(ctx); err != nil {
 		return err
 	}
 	text := events.FormatTime(at)

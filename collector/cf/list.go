@@ -233,7 +233,7 @@ func (l *list) factID(guid string, created time.Time) string {
 func (l *list) unreadable(ctx context.Context, e *cfapi.Event, after string, at time.Time) error {
 	l.f.detail(l.name+" unreadable event", redact.Text(e.Unreadable.Error())+
 		": it is in QUARANTINE, and what it says is not billed. Ask the foundation's operators what it is")
-	return l.f.quarantine.put(ctx, l.name, e, after, e.Unreadable, events.FormatTime(at))
+	return l.f.refusals.put(ctx, l.name, e, after, e.Unreadable, at)
 }
 
 // unpassable is the error for a page without any cursor for the next page.
@@ -243,7 +243,7 @@ func (l *list) unpassable(ctx context.Context, p *cfapi.Page) error {
 			return err
 		}
 	}
-	if err := l.f.quarantine.flush(ctx); err != nil {
+	if err := l.f.refusals.flush(ctx); err != nil {
 		return err
 	}
 	return fmt.Errorf("none of the %d events on a page of the %s list has a guid and a created_at, so that what is "+

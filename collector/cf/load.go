@@ -14,7 +14,7 @@ import (
 func (f *foundation) load(ctx context.Context) error {
 	last := f.writer.seen()
 	if !f.loaded {
-		f.quarantine.begin()
+		f.refusals.begin()
 		var err error
 		if last, err = lastSequence(ctx, f.store, events.StreamUsage, events.UsageFilter(events.SourceCF,
 			f.Name)); err != nil {

@@ -99,8 +99,8 @@ func (o *outbox) add(ctx context.Context, u *events.Usage, k appender.Key, x *en
 		if where == behindAll {
 			b.cursor = x
 		}
-		return f.quarantine.put(ctx, o.l.name, &cfapi.Event{GUID: x.guid, Created: x.created, Raw: u.Raw}, after, err,
-			events.FormatTime(u.Time))
+		return f.refusals.put(ctx, o.l.name, &cfapi.Event{GUID: x.guid, Created: x.created, Raw: u.Raw}, after, err,
+			u.Time)
 	}
 	subject := events.UsageSubject(u.Source, u.Foundation, u.Tenant, u.Kind, u.SubjectResource())
 	b.message(u.ID, events.TypeUsage, f.origin, events.FormatTime(u.Time), subject, buffer)
@@ -140,7 +140,7 @@ func (o *outbox) flush(ctx context.Context) error {
 	if err := o.await(); err != nil {
 		return err
 	}
-	if err := o.l.f.quarantine.flush(ctx); err != nil {
+	if err := o.l.f.refusals.flush(ctx); err != nil {
 		return err
 	}
 	o.sent, o.batch, o.spare = o.batch, o.spare, nil

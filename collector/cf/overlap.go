@@ -42,7 +42,7 @@ func (x *late) add(ctx context.Context, e *cfapi.Event) error {
 	}
 	u, err := l.fact(e)
 	if err != nil {
-		return l.f.quarantine.put(ctx, l.name, e, x.before(len(x.run)), err, events.FormatTime(e.Created))
+		return l.f.refusals.put(ctx, l.name, e, x.before(len(x.run)), err, e.Created)
 	}
 	if x.total++; x.total > maxLate {
 		return fmt.Errorf("more than %d events of the %s list that were listed again are not in USAGE: something "+

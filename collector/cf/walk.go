@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/daybook-billing/daybook/collector/internal/appender"
-	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/cfapi"
 )
 
@@ -175,7 +174,7 @@ func (w *walk) add(ctx context.Context, e *cfapi.Event, date time.Time) (*entry,
 	u, err := l.fact(e)
 	if err != nil {
 		l.outbox.skip(x, "")
-		return x, l.f.quarantine.put(ctx, l.name, e, l.outbox.after, err, events.FormatTime(date))
+		return x, l.f.refusals.put(ctx, l.name, e, l.outbox.after, err, date)
 	}
 	x.reseeded = e.GUID == u.Resource
 	k := appender.KeyOf(u.ID)

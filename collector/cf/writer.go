@@ -8,9 +8,11 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"time"
 
 	"github.com/daybook-billing/daybook/collector"
 	"github.com/daybook-billing/daybook/collector/internal/appender"
+	"github.com/daybook-billing/daybook/collector/quarantine"
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
 	"github.com/daybook-billing/daybook/internal/cfapi"
@@ -68,28 +70,25 @@ func (w *writer) append(ctx context.Context, msgs []bus.Message) (first uint64, 
 	return last + 1 - uint64(len(msgs)), nil
 }
 
-const (
-	knownQuarantined = 100_000 // ids of the newest quarantined events that are told apart
-	maxWarnings      = 20      // quarantined events of one foundation that are logged one by one
-)
+// knownRefused is the number of the newest quarantined events that the collector knows by their
+// ids.
+const knownRefused = 100_000
 
-// quarantine keeps what cannot be understood. An event that is met again, in a re-scan or after a
-// restart, is not stored again.
-type quarantine struct {
+// refusals puts events that no rule understands into QUARANTINE, for both lists of a foundation. An
+// event that comes again, in a re-scan or after a restart, is not stored again.
+type refusals struct {
 	foundation string
 	log        *slog.Logger
 	store      Store
 	metrics    *Metrics
 
-	mu     sync.Mutex // guards the fields below
-	book   *appender.Appender
-	known  *appender.Recent
-	warned int
-	failed error // until begin: what was put may be lost
+	mu     sync.Mutex // guards the fields below: the lists put and flush in turn
+	writer *quarantine.Writer
+	failed error // until begin: events that were put may be lost
 }
 
-func newQuarantine(f *Foundation, store Store, log *slog.Logger, metrics *Metrics) *quarantine {
-	return &quarantine{foundation: f.Name, log: log, store: store, metrics: metrics}
+func newRefusals(f *Foundation, store Store, log *slog.Logger, metrics *Metrics) *refusals {
+	return &refusals{foundation: f.Name, log: log, store: store, metrics: metrics}
 }
 
 // appenderStore is the Store of an appender.
@@ -109,93 +108,85 @@ func (s appenderStore) IDs(ctx context.Context, stream, filter string, from uint
 		})
 }
 
-func (q *quarantine) open(ctx context.Context) error {
-	if q.failed != nil || q.book != nil {
+func (q *refusals) open(ctx context.Context) error {
+	if q.failed != nil || q.writer != nil {
 		return q.failed
 	}
-	known := appender.NewRecent(knownQuarantined)
-	filter := events.QuarantineSubject(events.SourceCF, q.foundation)
-	book := appender.New(appender.Options{
-		Store: appenderStore{q.store}, Stream: events.StreamQuarantine, Filter: filter,
-		Seen: func(k appender.Key, _ uint64) error {
-			known.Add(k)
-			return nil
-		},
+	w := quarantine.NewWriter(quarantine.Options{
+		Store: appenderStore{q.store}, Source: events.SourceCF, Foundation: q.foundation,
+		Known: appender.NewRecent(knownRefused), Log: q.log,
 	})
-	last, err := lastSequence(ctx, q.store, events.StreamQuarantine, filter)
+	last, err := lastSequence(ctx, q.store, w.Stream, w.Filter)
 	if err != nil {
 		return err
 	}
-	if last > knownQuarantined {
-		book.Start(last - knownQuarantined)
+	if last > knownRefused {
+		w.Start(last - knownRefused)
 	}
-	if err := book.Learn(ctx); err != nil {
+	if err := w.Learn(ctx); err != nil {
 		return err
 	}
-	q.book, q.known = book, known
+	q.writer = w
 	return nil
 }
 
-// begin forgets what was not stored, and why: whoever put it there puts it there again.
-func (q *quarantine) begin() {
+// begin forgets the events that were not stored, and why: the list that put them puts them again.
+func (q *refusals) begin() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.failed != nil {
-		q.book, q.failed = nil, nil
+		q.writer, q.failed = nil, nil
 	}
 }
 
-// put keeps an event with the reason why it is not understood; after is the id of the fact that it
-// follows. It is stored by the next flush, at the latest. One that cannot be told from others by
-// guid and created_at is told by what it says.
-func (q *quarantine) put(ctx context.Context, list string, r *cfapi.Event, after string, reason error, at string) error {
+// put quarantines an event with the reason; after is the id of the fact that it follows. The next
+// flush stores it, at the latest. An event without a readable guid and created_at is identified by
+// its content.
+func (q *refusals) put(ctx context.Context, list string, r *cfapi.Event, after string, reason error,
+	at time.Time,
+) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if err := q.open(ctx); err != nil {
 		return fmt.Errorf("finding out what %s holds: %w", events.StreamQuarantine, err)
 	}
-	id := events.ID("quarantine", events.SourceCF, q.foundation, list, r.GUID, events.FormatTime(r.Created))
-	file, level := cfapi.ListPath(list)+"/"+r.GUID, slog.LevelWarn
+	in := quarantine.Input{
+		ID:      events.ID("quarantine", events.SourceCF, q.foundation, list, r.GUID, events.FormatTime(r.Created)),
+		File:    cfapi.ListPath(list) + "/" + r.GUID,
+		AfterID: after,
+		Reason:  &collector.InputError{Source: events.SourceCF, Err: reason},
+		Text:    redact.Text(string(r.Raw)),
+		At:      at,
+		Level:   slog.LevelWarn,
+	}
 	if r.Unreadable != nil {
 		digest := sha256.Sum256(r.Raw)
-		id = events.ID("quarantine", events.SourceCF, q.foundation, list, "content", hex.EncodeToString(digest[:]))
-		file, level = cfapi.ListPath(list), slog.LevelError
+		in.ID = events.ID("quarantine", events.SourceCF, q.foundation, list, "content", hex.EncodeToString(digest[:]))
+		in.File, in.Level = cfapi.ListPath(list), slog.LevelError
 	}
-	k := appender.KeyOf(id)
-	if q.known.Has(k) {
+	if !q.writer.Put(&in) {
 		return nil
 	}
-	q.known.Add(k)
-	x := events.Quarantined{
-		ID: id, Source: events.SourceCF, Foundation: q.foundation, File: file, AfterID: after,
-		Reason: redact.Text("Cloud Foundry usage event: " + reason.Error()), Input: redact.Text(string(r.Raw)),
-	}
-	if q.warned++; q.warned <= maxWarnings {
-		q.log.Log(ctx, level, "quarantined", slog.String("list", list), slog.String("guid", r.GUID),
-			slog.String("reason", x.Reason))
-	}
 	q.metrics.quarantined.WithLabelValues(q.foundation, list).Inc()
-	q.book.Add(k, events.QuarantineSubject(events.SourceCF, q.foundation),
-		events.Headers(id, events.TypeQuarantined, collector.Origin(events.SourceCF, q.foundation), at),
-		x.AppendJSON(q.book.Buffer()))
-	if q.book.Full() {
+	if q.writer.Full() {
 		return q.storeAll(ctx)
 	}
 	return nil
 }
 
-// flush stores what was put, by either list. Nothing may be appended to USAGE behind it before.
-func (q *quarantine) flush(ctx context.Context) error {
+// flush stores the events that either list put. Nothing may be appended to USAGE behind them
+// before.
+func (q *refusals) flush(ctx context.Context) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return q.storeAll(ctx)
 }
 
-func (q *quarantine) storeAll(ctx context.Context) error {
-	if q.failed != nil || q.book == nil || q.book.Len() == 0 {
+func (q *refusals) storeAll(ctx context.Context) error {
+	if q.failed != nil || q.writer == nil || q.writer.Len() == 0 {
 		return q.failed
 	}
-	if _, _, err := q.book.Flush(ctx, nil); err != nil {
+	if err := q.writer.Flush(ctx); err != nil {
 		q.failed = fmt.Errorf("%w: %w", errStale, err)
 	}
 	return q.failed

@@ -15,6 +15,7 @@ import (
 
 	"github.com/daybook-billing/daybook/collector"
 	"github.com/daybook-billing/daybook/collector/internal/appender"
+	"github.com/daybook-billing/daybook/collector/quarantine"
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/redact"
 )
@@ -26,7 +27,7 @@ type Collector struct {
 
 	// The rest belongs to Run's goroutine.
 	usage      *writer
-	quarantine *writer
+	quarantine *quarantine.Writer
 	origins    map[string]string    // ce-source by source
 	newest     map[string]time.Time // of the facts in the input, by source
 	said       map[string]time.Time // horizons that are known to be stored, by source
@@ -45,21 +46,20 @@ func New(cfg Config, deps Deps) (*Collector, error) {
 		return nil, errors.New("collector: Deps.Store is missing")
 	}
 	deps = deps.withDefaults()
-	stream := func(name, filter string) *writer {
-		return newWriter(appender.Options{Store: deps.Store, Stream: name, Filter: filter, Retry: cfg.Retry},
-			cfg.MaxKnown)
-	}
 	c := &Collector{
-		cfg:        cfg,
-		deps:       deps,
-		usage:      stream(events.StreamUsage, events.UsageFoundationFilter(cfg.Foundation)),
-		quarantine: stream(events.StreamQuarantine, events.QuarantineFilter(cfg.Foundation)),
-		origins:    map[string]string{},
-		newest:     map[string]time.Time{},
-		said:       map[string]time.Time{},
-		r:          Report{Ignored: map[string]int{}, Horizon: map[string]time.Time{}},
+		cfg:   cfg,
+		deps:  deps,
+		usage: newWriter(&cfg, deps.Store),
+		quarantine: quarantine.NewWriter(quarantine.Options{
+			Store: deps.Store, Foundation: cfg.Foundation, Known: appender.NewAll(cfg.MaxKnown),
+			Retry: cfg.Retry, Log: deps.Log,
+		}),
+		origins: map[string]string{},
+		newest:  map[string]time.Time{},
+		said:    map[string]time.Time{},
+		r:       Report{Ignored: map[string]int{}, Horizon: map[string]time.Time{}},
 	}
-	for _, source := range []string{events.SourceCF, events.SourceTrove, collector.SourceUnknown} {
+	for _, source := range []string{events.SourceCF, events.SourceTrove} {
 		c.origins[source] = collector.Origin(source, cfg.Foundation)
 	}
 	c.report.Store(&Report{})
@@ -85,7 +85,7 @@ func (c *Collector) Run(ctx context.Context) error {
 	}
 	defer closeAll(inputs)
 	c.r.Files = len(inputs)
-	for _, a := range []*writer{c.usage, c.quarantine} {
+	for _, a := range []*appender.Appender{c.usage.Appender, c.quarantine.Appender} {
 		if err := a.Learn(ctx); err != nil {
 			return fmt.Errorf("finding out what %s holds of foundation %s: %w", a.Stream, c.cfg.Foundation, err)
 		}
@@ -190,8 +190,9 @@ func (c *Collector) take(in *input, line []byte, excess int) error {
 	c.r.Lines++
 	in.events++
 	if excess > 0 {
-		return c.reject(in, collector.SourceUnknown, line, excess,
+		c.reject(in, collector.SourceUnknown, line, excess,
 			fmt.Errorf("the line has %d bytes: at most %d are read", len(line)+excess, MaxLine))
+		return nil
 	}
 	u, err := Normalise(c.cfg.Foundation, line)
 	var ignored *collector.IgnoredError
@@ -201,12 +202,12 @@ func (c *Collector) take(in *input, line []byte, excess int) error {
 		return c.fact(in, line, &u)
 	case errors.As(err, &ignored):
 		c.ignore(ignored.EventType)
-		return nil
 	case errors.As(err, &inputError):
-		return c.reject(in, inputError.Source, line, 0, err)
+		c.reject(in, inputError.Source, line, 0, err)
 	default:
-		return c.reject(in, collector.SourceUnknown, line, 0, err)
+		c.reject(in, collector.SourceUnknown, line, 0, err)
 	}
+	return nil
 }
 
 func (c *Collector) ignore(eventType string) {
@@ -220,15 +221,16 @@ func (c *Collector) ignore(eventType string) {
 func (c *Collector) fact(in *input, line []byte, u *events.Usage) error {
 	a := c.usage
 	k := appender.KeyOf(u.ID)
-	if !a.known.has(k) {
+	if !a.known.Has(k) {
 		before := a.Buffer()
 		buffer := u.AppendJSON(before)
 		if size := len(buffer) - len(before); size > appender.MaxMessage {
-			return c.reject(in, u.Source, line, 0,
+			c.reject(in, u.Source, line, 0,
 				fmt.Errorf("the event has %d bytes with its envelope: a message holds at most %d", size,
 					appender.MaxMessage))
+			return nil
 		}
-		if err := a.known.add(k); err != nil {
+		if err := a.known.Add(k); err != nil {
 			return err
 		}
 		subject := events.UsageSubject(u.Source, u.Foundation, u.Tenant, u.Kind, u.SubjectResource())
@@ -248,41 +250,26 @@ func (c *Collector) fact(in *input, line []byte, u *events.Usage) error {
 	return nil
 }
 
-// reject puts a line into the quarantine batch, unless it is known. The id is made of the line's
-// number and content, so that the same file under another name is the same.
-func (c *Collector) reject(in *input, source string, line []byte, excess int, reason error) error {
+// reject quarantines a line. The id is made of the line's number and content, so that the same file
+// under another name is the same.
+func (c *Collector) reject(in *input, source string, line []byte, excess int, reason error) {
 	c.r.Quarantined++
 	sum := sha256.Sum256(line)
 	number := strconv.FormatUint(uint64(in.line), 10)
-	id := events.ID("quarantine", c.cfg.Foundation, number, hex.EncodeToString(sum[:]), strconv.Itoa(excess))
-	a := c.quarantine
-	k := appender.KeyOf(id)
-	if a.known.has(k) {
-		return nil
-	}
-	if err := a.known.add(k); err != nil {
-		return err
-	}
-	q := events.Quarantined{
-		ID: id, Source: source, Foundation: c.cfg.Foundation, File: in.name, Line: in.line,
-		Reason: redact.Text(reason.Error()), Input: redact.Text(string(line)),
-	}
+	text := redact.Text(string(line))
 	if excess > 0 {
-		q.Input = redact.Cut(string(line), excess)
+		text = redact.Cut(string(line), excess)
 	}
-	if c.r.Quarantined <= maxWarnings {
-		c.deps.Log.Warn("quarantined", slog.String("file", in.name), slog.Uint64("line", uint64(in.line)),
-			slog.String("reason", q.Reason))
-	}
-	a.Add(k, events.QuarantineSubject(source, c.cfg.Foundation),
-		events.Headers(id, events.TypeQuarantined, c.origins[source], events.FormatTime(c.deps.Now())),
-		q.AppendJSON(a.Buffer()))
-	return nil
+	c.quarantine.Put(&quarantine.Input{
+		ID:     events.ID("quarantine", c.cfg.Foundation, number, hex.EncodeToString(sum[:]), strconv.Itoa(excess)),
+		Source: source, File: in.name, Line: in.line, Reason: reason, Text: text, At: c.deps.Now(),
+		Level: slog.LevelWarn,
+	})
 }
 
 // flush stores both batches.
 func (c *Collector) flush(ctx context.Context) error {
-	if _, _, err := c.quarantine.Flush(ctx, nil); err != nil {
+	if err := c.quarantine.Flush(ctx); err != nil {
 		return err
 	}
 	stored, known, err := c.usage.Flush(ctx, nil)

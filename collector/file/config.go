@@ -19,8 +19,7 @@ const (
 	// MaxLine is the longest line that is read, in bytes. What is longer is quarantined, cut.
 	MaxLine = 1 << 20
 
-	maxIgnored  = 1000
-	maxWarnings = 20 // quarantined lines that are logged one by one
+	maxIgnored = 1000
 )
 
 // Config is what the file collector is told. The zero value of a field means its default.

@@ -1,38 +1,23 @@
 package file
 
 import (
-	"fmt"
-
 	"github.com/daybook-billing/daybook/collector/internal/appender"
+	"github.com/daybook-billing/daybook/events"
 )
 
-// idSet holds ids in 16 bytes each.
-type idSet struct {
-	ids map[appender.Key]struct{}
-	max int
-}
-
-func (s *idSet) has(k appender.Key) bool { _, ok := s.ids[k]; return ok }
-
-func (s *idSet) add(k appender.Key) error {
-	if len(s.ids) >= s.max && !s.has(k) {
-		return fmt.Errorf("the foundation has more than %d messages: their ids do not fit in the memory that the "+
-			"limit on known ids allows; raise it", s.max)
-	}
-	s.ids[k] = struct{}{}
-	return nil
-}
-
-// writer is a stream that the collector appends to, and the ids of all that the stream holds or the
-// batch will add.
+// writer appends to USAGE. It knows the ids of all messages of the foundation in USAGE, and of
+// those in the batch.
 type writer struct {
 	*appender.Appender
-	known idSet
+	known *appender.All
 }
 
-func newWriter(o appender.Options, maxKnown int) *writer {
-	w := &writer{known: idSet{ids: map[appender.Key]struct{}{}, max: maxKnown}}
-	o.Seen = func(k appender.Key, _ uint64) error { return w.known.add(k) }
-	w.Appender = appender.New(o)
+func newWriter(cfg *Config, store Store) *writer {
+	w := &writer{known: appender.NewAll(cfg.MaxKnown)}
+	w.Appender = appender.New(appender.Options{
+		Store: store, Stream: events.StreamUsage, Filter: events.UsageFoundationFilter(cfg.Foundation),
+		Retry: cfg.Retry,
+		Seen:  func(k appender.Key, _ uint64) error { return w.known.Add(k) },
+	})
 	return w
 }

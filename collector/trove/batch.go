@@ -5,10 +5,12 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/daybook-billing/daybook/collector"
 	"github.com/daybook-billing/daybook/collector/internal/appender"
+	"github.com/daybook-billing/daybook/collector/quarantine"
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/jsondoc"
 	"github.com/daybook-billing/daybook/internal/redact"
@@ -39,6 +41,8 @@ type message struct {
 	subject  string
 	header   []events.Header
 	from, to int // of the body in the batch's buffer
+
+	refused *quarantine.Input // of a quarantined notification
 }
 
 // batch is a number of notifications that are stored together. It is for one goroutine at a time.
@@ -97,23 +101,18 @@ func (b *batch) add(where string, body []byte, compression string) {
 	b.messages = append(b.messages, m)
 }
 
-// reject keeps what cannot be understood for the quarantine.
+// reject keeps a notification that is not understood for the quarantine.
 func (b *batch) reject(m message, body []byte, input string, reason error) {
 	sum := sha256.Sum256(body)
-	id := events.ID("quarantine", b.cfg.Foundation, events.SourceTrove, hex.EncodeToString(sum[:]))
-	q := events.Quarantined{
-		ID: id, Source: events.SourceTrove, Foundation: b.cfg.Foundation, File: m.where,
-		Reason: redact.Text("Trove notification: " + reason.Error()), Input: input,
-	}
 	var syntax *jsondoc.SyntaxError
 	var compression *compressionError
-	m.unread = errors.As(reason, &compression)
-	m.verdict, m.id, m.reason, m.syntax = isQuarantined, id, q.Reason, errors.As(reason, &syntax)
-	m.key, m.subject = appender.KeyOf(id), events.QuarantineSubject(q.Source, q.Foundation)
-	m.header = b.header(id, events.TypeQuarantined, b.now())
-	m.from = len(b.buffer)
-	b.buffer = q.AppendJSON(b.buffer)
-	m.to = len(b.buffer)
+	m.unread, m.syntax = errors.As(reason, &compression), errors.As(reason, &syntax)
+	reason = &collector.InputError{Source: events.SourceTrove, Err: reason}
+	m.verdict, m.reason = isQuarantined, redact.Text(reason.Error())
+	m.id = events.ID("quarantine", b.cfg.Foundation, events.SourceTrove, hex.EncodeToString(sum[:]))
+	m.refused = &quarantine.Input{
+		ID: m.id, File: m.where, Reason: reason, Text: input, At: b.now(), Level: slog.LevelWarn,
+	}
 	b.messages = append(b.messages, m)
 }
 

@@ -27,7 +27,11 @@ func Batches(foundation string) func(bodies ...[]byte) []bus.Message {
 		}
 		var msgs []bus.Message
 		for i := range b.messages {
-			if m := &b.messages[i]; m.verdict != isIgnored {
+			switch m := &b.messages[i]; m.verdict {
+			case isIgnored:
+			case isQuarantined:
+				msgs = append(msgs, bus.Message{Subject: m.id, Data: []byte(m.reason + m.refused.Text)})
+			default:
 				msgs = append(msgs, bus.Message{
 					Subject: m.subject, Header: slices.Clone(m.header),
 					Data: bytes.Clone(b.buffer[m.from:m.to]),

@@ -3,18 +3,16 @@ package trove
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"strconv"
 	"time"
 
 	"github.com/daybook-billing/daybook/collector/internal/appender"
+	"github.com/daybook-billing/daybook/collector/quarantine"
 	"github.com/daybook-billing/daybook/events"
 )
 
-const (
-	warnEvery   = time.Minute
-	maxWarnings = 20 // quarantined notifications that are logged one by one, each warnEvery
-)
+// logEvery is the time in which some quarantined notifications are logged one by one.
+const logEvery = time.Minute
 
 // sink is where notifications end, whichever way they came: each exactly once in USAGE or
 // QUARANTINE. It is safe for concurrent use; its users take turns with a whole batch.
@@ -24,35 +22,31 @@ type sink struct {
 
 	turn       chan struct{} // holds one token, which is the right to use what follows
 	usage      *appender.Appender
-	quarantine *appender.Appender
+	quarantine *quarantine.Writer
 	known      *appender.Recent          // ids in USAGE
-	refused    *appender.Recent          // ids in QUARANTINE
 	batch      map[appender.Key]*message // by the ids in the batch under way
 	horizon    time.Time                 // the last one that is stored
-	warned     int
-	warnedAt   time.Time
 }
 
 func newSink(cfg *Config, deps *Deps) *sink {
 	s := &sink{
 		cfg: cfg, deps: deps, turn: make(chan struct{}, 1),
-		known: appender.NewRecent(cfg.MaxKnown), refused: appender.NewRecent(cfg.MaxKnown),
+		known: appender.NewRecent(cfg.MaxKnown),
 		batch: map[appender.Key]*message{},
 	}
 	s.usage = appender.New(appender.Options{
 		Store: deps.Store, Stream: events.StreamUsage, Filter: events.UsageFilter(events.SourceTrove, cfg.Foundation),
 		Retry: cfg.Retry,
-		Seen:  func(k appender.Key, _ uint64) error { s.known.Add(k); return nil },
+		Seen:  func(k appender.Key, _ uint64) error { return s.known.Add(k) },
 		Known: func(k appender.Key) {
 			if m := s.batch[k]; m != nil {
 				m.verdict = isKnown
 			}
 		},
 	})
-	s.quarantine = appender.New(appender.Options{
-		Store: deps.Store, Stream: events.StreamQuarantine, Filter: events.QuarantineSubject(events.SourceTrove,
-			cfg.Foundation), Retry: cfg.Retry,
-		Seen: func(k appender.Key, _ uint64) error { s.refused.Add(k); return nil },
+	s.quarantine = quarantine.NewWriter(quarantine.Options{
+		Store: deps.Store, Source: events.SourceTrove, Foundation: cfg.Foundation,
+		Known: appender.NewRecent(cfg.MaxKnown), Retry: cfg.Retry, Log: deps.Log, LogEvery: logEvery,
 	})
 	return s
 }
@@ -75,7 +69,7 @@ func (s *sink) learn(ctx context.Context) error {
 		return err
 	}
 	defer s.unlock()
-	for _, a := range []*appender.Appender{s.usage, s.quarantine} {
+	for _, a := range []*appender.Appender{s.usage, s.quarantine.Appender} {
 		from, err := s.deps.Store.Back(ctx, a.Stream, a.Filter, s.cfg.MaxKnown)
 		if err == nil {
 			a.Start(from - 1)
@@ -104,27 +98,24 @@ func (s *sink) store(ctx context.Context, b *batch) (err error) {
 	}()
 	for i := range b.messages {
 		m := &b.messages[i]
-		into, there := s.usage, s.known
+		full := false
 		switch m.verdict {
 		case isIgnored:
 			continue
 		case isQuarantined:
-			into, there = s.quarantine, s.refused
+			s.quarantine.Put(m.refused)
+			full = s.quarantine.Full()
 		default:
 			m.verdict = isFact
-		}
-		if _, twice := s.batch[m.key]; twice || there.Has(m.key) {
-			if m.verdict == isFact {
+			if _, twice := s.batch[m.key]; twice || s.known.Has(m.key) {
 				m.verdict = isKnown
+				continue
 			}
-			continue
+			s.usage.Put(m.key, m.subject, m.header, b.buffer[m.from:m.to])
+			s.batch[m.key] = m
+			full = s.usage.Full()
 		}
-		if m.verdict == isQuarantined {
-			s.warn(m)
-		}
-		into.Put(m.key, m.subject, m.header, b.buffer[m.from:m.to])
-		s.batch[m.key] = m
-		if into.Full() {
+		if full {
 			if err := s.flush(ctx); err != nil {
 				return err
 			}
@@ -133,19 +124,9 @@ func (s *sink) store(ctx context.Context, b *batch) (err error) {
 	return s.flush(ctx)
 }
 
-// warn logs some of what is quarantined; all of it is in the stream.
-func (s *sink) warn(m *message) {
-	if now := s.deps.Now(); now.Sub(s.warnedAt) >= warnEvery {
-		s.warned, s.warnedAt = 0, now
-	}
-	if s.warned++; s.warned <= maxWarnings {
-		s.deps.Log.Warn("quarantined", slog.String("from", m.where), slog.String("reason", m.reason))
-	}
-}
-
 // flush stores the batch.
 func (s *sink) flush(ctx context.Context) error {
-	if _, _, err := s.quarantine.Flush(ctx, nil); err != nil {
+	if err := s.quarantine.Flush(ctx); err != nil {
 		return err
 	}
 	if _, _, err := s.usage.Flush(ctx, nil); err != nil {

@@ -167,7 +167,8 @@ func (a *Appender) Clear() {
 // stored. After another writer may have been at work, again is asked, when it is not nil, whether
 // the batch is still wanted.
 func (a *Appender) Flush(ctx context.Context, again func(ctx context.Context) (bool, error)) (stored, known int,
-	err error) {
+	err error,
+) {
 	var t troubles
 	for len(a.msgs) > 0 {
 		last, err := a.Store.Append(ctx, a.Stream, a.msgs, bus.Expect{Filter: a.Filter, Last: a.last})

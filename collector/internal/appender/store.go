@@ -14,7 +14,8 @@ type busStore struct{ *bus.Bus }
 
 // IDs implements Store.
 func (s busStore) IDs(ctx context.Context, stream, filter string, from uint64, yield func(id string,
-	sequence uint64) error) (uint64, error) {
+	sequence uint64) error,
+) (uint64, error) {
 	return s.Each(ctx, stream, from, bus.End, bus.ReadOptions{Filters: []string{filter}, HeadersOnly: true},
 		func(m *bus.Stored) error {
 			return yield(m.Header(events.HeaderID), m.Sequence)
