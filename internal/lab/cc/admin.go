@@ -55,7 +55,7 @@ func (f *Foundation) adminRoutes() {
 	})
 }
 
-// eachList does something for the list that the query names (app or service), or for both.
+// eachList calls do for the query's list (app or service), or for both.
 func eachList(r *http.Request, do func(List)) error {
 	switch name := r.URL.Query().Get("list"); name {
 	case "":
@@ -80,7 +80,7 @@ func writeJSON(w http.ResponseWriter, value any) error {
 	return nil
 }
 
-// turnKnobs sets the knobs that the body names and leaves the others.
+// turnKnobs sets the knobs of the body and leaves the others.
 func (f *Foundation) turnKnobs(w http.ResponseWriter, r *http.Request) error {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 1<<20))
 	if err != nil {
@@ -102,7 +102,8 @@ func (f *Foundation) turnKnobs(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, k)
 }
 
-// backfillFor is POST /_sim/backfill, with takes=5m for one during which the foundation lives on.
+// backfillFor is POST /_sim/backfill, with takes=5m for a slow one, during its run the foundation
+// lives on.
 func (f *Foundation) backfillFor(r *http.Request) error {
 	var takes time.Duration
 	if text := r.URL.Query().Get("takes"); text != "" {
@@ -151,7 +152,7 @@ type Status struct {
 	Now    time.Time              `json:"now"`
 	Seed   uint64                 `json:"seed"`
 	Tables map[string]TableStatus `json:"tables"`
-	// Faults counts what the knobs gave so far, by kind.
+	// Faults counts the faults so far, by kind.
 	Faults map[string]int `json:"faults"`
 	Tokens int            `json:"tokens"` // given out
 	Apps   int            `json:"apps"`
@@ -206,8 +207,8 @@ type trueSpan struct {
 	Footprint object     `json:"footprint"`
 }
 
-// writeTruth is GET /_sim/truth: the true spans as lines of JSON. merge=1 joins those that touch
-// and are equal.
+// writeTruth is GET /_sim/truth: the true spans as lines of JSON. merge=1 joins adjacent equal
+// ones.
 func (f *Foundation) writeTruth(w http.ResponseWriter, r *http.Request) error {
 	spans := f.Truth()
 	if r.URL.Query().Get("merge") == "1" {
@@ -231,7 +232,7 @@ func (f *Foundation) writeTruth(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// footprint is the size of a span, without the fields that its kind does not have.
+// footprint is the size of a span, with the fields of its kind.
 func footprint(s *sim.Span) object {
 	size := object{}
 	texts := map[string]string{

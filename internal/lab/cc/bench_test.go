@@ -16,8 +16,8 @@ import (
 	"github.com/daybook-billing/daybook/internal/lab/sim"
 )
 
-// BenchmarkDownload walks 200,000 app usage events over loopback in the largest pages and looks at
-// nothing but the last guid of each: what the simulator gives at most.
+// BenchmarkDownload walks 200,000 app usage events over loopback in the largest pages and looks
+// only at the last guid of each: the simulator's limit.
 func BenchmarkDownload(b *testing.B) {
 	f, err := cc.New(cc.Config{World: sim.Config{
 		Seed: 1, Orgs: 50, Spaces: 150, Apps: 3000, Services: 600,

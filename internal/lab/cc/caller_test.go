@@ -31,12 +31,12 @@ var key = sync.OnceValue(func() *rsa.PrivateKey {
 
 var start = time.Date(2026, 10, 1, 0, 0, 0, 0, time.UTC)
 
-// lively is a small world in which a lot happens: some 200 events a day.
+// lively is a small and busy world: some 200 events a day.
 func lively(seed uint64) sim.Config {
 	return sim.Config{Seed: seed, Orgs: 3, Spaces: 6, Apps: 20, Services: 8, Instances: 1, Start: start, Events: 6000}
 }
 
-// quiet is a world in which nothing happens by itself.
+// quiet is a world without events of its own.
 func quiet() sim.Config {
 	return sim.Config{
 		Seed: 1, Orgs: 2, Spaces: 2, Apps: 1, Services: 1, Instances: 1, Start: start,
@@ -44,7 +44,7 @@ func quiet() sim.Config {
 	}
 }
 
-// clock is a real time that stands still until it is moved.
+// clock is a real time at a standstill, moved by the tests.
 type clock struct {
 	mu sync.Mutex
 	t  time.Time

@@ -15,26 +15,23 @@ import (
 // Config describes a foundation. The same World and Knobs and the same sequence of calls and
 // requests give the same answers, tokens and the real clock's Speed apart.
 type Config struct {
-	// World is what lives here. Its Seed also gives the faults.
+	// World lives here. Its Seed also gives the faults.
 	World sim.Config
 	// Knobs are the knobs to begin with; nil stands for StandardKnobs.
 	Knobs *Knobs
-	// URL is the address that links, and the tokens' issuer, show: "https://api.example.org". Empty
-	// takes the address that a request was sent to, and leaves the links of usage events as the
-	// world writes them.
+	// URL is the address in links and in the tokens' issuer: "https://api.example.org". Empty takes
+	// the address of each request, and leaves the links of usage events as the world writes them.
 	URL string
 	// Clients may ask the UAA for tokens; nil stands for StandardClients.
 	Clients []Client
 	// Users may ask for tokens by password; nil stands for an operator, and for two managers of
 	// each organization: see Foundation.Users.
 	Users []User
-	// Key signs tokens, RS256; nil makes one of 2048 bits when the first token is asked for, which
-	// takes a moment.
+	// Key signs tokens, RS256; nil makes one of 2048 bits for the first token, in some 100 ms.
 	Key *rsa.PrivateKey
 	// Clock is the real time, for Speed and for tokens; nil stands for time.Now.
 	Clock func() time.Time
-	// DropPruned forgets rows that are gone, so that memory does not grow with them: Pruned has
-	// nothing.
+	// DropPruned forgets removed rows, to keep memory bounded: Pruned is empty.
 	DropPruned bool
 }
 
@@ -55,7 +52,7 @@ type User struct {
 	Manages, Bills []string
 }
 
-// Scopes that Cloud Controller knows.
+// Scopes of Cloud Controller.
 const (
 	ScopeAdmin         = "cloud_controller.admin"
 	ScopeAdminReadOnly = "cloud_controller.admin_read_only"
@@ -67,8 +64,8 @@ const (
 // globalScopes read everything.
 var globalScopes = []string{ScopeAdmin, ScopeAdminReadOnly, ScopeGlobalAuditor}
 
-// StandardClients are those of a foundation that nobody configured: "daybook" (secret
-// "daybook-secret") with the least that a collector needs, "admin" ("admin-secret"), "nobody"
+// StandardClients are the clients of a foundation without configuration: "daybook" (secret
+// "daybook-secret") with the least rights of a collector, "admin" ("admin-secret"), "nobody"
 // ("nobody-secret") without global read, and "cf" with an empty secret, on behalf of users.
 func StandardClients() []Client {
 	return []Client{
@@ -95,7 +92,7 @@ func newUser(name string, scopes ...string) User {
 		scopeWrite, "openid")}
 }
 
-// uuidOf makes a guid (in the form of UUID version 8) that is always the same for the same name.
+// uuidOf makes a guid (in the form of UUID version 8), always the same for the same name.
 func uuidOf(kind, name string) string {
 	sum := sha256.Sum256([]byte(kind + "\x00" + name))
 	sum[6], sum[8] = sum[6]&0x0f|0x80, sum[8]&0x3f|0x80

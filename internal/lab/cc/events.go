@@ -17,8 +17,8 @@ var eventGrammars = [2]grammar{
 	},
 }
 
-// events is GET /v3/{app,service}_usage_events. A token that does not read globally gets an empty
-// list. Source: app/controllers/v3/app_usage_events_controller.rb,
+// events is GET /v3/{app,service}_usage_events. A token without global reading gets an empty list.
+// Source: app/controllers/v3/app_usage_events_controller.rb,
 // app/fetchers/app_usage_event_list_fetcher.rb.
 func (f *Foundation) events(r *request, list List) answer {
 	p := eventGrammars[list].parse(r.URL.Query())
@@ -64,8 +64,7 @@ func (f *Foundation) events(r *request, list List) answer {
 	return listAnswer(p.pagination(r.base, path, total), pieces)
 }
 
-// filter lists the committed rows with at least the given id that pass the filters, in the order
-// that is asked for.
+// filter lists the committed rows from the given id on, filtered and in the requested order.
 func (t *table) filter(id int64, now int64, p *params) []row {
 	var rows []row
 	for _, r := range t.rows[t.from(id):] {

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// mishap is what goes wrong with a request.
+// mishap is the faults of one request.
 type mishap struct {
 	slow         time.Duration
 	instead      *answer // of the right one
@@ -16,18 +16,18 @@ type mishap struct {
 	cut          cut
 }
 
-// cut is a way in which a body ends too soon.
+// cut is a way for a body to end too soon.
 type cut uint8
 
 const (
 	whole       cut = iota
 	belowLength     // the connection ends before Content-Length
 	inChunks        // the connection ends before the last chunk
-	rightLength     // a proxy made Content-Length fit what it got
+	rightLength     // a proxy made Content-Length fit the part
 )
 
-// draw draws what goes wrong. Each knob that is up takes its draw, in the same order for every
-// request, so that the same requests meet the same mishaps.
+// draw draws the faults of a request. Each raised knob takes its draw, in the same order for every
+// request, for the same requests to meet the same mishaps.
 func (f *Foundation) draw(who access) (m mishap) {
 	hits := func(name string, rate float64) bool {
 		if rate == 0 || f.faults.Float64() >= rate {
@@ -57,7 +57,7 @@ func (f *Foundation) draw(who access) (m mishap) {
 	return m
 }
 
-// failure is one of the ways in which a foundation fails.
+// failure is one of a foundation's failures.
 func (f *Foundation) failure() answer {
 	switch f.faults.IntN(5) {
 	case 0:
@@ -66,7 +66,7 @@ func (f *Foundation) failure() answer {
 		return uaaUnavailable.answer()
 	case 2:
 		return unavailable.answer()
-	case 3: // of the Gorouter, which has no backend
+	case 3: // of the Gorouter, without a backend
 		return answer{
 			status: http.StatusBadGateway, kind: "text/plain; charset=utf-8",
 			pieces: [][]byte{[]byte("502 Bad Gateway: Registered endpoint failed to handle the request.\n")},
@@ -93,8 +93,8 @@ type window struct {
 // cc.rate_limiter.reset_interval_in_minutes.
 const limitWindow = time.Hour
 
-// limit counts a request of a client. The headers are those of the rate limiter, nil where it does
-// not apply. Source: middleware/base_rate_limiter.rb.
+// limit counts a request of a client. The headers are the rate limiter's, nil where it does not
+// apply. Source: middleware/base_rate_limiter.rb.
 func (f *Foundation) limit(r *request, unlucky bool) (limited bool, headers map[string]string) {
 	if r.token.has(ScopeAdmin) || r.token.has(ScopeAdminReadOnly) || f.knobs.RateLimit == 0 && !unlucky {
 		return false, nil
@@ -124,10 +124,10 @@ func (f *Foundation) limit(r *request, unlucky bool) (limited bool, headers map[
 	}
 }
 
-// retryAt is when to ask again, by the clock that Date shows, in Unix seconds.
+// retryAt is the time to ask again, by the clock of Date, in Unix seconds.
 func (f *Foundation) retryAt(r *request) int64 { return r.date/1e6 + f.retryAfter() }
 
-// retryAfter is what 429 asks to wait, in whole seconds of real time, rounded up.
+// retryAfter is the wait of a 429, in whole seconds of real time, rounded up.
 func (f *Foundation) retryAfter() int64 {
 	return int64((time.Duration(f.knobs.RetryAfter) + time.Second - 1) / time.Second)
 }

@@ -28,15 +28,15 @@ type Foundation struct {
 	uaa    *uaa
 	tables [2]*table // by List
 	limits map[string]*window
-	writes *rand.Rand // what happens to rows
-	faults *rand.Rand // what happens to requests
+	writes *rand.Rand // for rows
+	faults *rand.Rand // for requests
 	drawn  map[string]int
 
 	now        int64     // Unix microseconds, of the foundation's clock
-	since      int64     // now at the time of realSince, from which Speed counts
+	since      int64     // now at the time of realSince: Speed counts from here
 	realSince  time.Time // of the real clock
 	atOnce     bool      // whatever the knobs say: rows are committed when they are written, and there are no others
-	lastCall   uint64    // whose rows were written last
+	lastCall   uint64    // the call of the last rows
 	lastCommit int64     // of that call
 }
 
@@ -72,11 +72,11 @@ func New(config Config) (*Foundation, error) {
 // anchor makes Speed count from now on.
 func (f *Foundation) anchor() { f.since, f.realSince = f.now, f.config.Clock() }
 
-// maxCatchUp limits how far Speed leads at once, so that a foundation that nobody asked for long
-// answers soon: it has slept then.
+// maxCatchUp limits how far Speed leads at once, so that a foundation answers soon after a long
+// silence: it has slept.
 const maxCatchUp = 366 * day
 
-// catchUp brings the foundation to the time that Speed has led to.
+// catchUp brings the foundation to the time given by Speed.
 func (f *Foundation) catchUp() {
 	if f.knobs.Speed == 0 {
 		return
@@ -91,8 +91,8 @@ func (f *Foundation) catchUp() {
 	f.advance(f.since + int64(passed))
 }
 
-// date is the time by the clock of the API server that answers, in Unix microseconds: one of those
-// that the world's calls go to.
+// date is the time by the clock of the answering API server, in Unix microseconds: one of the
+// world's servers.
 func (f *Foundation) date() int64 {
 	clocks := f.config.World.Clocks
 	if len(clocks) == 0 {
@@ -101,7 +101,7 @@ func (f *Foundation) date() int64 {
 	return f.now + clocks[f.faults.IntN(len(clocks))].Microseconds()
 }
 
-// jobs are the hours of the day (UTC) at which old rows are removed, by list. Source:
+// jobs are the hours of the day (UTC) of the daily cleanup, by list. Source:
 // config/cloud_controller.yml, clock.
 var jobs = [2]time.Duration{18 * time.Hour, 22 * time.Hour}
 
@@ -117,7 +117,7 @@ func nextJob(now int64) (at int64, list List) {
 	}
 }
 
-// advance lives on to a time, with the daily jobs on the way. A time that has passed is ignored.
+// advance lives on to a time, with the daily jobs on the way. A past time is ignored.
 func (f *Foundation) advance(to int64) {
 	for f.now < to {
 		job, list := nextJob(f.now)
@@ -184,7 +184,7 @@ func (f *Foundation) commit(call uint64, at int64) int64 {
 	return f.lastCommit
 }
 
-// stranger is an event like the given one, with a guid of its own and a state that nobody knows.
+// stranger is an event like the given one, with a guid of its own and an unknown state.
 func (f *Foundation) stranger(list List, known *fields, event []byte) []byte {
 	state := []byte("EVACUATED")
 	if list == ServiceEvents {
@@ -226,8 +226,8 @@ func (f *Foundation) Now() time.Time {
 	return unixMicro(f.now)
 }
 
-// Advance lives on to a time of the foundation's clock, faster than any Speed. A time that has
-// passed is ignored.
+// Advance lives on to a time of the foundation's clock, faster than any Speed. A past time is
+// ignored.
 func (f *Foundation) Advance(to time.Time) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -243,8 +243,7 @@ func (f *Foundation) Knobs() Knobs {
 	return f.knobs
 }
 
-// SetKnobs turns the knobs. It refuses values that make no sense and leaves the knobs as they are
-// then.
+// SetKnobs turns the knobs. It refuses invalid values as a whole.
 func (f *Foundation) SetKnobs(k Knobs) error {
 	if err := k.Validate(); err != nil {
 		return err
@@ -261,8 +260,7 @@ func (f *Foundation) setKnobs(k Knobs) {
 	f.knobs = k
 }
 
-// ResetFaults turns everything off that fails: what remains is retention, the lifetime of tokens
-// and the speed.
+// ResetFaults turns all faults off, and keeps retention, the lifetime of tokens and the speed.
 func (f *Foundation) ResetFaults() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -284,7 +282,7 @@ func (f *Foundation) Prune(list List) int {
 	return f.prune(list)
 }
 
-// Truth lists what ran on the foundation so far, as sim.Platform.Truth does: apps, tasks, staging
+// Truth lists the spans of the foundation so far, as sim.Platform.Truth does: apps, tasks, staging
 // and services.
 func (f *Foundation) Truth() []sim.Span {
 	f.mu.Lock()
@@ -296,8 +294,8 @@ func (f *Foundation) Truth() []sim.Span {
 	})
 }
 
-// TrueBill prices what ran on the foundation so far by the tariff of sim.Catalogue; what still runs
-// is charged up to now.
+// TrueBill prices the spans of the foundation by the tariff of sim.Catalogue; running ones are
+// charged up to now.
 func (f *Foundation) TrueBill() sim.Bill {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -314,7 +312,7 @@ func (f *Foundation) TrueBill() sim.Bill {
 	return bill
 }
 
-// Rows lists the table in the order of ids, rows that are not committed yet included.
+// Rows lists the table in the order of ids, with uncommitted rows.
 func (f *Foundation) Rows(list List) []Row {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -327,7 +325,7 @@ func (f *Foundation) Rows(list List) []Row {
 	return rows
 }
 
-// Pruned lists the rows that are gone, in the order in which they went.
+// Pruned lists the removed rows, in the order of removal.
 func (f *Foundation) Pruned(list List) []Pruned {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -335,7 +333,7 @@ func (f *Foundation) Pruned(list List) []Pruned {
 	return slices.Clone(f.tables[list].pruned)
 }
 
-// Users lists who may ask for a token by password: "operator" with
-// cloud_controller.admin_read_only, and for each organization, counted from 1, "manager-1" and
-// "billing-1". All their passwords are "password", unless Config says otherwise.
+// Users lists the accounts with a password: "operator" with cloud_controller.admin_read_only, and
+// for each organization, counted from 1, "manager-1" and "billing-1". All their passwords are
+// "password", unless Config says otherwise.
 func (f *Foundation) Users() []User { return slices.Clone(f.users) }

@@ -51,14 +51,14 @@ type request struct {
 	*http.Request
 	base  string // address of the foundation, for links
 	now   int64  // of the foundation's clock
-	date  int64  // the same, by the clock of the server that answers
+	date  int64  // the same, by the clock of the answering server
 	token *token // nil where none is asked for
 }
 
 // endpoint answers a request. It is called with the lock held and the world at request.now.
 type endpoint func(r *request) answer
 
-// access says who may call an endpoint.
+// access is the group of callers of an endpoint.
 type access uint8
 
 const (
@@ -97,7 +97,7 @@ func (f *Foundation) routes() {
 // ServeHTTP answers a request to the foundation.
 func (f *Foundation) ServeHTTP(w http.ResponseWriter, r *http.Request) { f.mux.ServeHTTP(w, r) }
 
-// serve answers with the faults that the knobs give.
+// serve answers, with the faults of the knobs.
 func (f *Foundation) serve(w http.ResponseWriter, r *http.Request, who access, e endpoint) {
 	in := &request{Request: r, base: f.base(r)}
 	a, mishap := f.answer(in, who, e)

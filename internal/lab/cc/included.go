@@ -7,8 +7,7 @@ import (
 	"github.com/daybook-billing/daybook/internal/lab/sim"
 )
 
-// included are the resources that a list brings with its own: include=space.organization, or
-// fields[...].
+// included are the resources beside a list's own: include=space.organization, or fields[...].
 func (f *Foundation) included(r *request, p *params, path string, page []item) object {
 	guids := map[string]bool{}
 	for i := range page {
@@ -72,8 +71,7 @@ func (f *Foundation) includedOrganizations(r *request, p *params, spaces map[str
 	return object{"organizations": organizations}
 }
 
-// includedFields answers fields[service_plan]=guid,name and the like: only the fields that are
-// asked for.
+// includedFields answers fields[service_plan]=guid,name and the like: only the requested fields.
 func (f *Foundation) includedFields(p *params, instances map[string]bool) object {
 	included := object{}
 	seen := map[string]bool{}
@@ -121,7 +119,7 @@ func (f *Foundation) includedFields(p *params, instances map[string]bool) object
 	return included
 }
 
-// fieldsOf picks the fields that are asked for; a dot leads into an object.
+// fieldsOf picks the requested fields; a dot leads into an object.
 func fieldsOf(asked []string, whole object) object {
 	picked := object{}
 	for _, field := range asked {

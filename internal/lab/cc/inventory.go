@@ -16,10 +16,10 @@ type item struct {
 	show       func() object // as the API shows it
 }
 
-// standardOrders are the columns that most lists can be ordered by.
+// standardOrders are the columns for the order of most lists.
 var standardOrders = []string{"created_at", "updated_at"}
 
-// inventoryRoutes are the lists of what lives, and each of its resources alone.
+// inventoryRoutes are the lists of the inventory, and each of its resources alone.
 func (f *Foundation) inventoryRoutes(handle func(pattern string, e endpoint)) {
 	list := func(name, what string, g grammar, items func(r *request, p *params) []item) {
 		f.listRoutes(handle, name, what, g, items)
@@ -100,8 +100,8 @@ func (f *Foundation) listRoutes(handle func(pattern string, e endpoint), name, t
 	})
 }
 
-// listItems is a page of the items that pass the filters of all lists, with what the resources
-// include.
+// listItems is a page of the items, after the filters common to all lists, with the included
+// resources.
 func (f *Foundation) listItems(r *request, p *params, path string, all []item) answer {
 	all = slices.DeleteFunc(all, func(i item) bool { return !p.passes("guids", i.guid) || !p.admits(i.Created.Unix()) })
 	slices.SortStableFunc(all, func(a, b item) int {
@@ -133,8 +133,8 @@ func (f *Foundation) listItems(r *request, p *params, path string, all []item) a
 	return a
 }
 
-// mayRead reports whether the token reads what belongs to an organization: it reads everything, or
-// its owner has a role there.
+// mayRead reports whether the token reads an organization: it reads everything, or its owner has a
+// role there.
 func (f *Foundation) mayRead(r *request, org string) bool {
 	if r.token.global() {
 		return true
@@ -143,8 +143,8 @@ func (f *Foundation) mayRead(r *request, org string) bool {
 	return i >= 0 && (slices.Contains(f.users[i].Manages, org) || slices.Contains(f.users[i].Bills, org))
 }
 
-// passesSpace reports whether what belongs to a space may be read and passes the filters by space
-// and organization.
+// passesSpace reports whether the contents of a space may be read and pass the filters by space and
+// organization.
 func (f *Foundation) passesSpace(r *request, p *params, s *sim.Space) bool {
 	return f.mayRead(r, s.Org.GUID) && p.passes("space_guids", s.GUID) && p.passes("organization_guids", s.Org.GUID)
 }

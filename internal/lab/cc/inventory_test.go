@@ -255,7 +255,7 @@ var _ = Describe("the inventory", func() {
 	})
 })
 
-// served asks go-cfclient for everything that a reconcile needs.
+// served asks go-cfclient for the whole input of a reconciliation.
 func served(ctx context.Context, c *caller, cf *client.Client) {
 	GinkgoHelper()
 	orgs, err := cf.Organizations.ListAll(ctx, nil)

@@ -9,23 +9,22 @@ import (
 	"time"
 )
 
-// Knobs are the things that may be turned while the foundation runs. Rates are probabilities, from
-// 0 (never) to 1. What concerns rows (late commits, unknown states) holds for rows written from
-// then on, what concerns requests for the next request, what concerns tokens for tokens given out
-// from then on.
+// Knobs may be turned while the foundation runs. Rates are probabilities, from 0 (never) to 1.
+// Knobs of rows (late commits, unknown states) hold for rows written from then on, knobs of
+// requests for the next request, knobs of tokens for tokens given out from then on.
 type Knobs struct {
 	// LateCommits is how likely a transaction commits late: its rows are listed only then, at the
 	// place of their ids.
 	LateCommits float64 `placeholder:"RATE" help:"Probability that a row is committed, and so listed, late." json:"late_commits"`
 	// LateCommitMax is how late at most, evenly spread.
 	LateCommitMax Duration `default:"2m" help:"How late a late row is at most." json:"late_commit_max"`
-	// UnknownStateRate is how likely a row brings something that no documentation knows: an
-	// additional row with a state of its own, or an additional field.
+	// UnknownStateRate is the probability of an undocumented addition to a row: another row with a
+	// state of its own, or another field.
 	UnknownStateRate float64 `placeholder:"RATE" help:"Probability that a row brings an unknown field, or a further row with an unknown state." json:"unknown_state_rate"`
 
-	// Retention is the age at which the daily job removes rows; 0 keeps them all.
+	// Retention is the age of rows for removal by the daily job; 0 keeps them all.
 	Retention Duration `default:"31d" help:"Age from which rows are removed by the daily job; 0 for never." json:"retention"`
-	// KeepRunning spares the rows that tell what still runs, as pull request 5210 does.
+	// KeepRunning spares the beginnings of running resources, as pull request 5210 does.
 	KeepRunning bool `help:"Spare the rows of what still runs when removing old ones." json:"keep_running"`
 
 	// ErrorRate is how likely a request gets 500, 502, 503 or 504.
@@ -36,7 +35,7 @@ type Knobs struct {
 	// Tokens of cloud_controller.admin and admin_read_only are exempt,
 	// cloud_controller.global_auditor is not.
 	RateLimit int `placeholder:"N" help:"Requests an hour for each client, admins excepted; 0 for no limit." json:"rate_limit"`
-	// RetryAfter is what 429 asks to wait, in whole seconds.
+	// RetryAfter is the wait in a 429, in whole seconds.
 	RetryAfter Duration `default:"2s" help:"What a 429 answer asks to wait." json:"retry_after"`
 	// RetryAfterUnix makes Retry-After the Unix time of the reset, against RFC 9110, as Cloud
 	// Controllers of before pull request 3289 (2023) do.
@@ -47,26 +46,26 @@ type Knobs struct {
 	SlowRate float64 `placeholder:"RATE" help:"Probability of a slow answer." json:"slow_rate"`
 	// Slow is how long a slow answer takes.
 	Slow Duration `default:"1s" help:"How long a slow answer takes." json:"slow"`
-	// CutRate is how likely an answer with status 200 ends in its middle: below its Content-Length,
-	// in the middle of a chunked body, or with a Content-Length that is right for the part.
+	// CutRate is the probability of an answer with status 200 to end in its middle: below its
+	// Content-Length, in the middle of a chunked body, or with the part's own Content-Length.
 	CutRate float64 `placeholder:"RATE" help:"Probability of a cut answer." json:"cut_rate"`
 	// GarbageRate is how likely a request gets 200 and a page of HTML.
 	GarbageRate float64 `placeholder:"RATE" help:"Probability of an HTML page with status 200." json:"garbage_rate"`
-	// MaxTotalResults refuses pages that end beyond it with 422, as cc.renderer.max_total_results;
-	// 0 for no limit.
+	// MaxTotalResults refuses pages beyond it with 422, as cc.renderer.max_total_results; 0 for no
+	// limit.
 	MaxTotalResults int `placeholder:"N" help:"Refuse pages that end beyond this; 0 for no limit." json:"max_total_results"`
 
 	// MissingGlobalScope withholds the scopes of global reading from tokens.
 	MissingGlobalScope bool `help:"Give out tokens without global read scopes." json:"missing_global_scope"`
 	// TokenLifetime is how long access tokens live (of real time), in whole seconds.
 	TokenLifetime Duration `default:"20m" help:"Lifetime of access tokens." json:"token_lifetime"`
-	// Speed is how many seconds pass in the foundation for each real one; 0 stops its clock, which
-	// Advance moves.
+	// Speed is the foundation's seconds in each real one; 0 stops its clock, and only Advance moves
+	// it.
 	Speed float64 `default:"60" help:"Seconds that pass in the foundation for each real one; 0 for none." json:"speed"`
 }
 
-// StandardKnobs are those of a foundation without faults: nothing fails, rows live 31 days, tokens
-// 20 minutes, and the clock stands still.
+// StandardKnobs are a foundation's without faults: nothing fails, rows live 31 days, tokens 20
+// minutes, and the clock stands still.
 func StandardKnobs() Knobs {
 	return Knobs{
 		LateCommitMax: Duration(2 * time.Minute),
@@ -79,7 +78,7 @@ func StandardKnobs() Knobs {
 
 const day = 24 * time.Hour
 
-// Validate says what is wrong with the knobs.
+// Validate refuses knobs out of range.
 func (k *Knobs) Validate() error {
 	for _, rate := range []struct {
 		name  string
@@ -126,7 +125,7 @@ func (k *Knobs) Validate() error {
 // centuries.
 const maxSpeed = 1_000_000
 
-// Duration is a time.Duration that is written in text, with days: "31d", "1d12h", "90s".
+// Duration is a time.Duration with a text of its own, in days, too: "31d", "1d12h", "90s".
 type Duration time.Duration
 
 var days = regexp.MustCompile(`^([0-9]{1,6})d`)
@@ -158,7 +157,7 @@ func (d *Duration) UnmarshalText(text []byte) error {
 	return err
 }
 
-// MarshalText writes what UnmarshalText reads.
+// MarshalText is the inverse of UnmarshalText.
 func (d Duration) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
 
 // String is the duration with days: "31d", "1d12h0m0s".

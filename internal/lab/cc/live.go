@@ -2,7 +2,7 @@ package cc
 
 import "github.com/daybook-billing/daybook/internal/lab/sim"
 
-// live brings the world to a time; what happens on the way is written to the tables.
+// live brings the world to a time; its events go to the tables.
 func (f *Foundation) live(to int64) { f.world.Advance(unixMicro(to), f.take) }
 
 // act does something to the world at the present time.
@@ -22,8 +22,8 @@ func listOf(e *sim.Event) List {
 	return AppEvents
 }
 
-// Do acts on the world at the present time: what it does is reported as if users had done it. The
-// verb must not call the foundation.
+// Do acts on the world at the present time, as its users do: with events. The verb must not call
+// the foundation.
 func (f *Foundation) Do(verb func(*sim.Platform)) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -31,8 +31,8 @@ func (f *Foundation) Do(verb func(*sim.Platform)) {
 	f.act(verb)
 }
 
-// Purge does destructively_purge_all_and_reseed: the table is emptied, and gets a row for
-// everything that runs.
+// Purge does destructively_purge_all_and_reseed: the table is emptied, and gets a row for each
+// running resource.
 func (f *Foundation) Purge(list List) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -53,12 +53,12 @@ func (f *Foundation) purge(list List) {
 	f.atOnce = false
 }
 
-// Backfill writes the WAS_RUNNING rows of pull request 5210, for what runs and has no beginning in
-// the tables.
+// Backfill writes the WAS_RUNNING rows of pull request 5210, for running resources without a
+// beginning in the tables.
 func (f *Foundation) Backfill() { f.SlowBackfill(0) }
 
-// SlowBackfill is a Backfill that writes its rows some time after it has read what runs, while the
-// foundation lives on: it writes baselines for what has ended meanwhile, too. Repair ends those.
+// SlowBackfill is a Backfill with some time between its reading and its writing, while the
+// foundation lives on: it writes baselines for resources ended meanwhile, too. Repair ends them.
 func (f *Foundation) SlowBackfill(takes Duration) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -79,7 +79,7 @@ func (f *Foundation) SlowBackfill(takes Duration) {
 	f.anchor()
 }
 
-// Repair writes the endings of pull request 5210, for baselines whose resource is gone.
+// Repair writes the endings of pull request 5210, for baselines of ended resources.
 func (f *Foundation) Repair() {
 	f.mu.Lock()
 	defer f.mu.Unlock()

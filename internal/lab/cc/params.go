@@ -17,7 +17,7 @@ type params struct {
 	page, per  int
 	order      string // a column, or empty for the order of ids
 	descending bool
-	shown      url.Values // what links to other pages repeat
+	shown      url.Values // repeated in links to other pages
 	problems   []string
 }
 
@@ -42,11 +42,11 @@ func (b *bound) admits(created int64) bool {
 	}
 }
 
-// grammar is what a list understands beyond what all lists do.
+// grammar is the parameters of a list, beside those common to all.
 type grammar struct {
 	arrays  []string // filters with a list of values
 	orders  []string
-	nested  []string // parameters of the form name[key], which are taken as they come
+	nested  []string // parameters of the form name[key], taken as they come
 	updated bool     // updated_ats may be given
 }
 
@@ -120,7 +120,7 @@ func (g *grammar) paging(p *params, name, value string) {
 		if value == "" {
 			return
 		}
-		p.order = strings.TrimLeft(value[:1], "+- ") + value[1:] // a + that was not escaped is a space
+		p.order = strings.TrimLeft(value[:1], "+- ") + value[1:] // an unescaped + is a space
 		p.descending = value[0] == '-'
 		if !slices.Contains(g.orders, p.order) {
 			p.problems = append(p.problems, "Order by can only be: '"+strings.Join(g.orders, "', '")+"'")
@@ -130,8 +130,8 @@ func (g *grammar) paging(p *params, name, value string) {
 	}
 }
 
-// bound adds a filter on created_at; name is what messages call it. Source:
-// app/messages/validators.rb, TimestampValidator.
+// bound adds a filter on created_at; messages call it name. Source: app/messages/validators.rb,
+// TimestampValidator.
 func (p *params) bound(name, operator, value string) {
 	b := bound{operator: operator}
 	values := split(value)
@@ -168,7 +168,7 @@ func (p *params) admits(created int64) bool {
 	return true
 }
 
-// passes reports whether a value passes the filter of that name.
+// passes reports whether a value passes the named filter.
 func (p *params) passes(filter, value string) bool {
 	values, asked := p.filters[filter]
 	return !asked || slices.Contains(values, value)
@@ -185,7 +185,7 @@ func split(value string) []string {
 // maxPage keeps page * per_page within an int; no list has as many.
 const maxPage = 1 << 40
 
-// leadingInt reads a number as Ruby's to_i does: the digits that it begins with, 0 for none.
+// leadingInt reads a number as Ruby's to_i does: the digits at its beginning, 0 for none.
 func leadingInt(s string) int {
 	end := 0
 	for end < len(s) && (s[end] >= '0' && s[end] <= '9' || end == 0 && (s[0] == '-' || s[0] == '+')) {

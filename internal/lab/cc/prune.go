@@ -1,10 +1,10 @@
 package cc
 
-// prune does the daily cleanup: it removes the committed rows that were created before the cutoff
-// (Unix seconds), but never the newest row. With keepRunning a beginning stays while it tells what
-// runs: it goes only when an ending of the same resource with a higher id is as old, too, or when
-// it lies between the first and the last beginning of its run that are as old. Runs are told apart
-// by the order of ids, not by times.
+// prune does the daily cleanup: it removes the committed rows from before the cutoff (Unix
+// seconds), but never the newest row. With keepRunning a beginning stays while its resource runs:
+// it goes only when an ending of the same resource with a higher id is as old, too, or when it lies
+// between the first and the last old beginning of its run. Runs are told apart by the order of ids,
+// not by times.
 //
 // Source: lib/database/old_record_cleanup.rb, and for keepRunning its state in pull request 5210.
 func (t *table) prune(now, cutoff int64, keepRunning bool) int {
@@ -25,7 +25,7 @@ func (t *table) prune(now, cutoff int64, keepRunning bool) int {
 // run is the first and the last old beginning of a resource's current run, as indices of rows.
 type run struct{ first, last int }
 
-// spared are the indices of the old rows that tell what runs.
+// spared are the indices of the old rows of running resources.
 func (t *table) spared(old func(i int) bool) map[int]bool {
 	runs := map[key]run{}
 	for i := range t.rows {

@@ -10,7 +10,7 @@ import (
 
 func to(guid string) object { return object{"data": object{"guid": guid}} }
 
-// resource is what all resources of the API have, and more.
+// resource has the fields of all resources of the API, and more.
 func resource(base, collection, guid string, record sim.Record, more object) object {
 	at := record.Created.Format(time.RFC3339)
 	whole := object{
@@ -26,7 +26,7 @@ func resource(base, collection, guid string, record sim.Record, more object) obj
 	return whole
 }
 
-// standing is the record of what was there from the beginning.
+// standing is the record of the resources from the beginning.
 func (f *Foundation) standing() sim.Record { return sim.Record{Created: f.started} }
 
 func (f *Foundation) organizations(r *request, p *params) (items []item) {
@@ -99,7 +99,7 @@ func (f *Foundation) app(r *request, a *sim.App) object {
 	})
 }
 
-// stack is what everything is staged and run on.
+// stack is the one stack.
 const stack = "cflinuxfs4"
 
 func (f *Foundation) processes(r *request, p *params) (items []item) {

@@ -6,7 +6,7 @@ import (
 	"github.com/daybook-billing/daybook/internal/lab/sim"
 )
 
-// versionV3 is the version of the API that the foundation shows.
+// versionV3 is the version of the API.
 const versionV3 = "3.228.0"
 
 type object = map[string]any
@@ -64,7 +64,7 @@ func (f *Foundation) info(r *request) answer {
 	})
 }
 
-// usageSummary is GET /v3/info/usage_summary, which only global readers find. Source:
+// usageSummary is GET /v3/info/usage_summary, for global readers only. Source:
 // app/fetchers/global_usage_summary_fetcher.rb.
 func (f *Foundation) usageSummary(r *request) answer {
 	if !r.token.global() {

@@ -14,14 +14,14 @@ type summary struct {
 	Services  int `json:"service_instances"` // managed ones
 	Tasks     int `json:"per_app_tasks"`     // PENDING and RUNNING
 
-	// What the world does not have.
+	// Absent from the world.
 	Routes   int `json:"routes"`
 	Ports    int `json:"reserved_ports"`
 	Domains  int `json:"domains"`
 	KeyCount int `json:"service_keys"`
 }
 
-// summarise adds up what is in the spaces that count.
+// summarise adds up the contents of the counted spaces.
 func summarise(p *sim.Platform, counts func(*sim.Space) bool) (s summary) {
 	for _, a := range p.Apps {
 		if !counts(a.Space) {

@@ -25,7 +25,7 @@ func (l List) String() string {
 	return "app_usage_events"
 }
 
-// singular is what the API calls one event in its messages.
+// singular is the API's word for one event in its messages.
 func (l List) singular() string {
 	if l == ServiceEvents {
 		return "service usage event"
@@ -35,13 +35,12 @@ func (l List) singular() string {
 
 // Row is one row of a table.
 type Row struct {
-	// ID ascends in the order in which rows are written. The API never shows it.
+	// ID ascends in the order of writing. The API never shows it.
 	ID int64
-	// GUID is the event's. After a purge it is that of the process or service instance, and may
+	// GUID is the event's. After a purge it is the guid of the process or service instance, and may
 	// come back.
 	GUID string
-	// CreatedAt is what the event says: the clock of whichever API served the call, in whole
-	// seconds.
+	// CreatedAt is the event's time: by the clock of the call's API server, in whole seconds.
 	CreatedAt time.Time
 	// Visible is when the row was committed, or will be: it is listed from then on.
 	Visible time.Time
@@ -61,14 +60,14 @@ const (
 	Unwritten Cause = "unwritten"
 )
 
-// Pruned is a row that is gone.
+// Pruned is a removed row.
 type Pruned struct {
 	Row
 	At    time.Time
 	Cause Cause
 }
 
-// part is what an event says of its resource's run.
+// part is an event's place in its resource's run.
 type part uint8
 
 const (
@@ -88,14 +87,14 @@ type row struct {
 	created int64 // Unix seconds
 	chunk   int32 // in table.chunks
 	offset  int32
-	length  int32 // a comma follows, so that neighbours can be listed in one piece
+	length  int32 // a comma follows, to list neighbours in one piece
 	part    part
 }
 
 // key is a guid as the key of a map without pointers; shorter ones are padded with zeros.
 type key [36]byte
 
-// keyOf reports ok as false for what is too long to be a guid of the table.
+// keyOf reports ok as false for texts longer than a guid of the table.
 func keyOf(guid string) (k key, ok bool) {
 	if len(guid) == 0 || len(guid) > len(k) {
 		return k, false
@@ -112,12 +111,12 @@ type table struct {
 	rows    []row
 	byGUID  map[key]int64 // id
 	next    int64         // id
-	pending []int64       // ids of the rows that may not be committed yet, in ascending order
+	pending []int64       // ids of possibly uncommitted rows, in ascending order
 	chunks  [][]byte
 	living  []int            // rows, by chunk
 	tasks   map[key]evidence // see mayStop
 	pruned  []Pruned         // while remember is set
-	counts  map[Cause]int    // of rows that are gone
+	counts  map[Cause]int    // of removed rows
 	forget  bool             // do not fill pruned
 }
 
@@ -128,10 +127,10 @@ func newTable(list List, forget bool) *table {
 	}
 }
 
-// evidence counts the rows that tell of a task's beginning and end.
+// evidence counts the rows of a task's beginning and end.
 type evidence struct{ begun, ended int }
 
-// fields are the parts of an event that the table goes by.
+// fields are the parts of an event in use by the table.
 type fields struct {
 	guid     []byte
 	state    []byte
@@ -159,7 +158,7 @@ func (l List) read(event []byte) fields {
 	return f
 }
 
-// after is what stands between the mark and the next quote.
+// after is the text between the mark and the next quote.
 func after(event []byte, mark string) []byte {
 	i := bytes.Index(event, []byte(mark))
 	if i < 0 {
@@ -210,7 +209,7 @@ func (t *table) insert(f fields, event []byte, created, commit int64, late bool)
 	t.witness(&f, r.part, 1)
 }
 
-// witness counts a task's row that comes (1) or goes (-1).
+// witness counts a task's row, coming (1) or going (-1).
 func (t *table) witness(f *fields, p part, by int) {
 	k, ok := keyOf(string(f.resource))
 	if !f.task || !ok || p == neither {
@@ -229,9 +228,9 @@ func (t *table) witness(f *fields, p part, by int) {
 	t.tasks[k] = e
 }
 
-// mayStop reports whether Cloud Controller writes this event. A TASK_STOPPED of a task that ran
-// needs a beginning in the table and no ending. One that never ran (previous PENDING) ends with its
-// app, unchecked; pull request 5210 checks it, too. Source: app/models/runtime/task_model.rb,
+// mayStop reports whether Cloud Controller writes this event. A TASK_STOPPED after running needs a
+// beginning in the table and no ending. A task without a run (previous PENDING) ends with its app,
+// unchecked; pull request 5210 checks it, too. Source: app/models/runtime/task_model.rb,
 // create_stop_event_if_needed and after_destroy.
 func (t *table) mayStop(f *fields, checkAll bool) bool {
 	if string(f.state) != "TASK_STOPPED" || string(f.previous) == "TASK_WAS_RUNNING" {
@@ -250,7 +249,7 @@ func (t *table) json(r *row) []byte {
 	return t.chunks[r.chunk][r.offset : r.offset+r.length : r.offset+r.length]
 }
 
-// settle forgets which rows are pending that are committed by now.
+// settle forgets the pending rows committed by now.
 func (t *table) settle(now int64) {
 	t.pending = slices.DeleteFunc(t.pending, func(id int64) bool {
 		r := t.byID(id)
@@ -258,7 +257,7 @@ func (t *table) settle(now int64) {
 	})
 }
 
-// from is the index of the first row whose id is at least the given one.
+// from is the index of the first row with at least the given id.
 func (t *table) from(id int64) int {
 	i, _ := slices.BinarySearchFunc(t.rows, id, func(r row, id int64) int { return cmp.Compare(r.id, id) })
 	return i
@@ -287,9 +286,9 @@ func (t *table) find(guid string, now int64) *row {
 	return nil
 }
 
-// page lists committed rows with at least the given id in the order of ids: all they are, and those
-// of a page from skip on. The pieces are the rows' text with commas between; they stay as they are
-// when the table changes.
+// page lists committed rows with at least the given id in the order of ids: their number, and a
+// page of them from skip on. The pieces are the rows' text with commas between; they stay as they
+// are when the table changes.
 func (t *table) page(id int64, skip, limit int, now int64) (total int, pieces [][]byte) {
 	t.settle(now)
 	first := t.from(id)
@@ -304,7 +303,7 @@ func (t *table) page(id int64, skip, limit int, now int64) (total int, pieces []
 	if len(waiting) == 0 {
 		i, skip = first+min(skip, len(t.rows)-first), 0
 	}
-	var open *row // the first of the rows that lie together
+	var open *row // the first of some adjacent rows
 	var end int32 // and where they end
 	flush := func(comma int32) {
 		if open != nil {
@@ -332,7 +331,7 @@ func (t *table) page(id int64, skip, limit int, now int64) (total int, pieces []
 	return total, pieces
 }
 
-// remove takes out the rows that gone says, and remembers them.
+// remove takes out the rows chosen by gone, and remembers them.
 func (t *table) remove(at int64, cause Cause, gone func(i int) bool) (n int) {
 	kept := t.rows[:0]
 	for i := range t.rows {
@@ -367,7 +366,7 @@ func (t *table) drop(r *row, at int64, cause Cause) {
 	}
 }
 
-// public is the row with its text, which is shared and never changes.
+// public is the row with its text, shared and unchanging.
 func (t *table) public(r *row) Row {
 	event := t.json(r)
 	return Row{

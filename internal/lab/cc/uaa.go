@@ -51,7 +51,7 @@ func (t *token) has(scope string) bool { return slices.Contains(t.Scopes, scope)
 // global reports whether the token reads everything.
 func (t *token) global() bool { return global(t.Scopes) }
 
-// owner is the guid that Cloud Controller knows the token's owner by: a client's is its id.
+// owner is the guid of the token's owner at Cloud Controller: a client's is its id.
 func (t *token) owner() string {
 	if t.UserID != "" {
 		return t.UserID
@@ -95,8 +95,7 @@ func (u *uaa) sign(issuer string, t *token) string {
 	return text + "." + base64.RawURLEncoding.EncodeToString(signature)
 }
 
-// read returns the content of a token that the present key signed and that is not over; nil
-// otherwise.
+// read returns the content of a valid token, signed by the present key; nil otherwise.
 func (u *uaa) read(text string, now time.Time) *token {
 	signed, signature, found := cutLast(text, '.')
 	if !found || u.key == nil {
@@ -200,7 +199,7 @@ func (u *User) token(grant string) token {
 // uaa.jwt.policy.refreshTokenValiditySeconds.
 const refreshLifetime = 30 * day
 
-// tokens writes the tokens that a grant gives.
+// tokens writes the tokens of a grant.
 func (f *Foundation) tokens(r *request, t token, refreshed bool) answer {
 	if f.knobs.MissingGlobalScope {
 		t.Scopes = slices.DeleteFunc(slices.Clone(t.Scopes), func(s string) bool {
@@ -225,8 +224,8 @@ func (f *Foundation) tokens(r *request, t token, refreshed bool) answer {
 	return jsonAnswer(http.StatusOK, body).with("Cache-Control", "no-store")
 }
 
-// client is the client that a request to the UAA is from: by Basic authentication, or by the form.
-// nil for none.
+// client is the client behind a request to the UAA, by Basic authentication or by the form; nil for
+// none.
 func (u *uaa) client(r *request) *Client {
 	id, secret, ok := r.BasicAuth()
 	if ok {

@@ -1,6 +1,6 @@
 package sim
 
-// The things that follow from an action some time later.
+// The consequences of an action, some time later.
 type followUp uint8
 
 const (
@@ -15,7 +15,7 @@ const (
 	notificationIsSent
 )
 
-// item is one follow-up; the fields that its kind needs are set.
+// item is one follow-up, with the fields of its kind.
 type item struct {
 	at       int64 // Unix microseconds
 	sequence uint64
@@ -36,8 +36,7 @@ const (
 	thenRestart            // a restage
 )
 
-// agenda is a heap of follow-ups by time, and by the order in which they were planned where times
-// are equal.
+// agenda is a heap of follow-ups by time, and by the order of planning where times are equal.
 type agenda struct {
 	items []item
 	count uint64

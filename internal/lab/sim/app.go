@@ -7,22 +7,22 @@ type App struct {
 	Record
 	GUID, Name string
 	Space      *Space
-	// Buildpack is what the events of processes say: the first custom URL that the app is
-	// configured with now, else the name in its current droplet, with the guid in its current
-	// droplet. Before the first start it is what was configured.
+	// Buildpack is in the events of processes: the first custom URL of the present configuration,
+	// else the name in the current droplet, with the guid in the current droplet. Before the first
+	// start it is the configured one.
 	Buildpack Buildpack
 	Started   bool
-	Processes []*Process // the first is the web process that takes the traffic
+	Processes []*Process // the first is the web process with the traffic
 	Tasks     []*Task    // not ended
 	Builds    int        // open at once
 	Droplet   *Droplet   // current; nil until the first start
 	Droplets  []*Droplet // the newest keepDroplets, oldest first, and the current one
 
-	configured    Buildpack   // what the next build is staged with
-	open          []Buildpack // what the open builds are staged with, oldest first
+	configured    Buildpack   // for the next build
+	open          []Buildpack // of the open builds, oldest first
 	stagedWith    string      // the buildpack of the newest build
-	old           *Process    // the web process that a rolling deployment replaces
-	target        int         // instances that the deployment is to reach
+	old           *Process    // the web process before a rolling deployment
+	target        int         // instances at the end of the deployment
 	json          string      // "app" of every event
 	buildpackJSON string
 	staging       track
@@ -30,7 +30,7 @@ type App struct {
 	deleted       bool
 }
 
-// Process is one process of an app: the resource that app usage is metered by.
+// Process is one process of an app: the resource of app usage.
 type Process struct {
 	Record
 	GUID, Type          string
@@ -47,8 +47,8 @@ type ProcessSpec struct {
 	Instances, MemoryMB int
 }
 
-// Droplet is what a successful build leaves. Its buildpack's Name is the one that staging names in
-// its result: the final one, where there are several.
+// Droplet is the result of a successful build. Its buildpack's Name is the final one, where there
+// are several.
 type Droplet struct {
 	Record
 	GUID      string
@@ -63,7 +63,7 @@ const keepDroplets = 5
 // Docker reports whether the app is a docker app.
 func (a *App) Docker() bool { return a.configured == Buildpack{} }
 
-// Configured is what the app's next build will be staged with.
+// Configured is the buildpack of the app's next build.
 func (a *App) Configured() Buildpack { return a.configured }
 
 // Deploying reports whether a rolling deployment is under way.
@@ -72,7 +72,7 @@ func (a *App) Deploying() bool { return a.old != nil }
 // Deleted reports whether the app is gone.
 func (a *App) Deleted() bool { return a.deleted }
 
-// All lists the processes, with the web process that a rolling deployment replaces.
+// All lists the processes, during a rolling deployment with both web processes.
 func (a *App) All() []*Process {
 	if a.old == nil {
 		return a.Processes
@@ -120,8 +120,8 @@ func (a *App) rename(name string) {
 	a.json = `"app":{"guid":` + quote(a.GUID) + `,"name":` + quote(name) + `},`
 }
 
-// SetBuildpack changes what the app is configured with: no event, and no new droplet. A custom
-// buildpack's URL stands in the next event of a process all the same
+// SetBuildpack changes the app's configuration: no event, and no new droplet. A custom buildpack's
+// URL stands in the next event of a process all the same
 // (AppUsageEventRepository#buildpack_name_for_app).
 func (p *Platform) SetBuildpack(a *App, buildpack Buildpack) {
 	p.call()
@@ -133,7 +133,7 @@ func (p *Platform) SetBuildpack(a *App, buildpack Buildpack) {
 	}
 }
 
-// AssignDroplet makes a droplet the current one: no event, and what runs goes on as it was.
+// AssignDroplet makes a droplet the current one: no event, and running processes go on as before.
 func (p *Platform) AssignDroplet(a *App, d *Droplet) {
 	p.call()
 	a.Droplet = d
@@ -141,7 +141,7 @@ func (p *Platform) AssignDroplet(a *App, d *Droplet) {
 	a.forgetDroplets()
 }
 
-// report sets what the events of processes say of the buildpack.
+// report sets the buildpack for the events of processes.
 func (a *App) report() {
 	var b Buildpack
 	if a.Droplet != nil {
@@ -164,7 +164,7 @@ func (b Buildpack) json() string {
 	return `"buildpack":{"guid":` + quoteOrNull(b.GUID) + `,"name":` + quoteOrNull(b.Name) + `},`
 }
 
-// newDroplet makes a droplet of what was staged.
+// newDroplet makes a droplet of the staged app.
 func (p *Platform) newDroplet(a *App, staged Buildpack) *Droplet {
 	if staged.Final != "" {
 		staged = Buildpack{GUID: staged.GUID, Name: staged.Final}
@@ -185,8 +185,8 @@ func (a *App) forgetDroplets() {
 	}
 }
 
-// StartApp starts every process, also those with 0 instances. Nothing happens to an app that is
-// started. An app that was never started gets its newest droplet, or one made for it.
+// StartApp starts every process, even with 0 instances. Nothing happens to a started app. Before
+// its first start an app gets its newest droplet, or one made for it.
 func (p *Platform) StartApp(a *App) {
 	p.call()
 	p.startApp(a)
@@ -209,8 +209,8 @@ func (p *Platform) startApp(a *App) {
 	}
 }
 
-// StopApp stops every process, and with them a deployment that is under way. Nothing happens to an
-// app that is stopped.
+// StopApp stops every process, and with them a deployment under way. Nothing happens to a stopped
+// app.
 func (p *Platform) StopApp(a *App) {
 	p.call()
 	p.stopApp(a)
@@ -257,7 +257,7 @@ func (p *Platform) Crash(*Process) {}
 
 // DeleteApp deletes an app with its tasks. Cloud Controller takes the droplet away first, so the
 // STOPPED events of a running app have no guid of a buildpack, and no name of one unless it is a
-// custom one. Tasks that never started get a TASK_STOPPED, too. The app must have no open builds.
+// custom one. Pending tasks get a TASK_STOPPED, too. The app must have no open builds.
 func (p *Platform) DeleteApp(a *App) {
 	if a.Builds > 0 {
 		panic("sim: DeleteApp during a build")
@@ -293,7 +293,7 @@ func (p *Platform) BeginDeploy(a *App) {
 
 // ContinueDeploy takes one step: an instance of the old process away (down to STARTED with 0
 // instances), one of the new process more. The last step destroys the old process and restarts all
-// that are not web; then it returns true.
+// but web; then it returns true.
 func (p *Platform) ContinueDeploy(a *App) (done bool) {
 	if !a.Deploying() {
 		return true
@@ -331,8 +331,8 @@ func (p *Platform) CancelDeploy(a *App) {
 	a.Processes[0], a.old = old, nil
 }
 
-// BeginBuild begins staging with what the app is configured with. Several builds of one app may be
-// open at once.
+// BeginBuild begins staging with the configured buildpack. Several builds of one app may be open at
+// once.
 func (p *Platform) BeginBuild(a *App) {
 	p.call()
 	a.Builds++
@@ -397,12 +397,11 @@ func (process *Process) footprint() Footprint {
 	}
 }
 
-// stagingMemoryMB is what every build is reported with, whatever it used:
-// BuildModel::STAGING_MEMORY.
+// stagingMemoryMB is in the events of every build, whatever it used: BuildModel::STAGING_MEMORY.
 const stagingMemoryMB = 1024
 
-// stagingFootprint has the buildpack of the newest build: events do not tell which of several has
-// ended.
+// stagingFootprint has the buildpack of the newest build: events do not name the ended one of
+// several.
 func (a *App) stagingFootprint() Footprint {
 	return Footprint{Instances: a.Builds, MemoryMB: stagingMemoryMB, Buildpack: a.stagedWith}
 }

@@ -1,8 +1,8 @@
 package sim
 
-// Backfill is a run of Cloud Controller's WAS_RUNNING backfill: it reads what runs, and writes a
-// baseline for it. The API stays live meanwhile, so that a baseline can be written for what has
-// ended since it was read.
+// Backfill is a run of Cloud Controller's WAS_RUNNING backfill: it reads the running resources, and
+// writes a baseline for each. The API stays live meanwhile, so a baseline may be written for a
+// resource after its end.
 //
 // Source: cloudfoundry/cloud_controller_ng pull request 5210, lib/database/was_running_backfill.rb.
 type Backfill struct {
@@ -19,8 +19,8 @@ type baseline struct {
 	service *serviceUsage
 }
 
-// BeginBackfill reads what runs: started processes, running and canceling tasks, service instances.
-// Nothing is written before Write.
+// BeginBackfill reads the running resources: started processes, running and canceling tasks,
+// service instances. Nothing is written before Write.
 func (p *Platform) BeginBackfill() *Backfill {
 	b := &Backfill{platform: p}
 	for _, process := range p.started() {
@@ -53,10 +53,10 @@ func (p *Platform) BeginBackfill() *Backfill {
 	return b
 }
 
-// Write emits a baseline for everything that was read and for which needs says that the table has
-// no beginning: of the kinds KindApp, KindTask and KindService, by the resource's guid. created_at
-// is the database's time, without skew; the buildpack is what is in the droplet. The truth does not
-// change. It can be called once.
+// Write emits a baseline for each resource from the reading without a beginning in the table, as
+// told by needs, of the kinds KindApp, KindTask and KindService, by guid. created_at is the
+// database's time, without skew; the buildpack is the droplet's. The truth does not change. It can
+// be called once.
 func (b *Backfill) Write(needs func(kind, resource string) bool) {
 	p := b.platform
 	p.database()
@@ -76,9 +76,9 @@ func (b *Backfill) Write(needs func(kind, resource string) bool) {
 // Backfill reads and writes at once: see BeginBackfill and Backfill.Write.
 func (p *Platform) Backfill(needs func(kind, resource string) bool) { p.BeginBackfill().Write(needs) }
 
-// RepairEndings emits the ending of every baseline that was written for what had ended: at the time
-// of the repair, with the baseline's footprint and its state as the previous one. What runs again
-// by now gets none.
+// RepairEndings emits an ending for every baseline of an ended resource: at the time of the repair,
+// with the baseline's footprint and its state as the previous one. A resource in a new run gets
+// none.
 func (p *Platform) RepairEndings() {
 	p.database()
 	for _, row := range p.stale {

@@ -8,11 +8,10 @@ import (
 )
 
 // tariff is a fixed price list, small enough to be checked by eye. All prices are in nanopounds
-// (1e-9 GBP), so that for whole seconds every amount is a whole number of them and no rounding is
-// involved.
+// (1e-9 GBP), so for whole seconds every amount is a whole number of them, without rounding.
 const (
 	appMemorySecond      = 1          // per MiB and second, any app
-	javaTimes            = 2          // times that, for buildpacks "java*"
+	javaTimes            = 2          // times as much for buildpacks "java*"
 	stagingMemorySecond  = 3          // per MiB and second of each open build
 	taskStartedHour      = 10_000_000 // per started hour of a task
 	smallStartedHour     = 20_000_000 // per started hour of a service on a plan called "small"
@@ -68,13 +67,12 @@ plans:
       - {name: storage, quantity: "volume_gb * seconds", unit: GiB-second, unit_price: "0.00000005", currency: GBP, vat: Standard}
 `
 
-// Catalogue is the price catalogue that TrueBill goes by, as a catalogue file in GBP. Its prices
-// have so few digits that every charge for whole seconds, and its VAT of 20 %, is exact at 12
-// places.
+// Catalogue is the price catalogue of TrueBill, as a catalogue file in GBP. Its prices have few
+// digits: every charge for whole seconds, and its VAT of 20 %, is exact at 12 places.
 func Catalogue() string { return catalogueYAML }
 
-// price is what a footprint costs for a time in microseconds, in femtopounds (1e-15 GBP): a rate in
-// nanopounds a second times microseconds. Started hours count from the span's start.
+// price is the cost of a footprint for a time in microseconds, in femtopounds (1e-15 GBP): a rate
+// in nanopounds a second times microseconds. Started hours count from the span's start.
 func price(kind string, f *Footprint, micros int64) amount {
 	const hour = 3_600_000_000
 	var perSecond int64
@@ -156,7 +154,7 @@ func (b Bill) Total() *big.Rat {
 	return total
 }
 
-// trueBill prices everything that ran. What still runs is charged up to its platform's horizon.
+// trueBill prices all spans. Running ones are charged up to their platform's horizon.
 func (r *recorder) trueBill(cf, trove time.Time) Bill {
 	whole := ledger{sums: make(map[billKey]*amount, len(r.bill.sums))}
 	for key, sum := range r.bill.sums {

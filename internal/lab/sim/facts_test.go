@@ -47,7 +47,7 @@ func (l *line) states() string {
 // ruby is the buildpack of the apps below.
 var ruby = sim.Buildpack{GUID: "bp", Name: "ruby_buildpack"}
 
-// facts is a platform with one space, and the events that it has written.
+// facts is a platform with one space, and its events.
 type facts struct {
 	*sim.Platform
 	lines []line
@@ -108,8 +108,8 @@ func (f *facts) spans() []string {
 	return list
 }
 
-// The facts are those of Cloud Controller's own specs (cloudfoundry/cloud_controller_ng), which
-// each entry names.
+// The facts are Cloud Controller's, by its own specs (cloudfoundry/cloud_controller_ng), named in
+// each entry.
 var _ = Describe("Cloud Controller's facts", func() {
 	f := newFacts()
 

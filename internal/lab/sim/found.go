@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// What the names of a world are made of. A few are awkward on purpose: names are foreign text.
+// The parts of a world's names. A few are awkward on purpose: names are foreign text.
 var (
 	orgNames   = []string{"retail", "logistics", "payments", "research", "public-sector", "media", "health", "energy"}
 	spaceNames = []string{"dev", "staging", "production", "sandbox", "ACC-nightly", "Zoë's space"}
@@ -18,7 +18,7 @@ var (
 	memories     = []int{64, 128, 256, 512, 1024, 2048, 4096}
 )
 
-// found makes what a world starts with: orgs, spaces, projects, buildpacks, plans and flavours.
+// found makes the beginning of a world: orgs, spaces, projects, buildpacks, plans and flavours.
 // Nothing of it is metered.
 func (w *World) found() {
 	p := w.platform
@@ -42,7 +42,7 @@ func (w *World) found() {
 	w.buildpacks = append(slices.Clone(p.Buildpacks),
 		// as Cloud Controller redacts it
 		Buildpack{Name: "https://***:***@git.example.com/team/buildpack.git"},
-		Buildpack{Name: "https://git.example.com/team/buildpack.git?access_token=unhidden"}, // which it does not redact
+		Buildpack{Name: "https://git.example.com/team/buildpack.git?access_token=unhidden"}, // left as it is by Cloud Controller
 		Buildpack{Name: "https://github.com/cloudfoundry/java-buildpack.git"},
 		Buildpack{Name: "https://github.com/cloudfoundry/apt-buildpack.git", GUID: ruby.GUID, Final: ruby.Name},
 		Buildpack{}) // docker

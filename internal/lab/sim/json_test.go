@@ -37,7 +37,7 @@ const (
 	self = `"links":\{"self":\{"href":"https://[^"]+"\}\}\}$`
 )
 
-// What may be null depends on the state: reference of the fields is Cloud Controller's presenters.
+// The state decides which fields may be null. Source: Cloud Controller's presenters.
 var shapes = map[string]*regexp.Regexp{
 	"process": regexp.MustCompile(head +
 		`"state":\{"current":"(?:STARTED|STOPPED)","previous":"(?:STARTED|STOPPED)"\},"app":\{"guid":"` + uuid +

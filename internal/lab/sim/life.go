@@ -5,7 +5,7 @@ import (
 	"math"
 )
 
-// Categories of events, with the share of each that a world aims for.
+// Categories of events, with a world's intended share of each.
 const (
 	appCategory = iota
 	taskCategory
@@ -21,12 +21,12 @@ const (
 	second = int64(1e6) // of the platform's microseconds
 	minute = 60 * second
 	hour   = 60 * minute
-	// rest is how long a service or an instance keeps its size at least, so that no two changes
-	// share a second.
+	// rest is the shortest time between two changes of a service or an instance: no two share a
+	// second.
 	rest = minute
-	// maxPending limits the tasks of an app that never start.
+	// maxPending limits the pending tasks of an app.
 	maxPending = 3
-	// maxBuilds limits the builds of an app that are open at once.
+	// maxBuilds limits the open builds of an app.
 	maxBuilds = 3
 )
 
@@ -43,7 +43,7 @@ func (w *World) liveTo(to int64) {
 	}
 }
 
-// step does the next thing that happens before `to`; false when there is none.
+// step does the next action or follow-up before `to`; false when there is none.
 func (w *World) step(to int64) bool {
 	if w.nextAction == 0 {
 		w.nextAction = w.start + w.gap()
@@ -64,8 +64,8 @@ func (w *World) step(to int64) bool {
 	return true
 }
 
-// gap is the time to the next action: random, longer at night, and such that the events last until
-// the end of the stretch. Where a stretch is used up, the next one begins.
+// gap is the time to the next action: random, longer at night, and long enough for the events to
+// last until the end of the stretch. Where a stretch is used up, the next one begins.
 func (w *World) gap() int64 {
 	for w.platform.now >= w.stretch || w.emitted >= w.quota {
 		w.stretch += w.end - w.start
@@ -82,7 +82,7 @@ func (w *World) gap() int64 {
 	return 1 + int64(mean*w.random.ExpFloat64())
 }
 
-// act does one thing, in the category that is furthest behind its share, give or take a little.
+// act does one thing, in the category furthest behind its share, give or take a little.
 func (w *World) act() {
 	w.actions++
 	total := 0
@@ -120,7 +120,7 @@ func (w *World) later(delay int64, it item) {
 	w.agenda.push(it)
 }
 
-// follow does what an earlier action brought about.
+// follow does a consequence of an earlier action.
 func (w *World) follow(it item) {
 	p := w.platform
 	p.setMicro(it.at)
@@ -154,8 +154,7 @@ func (w *World) follow(it item) {
 	}
 }
 
-// finish sends the notifications that are still under way, and with Drain brings everything to an
-// end.
+// finish sends the pending notifications, and with Drain brings everything to an end.
 func (w *World) finish() {
 	for len(w.agenda.items) > 0 {
 		it := w.agenda.pop()
@@ -188,7 +187,7 @@ func (w *World) between(low, high int64) int64 { return low + w.random.Int64N(hi
 
 func (w *World) chance(percent int) bool { return w.random.IntN(100) < percent }
 
-// name makes a name that no other has.
+// name makes a new name.
 func (w *World) name(of []string) string {
 	w.names++
 	return fmt.Sprintf("%s-%d", pick(w, of), w.names)

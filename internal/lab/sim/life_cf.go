@@ -77,8 +77,8 @@ func (w *World) actStarted(a *App) {
 	}
 }
 
-// actRarely does what few do to a started app. Builds are among it: every new app brings one, and a
-// large young world has its share of builds from those alone.
+// actRarely does something rare to a started app. Builds are rare: every new app brings one, and a
+// large young world has its share of builds from new apps alone.
 func (w *World) actRarely(a *App) {
 	switch n := w.random.IntN(100); {
 	case n < 10:
@@ -139,7 +139,7 @@ func (w *World) actBuild() {
 	w.restage(pick(w, w.platform.Apps))
 }
 
-// restage builds an app again, beside a build that may be under way.
+// restage builds an app again, perhaps beside a build under way.
 func (w *World) restage(a *App) {
 	if a.Builds >= maxBuilds {
 		return
@@ -191,7 +191,7 @@ func (w *World) actService() {
 	s.busyUntil = w.platform.now + rest
 }
 
-// createService makes one that the broker may fail to make.
+// createService makes a service, unless the broker fails.
 func (w *World) createService(space *Space, name string, plan *Plan) {
 	s := w.platform.CreateService(space, "", name, plan)
 	s.busyUntil = w.platform.now + rest
@@ -251,8 +251,8 @@ func (w *World) runTask(it item) {
 	w.later(delay, it)
 }
 
-// failService is a provisioning that failed, and what its owner does about it: deleting it, and
-// often trying again.
+// failService is a failed provisioning, and its owner's reaction: deleting it, and often trying
+// again.
 func (w *World) failService(it item) {
 	s := it.service
 	if s.deleted {

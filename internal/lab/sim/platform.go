@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// The lists of usage events that a foundation has.
+// A foundation's lists of usage events.
 const (
 	ListApp     = "app"     // /v3/app_usage_events
 	ListService = "service" // /v3/service_usage_events
@@ -19,8 +19,8 @@ type Event struct {
 	Time time.Time
 	// At is when it happened, by the world's own clock.
 	At time.Time
-	// Call numbers the verb that it comes from: the events of one verb are of one API call, which
-	// has one transaction.
+	// Call numbers the event's verb: the events of one verb are of one API call, in one
+	// transaction.
 	Call uint64
 	// Trove tells the notifications of the database cloud from the usage events of the foundation.
 	Trove bool
@@ -28,19 +28,19 @@ type Event struct {
 	List string
 	// GUID is the usage event's guid, or the notification's message_id.
 	GUID string
-	// State is what a usage event reports, such as STARTED (state.current of an app usage event);
-	// empty for Trove.
+	// State is the reported state of a usage event, such as STARTED (state.current of an app usage
+	// event); empty for Trove.
 	State string
-	// Resource is the guid of what the event is about: the process, the task, the app for staging
-	// and BUILDPACK_SET without a process, the service instance, the Trove instance.
+	// Resource is the guid of the event's subject: the process, the task, the app for staging and
+	// BUILDPACK_SET without a process, the service instance, the Trove instance.
 	Resource string
 	// JSON is one line without a line end: a v3 usage event, or a notification as a bare v1 body or
 	// in a v2 envelope. It is valid until the receiver returns; copy it to keep it.
 	JSON []byte
 }
 
-// Record is what Cloud Controller's tables have of every row: an id that grows, and created_at by
-// the clock of the API server that made it, in whole seconds.
+// Record has the columns of every row of Cloud Controller's tables: a growing id, and created_at by
+// the clock of its API server, in whole seconds.
 type Record struct {
 	ID      int64
 	Created time.Time
@@ -60,17 +60,16 @@ type Space struct {
 	json       string // "space" and "organization" of every event
 }
 
-// Buildpack is what an app is staged with. The zero value is a docker app; a custom one has a URL
-// for a name and no GUID. Where there are several, Name is the URL of the first custom one, GUID is
-// that of the final one and Final its name: that is what Cloud Controller reports, so that name and
-// guid are those of different buildpacks.
+// Buildpack stages an app. The zero value is a docker app; a custom one has a URL for a name and no
+// GUID. Where there are several, Name is the URL of the first custom one, GUID is the final one's
+// and Final its name: Cloud Controller reports name and guid of different buildpacks.
 type Buildpack struct{ GUID, Name, Final string }
 
 // Custom reports whether Name is the URL of a custom buildpack, as Cloud Controller shows it:
 // without user and password, but with its query.
 func (b Buildpack) Custom() bool { return b.Name != "" && (b.GUID == "" || b.Final != "") }
 
-// Platform is the state of a foundation and a database cloud, with a clock that its user sets.
+// Platform is the state of a foundation and a database cloud, with a clock set by its user.
 type Platform struct {
 	Orgs     []*Org
 	Spaces   []*Space
@@ -78,17 +77,17 @@ type Platform struct {
 	Services []*Service  // the same
 	Database []*Instance // the same
 
-	// What the foundation offers. Nothing of it is metered by itself.
+	// The foundation's offer. Nothing of it is metered by itself.
 	Plans      []*Plan
 	Buildpacks []Buildpack // without the custom ones
 
-	random *rand.Rand // what events tell: guids, message ids
-	aside  *rand.Rand // what no event tells
-	clocks []int64    // skews of the API servers' clocks in microseconds; none stands for one that is right
-	skew   int64      // of the server that does the present call
+	random *rand.Rand // for events: guids, message ids
+	aside  *rand.Rand // for everything outside of events
+	clocks []int64    // skews of the API servers' clocks in microseconds; none stands for one right clock
+	skew   int64      // of the present call's server
 	calls  uint64
 	lastID int64
-	stale  []*baseline // written for what had ended
+	stale  []*baseline // of ended resources
 	host   string
 	now    int64 // Unix microseconds
 	emit   func(Event)
@@ -99,7 +98,7 @@ type Platform struct {
 }
 
 // NewPlatform makes an empty platform. The seed gives guids and message ids; emit gets every event
-// as it happens. Times before the first SetTime are those of 1970.
+// as it happens. Times before the first SetTime are in 1970.
 func NewPlatform(seed uint64, emit func(Event)) *Platform {
 	return &Platform{
 		random: rand.New(rand.NewPCG(seed, 0x64617962_6f6f6b)), //nolint:gosec // the same seed must give the same world
@@ -109,7 +108,7 @@ func NewPlatform(seed uint64, emit func(Event)) *Platform {
 	}
 }
 
-// SetTime moves the clock. It never goes back: a time that has passed is ignored.
+// SetTime moves the clock. It never goes back: a past time is ignored.
 func (p *Platform) SetTime(t time.Time) { p.setMicro(t.UnixMicro()) }
 
 func (p *Platform) setMicro(micro int64) { p.now = max(p.now, micro) }
@@ -117,10 +116,10 @@ func (p *Platform) setMicro(micro int64) { p.now = max(p.now, micro) }
 // Now is the platform's clock.
 func (p *Platform) Now() time.Time { return time.UnixMicro(p.now).UTC() }
 
-// SetClocks gives the foundation API servers whose clocks are off by these amounts. Each verb is a
-// call to one of them, by chance, and created_at is its clock. The truth goes by the same times,
-// but never backward for one resource: what is reported to have happened before the resource's
-// former report happened with that.
+// SetClocks gives the foundation API servers with clocks off by these amounts. Each verb is a call
+// to one of them, by chance, and created_at is its clock. The truth goes by the same times, but
+// never backward for one resource: a report from before the resource's former report counts at the
+// former's time.
 func (p *Platform) SetClocks(skews ...time.Duration) {
 	p.clocks = nil
 	for _, skew := range skews {
@@ -141,14 +140,13 @@ func (p *Platform) call() {
 	}
 }
 
-// database begins what the foundation's database does by its own clock.
+// database begins a call by the clock of the foundation's database.
 func (p *Platform) database() {
 	p.calls++
 	p.skew = 0
 }
 
-// second is the time of the present call in whole seconds, the only precision that Cloud Foundry
-// reports.
+// second is the time of the present call in whole seconds, Cloud Foundry's precision.
 func (p *Platform) second() int64 { return (p.now + p.skew) / 1e6 }
 
 func (p *Platform) record() Record {
@@ -156,11 +154,11 @@ func (p *Platform) record() Record {
 	return Record{ID: p.lastID, Created: unixUTC(p.second())}
 }
 
-// Truth lists what ran, straight from the changes of state, by kind, resource and start.
+// Truth lists the true spans, straight from the changes of state, by kind, resource and start.
 func (p *Platform) Truth() []Span { return p.truth.truth() }
 
-// TrueBill prices the truth by the tariff of Catalogue. What still runs is charged up to the
-// horizon given for its platform.
+// TrueBill prices the truth by the tariff of Catalogue. Running resources are charged up to the
+// horizon given for their platform.
 func (p *Platform) TrueBill(cf, trove time.Time) Bill { return p.truth.trueBill(cf, trove) }
 
 // AddOrg adds an organization. An empty guid gets a random one.
@@ -190,7 +188,7 @@ func (p *Platform) RenameSpace(s *Space, name string) {
 	s.rename(name)
 }
 
-// RenameOrg changes the name, which no event has.
+// RenameOrg changes the name, absent from all events.
 func (p *Platform) RenameOrg(org *Org, name string) {
 	p.call()
 	org.Name = name

@@ -13,7 +13,7 @@ import (
 	"github.com/daybook-billing/daybook/internal/lab/sim"
 )
 
-// told is an event in short: what a specification compares.
+// told is an event in short, for comparisons.
 func told(line []byte) string {
 	var e struct {
 		State   json.RawMessage

@@ -10,18 +10,18 @@ import (
 	"github.com/daybook-billing/daybook/internal/lab/sim"
 )
 
-// replay is a plain reading of a world's events, to hold its truth against: what begins, changes
-// and ends by resource. It trusts order and completeness, which a simulated world guarantees, and
+// replay is a plain reading of a world's events, to hold its truth against: the beginnings, changes
+// and ends by resource. It trusts order and completeness, guaranteed by a simulated world, and
 // nothing else here may use it.
 type replay struct {
 	open   map[[2]string]sim.Span
 	latest map[[2]string]time.Time
 	spans  []sim.Span
-	// backward counts the reports that were older than the former one of their resource.
+	// backward counts the reports older than the former one of their resource.
 	backward int
 }
 
-// set ends what the resource was and begins what it is; a nil footprint only ends.
+// set ends the resource's span and begins the next; a nil footprint only ends.
 func (r *replay) set(kind, resource string, at time.Time, f *sim.Footprint) {
 	key := [2]string{kind, resource}
 	if at.Before(r.latest[key]) {
@@ -157,7 +157,7 @@ var _ = Describe("a world's truth", func() {
 		Expect(read.open).To(BeEmpty())
 		Expect(read.backward > 0).To(Equal(len(clocks) > 1))
 		truth := sim.Merge(world.Truth())
-		for i := range truth { // compare what events tell: who, when and how much
+		for i := range truth { // compare resource, times and footprint
 			s := &truth[i]
 			*s = sim.Span{Kind: s.Kind, Resource: s.Resource, Start: s.Start, End: s.End, Footprint: s.Footprint}
 		}

@@ -5,8 +5,8 @@ type Plan struct {
 	GUID, Name, OfferingGUID, Offering, BrokerGUID, Broker string
 }
 
-// Service is a service instance. Without a plan it is a user-provided one: a note of credentials
-// that the foundation reports but does not run, so the truth has no span of it.
+// Service is a service instance. Without a plan it is a user-provided one: a note of credentials,
+// reported but not run by the foundation, so the truth has no span of it.
 type Service struct {
 	Record
 	GUID, Name string
@@ -34,8 +34,8 @@ func (p *Platform) CreateService(space *Space, guid, name string, plan *Plan) *S
 	return s
 }
 
-// FailProvision notes that the broker could not make the service instance: no event. Cloud
-// Controller reports it as one that exists until DeleteService, and that is how it is billed.
+// FailProvision notes the broker's failure to make the service instance: no event. Cloud Controller
+// reports it as existing until DeleteService, and so it is billed.
 func (p *Platform) FailProvision(s *Service) {
 	p.call()
 	s.Failed = true

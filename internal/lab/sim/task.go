@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// The states of a task that has not ended, as Cloud Controller names them.
+// The states of a task before its end, as Cloud Controller names them.
 const (
 	taskPending   = "PENDING"
 	taskRunning   = "RUNNING"
@@ -49,10 +49,9 @@ func (t *Task) Ended() bool { return t.state == "" }
 
 // RunTask starts a pending task: Cloud Controller marks it as running when Diego has accepted it.
 //
-// A very fast task has ended by then. Its end is not reported, because it has not been reported to
-// run; then it is marked as running, and runs for Cloud Controller until its sync with Diego misses
-// it (TasksSync): EndTask says when. So its events, and what is billed, are those of a task that
-// ran that long.
+// A very fast task has ended by then. Its end is not reported, because its run has not been
+// reported; then it is marked as running, and runs for Cloud Controller until its sync with Diego
+// misses it (TasksSync), at EndTask. So its events and its bill are of a task as long as this.
 func (p *Platform) RunTask(t *Task) {
 	if !t.Pending() {
 		return
@@ -66,8 +65,8 @@ func (p *Platform) RunTask(t *Task) {
 	t.state, t.started = taskRunning, true
 }
 
-// CancelTask asks a task to end: no event yet. One that runs is running until EndTask; one that is
-// pending never starts.
+// CancelTask asks a task to end: no event yet. A running one is running until EndTask; a pending
+// one never starts.
 func (p *Platform) CancelTask(t *Task) {
 	if t.Ended() {
 		return
@@ -76,8 +75,7 @@ func (p *Platform) CancelTask(t *Task) {
 	t.state = taskCanceling
 }
 
-// EndTask ends a task, whether it succeeded or failed. One that never started ends without an
-// event.
+// EndTask ends a task, whether it succeeded or failed. A pending one ends without an event.
 func (p *Platform) EndTask(t *Task) {
 	p.call()
 	p.endTask(t, false)

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Flavor is a size that Trove offers.
+// Flavor is one of Trove's sizes.
 type Flavor struct {
 	ID, Name string
 	MemoryMB int
@@ -41,8 +41,8 @@ type Notification struct {
 	oldMB, oldGB int
 }
 
-// CreateInstance makes an instance that is being built. Trove tells nobody before it is active, and
-// bills from the creation then.
+// CreateInstance begins to build an instance. Trove reports nothing before it is active, and bills
+// from the creation then.
 func (p *Platform) CreateInstance(project *Project, name string, flavor Flavor, volumeGB int) *Instance {
 	i := &Instance{
 		ID: p.newGUID().String(), Name: name, Project: project, Flavor: flavor, VolumeGB: volumeGB,
@@ -52,7 +52,7 @@ func (p *Platform) CreateInstance(project *Project, name string, flavor Flavor, 
 	return i
 }
 
-// Activate ends the build. What runs, runs from the instance's creation on.
+// Activate ends the build. The instance runs from its creation on.
 func (p *Platform) Activate(i *Instance) Notification {
 	i.Active = true
 	start := i.created / 1e6

@@ -10,14 +10,14 @@ import (
 const (
 	KindApp      = "app"      // one process; Resource is its guid
 	KindTask     = "task"     // Resource is the task guid
-	KindStaging  = "staging"  // the builds of one app that are open at once; Resource is the app guid
+	KindStaging  = "staging"  // the open builds of one app; Resource is the app guid
 	KindService  = "service"  // Resource is the service instance guid
 	KindInstance = "instance" // a Trove instance's flavour; Resource is the instance id
 	KindVolume   = "volume"   // a Trove instance's volume; Resource is the instance id
 )
 
-// Footprint is the size of a resource. Fields that its kind does not have are zero; an app's
-// Instances may truly be 0.
+// Footprint is the size of a resource. Fields of other kinds are zero; an app's Instances may truly
+// be 0.
 type Footprint struct {
 	Instances, MemoryMB, VolumeGB int // MemoryMB: MiB an instance; VolumeGB: GiB
 
@@ -26,9 +26,9 @@ type Footprint struct {
 	Flavor, FlavorID                                           string
 }
 
-// Span is one true interval [Start, End) UTC in which a resource ran with one footprint. End is
-// zero when it still runs. Two runs that touch are two spans (see Merge); an interval of no length
-// is none. Name and SpaceName are those at Start.
+// Span is one true interval [Start, End) UTC of a resource with one footprint. End is zero while it
+// runs. Two adjacent runs are two spans (see Merge); an interval of no length is none. Name and
+// SpaceName are the names at Start.
 type Span struct {
 	Kind, Resource, App, Tenant string
 	Space, SpaceName, Name      string
@@ -36,12 +36,12 @@ type Span struct {
 	Footprint                   Footprint
 }
 
-// identity is what a span says of its resource apart from time and size.
+// identity is a span without time and size.
 type identity struct {
 	kind, resource, app, tenant, space, spaceName, name string
 }
 
-// track is the running span of one resource. The zero value is a resource that does not run.
+// track is the running span of one resource. The zero value is a resource at rest.
 type track struct {
 	running   bool
 	latest    int64 // the newest time of a report about the resource, Unix seconds: nothing happens before it any more
@@ -51,7 +51,7 @@ type track struct {
 	footprint Footprint
 }
 
-// recorder turns changes of state into spans and adds up what they cost.
+// recorder turns changes of state into spans and adds up their cost.
 type recorder struct {
 	drop   bool
 	open   []*track
@@ -59,8 +59,8 @@ type recorder struct {
 	bill   ledger
 }
 
-// seen notes that the resource was reported, and returns when that counts as: not before its former
-// report, whatever other API servers' clocks say.
+// seen notes a report of the resource, and returns its true time: never before the former report,
+// whatever other API servers' clocks say.
 func (r *recorder) seen(t *track, at int64) int64 {
 	t.latest = max(t.latest, at)
 	return t.latest
@@ -111,7 +111,7 @@ func (r *recorder) close(t *track, at int64) {
 	r.closed[last] = append(r.closed[last], t.span(at))
 }
 
-// span is the track's span up to end; 0 means that it still runs.
+// span is the track's span up to end; 0 for a running one.
 func (t *track) span(end int64) Span {
 	s := Span{
 		Kind: t.identity.kind, Resource: t.identity.resource, App: t.identity.app, Tenant: t.identity.tenant,
@@ -141,9 +141,8 @@ func Sort(spans []Span) []Span {
 	return spans
 }
 
-// Merge joins spans that touch and have the same resource and footprint: what a list of spans shows
-// when it does not tell runs apart. A span that still runs joins, too. The input must be ordered as
-// Truth orders it.
+// Merge joins adjacent spans with the same resource and footprint, as in lists of spans without
+// runs. A running span joins, too. The input must be in the order of Truth.
 func Merge(spans []Span) []Span {
 	var merged []Span
 	for _, s := range spans {

@@ -11,7 +11,7 @@ const (
 	noTask      = `"task":{"guid":null,"name":null},`
 )
 
-// appUsage is what an app usage event says. The parts are JSON members with their comma.
+// appUsage is the content of an app usage event. The parts are JSON members with their comma.
 type appUsage struct {
 	id                         string // the event's own guid
 	app                        *App
@@ -30,7 +30,7 @@ func (p *Platform) processEvent(process *Process, state, previous string, before
 	})
 }
 
-// buildEvent writes what staging reports. Only BUILDPACK_SET knows the buildpack's guid.
+// buildEvent writes an event of staging. Only BUILDPACK_SET knows the buildpack's guid.
 func (p *Platform) buildEvent(a *App, state, previous string, buildpack Buildpack) {
 	p.appEvent(&appUsage{
 		app: a, resource: a.GUID, state: state, previous: previous,
@@ -77,7 +77,7 @@ func (p *Platform) appEvent(u *appUsage) {
 	p.eventTail(b, "/v3/app_usage_events/", u.id, Event{List: ListApp, State: u.state, Resource: u.resource})
 }
 
-// serviceUsage is what a service usage event says.
+// serviceUsage is the content of a service usage event.
 type serviceUsage struct {
 	id          string // the event's own guid
 	service     *Service
@@ -142,7 +142,7 @@ func (p *Platform) eventHead(id string) []byte {
 	return append(b, `",`...)
 }
 
-// eventTail finishes the line and emits it; what says the rest about it.
+// eventTail finishes the line and emits it, with the rest of the event in the last argument.
 func (p *Platform) eventTail(b []byte, path, id string, what Event) {
 	b = append(b, `"links":{"self":{"href":"`...)
 	b = append(b, p.host...)
@@ -154,12 +154,11 @@ func (p *Platform) eventTail(b []byte, path, id string, what Event) {
 	p.emit(what)
 }
 
-// Reseed is what destructively_purge_all_and_reseed writes after it has emptied a list: one row for
-// everything that runs now, by one API server, with the guid of what it is about instead of one of
-// its own. Tasks and builds get none. A process' row names no type, and as the buildpack what is in
-// the droplet even where a custom URL is configured; like any other report of a started process it
-// makes that the buildpack that the process is rated by
-// (AppUsageEventRepository#purge_and_reseed_started_apps!,
+// Reseed writes the rows of destructively_purge_all_and_reseed after the list is emptied: one row
+// for each running resource, by one API server, with the guid of the resource instead of one of its
+// own. Tasks and builds get none. A process' row names no type, and the droplet's buildpack even
+// where a custom URL is configured; like any other report of a started process it decides the
+// buildpack for the rating (AppUsageEventRepository#purge_and_reseed_started_apps!,
 // ServiceUsageEventRepository#purge_and_reseed_service_instances!).
 func (p *Platform) Reseed(list string) {
 	p.call()
@@ -205,8 +204,7 @@ func (p *Platform) started() []*Process {
 	return started
 }
 
-// runningTasks lists the tasks that run, also those that are to be canceled, in the order of their
-// rows.
+// runningTasks lists the running tasks, with canceling ones, in the order of their rows.
 func (p *Platform) runningTasks() []*Task {
 	var running []*Task
 	for _, a := range p.Apps {

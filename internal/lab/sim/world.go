@@ -19,16 +19,15 @@ type Config struct {
 	// Events is about how many events there are, spread over the whole time; 0 stands for 60 an
 	// app.
 	Events int
-	// Clocks are the skews of the foundation's API servers; none stands for one whose clock is
-	// right. See Platform.SetClocks.
+	// Clocks are the skews of the foundation's API servers; none stands for one right clock. See
+	// Platform.SetClocks.
 	Clocks []time.Duration
 	// Exists adds Trove's periodic signs of life to the mix.
 	Exists bool
-	// Drain deletes everything at the end, at the cost of more events, so that nothing runs and the
-	// bill does not depend on a horizon.
+	// Drain deletes everything at the end, at the cost of more events: nothing runs, and the bill
+	// does not depend on a horizon.
 	Drain bool
-	// DropTruth forgets the finished spans, so that memory does not grow with them. TrueBill is
-	// kept.
+	// DropTruth forgets the finished spans, to keep memory bounded. TrueBill is kept.
 	DropTruth bool
 }
 
@@ -75,7 +74,7 @@ type World struct {
 	random   *rand.Rand
 	yield    func(Event) bool
 	stopped  bool
-	outside  bool // events that are not of the world's own doing do not count
+	outside  bool // events from outside the world's own life do not count
 	lived    bool
 
 	start, end int64 // Unix microseconds; the first stretch of its time
@@ -84,7 +83,7 @@ type World struct {
 	nextAction int64 // 0 until it is known
 	emitted    int
 	actions    int
-	planned    [categories]int // events that the actions so far bring, by category
+	planned    [categories]int // events of the actions so far, by category
 	agenda     agenda
 	names      int
 
@@ -96,7 +95,7 @@ type World struct {
 	newestOS   time.Time
 }
 
-// NewWorld makes a world in which nothing has happened yet.
+// NewWorld makes a world at its beginning.
 func NewWorld(config Config) (*World, error) {
 	c, err := config.withDefaults()
 	if err != nil {
@@ -118,12 +117,11 @@ func NewWorld(config Config) (*World, error) {
 // Platform is the world's state, for whoever serves it. Verbs go through Do.
 func (w *World) Platform() *Platform { return w.platform }
 
-// Advance lives on to a time (in whole microseconds), which it does not reach: what happens then
-// belongs to the next call. It yields every event in the order in which the API lists them; Trove's
-// notifications stand among them by their timestamp. Afterwards the platform's clock stands at
-// `to`. It does not matter to the events in how many steps a time is reached. After End the world
-// lives on, with as many events in every further stretch of End - Start. It panics after Events,
-// where the world has come to its end.
+// Advance lives on to just before a time (in whole microseconds): events at this time belong to the
+// next call. It yields every event in the order of the API's lists; Trove's notifications stand
+// among them by their timestamp. Afterwards the platform's clock stands at `to`. The number of
+// steps to a time does not change the events. After End the world lives on, with as many events in
+// every further stretch of End - Start. It panics after Events, the world's end.
 func (w *World) Advance(to time.Time, yield func(Event)) {
 	if w.lived {
 		panic("sim: Advance after Events: a world that has lived to its end does not go on")
@@ -133,8 +131,8 @@ func (w *World) Advance(to time.Time, yield func(Event)) {
 	w.platform.SetTime(to)
 }
 
-// Do lets its user act on the platform at the present time, and yields the events of that. The
-// world's life goes on from what it finds then. The orgs and spaces must not become fewer than one.
+// Do lets its user act on the platform at the present time, and yields the events. The world's life
+// goes on from there. The orgs and spaces must not become fewer than one.
 func (w *World) Do(act func(*Platform), yield func(Event)) {
 	former := w.yield
 	w.outside, w.yield = true, func(e Event) bool { yield(e); return true }
@@ -142,10 +140,10 @@ func (w *World) Do(act func(*Platform), yield func(Event)) {
 	act(w.platform)
 }
 
-// Events lives through the world's time and yields every event in the order in which the API lists
-// them; Trove's notifications stand among them by their timestamp. It can be ranged over once; an
-// early break ends the world there. Notifications of what happened before End may be a few minutes
-// younger than End. After Advance it lives the rest.
+// Events lives through the world's time and yields every event in the order of the API's lists;
+// Trove's notifications stand among them by their timestamp. It can be ranged over once; an early
+// break ends the world there. Notifications about the last minutes before End may be younger than
+// End. After Advance it lives the rest.
 func (w *World) Events(yield func(Event) bool) {
 	if w.lived {
 		return
@@ -154,12 +152,12 @@ func (w *World) Events(yield func(Event) bool) {
 	w.liveThrough()
 }
 
-// Truth lists what ran so far, by kind, resource and start. With DropTruth it lists only what still
-// runs.
+// Truth lists the spans so far, by kind, resource and start. With DropTruth it lists only the
+// running ones.
 func (w *World) Truth() []Span { return w.platform.Truth() }
 
-// TrueBill prices what ran so far by the tariff of Catalogue. What still runs is charged up to the
-// newest event of its own platform; Platform().TrueBill takes other horizons.
+// TrueBill prices the spans so far by the tariff of Catalogue. Running ones are charged up to the
+// newest event of their platform; Platform().TrueBill takes other horizons.
 func (w *World) TrueBill() Bill { return w.platform.TrueBill(w.newestCF, w.newestOS) }
 
 // Newest returns the time of the newest event of the foundation and of the database cloud; zero

@@ -263,7 +263,7 @@ var _ = Describe("a world", func() {
 	})
 })
 
-// category tells what an event is about.
+// category is an event's category.
 func category(line []byte) string {
 	for _, c := range []struct{ name, mark string }{
 		{"trove", "trove.instance"},
