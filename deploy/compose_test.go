@@ -139,7 +139,7 @@ var _ = Describe("The commands that the units and the compose file run", Ordered
 				output, err := command.CombinedOutput()
 				var exit *exec.ExitError
 				Expect(errors.As(err, &exit)).To(BeTrue(), string(output))
-				// 2 would be a wrong command line; 1 is the server that is not there.
+				// 2 would be a wrong command line; 1 is the missing server.
 				Expect(exit.ExitCode()).To(Equal(1), string(output))
 				Expect(string(output)).To(ContainSubstring("connecting to NATS"))
 			}

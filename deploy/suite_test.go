@@ -1,4 +1,4 @@
-// Package deploy_test checks what a production installation is made of.
+// Package deploy_test checks the parts of a production installation.
 package deploy_test
 
 import (

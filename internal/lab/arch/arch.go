@@ -50,8 +50,8 @@ var running = []string{"collector/file", "collector/cf", "collector/trove", "pro
 // may import them.
 var libraries = []string{"pricer/catalogue", "pricer/formula", "pricer/rating"}
 
-// ledgerReaders may import the ledger, which is no service but ground for the API and commands. To
-// the services before it in the path it is as unknown as they are to each other.
+// ledgerReaders may import the ledger. It is no service but ground for the API and commands; the
+// services before it in the path do not know it.
 var ledgerReaders = []string{"ledger", "api", "cmd", "internal/lab"}
 
 // shared packages serve several services, and so depend on none.
@@ -64,7 +64,7 @@ var shared = []string{
 // the caller's.
 var called = []string{"acts", "internal/metered"}
 
-// callers are the imports of a command line; one that ends in / stands for everything below it.
+// callers are the imports of a command line; a / at the end stands for everything below.
 var callers = []string{"flag", "os", "os/", "github.com/alecthomas/"}
 
 // purePackages are pure as a whole.
@@ -73,8 +73,8 @@ var purePackages = []string{
 	"projector/trove",
 }
 
-// shellFiles are the files of otherwise pure folders that do I/O. A new file there is pure unless
-// it is named here.
+// shellFiles are the files with I/O in otherwise pure folders. A new file there is pure unless it
+// is named here.
 var shellFiles = map[string][]string{
 	"projector": {
 		"compare.go",   // takes a replay's messages
@@ -90,38 +90,37 @@ var shellFiles = map[string][]string{
 	},
 }
 
-// impure are the imports that a pure file must not have; one that ends in / stands for everything
-// below it.
+// impure are the imports forbidden in a pure file; a / at the end stands for everything below.
 var impure = []string{
 	"net", "net/", "database/", "os", "os/", "io/ioutil", "syscall", "log", "log/", "math/rand", "math/rand/",
 	"crypto/rand", "unsafe",
 	"github.com/nats-io/", "github.com/synadia-io/", "github.com/jackc/", "github.com/prometheus/",
 }
 
-// notImpure are the imports below impure paths that are pure after all.
+// notImpure are pure imports below impure paths.
 var notImpure = []string{
 	"net/url", // parses; opens nothing
 }
 
-// clock are the functions that ask what time it is or wait, and those that draw random ids.
+// clock are the functions with the time of the machine, with waits, and with random ids.
 var clock = map[string][]string{
 	"time":                   {"Now", "Since", "Until", "Sleep", "After", "AfterFunc", "Tick", "NewTimer", "NewTicker"},
 	"github.com/google/uuid": {"New", "NewString", "NewRandom", "NewUUID", "NewV6", "NewV7"},
 }
 
-// lab is the workshop: what tests and demonstrations need.
+// lab is the workshop of tests and demonstrations.
 const lab = "internal/lab"
 
-// labImporters are the production files that import packages of the lab, with those.
+// labImporters are the production files with imports from the lab, and the imported packages.
 var labImporters = map[string][]string{
 	"cmd/daybook/simulate.go": {"cc", "sim"}, // daybook simulate
 	"cmd/daybook/up.go":       {"demo"},      // daybook up --demo
 }
 
-// witnesses are the packages whose truth judges the services.
-var witnesses = []string{"internal/lab/sim", "internal/lab/cc"}
+// simulators are the packages with a truth to judge the services by.
+var simulators = []string{"internal/lab/sim", "internal/lab/cc"}
 
-// natsImporters may import what starts with one of natsModules.
+// natsImporters may import the packages of natsModules.
 var (
 	natsImporters = []string{"internal/bus"}
 	natsModules   = []string{"github.com/nats-io/", "github.com/synadia-io/"}
@@ -146,7 +145,8 @@ func Parse(name string, source []byte) (File, error) {
 }
 
 // Load parses every Go file of the module in the given file system. Folders with a go.mod of their
-// own are other modules; those named testdata, node_modules, or beginning with . or _ are not Go's.
+// own are other modules; testdata, node_modules, and names with . or _ at the beginning are not
+// Go's.
 func Load(module fs.FS) ([]File, error) {
 	var files []File
 	err := fs.WalkDir(module, ".", func(name string, entry fs.DirEntry, err error) error {
@@ -184,7 +184,7 @@ func skipFolder(module fs.FS, name string) error {
 	return nil
 }
 
-// Check returns what the files break, as "file:line: what, and why", in the order of the files.
+// Check returns the broken rules, as "file:line: rule", in the order of the files.
 func Check(files []File) []string {
 	var broken []string
 	for i := range files {
@@ -211,7 +211,7 @@ func (f *File) line(pos token.Pos) string {
 	return string(lines[f.Files.Position(pos).Line-1])
 }
 
-// imports checks who may know whom.
+// imports checks the imports between packages.
 func imports(f *File) []string {
 	var broken []string
 	for _, spec := range f.AST.Imports {
@@ -227,7 +227,7 @@ func imports(f *File) []string {
 			!slices.Contains(labImporters[f.Path], strings.TrimPrefix(own, lab+"/")):
 			broken = append(broken, f.at(spec.Pos(), "imports %s: production code imports nothing of %s but what "+
 				"labImporters names", target, lab))
-		case within(f.folder(), witnesses) && !f.test() && within(own, services):
+		case within(f.folder(), simulators) && !f.test() && within(own, services):
 			broken = append(broken, f.at(spec.Pos(), "imports %s: the simulator's truth comes from its own world, "+
 				"never from the code that it judges", target))
 		case within(own, []string{"cmd"}) && !within(f.folder(), []string{"cmd"}):
@@ -265,7 +265,7 @@ func pure(name string) bool {
 // impurities checks one pure file.
 func impurities(f *File) []string {
 	var broken []string
-	clocks := map[string][]string{} // by the name that the file imports the package under
+	clocks := map[string][]string{} // by the package's name in the file
 	for _, spec := range f.AST.Imports {
 		target := importPath(spec)
 		own, ours := strings.CutPrefix(target, Module+"/")
@@ -304,7 +304,7 @@ func impurities(f *File) []string {
 	return broken
 }
 
-// serviceShape checks that each service folder has the files and functions that its readers expect.
+// serviceShape checks that each service folder has the files and functions expected by its readers.
 func serviceShape(files []File) []string {
 	var broken []string
 	for _, s := range slices.Compact(slices.Sorted(slices.Values(slices.Concat(services, running)))) {
@@ -339,8 +339,8 @@ func serviceShape(files []File) []string {
 	return broken
 }
 
-// signature gives the two shapes that serviceShape looks for: a constructor by its first parameter,
-// a Run in full.
+// signature gives the two shapes for serviceShape: a constructor by its first parameter, a Run in
+// full.
 func signature(f *ast.FuncDecl) string {
 	params := f.Type.Params.List
 	switch {
@@ -359,7 +359,7 @@ func signature(f *ast.FuncDecl) string {
 	return ""
 }
 
-// undocumented finds packages without a doc comment on any of the files that people wrote.
+// undocumented finds packages without a doc comment, generated files aside.
 func undocumented(files []File) []string {
 	documented := map[string]bool{}
 	var folders []string
@@ -394,15 +394,14 @@ func isImpure(target string) bool {
 	return !slices.Contains(notImpure, target) && matches(target, impure)
 }
 
-// matches reports whether an import is among others, of which one that ends in / stands for
-// everything below it.
+// matches reports whether an import is among others; a / at their end stands for everything below.
 func matches(target string, imports []string) bool {
 	return slices.ContainsFunc(imports, func(p string) bool {
 		return target == p || strings.HasSuffix(p, "/") && strings.HasPrefix(target, p)
 	})
 }
 
-// serviceOf is the service that a folder belongs to, or "".
+// serviceOf is the folder's service, or "".
 func serviceOf(folder string) string {
 	first, _, _ := strings.Cut(folder, "/")
 	if slices.Contains(services, first) {

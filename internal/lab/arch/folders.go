@@ -10,12 +10,12 @@ import (
 // mapHeading begins the part of the README with the table of folders.
 const mapHeading = "## The folders"
 
-// roomed are the folders whose own folders are rooms, each with a place in the README's map.
+// roomed are the folders of rooms: each folder in them has a place in the README's map.
 var roomed = []string{".", "internal", "internal/lab"}
 
 // FolderMap holds the table of folders in the README to the tree: each folder of the table exists,
-// and each folder at the root, in internal and in internal/lab is in the table or above one that
-// is.
+// and each folder at the root, in internal and in internal/lab is in the table, or holds a folder
+// of the table.
 func (t *Tree) FolderMap(readme string) []string {
 	_, text, found := strings.Cut(readme, mapHeading)
 	if !found {

@@ -14,7 +14,7 @@ import (
 
 const root = "../../.."
 
-// pages are the documents whose paths must exist; one that is not there is passed over.
+// pages are the documents with paths to check; a missing one is passed over.
 func pages() []string {
 	GinkgoHelper()
 	names := []string{"README.md", "CONTRIBUTING.md"}

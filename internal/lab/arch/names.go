@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// elsewhere are names that look like paths of this module and are not, with what they are.
+// elsewhere are names in the form of a path of this module, with their real nature.
 var elsewhere = map[string]string{
 	"bin":          "built by make",
 	"nats.go":      "a module: github.com/nats-io/nats.go",
@@ -25,9 +25,9 @@ var (
 	pathShape    = regexp.MustCompile(`^[A-Za-z0-9_.*-]+(/[A-Za-z0-9_.*-]+)*/?$`)
 )
 
-// MissingFromPage returns the paths that a page in Markdown names and that do not exist: the
-// targets of its links, and the paths in its code spans. A path in a code span counts from the root
-// or the page's folder, or is the end of a path.
+// MissingFromPage returns a Markdown page's paths to nothing: the targets of its links, and the
+// paths in its code spans. A path in a code span counts from the root or the page's folder, or is
+// the end of a path.
 func (t *Tree) MissingFromPage(page, text string) []string {
 	var broken []string
 	for i, line := range strings.Split(text, "\n") {
@@ -54,8 +54,8 @@ func (t *Tree) MissingFromPage(page, text string) []string {
 	return broken
 }
 
-// named is the path that a word of a code span names, "" when it names none: a path that begins
-// with a folder at the root, a file in Go, or a page.
+// named is the path in a word of a code span, "" for none: a path that begins with a folder at the
+// root, a file in Go, or a page.
 func (t *Tree) named(word string) string {
 	word = strings.TrimSuffix(strings.TrimPrefix(word, "./"), "/...")
 	if !pathShape.MatchString(word) || elsewhere[path.Clean(word)] != "" {
@@ -72,8 +72,8 @@ func (t *Tree) named(word string) string {
 	return ""
 }
 
-// MissingFromComments returns the Go files that the comments name and that do not exist. A name
-// without a folder is a file beside the comment.
+// MissingFromComments returns the names of missing Go files in comments. A name without a folder is
+// a file beside the comment.
 func (t *Tree) MissingFromComments(files []File) []string {
 	var broken []string
 	for i := range files {

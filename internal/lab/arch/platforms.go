@@ -6,8 +6,7 @@ import (
 	"strings"
 )
 
-// metering is the service whose folders are platforms, but for timelines: the contract that the
-// service has with each.
+// metering is the service with a folder for each platform, and timelines: its contract with them.
 const metering, timelines = "projector", "projector/timeline"
 
 // platformImports checks that the contract and the platforms know nothing else of ours, and so not

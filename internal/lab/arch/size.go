@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// What a reader can hold: lines of a file, of the files of a package without its tests, of a file
-// that is one subcommand; columns of a comment, with a tab of 4.
+// Limits for readers: lines of a file, of a package without its tests, of a subcommand's file;
+// columns of a comment, with a tab of 4.
 const (
 	maxFileLines    = 500
 	maxPackageLines = 3500
@@ -18,18 +18,19 @@ const (
 	tabWidth        = 4
 )
 
-// commands is the folder whose files parse flags, call and print, and hold no rule of the domain.
+// commands is the folder of subcommands: they parse flags, call and print, and hold no rule of the
+// domain.
 const commands = "cmd/daybook"
 
-// unsplit are the folders that have yet to be brought below the limits.
+// unsplit are the folders still above the limits.
 var unsplit = []string{
 	"cmd", "collector", "events", "internal", "ledger", "pricer", "projector",
 }
 
-// tooWide are the files whose comments have yet to be brought below the limit.
+// tooWide are the files with comments still above the limit.
 var tooWide = []string{"collector/trove/doc.go"}
 
-// Size returns what is longer or wider than the limits, generated files excepted.
+// Size returns the files, packages and comments above the limits, generated files excepted.
 func Size(files []File) []string {
 	var broken []string
 	packages := map[string]int{}
@@ -78,7 +79,7 @@ func columns(line string) int {
 	return n
 }
 
-// wideComments finds comments beyond the limit that have a space to break at. Directives have none.
+// wideComments finds breakable comments beyond the limit. Directives are not breakable.
 func (f *File) wideComments() []string {
 	var broken []string
 	for _, group := range f.AST.Comments {

@@ -14,8 +14,8 @@ import (
 	"strings"
 )
 
-// maxTrackedBytes is the size from which on a file needs a reason to be in git: a clone stays
-// small, and a program that was built in the wrong folder is noticed.
+// maxTrackedBytes is the largest size of a file in git: a clone stays small, and a program built in
+// the wrong folder is noticed.
 const maxTrackedBytes = 1 << 20
 
 // ErrNoGit is returned by Tracked for a folder that is no clone.
@@ -38,8 +38,8 @@ func NewTree(sizes map[string]int64) *Tree {
 	return t
 }
 
-// Tracked lists the files of a clone: those that git tracks, and new ones that it does not ignore.
-// Its error wraps exec.ErrNotFound on a machine without git.
+// Tracked lists the files of a clone: tracked ones, and new ones outside .gitignore. Its error
+// wraps exec.ErrNotFound on a machine without git.
 func Tracked(ctx context.Context, root string) (*Tree, error) {
 	list := exec.CommandContext(ctx, "git", "-C", root, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
 	var out, problems bytes.Buffer
@@ -77,7 +77,7 @@ func (t *Tree) TooLarge() []string {
 	return broken
 }
 
-// has reports whether there is such a file or folder, or a file that a pattern with * matches.
+// has reports whether there is such a file or folder, or a file for a pattern with *.
 func (t *Tree) has(name string) bool {
 	name = path.Clean(name)
 	if _, file := t.sizes[name]; file || t.folders[name] {

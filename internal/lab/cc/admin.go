@@ -182,7 +182,7 @@ func (f *Foundation) Status() Status {
 		Apps:   len(p.Apps), Services: len(p.Services),
 	}
 	for _, t := range f.tables {
-		t.settle(f.now)
+		t.forgetCommitted(f.now)
 		one := TableStatus{Rows: len(t.rows), Pending: len(t.pending), NextID: t.next, Gone: maps.Clone(t.counts)}
 		if len(t.rows) > 0 {
 			oldest, newest := time.Unix(t.rows[0].created, 0).UTC(), time.Unix(t.rows[len(t.rows)-1].created, 0).UTC()

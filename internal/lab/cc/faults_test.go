@@ -134,7 +134,7 @@ var _ = Describe("the knobs", func() {
 		})
 	})
 
-	It("give the same mishaps to the same requests", func() {
+	It("give the same faults to the same requests", func() {
 		run := func() (seen []int) {
 			c := found(lively(9), func(k *cc.Knobs) {
 				k.ErrorRate, k.UnauthorizedRate, k.RateLimitRate, k.GarbageRate, k.CutRate = 0.2, 0.2, 0.2, 0.2, 0.2

@@ -206,11 +206,11 @@ func (t *table) insert(f fields, event []byte, created, commit int64, late bool)
 	if late {
 		t.pending = append(t.pending, r.id)
 	}
-	t.witness(&f, r.part, 1)
+	t.count(&f, r.part, 1)
 }
 
-// witness counts a task's row, coming (1) or going (-1).
-func (t *table) witness(f *fields, p part, by int) {
+// count counts a task's row, coming (1) or going (-1).
+func (t *table) count(f *fields, p part, by int) {
 	k, ok := keyOf(string(f.resource))
 	if !f.task || !ok || p == neither {
 		return
@@ -249,8 +249,8 @@ func (t *table) json(r *row) []byte {
 	return t.chunks[r.chunk][r.offset : r.offset+r.length : r.offset+r.length]
 }
 
-// settle forgets the pending rows committed by now.
-func (t *table) settle(now int64) {
+// forgetCommitted forgets the pending rows committed by now.
+func (t *table) forgetCommitted(now int64) {
 	t.pending = slices.DeleteFunc(t.pending, func(id int64) bool {
 		r := t.byID(id)
 		return r == nil || r.commit <= now
@@ -290,7 +290,7 @@ func (t *table) find(guid string, now int64) *row {
 // page of them from skip on. The pieces are the rows' text with commas between; they stay as they
 // are when the table changes.
 func (t *table) page(id int64, skip, limit int, now int64) (total int, pieces [][]byte) {
-	t.settle(now)
+	t.forgetCommitted(now)
 	first := t.from(id)
 	waiting := t.pending[:0:0]
 	for _, p := range t.pending {
@@ -356,7 +356,7 @@ func (t *table) drop(r *row, at int64, cause Cause) {
 	if guid, _ := keyOf(string(f.guid)); t.byGUID[guid] == r.id {
 		delete(t.byGUID, guid)
 	}
-	t.witness(&f, r.part, -1)
+	t.count(&f, r.part, -1)
 	if !t.forget {
 		t.pruned = append(t.pruned, Pruned{Row: t.public(r), At: unixMicro(at), Cause: cause})
 	}

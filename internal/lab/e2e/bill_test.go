@@ -34,7 +34,7 @@ var _ = Describe("daybook up --once, stopped before its bill", func() {
 	It("says so, and is not a success", func() {
 		data, w := GinkgoT().TempDir(), newWorkload(20_000)
 		session := start(w.up(data)...)
-		Expect(said(session, session.Err, `(restored) from`)).NotTo(BeEmpty()) // it listens to signals by now
+		Expect(awaitOutput(session, session.Err, `(restored) from`)).NotTo(BeEmpty()) // it listens to signals by now
 		session.Terminate()
 		Eventually(session).Should(gexec.Exit(1))
 		Expect(string(session.Err.Contents())).To(ContainSubstring("stopped before everything was charged"))
@@ -85,7 +85,7 @@ func add(sums map[string]*big.Rat, key, amount string) {
 	sums[key].Add(sums[key], x)
 }
 
-// digits are the sums that are not zero, written out in full: amounts are exact at 12 places.
+// digits are the sums other than zero, written out in full: amounts are exact at 12 places.
 func digits(sums map[string]*big.Rat) map[string]string {
 	text := map[string]string{}
 	for key, x := range sums {

@@ -1,6 +1,6 @@
 // Package e2e holds the tests of the daybook program as a whole: the real binary, built once, in
-// processes of its own, that are asked, stopped and killed as an operator or a power cut would.
-// There is nothing here to import.
+// processes of its own, asked, stopped and killed as by an operator or a power cut. There is
+// nothing here to import.
 //
 //   - testdata/script: transcripts of the command line, one story a file (TestScript)
 //   - kill_test.go: killed at random moments, alone and with two of each service, to the same bytes
@@ -8,8 +8,8 @@
 //   - bill_test.go: the demo, and the simulator's true bill
 //   - trove_test.go: Trove's notifications from a real RabbitMQ, through kills and restarts to
 //     spans and a bill; secrets; pushing
-//   - natscli_test.go: what a person sees with the nats CLI; DAYBOOK_NATS_CLI names it, bin/nats
-//     (make bin/nats) is the default
+//   - natscli_test.go: the screens of the nats CLI; DAYBOOK_NATS_CLI names it, bin/nats (make
+//     bin/nats) is the default
 //
 // DAYBOOK_E2E_SEED repeats a run of the kill tests as far as random choices go.
 package e2e

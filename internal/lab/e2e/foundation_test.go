@@ -27,7 +27,7 @@ func listed(f *cc.Foundation, list cc.List) []string {
 	return guids
 }
 
-// collected are the guids of a list's events in the order in which USAGE has them.
+// collected are the guids of a list's events in the order of USAGE.
 func collected(ctx context.Context, b *bus.Bus) map[string][]string {
 	GinkgoHelper()
 	guids := map[string][]string{}
@@ -83,7 +83,7 @@ var _ = Describe("A foundation's collector, killed at random moments", Serial, f
 			session := collect()
 			reaching, cancel := until(ctx, session)
 			if random.IntN(4) == 0 || state.Last >= total { // in its start, or when it has nothing left to do
-				time.Sleep(time.Duration(random.Int64N(int64(firstWink))))
+				time.Sleep(time.Duration(random.Int64N(int64(startTime))))
 			} else {
 				at := state.Last + 1 + random.Uint64N(total/uint64(kills))
 				Expect(moment{events.StreamUsage, state.Last, at}.reached(reaching, b)).To(Succeed())

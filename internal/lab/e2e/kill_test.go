@@ -19,8 +19,8 @@ import (
 	"github.com/daybook-billing/daybook/internal/lab/sim"
 )
 
-// firstWink is about how long a start takes.
-const firstWink = 400 * time.Millisecond
+// startTime is about how long a start takes.
+const startTime = 400 * time.Millisecond
 
 // newRand returns the source of a spec's random choices, and says how to repeat them.
 func newRand() *rand.Rand {
@@ -50,7 +50,7 @@ func newWorkload(n int) workload {
 	return workload{file("events.jsonl", lines.String()), file("prices.yaml", sim.Catalogue())}
 }
 
-// up is the command line that charges it all. The log says where the server listens.
+// up is the command line to charge it all. The log has the server's address.
 func (w workload) up(data string) []string {
 	return []string{
 		"up", "--once", "--log-level", "debug", "--data", data, "--listen", "127.0.0.1:0", "--catalogue",
@@ -58,7 +58,7 @@ func (w workload) up(data string) []string {
 	}
 }
 
-// undisturbed is what the streams hold when nothing goes wrong.
+// undisturbed is the content of the streams after a run without kills.
 func (w workload) undisturbed(ctx context.Context) contents {
 	GinkgoHelper()
 	data := filepath.Join(GinkgoT().TempDir(), "undisturbed")
@@ -71,12 +71,12 @@ func (w workload) undisturbed(ctx context.Context) contents {
 // moment is when a process is to be killed: some messages from now on a stream.
 type moment struct {
 	stream   string
-	from     uint64 // what is there already
+	from     uint64 // the last one there
 	sequence uint64
 }
 
-// nextMoment chooses a stream that is not complete, and a message that it has yet to get, at most
-// an eighth of the stream away.
+// nextMoment chooses an incomplete stream, and one of its next messages, at most an eighth of the
+// stream away.
 func nextMoment(ctx context.Context, b *bus.Bus, random *rand.Rand, wanted contents, among ...string) (m moment,
 	ok bool,
 ) {
@@ -130,23 +130,22 @@ func until(ctx context.Context, session *gexec.Session) (context.Context, contex
 	return ctx, cancel
 }
 
-// killSometime kills the process in the middle of its start or of its work; false means that it was
-// done before.
+// killSometime kills the process in the middle of its start or of its work; false after its end.
 func killSometime(ctx context.Context, session *gexec.Session, random *rand.Rand, wanted contents) bool {
 	GinkgoHelper()
 	ctx, cancel := until(ctx, session)
 	defer cancel()
 	if random.IntN(5) == 0 {
 		select {
-		case <-time.After(time.Duration(random.Int64N(int64(firstWink)))):
+		case <-time.After(time.Duration(random.Int64N(int64(startTime)))):
 		case <-ctx.Done():
 		}
 	} else if url := natsURL(session); url != "" {
 		if b, err := bus.Connect(ctx, bus.Config{URL: url}); err == nil {
-			awaitStream(ctx, b, events.StreamBilling) // which is created some time after the server listens
+			awaitStream(ctx, b, events.StreamBilling) // created some time after the server listens
 			if m, ok := nextMoment(ctx, b, random, wanted, events.StreamUsage, events.StreamMetered,
 				events.StreamBilling); ok {
-				_ = m.reached(ctx, b) // or the process has ended, which is seen below
+				_ = m.reached(ctx, b) // or the process has ended, as its exit code tells
 			} else {
 				<-ctx.Done() // nothing is left to be disturbed
 			}

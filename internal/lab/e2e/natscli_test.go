@@ -30,8 +30,7 @@ func natsCLI() string {
 	return path
 }
 
-// nats is a command of the NATS CLI, with an empty home, so that no context of the user's plays a
-// part.
+// nats is a command of the NATS CLI, with an empty home, without the user's contexts.
 func nats(url string, args ...string) *exec.Cmd {
 	GinkgoHelper()
 	cmd := command(natsCLI(), append([]string{"--server", url}, args...)...)
@@ -39,7 +38,7 @@ func nats(url string, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// show runs the NATS CLI to its end and returns what a person sees.
+// show runs the NATS CLI to its end and returns its output.
 func show(url string, args ...string) string {
 	GinkgoHelper()
 	session, err := gexec.Start(nats(url, args...), GinkgoWriter, GinkgoWriter)
@@ -49,7 +48,7 @@ func show(url string, args ...string) string {
 	return string(session.Out.Contents())
 }
 
-// openTerminal makes a pseudo-terminal: what is written to keys is typed, and screen shows.
+// openTerminal makes a pseudo-terminal: writing to keys is typing.
 func openTerminal() (keys, terminal *os.File) {
 	GinkgoHelper()
 	keys, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
@@ -63,7 +62,7 @@ func openTerminal() (keys, terminal *os.File) {
 	return keys, terminal
 }
 
-// onTerminal runs the command on a terminal until the screen has shown what is wanted, then ends
+// onTerminal runs the command on a terminal until the screen has shown the wanted text, then ends
 // it.
 func onTerminal(cmd *exec.Cmd, wanted string) string {
 	GinkgoHelper()
@@ -89,7 +88,7 @@ func onTerminal(cmd *exec.Cmd, wanted string) string {
 var _ = Describe("The nats CLI", func() {
 	It("shows streams, messages and new charges as a person can read them", func() {
 		session := start("up", "--demo", "--data", GinkgoT().TempDir(), "--listen", "127.0.0.1:0")
-		url := said(session, session.Out, `export NATS_URL=(\S+)\n`)
+		url := awaitOutput(session, session.Out, `export NATS_URL=(\S+)\n`)
 		Expect(url).NotTo(BeEmpty())
 
 		By("nats stream ls")

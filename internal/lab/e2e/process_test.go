@@ -17,7 +17,7 @@ import (
 	"github.com/onsi/gomega/gexec"
 )
 
-// environment is the test's own without what would configure daybook or nats.
+// environment is the test's own without the variables of daybook and nats.
 func environment() []string {
 	var env []string
 	for _, e := range os.Environ() {
@@ -34,7 +34,7 @@ func command(name string, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// start starts the program; what still runs at the end of the spec is killed.
+// start starts the program; the end of the spec kills it.
 func start(args ...string) *gexec.Session {
 	GinkgoHelper()
 	session, err := gexec.Start(command(daybook, args...), GinkgoWriter, GinkgoWriter)
@@ -43,7 +43,7 @@ func start(args ...string) *gexec.Session {
 	return session
 }
 
-// run runs the program to its end, which must be status 0, and returns what it printed.
+// run runs the program to its end, with status 0, and returns its output.
 func run(args ...string) string {
 	GinkgoHelper()
 	session := start(args...)
@@ -62,9 +62,9 @@ func stop(sessions ...*gexec.Session) {
 	}
 }
 
-// said waits until the buffer matches the pattern, and returns its first group; "" when the process
-// has ended without.
-func said(session *gexec.Session, buffer *gbytes.Buffer, pattern string) string {
+// awaitOutput waits until the buffer matches the pattern, and returns its first group; "" when the
+// process has ended without.
+func awaitOutput(session *gexec.Session, buffer *gbytes.Buffer, pattern string) string {
 	GinkgoHelper()
 	re := regexp.MustCompile(pattern)
 	var group string
@@ -81,13 +81,13 @@ func said(session *gexec.Session, buffer *gbytes.Buffer, pattern string) string 
 // natsURL is where the embedded server of `daybook up` listens; it logs that.
 func natsURL(session *gexec.Session) string {
 	GinkgoHelper()
-	return said(session, session.Err, `NATS server is listening"? .*url"?[=:]"?(nats://[0-9.:]+)`)
+	return awaitOutput(session, session.Err, `NATS server is listening"? .*url"?[=:]"?(nats://[0-9.:]+)`)
 }
 
 // httpURL is where a service serves health and metrics; it logs that.
 func httpURL(session *gexec.Session) string {
 	GinkgoHelper()
-	return said(session, session.Err, `serving health and metrics"? ?.*url"?[=:]"?(http://[0-9.:]+)`)
+	return awaitOutput(session, session.Err, `serving health and metrics"? ?.*url"?[=:]"?(http://[0-9.:]+)`)
 }
 
 // get asks without keeping a connection.

@@ -21,7 +21,7 @@ var _ = Describe("What somebody else published", func() {
 		serverOnly := func() (*gexec.Session, string) {
 			GinkgoHelper()
 			session := start("up", "--server-only", "--data", data, "--listen", "127.0.0.1:0")
-			return session, said(session, session.Out, `listens at (\S+);`)
+			return session, awaitOutput(session, session.Out, `listens at (\S+);`)
 		}
 		server, url := serverOnly()
 		show(url, "pub", "metered.foo", "bar")
@@ -47,7 +47,7 @@ var _ = Describe("What somebody else published", func() {
 		up := start("up", "--data", GinkgoT().TempDir(), "--listen", "127.0.0.1:0", "--catalogue", prices, "--collect",
 			file("one.jsonl", appStarted+"\n"+appStopped+"\n"+halfLine+"\n"))
 		url := natsURL(up)
-		said(up, up.Out, `(Daybook is running)`)
+		awaitOutput(up, up.Out, `(Daybook is running)`)
 		Expect(run("bill", "--nats", url)).To(And(ContainSubstring("no anomalies"),
 			ContainSubstring("quarantined: 1 inputs")))
 		show(url, "pub", "catalogue.x", "rubbish")

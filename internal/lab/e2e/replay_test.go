@@ -63,7 +63,7 @@ var _ = Describe("Killed at random moments, a replay", Serial, func() {
 	})
 })
 
-// manyApps is a workload whose replay takes several batches.
+// manyApps is a workload with a replay of several batches.
 func manyApps() workload {
 	GinkgoHelper()
 	world, err := sim.NewWorld(sim.Config{Seed: 7, Events: 12_000, Apps: 2500})

@@ -92,7 +92,7 @@ func scriptServer(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Setenv("NATS_URL", server.URL())
 }
 
-// oldServer says that it is NATS 2.10 to everybody who connects, and answers pings.
+// oldServer is NATS 2.10 to every client, and answers pings.
 func oldServer(ts *testscript.TestScript) (address string) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	ts.Check(err)
@@ -146,7 +146,7 @@ func scriptUp(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(err)
 	ts.Defer(func() { session.Kill(); <-session.Exited })
 	running(ts)[args[0]] = session
-	// It is in the hints, which come when everything has been charged.
+	// It is in the hints, printed after everything has been charged.
 	listening := regexp.MustCompile(`export NATS_URL=(\S+)\n`)
 	for deadline := time.Now().Add(patience); ; {
 		if m := listening.FindSubmatch(session.Out.Contents()); m != nil {

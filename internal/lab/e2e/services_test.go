@@ -16,7 +16,7 @@ import (
 	"github.com/daybook-billing/daybook/internal/lab/demo"
 )
 
-// planted are secrets in the input that must not be seen again.
+// planted are secrets in the input, never to be seen again.
 var planted = []string{"s3cr3t-token", "hunter2", "gAAAAA-context-token"}
 
 const (
@@ -36,7 +36,7 @@ const (
 	halfLine = `{"guid":"00000000-0000-4000-8000-0000000000e3","password":"hunter2","app":{"name":"sh`
 )
 
-// service is one of the programs that run alone, serving health and metrics.
+// service is a service alone, with health and metrics.
 type service struct {
 	session *gexec.Session
 	url     string
@@ -100,7 +100,7 @@ var _ = Describe("Each service alone", func() {
 		Expect(err).NotTo(HaveOccurred())
 		defer charges.Close()
 		appendTo(input, appStopped+"\n"+troveDeleted+"\n"+halfLine) // half of it waits for the rest
-		appendTo(input, "op\n")                                     // which makes it no better
+		appendTo(input, "op\n")                                     // still no JSON
 		charge, err := charges.Next(waiting)
 		Expect(err).NotTo(HaveOccurred())
 		Expect(charge.Subject).To(Equal("billing.charge.00000000-0000-4000-8000-0000000000c1.cf.live.app.00000000-0000-4000-8000-0000000000a1"))

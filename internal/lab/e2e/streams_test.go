@@ -15,13 +15,13 @@ import (
 	"github.com/daybook-billing/daybook/internal/stage"
 )
 
-// pollEvery is how often a test looks at what gives no signal.
+// pollEvery is the wait between two looks where there is no signal.
 const pollEvery = 5 * time.Millisecond
 
-// streams are those that the pipeline writes, in the order of the data path.
+// streams are the pipeline's, in the order of the data path.
 var streams = []string{events.StreamUsage, events.StreamMetered, events.StreamBilling, events.StreamQuarantine}
 
-// serve starts a NATS server in the test's process, on a data folder that no process has.
+// serve starts a NATS server in the test's process, on a data folder without a process.
 func serve(data string) (url string, stop func()) {
 	GinkgoHelper()
 	server, err := bus.StartServer(bus.ServerConfig{DataDir: data, Listen: "127.0.0.1:0"})
@@ -38,8 +38,8 @@ func connect(ctx context.Context, url string) *bus.Bus {
 	return b
 }
 
-// contents are streams by name, each a line a message: subject, what the stage says of its cause,
-// and the payload's digest.
+// contents are streams by name, each a line a message: subject, id, the stage's position, and the
+// payload's digest.
 type contents map[string][]string
 
 // read reads the streams in full.
@@ -58,7 +58,7 @@ func read(ctx context.Context, b *bus.Bus) contents {
 	return all
 }
 
-// stored reads the streams of a data folder that no process has.
+// stored reads the streams of a data folder without a process.
 func stored(ctx context.Context, data string) contents {
 	GinkgoHelper()
 	url, stop := serve(data)
@@ -77,7 +77,7 @@ func messages(ctx context.Context, b *bus.Bus, stream string, yield func(*bus.St
 	Expect(err).NotTo(HaveOccurred())
 }
 
-// difference names the first message that differs, "" when all are equal.
+// difference names the first different message, "" when all are equal.
 func difference(found, wanted contents) string {
 	for _, name := range streams {
 		f, w := found[name], wanted[name]

@@ -19,7 +19,7 @@ import (
 	"github.com/daybook-billing/daybook/internal/lab/rabbit"
 )
 
-// troveprices are by the second, so that a bill is a sum of products.
+// troveprices are by the second: a bill is a sum of products.
 const troveprices = `currency: GBP
 vat_rates:
   - {code: Standard, valid_from: 2020-01-01T00:00:00Z, rate: "0.2"}
@@ -48,7 +48,7 @@ func (r ran) String() string {
 	return fmt.Sprintf("%s %s %s %s", r.kind, r.size, r.start.Format(time.RFC3339Nano), r.end.Format(time.RFC3339Nano))
 }
 
-// plan and amount are what it costs.
+// plan and amount are its charge.
 func (r ran) plan() string {
 	switch {
 	case r.kind == "volume":
@@ -72,8 +72,8 @@ func (r ran) amount() *big.Rat {
 	return seconds.Mul(seconds, gigabytes.Mul(gigabytes, big.NewRat(1, 10_000)))
 }
 
-// byHand reckons from the notifications of one database, in the order of its life, what ran. Up to
-// the end of a second that begins with its own end there is nothing.
+// byHand derives the spans of one database from its notifications, in the order of its life. An
+// empty span is none.
 func byHand(bodies []string) []ran {
 	GinkgoHelper()
 	at := func(text string) time.Time {
@@ -128,8 +128,8 @@ func texts(all []ran) []string {
 	return lines
 }
 
-// metered is what METERED says in the end that ran of one database: what was published less what
-// was retracted, with the parts joined that were cut at a boundary.
+// metered is the spans of one database in METERED: published less retracted ones, joined where a
+// boundary cut them.
 func (c *cloud) metered(ctx context.Context, instance string) []ran {
 	GinkgoHelper()
 	spans := map[string]events.Span{}
@@ -179,7 +179,7 @@ func (c *cloud) metered(ctx context.Context, instance string) []ran {
 	return joined
 }
 
-// charged waits until what ran of an instance that is gone has been charged.
+// charged waits for the charge of a deleted instance.
 func charged(ctx context.Context, b *bus.Bus, tenant, foundation, instance string) {
 	GinkgoHelper()
 	Eventually(func() error {
@@ -188,8 +188,7 @@ func charged(ctx context.Context, b *bus.Bus, tenant, foundation, instance strin
 	}).WithPolling(20*pollEvery).Should(Succeed(), "%s of %s", instance, foundation)
 }
 
-// fences are a database that comes and goes behind everything else: what is charged for it is
-// charged when all before it is.
+// fences are a database's whole life behind everything else: its charge follows all others.
 func fences() []string {
 	GinkgoHelper()
 	var bodies []string
@@ -205,20 +204,19 @@ func fences() []string {
 	return bodies
 }
 
-// billsLives collects, projects and prices captured lives in several orders, and one that Trove's
-// own code is living.
+// billsLives collects, projects and prices captured lives in several orders, and one by Trove's own
+// code.
 func billsLives(ctx context.Context, c *cloud, alive *liveTrove) {
 	GinkgoHelper()
 	random := newRand()
 	run("catalogue", "publish", file("prices.yaml", troveprices), "--nats", c.nats)
 	projector, pricer := startService(c.nats, "project"), startService(c.nats, "price")
 	lifecycle := capture("taskmanager_18.0.0_lifecycle.jsonl")
-	longer := slices.Clone(lifecycle) // that the second flavour is used for a while
+	longer := slices.Clone(lifecycle) // with more of the second flavour
 	longer[8] = strings.Replace(longer[8], `\"deleted_at\": \"2026-11-21T06:19:03Z\"`,
 		`\"deleted_at\": \"2026-11-21T08:29:03Z\"`, 1)
 	Expect(longer[8]).NotTo(Equal(lifecycle[8]))
-	// The flavour was changed in the second in which the database was deleted: a span of it would
-	// be empty.
+	// The flavour was changed in the second of the deletion: its span would be empty.
 	Expect(texts(byHand(lifecycle))).To(Equal([]string{
 		"instance 10 2026-11-21T06:18:42Z 2026-11-21T06:19:03Z",
 		"volume 1 2026-11-21T06:18:42Z 2026-11-21T06:18:53.591191Z",
@@ -302,7 +300,7 @@ func billsLives(ctx context.Context, c *cloud, alive *liveTrove) {
 	Expect(digits(billed)).To(Equal(digits(sums)))
 }
 
-// sizes are what ran, without times.
+// sizes are spans without times.
 func sizes(all []ran) []string {
 	var lines []string
 	for _, r := range all {
@@ -311,7 +309,7 @@ func sizes(all []ran) []string {
 	return lines
 }
 
-// order tells in which order notifications were sent.
+// order is the types of the notifications, as sent.
 func order(bodies []string) []string {
 	var types []string
 	for _, b := range bodies {

@@ -19,10 +19,10 @@ import (
 	"github.com/daybook-billing/daybook/internal/lab/rabbit"
 )
 
-// captures are what Trove and oslo.messaging really sent.
+// captures are real messages of Trove and oslo.messaging.
 const captures = "../../../collector/trove/testdata"
 
-// longSettle keeps the horizon before everything that a capture tells, whenever the tests are run.
+// longSettle keeps the horizon before every time in a capture, on any date of the test.
 const longSettle = "250000h"
 
 // cloud is one spec's foundation: a NATS server of its own, and names of its own on the broker.
@@ -62,7 +62,7 @@ func (c *cloud) collecting(url string, more ...string) []string {
 	}, more...)
 }
 
-// collect starts the collector and returns when nothing that is sent from then on is lost.
+// collect starts the collector and returns when it is bound: no later notification is lost.
 func (c *cloud) collect(more ...string) service {
 	GinkgoHelper()
 	s := startService(c.nats, c.collecting(c.broker.URL(), more...)...)
@@ -72,7 +72,7 @@ func (c *cloud) collect(more ...string) service {
 
 func bound(session *gexec.Session) {
 	GinkgoHelper()
-	Expect(said(session, session.Err, `"msg":"(bound)"`)).NotTo(BeEmpty(), "%s", session.Err.Contents())
+	Expect(awaitOutput(session, session.Err, `"msg":"(bound)"`)).NotTo(BeEmpty(), "%s", session.Err.Contents())
 }
 
 // notifier is oslo.messaging's own.
@@ -107,7 +107,7 @@ func (s *sender) send(ctx context.Context, bodies ...string) {
 	}
 }
 
-// publish sends a message with what oslo.messaging says of all of them.
+// publish sends a message with oslo.messaging's usual properties.
 func (s *sender) publish(ctx context.Context, p amqp.Publishing) {
 	GinkgoHelper()
 	p.ContentType, p.ContentEncoding, p.DeliveryMode = "application/json", "utf-8", amqp.Persistent
@@ -116,7 +116,7 @@ func (s *sender) publish(ctx context.Context, p amqp.Publishing) {
 	Expect(sent.WaitContext(ctx)).To(BeTrue())
 }
 
-// facts waits until USAGE holds n facts of the foundation, and returns those.
+// facts waits until USAGE holds n facts of the foundation, and returns them.
 func (c *cloud) facts(ctx context.Context, n int) []events.Usage {
 	GinkgoHelper()
 	waiting, cancel := context.WithTimeout(ctx, patience)
@@ -135,7 +135,7 @@ func (c *cloud) facts(ctx context.Context, n int) []events.Usage {
 	return all
 }
 
-// stored is all that a stream holds on the subjects of the foundation's Trove.
+// stored is a stream's messages on the subjects of the foundation's Trove.
 func (c *cloud) stored(ctx context.Context, stream string) []*bus.Stored {
 	GinkgoHelper()
 	var all []*bus.Stored
@@ -163,7 +163,7 @@ func (c *cloud) ids(ctx context.Context) []string {
 	return all
 }
 
-// gaps are those that the collector published.
+// gaps are the collector's.
 func (c *cloud) gaps(ctx context.Context) []events.Gap {
 	GinkgoHelper()
 	var all []events.Gap
@@ -177,7 +177,7 @@ func (c *cloud) gaps(ctx context.Context) []events.Gap {
 	return all
 }
 
-// left is what a queue still holds, beside the collector's own markers. Nobody may be consuming it.
+// left is the rest of a queue, without the collector's own markers. Nobody may be consuming it.
 func (c *cloud) left(ctx context.Context, queue string) []string {
 	GinkgoHelper()
 	bodies, err := c.broker.Take(ctx, queue)
@@ -198,7 +198,7 @@ func (c *cloud) nothingLeft(ctx context.Context) {
 	Expect(c.left(ctx, c.queue+".dead")).To(BeEmpty())
 }
 
-// notice is what the tests read of a notification, by themselves.
+// notice is a notification as the tests read it, by themselves.
 type notice struct {
 	MessageID string `json:"message_id"`
 	EventType string `json:"event_type"`
@@ -248,7 +248,7 @@ func envelope(inner string) string {
 // object is a JSON object.
 type object = map[string]any
 
-// creation is a create of the instance, whose id is the message's, too, with what edit makes of it.
+// creation is an instance's create, edited by edit. The message's id is the instance's.
 func creation(instance string, edit func(outer, payload object)) string {
 	GinkgoHelper()
 	payload := database(instance)
@@ -286,8 +286,8 @@ func database(instance string) object {
 	}
 }
 
-// life is what Trove sends of a database: it is made, its volume and its flavour are changed, it is
-// deleted.
+// life is Trove's notifications of a database: it is made, its volume and its flavour are changed,
+// it is deleted.
 func life(instance string) []rabbit.Notification {
 	GinkgoHelper()
 	began := time.Date(2026, 11, 1, 10, 0, 0, 0, time.UTC)

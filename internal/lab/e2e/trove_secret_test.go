@@ -16,14 +16,14 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 )
 
-// Secrets in the input that must not be seen again. A token of Keystone's is known by its form, a
-// password only by what it is called.
+// Secrets in the input, never to be seen again. A token of Keystone's is known by its form, a
+// password only by its key.
 const (
 	token    = "gAAAAABm-PLANTED-4711-abcdefghij"
 	password = "correct-PLANTED-battery-4711"
 )
 
-// zipped compresses as kombu (deflate, which is zlib) or as others do (gzip).
+// zipped compresses as kombu (deflate: zlib) or as others do (gzip).
 func zipped(kind, body string) []byte {
 	GinkgoHelper()
 	var b bytes.Buffer
@@ -58,7 +58,7 @@ func push(ctx context.Context, url, secret, encoding string, body []byte) (statu
 	return response.StatusCode, string(b)
 }
 
-// noSecret expects that there is none, or shows what stands around it.
+// noSecret expects none, or shows the text around it.
 func noSecret(where string, content []byte) {
 	GinkgoHelper()
 	const around = 150
@@ -70,8 +70,8 @@ func noSecret(where string, content []byte) {
 	}
 }
 
-// tainted are messages with secrets in every place where one may be: in what is stored, in what is
-// passed over, and in what cannot be understood.
+// tainted are messages with secrets in every possible place: in stored, passed over and unreadable
+// ones.
 func tainted() []amqp.Publishing {
 	GinkgoHelper()
 	var bodies []string
@@ -134,7 +134,7 @@ func tainted() []amqp.Publishing {
 		tainted("without a tenant", func(_, payload object) { delete(payload, "tenant_id") }),
 		tainted("without a type", func(outer, _ object) { outer["event_type"] = object{"auth_token": password} }),
 		tainted("without a payload", func(outer, _ object) { outer["payload"] = []object{{"auth_token": password}} }),
-		tainted("huge", func(outer, payload object) { // beyond what is kept
+		tainted("huge", func(outer, payload object) { // beyond the kept length
 			payload["volume_size"], outer["password"] = "many", strings.Repeat(password, 4000)
 		}),
 		text(object{"oslo.version": "2.0", "oslo.message": object{"auth_token": password}}),

@@ -25,9 +25,9 @@ import (
 )
 
 const (
-	troveRound    = 300 // notifications that are sent until the next kill
+	troveRound    = 300 // notifications until the next kill
 	troveLast     = 300 // after the last one
-	trovePrefetch = 200 // so that a round takes several batches
+	trovePrefetch = 200 // for several batches in a round
 )
 
 var _ = Describe("Trove's notifications, from a real RabbitMQ", Ordered, ContinueOnFailure, Serial, func() {
@@ -66,7 +66,7 @@ var _ = Describe("Trove's notifications, from a real RabbitMQ", Ordered, Continu
 			Expect(err).NotTo(HaveOccurred())
 			ending, cancel := until(ctx, collector)
 			switch {
-			case muting: // between the append and the acknowledgement, which the broker does not see
+			case muting: // between the append and an acknowledgement lost on its way
 				c.facts(ctx, trove.allowed)
 				bound(collector)
 				state, err = c.bus.Stream(ctx, events.StreamUsage)
@@ -76,7 +76,7 @@ var _ = Describe("Trove's notifications, from a real RabbitMQ", Ordered, Continu
 				Expect(moment{events.StreamUsage, state.Last, state.Last + 10}.reached(ending, c.bus)).To(Succeed())
 			case i%3 == 1: // in its start
 				trove.send(troveRound)
-				said(collector, collector.Err, []string{
+				awaitOutput(collector, collector.Err, []string{
 					`"msg":"(serving health and metrics)"`, `"msg":"(bound)"`,
 					`"msg":"(consuming)"`,
 				}[random.IntN(3)])
@@ -149,7 +149,7 @@ var _ = Describe("Trove's notifications, from a real RabbitMQ", Ordered, Continu
 			ContainSubstring("0 stored, 0 known, 0 ignored, 1 refused")))
 		Expect(difference(read(ctx, c.bus), before)).To(BeEmpty())
 
-		// this is what a release would have left that did not understand it
+		// as left by a release without this event
 		By("being stored once when they are, while the collector is at work")
 		understood := creation("i2", nil)
 		q := events.Quarantined{
@@ -294,7 +294,7 @@ var _ = Describe("Trove's notifications, from a real RabbitMQ", Ordered, Continu
 			"--trove-exchange", c.name, "--trove-routing-key", c.topic+".info", "--trove-queue", "billing-alone",
 			"--trove-durable-exchange", "no")
 		nats := natsURL(session)
-		Expect(said(session, session.Err, "msg=(bound)")).NotTo(BeEmpty())
+		Expect(awaitOutput(session, session.Err, "msg=(bound)")).NotTo(BeEmpty())
 		c.sender().send(ctx, creation("i1", nil))
 		Eventually(func() string { return run("running", "--nats", nats) }).WithTimeout(patience).Should(And(
 			MatchRegexp(`os +t1 +instance +i1`), MatchRegexp(`os +t1 +volume +i1`), ContainSubstring("running: 2")))
@@ -314,7 +314,7 @@ var _ = Describe("Trove's notifications, from a real RabbitMQ", Ordered, Continu
 				Expect(n.Send(life(instance)[0])).To(Succeed())
 			}
 		}
-		send(1) // which makes the exchange, and oslo.messaging's own queue
+		send(1) // to make the exchange, and oslo.messaging's own queue
 		collector := startService(c.nats, append(c.collecting(broker.URL(), "--durable-exchange", "auto"),
 			"--drain-queue", c.topic+".info")...)
 		bound(collector.session)
@@ -405,8 +405,8 @@ type liveTrove struct {
 	topic   string
 }
 
-// startTrove starts Trove's own code. What it sends waits in oslo.messaging's own queue, and in one
-// for the test.
+// startTrove starts Trove's own code. Its notifications wait in oslo.messaging's own queue, and in
+// one for the test.
 func startTrove(broker *rabbit.Broker) *liveTrove {
 	GinkgoHelper()
 	l := &liveTrove{topic: "notifications-live"}
@@ -427,5 +427,5 @@ func startTrove(broker *rabbit.Broker) *liveTrove {
 	return l
 }
 
-// witness is a queue that has a copy of everything.
+// witness is a queue with a copy of everything.
 func (l *liveTrove) witness() string { return "witness-live" }

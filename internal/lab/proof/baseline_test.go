@@ -16,9 +16,9 @@ import (
 )
 
 // TestBaselines begins to collect 40 days after an app, a task and a service instance began to run,
-// when the API has long pruned their beginnings. With the baselines of cloud_controller_ng's pull
-// request 5210 they are billed from the baseline on, or from the epoch; without them a gap says
-// that what ran before is not known.
+// long after the API pruned their beginnings. With the baselines of cloud_controller_ng's pull
+// request 5210 they are billed from the baseline on, or from the epoch; without them a gap covers
+// the unknown time before.
 func TestBaselines(t *testing.T) {
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
@@ -30,7 +30,7 @@ func TestBaselines(t *testing.T) {
 		name     string
 		backfill bool
 		epoch    time.Time
-		from     time.Time // of what is billed; zero for nothing
+		from     time.Time // of the bill; zero for none
 	}{
 		{name: "with baselines", backfill: true, from: baseline},
 		{
@@ -87,7 +87,7 @@ func TestBaselines(t *testing.T) {
 			if len(o.wrong) > 0 {
 				t.Error(o.wrong)
 			}
-			billed := map[string]events.Span{} // by resource: the first span, and what is running
+			billed := map[string]events.Span{} // by resource: the first span, or the running one
 			note := func(s events.Span) {
 				if was, ok := billed[s.Resource]; !ok || s.Start.Before(was.Start) {
 					billed[s.Resource] = s

@@ -11,7 +11,7 @@ import (
 	"github.com/daybook-billing/daybook/internal/redact"
 )
 
-// outcome is what METERED says of one foundation, after everything that it took back.
+// outcome is the content of METERED about one foundation, without retracted spans.
 type outcome struct {
 	spans   map[string]events.Span
 	running map[string][]events.Span // by subject
@@ -28,8 +28,8 @@ func newOutcome() *outcome {
 	}
 }
 
-// take applies a message of METERED.
-func (o *outcome) take(m *events.Metered) {
+// apply applies a message of METERED.
+func (o *outcome) apply(m *events.Metered) {
 	for i := range m.Retracted {
 		id := m.Retracted[i].ID
 		if _, published := o.spans[id]; !published {
@@ -65,7 +65,7 @@ func show(s *events.Span) string {
 // resource is a timeline.
 type resource struct{ kind, id string }
 
-// stretch is a part of a timeline for which somebody says something; a zero end goes on.
+// stretch is a part of a timeline in the truth, on the bill or held; a zero end goes on.
 type stretch struct {
 	start, end time.Time
 	footprint  sim.Footprint
@@ -80,18 +80,18 @@ type judgement struct {
 	truth, billed, held map[resource][]stretch
 	gaps                []events.Gap
 	horizon             time.Time
-	exact               bool // nothing was lost at the API: everything that ran must be billed
+	exact               bool // nothing was lost at the API: the bill must be complete
 
 	found []string
-	// compared counts the seconds that ran, and those of them that were billed as they ran.
+	// ran is the compared time of resources, right its correctly billed part.
 	ran, right time.Duration
 }
 
-// judge returns what is wrong; nothing when the outcome is what the truth allows:
+// judge compares the outcome with the truth. The rules:
 //
-//   - what is billed ran then, with that footprint: always
-//   - what ran is billed; where facts were lost, it is held or lies in a gap instead, or began or
-//     changed in one
+//   - a billed span ran then, with this footprint: always
+//   - a true span is billed; where facts were lost, it is held or lies in a gap instead, or began
+//     or changed in one
 func judge(truth []sim.Span, o *outcome, exact bool) *judgement {
 	j := &judgement{
 		truth: map[resource][]stretch{}, billed: map[resource][]stretch{}, held: map[resource][]stretch{},
@@ -158,7 +158,7 @@ func (j *judgement) timeline(at resource) {
 	}
 }
 
-// moment judges an interval in which nobody changes his mind.
+// moment judges an interval without changes on any side.
 func (j *judgement) moment(at resource, from, to time.Time) {
 	truth, billed := covering(j.truth[at], from), covering(j.billed[at], from)
 	wrong := func(format string, args ...any) {

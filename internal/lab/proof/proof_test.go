@@ -26,11 +26,11 @@ import (
 )
 
 // TestFoundationsTellTheTruth lets foundations live with all faults at once, collects and meters
-// them, and compares what is billed with what truly ran.
+// them, and compares the bills with the truth.
 //
 // Where nothing was lost at the API, every span must be there, exactly. Where facts were gone
-// before they could be collected (a purge, or a retention that was shorter than the time that the
-// collector was down), there must be a gap, and nothing may be billed that did not run so.
+// before they could be collected (a purge, or a retention shorter than the collector's outage),
+// there must be a gap, and every billed span must be true.
 func TestFoundationsTellTheTruth(t *testing.T) {
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
@@ -38,7 +38,7 @@ func TestFoundationsTellTheTruth(t *testing.T) {
 	}
 	first, last := scale.Seeds(t)
 	var all totals
-	t.Cleanup(func() { // after the foundations, which live at the same time
+	t.Cleanup(func() { // after the foundations, all at the same time
 		scale.Figure(t, "%d foundations with all faults: %s", last-first+1, &all.counts)
 	})
 	for seed := first; seed <= last; seed++ {
@@ -72,7 +72,7 @@ func TestFoundationsTellTheTruth(t *testing.T) {
 // number.
 const allEvents = 350
 
-// counts say what one or more foundations went through.
+// counts are of the life of one or more foundations.
 type counts struct {
 	polls, kills int
 	messages     int // in USAGE
@@ -109,18 +109,18 @@ func prove(t *testing.T, seed uint64, key *rsa.PrivateKey, events int) ([]string
 	return f.judge(), f.counts
 }
 
-// trouble is what a foundation has to suffer beside what all suffer.
+// trouble is the faults of a foundation beside those common to all.
 type trouble struct {
 	purges      bool // tables are purged and reseeded
 	outage      bool // the collector is down for longer than the API keeps rows
-	keepRunning bool // the API keeps the rows of what runs, and knows WAS_RUNNING
+	keepRunning bool // the API keeps the rows of running resources, and knows WAS_RUNNING
 }
 
 func troubles(seed uint64) trouble {
 	return [4]trouble{{}, {purges: true}, {outage: true}, {purges: true, outage: true, keepRunning: true}}[seed%4]
 }
 
-// foundation is one foundation with its collector and what became of it.
+// foundation is one foundation with its collector and its counts.
 type foundation struct {
 	*testing.T
 	seed      uint64
@@ -184,7 +184,7 @@ func newFoundation(t *testing.T, seed uint64, key *rsa.PrivateKey, events int) *
 	return f
 }
 
-// begin makes a collector that knows nothing but what is stored.
+// begin makes a collector with no memory but the store.
 func (f *foundation) begin() {
 	if f.collector != nil {
 		f.collector.Close()
@@ -248,11 +248,11 @@ func (f *foundation) live() {
 		f.sim.Advance(now)
 		f.poll()
 	}
-	f.settle()
+	f.finish()
 }
 
-// settle collects what is left, without faults.
-func (f *foundation) settle() {
+// finish collects the rest, without faults.
+func (f *foundation) finish() {
 	f.store.refuse, f.store.lose = 0, 0
 	f.sim.ResetFaults()
 	for range 4 { // late commits come to light, and everything grows older than the minimum age
@@ -263,7 +263,7 @@ func (f *foundation) settle() {
 	}
 }
 
-// meter derives what ran from what was collected.
+// meter derives the spans from the collected facts.
 func (f *foundation) meter(cfg projector.Config) *outcome {
 	f.Helper()
 	_, processor, err := projector.Stage(cfg)
@@ -280,7 +280,7 @@ func (f *foundation) meter(cfg projector.Config) *outcome {
 				if err := metered.DecodeJSON(body.AppendJSON(nil)); err != nil {
 					f.Fatal(err)
 				}
-				o.take(&metered)
+				o.apply(&metered)
 			case *events.Horizon:
 				o.horizon = body.Time
 			case *events.Gap:
@@ -296,7 +296,7 @@ func (f *foundation) meter(cfg projector.Config) *outcome {
 	return o
 }
 
-// judge compares what was metered with the truth.
+// judge compares the metered spans with the truth.
 func (f *foundation) judge() []string {
 	o := f.meter(projector.Config{})
 	exact := f.trouble == trouble{}

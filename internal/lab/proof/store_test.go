@@ -13,10 +13,9 @@ import (
 	"github.com/daybook-billing/daybook/internal/bus"
 )
 
-// store is a server's streams in memory, with the server's rule for appending, and answers that get
-// lost.
+// store is a server's streams in memory, with the server's rule for appending, and lost answers.
 type store struct {
-	mu      sync.Mutex        // guards what is below: the collector works on both lists at once
+	mu      sync.Mutex        // guards the fields below: the collector works on both lists at once
 	streams map[string][]kept // by name; the sequence is the index + 1
 	random  *rand.Rand
 	// refuse and lose are how likely an append is not stored, or is stored and its answer is lost.
@@ -83,7 +82,7 @@ func (s *store) Last(_ context.Context, stream, filter string) (bus.Stored, erro
 
 func (s *store) Scan(_ context.Context, stream string, scan cf.Scan, yield func(m *bus.Stored) error) error {
 	s.mu.Lock()
-	all := s.streams[stream] // what is appended while it is read is not seen
+	all := s.streams[stream] // without the messages appended meanwhile
 	s.mu.Unlock()
 	to := min(scan.To, uint64(len(all)))
 	for i := max(scan.From, 1); i <= to; i++ {

@@ -1,15 +1,15 @@
-// Package scale says how much the long tests do. Two environment variables ask for more or less:
+// Package scale is the size of the long tests. Two environment variables ask for more or less:
 //
-//	DAYBOOK_SEEDS=240   worlds with the seeds 0 to 239, in each test that lives by seeds
+//	DAYBOOK_SEEDS=240   worlds with the seeds 0 to 239, in each test with seeds
 //	DAYBOOK_SEEDS=7-9   the seeds 7 to 9, to repeat a failure
-//	DAYBOOK_KILLS=20    kills, in each test that kills processes
+//	DAYBOOK_KILLS=20    kills, in each test with kills
 //
-// DAYBOOK_FIGURES names a file to which the tests append what they have done, a line each.
+// DAYBOOK_FIGURES names a file for the tests' figures, a line each.
 //
 // Without them a test takes 20 seeds and 3 kills: enough to find a fault while one works, in
-// minutes. `make proof` takes the counts by which the project is judged.
+// minutes. `make proof` takes the counts for a judgement of the project.
 //
-// `go test -short` leaves out the tests that run a broker or kill processes, and takes few seeds.
+// `go test -short` leaves out the tests with a broker or with kills, and takes few seeds.
 package scale
 
 import (
@@ -36,7 +36,7 @@ const (
 	testKills  = 3
 )
 
-// NotShort is the reason of a test that -short leaves out.
+// NotShort is the reason of a test left out with -short.
 const NotShort = "runs a broker or kills processes, or takes long: left out with -short"
 
 // Figure appends a line to the file of figures, if there is one.
@@ -59,7 +59,7 @@ func Figure(t T, format string, arguments ...any) {
 // Short reports whether the tests run with -short.
 func Short() bool { return testing.Short() }
 
-// T is the part of testing.T that reports a variable that cannot be read.
+// T is the part of testing.T to report an unreadable variable.
 type T interface {
 	Helper()
 	Fatalf(format string, arguments ...any)

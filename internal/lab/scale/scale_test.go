@@ -9,7 +9,7 @@ import (
 	"github.com/daybook-billing/daybook/internal/lab/scale"
 )
 
-// failure stands for a test that a variable fails.
+// failure stands for a failed test.
 type failure struct{ message string }
 
 func (*failure) Helper() {}

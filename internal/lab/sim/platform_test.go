@@ -13,8 +13,8 @@ import (
 	"github.com/daybook-billing/daybook/internal/lab/sim"
 )
 
-// told is an event in short, for comparisons.
-func told(line []byte) string {
+// brief is an event in short, for comparisons.
+func brief(line []byte) string {
 	var e struct {
 		State   json.RawMessage
 		Process struct{ GUID, Type *string }
@@ -85,7 +85,7 @@ var _ = Describe("a platform", func() {
 			if Expect(json.Unmarshal(line, &envelope)).To(Succeed()); envelope.Message != "" {
 				line = []byte(envelope.Message)
 			}
-			events = append(events, told(line))
+			events = append(events, brief(line))
 		})
 		p.SetTime(day)
 		space = p.AddSpace(p.AddOrg("org", "retail"), "space", "dev")

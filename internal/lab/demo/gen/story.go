@@ -9,7 +9,7 @@ import (
 	"github.com/daybook-billing/daybook/internal/lab/sim"
 )
 
-// story is a platform and the things that are still to happen on it.
+// story is a platform and its planned events.
 type story struct {
 	*sim.Platform
 	agenda []step
@@ -47,7 +47,7 @@ func (s *story) when(at time.Time, do func()) { s.agenda = append(s.agenda, step
 // after plans something relative to the story's present.
 func (s *story) after(d time.Duration, do func()) { s.when(s.Now().Add(d), do) }
 
-// run lets everything happen in the order of time; what was planned first goes first.
+// run does everything in the order of time, and of planning where times are equal.
 func (s *story) run() {
 	for len(s.agenda) > 0 {
 		first := 0
@@ -74,7 +74,7 @@ func workdays() []int {
 	return days
 }
 
-// push stages an app and starts it when that is done.
+// push stages an app and starts it afterwards.
 func (s *story) push(a *sim.App, takes time.Duration) {
 	s.BeginBuild(a)
 	s.after(takes, func() {
@@ -176,7 +176,7 @@ func (s *story) retail() {
 				time.Duration(14+day%5)*time.Minute+37*time.Second)
 		})
 	}
-	s.at(19, "10:20:00", func() { // a worker for the sale, and one crash that nobody is billed for
+	s.at(19, "10:20:00", func() { // a worker for the sale, and a crash without a bill
 		s.ScaleProcess(shop.Processes[1], 4, 512)
 		s.Crash(shop.Processes[1])
 	})
@@ -205,8 +205,7 @@ func (s *story) retail() {
 	}
 }
 
-// logistics tracks parcels: steady apps, a docker image, builds side by side and an app that did
-// not live long.
+// logistics tracks parcels: steady apps, a docker image, builds side by side and a short-lived app.
 func (s *story) logistics() {
 	org := s.AddOrg(demo.Logistics, "logistics")
 	production := s.AddSpace(org, "10915700-0000-4000-8000-0000000000a1", "production")
@@ -229,7 +228,7 @@ func (s *story) logistics() {
 		sim.ProcessSpec{Type: "clock", Instances: 0, MemoryMB: 128})
 	s.at(1, "08:45:00", func() { s.push(tracking, 95*time.Second) })
 	s.at(6, "10:00:00", func() { s.ScaleProcess(tracking.Processes[2], 1, 128) })
-	s.at(13, "11:00:00", func() { // two builds at once, the first of which fails
+	s.at(13, "11:00:00", func() { // two builds at once, and the first fails
 		s.BeginBuild(tracking)
 		s.after(60*time.Second, func() { s.deploy(tracking, 110*time.Second) })
 		s.after(140*time.Second, func() { s.EndBuild(tracking, false) })
