@@ -39,7 +39,7 @@ var _ = Describe("Builds", func() {
 		Expect(lines(b.whole())).To(Equal([]string{"A 10:00-10:05 1x1024", "A 10:05-10:10 2x1024"}))
 	})
 	It("are divided at the boundaries once they have ended", func() {
-		b := newBooks(projector.Settings{Cut: timeline.CutHour}).tell(build("STAGING_STARTED",
+		b := newBooks(projector.Config{Cut: timeline.CutHour}).tell(build("STAGING_STARTED",
 			"10:50")).reach("11:05").tell(build("STAGING_STOPPED", "11:10"))
 		Expect(b.closed()).To(Equal([]string{"A 10:50-11:00 1x1024", "A 11:00-11:10 1x1024 since 10:50"}))
 		Expect(b.retracted).To(BeZero())
@@ -67,7 +67,7 @@ var _ = Describe("Builds", func() {
 		})
 		It("are held, as nothing that is left tells of them, when the end is found after their month was "+
 			"closed", func() {
-			b := newBooks(projector.Settings{Cut: timeline.CutMonth}).tell(build("STAGING_STARTED", "10:00"),
+			b := newBooks(projector.Config{Cut: timeline.CutMonth}).tell(build("STAGING_STARTED", "10:00"),
 				build("STAGING_STARTED", "04-02 10:00")).
 				reach("04-10 00:00").tell(build("STAGING_STOPPED", "10:30", late(1)))
 			Expect(b.closed()).To(BeEmpty())
@@ -75,7 +75,7 @@ var _ = Describe("Builds", func() {
 			Expect(b.codes()).To(ContainElement(events.AnomalyClosedPeriod))
 		})
 		It("have the time that the setting gives them", func() {
-			b := newBooks(projector.Settings{
+			b := newBooks(projector.Config{
 				Cut:          timeline.CutNone,
 				BuildTimeout: 2 * time.Hour,
 			}).tell(build("STAGING_STARTED", "10:00"), build("STAGING_STOPPED", "11:59"))

@@ -1,6 +1,7 @@
 package projector
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"regexp"
@@ -8,73 +9,94 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/projector/timeline"
 )
 
-// Config configures the projector service.
+// Config configures the projector. METERED depends on every field, so that each is part of the
+// stage's logic.
 type Config struct {
-	// Cut is how finely spans are divided; default day.
+	// Cut is the unit at whose boundaries spans are divided; DefaultCut by default.
 	Cut timeline.Cut
 	// Epoch is the time before which nothing is billed, by source ("cf", "trove") or by source and
 	// foundation ("cf/eu"), which takes precedence; none by default.
 	Epoch map[string]time.Time
-	// BuildTimeout is how long a build may run before it is taken to have lost its end; default an
-	// hour.
+	// BuildTimeout is the time after which a build without an end is taken to have lost it;
+	// DefaultBuildTimeout by default.
 	BuildTimeout time.Duration
-	// Grace is how long after its end a month stays open, so that what comes late is no correction;
-	// default 5 days.
+	// Grace is the time for which a month stays open after its end: a later fact about it makes a
+	// correction. DefaultGrace by default.
 	Grace time.Duration
-	// ExcludeSpaces is a regular expression (RE2): what runs in Cloud Foundry spaces whose name
-	// matches it when it begins is not metered. None by default.
+	// ExcludeSpaces is a regular expression (RE2) of names of Cloud Foundry spaces. A run is not
+	// metered if the name of its space matches when the run begins. None by default.
 	ExcludeSpaces string
-	// AbsenceWindows is how many windows a database must be missing from the reports before it is
-	// taken to be gone: default DefaultAbsenceWindows; negative: never.
+	// AbsenceWindows is the number of windows of reports after which a missing database is taken to
+	// be gone; DefaultAbsenceWindows by default, negative for never.
 	AbsenceWindows int
+
+	excluded *regexp.Regexp // ExcludeSpaces, set by compile
+}
+
+// The defaults of Config.
+const (
+	DefaultCut            = timeline.CutDay
+	DefaultBuildTimeout   = time.Hour          // four times Cloud Foundry's own staging timeout
+	DefaultGrace          = 5 * 24 * time.Hour // for facts that were held up at the end of a month
+	DefaultAbsenceWindows = 3
+)
+
+// withDefaults fills in the defaults.
+func (c Config) withDefaults() Config {
+	c.Cut = cmp.Or(c.Cut, DefaultCut)
+	c.BuildTimeout = cmp.Or(c.BuildTimeout, DefaultBuildTimeout)
+	c.Grace = cmp.Or(c.Grace, DefaultGrace)
+	c.AbsenceWindows = cmp.Or(c.AbsenceWindows, DefaultAbsenceWindows)
+	return c
+}
+
+// compile sets the regular expression of ExcludeSpaces.
+func (c Config) compile() (Config, error) {
+	if c.ExcludeSpaces == "" {
+		return c, nil
+	}
+	if strings.ContainsFunc(c.ExcludeSpaces, unicode.IsSpace) {
+		return c, fmt.Errorf(`excluded spaces: %q holds a blank: write \x20 instead`, c.ExcludeSpaces)
+	}
+	var err error
+	if c.excluded, err = regexp.Compile(c.ExcludeSpaces); err != nil {
+		return c, fmt.Errorf("excluded spaces: %q is not a regular expression: %w", c.ExcludeSpaces, err)
+	}
+	return c, nil
 }
 
 // maxGrace keeps the months that are open few: all their facts are kept.
 const maxGrace = 366 * 24 * time.Hour
 
-func (c Config) settings() (Settings, error) {
-	if c.Cut == "" {
-		c.Cut = timeline.CutDay
-	}
+// check refuses settings that a service can not run with.
+func (c Config) check() error {
 	if _, err := timeline.ParseCut(string(c.Cut)); err != nil {
-		return Settings{}, err
+		return err
 	}
 	if c.BuildTimeout < 0 {
-		return Settings{}, fmt.Errorf("build timeout %s is negative", c.BuildTimeout)
+		return fmt.Errorf("build timeout %s is negative", c.BuildTimeout)
 	}
 	if c.Grace < 0 || c.Grace > maxGrace {
-		return Settings{}, fmt.Errorf("grace %s is not between 0 and %s", c.Grace, maxGrace)
+		return fmt.Errorf("grace %s is not between 0 and %s", c.Grace, maxGrace)
 	}
 	for name := range c.Epoch {
 		source, foundation, both := strings.Cut(name, "/")
-		if source != events.SourceCF && source != events.SourceTrove {
-			return Settings{}, fmt.Errorf("epoch for unknown source %q: the sources are cf and trove, each alone or "+
+		if known(source) != nil {
+			return fmt.Errorf("epoch for unknown source %q: the sources are cf and trove, each alone or "+
 				"as SOURCE/FOUNDATION", source)
 		}
 		if both && (foundation == "" || strings.ContainsAny(foundation, " \t\n;=")) {
-			return Settings{}, fmt.Errorf("epoch for foundation %q: expected SOURCE/FOUNDATION, and no blank, "+
+			return fmt.Errorf("epoch for foundation %q: expected SOURCE/FOUNDATION, and no blank, "+
 				"semicolon or equals sign in it", name)
 		}
 	}
-	s := Settings{
-		Cut: c.Cut, Epoch: c.Epoch, BuildTimeout: c.BuildTimeout, Grace: c.Grace,
-		AbsenceWindows: c.AbsenceWindows,
-	}
-	if c.ExcludeSpaces != "" {
-		var err error
-		if len(strings.Fields(c.ExcludeSpaces)) != 1 || strings.TrimSpace(c.ExcludeSpaces) != c.ExcludeSpaces {
-			return Settings{}, fmt.Errorf(`excluded spaces: %q holds a blank: write \x20 instead`, c.ExcludeSpaces)
-		}
-		if s.ExcludeSpaces, err = regexp.Compile(c.ExcludeSpaces); err != nil {
-			return Settings{}, fmt.Errorf("excluded spaces: %q is not a regular expression: %w", c.ExcludeSpaces, err)
-		}
-	}
-	return s.withDefaults(), nil
+	return nil
 }
 
 // logicVersion changes with every change of what the projector derives from the same facts.
@@ -82,25 +104,25 @@ const logicVersion = "projector/4"
 
 // logic names the derivation with its settings, as words without blanks: the settings have the
 // names of the command's flags.
-func (s Settings) logic() string {
-	parts := []string{logicVersion, "cut=" + string(s.Cut), "build-timeout=" + s.BuildTimeout.String(), "grace=" +
-		s.Grace.String()}
-	if s.AbsenceWindows != DefaultAbsenceWindows {
-		parts = append(parts, "absence-windows="+strconv.Itoa(s.AbsenceWindows))
+func (c Config) logic() string {
+	parts := []string{logicVersion, "cut=" + string(c.Cut), "build-timeout=" + c.BuildTimeout.String(), "grace=" +
+		c.Grace.String()}
+	if c.AbsenceWindows != DefaultAbsenceWindows {
+		parts = append(parts, "absence-windows="+strconv.Itoa(c.AbsenceWindows))
 	}
 	var own []string
-	for _, name := range slices.Sorted(maps.Keys(s.Epoch)) {
+	for _, name := range slices.Sorted(maps.Keys(c.Epoch)) {
 		if strings.Contains(name, "/") {
-			own = append(own, name+"="+events.FormatTime(s.Epoch[name]))
+			own = append(own, name+"="+events.FormatTime(c.Epoch[name]))
 			continue
 		}
-		parts = append(parts, "epoch-"+name+"="+events.FormatTime(s.Epoch[name]))
+		parts = append(parts, "epoch-"+name+"="+events.FormatTime(c.Epoch[name]))
 	}
 	if len(own) > 0 {
 		parts = append(parts, "epoch="+strings.Join(own, ";"))
 	}
-	if s.ExcludeSpaces != nil {
-		parts = append(parts, "exclude-spaces="+s.ExcludeSpaces.String())
+	if c.ExcludeSpaces != "" {
+		parts = append(parts, "exclude-spaces="+c.ExcludeSpaces)
 	}
 	return strings.Join(parts, " ")
 }

@@ -13,7 +13,7 @@ import (
 
 var _ = Describe("The horizon", func() {
 	cutBy := func(c timeline.Cut, facts ...*events.Usage) *books {
-		return newBooks(projector.Settings{Cut: c}).tell(facts...)
+		return newBooks(projector.Config{Cut: c}).tell(facts...)
 	}
 
 	DescribeTable("closes and reopens what runs at the boundaries that it passes, many at once",
@@ -83,7 +83,7 @@ var _ = Describe("The horizon", func() {
 
 	It("works subject by subject, in a fixed order", func() {
 		var order []string
-		m := projector.NewMeter(projector.Settings{Cut: timeline.CutHour})
+		m := newMeter(projector.Config{Cut: timeline.CutHour})
 		for i, app := range []string{"c", "a", "b"} {
 			u := task("TASK_STARTED", "10:00", process("T"+app))
 			u.App = app
@@ -103,7 +103,7 @@ var _ = Describe("The horizon", func() {
 	It("over more boundaries than one message takes comes in parts with ids of their own, all with what runs", func() {
 		var ids []string
 		n := 0
-		m := projector.NewMeter(projector.Settings{Cut: timeline.CutHour})
+		m := newMeter(projector.Config{Cut: timeline.CutHour})
 		m.Fact(app("STARTED", "00:00"), 1, func(*events.Metered) {})
 		m.Horizon(&events.Horizon{ID: "h", Source: "cf", Foundation: "eu", Time: clock("00:00").Add(1200 * time.Hour)},
 			2, func(o *events.Metered) {
@@ -120,7 +120,7 @@ var _ = Describe("The horizon", func() {
 var _ = Describe("The horizon of several collectors", func() {
 	var b *books
 	BeforeEach(func() {
-		b = newBooks(projector.Settings{Cut: timeline.CutHour}).tell(app("STARTED", "10:30"))
+		b = newBooks(projector.Config{Cut: timeline.CutHour}).tell(app("STARTED", "10:30"))
 	})
 	says := func(collector, at string, retired ...bool) string {
 		b.sequence++

@@ -124,13 +124,21 @@ type books struct {
 	retracted int
 }
 
-func newBooks(s projector.Settings) *books {
-	return &books{meter: projector.NewMeter(s), net: map[string]events.Span{}, horizon: map[string]time.Time{}}
+func newMeter(cfg projector.Config) *projector.Meter {
+	m, err := projector.NewMeter(cfg)
+	if err != nil {
+		panic(err)
+	}
+	return m
+}
+
+func newBooks(s projector.Config) *books {
+	return &books{meter: newMeter(s), net: map[string]events.Span{}, horizon: map[string]time.Time{}}
 }
 
 // told is a meter that was told facts, without cuts.
 func told(facts ...*events.Usage) *books {
-	return newBooks(projector.Settings{Cut: timeline.CutNone}).tell(facts...)
+	return newBooks(projector.Config{Cut: timeline.CutNone}).tell(facts...)
 }
 
 func (b *books) tell(facts ...*events.Usage) *books {

@@ -3,7 +3,7 @@ package projector
 import "github.com/daybook-billing/daybook/internal/stage"
 
 // NewProcessor gives tests the stage's view of a meter.
-func NewProcessor(s Settings) stage.Processor { return newProcessor(s) }
+func NewProcessor(cfg Config) stage.Processor { return newProcessor(cfg.withDefaults()) }
 
 // Tracked counts the timelines that a meter remembers.
 func (m *Meter) Tracked() int {

@@ -1,7 +1,6 @@
 package projector_test
 
 import (
-	"regexp"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -28,7 +27,7 @@ var _ = Describe("A gap", func() {
 				"2026-03-01T11:00:00Z may be missing (pruned)"), ContainSubstring("Release it")))
 		})
 		It("takes back what was put out after it", func() {
-			b := newBooks(projector.Settings{Cut: timeline.CutHour}).tell(app("STARTED",
+			b := newBooks(projector.Config{Cut: timeline.CutHour}).tell(app("STARTED",
 				"08:30")).reach("11:30").gap(events.ListApp, "09:50", "11:00")
 			Expect(b.closed()).To(Equal([]string{"P 08:30-09:00 1x1024", "P 09:00-09:50 1x1024 since 08:30"}))
 			Expect(lines(b.last.Retracted)).To(Equal([]string{
@@ -300,7 +299,7 @@ var _ = Describe("A gap", func() {
 			Expect(b.closed()).To(Equal([]string{"A 09:00-09:05 1x1024"}))
 		})
 		It("keeps them listed while other builds come and go, and when their month is closed", func() {
-			b := newBooks(projector.Settings{Cut: timeline.CutMonth}).tell(build("STAGING_STARTED",
+			b := newBooks(projector.Config{Cut: timeline.CutMonth}).tell(build("STAGING_STARTED",
 				"09:50")).gap(events.ListApp, "10:00", "10:30").
 				tell(build("STAGING_STARTED", "14:00"), build("STAGING_STOPPED", "14:10")).reach("04-10 00:00").
 				tell(build("STAGING_STARTED", "04-10 14:00"), build("STAGING_STOPPED", "04-10 14:10"))
@@ -312,7 +311,7 @@ var _ = Describe("A gap", func() {
 		})
 		It("leaves what was decided as it is when the month is closed: another word changes nothing and is an "+
 			"anomaly", func() {
-			b := newBooks(projector.Settings{Cut: timeline.CutMonth}).tell(build("STAGING_STARTED",
+			b := newBooks(projector.Config{Cut: timeline.CutMonth}).tell(build("STAGING_STARTED",
 				"09:50")).gap(events.ListApp, "10:00", "10:30")
 			hold := b.last.Held[0].ID
 			b.sayOn(hold, events.ActionRelease).tell(build("STAGING_STARTED", "04-01 14:00"), build("STAGING_STOPPED",
@@ -323,7 +322,7 @@ var _ = Describe("A gap", func() {
 			Expect(b.codes()).To(Equal([]string{events.AnomalyClosedPeriod}))
 		})
 		It("holds one that began in it though its month was closed before the ending was found", func() {
-			b := newBooks(projector.Settings{Cut: timeline.CutMonth}).tell(service("CREATED", "09:00",
+			b := newBooks(projector.Config{Cut: timeline.CutMonth}).tell(service("CREATED", "09:00",
 				"small")).gap(events.ListApp, "03-31 23:40", "03-31 23:50").
 				tell(app("STARTED", "04-01 00:10")).reach("04-10 00:00").tell(build("STAGING_STOPPED", "04-01 00:05",
 				late(3)))
@@ -337,22 +336,22 @@ var _ = Describe("A gap", func() {
 			Expect(b.held()).To(Equal([]string{"A 09:00-10:00 1x1024 gap", "A 10:05-10:06 1x1024 gap"}))
 		})
 		DescribeTable("forgets what is not listed, so that nobody can decide about it, when the month is closed",
-			func(s projector.Settings, facts ...*events.Usage) {
+			func(s projector.Config, facts ...*events.Usage) {
 				s.Cut = timeline.CutMonth
 				b := newBooks(s).tell(facts...).gap(events.ListApp, "10:00", "10:30")
 				Expect(b.held()).To(BeEmpty())
 				Expect(b.reach("04-10 00:00").meter.Tracked()).To(BeZero())
 			},
-			Entry("of a space that is not metered", projector.Settings{ExcludeSpaces: regexp.MustCompile("^dev$")},
+			Entry("of a space that is not metered", projector.Config{ExcludeSpaces: "^dev$"},
 				build("STAGING_STARTED", "09:50")),
-			Entry("before the epoch", projector.Settings{Epoch: map[string]time.Time{"cf": clock("12:00")}},
+			Entry("before the epoch", projector.Config{Epoch: map[string]time.Time{"cf": clock("12:00")}},
 				build("STAGING_STARTED", "09:50")),
-			Entry("of no length", projector.Settings{}, build("STAGING_STARTED", "10:05"), build("STAGING_STOPPED",
+			Entry("of no length", projector.Config{}, build("STAGING_STARTED", "10:05"), build("STAGING_STOPPED",
 				"10:05")),
 		)
 		It("does not bill others for closed months while one of them is held", func() {
 			unheard := func(before ...*events.Usage) []string {
-				monthly := projector.Settings{Cut: timeline.CutMonth}
+				monthly := projector.Config{Cut: timeline.CutMonth}
 				b := newBooks(monthly).tell(before...).gap("", "10:00", "10:30").reach("04-10 00:00")
 				var err error
 				b.meter, err = projector.RestoreMeter(monthly, b.meter.Snapshot())
@@ -435,7 +434,7 @@ var _ = Describe("A fact that was found late", func() {
 		Expect(b.running()).To(Equal([]string{"P 11:00- 1x1024"}))
 	})
 	It("takes back what it contradicts, and no more", func() {
-		b := newBooks(projector.Settings{Cut: timeline.CutHour}).tell(app("STARTED",
+		b := newBooks(projector.Config{Cut: timeline.CutHour}).tell(app("STARTED",
 			"09:00")).reach("12:00").tell(task("TASK_STARTED", "12:00")).
 			tell(app("STARTED", "10:30", late(1), size(2, 1024), previous("STARTED")))
 		Expect(lines(b.last.Retracted)).To(Equal([]string{"P 10:00-11:00 1x1024 since 09:00", "P 11:00-12:00 1x1024 " +
@@ -482,7 +481,7 @@ var _ = Describe("A fact that was found late", func() {
 
 	Describe("of a month that is closed", func() {
 		It("is applied exactly while what it changes goes on, as a correction", func() {
-			b := newBooks(projector.Settings{Cut: timeline.CutMonth}).tell(app("STARTED",
+			b := newBooks(projector.Config{Cut: timeline.CutMonth}).tell(app("STARTED",
 				"09:00")).reach("04-10 00:00")
 			Expect(b.last.Correction).To(BeEmpty())
 			b.tell(app("STOPPED", "03-20 00:00", late(1)))
@@ -490,7 +489,7 @@ var _ = Describe("A fact that was found late", func() {
 			Expect(b.closed()).To(Equal([]string{"P 09:00-03-20 00:00 1x1024"}))
 		})
 		It("is held, never lost, when its place is settled", func() {
-			b := newBooks(projector.Settings{Cut: timeline.CutMonth}).tell(app("STARTED", "09:00"),
+			b := newBooks(projector.Config{Cut: timeline.CutMonth}).tell(app("STARTED", "09:00"),
 				app("STARTED", "03-10 00:00", size(2, 1024))).reach("04-10 00:00")
 			before := b.closed()
 			b.tell(app("STOPPED", "03-05 00:00", late(1)))
@@ -502,7 +501,7 @@ var _ = Describe("A fact that was found late", func() {
 		})
 		It("and that stands behind a gap is not before it when the month is settled", func() {
 			for _, closed := range []bool{false, true} {
-				b := newBooks(projector.Settings{Cut: timeline.CutMonth}).tell(app("STARTED",
+				b := newBooks(projector.Config{Cut: timeline.CutMonth}).tell(app("STARTED",
 					"09:00")).gap(events.ListApp, "10:00", "11:00").
 					tell(app("STARTED", "12:00", late(1), size(2, 1024), was(1, 1024), previous("STARTED")),
 						service("CREATED", "12:00", "small"))
@@ -515,7 +514,7 @@ var _ = Describe("A fact that was found late", func() {
 			}
 		})
 		It("is held when it stands before a gap that is settled", func() {
-			b := newBooks(projector.Settings{Cut: timeline.CutMonth}).
+			b := newBooks(projector.Config{Cut: timeline.CutMonth}).
 				tell(app("STARTED", "09:00"), app("STOPPED", "09:30"), app("STARTED", "09:40"), service("CREATED",
 					"09:50", "small")).
 				gap(events.ListApp, "10:00", "11:00").reach("04-10 00:00").tell(app("STOPPED", "10:30", late(4),
@@ -524,7 +523,7 @@ var _ = Describe("A fact that was found late", func() {
 			Expect(b.held()).To(ContainElement("P 10:30-10:30 1x1024 closed_period"))
 		})
 		It("is held when the place of the one that it follows is not kept any more", func() {
-			b := newBooks(projector.Settings{Cut: timeline.CutMonth}).
+			b := newBooks(projector.Config{Cut: timeline.CutMonth}).
 				tell(app("STARTED", "09:00"), app("STARTED", "10:30", size(2, 1024)), service("CREATED", "10:40",
 					"small")).reach("11:00").
 				tell(service("UPDATED", "09:20", "large", late(1))).reach("04-10 00:00").tell(app("STOPPED", "09:30",
@@ -533,7 +532,7 @@ var _ = Describe("A fact that was found late", func() {
 			Expect(b.held()).To(Equal([]string{"P 09:30-09:30 1x1024 closed_period"}))
 		})
 		It("leaves what was decided as it is: another word changes nothing and is an anomaly", func() {
-			b := newBooks(projector.Settings{Cut: timeline.CutMonth}).tell(app("STARTED", "09:00")).gap(events.ListApp,
+			b := newBooks(projector.Config{Cut: timeline.CutMonth}).tell(app("STARTED", "09:00")).gap(events.ListApp,
 				"10:00", "11:00").
 				tell(app("STOPPED", "12:00", previous("STARTED")))
 			hold := b.last.Held[0].ID
@@ -546,7 +545,7 @@ var _ = Describe("A fact that was found late", func() {
 			Expect(b.codes()).To(Equal([]string{events.AnomalyClosedPeriod}))
 		})
 		It("does not begin what may have been forgotten", func() {
-			b := newBooks(projector.Settings{Cut: timeline.CutMonth}).tell(app("STARTED",
+			b := newBooks(projector.Config{Cut: timeline.CutMonth}).tell(app("STARTED",
 				"09:00")).reach("04-10 00:00")
 			b.tell(task("TASK_STARTED", "03-05 00:00", late(1)))
 			Expect(b.running()).To(BeEmpty())

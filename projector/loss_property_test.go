@@ -130,7 +130,7 @@ func TestLostFacts(t *testing.T) {
 			gapFrom = world.facts[from-1].Time
 		}
 		gapFrom = gapFrom.Add(-time.Duration(rapid.IntRange(0, 30).Draw(t, "overlap")) * time.Minute)
-		b := newAccount(projector.Settings{Cut: cuts().Draw(t, "cut")})
+		b := newAccount(projector.Config{Cut: cuts().Draw(t, "cut")})
 		for _, u := range world.facts[:from] {
 			b.tell(u, 0)
 		}
@@ -241,7 +241,7 @@ func TestLostBuilds(t *testing.T) {
 				From: minute(from), To: minute(to), Reason: "lost",
 			})
 		}
-		b := newAccount(projector.Settings{Cut: cuts().Draw(t, "cut")})
+		b := newAccount(projector.Config{Cut: cuts().Draw(t, "cut")})
 		waiting := gaps
 		for i, e := range all {
 			for len(waiting) > 0 && !minute(e.at).Before(waiting[0].To) {

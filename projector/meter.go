@@ -3,7 +3,6 @@ package projector
 import (
 	"cmp"
 	"maps"
-	"regexp"
 	"slices"
 	"time"
 
@@ -11,41 +10,11 @@ import (
 	"github.com/daybook-billing/daybook/projector/timeline"
 )
 
-// Settings are what the projector's results depend on beside its input. Changing one changes
-// METERED, so they are part of the stage's logic.
-type Settings struct {
-	Cut timeline.Cut
-	// Epoch is the time before which nothing is billed, by source ("cf") or by source and
-	// foundation ("cf/eu"), which takes precedence; zero is none.
-	Epoch map[string]time.Time
-	// BuildTimeout is how long a build may run before it is taken to have lost its end; 0 is the
-	// default.
-	BuildTimeout time.Duration
-	// Grace is how long after its end a month stays open: what comes for it later is a correction;
-	// 0 is the default.
-	Grace time.Duration
-	// ExcludeSpaces matches the names of Cloud Foundry spaces that are not metered; nil for none.
-	ExcludeSpaces *regexp.Regexp
-	// AbsenceWindows is how many windows a database must be missing from the reports before it is
-	// taken to be gone; 0 is the default, negative never.
-	AbsenceWindows int
-}
-
-const (
-	// DefaultBuildTimeout is four times Cloud Foundry's own staging timeout.
-	DefaultBuildTimeout = time.Hour
-	// DefaultGrace leaves time for what was held up at the end of a month.
-	DefaultGrace = 5 * 24 * time.Hour
-	// DefaultAbsenceWindows is how many windows a database must be missing from before it is taken
-	// to be gone.
-	DefaultAbsenceWindows = 3
-)
-
 // Meter is the projector's state and its step: facts, gaps, horizons and decisions in, Metered
 // messages out, all of the sources in the table `platforms`. It is pure: no clock, no I/O, no order
 // of maps reaches its outputs. It is not safe for concurrent use.
 type Meter struct {
-	settings    Settings
+	cfg         Config // with defaults, compiled
 	foundations map[foundationKey]*foundation
 	ch          timeline.Change
 	message     events.Metered
@@ -90,16 +59,17 @@ type entry struct {
 	listed bool
 }
 
-// NewMeter returns a meter that has seen nothing.
-func NewMeter(s Settings) *Meter {
-	return &Meter{settings: s.withDefaults(), foundations: map[foundationKey]*foundation{}}
+// NewMeter returns a meter that has seen nothing. The error is about ExcludeSpaces.
+func NewMeter(cfg Config) (*Meter, error) {
+	cfg, err := cfg.withDefaults().compile()
+	if err != nil {
+		return nil, err
+	}
+	return newMeter(cfg), nil
 }
 
-func (s Settings) withDefaults() Settings {
-	s.BuildTimeout = cmp.Or(s.BuildTimeout, DefaultBuildTimeout)
-	s.Grace = cmp.Or(s.Grace, DefaultGrace)
-	s.AbsenceWindows = cmp.Or(s.AbsenceWindows, DefaultAbsenceWindows)
-	return s
+func newMeter(cfg Config) *Meter {
+	return &Meter{cfg: cfg, foundations: map[foundationKey]*foundation{}}
 }
 
 func (m *Meter) foundation(source, name string) *foundation {
@@ -113,19 +83,19 @@ func (m *Meter) foundation(source, name string) *foundation {
 }
 
 func (m *Meter) newFoundation(source, name string) *foundation {
-	epoch, own := m.settings.Epoch[source+"/"+name]
+	epoch, own := m.cfg.Epoch[source+"/"+name]
 	if !own {
-		epoch = m.settings.Epoch[source]
+		epoch = m.cfg.Epoch[source]
 	}
 	f := &foundation{
 		rules: timeline.Rules{
-			Source: source, Foundation: name, Cut: m.settings.Cut, Epoch: epoch,
+			Source: source, Foundation: name, Cut: m.cfg.Cut, Epoch: epoch,
 			Horizon: timeline.MinMoment, Closed: timeline.MinMoment,
 		},
 		collectors: map[string]collectorHorizon{}, subjects: map[subjectKey]*subject{}, entries: map[entryKey]*entry{},
 		expiring: map[subjectKey]*subject{},
 	}
-	f.platform = platforms[source].open(&f.rules, &m.settings)
+	f.platform = platforms[source].open(&f.rules, &m.cfg)
 	return f
 }
 
@@ -293,7 +263,7 @@ func (m *Meter) Horizon(h *events.Horizon, sequence uint64, emit func(*events.Me
 			e.Advance(boundary, &m.ch)
 		}
 	})
-	if closed := timeline.MomentOf(timeline.CutMonth.Floor(now.Time().Add(-m.settings.Grace))); closed > r.Closed {
+	if closed := timeline.MomentOf(timeline.CutMonth.Floor(now.Time().Add(-m.cfg.Grace))); closed > r.Closed {
 		f.close(closed)
 	}
 	return now.Time(), true

@@ -75,7 +75,7 @@ type account struct {
 	holds map[string][]events.Hold // by subject
 }
 
-func newAccount(s projector.Settings) *account {
+func newAccount(s projector.Config) *account {
 	return &account{newBooks(s), map[string][]events.Hold{}}
 }
 
@@ -142,7 +142,7 @@ func (a *account) lines() []string {
 	return out
 }
 
-func (a *account) restart(t *rapid.T, s projector.Settings) {
+func (a *account) restart(t *rapid.T, s projector.Config) {
 	meter, err := projector.RestoreMeter(s, a.meter.Snapshot())
 	if err != nil {
 		t.Fatal(err)
@@ -157,7 +157,7 @@ func (a *account) restart(t *rapid.T, s projector.Settings) {
 func TestLatePlacement(t *testing.T) {
 	check(t, 1000, func(t *rapid.T) {
 		history := drawHistory(t)
-		settings := projector.Settings{Cut: cuts().Draw(t, "cut"), Grace: 60 * 24 * time.Hour} // no month is closed
+		settings := projector.Config{Cut: cuts().Draw(t, "cut"), Grace: 60 * 24 * time.Hour} // no month is closed
 		ordered := newAccount(settings)
 		for _, item := range history {
 			ordered.tell(item, 0)
@@ -252,8 +252,8 @@ func TestClosedMonths(t *testing.T) {
 	check(t, 600, func(t *rapid.T) {
 		history := drawHistory(t)
 		cut := cuts().Draw(t, "cut")
-		open := newAccount(projector.Settings{Cut: cut, Grace: 300 * 24 * time.Hour})
-		closed := newAccount(projector.Settings{Cut: cut, Grace: time.Hour})
+		open := newAccount(projector.Config{Cut: cut, Grace: 300 * 24 * time.Hour})
+		closed := newAccount(projector.Config{Cut: cut, Grace: time.Hour})
 		accounts := []*account{open, closed}
 		past := time.Duration(0)
 		running := map[[2]string]bool{}
@@ -307,7 +307,7 @@ func TestClosedMonths(t *testing.T) {
 				find()
 			}
 			if rapid.IntRange(0, 5).Draw(t, "restart") == 0 {
-				closed.restart(t, projector.Settings{Cut: cut, Grace: time.Hour})
+				closed.restart(t, projector.Config{Cut: cut, Grace: time.Hour})
 			}
 		}
 		find()

@@ -12,20 +12,20 @@ import (
 // platform is a platform as the meter knows it.
 type platform struct {
 	kinds []string // of its resources
-	open  func(*timeline.Rules, *Settings) timeline.Platform
+	open  func(*timeline.Rules, *Config) timeline.Platform
 }
 
 // platforms are the platforms that are metered, by source.
 var platforms = map[string]platform{
 	events.SourceCF: {
 		kinds: []string{events.KindApp, events.KindTask, events.KindStaging, events.KindService},
-		open: func(r *timeline.Rules, s *Settings) timeline.Platform {
-			return cf.New(r, s.BuildTimeout, s.ExcludeSpaces)
+		open: func(r *timeline.Rules, c *Config) timeline.Platform {
+			return cf.New(r, c.BuildTimeout, c.excluded)
 		},
 	},
 	events.SourceTrove: {
 		kinds: []string{events.KindInstance},
-		open:  func(r *timeline.Rules, s *Settings) timeline.Platform { return trove.New(r, s.AbsenceWindows) },
+		open:  func(r *timeline.Rules, c *Config) timeline.Platform { return trove.New(r, c.AbsenceWindows) },
 	},
 }
 

@@ -38,15 +38,19 @@ func New(cfg Config, deps Deps) (*Projector, error) {
 // Stage returns what the projector is as a stage, and what makes processors in their empty state:
 // Run runs one, and others derive METERED again to compare it with what is stored.
 func Stage(cfg Config) (stage.Config, func() stage.Processor, error) {
-	settings, err := cfg.settings()
+	cfg = cfg.withDefaults()
+	if err := cfg.check(); err != nil {
+		return stage.Config{}, nil, err
+	}
+	cfg, err := cfg.compile()
 	if err != nil {
 		return stage.Config{}, nil, err
 	}
 	return stage.Config{
 		Name: "projector", Input: events.StreamUsage, Output: events.StreamMetered,
 		OutputFilter: events.SubjectsMetered,
-		Marker:       events.MeteredMarkerSubject, Bucket: Bucket, Logic: settings.logic(),
-	}, func() stage.Processor { return newProcessor(settings) }, nil
+		Marker:       events.MeteredMarkerSubject, Bucket: Bucket, Logic: cfg.logic(),
+	}, func() stage.Processor { return newProcessor(cfg) }, nil
 }
 
 // Run works until ctx is done; see stage.Stage.Run for its errors.
@@ -74,8 +78,8 @@ type processor struct {
 // internBits is the size of the table of repeated strings: 2^16.
 const internBits = 16
 
-func newProcessor(settings Settings) *processor {
-	return &processor{meter: NewMeter(settings), names: events.NewInterner(internBits)}
+func newProcessor(cfg Config) *processor {
+	return &processor{meter: newMeter(cfg), names: events.NewInterner(internBits)}
 }
 
 // Step implements stage.Processor.
@@ -268,10 +272,10 @@ func (p *processor) Snapshot() ([]byte, error) { return p.meter.Snapshot(), nil 
 // Restore implements stage.Processor.
 func (p *processor) Restore(snapshot []byte) error {
 	if snapshot == nil {
-		p.meter = NewMeter(p.meter.settings)
+		p.meter = newMeter(p.meter.cfg)
 		return nil
 	}
-	meter, err := RestoreMeter(p.meter.settings, snapshot)
+	meter, err := RestoreMeter(p.meter.cfg, snapshot)
 	if err == nil {
 		p.meter = meter
 	}

@@ -15,7 +15,7 @@ import (
 
 var _ = Describe("The projector's step", func() {
 	var p stage.Processor
-	BeforeEach(func() { p = projector.NewProcessor(projector.Settings{Cut: timeline.CutHour}) })
+	BeforeEach(func() { p = projector.NewProcessor(projector.Config{Cut: timeline.CutHour}) })
 	step := func(in *bus.Stored) []stage.Output {
 		var out []stage.Output
 		ExpectWithOffset(1, p.Step(in, func(o stage.Output) { out = append(out, o) })).To(Succeed())

@@ -159,7 +159,7 @@ func shown(b *books) []string {
 func TestSlowImplementation(t *testing.T) {
 	check(t, 2000, func(t *rapid.T) {
 		facts := drawLife(t)
-		settings := projector.Settings{Cut: cuts().Draw(t, "cut")}
+		settings := projector.Config{Cut: cuts().Draw(t, "cut")}
 		epoch := time.Time{}
 		if rapid.Bool().Draw(t, "has epoch") {
 			epoch = minute(rapid.IntRange(0, 600).Draw(t, "epoch"))
@@ -230,7 +230,7 @@ func slowBuilds(facts []*events.Usage, end int) []string {
 // touch are one span or two is left open.
 func TestBuildsAddUp(t *testing.T) {
 	check(t, 2000, func(t *rapid.T) {
-		b := newBooks(projector.Settings{Cut: cuts().Draw(t, "cut")})
+		b := newBooks(projector.Config{Cut: cuts().Draw(t, "cut")})
 		var facts []*events.Usage
 		now := 0
 		for i := range rapid.IntRange(1, 20).Draw(t, "facts") {
@@ -341,7 +341,7 @@ func drawDatabase(t *rapid.T) (facts []*events.Usage, truth []string, complete b
 func TestTroveOrderFree(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		facts, truth, complete := drawDatabase(t)
-		settings := projector.Settings{Cut: cuts().Draw(t, "cut")}
+		settings := projector.Config{Cut: cuts().Draw(t, "cut")}
 		end := newest(facts).Add(200 * time.Minute)
 		in := newBooks(settings).tell(facts...).reachTime(events.SourceTrove, end)
 		b := newBooks(settings)
@@ -423,7 +423,7 @@ func TestSnapshots(t *testing.T) {
 				"horizon")) * time.Minute)
 			inputs = append(inputs, stored(events.TypeHorizon, &h, sequence+1))
 		}
-		settings := projector.Settings{Cut: cuts().Draw(t, "cut"), BuildTimeout: time.Hour}
+		settings := projector.Config{Cut: cuts().Draw(t, "cut"), BuildTimeout: time.Hour}
 		run := func(p stage.Processor, inputs []*bus.Stored) []byte {
 			var out []byte
 			for _, in := range inputs {
@@ -475,7 +475,7 @@ func firstDifference(a, b []byte) string {
 // TestOrderOfMaps: many subjects at once come out in one order.
 func TestOrderOfMaps(t *testing.T) {
 	run := func() []byte {
-		b := newBooks(projector.Settings{Cut: timeline.CutHour})
+		b := newBooks(projector.Config{Cut: timeline.CutHour})
 		for i := range 50 {
 			u := task("TASK_STARTED", "10:00", process(fmt.Sprint("T", i)))
 			u.App = fmt.Sprint("A", i*7919%50)

@@ -60,7 +60,11 @@ func (f *foundation) pack(p *timeline.Packer) {
 
 // RestoreMeter returns the meter of a snapshot. It refuses what Snapshot has not written, as far as
 // it can be told.
-func RestoreMeter(s Settings, snapshot []byte) (*Meter, error) {
+func RestoreMeter(cfg Config, snapshot []byte) (*Meter, error) {
+	m, err := NewMeter(cfg)
+	if err != nil {
+		return nil, err
+	}
 	end := len(snapshot) - 4
 	if end < len(snapshotForm) || string(snapshot[:len(snapshotForm)]) != snapshotForm {
 		return nil, fmt.Errorf("%w: it does not begin like one", errDamaged)
@@ -68,7 +72,6 @@ func RestoreMeter(s Settings, snapshot []byte) (*Meter, error) {
 	if crc32.ChecksumIEEE(snapshot[:end]) != binary.BigEndian.Uint32(snapshot[end:]) {
 		return nil, fmt.Errorf("%w: its checksum is wrong", errDamaged)
 	}
-	m := NewMeter(s)
 	r := timeline.NewReader(snapshot[len(snapshotForm):end])
 	for range r.Length() {
 		if err := m.unpack(r); err != nil {

@@ -16,7 +16,7 @@ import (
 )
 
 var _ = Describe("A snapshot", func() {
-	settings := projector.Settings{Cut: timeline.CutHour}
+	settings := projector.Config{Cut: timeline.CutHour}
 	snapshot := func() []byte {
 		b := newBooks(settings).tell(app("STARTED", "09:00"), app("STOPPED", "09:30", late(1)), service("CREATED",
 			"09:10", "small")).
@@ -45,7 +45,7 @@ var _ = Describe("A snapshot", func() {
 // refused, and never ends the program.
 func TestDamagedSnapshots(t *testing.T) {
 	check(t, 300, func(t *rapid.T) {
-		settings := projector.Settings{Cut: timeline.CutDay}
+		settings := projector.Config{Cut: timeline.CutDay}
 		a := newAccount(settings)
 		facts, _, _ := drawDatabase(t)
 		items := drawHistory(t)

@@ -1,7 +1,6 @@
 package projector_test
 
 import (
-	"regexp"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -164,7 +163,7 @@ var _ = Describe("A process", func() {
 			Expect(b.closed()).To(Equal([]string{"P 10:00-11:00 1x1024 ruby"}))
 		})
 		It("has pieces that were cut already taken back and put out anew", func() {
-			b := newBooks(projector.Settings{Cut: timeline.CutHour}).tell(app("STARTED", "10:30")).reach("12:00").
+			b := newBooks(projector.Config{Cut: timeline.CutHour}).tell(app("STARTED", "10:30")).reach("12:00").
 				tell(app("BUILDPACK_SET", "12:02", buildpack("ruby")))
 			Expect(lines(b.last.Retracted)).To(Equal([]string{"P 10:30-11:00 1x1024", "P 11:00-12:00 1x1024 since " +
 				"10:30"}))
@@ -190,7 +189,7 @@ var _ = Describe("A process", func() {
 
 	Context("with an epoch", func() {
 		from := func(at string, facts ...*events.Usage) *books {
-			return newBooks(projector.Settings{
+			return newBooks(projector.Config{
 				Cut:   timeline.CutNone,
 				Epoch: map[string]time.Time{events.SourceCF: clock(at)},
 			}).tell(facts...)
@@ -208,7 +207,7 @@ var _ = Describe("A process", func() {
 				events.SourceCF: clock("10:15"), "cf/eu": clock("10:30"),
 				"cf/us": clock("10:45"),
 			}
-			b := newBooks(projector.Settings{Cut: timeline.CutNone, Epoch: epochs}).tell(app("STARTED", "10:00"),
+			b := newBooks(projector.Config{Cut: timeline.CutNone, Epoch: epochs}).tell(app("STARTED", "10:00"),
 				app("STOPPED", "11:00"))
 			Expect(b.closed()).To(Equal([]string{"P 10:30-11:00 1x1024"}))
 		})
@@ -221,9 +220,9 @@ var _ = Describe("A process", func() {
 
 var _ = Describe("Spaces that are excluded", func() {
 	excluding := func(facts ...*events.Usage) *books {
-		return newBooks(projector.Settings{
+		return newBooks(projector.Config{
 			Cut:           timeline.CutHour,
-			ExcludeSpaces: regexp.MustCompile("^(SMOKE|ACC|CATS|PERF)-"),
+			ExcludeSpaces: "^(SMOKE|ACC|CATS|PERF)-",
 		}).tell(facts...)
 	}
 	in := func(space string) detail { return func(u *events.Usage) { u.SpaceName = space } }
@@ -346,7 +345,7 @@ var _ = Describe("A service instance", func() {
 var _ = Describe("What a meter publishes", func() {
 	It("lists under a subject all that runs there, with an empty list where the tenant left", func() {
 		var messages []events.Metered
-		m := projector.NewMeter(projector.Settings{Cut: timeline.CutNone})
+		m := newMeter(projector.Config{Cut: timeline.CutNone})
 		for i, u := range []*events.Usage{app("STARTED", "10:00"), app("STARTED", "11:00", tenant("org2"))} {
 			m.Fact(u, uint64(i)+1, func(o *events.Metered) { messages = append(messages, *o) })
 		}
@@ -391,7 +390,7 @@ var _ = Describe("What a meter publishes", func() {
 
 	It("forgets a timeline that has ended when its month is closed and the grace after it is over, and not "+
 		"before", func() {
-		b := newBooks(projector.Settings{Cut: timeline.CutDay}).tell(task("TASK_STARTED", "10:00"),
+		b := newBooks(projector.Config{Cut: timeline.CutDay}).tell(task("TASK_STARTED", "10:00"),
 			task("TASK_STOPPED", "11:00"), app("STARTED", "11:00"))
 		b.reach("04-05 23:59:59")
 		Expect(b.meter.Tracked()).To(Equal(2))

@@ -55,7 +55,7 @@ func onlyI(lines []string) []string {
 // notify/messaging.py: at most once). What a task manager reports with exists is every database
 // that is not deleted.
 var _ = Describe("A database that is not seen any more", func() {
-	hourly := projector.Settings{Cut: timeline.CutHour}
+	hourly := projector.Config{Cut: timeline.CutHour}
 	goneAfter := func(horizon string, facts ...*events.Usage) *books {
 		return newBooks(hourly).tell(created()).tell(facts...).reachTime(events.SourceTrove, clock(horizon))
 	}
@@ -143,13 +143,13 @@ var _ = Describe("A database that is not seen any more", func() {
 		for day := range 5 {
 			facts = append(facts, report("J", fmt.Sprintf("03-%02d 10:40", day+1), audited(24*time.Hour)))
 		}
-		b := newBooks(projector.Settings{Cut: timeline.CutNone}).tell(created()).tell(facts...).reachTime(events.SourceTrove, clock("03-05 10:59"))
+		b := newBooks(projector.Config{Cut: timeline.CutNone}).tell(created()).tell(facts...).reachTime(events.SourceTrove, clock("03-05 10:59"))
 		Expect(onlyI(b.closed())).To(BeEmpty())
 		Expect(onlyI(b.reachTime(events.SourceTrove, clock("03-05 11:00")).closed())).To(Equal(gone))
 	})
 
 	It("is never judged where that is turned off", func() {
-		b := newBooks(projector.Settings{Cut: timeline.CutNone, AbsenceWindows: -1}).tell(created()).
+		b := newBooks(projector.Config{Cut: timeline.CutNone, AbsenceWindows: -1}).tell(created()).
 			tell(append(other("10:40", "11:40", "12:40", "13:40", "14:40"),
 				report("I", "10:40"))...).reachTime(events.SourceTrove, clock("15:00"))
 		Expect(onlyI(b.closed())).To(BeEmpty())

@@ -186,7 +186,7 @@ var _ = Describe("What is not known of a database is held", func() {
 	})
 
 	It("and is billed from the epoch on when it is released", func() {
-		b := newBooks(projector.Settings{
+		b := newBooks(projector.Config{
 			Cut:   timeline.CutNone,
 			Epoch: map[string]time.Time{events.SourceTrove: clock("10:15")},
 		}).tell(exists("10:30"))
@@ -195,7 +195,7 @@ var _ = Describe("What is not known of a database is held", func() {
 })
 
 var _ = Describe("A database of a month that is closed", func() {
-	daily := projector.Settings{Cut: timeline.CutDay}
+	daily := projector.Config{Cut: timeline.CutDay}
 	forgotten := func(facts ...*events.Usage) *books {
 		b := newBooks(daily).tell(facts...).reachTime(events.SourceTrove, clock("04-07 00:00"))
 		Expect(b.meter.Tracked()).To(BeZero())

@@ -26,8 +26,8 @@ type cloud struct {
 	wrong    []string
 }
 
-func newCloud(s projector.Settings) *cloud {
-	return &cloud{meter: projector.NewMeter(s), net: map[string]events.Span{}, holds: map[string][]events.Hold{}}
+func newCloud(s projector.Config) *cloud {
+	return &cloud{meter: newMeter(s), net: map[string]events.Span{}, holds: map[string][]events.Hold{}}
 }
 
 func (c *cloud) post(m *events.Metered) {
@@ -524,7 +524,7 @@ func (c *cloud) plainly() (spans, holds []string) {
 
 // shuffled gives the messages in any order with horizons between, and the last horizon at the end.
 // Decisions come in their order, when something is known of the database.
-func shuffled(t *rapid.T, settings projector.Settings, messages []any, horizon int) *cloud {
+func shuffled(t *rapid.T, settings projector.Config, messages []any, horizon int) *cloud {
 	c := newCloud(settings)
 	var decisions []any
 	for _, m := range messages {
@@ -559,7 +559,7 @@ func shuffled(t *rapid.T, settings projector.Settings, messages []any, horizon i
 func TestTroveConverges(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		messages := noise.Databases(t)
-		settings := projector.Settings{Cut: cuts().Draw(t, "cut")}
+		settings := projector.Config{Cut: cuts().Draw(t, "cut")}
 		horizon := rapid.IntRange(3400, 5900).Draw(t, "horizon")
 		one, two := shuffled(t, settings, messages, horizon), shuffled(t, settings, messages, horizon)
 		if a, b := one.account(), two.account(); !slices.Equal(a, b) || one.wrong != nil || two.wrong != nil {
@@ -573,7 +573,7 @@ func TestTroveConverges(t *testing.T) {
 func TestTrovePainted(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		messages := noise.Databases(t)
-		settings, epoch := projector.Settings{Cut: cuts().Draw(t, "cut")}, time.Time{}
+		settings, epoch := projector.Config{Cut: cuts().Draw(t, "cut")}, time.Time{}
 		if rapid.IntRange(0, 3).Draw(t, "has epoch") == 0 {
 			epoch = minute(rapid.IntRange(0, 3000).Draw(t, "epoch"))
 			settings.Epoch = map[string]time.Time{events.SourceTrove: epoch}
@@ -593,7 +593,7 @@ func TestTrovePainted(t *testing.T) {
 
 // BenchmarkTroveExists is one more report of a database that runs.
 func BenchmarkTroveExists(b *testing.B) {
-	m := projector.NewMeter(projector.Settings{Cut: timeline.CutDay})
+	m := newMeter(projector.Config{Cut: timeline.CutDay})
 	emit := func(*events.Metered) {}
 	m.Fact(created(), 1, emit)
 	u := exists("10:00", by("r/a"))

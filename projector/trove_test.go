@@ -112,7 +112,7 @@ var _ = Describe("A database", func() {
 	})
 
 	It("runs on both tracks, cut at the boundaries", func() {
-		b := newBooks(projector.Settings{Cut: timeline.CutHour}).tell(created()).reachTime(events.SourceTrove,
+		b := newBooks(projector.Config{Cut: timeline.CutHour}).tell(created()).reachTime(events.SourceTrove,
 			clock("12:10"))
 		Expect(b.closed()).To(Equal([]string{
 			"I 10:00-11:00 m1.s 512 MB", "I 11:00-12:00 m1.s 512 MB since 10:00", "I 10:00-11:00 1 GB",
@@ -122,7 +122,7 @@ var _ = Describe("A database", func() {
 	})
 
 	It("whose deletion comes after a cut has only the pieces after it taken back", func() {
-		b := newBooks(projector.Settings{Cut: timeline.CutHour}).tell(created()).reachTime(events.SourceTrove,
+		b := newBooks(projector.Config{Cut: timeline.CutHour}).tell(created()).reachTime(events.SourceTrove,
 			clock("12:10")).tell(deleted("11:30"))
 		Expect(lines(b.last.Retracted)).To(Equal([]string{
 			"I 11:00-12:00 m1.s 512 MB since 10:00",
@@ -201,7 +201,7 @@ var _ = Describe("A database", func() {
 	})
 
 	It("is billed from the epoch on", func() {
-		b := newBooks(projector.Settings{
+		b := newBooks(projector.Config{
 			Cut:   timeline.CutNone,
 			Epoch: map[string]time.Time{events.SourceTrove: clock("10:15")},
 		}).tell(created(), deleted("11:00"))

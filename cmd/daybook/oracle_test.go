@@ -60,8 +60,12 @@ type path struct {
 
 func newPath(t *testing.T, cut timeline.Cut, prices *catalogue.Catalogue) *path {
 	t.Helper()
+	meter, err := projector.NewMeter(projector.Config{Cut: cut})
+	if err != nil {
+		t.Fatal(err)
+	}
 	p := &path{
-		T: t, prices: prices, meter: projector.NewMeter(projector.Settings{Cut: cut}), book: pricer.NewBook(),
+		T: t, prices: prices, meter: meter, book: pricer.NewBook(),
 		spans: map[string]events.Span{}, bill: map[[2]string]events.Decimal{},
 	}
 	if err := p.book.Catalogue(&events.Catalogue{Version: "1", YAML: sim.Catalogue()}, "catalogue",

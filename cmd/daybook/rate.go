@@ -47,13 +47,15 @@ func (c *rateCmd) Run(e *env) error {
 			return err
 		}
 	}
-	spans, anomalies := c.meter(&in)
+	spans, anomalies, err := c.meter(&in)
+	if err != nil {
+		return err
+	}
 	for _, a := range anomalies {
 		fmt.Fprintf(e.stderr, "daybook: anomaly: %s of %s at %s: %s\n", a.Code, a.Resource, events.FormatTime(a.Time),
 			a.Message)
 	}
 	spans = rating.Join(rating.Crop(spans, c.From.Time, c.To.Time))
-	var err error
 	if c.Spans {
 		err = print.RatedSpans(e.stdout, c.Format, spans)
 	} else {

@@ -17,17 +17,20 @@ const noMonthCloses = 250 * 365 * 24 * time.Hour
 // meter runs the facts through the projector's functions up to the horizon. It also returns the
 // anomalies that the whole input leaves. Metering stays in this command: pricer/rating prices spans
 // and never imports the projector, and nobody but daybook rate meters files without a stream.
-func (c *rateCmd) meter(in *rateInput) ([]rating.Span, []events.Anomaly) {
+func (c *rateCmd) meter(in *rateInput) ([]rating.Span, []events.Anomaly, error) {
 	now := c.Now.Time
 	if now.IsZero() {
 		now = in.newest
 	}
-	meter := projector.NewMeter(projector.Settings{
+	meter, err := projector.NewMeter(projector.Config{
 		Cut: timeline.CutNone, Grace: noMonthCloses, Epoch: map[string]time.Time{
 			events.SourceCF:    c.Epoch.Time,
 			events.SourceTrove: c.Epoch.Time,
 		},
 	})
+	if err != nil {
+		return nil, nil, err
+	}
 	var order []string
 	closed := map[string]events.Span{}
 	var anomalies []events.Anomaly
@@ -64,5 +67,5 @@ func (c *rateCmd) meter(in *rateInput) ([]rating.Span, []events.Anomaly) {
 			delete(closed, id)
 		}
 	}
-	return spans, append(anomalies, meter.Anomalies(events.SourceTrove, foundationOfFiles)...)
+	return spans, append(anomalies, meter.Anomalies(events.SourceTrove, foundationOfFiles)...), nil
 }

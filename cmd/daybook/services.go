@@ -3,7 +3,10 @@ package main
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"time"
+
+	"github.com/alecthomas/kong"
 
 	"github.com/daybook-billing/daybook/collector/file"
 	"github.com/daybook-billing/daybook/events"
@@ -88,14 +91,23 @@ type projectCmd struct {
 
 // projectorFlags are the settings of the projector.
 type projectorFlags struct {
-	Cut            string             `env:"DAYBOOK_CUT" enum:"hour,day,month" default:"day" help:"Divide spans at every hour, day or month."`
+	Cut            string             `env:"DAYBOOK_CUT" enum:"hour,day,month" default:"${cut}" help:"Divide spans at every hour, day or month."`
 	EpochCF        *instant           `name:"epoch-cf" env:"DAYBOOK_EPOCH_CF" placeholder:"TIME" help:"Bill nothing of Cloud Foundry before it."`
 	EpochTrove     *instant           `name:"epoch-trove" env:"DAYBOOK_EPOCH_TROVE" placeholder:"TIME" help:"Bill nothing of Trove before it."`
 	Epoch          map[string]instant `env:"DAYBOOK_EPOCH" placeholder:"SOURCE/FOUNDATION=TIME;…" help:"Bill nothing of a foundation before it: cf/eu=2026-01-01."`
-	BuildTimeout   time.Duration      `env:"DAYBOOK_BUILD_TIMEOUT" default:"1h" help:"A build without an end after this is not billed."`
-	Grace          time.Duration      `env:"DAYBOOK_GRACE" default:"120h" help:"How long a month stays open after its end: what changes it later is a correction."`
+	BuildTimeout   time.Duration      `env:"DAYBOOK_BUILD_TIMEOUT" default:"${build_timeout}" help:"A build without an end after this is not billed."`
+	Grace          time.Duration      `env:"DAYBOOK_GRACE" default:"${grace}" help:"How long a month stays open after its end: what changes it later is a correction."`
 	ExcludeSpaces  string             `env:"DAYBOOK_EXCLUDE_SPACES" placeholder:"REGEXP" help:"Do not meter Cloud Foundry spaces with such names: ^(SMOKE|ACC|CATS|PERF)-"`
-	AbsenceWindows int                `env:"DAYBOOK_ABSENCE_WINDOWS" default:"3" help:"Missing from how many windows of reports a database is taken to be gone; -1: never."`
+	AbsenceWindows int                `env:"DAYBOOK_ABSENCE_WINDOWS" default:"${absence_windows}" help:"Missing from how many windows of reports a database is taken to be gone; -1: never."`
+}
+
+// projectorDefaults are the defaults in the tags of projectorFlags.
+func projectorDefaults() kong.Vars {
+	hours := func(d time.Duration) string { return fmt.Sprintf("%gh", d.Hours()) }
+	return kong.Vars{
+		"cut": string(projector.DefaultCut), "build_timeout": hours(projector.DefaultBuildTimeout),
+		"grace": hours(projector.DefaultGrace), "absence_windows": strconv.Itoa(projector.DefaultAbsenceWindows),
+	}
 }
 
 func (f *projectorFlags) config() projector.Config {

@@ -82,7 +82,7 @@ func settingsOf(logic string) (projectorFlags, error) {
 	for _, part := range words[1:] {
 		args = append(args, "--"+part)
 	}
-	parser, err := kong.New(&flags, kong.Writers(io.Discard, io.Discard), kong.Exit(func(int) {}),
+	parser, err := kong.New(&flags, projectorDefaults(), kong.Writers(io.Discard, io.Discard), kong.Exit(func(int) {}),
 		kong.PostBuild(func(k *kong.Kong) error {
 			for _, group := range k.Model.AllFlags(false) {
 				for _, flag := range group {
