@@ -53,6 +53,27 @@ func Stage(cfg Config) (stage.Config, func() stage.Processor, error) {
 	}, func() stage.Processor { return newProcessor(cfg) }, nil
 }
 
+// StoredStage is Stage with the settings that METERED was derived with, or with the defaults where
+// METERED is empty or another program's: verification says more about that.
+func StoredStage(ctx context.Context, b stage.Source) (stage.Config, func() stage.Processor, error) {
+	contract, newProcessor, err := Stage(Config{})
+	if err != nil {
+		return contract, newProcessor, err
+	}
+	logic, err := stage.StoredLogic(ctx, b, contract)
+	if errors.Is(err, stage.ErrDiverged) {
+		return contract, newProcessor, nil
+	}
+	if err != nil || logic == "" {
+		return contract, newProcessor, err
+	}
+	cfg, err := ParseLogic(logic)
+	if err != nil {
+		return contract, newProcessor, nil //nolint:nilerr // another program's settings
+	}
+	return Stage(cfg)
+}
+
 // Run works until ctx is done; see stage.Stage.Run for its errors.
 func (p *Projector) Run(ctx context.Context) error { return p.stage.Run(ctx) }
 

@@ -401,13 +401,6 @@ var _ = Describe("daybook verify --deep", func() {
 		}
 	})
 
-	It("takes no settings from a blank logic, which somebody else has written", func() {
-		for _, logic := range []string{"", " "} {
-			_, err := settingsOf(logic)
-			Expect(err).To(HaveOccurred())
-		}
-	})
-
 	It("takes the settings from the stream, whatever they are here", func(ctx SpecContext) {
 		s := newSite(ctx)
 		first, _, prices := month(300)

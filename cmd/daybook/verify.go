@@ -2,15 +2,10 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"os"
 	"runtime/debug"
-	"strings"
 	"time"
-
-	"github.com/alecthomas/kong"
 
 	"github.com/daybook-billing/daybook/cmd/daybook/print"
 	"github.com/daybook-billing/daybook/internal/bus"
@@ -50,52 +45,10 @@ func projecting(cfg projector.Config) (derivation, error) {
 	return derivation{contract, newProcessor}, err
 }
 
-// asStored is the projector with the settings that METERED was derived with.
-func asStored(ctx context.Context, b *bus.Bus) (derivation, error) {
-	ours, err := projecting(projector.Config{})
-	if err != nil {
-		return ours, err
-	}
-	logic, err := stage.StoredLogic(ctx, b, ours.cfg)
-	if errors.Is(err, stage.ErrDiverged) {
-		return ours, nil // verification says more
-	}
-	if err != nil || logic == "" {
-		return ours, err
-	}
-	flags, err := settingsOf(logic)
-	if err != nil {
-		return ours, nil //nolint:nilerr // another program's settings: verification says which
-	}
-	return projecting(flags.config())
-}
-
-// settingsOf reads the projector's settings out of the logic of a stream: its settings have the
-// names of the flags.
-func settingsOf(logic string) (projectorFlags, error) {
-	var flags projectorFlags
-	words := strings.Fields(logic)
-	if len(words) == 0 {
-		return flags, errors.New("the logic of the stream is blank")
-	}
-	var args []string
-	for _, part := range words[1:] {
-		args = append(args, "--"+part)
-	}
-	parser, err := kong.New(&flags, projectorDefaults(), kong.Writers(io.Discard, io.Discard), kong.Exit(func(int) {}),
-		kong.PostBuild(func(k *kong.Kong) error {
-			for _, group := range k.Model.AllFlags(false) {
-				for _, flag := range group {
-					flag.Envs, flag.Tag.Envs = nil, nil // not what is set here, but what was set there
-				}
-			}
-			return nil
-		}))
-	if err != nil {
-		return flags, err
-	}
-	_, err = parser.Parse(args)
-	return flags, err
+// storedProjecting is the projector with the settings that METERED was derived with.
+func storedProjecting(ctx context.Context, b *bus.Bus) (derivation, error) {
+	contract, newProcessor, err := projector.StoredStage(ctx, b)
+	return derivation{contract, newProcessor}, err
 }
 
 // spendMemory trades memory for speed in a command that reads whole streams and ends, unless GOGC
@@ -117,11 +70,11 @@ func (c *verifyCmd) Run(e *env) error {
 	defer b.Close()
 	failed := false
 	if c.Stage != "pricer" {
-		metering, err := asStored(e.ctx, b)
+		stored, err := storedProjecting(e.ctx, b)
 		if err != nil {
 			return err
 		}
-		if failed, err = c.verify(e, b, metering); err != nil {
+		if failed, err = c.verify(e, b, stored); err != nil {
 			return err
 		}
 	}

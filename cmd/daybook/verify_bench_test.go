@@ -43,7 +43,7 @@ func BenchmarkVerify(b *testing.B) {
 		b.Fatal(err)
 	}
 	b.Cleanup(connection.Close)
-	metering, err := asStored(ctx, connection)
+	metering, err := storedProjecting(ctx, connection)
 	if err != nil {
 		b.Fatal(err)
 	}
