@@ -182,7 +182,10 @@ type decoder struct {
 	billing events.Billing
 }
 
-func newDecoder() *decoder { return &decoder{names: events.NewInterner(16)} }
+// internBits is the size of the table of repeated strings: 2^16.
+const internBits = 16
+
+func newDecoder() *decoder { return &decoder{names: events.NewInterner(internBits)} }
 
 // add adds a message of a stream to a batch. Messages of types that the ledger does not keep are
 // passed over.

@@ -88,7 +88,7 @@ var _ = Describe("The poster", func() {
 			MatchError(ContainSubstring("message 2 of BILLING"))))
 	})
 
-	DescribeTable("posts every message of both streams once", func(ctx context.Context, book ledger.Ledger) {
+	DescribeTable("posts every message of both streams once", func(ctx context.Context, l ledger.Ledger) {
 		var at ledger.Positions
 		at.Metered = publish(ctx, events.StreamMetered, "metered.cf.prod.org.app.a", events.TypeMetered,
 			300, func(i int) interface{ AppendJSON([]byte) []byte } {
@@ -102,7 +102,7 @@ var _ = Describe("The poster", func() {
 						"app", "0.001", "0.0002")}}
 				})
 		}
-		poster := ledger.NewPoster(b, book, slog.New(slog.DiscardHandler))
+		poster := ledger.NewPoster(b, l, slog.New(slog.DiscardHandler))
 		running, stop := context.WithCancel(ctx)
 		done := make(chan error, 1)
 		go func() { done <- poster.Run(running) }()
@@ -110,12 +110,12 @@ var _ = Describe("The poster", func() {
 		stop()
 		Eventually(ctx, done).Should(Receive(BeNil()))
 
-		bill, err := book.Bill(ctx, ledger.Query{})
+		bill, err := l.Bill(ctx, ledger.Query{})
 		Expect(err).NotTo(HaveOccurred())
 		Expect(bill.Lines).To(HaveLen(1))
 		Expect(bill.Lines[0].Charges).To(Equal(3000))
 		Expect(bill.Lines[0].Amount.String()).To(Equal("3"))
-		spans, err := book.Running(ctx, "org")
+		spans, err := l.Running(ctx, "org")
 		Expect(err).NotTo(HaveOccurred())
 		Expect(spans).To(HaveLen(1), "the last message of the subject")
 	},

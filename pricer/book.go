@@ -21,7 +21,7 @@ type Book struct {
 	// looked at again.
 	spans map[string]packed
 	names *events.Interner
-	look  events.Metered // memory of the last unpack
+	message events.Metered // memory of the last unpack
 }
 
 // version is one published catalogue.
@@ -35,7 +35,7 @@ type version struct {
 // version that it was rated with gives them exactly.
 type posted struct {
 	Span    events.Span
-	Frame   frame
+	Origin   origin
 	Cause   string // id of the message that made the entries
 	Version int    // index of the version that rated it; -1 before the first
 	// Correction is the month that the entries are posted to when their own was closed before they
@@ -53,7 +53,7 @@ type packed []byte
 
 func pack(p *posted) packed {
 	m := events.Metered{
-		ID: p.Cause, Source: p.Frame.Source, Foundation: p.Frame.Foundation, Resource: p.Frame.Resource,
+		ID: p.Cause, Source: p.Origin.Source, Foundation: p.Origin.Foundation, Resource: p.Origin.Resource,
 		Cause: events.Cause{Sequence: uint64(p.Version + 1)}, Closed: []events.Span{p.Span},
 		//nolint:gosec // never below -1
 		Correction: p.Correction,
@@ -64,7 +64,7 @@ func pack(p *posted) packed {
 
 // unpack reads what pack wrote. It errs on what comes from a damaged snapshot.
 func (b *Book) unpack(text packed) (*posted, error) {
-	m := &b.look
+	m := &b.message
 	if err := b.names.DecodeMetered(m, text); err != nil {
 		return nil, err
 	}
@@ -72,14 +72,14 @@ func (b *Book) unpack(text packed) (*posted, error) {
 		return nil, errors.New("it is not a posted span")
 	}
 	return &posted{
-		Span: m.Closed[0], Frame: frame{m.Source, m.Foundation, m.Resource}, Cause: m.ID,
+		Span: m.Closed[0], Origin: origin{m.Source, m.Foundation, m.Resource}, Cause: m.ID,
 		Version:    int(m.Cause.Sequence) - 1, //nolint:gosec // at most len(versions)
 		Correction: m.Correction,
 	}, nil
 }
 
-// frame is what a span's subject needs beside the span.
-type frame struct{ Source, Foundation, Resource string }
+// origin is the part of a span's subject beside the span.
+type origin struct{ Source, Foundation, Resource string }
 
 // NewBook returns an empty book without a catalogue.
 func NewBook() *Book {
@@ -106,7 +106,7 @@ const maxEntries = 250
 // charged twice and nothing reversed that was not charged, and that is an anomaly: one such message
 // must not stop everybody's bill.
 func (b *Book) Metered(m *events.Metered, emit func(*Entries)) (anomalies []events.Anomaly, err error) {
-	var batch batch
+	var groups grouping
 	inconsistent := func(s *events.Span, what string) {
 		anomalies = append(anomalies, events.Anomaly{
 			Code: events.AnomalyInconsistent, Resource: s.Resource, Time: s.Start,
@@ -114,7 +114,7 @@ func (b *Book) Metered(m *events.Metered, emit func(*Entries)) (anomalies []even
 				s.Kind, s.Resource),
 		})
 	}
-	at := frame{m.Source, m.Foundation, m.Resource}
+	at := origin{m.Source, m.Foundation, m.Resource}
 	for i := range m.Retracted {
 		s := &m.Retracted[i]
 		text := b.spans[s.ID]
@@ -126,7 +126,7 @@ func (b *Book) Metered(m *events.Metered, emit func(*Entries)) (anomalies []even
 		if err != nil {
 			return nil, fmt.Errorf("span %s: %w", s.ID, err)
 		}
-		b.reverse(p, m.ID, m.Correction, batch.of(p))
+		b.reverse(p, m.ID, m.Correction, groups.of(p))
 		delete(b.spans, s.ID)
 	}
 	for i := range m.Closed {
@@ -135,12 +135,12 @@ func (b *Book) Metered(m *events.Metered, emit func(*Entries)) (anomalies []even
 			inconsistent(s, "closes once more")
 			continue
 		}
-		p := &posted{Span: *s, Frame: at, Cause: m.ID, Version: len(b.versions) - 1, Correction: m.Correction}
+		p := &posted{Span: *s, Origin: at, Cause: m.ID, Version: len(b.versions) - 1, Correction: m.Correction}
 		p.Span.Evidence, p.Span.SpaceName = nil, "" // no charge depends on them
 		b.spans[s.ID] = pack(p)
-		b.charge(p, batch.of(p))
+		b.charge(p, groups.of(p))
 	}
-	batch.emit(emit)
+	groups.emit(emit)
 	return anomalies, nil
 }
 
@@ -156,29 +156,29 @@ func (b *Book) Catalogue(c *events.Catalogue, cause string, emit func(*Entries))
 	if err != nil {
 		return err
 	}
-	standing, err := b.sorted()
+	all, err := b.sorted()
 	if err != nil {
 		return err
 	}
 	b.versions = append(b.versions, version{c.Version, c.YAML, parsed})
-	var batch batch
-	for _, p := range standing {
-		anew := *p
-		anew.Version, anew.Cause = len(b.versions)-1, cause
+	var groups grouping
+	for _, p := range all {
+		next := *p
+		next.Version, next.Cause = len(b.versions)-1, cause
 		before, missing := b.rate(p)
-		after, stillMissing := b.rate(&anew)
+		after, stillMissing := b.rate(&next)
 		if slices.EqualFunc(before, after, sameLine) && slices.Equal(missing, stillMissing) {
 			continue // the entries stand as they are
 		}
-		entries := batch.of(p)
+		entries := groups.of(p)
 		b.reverse(p, cause, "", entries)
-		b.spans[p.Span.ID] = pack(&anew)
-		b.charge(&anew, entries)
-		if batch.size() >= maxEntries {
-			batch.emit(emit)
+		b.spans[p.Span.ID] = pack(&next)
+		b.charge(&next, entries)
+		if groups.size() >= maxEntries {
+			groups.emit(emit)
 		}
 	}
-	batch.emit(emit)
+	groups.emit(emit)
 	return nil
 }
 
@@ -198,9 +198,9 @@ func (b *Book) sorted() ([]*posted, error) {
 
 // comparePosted is a fixed order that keeps the spans of a subject together.
 func comparePosted(x, y *posted) int {
-	return cmp.Or(cmp.Compare(x.Span.Tenant, y.Span.Tenant), cmp.Compare(x.Frame.Source, y.Frame.Source),
-		cmp.Compare(x.Frame.Foundation, y.Frame.Foundation), cmp.Compare(x.Span.Kind, y.Span.Kind),
-		cmp.Compare(x.Frame.Resource, y.Frame.Resource), x.Span.Start.Compare(y.Span.Start), cmp.Compare(x.Span.ID,
+	return cmp.Or(cmp.Compare(x.Span.Tenant, y.Span.Tenant), cmp.Compare(x.Origin.Source, y.Origin.Source),
+		cmp.Compare(x.Origin.Foundation, y.Origin.Foundation), cmp.Compare(x.Span.Kind, y.Span.Kind),
+		cmp.Compare(x.Origin.Resource, y.Origin.Resource), x.Span.Start.Compare(y.Span.Start), cmp.Compare(x.Span.ID,
 			y.Span.ID))
 }
 
@@ -209,7 +209,7 @@ func (b *Book) rate(p *posted) ([]rating.Line, []rating.Unrated) {
 	if p.Version < 0 {
 		return nil, []rating.Unrated{{Start: p.Span.Start, End: p.Span.End, Reason: "no catalogue has been published"}}
 	}
-	return rating.Rate(b.versions[p.Version].parsed, p.Frame.Foundation, &p.Span)
+	return rating.Rate(b.versions[p.Version].parsed, p.Origin.Foundation, &p.Span)
 }
 
 // charge adds the entries of a span.
@@ -276,27 +276,27 @@ func unratedID(p *posted, i int) string {
 	return events.ID("unrated", p.Cause, p.Span.ID, strconv.Itoa(i))
 }
 
-// batch collects entries by subject, in the order in which subjects come.
-type batch struct{ list []*Entries }
+// grouping collects entries by subject, in the order in which subjects come.
+type grouping struct{ list []*Entries }
 
-func (t *batch) of(p *posted) *Entries {
-	for _, e := range slices.Backward(t.list) {
-		if e.Kind == p.Span.Kind && e.Tenant == p.Span.Tenant && e.Resource == p.Frame.Resource &&
-			e.Foundation == p.Frame.Foundation && e.Source == p.Frame.Source {
+func (g *grouping) of(p *posted) *Entries {
+	for _, e := range slices.Backward(g.list) {
+		if e.Kind == p.Span.Kind && e.Tenant == p.Span.Tenant && e.Resource == p.Origin.Resource &&
+			e.Foundation == p.Origin.Foundation && e.Source == p.Origin.Source {
 			return e
 		}
 	}
 	e := &Entries{
-		Source: p.Frame.Source, Foundation: p.Frame.Foundation, Tenant: p.Span.Tenant, Kind: p.Span.Kind,
-		Resource: p.Frame.Resource,
+		Source: p.Origin.Source, Foundation: p.Origin.Foundation, Tenant: p.Span.Tenant, Kind: p.Span.Kind,
+		Resource: p.Origin.Resource,
 	}
-	t.list = append(t.list, e)
+	g.list = append(g.list, e)
 	return e
 }
 
-func (t *batch) size() int {
+func (g *grouping) size() int {
 	n := 0
-	for _, e := range t.list {
+	for _, e := range g.list {
 		n += len(e.Charges) + len(e.Unrated) + len(e.Settled)
 	}
 	return n
@@ -304,8 +304,8 @@ func (t *batch) size() int {
 
 // emit puts the entries out, in several parts where there are many, and empties the batch.
 // Reversals come before charges.
-func (t *batch) emit(emit func(*Entries)) {
-	for _, e := range t.list {
+func (g *grouping) emit(emit func(*Entries)) {
+	for _, e := range g.list {
 		slices.SortStableFunc(e.Charges, func(a, b events.Charge) int { return -cmp.Compare(a.Entry, b.Entry) })
 		all := *e
 		for len(all.Charges)+len(all.Unrated)+len(all.Settled) > 0 {
@@ -316,7 +316,7 @@ func (t *batch) emit(emit func(*Entries)) {
 			emit(&part)
 		}
 	}
-	t.list = t.list[:0]
+	g.list = g.list[:0]
 }
 
 // first splits off up to maxEntries.

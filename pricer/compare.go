@@ -15,11 +15,11 @@ import (
 	"github.com/daybook-billing/daybook/internal/stage"
 )
 
-// NewComparer returns the comparer of BILLING for one replay, with a processor of Stage.
+// NewComparer returns the comparer of BILLING for one replay, with a processor of Contract.
 func NewComparer(of stage.Processor) stage.Comparer {
 	p, ok := of.(*processor)
 	if !ok {
-		panic("pricer: a comparer is for a processor of Stage")
+		panic("pricer: a comparer is for a processor of Contract")
 	}
 	return &comparer{comparison: newComparison(), processor: p}
 }
@@ -32,41 +32,41 @@ type comparer struct {
 }
 
 // Derived implements stage.Comparer. The book itself says what is derived.
-func (r *comparer) Derived(*stage.Output) error { return nil }
+func (c *comparer) Derived(*stage.Output) error { return nil }
 
 // Stored implements stage.Comparer.
-func (r *comparer) Stored(in *bus.Stored) error {
+func (c *comparer) Stored(in *bus.Stored) error {
 	switch in.Header(events.HeaderType) {
 	case events.TypeBilling:
-		b := &r.billing
-		if err := r.processor.book.names.DecodeBilling(b, in.Data); err != nil {
+		b := &c.billing
+		if err := c.processor.book.names.DecodeBilling(b, in.Data); err != nil {
 			return stage.Unreadable(events.StreamBilling, in, err)
 		}
-		r.charges(frame{b.Source, b.Foundation, b.Resource}, b.Charges)
+		c.charges(origin{b.Source, b.Foundation, b.Resource}, b.Charges)
 	case events.TypeUnrated:
 		var u events.UnratedNotice
 		if err := u.DecodeJSON(in.Data); err != nil {
 			return stage.Unreadable(events.StreamBilling, in, err)
 		}
-		r.unrated(frame{u.Source, u.Foundation, u.Resource}, u.Unrated, u.Settled)
+		c.unrated(origin{u.Source, u.Foundation, u.Resource}, u.Unrated, u.Settled)
 	}
 	return nil
 }
 
 // Compare implements stage.Comparer.
-func (r *comparer) Compare() (again bool, err error) {
-	if names := r.missing(r.processor.book); len(names) > 0 {
+func (c *comparer) Compare() (again bool, err error) {
+	if names := c.missing(c.processor.book); len(names) > 0 {
 		return false, fmt.Errorf("%w: what stands in %s was priced with the catalogue %s, which is gone from %s, and "+
 			"all of it would be taken back. "+
 			"Publish it again (daybook catalogue publish FILE), then run the replay again",
 			stage.ErrInputChanged, events.StreamBilling, strings.Join(names, ", "), events.StreamMetered)
 	}
-	return r.compare(r.processor.book)
+	return c.compare(c.processor.book)
 }
 
 // Difference implements stage.Comparer.
-func (r *comparer) Difference(cause events.Cause, at time.Time, emit func(stage.Output)) (reversed, posted int, err error) {
-	return r.difference(r.processor.book, cause.ID, numbered(cause, at, emit))
+func (c *comparer) Difference(cause events.Cause, at time.Time, emit func(stage.Output)) (reversed, posted int, err error) {
+	return c.difference(c.processor.book, cause.ID, numbered(cause, at, emit))
 }
 
 // comparison adds up the entries of BILLING, span by span, and compares them with a book. It
@@ -94,7 +94,7 @@ type settled struct {
 
 // balance is the entries of a span that are posted and not reversed, and their subject.
 type balance struct {
-	frame   frame
+	origin   origin
 	kind    string
 	tenant  string
 	charges map[string]*posting // by id of the charge
@@ -110,12 +110,12 @@ type posting struct {
 }
 
 // counts returns how often each entry is in the balance.
-func (s *balance) counts() map[sum]int {
+func (b *balance) counts() map[sum]int {
 	counts := map[sum]int{}
-	for _, c := range s.charges {
+	for _, c := range b.charges {
 		counts[c.sum] += c.times
 	}
-	for _, digest := range s.unrated {
+	for _, digest := range b.unrated {
 		counts[digest]++
 	}
 	maps.DeleteFunc(counts, func(_ sum, n int) bool { return n == 0 })
@@ -123,17 +123,17 @@ func (s *balance) counts() map[sum]int {
 }
 
 // post takes a charge or a reversal.
-func (s *balance) post(c *events.Charge, digest sum) {
+func (b *balance) post(c *events.Charge, digest sum) {
 	id, step := c.ID, 1
 	if c.Entry == events.EntryReversal {
 		id, step = c.Reverses, -1
 	}
-	before := s.charges[id]
+	before := b.charges[id]
 	switch {
 	case before == nil:
-		s.charges[id] = &posting{step, *c, digest}
+		b.charges[id] = &posting{step, *c, digest}
 	case before.times+step == 0:
-		delete(s.charges, id)
+		delete(b.charges, id)
 	default:
 		before.times += step
 	}
@@ -141,9 +141,9 @@ func (s *balance) post(c *events.Charge, digest sum) {
 
 // reverse adds the entries that bring the balance to nothing, and returns how many charges they
 // are.
-func (s *balance) reverse(cause string, to *Entries) (n int) {
-	for _, id := range slices.Sorted(maps.Keys(s.charges)) {
-		c := s.charges[id]
+func (b *balance) reverse(cause string, to *Entries) (n int) {
+	for _, id := range slices.Sorted(maps.Keys(b.charges)) {
+		c := b.charges[id]
 		for i := range max(c.times, 0) {
 			back := reversal(c.charge, cause)
 			if i > 0 {
@@ -159,7 +159,7 @@ func (s *balance) reverse(cause string, to *Entries) (n int) {
 			n++
 		}
 	}
-	to.Settled = append(to.Settled, slices.Sorted(maps.Keys(s.unrated))...)
+	to.Settled = append(to.Settled, slices.Sorted(maps.Keys(b.unrated))...)
 	return n
 }
 
@@ -172,95 +172,96 @@ func newComparison() *comparison {
 
 // digest is over an entry's tenant, resource, component and price. The version of the catalogue and
 // the cause are left out: the bill is the same.
-func (r *comparison) digest(at frame, c events.Charge) sum {
-	if c.Entry == events.EntryReversal {
-		c.Seconds, c.Quantity, c.Amount, c.VAT = c.Seconds.Neg(), c.Quantity.Neg(), c.Amount.Neg(), c.VAT.Neg()
+func (c *comparison) digest(at origin, charge events.Charge) sum {
+	if charge.Entry == events.EntryReversal {
+		charge.Seconds, charge.Quantity = charge.Seconds.Neg(), charge.Quantity.Neg()
+		charge.Amount, charge.VAT = charge.Amount.Neg(), charge.VAT.Neg()
 	}
-	c.ID, c.Entry, c.Reverses, c.Catalogue = "", "", "", ""
+	charge.ID, charge.Entry, charge.Reverses, charge.Catalogue = "", "", "", ""
 	b := events.Billing{
 		Source: at.Source, Foundation: at.Foundation, Resource: at.Resource,
-		Charges: []events.Charge{c},
+		Charges: []events.Charge{charge},
 	}
-	return r.hash(b.AppendJSON(r.scratch[:0]))
+	return c.hash(b.AppendJSON(c.scratch[:0]))
 }
 
-func (r *comparison) digestUnrated(at frame, u events.Unrated) sum {
+func (c *comparison) digestUnrated(at origin, u events.Unrated) sum {
 	u.ID = ""
 	n := events.UnratedNotice{
 		Source: at.Source, Foundation: at.Foundation, Resource: at.Resource,
 		Unrated: []events.Unrated{u},
 	}
-	return r.hash(n.AppendJSON(r.scratch[:0]))
+	return c.hash(n.AppendJSON(c.scratch[:0]))
 }
 
-func (r *comparison) hash(text []byte) sum {
-	r.scratch = text
+func (c *comparison) hash(text []byte) sum {
+	c.scratch = text
 	digest := sha256.Sum256(text)
 	return sum(binary.BigEndian.Uint64(digest[:]))
 }
 
-func (r *comparison) add(span string, s sum) { r.spans.Add(stage.Stored, span, uint64(s)) }
+func (c *comparison) add(span string, s sum) { c.spans.Add(stage.Stored, span, uint64(s)) }
 
 // charges takes the entries of a message.
-func (r *comparison) charges(at frame, charges []events.Charge) {
+func (c *comparison) charges(at origin, charges []events.Charge) {
 	for i := range charges {
-		c := charges[i]
+		charge := charges[i]
 		switch {
-		case r.spans.Second():
-			s := r.differs[c.Span]
+		case c.spans.Second():
+			s := c.differs[charge.Span]
 			if s == nil {
 				continue
 			}
-			s.frame, s.kind, s.tenant = at, c.Kind, c.Tenant
-			s.post(&c, r.digest(at, c))
+			s.origin, s.kind, s.tenant = at, charge.Kind, charge.Tenant
+			s.post(&charge, c.digest(at, charge))
 			continue
-		case c.Entry == events.EntryReversal:
-			r.add(c.Span, -r.digest(at, c))
-			r.priced[c.Catalogue]--
+		case charge.Entry == events.EntryReversal:
+			c.add(charge.Span, -c.digest(at, charge))
+			c.priced[charge.Catalogue]--
 		default:
-			r.add(c.Span, r.digest(at, c))
-			r.priced[c.Catalogue]++
+			c.add(charge.Span, c.digest(at, charge))
+			c.priced[charge.Catalogue]++
 		}
-		if c.Period != c.Start.Format("2006-01") {
-			r.spans.Suspect(c.Span)
+		if charge.Period != charge.Start.Format("2006-01") {
+			c.spans.Suspect(charge.Span)
 		}
 	}
 }
 
 // unrated takes a message of unrated entries.
-func (r *comparison) unrated(at frame, unrated []events.Unrated, settledIDs []string) {
+func (c *comparison) unrated(at origin, unrated []events.Unrated, settledIDs []string) {
 	for i := range unrated {
 		u := unrated[i]
-		if r.spans.Second() {
-			if s := r.differs[u.Span]; s != nil {
-				s.frame, s.kind, s.tenant = at, u.Kind, u.Tenant
-				s.unrated[u.ID] = r.digestUnrated(at, u)
-				r.unsettled[u.ID] = settled{span: u.Span}
+		if c.spans.Second() {
+			if s := c.differs[u.Span]; s != nil {
+				s.origin, s.kind, s.tenant = at, u.Kind, u.Tenant
+				s.unrated[u.ID] = c.digestUnrated(at, u)
+				c.unsettled[u.ID] = settled{span: u.Span}
 			}
 			continue
 		}
-		entry := settled{u.Span, r.digestUnrated(at, u)}
-		r.unsettled[u.ID] = entry
-		r.add(u.Span, entry.sum)
+		entry := settled{u.Span, c.digestUnrated(at, u)}
+		c.unsettled[u.ID] = entry
+		c.add(u.Span, entry.sum)
 	}
 	for _, id := range settledIDs {
-		entry, ok := r.unsettled[id]
+		entry, ok := c.unsettled[id]
 		if !ok {
 			continue
 		}
-		delete(r.unsettled, id)
-		if r.spans.Second() {
-			delete(r.differs[entry.span].unrated, id)
+		delete(c.unsettled, id)
+		if c.spans.Second() {
+			delete(c.differs[entry.span].unrated, id)
 		} else {
-			r.add(entry.span, -entry.sum)
+			c.add(entry.span, -entry.sum)
 		}
 	}
 }
 
 // compare finds the spans whose entries are not those of the book. again asks for a second round,
 // which keeps their entries.
-func (r *comparison) compare(b *Book) (again bool, err error) {
-	if r.spans.Second() {
+func (c *comparison) compare(b *Book) (again bool, err error) {
+	if c.spans.Second() {
 		return false, nil
 	}
 	for id, text := range b.spans {
@@ -269,89 +270,89 @@ func (r *comparison) compare(b *Book) (again bool, err error) {
 			return false, fmt.Errorf("span %s: %w", id, err)
 		}
 		var want sum
-		for digest, n := range r.wanted(b, p) {
+		for digest, n := range c.wanted(b, p) {
 			want += digest * sum(n) //nolint:gosec // a count
 		}
-		r.spans.Set(stage.Derived, id, uint64(want))
+		c.spans.Set(stage.Derived, id, uint64(want))
 	}
-	again = r.spans.Close()
-	for id := range r.spans.Keys() {
-		r.differs[id] = &balance{charges: map[string]*posting{}, unrated: map[string]sum{}}
+	again = c.spans.Close()
+	for id := range c.spans.Keys() {
+		c.differs[id] = &balance{charges: map[string]*posting{}, unrated: map[string]sum{}}
 	}
-	clear(r.unsettled)
+	clear(c.unsettled)
 	return again, nil
 }
 
 // missing names the catalogues that priced the entries of BILLING, if the book knows none of them:
 // then no charge can be derived, and all would be reversed.
-func (r *comparison) missing(b *Book) []string {
-	maps.DeleteFunc(r.priced, func(_ string, charges int) bool { return charges <= 0 })
-	if slices.ContainsFunc(b.versions, func(v version) bool { return r.priced[v.Name] > 0 }) {
+func (c *comparison) missing(b *Book) []string {
+	maps.DeleteFunc(c.priced, func(_ string, charges int) bool { return charges <= 0 })
+	if slices.ContainsFunc(b.versions, func(v version) bool { return c.priced[v.Name] > 0 }) {
 		return nil
 	}
-	return slices.Sorted(maps.Keys(r.priced))
+	return slices.Sorted(maps.Keys(c.priced))
 }
 
 // wanted returns how often the book has each entry of a span.
-func (r *comparison) wanted(b *Book, p *posted) map[sum]int {
+func (c *comparison) wanted(b *Book, p *posted) map[sum]int {
 	var entries Entries
 	b.charge(p, &entries)
 	counts := make(map[sum]int, len(entries.Charges)+len(entries.Unrated))
 	for i := range entries.Charges {
-		counts[r.digest(p.Frame, entries.Charges[i])]++
+		counts[c.digest(p.Origin, entries.Charges[i])]++
 	}
 	for i := range entries.Unrated {
-		counts[r.digestUnrated(p.Frame, entries.Unrated[i])]++
+		counts[c.digestUnrated(p.Origin, entries.Unrated[i])]++
 	}
 	return counts
 }
 
 // difference puts out, for a cause, reversals of the entries that are not those of the book, and
 // the charges that are.
-func (r *comparison) difference(b *Book, cause string, emit func(*Entries)) (reversed, charged int, err error) {
+func (c *comparison) difference(b *Book, cause string, emit func(*Entries)) (reversed, charged int, err error) {
 	type due struct {
 		*posted
 		balance *balance
 		inBook  bool
 	}
 	var all []due
-	for id, s := range r.differs {
+	for id, s := range c.differs {
 		d, wanted := due{balance: s}, map[sum]int{}
 		if text := b.spans[id]; text != nil {
 			if d.posted, err = b.unpack(text); err != nil {
 				return 0, 0, fmt.Errorf("span %s: %w", id, err)
 			}
-			d.inBook, wanted = true, r.wanted(b, d.posted)
+			d.inBook, wanted = true, c.wanted(b, d.posted)
 		} else {
-			d.posted = &posted{Span: events.Span{ID: id, Kind: s.kind, Tenant: s.tenant}, Frame: s.frame}
+			d.posted = &posted{Span: events.Span{ID: id, Kind: s.kind, Tenant: s.tenant}, Origin: s.origin}
 		}
 		if !maps.Equal(s.counts(), wanted) {
 			all = append(all, d)
 		}
 	}
 	slices.SortFunc(all, func(x, y due) int { return comparePosted(x.posted, y.posted) })
-	var batch batch
+	var groups grouping
 	for _, d := range all {
 		// The entries may be on another subject than the book's.
 		before := *d.posted
 		if len(d.balance.charges)+len(d.balance.unrated) > 0 {
-			before.Frame, before.Span.Kind, before.Span.Tenant = d.balance.frame, d.balance.kind, d.balance.tenant
+			before.Origin, before.Span.Kind, before.Span.Tenant = d.balance.origin, d.balance.kind, d.balance.tenant
 		}
-		entries := batch.of(&before)
+		entries := groups.of(&before)
 		reversed += d.balance.reverse(cause, entries)
 		if d.inBook {
 			d.Cause = cause
 			b.spans[d.Span.ID] = pack(d.posted)
-			entries = batch.of(d.posted)
+			entries = groups.of(d.posted)
 			had := len(entries.Charges)
 			b.charge(d.posted, entries)
 			charged += len(entries.Charges) - had
 		}
-		if batch.size() >= maxEntries {
-			batch.emit(emit)
+		if groups.size() >= maxEntries {
+			groups.emit(emit)
 		}
 	}
-	batch.emit(emit)
+	groups.emit(emit)
 	return reversed, charged, nil
 }
 

@@ -31,13 +31,13 @@ const Bucket = "daybook-pricer"
 
 // New returns a pricer that is not running.
 func New(cfg Config, deps Deps) *Pricer {
-	contract, processor := Stage(cfg)
+	contract, processor := Contract(cfg)
 	return &Pricer{stage.New(contract, deps.Bus, processor(), deps.Log, deps.Metrics)}
 }
 
-// Stage returns what the pricer is as a stage, and what makes processors in their empty state: Run
-// runs one, and others derive BILLING again to compare it with what is stored.
-func Stage(Config) (stage.Config, func() stage.Processor) {
+// Contract returns the pricer as a stage, and the function that makes processors in their empty
+// state: Run runs one, verify and replay derive BILLING again with others.
+func Contract(Config) (stage.Config, func() stage.Processor) {
 	return stage.Config{
 		Name: "pricer", Input: events.StreamMetered, Output: events.StreamBilling, OutputFilter: events.SubjectsBilling,
 		Marker: events.BillingMarkerSubject, Bucket: Bucket, Logic: logicVersion,

@@ -129,7 +129,7 @@ func playPath(t *testing.T, archive *txtar.Archive) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, newPricer := pricer.Stage(pricer.Config{})
+	_, newPricer := pricer.Contract(pricer.Config{})
 	r.projector, r.pricer = newProjector(), newPricer()
 	story := r.section("path")
 	if story == nil {

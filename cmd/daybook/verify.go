@@ -36,7 +36,7 @@ type derivation struct {
 }
 
 func pricing() derivation {
-	cfg, newProcessor := pricer.Stage(pricer.Config{})
+	cfg, newProcessor := pricer.Contract(pricer.Config{})
 	return derivation{cfg, newProcessor}
 }
 

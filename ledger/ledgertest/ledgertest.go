@@ -29,40 +29,40 @@ func Charge(tenant, period, kind, net, vat string) events.Charge {
 
 // Specs declares the suite. empty makes a new ledger without postings.
 func Specs(empty func() ledger.Ledger) {
-	var book ledger.Ledger
+	var l ledger.Ledger
 	ctx := context.Background()
 	at := func(metered, billing uint64) ledger.Positions {
 		return ledger.Positions{Metered: metered, Billing: billing}
 	}
 	post := func(b ledger.Batch) {
 		GinkgoHelper()
-		Expect(book.Post(ctx, b)).To(Succeed())
+		Expect(l.Post(ctx, b)).To(Succeed())
 	}
 	bill := func(q ledger.Query) ledger.Bill {
 		GinkgoHelper()
-		b, err := book.Bill(ctx, q)
+		b, err := l.Bill(ctx, q)
 		Expect(err).NotTo(HaveOccurred())
 		return b
 	}
-	BeforeEach(func() { book = empty() })
+	BeforeEach(func() { l = empty() })
 
 	It("starts at the beginning of both streams, with an empty bill", func() {
-		Expect(book.Positions(ctx)).To(Equal(at(0, 0)))
+		Expect(l.Positions(ctx)).To(Equal(at(0, 0)))
 		Expect(bill(ledger.Query{}).Lines).To(BeEmpty())
 	})
 
 	It("keeps the positions with the postings", func() {
 		post(ledger.Batch{Positions: at(5, 0)})
 		post(ledger.Batch{Positions: at(5, 3), Charges: []events.Charge{Charge("a", "2026-11", "app", "1", "0.2")}})
-		Expect(book.Positions(ctx)).To(Equal(at(5, 3)))
+		Expect(l.Positions(ctx)).To(Equal(at(5, 3)))
 	})
 
 	It("refuses a batch that it has posted, or that goes back, and counts nothing twice", func() {
 		batch := ledger.Batch{Positions: at(2, 3), Charges: []events.Charge{Charge("a", "2026-11", "app", "1", "0.2")}}
 		post(batch)
-		Expect(book.Post(ctx, batch)).To(MatchError(ledger.ErrPosted))
+		Expect(l.Post(ctx, batch)).To(MatchError(ledger.ErrPosted))
 		batch.Positions = at(1, 9)
-		Expect(book.Post(ctx, batch)).To(MatchError(ledger.ErrPosted))
+		Expect(l.Post(ctx, batch)).To(MatchError(ledger.ErrPosted))
 		Expect(bill(ledger.Query{}).Lines[0].Amount.String()).To(Equal("1"))
 	})
 
@@ -135,11 +135,11 @@ func Specs(empty func() ledger.Ledger) {
 		}
 		post(ledger.Batch{Positions: at(1, 0), Running: []ledger.Running{{Subject: "s1", Spans: []events.Span{span("q"),
 			span("p")}}, {Subject: "s2", Spans: []events.Span{span("r")}}}})
-		Expect(book.Running(ctx, "a")).To(HaveLen(3))
-		Expect(book.Running(ctx, "b")).To(BeEmpty())
+		Expect(l.Running(ctx, "a")).To(HaveLen(3))
+		Expect(l.Running(ctx, "b")).To(BeEmpty())
 		post(ledger.Batch{Positions: at(2, 0), Running: []ledger.Running{{Subject: "s1",
 			Spans: []events.Span{span("q")}}, {Subject: "s2"}}})
-		running, err := book.Running(ctx, "")
+		running, err := l.Running(ctx, "")
 		Expect(err).NotTo(HaveOccurred())
 		Expect(running).To(HaveLen(1))
 		Expect(running[0].Resource).To(Equal("q"))

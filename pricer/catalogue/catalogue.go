@@ -185,10 +185,10 @@ func (c *Catalogue) link() {
 	}
 }
 
-func (p *Plan) ratedFrom(rates Rates, what string) {
+func (p *Plan) ratedFrom(rates Rates, of string) {
 	if first := rates[0].ValidFrom; first.After(p.rated) {
 		p.rated = first
-		p.unrated = "plan " + p.Name + ": " + what + " has no rate before " + events.FormatTime(first)
+		p.unrated = "plan " + p.Name + ": " + of + " has no rate before " + events.FormatTime(first)
 	}
 }
 

@@ -131,15 +131,15 @@ func (e *Explanation) String() string {
 		fmt.Fprintf(&b, "no plan: %s\n", e.Why)
 	}
 	for _, c := range e.Candidates {
-		mark := "-"
+		bullet := "-"
 		if c.Won {
-			mark = "*"
+			bullet = "*"
 		}
 		var match []string
 		for _, m := range c.Plan.Match {
 			match = append(match, m.Field+": "+m.Glob)
 		}
-		fmt.Fprintf(&b, "%s %s (line %d, valid from %s, match {%s}): %s\n", mark, c.Plan.Name, c.Plan.Line,
+		fmt.Fprintf(&b, "%s %s (line %d, valid from %s, match {%s}): %s\n", bullet, c.Plan.Name, c.Plan.Line,
 			events.FormatTime(c.Plan.ValidFrom), strings.Join(match, ", "), c.Reason)
 	}
 	return b.String()

@@ -113,12 +113,12 @@ func (c *Constraint) matches(r *Resource) bool {
 // glob matches the whole of s. It goes back to the last * only, and so takes at most len(pattern) ×
 // len(s) steps.
 func glob(pattern, s string) bool {
-	star, mark := -1, 0
+	star, rest := -1, 0
 	i, j := 0, 0
 	for j < len(s) {
 		switch {
 		case i < len(pattern) && pattern[i] == '*':
-			star, mark = i, j
+			star, rest = i, j
 			i++
 		case i < len(pattern) && pattern[i] == '?':
 			_, size := utf8.DecodeRuneInString(s[j:])
@@ -128,9 +128,9 @@ func glob(pattern, s string) bool {
 			i++
 			j++
 		case star >= 0:
-			_, size := utf8.DecodeRuneInString(s[mark:])
-			mark += size
-			i, j = star+1, mark
+			_, size := utf8.DecodeRuneInString(s[rest:])
+			rest += size
+			i, j = star+1, rest
 		default:
 			return false
 		}

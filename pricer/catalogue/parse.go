@@ -254,7 +254,7 @@ func (r *reader) component(c *Catalogue, p *Plan, n *yaml.Node, names map[string
 // formula reads a formula and puts its error where it stands in the file.
 func (r *reader) formula(n *yaml.Node, name string) *formula.Formula {
 	if n.Kind != yaml.ScalarNode || n.ShortTag() == "!!null" || n.ShortTag() == "!!bool" {
-		r.problem(n, `%s must be a formula such as "ceil(seconds / 3600) * 0.01", not %s`, name, what(n))
+		r.problem(n, `%s must be a formula such as "ceil(seconds / 3600) * 0.01", not %s`, name, nodeName(n))
 		return nil
 	}
 	f, err := formula.Parse(n.Value)

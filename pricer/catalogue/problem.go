@@ -133,14 +133,14 @@ func distance(a, b string) int {
 }
 
 // unknown is the message for a name that is not among the known ones.
-func unknown(what, name string, known []string) string {
+func unknown(noun, name string, known []string) string {
 	if near := nearest(name, known); near != "" {
-		return fmt.Sprintf("unknown %s %q: did you mean %q", what, clip(name), near)
+		return fmt.Sprintf("unknown %s %q: did you mean %q", noun, clip(name), near)
 	}
 	if len(known) == 0 {
-		return fmt.Sprintf("unknown %s %q: none is defined", what, clip(name))
+		return fmt.Sprintf("unknown %s %q: none is defined", noun, clip(name))
 	}
-	return fmt.Sprintf("unknown %s %q: known are %s", what, clip(name), strings.Join(known[:min(len(known), 20)], ", "))
+	return fmt.Sprintf("unknown %s %q: known are %s", noun, clip(name), strings.Join(known[:min(len(known), 20)], ", "))
 }
 
 // clip shortens what a message repeats from the file.

@@ -89,8 +89,8 @@ func (r *reader) plain(n *yaml.Node) bool {
 	return ok
 }
 
-// what says what a node is, in the words of messages.
-func what(n *yaml.Node) string {
+// nodeName names a kind of node in messages.
+func nodeName(n *yaml.Node) string {
 	switch {
 	case n.Kind == yaml.MappingNode:
 		return "a mapping"
@@ -121,7 +121,7 @@ type object struct {
 // object reads a mapping that may have the given keys; nil when it is none.
 func (r *reader) object(n *yaml.Node, name string, known ...string) *object {
 	if n.Kind != yaml.MappingNode {
-		r.problem(n, "%s must be a mapping with the keys %s, not %s", name, strings.Join(known, ", "), what(n))
+		r.problem(n, "%s must be a mapping with the keys %s, not %s", name, strings.Join(known, ", "), nodeName(n))
 		return nil
 	}
 	o := &object{r, n, name, map[string]*yaml.Node{}, map[string]*yaml.Node{}}
@@ -129,7 +129,7 @@ func (r *reader) object(n *yaml.Node, name string, known ...string) *object {
 		key, value := n.Content[i], n.Content[i+1]
 		switch {
 		case key.Kind != yaml.ScalarNode:
-			r.problem(key, "a key of %s must be text, not %s", name, what(key))
+			r.problem(key, "a key of %s must be text, not %s", name, nodeName(key))
 		case !slices.Contains(known, key.Value):
 			r.problem(key, "%s: %s", name, unknown("key", key.Value, known))
 		case o.keys[key.Value] != nil:
@@ -157,7 +157,7 @@ func (r *reader) list(n *yaml.Node, name string) []*yaml.Node {
 		return nil
 	}
 	if n.Kind != yaml.SequenceNode {
-		r.problem(n, "%s must be a list, not %s", name, what(n))
+		r.problem(n, "%s must be a list, not %s", name, nodeName(n))
 		return nil
 	}
 	return n.Content
@@ -171,9 +171,9 @@ func (r *reader) text(n *yaml.Node, name string) (s string, ok bool) {
 	case n == nil:
 		return "", false
 	case n.Kind == yaml.ScalarNode && n.ShortTag() != "!!str" && n.ShortTag() != "!!null":
-		r.problem(n, "%s must be text, not %s; put it in quotes", name, what(n))
+		r.problem(n, "%s must be text, not %s; put it in quotes", name, nodeName(n))
 	case n.Kind != yaml.ScalarNode || n.ShortTag() == "!!null":
-		r.problem(n, "%s must be text, not %s", name, what(n))
+		r.problem(n, "%s must be text, not %s", name, nodeName(n))
 	case strings.TrimSpace(n.Value) == "":
 		r.problem(n, "%s is empty", name)
 	case utf8.RuneCountInString(n.Value) > maxName:
@@ -192,7 +192,7 @@ func (r *reader) time(n *yaml.Node, name string) (t time.Time, ok bool) {
 		return t, false
 	}
 	if n.Kind != yaml.ScalarNode || n.ShortTag() == "!!null" {
-		r.problem(n, "%s must be a time such as 2026-11-01T00:00:00Z, not %s", name, what(n))
+		r.problem(n, "%s must be a time such as 2026-11-01T00:00:00Z, not %s", name, nodeName(n))
 		return t, false
 	}
 	t, err := events.ParseTimeOrDate(n.Value)
@@ -214,7 +214,7 @@ func (r *reader) decimal(n *yaml.Node, name string) (x events.Decimal, ok bool) 
 		return x, false
 	}
 	if n.Kind != yaml.ScalarNode || n.ShortTag() == "!!null" || n.ShortTag() == "!!bool" {
-		r.problem(n, "%s must be a decimal number such as \"0.25\", not %s", name, what(n))
+		r.problem(n, "%s must be a decimal number such as \"0.25\", not %s", name, nodeName(n))
 		return x, false
 	}
 	x, err := events.ParseDecimal(n.Value)

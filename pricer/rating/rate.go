@@ -182,7 +182,7 @@ type price struct{ quantity, amount, vat events.Decimal }
 func (w *work) cumulative(p *piece, t time.Time) (price, error) {
 	c := p.component
 	vars := w.variables(p.plan)
-	if err := w.known(p); err != nil {
+	if err := w.checkMemory(p); err != nil {
 		return price{}, err
 	}
 	vars.Seconds = events.SecondsBetween(p.s, t)
@@ -215,10 +215,10 @@ func (w *work) cumulative(p *piece, t time.Time) (price, error) {
 	return out, nil
 }
 
-// known refuses to price a flavour's memory that nobody reported: as zero it would be free by
+// checkMemory refuses to price a flavour's memory that nobody reported: as zero it would be free by
 // accident. (A flavour that was only seen in an exists notification has no size.) A plan's default
 // stands in for it.
-func (w *work) known(p *piece) error {
+func (w *work) checkMemory(p *piece) error {
 	if w.span.Kind != events.KindInstance || w.span.Footprint.MemoryMB.Known() || !p.plan.Defaults.MemoryMB.IsZero() {
 		return nil
 	}
