@@ -21,8 +21,10 @@ type Bus interface {
 // ctx.
 func CatchUp(ctx context.Context, b Bus, to Ledger, log *slog.Logger) error {
 	var end Positions
-	for stream, last := range map[string]*uint64{events.StreamMetered: &end.Metered,
-		events.StreamBilling: &end.Billing} {
+	for stream, last := range map[string]*uint64{
+		events.StreamMetered: &end.Metered,
+		events.StreamBilling: &end.Billing,
+	} {
 		state, err := b.Stream(ctx, stream)
 		if err != nil {
 			return err

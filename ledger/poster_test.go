@@ -62,12 +62,15 @@ var _ = Describe("The poster", func() {
 	})
 
 	publish := func(ctx context.Context, stream, subject, kind string, n int,
-		body func(i int) interface{ AppendJSON([]byte) []byte }) uint64 {
+		body func(i int) interface{ AppendJSON([]byte) []byte },
+	) uint64 {
 		GinkgoHelper()
 		var messages []bus.Message
 		for i := range n {
-			messages = append(messages, bus.Message{Subject: subject, Data: body(i).AppendJSON(nil),
-				Header: []events.Header{{Key: events.HeaderType, Value: kind}}})
+			messages = append(messages, bus.Message{
+				Subject: subject, Data: body(i).AppendJSON(nil),
+				Header: []events.Header{{Key: events.HeaderType, Value: kind}},
+			})
 		}
 		state, err := b.Stream(ctx, stream)
 		Expect(err).NotTo(HaveOccurred())
@@ -92,8 +95,10 @@ var _ = Describe("The poster", func() {
 		var at ledger.Positions
 		at.Metered = publish(ctx, events.StreamMetered, "metered.cf.prod.org.app.a", events.TypeMetered,
 			300, func(i int) interface{ AppendJSON([]byte) []byte } {
-				return &events.Metered{ID: fmt.Sprint(i), Source: "cf", Foundation: "prod", Tenant: "org",
-					Running: []events.Span{{Kind: "app", Resource: fmt.Sprint(i), Tenant: "org"}}}
+				return &events.Metered{
+					ID: fmt.Sprint(i), Source: "cf", Foundation: "prod", Tenant: "org",
+					Running: []events.Span{{Kind: "app", Resource: fmt.Sprint(i), Tenant: "org"}},
+				}
 			})
 		for range 3 {
 			at.Billing = publish(ctx, events.StreamBilling, "billing.charge.org.cf.prod.app.a", events.TypeBilling,

@@ -19,8 +19,8 @@ type Book struct {
 	versions []version // published so far; the last one is in force
 	// spans holds what is posted, by span id, packed: there are very many of them, and few are
 	// looked at again.
-	spans map[string]packed
-	names *events.Interner
+	spans   map[string]packed
+	names   *events.Interner
 	message events.Metered // memory of the last unpack
 }
 
@@ -35,7 +35,7 @@ type version struct {
 // version that it was rated with gives them exactly.
 type posted struct {
 	Span    events.Span
-	Origin   origin
+	Origin  origin
 	Cause   string // id of the message that made the entries
 	Version int    // index of the version that rated it; -1 before the first
 	// Correction is the month that the entries are posted to when their own was closed before they

@@ -32,8 +32,10 @@ func span(kind, resource string, from, to int) events.Span {
 	return events.Span{
 		ID: fmt.Sprintf("%s/%s/%d-%d", kind, resource, from, to), Kind: kind, Resource: resource, Tenant: "org",
 		Name:  "shop",
-		Start: hour(from), End: hour(to), Since: hour(from), Footprint: events.Footprint{Instances: events.Some(1),
-			MemoryMB: events.Some(1024)},
+		Start: hour(from), End: hour(to), Since: hour(from), Footprint: events.Footprint{
+			Instances: events.Some(1),
+			MemoryMB:  events.Some(1024),
+		},
 		Evidence: []uint64{1, 2},
 	}
 }
@@ -95,10 +97,14 @@ var _ = Describe("The book", func() {
 		c := posted.charges[0]
 		Expect(c.Entry).To(Equal(events.EntryCharge))
 		Expect(c.Span).To(Equal("app/p/0-2"))
-		Expect([]string{c.Plan, c.Component, c.Catalogue, c.Period, c.Currency, c.VATCode}).To(Equal([]string{"app",
-			"hour", "v1", "2001-01", "GBP", "Standard"}))
-		Expect([]string{c.Amount.String(), c.VAT.String(), c.Seconds.String()}).To(Equal([]string{"0.02", "0.004",
-			"7200"}))
+		Expect([]string{c.Plan, c.Component, c.Catalogue, c.Period, c.Currency, c.VATCode}).To(Equal([]string{
+			"app",
+			"hour", "v1", "2001-01", "GBP", "Standard",
+		}))
+		Expect([]string{c.Amount.String(), c.VAT.String(), c.Seconds.String()}).To(Equal([]string{
+			"0.02", "0.004",
+			"7200",
+		}))
 	})
 
 	It("reverses a retracted span by the exact negative, and charges its replacement", func() {

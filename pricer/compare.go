@@ -94,7 +94,7 @@ type settled struct {
 
 // balance is the entries of a span that are posted and not reversed, and their subject.
 type balance struct {
-	origin   origin
+	origin  origin
 	kind    string
 	tenant  string
 	charges map[string]*posting // by id of the charge

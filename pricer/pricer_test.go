@@ -31,8 +31,10 @@ func story() []bus.Stored {
 	var stream []bus.Stored
 	add := func(kind, id string, body stage.Body) {
 		stream = append(stream, bus.NewStored(bus.Message{
-			Subject: "metered.test", Data: body.AppendJSON(nil), Header: []events.Header{{Key: events.HeaderType,
-				Value: kind}, {Key: events.HeaderID, Value: id}},
+			Subject: "metered.test", Data: body.AppendJSON(nil), Header: []events.Header{{
+				Key:   events.HeaderType,
+				Value: kind,
+			}, {Key: events.HeaderID, Value: id}},
 		}, uint64(len(stream)+1), start, 0))
 	}
 	var last events.Span
@@ -44,8 +46,10 @@ func story() []bus.Stored {
 		case 6:
 			add(events.TypeCatalogue, id, &events.Catalogue{Version: id, YAML: "not a catalogue"})
 		case 7:
-			add(events.TypeHorizon, id, &events.Horizon{ID: id, Source: "cf", Foundation: "prod",
-				Time: start.Add(time.Duration(i) * time.Hour)})
+			add(events.TypeHorizon, id, &events.Horizon{
+				ID: id, Source: "cf", Foundation: "prod",
+				Time: start.Add(time.Duration(i) * time.Hour),
+			})
 		case 8:
 			add(events.TypeMarker, id, &events.Marker{InputSequence: 1})
 		default:
@@ -181,8 +185,10 @@ func corrected() (stream []bus.Stored) {
 	from := time.Date(2026, 1, 10, 0, 0, 0, 0, time.UTC)
 	add := func(kind, id string, body stage.Body) {
 		stream = append(stream, bus.NewStored(bus.Message{
-			Subject: "metered.test", Data: body.AppendJSON(nil), Header: []events.Header{{Key: events.HeaderType,
-				Value: kind}, {Key: events.HeaderID, Value: id}},
+			Subject: "metered.test", Data: body.AppendJSON(nil), Header: []events.Header{{
+				Key:   events.HeaderType,
+				Value: kind,
+			}, {Key: events.HeaderID, Value: id}},
 		}, uint64(len(stream)+1), from, 0))
 	}
 	spans := make([]events.Span, 2)
@@ -194,8 +200,10 @@ func corrected() (stream []bus.Stored) {
 			Footprint: events.Footprint{Instances: events.Some(2)},
 		}
 	}
-	m := events.Metered{ID: "first", Source: "cf", Foundation: "prod", Tenant: "org", Kind: "app", Resource: "app",
-		Cause: events.Cause{ID: "a", Time: from}}
+	m := events.Metered{
+		ID: "first", Source: "cf", Foundation: "prod", Tenant: "org", Kind: "app", Resource: "app",
+		Cause: events.Cause{ID: "a", Time: from},
+	}
 	m.Closed = spans
 	add(events.TypeCatalogue, "c", &events.Catalogue{Version: "c", YAML: fmt.Sprintf(testCatalogue, 5)})
 	add(events.TypeMetered, m.ID, &m)

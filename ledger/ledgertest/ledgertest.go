@@ -77,8 +77,10 @@ func Specs(empty func() ledger.Ledger) {
 			got = append(got,
 				l.Period+" "+l.Tenant+" "+l.Kind+" "+l.Quantity.String()+" "+l.Amount.String()+" "+l.VAT.String())
 		}
-		Expect(got).To(Equal([]string{"2026-10 a task 1 3 0.6", "2026-10 b app 2 0.3 0.06",
-			"2026-11 a app 1 0.000000000001 0"}))
+		Expect(got).To(Equal([]string{
+			"2026-10 a task 1 3 0.6", "2026-10 b app 2 0.3 0.06",
+			"2026-11 a app 1 0.000000000001 0",
+		}))
 	})
 
 	It("nets a reversal", func() {
@@ -88,14 +90,18 @@ func Specs(empty func() ledger.Ledger) {
 		post(ledger.Batch{Positions: at(0, 1), Charges: []events.Charge{c, r, Charge("a", "2026-11", "app", "2",
 			"0.4")}})
 		line := bill(ledger.Query{}).Lines[0]
-		Expect([]string{line.Quantity.String(), line.Amount.String(), line.VAT.String()}).To(Equal([]string{"1", "2",
-			"0.4"}))
+		Expect([]string{line.Quantity.String(), line.Amount.String(), line.VAT.String()}).To(Equal([]string{
+			"1", "2",
+			"0.4",
+		}))
 		Expect(line.Charges).To(Equal(3))
 	})
 
 	It("answers for one tenant, and for one month", func() {
-		post(ledger.Batch{Positions: at(0, 1), Charges: []events.Charge{Charge("a", "2026-10", "app", "1", "0"),
-			Charge("b", "2026-10", "app", "2", "0"), Charge("a", "2026-11", "app", "4", "0")}})
+		post(ledger.Batch{Positions: at(0, 1), Charges: []events.Charge{
+			Charge("a", "2026-10", "app", "1", "0"),
+			Charge("b", "2026-10", "app", "2", "0"), Charge("a", "2026-11", "app", "4", "0"),
+		}})
 		Expect(bill(ledger.Query{Tenant: "a"}).Lines).To(HaveLen(2))
 		Expect(bill(ledger.Query{Period: "2026-10"}).Lines).To(HaveLen(2))
 		Expect(bill(ledger.Query{Tenant: "a", Period: "2026-10"}).Lines).To(HaveLen(1))
@@ -114,16 +120,20 @@ func Specs(empty func() ledger.Ledger) {
 	})
 
 	It("counts what is unrated in the month that a charge for it would be posted to", func() {
-		late := events.Unrated{ID: "u1", Tenant: "a", Start: time.Date(2026, 10, 3, 0, 0, 0, 0, time.UTC),
-			Period: "2026-11"}
+		late := events.Unrated{
+			ID: "u1", Tenant: "a", Start: time.Date(2026, 10, 3, 0, 0, 0, 0, time.UTC),
+			Period: "2026-11",
+		}
 		post(ledger.Batch{Positions: at(0, 1), Unrated: []ledger.Unrated{{Unrated: late}}})
 		Expect(bill(ledger.Query{Period: "2026-10"}).Unrated).To(BeZero())
 		Expect(bill(ledger.Query{Period: "2026-11"}).Unrated).To(Equal(1))
 	})
 
 	It("does not count what is unrated and settled in one batch, as a replay has it", func() {
-		unrated := []ledger.Unrated{{Unrated: events.Unrated{ID: "u1", Tenant: "a"}},
-			{Unrated: events.Unrated{ID: "u2", Tenant: "a"}}}
+		unrated := []ledger.Unrated{
+			{Unrated: events.Unrated{ID: "u1", Tenant: "a"}},
+			{Unrated: events.Unrated{ID: "u2", Tenant: "a"}},
+		}
 		post(ledger.Batch{Positions: at(0, 2), Unrated: unrated, Settled: []string{"u1"}})
 		Expect(bill(ledger.Query{}).Unrated).To(Equal(1))
 	})
@@ -133,12 +143,16 @@ func Specs(empty func() ledger.Ledger) {
 			return events.Span{Kind: "app", Resource: resource, Tenant: "a", Start: time.Date(2026, 11, 1, 0, 0, 0, 0,
 				time.UTC)}
 		}
-		post(ledger.Batch{Positions: at(1, 0), Running: []ledger.Running{{Subject: "s1", Spans: []events.Span{span("q"),
-			span("p")}}, {Subject: "s2", Spans: []events.Span{span("r")}}}})
+		post(ledger.Batch{Positions: at(1, 0), Running: []ledger.Running{{Subject: "s1", Spans: []events.Span{
+			span("q"),
+			span("p"),
+		}}, {Subject: "s2", Spans: []events.Span{span("r")}}}})
 		Expect(l.Running(ctx, "a")).To(HaveLen(3))
 		Expect(l.Running(ctx, "b")).To(BeEmpty())
-		post(ledger.Batch{Positions: at(2, 0), Running: []ledger.Running{{Subject: "s1",
-			Spans: []events.Span{span("q")}}, {Subject: "s2"}}})
+		post(ledger.Batch{Positions: at(2, 0), Running: []ledger.Running{{
+			Subject: "s1",
+			Spans:   []events.Span{span("q")},
+		}, {Subject: "s2"}}})
 		running, err := l.Running(ctx, "")
 		Expect(err).NotTo(HaveOccurred())
 		Expect(running).To(HaveLen(1))
@@ -159,14 +173,20 @@ func Specs(empty func() ledger.Ledger) {
 
 	It("says that what runs is charged up to its last cut only", func() {
 		cut, horizon := time.Date(2026, 11, 2, 0, 0, 0, 0, time.UTC), time.Date(2026, 11, 2, 14, 0, 0, 0, time.UTC)
-		h := []events.Horizon{{Source: "cf", Foundation: "prod", Time: horizon}, {Source: "cf", Foundation: "other",
-			Time: horizon}}
-		running := ledger.Running{Subject: "s", Source: "cf", Foundation: "prod",
-			Spans: []events.Span{{Tenant: "a", Start: horizon.Add(-time.Minute)}, {Tenant: "b", Start: cut}}}
+		h := []events.Horizon{{Source: "cf", Foundation: "prod", Time: horizon}, {
+			Source: "cf", Foundation: "other",
+			Time: horizon,
+		}}
+		running := ledger.Running{
+			Subject: "s", Source: "cf", Foundation: "prod",
+			Spans: []events.Span{{Tenant: "a", Start: horizon.Add(-time.Minute)}, {Tenant: "b", Start: cut}},
+		}
 		post(ledger.Batch{Positions: at(1, 1), Metered: h, Billed: h, Running: []ledger.Running{running}})
 		Expect(bill(ledger.Query{}).Horizons).To(Equal([]ledger.Horizon{
-			{Source: "cf", Foundation: "other", Metered: horizon, Billed: horizon}, {Source: "cf", Foundation: "prod",
-				Metered: horizon, Billed: cut},
+			{Source: "cf", Foundation: "other", Metered: horizon, Billed: horizon}, {
+				Source: "cf", Foundation: "prod",
+				Metered: horizon, Billed: cut,
+			},
 		}))
 		Expect(bill(ledger.Query{}).Running).To(Equal(2))
 		Expect(bill(ledger.Query{Tenant: "b"}).Running).To(Equal(1))
@@ -177,8 +197,10 @@ func Specs(empty func() ledger.Ledger) {
 		h := func(t time.Time) []events.Horizon {
 			return []events.Horizon{{Source: "cf", Foundation: "prod", Time: t}}
 		}
-		post(ledger.Batch{Positions: at(1, 0), Metered: h(t2), Gaps: []events.Gap{{Source: "cf", Foundation: "prod",
-			Reason: "pruned"}}, Anomalies: []events.Anomaly{{Code: "x"}, {Code: "x"}}})
+		post(ledger.Batch{Positions: at(1, 0), Metered: h(t2), Gaps: []events.Gap{{
+			Source: "cf", Foundation: "prod",
+			Reason: "pruned",
+		}}, Anomalies: []events.Anomaly{{Code: "x"}, {Code: "x"}}})
 		post(ledger.Batch{Positions: at(1, 1), Billed: h(t1)})
 		b := bill(ledger.Query{})
 		Expect(b.Horizons).To(Equal([]ledger.Horizon{{Source: "cf", Foundation: "prod", Metered: t2, Billed: t1}}))

@@ -94,8 +94,10 @@ func (l *Ledger) charge(c *events.Charge) {
 	key := lineKey{c.Period, c.Tenant, c.Kind, c.Plan, c.Component, c.Unit, c.Currency}
 	line := l.lines[key]
 	if line == nil {
-		line = &ledger.Line{Period: c.Period, Tenant: c.Tenant, Kind: c.Kind, Plan: c.Plan, Component: c.Component,
-			Unit: c.Unit, Currency: c.Currency}
+		line = &ledger.Line{
+			Period: c.Period, Tenant: c.Tenant, Kind: c.Kind, Plan: c.Plan, Component: c.Component,
+			Unit: c.Unit, Currency: c.Currency,
+		}
 		l.lines[key] = line
 	}
 	line.Charges++

@@ -4,19 +4,19 @@
 //
 //	currency: GBP                          # the billing currency
 //	vat_rates:
-// 	  - {code: Standard, valid_from: 2017-01-01, rate: "0.2"}
+//	  - {code: Standard, valid_from: 2017-01-01, rate: "0.2"}
 //	currency_rates:                        # one unit of code in the billing currency
-// 	  - {code: USD, valid_from: 2017-01-01, rate: "0.8"}
+//	  - {code: USD, valid_from: 2017-01-01, rate: "0.8"}
 //	plans:
-// 	  - name: app-java
+//	  - name: app-java
 //	    match: {kind: app, buildpack: "java*"}
 //	    valid_from: 2017-01-01T00:00:00Z
 //	    defaults: {instances: 1, memory_mb: 0, storage_mb: 0, volume_gb: 0}
 //	    restart: month
 //	    components:
-// 	      - {name: instance, formula: "ceil(seconds / 3600) * 0.01", currency: USD, vat: Standard}
-// 	      - {name: memory, quantity: "memory_mb / 1024 * seconds / 3600", unit: GiB-hour,
-//          unit_price: "0.004"}
+//	      - {name: instance, formula: "ceil(seconds / 3600) * 0.01", currency: USD, vat: Standard}
+//	      - {name: memory, quantity: "memory_mb / 1024 * seconds / 3600", unit: GiB-hour,
+//	         unit_price: "0.004"}
 //
 // Required are currency, plans and, in a plan, name, match, valid_from and components. A component
 // has either a formula or quantity, unit and unit_price; its currency is the billing currency

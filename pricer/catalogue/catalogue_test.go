@@ -53,8 +53,10 @@ func plans(lines ...string) string {
 
 var java = catalogue.Resource{
 	Foundation: "prod", Tenant: "org-1", Kind: events.KindApp,
-	Footprint: events.Footprint{Buildpack: "https://github.com/cf/java-buildpack", BuildpackGUID: "bp-guid",
-		ProcessType: "web"},
+	Footprint: events.Footprint{
+		Buildpack: "https://github.com/cf/java-buildpack", BuildpackGUID: "bp-guid",
+		ProcessType: "web",
+	},
 }
 
 func winner(c *catalogue.Catalogue, r catalogue.Resource, when string) string {

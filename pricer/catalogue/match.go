@@ -34,11 +34,15 @@ const (
 	fields = iota
 )
 
-var fieldNames = [fields]string{"kind", "buildpack", "process_type", "plan", "offering", "broker", "flavor", "tenant",
-	"foundation"}
+var fieldNames = [fields]string{
+	"kind", "buildpack", "process_type", "plan", "offering", "broker", "flavor", "tenant",
+	"foundation",
+}
 
-var kinds = []string{events.KindApp, events.KindTask, events.KindStaging, events.KindService, events.KindInstance,
-	events.KindVolume}
+var kinds = []string{
+	events.KindApp, events.KindTask, events.KindStaging, events.KindService, events.KindInstance,
+	events.KindVolume,
+}
 
 // has reports whether resources of a kind have the field.
 func (f field) has(kind string) bool {

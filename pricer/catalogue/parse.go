@@ -18,8 +18,10 @@ import (
 // Problems and lists all that is wrong, each with line, column and what to do.
 func Parse(file string, data []byte) (*Catalogue, error) {
 	r := &reader{file: file}
-	c := &Catalogue{digest: digest(data), vat: map[string]Rates{}, currencies: map[string]Rates{},
-		chosen: map[Resource]choices{}}
+	c := &Catalogue{
+		digest: digest(data), vat: map[string]Rates{}, currencies: map[string]Rates{},
+		chosen: map[Resource]choices{},
+	}
 	if root := r.document(data); root != nil {
 		r.catalogue(c, root)
 	}

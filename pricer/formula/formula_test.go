@@ -16,8 +16,10 @@ func whole(n int64) events.Decimal { return events.NewDecimal(n, 0) }
 
 // footprint is the one of paas-billing's own formula tests: memory 64, storage 128, 60 seconds.
 func footprint() *formula.Vars {
-	return &formula.Vars{Seconds: whole(60), Instances: whole(2), MemoryMB: whole(64), StorageMB: whole(128),
-		VolumeGB: whole(5)}
+	return &formula.Vars{
+		Seconds: whole(60), Instances: whole(2), MemoryMB: whole(64), StorageMB: whole(128),
+		VolumeGB: whole(5),
+	}
 }
 
 func eval(text string) string {

@@ -32,7 +32,10 @@ type function struct {
 }
 
 var functions = [...]function{
-	{"ceil", opCeil, false}, {"floor", opFloor, false}, {"round", opRound, false}, {"min", opMin, true},
+	{"ceil", opCeil, false},
+	{"floor", opFloor, false},
+	{"round", opRound, false},
+	{"min", opMin, true},
 	{"max", opMax, true},
 }
 

@@ -12,8 +12,10 @@ import (
 // expression draws the text of a formula with its grammar's freedom: spaces, parentheses and signs
 // anywhere.
 func expression(depth int) *rapid.Generator[string] {
-	atom := rapid.SampledFrom([]string{"1", "2.50", "0.01", "3600", "seconds", "instances", "memory_mb", "storage_mb",
-		"volume_gb"})
+	atom := rapid.SampledFrom([]string{
+		"1", "2.50", "0.01", "3600", "seconds", "instances", "memory_mb", "storage_mb",
+		"volume_gb",
+	})
 	if depth == 0 {
 		return atom
 	}
@@ -76,8 +78,10 @@ func FuzzParse(f *testing.F) {
 			t.Fatalf("%q reads as %q, and that as %v, %v", text, parsed, again, err)
 		}
 		count := events.NewDecimal(int64(n), 0)
-		vars := &formula.Vars{Seconds: events.NewDecimal(microseconds, -6), Instances: count, MemoryMB: count,
-			StorageMB: count, VolumeGB: count}
+		vars := &formula.Vars{
+			Seconds: events.NewDecimal(microseconds, -6), Instances: count, MemoryMB: count,
+			StorageMB: count, VolumeGB: count,
+		}
 		if x, err := parsed.Eval(vars); err == nil &&
 			len(x.Round(events.Places).String()) > formula.MaxResultDigits+events.Places+2 {
 			t.Fatalf("%q is %s", text, x)
@@ -93,8 +97,10 @@ func BenchmarkEval(b *testing.B) {
 			b.Fatal(err)
 		}
 		b.Run(text, func(b *testing.B) {
-			vars := &formula.Vars{Seconds: events.NewDecimal(5000, 0), Instances: events.NewDecimal(3, 0),
-				MemoryMB: events.NewDecimal(512, 0)}
+			vars := &formula.Vars{
+				Seconds: events.NewDecimal(5000, 0), Instances: events.NewDecimal(3, 0),
+				MemoryMB: events.NewDecimal(512, 0),
+			}
 			b.ReportAllocs()
 			for b.Loop() {
 				if _, err := f.Eval(vars); err != nil {
