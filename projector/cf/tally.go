@@ -274,39 +274,10 @@ func (b *tally) settled() timeline.Moment {
 // up to `until`. They are divided at each start of a build, so that what is put out up to the
 // oldest open build stays what it is; a run goes on where a build does.
 func (b *tally) count(r *Foundation, until timeline.Moment) []part {
-	bounds := slices.Clone(b.starts)
-	for i := range b.all {
-		bounds = append(bounds, min(b.all[i].end, until))
-	}
-	slices.Sort(bounds)
-	bounds = slices.Compact(slices.DeleteFunc(bounds, func(m timeline.Moment) bool {
-		return m > until ||
-			m == timeline.MaxMoment
-	}))
+	bounds := b.bounds(until)
 	var out []part
 	for i := 0; i+1 < len(bounds); i++ {
-		p := part{start: bounds[i], end: bounds[i+1], since: bounds[i]}
-		n, goesOn := uint32(0), false
-		for j := range b.all {
-			x := &b.all[j]
-			if x.start > p.start || x.end <= p.start {
-				continue
-			}
-			p.of, p.size = x.of, x.size // the newest build gives the labels and the buildpack
-			if x.opening == 0 && x.start == p.start {
-				p.flags |= events.InferredStart
-			}
-			if x.doubt.gap != nil && x.ending == 0 && x.end == p.end {
-				p.flags |= events.InferredEnd
-			}
-			for _, sequence := range [...]uint64{x.opening, x.ending} {
-				if sequence != 0 {
-					p.more = append(p.more, sequence)
-				}
-			}
-			goesOn = goesOn || x.start < p.start
-			n++
-		}
+		p, n, goesOn := b.during(bounds[i], bounds[i+1])
 		if n == 0 || p.of.muted {
 			continue
 		}
@@ -320,6 +291,44 @@ func (b *tally) count(r *Foundation, until timeline.Moment) []part {
 		out = append(out, p)
 	}
 	return r.fromEpoch(out)
+}
+
+// bounds are the starts and ends of builds, up to `until`.
+func (b *tally) bounds(until timeline.Moment) []timeline.Moment {
+	bounds := slices.Clone(b.starts)
+	for i := range b.all {
+		bounds = append(bounds, min(b.all[i].end, until))
+	}
+	slices.Sort(bounds)
+	outside := func(m timeline.Moment) bool { return m > until || m == timeline.MaxMoment }
+	return slices.Compact(slices.DeleteFunc(bounds, outside))
+}
+
+// during is the part between two bounds, the number of builds in it, and whether one of them began
+// before it.
+func (b *tally) during(start, end timeline.Moment) (p part, n uint32, goesOn bool) {
+	p = part{start: start, end: end, since: start}
+	for j := range b.all {
+		x := &b.all[j]
+		if x.start > p.start || x.end <= p.start {
+			continue
+		}
+		p.of, p.size = x.of, x.size // the newest build gives the labels and the buildpack
+		if x.opening == 0 && x.start == p.start {
+			p.flags |= events.InferredStart
+		}
+		if x.doubt.gap != nil && x.ending == 0 && x.end == p.end {
+			p.flags |= events.InferredEnd
+		}
+		for _, sequence := range [...]uint64{x.opening, x.ending} {
+			if sequence != 0 {
+				p.more = append(p.more, sequence)
+			}
+		}
+		goesOn = goesOn || x.start < p.start
+		n++
+	}
+	return p, n, goesOn
 }
 
 // fromEpoch leaves out what is before the epoch.

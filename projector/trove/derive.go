@@ -1,7 +1,6 @@
 package trove
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -65,16 +64,20 @@ func (d *derivation) anomaly(code string, at time.Time, format string, args ...a
 
 func unixNano(n int64) time.Time { return time.Unix(0, n).UTC() }
 
-// life finds the beginning and the end, and reports whether the instance became one. An instance of
-// which only the deletion is known is held here, or is a failed build.
-func (d *derivation) life() bool {
-	var deleted *fact
-	alive, failed := false, false
-	var first time.Time
+// evidence is what the facts of an instance say of its life.
+type evidence struct {
+	first   time.Time // the earliest time of a fact or a report
+	deleted *fact     // the earliest deletion; nil if none was collected
+	alive   bool      // a fact or a report is of an instance that became one
+	failed  bool      // a fact or a report is of an instance that may never have become one
+}
+
+// evidence gathers the evidence of life, and finds the creation.
+func (d *derivation) evidence() (e evidence) {
 	for i := range d.in.facts {
 		f := &d.in.facts[i]
-		if first.IsZero() {
-			first = f.at
+		if e.first.IsZero() {
+			e.first = f.at
 		}
 		switch f.event {
 		case events.EventTroveCreate:
@@ -82,49 +85,41 @@ func (d *derivation) life() bool {
 				d.created = f
 			}
 		case events.EventTroveDelete:
-			if deleted == nil {
-				deleted = f
+			if e.deleted == nil {
+				e.deleted = f
 			}
-			failed = failed || f.noServer
+			e.failed = e.failed || f.noServer
 		default:
-			alive = true
+			e.alive = true
 		}
 	}
 	for i := range d.in.signs {
 		built := d.in.signs[i].look.built
-		alive, failed = alive || built, failed || !built
+		e.alive, e.failed = e.alive || built, e.failed || !built
 	}
 	if len(d.in.signs) > 0 {
-		if at := unixNano(d.in.signs[0].at); first.IsZero() || at.Before(first) {
-			first = at
+		if at := unixNano(d.in.signs[0].at); e.first.IsZero() || at.Before(e.first) {
+			e.first = at
 		}
 	}
-	if deleted != nil {
-		d.end, d.ending = deleted.at, deleted.sequence
-		d.afterDelete(deleted)
+	return e
+}
+
+// life finds the beginning and the end, and reports whether the instance became one. An instance of
+// which only the deletion is known is held here, or is a failed build.
+func (d *derivation) life() bool {
+	e := d.evidence()
+	if e.deleted != nil {
+		d.end, d.ending = e.deleted.at, e.deleted.sequence
+		d.afterDelete(e.deleted)
+	}
+	if !d.begin(&e) {
+		return false
 	}
 	switch {
-	case d.created != nil:
-		d.start = d.created.at
-	case alive:
-		d.start, d.flags = d.in.born, events.InferredStart
-		if d.in.born.IsZero() {
-			d.start = first
-		}
-	case deleted != nil && failed:
-		d.anomaly(events.AnomalyFailedBuild, deleted.at, "the instance was deleted and never became active; it is "+
-			"not billed")
-		return false
-	case deleted != nil:
-		d.withoutCreate(deleted)
-		return false
-	default:
-		return false // still building, or failed
-	}
-	if deleted != nil {
-		d.deletedBefore(deleted)
-	}
-	if deleted == nil && d.in.gone {
+	case e.deleted != nil:
+		d.deletedBefore(e.deleted)
+	case d.in.gone:
 		d.end, d.provisional = d.in.lastSeen, true
 		d.anomaly(events.AnomalySilent, d.end,
 			"last seen at %s; its task manager goes on reporting others, so that it is taken to be gone since: its "+
@@ -132,6 +127,27 @@ func (d *derivation) life() bool {
 			events.FormatTime(d.end))
 	}
 	return true
+}
+
+// begin finds the beginning, and reports whether there is one.
+func (d *derivation) begin(e *evidence) bool {
+	switch {
+	case d.created != nil:
+		d.start = d.created.at
+		return true
+	case e.alive:
+		d.start, d.flags = d.in.born, events.InferredStart
+		if d.in.born.IsZero() {
+			d.start = e.first
+		}
+		return true
+	case e.deleted != nil && e.failed:
+		d.anomaly(events.AnomalyFailedBuild, e.deleted.at, "the instance was deleted and never became active; it is "+
+			"not billed")
+	case e.deleted != nil:
+		d.withoutCreate(e.deleted)
+	}
+	return false // still building, or failed
 }
 
 // deletedBefore looks for a deletion before the beginning, of which no span comes.
@@ -191,273 +207,6 @@ func (d *derivation) withoutCreate(deleted *fact) {
 	}
 }
 
-// size is a footprint taken up at a time.
-type size struct {
-	at        time.Time
-	footprint events.Footprint
-	inferred  bool
-	evidence  uint64
-	held      string // code of the hold, where the size is not known or not proven
-}
-
-func flavourOf(f *events.Footprint) events.Footprint {
-	return events.Footprint{Flavor: f.Flavor, FlavorID: f.FlavorID, MemoryMB: f.MemoryMB}
-}
-
-func hasFlavor(f *events.Footprint) bool { return f.Flavor != "" || f.FlavorID != "" }
-
-// modifyPrecision is that of modify_at: a change is made within the second that it names.
-const modifyPrecision = time.Second
-
-// flavours are the flavours in use, in order of time.
-func (d *derivation) flavours() []size {
-	facts, signs := d.in.facts, d.in.signs
-	var sizes []size
-	var known int64 // when the flavour in use was last confirmed
-	for i, j := 0, 0; i < len(facts) || j < len(signs); {
-		if i < len(facts) && (j == len(signs) || facts[i].at.UnixNano() <= signs[j].at) {
-			f := &facts[i]
-			i++
-			if hasFlavor(&f.footprint) {
-				sizes, d.steady = d.flavourFact(sizes, f, known), nil
-				known = f.at.UnixNano()
-			}
-			continue
-		}
-		s := &signs[j]
-		j++
-		if s.look != d.steady && (s.look.flavor != "" || s.look.flavorID != "") {
-			sizes = d.flavourSign(sizes, s, known)
-			d.steady = nil
-			if last := &sizes[len(sizes)-1]; last.evidence != s.sequence && sameFlavor(last.footprint,
-				s.look.footprint()) {
-				d.steady = s.look
-			}
-		}
-		if n := len(d.doubtful); n == 0 || d.doubtful[n-1] != s.sequence {
-			known = s.at
-		}
-	}
-	if len(sizes) == 0 || sizes[0].at.After(d.start) {
-		sizes = slices.Insert(sizes, 0, d.unknownFlavour(sizes))
-	}
-	return sizes
-}
-
-func (l *look) footprint() events.Footprint {
-	return events.Footprint{Flavor: l.flavor, FlavorID: l.flavorID}
-}
-
-// flavourSign applies an exists that names a flavour.
-func (d *derivation) flavourSign(sizes []size, s *sign, known int64) []size {
-	footprint, seen := s.look.footprint(), unixNano(s.seen)
-	switch {
-	case len(sizes) == 0:
-		return append(sizes, size{at: d.start, footprint: d.completed(footprint), evidence: s.sequence})
-	case inUse(sizes, footprint, seen):
-		return sizes
-	case inDoubt(sizes, seen):
-		d.doubtful = append(d.doubtful, s.sequence)
-		d.anomaly(events.AnomalyLostChange, unixNano(s.at),
-			"exists shows flavour %s while the flavour was being changed, and no modify_flavor to it was collected "+
-				"since %s",
-			nameOrID(footprint), events.FormatTime(unixNano(known)))
-		return sizes
-	}
-	return d.lostFlavour(sizes, events.EventTroveExists, unixNano(s.at), known, d.completed(footprint), s.sequence)
-}
-
-// flavourFact applies a fact other than exists that names a flavour.
-func (d *derivation) flavourFact(sizes []size, f *fact, known int64) []size {
-	footprint := d.completed(flavourOf(&f.footprint))
-	switch {
-	case f == d.created:
-		return append(sizes, size{at: d.start, footprint: footprint, evidence: f.sequence})
-	case f.event == events.EventTroveModifyFlavor:
-		if n := len(sizes); n > 0 && d.otherBefore(&sizes[n-1], f) {
-			d.anomaly(events.AnomalyLostChange, f.at,
-				"modify_flavor says that the instance had %d MB before, but a flavour with %d MB was collected; a "+
-					"change in between was lost",
-				f.oldMemory.Or(0), sizes[n-1].footprint.MemoryMB.Or(0))
-		}
-		return append(sizes, size{at: f.at, footprint: footprint, evidence: f.sequence})
-	case len(sizes) == 0:
-		return append(sizes, size{at: d.start, footprint: footprint, evidence: f.sequence})
-	case sameFlavor(sizes[len(sizes)-1].footprint, footprint):
-		return sizes
-	}
-	return d.lostFlavour(sizes, f.event, f.at, known, footprint, f.sequence)
-}
-
-// otherBefore reports whether a change of flavour shows that another flavour than the last one was
-// in use before it. It says the memory before only (old_instance_size), and flavours differ by
-// their ids: memory that differs is no other flavour where a message has shown the id of the last
-// one since it was taken up, or has said that memory of it.
-func (d *derivation) otherBefore(last *size, f *fact) bool {
-	was := last.footprint
-	if !f.oldMemory.Known() || !was.MemoryMB.Known() || was.MemoryMB == f.oldMemory || sameFlavor(was,
-		flavourOf(&f.footprint)) {
-		return false
-	}
-	within := func(at time.Time) bool { return at.After(last.at) && !at.After(f.at) }
-	return !slices.ContainsFunc(d.in.signs, func(s sign) bool {
-		return within(unixNano(s.at)) && sameFlavor(was, s.look.footprint())
-	}) && !slices.ContainsFunc(d.in.facts, func(o fact) bool {
-		return hasFlavor(&o.footprint) && sameFlavor(was, o.footprint) &&
-			(within(o.at) || o.footprint.MemoryMB == f.oldMemory)
-	})
-}
-
-// lostFlavour takes up a flavour that only shows: between the moment when the one before was last
-// confirmed, and now.
-func (d *derivation) lostFlavour(sizes []size, event string, at time.Time, known int64, footprint events.Footprint,
-	evidence uint64,
-) []size {
-	d.anomaly(events.AnomalyLostChange, at, "%s shows flavour %s, but no modify_flavor was collected since %s; it "+
-		"counts from this evidence on",
-		event, nameOrID(footprint), events.FormatTime(unixNano(known)))
-	return append(sizes, size{at: at, footprint: footprint, inferred: true, evidence: evidence})
-}
-
-// inUse reports whether the flavour of a sign was in use when it was taken: since `seen`, when the
-// task manager began its round of reports. A change may have come between.
-func inUse(sizes []size, footprint events.Footprint, seen time.Time) bool {
-	for i := len(sizes) - 1; i >= 0; i-- {
-		if sameFlavor(sizes[i].footprint, footprint) {
-			return true
-		}
-		if !inDoubt(sizes[:i+1], seen) {
-			return false
-		}
-	}
-	return false
-}
-
-// inDoubt reports whether the last change may have come after a sign was taken.
-func inDoubt(sizes []size, seen time.Time) bool {
-	return !sizes[len(sizes)-1].at.Add(modifyPrecision).Before(seen)
-}
-
-// unknownFlavour is the part of the life before the first flavour that is known.
-func (d *derivation) unknownFlavour(sizes []size) size {
-	s := size{at: d.start, held: events.HoldUnknownFlavor}
-	if len(sizes) > 0 {
-		s.evidence = sizes[0].evidence
-		if at := slices.IndexFunc(d.in.facts, func(f fact) bool { return f.sequence == s.evidence }); at >= 0 {
-			s.footprint.MemoryMB = d.in.facts[at].oldMemory
-		}
-	} else {
-		s.evidence = d.someEvidence()
-	}
-	return s
-}
-
-// someEvidence is the sequence of the first fact.
-func (d *derivation) someEvidence() uint64 {
-	if len(d.in.facts) > 0 {
-		return d.in.facts[0].sequence
-	}
-	return d.in.signs[0].sequence
-}
-
-// completed is a flavour with what the fact left out, as every exists leaves out the memory, taken
-// from the first fact of the instance that names the same flavour: a price may depend on it.
-func (d *derivation) completed(out events.Footprint) events.Footprint {
-	for i := range d.in.facts {
-		if out.Flavor != "" && out.FlavorID != "" && out.MemoryMB.Known() {
-			return out
-		}
-		other := &d.in.facts[i].footprint
-		if !hasFlavor(other) || !sameFlavor(out, *other) {
-			continue
-		}
-		out.Flavor, out.FlavorID = cmp.Or(out.Flavor, other.Flavor), cmp.Or(out.FlavorID, other.FlavorID)
-		if !out.MemoryMB.Known() {
-			out.MemoryMB = other.MemoryMB
-		}
-	}
-	return out
-}
-
-// volumes are the sizes of the volume, in order of time; none when the instance has no volume.
-func (d *derivation) volumes() []size {
-	var sizes []size
-	volume := func(n events.Count) events.Footprint { return events.Footprint{VolumeGB: n} }
-	silent := true   // nothing said whether there is a volume
-	unsaid := false  // there is one, and how large it was is not said
-	awaited := false // the size in use is that of a modify_volume, whose own resize_volume.end is to come
-	for i := range d.in.facts {
-		f := &d.in.facts[i]
-		silent = false
-		gb := f.footprint.VolumeGB
-		if !gb.Known() {
-			unsaid = unsaid || f.volumeUnknown
-			continue
-		}
-		change := f.event == events.EventTroveModifyVolume || f.event == events.EventTroveResizeVolume
-		switch {
-		case f == d.created:
-			sizes = append(sizes, size{at: d.start, footprint: volume(gb), evidence: f.sequence})
-		case len(sizes) == 0 && change && f.oldVolume.Known():
-			sizes = append(sizes, size{
-				at: d.start, footprint: volume(f.oldVolume), inferred: true,
-				evidence: f.sequence,
-			},
-				size{at: f.at, footprint: volume(gb), evidence: f.sequence})
-		case len(sizes) == 0 && !change:
-			sizes = append(sizes, size{at: d.start, footprint: volume(gb), inferred: unsaid, evidence: f.sequence})
-		case change:
-			if len(sizes) > 0 {
-				d.oldVolume(f, sizes[len(sizes)-1].footprint.VolumeGB)
-				d.replica(f, &sizes[len(sizes)-1], awaited)
-			}
-			sizes = append(sizes, size{at: f.at, footprint: volume(gb), evidence: f.sequence})
-		case sizes[len(sizes)-1].footprint.VolumeGB != gb:
-			d.anomaly(events.AnomalyLostChange, f.at, "%s shows a volume of %d GB, but no change to it was "+
-				"collected; it counts from this evidence on",
-				f.event, gb.Or(0))
-			sizes = append(sizes, size{at: f.at, footprint: volume(gb), inferred: true, evidence: f.sequence})
-		}
-		if change {
-			awaited = f.event == events.EventTroveModifyVolume
-		}
-	}
-	if len(sizes) == 0 && (silent || unsaid) || len(sizes) > 0 && sizes[0].at.After(d.start) {
-		sizes = slices.Insert(sizes, 0, size{
-			at: d.start, held: events.AnomalyUnknownVolume,
-			evidence: d.someEvidence(),
-		})
-	}
-	return sizes
-}
-
-// oldVolume compares what a change says of the size before with what is known.
-func (d *derivation) oldVolume(f *fact, last events.Count) {
-	if f.oldVolume.Known() && last != f.oldVolume && last != f.footprint.VolumeGB {
-		d.anomaly(events.AnomalyLostChange, f.at, "%s says that the volume had %d GB before, but %d GB were "+
-			"collected; a change in between was lost",
-			f.event, f.oldVolume.Or(0), last.Or(0))
-	}
-}
-
-// replica notes a resize_volume.end with the size that the volume has already. Trove resizes a
-// primary and its replicas under one request, and each resize_volume.end names the primary
-// (trove/instance/models.py, Instance.resize_volume). Nothing else looks like this: the API refuses
-// a resize that is not to a larger size, and a resize that failed sends resize_volume.error. A
-// Trove that sends modify_volume, too, sends resize_volume.end once after it, which is awaited.
-func (d *derivation) replica(f *fact, last *size, awaited bool) {
-	if f.event != events.EventTroveResizeVolume || awaited || last.footprint.VolumeGB != f.footprint.VolumeGB {
-		return
-	}
-	d.anomaly(events.AnomalyReplicaResize, f.at,
-		"%s says %d GB again, the size since %s: Trove resizes the replicas of an instance with it, and names the "+
-			"instance for each of them. "+
-			"Replicas of this instance may be larger than billed until a message of their own says so, and the time "+
-			"of this volume's own "+
-			"resize may be that of a replica's: compare the sizes with `openstack database instance list`",
-		f.event, f.footprint.VolumeGB.Or(0), events.FormatTime(last.at))
-}
-
 // spans turns sizes into spans, and into holds where they are not known, between the beginning and
 // the end. An empty one is left out.
 func (d *derivation) spans(kind string, sizes []size, same func(a, b events.Footprint) bool) {
@@ -514,12 +263,3 @@ func (d *derivation) ends(span *events.Span, next []size) {
 	slices.Sort(span.Evidence)
 	span.Evidence = slices.Compact(span.Evidence)
 }
-
-func sameFlavor(a, b events.Footprint) bool {
-	if a.FlavorID != "" && b.FlavorID != "" {
-		return a.FlavorID == b.FlavorID
-	}
-	return a.Flavor == b.Flavor
-}
-
-func nameOrID(f events.Footprint) string { return cmp.Or(f.Flavor, f.FlavorID) }

@@ -1,0 +1,206 @@
+package trove
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"github.com/daybook-billing/daybook/events"
+)
+
+// size is a footprint taken up at a time.
+type size struct {
+	at        time.Time
+	footprint events.Footprint
+	inferred  bool
+	evidence  uint64
+	held      string // code of the hold, where the size is not known or not proven
+}
+
+func flavourOf(f *events.Footprint) events.Footprint {
+	return events.Footprint{Flavor: f.Flavor, FlavorID: f.FlavorID, MemoryMB: f.MemoryMB}
+}
+
+func hasFlavor(f *events.Footprint) bool { return f.Flavor != "" || f.FlavorID != "" }
+
+// modifyPrecision is that of modify_at: a change is made within the second that it names.
+const modifyPrecision = time.Second
+
+// flavours are the flavours in use, in order of time.
+func (d *derivation) flavours() []size {
+	facts, signs := d.in.facts, d.in.signs
+	var sizes []size
+	var known int64 // when the flavour in use was last confirmed
+	for i, j := 0, 0; i < len(facts) || j < len(signs); {
+		if i < len(facts) && (j == len(signs) || facts[i].at.UnixNano() <= signs[j].at) {
+			f := &facts[i]
+			i++
+			if hasFlavor(&f.footprint) {
+				sizes, d.steady = d.flavourFact(sizes, f, known), nil
+				known = f.at.UnixNano()
+			}
+			continue
+		}
+		s := &signs[j]
+		j++
+		if s.look != d.steady && (s.look.flavor != "" || s.look.flavorID != "") {
+			sizes = d.flavourSign(sizes, s, known)
+			d.steady = nil
+			if last := &sizes[len(sizes)-1]; last.evidence != s.sequence && sameFlavor(last.footprint,
+				s.look.footprint()) {
+				d.steady = s.look
+			}
+		}
+		if n := len(d.doubtful); n == 0 || d.doubtful[n-1] != s.sequence {
+			known = s.at
+		}
+	}
+	if len(sizes) == 0 || sizes[0].at.After(d.start) {
+		sizes = slices.Insert(sizes, 0, d.unknownFlavour(sizes))
+	}
+	return sizes
+}
+
+func (l *look) footprint() events.Footprint {
+	return events.Footprint{Flavor: l.flavor, FlavorID: l.flavorID}
+}
+
+// flavourSign applies an exists that names a flavour.
+func (d *derivation) flavourSign(sizes []size, s *sign, known int64) []size {
+	footprint, seen := s.look.footprint(), unixNano(s.seen)
+	switch {
+	case len(sizes) == 0:
+		return append(sizes, size{at: d.start, footprint: d.completed(footprint), evidence: s.sequence})
+	case inUse(sizes, footprint, seen):
+		return sizes
+	case inDoubt(sizes, seen):
+		d.doubtful = append(d.doubtful, s.sequence)
+		d.anomaly(events.AnomalyLostChange, unixNano(s.at),
+			"exists shows flavour %s while the flavour was being changed, and no modify_flavor to it was collected "+
+				"since %s",
+			nameOrID(footprint), events.FormatTime(unixNano(known)))
+		return sizes
+	}
+	return d.lostFlavour(sizes, events.EventTroveExists, unixNano(s.at), known, d.completed(footprint), s.sequence)
+}
+
+// flavourFact applies a fact other than exists that names a flavour.
+func (d *derivation) flavourFact(sizes []size, f *fact, known int64) []size {
+	footprint := d.completed(flavourOf(&f.footprint))
+	switch {
+	case f == d.created:
+		return append(sizes, size{at: d.start, footprint: footprint, evidence: f.sequence})
+	case f.event == events.EventTroveModifyFlavor:
+		if n := len(sizes); n > 0 && d.otherBefore(&sizes[n-1], f) {
+			d.anomaly(events.AnomalyLostChange, f.at,
+				"modify_flavor says that the instance had %d MB before, but a flavour with %d MB was collected; a "+
+					"change in between was lost",
+				f.oldMemory.Or(0), sizes[n-1].footprint.MemoryMB.Or(0))
+		}
+		return append(sizes, size{at: f.at, footprint: footprint, evidence: f.sequence})
+	case len(sizes) == 0:
+		return append(sizes, size{at: d.start, footprint: footprint, evidence: f.sequence})
+	case sameFlavor(sizes[len(sizes)-1].footprint, footprint):
+		return sizes
+	}
+	return d.lostFlavour(sizes, f.event, f.at, known, footprint, f.sequence)
+}
+
+// otherBefore reports whether a change of flavour shows that another flavour than the last one was
+// in use before it. It says the memory before only (old_instance_size), and flavours differ by
+// their ids: memory that differs is no other flavour where a message has shown the id of the last
+// one since it was taken up, or has said that memory of it.
+func (d *derivation) otherBefore(last *size, f *fact) bool {
+	was := last.footprint
+	if !f.oldMemory.Known() || !was.MemoryMB.Known() || was.MemoryMB == f.oldMemory || sameFlavor(was,
+		flavourOf(&f.footprint)) {
+		return false
+	}
+	within := func(at time.Time) bool { return at.After(last.at) && !at.After(f.at) }
+	return !slices.ContainsFunc(d.in.signs, func(s sign) bool {
+		return within(unixNano(s.at)) && sameFlavor(was, s.look.footprint())
+	}) && !slices.ContainsFunc(d.in.facts, func(o fact) bool {
+		return hasFlavor(&o.footprint) && sameFlavor(was, o.footprint) &&
+			(within(o.at) || o.footprint.MemoryMB == f.oldMemory)
+	})
+}
+
+// lostFlavour takes up a flavour that only shows: between the moment when the one before was last
+// confirmed, and now.
+func (d *derivation) lostFlavour(sizes []size, event string, at time.Time, known int64, footprint events.Footprint,
+	evidence uint64,
+) []size {
+	d.anomaly(events.AnomalyLostChange, at, "%s shows flavour %s, but no modify_flavor was collected since %s; it "+
+		"counts from this evidence on",
+		event, nameOrID(footprint), events.FormatTime(unixNano(known)))
+	return append(sizes, size{at: at, footprint: footprint, inferred: true, evidence: evidence})
+}
+
+// inUse reports whether the flavour of a sign was in use when it was taken: since `seen`, when the
+// task manager began its round of reports. A change may have come between.
+func inUse(sizes []size, footprint events.Footprint, seen time.Time) bool {
+	for i := len(sizes) - 1; i >= 0; i-- {
+		if sameFlavor(sizes[i].footprint, footprint) {
+			return true
+		}
+		if !inDoubt(sizes[:i+1], seen) {
+			return false
+		}
+	}
+	return false
+}
+
+// inDoubt reports whether the last change may have come after a sign was taken.
+func inDoubt(sizes []size, seen time.Time) bool {
+	return !sizes[len(sizes)-1].at.Add(modifyPrecision).Before(seen)
+}
+
+// unknownFlavour is the part of the life before the first flavour that is known.
+func (d *derivation) unknownFlavour(sizes []size) size {
+	s := size{at: d.start, held: events.HoldUnknownFlavor}
+	if len(sizes) > 0 {
+		s.evidence = sizes[0].evidence
+		if at := slices.IndexFunc(d.in.facts, func(f fact) bool { return f.sequence == s.evidence }); at >= 0 {
+			s.footprint.MemoryMB = d.in.facts[at].oldMemory
+		}
+	} else {
+		s.evidence = d.someEvidence()
+	}
+	return s
+}
+
+// someEvidence is the sequence of the first fact.
+func (d *derivation) someEvidence() uint64 {
+	if len(d.in.facts) > 0 {
+		return d.in.facts[0].sequence
+	}
+	return d.in.signs[0].sequence
+}
+
+// completed is a flavour with what the fact left out, as every exists leaves out the memory, taken
+// from the first fact of the instance that names the same flavour: a price may depend on it.
+func (d *derivation) completed(out events.Footprint) events.Footprint {
+	for i := range d.in.facts {
+		if out.Flavor != "" && out.FlavorID != "" && out.MemoryMB.Known() {
+			return out
+		}
+		other := &d.in.facts[i].footprint
+		if !hasFlavor(other) || !sameFlavor(out, *other) {
+			continue
+		}
+		out.Flavor, out.FlavorID = cmp.Or(out.Flavor, other.Flavor), cmp.Or(out.FlavorID, other.FlavorID)
+		if !out.MemoryMB.Known() {
+			out.MemoryMB = other.MemoryMB
+		}
+	}
+	return out
+}
+
+func sameFlavor(a, b events.Footprint) bool {
+	if a.FlavorID != "" && b.FlavorID != "" {
+		return a.FlavorID == b.FlavorID
+	}
+	return a.Flavor == b.Flavor
+}
+
+func nameOrID(f events.Footprint) string { return cmp.Or(f.Flavor, f.FlavorID) }
