@@ -13,7 +13,7 @@ import (
 
 // natsFlags say which NATS server to use.
 type natsFlags struct {
-	NATS     string `name:"nats" env:"NATS_URL" default:"nats://127.0.0.1:4222" placeholder:"URL" help:"NATS server (default: ${default})."`
+	NATS     string `name:"nats" env:"NATS_URL" default:"${nats_url}" placeholder:"URL" help:"NATS server (default: ${default})."`
 	Creds    string `env:"NATS_CREDS" placeholder:"FILE" help:"Credentials file."`
 	User     string `name:"nats-user" env:"NATS_USER" help:"User, with --nats-password."`
 	Password string `name:"nats-password" env:"NATS_PASSWORD" help:"Password."`

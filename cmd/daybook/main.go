@@ -53,7 +53,7 @@ func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	var commands cli
 	exit := -1
-	parser, err := kong.New(&commands, kong.Name("daybook"), projectorDefaults(), kong.UsageOnError(),
+	parser, err := kong.New(&commands, kong.Name("daybook"), defaults(), kong.UsageOnError(),
 		kong.Writers(stdout, stderr),
 		kong.Description("Daybook meters and bills Cloud Foundry platforms and Trove databases, exactly, from events "+
 			"on NATS JetStream."),

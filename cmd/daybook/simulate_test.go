@@ -21,7 +21,7 @@ import (
 // parsed reads a command line of daybook simulate cf.
 func parsed(args ...string) (*simulateCFCmd, error) {
 	var commands cli
-	parser, err := kong.New(&commands, projectorDefaults())
+	parser, err := kong.New(&commands, defaults())
 	Expect(err).NotTo(HaveOccurred())
 	_, err = parser.Parse(append([]string{"simulate", "cf"}, args...))
 	return &commands.Simulate.CF, err

@@ -18,14 +18,14 @@ type upCmd struct {
 	service.Config
 	projectorFlags
 	Data       string   `env:"DAYBOOK_DATA" default:"daybook-data" placeholder:"DIR" help:"Data folder of the embedded server (default: ${default})."`
-	Listen     string   `env:"DAYBOOK_LISTEN" default:"127.0.0.1:4222" placeholder:"ADDR" help:"Where the embedded server listens for NATS clients (default: ${default})."`
+	Listen     string   `env:"DAYBOOK_LISTEN" default:"${listen}" placeholder:"ADDR" help:"Where the embedded server listens for NATS clients (default: ${default})."`
 	User       string   `name:"nats-user" env:"NATS_USER" help:"User that clients must give; with --nats-password required beyond this machine."`
 	Password   string   `name:"nats-password" env:"NATS_PASSWORD" help:"Password that clients must give."`
 	Demo       bool     `help:"Bring a small catalogue and a month of events."`
 	Once       bool     `help:"Exit when everything has been charged."`
 	Catalogue  string   `placeholder:"FILE" help:"Publish this price catalogue first."`
 	Collect    []string `sep:"none" placeholder:"FILE" help:"Collect this file; may be given several times."`
-	Foundation string   `default:"file" help:"Foundation of the files."`
+	Foundation string   `default:"${file_foundation}" help:"Foundation of the files."`
 	Follow     bool     `help:"Keep reading what is appended to the files."`
 	CF         string   `name:"cf" env:"CF_API_ADDRESS" placeholder:"URL" help:"Collect from the Cloud Foundry foundation with this API. With --demo the environment does not name it."`
 	cfFlags

@@ -1,6 +1,7 @@
 package cf
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -28,6 +29,21 @@ type Config struct {
 	Foundations []Foundation
 }
 
+// The defaults of Foundation.
+const (
+	DefaultUserAgent    = "daybook"
+	DefaultSchedule     = time.Minute
+	DefaultPageSize     = 1000
+	DefaultMinAge       = 5 * time.Minute
+	DefaultOverlap      = 30 * time.Minute
+	DefaultOverlapEvery = 5 * time.Minute
+	DefaultRetention    = 31 * 24 * time.Hour // cutoff_age_in_days of Cloud Controller
+
+	defaultTimeout   = time.Minute
+	defaultRetryWait = 500 * time.Millisecond
+	defaultRetries   = 5
+)
+
 // Foundation is one Cloud Foundry foundation. Zero values mean the defaults that are named, but for
 // MinWait.
 type Foundation struct {
@@ -40,19 +56,19 @@ type Foundation struct {
 	Username, Password     string
 	Token                  string
 
-	UserAgent string // default: daybook
+	UserAgent string // DefaultUserAgent by default
 	CAFile    string // PEM, instead of the system's
 	SkipTLS   bool   // do not verify certificates
 
-	Schedule time.Duration // from one poll to the next; default 1 min
+	Schedule time.Duration // from one poll to the next; DefaultSchedule by default
 	MinWait  time.Duration // between two requests for pages of one list, and between polls
-	PageSize int           // events a request; default 1,000, at most 5,000
-	MinAge   time.Duration // younger events are left for later; default 5 min, at least 1 min
+	PageSize int           // events a request, at most 5,000; DefaultPageSize by default
+	MinAge   time.Duration // younger events are left for later, at least 1 min; DefaultMinAge by default
 
-	Overlap      time.Duration // how far back late commits are looked for; default 30 min
-	OverlapEvery time.Duration // and how often; default 5 min
-	// Retention is how long the foundation keeps usage events (cutoff_age_in_days); default 31
-	// days. It must not be longer than that.
+	Overlap      time.Duration // how far back late commits are looked for; DefaultOverlap by default
+	OverlapEvery time.Duration // and how often; DefaultOverlapEvery by default
+	// Retention is how long the foundation keeps usage events (cutoff_age_in_days). It must not
+	// be longer than that; DefaultRetention by default.
 	Retention time.Duration
 	// Complete says that the lists hold all that ever happened, as those of a foundation that is
 	// younger than Retention: nothing can have run unseen before the first event.
@@ -69,27 +85,16 @@ type Foundation struct {
 }
 
 func (f Foundation) withDefaults() Foundation {
-	set := func(d *time.Duration, to time.Duration) {
-		if *d == 0 {
-			*d = to
-		}
-	}
-	set(&f.Schedule, time.Minute)
-	set(&f.MinAge, 5*time.Minute)
-	set(&f.Overlap, 30*time.Minute)
-	set(&f.OverlapEvery, 5*time.Minute)
-	set(&f.Retention, 31*24*time.Hour)
-	set(&f.Timeout, time.Minute)
-	set(&f.RetryWait, 500*time.Millisecond)
-	if f.PageSize == 0 {
-		f.PageSize = 1000
-	}
-	if f.Retries == 0 {
-		f.Retries = 5
-	}
-	if f.UserAgent == "" {
-		f.UserAgent = "daybook"
-	}
+	f.UserAgent = cmp.Or(f.UserAgent, DefaultUserAgent)
+	f.Schedule = cmp.Or(f.Schedule, DefaultSchedule)
+	f.PageSize = cmp.Or(f.PageSize, DefaultPageSize)
+	f.MinAge = cmp.Or(f.MinAge, DefaultMinAge)
+	f.Overlap = cmp.Or(f.Overlap, DefaultOverlap)
+	f.OverlapEvery = cmp.Or(f.OverlapEvery, DefaultOverlapEvery)
+	f.Retention = cmp.Or(f.Retention, DefaultRetention)
+	f.Timeout = cmp.Or(f.Timeout, defaultTimeout)
+	f.RetryWait = cmp.Or(f.RetryWait, defaultRetryWait)
+	f.Retries = cmp.Or(f.Retries, defaultRetries)
 	return f
 }
 

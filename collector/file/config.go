@@ -22,10 +22,13 @@ const (
 	maxIgnored = 1000
 )
 
+// DefaultFoundation is the default of Config.Foundation.
+const DefaultFoundation = "file"
+
 // Config is what the file collector is told. The zero value of a field means its default.
 type Config struct {
 	// Foundation names the platform that the events are of, and is part of every subject and id.
-	// Default: "file".
+	// DefaultFoundation by default.
 	Foundation string
 	// Files are read in order, as one input. "-" is standard input; names that end in ".gz" are
 	// decompressed.
@@ -56,7 +59,7 @@ type Config struct {
 
 func (c Config) withDefaults() Config {
 	if c.Foundation == "" {
-		c.Foundation = "file"
+		c.Foundation = DefaultFoundation
 	}
 	if c.StdinName == "" {
 		c.StdinName = "standard input"

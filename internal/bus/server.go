@@ -20,7 +20,7 @@ import (
 // ServerConfig describes the embedded server. Only DataDir is required.
 type ServerConfig struct {
 	DataDir string // created with mode 0700 if it does not exist
-	Listen  string // host:port; default 127.0.0.1:4222; port 0 takes a free one
+	Listen  string // host:port; DefaultListen by default; port 0 takes a free one
 
 	// What clients must show: User with Password, or Token. Required to listen beyond this machine.
 	User, Password string
@@ -33,9 +33,11 @@ type ServerConfig struct {
 }
 
 const (
-	defaultListen = "127.0.0.1:4222"
-	maxPayload    = 8 << 20
-	startTimeout  = 10 * time.Second
+	// DefaultListen is the default of ServerConfig.Listen.
+	DefaultListen = "127.0.0.1:4222"
+
+	maxPayload   = 8 << 20
+	startTimeout = 10 * time.Second
 )
 
 // Server is an embedded NATS server with JetStream. It syncs every append to disk before it
@@ -50,7 +52,7 @@ type Server struct {
 // anything listens: the data folder is another process's, or cannot be written; the address is in
 // use; the address can be reached from elsewhere and there are no credentials.
 func StartServer(cfg ServerConfig) (*Server, error) {
-	cfg.Listen = cmp.Or(cfg.Listen, defaultListen)
+	cfg.Listen = cmp.Or(cfg.Listen, DefaultListen)
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
@@ -81,14 +83,14 @@ func listenAddress(cfg ServerConfig) (host string, port int, err error) {
 	}
 	if err != nil || port < -1 || port > 65535 {
 		return "", 0, fmt.Errorf("embedded NATS server: %q is not an address to listen on: give host:port, such as "+
-			"%s (--listen)", cfg.Listen, defaultListen)
+			"%s (--listen)", cfg.Listen, DefaultListen)
 	}
 	ip := net.ParseIP(host)
 	loopback := host == "localhost" || ip != nil && ip.IsLoopback()
 	if !loopback && cfg.Token == "" && (cfg.User == "" || cfg.Password == "") {
 		return "", 0, fmt.Errorf("embedded NATS server: %s can be reached from other machines, and anybody could "+
 			"write bills there: set a user and a password, or a token, or listen on %s (--listen)", cfg.Listen,
-			defaultListen)
+			DefaultListen)
 	}
 	if host == "" {
 		host = "0.0.0.0"

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// Config is what every service can be told on the command line; the tags are for the command line's
-// parser.
+// Config has the settings that every service takes from the command line. The tags are for the
+// command line's parser, whose variable drain is DefaultDrain.
 type Config struct {
 	// HTTP is where /healthz, /readyz and /metrics are served, host:port. Port 0 takes a free one;
 	// empty turns it off.
@@ -19,7 +19,7 @@ type Config struct {
 	// LogLevel is the least level written.
 	LogLevel string `name:"log-level" env:"DAYBOOK_LOG_LEVEL" enum:"debug,info,warn,error" default:"info" help:"Least level of the log: ${enum}."`
 	// Drain is how long the process may take to stop after the first signal; 0 is DefaultDrain.
-	Drain time.Duration `name:"drain" env:"DAYBOOK_DRAIN" default:"30s" help:"Time to finish in after the first SIGTERM or SIGINT."`
+	Drain time.Duration `name:"drain" env:"DAYBOOK_DRAIN" default:"${drain}" help:"Time to finish in after the first SIGTERM or SIGINT."`
 }
 
 // Process is one process: its logger, checks, metrics, and the way to run it.

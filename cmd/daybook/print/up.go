@@ -3,15 +3,14 @@ package print
 import (
 	"fmt"
 	"io"
-)
 
-// standardURL is where daybook and nats look for a server without NATS_URL.
-const standardURL = "nats://127.0.0.1:4222"
+	"github.com/daybook-billing/daybook/internal/bus"
+)
 
 // Hints says what to try next with a running Daybook, whose NATS server has this URL.
 func Hints(w io.Writer, url string) {
 	export := ""
-	if url != standardURL {
+	if url != "nats://"+bus.DefaultListen { // daybook and nats look there without NATS_URL
 		export = "  export NATS_URL=" + url + "\n\n"
 	}
 	fmt.Fprintf(w, `

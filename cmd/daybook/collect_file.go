@@ -1,0 +1,76 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/daybook-billing/daybook/collector/file"
+	"github.com/daybook-billing/daybook/internal/service"
+)
+
+// collectCmd groups the collectors.
+type collectCmd struct {
+	File   collectFileCmd   `cmd:"" help:"Collect files of Cloud Foundry v3 usage events and Trove notifications, one JSON object a line."`
+	CF     collectCFCmd     `cmd:"" name:"cf" help:"Collect the usage events of Cloud Foundry foundations."`
+	Trove  collectTroveCmd  `cmd:"" help:"Collect Trove notifications from RabbitMQ, or pushed by HTTP."`
+	Retire collectRetireCmd `cmd:"" help:"Say that one of several collectors of a foundation is no more, so that it holds nobody up."`
+}
+
+type collectFileCmd struct {
+	natsFlags
+	service.Config
+	Files      []string `arg:"" name:"file" help:"Files, .gz too; - is standard input."`
+	Foundation string   `default:"${file_foundation}" help:"Name of the platform that the events come from; part of every subject and id."`
+	Follow     bool     `help:"Keep reading what is appended to the files, until stopped."`
+	Horizon    *instant `placeholder:"TIME" help:"Up to when the files are complete (default: the newest time in them)."`
+}
+
+// Run collects the files.
+func (c *collectFileCmd) Run(e *env) error {
+	process, b, err := c.serve(e, "collector", c.Config)
+	if err != nil {
+		return err
+	}
+	defer b.Close()
+	cfg := file.Config{Foundation: c.Foundation, Files: c.Files, Follow: c.Follow}
+	if c.Horizon != nil {
+		cfg.Horizon = &c.Horizon.Time
+	}
+	deps := file.Deps{Store: file.OnBus(b), Log: process.Log, Stdin: e.stdin}
+	files, err := file.New(cfg, deps)
+	if err != nil {
+		return err
+	}
+	for _, m := range []struct {
+		name, help string
+		value      func(file.Report) int
+	}{
+		{"lines_total", "Lines read.", func(r file.Report) int { return r.Lines }},
+		{"facts_stored_total", "Facts appended to USAGE.", func(r file.Report) int { return r.Stored }},
+		{"facts_known_total", "Facts that USAGE had already.", func(r file.Report) int { return r.Known }},
+		{
+			"quarantined_total", "Lines that could not be understood.",
+			func(r file.Report) int { return r.Quarantined },
+		},
+	} {
+		process.Metrics.CounterFunc(m.name, m.help, func() float64 { return float64(m.value(files.Report())) })
+	}
+	if err := process.Run(e.ctx, service.Component{Name: "collector", Run: files.Run}); err != nil {
+		return err
+	}
+	fmt.Fprintln(e.stdout, collected(files.Report()))
+	return nil
+}
+
+// collected says in a line what a file collector did.
+func collected(r file.Report) string {
+	ignored := 0
+	for _, n := range r.Ignored {
+		ignored += n
+	}
+	text := fmt.Sprintf("%d lines: %d facts stored, %d known already, %d ignored, %d quarantined", r.Lines, r.Stored,
+		r.Known, ignored, r.Quarantined)
+	if r.Quarantined > 0 {
+		text += " (daybook quarantine list shows them)"
+	}
+	return text
+}

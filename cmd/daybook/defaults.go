@@ -1,0 +1,56 @@
+package main
+
+import (
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/daybook-billing/daybook/collector/cf"
+	"github.com/daybook-billing/daybook/collector/file"
+	"github.com/daybook-billing/daybook/internal/bus"
+	"github.com/daybook-billing/daybook/internal/service"
+	"github.com/daybook-billing/daybook/projector"
+)
+
+// politeWait is the default wait between two pages of a foundation that others use.
+const politeWait = 3 * time.Second
+
+// defaults are the variables in the tags of flags: a default stands once, in the package that has
+// the setting.
+func defaults() kong.Vars {
+	return kong.Vars{
+		"listen":   bus.DefaultListen,
+		"nats_url": "nats://" + bus.DefaultListen,
+		"drain":    flagText(service.DefaultDrain),
+
+		"file_foundation": file.DefaultFoundation,
+
+		"cf_user_agent":    cf.DefaultUserAgent,
+		"cf_schedule":      flagText(cf.DefaultSchedule),
+		"cf_min_wait":      flagText(politeWait),
+		"cf_page_size":     strconv.Itoa(cf.DefaultPageSize),
+		"cf_min_age":       flagText(cf.DefaultMinAge),
+		"cf_overlap":       flagText(cf.DefaultOverlap),
+		"cf_overlap_every": flagText(cf.DefaultOverlapEvery),
+		"cf_retention":     flagText(cf.DefaultRetention),
+
+		"cut":             string(projector.DefaultCut),
+		"build_timeout":   flagText(projector.DefaultBuildTimeout),
+		"grace":           flagText(projector.DefaultGrace),
+		"absence_windows": strconv.Itoa(projector.DefaultAbsenceWindows),
+	}
+}
+
+// flagText is a duration without zero minutes and seconds: 5m, not 5m0s.
+func flagText(d time.Duration) string {
+	text := d.String()
+	if strings.HasSuffix(text, "m0s") {
+		text = strings.TrimSuffix(text, "0s")
+	}
+	if strings.HasSuffix(text, "h0m") {
+		text = strings.TrimSuffix(text, "0m")
+	}
+	return text
+}

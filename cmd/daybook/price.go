@@ -1,0 +1,33 @@
+package main
+
+import (
+	"context"
+
+	"github.com/daybook-billing/daybook/internal/service"
+	"github.com/daybook-billing/daybook/internal/stage"
+	"github.com/daybook-billing/daybook/pricer"
+)
+
+type priceCmd struct {
+	natsFlags
+	service.Config
+}
+
+// Run runs the pricer.
+func (c *priceCmd) Run(e *env) error {
+	process, b, err := c.serve(e, "pricer", c.Config)
+	if err != nil {
+		return err
+	}
+	defer b.Close()
+	metrics := stage.NewMetrics("pricer")
+	process.Metrics.MustRegister(metrics)
+	p := pricer.New(pricer.Config{}, pricer.Deps{Bus: b, Log: process.Log, Metrics: metrics})
+	process.Health.Ready("stage", atWork(p.Ready))
+	return process.Run(e.ctx, service.Component{Name: "pricer", Run: p.Run})
+}
+
+// atWork is the readiness check of a stage.
+func atWork(ready func() error) service.Check {
+	return func(context.Context) (string, error) { return "up to its checkpoint", ready() }
+}

@@ -1,0 +1,64 @@
+package main
+
+import (
+	"time"
+
+	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/internal/service"
+	"github.com/daybook-billing/daybook/internal/stage"
+	"github.com/daybook-billing/daybook/projector"
+	"github.com/daybook-billing/daybook/projector/timeline"
+)
+
+type projectCmd struct {
+	natsFlags
+	service.Config
+	projectorFlags
+}
+
+// projectorFlags are the settings of the projector.
+type projectorFlags struct {
+	Cut            string             `env:"DAYBOOK_CUT" enum:"hour,day,month" default:"${cut}" help:"Divide spans at every hour, day or month."`
+	EpochCF        *instant           `name:"epoch-cf" env:"DAYBOOK_EPOCH_CF" placeholder:"TIME" help:"Bill nothing of Cloud Foundry before it."`
+	EpochTrove     *instant           `name:"epoch-trove" env:"DAYBOOK_EPOCH_TROVE" placeholder:"TIME" help:"Bill nothing of Trove before it."`
+	Epoch          map[string]instant `env:"DAYBOOK_EPOCH" placeholder:"SOURCE/FOUNDATION=TIME;…" help:"Bill nothing of a foundation before it: cf/eu=2026-01-01."`
+	BuildTimeout   time.Duration      `env:"DAYBOOK_BUILD_TIMEOUT" default:"${build_timeout}" help:"A build without an end after this is not billed."`
+	Grace          time.Duration      `env:"DAYBOOK_GRACE" default:"${grace}" help:"How long a month stays open after its end: what changes it later is a correction."`
+	ExcludeSpaces  string             `env:"DAYBOOK_EXCLUDE_SPACES" placeholder:"REGEXP" help:"Do not meter Cloud Foundry spaces with such names: ^(SMOKE|ACC|CATS|PERF)-"`
+	AbsenceWindows int                `env:"DAYBOOK_ABSENCE_WINDOWS" default:"${absence_windows}" help:"Missing from how many windows of reports a database is taken to be gone; -1: never."`
+}
+
+func (f *projectorFlags) config() projector.Config {
+	cfg := projector.Config{
+		Cut: timeline.Cut(f.Cut), BuildTimeout: f.BuildTimeout, Grace: f.Grace, ExcludeSpaces: f.ExcludeSpaces,
+		AbsenceWindows: f.AbsenceWindows,
+		Epoch:          map[string]time.Time{},
+	}
+	for name, at := range f.Epoch {
+		cfg.Epoch[name] = at.Time
+	}
+	if f.EpochCF != nil {
+		cfg.Epoch[events.SourceCF] = f.EpochCF.Time
+	}
+	if f.EpochTrove != nil {
+		cfg.Epoch[events.SourceTrove] = f.EpochTrove.Time
+	}
+	return cfg
+}
+
+// Run runs the projector.
+func (c *projectCmd) Run(e *env) error {
+	process, b, err := c.serve(e, "projector", c.Config)
+	if err != nil {
+		return err
+	}
+	defer b.Close()
+	metrics := stage.NewMetrics("projector")
+	process.Metrics.MustRegister(metrics)
+	p, err := projector.New(c.config(), projector.Deps{Bus: b, Log: process.Log, Metrics: metrics})
+	if err != nil {
+		return err
+	}
+	process.Health.Ready("stage", atWork(p.Ready))
+	return process.Run(e.ctx, service.Component{Name: "projector", Run: p.Run})
+}
