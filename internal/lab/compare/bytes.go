@@ -53,8 +53,8 @@ func sameMessages(stream string, before, after *Run) []string {
 	return found
 }
 
-// lasting are the headers less the values that the moment of the run decides: the server's own,
-// the store time, and a ce-time since the run began.
+// lasting are the headers without the values of the moment: the server's own, the store time, and a
+// ce-time since the run began.
 func lasting(m *Message, began time.Time) []events.Header {
 	return slices.DeleteFunc(slices.Clone(m.Headers), func(h events.Header) bool {
 		switch {
@@ -68,7 +68,7 @@ func lasting(m *Message, began time.Time) []events.Header {
 	})
 }
 
-// withoutCheckpoint leaves out the headers of a message that ends a batch.
+// withoutCheckpoint leaves out the headers at the end of a batch.
 func withoutCheckpoint(headers []events.Header) []events.Header {
 	return slices.DeleteFunc(headers, func(h events.Header) bool {
 		switch h.Key {
@@ -79,7 +79,7 @@ func withoutCheckpoint(headers []events.Header) []events.Header {
 	})
 }
 
-// body is a message's body; in QUARANTINE without the reason, which is prose.
+// body is a message's body; in QUARANTINE without the reason, a text for people.
 func body(stream string, m *Message) []byte {
 	if stream != events.StreamQuarantine {
 		return m.Body
@@ -92,7 +92,7 @@ func body(stream string, m *Message) []byte {
 	return q.AppendJSON(nil)
 }
 
-// firstLine shows the first place at which two texts differ.
+// firstLine shows the first difference of two texts.
 func firstLine(before, after string) string {
 	const around = 80
 	at := 0

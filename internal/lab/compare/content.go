@@ -43,7 +43,7 @@ func ContentOf(r *Run) (*Content, error) {
 	return c, nil
 }
 
-// Differences returns what differs between two contents; none when they are equal.
+// Differences returns the differences between two contents; none when they are equal.
 func (c *Content) Differences(after *Content) []string {
 	var found []string
 	for _, part := range []struct {
@@ -84,8 +84,8 @@ func sameLines(before, after []string) []string {
 	return found
 }
 
-// facts lists the facts of each subject with their order there: the order between subjects is the
-// order in which two lists were asked for.
+// facts lists the facts of each subject with their order there. The order between subjects is the
+// order of the requests for two lists, and no part of the content.
 func (c *Content) facts(messages []Message) error {
 	order := map[string]int{}
 	for i := range messages {
@@ -207,7 +207,7 @@ func add(to map[string]*money, key string, c *events.Charge) {
 	sum.quantity = sum.quantity.Add(c.Quantity)
 }
 
-// lines lists the sums that are not zero.
+// lines lists the sums other than zero.
 func lines(sums map[string]*money) []string {
 	var list []string
 	for key, sum := range sums {

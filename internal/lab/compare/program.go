@@ -13,8 +13,8 @@ import (
 
 const dataFolder = "data"
 
-// Execute lets a program work through a world with `up --once`, in a folder that is empty, and
-// returns what it leaves behind. An exit status other than 0 and 3 (incomplete) is an error.
+// Execute lets a program work through a world with `up --once`, in an empty folder, and returns
+// the streams and the bill. An exit status other than 0 and 3 (incomplete) is an error.
 func Execute(ctx context.Context, program string, world World, folder string) (*Run, error) {
 	served, err := world.Serve(folder)
 	if err != nil {
@@ -41,7 +41,7 @@ func Execute(ctx context.Context, program string, world World, folder string) (*
 	return run, err
 }
 
-// environment is this process's, less all that sets up the program.
+// environment is this process's without the settings of the program.
 func environment() []string {
 	var kept []string
 	for _, v := range os.Environ() {

@@ -28,7 +28,7 @@ func (m *Message) header(key string) string {
 	return ""
 }
 
-// Run is everything that one run of a program leaves behind.
+// Run is the result of one run of a program.
 type Run struct {
 	Streams map[string][]Message // by name
 	Bill    string               // standard output
@@ -47,7 +47,7 @@ func streams() []string {
 	return []string{events.StreamUsage, events.StreamMetered, events.StreamBilling, events.StreamQuarantine}
 }
 
-// read opens the data folder of a program that has ended, and reads its streams.
+// read opens the data folder of an ended program, and reads its streams.
 func read(ctx context.Context, folder string) (map[string][]Message, error) {
 	folder, err := filepath.Abs(folder)
 	if err != nil {

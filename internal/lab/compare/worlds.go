@@ -60,7 +60,7 @@ const (
 	prices        = "rates.yaml"
 )
 
-// files is a Cloud Foundry foundation and a Trove cloud, in files that suffered.
+// files is a Cloud Foundry foundation and a Trove cloud, in damaged files.
 func files(seed uint64) World {
 	serve := func(folder string) (*Served, error) {
 		world, err := sim.NewWorld(sim.Config{
@@ -95,7 +95,7 @@ func files(seed uint64) World {
 }
 
 // damage writes an event as a bad day leaves it: twice, not at all, cut, with a password, with a
-// state that nobody knows, or after a line of garbage. Most events come through whole.
+// state unknown to everybody, or after a line of garbage. Most events come through whole.
 func damage(to *bytes.Buffer, event *sim.Event, random *rand.Rand) {
 	text := string(event.JSON)
 	switch random.IntN(100) {
@@ -115,7 +115,7 @@ func damage(to *bytes.Buffer, event *sim.Event, random *rand.Rand) {
 	to.WriteString(text + "\n")
 }
 
-// foundation is a Cloud Controller with every fault that its knobs know, collected in two rounds.
+// foundation is a Cloud Controller with every fault of its knobs, collected in two rounds.
 func foundation(seed uint64, key *rsa.PrivateKey) World {
 	serve := func(folder string) (*Served, error) {
 		knobs := cc.StandardKnobs()
