@@ -83,6 +83,15 @@ bench: bin/benchstat ## Run the benchmarks and summarise them in bin/bench.txt
 	$(GO) test -run '^$$' -bench . -benchmem -count 5 ./... | tee bin/bench.txt
 	bin/benchstat bin/bench.txt
 
+.PHONY: compare
+compare: ## Compare the streams of this program with those of OLD=program, in the demo and WORLDS (20) worlds
+	$(call need,go)
+	@[ -x "$(OLD)" ] || { echo "make compare: OLD=$(OLD) is no program: build the version to compare with" \
+		"(git worktree add /tmp/old COMMIT && go -C /tmp/old build -o /tmp/daybook-old ./cmd/daybook)" \
+		"and give OLD=/tmp/daybook-old" >&2; exit 1; }
+	$(GO) build -o bin/daybook ./cmd/daybook
+	$(GO) run ./internal/lab/compare/run -worlds $(or $(WORLDS),20) $(OLD) bin/daybook
+
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME (20s)
 	$(call need,go)
