@@ -11,6 +11,7 @@
 //
 //   - USAGE, usage.<source>.<foundation>.<tenant>.<kind>.<resource>: every fact
 //   - USAGE, usage.<source>.<foundation>.horizon: the time up to which the source is collected
+//     (collector/horizons)
 //   - USAGE, usage.<source>.<foundation>.gap: a time in which facts may be missing
 //   - QUARANTINE, quarantine.<source>.<foundation>: input that no rule understands, without
 //     secrets, with the reason (collector/quarantine)

@@ -3,8 +3,8 @@ package cf
 import (
 	"context"
 	"fmt"
-	"time"
 
+	"github.com/daybook-billing/daybook/collector/horizons"
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
 )
@@ -33,45 +33,30 @@ func (f *foundation) load(ctx context.Context) error {
 	if f.loaded {
 		return nil
 	}
-	said, complete, err := f.lastHorizon(ctx, last)
+	// The newest horizon counts beside the collector's own: the position of the lists in USAGE is
+	// common to all collectors of the foundation, whatever their names.
+	horizon, err := horizons.Find(ctx, reader{f.store}, horizons.Query{
+		Source: events.SourceCF, Foundation: f.Name, Collector: f.Collector, Through: last,
+	})
 	if err != nil {
 		return fmt.Errorf("reading the horizon of foundation %q: %w", f.Name, err)
 	}
 	f.mu.Lock()
-	f.published, f.complete = said, complete
+	f.published, f.complete = horizon.Own, horizon.Newest
 	f.mu.Unlock()
 	f.writer.begin(last)
 	f.loaded = true
 	return nil
 }
 
-// lastHorizon is the horizon that this collector published last, and the newest that was published
-// since then by any: where the lists stand in USAGE is common to all, whatever their names. What a
-// retired collector said last counts for none.
-func (f *foundation) lastHorizon(ctx context.Context, last uint64) (said, newest time.Time, err error) {
-	subject := events.UsageHorizonSubject(events.SourceCF, f.Name)
-	end, err := lastSequence(ctx, f.store, events.StreamUsage, subject)
-	if err != nil {
-		return said, newest, err
-	}
-	err = backwards(ctx, f.store, events.StreamUsage, []string{subject},
-		min(end, last), func(m *bus.Stored) (h events.Horizon, err error) {
-			if err = h.DecodeJSON(m.Data); err != nil {
-				err = fmt.Errorf("message %d of %s cannot be read: %w", m.Sequence, events.StreamUsage, err)
-			}
-			return h, err
-		}, func(h events.Horizon) bool {
-			if h.Retired {
-				return false
-			}
-			if h.Time.After(newest) {
-				newest = h.Time
-			}
-			if h.Collector != f.Collector {
-				return false
-			}
-			said = h.Time
-			return true
-		})
-	return said, newest, err
+// reader reads the Store as package horizons does.
+type reader struct{ Store }
+
+// Each implements horizons.Reader. It does not tell the last sequence.
+func (r reader) Each(ctx context.Context, stream string, from, to uint64, options bus.ReadOptions,
+	yield func(m *bus.Stored) error,
+) (uint64, error) {
+	return 0, r.Scan(ctx, stream, Scan{
+		Filters: options.Filters, From: from, To: to, HeadersOnly: options.HeadersOnly,
+	}, yield)
 }

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/daybook-billing/daybook/collector"
+	"github.com/daybook-billing/daybook/collector/horizons"
 	"github.com/daybook-billing/daybook/collector/internal/appender"
 	"github.com/daybook-billing/daybook/collector/quarantine"
 	"github.com/daybook-billing/daybook/events"
@@ -304,9 +305,9 @@ func (c *Collector) horizons(ctx context.Context) error {
 func (c *Collector) horizon(ctx context.Context, source string, at time.Time) error {
 	subject := events.UsageHorizonSubject(source, c.cfg.Foundation)
 	later := func(ctx context.Context) (bool, error) {
-		before, err := c.deps.Store.Horizon(ctx, subject)
-		c.said[source] = before
-		return at.After(before), err
+		before, err := horizons.Last(ctx, c.deps.Store, source, c.cfg.Foundation)
+		c.said[source] = before.Time
+		return at.After(before.Time), err
 	}
 	if wanted, err := later(ctx); err != nil || !wanted {
 		return err

@@ -1,7 +1,6 @@
 package file
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -10,8 +9,6 @@ import (
 	"os"
 	"slices"
 	"time"
-
-	"github.com/daybook-billing/daybook/collector/internal/appender"
 )
 
 // Limits of the file collector.
@@ -96,14 +93,6 @@ func (c Config) validate() error {
 		return fmt.Errorf("the foundation's name has %d bytes: at most 100 are allowed", len(c.Foundation))
 	}
 	return nil
-}
-
-// Store is what the file collector needs of the bus; OnBus makes one.
-type Store interface {
-	appender.Store
-	// Horizon returns the time (ce-time) of the last message on the subject in USAGE, the zero time
-	// when there is none.
-	Horizon(ctx context.Context, subject string) (time.Time, error)
 }
 
 // Deps are what the file collector works with. Only Store is required.

@@ -3,8 +3,8 @@ package file_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
-	"time"
 
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
@@ -155,13 +155,19 @@ func (f *fakeStore) IDs(ctx context.Context, stream, filter string, from uint64,
 	return f.last(stream, filter), ctx.Err()
 }
 
-func (f *fakeStore) Horizon(_ context.Context, subject string) (t time.Time, err error) {
-	for i := range f.messages {
-		if m := &f.messages[i]; m.stream == events.StreamUsage && m.Subject == subject {
-			t, err = events.ParseTime(m.header(events.HeaderTime))
+func (f *fakeStore) Last(_ context.Context, stream, filter string) (bus.Stored, error) {
+	for _, m := range slices.Backward(f.messages) {
+		if m.stream == stream && matches(filter, m.Subject) {
+			return bus.Stored{Subject: m.Subject, Sequence: m.sequence, Data: m.Data}, nil
 		}
 	}
-	return t, err
+	return bus.Stored{}, bus.ErrNotFound
+}
+
+func (f *fakeStore) Each(context.Context, string, uint64, uint64, bus.ReadOptions,
+	func(m *bus.Stored) error,
+) (uint64, error) {
+	panic("the file collector reads ids and the last horizon only")
 }
 
 // ids lists the ids of a stream in order.

@@ -2,7 +2,6 @@ package trove
 
 import (
 	"cmp"
-	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -12,10 +11,8 @@ import (
 	"time"
 
 	"github.com/daybook-billing/daybook/collector"
-	"github.com/daybook-billing/daybook/collector/internal/appender"
 	"github.com/daybook-billing/daybook/collector/status"
 	"github.com/daybook-billing/daybook/events"
-	"github.com/daybook-billing/daybook/internal/bus"
 )
 
 // Durability of the exchanges that the collector may declare.
@@ -185,20 +182,6 @@ func (c *Config) connectionName() string {
 	}
 	return strings.TrimSpace("daybook collect trove " + c.Foundation + " " + c.Name + " on " + host)
 }
-
-// Store is what the Trove collector needs of the bus; OnBus makes one.
-type Store interface {
-	appender.Store
-	// Back returns the sequence from which on the filter matches n messages of the stream, or a
-	// lower one; 1 when it matches fewer.
-	Back(ctx context.Context, stream, filter string, n int) (from uint64, err error)
-	// Horizon returns the time of the collector's last horizon on the subject in USAGE, the zero
-	// time when there is none.
-	Horizon(ctx context.Context, subject, collector string) (time.Time, error)
-}
-
-// OnBus is the Store that a bus makes.
-func OnBus(b *bus.Bus) Store { return busStore{appender.OnBus(b), b} }
 
 // Deps are what the Trove collector works with. Only Store is required.
 type Deps struct {

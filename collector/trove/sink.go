@@ -6,9 +6,11 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/daybook-billing/daybook/collector/horizons"
 	"github.com/daybook-billing/daybook/collector/internal/appender"
 	"github.com/daybook-billing/daybook/collector/quarantine"
 	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/internal/bus"
 )
 
 // logEvery is the time in which some quarantined notifications are logged one by one.
@@ -79,9 +81,21 @@ func (s *sink) learn(ctx context.Context) error {
 			return fmt.Errorf("finding out what %s holds of foundation %s: %w", a.Stream, s.cfg.Foundation, err)
 		}
 	}
-	at, err := s.deps.Store.Horizon(ctx, events.UsageHorizonSubject(events.SourceTrove, s.cfg.Foundation), s.cfg.Name)
+	at, err := s.ownHorizon(ctx)
 	s.horizon = at
 	return err
+}
+
+// maxHorizons is the number of horizons among which the collector looks for its own.
+const maxHorizons = 1000
+
+// ownHorizon reads the collector's last horizon, the zero time when there is none near the end.
+func (s *sink) ownHorizon(ctx context.Context) (time.Time, error) {
+	found, err := horizons.Find(ctx, s.deps.Store, horizons.Query{
+		Source: events.SourceTrove, Foundation: s.cfg.Foundation, Collector: s.cfg.Name, Through: bus.End,
+		Limit: maxHorizons,
+	})
+	return found.Own, err
 }
 
 // store stores a batch, and corrects what became of each notification in it. After an error none,
@@ -180,7 +194,7 @@ func (s *sink) sayHorizon(ctx context.Context, at time.Time) (time.Time, error) 
 	subject := events.UsageHorizonSubject(h.Source, h.Foundation)
 	stands := at
 	later := func(ctx context.Context) (bool, error) {
-		before, err := s.deps.Store.Horizon(ctx, subject, s.cfg.Name)
+		before, err := s.ownHorizon(ctx)
 		if err == nil && !at.After(before) {
 			stands = before
 		}
