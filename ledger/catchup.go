@@ -9,7 +9,7 @@ import (
 	"github.com/daybook-billing/daybook/internal/bus"
 )
 
-// Bus is the part of the bus that CatchUp needs.
+// Bus is the part of the bus for CatchUp.
 type Bus interface {
 	Reader
 	// Stream returns a stream's state.

@@ -7,21 +7,21 @@ import (
 	"github.com/daybook-billing/daybook/events"
 )
 
-// Positions are the last messages that a ledger has posted, by stream. They are stored in the same
+// Positions are the sequences of the last posted messages, by stream. They are stored in the same
 // step as the postings.
 type Positions struct {
 	Metered uint64
 	Billing uint64
 }
 
-// Batch is what a ledger posts in one step, in stream order. Slices may be empty. The ledger must
-// not keep them.
+// Batch is the content of messages for one step, in stream order. Slices may be empty. The ledger
+// must not keep them.
 type Batch struct {
 	Positions Positions // after the batch
 	Charges   []events.Charge
 	Unrated   []Unrated
-	// ids of unrated entries that are no longer, those of this batch included: an id is never used
-	// again
+	// Settled are the ids of unrated entries to drop, entries of this batch included: an id is
+	// never used again.
 	Settled   []string
 	Running   []Running
 	Metered   []events.Horizon // metered through
@@ -43,18 +43,18 @@ type Running struct {
 	Tenant             string
 	Spans              []events.Span
 	Held               []events.Hold
-	HeldOmitted        uint32 // held parts that Held leaves out
+	HeldOmitted        uint32 // held parts beside Held
 }
 
-// Ledger is what is posted from METERED and BILLING, and what it can be asked.
+// Ledger keeps postings from METERED and BILLING, and answers questions about their sums.
 //
-// Post MUST apply a batch wholly or not at all, and MUST refuse one whose positions are not beyond
-// its own (ErrPosted): posting again after an unanswered Post must not count anything twice.
+// Post MUST apply a batch wholly or not at all, and MUST refuse one with positions not beyond the
+// ledger's own (ErrPosted): posting again after an unanswered Post must not count anything twice.
 // Readers MUST see whole batches only.
 type Ledger interface {
 	Positions(ctx context.Context) (Positions, error)
 	Post(ctx context.Context, batch Batch) error
-	// Bill returns the lines that match, sorted by period, tenant, kind, plan, component and unit.
+	// Bill returns the selected lines, sorted by period, tenant, kind, plan, component and unit.
 	Bill(ctx context.Context, q Query) (Bill, error)
 	// Running returns the running spans of a tenant, of everybody if tenant is empty, sorted by
 	// kind, resource and start.
@@ -67,12 +67,12 @@ type Query struct {
 	Period string // month, YYYY-MM
 }
 
-// Bill is the sum of the charges that a query selects, and what stands between it and being final.
+// Bill is the sum of the charges of a query, and all that may still change it.
 type Bill struct {
 	Lines     []Line
 	Unrated   int
 	Running   int            // running spans, charged up to their Start only
-	Held      int            // parts that may have run and are not billed
+	Held      int            // parts without proof, not billed
 	Anomalies map[string]int // by code, over all tenants
 	Gaps      []events.Gap
 	Horizons  []Horizon
@@ -93,8 +93,8 @@ type Line struct {
 	VAT       events.Decimal
 }
 
-// Horizon is how far a source has been metered, and charged: what runs is charged at each cut, so
-// Billed is never beyond the start of a running span.
+// Horizon is how far a source has been metered, and charged: running spans are charged at each cut,
+// so Billed is never beyond the start of one.
 type Horizon struct {
 	Source, Foundation string
 	Metered, Billed    time.Time

@@ -15,18 +15,18 @@ import (
 	"github.com/daybook-billing/daybook/internal/bus"
 )
 
-// ErrPosted refuses a batch that is not beyond the ledger's positions.
+// ErrPosted refuses a batch at or before the ledger's positions.
 var ErrPosted = errors.New("batch is posted already")
 
-// ErrUnreadable: a message of METERED or BILLING is not what its type says. Reading it again cannot
-// help.
+// ErrUnreadable: a message of METERED or BILLING does not have the form of its type. Reading it
+// again cannot help.
 var ErrUnreadable = errors.New("the message cannot be read: it was damaged, or published by something else than " +
 	"Daybook; find it with nats stream get")
 
 // maxBatch is how many messages go into one Batch.
 const maxBatch = 1000
 
-// Reader is what a Poster needs of the bus.
+// Reader is the part of the bus for a Poster.
 type Reader interface {
 	Read(ctx context.Context, stream string, from uint64, options bus.ReadOptions) (*bus.Reader, error)
 }
@@ -44,7 +44,7 @@ type Poster struct {
 	changed   chan struct{} // closed and replaced when positions change
 }
 
-// NewPoster returns a poster that is not running.
+// NewPoster returns a poster before its Run.
 func NewPoster(b Reader, l Ledger, log *slog.Logger) *Poster {
 	return &Poster{bus: b, ledger: l, log: log.With(slog.String("service", "ledger")), changed: make(chan struct{})}
 }
@@ -91,8 +91,8 @@ func (p *Poster) run(ctx context.Context) error {
 	return context.Cause(ctx)
 }
 
-// follow reads one stream and posts it, in batches that end when the stream runs dry. Its error is
-// never nil.
+// follow reads one stream and posts it. A batch ends at maxBatch messages, or earlier at the end of
+// the stream. Its error is never nil.
 func (p *Poster) follow(ctx context.Context, stream string, after uint64) error {
 	reader, err := p.bus.Read(ctx, stream, after+1, bus.ReadOptions{})
 	if err != nil {
@@ -151,7 +151,7 @@ func (p *Poster) reached(at Positions) {
 	p.changed = make(chan struct{})
 }
 
-// Positions returns what has been posted.
+// Positions returns the positions of the last posted batch.
 func (p *Poster) Positions() Positions {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -187,8 +187,8 @@ const internBits = 16
 
 func newDecoder() *decoder { return &decoder{names: events.NewInterner(internBits)} }
 
-// add adds a message of a stream to a batch. Messages of types that the ledger does not keep are
-// passed over.
+// add adds a message of a stream to a batch. Messages of other types than the ledger's are passed
+// over.
 func (d *decoder) add(batch *Batch, stream string, in *bus.Stored) error {
 	switch in.Header(events.HeaderType) {
 	case events.TypeMetered:

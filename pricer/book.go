@@ -17,8 +17,7 @@ import (
 // pure: no clock, no I/O, no order of maps reaches its outputs. It is not safe for concurrent use.
 type Book struct {
 	versions []version // published so far; the last one is in force
-	// spans holds what is posted, by span id, packed: there are very many of them, and few are
-	// looked at again.
+	// spans are the posted spans by id, packed: they are very many, and few are read again.
 	spans   map[string]packed
 	names   *events.Interner
 	message events.Metered // memory of the last unpack
@@ -31,24 +30,24 @@ type version struct {
 	parsed *catalogue.Catalogue
 }
 
-// posted is a span as it stands in the books. Its lines are not kept: rating it again with the
-// version that it was rated with gives them exactly.
+// posted is a span with charges. Its lines are not kept: rating it again with its version gives
+// them exactly.
 type posted struct {
 	Span    events.Span
 	Origin  origin
-	Cause   string // id of the message that made the entries
-	Version int    // index of the version that rated it; -1 before the first
-	// Correction is the month that the entries are posted to when their own was closed before they
-	// were made; else empty.
+	Cause   string // id of the cause of the entries
+	Version int    // index of its catalogue version; -1 before the first
+	// Correction is the month of the entries (YYYY-MM) where the span's own month was closed before
+	// them; else empty.
 	Correction string
 }
 
-// period is the month that the entries are posted to.
+// period is the month of the entries, YYYY-MM.
 func (p *posted) period() string { return max(p.Span.Start.Format("2006-01"), p.Correction) }
 
-// packed is a posted span as the METERED message that could have closed it, in JSON: the cause as
-// its id, and the version, counted from 1, as its cause's sequence. It is half as large as the
-// struct, and nothing in it has to be followed by the garbage collector.
+// packed is a posted span in the form of a METERED message with it as the only closed span, in
+// JSON: the cause as its id, and the version, counted from 1, as its cause's sequence. It is half
+// as large as the struct, and has no pointers for the garbage collector to follow.
 type packed []byte
 
 func pack(p *posted) packed {
@@ -62,7 +61,7 @@ func pack(p *posted) packed {
 	return bytes.Clone(m.AppendJSON(scratch[:0]))
 }
 
-// unpack reads what pack wrote. It errs on what comes from a damaged snapshot.
+// unpack is the opposite of pack. It fails for a damaged snapshot.
 func (b *Book) unpack(text packed) (*posted, error) {
 	m := &b.message
 	if err := b.names.DecodeMetered(m, text); err != nil {
@@ -78,7 +77,7 @@ func (b *Book) unpack(text packed) (*posted, error) {
 	}, nil
 }
 
-// origin is the part of a span's subject beside the span.
+// origin is the part of a subject beside the span's fields.
 type origin struct{ Source, Foundation, Resource string }
 
 // NewBook returns an empty book without a catalogue.
@@ -89,7 +88,7 @@ func NewBook() *Book {
 // internBits is the size of the table of repeated strings: 2^14.
 const internBits = 14
 
-// Entries is what one cause changes on one subject.
+// Entries are the changes of one cause on one subject.
 type Entries struct {
 	Source, Foundation, Tenant, Kind, Resource string
 
@@ -101,10 +100,10 @@ type Entries struct {
 // maxEntries is how many charges and unrated parts one message lists at the most.
 const maxEntries = 250
 
-// Metered posts a METERED message: reversals for what it retracts, charges for what it closes.
+// Metered posts a METERED message: reversals for its retracted spans, charges for its closed ones.
 // Where METERED contradicts itself (a span closed twice, or retracted and never closed) nothing is
-// charged twice and nothing reversed that was not charged, and that is an anomaly: one such message
-// must not stop everybody's bill.
+// charged twice and nothing reversed without a charge. The contradiction is an anomaly, because one
+// such message must not stop everybody's bill.
 func (b *Book) Metered(m *events.Metered, emit func(*Entries)) (anomalies []events.Anomaly, err error) {
 	var groups grouping
 	inconsistent := func(s *events.Span, what string) {
@@ -144,8 +143,8 @@ func (b *Book) Metered(m *events.Metered, emit func(*Entries)) (anomalies []even
 	return anomalies, nil
 }
 
-// Catalogue puts a new version in force and rates every span again. A version that does not parse
-// is an error, changes nothing, and the former stays in force.
+// Catalogue puts a new version in force and rates every span again. It fails for a version with
+// mistakes, and for the name of an earlier one; then the former version stays in force.
 func (b *Book) Catalogue(c *events.Catalogue, cause string, emit func(*Entries)) error {
 	for _, v := range b.versions {
 		if v.Name == c.Version {
@@ -168,7 +167,7 @@ func (b *Book) Catalogue(c *events.Catalogue, cause string, emit func(*Entries))
 		before, missing := b.rate(p)
 		after, stillMissing := b.rate(&next)
 		if slices.EqualFunc(before, after, sameLine) && slices.Equal(missing, stillMissing) {
-			continue // the entries stand as they are
+			continue // the entries are right
 		}
 		entries := groups.of(p)
 		b.reverse(p, cause, "", entries)
@@ -182,7 +181,7 @@ func (b *Book) Catalogue(c *events.Catalogue, cause string, emit func(*Entries))
 	return nil
 }
 
-// sorted returns every span in a fixed order that keeps the spans of a subject together.
+// sorted returns every span in the order of comparePosted.
 func (b *Book) sorted() ([]*posted, error) {
 	spans := make([]*posted, 0, len(b.spans))
 	for id, text := range b.spans {
@@ -196,7 +195,7 @@ func (b *Book) sorted() ([]*posted, error) {
 	return spans, nil
 }
 
-// comparePosted is a fixed order that keeps the spans of a subject together.
+// comparePosted orders spans by subject, start and id.
 func comparePosted(x, y *posted) int {
 	return cmp.Or(cmp.Compare(x.Span.Tenant, y.Span.Tenant), cmp.Compare(x.Origin.Source, y.Origin.Source),
 		cmp.Compare(x.Origin.Foundation, y.Origin.Foundation), cmp.Compare(x.Span.Kind, y.Span.Kind),
@@ -204,7 +203,7 @@ func comparePosted(x, y *posted) int {
 			y.Span.ID))
 }
 
-// rate prices a span with the version that it is posted under.
+// rate prices a span with its version.
 func (b *Book) rate(p *posted) ([]rating.Line, []rating.Unrated) {
 	if p.Version < 0 {
 		return nil, []rating.Unrated{{Start: p.Span.Start, End: p.Span.End, Reason: "no catalogue has been published"}}
@@ -228,8 +227,8 @@ func (b *Book) charge(p *posted, to *Entries) {
 	}
 }
 
-// reverse adds the exact negatives of a span's entries, and settles what of it was unrated. What
-// belongs to a month before that of the correction, if it is one, is posted to that.
+// reverse adds the exact negatives of a span's charges, and settles its unrated parts. Entries of a
+// month before the correction's, if there is one, are posted to the correction's month.
 func (b *Book) reverse(p *posted, cause, correction string, to *Entries) {
 	lines, unrated := b.rate(p)
 	for i := range lines {
@@ -276,7 +275,7 @@ func unratedID(p *posted, i int) string {
 	return events.ID("unrated", p.Cause, p.Span.ID, strconv.Itoa(i))
 }
 
-// grouping collects entries by subject, in the order in which subjects come.
+// grouping collects entries by subject, in the order of each subject's first entry.
 type grouping struct{ list []*Entries }
 
 func (g *grouping) of(p *posted) *Entries {

@@ -27,7 +27,7 @@ plans:
 
 func hour(h int) time.Time { return time.Date(2001, 1, 1, h, 0, 0, 0, time.UTC) }
 
-// span is an hour-grained span of a process, with an id that says what it is.
+// span is a span of a process from hour to hour, with kind, resource and hours as its id.
 func span(kind, resource string, from, to int) events.Span {
 	return events.Span{
 		ID: fmt.Sprintf("%s/%s/%d-%d", kind, resource, from, to), Kind: kind, Resource: resource, Tenant: "org",
@@ -48,7 +48,7 @@ func metered(id string, retracted, closed []events.Span) *events.Metered {
 	}
 }
 
-// account adds up what a book puts out, as a ledger would.
+// account adds up the entries of a book, as a ledger would.
 type account struct {
 	charges  []events.Charge
 	unrated  map[string]bool
@@ -211,7 +211,7 @@ var _ = Describe("The book", func() {
 	})
 })
 
-// Whatever happens in whatever order, the account equals the price of what stands, under the last
+// After any messages in any order, the account equals the price of the posted spans under the last
 // catalogue.
 func TestAccountEqualsWhatStands(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {

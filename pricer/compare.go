@@ -31,7 +31,7 @@ type comparer struct {
 	billing   events.Billing
 }
 
-// Derived implements stage.Comparer. The book itself says what is derived.
+// Derived implements stage.Comparer. Compare reads the derived entries from the book.
 func (c *comparer) Derived(*stage.Output) error { return nil }
 
 // Stored implements stage.Comparer.
@@ -70,7 +70,7 @@ func (c *comparer) Difference(cause events.Cause, at time.Time, emit func(stage.
 }
 
 // comparison adds up the entries of BILLING, span by span, and compares them with a book. It
-// remembers a digest of each span's entries, and in full only the spans that differ.
+// remembers a digest of each span's entries, and the entries in full only where spans differ.
 type comparison struct {
 	spans     *stage.Comparison[string] // by span id
 	priced    map[string]int            // charges that are not reversed, by version of the catalogue
@@ -80,19 +80,18 @@ type comparison struct {
 	differs map[string]*balance // by span id, in the second round
 }
 
-// sum is the sum of the digests of a span's entries, in which the order of entries does not matter
-// and a reversal subtracts the digest that its charge has added. A correction's reversal does not,
-// because it is posted to another month than its charge: spans with such entries, few, are suspect
-// and compared entry by entry.
+// sum is the sum of the digests of a span's entries: their order does not matter, and a reversal
+// subtracts the digest of its charge. A correction's reversal has another month than its charge,
+// and so another digest: spans with such entries, few, are suspect and compared entry by entry.
 type sum uint64
 
-// settled is an unrated entry, whose digest is subtracted when it is settled.
+// settled is an unrated entry. Settling it subtracts its digest.
 type settled struct {
 	span string
 	sum  sum
 }
 
-// balance is the entries of a span that are posted and not reversed, and their subject.
+// balance is the entries of a span without a reversal, and their subject.
 type balance struct {
 	origin  origin
 	kind    string
@@ -139,8 +138,8 @@ func (b *balance) post(c *events.Charge, digest sum) {
 	}
 }
 
-// reverse adds the entries that bring the balance to nothing, and returns how many charges they
-// are.
+// reverse adds entries to bring the balance to nothing, and returns the number of charges among
+// them.
 func (b *balance) reverse(cause string, to *Entries) (n int) {
 	for _, id := range slices.Sorted(maps.Keys(b.charges)) {
 		c := b.charges[id]
@@ -258,8 +257,8 @@ func (c *comparison) unrated(at origin, unrated []events.Unrated, settledIDs []s
 	}
 }
 
-// compare finds the spans whose entries are not those of the book. again asks for a second round,
-// which keeps their entries.
+// compare finds the spans with other entries than the book's. again asks for a second round, to
+// keep their entries.
 func (c *comparison) compare(b *Book) (again bool, err error) {
 	if c.spans.Second() {
 		return false, nil
@@ -283,8 +282,8 @@ func (c *comparison) compare(b *Book) (again bool, err error) {
 	return again, nil
 }
 
-// missing names the catalogues that priced the entries of BILLING, if the book knows none of them:
-// then no charge can be derived, and all would be reversed.
+// missing names the catalogues of the entries in BILLING, if the book knows none of them: then no
+// charge can be derived, and all would be reversed.
 func (c *comparison) missing(b *Book) []string {
 	maps.DeleteFunc(c.priced, func(_ string, charges int) bool { return charges <= 0 })
 	if slices.ContainsFunc(b.versions, func(v version) bool { return c.priced[v.Name] > 0 }) {
@@ -307,8 +306,8 @@ func (c *comparison) wanted(b *Book, p *posted) map[sum]int {
 	return counts
 }
 
-// difference puts out, for a cause, reversals of the entries that are not those of the book, and
-// the charges that are.
+// difference puts out, for a cause, reversals of the entries in BILLING alone and the charges in
+// the book alone.
 func (c *comparison) difference(b *Book, cause string, emit func(*Entries)) (reversed, charged int, err error) {
 	type due struct {
 		*posted
@@ -356,7 +355,7 @@ func (c *comparison) difference(b *Book, cause string, emit func(*Entries)) (rev
 	return reversed, charged, nil
 }
 
-// adopt notes the cause of entries that are stored.
+// adopt notes the cause of stored entries.
 func (b *Book) adopt(cause string, charges []events.Charge, unrated []events.Unrated) error {
 	note := func(span string) error {
 		text := b.spans[span]

@@ -4,5 +4,5 @@ package pricer
 // METERED.
 type Config struct{}
 
-// logicVersion changes with every change of what the pricer derives from the same spans.
+// logicVersion changes with every change of the charges for the same spans.
 const logicVersion = "pricer/2"

@@ -1,14 +1,14 @@
-// Package pricer turns spans into charges: it rates what METERED says with the catalogue in force
-// and publishes to BILLING.
+// Package pricer turns spans into charges: it rates the spans of METERED with the catalogue in
+// force and publishes to BILLING.
 //
 // Reads METERED, in order: spans retracted and closed, catalogue versions, horizons.
 //
 // Writes BILLING: for each METERED message, and each kind in it, the charges on
-// billing.charge.<tenant>.<source>.<foundation>.<kind>.<resource> and what no plan prices on
-// billing.unrated.…; a retracted span is reversed by the exact negative of what it was charged. A
-// new catalogue version rates every span again: where the price differs the old charges are
-// reversed and new ones posted; where there was no price before, there is one now. Each horizon
-// passes on once everything before it has been charged. Snapshots go to the Object Store bucket
+// billing.charge.<tenant>.<source>.<foundation>.<kind>.<resource> and the parts without a price on
+// billing.unrated.…. A retracted span is reversed by the exact negatives of its charges. A new
+// catalogue version rates every span again: where the price differs, the old charges are reversed
+// and new ones posted; a part without a price is settled as soon as it has one. Each horizon passes
+// on once everything before it has been charged. Snapshots go to the Object Store bucket
 // daybook-pricer.
 //
 // Guarantees: the output is a pure function of METERED, byte for byte; each output is appended
@@ -16,6 +16,14 @@
 //
 // A crash at any point loses nothing: the output stream is the checkpoint.
 //
-// The pure parts are formula/ (the price language), catalogue/ (what a plan is, and which one
-// applies), rating/ (a span times a catalogue) and book.go (what is charged so far).
+// The pure parts are formula/ (the price language), catalogue/ (plans, and the choice of one),
+// rating/ (a span times a catalogue) and book.go (all charges so far).
+//
+// # Errors
+//
+//	METERED message of another publisher   anomaly in BILLING, unreadable; the message is not used
+//	catalogue with mistakes                anomaly in BILLING; the former catalogue stays in force
+//	span closed twice, or never closed     anomaly in BILLING, inconsistent; the entry is left out
+//	METERED message that does not decode   the service stops: METERED is Daybook's own, and damaged
+//	snapshot that does not decode          a longer start: METERED is read from the beginning
 package pricer

@@ -16,7 +16,7 @@ import (
 	"github.com/daybook-billing/daybook/pricer/catalogue"
 )
 
-// Deps are what the pricer works with.
+// Deps are the pricer's dependencies.
 type Deps struct {
 	Bus     stage.Bus
 	Log     *slog.Logger
@@ -29,7 +29,7 @@ type Pricer struct{ stage *stage.Stage }
 // Bucket is the Object Store bucket of the pricer's snapshots.
 const Bucket = "daybook-pricer"
 
-// New returns a pricer that is not running.
+// New returns a pricer before its Run.
 func New(cfg Config, deps Deps) *Pricer {
 	contract, processor := Contract(cfg)
 	return &Pricer{stage.New(contract, deps.Bus, processor(), deps.Log, deps.Metrics)}
@@ -54,7 +54,7 @@ func (p *Pricer) Wait(ctx context.Context, sequence uint64) error { return p.sta
 // Ready tells why the service is not at work; see stage.Stage.Ready.
 func (p *Pricer) Ready() error { return p.stage.Ready() }
 
-// Done returns the last message of METERED that has been worked off.
+// Done returns the sequence in METERED of the last message worked off.
 func (p *Pricer) Done() uint64 { return p.stage.Done() }
 
 // processor is the stage's view of a Book.
@@ -106,8 +106,8 @@ func (p *processor) Step(in *bus.Stored, emit func(stage.Output)) error {
 
 func (p *processor) catalogue(in *bus.Stored, emit func(stage.Output)) error {
 	var c events.Catalogue
-	// The time of publication stays out of the bodies: BILLING is a function of what METERED says,
-	// not of when it was said.
+	// The time of publication stays out of the bodies: BILLING is a function of the contents of
+	// METERED and not of the times of storing.
 	cause := events.Cause{ID: in.Header(events.HeaderID), Sequence: in.Sequence, Event: "catalogue"}
 	err := c.DecodeJSON(in.Data)
 	if err == nil {
@@ -123,7 +123,7 @@ func (p *processor) catalogue(in *bus.Stored, emit func(stage.Output)) error {
 	return nil
 }
 
-// anomaly is the message for what belongs to no entry.
+// anomaly is the message for an anomaly without an entry.
 func anomaly(id, source, foundation string, cause events.Cause, a events.Anomaly, at time.Time) stage.Output {
 	notice := events.AnomalyNotice{ID: id, Source: source, Foundation: foundation, Cause: cause, Anomaly: a}
 	return stage.Output{
@@ -133,7 +133,7 @@ func anomaly(id, source, foundation string, cause events.Cause, a events.Anomaly
 }
 
 // numbered turns entries into the messages of a cause, each with an id of its own. at is for the
-// header of those whose cause has no time of its own.
+// header where the cause has no time of its own.
 func numbered(cause events.Cause, at time.Time, emit func(stage.Output)) func(*Entries) {
 	part := 0
 	if !cause.Time.IsZero() {
@@ -167,8 +167,8 @@ func numbered(cause events.Cause, at time.Time, emit func(stage.Output)) func(*E
 	}
 }
 
-// Adopt implements stage.Adopter: after a replay, entries that it published name it as their cause,
-// and the others keep theirs.
+// Adopt implements stage.Adopter. The entries of a replay have the replay as their cause, all other
+// entries keep theirs.
 func (p *processor) Adopt(stored *bus.Stored) error {
 	switch stored.Header(events.HeaderType) {
 	case events.TypeBilling:

@@ -24,8 +24,8 @@ plans:
       - {name: hour, formula: "ceil(seconds / 3600) * 0.%02d"}
 `
 
-// story is a METERED stream: spans, a catalogue, its successor, retractions, a horizon, and what is
-// not for the pricer.
+// story is a METERED stream: spans, a catalogue, its successor, retractions, a horizon, and
+// messages without meaning for the pricer.
 func story() []bus.Stored {
 	start := time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
 	var stream []bus.Stored
@@ -109,7 +109,7 @@ func TestSnapshotAnywhere(t *testing.T) {
 	}
 }
 
-// A snapshot that is cut off anywhere is an error, or a shorter list of spans, which the chain then
+// A snapshot cut off anywhere is an error, or a shorter list of spans, which the chain then
 // tells; never a panic.
 func TestDamagedSnapshot(t *testing.T) {
 	p := newProcessor()
@@ -127,7 +127,7 @@ func TestDamagedSnapshot(t *testing.T) {
 	}
 }
 
-// A message that Daybook did not publish is an anomaly, not silence.
+// A message of another publisher is an anomaly, not silence.
 func TestForeignMessage(t *testing.T) {
 	foreign := bus.NewStored(bus.Message{Subject: "catalogue.x", Data: []byte("rubbish")}, 7, time.Now(), 0)
 	out := steps(t, newProcessor(), []bus.Stored{foreign})
@@ -137,7 +137,7 @@ func TestForeignMessage(t *testing.T) {
 	}
 }
 
-// What the pricer puts out for a METERED message does not depend on when it was stored.
+// The outputs for a METERED message do not depend on its time of storing.
 func TestOutputsAreAFunctionOfTheInput(t *testing.T) {
 	stream := story()
 	later := append([]bus.Stored(nil), stream...)
@@ -179,8 +179,8 @@ func stored(o stage.Output) bus.Stored {
 	}, 1, time.Time{}, 0)
 }
 
-// corrected is a METERED stream in which February corrects January: one span is retracted, another
-// is retracted and closed again.
+// corrected is a METERED stream with a correction of January in February: one span is retracted,
+// another is retracted and closed again.
 func corrected() (stream []bus.Stored) {
 	from := time.Date(2026, 1, 10, 0, 0, 0, 0, time.UTC)
 	add := func(kind, id string, body stage.Body) {

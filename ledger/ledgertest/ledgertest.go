@@ -1,4 +1,4 @@
-// Package ledgertest is the conformance suite that every ledger passes.
+// Package ledgertest is the conformance suite of all ledgers.
 package ledgertest
 
 import (

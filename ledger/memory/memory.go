@@ -1,4 +1,4 @@
-// Package memory is the ledger that is rebuilt by replay at every start: the embedded default.
+// Package memory is the ledger in memory, the embedded default. Each start reads the streams anew.
 package memory
 
 import (
@@ -13,8 +13,8 @@ import (
 	"github.com/daybook-billing/daybook/ledger"
 )
 
-// Ledger keeps sums of charges, not the charges: its size grows with tenants, plans and months, and
-// with what is running.
+// Ledger keeps sums of charges, not the charges: its size grows with tenants, plans, months and
+// running spans.
 type Ledger struct {
 	mu        sync.RWMutex // guards everything below; Post holds it for a whole batch
 	positions ledger.Positions

@@ -1,4 +1,4 @@
-// Package catalogue reads the price catalogue and chooses the plan that prices a resource.
+// Package catalogue reads the price catalogue and chooses the plan of a resource.
 //
 // The catalogue is a YAML file:
 //
@@ -26,14 +26,14 @@
 // # Versions
 //
 // Entries of one name are versions of one plan, as entries of one code are of one rate: each is in
-// force from its valid_from until that of the next. The billing currency's own rate is 1 until
+// force from its valid_from until the next one's. The billing currency's own rate is 1 until
 // currency_rates lists one for it.
 //
 // # Matching
 //
-// A plan matches a resource when every field of its match does. Of the plans in force that match,
-// the one with more fields wins, then the one with more literal characters in them, then the one
-// that stands later in the file.
+// A plan matches a resource when every field of its match does. Of the matching plans in force, the
+// one with more fields wins, then the one with more literal characters in them, then the later one
+// in the file.
 package catalogue
 
 import (
@@ -50,7 +50,7 @@ import (
 // MaxSize is how many bytes a catalogue file may have.
 const MaxSize = 4 << 20
 
-// Catalogue is a price catalogue that has been read and checked. It is immutable but for a cache of
+// Catalogue is a checked price catalogue. It is immutable but for a cache of
 // choices, and can be used by several goroutines at once.
 type Catalogue struct {
 	Currency string  // the billing currency
@@ -59,10 +59,10 @@ type Catalogue struct {
 	digest     string
 	vat        map[string]Rates
 	currencies map[string]Rates
-	relevant   [fields]bool // which fields of a resource some plan asks for
+	relevant   [fields]bool // the fields in the match of any plan
 
 	mu     sync.RWMutex         // guards chosen
-	chosen map[Resource]choices // by what is relevant of the resource; at most maxChosen
+	chosen map[Resource]choices // by the relevant fields of the resource; at most maxChosen
 }
 
 // Plan is one version of a plan.
@@ -83,7 +83,7 @@ type Plan struct {
 	unrated  string // why the plan prices nothing before rated
 }
 
-// Defaults stand in for what a footprint does not have.
+// Defaults stand in for absent counts of a footprint.
 type Defaults struct {
 	Instances events.Decimal // 1 unless the plan says otherwise
 	MemoryMB  events.Decimal
@@ -156,8 +156,7 @@ func (c *Catalogue) CurrencyRates(code string) (Rates, bool) {
 	return r, ok
 }
 
-// link computes what follows from what the file says: ends of versions, terms, and from when a plan
-// can be rated.
+// link computes the ends of versions, the terms of components, and from when a plan can be rated.
 func (c *Catalogue) link() {
 	byName := map[string][]*Plan{}
 	for i, p := range c.Plans {
@@ -192,8 +191,8 @@ func (p *Plan) ratedFrom(rates Rates, of string) {
 	}
 }
 
-// terms is a text that is equal for components that price alike. The parts are separated by a byte
-// that no name has.
+// terms is a text, equal for components of equal prices. Its parts are separated by a byte of no
+// name.
 func (p *Plan) terms(c *Component) string {
 	var price string
 	if c.Formula != nil {
@@ -216,8 +215,8 @@ func (p *Plan) terms(c *Component) string {
 	return text
 }
 
-// merged sorts rates by time and drops those that repeat the value before them, so that every
-// boundary is a change.
+// merged sorts rates by time and drops repetitions of the value before them, so that every boundary
+// is a change.
 func merged(rates []Rate) Rates {
 	slices.SortStableFunc(rates, func(a, b Rate) int { return a.ValidFrom.Compare(b.ValidFrom) })
 	return slices.CompactFunc(rates, func(a, b Rate) bool { return a.Value.Cmp(b.Value) == 0 })

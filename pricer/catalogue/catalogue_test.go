@@ -35,8 +35,7 @@ func at(s string) time.Time {
 	return t
 }
 
-// plans makes a catalogue of plans that differ in what matters to a spec; each line is the inside
-// of a YAML mapping.
+// plans makes a catalogue of plans; each line is the inside of a plan's YAML mapping.
 func plans(lines ...string) string {
 	text := "currency: GBP\ncurrency_rates: [{code: USD, valid_from: 2020-01-01, rate: 0.8}]\nplans:\n"
 	for _, line := range lines {

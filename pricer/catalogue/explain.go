@@ -10,16 +10,16 @@ import (
 	"github.com/daybook-billing/daybook/events"
 )
 
-// Explanation tells which plan prices a resource at a time, and why.
+// Explanation names the plan of a resource at a time, and tells why.
 type Explanation struct {
 	Resource   Resource
 	At         time.Time
 	Winner     *Plan       // nil when nothing prices the resource
 	Why        string      // why Winner won, or why there is none
-	Candidates []Candidate // every plan version: those that match first, the most specific first, then by file order
+	Candidates []Candidate // every plan version: matching ones first, the most specific first, then by file order
 }
 
-// Candidate is a plan version that was considered.
+// Candidate is a considered plan version.
 type Candidate struct {
 	Plan    *Plan
 	Matches bool // its fields match the resource

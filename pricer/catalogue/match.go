@@ -10,7 +10,7 @@ import (
 	"github.com/daybook-billing/daybook/events"
 )
 
-// Resource is what a plan is chosen by. The counts of the footprint play no part.
+// Resource is the input of the choice of a plan. The counts of the footprint play no part.
 type Resource struct {
 	Foundation string
 	Tenant     string
@@ -58,8 +58,8 @@ func (f field) has(kind string) bool {
 	}
 }
 
-// values returns pointers to the name and the id that the field is compared with; the id is nil
-// where there is none.
+// values returns pointers to the name and the id to compare the field with; the id is nil where
+// there is none.
 func (r *Resource) values(f field) (name, id *string) {
 	p := &r.Footprint
 	switch f {
@@ -98,7 +98,7 @@ func newConstraint(f field, glob string) Constraint {
 	return Constraint{Field: fieldNames[f], Glob: glob, field: f, wild: strings.ContainsAny(glob, "*?")}
 }
 
-// literal counts the characters of the glob that stand for themselves.
+// literal counts the characters of the glob without wildcards.
 func (c *Constraint) literal() int {
 	return utf8.RuneCountInString(c.Glob) - strings.Count(c.Glob, "*") - strings.Count(c.Glob, "?")
 }
@@ -171,11 +171,11 @@ type Choice struct {
 
 type choices []Choice
 
-// maxChosen bounds the cache of choices. It holds one entry for each combination of the fields that
-// plans ask for.
+// maxChosen bounds the cache of choices. It holds one entry for each combination of relevant
+// fields.
 const maxChosen = 20_000
 
-// Choices returns which plan prices the resource when: at least one choice, by time, the first one
+// Choices returns the plans of the resource over time: at least one choice, by time, the first one
 // from the zero time on. A plan is chosen only from when its currencies and VAT codes have rates.
 // The result must not be changed.
 func (c *Catalogue) Choices(r *Resource) []Choice {
@@ -196,7 +196,7 @@ func (c *Catalogue) Choices(r *Resource) []Choice {
 	return found
 }
 
-// key keeps of a resource what the plans ask for.
+// key keeps the relevant fields of a resource.
 func (c *Catalogue) key(r *Resource) Resource {
 	key := Resource{Kind: r.Kind}
 	for f := fieldBuildpack; f < fields; f++ {

@@ -15,7 +15,7 @@ import (
 )
 
 // Parse reads and checks a catalogue. The file's name is for messages only. The error is of type
-// Problems and lists all that is wrong, each with line, column and what to do.
+// Problems and lists all mistakes, each with line, column and the way to correct it.
 func Parse(file string, data []byte) (*Catalogue, error) {
 	r := &reader{file: file}
 	c := &Catalogue{

@@ -14,7 +14,7 @@ import (
 // maxProblems is how many problems an error lists.
 const maxProblems = 100
 
-// Problem is one mistake in a catalogue file, with what to do about it.
+// Problem is one mistake in a catalogue file, with the way to correct it.
 type Problem struct {
 	File    string
 	Line    int // from 1
@@ -97,7 +97,7 @@ func within(lines []string, n *yaml.Node, offset int) (line, column int) {
 	return line, column
 }
 
-// nearest returns the known name that a misspelt one probably meant, or "".
+// nearest returns the known name probably meant by a misspelt one, or "".
 func nearest(name string, known []string) string {
 	best, least := "", 3
 	for _, k := range known {
@@ -132,7 +132,7 @@ func distance(a, b string) int {
 	return row[len(b)]
 }
 
-// unknown is the message for a name that is not among the known ones.
+// unknown is the message for a name beside the known ones.
 func unknown(noun, name string, known []string) string {
 	if near := nearest(name, known); near != "" {
 		return fmt.Sprintf("unknown %s %q: did you mean %q", noun, clip(name), near)
@@ -143,7 +143,7 @@ func unknown(noun, name string, known []string) string {
 	return fmt.Sprintf("unknown %s %q: known are %s", noun, clip(name), strings.Join(known[:min(len(known), 20)], ", "))
 }
 
-// clip shortens what a message repeats from the file.
+// clip shortens a quotation from the file.
 func clip(s string) string {
 	if r := []rune(s); len(r) > 60 {
 		return string(r[:60]) + "…"

@@ -118,7 +118,7 @@ type object struct {
 	values map[string]*yaml.Node
 }
 
-// object reads a mapping that may have the given keys; nil when it is none.
+// object reads a mapping with any of the given keys; nil when it is none.
 func (r *reader) object(n *yaml.Node, name string, known ...string) *object {
 	if n.Kind != yaml.MappingNode {
 		r.problem(n, "%s must be a mapping with the keys %s, not %s", name, strings.Join(known, ", "), nodeName(n))

@@ -7,11 +7,11 @@ import (
 )
 
 // arithmetic is the context of every operation. It is never changed. Nothing is trapped by apd
-// itself: the conditions are looked at by failed, which knows the words for them.
+// itself: failed turns the conditions into messages.
 var arithmetic = apd.Context{Precision: 50, MaxExponent: 100, MinExponent: -100, Rounding: apd.RoundHalfEven}
 
-// What ceil, floor and round see of their argument, so that the last digits of a division do not
-// move a whole number.
+// Decimal places and digits of the argument of ceil, floor and round: the last digits of a division
+// must not move a whole number.
 const (
 	wholePlaces = 30
 	wholeDigits = 40
@@ -26,9 +26,8 @@ type machine struct {
 
 func newMachine(slots int) *machine { return &machine{slots: make([]apd.Decimal, slots)} }
 
-// eval computes n, using the slots from slot on, and returns where the result is: a slot, a
-// variable or a constant, which must not be changed. On failure it returns the node that failed and
-// what happened.
+// eval computes n with the slots from slot on. The result z is a slot, a variable or a constant,
+// never to be changed. On failure, at is the failing node and message tells why.
 func (m *machine) eval(n *node, slot int) (z *apd.Decimal, at *node, message string) {
 	if n.constant {
 		return &n.value, nil, ""
@@ -85,8 +84,8 @@ func (m *machine) binary(o op, slot int, x, y *apd.Decimal) string {
 	return failed(condition, err)
 }
 
-// divideWhole divides whole numbers that divide without rest: the common 7200 / 3600, many times
-// faster.
+// divideWhole divides whole numbers without remainder, such as 7200 / 3600, many times faster than
+// apd. It reports whether it did.
 func divideWhole(z, x, y *apd.Decimal) bool {
 	a, ok := small(x)
 	b, ok2 := small(y)
@@ -97,7 +96,7 @@ func divideWhole(z, x, y *apd.Decimal) bool {
 	return true
 }
 
-// small returns a whole, non-negative number that is written without exponent and fits in 63 bits.
+// small returns a whole, non-negative number without exponent, if it fits in 63 bits.
 func small(x *apd.Decimal) (int64, bool) {
 	if x.Exponent != 0 || x.Negative || !x.Coeff.IsInt64() {
 		return 0, false
@@ -161,7 +160,7 @@ func (m *machine) toWhole(o op, z, x *apd.Decimal) string {
 	return failed(condition, err)
 }
 
-// extreme computes min and max, whose first argument is x.
+// extreme computes min and max; x is their first argument.
 func (m *machine) extreme(n *node, x *apd.Decimal, slot int) (*apd.Decimal, *node, string) {
 	z := &m.slots[slot]
 	if z != x {

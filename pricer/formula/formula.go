@@ -17,7 +17,7 @@
 //
 // Every operation is exact as far as 50 digits go and is rounded half-even there. An exponent must
 // be a whole number from -100 to 100; the power is computed by multiplication, fractional exponents
-// are refused. ceil, floor and round first drop what stands beyond 30 decimal places or 40 digits:
+// are refused. ceil, floor and round first drop digits beyond 30 decimal places or 40 digits:
 // 2/3*3 is 2.000…01 at 50 digits, and its ceil is 2 all the same. Division by zero, results beyond
 // 10^100, results nearer to zero than 10^-100 and a final result of more than 30 digits before the
 // point are errors with the position of the operator, never infinities, zeros or approximations. A
@@ -60,7 +60,7 @@ type Vars struct {
 	VolumeGB  events.Decimal
 }
 
-// Error tells what is wrong with a formula, or went wrong in its evaluation, and where.
+// Error is a mistake in a formula, or a failure of its evaluation, with its position.
 type Error struct {
 	Offset  int // in bytes from the start of the text
 	Column  int // in characters, from 1
@@ -70,8 +70,7 @@ type Error struct {
 // Error writes the column and the message.
 func (e *Error) Error() string { return fmt.Sprintf("column %d: %s", e.Column, e.Message) }
 
-// Formula is a formula that has been read. It is immutable and can be used by several goroutines at
-// once.
+// Formula is a parsed formula. It is immutable and can be used by several goroutines at once.
 type Formula struct {
 	text  string
 	canon string

@@ -39,7 +39,7 @@ var functions = [...]function{
 	{"max", opMax, true},
 }
 
-// The strength with which operators bind.
+// The binding strengths of operators.
 const (
 	bindSum = iota + 1
 	bindProduct
@@ -58,7 +58,7 @@ var operators = [...]operator{
 	opDivide: {"/", bindProduct}, opPower: {"^", bindPower},
 }
 
-// node is one node of the syntax tree. It is not changed once it is built.
+// node is one node of the syntax tree, immutable once built.
 type node struct {
 	op       op
 	offset   int // of the operator, name or literal in the text
@@ -68,8 +68,8 @@ type node struct {
 	value    apd.Decimal
 }
 
-// slots is how many slots eval needs: a left argument uses the slots that its parent uses, a right
-// one those above.
+// slots is the number of slots for eval: a left argument uses its parent's slots, a right one the
+// slots above.
 func (n *node) slots() int {
 	if n.constant || n.op == opVariable {
 		return 0
@@ -84,8 +84,7 @@ func (n *node) slots() int {
 	return need
 }
 
-// appendText writes the node canonically, in parentheses where it binds less than its place asks
-// for.
+// appendText writes the node canonically, in parentheses where it binds less strongly than bind.
 func (n *node) appendText(b []byte, bind int) []byte {
 	switch n.op {
 	case opNumber:
@@ -108,7 +107,7 @@ func (n *node) appendText(b []byte, bind int) []byte {
 		return append(b, ')')
 	}
 	o := operators[n.op]
-	// A minus sign can follow any operator without parentheses: what it negates binds at least as
+	// A minus sign can follow any operator without parentheses: its operand binds at least as
 	// strongly as it does.
 	if n.op == opNegate && bind < bindAtom {
 		bind = 0

@@ -22,7 +22,7 @@ type token struct {
 	offset int
 }
 
-// parser is a Pratt parser: expression(bind) reads all that binds more strongly than bind.
+// parser is a Pratt parser: expression(bind) reads on while operators bind more strongly than bind.
 type parser struct {
 	text  string
 	token token // the one to be read next
@@ -81,7 +81,7 @@ func nameStart(r rune) bool { return r == '_' || r == '$' || unicode.IsLetter(r)
 
 func digit(r rune) bool { return r >= '0' && r <= '9' }
 
-// next reads a token. A character that is none of the language is a symbol, which no rule expects.
+// next reads a token. A character outside the language is a symbol, expected by no rule.
 func (p *parser) next() {
 	p.end = p.token.offset + len(p.token.text)
 	rest := p.text[p.end:]
@@ -146,7 +146,7 @@ func (p *parser) expression(bind int) (*node, error) {
 	}
 }
 
-// operator tells which binary operator comes next.
+// operator returns the next binary operator, if one is next.
 func (p *parser) operator() (op, bool) {
 	if p.token.kind == tokenSymbol {
 		for o := opAdd; o <= opPower; o++ {
@@ -158,7 +158,7 @@ func (p *parser) operator() (op, bool) {
 	return 0, false
 }
 
-// operand reads what an expression can begin with.
+// operand reads the beginning of an expression.
 func (p *parser) operand() (*node, error) {
 	t := p.token
 	switch {

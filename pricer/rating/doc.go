@@ -2,6 +2,5 @@
 // calculation by Crop, Join and Price.
 //
 // The package is pure: the same spans and the same catalogue give the same lines, to the last
-// digit. The pricer's book, daybook rate and every comparison of prices use it; it knows neither
-// streams nor files.
+// digit. The pricer's book and daybook rate use it; it knows neither streams nor files.
 package rating

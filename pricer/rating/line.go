@@ -7,9 +7,9 @@ import (
 	"github.com/daybook-billing/daybook/pricer/catalogue"
 )
 
-// Line is what one component of a plan costs for a span, or for the part of it with one price.
+// Line is the cost of one component of a plan for a span, or for a part of it at one price.
 type Line struct {
-	Plan       *catalogue.Plan // the version that the line begins with
+	Plan       *catalogue.Plan // the version in force at Start
 	Component  *catalogue.Component
 	Start, End time.Time
 	Seconds    events.Decimal // from Start to End, exact
@@ -23,7 +23,7 @@ type Line struct {
 	Currency string         // the billing currency
 }
 
-// Unrated is a part of a span that has no price, with the reason.
+// Unrated is a part of a span without a price, with the reason.
 type Unrated struct {
 	Start, End time.Time
 	Reason     string

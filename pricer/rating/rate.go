@@ -10,23 +10,21 @@ import (
 	"github.com/daybook-billing/daybook/pricer/formula"
 )
 
-// Rate prices a span that has ended: by time, one line for each component and each stretch of one
-// price in it, and the parts that cannot be priced. A span without length, or without an end, has
-// neither.
+// Rate prices an ended span: by time, one line for each component and each stretch of one price in
+// it, and the parts without a price. A span without length, or without an end, has neither.
 //
-// A piece of a component is a longest interval within the run [Since, End) in which its price terms
-// are equal: plan name, component, formula or quantity and unit price, defaults, currency rate and
-// VAT rate. With the plan's restart: month, each calendar month (UTC) begins a piece. The part [a,
-// b) of a piece that begins at s costs F(b−s) − F(a−s), where F(t) is what the piece would cost if
-// it had lasted t, and F(0) = 0. Quantity, amount and VAT are each such an F, and each F(t) is
-// computed without rounding and rounded half-even to events.Places once, before the difference is
-// taken. Sums therefore telescope: however a run is cut into spans, the lines add up to the same
-// amounts to the last digit.
+// A piece of a component is a longest interval within the run [Since, End) with equal price terms:
+// plan name, component, formula or quantity and unit price, defaults, currency rate and VAT rate.
+// With the plan's restart: month, each calendar month (UTC) begins a piece. The part [a, b) of a
+// piece from s costs F(b−s) − F(a−s), where F(t) is the cost of the piece if it had lasted t, and
+// F(0) = 0. Quantity, amount and VAT are each such an F, and each F(t) is computed without rounding
+// and rounded half-even to events.Places once, before the difference is taken. Sums therefore
+// telescope: however a run is cut into spans, the lines add up to the same amounts to the last
+// digit.
 //
-// A part is unrated when no plan is in force that matches, when its plan's currency or VAT code has
-// no rate yet, or when one component's formula cannot be computed: then all components of that part
-// are, so that there is never half a price. A footprint that says 0 instances costs nothing,
-// whatever its plan says.
+// A part is unrated when no matching plan is in force, when its plan's currency or VAT code has no
+// rate yet, or when one component's formula cannot be computed: then all components of the part
+// are, so there is never half a price. A footprint of 0 instances costs nothing under any plan.
 func Rate(cat *catalogue.Catalogue, foundation string, span *events.Span) (lines []Line, unrated []Unrated) {
 	if !span.End.After(span.Start) {
 		return nil, nil
@@ -67,11 +65,11 @@ type work struct {
 	pieces   []piece
 	unrated  []Unrated
 
-	vars     formula.Vars // but for Seconds, those of the span under varsPlan
+	vars     formula.Vars // the span's under varsPlan, but for Seconds
 	varsPlan *catalogue.Plan
 }
 
-// piece is the part [a, b) within the span of a piece that begins at s, which is at or before a.
+// piece is the part [a, b) within the span of a piece from s, at or before a.
 type piece struct {
 	plan      *catalogue.Plan
 	component *catalogue.Component
@@ -120,8 +118,8 @@ func (w *work) until(choice int) time.Time {
 	return w.span.End
 }
 
-// split adds the pieces of [start, end), in which the component's terms are equal since the given
-// time, where the rates change and, when the plan says so, where months begin.
+// split adds the pieces of [start, end). The component's terms are equal since the given time; a
+// piece ends where a rate changes and, with restart: month, where a month begins.
 func (w *work) split(plan *catalogue.Plan, c *catalogue.Component, since, start, end time.Time) {
 	for start.Before(end) {
 		p := piece{plan: plan, component: c, s: since, a: start, b: end}
@@ -176,7 +174,7 @@ func (w *work) line(p *piece, a, b time.Time) (Line, error) {
 	return line, nil
 }
 
-// price is what a piece costs from its beginning to some time, each value rounded once.
+// price is the cost of a piece from its beginning to some time, each value rounded once.
 type price struct{ quantity, amount, vat events.Decimal }
 
 func (w *work) cumulative(p *piece, t time.Time) (price, error) {
@@ -215,9 +213,8 @@ func (w *work) cumulative(p *piece, t time.Time) (price, error) {
 	return out, nil
 }
 
-// checkMemory refuses to price a flavour's memory that nobody reported: as zero it would be free by
-// accident. (A flavour that was only seen in an exists notification has no size.) A plan's default
-// stands in for it.
+// checkMemory refuses to price a flavour's unknown memory: as zero it would be free by accident.
+// (Trove's exists notifications name a flavour and no size.) A plan's default stands in for it.
 func (w *work) checkMemory(p *piece) error {
 	if w.span.Kind != events.KindInstance || w.span.Footprint.MemoryMB.Known() || !p.plan.Defaults.MemoryMB.IsZero() {
 		return nil
@@ -234,8 +231,8 @@ func (w *work) checkMemory(p *piece) error {
 
 var one = events.NewDecimal(1, 0)
 
-// variables returns the footprint as a formula sees it: with the plan's defaults for what it does
-// not have.
+// variables returns the footprint's values for a formula, with the plan's defaults where it has
+// none.
 func (w *work) variables(plan *catalogue.Plan) *formula.Vars {
 	if w.varsPlan != plan {
 		f, d := &w.span.Footprint, &plan.Defaults
@@ -256,8 +253,8 @@ func count(c events.Count, otherwise events.Decimal) events.Decimal {
 }
 
 // withoutFailures prices the span again where some formula cannot be computed. The boundaries of
-// all pieces divide the span into parts; a part in which any component fails, at its beginning or
-// end, is unrated, and what remains of each piece is priced.
+// all pieces divide the span into parts; a part is unrated when any component fails at its
+// beginning or end, and the remainder of each piece is priced.
 func (w *work) withoutFailures() []Line {
 	var bounds []time.Time
 	for _, p := range w.pieces {
@@ -265,7 +262,7 @@ func (w *work) withoutFailures() []Line {
 	}
 	slices.SortFunc(bounds, time.Time.Compare)
 	bounds = slices.CompactFunc(bounds, time.Time.Equal)
-	failed := make([]bool, len(bounds)) // of the part that begins there
+	failed := make([]bool, len(bounds)) // by the beginning of the part
 	for i := range bounds[:len(bounds)-1] {
 		for j := range w.pieces {
 			p := &w.pieces[j]

@@ -63,7 +63,7 @@ func formulaPlan(from, formula string) string {
 
 const hourly = "ceil(seconds / 3600) * 0.01"
 
-// written lists lines as "start end component quantity amount vat", times without what is zero.
+// written lists lines as "start end component quantity amount vat", times without zeros.
 func written(lines []rating.Line) []string {
 	var out []string
 	for _, l := range lines {

@@ -14,7 +14,7 @@ import (
 type Span struct {
 	events.Span
 	Running bool          // the resource runs on at End
-	Parts   []events.Span // the spans that Join made it of, by time; Price prices these
+	Parts   []events.Span // the joined spans, by time; Price prices these
 	Lines   []Line
 	Unrated []Unrated
 }
@@ -38,8 +38,8 @@ func Crop(spans []Span, from, to time.Time) []Span {
 }
 
 // Join sorts spans by tenant, kind, resource and start, and makes one of adjacent spans with an
-// equal footprint. The joined span has the labels and flags of its last part, but for the flag that
-// says how its first part began.
+// equal footprint. The joined span has the labels and flags of its last part, but for the flag
+// inferred_start of its first part.
 func Join(spans []Span) []Span {
 	slices.SortStableFunc(spans, func(a, b Span) int {
 		return cmp.Or(cmp.Compare(a.Tenant, b.Tenant), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Resource, b.Resource),
@@ -68,8 +68,9 @@ type Total struct {
 	Amount, VAT      events.Decimal // in the catalogue's currency; Amount is net of VAT
 }
 
-// Price prices each part of each span with Rate and enters the results in the spans. Lines that
-// Continue each other become one line, and adjacent unrated parts with the same reason one part.
+// Price prices each part of each span with Rate and enters the results in the spans. A line that
+// continues another (Line.Continues) becomes one with it, as do adjacent unrated parts with the
+// same reason.
 func Price(cat *catalogue.Catalogue, foundation string, spans []Span) Total {
 	var total Total
 	for i := range spans {
