@@ -31,6 +31,7 @@ func environment() []string {
 func command(name string, args ...string) *exec.Cmd {
 	cmd := exec.Command(name, args...)
 	cmd.Env = environment()
+	leash(cmd)
 	return cmd
 }
 
