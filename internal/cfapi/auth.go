@@ -23,8 +23,8 @@ import (
 
 const maxToken = 1 << 20 // bytes of an answer of the UAA
 
-// auth gives tokens, from go-cfclient's token source. That source renews a token shortly before it
-// expires; it is made anew when the API refuses a token.
+// auth gives tokens, from go-cfclient's token source. The source renews a token shortly before it
+// expires; a refusal by the API replaces the source.
 //
 // go-cfclient's authenticated HTTP client is not used: on a 401 it exchanges its token source
 // without a lock.
@@ -32,7 +32,9 @@ type auth struct {
 	settings *Config
 	client   *http.Client
 
-	mu     sync.Mutex // guards the fields below, and is held while a token is asked for
+	// mu guards the fields below, and is held while a token is asked for: this guarantees one
+	// request to the UAA at a time.
+	mu     sync.Mutex
 	source oauth2.TokenSource
 }
 
@@ -40,8 +42,8 @@ func newAuth(f *Config, transport http.RoundTripper) *auth {
 	return &auth{settings: f, client: &http.Client{Transport: &lifeTransport{base: transport}, Timeout: f.Timeout}}
 }
 
-// lifeTransport ends the requests of a token source, which knows no context, with the context that
-// asks for the token, and bounds the answer. It serves one request at a time, under auth.mu.
+// lifeTransport ends the requests of a token source, which knows no context, with the context of
+// the call, and bounds the answer. It serves one request at a time, under auth.mu.
 type lifeTransport struct {
 	base http.RoundTripper
 	life context.Context //nolint:containedctx // of the call that is under way
@@ -65,8 +67,8 @@ func (t *lifeTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// token returns a token that is good for now. refused is one that the API has just refused: it is
-// not given again.
+// token returns a valid token. refused is the token of a refusal by the API just before: it is not
+// returned again.
 func (a *auth) token(ctx context.Context, refused string) (string, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -145,7 +147,7 @@ func isRefusal(err error) bool {
 		refusal.Response.StatusCode == http.StatusUnauthorized
 }
 
-// failure says what is wrong, without what must not be said.
+// failure is the error for a missing token, without secrets.
 func (a *auth) failure(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()

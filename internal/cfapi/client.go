@@ -32,7 +32,7 @@ const (
 
 // answer is a whole answer with status 200.
 type answer struct {
-	body []byte // valid until the function that it is handed to returns
+	body []byte // valid until check returns
 	date time.Time
 }
 
@@ -360,8 +360,8 @@ func (c *Client) retryAfter(value string, date time.Time) time.Duration {
 	return time.Duration(min(max(n, 0), longest)) * time.Second
 }
 
-// budget reads the rate limit's headers and spreads what is left of it over the time until it is
-// renewed.
+// budget reads the rate limit's headers and spreads the rest of the limit over the time until its
+// reset.
 func (c *Client) budget(h http.Header, date time.Time) {
 	limit, err1 := strconv.ParseInt(h.Get("X-RateLimit-Limit"), 10, 64)
 	remaining, err2 := strconv.ParseInt(h.Get("X-RateLimit-Remaining"), 10, 64)

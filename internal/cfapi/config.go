@@ -45,7 +45,7 @@ type Deps struct {
 	Now func() time.Time
 	// Retried is called before a request is repeated, with the reason as metrics name it.
 	Retried func(reason string)
-	// Answered is called with the time that an answer took, its body included.
+	// Answered is called with the time of an answer, its body included.
 	Answered func(took time.Duration)
 }
 

@@ -25,7 +25,7 @@
 //
 // # JSON
 //
-// A page is cut into its events by a splitter that checks no more than it needs to find the end of
+// A page is cut into its events by a splitter. It checks no more than it needs to find the end of
 // each: a page holds up to 5,000 events, and jsondoc, the strict reader, parses each event later
 // anyway. Everything else is read by jsondoc.
 //

@@ -37,7 +37,7 @@ const (
 	reasonUnexpected = "unexpected_status"
 )
 
-const maxErrorText = 300 // bytes of an answer that are quoted
+const maxErrorText = 300 // bytes of an answer in an error
 
 // RequestError is a request that failed, and may succeed when it is repeated.
 type RequestError struct {
@@ -93,7 +93,7 @@ func Transient(err error) bool {
 	return errors.As(err, &request) || errors.As(err, &wait)
 }
 
-// NotFound reports whether Cloud Controller itself says that there is no such event.
+// NotFound reports whether Cloud Controller itself knows no such event.
 func NotFound(err error) bool {
 	return refusedWith(err, http.StatusNotFound, resource.IsResourceNotFoundError)
 }
@@ -131,7 +131,7 @@ func errorText(body []byte) (text string, first resource.CloudFoundryError) {
 }
 
 // beginning is at most the first n bytes of a text without secrets: cutting a text with secrets
-// could remove the marks that they are found by.
+// could remove their marks.
 func beginning(text string, n int) string {
 	return strings.ToValidUTF8(text[:min(len(text), n)], "")
 }

@@ -20,7 +20,7 @@ import (
 // time would be cut for centuries.
 const (
 	FirstYear = 2000
-	EndYear   = 2200 // the first year that is too late
+	EndYear   = 2200 // the first year too late
 )
 
 // Event is one usage event, as far as identifying it needs. Guids repeat after a purge and reseed,

@@ -146,7 +146,7 @@ func (s *splitter) value() error {
 	return s.damaged("the end of a value")
 }
 
-// event moves past an event, and reads what identifies it.
+// event moves past an event, and reads its guid and created_at.
 func (s *splitter) event() (Event, error) {
 	start := s.i
 	if start < len(s.b) && s.b[start] != '{' {
