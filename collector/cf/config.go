@@ -14,38 +14,34 @@ import (
 
 // Limits of the collector.
 const (
-	MinMinAge     = time.Minute      // below it, transactions that are still open would often be overtaken
-	MaxWindow     = 200_000          // events of a list that are kept for finding late ones
-	MaxKnown      = 20_000_000       // facts of a list that a rescan compares with
-	maxSkew       = 30 * time.Second // between our clock and the API's, before a warning
-	maxLate       = 10_000           // late events of one re-scan; more is no lateness
-	maxReloads    = 6                // times that a poll begins anew because an append failed
-	maxReloadWait = 30 * time.Second // from one of them to the next
-	drainTime     = 10 * time.Second // for an append that is under way when the collector is stopped
+	MinMinAge     = time.Minute      // with less, a walk would often overtake open transactions
+	MaxWindow     = 200_000          // events of a list in memory, for finding late ones
+	MaxKnown      = 20_000_000       // facts of a list in memory, for a rescan
+	maxSkew       = 30 * time.Second // between the local clock and the API's, before a warning
+	maxLate       = 10_000           // late events of one overlap; more is no lateness
+	maxReloads    = 6                // attempts of a poll, each after an append that failed
+	maxReloadWait = 30 * time.Second // from one attempt to the next
+	drainTime     = 10 * time.Second // for an append under way when the collector is stopped
 )
 
-// Config is what the collector is told.
+// Config has the settings of a collector.
 type Config struct {
 	Foundations []Foundation
 }
 
 // The defaults of Foundation.
 const (
-	DefaultUserAgent    = "daybook"
+	DefaultUserAgent    = cfapi.DefaultUserAgent
 	DefaultSchedule     = time.Minute
-	DefaultPageSize     = 1000
+	DefaultPageSize     = cfapi.DefaultPageSize
 	DefaultMinAge       = 5 * time.Minute
 	DefaultOverlap      = 30 * time.Minute
 	DefaultOverlapEvery = 5 * time.Minute
 	DefaultRetention    = 31 * 24 * time.Hour // cutoff_age_in_days of Cloud Controller
-
-	defaultTimeout   = time.Minute
-	defaultRetryWait = 500 * time.Millisecond
-	defaultRetries   = 5
 )
 
-// Foundation is one Cloud Foundry foundation. Zero values mean the defaults that are named, but for
-// MinWait.
+// Foundation has the settings of one Cloud Foundry foundation. Zero values mean the defaults above,
+// and those of cfapi.
 type Foundation struct {
 	Name string // part of every subject and id
 	API  string // https://api.example.org
@@ -56,22 +52,21 @@ type Foundation struct {
 	Username, Password     string
 	Token                  string
 
-	UserAgent string // DefaultUserAgent by default
+	UserAgent string
 	CAFile    string // PEM, instead of the system's
 	SkipTLS   bool   // do not verify certificates
 
-	Schedule time.Duration // from one poll to the next; DefaultSchedule by default
+	Schedule time.Duration // from one poll to the next
 	MinWait  time.Duration // between two requests for pages of one list, and between polls
-	PageSize int           // events a request, at most 5,000; DefaultPageSize by default
-	MinAge   time.Duration // younger events are left for later, at least 1 min; DefaultMinAge by default
+	PageSize int           // events a request, at most cfapi.MaxPageSize
+	MinAge   time.Duration // younger events wait for a later poll; at least MinMinAge
 
-	Overlap      time.Duration // how far back late commits are looked for; DefaultOverlap by default
-	OverlapEvery time.Duration // and how often; DefaultOverlapEvery by default
-	// Retention is how long the foundation keeps usage events (cutoff_age_in_days). It must not
-	// be longer than that; DefaultRetention by default.
+	Overlap      time.Duration // age of the oldest late commits to look for
+	OverlapEvery time.Duration // from one look to the next
+	// Retention is the foundation's cutoff_age_in_days, or less.
 	Retention time.Duration
-	// Complete says that the lists hold all that ever happened, as those of a foundation that is
-	// younger than Retention: nothing can have run unseen before the first event.
+	// Complete says: the lists hold everything since the beginning, as for a foundation younger
+	// than Retention; nothing can have run unseen before the first event.
 	Complete bool
 	// Collector names this collector where a foundation has several, each with lists of its own to
 	// prove complete.
@@ -79,9 +74,9 @@ type Foundation struct {
 	// Epoch is for the projector of the same process: nothing is billed before it.
 	Epoch time.Time
 
-	Timeout   time.Duration // of one request; default 1 min
-	RetryWait time.Duration // after the first failure of a request; doubles up to 30 s; default 500 ms
-	Retries   int           // of one request; default 5. From one page to the next there may be four times as many
+	Timeout   time.Duration // of one request
+	RetryWait time.Duration // after the first failure of a request; doubles up to 30 s
+	Retries   int           // of one request, none where negative; four times as many from page to page
 }
 
 func (f Foundation) withDefaults() Foundation {
@@ -92,13 +87,13 @@ func (f Foundation) withDefaults() Foundation {
 	f.Overlap = cmp.Or(f.Overlap, DefaultOverlap)
 	f.OverlapEvery = cmp.Or(f.OverlapEvery, DefaultOverlapEvery)
 	f.Retention = cmp.Or(f.Retention, DefaultRetention)
-	f.Timeout = cmp.Or(f.Timeout, defaultTimeout)
-	f.RetryWait = cmp.Or(f.RetryWait, defaultRetryWait)
-	f.Retries = cmp.Or(f.Retries, defaultRetries)
+	f.Timeout = cmp.Or(f.Timeout, cfapi.DefaultTimeout)
+	f.RetryWait = cmp.Or(f.RetryWait, cfapi.DefaultRetryWait)
+	f.Retries = cmp.Or(f.Retries, cfapi.DefaultRetries)
 	return f
 }
 
-// Validate says what is wrong with the settings, all of it.
+// Validate returns all mistakes in the settings, as one error.
 func (f *Foundation) Validate() error {
 	var wrong []error
 	add := func(format string, args ...any) { wrong = append(wrong, fmt.Errorf(format, args...)) }
@@ -175,13 +170,13 @@ func (c Config) withDefaults() (Config, error) {
 	return c, nil
 }
 
-// Deps are what the collector works with. Only Store is required.
+// Deps are the collector's surroundings. Only Store is required.
 type Deps struct {
 	Store   Store
 	Log     *slog.Logger
 	Metrics *Metrics
-	// Now is our clock, for skew, waiting and the status; what is collected depends on the API's
-	// clock only.
+	// Now is the local clock, for skew, waiting and the status; collecting depends on the API's
+	// clock alone.
 	Now func() time.Time
 }
 
