@@ -11,35 +11,23 @@ import (
 	"github.com/daybook-billing/daybook/internal/redact"
 )
 
-// ErrUnknownEvent is wrapped by the error for a usage event whose state Daybook does not know: it
-// may matter, so it is to be kept (quarantined) and not passed over.
+// ErrUnknownEvent is wrapped by the error for a usage event with an unknown state. Such an event
+// may matter: it is quarantined, not passed over.
 var ErrUnknownEvent = errors.New("unknown usage event")
 
-// Normalise turns one v3 app or service usage event, as the API returns it, into a fact of the
-// foundation.
+// FromDocument turns one v3 app or service usage event of the API into a fact of the foundation. It
+// may parse the document again, without its secrets.
 //
-// The shapes, and what may be null, are those of cloud_controller_ng's presenters
+// Source for the shapes, and for the members with null: cloud_controller_ng's presenters
 // (app/presenters/v3/{app,service}_usage_event_presenter.rb): an app usage event has an object in
 // "state", a service usage event has a string there.
 //
 // The id is derived from list, guid and created_at, because guids repeat after a purge and reseed.
-// Secrets in URLs are removed from all strings, in the fact's fields and in Raw alike; apart from
-// that Raw is the event byte for byte, or without white space between tokens when it stood on
-// several lines. The result shares no memory with raw.
+// Secrets in URLs are removed from all strings, in the fact's fields and in Raw alike; otherwise
+// Raw is the event byte for byte, or without white space between tokens when it stood on several
+// lines. The result shares no memory with the document.
 //
-// Errors are a *jsondoc.SyntaxError, a *jsondoc.FieldError that names the path, or wrap
-// ErrUnknownEvent.
-func Normalise(foundation string, raw []byte) (events.Usage, error) {
-	d := jsondoc.Borrow()
-	defer d.Return()
-	if err := d.Parse(raw); err != nil {
-		return events.Usage{}, err
-	}
-	return FromDocument(foundation, d)
-}
-
-// FromDocument is Normalise for an event that has been parsed. It may parse the document anew,
-// without its secrets.
+// Errors are a *jsondoc.FieldError with the path, or wrap ErrUnknownEvent.
 func FromDocument(foundation string, d *jsondoc.Document) (events.Usage, error) {
 	if redact.MayHoldSecret(d.Bytes()) {
 		if clean, changed := d.ReplaceTexts(redact.Value); changed {
@@ -72,10 +60,10 @@ func FromDocument(foundation string, d *jsondoc.Document) (events.Usage, error) 
 type event struct {
 	jsondoc.Reader
 	root    jsondoc.Value
-	unknown string // what is unknown about the event
+	unknown string // the unknown part of the event; empty when all is known
 }
 
-// common reads what app and service usage events share; list is "app" or "service".
+// common reads the members of app and service usage events alike; list is "app" or "service".
 func (e *event) common(foundation, list string) events.Usage {
 	guid := e.NeedText(e.root, "", "guid")
 	created := e.time("created_at")
@@ -101,7 +89,7 @@ func (e *event) time(key string) time.Time {
 	return t
 }
 
-// role is what an app usage event is about.
+// role is the subject of an app usage event.
 type role uint8
 
 const (
@@ -111,8 +99,8 @@ const (
 	ofBuildpack
 )
 
-// appState says what an app usage event of this state is about, 0 if the state is not known. begins
-// says that it is the beginning of something, whose size must be known.
+// appState returns the role of an app usage event in this state, 0 for an unknown state. begins
+// reports whether something begins with it: its size must be known.
 func appState(state string) (about role, begins bool) {
 	switch state {
 	case events.EventStarted, events.EventWasRunning:
@@ -153,12 +141,12 @@ func (e *event) app(foundation string) events.Usage {
 	return u
 }
 
-// subject fills in what the event is about.
+// subject fills in the resource of the event.
 //
-// A BUILDPACK_SET without a process is what staging in v3 reports: one a build, whatever becomes of
-// the droplet, with the build's memory. It is information only and must touch no timeline of a
-// process, so it stands with the app's builds, under kind staging, with its own event name;
-// projectors pass it over.
+// Staging in v3 reports a BUILDPACK_SET without a process: one a build, whatever becomes of the
+// droplet, with the build's memory. It is information only and must touch no timeline of a process,
+// so it stands with the app's builds, under kind staging, with its own event name; projectors pass
+// it over.
 func (e *event) subject(u *events.Usage, about role) {
 	app := e.Object(e.root, "", "app")
 	process := e.Object(e.root, "", "process")
@@ -201,7 +189,7 @@ func (e *event) footprint(begins bool) events.Footprint {
 	}
 }
 
-// previous reads the size before the event, where it differs from that after it.
+// previous reads the size before the event, where it differs from the size after it.
 func (e *event) previous(now *events.Footprint) (instances, memory events.Count) {
 	differing := func(object string, current events.Count) events.Count {
 		before := e.Count(e.Object(e.root, "", object), object, "previous")
@@ -241,7 +229,7 @@ func (e *event) service(foundation string) events.Usage {
 		BrokerGUID:   e.Text(broker, "service_broker", "guid"),
 	}
 	if !userProvided && state != events.EventDeleted && u.Footprint.Plan == "" {
-		// only a user-provided instance has no plan; no other must pass for one that costs nothing
+		// only a user-provided instance has no plan; no other must pass for a free one
 		e.NeedText(plan, "service_plan", "guid")
 	}
 	return u
