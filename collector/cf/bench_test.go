@@ -23,10 +23,10 @@ const (
 	benchPage   = 1000
 )
 
-// prebuilt serves pages of app usage events that were made before.
+// prebuilt serves pages of app usage events from memory.
 type prebuilt struct {
 	pages [][]byte
-	ends  []int // of each event of the first page, which all pages share
+	ends  []int // of each event of the first page; the same on all pages
 	start int
 	last  string
 }
@@ -130,7 +130,7 @@ func BenchmarkCollect(b *testing.B) {
 	b.ReportMetric(float64(memory.HeapSys)/(1<<20), "heap-MB")
 }
 
-// BenchmarkDownload is what collecting is measured against: the pages are downloaded, and their
+// BenchmarkDownload is the measure for collecting: the pages are downloaded, and their
 // events appended as they are, one message each, by the places where they are known to be.
 func BenchmarkDownload(b *testing.B) {
 	p := newPrebuilt(benchEvents)

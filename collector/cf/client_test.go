@@ -25,7 +25,7 @@ import (
 	"github.com/daybook-billing/daybook/internal/redact"
 )
 
-// count is the sum of a counter's values whose labels have the given value.
+// count is the sum of a counter's values with the given label value.
 func (r *rig) count(name, label string) float64 {
 	GinkgoHelper()
 	registry := prometheus.NewRegistry()
@@ -55,7 +55,7 @@ func hasLabel(m *dto.Metric, value string) bool {
 	return value == ""
 }
 
-// times makes a hook for lists that answers the first n of them.
+// times makes a hook for lists, for the first n requests.
 func times(n int, answer func(w http.ResponseWriter)) func(w http.ResponseWriter, r *http.Request) bool {
 	var asked atomic.Int64
 	return func(w http.ResponseWriter, r *http.Request) bool {
@@ -87,7 +87,7 @@ var _ = Describe("an API that fails", func() {
 		r.hook(times(3, answer))
 		r.poll()
 		Expect(r.story()).To(Equal([]string{"e0", "e1", "e2", "e3"}))
-		// A connection that ends before anything was answered is replaced unseen.
+		// A connection that ends before an answer is replaced unseen.
 		Expect(r.count("daybook_cf_retries_total", reason)).To(BeNumerically("~", 2.5, 0.5))
 	},
 		Entry("500", "server_error",

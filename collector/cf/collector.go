@@ -13,9 +13,9 @@ import (
 	"github.com/daybook-billing/daybook/internal/cfapi"
 )
 
-// Collector collects any number of foundations, each by itself: one that is down delays no other.
+// Collector collects any number of foundations, each by itself: one without an API delays no other.
 type Collector struct {
-	foundations []*foundation
+	foundations []*poller
 }
 
 // New makes a collector. It reads CA files, and does no other I/O.
@@ -29,7 +29,7 @@ func New(cfg Config, deps Deps) (*Collector, error) {
 	}
 	c := &Collector{}
 	for i := range cfg.Foundations {
-		f, err := newFoundation(&cfg.Foundations[i], &deps)
+		f, err := newPoller(&cfg.Foundations[i], &deps)
 		if err != nil {
 			return nil, err
 		}
@@ -40,21 +40,21 @@ func New(cfg Config, deps Deps) (*Collector, error) {
 }
 
 // Run collects until the context ends, finishes what it has begun to store, and returns nil.
-// Trouble with a foundation is logged, counted and shown, and tried again for ever; only the one
-// foundation of a process whose credentials do not suffice from the first ends it with an error
-// (cfapi.ErrNoGlobalRead, cfapi.ErrRefused), unless it seems that the foundation was just starting.
+// Trouble with a foundation is logged, counted and shown, and tried again for ever. Only
+// insufficient credentials for the one foundation of a process end it, with cfapi.ErrNoGlobalRead
+// or cfapi.ErrRefused, before the first poll has succeeded, and unless the foundation seems to be
+// starting.
 func (c *Collector) Run(ctx context.Context) error {
 	defer c.Close()
-	return c.each(func(f *foundation) error { return f.run(ctx) })
+	return c.each(func(f *poller) error { return f.run(ctx) })
 }
 
-// Poll collects all that is old enough, once, from all foundations. The error says what went wrong
-// with which.
+// Poll collects everything old enough, once, from all foundations. The error names the foundations.
 func (c *Collector) Poll(ctx context.Context) error {
-	return c.each(func(f *foundation) error { return f.poll(ctx) })
+	return c.each(func(f *poller) error { return f.poll(ctx) })
 }
 
-func (c *Collector) each(do func(f *foundation) error) error {
+func (c *Collector) each(do func(f *poller) error) error {
 	failed := make([]error, len(c.foundations))
 	var group sync.WaitGroup
 	for i, f := range c.foundations {
@@ -68,8 +68,7 @@ func (c *Collector) each(do func(f *foundation) error) error {
 	return errors.Join(failed...)
 }
 
-// Close lets go of connections that are kept open. It is for who calls Poll; Run does it at its
-// end.
+// Close closes idle connections. A caller of Poll needs it; Run does it at its end.
 func (c *Collector) Close() {
 	for _, f := range c.foundations {
 		f.client.Close()
@@ -85,7 +84,7 @@ func (c *Collector) Foundations() []string {
 	return names
 }
 
-// Ready says what keeps a foundation from being collected just now; nil when nothing does.
+// Ready returns the problem with collecting a foundation at the moment; nil when there is none.
 func (c *Collector) Ready(name string) error {
 	for _, f := range c.foundations {
 		if f.Name != name {
@@ -105,7 +104,7 @@ const (
 )
 
 // run polls by the schedule.
-func (f *foundation) run(ctx context.Context) error {
+func (f *poller) run(ctx context.Context) error {
 	defer func() {
 		flushing, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
 		defer cancel()
@@ -139,7 +138,7 @@ func (f *foundation) run(ctx context.Context) error {
 }
 
 // poll is one cycle: both lists, then the horizon.
-func (f *foundation) poll(ctx context.Context) error {
+func (f *poller) poll(ctx context.Context) error {
 	f.client.Reset()
 	err := f.cycle(ctx)
 	for i := 1; i < maxReloads && errors.Is(err, errStale) && ctx.Err() == nil; i++ {
@@ -154,7 +153,7 @@ func (f *foundation) poll(ctx context.Context) error {
 	return err
 }
 
-func (f *foundation) cycle(ctx context.Context) error {
+func (f *poller) cycle(ctx context.Context) error {
 	if !f.tested {
 		if err := f.selfTest(ctx); err != nil {
 			return err
@@ -180,8 +179,7 @@ func (f *foundation) cycle(ctx context.Context) error {
 	if errors.Is(err, errStale) {
 		f.loaded = false
 	}
-	// What one list has collected counts even if the other failed: the horizon is the lower of
-	// both.
+	// The progress of one list counts even if the other failed: the horizon is the lower of both.
 	if horizonErr := f.publishHorizon(ctx, 0); horizonErr != nil {
 		f.loaded = false
 		err = errors.Join(err, horizonErr)
@@ -190,7 +188,7 @@ func (f *foundation) cycle(ctx context.Context) error {
 }
 
 // report says how a poll went: once for each new trouble.
-func (f *foundation) report(ctx context.Context, err error) {
+func (f *poller) report(ctx context.Context, err error) {
 	result := "ok"
 	if err != nil {
 		result = "failed"

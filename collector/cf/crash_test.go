@@ -160,7 +160,7 @@ var _ = Describe("appending to USAGE", func() {
 	})
 })
 
-// stacks are those of all goroutines. The server in this process has its own, which come and go.
+// stacks are those of all goroutines. The server in this process has some, too; they come and go.
 func stacks() string {
 	b := make([]byte, 8<<20)
 	return string(b[:runtime.Stack(b, true)])

@@ -19,7 +19,7 @@ type entry struct {
 	guid     string // empty for the head of the table
 	created  time.Time
 	sequence uint64 // in USAGE; 0 when it is not there
-	reseeded bool   // its guid is the resource's, so that it may come again as another event
+	reseeded bool   // its guid is the resource's: it may come again as another event
 }
 
 func entryOf(e *cfapi.Event) *entry { return &entry{guid: e.GUID, created: e.Created} }
@@ -33,9 +33,9 @@ type openGap struct {
 	sequence uint64    // in USAGE; 0 before it is there
 }
 
-// cursor is the state of a list in USAGE. It is made when the state is read, follows each batch
-// that is stored, and is thrown away when USAGE may hold something else. It belongs to the
-// goroutine that polls the list.
+// cursor is the state of a list in USAGE. It is made when the state is read, follows each stored
+// batch, and is thrown away when USAGE may hold something else. It belongs to the goroutine of the
+// list's poll.
 type cursor struct {
 	last   *entry // the last event in order; nil before the first
 	lastID string // of the fact of last, when the state was read
@@ -69,7 +69,7 @@ func (c *cursor) sequence(k appender.Key) (uint64, bool) {
 	return sequence, ok
 }
 
-// follow moves the cursor behind a fact that has been stored.
+// follow moves the cursor behind a stored fact.
 func (c *cursor) follow(x *published) {
 	if c.known != nil {
 		c.known[x.id] = x.entry.sequence
@@ -106,7 +106,7 @@ type stored struct {
 	entry
 	text    string // the fact's id
 	id      appender.Key
-	late    bool // stands behind the fact that it names; listed facts do, too
+	late    bool // stands behind the fact with AfterSequence; listed facts do, too
 	listed  bool
 	problem error // why the fact cannot be a cursor
 }
@@ -145,7 +145,7 @@ func unreadableMessage(m *bus.Stored, err error) error {
 
 // loadCursor reads the state of a list from USAGE, up to a sequence: the last event, the window
 // before it, and the gap behind it.
-func loadCursor(ctx context.Context, f *foundation, list string, upTo uint64) (*cursor, error) {
+func loadCursor(ctx context.Context, f *poller, list string, upTo uint64) (*cursor, error) {
 	c := newCursor()
 	filters := factFilters(f.Name, list)
 	end := uint64(0)
@@ -156,8 +156,7 @@ func loadCursor(ctx context.Context, f *foundation, list string, upTo uint64) (*
 		}
 		end = max(end, min(sequence, upTo))
 	}
-	// The window covers the time before the last event in which an earlier run may have overlooked
-	// late commits.
+	// An earlier run may have overlooked late commits in the time before the last event.
 	reach := f.Overlap + f.OverlapEvery
 	var all []stored
 	var decode decoder
@@ -192,7 +191,7 @@ func loadCursor(ctx context.Context, f *foundation, list string, upTo uint64) (*
 
 // loadGap finds the newest gap of the list behind its last event: it tells how far a rescan has
 // come.
-func (c *cursor) loadGap(ctx context.Context, f *foundation, list string, upTo uint64) error {
+func (c *cursor) loadGap(ctx context.Context, f *poller, list string, upTo uint64) error {
 	scan := Scan{
 		Filters: []string{events.UsageGapSubject(events.SourceCF, f.Name)}, From: c.last.sequence + 1, To: upTo,
 	}

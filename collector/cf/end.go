@@ -8,10 +8,10 @@ import (
 	"github.com/daybook-billing/daybook/internal/bus"
 )
 
-// End finds the fact that stands last in the order of a list (events.ListApp or ListService): the
-// newest one that was collected in order, which is the collector's cursor, or the one that was
-// placed last behind that. A fact that names it as the one that it follows stands behind everything
-// and is no cursor. The sequence is 0 when nothing was collected in order.
+// End finds the last fact in the order of a list (events.ListApp or ListService): the newest fact
+// in order (the collector's cursor), or the last of the facts placed behind it. A new fact with
+// End's guid and sequence in AfterGUID and AfterSequence stands behind everything and is no cursor.
+// The sequence is 0 when nothing was collected in order.
 func End(ctx context.Context, store Store, foundation, list string) (guid string, sequence uint64, err error) {
 	filters := factFilters(foundation, list)
 	last := uint64(0)
@@ -45,8 +45,8 @@ func End(ctx context.Context, store Store, foundation, list string) (guid string
 	if err != nil {
 		return "", 0, fmt.Errorf("looking for the end of the %s events of foundation %q: %w", list, foundation, err)
 	}
-	// Of facts that follow the same one, the newer stands nearer to it: the oldest is the last, and
-	// then the oldest of those behind it.
+	// Of the facts behind the same one, the newer stands nearer to it: the oldest is the last, and
+	// then the oldest behind that.
 	for i := len(late) - 1; i >= 0 && sequence > 0; i-- {
 		if late[i].after == sequence {
 			guid, sequence = late[i].guid, late[i].sequence

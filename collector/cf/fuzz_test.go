@@ -11,7 +11,7 @@ import (
 	"github.com/daybook-billing/daybook/events"
 )
 
-// FuzzNormalise: whatever the input holds, it is refused, or it is a fact that can be stored and
+// FuzzNormalise: any input is refused, or becomes a fact that can be stored and
 // read back the same.
 func FuzzNormalise(f *testing.F) {
 	for _, path := range []string{"testdata/events.jsonl"} {

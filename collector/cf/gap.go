@@ -7,8 +7,7 @@ import (
 	"github.com/daybook-billing/daybook/events"
 )
 
-// gap is the gap that has to be published before anything else; nil when there is none, or USAGE
-// has it.
+// gap is the gap to publish before anything else; nil when there is none, or USAGE has it.
 func (r *rescan) gap() *openGap {
 	l, s, c := r.l, &r.survey, r.l.cursor
 	tail := s.tail.first
@@ -16,7 +15,7 @@ func (r *rescan) gap() *openGap {
 	case s.known.proven:
 		return nil
 	case c.last == nil && (l.f.Complete || tail == nil):
-		return nil // an empty table of a foundation that was never collected
+		return nil // an empty table of a new foundation
 	}
 	g := events.Gap{Source: events.SourceCF, Foundation: l.f.Name, List: l.name, To: s.date}
 	if tail != nil {
@@ -47,7 +46,7 @@ func (r *rescan) gap() *openGap {
 
 // pruned is a time from which on nothing was pruned by a date. Cloud Controller removes all events
 // before the cutoff, or, with the rule of pull request 5210, all but beginnings. So no ending is
-// older, nor is the table's first event without that rule.
+// older, nor is the table's first event without the rule.
 func (r *rescan) pruned(date time.Time) time.Time {
 	s := &r.survey
 	to, bound := s.tail.first.created, date.Add(-r.l.f.Retention)
@@ -63,7 +62,7 @@ func (r *rescan) pruned(date time.Time) time.Time {
 	return to
 }
 
-// collectedTo is the time up to which the list is known to be complete, late commits apart.
+// collectedTo is the end of the time that is known to be complete, late commits apart.
 func (l *list) collectedTo() time.Time {
 	t := l.cursor.last.created
 	for _, other := range []time.Time{l.reached, l.f.publishedHorizon()} {
@@ -74,7 +73,7 @@ func (l *list) collectedTo() time.Time {
 	return t
 }
 
-// reason tells an operator what has happened, what it means and what to do.
+// reason tells an operator the event, its meaning and the remedy.
 func (r *rescan) reason(g *events.Gap) string {
 	l, s := r.l, &r.survey
 	what := "apps, tasks and builds"

@@ -15,9 +15,9 @@ import (
 	"github.com/daybook-billing/daybook/internal/redact"
 )
 
-// list is one of a foundation's two lists. It belongs to the goroutine that polls it.
+// list is one of a foundation's two lists. It belongs to the goroutine of its poll.
 type list struct {
-	f     *foundation
+	f     *poller
 	name  string // events.ListApp or events.ListService
 	log   *slog.Logger
 	limit *rate.Limiter // keeps the minimum wait between pages
@@ -26,17 +26,17 @@ type list struct {
 	cursor  *cursor
 	outbox  *outbox
 	rescan  *rescan   // under way; nil when there is none
-	waiting *waiting  // the event that was too young at the end of the last walk
+	waiting *waiting  // the event that ended the last walk by its age
 	date    time.Time // of the newest answer
 
-	// Guarded by foundation.mu, which guarantees that the horizon is published, and the status
-	// shown, from one moment of both lists. The goroutine of the list, which alone writes them,
-	// reads them without it.
+	// poller.mu guards the fields below: this guarantees that horizon and status are made from one
+	// moment of both lists. The goroutine of the list alone writes them, and reads them without the
+	// lock.
 	reached time.Time // the horizon: up to when the list is collected
 	shown   entry     // the cursor
 }
 
-func newList(f *foundation, name string) *list {
+func newList(f *poller, name string) *list {
 	l := &list{
 		f: f, name: name, log: f.log.With(slog.String("list", name)), limit: rate.NewLimiter(rate.Inf, 1),
 	}
@@ -67,8 +67,8 @@ func (l *list) load(ctx context.Context, upTo uint64) error {
 	return nil
 }
 
-// failed prepares the next poll after one that failed. Only a request that failed, with nothing
-// else under way, leaves the state as it is; otherwise USAGE tells what was done.
+// failed prepares the next poll after a failed one. A failed request, with nothing else under way,
+// leaves the state as it is; after anything else it is read from USAGE again.
 func (l *list) failed(err error) {
 	unfinished := l.rescan == nil && (l.cursor.known != nil || l.outbox.gap != nil)
 	if !cfapi.Transient(err) || l.outbox.batch.gap != nil || unfinished {
@@ -80,7 +80,7 @@ func (l *list) failed(err error) {
 // errLost: the table does not have the cursor's event any more, or has another one in its place.
 var errLost = errors.New("the cursor is lost")
 
-// poll collects everything that is old enough.
+// poll collects everything old enough.
 func (l *list) poll(ctx context.Context) error {
 	err := l.collect(ctx)
 	if awaitErr := l.outbox.await(); err == nil {
@@ -120,7 +120,8 @@ func (l *list) collect(ctx context.Context) error {
 	return newWalk(l).run(ctx)
 }
 
-// follow moves the list behind a batch that is in USAGE from the sequence first on.
+// follow moves the list behind a batch in USAGE. first is the sequence of the batch's first
+// message.
 func (l *list) follow(b *batch, first uint64) {
 	if b.gap != nil {
 		b.gap.sequence = first
@@ -151,7 +152,7 @@ func (l *list) follow(b *batch, first uint64) {
 	}
 }
 
-// cutoff is the time from which on the next overlap may still find late commits.
+// cutoff is the time of the oldest late commits for the next overlap.
 func (l *list) cutoff(date time.Time) time.Time {
 	cutoff := date.Add(-l.f.Overlap - l.f.OverlapEvery)
 	if from := l.cursor.scanned.Add(-l.f.Overlap); from.Before(cutoff) {
@@ -160,7 +161,7 @@ func (l *list) cutoff(date time.Time) time.Time {
 	return cutoff
 }
 
-// reach moves the horizon, which never goes back.
+// reach moves the horizon. It never goes back.
 func (l *list) reach(h time.Time) {
 	l.f.mu.Lock()
 	defer l.f.mu.Unlock()
@@ -172,7 +173,7 @@ func (l *list) reach(h time.Time) {
 	}
 }
 
-// finish ends a walk that has reached the end of the list.
+// finish ends a walk at the end of the list.
 func (l *list) finish(ctx context.Context) error {
 	if err := l.outbox.drain(ctx); err != nil {
 		return err
@@ -189,7 +190,7 @@ func (l *list) ask(ctx context.Context, guid string, p *cfapi.Page) error {
 	return l.f.client.List(ctx, l.name, guid, p)
 }
 
-// checkListed makes sure that an event was not removed since it was read.
+// checkListed makes sure: an event was not removed since it was read.
 func (l *list) checkListed(ctx context.Context, x *entry) error {
 	created, err := l.f.client.Created(ctx, l.name, x.guid)
 	if cfapi.NotFound(err) || err == nil && !created.Equal(x.created) {
@@ -198,7 +199,7 @@ func (l *list) checkListed(ctx context.Context, x *entry) error {
 	return err
 }
 
-// changed is the error for a table that lost an event while it was read from its start.
+// changed is the error for a loss in the table while it was read from its start.
 func (l *list) changed() error {
 	return fmt.Errorf("the list of %s usage events changed while it was read from its start; it is read again", l.name)
 }
@@ -252,16 +253,16 @@ func (l *list) unpassable(ctx context.Context, p *cfapi.Page) error {
 		"to mend or remove them", len(p.Events), l.name, cfapi.MaxPageSize)
 }
 
-// waiting is an event that is too young to be collected. Everything behind it waits.
+// waiting is an event too young to be collected. Everything behind it waits.
 type waiting struct {
 	entry
 	since    time.Time // by the local clock
 	reported bool
 }
 
-// waitFor notes the event where the walk has stopped, nil for none. An event that stays too young
-// for longer than the minimum age shows that a clock is wrong, or that the API's stands still: it
-// is logged once, and shown.
+// waitFor notes the event where the walk has stopped, nil for none. When an event stays too young
+// for longer than the minimum age, a clock is wrong, or the API's stands still: it is logged once,
+// and shown.
 func (l *list) waitFor(x *entry, date time.Time) {
 	detail, now := l.name+" waits", l.f.now()
 	if x == nil || l.waiting == nil || l.waiting.guid != x.guid || !l.waiting.created.Equal(x.created) {

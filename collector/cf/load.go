@@ -9,9 +9,9 @@ import (
 	"github.com/daybook-billing/daybook/internal/bus"
 )
 
-// load reads where the foundation stands, from USAGE alone: all of it, or the list alone that has
-// lost track, up to where the writer knows USAGE.
-func (f *foundation) load(ctx context.Context) error {
+// load reads the state of the foundation from USAGE alone: all of it, or one list's up to the
+// writer's last sequence.
+func (f *poller) load(ctx context.Context) error {
 	last := f.writer.seen()
 	if !f.loaded {
 		f.refusals.begin()

@@ -12,8 +12,8 @@ import (
 	. "github.com/onsi/gomega"
 )
 
-// apiOrder puts facts in the order that their places tell, as whoever reads USAGE does: a late one
-// stands behind what it follows, before all that followed it earlier.
+// apiOrder puts facts in the order of the API, as readers of USAGE do: a late fact stands behind
+// the fact it follows, before all older followers.
 func apiOrder(facts []said) []string {
 	paths := map[uint64][]uint64{}
 	for _, s := range facts {
@@ -73,7 +73,7 @@ var _ = Describe("the order of the API", func() {
 					for range 1 + random.IntN(4) {
 						r.add(apps, event())
 					}
-				case 2: // a transaction that was open for a while
+				case 2: // a transaction, open for a while
 					rows := r.tables[apps]
 					if len(rows) == 0 {
 						continue

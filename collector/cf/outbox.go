@@ -16,7 +16,7 @@ type order uint8
 
 const (
 	behindAll   order = iota
-	behindKnown       // behind the fact that AfterGUID names
+	behindKnown       // behind the fact in AfterGUID
 	stillListed       // nowhere: it is no new fact
 )
 
@@ -36,7 +36,7 @@ type batch struct {
 	size   int
 	gap    *openGap  // is the first message, unless nil
 	cursor *entry    // after the batch, where no fact in order sets it: an event without a new fact
-	reach  time.Time // up to when the list is collected with it; zero when that is not known
+	reach  time.Time // end of the collected time with it; zero when unknown
 }
 
 func (b *batch) clear() {
@@ -60,8 +60,8 @@ type reply struct {
 }
 
 // outbox puts the messages of a list together and appends them, one batch while the next is filled.
-// It belongs to the goroutine that polls the list; of a batch under way only its append runs
-// elsewhere, and touches nothing but its messages.
+// It belongs to the goroutine of the list's poll. Only the append runs elsewhere, and reads nothing
+// but the messages of the batch.
 type outbox struct {
 	l       *list
 	batch   *batch   // is being filled
@@ -76,7 +76,7 @@ func newOutbox(l *list) *outbox {
 	return &outbox{l: l, batch: &batch{}, spare: &batch{}, replies: make(chan reply, 1)}
 }
 
-// reset forgets everything that is not being appended. after is the id of the list's last fact.
+// reset forgets everything but a batch under way. after is the id of the list's last fact.
 func (o *outbox) reset(after string) {
 	o.gap, o.after = nil, after
 	o.batch.clear()
@@ -148,7 +148,7 @@ func (o *outbox) flush(ctx context.Context) error {
 		o.replies <- reply{}
 		return nil
 	}
-	go func(b *batch) { // ends with the append, which is bounded
+	go func(b *batch) { // ends with the append; writer.append bounds it
 		first, err := o.l.f.writer.append(ctx, b.msgs)
 		o.replies <- reply{first, err}
 	}(o.sent)

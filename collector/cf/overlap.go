@@ -11,14 +11,14 @@ import (
 	"github.com/daybook-billing/daybook/internal/cfapi"
 )
 
-// lateFact is a fact that is not in USAGE, of an event before the cursor.
+// lateFact is the fact of an event before the cursor, missing from USAGE.
 type lateFact struct {
 	u     events.Usage
 	id    appender.Key
 	entry entry
 }
 
-// late finds events between known ones, and publishes them behind the known event that they follow.
+// late finds events between known ones, and publishes them behind the known event before them.
 type late struct {
 	l     *list
 	prev  entry      // the newest known event
@@ -59,8 +59,8 @@ func (x *late) add(ctx context.Context, e *cfapi.Event) error {
 	return nil
 }
 
-// publish publishes the run. Its last fact comes first: of two facts that follow the same one, the
-// one that was published later stands nearer to it.
+// publish publishes the run. Its last fact comes first: of two facts behind the same one, the later
+// publication stands nearer to it.
 func (x *late) publish(ctx context.Context) error {
 	for i := len(x.run) - 1; i >= 0; i-- {
 		fact := &x.run[i]
@@ -130,7 +130,7 @@ func (l *list) overlap(ctx context.Context, date time.Time) error {
 	}
 }
 
-// overlapped ends an overlap that has met the cursor.
+// overlapped ends an overlap at the cursor.
 func (l *list) overlapped(ctx context.Context, date time.Time, found *late) error {
 	if err := found.publish(ctx); err != nil {
 		return err
@@ -145,8 +145,7 @@ func (l *list) overlapped(ctx context.Context, date time.Time, found *late) erro
 	return nil
 }
 
-// oldestListed finds the oldest event of the window that the API still knows: it does not know
-// those before a purge.
+// oldestListed finds the oldest event of the window in the table: a purge removes all before it.
 func (l *list) oldestListed(ctx context.Context) (entry, bool, error) {
 	order := l.cursor.window.order
 	low, high := 0, len(order)

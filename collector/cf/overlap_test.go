@@ -112,7 +112,7 @@ var _ = Describe("events that were committed late", func() {
 		r.settings.MinWait = time.Hour
 		r.restart()
 		r.asked()
-		// The first page of the re-scan would be asked for after the deadline, which is an error at
+		// The request for the first page of the overlap would come after the deadline, and fails at
 		// once.
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 		defer cancel()

@@ -11,19 +11,19 @@ import (
 )
 
 // rescan reads the table of a list again from its head, because there is no cursor yet, or because
-// the cursor is lost. It is made when a walk cannot begin, outlives polls that fail for want of an
-// answer, so that a long list is read to its end, and is thrown away when a walk has stored a fact
-// or has reached the end. It belongs to the goroutine that polls the list.
+// the cursor is lost. It is made when a walk cannot begin, and thrown away when a walk has stored a
+// fact or has reached the end. It outlives polls without an answer: a long list is read to its end.
+// It belongs to the goroutine of the list's poll.
 type rescan struct {
 	l *list
-	// expired: the cursor is listed, but so old that the events behind it may have been pruned.
+	// expired: the cursor is listed, but the events behind it may have been pruned.
 	expired bool
 	phase   phase
 	survey  survey
 	revisit revisit
 }
 
-// phase is the part of a rescan that is under way.
+// phase is the part of a rescan under way.
 type phase uint8
 
 const (
@@ -36,7 +36,7 @@ const (
 type revisit struct {
 	after string // guid of the last event
 	late  late
-	again int // beginnings that are still listed
+	again int // beginnings still listed
 }
 
 // reread begins a rescan, or goes on with the one under way. It publishes the findings on the past,
@@ -93,8 +93,8 @@ func (r *rescan) end(ctx context.Context) (ready bool, err error) {
 	return true, nil
 }
 
-// resume makes sure that the rescan of an earlier poll can go on: the last event that it has read
-// is still listed, and everything that can have been pruned since then lies in its gap.
+// resume makes sure: the rescan of an earlier poll can go on. Its last event is still listed, and
+// its gap covers everything pruned since then.
 func (r *rescan) resume(ctx context.Context) error {
 	l, s := r.l, &r.survey
 	if s.last == nil {
@@ -110,8 +110,8 @@ func (r *rescan) resume(ctx context.Context) error {
 	return nil
 }
 
-// readKnown reads the known part of the table again and publishes its findings: beginnings that are
-// still listed, where continuity is not proven, and events that were missed between known ones.
+// readKnown reads the known part of the table again and publishes its findings: beginnings still
+// listed, where continuity is not proven, and missed events between known ones.
 func (r *rescan) readKnown(ctx context.Context) error {
 	l, s, v := r.l, &r.survey, &r.revisit
 	gap := l.outbox.gap
@@ -170,9 +170,9 @@ func (r *rescan) readAgain(ctx context.Context, e *cfapi.Event, gap *openGap) er
 	return err
 }
 
-// publishListed publishes that a known beginning is still listed, once for each gap. A beginning is
-// pruned once its ending is old enough, so that a listed one had not ended by the end of the gap,
-// from where on the list is complete.
+// publishListed publishes a known beginning as still listed, once for each gap. A beginning is
+// pruned once its ending is old enough. A listed one had not ended by the end of the gap, and from
+// there on the list is complete.
 func (r *rescan) publishListed(ctx context.Context, e *cfapi.Event, gap *openGap) (int, error) {
 	l, at := r.l, gap.To
 	u, err := l.fact(e)

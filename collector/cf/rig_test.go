@@ -52,7 +52,7 @@ type store struct {
 	kill  func()
 }
 
-// outcome is what becomes of an append.
+// outcome is the fate of an append.
 type outcome uint8
 
 const (
@@ -126,7 +126,7 @@ func newRig() *rig {
 	return r
 }
 
-// restart makes a new collector, which knows nothing but what USAGE tells it.
+// restart makes a new collector, with USAGE as its only knowledge.
 func (r *rig) restart() {
 	if r.current != nil {
 		r.current.Close()
@@ -148,7 +148,7 @@ func (r *rig) restart() {
 	r.current = c
 }
 
-// dies polls with a collector that is killed at the nth append from here on, or right after it;
+// dies polls, and kills the collector at the nth append from here on, or right after it;
 // false when it came to its end before. Another collector takes its place.
 func (r *rig) dies(n int, how outcome) bool {
 	GinkgoHelper()
@@ -217,8 +217,8 @@ func (s *said) guid() string {
 	return string(guid)
 }
 
-// story tells what stands in USAGE in a few words: guids, with what late and listed facts follow;
-// gaps; not horizons.
+// story tells the content of USAGE in a few words: guids, with the guids before late and listed
+// facts; gaps; not horizons.
 func (r *rig) story() []string {
 	GinkgoHelper()
 	var words []string
@@ -268,7 +268,7 @@ func (r *rig) horizon() time.Time {
 	return at
 }
 
-// quarantined reads what the foundation has in QUARANTINE.
+// quarantined reads the foundation's messages in QUARANTINE.
 func (r *rig) quarantined() []events.Quarantined {
 	GinkgoHelper()
 	all, _ := r.quarantine()
@@ -290,7 +290,7 @@ func (r *rig) quarantine() (all []events.Quarantined, times []string) {
 	return all, times
 }
 
-// everything is all that the foundation has in any stream, as text.
+// everything is the text of all the foundation's messages.
 func (r *rig) everything() []string {
 	GinkgoHelper()
 	var all []string

@@ -8,7 +8,7 @@ import (
 	"github.com/daybook-billing/daybook/internal/bus"
 )
 
-// Store is what the collector needs of the bus; OnBus makes one.
+// Store is the collector's part of the bus; OnBus makes one.
 type Store interface {
 	// Append stores the messages as one atomic batch, if expect holds. The error is a
 	// *bus.ConflictError when it does not; after any other error the batch may have been stored,
@@ -17,21 +17,21 @@ type Store interface {
 	// Last returns the last message on the filter's subjects; errors.Is bus.ErrNotFound when there
 	// is none.
 	Last(ctx context.Context, stream, filter string) (bus.Stored, error)
-	// Scan calls yield with the messages from one sequence to another, both included, that match a
-	// filter, in order. An error from yield ends it and is returned.
+	// Scan calls yield with the messages on the filters from one sequence to another, both
+	// included, in order. An error from yield ends it and is returned.
 	Scan(ctx context.Context, stream string, s Scan, yield func(m *bus.Stored) error) error
 	// PutObject stores an object, replacing one of the same name.
 	PutObject(ctx context.Context, bucket, name string, data []byte) error
 }
 
-// Scan says what Store.Scan reads.
+// Scan has the parameters of Store.Scan.
 type Scan struct {
 	Filters     []string
 	From, To    uint64
 	HeadersOnly bool
 }
 
-// OnBus is the Store that a bus makes.
+// OnBus makes a Store of a bus.
 func OnBus(b *bus.Bus) Store { return busStore{b} }
 
 type busStore struct{ *bus.Bus }
@@ -65,9 +65,9 @@ const (
 	maxChunk   = 1 << 18
 )
 
-// backwards gives what take makes of messages on the filters, from the newest at or before last to
-// the oldest, until yield says that it is enough. It reads them in chunks, each forward and twice
-// as long as the one before.
+// backwards decodes the messages on the filters, from the newest at or before last to the oldest,
+// until yield reports enough. It reads them in chunks, each forward and twice as long as the one
+// before.
 func backwards[T any](ctx context.Context, s Store, stream string, filters []string, last uint64,
 	take func(m *bus.Stored) (T, error), yield func(x T) (enough bool),
 ) error {

@@ -12,19 +12,19 @@ import (
 )
 
 const (
-	// unknownRun is the number of unknown events in a row behind which no known one is expected.
+	// unknownRun unknown events in a row end the search for known ones.
 	unknownRun = 10_000
 	// clockMargin is how much older than the events of the table's first page an event further back
 	// may be.
 	clockMargin = 24 * time.Hour
-	// pruneEvery is the longest time from the day on which an event is old enough to the job that
-	// prunes it, which runs once a day.
+	// pruneEvery is the longest life of an event past its retention: the job for pruning runs once
+	// a day.
 	pruneEvery = 25 * time.Hour
 )
 
 // survey has the findings of one pass over a table from its head, before anything is published.
 type survey struct {
-	last *entry    // the last event that was read
+	last *entry    // the newest event so far
 	date time.Time // of the last page
 
 	head      *entry    // the first event of the table
@@ -37,10 +37,10 @@ type survey struct {
 	tail  tail
 }
 
-// knownPart has the findings on the events that USAGE has.
+// knownPart has the findings on events in USAGE.
 type knownPart struct {
 	last   *entry              // nil when USAGE has none
-	lowest uint64              // sequence of the first fact that is listed
+	lowest uint64              // sequence of the first listed fact
 	window map[uint64]struct{} // sequences of the listed events of the cursor's window
 	proven bool                // an ending is still listed
 	kept   bool                // a beginning is listed, though younger events were pruned
@@ -124,7 +124,7 @@ func (r *rescan) readPage(ctx context.Context, p *cfapi.Page) (done bool, err er
 	return bounded && (len(l.cursor.known) == 0 || s.tail.length >= unknownRun), nil
 }
 
-// loadKnown reads which facts of the list USAGE has, as far back as the table goes.
+// loadKnown reads the ids of the list's facts in USAGE, as far back as the table goes.
 func (r *rescan) loadKnown(ctx context.Context, page []cfapi.Event) error {
 	l := r.l
 	if l.cursor.last == nil || l.cursor.known != nil {
@@ -161,7 +161,7 @@ func (r *rescan) loadKnown(ctx context.Context, page []cfapi.Event) error {
 	return nil
 }
 
-// add notes one event. An event that is not understood tells nothing.
+// add notes one event. An event of unknown shape tells nothing.
 func (r *rescan) add(e *cfapi.Event) {
 	l, s := r.l, &r.survey
 	u, err := l.fact(e)
@@ -201,7 +201,7 @@ func (r *rescan) add(e *cfapi.Event) {
 }
 
 // isKept reports whether a known event is listed only because Cloud Controller keeps it: it is a
-// beginning, and the cursor, which is as young, was pruned; or it should have been pruned long ago.
+// beginning, and the cursor, not older, was pruned; or it should have been pruned long ago.
 func (r *rescan) isKept(e *cfapi.Event, u *events.Usage, date time.Time) bool {
 	cursor := r.l.cursor.last
 	if cursor == nil || !begins(u.Event) || e.Created.After(cursor.created) {

@@ -16,20 +16,19 @@ import (
 	"github.com/daybook-billing/daybook/events"
 )
 
-// api is a Cloud Controller as small as can be: two tables whose rows a test puts where it wants
-// them, and knobs.
+// api is a Cloud Controller as small as can be: two tables with rows at the test's will, and knobs.
 type api struct {
 	mu     sync.Mutex
 	url    string
 	now    time.Time
 	tables map[string][]apiRow
-	// hooks see a request before it is answered; a hook that writes an answer returns true.
+	// hooks see a request first; one returns true when it has written the answer.
 	hooks    []func(w http.ResponseWriter, r *http.Request) bool
 	requests []string
 	most     int // events of a page, whatever is asked for; 0 for no limit
 	scope    bool
 	tokens   int
-	good     string // the token that is accepted
+	good     string // the accepted token
 }
 
 type apiRow struct {
@@ -91,7 +90,7 @@ func (a *api) insert(table, before string, rows ...apiRow) {
 	a.tables[table] = slices.Insert(a.tables[table], i, rows...)
 }
 
-// keep removes all rows that the function does not want.
+// keep removes all rows but the wanted.
 func (a *api) keep(table string, want func(r apiRow) bool) {
 	defer a.lock()()
 	a.tables[table] = slices.DeleteFunc(a.tables[table], func(r apiRow) bool { return !want(r) })

@@ -11,7 +11,7 @@ import (
 	"github.com/daybook-billing/daybook/collector/status"
 )
 
-// status is what the foundation's collector has told last.
+// status is the last status of the foundation's collector.
 func (r *rig) status() status.Status {
 	GinkgoHelper()
 	all, err := status.Read(context.Background(), shared)
@@ -25,7 +25,7 @@ func (r *rig) status() status.Status {
 	return status.Status{}
 }
 
-// broken is a row that cannot be told from others.
+// broken is a row without an identity.
 func broken(n int) apiRow {
 	return apiRow{
 		guid: fmt.Sprintf("broken%d", n), created: noon.Add(-50 * time.Minute),

@@ -10,14 +10,14 @@ import (
 	"github.com/daybook-billing/daybook/internal/cfapi"
 )
 
-// walk goes on from the cursor of a list, page by page, until the end or the first event that is
-// too young. It is made for one poll and thrown away with it. It belongs to the goroutine of the
-// poll; only the request for the next page runs beside it.
+// walk goes on from the cursor of a list, page by page, until the end or the first event too young.
+// It is made for one poll and thrown away with it. It belongs to the goroutine of the poll; only
+// the request for the next page runs beside it.
 type walk struct {
 	l       *list
 	pages   [2]cfapi.Page
 	fetched chan error // outcome of the request for the next page; has room for it
-	// expired: the cursor is listed, but so old that the events behind it may have been pruned.
+	// expired: the cursor is listed, but the events behind it may have been pruned.
 	expired bool
 }
 
@@ -67,11 +67,11 @@ func (w *walk) run(ctx context.Context) error {
 	}
 }
 
-// first asks for the first page and makes sure that it means what it seems to. Late events are
-// published before it is.
+// first asks for the first page and verifies its meaning. Late events are published before the
+// page.
 func (w *walk) first(ctx context.Context, p *cfapi.Page) error {
 	l := w.l
-	if l.cursor.last == nil { // a rescan has found that USAGE has nothing of the table
+	if l.cursor.last == nil { // a rescan has found nothing of the table in USAGE
 		if err := w.fetch(ctx, "", p); err != nil {
 			return err
 		}
@@ -94,8 +94,8 @@ func (w *walk) first(ctx context.Context, p *cfapi.Page) error {
 			return err
 		}
 	} else if len(p.Events) > 0 && l.collectedTo().Before(p.Date.Add(-l.f.Retention)) {
-		// Cloud Controller keeps the beginnings of running things, so that the cursor's event may
-		// be there though the events behind it are not.
+		// Cloud Controller keeps the beginnings of running things: the cursor's event may be there
+		// without the events behind it.
 		w.expired = true
 		return errLost
 	}
@@ -129,8 +129,8 @@ func (w *walk) prefetch(ctx context.Context, guid string, p *cfapi.Page) {
 	go func() { w.fetched <- w.fetch(ctx, guid, p) }()
 }
 
-// verify makes sure, after the page behind a cursor was read, that the cursor's event is there and
-// is the same: a page of another table means something else.
+// verify makes sure, after the page behind a cursor was read: the cursor's event is there and is
+// the same. A page of another table means something else.
 func (w *walk) verify(ctx context.Context, cursor *entry) error {
 	l := w.l
 	created, err := l.f.client.Created(ctx, l.name, cursor.guid)
@@ -148,7 +148,7 @@ func (w *walk) verify(ctx context.Context, cursor *entry) error {
 	return nil
 }
 
-// publish publishes a page up to the first event that is too young. It returns that event's index,
+// publish publishes a page up to the first event too young. It returns that event's index,
 // and the last event before it.
 func (w *walk) publish(ctx context.Context, p *cfapi.Page) (cut int, tip *entry, err error) {
 	l := w.l
@@ -187,7 +187,7 @@ func (w *walk) add(ctx context.Context, e *cfapi.Event, date time.Time) (*entry,
 
 // reachOf is the horizon with a page: the minimum age before its date, where it is the last, and
 // else the last event before the cut, since the pages behind it have not been read. It never passes
-// an event that is not collected.
+// an uncollected event.
 func (w *walk) reachOf(p *cfapi.Page, cut int) time.Time {
 	h := p.Date.Add(-w.l.f.MinAge)
 	if !p.End {
@@ -202,7 +202,7 @@ func (w *walk) reachOf(p *cfapi.Page, cut int) time.Time {
 	}
 	for i := cut; i < len(p.Events); i++ {
 		if at := p.Events[i].Created; at.Before(h) {
-			h = at // zero, so that the horizon stays, where it cannot be read
+			h = at // zero where it cannot be read: the horizon stays
 		}
 	}
 	return h

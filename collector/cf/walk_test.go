@@ -14,7 +14,7 @@ import (
 	"github.com/daybook-billing/daybook/internal/bus"
 )
 
-// started makes n events of apps that were started, one a minute, the first at a time.
+// started makes n STARTED events of apps, one a minute, the first at a time.
 func started(prefix string, n int, first time.Time) []apiRow {
 	rows := make([]apiRow, n)
 	for i := range rows {

@@ -7,8 +7,7 @@ import (
 	"github.com/daybook-billing/daybook/collector/internal/appender"
 )
 
-// window holds the newest events of a list in the API's order: enough to find events that were
-// committed late.
+// window holds the newest events of a list in the API's order: enough to find late commits.
 type window struct {
 	order []entry                 // in order, oldest first; the first may be the head of the table
 	ids   map[appender.Key]uint64 // sequence in USAGE of these and of late ones between them
@@ -43,8 +42,8 @@ func (w *window) forget(cutoff time.Time) {
 		n++
 	}
 	w.order = cutFront(w.order, n)
-	// Late events stand among their neighbours by the time of their publication, so that an id may
-	// stay a little longer than its time.
+	// Late events stand among their neighbours by the time of their publication: an id may stay a
+	// little longer than its time.
 	n = 0
 	for n < len(w.keys) && (w.times[n].Before(cutoff) && w.ids[w.keys[n]] < w.oldest() || len(w.keys)-n > 2*MaxWindow) {
 		delete(w.ids, w.keys[n])
@@ -72,8 +71,8 @@ func (w *window) oldest() uint64 {
 	return w.order[0].sequence
 }
 
-// cutFront drops the first n. It leaves the array behind when most of it is unused, so that
-// appending does not grow it for ever.
+// cutFront drops the first n. It leaves the array behind when most of it is unused, or appending
+// would grow it for ever.
 func cutFront[T any](s []T, n int) []T {
 	if n == 0 {
 		return s
@@ -84,7 +83,7 @@ func cutFront[T any](s []T, n int) []T {
 	return slices.Clone(s[n:])
 }
 
-// anchor is the event where an overlap begins that is to cover everything from the cutoff on.
+// anchor is the start of an overlap over everything from the cutoff on.
 func (w *window) anchor(cutoff time.Time) (entry, bool) {
 	if len(w.order) == 0 {
 		return entry{}, false

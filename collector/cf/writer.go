@@ -19,17 +19,17 @@ import (
 	"github.com/daybook-billing/daybook/internal/redact"
 )
 
-// errStale ends a poll whose picture of USAGE is no longer known to be right: an append was
+// errStale ends a poll whose state of USAGE may be wrong: an append was
 // refused, or its outcome is not known. The state is read again, and the poll begun anew.
 var errStale = errors.New("what USAGE holds has to be read again")
 
-// writer appends for both lists of a foundation. After the first append that is not confirmed it
+// writer appends for both lists of a foundation. After the first append without a confirmation it
 // refuses all others until begin.
 type writer struct {
 	store  Store
 	filter string
 
-	mu    sync.Mutex // held while a batch is appended, so that the lists take turns
+	mu    sync.Mutex // held while a batch is appended: the lists take turns
 	last  uint64     // the newest message on our subjects
 	stale error
 }
@@ -40,7 +40,7 @@ func (w *writer) begin(last uint64) {
 	w.last, w.stale = last, nil
 }
 
-// seen is the newest message that we know of.
+// seen is the newest known message.
 func (w *writer) seen() uint64 {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -57,8 +57,8 @@ func (w *writer) append(ctx context.Context, msgs []bus.Message) (first uint64, 
 	if ctx.Err() != nil {
 		return 0, ctx.Err()
 	}
-	// What has begun is finished when the collector is stopped: it would be exact without, but the
-	// next start would fetch the page again.
+	// An append under way is finished when the collector is stopped: it would be exact without, but
+	// the next start would fetch the page again.
 	appending, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
 	defer cancel()
 	last, err := w.store.Append(appending, events.StreamUsage, msgs, bus.Expect{Filter: w.filter, Last: w.last})
@@ -84,7 +84,7 @@ type refusals struct {
 
 	mu     sync.Mutex // guards the fields below: the lists put and flush in turn
 	writer *quarantine.Writer
-	failed error // until begin: events that were put may be lost
+	failed error // until begin: events may be lost
 }
 
 func newRefusals(f *Foundation, store Store, log *slog.Logger, metrics *Metrics) *refusals {
@@ -130,7 +130,7 @@ func (q *refusals) open(ctx context.Context) error {
 	return nil
 }
 
-// begin forgets the events that were not stored, and why: the list that put them puts them again.
+// begin forgets unstored events, and the failure: the next poll puts them again.
 func (q *refusals) begin() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -139,7 +139,7 @@ func (q *refusals) begin() {
 	}
 }
 
-// put quarantines an event with the reason; after is the id of the fact that it follows. The next
+// put quarantines an event with the reason; after is the id of the fact before it. The next
 // flush stores it, at the latest. An event without a readable guid and created_at is identified by
 // its content.
 func (q *refusals) put(ctx context.Context, list string, r *cfapi.Event, after string, reason error,
@@ -174,7 +174,7 @@ func (q *refusals) put(ctx context.Context, list string, r *cfapi.Event, after s
 	return nil
 }
 
-// flush stores the events that either list put. Nothing may be appended to USAGE behind them
+// flush stores the events of both lists. Nothing may be appended to USAGE behind them
 // before.
 func (q *refusals) flush(ctx context.Context) error {
 	q.mu.Lock()

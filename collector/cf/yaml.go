@@ -14,7 +14,7 @@ import (
 	"github.com/daybook-billing/daybook/events"
 )
 
-// Lookup is where a file of foundations may get secrets from, so that they need not stand in it.
+// Lookup has the places of secrets outside of a file of foundations.
 type Lookup struct {
 	Env  func(name string) (string, bool) // default: the process's environment
 	File func(name string) ([]byte, error)
@@ -30,10 +30,10 @@ func (l Lookup) withDefaults() Lookup {
 	return l
 }
 
-// ParseFoundations reads a YAML list of foundations. What an entry does not say is as in base,
-// which gives no credentials. Each secret may stand in the file itself (client_secret), in an
-// environment variable that it names (client_secret_env) or in a file (client_secret_file). The
-// error lists all that is wrong, with line and column.
+// ParseFoundations reads a YAML list of foundations. A missing key means the value in base; base
+// gives no credentials. Each secret may stand in the file itself (client_secret), in the
+// environment variable of client_secret_env or in the file of client_secret_file. The error lists
+// all mistakes, with line and column.
 func ParseFoundations(file string, data []byte, base Foundation, lookup Lookup) ([]Foundation, error) {
 	r := &settingsReader{file: file, lookup: lookup.withDefaults()}
 	var root yaml.Node
@@ -125,7 +125,7 @@ func (r *settingsReader) foundation(n *yaml.Node, f *Foundation) bool {
 	return len(r.problems) == before
 }
 
-// settings are the keys, and what each does with its value.
+// settings are the keys, each with a function for its value.
 func (r *settingsReader) settings(f *Foundation) map[string]func(s string) error {
 	text := func(to *string) func(string) error {
 		return func(s string) error {

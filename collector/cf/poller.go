@@ -14,9 +14,9 @@ import (
 	"github.com/daybook-billing/daybook/internal/cfapi"
 )
 
-// foundation is one foundation at work. Its lists are polled side by side, all else belongs to the
-// goroutine that polls it.
-type foundation struct {
+// poller collects one foundation. Its lists are polled side by side; everything else belongs to the
+// goroutine of its poll.
+type poller struct {
 	Foundation
 	origin   string
 	log      *slog.Logger
@@ -33,18 +33,17 @@ type foundation struct {
 	tested    bool
 	loaded    bool
 	collected bool // a poll went well
-	starting  bool // before any did, an answer told that the foundation was not all there
+	starting  bool // before any did, an answer showed a foundation under way
 
 	mu        sync.Mutex        // guards the fields below, and the horizon and date of each list
 	shown     status.Status     // as it is to be shown
-	published time.Time         // the horizon that was published last
-	notes     map[string]string // what else is worth showing, by name
-	// complete is the newest horizon that any collector of the foundation had published when the
-	// state was read.
+	published time.Time         // the newest horizon of this collector
+	notes     map[string]string // details for the status, by name
+	// complete is the newest horizon of any collector of the foundation, when the state was read.
 	complete time.Time
 }
 
-func newFoundation(settings *Foundation, d *Deps) (*foundation, error) {
+func newPoller(settings *Foundation, d *Deps) (*poller, error) {
 	name := settings.Name
 	client, err := cfapi.New(settings.access(), cfapi.Deps{
 		Log: d.Log, Now: d.Now,
@@ -54,7 +53,7 @@ func newFoundation(settings *Foundation, d *Deps) (*foundation, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &foundation{
+	f := &poller{
 		Foundation: *settings, origin: collector.Origin(events.SourceCF, settings.Name), metrics: d.Metrics, now: d.Now,
 		store: d.Store, client: client,
 		log:    d.Log.With(slog.String("foundation", settings.Name)),
@@ -72,7 +71,7 @@ func newFoundation(settings *Foundation, d *Deps) (*foundation, error) {
 }
 
 // selfTest finds out, before anything is collected, whether collecting can work.
-func (f *foundation) selfTest(ctx context.Context) error {
+func (f *poller) selfTest(ctx context.Context) error {
 	if err := f.client.Root(ctx); err != nil {
 		return err
 	}
@@ -89,7 +88,7 @@ func (f *foundation) selfTest(ctx context.Context) error {
 const horizonStep = time.Hour
 
 // progress publishes the horizon now and then, and shows how it goes.
-func (f *foundation) progress(ctx context.Context) error {
+func (f *poller) progress(ctx context.Context) error {
 	if err := f.publishHorizon(ctx, horizonStep); err != nil {
 		return err
 	}
@@ -97,9 +96,8 @@ func (f *foundation) progress(ctx context.Context) error {
 	return nil
 }
 
-// publishHorizon publishes the time up to which both lists are collected, when it has moved by at
-// least a step.
-func (f *foundation) publishHorizon(ctx context.Context, step time.Duration) error {
+// publishHorizon publishes the lower horizon of both lists, when it has moved by at least a step.
+func (f *poller) publishHorizon(ctx context.Context, step time.Duration) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	at := f.lists[0].reached
@@ -132,7 +130,7 @@ func (f *foundation) publishHorizon(ctx context.Context, step time.Duration) err
 }
 
 // publishedHorizon is the newest published horizon, under any collector's name.
-func (f *foundation) publishedHorizon() time.Time {
+func (f *poller) publishedHorizon() time.Time {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.complete.After(f.published) {
@@ -142,7 +140,7 @@ func (f *foundation) publishedHorizon() time.Time {
 }
 
 // gapPublished counts and logs a published gap.
-func (f *foundation) gapPublished(g *events.Gap) {
+func (f *poller) gapPublished(g *events.Gap) {
 	f.metrics.gaps.WithLabelValues(f.Name, g.List).Inc()
 	f.log.Warn("a gap was published", slog.String("list", g.List), slog.String("from", timeText(g.From)),
 		slog.String("to", timeText(g.To)),
@@ -158,7 +156,7 @@ func timeText(t time.Time) string {
 
 // detail has the status show something from its next writing on, and no longer where the text is
 // empty.
-func (f *foundation) detail(name, text string) {
+func (f *poller) detail(name, text string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if text == "" {
@@ -169,7 +167,7 @@ func (f *foundation) detail(name, text string) {
 }
 
 // show shows the state in the metrics and in the status.
-func (f *foundation) show(ctx context.Context, change func(now time.Time)) {
+func (f *poller) show(ctx context.Context, change func(now time.Time)) {
 	f.mu.Lock()
 	now := f.now().UTC()
 	change(now)
