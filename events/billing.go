@@ -2,7 +2,7 @@ package events
 
 import "time"
 
-// Entry tells what a line of the ledger does.
+// Entry is the kind of a line of the ledger.
 const (
 	EntryCharge   = "charge"
 	EntryReversal = "reversal" // the exact negative of an earlier charge
@@ -13,7 +13,7 @@ const (
 type Charge struct {
 	ID         string
 	Entry      string // EntryCharge or EntryReversal
-	Reverses   string // the id of the charge that a reversal takes back
+	Reverses   string // the id of the charge, in a reversal
 	Period     string // month the entry is posted to, YYYY-MM
 	Span       string // id of the span
 	Kind       string
@@ -36,7 +36,7 @@ type Charge struct {
 	Flags      Flags
 }
 
-// Billing is what one METERED message costs, for one subject: the body of a message on
+// Billing is the charges for one METERED message, under one subject: the body of a message on
 // billing.charge.<tenant>.<source>.<foundation>.<kind>.<resource>.
 type Billing struct {
 	ID         string
@@ -49,7 +49,7 @@ type Billing struct {
 	Charges    []Charge // reversals first
 }
 
-// Unrated is a part of a span that no plan of the catalogue prices. It is not billed, and not
+// Unrated is a part of a span without a plan in the catalogue. It is not billed, and not
 // forgotten.
 type Unrated struct {
 	ID         string
@@ -65,7 +65,7 @@ type Unrated struct {
 	Period     string // month a charge for it would be posted to, YYYY-MM; empty: that of the start
 }
 
-// UnratedNotice lists what could not be priced, and what now is, on
+// UnratedNotice lists parts of spans without a price, and earlier ones that have a price by now, on
 // billing.unrated.<tenant>.<source>.<foundation>.<kind>.<resource>.
 type UnratedNotice struct {
 	ID         string

@@ -10,7 +10,7 @@ import (
 )
 
 // The codec is written by hand: a tokenizer such as go-faster/jx takes lone surrogates and invalid
-// UTF-8, and does not say in which field it stopped.
+// UTF-8, and does not name the field of an error.
 
 // DecodeError says why and where a message could not be read.
 type DecodeError struct {
@@ -34,8 +34,8 @@ func (e *DecodeError) Error() string {
 	return fmt.Sprintf("%s, byte %d: %s", where, e.Offset, e.Problem)
 }
 
-// closeObject finishes what append… functions wrote from start on: each of them puts a comma in
-// front of its field, so that none has to know whether it is the first.
+// closeObject closes the fields that append… functions wrote from start on, each with a comma in
+// front: the first comma becomes the brace.
 func closeObject(b []byte, start int) []byte {
 	if len(b) == start {
 		return append(b, "{}"...)
@@ -173,8 +173,8 @@ const (
 	every80 = 0x8080808080808080
 )
 
-// special returns a word whose lowest set bit is in the first byte of w that needs a look in a JSON
-// string: a quote, a backslash, a control character, or a byte that is not ASCII. It is 0 when
+// special marks the first byte of w with a meaning in a JSON string (a quote, a backslash, a
+// control character, or a byte beyond ASCII) by the lowest set bit of its result. It is 0 when
 // there is none. Bits above the lowest one mean nothing.
 func special(w uint64) uint64 {
 	quote := (w ^ every01*'"') - every01
@@ -237,7 +237,7 @@ func appendEscaped(b []byte, s string) []byte {
 	return append(b, '"')
 }
 
-// plainText returns the index of the first byte from i on that needs a look in a JSON string, or
+// plainText returns the index of the first byte from i on with a meaning in a JSON string, or
 // len(b).
 func plainText(b []byte, i int) int {
 	for ; i+8 <= len(b); i += 8 {

@@ -16,7 +16,7 @@ func (x *Billing) AppendJSON(b []byte) []byte {
 	return closeObject(b, start)
 }
 
-// DecodeJSON reads x, which it overwrites, from its wire form, as Usage.DecodeJSON does.
+// DecodeJSON overwrites x with its wire form, as Usage.DecodeJSON does.
 // The memory of Charges is used again: keep their elements, or decode into a new value.
 func (x *Billing) DecodeJSON(b []byte) error { return x.decode(scanner{b: b}) }
 
@@ -66,7 +66,7 @@ func (x *UnratedNotice) AppendJSON(b []byte) []byte {
 	return closeObject(b, start)
 }
 
-// DecodeJSON reads x, which it overwrites, from its wire form, as Usage.DecodeJSON does.
+// DecodeJSON overwrites x with its wire form, as Usage.DecodeJSON does.
 // The memory of Unrated and Settled is used again: keep their elements, or decode into a new value.
 func (x *UnratedNotice) DecodeJSON(b []byte) error { return x.decode(scanner{b: b}) }
 

@@ -23,7 +23,7 @@ func (x *Metered) AppendJSON(b []byte) []byte {
 	return closeObject(b, start)
 }
 
-// DecodeJSON reads x, which it overwrites, from its wire form, as Usage.DecodeJSON does. The memory
+// DecodeJSON overwrites x with its wire form, as Usage.DecodeJSON does. The memory
 // of Retracted, Closed, Running, Anomalies and Held is used again: keep their elements, or decode
 // into a new value.
 func (x *Metered) DecodeJSON(b []byte) error { return x.decode(scanner{b: b}) }
@@ -89,7 +89,7 @@ func (x *AnomalyNotice) AppendJSON(b []byte) []byte {
 	return closeObject(b, start)
 }
 
-// DecodeJSON reads x, which it overwrites, from its wire form, as Usage.DecodeJSON does.
+// DecodeJSON overwrites x with its wire form, as Usage.DecodeJSON does.
 func (x *AnomalyNotice) DecodeJSON(b []byte) error { return x.decode(scanner{b: b}) }
 
 func (x *AnomalyNotice) decode(s scanner) error {
@@ -124,7 +124,7 @@ func (x *Catalogue) AppendJSON(b []byte) []byte {
 	return closeObject(b, start)
 }
 
-// DecodeJSON reads x, which it overwrites, from its wire form, as Usage.DecodeJSON does.
+// DecodeJSON overwrites x with its wire form, as Usage.DecodeJSON does.
 func (x *Catalogue) DecodeJSON(b []byte) error { return x.decode(scanner{b: b}) }
 
 func (x *Catalogue) decode(s scanner) error {
@@ -150,7 +150,7 @@ func (x *Marker) AppendJSON(b []byte) []byte {
 	return closeObject(b, start)
 }
 
-// DecodeJSON reads x, which it overwrites, from its wire form, as Usage.DecodeJSON does.
+// DecodeJSON overwrites x with its wire form, as Usage.DecodeJSON does.
 func (x *Marker) DecodeJSON(b []byte) error { return x.decode(scanner{b: b}) }
 
 func (x *Marker) decode(s scanner) error {

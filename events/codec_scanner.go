@@ -15,29 +15,42 @@ const (
 	// maxFields bounds the nesting of our own messages: metered.closed[0].footprint.memory_mb has
 	// four levels.
 	maxFields = 8
-	// maxNesting bounds the nesting of what is skipped: the upstream's JSON and fields that are not
-	// known.
+	// maxNesting bounds the nesting of skipped values: the upstream's JSON and unknown fields.
 	maxNesting = 200
 )
 
-// scanner reads one JSON text. The first error sticks: from then on nothing more is read and every
-// loop over fields or elements ends, so that callers check only once, in end.
+// scanner reads one JSON text into Daybook's own types. The first error sticks: from then on
+// nothing more is read and every loop over fields or elements ends, so callers check only once, in
+// end.
+//
+// It is one of three JSON readers, each for a task of its own:
+//
+//   - scanner knows its fields, is strict about their types, names the field of an error, and
+//     allocates nothing for a repeated string. Every service runs it for every message.
+//   - internal/jsondoc reads documents of other people, with fields unknown beforehand: it keeps the
+//     verbatim bytes of every value, so that one token can be replaced, tells null from missing,
+//     and refuses duplicate keys.
+//   - internal/cfapi splits a page of the Cloud Foundry API, of some megabytes, into the verbatim
+//     text of its rows, and decodes none of them.
+//
+// events may import neither of the others, and neither of them needs Daybook's fields. One reader
+// for all three would be slower here and wider there.
 type scanner struct {
 	b     []byte
 	i     int
 	fresh bool // an object or list was just opened: its next field or element has no comma in front
 	fact  bool // skip Usage.Raw instead of reading it
-	// path holds, of each open object or list, the field or element that is being read.
+	// path holds the current field or element of each open object or list.
 	path    [maxFields]step
 	depth   int
 	key     []byte // name of the field being read
-	scratch []byte // a string whose escapes were resolved; its bytes are valid until the next string
+	scratch []byte // a string with its escapes resolved; valid until the next string
 	keep    *Interner
 	err     *DecodeError
 	without meteredParts
 }
 
-// meteredParts are the spans of a Metered message that a reader has no use for.
+// meteredParts are the spans of a Metered message to pass over.
 type meteredParts struct{ changes, running bool }
 
 // spansUnless reads a list of spans, or passes over it.
@@ -76,7 +89,7 @@ func (s *scanner) fail(at int, problem string) {
 	s.err = &DecodeError{Path: path.String(), Offset: at, Problem: problem}
 }
 
-// failHere fails with what was wanted and what stands there.
+// failHere fails with the wanted and the actual text.
 func (s *scanner) failHere(want string) {
 	if s.i >= len(s.b) {
 		s.fail(len(s.b), "want "+want+", but the text ends")
@@ -122,7 +135,7 @@ func (s *scanner) peek() byte {
 //	}
 func (s *scanner) object() bool { return s.open('{', "an object") }
 
-// message opens the object that the whole text is: null is no message.
+// message opens the outermost object: null is no message.
 func (s *scanner) message() bool {
 	if s.peek() != '{' {
 		s.failHere("an object")
@@ -197,8 +210,8 @@ func (s *scanner) field() bool {
 	return true
 }
 
-// fieldAsWritten is field for what our own writers write, without white space and escapes. It reads
-// all or nothing.
+// fieldAsWritten is field for the text of our own writers, without white space and escapes. It
+// reads all or nothing.
 func (s *scanner) fieldAsWritten() bool {
 	i := s.i
 	if s.fresh {
@@ -231,7 +244,7 @@ func (s *scanner) element() bool {
 	return s.err == nil
 }
 
-// null reads null, which stands for an absent value, or fails.
+// null reads null, the absent value, or fails.
 func (s *scanner) null(want string) {
 	s.peek()
 	if s.err == nil && !s.literal("null") {
@@ -247,7 +260,7 @@ func (s *scanner) literal(word string) bool {
 	return true
 }
 
-// stringBytes reads the string that starts here. The result is valid until the next one is read.
+// stringBytes reads the string here. The result is valid until the next one is read.
 func (s *scanner) stringBytes() []byte {
 	start := s.i + 1
 	i := start
@@ -264,7 +277,7 @@ func (s *scanner) stringBytes() []byte {
 	return s.specialBytes(start, i)
 }
 
-// specialBytes is the rest of stringBytes from i on, which is not plain, or near the end of the
+// specialBytes is stringBytes from i on, where the text is not plain, or near the end of the
 // text.
 func (s *scanner) specialBytes(start, i int) []byte {
 	ascii := true
@@ -320,7 +333,7 @@ func (s *scanner) unescape(start, i int) []byte {
 			return nil
 		default:
 			next := plainText(s.b, i)
-			next = max(next, i+1) // over a byte that is not ASCII
+			next = max(next, i+1) // over a byte beyond ASCII
 			out = append(out, s.b[i:next]...)
 			i = next
 		}

@@ -18,7 +18,7 @@ func CheckRaw(b []byte) error {
 	return s.end("raw")
 }
 
-// raw returns the bytes of the object that follows, nil for null. They are a part of the message.
+// raw returns the bytes of the next object, nil for null. They are a part of the message.
 func (s *scanner) raw() []byte {
 	if s.peek() != '{' {
 		s.null("an object")
@@ -36,7 +36,7 @@ func (s *scanner) raw() []byte {
 // skip reads any value and checks that it is JSON. It does not recurse: the text decides how deep
 // it is nested.
 func (s *scanner) skip() {
-	var nest [maxNesting]byte // the brackets that will close what is open
+	var nest [maxNesting]byte // the closing brackets of the open values
 	depth := 0
 	for {
 		opened := false
@@ -168,7 +168,7 @@ func (s *scanner) skipObject() {
 	s.fail(s.i, "an object without an end")
 }
 
-// stringEnd returns the index of the quote that ends the string whose text begins at i, or -1.
+// stringEnd returns the index of the closing quote of a string with its text at i, or -1.
 func stringEnd(b []byte, i int) int {
 	for i+8 <= len(b) {
 		w := binary.LittleEndian.Uint64(b[i:])

@@ -40,13 +40,13 @@ func (x *Usage) AppendJSON(b []byte) []byte {
 	return closeObject(b, start)
 }
 
-// DecodeJSON reads x, which it overwrites, from its wire form. It ignores fields that it does not
+// DecodeJSON overwrites x with its wire form. It ignores fields it does not
 // know, and errors are *DecodeError; after one x holds nothing of use. Nothing of x is part of b.
 // The memory of x.Raw is used again.
 func (x *Usage) DecodeJSON(b []byte) error { return x.decode(scanner{b: b}) }
 
-// DecodeFact is DecodeJSON without Raw, which it leaves empty and looks at only to find its end:
-// for who needs the fact in our terms, and fast.
+// DecodeFact is DecodeJSON without Raw: it looks only for Raw's end. It is for readers of the fact
+// in Daybook's terms.
 func (x *Usage) DecodeFact(b []byte) error { return x.decode(scanner{b: b, fact: true}) }
 
 func (x *Usage) decode(s scanner) error {
@@ -132,7 +132,7 @@ func (x *Horizon) AppendJSON(b []byte) []byte {
 	return closeObject(b, start)
 }
 
-// DecodeJSON reads x, which it overwrites, from its wire form, as Usage.DecodeJSON does.
+// DecodeJSON overwrites x with its wire form, as Usage.DecodeJSON does.
 func (x *Horizon) DecodeJSON(b []byte) error { return x.decode(scanner{b: b}) }
 
 func (x *Horizon) decode(s scanner) error {
@@ -173,7 +173,7 @@ func (x *Gap) AppendJSON(b []byte) []byte {
 	return closeObject(b, start)
 }
 
-// DecodeJSON reads x, which it overwrites, from its wire form, as Usage.DecodeJSON does.
+// DecodeJSON overwrites x with its wire form, as Usage.DecodeJSON does.
 func (x *Gap) DecodeJSON(b []byte) error { return x.decode(scanner{b: b}) }
 
 func (x *Gap) decode(s scanner) error {
@@ -223,7 +223,7 @@ func (x *Decision) AppendJSON(b []byte) []byte {
 	return closeObject(b, start)
 }
 
-// DecodeJSON reads x, which it overwrites, from its wire form, as Usage.DecodeJSON does.
+// DecodeJSON overwrites x with its wire form, as Usage.DecodeJSON does.
 func (x *Decision) DecodeJSON(b []byte) error { return x.decode(scanner{b: b}) }
 
 func (x *Decision) decode(s scanner) error {
@@ -275,7 +275,7 @@ func (x *Quarantined) AppendJSON(b []byte) []byte {
 	return closeObject(b, start)
 }
 
-// DecodeJSON reads x, which it overwrites, from its wire form, as Usage.DecodeJSON does.
+// DecodeJSON overwrites x with its wire form, as Usage.DecodeJSON does.
 func (x *Quarantined) DecodeJSON(b []byte) error { return x.decode(scanner{b: b}) }
 
 func (x *Quarantined) decode(s scanner) error {

@@ -16,8 +16,8 @@ func (s *scanner) quoted(want string) ([]byte, bool) {
 	return b, s.err == nil
 }
 
-// text reads a string. Old is what the field held before: messages that follow each other share
-// much, and what is the same need not be allocated again.
+// text reads a string. Old is what the field held before: successive messages share much, and an
+// equal text need not be allocated again.
 func (s *scanner) text(old string) string {
 	b, ok := s.quoted("a string")
 	switch {
@@ -31,7 +31,7 @@ func (s *scanner) text(old string) string {
 	return string(b)
 }
 
-// name reads a string that no other message repeats, such as an id: it is not worth a place in the
+// name reads a string of this message alone, such as an id: it is not worth a place in the
 // Interner.
 func (s *scanner) name() string {
 	b, _ := s.quoted("a string")
@@ -186,7 +186,7 @@ func (s *scanner) count() Count {
 	return Count{uint32(n), ok} //nolint:gosec // uint keeps the limit
 }
 
-// flags reads a list of names. Names that are not known belong to a newer version, and are ignored
+// flags reads a list of names. Unknown names belong to a newer version, and are ignored
 // like its fields.
 func (s *scanner) flags() Flags {
 	var f Flags
@@ -222,7 +222,7 @@ func (s *scanner) texts(list []string) []string {
 	return list
 }
 
-// grow adds an element, with what its memory held before: read takes strings from there.
+// grow adds an element, with the former content of its memory: read takes strings from there.
 func grow[T any](list []T) []T {
 	if len(list) < cap(list) {
 		return list[:len(list)+1]

@@ -10,13 +10,13 @@ import (
 // Places is how many decimal places a charge is rounded to, half-even, once.
 const Places = 12
 
-// maxDecimalText bounds the decimals that are read from outside.
+// maxDecimalText bounds decimals from outside.
 const maxDecimalText = 100
 
 // Decimal is an exact decimal number. Its zero value is 0; it is immutable, and never a float.
 //
-// Sums, differences and products are exact: they have 1,000 digits of room, ten times what
-// ParseDecimal lets in. An operation that needed more would be a panic, never a rounded amount.
+// Sums, differences and products are exact: they have 1,000 digits of room, ten times the limit of
+// ParseDecimal. An operation beyond them would be a panic, never a rounded amount.
 type Decimal struct{ d apd.Decimal }
 
 func decimalContext() *apd.Context {
@@ -28,7 +28,7 @@ func decimalContext() *apd.Context {
 
 var exact = decimalContext()
 
-// DecimalFromAPD takes over an apd number, which the caller must not change afterwards.
+// DecimalFromAPD takes over an apd number. The caller must not change it afterwards.
 func DecimalFromAPD(d apd.Decimal) Decimal { return Decimal{d} }
 
 // APD returns the number for calculations outside this package. The result must not be changed.

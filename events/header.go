@@ -17,7 +17,7 @@ const (
 // Header is one header of a message.
 type Header struct{ Key, Value string }
 
-// HeaderCount is the number of headers that AppendHeaders appends.
+// HeaderCount is the number of headers AppendHeaders appends.
 const HeaderCount = 6
 
 // Headers returns the CloudEvents headers of a message. at is a time in the form of FormatTime.
@@ -54,7 +54,7 @@ const (
 	TypeMarker      = "daybook.marker.v1"
 )
 
-// Marker passes inputs that had no outputs: everything up to InputSequence has been worked off.
+// Marker passes inputs without outputs: every message up to InputSequence has been worked off.
 type Marker struct {
 	InputSequence uint64
 }

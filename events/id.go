@@ -7,12 +7,12 @@ import (
 	"github.com/google/uuid"
 )
 
-// Namespace is the UUID namespace of every id that Daybook makes. It must never change: the same
+// Namespace is the UUID namespace of every id of Daybook's. It must never change: the same
 // fact, span and charge have the same id for ever.
 const Namespace = "2f1cbb4e-9c41-5d0e-8a51-6d0f5a7d1b10"
 
-// ID is the UUID version 5 of the parts, in order. Parts are length-prefixed, so that ("ab","c")
-// and ("a","bc") differ. The first part names what the id is of: "usage", "span", "charge".
+// ID is the UUID version 5 of the parts, in order. Parts are length-prefixed: ("ab","c") and
+// ("a","bc") differ. The first part names the kind of thing: "usage", "span", "charge".
 func ID(parts ...string) string {
 	n := 16
 	for _, p := range parts {

@@ -2,7 +2,7 @@ package events
 
 import "hash/maphash"
 
-// maxInterned is the length in bytes of the longest string that an Interner keeps.
+// maxInterned is the length in bytes of the longest string an Interner keeps.
 const maxInterned = 128
 
 // Interner gives equal strings the same memory: facts, spans and charges repeat the same guids and
@@ -13,8 +13,8 @@ type Interner struct {
 	slots []string
 }
 
-// NewInterner returns an Interner that holds up to 2^bits strings of at most 128 bytes; 16 bits are
-// 1 MiB and what the strings take.
+// NewInterner returns an Interner for up to 2^bits strings of at most 128 bytes; 16 bits take 1 MiB
+// and the strings.
 func NewInterner(bits uint8) *Interner {
 	return &Interner{seed: maphash.MakeSeed(), slots: make([]string, 1<<min(bits, 24))}
 }
@@ -40,12 +40,12 @@ func (in *Interner) DecodeMetered(x *Metered, b []byte) error {
 	return x.decode(scanner{b: b, keep: in})
 }
 
-// DecodeChanges is DecodeMetered without Running, which stays empty.
+// DecodeChanges is DecodeMetered without Running.
 func (in *Interner) DecodeChanges(x *Metered, b []byte) error {
 	return x.decode(scanner{b: b, keep: in, without: meteredParts{running: true}})
 }
 
-// DecodeRunning is DecodeMetered without Retracted and Closed, which stay empty.
+// DecodeRunning is DecodeMetered without Retracted and Closed.
 func (in *Interner) DecodeRunning(x *Metered, b []byte) error {
 	return x.decode(scanner{b: b, keep: in, without: meteredParts{changes: true}})
 }

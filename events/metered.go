@@ -2,7 +2,7 @@ package events
 
 import "time"
 
-// Count is a whole number that may be absent: a footprint with 0 instances is not one without a
+// Count is a whole number or absent: a footprint with 0 instances is not one without a
 // number of instances. The zero value is absent. Counts compare with ==.
 type Count struct {
 	n  uint32
@@ -26,8 +26,8 @@ func (c Count) Or(n uint32) uint32 {
 // Known reports whether the number is present.
 func (c Count) Known() bool { return c.ok }
 
-// Footprint is the size of a resource at one moment: what a price can depend on. Fields that its
-// kind does not have are absent or empty. Footprints compare with ==.
+// Footprint is the size of a resource at one moment: the variables of a price. Fields of other
+// kinds are absent or empty. Footprints compare with ==.
 //
 //	app, task, staging  Instances MemoryMB ProcessType Buildpack BuildpackGUID
 //	service             Plan PlanGUID Offering OfferingGUID Broker BrokerGUID
@@ -85,7 +85,7 @@ func (f Flags) Names() []string {
 	return names
 }
 
-// Span is a half-open interval [Start, End) UTC in which a resource's footprint did not change.
+// Span is a half-open interval [Start, End) UTC of one resource with one footprint.
 type Span struct {
 	// ID identifies this publication of the span; empty while the span is running.
 	ID       string
@@ -100,20 +100,20 @@ type Span struct {
 	Start     time.Time
 	End       time.Time // zero while running
 	// Since is when the footprint was taken up: Start, or earlier where a cut divided the span.
-	// Prices that round (a started hour) count from here, so that cuts cost nothing.
+	// Rounded prices (a started hour) count from here: cuts cost nothing.
 	Since     time.Time
 	Footprint Footprint
 	Flags     Flags
-	Evidence  []uint64 // sequences in USAGE of the facts that the span rests on, ascending
+	Evidence  []uint64 // sequences in USAGE of the facts behind the span, ascending
 }
 
 // Running reports whether the span has no end yet.
-func (s *Span) Running() bool { return s.End.IsZero() }
+func (x *Span) Running() bool { return x.End.IsZero() }
 
 // Anomaly codes.
 const (
 	AnomalyOrphanEnding        = "orphan_ending"         // an ending without a beginning
-	AnomalyLostChange          = "lost_change"           // a later fact shows a change that was not reported
+	AnomalyLostChange          = "lost_change"           // a later fact shows an unreported change
 	AnomalyBuildWithoutEnd     = "build_without_end"     // not billed
 	AnomalyDeleteWithoutCreate = "delete_without_create" // held, not billed
 	AnomalyFailedBuild         = "failed_build"          // not billed
@@ -121,19 +121,19 @@ const (
 	// not seen any more while others are; ended where it was seen last, for the time being
 	AnomalySilent      = "silent"
 	AnomalyAfterDelete = "after_delete" // evidence of life after the deletion
-	// about a month that is closed and folded; held for an operator
+	// about a closed and folded month; held for an operator
 	AnomalyClosedPeriod = "closed_period"
 	// METERED contradicts itself; nothing was charged twice or reversed
 	AnomalyInconsistent = "inconsistent"
-	// a time long before that of a fact listed before it, or a deletion before the creation
+	// a time long before an earlier fact's, or a deletion before the creation
 	AnomalyClock = "clock"
-	// a resize that may be of another volume than it names; a replica may be larger than billed
+	// a resize, perhaps of another volume than it names; a replica may be larger than billed
 	AnomalyReplicaResize = "replica_resize"
-	AnomalyUnknownHold   = "unknown_hold" // a decision on a hold that there is not
-	AnomalyUnreadable    = "unreadable"   // a message that is neither a fact nor a catalogue
+	AnomalyUnknownHold   = "unknown_hold" // a decision about a hold that is not listed
+	AnomalyUnreadable    = "unreadable"   // neither a fact nor a catalogue, or damaged
 )
 
-// Anomaly is a fact that does not fit the others, with what was done about it.
+// Anomaly is a fact in conflict with others, with the projector's answer to it.
 type Anomaly struct {
 	Code     string
 	Resource string
@@ -141,7 +141,7 @@ type Anomaly struct {
 	Message  string
 }
 
-// Cause names the message that made a stage publish.
+// Cause names the input behind a published message.
 type Cause struct {
 	ID       string
 	Sequence uint64 // in the stage's input stream
@@ -149,8 +149,8 @@ type Cause struct {
 	Time     time.Time
 }
 
-// Metered is what one fact, or one cut, changed on one subject, and all that runs there now. It is
-// the body of a message on metered.<source>.<foundation>.<tenant>.<kind>.<resource>; the last
+// Metered is the changes of one fact, or one cut, on one subject, and everything running there now.
+// It is the body of a message on metered.<source>.<foundation>.<tenant>.<kind>.<resource>; the last
 // message of a subject is its running state.
 type Metered struct {
 	ID         string
@@ -163,21 +163,21 @@ type Metered struct {
 	Retracted  []Span // published earlier, no longer true
 	Closed     []Span // new, final unless retracted later
 	Running    []Span // everything that runs under the subject, by kind, resource and start
-	// RunningOmitted counts the running spans that a message with more than MaxRunning of them
+	// RunningOmitted counts the running spans a message with more than MaxRunning of them
 	// leaves out.
 	RunningOmitted uint32
 	Anomalies      []Anomaly
-	// Held is all that is held under the subject, by kind, resource and start: usage that is
+	// Held is the holds under the subject, by kind, resource and start: usage that is
 	// neither billed nor dropped until a later fact settles it or an operator decides. Each message
 	// lists it anew, as it does Running.
 	Held        []Hold
-	HeldOmitted uint32 // held parts that a message with more than MaxHeld of them leaves out
-	// Correction is set when the message changes spans of a month that had been closed: the first
-	// month that is open (YYYY-MM), to which the difference is posted.
+	HeldOmitted uint32 // holds a message with more than MaxHeld of them leaves out
+	// Correction is set when the message changes spans of a closed month: the first open month
+	// (YYYY-MM). The difference is posted there.
 	Correction string
 }
 
-// Hold is a part of a timeline that may have run, but is not proven: an unknown size, a gap in the
+// Hold is a part of a timeline that is possible, but not proven: an unknown size, a gap in the
 // facts. It is not billed.
 type Hold struct {
 	ID       string // the same as long as the cause is the same, wherever the part begins and ends
@@ -186,15 +186,15 @@ type Hold struct {
 	Code     string // one of the Hold or Anomaly codes
 	Start    time.Time
 	End      time.Time // zero while it goes on
-	// Footprint is what would be billed on release, as far as it is known.
+	// Footprint is the size to be billed on release, as far as it is known.
 	Footprint Footprint
 	Reason    string // for a person
 }
 
 // Codes of holds, beside AnomalyUnknownVolume, AnomalyDeleteWithoutCreate and AnomalyClosedPeriod.
 const (
-	HoldGap           = "gap"            // facts may be missing, and nothing proves what ran meanwhile
-	HoldUnknownFlavor = "unknown_flavor" // the flavour before the first that is known
+	HoldGap           = "gap"            // facts may be missing, and nothing proves the usage meanwhile
+	HoldUnknownFlavor = "unknown_flavor" // the flavour before the first known one
 )
 
 // MaxRunning and MaxHeld are how many running spans and held parts a Metered message lists at the
@@ -204,7 +204,7 @@ const (
 	MaxHeld    = 100
 )
 
-// AnomalyNotice is an anomaly that belongs to no resource, on
+// AnomalyNotice is an anomaly of no resource, on
 // metered.<source>.<foundation>.anomaly.
 type AnomalyNotice struct {
 	ID         string

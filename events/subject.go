@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// Streams, and the subjects that each takes.
+// Streams, and the subjects of each.
 const (
 	StreamUsage      = "USAGE"
 	StreamMetered    = "METERED"
@@ -22,7 +22,7 @@ const (
 	SubjectsQuarantine = "quarantine.>"
 )
 
-// MaxToken is the length in bytes of the longest subject token that is kept as it is; longer ones
+// MaxToken is the length in bytes of the longest subject token to be kept as it is; longer ones
 // are cut and end in a digest.
 const MaxToken = 128
 
@@ -59,8 +59,8 @@ func Token(s string) string {
 	return string(b)
 }
 
-// Untoken gives back the string that Token made, or an error for anything that Token cannot have
-// made. A token that was cut cannot be given back and is an error too.
+// Untoken gives back the string of a token, or an error for a text Token cannot have made. A cut
+// token has lost its string and is an error too.
 func Untoken(token string) (string, error) {
 	if token == emptyToken {
 		return "", nil
@@ -133,7 +133,7 @@ func UsageHorizonSubject(source, foundation string) string {
 	return subject("usage", source, foundation) + ".horizon"
 }
 
-// UsageGapSubject is where a collector says that facts may be missing.
+// UsageGapSubject is the subject of a collector's gaps.
 func UsageGapSubject(source, foundation string) string {
 	return subject("usage", source, foundation) + ".gap"
 }
@@ -152,7 +152,7 @@ func UsageHorizonFilter(foundation string) string {
 // UsageGapFilter matches the gaps of one foundation or, where that is empty, of all.
 func UsageGapFilter(foundation string) string { return "usage.*." + oneOrAll(foundation) + ".gap" }
 
-// UsageDecisionSubject is where an operator says what becomes of a hold.
+// UsageDecisionSubject is the subject of decisions about holds.
 func UsageDecisionSubject(source, foundation string) string {
 	return subject("usage", source, foundation) + ".decision"
 }
@@ -162,11 +162,8 @@ func UsageDecisionFilter(foundation string) string {
 	return "usage.*." + oneOrAll(foundation) + ".decision"
 }
 
-// MeteredTenantFilter matches what ran for a tenant, in every foundation of every source.
-func MeteredTenantFilter(tenant string) string { return "metered.*.*." + Token(tenant) + ".*.*" }
-
-// MeteredResourcesFilter matches what ran, in one foundation or, where that is empty, in all, and
-// for one tenant or all.
+// MeteredResourcesFilter matches the usage of one foundation and tenant; an empty one stands for
+// all.
 func MeteredResourcesFilter(foundation, tenant string) string {
 	return "metered.*." + oneOrAll(foundation) + "." + oneOrAll(tenant) + ".*.*"
 }
@@ -177,8 +174,8 @@ func MeteredHorizonFilter(foundation string) string {
 	return "metered.*." + oneOrAll(foundation) + ".horizon"
 }
 
-// MeteredAnomalyFilter matches the anomalies that belong to no resource, in one foundation or,
-// where that is empty, in all.
+// MeteredAnomalyFilter matches the anomalies of no resource, in one foundation or, where it is
+// empty, in all.
 func MeteredAnomalyFilter(foundation string) string {
 	return "metered.*." + oneOrAll(foundation) + ".anomaly"
 }
@@ -190,7 +187,7 @@ func oneOrAll(name string) string {
 	return Token(name)
 }
 
-// QuarantineSubject is where input goes that could not be understood.
+// QuarantineSubject is the subject of input without a meaning to a collector.
 func QuarantineSubject(source, foundation string) string {
 	return subject("quarantine", source, foundation)
 }
@@ -198,7 +195,7 @@ func QuarantineSubject(source, foundation string) string {
 // QuarantineFilter matches every message of a foundation in QUARANTINE, whatever its source.
 func QuarantineFilter(foundation string) string { return "quarantine.*." + Token(foundation) }
 
-// MeteredSubject is the subject of what ran on one resource.
+// MeteredSubject is the subject of one resource's usage.
 func MeteredSubject(source, foundation, tenant, kind, resource string) string {
 	return subject("metered", source, foundation, tenant, kind, resource)
 }
@@ -213,12 +210,12 @@ func MeteredGapSubject(source, foundation string) string {
 	return subject("metered", source, foundation) + ".gap"
 }
 
-// MeteredAnomalySubject is for anomalies that belong to no resource.
+// MeteredAnomalySubject is for anomalies of no resource.
 func MeteredAnomalySubject(source, foundation string) string {
 	return subject("metered", source, foundation) + ".anomaly"
 }
 
-// MeteredMarkerSubject and BillingMarkerSubject are where stages mark inputs that had no outputs.
+// MeteredMarkerSubject and BillingMarkerSubject are the subjects of the stages' markers.
 const (
 	MeteredMarkerSubject = "metered.marker"
 	BillingMarkerSubject = "billing.marker"
@@ -227,13 +224,13 @@ const (
 // CatalogueSubject is the subject of one immutable catalogue version.
 func CatalogueSubject(version string) string { return subject("catalogue", version) }
 
-// ChargeSubject is the subject of charges. The tenant stands first so that one can be given
+// ChargeSubject is the subject of charges. The tenant stands first: one can be given
 // billing.charge.<tenant>.>.
 func ChargeSubject(tenant, source, foundation, kind, resource string) string {
 	return subject("billing.charge", tenant, source, foundation, kind, resource)
 }
 
-// UnratedSubject is the subject of what no plan prices.
+// UnratedSubject is the subject of spans without a plan.
 func UnratedSubject(tenant, source, foundation, kind, resource string) string {
 	return subject("billing.unrated", tenant, source, foundation, kind, resource)
 }
@@ -243,6 +240,5 @@ func BillingHorizonSubject(source, foundation string) string {
 	return subject("billing.horizon", source, foundation)
 }
 
-// BillingAnomalySubject is for what the pricer cannot use and nobody else has seen: a catalogue
-// that does not parse.
+// BillingAnomalySubject is for input of the pricer's that is of no use: a catalogue with an error.
 const BillingAnomalySubject = "billing.anomaly"

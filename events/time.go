@@ -59,7 +59,7 @@ func ParseTime(s string) (time.Time, error) {
 	return t.UTC(), nil
 }
 
-// ParseTimeOrDate reads an RFC 3339 time, or a date, which stands for its UTC midnight.
+// ParseTimeOrDate reads an RFC 3339 time, or a date: its UTC midnight.
 func ParseTimeOrDate(s string) (time.Time, error) {
 	if t, err := time.Parse(time.DateOnly, s); err == nil {
 		return t, nil
@@ -72,7 +72,7 @@ func ParseTimeOrDate(s string) (time.Time, error) {
 	return t, nil
 }
 
-// parseUTC is the fast path of ParseTime: exactly the form that AppendTime writes.
+// parseUTC is the fast path of ParseTime: exactly the form of AppendTime.
 func parseUTC(s string) (time.Time, bool) {
 	if len(s) < 20 || s[len(s)-1] != 'Z' || s[4] != '-' || s[7] != '-' || s[10] != 'T' || s[13] != ':' || s[16] != ':' {
 		return time.Time{}, false
@@ -85,7 +85,7 @@ func parseUTC(s string) (time.Time, bool) {
 	second, ok6 := digits(s[17:19])
 	if !ok1 || !ok2 || !ok3 || !ok4 || !ok5 || !ok6 || year < 1 || month < 1 || month > 12 || day < 1 || day > 28 ||
 		hour > 23 || minute > 59 || second > 59 {
-		return time.Time{}, false // days 29 to 31 take the slow path, which knows the calendar
+		return time.Time{}, false // days 29 to 31 take the slow path with its calendar
 	}
 	ns := 0
 	if len(s) > 20 {

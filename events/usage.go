@@ -47,17 +47,17 @@ const (
 	EventTroveResizeVolume = "resize_volume.end"
 )
 
-// Usage is one fact: what a platform reported, in our terms (everything above Raw) and in its own
-// (Raw). It is the body of a message on usage.<source>.<foundation>.<tenant>.<kind>.<resource>.
+// Usage is one fact: a report of a platform, verbatim (Raw) and in Daybook's terms (all other
+// fields). It is the body of a message on usage.<source>.<foundation>.<tenant>.<kind>.<resource>.
 type Usage struct {
-	// ID is derived from the upstream identity (guid and created_at, or message_id), so that the
-	// same fact collected twice has the same id.
+	// ID is derived from the upstream identity (guid and created_at, or message_id): the same fact
+	// collected twice has the same id.
 	ID         string
 	Source     string // SourceCF or SourceTrove
 	Foundation string
 	Tenant     string // Cloud Foundry organization guid, OpenStack tenant_id
 	Kind       string // KindApp, KindTask, KindStaging, KindService or KindInstance
-	// Resource is the id of the timeline that the fact belongs to: process guid (app), task guid
+	// Resource is the id of the fact's timeline: process guid (app), task guid
 	// (task), app guid (staging), service instance guid (service), Trove instance id (instance).
 	Resource string
 	App      string // app guid of an app, task or staging fact; else empty
@@ -67,7 +67,7 @@ type Usage struct {
 	// Time is when the fact took effect: created_at for Cloud Foundry; created_at, modify_at or
 	// deleted_at for Trove, and the notification's timestamp where it has none of them. For a Trove
 	// exists it is when the instance was seen last: the end of the audit period, or the timestamp
-	// if that is earlier.
+	// if it is earlier.
 	Time time.Time
 	// Observed is the Trove notification's own timestamp; zero for Cloud Foundry.
 	Observed time.Time
@@ -81,8 +81,8 @@ type Usage struct {
 	// State is Trove's status word in lower case. It never starts or stops a charge.
 	State string
 
-	// Footprint is what the fact says of the resource's size. For Trove it holds the flavour and
-	// the volume.
+	// Footprint is the resource's size, as far as the fact reports it. For Trove it holds the
+	// flavour and the volume.
 	Footprint Footprint
 	// OldVolumeGB is the size before a modify_volume.
 	OldVolumeGB Count
@@ -90,26 +90,26 @@ type Usage struct {
 	// Raw is the upstream JSON, verbatim but for removed secrets.
 	Raw []byte
 
-	// AfterGUID and AfterSequence are set on a Cloud Foundry fact that was found late, after facts
-	// that stand behind it in the API's order: the guid of the upstream event that it follows
-	// there, and that fact's sequence in USAGE. Without them a fact follows all that were published
+	// AfterGUID and AfterSequence are set on a late Cloud Foundry fact, published after facts from
+	// behind it in the API's order: the guid of the upstream event before it there, and the
+	// sequence of this event's fact in USAGE. Without them a fact follows all facts published
 	// before it.
 	AfterGUID     string
 	AfterSequence uint64
-	// Listed is set when the fact is no new one: a rescan found that the API still lists this event
-	// of a beginning, though younger ones were pruned. Cloud Controller keeps the beginnings of
-	// what runs, so that it had not ended at that time.
+	// Listed is set when the fact is no new one: in a rescan the API still lists this event of a
+	// beginning, though younger ones were pruned. Cloud Controller keeps the beginnings of running
+	// resources: it had not ended at that time.
 	Listed time.Time
-	// Publisher is who reported, for Trove: region and publisher_id with a slash between them.
+	// Publisher is the reporter, for Trove: region and publisher_id with a slash between them.
 	Publisher string
 	// PreviousInstances and PreviousMemoryMB are the size before an event, where they differ from
-	// that in Footprint. Trove says the memory before a modify_flavor.
+	// the Footprint. Trove reports the memory before a modify_flavor.
 	PreviousInstances Count
 	PreviousMemoryMB  Count
 	// AuditSeconds is the width of the audit period of a Trove exists: how often it is meant to be
 	// sent, at the least.
 	AuditSeconds Count
-	// NoServer is set when a Trove notification says that the instance has no server: one was never
+	// NoServer is set when a Trove notification reports an instance without a server: one was never
 	// made.
 	NoServer bool
 	// VolumeUnknown is set when a Trove notification names the volume of the instance and does not
@@ -119,37 +119,37 @@ type Usage struct {
 
 // SubjectResource is the last token of the fact's subject: the app guid for apps, tasks and
 // staging, else Resource. Subjects therefore grow with apps and instances, never with tasks.
-func (u *Usage) SubjectResource() string {
-	if u.App != "" {
-		return u.App
+func (x *Usage) SubjectResource() string {
+	if x.App != "" {
+		return x.App
 	}
-	return u.Resource
+	return x.Resource
 }
 
-// Horizon says that everything up to Time from this source has been collected, metered or charged,
-// as the stream it stands in tells. It is the completeness mark on every bill.
+// Horizon is a source's promise: all its facts up to Time have been collected, metered or charged,
+// by the stream of the message. It is the completeness mark on every bill.
 type Horizon struct {
 	ID         string
 	Source     string
 	Foundation string
 	Time       time.Time
 	// Collector names one of several collectors of the source in this foundation. The source is
-	// complete up to the lowest horizon of those that have a name. One without a name, such as a
-	// file that is collected once, holds nobody up.
+	// complete up to the lowest horizon of its named collectors. One without a name, such as a file
+	// collected once, holds nobody up.
 	Collector string
-	// Retired says that the collector is no more: the others decide.
+	// Retired ends the collector: the others decide.
 	Retired bool
 }
 
-// Gap says that facts between From and To may be missing. A zero From or To is not known.
+// Gap is a time of possibly missing facts, between From and To. A zero From or To is not known.
 type Gap struct {
 	ID         string
 	Source     string
 	Foundation string
 	From, To   time.Time
 	Reason     string
-	List       string // the list of usage events that it is about, ListApp or ListService; empty for all of the source
-	Cursor     string // guid of the last event that was collected before it, where there was one
+	List       string // a list of usage events, ListApp or ListService; empty for all of the source
+	Cursor     string // guid of the last event collected before it, where there was one
 }
 
 // The two lists of usage events of Cloud Foundry.
@@ -158,7 +158,7 @@ const (
 	ListService = "service" // service instances
 )
 
-// ListOf returns the list that reports on a kind; empty for Trove's kinds.
+// ListOf returns the list of a kind's usage events; empty for Trove's kinds.
 func ListOf(kind string) string {
 	switch kind {
 	case KindApp, KindTask, KindStaging:
@@ -170,19 +170,19 @@ func ListOf(kind string) string {
 }
 
 // Decision is an operator's word on a hold: the body of a message on
-// usage.<source>.<foundation>.decision. It is input like any fact, so that a bill that rests on it
-// can be derived again.
+// usage.<source>.<foundation>.decision. It is input like any fact: a bill with it can be derived
+// again.
 type Decision struct {
 	ID         string
 	Source     string
 	Foundation string
-	Kind       string // of the subject, as in the Metered message that lists the hold
+	Kind       string // of the subject, as in the Metered message with the hold
 	Resource   string // last token of the subject
 	Hold       string // id of the hold
 	Action     string // ActionRelease or ActionDiscard
-	// Footprint completes what the hold does not know: the size of a volume, a flavour.
+	// Footprint completes the hold's: the size of a volume, a flavour.
 	Footprint Footprint
-	By        string // who decided
+	By        string // the person's name
 	Note      string // why
 	Time      time.Time
 }
@@ -193,17 +193,17 @@ const (
 	ActionDiscard = "discard" // never bill it
 )
 
-// Quarantined is input that could not be understood, with secrets removed. It is the body of a
-// message on quarantine.<source>.<foundation>.
+// Quarantined is input without a meaning to the collector, with secrets removed. It is the body of
+// a message on quarantine.<source>.<foundation>.
 type Quarantined struct {
 	ID         string
 	Source     string // SourceCF, SourceTrove, or "unknown"
 	Foundation string
 	File       string // where it came from: a file name, a queue
 	Line       uint32 // 1-based; 0 when the origin has no lines
-	Reason     string // what is wrong and where, for a person
+	Reason     string // the fault and its place, for a person
 	Input      string // the input as text, with secrets removed
-	// AfterID is the id of the fact that a Cloud Foundry event follows in the API's order; empty
-	// for input that has no order.
+	// AfterID is the id of the fact before a Cloud Foundry event in the API's order; empty for
+	// input without an order.
 	AfterID string
 }

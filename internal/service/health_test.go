@@ -29,8 +29,10 @@ var _ = Describe("Health", func() {
 		var h service.Health
 		h.Live("memory", well("12 MiB"))
 		h.Ready("bus", unwell("no answer"))
-		Expect(h.Liveness(ctx)).To(Equal(service.Report{OK: true, Checks: []service.CheckResult{{Name: "memory",
-			OK: true, Detail: "12 MiB"}}}))
+		Expect(h.Liveness(ctx)).To(Equal(service.Report{OK: true, Checks: []service.CheckResult{{
+			Name: "memory",
+			OK:   true, Detail: "12 MiB",
+		}}}))
 		Expect(h.Readiness(ctx)).To(Equal(service.Report{Checks: []service.CheckResult{
 			{Name: "memory", OK: true, Detail: "12 MiB"}, {Name: "bus", Error: "no answer"},
 		}}))

@@ -38,8 +38,10 @@ func New(name string, cfg Config, w io.Writer) (*Process, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Process{Log: log.With(slog.String("service", name)), Health: &Health{}, Metrics: NewMetrics(name),
-		cfg: cfg}, nil
+	return &Process{
+		Log: log.With(slog.String("service", name)), Health: &Health{}, Metrics: NewMetrics(name),
+		cfg: cfg,
+	}, nil
 }
 
 // Handle adds a handler of the process's own to its HTTP server, before Run. Without an address

@@ -95,8 +95,10 @@ var _ = Describe("A process", func() {
 		ctx, stop := context.WithCancel(ctx)
 		done := make(chan error, 1)
 		go func() {
-			done <- p.Run(ctx, service.Component{Name: "collector",
-				Run: func(ctx context.Context) error { <-ctx.Done(); return nil }})
+			done <- p.Run(ctx, service.Component{
+				Name: "collector",
+				Run:  func(ctx context.Context) error { <-ctx.Done(); return nil },
+			})
 		}()
 		url := regexp.MustCompile(`http://[0-9.:]+`).FindString(<-log)
 		status, body := get(context.Background(), url+"/v1/greeting")
@@ -112,8 +114,10 @@ var _ = Describe("A process", func() {
 		p, err := service.New("collector", service.Config{}, io.Discard)
 		Expect(err).NotTo(HaveOccurred())
 		ran := false
-		Expect(p.Run(ctx, service.Component{Name: "collector",
-			Run: func(context.Context) error { ran = true; return nil }})).To(Succeed())
+		Expect(p.Run(ctx, service.Component{
+			Name: "collector",
+			Run:  func(context.Context) error { ran = true; return nil },
+		})).To(Succeed())
 		Expect(ran).To(BeTrue())
 	})
 
@@ -123,8 +127,10 @@ var _ = Describe("A process", func() {
 		DeferCleanup(taken.Close)
 		p, err := service.New("collector", service.Config{HTTP: taken.Addr().String()}, io.Discard)
 		Expect(err).NotTo(HaveOccurred())
-		err = p.Run(ctx, service.Component{Name: "collector",
-			Run: func(context.Context) error { Fail("started"); return nil }})
+		err = p.Run(ctx, service.Component{
+			Name: "collector",
+			Run:  func(context.Context) error { Fail("started"); return nil },
+		})
 		Expect(err).To(MatchError(And(ContainSubstring(taken.Addr().String()), ContainSubstring("another process has "+
 			"this port"), ContainSubstring("--http"))))
 	})

@@ -82,16 +82,20 @@ var _ = Describe("Running components", func() {
 		log, err := service.NewLogger(&out, "json", "")
 		Expect(err).NotTo(HaveOccurred())
 		err = service.Run(ctx, service.Options{Log: log},
-			service.Component{Name: "projector",
-				Run: func(ctx context.Context) error { <-ctx.Done(); return errors.New("snapshot not written") }},
+			service.Component{
+				Name: "projector",
+				Run:  func(ctx context.Context) error { <-ctx.Done(); return errors.New("snapshot not written") },
+			},
 			service.Component{Name: "pricer", Run: func(context.Context) error { return errors.New("first") }})
 		Expect(err).To(MatchError("pricer: first"))
 		Expect(out.String()).To(ContainSubstring(`"component":"projector","error":"snapshot not written"`))
 	})
 
 	It("takes a cancellation that nobody asked for as an error", func(ctx context.Context) {
-		err := service.Run(ctx, service.Options{}, service.Component{Name: "pricer",
-			Run: func(context.Context) error { return context.Canceled }})
+		err := service.Run(ctx, service.Options{}, service.Component{
+			Name: "pricer",
+			Run:  func(context.Context) error { return context.Canceled },
+		})
 		Expect(err).To(MatchError(context.Canceled))
 	})
 
@@ -110,8 +114,10 @@ var _ = Describe("Stopping by signal", func() {
 		signals := make(chan os.Signal, 1)
 		order := make(chan string, 2)
 		done := start(ctx, service.Options{Signals: signals, Stopping: func() { order <- "stopping" }},
-			service.Component{Name: "collector",
-				Run: func(ctx context.Context) error { <-ctx.Done(); order <- "told"; return nil }})
+			service.Component{
+				Name: "collector",
+				Run:  func(ctx context.Context) error { <-ctx.Done(); order <- "told"; return nil },
+			})
 		signals <- syscall.SIGTERM
 		Eventually(done).Should(Receive(BeNil()))
 		Expect([]string{<-order, <-order}).To(Equal([]string{"stopping", "told"}))

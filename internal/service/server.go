@@ -41,10 +41,10 @@ type Server struct {
 }
 
 // Listen takes the address (host:port; port 0 takes a free one), so that a port in use is reported
-// before any work begins. The server answers once Run has been called; without Run, Close gives the
-// address back.
+// before any work begins. The server answers once Run has been called.
 func Listen(ctx context.Context, address string, health *Health, metrics prometheus.Gatherer, log *slog.Logger,
-	routes ...Route) (*Server, error) {
+	routes ...Route,
+) (*Server, error) {
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
 	if err != nil {
 		return nil, listenError(address, err)
@@ -99,9 +99,6 @@ func writeReport(w http.ResponseWriter, r Report) {
 
 // Addr is the address that was taken, such as 127.0.0.1:40113.
 func (s *Server) Addr() string { return s.listener.Addr().String() }
-
-// Close gives the address back when Run is not going to be called.
-func (s *Server) Close() error { return s.listener.Close() }
 
 // Run answers until ctx is done, then finishes the requests that it has begun, within two seconds.
 func (s *Server) Run(ctx context.Context) error {
