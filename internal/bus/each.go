@@ -49,14 +49,19 @@ func (b *Bus) Each(ctx context.Context, stream string, from, to uint64, options 
 		return 0, err
 	}
 	defer r.Close()
+	return r.each(ctx, to, last, yield)
+}
+
+// each gives yield the messages up to the sequence to, or up to the last one.
+func (r *Reader) each(ctx context.Context, to, last uint64, yield func(m *Stored) error) (uint64, error) {
 	for opened := (*pull)(nil); ; {
 		m, what, err := r.advance(ctx)
 		if err != nil {
 			return 0, err
 		}
-		if options.LastPerSubject && r.pull != nil && r.pull != opened {
+		if r.options.LastPerSubject && r.pull != nil && r.pull != opened {
 			// Of a subject that moved on before the consumer was made only the newer message comes.
-			if _, last, err = b.extent(ctx, stream, options.Filters); err != nil {
+			if _, last, err = r.bus.extent(ctx, r.stream, r.options.Filters); err != nil {
 				return 0, err
 			}
 			opened = r.pull
@@ -75,7 +80,7 @@ func (b *Bus) Each(ctx context.Context, stream string, from, to uint64, options 
 			if left, err := r.left(ctx, end); err != nil || !left {
 				return last, err
 			}
-			if what == isHeartbeat && options.LastPerSubject {
+			if what == isHeartbeat && r.options.LastPerSubject {
 				// the consumer does not know a message that became the last of its subject when a
 				// newer one was deleted
 				r.drop()
