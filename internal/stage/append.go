@@ -26,7 +26,7 @@ func (s *Stage) flush(ctx context.Context) error {
 	return nil
 }
 
-// append stores the first batch of pending, or finds a checkpoint that covers outputs of it.
+// append stores the first batch of pending, or finds outputs of it in the stream.
 func (s *Stage) append(ctx context.Context) error {
 	own := s.cp.Sequence
 	// Messages of others move the last sequence, too: no number of conflicts is too high.
@@ -54,8 +54,8 @@ func (s *Stage) append(ctx context.Context) error {
 	return err
 }
 
-// resolve reads the checkpoint after an append that failed. Where the bus does not answer after an
-// append that was not refused, the same expectation makes it safe to try again.
+// resolve reads the checkpoint after an append that failed. If the bus does not answer after an
+// unanswered append, the same expectation makes it safe to try again.
 func (s *Stage) resolve(ctx context.Context, f *bus.Failure) error {
 	refused := f.Conflict()
 	if refused {
@@ -72,23 +72,22 @@ func (s *Stage) resolve(ctx context.Context, f *bus.Failure) error {
 	return nil
 }
 
-// stored notes that the first batch of pending is in the output stream, which now ends at sequence
-// last.
+// stored notes the first batch of pending as stored: the output stream ends at sequence last.
 func (s *Stage) stored(last uint64) {
 	n := min(len(s.pending), bus.MaxBatch)
 	end := s.pending[n-1]
 	s.metrics.appended(n)
 	s.cp = checkpoint{
-		Sequence: last, place: end.place, chain: end.chain, source: end.source, logic: s.cfg.Logic,
+		Sequence: last, position: end.position, chain: end.chain, source: end.source, logic: s.cfg.Logic,
 		base: s.cp.base,
 	}
 	s.last = last
 	s.standby = false
-	// Outputs are stored in order: every input before that of the last one stored has been worked
-	// off, however long the input does not run dry.
-	if before := end.place.Sequence - 1; before > s.Done() {
-		s.progress.settled(before)
-		s.metrics.settled(before, s.behind)
+	// Outputs are stored in order: every input before the last output's has been worked off,
+	// however long the input does not run dry.
+	if before := end.position.Sequence - 1; before > s.Done() {
+		s.progress.committed(before)
+		s.metrics.committed(before, s.behind)
 	}
 	s.drop(n)
 }
@@ -100,11 +99,11 @@ func (s *Stage) drop(n int) {
 	}
 }
 
-// reread looks at the output stream after an append that was refused or not answered. Either
-// somebody else's subjects moved its last sequence, or another instance of this stage, or, if the
-// outcome of an append is unknown, this very batch was stored. Asking for the stream's extent first
-// is what makes the pair safe: no own message between the checkpoint and last can be overlooked. It
-// is also cheap, where looking for a checkpoint takes time with each subject of the stream.
+// reread reads the end of the output stream after a refused or unanswered append. Either somebody
+// else's subjects moved its last sequence, or another instance of this stage, or, if the outcome of
+// an append is unknown, this very batch was stored. It asks for the stream's extent first, so no
+// own message between the checkpoint and last can be overlooked. This is cheap, too: a checkpoint
+// costs the server a look at each subject of the stream.
 func (s *Stage) reread(ctx context.Context, unknown bool) error {
 	state, err := s.bus.Stream(ctx, s.cfg.Output)
 	if err != nil {
@@ -137,9 +136,9 @@ func (s *Stage) reread(ctx context.Context, unknown bool) error {
 	return nil
 }
 
-// adopt takes over a checkpoint that this instance did not write, and drops what it covers.
+// adopt takes over another instance's checkpoint, and drops the outputs it covers.
 func (s *Stage) adopt(cp checkpoint) error {
-	if cp.place.before(s.pending[0].place) {
+	if cp.position.before(s.pending[0].position) {
 		return fmt.Errorf("%w: its last own message, %d of %s, is from before what was stored already", errWentBack,
 			cp.Sequence, s.cfg.Output)
 	}
@@ -151,7 +150,7 @@ func (s *Stage) adopt(cp checkpoint) error {
 	}
 	s.cp, s.verified = cp, false
 	for i := range s.pending {
-		if s.pending[i].place == cp.place {
+		if s.pending[i].position == cp.position {
 			if s.pending[i].chain != cp.chain {
 				return s.diverged()
 			}
@@ -159,7 +158,7 @@ func (s *Stage) adopt(cp checkpoint) error {
 			s.drop(i + 1)
 			return nil
 		}
-		if cp.place.before(s.pending[i].place) {
+		if cp.position.before(s.pending[i].position) {
 			return s.diverged()
 		}
 	}
@@ -168,7 +167,7 @@ func (s *Stage) adopt(cp checkpoint) error {
 	return nil
 }
 
-// follow waits until the active instance has appended what is pending here, or has been silent for
+// follow waits until the active instance has appended the pending outputs, or has been silent for
 // the takeover time.
 func (s *Stage) follow(ctx context.Context) error {
 	s.metrics.setStandby(true)
@@ -194,7 +193,7 @@ func (s *Stage) follow(ctx context.Context) error {
 	return nil
 }
 
-// pause waits; its error says that it was ended early by ctx or stop, which may be nil.
+// pause waits; its error tells of an early end by ctx or stop. stop may be nil.
 func pause(ctx context.Context, stop <-chan struct{}, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

@@ -18,8 +18,8 @@ import (
 )
 
 // chain is the running digest over subject and body of every output of a stage, in order: two
-// output streams are equal when their chains are. It leaves out headers, so that a stream rebuilt
-// from the same facts has the same chain.
+// output streams are equal when their chains are. It leaves out headers: a stream rebuilt from the
+// same facts has the same chain.
 type chain [sha256.Size]byte
 
 func (c chain) next(subject string, body []byte) chain {
@@ -27,7 +27,7 @@ func (c chain) next(subject string, body []byte) chain {
 	return next
 }
 
-// nextIn is next with memory to work in, which it returns for the next call.
+// nextIn is next with memory to work in. It returns the memory for the next call.
 func (c chain) nextIn(scratch []byte, subject string, body []byte) (next chain, _ []byte) {
 	scratch = append(scratch[:0], c[:]...)
 	scratch = binary.BigEndian.AppendUint32(scratch,
@@ -38,25 +38,24 @@ func (c chain) nextIn(scratch []byte, subject string, body []byte) (next chain, 
 
 func (c chain) String() string { return hex.EncodeToString(c[:]) }
 
-// checkpoint is what the last own message in the output stream says. The zero checkpoint is that of
-// a stage that has put out nothing.
+// checkpoint is the content of the last own message in the output stream. The zero checkpoint
+// belongs to a stage without outputs.
 type checkpoint struct {
 	Sequence uint64 // of the message in the output stream
-	place    place
+	position position
 	chain    chain
 	source   identity
 	logic    string
 	base     base
 }
 
-// base is what the last replay brought the outputs to: from there on they are derived by the logic
-// of today, from the state that it has after that input. The zero base is that of outputs that were
-// all derived in order.
+// base is the end of the last replay: later outputs are derived by its logic, from the state after
+// its last input. The zero base belongs to outputs without a replay.
 type base struct {
 	First  uint64 // first message of the input stream at that time
-	Input  uint64 // last input that the replay covers
-	Output uint64 // sequence of the message that ends the replay
-	Chain  chain  // over every output up to that message
+	Input  uint64 // last input of the replay
+	Output uint64 // sequence of the replay's last message
+	Chain  chain  // over every output up to Output
 }
 
 func (b base) String() string {
@@ -116,7 +115,7 @@ func parseCheckpoint(stream string, message *bus.Stored) (checkpoint, error) {
 			return wrong("has a wrong " + HeaderPart + " header")
 		}
 	}
-	cp.place = place{sequence, uint32(part)}
+	cp.position = position{sequence, uint32(part)}
 	digest, err := hex.DecodeString(message.Header(HeaderChain))
 	if err != nil || copy(cp.chain[:], digest) != len(cp.chain) {
 		return wrong("has no " + HeaderChain + " header, so it does not end a batch")
@@ -146,9 +145,9 @@ func (s *Stage) messages() []bus.Message {
 		first := len(headers)
 		headers = events.AppendHeaders(headers, p.id, p.kind, source, events.FormatTime(p.time))
 		headers = append(headers,
-			events.Header{Key: HeaderSourceSeq, Value: strconv.FormatUint(p.place.Sequence, 10)})
-		if p.place.Part > 0 {
-			headers = append(headers, events.Header{Key: HeaderPart, Value: strconv.FormatUint(uint64(p.place.Part), 10)})
+			events.Header{Key: HeaderSourceSeq, Value: strconv.FormatUint(p.position.Sequence, 10)})
+		if p.position.Part > 0 {
+			headers = append(headers, events.Header{Key: HeaderPart, Value: strconv.FormatUint(uint64(p.position.Part), 10)})
 		}
 		if i == n-1 {
 			headers = append(headers,
@@ -168,7 +167,7 @@ func (s *Stage) messages() []bus.Message {
 	return messages
 }
 
-// marker is the output that passes inputs without outputs.
+// marker is the output for a stretch of inputs without outputs.
 func (c *Config) marker(in *bus.Stored) Output {
 	id := events.ID("marker", c.Name, strconv.FormatUint(in.Sequence, 10))
 	return Output{
@@ -177,7 +176,7 @@ func (c *Config) marker(in *bus.Stored) Output {
 	}
 }
 
-// unfinished begins the logic of what an interrupted replay leaves: neither the former program nor
+// unfinished begins the logic of an interrupted replay's outputs: neither the former program nor
 // today's goes on from there.
 const unfinished = "unfinished replay"
 
@@ -191,8 +190,8 @@ func (c *Config) otherLogic(cp checkpoint) error {
 		ErrDiverged, c.Output, cp.logic, c.Logic, logicDifference(cp.logic, c.Logic), c.Name)
 }
 
-// logicDifference says for a person what differs between two logics: their version, or which
-// setting.
+// logicDifference names, for a person, the differences between two logics: the version, or
+// settings.
 func logicDifference(stored, ours string) string {
 	settings := func(logic string) (names []string, values map[string]string) {
 		values = map[string]string{}

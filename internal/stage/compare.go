@@ -9,24 +9,23 @@ import (
 	"github.com/daybook-billing/daybook/internal/bus"
 )
 
-// Comparer adds up an output stream and the outputs that today's processor derives from the input,
-// and tells the difference. It is for one replay.
+// Comparer adds up an output stream and the outputs of today's processor, and tells the difference.
+// It is for one replay.
 type Comparer interface {
 	// Stored takes one of the stage's own messages, in order.
 	Stored(m *bus.Stored) error
 	// Derived takes an output of the processor, in order, after all stored messages. It must not
 	// keep the body.
 	Derived(out *Output) error
-	// Compare is called after the last message. again asks for a second round of both, to keep in
-	// full the parts that differ.
+	// Compare is called after the last message. again asks for a second round of both, to keep the
+	// differing parts in full.
 	Compare() (again bool, err error)
-	// Difference puts out the messages that turn the stored outputs into the derived ones, for a
-	// cause that is the replay. It counts spans, or entries: reversed (retracted) and posted
-	// (closed).
+	// Difference puts out the messages to turn the stored outputs into the derived ones. The cause
+	// is the replay. It counts spans, or entries: reversed (retracted) and posted (closed).
 	Difference(cause events.Cause, at time.Time, emit func(Output)) (reversed, posted int, err error)
 }
 
-// Side is one of the two that are compared.
+// Side is one of two sets of outputs.
 type Side int
 
 // The sides of a comparison.
@@ -35,10 +34,10 @@ const (
 	Derived
 )
 
-// Comparison finds the keys under which the stored outputs and the derived ones differ, in two
-// rounds. The first round keeps one digest of each side under each key, about 100 bytes. Close then
-// drops the keys whose sides are equal, and the second round, in which the caller meets all
-// messages again, keeps in full only what is under the keys that are left.
+// Comparison finds the keys with different outputs on the two sides, in two rounds. The first round
+// keeps one digest of each side under each key, about 100 bytes. Close then drops the keys with
+// equal sides. In the second round the caller meets all messages again, and keeps in full only
+// those under the remaining keys.
 //
 // A digest of 0 stands for nothing.
 type Comparison[K comparable] struct {
@@ -65,8 +64,8 @@ func (c *Comparison[K]) Set(side Side, key K, digest uint64) {
 	c.digests[key] = d
 }
 
-// Add adds to the digest of a side under a key. It is for digests that are sums over entries, in
-// which their order does not matter; to subtract, add the negative number.
+// Add adds to the digest of a side under a key. It is for sums over entries in any order; to
+// subtract, add the negative number.
 func (c *Comparison[K]) Add(side Side, key K, digest uint64) {
 	c.Set(side, key, c.digests[key][side]+digest)
 }
@@ -74,7 +73,7 @@ func (c *Comparison[K]) Add(side Side, key K, digest uint64) {
 // Suspect has a key compared in full, even if the digests under it are equal.
 func (c *Comparison[K]) Suspect(key K) { c.suspect[key] = struct{}{} }
 
-// Close ends a round. again says that there is a second one: some keys differ, or are suspect.
+// Close ends a round. again asks for a second one: some keys differ, or are suspect.
 func (c *Comparison[K]) Close() (again bool) {
 	if c.second {
 		return false
@@ -93,20 +92,19 @@ func (c *Comparison[K]) Close() (again bool) {
 	return len(left) > 0
 }
 
-// Second reports that the first round is over.
+// Second reports whether the first round is over.
 func (c *Comparison[K]) Second() bool { return c.second }
 
-// Differs reports, in the second round, whether a key is one of those that differ or are suspect.
+// Differs reports, in the second round, whether a key differs or is suspect.
 func (c *Comparison[K]) Differs(key K) bool {
 	_, ok := c.digests[key]
 	return ok
 }
 
-// Digest returns the digest of a side under a key. In the second round the keys whose sides are
-// equal have none.
+// Digest returns the digest of a side under a key. In the second round equal keys have none.
 func (c *Comparison[K]) Digest(side Side, key K) uint64 { return c.digests[key][side] }
 
-// Keys gives, in the second round, the keys that differ or are suspect, in no order.
+// Keys gives, in the second round, the different and suspect keys, in no order.
 func (c *Comparison[K]) Keys() iter.Seq[K] {
 	return func(yield func(K) bool) {
 		for key := range c.digests {
@@ -117,7 +115,7 @@ func (c *Comparison[K]) Keys() iter.Seq[K] {
 	}
 }
 
-// Unreadable is a Comparer's error about a stored message that it cannot decode.
+// Unreadable is a Comparer's error about a damaged stored message.
 func Unreadable(stream string, m *bus.Stored, err error) error {
 	return fmt.Errorf("cannot be read: %w. Remove it (nats stream rmm %s %d) and run the replay again", err, stream,
 		m.Sequence)

@@ -1,36 +1,89 @@
-// Package stage is the contract that makes the projector and the pricer exactly-once: read an input
-// stream in order, run a deterministic function, append what it gives to an output stream, and let
-// the output stream itself be the checkpoint.
+// Package stage is the exactly-once contract of the projector and the pricer: read an input stream
+// in order, run a deterministic function, append its outputs to an output stream, and let the
+// output stream itself be the checkpoint.
+//
+// # Use
+//
+// A service brings a Processor, its state and its function:
+//
+//	func (p *processor) Step(in *bus.Stored, emit func(stage.Output)) error {
+//		p.sum += len(in.Data) // no clock, no I/O, no map order
+//		emit(stage.Output{Subject: "metered.x", Type: events.TypeMetered, ID: …, Time: in.Time, Body: p})
+//		return nil
+//	}
+//
+// and leaves everything else to Run:
+//
+//	s := stage.New(config, bus, &processor{}, log, metrics)
+//	ended := make(chan error, 1)
+//	go func() { ended <- s.Run(ctx) }()
+//	…
+//	err := s.Wait(ctx, sequence) // all outputs of this input are stored
+//	…
+//	switch err := <-ended; {
+//	case err == nil: // ctx is done, and the pending outputs are appended
+//	case errors.Is(err, stage.ErrInputChanged), errors.Is(err, stage.ErrDiverged):
+//		// An operator decides: restore a backup, run the former version, or replay.
+//	default: // the processor cannot go on with this input
+//	}
+//
+// A replay, a verification and a readiness check are calls beside it: Replay, Verify, Stage.Ready.
+//
+// The files in reading order: stage.go, append.go, progress.go (run); checkpoint.go, open.go,
+// snapshot.go (checkpoint); rederive.go, verify.go, verify_deep.go, compare.go, replay.go (prove).
 //
 // # The protocol
 //
 //  1. Open. The last message on the stage's own subjects in the output stream is the checkpoint:
-//     its headers name the input message that caused it (sequence, part, id, time), the digest of
-//     everything put out so far (the chain) and the logic that derived it. The input stream must
-//     still hold that very message; a stream that was trimmed, restored or made anew is refused,
-//     and so is another logic.
-//  2. Restore. The newest snapshot that is whole and not ahead of the checkpoint gives the state;
-//     without one the state is empty and the input is read from its first message. Inputs up to the
-//     checkpoint are stepped again and their outputs only digested. At the checkpoint the digest
-//     must equal the stored chain: state and output cannot disagree. If it does not, an earlier
-//     snapshot is tried, then the start, then the stage stops with an error.
+//     its headers name the input message behind it (sequence, part, id, time), the digest of all
+//     outputs so far (the chain) and the logic behind them. The input stream must still hold this
+//     very message; a trimmed, restored or new stream is refused, and so is another logic.
+//  2. Restore. The newest whole snapshot not ahead of the checkpoint gives the state; without one
+//     the state is empty and the input is read from its first message. Inputs up to the checkpoint
+//     are stepped again and their outputs only digested. At the checkpoint the digest must equal
+//     the stored chain: state and output cannot disagree. If it does not, an earlier snapshot is
+//     tried, then the start, then the stage stops with an error.
 //  3. Step. For each input the processor emits outputs. Each gets the input's sequence, its part
-//     number among the outputs of that input, and the chain.
-//  4. Append. Up to 1,000 outputs go out as one atomic batch that expects the last sequence of the
+//     number among the outputs of this input, and the chain.
+//  4. Append. Up to 1,000 outputs go out as one atomic batch; it expects the last sequence of the
 //     output stream. The last message of the batch carries the chain and the identity of the input.
 //     A batch is due when it is full, or when the input has run dry.
-//  5. Mark. An input stretch of 10,000 messages without outputs is passed by a marker, so that a
-//     restart never has more than that to repeat for nothing.
+//  5. Mark. A marker passes each stretch of 10,000 inputs without outputs: a restart never has more
+//     to repeat for nothing.
 //  6. Snapshot. Now and then, and when stopping, the state after a whole input goes to an Object
 //     Store bucket, compressed and with its digest. It is a cache: losing it costs time.
+//
+// # States
+//
+//	         wait, 100 ms to 10 s ◄── an error of the bus, in any state
+//	           │
+//	           ▼                                             due
+//	start ──► open ──► restore ──► step ───────────────────────────────► append
+//	           ▲                    ▲ ▲                                   │ │ │
+//	           │                    │ └─────────────── stored ────────────┘ │ │
+//	           │                    │                                       │ │
+//	           │                    └── stored by ── standby ◄── another's ─┘ │
+//	           │                      the other one     │        checkpoint   │
+//	           │                                        └─ silent for the ─► append
+//	           │                                           takeover time      │
+//	           └───────────── the output stream went back, or has a new base ─┘
+//
+//	open     the checkpoint's input is gone or another ─► ErrInputChanged
+//	         the logic is another ──────────────────────► ErrDiverged
+//	restore  no snapshot leads to the stored chain, nor
+//	         does the start ────────────────────────────► ErrDiverged; ErrInputChanged, if the
+//	                                                      input does not go back to the start
+//	step     the processor's error ─────────────────────► Run returns it
+//	append   another's outputs differ from the own ones ► ErrDiverged
+//	any      ctx is done ───────────────────────────────► append, snapshot, Run returns nil
 //
 // # Crash points
 //
 //   - before 4: nothing is stored; the restart derives the same outputs again.
 //   - in 4, before the commit: the server drops the open batch. The same.
 //   - in 4, after the commit, before the answer: the restart finds the batch as its checkpoint.
-//     While running, the stage reads the checkpoint before it tries again, and finds its own chain
-//     there.
+//     While running, the stage reads the checkpoint before it tries again (bus.AppendOnce), and
+//     finds its own chain there.
 //   - between two batches of one input: the checkpoint names the part; the restart emits the parts
 //     after it.
 //   - after 4, before 6: the older snapshot is further behind; step 2 takes longer.
@@ -39,42 +92,40 @@
 //
 // # Two instances
 //
-// Both step the same inputs. The one whose batch comes second is refused ("wrong last sequence"),
-// finds the other's checkpoint, checks that its own outputs would have had the same chain, drops
-// what is stored already and becomes a standby: warm, and following the checkpoint. When it holds
-// outputs that nobody has appended for the takeover time, it appends them itself. No lease and no
-// clock decides who is right; the expectation does.
+// Both step the same inputs. The one with the later batch is refused ("wrong last sequence"), finds
+// the other's checkpoint, checks its own outputs against the chain there, drops the stored ones and
+// becomes a standby: warm, and following the checkpoint. When nobody has appended its pending
+// outputs for the takeover time, it appends them itself. No lease and no clock decides between
+// them; the expectation does.
 //
 // Messages of others on the output stream (catalogue versions in METERED) move its last sequence,
-// too. The stage then sees that its own last message has not moved, and tries again with the new
-// sequence.
+// too. The stage then sees its own last message unmoved, and tries again with the new sequence.
 //
 // # Stopping
 //
-// A stop lets the input under way be finished, appends what is pending and takes a snapshot, within
-// 10 s. A standby, and a stage that is still restoring, returns at once: what is stored is the
-// truth.
+// A stop lets the current input be finished, appends the pending outputs and takes a snapshot,
+// within 10 s. A standby, or a restoring stage, returns at once: the stored outputs are the truth.
 //
 // # Purging
 //
-// Stop the stage before purging its output stream. A purge keeps the last sequence, so that a
-// running stage notices it only at its next refused or unanswered append; it then rebuilds the
-// stream from the start.
+// Stop the stage before purging its output stream. A purge keeps the last sequence: a running stage
+// notices it only at its next refused or unanswered append, and then rebuilds the stream from the
+// start.
 //
 // # Replaying
 //
-// Replay makes the outputs what another logic derives, and publishes only the difference. Its last
-// message is the base: from there the state is that of today's processor after the inputs that the
-// replay covers, with their outputs dropped, and a processor that asks for it adopts what is stored
-// (Adopter). The chain goes on over all that is stored. Batches before the last bear the logic of
-// an unfinished replay, so that nobody goes on until the next replay has finished it:
+// Replay brings the outputs in line with another logic, and publishes only the difference. Its last
+// message is the base: from there the state is the one of today's processor after the inputs of the
+// replay, with their outputs dropped, and an Adopter adopts the stored outputs. The chain goes on
+// over all stored messages. Batches before the last bear the logic of an unfinished replay: nobody
+// goes on until the next replay has finished it.
 //
 //   - before the first batch is stored: nothing has happened.
-//   - after it, before the last: stages refuse to start; the next replay publishes what is left.
+//   - after it, before the last: stages refuse to start; the next replay publishes the rest.
 //   - after the last, before the answer: it is done; the next replay publishes nothing.
 //
 // # Verifying
 //
 // Verify derives the outputs again up to the checkpoint and compares the chain there, or every
-// stored byte. Before a base it recomputes the chain over what is stored.
+// stored byte. Before a base it recomputes the chain over the stored messages.
 package stage

@@ -10,7 +10,7 @@ type Metrics struct {
 	lag, standby, position                        prometheus.Gauge
 }
 
-// NewMetrics returns the metrics of the stage of that name, all starting at zero.
+// NewMetrics returns the metrics of a stage by its name, all starting at zero.
 func NewMetrics(stage string) *Metrics {
 	labels := prometheus.Labels{"stage": stage}
 	counter := func(name, help string) prometheus.Counter {
@@ -52,8 +52,8 @@ func (m *Metrics) Collect(ch chan<- prometheus.Metric) {
 
 func (m *Metrics) stepped() { m.inputs.Inc() }
 
-// settled takes the last input whose outputs are stored, and how many wait behind it.
-func (m *Metrics) settled(position, behind uint64) {
+// committed takes the last input with all outputs stored, and the number of inputs behind it.
+func (m *Metrics) committed(position, behind uint64) {
 	m.lag.Set(float64(behind))
 	m.position.Set(float64(position))
 }

@@ -16,23 +16,22 @@ type progress struct {
 	changed chan struct{} // closed and replaced at each change; nil while nobody waits
 }
 
-// fail notes that a run has ended with an error.
+// fail notes the error of a run.
 func (p *progress) fail(err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.open, p.failed = false, err
 }
 
-// settled notes that everything up to an input was stored just now, and that the stage therefore
-// works.
-func (p *progress) settled(done uint64) {
+// committed notes the last input with all outputs stored just now: the stage works.
+func (p *progress) committed(done uint64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.failed = nil
 	p.reached(done)
 }
 
-// restored notes up to which input everything is stored, by an earlier run.
+// restored notes the last input with all outputs stored by an earlier run.
 func (p *progress) restored(done uint64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -62,7 +61,7 @@ func (s *Stage) Ready() error {
 	return nil
 }
 
-// Done returns the last input whose outputs are all stored.
+// Done returns the last input with all outputs stored.
 func (s *Stage) Done() uint64 {
 	s.progress.mu.Lock()
 	defer s.progress.mu.Unlock()

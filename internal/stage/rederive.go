@@ -9,19 +9,19 @@ import (
 	"github.com/daybook-billing/daybook/internal/bus"
 )
 
-// Limits of what is on its way between the goroutines of a pipeline.
+// Limits of the queues between the goroutines of a pipeline.
 const (
 	chunkMessages = 256
 	chunkBytes    = 256 << 10
 	chunksAhead   = 8
 )
 
-// pipeline is a few goroutines that hand chunks on to each other. The first error ends all of them.
+// pipeline is a few goroutines in a row with chunks between them. The first error ends all of them.
 type pipeline struct {
 	ctx    context.Context //nolint:containedctx // of the goroutines that the struct stands for
 	cancel context.CancelCauseFunc
 	wg     sync.WaitGroup
-	free   chan *outputs // whose memory is used again
+	free   chan *outputs // memory to be used again
 }
 
 func newPipeline(ctx context.Context) *pipeline {
@@ -30,7 +30,7 @@ func newPipeline(ctx context.Context) *pipeline {
 	return p
 }
 
-// produce runs what makes chunks. Its error ends the pipeline before the channel is closed, so that
+// produce runs a maker of chunks. Its error ends the pipeline before the channel is closed, so
 // nobody takes it for the end.
 func produce[T any](p *pipeline, work func(chunks chan<- T) error) <-chan T {
 	chunks := make(chan T, chunksAhead)
@@ -49,7 +49,7 @@ func (p *pipeline) stop() {
 	p.wg.Wait()
 }
 
-// empty returns outputs without content, with the memory of some that nobody needs any more.
+// empty returns outputs without content, with the memory of released ones.
 func (p *pipeline) empty() *outputs {
 	select {
 	case o := <-p.free:
@@ -68,8 +68,8 @@ func (p *pipeline) release(o *outputs) {
 	}
 }
 
-// hand gives a chunk on.
-func hand[T any](p *pipeline, to chan<- T, chunk T) error {
+// send gives a chunk on.
+func send[T any](p *pipeline, to chan<- T, chunk T) error {
 	select {
 	case to <- chunk:
 		return nil
@@ -78,8 +78,8 @@ func hand[T any](p *pipeline, to chan<- T, chunk T) error {
 	}
 }
 
-// take gets the next chunk; more is false after the last one.
-func take[T any](p *pipeline, from <-chan T) (chunk T, more bool, err error) {
+// receive gets the next chunk; more is false after the last one.
+func receive[T any](p *pipeline, from <-chan T) (chunk T, more bool, err error) {
 	select {
 	case chunk, more = <-from:
 		if !more && p.ctx.Err() != nil {
@@ -91,8 +91,8 @@ func take[T any](p *pipeline, from <-chan T) (chunk T, more bool, err error) {
 	}
 }
 
-// read reads a stream from one message to another, both included, or to its end if that comes
-// first. keep, where it is not nil, says which messages are wanted.
+// read reads a stream from one message to another, both included, or to its end if it comes first.
+// keep, where it is not nil, chooses among the messages.
 func (p *pipeline) read(b Source, stream string, from, to uint64, keep func(subject string) bool) <-chan []bus.Stored {
 	return produce(p, func(chunks chan<- []bus.Stored) error {
 		if from > to {
@@ -111,21 +111,21 @@ func (p *pipeline) read(b Source, stream string, from, to uint64, keep func(subj
 			}
 			full := chunk
 			chunk = nil
-			return hand(p, chunks, full)
+			return send(p, chunks, full)
 		})
 		if err != nil || len(chunk) == 0 {
 			return err
 		}
-		return hand(p, chunks, chunk)
+		return send(p, chunks, chunk)
 	})
 }
 
-// outputs are what some inputs lead to.
+// outputs are the outputs of some inputs.
 type outputs struct {
-	list     []pending
-	slab     []byte // bodies
-	position uint64 // last input that is included
-	inputs   uint64 // how many
+	list   []pending
+	slab   []byte // bodies
+	upTo   uint64 // last input
+	inputs uint64 // how many
 }
 
 func (o *outputs) body(i int) []byte { return o.slab[o.list[i].from:o.list[i].to] }
@@ -134,13 +134,13 @@ func (o *outputs) body(i int) []byte { return o.slab[o.list[i].from:o.list[i].to
 type deriver struct {
 	cfg     *Config
 	proc    Processor
-	last    place // of the last output
+	last    position // of the last output
 	current identity
 	part    uint32
 	out     *outputs
 }
 
-// step steps one input and adds to out what it leads to.
+// step steps one input and adds its outputs to out.
 func (d *deriver) step(in *bus.Stored) error {
 	d.current, d.part = identity{in.Sequence, in.Header(events.HeaderID), in.Time}, 0
 	if err := d.proc.Step(in, d.emit); err != nil {
@@ -149,7 +149,7 @@ func (d *deriver) step(in *bus.Stored) error {
 	if in.Sequence-d.last.Sequence >= d.cfg.MarkerEvery {
 		d.emit(d.cfg.marker(in))
 	}
-	d.out.position = in.Sequence
+	d.out.upTo = in.Sequence
 	d.out.inputs++
 	return nil
 }
@@ -158,19 +158,19 @@ func (d *deriver) emit(out Output) {
 	o := d.out
 	from := len(o.slab)
 	o.slab = out.Body.AppendJSON(o.slab)
-	d.last = place{d.current.Sequence, d.part}
+	d.last = position{d.current.Sequence, d.part}
 	d.part++
 	o.list = append(o.list, pending{
-		place: d.last, source: d.current, subject: out.Subject, kind: out.Type, id: out.ID, time: out.Time, from: from,
+		position: d.last, source: d.current, subject: out.Subject, kind: out.Type, id: out.ID, time: out.Time, from: from,
 		to: len(o.slab),
 	})
 }
 
-// skip steps inputs whose outputs are not asked for.
+// skip steps inputs and drops their outputs.
 func (d *deriver) skip(p *pipeline, inputs <-chan []bus.Stored, seen func(*outputs)) error {
 	d.out = &outputs{}
 	for {
-		chunk, more, err := take(p, inputs)
+		chunk, more, err := receive(p, inputs)
 		if err != nil || !more {
 			return err
 		}
@@ -185,13 +185,13 @@ func (d *deriver) skip(p *pipeline, inputs <-chan []bus.Stored, seen func(*outpu
 	}
 }
 
-// derive steps inputs and gives their outputs, until one stands behind the place end, which is
-// given too.
-func (d *deriver) derive(p *pipeline, inputs <-chan []bus.Stored, end place) <-chan *outputs {
+// derive steps inputs and gives their outputs, up to the first one behind the position end,
+// included.
+func (d *deriver) derive(p *pipeline, inputs <-chan []bus.Stored, end position) <-chan *outputs {
 	return produce(p, func(chunks chan<- *outputs) error {
 		d.out = p.empty()
 		for {
-			chunk, more, err := take(p, inputs)
+			chunk, more, err := receive(p, inputs)
 			if err != nil || !more {
 				return err
 			}
@@ -201,7 +201,7 @@ func (d *deriver) derive(p *pipeline, inputs <-chan []bus.Stored, end place) <-c
 				}
 				done := end.before(d.last)
 				if done || i == len(chunk)-1 || len(d.out.list) >= chunkMessages || len(d.out.slab) >= chunkBytes {
-					if err := hand(p, chunks, d.out); err != nil || done {
+					if err := send(p, chunks, d.out); err != nil || done {
 						return err
 					}
 					d.out = p.empty()
@@ -216,7 +216,7 @@ func digest(p *pipeline, from <-chan *outputs, c chain) <-chan *outputs {
 	return produce(p, func(chunks chan<- *outputs) error {
 		var scratch []byte
 		for {
-			o, more, err := take(p, from)
+			o, more, err := receive(p, from)
 			if err != nil || !more {
 				return err
 			}
@@ -224,7 +224,7 @@ func digest(p *pipeline, from <-chan *outputs, c chain) <-chan *outputs {
 				c, scratch = c.nextIn(scratch, o.list[i].subject, o.body(i))
 				o.list[i].chain = c
 			}
-			if err := hand(p, chunks, o); err != nil {
+			if err := send(p, chunks, o); err != nil {
 				return err
 			}
 		}

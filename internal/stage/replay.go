@@ -13,7 +13,7 @@ import (
 	"github.com/daybook-billing/daybook/internal/bus"
 )
 
-// eventReplay is the event of a Cause that is a replay.
+// eventReplay is the event of a replay's Cause.
 const eventReplay = "replay"
 
 // ReplayOptions of Replay.
@@ -26,15 +26,15 @@ type ReplayOptions struct {
 	Log      *slog.Logger
 }
 
-// Replayed says what a replay did, or would do.
+// Replayed is the result of a replay, or of a dry run.
 type Replayed struct {
 	Input, Output string // streams
-	Position      uint64 // last input that it covers
+	Position      uint64 // last input of the replay
 	Rebuilt       bool   // the output was empty, and was derived from the start
 	Changed       bool   // something was published; false: everything was as today's program derives it
-	Messages      int    // published, the one that ends the replay included
-	Reversed      int    // spans that were retracted, or entries that were reversed
-	Posted        int    // spans that were closed, or charges that were posted
+	Messages      int    // published, with the last one of the replay
+	Reversed      int    // retracted spans, or reversed entries
+	Posted        int    // closed spans, or posted charges
 }
 
 // replayTries is how often a replay begins anew because the stage was at work meanwhile.
@@ -43,11 +43,11 @@ const replayTries = 5
 // errMoved: the stage put something out meanwhile.
 var errMoved = errors.New("another instance has put something out meanwhile")
 
-// Replay makes an output stream what today's program and settings derive from its input, and
-// publishes only the difference; from then on the stage goes on with today's logic, from the input
-// that its outputs had come to. Where everything is so already, nothing is published. A replay that
-// is interrupted, at any point, is finished by the next; until then no program goes on. Instances
-// that run meanwhile stop with ErrDiverged, or start again from what it left.
+// Replay brings an output stream in line with today's program and settings, and publishes only the
+// difference; from then on the stage goes on with today's logic, from the last input of its
+// outputs. Without a difference nothing is published. A replay interrupted at any point is finished
+// by the next; until then no program goes on. Instances running meanwhile stop with ErrDiverged, or
+// start again from the end of the replay.
 //
 // newProcessor makes a processor in its empty state, comparer a Comparer for it. Errors:
 // ErrInputChanged when the beginning of the input is gone; others come from the bus.
@@ -82,16 +82,16 @@ type replay struct {
 	proc     Processor
 	comparer Comparer
 
-	cp       checkpoint // last own message; its chain is what the bodies say, not what its header says
+	cp       checkpoint // last own message; its chain is computed from the bodies, not read from its header
 	sound    bool       // cp is a whole checkpoint of today's logic, on this input
 	input    bus.StreamState
 	target   identity // last input to be covered
-	last     uint64   // sequence of the output stream that the next batch expects
+	last     uint64   // last sequence of the output stream, for the next batch to expect
 	appended bool
 
 	pending []pending
 	slab    []byte
-	next    place // of the next message
+	next    position // of the next message
 	result  Replayed
 }
 
@@ -114,7 +114,7 @@ func (r *replay) run(ctx context.Context, newProcessor func() Processor) error {
 	return r.publish(ctx)
 }
 
-// open finds out what stands where.
+// open reads the ends of both streams.
 func (r *replay) open(ctx context.Context) error {
 	output, err := streamOf(ctx, r.bus, r.cfg.Output)
 	if err != nil {
@@ -141,8 +141,8 @@ func (r *replay) open(ctx context.Context) error {
 	return r.aim(ctx)
 }
 
-// aim chooses the last input that the replay covers: the one that the outputs had come to or, where
-// the input is not what it was then, the last there is.
+// aim chooses the last input of the replay: the last one of the outputs or, where the input has
+// changed since, the last one of the stream.
 func (r *replay) aim(ctx context.Context) error {
 	if r.cp.source != (identity{}) && !r.holed() && r.input.First <= max(1, r.cp.base.First) {
 		err := r.cfg.holds(ctx, r.bus, r.input, r.cp.source)
@@ -168,9 +168,9 @@ func (r *replay) aim(ctx context.Context) error {
 		r.sound = r.sound && same
 	}
 	r.result.Position = r.target.Sequence
-	r.next = place{r.target.Sequence, 0}
-	if r.cp.place.Sequence == r.target.Sequence && r.cp.Sequence != 0 {
-		r.next.Part = r.cp.place.Part + 1
+	r.next = position{r.target.Sequence, 0}
+	if r.cp.position.Sequence == r.target.Sequence && r.cp.Sequence != 0 {
+		r.next.Part = r.cp.position.Part + 1
 	}
 	return nil
 }
@@ -203,7 +203,7 @@ func (r *replay) rebuild(ctx context.Context) error {
 	return err
 }
 
-// round reads what is stored, and derives.
+// round reads the stored outputs, and derives.
 func (r *replay) round(ctx context.Context, proc Processor) (again bool, err error) {
 	p := newPipeline(ctx)
 	defer p.stop()
@@ -211,7 +211,7 @@ func (r *replay) round(ctx context.Context, proc Processor) (again bool, err err
 	var scratch []byte
 	stored := p.read(r.bus, r.cfg.Output, 1, r.cp.Sequence, r.cfg.owns)
 	for {
-		chunk, more, err := take(p, stored)
+		chunk, more, err := receive(p, stored)
 		if err != nil {
 			return false, err
 		}
@@ -234,7 +234,7 @@ func (r *replay) round(ctx context.Context, proc Processor) (again bool, err err
 	return r.comparer.Compare()
 }
 
-// derive gives the comparer what the inputs lead to.
+// derive gives the comparer the outputs of the inputs.
 func (r *replay) derive(p *pipeline, proc Processor) error {
 	whole, doubtful := &wholeness{}, r.input.First > 1 || r.holed()
 	inputs := p.read(r.bus, r.cfg.Input, 1, r.target.Sequence, nil)
@@ -245,7 +245,7 @@ func (r *replay) derive(p *pipeline, proc Processor) error {
 		}
 	}
 	for {
-		chunk, more, err := take(p, inputs)
+		chunk, more, err := receive(p, inputs)
 		if err != nil {
 			return err
 		}
@@ -274,19 +274,18 @@ func (r *replay) derive(p *pipeline, proc Processor) error {
 	return nil
 }
 
-// wholeness proves that an input stream, itself the output of a stage, is whole although sequences
-// are missing, as after a purge: the chain over its messages is the one that the last batch was
-// stored with.
+// wholeness proves an input stream, itself the output of a stage, to be whole in spite of missing
+// sequences, as after a purge: the chain over its messages equals the one in its last batch.
 type wholeness struct {
 	chain   chain
 	scratch []byte
 	proven  bool
-	subject string // of a message that a stage derived; empty for none
+	subject string // of a derived message; empty for none
 }
 
-// advice is what to do about a stream that is not whole. To replay the stage before does not always
-// help: where somebody else's messages stand among its own, no chain proves that nothing is
-// missing. What was derived can be derived anew from nothing.
+// advice is the way out for a stream with missing messages. To replay the stage before does not
+// always help: with somebody else's messages among its own, no chain proves it whole. Derived
+// messages can be derived anew from nothing.
 func (w *wholeness) advice(stream string) string {
 	if w.subject == "" {
 		return "Restore the stream from a backup that is whole. If it was derived from another and emptied, derive " +
@@ -309,7 +308,7 @@ func (w *wholeness) add(m *bus.Stored) {
 	}
 }
 
-// publish appends the difference, and the message that ends the replay.
+// publish appends the difference, and the last message of the replay.
 func (r *replay) publish(ctx context.Context) error {
 	cause := events.Cause{
 		ID:       events.ID(eventReplay, r.cfg.Name, strconv.FormatUint(r.last, 10)),
@@ -320,7 +319,7 @@ func (r *replay) publish(ctx context.Context) error {
 		if failed != nil {
 			return
 		}
-		// One message is kept back, for the last batch must end with the one that ends the replay.
+		// One message is kept back: the last batch must end with the replay's last message.
 		if len(r.pending) == bus.MaxBatch-1 || len(r.slab) >= maxBatchBytes {
 			failed = r.append(ctx, false)
 		}
@@ -352,7 +351,7 @@ func (r *replay) publish(ctx context.Context) error {
 	return nil
 }
 
-// snapshot saves the state that the stage goes on from. A failure costs time at the next start and
+// snapshot saves the state for the stage to go on from. A failure costs time at the next start and
 // nothing else.
 func (r *replay) snapshot(ctx context.Context) error {
 	cp, err := r.cfg.readCheckpoint(ctx, r.bus)
@@ -371,7 +370,7 @@ func (r *replay) snapshot(ctx context.Context) error {
 	}
 	// Every earlier snapshot is of another base and leads nowhere, whatever its position.
 	s := Stage{
-		cfg: r.cfg, bus: r.bus, proc: r.proc, position: r.target.Sequence, current: r.target, lastOut: cp.place,
+		cfg: r.cfg, bus: r.bus, proc: r.proc, stepped: r.target.Sequence, current: r.target, lastOut: cp.position,
 		chain: cp.chain, cp: cp, rejected: old,
 	}
 	return s.save(ctx)
@@ -382,13 +381,13 @@ func (r *replay) add(out Output) {
 	r.slab = out.Body.AppendJSON(r.slab)
 	r.cp.chain = r.cp.chain.next(out.Subject, r.slab[from:])
 	r.pending = append(r.pending, pending{
-		place: r.next, source: r.target, chain: r.cp.chain, subject: out.Subject, kind: out.Type, id: out.ID,
+		position: r.next, source: r.target, chain: r.cp.chain, subject: out.Subject, kind: out.Type, id: out.ID,
 		time: out.Time, from: from, to: len(r.slab),
 	})
 	r.next.Part++
 }
 
-// append stores what is pending as one batch. While the replay is not finished, its logic is
+// append stores the pending outputs as one batch. Before the end of the replay, its logic is
 // nobody's.
 func (r *replay) append(ctx context.Context, end bool) error {
 	r.result.Messages += len(r.pending)
@@ -410,7 +409,7 @@ func (r *replay) store(ctx context.Context, end bool) error {
 	last, err := bus.AppendOnce(ctx, r.bus, r.cfg.Output, limits,
 		func(ctx context.Context, f *bus.Failure) ([]bus.Message, bus.Expect, error) {
 			if f != nil {
-				if stored, err := r.look(ctx, chain); err != nil || stored {
+				if stored, err := r.resolve(ctx, chain); err != nil || stored {
 					return nil, bus.Expect{}, err
 				}
 			}
@@ -431,8 +430,8 @@ func (r *replay) store(ctx context.Context, end bool) error {
 	return err
 }
 
-// look finds out what happened to a batch that was refused or not answered.
-func (r *replay) look(ctx context.Context, chain chain) (stored bool, err error) {
+// resolve finds out whether a refused or unanswered batch is stored.
+func (r *replay) resolve(ctx context.Context, chain chain) (stored bool, err error) {
 	output, err := r.bus.Stream(ctx, r.cfg.Output)
 	if err != nil {
 		return false, nil //nolint:nilerr // the next try fails the same way, or does not

@@ -22,7 +22,7 @@ const (
 	HeaderSourceID   = "Daybook-Source-Id"
 	HeaderSourceTime = "Daybook-Source-Time"
 	HeaderLogic      = "Daybook-Logic"
-	// HeaderBase is there from a replay on: what it brought the outputs to, as <first input>-<last
+	// HeaderBase is there from a replay on: the end of it, as <first input>-<last
 	// input>/<output sequence>/<chain>.
 	HeaderBase = "Daybook-Base"
 )
@@ -34,7 +34,7 @@ const (
 	drainTime     = 10 * time.Second
 )
 
-// Output is one message that a processor puts out.
+// Output is one message of a processor.
 type Output struct {
 	Subject string
 	Type    string // CloudEvents type
@@ -52,8 +52,8 @@ type Body interface {
 // from the same state give the same outputs, without clock, I/O, goroutines or map order.
 type Processor interface {
 	// Step takes one input. emit may be called any number of times; it does not keep the body. An
-	// error means that the processor cannot go on, and stops the stage: input that is merely
-	// strange is the processor's to handle.
+	// error stops the stage, because the processor cannot go on: merely strange input is the
+	// processor's to handle.
 	Step(in *bus.Stored, emit func(Output)) error
 	// Snapshot returns the state as bytes.
 	Snapshot() ([]byte, error)
@@ -61,9 +61,8 @@ type Processor interface {
 	Restore(snapshot []byte) error
 }
 
-// Adopter is a Processor whose later outputs name earlier ones in a way that its inputs alone do
-// not tell after a replay: a charge that a replay published has the replay for its cause, and is
-// reversed under that name.
+// Adopter is a Processor with outputs about earlier outputs. After a replay its inputs do not tell
+// their names: a charge of a replay has the replay for its cause, and is reversed under this name.
 type Adopter interface {
 	Processor
 	// Adopt takes the stage's own messages up to the end of its last replay, in order, after the
@@ -71,7 +70,7 @@ type Adopter interface {
 	Adopt(stored *bus.Stored) error
 }
 
-// Source is the bus for those who only look.
+// Source is the bus for readers.
 type Source interface {
 	Last(ctx context.Context, stream, filter string) (bus.Stored, error)
 	Get(ctx context.Context, stream string, sequence uint64) (bus.Stored, error)
@@ -81,7 +80,7 @@ type Source interface {
 	Stream(ctx context.Context, name string) (bus.StreamState, error)
 }
 
-// Bus is what a stage needs of the bus.
+// Bus is the part of the bus a stage needs.
 type Bus interface {
 	Source
 	Append(ctx context.Context, stream string, messages []bus.Message, expect bus.Expect) (uint64, error)
@@ -99,7 +98,7 @@ type Config struct {
 	OutputFilter string // the stage's own subjects in Output, such as metered.>
 	Marker       string // subject of markers
 	Bucket       string // Object Store bucket of snapshots
-	// Logic names what the processor computes, with its settings. Outputs derived by another logic
+	// Logic names the processor's computation, with its settings. Outputs derived by another logic
 	// are refused.
 	Logic string
 
@@ -131,11 +130,11 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// Errors that stop a stage for good: trying again cannot help, an operator has to decide.
+// Errors to stop a stage for good: trying again cannot help, an operator has to decide.
 var (
-	// ErrInputChanged: the input stream does not hold what the outputs rest on.
+	// ErrInputChanged: the input stream does not hold the inputs of the stored outputs.
 	ErrInputChanged = errors.New("the input stream is not the one that the outputs were derived from")
-	// ErrDiverged: this program derives other outputs than those stored.
+	// ErrDiverged: this program derives other outputs than the stored ones.
 	ErrDiverged = errors.New("the stored outputs are not what this version and these settings derive")
 
 	errProcessor = errors.New("cannot go on")
@@ -152,39 +151,39 @@ type Stage struct {
 	log     *slog.Logger
 	metrics *Metrics
 
-	position uint64     // last input stepped
+	stepped  uint64     // last input stepped
 	seen     uint64     // inputs stepped since the last snapshot
-	behind   uint64     // inputs that wait behind position
+	behind   uint64     // inputs waiting behind stepped
 	part     uint32     // next part of the current input
 	chain    chain      // over every output so far, stored or pending
-	lastOut  place      // of the last output so far, stored or pending
+	lastOut  position   // of the last output so far, stored or pending
 	current  identity   // of the input being stepped
 	dropping bool       // outputs up to a replay's base are not put out again
 	cp       checkpoint // last own message in the output stream
 	verified bool       // the chain has been found equal at cp
-	last     uint64     // last sequence of the output stream that the next batch expects
+	last     uint64     // last sequence of the output stream, for the next batch to expect
 	pending  []pending
 	slab     []byte // bodies of pending
 	standby  bool
-	dry      time.Time       // since when the input has been dry with outputs that may not be stored; zero when all are
-	rejected []string        // snapshots that the last restore could not use
-	fail     error           // what emit could not return
+	dry      time.Time       // the moment when the input ran dry, with outputs perhaps not stored; zero when all are
+	rejected []string        // snapshots of no use to the last restore
+	fail     error           // emit's error
 	stop     <-chan struct{} // closed when the stage shall stop: a standby waits no longer
 
 	progress progress
 }
 
-// place is a position among outputs: input sequence and part.
-type place struct {
+// position is a place in the order of outputs: input sequence and part.
+type position struct {
 	Sequence uint64
 	Part     uint32
 }
 
-func (p place) before(q place) bool {
+func (p position) before(q position) bool {
 	return p.Sequence < q.Sequence || p.Sequence == q.Sequence && p.Part < q.Part
 }
 
-// identity is what is remembered of an input message, to know it again.
+// identity is enough of an input message to know it again.
 type identity struct {
 	Sequence uint64
 	ID       string
@@ -192,18 +191,18 @@ type identity struct {
 }
 
 type pending struct {
-	place   place
-	source  identity
-	chain   chain
-	subject string
-	kind    string
-	id      string
-	time    time.Time
-	from    int // the body is slab[from:to]
-	to      int
+	position position
+	source   identity
+	chain    chain
+	subject  string
+	kind     string
+	id       string
+	time     time.Time
+	from     int // the body is slab[from:to]
+	to       int
 }
 
-// New returns a stage that is not running. metrics may be nil.
+// New returns a stage for Run. metrics may be nil.
 func New(cfg Config, b Bus, proc Processor, log *slog.Logger, metrics *Metrics) *Stage {
 	if metrics == nil {
 		metrics = NewMetrics(cfg.Name)
@@ -214,14 +213,14 @@ func New(cfg Config, b Bus, proc Processor, log *slog.Logger, metrics *Metrics) 
 	}
 }
 
-// Run opens, restores and steps until ctx is done, then appends what is pending, takes a snapshot
-// and returns nil. Errors of the bus are retried from the checkpoint with backoff; Run returns an
-// error only when trying again cannot help.
+// Run opens, restores and steps until ctx is done, then appends the pending outputs, takes a
+// snapshot and returns nil. Errors of the bus are retried from the checkpoint with backoff; Run
+// returns an error only when trying again cannot help.
 func (s *Stage) Run(ctx context.Context) error {
 	wait := backoff.NewExponentialBackOff()
 	wait.InitialInterval, wait.MaxInterval = 100*time.Millisecond, 10*time.Second
 	for {
-		position := s.position
+		stepped := s.stepped
 		err := s.run(ctx)
 		if err == nil || errors.Is(err, ErrDiverged) || errors.Is(err, ErrInputChanged) || errors.Is(err,
 			errProcessor) {
@@ -231,7 +230,7 @@ func (s *Stage) Run(ctx context.Context) error {
 			s.log.Info("stopped without draining; the next start goes on from the checkpoint", slog.Any("error", err))
 			return nil //nolint:nilerr // it was told to stop, and said why it did not drain
 		}
-		if s.position > position {
+		if s.stepped > stepped {
 			wait.Reset()
 		}
 		s.log.Error("stage failed; starting again from its checkpoint", slog.Any("error", err))
@@ -244,7 +243,7 @@ func (s *Stage) Run(ctx context.Context) error {
 }
 
 // run opens, steps and, when ctx is done, drains. It drains between two inputs only: in the middle
-// of one, or of a restore, the state fits no position, and what is stored is the truth.
+// of one, or of a restore, the state fits no position, and the stored outputs are the truth.
 func (s *Stage) run(ctx context.Context) error {
 	work, release := grace(ctx)
 	defer release()
@@ -264,7 +263,7 @@ func (s *Stage) run(ctx context.Context) error {
 				return nil
 			}
 		case errors.Is(err, errDry):
-			err = s.settle(work)
+			err = s.commit(work)
 		case err == nil:
 			err = s.work(work, &in)
 		}
@@ -274,8 +273,8 @@ func (s *Stage) run(ctx context.Context) error {
 	}
 }
 
-// grace returns a context that outlives ctx by the drain time: a stop lets the input that is being
-// stepped be finished.
+// grace returns a context that outlives ctx by the drain time: a stop lets the current input be
+// finished.
 func grace(ctx context.Context) (context.Context, context.CancelFunc) {
 	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	unhook := context.AfterFunc(ctx, func() {
@@ -286,7 +285,7 @@ func grace(ctx context.Context) (context.Context, context.CancelFunc) {
 	return work, func() { unhook(); cancel() }
 }
 
-// errDry says that the input has run dry, and for so long that what is pending is due.
+// errDry: the input has been dry for the linger time, and the pending outputs are due.
 var errDry = errors.New("no more input for now")
 
 // next returns the next input. Where the input has run dry and the last step's outputs are not
@@ -304,7 +303,7 @@ func (s *Stage) next(ctx context.Context, reader *bus.Reader) (bus.Stored, error
 	return in, err
 }
 
-// work steps one input and appends and saves what is due.
+// work steps one input, and appends and saves as is due.
 func (s *Stage) work(ctx context.Context, in *bus.Stored) error {
 	if err := s.step(ctx, in); err != nil {
 		return err
@@ -315,30 +314,31 @@ func (s *Stage) work(ctx context.Context, in *bus.Stored) error {
 	if s.seen < s.cfg.SnapshotEvery {
 		return nil
 	}
-	if err := s.settle(ctx); err != nil {
+	if err := s.commit(ctx); err != nil {
 		return err
 	}
 	s.snapshot(ctx)
 	return nil
 }
 
-// settle appends what is pending, so that every input so far has been worked off.
-func (s *Stage) settle(ctx context.Context) error {
+// commit appends the pending outputs: every input so far has been worked off.
+func (s *Stage) commit(ctx context.Context) error {
 	if err := s.flush(ctx); err != nil {
 		return err
 	}
 	s.dry = time.Time{}
-	s.progress.settled(s.position)
-	s.metrics.settled(s.position, s.behind)
+	s.progress.committed(s.stepped)
+	s.metrics.committed(s.stepped, s.behind)
 	return nil
 }
 
-// drain appends what is pending and takes a snapshot. A standby leaves both to the active instance.
+// drain appends the pending outputs and takes a snapshot. A standby leaves both to the active
+// instance.
 func (s *Stage) drain(ctx context.Context) error {
 	if s.standby {
 		return nil
 	}
-	if err := s.settle(ctx); err != nil {
+	if err := s.commit(ctx); err != nil {
 		return err
 	}
 	s.snapshot(ctx)
@@ -362,11 +362,11 @@ func (s *Stage) step(ctx context.Context, in *bus.Stored) error {
 			return s.fail
 		}
 	}
-	s.position = in.Sequence
+	s.stepped = in.Sequence
 	s.seen++
 	s.behind = in.Pending
 	s.metrics.stepped()
-	if !s.verified && !s.dropping && s.position >= s.cp.place.Sequence {
+	if !s.verified && !s.dropping && s.stepped >= s.cp.position.Sequence {
 		return s.diverged()
 	}
 	return nil
@@ -381,18 +381,18 @@ func (s *Stage) emit(ctx context.Context, out Output) {
 	from := len(s.slab)
 	s.slab = out.Body.AppendJSON(s.slab)
 	p := pending{
-		place: place{s.current.Sequence, s.part}, source: s.current, subject: out.Subject, kind: out.Type, id: out.ID,
+		position: position{s.current.Sequence, s.part}, source: s.current, subject: out.Subject, kind: out.Type, id: out.ID,
 		time: out.Time,
 		from: from, to: len(s.slab),
 	}
 	s.part++
 	s.chain = s.chain.next(p.subject, s.slab[from:])
-	s.lastOut = p.place
+	s.lastOut = p.position
 	p.chain = s.chain
 	switch {
-	case p.place.before(s.cp.place):
+	case p.position.before(s.cp.position):
 		s.slab = s.slab[:from]
-	case p.place == s.cp.place && !s.verified:
+	case p.position == s.cp.position && !s.verified:
 		s.slab = s.slab[:from]
 		s.verified = s.chain == s.cp.chain
 		if !s.verified {
@@ -412,5 +412,5 @@ func (s *Stage) diverged() error {
 	return fmt.Errorf("%w: %s from message %d of %s. `daybook verify --deep` names the first message that differs. "+
 		"Run the version and settings that "+
 		"derived them, or have `daybook replay %s` publish the difference", ErrDiverged, s.cfg.Output,
-		s.cp.place.Sequence, s.cfg.Input, s.cfg.Name)
+		s.cp.position.Sequence, s.cfg.Input, s.cfg.Name)
 }

@@ -18,7 +18,7 @@ func TestStage(t *testing.T) {
 var server *site
 
 var _ = BeforeSuite(func() {
-	SetDefaultEventuallyTimeout(20 * time.Second)
+	SetDefaultEventuallyTimeout(patience)
 	SetDefaultEventuallyPollingInterval(2 * time.Millisecond)
 	before := goleak.IgnoreCurrent()
 	// The client starts it with the first object that is put, and does not end it with the

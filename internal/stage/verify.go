@@ -1,11 +1,9 @@
 package stage
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 	"time"
 
 	"github.com/daybook-billing/daybook/events"
@@ -19,26 +17,25 @@ type VerifyOptions struct {
 	// Progress is told now and then how many inputs of how many have been derived again; it may be
 	// nil.
 	Progress func(done, total uint64)
-	// Patience is how long to wait for a stage that is at work on what is not put out yet; default
-	// 5 s.
+	// Patience is the wait for a stage at work on the next output; default 5 s.
 	Patience time.Duration
 }
 
-// Verified says what was compared.
+// Verified is the result of a verification.
 type Verified struct {
 	Input, Output string // streams
 	Inputs        uint64 // derived again
 	Outputs       uint64 // compared: by the chain, or byte by byte
-	Position      uint64 // last input whose outputs are stored
+	Position      uint64 // last input with outputs stored
 	Sequence      uint64 // of the last message compared
 	Chain         string // there
 	Deep          bool
 }
 
-// Mismatch is the first difference between what is stored and what the input derives.
+// Mismatch is the first difference between the stored outputs and the derived ones.
 type Mismatch struct {
 	Stream   string
-	Sequence uint64 // of the message that differs, or of the one that stands where another is missing; 0 beyond the end
+	Sequence uint64 // of the differing message, or of the one in place of a missing one; 0 beyond the end
 	Subject  string
 	What     string // differs
 	Expected string
@@ -63,25 +60,24 @@ type verifier struct {
 	cp      checkpoint
 	input   bus.StreamState
 	output  bus.StreamState
-	middle  int // messages since the last one that ends a batch
+	middle  int // messages since the last end of a batch
 	source  string
 	wanted  []events.Header // reused
 	result  Verified
 }
 
-// StoredLogic returns the logic that the last of the stage's outputs were derived by, "" when there
-// are none.
+// StoredLogic returns the logic behind the last of the stage's outputs, "" when there are none.
 func StoredLogic(ctx context.Context, b Source, cfg Config) (string, error) {
 	cp, err := cfg.readCheckpoint(ctx, b)
 	return cp.logic, err
 }
 
-// Verify derives the outputs of a stage again, up to the checkpoint that it finds, and compares
-// them with those stored. It stores nothing, and may run beside the stage. newProcessor makes a
-// processor in its empty state.
+// Verify derives the outputs of a stage again, up to the checkpoint, and compares them with the
+// stored ones. It stores nothing, and may run beside the stage. newProcessor makes a processor in
+// its empty state.
 //
 // Errors: *Mismatch where the outputs differ; errors.Is ErrDiverged when they were derived by
-// another logic, ErrInputChanged when the input is not what they rest on; others come from the bus.
+// another logic, ErrInputChanged when the input is not theirs; others come from the bus.
 func Verify(ctx context.Context, cfg Config, b Source, newProcessor func() Processor, options VerifyOptions) (Verified,
 	error,
 ) {
@@ -112,7 +108,7 @@ func Verify(ctx context.Context, cfg Config, b Source, newProcessor func() Proce
 	return v.result, err
 }
 
-// open finds out what is to be compared.
+// open reads the ends of both streams.
 func (v *verifier) open(ctx context.Context) (err error) {
 	if v.output, err = streamOf(ctx, v.bus, v.cfg.Output); err != nil {
 		return err
@@ -141,11 +137,11 @@ func (v *verifier) open(ctx context.Context) (err error) {
 			"if it was emptied and derived anew, `daybook replay %s` brings %s in line with it", ErrInputChanged,
 			v.cfg.Input, v.input.First, v.cfg.Name, v.cfg.Output)
 	}
-	v.result.Position, v.result.Sequence, v.result.Chain = v.cp.place.Sequence, v.cp.Sequence, v.cp.chain.String()
+	v.result.Position, v.result.Sequence, v.result.Chain = v.cp.position.Sequence, v.cp.Sequence, v.cp.chain.String()
 	return nil
 }
 
-// unended is the mismatch of an output stream whose last message ends no batch.
+// unended is the mismatch of an output stream without the end of its last batch.
 func (v *verifier) unended(ctx context.Context, cause error) error {
 	last, err := v.bus.Last(ctx, v.cfg.Output, v.cfg.OutputFilter)
 	if err != nil {
@@ -163,8 +159,7 @@ func (v *verifier) repair() string {
 		v.cfg.Name)
 }
 
-// compare derives and compares. ahead is the first output that is not stored yet, nil if everything
-// is.
+// compare derives and compares. ahead is the first output not stored yet, nil if all are.
 func (v *verifier) compare(ctx context.Context, proc Processor) (ahead *pending, err error) {
 	p := newPipeline(ctx)
 	defer p.stop()
@@ -181,8 +176,8 @@ func (v *verifier) compare(ctx context.Context, proc Processor) (ahead *pending,
 		from, start, first = base.Input+1, base.Chain, base.Output+1
 	}
 	inputs := p.read(v.bus, v.cfg.Input, from, v.input.Last, nil)
-	atBase := d.last == v.cp.place // before the derivation moves on, in a goroutine of its own
-	derived := digest(p, d.derive(p, inputs, v.cp.place), start)
+	atBase := d.last == v.cp.position // before the derivation moves on, in a goroutine of its own
+	derived := digest(p, d.derive(p, inputs, v.cp.position), start)
 	if v.options.Deep {
 		ahead, err = v.bodies(p, derived, p.read(v.bus, v.cfg.Output, first, v.cp.Sequence, v.cfg.owns))
 	} else {
@@ -194,9 +189,9 @@ func (v *verifier) compare(ctx context.Context, proc Processor) (ahead *pending,
 	return ahead, err
 }
 
-// rebase recomputes the chain over what is stored up to the end of the last replay: of that it is
-// known that it has not changed, not how it was derived. A processor that asks for it adopts it.
-func (v *verifier) rebase(p *pipeline, proc Processor) (end place, err error) {
+// rebase recomputes the chain over the stored outputs up to the end of the last replay: it proves
+// them unchanged, not derived. An Adopter adopts them.
+func (v *verifier) rebase(p *pipeline, proc Processor) (end position, err error) {
 	adopter, _ := proc.(Adopter)
 	stored := p.read(v.bus, v.cfg.Output, 1, v.cp.base.Output, v.cfg.owns)
 	var c chain
@@ -209,7 +204,7 @@ func (v *verifier) rebase(p *pipeline, proc Processor) (end place, err error) {
 		}
 	}
 	for {
-		chunk, more, err := take(p, stored)
+		chunk, more, err := receive(p, stored)
 		if err != nil {
 			return end, err
 		}
@@ -227,7 +222,7 @@ func (v *verifier) rebase(p *pipeline, proc Processor) (end place, err error) {
 				if err != nil {
 					return end, err
 				}
-				end = cp.place
+				end = cp.position
 			}
 			if adopter != nil {
 				if err := adopter.Adopt(m); err != nil {
@@ -238,7 +233,7 @@ func (v *verifier) rebase(p *pipeline, proc Processor) (end place, err error) {
 			v.result.Outputs++
 		}
 	}
-	if end == (place{}) {
+	if end == (position{}) {
 		return end, &Mismatch{
 			Stream: v.cfg.Output, What: "the message that ends the last replay", Expected: fmt.Sprintf("message %d",
 				v.cp.base.Output), Found: "none", Advice: v.repair(),
@@ -247,11 +242,11 @@ func (v *verifier) rebase(p *pipeline, proc Processor) (end place, err error) {
 	return end, nil
 }
 
-// chains compares the chain at the checkpoint. reached says that nothing has been put out since the
+// chains compares the chain at the checkpoint. reached is true when there are no outputs since the
 // base.
 func (v *verifier) chains(p *pipeline, derived <-chan *outputs, reached bool) (ahead *pending, err error) {
 	ahead, err = v.each(p, derived, func(o *outputs, i int) error {
-		if out := &o.list[i]; out.place == v.cp.place {
+		if out := &o.list[i]; out.position == v.cp.position {
 			if out.chain != v.cp.chain {
 				return v.chainDiffers(out)
 			}
@@ -269,12 +264,12 @@ func (v *verifier) chains(p *pipeline, derived <-chan *outputs, reached bool) (a
 }
 
 // each gives check the outputs up to the checkpoint, by their index in a chunk, and returns the
-// first that stands behind it, if any.
+// first one behind it, if any.
 func (v *verifier) each(p *pipeline, derived <-chan *outputs, check func(o *outputs, i int) error) (ahead *pending,
 	err error,
 ) {
 	for {
-		o, more, err := take(p, derived)
+		o, more, err := receive(p, derived)
 		if err != nil {
 			return nil, err
 		}
@@ -283,7 +278,7 @@ func (v *verifier) each(p *pipeline, derived <-chan *outputs, check func(o *outp
 		}
 		for i := range o.list {
 			out := &o.list[i]
-			if v.cp.place.before(out.place) {
+			if v.cp.position.before(out.position) {
 				if ahead == nil {
 					first := *out
 					ahead = &first
@@ -302,7 +297,7 @@ func (v *verifier) each(p *pipeline, derived <-chan *outputs, check func(o *outp
 
 func (v *verifier) worked(o *outputs) {
 	v.result.Inputs += o.inputs
-	v.options.Progress(o.position, v.input.Last)
+	v.options.Progress(o.upTo, v.input.Last)
 }
 
 func (v *verifier) chainDiffers(out *pending) error {
@@ -312,169 +307,7 @@ func (v *verifier) chainDiffers(out *pending) error {
 	}
 }
 
-// bodies compares message by message.
-func (v *verifier) bodies(p *pipeline, derived <-chan *outputs, stored <-chan []bus.Stored) (ahead *pending,
-	err error,
-) {
-	messages := &cursor{p: p, chunks: stored}
-	ahead, err = v.each(p, derived, func(o *outputs, i int) error {
-		m, err := messages.next()
-		if err != nil {
-			return err
-		}
-		return v.match(&o.list[i], o.body(i), m)
-	})
-	if err != nil {
-		return nil, err
-	}
-	m, err := messages.next()
-	if err != nil {
-		return nil, err
-	}
-	if m != nil {
-		return nil, v.surplus(m, "nothing more")
-	}
-	return ahead, nil
-}
-
-// cursor walks over chunks.
-type cursor struct {
-	p      *pipeline
-	chunks <-chan []bus.Stored
-	chunk  []bus.Stored
-}
-
-// next returns the next message, nil after the last one.
-func (c *cursor) next() (*bus.Stored, error) {
-	for len(c.chunk) == 0 {
-		chunk, more, err := take(c.p, c.chunks)
-		if err != nil || !more {
-			return nil, err
-		}
-		c.chunk = chunk
-	}
-	m := &c.chunk[0]
-	c.chunk = c.chunk[1:]
-	return m, nil
-}
-
-// match compares an output with the message that stands in its place, nil if none does.
-func (v *verifier) match(out *pending, body []byte, m *bus.Stored) error {
-	wanted := func() string {
-		return fmt.Sprintf("%s %s on %s, part %d of what message %d of %s leads to", out.kind, out.id, out.subject,
-			out.place.Part, out.place.Sequence, v.cfg.Input)
-	}
-	if m == nil {
-		return &Mismatch{
-			Stream: v.cfg.Output, What: "a message is missing", Expected: wanted(),
-			Found: "the end of the stream", Advice: v.repair(),
-		}
-	}
-	differs := func(what, expected, found string) error {
-		return &Mismatch{
-			Stream: v.cfg.Output, Sequence: m.Sequence, Subject: m.Subject, What: what, Expected: expected,
-			Found: found, Advice: v.repair(),
-		}
-	}
-	at, ok := placeOf(m)
-	switch {
-	case !ok:
-		return v.surplus(m, wanted())
-	case out.place.before(at):
-		return differs("a message is missing before this one", wanted(), fmt.Sprintf("what message %d of %s leads "+
-			"to, part %d", at.Sequence, v.cfg.Input, at.Part))
-	case at.before(out.place):
-		return v.surplus(m, wanted())
-	case m.Subject != out.subject:
-		return differs("the subject", out.subject, m.Subject)
-	case !bytes.Equal(m.Data, body):
-		expected, found := excerpts(body, m.Data)
-		return differs("the body", expected, found)
-	}
-	return v.headers(out, m, differs)
-}
-
-// headers compares the headers of the contract.
-func (v *verifier) headers(out *pending, m *bus.Stored, differs func(what, expected, found string) error) error {
-	v.wanted = events.AppendHeaders(v.wanted[:0], out.id, out.kind, v.source, events.FormatTime(out.time))
-	for _, h := range v.wanted {
-		if found := m.Header(h.Key); found != h.Value {
-			return differs("the header "+h.Key, strconv.Quote(h.Value), strconv.Quote(found))
-		}
-	}
-	ends := m.Header(HeaderChain) != "" || m.Header(HeaderLogic) != "" || m.Header(HeaderSourceID) != "" ||
-		m.Header(HeaderSourceTime) != "" || m.Header(HeaderBase) != ""
-	if !ends { // it stands in the middle of a batch
-		if v.middle++; v.middle >= bus.MaxBatch {
-			return differs("the headers that end a batch", fmt.Sprintf("them on one of %d messages in a row",
-				bus.MaxBatch), "them on none")
-		}
-		return nil
-	}
-	v.middle = 0
-	base := ""
-	if v.cp.base.Output != 0 {
-		base = v.cp.base.String()
-	}
-	for _, h := range []events.Header{
-		{Key: HeaderChain, Value: out.chain.String()},
-		{Key: HeaderLogic, Value: v.cfg.Logic},
-		{Key: HeaderSourceID, Value: out.source.ID},
-		{Key: HeaderSourceTime, Value: out.source.Time.UTC().Format(time.RFC3339Nano)},
-		{Key: HeaderBase, Value: base},
-	} {
-		if found := m.Header(h.Key); found != h.Value {
-			return differs("the header "+h.Key, strconv.Quote(h.Value), strconv.Quote(found))
-		}
-	}
-	return nil
-}
-
-// surplus is the mismatch of a message that nothing leads to.
-func (v *verifier) surplus(m *bus.Stored, wanted string) error {
-	what, found := "a message that Daybook did not publish", "a message without "+HeaderSourceSeq
-	if at, ok := placeOf(m); ok {
-		what, found = "a message that stands a second time, or that nothing leads to",
-			fmt.Sprintf("part %d of what message %d of %s leads to", at.Part, at.Sequence, v.cfg.Input)
-	}
-	return &Mismatch{
-		Stream: v.cfg.Output, Sequence: m.Sequence, Subject: m.Subject, What: what, Expected: wanted, Found: found,
-		Advice: fmt.Sprintf("Look at it (nats stream get %s %d). %s", v.cfg.Output, m.Sequence, v.repair()),
-	}
-}
-
-// placeOf reads which output a message is.
-func placeOf(m *bus.Stored) (p place, ok bool) {
-	var err error
-	if p.Sequence, err = strconv.ParseUint(m.Header(HeaderSourceSeq), 10, 64); err != nil {
-		return p, false
-	}
-	if text := m.Header(HeaderPart); text != "" {
-		part, err := strconv.ParseUint(text, 10, 32)
-		if err != nil {
-			return p, false
-		}
-		p.Part = uint32(part)
-	}
-	return p, true
-}
-
-// excerpts shows two texts where they begin to differ.
-func excerpts(expected, found []byte) (string, string) {
-	const before, after = 40, 80
-	at := 0
-	for at < len(expected) && at < len(found) && expected[at] == found[at] {
-		at++
-	}
-	cut := func(text []byte) string {
-		from, to := max(0, at-before), min(len(text), at+after)
-		return fmt.Sprintf("%q from byte %d", text[min(from, len(text)):to], from)
-	}
-	return cut(expected), cut(found)
-}
-
-// end checks that nothing was removed behind the last message: the stream remembers how far it
-// went.
+// end looks for messages removed behind the last one: the stream remembers its last sequence.
 func (v *verifier) end(ctx context.Context) error {
 	if v.output.Last <= v.cp.Sequence {
 		return nil
@@ -503,7 +336,7 @@ func (v *verifier) end(ctx context.Context) error {
 	}
 }
 
-// overtaken waits until the stage has stored what it had not when the verification began.
+// overtaken waits until the stage has stored the output ahead.
 func (v *verifier) overtaken(ctx context.Context, ahead *pending) error {
 	wait, cancel := context.WithTimeout(ctx, v.options.Patience)
 	defer cancel()
@@ -523,7 +356,7 @@ func (v *verifier) overtaken(ctx context.Context, ahead *pending) error {
 	return &Mismatch{
 		Stream: v.cfg.Output, What: "a message is missing",
 		Expected: fmt.Sprintf("%s %s on %s, part %d of what message %d of %s leads to", ahead.kind, ahead.id,
-			ahead.subject, ahead.place.Part, ahead.place.Sequence, v.cfg.Input),
+			ahead.subject, ahead.position.Part, ahead.position.Sequence, v.cfg.Input),
 		Found: "the end of the stream",
 		Advice: fmt.Sprintf("The %s has not put it out yet, or the end of %s was removed: run the %s, which goes "+
 			"on from there, and verify again", v.cfg.Name, v.cfg.Output, v.cfg.Name),

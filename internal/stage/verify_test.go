@@ -115,7 +115,8 @@ var _ = Describe("Verifying", func() {
 		for range 20 {
 			w.feed(3, 0, 200)
 			_, err := stage.Verify(context.Background(), w.config(), w.bus,
-				func() stage.Processor { return &adder{out: "own" + w.id} }, stage.VerifyOptions{Deep: true})
+				func() stage.Processor { return &adder{out: "own" + w.id} },
+				stage.VerifyOptions{Deep: true, Patience: patience})
 			Expect(err).NotTo(HaveOccurred())
 		}
 		Expect(r.worked()).To(BeTrue())

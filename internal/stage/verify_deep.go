@@ -1,0 +1,172 @@
+package stage
+
+import (
+	"bytes"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/internal/bus"
+)
+
+// bodies compares message by message.
+func (v *verifier) bodies(p *pipeline, derived <-chan *outputs, stored <-chan []bus.Stored) (ahead *pending,
+	err error,
+) {
+	messages := &cursor{p: p, chunks: stored}
+	ahead, err = v.each(p, derived, func(o *outputs, i int) error {
+		m, err := messages.next()
+		if err != nil {
+			return err
+		}
+		return v.match(&o.list[i], o.body(i), m)
+	})
+	if err != nil {
+		return nil, err
+	}
+	m, err := messages.next()
+	if err != nil {
+		return nil, err
+	}
+	if m != nil {
+		return nil, v.surplus(m, "nothing more")
+	}
+	return ahead, nil
+}
+
+// cursor walks over chunks.
+type cursor struct {
+	p      *pipeline
+	chunks <-chan []bus.Stored
+	chunk  []bus.Stored
+}
+
+// next returns the next message, nil after the last one.
+func (c *cursor) next() (*bus.Stored, error) {
+	for len(c.chunk) == 0 {
+		chunk, more, err := receive(c.p, c.chunks)
+		if err != nil || !more {
+			return nil, err
+		}
+		c.chunk = chunk
+	}
+	m := &c.chunk[0]
+	c.chunk = c.chunk[1:]
+	return m, nil
+}
+
+// match compares an output with the message in its position, nil if there is none.
+func (v *verifier) match(out *pending, body []byte, m *bus.Stored) error {
+	wanted := func() string {
+		return fmt.Sprintf("%s %s on %s, part %d of what message %d of %s leads to", out.kind, out.id, out.subject,
+			out.position.Part, out.position.Sequence, v.cfg.Input)
+	}
+	if m == nil {
+		return &Mismatch{
+			Stream: v.cfg.Output, What: "a message is missing", Expected: wanted(),
+			Found: "the end of the stream", Advice: v.repair(),
+		}
+	}
+	differs := func(what, expected, found string) error {
+		return &Mismatch{
+			Stream: v.cfg.Output, Sequence: m.Sequence, Subject: m.Subject, What: what, Expected: expected,
+			Found: found, Advice: v.repair(),
+		}
+	}
+	at, ok := positionOf(m)
+	switch {
+	case !ok:
+		return v.surplus(m, wanted())
+	case out.position.before(at):
+		return differs("a message is missing before this one", wanted(), fmt.Sprintf("what message %d of %s leads "+
+			"to, part %d", at.Sequence, v.cfg.Input, at.Part))
+	case at.before(out.position):
+		return v.surplus(m, wanted())
+	case m.Subject != out.subject:
+		return differs("the subject", out.subject, m.Subject)
+	case !bytes.Equal(m.Data, body):
+		expected, found := excerpts(body, m.Data)
+		return differs("the body", expected, found)
+	}
+	return v.headers(out, m, differs)
+}
+
+// headers compares the headers of the contract.
+func (v *verifier) headers(out *pending, m *bus.Stored, differs func(what, expected, found string) error) error {
+	v.wanted = events.AppendHeaders(v.wanted[:0], out.id, out.kind, v.source, events.FormatTime(out.time))
+	for _, h := range v.wanted {
+		if found := m.Header(h.Key); found != h.Value {
+			return differs("the header "+h.Key, strconv.Quote(h.Value), strconv.Quote(found))
+		}
+	}
+	ends := m.Header(HeaderChain) != "" || m.Header(HeaderLogic) != "" || m.Header(HeaderSourceID) != "" ||
+		m.Header(HeaderSourceTime) != "" || m.Header(HeaderBase) != ""
+	if !ends { // it stands in the middle of a batch
+		if v.middle++; v.middle >= bus.MaxBatch {
+			return differs("the headers that end a batch", fmt.Sprintf("them on one of %d messages in a row",
+				bus.MaxBatch), "them on none")
+		}
+		return nil
+	}
+	v.middle = 0
+	base := ""
+	if v.cp.base.Output != 0 {
+		base = v.cp.base.String()
+	}
+	for _, h := range []events.Header{
+		{Key: HeaderChain, Value: out.chain.String()},
+		{Key: HeaderLogic, Value: v.cfg.Logic},
+		{Key: HeaderSourceID, Value: out.source.ID},
+		{Key: HeaderSourceTime, Value: out.source.Time.UTC().Format(time.RFC3339Nano)},
+		{Key: HeaderBase, Value: base},
+	} {
+		if found := m.Header(h.Key); found != h.Value {
+			return differs("the header "+h.Key, strconv.Quote(h.Value), strconv.Quote(found))
+		}
+	}
+	return nil
+}
+
+// surplus is the mismatch of a message without an input.
+func (v *verifier) surplus(m *bus.Stored, wanted string) error {
+	what, found := "a message that Daybook did not publish", "a message without "+HeaderSourceSeq
+	if at, ok := positionOf(m); ok {
+		what, found = "a message that stands a second time, or that nothing leads to",
+			fmt.Sprintf("part %d of what message %d of %s leads to", at.Part, at.Sequence, v.cfg.Input)
+	}
+	return &Mismatch{
+		Stream: v.cfg.Output, Sequence: m.Sequence, Subject: m.Subject, What: what, Expected: wanted, Found: found,
+		Advice: fmt.Sprintf("Look at it (nats stream get %s %d). %s", v.cfg.Output, m.Sequence, v.repair()),
+	}
+}
+
+// positionOf reads a message's position.
+func positionOf(m *bus.Stored) (p position, ok bool) {
+	var err error
+	if p.Sequence, err = strconv.ParseUint(m.Header(HeaderSourceSeq), 10, 64); err != nil {
+		return p, false
+	}
+	if text := m.Header(HeaderPart); text != "" {
+		part, err := strconv.ParseUint(text, 10, 32)
+		if err != nil {
+			return p, false
+		}
+		p.Part = uint32(part)
+	}
+	return p, true
+}
+
+// excerpts shows two texts where they begin to differ.
+func excerpts(expected, found []byte) (string, string) {
+	const before, after = 40, 80
+	at := 0
+	for at < len(expected) && at < len(found) && expected[at] == found[at] {
+		at++
+	}
+	cut := func(text []byte) string {
+		from, to := max(0, at-before), min(len(text), at+after)
+		return fmt.Sprintf("%q from byte %d", text[min(from, len(text)):to], from)
+	}
+	return cut(expected), cut(found)
+}
