@@ -11,7 +11,7 @@ import (
 	"github.com/synadia-io/orbit.go/jetstreamext"
 )
 
-// Append stores the messages as one atomic batch, all or none, behind what expect names, and
+// Append stores the messages as one atomic batch, all or none, if expect holds, and
 // returns the sequence of the last one. The batch is on disk when Append returns, if the server
 // syncs always.
 //
@@ -53,7 +53,7 @@ func (b *Bus) Append(ctx context.Context, stream string, msgs []Message, expect 
 	return ack.Sequence, nil
 }
 
-// watch registers an append under way and returns what ends that.
+// watch registers an append under way and returns the function to end it.
 func (b *Bus) watch(a *inflight) func() {
 	b.mu.Lock()
 	b.appends[a] = struct{}{}
@@ -65,7 +65,7 @@ func (b *Bus) watch(a *inflight) func() {
 	}
 }
 
-// scratch holds what is built for one batch and reused for the next: the client's messages, their
+// scratch holds the parts of one batch, to be reused for the next: the client's messages, their
 // header maps and the values in them.
 type scratch struct {
 	msgs   [MaxBatch]nats.Msg
@@ -110,14 +110,14 @@ func (s *scratch) fill(stream string, msgs []Message, expect Expect) {
 	s.refs = s.all[:len(msgs)]
 }
 
-// set puts a header whose one value lives in s.values, which has room for it.
+// set puts a header with one value, in s.values: there is room for it.
 func (s *scratch) set(h nats.Header, key, value string) {
 	n := len(s.values)
 	s.values = append(s.values, value)
 	h[key] = s.values[n : n+1 : n+1]
 }
 
-// release empties the scratch, so that it holds nothing of the caller's, and gives it back.
+// release empties the scratch of the caller's memory and gives it back.
 func (b *Bus) release(s *scratch) {
 	for _, m := range s.refs {
 		m.Subject, m.Data, m.Reply = "", nil, ""
@@ -161,7 +161,7 @@ func (b *Bus) appendError(ctx context.Context, stream string, msgs []Message, ex
 	return fmt.Errorf("%s: %w: %w", what, ErrOutcomeUnknown, err)
 }
 
-// refused explains an error that the server answered with. A store that fails may have failed in
+// refused explains an error in the server's answer. A store may have failed in
 // the middle.
 func (b *Bus) refused(ctx context.Context, what, stream string, expect Expect, api *jetstream.APIError) error {
 	switch api.ErrorCode {
@@ -178,7 +178,7 @@ func (b *Bus) refused(ctx context.Context, what, stream string, expect Expect, a
 	return fmt.Errorf("%s: %w: nothing was stored: %s", what, api, advice(stream, api.ErrorCode))
 }
 
-// conflict looks up what the server did not say: which sequence it found.
+// conflict looks up the sequence the server found and did not name.
 func (b *Bus) conflict(ctx context.Context, what, stream string, expect Expect) error {
 	conflict := &ConflictError{Stream: stream, Expect: expect}
 	if expect.Filter == "" {

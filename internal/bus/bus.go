@@ -15,7 +15,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// Config says where the server is and who we are. Only URL is required.
+// Config is the address of the server and the client's credentials. Only URL is required.
 type Config struct {
 	URL  string // nats://host:port, tls://host:port, or several with commas
 	Name string // of this connection, as operators see it; default "daybook"
@@ -28,7 +28,7 @@ type Config struct {
 	CAFile            string // PEM; default: the system's
 	CertFile, KeyFile string // PEM; a client certificate
 
-	Replicas int           // of streams and buckets that are created; default 1
+	Replicas int           // of new streams and buckets; default 1
 	Timeout  time.Duration // for one request; default 5 s
 	Log      *slog.Logger  // loss and return of the connection; default: nowhere
 }
@@ -37,7 +37,7 @@ const (
 	defaultTimeout  = 5 * time.Second
 	reconnectWait   = 250 * time.Millisecond
 	reconnectJitter = 250 * time.Millisecond
-	// what a server has by default; Daybook's limits of spans and charges a message keep below it
+	// a server's default; Daybook's limits of spans and charges a message keep below it
 	minPayload       = 1 << 20
 	pingInterval     = 20 * time.Second
 	wantMajor        = 2
@@ -56,7 +56,7 @@ type Bus struct {
 	mu sync.Mutex
 	// closed and replaced whenever a lost connection is back, or is closed; guarded by mu
 	connected chan struct{}
-	// appends under way, so that a refused permission or a lost connection ends them; guarded by mu
+	// appends under way, to be ended by a refused permission or a lost connection; guarded by mu
 	appends map[*inflight]struct{}
 }
 
@@ -66,9 +66,9 @@ type inflight struct {
 	cancel context.CancelCauseFunc
 }
 
-// Connect connects to a server and checks that it can do what Daybook needs: JetStream, and atomic
-// batches (2.12). It tries once; a connection that was established is then repaired for as long as
-// it takes. The error says what is wrong, where and what to do.
+// Connect connects to a server and checks it for Daybook's needs: JetStream, and atomic batches
+// (2.12). It tries once; an established connection is then repaired for as long as it takes. The
+// error names the fault, the place and the way out.
 func Connect(ctx context.Context, cfg Config) (*Bus, error) {
 	cfg.Name = cmp.Or(cfg.Name, "daybook")
 	cfg.Timeout = cmp.Or(cfg.Timeout, defaultTimeout)
@@ -112,8 +112,8 @@ func (b *Bus) options(ctx context.Context) ([]nats.Option, error) {
 		nats.ReconnectWait(reconnectWait),
 		nats.ReconnectJitter(reconnectJitter, reconnectJitter),
 		nats.PingInterval(pingInterval),
-		// Nothing is buffered while the connection is down: an append that is sent behind its
-		// caller's back, after the caller has read the stream, would make what it read untrue.
+		// Nothing is buffered while the connection is down: a late append, behind its caller's
+		// back, would make the caller's last read of the stream untrue.
 		nats.ReconnectBufSize(-1),
 		nats.ErrorHandler(b.asyncError),
 		nats.DisconnectErrHandler(b.disconnected),
@@ -197,7 +197,7 @@ func redact(urls string) string {
 	return strings.Join(parts, ",")
 }
 
-// checkServer refuses a server that cannot hold the stage contract.
+// checkServer refuses a server without the means for the stage contract.
 func (b *Bus) checkServer(ctx context.Context) error {
 	where := "NATS server at " + b.nc.ConnectedUrlRedacted()
 	version := b.nc.ConnectedServerVersion()
@@ -239,7 +239,7 @@ func (b *Bus) disconnected(nc *nats.Conn, err error) {
 		return
 	}
 	b.cfg.Log.Warn("NATS connection lost; reconnecting", slog.String("url", redact(b.cfg.URL)), slog.Any("error", err))
-	// No answer will come to what was sent on the lost connection.
+	// No answer will come to requests on the lost connection.
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for flying := range b.appends {
@@ -260,7 +260,7 @@ func (b *Bus) wake() {
 	b.connected = make(chan struct{})
 }
 
-// nextConnection returns a channel that is closed when the connection, once lost, is back the next
+// nextConnection returns a channel to be closed when the connection, once lost, is back the next
 // time, or is closed.
 func (b *Bus) nextConnection() <-chan struct{} {
 	b.mu.Lock()
@@ -268,7 +268,7 @@ func (b *Bus) nextConnection() <-chan struct{} {
 	return b.connected
 }
 
-// asyncError hears of what the server refuses without answering: it ends the appends that it
+// asyncError gets the server's refusals outside of answers: it ends the appends that it
 // concerns.
 func (b *Bus) asyncError(_ *nats.Conn, _ *nats.Subscription, err error) {
 	_, rest, denied := strings.Cut(err.Error(), permissionPrefix)
@@ -281,7 +281,7 @@ func (b *Bus) asyncError(_ *nats.Conn, _ *nats.Subscription, err error) {
 	b.cfg.Log.Error("NATS error", slog.Any("error", err))
 }
 
-// deny ends the appends that hold a message on the subject and reports whether there was one.
+// deny ends the appends with a message on the subject and reports whether there was one.
 func (b *Bus) deny(subject string) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()

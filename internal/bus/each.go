@@ -9,30 +9,28 @@ import (
 	"time"
 )
 
-// End is a sequence behind every message: Each reads up to it to read all that is stored.
+// End is a sequence behind every message: Each reads up to it to read a whole stream.
 const End = math.MaxUint64
 
 // eachHeartbeat is how long Each waits, when nothing comes, before it asks whether anything is
 // left.
 const eachHeartbeat = time.Second
 
-// Each gives yield the messages with the sequences from to to, both included, that options let
-// through, in order. It ends with the last of them that was stored when Each was called, which the
-// stream's leader tells: it waits for a replica that has not heard of it yet, and leaves out what
-// is appended meanwhile. last is what Expect takes as the Last of the filters: the sequence of the
-// last message on them then, in the range or not, 0 if there was none; without Filters the stream's
-// last sequence. It means nothing with an error. An error of yield ends it and is returned as it
-// is. The messages belong to yield.
+// Each gives yield the messages with the sequences from to to, both included, as options narrow
+// them, in order. It ends with the last one stored before the call, by the word of the stream's
+// leader: it waits for a replica without it, and leaves out later messages. last is the Last of an
+// Expect with the same filters: the sequence of the last message on them then, in the range or not,
+// 0 if there was none; without Filters the stream's last sequence. It means nothing with an error.
+// An error of yield ends it and is returned as it is. The messages belong to yield.
 //
-// A stream that begins behind from is read from where it begins. Of what is removed while it is
-// read, messages that were deleted one by one are left out, the last one too; with Filters so is
-// all else that was removed, and without Filters it is ErrGap. A stream that ends before from-1, or
-// before what was read already, or that was made anew, is ErrStreamChanged; one that is not there
-// is ErrNotFound. Like Next, Each survives the loss of the connection and waits for it to come
-// back, until ctx ends.
+// A stream with its beginning behind from is read from its beginning. Of messages removed while it
+// is read, those deleted one by one are left out, the last one too; with Filters so are all others,
+// and without Filters they are ErrGap. A stream with its end before from-1, or before the last
+// message read, or made anew, is ErrStreamChanged; a missing one is ErrNotFound. Like Next, Each
+// survives the loss of the connection and waits for it to come back, until ctx ends.
 //
-// With LastPerSubject a subject that moves on while it is read may be left where it was or come
-// twice: the later one counts. One whose last message is deleted meanwhile may be left out.
+// With LastPerSubject a subject with a new message meanwhile may come with the old one or twice:
+// the later one counts. One with its last message deleted meanwhile may be left out.
 func (b *Bus) Each(ctx context.Context, stream string, from, to uint64, options ReadOptions,
 	yield func(m *Stored) error,
 ) (last uint64, err error) {
@@ -60,7 +58,7 @@ func (r *Reader) each(ctx context.Context, to, last uint64, yield func(m *Stored
 			return 0, err
 		}
 		if r.options.LastPerSubject && r.pull != nil && r.pull != opened {
-			// Of a subject that moved on before the consumer was made only the newer message comes.
+			// Of a subject with a new message before the consumer was made only the new one comes.
 			if _, last, err = r.bus.extent(ctx, r.stream, r.options.Filters); err != nil {
 				return 0, err
 			}
@@ -81,8 +79,8 @@ func (r *Reader) each(ctx context.Context, to, last uint64, yield func(m *Stored
 				return last, err
 			}
 			if what == isHeartbeat && r.options.LastPerSubject {
-				// the consumer does not know a message that became the last of its subject when a
-				// newer one was deleted
+				// the consumer does not know a message if it became the last of its subject by the
+				// deletion of a newer one
 				r.drop()
 			}
 		}
@@ -126,8 +124,8 @@ func (b *Bus) holds(ctx context.Context, stream, filter string, from, to uint64)
 	return err == nil && m.Sequence <= to, err
 }
 
-// extent looks up a stream, and the last sequence on the filters: without any the stream's, which
-// may have been deleted.
+// extent looks up a stream, and the last sequence on the filters: without any the stream's, perhaps
+// of a deleted message.
 func (b *Bus) extent(ctx context.Context, stream string, filters []string) (state StreamState, last uint64, err error) {
 	if state, err = b.Stream(ctx, stream); err != nil {
 		return state, 0, err
@@ -145,7 +143,7 @@ func (b *Bus) extent(ctx context.Context, stream string, filters []string) (stat
 	return state, last, nil
 }
 
-// orWhole is the filters, or the one that everything matches.
+// orWhole is the filters, or the one for all subjects.
 func orWhole(filters []string) []string {
 	if len(filters) == 0 {
 		return []string{whole}
@@ -153,8 +151,8 @@ func orWhole(filters []string) []string {
 	return filters
 }
 
-// Latest gives yield the last message of each subject that matches a filter, in the order of the
-// stream. Errors and what happens meanwhile are as with Each.
+// Latest gives yield the last message of each subject on the filters, in the order of the stream.
+// Errors and changes meanwhile are as with Each.
 func (b *Bus) Latest(ctx context.Context, stream string, filters []string, yield func(m *Stored) error) error {
 	_, err := b.Each(ctx, stream, 1, End, ReadOptions{Filters: filters, LastPerSubject: true}, yield)
 	return err

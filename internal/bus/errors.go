@@ -19,23 +19,23 @@ var (
 	ErrOutcomeUnknown = errors.New("it is unknown whether the batch was stored: read the stream before trying again")
 	// ErrNotConnected: nothing was sent; the connection is being repaired, so try again.
 	ErrNotConnected = errors.New("there is no connection to NATS")
-	// ErrStreamChanged: the stream is not the one that was being read; it was recreated, restored
+	// ErrStreamChanged: the stream is another one than before; it was recreated, restored
 	// or cut at its end.
 	ErrStreamChanged = errors.New("the stream was recreated or restored")
 	// ErrGap: messages are missing between two others and were not deleted one by one.
 	ErrGap = errors.New("messages are missing")
-	// ErrCorrupt: an object's content is not what was put.
+	// ErrCorrupt: an object's content is another one than was put.
 	ErrCorrupt = errors.New("the object is damaged")
 	// ErrDenied: the user may not do this.
 	ErrDenied = errors.New("permission denied")
 )
 
-// ConflictError says that somebody else appended: the expectation of an Append was not met, and
+// ConflictError tells of another writer: the expectation of an Append was not met, and
 // nothing was stored.
 type ConflictError struct {
 	Stream string
 	Expect Expect
-	Actual uint64 // the last sequence that the server found instead
+	Actual uint64 // the last sequence the server found instead
 }
 
 func (e *ConflictError) Error() string {
@@ -47,7 +47,7 @@ func (e *ConflictError) Error() string {
 		e.Actual, e.Expect.Last)
 }
 
-// Codes of the server's errors that nats.go has no name for. Source:
+// Codes of the server's errors without a name in nats.go. Source:
 // nats-server/server/errors.json.
 const (
 	codeInsufficientResources = 10023
@@ -63,7 +63,7 @@ const (
 	codeAtomicInflight        = 10210
 )
 
-// advice says what to do about an error that the server answered with.
+// advice is the way out of an error in the server's answer.
 func advice(stream string, code jetstream.ErrorCode) string {
 	switch code {
 	case codeAtomicDisabled:
@@ -99,7 +99,7 @@ func advice(stream string, code jetstream.ErrorCode) string {
 	return "see the server's log"
 }
 
-// requestError explains why a request about a stream failed. what is a phrase such as "reading
+// requestError explains a failed request about a stream. what is a phrase such as "reading
 // stream USAGE".
 func requestError(what, stream string, err error) error {
 	var api *jetstream.APIError

@@ -13,8 +13,8 @@ import (
 )
 
 // Get returns the message with this sequence; ErrNotFound when the stream does not hold it. Any
-// replica may answer, but one that lags does not hold the newest yet: what a replica does not find
-// the leader is asked for.
+// replica may answer, but a lagging one does not hold the newest yet: the leader is asked for a
+// message the replica does not find.
 func (b *Bus) Get(ctx context.Context, stream string, seq uint64) (Stored, error) {
 	what := fmt.Sprintf("reading message %d of stream %s", seq, stream)
 	answer, err := b.request(ctx, "DIRECT.GET."+stream, fmt.Appendf(nil, `{"seq":%d}`, seq))
@@ -39,13 +39,12 @@ func (b *Bus) Get(ctx context.Context, stream string, seq uint64) (Stored, error
 	return stored, nil
 }
 
-// whole is the filter that every subject matches.
+// whole is the filter for all subjects.
 const whole = ">"
 
 // Last returns the last message on the subjects of filter, "" for the whole stream; ErrNotFound
-// when there is none, which is also so after a purge and then does not mean that the stream is at
-// sequence 0. The stream's leader answers, because a replica may not have heard of the newest
-// message yet.
+// when there is none. This is also so after a purge, when the stream is not at sequence 0. The
+// stream's leader answers, because a replica may not have heard of the newest message yet.
 func (b *Bus) Last(ctx context.Context, stream, filter string) (Stored, error) {
 	if filter == "" {
 		filter = whole

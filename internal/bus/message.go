@@ -8,10 +8,10 @@ import (
 	"github.com/daybook-billing/daybook/events"
 )
 
-// MaxBatch is the most messages that one Append takes: the server's limit for an atomic batch.
+// MaxBatch is the most messages of one Append: the server's limit for an atomic batch.
 const MaxBatch = 1000
 
-// Message is a message to append. A key that stands twice in Header has its last value. Append
+// Message is a message to append. A key twice in Header has its last value. Append
 // keeps neither Header nor Data.
 type Message struct {
 	Subject string
@@ -60,9 +60,9 @@ func NewStored(m Message, sequence uint64, stored time.Time, pending uint64) Sto
 	return Stored{Subject: m.Subject, Sequence: sequence, Time: stored, Pending: pending, Data: m.Data, header: header}
 }
 
-// Expect is what must be true of a stream for an Append to be stored: that the last message on the
+// Expect is the condition of an Append on its stream: the last message on the
 // subjects of Filter has the sequence Last. With Filter "" it is the last sequence of the whole
-// stream, which a purge does not reset. With a Filter, Last 0 says that there is no message on
+// stream; a purge does not reset it. With a Filter, Last 0 stands for no message on
 // these subjects.
 type Expect struct {
 	Filter string
@@ -73,5 +73,5 @@ type Expect struct {
 // 0 if it never held any.
 type StreamState struct {
 	First, Last, Messages, Bytes uint64
-	Created                      time.Time // a stream that was deleted and made anew has another one; UTC
+	Created                      time.Time // a stream deleted and made anew has another one; UTC
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// objectChunk is the size of the messages that an object is stored in, each with a sync of its own.
-// It is well below the least max_payload that servers are run with, 1 MiB.
+// objectChunk is the size of an object's messages, each with a sync of its own. It is well below
+// the least max_payload of servers in use, 1 MiB.
 const objectChunk = 512 << 10
 
 // PutObject stores an object, replacing one of the same name. The bucket is created when it does
@@ -36,7 +36,7 @@ func (b *Bus) PutObject(ctx context.Context, bucket, name string, data []byte) e
 }
 
 // GetObject returns an object's content. Errors: ErrNotFound when there is no such object or
-// bucket, ErrCorrupt when the content is not what was put.
+// bucket, ErrCorrupt when the content is another one than was put.
 func (b *Bus) GetObject(ctx context.Context, bucket, name string) ([]byte, error) {
 	ctx, cancel := b.objectContext(ctx)
 	defer cancel()
@@ -54,8 +54,7 @@ func (b *Bus) GetObject(ctx context.Context, bucket, name string) ([]byte, error
 	return data, nil
 }
 
-// wholeObject makes sure that all pieces of an object are there: reading one would wait for those
-// that are gone.
+// wholeObject checks for all pieces of an object: reading would wait for missing ones.
 func (b *Bus) wholeObject(ctx context.Context, store jetstream.ObjectStore, bucket, name string) error {
 	object, err := store.GetInfo(ctx, name)
 	if err != nil {

@@ -14,7 +14,7 @@ type Limits struct {
 	Unexplained int           // refused appends in a row although nothing was added; default 3
 	Wait        time.Duration // after the first failure; it doubles with each; default 200 ms
 	MaxWait     time.Duration // default 5 s
-	// Retry reports which failures of an append another attempt may mend; the default is the
+	// Retry reports whether another attempt may mend the failure of an append; the default is the
 	// function Retry.
 	Retry func(error) bool
 }
@@ -41,12 +41,12 @@ func (l Limits) withDefaults() Limits {
 	return l
 }
 
-// Next gives AppendOnce the messages that are not stored yet, with what their append expects of the
-// stream; no messages end it. Before the first attempt f is nil. After a failed one Next reads the
-// stream behind the last message that it expected, leaves out the messages that it finds there, and
-// moves the expectation to the end of what it has read. Where that read fails and may be tried
-// again, Next calls f.Unread and gives the same messages and the same expectation: nothing can be
-// stored twice under it. An error of Next ends AppendOnce.
+// Next gives AppendOnce the messages still to be stored, and the expectation of their append; no
+// messages end it. Before the first attempt f is nil. After a failed one Next reads the stream
+// behind the last expected message, leaves out the messages it finds there, and moves the
+// expectation to the end of its reading. Where the read fails and may be tried again, Next calls
+// f.Unread and gives the same messages and the same expectation: nothing can be stored twice under
+// it. An error of Next ends AppendOnce.
 type Next func(ctx context.Context, f *Failure) (messages []Message, expect Expect, err error)
 
 // Failure counts the failed attempts of one AppendOnce.
@@ -55,26 +55,26 @@ type Failure struct {
 	Failures    int   // failed appends and reads; conflicts are not among them
 	Conflicts   int   // refused appends
 	Unexplained int   // refused appends in a row, after which nothing new was found
-	// Unsure says that an append had no answer: messages that Next finds may be its own.
+	// Unsure is true after an append without an answer: messages found by Next may be its own.
 	Unsure bool
 
 	unread error
 }
 
-// Conflict reports that the last append was refused, because its expectation was not met.
+// Conflict reports whether the last append was refused, because its expectation was not met.
 func (f *Failure) Conflict() bool {
 	var conflict *ConflictError
 	return errors.As(f.Err, &conflict)
 }
 
-// Unread notes that Next could not read the stream.
+// Unread notes a failed read of Next's.
 func (f *Failure) Unread(err error) { f.unread = err }
 
-// GivenUpError says that AppendOnce has given up: the last append, or the read after it, failed
-// once too often, or in a way that another attempt cannot mend.
+// GivenUpError is the end of AppendOnce without success: the last append, or the read after it,
+// failed once too often, or beyond the help of another attempt.
 type GivenUpError struct {
 	Failure
-	Unread error // of the last read; nil when the append is what failed
+	Unread error // of the last read; nil when the append failed
 }
 
 func (e *GivenUpError) Error() string {
@@ -93,7 +93,7 @@ func (e *GivenUpError) Unwrap() error {
 	return e.Err
 }
 
-// Retry reports that another attempt may mend the failure of an append: the expectation was not
+// Retry reports whether another attempt may mend the failure of an append: the expectation was not
 // met, the outcome is unknown, or there was no connection.
 func Retry(err error) bool {
 	var conflict *ConflictError
@@ -106,14 +106,12 @@ type Appender interface {
 }
 
 // AppendOnce stores a batch of messages exactly once, although other writers come first and answers
-// are lost. It returns the sequence of the last message that it stored, 0 when Next found them all
-// in the stream.
+// are lost. It returns the sequence of its last message, 0 when Next found them all in the stream.
 //
 // # The rule for an unknown outcome
 //
-// A batch whose append had no answer may be stored, may not be, or may yet be. It must not be sent
-// again on a guess. Between two attempts the writer reads the messages that stand behind the last
-// one that it expected:
+// A batch without an answer may be stored, may not be, or may yet be. It must not be sent again on
+// a guess. Between two attempts the writer reads the messages behind the last one it expected:
 //
 //   - it finds its own messages there: they are stored, and it is done with them;
 //   - it finds messages of others: it moves the expectation behind them;
@@ -172,7 +170,7 @@ func (f *Failure) count(ctx context.Context, limits Limits) error {
 	return wait(ctx, limits.pause(f.Failures+f.Unexplained))
 }
 
-// resolved counts what Next has found.
+// resolved counts the result of Next.
 func (f *Failure) resolved(ctx context.Context, limits Limits, moved bool) error {
 	exhausted := false
 	switch {

@@ -24,13 +24,12 @@ const (
 	pullExpires   = 30 * time.Second
 	pullHeartbeat = 5 * time.Second
 	pullSilence   = 3 * pullHeartbeat // without even a heartbeat: the consumer or the request is gone
-	pullInactive  = 2 * time.Minute   // after which the server forgets a consumer that nobody pulls from
+	pullInactive  = 2 * time.Minute   // after which the server forgets a consumer without pulls
 	closeTimeout  = time.Second
 )
 
-// pull is one consumer on the server and the subscription that its messages come to. It is given
-// up, not repaired, when anything is odd: the reader opens another behind the last message that it
-// gave.
+// pull is one consumer on the server and the subscription for its messages. It is given up, not
+// repaired, when anything is odd: the reader opens another behind the last message it gave.
 //
 // Not jetstream's ordered consumer: that one repairs itself inside Next and Stop, for as long as it
 // takes and without looking at a context, and leaves goroutines behind.
@@ -44,9 +43,9 @@ type pull struct {
 	ahead        int    // messages sent ahead at most
 	bytes        int    // asked for at once; 0: no limit
 	heartbeat    time.Duration
-	requested    int    // messages that were asked for and have not come yet
-	delivered    uint64 // messages that came, as the consumer counts them
-	waiting      uint64 // messages that there were to come when the consumer was created
+	requested    int    // messages asked for and still to come
+	delivered    uint64 // messages so far, by the consumer's count
+	waiting      uint64 // messages still to come when the consumer was created
 }
 
 // openPull creates a consumer and subscribes, but asks for nothing yet.
@@ -54,7 +53,7 @@ func (b *Bus) openPull(ctx context.Context, stream string, from uint64, options 
 	what := fmt.Sprintf("reading stream %s from message %d", stream, from)
 	p := &pull{
 		bus: b, stream: stream, name: "daybook-" + nuid.Next(),
-		// Room for all that can be under way, and for the heartbeats of requests that a slow caller
+		// Room for all messages under way, and for the heartbeats of requests that a slow caller
 		// lets expire.
 		messages:    make(chan *nats.Msg, 2*pullMessages),
 		reconnected: b.nextConnection(),
@@ -77,7 +76,7 @@ func (b *Bus) openPull(ctx context.Context, stream string, from uint64, options 
 		Replicas:          1,
 	}
 	if options.LastPerSubject {
-		// A server forgets the message of a subject's that would exceed the bytes of a request,
+		// A server forgets the message of a subject in excess of the bytes of a request,
 		// where it should send it with the next. Source: loopAndGatherMsgs in
 		// nats-server/server/consumer.go.
 		p.ahead, p.bytes = pullLatest, 0
@@ -97,7 +96,7 @@ func (b *Bus) openPull(ctx context.Context, stream string, from uint64, options 
 	return p, nil
 }
 
-// more asks for messages when half of what was asked for has come. If it cannot be sent, the
+// more asks for messages when half of the requested ones have come. If it cannot be sent, the
 // connection is down, and reconnected or the silence tells.
 func (p *pull) more() {
 	if p.requested > p.ahead/2 {
@@ -110,7 +109,7 @@ func (p *pull) more() {
 	_ = p.bus.nc.PublishRequest(p.request, p.sub.Subject, body)
 }
 
-// incoming says what came.
+// incoming is the kind of an arrival.
 type incoming int
 
 const (
@@ -120,7 +119,7 @@ const (
 	isBroken             // the consumer is gone, or a message got lost on the way
 )
 
-// accept takes what came and keeps the books.
+// accept takes an arrival and counts it.
 func (p *pull) accept(msg *nats.Msg) (Stored, incoming) {
 	meta, ok := parseReply(msg.Reply)
 	if !ok {
@@ -137,8 +136,8 @@ func (p *pull) accept(msg *nats.Msg) (Stored, incoming) {
 	}, isMessage
 }
 
-// status reads what the server says of a request: a heartbeat (100), its end (408, 409 with what it
-// leaves undelivered), or that something is wrong.
+// status reads the server's report on a request: a heartbeat (100), its end (408, 409 with the
+// number of undelivered messages), or a fault.
 func (p *pull) status(msg *nats.Msg) incoming {
 	switch msg.Header.Get("Status") {
 	case "100":
@@ -166,7 +165,7 @@ func (p *pull) close() {
 	_ = p.bus.js.DeleteConsumer(ctx, p.stream, p.name)
 }
 
-// replyMeta is what the reply subject of a delivered message says.
+// replyMeta is the content of a delivered message's reply subject.
 type replyMeta struct {
 	stream, consumer, pending uint64
 	time                      int64 // nanoseconds since 1970

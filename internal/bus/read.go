@@ -11,16 +11,16 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// ReadOptions narrows what a Reader gives.
+// ReadOptions narrow the messages of a Reader.
 type ReadOptions struct {
 	Filters     []string // subjects, with wildcards; none: the whole stream. Must not overlap
 	HeadersOnly bool     // Data stays empty
 	// LastPerSubject gives only the last message of each subject, in the order of the stream, and
-	// after that all that is appended. A subject that moves on meanwhile may come twice: the later
+	// after them all new ones. A subject with a new message meanwhile may come twice: the later
 	// one counts.
 	LastPerSubject bool
 
-	heartbeat time.Duration // of a server that has nothing to send; 0: pullHeartbeat
+	heartbeat time.Duration // of a server with nothing to send; 0: pullHeartbeat
 }
 
 const (
@@ -28,24 +28,24 @@ const (
 	retryMost  = 2 * time.Second
 )
 
-// Reader reads a stream in order. It is for one goroutine. It has no goroutine of its own: what was
-// sent ahead waits in a bounded buffer until Next is called.
+// Reader reads a stream in order. It is for one goroutine. It has no goroutine of its own: messages
+// sent ahead wait in a bounded buffer until Next is called.
 type Reader struct {
 	bus     *Bus
 	stream  string
 	options ReadOptions
-	created time.Time // of the stream that is being read
-	next    uint64    // the lowest sequence that was not given yet
-	deleted []uint64  // what the server said was deleted, sorted; looked up when there is a gap
+	created time.Time // of the stream
+	next    uint64    // the lowest sequence not given yet
+	deleted []uint64  // deleted by the server's report, sorted; looked up when there is a gap
 	pull    *pull     // nil: to be opened
 	timer   *time.Timer
-	failed  error // what ended the reading for good
+	failed  error // the end of the reading, for good
 }
 
 // Read reads a stream in order, beginning with sequence from (0 counts as 1), and then waits for
-// what is appended. If the stream begins later, reading begins where it does: whoever must not miss
-// anything compares with Stream first. It is an error (ErrStreamChanged) if the stream ends before
-// from-1, and ErrNotFound if there is none.
+// new messages. If the stream begins later, reading begins there: a caller in need of all messages
+// compares with Stream first. It is an error (ErrStreamChanged) if the stream ends before from-1,
+// and ErrNotFound if there is none.
 //
 // The caller must Close the reader.
 func (b *Bus) Read(ctx context.Context, stream string, from uint64, options ReadOptions) (*Reader, error) {
@@ -56,7 +56,7 @@ func (b *Bus) Read(ctx context.Context, stream string, from uint64, options Read
 	return b.readFrom(ctx, stream, state, from, options)
 }
 
-// readFrom is Read of a stream that has been looked up.
+// readFrom is Read after a look at the stream.
 func (b *Bus) readFrom(ctx context.Context, stream string, state StreamState, from uint64,
 	options ReadOptions,
 ) (*Reader, error) {
@@ -80,9 +80,9 @@ func (b *Bus) readFrom(ctx context.Context, stream string, state StreamState, fr
 
 // Next returns the next message, and waits for it if need be. It survives the loss of the
 // connection and a restart of the server. Errors: ctx's, at once and with the reader still usable;
-// ErrGap when messages are missing that were not deleted one by one, or that were removed before
-// they could be read; ErrStreamChanged when the stream is another one. After these two the reader
-// is of no more use.
+// ErrGap when messages are missing and were not deleted one by one, or were removed before they
+// could be read; ErrStreamChanged when the stream is another one. After these two the reader is of
+// no more use.
 func (r *Reader) Next(ctx context.Context) (Stored, error) {
 	for {
 		if stored, what, err := r.advance(ctx); err != nil || what == isMessage {
@@ -91,7 +91,7 @@ func (r *Reader) Next(ctx context.Context) (Stored, error) {
 	}
 }
 
-// advance takes the next thing that comes. After isBroken it begins again behind the last message
+// advance takes the next arrival. After isBroken it begins again behind the last message
 // given.
 func (r *Reader) advance(ctx context.Context) (Stored, incoming, error) {
 	if r.failed != nil {
@@ -129,7 +129,7 @@ func (r *Reader) advance(ctx context.Context) (Stored, incoming, error) {
 	return stored, isMessage, nil
 }
 
-// place says what a message is to the reader, by its place in the stream.
+// place is the kind of a message to the reader, by its place in the stream.
 func (r *Reader) place(ctx context.Context, sequence uint64) (incoming, error) {
 	switch {
 	case r.options.LastPerSubject && sequence < r.next:
@@ -153,8 +153,8 @@ func (r *Reader) Waiting() uint64 {
 	return r.pull.waiting
 }
 
-// receive waits for what the server sends; false: nothing came for too long, or the connection was
-// lost meanwhile.
+// receive waits for the server's next message; false: nothing came for too long, or the connection
+// was lost meanwhile.
 func (r *Reader) receive(ctx context.Context) (*nats.Msg, bool, error) {
 	select {
 	case msg := <-r.pull.messages:
@@ -182,7 +182,7 @@ func (r *Reader) closed() error {
 	return fmt.Errorf("reading stream %s at message %d: %w", r.stream, r.next, nats.ErrConnectionClosed)
 }
 
-// explain decides about a message that is not the expected one: nil if what lies between was
+// explain decides about an unexpected message: nil if those between were
 // deleted, again if the subscription must be opened anew.
 func (r *Reader) explain(ctx context.Context, got uint64) (again bool, err error) {
 	if got < r.next {
@@ -217,7 +217,7 @@ func (r *Reader) explain(ctx context.Context, got uint64) (again bool, err error
 	return false, nil
 }
 
-// removed ends the reading of a stream whose beginning was removed before it was read.
+// removed ends the reading of a stream with its beginning removed before it was read.
 func (r *Reader) removed(first uint64) error {
 	r.failed = fmt.Errorf("reading stream %s: %w: message %d was removed before it was read, the stream now begins "+
 		"at %d; start over, or restore the stream",
@@ -236,7 +236,7 @@ func (r *Reader) allDeleted(got uint64) bool {
 	return uint64(to-from) == got-r.next
 }
 
-// check compares the stream with the one whose reading began.
+// check compares the stream with the one at the start of the reading.
 func (r *Reader) check(info *jetstream.StreamInfo) error {
 	switch {
 	case !info.Created.Equal(r.created):
@@ -305,7 +305,7 @@ func (r *Reader) drop() {
 	}
 }
 
-// Close ends the reading and frees what the server keeps for it. Next must not run or be called any
+// Close ends the reading and frees its consumer on the server. Next must not run or be called any
 // more.
 func (r *Reader) Close() {
 	r.timer.Stop()

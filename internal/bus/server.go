@@ -26,7 +26,7 @@ type ServerConfig struct {
 	User, Password string
 	Token          string
 
-	// NoJetStream leaves JetStream out, for tests of what happens without it.
+	// NoJetStream leaves JetStream out, for tests of its absence.
 	NoJetStream bool
 
 	Log *slog.Logger // the server's warnings and errors; default: nowhere
@@ -75,7 +75,7 @@ func StartServer(cfg ServerConfig) (*Server, error) {
 	return s, nil
 }
 
-// listenAddress splits the address and refuses one that strangers could use.
+// listenAddress splits the address and refuses one open to strangers.
 func listenAddress(cfg ServerConfig) (host string, port int, err error) {
 	host, portText, err := net.SplitHostPort(cfg.Listen)
 	if err == nil {

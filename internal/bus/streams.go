@@ -15,13 +15,13 @@ import (
 	"github.com/daybook-billing/daybook/events"
 )
 
-// StreamsConfig is what an operator may choose about the streams.
+// StreamsConfig is an operator's choice about the streams.
 type StreamsConfig struct {
 	Replicas int   // of each stream; 0: the connection's Config.Replicas
-	MaxBytes int64 // of each stream; 0: no limit. A full stream refuses appends, it never drops what it holds
+	MaxBytes int64 // of each stream; 0: no limit. A full stream refuses appends, it never drops a message
 }
 
-// streamTable is every stream that Daybook has. USAGE is the book of original entry, so nobody may
+// streamTable is all streams of Daybook's. USAGE is the book of original entry, so nobody may
 // delete from it; METERED and BILLING are derived, and a replay purges them.
 var streamTable = []struct {
 	name        string
@@ -53,13 +53,13 @@ func streamConfigs(cfg StreamsConfig) []jetstream.StreamConfig {
 	return configs
 }
 
-// Difference is a setting of an existing stream that is not what Daybook needs.
+// Difference is a setting of an existing stream against Daybook's needs.
 type Difference struct {
 	Stream, Setting, Found, Wanted string
 	Fix                            string // flags for nats stream edit; "" if it cannot be edited
 }
 
-// StreamsError lists all that differs between the streams that exist and those that Daybook needs.
+// StreamsError lists the differences between the existing streams and the needed ones.
 type StreamsError struct{ Differences []Difference }
 
 func (e *StreamsError) Error() string {
@@ -79,7 +79,7 @@ func (e *StreamsError) Error() string {
 	return b.String()
 }
 
-// EnsureStreams creates the streams that do not exist. Those that do are never changed: if they
+// EnsureStreams creates the missing streams. The others are never changed: if they
 // differ, the error is a *StreamsError with every difference. It may be repeated, and run by
 // several processes at once.
 func (b *Bus) EnsureStreams(ctx context.Context, cfg StreamsConfig) error {
@@ -109,7 +109,7 @@ func (b *Bus) createStream(ctx context.Context, want jetstream.StreamConfig) (*j
 		return b.streamInfo(ctx, want.Name)
 	}
 	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
-		// A server does not answer a request that the user may not send.
+		// A server does not answer a request without permission.
 		return nil, fmt.Errorf("there is no stream %s, and creating it had no answer: this user may not create "+
 			"streams, or the server is overloaded. "+
 			"Let a user who may do it run `daybook catalogue publish`, which creates them", want.Name)
@@ -120,7 +120,7 @@ func (b *Bus) createStream(ctx context.Context, want jetstream.StreamConfig) (*j
 	return stream.CachedInfo(), nil
 }
 
-// compare lists the settings that differ. Those that Daybook does not depend on (description,
+// compare lists the differing settings. Those of no weight to Daybook (description,
 // placement, compression, duplicate window, metadata) are the operator's.
 func compare(found, want jetstream.StreamConfig) []Difference {
 	var differences []Difference
@@ -166,7 +166,7 @@ func compare(found, want jetstream.StreamConfig) []Difference {
 	return differences
 }
 
-// settable is the fix for a setting that can be switched on, but not off again.
+// settable is the fix for a setting to be switched on, but not off again.
 func settable(want bool, fix string) string {
 	if want {
 		return fix

@@ -1,4 +1,4 @@
-// Package service is what every Daybook process has in common: it starts components and stops them
+// Package service is the common part of all Daybook processes: it starts components and stops them
 // in order on a signal, serves health and metrics, and makes the logger.
 //
 // A process is built like this:
@@ -8,11 +8,11 @@
 //	p.Metrics.MustRegister(stage.Metrics())
 //	err = p.Run(ctx, service.Component{Name: "projector", Run: projector.Run})
 //
-// Stopping. The first SIGTERM or SIGINT cancels the components' context, and each finishes what it
-// has begun and returns. Health and metrics are served until the last of them has; /readyz answers
-// 503 meanwhile. What has not returned when the drain time is over is named in the error, and the
-// process ends without it: every stage and collector of Daybook is exact after a crash at any
-// point, so waiting longer buys nothing. A second signal ends the process at once.
+// Stopping. The first SIGTERM or SIGINT cancels the components' context, and each finishes its
+// current work and returns. Health and metrics are served until the last of them has; /readyz
+// answers 503 meanwhile. A component still at work at the end of the drain time is named in the
+// error, and the process ends without it: every stage and collector of Daybook is exact after a
+// crash at any point, so waiting longer buys nothing. A second signal ends the process at once.
 //
 // The first component that fails stops the others in the same way, and its error is the process's.
 package service

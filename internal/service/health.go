@@ -19,7 +19,7 @@ type Check func(ctx context.Context) (detail string, err error)
 // Health is the registry of a process's checks. Its zero value is an empty one: live and ready.
 //
 // Liveness asks whether only a restart can help; readiness asks whether the process does its work
-// just now. A service that waits for NATS is live and not ready.
+// just now. A service waiting for NATS is live and not ready.
 type Health struct {
 	mu    sync.Mutex // held for registering and copying only, never while a check runs
 	live  []namedCheck
@@ -55,7 +55,7 @@ func put(checks []namedCheck, name string, check Check) []namedCheck {
 	return append(checks, namedCheck{name, check})
 }
 
-// Report is what /healthz and /readyz answer, as JSON.
+// Report is the answer of /healthz and /readyz, as JSON.
 type Report struct {
 	OK     bool          `json:"ok"` // every check is
 	Checks []CheckResult `json:"checks"`
@@ -113,7 +113,7 @@ func run(ctx context.Context, c namedCheck) (result CheckResult) {
 	return result
 }
 
-// Switch is a check that its owner sets, for states that nobody can ask for from outside, such as
+// Switch is a check with a state set by its owner, for states invisible from outside, such as
 // "standby". It starts as not well.
 type Switch struct {
 	mu     sync.Mutex // guards the fields below
@@ -121,13 +121,13 @@ type Switch struct {
 	err    error
 }
 
-// NewSwitch returns a Switch that is off for the given reason, such as "starting".
+// NewSwitch returns a Switch in the state off for the given reason, such as "starting".
 func NewSwitch(reason string) *Switch { return &Switch{err: errors.New(reason)} }
 
-// On says that it is well, with a detail for a person.
+// On sets the state to well, with a detail for a person.
 func (s *Switch) On(detail string) { s.set(detail, nil) }
 
-// Off says that it is not well, and why.
+// Off sets the state to not well, with the reason.
 func (s *Switch) Off(reason string) { s.set("", errors.New(reason)) }
 
 func (s *Switch) set(detail string, err error) {
@@ -136,7 +136,7 @@ func (s *Switch) set(detail string, err error) {
 	s.detail, s.err = detail, err
 }
 
-// Check is a Check that answers what was set last.
+// Check is a Check with the last state set.
 func (s *Switch) Check(context.Context) (string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

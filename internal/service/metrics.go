@@ -5,7 +5,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 )
 
-// Counter only grows. Packages that count declare the one method that they need, and need not know
+// Counter only grows. Counting packages declare the one method they need, and need not know
 // Prometheus.
 type Counter interface{ Add(n float64) }
 
@@ -13,7 +13,7 @@ type Counter interface{ Add(n float64) }
 type Gauge interface{ Set(v float64) }
 
 // Metrics is the registry of one process, with the Go runtime's and the process's own metrics in
-// it. Parts that keep their metrics as a prometheus.Collector are added with MustRegister. Nothing
+// it. Parts with a prometheus.Collector of their own are added with MustRegister. Nothing
 // is registered with the Prometheus library's global registry.
 type Metrics struct {
 	*prometheus.Registry
@@ -44,13 +44,13 @@ func (m *Metrics) Gauge(name, help string, labels ...string) Gauge {
 	return g
 }
 
-// GaugeFunc registers a gauge that asks for its value when it is read; value is called from several
+// GaugeFunc registers a gauge with a function for its value; value is called from several
 // goroutines.
 func (m *Metrics) GaugeFunc(name, help string, value func() float64, labels ...string) {
 	m.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts(m.options(name, help, labels)), value))
 }
 
-// CounterFunc registers a counter that asks for its value when it is read; value only grows, and is
+// CounterFunc registers a counter with a function for its value; value only grows, and is
 // called from several goroutines. The name ends in _total.
 func (m *Metrics) CounterFunc(name, help string, value func() float64, labels ...string) {
 	m.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts(m.options(name, help, labels)), value))

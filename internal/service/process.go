@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// Config has the settings that every service takes from the command line. The tags are for the
-// command line's parser, whose variable drain is DefaultDrain.
+// Config is the settings of every service on the command line. The tags are for the command line's
+// parser; its variable drain is DefaultDrain.
 type Config struct {
 	// HTTP is where /healthz, /readyz and /metrics are served, host:port. Port 0 takes a free one;
 	// empty turns it off.
@@ -32,7 +32,7 @@ type Process struct {
 	routes []Route
 }
 
-// New prepares a process called name ("collector"), which logs to w. It starts nothing.
+// New prepares a process called name ("collector") with its log on w. It starts nothing.
 func New(name string, cfg Config, w io.Writer) (*Process, error) {
 	log, err := NewLogger(w, cfg.LogFormat, cfg.LogLevel)
 	if err != nil {
@@ -45,7 +45,7 @@ func New(name string, cfg Config, w io.Writer) (*Process, error) {
 }
 
 // Handle adds a handler of the process's own to its HTTP server, before Run. Without an address
-// (Config.HTTP) nobody can reach it, which is the caller's to refuse.
+// (Config.HTTP) nobody can reach it: the caller refuses that.
 func (p *Process) Handle(pattern string, handler http.Handler) {
 	p.routes = append(p.routes, Route{pattern, handler})
 }
@@ -67,7 +67,7 @@ func (p *Process) run(ctx context.Context, options Options, components []Compone
 		}
 		all = append(all, Component{Name: "http", Run: server.Run, Background: true})
 	}
-	options.Stopping = func() { state.Off("stopping") } // so that nothing is routed to a process that drains
+	options.Stopping = func() { state.Off("stopping") } // nothing is routed to a draining process
 	state.On("running")
 	return Run(ctx, options, all...)
 }

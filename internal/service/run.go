@@ -23,15 +23,15 @@ var ErrStopped = errors.New("the process is stopping")
 // Component is one long-running part of a process.
 type Component struct {
 	Name string
-	// Run works until ctx is done, then finishes what it has begun and returns. Returning nil
-	// earlier means that its work is done; the others go on. Returning an error stops them all.
+	// Run works until ctx is done, then finishes its current work and returns. Returning nil
+	// earlier means its work is done; the others go on. Returning an error stops them all.
 	Run func(ctx context.Context) error
 	// Background components serve the others: they do not keep the process alive, and are stopped
 	// after the others.
 	Background bool
 }
 
-// Options are what Run may be told. Their zero value is right for a process.
+// Options of Run. The zero value is right for a process.
 type Options struct {
 	Log   *slog.Logger  // default: silent
 	Drain time.Duration // default: DefaultDrain
@@ -39,11 +39,11 @@ type Options struct {
 	Stopping func()
 	// Signals replaces the process's SIGTERM and SIGINT.
 	Signals <-chan os.Signal
-	// Exit replaces os.Exit, which the second signal calls with 128 plus the signal's number.
+	// Exit replaces os.Exit. The second signal calls it with 128 plus the signal's number.
 	Exit func(status int)
 }
 
-// DrainError says which components had not returned when the drain time was over.
+// DrainError names the components still at work at the end of the drain time.
 type DrainError struct {
 	Drain time.Duration
 	Names []string // in alphabetical order
@@ -80,14 +80,14 @@ func Run(ctx context.Context, options Options, components ...Component) error {
 	return r.run(ctx, components)
 }
 
-// runner is one call of Run; its fields are owned by the goroutine that called it, but for ended.
+// runner is one call of Run; its fields are owned by the caller's goroutine, but for ended.
 type runner struct {
 	options Options
-	ended   chan ending // has room for every component, so that none is held up by a Run that has given up
+	ended   chan ending // has room for every component: none is held up after Run has given up
 
 	foreground, background context.CancelCauseFunc
 	running                map[string]int // components by name
-	working                int            // components that are not in the background
+	working                int            // components in the foreground
 	first                  error
 	signalled              bool
 	deadline               <-chan time.Time // of the drain; nil until stopping
@@ -163,7 +163,7 @@ func (r *runner) end(e ending) {
 			r.stop(e.component.Name + " failed")
 		}
 	default:
-		// Only the first error is returned; this is the one place that sees the others.
+		// Only the first error is returned; this is the one place with the others.
 		r.options.Log.LogAttrs(context.Background(), slog.LevelError, "component failed while stopping",
 			slog.String("component", e.component.Name), slog.Any("error", e.err))
 	}

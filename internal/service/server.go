@@ -26,8 +26,8 @@ const (
 )
 
 // Route is a handler of the process's own: a pattern of http.ServeMux, such as "POST
-// /v1/ingest/trove", and who answers it. Requests are cut off after 15 s; what else they must not
-// do (size, number, who may send them) is the handler's to limit.
+// /v1/ingest/trove", and its handler. Requests are cut off after 15 s; other limits (size, number,
+// permission) are the handler's.
 type Route struct {
 	Pattern string
 	Handler http.Handler
@@ -40,7 +40,7 @@ type Server struct {
 	log      *slog.Logger
 }
 
-// Listen takes the address (host:port; port 0 takes a free one), so that a port in use is reported
+// Listen takes the address (host:port; port 0 takes a free one), so a port in use is reported
 // before any work begins. The server answers once Run has been called.
 func Listen(ctx context.Context, address string, health *Health, metrics prometheus.Gatherer, log *slog.Logger,
 	routes ...Route,
@@ -97,10 +97,10 @@ func writeReport(w http.ResponseWriter, r Report) {
 	_ = json.NewEncoder(w).Encode(r) // fails only when the client has gone
 }
 
-// Addr is the address that was taken, such as 127.0.0.1:40113.
+// Addr is the server's address, such as 127.0.0.1:40113.
 func (s *Server) Addr() string { return s.listener.Addr().String() }
 
-// Run answers until ctx is done, then finishes the requests that it has begun, within two seconds.
+// Run answers until ctx is done, then finishes the requests under way, within two seconds.
 func (s *Server) Run(ctx context.Context) error {
 	server := &http.Server{
 		Handler:           s.handler,
@@ -122,7 +122,7 @@ func (s *Server) Run(ctx context.Context) error {
 	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeServerTime)
 	defer cancel()
 	if err := server.Shutdown(stop); err != nil {
-		_ = server.Close() // cuts the connections that would not end
+		_ = server.Close() // cuts the remaining connections
 	}
 	if err := <-served; !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serving health and metrics on %s: %w", s.Addr(), err)

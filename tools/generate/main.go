@@ -69,7 +69,7 @@ func generate(buf string) error {
 	return writeSchemas(raw, schemaFolder)
 }
 
-// check compares with the last release, which is a file, so that it needs neither a network nor the
+// check compares with the last release. That is a file: it needs neither a network nor the
 // history.
 func check(buf string) error {
 	if err := in(protoFolder, buf, "breaking", "--against", released); err != nil {
@@ -119,7 +119,7 @@ func pinnedBuf() (string, error) {
 	return pins.DevDependencies["@bufbuild/buf"], nil
 }
 
-// version is what buf says of itself, empty when there is none.
+// version is buf's own report, empty when there is none.
 func version(buf string) string {
 	out, err := exec.Command(buf, "--version").Output()
 	if err != nil {
@@ -128,7 +128,7 @@ func version(buf string) string {
 	return strings.TrimSpace(string(out))
 }
 
-// in runs a program in a folder and shows what it says.
+// in runs a program in a folder and shows its output.
 func in(folder, name string, args ...string) error {
 	c := exec.Command(name, args...)
 	c.Dir = folder

@@ -12,7 +12,7 @@ import (
 // schemaBase is where the schemas' ids begin. They are names; nobody has to fetch them.
 const schemaBase = "https://github.com/daybook-billing/daybook/schemas/"
 
-// messages are those that travel by themselves, with the names of their schemas, which are those of
+// messages are the messages on the wire, with the names of their schemas: those of
 // their CloudEvents types.
 var messages = map[string]string{
 	"Usage":         "usage",
@@ -28,7 +28,7 @@ var messages = map[string]string{
 	"UnratedNotice": "unrated",
 }
 
-// document is a schema file, in the order in which it reads best.
+// document is a schema file, in its best order for a reader.
 type document struct {
 	Schema      string         `json:"$schema"`
 	ID          string         `json:"$id"`
@@ -98,8 +98,8 @@ func readable(message, name string, text []byte) ([]byte, error) {
 	return out.Bytes(), err
 }
 
-// asWritten changes a schema to what proto3 JSON writes: defaults are left out, so nothing is
-// required, and 64-bit numbers, which alone have no maximum, are strings.
+// asWritten changes a schema to the form of proto3 JSON: defaults are left out, so nothing is
+// required, and 64-bit numbers, the only ones without a maximum, are strings.
 func asWritten(node any) error {
 	switch n := node.(type) {
 	case []any:

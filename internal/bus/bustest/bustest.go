@@ -44,10 +44,10 @@ func StartFromFile(file, dir string) (url string, stop func(), err error) {
 // Client is one user's connection. It is used by one goroutine.
 type Client struct {
 	nc   *nats.Conn
-	seen error // the last refusal that was returned
+	seen error // the last refusal returned
 }
 
-// Message is what a subscription receives.
+// Message is one message of a subscription.
 type Message struct {
 	Subject, Reply string
 	Header         map[string][]string
@@ -71,7 +71,7 @@ func (c *Client) settle() error {
 		return err
 	}
 	err := c.nc.LastError()
-	if err == nil || err == c.seen { //nolint:errorlint // the same error value means that there is no new one
+	if err == nil || err == c.seen { //nolint:errorlint // the same error value: there is no new one
 		return nil
 	}
 	c.seen = err
@@ -109,7 +109,7 @@ func (c *Client) Request(subject string, data []byte) (Message, error) {
 	return Message{m.Subject, m.Reply, m.Header, m.Data}, nil
 }
 
-// Subscribe receives what comes on a subject; what is more than 64 messages ahead of the reader is
+// Subscribe receives the messages on a subject; a message more than 64 ahead of the reader is
 // lost. The error is ErrDenied when the server refuses the subject.
 func (c *Client) Subscribe(subject string) (<-chan Message, error) {
 	out := make(chan Message, 64)
