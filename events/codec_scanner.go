@@ -27,9 +27,9 @@ const (
 //
 //   - scanner knows its fields, is strict about their types, names the field of an error, and
 //     allocates nothing for a repeated string. Every service runs it for every message.
-//   - internal/jsondoc reads documents of other people, with fields unknown beforehand: it keeps the
-//     verbatim bytes of every value, so that one token can be replaced, tells null from missing,
-//     and refuses duplicate keys.
+//   - internal/jsondoc reads documents of other people, with unknown fields: it keeps the verbatim
+//     bytes of every value, so one token can be replaced, tells null from missing, and refuses
+//     duplicate keys.
 //   - internal/cfapi splits a page of the Cloud Foundry API, of some megabytes, into the verbatim
 //     text of its rows, and decodes none of them.
 //

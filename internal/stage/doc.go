@@ -8,7 +8,7 @@
 //
 //	func (p *processor) Step(in *bus.Stored, emit func(stage.Output)) error {
 //		p.sum += len(in.Data) // no clock, no I/O, no map order
-//		emit(stage.Output{Subject: "metered.x", Type: events.TypeMetered, ID: …, Time: in.Time, Body: p})
+//		emit(stage.Output{Subject: "metered.x", Type: "sum", ID: …, Time: in.Time, Body: p})
 //		return nil
 //	}
 //
