@@ -22,7 +22,7 @@ const (
 // Kinds lists the kinds of acts.
 var Kinds = []Kind{Decision, Retirement, Catalogue}
 
-// form is the part of a kind's messages that does not depend on the act.
+// form is the constant part of a kind's messages.
 type form struct {
 	stream string
 	kind   string // ce-type
@@ -84,8 +84,8 @@ func (a *Act) subject() string {
 	return events.CatalogueSubject(a.Catalogue.Version)
 }
 
-// read makes an act of a message; false for a message that is none, such as the horizon of a
-// collector at work. Its expectation is not in the message.
+// read makes an act of a message; false for any other message, such as the horizon of a collector
+// at work. The expectation of an act is not in its message.
 func read(kind Kind, m *bus.Stored) (Act, bool) {
 	a := Act{Kind: kind, Sequence: m.Sequence}
 	switch kind {
@@ -117,22 +117,22 @@ func read(kind Kind, m *bus.Stored) (Act, bool) {
 	return a, true
 }
 
-// Reader is the part of the bus that reads acts back.
+// Reader is the part of the bus for reading acts back.
 type Reader interface {
 	// Each gives the messages of a stream in order, as bus.Each does.
 	Each(ctx context.Context, stream string, from, to uint64, options bus.ReadOptions,
 		yield func(m *bus.Stored) error) (last uint64, err error)
 }
 
-// Bus is the part of the bus that publishes acts.
+// Bus is the part of the bus for publishing acts.
 type Bus interface {
 	Reader
 	// Append stores the messages as one atomic batch, if expect holds, as bus.Append does.
 	Append(ctx context.Context, stream string, msgs []bus.Message, expect bus.Expect) (last uint64, err error)
 }
 
-// List gives the acts of one kind in their order, of one foundation or, where that is empty, of
-// all; catalogues have no foundation. An error of yield ends it and is returned. Messages without
+// List gives the acts of one kind in their order. An empty foundation stands for all;
+// catalogues have none. An error of yield ends it and is returned. Messages without
 // an act of the kind are left out.
 func List(ctx context.Context, b Reader, kind Kind, foundation string, yield func(a *Act) error) error {
 	var filter string

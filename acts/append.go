@@ -11,7 +11,8 @@ import (
 // maxConflicts is how often others may come first on the same subject before an act is given up.
 const maxConflicts = 9
 
-// BusyError says that others act on the same subject again and again: the act may be given again.
+// BusyError reports others at work on the same subject, again and again: the act may be given
+// again.
 type BusyError struct {
 	Subject string
 	Err     error // of the last try
@@ -30,7 +31,7 @@ type publish struct {
 	bus     Bus
 	kind    Kind
 	subject string
-	// read takes the next message that is stored on the subject.
+	// read takes the next message on the subject.
 	read func(m *bus.Stored) error
 	// next makes the acts to append of the messages read so far, none where all are stored.
 	next func() ([]Act, error)

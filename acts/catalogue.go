@@ -10,7 +10,7 @@ import (
 	"github.com/daybook-billing/daybook/internal/bus"
 )
 
-// VersionTakenError says that a catalogue version is published already, with another text.
+// VersionTakenError reports a catalogue version with another text.
 type VersionTakenError struct{ Version string }
 
 func (e *VersionTakenError) Error() string {

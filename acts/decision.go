@@ -20,8 +20,8 @@ type Decided struct {
 }
 
 // Decide publishes decisions about holds, each exactly once, and gives them their ids: the
-// decisions about a hold form a chain, in which each id is made of the one before it. A decision
-// equal to the last one about its hold, in action and footprint, is not stored. The decisions of a
+// decisions about a hold form a chain, and each id is made of the one before it. A decision equal
+// to the last one about its hold, in action and footprint, is not stored. The decisions of a
 // foundation are stored in batches. With an error, the decisions before it are returned.
 func Decide(ctx context.Context, b Bus, decisions ...events.Decision) ([]Decided, error) {
 	bySubject := map[string][]events.Decision{}
@@ -73,7 +73,7 @@ func (p *deciding) run(ctx context.Context, b Bus, subject string) error {
 	return nil
 }
 
-// next makes the acts of the decisions that are not stored yet.
+// next makes the acts of the decisions without a message.
 func (p *deciding) next() ([]Act, error) {
 	tried, last := p.outcomes, maps.Clone(p.last)
 	p.outcomes, p.batch = make([]Decided, 0, len(p.decisions)), p.batch[:0]

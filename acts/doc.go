@@ -10,15 +10,15 @@
 //	retirement  USAGE    usage.<source>.<foundation>.horizon   events.Horizon, with Retired
 //	catalogue   METERED  catalogue.<version>                   events.Catalogue
 //
-// Reads the subject of the act, for its expectation; Holds reads METERED, for the holds that there
-// are. Writes one message for each act.
+// Reads the subject of the act, for its expectation; FindHold and Select read METERED, for the
+// holds. Writes one message for each act.
 //
-// Guarantees: an act is stored exactly once. It is appended behind the last message on its subject
-// that it was made in view of, and refused behind any other. After a refusal, and after an append
-// without an answer, the subject is read again: an act that is found there is not appended again,
-// and the same act given twice is stored once. Ids are made of the content and of the act before
-// it on the same matter, so that a second decision about a hold has an id of its own.
+// Guarantees: an act is stored exactly once. Its expectation is the last message on its subject at
+// the time of the act; it is refused behind any other. After a refusal, and after an append without
+// an answer, the subject is read again: an act found there is not appended again, and the same act
+// given twice is stored once. Ids are made of the content and of the act before it on the same
+// matter, so a second decision about a hold has an id of its own.
 //
-// A crash loses at most the acts that were not appended yet; decisions of one foundation go out in
-// atomic batches of bus.MaxBatch. Giving the same acts again publishes the rest.
+// A crash loses at most the acts without an append; decisions of one foundation go out in atomic
+// batches of bus.MaxBatch. Giving the same acts again publishes the rest.
 package acts

@@ -27,14 +27,14 @@ func (h *Held) Decision(action, by, note string, at time.Time) events.Decision {
 	}
 }
 
-// ErrUnknownHold says that no hold has the id. A hold that a later fact has settled, or that
-// somebody has decided about, is no longer listed.
+// ErrUnknownHold reports an id without a hold. A hold leaves the list with a later fact that
+// settles it, and with a decision about it.
 var ErrUnknownHold = errors.New("no hold has this id")
 
 var errFound = errors.New("found")
 
-// FindHold finds a hold by its id, in one foundation or, where that is empty, in all. Errors:
-// ErrUnknownHold.
+// FindHold finds a hold by its id. An empty foundation stands for all.
+// Errors: ErrUnknownHold.
 func FindHold(ctx context.Context, b metered.Bus, foundation, id string) (Held, error) {
 	var found Held
 	err := metered.Latest(ctx, b, foundation, "", func(m *events.Metered) error {
@@ -66,15 +66,15 @@ type Filter struct {
 	Code       string
 }
 
-// Selection is the holds that an action can be decided about.
+// Selection is the result of Select.
 type Selection struct {
 	Holds   []Held
 	Unfit   int    // holds left out: they cannot be released without their size, or at all
-	Omitted uint64 // holds that METERED does not list until others are decided about
+	Omitted uint64 // holds beyond the list in METERED; they follow when others are decided about
 }
 
-// Select finds the holds that match, each once, and that can have the action without more to say
-// about their size.
+// Select finds the holds that match, each once. The holds left out need their size for the action,
+// or cannot have it.
 func Select(ctx context.Context, b metered.Bus, f Filter, action string) (Selection, error) {
 	var s Selection
 	known, unfit := map[string]bool{}, map[string]bool{}

@@ -14,13 +14,13 @@ const (
 	PeriodClosed       Problem = iota + 1 // the month is closed: settle the difference by hand, then discard
 	NoVolume                              // a size is given, and the hold is not about a volume
 	NoFlavor                              // a flavour is given, and the hold is not about an instance
-	SizeUnknown                           // nothing says how large the volume was: give its size
+	SizeUnknown                           // nothing tells the volume's size: give it
 	SizeContradicted                      // the facts say another size: give none
-	FlavorUnknown                         // nothing says which flavour the instance had: give it
+	FlavorUnknown                         // nothing tells the instance's flavour: give it
 	FlavorContradicted                    // the facts say another flavour: give none
 )
 
-// NotReleasableError says why a hold can not be released with the footprint that a person gives.
+// NotReleasableError is the reason against the release of a hold with the footprint given.
 type NotReleasableError struct {
 	Hold    events.Hold
 	Given   events.Footprint
@@ -52,8 +52,8 @@ func (e *NotReleasableError) reason() string {
 	return fmt.Sprintf("what was collected says the flavour %q with the id %q", known.Flavor, known.FlavorID)
 }
 
-// Releasable returns a *NotReleasableError when a hold can not be released with the footprint that
-// a person gives, and nil when it can.
+// Releasable returns a *NotReleasableError when a hold can not be released with the footprint given
+// by a person, and nil when it can.
 func Releasable(h *events.Hold, given *events.Footprint) error {
 	if p := problem(h, given); p != 0 {
 		return &NotReleasableError{Hold: *h, Given: *given, Problem: p}

@@ -13,15 +13,15 @@ import (
 	"github.com/daybook-billing/daybook/internal/bus"
 )
 
-// ErrRetired says that the collector is retired already.
+// ErrRetired: the collector is retired already.
 var ErrRetired = errors.New("the collector is retired already")
 
-// ErrNotStopped says that a collector of the foundation published a horizon meanwhile. The
-// collector to retire must be stopped first.
+// ErrNotStopped: a collector of the foundation published a horizon meanwhile. The collector to
+// retire must be stopped first.
 var ErrNotStopped = errors.New("a collector of the foundation has said something meanwhile; stop the collector " +
 	"first, if it was that, then retire it")
 
-// UnknownCollectorError says that no horizon has the collector's name.
+// UnknownCollectorError reports a name without a horizon.
 type UnknownCollectorError struct {
 	Name  string
 	Known []string // names of the foundation's other collectors, retired ones excepted
@@ -32,8 +32,8 @@ func (e *UnknownCollectorError) Error() string {
 		"are: %s", e.Name, strings.Join(e.Known, ", "))
 }
 
-// Retire publishes that a collector is no more, so that its horizon holds nobody up. through is the
-// time up to which the foundation is complete without it, zero where no other collector has told.
+// Retire publishes the end of a collector, so its horizon holds nobody up. The foundation is
+// complete through the time returned without it, zero where no other collector has a horizon.
 // Errors: *UnknownCollectorError, ErrRetired, ErrNotStopped.
 func Retire(ctx context.Context, b Bus, source, foundation, name string) (through time.Time, err error) {
 	r := retiring{source: source, foundation: foundation, name: name, horizons: map[string]events.Horizon{}}
@@ -85,7 +85,7 @@ func (r *retiring) next() ([]Act, error) {
 	}}, nil
 }
 
-// named are the names of the collectors that have one and are not retired.
+// named are the names of the collectors, retired ones excepted.
 func named(horizons map[string]events.Horizon) []string {
 	var names []string
 	for _, name := range slices.Sorted(maps.Keys(horizons)) {
@@ -99,8 +99,8 @@ func named(horizons map[string]events.Horizon) []string {
 	return names
 }
 
-// completeThrough is the time up to which a source is complete: the lowest horizon of the named
-// collectors that are not retired, and without any the horizon of the nameless collector.
+// completeThrough is the end of a source's complete time: the lowest horizon of the named
+// collectors at work, and without any the horizon of the nameless collector.
 func completeThrough(horizons map[string]events.Horizon) (through time.Time) {
 	for name, h := range horizons {
 		if name != "" && !h.Retired && (through.IsZero() || h.Time.Before(through)) {

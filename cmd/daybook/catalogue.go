@@ -10,7 +10,7 @@ import (
 	"github.com/daybook-billing/daybook/pricer/catalogue"
 )
 
-// catalogueCmd groups what can be done with price catalogues.
+// catalogueCmd groups the commands about price catalogues.
 type catalogueCmd struct {
 	Check   catalogueCheckCmd   `cmd:"" help:"Check catalogue files; problems are said with file, line and column."`
 	Publish cataloguePublishCmd `cmd:"" help:"Publish a catalogue as an immutable version; the pricer rates with it from then on."`

@@ -13,7 +13,7 @@ import (
 	"github.com/daybook-billing/daybook/internal/service"
 )
 
-// cfFlags say which foundations are collected, and how. The environment's names are those of
+// cfFlags name the foundations to collect and their settings. The environment's names are those of
 // alphagov/paas-billing.
 type cfFlags struct {
 	Foundations string `name:"foundations" env:"DAYBOOK_FOUNDATIONS" placeholder:"FILE" help:"Collect the Cloud Foundry foundations that this file (YAML) lists."`
@@ -40,8 +40,8 @@ type cfFlags struct {
 	Collector    string         `name:"cf-collector" env:"DAYBOOK_COLLECTOR" help:"Name of this collector, where the foundation has several."`
 }
 
-// foundations are those that are to be collected; api is the address of the one that the flags
-// describe, or empty. wait is the default wait between two pages.
+// foundations are the foundations to collect; api is the address of the one in the flags, or empty.
+// wait is the default wait between two pages.
 func (c *cfFlags) foundations(api string, wait time.Duration) ([]cf.Foundation, error) {
 	if c.MinWait != nil {
 		wait = *c.MinWait

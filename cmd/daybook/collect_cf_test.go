@@ -186,7 +186,7 @@ var _ = Describe("retiring a collector", func() {
 	})
 })
 
-// collecting runs daybook collect cf until the function that it returns is called.
+// collecting runs daybook collect cf until the returned function is called.
 func collecting(ctx context.Context, s *site, api string) (stop func()) {
 	GinkgoHelper()
 	ctx, cancel := context.WithCancel(ctx)

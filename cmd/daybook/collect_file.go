@@ -61,7 +61,7 @@ func (c *collectFileCmd) Run(e *env) error {
 	return nil
 }
 
-// collected says in a line what a file collector did.
+// collected is a file collector's report in one line.
 func collected(r file.Report) string {
 	ignored := 0
 	for _, n := range r.Ignored {

@@ -15,7 +15,7 @@ type collectRetireCmd struct {
 	Name       string `arg:"" name:"name" help:"Name of the collector that is no more."`
 }
 
-// Run says in USAGE that a collector is no more, so that its horizon holds nobody up.
+// Run retires a collector: its horizon holds nobody up from then on.
 func (c *collectRetireCmd) Run(e *env) error {
 	source, foundation, ok := strings.Cut(c.Foundation, "/")
 	if !ok || source == "" || foundation == "" {

@@ -13,7 +13,7 @@ import (
 	"github.com/daybook-billing/daybook/internal/service"
 )
 
-// troveFlags say where Trove's notifications come from, and how they are taken.
+// troveFlags name the sources of Trove's notifications and their settings.
 type troveFlags struct {
 	Foundation string `env:"DAYBOOK_FOUNDATION" default:"openstack" help:"Name of the platform; part of every subject and id."`
 	Name       string `name:"collector" env:"DAYBOOK_COLLECTOR" help:"Name of this collector, where the foundation has several with queues of their own."`
@@ -63,7 +63,7 @@ func (c *troveFlags) config() (trove.Config, error) {
 	return cfg, err
 }
 
-// readSecret reads a file that holds one secret, with or without a line's end.
+// readSecret reads a file with one secret, with or without a line's end.
 func readSecret(name string) (string, error) {
 	text, err := os.ReadFile(name) //nolint:gosec // the user names the file
 	if err != nil {
@@ -72,7 +72,7 @@ func readSecret(name string) (string, error) {
 	return strings.TrimRight(string(text), "\r\n"), nil
 }
 
-// check finds what contradicts itself; http is the address that pushed notifications come to.
+// check finds contradictions; http is the address for pushed notifications.
 func (c *troveFlags) check(http string) error {
 	switch {
 	case c.PushToken != "" && c.PushTokenFile != "":
@@ -91,7 +91,7 @@ func (c *troveFlags) check(http string) error {
 	return nil
 }
 
-// collects tells whether there is something to collect from.
+// collects reports whether there is a source to collect from.
 func (c *troveFlags) collects() bool { return len(c.urls()) > 0 || c.pushes() }
 
 // newCollector makes the collector, with its metrics, its readiness check and the place where

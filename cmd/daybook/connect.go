@@ -11,7 +11,7 @@ import (
 	"github.com/daybook-billing/daybook/pricer/catalogue"
 )
 
-// natsFlags say which NATS server to use.
+// natsFlags name the NATS server.
 type natsFlags struct {
 	NATS     string `name:"nats" env:"NATS_URL" default:"${nats_url}" placeholder:"URL" help:"NATS server (default: ${default})."`
 	Creds    string `env:"NATS_CREDS" placeholder:"FILE" help:"Credentials file."`
@@ -23,7 +23,7 @@ type natsFlags struct {
 	Replicas int    `env:"DAYBOOK_REPLICAS" default:"1" help:"Replicas of streams that have to be created; 3 on a cluster."`
 }
 
-// connect opens the bus and makes sure that the streams are there and as they should be.
+// connect opens the bus and ensures the streams.
 func (f *natsFlags) connect(ctx context.Context, name string, log *slog.Logger) (*bus.Bus, error) {
 	b, err := f.open(ctx, name, log)
 	if err != nil {
@@ -44,8 +44,7 @@ func (f *natsFlags) open(ctx context.Context, name string, log *slog.Logger) (*b
 	})
 }
 
-// serve makes the process of a service that works on the bus, and opens that, which the caller
-// closes.
+// serve makes the process of a service and opens the bus. The caller closes the bus.
 func (f *natsFlags) serve(e *env, name string, cfg service.Config) (*service.Process, *bus.Bus, error) {
 	process, err := service.New(name, cfg, e.stderr)
 	if err != nil {
@@ -59,13 +58,12 @@ func (f *natsFlags) serve(e *env, name string, cfg service.Config) (*service.Pro
 	return process, b, nil
 }
 
-// busReady is the readiness check of everything that works on the bus.
+// busReady is the readiness check of services on the bus.
 func busReady(b *bus.Bus) service.Check {
 	return func(ctx context.Context) (string, error) { return "connected", b.Check(ctx) }
 }
 
-// loadCatalogue reads and checks a catalogue file. It returns the text, too, which is what is
-// published.
+// loadCatalogue reads and checks a catalogue file. It returns the text, too, for publication.
 func loadCatalogue(name string) (parsed *catalogue.Catalogue, text []byte, err error) {
 	if text, err = os.ReadFile(name); err != nil { //nolint:gosec // the user names the file
 		return nil, nil, fmt.Errorf("cannot read the catalogue: %w", err)

@@ -14,11 +14,11 @@ import (
 	"github.com/daybook-billing/daybook/projector"
 )
 
-// politeWait is the default wait between two pages of a foundation that others use.
+// politeWait is the default wait between two pages of a foundation with other users.
 const politeWait = 3 * time.Second
 
-// defaults are the variables in the tags of flags: a default stands once, in the package that has
-// the setting.
+// defaults are the variables in the tags of flags. Each default stands once, in the package of its
+// setting.
 func defaults() kong.Vars {
 	return kong.Vars{
 		"listen":   bus.DefaultListen,

@@ -5,7 +5,7 @@ import (
 	"github.com/daybook-billing/daybook/internal/metered"
 )
 
-// holdsCmd groups what can be done with holds: usage that may have been, but is not proven.
+// holdsCmd groups the commands about holds, usage without proof.
 type holdsCmd struct {
 	List    holdsListCmd    `cmd:"" help:"List what is held and not billed."`
 	Release holdsReleaseCmd `cmd:"" help:"Bill what is held."`

@@ -7,7 +7,7 @@ import (
 	"github.com/daybook-billing/daybook/events"
 )
 
-// decideAll publishes a decision about each hold that matches.
+// decideAll publishes a decision about each hold of the flags.
 func (c *decisionFlags) decideAll(e *env, action string) error {
 	b, err := c.open(e.ctx, "holds", nil)
 	if err != nil {

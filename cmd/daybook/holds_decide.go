@@ -14,7 +14,7 @@ import (
 	"github.com/daybook-billing/daybook/internal/metered"
 )
 
-// decisionFlags are what release and discard have in common.
+// decisionFlags are the common flags of release and discard.
 type decisionFlags struct {
 	natsFlags
 	ID         string        `arg:"" optional:"" help:"Id of the hold, as daybook holds list prints it."`
@@ -87,7 +87,7 @@ func (c *holdsDiscardCmd) Run(e *env) error {
 	return c.decide(e, events.ActionDiscard, events.Footprint{})
 }
 
-// decide publishes a decision, once, and says what became of it.
+// decide publishes a decision, once, and prints its outcome.
 func (c *decisionFlags) decide(e *env, action string, footprint events.Footprint) error {
 	b, err := c.open(e.ctx, "holds", nil)
 	if err != nil {
@@ -124,8 +124,7 @@ func (c *decisionFlags) decide(e *env, action string, footprint events.Footprint
 // now is the time of a decision.
 func now() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
 
-// find finds the hold, and checks that it can have the action. With --force an unlisted hold is the
-// one of the flags.
+// find finds the hold and checks the action. With --force an unlisted hold is made of the flags.
 func (c *decisionFlags) find(ctx context.Context, b *bus.Bus, action string, given *events.Footprint) (acts.Held,
 	error,
 ) {
@@ -150,7 +149,7 @@ func (c *decisionFlags) find(ctx context.Context, b *bus.Bus, action string, giv
 	return hold, err
 }
 
-// releaseAdvice says which flags to change.
+// releaseAdvice names the flags to change.
 var releaseAdvice = map[acts.Problem]string{
 	acts.NoVolume: "; leave out --volume-gb",
 	acts.NoFlavor: "; leave out --flavor and --flavor-id",
@@ -161,8 +160,8 @@ var releaseAdvice = map[acts.Problem]string{
 	acts.FlavorContradicted: "; leave out --flavor and --flavor-id",
 }
 
-// await waits until the projector has worked the decision off, and prints its answer. A projector
-// that does not run is no error: the decision stands in USAGE and is taken up when it does.
+// await waits until the projector has worked the decision off, and prints its answer. A stopped
+// projector is no error: the decision stands in USAGE, and the projector takes it up when it runs.
 func (c *decisionFlags) await(e *env, b *bus.Bus, after, sequence uint64) error {
 	ctx, cancel := context.WithTimeout(e.ctx, c.Wait)
 	defer cancel()

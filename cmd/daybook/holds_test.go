@@ -16,7 +16,7 @@ import (
 	"github.com/daybook-billing/daybook/internal/stage"
 )
 
-// site is a NATS server with Daybook's streams, and what a test does to them.
+// site is a NATS server with Daybook's streams.
 type site struct {
 	url string
 	bus *bus.Bus
@@ -41,8 +41,8 @@ func (s *site) daybook(args ...string) (status int, stdout, stderr string) {
 	return status, out.String(), errs.String()
 }
 
-// metered appends a message of METERED as a projector does that has worked off messages of USAGE:
-// once for each of them, at once.
+// metered appends a message of METERED once for each message of USAGE in sources, in one batch, as
+// a projector does.
 func (s *site) metered(ctx context.Context, m *events.Metered, sources ...uint64) {
 	GinkgoHelper()
 	state, err := s.bus.Stream(ctx, events.StreamMetered)
@@ -62,7 +62,7 @@ func (s *site) metered(ctx context.Context, m *events.Metered, sources ...uint64
 	Expect(err).NotTo(HaveOccurred())
 }
 
-// decisions are those in USAGE, oldest first.
+// decisions are the decisions in USAGE, oldest first.
 func (s *site) decisions(ctx context.Context) []events.Decision {
 	GinkgoHelper()
 	state, err := s.bus.Stream(ctx, events.StreamUsage)

@@ -75,7 +75,7 @@ func newPath(t *testing.T, cut timeline.Cut, prices *catalogue.Catalogue) *path 
 	return p
 }
 
-// skews are those of a foundation's API servers.
+// skews are the clock skews of a foundation's API servers.
 var skews = [4][]time.Duration{1: {0, 40 * time.Second}, 2: {
 	-90 * time.Second, 2500 * time.Millisecond,
 	3 * time.Minute,
@@ -151,7 +151,7 @@ func (p *path) add(tenant, kind string, amount events.Decimal) {
 	p.bill[key] = p.bill[key].Add(amount)
 }
 
-// accrued are the spans that run at the end, up to the horizon of their source.
+// accrued are the running spans at the end, up to the horizon of their source.
 func (p *path) accrued() []events.Span {
 	return slices.Concat(p.meter.Accrued(events.SourceCF, foundationOfFiles), p.meter.Accrued(events.SourceTrove,
 		foundationOfFiles))

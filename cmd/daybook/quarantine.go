@@ -10,14 +10,14 @@ import (
 	"github.com/daybook-billing/daybook/internal/bus"
 )
 
-// quarantineCmd groups what can be done with input that was not understood.
+// quarantineCmd groups the commands about quarantined input.
 type quarantineCmd struct {
 	List     quarantineListCmd     `cmd:"" help:"List input that could not be understood."`
 	Show     quarantineShowCmd     `cmd:"" help:"Show one input in full."`
 	Resubmit quarantineResubmitCmd `cmd:"" help:"Put input through this version again, and store the facts that it understands."`
 }
 
-// quarantineFlags narrow what is looked at.
+// quarantineFlags select input.
 type quarantineFlags struct {
 	natsFlags
 	Source     string `enum:",cf,trove,unknown" default:"" help:"Only this source: cf, trove or unknown."`

@@ -72,7 +72,7 @@ func (c *quarantineResubmitCmd) Run(e *env) error {
 	return err
 }
 
-// resubmit goes through the quarantine in parts, so that memory holds few inputs at a time.
+// resubmit goes through the quarantine in parts: memory holds few inputs at a time.
 func (c *quarantineResubmitCmd) resubmit(ctx context.Context, b *bus.Bus) (results []quarantine.Resubmitted, err error) {
 	resubmitter := quarantine.NewResubmitter(quarantine.OnBus(b), quarantine.Rules{
 		Normalise: file.Normalise,

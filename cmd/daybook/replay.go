@@ -64,7 +64,7 @@ func (c *replayCmd) Run(e *env) error {
 	return nil
 }
 
-// replay replays one stage and says what came of it.
+// replay replays one stage and prints the result.
 func (c *replayCmd) replay(e *env, b *bus.Bus, d derivation,
 	comparer func(stage.Processor) stage.Comparer,
 ) (changed bool, err error) {

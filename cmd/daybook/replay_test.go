@@ -55,7 +55,7 @@ func month(events int) (first, second, prices string) {
 		[]byte(sim.Catalogue()))
 }
 
-// ran expects a command to succeed and returns what it printed.
+// ran expects a command to succeed and returns its output.
 func (s *site) ran(args ...string) string {
 	GinkgoHelper()
 	status, out, notices := s.daybook(args...)
@@ -92,7 +92,7 @@ func (s *site) settle(ctx context.Context, input string, run func(context.Contex
 	Expect(waited).To(Succeed())
 }
 
-// bill is everything that can be said of the bill.
+// bill is the bill in full.
 func (s *site) bill(ctx context.Context) string {
 	GinkgoHelper()
 	all := memory.New()
@@ -156,7 +156,7 @@ func (s *site) balanced(ctx context.Context) (standing int) {
 	return len(charges)
 }
 
-// api is what an operator does with the nats tool.
+// api is a request to JetStream, as by the nats tool.
 func (s *site) api(subject string, body any) {
 	GinkgoHelper()
 	client, err := bustest.Dial(s.url, "", "")
@@ -190,7 +190,7 @@ var _ = Describe("After a replay", func() {
 		s = newSite(ctx)
 	})
 
-	// otherwise is the bill of a site that has never known anything else.
+	// otherwise is the bill of a site with the same input and no replay.
 	otherwise := func(ctx context.Context, cut timeline.Cut, catalogues []string, files ...string) string {
 		GinkgoHelper()
 		other := newSite(ctx)
@@ -254,7 +254,7 @@ var _ = Describe("After a replay", func() {
 				BeNumerically(">", 0))))
 		Expect(s.bill(ctx)).To(Equal(want))
 		s.ran("verify", "--deep")
-		s.ran("replay", "projector", "--cut", "month") // which takes nearly everything back
+		s.ran("replay", "projector", "--cut", "month") // nearly everything is taken back
 		s.work(ctx, timeline.CutMonth)
 		Expect(s.bill(ctx)).To(Equal(otherwise(ctx, timeline.CutMonth, []string{prices}, first)))
 		s.ran("collect", "file", second)
@@ -317,7 +317,7 @@ func (s *site) contents(ctx context.Context, name string) (all []bus.Message) {
 	return all
 }
 
-// restored makes a stream anew, as a backup would that somebody has changed.
+// restored makes a stream anew, as from a changed backup.
 func (s *site) restored(ctx context.Context, name string, all []bus.Message) {
 	GinkgoHelper()
 	s.api("STREAM.DELETE."+name, struct{}{})
@@ -376,7 +376,7 @@ var _ = Describe("daybook verify --deep", func() {
 				return slices.Insert(all, at, bus.Message{Subject: all[at].Subject, Data: []byte("{}")})
 			},
 		}
-		// what rests on METERED first: it is made anew
+		// the streams on top of METERED first: METERED is made anew
 		for _, name := range []string{events.StreamBilling, events.StreamMetered} {
 			which := map[string]string{events.StreamMetered: "projector", events.StreamBilling: "pricer"}[name]
 			all := s.contents(ctx, name)

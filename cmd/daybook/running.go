@@ -15,7 +15,7 @@ type runningCmd struct {
 	Format     string `enum:"table,json" default:"table" help:"Output: ${enum}; json is one object a line."`
 }
 
-// Run lists what is running.
+// Run lists running resources.
 func (c *runningCmd) Run(e *env) error {
 	b, err := c.open(e.ctx, "running", nil)
 	if err != nil {

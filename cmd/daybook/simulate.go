@@ -53,7 +53,7 @@ func (c *simulateFileCmd) Run(e *env) error {
 			return fmt.Errorf("writing the catalogue: %w", err)
 		}
 	}
-	var bill *os.File // made before the events, which may take long
+	var bill *os.File // made first: the events may take long
 	if c.Bill != "" {
 		if bill, err = os.Create(c.Bill); err != nil {
 			return fmt.Errorf("writing the true bill: %w", err)
@@ -84,7 +84,7 @@ func writeBill(w io.Writer, bill sim.Bill) error {
 	return out.Flush()
 }
 
-// simulateStretch is the time that --events are spread over.
+// simulateStretch is the time over which --events are spread.
 const simulateStretch = 30 * 24 * time.Hour
 
 type simulateCFCmd struct {
@@ -116,7 +116,7 @@ func (c *simulateCFCmd) Validate() error {
 	return c.Knobs.Validate()
 }
 
-// world is the world that lives on the foundation.
+// world is the simulated world of the foundation.
 func (c *simulateCFCmd) world(now time.Time) *sim.Config {
 	start := c.Start.UTC()
 	if c.Start.IsZero() {
@@ -160,7 +160,7 @@ func (c *simulateCFCmd) Run(e *env) error {
 		}})
 }
 
-// reachable is an address that a client on this machine can call.
+// reachable is the address for a client on this machine.
 func reachable(addr net.Addr) string {
 	tcp, ok := addr.(*net.TCPAddr)
 	if ok && tcp.IP.IsUnspecified() {
@@ -169,7 +169,7 @@ func reachable(addr net.Addr) string {
 	return addr.String()
 }
 
-// greet says how to reach the foundation, and what to try.
+// greet prints the foundation's address and requests to try.
 func (c *simulateCFCmd) greet(w io.Writer, f *cc.Foundation) {
 	client := cc.StandardClients()[0]
 	status := f.Status()

@@ -51,8 +51,8 @@ func (c *upCmd) Validate(line *kong.Context) error {
 	return c.Trove.check(c.HTTP)
 }
 
-// demoAlone has the demo collect from a foundation only if the command line names it, and not the
-// environment: the demo is the same wherever it is run.
+// demoAlone ignores sources named by the environment alone: the demo is the same wherever it is
+// run.
 func (c *upCmd) demoAlone(line *kong.Context) {
 	named := map[string]bool{}
 	for _, part := range line.Path {
@@ -77,7 +77,7 @@ func (c *upCmd) demoAlone(line *kong.Context) {
 // Run runs everything in one process.
 func (c *upCmd) Run(e *env) error {
 	if c.Once && c.LogLevel == "info" {
-		c.LogLevel = "warn" // the bill is what is wanted
+		c.LogLevel = "warn" // the user wants the bill
 	}
 	process, err := service.New("up", c.Config, e.stderr)
 	if err != nil {
@@ -116,7 +116,7 @@ func (c *upCmd) serve(e *env, process *service.Process) error {
 
 func (c *upCmd) collectsCF() bool { return c.CF != "" || c.Foundations != "" }
 
-// prices reads the catalogues that are to be published.
+// prices reads the catalogues to publish.
 func (c *upCmd) prices() ([][]byte, error) {
 	var texts [][]byte
 	if c.Demo {

@@ -54,7 +54,7 @@ func (s *system) collect(ctx context.Context) error {
 	return nil
 }
 
-// collectOnce works through the jobs that have an end, and with --once polls the foundations.
+// collectOnce works through the jobs with an end, and with --once polls the foundations.
 func (s *system) collectOnce(ctx context.Context) error {
 	for _, j := range s.jobs {
 		if j.follow {

@@ -141,7 +141,7 @@ func (c *upCmd) startServer(log *slog.Logger) (*bus.Server, error) {
 	return server, err
 }
 
-// services are the components that run until they are stopped.
+// services are the components behind USAGE; they run until they are stopped.
 func (s *system) services() []service.Component {
 	stopped, stop := context.WithCancel(context.Background())
 	s.stop = stop
@@ -160,7 +160,7 @@ func (s *system) services() []service.Component {
 	}
 }
 
-// collectors are the components that collect.
+// collectors are the components before USAGE.
 func (s *system) collectors() []service.Component {
 	components := []service.Component{{Name: "collector", Run: s.collect}}
 	if s.cf != nil && !s.cmd.Once {

@@ -45,14 +45,14 @@ func projecting(cfg projector.Config) (derivation, error) {
 	return derivation{contract, newProcessor}, err
 }
 
-// storedProjecting is the projector with the settings that METERED was derived with.
+// storedProjecting is the projector with the settings of METERED.
 func storedProjecting(ctx context.Context, b *bus.Bus) (derivation, error) {
 	contract, newProcessor, err := projector.StoredStage(ctx, b)
 	return derivation{contract, newProcessor}, err
 }
 
-// spendMemory trades memory for speed in a command that reads whole streams and ends, unless GOGC
-// says otherwise.
+// spendMemory trades memory for speed in a command of one pass over whole streams, unless GOGC is
+// set.
 func spendMemory() {
 	const percent = 200
 	if os.Getenv("GOGC") == "" {
@@ -91,7 +91,7 @@ func (c *verifyCmd) Run(e *env) error {
 	return nil
 }
 
-// verify verifies one stage and says what came of it. The error is one of printing.
+// verify verifies one stage and prints the result. The error is of the printing.
 func (c *verifyCmd) verify(e *env, b *bus.Bus, d derivation) (failed bool, err error) {
 	start := time.Now()
 	progress := print.NewBar(e.ctx, e.stderr, d.cfg.Output)

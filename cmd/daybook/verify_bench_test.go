@@ -80,7 +80,7 @@ func BenchmarkVerify(b *testing.B) {
 	}
 }
 
-// cpuTime is what the process, server and client, has used of the processors so far.
+// cpuTime is the processor time of the process, server and client, so far.
 func cpuTime(b *testing.B) time.Duration {
 	var usage syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {

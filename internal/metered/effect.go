@@ -9,8 +9,7 @@ import (
 	"github.com/daybook-billing/daybook/internal/stage"
 )
 
-// Effect is the projector's answer to one message of USAGE. The zero Effect says that the message
-// changed nothing.
+// Effect is the projector's answer to one message of USAGE, zero where the message changed nothing.
 type Effect struct {
 	Sequence          uint64 // in METERED, of the last message of the answer
 	Closed, Retracted int    // spans
@@ -23,7 +22,7 @@ type Effect struct {
 // Changed reports whether METERED has an answer.
 func (e *Effect) Changed() bool { return e.Sequence != 0 }
 
-// Reading is the part of the bus that AwaitEffect needs.
+// Reading is the part of the bus for AwaitEffect.
 type Reading interface {
 	// Read opens a stream at a sequence, as bus.Read does.
 	Read(ctx context.Context, stream string, from uint64, options bus.ReadOptions) (*bus.Reader, error)
@@ -31,8 +30,8 @@ type Reading interface {
 
 // AwaitEffect waits until the projector has worked off the message of USAGE with this sequence. The
 // answer stands behind the message after of METERED, the stream's last before the message of USAGE
-// was appended. The error is the context's when that ends first: the projector does not run, is
-// behind, or has no output for the message.
+// was appended. An end of the context is its error: the projector does not run, is behind, or has
+// no output for the message.
 func AwaitEffect(ctx context.Context, b Reading, after, sequence uint64) (Effect, error) {
 	reader, err := b.Read(ctx, events.StreamMetered, after+1,
 		bus.ReadOptions{Filters: []string{events.SubjectsMetered}})

@@ -1,8 +1,8 @@
 // Package metered reads METERED as it stands, for commands and an API: the running spans and the
 // holds, how far each source was metered, and the effect of one message of USAGE.
 //
-// Reads METERED; writes nothing and keeps nothing. The last message of each resource lists all that
-// runs and all that is held there, up to the limits of events.MaxRunning and events.MaxHeld.
+// Reads METERED; writes nothing and keeps nothing. The last message of each resource lists its
+// running spans and its holds, up to the limits of events.MaxRunning and events.MaxHeld.
 package metered
 
 import (
@@ -13,7 +13,7 @@ import (
 	"github.com/daybook-billing/daybook/internal/bus"
 )
 
-// Bus is the part of the bus that this package needs.
+// Bus is the part of the bus for Latest and Through.
 type Bus interface {
 	// Latest gives the last message of each subject, as bus.Latest does.
 	Latest(ctx context.Context, stream string, filters []string, yield func(m *bus.Stored) error) error
@@ -37,7 +37,7 @@ func Latest(ctx context.Context, b Bus, foundation, tenant string, each func(m *
 	})
 }
 
-// Through lists how far each source was metered, of one foundation or, where that is empty, of all.
+// Through lists how far each source was metered, in one foundation, or in all where it is empty.
 func Through(ctx context.Context, b Bus, foundation string) ([]events.Horizon, error) {
 	var through []events.Horizon
 	filter := events.MeteredHorizonFilter(foundation)

@@ -74,7 +74,7 @@ func (p *Holds) Add(m *events.Metered) error {
 	return nil
 }
 
-// End prints the table, the number of holds and the number of those left out of the messages.
+// End prints the table, the number of holds and the number of holds left out of the messages.
 func (p *Holds) End() error {
 	if err := p.end(); err != nil {
 		return err

@@ -30,7 +30,7 @@ func newQuarantined(sequence uint64, stored time.Time, q *events.Quarantined) qu
 	}
 }
 
-// Quarantined prints one input in full, as JSON. sequence and stored are those of its message.
+// Quarantined prints one input in full, as JSON, with the sequence and the time of its message.
 func Quarantined(w io.Writer, sequence uint64, stored time.Time, q *events.Quarantined) error {
 	return JSON(w, newQuarantined(sequence, stored, q))
 }
@@ -74,7 +74,7 @@ func (p *Quarantine) End() error {
 	return err
 }
 
-// Outcome is the fate of one input that was put through again.
+// Outcome is the fate of one resubmitted input.
 type Outcome struct {
 	Sequence uint64 `json:"sequence"` // in QUARANTINE
 	Outcome  string `json:"outcome"`
@@ -83,7 +83,7 @@ type Outcome struct {
 	Reason   string `json:"reason,omitempty"`
 }
 
-// Outcomes prints the fate of inputs that were put through again.
+// Outcomes prints the fate of resubmitted inputs.
 type Outcomes struct {
 	list
 	counts map[string]int

@@ -31,8 +31,8 @@ func ReplayedJSON(w io.Writer, name string, r *stage.Replayed, dryRun bool, took
 	})
 }
 
-// Replayed prints the result of replaying a stage. things counts what was taken back and what was
-// published, such as "charges reversed and %d posted".
+// Replayed prints the result of replaying a stage. things names the outputs taken back and the
+// outputs published, such as "charges reversed and %d posted".
 func Replayed(w io.Writer, r *stage.Replayed, dryRun bool, things string) error {
 	would := ""
 	if dryRun {

@@ -7,7 +7,7 @@ import (
 	"github.com/daybook-billing/daybook/internal/bus"
 )
 
-// Hints says what to try next with a running Daybook, whose NATS server has this URL.
+// Hints suggests commands for a running Daybook with a NATS server at this URL.
 func Hints(w io.Writer, url string) {
 	export := ""
 	if url != "nats://"+bus.DefaultListen { // daybook and nats look there without NATS_URL

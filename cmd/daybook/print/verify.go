@@ -52,7 +52,7 @@ func VerifiedJSON(w io.Writer, name string, v *stage.Verified, took time.Duratio
 	return JSON(w, out)
 }
 
-// Verified prints that a stage's output is as its input derives it.
+// Verified prints the equality of a stage's output with its input's derivation.
 func Verified(w io.Writer, v *stage.Verified, took time.Duration) error {
 	if v.Sequence == 0 {
 		_, err := fmt.Fprintf(w, "%s: nothing has been put out yet, and %s leads to nothing\n", v.Output, v.Input)
