@@ -26,15 +26,15 @@ type cfFlags struct {
 	Token        string `name:"cf-token" env:"CF_TOKEN" help:"Access token; it cannot be renewed. Prefer the environment."`
 	SkipTLS      bool   `name:"cf-skip-ssl-validation" env:"CF_SKIP_SSL_VALIDATION" help:"Do not verify the API's certificate."`
 	CAFile       string `name:"cf-ca" env:"CF_CA" placeholder:"FILE" help:"CA certificates of the API (PEM; default: the system's)."`
-	UserAgent    string `name:"cf-user-agent" env:"CF_USER_AGENT" default:"${cf_user_agent}" help:"What the API's log shows."`
+	UserAgent    string `name:"cf-user-agent" env:"CF_USER_AGENT" default:"${cf_user_agent}" help:"User agent in the API's log."`
 	Redirect     string `env:"CF_CLIENT_REDIRECT_URL" hidden:"" help:"Accepted for compatibility; no grant that is used here redirects."`
 
 	Schedule     time.Duration  `name:"cf-schedule" env:"COLLECTOR_DEFAULT_SCHEDULE" default:"${cf_schedule}" help:"From one poll to the next."`
 	MinWait      *time.Duration `name:"cf-min-wait" env:"COLLECTOR_MIN_WAIT_TIME" help:"Wait between two pages, while there is more to fetch (default: ${cf_min_wait}; none in daybook up)."`
 	PageSize     int            `name:"cf-page-size" env:"COLLECTOR_FETCH_LIMIT" default:"${cf_page_size}" help:"Events a page, 1 to 5000."`
 	MinAge       time.Duration  `name:"cf-min-age" env:"COLLECTOR_RECORD_MIN_AGE" default:"${cf_min_age}" help:"Leave younger events for later, at least 1m."`
-	Overlap      time.Duration  `name:"cf-overlap" env:"DAYBOOK_CF_OVERLAP" default:"${cf_overlap}" help:"How far back events that were committed late are looked for."`
-	OverlapEvery time.Duration  `name:"cf-overlap-every" env:"DAYBOOK_CF_OVERLAP_EVERY" default:"${cf_overlap_every}" help:"How often they are."`
+	Overlap      time.Duration  `name:"cf-overlap" env:"DAYBOOK_CF_OVERLAP" default:"${cf_overlap}" help:"How far back to look for events that were committed late."`
+	OverlapEvery time.Duration  `name:"cf-overlap-every" env:"DAYBOOK_CF_OVERLAP_EVERY" default:"${cf_overlap_every}" help:"How often to look for them."`
 	Retention    time.Duration  `name:"cf-retention" env:"DAYBOOK_CF_RETENTION" default:"${cf_retention}" help:"How long the foundation keeps usage events (cutoff_age_in_days); never more than it does."`
 	Complete     bool           `name:"cf-complete" env:"DAYBOOK_CF_COMPLETE" help:"The foundation is so new that its lists hold everything that ever ran."`
 	Collector    string         `name:"cf-collector" env:"DAYBOOK_COLLECTOR" help:"Name of this collector, where the foundation has several."`

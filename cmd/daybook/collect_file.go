@@ -12,7 +12,7 @@ type collectCmd struct {
 	File   collectFileCmd   `cmd:"" help:"Collect files of Cloud Foundry v3 usage events and Trove notifications, one JSON object a line."`
 	CF     collectCFCmd     `cmd:"" name:"cf" help:"Collect the usage events of Cloud Foundry foundations."`
 	Trove  collectTroveCmd  `cmd:"" help:"Collect Trove notifications from RabbitMQ, or pushed by HTTP."`
-	Retire collectRetireCmd `cmd:"" help:"Say that one of several collectors of a foundation is no more, so that it holds nobody up."`
+	Retire collectRetireCmd `cmd:"" help:"Retire one of several collectors of a foundation: its horizon holds nobody up any more."`
 }
 
 type collectFileCmd struct {

@@ -12,7 +12,7 @@ import (
 type collectRetireCmd struct {
 	natsFlags
 	Foundation string `arg:"" name:"source/foundation" help:"Source and foundation, such as cf/eu."`
-	Name       string `arg:"" name:"name" help:"Name of the collector that is no more."`
+	Name       string `arg:"" name:"name" help:"Name of the collector to retire."`
 }
 
 // Run retires a collector: its horizon holds nobody up from then on.

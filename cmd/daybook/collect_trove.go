@@ -36,7 +36,7 @@ type troveFlags struct {
 	Prefetch      int           `env:"DAYBOOK_TROVE_PREFETCH" default:"2000" help:"Notifications that the broker sends ahead."`
 	Settle        time.Duration `env:"DAYBOOK_TROVE_SETTLE" default:"5m" help:"How long a notification may take to reach the queue."`
 
-	PushTokenFile string `env:"DAYBOOK_PUSH_TOKEN_FILE" placeholder:"FILE" help:"Take notifications on POST /v1/ingest/trove of --http, too, from who has the bearer token in this file."`
+	PushTokenFile string `env:"DAYBOOK_PUSH_TOKEN_FILE" placeholder:"FILE" help:"Take notifications on POST /v1/ingest/trove of --http, too, from clients with the bearer token in this file."`
 	PushToken     string `env:"DAYBOOK_PUSH_TOKEN" hidden:"" help:"The token itself."`
 }
 

@@ -7,9 +7,9 @@ import (
 
 // holdsCmd groups the commands about holds, usage without proof.
 type holdsCmd struct {
-	List    holdsListCmd    `cmd:"" help:"List what is held and not billed."`
-	Release holdsReleaseCmd `cmd:"" help:"Bill what is held."`
-	Discard holdsDiscardCmd `cmd:"" help:"Never bill what is held."`
+	List    holdsListCmd    `cmd:"" help:"List held usage, which is not billed."`
+	Release holdsReleaseCmd `cmd:"" help:"Bill held usage."`
+	Discard holdsDiscardCmd `cmd:"" help:"Never bill held usage."`
 }
 
 type holdsListCmd struct {

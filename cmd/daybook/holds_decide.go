@@ -18,14 +18,14 @@ import (
 type decisionFlags struct {
 	natsFlags
 	ID         string        `arg:"" optional:"" help:"Id of the hold, as daybook holds list prints it."`
-	All        bool          `help:"Decide about all that is held, or of that what --tenant, --foundation and --code name."`
-	Yes        bool          `help:"With --all: decide; without it, only say about how many."`
+	All        bool          `help:"Decide about all holds, or the holds of --tenant, --foundation and --code."`
+	Yes        bool          `help:"With --all: decide; without it, only print the number of holds."`
 	Tenant     string        `help:"With --all: only this tenant."`
 	Code       string        `help:"With --all: only holds with this code, such as gap."`
 	By         string        `env:"USER" placeholder:"NAME" help:"Who decides."`
 	Note       string        `help:"Why."`
-	Wait       time.Duration `default:"10s" help:"How long to wait until the projector has taken the decision up; 0 does not wait."`
-	Force      bool          `help:"Decide about a hold that is not listed now; needs --source, --foundation, --kind and --resource."`
+	Wait       time.Duration `default:"10s" help:"Time to wait for the projector to take the decision up; 0: none."`
+	Force      bool          `help:"Decide about a hold that is not listed; needs --source, --foundation, --kind and --resource."`
 	Source     string        `enum:",cf,trove" default:"" help:"With --force: source of the hold: cf or trove."`
 	Foundation string        `help:"With --force: foundation of the hold. With --all: only this foundation."`
 	Kind       string        `enum:",app,task,staging,service,instance" default:"" help:"With --force: kind of the subject: the last but one token."`

@@ -21,15 +21,15 @@ import (
 type cli struct {
 	Up         upCmd         `cmd:"" help:"Run everything in one process, with an embedded NATS server."`
 	Collect    collectCmd    `cmd:"" help:"Collect usage events into USAGE."`
-	Status     statusCmd     `cmd:"" help:"Show how the collectors are doing: cursors, horizons, gaps, errors."`
-	Quarantine quarantineCmd `cmd:"" help:"Look at input that could not be understood, and resubmit it."`
-	Project    projectCmd    `cmd:"" help:"Run the projector: USAGE to METERED, what ran."`
-	Price      priceCmd      `cmd:"" help:"Run the pricer: METERED to BILLING, what it costs."`
-	Running    runningCmd    `cmd:"" help:"List what is running."`
-	Holds      holdsCmd      `cmd:"" help:"List what is held and not billed, and decide about it."`
+	Status     statusCmd     `cmd:"" help:"Show the state of the collectors: cursors, horizons, gaps, errors."`
+	Quarantine quarantineCmd `cmd:"" help:"Show input that could not be understood, and resubmit it."`
+	Project    projectCmd    `cmd:"" help:"Run the projector: facts (USAGE) become spans of usage (METERED)."`
+	Price      priceCmd      `cmd:"" help:"Run the pricer: spans of usage (METERED) become charges (BILLING)."`
+	Running    runningCmd    `cmd:"" help:"List running resources."`
+	Holds      holdsCmd      `cmd:"" help:"List usage that is held and not billed, and decide about it."`
 	Bill       billCmd       `cmd:"" help:"Print the bill by month and tenant."`
-	Verify     verifyCmd     `cmd:"" help:"Derive what ran and what it costs again, and compare with what is stored."`
-	Replay     replayCmd     `cmd:"" help:"Make what ran and what it costs what this version and these settings derive; publish the difference."`
+	Verify     verifyCmd     `cmd:"" help:"Derive METERED and BILLING again, and compare them with the stored streams."`
+	Replay     replayCmd     `cmd:"" help:"Derive METERED and BILLING again with this version and these settings; publish the difference."`
 	Catalogue  catalogueCmd  `cmd:"" help:"Check, publish and explain price catalogues."`
 	Rate       rateCmd       `cmd:"" help:"Meter and price files of usage events, offline; nothing is stored."`
 	Simulate   simulateCmd   `cmd:"" help:"Write believable usage events, with the true bill that belongs to them."`

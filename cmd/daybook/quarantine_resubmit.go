@@ -25,7 +25,7 @@ type quarantineResubmitCmd struct {
 	quarantineFlags
 	Sequences []uint64 `arg:"" optional:"" name:"sequence" help:"Sequences in QUARANTINE."`
 	All       bool     `help:"Everything, or all of --source and --foundation."`
-	AtEnd     bool     `help:"Append Cloud Foundry events whose place in the order is not known behind everything. Billing may be wrong by it."`
+	AtEnd     bool     `help:"Append Cloud Foundry events without a known position behind all others. Billing may be wrong by it."`
 	Format    string   `enum:"table,json" default:"table" help:"Output: ${enum}; json is one object a line."`
 }
 

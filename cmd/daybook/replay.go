@@ -16,15 +16,16 @@ type replayCmd struct {
 	natsFlags
 	projectorFlags
 	Stage  string `arg:"" optional:"" enum:"all,projector,pricer" default:"all" help:"projector (METERED from USAGE), pricer (BILLING from METERED), or all, in this order."`
-	DryRun bool   `help:"Publish nothing; say what would be published."`
+	DryRun bool   `help:"Publish nothing; only print the difference."`
 	Format string `enum:"text,json" default:"text" help:"Output: ${enum}; json is one object a line."`
 }
 
 // Help is shown with --help.
 func (replayCmd) Help() string {
-	return `After a change of version or of settings, a service does not go on from what another derived. A replay derives everything again and publishes ` +
-		`only the difference: spans retracted and closed in METERED, reversals and charges in BILLING. Then the services go on; those that run meanwhile ` +
-		`stop, and are to be started again with the same settings. A replay that was interrupted is finished by running it again. A second replay publishes nothing.
+	return "After a change of version or settings a service does not go on from another's outputs. A replay derives " +
+		"everything again and publishes only the difference: spans retracted and closed in METERED, reversals and " +
+		"charges in BILLING. Then the services go on; running services stop, and are to be started again with the " +
+		"same settings. An interrupted replay is finished by running it again. A second replay publishes nothing." + `
 
 A stream that was emptied is derived anew. To empty METERED, purge it by subject, or the catalogues in it are lost:
 nats stream purge METERED --subject 'metered.>'`

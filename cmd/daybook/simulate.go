@@ -29,7 +29,7 @@ type simulateFileCmd struct {
 	Events    int    `default:"10000" help:"About how many events."`
 	Apps      int    `default:"100" help:"How many apps there are at a time."`
 	Drain     bool   `help:"Delete everything at the end, so that nothing runs on."`
-	Catalogue string `placeholder:"FILE" help:"Write the price catalogue that the true bill is by."`
+	Catalogue string `placeholder:"FILE" help:"Write the price catalogue of the true bill."`
 	Bill      string `placeholder:"FILE" help:"Write the true bill, computed from the world and not from its events: tenant, kind, amount."`
 }
 

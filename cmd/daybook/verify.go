@@ -23,10 +23,9 @@ type verifyCmd struct {
 
 // Help is shown with --help.
 func (verifyCmd) Help() string {
-	return "The settings are those that the streams were derived with. Nothing is stored, and the services may run " +
-		"meanwhile. " +
-		"Exit status 1: a stream differs; the first message that does is named. --deep finds what was changed in a " +
-		"stored message since."
+	return "The settings are read from the streams. Nothing is stored, and the services may run meanwhile. " +
+		"Exit status 1: a stream differs, and the first different message is named. " +
+		"--deep finds changes inside stored messages."
 }
 
 // derivation is one of the two stages as verify and replay see it.
