@@ -10,9 +10,9 @@ import (
 // builds is the timeline of the builds of one app.
 type builds struct {
 	resource
-	clean   int             // how many facts stand before the last moment at which no build was open
-	due     timeline.Moment // when the next open build is given up
-	doubted []part          // the holds of the clean facts
+	clean      int             // how many facts stand before the last moment at which no build was open
+	due        timeline.Moment // when the next open build is given up
+	cleanHolds []part          // the holds of the clean facts
 }
 
 // Add implements timeline.Timeline. A duplicate changes nothing.
@@ -23,7 +23,7 @@ func (t *builds) Add(u *events.Usage, sequence uint64, ch *timeline.Change) {
 
 func (t *builds) put(x *fact, ch *timeline.Change) {
 	late := len(t.facts) > 0 && x.key().compare(t.facts[len(t.facts)-1].key()) < 0
-	if late || x.place() != nil {
+	if late || x.insertion() != nil {
 		t.reopen()
 	}
 	was := t.now()
@@ -35,18 +35,18 @@ func (t *builds) put(x *fact, ch *timeline.Change) {
 func (t *builds) now() tally { return t.derive(t.rules.Horizon) }
 
 // reopen forgets which builds later facts in order do not change.
-func (t *builds) reopen() { t.clean, t.doubted = 0, nil }
+func (t *builds) reopen() { t.clean, t.cleanHolds = 0, nil }
 
 // replace derives the builds anew, and puts out the difference to before.
 func (t *builds) replace(ch *timeline.Change, was tally) tally {
 	is := t.now()
-	t.difference(ch, was.count(t.rules, was.settled()), is.count(t.rules, is.settled()))
+	t.difference(ch, was.count(t.rules, was.countedTo()), is.count(t.rules, is.countedTo()))
 	addNew(ch, was.anomalies, is.anomalies)
 	ch.Running = ch.Running || !slices.Equal(was.running(), is.running())
 	ch.Held = ch.Held || !sameHeld(was.held, is.held)
 	t.due = is.due(t.rules.timeout)
 	if is.clean {
-		t.clean, t.doubted = len(t.facts), append(slices.Clip(t.doubted), is.held...)
+		t.clean, t.cleanHolds = len(t.facts), append(slices.Clip(t.cleanHolds), is.held...)
 	}
 	return is
 }
@@ -86,7 +86,7 @@ func (t *builds) Decide(d *events.Decision, ch *timeline.Change) bool {
 	was := t.now()
 	contradicts := t.decisions.Put(d)
 	is := t.replace(ch, was)
-	if contradicts && !slices.Contains(was.words, d.Hold) && !slices.Contains(is.words, d.Hold) {
+	if contradicts && !slices.Contains(was.counted, d.Hold) && !slices.Contains(is.counted, d.Hold) {
 		t.contradicted(d, ch)
 	}
 	return true
@@ -134,7 +134,7 @@ func (t *builds) Shrink() {}
 
 // Listed implements timeline.Timeline.
 func (t *builds) Listed() bool {
-	return len(t.late) > 0 || t.clean < len(t.facts) || len(t.doubted) > 0
+	return len(t.late) > 0 || t.clean < len(t.facts) || len(t.cleanHolds) > 0
 }
 
 // Running implements timeline.Timeline. It appends the running span of the open builds: from the
@@ -164,7 +164,7 @@ func (t *builds) Running(out []events.Span) []events.Span {
 func (t *builds) Held(out []events.Hold) []events.Hold {
 	from := len(out)
 	out = t.lateHolds(out)
-	for _, p := range slices.Concat(t.doubted, t.now().held) {
+	for _, p := range slices.Concat(t.cleanHolds, t.now().held) {
 		out = append(out, t.hold(&p))
 	}
 	slices.SortStableFunc(out[from:], timeline.CompareHolds)
@@ -179,8 +179,8 @@ func (t *builds) Accrued(out []events.Span) []events.Span {
 	}
 	r := t.rules
 	b := t.now()
-	settled := b.settled()
-	if settled == timeline.MaxMoment {
+	countedTo := b.countedTo()
+	if countedTo == timeline.MaxMoment {
 		return out
 	}
 	for i := range b.all {
@@ -189,7 +189,7 @@ func (t *builds) Accrued(out []events.Span) []events.Span {
 		}
 	}
 	for _, p := range b.count(r, timeline.MaxMoment) {
-		if p.end > settled {
+		if p.end > countedTo {
 			out = append(out, t.span(&p))
 		}
 	}

@@ -25,11 +25,11 @@ type Foundation struct {
 	// settled is the sequence up to which gaps are part of the timelines' baselines; base is what
 	// they make of a timeline without facts, by list. Those up to the sequence dropped are not kept
 	// any more: builds may rest on a gap for longer.
-	settled, dropped uint64
-	base             [2]state
-	places           map[uint64]*place // of facts that were found late, and of those that they follow
-	forgotten        uint64            // the last fact that was found late and whose place is not kept any more
-	closing          closing
+	folded, dropped uint64
+	base            [2]state
+	insertions      map[uint64]*insertion // of facts that were found late, and of those that they follow
+	forgotten       uint64                // the last fact that was found late and whose place is not kept any more
+	closing         closing
 
 	// Memory to work in.
 	shapes        *shapes
@@ -49,8 +49,8 @@ func notClosing() closing { return closing{math.MaxUint64, math.MaxUint64} }
 func New(rules *timeline.Rules, timeout time.Duration, excluded *regexp.Regexp) *Foundation {
 	return &Foundation{
 		Rules: rules, epoch: timeline.MomentOf(rules.Epoch), timeout: timeout, excluded: excluded,
-		base:   [2]state{newState(), newState()},
-		places: map[uint64]*place{}, closing: notClosing(), shapes: newShapes(),
+		base:       [2]state{newState(), newState()},
+		insertions: map[uint64]*insertion{}, closing: notClosing(), shapes: newShapes(),
 	}
 }
 
@@ -60,7 +60,7 @@ func New(rules *timeline.Rules, timeout time.Duration, excluded *regexp.Regexp) 
 // one (known) is: it may be its end.
 func (f *Foundation) Observe(u *events.Usage, sequence uint64, known bool) bool {
 	if u.AfterSequence != 0 {
-		f.place(sequence, u.AfterSequence)
+		f.follow(sequence, u.AfterSequence)
 	}
 	switch u.Kind {
 	case events.KindApp, events.KindTask:
@@ -73,17 +73,17 @@ func (f *Foundation) Observe(u *events.Usage, sequence uint64, known bool) bool 
 	return false
 }
 
-// place notes where a fact belongs that was found late.
-func (f *Foundation) place(sequence, after uint64) {
-	p := f.places[after]
+// insertion notes where a fact belongs that was found late.
+func (f *Foundation) follow(sequence, after uint64) {
+	p := f.insertions[after]
 	if p == nil {
-		p = &place{sequence: after, found: f.Horizon}
+		p = &insertion{sequence: after, found: f.Horizon}
 		if after <= f.forgotten { // it may have been found late itself
-			p.after, p.depth = &place{sequence: unknownPlace}, 1
+			p.after, p.depth = &insertion{sequence: unknownRoot}, 1
 		}
-		f.places[after] = p
+		f.insertions[after] = p
 	}
-	f.places[sequence] = &place{sequence: sequence, after: p, depth: p.depth + 1, found: f.Horizon}
+	f.insertions[sequence] = &insertion{sequence: sequence, after: p, depth: p.depth + 1, found: f.Horizon}
 }
 
 // New implements timeline.Platform.
@@ -93,10 +93,10 @@ func (f *Foundation) New(kind, name string) timeline.Timeline {
 		passed: passed{to: timeline.MinMoment},
 	}
 	if kind == events.KindStaging {
-		r.through0 = &f.dropped
+		r.origin = &f.dropped
 		return &builds{resource: r, due: timeline.MaxMoment}
 	}
-	r.through0 = &f.settled
+	r.origin = &f.folded
 	return &process{resource: r}
 }
 
@@ -129,7 +129,7 @@ func (f *Foundation) Advance() bool { return false }
 func (f *Foundation) Close() {
 	f.closeGaps()
 	f.closing = notClosing()
-	for sequence, p := range f.places {
+	for sequence, p := range f.insertions {
 		switch {
 		case p.found == timeline.MinMoment: // before the first horizon
 			p.found = f.Horizon
@@ -137,7 +137,7 @@ func (f *Foundation) Close() {
 			if p.after != nil {
 				f.forgotten = max(f.forgotten, sequence)
 			}
-			delete(f.places, sequence)
+			delete(f.insertions, sequence)
 		}
 	}
 }
@@ -152,11 +152,11 @@ func (f *Foundation) closeGaps() {
 		}
 		for i, kind := range []string{events.KindApp, events.KindService} {
 			f.stepOver(kind, &f.base[i], g)
-			f.base[i].doubt.old = f.base[i].doubt.gap != nil
+			f.base[i].unproven.old = f.base[i].unproven.gap != nil
 		}
-		f.settled = max(f.settled, g.sequence)
+		f.folded = max(f.folded, g.sequence)
 	}
-	for len(f.gaps) > 0 && f.gaps[0].sequence <= min(f.settled, f.closing.all) &&
+	for len(f.gaps) > 0 && f.gaps[0].sequence <= min(f.folded, f.closing.all) &&
 		f.gaps[0].to.Add(f.timeout) <= f.Closed {
 		f.dropped = f.gaps[0].sequence
 		f.gaps = slices.Delete(f.gaps, 0, 1)
@@ -165,7 +165,7 @@ func (f *Foundation) closeGaps() {
 
 // stepOver applies a gap to a state without a fact.
 func (f *Foundation) stepOver(kind string, s *state, g *gap) {
-	if g.sequence > f.settled && g.about(kind) {
+	if g.sequence > f.folded && g.about(kind) {
 		s.gap(g)
 	}
 }

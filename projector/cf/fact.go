@@ -63,7 +63,7 @@ func earlierOf(kind, previous string) earlier {
 // tenant.
 type labels struct {
 	app, tenant, space, spaceName, name string
-	muted                               bool // the space is not metered
+	excluded                            bool // the space is not metered
 }
 
 // factID stands for a fact's id.
@@ -96,55 +96,55 @@ type fact struct {
 	at       timeline.Moment // when it counts: no earlier than the facts before it in order
 	of       *labels
 	size     *events.Footprint
-	rare     *rare // nil for most
+	extra    *extra // nil for most
 	verb     verb
 	before   earlier
 }
 
-// rare is what few facts say.
-type rare struct {
-	late *place // where a fact belongs that was found late
+// extra is what few facts say.
+type extra struct {
+	late *insertion // where a fact belongs that was found late
 	// listed is when a rescan found the beginning still listed; MinMoment for a new fact.
 	listed timeline.Moment
 	// The size before, where it differs from that after.
 	instances, memory events.Count
 }
 
-func (x *fact) place() *place {
-	if x.rare == nil {
+func (x *fact) insertion() *insertion {
+	if x.extra == nil {
 		return nil
 	}
-	return x.rare.late
+	return x.extra.late
 }
 
 func (x *fact) listed() timeline.Moment {
-	if x.rare == nil {
+	if x.extra == nil {
 		return timeline.MinMoment
 	}
-	return x.rare.listed
+	return x.extra.listed
 }
 
 // key is where the fact stands in the order of the API.
-func (x *fact) key() key { return key{x.sequence, x.place()} }
+func (x *fact) key() key { return key{x.sequence, x.insertion()} }
 
 // key is a place in the order of the API: that of the message at the sequence, or for a fact that
 // was found late, its place.
 type key struct {
 	sequence uint64
-	late     *place
+	late     *insertion
 }
 
-// place is where a fact that was found late belongs: directly after another one.
-type place struct {
+// insertion is where a fact that was found late belongs: directly after another one.
+type insertion struct {
 	sequence uint64
-	after    *place // nil at the root, which is the sequence of a fact in order
+	after    *insertion // nil at the root, which is the sequence of a fact in order
 	depth    int
 	found    timeline.Moment // the horizon when it was found
 }
 
-// unknownPlace is the root of a fact that follows one whose place is not kept any more. No message
+// unknownRoot is the root of a fact that follows one whose place is not kept any more. No message
 // has the sequence.
-const unknownPlace = 0
+const unknownRoot = 0
 
 // root returns the sequence of the fact in order that the key stands at or after.
 func (k key) root() uint64 {

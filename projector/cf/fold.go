@@ -42,21 +42,21 @@ type segment struct {
 	opener       factID // of the fact that it is known by
 	opening      uint64
 	more         []uint64
-	// told is the time of the newest beginning or change that said this size.
-	told timeline.Moment
+	// sizeAt is the time of the newest beginning or change that said this size.
+	sizeAt timeline.Moment
 	// Before heldTo the segment is held, for heldBy.
-	heldTo timeline.Moment
-	heldBy cause
-	muted  bool // of a space that is not metered
+	heldTo   timeline.Moment
+	heldBy   cause
+	excluded bool // of a space that is not metered
 }
 
 // state is the state of the fold.
 type state struct {
-	at      timeline.Moment // of the newest fact
-	known   bool            // a beginning was seen, or its lack has been reported
-	running bool
-	segment segment // while running
-	doubt   doubt   // a gap that no fact has settled
+	at       timeline.Moment // of the newest fact
+	known    bool            // a beginning was seen, or its lack has been reported
+	running  bool
+	segment  segment  // while running
+	unproven unproven // a gap that no fact has settled
 	// Before until nothing is complete: gaps reach up to there.
 	until   timeline.Moment
 	untilBy *gap
@@ -74,7 +74,7 @@ type fold struct {
 	parts     []part
 	pending   []part
 	anomalies []events.Anomaly
-	words     []string // the holds of the decisions that counted
+	counted   []string // the holds of the decisions that counted
 	// ahead are the gaps that stand after the step: what they are about may have been put out
 	// before them.
 	ahead []*gap
@@ -92,10 +92,10 @@ func (f *fold) apply(x *fact) {
 		f.listedAgain(x)
 		return
 	}
-	far := x.place() == nil && x.time.Add(farBack) < f.at && x.verb != wasRunning && x.verb != nothing
+	far := x.insertion() == nil && x.time.Add(farBack) < f.at && x.verb != wasRunning && x.verb != nothing
 	f.at = max(f.at, x.time)
-	if f.doubt.gap != nil {
-		f.settle(x)
+	if f.unproven.gap != nil {
+		f.confirm(x)
 	}
 	active := f.running
 	switch x.verb {
@@ -155,7 +155,7 @@ func (f *fold) change(x *fact, flags events.Flags) {
 		}
 		if sameSize(f.segment.size, size) && f.segment.of.tenant == x.of.tenant {
 			f.relabel(x)
-			f.segment.told = x.time
+			f.segment.sizeAt = x.time
 			return
 		}
 		f.close(f.at, x.sequence)
@@ -168,9 +168,9 @@ func (f *fold) change(x *fact, flags events.Flags) {
 func (f *fold) open(x *fact, at timeline.Moment, size *events.Footprint, flags events.Flags) {
 	f.known, f.running = true, true
 	f.segment = segment{
-		start: at, since: at, of: x.of, size: size, flags: flags, opener: x.id, opening: x.sequence, told: x.time,
-		heldTo: timeline.MinMoment,
-		muted:  x.of.muted,
+		start: at, since: at, of: x.of, size: size, flags: flags, opener: x.id, opening: x.sequence, sizeAt: x.time,
+		heldTo:   timeline.MinMoment,
+		excluded: x.of.excluded,
 	}
 	f.holdBeforeGapEnds(x)
 }
@@ -202,7 +202,7 @@ func (f *fold) show() {
 // put puts out the parts of the open segment up to `end`.
 func (f *fold) put(end timeline.Moment, ending uint64) {
 	s := &f.segment
-	if s.muted {
+	if s.excluded {
 		return
 	}
 	p := part{
@@ -215,12 +215,12 @@ func (f *fold) put(end timeline.Moment, ending uint64) {
 		p.start = s.heldTo
 		p.flags |= events.InferredStart
 	}
-	if !f.doubt.open() {
+	if !f.unproven.open() {
 		f.emit(p, p.start, end, cause{})
 		return
 	}
-	f.emit(p, p.start, min(f.doubt.from, end), cause{})
-	f.emit(p, max(p.start, f.doubt.from), end, cause{gap: f.doubt.gap})
+	f.emit(p, p.start, min(f.unproven.from, end), cause{})
+	f.emit(p, max(p.start, f.unproven.from), end, cause{gap: f.unproven.gap})
 }
 
 // emit puts out the part of p from `from` to `to`: billed, or held for a cause unless an operator
@@ -247,9 +247,9 @@ func (f *fold) emit(p part, from, to timeline.Moment, by cause) {
 		}
 	}
 	if by.gap != nil {
-		word, given := f.process.decided(&by)
+		decision, given := f.process.decided(&by)
 		if given {
-			f.words = append(f.words, word.Hold)
+			f.counted = append(f.counted, decision.Hold)
 		}
 		switch {
 		case !given:
@@ -260,10 +260,10 @@ func (f *fold) emit(p part, from, to timeline.Moment, by cause) {
 				f.held = append(slices.Clip(f.held), p)
 			}
 			return
-		case !word.Release:
+		case !decision.Release:
 			return
 		}
-		p.size = f.rules.shapes.size(completed(p.size, &word.Footprint), p.size)
+		p.size = f.rules.shapes.size(completed(p.size, &decision.Footprint), p.size)
 	}
 	f.parts = append(f.parts, p)
 }
@@ -319,7 +319,7 @@ func (f *fold) buildpack(x *fact) {
 		before := *s
 		f.close(f.at, x.sequence)
 		f.open(x, f.at, f.rules.shapes.size(&size), 0)
-		f.segment.of, f.segment.told, f.segment.muted = before.of, before.told, before.muted
+		f.segment.of, f.segment.sizeAt, f.segment.excluded = before.of, before.sizeAt, before.excluded
 	default:
 		s.size = f.rules.shapes.size(&size)
 		s.more = append(slices.Clip(s.more), x.sequence)

@@ -25,12 +25,12 @@ func (g *gap) about(kind string) bool { return g.list == "" || g.list == events.
 // or that it follows. One that was found late, after the gap, and says a time after it, stands
 // behind it even if what it follows stands before: nothing in between was collected.
 func (g *gap) precedes(x *fact) bool {
-	return g.sequence <= x.key().root() || x.place() != nil && g.sequence < x.sequence && g.to <= x.time
+	return g.sequence <= x.key().root() || x.insertion() != nil && g.sequence < x.sequence && g.to <= x.time
 }
 
-// doubt is a gap that no fact of the timeline has settled yet. Gaps that follow each other without
+// unproven is a gap that no fact of the timeline has settled yet. Gaps that follow each other without
 // a fact between are one doubt.
-type doubt struct {
+type unproven struct {
 	gap      *gap // the first of them; nil for none
 	from, to timeline.Moment
 	// old is set when the gap's month was closed before anything was heard of the resource.
@@ -41,7 +41,7 @@ type doubt struct {
 }
 
 // open reports whether the time from doubt.from on is not proven.
-func (d *doubt) open() bool { return d.gap != nil && d.listed == timeline.MinMoment }
+func (d *unproven) open() bool { return d.gap != nil && d.listed == timeline.MinMoment }
 
 // cause is why a part is held. Its id makes that of the hold, which stays the same wherever the
 // part begins and ends.
@@ -113,8 +113,8 @@ func (s *state) gap(g *gap) {
 	// A gap that was confirmed, and that is said again (perhaps by another API server's clock), is
 	// the same doubt over again. One that begins later, by however little, does not take back what
 	// was confirmed before it.
-	if s.doubt.open() || s.doubt.gap != nil && g.from <= s.doubt.from {
-		s.doubt.to, s.doubt.listed = max(s.doubt.to, g.to), timeline.MinMoment
+	if s.unproven.open() || s.unproven.gap != nil && g.from <= s.unproven.from {
+		s.unproven.to, s.unproven.listed = max(s.unproven.to, g.to), timeline.MinMoment
 		return
 	}
 	from := g.from
@@ -124,7 +124,7 @@ func (s *state) gap(g *gap) {
 	case from != timeline.MinMoment:
 		from = max(from, s.at)
 	}
-	s.doubt = doubt{gap: g, from: from, to: g.to, listed: timeline.MinMoment}
+	s.unproven = unproven{gap: g, from: from, to: g.to, listed: timeline.MinMoment}
 }
 
 // listedAgain is the step for a beginning that a rescan found still listed: Cloud Controller keeps
@@ -134,24 +134,24 @@ func (f *fold) listedAgain(x *fact) {
 	switch {
 	case f.running:
 		s := &f.segment
-		if f.doubt.gap != nil && x.time == s.told && x.size.Instances == s.size.Instances &&
+		if f.unproven.gap != nil && x.time == s.sizeAt && x.size.Instances == s.size.Instances &&
 			x.size.MemoryMB == s.size.MemoryMB &&
 			x.size.PlanGUID == s.size.PlanGUID {
-			f.doubt.listed = max(f.doubt.listed, x.listed())
+			f.unproven.listed = max(f.unproven.listed, x.listed())
 		}
 	case !f.known:
 		f.at = max(f.at, x.time)
-		f.doubt = doubt{}
+		f.unproven = unproven{}
 		f.change(x, 0)
 	}
 }
 
 // settle is what a fact after a gap says of the time between the gap's end and itself: there
 // nothing is missing.
-func (f *fold) settle(x *fact) {
-	d := &f.doubt
+func (f *fold) confirm(x *fact) {
+	d := &f.unproven
 	if d.listed != timeline.MinMoment && x.time > d.listed {
-		f.doubt = doubt{}
+		f.unproven = unproven{}
 		return
 	}
 	d.listed = timeline.MinMoment
@@ -161,15 +161,15 @@ func (f *fold) settle(x *fact) {
 	}
 	switch f.process.kind {
 	case events.KindTask:
-		f.settleTask(x, to)
+		f.confirmTask(x, to)
 	case events.KindService:
-		f.settleService(x, to)
+		f.confirmService(x, to)
 	default:
-		f.settleApp(x, to)
+		f.confirmApp(x, to)
 	}
 }
 
-func (f *fold) settleApp(x *fact, to timeline.Moment) {
+func (f *fold) confirmApp(x *fact, to timeline.Moment) {
 	switch {
 	case x.verb == buildpackSet && !f.running:
 		return // says nothing of a run that is not known
@@ -181,8 +181,8 @@ func (f *fold) settleApp(x *fact, to timeline.Moment) {
 			return
 		}
 		// The fact says the size before it, but not the buildpack.
-		if f.doubt.from == timeline.MinMoment {
-			f.doubt.from = to
+		if f.unproven.from == timeline.MinMoment {
+			f.unproven.from = to
 		}
 		f.resume(x, f.at, size, notePriorBuildpack)
 		return
@@ -194,21 +194,21 @@ func (f *fold) settleApp(x *fact, to timeline.Moment) {
 	case x.verb == ended && f.running: // nothing says up to when it ran: a repaired ending
 		f.close(f.at, x.sequence)
 	}
-	f.doubt = doubt{}
+	f.unproven = unproven{}
 }
 
-// settleTask: a task runs once, so that whatever is said of one that ran before the gap says that
+// confirmTask: a task runs once, so that whatever is said of one that ran before the gap says that
 // it ran through it.
-func (f *fold) settleTask(x *fact, to timeline.Moment) {
+func (f *fold) confirmTask(x *fact, to timeline.Moment) {
 	if !f.running && !f.known && x.verb == ended && x.before == ran {
 		f.resume(x, to, x.size, noteWithin)
 		return
 	}
-	f.doubt = doubt{}
+	f.unproven = unproven{}
 }
 
-// settleService: a deletion says the plan in force, everything else the plan from then on.
-func (f *fold) settleService(x *fact, to timeline.Moment) {
+// confirmService: a deletion says the plan in force, everything else the plan from then on.
+func (f *fold) confirmService(x *fact, to timeline.Moment) {
 	size := x.size
 	if f.running && size.Plan == "" && size.PlanGUID == "" {
 		size = f.segment.size
@@ -223,24 +223,24 @@ func (f *fold) settleService(x *fact, to timeline.Moment) {
 		f.resume(x, f.at, size, noteWithin)
 		return
 	case x.verb == changed && planned:
-		if f.doubt.from == timeline.MinMoment {
-			f.doubt.from = to
+		if f.unproven.from == timeline.MinMoment {
+			f.unproven.from = to
 		}
 		f.resume(x, f.at, size, notePriorPlan)
 		return
 	}
-	f.doubt = doubt{}
+	f.unproven = unproven{}
 }
 
 // sizeBefore is the size before an app's fact: what the fact says of it, and else what it was.
 func (f *fold) sizeBefore(x *fact) *events.Footprint {
 	size := *x.size
-	if x.rare != nil && x.verb != wasRunning {
-		if x.rare.instances.Known() {
-			size.Instances = x.rare.instances
+	if x.extra != nil && x.verb != wasRunning {
+		if x.extra.instances.Known() {
+			size.Instances = x.extra.instances
 		}
-		if x.rare.memory.Known() {
-			size.MemoryMB = x.rare.memory
+		if x.extra.memory.Known() {
+			size.MemoryMB = x.extra.memory
 		}
 	}
 	if f.running {
@@ -260,14 +260,14 @@ func (f *fold) sizeBefore(x *fact) *events.Footprint {
 // is held. With the size that ran before the gap the run goes on, so that prices which count from
 // its beginning go on.
 func (f *fold) resume(x *fact, at timeline.Moment, size *events.Footprint, why note) {
-	d := f.doubt
+	d := f.unproven
 	if d.old && !f.running {
 		at, why = f.at, noteOld
 	}
 	at = min(max(at, d.from), f.at)
 	if f.running {
 		f.put(at, x.sequence)
-		f.doubt = doubt{}
+		f.unproven = unproven{}
 		s := &f.segment
 		s.start, s.flags, s.heldTo, s.opener = at, events.InferredStart, timeline.MinMoment, x.id
 		if !sameSize(s.size, size) {
@@ -277,11 +277,11 @@ func (f *fold) resume(x *fact, at timeline.Moment, size *events.Footprint, why n
 	} else {
 		if d.from != timeline.MinMoment {
 			p := part{since: d.from, of: x.of, size: size, flags: events.InferredStart, opening: x.sequence}
-			if !x.of.muted {
+			if !x.of.excluded {
 				f.emit(p, d.from, at, cause{gap: d.gap, note: why})
 			}
 		}
-		f.doubt = doubt{}
+		f.unproven = unproven{}
 		f.open(x, at, size, events.InferredStart)
 	}
 	f.holdBeforeGapEnds(x)

@@ -124,7 +124,7 @@ func (t *process) extend(x *fact, ch *timeline.Change) {
 func (t *process) folder(in *fold, s *state) *fold {
 	*in = fold{
 		state: s, rules: t.rules, process: t, parts: in.parts[:0], pending: in.pending[:0],
-		anomalies: in.anomalies[:0], words: in.words[:0],
+		anomalies: in.anomalies[:0], counted: in.counted[:0],
 	}
 	return in
 }
@@ -217,7 +217,7 @@ func (t *process) Decide(d *events.Decision, ch *timeline.Change) bool {
 	was := t.derive(&t.rules.before)
 	contradicts := t.decisions.Put(d)
 	is := t.replace(ch, was)
-	if contradicts && !slices.Contains(was.words, d.Hold) && !slices.Contains(is.words, d.Hold) {
+	if contradicts && !slices.Contains(was.counted, d.Hold) && !slices.Contains(is.counted, d.Hold) {
 		t.contradicted(d, ch)
 	}
 	return true
@@ -253,7 +253,7 @@ func (t *process) Held(out []events.Hold) []events.Hold {
 	for i := range t.tail.held {
 		out = append(out, t.hold(&t.tail.held[i]))
 	}
-	if t.tail.running && (t.tail.doubt.gap != nil || t.tail.segment.heldTo != timeline.MinMoment) {
+	if t.tail.running && (t.tail.unproven.gap != nil || t.tail.segment.heldTo != timeline.MinMoment) {
 		f := t.show(&t.rules.after, t.tail)
 		for i := range f.pending {
 			out = append(out, t.hold(&f.pending[i]))

@@ -19,8 +19,8 @@ type resource struct {
 	// folded.
 	base    *state
 	baseKey key
-	// through0 is the sequence up to which gaps are part of the baseline where nothing was folded.
-	through0 *uint64
+	// origin is the sequence up to which gaps are part of the baseline where nothing was folded.
+	origin *uint64
 	// passed are the gaps that the baseline holds. They may stand behind baseKey, and baseKey
 	// behind a gap by its root before it.
 	passed passed
@@ -57,7 +57,7 @@ func (t *resource) baselineKey() key {
 	if t.base != nil {
 		return t.baseKey
 	}
-	return key{sequence: *t.through0}
+	return key{sequence: *t.origin}
 }
 
 // through is the sequence up to which the gaps are part of the baseline.
@@ -76,7 +76,7 @@ func (t *resource) ahead() []*gap {
 func (t *resource) newFact(u *events.Usage, sequence uint64, near *events.Footprint) fact {
 	r := t.rules
 	of := labels{app: u.App, tenant: u.Tenant, space: u.Space, spaceName: u.SpaceName, name: u.Name}
-	of.muted = r.excluded != nil && r.excluded.MatchString(u.SpaceName)
+	of.excluded = r.excluded != nil && r.excluded.MatchString(u.SpaceName)
 	var nearOf *labels
 	var last *events.Footprint
 	if n := len(t.facts); n > 0 {
@@ -89,17 +89,17 @@ func (t *resource) newFact(u *events.Usage, sequence uint64, near *events.Footpr
 		size: r.shapes.size(&u.Footprint, last, near), verb: verbOf(u.Event),
 		before: earlierOf(u.Kind, u.Previous),
 	}
-	late := r.places[sequence]
+	late := r.insertions[sequence]
 	if late != nil && late.after == nil {
 		late = nil
 	}
 	if late != nil || !u.Listed.IsZero() || u.PreviousInstances.Known() || u.PreviousMemoryMB.Known() {
-		x.rare = &rare{
+		x.extra = &extra{
 			late: late, listed: timeline.MinMoment, instances: u.PreviousInstances,
 			memory: u.PreviousMemoryMB,
 		}
 		if !u.Listed.IsZero() {
-			x.rare.listed = timeline.MomentOf(u.Listed)
+			x.extra.listed = timeline.MomentOf(u.Listed)
 		}
 	}
 	return x
@@ -109,17 +109,17 @@ func (t *resource) newFact(u *events.Usage, sequence uint64, near *events.Footpr
 // a duplicate or came too late. gone reports whether the fact may be about something that was
 // folded.
 func (t *resource) add(x *fact, gone bool, ch *timeline.Change, put func()) {
-	if x.place() == nil {
+	if x.insertion() == nil {
 		ch.Tenant = x.of.tenant
 	}
 	switch {
 	case t.has(x):
-	case x.place() != nil && t.tooLate(x, gone):
+	case x.insertion() != nil && t.tooLate(x, gone):
 		t.addLate(x, ch)
 	default:
 		put()
 	}
-	if x.of.muted {
+	if x.of.excluded {
 		ch.Anomalies = ch.Anomalies[:0]
 	}
 }
@@ -141,7 +141,7 @@ func (t *resource) has(x *fact) bool {
 // forgotten.
 func (t *resource) tooLate(x *fact, gone bool) bool {
 	k := x.key()
-	if k.root() == unknownPlace || k.compare(t.baselineKey()) < 0 {
+	if k.root() == unknownRoot || k.compare(t.baselineKey()) < 0 {
 		return true
 	}
 	last := gap{sequence: t.passed.sequence, to: t.passed.to}

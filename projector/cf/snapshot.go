@@ -21,7 +21,7 @@ func (p packer) labels(l *labels) {
 	for _, t := range l.texts() {
 		p.Text(*t)
 	}
-	p.Bool(l.muted)
+	p.Bool(l.excluded)
 }
 
 func (l *labels) texts() [5]*string {
@@ -43,8 +43,8 @@ func (p packer) gap(g *gap) {
 
 func (p packer) id(id factID) { p.Bytes = append(p.Bytes, id[:]...) }
 
-// place writes the sequences from the root to a place; none for nil.
-func (p packer) place(at *place) {
+// insertion writes the sequences from the root to a place; none for nil.
+func (p packer) insertion(at *insertion) {
 	var path []uint64
 	for ; at != nil; at = at.after {
 		path = append(path, at.sequence)
@@ -55,7 +55,7 @@ func (p packer) place(at *place) {
 
 func (p packer) key(k key) {
 	p.Uint(k.sequence)
-	p.place(k.late)
+	p.insertion(k.late)
 }
 
 func (p packer) fact(x *fact) {
@@ -65,12 +65,12 @@ func (p packer) fact(x *fact) {
 	p.labels(x.of)
 	p.Footprint(x.size)
 	p.Uint(uint64(x.verb) | uint64(x.before)<<3)
-	p.Bool(x.rare != nil)
-	if x.rare != nil {
-		p.place(x.rare.late)
-		p.Moment(x.rare.listed)
-		p.Count(x.rare.instances)
-		p.Count(x.rare.memory)
+	p.Bool(x.extra != nil)
+	if x.extra != nil {
+		p.insertion(x.extra.late)
+		p.Moment(x.extra.listed)
+		p.Count(x.extra.instances)
+		p.Count(x.extra.memory)
 	}
 }
 
@@ -94,11 +94,11 @@ func (p packer) state(s *state) {
 	if s.running {
 		p.segment(&s.segment)
 	}
-	p.gap(s.doubt.gap)
-	p.Moment(s.doubt.from)
-	p.Moment(s.doubt.to)
-	p.Moment(s.doubt.listed)
-	p.Bool(s.doubt.old)
+	p.gap(s.unproven.gap)
+	p.Moment(s.unproven.from)
+	p.Moment(s.unproven.to)
+	p.Moment(s.unproven.listed)
+	p.Bool(s.unproven.old)
 	p.Moment(s.until)
 	p.gap(s.untilBy)
 	p.held(s.held)
@@ -113,10 +113,10 @@ func (p packer) segment(g *segment) {
 	p.id(g.opener)
 	p.Uint(g.opening)
 	p.numbers(g.more)
-	p.Moment(g.told)
+	p.Moment(g.sizeAt)
 	p.Moment(g.heldTo)
 	p.cause(&g.heldBy)
-	p.Bool(g.muted)
+	p.Bool(g.excluded)
 }
 
 func (p packer) held(held []part) {
@@ -143,14 +143,14 @@ func (f *Foundation) Pack(tp *timeline.Packer) {
 	for _, g := range f.gaps {
 		p.gap(g)
 	}
-	p.Uint(f.settled)
+	p.Uint(f.folded)
 	p.Uint(f.dropped)
 	p.state(&f.base[0])
 	p.state(&f.base[1])
-	p.Length(len(f.places))
-	for _, sequence := range slices.Sorted(maps.Keys(f.places)) {
-		p.place(f.places[sequence])
-		p.Moment(f.places[sequence].found)
+	p.Length(len(f.insertions))
+	for _, sequence := range slices.Sorted(maps.Keys(f.insertions)) {
+		p.insertion(f.insertions[sequence])
+		p.Moment(f.insertions[sequence].found)
 	}
 	p.Uint(f.forgotten)
 }
@@ -181,7 +181,7 @@ func (t *process) Pack(p *timeline.Packer) {
 func (t *builds) Pack(p *timeline.Packer) {
 	t.pack(packer{p})
 	p.Length(t.clean)
-	packer{p}.held(t.doubted)
+	packer{p}.held(t.cleanHolds)
 }
 
 // reader reads the values of Cloud Foundry.
@@ -196,7 +196,7 @@ func (r reader) labels() *labels {
 		for _, t := range l.texts() {
 			*t = r.Text()
 		}
-		l.muted = r.Bool()
+		l.excluded = r.Bool()
 		return &l
 	})
 	if l == nil {
@@ -226,12 +226,12 @@ type step struct {
 	after, sequence uint64
 }
 
-// place reads a place; nil for none. Equal places share their memory.
-func (r reader) place() *place {
-	places := timeline.Table[step, *place](r.Reader)
-	var at *place
+// insertion reads a place; nil for none. Equal places share their memory.
+func (r reader) insertion() *insertion {
+	insertions := timeline.Table[step, *insertion](r.Reader)
+	var at *insertion
 	for range r.Length() {
-		p := &place{sequence: r.Uint(), after: at}
+		p := &insertion{sequence: r.Uint(), after: at}
 		s := step{of: r.of, sequence: p.sequence}
 		if at != nil {
 			s.after, p.depth = at.sequence, at.depth+1
@@ -239,24 +239,24 @@ func (r reader) place() *place {
 				r.Fail()
 			}
 		}
-		if known := places[s]; known != nil && known.depth == p.depth {
+		if known := insertions[s]; known != nil && known.depth == p.depth {
 			p = known
 		} else {
-			places[s] = p
+			insertions[s] = p
 		}
 		at = p
 	}
 	return at
 }
 
-func (r reader) key() key { return key{r.Uint(), r.place()} }
+func (r reader) key() key { return key{r.Uint(), r.insertion()} }
 
 func (r reader) fact() fact {
 	x := fact{sequence: r.Uint(), id: r.id(), time: r.Moment(), of: r.labels(), size: r.Footprint()}
 	what := r.Below(32)
 	x.verb, x.before = verb(what&7), earlier(what>>3&3)
 	if r.Bool() {
-		x.rare = &rare{late: r.place(), listed: r.Moment(), instances: r.Count(), memory: r.Count()}
+		x.extra = &extra{late: r.insertion(), listed: r.Moment(), instances: r.Count(), memory: r.Count()}
 	}
 	if x.verb > buildpackSet {
 		r.Fail()
@@ -287,13 +287,13 @@ func (r reader) state() *state {
 		s.segment = segment{
 			start: r.Moment(), since: r.Moment(), of: r.labels(), size: r.Footprint(), flags: r.flags(), opener: r.id(),
 			opening: r.Uint(),
-			more:    r.numbers(), told: r.Moment(), heldTo: r.Moment(), heldBy: r.cause(), muted: r.Bool(),
+			more:    r.numbers(), sizeAt: r.Moment(), heldTo: r.Moment(), heldBy: r.cause(), excluded: r.Bool(),
 		}
 		if s.segment.heldTo != timeline.MinMoment && s.segment.heldBy.gap == nil {
 			r.Fail()
 		}
 	}
-	s.doubt = doubt{gap: r.gap(), from: r.Moment(), to: r.Moment(), listed: r.Moment(), old: r.Bool()}
+	s.unproven = unproven{gap: r.gap(), from: r.Moment(), to: r.Moment(), listed: r.Moment(), old: r.Bool()}
 	s.until, s.untilBy = r.Moment(), r.gap()
 	if s.until != timeline.MinMoment && s.untilBy == nil {
 		r.Fail()
@@ -329,12 +329,12 @@ func (f *Foundation) Unpack(tr *timeline.Reader) {
 		}
 		f.gaps = append(f.gaps, g)
 	}
-	f.settled, f.dropped = r.Uint(), r.Uint()
+	f.folded, f.dropped = r.Uint(), r.Uint()
 	f.base = [2]state{*r.state(), *r.state()}
 	for range r.Length() {
-		if p := r.place(); p != nil {
+		if p := r.insertion(); p != nil {
 			p.found = r.Moment()
-			f.places[p.sequence] = p
+			f.insertions[p.sequence] = p
 		}
 	}
 	f.forgotten = r.Uint()
@@ -372,7 +372,7 @@ func (t *process) Unpack(tr *timeline.Reader) {
 func (t *builds) Unpack(tr *timeline.Reader) {
 	r := reader{tr, t.rules}
 	t.unpack(r)
-	t.clean, t.doubted = int(r.Below(uint64(len(t.facts))+1)), r.held() //nolint:gosec // at most their number
+	t.clean, t.cleanHolds = int(r.Below(uint64(len(t.facts))+1)), r.held() //nolint:gosec // at most their number
 	if !r.Failed() {
 		now := t.now()
 		t.due = now.due(t.rules.timeout)

@@ -21,15 +21,15 @@ type build struct {
 	id         factID // of the first fact that is known of it
 	opening    uint64 // 0 where the beginning is not known
 	ending     uint64
-	doubt      cause // why it is held, unless somebody has decided; no gap if it is proven
+	unproven   cause // why it is held, unless somebody has decided; no gap if it is proven
 }
 
 // tally is the builds of one app as its facts tell.
 type tally struct {
-	all    []build           // those that are billed or will be, by start: ended and open ones
-	starts []timeline.Moment // of all, those that were given up too
-	held   []part
-	words  []string // the holds of the decisions that counted
+	all     []build           // those that are billed or will be, by start: ended and open ones
+	starts  []timeline.Moment // of all, those that were given up too
+	held    []part
+	counted []string // the holds of the decisions that counted
 	// clean reports whether no later fact in order can change anything.
 	clean bool
 	// foldable is how many facts stand before the last moment of the closed months at which no
@@ -103,7 +103,7 @@ func (t *builds) derive(horizon timeline.Moment) tally {
 func (f *buildFold) begin(x *fact) {
 	b := build{start: x.at, end: timeline.MaxMoment, of: x.of, size: x.size, id: x.id, opening: x.sequence}
 	if f.gap != nil && x.at < f.gap.to { // of that time not all facts are known
-		b.doubt = cause{gap: f.gap, fact: x.id, note: noteIncomplete}
+		b.unproven = cause{gap: f.gap, fact: x.id, note: noteIncomplete}
 	}
 	f.known = true
 	f.starts = append(f.starts, x.at)
@@ -115,13 +115,13 @@ func (f *buildFold) begin(x *fact) {
 // whoever ends. One of the builds that ran before them may have ended in its place, so that one of
 // those may end as late as it.
 func (f *buildFold) end(x *fact) {
-	at := f.oldest(func(b *build) bool { return b.doubt.gap == nil && b.start.Add(f.rules.timeout) > x.at })
+	at := f.oldest(func(b *build) bool { return b.unproven.gap == nil && b.start.Add(f.rules.timeout) > x.at })
 	hides := f.due > x.at
 	switch {
 	case at >= 0 && hides:
 		f.due = max(f.due, f.all[at].start.Add(f.rules.timeout))
 	case hides:
-		if at = f.oldest(func(b *build) bool { return b.doubt.gap != nil }); at < 0 {
+		if at = f.oldest(func(b *build) bool { return b.unproven.gap != nil }); at < 0 {
 			f.hidden(x)
 			return
 		}
@@ -152,7 +152,7 @@ func (f *buildFold) hidden(x *fact) {
 		start = max(f.gap.from, min(start, x.at.Add(-f.rules.timeout)))
 	}
 	f.all = append(f.all, build{
-		start: start, end: x.at, of: x.of, size: x.size, id: x.id, ending: x.sequence, doubt: cause{
+		start: start, end: x.at, of: x.of, size: x.size, id: x.id, ending: x.sequence, unproven: cause{
 			gap:  f.gap,
 			fact: x.id, note: noteWithin,
 		},
@@ -164,8 +164,8 @@ func (f *buildFold) hidden(x *fact) {
 func (f *buildFold) lose(g *gap) {
 	f.expire(g.from)
 	for i := range f.all {
-		if b := &f.all[i]; b.doubt.gap == nil && b.start < g.to && b.end > g.from {
-			b.doubt = cause{gap: g, fact: b.id, note: noteUnconfirmed}
+		if b := &f.all[i]; b.unproven.gap == nil && b.start < g.to && b.end > g.from {
+			b.unproven = cause{gap: g, fact: b.id, note: noteUnconfirmed}
 		}
 	}
 	if f.gap == nil || g.to > f.gap.to {
@@ -183,10 +183,10 @@ func (f *buildFold) over(at timeline.Moment) bool {
 // has ended within it then.
 func (f *buildFold) expire(now timeline.Moment) {
 	f.all = slices.DeleteFunc(f.all, func(b build) bool {
-		if b.end != timeline.MaxMoment || b.doubt.gap != nil || b.start.Add(f.rules.timeout) > now {
+		if b.end != timeline.MaxMoment || b.unproven.gap != nil || b.start.Add(f.rules.timeout) > now {
 			return false
 		}
-		if !b.of.muted {
+		if !b.of.excluded {
 			f.anomalies = append(f.anomalies, events.Anomaly{
 				Code: events.AnomalyBuildWithoutEnd, Resource: f.of.name, Time: b.start.Time(),
 				Message: "the build that began at " + b.start.String() + " has no end after " +
@@ -196,15 +196,15 @@ func (f *buildFold) expire(now timeline.Moment) {
 		return true
 	})
 	if f.due <= now {
-		f.endDoubtful()
+		f.endUnproven()
 	}
 }
 
-// endDoubtful ends the builds that have no ending since a gap: each may have run as long as a build
+// endUnproven ends the builds that have no ending since a gap: each may have run as long as a build
 // may last, or up to the gap's end.
-func (f *buildFold) endDoubtful() {
+func (f *buildFold) endUnproven() {
 	for i := range f.all {
-		if b := &f.all[i]; b.end == timeline.MaxMoment && b.doubt.gap != nil {
+		if b := &f.all[i]; b.end == timeline.MaxMoment && b.unproven.gap != nil {
 			b.end = min(f.gap.to, b.start.Add(f.rules.timeout))
 		}
 	}
@@ -213,27 +213,27 @@ func (f *buildFold) endDoubtful() {
 // decide takes the builds that are not proven out, but for those that an operator has released.
 // Those that nobody has decided about are held.
 func (f *buildFold) decide() {
-	f.endDoubtful()
+	f.endUnproven()
 	billed := f.all[:0]
 	for _, b := range f.all {
-		if b.doubt.gap == nil {
+		if b.unproven.gap == nil {
 			billed = append(billed, b)
 			continue
 		}
-		word, given := f.of.decided(&b.doubt)
+		decision, given := f.of.decided(&b.unproven)
 		if given {
-			f.words = append(f.words, word.Hold)
+			f.counted = append(f.counted, decision.Hold)
 		}
 		p := part{
 			start: max(b.start, f.rules.epoch), end: b.end, since: b.start, of: b.of, size: b.size,
-			cause: b.doubt,
+			cause: b.unproven,
 		}
 		switch {
-		case word.Release:
-			b.size = f.rules.shapes.size(completed(b.size, &word.Footprint), b.size)
+		case decision.Release:
+			b.size = f.rules.shapes.size(completed(b.size, &decision.Footprint), b.size)
 			billed = append(billed, b)
 			f.starts = append(f.starts, b.start)
-		case !given && p.start < p.end && !b.of.muted:
+		case !given && p.start < p.end && !b.of.excluded:
 			f.held = append(f.held, p)
 		}
 	}
@@ -245,7 +245,7 @@ func (f *buildFold) decide() {
 func (b *tally) running() []build {
 	var out []build
 	for i := range b.all {
-		if x := &b.all[i]; x.end == timeline.MaxMoment && !x.of.muted {
+		if x := &b.all[i]; x.end == timeline.MaxMoment && !x.of.excluded {
 			out = append(out, *x)
 		}
 	}
@@ -254,14 +254,14 @@ func (b *tally) running() []build {
 
 // due is when the oldest open build is given up.
 func (b *tally) due(timeout time.Duration) timeline.Moment {
-	if oldest := b.settled(); oldest != timeline.MaxMoment {
+	if oldest := b.countedTo(); oldest != timeline.MaxMoment {
 		return oldest.Add(timeout)
 	}
 	return timeline.MaxMoment
 }
 
 // settled is up to when the number of builds is known: the start of the oldest open one.
-func (b *tally) settled() timeline.Moment {
+func (b *tally) countedTo() timeline.Moment {
 	for i := range b.all {
 		if b.all[i].end == timeline.MaxMoment {
 			return b.all[i].start
@@ -278,7 +278,7 @@ func (b *tally) count(r *Foundation, until timeline.Moment) []part {
 	var out []part
 	for i := 0; i+1 < len(bounds); i++ {
 		p, n, goesOn := b.during(bounds[i], bounds[i+1])
-		if n == 0 || p.of.muted {
+		if n == 0 || p.of.excluded {
 			continue
 		}
 		size := *p.size
@@ -317,7 +317,7 @@ func (b *tally) during(start, end timeline.Moment) (p part, n uint32, goesOn boo
 		if x.opening == 0 && x.start == p.start {
 			p.flags |= events.InferredStart
 		}
-		if x.doubt.gap != nil && x.ending == 0 && x.end == p.end {
+		if x.unproven.gap != nil && x.ending == 0 && x.end == p.end {
 			p.flags |= events.InferredEnd
 		}
 		for _, sequence := range [...]uint64{x.opening, x.ending} {

@@ -42,8 +42,8 @@ type group struct {
 	width int // index of its window in windowHours
 	// for each width the newest windows that were heard, ascending, groups.windows of them at the
 	// most
-	heard   [3][]int64
-	pending []int64 // hours that were heard and that the horizon has not passed, ascending
+	reported [3][]int64
+	pending  []int64 // hours that were heard and that the horizon has not passed, ascending
 }
 
 // newGroups returns groups of which nothing has been heard. A database is gone when it is missing
@@ -63,9 +63,9 @@ func floorDiv(a, b int64) int64 {
 	return q
 }
 
-// hear takes note of an exists notification, of whatever database. Hearing it again changes
+// observe takes note of an exists notification, of whatever database. Hearing it again changes
 // nothing.
-func (g *groups) hear(u *events.Usage) {
+func (g *groups) observe(u *events.Usage) {
 	if u.Event != events.EventTroveExists || u.Publisher == "" || g.windows <= 0 {
 		return
 	}
@@ -77,7 +77,7 @@ func (g *groups) hear(u *events.Usage) {
 		of = &group{}
 		g.by[u.Publisher] = of
 	}
-	for of.width+1 < len(of.heard) && int64(u.AuditSeconds.Or(0)) > 3600*windowHours()[of.width] {
+	for of.width+1 < len(of.reported) && int64(u.AuditSeconds.Or(0)) > 3600*windowHours()[of.width] {
 		of.width++
 		g.moved = true
 	}
@@ -111,17 +111,17 @@ func (of *group) count(hour int64, keep int) bool {
 	changed := false
 	for i, width := range windowHours() {
 		window := floorDiv(hour, width)
-		at, found := slices.BinarySearch(of.heard[i], window)
+		at, found := slices.BinarySearch(of.reported[i], window)
 		switch {
 		case found:
 			continue
-		case len(of.heard[i]) < keep:
-			of.heard[i] = slices.Insert(of.heard[i], at, window)
+		case len(of.reported[i]) < keep:
+			of.reported[i] = slices.Insert(of.reported[i], at, window)
 		case at == 0:
 			continue
 		default: // the oldest makes room
-			copy(of.heard[i], of.heard[i][1:at])
-			of.heard[i][at-1] = window
+			copy(of.reported[i], of.reported[i][1:at])
+			of.reported[i][at-1] = window
 		}
 		changed = true
 	}
@@ -150,10 +150,10 @@ func (g *groups) reach(horizon time.Time) bool {
 func (g *groups) missing(publishers []reporter, last time.Time) bool {
 	for i := range publishers {
 		of := g.by[publishers[i].publisher]
-		if of == nil || len(of.heard[of.width]) < g.windows {
+		if of == nil || len(of.reported[of.width]) < g.windows {
 			continue
 		}
-		if of.heard[of.width][0] > floorDiv(hour(last), windowHours()[of.width])+1 {
+		if of.reported[of.width][0] > floorDiv(hour(last), windowHours()[of.width])+1 {
 			return true
 		}
 	}

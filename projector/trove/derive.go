@@ -52,9 +52,9 @@ type derivation struct {
 	provisional bool         // the end is where it was seen last
 	created     *fact
 	ending      uint64   // sequence of the deletion
-	revenant    uint64   // sequence of the first exists after it
-	steady      *look    // what the last signs say, when they show the flavour in use
-	doubtful    []uint64 // sequences of the signs that may be of before or after a change
+	reappeared  uint64   // sequence of the first exists after it
+	stable      *content // what the last signs say, when they show the flavour in use
+	unproven    []uint64 // sequences of the signs that may be of before or after a change
 }
 
 func (d *derivation) anomaly(code string, at time.Time, format string, args ...any) {
@@ -93,12 +93,12 @@ func (d *derivation) evidence() (e evidence) {
 			e.alive = true
 		}
 	}
-	for i := range d.in.signs {
-		built := d.in.signs[i].look.built
+	for i := range d.in.reports {
+		built := d.in.reports[i].content.built
 		e.alive, e.failed = e.alive || built, e.failed || !built
 	}
-	if len(d.in.signs) > 0 {
-		if at := unixNano(d.in.signs[0].at); e.first.IsZero() || at.Before(e.first) {
+	if len(d.in.reports) > 0 {
+		if at := unixNano(d.in.reports[0].at); e.first.IsZero() || at.Before(e.first) {
 			e.first = at
 		}
 	}
@@ -173,9 +173,9 @@ func (d *derivation) afterDelete(deleted *fact) {
 			return
 		}
 	}
-	for i := range d.in.signs {
-		if s := &d.in.signs[i]; s.seen > deleted.observed.UnixNano() {
-			d.revenant = s.sequence
+	for i := range d.in.reports {
+		if s := &d.in.reports[i]; s.seen > deleted.observed.UnixNano() {
+			d.reappeared = s.sequence
 			reported(events.EventTroveExists, unixNano(s.at))
 			return
 		}

@@ -12,9 +12,9 @@ import (
 func (in *instance) difference(ch *timeline.Change, before *derived) {
 	d := derivation{in: in}
 	after := d.derive()
-	in.steady = nil
-	if n := len(in.signs); n > 0 && d.end.IsZero() && d.steady == in.signs[n-1].look {
-		in.steady = d.steady
+	in.stable = nil
+	if n := len(in.reports); n > 0 && d.end.IsZero() && d.stable == in.reports[n-1].content {
+		in.stable = d.stable
 	}
 	same := func(a, b *events.Span) bool { return keyOf(a) == keyOf(b) }
 	for _, kind := range []string{events.KindInstance, events.KindVolume} {

@@ -22,16 +22,16 @@ const (
 	maxLate       = 16
 )
 
-// silentKept is how long, by the horizon, a database that went silent is remembered, in case that
+// missingKept is how long, by the horizon, a database that went silent is remembered, in case that
 // it comes back.
-const silentKept = 400 * 24 * time.Hour
+const missingKept = 400 * 24 * time.Hour
 
 // instance is what is known of one Trove instance.
 type instance struct {
 	rules     *Foundation
 	resource  string
-	facts     []fact // all but exists, by time
-	signs     []sign // exists, thinned, by time
+	facts     []fact   // all but exists, by time
+	reports   []report // exists, thinned, by time
 	decisions timeline.Decisions
 	// What all facts together say, whichever of them are kept.
 	born       time.Time // the earliest created_at; zero if none was said
@@ -40,12 +40,12 @@ type instance struct {
 	name       string // of the fact that was reported last
 	nameAt     time.Time
 	latest     time.Time // of all times that facts say
-	lastSign   time.Time // when life was last reported
+	lastReport time.Time // when life was last reported
 	lastSeen   time.Time // up to when the reports say that it lived
 	publishers []reporter
-	// steady is what the newest exists say while another one that says the same changes nothing;
+	// stable is what the newest exists say while another one that says the same changes nothing;
 	// nil when that is not known.
-	steady *look
+	stable *content
 	// gone says that it is missing from the reports of a task manager that goes on reporting
 	// others.
 	gone bool
@@ -73,25 +73,25 @@ type fact struct {
 	volumeUnknown bool
 }
 
-// sign is an exists notification: a sign of life. Of those of one day that say the same, the first
+// report is an exists notification: a sign of life. Of those of one day that say the same, the first
 // and the last are kept, so that what is kept is bounded and does not depend on their order. What
 // is lost with the others: when a change arrives late, that belongs between two signs of a day that
 // say the same, and the change back was lost, then the change back counts from the last of them and
 // not from the first that shows it, up to a day late.
-type sign struct {
+type report struct {
 	at       int64 // the notification's timestamp, in nanoseconds of Unix time
 	seen     int64 // up to when it says that the database lived
 	sequence uint64
-	look     *look
+	content  *content
 }
 
-// look is what an exists says of the database.
-type look struct {
+// content is what an exists says of the database.
+type content struct {
 	flavor, flavorID string
 	built            bool // neither its state nor the lack of a server says that it was never made
 }
 
-func compareLooks(a, b *look) int {
+func compareContents(a, b *content) int {
 	if a == b {
 		return 0
 	}
@@ -105,8 +105,8 @@ func compareLooks(a, b *look) int {
 	return cmp.Or(cmp.Compare(a.flavorID, b.flavorID), cmp.Compare(a.flavor, b.flavor), rank)
 }
 
-func compareSigns(a, b *sign) int {
-	return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.seen, b.seen), compareLooks(a.look, b.look))
+func compareReports(a, b *report) int {
+	return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.seen, b.seen), compareContents(a.content, b.content))
 }
 
 // reporter is a task manager that reported the database, and when it last did.
@@ -129,7 +129,7 @@ func (in *instance) add(u *events.Usage, sequence uint64, ch *timeline.Change) {
 	}
 	if in.again(u) {
 		in.note(u)
-		in.addSign(u, sequence)
+		in.addReport(u, sequence)
 		in.judge(ch)
 		return
 	}
@@ -137,7 +137,7 @@ func (in *instance) add(u *events.Usage, sequence uint64, ch *timeline.Change) {
 	in.note(u)
 	add := in.addFact
 	if u.Event == events.EventTroveExists {
-		add = in.addSign
+		add = in.addReport
 	}
 	if add(u, sequence) && in.rules.closed().After(effective(u)) {
 		in.thin()
@@ -150,15 +150,15 @@ func (in *instance) add(u *events.Usage, sequence uint64, ch *timeline.Change) {
 // changes nothing but when the database was last seen. Most facts are such. One of a closed month
 // may change which signs are kept.
 func (in *instance) again(u *events.Usage) bool {
-	return u.Event == events.EventTroveExists && in.steady != nil && !in.gone && *in.steady == lookOf(u) &&
-		reported(u).UnixNano() > in.signs[len(in.signs)-1].at && u.Tenant == in.tenant &&
+	return u.Event == events.EventTroveExists && in.stable != nil && !in.gone && *in.stable == contentOf(u) &&
+		reported(u).UnixNano() > in.reports[len(in.reports)-1].at && u.Tenant == in.tenant &&
 		(u.Name == "" || u.Name == in.name) &&
 		(u.Created.IsZero() || !u.Created.Before(in.born) && !in.born.IsZero()) &&
 		!in.rules.closed().After(effective(u))
 }
 
-func lookOf(u *events.Usage) look {
-	return look{flavor: u.Footprint.Flavor, flavorID: u.Footprint.FlavorID, built: !u.NoServer && !building(u.State)}
+func contentOf(u *events.Usage) content {
+	return content{flavor: u.Footprint.Flavor, flavorID: u.Footprint.FlavorID, built: !u.NoServer && !building(u.State)}
 }
 
 // Decide implements timeline.Timeline.
@@ -185,7 +185,7 @@ func (in *instance) judge(ch *timeline.Change) {
 }
 
 func (in *instance) missing() bool {
-	return in.rules.groups.windows > 0 && !in.lastSign.IsZero() && in.rules.groups.missing(in.publishers, in.lastSign)
+	return in.rules.groups.windows > 0 && !in.lastReport.IsZero() && in.rules.groups.missing(in.publishers, in.lastReport)
 }
 
 // note takes down what a fact says that does not depend on which facts are kept.
@@ -214,7 +214,7 @@ func (in *instance) note(u *events.Usage) {
 	default:
 		in.lastSeen = timeline.Later(in.lastSeen, at, observed)
 	}
-	in.lastSign = timeline.Later(in.lastSign, observed)
+	in.lastReport = timeline.Later(in.lastReport, observed)
 }
 
 // effective is when a fact counts: an exists proves the flavour at the moment of its report.
@@ -261,21 +261,21 @@ func (in *instance) addFact(u *events.Usage, sequence uint64) bool {
 	return true
 }
 
-const signBucket = int64(time.Hour)
+const reportBucket = int64(time.Hour)
 
-// addSign puts an exists in its place, unless its hour has two that say the same around it, and
+// addReport puts an exists in its place, unless its hour has two that say the same around it, and
 // reports whether it did.
-func (in *instance) addSign(u *events.Usage, sequence uint64) bool {
-	l := lookOf(u)
-	s := sign{
+func (in *instance) addReport(u *events.Usage, sequence uint64) bool {
+	l := contentOf(u)
+	s := report{
 		at: reported(u).UnixNano(), seen: min(u.Time.UnixNano(), reported(u).UnixNano()), sequence: sequence,
-		look: in.look(l),
+		content: in.content(l),
 	}
-	hour := floorDiv(s.at, signBucket) * signBucket
+	hour := floorDiv(s.at, reportBucket) * reportBucket
 	first, last, same := 0, 0, 0
-	from, _ := slices.BinarySearchFunc(in.signs, hour, func(x sign, at int64) int { return cmp.Compare(x.at, at) })
-	for i := from; i < len(in.signs) && in.signs[i].at < hour+signBucket; i++ {
-		if *in.signs[i].look != l {
+	from, _ := slices.BinarySearchFunc(in.reports, hour, func(x report, at int64) int { return cmp.Compare(x.at, at) })
+	for i := from; i < len(in.reports) && in.reports[i].at < hour+reportBucket; i++ {
+		if *in.reports[i].content != l {
 			continue
 		}
 		if same == 0 {
@@ -286,27 +286,27 @@ func (in *instance) addSign(u *events.Usage, sequence uint64) bool {
 	}
 	switch {
 	case same == 0:
-	case compareSigns(&s, &in.signs[first]) < 0:
+	case compareReports(&s, &in.reports[first]) < 0:
 		if same > 1 {
-			in.signs = slices.Delete(in.signs, first, first+1)
+			in.reports = slices.Delete(in.reports, first, first+1)
 		}
-	case compareSigns(&s, &in.signs[last]) > 0:
+	case compareReports(&s, &in.reports[last]) > 0:
 		if same > 1 {
-			in.signs = slices.Delete(in.signs, last, last+1)
+			in.reports = slices.Delete(in.reports, last, last+1)
 		}
 	default:
 		return false
 	}
-	at, _ := slices.BinarySearchFunc(in.signs, s, func(a, b sign) int { return compareSigns(&a, &b) })
-	in.signs = slices.Insert(in.signs, at, s)
+	at, _ := slices.BinarySearchFunc(in.reports, s, func(a, b report) int { return compareReports(&a, &b) })
+	in.reports = slices.Insert(in.reports, at, s)
 	return true
 }
 
-// look returns l, or the equal one that a sign has already.
-func (in *instance) look(l look) *look {
-	for i := len(in.signs) - 1; i >= 0; i-- {
-		if *in.signs[i].look == l {
-			return in.signs[i].look
+// content returns l, or the equal one that a sign has already.
+func (in *instance) content(l content) *content {
+	for i := len(in.reports) - 1; i >= 0; i-- {
+		if *in.reports[i].content == l {
+			return in.reports[i].content
 		}
 	}
 	return &l
@@ -325,7 +325,7 @@ func building(state string) bool {
 // with no other fact between them. The spans stay what they are, and what is kept of a closed month
 // grows with its changes only.
 func (in *instance) thin() {
-	if in.rules.closed().IsZero() || len(in.signs) < 3 {
+	if in.rules.closed().IsZero() || len(in.reports) < 3 {
 		return
 	}
 	d := derivation{in: in}
@@ -335,22 +335,22 @@ func (in *instance) thin() {
 			evidence[s.evidence] = true
 		}
 	}
-	for _, sequence := range append(d.doubtful, d.revenant) {
+	for _, sequence := range append(d.unproven, d.reappeared) {
 		evidence[sequence] = true
 	}
 	closed := in.rules.closed().UnixNano()
-	kept := in.signs[:1]
-	for i := 1; i < len(in.signs); i++ {
-		s := in.signs[i]
-		middle := i+1 < len(in.signs) && s.at < closed && !evidence[s.sequence] && *in.signs[i-1].look == *s.look &&
-			*in.signs[i+1].look == *s.look &&
-			!in.between(in.signs[i-1].at, in.signs[i+1].at)
+	kept := in.reports[:1]
+	for i := 1; i < len(in.reports); i++ {
+		s := in.reports[i]
+		middle := i+1 < len(in.reports) && s.at < closed && !evidence[s.sequence] && *in.reports[i-1].content == *s.content &&
+			*in.reports[i+1].content == *s.content &&
+			!in.between(in.reports[i-1].at, in.reports[i+1].at)
 		if !middle {
 			kept = append(kept, s)
 		}
 	}
-	clear(in.signs[len(kept):])
-	in.signs = kept
+	clear(in.reports[len(kept):])
+	in.reports = kept
 }
 
 // between reports whether a fact other than exists counts, or was reported, between two times.
@@ -425,7 +425,7 @@ func (in *instance) forgettable() (end time.Time, ok bool) {
 	if len(tracks.Holds) > 0 || slices.ContainsFunc(tracks.Spans, func(s events.Span) bool { return s.Running() }) {
 		return time.Time{}, false
 	}
-	if d.provisional && in.rules.Horizon.Time().Sub(in.latest) < silentKept {
+	if d.provisional && in.rules.Horizon.Time().Sub(in.latest) < missingKept {
 		return time.Time{}, false
 	}
 	return d.end, true

@@ -28,30 +28,30 @@ const modifyPrecision = time.Second
 
 // flavours are the flavours in use, in order of time.
 func (d *derivation) flavours() []size {
-	facts, signs := d.in.facts, d.in.signs
+	facts, reports := d.in.facts, d.in.reports
 	var sizes []size
 	var known int64 // when the flavour in use was last confirmed
-	for i, j := 0, 0; i < len(facts) || j < len(signs); {
-		if i < len(facts) && (j == len(signs) || facts[i].at.UnixNano() <= signs[j].at) {
+	for i, j := 0, 0; i < len(facts) || j < len(reports); {
+		if i < len(facts) && (j == len(reports) || facts[i].at.UnixNano() <= reports[j].at) {
 			f := &facts[i]
 			i++
 			if hasFlavor(&f.footprint) {
-				sizes, d.steady = d.flavourFact(sizes, f, known), nil
+				sizes, d.stable = d.flavourFact(sizes, f, known), nil
 				known = f.at.UnixNano()
 			}
 			continue
 		}
-		s := &signs[j]
+		s := &reports[j]
 		j++
-		if s.look != d.steady && (s.look.flavor != "" || s.look.flavorID != "") {
-			sizes = d.flavourSign(sizes, s, known)
-			d.steady = nil
+		if s.content != d.stable && (s.content.flavor != "" || s.content.flavorID != "") {
+			sizes = d.flavourReport(sizes, s, known)
+			d.stable = nil
 			if last := &sizes[len(sizes)-1]; last.evidence != s.sequence && sameFlavor(last.footprint,
-				s.look.footprint()) {
-				d.steady = s.look
+				s.content.footprint()) {
+				d.stable = s.content
 			}
 		}
-		if n := len(d.doubtful); n == 0 || d.doubtful[n-1] != s.sequence {
+		if n := len(d.unproven); n == 0 || d.unproven[n-1] != s.sequence {
 			known = s.at
 		}
 	}
@@ -61,20 +61,20 @@ func (d *derivation) flavours() []size {
 	return sizes
 }
 
-func (l *look) footprint() events.Footprint {
+func (l *content) footprint() events.Footprint {
 	return events.Footprint{Flavor: l.flavor, FlavorID: l.flavorID}
 }
 
-// flavourSign applies an exists that names a flavour.
-func (d *derivation) flavourSign(sizes []size, s *sign, known int64) []size {
-	footprint, seen := s.look.footprint(), unixNano(s.seen)
+// flavourReport applies an exists that names a flavour.
+func (d *derivation) flavourReport(sizes []size, s *report, known int64) []size {
+	footprint, seen := s.content.footprint(), unixNano(s.seen)
 	switch {
 	case len(sizes) == 0:
 		return append(sizes, size{at: d.start, footprint: d.completed(footprint), evidence: s.sequence})
 	case inUse(sizes, footprint, seen):
 		return sizes
-	case inDoubt(sizes, seen):
-		d.doubtful = append(d.doubtful, s.sequence)
+	case unprovenAt(sizes, seen):
+		d.unproven = append(d.unproven, s.sequence)
 		d.anomaly(events.AnomalyLostChange, unixNano(s.at),
 			"exists shows flavour %s while the flavour was being changed, and no modify_flavor to it was collected "+
 				"since %s",
@@ -117,8 +117,8 @@ func (d *derivation) otherBefore(last *size, f *fact) bool {
 		return false
 	}
 	within := func(at time.Time) bool { return at.After(last.at) && !at.After(f.at) }
-	return !slices.ContainsFunc(d.in.signs, func(s sign) bool {
-		return within(unixNano(s.at)) && sameFlavor(was, s.look.footprint())
+	return !slices.ContainsFunc(d.in.reports, func(s report) bool {
+		return within(unixNano(s.at)) && sameFlavor(was, s.content.footprint())
 	}) && !slices.ContainsFunc(d.in.facts, func(o fact) bool {
 		return hasFlavor(&o.footprint) && sameFlavor(was, o.footprint) &&
 			(within(o.at) || o.footprint.MemoryMB == f.oldMemory)
@@ -143,15 +143,15 @@ func inUse(sizes []size, footprint events.Footprint, seen time.Time) bool {
 		if sameFlavor(sizes[i].footprint, footprint) {
 			return true
 		}
-		if !inDoubt(sizes[:i+1], seen) {
+		if !unprovenAt(sizes[:i+1], seen) {
 			return false
 		}
 	}
 	return false
 }
 
-// inDoubt reports whether the last change may have come after a sign was taken.
-func inDoubt(sizes []size, seen time.Time) bool {
+// unprovenAt reports whether the last change may have come after a sign was taken.
+func unprovenAt(sizes []size, seen time.Time) bool {
 	return !sizes[len(sizes)-1].at.Add(modifyPrecision).Before(seen)
 }
 
@@ -174,7 +174,7 @@ func (d *derivation) someEvidence() uint64 {
 	if len(d.in.facts) > 0 {
 		return d.in.facts[0].sequence
 	}
-	return d.in.signs[0].sequence
+	return d.in.reports[0].sequence
 }
 
 // completed is a flavour with what the fact left out, as every exists leaves out the memory, taken

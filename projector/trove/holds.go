@@ -32,12 +32,12 @@ func (in *instance) canHold(id string) bool {
 // nobody decided it is listed, and if it was discarded it is not.
 func (d *derivation) released(kind string, s *size, from, to time.Time) bool {
 	id := d.in.rules.HoldID(kind, d.in.resource, s.held, "")
-	word, given := d.in.decisions.On(id)
-	if given && !word.Release {
+	decision, given := d.in.decisions.On(id)
+	if given && !decision.Release {
 		return false
 	}
 	if given {
-		complete := d.complete(kind, s.footprint, word.Footprint)
+		complete := d.complete(kind, s.footprint, decision.Footprint)
 		if kind == events.KindVolume && complete.VolumeGB.Or(0) > 0 || kind == events.KindInstance &&
 			hasFlavor(&complete) {
 			s.footprint = complete
@@ -118,8 +118,8 @@ func (d *derivation) late() {
 	for i := range d.in.late {
 		f := &d.in.late[i]
 		id := d.in.rules.HoldID(kindOf(f), d.in.resource, events.AnomalyClosedPeriod, f.ID)
-		word, given := d.in.decisions.On(id)
-		if given && !word.Release {
+		decision, given := d.in.decisions.On(id)
+		if given && !decision.Release {
 			continue
 		}
 		if given {

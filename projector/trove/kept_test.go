@@ -70,7 +70,7 @@ func (d *databases) derived() map[string]derived {
 // kept counts the facts that are kept.
 func (d *databases) kept() (n int) {
 	for _, in := range d.all {
-		n += len(in.facts) + len(in.signs)
+		n += len(in.facts) + len(in.reports)
 	}
 	return n
 }

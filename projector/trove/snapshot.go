@@ -29,7 +29,7 @@ func (f *Foundation) Unpack(r *timeline.Reader) {
 // times are the times of an instance.
 func (in *instance) times() [8]*time.Time {
 	return [...]*time.Time{
-		&in.born, &in.tenantAt, &in.nameAt, &in.latest, &in.lastSign, &in.lastSeen, &in.published,
+		&in.born, &in.tenantAt, &in.nameAt, &in.latest, &in.lastReport, &in.lastSeen, &in.published,
 		&in.ended,
 	}
 }
@@ -46,20 +46,20 @@ func (in *instance) Pack(p *timeline.Packer) {
 	for i := range in.facts {
 		in.facts[i].pack(p)
 	}
-	looks := in.looks()
-	p.Length(len(looks))
-	for _, l := range looks {
+	contents := in.contents()
+	p.Length(len(contents))
+	for _, l := range contents {
 		p.Text(l.flavor)
 		p.Text(l.flavorID)
 		p.Bool(l.built)
 	}
-	p.Length(len(in.signs))
-	for i := range in.signs {
-		s := &in.signs[i]
+	p.Length(len(in.reports))
+	for i := range in.reports {
+		s := &in.reports[i]
 		p.Int(s.at)
 		p.Int(s.at - s.seen)
 		p.Uint(s.sequence)
-		p.Uint(uint64(slices.Index(looks, s.look))) //nolint:gosec // it is there
+		p.Uint(uint64(slices.Index(contents, s.content))) //nolint:gosec // it is there
 	}
 	p.Decisions(in.decisions)
 	p.Length(len(in.publishers))
@@ -70,14 +70,14 @@ func (in *instance) Pack(p *timeline.Packer) {
 	p.LateFacts(in.late)
 }
 
-// looks are the different looks of the signs.
-func (in *instance) looks() (looks []*look) {
-	for i := range in.signs {
-		if !slices.Contains(looks, in.signs[i].look) {
-			looks = append(looks, in.signs[i].look)
+// contents are the different looks of the signs.
+func (in *instance) contents() (contents []*content) {
+	for i := range in.reports {
+		if !slices.Contains(contents, in.reports[i].content) {
+			contents = append(contents, in.reports[i].content)
 		}
 	}
-	return looks
+	return contents
 }
 
 func (f *fact) pack(p *timeline.Packer) {
@@ -110,29 +110,29 @@ func (in *instance) Unpack(r *timeline.Reader) {
 			volumeUnknown: r.Bool(),
 		})
 	}
-	looks := make([]*look, 0, 4)
+	contents := make([]*content, 0, 4)
 	for range r.Length() {
 		if r.Failed() {
 			return
 		}
-		looks = append(looks, &look{flavor: r.Text(), flavorID: r.Text(), built: r.Bool()})
+		contents = append(contents, &content{flavor: r.Text(), flavorID: r.Text(), built: r.Bool()})
 	}
 	for range r.Length() {
-		s := sign{at: r.Int()}
+		s := report{at: r.Int()}
 		s.seen, s.sequence = s.at-r.Int(), r.Uint()
-		at := r.Below(uint64(len(looks)))
+		at := r.Below(uint64(len(contents)))
 		if r.Failed() {
 			return
 		}
-		s.look = looks[at]
-		in.signs = append(in.signs, s)
+		s.content = contents[at]
+		in.reports = append(in.reports, s)
 	}
 	in.decisions = r.Decisions()
 	for range r.Length() {
 		in.publishers = append(in.publishers, reporter{publisher: r.Text(), last: r.Int()})
 	}
 	in.late = r.LateFacts()
-	if len(in.facts)+len(in.signs) == 0 && in.ended.IsZero() && len(in.decisions) == 0 {
+	if len(in.facts)+len(in.reports) == 0 && in.ended.IsZero() && len(in.decisions) == 0 {
 		r.Fail()
 	}
 }
@@ -145,7 +145,7 @@ func (g *groups) pack(p *timeline.Packer) {
 		of := g.by[name]
 		p.Raw(name)
 		p.Length(of.width)
-		for _, numbers := range append(of.heard[:], of.pending) {
+		for _, numbers := range append(of.reported[:], of.pending) {
 			p.Length(len(numbers))
 			for _, n := range numbers {
 				p.Int(n)
@@ -158,9 +158,9 @@ func (g *groups) unpack(r *timeline.Reader) {
 	g.horizon, g.moved = r.Time(), r.Bool()
 	for range r.Length() {
 		name := r.Raw()
-		of := &group{width: int(r.Below(uint64(len(group{}.heard))))} //nolint:gosec // 0 to 2
-		for i := range of.heard {
-			of.heard[i] = numbers(r)
+		of := &group{width: int(r.Below(uint64(len(group{}.reported))))} //nolint:gosec // 0 to 2
+		for i := range of.reported {
+			of.reported[i] = numbers(r)
 		}
 		of.pending = numbers(r)
 		g.by[name] = of

@@ -42,7 +42,7 @@ func (f *Foundation) Observe(u *events.Usage, _ uint64, _ bool) bool {
 	if u.Kind != events.KindInstance {
 		return false
 	}
-	f.groups.hear(u)
+	f.groups.observe(u)
 	return true
 }
 

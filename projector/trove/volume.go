@@ -69,7 +69,7 @@ func (d *derivation) oldVolume(f *fact, last events.Count) {
 
 // replica notes a resize_volume.end with the size that the volume has already. Trove resizes a
 // primary and its replicas under one request, and each resize_volume.end names the primary
-// (trove/instance/models.py, Instance.resize_volume). Nothing else looks like this: the API refuses
+// (trove/instance/models.py, Instance.resize_volume). Nothing else contents like this: the API refuses
 // a resize that is not to a larger size, and a resize that failed sends resize_volume.error. A
 // Trove that sends modify_volume, too, sends resize_volume.end once after it, which is awaited.
 func (d *derivation) replica(f *fact, last *size, awaited bool) {
