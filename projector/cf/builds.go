@@ -10,7 +10,7 @@ import (
 // builds is the timeline of the builds of one app.
 type builds struct {
 	resource
-	clean      int             // how many facts stand before the last moment at which no build was open
+	clean      int             // number of facts before the last moment without an open build
 	due        timeline.Moment // when the next open build is given up
 	cleanHolds []part          // the holds of the clean facts
 }
@@ -34,7 +34,7 @@ func (t *builds) put(x *fact, ch *timeline.Change) {
 // now is the tally at the horizon.
 func (t *builds) now() tally { return t.derive(t.rules.Horizon) }
 
-// reopen forgets which builds later facts in order do not change.
+// reopen makes all facts count again: a fact among them may change every build.
 func (t *builds) reopen() { t.clean, t.cleanHolds = 0, nil }
 
 // replace derives the builds anew, and puts out the difference to before.
@@ -116,8 +116,8 @@ func (t *builds) Close() bool {
 	return len(t.facts) == 0 && !t.Listed()
 }
 
-// foldable is how many facts of closed months can be folded; -1 for none, and no gap: up to a
-// moment at which no build was open, unless one before it is held.
+// foldable is the number of facts of closed months before the last moment without an open build; -1
+// for none, and no gap, if a build before it is held.
 func (t *builds) foldable() int {
 	whole := *t
 	whole.reopen()
@@ -171,7 +171,7 @@ func (t *builds) Held(out []events.Hold) []events.Hold {
 	return out
 }
 
-// Accrued implements timeline.Timeline. It appends the spans of open builds, and of those beside
+// Accrued implements timeline.Timeline. It appends the spans of open builds, and of builds beside
 // them, as if all ended at the horizon.
 func (t *builds) Accrued(out []events.Span) []events.Span {
 	if t.clean == len(t.facts) {

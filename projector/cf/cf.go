@@ -1,8 +1,8 @@
 // Package cf makes timelines of Cloud Foundry's processes, tasks, service instances and builds.
 //
 // A fact goes through fact.go (its position in the order of the API), then process.go with fold.go
-// and gap.go, or builds.go with tally.go, and leaves as spans through difference.go. resource.go
-// has the part that processes and builds share.
+// and gap.go, or builds.go with tally.go, and leaves as spans through difference.go. resource.go is
+// common to processes and builds.
 package cf
 
 import (
@@ -22,13 +22,13 @@ type Foundation struct {
 	timeout  time.Duration  // of builds
 	excluded *regexp.Regexp // names of spaces; nil for none
 	gaps     []*gap         // in order
-	// settled is the sequence up to which gaps are part of the timelines' baselines; base is what
-	// they make of a timeline without facts, by list. Those up to the sequence dropped are not kept
-	// any more: builds may rest on a gap for longer.
+	// folded is the sequence up to which gaps are part of all baselines; base is the state of a
+	// timeline without facts, by list. Gaps up to the sequence dropped are forgotten: builds may
+	// need a gap for longer.
 	folded, dropped uint64
 	base            [2]state
-	insertions      map[uint64]*insertion // of facts that were found late, and of those that they follow
-	forgotten       uint64                // the last fact that was found late and whose place is not kept any more
+	insertions      map[uint64]*insertion // of late facts, and of the facts before them
+	forgotten       uint64                // sequence of the last late fact without an insertion
 	closing         closing
 
 	// Memory to work in.
@@ -38,8 +38,8 @@ type Foundation struct {
 	was           state
 }
 
-// closing is the sequence up to which the baselines of all timelines hold the gaps: of all, and of
-// all but builds.
+// closing is the sequence up to which the baselines of all timelines hold the gaps, and the same
+// for all timelines but builds.
 type closing struct{ all, processes uint64 }
 
 func notClosing() closing { return closing{math.MaxUint64, math.MaxUint64} }
@@ -54,10 +54,10 @@ func New(rules *timeline.Rules, timeout time.Duration, excluded *regexp.Regexp) 
 	}
 }
 
-// Observe implements timeline.Platform. Not all facts are about usage: a BUILDPACK_SET of a build
+// Observe implements timeline.Platform. Some facts are not about usage: a BUILDPACK_SET of a build
 // (v3) is information about a droplet, and a user-provided service instance is a note of
-// credentials, with no plan and nothing that runs. A fact without a plan about an instance that had
-// one (known) is: it may be its end.
+// credentials without a plan. A fact without a plan counts for an instance with a timeline (known):
+// it may be its end.
 func (f *Foundation) Observe(u *events.Usage, sequence uint64, known bool) bool {
 	if u.AfterSequence != 0 {
 		f.follow(sequence, u.AfterSequence)
@@ -73,7 +73,7 @@ func (f *Foundation) Observe(u *events.Usage, sequence uint64, known bool) bool 
 	return false
 }
 
-// insertion notes where a fact belongs that was found late.
+// follow notes that a late fact belongs directly after another one.
 func (f *Foundation) follow(sequence, after uint64) {
 	p := f.insertions[after]
 	if p == nil {
@@ -109,7 +109,7 @@ func (f *Foundation) Gap(g *events.Gap, sequence uint64) bool {
 		id: g.ID, sequence: sequence, from: timeline.MomentOf(g.From), to: timeline.MomentOf(g.To),
 		reason: g.Reason, list: g.List,
 	}
-	if g.From.IsZero() { // nothing was known before but what another collector brought
+	if g.From.IsZero() { // only another collector knew anything before
 		one.from = f.Horizon
 	}
 	if g.To.IsZero() {
@@ -142,9 +142,8 @@ func (f *Foundation) Close() {
 	}
 }
 
-// closeGaps makes the gaps that all processes hold part of the baseline of timelines without facts,
-// too, and drops those that builds hold as well. They are over; one that is dropped hides the
-// beginning of no build any more either.
+// closeGaps makes gaps part of the baseline of timelines without facts, once all processes hold
+// them, and drops the gaps that builds hold, too. A dropped gap hides the beginning of no build.
 func (f *Foundation) closeGaps() {
 	for _, g := range f.gaps {
 		if g.sequence > f.closing.processes || g.to >= f.Closed {

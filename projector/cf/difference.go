@@ -7,10 +7,10 @@ import (
 	"github.com/daybook-billing/daybook/projector/timeline"
 )
 
-// This file compares what a timeline said before with what it says now, and makes spans of it.
+// This file compares a timeline before and after a change, and makes spans of the difference.
 
-// difference puts out what changes when parts `before` become parts `after`: the pieces that are no
-// longer so, and those that are new. Both are in order of time, and the part of each that goes on
+// difference puts out the change from parts `before` to parts `after`: it retracts the pieces that
+// are gone and puts out the new ones. Both lists are in order of time, and a part without an end
 // has been put out up to the boundary `published`.
 func (t *resource) difference(ch *timeline.Change, before, after []part) {
 	running := func(parts []part) *part {
@@ -97,7 +97,7 @@ func (t *resource) span(p *part) events.Span {
 	return s
 }
 
-// evidence returns the sequences of the facts that a part rests on.
+// evidence returns the sequences of the facts behind a part.
 func (r *Foundation) evidence(p *part) []uint64 {
 	n := 2 + len(p.more)
 	if len(r.sequences)+n > cap(r.sequences) {
@@ -139,7 +139,7 @@ func sameHeld(a, b []part) bool {
 	})
 }
 
-// addNew adds the anomalies that were not there before.
+// addNew adds the new anomalies.
 func addNew(ch *timeline.Change, was, is []events.Anomaly) {
 	for _, a := range is {
 		if !slices.Contains(was, a) {

@@ -11,7 +11,7 @@ import (
 // This file holds facts of Cloud Foundry as timelines keep them: small, because all facts of the
 // open months are kept, and in the order of the API.
 
-// verb is what a fact says happened, the same for all kinds.
+// verb is the event of a fact, by one name for all kinds.
 type verb uint8
 
 const (
@@ -39,7 +39,7 @@ func verbOf(event string) verb {
 	return nothing
 }
 
-// earlier is what a fact says of the time before it.
+// earlier is the state before a fact.
 type earlier uint8
 
 const (
@@ -59,8 +59,7 @@ func earlierOf(kind, previous string) earlier {
 	return rested
 }
 
-// labels are what a fact says of a resource beside its size. They do not end a span, but for the
-// tenant.
+// labels are the properties of a resource beside its size. Only the tenant ends a span.
 type labels struct {
 	app, tenant, space, spaceName, name string
 	excluded                            bool // the space is not metered
@@ -69,7 +68,7 @@ type labels struct {
 // factID stands for a fact's id.
 type factID [16]byte
 
-// idOf packs an id: the bytes of a UUID as Daybook writes it, else those of an id made of it.
+// idOf packs an id: the bytes of a UUID as Daybook writes it, else of an id made of it.
 func idOf(id string) factID {
 	var out factID
 	if len(id) == 36 && id[8] == '-' && id[13] == '-' && id[18] == '-' && id[23] == '-' {
@@ -88,7 +87,7 @@ func idOf(id string) factID {
 
 func (id factID) String() string { return hex.EncodeToString(id[:]) }
 
-// fact is what the timeline of a resource keeps of a fact.
+// fact is a fact as a timeline keeps it.
 type fact struct {
 	sequence uint64
 	id       factID
@@ -101,12 +100,12 @@ type fact struct {
 	before   earlier
 }
 
-// extra is what few facts say.
+// extra is the part of a fact that few facts have.
 type extra struct {
-	late *insertion // where a fact belongs that was found late
+	late *insertion // of a late fact; nil for others
 	// listed is when a rescan found the beginning still listed; MinMoment for a new fact.
 	listed timeline.Moment
-	// The size before, where it differs from that after.
+	// The size before, where it differs.
 	instances, memory events.Count
 }
 
@@ -127,26 +126,25 @@ func (x *fact) listed() timeline.Moment {
 // key is where the fact stands in the order of the API.
 func (x *fact) key() key { return key{x.sequence, x.insertion()} }
 
-// key is a place in the order of the API: that of the message at the sequence, or for a fact that
-// was found late, its place.
+// key is a position in the order of the API: the sequence of the message, or for a late fact its
+// insertion.
 type key struct {
 	sequence uint64
 	late     *insertion
 }
 
-// insertion is where a fact that was found late belongs: directly after another one.
+// insertion is the position of a late fact: directly after another one.
 type insertion struct {
 	sequence uint64
-	after    *insertion // nil at the root, which is the sequence of a fact in order
+	after    *insertion // nil at the root: the sequence of a fact in order
 	depth    int
 	found    timeline.Moment // the horizon when it was found
 }
 
-// unknownRoot is the root of a fact that follows one whose place is not kept any more. No message
-// has the sequence.
+// unknownRoot is the root of a late fact behind a forgotten insertion. No message has the sequence.
 const unknownRoot = 0
 
-// root returns the sequence of the fact in order that the key stands at or after.
+// root returns the sequence of the fact in order at or before the key.
 func (k key) root() uint64 {
 	if k.late == nil {
 		return k.sequence
@@ -158,8 +156,8 @@ func (k key) root() uint64 {
 	return p.sequence
 }
 
-// compare orders keys: by their roots; after a root what belongs directly after it, the one that
-// was found last first, because it was found between the root and what had been found before.
+// compare orders keys by their roots. After a root come its insertions, the latest first: the later
+// one was found between the root and the earlier one.
 func (k key) compare(o key) int {
 	if k.late == nil && o.late == nil || k.root() != o.root() {
 		return compareSequences(k.root(), o.root())
@@ -173,7 +171,7 @@ func (k key) compare(o key) int {
 	}
 	for a.depth > b.depth {
 		if a = a.after; a.sequence == b.sequence {
-			return 1 // what belongs after a fact comes after it
+			return 1 // an insertion after a fact comes after it
 		}
 	}
 	for b.depth > a.depth {
@@ -209,7 +207,7 @@ const shapeBits = 12
 
 func newShapes() *shapes { return &shapes{seed: maphash.MakeSeed()} }
 
-// size returns f in shared memory; near are footprints that it may be equal to.
+// size returns f in shared memory; near are footprints that may be equal.
 func (s *shapes) size(f *events.Footprint, near ...*events.Footprint) *events.Footprint {
 	for _, n := range near {
 		if n != nil && *n == *f {

@@ -8,46 +8,45 @@ import (
 	"github.com/daybook-billing/daybook/projector/timeline"
 )
 
-// This file is the pure core for Cloud Foundry: the facts of one process, task or service instance
-// in the order of the API, and the gaps of the list that they stand in, make what ran and what is
-// held. It is a fold. What one step puts out no later step changes, and what may still change is in
-// the state: so the step for the newest fact alone (the fast path) and the fold of all facts (after
-// a late one) agree.
+// This file is the pure core for Cloud Foundry: a fold over the facts of one process, task or
+// service instance in the order of the API, and the gaps of their list. The output of a step is
+// final; anything that may still change is in the state. So the step for the newest fact alone (the
+// fast path) and the fold of all facts (after a late one) agree.
 //
 // Invariants:
 //   - parts are put out in order of time and do not overlap;
 //   - state.at never goes back, so no part is negative;
-//   - the parts of the open segment are those of a segment that ends never: what they say up to
-//     `published` has been put out.
+//   - the open segment has the parts of a segment without an end: up to `published` they have been
+//     put out.
 
-// part is a stretch of time in which one footprint was in use, or may have been.
+// part is a stretch of time with one footprint, in use for sure or perhaps.
 type part struct {
 	start, end, since timeline.Moment
 	of                *labels
 	size              *events.Footprint
 	flags             events.Flags
-	opener            factID   // of the fact that began it
-	opening           uint64   // evidence: what began it,
-	more              []uint64 // what says more about it,
-	ending            uint64   // and what ended it; 0 for none
+	opener            factID   // of the fact at its beginning
+	opening           uint64   // evidence: the fact at its beginning,
+	more              []uint64 // others about it,
+	ending            uint64   // and the fact at its end; 0 for none
 	cause             cause    // why it is held; zero if it is not
 }
 
-// segment is the open end of a timeline: a footprint that is in use.
+// segment is the open end of a timeline: the footprint in use.
 type segment struct {
 	start, since timeline.Moment
 	of           *labels
 	size         *events.Footprint
 	flags        events.Flags
-	opener       factID // of the fact that it is known by
+	opener       factID // id of the fact at its beginning
 	opening      uint64
 	more         []uint64
-	// sizeAt is the time of the newest beginning or change that said this size.
+	// sizeAt is the time of the newest beginning or change with this size.
 	sizeAt timeline.Moment
 	// Before heldTo the segment is held, for heldBy.
 	heldTo   timeline.Moment
 	heldBy   cause
-	excluded bool // of a space that is not metered
+	excluded bool // its space is not metered
 }
 
 // state is the state of the fold.
@@ -56,11 +55,11 @@ type state struct {
 	known    bool            // a beginning was seen, or its lack has been reported
 	running  bool
 	segment  segment  // while running
-	unproven unproven // a gap that no fact has settled
+	unproven unproven // a gap without a fact after it
 	// Before until nothing is complete: gaps reach up to there.
 	until   timeline.Moment
 	untilBy *gap
-	held    []part // what is held and over
+	held    []part // holds with an end
 }
 
 func newState() state { return state{at: timeline.MinMoment, until: timeline.MinMoment} }
@@ -70,20 +69,18 @@ type fold struct {
 	*state
 	rules   *Foundation
 	process *process
-	// What the steps put out. Of parts that are held only those that go on; the others are state.
+	// The output of the steps. Holds are pending while they go on; holds with an end are state.
 	parts     []part
 	pending   []part
 	anomalies []events.Anomaly
-	counted   []string // the holds of the decisions that counted
-	// ahead are the gaps that stand after the step: what they are about may have been put out
-	// before them.
+	counted   []string // holds whose decisions counted
+	// ahead are the gaps after the step: a gap may reach back over facts before it.
 	ahead []*gap
 	// showing is set while the open segment is looked at: nothing of it is final.
 	showing bool
 }
 
-// farBack is how much earlier than the facts before it a fact may say that it is without being an
-// anomaly.
+// farBack is the distance by which a fact may lie before an earlier one without an anomaly.
 const farBack = time.Hour
 
 // apply is the step for a fact.
@@ -143,8 +140,8 @@ func (f *fold) end(x *fact) {
 	}
 }
 
-// change makes the fact's footprint the one in use. A fact without a process type is one that Cloud
-// Controller wrote when it purged and reseeded its events: the type is still what it was.
+// change makes the fact's footprint the one in use. When Cloud Controller purges and reseeds its
+// events, it leaves out the process type: the type stays.
 func (f *fold) change(x *fact, flags events.Flags) {
 	size := x.size
 	if f.running {
@@ -175,8 +172,8 @@ func (f *fold) open(x *fact, at timeline.Moment, size *events.Footprint, flags e
 	f.holdBeforeGapEnds(x)
 }
 
-// holdBeforeGapEnds holds what the open segment has before the end of a gap that the fact stands
-// after: of that time not all facts are known.
+// holdBeforeGapEnds holds the open segment up to the end of the gap before the fact: facts of that
+// time are missing.
 func (f *fold) holdBeforeGapEnds(x *fact) {
 	if f.segment.start < f.until {
 		f.segment.heldTo = f.until
@@ -268,7 +265,7 @@ func (f *fold) emit(p part, from, to timeline.Moment, by cause) {
 	f.parts = append(f.parts, p)
 }
 
-// completed is a footprint with what an operator said about it.
+// completed is a footprint completed by an operator's decision.
 func completed(f, said *events.Footprint) *events.Footprint {
 	out := *f
 	for _, c := range []struct{ to, from *events.Count }{
@@ -327,9 +324,9 @@ func (f *fold) buildpack(x *fact) {
 }
 
 // sameSize reports whether two footprints cost the same: equal, with guids deciding where both have
-// one. A plan, offering or broker that was only renamed does not end a span. A buildpack's guid
-// decides nothing: Cloud Controller reports the first custom URL as the name beside the guid of the
-// final buildpack, so that one guid stands with several buildpacks.
+// one. A new name of a plan, offering or broker does not end a span. A buildpack's guid decides
+// nothing: Cloud Controller reports the first custom URL as the name beside the guid of the final
+// buildpack, so one guid stands with several buildpacks.
 func sameSize(a, b *events.Footprint) bool {
 	if a == b || *a == *b {
 		return true
@@ -346,7 +343,7 @@ func sameSize(a, b *events.Footprint) bool {
 	return x == y
 }
 
-// eventName is what the platform calls a verb.
+// eventName is the platform's name of a verb.
 func eventName(kind string, v verb) string {
 	names := [...]string{began: "STARTED", wasRunning: "WAS_RUNNING", ended: "STOPPED", buildpackSet: "BUILDPACK_SET"}
 	switch kind {

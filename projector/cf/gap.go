@@ -5,9 +5,9 @@ import (
 	"github.com/daybook-billing/daybook/projector/timeline"
 )
 
-// This file is what a gap does to a timeline: the facts of a list between two times may be missing.
-// What ran when it began is held from then on, until a fact that stands after the gap says what
-// held: after the gap nothing is missing.
+// This file is the effect of a gap on a timeline: the facts of a list between two times may be
+// missing. A run at the beginning of the gap is held from then on, until a fact after the gap says
+// how it went on: after the gap nothing is missing.
 
 // gap is a gap of one list, or of both.
 type gap struct {
@@ -18,36 +18,36 @@ type gap struct {
 	list     string // empty for both
 }
 
-// about reports whether the gap is one of the list that reports on a kind.
+// about reports whether the gap is in the list of a kind.
 func (g *gap) about(kind string) bool { return g.list == "" || g.list == events.ListOf(kind) }
 
-// precedes reports whether the gap stands before a fact: before the fact in order that this one is,
-// or that it follows. One that was found late, after the gap, and says a time after it, stands
-// behind it even if what it follows stands before: nothing in between was collected.
+// precedes reports whether the gap stands before a fact. A late fact stands where the fact before
+// it stands; but one found after the gap, with a time after it, stands behind the gap: nothing in
+// between was collected.
 func (g *gap) precedes(x *fact) bool {
 	return g.sequence <= x.key().root() || x.insertion() != nil && g.sequence < x.sequence && g.to <= x.time
 }
 
-// unproven is a gap that no fact of the timeline has settled yet. Gaps that follow each other without
-// a fact between are one doubt.
+// unproven is the time since a gap without a fact after it. Gaps without a fact between them make
+// one.
 type unproven struct {
 	gap      *gap // the first of them; nil for none
 	from, to timeline.Moment
 	// old is set when the gap's month was closed before anything was heard of the resource.
 	old bool
-	// listed is when a rescan found that what runs had neither ended nor changed: the doubt is over
-	// but for facts that stand before it. MinMoment for never.
+	// listed is the time when a rescan found the run neither ended nor changed: only facts before
+	// it are unproven. MinMoment for none.
 	listed timeline.Moment
 }
 
 // open reports whether the time from doubt.from on is not proven.
 func (d *unproven) open() bool { return d.gap != nil && d.listed == timeline.MinMoment }
 
-// cause is why a part is held. Its id makes that of the hold, which stays the same wherever the
-// part begins and ends.
+// cause is the reason of a hold. The hold's id depends on it, and not on where the part begins and
+// ends.
 type cause struct {
 	gap  *gap
-	fact factID // of the fact that began the part, if it began after the gap or the gap reaches back over its end
+	fact factID // that began the part, if it began after the gap or the gap reaches back over its end
 	note note
 }
 
@@ -57,13 +57,13 @@ type note uint8
 const (
 	noteUnconfirmed    note = iota // it ran when the gap began
 	noteWithin                     // it began within the gap
-	noteIncomplete                 // it began before the gap's end by a fact that stands after the gap
+	noteIncomplete                 // it began before the gap's end, by a fact after the gap
 	notePriorPlan                  // the plan before an update is not known
 	notePriorBuildpack             // nor is the buildpack before a change of size
 	noteOld                        // the gap's month was closed before anything was heard of it
 )
 
-// id is the part of a hold's id that its cause makes.
+// id is the cause's part of a hold's id.
 func (c *cause) id() string {
 	if c.fact == (factID{}) {
 		return c.gap.id
@@ -71,7 +71,7 @@ func (c *cause) id() string {
 	return c.gap.id + "/" + c.fact.String()
 }
 
-// reason says what an operator should know.
+// reason explains the hold to an operator.
 func (c *cause) reason(end timeline.Moment) string {
 	missing := "facts"
 	if c.gap.from != timeline.MinMoment {
@@ -110,9 +110,9 @@ func (s *state) gap(g *gap) {
 	if g.to > s.until && g.to != timeline.MaxMoment {
 		s.until, s.untilBy = g.to, g
 	}
-	// A gap that was confirmed, and that is said again (perhaps by another API server's clock), is
-	// the same doubt over again. One that begins later, by however little, does not take back what
-	// was confirmed before it.
+	// A confirmed gap may come again, perhaps by another API server's clock: the same time is
+	// unproven again. A gap with a later beginning, by however little, leaves the confirmed time
+	// before it.
 	if s.unproven.open() || s.unproven.gap != nil && g.from <= s.unproven.from {
 		s.unproven.to, s.unproven.listed = max(s.unproven.to, g.to), timeline.MinMoment
 		return
@@ -127,9 +127,9 @@ func (s *state) gap(g *gap) {
 	s.unproven = unproven{gap: g, from: from, to: g.to, listed: timeline.MinMoment}
 }
 
-// listedAgain is the step for a beginning that a rescan found still listed: Cloud Controller keeps
-// the latest beginning of what runs, so that it had neither ended nor changed then. The beginning
-// of something unknown is a beginning like any other.
+// listedAgain is the step for a beginning that a rescan found still listed. Cloud Controller keeps
+// the latest beginning of a run: it had neither ended nor changed then. The beginning of an unknown
+// run is a beginning like any other.
 func (f *fold) listedAgain(x *fact) {
 	switch {
 	case f.running:
@@ -146,8 +146,8 @@ func (f *fold) listedAgain(x *fact) {
 	}
 }
 
-// settle is what a fact after a gap says of the time between the gap's end and itself: there
-// nothing is missing.
+// confirm is the step for the first fact after a gap. Between the gap's end and the fact nothing is
+// missing.
 func (f *fold) confirm(x *fact) {
 	d := &f.unproven
 	if d.listed != timeline.MinMoment && x.time > d.listed {
@@ -172,7 +172,7 @@ func (f *fold) confirm(x *fact) {
 func (f *fold) confirmApp(x *fact, to timeline.Moment) {
 	switch {
 	case x.verb == buildpackSet && !f.running:
-		return // says nothing of a run that is not known
+		return // says nothing of an unknown run
 	case x.before == ran && x.verb != wasRunning:
 		size := f.sizeBefore(x)
 		if f.running && f.segment.size.Buildpack == x.size.Buildpack &&
@@ -197,8 +197,8 @@ func (f *fold) confirmApp(x *fact, to timeline.Moment) {
 	f.unproven = unproven{}
 }
 
-// confirmTask: a task runs once, so that whatever is said of one that ran before the gap says that
-// it ran through it.
+// confirmTask: a task runs once. A fact about a task from before the gap proves its run through the
+// gap.
 func (f *fold) confirmTask(x *fact, to timeline.Moment) {
 	if !f.running && !f.known && x.verb == ended && x.before == ran {
 		f.resume(x, to, x.size, noteWithin)
@@ -232,7 +232,7 @@ func (f *fold) confirmService(x *fact, to timeline.Moment) {
 	f.unproven = unproven{}
 }
 
-// sizeBefore is the size before an app's fact: what the fact says of it, and else what it was.
+// sizeBefore is the size before an app's fact: from the fact, else the size in use.
 func (f *fold) sizeBefore(x *fact) *events.Footprint {
 	size := *x.size
 	if x.extra != nil && x.verb != wasRunning {
@@ -256,9 +256,9 @@ func (f *fold) sizeBefore(x *fact) *events.Footprint {
 	return f.rules.shapes.size(&size, x.size)
 }
 
-// resume ends the doubt: from `at` on the size was in use, before it and since the doubt began it
-// is held. With the size that ran before the gap the run goes on, so that prices which count from
-// its beginning go on.
+// resume ends the unproven time: from `at` on the size was in use; before, since the gap began, it
+// is held. A run with the same size as before the gap goes on, and so do prices that count from its
+// beginning.
 func (f *fold) resume(x *fact, at timeline.Moment, size *events.Footprint, why note) {
 	d := f.unproven
 	if d.old && !f.running {

@@ -8,8 +8,8 @@ import (
 	"github.com/daybook-billing/daybook/projector/timeline"
 )
 
-// process is the timeline of a process, a task or a service instance: of a resource that runs with
-// one footprint at a time.
+// process is the timeline of a process, a task or a service instance: a resource with one footprint
+// at a time.
 type process struct {
 	resource
 	// tail is the state after the facts; nil while it is not at hand.
@@ -25,8 +25,7 @@ func (t *process) state() *state {
 	return t.tail
 }
 
-// Shrink implements timeline.Timeline: little more will be said of a task or a service instance
-// that has ended.
+// Shrink implements timeline.Timeline: few facts follow the end of a task or a service instance.
 func (t *process) Shrink() {
 	if t.kind != events.KindApp {
 		t.tail = nil
@@ -69,8 +68,8 @@ func (t *process) Lose(ch *timeline.Change) {
 	t.publish(ch, was, f)
 }
 
-// touches reports whether the timeline has said something of the time from a gap's beginning on,
-// though the gap stands behind it: facts may have been overlooked before what was the newest.
+// touches reports whether the timeline has put out something after a gap's beginning, though the
+// gap stands behind it: facts may be missing before the newest one.
 func (t *process) touches(g *gap) bool { return t.kind != events.KindTask && t.after(g.from) }
 
 // Add implements timeline.Timeline. A duplicate changes nothing.
@@ -93,7 +92,7 @@ func (t *process) put(x *fact, ch *timeline.Change) {
 	t.replace(ch, was)
 }
 
-// newest reports whether a fact stands after everything that the timeline has.
+// newest reports whether a fact stands after everything in the timeline.
 func (t *process) newest(k key) bool {
 	if n := len(t.facts); n > 0 && k.compare(t.facts[n-1].key()) < 0 {
 		return false
@@ -120,7 +119,7 @@ func (t *process) extend(x *fact, ch *timeline.Change) {
 	t.publish(ch, was, f)
 }
 
-// folder returns an empty fold in the memory of `in` that goes on from a state.
+// folder returns an empty fold from a state on, in the memory of `in`.
 func (t *process) folder(in *fold, s *state) *fold {
 	*in = fold{
 		state: s, rules: t.rules, process: t, parts: in.parts[:0], pending: in.pending[:0],
@@ -129,15 +128,15 @@ func (t *process) folder(in *fold, s *state) *fold {
 	return in
 }
 
-// show is what a state of the timeline says, in the memory of `in`.
+// show returns the output of a state, in the memory of `in`.
 func (t *process) show(in *fold, s *state) *fold {
 	f := t.folder(in, s)
 	f.show()
 	return f
 }
 
-// fromBaseline returns a fold in the memory of `in` that goes on from the baseline. Its holds are
-// put out again: those that were decided since are not held any more.
+// fromBaseline returns a fold from the baseline on, in the memory of `in`. It puts out the holds of
+// the baseline again: a decision may have come since.
 func (t *process) fromBaseline(in *fold) *fold {
 	s := *t.baseline()
 	f := t.folder(in, &s)
@@ -148,8 +147,8 @@ func (t *process) fromBaseline(in *fold) *fold {
 	return f
 }
 
-// derive is the pure function: from the baseline, the facts and the gaps, in order, to what ran and
-// what is held. It works in the memory of `in`.
+// derive is the pure function: from the baseline, the facts and the gaps, in order, to spans and
+// holds. It works in the memory of `in`.
 func (t *process) derive(in *fold) *fold {
 	f := t.fromBaseline(in)
 	t.steps(f, len(t.facts), timeline.MaxMoment, f.apply)

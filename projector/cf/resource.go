@@ -9,22 +9,22 @@ import (
 	"github.com/daybook-billing/daybook/projector/timeline"
 )
 
-// resource is the part that the timelines of processes and of builds have in common: facts in
-// order, behind a baseline of those that were folded.
+// resource is the common part of the timelines of processes and of builds: facts in order, behind a
+// baseline of folded facts.
 type resource struct {
 	rules      *Foundation
 	kind, name string
-	facts      []fact // in order, those that the baseline does not hold
+	facts      []fact // in order, those after the baseline
 	// base is the state before the facts, and baseKey its place in order; nil where nothing was
 	// folded.
 	base    *state
 	baseKey key
-	// origin is the sequence up to which gaps are part of the baseline where nothing was folded.
+	// origin is the sequence up to which gaps are part of the baseline if nothing was folded.
 	origin *uint64
-	// passed are the gaps that the baseline holds. They may stand behind baseKey, and baseKey
-	// behind a gap by its root before it.
+	// passed are the gaps in the baseline. They may stand behind baseKey, and baseKey behind a gap
+	// by its root before it.
 	passed passed
-	// published is the boundary up to which what goes on has been put out.
+	// published is the boundary up to which the run has been put out.
 	published timeline.Moment
 	decisions timeline.Decisions
 	late      []timeline.LateFact // for closed months: they can no longer be placed
@@ -32,13 +32,12 @@ type resource struct {
 
 // passed is how far a baseline has come through the gaps.
 type passed struct {
-	sequence uint64 // of the last gap that is part of it
-	// to is the latest end of those of its list that stand behind its last fact; MinMoment for
-	// none.
+	sequence uint64 // of the last gap in it
+	// to is the latest end of a gap of its list behind its last fact; MinMoment for none.
 	to timeline.Moment
 }
 
-// maxLateFacts is how many facts that can not be placed are held, one by one, for one timeline.
+// maxLateFacts is the number of late facts that a timeline holds one by one.
 const maxLateFacts = 64
 
 // baseline is the state before the facts.
@@ -60,10 +59,10 @@ func (t *resource) baselineKey() key {
 	return key{sequence: *t.origin}
 }
 
-// through is the sequence up to which the gaps are part of the baseline.
+// through is the sequence of the last gap in the baseline.
 func (t *resource) through() uint64 { return max(t.baselineKey().root(), t.passed.sequence) }
 
-// ahead are the gaps that are not part of the baseline.
+// ahead are the gaps after the baseline.
 func (t *resource) ahead() []*gap {
 	gaps := t.rules.gaps
 	for len(gaps) > 0 && gaps[0].sequence <= t.through() {
@@ -72,7 +71,7 @@ func (t *resource) ahead() []*gap {
 	return gaps
 }
 
-// newFact makes a small fact of a message. near are footprints that it may have.
+// newFact makes a small fact of a message. near is a likely footprint.
 func (t *resource) newFact(u *events.Usage, sequence uint64, near *events.Footprint) fact {
 	r := t.rules
 	of := labels{app: u.App, tenant: u.Tenant, space: u.Space, spaceName: u.SpaceName, name: u.Name}
@@ -105,9 +104,8 @@ func (t *resource) newFact(u *events.Usage, sequence uint64, near *events.Footpr
 	return x
 }
 
-// add is Add but for the kind's own part: it makes a small fact and hands it to `put` unless it is
-// a duplicate or came too late. gone reports whether the fact may be about something that was
-// folded.
+// add is Add but for the kind's own part, `put`: duplicates and facts that are too late end here.
+// gone reports whether the fact may be about something folded.
 func (t *resource) add(x *fact, gone bool, ch *timeline.Change, put func()) {
 	if x.insertion() == nil {
 		ch.Tenant = x.of.tenant
@@ -124,8 +122,7 @@ func (t *resource) add(x *fact, gone bool, ch *timeline.Change, put func()) {
 	}
 }
 
-// has reports whether the fact is there already: the same message, or one with the same id, which
-// says the same time.
+// has reports whether the fact is a duplicate: the same message, or one with the same id and time.
 func (t *resource) has(x *fact) bool {
 	from := sort.Search(len(t.facts), func(i int) bool { return t.facts[i].at >= x.time })
 	for i := from; i < len(t.facts); i++ {
@@ -136,9 +133,8 @@ func (t *resource) has(x *fact) bool {
 	return false
 }
 
-// tooLate reports whether a fact that was found late belongs into what is folded: before the
-// baseline or a gap that is part of it, or into a closed month of a timeline that may have been
-// forgotten.
+// tooLate reports whether a late fact belongs into folded time: before the baseline or a gap in it,
+// or into a closed month of a timeline that may have been forgotten.
 func (t *resource) tooLate(x *fact, gone bool) bool {
 	k := x.key()
 	if k.root() == unknownRoot || k.compare(t.baselineKey()) < 0 {
@@ -180,8 +176,7 @@ func (t *resource) clamp(from int) {
 	}
 }
 
-// addLate holds a fact that belongs into what is folded already: nothing can be derived from it any
-// more.
+// addLate holds a fact of folded time: nothing can be derived from it.
 func (t *resource) addLate(x *fact, ch *timeline.Change) {
 	if slices.ContainsFunc(t.late, func(l timeline.LateFact) bool { return l.ID == x.id.String() }) {
 		return
@@ -200,7 +195,7 @@ func (t *resource) addLate(x *fact, ch *timeline.Change) {
 	}
 }
 
-// lateHold is the hold of a fact that can not be placed.
+// lateHold is the hold of a fact of folded time.
 func (t *resource) lateHold(l *timeline.LateFact) events.Hold {
 	return events.Hold{
 		ID:   t.rules.HoldID(t.kind, t.name, events.AnomalyClosedPeriod, l.ID),
@@ -212,7 +207,7 @@ func (t *resource) lateHold(l *timeline.LateFact) events.Hold {
 	}
 }
 
-// lateHolds appends the holds of the facts that can not be placed.
+// lateHolds appends the holds of the facts of folded time.
 func (t *resource) lateHolds(out []events.Hold) []events.Hold {
 	for i := range t.late {
 		out = append(out, t.lateHold(&t.late[i]))
@@ -239,7 +234,7 @@ func (t *resource) hasHold(hold string, held func([]events.Hold) []events.Hold) 
 	return slices.ContainsFunc(held(nil), func(h events.Hold) bool { return h.ID == hold })
 }
 
-// contradicted notes that a decision contradicts an earlier one that is folded.
+// contradicted notes that a decision contradicts a folded one.
 func (t *resource) contradicted(d *events.Decision, ch *timeline.Change) {
 	if t.base != nil {
 		ch.Anomaly(events.AnomalyClosedPeriod, t.name, d.Time, "hold "+d.Hold+
@@ -247,8 +242,7 @@ func (t *resource) contradicted(d *events.Decision, ch *timeline.Change) {
 	}
 }
 
-// decideLate is Decide for the hold of a fact that can not be placed. It reports whether the hold
-// is one.
+// decideLate is Decide for the hold of a fact of folded time. It reports whether the hold is one.
 func (t *resource) decideLate(d *events.Decision, ch *timeline.Change) bool {
 	for i := range t.late {
 		l := &t.late[i]
@@ -268,7 +262,7 @@ func (t *resource) decideLate(d *events.Decision, ch *timeline.Change) bool {
 }
 
 // steps applies the first n facts with `apply`, and the gaps between them and after them up to the
-// time `until`. It returns where the last of these facts stands, and the gaps that were passed.
+// time `until`. It returns the position of the last of these facts, and the gaps before it.
 func (t *resource) steps(f *fold, n int, until timeline.Moment, apply func(*fact)) (key, passed) {
 	last, through := t.baselineKey(), t.passed
 	gaps := t.ahead()

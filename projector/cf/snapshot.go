@@ -8,8 +8,8 @@ import (
 	"github.com/daybook-billing/daybook/projector/timeline"
 )
 
-// This file writes timelines into snapshots and reads them. What follows from the rest (the states
-// after the facts) is derived anew on reading.
+// This file writes timelines into snapshots and reads them. Reading derives the states after the
+// facts again.
 
 // packer writes the values of Cloud Foundry.
 type packer struct{ *timeline.Packer }
@@ -28,7 +28,7 @@ func (l *labels) texts() [5]*string {
 	return [...]*string{&l.app, &l.tenant, &l.space, &l.spaceName, &l.name}
 }
 
-// gap writes a gap, or that there is none.
+// gap writes a gap; nil for none.
 func (p packer) gap(g *gap) {
 	if p.Bool(g != nil); g == nil || timeline.Known(p.Packer, g) {
 		return
@@ -220,7 +220,7 @@ func (r reader) id() (id factID) {
 	return id
 }
 
-// step is a place of a foundation, by the sequence that it follows and its own.
+// step is an insertion of a foundation, by the sequence before it and its own.
 type step struct {
 	of              *Foundation
 	after, sequence uint64

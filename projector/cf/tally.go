@@ -9,16 +9,16 @@ import (
 	"github.com/daybook-billing/daybook/projector/timeline"
 )
 
-// This file is the pure core for staging. Usage events of builds carry no build guid, so that
-// endings are paired with the oldest open build of the app; the number of builds open at once,
-// which is what is billed, does not depend on the pairing.
+// This file is the pure core for staging. Usage events of builds carry no build guid, so an ending
+// belongs to the oldest open build of the app. The bill depends on the number of builds at once,
+// and not on the pairing.
 
 // build is one staging of an app.
 type build struct {
 	start, end timeline.Moment // end is MaxMoment while it is open
 	of         *labels
 	size       *events.Footprint
-	id         factID // of the first fact that is known of it
+	id         factID // of its first known fact
 	opening    uint64 // 0 where the beginning is not known
 	ending     uint64
 	unproven   cause // why it is held, unless somebody has decided; no gap if it is proven
@@ -26,14 +26,14 @@ type build struct {
 
 // tally is the builds of one app as its facts tell.
 type tally struct {
-	all     []build           // those that are billed or will be, by start: ended and open ones
-	starts  []timeline.Moment // of all, those that were given up too
+	all     []build           // billed now or at their end: ended and open ones, by start
+	starts  []timeline.Moment // of all, given up or not
 	held    []part
-	counted []string // the holds of the decisions that counted
+	counted []string // holds whose decisions counted
 	// clean reports whether no later fact in order can change anything.
 	clean bool
-	// foldable is how many facts stand before the last moment of the closed months at which no
-	// build was open; -1 if there was none.
+	// foldable is the number of facts before the last moment of the closed months without an open
+	// build; -1 if there was none.
 	foldable  int
 	known     bool
 	anomalies []events.Anomaly
@@ -44,16 +44,15 @@ type buildFold struct {
 	tally
 	rules *Foundation
 	of    *builds
-	// gap is the gap that reaches the latest time of those passed, nil for none. Builds that a gap
-	// hides the end of, or the beginning, may end before the time `due`.
+	// gap is the gap with the latest end so far, nil for none. Until the time `due` a build with a
+	// hidden beginning or end may end.
 	gap *gap
 	due timeline.Moment
 }
 
-// derive is the pure function: from the facts since the last moment at which no build was
-// open, the gaps, and the horizon, to the builds. A build that has no end `timeout` after its start
-// is dropped: not billed, and an anomaly. One that a gap may hide the end or the beginning of is
-// held, whole.
+// derive is the pure function: from the facts since the last moment without an open build, the gaps
+// and the horizon to the builds. A build without an end `timeout` after its start is dropped: not
+// billed, and an anomaly. A build is held, whole, if a gap may hide its end or its beginning.
 func (t *builds) derive(horizon timeline.Moment) tally {
 	r := t.rules
 	f := buildFold{
@@ -81,7 +80,7 @@ func (t *builds) derive(horizon timeline.Moment) tally {
 		x := &t.facts[i]
 		lose(x)
 		now := x.at
-		for _, g := range gaps { // what was open when one began that stands behind the fact may have ended in it
+		for _, g := range gaps { // an open build may have ended in a gap behind the fact
 			now = min(now, g.from)
 		}
 		reach(i, now)
@@ -102,7 +101,7 @@ func (t *builds) derive(horizon timeline.Moment) tally {
 
 func (f *buildFold) begin(x *fact) {
 	b := build{start: x.at, end: timeline.MaxMoment, of: x.of, size: x.size, id: x.id, opening: x.sequence}
-	if f.gap != nil && x.at < f.gap.to { // of that time not all facts are known
+	if f.gap != nil && x.at < f.gap.to { // facts of that time are missing
 		b.unproven = cause{gap: f.gap, fact: x.id, note: noteIncomplete}
 	}
 	f.known = true
@@ -110,10 +109,9 @@ func (f *buildFold) begin(x *fact) {
 	f.all = append(f.all, b)
 }
 
-// end gives an ending to the oldest build that is open, and to one that is not proven to be open
-// only when there is no other: as many as began after a gap and have not ended run for sure,
-// whoever ends. One of the builds that ran before them may have ended in its place, so that one of
-// those may end as late as it.
+// end gives an ending to the oldest open build that is proven, else to the oldest one: of the
+// builds since a gap, as many run for sure as began and have not ended. A build from before the gap
+// may have ended in place of the proven one, and so may end as late.
 func (f *buildFold) end(x *fact) {
 	at := f.oldest(func(b *build) bool { return b.unproven.gap == nil && b.start.Add(f.rules.timeout) > x.at })
 	hides := f.due > x.at
@@ -139,12 +137,12 @@ func (f *buildFold) end(x *fact) {
 	}
 }
 
-// oldest is the index of the oldest open build that is such; -1 for none.
+// oldest is the index of the oldest open build with a property; -1 for none.
 func (f *buildFold) oldest(such func(*build) bool) int {
 	return slices.IndexFunc(f.all, func(b build) bool { return b.end == timeline.MaxMoment && such(&b) })
 }
 
-// hidden takes an ending for that of a build whose beginning the gap hides.
+// hidden adds the build of an ending without a beginning: the gap hides it.
 func (f *buildFold) hidden(x *fact) {
 	f.known = true
 	start := f.gap.to
@@ -159,8 +157,8 @@ func (f *buildFold) hidden(x *fact) {
 	})
 }
 
-// lose is the step for a gap: what was open when it began, and what ended since, may have ended
-// within it, and what ended may have been another build.
+// lose is the step for a gap: builds open at its beginning, or ended since, may have ended within
+// it, and an ending may be another build's.
 func (f *buildFold) lose(g *gap) {
 	f.expire(g.from)
 	for i := range f.all {
@@ -174,13 +172,13 @@ func (f *buildFold) lose(g *gap) {
 	f.due = max(f.due, g.to.Add(f.rules.timeout))
 }
 
-// over reports whether at a time no build was open, nor one that a gap may hide.
+// over reports whether no build was open at a time, hidden ones included.
 func (f *buildFold) over(at timeline.Moment) bool {
 	return f.due <= at && f.oldest(func(b *build) bool { return b.start.Add(f.rules.timeout) > at }) < 0
 }
 
-// expire gives up the builds that have been open for too long. One that was open when a gap began
-// has ended within it then.
+// expire gives up builds that are open for too long. A build open at the beginning of a gap has
+// ended within the gap.
 func (f *buildFold) expire(now timeline.Moment) {
 	f.all = slices.DeleteFunc(f.all, func(b build) bool {
 		if b.end != timeline.MaxMoment || b.unproven.gap != nil || b.start.Add(f.rules.timeout) > now {
@@ -200,8 +198,8 @@ func (f *buildFold) expire(now timeline.Moment) {
 	}
 }
 
-// endUnproven ends the builds that have no ending since a gap: each may have run as long as a build
-// may last, or up to the gap's end.
+// endUnproven ends the builds without an ending since a gap: each may have run for the timeout, or
+// up to the gap's end.
 func (f *buildFold) endUnproven() {
 	for i := range f.all {
 		if b := &f.all[i]; b.end == timeline.MaxMoment && b.unproven.gap != nil {
@@ -210,8 +208,7 @@ func (f *buildFold) endUnproven() {
 	}
 }
 
-// decide takes the builds that are not proven out, but for those that an operator has released.
-// Those that nobody has decided about are held.
+// decide takes out the unproven builds, but for released ones, and holds the undecided ones.
 func (f *buildFold) decide() {
 	f.endUnproven()
 	billed := f.all[:0]
@@ -241,7 +238,7 @@ func (f *buildFold) decide() {
 	slices.SortStableFunc(f.all, func(a, b build) int { return cmp.Compare(a.start, b.start) })
 }
 
-// running are the builds that are open and metered.
+// running are the open builds of metered spaces.
 func (b *tally) running() []build {
 	var out []build
 	for i := range b.all {
@@ -270,9 +267,9 @@ func (b *tally) countedTo() timeline.Moment {
 	return timeline.MaxMoment
 }
 
-// count turns builds that have ended into parts whose instances are the number of builds at once,
-// up to `until`. They are divided at each start of a build, so that what is put out up to the
-// oldest open build stays what it is; a run goes on where a build does.
+// count turns ended builds into parts with the number of builds at once as instances, up to
+// `until`. Each start of a build divides them, so that the output up to the oldest open build is
+// final. A run goes on as long as a build does.
 func (b *tally) count(r *Foundation, until timeline.Moment) []part {
 	bounds := b.bounds(until)
 	var out []part
@@ -331,7 +328,7 @@ func (b *tally) during(start, end timeline.Moment) (p part, n uint32, goesOn boo
 	return p, n, goesOn
 }
 
-// fromEpoch leaves out what is before the epoch.
+// fromEpoch leaves out the time before the epoch.
 func (r *Foundation) fromEpoch(parts []part) []part {
 	for i := range parts {
 		parts[i].start, parts[i].since = max(parts[i].start, r.epoch), max(parts[i].since, r.epoch)

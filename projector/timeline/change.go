@@ -13,7 +13,7 @@ type Change struct {
 	Retracted []events.Span
 	Closed    []events.Span
 	Anomalies []events.Anomaly
-	Running   bool // the spans that go on, or their labels, have changed
+	Running   bool // the spans without an end, or their labels, have changed
 	Held      bool // the holds have changed
 	// Tenant is the tenant of the subject from this change on. It is no part of Empty.
 	Tenant string
@@ -39,7 +39,7 @@ type Decision struct {
 	Hold, ID  string
 	At        time.Time
 	Release   bool             // bill it, completed by Footprint; else discard it
-	Footprint events.Footprint // the sizes that the hold does not know
+	Footprint events.Footprint // the sizes unknown to the hold
 }
 
 // Decisions are the last decisions on the holds of one resource, by hold.
@@ -58,8 +58,8 @@ func (d Decisions) find(hold string) (int, bool) {
 	return slices.BinarySearchFunc(d, hold, func(d Decision, id string) int { return strings.Compare(d.Hold, id) })
 }
 
-// Put enters a decision in place of an earlier one on the same hold. It reports whether there was
-// an earlier one that said something else.
+// Put enters a decision in place of an earlier one on the same hold. It reports whether an earlier
+// one differs.
 func (d *Decisions) Put(decided *events.Decision) (contradicts bool) {
 	put := Decision{
 		Hold: decided.Hold, ID: decided.ID, At: decided.Time,
@@ -75,8 +75,8 @@ func (d *Decisions) Put(decided *events.Decision) (contradicts bool) {
 	return was.Release != put.Release || was.Footprint != put.Footprint
 }
 
-// LateFact is a fact that came after its month had been closed and folded: it can not be metered,
-// and is held for an operator to see.
+// LateFact is a fact of a month that was closed and folded before: it can not be metered, and is
+// held for an operator.
 type LateFact struct {
 	ID, Event string
 	At        time.Time

@@ -7,11 +7,10 @@ import (
 	"github.com/daybook-billing/daybook/events"
 )
 
-// Cut is how finely spans are divided: at every boundary of that unit, in UTC, so that no span
-// crosses one.
+// Cut is the unit of cuts: spans are divided at each of its boundaries, in UTC.
 type Cut string
 
-// The cuts. CutNone leaves spans whole; the services use the others, so that every span lies in one
+// The cuts. CutNone leaves spans whole; the services use the others, so every span lies in one
 // month.
 const (
 	CutNone  Cut = "none"

@@ -10,7 +10,7 @@ import (
 // Moment is a time in microseconds since 1970, UTC.
 type Moment int64
 
-// MinMoment is before all times and MaxMoment after all times: the end of a span that goes on.
+// MinMoment is before all times and MaxMoment after all times: the end of an open span.
 const (
 	MinMoment Moment = math.MinInt64
 	MaxMoment Moment = math.MaxInt64

@@ -9,10 +9,10 @@ import (
 	"github.com/daybook-billing/daybook/events"
 )
 
-// ErrSnapshot says that bytes are not a snapshot that a Packer wrote.
+// ErrSnapshot is the error of bytes that no Packer wrote.
 var ErrSnapshot = errors.New("what it holds makes no sense")
 
-// tables are the values that a snapshot holds once, by the type of value.
+// tables are the repeated values of a snapshot, by the type of value.
 type tables map[any]any
 
 // Packer writes a snapshot: numbers as varints; texts, footprints and the values of Known once, and
@@ -31,7 +31,7 @@ func (p *Packer) Uint(n uint64) { p.Bytes = binary.AppendUvarint(p.Bytes, n) }
 // Int writes a number with a sign.
 func (p *Packer) Int(n int64) { p.Bytes = binary.AppendVarint(p.Bytes, n) }
 
-// Length writes the number of things that follow, each of at least one byte.
+// Length writes the number of things to follow, each of at least one byte.
 func (p *Packer) Length(n int) { p.Uint(uint64(n)) } //nolint:gosec // lengths are not negative
 
 // Moment writes a moment.
@@ -46,20 +46,20 @@ func (p *Packer) Bool(v bool) {
 	}
 }
 
-// Raw writes a text that stands in the snapshot once.
+// Raw writes a unique text.
 func (p *Packer) Raw(s string) {
 	p.Length(len(s))
 	p.Bytes = append(p.Bytes, s...)
 }
 
-// Text writes a text that may stand in the snapshot again.
+// Text writes a text that may be repeated.
 func (p *Packer) Text(s string) {
 	if !Known(p, s) {
 		p.Raw(s)
 	}
 }
 
-// noTime is a nanosecond that does not exist: the zero time.
+// noTime is one more than the nanoseconds of a second: the zero time.
 const noTime = 1_000_000_000
 
 // Time writes a time as seconds and nanoseconds of Unix time.
@@ -131,8 +131,7 @@ func (p *Packer) LateFacts(late []LateFact) {
 	}
 }
 
-// Known writes the number of a value. It reports false for the first value of its kind, after which
-// the caller writes the value itself.
+// Known writes the number of a value. It reports false for a new value: the caller writes it then.
 func Known[K comparable](p *Packer, value K) bool {
 	seen, ok := p.tables[(*K)(nil)].(map[K]uint64)
 	if !ok {
@@ -158,7 +157,7 @@ type Reader struct {
 // NewReader returns a reader of the bytes of a Packer without its form.
 func NewReader(b []byte) *Reader { return &Reader{b: b, tables: tables{}} }
 
-// Fail notes that the snapshot makes no sense.
+// Fail notes an error: the snapshot makes no sense.
 func (r *Reader) Fail() { r.b, r.failed = nil, true }
 
 // Failed reports whether the snapshot makes no sense so far.
@@ -183,7 +182,7 @@ func (r *Reader) Uint() uint64 {
 	return n
 }
 
-// Below reads a number that is less than a limit.
+// Below reads a number less than a limit.
 func (r *Reader) Below(limit uint64) uint64 {
 	n := r.Uint()
 	if n >= limit {
@@ -204,7 +203,7 @@ func (r *Reader) Int() int64 {
 	return n
 }
 
-// Length reads the number of things that follow: at most the number of bytes left.
+// Length reads the number of things to follow: at most the number of bytes left.
 func (r *Reader) Length() int {
 	n := r.Uint()
 	if n > uint64(len(r.b)) {
@@ -229,7 +228,7 @@ func (r *Reader) Fill(b []byte) {
 	r.b = r.b[copy(b, r.b):]
 }
 
-// Raw reads a text that Packer.Raw wrote.
+// Raw reads a text of Packer.Raw.
 func (r *Reader) Raw() string {
 	n := r.Length()
 	s := string(r.b[:n])
@@ -237,7 +236,7 @@ func (r *Reader) Raw() string {
 	return s
 }
 
-// Text reads a text that Packer.Text wrote.
+// Text reads a text of Packer.Text.
 func (r *Reader) Text() string {
 	if s := Seen(r, func() *string { s := r.Raw(); return &s }); s != nil {
 		return *s
@@ -305,8 +304,8 @@ func (r *Reader) LateFacts() (late []LateFact) {
 	return late
 }
 
-// Seen reads a value that Known wrote: the value with the number that comes, or a new one that
-// `read` reads; nil after an error.
+// Seen reads a value of Known: by its number, or with `read` if it is new. It returns nil after an
+// error.
 func Seen[V any](r *Reader, read func() *V) *V {
 	list, ok := r.tables[(*V)(nil)].(*[]*V)
 	if !ok {
@@ -326,7 +325,7 @@ func Seen[V any](r *Reader, read func() *V) *V {
 	return v
 }
 
-// Table returns the map of a key's type that the reader keeps for as long as it reads.
+// Table returns the reader's map of a type of keys and values.
 func Table[K comparable, V any](r *Reader) map[K]V {
 	type key struct {
 		k *K

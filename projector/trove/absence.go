@@ -8,29 +8,29 @@ import (
 	"github.com/daybook-billing/daybook/projector/timeline"
 )
 
-// This file knows who reports that databases exist, and when. Trove never says that a deletion was
-// lost. What shows it is silence: a task manager reports every database that it knows, again and
-// again, so one that it leaves out while it goes on about the others is gone. One that is left out
-// while the task manager says nothing at all is not.
+// This file keeps the reports of databases by task manager. Trove never says that a deletion was
+// lost: silence shows it. A task manager reports every database that it knows, again and again. A
+// database is gone when it is missing while others are reported, and not when the task manager says
+// nothing at all.
 
-// maxAbsenceWindows bounds the setting, and so what is kept of a group.
+// maxAbsenceWindows bounds the setting, and so the memory of a group.
 const maxAbsenceWindows = 1000
 
-// Limits of what is kept of groups. A group beyond maxGroups is not heard, so that its databases
-// are never judged. An hour beyond maxPendingHours, counted from the horizon, is not heard either:
-// a group is then judged late.
+// Limits of the memory of groups. A group beyond maxGroups is left out, and its databases are never
+// judged. An hour beyond maxPendingHours, counted from the horizon, is left out, too: the group is
+// then judged late.
 const (
 	maxGroups       = 4096
 	maxPendingHours = 4096
 )
 
-// windowHours are the widths that a window can have. A group's window is the narrowest that holds
-// the audit period of its exists notifications, which is how often they are meant to come.
+// windowHours are the widths of windows. A group's window is the narrowest that holds the audit
+// period of its exists notifications: they come once a period.
 func windowHours() [3]int64 { return [3]int64{1, 24, 7 * 24} }
 
-// groups are those who report databases in one foundation, by Usage.Publisher. What they know is
-// the same in whatever order the notifications came: for each group the newest windows in which it
-// was heard and which the horizon has passed.
+// groups are the task managers of one foundation, by Usage.Publisher. Their state is the same in
+// whatever order the notifications came: for each the newest windows before the horizon with a
+// report.
 type groups struct {
 	windows int // how many windows decide
 	horizon time.Time
@@ -40,19 +40,18 @@ type groups struct {
 
 type group struct {
 	width int // index of its window in windowHours
-	// for each width the newest windows that were heard, ascending, groups.windows of them at the
-	// most
+	// by width the newest windows with a report, ascending, at most groups.windows
 	reported [3][]int64
-	pending  []int64 // hours that were heard and that the horizon has not passed, ascending
+	pending  []int64 // hours with a report, not before the horizon, ascending
 }
 
-// newGroups returns groups of which nothing has been heard. A database is gone when it is missing
-// from `windows` windows.
+// newGroups returns groups without reports. A database is gone when it is missing from `windows`
+// windows.
 func newGroups(windows int) *groups {
 	return &groups{windows: min(windows, maxAbsenceWindows), by: map[string]*group{}}
 }
 
-// hour is the number of the hour that holds t.
+// hour is the number of the hour of t.
 func hour(t time.Time) int64 { return floorDiv(t.Unix(), 3600) }
 
 func floorDiv(a, b int64) int64 {
@@ -144,9 +143,9 @@ func (g *groups) reach(horizon time.Time) bool {
 	return moved
 }
 
-// missing reports whether one of the publishers went on reporting for so many windows after `last`
-// that a database that it used to report, and that nobody has reported since, is gone. The window
-// after that of `last` does not count: one round of reports may run over its edge.
+// missing reports whether a database is gone: one of its publishers went on reporting others for so
+// many windows after `last`, and nobody has reported it since. The window after the window of
+// `last` does not count: one round of reports may run over its edge.
 func (g *groups) missing(publishers []reporter, last time.Time) bool {
 	for i := range publishers {
 		of := g.by[publishers[i].publisher]

@@ -20,13 +20,16 @@ type derived struct {
 //
 // Rules (openstack/trove, taskmanager/models.py and extensions/mgmt/instances/models.py, and the
 // practice of its billing consumers: yagi, StackTach, telemetry-spec dbaas-notifications; see
-// docs/metering.md): an instance is billed from created_at, and only when a create, a modify or an
-// exists of a live instance says that it became one; flavour and volume change at modify_at, or at
-// the timestamp of resize_volume.end; every create, modify and delete is a full snapshot, so that a
-// change that was lost shows later, and then counts from that evidence on; the earliest deletion
-// ends both tracks; exists is evidence of life and of the flavour, never quantity; a size that is
-// not known is held, not billed as zero; a database that is missing from the reports ends, for the
-// time being, where it was last seen.
+// docs/metering.md):
+//   - an instance is billed from created_at, if a create, a modify or an exists of a live instance
+//     proves that it became one;
+//   - flavour and volume change at modify_at, or at the timestamp of resize_volume.end;
+//   - every create, modify and delete is a full snapshot, so a lost change shows later, and counts
+//     from that evidence on;
+//   - the earliest deletion ends both tracks;
+//   - exists is evidence of life and of the flavour, never quantity;
+//   - an unknown size is held, not billed as zero;
+//   - a database missing from the reports ends, for the time being, where it was last seen.
 func (in *instance) derive() derived {
 	d := derivation{in: in}
 	return d.derive()
@@ -53,8 +56,8 @@ type derivation struct {
 	created     *fact
 	ending      uint64   // sequence of the deletion
 	reappeared  uint64   // sequence of the first exists after it
-	stable      *content // what the last signs say, when they show the flavour in use
-	unproven    []uint64 // sequences of the signs that may be of before or after a change
+	stable      *content // content of the last reports, if it confirms the flavour in use
+	unproven    []uint64 // sequences of the reports from before or after a change
 }
 
 func (d *derivation) anomaly(code string, at time.Time, format string, args ...any) {
@@ -64,12 +67,12 @@ func (d *derivation) anomaly(code string, at time.Time, format string, args ...a
 
 func unixNano(n int64) time.Time { return time.Unix(0, n).UTC() }
 
-// evidence is what the facts of an instance say of its life.
+// evidence is the evidence of an instance's life in its facts.
 type evidence struct {
 	first   time.Time // the earliest time of a fact or a report
 	deleted *fact     // the earliest deletion; nil if none was collected
-	alive   bool      // a fact or a report is of an instance that became one
-	failed  bool      // a fact or a report is of an instance that may never have become one
+	alive   bool      // some fact or report is of an active instance
+	failed  bool      // some fact or report is of an instance without a server
 }
 
 // evidence gathers the evidence of life, and finds the creation.
@@ -105,8 +108,8 @@ func (d *derivation) evidence() (e evidence) {
 	return e
 }
 
-// life finds the beginning and the end, and reports whether the instance became one. An instance of
-// which only the deletion is known is held here, or is a failed build.
+// life finds the beginning and the end, and reports whether the instance became one. An instance
+// with a deletion only is held here, or is a failed build.
 func (d *derivation) life() bool {
 	e := d.evidence()
 	if e.deleted != nil {
@@ -150,7 +153,7 @@ func (d *derivation) begin(e *evidence) bool {
 	return false // still building, or failed
 }
 
-// deletedBefore looks for a deletion before the beginning, of which no span comes.
+// deletedBefore looks for a deletion before the beginning: no span comes of it.
 func (d *derivation) deletedBefore(deleted *fact) {
 	if deleted.at.Before(d.start) {
 		d.anomaly(events.AnomalyClock, deleted.at,
@@ -182,7 +185,7 @@ func (d *derivation) afterDelete(deleted *fact) {
 	}
 }
 
-// withoutCreate holds an instance of which only the deletion is known: failed builds send one too.
+// withoutCreate holds an instance with a deletion only: failed builds send one too.
 func (d *derivation) withoutCreate(deleted *fact) {
 	d.start, d.flags = deleted.created, events.InferredStart
 	if d.start.IsZero() {
@@ -244,7 +247,7 @@ func (d *derivation) spans(kind string, sizes []size, same func(a, b events.Foot
 	}
 }
 
-// ends says what ended a span: the next of the sizes after it, the deletion, or silence.
+// ends enters the end of a span: the next of the sizes after it, the deletion, or silence.
 func (d *derivation) ends(span *events.Span, next []size) {
 	if len(next) > 0 && span.End.Equal(next[0].at) {
 		span.Evidence = append(span.Evidence, next[0].evidence)

@@ -8,7 +8,7 @@ import (
 	"github.com/daybook-billing/daybook/projector/timeline"
 )
 
-// difference puts out what changed between a derivation before and one of what is known.
+// difference puts out the change from a derivation before to one of the present facts.
 func (in *instance) difference(ch *timeline.Change, before *derived) {
 	d := derivation{in: in}
 	after := d.derive()
@@ -19,7 +19,7 @@ func (in *instance) difference(ch *timeline.Change, before *derived) {
 	same := func(a, b *events.Span) bool { return keyOf(a) == keyOf(b) }
 	for _, kind := range []string{events.KindInstance, events.KindVolume} {
 		old, now := spansOf(before.Spans, kind), spansOf(after.Spans, kind)
-		// What stands the same at the beginning and at the end needs no look at its pieces.
+		// Equal spans at the beginning and at the end have equal pieces.
 		for len(old) > 0 && len(now) > 0 && same(&old[0], &now[0]) {
 			old, now = old[1:], now[1:]
 		}
@@ -44,8 +44,8 @@ func (in *instance) difference(ch *timeline.Change, before *derived) {
 	ch.Held = ch.Held || !slices.Equal(before.Holds, after.Holds)
 }
 
-// exchange retracts the published pieces of `old` that are not those of `now`, and puts out the
-// others.
+// exchange retracts the published pieces of `old` without an equal in `now`, and puts out the new
+// ones.
 func (in *instance) exchange(cut timeline.Cut, ch *timeline.Change, old, now []events.Span) {
 	var from time.Time // up to here the pieces of the first spans are the same
 	if len(old) > 0 && len(now) > 0 && old[0].Start.Equal(now[0].Start) &&
@@ -75,7 +75,7 @@ func (in *instance) exchange(cut timeline.Cut, ch *timeline.Change, old, now []e
 	}
 }
 
-// spansOf returns the spans of a kind, which stand together.
+// spansOf returns the spans of a kind; they stand together.
 func spansOf(spans []events.Span, kind string) []events.Span {
 	from := slices.IndexFunc(spans, func(s events.Span) bool { return s.Kind == kind })
 	if from < 0 {
@@ -88,7 +88,7 @@ func spansOf(spans []events.Span, kind string) []events.Span {
 	return spans[from:to]
 }
 
-// spanKey is what makes two spans the same for the ledger. Times are compared as instants.
+// spanKey makes two spans the same for the ledger. Times are compared as instants.
 type spanKey struct {
 	kind              string
 	start, end, since int64
@@ -110,7 +110,7 @@ func keyOf(s *events.Span) spanKey {
 	return k
 }
 
-// opening is the key without what the end says.
+// opening is the key without the end.
 func (k spanKey) opening() spanKey {
 	k.end, k.running, k.flags = 0, false, k.flags&events.InferredStart
 	return k
@@ -124,8 +124,8 @@ func (in *instance) end(s *events.Span) time.Time {
 	return s.End
 }
 
-// pieces cuts the spans, the open ones up to the published boundary, and leaves out the pieces of
-// the first span that end at `from` or before.
+// pieces cuts the spans, the open ones up to the published boundary. It leaves out pieces of the
+// first span up to `from`.
 func (in *instance) pieces(cut timeline.Cut, spans []events.Span, from time.Time) []events.Span {
 	var out []events.Span
 	for i := range spans {

@@ -10,54 +10,53 @@ import (
 	"github.com/daybook-billing/daybook/projector/timeline"
 )
 
-// This file keeps what is known of the databases of Trove: the facts of one instance are a set,
-// ordered by their own times. What follows from the set is derived anew, whole, whenever it is
-// needed (derive.go), and the difference between before and after is what a fact changed.
-// Nothing that is kept depends on the order in which facts arrive.
+// This file keeps the facts of databases: the facts of one instance are a set, ordered by their own
+// times. Everything else is derived from the whole set whenever it is needed (derive.go), and the
+// effect of a fact is the difference between before and after. The state does not depend on the
+// order of arrival.
 
-// Limits of what is kept of one instance. A database has one publisher a task manager. A forgotten
-// one that goes on being reported is listed as held once for each of its first facts.
+// Limits of the memory of one instance. A database has one publisher a task manager. A forgotten
+// one with further reports is listed as held once for each of its first facts.
 const (
 	maxPublishers = 32
 	maxLate       = 16
 )
 
-// missingKept is how long, by the horizon, a database that went silent is remembered, in case that
-// it comes back.
+// missingKept is the time, by the horizon, for which a missing database is remembered, in case it
+// comes back.
 const missingKept = 400 * 24 * time.Hour
 
-// instance is what is known of one Trove instance.
+// instance is the timeline of one Trove instance.
 type instance struct {
 	rules     *Foundation
 	resource  string
 	facts     []fact   // all but exists, by time
 	reports   []report // exists, thinned, by time
 	decisions timeline.Decisions
-	// What all facts together say, whichever of them are kept.
+	// The result of all facts together, kept or not.
 	born       time.Time // the earliest created_at; zero if none was said
 	tenant     string    // of the fact of the earliest time
 	tenantAt   time.Time
-	name       string // of the fact that was reported last
+	name       string // of the fact reported last
 	nameAt     time.Time
-	latest     time.Time // of all times that facts say
+	latest     time.Time // of all times in facts
 	lastReport time.Time // when life was last reported
-	lastSeen   time.Time // up to when the reports say that it lived
+	lastSeen   time.Time // up to when reports prove its life
 	publishers []reporter
-	// stable is what the newest exists say while another one that says the same changes nothing;
-	// nil when that is not known.
+	// stable is the content of the newest report while an equal report changes nothing; nil when
+	// that is unknown.
 	stable *content
-	// gone says that it is missing from the reports of a task manager that goes on reporting
-	// others.
+	// gone is set while it is missing from the reports of a task manager.
 	gone bool
 	// published is the boundary up to which open spans have been put out.
 	published time.Time
-	// ended is set on an instance that was settled and forgotten: the end of its last span. late
-	// are the facts that came then.
+	// ended is set on an instance that was closed and forgotten: the end of its last span. late are
+	// the facts since.
 	ended time.Time
 	late  []timeline.LateFact
 }
 
-// fact is what the derivation needs of a fact.
+// fact is a fact as the derivation needs it.
 type fact struct {
 	id        string
 	sequence  uint64
@@ -73,22 +72,22 @@ type fact struct {
 	volumeUnknown bool
 }
 
-// report is an exists notification: a sign of life. Of those of one day that say the same, the first
-// and the last are kept, so that what is kept is bounded and does not depend on their order. What
-// is lost with the others: when a change arrives late, that belongs between two signs of a day that
-// say the same, and the change back was lost, then the change back counts from the last of them and
-// not from the first that shows it, up to a day late.
+// report is an exists notification: evidence of life. Of equal reports of an hour the first and the
+// last are kept, so that memory is bounded and the order of arrival does not matter. One case is
+// lost with the others: a change arrives late, belongs between two equal reports of an hour, and
+// the change back was lost. The change back then counts from the last of the two, up to an hour
+// late.
 type report struct {
 	at       int64 // the notification's timestamp, in nanoseconds of Unix time
-	seen     int64 // up to when it says that the database lived
+	seen     int64 // up to when it proves life
 	sequence uint64
 	content  *content
 }
 
-// content is what an exists says of the database.
+// content is the content of an exists.
 type content struct {
 	flavor, flavorID string
-	built            bool // neither its state nor the lack of a server says that it was never made
+	built            bool // its state or its server proves that it was made
 }
 
 func compareContents(a, b *content) int {
@@ -109,7 +108,7 @@ func compareReports(a, b *report) int {
 	return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.seen, b.seen), compareContents(a.content, b.content))
 }
 
-// reporter is a task manager that reported the database, and when it last did.
+// reporter is a task manager with the time of its last report of the database.
 type reporter struct {
 	publisher string
 	last      int64
@@ -121,7 +120,7 @@ func (in *instance) Add(u *events.Usage, sequence uint64, ch *timeline.Change) {
 	ch.Tenant = cmp.Or(in.tenant, u.Tenant)
 }
 
-// add adds a fact to the set and puts out what it changed.
+// add adds a fact to the set and puts out its effect.
 func (in *instance) add(u *events.Usage, sequence uint64, ch *timeline.Change) {
 	if !in.ended.IsZero() {
 		in.addLate(u, ch)
@@ -146,9 +145,9 @@ func (in *instance) add(u *events.Usage, sequence uint64, ch *timeline.Change) {
 	in.difference(ch, &before)
 }
 
-// again reports whether a fact is the newest exists and says what the last one said, so that it
-// changes nothing but when the database was last seen. Most facts are such. One of a closed month
-// may change which signs are kept.
+// again reports whether a fact is the newest exists with the content of the last one: it only moves
+// the time when the database was last seen. Most facts are such. In a closed month a fact may
+// change the reports that are kept.
 func (in *instance) again(u *events.Usage) bool {
 	return u.Event == events.EventTroveExists && in.stable != nil && !in.gone && *in.stable == contentOf(u) &&
 		reported(u).UnixNano() > in.reports[len(in.reports)-1].at && u.Tenant == in.tenant &&
@@ -172,8 +171,7 @@ func (in *instance) Decide(d *events.Decision, ch *timeline.Change) bool {
 	return true
 }
 
-// judge looks anew whether the database is missing from the reports, and puts out what that
-// changed.
+// judge finds whether the database is missing from the reports, and puts out the effect.
 func (in *instance) judge(ch *timeline.Change) {
 	gone := in.missing()
 	if gone == in.gone {
@@ -188,7 +186,7 @@ func (in *instance) missing() bool {
 	return in.rules.groups.windows > 0 && !in.lastReport.IsZero() && in.rules.groups.missing(in.publishers, in.lastReport)
 }
 
-// note takes down what a fact says that does not depend on which facts are kept.
+// note takes down the part of a fact that is kept of all facts together.
 func (in *instance) note(u *events.Usage) {
 	at, observed := u.Time, reported(u)
 	if !u.Created.IsZero() && (in.born.IsZero() || u.Created.Before(in.born)) {
@@ -263,8 +261,8 @@ func (in *instance) addFact(u *events.Usage, sequence uint64) bool {
 
 const reportBucket = int64(time.Hour)
 
-// addReport puts an exists in its place, unless its hour has two that say the same around it, and
-// reports whether it did.
+// addReport puts an exists in its place, unless its hour has two equal ones around it, and reports
+// whether it did.
 func (in *instance) addReport(u *events.Usage, sequence uint64) bool {
 	l := contentOf(u)
 	s := report{
@@ -302,7 +300,7 @@ func (in *instance) addReport(u *events.Usage, sequence uint64) bool {
 	return true
 }
 
-// content returns l, or the equal one that a sign has already.
+// content returns l, or an equal one of a report.
 func (in *instance) content(l content) *content {
 	for i := len(in.reports) - 1; i >= 0; i-- {
 		if *in.reports[i].content == l {
@@ -312,7 +310,7 @@ func (in *instance) content(l content) *content {
 	return &l
 }
 
-// building reports whether a state is of an instance that has not become active.
+// building reports whether a state is before an instance's activity.
 func building(state string) bool {
 	switch state {
 	case "build", "building", "error", "failed", "new":
@@ -321,9 +319,8 @@ func building(state string) bool {
 	return false
 }
 
-// thin drops the signs of closed months that change nothing: those between two that say the same,
-// with no other fact between them. The spans stay what they are, and what is kept of a closed month
-// grows with its changes only.
+// thin drops the reports of closed months between two equal ones, with no other fact between them.
+// The spans stay, and the memory of a closed month grows with its changes only.
 func (in *instance) thin() {
 	if in.rules.closed().IsZero() || len(in.reports) < 3 {
 		return
@@ -361,8 +358,7 @@ func (in *instance) between(from, to int64) bool {
 	})
 }
 
-// addLate is add for an instance that was forgotten: what it was billed is published and can no
-// longer be derived.
+// addLate is add for a forgotten instance: its bill is published and can not be derived again.
 func (in *instance) addLate(u *events.Usage, ch *timeline.Change) {
 	in.latest = timeline.Later(in.latest, u.Time, u.Observed)
 	end := events.FormatTime(in.ended)
@@ -400,8 +396,8 @@ func (in *instance) Accrued(out []events.Span) []events.Span {
 // Anomalies implements timeline.Timeline.
 func (in *instance) Anomalies() []events.Anomaly { return in.derive().Anomalies }
 
-// Close implements timeline.Timeline. An instance that has ended leaves its id with the foundation:
-// facts come in any order, and one that comes later must not bring it back to life.
+// Close implements timeline.Timeline. An ended instance leaves its id with the foundation: facts
+// come in any order, and a later one must not bring it back to life.
 func (in *instance) Close() bool {
 	in.thin()
 	end, over := in.forgettable()

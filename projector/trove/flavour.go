@@ -23,7 +23,7 @@ func flavourOf(f *events.Footprint) events.Footprint {
 
 func hasFlavor(f *events.Footprint) bool { return f.Flavor != "" || f.FlavorID != "" }
 
-// modifyPrecision is that of modify_at: a change is made within the second that it names.
+// modifyPrecision is the precision of modify_at: a second.
 const modifyPrecision = time.Second
 
 // flavours are the flavours in use, in order of time.
@@ -65,7 +65,7 @@ func (l *content) footprint() events.Footprint {
 	return events.Footprint{Flavor: l.flavor, FlavorID: l.flavorID}
 }
 
-// flavourReport applies an exists that names a flavour.
+// flavourReport applies an exists with a flavour.
 func (d *derivation) flavourReport(sizes []size, s *report, known int64) []size {
 	footprint, seen := s.content.footprint(), unixNano(s.seen)
 	switch {
@@ -84,7 +84,7 @@ func (d *derivation) flavourReport(sizes []size, s *report, known int64) []size 
 	return d.lostFlavour(sizes, events.EventTroveExists, unixNano(s.at), known, d.completed(footprint), s.sequence)
 }
 
-// flavourFact applies a fact other than exists that names a flavour.
+// flavourFact applies a fact other than exists with a flavour.
 func (d *derivation) flavourFact(sizes []size, f *fact, known int64) []size {
 	footprint := d.completed(flavourOf(&f.footprint))
 	switch {
@@ -106,10 +106,10 @@ func (d *derivation) flavourFact(sizes []size, f *fact, known int64) []size {
 	return d.lostFlavour(sizes, f.event, f.at, known, footprint, f.sequence)
 }
 
-// otherBefore reports whether a change of flavour shows that another flavour than the last one was
-// in use before it. It says the memory before only (old_instance_size), and flavours differ by
-// their ids: memory that differs is no other flavour where a message has shown the id of the last
-// one since it was taken up, or has said that memory of it.
+// otherBefore reports whether a change of flavour proves another flavour than the last one in use
+// before it. The change gives only the memory before (old_instance_size), and flavours differ by
+// their ids. Another memory is no other flavour if a message since the last change has shown the
+// last id, or has given it that memory.
 func (d *derivation) otherBefore(last *size, f *fact) bool {
 	was := last.footprint
 	if !f.oldMemory.Known() || !was.MemoryMB.Known() || was.MemoryMB == f.oldMemory || sameFlavor(was,
@@ -125,8 +125,8 @@ func (d *derivation) otherBefore(last *size, f *fact) bool {
 	})
 }
 
-// lostFlavour takes up a flavour that only shows: between the moment when the one before was last
-// confirmed, and now.
+// lostFlavour takes up a flavour without a change to it: the change came between the last
+// confirmation of the flavour before and this evidence.
 func (d *derivation) lostFlavour(sizes []size, event string, at time.Time, known int64, footprint events.Footprint,
 	evidence uint64,
 ) []size {
@@ -155,7 +155,7 @@ func unprovenAt(sizes []size, seen time.Time) bool {
 	return !sizes[len(sizes)-1].at.Add(modifyPrecision).Before(seen)
 }
 
-// unknownFlavour is the part of the life before the first flavour that is known.
+// unknownFlavour is the part of the life before the first known flavour.
 func (d *derivation) unknownFlavour(sizes []size) size {
 	s := size{at: d.start, held: events.HoldUnknownFlavor}
 	if len(sizes) > 0 {
@@ -177,8 +177,8 @@ func (d *derivation) someEvidence() uint64 {
 	return d.in.reports[0].sequence
 }
 
-// completed is a flavour with what the fact left out, as every exists leaves out the memory, taken
-// from the first fact of the instance that names the same flavour: a price may depend on it.
+// completed is a flavour completed from the first fact of the instance with the same flavour: every
+// exists leaves out the memory, and a price may depend on it.
 func (d *derivation) completed(out events.Footprint) events.Footprint {
 	for i := range d.in.facts {
 		if out.Flavor != "" && out.FlavorID != "" && out.MemoryMB.Known() {

@@ -9,9 +9,9 @@ import (
 	"github.com/daybook-billing/daybook/projector/timeline"
 )
 
-// This file holds what is not proven of a database, and lets an operator release or discard it.
+// This file holds the unproven parts of a database, and lets an operator release or discard them.
 
-// canHold reports whether an id is that of a hold that the instance could have.
+// canHold reports whether an id is of a hold that the instance could have.
 func (in *instance) canHold(id string) bool {
 	for _, h := range [][2]string{
 		{events.KindInstance, events.AnomalyDeleteWithoutCreate},
@@ -28,8 +28,8 @@ func (in *instance) canHold(id string) bool {
 	})
 }
 
-// released reports whether a held size may be billed, completed by what the operator said. If
-// nobody decided it is listed, and if it was discarded it is not.
+// released reports whether a held size may be billed, completed by the decision. Without a decision
+// it is listed; discarded it is not.
 func (d *derivation) released(kind string, s *size, from, to time.Time) bool {
 	id := d.in.rules.HoldID(kind, d.in.resource, s.held, "")
 	decision, given := d.in.decisions.On(id)
@@ -66,8 +66,8 @@ func until(t time.Time) string {
 	return " until " + events.FormatTime(t)
 }
 
-// complete is a held footprint with what the operator said about it. What a message said stands,
-// and no volume has 0 GB.
+// complete is a held footprint completed by the decision. Values from messages stand, and no volume
+// has 0 GB.
 func (d *derivation) complete(kind string, held, said events.Footprint) events.Footprint {
 	if kind == events.KindVolume {
 		if held.VolumeGB.Or(0) == 0 {
@@ -84,7 +84,7 @@ func (d *derivation) complete(kind string, held, said events.Footprint) events.F
 	return d.completed(held)
 }
 
-// reason says what an operator should know, and what can be done.
+// reason explains the hold to an operator, and the choices.
 func (d *derivation) reason(kind string, s *size) string {
 	switch s.held {
 	case events.AnomalyUnknownVolume:
@@ -111,8 +111,8 @@ func kindOf(f *timeline.LateFact) string {
 	return events.KindInstance
 }
 
-// late lists the facts that came when the instance had been forgotten. They can be discarded only:
-// the spans that they would change are published and can no longer be derived.
+// late lists the facts of a forgotten instance. They can be discarded only: the spans to change are
+// published and can not be derived again.
 func (d *derivation) late() {
 	d.end = d.in.ended
 	for i := range d.in.late {

@@ -1,11 +1,11 @@
 // Package trove makes timelines of Trove's databases: the spans of an instance's flavour and of its
 // volume.
 //
-// The facts of one instance are a set (facts.go): Trove's notifications come in any order, and
-// nothing that is kept depends on it. Spans, holds and anomalies are derived from the whole set
-// whenever they are needed (derive.go, holds.go), and the difference between two derivations is the
-// effect of a fact (difference.go). A lost deletion shows by the absence of an instance from the
-// reports of its task manager (absence.go).
+// The facts of one instance are a set (facts.go): Trove's notifications come in any order, and the
+// state does not depend on it. Spans, holds and anomalies are derived from the whole set whenever
+// they are needed (derive.go, flavour.go, volume.go, holds.go). The difference between two
+// derivations is the effect of a fact (difference.go). A lost deletion shows by the absence of an
+// instance from the reports of its task manager (absence.go).
 package trove
 
 import (
@@ -19,7 +19,7 @@ import (
 type Foundation struct {
 	*timeline.Rules
 	groups *groups
-	// ended holds the instances that were forgotten, with the end of their last span.
+	// ended are the forgotten instances, with the end of their last span.
 	ended map[string]time.Time
 }
 

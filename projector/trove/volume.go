@@ -12,7 +12,7 @@ func (d *derivation) volumes() []size {
 	volume := func(n events.Count) events.Footprint { return events.Footprint{VolumeGB: n} }
 	silent := true   // nothing said whether there is a volume
 	unsaid := false  // there is one, and how large it was is not said
-	awaited := false // the size in use is that of a modify_volume, whose own resize_volume.end is to come
+	awaited := false // the size in use is from a modify_volume; its own resize_volume.end is to come
 	for i := range d.in.facts {
 		f := &d.in.facts[i]
 		silent = false
@@ -58,7 +58,7 @@ func (d *derivation) volumes() []size {
 	return sizes
 }
 
-// oldVolume compares what a change says of the size before with what is known.
+// oldVolume compares the size before a change, by the change, with the known one.
 func (d *derivation) oldVolume(f *fact, last events.Count) {
 	if f.oldVolume.Known() && last != f.oldVolume && last != f.footprint.VolumeGB {
 		d.anomaly(events.AnomalyLostChange, f.at, "%s says that the volume had %d GB before, but %d GB were "+
@@ -67,11 +67,11 @@ func (d *derivation) oldVolume(f *fact, last events.Count) {
 	}
 }
 
-// replica notes a resize_volume.end with the size that the volume has already. Trove resizes a
-// primary and its replicas under one request, and each resize_volume.end names the primary
-// (trove/instance/models.py, Instance.resize_volume). Nothing else contents like this: the API refuses
-// a resize that is not to a larger size, and a resize that failed sends resize_volume.error. A
-// Trove that sends modify_volume, too, sends resize_volume.end once after it, which is awaited.
+// replica notes a resize_volume.end with the present size of the volume. Trove resizes a primary
+// and its replicas under one request, and each resize_volume.end names the primary
+// (trove/instance/models.py, Instance.resize_volume). Nothing else looks like this: the API refuses
+// a resize to a smaller or equal size, and a failed resize sends resize_volume.error. A Trove with
+// modify_volume sends resize_volume.end once after it, too: it is awaited.
 func (d *derivation) replica(f *fact, last *size, awaited bool) {
 	if f.event != events.EventTroveResizeVolume || awaited || last.footprint.VolumeGB != f.footprint.VolumeGB {
 		return

@@ -12,14 +12,14 @@ import (
 	"github.com/daybook-billing/daybook/events"
 )
 
-// Began is before everything that is drawn: two hours before March 2026.
+// Began is before all drawn times: two hours before March 2026.
 var Began = time.Date(2026, 2, 28, 22, 0, 0, 0, time.UTC)
 
 // Minute is n minutes after Began.
 func Minute(n int) time.Time { return Began.Add(time.Duration(n) * time.Minute) }
 
-// Databases draws messages about a few databases that may or may not fit together, and an
-// operator's decisions: *events.Usage and *events.Decision.
+// Databases draws messages about a few databases, fitting together or not, and an operator's
+// decisions: *events.Usage and *events.Decision.
 func Databases(t *rapid.T) (messages []any) {
 	pick := func(label string, from ...string) string { return rapid.SampledFrom(from).Draw(t, label) }
 	born := map[string]int{}
