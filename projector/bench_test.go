@@ -16,7 +16,7 @@ import (
 	"github.com/daybook-billing/daybook/projector"
 )
 
-// upstream stands for the platform's JSON that a fact carries.
+// upstream stands for the platform's JSON in a fact.
 var upstream = []byte(`{"guid":"b32241a5-5508-4d42-893c-360e42a300b6","created_at":"2026-08-20T10:00:00Z","filler":"` +
 	strings.Repeat("x", 600) + `"}`)
 
@@ -87,7 +87,7 @@ func month(n, apps int) []*bus.Stored {
 	return out
 }
 
-// BenchmarkStep is what verifying costs: messages of USAGE to messages of METERED, encoded and
+// BenchmarkStep is the cost of verifying: messages of USAGE to messages of METERED, encoded and
 // digested. Run it with -benchtime 1x.
 func BenchmarkStep(b *testing.B) {
 	inputs := month(300_000, 3000)
@@ -118,7 +118,7 @@ func BenchmarkStep(b *testing.B) {
 	}
 }
 
-// cpu is the processor time that the process has used.
+// cpu is the processor time of the process.
 func cpu(b *testing.B) time.Duration {
 	var usage syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
@@ -127,7 +127,7 @@ func cpu(b *testing.B) time.Duration {
 	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }
 
-// BenchmarkRunning is what 300,000 running resources take: memory, and the time to write and to
+// BenchmarkRunning is the cost of 300,000 running resources: memory, and the time to write and to
 // read a snapshot. Run it with -benchtime 1x.
 func BenchmarkRunning(b *testing.B) {
 	const resources = 300_000

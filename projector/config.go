@@ -23,8 +23,8 @@ type Config struct {
 	// Epoch is the time before which nothing is billed, by source ("cf", "trove") or by source and
 	// foundation ("cf/eu"), which takes precedence; none by default.
 	Epoch map[string]time.Time
-	// BuildTimeout is the time after which a build without an end is taken to have lost it;
-	// DefaultBuildTimeout by default.
+	// BuildTimeout is the time after which a build without an end is given up; DefaultBuildTimeout
+	// by default.
 	BuildTimeout time.Duration
 	// Grace is the time for which a month stays open after its end: a later fact about it makes a
 	// correction. DefaultGrace by default.
@@ -71,10 +71,10 @@ func (c Config) compile() (Config, error) {
 	return c, nil
 }
 
-// maxGrace keeps the months that are open few: all their facts are kept.
+// maxGrace keeps the number of open months small: all their facts are kept.
 const maxGrace = 366 * 24 * time.Hour
 
-// check refuses settings that a service can not run with.
+// check refuses settings unfit for a service.
 func (c Config) check() error {
 	if _, err := timeline.ParseCut(string(c.Cut)); err != nil {
 		return err
@@ -99,7 +99,7 @@ func (c Config) check() error {
 	return nil
 }
 
-// logicVersion changes with every change of what the projector derives from the same facts.
+// logicVersion changes with every change of the derivation.
 const logicVersion = "projector/4"
 
 // logic names the derivation with its settings, as words without blanks: the settings have the

@@ -1,19 +1,17 @@
-// Package projector derives what ran from what was reported: it folds the facts of USAGE into
-// timelines and publishes their spans to METERED.
+// Package projector derives METERED from USAGE: it folds the facts of each resource into a
+// timeline, and publishes the spans of its run.
 //
 // Reads USAGE, in order: facts, horizons, gaps, and operators' decisions on holds.
 //
-// Writes METERED: for each fact that changed something, one message on
+// Writes METERED. For each fact with an effect: one message on
 // metered.<source>.<foundation>.<tenant>.<kind>.<resource> with the spans retracted, the spans
-// closed, the anomalies, and all that runs and all that is held under the subject now; for each
-// horizon, the spans cut at the boundaries that it passed and then the horizon; for each gap, what
-// it puts in doubt and then the gap. Snapshots of its state go to the Object Store bucket
-// daybook-projector.
+// closed, the anomalies, and all open spans and holds of the subject. For each horizon: the spans
+// cut at the boundaries before it, and then the horizon. For each gap: the spans it makes unproven,
+// and then the gap. Snapshots of its state go to the Object Store bucket daybook-projector.
 //
 // Guarantees: the output is a pure function of USAGE and of the settings, byte for byte. Spans of
-// one timeline never overlap; a span that is retracted was published before, with the same id;
-// spans in the services' cuts never cross a boundary. Each output is appended exactly once (see
-// internal/stage).
+// one timeline never overlap. A retracted span was published before, with the same id. Spans in the
+// services' cuts never cross a boundary. Each output is appended exactly once (see internal/stage).
 //
 // A crash at any point loses nothing: the output stream is the checkpoint, the state is derived
 // again from a snapshot or from the start, and the digest of the outputs must come out the same.

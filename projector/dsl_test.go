@@ -35,7 +35,7 @@ func short(t time.Time) string {
 	return strings.TrimSuffix(s, ":00")
 }
 
-// detail is something that a fact says beyond its event and time.
+// detail is a property of a fact beyond its event and time.
 type detail func(*events.Usage)
 
 func size(instances, memory uint32) detail {
@@ -75,7 +75,7 @@ func task(event, at string, details ...detail) *events.Usage {
 	return fact(events.KindTask, event, at, append([]detail{size(1, 256), process("T")}, details...))
 }
 
-// late says that a fact was found late: it follows that of the sequence.
+// late says that a fact was found late: directly after the fact with the sequence.
 func late(after uint64) detail {
 	return func(u *events.Usage) { u.AfterGUID, u.AfterSequence = fmt.Sprint("guid", after), after }
 }
@@ -111,7 +111,7 @@ func service(event, at, plan string, details ...detail) *events.Usage {
 	return u
 }
 
-// books feed a meter and hold it to its promises about what it publishes.
+// books feed a meter and hold it to its promises about METERED.
 type books struct {
 	meter     *projector.Meter
 	sequence  uint64
@@ -136,7 +136,7 @@ func newBooks(s projector.Config) *books {
 	return &books{meter: newMeter(s), net: map[string]events.Span{}, horizon: map[string]time.Time{}}
 }
 
-// told is a meter that was told facts, without cuts.
+// told is a meter without cuts after facts.
 func told(facts ...*events.Usage) *books {
 	return newBooks(projector.Config{Cut: timeline.CutNone}).tell(facts...)
 }
@@ -260,7 +260,7 @@ func sortSpans(spans []events.Span) {
 	})
 }
 
-// closed are the net spans as lines; running are those of the last message.
+// closed are the net spans as lines; running are the spans of the last message.
 func (b *books) closed() []string {
 	out := lines(b.spans())
 	ExpectWithOffset(1, b.wrong).To(BeEmpty())
@@ -268,7 +268,7 @@ func (b *books) closed() []string {
 }
 func (b *books) running() []string { return lines(b.last.Running) }
 
-// held is what the last message holds, as lines.
+// held are the holds of the last message, as lines.
 func (b *books) held() []string {
 	out := []string{}
 	for i := range b.last.Held {
@@ -293,7 +293,7 @@ func (b *books) codes() []string {
 	return out
 }
 
-// whole are the net spans with what has accrued up to the horizon, pieces of one span joined.
+// whole are the net spans with the accrued ones up to the horizon, pieces of one span joined.
 func (b *books) whole() []events.Span {
 	all := b.spans()
 	for source := range b.horizon {
@@ -323,7 +323,7 @@ func lines(spans []events.Span) []string {
 	return out
 }
 
-// line is a span for people: "P 10:00-11:00 2x512 ruby", and what is unusual about it.
+// line is a span for people: "P 10:00-11:00 2x512 ruby", and its flags.
 func line(s *events.Span) string {
 	text := s.Resource + " " + short(s.Start) + "-"
 	if !s.Running() {

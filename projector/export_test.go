@@ -5,7 +5,7 @@ import "github.com/daybook-billing/daybook/internal/stage"
 // NewProcessor gives tests the stage's view of a meter.
 func NewProcessor(cfg Config) stage.Processor { return newProcessor(cfg.withDefaults()) }
 
-// Tracked counts the timelines that a meter remembers.
+// Tracked counts the timelines of a meter.
 func (m *Meter) Tracked() int {
 	n := 0
 	for _, f := range m.foundations {

@@ -12,7 +12,7 @@ import (
 	"github.com/daybook-billing/daybook/projector"
 )
 
-// running is what a resource of a small, consistent platform does.
+// running is the run of a resource of a small, consistent platform.
 type running struct {
 	on    bool
 	size  uint32
@@ -21,18 +21,18 @@ type running struct {
 	last  *events.Usage // newest beginning
 }
 
-// lived is a platform's history: its facts in order, and minute for minute what ran.
+// lived is a platform's history: its facts in order, and its runs minute for minute.
 type lived struct {
 	facts []*events.Usage
-	truth map[string][]string // by resource, by minute: what it was, "" for nothing
+	truth map[string][]string // footprint by resource and minute, "" for nothing
 	now   map[string]running
-	after []map[string]running // what ran after each fact
+	after []map[string]running // the runs after each fact
 }
 
 const lifetime = 600 // minutes
 
-// drawLived draws what befell two processes, a task and a service of a platform that tells all, in
-// order, and truly.
+// drawLived draws the history of two processes, a task and a service of a platform that reports
+// everything, in order, and truly.
 func drawLived(t *rapid.T) *lived {
 	l := &lived{truth: map[string][]string{}, now: map[string]running{}}
 	at := 0
@@ -94,7 +94,7 @@ func drawLived(t *rapid.T) *lived {
 	return l
 }
 
-// fill notes what has been running up to minute `at`.
+// fill enters the runs up to minute `at`.
 func (l *lived) fill(at int) {
 	for _, id := range []string{"P", "Q", "T", "D"} {
 		what := ""
@@ -115,9 +115,8 @@ func minutesOf(from, to time.Time) (first, after int) {
 	return int(from.Sub(began) / time.Minute), after
 }
 
-// TestLostFacts: a part of the list is lost, and a gap stands in its place. What is billed then
-// ran, in the very size; and what ran and is neither billed nor held is only what is not known of,
-// or lies within the gap.
+// TestLostFacts: a part of the list is lost, and a gap stands in its place. Everything billed ran,
+// in the very size. A run that is neither billed nor held is unknown, or lies within the gap.
 func TestLostFacts(t *testing.T) {
 	check(t, 2000, func(t *rapid.T) {
 		world := drawLived(t)
@@ -168,7 +167,7 @@ func TestLostFacts(t *testing.T) {
 		for _, u := range world.facts[to:] {
 			known[u.Resource] = true
 		}
-		for id := range world.truth { // what began in the gap, and was not heard of since, is not known of
+		for id := range world.truth { // a run that began in the gap, without a fact since, is unknown
 			known[id] = known[id] || from > 0 && world.after[from-1][id].on
 		}
 		covered := map[string][]bool{}
@@ -211,8 +210,8 @@ func TestLostFacts(t *testing.T) {
 }
 
 // TestLostBuilds: of the facts of some times any part is lost, and gaps stand in their place. No
-// more builds are billed than were open, at any time; and those that were open outside of a single
-// gap are billed or held, all of them.
+// more builds are billed than were open, at any time, and all builds open outside of a single gap
+// are billed or held.
 func TestLostBuilds(t *testing.T) {
 	check(t, 3000, func(t *rapid.T) {
 		type event struct {
@@ -281,7 +280,7 @@ func TestLostBuilds(t *testing.T) {
 			}
 		}
 		firstMissing, firstComplete := minutesOf(gaps[0].From, gaps[0].To)
-		known, _ := minutesOf(b.horizon["cf"], time.Time{}) // what is open is billed up to the horizon
+		known, _ := minutesOf(b.horizon["cf"], time.Time{}) // open builds are billed up to the horizon
 		for m := range lifetime {
 			sure := len(gaps) == 1 && (m < firstMissing || firstComplete <= m) && m < known
 			if billed[m] > truth[m] || sure && billed[m]+held[m] < truth[m] {

@@ -9,18 +9,17 @@ import (
 	"github.com/daybook-billing/daybook/projector/timeline"
 )
 
-// maxClosed is how many spans one Metered message lists at the most; what is more goes into further
-// parts.
+// maxClosed is the number of spans in one Metered message; more go into further parts.
 const maxClosed = 250
 
-// message is the frame of the Metered messages that one cause has on one subject.
+// message is the frame of the Metered messages of one cause on one subject.
 type message struct {
 	f     *foundation
 	sub   *subject
 	cause events.Cause
 }
 
-// leave puts out that nothing runs under the subject any more.
+// leave puts out the end of everything under the subject.
 func (o message) leave(m *Meter, emit func(*events.Metered)) {
 	o.frame(m)
 	x := &m.message
@@ -28,7 +27,7 @@ func (o message) leave(m *Meter, emit func(*events.Metered)) {
 	emit(x)
 }
 
-// frame fills in what all messages say.
+// frame fills in the fields of all messages.
 func (o message) frame(m *Meter) {
 	r := &o.f.rules
 	m.message = events.Metered{
@@ -49,7 +48,7 @@ func (o message) emitChange(m *Meter, emit func(*events.Metered)) {
 	}
 }
 
-// emit puts out a change with all that runs and all that is held, in several parts if it is large.
+// emit puts out a change with all open spans and all holds, in several parts if it is large.
 func (o message) emit(m *Meter, emit func(*events.Metered)) {
 	o.frame(m)
 	x, ch, r := &m.message, &m.ch, &o.f.rules
@@ -87,14 +86,14 @@ func (o message) emit(m *Meter, emit func(*events.Metered)) {
 	}
 }
 
-// correction reports whether spans lie in a month that is closed.
+// correction reports whether spans lie in a closed month.
 func correction(r *timeline.Rules, spans []events.Span) bool {
 	return r.Closed != timeline.MinMoment && slices.ContainsFunc(spans,
 		func(s events.Span) bool { return timeline.MomentOf(s.Start) < r.Closed })
 }
 
-// identify gives spans their ids, which depend on what they say and on nothing else: the same span
-// has the same id whenever it is published or retracted.
+// identify gives spans their ids. An id depends on the content of the span and on nothing else: the
+// same span has the same id whenever it is published or retracted.
 func (o message) identify(spans []events.Span) {
 	var scratch [512]byte
 	for i := range spans {

@@ -29,7 +29,7 @@ type foundation struct {
 	collectors map[string]collectorHorizon // by name; "" stands for all without one
 	subjects   map[subjectKey]*subject
 	entries    map[entryKey]*entry
-	expiring   map[subjectKey]*subject // with a listed timeline that each move of the horizon may change
+	expiring   map[subjectKey]*subject // with a listed timeline that Expires
 }
 
 type collectorHorizon struct {
@@ -37,18 +37,18 @@ type collectorHorizon struct {
 	retired bool
 }
 
-// subjectKey is a subject without its tenant, which is not part of a resource's identity.
+// subjectKey is a subject without its tenant: the tenant is not part of a resource's identity.
 type subjectKey struct{ kind, resource string }
 
 type entryKey struct{ kind, resource string }
 
-// subject holds the timelines whose facts share a subject: every process of an app, every task of
-// an app, and so on.
+// subject holds the timelines of a subject: every process of an app, every task of an app, and so
+// on.
 type subject struct {
 	key     subjectKey
 	tenant  string
 	entries int
-	listed  []*entry // those that messages list, by resource
+	listed  []*entry // by messages, in order of resource
 }
 
 // entry is a timeline under its subject.
@@ -59,7 +59,7 @@ type entry struct {
 	listed bool
 }
 
-// NewMeter returns a meter that has seen nothing. The error is about ExcludeSpaces.
+// NewMeter returns a meter without facts. The error is about ExcludeSpaces.
 func NewMeter(cfg Config) (*Meter, error) {
 	cfg, err := cfg.withDefaults().compile()
 	if err != nil {
@@ -99,8 +99,8 @@ func (m *Meter) newFoundation(source, name string) *foundation {
 	return f
 }
 
-// Fact applies one fact. sequence is its place in USAGE. emit is called for each message that it
-// causes and must not keep it. A fact that changes nothing causes none.
+// Fact applies one fact. sequence is its position in USAGE. It calls emit for each message of the
+// fact; emit must not keep the message. A fact without effect has none.
 func (m *Meter) Fact(u *events.Usage, sequence uint64, emit func(*events.Metered)) {
 	f := m.foundation(u.Source, u.Foundation)
 	e := f.entries[entryKey{u.Kind, u.Resource}]
@@ -166,8 +166,8 @@ func (f *foundation) relist(e *entry, listed bool) {
 	}
 }
 
-// Gap notes that facts of a list may be missing, and holds what ran then until a fact confirms it,
-// subject by subject in a fixed order. It reports whether the gap is new.
+// Gap notes that facts of a list may be missing. It holds the runs of that time until a fact
+// confirms them, subject by subject in a fixed order. It reports whether the gap is new.
 func (m *Meter) Gap(g *events.Gap, sequence uint64, emit func(*events.Metered)) bool {
 	f := m.foundation(g.Source, g.Foundation)
 	if !f.platform.Gap(g, sequence) {
@@ -221,8 +221,7 @@ func (m *Meter) Decide(d *events.Decision, sequence uint64, emit func(*events.Me
 	return known
 }
 
-// decidable returns the timelines of a subject that may have a hold: those that messages list, and
-// then those that keep decisions.
+// decidable returns the timelines of a subject with holds or decisions: the listed ones first.
 func (f *foundation) decidable(sub *subject) []*entry {
 	out := slices.Clone(sub.listed)
 	if len(out) == sub.entries {
@@ -238,10 +237,9 @@ func (f *foundation) decidable(sub *subject) []*entry {
 	return out
 }
 
-// Horizon moves the horizon of a source: everything up to h.Time is known, as far as the collector
-// that says so is concerned. The spans of what runs are put out up to the last boundary that it has
-// passed, subject by subject in a fixed order. It returns the horizon of all collectors together
-// and whether it moved.
+// Horizon moves the horizon of a source: one collector knows everything up to h.Time. The open
+// spans are put out up to the last boundary before the horizon, subject by subject in a fixed
+// order. It returns the horizon of all collectors together and whether it moved.
 func (m *Meter) Horizon(h *events.Horizon, sequence uint64, emit func(*events.Metered)) (time.Time, bool) {
 	f := m.foundation(h.Source, h.Foundation)
 	r := &f.rules
@@ -269,7 +267,7 @@ func (m *Meter) Horizon(h *events.Horizon, sequence uint64, emit func(*events.Me
 	return now.Time(), true
 }
 
-// reach takes down what one collector says and returns up to when all are complete.
+// reach enters the horizon of one collector and returns the horizon of all.
 func (f *foundation) reach(h *events.Horizon) timeline.Moment {
 	c := f.collectors[h.Collector]
 	c.retired = h.Retired
@@ -300,8 +298,8 @@ func sorted(subjects map[subjectKey]*subject) []*subject {
 	return out
 }
 
-// close closes the months before `closed`: their facts become part of the baselines, and timelines
-// that are over are forgotten.
+// close closes the months before `closed`: timelines fold their facts, and the ones that are over
+// are forgotten.
 func (f *foundation) close(closed timeline.Moment) {
 	f.rules.Closed = closed
 	for _, e := range f.entries {
@@ -327,8 +325,8 @@ func (f *foundation) forget(e *entry) {
 	}
 }
 
-// Accrued returns the running spans of a source as spans that end at its horizon: what has accrued
-// since the last cut.
+// Accrued returns the open spans of a source, from the last cut on, as spans that end at its
+// horizon.
 func (m *Meter) Accrued(source, name string) []events.Span {
 	f := m.foundation(source, name)
 	var out []events.Span
@@ -340,10 +338,9 @@ func (m *Meter) Accrued(source, name string) []events.Span {
 	return out
 }
 
-// Anomalies returns what is wrong with the Trove instances of a source, as their facts are known
-// now, by instance. Unlike the anomalies of the Metered messages it leaves out what a later fact
-// has put right, and instances that are forgotten because their months are closed. Cloud Foundry's
-// anomalies are not state.
+// Anomalies returns the anomalies of a source as its facts are known, by instance. Unlike the
+// anomalies of the Metered messages it leaves out anomalies that a later fact put right, and
+// forgotten instances. Only Trove keeps anomalies as state.
 func (m *Meter) Anomalies(source, name string) []events.Anomaly {
 	f := m.foundation(source, name)
 	var out []events.Anomaly

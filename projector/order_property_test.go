@@ -68,8 +68,7 @@ func drawHistory(t *rapid.T) []any {
 	return history
 }
 
-// account is what a foundation was told, by whatever way: its net spans with what has accrued, and
-// what is held.
+// account is a foundation's account: its net spans with the accrued ones, and its holds.
 type account struct {
 	*books
 	holds map[string][]events.Hold // by subject
@@ -104,7 +103,7 @@ func (a *account) tell(item any, after uint64) uint64 {
 	return a.sequence
 }
 
-// decide says of every hold the word that its id stands for.
+// decide makes the decision on every hold that its id stands for.
 func (a *account) decide(t *rapid.T) {
 	for _, subject := range slices.Sorted(maps.Keys(a.holds)) {
 		for _, h := range slices.Clone(a.holds[subject]) {
@@ -150,10 +149,10 @@ func (a *account) restart(t *rapid.T, s projector.Config) {
 	a.meter = meter
 }
 
-// TestLatePlacement: facts that are found late, each with the fact that it follows, give what the
-// API's order gives: the same spans, the same holds; whatever the cut, wherever horizons come
-// between, however often facts are told twice, wherever the projector restarts, and whenever an
-// operator decides. No two spans of a timeline overlap, and only what was published is retracted.
+// TestLatePlacement: late facts, each with the fact before it, give the same spans and holds as the
+// API's order: whatever the cut, wherever horizons come between, however often facts are repeated,
+// wherever the projector restarts, and whenever an operator decides. No two spans of a timeline
+// overlap, and only published spans are retracted.
 func TestLatePlacement(t *testing.T) {
 	check(t, 1000, func(t *rapid.T) {
 		history := drawHistory(t)
@@ -163,7 +162,7 @@ func TestLatePlacement(t *testing.T) {
 			ordered.tell(item, 0)
 		}
 		b := newAccount(settings)
-		sequences := make([]uint64, len(history)) // of what has been told
+		sequences := make([]uint64, len(history)) // of the facts so far
 		var waiting []int
 		tellLate := func(i int) {
 			after := i - 1
@@ -229,7 +228,7 @@ func TestLatePlacement(t *testing.T) {
 		for _, a := range []*account{ordered, b} {
 			a.tell(end, 0)
 			a.decide(t)
-			a.decide(t) // what a decision on a hold showed
+			a.decide(t) // the effect of a decision on a hold
 		}
 		want, got := ordered.lines(), b.lines()
 		if !slices.Equal(got, want) || b.wrong != nil || ordered.wrong != nil {
@@ -245,9 +244,8 @@ func later(a, b time.Time) time.Time {
 	return a
 }
 
-// TestClosedMonths: folding the facts of closed months changes nothing of what is published, but
-// for the mark of corrections; neither does it with facts that are found late while their place is
-// not folded.
+// TestClosedMonths: folding the facts of closed months changes nothing in METERED but the
+// correction months; nor does it with late facts, as long as their insertions are not folded.
 func TestClosedMonths(t *testing.T) {
 	check(t, 600, func(t *rapid.T) {
 		history := drawHistory(t)
@@ -257,7 +255,7 @@ func TestClosedMonths(t *testing.T) {
 		accounts := []*account{open, closed}
 		past := time.Duration(0)
 		running := map[[2]string]bool{}
-		var waiting *events.Usage     // a fact that is found late, which follows the message
+		var waiting *events.Usage     // a late fact, directly after the message
 		var follows, newest [2]uint64 // by account: decisions count in each for themselves
 		find := func() {
 			if waiting != nil {
@@ -272,7 +270,7 @@ func TestClosedMonths(t *testing.T) {
 		}
 		for _, item := range history {
 			if u, fact := item.(*events.Usage); fact && (!u.Listed.IsZero() || !consistent(u, running)) {
-				continue // what is forgotten is known to have ended, and is taken to stay so until it begins again
+				continue // a forgotten resource is known to have ended until it begins again
 			}
 			if rapid.IntRange(0, 9).Draw(t, "a month passes") == 0 {
 				find()
@@ -321,7 +319,7 @@ func TestClosedMonths(t *testing.T) {
 	})
 }
 
-// consistent makes a fact agree with those before it, and reports whether it can.
+// consistent makes a fact agree with the facts before it, and reports whether it can.
 func consistent(u *events.Usage, running map[[2]string]bool) bool {
 	key := [2]string{u.Kind, u.Resource}
 	was := running[key]

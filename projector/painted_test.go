@@ -11,12 +11,12 @@ import (
 )
 
 // painted is the second implementation: the life of one database minute by minute, painted from all
-// that is known of it.
+// its messages.
 type painted struct {
 	resource  string
 	facts     []*events.Usage // each once, by time
 	decisions []*events.Decision
-	heard     map[string][]int // by publisher the minutes in which it reported anything, up to the horizon
+	heard     map[string][]int // minutes with a report, by publisher, up to the horizon
 	wide      map[string]bool
 	epoch     time.Time
 	horizon   int
@@ -67,7 +67,7 @@ func (p *painted) gone() (int, bool) {
 	return 0, false
 }
 
-// thinned leaves of the signs of an hour that say the same the first and the last.
+// thinned leaves the first and the last of equal reports of an hour.
 func thinned(facts []*events.Usage) []*events.Usage {
 	say := func(u *events.Usage) string {
 		return u.Observed.Format("2006-01-02T15") + u.Footprint.FlavorID + fmt.Sprint(u.State == "build")
@@ -112,11 +112,11 @@ func thinned(facts []*events.Usage) []*events.Usage {
 	return out
 }
 
-// colour is what a minute is painted with: a footprint, or the code of a hold.
+// colour is the paint of a minute: a footprint, or the code of a hold.
 type colour struct {
 	text string
 	held string
-	run  int // each change begins another, so that 3 GB after 3 GB in another run is told from one run
+	run  int // each change begins another: 3 GB after 3 GB may be another run
 }
 
 // account paints and reads off.
@@ -287,7 +287,7 @@ func (p *painted) paint(facts []*events.Usage, create *events.Usage, start int) 
 	return flavours, volumes
 }
 
-// read reads spans and holds off a canvas, in [first, end), up to limit for what runs.
+// read reads spans and holds off a canvas, in [first, end), up to limit for an open span.
 func (p *painted) read(kind string, canvas []colour, first, end, limit int, ended bool) (spans, holds []string) {
 	if canvas == nil {
 		return nil, nil

@@ -15,7 +15,7 @@ type platform struct {
 	open  func(*timeline.Rules, *Config) timeline.Platform
 }
 
-// platforms are the platforms that are metered, by source.
+// platforms are the metered platforms, by source.
 var platforms = map[string]platform{
 	events.SourceCF: {
 		kinds: []string{events.KindApp, events.KindTask, events.KindStaging, events.KindService},

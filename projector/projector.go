@@ -13,7 +13,7 @@ import (
 	"github.com/daybook-billing/daybook/internal/stage"
 )
 
-// Deps are what the projector works with.
+// Deps are the surroundings of the projector.
 type Deps struct {
 	Bus     stage.Bus
 	Log     *slog.Logger
@@ -26,7 +26,7 @@ type Projector struct{ stage *stage.Stage }
 // Bucket is the Object Store bucket of the projector's snapshots.
 const Bucket = "daybook-projector"
 
-// New returns a projector that is not running.
+// New returns a projector at rest.
 func New(cfg Config, deps Deps) (*Projector, error) {
 	contract, processor, err := Stage(cfg)
 	if err != nil {
@@ -35,8 +35,8 @@ func New(cfg Config, deps Deps) (*Projector, error) {
 	return &Projector{stage.New(contract, deps.Bus, processor(), deps.Log, deps.Metrics)}, nil
 }
 
-// Stage returns what the projector is as a stage, and what makes processors in their empty state:
-// Run runs one, and others derive METERED again to compare it with what is stored.
+// Stage returns the projector's stage, and a constructor of its processors in their empty state.
+// Run runs one; others derive METERED again to compare it.
 func Stage(cfg Config) (stage.Config, func() stage.Processor, error) {
 	cfg = cfg.withDefaults()
 	if err := cfg.check(); err != nil {
@@ -53,8 +53,8 @@ func Stage(cfg Config) (stage.Config, func() stage.Processor, error) {
 	}, func() stage.Processor { return newProcessor(cfg) }, nil
 }
 
-// StoredStage is Stage with the settings that METERED was derived with, or with the defaults where
-// METERED is empty or another program's: verification says more about that.
+// StoredStage is Stage with the settings of the stored METERED, or with the defaults where METERED
+// is empty or another program's: verification says more about that.
 func StoredStage(ctx context.Context, b stage.Source) (stage.Config, func() stage.Processor, error) {
 	contract, newProcessor, err := Stage(Config{})
 	if err != nil {
@@ -86,7 +86,7 @@ func (p *Projector) Wait(ctx context.Context, sequence uint64) error {
 // Ready tells why the service is not at work; see stage.Stage.Ready.
 func (p *Projector) Ready() error { return p.stage.Ready() }
 
-// Done returns the last message of USAGE that has been worked off.
+// Done returns the sequence of the last message of USAGE that has been worked off.
 func (p *Projector) Done() uint64 { return p.stage.Done() }
 
 // processor is the stage's view of a Meter.
@@ -124,8 +124,8 @@ func (p *processor) Step(in *bus.Stored, emit func(stage.Output)) error {
 	return nil
 }
 
-// fact applies a fact. The error says why the message is none that a collector publishes; so do
-// those of the methods below.
+// fact applies a fact. The error is the reason why no collector publishes such a message, here and
+// in the methods below.
 func (p *processor) fact(in *bus.Stored, emit func(stage.Output)) error {
 	u := &p.usage
 	if err := p.names.DecodeFact(u, in.Data); err != nil {
@@ -216,7 +216,7 @@ func known(source string) error {
 	return nil
 }
 
-// firstYear and lastYear are those that collectors take: a span of millennia would be cut into
+// firstYear and lastYear are the limits of collectors, too: a span of millennia would be cut into
 // millions of pieces.
 const (
 	firstYear = 2000
@@ -225,7 +225,7 @@ const (
 
 var errNoTime = errors.New("it says no time")
 
-// plausible refuses times that no collector publishes. The zero time is none.
+// plausible refuses times out of the limits of collectors. The zero time is none.
 func plausible(times ...time.Time) error {
 	for _, t := range times {
 		if !t.IsZero() && (t.Year() < firstYear || t.Year() >= lastYear) {
@@ -243,7 +243,7 @@ func meteredOutput(m *events.Metered) stage.Output {
 	}
 }
 
-// undecided says that a decision names no hold that there is.
+// undecided is the anomaly of a decision without a hold.
 func undecided(d *events.Decision, sequence uint64) stage.Output {
 	notice := events.AnomalyNotice{
 		ID: events.ID("anomaly", d.ID, fmt.Sprint(sequence)), Source: d.Source, Foundation: d.Foundation,
@@ -261,7 +261,7 @@ func undecided(d *events.Decision, sequence uint64) stage.Output {
 	}
 }
 
-// unreadable turns a message that no collector published into an anomaly: it must neither stop
+// unreadable is the anomaly of a message that no collector published: it must neither stop
 // everybody's bill nor go unseen.
 func unreadable(in *bus.Stored, cause error) stage.Output {
 	source, foundation := "unknown", "unknown"

@@ -20,7 +20,7 @@ import (
 	"github.com/daybook-billing/daybook/projector/timeline"
 )
 
-// began is before everything that properties draw; minute n is n minutes later.
+// began is before all drawn times; minute n is n minutes later.
 var began = noise.Began
 
 func minute(n int) time.Time { return noise.Minute(n) }
@@ -76,7 +76,7 @@ func drawLife(t *rapid.T) []*events.Usage {
 	return facts
 }
 
-// segment is what the slow implementation finds: a stretch [from, to) of one footprint.
+// segment is a result of the slow implementation: a stretch [from, to) of one footprint.
 type segment struct {
 	from, to  time.Time
 	footprint events.Footprint
@@ -154,8 +154,8 @@ func shown(b *books) []string {
 }
 
 // TestSlowImplementation: whatever the cut, however horizons come between the facts, even ahead of
-// them, the net spans are what a slow reading of the facts gives, no two of a timeline overlap, and
-// only what was published is retracted.
+// them, the net spans are those of a slow reading of the facts, no two of a timeline overlap, and
+// only published spans are retracted.
 func TestSlowImplementation(t *testing.T) {
 	check(t, 2000, func(t *rapid.T) {
 		facts := drawLife(t)
@@ -186,8 +186,8 @@ func TestSlowImplementation(t *testing.T) {
 	})
 }
 
-// slowBuilds counts an app's open builds minute by minute. Endings go to the oldest open build; one
-// that lasts an hour is no build.
+// slowBuilds counts an app's open builds minute by minute. Endings go to the oldest open build; a
+// build of an hour is none.
 func slowBuilds(facts []*events.Usage, end int) []string {
 	type interval struct{ from, to int }
 	var done, open []interval
@@ -226,8 +226,8 @@ func slowBuilds(facts []*events.Usage, end int) []string {
 	return out
 }
 
-// TestBuildsAddUp compares the builds of an app with a count by the minute. Whether two builds that
-// touch are one span or two is left open.
+// TestBuildsAddUp compares the builds of an app with a count by the minute. Two adjoining builds
+// may be one span or two.
 func TestBuildsAddUp(t *testing.T) {
 	check(t, 2000, func(t *rapid.T) {
 		b := newBooks(projector.Config{Cut: cuts().Draw(t, "cut")})
@@ -261,10 +261,9 @@ func TestBuildsAddUp(t *testing.T) {
 	})
 }
 
-// drawDatabase draws what befell one database and the messages that tell of it: a change lost here
-// and there, signs of life, some twice. Each change is to a size that the database has not had
-// before. It also returns the spans that a complete account gives, and whether the account is
-// complete.
+// drawDatabase draws the life of one database and its messages: a change lost here and there,
+// reports, some twice. Each change is to a size new to the database. It also returns the spans of a
+// complete account, and whether the account is complete.
 func drawDatabase(t *rapid.T) (facts []*events.Usage, truth []string, complete bool) {
 	complete = true
 	at := rapid.IntRange(0, 600).Draw(t, "created")
@@ -337,7 +336,7 @@ func drawDatabase(t *rapid.T) (facts []*events.Usage, truth []string, complete b
 }
 
 // TestTroveOrderFree: an instance's messages give the same spans in whatever order they arrive,
-// wherever horizons come between; and those of a complete account are the truth.
+// wherever horizons come between; the spans of a complete account are the truth.
 func TestTroveOrderFree(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		facts, truth, complete := drawDatabase(t)
@@ -392,10 +391,10 @@ func stored(kind string, body stage.Body, sequence uint64) *bus.Stored {
 	return &m
 }
 
-// TestSnapshots: a processor that is stored and restored at any point puts out what one that is not
-// does, byte for byte; and so does one that starts again from nothing. A restored timeline derives
-// its state from all of its facts, and the others have it from one step after the other: so this
-// holds the fast path to the pure function, too.
+// TestSnapshots: a processor that is stored and restored at any point puts out the same as one at
+// rest, byte for byte; and so does one from the start. A restored timeline derives its state from
+// all of its facts, the others have it from one step after the other: so this holds the fast path
+// to the pure function, too.
 func TestSnapshots(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var inputs []*bus.Stored
@@ -446,7 +445,7 @@ func TestSnapshots(t *testing.T) {
 			t.Fatal(err)
 		}
 		second := projector.NewProcessor(settings)
-		run(second, inputs) // what it knew before is gone after Restore
+		run(second, inputs) // Restore forgets everything before
 		if err := second.Restore(snapshot); err != nil {
 			t.Fatal(err)
 		}
@@ -462,7 +461,7 @@ func TestSnapshots(t *testing.T) {
 	})
 }
 
-// firstDifference shows the first line in which two outputs differ, from where it does.
+// firstDifference shows the first line with a difference, from the difference on.
 func firstDifference(a, b []byte) string {
 	at := 0
 	for at < min(len(a), len(b)) && a[at] == b[at] {

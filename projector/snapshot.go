@@ -15,7 +15,7 @@ import (
 // This file writes the state of a meter into snapshots and reads it; platforms and timelines write
 // and read their own.
 
-// snapshotForm begins every snapshot, so that one of another form is refused and not misread.
+// snapshotForm begins every snapshot: a snapshot of another form is refused and not misread.
 const snapshotForm = "daybook projector snapshot 6\n"
 
 var errDamaged = errors.New("the projector's snapshot is damaged")
@@ -58,8 +58,7 @@ func (f *foundation) pack(p *timeline.Packer) {
 	}
 }
 
-// RestoreMeter returns the meter of a snapshot. It refuses what Snapshot has not written, as far as
-// it can be told.
+// RestoreMeter returns the meter of a snapshot. It refuses other bytes, as far as it can tell.
 func RestoreMeter(cfg Config, snapshot []byte) (*Meter, error) {
 	m, err := NewMeter(cfg)
 	if err != nil {

@@ -30,8 +30,7 @@ func report(instance, at string, details ...detail) *events.Usage {
 		append(details, of(instance))...)...)
 }
 
-// other is database J, which runs all the time, so that its reports show that its task manager is
-// at work.
+// other is database J: its reports prove that its task manager is at work.
 func other(times ...string) []*events.Usage {
 	facts := []*events.Usage{created(of("J"))}
 	for _, at := range times {
@@ -51,9 +50,9 @@ func onlyI(lines []string) []string {
 	return out
 }
 
-// Reference: Trove sends no deletion twice, and drops what the bus does not take (oslo.messaging,
-// notify/messaging.py: at most once). What a task manager reports with exists is every database
-// that is not deleted.
+// Reference: Trove sends no deletion twice, and drops messages that the bus refuses
+// (oslo.messaging, notify/messaging.py: at most once). A task manager reports with exists every
+// database that is not deleted.
 var _ = Describe("A database that is not seen any more", func() {
 	hourly := projector.Config{Cut: timeline.CutHour}
 	goneAfter := func(horizon string, facts ...*events.Usage) *books {

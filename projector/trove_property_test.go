@@ -16,7 +16,7 @@ import (
 	"github.com/daybook-billing/daybook/projector/timeline"
 )
 
-// cloud feeds a meter with what befell databases, and keeps what it published.
+// cloud feeds a meter with messages of databases, and keeps METERED.
 type cloud struct {
 	meter    *projector.Meter
 	sequence uint64
@@ -65,8 +65,7 @@ func (c *cloud) step(message any) {
 	}
 }
 
-// account is all that was published and what has accrued, pieces of one span joined, and what is
-// held.
+// account is all published and accrued spans, pieces of one span joined, and all holds.
 func (c *cloud) account() []string {
 	spans := slices.Collect(maps.Values(c.net))
 	spans = append(spans, c.meter.Accrued(events.SourceTrove, "eu")...)
@@ -173,8 +172,8 @@ func shuffled(t *rapid.T, settings projector.Config, messages []any, horizon int
 }
 
 // TestTroveConverges: in whatever order messages and decisions come, wherever horizons come
-// between, some twice: the spans, their flags and what is held are the same in the end, and nothing
-// is retracted that was not published.
+// between, some twice: spans, flags and holds are the same in the end, and only published spans are
+// retracted.
 func TestTroveConverges(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		messages := noise.Databases(t)
@@ -188,7 +187,7 @@ func TestTroveConverges(t *testing.T) {
 	})
 }
 
-// TestTrovePainted: what is published is what a minute by minute account of all messages says.
+// TestTrovePainted: METERED is a minute by minute account of all messages.
 func TestTrovePainted(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		messages := noise.Databases(t)

@@ -12,8 +12,8 @@ import (
 	"github.com/daybook-billing/daybook/projector/timeline"
 )
 
-// database is a fact of instance I, created at 10:00, observed at `at`, which is when it took
-// effect unless said.
+// database is a fact of instance I, created at 10:00, observed at `at`: its time, too, unless a
+// detail differs.
 func database(event, at string, details ...detail) *events.Usage {
 	u := events.Usage{
 		ID: events.ID("trove", event, at), Source: events.SourceTrove, Foundation: "eu", Tenant: "project",
@@ -39,7 +39,7 @@ func volume(gb uint32) detail {
 	return func(u *events.Usage) { u.Footprint.VolumeGB = events.Some(gb) }
 }
 
-// unsized is a volume that the message names without its size.
+// unsized is a volume without its size.
 func unsized(u *events.Usage) { u.Footprint.VolumeGB, u.VolumeUnknown = events.Count{}, true }
 
 func oldMemory(mb uint32) detail {
