@@ -53,8 +53,8 @@ type packed []byte
 func pack(p *posted) packed {
 	m := events.Metered{
 		ID: p.Cause, Source: p.Origin.Source, Foundation: p.Origin.Foundation, Resource: p.Origin.Resource,
-		Cause: events.Cause{Sequence: uint64(p.Version + 1)}, Closed: []events.Span{p.Span},
-		//nolint:gosec // never below -1
+		Cause:      events.Cause{Sequence: uint64(p.Version + 1)}, //nolint:gosec // never below -1
+		Closed:     []events.Span{p.Span},
 		Correction: p.Correction,
 	}
 	var scratch [1024]byte

@@ -41,8 +41,10 @@ func TestTranscripts(t *testing.T) {
 				again.String() != notices.String() {
 				notices.WriteString(again.String())
 			}
-			found := []txtar.File{{Name: "spans", Data: trimmed(spans.Bytes())}, {Name: "charges",
-				Data: trimmed(charges.Bytes())}}
+			found := []txtar.File{{Name: "spans", Data: trimmed(spans.Bytes())}, {
+				Name: "charges",
+				Data: trimmed(charges.Bytes()),
+			}}
 			if notices.Len() > 0 {
 				text := strings.ReplaceAll(notices.String(), s.folder+string(filepath.Separator), "")
 				found = append(found, txtar.File{Name: "notices", Data: []byte(text)})
