@@ -15,103 +15,130 @@ import (
 	"github.com/daybook-billing/daybook/events"
 )
 
-// Durability of the exchanges that the collector may declare.
+// Values of Config.Durability.
 const (
-	DurabilityAuto = "auto" // declare only what was seen to exist before, as it was
+	DurabilityAuto = "auto" // an exchange is declared only if it was seen before, as it was
 	DurabilityYes  = "yes"
 	DurabilityNo   = "no"
 )
 
-// Limits of what Config may say.
+// The defaults of Config.
 const (
-	maxPrefetch = 10_000
-	maxNames    = 32
-	maxName     = 255 // bytes of a name in AMQP
+	DefaultQueue         = "billing.trove"
+	DefaultDeliveryLimit = 20
+	DefaultPrefetch      = 2000
+	DefaultHeartbeat     = 10 * time.Second
+	DefaultSettle        = 5 * time.Minute
+
+	defaultLinger    = 50 * time.Millisecond
+	defaultBeat      = time.Minute
+	defaultCheck     = 5 * time.Second
+	defaultReconnect = 500 * time.Millisecond
+	defaultFinish    = 10 * time.Second
+	defaultMaxKnown  = 1_000_000
 )
 
-// Config is what the Trove collector is told. The zero value of a field means its default.
+// DefaultExchanges are the usual exchanges of Trove's notifications.
+func DefaultExchanges() []string { return []string{"trove", "openstack"} }
+
+// DefaultRoutingKeys are the routing keys of oslo.messaging's default topic.
+func DefaultRoutingKeys() []string {
+	return []string{"notifications.info", "notifications.warn", "notifications.error"}
+}
+
+// Limits of Config.
+const (
+	maxPrefetch   = 10_000
+	maxLinger     = 100 * time.Millisecond
+	maxNames      = 32
+	maxName       = 255 // bytes of a name in AMQP
+	maxFoundation = 100 // bytes
+)
+
+// Config has the settings of a Trove collector. The zero value of a field means its default.
 type Config struct {
 	// Foundation names the platform, and is part of every subject and id. Required.
 	Foundation string
 	// Name tells several collectors of the foundation apart: the foundation is complete up to the
-	// lowest of their horizons. Leave it empty where there is one.
+	// lowest of their horizons. Empty where there is one.
 	Name string
 
 	// URLs are brokers of one cluster, amqp://user:password@host:port/vhost or amqps://, tried one
 	// after the other. Without any nothing is consumed, and notifications come by Push only.
 	URLs []string
-	// User and Password replace those in the URLs.
+	// User and Password replace the ones in the URLs.
 	User, Password string
-	CAFile         string // PEM; default: the system's
+	CAFile         string // PEM; the system's by default
 	CertFile       string // PEM; a client certificate, with KeyFile
 	KeyFile        string
-	ServerName     string // in the broker's certificate; default: the URL's host
+	ServerName     string // in the broker's certificate; the URL's host by default
 
-	// Exchanges to bind to: oslo.messaging's control_exchange. Default: trove and openstack. One of
-	// them has to exist, or to be declared.
+	// Exchanges are the exchanges to bind to: oslo.messaging's control_exchange. DefaultExchanges
+	// by default. One of them has to exist, or to be declared.
 	Exchanges []string
-	// Durability says whether the collector declares an exchange that does not exist, and how:
-	// DurabilityYes or DurabilityNo as Trove's configuration has it, or DurabilityAuto (default).
-	// Of the default exchanges only trove is declared.
+	// Durability tells how an exchange is declared if it does not exist: DurabilityYes or
+	// DurabilityNo, as Trove's configuration has it, or DurabilityAuto (default). Of the default
+	// exchanges only trove is declared.
 	Durability string
-	// RoutingKeys are <topic>.<priority>. Default: notifications.info, notifications.warn,
-	// notifications.error.
+	// RoutingKeys are <topic>.<priority>; DefaultRoutingKeys by default.
 	RoutingKeys []string
-	// Queue is the collector's own. Default: billing.trove. What was delivered too often goes to
+	// Queue is the collector's own; DefaultQueue by default. Messages delivered too often go to
 	// <Queue>.dead.
 	Queue string
-	// Drain are queues that oslo.messaging made itself and that nobody else reads, such as
-	// notifications.info: a second source of the same notifications. Default: none.
+	// Drain are queues of oslo.messaging without another reader, such as notifications.info: a
+	// second source of the same notifications. None by default.
 	Drain []string
-	// DeliveryLimit is how often a message is delivered again before it is put aside. Default: 20.
+	// DeliveryLimit is the number of redeliveries of a message before it is put aside;
+	// DefaultDeliveryLimit by default.
 	DeliveryLimit int
-	// Prefetch is how many messages the broker sends ahead, per queue. Default: 2,000; at most
-	// 10,000.
+	// Prefetch is the number of messages sent ahead by the broker, for each queue, from 2 to
+	// 10,000; DefaultPrefetch by default.
 	Prefetch int
-	// Linger is how long a batch waits for more messages. Default: 50 ms; at most 100 ms.
+	// Linger is the longest wait of a batch for more messages, at most 100 ms; 50 ms by
+	// default.
 	Linger time.Duration
-	// Heartbeat is how often the connection is tried. Default: 10 s.
+	// Heartbeat is the interval of checks of the connection; DefaultHeartbeat by default.
 	Heartbeat time.Duration
-	// Settle is how long after it was sent a notification may take to reach the queue. Default: 5
-	// min; negative: no time.
+	// Settle is the longest way of a notification from its sending to the queue; DefaultSettle by
+	// default, negative for no time.
 	Settle time.Duration
-	// Beat is how often a marker is sent and a horizon published. Default: 1 min.
+	// Beat is the interval of markers and horizons; a minute by default.
 	Beat time.Duration
-	// Check is how often exchanges and queues that are missing are looked for. Default: 5 s.
+	// Check is the interval of looks for missing exchanges and queues; 5 s by default.
 	Check time.Duration
-	// Reconnect is the wait after the first connection that failed; it grows up to 30 s. Default:
-	// 500 ms.
+	// Reconnect is the wait after the first failed connection, 500 ms by default; it grows up to
+	// 30 s.
 	Reconnect time.Duration
-	// Retry is the wait after the first append with an unknown outcome; it doubles up to 5 s.
-	// Default: 200 ms.
+	// Retry is the wait after the first append with an unknown outcome, 200 ms by default; it
+	// doubles up to 5 s.
 	Retry time.Duration
-	// Finish is how long Run goes on storing what it has received when its context has ended.
-	// Default: 10 s.
+	// Finish is the longest time in which Run stores received messages after its context has
+	// ended; 10 s by default.
 	Finish time.Duration
-	// MaxKnown is how many ids of the foundation's newest messages are remembered, about 60 bytes
-	// each. Default: 1,000,000.
+	// MaxKnown is the number of remembered ids, of the foundation's newest messages, at about 60
+	// bytes each; a million by default.
 	MaxKnown int
 }
 
 func (c Config) withDefaults() Config {
 	if len(c.Exchanges) == 0 {
-		c.Exchanges = []string{"trove", "openstack"}
+		c.Exchanges = DefaultExchanges()
 	}
 	if len(c.RoutingKeys) == 0 {
-		c.RoutingKeys = []string{"notifications.info", "notifications.warn", "notifications.error"}
+		c.RoutingKeys = DefaultRoutingKeys()
 	}
 	c.Durability = cmp.Or(c.Durability, DurabilityAuto)
-	c.Queue = cmp.Or(c.Queue, "billing.trove")
-	c.DeliveryLimit = cmp.Or(c.DeliveryLimit, 20)
-	c.Prefetch = cmp.Or(c.Prefetch, 2000)
-	c.Linger = cmp.Or(c.Linger, 50*time.Millisecond)
-	c.Heartbeat = cmp.Or(c.Heartbeat, 10*time.Second)
-	c.Settle = max(cmp.Or(c.Settle, 5*time.Minute), 0)
-	c.Beat = cmp.Or(c.Beat, time.Minute)
-	c.Check = cmp.Or(c.Check, 5*time.Second)
-	c.Reconnect = cmp.Or(c.Reconnect, 500*time.Millisecond)
-	c.Finish = cmp.Or(c.Finish, 10*time.Second)
-	c.MaxKnown = cmp.Or(c.MaxKnown, 1_000_000)
+	c.Queue = cmp.Or(c.Queue, DefaultQueue)
+	c.DeliveryLimit = cmp.Or(c.DeliveryLimit, DefaultDeliveryLimit)
+	c.Prefetch = cmp.Or(c.Prefetch, DefaultPrefetch)
+	c.Linger = cmp.Or(c.Linger, defaultLinger)
+	c.Heartbeat = cmp.Or(c.Heartbeat, DefaultHeartbeat)
+	c.Settle = max(cmp.Or(c.Settle, DefaultSettle), 0)
+	c.Beat = cmp.Or(c.Beat, defaultBeat)
+	c.Check = cmp.Or(c.Check, defaultCheck)
+	c.Reconnect = cmp.Or(c.Reconnect, defaultReconnect)
+	c.Finish = cmp.Or(c.Finish, defaultFinish)
+	c.MaxKnown = cmp.Or(c.MaxKnown, defaultMaxKnown)
 	return c
 }
 
@@ -139,14 +166,15 @@ func (c *Config) validateValues() error {
 	switch {
 	case c.Foundation == "":
 		return errors.New("trove: the foundation has no name")
-	case len(c.Foundation) > 100:
-		return fmt.Errorf("trove: the foundation's name has %d bytes: at most 100 are allowed", len(c.Foundation))
+	case len(c.Foundation) > maxFoundation:
+		return fmt.Errorf("trove: the foundation's name has %d bytes: at most %d are allowed", len(c.Foundation),
+			maxFoundation)
 	case c.Durability != DurabilityAuto && c.Durability != DurabilityYes && c.Durability != DurabilityNo:
 		return fmt.Errorf("trove: durability %q is unknown: take auto, yes or no", c.Durability)
 	case c.Prefetch < 2 || c.Prefetch > maxPrefetch:
 		return fmt.Errorf("trove: a prefetch of %d: take 2 to %d", c.Prefetch, maxPrefetch)
-	case c.Linger < 0 || c.Linger > 100*time.Millisecond:
-		return fmt.Errorf("trove: a linger of %v: take at most 100ms", c.Linger)
+	case c.Linger < 0 || c.Linger > maxLinger:
+		return fmt.Errorf("trove: a linger of %v: take at most %v", c.Linger, maxLinger)
 	case c.DeliveryLimit < 1:
 		return fmt.Errorf("trove: a delivery limit of %d: take at least 1", c.DeliveryLimit)
 	case c.MaxKnown < 1:
@@ -172,7 +200,7 @@ func validateNames(names []string) error {
 
 func (c *Config) deadQueue() string { return c.Queue + deadSuffix }
 
-// markerKey is the routing key that only our queue is bound with.
+// markerKey is a routing key for our queue alone.
 func (c *Config) markerKey() string { return markerPrefix + c.Queue }
 
 func (c *Config) connectionName() string {
@@ -183,12 +211,12 @@ func (c *Config) connectionName() string {
 	return strings.TrimSpace("daybook collect trove " + c.Foundation + " " + c.Name + " on " + host)
 }
 
-// Deps are what the Trove collector works with. Only Store is required.
+// Deps are the surroundings of a Trove collector. Only Store is required.
 type Deps struct {
 	Store   Store
 	Log     *slog.Logger
 	Metrics *Metrics
-	// Status keeps what daybook status shows. Without it nothing is told.
+	// Status keeps the status for daybook status. Without it none is kept.
 	Status status.Store
 	// Now is the clock for horizons and gaps.
 	Now func() time.Time
@@ -207,8 +235,7 @@ func (d Deps) withDefaults() Deps {
 	return d
 }
 
-// declared is how the collector declares an exchange that Trove would declare; noExchange: as it
-// was seen.
+// declared is the durability for an exchange in Trove's place; noExchange: as it was seen.
 func (c *Config) declared() durability {
 	switch c.Durability {
 	case DurabilityYes:
@@ -219,5 +246,5 @@ func (c *Config) declared() durability {
 	return noExchange
 }
 
-// origin is the ce-source of what the collector says.
+// origin is the ce-source of the collector's messages.
 func (c *Config) origin() string { return collector.Origin(events.SourceTrove, c.Foundation) }

@@ -8,13 +8,13 @@ import (
 	"github.com/daybook-billing/daybook/internal/redact"
 )
 
-// traceback is how Python begins one. What follows are lines of source and an exception's text,
-// which may quote anything.
+// traceback is the first line of one in Python. Lines of source follow, and an exception's text:
+// they may quote anything.
 const traceback = "Traceback (most recent call last)"
 
-// input is what the quarantine keeps of a text: all but its secrets, so that it can be understood
-// by a later release. A member that is a secret by its name is masked by redact.Text; a traceback
-// may stand under any name. What is no text is not kept.
+// input is a text for the quarantine: all but its secrets, so that a later release can understand
+// it. redact.Text masks members with a secret's name; a traceback may stand under any name. Binary
+// input is not kept.
 func input(text []byte) string {
 	if bytes.IndexFunc(text, func(r rune) bool { return r < ' ' && r != '\t' && r != '\r' && r != '\n' }) >= 0 {
 		return textless(text, nil)
