@@ -10,7 +10,7 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 )
 
-// attach binds the exchanges that are not bound in this session, and begins to consume the queues
+// attach binds every exchange without a binding in this session, and begins to consume the queues
 // beside ours.
 func (c *Collector) attach(ctx context.Context, s *session) error {
 	some := slices.ContainsFunc(c.exchanges, func(x *exchange) bool { return x.binding == bound })
@@ -22,8 +22,8 @@ func (c *Collector) attach(ctx context.Context, s *session) error {
 		case x.binding == bound:
 			bind = c.rebind
 		case some && !x.binding.wasBound() && c.deps.Now().Before(x.next):
-			// An exchange that is not used is not looked for all the time: the broker logs each
-			// look as an error.
+			// An unused exchange is not looked for at every check: the broker logs an error each
+			// time.
 			continue
 		}
 		if err := s.within(ctx, func() error { return bind(ctx, s, x) }); err != nil {
@@ -49,9 +49,8 @@ func (c *Collector) attach(ctx context.Context, s *session) error {
 	return nil
 }
 
-// bind binds our queue to one exchange, if there is one. When the binding was lost, a gap is
-// published before the binding by which that is known is made, so that a crash in between does not
-// hide it.
+// bind binds our queue to one exchange, if it exists. After a loss the gap is published before the
+// marker's key is bound. The missing key shows the loss, so a crash in between does not hide it.
 func (c *Collector) bind(ctx context.Context, s *session, x *exchange) error {
 	there, err := c.find(s, x)
 	if err != nil || !there {
@@ -74,7 +73,7 @@ func (c *Collector) bind(ctx context.Context, s *session, x *exchange) error {
 			if ctx.Err() != nil || s.ctx.Err() != nil {
 				return err
 			}
-			// The session goes on: each time that the broker delivers a message again counts.
+			// The session goes on, for every redelivery counts.
 			c.reports.unstored(err)
 			c.deps.Log.Error("the gap is not published yet", slog.String("exchange", x.name), slog.Any("error", err))
 			return nil
@@ -136,8 +135,7 @@ func (c *Collector) probe(ctx context.Context, s *session, x *exchange) (whole b
 	return intact(o, s.existed, x.durability), nil
 }
 
-// rebind makes the bindings again that markers tell nothing about. Those that are there stay as
-// they are.
+// rebind makes the bindings again where markers prove nothing. Existing bindings stay as they are.
 func (c *Collector) rebind(_ context.Context, s *session, x *exchange) error {
 	there, err := s.bind(x.name, append(slices.Clone(c.cfg.RoutingKeys), c.cfg.markerKey()))
 	if err == nil && !there {
@@ -146,7 +144,7 @@ func (c *Collector) rebind(_ context.Context, s *session, x *exchange) error {
 	return err
 }
 
-// publishGap publishes the gap that a lost binding leaves, unless nothing was collected before.
+// publishGap publishes the gap of a lost binding, unless nothing was collected before.
 func (c *Collector) publishGap(ctx context.Context, s *session, x *exchange) error {
 	ctx, cancel := context.WithTimeout(ctx, gapTime)
 	defer cancel()
@@ -155,12 +153,12 @@ func (c *Collector) publishGap(ctx context.Context, s *session, x *exchange) err
 		return err
 	}
 	if !x.proven.IsZero() {
-		// What was on its way when the marker was sent may have come after the binding had gone.
-		from = x.proven.Add(-max(c.cfg.Settle, c.cfg.Check+markTime))
+		// A notification under way with the marker may have come after the binding had gone.
+		from = x.proven.Add(-max(c.cfg.Settle, c.cfg.Check+markerTime))
 	} else if !from.IsZero() {
-		// The horizon is Settle before its marker, and an exchange that is not used may have been
-		// there for maxLook.
-		from = from.Add(-max(maxLook+markTime-c.cfg.Settle, 0))
+		// The horizon is Settle before its marker, and an unused exchange may have existed for
+		// maxRecheck.
+		from = from.Add(-max(maxRecheck+markerTime-c.cfg.Settle, 0))
 	}
 	if from.IsZero() {
 		from = x.missing
@@ -193,8 +191,7 @@ func (c *Collector) gapReason(s *session, x *exchange) string {
 		"--drain-queue notifications.info before the broker restarts again."
 }
 
-// step takes an exchange through one transition, and logs and reports what has come of it. It
-// returns the effects.
+// step takes an exchange through one transition, performs its effects and returns them.
 func (c *Collector) step(s *session, x *exchange, e event) []effect {
 	var effects []effect
 	*x, effects = transition(*x, e)

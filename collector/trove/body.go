@@ -13,13 +13,13 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// MaxBody is how large a notification may be, in bytes, before and after it is decompressed.
-// Releases of oslo.messaging that send the whole request context with its service catalogue stay
-// far below it.
+// MaxBody is the largest size of a notification in bytes, compressed and decompressed. With the
+// whole request context and its service catalogue, as some releases of oslo.messaging send it, a
+// notification stays far below.
 const MaxBody = 4 << 20
 
 // bodyTooLargeError is a body beyond MaxBody.
-type bodyTooLargeError struct{ size int } // 0: of what it decompresses to, which was not read to its end
+type bodyTooLargeError struct{ size int } // 0: too large when decompressed
 
 func (e *bodyTooLargeError) Error() string {
 	if e.size == 0 {
@@ -28,7 +28,7 @@ func (e *bodyTooLargeError) Error() string {
 	return fmt.Sprintf("the body has %d bytes: at most %d are read", e.size, MaxBody)
 }
 
-// compressionError is a compression that is not read: all that its publisher sends is lost.
+// compressionError is an unsupported compression: all messages of its publisher are lost.
 type compressionError struct{ name string }
 
 func (e *compressionError) Error() string {
@@ -36,7 +36,7 @@ func (e *compressionError) Error() string {
 		"set kombu_compression of the publisher to gzip, or to nothing", clip(e.name))
 }
 
-// decoder undoes what oslo.messaging's transport did to a notification. It is for one goroutine.
+// decoder undoes the compression of oslo.messaging's transport. It is for one goroutine.
 type decoder struct {
 	zlib io.ReadCloser
 	gzip *gzip.Reader

@@ -31,9 +31,9 @@ type broker struct {
 
 const wantURL = "write amqp://user:password@host:5672/vhost, or amqps:// with TLS" //nolint:gosec // an example
 
-// parseURL reads one URL. Its errors quote nothing of the text: where a password has a character
-// that ends the part of a URL that it is in, any other part, the scheme and the host too, may be a
-// piece of it.
+// parseURL reads one URL. Its errors quote nothing of the text: a character such as / in a password
+// ends a part of the URL early, and then any other part, scheme and host included, may be a piece
+// of the password.
 func parseURL(text string) (*url.URL, error) {
 	_, rest, ok := strings.Cut(text, "://")
 	if !ok {
@@ -124,8 +124,8 @@ func (c *Config) tlsConfig() (*tls.Config, error) {
 	return t, nil
 }
 
-// dial connects. Everything is made anew for every attempt: the client's library has changed what
-// it was given before.
+// dial connects. Every attempt has new settings: the client's library changes the ones that it is
+// given.
 func (b *broker) dial(ctx context.Context, cfg *Config) (*amqp.Connection, net.Conn, error) {
 	var conn net.Conn
 	config := amqp.Config{
@@ -158,7 +158,7 @@ func (b *broker) dial(ctx context.Context, cfg *Config) (*amqp.Connection, net.C
 	return connection, conn, nil
 }
 
-// dialError says what is wrong with a connection, where, and what to do.
+// dialError explains a failed connection: its place, its cause and the remedy.
 func (b *broker) dialError(err error) error {
 	where := "connecting to RabbitMQ at " + b.name
 	var refused *amqp.Error

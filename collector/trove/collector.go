@@ -20,7 +20,7 @@ const (
 	storeRetry = time.Second
 	maxSent    = 1000            // markers under way
 	maxLoad    = 16 << 20        // bytes to store in a load
-	maxLook    = time.Minute     // between two looks for an exchange that was never bound
+	maxRecheck = time.Minute     // between two attempts to find an exchange that was never bound
 	gapTime    = 5 * time.Second // for publishing a gap, before it is tried again at the next check
 )
 
@@ -56,8 +56,8 @@ func New(cfg Config, deps Deps) (*Collector, error) {
 	c.sink = newSink(&c.cfg, &c.deps)
 	c.reports = newReporter(c.deps.Metrics, c.deps.Now)
 	for i, name := range cfg.Exchanges {
-		// Of the default ones only Trove's is made: the other one is that of all services, which
-		// may want it otherwise.
+		// Of the default exchanges only trove is declared: openstack belongs to all services, and
+		// they may declare it differently.
 		x := &exchange{name: name}
 		if named || i == 0 {
 			x.declare = c.cfg.declared()
@@ -71,7 +71,7 @@ func New(cfg Config, deps Deps) (*Collector, error) {
 func (c *Collector) Report() Report { return c.reports.report() }
 
 // Run collects until ctx ends; then it stores and acknowledges what it has received, for at most
-// Config.Finish, and returns nil. A broker that is away is waited for. The error is of the bus, at
+// Config.Finish, and returns nil. It waits for a missing broker. The error is of the bus, at
 // the start.
 func (c *Collector) Run(ctx context.Context) error {
 	if err := c.sink.learn(ctx); err != nil {
@@ -81,13 +81,13 @@ func (c *Collector) Run(ctx context.Context) error {
 	c.learned.Store(true)
 	defer c.reports.stopped()
 	if c.deps.Status != nil {
-		telling, stop := context.WithCancel(context.WithoutCancel(ctx))
-		var told sync.WaitGroup
-		told.Go(func() { c.tell(telling) })
-		defer told.Wait()
+		keeping, stop := context.WithCancel(context.WithoutCancel(ctx))
+		var kept sync.WaitGroup
+		kept.Go(func() { c.keepStatus(keeping) })
+		defer kept.Wait()
 		defer stop()
 	}
-	// What has been received is stored after ctx has ended, too.
+	// Received messages are stored after ctx has ended, too.
 	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	defer context.AfterFunc(ctx, func() {
@@ -142,7 +142,7 @@ func (c *Collector) session(ctx, work context.Context, b *broker) (established b
 		if s.existed, err = s.declareQueues(); err != nil {
 			return err
 		}
-		// Consuming comes first, so that a queue that does not answer is met before a gap is said.
+		// Consuming comes first: a queue without an answer is to be met before a gap is published.
 		// Nothing of it is taken before serve.
 		var found bool
 		if s.main, found, err = s.consume(c.cfg.Queue); err == nil && !found {

@@ -41,17 +41,16 @@ type exchange struct {
 	binding    binding
 	lost       bool // the binding was lost, and its gap is not published yet; never while bound
 	route      route
-	// proof is the number of the marker that was routed before the queue was bound in this session,
-	// until it arrives; 0: there is none. It arrives before first, or it went to another queue.
+	// proof is the number of the marker before this session's binding, if it was routed, until it
+	// arrives; 0: there is none. It arrives before first, or it went to another queue.
 	proof uint64
-	first uint64 // number of the first marker that was sent behind the binding; 0: none yet
+	first uint64 // number of the first marker behind the binding; 0: none yet
 
-	proven  time.Time // when the newest marker that arrived was sent, or the exchange was bound
+	proven  time.Time // sending time of the newest marker to arrive, or the time of binding
 	current time.Time // the same of this session's markers alone
 	missing time.Time // since when it cannot be bound
-	refusal string    // the permission that was last reported as missing
-	// An exchange that was never bound is looked for at next, and pause later if it is missing
-	// then.
+	refusal string    // the missing permission in the last report
+	// next is when an exchange is looked for again if it was never bound; pause is the last wait.
 	next  time.Time
 	pause time.Duration
 }
@@ -59,7 +58,7 @@ type exchange struct {
 // event is one of the types below: an answer of the broker about one exchange.
 type event interface{ isEvent() }
 
-// attaching is an event on the way to a binding. It changes nothing of an exchange that is bound.
+// attaching is an event on the way to a binding. It changes nothing of a bound exchange.
 type attaching interface{ isAttaching() }
 
 type (
@@ -84,7 +83,7 @@ type (
 	// attached: the queue is bound with the marker's key, too.
 	attached struct {
 		at      time.Time
-		horizon time.Time // the last one that is stored; zero where it is not asked for
+		horizon time.Time // the last stored one; zero where it is not asked for
 	}
 	// bindingGone: the exchange did not exist when it was to be bound again.
 	bindingGone struct{}
@@ -102,7 +101,7 @@ type (
 	}
 )
 
-// attempt is an attempt to bind that failed.
+// attempt is a failed attempt to bind.
 type attempt struct {
 	at      time.Time
 	check   time.Duration // Config.Check
@@ -144,8 +143,7 @@ const (
 	warnNowhere               // markers arrive nowhere
 )
 
-// transition returns the state after an event, and the tasks that follow, in their order. It is
-// pure.
+// transition returns the state after an event, and its effects in their order. It is pure.
 func transition(x exchange, e event) (exchange, []effect) {
 	if _, ok := e.(attaching); ok && x.binding == bound {
 		return x, nil
@@ -215,9 +213,9 @@ func either(condition bool, yes, no binding) binding {
 	return no
 }
 
-// missed notes an attempt to bind that failed.
+// missed notes a failed attempt to bind.
 func (x *exchange) missed(a attempt) []effect {
-	x.pause = min(max(2*x.pause, a.check), maxLook)
+	x.pause = min(max(2*x.pause, a.check), maxRecheck)
 	x.next = a.at.Add(x.pause)
 	if x.missing.IsZero() {
 		x.missing = a.at
@@ -235,7 +233,7 @@ func (x exchange) probed(e probed) (exchange, []effect) {
 	case routed:
 		x.route = through // the permission may have been granted meanwhile
 		if e.queueExisted {
-			x.proof = e.number // another queue that is bound with # takes it, too
+			x.proof = e.number // another queue, bound with #, takes it, too
 		}
 	case unroutable:
 		x.route = through
@@ -318,7 +316,7 @@ func (x exchange) markerArrived(e markerArrived) (exchange, []effect) {
 	return x, nil
 }
 
-// declarable is how the collector may declare an exchange that does not exist; noExchange: not at
+// declarable is the durability with which a missing exchange may be declared; noExchange: not at
 // all.
 func (x *exchange) declarable() durability {
 	if x.declare != noExchange {

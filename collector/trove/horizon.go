@@ -7,14 +7,14 @@ import (
 	"time"
 )
 
-// mark is a marker that came back.
-type mark struct {
+// returned is a marker that has come back.
+type returned struct {
 	exchange string
 	number   uint64
 }
 
-// assess reports how far we are bound: completely when every exchange is that ever was, and there
-// is one.
+// assess reports whether the queue is bound to every exchange of its earlier bindings, and to one
+// at least.
 func (c *Collector) assess() (complete bool) {
 	some, all := false, true
 	for _, x := range c.exchanges {
@@ -26,8 +26,8 @@ func (c *Collector) assess() (complete bool) {
 	return some && all
 }
 
-// unproven says why no horizon can be published, though all that exists is bound; empty when one
-// can.
+// unproven is the reason why no horizon can be published although the queue is bound; empty when
+// one can.
 func (c *Collector) unproven() string {
 	for _, x := range c.exchanges {
 		switch {
@@ -46,25 +46,25 @@ func (c *Collector) unproven() string {
 	return ""
 }
 
-// beat sends a marker through every exchange that is bound.
+// beat sends a marker through every bound exchange.
 func (c *Collector) beat(s *session) {
-	if len(s.marks) > 0 || len(s.results) > 0 {
+	if len(s.requests) > 0 || len(s.results) > 0 {
 		return // the last ones are still under way
 	}
 	c.number++
-	delete(s.sent, c.number-maxSent) // it has not come back for so long that it is lost
+	delete(s.sent, c.number-maxSent) // not back for so long, it is lost
 	s.sent[c.number] = c.deps.Now()
 	for _, x := range c.exchanges {
 		if x.binding == bound {
 			c.step(s, x, markerSent{c.number})
 			// has room for all
-			s.marks <- markRequest{exchange: x.name, direct: x.route != through, number: c.number, answer: s.results}
+			s.requests <- markerRequest{exchange: x.name, direct: x.route != through, number: c.number, answer: s.results}
 		}
 	}
 }
 
 // answered notes where the broker has sent a marker.
-func (c *Collector) answered(s *session, r markResult) {
+func (c *Collector) answered(s *session, r markerResult) {
 	x := c.exchange(r.exchange)
 	if x == nil {
 		return
@@ -85,20 +85,20 @@ func (c *Collector) exchange(name string) *exchange {
 	return nil
 }
 
-// arrived notes the markers that have come back, and publishes a horizon when they have through
-// every exchange: everything that was routed before they were sent is stored. An exchange that was
-// bound once and is not now holds it up.
-func (c *Collector) arrived(work context.Context, s *session, marks []mark) {
-	if len(marks) == 0 {
+// arrived notes returned markers. When every bound exchange has one in this session, everything
+// routed before them is stored, and a horizon is published. An exchange with an earlier binding and
+// none at present holds it up.
+func (c *Collector) arrived(work context.Context, s *session, markers []returned) {
+	if len(markers) == 0 {
 		return
 	}
-	for _, m := range marks {
+	for _, m := range markers {
 		if x, at := c.exchange(m.exchange), s.sent[m.number]; x != nil && !at.IsZero() {
 			c.step(s, x, markerArrived{m.number, at})
 		}
 	}
 	for number := range s.sent { // markers come back in order
-		if number < marks[len(marks)-1].number {
+		if number < markers[len(markers)-1].number {
 			delete(s.sent, number)
 		}
 	}

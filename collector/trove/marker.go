@@ -11,20 +11,19 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 )
 
-// A marker is a message that the collector sends to itself through an exchange, by a routing key
-// that only its queue is bound with. It answers two questions that AMQP has no request for. Is the
-// binding still there? What cannot be routed comes back. And is everything collected up to a
-// moment? The queue is first in, first out: a marker that has arrived is behind everything that was
-// routed before it was sent.
+// A marker is a message of the collector to itself, through an exchange, by a routing key of its
+// queue alone. It answers two questions for which AMQP has no request. Is the binding still there?
+// An unroutable message comes back. Is everything collected up to a moment? The queue is first in,
+// first out: when a marker has arrived, everything routed before it has, too.
 const (
-	headerMarker   = "daybook-marker"   // names the session that sent it
-	headerExchange = "daybook-exchange" // that it is about
+	headerMarker   = "daybook-marker"   // names the marker's session
+	headerExchange = "daybook-exchange" // names the marker's exchange
 	markerBody     = `{"event_type":"dbaas.daybook.marker","payload":{}}`
 	markerPrefix   = "daybook.marker."
-	markTime       = 5 * time.Second // for one marker
+	markerTime     = 5 * time.Second // for one marker
 )
 
-// outcome is what became of a marker.
+// outcome is the broker's answer to a marker.
 type outcome int
 
 const (
@@ -34,9 +33,9 @@ const (
 	forbidden                 // the user may not publish there
 )
 
-// marker publishes markers over a connection of its own: a broker that is short of memory stops
-// reading from connections that publish, and the acknowledgements of our consumers must not wait
-// behind that. It is for one goroutine.
+// marker publishes markers over a connection of its own: a broker short of memory stops reading
+// from publishing connections, and our acknowledgements must not wait behind that. It is for one
+// goroutine.
 type marker struct {
 	cfg    *Config
 	broker *broker
@@ -51,7 +50,7 @@ type marker struct {
 
 // send sends a marker through the exchange about, or, with direct, past it into our queue.
 func (m *marker) send(ctx context.Context, about string, direct bool, number uint64) (outcome, error) {
-	ctx, cancel := context.WithTimeout(ctx, markTime)
+	ctx, cancel := context.WithTimeout(ctx, markerTime)
 	defer cancel()
 	if err := m.connect(ctx); err != nil {
 		return unknown, err
@@ -77,7 +76,7 @@ func (m *marker) send(ctx context.Context, about string, direct bool, number uin
 		return unknown, explain(what, err)
 	}
 	select {
-	case <-confirmation.Done(): // also when the channel is closed, of which the notification comes first
+	case <-confirmation.Done(): // also after the channel's close, of which the notification comes first
 	case <-ctx.Done():
 		m.channel = nil
 		return unknown, fmt.Errorf("%s: no answer: the broker may have an alarm, see rabbitmqctl list_alarms: %w", what,
@@ -96,7 +95,7 @@ func (m *marker) send(ctx context.Context, about string, direct bool, number uin
 	default:
 	}
 	select {
-	case _, returned := <-m.returns: // what cannot be routed comes back before its confirmation
+	case _, returned := <-m.returns: // an unroutable message comes back before its confirmation
 		if returned {
 			return unroutable, nil
 		}
@@ -142,7 +141,8 @@ func (m *marker) close() {
 	}
 }
 
-// reason is the error of a notification, which is nil when the other side has just gone.
+// reason is the error of a closed connection or channel; e is nil when the other side has just
+// gone.
 func reason(e *amqp.Error) error {
 	if e == nil {
 		return errors.New("the connection is closed")

@@ -20,13 +20,13 @@ import (
 //
 // Sizes are RAM in MiB and volumes in GiB. Time is created_at of a create, modify_at of a
 // modification, deleted_at of a delete, and the notification's own timestamp where there is none
-// and for the events that have none; a time without a zone is UTC. For an exists it is when the
+// and for the other events; a time without a zone is UTC. For an exists it is the time when the
 // instance was seen last (see audit). Raw is the notification without its envelope, without white
 // space between tokens, and with nothing but message_id, publisher_id, event_type, priority,
 // timestamp and a payload without secrets: the request's context (_context_*), addresses and
 // tracebacks never pass. The result shares no memory with raw.
 //
-// Errors are a *jsondoc.SyntaxError, a *jsondoc.FieldError that names the path, or wrap
+// Errors are a *jsondoc.SyntaxError, a *jsondoc.FieldError with the path, or wrap
 // collector.ErrIgnored.
 func Normalise(foundation string, raw []byte) (events.Usage, error) {
 	return normaliseInto(nil, foundation, raw)
@@ -86,7 +86,7 @@ func fromDocument(room []byte, foundation string, d *jsondoc.Document) (events.U
 	return u, n.Err()
 }
 
-// eventOf tells what an event type means for usage. reddwarf was Trove's name until 2013. From
+// eventOf is the event of an event type. reddwarf was Trove's name until 2013. From
 // Victoria on a volume's resize shows only as dbaas.instance_resize_volume.end.
 func eventOf(eventType string) (string, error) {
 	name, ok := strings.CutPrefix(eventType, "trove.instance.")
@@ -116,8 +116,8 @@ func eventOf(eventType string) (string, error) {
 	return "", &collector.IgnoredError{EventType: redact.URLs(clip(eventType))}
 }
 
-// A resize that begins or fails has not changed the volume: Trove bills the old size until the end.
-// They are counted by name, so that resizes which never end show.
+// The beginning or failure of a resize changes no volume: Trove bills the old size until the end.
+// Both are counted by name, so that resizes without an end show.
 const (
 	resizeStarted = "dbaas.instance_resize_volume.start"
 	resizeFailed  = "dbaas.instance_resize_volume.error"
@@ -185,7 +185,7 @@ func (n *notification) usage(foundation, event string) events.Usage {
 }
 
 // size returns a size of the payload, absent for null or nothing. It may be digits in a string: the
-// API takes those, and Trove says the size as it was asked for. Source: trove/common/apischema.py
+// API takes them, and Trove repeats the request. Source: trove/common/apischema.py
 // and Instance.resize_volume in trove/instance/models.py.
 func (n *notification) size(key string) events.Count {
 	if v := n.payload.Get(key); v.Kind() == jsondoc.String {
@@ -196,7 +196,7 @@ func (n *notification) size(key string) events.Count {
 	return n.Count(n.payload, "payload", key)
 }
 
-// needSize is size that must be there.
+// needSize is size for a required member.
 func (n *notification) needSize(key string) events.Count {
 	size := n.size(key)
 	if !size.Known() {
@@ -205,9 +205,8 @@ func (n *notification) needSize(key string) events.Count {
 	return size
 }
 
-// publisher is who reported: the region and the task manager, which reports every instance that it
-// knows. It is not needed to understand the notification, so that one of another form is passed
-// over.
+// publisher names the region and the task manager of a report. It is not needed to understand the
+// notification, and another form is passed over.
 func (n *notification) publisher() string {
 	publisher := n.root.Get("publisher_id")
 	if publisher.Kind() != jsondoc.String || publisher.Text() == "" {
@@ -220,8 +219,7 @@ func (n *notification) publisher() string {
 	return redact.URLs(region.Text()) + "/" + redact.URLs(publisher.Text())
 }
 
-// noServer reports whether the notification says that no server was made. One that says nothing of
-// a server does not.
+// noServer reports whether the notification names an empty server: none was made.
 func (n *notification) noServer() bool {
 	switch v := n.payload.Get("nova_instance_id"); v.Kind() {
 	case jsondoc.Null:
@@ -234,8 +232,7 @@ func (n *notification) noServer() bool {
 }
 
 // volumeUnknown reports whether the notification names a volume and not its size. A datastore
-// without volumes has neither: Trove says nova_volume_id and volume_size of those with
-// volume_support only.
+// without volumes has neither: nova_volume_id and volume_size come with volume_support only.
 func (n *notification) volumeUnknown(u *events.Usage) bool {
 	if u.Footprint.VolumeGB.Known() {
 		return false
@@ -250,15 +247,15 @@ func (n *notification) volumeUnknown(u *events.Usage) bool {
 	}
 }
 
-// zoneShift is less than any difference of a time zone from UTC that a host has, and more than a
-// round of reports takes.
+// zoneShift is less than any host's difference from UTC, and more than the time of a round of
+// reports.
 const zoneShift = 25 * time.Minute
 
-// audit reads the audit period of an exists: how wide it is, and up to when it says that the
-// instance was seen. That is its end, or the timestamp when that is earlier: up to Liberty the
-// period lies in the future (fixed in Mitaka, bug 1469860). Up to Pike the period was in the host's
-// local time with a Z behind it (bug 1532120), so that an end long before the timestamp is a matter
-// of the host's zone; the timestamp is always in UTC.
+// audit reads the audit period of an exists: its width, and the time when the instance was seen
+// last. The latter is the period's end, or the timestamp if it is earlier: up to Liberty the period
+// lies in the future (fixed in Mitaka, bug 1469860). Up to Pike the period was in the host's local
+// time with a Z behind it (bug 1532120). An end long before the timestamp comes from the host's
+// zone; the timestamp is always in UTC.
 func (n *notification) audit(u *events.Usage) {
 	from, to := n.time(n.payload, "payload", "audit_period_beginning"), n.time(n.payload, "payload",
 		"audit_period_ending")
@@ -271,8 +268,7 @@ func (n *notification) audit(u *events.Usage) {
 	}
 }
 
-// needFlavor refuses a create or a change of flavour that does not say the flavour: it could not be
-// priced.
+// needFlavor refuses a create or a change of flavour without the flavour: it could not be priced.
 func (n *notification) needFlavor(u *events.Usage) {
 	if u.Footprint.Flavor == "" && u.Footprint.FlavorID == "" {
 		n.Fail(n.payload.Get("instance_type"), "payload", "instance_type", "the name of a flavour, or its id in "+
@@ -302,8 +298,7 @@ func (n *notification) time(of jsondoc.Value, in, key string) time.Time {
 	return t
 }
 
-// raw appends the notification, written anew from what is known to be harmless, to b, which is
-// empty.
+// raw appends the notification, written from its harmless members, to the empty b.
 func (n *notification) raw(b []byte) []byte {
 	edit := jsondoc.Edit{Drop: dropped}
 	if redact.MayHoldSecret(n.payload.Raw()) {
@@ -327,8 +322,8 @@ func (n *notification) raw(b []byte) []byte {
 	return append(b, '}')
 }
 
-// dropped tells which members of the payload are left out, at every depth: all but those that
-// Trove's usage payloads are known to have, because what is not known may be a secret.
+// dropped tells whether a member of the payload is left out, at every depth: only the known members
+// of Trove's usage payloads stay, because an unknown one may be a secret.
 func dropped(key []byte) bool {
 	switch string(key) {
 	case "audit_period_beginning", "audit_period_ending", "availability_zone", "created_at", "deleted_at",

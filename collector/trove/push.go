@@ -32,22 +32,22 @@ type pushed struct {
 	Result string `json:"result,omitempty"` // stored, known or ignored
 	// ID is the fact's id in USAGE.
 	ID        string `json:"id,omitempty"`
-	EventType string `json:"event_type,omitempty"` // of what was ignored
+	EventType string `json:"event_type,omitempty"` // of an ignored notification
 	Error     string `json:"error,omitempty"`
-	// Quarantined is the id in QUARANTINE of a notification that could not be understood.
+	// Quarantined is the id of the notification in QUARANTINE.
 	Quarantined string `json:"quarantined,omitempty"`
 }
 
-// Push is a handler that takes one notification a request: the JSON that oslo.messaging sends, with
-// or without its envelope, which may be compressed with gzip or zlib. It goes the same way as one
-// from the queue. Who may send is told by a bearer token, of 16 bytes at least. The content type is
-// not looked at: curl says that everything is a form.
+// Push is a handler for notifications, one a request: oslo.messaging's JSON, with or without its
+// envelope, plain or compressed with gzip or zlib. They go the same way as notifications from the
+// queue. Senders have a bearer token, of 16 bytes at least. The content type does not matter: curl
+// calls everything a form.
 //
-// Answers: 202 when the fact is stored, 200 when it was before, or when the notification says
-// nothing about usage; with an error 400 (no JSON), 401, 405, 413 (more than 1 MiB), 415 (another
-// compression), 422 (no notification that can be understood: quarantined, as is what is answered
-// with 400), 429 (too many at once) and 503 (the bus is away). After 429 and 503 the same request
-// is to be sent again; whatever is sent twice is stored once.
+// Answers: 202 when the fact is stored, 200 when it was stored before, or when the notification
+// says nothing about usage; with an error 400 (no JSON), 401, 405, 413 (more than 1 MiB), 415
+// (another compression), 422 (no rule understands it), 429 (too many at once) and 503 (the bus is
+// away). Input answered with 422 is in QUARANTINE, with 400 if it was read. After 429 and 503 the
+// same request is to be sent again; a notification sent twice is stored once.
 func (c *Collector) Push(token string) (http.Handler, error) {
 	if len(token) < minToken {
 		return nil, fmt.Errorf("the token for pushed notifications has %d bytes: take at least %d, for example from "+
@@ -113,7 +113,7 @@ func (c *Collector) push(w http.ResponseWriter, r *http.Request, token [sha256.S
 	if !c.learned.Load() {
 		return refusedWith(http.StatusServiceUnavailable, "the collector is starting: send it again")
 	}
-	// A client that goes away must not leave it open whether the notification is stored.
+	// The request's end must not leave it open whether the notification is stored.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), pushTime)
 	defer cancel()
 	b := newBatch(&c.cfg, c.deps.Now)
@@ -123,7 +123,7 @@ func (c *Collector) push(w http.ResponseWriter, r *http.Request, token [sha256.S
 		return refusedWith(http.StatusServiceUnavailable, "the notification could not be stored, or it is not known "+
 			"whether it was: send it again")
 	}
-	c.reports.took(b.messages)
+	c.reports.count(b.messages)
 	return answerTo(&b.messages[0])
 }
 
@@ -147,9 +147,8 @@ func refusedWith(status int, text string) (int, pushed) {
 	return status, pushed{Error: text}
 }
 
-// pushedHorizons publishes how far the collector has come that nothing but Push feeds: as long as
-// notifications come, what was sent Settle before the newest one is taken to be here. It never
-// passes the clock.
+// pushedHorizons publishes the horizon of a collector without a broker: notifications sent Settle
+// before the newest one are taken to be stored. It never passes the clock.
 func (c *Collector) pushedHorizons(ctx context.Context) {
 	beat := time.NewTicker(c.cfg.Beat)
 	defer beat.Stop()

@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	maxIgnored = 100         // event types that are counted by name, beside those of a resize; the rest are "other"
+	maxIgnored = 100         // event types counted by name, beside two of a resize; the rest are "other"
 	minSilence = time.Minute // after which markers are missed, however often they are sent
 )
 
@@ -19,7 +19,7 @@ const (
 type Report struct {
 	Broker    string        // where it is connected, without credentials; empty while it is not
 	Connected time.Time     // since when
-	Bound     bool          // to every exchange that it has been bound to before, and to one at least
+	Bound     bool          // to every exchange of an earlier binding, and to one at least
 	Unbound   time.Time     // since when it is not bound, or not known to be; zero while it is
 	Lost      time.Duration // of the gaps: it was not bound then, or may not have been
 	Unproven  string        // why no horizon can be published, though it is bound
@@ -27,13 +27,13 @@ type Report struct {
 	// why the last notification could not be read at all, when its publisher's setting is the
 	// reason
 	Unread    string
-	Sessions  int       // connections that got as far as consuming
+	Sessions  int       // connections with a consumer
 	LastSeen  time.Time // when the last notification came
-	Observed  time.Time // the newest timestamp of a fact that was stored
-	Horizon   time.Time // the last one that was published
+	Observed  time.Time // the newest timestamp of a stored fact
+	Horizon   time.Time // the last published one
 	LastBeat  time.Time // when markers came back through every exchange
 	Facts     int       // stored by this process
-	Known     int       // notifications of facts that were stored before
+	Known     int       // notifications of facts in USAGE
 	Ignored   map[string]int
 	Refused   int // quarantined
 	Dead      int // delivered too often, and taken from the queue for that
@@ -82,7 +82,7 @@ func (s *reporter) failed(err error) {
 	s.with(func(r *Report) { r.LastError, r.ErrorAt = redact.Text(err.Error()), s.now() })
 }
 
-// started takes the horizon that was published before.
+// started notes the horizon of an earlier process.
 func (s *reporter) started(horizon time.Time) {
 	if !horizon.IsZero() {
 		s.horizon(horizon)
@@ -121,7 +121,7 @@ func (s *reporter) dead() {
 	s.with(func(r *Report) { r.Dead++ })
 }
 
-// gap counts a time without a binding. What two exchanges lost at the same time counts once.
+// gap counts a time without a binding. The same time of two exchanges counts once.
 func (s *reporter) gap(from, to time.Time) {
 	s.metrics.gaps.Inc()
 	s.with(func(r *Report) {
@@ -140,7 +140,7 @@ func (s *reporter) unproven(reason string) {
 	s.with(func(r *Report) { r.Unproven = reason })
 }
 
-// unstored notes that something could not be stored, until something is.
+// unstored notes a failure to store, until something is stored.
 func (s *reporter) unstored(err error) {
 	s.failed(err)
 	s.with(func(r *Report) { r.Unstored = redact.Text(err.Error()) })
@@ -161,8 +161,8 @@ func (s *reporter) horizon(at time.Time) {
 	})
 }
 
-// took counts what became of a batch.
-func (s *reporter) took(batch []message) {
+// count counts the notifications of a batch by their verdicts.
+func (s *reporter) count(batch []message) {
 	if len(batch) == 0 {
 		return
 	}

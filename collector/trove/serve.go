@@ -15,21 +15,21 @@ import (
 // load is a batch of deliveries: while one is read from the broker, the one before is being stored.
 type load struct {
 	*batch
-	last  map[*source]uint64 // tag of each source's newest delivery
-	marks []mark             // markers in it
-	due   bool               // the linger is over: it is stored as soon as the one before is
-	full  bool               // it takes no more
+	last    map[*source]uint64 // tag of each source's newest delivery
+	markers []returned         // in it
+	due     bool               // the linger is over: it is stored as soon as the one before is
+	full    bool               // it takes no more
 }
 
 func (l *load) clear() {
 	l.batch.clear()
 	clear(l.last)
-	l.marks, l.due, l.full = l.marks[:0], false, false
+	l.markers, l.due, l.full = l.markers[:0], false, false
 }
 
 func (l *load) empty() bool { return len(l.last) == 0 }
 
-// traffic is what passes through one session.
+// traffic is the stream of deliveries through one session.
 type traffic struct {
 	*session
 	filling *load
@@ -74,10 +74,10 @@ func (c *Collector) serve(ctx, work context.Context, s *session) error {
 			if !ok {
 				return s.mainEnded()
 			}
-			c.take(t, arrival{source: s.main, delivery: d})
-			c.takeMore(t, main)
+			c.receive(t, arrival{source: s.main, delivery: d})
+			c.receiveMore(t, main)
 		case a := <-others:
-			c.take(t, a)
+			c.receive(t, a)
 		case <-t.linger.C:
 			t.filling.due = true
 		case err := <-t.done:
@@ -93,12 +93,12 @@ func (c *Collector) serve(ctx, work context.Context, s *session) error {
 				return err
 			}
 		}
-		t.hand()
+		t.handOver()
 	}
 }
 
-// take puts a delivery into the load that is being filled.
-func (c *Collector) take(t *traffic, a arrival) {
+// receive puts a delivery into the load that is being filled.
+func (c *Collector) receive(t *traffic, a arrival) {
 	if a.end {
 		delete(t.others, a.source.queue)
 		return
@@ -111,7 +111,7 @@ func (c *Collector) take(t *traffic, a arrival) {
 	if id, ok := d.Headers[headerMarker].(string); ok {
 		number, err := strconv.ParseUint(d.MessageId, 10, 64)
 		if about, _ := d.Headers[headerExchange].(string); id == t.id && err == nil && a.source == t.main {
-			t.filling.marks = append(t.filling.marks, mark{about, number})
+			t.filling.markers = append(t.filling.markers, returned{about, number})
 		}
 	} else {
 		if a.source.queue == c.cfg.deadQueue() {
@@ -125,24 +125,24 @@ func (c *Collector) take(t *traffic, a arrival) {
 	}
 }
 
-// takeMore takes what else waits, up to a full load: looking at everything else after each delivery
-// would cost as much as reading it.
-func (c *Collector) takeMore(t *traffic, main <-chan amqp.Delivery) {
+// receiveMore receives waiting deliveries, up to a full load: a turn of serve's loop after each would
+// cost as much as reading it.
+func (c *Collector) receiveMore(t *traffic, main <-chan amqp.Delivery) {
 	for !t.filling.full {
 		select {
 		case d, ok := <-main:
 			if !ok {
 				return // the caller sees it again
 			}
-			c.take(t, arrival{source: t.main, delivery: d})
+			c.receive(t, arrival{source: t.main, delivery: d})
 		default:
 			return
 		}
 	}
 }
 
-// hand gives the load that is due to be stored, when the one before is.
-func (t *traffic) hand() {
+// handOver gives a due load to be stored, when the load before is.
+func (t *traffic) handOver() {
 	if t.filling.due && t.storing == nil {
 		t.storing, t.filling, t.spare = t.filling, t.spare, nil
 		t.jobs <- t.storing // has room: nothing else is under way
@@ -150,8 +150,8 @@ func (t *traffic) hand() {
 	}
 }
 
-// store stores a load, however long that takes. While the bus is away nothing is given back: each
-// time that the broker delivers a message again counts.
+// store stores a load, without a limit of time. While the bus is away nothing is given back to the
+// broker, for every redelivery counts.
 func (c *Collector) store(work context.Context, s *session, l *load) error {
 	for {
 		err := c.sink.store(work, l.batch)
@@ -177,28 +177,28 @@ func (c *Collector) store(work context.Context, s *session, l *load) error {
 	}
 }
 
-// stored acknowledges the load that was under way, and publishes what it proves.
+// stored acknowledges the load under way, and notes its markers.
 func (c *Collector) stored(work context.Context, t *traffic, err error) error {
 	l := t.storing
 	t.storing, t.spare = nil, l
 	if err != nil {
 		return err
 	}
-	c.reports.took(l.messages)
+	c.reports.count(l.messages)
 	for src, tag := range l.last {
 		if err := src.channel.Ack(tag, true); err != nil && src == t.main {
 			return t.explain("acknowledging", err)
-		} // what another source cannot acknowledge comes again, and is known then
+		} // deliveries of another source come again, and are known then
 	}
-	c.arrived(work, t.session, l.marks)
+	c.arrived(work, t.session, l.markers)
 	l.clear()
 	return nil
 }
 
-// finish stores and acknowledges what has been received.
+// finish stores and acknowledges the received deliveries.
 func (c *Collector) finish(work context.Context, t *traffic) error {
 	t.filling.due = !t.filling.empty()
-	for t.hand(); t.storing != nil; t.hand() {
+	for t.handOver(); t.storing != nil; t.handOver() {
 		if err := c.stored(work, t, <-t.done); err != nil {
 			return err
 		}

@@ -12,8 +12,7 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 )
 
-// session is one connection to a broker and what is consumed over it. Its methods are for the
-// goroutine that runs the collector.
+// session is one connection to a broker with its consumers. Its methods are for Run's goroutine.
 type session struct {
 	cfg    *Config
 	broker *broker
@@ -30,13 +29,13 @@ type session struct {
 	main     *source            // our queue
 	others   map[string]*source // by queue; nil while the queue is missing
 	arrivals chan arrival       // from the others
-	marks    chan markRequest
-	results  chan markResult
+	requests chan markerRequest
+	results  chan markerResult
 	sent     map[uint64]time.Time // when the markers under way were sent, by number
 }
 
-// source is one queue that is consumed, on a channel of its own, so that one acknowledgement covers
-// a batch.
+// source is a queue with a consumer, on a channel of its own, so that one acknowledgement covers a
+// batch.
 type source struct {
 	queue      string
 	channel    *amqp.Channel
@@ -50,15 +49,15 @@ type arrival struct {
 	end      bool
 }
 
-type markRequest struct {
+type markerRequest struct {
 	exchange string
 	direct   bool // past the exchange
 	number   uint64
-	answer   chan<- markResult
+	answer   chan<- markerResult
 }
 
-type markResult struct {
-	markRequest
+type markerResult struct {
+	markerRequest
 	outcome outcome
 	err     error
 }
@@ -73,8 +72,8 @@ func connect(ctx context.Context, cfg *Config, b *broker) (*session, error) {
 	}
 	s := &session{
 		cfg: cfg, broker: b, id: uuid.NewString(), connection: connection, conn: conn,
-		others: map[string]*source{}, arrivals: make(chan arrival), marks: make(chan markRequest, maxNames),
-		results: make(chan markResult, maxNames),
+		others: map[string]*source{}, arrivals: make(chan arrival), requests: make(chan markerRequest, maxNames),
+		results: make(chan markerResult, maxNames),
 		sent:    map[uint64]time.Time{},
 	}
 	s.ctx, s.cancel = context.WithCancelCause(context.WithoutCancel(ctx))
@@ -87,8 +86,7 @@ func connect(ctx context.Context, cfg *Config, b *broker) (*session, error) {
 	return s, nil
 }
 
-// close ends the session and waits for its goroutines. What was not acknowledged is delivered
-// again.
+// close ends the session and waits for its goroutines. Unacknowledged messages are delivered again.
 func (s *session) close() {
 	s.cancel(errors.New("the session was closed"))
 	hangUp(s.connection, s.conn)
@@ -97,12 +95,11 @@ func (s *session) close() {
 
 // hangUp closes a connection, and takes it away when the broker does not answer.
 func hangUp(connection *amqp.Connection, conn net.Conn) {
-	_ = connection.CloseDeadline(time.Now().Add(closeTime)) // its end is all that is wanted
+	_ = connection.CloseDeadline(time.Now().Add(closeTime)) // it ends in any case
 	_ = conn.Close()
 }
 
-// within runs f, which waits for answers of the broker, and takes the connection away when it takes
-// too long or ctx ends.
+// within runs f, and closes the connection when the broker's answers take too long or ctx ends.
 func (s *session) within(ctx context.Context, f func() error) error {
 	ctx, cancel := context.WithTimeout(ctx, openTime)
 	defer cancel()
@@ -164,10 +161,10 @@ func (s *session) sendMarkers() {
 		select {
 		case <-s.ctx.Done():
 			return
-		case r := <-s.marks:
+		case r := <-s.requests:
 			outcome, err := m.send(s.ctx, r.exchange, r.direct, r.number)
 			select {
-			case r.answer <- markResult{r, outcome, err}:
+			case r.answer <- markerResult{r, outcome, err}:
 			case <-s.ctx.Done():
 				return
 			}
@@ -177,9 +174,9 @@ func (s *session) sendMarkers() {
 
 // probe asks by the marker of this number whether the binding to an exchange is there.
 func (s *session) probe(ctx context.Context, exchange string, number uint64) (outcome, error) {
-	answer := make(chan markResult, 1)
+	answer := make(chan markerResult, 1)
 	select {
-	case s.marks <- markRequest{exchange: exchange, number: number, answer: answer}:
+	case s.requests <- markerRequest{exchange: exchange, number: number, answer: answer}:
 	case <-s.ctx.Done():
 		return unknown, context.Cause(s.ctx)
 	case <-ctx.Done():

@@ -11,20 +11,20 @@ import (
 )
 
 const (
-	tellEvery = time.Second // the writer writes less often
-	flushTime = 2 * time.Second
+	statusEvery    = time.Second // the writer writes less often
+	lastStatusTime = 2 * time.Second
 )
 
-// tell keeps the collector's status up to date, for daybook status, until ctx ends.
-func (c *Collector) tell(ctx context.Context) {
+// keepStatus keeps the collector's status up to date, for daybook status, until ctx ends.
+func (c *Collector) keepStatus(ctx context.Context) {
 	w := status.NewWriter(c.deps.Status, c.deps.Log, c.deps.Now, c.status())
-	every := time.NewTicker(tellEvery)
+	every := time.NewTicker(statusEvery)
 	defer every.Stop()
 	for {
 		w.Update(ctx, func(s *status.Status) { *s = c.status() })
 		select {
 		case <-ctx.Done():
-			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), flushTime)
+			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastStatusTime)
 			defer cancel()
 			w.Update(last, func(s *status.Status) { *s = c.status() })
 			w.Flush(last)

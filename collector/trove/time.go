@@ -10,7 +10,7 @@ import (
 const wantTime = "a time such as 2015-06-28T05:54:52Z or 2015-06-28 05:54:57.725572 (UTC), from the year 2000 on, " +
 	"before 2200"
 
-// parseTime reads every form in which Trove and oslo.messaging have written times: "T" or a space
+// parseTime reads every form of a time in Trove and oslo.messaging: "T" or a space
 // in the middle; no fraction, or up to nine digits; "Z", an offset, or nothing, which means UTC.
 // Nothing is rounded.
 func parseTime(s string) (time.Time, bool) {

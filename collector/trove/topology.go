@@ -32,10 +32,11 @@ func (d durability) String() string {
 const (
 	exchangeKind = "topic"
 	deadSuffix   = ".dead"
-	deadDelivery = 1_000_000 // attempts: nothing may be dropped from the queue that holds what was given up
+	deadDelivery = 1_000_000 // attempts: nothing may be dropped from the queue of dead letters
 )
 
-// attempt does what the broker may refuse by closing the channel, on a channel of its own.
+// attempt makes a request on a channel of its own, because the broker refuses by closing the
+// channel.
 func (s *session) attempt(f func(*amqp.Channel) error) error {
 	channel, err := s.connection.Channel()
 	if err != nil {
@@ -60,10 +61,9 @@ func refusal(err error) int {
 	return 0
 }
 
-// exchange finds out what there is. An exchange that exists can be declared with its own properties
-// only, which changes nothing: that is how its durability is found. One that does not exist is
-// never made by guessing, because Trove could then not declare it with other properties, and its
-// notifications would be lost.
+// exchange finds the durability of an exchange. An existing one can be declared with its own
+// properties only, and stays as it is. A missing one is never declared by guessing: Trove could not
+// declare it with other properties then, and would lose its notifications.
 func (s *session) exchange(name string) (durability, error) {
 	err := s.attempt(func(c *amqp.Channel) error {
 		return c.ExchangeDeclarePassive(name, exchangeKind, false, false, false, false, nil)
@@ -94,8 +94,8 @@ func (s *session) declareExchange(name string, as durability) error {
 	})
 }
 
-// declareQueues makes our queue, and the queue for what was delivered too often. existed tells
-// whether ours was there.
+// declareQueues declares our queue, and the queue of dead letters. existed tells whether ours was
+// there.
 func (s *session) declareQueues() (existed bool, err error) {
 	err = s.attempt(func(c *amqp.Channel) error {
 		_, err := c.QueueDeclarePassive(s.cfg.Queue, true, false, false, false, nil)
@@ -114,10 +114,10 @@ func (s *session) declareQueues() (existed bool, err error) {
 			amqp.QueueTypeArg:           amqp.QueueTypeQuorum,
 			"x-delivery-limit":          s.cfg.DeliveryLimit,
 			"x-single-active-consumer":  true, // a second collector is a standby
-			"x-dead-letter-exchange":    "",   // the default one, which delivers to the queue that the key names
+			"x-dead-letter-exchange":    "",   // the default one, with queues' names as keys
 			"x-dead-letter-routing-key": s.cfg.deadQueue(),
 			"x-dead-letter-strategy":    "at-least-once",
-			// what that strategy asks for; there is no limit
+			// required by at-least-once; there is no limit
 			amqp.QueueOverflowArg: amqp.QueueOverflowRejectPublish,
 		}},
 	} {
@@ -151,7 +151,7 @@ func (s *session) bind(exchange string, keys []string) (found bool, err error) {
 	return true, nil
 }
 
-// explain says what failed at the broker and what to do.
+// explain names a failed request at the broker, and the remedy.
 func (s *session) explain(what string, err error) error {
 	return explain(what+" on "+s.broker.name, err)
 }
