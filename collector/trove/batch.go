@@ -55,16 +55,20 @@ type batch struct {
 	buffer   []byte          // the bodies to store, one after the other
 	headers  []events.Header // of the messages, one after the other
 	raw      []byte          // room for one notification
+	refused  int             // bytes of quarantined text
 }
 
 func newBatch(cfg *Config, now func() time.Time) *batch {
 	return &batch{cfg: cfg, origin: cfg.origin(), now: now}
 }
 
+// size is the number of bytes to store.
+func (b *batch) size() int { return len(b.buffer) + b.refused }
+
 func (b *batch) clear() {
 	clear(b.messages)
 	clear(b.headers)
-	b.messages, b.buffer, b.headers = b.messages[:0], b.buffer[:0], b.headers[:0]
+	b.messages, b.buffer, b.headers, b.refused = b.messages[:0], b.buffer[:0], b.headers[:0], 0
 }
 
 // add reads a notification. Nothing of body is kept.
@@ -113,6 +117,7 @@ func (b *batch) reject(m message, body []byte, input string, reason error) {
 	m.refused = &quarantine.Input{
 		ID: m.id, File: m.where, Reason: reason, Text: input, At: b.now(), Level: slog.LevelWarn,
 	}
+	b.refused += len(input)
 	b.messages = append(b.messages, m)
 }
 

@@ -120,13 +120,13 @@ func (c *Collector) receive(t *traffic, a arrival) {
 		compression, _ := d.Headers["compression"].(string)
 		t.filling.add(a.source.queue, d.Body, compression)
 	}
-	if len(t.filling.messages) >= t.most || len(t.filling.buffer) >= maxLoad {
+	if len(t.filling.messages) >= t.most || t.filling.size() >= maxLoad {
 		t.filling.due, t.filling.full = true, true
 	}
 }
 
-// receiveMore receives waiting deliveries, up to a full load: a turn of serve's loop after each would
-// cost as much as reading it.
+// receiveMore receives waiting deliveries, up to a full load: a turn of serve's loop after each
+// would cost as much as reading it.
 func (c *Collector) receiveMore(t *traffic, main <-chan amqp.Delivery) {
 	for !t.filling.full {
 		select {
