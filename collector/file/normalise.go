@@ -27,7 +27,7 @@ func Normalise(foundation string, raw []byte) (events.Usage, error) {
 	switch {
 	case root.Get("oslo.message").Exists() || root.Get("event_type").Exists():
 		source = events.SourceTrove
-		u, err = trove.FromDocument(foundation, d)
+		u, err = trove.Normalise(foundation, d)
 	case root.Get("state").Exists() && root.Get("guid").Exists():
 		source = events.SourceCF
 		u, err = cf.FromDocument(foundation, d)

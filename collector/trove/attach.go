@@ -167,7 +167,7 @@ func (c *Collector) publishGap(ctx context.Context, s *session, x *exchange) err
 		return nil // the first collection
 	}
 	to := c.deps.Now()
-	if err := c.sink.sayGap(ctx, x.name, from, to, c.gapReason(s, x)); err != nil {
+	if err := c.sink.publishGap(ctx, x.name, from, to, c.gapReason(s, x)); err != nil {
 		return err
 	}
 	c.reports.gap(from, to)

@@ -16,7 +16,7 @@ import (
 	"github.com/daybook-billing/daybook/internal/redact"
 )
 
-// verdict is what became of one notification.
+// verdict is the fate of one notification.
 type verdict int
 
 const (
@@ -26,11 +26,11 @@ const (
 	isQuarantined
 )
 
-// message is a notification that was looked at, and what is to be stored of it.
+// message is a notification after normalisation, with its output.
 type message struct {
 	verdict   verdict
 	id        string    // of the fact, or of the quarantined input
-	eventType string    // of what is ignored
+	eventType string    // of an ignored notification
 	where     string    // it came from
 	reason    string    // why it is quarantined
 	syntax    bool      // because it is no JSON
@@ -45,7 +45,7 @@ type message struct {
 	refused *quarantine.Input // of a quarantined notification
 }
 
-// batch is a number of notifications that are stored together. It is for one goroutine at a time.
+// batch is a number of notifications to store together. It is for one goroutine at a time.
 type batch struct {
 	cfg      *Config
 	origin   string
@@ -105,7 +105,7 @@ func (b *batch) add(where string, body []byte, compression string) {
 	b.messages = append(b.messages, m)
 }
 
-// reject keeps a notification that is not understood for the quarantine.
+// reject adds quarantined input.
 func (b *batch) reject(m message, body []byte, input string, reason error) {
 	sum := sha256.Sum256(body)
 	var syntax *jsondoc.SyntaxError
@@ -128,8 +128,8 @@ func (b *batch) header(id, kind string, at time.Time) []events.Header {
 	return b.headers[from:len(b.headers):len(b.headers)]
 }
 
-// normalise is Normalise, of which a panic is an error: one notification must not end the
-// collector, and then the next one that it is delivered to. Raw is valid until the next call.
+// normalise normalises a notification, and makes an error of a panic: one notification must not end
+// this collector, and after its redelivery the next one. Raw is valid until the next call.
 func (b *batch) normalise(text []byte) (u events.Usage, err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -143,7 +143,7 @@ func (b *batch) normalise(text []byte) (u events.Usage, err error) {
 	return u, err
 }
 
-// textless stands for a body that cannot be read: it may hold secrets that nobody can find in it.
+// textless stands for an unreadable body: nobody can find the secrets in it.
 func textless(body []byte, err error) string {
 	var large *bodyTooLargeError
 	if errors.As(err, &large) && len(body) > redact.MaxText && looksLikeJSON(body) {

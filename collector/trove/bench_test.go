@@ -266,7 +266,7 @@ func (l *backlog) append(store *bus.Bus, server int) (m measured) {
 	msgs := make([]bus.Message, 0, bus.MaxBatch)
 	for i := 0; i < l.n; {
 		for msgs = msgs[:0]; i < l.n && len(msgs) < bus.MaxBatch; i++ {
-			u, err := trove.Normalise("raw", l.text(i))
+			u, err := trove.Normalised("raw", l.text(i))
 			if err != nil {
 				l.Fatal(err)
 			}

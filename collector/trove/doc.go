@@ -30,26 +30,28 @@
 //
 // # The life of a notification
 //
-//		Trove ─1─► exchange ─2─► queue ─3─► load ─4,5─► batch ─6─► USAGE ─7─► acknowledged ─8─► horizon
+//	Trove ─1─► exchange ─2─► queue ─3─► load ─4,5─► batch ─6─► USAGE ─7─► acknowledged ─8─► horizon
 //
-//	 1. Trove publishes. oslo.messaging's notifier declares the exchange and sends the notification,
-//	    by the routing key <topic>.<priority>, with or without an envelope, perhaps compressed.
-//	 2. The exchange routes it to our queue (topology.go, attach.go). The queue is durable and
-//	    replicated, and fills while no collector runs.
-//	 3. The broker delivers it, Config.Prefetch ahead (session.go), and it joins the load that is
-//	    being filled (serve.go). A load is full with 1,000 messages or half the prefetch, and due
-//	    after Config.Linger; then the next one is filled.
-//	 4. Its body is decompressed (body.go) and normalised (normalise.go, time.go). The fact gets the
-//	    id of its message_id. Only known members of the payload pass, and no token or traceback does.
-//	    Event types about other things are counted and passed over. Input that no rule understands is
-//	    for QUARANTINE, without secrets (quarantine.go).
-//	 5. The fact, or the quarantined input, is encoded into the load's batch (batch.go).
-//	 6. The sink leaves out known ids and appends the rest (sink.go): quarantined input, then facts,
-//	    each as an atomic batch that expects the last sequence of its subjects
-//	    (collector/internal/appender).
-//	 7. The load is acknowledged, with one acknowledgement for each queue (serve.go).
-//	 8. A marker behind it in the queue arrives in this load or a later one. When all exchanges have
-//	    theirs, the horizon is published (horizon.go).
+// Step by step, with the files:
+//
+//  1. Trove publishes. oslo.messaging's notifier declares the exchange and sends the notification,
+//     by the routing key <topic>.<priority>, with or without an envelope, perhaps compressed.
+//  2. The exchange routes it to our queue (topology.go, attach.go). The queue is durable and
+//     replicated, and fills while no collector runs.
+//  3. The broker delivers it, Config.Prefetch ahead (session.go), and it joins the load that is
+//     being filled (serve.go). A load is full with 1,000 messages, half the prefetch or 16 MiB, and
+//     due after Config.Linger; then the next one is filled.
+//  4. Its body is decompressed (body.go) and normalised (normalise.go, time.go). The fact gets the
+//     id of its message_id. Only known members of the payload pass, and no token or traceback does.
+//     Event types about other things are counted and passed over. Input that no rule understands is
+//     for QUARANTINE, without secrets (quarantine.go).
+//  5. The fact, or the quarantined input, is put into the load's batch (batch.go).
+//  6. The sink leaves out known ids and appends the rest (sink.go): quarantined input, then facts,
+//     each as an atomic batch that expects the last sequence of its subjects
+//     (collector/internal/appender).
+//  7. The load is acknowledged, with one acknowledgement for each queue (serve.go).
+//  8. A marker behind it in the queue arrives in this load or a later one. When all exchanges have
+//     theirs, the horizon is published (horizon.go).
 //
 // Crashes and failures:
 //

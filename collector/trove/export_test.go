@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
 )
 
@@ -52,4 +53,9 @@ func Adder(foundation string) func(body []byte) {
 		}
 		b.add("queue", body, "")
 	}
+}
+
+// Normalised normalises a text.
+func Normalised(foundation string, text []byte) (events.Usage, error) {
+	return normaliseInto(nil, foundation, text)
 }

@@ -24,7 +24,7 @@ func FuzzNormalise(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, line []byte) {
-		u, err := trove.Normalise("f", line)
+		u, err := trove.Normalised("f", line)
 		if err != nil {
 			return
 		}

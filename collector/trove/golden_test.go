@@ -22,7 +22,7 @@ var update = flag.Bool("update", false, "write testdata/*.golden anew")
 func normalised(input []byte) []byte {
 	var out []byte
 	for line := range bytes.Lines(input) {
-		u, err := trove.Normalise("f1", bytes.TrimSpace(line))
+		u, err := trove.Normalised("f1", bytes.TrimSpace(line))
 		if err != nil {
 			out = append(out, "error: "+err.Error()...)
 		} else {
@@ -105,7 +105,7 @@ func BenchmarkNormalise(b *testing.B) {
 	b.SetBytes(int64(len(line)))
 	b.ReportAllocs()
 	for b.Loop() {
-		u, err := trove.Normalise("f1", line)
+		u, err := trove.Normalised("f1", line)
 		if err != nil {
 			b.Fatal(err)
 		}

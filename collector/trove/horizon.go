@@ -115,7 +115,7 @@ func (c *Collector) arrived(work context.Context, s *session, markers []returned
 	}
 	c.reports.beat()
 	at := lowest.Add(-c.cfg.Settle).UTC().Truncate(time.Second)
-	at, err := c.sink.sayHorizon(work, at)
+	at, err := c.sink.publishHorizon(work, at)
 	if err != nil {
 		c.reports.failed(err)
 		c.deps.Log.Error("no horizon", slog.Any("error", err))

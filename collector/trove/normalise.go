@@ -28,12 +28,13 @@ import (
 //
 // Errors are a *jsondoc.SyntaxError, a *jsondoc.FieldError with the path, or wrap
 // collector.ErrIgnored.
-func Normalise(foundation string, raw []byte) (events.Usage, error) {
-	return normaliseInto(nil, foundation, raw)
+//
+// d is parsed anew when it is an envelope.
+func Normalise(foundation string, d *jsondoc.Document) (events.Usage, error) {
+	return fromDocument(nil, foundation, d)
 }
 
-// normaliseInto is Normalise that appends Raw to what it is given, which is empty, and may have
-// room.
+// normaliseInto is Normalise for text; it appends Raw to room, which is empty.
 func normaliseInto(room []byte, foundation string, raw []byte) (events.Usage, error) {
 	d := jsondoc.Borrow()
 	defer d.Return()
@@ -41,12 +42,6 @@ func normaliseInto(room []byte, foundation string, raw []byte) (events.Usage, er
 		return events.Usage{}, err
 	}
 	return fromDocument(room, foundation, d)
-}
-
-// FromDocument is Normalise for a notification that has been parsed. It parses the document anew
-// when it is an envelope.
-func FromDocument(foundation string, d *jsondoc.Document) (events.Usage, error) {
-	return fromDocument(nil, foundation, d)
 }
 
 func fromDocument(room []byte, foundation string, d *jsondoc.Document) (events.Usage, error) {

@@ -166,7 +166,7 @@ func (c *Collector) pushedHorizons(ctx context.Context) {
 			continue
 		}
 		at = at.Add(-c.cfg.Settle)
-		at, err := c.sink.sayHorizon(ctx, at)
+		at, err := c.sink.publishHorizon(ctx, at)
 		if err != nil {
 			c.reports.failed(err)
 			continue // the next beat brings it

@@ -16,18 +16,18 @@ import (
 // logEvery is the time in which some quarantined notifications are logged one by one.
 const logEvery = time.Minute
 
-// sink is where notifications end, whichever way they came: each exactly once in USAGE or
-// QUARANTINE. It is safe for concurrent use; its users take turns with a whole batch.
+// sink stores notifications of both ways in, each exactly once in USAGE or QUARANTINE. It is safe
+// for concurrent use; its users take turns with a whole batch.
 type sink struct {
 	cfg  *Config
 	deps *Deps
 
-	turn       chan struct{} // holds one token, which is the right to use what follows
+	turn       chan struct{} // holds one token: the right to use the fields below
 	usage      *appender.Appender
 	quarantine *quarantine.Writer
 	known      *appender.Recent          // ids in USAGE
 	batch      map[appender.Key]*message // by the ids in the batch under way
-	horizon    time.Time                 // the last one that is stored
+	horizon    time.Time                 // the last stored one
 }
 
 func newSink(cfg *Config, deps *Deps) *sink {
@@ -98,8 +98,8 @@ func (s *sink) ownHorizon(ctx context.Context) (time.Time, error) {
 	return found.Own, err
 }
 
-// store stores a batch, and corrects what became of each notification in it. After an error none,
-// some or all of it is stored, and the same call again stores the rest.
+// store stores a batch, and corrects the verdicts of its notifications. After an error none, some
+// or all of it is stored, and the same call again stores the rest.
 func (s *sink) store(ctx context.Context, b *batch) (err error) {
 	if err := s.lock(ctx); err != nil {
 		return err
@@ -150,16 +150,16 @@ func (s *sink) flush(ctx context.Context) error {
 	return nil
 }
 
-// abandon empties the batch: nobody has been told that it is stored.
+// abandon empties the batch: its notifications come again.
 func (s *sink) abandon() {
 	s.usage.Clear()
 	s.quarantine.Clear()
 	clear(s.batch)
 }
 
-// say stores one message of the collector's own. again is asked after another writer may have been
-// at work.
-func (s *sink) say(ctx context.Context, id, kind, subject string, at time.Time, body []byte,
+// publish stores one message of the collector's own. again tells whether it is still due, after
+// another writer may have been at work.
+func (s *sink) publish(ctx context.Context, id, kind, subject string, at time.Time, body []byte,
 	again func(context.Context) (bool, error),
 ) error {
 	k := appender.KeyOf(id)
@@ -175,9 +175,8 @@ func (s *sink) say(ctx context.Context, id, kind, subject string, at time.Time, 
 	return err
 }
 
-// sayHorizon says that everything up to a time is stored, if that is later than what was said
-// before, and returns the horizon that stands.
-func (s *sink) sayHorizon(ctx context.Context, at time.Time) (time.Time, error) {
+// publishHorizon publishes a horizon, if it is later than the last one, and returns the stored one.
+func (s *sink) publishHorizon(ctx context.Context, at time.Time) (time.Time, error) {
 	at = at.UTC().Truncate(time.Second) // a horizon need not be finer
 	if err := s.lock(ctx); err != nil {
 		return time.Time{}, err
@@ -192,23 +191,23 @@ func (s *sink) sayHorizon(ctx context.Context, at time.Time) (time.Time, error) 
 		Source: events.SourceTrove, Foundation: s.cfg.Foundation, Time: at, Collector: s.cfg.Name,
 	}
 	subject := events.UsageHorizonSubject(h.Source, h.Foundation)
-	stands := at
+	stored := at
 	later := func(ctx context.Context) (bool, error) {
 		before, err := s.ownHorizon(ctx)
 		if err == nil && !at.After(before) {
-			stands = before
+			stored = before
 		}
 		return at.After(before), err
 	}
-	if err := s.say(ctx, h.ID, events.TypeHorizon, subject, at, h.AppendJSON(nil), later); err != nil {
+	if err := s.publish(ctx, h.ID, events.TypeHorizon, subject, at, h.AppendJSON(nil), later); err != nil {
 		return time.Time{}, fmt.Errorf("publishing the horizon %s: %w", text, err)
 	}
-	s.horizon = stands
-	return stands, nil
+	s.horizon = stored
+	return stored, nil
 }
 
-// sayGap says that notifications may be missing.
-func (s *sink) sayGap(ctx context.Context, exchange string, from, to time.Time, reason string) error {
+// publishGap publishes a time in which notifications may be missing.
+func (s *sink) publishGap(ctx context.Context, exchange string, from, to time.Time, reason string) error {
 	if err := s.lock(ctx); err != nil {
 		return err
 	}
@@ -219,14 +218,14 @@ func (s *sink) sayGap(ctx context.Context, exchange string, from, to time.Time, 
 			strconv.FormatInt(from.UnixNano(), 10), strconv.FormatInt(to.UnixNano(), 10)),
 		Source: events.SourceTrove, Foundation: s.cfg.Foundation, From: from, To: to, Reason: reason,
 	}
-	if err := s.say(ctx, g.ID, events.TypeGap, events.UsageGapSubject(g.Source, g.Foundation), to, g.AppendJSON(nil),
+	if err := s.publish(ctx, g.ID, events.TypeGap, events.UsageGapSubject(g.Source, g.Foundation), to, g.AppendJSON(nil),
 		nil); err != nil {
 		return fmt.Errorf("publishing the gap from %s to %s: %w", events.FormatTime(from), events.FormatTime(to), err)
 	}
 	return nil
 }
 
-// lastHorizon is the last horizon that is stored.
+// lastHorizon is the last stored horizon.
 func (s *sink) lastHorizon(ctx context.Context) (time.Time, error) {
 	if err := s.lock(ctx); err != nil {
 		return time.Time{}, err
