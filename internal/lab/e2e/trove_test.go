@@ -71,7 +71,7 @@ var _ = Describe("Trove's notifications, from a real RabbitMQ", Ordered, Continu
 				bound(collector)
 				state, err = c.bus.Stream(ctx, events.StreamUsage)
 				Expect(err).NotTo(HaveOccurred())
-				proxy.Mute()
+				proxy.Silence()
 				trove.send(troveRound)
 				Expect(moment{events.StreamUsage, state.Last, state.Last + 10}.reached(ending, c.bus)).To(Succeed())
 			case i%3 == 1: // in its start

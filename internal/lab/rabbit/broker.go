@@ -2,8 +2,8 @@
 // rabbitmq-server and python3-oslo.messaging.
 //
 // A broker listens on loopback only, keeps everything in one folder, and has an Erlang port mapper
-// of its own, so that it meets no other broker on the machine. It goes with the process that
-// started it, however that one ends.
+// of its own: it meets no other broker on the machine. It ends with the process of its test,
+// however that process ends.
 package rabbit
 
 import (
@@ -23,28 +23,28 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 )
 
-// InstallCommand installs what this package runs.
+// InstallCommand installs the programs of this package.
 const InstallCommand = "apt-get install --no-install-recommends rabbitmq-server python3-oslo.messaging python3-trove"
 
 const (
-	scripts      = "/usr/lib/rabbitmq/bin" // those in /usr/sbin change user and folder
-	startTime    = 5 * time.Minute         // for a machine that does other things too
+	scripts      = "/usr/lib/rabbitmq/bin" // the ones in /usr/sbin change user and folder
+	startTime    = 5 * time.Minute         // a maximum, for a busy machine
 	stopTime     = 2 * time.Minute
 	startPause   = 100 * time.Millisecond
 	controlTime  = 5 * time.Minute
-	account      = "rabbitmq" // that the package makes
+	account      = "rabbitmq" // made by Debian's package
 	logTail      = 4 << 10    // bytes of the log in an error
 	erlangLimits = "+S 2:2 +A 8 +K true"
 )
 
-// ErrMissing is wrapped by the error of Start on a machine without RabbitMQ, and says what to
-// install.
+// ErrMissing is wrapped by the error of Start on a machine without RabbitMQ, and names the packages
+// to install.
 var ErrMissing = errors.New("RabbitMQ is not installed; run: " + InstallCommand)
 
-// Options are what a broker may be told; the zero value is right for most tests.
+// Options are a broker's settings; the zero value is right for most tests.
 type Options struct {
-	// ConsumerTimeout closes the channels of consumers that leave a delivery unacknowledged for so
-	// long. Default: RabbitMQ's.
+	// ConsumerTimeout is the longest time without an acknowledgement before a consumer's channel is
+	// closed; RabbitMQ's by default.
 	ConsumerTimeout time.Duration
 }
 
@@ -61,7 +61,7 @@ type Broker struct {
 	CAFile          string        // of the server's certificate
 	CertFile        string        // a client's, from the same authority
 	KeyFile         string
-	OtherCAFile     string // of an authority that has signed nothing here
+	OtherCAFile     string // of an authority without a signature here
 	logFile, config string
 }
 
@@ -112,7 +112,7 @@ func lookUp(name string) (*syscall.Credential, error) {
 	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, nil
 }
 
-// prepare writes what the server reads.
+// prepare writes the server's files.
 func (b *Broker) prepare(ctx context.Context, options Options) error {
 	ports, err := freePorts(ctx, 4)
 	if err != nil {
@@ -162,7 +162,7 @@ raft.wal_max_size_bytes = 67108864
 		"RUNNING_UNDER_SYSTEMD=true", // the script becomes the server, without a process in between
 		"ERL_EPMD_ADDRESS=127.0.0.1",
 		fmt.Sprintf("ERL_EPMD_PORT=%d", b.mapperPort),
-		"ERL_AFLAGS=-start_epmd false", // a mapper that Erlang started would outlive it
+		"ERL_AFLAGS=-start_epmd false", // Erlang's own mapper would outlive it
 	)
 	if b.credential == nil {
 		return nil
@@ -176,7 +176,7 @@ raft.wal_max_size_bytes = 67108864
 	})
 }
 
-// freePorts finds ports that nobody listens on.
+// freePorts finds ports without a listener.
 func freePorts(ctx context.Context, n int) ([]int, error) {
 	var ports []int
 	for range n {
@@ -184,7 +184,7 @@ func freePorts(ctx context.Context, n int) ([]int, error) {
 		if err != nil {
 			return nil, err
 		}
-		defer func() { _ = l.Close() }() // only when all are found, so that no port is found twice
+		defer func() { _ = l.Close() }() // only when all are found, for no port is to be found twice
 		address, ok := l.Addr().(*net.TCPAddr)
 		if !ok {
 			return nil, fmt.Errorf("%v is no TCP address", l.Addr())
@@ -255,7 +255,7 @@ func (b *Broker) Up(ctx context.Context) error {
 	}
 }
 
-// Down stops the server as an operator would. What is not durable is lost.
+// Down stops the server as an operator would. Only durable things survive.
 func (b *Broker) Down() error { return b.end(syscall.SIGTERM) }
 
 // Kill stops the server at once.
@@ -305,7 +305,7 @@ func (b *Broker) TLSURL() string { return fmt.Sprintf("amqps://guest:guest@local
 // Address is host and port without TLS, for a proxy.
 func (b *Broker) Address() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(b.plain)) }
 
-// Control runs rabbitmqctl and returns what it prints.
+// Control runs rabbitmqctl and returns its output.
 func (b *Broker) Control(ctx context.Context, arguments ...string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, controlTime)
 	defer cancel()

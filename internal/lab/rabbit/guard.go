@@ -10,15 +10,15 @@ import (
 // guard ends a broker's processes when this process ends, however it ends: nobody can clean up
 // behind SIGKILL but another process.
 //
-// It is two shells that read from pipes of which only this process holds the other ends, so that
-// they read to the end when it is gone. One leads the process group that all of the broker's
-// processes are started in, and kills it. The other then removes the folder.
+// It is two shells. Each reads from a pipe, and only this process holds the other end, so that the
+// pipe ends when the process is gone. One shell leads the process group of all of the broker's
+// processes, and kills it. The other then removes the folder.
 type guard struct {
 	leader, cleaner *exec.Cmd
 	leashes         []io.Closer // the shells' inputs
 }
 
-// cleanTime is how long the folder is kept for processes that are being killed, in tenths of a
+// cleanTime is the longest wait for the processes' end before the folder is removed, in tenths of a
 // second.
 const cleanTime = 100
 
@@ -39,8 +39,8 @@ func startGuard(folder string) (_ *guard, err error) {
 	return g, err
 }
 
-// start starts a shell that leads a process group of its own, so that a signal to this process's
-// group does not reach it.
+// start starts a shell in a process group of its own: a signal to this process's group does not
+// reach it.
 func (g *guard) start(script string) (*exec.Cmd, error) {
 	c := exec.Command("/bin/sh", "-c", script) //nolint:gosec,noctx // our own script; it ends with this process
 	c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -55,10 +55,10 @@ func (g *guard) start(script string) (*exec.Cmd, error) {
 	return c, nil
 }
 
-// group is the process group that the guard kills.
+// group is the process group of the broker.
 func (g *guard) group() int { return g.leader.Process.Pid }
 
-// close kills what is left in the group, and ends the guard.
+// close kills the rest of the group, and ends the guard.
 func (g *guard) close() {
 	for _, c := range []*exec.Cmd{g.cleaner, g.leader} { // the cleaner first, for it does not clean now
 		if c != nil {

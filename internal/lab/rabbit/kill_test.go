@@ -19,13 +19,13 @@ import (
 )
 
 const (
-	// situationVariable makes the test binary a process that uses a broker and waits to be killed.
-	// All that it starts inherits the variable, and is found by it.
+	// situationVariable makes the test binary the victim: it uses a broker and waits to be killed.
+	// Its children inherit the variable, and are found by it.
 	situationVariable = "RABBIT_TEST_SITUATION"
-	patience          = 2 * time.Minute // a maximum, for a machine that does other things too
+	patience          = 2 * time.Minute // a maximum, for a busy machine
 )
 
-// Situations of a process that is killed.
+// Situations of the victim.
 const (
 	working = "working" // the server runs, and a notifier
 	stopped = "stopped" // the server is down, the port mapper runs, and a notifier waits for the server
@@ -90,8 +90,8 @@ var _ = DescribeTable("A process that is killed leaves nothing behind", func(ctx
 	Entry("while the server is down and a notifier waits for it", stopped),
 )
 
-// processes names the processes that have a variable in their environment. Those that have ended
-// and wait to be reaped have none.
+// processes names the processes with a variable in their environment. A process to be reaped has
+// none.
 func processes(variable string) []string {
 	GinkgoHelper()
 	folders, err := filepath.Glob("/proc/[0-9]*")

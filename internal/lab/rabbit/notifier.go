@@ -17,7 +17,7 @@ import (
 //go:embed notify.py
 var notify string
 
-const python = "/usr/bin/python3" // Debian's, which has Debian's packages
+const python = "/usr/bin/python3" // Debian's, for Debian's packages
 
 // NotifierOptions are oslo.messaging's settings of the same meaning.
 type NotifierOptions struct {
@@ -29,8 +29,8 @@ type NotifierOptions struct {
 	Durable     bool   // amqp_durable_queues
 }
 
-// Notification is what is given to oslo.messaging's Notifier. It makes the message_id and the
-// timestamp.
+// Notification is one call of oslo.messaging's Notifier, without the message_id and the timestamp:
+// the Notifier makes them.
 type Notification struct {
 	Publisher string          `json:"publisher_id"`
 	Type      string          `json:"event_type"`

@@ -8,7 +8,7 @@ import (
 	"sync/atomic"
 )
 
-// Proxy passes connections on to a broker, and can keep back what clients send. It is safe for
+// Proxy passes connections on to a broker, and can swallow the clients' bytes. It is safe for
 // concurrent use.
 type Proxy struct {
 	listener net.Listener
@@ -16,14 +16,14 @@ type Proxy struct {
 	done     sync.WaitGroup
 
 	mu     sync.Mutex
-	lines  map[*line]struct{} // guarded by mu
+	links  map[*link]struct{} // guarded by mu
 	closed bool               // guarded by mu
 }
 
-// line is one connection through the proxy.
-type line struct {
+// link is one connection through the proxy.
+type link struct {
 	client, broker net.Conn
-	muted          atomic.Bool
+	silenced       atomic.Bool
 }
 
 // StartProxy starts a proxy for the broker at an address such as Broker.Address's.
@@ -32,7 +32,7 @@ func StartProxy(ctx context.Context, target string) (*Proxy, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Proxy{listener: listener, target: target, lines: map[*line]struct{}{}}
+	p := &Proxy{listener: listener, target: target, links: map[*link]struct{}{}}
 	p.done.Go(p.accept)
 	return p, nil
 }
@@ -40,21 +40,21 @@ func StartProxy(ctx context.Context, target string) (*Proxy, error) {
 // URL is where clients connect, as the administrator guest.
 func (p *Proxy) URL() string { return "amqp://guest:guest@" + p.listener.Addr().String() + "/" }
 
-// Mute has what clients send from now on over the connections that there are go nowhere: the broker
-// hears of no acknowledgement any more, and goes on delivering. New connections are not concerned.
-func (p *Proxy) Mute() {
+// Silence swallows all later bytes of the clients on the present connections: the broker gets no
+// acknowledgement, and goes on delivering. New connections are not concerned.
+func (p *Proxy) Silence() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for l := range p.lines {
-		l.muted.Store(true)
+	for l := range p.links {
+		l.silenced.Store(true)
 	}
 }
 
-// Cut ends the connections that there are.
+// Cut ends the present connections.
 func (p *Proxy) Cut() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for l := range p.lines {
+	for l := range p.links {
 		l.close()
 	}
 }
@@ -81,9 +81,9 @@ func (p *Proxy) accept() {
 			_ = client.Close()
 			continue
 		}
-		l := &line{client: client, broker: broker}
+		l := &link{client: client, broker: broker}
 		p.mu.Lock()
-		p.lines[l] = struct{}{}
+		p.links[l] = struct{}{}
 		if p.closed {
 			l.close()
 		}
@@ -93,7 +93,7 @@ func (p *Proxy) accept() {
 }
 
 // pass ends when either side does, and the other side with it.
-func (p *Proxy) pass(l *line) {
+func (p *Proxy) pass(l *link) {
 	var back sync.WaitGroup
 	back.Go(func() {
 		_, _ = io.Copy(l.client, l.broker)
@@ -103,19 +103,19 @@ func (p *Proxy) pass(l *line) {
 	l.close()
 	back.Wait()
 	p.mu.Lock()
-	delete(p.lines, l)
+	delete(p.links, l)
 	p.mu.Unlock()
 }
 
 // Write sends to the broker.
-func (l *line) Write(b []byte) (int, error) {
-	if l.muted.Load() {
+func (l *link) Write(b []byte) (int, error) {
+	if l.silenced.Load() {
 		return len(b), nil
 	}
 	return l.broker.Write(b)
 }
 
-func (l *line) close() {
+func (l *link) close() {
 	_ = l.client.Close()
 	_ = l.broker.Close()
 }

@@ -11,10 +11,10 @@ import (
 // takeTime is how long Take waits: far longer than any queue of a test takes.
 const takeTime = 2 * time.Minute
 
-// Take takes all that a queue holds, in its order. Nobody else may be consuming it.
+// Take takes all messages of a queue, in their order. Nobody else may be consuming it.
 //
-// It sends a message of its own to the queue's end and reads up to it, because a queue's length as
-// the broker tells it is that of some seconds ago.
+// It sends a message of its own to the queue's end and reads up to it, because the broker's
+// figure of a queue's length is some seconds old.
 func (b *Broker) Take(ctx context.Context, queue string) (bodies [][]byte, err error) {
 	ctx, cancel := context.WithTimeout(ctx, takeTime)
 	defer cancel()
