@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Emits notifications from Trove's own code, without an OpenStack around it: for trying a collector.
+"""Emits notifications from Trove's own code without an OpenStack, to try a collector.
 
 It needs Debian's python3-trove (apt-get install --no-install-recommends python3-trove) and runs the taskmanager's code
 against the fakes that Trove ships for its tests: one database lives through create, a volume's resize, a change of flavour
@@ -56,7 +56,7 @@ def configure(arguments, folder):
 
 
 def patch_fakes():
-    """What the fakes of Trove 18 lack, and patience that they do not need."""
+    """Adds missing parts to the fakes of Trove 18, and shortens their waits."""
     from trove.common import utils
     from trove.tests.fakes import nova
 
@@ -77,17 +77,25 @@ def patch_fakes():
 
 
 class Guest:
-    """A guest agent that does what it is told, at once."""
+    """A guest agent without work: every call returns at once."""
 
     def __getattr__(self, name):
         return lambda *_, **__: None
 
 
 class Request:
-    """What a notification wants to know of the API's request."""
+    """The parts of the API's request that notifications read."""
 
     remote_addr = host = "127.0.0.1"
     environ = {}
+
+
+def end_with_parent():
+    """Ends this process when its parent is gone: it would wait for a broker that is away for ever."""
+    parent = os.getppid()
+    while os.getppid() == parent:
+        eventlet.sleep(1)
+    os._exit(1)
 
 
 def live(arguments):
@@ -129,7 +137,7 @@ def live(arguments):
         getattr(Manager(), method)(context, row.id, *values)
 
     def heartbeat():
-        """The guest agent's: it says that the database is well whenever it is asked to say so."""
+        """The guest agent's heartbeat: it reports a healthy database whenever the taskmanager waits for one."""
         while True:
             status = models.InstanceServiceStatus.find_by(instance_id=row.id)
             if status.status == service_status.ServiceStatuses.PAUSED:
@@ -160,6 +168,7 @@ def main():
     parser.add_argument("--durable", action="store_true", help="amqp_durable_queues")
     parser.add_argument("--token", default="", help="a token in the request's context, to see that it goes nowhere")
     arguments = parser.parse_args()
+    eventlet.spawn(end_with_parent)
     with tempfile.TemporaryDirectory() as folder:
         configure(arguments, folder)
         patch_fakes()
