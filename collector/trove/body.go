@@ -83,11 +83,15 @@ func (d *decoder) inflate(body []byte) ([]byte, error) {
 			return nil, fmt.Errorf("the body begins like zlib and is not: %w", err)
 		}
 		d.zlib = r
-	} else if err := d.zlib.(zlib.Resetter).Reset(bytes.NewReader(body),
-		nil); err != nil { //nolint:errcheck,forcetypeassert // the package says that it is one
+	} else if err := reset(d.zlib, body); err != nil {
 		return nil, fmt.Errorf("the body begins like zlib and is not: %w", err)
 	}
 	return d.read(d.zlib, "zlib")
+}
+
+func reset(r io.Reader, body []byte) error {
+	//nolint:errcheck,forcetypeassert // package zlib promises it
+	return r.(zlib.Resetter).Reset(bytes.NewReader(body), nil)
 }
 
 func (d *decoder) ungzip(body []byte) ([]byte, error) {

@@ -112,7 +112,7 @@ func (s *sink) store(ctx context.Context, b *batch) (err error) {
 	}()
 	for i := range b.messages {
 		m := &b.messages[i]
-		full := false
+		var full bool
 		switch m.verdict {
 		case isIgnored:
 			continue

@@ -171,8 +171,8 @@ raft.wal_max_size_bytes = 67108864
 		if err != nil {
 			return err
 		}
-		return os.Lchown(path, int(b.credential.Uid),
-			int(b.credential.Gid)) //nolint:gosec // a folder that only this process has written to
+		//nolint:gosec // only this process has written to the folder
+		return os.Lchown(path, int(b.credential.Uid), int(b.credential.Gid))
 	})
 }
 

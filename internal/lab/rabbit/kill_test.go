@@ -64,7 +64,7 @@ func exitOn(err error) {
 
 var _ = DescribeTable("A process that is killed leaves nothing behind", func(ctx SpecContext, situation string) {
 	folder := GinkgoT().TempDir()
-	Expect(os.Chmod(folder, 0o755)).To(Succeed()) //nolint:gosec // RabbitMQ may have a user of its own
+	Expect(os.Chmod(folder, 0o755)).To(Succeed()) // RabbitMQ may have a user of its own
 	variable := situationVariable + "=" + situation + ":" + folder
 	victim := exec.CommandContext(ctx, os.Args[0])
 	victim.Env = append(os.Environ(), variable, "TMPDIR="+folder)

@@ -57,8 +57,8 @@ func StartNotifier(ctx context.Context, options NotifierOptions) (*Notifier, err
 	if options.Durable {
 		durable = "durable"
 	}
+	//nolint:gosec // our own program with a test's arguments
 	n := &Notifier{command: exec.CommandContext(ctx, python, "-c", notify,
-		//nolint:gosec // our own program with a test's arguments
 		"rabbit"+strings.TrimPrefix(options.URL, "amqp"), options.Exchange, options.Topic, options.Driver,
 		options.Compression, durable)}
 	n.command.Stderr = &n.problems
