@@ -2,13 +2,9 @@ package cf_test
 
 import (
 	"context"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"net/http"
-	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -22,7 +18,6 @@ import (
 
 	"github.com/daybook-billing/daybook/collector/cf"
 	"github.com/daybook-billing/daybook/internal/cfapi"
-	"github.com/daybook-billing/daybook/internal/redact"
 )
 
 // count is the sum of a counter's values with the given label value.
@@ -83,58 +78,11 @@ var _ = Describe("an API that fails", func() {
 		}
 	}
 
-	DescribeTable("is asked again, and counted", func(reason string, answer func(w http.ResponseWriter)) {
-		r.hook(times(3, answer))
+	It("is asked again, and counted", func() {
+		r.hook(times(3, status(500, "")))
 		r.poll()
 		Expect(r.story()).To(Equal([]string{"e0", "e1", "e2", "e3"}))
-		// A connection that ends before an answer is replaced unseen.
-		Expect(r.count("daybook_cf_retries_total", reason)).To(BeNumerically("~", 2.5, 0.5))
-	},
-		Entry("500", "server_error",
-			status(500, `{"errors":[{"code":10001,"title":"UnknownError","detail":"An unknown error occurred."}]}`)),
-		Entry("502 of a proxy", "server_error", status(502, "<html>Bad Gateway</html>")),
-		Entry("503", "server_error", status(503, "")),
-		Entry("404 of a router", "unexpected_status", status(404, "404 Not Found: Requested route "+
-			"('api.example.org') does not exist.\n")),
-		Entry("a page of HTML", "malformed_answer", status(200, "<html>")),
-		Entry("nothing", "malformed_answer", status(200, "")),
-		Entry("half a page", "malformed_answer", status(200,
-			`{"pagination":{},"resources":[{"guid":"e0","created_at":"2026-05-01T11:00:00Z"},{"guid":"e1`)),
-		Entry("a page cut between events", "malformed_answer",
-			status(200, `{"pagination":{},"resources":[{"guid":"e0","created_at":"2026-05-01T11:00:00Z"}`)),
-		Entry("two pages", "malformed_answer", status(200, `{"resources":[]}{"resources":[]}`)),
-		Entry("no list", "malformed_answer", status(200, `{"resources":{}}`)),
-		Entry("another document", "malformed_answer", status(200, `{"pagination":{}}`)),
-		Entry("no Date", "no_date", func(w http.ResponseWriter) {
-			w.Header()["Date"] = nil
-			fmt.Fprint(w, `{"resources":[]}`)
-		}),
-		Entry("a connection that breaks in the middle", "connection", func(w http.ResponseWriter) {
-			w.Header().Set("Content-Length", "1000")
-			fmt.Fprint(w, `{"resources":[`)
-			panic(http.ErrAbortHandler)
-		}),
-		Entry("429", "rate_limited", status(429, "Rate Limit Exceeded")),
-	)
-
-	It("is asked once more with a new token when it refuses one", func() {
-		r.poll()
-		Expect(r.tokens).To(BeNumerically(">=", 1))
-		before := r.tokens
-		func() {
-			defer r.lock()()
-			r.good = "another"
-		}()
-		r.pass(time.Minute)
-		r.poll()
-		Expect(r.tokens).To(BeNumerically(">", before))
-	})
-
-	It("is asked again when something in front of it refuses a token", func() {
-		r.hook(times(3, status(401, "<html>")))
-		r.poll()
-		Expect(r.story()).To(Equal([]string{"e0", "e1", "e2", "e3"}))
-		Expect(r.count("daybook_cf_retries_total", "unexpected_status")).To(Equal(1.0))
+		Expect(r.count("daybook_cf_retries_total", "server_error")).To(Equal(3.0))
 	})
 
 	It("is given up for this poll after a number of attempts, and collected by the next", func() {
@@ -170,18 +118,6 @@ var _ = Describe("an API that fails", func() {
 		Entry("a date", noon.Add(time.Hour).Format(http.TimeFormat)),
 		Entry("the time since 1970", strconv.FormatInt(noon.Add(time.Hour).Unix(), 10)),
 	)
-
-	It("is not followed elsewhere with a token", func() {
-		other := 0
-		elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { other++ }))
-		defer elsewhere.Close()
-		r.hook(times(1000, func(w http.ResponseWriter) {
-			w.Header().Set("Location", elsewhere.URL)
-			w.WriteHeader(http.StatusMovedPermanently)
-		}))
-		Expect(r.current.Poll(context.Background())).To(MatchError(ContainSubstring("correct the address of the API")))
-		Expect(other).To(BeZero())
-	})
 
 	It("without usage events is told what it may be", func() {
 		r.hook(times(1000, status(404, `{"errors":[{"code":10000,"title":"CF-NotFound","detail":"Unknown request"}]}`)))
@@ -241,18 +177,6 @@ var _ = Describe("an API that fails", func() {
 		r.poll()
 		Expect(r.quarantined()).To(HaveLen(3))
 		Expect(string(r.facts()[4].fact.Raw)).To(ContainSubstring(`"brand_new":{"a":[1]}`))
-	})
-
-	It("never makes a part of a secret appear where a long answer is cut", func() {
-		for _, text := range []string{
-			strings.Repeat("x ", 140) + "https://user:PLANTED-and-much-more@host/",
-			strings.Repeat("x ", 144) + "PLANTED-secret",
-			`{"token":"` + strings.Repeat("x", redact.MaxText-26) + `","a":"PLANTED-secret"}`,
-		} {
-			r.hook(times(1000, status(500, text)))
-			Expect(r.current.Poll(context.Background())).To(MatchError(Not(ContainSubstring("PLANT"))))
-			r.heal()
-		}
 	})
 
 	It("never makes a secret appear", func() {
@@ -413,45 +337,5 @@ var _ = Describe("starting", func() {
 		r.restart()
 		r.poll()
 		Expect(r.log.String()).To(ContainSubstring("our clock and the API's differ"))
-	})
-
-	It("verifies certificates, unless told otherwise, by the CA that it is given", func() {
-		r := newRig()
-		s := httptest.NewTLSServer(r.api)
-		defer s.Close()
-		r.settings.API, r.url, r.settings.Retries = s.URL, s.URL, 1
-		r.restart()
-		Expect(r.current.Poll(context.Background())).To(MatchError(ContainSubstring("certificate")))
-		r.settings.SkipTLS = true
-		r.restart()
-		r.poll()
-		r.settings.SkipTLS = false
-		r.settings.CAFile = filepath.Join(GinkgoT().TempDir(), "ca.pem")
-		Expect(os.WriteFile(r.settings.CAFile, pem.EncodeToMemory(&pem.Block{
-			Type:  "CERTIFICATE",
-			Bytes: s.Certificate().Raw,
-		}), 0o600)).To(Succeed())
-		r.restart()
-		r.poll()
-	})
-
-	DescribeTable("takes each kind of credentials", func(set func(f *cf.Foundation)) {
-		r := newRig()
-		r.settings.ClientID, r.settings.ClientSecret = "", ""
-		set(&r.settings)
-		r.good = "fixed"
-		r.restart()
-		r.poll()
-	},
-		Entry("a client", func(f *cf.Foundation) { f.ClientID, f.ClientSecret = "c", "s" }),
-		Entry("a user", func(f *cf.Foundation) { f.Username, f.Password = "u", "p" }),
-		Entry("a token", func(f *cf.Foundation) { f.Token = "bearer fixed" }),
-	)
-
-	It("says that a token has expired", func() {
-		r := newRig()
-		r.settings.ClientID, r.settings.ClientSecret, r.settings.Token = "", "", "expired"
-		r.restart()
-		Expect(r.current.Poll(context.Background())).To(MatchError(ContainSubstring("give a new one (CF_TOKEN)")))
 	})
 })
