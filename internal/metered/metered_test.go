@@ -1,0 +1,99 @@
+package metered_test
+
+import (
+	"context"
+	"strconv"
+	"testing"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/internal/bus"
+	"github.com/daybook-billing/daybook/internal/metered"
+	"github.com/daybook-billing/daybook/internal/stage"
+)
+
+func TestSuite(t *testing.T) {
+	RegisterFailHandler(Fail)
+	RunSpecs(t, "metered")
+}
+
+// part is a message of METERED derived from a message of USAGE.
+func part(m *events.Metered, source uint64, last bool) bus.Message {
+	headers := []events.Header{
+		{Key: events.HeaderType, Value: events.TypeMetered},
+		{Key: stage.HeaderSourceSeq, Value: strconv.FormatUint(source, 10)},
+	}
+	if last {
+		headers = append(headers, events.Header{Key: stage.HeaderChain, Value: "x"})
+	}
+	return bus.Message{
+		Subject: events.MeteredSubject(m.Source, m.Foundation, m.Tenant, m.Kind, m.Resource), Data: m.AppendJSON(nil),
+		Header: headers,
+	}
+}
+
+var _ = Describe("METERED as it stands", Ordered, func() {
+	var b *bus.Bus
+	at := time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
+	app := func(resource string) *events.Metered {
+		return &events.Metered{
+			Source: "cf", Foundation: "eu", Tenant: "org", Kind: "app", Resource: resource,
+			Closed: []events.Span{{ID: "s", Kind: "app", Resource: resource}}, HeldOmitted: 2,
+		}
+	}
+	put := func(ctx context.Context, messages ...bus.Message) {
+		GinkgoHelper()
+		state, err := b.Stream(ctx, events.StreamMetered)
+		Expect(err).NotTo(HaveOccurred())
+		_, err = b.Append(ctx, events.StreamMetered, messages, bus.Expect{Last: state.Last})
+		Expect(err).NotTo(HaveOccurred())
+	}
+	BeforeAll(func(ctx SpecContext) {
+		server, err := bus.StartServer(bus.ServerConfig{DataDir: GinkgoT().TempDir(), Listen: "127.0.0.1:0"})
+		Expect(err).NotTo(HaveOccurred())
+		DeferCleanup(server.Shutdown)
+		b, err = bus.Connect(ctx, bus.Config{URL: server.URL()})
+		Expect(err).NotTo(HaveOccurred())
+		DeferCleanup(b.Close)
+		Expect(b.EnsureStreams(ctx, bus.StreamsConfig{})).To(Succeed())
+		h := events.Horizon{Source: "cf", Foundation: "eu", Time: at}
+		put(ctx, part(app("a"), 3, true), part(app("b"), 5, false), part(app("b"), 5, true),
+			bus.Message{
+				Subject: events.MeteredHorizonSubject("cf", "eu"), Data: h.AppendJSON(nil),
+				Header: []events.Header{{Key: stage.HeaderSourceSeq, Value: "8"}, {Key: stage.HeaderChain, Value: "x"}},
+			})
+	})
+
+	It("is the last message of each resource, and the horizons", func(ctx SpecContext) {
+		var resources []string
+		Expect(metered.Latest(ctx, b, "eu", "org", func(m *events.Metered) error {
+			resources = append(resources, m.Resource)
+			return nil
+		})).To(Succeed())
+		Expect(resources).To(Equal([]string{"a", "b"}))
+		Expect(metered.Latest(ctx, b, "us", "", func(*events.Metered) error { panic("nothing runs there") })).To(Succeed())
+		Expect(metered.Through(ctx, b, "")).To(HaveExactElements(HaveField("Time", at)))
+	})
+
+	It("has the effect of a message of USAGE, in all its parts", func(ctx SpecContext) {
+		Expect(metered.AwaitEffect(ctx, b, 0, 5)).To(Equal(metered.Effect{
+			Sequence: 3, Closed: 2, Held: 2, Subject: "metered.cf.eu.org.app.b",
+		}))
+		none, err := metered.AwaitEffect(ctx, b, 0, 4)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(none.Changed()).To(BeFalse())
+		foreign, err := metered.AwaitEffect(ctx, b, 0, 8)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(foreign.Foreign).To(ContainSubstring(`"foundation":"eu"`))
+	})
+
+	It("has no effect of a message before the projector has worked it off", func(ctx SpecContext) {
+		short, cancel := context.WithTimeout(ctx, 20*time.Millisecond)
+		defer cancel()
+		_, err := metered.AwaitEffect(short, b, 0, 9)
+		Expect(err).To(MatchError(context.DeadlineExceeded))
+	})
+})
