@@ -17,24 +17,17 @@ import (
 const (
 	MaxBatchBytes = 8 << 20      // of the bodies in a batch
 	MaxMessage    = 1<<20 - 4096 // NATS' default max_payload, less headers
-
-	maxAttempts  = 8
-	maxConflicts = 100
-	maxFruitless = 3 // conflicts in a row that nothing explains
-	maxWait      = 5 * time.Second
-	defaultRetry = 200 * time.Millisecond
 )
 
-// Store is what an appender needs of the bus.
+// Store is the part of the bus an appender needs.
 type Store interface {
 	// Append stores the messages as one atomic batch, if expect holds. The error is a
 	// *bus.ConflictError when it does not; after any other error the batch may have been stored,
 	// may not, or may yet be. Append does not keep msgs.
 	Append(ctx context.Context, stream string, msgs []bus.Message, expect bus.Expect) (last uint64, err error)
-	// IDs calls yield with the id (ce-id) and the sequence of every message from the sequence on
-	// that matches the filter, in order, up to the last that is stored when it is called, and
-	// returns that one's sequence, 0 when there is none. An error from yield ends it and is
-	// returned.
+	// IDs calls yield with the id (ce-id) and the sequence of every message on the filter from a
+	// sequence on, in order, up to the last one stored before the call, and returns its sequence,
+	// 0 when there is none. An error from yield ends it and is returned.
 	IDs(ctx context.Context, stream, filter string, from uint64, yield func(id string,
 		sequence uint64) error) (last uint64, err error)
 }
@@ -42,7 +35,7 @@ type Store interface {
 // Key stands for an id in 16 bytes.
 type Key [16]byte
 
-// KeyOf is the id's 16 bytes where it is a UUID, as ours are, and a digest of any other.
+// KeyOf is the 16 bytes of a UUID, such as ours, and a digest of any other id.
 func KeyOf(id string) Key {
 	if u, err := uuid.Parse(id); err == nil && len(id) == 36 {
 		return Key(u)
@@ -51,25 +44,24 @@ func KeyOf(id string) Key {
 	return Key(sum[:16])
 }
 
-// Options say what an appender works on. Retry, Seen and Known may be left out.
+// Options of an appender. Retry, Seen and Known may be left out.
 type Options struct {
 	Store  Store
 	Stream string
 	Filter string // our subjects: nobody else may have appended there since the appender looked
-	// Retry is the wait after the first append with an unknown outcome; it doubles up to 5 s.
-	// Default: 200 ms.
+	// Retry is the wait after the first failed append; bus.Limits.Wait has its default.
 	Retry time.Duration
-	// Seen is told of every message on the subjects that the appender stores or reads, in order.
-	// Its error ends what the appender is doing.
+	// Seen gets every message on the subjects, as the appender stores or reads it, in order. Its
+	// error ends the appender's work.
 	Seen func(k Key, sequence uint64) error
-	// Known is told of every message of a batch that somebody else had stored.
+	// Known gets every message of a batch stored by somebody else before.
 	Known func(k Key)
 }
 
 // Appender appends to one stream. It belongs to one goroutine.
 type Appender struct {
 	Options
-	last uint64 // the newest message on our subjects that we know of
+	last uint64 // the newest known message on our subjects
 
 	msgs []bus.Message
 	keys []Key
@@ -77,11 +69,8 @@ type Appender struct {
 	buf  []byte // the bodies, one after the other
 }
 
-// New makes an appender that knows nothing of the stream: Learn or Start comes first.
+// New makes an appender without knowledge of the stream: Learn or Start comes first.
 func New(o Options) *Appender {
-	if o.Retry <= 0 {
-		o.Retry = defaultRetry
-	}
 	if o.Seen == nil {
 		o.Seen = func(Key, uint64) error { return nil }
 	}
@@ -91,17 +80,17 @@ func New(o Options) *Appender {
 	return &Appender{Options: o}
 }
 
-// Start has the appender know all up to a sequence, so that Learn begins behind it.
+// Start has the appender know all messages up to a sequence: Learn begins behind it.
 func (a *Appender) Start(last uint64) { a.last = last }
 
-// Learn reads what was appended since the appender looked last, everything at first.
+// Learn reads the messages since the appender looked last, everything at first.
 func (a *Appender) Learn(ctx context.Context) error {
-	_, _, err := a.learn(ctx)
+	_, err := a.learn(ctx)
 	return err
 }
 
-// learn reads the ids of what was appended since last, and takes from the batch what is among them.
-func (a *Appender) learn(ctx context.Context) (dropped []Key, progress bool, err error) {
+// learn reads the ids of the messages behind last, and takes those from the batch.
+func (a *Appender) learn(ctx context.Context) (dropped []Key, err error) {
 	batch := make(map[Key]bool, len(a.keys))
 	for _, k := range a.keys {
 		batch[k] = false
@@ -114,9 +103,8 @@ func (a *Appender) learn(ctx context.Context) (dropped []Key, progress bool, err
 		return a.Seen(k, sequence)
 	})
 	if err != nil {
-		return nil, false, err
+		return nil, err
 	}
-	progress = last > a.last
 	a.last = max(a.last, last)
 	kept := 0
 	for i, k := range a.keys {
@@ -128,22 +116,21 @@ func (a *Appender) learn(ctx context.Context) (dropped []Key, progress bool, err
 		kept++
 	}
 	a.msgs, a.keys = a.msgs[:kept], a.keys[:kept]
-	return dropped, progress, nil
+	return dropped, nil
 }
 
-// Buffer gives the bytes that the next message's body is appended to, for Add.
+// Buffer gives the bytes to append the next message's body to, for Add.
 func (a *Appender) Buffer() []byte { return a.buf }
 
-// Add puts a message into the batch. Its body is what was appended to Buffer's bytes; the result of
-// that is handed in.
+// Add puts a message into the batch. buffer is the result of appending its body to Buffer's bytes.
 func (a *Appender) Add(k Key, subject string, header []events.Header, buffer []byte) {
 	start := len(a.buf)
 	a.buf = buffer
 	a.Put(k, subject, header, a.buf[start:len(a.buf):len(a.buf)])
 }
 
-// Put is Add for a body that is the caller's, who leaves it as it is until the batch is flushed or
-// cleared.
+// Put is Add for a body of the caller's. The caller leaves it as it is until the batch is flushed
+// or cleared.
 func (a *Appender) Put(k Key, subject string, header []events.Header, body []byte) {
 	a.msgs = append(a.msgs, bus.Message{Subject: subject, Header: header, Data: body})
 	a.keys = append(a.keys, k)
@@ -162,48 +149,81 @@ func (a *Appender) Clear() {
 	a.msgs, a.keys, a.buf, a.size = a.msgs[:0], a.keys[:0], a.buf[:0], 0
 }
 
-// Flush appends the batch and empties it; an error leaves in it what is not known to be stored. It
-// returns how many of its messages are stored by this appender, and how many somebody else had
-// stored. After another writer may have been at work, again is asked, when it is not nil, whether
-// the batch is still wanted.
+// Flush appends the batch and empties it; an error leaves the messages in it that are not known to
+// be stored. It returns the number of messages stored by this appender, and of those somebody else
+// had stored. After another writer may have been at work, again is asked, when it is not nil,
+// whether the batch is still wanted.
 func (a *Appender) Flush(ctx context.Context, again func(ctx context.Context) (bool, error)) (stored, known int,
 	err error,
 ) {
-	var t troubles
-	for len(a.msgs) > 0 {
-		last, err := a.Store.Append(ctx, a.Stream, a.msgs, bus.Expect{Filter: a.Filter, Last: a.last})
-		if err == nil {
-			a.last = last
-			stored += len(a.msgs)
-			err = a.told(last)
-			a.Clear()
-			return stored, known, err
-		}
-		dropped, err := a.resolve(ctx, &t, err)
-		if err != nil {
-			return stored, known, err
-		}
-		if t.unsure {
-			stored += len(dropped)
-		} else {
-			known += len(dropped)
-			for _, k := range dropped {
-				a.Known(k)
+	// A store fails for reasons of its own: every failure is tried again.
+	limits := bus.Limits{Wait: max(a.Retry, 0), Retry: func(error) bool { return true }}
+	last, err := bus.AppendOnce(ctx, a.Store, a.Stream, limits,
+		func(ctx context.Context, f *bus.Failure) ([]bus.Message, bus.Expect, error) {
+			if f != nil {
+				dropped := a.resolve(ctx, f)
+				if f.Unsure {
+					stored += len(dropped)
+				} else {
+					known += len(dropped)
+				}
+				if again != nil && len(a.msgs) > 0 {
+					if wanted, err := again(ctx); err != nil || !wanted {
+						a.Clear()
+						return nil, bus.Expect{}, err
+					}
+				}
 			}
-		}
-		if again != nil && len(a.msgs) > 0 {
-			if wanted, err := again(ctx); err != nil || !wanted {
-				a.Clear()
-				return stored, known, err
-			}
-		}
+			return a.msgs, bus.Expect{Filter: a.Filter, Last: a.last}, nil
+		})
+	var given *bus.GivenUpError
+	switch {
+	case errors.As(err, &given):
+		return stored, known, a.givenUp(given)
+	case err != nil && len(a.msgs) > 0:
+		return stored, known, fmt.Errorf("stopped while appending to %s: %w", a.Stream, err)
+	case err == nil && last > 0:
+		a.last = last
+		stored += len(a.msgs)
+		err = a.report(last)
 	}
 	a.Clear()
-	return stored, known, nil
+	return stored, known, err
 }
 
-// told reports a batch as seen. The messages of an atomic batch have sequences without holes.
-func (a *Appender) told(last uint64) error {
+// resolve takes the stored messages from the batch after an append that failed.
+func (a *Appender) resolve(ctx context.Context, f *bus.Failure) (dropped []Key) {
+	dropped, err := a.learn(ctx)
+	if err != nil {
+		f.Unread(err)
+	}
+	if !f.Unsure {
+		for _, k := range dropped {
+			a.Known(k)
+		}
+	}
+	return dropped
+}
+
+// givenUp explains the end of an append without success.
+func (a *Appender) givenUp(e *bus.GivenUpError) error {
+	switch {
+	case e.Unread != nil:
+		return fmt.Errorf("finding out what %s holds: %w", a.Stream, e.Unread)
+	case !e.Conflict():
+		return fmt.Errorf("appending %d messages to %s failed %d times; nothing is lost, run again when the bus is "+
+			"well: %w", len(a.msgs), a.Stream, e.Failures, e.Err)
+	case e.Unexplained > 0:
+		return fmt.Errorf("appending to %s: the last sequence on %s is not %d, and yet nothing was added: the stream "+
+			"was trimmed, restored or made anew; start the collector again: %w", a.Stream, a.Filter, a.last, e.Err)
+	}
+	return fmt.Errorf("appending to %s: another collector of this foundation came first %d times in a row: run one "+
+		"at a time: %w", a.Stream, e.Conflicts, e.Err)
+}
+
+// report gives a stored batch to Seen. The messages of an atomic batch have sequences without
+// holes.
+func (a *Appender) report(last uint64) error {
 	first := last + 1 - uint64(len(a.keys))
 	for i, k := range a.keys {
 		if err := a.Seen(k, first+uint64(i)); err != nil {
@@ -211,52 +231,6 @@ func (a *Appender) told(last uint64) error {
 		}
 	}
 	return nil
-}
-
-// troubles counts what went wrong with one batch.
-type troubles struct {
-	attempts  int  // appends and reads that failed
-	conflicts int  // other writers
-	fruitless int  // conflicts in a row that nothing explains
-	unsure    bool // an append of the batch had an unknown outcome: what is found of it may be ours
-}
-
-// resolve finds out what became of an append that failed, and takes from the batch what is stored.
-// The error is nil when the rest is to be tried again.
-func (a *Appender) resolve(ctx context.Context, t *troubles, failure error) (dropped []Key, err error) {
-	var conflict *bus.ConflictError
-	if errors.As(failure, &conflict) {
-		if t.conflicts++; t.conflicts > maxConflicts {
-			return nil, fmt.Errorf("appending to %s: another collector of this foundation came first %d times in a "+
-				"row: run one at a time: %w", a.Stream, t.conflicts, failure)
-		}
-	} else {
-		t.unsure = true
-		if t.attempts++; t.attempts >= maxAttempts {
-			return nil, fmt.Errorf("appending %d messages to %s failed %d times; nothing is lost, run again when the "+
-				"bus is well: %w", len(a.msgs), a.Stream, t.attempts, failure)
-		}
-		if err := Wait(ctx, min(a.Retry<<(t.attempts-1), maxWait)); err != nil {
-			return nil, fmt.Errorf("stopped while appending to %s: %w", a.Stream, err)
-		}
-	}
-	dropped, progress, err := a.learn(ctx)
-	switch {
-	case err != nil:
-		if t.attempts++; t.attempts >= maxAttempts || ctx.Err() != nil {
-			return nil, fmt.Errorf("finding out what %s holds: %w", a.Stream, err)
-		}
-		// The next append expects what it expected, so that it cannot store anything twice.
-	case progress:
-		t.fruitless = 0
-	case conflict != nil:
-		if t.fruitless++; t.fruitless >= maxFruitless {
-			return dropped, fmt.Errorf("appending to %s: the last sequence on %s is not %d, and yet nothing was "+
-				"added: the stream was trimmed, restored or made anew; start the collector again: %w", a.Stream,
-				a.Filter, a.last, failure)
-		}
-	}
-	return dropped, nil
 }
 
 // Wait waits, or returns the context's error.
