@@ -46,10 +46,10 @@ func connect(cfg bus.Config) *bus.Bus {
 	return b
 }
 
-// fresh is a bus with all streams on a server of its own.
+// fresh is a bus with all streams on a server of its own, with time for a busy machine.
 func fresh(ctx context.Context) *bus.Bus {
 	GinkgoHelper()
-	b := connect(bus.Config{URL: startServer(bus.ServerConfig{}).URL()})
+	b := connect(bus.Config{URL: startServer(bus.ServerConfig{}).URL(), Timeout: time.Minute})
 	Expect(b.EnsureStreams(ctx, bus.StreamsConfig{})).To(Succeed())
 	return b
 }
@@ -88,7 +88,7 @@ func reading(ctx context.Context, b *bus.Bus, stream string, from uint64, option
 
 func sequences(ctx context.Context, r *bus.Reader, n int) []uint64 {
 	GinkgoHelper()
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	var got []uint64
 	for range n {
