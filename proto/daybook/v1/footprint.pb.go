@@ -23,7 +23,7 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// Footprint is the size of a resource at one moment: what a price can depend on. Fields that its kind does not have are
+// Footprint is the size of a resource at one moment: the variables of a price. Fields of other kinds are
 // absent. Apps, tasks and staging have instances, memory_mb, process_type, buildpack and buildpack_guid; services plan,
 // plan_guid, offering, offering_guid, broker and broker_guid; instances flavor, flavor_id and memory_mb; volumes
 // volume_gb.

@@ -1,4 +1,4 @@
-// The messages of Daybook. Their proto3 JSON mapping, with the names that json_name gives, is what NATS carries.
+// The messages of Daybook. Their proto3 JSON mapping, with the names of json_name, is the form on the wire.
 //
 // Numbers and names are never used again: a field that goes is replaced by `reserved <number>; reserved "<name>";`.
 // Fields are only ever added, and readers ignore fields that they do
@@ -33,7 +33,7 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// Usage is one fact: what a platform reported, in our terms (everything above raw) and in its own (raw).
+// Usage is one fact: a report of a platform, verbatim (raw) and in Daybook's terms (all other fields).
 // It is the body of a message on usage.<source>.<foundation>.<tenant>.<kind>.<resource>.
 type Usage struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -42,18 +42,18 @@ type Usage struct {
 	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	// "cf" or "trove".
 	Source string `protobuf:"bytes,2,opt,name=source,proto3" json:"source,omitempty"`
-	// The operator's name of the installation that reported it.
+	// The operator's name of the reporting installation.
 	Foundation string `protobuf:"bytes,3,opt,name=foundation,proto3" json:"foundation,omitempty"`
 	// Cloud Foundry organization guid, OpenStack tenant_id.
 	Tenant string `protobuf:"bytes,4,opt,name=tenant,proto3" json:"tenant,omitempty"`
 	// "app", "task", "staging", "service" or "instance".
 	Kind string `protobuf:"bytes,5,opt,name=kind,proto3" json:"kind,omitempty"`
-	// Id of the timeline that the fact belongs to: process guid (app), task guid (task), app guid (staging), service
+	// Id of the fact's timeline: process guid (app), task guid (task), app guid (staging), service
 	// instance guid (service), Trove instance id (instance).
 	Resource string `protobuf:"bytes,6,opt,name=resource,proto3" json:"resource,omitempty"`
 	// App guid of an app, task or staging fact; else absent.
 	App string `protobuf:"bytes,7,opt,name=app,proto3" json:"app,omitempty"`
-	// What happened, in the platform's words: STARTED, CREATED, modify_volume.
+	// The event, in the platform's words: STARTED, CREATED, modify_volume.
 	Event string `protobuf:"bytes,8,opt,name=event,proto3" json:"event,omitempty"`
 	// The upstream state before the event, where it says one.
 	Previous string `protobuf:"bytes,9,opt,name=previous,proto3" json:"previous,omitempty"`
@@ -72,17 +72,17 @@ type Usage struct {
 	Name string `protobuf:"bytes,15,opt,name=name,proto3" json:"name,omitempty"`
 	// Trove's status word in lower case. It never starts or stops a charge.
 	State string `protobuf:"bytes,16,opt,name=state,proto3" json:"state,omitempty"`
-	// What the fact says of the resource's size. For Trove it holds the flavour and the volume.
+	// The resource's size, as far as the fact reports it. For Trove it holds the flavour and the volume.
 	Footprint *Footprint `protobuf:"bytes,17,opt,name=footprint,proto3" json:"footprint,omitempty"`
 	// Size in GiB before a modify_volume.
 	OldVolumeGb *uint32 `protobuf:"varint,18,opt,name=old_volume_gb,proto3,oneof" json:"old_volume_gb,omitempty"`
 	// The upstream JSON object, verbatim but for removed secrets. Daybook writes it last and byte for byte; a
 	// google.protobuf.Struct keeps its numbers as doubles only.
 	Raw *structpb.Struct `protobuf:"bytes,19,opt,name=raw,proto3" json:"raw,omitempty"`
-	// Of a Cloud Foundry fact that was found late, after facts that stand behind it in the API's order: the guid of the
-	// upstream event that it follows there.
+	// Of a late Cloud Foundry fact, published after facts from behind it in the API's order: the guid of the upstream
+	// event before it there.
 	AfterGuid string `protobuf:"bytes,20,opt,name=after_guid,proto3" json:"after_guid,omitempty"`
-	// The sequence in USAGE of the fact that it follows.
+	// The sequence in USAGE of the fact before it.
 	AfterSequence uint64 `protobuf:"varint,21,opt,name=after_sequence,proto3" json:"after_sequence,omitempty"`
 	// Set when the fact is no new one: a rescan found that the API still lists this event of a beginning, though younger
 	// ones were pruned. Cloud Controller keeps the beginnings of what runs, so that it had not ended at that time.
@@ -95,7 +95,7 @@ type Usage struct {
 	PreviousMemoryMb *uint32 `protobuf:"varint,25,opt,name=previous_memory_mb,proto3,oneof" json:"previous_memory_mb,omitempty"`
 	// Width of the audit period of a Trove exists in seconds: how often it is meant to be sent, at the least.
 	AuditSeconds *uint32 `protobuf:"varint,26,opt,name=audit_seconds,proto3,oneof" json:"audit_seconds,omitempty"`
-	// The notification says that the instance has no server: one was never made.
+	// The notification reports an instance without a server: one was never made.
 	NoServer bool `protobuf:"varint,27,opt,name=no_server,proto3" json:"no_server,omitempty"`
 	// The notification names the volume of the instance and does not say how large it is.
 	VolumeUnknown bool `protobuf:"varint,28,opt,name=volume_unknown,proto3" json:"volume_unknown,omitempty"`
@@ -423,7 +423,7 @@ func (x *Horizon) GetRetired() bool {
 	return false
 }
 
-// Gap says that facts between from and to may be missing. It is the body of a message on
+// Gap is a time of possibly missing facts, between from and to. It is the body of a message on
 // usage.<source>.<foundation>.gap and metered.<source>.<foundation>.gap.
 type Gap struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -439,9 +439,9 @@ type Gap struct {
 	To *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=to,proto3" json:"to,omitempty"`
 	// Why facts may be missing, for a person.
 	Reason string `protobuf:"bytes,6,opt,name=reason,proto3" json:"reason,omitempty"`
-	// The list of usage events that it is about, "app" or "service"; absent for all of the source.
+	// A list of usage events, "app" or "service"; absent for all of the source.
 	List string `protobuf:"bytes,7,opt,name=list,proto3" json:"list,omitempty"`
-	// Guid of the last event that was collected before it, where there was one.
+	// Guid of the last event collected before it, where there was one.
 	Cursor        string `protobuf:"bytes,8,opt,name=cursor,proto3" json:"cursor,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -533,7 +533,7 @@ func (x *Gap) GetCursor() string {
 	return ""
 }
 
-// Decision is an operator's word on a hold. It is input like any fact, so that a bill that rests on it can be derived
+// Decision is an operator's word on a hold. It is input like any fact: a bill with it can be derived
 // again. It is the body of a message on usage.<source>.<foundation>.decision.
 type Decision struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -543,7 +543,7 @@ type Decision struct {
 	Source string `protobuf:"bytes,2,opt,name=source,proto3" json:"source,omitempty"`
 	// The operator's name of the installation.
 	Foundation string `protobuf:"bytes,3,opt,name=foundation,proto3" json:"foundation,omitempty"`
-	// Kind of the subject, as in the METERED message that lists the hold.
+	// Kind of the subject, as in the METERED message with the hold.
 	Kind string `protobuf:"bytes,4,opt,name=kind,proto3" json:"kind,omitempty"`
 	// Last token of the subject.
 	Resource string `protobuf:"bytes,5,opt,name=resource,proto3" json:"resource,omitempty"`
@@ -551,7 +551,7 @@ type Decision struct {
 	Hold string `protobuf:"bytes,6,opt,name=hold,proto3" json:"hold,omitempty"`
 	// "release" (bill what is held) or "discard" (never bill it).
 	Action string `protobuf:"bytes,7,opt,name=action,proto3" json:"action,omitempty"`
-	// Completes what the hold does not know: the size of a volume, a flavour.
+	// Completes the footprint of the hold: the size of a volume, a flavour.
 	Footprint *Footprint `protobuf:"bytes,8,opt,name=footprint,proto3" json:"footprint,omitempty"`
 	// Who decided.
 	By string `protobuf:"bytes,9,opt,name=by,proto3" json:"by,omitempty"`
@@ -670,7 +670,7 @@ func (x *Decision) GetTime() *timestamppb.Timestamp {
 	return nil
 }
 
-// Quarantined is input that could not be understood, with secrets removed. It is the body of a message on
+// Quarantined is input without a meaning to the collector, with secrets removed. It is the body of a message on
 // quarantine.<source>.<foundation>.
 type Quarantined struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -684,11 +684,11 @@ type Quarantined struct {
 	File string `protobuf:"bytes,4,opt,name=file,proto3" json:"file,omitempty"`
 	// Line in the file, from 1; absent when the origin has no lines.
 	Line uint32 `protobuf:"varint,5,opt,name=line,proto3" json:"line,omitempty"`
-	// What is wrong and where, for a person.
+	// The fault and its place, for a person.
 	Reason string `protobuf:"bytes,6,opt,name=reason,proto3" json:"reason,omitempty"`
 	// The input as text, with secrets removed.
 	Input string `protobuf:"bytes,7,opt,name=input,proto3" json:"input,omitempty"`
-	// Id of the fact that a Cloud Foundry event follows in the API's order; absent for input that has no order.
+	// Id of the fact before a Cloud Foundry event in the API's order; absent for input without an order.
 	AfterId       string `protobuf:"bytes,8,opt,name=after_id,proto3" json:"after_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
