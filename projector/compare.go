@@ -14,8 +14,7 @@ import (
 	"github.com/daybook-billing/daybook/internal/stage"
 )
 
-// maxSpans is how many retracted and closed spans one message lists at the most, as in the
-// projector's own.
+// maxSpans is the most retracted and closed spans of one message, as in the projector's own.
 const maxSpans = 250
 
 // comparer implements stage.Comparer for METERED: which spans are closed and not retracted, and
