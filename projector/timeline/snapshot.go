@@ -327,14 +327,11 @@ func Seen[V any](r *Reader, read func() *V) *V {
 
 // Table returns the reader's map of a type of keys and values.
 func Table[K comparable, V any](r *Reader) map[K]V {
-	type key struct {
-		k *K
-		v *V
-	}
-	table, ok := r.tables[key{}].(map[K]V)
+	key := (*map[K]V)(nil)
+	table, ok := r.tables[key].(map[K]V)
 	if !ok {
 		table = map[K]V{}
-		r.tables[key{}] = table
+		r.tables[key] = table
 	}
 	return table
 }
