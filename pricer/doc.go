@@ -19,11 +19,5 @@
 // The pure parts are formula/ (the price language), catalogue/ (plans, and the choice of one),
 // rating/ (a span times a catalogue) and book.go (all charges so far).
 //
-// # Errors
-//
-//	METERED message of another publisher   anomaly in BILLING, unreadable; the message is not used
-//	catalogue with mistakes                anomaly in BILLING; the former catalogue stays in force
-//	span closed twice, or never closed     anomaly in BILLING, inconsistent; the entry is left out
-//	METERED message that does not decode   the service stops: METERED is Daybook's own, and damaged
-//	snapshot that does not decode          a longer start: METERED is read from the beginning
+// The table of errors, and the answer to each, is in docs/errors.md.
 package pricer
