@@ -25,16 +25,16 @@ type troveFlags struct {
 	CertFile     string        `name:"amqp-cert" env:"AMQP_CERT" placeholder:"FILE" help:"Client certificate (PEM), with --amqp-key."`
 	KeyFile      string        `name:"amqp-key" env:"AMQP_KEY" placeholder:"FILE" help:"Key of the client certificate."`
 	ServerName   string        `name:"amqp-server-name" env:"AMQP_SERVER_NAME" help:"Name in the brokers' certificate (default: the URL's host)."`
-	Heartbeat    time.Duration `name:"amqp-heartbeat" env:"AMQP_HEARTBEAT" default:"10s" help:"How often the connection is tried."`
+	Heartbeat    time.Duration `name:"amqp-heartbeat" env:"AMQP_HEARTBEAT" default:"${trove_heartbeat}" help:"How often the connection is tried."`
 
 	Exchanges     []string      `name:"exchange" env:"DAYBOOK_TROVE_EXCHANGES" placeholder:"NAME" help:"Exchanges of Trove's notifications (control_exchange; default: trove and openstack). Those that exist are bound."`
-	Durable       string        `name:"durable-exchange" env:"DAYBOOK_TROVE_DURABLE_EXCHANGE" enum:"auto,yes,no" default:"auto" help:"Declare an exchange that does not exist, as durable or not as Trove would (amqp_durable_queues, rabbit_quorum_queue): those named with --exchange, or trove. auto: only as it was seen before."`
-	RoutingKeys   []string      `name:"routing-key" env:"DAYBOOK_TROVE_ROUTING_KEYS" default:"notifications.info,notifications.warn,notifications.error" help:"Topics and priorities of the notifications."`
-	Queue         string        `env:"DAYBOOK_TROVE_QUEUE" default:"billing.trove" help:"The collector's own queue."`
+	Durable       string        `name:"durable-exchange" env:"DAYBOOK_TROVE_DURABLE_EXCHANGE" enum:"auto,yes,no" default:"${trove_durability}" help:"Declare an exchange that does not exist, as durable or not as Trove would (amqp_durable_queues, rabbit_quorum_queue): those named with --exchange, or trove. auto: only as it was seen before."`
+	RoutingKeys   []string      `name:"routing-key" env:"DAYBOOK_TROVE_ROUTING_KEYS" default:"${trove_routing_keys}" help:"Topics and priorities of the notifications."`
+	Queue         string        `env:"DAYBOOK_TROVE_QUEUE" default:"${trove_queue}" help:"The collector's own queue."`
 	Drain         []string      `name:"drain-queue" env:"DAYBOOK_TROVE_DRAIN" placeholder:"QUEUE" help:"Queue of oslo.messaging that nobody else reads, such as notifications.info: a second source of the same notifications."`
-	DeliveryLimit int           `env:"DAYBOOK_TROVE_DELIVERY_LIMIT" default:"20" help:"How often a notification is delivered again before it is put aside in QUEUE.dead."`
-	Prefetch      int           `env:"DAYBOOK_TROVE_PREFETCH" default:"2000" help:"Notifications that the broker sends ahead."`
-	Settle        time.Duration `env:"DAYBOOK_TROVE_SETTLE" default:"5m" help:"How long a notification may take to reach the queue."`
+	DeliveryLimit int           `env:"DAYBOOK_TROVE_DELIVERY_LIMIT" default:"${trove_delivery_limit}" help:"How often a notification is delivered again before it is put aside in QUEUE.dead."`
+	Prefetch      int           `env:"DAYBOOK_TROVE_PREFETCH" default:"${trove_prefetch}" help:"Notifications that the broker sends ahead."`
+	Settle        time.Duration `env:"DAYBOOK_TROVE_SETTLE" default:"${trove_settle}" help:"How long a notification may take to reach the queue."`
 
 	PushTokenFile string `env:"DAYBOOK_PUSH_TOKEN_FILE" placeholder:"FILE" help:"Take notifications on POST /v1/ingest/trove of --http, too, from clients with the bearer token in this file."`
 	PushToken     string `env:"DAYBOOK_PUSH_TOKEN" hidden:"" help:"The token itself."`

@@ -9,6 +9,7 @@ import (
 
 	"github.com/daybook-billing/daybook/collector/cf"
 	"github.com/daybook-billing/daybook/collector/file"
+	"github.com/daybook-billing/daybook/collector/trove"
 	"github.com/daybook-billing/daybook/internal/bus"
 	"github.com/daybook-billing/daybook/internal/service"
 	"github.com/daybook-billing/daybook/projector"
@@ -35,6 +36,14 @@ func defaults() kong.Vars {
 		"cf_overlap":       flagText(cf.DefaultOverlap),
 		"cf_overlap_every": flagText(cf.DefaultOverlapEvery),
 		"cf_retention":     flagText(cf.DefaultRetention),
+
+		"trove_heartbeat":      flagText(trove.DefaultHeartbeat),
+		"trove_durability":     trove.DefaultDurability,
+		"trove_routing_keys":   strings.Join(trove.DefaultRoutingKeys(), ","),
+		"trove_queue":          trove.DefaultQueue,
+		"trove_delivery_limit": strconv.Itoa(trove.DefaultDeliveryLimit),
+		"trove_prefetch":       strconv.Itoa(trove.DefaultPrefetch),
+		"trove_settle":         flagText(trove.DefaultSettle),
 
 		"cut":             string(projector.DefaultCut),
 		"build_timeout":   flagText(projector.DefaultBuildTimeout),

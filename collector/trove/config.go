@@ -24,6 +24,7 @@ const (
 
 // The defaults of Config.
 const (
+	DefaultDurability    = DurabilityAuto
 	DefaultQueue         = "billing.trove"
 	DefaultDeliveryLimit = 20
 	DefaultPrefetch      = 2000
@@ -127,7 +128,7 @@ func (c Config) withDefaults() Config {
 	if len(c.RoutingKeys) == 0 {
 		c.RoutingKeys = DefaultRoutingKeys()
 	}
-	c.Durability = cmp.Or(c.Durability, DurabilityAuto)
+	c.Durability = cmp.Or(c.Durability, DefaultDurability)
 	c.Queue = cmp.Or(c.Queue, DefaultQueue)
 	c.DeliveryLimit = cmp.Or(c.DeliveryLimit, DefaultDeliveryLimit)
 	c.Prefetch = cmp.Or(c.Prefetch, DefaultPrefetch)
