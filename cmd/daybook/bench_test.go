@@ -30,8 +30,10 @@ func BenchmarkUpOnce(b *testing.B) {
 	raw := appendRaw(b, file)
 	for b.Loop() {
 		start := time.Now()
-		args := []string{"up", "--once", "--data", b.TempDir(), "--listen", "127.0.0.1:0", "--catalogue", catalogue,
-			"--collect", file}
+		args := []string{
+			"up", "--once", "--data", b.TempDir(), "--listen", "127.0.0.1:0", "--catalogue", catalogue,
+			"--collect", file,
+		}
 		if status := run(args, nil, io.Discard, os.Stderr); status != 0 {
 			b.Fatal("exit status", status)
 		}

@@ -43,8 +43,10 @@ var _ = Describe("collecting from a foundation", func() {
 		catalogue := filepath.Join(GinkgoT().TempDir(), "rates.yaml")
 		Expect(os.WriteFile(catalogue, []byte(sim.Catalogue()), 0o600)).To(Succeed())
 		var out, errs bytes.Buffer
-		args := []string{"up", "--once", "--cf", api, "--cf-complete", "--data", GinkgoT().TempDir(), "--listen",
-			"127.0.0.1:0", "--catalogue", catalogue}
+		args := []string{
+			"up", "--once", "--cf", api, "--cf-complete", "--data", GinkgoT().TempDir(), "--listen",
+			"127.0.0.1:0", "--catalogue", catalogue,
+		}
 		Expect(run(args, strings.NewReader(""), &out, &errs)).To(BeZero(), errs.String())
 		Expect(out.String()).To(ContainSubstring("cf cf: metered through 2026-10-10T23:55:00Z"))
 		Expect(out.String()).To(ContainSubstring("no gaps"))
@@ -155,10 +157,14 @@ var _ = Describe("retiring a collector", func() {
 		subject := events.UsageHorizonSubject("cf", "eu")
 		last := uint64(0)
 		say := func(name string, hour int) {
-			h := events.Horizon{ID: events.ID("h", name), Source: "cf", Foundation: "eu", Time: at(hour),
-				Collector: name}
-			m := bus.Message{Subject: subject, Data: h.AppendJSON(nil), Header: []events.Header{{Key: events.HeaderType,
-				Value: events.TypeHorizon}}}
+			h := events.Horizon{
+				ID: events.ID("h", name), Source: "cf", Foundation: "eu", Time: at(hour),
+				Collector: name,
+			}
+			m := bus.Message{Subject: subject, Data: h.AppendJSON(nil), Header: []events.Header{{
+				Key:   events.HeaderType,
+				Value: events.TypeHorizon,
+			}}}
 			var err error
 			last, err = s.bus.Append(ctx, events.StreamUsage, []bus.Message{m}, bus.Expect{Filter: subject, Last: last})
 			Expect(err).NotTo(HaveOccurred())

@@ -52,8 +52,10 @@ func (s *site) metered(ctx context.Context, m *events.Metered, sources ...uint64
 		parts = append(parts, bus.Message{
 			Subject: events.MeteredSubject(m.Source, m.Foundation, m.Tenant, m.Kind, m.Resource),
 			Data:    m.AppendJSON(nil),
-			Header: []events.Header{{Key: events.HeaderType, Value: events.TypeMetered}, {Key: stage.HeaderSourceSeq,
-				Value: strconv.FormatUint(source, 10)}},
+			Header: []events.Header{{Key: events.HeaderType, Value: events.TypeMetered}, {
+				Key:   stage.HeaderSourceSeq,
+				Value: strconv.FormatUint(source, 10),
+			}},
 		})
 	}
 	end := &parts[len(parts)-1]
@@ -94,10 +96,14 @@ var _ = Describe("What runs and what is held", func() {
 	}
 	database := events.Metered{
 		Source: "trove", Foundation: "dbaas", Tenant: "org-2", Kind: "instance", Resource: "db-1",
-		Running: []events.Span{{Kind: "instance", Resource: "db-1", Tenant: "org-2", Name: "orders", Start: begin,
-			Since: begin, Footprint: events.Footprint{Flavor: "m1"}}},
-		Held: []events.Hold{{ID: "hold-1", Kind: "volume", Resource: "db-1", Code: "unknown_volume", Start: begin,
-			Reason: "no fact tells the size"}},
+		Running: []events.Span{{
+			Kind: "instance", Resource: "db-1", Tenant: "org-2", Name: "orders", Start: begin,
+			Since: begin, Footprint: events.Footprint{Flavor: "m1"},
+		}},
+		Held: []events.Hold{{
+			ID: "hold-1", Kind: "volume", Resource: "db-1", Code: "unknown_volume", Start: begin,
+			Reason: "no fact tells the size",
+		}},
 	}
 	var s *site
 
@@ -142,8 +148,10 @@ var _ = Describe("What runs and what is held", func() {
 		_, out, _ = s.daybook("holds", "list")
 		Expect(out).To(And(ContainSubstring("goes on"), ContainSubstring("held: 1\n")))
 
-		release := []string{"holds", "release", "hold-1", "--volume-gb", "10", "--by", "ann", "--note",
-			"seen in the console", "--wait", "0"}
+		release := []string{
+			"holds", "release", "hold-1", "--volume-gb", "10", "--by", "ann", "--note",
+			"seen in the console", "--wait", "0",
+		}
 		status, out, _ = s.daybook(release...)
 		Expect(status).To(BeZero())
 		Expect(out).To(ContainSubstring("published on usage.trove.dbaas.decision: release of hold hold-1 (message 1 " +
@@ -171,15 +179,22 @@ var _ = Describe("What runs and what is held", func() {
 	})
 
 	DescribeTable("is not released with what contradicts it, and no decision is published", func(ctx SpecContext, hold,
-		expected string, args ...string) {
-		held := events.Metered{Source: "trove", Foundation: "dbaas", Tenant: "org-2", Kind: "instance",
+		expected string, args ...string,
+	) {
+		held := events.Metered{
+			Source: "trove", Foundation: "dbaas", Tenant: "org-2", Kind: "instance",
 			Resource: "db-3", Held: []events.Hold{
 				{ID: "unknown-volume", Kind: "volume", Resource: "db-3", Code: "unknown_volume", Start: begin},
-				{ID: "known-volume", Kind: "volume", Resource: "db-3", Code: "delete_without_create", Start: begin,
-					Footprint: events.Footprint{VolumeGB: events.Some(5)}},
-				{ID: "closed", Kind: "volume", Resource: "db-3", Code: "closed_period", Start: begin,
-					Footprint: events.Footprint{VolumeGB: events.Some(5)}},
-			}}
+				{
+					ID: "known-volume", Kind: "volume", Resource: "db-3", Code: "delete_without_create", Start: begin,
+					Footprint: events.Footprint{VolumeGB: events.Some(5)},
+				},
+				{
+					ID: "closed", Kind: "volume", Resource: "db-3", Code: "closed_period", Start: begin,
+					Footprint: events.Footprint{VolumeGB: events.Some(5)},
+				},
+			},
+		}
 		s.metered(ctx, &held, 20)
 		status, out, notices := s.daybook(append([]string{"holds", "release", hold, "--wait", "0"}, args...)...)
 		Expect(status).To(Equal(1), out)
@@ -198,20 +213,26 @@ var _ = Describe("What runs and what is held", func() {
 
 	It("is decided about all at once, of what is named, and each once", func(ctx SpecContext) {
 		for i := range 3 {
-			m := events.Metered{Source: "trove", Foundation: "dbaas", Tenant: fmt.Sprint("org-", i), Kind: "instance",
-				Resource: fmt.Sprint("db-g", i)}
+			m := events.Metered{
+				Source: "trove", Foundation: "dbaas", Tenant: fmt.Sprint("org-", i), Kind: "instance",
+				Resource: fmt.Sprint("db-g", i),
+			}
 			for j := range 400 {
 				m.Held = append(m.Held, events.Hold{
 					ID: fmt.Sprint("gap-", i, "-", j), Kind: "instance", Resource: m.Resource, Code: "gap",
 					Start: begin, Footprint: events.Footprint{Flavor: "m1"},
 				})
 			}
-			m.Held = append(m.Held, events.Hold{ID: fmt.Sprint("unsized-", i), Kind: "volume", Resource: m.Resource,
-				Code: "unknown_volume", Start: begin})
+			m.Held = append(m.Held, events.Hold{
+				ID: fmt.Sprint("unsized-", i), Kind: "volume", Resource: m.Resource,
+				Code: "unknown_volume", Start: begin,
+			})
 			s.metered(ctx, &m, uint64(10+i))
 		}
-		all := []string{"holds", "discard", "--all", "--code", "gap", "--foundation", "dbaas", "--by", "ann", "--note",
-			"outage"}
+		all := []string{
+			"holds", "discard", "--all", "--code", "gap", "--foundation", "dbaas", "--by", "ann", "--note",
+			"outage",
+		}
 		status, out, notices := s.daybook(all...)
 		Expect(status).To(BeZero(), notices)
 		Expect(out).To(Equal("discard of 1200 holds: nothing published yet; add --yes to decide\n"))

@@ -43,8 +43,10 @@ func (c *simulateFileCmd) Validate() error {
 
 // Run writes the events to standard output.
 func (c *simulateFileCmd) Run(e *env) error {
-	world, err := sim.NewWorld(sim.Config{Seed: c.Seed, Events: c.Events, Apps: c.Apps, Drain: c.Drain,
-		DropTruth: true})
+	world, err := sim.NewWorld(sim.Config{
+		Seed: c.Seed, Events: c.Events, Apps: c.Apps, Drain: c.Drain,
+		DropTruth: true,
+	})
 	if err != nil {
 		return err
 	}
@@ -150,14 +152,16 @@ func (c *simulateCFCmd) Run(e *env) error {
 	foundation.Advance(foundation.Now().Add(time.Duration(c.Advance)))
 	c.greet(e.stdout, foundation)
 	server := &http.Server{Handler: foundation, ReadHeaderTimeout: 10 * time.Second}
-	return service.Run(e.ctx, service.Options{Log: log}, service.Component{Name: "foundation",
+	return service.Run(e.ctx, service.Options{Log: log}, service.Component{
+		Name: "foundation",
 		Run: func(ctx context.Context) error {
 			defer context.AfterFunc(ctx, func() { server.Close() })() //nolint:errcheck // it is over
 			if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 				return err
 			}
 			return nil
-		}})
+		},
+	})
 }
 
 // reachable is the address for a client on this machine.

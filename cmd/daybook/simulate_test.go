@@ -107,7 +107,9 @@ var _ = Describe("daybook simulate cf", func() {
 		taken, err := parsed("--listen=127.0.0.1:1")
 		Expect(err).NotTo(HaveOccurred())
 		taken.Listen = "127.0.0.1:notaport"
-		Expect(taken.Run(&env{ctx: context.Background(), stdout: io.Discard,
-			stderr: io.Discard})).To(MatchError(ContainSubstring("--listen 127.0.0.1:notaport")))
+		Expect(taken.Run(&env{
+			ctx: context.Background(), stdout: io.Discard,
+			stderr: io.Discard,
+		})).To(MatchError(ContainSubstring("--listen 127.0.0.1:notaport")))
 	})
 })

@@ -22,8 +22,10 @@ var _ = Describe("The status of a foundation", func() {
 			foreign := bus.NewStored(bus.Message{Subject: "usage.cf.eu.org.app.a", Data: []byte("{}")}, sequence+1,
 				time.Unix(0, 0), 0)
 			Expect(p.Step(&foreign, func(out stage.Output) {
-				_, err := s.bus.Append(ctx, events.StreamMetered, []bus.Message{{Subject: out.Subject,
-					Data: out.Body.AppendJSON(nil)}}, bus.Expect{Last: sequence})
+				_, err := s.bus.Append(ctx, events.StreamMetered, []bus.Message{{
+					Subject: out.Subject,
+					Data:    out.Body.AppendJSON(nil),
+				}}, bus.Expect{Last: sequence})
 				Expect(err).NotTo(HaveOccurred())
 			})).To(Succeed())
 		}
@@ -42,8 +44,10 @@ var _ = Describe("The status of a foundation", func() {
 	It("is shown beside messages that somebody else has put among Daybook's", func(ctx SpecContext) {
 		s := newSite(ctx)
 		at := time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
-		gap := events.Gap{ID: "g", Source: "cf", Foundation: "eu", From: at, To: at.Add(time.Hour),
-			Reason: "the table was purged"}
+		gap := events.Gap{
+			ID: "g", Source: "cf", Foundation: "eu", From: at, To: at.Add(time.Hour),
+			Reason: "the table was purged",
+		}
 		for i, m := range []bus.Message{
 			{Subject: events.UsageGapSubject("cf", "eu"), Data: []byte("{")},
 			{Subject: events.UsageGapSubject("cf", "eu"), Data: gap.AppendJSON(nil)},

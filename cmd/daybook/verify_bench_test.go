@@ -29,8 +29,10 @@ func BenchmarkVerify(b *testing.B) {
 	if err := os.WriteFile(catalogue, []byte(sim.Catalogue()), 0o600); err != nil {
 		b.Fatal(err)
 	}
-	if status := run([]string{"up", "--once", "--data", data, "--listen", "127.0.0.1:0", "--catalogue", catalogue,
-		"--collect", file}, nil, io.Discard, os.Stderr); status != 0 {
+	if status := run([]string{
+		"up", "--once", "--data", data, "--listen", "127.0.0.1:0", "--catalogue", catalogue,
+		"--collect", file,
+	}, nil, io.Discard, os.Stderr); status != 0 {
 		b.Fatal("exit status", status)
 	}
 	server, err := bus.StartServer(bus.ServerConfig{DataDir: data, Listen: "127.0.0.1:0"})

@@ -87,8 +87,10 @@ var _ = Describe("a collector's status", func() {
 		w.Update(ctx, lag(3))
 		w.Flush(ctx)
 		Expect(store.puts).To(Equal(3))
-		Expect(status.Read(ctx, store)).To(Equal([]status.Status{{Source: "cf", Foundation: "a.b", Problem: "starting",
-			LagSeconds: 3, Updated: now}}))
+		Expect(status.Read(ctx, store)).To(Equal([]status.Status{{
+			Source: "cf", Foundation: "a.b", Problem: "starting",
+			LagSeconds: 3, Updated: now,
+		}}))
 		Expect(store.stored).To(HaveKey("daybook-status/cf.a%2Eb"))
 	})
 
