@@ -193,8 +193,10 @@ func (c *Config) transport() (*http.Transport, error) {
 		ResponseHeaderTimeout:  c.Timeout,
 		MaxResponseHeaderBytes: 1 << 20,
 		ReadBufferSize:         64 << 10,
-		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: c.SkipTLS},
-		//nolint:gosec // the operator says so
+		TLSClientConfig: &tls.Config{
+			MinVersion:         tls.VersionTLS12,
+			InsecureSkipVerify: c.SkipTLS, //nolint:gosec // the operator says so
+		},
 	}
 	if c.CAFile == "" {
 		return t, nil
