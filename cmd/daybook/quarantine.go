@@ -1,12 +1,11 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 
 	"github.com/daybook-billing/daybook/cmd/daybook/print"
-	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/collector/quarantine"
 	"github.com/daybook-billing/daybook/internal/bus"
 )
 
@@ -24,21 +23,8 @@ type quarantineFlags struct {
 	Foundation string `help:"Only this foundation."`
 }
 
-// each reads the quarantine in its order, up to where it ends now.
-func (f *quarantineFlags) each(ctx context.Context, b *bus.Bus, yield func(m *bus.Stored,
-	q *events.Quarantined) error,
-) error {
-	_, err := b.Each(ctx, events.StreamQuarantine, 1, bus.End, bus.ReadOptions{}, func(m *bus.Stored) error {
-		var q events.Quarantined
-		if err := q.DecodeJSON(m.Data); err != nil {
-			return fmt.Errorf("message %d of QUARANTINE: %w", m.Sequence, err)
-		}
-		if (f.Source == "" || f.Source == q.Source) && (f.Foundation == "" || f.Foundation == q.Foundation) {
-			return yield(m, &q)
-		}
-		return nil
-	})
-	return err
+func (f *quarantineFlags) filter() quarantine.Filter {
+	return quarantine.Filter{Source: f.Source, Foundation: f.Foundation}
 }
 
 type quarantineListCmd struct {
@@ -54,7 +40,9 @@ func (c *quarantineListCmd) Run(e *env) error {
 	}
 	defer b.Close()
 	out := print.NewQuarantine(e.stdout, c.Format == "json")
-	err = c.each(e.ctx, b, func(m *bus.Stored, q *events.Quarantined) error { return out.Add(m.Sequence, m.Time, q) })
+	err = quarantine.List(e.ctx, b, c.filter(), func(x *quarantine.Entry) error {
+		return out.Add(x.Sequence, x.Time, &x.Quarantined)
+	})
 	if err != nil {
 		return err
 	}
@@ -73,7 +61,7 @@ func (c *quarantineShowCmd) Run(e *env) error {
 		return err
 	}
 	defer b.Close()
-	m, err := b.Get(e.ctx, events.StreamQuarantine, c.Sequence)
+	entry, err := quarantine.Get(e.ctx, b, c.Sequence)
 	if errors.Is(err, bus.ErrNotFound) {
 		return fmt.Errorf("there is no message %d in QUARANTINE: daybook quarantine list shows those that there are",
 			c.Sequence)
@@ -81,9 +69,5 @@ func (c *quarantineShowCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	var q events.Quarantined
-	if err := q.DecodeJSON(m.Data); err != nil {
-		return fmt.Errorf("message %d of QUARANTINE: %w", m.Sequence, err)
-	}
-	return print.Quarantined(e.stdout, m.Sequence, m.Time, &q)
+	return print.Quarantined(e.stdout, entry.Sequence, entry.Time, &entry.Quarantined)
 }

@@ -1,6 +1,7 @@
 // Package quarantine is the access to QUARANTINE, the stream of input that no collector understood.
 //
 // Writer is the collectors' side: it appends such input, without secrets, with the reason, each
-// once by its id. Resubmitter puts the input through normalisation again, after an upgrade, and
+// once by its id. List and Get read it.
+// Resubmitter puts the input through normalisation again, after an upgrade, and
 // appends the facts that it makes to USAGE.
 package quarantine

@@ -15,6 +15,12 @@ import (
 	"github.com/daybook-billing/daybook/internal/redact"
 )
 
+// Limits of a resubmission.
+const (
+	maxEntries   = 100_000  // the id and the outcome of each stay in memory
+	maxPartBytes = 16 << 20 // of the entries in memory at a time
+)
+
 // Outcomes of a resubmission.
 const (
 	Stored  = "stored"  // understood, and appended to USAGE
@@ -22,12 +28,6 @@ const (
 	Ignored = "ignored" // understood, and says nothing about usage
 	Refused = "refused" // not understood, or its position is not known
 )
-
-// Entry is one message of QUARANTINE.
-type Entry struct {
-	Sequence uint64
-	events.Quarantined
-}
 
 // Resubmitted is the outcome for one entry.
 type Resubmitted struct {
@@ -86,6 +86,60 @@ type Resubmitter struct {
 // NewResubmitter makes a Resubmitter.
 func NewResubmitter(store Store, rules Rules) *Resubmitter {
 	return &Resubmitter{store: store, rules: rules, behind: map[string]string{}}
+}
+
+// Selection selects entries to resubmit.
+type Selection struct {
+	Filter
+	Sequences []uint64 // empty: all
+}
+
+func (s *Selection) has(e *Entry) bool {
+	return len(s.Sequences) == 0 || slices.Contains(s.Sequences, e.Sequence)
+}
+
+// Run resubmits a selection of the entries. It refuses, before it appends anything, a filter that
+// selects more than 100,000 entries, and sequences that the filter does not select; then results
+// is nil. Otherwise it has one row for each selected entry, in order, up to an error of the bus.
+func (r *Resubmitter) Run(ctx context.Context, from Reader, s Selection) (results []Resubmitted, err error) {
+	entries, found := 0, 0
+	err = List(ctx, from, s.Filter, func(e *Entry) error {
+		if entries++; entries > maxEntries {
+			return fmt.Errorf("there are more than %d inputs: narrow them with --source and --foundation", maxEntries)
+		}
+		if slices.Contains(s.Sequences, e.Sequence) {
+			found++
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	if sequences := slices.Compact(slices.Sorted(slices.Values(s.Sequences))); found < len(sequences) {
+		return nil, fmt.Errorf("only %d of the %d sequences are in QUARANTINE: daybook quarantine list shows those "+
+			"that there are", found, len(sequences))
+	}
+	results = []Resubmitted{}
+	var part []Entry
+	size := 0
+	flush := func() error {
+		done, err := r.Resubmit(ctx, part, s.has)
+		results = append(results, done...)
+		clear(part)
+		part, size = part[:0], 0
+		return err
+	}
+	err = List(ctx, from, s.Filter, func(e *Entry) error {
+		part = append(part, *e)
+		if size += e.size; size < maxPartBytes {
+			return nil
+		}
+		return flush()
+	})
+	if err == nil {
+		err = flush()
+	}
+	return results, err
 }
 
 // Resubmit resubmits a part of QUARANTINE; the parts are given in QUARANTINE's order. chosen

@@ -1,0 +1,64 @@
+package quarantine
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/internal/bus"
+)
+
+// Entry is one message of QUARANTINE.
+type Entry struct {
+	Sequence uint64
+	Time     time.Time // of storage, by the server
+	events.Quarantined
+
+	size int // of the message, in bytes
+}
+
+// Filter selects entries. An empty field selects all.
+type Filter struct{ Source, Foundation string }
+
+// Reader is the access to the entries; *bus.Bus is one.
+type Reader interface {
+	// Get returns the message with this sequence; errors.Is bus.ErrNotFound when there is none.
+	Get(ctx context.Context, stream string, seq uint64) (bus.Stored, error)
+	// Each gives the messages of a stream in order, as bus.Each does.
+	Each(ctx context.Context, stream string, from, to uint64, options bus.ReadOptions,
+		yield func(m *bus.Stored) error) (last uint64, err error)
+}
+
+// List gives yield the entries that the filter selects, in order, up to the end of QUARANTINE at
+// the time of the call. An error of yield ends it and is returned as it is.
+func List(ctx context.Context, r Reader, f Filter, yield func(*Entry) error) error {
+	_, err := r.Each(ctx, events.StreamQuarantine, 1, bus.End, bus.ReadOptions{}, func(m *bus.Stored) error {
+		e, err := decode(m)
+		if err != nil {
+			return err
+		}
+		if f.Source != "" && f.Source != e.Source || f.Foundation != "" && f.Foundation != e.Foundation {
+			return nil
+		}
+		return yield(&e)
+	})
+	return err
+}
+
+// Get returns one entry. The error is bus.ErrNotFound, by errors.Is, when there is none.
+func Get(ctx context.Context, r Reader, sequence uint64) (Entry, error) {
+	m, err := r.Get(ctx, events.StreamQuarantine, sequence)
+	if err != nil {
+		return Entry{}, err
+	}
+	return decode(&m)
+}
+
+func decode(m *bus.Stored) (Entry, error) {
+	e := Entry{Sequence: m.Sequence, Time: m.Time, size: len(m.Data)}
+	if err := e.DecodeJSON(m.Data); err != nil {
+		return e, fmt.Errorf("message %d of QUARANTINE: %w", m.Sequence, err)
+	}
+	return e, nil
+}
