@@ -14,6 +14,7 @@ import (
 
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
+	"github.com/daybook-billing/daybook/internal/lab/scale"
 	"github.com/daybook-billing/daybook/ledger"
 	"github.com/daybook-billing/daybook/ledger/ledgertest"
 	"github.com/daybook-billing/daybook/ledger/memory"
@@ -21,6 +22,7 @@ import (
 
 func TestLedger(t *testing.T) {
 	RegisterFailHandler(Fail)
+	SetDefaultEventuallyTimeout(scale.Patience)
 	RunSpecs(t, "Ledger")
 }
 
@@ -57,7 +59,7 @@ var _ = Describe("The poster", func() {
 		DeferCleanup(func() {
 			b.Close()
 			server.Shutdown()
-			Eventually(func() error { return goleak.Find(leaks) }).WithTimeout(10e9).Should(Succeed())
+			Eventually(func() error { return goleak.Find(leaks) }).Should(Succeed())
 		})
 	})
 

@@ -265,7 +265,7 @@ var _ = Describe("starting", func() {
 		DescribeTable("waits for it", func(starting func(w http.ResponseWriter)) {
 			instead(starting, starting, starting, starting, starting, starting, nil)
 			done, stop := run()
-			Eventually(r.story).WithTimeout(10 * time.Second).Should(Equal([]string{"e0"}))
+			Eventually(r.story).Should(Equal([]string{"e0"}))
 			stop()
 			Eventually(done).Should(Receive(BeNil()))
 		},
@@ -281,7 +281,7 @@ var _ = Describe("starting", func() {
 			starting := answer(404, "404 Not Found")
 			instead(starting, starting, refused, refused, refused, refused, nil)
 			done, stop := run()
-			Eventually(r.story).WithTimeout(10 * time.Second).Should(Equal([]string{"e0"}))
+			Eventually(r.story).Should(Equal([]string{"e0"}))
 			stop()
 			Eventually(done).Should(Receive(BeNil()))
 		})
@@ -290,7 +290,7 @@ var _ = Describe("starting", func() {
 			instead(refused)
 			done, stop := run()
 			defer stop()
-			Eventually(done).WithTimeout(10 * time.Second).Should(Receive(SatisfyAll(
+			Eventually(done).Should(Receive(SatisfyAll(
 				MatchError(cfapi.ErrRefused), MatchError(ContainSubstring("correct the client id and secret")))))
 		},
 			Entry("with 401", refused),
@@ -323,12 +323,12 @@ var _ = Describe("starting", func() {
 		ctx, stop := context.WithCancel(context.Background())
 		done := make(chan error, 1)
 		go func() { done <- c.Run(ctx) }()
-		Eventually(good.story).WithTimeout(10 * time.Second).Should(Equal([]string{"gap app", "e0"}))
+		Eventually(good.story).Should(Equal([]string{"gap app", "e0"}))
 		Eventually(func() error { return c.Ready(good.name) }).Should(Succeed())
 		Expect(c.Ready(bad.name)).To(MatchError(ContainSubstring("global_auditor")))
 		Eventually(func() error { return c.Ready(down.name) }).Should(MatchError(ContainSubstring("refused")))
 		stop()
-		Eventually(done).WithTimeout(10 * time.Second).Should(Receive(BeNil()))
+		Eventually(done).Should(Receive(BeNil()))
 	})
 
 	It("warns when the clocks differ", func() {

@@ -143,8 +143,8 @@ var _ = Describe("appending to USAGE", func() {
 				done <- err
 			}()
 		}
-		Eventually(done).WithTimeout(20 * time.Second).Should(Receive(BeNil()))
-		Eventually(done).WithTimeout(20 * time.Second).Should(Receive(BeNil()))
+		Eventually(done).Should(Receive(BeNil()))
+		Eventually(done).Should(Receive(BeNil()))
 		Expect(r.story()).To(Equal(want(600)))
 	})
 

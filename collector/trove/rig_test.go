@@ -22,7 +22,7 @@ import (
 	"github.com/daybook-billing/daybook/internal/lab/scale"
 )
 
-const patience = time.Minute // a maximum, for a machine that does other things too
+const patience = scale.Patience
 
 // sharedBroker is the broker of the suite. It is started by the first spec that asks for it.
 var sharedBroker = sync.OnceValues(func() (*rabbit.Broker, error) {

@@ -5,13 +5,13 @@ import (
 	"errors"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 
 	"github.com/daybook-billing/daybook/internal/bus"
+	"github.com/daybook-billing/daybook/internal/lab/scale"
 )
 
 // large is messages of which the server sends two ahead.
@@ -246,11 +246,11 @@ var _ = Describe("Reading what is stored", func() {
 			meet = func() {
 				server.Shutdown()
 				startServer(bus.ServerConfig{DataDir: folder, Listen: strings.TrimPrefix(server.URL(), "nats://")})
-				Eventually(b.Check).WithContext(ctx).WithTimeout(20 * time.Second).Should(Succeed())
+				Eventually(b.Check).WithContext(ctx).Should(Succeed())
 				appended(ctx, b, "METERED", batch("metered", 50)[48:], bus.Expect{Last: 50})
 			}
 			Expect(latest(ctx, "metered.*")).To(HaveLen(50))
 			Expect(got[48:]).To(Equal([]string{"metered.48 51", "metered.49 52"}))
-		}, SpecTimeout(time.Minute))
+		}, SpecTimeout(scale.Patience))
 	})
 })

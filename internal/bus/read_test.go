@@ -12,6 +12,7 @@ import (
 
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
+	"github.com/daybook-billing/daybook/internal/lab/scale"
 )
 
 // operator is a plain connection, for what the bus itself does not offer.
@@ -173,7 +174,7 @@ var _ = Describe("A restart of the server", func() {
 		Eventually(func() error {
 			_, err := b.Append(ctx, "METERED", batch("metered", 1), bus.Expect{Last: 1000})
 			return err
-		}).WithTimeout(10 * time.Second).Should(MatchError(ContainSubstring("there is no connection")))
+		}).Should(MatchError(ContainSubstring("there is no connection")))
 		brief, cancel := context.WithTimeout(ctx, 10*time.Millisecond)
 		defer cancel()
 		var err error
@@ -186,7 +187,7 @@ var _ = Describe("A restart of the server", func() {
 		Expect(err).To(MatchError(context.DeadlineExceeded))
 
 		startServer(bus.ServerConfig{DataDir: folder, Listen: strings.TrimPrefix(first.URL(), "nats://")})
-		Eventually(b.Check).WithContext(ctx).WithTimeout(20 * time.Second).Should(Succeed())
+		Eventually(b.Check).WithContext(ctx).Should(Succeed())
 		appended(ctx, b, "METERED", batch("metered", 1000), bus.Expect{Filter: "metered.>", Last: 1000})
 		rest := []uint64{}
 		for len(rest) == 0 || rest[len(rest)-1] < 2000 {
@@ -194,7 +195,7 @@ var _ = Describe("A restart of the server", func() {
 		}
 		Expect(rest).To(Equal(upTo(rest[0], 2000)))
 		Expect(rest[0]).To(BeNumerically(">", 10))
-	}, SpecTimeout(time.Minute))
+	}, SpecTimeout(scale.Patience))
 })
 
 var _ = Describe("A message that a replica does not hold", func() {

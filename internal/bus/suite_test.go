@@ -12,10 +12,12 @@ import (
 
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
+	"github.com/daybook-billing/daybook/internal/lab/scale"
 )
 
 func TestBus(t *testing.T) {
 	RegisterFailHandler(Fail)
+	SetDefaultEventuallyTimeout(scale.Patience)
 	RunSpecs(t, "Bus")
 }
 
@@ -88,7 +90,7 @@ func reading(ctx context.Context, b *bus.Bus, stream string, from uint64, option
 
 func sequences(ctx context.Context, r *bus.Reader, n int) []uint64 {
 	GinkgoHelper()
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, scale.Patience)
 	defer cancel()
 	var got []uint64
 	for range n {

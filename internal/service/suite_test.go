@@ -6,10 +6,13 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	"go.uber.org/goleak"
+
+	"github.com/daybook-billing/daybook/internal/lab/scale"
 )
 
 func TestService(t *testing.T) {
 	RegisterFailHandler(Fail)
+	SetDefaultEventuallyTimeout(scale.Patience)
 	RunSpecs(t, "Service")
 }
 

@@ -19,11 +19,12 @@ import (
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
 	"github.com/daybook-billing/daybook/internal/bus/bustest"
+	"github.com/daybook-billing/daybook/internal/lab/scale"
 	"github.com/daybook-billing/daybook/internal/stage"
 )
 
-// patience is how long anything may take before a test fails, on a busy machine too.
-const patience = 2 * time.Minute
+// patience is the longest wait for an event, on a busy machine too.
+const patience = scale.Patience
 
 // must is for what has nothing to do with the subject of a test.
 func must[T any](v T, err error) T {

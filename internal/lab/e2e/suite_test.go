@@ -10,7 +10,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -20,7 +19,7 @@ import (
 
 // patience is how long anything may take before a test gives up. Nothing is expected to come near
 // it.
-const patience = 5 * time.Minute
+const patience = scale.Patience
 
 // daybook is the program, built by TestMain.
 var daybook string

@@ -19,6 +19,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 )
 
 // The variables.
@@ -35,6 +36,10 @@ const (
 	testSeeds  = 20
 	testKills  = 3
 )
+
+// Patience is the longest wait for an event, on a machine with other work, too. No test comes near
+// it unless something hangs.
+const Patience = 5 * time.Minute
 
 // NotShort is the reason of a test left out with -short.
 const NotShort = "runs a broker or kills processes, or takes long: left out with -short"
