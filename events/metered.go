@@ -118,16 +118,17 @@ const (
 	AnomalyDeleteWithoutCreate = "delete_without_create" // held, not billed
 	AnomalyFailedBuild         = "failed_build"          // not billed
 	AnomalyUnknownVolume       = "unknown_volume"        // held, not billed
-	// not seen any more while others are; ended where it was seen last, for the time being
+	// AnomalySilent: not seen any more while others are; ended where it was seen last, for now
 	AnomalySilent      = "silent"
 	AnomalyAfterDelete = "after_delete" // evidence of life after the deletion
-	// about a closed and folded month; held for an operator
+	// AnomalyClosedPeriod: about a closed and folded month; held for an operator
 	AnomalyClosedPeriod = "closed_period"
-	// METERED contradicts itself; nothing was charged twice or reversed
+	// AnomalyInconsistent: METERED contradicts itself; nothing was charged twice or reversed
 	AnomalyInconsistent = "inconsistent"
-	// a time long before an earlier fact's, or a deletion before the creation
+	// AnomalyClock: a time long before an earlier fact's, or a deletion before the creation
 	AnomalyClock = "clock"
-	// a resize, perhaps of another volume than it names; a replica may be larger than billed
+	// AnomalyReplicaResize: a resize, perhaps of another volume than it names; a replica may be
+	// larger than billed
 	AnomalyReplicaResize = "replica_resize"
 	AnomalyUnknownHold   = "unknown_hold" // a decision about a hold that is not listed
 	AnomalyUnreadable    = "unreadable"   // neither a fact nor a catalogue, or damaged

@@ -152,7 +152,7 @@ func AppendOnce(ctx context.Context, to Appender, stream string, limits Limits, 
 func (f *Failure) count(ctx context.Context, limits Limits) error {
 	f.unread = nil
 	conflict := f.Conflict()
-	exhausted := false
+	var exhausted bool
 	if conflict {
 		f.Conflicts++
 		exhausted = f.Conflicts > limits.Conflicts
