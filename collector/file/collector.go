@@ -31,7 +31,7 @@ type Collector struct {
 	quarantine *quarantine.Writer
 	origins    map[string]string    // ce-source by source
 	newest     map[string]time.Time // of the facts in the input, by source
-	said       map[string]time.Time // horizons that are known to be stored, by source
+	published  map[string]time.Time // the last horizon in USAGE, as far as known, by source
 	r          Report
 
 	report atomic.Pointer[Report]
@@ -55,10 +55,10 @@ func New(cfg Config, deps Deps) (*Collector, error) {
 			Store: deps.Store, Foundation: cfg.Foundation, Known: appender.NewAll(cfg.MaxKnown),
 			Retry: cfg.Retry, Log: deps.Log,
 		}),
-		origins: map[string]string{},
-		newest:  map[string]time.Time{},
-		said:    map[string]time.Time{},
-		r:       Report{Ignored: map[string]int{}, Horizon: map[string]time.Time{}},
+		origins:   map[string]string{},
+		newest:    map[string]time.Time{},
+		published: map[string]time.Time{},
+		r:         Report{Ignored: map[string]int{}, Horizon: map[string]time.Time{}},
 	}
 	for _, source := range []string{events.SourceCF, events.SourceTrove} {
 		c.origins[source] = collector.Origin(source, cfg.Foundation)
@@ -67,13 +67,13 @@ func New(cfg Config, deps Deps) (*Collector, error) {
 	return c, nil
 }
 
-// Report returns what has been done, as of the last batch. It may be called at any time.
+// Report returns the state of the run as of the last batch. It may be called at any time.
 func (c *Collector) Report() Report { return *c.report.Load() }
 
-// Run collects the input and returns at its end, or when the context ends: then it stores what it
-// has read, for at most Config.Drain, and returns the context's error, or nil when it was
-// following. A line that cannot be understood is no error; a file that cannot be read is, before
-// anything is stored if it cannot be opened.
+// Run collects the input and returns at its end, or when the context ends: then it stores the lines
+// read so far, for at most Config.Drain, and returns the context's error, or nil when it was
+// following. A line without a known meaning is no error, an unreadable file is. All files are
+// opened before anything is stored.
 func (c *Collector) Run(ctx context.Context) error {
 	inputs, err := open(ctx, c.cfg.Files, c.cfg.Follow, c.deps.Stdin)
 	if err != nil {
@@ -133,7 +133,7 @@ func (c *Collector) collect(ctx context.Context, inputs []*input) error {
 		if err := c.flush(ctx); err != nil {
 			return err
 		}
-		if err := c.horizons(ctx); err != nil {
+		if err := c.publishHorizons(ctx); err != nil {
 			return err
 		}
 		if !waiting {
@@ -145,8 +145,8 @@ func (c *Collector) collect(ctx context.Context, inputs []*input) error {
 	}
 }
 
-// stopped stores what was read before an input failed; without a horizon, because the input is not
-// complete.
+// stopped stores the lines before the failure of an input; without a horizon, because the input is
+// not complete.
 func (c *Collector) stopped(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return err // Run does it
@@ -154,7 +154,7 @@ func (c *Collector) stopped(ctx context.Context, err error) error {
 	return errors.Join(err, c.flush(ctx))
 }
 
-// drainInput takes lines until there are no more. The error is never nil: errDry, io.EOF, or a
+// drainInput reads lines until there are no more. The error is never nil: errDry, io.EOF, or a
 // failure.
 func (c *Collector) drainInput(ctx context.Context, in *input) error {
 	again, err := in.rewound()
@@ -169,7 +169,7 @@ func (c *Collector) drainInput(ctx context.Context, in *input) error {
 		if err != nil {
 			return err
 		}
-		if err := c.take(in, line, excess); err != nil {
+		if err := c.handle(in, line, excess); err != nil {
 			return fmt.Errorf("%s:%d: %w", in.name, in.line, err)
 		}
 		if c.usage.Full() || c.quarantine.Full() {
@@ -183,8 +183,8 @@ func (c *Collector) drainInput(ctx context.Context, in *input) error {
 	}
 }
 
-// take makes of a line what it is.
-func (c *Collector) take(in *input, line []byte, excess int) error {
+// handle makes a line a fact, ignores it, or quarantines it.
+func (c *Collector) handle(in *input, line []byte, excess int) error {
 	if len(bytes.TrimSpace(line)) == 0 && excess == 0 {
 		return nil
 	}
@@ -251,8 +251,8 @@ func (c *Collector) fact(in *input, line []byte, u *events.Usage) error {
 	return nil
 }
 
-// reject quarantines a line. The id is made of the line's number and content, so that the same file
-// under another name is the same.
+// reject quarantines a line. The id is made of the line's number and content: the same file under
+// another name has the same ids.
 func (c *Collector) reject(in *input, source string, line []byte, excess int, reason error) {
 	c.r.Quarantined++
 	sum := sha256.Sum256(line)
@@ -280,9 +280,9 @@ func (c *Collector) flush(ctx context.Context) error {
 	return err
 }
 
-// horizons says, for every source that the input had facts of, how far it has been collected, if
-// that is later than what was said before. It comes behind everything that it covers.
-func (c *Collector) horizons(ctx context.Context) error {
+// publishHorizons publishes a horizon for every source in the input, unless USAGE has a later one.
+// Everything that it covers is stored before.
+func (c *Collector) publishHorizons(ctx context.Context) error {
 	for _, source := range []string{events.SourceCF, events.SourceTrove} {
 		at, ok := c.newest[source]
 		if !ok {
@@ -291,10 +291,10 @@ func (c *Collector) horizons(ctx context.Context) error {
 		if c.cfg.Horizon != nil {
 			at = c.cfg.Horizon.UTC()
 		}
-		if !at.After(c.said[source]) {
+		if !at.After(c.published[source]) {
 			continue
 		}
-		if err := c.horizon(ctx, source, at); err != nil {
+		if err := c.publishHorizon(ctx, source, at); err != nil {
 			return err
 		}
 	}
@@ -302,11 +302,11 @@ func (c *Collector) horizons(ctx context.Context) error {
 	return nil
 }
 
-func (c *Collector) horizon(ctx context.Context, source string, at time.Time) error {
+func (c *Collector) publishHorizon(ctx context.Context, source string, at time.Time) error {
 	subject := events.UsageHorizonSubject(source, c.cfg.Foundation)
 	later := func(ctx context.Context) (bool, error) {
 		before, err := horizons.Last(ctx, c.deps.Store, source, c.cfg.Foundation)
-		c.said[source] = before.Time
+		c.published[source] = before.Time
 		return at.After(before.Time), err
 	}
 	if wanted, err := later(ctx); err != nil || !wanted {
@@ -326,10 +326,10 @@ func (c *Collector) horizon(ctx context.Context, source string, at time.Time) er
 		h.AppendJSON(c.usage.Buffer()))
 	stored, _, err := c.usage.Flush(ctx, later)
 	if err != nil {
-		c.usage.Clear() // what is stored when the run is stopped is facts alone
+		c.usage.Clear() // a stopped run stores facts alone
 	}
 	if stored > 0 {
-		c.said[source], c.r.Horizon[source] = at, at
+		c.published[source], c.r.Horizon[source] = at, at
 	}
 	return err
 }

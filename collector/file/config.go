@@ -1,6 +1,7 @@
 package file
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -13,7 +14,7 @@ import (
 
 // Limits of the file collector.
 const (
-	// MaxLine is the longest line that is read, in bytes. What is longer is quarantined, cut.
+	// MaxLine is the greatest length of a line, in bytes. A longer line is quarantined, cut.
 	MaxLine = 1 << 20
 
 	maxIgnored = 1000
@@ -22,58 +23,62 @@ const (
 // DefaultFoundation is the default of Config.Foundation.
 const DefaultFoundation = "file"
 
-// Config is what the file collector is told. The zero value of a field means its default.
+// The defaults of Config.
+const (
+	defaultStdinName = "standard input"
+	defaultPoll      = time.Second
+	defaultMaxKnown  = 50_000_000
+	defaultRetry     = 200 * time.Millisecond
+	defaultDrain     = 10 * time.Second
+)
+
+// Config has the settings of a file collector. The zero value of a field means its default.
 type Config struct {
-	// Foundation names the platform that the events are of, and is part of every subject and id.
-	// DefaultFoundation by default.
+	// Foundation names the platform of the events, and is part of every subject and id. Default:
+	// DefaultFoundation.
 	Foundation string
-	// Files are read in order, as one input. "-" is standard input; names that end in ".gz" are
+	// Files are read in order, as one input. "-" is standard input; a name with the ending ".gz" is
 	// decompressed.
 	Files []string
-	// StdinName is what standard input is called in the quarantine and in messages. Default:
-	// "standard input".
+	// StdinName is the name of standard input in the quarantine and in messages. Default: "standard
+	// input".
 	StdinName string
-	// Follow keeps reading what is appended to the files, until Run's context ends. An incomplete
-	// last line waits. A file that was made shorter is read again from its start; one that was
-	// replaced under its name is not noticed. Compressed files and standard input are read to their
-	// end.
+	// Follow keeps reading additions to the files, until Run's context ends. An incomplete last
+	// line waits. A file that became shorter is read again from its start; a file replaced under
+	// its name is not noticed. Compressed files and standard input are read to their end.
 	Follow bool
-	// Poll is how often followed files are looked at. Default: 1 s.
+	// Poll is the interval of looks at followed files. Default: 1 s.
 	Poll time.Duration
-	// Horizon is up to when the input is complete, for every source in it. Default: the newest time
-	// in the input, per source.
+	// Horizon is the time up to which the input is complete, for every source in it. Default: the
+	// newest time in the input, per source.
 	Horizon *time.Time
-	// MaxKnown limits the ids that are kept in memory, about 30 bytes each: more facts of one
-	// foundation than that cannot be told apart, and Run refuses. Default: 50,000,000.
+	// MaxKnown limits the ids in memory, about 30 bytes each. Run refuses a foundation with more
+	// facts, because it could not tell them apart. Default: 50,000,000.
 	MaxKnown int
 	// Retry is the wait after the first append with an unknown outcome; it doubles up to 5 s.
 	// Default: 200 ms.
 	Retry time.Duration
-	// Drain is how long Run goes on storing what it has read when its context has ended. Default:
-	// 10 s.
+	// Drain is the longest time in which Run stores the lines read so far after its context has
+	// ended. Default: 10 s.
 	Drain time.Duration
 }
 
 func (c Config) withDefaults() Config {
-	if c.Foundation == "" {
-		c.Foundation = DefaultFoundation
-	}
-	if c.StdinName == "" {
-		c.StdinName = "standard input"
-	}
-	if c.Poll <= 0 {
-		c.Poll = time.Second
-	}
-	if c.MaxKnown <= 0 {
-		c.MaxKnown = 50_000_000
-	}
-	if c.Retry <= 0 {
-		c.Retry = 200 * time.Millisecond
-	}
-	if c.Drain <= 0 {
-		c.Drain = 10 * time.Second
-	}
+	c.Foundation = cmp.Or(c.Foundation, DefaultFoundation)
+	c.StdinName = cmp.Or(c.StdinName, defaultStdinName)
+	c.Poll = positive(c.Poll, defaultPoll)
+	c.MaxKnown = positive(c.MaxKnown, defaultMaxKnown)
+	c.Retry = positive(c.Retry, defaultRetry)
+	c.Drain = positive(c.Drain, defaultDrain)
 	return c
+}
+
+// positive is a setting, or its default when the setting is not above zero.
+func positive[T int | time.Duration](setting, otherwise T) T {
+	if setting > 0 {
+		return setting
+	}
+	return otherwise
 }
 
 func (c Config) validate() error {
@@ -95,14 +100,14 @@ func (c Config) validate() error {
 	return nil
 }
 
-// Deps are what the file collector works with. Only Store is required.
+// Deps are the file collector's connections. Only Store is required.
 type Deps struct {
 	Store Store
 	Log   *slog.Logger
 	Stdin io.Reader
-	// Now is the clock for the ce-time of quarantined input, which has no time of its own.
+	// Now is the clock for the ce-time of quarantined input, for want of a time of its own.
 	Now func() time.Time
-	// Progress is called with the state of things after every batch and at the end, from Run's
+	// Progress is called with the report after every batch and at the end, from Run's
 	// goroutine: the hook for metrics and progress bars.
 	Progress func(Report)
 }
@@ -123,17 +128,17 @@ func (d Deps) withDefaults() Deps {
 	return d
 }
 
-// Report says what a run did.
+// Report counts the work of a run.
 type Report struct {
-	Files       int      // inputs that were opened
+	Files       int      // opened inputs
 	Empty       []string // inputs without any event
-	Lines       int      // lines that were not blank
-	Facts       int      // lines that are facts, stored now or before
-	Stored      int      // facts that this run stored
-	Known       int      // facts that were in USAGE, or in the input before
+	Lines       int      // lines without the blank ones
+	Facts       int      // facts in the input, stored now or before
+	Stored      int      // facts stored by this run
+	Known       int      // facts in USAGE, or earlier in the input, before
 	Ignored     map[string]int
-	Quarantined int                  // lines that could not be understood, stored now or before
-	Horizon     map[string]time.Time // horizons that this run stored, by source
+	Quarantined int                  // quarantined lines, stored now or before
+	Horizon     map[string]time.Time // horizons stored by this run, by source
 }
 
 func (r *Report) clone() Report {

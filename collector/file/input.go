@@ -16,7 +16,7 @@ import (
 	"github.com/daybook-billing/daybook/collector"
 )
 
-// errDry says that a followed input has nothing more at the moment.
+// errDry is the end of a followed input for the moment.
 var errDry = errors.New("nothing more yet")
 
 const bufferSize = 256 << 10
@@ -30,13 +30,13 @@ type input struct {
 	read int64 // bytes taken from a tail
 
 	line    uint32 // of the last complete line
-	events  int    // lines that were not blank
+	events  int    // lines without the blank ones
 	partial []byte // the beginning of a line, at most MaxLine bytes
 	excess  int    // how many more bytes the line has
 	ended   bool
 }
 
-// open opens all inputs, so that what cannot be read is known before anything is stored.
+// open opens all inputs: an unreadable one shows before anything is stored.
 func open(ctx context.Context, names []string, follow bool, stdin io.Reader) (_ []*input, err error) {
 	var inputs []*input
 	defer func() {
@@ -60,7 +60,7 @@ func open(ctx context.Context, names []string, follow bool, stdin io.Reader) (_ 
 }
 
 func openFile(name string, follow bool) (*input, error) {
-	f, err := os.Open(name) //nolint:gosec // reading the files that the user names is the purpose
+	f, err := os.Open(name) //nolint:gosec // reading the named files is the purpose
 	if err != nil {
 		return nil, fmt.Errorf("cannot read the input: %w", err)
 	}
@@ -99,9 +99,9 @@ func closeAll(inputs []*input) {
 	}
 }
 
-// next returns the next line without its end, and how many bytes of it were left out because it is
-// longer than MaxLine. The line is valid until the next call. The error is errDry, io.EOF, or what
-// reading failed with.
+// next returns the next line without its end, cut to MaxLine bytes; excess is the number of bytes
+// cut off. The line is valid until the next call. The error is errDry, io.EOF, or that of a failed
+// read.
 func (in *input) next() (line []byte, excess int, err error) {
 	for {
 		piece, err := in.buf.ReadSlice('\n')
@@ -145,7 +145,7 @@ func (in *input) finish(line []byte, excess int) []byte {
 	return line
 }
 
-// rewound reports that a followed file has become shorter than what was read of it, and goes back
+// rewound reports that a followed file has become shorter than the part read of it, and goes back
 // to its start.
 func (in *input) rewound() (bool, error) {
 	if !in.tail {
@@ -172,10 +172,10 @@ type Line struct {
 	Data   []byte // without its end; valid until the next line
 }
 
-// Lines reads one input line by line, for those who store nothing: "-" is stdin, names that end in
-// ".gz" are decompressed, blank lines are passed over. It ends with an error when the input cannot
-// be opened or read on; a line longer than MaxLine comes cut, with a *collector.InputError, and the
-// lines after it follow.
+// Lines reads one input line by line, for callers that store nothing: "-" is stdin, a name with the
+// ending ".gz" is decompressed, blank lines are passed over. It ends with an error when the input
+// cannot be opened or read on. A line longer than MaxLine comes cut, with a *collector.InputError,
+// and the lines after it follow.
 func Lines(ctx context.Context, name string, stdin io.Reader) iter.Seq2[Line, error] {
 	return func(yield func(Line, error) bool) {
 		inputs, err := open(ctx, []string{name}, false, stdin)

@@ -5,14 +5,14 @@ import (
 	"io"
 )
 
-// pump reads standard input, whose reads cannot be interrupted, in a goroutine of its own. The
-// goroutine ends with the input, or with the first read that returns after the context has ended.
+// pump reads standard input in a goroutine of its own, because reads of it cannot be interrupted.
+// The goroutine ends with the input, or with the first read to return after the context has ended.
 type pump struct {
 	ctx    context.Context //nolint:containedctx // io.Reader has no place for it
 	chunks chan []byte
 	err    error // why chunks was closed
 	rest   []byte
-	poll   bool // say errDry instead of waiting
+	poll   bool // errDry instead of waiting
 }
 
 func newPump(ctx context.Context, r io.Reader, poll bool) *pump {

@@ -12,7 +12,7 @@ type Store interface {
 	horizons.Reader
 }
 
-// OnBus is the Store that a bus makes.
+// OnBus makes a Store of a bus.
 func OnBus(b *bus.Bus) Store { return busStore{appender.OnBus(b), b} }
 
 type busStore struct {
