@@ -5,7 +5,7 @@ import (
 	"sync"
 )
 
-// Limits of one document; what exceeds them is refused.
+// Limits of one document; a larger one is refused.
 const (
 	MaxDepth = 64
 	MaxNodes = 100_000
@@ -14,7 +14,7 @@ const (
 // Kind is the type of a JSON value.
 type Kind uint8
 
-// The kinds. Missing is the kind of a value that is not there.
+// The kinds. Missing is the kind of an absent value.
 const (
 	Missing Kind = iota
 	Null
@@ -41,7 +41,7 @@ type node struct {
 type Document struct {
 	src   []byte
 	nodes []node
-	// text and other are for ParseText: the one holds the text that is parsed, the other the next.
+	// text and other are for ParseText: the one holds the text under way, the other the next.
 	text, other []byte
 }
 
@@ -57,7 +57,7 @@ func Borrow() *Document {
 	return d
 }
 
-// Return ends the use of a borrowed document and its values. A document that has grown large is not
+// Return ends the use of a borrowed document and its values. A large document is not
 // kept.
 func (d *Document) Return() {
 	if cap(d.nodes) > 4096 || cap(d.text)+cap(d.other) > 64<<10 {
@@ -67,7 +67,7 @@ func (d *Document) Return() {
 	pool.Put(d)
 }
 
-// ParseText parses the document anew: from the text of a string in it, which must be a JSON object.
+// ParseText parses the document anew, from the text of a string in it: a JSON object.
 // All values of the document end. An error is a *SyntaxError.
 func (d *Document) ParseText(of Value) error {
 	if of.Kind() != String {
@@ -80,7 +80,7 @@ func (d *Document) ParseText(of Value) error {
 		text = d.text
 	}
 	d.src, d.nodes = text, d.nodes[:0]
-	return d.scan() // what is in a string of a document is UTF-8
+	return d.scan() // every string of a document is UTF-8
 }
 
 // Value is a value in a document; the zero Value is missing. It is valid until the document is
@@ -163,7 +163,7 @@ func (v Value) Each(yield func(key []byte, member Value)) {
 	}
 }
 
-// key returns the decoded key, which is a part of the document unless it had escapes.
+// key returns the decoded key, a part of the document unless it had escapes.
 func (v Value) key() []byte {
 	n := &v.d.nodes[v.i]
 	switch {

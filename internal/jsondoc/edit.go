@@ -7,11 +7,11 @@ type Edit struct {
 	// Drop reports whether the member with this key is left out. Elements of arrays are always
 	// kept.
 	Drop func(key []byte) bool
-	// Text returns what a string value becomes; the same string keeps its token byte for byte.
+	// Text returns the new string value; the same string keeps its token byte for byte.
 	Text func(s string) string
 }
 
-// Append appends the value without white space between tokens, edited. Tokens that no edit changes
+// Append appends the value without white space between tokens, edited. Unchanged tokens
 // are copied byte for byte, and members keep their order.
 func (v Value) Append(b []byte, e Edit) []byte {
 	n := &v.d.nodes[v.i]
@@ -23,7 +23,7 @@ func (v Value) Append(b []byte, e Edit) []byte {
 		}
 		old := v.Text()
 		if s := e.Text(old); s != old {
-			return AppendText(b, s)
+			return appendText(b, s)
 		}
 		return append(b, v.Raw()...)
 	default:
@@ -53,7 +53,7 @@ func (v Value) Append(b []byte, e Edit) []byte {
 	return append(b, closing)
 }
 
-// ReplaceTexts returns the object with every string value replaced by what text makes of it, all
+// ReplaceTexts returns the object with every string value replaced by the result of text, all
 // other bytes verbatim, and whether anything changed. When nothing did, the result is Bytes.
 func (d *Document) ReplaceTexts(text func(s string) string) ([]byte, bool) {
 	var out []byte
@@ -69,7 +69,7 @@ func (d *Document) ReplaceTexts(text func(s string) string) ([]byte, bool) {
 			continue
 		}
 		out = append(out, d.src[from:n.start]...)
-		out = AppendText(out, s)
+		out = appendText(out, s)
 		from = n.end
 	}
 	if out == nil {

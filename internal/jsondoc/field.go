@@ -7,11 +7,11 @@ import (
 	"github.com/daybook-billing/daybook/events"
 )
 
-// MaxCount is the largest count that is accepted: Cloud Foundry's and Trove's columns are 32-bit
+// MaxCount is the largest accepted count: Cloud Foundry's and Trove's columns are 32-bit
 // signed integers.
 const MaxCount = 1<<31 - 1
 
-// FieldError is a field that is missing or not what it has to be.
+// FieldError is a missing or wrong field.
 type FieldError struct {
 	Path  string // as in state.current
 	Found string
@@ -23,14 +23,14 @@ func (e *FieldError) Error() string {
 	return fmt.Sprintf("%s: found %s, expected %s", e.Path, e.Found, e.Want)
 }
 
-// Reader reads fields and keeps the first error, so that a caller reads everything and asks once.
+// Reader reads fields and keeps the first error, and a caller asks for it once, at the end.
 // Each method takes the object, the object's own path ("" for the root) and the key.
 type Reader struct{ err error }
 
 // Err returns the first error, a *FieldError.
 func (r *Reader) Err() error { return r.err }
 
-// Fail records that the field is not what is wanted.
+// Fail records a wrong field.
 func (r *Reader) Fail(v Value, in, key, want string) {
 	if r.err != nil {
 		return
@@ -68,7 +68,7 @@ func (r *Reader) Text(of Value, in, key string) string {
 	return ""
 }
 
-// NeedText returns a string that must be there and not be empty.
+// NeedText returns a required string, not empty.
 func (r *Reader) NeedText(of Value, in, key string) string {
 	v := of.Get(key)
 	s := v.Text()
@@ -78,7 +78,7 @@ func (r *Reader) NeedText(of Value, in, key string) string {
 	return s
 }
 
-// ID returns an identifier that is a string or a whole number, and "" for null or nothing.
+// ID returns an identifier, a string or a whole number, and "" for null or nothing.
 func (r *Reader) ID(of Value, in, key string) string {
 	v := of.Get(key)
 	switch v.Kind() {
@@ -96,7 +96,7 @@ func (r *Reader) ID(of Value, in, key string) string {
 	return ""
 }
 
-// NeedID returns an identifier that must be there.
+// NeedID returns a required identifier.
 func (r *Reader) NeedID(of Value, in, key string) string {
 	s := r.ID(of, in, key)
 	if s == "" {
@@ -121,7 +121,7 @@ func (r *Reader) Count(of Value, in, key string) events.Count {
 	return events.Count{}
 }
 
-// NeedCount returns a whole number from 0 to MaxCount that must be there.
+// NeedCount returns a required whole number from 0 to MaxCount.
 func (r *Reader) NeedCount(of Value, in, key string) events.Count {
 	c := r.Count(of, in, key)
 	if !c.Known() {
@@ -132,7 +132,7 @@ func (r *Reader) NeedCount(of Value, in, key string) events.Count {
 
 const wantCount = "a whole number from 0 to 2147483647"
 
-// Describe says what a value is, for a person, in at most about 60 characters.
+// Describe describes a value for a person, in at most about 60 characters.
 func Describe(v Value) string {
 	switch v.Kind() {
 	case Null, Bool:

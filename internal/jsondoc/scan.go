@@ -9,8 +9,8 @@ import (
 	"unicode/utf8"
 )
 
-// Parse reads src, which must be one JSON object with nothing but white space around it. An error
-// is a *SyntaxError. The document keeps src, which must not change while the document is in use.
+// Parse reads src: one JSON object with nothing but white space around it. An error is a
+// *SyntaxError. The document keeps src; it must not change while the document is in use.
 func (d *Document) Parse(src []byte) error {
 	d.src, d.nodes = src, d.nodes[:0]
 	if len(src) > math.MaxInt32 {
@@ -22,7 +22,7 @@ func (d *Document) Parse(src []byte) error {
 	return d.scan()
 }
 
-// scan reads src, which is UTF-8.
+// scan reads src, valid UTF-8.
 func (d *Document) scan() error {
 	src := d.src
 	s := scanner{d: d, src: src}

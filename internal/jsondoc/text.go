@@ -117,7 +117,7 @@ func hex4(src []byte, i int) (rune, bool) {
 	return r, true
 }
 
-// unquote decodes the inside of a string that text has passed.
+// unquote decodes the inside of a string after text has passed it.
 func unquote(src []byte, escaped bool) string {
 	if !escaped {
 		return string(src)
@@ -125,10 +125,10 @@ func unquote(src []byte, escaped bool) string {
 	return string(appendUnquoted(make([]byte, 0, len(src)+8), src))
 }
 
-// appendUnquoted appends what the inside of a string means that text has passed. The two do not
-// overlap.
+// appendUnquoted appends the meaning of the inside of a string after text has passed it. The two do
+// not overlap.
 func appendUnquoted(b, src []byte) []byte {
-	b = slices.Grow(b, len(src)+8) // no escape is shorter than what it means; a word is written whole
+	b = slices.Grow(b, len(src)+8) // no escape is shorter than its meaning; a word is written whole
 	n := len(b)
 	to := b[:cap(b)]
 	for i := 0; i < len(src); {
@@ -159,7 +159,7 @@ func appendUnquoted(b, src []byte) []byte {
 	return b[:n]
 }
 
-// meant is the character that a backslash and c stand for.
+// meant is the character for a backslash and c.
 func meant(c byte) byte {
 	switch c {
 	case 'b':
@@ -176,7 +176,7 @@ func meant(c byte) byte {
 	return c
 }
 
-// unicodeEscape decodes the \u sequence that src begins with; a surrogate pair is one.
+// unicodeEscape decodes the \u sequence at the start of src; a surrogate pair is one.
 func unicodeEscape(src []byte) (r rune, length int) {
 	r, _ = hex4(src, 2)
 	if !utf16.IsSurrogate(r) {
@@ -186,8 +186,8 @@ func unicodeEscape(src []byte) (r rune, length int) {
 	return utf16.DecodeRune(r, low), 12
 }
 
-// AppendText appends s as a JSON string. Bytes that are not UTF-8 become U+FFFD.
-func AppendText(b []byte, s string) []byte {
+// appendText appends s as a JSON string. Bytes that are not UTF-8 become U+FFFD.
+func appendText(b []byte, s string) []byte {
 	const hexDigits = "0123456789abcdef"
 	b = append(b, '"')
 	for _, r := range s {
