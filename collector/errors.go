@@ -7,12 +7,11 @@ import (
 	"github.com/daybook-billing/daybook/events"
 )
 
-// SourceUnknown stands for the source of an input that names none.
+// SourceUnknown is the source of an input without a sign of one.
 const SourceUnknown = "unknown"
 
-// ErrIgnored is wrapped by the error, an *IgnoredError, for an input that says nothing about usage:
-// a notification of another service, or of Trove about something else. Such an input is counted and
-// passed over.
+// ErrIgnored is wrapped by the error, an *IgnoredError, for an input without usage: a notification
+// of another service, or of Trove about something else. Such an input is counted and passed over.
 var ErrIgnored = errors.New("the notification says nothing about usage")
 
 // IgnoredError names the event type of an ignored input.

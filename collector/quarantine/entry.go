@@ -30,7 +30,7 @@ type Reader interface {
 		yield func(m *bus.Stored) error) (last uint64, err error)
 }
 
-// List gives yield the entries that the filter selects, in order, up to the end of QUARANTINE at
+// List gives yield the selected entries, in order, up to the end of QUARANTINE at
 // the time of the call. An error of yield ends it and is returned as it is.
 func List(ctx context.Context, r Reader, f Filter, yield func(*Entry) error) error {
 	_, err := r.Each(ctx, events.StreamQuarantine, 1, bus.End, bus.ReadOptions{}, func(m *bus.Stored) error {

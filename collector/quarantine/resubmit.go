@@ -41,11 +41,11 @@ type Resubmitted struct {
 // Rules are the collectors' knowledge of input.
 type Rules struct {
 	// Normalise turns an input into a fact of the foundation; its error wraps collector.ErrIgnored
-	// for an input that says nothing about usage. It is file.Normalise.
+	// for an input without usage. It is file.Normalise.
 	Normalise func(foundation string, raw []byte) (events.Usage, error)
 	// End finds the last fact of a Cloud Foundry list. It is cf.End.
 	End func(ctx context.Context, foundation, list string) (guid string, sequence uint64, err error)
-	// AtEnd places a Cloud Foundry event whose position is not known behind every fact of its list.
+	// AtEnd places a Cloud Foundry event without a known position behind every fact of its list.
 	// Without it such an event is refused.
 	AtEnd bool
 }
@@ -57,7 +57,7 @@ type Store interface {
 	Get(ctx context.Context, stream string, seq uint64) (bus.Stored, error)
 }
 
-// OnBus is the Store that a bus makes.
+// OnBus makes a Store of a bus.
 func OnBus(b *bus.Bus) Store { return busStore{appender.OnBus(b), b} }
 
 type busStore struct {

@@ -11,31 +11,33 @@ import (
 	"github.com/daybook-billing/daybook/internal/redact"
 )
 
-// maxLogged is the number of inputs that a Writer logs one by one.
+// maxLogged is the number of inputs logged one by one.
 const maxLogged = 20
 
 // Options are a Writer's settings. Retry and LogEvery may be left out.
 type Options struct {
 	Store      appender.Store
 	Foundation string
-	// Source is the source of all inputs; empty for a collector of several, which names it in each.
+	// Source is the source of all inputs; empty for a collector of several: each input names its
+	// own.
 	Source string
 	// Known has the ids in QUARANTINE.
 	Known appender.Set
 	// Retry is appender.Options.Retry.
 	Retry time.Duration
 	Log   *slog.Logger
-	// LogEvery is the time after which the next 20 inputs are logged, by Input.At. Default: never.
+	// LogEvery is the time, by Input.At, between two series of 20 logged inputs. Default: one
+	// series.
 	LogEvery time.Duration
 }
 
 // Input is one input on its way to QUARANTINE.
 type Input struct {
-	ID      string // made of the input's content or position, so that the same input has the same id
+	ID      string // made of content or position: the same input has the same id
 	Source  string // default: Options.Source
 	File    string // origin of the input
 	Line    uint32 // in the file, from 1
-	AfterID string // id of the fact that the input follows in its list
+	AfterID string // id of the fact before the input in its list
 	Reason  error  // Put removes its secrets
 	Text    string // the input, without secrets (package redact)
 	At      time.Time
@@ -43,7 +45,7 @@ type Input struct {
 }
 
 // Writer appends inputs to QUARANTINE, each once by its id. It is for one goroutine. Learn or Start
-// comes first; Put fills the batch that Flush stores.
+// comes first; Put fills a batch, Flush stores it.
 type Writer struct {
 	*appender.Appender
 	o        Options

@@ -24,8 +24,8 @@ type Overview struct {
 	Gaps   []Gap `json:"gaps"`
 	// GapsOmitted counts older gaps.
 	GapsOmitted int `json:"gaps_omitted,omitempty"`
-	// Unreadable has the newest messages of USAGE that the projector could not read. They are on no
-	// bill.
+	// Unreadable has the newest messages of USAGE without a meaning to the projector. They are on
+	// no bill.
 	Unreadable        []string `json:"unreadable,omitempty"`
 	UnreadableOmitted int      `json:"unreadable_omitted,omitempty"`
 }
@@ -50,9 +50,9 @@ type Bus interface {
 }
 
 // Gather puts the collectors' statuses together with the horizons and gaps of USAGE and the
-// unreadable messages that METERED reports, for one foundation, or for all where it is empty. now
-// is the moment that ages are counted to. The part that could be read is returned with an error,
-// too. A message of somebody else's among Daybook's is in the error and hides no other.
+// unreadable messages reported in METERED, for one foundation, or for all where it is empty. now is
+// the end of all ages. With an error Gather returns the part of the answer before it. A message of
+// somebody else's among Daybook's is in the error and hides no other.
 func Gather(ctx context.Context, b Bus, foundation string, now time.Time) ([]*Overview, error) {
 	g := gathering{foundation: foundation}
 	statuses, unread := Read(ctx, b)
@@ -155,11 +155,11 @@ func (g *gathering) unreadable(ctx context.Context, b Bus) error {
 	return err
 }
 
-// quiet is the silence of a collector that is worth mentioning; a collector that polls seldom has
+// quiet is the silence of a collector worth mentioning; a collector with a slow schedule has
 // three polls.
 const quiet = 15 * time.Minute
 
-// age brings a status up to date: a collector that has stopped falls behind without a new status.
+// age brings a status up to date: a stopped collector falls behind without a new status.
 func (s *Status) age(now time.Time) {
 	silence := now.Sub(s.Updated)
 	if silence < 0 {

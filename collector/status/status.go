@@ -1,6 +1,6 @@
-// Package status is how a collector tells how it is doing, and how that is read: one small JSON
-// object for each collector in the object store bucket "daybook-status". Nothing is derived from
-// it; what was collected stands in USAGE.
+// Package status writes and reads the state of health of collectors: one small JSON object for each
+// collector in the object store bucket "daybook-status". Nothing is derived from it; the collected
+// facts are in USAGE.
 package status
 
 import (
@@ -15,49 +15,49 @@ import (
 	"github.com/daybook-billing/daybook/events"
 )
 
-// Bucket is the object store that statuses are in.
+// Bucket is the object store of statuses.
 const Bucket = "daybook-status"
 
 // MinInterval is the least time between two writes of one status.
 const MinInterval = 10 * time.Second
 
-// Stopped is the problem of a collector that has come to its end in order.
+// Stopped is the problem of a collector after an orderly end.
 const Stopped = "stopped"
 
 const (
-	// heartbeat is how often a status that has not changed is written all the same: its time tells
-	// that the collector runs.
+	// heartbeat is the interval of writes of an unchanged status: its time shows that the collector
+	// runs.
 	heartbeat = time.Minute
-	// putTime is how long writing a status may take: collecting waits for it.
+	// putTime is the longest time for writing a status: collecting waits for it.
 	putTime = 2 * time.Second
 )
 
-// Status is how one collector is doing.
+// Status is the state of health of one collector.
 type Status struct {
 	Source     string    `json:"source"`
 	Foundation string    `json:"foundation"`
 	Collector  string    `json:"collector,omitempty"`
 	Updated    time.Time `json:"updated"` // by the collector's clock
-	// Problem is what keeps it from collecting just now; empty when nothing does.
+	// Problem keeps the collector from collecting just now; empty without one.
 	Problem string `json:"problem,omitempty"`
 
-	LastPoll time.Time `json:"last_poll,omitzero"` // the last one that went well; for a queue: when something came
-	// LastError stays when all is well again.
+	LastPoll time.Time `json:"last_poll,omitzero"` // the last successful one; for a queue: the last delivery
+	// LastError stays after a recovery.
 	LastError     string    `json:"last_error,omitempty"`
 	LastErrorTime time.Time `json:"last_error_time,omitzero"`
 
 	Horizon time.Time `json:"horizon,omitzero"`
-	// LagSeconds is how far the horizon was behind the platform's clock, or for want of one behind
+	// LagSeconds is the distance of the horizon from the platform's clock, or for want of one from
 	// ours.
 	LagSeconds int64 `json:"lag_seconds"`
 	// ScheduleSeconds is the time from one poll to the next; 0 where nothing is polled.
 	ScheduleSeconds int64  `json:"schedule_seconds,omitempty"`
 	Lists           []List `json:"lists,omitempty"`
-	// Details are what else is worth knowing, by name: reconnects, unbound_since.
+	// Details are further facts by name: reconnects, unbound_since.
 	Details map[string]string `json:"details,omitempty"`
 }
 
-// List is one of several lists that a collector reads.
+// List is one of a collector's lists.
 type List struct {
 	Name       string    `json:"name"`
 	CursorGUID string    `json:"cursor_guid,omitempty"`
@@ -65,7 +65,7 @@ type List struct {
 	Horizon    time.Time `json:"horizon,omitzero"`
 }
 
-// Name is the name of the object that the status is in.
+// Name is the name of the status's object.
 func (s *Status) Name() string {
 	name := events.Token(s.Source) + "." + events.Token(s.Foundation)
 	if s.Collector != "" {
@@ -81,7 +81,7 @@ type Store interface {
 }
 
 // Writer writes the status of one collector when it has changed, and not too often. It is safe for
-// concurrent use, and has no goroutine: what came too early is written with the next call.
+// concurrent use, and has no goroutine: an early update is written with the next call.
 type Writer struct {
 	store Store
 	log   *slog.Logger
@@ -96,12 +96,12 @@ type Writer struct {
 	failed  bool
 }
 
-// NewWriter makes a writer. Only what changes has to be set later: first has the names.
+// NewWriter makes a writer. first has the names; updates set the rest.
 func NewWriter(store Store, log *slog.Logger, now func() time.Time, first Status) *Writer {
 	return &Writer{store: store, log: log, now: now, current: first}
 }
 
-// Current is the status as it was set last.
+// Current is the status after the last update.
 func (w *Writer) Current() Status {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -109,8 +109,8 @@ func (w *Writer) Current() Status {
 }
 
 // Update changes the status and writes it, unless it was written within MinInterval and has no
-// other problem now. A status that cannot be written is logged once, and is no error: nothing
-// depends on it.
+// other problem now. A failed write is logged once, and is no error: nothing depends on the
+// status.
 func (w *Writer) Update(ctx context.Context, change func(s *Status)) {
 	w.mu.Lock()
 	problem := w.current.Problem
@@ -126,7 +126,7 @@ func (w *Writer) Update(ctx context.Context, change func(s *Status)) {
 	w.write(ctx, changed)
 }
 
-// Flush writes what has not been written yet, at the end.
+// Flush writes a pending update, at the end.
 func (w *Writer) Flush(ctx context.Context) {
 	w.writing.Lock()
 	defer w.writing.Unlock()
@@ -173,8 +173,8 @@ type Reader interface {
 	GetObject(ctx context.Context, bucket, name string) ([]byte, error)
 }
 
-// Read returns all statuses, in the order of their names. One that cannot be read is in the error,
-// and the others are returned.
+// Read returns all statuses, in the order of their names. An unreadable one is in the error, and
+// the others are returned.
 func Read(ctx context.Context, r Reader) ([]Status, error) {
 	names, err := r.ListObjects(ctx, Bucket)
 	if err != nil {

@@ -1,9 +1,9 @@
-// Package redact removes secrets from what collectors read, before anything of it is stored or
+// Package redact removes secrets from the input of collectors, before anything of it is stored or
 // logged.
 //
-//   - URL is for a value that is a URL, such as the name of a custom buildpack.
-//   - URLs is for a value of valid JSON that may hold URLs.
-//   - SecretKey says which JSON members are secrets by their name.
+//   - URL is for a URL as a value, such as the name of a custom buildpack.
+//   - URLs is for a value of valid JSON with URLs in it.
+//   - SecretKey recognises JSON members with secrets by their name.
 //   - Text is for anything: broken JSON, JSON within a JSON string, headers, tracebacks. It goes to
 //     QUARANTINE.
 //

@@ -10,22 +10,24 @@ import (
 // MaxText is how many bytes of an input Text keeps.
 const MaxText = 64 << 10
 
-const maxKey = 128 // bytes of a JSON key that Text looks at
+const maxKey = 128 // bytes of a JSON key for Text to look at
 
 var (
-	secretWords = []string{"token", "pass", "secret", "catalog", "credential", "authorization", "api_key", "apikey",
+	secretWords = []string{
+		"token", "pass", "secret", "catalog", "credential", "authorization", "api_key", "apikey",
 		"api-key", "private_key", "access_key", "signature", "client_ip", "server_ip", "traceback", "exception",
-		"user_data"}
+		"user_data",
+	}
 	assignment = regexp.MustCompile(`(?i)([\w.-]*(?:token|pass|secret|credential|authorization|api[_-]?key|private_key|access_key|signature)[\w.-]*)(\s*[=:]\s*)((?:bearer|basic)\s+)?([^\s"'\\,;&<>}\]]+)`)
 	header     = regexp.MustCompile(`(?i)((?:authorization|cookie)\s*[=:]\s*)[^\s"'\\][^\r\n"'\\]*`)
 	bearer     = regexp.MustCompile(`(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{6,}`)
 	// keystone is how Keystone's tokens look, whatever they stand behind: Fernet's version and the
-	// first bytes of its time, which are zero until 2106. Source: github.com/fernet/spec; keystone,
+	// first bytes of its time, zero until 2106. Source: github.com/fernet/spec; keystone,
 	// keystone/token/token_formatters.py.
 	keystone = regexp.MustCompile(`gAAAAA[A-Za-z0-9_-]{20,}(?:=|%3D)*`)
 )
 
-// SecretKey reports whether the JSON member of this name is a secret, or context that can hold one
+// SecretKey reports whether the JSON member of this name is a secret, or context with room for one
 // or tells of a person: names with a word such as token, pass, secret, catalog or credential in any
 // case, oslo's _context_*, addresses of clients, and tracebacks.
 func SecretKey(key string) bool {
@@ -44,15 +46,15 @@ func SecretKey(key string) bool {
 	return false
 }
 
-// Text removes secrets from any text: the values of JSON members that SecretKey names, whole
+// Text removes secrets from any text: the values of members named by SecretKey, whole
 // objects and lists included, also in JSON that is cut off, in JSON escaped in a JSON string, and
 // in Python's notation; credentials and query values of URLs; name=value and header: value pairs;
-// tokens of Keystone wherever they stand. Bytes that are not UTF-8 become U+FFFD. The result has at
-// most MaxText bytes of the text; what was cut is said at its end.
+// tokens of Keystone wherever they stand. Bytes outside of UTF-8 become U+FFFD. The result has at
+// most MaxText bytes of the text; its end tells the number of bytes cut off.
 func Text(s string) string { return bounded(clean(s), 0) }
 
-// Cut is Text for the beginning of something that had excess more bytes. What stands behind the
-// last delimiter is left out: a URL or a pair there may have lost the mark by which its secret is
+// Cut is Text for the beginning of an input with excess more bytes. The part behind the last
+// delimiter is left out: a URL or a pair there may have lost the mark by which its secret is
 // known.
 func Cut(s string, excess int) string {
 	end := max(0, strings.LastIndexAny(s, " \t\n\"',<>"))
@@ -111,7 +113,7 @@ func members(s string) string {
 	return b.String()
 }
 
-// quoteAt returns the quote with its backslashes that begins at i, and the position behind it; 0
+// quoteAt returns the quote with its backslashes at i, and the position behind it; 0
 // when there is none.
 func quoteAt(s string, i int) (string, int) {
 	if s[i] != '"' && s[i] != '\'' && s[i] != '\\' || i > 0 && s[i-1] == '\\' {
@@ -148,7 +150,7 @@ func secretMember(s string, i int, quote string) (int, bool) {
 
 var unicodeEscape = regexp.MustCompile(`u00([2-7][0-9a-fA-F])`)
 
-// unescapeKey undoes \u00XX escapes, whose backslashes are gone, so that an escaped key cannot
+// unescapeKey undoes \u00XX escapes without their backslashes: an escaped key cannot
 // hide. A plain key never becomes a secret one by it.
 func unescapeKey(key string) string {
 	if !strings.Contains(key, "u00") {
@@ -175,7 +177,7 @@ func skipSpace(s string, i int) int {
 	return i
 }
 
-// valueEnd returns where the value that begins at i ends; the end of the text when it does not.
+// valueEnd returns the end of the value at i; the end of the text when there is none.
 func valueEnd(s string, i int, quote string) int {
 	depth := 0
 	for i < len(s) {
@@ -197,7 +199,7 @@ func valueEnd(s string, i int, quote string) int {
 		case after == 0:
 			i++
 		case len(q) < len(quote):
-			return i // the string that holds all this ends
+			return i // the string around all this ends
 		default:
 			i = stringEnd(s, after, q)
 			if depth == 0 {

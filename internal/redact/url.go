@@ -11,7 +11,7 @@ const (
 	userinfo = "***:***@" // as Cloud Controller's UrlSecretObfuscator writes it
 )
 
-// at and slash are how "@" and "//" may stand in a URL inside JSON that has not been decoded.
+// at and slash are the forms of "@" and "//" in a URL inside JSON before decoding.
 var (
 	schemeMark = regexp.MustCompile(`://|:(?:\\+/){2}|:\\+u002[fF]\\+u002[fF]`)
 	atSign     = regexp.MustCompile(`@|\\+u0040`)
@@ -19,8 +19,8 @@ var (
 	barePair   = regexp.MustCompile(`[^\s"'@/\\:,;<>(){}\[\]]+:[^\s"'@\\,;<>]+@[^\s"'@]`)
 	gitRef     = regexp.MustCompile(`^[\w./-]{1,64}$`)
 	commit     = regexp.MustCompile(`^(?:[0-9a-f]{40}|[0-9a-f]{64})$`)
-	// tokenLike is how access tokens begin that name their issuer: GitHub, GitLab, Slack, AWS, npm,
-	// JSON Web Tokens.
+	// tokenLike is the start of access tokens with their issuer's name: GitHub, GitLab, Slack, AWS,
+	// npm, JSON Web Tokens.
 	tokenLike = regexp.MustCompile(`^(?:gh[a-z]_|github_pat_|glpat-|gl[a-z]+-|xox[a-z]-|AKIA|ASIA|npm_|sk[-_]|eyJ)[\w.-]{10}`)
 	randomRun = regexp.MustCompile(`[A-Za-z0-9_]{20,}`)
 	// scpForm is git@host:path with a query or a fragment.
@@ -29,7 +29,7 @@ var (
 	wholeURL  = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9+.-]*://`)
 )
 
-// URL removes the secrets of a string that is a URL or the name of a buildpack: userinfo becomes
+// URL removes the secrets of a URL or the name of a buildpack: userinfo becomes
 // "***:***", every query value and path parameter "***", and so do values in the fragment, and
 // fragments that are not likely the name of a git branch, tag or commit: a long run of letters and
 // digits is more likely a token. Cloud Controller redacts the userinfo of URLs that it can parse,
@@ -93,7 +93,7 @@ func pairs(s string) string {
 }
 
 // urlEnd is where a URL in a text ends: at white space, a quote, an angle bracket, or a control
-// character; and at the next URL, which begins with a scheme of its own. A backslash before a quote
+// character; and at the next URL, with a scheme of its own. A backslash before a quote
 // belongs to the quote.
 func urlEnd(s string) int {
 	end := len(s)
@@ -143,7 +143,7 @@ func afterScheme(s string) string {
 	return prefix + pathValue.ReplaceAllString(s[:base], ";$1="+mask) + tail(s[base:])
 }
 
-// tail redacts the query and the fragment of a URL, which s begins with; either may be missing.
+// tail redacts the query and the fragment of a URL at the start of s; either may be missing.
 func tail(s string) string {
 	s, fragment, hasFragment := strings.Cut(s, "#")
 	if query, hasQuery := strings.CutPrefix(s, "?"); hasQuery {

@@ -7,7 +7,7 @@ import (
 	"github.com/daybook-billing/daybook/internal/bus"
 )
 
-// OnBus is the Store that a bus makes.
+// OnBus makes a Store of a bus.
 func OnBus(b *bus.Bus) Store { return busStore{b} }
 
 type busStore struct{ *bus.Bus }
