@@ -43,6 +43,7 @@ type Document struct {
 	nodes []node
 	// text and other are for ParseText: the one holds the text under way, the other the next.
 	text, other []byte
+	compared    int // keys compared and indexed so far, to find duplicates
 }
 
 // pool only saves memory: no document in it is anybody's.

@@ -1,11 +1,8 @@
 package jsondoc
 
 import (
-	"bytes"
-	"encoding/binary"
 	"fmt"
 	"math"
-	"math/bits"
 	"unicode/utf8"
 )
 
@@ -133,7 +130,7 @@ func (s *scanner) members(at, depth int) error {
 		s.pos++
 		return nil
 	}
-	var seen filter // only a hit needs a look at the siblings
+	seen := keys{s: s, parent: at}
 	last := 0
 	for {
 		var n node
@@ -144,7 +141,7 @@ func (s *scanner) members(at, depth int) error {
 		}
 		this := len(s.d.nodes)
 		if object {
-			if seen.add(s.src[n.keyStart+1:n.keyEnd-1], n.keyEscaped) && s.duplicate(at, &n) {
+			if seen.add(&n) {
 				return &SyntaxError{int(n.keyStart) + 1, fmt.Sprintf("found the key %.100s twice in one object",
 					s.src[n.keyStart:n.keyEnd])}
 			}
@@ -188,57 +185,6 @@ func (s *scanner) key(n *node) error {
 	s.pos++
 	s.space()
 	return nil
-}
-
-// filter is a Bloom filter of one hash over an object's keys.
-type filter struct {
-	bits    [8]uint64
-	escaped bool // a key has escapes: any may be equal to it
-}
-
-// add adds a key and reports whether it may have been there.
-func (f *filter) add(key []byte, escaped bool) bool {
-	if escaped || f.escaped {
-		f.escaped = true
-		return true
-	}
-	h := hash(key)
-	word, bit := h>>6&7, uint64(1)<<(h&63)
-	hit := f.bits[word]&bit != 0
-	f.bits[word] |= bit
-	return hit
-}
-
-// hash makes 9 bits of a key: of its length and its first and last eight bytes, which tell most
-// keys of one object apart.
-func hash(key []byte) uint64 {
-	h := uint64(len(key))
-	if len(key) >= 8 {
-		h += binary.LittleEndian.Uint64(key) ^ bits.RotateLeft64(binary.LittleEndian.Uint64(key[len(key)-8:]), 29)
-	} else {
-		for _, c := range key {
-			h = h<<8 | uint64(c)
-		}
-	}
-	return h * 0x9E3779B97F4A7C15 >> 55
-}
-
-func (s *scanner) duplicate(parent int, n *node) bool {
-	key := s.src[n.keyStart+1 : n.keyEnd-1]
-	if n.keyEscaped {
-		key = []byte(unquote(key, true))
-	}
-	for i := s.d.nodes[parent].child; i != 0; i = s.d.nodes[i].next {
-		o := &s.d.nodes[i]
-		other := s.src[o.keyStart+1 : o.keyEnd-1]
-		if o.keyEscaped {
-			other = []byte(unquote(other, true))
-		}
-		if bytes.Equal(key, other) {
-			return true
-		}
-	}
-	return false
 }
 
 func (s *scanner) literal(word string) error {
