@@ -6,7 +6,7 @@ import (
 
 	"github.com/daybook-billing/daybook/collector"
 	"github.com/daybook-billing/daybook/collector/cf"
-	"github.com/daybook-billing/daybook/collector/trove"
+	"github.com/daybook-billing/daybook/collector/trove/notification"
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/jsondoc"
 )
@@ -27,7 +27,7 @@ func Normalise(foundation string, raw []byte) (events.Usage, error) {
 	switch {
 	case root.Get("oslo.message").Exists() || root.Get("event_type").Exists():
 		source = events.SourceTrove
-		u, err = trove.Normalise(foundation, d)
+		u, err = notification.Normalise(foundation, d)
 	case root.Get("state").Exists() && root.Get("guid").Exists():
 		source = events.SourceCF
 		u, err = cf.FromDocument(foundation, d)

@@ -11,6 +11,7 @@ import (
 	"github.com/daybook-billing/daybook/collector"
 	"github.com/daybook-billing/daybook/collector/internal/appender"
 	"github.com/daybook-billing/daybook/collector/quarantine"
+	"github.com/daybook-billing/daybook/collector/trove/notification"
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/jsondoc"
 	"github.com/daybook-billing/daybook/internal/redact"
@@ -50,7 +51,7 @@ type batch struct {
 	cfg      *Config
 	origin   string
 	now      func() time.Time
-	decoder  decoder
+	decoder  notification.Decoder
 	messages []message
 	buffer   []byte          // the bodies to store, one after the other
 	headers  []events.Header // of the messages, one after the other
@@ -74,7 +75,7 @@ func (b *batch) clear() {
 // add reads a notification. Nothing of body is kept.
 func (b *batch) add(where string, body []byte, compression string) {
 	m := message{where: where}
-	text, err := b.decoder.text(body, compression)
+	text, err := b.decoder.Text(body, compression)
 	if err != nil {
 		b.reject(m, body, textless(body, err), err)
 		return
@@ -109,7 +110,7 @@ func (b *batch) add(where string, body []byte, compression string) {
 func (b *batch) reject(m message, body []byte, input string, reason error) {
 	sum := sha256.Sum256(body)
 	var syntax *jsondoc.SyntaxError
-	var compression *compressionError
+	var compression *notification.CompressionError
 	m.unread, m.syntax = errors.As(reason, &compression), errors.As(reason, &syntax)
 	reason = &collector.InputError{Source: events.SourceTrove, Err: reason}
 	m.verdict, m.reason = isQuarantined, redact.Text(reason.Error())
@@ -136,7 +137,7 @@ func (b *batch) normalise(text []byte) (u events.Usage, err error) {
 			err = fmt.Errorf("the collector failed on it, which is a mistake in Daybook: please report it: %v", p)
 		}
 	}()
-	u, err = normaliseInto(b.raw[:0], b.cfg.Foundation, text)
+	u, err = notification.NormaliseText(b.raw[:0], b.cfg.Foundation, text)
 	if err == nil {
 		b.raw = u.Raw
 	}
@@ -145,8 +146,8 @@ func (b *batch) normalise(text []byte) (u events.Usage, err error) {
 
 // textless stands for an unreadable body: nobody can find the secrets in it.
 func textless(body []byte, err error) string {
-	var large *bodyTooLargeError
-	if errors.As(err, &large) && len(body) > redact.MaxText && looksLikeJSON(body) {
+	var large *notification.TooLargeError
+	if errors.As(err, &large) && len(body) > redact.MaxText && notification.LooksLikeJSON(body) {
 		return redact.Cut(string(body[:redact.MaxText]), len(body)-redact.MaxText)
 	}
 	return fmt.Sprintf("[%d bytes that begin with %x; not kept, because what cannot be read cannot be searched for "+

@@ -19,6 +19,7 @@ import (
 
 	"github.com/daybook-billing/daybook/collector"
 	"github.com/daybook-billing/daybook/collector/trove"
+	"github.com/daybook-billing/daybook/collector/trove/notification"
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
 	"github.com/daybook-billing/daybook/internal/lab/rabbit"
@@ -266,7 +267,7 @@ func (l *backlog) append(store *bus.Bus, server int) (m measured) {
 	msgs := make([]bus.Message, 0, bus.MaxBatch)
 	for i := 0; i < l.n; {
 		for msgs = msgs[:0]; i < l.n && len(msgs) < bus.MaxBatch; i++ {
-			u, err := trove.Normalised("raw", l.text(i))
+			u, err := notification.NormaliseText(nil, "raw", l.text(i))
 			if err != nil {
 				l.Fatal(err)
 			}

@@ -15,7 +15,7 @@ import (
 	. "github.com/onsi/gomega"
 	"pgregory.net/rapid"
 
-	"github.com/daybook-billing/daybook/collector/trove"
+	"github.com/daybook-billing/daybook/collector/trove/notification"
 )
 
 func compressed(w func(io.Writer) io.WriteCloser, text string) []byte {
@@ -56,7 +56,7 @@ var _ = Describe("The body of a message", func() {
 	const header = "application/x-gzip" // as kombu writes it, whatever it compressed with
 
 	DescribeTable("is decompressed by what it is", func(body []byte, compression string) {
-		Expect(trove.Text(body, compression)).To(BeEquivalentTo(create))
+		Expect(new(notification.Decoder).Text(body, compression)).To(BeEquivalentTo(create))
 	},
 		Entry("plain", []byte(create), ""),
 		Entry("plain, in spite of the header", []byte(create), header),
@@ -72,17 +72,17 @@ var _ = Describe("The body of a message", func() {
 		Expect(err).NotTo(HaveOccurred())
 		body, err := base64.StdEncoding.DecodeString(strings.TrimSpace(string(capture)))
 		Expect(err).NotTo(HaveOccurred())
-		Expect(trove.Text(body, header)).To(BeEquivalentTo(lineOf("testdata/variants_v1_gzip_v2.jsonl", 1)))
+		Expect(new(notification.Decoder).Text(body, header)).To(BeEquivalentTo(lineOf("testdata/variants_v1_gzip_v2.jsonl", 1)))
 	})
 
 	It("may be bzip2, which kombu offers, too", func() {
 		body, err := base64.StdEncoding.DecodeString(bzipped)
 		Expect(err).NotTo(HaveOccurred())
-		Expect(trove.Text(body, "application/x-bz2")).To(BeEquivalentTo(`{"a":1}`))
+		Expect(new(notification.Decoder).Text(body, "application/x-bz2")).To(BeEquivalentTo(`{"a":1}`))
 	})
 
 	DescribeTable("is refused, with what is wrong", func(body []byte, compression, message string) {
-		_, err := trove.Text(body, compression)
+		_, err := new(notification.Decoder).Text(body, compression)
 		Expect(err).To(MatchError(ContainSubstring(message)))
 	},
 		Entry("cut off", zlibbed(create)[:60], header, "zlib and was cut off after"),
@@ -91,16 +91,16 @@ var _ = Describe("The body of a message", func() {
 		Entry("compressed in a way that nobody here knows", []byte("\xfd7zXZ\x00"), "application/x-lzma",
 			`the header compression says "application/x-lzma"`),
 		Entry("zstd, and cut off", zstdded(create)[:60], "application/zstd", "zstd and was cut off after"),
-		Entry("too large", make([]byte, trove.MaxBody+1), "", "the body has 4194305 bytes: at most 4194304 are read"),
-		Entry("small, and too large inside", zlibbed(strings.Repeat(" ", trove.MaxBody+1)), header,
+		Entry("too large", make([]byte, notification.MaxBody+1), "", "the body has 4194305 bytes: at most 4194304 are read"),
+		Entry("small, and too large inside", zlibbed(strings.Repeat(" ", notification.MaxBody+1)), header,
 			"decompresses to more than 4194304 bytes"),
-		Entry("gzip, and too large inside", gzipped(strings.Repeat(" ", 3*trove.MaxBody)), header,
+		Entry("gzip, and too large inside", gzipped(strings.Repeat(" ", 3*notification.MaxBody)), header,
 			"decompresses to more than 4194304 bytes"),
 	)
 
 	It("may have the largest size", func() {
-		text := strings.Repeat(" ", trove.MaxBody)
-		Expect(trove.Text(zlibbed(text), header)).To(HaveLen(trove.MaxBody))
+		text := strings.Repeat(" ", notification.MaxBody)
+		Expect(new(notification.Decoder).Text(zlibbed(text), header)).To(HaveLen(notification.MaxBody))
 	})
 })
 
@@ -120,7 +120,7 @@ func lineOf(file string, n int) []byte {
 // TestBodiesOneAfterAnother: what came before does not matter to a body, damaged ones included.
 func TestBodiesOneAfterAnother(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		decode := trove.Texts()
+		decode := new(notification.Decoder).Text
 		for range rapid.IntRange(1, 8).Draw(t, "bodies") {
 			text := `{"a":"` + rapid.StringN(0, 200, 400).Draw(t, "text") + `"}`
 			body := []byte(text)

@@ -20,7 +20,7 @@ var _ = Describe("At the broker, the Trove collector", func() {
 		r.start(ctx).bound()
 		Expect(r.log.String()).To(ContainSubstring("durability=" + text))
 		p.declare(durable) // Trove does so again and again, and is not refused
-		p.send(ctx, notification("i"))
+		p.send(ctx, notify("i"))
 		r.seen(ctx, "i")
 	},
 		Entry("durable", true, "durable"),
@@ -34,7 +34,7 @@ var _ = Describe("At the broker, the Trove collector", func() {
 			ContainSubstring("--durable-exchange"))))
 		p := r.publisher(true)
 		c.bound()
-		p.send(ctx, notification("i"))
+		p.send(ctx, notify("i"))
 		r.seen(ctx, "i")
 		Expect(r.gaps(ctx)).To(HaveLen(1), "what was sent before it was bound is lost")
 		Expect(r.gaps(ctx)[0].Reason).To(ContainSubstring("--drain-queue " + "notifications.info"))
@@ -45,7 +45,7 @@ var _ = Describe("At the broker, the Trove collector", func() {
 		r.cfg.Durability = trove.DurabilityNo
 		r.start(ctx).bound()
 		p := r.publisher(false)
-		p.send(ctx, notification("i"))
+		p.send(ctx, notify("i"))
 		r.seen(ctx, "i")
 		Expect(r.gaps(ctx)).To(BeEmpty())
 	})
@@ -59,7 +59,7 @@ var _ = Describe("At the broker, the Trove collector", func() {
 		p.exchange = r.name("openstack")
 		p.declare(false)
 		Eventually(r.log.String).WithTimeout(patience).Should(ContainSubstring("msg=bound exchange=" + p.exchange))
-		p.send(ctx, notification("i"))
+		p.send(ctx, notify("i"))
 		r.seen(ctx, "i")
 		Expect(r.gaps(ctx)).To(HaveExactElements(HaveField("From", BeTemporally("<", time.Now().Add(-time.Minute)))),
 			"so long it may have been there unseen")
@@ -72,10 +72,10 @@ var _ = Describe("At the broker, the Trove collector", func() {
 		Eventually(func() int { return len(r.horizons(ctx)) }).WithTimeout(patience).Should(BeNumerically(">", 0))
 		Expect(p.channel.ExchangeDelete(p.exchange, false, false)).To(Succeed())
 		p.declare(true)
-		p.send(ctx, notification("lost"))
+		p.send(ctx, notify("lost"))
 		Eventually(func() int { return len(r.gaps(ctx)) }).WithTimeout(patience).Should(Equal(1))
 		c.bound()
-		p.send(ctx, notification("i"))
+		p.send(ctx, notify("i"))
 		r.seen(ctx, "i")
 		gap := r.gaps(ctx)[0]
 		Expect(gap.From).To(BeTemporally("<", gap.To))
@@ -94,7 +94,7 @@ var _ = Describe("At the broker, the Trove collector", func() {
 		Expect(err).NotTo(HaveOccurred())
 		Eventually(func() int { return len(r.gaps(ctx)) }).WithTimeout(patience).Should(Equal(1))
 		c.bound()
-		p.send(ctx, notification("i"))
+		p.send(ctx, notify("i"))
 		r.seen(ctx, "i")
 	})
 
@@ -104,7 +104,7 @@ var _ = Describe("At the broker, the Trove collector", func() {
 		first := r.start(ctx).bound()
 		Eventually(func() int { return len(r.horizons(ctx)) }).WithTimeout(patience).Should(BeNumerically(">", 0))
 		first.stop()
-		p.send(ctx, notification("lost"))
+		p.send(ctx, notify("lost"))
 		sent := time.Now()
 		r.now.Store(int64(time.Hour))
 		r.store.failing(func(string, []bus.Message, func() (uint64, error)) (uint64, error) {
@@ -136,7 +136,7 @@ var _ = Describe("At the broker, the Trove collector", func() {
 			Expect(p.channel.QueueUnbind(r.cfg.Queue, key, p.exchange, nil)).To(Succeed())
 		}
 		sent := time.Now()
-		p.send(ctx, notification("lost"))
+		p.send(ctx, notify("lost"))
 		before := len(r.horizons(ctx))
 		second := r.start(ctx)
 		Eventually(func() int { return len(r.horizons(ctx)) }).WithTimeout(patience).Should(BeNumerically(">", before))

@@ -101,7 +101,7 @@ var _ = Describe("The Trove collector", func() {
 			`{"event_type":"dbaas.backup_create.end","payload":{}}`,
 			`{broken`, `{broken`, `{"event_type":"compute.instance.create"}`,
 			`{"event_type":7,"payload":{"admin_password":"`+planted+`"}}`, string(zlibbed("{")[:7]),
-			notification("i"))
+			notify("i"))
 		r.seen(ctx, "i")
 		r.empty(ctx, c)
 		Expect(c.Report().Ignored).To(Equal(map[string]int{"dbaas.backup_create.end": 2, "compute.instance.create": 1}))
@@ -122,7 +122,7 @@ var _ = Describe("The Trove collector", func() {
 		})).To(Succeed())
 		Eventually(c.Ready).WithTimeout(patience).Should(MatchError(And(ContainSubstring("application/x-lzma"),
 			ContainSubstring("kombu_compression"))))
-		p.send(ctx, notification("i"))
+		p.send(ctx, notify("i"))
 		Eventually(c.Ready).WithTimeout(patience).Should(Succeed())
 		Expect(r.quarantined(ctx)).To(HaveLen(1))
 	})
@@ -205,7 +205,7 @@ var _ = Describe("The Trove collector", func() {
 		r.cfg.DeliveryLimit = 2
 		p := r.publisher(false)
 		r.start(ctx).bound().stop()
-		p.send(ctx, notification("i"), "{broken")
+		p.send(ctx, notify("i"), "{broken")
 		taken, err := p.channel.Consume(r.cfg.Queue, "", false, false, false, false, nil)
 		Expect(err).NotTo(HaveOccurred())
 		for range 3 * 2 { // somebody takes them and gives them back, again and again

@@ -12,6 +12,7 @@ import (
 
 	"github.com/daybook-billing/daybook/collector"
 	"github.com/daybook-billing/daybook/collector/status"
+	"github.com/daybook-billing/daybook/collector/trove/notification"
 	"github.com/daybook-billing/daybook/events"
 )
 
@@ -193,7 +194,7 @@ func validateNames(names []string) error {
 	for i, name := range names {
 		if name == "" || len(name)+len(markerPrefix) > maxName || slices.Contains(names[:i], name) {
 			return fmt.Errorf("trove: %q is empty, too long or named twice: name each exchange, routing key and "+
-				"queue once", clip(name))
+				"queue once", notification.Clip(name))
 		}
 	}
 	return nil

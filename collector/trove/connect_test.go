@@ -67,7 +67,7 @@ var _ = Describe("Connecting, the Trove collector", func() {
 		r.cfg.URLs, r.cfg.CAFile, r.cfg.CertFile, r.cfg.KeyFile = []string{b.TLSURL()}, b.CAFile, b.CertFile, b.KeyFile
 		p := r.publisher(false)
 		r.start(ctx).bound()
-		p.send(ctx, notification("i"))
+		p.send(ctx, notify("i"))
 		r.seen(ctx, "i")
 	})
 })

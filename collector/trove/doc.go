@@ -41,8 +41,8 @@
 //  3. The broker delivers it, Config.Prefetch ahead (session.go), and it joins the load that is
 //     being filled (serve.go). A load is full with 1,000 messages, half the prefetch or 16 MiB, and
 //     due after Config.Linger; then the next one is filled.
-//  4. Its body is decompressed (body.go) and normalised (normalise.go, time.go). The fact gets the
-//     id of its message_id. Only known members of the payload pass, and no token or traceback does.
+//  4. Its body is decompressed and normalised (collector/trove/notification). The fact gets the id
+//     of its message_id. Only known members of the payload pass, and no token or traceback does.
 //     Event types about other things are counted and passed over. Input that no rule understands is
 //     for QUARANTINE, without secrets (quarantine.go).
 //  5. The fact, or the quarantined input, is put into the load's batch (batch.go).
@@ -75,8 +75,8 @@
 //
 // # A session
 //
-//	dial → declare queues → consume → for each exchange: find, probe by a marker, bind, publish a gap,
-//	  ↑                               bind the marker's key → take deliveries
+//	dial → declare queues → consume → for each exchange: find, probe by a marker, bind, publish
+//	  ↑                               a gap, bind the marker's key → take deliveries
 //	  │                                                          │
 //	  └── wait, longer each time up to 30 s ◄── connection, channel or queue lost
 //
@@ -123,7 +123,7 @@
 // # Limits
 //
 // Config.Prefetch unacknowledged messages of each queue, with their bodies in memory; batches of
-// 1,000 messages, 8 MiB in an append; bodies of MaxBody bytes, pushed ones of MaxPush; 32 pushes at
-// once; 1,000 markers under way; 32 exchanges, routing keys or queues; 100 ignored event types by
-// name.
+// 1,000 messages, 8 MiB in an append; bodies of notification.MaxBody bytes, pushed ones of MaxPush;
+// 32 pushes at once; 1,000 markers under way; 32 exchanges, routing keys or queues; 100 ignored
+// event types by name.
 package trove

@@ -5,17 +5,8 @@ import (
 	"slices"
 	"time"
 
-	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
 )
-
-// Text decodes a body as the collector does.
-func Text(body []byte, compression string) ([]byte, error) {
-	return new(decoder).text(body, compression)
-}
-
-// Texts decodes bodies one after the other with one decoder.
-func Texts() func(body []byte, compression string) ([]byte, error) { return new(decoder).text }
 
 // Batches makes what is stored of the bodies that it is called with, each time with the same batch.
 func Batches(foundation string) func(bodies ...[]byte) []bus.Message {
@@ -53,9 +44,4 @@ func Adder(foundation string) func(body []byte) {
 		}
 		b.add("queue", body, "")
 	}
-}
-
-// Normalised normalises a text.
-func Normalised(foundation string, text []byte) (events.Usage, error) {
-	return normaliseInto(nil, foundation, text)
 }

@@ -7,7 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/daybook-billing/daybook/collector/trove"
+	"github.com/daybook-billing/daybook/collector/trove/notification"
 	"github.com/daybook-billing/daybook/events"
 )
 
@@ -24,7 +24,7 @@ func FuzzNormalise(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, line []byte) {
-		u, err := trove.Normalised("f", line)
+		u, err := notification.NormaliseText(nil, "f", line)
 		if err != nil {
 			return
 		}

@@ -12,6 +12,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/daybook-billing/daybook/collector/trove"
+	"github.com/daybook-billing/daybook/collector/trove/notification"
 	"github.com/daybook-billing/daybook/internal/bus"
 )
 
@@ -22,7 +23,7 @@ var update = flag.Bool("update", false, "write testdata/*.golden anew")
 func normalised(input []byte) []byte {
 	var out []byte
 	for line := range bytes.Lines(input) {
-		u, err := trove.Normalised("f1", bytes.TrimSpace(line))
+		u, err := notification.NormaliseText(nil, "f1", bytes.TrimSpace(line))
 		if err != nil {
 			out = append(out, "error: "+err.Error()...)
 		} else {
@@ -105,7 +106,7 @@ func BenchmarkNormalise(b *testing.B) {
 	b.SetBytes(int64(len(line)))
 	b.ReportAllocs()
 	for b.Loop() {
-		u, err := trove.Normalised("f1", line)
+		u, err := notification.NormaliseText(nil, "f1", line)
 		if err != nil {
 			b.Fatal(err)
 		}

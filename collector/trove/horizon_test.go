@@ -53,7 +53,7 @@ var _ = Describe("The horizon", func() {
 			return 0, bus.ErrNotConnected
 		})
 		sent := time.Now()
-		p.send(ctx, notification("i"))
+		p.send(ctx, notify("i"))
 		Eventually(attempts.Load).WithTimeout(patience).Should(BeNumerically(">", 10))
 		r.store.failing(nil)
 		r.seen(ctx, "i")

@@ -9,7 +9,7 @@ import (
 	. "github.com/onsi/gomega"
 
 	"github.com/daybook-billing/daybook/collector"
-	"github.com/daybook-billing/daybook/collector/trove"
+	"github.com/daybook-billing/daybook/collector/trove/notification"
 	"github.com/daybook-billing/daybook/events"
 )
 
@@ -18,7 +18,7 @@ const create = `{"message_id":"m","event_type":"trove.instance.create","timestam
 
 func must(in string) events.Usage {
 	GinkgoHelper()
-	u, err := trove.Normalised("f", []byte(in))
+	u, err := notification.NormaliseText(nil, "f", []byte(in))
 	Expect(err).NotTo(HaveOccurred())
 	return u
 }
@@ -34,7 +34,7 @@ var _ = Describe("a notification", func() {
 		Expect(create).To(ContainSubstring(old))
 		changed := strings.Replace(create, old, with, 1)
 		for _, in := range []string{changed, envelope(changed)} {
-			_, err := trove.Normalised("f", []byte(in))
+			_, err := notification.NormaliseText(nil, "f", []byte(in))
 			Expect(err).To(MatchError(ContainSubstring(message)))
 		}
 	},
@@ -73,7 +73,7 @@ var _ = Describe("a notification", func() {
 		resized := must(`{"message_id":"m","event_type":"dbaas.instance_resize_volume.end","timestamp":"2015-06-28 05:54:57","payload":{"tenant_id":"t","instance_id":"i","new_size":"3"}}`)
 		Expect(resized.Footprint.VolumeGB).To(Equal(events.Some(3)))
 		for _, wrong := range []string{`""`, `"-1"`, `"1.5"`, `" 1"`, `"2147483648"`} {
-			_, err := trove.Normalised("f", []byte(strings.Replace(create, `"volume_size":1`, `"volume_size":`+wrong,
+			_, err := notification.NormaliseText(nil, "f", []byte(strings.Replace(create, `"volume_size":1`, `"volume_size":`+wrong,
 				1)))
 			Expect(err).To(MatchError(ContainSubstring("payload.volume_size: found")))
 		}
@@ -99,7 +99,7 @@ var _ = Describe("a notification", func() {
 		Expect(must(strings.Replace(create, `"created_at":"2015-06-28T05:54:52Z"`, `"created_at":null`,
 			1)).Time).To(Equal(observed))
 		Expect(must(strings.Replace(create, ".create", ".exists", 1)).Time).To(Equal(observed))
-		_, err := trove.Normalised("f",
+		_, err := notification.NormaliseText(nil, "f",
 			[]byte(`{"event_type":"trove.instance.exists","payload":{"tenant_id":"t","instance_id":"i"}}`))
 		Expect(err).To(MatchError(ContainSubstring("timestamp: found nothing")))
 	})
@@ -222,14 +222,14 @@ var _ = Describe("a notification", func() {
 			"dbaas.quota",
 			"trove.instance.renamed", "reddwarf.x", "compute.instance.create.end", "identity.authenticate",
 		} {
-			_, err := trove.Normalised("f", []byte(`{"event_type":"`+t+`"}`))
+			_, err := notification.NormaliseText(nil, "f", []byte(`{"event_type":"`+t+`"}`))
 			Expect(err).To(MatchError(collector.ErrIgnored))
 			Expect(err).To(HaveField("EventType", t))
 		}
 	})
 
 	DescribeTable("without the text of an event type is no notification", func(text string) {
-		_, err := trove.Normalised("f", []byte(text))
+		_, err := notification.NormaliseText(nil, "f", []byte(text))
 		Expect(err).To(HaveOccurred())
 		Expect(err).NotTo(MatchError(collector.ErrIgnored))
 	}, Entry("missing", `{"payload":{}}`), Entry("null", `{"event_type":null}`), Entry("a number", `{"event_type":7}`))

@@ -20,7 +20,7 @@ var _ = Describe("As a user of its own, the Trove collector", func() {
 		r.cfg.Durability = trove.DurabilityYes
 		r.permit(ctx, "^QUEUE", "^(QUEUE|trove|openstack|amq\\.default)", "^(QUEUE|trove|openstack)")
 		c := r.start(ctx).bound()
-		p.send(ctx, notification("i"))
+		p.send(ctx, notify("i"))
 		r.seen(ctx, "i")
 		Eventually(func() int { return len(r.horizons(ctx)) }).WithTimeout(patience).Should(BeNumerically(">", 0))
 		Expect(c.Report().LastError).To(And(ContainSubstring("declaring exchange "+r.name("openstack")),
@@ -41,12 +41,12 @@ var _ = Describe("As a user of its own, the Trove collector", func() {
 		c := r.start(ctx)
 		Eventually(c.Ready).WithTimeout(patience).Should(MatchError(And(ContainSubstring("may not bind to "+
 			"exchange "+r.name("openstack")), ContainSubstring("--exchange"))))
-		p.send(ctx, notification("i"))
+		p.send(ctx, notify("i"))
 		r.seen(ctx, "i")
 		Expect(c.Report().LastError).To(And(ContainSubstring("to exchange "+r.name("openstack")),
 			ContainSubstring("lacks a permission")))
 		sent := time.Now()
-		other.send(ctx, notification("lost"))
+		other.send(ctx, notify("lost"))
 		Expect(r.horizons(ctx)).To(BeEmpty())
 		_, err := broker().Control(ctx, "set_permissions", r.cfg.User, ".*", ".*", ".*")
 		Expect(err).NotTo(HaveOccurred())
@@ -96,7 +96,7 @@ var _ = Describe("As a user of its own, the Trove collector", func() {
 		c := r.start(ctx)
 		Eventually(c.Ready).WithTimeout(patience).Should(MatchError(And(ContainSubstring("no horizon can be published"),
 			ContainSubstring("may not publish to exchange "+p.exchange))))
-		p.send(ctx, notification("i"))
+		p.send(ctx, notify("i"))
 		r.seen(ctx, "i")
 		Expect(r.horizons(ctx)).To(HaveLen(before))
 	})
@@ -109,7 +109,7 @@ var _ = Describe("As a user of its own, the Trove collector", func() {
 		r.permit(ctx, configure, write, "^(QUEUE|trove)")
 		first := r.start(ctx)
 		Eventually(r.log.String).WithTimeout(patience).Should(ContainSubstring("msg=bound"))
-		p.send(ctx, notification("i"))
+		p.send(ctx, notify("i"))
 		r.seen(ctx, "i")
 		if durable {
 			first.bound()
@@ -120,7 +120,7 @@ var _ = Describe("As a user of its own, the Trove collector", func() {
 		}
 		first.stop()
 		second := r.start(ctx)
-		p.send(ctx, notification("j"))
+		p.send(ctx, notify("j"))
 		r.seen(ctx, "i", "j")
 		if durable {
 			second.bound()

@@ -14,6 +14,7 @@ import (
 	. "github.com/onsi/gomega"
 
 	"github.com/daybook-billing/daybook/collector/trove"
+	"github.com/daybook-billing/daybook/collector/trove/notification"
 	"github.com/daybook-billing/daybook/internal/bus"
 )
 
@@ -112,7 +113,7 @@ var _ = Describe("A pushed notification", func() {
 			"payload.tenant_id", true),
 		Entry("too large", strings.Repeat(" ", trove.MaxPush+1), nil, http.StatusRequestEntityTooLarge, "1048576 bytes",
 			false),
-		Entry("too large inside", string(gzipped(strings.Repeat(" ", trove.MaxBody+1))), nil,
+		Entry("too large inside", string(gzipped(strings.Repeat(" ", notification.MaxBody+1))), nil,
 			http.StatusUnprocessableEntity, "decompresses to more", true),
 		Entry("no token", create, func(r *http.Request) { r.Header.Del("Authorization") }, http.StatusUnauthorized,
 			"Authorization: Bearer", false),
@@ -176,7 +177,7 @@ var _ = Describe("A pushed notification", func() {
 			done.Go(func() {
 				defer GinkgoRecover()
 				for {
-					switch status, _ := d.post(notification(fmt.Sprint("i", i))); status {
+					switch status, _ := d.post(notify(fmt.Sprint("i", i))); status {
 					case http.StatusTooManyRequests:
 						<-answered // others are under way: the end of one lets this one pass
 					case http.StatusServiceUnavailable: // on a machine that takes seconds to store it
@@ -200,7 +201,7 @@ var _ = Describe("A pushed notification", func() {
 		for i := range 40 {
 			all.Go(func() {
 				defer GinkgoRecover()
-				switch status, _ := d.post(notification(fmt.Sprint("i", i))); status {
+				switch status, _ := d.post(notify(fmt.Sprint("i", i))); status {
 				case http.StatusAccepted:
 					stored.Add(1)
 				case http.StatusTooManyRequests:

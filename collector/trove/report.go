@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/daybook-billing/daybook/collector/trove/notification"
 	"github.com/daybook-billing/daybook/internal/redact"
 )
 
@@ -186,8 +187,8 @@ func (s *reporter) count(batch []message) {
 		case isIgnored:
 			ignored++
 			name := m.eventType
-			if _, ok := s.r.Ignored[name]; !ok && len(s.r.Ignored) >= maxIgnored && name != resizeStarted &&
-				name != resizeFailed {
+			if _, ok := s.r.Ignored[name]; !ok && len(s.r.Ignored) >= maxIgnored && name != notification.ResizeStarted &&
+				name != notification.ResizeFailed {
 				name = "other"
 			}
 			s.r.Ignored[name]++

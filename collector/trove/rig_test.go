@@ -249,8 +249,8 @@ func (p *publisher) send(ctx context.Context, bodies ...string) {
 	}
 }
 
-// notification is a create of the instance, whose id is the message's, too.
-func notification(instance string) string {
+// notify is a create of the instance. The message has the same id.
+func notify(instance string) string {
 	inner, err := json.Marshal(map[string]any{
 		"message_id": "message-" + instance, "publisher_id": "taskmanager.h1", "event_type": "trove.instance.create",
 		"priority":  "INFO",
@@ -278,7 +278,7 @@ func numbered(prefix string, n int) []string {
 func notifications(instances []string) []string {
 	all := make([]string, len(instances))
 	for i, name := range instances {
-		all[i] = notification(name)
+		all[i] = notify(name)
 	}
 	return all
 }

@@ -27,7 +27,7 @@ var _ = Describe("A planted secret", func() {
 			p.send(ctx, body, "\x00\x01"+body, envelope(body), string(zlibbed(body)), string(gzipped(envelope(body))),
 				string(zlibbed(body)[:len(zlibbed(body))-20]))
 		}
-		p.send(ctx, notification("last"))
+		p.send(ctx, notify("last"))
 		Eventually(func() []string { return r.resources(ctx) }).WithTimeout(patience).Should(ContainElement("last"))
 		c.stop()
 		Expect(r.facts(ctx)).To(HaveLen(2))

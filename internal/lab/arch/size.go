@@ -22,14 +22,6 @@ const (
 // domain.
 const commands = "cmd/daybook"
 
-// unsplit are the folders and files still above the limits.
-var unsplit = []string{
-	"collector/trove",
-}
-
-// tooWide are the files with comments still above the limit.
-var tooWide = []string{"collector/trove/doc.go"}
-
 // Size returns the files, packages and comments above the limits, generated files excepted.
 func Size(files []File) []string {
 	var broken []string
@@ -43,21 +35,19 @@ func Size(files []File) []string {
 		if !f.test() {
 			packages[f.folder()] += lines
 		}
-		if !slices.Contains(tooWide, f.Path) {
-			broken = append(broken, f.wideComments()...)
-		}
+		broken = append(broken, f.wideComments()...)
 		limit := maxFileLines
 		if f.folder() == commands && !f.test() {
 			limit = maxCommandLines
 		}
-		if lines > limit && !within(f.Path, unsplit) {
+		if lines > limit {
 			broken = append(broken, fmt.Sprintf("%s: has %d lines, at most %d are allowed: split it by meaning", f.Path,
 				lines, limit))
 		}
 	}
 	var large []string
 	for folder, lines := range packages {
-		if lines > maxPackageLines && !within(folder, unsplit) {
+		if lines > maxPackageLines {
 			large = append(large, fmt.Sprintf("%s: has %d lines without tests, at most %d are allowed", folder, lines,
 				maxPackageLines))
 		}

@@ -1,4 +1,4 @@
-package trove
+package notification
 
 import (
 	"bytes"
@@ -18,33 +18,33 @@ import (
 // notification stays far below.
 const MaxBody = 4 << 20
 
-// bodyTooLargeError is a body beyond MaxBody.
-type bodyTooLargeError struct{ size int } // 0: too large when decompressed
+// TooLargeError is a body beyond MaxBody.
+type TooLargeError struct{ size int } // 0: too large when decompressed
 
-func (e *bodyTooLargeError) Error() string {
+func (e *TooLargeError) Error() string {
 	if e.size == 0 {
 		return fmt.Sprintf("the body decompresses to more than %d bytes: no notification is that large", MaxBody)
 	}
 	return fmt.Sprintf("the body has %d bytes: at most %d are read", e.size, MaxBody)
 }
 
-// compressionError is an unsupported compression: all messages of its publisher are lost.
-type compressionError struct{ name string }
+// CompressionError is an unsupported compression: all messages of its publisher are lost.
+type CompressionError struct{ name string }
 
-func (e *compressionError) Error() string {
+func (e *CompressionError) Error() string {
 	return fmt.Sprintf("the header compression says %q, and the body is neither zlib, gzip, bzip2, zstd nor JSON: "+
-		"set kombu_compression of the publisher to gzip, or to nothing", clip(e.name))
+		"set kombu_compression of the publisher to gzip, or to nothing", Clip(e.name))
 }
 
-// decoder undoes the compression of oslo.messaging's transport. It is for one goroutine.
-type decoder struct {
+// Decoder undoes the compression of oslo.messaging's transport. It is for one goroutine.
+type Decoder struct {
 	zlib io.ReadCloser
 	gzip *gzip.Reader
 	zstd *zstd.Decoder
 	out  bytes.Buffer
 }
 
-// text returns the JSON text in a body, whose header "compression" is given; it is valid until the
+// Text returns the JSON text in a body, whose header "compression" is given; it is valid until the
 // next call. The text is not parsed.
 //
 // kombu writes the header "compression: application/x-gzip" on what is a zlib stream (RFC 1950),
@@ -52,9 +52,9 @@ type decoder struct {
 // Therefore the body's first bytes decide, which cannot be those of JSON, and the header is only
 // for messages. Source: kombu/compression.py, whose names oslo.messaging's kombu_compression takes.
 // Its lzma and brotli are not read.
-func (d *decoder) text(body []byte, compression string) ([]byte, error) {
+func (d *Decoder) Text(body []byte, compression string) ([]byte, error) {
 	if len(body) > MaxBody {
-		return nil, &bodyTooLargeError{len(body)}
+		return nil, &TooLargeError{len(body)}
 	}
 	switch {
 	case bytes.HasPrefix(body, []byte{0x1f, 0x8b}):
@@ -65,18 +65,19 @@ func (d *decoder) text(body []byte, compression string) ([]byte, error) {
 		return d.read(bzip2.NewReader(bytes.NewReader(body)), "bzip2")
 	case bytes.HasPrefix(body, []byte{0x28, 0xb5, 0x2f, 0xfd}):
 		return d.unzstd(body)
-	case compression == "" || looksLikeJSON(body):
+	case compression == "" || LooksLikeJSON(body):
 		return body, nil
 	}
-	return nil, &compressionError{compression}
+	return nil, &CompressionError{compression}
 }
 
-func looksLikeJSON(body []byte) bool {
+// LooksLikeJSON reports whether a body begins like a JSON object or array.
+func LooksLikeJSON(body []byte) bool {
 	body = bytes.TrimLeft(body, " \t\r\n")
 	return len(body) > 0 && body[0] == '{'
 }
 
-func (d *decoder) inflate(body []byte) ([]byte, error) {
+func (d *Decoder) inflate(body []byte) ([]byte, error) {
 	if d.zlib == nil {
 		r, err := zlib.NewReader(bytes.NewReader(body))
 		if err != nil {
@@ -94,7 +95,7 @@ func reset(r io.Reader, body []byte) error {
 	return r.(zlib.Resetter).Reset(bytes.NewReader(body), nil)
 }
 
-func (d *decoder) ungzip(body []byte) ([]byte, error) {
+func (d *Decoder) ungzip(body []byte) ([]byte, error) {
 	if d.gzip == nil {
 		d.gzip = new(gzip.Reader)
 	}
@@ -104,7 +105,7 @@ func (d *decoder) ungzip(body []byte) ([]byte, error) {
 	return d.read(d.gzip, "gzip")
 }
 
-func (d *decoder) unzstd(body []byte) ([]byte, error) {
+func (d *Decoder) unzstd(body []byte) ([]byte, error) {
 	var err error
 	if d.zstd == nil {
 		// One goroutine, the caller's, and no more memory than a body may take.
@@ -119,13 +120,13 @@ func (d *decoder) unzstd(body []byte) ([]byte, error) {
 	return d.read(d.zstd, "zstd")
 }
 
-func (d *decoder) read(r io.Reader, name string) ([]byte, error) {
+func (d *Decoder) read(r io.Reader, name string) ([]byte, error) {
 	d.out.Reset()
 	n, err := d.out.ReadFrom(io.LimitReader(r, MaxBody+1))
 	switch {
 	case n > MaxBody:
 		d.out = bytes.Buffer{} // nothing so large stays in memory
-		return nil, &bodyTooLargeError{}
+		return nil, &TooLargeError{}
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return nil, fmt.Errorf("the body is compressed with %s and was cut off after %d bytes of text", name, n)
 	case err != nil:
@@ -134,8 +135,8 @@ func (d *decoder) read(r io.Reader, name string) ([]byte, error) {
 	return d.out.Bytes(), nil
 }
 
-// clip makes a foreign name fit for a message.
-func clip(s string) string {
+// Clip makes a foreign name fit for a message.
+func Clip(s string) string {
 	const most = 80
 	return strings.ToValidUTF8(s[:min(len(s), most)], "\uFFFD")
 }

@@ -1,4 +1,4 @@
-package trove
+package notification
 
 import (
 	"strings"

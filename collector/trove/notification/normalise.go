@@ -1,4 +1,4 @@
-package trove
+package notification
 
 import (
 	"crypto/sha256"
@@ -34,8 +34,8 @@ func Normalise(foundation string, d *jsondoc.Document) (events.Usage, error) {
 	return fromDocument(nil, foundation, d)
 }
 
-// normaliseInto is Normalise for text; it appends Raw to room, which is empty.
-func normaliseInto(room []byte, foundation string, raw []byte) (events.Usage, error) {
+// NormaliseText is Normalise for a text; it appends Raw to the empty room.
+func NormaliseText(room []byte, foundation string, raw []byte) (events.Usage, error) {
 	d := jsondoc.Borrow()
 	defer d.Return()
 	if err := d.Parse(raw); err != nil {
@@ -56,7 +56,7 @@ func fromDocument(room []byte, foundation string, d *jsondoc.Document) (events.U
 			return events.Usage{}, fmt.Errorf("in oslo.message: %w", err)
 		}
 	}
-	n := notification{root: d.Root()}
+	n := reader{root: d.Root()}
 	eventType := n.NeedText(n.root, "", "event_type")
 	if err := n.Err(); err != nil {
 		return events.Usage{}, err
@@ -105,25 +105,25 @@ func eventOf(eventType string) (string, error) {
 	switch eventType {
 	case "dbaas.instance_resize_volume.end":
 		return events.EventTroveResizeVolume, nil
-	case resizeStarted, resizeFailed:
+	case ResizeStarted, ResizeFailed:
 		return "", &collector.IgnoredError{EventType: eventType}
 	}
-	return "", &collector.IgnoredError{EventType: redact.URLs(clip(eventType))}
+	return "", &collector.IgnoredError{EventType: redact.URLs(Clip(eventType))}
 }
 
-// The beginning or failure of a resize changes no volume: Trove bills the old size until the end.
-// Both are counted by name, so that resizes without an end show.
+// Events of a volume resize. Its beginning or failure changes no volume: Trove bills
+// the old size until the end. Both are counted by name, so that resizes without an end show.
 const (
-	resizeStarted = "dbaas.instance_resize_volume.start"
-	resizeFailed  = "dbaas.instance_resize_volume.error"
+	ResizeStarted = "dbaas.instance_resize_volume.start"
+	ResizeFailed  = "dbaas.instance_resize_volume.error"
 )
 
-type notification struct {
+type reader struct {
 	jsondoc.Reader
 	root, payload jsondoc.Value
 }
 
-func (n *notification) usage(foundation, event string) events.Usage {
+func (n *reader) usage(foundation, event string) events.Usage {
 	p := n.payload
 	u := events.Usage{
 		Source:     events.SourceTrove,
@@ -182,7 +182,7 @@ func (n *notification) usage(foundation, event string) events.Usage {
 // size returns a size of the payload, absent for null or nothing. It may be digits in a string: the
 // API takes them, and Trove repeats the request. Source: trove/common/apischema.py
 // and Instance.resize_volume in trove/instance/models.py.
-func (n *notification) size(key string) events.Count {
+func (n *reader) size(key string) events.Count {
 	if v := n.payload.Get(key); v.Kind() == jsondoc.String {
 		if size, err := strconv.ParseUint(v.Text(), 10, 31); err == nil {
 			return events.Some(uint32(size))
@@ -192,7 +192,7 @@ func (n *notification) size(key string) events.Count {
 }
 
 // needSize is size for a required member.
-func (n *notification) needSize(key string) events.Count {
+func (n *reader) needSize(key string) events.Count {
 	size := n.size(key)
 	if !size.Known() {
 		n.NeedCount(n.payload, "payload", key)
@@ -202,7 +202,7 @@ func (n *notification) needSize(key string) events.Count {
 
 // publisher names the region and the task manager of a report. It is not needed to understand the
 // notification, and another form is passed over.
-func (n *notification) publisher() string {
+func (n *reader) publisher() string {
 	publisher := n.root.Get("publisher_id")
 	if publisher.Kind() != jsondoc.String || publisher.Text() == "" {
 		return ""
@@ -215,7 +215,7 @@ func (n *notification) publisher() string {
 }
 
 // noServer reports whether the notification names an empty server: none was made.
-func (n *notification) noServer() bool {
+func (n *reader) noServer() bool {
 	switch v := n.payload.Get("nova_instance_id"); v.Kind() {
 	case jsondoc.Null:
 		return true
@@ -228,7 +228,7 @@ func (n *notification) noServer() bool {
 
 // volumeUnknown reports whether the notification names a volume and not its size. A datastore
 // without volumes has neither: nova_volume_id and volume_size come with volume_support only.
-func (n *notification) volumeUnknown(u *events.Usage) bool {
+func (n *reader) volumeUnknown(u *events.Usage) bool {
 	if u.Footprint.VolumeGB.Known() {
 		return false
 	}
@@ -251,7 +251,7 @@ const zoneShift = 25 * time.Minute
 // lies in the future (fixed in Mitaka, bug 1469860). Up to Pike the period was in the host's local
 // time with a Z behind it (bug 1532120). An end long before the timestamp comes from the host's
 // zone; the timestamp is always in UTC.
-func (n *notification) audit(u *events.Usage) {
+func (n *reader) audit(u *events.Usage) {
 	from, to := n.time(n.payload, "payload", "audit_period_beginning"), n.time(n.payload, "payload",
 		"audit_period_ending")
 	if width := to.Sub(from); !from.IsZero() && width > 0 && width < 366*24*time.Hour {
@@ -264,14 +264,14 @@ func (n *notification) audit(u *events.Usage) {
 }
 
 // needFlavor refuses a create or a change of flavour without the flavour: it could not be priced.
-func (n *notification) needFlavor(u *events.Usage) {
+func (n *reader) needFlavor(u *events.Usage) {
 	if u.Footprint.Flavor == "" && u.Footprint.FlavorID == "" {
 		n.Fail(n.payload.Get("instance_type"), "payload", "instance_type", "the name of a flavour, or its id in "+
 			"instance_type_id")
 	}
 }
 
-func (n *notification) name() string {
+func (n *reader) name() string {
 	for _, key := range []string{"instance_name", "name", "display_name"} {
 		if s := n.Text(n.payload, "payload", key); s != "" {
 			return redact.URLs(s)
@@ -281,7 +281,7 @@ func (n *notification) name() string {
 }
 
 // time returns a time, and the zero time for null or nothing.
-func (n *notification) time(of jsondoc.Value, in, key string) time.Time {
+func (n *reader) time(of jsondoc.Value, in, key string) time.Time {
 	v := of.Get(key)
 	if v.Kind() == jsondoc.Missing || v.Kind() == jsondoc.Null {
 		return time.Time{}
@@ -294,7 +294,7 @@ func (n *notification) time(of jsondoc.Value, in, key string) time.Time {
 }
 
 // raw appends the notification, written from its harmless members, to the empty b.
-func (n *notification) raw(b []byte) []byte {
+func (n *reader) raw(b []byte) []byte {
 	edit := jsondoc.Edit{Drop: dropped}
 	if redact.MayHoldSecret(n.payload.Raw()) {
 		edit.Text = redact.URLs
