@@ -1,8 +1,8 @@
 // Package appender appends messages to a stream, each exactly once, for collectors whose input does
-// not come again: what was read from a file, or waits for its acknowledgement in a queue.
+// not come again: lines of a file, or notifications with an acknowledgement due.
 //
-// A batch is appended behind what the appender has seen on its subjects. When the answer is lost,
-// or somebody else was faster, the appender reads what was added meanwhile, takes from the batch
-// what is stored, and appends the rest. Ids tell messages apart; which ids are worth remembering is
-// its owner's business (Options.Seen, Recent).
+// A batch is appended behind the newest message known to the appender on its subjects. After a lost
+// answer, or an append of another writer, the appender reads the added messages, takes the stored
+// ones from the batch, and appends the rest (bus.AppendOnce). Ids tell messages apart; the owner
+// decides which ids to remember (Options.Seen, Set).
 package appender

@@ -9,7 +9,7 @@ type Set interface {
 	Add(k Key) error
 }
 
-// All is a Set that keeps every key, in about 30 bytes, and refuses more than its limit.
+// All is a Set of every key, in about 30 bytes each. It refuses more than its limit.
 type All struct {
 	keys map[Key]struct{}
 	max  int
@@ -31,7 +31,7 @@ func (a *All) Add(k Key) error {
 	return nil
 }
 
-// Recent is a Set that keeps its newest keys, in about 50 bytes each, and forgets the oldest key
+// Recent is a Set of the newest keys, in about 50 bytes each, and forgets the oldest key
 // for each one above its limit.
 type Recent struct {
 	keys map[Key]struct{}
