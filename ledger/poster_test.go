@@ -105,7 +105,8 @@ var _ = Describe("The poster", func() {
 		for range 3 {
 			at.Billing = publish(ctx, events.StreamBilling, "billing.charge.org.cf.prod.app.a", events.TypeBilling,
 				1000, func(i int) interface{ AppendJSON([]byte) []byte } {
-					return &events.Billing{ID: fmt.Sprint(i), Charges: []events.Charge{ledgertest.Charge("org", "2026-11",
+					return &events.Billing{ID: fmt.Sprint(i), Charges: []events.Charge{ledgertest.Charge("org",
+						"2026-11",
 						"app", "0.001", "0.0002")}}
 				})
 		}

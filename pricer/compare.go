@@ -65,7 +65,9 @@ func (c *comparer) Compare() (again bool, err error) {
 }
 
 // Difference implements stage.Comparer.
-func (c *comparer) Difference(cause events.Cause, at time.Time, emit func(stage.Output)) (reversed, posted int, err error) {
+func (c *comparer) Difference(cause events.Cause, at time.Time, emit func(stage.Output)) (reversed, posted int,
+	err error,
+) {
 	return c.difference(c.processor.book, cause.ID, numbered(cause, at, emit))
 }
 

@@ -175,7 +175,10 @@ func replayed(t *testing.T, stream, billing []bus.Stored, cause string) (out []b
 
 func stored(o stage.Output) bus.Stored {
 	return bus.NewStored(bus.Message{
-		Subject: o.Subject, Data: o.Body.AppendJSON(nil), Header: []events.Header{{Key: events.HeaderType, Value: o.Type}},
+		Subject: o.Subject, Data: o.Body.AppendJSON(nil), Header: []events.Header{{
+			Key:   events.HeaderType,
+			Value: o.Type,
+		}},
 	}, 1, time.Time{}, 0)
 }
 

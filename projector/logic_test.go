@@ -25,8 +25,10 @@ var _ = Describe("The logic of METERED", func() {
 			Cut: timeline.CutMonth, BuildTimeout: 90 * time.Minute, Grace: 24 * time.Hour, AbsenceWindows: -1,
 			ExcludeSpaces: `^(SMOKE|A=B)-\x20`,
 			Epoch: map[string]time.Time{
-				"cf": time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), "cf/eu": time.Date(2026, 2, 1, 12, 0, 0, 5000, time.UTC),
-				"cf/us": time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC), "trove": time.Date(2026, 4, 1, 0, 0, 0, 0, time.UTC),
+				"cf": time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), "cf/eu": time.Date(2026, 2, 1, 12, 0, 0, 5000,
+					time.UTC),
+				"cf/us": time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC), "trove": time.Date(2026, 4, 1, 0, 0, 0, 0,
+					time.UTC),
 			},
 		}),
 	)

@@ -142,7 +142,8 @@ var _ = Describe("A database that is not seen any more", func() {
 		for day := range 5 {
 			facts = append(facts, report("J", fmt.Sprintf("03-%02d 10:40", day+1), audited(24*time.Hour)))
 		}
-		b := newBooks(projector.Config{Cut: timeline.CutNone}).tell(created()).tell(facts...).reachTime(events.SourceTrove, clock("03-05 10:59"))
+		b := newBooks(projector.Config{Cut: timeline.CutNone}).tell(created()).tell(facts...).
+			reachTime(events.SourceTrove, clock("03-05 10:59"))
 		Expect(onlyI(b.closed())).To(BeEmpty())
 		Expect(onlyI(b.reachTime(events.SourceTrove, clock("03-05 11:00")).closed())).To(Equal(gone))
 	})

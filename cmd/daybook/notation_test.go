@@ -8,6 +8,9 @@ import (
 	"time"
 )
 
+// notationEvents is the address of the events in their links.
+const notationEvents = "https://api.example.com/v3/app_usage_events/"
+
 // The compact notation of the transcripts: one event a line,
 //
 //	2001-01-01T00:00Z app-started process=P app=A instances=1 memory=1024 buildpack=java
@@ -161,7 +164,7 @@ func (w words) usage(state string, at time.Time, app, process, processType, task
 		"task":                      map[string]any{"guid": orNull(task), "name": orNull(task)},
 		"memory_in_mb_per_instance": counts("memory", memory),
 		"instance_count":            counts("instances", 1),
-		"links":                     map[string]any{"self": map[string]any{"href": "https://api.example.com/v3/app_usage_events/" + w["guid"]}},
+		"links":                     map[string]any{"self": map[string]any{"href": notationEvents + w["guid"]}},
 	}
 }
 

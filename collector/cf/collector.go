@@ -119,7 +119,8 @@ func (f *poller) run(ctx context.Context) error {
 			return nil
 		}
 		f.starting = f.starting || !f.collected && cfapi.Transient(err)
-		if f.alone && !f.collected && (errors.Is(err, cfapi.ErrNoGlobalRead) || errors.Is(err, cfapi.ErrRefused) && !f.starting) {
+		if f.alone && !f.collected && (errors.Is(err, cfapi.ErrNoGlobalRead) || errors.Is(err, cfapi.ErrRefused) &&
+			!f.starting) {
 			return err
 		}
 		wait := f.Schedule - f.now().Sub(started)

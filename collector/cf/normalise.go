@@ -208,7 +208,8 @@ func (e *event) service(foundation string) events.Usage {
 	switch state {
 	case events.EventCreated, events.EventUpdated, events.EventDeleted, events.EventWasRunning:
 	default:
-		e.unknown = fmt.Sprintf("state: found %q, expected one of CREATED, UPDATED, DELETED, WAS_RUNNING", cfapi.Excerpt(state))
+		e.unknown = fmt.Sprintf("state: found %q, expected one of CREATED, UPDATED, DELETED, WAS_RUNNING",
+			cfapi.Excerpt(state))
 		return events.Usage{}
 	}
 	u := e.common(foundation, "service")

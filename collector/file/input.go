@@ -194,7 +194,8 @@ func Lines(ctx context.Context, name string, stdin io.Reader) iter.Seq2[Line, er
 				yield(line, fmt.Errorf("reading %s: %w", name, err))
 				return
 			case excess > 0:
-				err = &collector.InputError{Source: collector.SourceUnknown, Err: fmt.Errorf("the line has %d bytes: at most %d are read",
+				err = &collector.InputError{Source: collector.SourceUnknown, Err: fmt.Errorf("the line has %d bytes: "+
+					"at most %d are read",
 					len(data)+excess, MaxLine)}
 			case len(bytes.TrimSpace(data)) == 0:
 				continue

@@ -18,7 +18,10 @@ func Normalise(foundation string, raw []byte) (events.Usage, error) {
 	d := jsondoc.Borrow()
 	defer d.Return()
 	if err := d.Parse(raw); err != nil {
-		return events.Usage{}, &collector.InputError{Source: collector.SourceUnknown, Err: fmt.Errorf("not one JSON object: %w", err)}
+		return events.Usage{}, &collector.InputError{
+			Source: collector.SourceUnknown,
+			Err:    fmt.Errorf("not one JSON object: %w", err),
+		}
 	}
 	root := d.Root()
 	var u events.Usage

@@ -183,7 +183,8 @@ var _ = Describe("Resubmitting quarantined input", func() {
 		collected(ctx, first)
 		resubmitter := quarantine.NewResubmitter(store, rules)
 		for i := range 3 {
-			_, err := resubmitter.Resubmit(ctx, []quarantine.Entry{parked(uint64(i)+1, idOf(first), started(i+1))}, every)
+			_, err := resubmitter.Resubmit(ctx, []quarantine.Entry{parked(uint64(i)+1, idOf(first), started(i+1))},
+				every)
 			Expect(err).NotTo(HaveOccurred())
 		}
 		for i, u := range usage(ctx)[1:] {

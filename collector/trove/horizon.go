@@ -58,7 +58,10 @@ func (c *Collector) beat(s *session) {
 		if x.binding == bound {
 			c.step(s, x, markerSent{c.number})
 			// has room for all
-			s.requests <- markerRequest{exchange: x.name, direct: x.route != through, number: c.number, answer: s.results}
+			s.requests <- markerRequest{
+				exchange: x.name, direct: x.route != through, number: c.number,
+				answer: s.results,
+			}
 		}
 	}
 }

@@ -22,7 +22,7 @@ type session struct {
 
 	connection *amqp.Connection
 	conn       net.Conn
-	ctx        context.Context //nolint:containedctx // the session's own life: done when the connection is lost or closed
+	ctx        context.Context //nolint:containedctx // done when the connection is lost or closed
 	cancel     context.CancelCauseFunc
 	ended      sync.WaitGroup // of the goroutines below
 

@@ -218,7 +218,8 @@ func (s *sink) publishGap(ctx context.Context, exchange string, from, to time.Ti
 			strconv.FormatInt(from.UnixNano(), 10), strconv.FormatInt(to.UnixNano(), 10)),
 		Source: events.SourceTrove, Foundation: s.cfg.Foundation, From: from, To: to, Reason: reason,
 	}
-	if err := s.publish(ctx, g.ID, events.TypeGap, events.UsageGapSubject(g.Source, g.Foundation), to, g.AppendJSON(nil),
+	if err := s.publish(ctx, g.ID, events.TypeGap, events.UsageGapSubject(g.Source, g.Foundation), to,
+		g.AppendJSON(nil),
 		nil); err != nil {
 		return fmt.Errorf("publishing the gap from %s to %s: %w", events.FormatTime(from), events.FormatTime(to), err)
 	}

@@ -164,7 +164,8 @@ var _ = Describe("Appending exactly once", func() {
 		Expect(err).To(MatchError(ContainSubstring(text)))
 		Expect(s.attempts).To(Equal(attempts))
 	},
-		Entry("after as many failures as are allowed", again(unstored, 9), 4, bus.ErrOutcomeUnknown, "after 4 attempts"),
+		Entry("after as many failures as are allowed", again(unstored, 9), 4, bus.ErrOutcomeUnknown,
+			"after 4 attempts"),
 		Entry("and counts reads that fail", again(unread, 9), 2, nil, "no answer"),
 		Entry("after more conflicts than are allowed", again(preceded, 9), 6, nil, "after 6 attempts"),
 		Entry("at once, where another attempt cannot help", again(forbidden, 9), 1, bus.ErrDenied, "denied"),

@@ -168,8 +168,9 @@ func (a *auth) failure(ctx context.Context, err error) error {
 		return fmt.Errorf("%w: the UAA refuses the credentials (%s %s): correct the %s", ErrRefused,
 			refusal.Response.Status, a.clean(refusal.ErrorCode), what)
 	}
-	return &RequestError{reason: reasonToken, err: errors.New("no token could be had: " + beginning(a.clean(err.Error()),
-		maxErrorText))}
+	return &RequestError{reason: reasonToken, err: errors.New("no token could be had: " +
+		beginning(a.clean(err.Error()),
+			maxErrorText))}
 }
 
 // clean takes secrets out of a text.

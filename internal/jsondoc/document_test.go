@@ -187,8 +187,10 @@ func id(r *jsondoc.Reader, o jsondoc.Value)        { r.NeedID(o, "o", "f") }
 // FuzzParse holds the scanner against encoding/json: what it takes is JSON, and says the same; what
 // it refuses although it is JSON has one of the documented reasons.
 func FuzzParse(f *testing.F) {
-	for _, s := range []string{`{}`, `{"a":[1,2.5e-3,true,null,"\u00e9\\\""]}`, `{"a":{"b":{}}}`, `{"a":1,"a":2}`,
-		`{"":"\ud83d\ude00"}`, `{"01234567\\":"\t"}`} {
+	for _, s := range []string{
+		`{}`, `{"a":[1,2.5e-3,true,null,"\u00e9\\\""]}`, `{"a":{"b":{}}}`, `{"a":1,"a":2}`,
+		`{"":"\ud83d\ude00"}`, `{"01234567\\":"\t"}`,
+	} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, in []byte) {

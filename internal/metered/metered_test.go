@@ -74,7 +74,10 @@ var _ = Describe("METERED as it stands", Ordered, func() {
 			return nil
 		})).To(Succeed())
 		Expect(resources).To(Equal([]string{"a", "b"}))
-		Expect(metered.Latest(ctx, b, "us", "", func(*events.Metered) error { panic("nothing runs there") })).To(Succeed())
+		Expect(metered.Latest(ctx, b, "us", "", func(*events.Metered) error {
+			panic("nothing runs " +
+				"there")
+		})).To(Succeed())
 		Expect(metered.Through(ctx, b, "")).To(HaveExactElements(HaveField("Time", at)))
 	})
 

@@ -147,7 +147,8 @@ func (s *Stage) messages() []bus.Message {
 		headers = append(headers,
 			events.Header{Key: HeaderSourceSeq, Value: strconv.FormatUint(p.position.Sequence, 10)})
 		if p.position.Part > 0 {
-			headers = append(headers, events.Header{Key: HeaderPart, Value: strconv.FormatUint(uint64(p.position.Part), 10)})
+			headers = append(headers, events.Header{Key: HeaderPart, Value: strconv.FormatUint(uint64(p.position.Part),
+				10)})
 		}
 		if i == n-1 {
 			headers = append(headers,

@@ -161,8 +161,9 @@ func (d *deriver) emit(out Output) {
 	d.last = position{d.current.Sequence, d.part}
 	d.part++
 	o.list = append(o.list, pending{
-		position: d.last, source: d.current, subject: out.Subject, kind: out.Type, id: out.ID, time: out.Time, from: from,
-		to: len(o.slab),
+		position: d.last, source: d.current, subject: out.Subject, kind: out.Type, id: out.ID, time: out.Time,
+		from: from,
+		to:   len(o.slab),
 	})
 }
 

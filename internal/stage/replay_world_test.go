@@ -49,7 +49,9 @@ func (r *comparer) Derived(out *stage.Output) error {
 
 func (r *comparer) Compare() (bool, error) { return false, nil }
 
-func (r *comparer) Difference(cause events.Cause, at time.Time, emit func(stage.Output)) (reversed, posted int, err error) {
+func (r *comparer) Difference(cause events.Cause, at time.Time, emit func(stage.Output)) (reversed, posted int,
+	err error,
+) {
 	put := func(key, sign string) {
 		subject, body, _ := strings.Cut(key, " ")
 		emit(stage.Output{Subject: subject, Type: "test", ID: cause.ID + sign + key, Time: at, Body: text(sign + body)})

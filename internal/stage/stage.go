@@ -381,7 +381,8 @@ func (s *Stage) emit(ctx context.Context, out Output) {
 	from := len(s.slab)
 	s.slab = out.Body.AppendJSON(s.slab)
 	p := pending{
-		position: position{s.current.Sequence, s.part}, source: s.current, subject: out.Subject, kind: out.Type, id: out.ID,
+		position: position{s.current.Sequence, s.part}, source: s.current, subject: out.Subject, kind: out.Type,
+		id:   out.ID,
 		time: out.Time,
 		from: from, to: len(s.slab),
 	}

@@ -260,7 +260,8 @@ var _ = Describe("Verifying", func() {
 		ends := 0
 		all := w.contents()
 		for n := len(all) - 1; n > 0; n-- {
-			whole := slices.ContainsFunc(all[n-1].Header, func(h events.Header) bool { return h.Key == stage.HeaderChain })
+			whole := slices.ContainsFunc(all[n-1].Header,
+				func(h events.Header) bool { return h.Key == stage.HeaderChain })
 			if !whole && n%100 != 0 {
 				continue
 			}

@@ -183,7 +183,8 @@ func (in *instance) judge(ch *timeline.Change) {
 }
 
 func (in *instance) missing() bool {
-	return in.rules.groups.windows > 0 && !in.lastReport.IsZero() && in.rules.groups.missing(in.publishers, in.lastReport)
+	return in.rules.groups.windows > 0 && !in.lastReport.IsZero() && in.rules.groups.missing(in.publishers,
+		in.lastReport)
 }
 
 // note takes down the part of a fact that is kept of all facts together.
@@ -339,7 +340,8 @@ func (in *instance) thin() {
 	kept := in.reports[:1]
 	for i := 1; i < len(in.reports); i++ {
 		s := in.reports[i]
-		middle := i+1 < len(in.reports) && s.at < closed && !evidence[s.sequence] && *in.reports[i-1].content == *s.content &&
+		middle := i+1 < len(in.reports) && s.at < closed && !evidence[s.sequence] &&
+			*in.reports[i-1].content == *s.content &&
 			*in.reports[i+1].content == *s.content &&
 			!in.between(in.reports[i-1].at, in.reports[i+1].at)
 		if !middle {

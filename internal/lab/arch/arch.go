@@ -216,36 +216,63 @@ func imports(f *File) []string {
 	var broken []string
 	for _, spec := range f.AST.Imports {
 		target := importPath(spec)
-		own, ours := strings.CutPrefix(target, Module+"/")
-		switch {
-		case startsWithAny(target, natsModules) && !within(f.folder(), natsImporters):
-			broken = append(broken, f.at(spec.Pos(), "imports %s: only internal/bus knows NATS", target))
-		case within(f.folder(), called) && !f.test() && matches(target, callers):
-			broken = append(broken, f.at(spec.Pos(), "imports %s: flags, files and printing are the caller's", target))
-		case !ours:
-		case within(own, []string{lab}) && !within(f.folder(), []string{lab}) && !f.test() &&
-			!slices.Contains(labImporters[f.Path], strings.TrimPrefix(own, lab+"/")):
-			broken = append(broken, f.at(spec.Pos(), "imports %s: production code imports nothing of %s but what "+
-				"labImporters names", target, lab))
-		case within(f.folder(), simulators) && !f.test() && within(own, services):
-			broken = append(broken, f.at(spec.Pos(), "imports %s: the simulator's truth comes from its own world, "+
-				"never from the code that it judges", target))
-		case within(own, []string{"cmd"}) && !within(f.folder(), []string{"cmd"}):
-			broken = append(broken, f.at(spec.Pos(), "imports %s: commands are built from packages, never the other "+
-				"way", target))
-		case within(f.folder(), []string{"events"}) && !f.test() && !within(own, []string{"events"}):
-			broken = append(broken, f.at(spec.Pos(), "imports %s: events imports nothing of ours", target))
-		case within(f.folder(), shared) && within(own, services):
-			broken = append(broken, f.at(spec.Pos(), "imports %s: what all services share depends on none", target))
-		case within(own, []string{"ledger"}) && !within(f.folder(), ledgerReaders):
-			broken = append(broken, f.at(spec.Pos(), "imports %s: only the API and commands read the ledger", target))
-		case serviceOf(f.folder()) == "api" && within(own, libraries):
-		case serviceOf(f.folder()) != "" && serviceOf(own) != "" && serviceOf(f.folder()) != serviceOf(own):
-			broken = append(broken, f.at(spec.Pos(), "imports %s: services never import each other, they meet in "+
-				"streams", target))
+		rule := f.againstForeign(target)
+		if own, ours := strings.CutPrefix(target, Module+"/"); ours && rule == "" {
+			if rule = f.againstFloor(own); rule == "" {
+				rule = f.againstService(own)
+			}
+		}
+		if rule != "" {
+			broken = append(broken, f.at(spec.Pos(), "imports %s: %s", target, rule))
 		}
 	}
 	return broken
+}
+
+// againstForeign is the rule against an import from outside the module, "" for none.
+func (f *File) againstForeign(target string) string {
+	switch {
+	case startsWithAny(target, natsModules) && !within(f.folder(), natsImporters):
+		return "only internal/bus knows NATS"
+	case within(f.folder(), called) && !f.test() && matches(target, callers):
+		return "flags, files and printing are the caller's"
+	}
+	return ""
+}
+
+// againstFloor is the rule against an import of one of our folders by folders below it, "" for
+// none.
+func (f *File) againstFloor(own string) string {
+	switch {
+	case within(own, []string{"cmd"}) && !within(f.folder(), []string{"cmd"}):
+		return "commands are built from packages, never the other way"
+	case f.test():
+		return ""
+	case within(own, []string{lab}) && !within(f.folder(), []string{lab}) &&
+		!slices.Contains(labImporters[f.Path], strings.TrimPrefix(own, lab+"/")):
+		return "production code imports nothing of " + lab + " but what labImporters names"
+	case within(f.folder(), []string{"events"}) && !within(own, []string{"events"}):
+		return "events imports nothing of ours"
+	}
+	return ""
+}
+
+// againstService is the rule against an import of a service or the ledger, "" for none.
+func (f *File) againstService(own string) string {
+	from, to := serviceOf(f.folder()), serviceOf(own)
+	switch {
+	case within(f.folder(), simulators) && !f.test() && to != "":
+		return "the simulator's truth comes from its own world, never from the code that it judges"
+	case within(f.folder(), shared) && to != "":
+		return "what all services share depends on none"
+	case within(own, []string{"ledger"}) && !within(f.folder(), ledgerReaders):
+		return "only the API and commands read the ledger"
+	case from == "api" && within(own, libraries):
+		return ""
+	case from != "" && to != "" && from != to:
+		return "services never import each other, they meet in streams"
+	}
+	return ""
 }
 
 // pure reports whether the file must be pure.

@@ -54,8 +54,7 @@ func New(config Config) (*Foundation, error) {
 		config: c, world: world, knobs: *c.Knobs, users: c.Users,
 		tables: [2]*table{newTable(AppEvents, c.DropPruned), newTable(ServiceEvents, c.DropPruned)},
 		limits: map[string]*window{}, drawn: map[string]int{},
-		writes: rand.New(rand.NewPCG(c.World.Seed, 0x726f7773)),
-		//nolint:gosec // the same seed must give the same rows
+		writes: rand.New(rand.NewPCG(c.World.Seed, 0x726f7773)),   //nolint:gosec // the same seed gives the same rows
 		faults: rand.New(rand.NewPCG(c.World.Seed, 0x6661756c74)), //nolint:gosec // and the same faults
 	}
 	if f.users == nil {

@@ -71,7 +71,8 @@ var _ = Describe("the inventory", func() {
 		Expect(c.list("/v3/apps?include=space").Included).NotTo(HaveKey("organizations"))
 		Expect(c.list("/v3/apps").Included).To(BeNil())
 		owners := c.list("/v3/spaces?per_page=1&include=organization")
-		Expect(guids(owners.Included["organizations"])).To(Equal([]string{owners.Resources[0].Relationships["organization"].Data.GUID}))
+		organization := owners.Resources[0].Relationships["organization"].Data.GUID
+		Expect(guids(owners.Included["organizations"])).To(Equal([]string{organization}))
 	})
 
 	It("brings the fields of plans, spaces and organizations with service instances", func() {

@@ -186,10 +186,8 @@ func (t *table) insert(f fields, event []byte, created, commit int64, late bool)
 	if !ok {
 		panic("sim/cc: an event without a guid: " + string(event))
 	}
-	r := row{
-		id: t.next, commit: commit, created: created, length: int32(len(event)),
-		part: f.part(),
-	} //nolint:gosec // an event is a few hundred bytes
+	length := int32(len(event)) //nolint:gosec // an event is a few hundred bytes
+	r := row{id: t.next, commit: commit, created: created, length: length, part: f.part()}
 	t.next++
 	last := len(t.chunks) - 1
 	if last < 0 || len(t.chunks[last])+len(event)+1 > cap(t.chunks[last]) {
@@ -197,8 +195,8 @@ func (t *table) insert(f fields, event []byte, created, commit int64, late bool)
 		t.living = append(t.living, 0)
 		last++
 	}
-	r.chunk, r.offset = int32(last),
-		int32(len(t.chunks[last])) //nolint:gosec // 2^31 chunks are 512 TiB; offsets are below chunkSize
+	r.chunk = int32(last)                 //nolint:gosec // 2^31 chunks are 512 TiB
+	r.offset = int32(len(t.chunks[last])) //nolint:gosec // below chunkSize
 	t.chunks[last] = append(append(t.chunks[last], event...), ',')
 	t.living[last]++
 	t.rows = append(t.rows, r)

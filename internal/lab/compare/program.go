@@ -27,8 +27,8 @@ func Execute(ctx context.Context, program string, world World, folder string) (*
 			round.Before()
 		}
 		args := append([]string{"up", "--once", "--data", dataFolder, "--listen", "127.0.0.1:0"}, round.Args...)
-		cmd := exec.CommandContext(ctx, program, args...)
-		cmd.Dir = folder // the names of files stand in QUARANTINE
+		cmd := exec.CommandContext(ctx, program, args...) //nolint:gosec // the versions to compare
+		cmd.Dir = folder                                  // the names of files stand in QUARANTINE
 		cmd.Env = append(environment(), round.Env...)
 		var out, errs bytes.Buffer
 		cmd.Stdout, cmd.Stderr = &out, &errs

@@ -101,7 +101,8 @@ var _ = Describe("A foundation's collector, killed at random moments", Serial, f
 			g.Expect(collected(ctx, b)).To(Equal(wanted))
 		}).WithPolling(20 * pollEvery).Should(Succeed())
 		stop(session)
-		scale.Figure(GinkgoT(), "a Cloud Foundry collector, killed %d times: %d events once each, in the API's order", kills,
+		scale.Figure(GinkgoT(), "a Cloud Foundry collector, killed %d times: %d events once each, in the API's order",
+			kills,
 			total)
 	})
 })

@@ -182,7 +182,8 @@ var _ = Describe("Killed at random moments", Serial, func() {
 			}
 			Expect(difference(stored(ctx, data), wanted)).To(BeEmpty())
 		}
-		scale.Figure(GinkgoT(), "daybook up, killed %d times in %d runs: %d messages of USAGE, and the same bytes in all streams",
+		scale.Figure(GinkgoT(), "daybook up, killed %d times in %d runs: %d messages of USAGE, and the same bytes in "+
+			"all streams",
 			killed, runs, len(wanted["USAGE"]))
 	})
 
@@ -228,7 +229,8 @@ var _ = Describe("Killed at random moments", Serial, func() {
 		}
 		stop(append(running["project"], running["price"]...)...)
 		Expect(difference(read(ctx, b), wanted)).To(BeEmpty())
-		scale.Figure(GinkgoT(), "two projectors and two pricers, one of them killed %d times: the same bytes in all streams",
+		scale.Figure(GinkgoT(), "two projectors and two pricers, one of them killed %d times: the same bytes in all "+
+			"streams",
 			killed)
 	})
 })

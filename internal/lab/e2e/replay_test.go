@@ -58,7 +58,8 @@ var _ = Describe("Killed at random moments, a replay", Serial, func() {
 		Expect(amounts(bill)).To(Equal(amounts(fresh)))
 		url, _ = serve(data)
 		run("verify", "--deep", "--nats", url)
-		scale.Figure(GinkgoT(), "a replay, killed %d times, %d of them in its middle: the bill is that of a fresh start",
+		scale.Figure(GinkgoT(), "a replay, killed %d times, %d of them in its middle: the bill is that of a "+
+			"fresh start",
 			kills, interrupted)
 	})
 })

@@ -111,7 +111,8 @@ var _ = Describe("Trove's notifications, from a real RabbitMQ", Ordered, Continu
 		Expect(c.stored(ctx, events.StreamQuarantine)).To(BeEmpty())
 		Expect(c.gaps(ctx)).To(BeEmpty())
 		c.nothingLeft(ctx)
-		scale.Figure(GinkgoT(), "a Trove collector, killed %d times: %d notifications stored once each", kills, len(stored))
+		scale.Figure(GinkgoT(), "a Trove collector, killed %d times: %d notifications stored once each", kills,
+			len(stored))
 	})
 
 	It("of a database's life become its spans and its bill, in whatever order and however often they "+

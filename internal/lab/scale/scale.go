@@ -51,7 +51,7 @@ func Figure(t T, format string, arguments ...any) {
 	if name == "" {
 		return
 	}
-	f, err := os.OpenFile(name, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	f, err := os.OpenFile(name, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600) //nolint:gosec // the tester names the file
 	if err == nil {
 		_, err = fmt.Fprintf(f, format+"\n", arguments...) // in one write, for packages are tested at the same time
 		err = errors.Join(err, f.Close())

@@ -210,7 +210,8 @@ var _ = Describe("Cloud Controller's facts", func() {
 	Describe("of buildpacks (spec/unit/repositories/app_usage_event_repository_spec.rb)", func() {
 		It("has a custom one's URL and no guid (:110), with what Cloud Controller hides (:122) and what it does "+
 			"not", func() {
-			f.StartApp(f.CreateApp(f.space, "", "c", sim.Buildpack{Name: "https://***:***@git.example.com/b.git?token=x"},
+			f.StartApp(f.CreateApp(f.space, "", "c",
+				sim.Buildpack{Name: "https://***:***@git.example.com/b.git?token=x"},
 				sim.ProcessSpec{Type: "web"}))
 			Expect(f.lines[0].Buildpack.GUID).To(BeNil())
 			Expect(*f.lines[0].Buildpack.Name).To(Equal("https://***:***@git.example.com/b.git?token=x"))
@@ -348,7 +349,8 @@ var _ = Describe("Cloud Controller's facts", func() {
 				f.lines = nil
 				f.later(time.Minute)
 				f.DeleteApp(a)
-				Expect(f.states()).To(ConsistOf("TASK_STOPPED<PENDING", "TASK_STOPPED<RUNNING", "TASK_STOPPED<CANCELING"))
+				Expect(f.states()).To(ConsistOf("TASK_STOPPED<PENDING", "TASK_STOPPED<RUNNING",
+					"TASK_STOPPED<CANCELING"))
 				Expect(f.spans()).To(HaveLen(2))
 			})
 	})

@@ -42,7 +42,8 @@ func (w *World) found() {
 	w.buildpacks = append(slices.Clone(p.Buildpacks),
 		// as Cloud Controller redacts it
 		Buildpack{Name: "https://***:***@git.example.com/team/buildpack.git"},
-		Buildpack{Name: "https://git.example.com/team/buildpack.git?access_token=unhidden"}, // left as it is by Cloud Controller
+		// left as it is by Cloud Controller
+		Buildpack{Name: "https://git.example.com/team/buildpack.git?access_token=unhidden"},
 		Buildpack{Name: "https://github.com/cloudfoundry/java-buildpack.git"},
 		Buildpack{Name: "https://github.com/cloudfoundry/apt-buildpack.git", GUID: ruby.GUID, Final: ruby.Name},
 		Buildpack{}) // docker

@@ -68,7 +68,8 @@ var _ = Describe("Cloud Controller's facts", func() {
 	Describe("of the WAS_RUNNING backfill (pull request 5210, spec/unit/lib/database/was_running_backfill_spec.rb)",
 		func() {
 			all := func(string, string) bool { return true }
-			It("has one baseline for each process (:167), task, also a canceling one (:337), and service instance", func() {
+			It("has one baseline for each process (:167), task, also a canceling one (:337), and service "+
+				"instance", func() {
 				a := f.app(sim.ProcessSpec{Type: "web", Instances: 2, MemoryMB: 512}, sim.ProcessSpec{
 					Type:     "worker",
 					MemoryMB: 64,
@@ -108,7 +109,8 @@ var _ = Describe("Cloud Controller's facts", func() {
 				f.Backfill(func(kind, resource string) bool { return kind == sim.KindApp && resource == "A" })
 				Expect(f.states()).To(Equal([]string{"WAS_RUNNING<null"}))
 			})
-			It("repairs baselines of what had ended when they were written (:250), with their footprint, at the time of "+
+			It("repairs baselines of what had ended when they were written (:250), with their footprint, at the "+
+				"time of "+
 				"the repair", func() {
 				a := f.app()
 				f.StartApp(a)
@@ -131,7 +133,10 @@ var _ = Describe("Cloud Controller's facts", func() {
 					"WAS_RUNNING<null", "TASK_WAS_RUNNING<null", "WAS_RUNNING", "STOPPED<WAS_RUNNING",
 					"TASK_STOPPED<TASK_WAS_RUNNING", "DELETED",
 				}))
-				Expect([]any{*f.lines[3].Count.Current, f.lines[3].CreatedAt}).To(Equal([]any{2, "2026-10-01T01:02:00Z"}))
+				Expect([]any{*f.lines[3].Count.Current, f.lines[3].CreatedAt}).To(Equal([]any{
+					2,
+					"2026-10-01T01:02:00Z",
+				}))
 				Expect(f.lines[3].GUID).NotTo(Equal(f.lines[0].GUID))
 			})
 			It("does not end what runs again", func() {
@@ -163,7 +168,8 @@ var _ = Describe("Cloud Controller's facts", func() {
 			Expect([]string{f.lines[0].CreatedAt, f.lines[1].CreatedAt, f.lines[2].CreatedAt}).
 				To(Equal([]string{"2026-10-01T00:00:30Z", "2026-09-30T23:59:51Z", "2026-09-30T23:59:51Z"}))
 			Expect(f.about[1].At).To(Equal(day.Add(time.Second)))
-			Expect(f.spans()).To(Equal([]string{"app 00:00:30-00:00:51 2 ruby_buildpack", "service 23:59:51-… 0 small"}))
+			Expect(f.spans()).To(Equal([]string{"app 00:00:30-00:00:51 2 ruby_buildpack", "service 23:59:51-… 0 " +
+				"small"}))
 
 			f.SetClocks(time.Hour)
 			f.RenameService(s, "orders")

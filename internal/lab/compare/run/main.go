@@ -63,7 +63,7 @@ func one(ctx context.Context, world compare.World, before, after string, content
 	if err != nil {
 		return nil, 0, err
 	}
-	defer os.RemoveAll(folder)
+	defer func() { _ = os.RemoveAll(folder) }()
 	var runs [2]*compare.Run
 	for i, program := range []string{before, after} {
 		own := filepath.Join(folder, fmt.Sprint(i))
