@@ -53,7 +53,7 @@ func New(cfg Config, deps Deps) (*Collector, error) {
 		usage: newWriter(&cfg, deps.Store),
 		quarantine: quarantine.NewWriter(quarantine.Options{
 			Store: deps.Store, Foundation: cfg.Foundation, Known: appender.NewAll(cfg.MaxKnown),
-			Retry: cfg.Retry, Log: deps.Log,
+			Retry: cfg.Retry, Patient: cfg.Follow, Log: deps.Log,
 		}),
 		origins:   map[string]string{},
 		newest:    map[string]time.Time{},

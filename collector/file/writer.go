@@ -16,8 +16,8 @@ func newWriter(cfg *Config, store Store) *writer {
 	w := &writer{known: appender.NewAll(cfg.MaxKnown)}
 	w.Appender = appender.New(appender.Options{
 		Store: store, Stream: events.StreamUsage, Filter: events.UsageFoundationFilter(cfg.Foundation),
-		Retry: cfg.Retry,
-		Seen:  func(k appender.Key, _ uint64) error { return w.known.Add(k) },
+		Retry: cfg.Retry, Patient: cfg.Follow,
+		Seen: func(k appender.Key, _ uint64) error { return w.known.Add(k) },
 	})
 	return w
 }

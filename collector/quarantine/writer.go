@@ -23,9 +23,10 @@ type Options struct {
 	Source string
 	// Known has the ids in QUARANTINE.
 	Known appender.Set
-	// Retry is appender.Options.Retry.
-	Retry time.Duration
-	Log   *slog.Logger
+	// Retry and Patient are those of appender.Options.
+	Retry   time.Duration
+	Patient bool
+	Log     *slog.Logger
 	// LogEvery is the time, by Input.At, between two series of 20 logged inputs. Default: one
 	// series.
 	LogEvery time.Duration
@@ -62,7 +63,7 @@ func NewWriter(o Options) *Writer {
 	}
 	return &Writer{
 		Appender: appender.New(appender.Options{
-			Store: o.Store, Stream: events.StreamQuarantine, Filter: filter, Retry: o.Retry,
+			Store: o.Store, Stream: events.StreamQuarantine, Filter: filter, Retry: o.Retry, Patient: o.Patient,
 			Seen: func(k appender.Key, _ uint64) error { return o.Known.Add(k) },
 		}),
 		o:     o,

@@ -14,6 +14,7 @@ type Limits struct {
 	Unexplained int           // refused appends in a row although nothing was added; default 3
 	Wait        time.Duration // after the first failure; it doubles with each; default 200 ms
 	MaxWait     time.Duration // default 5 s
+	Patient     bool          // failures of an outage have no limit: only ctx ends them
 	// Retry reports whether another attempt may mend the failure of an append; the default is the
 	// function Retry.
 	Retry func(error) bool
@@ -159,7 +160,7 @@ func (f *Failure) count(ctx context.Context, limits Limits) error {
 	} else {
 		f.Failures++
 		f.Unsure = f.Unsure || !errors.Is(f.Err, ErrNotConnected)
-		exhausted = f.Failures >= limits.Failures
+		exhausted = f.Failures >= limits.Failures && !(limits.Patient && (Retry(f.Err) || Outage(f.Err)))
 	}
 	if exhausted || !limits.Retry(f.Err) {
 		return &GivenUpError{Failure: *f}
@@ -176,7 +177,7 @@ func (f *Failure) resolved(ctx context.Context, limits Limits, moved bool) error
 	switch {
 	case f.unread != nil:
 		f.Failures++
-		exhausted = f.Failures >= limits.Failures || ctx.Err() != nil
+		exhausted = f.Failures >= limits.Failures && !(limits.Patient && Outage(f.unread)) || ctx.Err() != nil
 	case moved:
 		f.Unexplained = 0
 	case f.Conflict():

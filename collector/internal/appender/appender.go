@@ -51,6 +51,8 @@ type Options struct {
 	Filter string // our subjects: nobody else may have appended there since the appender looked
 	// Retry is the wait after the first failed append; bus.Limits.Wait has its default.
 	Retry time.Duration
+	// Patient appenders wait for the end of an outage, however long it takes.
+	Patient bool
 	// Seen gets every message on the subjects, as the appender stores or reads it, in order. Its
 	// error ends the appender's work.
 	Seen func(k Key, sequence uint64) error
@@ -157,7 +159,7 @@ func (a *Appender) Flush(ctx context.Context, again func(ctx context.Context) (b
 	err error,
 ) {
 	// A store fails for reasons of its own: every failure is tried again.
-	limits := bus.Limits{Wait: max(a.Retry, 0), Retry: func(error) bool { return true }}
+	limits := bus.Limits{Wait: max(a.Retry, 0), Patient: a.Patient, Retry: func(error) bool { return true }}
 	last, err := bus.AppendOnce(ctx, a.Store, a.Stream, limits,
 		func(ctx context.Context, f *bus.Failure) ([]bus.Message, bus.Expect, error) {
 			if f != nil {
