@@ -26,7 +26,11 @@ type collectFileCmd struct {
 
 // Run collects the files.
 func (c *collectFileCmd) Run(e *env) error {
-	process, b, err := c.serve(e, "collector", c.Config)
+	open := c.serve
+	if !c.Follow {
+		open = c.once
+	}
+	process, b, err := open(e, "collector", c.Config)
 	if err != nil {
 		return err
 	}

@@ -44,18 +44,41 @@ func (f *natsFlags) open(ctx context.Context, name string, log *slog.Logger) (*b
 	})
 }
 
-// serve makes the process of a service and opens the bus. The caller closes the bus.
+// serve makes the process of a service and opens the bus. It waits for a server that is away. The
+// caller closes the bus.
 func (f *natsFlags) serve(e *env, name string, cfg service.Config) (*service.Process, *bus.Bus, error) {
 	process, err := service.New(name, cfg, e.stderr)
 	if err != nil {
 		return nil, nil, err
 	}
-	b, err := f.connect(e.ctx, name, process.Log)
+	b, err := awaitBus(e.ctx, process, func(ctx context.Context) (*bus.Bus, error) {
+		return f.connect(ctx, name, process.Log)
+	})
+	return process, b, err
+}
+
+// once is serve for work with an end: it does not wait.
+func (f *natsFlags) once(e *env, name string, cfg service.Config) (*service.Process, *bus.Bus, error) {
+	process, err := service.New(name, cfg, e.stderr)
 	if err != nil {
 		return nil, nil, err
 	}
-	process.Health.Ready("nats", busReady(b))
-	return process, b, nil
+	b, err := f.connect(e.ctx, name, process.Log)
+	if err == nil {
+		process.Health.Ready("nats", busReady(b))
+	}
+	return process, b, err
+}
+
+// awaitBus opens the bus of a service, and waits for the end of an outage.
+func awaitBus(ctx context.Context, process *service.Process, open func(context.Context) (*bus.Bus, error)) (*bus.Bus,
+	error,
+) {
+	b, err := service.Await(ctx, process, "nats", bus.Outage, open, (*bus.Bus).Close)
+	if err == nil {
+		process.Health.Ready("nats", busReady(b))
+	}
+	return b, err
 }
 
 // busReady is the readiness check of services on the bus.

@@ -15,6 +15,8 @@ import (
 	"runtime/debug"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/daybook-billing/daybook/internal/service"
 )
 
 // cli is the table of subcommands, in the order of the data path.
@@ -75,7 +77,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	}
 	err = command.Run(&env{ctx: context.Background(), stdin: stdin, stdout: stdout, stderr: stderr})
 	switch {
-	case err == nil:
+	case err == nil, errors.Is(err, service.ErrStopped): // a service, while it waited for NATS
 		return 0
 	case !errors.Is(err, errReported):
 		fmt.Fprintf(stderr, "daybook: %v\n", err)

@@ -84,13 +84,11 @@ func (s *system) startBus(process *service.Process) error {
 	if s.server, err = s.cmd.startServer(process.Log); err != nil {
 		return err
 	}
-	s.bus, err = bus.Connect(s.env.ctx, bus.Config{
-		URL: s.server.URL(), Name: "daybook up", User: s.cmd.User, Password: s.cmd.Password, Log: process.Log,
+	s.bus, err = awaitBus(s.env.ctx, process, func(ctx context.Context) (*bus.Bus, error) {
+		own := natsFlags{NATS: s.server.URL(), User: s.cmd.User, Password: s.cmd.Password}
+		return own.connect(ctx, "up", process.Log)
 	})
 	if err != nil {
-		return err
-	}
-	if err := s.bus.EnsureStreams(s.env.ctx, bus.StreamsConfig{}); err != nil {
 		return err
 	}
 	for _, text := range catalogues {
@@ -102,7 +100,6 @@ func (s *system) startBus(process *service.Process) error {
 			return err
 		}
 	}
-	process.Health.Ready("nats", busReady(s.bus))
 	return nil
 }
 

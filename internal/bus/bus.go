@@ -58,6 +58,8 @@ type Bus struct {
 	connected chan struct{}
 	// appends under way, to be ended by a refused permission or a lost connection; guarded by mu
 	appends map[*inflight]struct{}
+	// requests under way, to be ended by a refused permission; guarded by mu
+	requests map[*asked]struct{}
 }
 
 // inflight is an append under way.
@@ -79,7 +81,13 @@ func Connect(ctx context.Context, cfg Config) (*Bus, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("connecting to NATS at %s: %w", cfg.URL, err)
 	}
-	b := &Bus{cfg: cfg, connected: make(chan struct{}), appends: map[*inflight]struct{}{}}
+	if err := checkScheme(cfg.URL); err != nil {
+		return nil, err
+	}
+	b := &Bus{
+		cfg: cfg, connected: make(chan struct{}), appends: map[*inflight]struct{}{},
+		requests: map[*asked]struct{}{},
+	}
 	b.scratch.New = func() any { return new(scratch) }
 	options, err := b.options(ctx)
 	if err != nil {
@@ -227,7 +235,10 @@ func (b *Bus) checkServer(ctx context.Context) error {
 func (b *Bus) Check(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, b.cfg.Timeout)
 	defer cancel()
+	ctx, release := b.asking(ctx, apiPrefix+"INFO")
+	defer release()
 	_, err := b.js.AccountInfo(ctx)
+	err = deniedOr(ctx, err)
 	return requestError("asking the NATS server at "+redact(b.cfg.URL)+" for JetStream", "", err)
 }
 
@@ -271,6 +282,7 @@ func (b *Bus) nextConnection() <-chan struct{} {
 // asyncError gets the server's refusals outside of answers: it ends the appends that it
 // concerns.
 func (b *Bus) asyncError(_ *nats.Conn, _ *nats.Subscription, err error) {
+	b.denyRequests(err)
 	_, rest, denied := strings.Cut(err.Error(), permissionPrefix)
 	if denied {
 		subject, _, _ := strings.Cut(rest, `"`)

@@ -50,6 +50,7 @@ func (e *ConflictError) Error() string {
 // Codes of the server's errors without a name in nats.go. Source:
 // nats-server/server/errors.json.
 const (
+	codeNoPeers               = 10005
 	codeInsufficientResources = 10023
 	codeStorageExceeded       = 10047
 	codeStreamMismatch        = 10060
@@ -82,6 +83,9 @@ func advice(stream string, code jetstream.ErrorCode) string {
 		return "the subjects belong to another stream: compare with nats stream ls --subjects"
 	case codeSubjectOverlap:
 		return "another stream takes the same subjects: find it with nats stream ls --subjects"
+	case codeNoPeers:
+		return "too few servers of the cluster are up for the replicas: start the others, or ask for fewer with " +
+			"--replicas"
 	case codeReplicasNotClustered:
 		return "the server is not part of a cluster: ask for 1 replica, or connect to a cluster"
 	case codeInsufficientResources, codeStorageExceeded, codeStoreFailed:

@@ -145,9 +145,11 @@ func (b *Bus) streamInfo(ctx context.Context, name string, options ...jetstream.
 	what := "looking up stream " + name
 	ctx, cancel := context.WithTimeout(ctx, b.cfg.Timeout)
 	defer cancel()
+	ctx, release := b.asking(ctx, apiPrefix+"STREAM.INFO."+name)
+	defer release()
 	stream, err := b.js.Stream(ctx, name)
 	if err != nil {
-		return nil, requestError(what, name, err)
+		return nil, requestError(what, name, deniedOr(ctx, err))
 	}
 	if len(options) == 0 {
 		return stream.CachedInfo(), nil

@@ -104,15 +104,16 @@ func (b *Bus) EnsureStreams(ctx context.Context, cfg StreamsConfig) error {
 func (b *Bus) createStream(ctx context.Context, want jetstream.StreamConfig) (*jetstream.StreamInfo, error) {
 	bounded, cancel := context.WithTimeout(ctx, b.cfg.Timeout)
 	defer cancel()
+	bounded, release := b.asking(bounded, apiPrefix+"STREAM.CREATE."+want.Name)
+	defer release()
 	stream, err := b.js.CreateStream(bounded, want)
 	if errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) { // somebody else was faster
 		return b.streamInfo(ctx, want.Name)
 	}
-	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
-		// A server does not answer a request without permission.
-		return nil, fmt.Errorf("there is no stream %s, and creating it had no answer: this user may not create "+
-			"streams, or the server is overloaded. "+
-			"Let a user who may do it run `daybook catalogue publish`, which creates them", want.Name)
+	err = deniedOr(bounded, err)
+	if errors.Is(err, ErrDenied) {
+		return nil, fmt.Errorf("there is no stream %s, and this user may not create streams: %w. Let a user who may "+
+			"do it run `daybook catalogue publish`, which creates them", want.Name, err)
 	}
 	if err != nil {
 		return nil, requestError("creating stream "+want.Name, want.Name, err)

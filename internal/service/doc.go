@@ -14,5 +14,8 @@
 // error, and the process ends without it: every stage and collector of Daybook is exact after a
 // crash at any point, so waiting longer buys nothing. A second signal ends the process at once.
 //
+// Starting. Await waits for the server that a service cannot do without, with health and metrics
+// served already.
+//
 // The first component that fails stops the others in the same way, and its error is the process's.
 package service

@@ -30,6 +30,15 @@ type Process struct {
 
 	cfg    Config
 	routes []Route
+	state  *Switch // of the process, for readiness
+	http   *serving
+}
+
+// serving is the HTTP server at work.
+type serving struct {
+	server *Server
+	cancel context.CancelFunc
+	ended  chan error // has its error when it has ended
 }
 
 // New prepares a process called name ("collector") with its log on w. It starts nothing.
@@ -51,23 +60,55 @@ func (p *Process) Handle(pattern string, handler http.Handler) {
 }
 
 // Run runs the components as the function Run does, and serves health and metrics beside them. The
-// address is taken before the first of them starts.
+// address is taken before the first of them starts, or by Await.
 func (p *Process) Run(ctx context.Context, components ...Component) error {
 	return p.run(ctx, Options{Log: p.Log, Drain: p.cfg.Drain}, components)
 }
 
 func (p *Process) run(ctx context.Context, options Options, components []Component) error {
-	state := NewSwitch("starting")
-	p.Health.Ready("process", state.Check)
-	all := append([]Component(nil), components...)
-	if p.cfg.HTTP != "" {
-		server, err := Listen(ctx, p.cfg.HTTP, p.Health, p.Metrics, p.Log, p.routes...)
-		if err != nil {
-			return err
-		}
-		all = append(all, Component{Name: "http", Run: server.Run, Background: true})
+	if err := p.listen(ctx); err != nil {
+		return err
 	}
-	options.Stopping = func() { state.Off("stopping") } // nothing is routed to a draining process
-	state.On("running")
+	all := append([]Component(nil), components...)
+	if p.http != nil {
+		p.http.server.add(p.routes)
+		all = append(all, Component{Name: "http", Run: p.http.run, Background: true})
+	}
+	options.Stopping = func() { p.state.Off("stopping") } // nothing is routed to a draining process
+	p.state.On("running")
 	return Run(ctx, options, all...)
+}
+
+// listen takes the address and serves health and metrics, unless that is done already.
+func (p *Process) listen(ctx context.Context) error {
+	if p.state == nil {
+		p.state = NewSwitch("starting")
+		p.Health.Ready("process", p.state.Check)
+	}
+	if p.cfg.HTTP == "" || p.http != nil {
+		return nil
+	}
+	server, err := Listen(ctx, p.cfg.HTTP, p.Health, p.Metrics, p.Log)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	p.http = &serving{server, cancel, make(chan error, 1)}
+	go func() { p.http.ended <- server.Run(ctx) }()
+	return nil
+}
+
+// close ends the HTTP server.
+func (p *Process) close() {
+	if p.http != nil {
+		p.http.cancel()
+		<-p.http.ended
+		p.http = nil
+	}
+}
+
+// run waits for the end of the server, which ends with ctx.
+func (s *serving) run(ctx context.Context) error {
+	defer context.AfterFunc(ctx, s.cancel)()
+	return <-s.ended
 }

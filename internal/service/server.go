@@ -36,20 +36,20 @@ type Route struct {
 // Server serves /healthz, /readyz, /metrics and the process's own routes. Make it with Listen.
 type Server struct {
 	listener net.Listener
-	handler  http.Handler
+	handler  *http.ServeMux
 	log      *slog.Logger
 }
 
 // Listen takes the address (host:port; port 0 takes a free one), so a port in use is reported
 // before any work begins. The server answers once Run has been called.
-func Listen(ctx context.Context, address string, health *Health, metrics prometheus.Gatherer, log *slog.Logger,
-	routes ...Route,
-) (*Server, error) {
+func Listen(ctx context.Context, address string, health *Health, metrics prometheus.Gatherer, log *slog.Logger) (
+	*Server, error,
+) {
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
 	if err != nil {
 		return nil, listenError(address, err)
 	}
-	return &Server{listener: listener, handler: Handler(health, metrics, routes...), log: log}, nil
+	return &Server{listener: listener, handler: Handler(health, metrics), log: log}, nil
 }
 
 func listenError(address string, err error) error {
@@ -66,9 +66,8 @@ func listenError(address string, err error) error {
 	}
 }
 
-// Handler answers GET /healthz, /readyz and /metrics, and the routes. Two routes for the same
-// requests are a mistake in the program, and it panics.
-func Handler(health *Health, metrics prometheus.Gatherer, routes ...Route) http.Handler {
+// Handler answers GET /healthz, /readyz and /metrics.
+func Handler(health *Health, metrics prometheus.Gatherer) *http.ServeMux {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, r *http.Request) {
 		writeReport(w,
@@ -82,10 +81,15 @@ func Handler(health *Health, metrics prometheus.Gatherer, routes ...Route) http.
 		MaxRequestsInFlight: maxScrapes,
 		Timeout:             requestTime,
 	}))
-	for _, r := range routes {
-		mux.Handle(r.Pattern, r.Handler)
-	}
 	return mux
+}
+
+// add adds routes, also while the server runs. Two routes for the same requests are a mistake in
+// the program, and it panics.
+func (s *Server) add(routes []Route) {
+	for _, r := range routes {
+		s.handler.Handle(r.Pattern, r.Handler)
+	}
 }
 
 func writeReport(w http.ResponseWriter, r Report) {
