@@ -93,7 +93,7 @@ func BenchmarkStep(b *testing.B) {
 	inputs := month(300_000, 3000)
 	b.ReportAllocs()
 	for b.Loop() {
-		_, newProcessor, err := projector.Stage(projector.Config{})
+		_, newProcessor, err := projector.Contract(projector.Config{})
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -139,7 +139,7 @@ func BenchmarkRunning(b *testing.B) {
 			return m.HeapAlloc
 		}
 		before := heap()
-		_, newProcessor, _ := projector.Stage(projector.Config{})
+		_, newProcessor, _ := projector.Contract(projector.Config{})
 		p := newProcessor()
 		at := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
 		for i := range resources {

@@ -12,11 +12,11 @@ import (
 
 var _ = Describe("The logic of METERED", func() {
 	DescribeTable("holds all settings", func(cfg projector.Config) {
-		stage, _, err := projector.Stage(cfg)
+		stage, _, err := projector.Contract(cfg)
 		Expect(err).NotTo(HaveOccurred())
 		read, err := projector.ParseLogic(stage.Logic)
 		Expect(err).NotTo(HaveOccurred())
-		again, _, err := projector.Stage(read)
+		again, _, err := projector.Contract(read)
 		Expect(err).NotTo(HaveOccurred())
 		Expect(again.Logic).To(Equal(stage.Logic))
 	},

@@ -28,16 +28,16 @@ const Bucket = "daybook-projector"
 
 // New returns a projector at rest.
 func New(cfg Config, deps Deps) (*Projector, error) {
-	contract, processor, err := Stage(cfg)
+	contract, processor, err := Contract(cfg)
 	if err != nil {
 		return nil, err
 	}
 	return &Projector{stage.New(contract, deps.Bus, processor(), deps.Log, deps.Metrics)}, nil
 }
 
-// Stage returns the projector's stage, and a constructor of its processors in their empty state.
+// Contract returns the projector's stage, and a constructor of its processors in their empty state.
 // Run runs one; others derive METERED again to compare it.
-func Stage(cfg Config) (stage.Config, func() stage.Processor, error) {
+func Contract(cfg Config) (stage.Config, func() stage.Processor, error) {
 	cfg = cfg.withDefaults()
 	if err := cfg.check(); err != nil {
 		return stage.Config{}, nil, err
@@ -53,10 +53,10 @@ func Stage(cfg Config) (stage.Config, func() stage.Processor, error) {
 	}, func() stage.Processor { return newProcessor(cfg) }, nil
 }
 
-// StoredStage is Stage with the settings of the stored METERED, or with the defaults where METERED
-// is empty or another program's: verification says more about that.
-func StoredStage(ctx context.Context, b stage.Source) (stage.Config, func() stage.Processor, error) {
-	contract, newProcessor, err := Stage(Config{})
+// StoredContract is Contract with the settings of the stored METERED, or with the defaults where
+// METERED is empty or another program's: verification says more about that.
+func StoredContract(ctx context.Context, b stage.Source) (stage.Config, func() stage.Processor, error) {
+	contract, newProcessor, err := Contract(Config{})
 	if err != nil {
 		return contract, newProcessor, err
 	}
@@ -71,7 +71,7 @@ func StoredStage(ctx context.Context, b stage.Source) (stage.Config, func() stag
 	if err != nil {
 		return contract, newProcessor, nil //nolint:nilerr // another program's settings
 	}
-	return Stage(cfg)
+	return Contract(cfg)
 }
 
 // Run works until ctx is done; see stage.Stage.Run for its errors.

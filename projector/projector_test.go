@@ -162,7 +162,7 @@ var _ = Describe("The projector's step", func() {
 
 var _ = Describe("The projector's settings", func() {
 	It("are part of the logic, in words that are the flags of the command", func() {
-		contract, _, err := projector.Stage(projector.Config{
+		contract, _, err := projector.Contract(projector.Config{
 			Cut: timeline.CutHour, ExcludeSpaces: "^(SMOKE|ACC)-", Grace: time.Hour,
 			Epoch: map[string]time.Time{"cf": clock("10:00"), "cf/eu": clock("11:00"), "cf/us": clock("12:00")},
 		})

@@ -93,7 +93,7 @@ func (p *path) live(seed uint64) *sim.World {
 	}
 	var horizon time.Time
 	for e := range world.Events {
-		u, err := file.Normalise(foundationOfFiles, e.JSON)
+		u, err := file.Normalise(file.DefaultFoundation, e.JSON)
 		if err != nil {
 			p.Fatalf("world %d: %v\n%s", seed, err, e.JSON)
 		}
@@ -120,7 +120,8 @@ func newest(world *sim.World) (cf, trove time.Time) {
 
 func (p *path) reach(source string, at time.Time) {
 	p.sequence++
-	p.meter.Horizon(&events.Horizon{Source: source, Foundation: foundationOfFiles, Time: at}, p.sequence, p.metered)
+	p.meter.Horizon(&events.Horizon{Source: source, Foundation: file.DefaultFoundation, Time: at}, p.sequence,
+		p.metered)
 }
 
 // metered takes a message of METERED.
@@ -153,8 +154,8 @@ func (p *path) add(tenant, kind string, amount events.Decimal) {
 
 // accrued are the running spans at the end, up to the horizon of their source.
 func (p *path) accrued() []events.Span {
-	return slices.Concat(p.meter.Accrued(events.SourceCF, foundationOfFiles), p.meter.Accrued(events.SourceTrove,
-		foundationOfFiles))
+	return slices.Concat(p.meter.Accrued(events.SourceCF, file.DefaultFoundation), p.meter.Accrued(events.SourceTrove,
+		file.DefaultFoundation))
 }
 
 func (p *path) compareSpans(seed uint64, world *sim.World) {
@@ -215,7 +216,7 @@ func known(s events.Span) sim.Span {
 // compareBill holds the charges to the world's own bill, to the last digit.
 func (p *path) compareBill(seed uint64, world *sim.World) {
 	for _, s := range p.accrued() {
-		lines, unrated := rating.Rate(p.prices, foundationOfFiles, &s)
+		lines, unrated := rating.Rate(p.prices, file.DefaultFoundation, &s)
 		if len(unrated) > 0 {
 			p.Errorf("world %d: unrated: %v", seed, unrated)
 		}

@@ -125,7 +125,7 @@ type pathRun struct {
 func playPath(t *testing.T, archive *txtar.Archive) {
 	t.Helper()
 	r := &pathRun{T: t, archive: archive, ledger: memory.New(), facts: map[string]uint64{}, pathText: newPathText()}
-	_, newProjector, err := projector.Stage(r.settings())
+	_, newProjector, err := projector.Contract(r.settings())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -210,12 +210,12 @@ func (r *pathRun) step(input string) error {
 		r.publish(w["version"], line.at)
 	case "horizon":
 		r.append(events.TypeHorizon, &events.Horizon{
-			ID: id, Source: w.or("source", events.SourceCF), Foundation: foundationOfFiles, Time: line.at,
+			ID: id, Source: w.or("source", events.SourceCF), Foundation: file.DefaultFoundation, Time: line.at,
 			Collector: w["collector"],
 		}, id)
 	case "gap":
 		g := events.Gap{
-			ID: id, Source: w.or("source", events.SourceCF), Foundation: foundationOfFiles, List: w["list"],
+			ID: id, Source: w.or("source", events.SourceCF), Foundation: file.DefaultFoundation, List: w["list"],
 			To: line.at, Reason: w.or("reason", "pruned"),
 		}
 		if w["from"] != "" {
@@ -230,7 +230,7 @@ func (r *pathRun) step(input string) error {
 			return fmt.Errorf("no hold has the number %s", w["hold"])
 		}
 		r.append(events.TypeDecision, &events.Decision{
-			ID: id, Source: h.source, Foundation: foundationOfFiles, Kind: h.kind, Resource: h.resource, Hold: h.id,
+			ID: id, Source: h.source, Foundation: file.DefaultFoundation, Kind: h.kind, Resource: h.resource, Hold: h.id,
 			Action: line.verb, By: "ann", Time: line.at, Footprint: w.footprint(),
 		}, id)
 	default:
@@ -259,7 +259,7 @@ func (r *pathRun) fact(line notationLine) error {
 	if err != nil {
 		return err
 	}
-	u, err := file.Normalise(foundationOfFiles, raw)
+	u, err := file.Normalise(file.DefaultFoundation, raw)
 	if err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/daybook-billing/daybook/cmd/daybook/print"
+	"github.com/daybook-billing/daybook/collector/file"
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/pricer/catalogue"
 	"github.com/daybook-billing/daybook/pricer/rating"
@@ -21,9 +22,6 @@ type rateCmd struct {
 	Spans     bool     `help:"Print what ran instead of what it costs."`
 	Format    string   `enum:"json,table,csv" default:"table" help:"Output: json (an object a line), table or csv."`
 }
-
-// foundationOfFiles is the foundation of all lines of files.
-const foundationOfFiles = "file"
 
 // Run prints spans or charges of the files.
 func (c *rateCmd) Run(e *env) error {
@@ -59,7 +57,7 @@ func (c *rateCmd) Run(e *env) error {
 	if c.Spans {
 		err = print.RatedSpans(e.stdout, c.Format, spans)
 	} else {
-		total := rating.Price(prices, foundationOfFiles, spans)
+		total := rating.Price(prices, file.DefaultFoundation, spans)
 		err = print.RatedCharges(e.stdout, e.stderr, c.Format, spans, &print.RateTotal{
 			Total: total, Currency: prices.Currency, Quarantined: in.quarantined,
 		})

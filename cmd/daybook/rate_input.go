@@ -32,7 +32,7 @@ func (in *rateInput) read(e *env, name string) error {
 		}
 		var u events.Usage
 		if err == nil {
-			u, err = file.Normalise(foundationOfFiles, line.Data)
+			u, err = file.Normalise(file.DefaultFoundation, line.Data)
 		}
 		empty = false
 		switch {

@@ -3,6 +3,7 @@ package main
 import (
 	"time"
 
+	"github.com/daybook-billing/daybook/collector/file"
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/pricer/rating"
 	"github.com/daybook-billing/daybook/projector"
@@ -55,9 +56,9 @@ func (c *rateCmd) meter(in *rateInput) ([]rating.Span, []events.Anomaly, error) 
 	}
 	var spans []rating.Span
 	for _, source := range []string{events.SourceCF, events.SourceTrove} {
-		meter.Horizon(&events.Horizon{Source: source, Foundation: foundationOfFiles, Time: now},
+		meter.Horizon(&events.Horizon{Source: source, Foundation: file.DefaultFoundation, Time: now},
 			uint64(len(in.facts))+1, collect)
-		for _, s := range meter.Accrued(source, foundationOfFiles) {
+		for _, s := range meter.Accrued(source, file.DefaultFoundation) {
 			spans = append(spans, rating.Span{Span: s, Running: true})
 		}
 	}
@@ -67,5 +68,5 @@ func (c *rateCmd) meter(in *rateInput) ([]rating.Span, []events.Anomaly, error) 
 			delete(closed, id)
 		}
 	}
-	return spans, append(anomalies, meter.Anomalies(events.SourceTrove, foundationOfFiles)...), nil
+	return spans, append(anomalies, meter.Anomalies(events.SourceTrove, file.DefaultFoundation)...), nil
 }

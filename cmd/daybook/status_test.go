@@ -15,7 +15,7 @@ import (
 var _ = Describe("The status of a foundation", func() {
 	It("shows messages of USAGE that are no facts: what they tell is on no bill", func(ctx SpecContext) {
 		s := newSite(ctx)
-		_, processor, err := projector.Stage(projector.Config{})
+		_, processor, err := projector.Contract(projector.Config{})
 		Expect(err).NotTo(HaveOccurred())
 		p := processor()
 		for sequence := range uint64(7) {

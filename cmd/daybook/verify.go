@@ -40,13 +40,13 @@ func pricing() derivation {
 }
 
 func projecting(cfg projector.Config) (derivation, error) {
-	contract, newProcessor, err := projector.Stage(cfg)
+	contract, newProcessor, err := projector.Contract(cfg)
 	return derivation{contract, newProcessor}, err
 }
 
 // storedProjecting is the projector with the settings of METERED.
 func storedProjecting(ctx context.Context, b *bus.Bus) (derivation, error) {
-	contract, newProcessor, err := projector.StoredStage(ctx, b)
+	contract, newProcessor, err := projector.StoredContract(ctx, b)
 	return derivation{contract, newProcessor}, err
 }
 

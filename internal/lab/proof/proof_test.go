@@ -266,7 +266,7 @@ func (f *foundation) finish() {
 // meter derives the spans from the collected facts.
 func (f *foundation) meter(cfg projector.Config) *outcome {
 	f.Helper()
-	_, processor, err := projector.Stage(cfg)
+	_, processor, err := projector.Contract(cfg)
 	if err != nil {
 		f.Fatal(err)
 	}
