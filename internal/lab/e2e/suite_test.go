@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -44,6 +45,11 @@ func removeAbandoned() {
 func TestMain(m *testing.M) { os.Exit(buildAndRun(m)) }
 
 func buildAndRun(m *testing.M) int {
+	flag.Parse()
+	if scale.Short() {
+		fmt.Println(scale.NotShort)
+		return 0
+	}
 	removeAbandoned()
 	folder := filepath.Join(os.TempDir(), folderPrefix+strconv.Itoa(os.Getpid()))
 	if err := os.Mkdir(folder, 0o711); err != nil { // RabbitMQ's account passes through
