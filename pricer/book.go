@@ -97,8 +97,11 @@ type Entries struct {
 	Settled []string
 }
 
-// maxEntries is how many charges and unrated parts one message lists at the most.
-const maxEntries = 250
+// Limits of the charges, and of the unrated parts, of one message.
+const (
+	maxEntries    = 250
+	maxEntryBytes = events.MaxBody - 128<<10 // the frame and the settled ids have the rest
+)
 
 // Metered posts a METERED message: reversals for its retracted spans, charges for its closed ones.
 // Where METERED contradicts itself (a span closed twice, or retracted and never closed) nothing is
@@ -309,17 +312,12 @@ func (g *grouping) emit(emit func(*Entries)) {
 		all := *e
 		for len(all.Charges)+len(all.Unrated)+len(all.Settled) > 0 {
 			part := all
-			part.Charges, all.Charges = first(all.Charges)
-			part.Unrated, all.Unrated = first(all.Unrated)
-			part.Settled, all.Settled = first(all.Settled)
+			part.Charges, all.Charges = events.FitSome(all.Charges, maxEntries, maxEntryBytes)
+			part.Unrated, all.Unrated = events.FitSome(all.Unrated, maxEntries, maxEntryBytes)
+			n := min(len(all.Settled), maxEntries)
+			part.Settled, all.Settled = all.Settled[:n], all.Settled[n:]
 			emit(&part)
 		}
 	}
 	g.list = g.list[:0]
-}
-
-// first splits off up to maxEntries.
-func first[T any](all []T) (part, rest []T) {
-	n := min(len(all), maxEntries)
-	return all[:n], all[n:]
 }

@@ -14,9 +14,6 @@ import (
 	"github.com/daybook-billing/daybook/internal/stage"
 )
 
-// maxSpans is the most retracted and closed spans of one message, as in the projector's own.
-const maxSpans = 250
-
 // comparer implements stage.Comparer for METERED: which spans are closed and not retracted, and
 // what runs and is held under each subject. Horizons, gaps and anomalies belong to their moment and
 // are not published again. Its memory is a digest of each span, and the differences in full.
@@ -243,13 +240,7 @@ func (r *comparer) Difference(cause events.Cause, at time.Time, emit func(stage.
 				d.frame.Kind, d.frame.Resource
 			m.ID = events.ID("metered", cause.ID, subject, strconv.Itoa(part))
 			m.Cause, m.Correction = cause, correction
-			n := min(len(retract), maxSpans)
-			m.Retracted, retract = retract[:n], retract[n:]
-			n = 0
-			if len(retract) == 0 { // a subject's spans are all retracted before the first is closed
-				n = min(len(closing), maxSpans-len(m.Retracted))
-			}
-			m.Closed, closing = closing[:n], closing[n:]
+			_, retract, closing = m.Fill(maxSpans, nil, retract, closing)
 			emit(stage.Output{Subject: subject, Type: events.TypeMetered, ID: m.ID, Time: at, Body: &m})
 		}
 	}

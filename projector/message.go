@@ -9,8 +9,14 @@ import (
 	"github.com/daybook-billing/daybook/projector/timeline"
 )
 
-// maxClosed is the number of spans in one Metered message; more go into further parts.
-const maxClosed = 250
+// Limits of one Metered message. Spans beyond them go into further parts, which repeat Running and
+// Held: the two together leave room for the largest span.
+const (
+	maxSpans        = 250 // retracted and closed
+	maxRunningBytes = 320 << 10
+	maxHeldBytes    = 128 << 10
+	maxEvidence     = 1000 // of one span
+)
 
 // message is the frame of the Metered messages of one cause on one subject.
 type message struct {
@@ -52,37 +58,43 @@ func (o message) emitChange(m *Meter, emit func(*events.Metered)) {
 func (o message) emit(m *Meter, emit func(*events.Metered)) {
 	o.frame(m)
 	x, ch, r := &m.message, &m.ch, &o.f.rules
-	x.Anomalies = ch.Anomalies
 	running, held := x.Running, x.Held
 	for _, e := range o.sub.listed {
 		running = e.Running(running)
 		held = e.Held(held)
 	}
-	x.Running, x.Held = running, held
-	if len(running) > events.MaxRunning {
-		x.Running, x.RunningOmitted = running[:events.MaxRunning],
-			uint32(len(running)-events.MaxRunning) //nolint:gosec // far below 2^32
-	}
-	if len(held) > events.MaxHeld {
-		x.Held, x.HeldOmitted = held[:events.MaxHeld], uint32(len(held)-events.MaxHeld) //nolint:gosec // far below 2^32
-	}
+	shorten(running)
+	shorten(ch.Retracted)
+	shorten(ch.Closed)
+	omit(x, running, held)
 	o.identify(ch.Retracted)
 	o.identify(ch.Closed)
 	if correction(r, ch.Retracted) || correction(r, ch.Closed) {
 		x.Correction = r.Closed.Time().Format("2006-01")
 	}
-	retracted, closed := ch.Retracted, ch.Closed
+	anomalies, retracted, closed := ch.Anomalies, ch.Retracted, ch.Closed
 	for part := 0; ; part++ {
 		x.ID = o.id(part)
-		n := min(len(retracted), maxClosed)
-		x.Retracted, retracted = retracted[:n], retracted[n:]
-		n = min(len(closed), maxClosed-n)
-		x.Closed, closed = closed[:n], closed[n:]
+		anomalies, retracted, closed = x.Fill(maxSpans, anomalies, retracted, closed)
 		emit(x)
-		if len(retracted)+len(closed) == 0 {
+		if len(anomalies)+len(retracted)+len(closed) == 0 {
 			return
 		}
-		x.Anomalies = nil
+	}
+}
+
+// omit lists the first running and held parts that a message has room for, and counts the others.
+func omit(x *events.Metered, running []events.Span, held []events.Hold) {
+	x.Running, running, _ = events.Fit(running, events.MaxRunning, maxRunningBytes)
+	x.Held, held, _ = events.Fit(held, events.MaxHeld, maxHeldBytes)
+	x.RunningOmitted, x.HeldOmitted = uint32(len(running)), uint32(len(held)) //nolint:gosec // far below 2^32
+}
+
+// shorten keeps the earliest evidence of spans with very much.
+func shorten(spans []events.Span) {
+	for i := range spans {
+		s := &spans[i]
+		s.Evidence = s.Evidence[:min(len(s.Evidence), maxEvidence)]
 	}
 }
 
