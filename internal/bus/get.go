@@ -16,15 +16,20 @@ import (
 // replica may answer, but a lagging one does not hold the newest yet: the leader is asked for a
 // message the replica does not find.
 func (b *Bus) Get(ctx context.Context, stream string, seq uint64) (Stored, error) {
-	what := fmt.Sprintf("reading message %d of stream %s", seq, stream)
-	answer, err := b.request(ctx, "DIRECT.GET."+stream, fmt.Appendf(nil, `{"seq":%d}`, seq))
+	return b.get(ctx, fmt.Sprintf("reading message %d of stream %s", seq, stream), stream,
+		fmt.Appendf(nil, `{"seq":%d}`, seq))
+}
+
+// get has any replica answer, and the leader where that one finds nothing.
+func (b *Bus) get(ctx context.Context, what, stream string, query []byte) (Stored, error) {
+	answer, err := b.request(ctx, "DIRECT.GET."+stream, query)
 	if err != nil {
 		return Stored{}, requestError(what, stream, err)
 	}
 	if answer.Header.Get(jetstream.SequenceHeader) == "" {
 		status := answer.Header.Get("Status")
 		if status == "404" {
-			return b.getFromLeader(ctx, what, stream, fmt.Appendf(nil, `{"seq":%d}`, seq))
+			return b.getFromLeader(ctx, what, stream, query)
 		}
 		return Stored{}, fmt.Errorf("%s: the server answers %s %s", what, status, answer.Header.Get("Description"))
 	}

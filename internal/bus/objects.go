@@ -3,6 +3,9 @@ package bus
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -36,63 +39,83 @@ func (b *Bus) PutObject(ctx context.Context, bucket, name string, data []byte) e
 }
 
 // GetObject returns an object's content. Errors: ErrNotFound when there is no such object or
-// bucket, ErrCorrupt when the content is another one than was put.
+// bucket, ErrCorrupt when the content is another one than was put, or the server cannot deliver it.
+//
+// Each piece is a request of its own: a subscription would wait for a piece that the server counts
+// and cannot deliver.
 func (b *Bus) GetObject(ctx context.Context, bucket, name string) ([]byte, error) {
 	ctx, cancel := b.objectContext(ctx)
 	defer cancel()
-	store, err := b.js.ObjectStore(ctx, bucket)
-	var data []byte
-	if err == nil {
-		err = b.wholeObject(ctx, store, bucket, name)
-	}
-	if err == nil {
-		data, err = store.GetBytes(ctx, name)
-	}
+	stream := "OBJ_" + bucket
+	what := "reading object " + name + " of bucket " + bucket
+	query, err := json.Marshal(map[string]string{
+		"last_by_subj": "$O." + bucket + ".M." + base64.URLEncoding.EncodeToString([]byte(name)),
+	})
 	if err != nil {
-		return nil, objectError("reading object "+name+" of bucket "+bucket, bucket, err)
+		return nil, fmt.Errorf("%s: %w", what, err)
+	}
+	meta, err := b.getFromLeader(ctx, what, stream, query)
+	if err != nil {
+		return nil, err
+	}
+	var object jetstream.ObjectInfo
+	if err := json.Unmarshal(meta.Data, &object); err != nil {
+		return nil, fmt.Errorf("%s: %w: %w; delete it", what, ErrCorrupt, err)
+	}
+	if object.Deleted {
+		return nil, fmt.Errorf("%s: %w", what, ErrNotFound)
+	}
+	data, err := b.pieces(ctx, what, stream, "$O."+bucket+".C."+object.NUID, int(object.Chunks))
+	if err != nil {
+		return nil, err
+	}
+	want, err := jetstream.DecodeObjectDigest(object.Digest)
+	if got := sha256.Sum256(data); err != nil || !bytes.Equal(got[:], want) {
+		return nil, fmt.Errorf("%s: %w: its content has another digest than was recorded; delete it", what, ErrCorrupt)
 	}
 	return data, nil
 }
 
-// wholeObject checks for all pieces of an object: reading would wait for missing ones.
-func (b *Bus) wholeObject(ctx context.Context, store jetstream.ObjectStore, bucket, name string) error {
-	object, err := store.GetInfo(ctx, name)
-	if err != nil {
-		return err
+// pieces reads the messages of an object, by subject.
+func (b *Bus) pieces(ctx context.Context, what, stream, subject string, count int) (data []byte, err error) {
+	next := uint64(1)
+	for have := range count {
+		query, err := json.Marshal(map[string]any{"seq": next, "next_by_subj": subject})
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", what, err)
+		}
+		m, err := b.get(ctx, what, stream, query)
+		if errors.Is(err, ErrNotFound) || err == nil && m.Subject != subject {
+			return nil, fmt.Errorf("%s: %w: the server delivers %d of its %d pieces; delete it", what, ErrCorrupt, have,
+				count)
+		}
+		if err != nil {
+			return nil, err
+		}
+		data = append(data, m.Data...)
+		next = m.Sequence + 1
 	}
-	pieces := "$O." + bucket + ".C." + object.NUID
-	info, err := b.streamInfo(ctx, "OBJ_"+bucket, jetstream.WithSubjectFilter(pieces))
-	if err != nil {
-		return err
-	}
-	if have := info.State.Subjects[pieces]; have != uint64(object.Chunks) {
-		return fmt.Errorf("%w: %d of its %d pieces are there; delete it", ErrCorrupt, have, object.Chunks)
-	}
-	return nil
+	return data, nil
 }
 
 // ListObjects returns the names of the objects in a bucket, sorted; none when there is no such
-// bucket.
+// bucket. An object with a damaged name is left out.
 func (b *Bus) ListObjects(ctx context.Context, bucket string) ([]string, error) {
 	ctx, cancel := b.objectContext(ctx)
 	defer cancel()
-	store, err := b.js.ObjectStore(ctx, bucket)
-	var objects []*jetstream.ObjectInfo
-	if err == nil {
-		objects, err = store.List(ctx)
-	}
-	if errors.Is(err, jetstream.ErrBucketNotFound) || errors.Is(err, jetstream.ErrNoObjectsFound) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, objectError("listing bucket "+bucket, bucket, err)
-	}
-	names := make([]string, len(objects))
-	for i, o := range objects {
-		names[i] = o.Name
+	var names []string
+	err := b.Latest(ctx, "OBJ_"+bucket, []string{"$O." + bucket + ".M.>"}, func(m *Stored) error {
+		var object jetstream.ObjectInfo
+		if json.Unmarshal(m.Data, &object) == nil && !object.Deleted {
+			names = append(names, object.Name)
+		}
+		return nil
+	})
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return nil, fmt.Errorf("listing bucket %s: %w", bucket, err)
 	}
 	slices.Sort(names)
-	return names, nil
+	return slices.Compact(names), nil
 }
 
 // DeleteObject deletes an object; ErrNotFound when there is no such object or bucket.
@@ -117,10 +140,6 @@ func objectError(what, bucket string, err error) error {
 	switch {
 	case errors.Is(err, jetstream.ErrBucketNotFound), errors.Is(err, jetstream.ErrObjectNotFound):
 		return fmt.Errorf("%s: %w", what, ErrNotFound)
-	case errors.Is(err, ErrCorrupt):
-		return fmt.Errorf("%s: %w", what, err)
-	case errors.Is(err, jetstream.ErrDigestMismatch), errors.Is(err, jetstream.ErrInvalidDigestFormat):
-		return fmt.Errorf("%s: %w: %w; delete it", what, ErrCorrupt, err)
 	}
 	return requestError(what, "OBJ_"+bucket, err)
 }

@@ -223,7 +223,7 @@ var _ = Describe("Objects", func() {
 			jetstream.WithPurgeSubject("$O.snapshots.C.>"))).To(Succeed())
 		_, err := b.GetObject(ctx, "snapshots", "a")
 		Expect(err).To(MatchError(bus.ErrCorrupt))
-		Expect(err).To(MatchError(ContainSubstring("0 of its 1 pieces are there")))
+		Expect(err).To(MatchError(ContainSubstring("delivers 0 of its 1 pieces")))
 	})
 
 	It("are refused when they are damaged", func(ctx SpecContext) {
