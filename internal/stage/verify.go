@@ -63,6 +63,7 @@ type verifier struct {
 	middle  int // messages since the last end of a batch
 	source  string
 	wanted  []events.Header // reused
+	derived uint64          // outputs after the base, up to the checkpoint
 	result  Verified
 }
 
@@ -186,6 +187,9 @@ func (v *verifier) compare(ctx context.Context, proc Processor) (ahead *pending,
 	if err == nil {
 		err = v.end(ctx)
 	}
+	if err == nil && !v.options.Deep {
+		err = v.counted(ctx, first)
+	}
 	return ahead, err
 }
 
@@ -289,6 +293,7 @@ func (v *verifier) each(p *pipeline, derived <-chan *outputs, check func(o *outp
 				return nil, err
 			}
 			v.result.Outputs++
+			v.derived++
 		}
 		v.worked(o)
 		p.release(o)
