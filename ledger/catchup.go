@@ -1,50 +1,87 @@
 package ledger
 
 import (
-	"cmp"
 	"context"
-	"log/slog"
+	"fmt"
 
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
+	"github.com/daybook-billing/daybook/internal/stage"
 )
 
 // Bus is the part of the bus for CatchUp.
 type Bus interface {
-	Reader
 	// Stream returns a stream's state.
 	Stream(ctx context.Context, name string) (bus.StreamState, error)
+	// Each gives yield the messages from one sequence to another.
+	Each(ctx context.Context, stream string, from, to uint64, options bus.ReadOptions,
+		yield func(m *bus.Stored) error) (last uint64, err error)
 }
 
-// CatchUp posts METERED and BILLING to a ledger, up to where they end now. Posting is tried again
-// and again, and log says why it fails; an error ends it when a message cannot be read, or with
-// ctx.
-func CatchUp(ctx context.Context, b Bus, to Ledger, log *slog.Logger) error {
-	var end Positions
-	for stream, last := range map[string]*uint64{
-		events.StreamMetered: &end.Metered,
-		events.StreamBilling: &end.Billing,
+// CatchUp posts METERED and BILLING to an empty ledger, up to where they end now. A message that
+// the server counts and does not deliver holds nothing up. missing are sentences about messages
+// that are not there: what is derived from the streams lacks them.
+func CatchUp(ctx context.Context, b Bus, to Ledger) (missing []string, err error) {
+	var at Positions
+	for _, s := range []struct {
+		stream, filter, name string
+		position             *uint64
+	}{
+		{events.StreamMetered, events.SubjectsMetered, "projector", &at.Metered},
+		{events.StreamBilling, events.SubjectsBilling, "pricer", &at.Billing},
 	} {
-		state, err := b.Stream(ctx, stream)
+		lacks, err := post(ctx, b, to, s.stream, stage.NewAudit(s.stream, s.filter), &at, s.position)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		if state.Messages > 0 {
-			*last = state.Last
+		for _, lack := range lacks {
+			missing = append(missing, fmt.Sprintf("%s: %s; `daybook verify --deep %s` names the first difference, and "+
+				"`daybook replay %s` publishes it", s.stream, lack, s.name, s.name))
 		}
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	poster := NewPoster(b, to, log)
-	posted := make(chan error, 1)
-	go func() {
-		defer cancel() // Wait would wait in vain
-		posted <- poster.Run(ctx)
-	}()
-	err := poster.Wait(ctx, end)
-	cancel()
-	if failed := <-posted; err != nil {
-		return cmp.Or(failed, err)
+	return missing, nil
+}
+
+// post posts one stream.
+func post(ctx context.Context, b Bus, to Ledger, stream string, audit *stage.Audit, at *Positions, position *uint64) (
+	missing []string, err error,
+) {
+	state, err := b.Stream(ctx, stream)
+	if err != nil || state.Messages == 0 {
+		return nil, err
 	}
-	return nil
+	var batch Batch
+	decode := newDecoder()
+	read := uint64(0)
+	commit := func(sequence uint64) error {
+		*position = sequence
+		batch.Positions = *at
+		err := to.Post(ctx, batch)
+		batch = batch.emptied()
+		return err
+	}
+	_, err = b.Each(ctx, stream, 1, state.Last, bus.ReadOptions{}, func(m *bus.Stored) error {
+		read++
+		audit.Add(m)
+		if err := decode.add(&batch, stream, m); err != nil {
+			return fmt.Errorf("message %d of %s (%s): %w: %w", m.Sequence, stream, m.Subject, ErrUnreadable, err)
+		}
+		if read%maxBatch != 0 {
+			return nil
+		}
+		return commit(m.Sequence)
+	})
+	if err == nil && *position < state.Last {
+		err = commit(state.Last)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if read < state.Messages {
+		missing = append(missing, fmt.Sprintf("the server counts %d messages and delivers %d", state.Messages, read))
+	}
+	if wrong := audit.End(); wrong != "" {
+		missing = append(missing, wrong)
+	}
+	return missing, nil
 }

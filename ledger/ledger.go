@@ -76,6 +76,7 @@ type Bill struct {
 	Anomalies map[string]int // by code, over all tenants
 	Gaps      []events.Gap
 	Horizons  []Horizon
+	Missing   []string // sentences about messages that the streams lack, as CatchUp returns them
 }
 
 // Line is the sum over the charges of one component.

@@ -3,10 +3,10 @@ package main
 import (
 	"fmt"
 	"regexp"
+	"strings"
 
 	"github.com/daybook-billing/daybook/cmd/daybook/print"
 	"github.com/daybook-billing/daybook/events"
-	"github.com/daybook-billing/daybook/internal/service"
 	"github.com/daybook-billing/daybook/ledger"
 	"github.com/daybook-billing/daybook/ledger/memory"
 )
@@ -35,25 +35,27 @@ func (c *billCmd) Run(e *env) error {
 		return err
 	}
 	defer b.Close()
-	// posting is tried again and again: it must not fail in silence
-	log, err := service.NewLogger(e.stderr, "text", "warn")
-	if err != nil {
-		return err
-	}
 	all := memory.New()
-	if err := ledger.CatchUp(e.ctx, b, all, log); err != nil {
+	missing, err := ledger.CatchUp(e.ctx, b, all)
+	if err != nil {
 		return err
 	}
 	bill, err := all.Bill(e.ctx, ledger.Query{Tenant: c.Tenant, Period: c.Month})
 	if err != nil {
 		return err
 	}
+	bill.Missing = missing
 	refused, err := b.Stream(e.ctx, events.StreamQuarantine)
 	if err != nil {
 		return err
 	}
 	if c.Format == "json" {
-		return print.BillJSON(e.stdout, &bill, refused.Messages)
+		err = print.BillJSON(e.stdout, &bill, refused.Messages)
+	} else {
+		err = print.Bill(e.stdout, &bill, refused.Messages)
 	}
-	return print.Bill(e.stdout, &bill, refused.Messages)
+	if err == nil && len(missing) > 0 {
+		err = fmt.Errorf("the bill is incomplete: %s", strings.Join(missing, "; "))
+	}
+	return err
 }

@@ -96,7 +96,7 @@ func (s *site) settle(ctx context.Context, input string, run func(context.Contex
 func (s *site) bill(ctx context.Context) string {
 	GinkgoHelper()
 	all := memory.New()
-	Expect(ledger.CatchUp(ctx, s.bus, all, slog.New(slog.DiscardHandler))).To(Succeed())
+	Expect(ledger.CatchUp(ctx, s.bus, all)).To(BeEmpty())
 	bill, err := all.Bill(ctx, ledger.Query{})
 	Expect(err).NotTo(HaveOccurred())
 	for i := range bill.Lines {

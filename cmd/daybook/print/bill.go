@@ -61,13 +61,14 @@ type billJSON struct {
 	Anomalies   map[string]int `json:"anomalies"`
 	Gaps        []gapJSON      `json:"gaps"`
 	Horizons    []horizonJSON  `json:"horizons"`
+	Missing     []string       `json:"missing,omitempty"`
 }
 
 func newBill(bill *ledger.Bill, quarantined uint64) billJSON {
 	out := billJSON{
 		Running: bill.Running, Held: bill.Held, Quarantined: quarantined, Lines: []lineJSON{},
 		Totals: []totalJSON{}, Gaps: []gapJSON{}, Horizons: []horizonJSON{}, Unrated: bill.Unrated,
-		Anomalies: bill.Anomalies,
+		Anomalies: bill.Anomalies, Missing: bill.Missing,
 	}
 	var amount, vat events.Decimal
 	for i, l := range bill.Lines {
@@ -112,6 +113,9 @@ func Bill(w io.Writer, bill *ledger.Bill, quarantined uint64) error {
 		return err
 	}
 	out.completeness(w)
+	for _, m := range out.Missing {
+		fmt.Fprintf(w, "incomplete: %s\n", m)
+	}
 	if out.Running > 0 {
 		fmt.Fprintf(w, "running: %d, charged up to their last cut\n", out.Running)
 	}
