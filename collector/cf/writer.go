@@ -158,6 +158,7 @@ func (q *refusals) put(ctx context.Context, list string, r *cfapi.Event, after s
 		Text:    redact.Text(string(r.Raw)),
 		At:      at,
 		Level:   slog.LevelWarn,
+		Attrs:   []slog.Attr{slog.String("list", list), slog.String("guid", r.GUID)},
 	}
 	if r.Unreadable != nil {
 		digest := sha256.Sum256(r.Raw)

@@ -265,6 +265,7 @@ func (c *Collector) reject(in *input, source string, line []byte, excess int, re
 		ID:     events.ID("quarantine", c.cfg.Foundation, number, hex.EncodeToString(sum[:]), strconv.Itoa(excess)),
 		Source: source, File: in.name, Line: in.line, Reason: reason, Text: text, At: c.deps.Now(),
 		Level: slog.LevelWarn,
+		Attrs: []slog.Attr{slog.String("file", in.name), slog.Uint64("line", uint64(in.line))},
 	})
 }
 

@@ -42,7 +42,8 @@ type Input struct {
 	Reason  error  // Put removes its secrets
 	Text    string // the input, without secrets (package redact)
 	At      time.Time
-	Level   slog.Level // of the log line
+	Level   slog.Level  // of the log line
+	Attrs   []slog.Attr // origin of the input, for the log line
 }
 
 // Writer appends inputs to QUARANTINE, each once by its id. It is for one goroutine. Learn or Start
@@ -99,10 +100,7 @@ func (w *Writer) log(in *Input, reason string) {
 	if w.logged++; w.logged > maxLogged {
 		return
 	}
-	attrs := []slog.Attr{slog.String("from", in.File), slog.String("reason", reason)}
-	if in.Line > 0 {
-		attrs = append(attrs, slog.Uint64("line", uint64(in.Line)))
-	}
+	attrs := append(in.Attrs, slog.String("reason", reason))
 	w.o.Log.LogAttrs(context.Background(), in.Level, "quarantined", attrs...)
 }
 

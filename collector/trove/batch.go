@@ -117,6 +117,7 @@ func (b *batch) reject(m message, body []byte, input string, reason error) {
 	m.id = events.ID("quarantine", b.cfg.Foundation, events.SourceTrove, hex.EncodeToString(sum[:]))
 	m.refused = &quarantine.Input{
 		ID: m.id, File: m.where, Reason: reason, Text: input, At: b.now(), Level: slog.LevelWarn,
+		Attrs: []slog.Attr{slog.String("from", m.where)},
 	}
 	b.refused += len(input)
 	b.messages = append(b.messages, m)
