@@ -71,7 +71,7 @@ func (p *Process) run(ctx context.Context, options Options, components []Compone
 	}
 	all := append([]Component(nil), components...)
 	if p.http != nil {
-		p.http.server.add(p.routes)
+		p.addRoutes()
 		all = append(all, Component{Name: "http", Run: p.http.run, Background: true})
 	}
 	options.Stopping = func() { p.state.Off("stopping") } // nothing is routed to a draining process
@@ -94,8 +94,15 @@ func (p *Process) listen(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	p.http = &serving{server, cancel, make(chan error, 1)}
+	p.addRoutes() // before the first answer
 	go func() { p.http.ended <- server.Run(ctx) }()
 	return nil
+}
+
+// addRoutes adds the handlers that have not been added yet.
+func (p *Process) addRoutes() {
+	p.http.server.add(p.routes)
+	p.routes = nil
 }
 
 // close ends the HTTP server.
