@@ -47,8 +47,11 @@ func post(ctx context.Context, b Bus, to Ledger, stream string, audit *stage.Aud
 	missing []string, err error,
 ) {
 	state, err := b.Stream(ctx, stream)
-	if err != nil || state.Messages == 0 {
+	if err != nil || state.Last == 0 {
 		return nil, err
+	}
+	if state.Messages == 0 {
+		return []string{fmt.Sprintf("it is empty and went as far as message %d", state.Last)}, nil
 	}
 	var batch Batch
 	decode := newDecoder()

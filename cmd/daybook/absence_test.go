@@ -73,6 +73,17 @@ var _ = Describe("A message that is not there", func() {
 		Entry("of BILLING", "BILLING"), Entry("of METERED", "METERED"),
 	)
 
+	It("is missed where the stream is empty, until a replay brings all back", func(ctx SpecContext) {
+		right := s.bill(ctx)
+		s.api("STREAM.PURGE.BILLING", map[string]any{})
+		status, out, _ := s.daybook("bill")
+		Expect(status).To(Equal(1))
+		Expect(out).To(ContainSubstring("incomplete: BILLING: it is empty"))
+		s.ran("replay", "pricer")
+		s.ran("bill")
+		Expect(s.bill(ctx)).To(Equal(right))
+	})
+
 	It("does not hide behind a forged one with the headers of the last", func(ctx SpecContext) {
 		right := s.bill(ctx)
 		last, err := s.bus.Last(ctx, "BILLING", "billing.charge.>")
