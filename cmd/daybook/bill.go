@@ -1,12 +1,15 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"regexp"
 	"strings"
 
 	"github.com/daybook-billing/daybook/cmd/daybook/print"
 	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/internal/bus"
 	"github.com/daybook-billing/daybook/ledger"
 	"github.com/daybook-billing/daybook/ledger/memory"
 )
@@ -44,6 +47,9 @@ func (c *billCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
+	if missing, err = losing(e.ctx, b, missing); err != nil {
+		return err
+	}
 	bill.Missing = missing
 	refused, err := b.Stream(e.ctx, events.StreamQuarantine)
 	if err != nil {
@@ -58,4 +64,19 @@ func (c *billCmd) Run(e *env) error {
 		err = fmt.Errorf("the bill is incomplete: %s", strings.Join(missing, "; "))
 	}
 	return err
+}
+
+// losing adds the settings of the streams that lose messages.
+func losing(ctx context.Context, b *bus.Bus, missing []string) ([]string, error) {
+	err := b.CheckStreams(ctx)
+	var wrong *bus.StreamsError
+	if err != nil && !errors.As(err, &wrong) {
+		return nil, err
+	}
+	if wrong != nil {
+		for _, d := range wrong.Differences {
+			missing = append(missing, d.String())
+		}
+	}
+	return missing, nil
 }

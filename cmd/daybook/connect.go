@@ -2,9 +2,11 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
+	"time"
 
 	"github.com/daybook-billing/daybook/internal/bus"
 	"github.com/daybook-billing/daybook/internal/service"
@@ -77,8 +79,44 @@ func awaitBus(ctx context.Context, process *service.Process, open func(context.C
 	b, err := service.Await(ctx, process, "nats", bus.Outage, open, (*bus.Bus).Close)
 	if err == nil {
 		process.Health.Ready("nats", busReady(b))
+		watchStreams(process, b, checkStreams)
 	}
 	return b, err
+}
+
+// checkStreams is the time between two looks at the settings of the streams.
+const checkStreams = 30 * time.Second
+
+// watchStreams looks at the settings of the streams while a service runs. With one that loses
+// messages the service is not ready; the log has it once.
+func watchStreams(process *service.Process, b *bus.Bus, every time.Duration) {
+	state := service.NewSwitch("starting")
+	state.On("no setting loses messages")
+	process.Health.Ready("streams", state.Check)
+	process.Beside("streams", func(ctx context.Context) error {
+		ticks := time.NewTicker(every)
+		defer ticks.Stop()
+		for said := ""; ; {
+			err := b.CheckStreams(ctx)
+			var losing *bus.StreamsError
+			switch {
+			case err == nil:
+				state.On("no setting loses messages")
+				said = ""
+			case errors.As(err, &losing):
+				state.Off(err.Error())
+				if said != err.Error() {
+					said = err.Error()
+					process.Log.Error("a setting of a stream loses messages", slog.Any("error", err))
+				}
+			}
+			select {
+			case <-ctx.Done():
+				return nil
+			case <-ticks.C:
+			}
+		}
+	})
 }
 
 // busReady is the readiness check of services on the bus.

@@ -65,18 +65,21 @@ type StreamsError struct{ Differences []Difference }
 func (e *StreamsError) Error() string {
 	var b strings.Builder
 	b.WriteString("streams exist with other settings:")
-	var stream string
 	for _, d := range e.Differences {
-		stream = d.Stream
-		fmt.Fprintf(&b, "\n  %s: %s is %s, wanted %s: ", stream, d.Setting, d.Found, d.Wanted)
-		if d.Fix == "" {
-			fmt.Fprintf(&b, "cannot be changed; nats stream backup %s DIR, delete the stream and let Daybook create "+
-				"it, or connect to another account", stream)
-			continue
-		}
-		fmt.Fprintf(&b, "nats stream edit %s %s", stream, d.Fix)
+		b.WriteString("\n  " + d.String())
 	}
 	return b.String()
+}
+
+// String is the difference, with the command to mend it.
+func (d Difference) String() string {
+	text := fmt.Sprintf("%s: %s is %s, wanted %s: ", d.Stream, d.Setting, d.Found, d.Wanted)
+	if d.Fix == "" {
+		return text + fmt.Sprintf("cannot be changed; nats stream backup %s DIR, delete the stream and let Daybook "+
+			"create "+
+			"it, or connect to another account", d.Stream)
+	}
+	return text + fmt.Sprintf("nats stream edit %s %s", d.Stream, d.Fix)
 }
 
 // EnsureStreams creates the missing streams. The others are never changed: if they
@@ -94,6 +97,32 @@ func (b *Bus) EnsureStreams(ctx context.Context, cfg StreamsConfig) error {
 			return err
 		}
 		differences = append(differences, compare(info.Config, want)...)
+	}
+	if len(differences) > 0 {
+		return &StreamsError{Differences: differences}
+	}
+	return nil
+}
+
+// losing are the settings with which a stream removes messages, or with which somebody may.
+var losing = []string{
+	"storage", "retention", "discard", "max_age", "max_msgs", "max_msgs_per_subject", "deny_delete", "deny_purge",
+}
+
+// CheckStreams is a *StreamsError with every setting of the existing streams that loses messages.
+// An operator may change a stream while services run.
+func (b *Bus) CheckStreams(ctx context.Context) error {
+	var differences []Difference
+	for _, want := range streamConfigs(StreamsConfig{}) {
+		info, err := b.streamInfo(ctx, want.Name)
+		if err != nil {
+			return err
+		}
+		for _, d := range compare(info.Config, want) {
+			if slices.Contains(losing, d.Setting) {
+				differences = append(differences, d)
+			}
+		}
 	}
 	if len(differences) > 0 {
 		return &StreamsError{Differences: differences}

@@ -30,6 +30,7 @@ type Process struct {
 
 	cfg    Config
 	routes []Route
+	beside []Component
 	state  *Switch // of the process, for readiness
 	http   *serving
 }
@@ -59,6 +60,11 @@ func (p *Process) Handle(pattern string, handler http.Handler) {
 	p.routes = append(p.routes, Route{pattern, handler})
 }
 
+// Beside adds a component to those of Run, in the background.
+func (p *Process) Beside(name string, run func(ctx context.Context) error) {
+	p.beside = append(p.beside, Component{Name: name, Run: run, Background: true})
+}
+
 // Run runs the components as the function Run does, and serves health and metrics beside them. The
 // address is taken before the first of them starts, or by Await.
 func (p *Process) Run(ctx context.Context, components ...Component) error {
@@ -69,7 +75,7 @@ func (p *Process) run(ctx context.Context, options Options, components []Compone
 	if err := p.listen(ctx); err != nil {
 		return err
 	}
-	all := append([]Component(nil), components...)
+	all := append(append([]Component(nil), components...), p.beside...)
 	if p.http != nil {
 		p.addRoutes()
 		all = append(all, Component{Name: "http", Run: p.http.run, Background: true})
