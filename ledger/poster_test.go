@@ -53,7 +53,7 @@ var _ = Describe("The poster", func() {
 		leaks := goleak.IgnoreCurrent()
 		server, err := bus.StartServer(bus.ServerConfig{DataDir: GinkgoT().TempDir(), Listen: "127.0.0.1:0"})
 		Expect(err).NotTo(HaveOccurred())
-		b, err = bus.Connect(ctx, bus.Config{URL: server.URL()})
+		b, err = bus.Connect(ctx, bus.Config{URL: server.URL(), Timeout: scale.Patience})
 		Expect(err).NotTo(HaveOccurred())
 		Expect(b.EnsureStreams(ctx, bus.StreamsConfig{})).To(Succeed())
 		DeferCleanup(func() {

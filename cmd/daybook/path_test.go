@@ -230,7 +230,8 @@ func (r *pathRun) step(input string) error {
 			return fmt.Errorf("no hold has the number %s", w["hold"])
 		}
 		r.append(events.TypeDecision, &events.Decision{
-			ID: id, Source: h.source, Foundation: file.DefaultFoundation, Kind: h.kind, Resource: h.resource, Hold: h.id,
+			ID: id, Source: h.source, Foundation: file.DefaultFoundation, Kind: h.kind, Resource: h.resource,
+			Hold:   h.id,
 			Action: line.verb, By: "ann", Time: line.at, Footprint: w.footprint(),
 		}, id)
 	default:

@@ -15,6 +15,7 @@ import (
 	"github.com/daybook-billing/daybook/collector/cf"
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
+	"github.com/daybook-billing/daybook/internal/lab/scale"
 )
 
 // shared is the suite's server; each spec uses a foundation of its own on it.
@@ -24,7 +25,7 @@ var _ = BeforeSuite(func() {
 	server, err := bus.StartServer(bus.ServerConfig{DataDir: GinkgoT().TempDir(), Listen: "127.0.0.1:0"})
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(server.Shutdown)
-	shared, err = bus.Connect(context.Background(), bus.Config{URL: server.URL()})
+	shared, err = bus.Connect(context.Background(), bus.Config{URL: server.URL(), Timeout: scale.Patience})
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(shared.Close)
 	Expect(shared.EnsureStreams(context.Background(), bus.StreamsConfig{})).To(Succeed())

@@ -15,6 +15,7 @@ import (
 	"github.com/daybook-billing/daybook/collector/file"
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
+	"github.com/daybook-billing/daybook/internal/lab/scale"
 )
 
 var _ = Describe("on the embedded server", Ordered, func() {
@@ -27,7 +28,7 @@ var _ = Describe("on the embedded server", Ordered, func() {
 		server, err := bus.StartServer(bus.ServerConfig{DataDir: GinkgoT().TempDir(), Listen: "127.0.0.1:0"})
 		Expect(err).NotTo(HaveOccurred())
 		DeferCleanup(server.Shutdown)
-		b, err = bus.Connect(ctx, bus.Config{URL: server.URL()})
+		b, err = bus.Connect(ctx, bus.Config{URL: server.URL(), Timeout: scale.Patience})
 		Expect(err).NotTo(HaveOccurred())
 		DeferCleanup(b.Close)
 		Expect(b.EnsureStreams(ctx, bus.StreamsConfig{})).To(Succeed())

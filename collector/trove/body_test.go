@@ -72,7 +72,8 @@ var _ = Describe("The body of a message", func() {
 		Expect(err).NotTo(HaveOccurred())
 		body, err := base64.StdEncoding.DecodeString(strings.TrimSpace(string(capture)))
 		Expect(err).NotTo(HaveOccurred())
-		Expect(new(notification.Decoder).Text(body, header)).To(BeEquivalentTo(lineOf("testdata/variants_v1_gzip_v2.jsonl", 1)))
+		Expect(new(notification.Decoder).Text(body,
+			header)).To(BeEquivalentTo(lineOf("testdata/variants_v1_gzip_v2.jsonl", 1)))
 	})
 
 	It("may be bzip2, which kombu offers, too", func() {
@@ -91,7 +92,8 @@ var _ = Describe("The body of a message", func() {
 		Entry("compressed in a way that nobody here knows", []byte("\xfd7zXZ\x00"), "application/x-lzma",
 			`the header compression says "application/x-lzma"`),
 		Entry("zstd, and cut off", zstdded(create)[:60], "application/zstd", "zstd and was cut off after"),
-		Entry("too large", make([]byte, notification.MaxBody+1), "", "the body has 4194305 bytes: at most 4194304 are read"),
+		Entry("too large", make([]byte, notification.MaxBody+1), "", "the body has 4194305 bytes: at most 4194304 "+
+			"are read"),
 		Entry("small, and too large inside", zlibbed(strings.Repeat(" ", notification.MaxBody+1)), header,
 			"decompresses to more than 4194304 bytes"),
 		Entry("gzip, and too large inside", gzipped(strings.Repeat(" ", 3*notification.MaxBody)), header,

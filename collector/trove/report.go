@@ -187,7 +187,8 @@ func (s *reporter) count(batch []message) {
 		case isIgnored:
 			ignored++
 			name := m.eventType
-			if _, ok := s.r.Ignored[name]; !ok && len(s.r.Ignored) >= maxIgnored && name != notification.ResizeStarted &&
+			if _, ok := s.r.Ignored[name]; !ok && len(s.r.Ignored) >= maxIgnored &&
+				name != notification.ResizeStarted &&
 				name != notification.ResizeFailed {
 				name = "other"
 			}

@@ -78,7 +78,7 @@ func newRigWithoutBroker(ctx context.Context) *rig {
 	server, err := bus.StartServer(bus.ServerConfig{DataDir: data, Listen: "127.0.0.1:0"})
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(server.Shutdown)
-	b, err := bus.Connect(ctx, bus.Config{URL: server.URL()})
+	b, err := bus.Connect(ctx, bus.Config{URL: server.URL(), Timeout: scale.Patience})
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(b.Close)
 	Expect(b.EnsureStreams(ctx, bus.StreamsConfig{})).To(Succeed())

@@ -160,7 +160,7 @@ func (f *Failure) count(ctx context.Context, limits Limits) error {
 	} else {
 		f.Failures++
 		f.Unsure = f.Unsure || !errors.Is(f.Err, ErrNotConnected)
-		exhausted = f.Failures >= limits.Failures && !(limits.Patient && (Retry(f.Err) || Outage(f.Err)))
+		exhausted = f.Failures >= limits.Failures && (!limits.Patient || !Retry(f.Err) && !Outage(f.Err))
 	}
 	if exhausted || !limits.Retry(f.Err) {
 		return &GivenUpError{Failure: *f}
@@ -177,7 +177,7 @@ func (f *Failure) resolved(ctx context.Context, limits Limits, moved bool) error
 	switch {
 	case f.unread != nil:
 		f.Failures++
-		exhausted = f.Failures >= limits.Failures && !(limits.Patient && Outage(f.unread)) || ctx.Err() != nil
+		exhausted = f.Failures >= limits.Failures && (!limits.Patient || !Outage(f.unread)) || ctx.Err() != nil
 	case moved:
 		f.Unexplained = 0
 	case f.Conflict():

@@ -1,6 +1,7 @@
 package bus_test
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"testing"
@@ -42,6 +43,7 @@ func startServer(cfg bus.ServerConfig) *bus.Server {
 
 func connect(cfg bus.Config) *bus.Bus {
 	GinkgoHelper()
+	cfg.Timeout = cmp.Or(cfg.Timeout, time.Minute)
 	b, err := bus.Connect(context.Background(), cfg)
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(b.Close)
@@ -51,7 +53,7 @@ func connect(cfg bus.Config) *bus.Bus {
 // fresh is a bus with all streams on a server of its own, with time for a busy machine.
 func fresh(ctx context.Context) *bus.Bus {
 	GinkgoHelper()
-	b := connect(bus.Config{URL: startServer(bus.ServerConfig{}).URL(), Timeout: time.Minute})
+	b := connect(bus.Config{URL: startServer(bus.ServerConfig{}).URL()})
 	Expect(b.EnsureStreams(ctx, bus.StreamsConfig{})).To(Succeed())
 	return b
 }

@@ -42,7 +42,8 @@ var _ = Describe("the keys of one object", func() {
 		text := manyKeys(n, key)
 		repeated := fmt.Sprintf(`"k%07d"`, again)
 		_, err := parse(text[:len(text)-1] + "," + repeated + `:2,"z":3}`)
-		Expect(err).To(MatchError(fmt.Sprintf("column %d: found the key %s twice in one object", len(text)+1, repeated)))
+		Expect(err).To(MatchError(fmt.Sprintf("column %d: found the key %s twice in one object", len(text)+1,
+			repeated)))
 		_, err = parse(`{"o":` + text + `,"` + fmt.Sprintf("k%07d", again) + `":1}`)
 		Expect(err).NotTo(HaveOccurred())
 	},

@@ -41,7 +41,8 @@ func NewTree(sizes map[string]int64) *Tree {
 // Tracked lists the files of a clone: tracked ones, and new ones outside .gitignore. Its error
 // wraps exec.ErrNotFound on a machine without git.
 func Tracked(ctx context.Context, root string) (*Tree, error) {
-	list := exec.CommandContext(ctx, "git", "-C", root, "ls-files", "-z", "--cached", "--others", "--exclude-standard") //nolint:gosec // a test's own folder
+	list := exec.CommandContext(ctx, "git", "ls-files", "-z", "--cached", "--others", "--exclude-standard")
+	list.Dir = root
 	var out, problems bytes.Buffer
 	list.Stdout, list.Stderr = &out, &problems
 	if err := list.Run(); err != nil {

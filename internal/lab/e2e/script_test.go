@@ -181,7 +181,7 @@ func scriptTerm(ts *testscript.TestScript, _ bool, args []string) {
 func scriptBus(ts *testscript.TestScript) (context.Context, *bus.Bus) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	ts.Defer(cancel)
-	b, err := bus.Connect(ctx, bus.Config{URL: ts.Getenv("NATS_URL")})
+	b, err := bus.Connect(ctx, bus.Config{URL: ts.Getenv("NATS_URL"), Timeout: patience})
 	ts.Check(err)
 	ts.Defer(b.Close)
 	return ctx, b

@@ -32,7 +32,7 @@ func serve(data string) (url string, stop func()) {
 
 func connect(ctx context.Context, url string) *bus.Bus {
 	GinkgoHelper()
-	b, err := bus.Connect(ctx, bus.Config{URL: url, Name: "e2e"})
+	b, err := bus.Connect(ctx, bus.Config{URL: url, Name: "e2e", Timeout: patience})
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(b.Close)
 	return b
