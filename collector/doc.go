@@ -26,6 +26,8 @@
 //     store the same fact twice.
 //   - No input is lost. Normalise either understands it, or ignores it because it is not about
 //     usage (ErrIgnored), or refuses it, and then QUARANTINE has it.
+//   - No string of a fact but its Raw has more than 1,024 bytes: spans repeat them. Labels are cut
+//     (limit.Label), input with a longer id is in QUARANTINE.
 //   - No secret is stored or logged (internal/redact).
 //
 // # A crash

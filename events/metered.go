@@ -132,6 +132,7 @@ const (
 	AnomalyReplicaResize = "replica_resize"
 	AnomalyUnknownHold   = "unknown_hold" // a decision about a hold that is not listed
 	AnomalyUnreadable    = "unreadable"   // neither a fact nor a catalogue, or damaged
+	AnomalyLongLabel     = "long_label"   // names beyond 1 KiB, cut
 )
 
 // Anomaly is a fact in conflict with others, with the projector's answer to it.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
+	"github.com/daybook-billing/daybook/internal/limit"
 	"github.com/daybook-billing/daybook/internal/stage"
 )
 
@@ -131,6 +132,10 @@ func (p *processor) fact(in *bus.Stored, emit func(stage.Output)) error {
 	if err := p.names.DecodeFact(u, in.Data); err != nil {
 		return err
 	}
+	labels, long := limit.Usage(u)
+	if long != "" {
+		return tooLong(long)
+	}
 	if err := plausible(u.Time, u.Observed, u.Created, u.Listed); err != nil {
 		return err
 	}
@@ -143,6 +148,9 @@ func (p *processor) fact(in *bus.Stored, emit func(stage.Output)) error {
 		return fmt.Errorf("it is about kind %q of source %q, which is not metered", u.Kind, u.Source)
 	}
 	p.meter.Fact(u, in.Sequence, func(m *events.Metered) { emit(meteredOutput(m)) })
+	if len(labels) > 0 && u.Event != events.EventTroveExists { // these repeat the create's
+		emit(longLabel(u, in.Sequence, labels))
+	}
 	return nil
 }
 
@@ -150,6 +158,9 @@ func (p *processor) horizon(in *bus.Stored, emit func(stage.Output)) error {
 	var h events.Horizon
 	if err := h.DecodeJSON(in.Data); err != nil {
 		return err
+	}
+	if _, long := limit.Horizon(&h); long != "" {
+		return tooLong(long)
 	}
 	if err := plausible(h.Time); err != nil {
 		return err
@@ -175,6 +186,9 @@ func (p *processor) gap(in *bus.Stored, emit func(stage.Output)) error {
 	var g events.Gap
 	if err := g.DecodeJSON(in.Data); err != nil {
 		return err
+	}
+	if _, long := limit.Gap(&g); long != "" {
+		return tooLong(long)
 	}
 	if err := plausible(g.From, g.To); err != nil {
 		return err
@@ -203,10 +217,18 @@ func (p *processor) decision(in *bus.Stored, emit func(stage.Output)) error {
 	if err := d.DecodeJSON(in.Data); err != nil {
 		return err
 	}
+	if _, long := limit.Decision(&d); long != "" {
+		return tooLong(long)
+	}
 	if known(d.Source) != nil || !p.meter.Decide(&d, in.Sequence, func(m *events.Metered) { emit(meteredOutput(m)) }) {
 		emit(undecided(&d, in.Sequence))
 	}
 	return nil
+}
+
+// tooLong refuses a message with a string that no collector publishes.
+func tooLong(field string) error {
+	return fmt.Errorf("its %s is longer than %d bytes", field, limit.MaxID)
 }
 
 func known(source string) error {
@@ -261,6 +283,23 @@ func undecided(d *events.Decision, sequence uint64) stage.Output {
 	}
 }
 
+// longLabel is the anomaly of a fact with labels that are cut.
+func longLabel(u *events.Usage, sequence uint64, labels []string) stage.Output {
+	notice := events.AnomalyNotice{
+		ID: events.ID("anomaly", u.ID, fmt.Sprint(sequence)), Source: u.Source, Foundation: u.Foundation,
+		Cause: events.Cause{ID: u.ID, Sequence: sequence, Event: u.Event, Time: u.Time},
+		Anomaly: events.Anomaly{
+			Code: events.AnomalyLongLabel, Resource: u.Resource, Time: u.Time,
+			Message: fmt.Sprintf("%s of %s %s: longer than %d bytes, and cut. Message %d of %s has the event as it was",
+				strings.Join(labels, ", "), u.Kind, u.Resource, limit.MaxLabel, sequence, events.StreamUsage),
+		},
+	}
+	return stage.Output{
+		Subject: events.MeteredAnomalySubject(u.Source, u.Foundation), Type: events.TypeAnomaly, ID: notice.ID,
+		Time: u.Time, Body: &notice,
+	}
+}
+
 // unreadable is the anomaly of a message that no collector published: it must neither stop
 // everybody's bill nor go unseen.
 func unreadable(in *bus.Stored, cause error) stage.Output {
@@ -269,16 +308,18 @@ func unreadable(in *bus.Stored, cause error) stage.Output {
 		source, foundation = tokens[1], tokens[2]
 	}
 	at := in.Time.UTC()
+	id := limit.Label(in.Header(events.HeaderID))
+	reason := limit.Label(cause.Error())
 	notice := events.AnomalyNotice{
 		ID: events.ID("anomaly", in.Header(events.HeaderID), fmt.Sprint(in.Sequence)), Source: source,
 		Foundation: foundation,
-		Cause:      events.Cause{ID: in.Header(events.HeaderID), Sequence: in.Sequence, Event: "unreadable", Time: at},
+		Cause:      events.Cause{ID: id, Sequence: in.Sequence, Event: "unreadable", Time: at},
 		Anomaly: events.Anomaly{
 			Code: events.AnomalyUnreadable, Time: at,
 			Message: fmt.Sprintf("message %d of %s on %s is not a fact and was not metered: %v. `nats stream get %s "+
 				"%d` shows it; "+
 				"if it tells of usage, what it tells is on no bill: collect that from a file (daybook collect file)",
-				in.Sequence, events.StreamUsage, in.Subject, cause, events.StreamUsage, in.Sequence),
+				in.Sequence, events.StreamUsage, in.Subject, reason, events.StreamUsage, in.Sequence),
 		},
 	}
 	return stage.Output{

@@ -8,6 +8,7 @@ import (
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/cfapi"
 	"github.com/daybook-billing/daybook/internal/jsondoc"
+	"github.com/daybook-billing/daybook/internal/limit"
 	"github.com/daybook-billing/daybook/internal/redact"
 )
 
@@ -52,6 +53,9 @@ func FromDocument(foundation string, d *jsondoc.Document) (events.Usage, error) 
 	if err := e.Err(); err != nil {
 		return events.Usage{}, err
 	}
+	if _, long := limit.Usage(&u); long != "" {
+		return events.Usage{}, jsondoc.TooLong(long)
+	}
 	u.Raw = d.OneLine()
 	return u, nil
 }
@@ -66,6 +70,9 @@ type event struct {
 // common reads the members of app and service usage events alike; list is "app" or "service".
 func (e *event) common(foundation, list string) events.Usage {
 	guid := e.NeedText(e.root, "", "guid")
+	if len(guid) > limit.MaxID {
+		e.Fail(e.root.Get("guid"), "", "guid", jsondoc.WantShort)
+	}
 	created := e.time("created_at")
 	organization := e.Object(e.root, "", "organization")
 	space := e.Object(e.root, "", "space")

@@ -43,10 +43,21 @@ var _ = Describe("a usage event", func() {
 		Entry("a name that is a number", `"name":"shop"`, `"name":7`, "app.name: found the number 7, expected a "+
 			"string or null"),
 		Entry("a key twice", `"guid":"e"`, `"guid":"e","guid":"e2"`, "twice"),
+		Entry("a guid that is too long", `"guid":"e"`, `"guid":"`+strings.Repeat("e", 1025)+`"`, "at most 1024 bytes"),
+		Entry("an organization that is too long", `"guid":"O"`, `"guid":"`+strings.Repeat("O", 1025)+`"`,
+			"tenant: found a longer string, expected at most 1024 bytes"),
 		Entry("no state", `"state":`, `"status":`, "state: found nothing, expected an object (app usage event) or a "+
 			"string (service usage event)"),
 		Entry("no current state", `"current":"STARTED"`, `"current":null`, "state.current: found null"),
 	)
+
+	It("with a very long name is a fact with the name cut", func() {
+		long := strings.Repeat("shop", 1000)
+		u, err := cf.Normalise("f", []byte(strings.Replace(valid, "shop", long, 1)))
+		Expect(err).NotTo(HaveOccurred())
+		Expect(u.Name).To(Equal(long[:1021] + "…"))
+		Expect(string(u.Raw)).To(ContainSubstring(long))
+	})
 
 	It("with an unknown state is an error of its own kind", func() {
 		_, err := cf.Normalise("f", []byte(strings.Replace(valid, "STARTED", "PAUSED", 1)))

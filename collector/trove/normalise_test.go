@@ -43,6 +43,8 @@ var _ = Describe("a notification", func() {
 		Entry("no payload", `"payload":{`, `"pay":{`, "payload.tenant_id: found nothing"),
 		Entry("a payload that is a list", create[strings.Index(create, `{"created`):], `[]}`, "payload: found an "+
 			"array, expected an object"),
+		Entry("an instance that is too long", `"instance_id":"i"`, `"instance_id":"`+strings.Repeat("i", 1025)+`"`,
+			"resource: found a longer string, expected at most 1024 bytes"),
 		Entry("a negative volume", `"volume_size":1`, `"volume_size":-1`, "payload.volume_size: found the number -1"),
 		Entry("a fractional size", `"instance_size":512`, `"instance_size":512.5`, "payload.instance_size: found the "+
 			"number 512.5"),
@@ -73,7 +75,8 @@ var _ = Describe("a notification", func() {
 		resized := must(`{"message_id":"m","event_type":"dbaas.instance_resize_volume.end","timestamp":"2015-06-28 05:54:57","payload":{"tenant_id":"t","instance_id":"i","new_size":"3"}}`)
 		Expect(resized.Footprint.VolumeGB).To(Equal(events.Some(3)))
 		for _, wrong := range []string{`""`, `"-1"`, `"1.5"`, `" 1"`, `"2147483648"`} {
-			_, err := notification.NormaliseText(nil, "f", []byte(strings.Replace(create, `"volume_size":1`, `"volume_size":`+wrong,
+			_, err := notification.NormaliseText(nil, "f", []byte(strings.Replace(create, `"volume_size":1`,
+				`"volume_size":`+wrong,
 				1)))
 			Expect(err).To(MatchError(ContainSubstring("payload.volume_size: found")))
 		}

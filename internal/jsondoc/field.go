@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/internal/limit"
 )
 
 // MaxCount is the largest accepted count: Cloud Foundry's and Trove's columns are 32-bit
@@ -128,6 +129,14 @@ func (r *Reader) NeedCount(of Value, in, key string) events.Count {
 		r.Fail(of.Get(key), in, key, wantCount)
 	}
 	return c
+}
+
+// WantShort is the expectation of an id.
+var WantShort = fmt.Sprintf("at most %d bytes", limit.MaxID)
+
+// TooLong is the error of an id that is longer than limit.MaxID.
+func TooLong(path string) *FieldError {
+	return &FieldError{Path: path, Found: "a longer string", Want: WantShort}
 }
 
 const wantCount = "a whole number from 0 to 2147483647"

@@ -12,6 +12,7 @@ import (
 	"github.com/daybook-billing/daybook/collector"
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/jsondoc"
+	"github.com/daybook-billing/daybook/internal/limit"
 	"github.com/daybook-billing/daybook/internal/redact"
 )
 
@@ -78,6 +79,9 @@ func fromDocument(room []byte, foundation string, d *jsondoc.Document) (events.U
 		id = "sha256:" + hex.EncodeToString(sum[:])
 	}
 	u.ID = events.ID("usage", events.SourceTrove, foundation, id)
+	if _, long := limit.Usage(&u); long != "" {
+		return u, jsondoc.TooLong(long)
+	}
 	return u, n.Err()
 }
 

@@ -1,0 +1,154 @@
+// Package limit bounds the strings of facts and acts, for collectors and for the projector: a span
+// repeats them all, and a message has many spans.
+package limit
+
+import (
+	"strings"
+	"unicode/utf8"
+
+	"github.com/daybook-billing/daybook/events"
+)
+
+// Limits in bytes. Cloud Foundry's and OpenStack's own limits are 255 characters.
+const (
+	MaxLabel = 1 << 10 // of a name: a longer one is cut
+	MaxID    = 1 << 10 // of every other string: a longer one is refused
+)
+
+const cutMark = "…"
+
+// Label returns a label of at most MaxLabel bytes. A longer one ends between two characters,
+// with "…".
+func Label(s string) string {
+	if len(s) <= MaxLabel {
+		return s
+	}
+	end := MaxLabel - len(cutMark)
+	for end > 0 && !utf8.RuneStart(s[end]) {
+		end--
+	}
+	return s[:end] + cutMark
+}
+
+// cut reports whether Label may have made the label of a longer one.
+func cut(s string) bool {
+	return len(s) > MaxLabel-utf8.UTFMax && strings.HasSuffix(s, cutMark)
+}
+
+// Usage cuts the labels of a fact. It returns the names of the labels that are cut, by this call or
+// by an earlier one, and the name of the first id beyond MaxID.
+func Usage(x *events.Usage) (labels []string, id string) {
+	l := finding{}
+	for _, f := range [...]field{
+		{"id", &x.ID},
+		{"source", &x.Source},
+		{"foundation", &x.Foundation},
+		{"tenant", &x.Tenant},
+		{"kind", &x.Kind},
+		{"resource", &x.Resource},
+		{"app", &x.App},
+		{"event", &x.Event},
+		{"space", &x.Space},
+		{"after_guid", &x.AfterGUID},
+		{"publisher", &x.Publisher},
+	} {
+		l.id(f)
+	}
+	for _, f := range [...]field{
+		{"previous", &x.Previous}, {"space_name", &x.SpaceName}, {"name", &x.Name}, {"state", &x.State},
+	} {
+		l.label(f)
+	}
+	l.footprint(&x.Footprint)
+	return l.labels, l.long
+}
+
+// Gap is Usage for a gap.
+func Gap(x *events.Gap) (labels []string, id string) {
+	l := finding{}
+	for _, f := range [...]field{
+		{"id", &x.ID}, {"source", &x.Source}, {"foundation", &x.Foundation}, {"list", &x.List}, {"cursor", &x.Cursor},
+	} {
+		l.id(f)
+	}
+	l.label(field{"reason", &x.Reason})
+	return l.labels, l.long
+}
+
+// Horizon is Usage for a horizon.
+func Horizon(x *events.Horizon) (labels []string, id string) {
+	l := finding{}
+	for _, f := range [...]field{
+		{"id", &x.ID}, {"source", &x.Source}, {"foundation", &x.Foundation}, {"collector", &x.Collector},
+	} {
+		l.id(f)
+	}
+	return l.labels, l.long
+}
+
+// Decision is Usage for a decision.
+func Decision(x *events.Decision) (labels []string, id string) {
+	l := finding{}
+	for _, f := range [...]field{
+		{"id", &x.ID},
+		{"source", &x.Source},
+		{"foundation", &x.Foundation},
+		{"kind", &x.Kind},
+		{"resource", &x.Resource},
+		{"hold", &x.Hold},
+		{"action", &x.Action},
+	} {
+		l.id(f)
+	}
+	l.label(field{"by", &x.By})
+	l.label(field{"note", &x.Note})
+	l.footprint(&x.Footprint)
+	return l.labels, l.long
+}
+
+// field is a string with its name on the wire.
+type field struct {
+	name string
+	text *string
+}
+
+// finding notes the strings of one message beyond the limits.
+type finding struct {
+	labels []string
+	long   string
+}
+
+func (l *finding) id(f field) {
+	if len(*f.text) > MaxID && l.long == "" {
+		l.long = f.name
+	}
+}
+
+func (l *finding) label(f field) {
+	*f.text = Label(*f.text)
+	if cut(*f.text) {
+		l.labels = append(l.labels, f.name)
+	}
+}
+
+func (l *finding) footprint(x *events.Footprint) {
+	for _, f := range [...]field{
+		{"buildpack_guid", &x.BuildpackGUID},
+		{"plan_guid", &x.PlanGUID},
+		{"offering_guid", &x.OfferingGUID},
+		{"broker_guid", &x.BrokerGUID},
+		{"flavor_id", &x.FlavorID},
+	} {
+		l.id(f)
+	}
+	for _, f := range [...]field{
+		{"process_type", &x.ProcessType},
+		{"buildpack", &x.Buildpack},
+		{"plan", &x.Plan},
+		{"offering", &x.Offering},
+		{"broker", &x.Broker},
+		{"flavor", &x.Flavor},
+	} {
+		l.label(f)
+	}
+}
