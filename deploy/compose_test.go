@@ -134,12 +134,12 @@ var _ = Describe("The commands that the units and the compose file run", Ordered
 			for _, arguments := range commands[name] {
 				Expect(strings.Join(arguments, " ")).To(HavePrefix(services[name]))
 				command := exec.CommandContext(ctx, program, arguments...)
-				// where nothing listens
-				command.Env = append(os.Environ(), "NATS_URL=nats://127.0.0.1:1", "AMQP_URL=amqp://127.0.0.1:1/")
+				// No service waits for an address that is none of NATS.
+				command.Env = append(os.Environ(), "NATS_URL=http://127.0.0.1:1", "AMQP_URL=amqp://127.0.0.1:1/")
 				output, err := command.CombinedOutput()
 				var exit *exec.ExitError
 				Expect(errors.As(err, &exit)).To(BeTrue(), string(output))
-				// 2 would be a wrong command line; 1 is the missing server.
+				// 2 would be a wrong command line; 1 is the wrong address.
 				Expect(exit.ExitCode()).To(Equal(1), string(output))
 				Expect(string(output)).To(ContainSubstring("connecting to NATS"))
 			}
