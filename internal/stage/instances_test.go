@@ -11,6 +11,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/daybook-billing/daybook/internal/bus"
+	"github.com/daybook-billing/daybook/internal/lab/scale"
 	"github.com/daybook-billing/daybook/internal/stage"
 )
 
@@ -194,7 +195,10 @@ var _ = Describe("Two instances", func() {
 // Any inputs, fed in any portions, with two instances that are killed, stopped and started at any
 // call of the bus: the outputs are always the same.
 func TestOutputsAreTheSameWhateverHappens(t *testing.T) {
-	const cases = "30"
+	cases := "30"
+	if scale.Short() {
+		cases = "3"
+	}
 	if err := flag.Set("rapid.checks", cases); err != nil {
 		t.Fatal(err)
 	}

@@ -11,6 +11,7 @@ import (
 	. "github.com/onsi/gomega"
 
 	"github.com/daybook-billing/daybook/internal/bus"
+	"github.com/daybook-billing/daybook/internal/lab/scale"
 	"github.com/daybook-billing/daybook/internal/stage"
 )
 
@@ -320,6 +321,9 @@ var _ = Describe("Stopping", func() {
 	// atEveryCall ends a run at its first, second, … call of the bus, until there is none left.
 	atEveryCall := func(prepare func(w *world), end func(f *faulty) error) {
 		GinkgoHelper()
+		if scale.Short() {
+			Skip(scale.NotShort)
+		}
 		for nth := 1; ; nth++ {
 			Expect(nth).To(BeNumerically("<", 100))
 			w := newWorld(server, small...)
