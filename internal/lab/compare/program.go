@@ -16,6 +16,10 @@ const dataFolder = "data"
 // Execute lets a program work through a world with `up --once`, in an empty folder, and returns
 // the streams and the bill. An exit status other than 0 and 3 (incomplete) is an error.
 func Execute(ctx context.Context, program string, world World, folder string) (*Run, error) {
+	program, err := filepath.Abs(program) // it runs in the folder
+	if err != nil {
+		return nil, err
+	}
 	served, err := world.Serve(folder)
 	if err != nil {
 		return nil, err
