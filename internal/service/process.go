@@ -115,7 +115,7 @@ func (p *Process) addRoutes() {
 func (p *Process) close() {
 	if p.http != nil {
 		p.http.cancel()
-		_ = <-p.http.ended // the process ends with an error of its own
+		<-p.http.ended //nolint:errcheck // the process ends with an error of its own
 		p.http = nil
 	}
 }

@@ -67,8 +67,10 @@ func readable(message, name string, text []byte) ([]byte, error) {
 	if err := json.Unmarshal(text, &bundle); err != nil {
 		return nil, err
 	}
-	doc := document{Schema: "https://json-schema.org/draft/2020-12/schema", ID: schemaBase + name + ".schema.json",
-		Defs: map[string]any{}}
+	doc := document{
+		Schema: "https://json-schema.org/draft/2020-12/schema", ID: schemaBase + name + ".schema.json",
+		Defs: map[string]any{},
+	}
 	for key, def := range bundle.Defs {
 		short := shortName(key)
 		// The plugin's title is "Anomaly Notice", or the first of several paragraphs.
