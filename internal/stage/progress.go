@@ -10,24 +10,27 @@ import (
 // progress lets others wait until an input has been worked off.
 type progress struct {
 	mu      sync.Mutex
-	open    bool  // the state has come up to the checkpoint
-	failed  error // why the last run ended, until the next one has settled something
+	open    bool   // the state has come up to the checkpoint
+	failed  error  // end of the last run, until a run has come past it
+	until   uint64 // the last input stepped by a failed run: behind it the failure is over
 	done    uint64
 	changed chan struct{} // closed and replaced at each change; nil while nobody waits
 }
 
-// fail notes the error of a run.
-func (p *progress) fail(err error) {
+// fail notes the error of a run, and its last input.
+func (p *progress) fail(err error, stepped uint64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.open, p.failed = false, err
+	p.open, p.failed, p.until = false, err, max(p.until, stepped)
 }
 
 // committed notes the last input with all outputs stored just now: the stage works.
 func (p *progress) committed(done uint64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.failed = nil
+	if done >= p.until { // an input that runs dry before says nothing of the failed append
+		p.failed, p.until = nil, 0
+	}
 	p.reached(done)
 }
 

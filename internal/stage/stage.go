@@ -235,7 +235,7 @@ func (s *Stage) Run(ctx context.Context) error {
 		}
 		s.log.Error("stage failed; starting again from its checkpoint", slog.Any("error", err))
 		s.metrics.restarted()
-		s.progress.fail(err)
+		s.progress.fail(err, s.stepped)
 		if pause(ctx, nil, wait.NextBackOff()) != nil {
 			return nil //nolint:nilerr // it was told to stop while it waited
 		}

@@ -343,14 +343,14 @@ func (v *verifier) end(ctx context.Context) error {
 
 // overtaken waits until the stage has stored the output ahead.
 func (v *verifier) overtaken(ctx context.Context, ahead *pending) error {
-	wait, cancel := context.WithTimeout(ctx, v.options.Patience)
-	defer cancel()
-	reader, err := v.bus.Read(wait, v.cfg.Output, v.cp.Sequence+1,
+	reader, err := v.bus.Read(ctx, v.cfg.Output, v.cp.Sequence+1,
 		bus.ReadOptions{Filters: []string{v.cfg.OutputFilter}, HeadersOnly: true})
 	if err != nil {
 		return err
 	}
 	defer reader.Close()
+	wait, cancel := context.WithTimeout(ctx, v.options.Patience)
+	defer cancel()
 	_, err = reader.Next(wait)
 	if err == nil || ctx.Err() != nil {
 		return ctx.Err()
