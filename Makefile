@@ -34,11 +34,11 @@ run: ## Run Daybook with a month of believable usage, and show the bill
 
 # A test waits for what happens, not for time to pass: only a hang comes near these limits.
 .PHONY: test-short
-test-short: needs-go ## Run the tests that need no broker and kill nothing: 90 s on two idle cores
+test-short: needs-go ## Run the tests that need no broker and kill nothing: 2 min from cold, the aim is 90 s
 	$(GO) test -short -timeout 15m ./...
 
 .PHONY: test
-test: needs-test bin/nats ## Run all tests, with goroutines under the race detector: 12 min on two idle cores
+test: needs-test bin/nats ## Run all tests, with goroutines under the race detector: 17 min of CPU
 	$(GO) vet ./...
 	$(GO) test -timeout 60m $(PLAIN)
 	$(GO) test -race -timeout 60m $(RACE)
