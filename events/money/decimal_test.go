@@ -1,4 +1,4 @@
-package events_test
+package money_test
 
 import (
 	"math/big"
@@ -8,16 +8,16 @@ import (
 
 	"pgregory.net/rapid"
 
-	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/events/money"
 )
 
 func mustDecimal(t interface {
 	Helper()
 	Fatalf(string, ...any)
 }, s string,
-) events.Decimal {
+) money.Decimal {
 	t.Helper()
-	x, err := events.ParseDecimal(s)
+	x, err := money.Parse(s)
 	if err != nil {
 		t.Fatalf("%v", err)
 	}
@@ -42,7 +42,7 @@ func TestDecimalRefuses(t *testing.T) {
 		"", "-", ".", "-.", "+1", "--1", "1-", "1.2.3", "1e3", "1E3", "NaN", "Infinity", "0x10", "1_000", "1,5", " 1",
 		"1 ", "١", strings.Repeat("1", 101),
 	} {
-		if x, err := events.ParseDecimal(in); err == nil {
+		if x, err := money.Parse(in); err == nil {
 			t.Errorf("%q reads as %s", in, x)
 		}
 	}
@@ -80,7 +80,7 @@ func TestDecimalSeconds(t *testing.T) {
 		time.Microsecond: "0.000001", -time.Nanosecond: "-0.000000001",
 	} {
 		start := time.Date(2026, 11, 1, 0, 0, 0, 1, time.UTC)
-		if got := events.SecondsBetween(start, start.Add(d)).String(); got != out {
+		if got := money.SecondsBetween(start, start.Add(d)).String(); got != out {
 			t.Errorf("%v is %s s, not %s", d, got, out)
 		}
 	}
@@ -88,18 +88,18 @@ func TestDecimalSeconds(t *testing.T) {
 
 func TestSecondsBeyondDuration(t *testing.T) {
 	start, end := time.Date(1600, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(2200, 1, 1, 0, 0, 0, 500, time.UTC)
-	if got := events.SecondsBetween(start, end).String(); got != "18934214400.0000005" {
+	if got := money.SecondsBetween(start, end).String(); got != "18934214400.0000005" {
 		t.Errorf("600 years and 500 ns are %s s", got)
 	}
 }
 
 func TestDecimalZeroValue(t *testing.T) {
-	var zero events.Decimal
+	var zero money.Decimal
 	if zero.String() != "0" || !zero.IsZero() || zero.Sign() != 0 || zero.Neg().String() != "0" ||
-		zero.Mul(events.NewDecimal(-5, 0)).String() != "0" {
+		zero.Mul(money.New(-5, 0)).String() != "0" {
 		t.Errorf("the zero value is %s, its negative %s", zero, zero.Neg())
 	}
-	if got := events.NewDecimal(25, -2).String(); got != "0.25" {
+	if got := money.New(25, -2).String(); got != "0.25" {
 		t.Errorf("25 × 10^-2 is %s", got)
 	}
 }
@@ -107,7 +107,7 @@ func TestDecimalZeroValue(t *testing.T) {
 // decimalText draws plain decimals up to the longest that are read.
 var decimalText = rapid.StringMatching(`-?[0-9]{1,49}(\.[0-9]{1,49})?`)
 
-func rational(t *rapid.T, x events.Decimal) *big.Rat {
+func rational(t *rapid.T, x money.Decimal) *big.Rat {
 	r, ok := new(big.Rat).SetString(x.String())
 	if !ok {
 		t.Fatalf("%s is not a number", x)
@@ -122,7 +122,7 @@ func TestDecimalIsExact(t *testing.T) {
 		before := x.String() + " " + y.String()
 		rx, ry := rational(t, x), rational(t, y)
 		for name, c := range map[string]struct {
-			got      events.Decimal
+			got      money.Decimal
 			expected *big.Rat
 		}{
 			"+": {x.Add(y), new(big.Rat).Add(rx, ry)}, "-": {x.Sub(y), new(big.Rat).Sub(rx, ry)},
