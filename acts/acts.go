@@ -17,10 +17,11 @@ const (
 	Decision   Kind = "decision"   // about a hold
 	Retirement Kind = "retirement" // of one of several collectors of a foundation
 	Catalogue  Kind = "catalogue"  // publication of a catalogue version
+	Replay     Kind = "replay"     // of a projection
 )
 
 // Kinds lists the kinds of acts.
-var Kinds = []Kind{Decision, Retirement, Catalogue}
+var Kinds = []Kind{Decision, Retirement, Catalogue, Replay}
 
 // form is the constant part of a kind's messages.
 type form struct {
@@ -33,6 +34,7 @@ var forms = map[Kind]form{
 	Decision:   {events.StreamUsage, events.TypeDecision, "daybook/holds"},
 	Retirement: {events.StreamUsage, events.TypeHorizon, "daybook/retire"},
 	Catalogue:  {events.StreamMetered, events.TypeCatalogue, "daybook/catalogue"},
+	Replay:     {events.StreamUsage, events.TypeAct, "daybook/replay"},
 }
 
 // Act is the envelope of an act, with its content.
@@ -54,6 +56,7 @@ type Act struct {
 	Decision  *events.Decision
 	Retired   *events.Horizon
 	Catalogue *events.Catalogue
+	Replay    *events.Replay
 }
 
 // headers are the headers of an act's message.
@@ -69,6 +72,11 @@ func (a *Act) body() []byte {
 		return a.Decision.AppendJSON(nil)
 	case a.Retired != nil:
 		return a.Retired.AppendJSON(nil)
+	case a.Replay != nil:
+		return (&events.Act{
+			ID: a.ID, Kind: string(a.Kind), Source: a.Source, Foundation: a.Foundation, By: a.By, Note: a.Note,
+			Time: a.Time, Expectation: a.Expectation, Replay: *a.Replay,
+		}).AppendJSON(nil)
 	}
 	return a.Catalogue.AppendJSON(nil)
 }
@@ -80,6 +88,8 @@ func (a *Act) subject() string {
 		return events.UsageDecisionSubject(a.Source, a.Foundation)
 	case a.Retired != nil:
 		return events.UsageHorizonSubject(a.Source, a.Foundation)
+	case a.Replay != nil:
+		return events.ActSubject(string(a.Kind), a.Source, a.Foundation)
 	}
 	return events.CatalogueSubject(a.Catalogue.Version)
 }
@@ -113,6 +123,12 @@ func read(kind Kind, m *bus.Stored) (Act, bool) {
 		if at, err := events.ParseTime(m.Header(events.HeaderTime)); err == nil {
 			a.Time = at
 		}
+	case Replay:
+		var x events.Act
+		if x.DecodeJSON(m.Data) != nil || x.Kind != string(Replay) {
+			return Act{}, false
+		}
+		a.ID, a.By, a.Note, a.Time, a.Replay = x.ID, x.By, x.Note, x.Time, &x.Replay
 	}
 	return a, true
 }
@@ -143,6 +159,8 @@ func List(ctx context.Context, b Reader, kind Kind, foundation string, yield fun
 		filter = events.UsageHorizonFilter(foundation)
 	case Catalogue:
 		filter = events.SubjectsCatalogue
+	case Replay:
+		filter = events.ActFilter(string(kind), foundation)
 	default:
 		return fmt.Errorf("acts: there is no kind %q", kind)
 	}

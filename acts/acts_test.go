@@ -162,6 +162,21 @@ var _ = Describe("An act", func() {
 		Expect(body).To(Equal(string(want.AppendJSON(nil))))
 	})
 
+	It("is a message with the headers of CloudEvents: a replay", func(ctx SpecContext) {
+		first, err := acts.BeginReplay(ctx, s, "projector", "ann", "cut by hour", at)
+		Expect(err).NotTo(HaveOccurred())
+		second, err := acts.BeginReplay(ctx, s, "projector", "ann", "cut by hour", at)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(second.ID).NotTo(Equal(first.ID), "every replay has a cause of its own")
+		subject, headers, body := s.stored(ctx, events.StreamUsage, second.Sequence)
+		Expect(subject).To(Equal("usage.act.replay.all.all"))
+		Expect(headers).To(Equal("ce-id: " + second.ID + "\nce-type: daybook.act.v1\nce-source: daybook/replay\n" +
+			"ce-time: 2026-11-02T10:00:00.123456Z\nce-specversion: 1.0\ncontent-type: application/json\n"))
+		Expect(body).To(Equal(`{"id":"` + second.ID + `","kind":"replay","by":"ann","note":"cut by hour",` +
+			`"time":"2026-11-02T10:00:00.123456Z","expectation":"1","replay":{"projection":"projector"}}`))
+		Expect(s.list(ctx, acts.Replay)).To(HaveExactElements(first, second))
+	})
+
 	DescribeTable("is stored once, whatever becomes of the append", func(ctx SpecContext, faults ...fault) {
 		s.put(ctx, events.StreamUsage, horizon("west", at))
 		for _, act := range []struct {
@@ -203,6 +218,18 @@ var _ = Describe("An act", func() {
 					return err
 				}, nil,
 			},
+			{
+				acts.Replay, func(ctx context.Context) {
+					_, err := acts.BeginReplay(ctx, s.Bus, "projector", "bob", "cut by hour", at)
+					Expect(err).NotTo(HaveOccurred())
+				}, func(ctx context.Context) error {
+					act, err := acts.BeginReplay(ctx, s, "projector", "ann", "cut by hour", at)
+					if err == nil && act.By != "ann" {
+						return errors.New("it is somebody else's")
+					}
+					return err
+				}, nil,
+			},
 		} {
 			s.faults, s.rival = append([]fault{}, faults...), act.rival
 			rivals := 0
@@ -216,7 +243,7 @@ var _ = Describe("An act", func() {
 			case rivals > 0 && act.fails != nil:
 				Expect(err).To(MatchError(act.fails))
 				Expect(s.list(ctx, act.kind)).To(BeEmpty())
-			case act.kind == acts.Decision:
+			case act.kind == acts.Decision || act.kind == acts.Replay:
 				Expect(err).NotTo(HaveOccurred())
 				Expect(s.list(ctx, act.kind)).To(HaveLen(1 + rivals))
 			default:

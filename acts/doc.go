@@ -9,6 +9,7 @@
 //	decision    USAGE    usage.<source>.<foundation>.decision  events.Decision
 //	retirement  USAGE    usage.<source>.<foundation>.horizon   events.Horizon, with Retired
 //	catalogue   METERED  catalogue.<version>                   events.Catalogue
+//	replay      USAGE    usage.act.replay.all.all              events.Act, with events.Replay
 //
 // Reads the subject of the act, for its expectation; FindHold and Select read METERED, for the
 // holds. Writes one message for each act.

@@ -171,6 +171,10 @@ func releasedFixtures() map[string]message {
 			Footprint: events.Footprint{VolumeGB: events.Some(5)},
 			By:        "ann", Note: "ticket 4711", Time: at("2026-11-20T10:00:00Z"),
 		},
+		"act_replay": &events.Act{
+			ID: "4f3e2d1c-8f70-5192-bdae-2f3a4b5c6d7e", Kind: events.ActReplay, By: "ann", Note: "cut by hour",
+			Time: at("2026-11-20T10:00:00Z"), Expectation: 17, Replay: events.Replay{Projection: "projector"},
+		},
 		"metered_held": &events.Metered{
 			ID: "605f4e3d-a192-53b4-9fc0-4b5c6d7e8f90", Source: "cf", Foundation: "cf-eu-1", Tenant: org, Kind: "app",
 			Resource: app,

@@ -14,6 +14,15 @@ const (
 	ContentType = "application/json"
 )
 
+// HeaderWindow marks the first and the last message of a batch of a collector. A fact without it
+// stands in no batch, and is a window of its own.
+const (
+	HeaderWindow = "Daybook-Window"
+
+	WindowBegin = "begin"
+	WindowEnd   = "end"
+)
+
 // Header is one header of a message.
 type Header struct{ Key, Value string }
 
@@ -44,6 +53,7 @@ const (
 	TypeUsage       = "daybook.usage.v1"
 	TypeHorizon     = "daybook.horizon.v1"
 	TypeGap         = "daybook.gap.v1"
+	TypeAct         = "daybook.act.v1"
 	TypeDecision    = "daybook.decision.v1"
 	TypeQuarantined = "daybook.quarantined.v1"
 	TypeMetered     = "daybook.metered.v1"

@@ -1,6 +1,7 @@
 package events
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -138,6 +139,12 @@ func UsageGapSubject(source, foundation string) string {
 	return subject("usage", source, foundation) + ".gap"
 }
 
+// UsageMarkerSubject is the subject of the markers that begin and end a collector's batches: the
+// literal that a batch expects.
+func UsageMarkerSubject(source, foundation string) string {
+	return subject("usage", source, foundation) + ".marker"
+}
+
 // UsageKindFilter matches the facts of one kind in a foundation.
 func UsageKindFilter(source, foundation, kind string) string {
 	return "usage." + Token(source) + "." + Token(foundation) + ".*." + Token(kind) + ".*"
@@ -160,6 +167,23 @@ func UsageDecisionSubject(source, foundation string) string {
 // UsageDecisionFilter matches the decisions of one foundation or, where that is empty, of all.
 func UsageDecisionFilter(foundation string) string {
 	return "usage.*." + oneOrAll(foundation) + ".decision"
+}
+
+// SubjectsActs matches every act.
+const SubjectsActs = "usage.act.>"
+
+// everything stands in the subject of an act about no one source, or no one foundation.
+const everything = "all"
+
+// ActSubject is the subject of the acts of a kind; an empty source or foundation stands for acts
+// about no one.
+func ActSubject(kind, source, foundation string) string {
+	return subject("usage.act", kind, cmp.Or(source, everything), cmp.Or(foundation, everything))
+}
+
+// ActFilter matches the acts of a kind, about one foundation or, where that is empty, all of them.
+func ActFilter(kind, foundation string) string {
+	return "usage.act." + Token(kind) + ".*." + oneOrAll(foundation)
 }
 
 // MeteredResourcesFilter matches the usage of one foundation and tenant; an empty one stands for

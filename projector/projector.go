@@ -116,6 +116,8 @@ func (p *processor) Step(in *bus.Stored, emit func(stage.Output)) error {
 		err = p.gap(in, emit)
 	case events.TypeDecision:
 		err = p.decision(in, emit)
+	case events.TypeAct:
+		err = p.act(in)
 	default:
 		err = fmt.Errorf("the %s header is %q", events.HeaderType, kind)
 	}
@@ -224,6 +226,22 @@ func (p *processor) decision(in *bus.Stored, emit func(stage.Output)) error {
 		emit(undecided(&d, in.Sequence))
 	}
 	return nil
+}
+
+// act takes an act: only on the subject of its kind, for collectors may not append there.
+func (p *processor) act(in *bus.Stored) error {
+	var a events.Act
+	if err := a.DecodeJSON(in.Data); err != nil {
+		return err
+	}
+	switch {
+	case in.Subject != events.ActSubject(a.Kind, a.Source, a.Foundation):
+		return fmt.Errorf("it is an act of kind %q, which belongs on %s", a.Kind, events.ActSubject(a.Kind, a.Source,
+			a.Foundation))
+	case a.Kind == events.ActReplay: // it begins a replay; METERED has nothing of it
+		return nil
+	}
+	return fmt.Errorf("it is an act of kind %q, which this version does not know", a.Kind)
 }
 
 // tooLong refuses a message with a string that no collector publishes.

@@ -118,6 +118,20 @@ var _ = Describe("The projector's step", func() {
 		Expect(out[0].Subject).To(Equal("metered.cf.eu.gap"))
 	})
 
+	It("takes an act from the subject of its kind, where no collector may append, and from no other", func() {
+		act := events.Act{ID: "a", Kind: events.ActReplay, Replay: events.Replay{Projection: "projector"}}
+		in := stored(events.TypeAct, &act, 1)
+		in.Subject = "usage.act.replay.all.all"
+		Expect(step(in)).To(BeEmpty())
+		in.Subject = "usage.cf.eu.org.app.A"
+		out := step(in)
+		Expect(out).To(HaveLen(1))
+		notice, ok := out[0].Body.(*events.AnomalyNotice)
+		Expect(ok).To(BeTrue())
+		Expect(notice.Anomaly.Code).To(Equal(events.AnomalyUnreadable))
+		Expect(notice.Anomaly.Message).To(ContainSubstring("which belongs on usage.act.replay.all.all"))
+	})
+
 	DescribeTable("makes an anomaly of what is not a fact, and goes on",
 		func(kind, data, reason string) {
 			out := step(raw(kind, data))

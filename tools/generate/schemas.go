@@ -18,6 +18,7 @@ var messages = map[string]string{
 	"Usage":         "usage",
 	"Horizon":       "horizon",
 	"Gap":           "gap",
+	"Act":           "act",
 	"Decision":      "decision",
 	"Quarantined":   "quarantined",
 	"Metered":       "metered",

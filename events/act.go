@@ -1,0 +1,33 @@
+package events
+
+import "time"
+
+// Act is the envelope of everything that people decide: the body of a message on
+// usage.act.<kind>.<source>.<foundation>, with "all" where an act is about no one source or no one
+// foundation. Its kind says which one of the contents is there. It is input like any fact: what is
+// derived with it can be derived again.
+type Act struct {
+	ID         string
+	Kind       string // one of the Act… constants
+	Source     string // empty: about no one source
+	Foundation string // empty: about no one foundation
+	By         string // the person
+	Note       string // the reason
+	Time       time.Time
+	// Expectation is the sequence in USAGE behind which the act was given: it is refused behind any
+	// other. 0 stands for none.
+	Expectation uint64
+
+	Replay Replay
+}
+
+// Kinds of acts.
+const (
+	ActReplay = "replay" // of a projection
+)
+
+// Replay begins the replay of a projection: the id of the act is the cause of the difference that
+// the replay publishes.
+type Replay struct {
+	Projection string // name of its stage: projector or pricer
+}

@@ -1,0 +1,69 @@
+package events
+
+// AppendJSON appends x as the proto3 JSON mapping of daybook.v1.Act.
+func (x *Act) AppendJSON(b []byte) []byte {
+	start := len(b)
+	b = appendText(b, `,"id":`, x.ID)
+	b = appendText(b, `,"kind":`, x.Kind)
+	b = appendText(b, `,"source":`, x.Source)
+	b = appendText(b, `,"foundation":`, x.Foundation)
+	b = appendText(b, `,"by":`, x.By)
+	b = appendText(b, `,"note":`, x.Note)
+	b = appendTimestamp(b, `,"time":`, x.Time)
+	b = appendUint64(b, `,"expectation":`, x.Expectation)
+	if x.Replay != (Replay{}) {
+		b = x.Replay.appendJSON(append(b, `,"replay":`...))
+	}
+	return closeObject(b, start)
+}
+
+// DecodeJSON overwrites x with its wire form, as Usage.DecodeJSON does.
+func (x *Act) DecodeJSON(b []byte) error { return x.decode(scanner{b: b}) }
+
+func (x *Act) decode(s scanner) error {
+	old := *x
+	*x = Act{}
+	for ok := s.message(); ok && s.field(); {
+		switch string(s.key) {
+		case "id":
+			x.ID = s.name()
+		case "kind":
+			x.Kind = s.text(old.Kind)
+		case "source":
+			x.Source = s.text(old.Source)
+		case "foundation":
+			x.Foundation = s.text(old.Foundation)
+		case "by":
+			x.By = s.text(old.By)
+		case "note":
+			x.Note = s.name()
+		case "time":
+			x.Time = s.timestamp()
+		case "expectation":
+			x.Expectation = s.uint64()
+		case "replay":
+			x.Replay.read(&s)
+		default:
+			s.skip()
+		}
+	}
+	return s.end("act")
+}
+
+func (x *Replay) appendJSON(b []byte) []byte {
+	start := len(b)
+	b = appendText(b, `,"projection":`, x.Projection)
+	return closeObject(b, start)
+}
+
+func (x *Replay) read(s *scanner) {
+	*x = Replay{}
+	for ok := s.object(); ok && s.field(); {
+		switch string(s.key) {
+		case "projection":
+			x.Projection = s.name()
+		default:
+			s.skip()
+		}
+	}
+}
