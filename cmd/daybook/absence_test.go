@@ -11,6 +11,7 @@ import (
 	. "github.com/onsi/gomega"
 
 	"github.com/daybook-billing/daybook/internal/bus"
+	"github.com/daybook-billing/daybook/internal/lab/scale"
 	"github.com/daybook-billing/daybook/projector/timeline"
 )
 
@@ -113,6 +114,7 @@ var _ = Describe("A message that is not there", func() {
 	DescribeTable("because its block is damaged does not hold the bill up", func(ctx SpecContext, stream string,
 		at int,
 	) {
+		scale.Long(Skip)
 		folder := GinkgoT().TempDir()
 		server, err := bus.StartServer(bus.ServerConfig{DataDir: folder, Listen: "127.0.0.1:0"})
 		Expect(err).NotTo(HaveOccurred())

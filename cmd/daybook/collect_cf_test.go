@@ -17,6 +17,7 @@ import (
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
 	"github.com/daybook-billing/daybook/internal/lab/cc"
+	"github.com/daybook-billing/daybook/internal/lab/scale"
 	"github.com/daybook-billing/daybook/internal/lab/sim"
 )
 
@@ -69,6 +70,7 @@ var _ = Describe("collecting from a foundation", func() {
 	})
 
 	It("shows how it is doing", func(ctx context.Context) {
+		scale.Long(Skip)
 		f, api := newFoundation()
 		s := newSite(ctx)
 		status, out, _ := s.daybook("status")

@@ -19,6 +19,7 @@ import (
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
 	"github.com/daybook-billing/daybook/internal/bus/bustest"
+	"github.com/daybook-billing/daybook/internal/lab/scale"
 	"github.com/daybook-billing/daybook/internal/lab/sim"
 	"github.com/daybook-billing/daybook/internal/stage"
 	"github.com/daybook-billing/daybook/ledger"
@@ -206,6 +207,7 @@ var _ = Describe("After a replay", func() {
 	}
 
 	It("with another cut the bill is as if it had never been another, whatever comes then", func(ctx SpecContext) {
+		scale.Long(Skip)
 		s.ran("catalogue", "publish", prices)
 		s.ran("collect", "file", first)
 		s.work(ctx, timeline.CutDay)
@@ -238,6 +240,7 @@ var _ = Describe("After a replay", func() {
 
 	It("of charges that were lost or changed the bill is right, and entries are reversed under the names that they "+
 		"have", func(ctx SpecContext) {
+		scale.Long(Skip)
 		s.ran("catalogue", "publish", prices)
 		s.ran("collect", "file", first)
 		s.work(ctx, timeline.CutDay)
@@ -266,6 +269,7 @@ var _ = Describe("After a replay", func() {
 	})
 
 	It("of METERED that was purged, BILLING goes on from it and nothing is posted anew", func(ctx SpecContext) {
+		scale.Long(Skip)
 		s.ran("collect", "file", first)
 		s.work(ctx, timeline.CutDay) // unrated, for want of a catalogue
 		s.ran("catalogue", "publish", prices)
@@ -354,6 +358,7 @@ func (s *site) damage(ctx context.Context) {
 var _ = Describe("daybook verify --deep", func() {
 	It("names what was changed, removed, doubled or put in, in METERED and in BILLING, "+
 		"anywhere", func(ctx SpecContext) {
+		scale.Long(Skip)
 		s := newSite(ctx)
 		first, _, prices := month(300)
 		s.ran("catalogue", "publish", prices)

@@ -15,6 +15,7 @@ import (
 	"github.com/daybook-billing/daybook/collector/cf"
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
+	"github.com/daybook-billing/daybook/internal/lab/scale"
 )
 
 var _ = Describe("appending to USAGE", func() {
@@ -47,6 +48,7 @@ var _ = Describe("appending to USAGE", func() {
 		o    outcome
 	}{{"was not stored", failsNotStored}, {"was stored, and the answer lost", failsStored}} {
 		It("is exact when any one append "+fault.name, func() {
+			scale.Long(Skip)
 			n := 0
 			for i := 1; n == 0 || i <= n; i++ {
 				r = newRig()
@@ -68,6 +70,7 @@ var _ = Describe("appending to USAGE", func() {
 	}
 
 	It("is exact when the collector is killed before and after every append", func() {
+		scale.Long(Skip)
 		script(func() {
 			for n := 1; n < 6; n++ {
 				for _, how := range []outcome{killsBefore, killsAfter} {
@@ -80,6 +83,7 @@ var _ = Describe("appending to USAGE", func() {
 	})
 
 	It("is exact when the collector is killed at random moments, again and again", func() {
+		scale.Long(Skip)
 		random := rand.New(rand.NewPCG(uint64(GinkgoRandomSeed()), 1))
 		r.settings.PageSize = 40
 		r.restart()
@@ -125,6 +129,7 @@ var _ = Describe("appending to USAGE", func() {
 	})
 
 	It("is shared by two collectors of one foundation without a fact twice or out of order", func() {
+		scale.Long(Skip)
 		r.settings.PageSize = 20
 		r.restart()
 		other, err := cf.New(cf.Config{Foundations: []cf.Foundation{r.settings}}, cf.Deps{Store: r.store})

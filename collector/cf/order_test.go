@@ -10,6 +10,8 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+
+	"github.com/daybook-billing/daybook/internal/lab/scale"
 )
 
 // apiOrder puts facts in the order of the API, as readers of USAGE do: a late fact stands behind
@@ -51,7 +53,11 @@ var _ = Describe("the order of the API", func() {
 	It("is what USAGE tells in the end, however late events are committed and whenever the collector is "+
 		"killed", func() {
 		random := rand.New(rand.NewPCG(uint64(GinkgoRandomSeed()), 7))
-		for range 12 {
+		rounds := 12
+		if scale.Short() {
+			rounds = 3
+		}
+		for range rounds {
 			r := newRig()
 			r.settings.Complete = true
 			r.settings.PageSize = 3 + random.IntN(7)

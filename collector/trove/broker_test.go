@@ -11,6 +11,7 @@ import (
 	"github.com/daybook-billing/daybook/collector/trove"
 	"github.com/daybook-billing/daybook/internal/bus"
 	"github.com/daybook-billing/daybook/internal/lab/rabbit"
+	"github.com/daybook-billing/daybook/internal/lab/scale"
 )
 
 var _ = Describe("At the broker, the Trove collector", func() {
@@ -196,6 +197,7 @@ var _ = Describe("At the broker, the Trove collector", func() {
 var _ = Describe("A broker that restarts", Ordered, func() {
 	It("loses nothing when the publisher is back first, for oslo.messaging's own queue is "+
 		"drained", func(ctx SpecContext) {
+		scale.Long(Skip)
 		own, err := rabbit.Start(ctx, rabbit.Options{})
 		Expect(err).NotTo(HaveOccurred())
 		DeferCleanup(own.Close)

@@ -16,6 +16,7 @@ import (
 	"github.com/daybook-billing/daybook/collector/trove"
 	"github.com/daybook-billing/daybook/collector/trove/notification"
 	"github.com/daybook-billing/daybook/internal/bus"
+	"github.com/daybook-billing/daybook/internal/lab/scale"
 )
 
 const bearer = "0123456789abcdef-token"
@@ -169,6 +170,7 @@ var _ = Describe("A pushed notification", func() {
 	})
 
 	It("may come with many others at once", func(ctx SpecContext) {
+		scale.Long(Skip)
 		const senders = 200
 		d := newDoor(ctx, nil)
 		answered := make(chan struct{}, senders) // one for each sender that is done

@@ -33,9 +33,7 @@ var rabbitStarted atomic.Bool
 
 func broker() *rabbit.Broker {
 	GinkgoHelper()
-	if scale.Short() {
-		Skip(scale.NotShort)
-	}
+	scale.Long(Skip)
 	rabbitStarted.Store(true)
 	b, err := sharedBroker()
 	Expect(err).NotTo(HaveOccurred())

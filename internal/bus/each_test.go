@@ -124,6 +124,7 @@ var _ = Describe("Reading what is stored", func() {
 	})
 
 	It("ends although the last message is deleted before it is sent", func(ctx SpecContext) {
+		scale.Long(Skip)
 		appended(ctx, b, "METERED", large("metered.0", "metered.1", "metered.2", "metered.3"), bus.Expect{})
 		meet = func() { remove(ctx, 3, 4) }
 		Expect(each(ctx, 1, bus.End, bus.ReadOptions{})).To(Equal(uint64(4)))
@@ -142,6 +143,7 @@ var _ = Describe("Reading what is stored", func() {
 
 	It("refuses a stream whose beginning is removed while it is read, unless it reads some subjects "+
 		"only", func(ctx SpecContext) {
+		scale.Long(Skip)
 		appended(ctx, b, "METERED", large("metered.0", "metered.1", "metered.2", "metered.3"), bus.Expect{})
 		meet = func() { Expect(metered.Purge(ctx)).To(Succeed()) }
 		_, err := each(ctx, 1, bus.End, bus.ReadOptions{})

@@ -13,6 +13,7 @@ import (
 
 	"github.com/daybook-billing/daybook/internal/bus"
 	"github.com/daybook-billing/daybook/internal/bus/bustest"
+	"github.com/daybook-billing/daybook/internal/lab/scale"
 )
 
 // configured starts a server with a configuration.
@@ -40,6 +41,7 @@ func opened(ctx context.Context, cfg bus.Config) error {
 
 var _ = Describe("An outage", func() {
 	It("is a server that is away, or that does not answer", func(ctx SpecContext) {
+		scale.Long(Skip)
 		server := startServer(bus.ServerConfig{})
 		server.Shutdown()
 		Expect(bus.Outage(opened(ctx, bus.Config{URL: server.URL()}))).To(BeTrue())
@@ -51,6 +53,7 @@ var _ = Describe("An outage", func() {
 	})
 
 	It("is a cluster without a leader", func(ctx SpecContext) {
+		scale.Long(Skip)
 		url := configured(`
 			server_name: one
 			jetstream: {}

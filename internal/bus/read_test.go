@@ -162,6 +162,7 @@ var _ = Describe("Reading", func() {
 
 var _ = Describe("A restart of the server", func() {
 	It("keeps what was appended, and readers go on where they were", func(ctx SpecContext) {
+		scale.Long(Skip)
 		folder := GinkgoT().TempDir()
 		first := startServer(bus.ServerConfig{DataDir: folder})
 		b := connect(bus.Config{URL: first.URL()})

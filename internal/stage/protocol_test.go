@@ -321,9 +321,7 @@ var _ = Describe("Stopping", func() {
 	// atEveryCall ends a run at its first, second, … call of the bus, until there is none left.
 	atEveryCall := func(prepare func(w *world), end func(f *faulty) error) {
 		GinkgoHelper()
-		if scale.Short() {
-			Skip(scale.NotShort)
-		}
+		scale.Long(Skip)
 		for nth := 1; ; nth++ {
 			Expect(nth).To(BeNumerically("<", 100))
 			w := newWorld(server, small...)

@@ -11,6 +11,7 @@ import (
 	. "github.com/onsi/gomega"
 
 	"github.com/daybook-billing/daybook/internal/bus"
+	"github.com/daybook-billing/daybook/internal/lab/scale"
 	"github.com/daybook-billing/daybook/internal/stage"
 )
 
@@ -32,6 +33,7 @@ var _ = Describe("A replay", func() {
 	})
 
 	It("publishes the difference, from which the stage goes on with or without snapshots", func() {
+		scale.Long(Skip)
 		w := derivedBy(former)
 		w.foreign("catalogue" + w.id + ".x")
 		Expect(w.work(todays)).To(And(MatchError(stage.ErrDiverged),
@@ -137,6 +139,7 @@ var _ = Describe("A replay", func() {
 	})
 
 	It("goes back and forth between programs", func() {
+		scale.Long(Skip)
 		w := derivedBy(former)
 		for _, p := range []program{todays, former, {"v3", 7}, former, former} {
 			_, err := w.replay(w.bus, p)
@@ -238,6 +241,7 @@ var _ = Describe("A replay", func() {
 		},
 	} {
 		It("interrupted at any batch "+name+" is finished by the next, and nobody goes on until then", func() {
+			scale.Long(Skip)
 			for nth := 1; nth <= batches; nth++ {
 				w := derivedBy(former)
 				f := &faulty{Bus: w.bus, cancel: func() {}}
@@ -288,6 +292,7 @@ var _ = Describe("A replay", func() {
 		},
 	} {
 		It("whose batch is "+name+" goes on", func() {
+			scale.Long(Skip)
 			for nth := 1; nth <= batches; nth++ {
 				w := derivedBy(former)
 				f := &faulty{Bus: w.bus}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
+	"github.com/daybook-billing/daybook/internal/lab/scale"
 	"github.com/daybook-billing/daybook/internal/stage"
 )
 
@@ -279,6 +280,7 @@ var _ = Describe("Verifying", func() {
 	})
 
 	It("finds an end that was deleted although the stage has nothing to put out again", func() {
+		scale.Long(Skip)
 		w := built()
 		w.foreign("own" + w.id + ".0")
 		w.api("STREAM.MSG.DELETE."+w.out, map[string]int{"seq": 1208})

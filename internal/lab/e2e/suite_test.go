@@ -73,9 +73,7 @@ func buildAndRun(m *testing.M) int {
 // notShort leaves a spec out with -short.
 func notShort() {
 	GinkgoHelper()
-	if scale.Short() {
-		Skip(scale.NotShort)
-	}
+	scale.Long(Skip)
 }
 
 func TestE2E(t *testing.T) {

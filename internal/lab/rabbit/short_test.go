@@ -7,7 +7,5 @@ import (
 )
 
 var _ = BeforeEach(func() {
-	if scale.Short() {
-		Skip(scale.NotShort)
-	}
+	scale.Long(Skip)
 })

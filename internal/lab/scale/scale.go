@@ -9,7 +9,7 @@
 // Without them a test takes 20 seeds and 3 kills: enough to find a fault while one works, in
 // minutes. `make proof` takes the counts for a judgement of the project.
 //
-// `go test -short` leaves out the tests with a broker or with kills, and takes few seeds.
+// `go test -short` leaves out the tests with a broker, with kills, or of seconds, and takes few seeds.
 package scale
 
 import (
@@ -63,6 +63,13 @@ func Figure(t T, format string, arguments ...any) {
 
 // Short reports whether the tests run with -short.
 func Short() bool { return testing.Short() }
+
+// Long leaves a test out with -short: skip is Ginkgo's Skip.
+func Long(skip func(reason string, callers ...int)) {
+	if Short() {
+		skip(NotShort, 1)
+	}
+}
 
 // T is the part of testing.T to report an unreadable variable.
 type T interface {
