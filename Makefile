@@ -17,8 +17,8 @@ FUZZTIME ?= 20s
 SEEDS ?= 240
 KILLS ?= 20
 FIGURES := $(CURDIR)/bin/proof.txt
-# A test runs the real nats CLI against `daybook up`.
-export DAYBOOK_NATS_CLI := $(CURDIR)/bin/nats
+# Some tests run the real nats CLI; test-short builds none, and leaves them out.
+test proof: export DAYBOOK_NATS_CLI := $(CURDIR)/bin/nats
 
 # $(call need,things) ends the target unless the machine has them, and names all that it lacks.
 need = @.ci/need "make $(or $(MAKECMDGOALS),$@)" $(1)
