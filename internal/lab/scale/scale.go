@@ -9,7 +9,8 @@
 // Without them a test takes 20 seeds and 3 kills: enough to find a fault while one works, in
 // minutes. `make proof` takes the counts for a judgement of the project.
 //
-// `go test -short` leaves out the tests with a broker, with kills, or of seconds, and takes few seeds.
+// `go test -short` leaves out the tests with a broker, with kills, or of seconds, and takes few
+// seeds.
 package scale
 
 import (
