@@ -9,6 +9,8 @@ import (
 	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
+
+	"github.com/daybook-billing/daybook/events/text"
 )
 
 const (
@@ -221,7 +223,7 @@ func (s *scanner) fieldAsWritten() bool {
 		return false
 	}
 	start := i + 2
-	end := plainText(s.b, start)
+	end := text.Plain(s.b, start)
 	if end+1 >= len(s.b) || s.b[end] != '"' || s.b[end+1] != ':' {
 		return false
 	}
@@ -265,7 +267,7 @@ func (s *scanner) stringBytes() []byte {
 	start := s.i + 1
 	i := start
 	for ; i+8 <= len(s.b); i += 8 {
-		if m := special(binary.LittleEndian.Uint64(s.b[i:])); m != 0 {
+		if m := text.Special(binary.LittleEndian.Uint64(s.b[i:])); m != 0 {
 			i += bits.TrailingZeros64(m) / 8
 			if s.b[i] == '"' {
 				s.i = i + 1
@@ -281,7 +283,7 @@ func (s *scanner) stringBytes() []byte {
 // text.
 func (s *scanner) specialBytes(start, i int) []byte {
 	ascii := true
-	for i = plainText(s.b, i); ; i = plainText(s.b, i) {
+	for i = text.Plain(s.b, i); ; i = text.Plain(s.b, i) {
 		switch {
 		case i >= len(s.b):
 			s.fail(s.i, "a string without an end")
@@ -332,7 +334,7 @@ func (s *scanner) unescape(start, i int) []byte {
 			s.fail(i, fmt.Sprintf("a control character %q in a string", c))
 			return nil
 		default:
-			next := plainText(s.b, i)
+			next := text.Plain(s.b, i)
 			next = max(next, i+1) // over a byte beyond ASCII
 			out = append(out, s.b[i:next]...)
 			i = next

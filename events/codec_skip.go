@@ -144,6 +144,11 @@ func (s *scanner) digits(i int) int {
 	return i
 }
 
+const (
+	every01 = 0x0101010101010101
+	every80 = 0x8080808080808080
+)
+
 // skipObject goes over an object by its brackets and strings alone. What is inside was checked when
 // it was stored.
 func (s *scanner) skipObject() {

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strconv"
 	"time"
+
+	"github.com/daybook-billing/daybook/events/text"
 )
 
 // quoted reads a string, or null and reports false.
@@ -45,7 +47,7 @@ func (s *scanner) timestamp() time.Time {
 	if !ok {
 		return time.Time{}
 	}
-	if t, ok := parseUTC(string(b)); ok {
+	if t, ok := text.ParseUTC(string(b)); ok {
 		return t
 	}
 	t, err := ParseTime(string(b))
