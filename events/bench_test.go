@@ -60,7 +60,7 @@ func BenchmarkEncodeUsage(b *testing.B) {
 	}
 }
 
-const benchSpan = `{"id":"0b6c8c0e-7d1f-5e0a-9f3c-2f6f0a1b2c3d","kind":"app","resource":"1f0c9b8a-7e6d-4c5b-a493-827160f5e4d3","app":"1f0c9b8a-7e6d-4c5b-a493-827160f5e4d3","tenant":"5a7d1e0c-9c2e-4b7e-8f65-0d2f1c3b4a59","space":"c3d4e5f6-0718-4293-a4b5-c6d7e8f90a1b","space_name":"production","name":"checkout","start":"2026-11-01T08:15:30Z","end":"2026-11-02T09:00:00Z","since":"2026-11-01T08:15:30Z","footprint":{"instances":3,"memory_mb":512,"process_type":"web","buildpack":"java_buildpack","buildpack_guid":"77aa88bb-99cc-4ddd-8eee-ff0011223344"},"flags":["inferred_end"],"evidence":["1042","2077"]}`
+const benchSpan = `{"id":"0b6c8c0e-7d1f-5e0a-9f3c-2f6f0a1b2c3d","app":"1f0c9b8a-7e6d-4c5b-a493-827160f5e4d3","space":"c3d4e5f6-0718-4293-a4b5-c6d7e8f90a1b","space_name":"production","name":"checkout","start":"2026-11-01T08:15:30Z","end":"2026-11-02T09:00:00Z","since":"2026-11-01T08:15:30Z","footprint":{"instances":3,"memory_mb":512,"process_type":"web","buildpack":"java_buildpack","buildpack_guid":"77aa88bb-99cc-4ddd-8eee-ff0011223344"},"flags":["inferred_end"],"evidence":["1042","2077"]}`
 
 const benchMetered = `{"id":"5d3ad0f7-8f0e-5b7c-8d4e-0a9b8c7d6e5f","source":"cf","foundation":"cf-eu-1","tenant":"5a7d1e0c-9c2e-4b7e-8f65-0d2f1c3b4a59","kind":"app","resource":"1f0c9b8a-7e6d-4c5b-a493-827160f5e4d3","cause":{"id":"0b6c8c0e-7d1f-5e0a-9f3c-2f6f0a1b2c3d","sequence":"2077","event":"STOPPED","time":"2026-11-02T09:00:00Z"},"closed":[` + benchSpan + `]}`
 

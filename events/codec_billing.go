@@ -241,7 +241,7 @@ func (x *Unrated) read(s *scanner) {
 			x.End = s.timestamp()
 		case "footprint":
 			x.Footprint = old.Footprint
-			x.Footprint.read(s)
+			x.Footprint.read(s, nil)
 		case "reason":
 			x.Reason = s.text(old.Reason)
 		case "period":

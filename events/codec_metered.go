@@ -1,7 +1,15 @@
 package events
 
-// AppendJSON appends x as the proto3 JSON mapping of daybook.v1.Metered.
+// AppendJSON appends x as the proto3 JSON mapping of daybook.v1.Metered. The values that all its
+// spans share stand once: see codec_span.go.
 func (x *Metered) AppendJSON(b []byte) []byte {
+	frame := x.frame()
+	shared := x.shared(frame)
+	return x.appendOver(b, &frame, &shared)
+}
+
+// appendOver writes the spans over what they share, which is at least what the frame says.
+func (x *Metered) appendOver(b []byte, frame, shared *shape) []byte {
 	start := len(b)
 	b = appendText(b, `,"id":`, x.ID)
 	b = appendText(b, `,"source":`, x.Source)
@@ -12,13 +20,20 @@ func (x *Metered) AppendJSON(b []byte) []byte {
 	if x.Cause != (Cause{}) {
 		b = x.Cause.appendJSON(append(b, `,"cause":`...))
 	}
-	b = appendList(b, `,"retracted":`, x.Retracted)
-	b = appendList(b, `,"closed":`, x.Closed)
-	b = appendList(b, `,"running":`, x.Running)
+	if *shared != *frame {
+		b = append(b, `,"shared":`...)
+		at := len(b)
+		b = closeObject(shared.appendFootprintOver(shared.appendTextsOver(b, frame), frame), at)
+	}
+	b = appendSpans(b, `,"retracted":`, x.Retracted, shared)
+	b = appendSpans(b, `,"closed":`, x.Closed, shared)
+	b = appendSpans(b, `,"running":`, x.Running, shared)
 	b = appendUint32(b, `,"running_omitted":`, x.RunningOmitted)
 	b = appendList(b, `,"anomalies":`, x.Anomalies)
 	b = appendList(b, `,"held":`, x.Held)
 	b = appendUint32(b, `,"held_omitted":`, x.HeldOmitted)
+	b = appendTexts(b, `,"ended":`, x.Ended)
+	b = appendUint64(b, `,"listed_from":`, x.ListedFrom)
 	b = appendText(b, `,"correction":`, x.Correction)
 	return closeObject(b, start)
 }
@@ -29,10 +44,30 @@ func (x *Metered) AppendJSON(b []byte) []byte {
 func (x *Metered) DecodeJSON(b []byte) error { return x.decode(scanner{b: b}) }
 
 func (x *Metered) decode(s scanner) error {
+	var base shape
+	s.base = &base
+	again := s
+	if x.read(&s, true) && s.err == nil { // not as Daybook writes: spans before what they share
+		s = again
+		x.read(&s, false)
+	}
+	return s.end("metered")
+}
+
+// read reads the fields, and on the way what the spans share into s.base if gather is set. It
+// reports whether something of that came too late for a span.
+func (x *Metered) read(s *scanner, gather bool) (late bool) {
 	old := *x
 	*x = Metered{
 		Retracted: x.Retracted[:0], Closed: x.Closed[:0], Running: x.Running[:0], Anomalies: x.Anomalies[:0],
-		Held: x.Held[:0],
+		Held: x.Held[:0], Ended: x.Ended[:0],
+	}
+	var shared shape
+	spans, framed := false, func(to *string, value string) string {
+		if gather && *to == "" {
+			*to = value
+		}
+		return value
 	}
 	for ok := s.message(); ok && s.field(); {
 		switch string(s.key) {
@@ -43,35 +78,45 @@ func (x *Metered) decode(s scanner) error {
 		case "foundation":
 			x.Foundation = s.text(old.Foundation)
 		case "tenant":
-			x.Tenant = s.text(old.Tenant)
+			x.Tenant, late = framed(&s.base.Tenant, s.text(old.Tenant)), late || spans
 		case "kind":
-			x.Kind = s.text(old.Kind)
+			x.Kind, late = framed(&s.base.Kind, s.text(old.Kind)), late || spans
 		case "resource":
-			x.Resource = s.text(old.Resource)
+			x.Resource, late = framed(&s.base.Resource, s.text(old.Resource)), late || spans
 		case "cause":
 			x.Cause = old.Cause
-			x.Cause.read(&s)
+			x.Cause.read(s)
+		case "shared":
+			shared.read(s)
+			late = late || spans
+			if gather {
+				s.base.take(&shared)
+			}
 		case "retracted":
-			x.Retracted = s.spansUnless(s.without.changes, x.Retracted[:0])
+			x.Retracted, spans = s.spansUnless(s.without.changes, x.Retracted[:0]), true
 		case "closed":
-			x.Closed = s.spansUnless(s.without.changes, x.Closed[:0])
+			x.Closed, spans = s.spansUnless(s.without.changes, x.Closed[:0]), true
 		case "running":
-			x.Running = s.spansUnless(s.without.running, x.Running[:0])
+			x.Running, spans = s.spansUnless(s.without.running, x.Running[:0]), true
 		case "running_omitted":
 			x.RunningOmitted = s.uint32()
 		case "anomalies":
-			x.Anomalies = readAnomalies(&s, x.Anomalies[:0])
+			x.Anomalies = readAnomalies(s, x.Anomalies[:0])
 		case "held":
-			x.Held = readHolds(&s, x.Held[:0])
+			x.Held = readHolds(s, x.Held[:0])
 		case "held_omitted":
 			x.HeldOmitted = s.uint32()
+		case "ended":
+			x.Ended = s.texts(x.Ended[:0])
+		case "listed_from":
+			x.ListedFrom = s.uint64()
 		case "correction":
 			x.Correction = s.text(old.Correction)
 		default:
 			s.skip()
 		}
 	}
-	return s.end("metered")
+	return late
 }
 
 // AppendJSON appends x as the proto3 JSON mapping of daybook.v1.AnomalyNotice.
@@ -166,133 +211,6 @@ func (x *Marker) decode(s scanner) error {
 	return s.end("marker")
 }
 
-func (x *Span) appendJSON(b []byte) []byte {
-	start := len(b)
-	b = appendText(b, `,"id":`, x.ID)
-	b = appendText(b, `,"kind":`, x.Kind)
-	b = appendText(b, `,"resource":`, x.Resource)
-	b = appendText(b, `,"app":`, x.App)
-	b = appendText(b, `,"tenant":`, x.Tenant)
-	b = appendText(b, `,"space":`, x.Space)
-	b = appendText(b, `,"space_name":`, x.SpaceName)
-	b = appendText(b, `,"name":`, x.Name)
-	b = appendTimestamp(b, `,"start":`, x.Start)
-	b = appendTimestamp(b, `,"end":`, x.End)
-	b = appendTimestamp(b, `,"since":`, x.Since)
-	if x.Footprint != (Footprint{}) {
-		b = x.Footprint.appendJSON(append(b, `,"footprint":`...))
-	}
-	b = appendFlags(b, `,"flags":`, x.Flags)
-	b = appendUint64s(b, `,"evidence":`, x.Evidence)
-	return closeObject(b, start)
-}
-
-func (x *Span) read(s *scanner) {
-	old := *x
-	*x = Span{}
-	for ok := s.object(); ok && s.field(); {
-		switch string(s.key) {
-		case "id":
-			x.ID = s.name()
-		case "kind":
-			x.Kind = s.text(old.Kind)
-		case "resource":
-			x.Resource = s.text(old.Resource)
-		case "app":
-			x.App = s.text(old.App)
-		case "tenant":
-			x.Tenant = s.text(old.Tenant)
-		case "space":
-			x.Space = s.text(old.Space)
-		case "space_name":
-			x.SpaceName = s.text(old.SpaceName)
-		case "name":
-			x.Name = s.text(old.Name)
-		case "start":
-			x.Start = s.timestamp()
-		case "end":
-			x.End = s.timestamp()
-		case "since":
-			x.Since = s.timestamp()
-		case "footprint":
-			x.Footprint = old.Footprint
-			x.Footprint.read(s)
-		case "flags":
-			x.Flags = s.flags()
-		case "evidence":
-			x.Evidence = s.uint64s()
-		default:
-			s.skip()
-		}
-	}
-}
-
-func readSpans(s *scanner, list []Span) []Span {
-	for ok := s.list(); ok && s.element(); {
-		list = grow(list)
-		list[len(list)-1].read(s)
-	}
-	return list
-}
-
-func (x *Footprint) appendJSON(b []byte) []byte {
-	start := len(b)
-	b = appendCount(b, `,"instances":`, x.Instances)
-	b = appendCount(b, `,"memory_mb":`, x.MemoryMB)
-	b = appendCount(b, `,"volume_gb":`, x.VolumeGB)
-	b = appendText(b, `,"process_type":`, x.ProcessType)
-	b = appendText(b, `,"buildpack":`, x.Buildpack)
-	b = appendText(b, `,"buildpack_guid":`, x.BuildpackGUID)
-	b = appendText(b, `,"plan":`, x.Plan)
-	b = appendText(b, `,"plan_guid":`, x.PlanGUID)
-	b = appendText(b, `,"offering":`, x.Offering)
-	b = appendText(b, `,"offering_guid":`, x.OfferingGUID)
-	b = appendText(b, `,"broker":`, x.Broker)
-	b = appendText(b, `,"broker_guid":`, x.BrokerGUID)
-	b = appendText(b, `,"flavor":`, x.Flavor)
-	b = appendText(b, `,"flavor_id":`, x.FlavorID)
-	return closeObject(b, start)
-}
-
-func (x *Footprint) read(s *scanner) {
-	old := *x
-	*x = Footprint{}
-	for ok := s.object(); ok && s.field(); {
-		switch string(s.key) {
-		case "instances":
-			x.Instances = s.count()
-		case "memory_mb":
-			x.MemoryMB = s.count()
-		case "volume_gb":
-			x.VolumeGB = s.count()
-		case "process_type":
-			x.ProcessType = s.text(old.ProcessType)
-		case "buildpack":
-			x.Buildpack = s.text(old.Buildpack)
-		case "buildpack_guid":
-			x.BuildpackGUID = s.text(old.BuildpackGUID)
-		case "plan":
-			x.Plan = s.text(old.Plan)
-		case "plan_guid":
-			x.PlanGUID = s.text(old.PlanGUID)
-		case "offering":
-			x.Offering = s.text(old.Offering)
-		case "offering_guid":
-			x.OfferingGUID = s.text(old.OfferingGUID)
-		case "broker":
-			x.Broker = s.text(old.Broker)
-		case "broker_guid":
-			x.BrokerGUID = s.text(old.BrokerGUID)
-		case "flavor":
-			x.Flavor = s.text(old.Flavor)
-		case "flavor_id":
-			x.FlavorID = s.text(old.FlavorID)
-		default:
-			s.skip()
-		}
-	}
-}
-
 func (x *Anomaly) appendJSON(b []byte) []byte {
 	start := len(b)
 	b = appendText(b, `,"code":`, x.Code)
@@ -363,7 +281,7 @@ func (x *Hold) read(s *scanner) {
 			x.End = s.timestamp()
 		case "footprint":
 			x.Footprint = old.Footprint
-			x.Footprint.read(s)
+			x.Footprint.read(s, nil)
 		case "reason":
 			x.Reason = s.text(old.Reason)
 		default:

@@ -50,6 +50,7 @@ type scanner struct {
 	keep    *Interner
 	err     *DecodeError
 	without meteredParts
+	base    *shape // what spans without it have; nil for nothing
 }
 
 // meteredParts are the spans of a Metered message to pass over.

@@ -88,7 +88,7 @@ func (x *Usage) decode(s scanner) error {
 			x.State = s.text(old.State)
 		case "footprint":
 			x.Footprint = old.Footprint
-			x.Footprint.read(&s)
+			x.Footprint.read(&s, nil)
 		case "old_volume_gb":
 			x.OldVolumeGB = s.count()
 		case "after_guid":
@@ -247,7 +247,7 @@ func (x *Decision) decode(s scanner) error {
 			x.Action = s.text(old.Action)
 		case "footprint":
 			x.Footprint = old.Footprint
-			x.Footprint.read(&s)
+			x.Footprint.read(&s, nil)
 		case "by":
 			x.By = s.text(old.By)
 		case "note":

@@ -183,7 +183,8 @@ func releasedFixtures() map[string]message {
 				Start: at("2026-11-01T08:15:30Z"),
 				End:   at("2026-11-02T09:00:00Z"), Footprint: webFootprint(), Reason: "facts may be missing",
 			}},
-			HeldOmitted: 1, Correction: "2026-11",
+			HeldOmitted: 1, Ended: []string{"1f0c9b8a-7e6d-4c5b-a493-827160f5e4d4"}, ListedFrom: 1977,
+			Correction: "2026-11",
 		},
 		"metered": meteredFixture(),
 		"anomaly": &events.AnomalyNotice{
@@ -254,9 +255,10 @@ func meteredFixture() *events.Metered {
 		Resource: app,
 		Cause:    cause("STARTED"),
 		Retracted: []events.Span{{
-			ID: "8b7a6f5e-6d7c-58b9-aa9b-c7d8e9fa0b1c", Kind: "app", Start: at("2026-11-01T08:15:30Z"),
-			End:       at("2026-11-02T08:59:00Z"),
-			Footprint: events.Footprint{Instances: events.Some(3)},
+			ID: "8b7a6f5e-6d7c-58b9-aa9b-c7d8e9fa0b1c", Kind: "app", Resource: app, App: app, Tenant: org, Space: space,
+			Start: at("2026-11-01T08:15:30Z"), End: at("2026-11-02T08:59:00Z"),
+			Footprint:   events.Footprint{Instances: events.Some(3), MemoryMB: events.Some(512)},
+			Publication: "9c8b7a6f-7e8d-59ca-bbac-d8e9fa0b1c2d", Correction: "2026-12",
 		}},
 		Closed: []events.Span{closed}, Running: []events.Span{running}, RunningOmitted: 2,
 		Anomalies: []events.Anomaly{{

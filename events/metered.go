@@ -105,6 +105,10 @@ type Span struct {
 	Footprint Footprint
 	Flags     Flags
 	Evidence  []uint64 // sequences in USAGE of the facts behind the span, ascending
+	// Publication and Correction are of a retracted span: the id of the Metered message that
+	// published it, and that message's Correction. They are empty in other spans.
+	Publication string
+	Correction  string
 }
 
 // Running reports whether the span has no end yet.
@@ -151,9 +155,14 @@ type Cause struct {
 	Time     time.Time
 }
 
-// Metered is the changes of one fact, or one cut, on one subject, and everything running there now.
-// It is the body of a message on metered.<source>.<foundation>.<tenant>.<kind>.<resource>; the last
-// message of a subject is its running state.
+// Metered is the changes of the facts of one window, or of one cut, on one subject. It is the body
+// of a message on metered.<source>.<foundation>.<tenant>.<kind>.<resource>.
+//
+// If RunningOmitted and HeldOmitted are 0, Running and Held are everything that runs and is held
+// under the subject. Else they are everything of the resources that they list, Ended lists
+// resources without anything, and the other resources stand as earlier messages list them. The last
+// message of a subject with few resources is its state; of a subject with many, the messages since
+// ListedFrom.
 type Metered struct {
 	ID         string
 	Source     string
@@ -161,20 +170,24 @@ type Metered struct {
 	Tenant     string
 	Kind       string
 	Resource   string
-	Cause      Cause
-	Retracted  []Span // published earlier, no longer true
+	Cause      Cause  // the last fact of the window with an effect on the subject
+	Retracted  []Span // published earlier, no longer true: each as it was published
 	Closed     []Span // new, final unless retracted later
-	Running    []Span // everything that runs under the subject, by kind, resource and start
-	// RunningOmitted counts the running spans a message with more than MaxRunning of them
-	// leaves out.
+	Running    []Span // by kind, resource and start
+	// RunningOmitted is how many more spans run under the subject.
 	RunningOmitted uint32
 	Anomalies      []Anomaly
-	// Held is the holds under the subject, by kind, resource and start: usage that is
-	// neither billed nor dropped until a later fact settles it or an operator decides. Each message
-	// lists it anew, as it does Running.
+	// Held is holds under the subject, by kind, resource and start: usage that is neither billed
+	// nor dropped until a later fact settles it or an operator decides.
 	Held        []Hold
-	HeldOmitted uint32 // holds a message with more than MaxHeld of them leaves out
-	// Correction is set when the message changes spans of a closed month: the first open month
+	HeldOmitted uint32 // how many more are held under the subject
+	// Ended are the resources that the message changes and of which nothing runs or is held any
+	// more, where something is omitted; else empty.
+	Ended []string
+	// ListedFrom is set where something is omitted: the messages on this subject whose input has
+	// this sequence in USAGE or a later one list everything that runs and is held.
+	ListedFrom uint64
+	// Correction is set when the message changes spans of closed months: the first open month
 	// (YYYY-MM). The difference is posted there.
 	Correction string
 }
@@ -205,6 +218,10 @@ const (
 	MaxRunning = 500
 	MaxHeld    = 100
 )
+
+// MaxOthers is how many resources a Metered message lists at the most beside those that it changes:
+// all others under the subject, or none where there are more.
+const MaxOthers = 20
 
 // AnomalyNotice is an anomaly of no resource, on
 // metered.<source>.<foundation>.anomaly.

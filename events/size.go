@@ -60,8 +60,15 @@ func (x *Metered) fits() bool {
 	for i := range x.Anomalies {
 		bound += x.Anomalies[i].atMost()
 	}
+	for _, resource := range x.Ended {
+		bound += atMost(3, resource)
+	}
 	return bound <= MaxBody || len(x.AppendJSON(nil)) <= MaxBody
 }
+
+// wholeLength is the length of x in JSON with whole spans. What spans share may grow less as a
+// message gets others, and so the written form longer, but never longer than this.
+func (x *Metered) wholeLength() int { return len(x.appendOver(nil, &shape{}, &shape{})) }
 
 // Fill puts the first anomalies, retracted and closed spans that fit into the message, in this
 // order, with at most n spans and at least one element. It takes the rest of the message as it is,
@@ -73,7 +80,7 @@ func (x *Metered) Fill(n int, anomalies []Anomaly, retracted, closed []Span) ([]
 		return nil, retracted[len(x.Retracted):], closed[len(x.Closed):]
 	}
 	x.Anomalies, x.Retracted, x.Closed = nil, nil, nil
-	room := MaxBody - len(x.AppendJSON(nil)) - len(`"retracted":[],"closed":[],"anomalies":[],`)
+	room := MaxBody - x.wholeLength() - len(`"shared":{},"retracted":[],"closed":[],"anomalies":[],`)
 	x.Anomalies, anomalies, room = Fit(anomalies, math.MaxInt, room)
 	if len(anomalies) == 0 {
 		x.Retracted, retracted, room = Fit(retracted, n, room)
@@ -104,8 +111,8 @@ func atMost(fixed int, texts ...string) int {
 }
 
 func (x *Span) atMost() int {
-	return atMost(512+23*len(x.Evidence), x.ID, x.Kind, x.Resource, x.App, x.Tenant, x.Space, x.SpaceName, x.Name) +
-		x.Footprint.atMost()
+	return atMost(512+23*len(x.Evidence), x.ID, x.Kind, x.Resource, x.App, x.Tenant, x.Space, x.SpaceName, x.Name,
+		x.Publication, x.Correction) + x.Footprint.atMost()
 }
 
 func (x *Footprint) atMost() int {

@@ -57,7 +57,11 @@ type Span struct {
 	// names that they do not know.
 	Flags []string `protobuf:"bytes,13,rep,name=flags,proto3" json:"flags,omitempty"`
 	// Sequences in USAGE of the facts behind the span, ascending.
-	Evidence      []uint64 `protobuf:"varint,14,rep,packed,name=evidence,proto3" json:"evidence,omitempty"`
+	Evidence []uint64 `protobuf:"varint,14,rep,packed,name=evidence,proto3" json:"evidence,omitempty"`
+	// Of a retracted span: the id of the Metered message that published it. Absent in others.
+	Publication string `protobuf:"bytes,15,opt,name=publication,proto3" json:"publication,omitempty"`
+	// Of a retracted span: the correction of that message. Absent in others.
+	Correction    string `protobuf:"bytes,16,opt,name=correction,proto3" json:"correction,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -188,6 +192,20 @@ func (x *Span) GetEvidence() []uint64 {
 		return x.Evidence
 	}
 	return nil
+}
+
+func (x *Span) GetPublication() string {
+	if x != nil {
+		return x.Publication
+	}
+	return ""
+}
+
+func (x *Span) GetCorrection() string {
+	if x != nil {
+		return x.Correction
+	}
+	return ""
 }
 
 // Anomaly is a fact in conflict with others, with the projector's answer to it.
@@ -336,8 +354,12 @@ func (x *Cause) GetTime() *timestamppb.Timestamp {
 	return nil
 }
 
-// Metered is the changes of one fact, or one cut, on one subject, and all running spans there. It is the body of a
-// message on metered.<source>.<foundation>.<tenant>.<kind>.<resource>; the last message of a subject is its running state.
+// Metered is the changes of the facts of one window, or of one cut, on one subject. It is the body of a message on
+// metered.<source>.<foundation>.<tenant>.<kind>.<resource>. Its spans say only what is their own: a span is merged (as
+// MergeFrom does) over shared, and shared over the tenant, kind and resource of the message. Without running_omitted
+// and held_omitted, running and held are everything that runs and is held under the subject. With one of them they are
+// everything of the resources that they list, ended lists resources without anything, and the other resources stand as
+// earlier messages list them.
 type Metered struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// A UUID version 5.
@@ -352,24 +374,31 @@ type Metered struct {
 	Kind string `protobuf:"bytes,5,opt,name=kind,proto3" json:"kind,omitempty"`
 	// Last token of the subject: app guid, service instance guid, Trove instance id.
 	Resource string `protobuf:"bytes,6,opt,name=resource,proto3" json:"resource,omitempty"`
-	// The message in USAGE that led to it.
+	// The last message in USAGE that led to it.
 	Cause *Cause `protobuf:"bytes,7,opt,name=cause,proto3" json:"cause,omitempty"`
-	// Spans published earlier and not true.
+	// Values that all spans of the message have in common, where there are several.
+	Shared *Span `protobuf:"bytes,16,opt,name=shared,proto3" json:"shared,omitempty"`
+	// Spans published earlier and not true, each as it was published.
 	Retracted []*Span `protobuf:"bytes,8,rep,name=retracted,proto3" json:"retracted,omitempty"`
 	// New spans, final unless retracted later.
 	Closed []*Span `protobuf:"bytes,9,rep,name=closed,proto3" json:"closed,omitempty"`
-	// All running spans under the subject, by kind, resource and start.
+	// Running spans under the subject, by kind, resource and start.
 	Running []*Span `protobuf:"bytes,10,rep,name=running,proto3" json:"running,omitempty"`
-	// How many running spans a message with too many of them leaves out.
+	// How many more spans run under the subject.
 	RunningOmitted uint32 `protobuf:"varint,11,opt,name=running_omitted,proto3" json:"running_omitted,omitempty"`
 	// Facts in conflict with others.
 	Anomalies []*Anomaly `protobuf:"bytes,12,rep,name=anomalies,proto3" json:"anomalies,omitempty"`
-	// All holds under the subject, by kind, resource and start: usage neither billed nor dropped until a
-	// later fact settles it or an operator decides. Each message lists it anew, as it does running.
+	// Holds under the subject, by kind, resource and start: usage neither billed nor dropped until a later fact settles
+	// it or an operator decides.
 	Held []*Hold `protobuf:"bytes,13,rep,name=held,proto3" json:"held,omitempty"`
-	// How many held parts a message with too many of them leaves out.
+	// How many more are held under the subject.
 	HeldOmitted uint32 `protobuf:"varint,14,opt,name=held_omitted,proto3" json:"held_omitted,omitempty"`
-	// Set when the message changes spans of a closed month: the first open month (YYYY-MM). The difference is posted
+	// Resources that the message changes and of which nothing runs or is held any more, where something is omitted.
+	Ended []string `protobuf:"bytes,17,rep,name=ended,proto3" json:"ended,omitempty"`
+	// Where something is omitted: the messages on this subject whose input has this sequence in USAGE or a later one list
+	// everything that runs and is held.
+	ListedFrom uint64 `protobuf:"varint,18,opt,name=listed_from,proto3" json:"listed_from,omitempty"`
+	// Set when the message changes spans of closed months: the first open month (YYYY-MM). The difference is posted
 	// there.
 	Correction    string `protobuf:"bytes,15,opt,name=correction,proto3" json:"correction,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -455,6 +484,13 @@ func (x *Metered) GetCause() *Cause {
 	return nil
 }
 
+func (x *Metered) GetShared() *Span {
+	if x != nil {
+		return x.Shared
+	}
+	return nil
+}
+
 func (x *Metered) GetRetracted() []*Span {
 	if x != nil {
 		return x.Retracted
@@ -500,6 +536,20 @@ func (x *Metered) GetHeld() []*Hold {
 func (x *Metered) GetHeldOmitted() uint32 {
 	if x != nil {
 		return x.HeldOmitted
+	}
+	return 0
+}
+
+func (x *Metered) GetEnded() []string {
+	if x != nil {
+		return x.Ended
+	}
+	return nil
+}
+
+func (x *Metered) GetListedFrom() uint64 {
+	if x != nil {
+		return x.ListedFrom
 	}
 	return 0
 }
@@ -810,7 +860,7 @@ var File_daybook_v1_metered_proto protoreflect.FileDescriptor
 const file_daybook_v1_metered_proto_rawDesc = "" +
 	"\n" +
 	"\x18daybook/v1/metered.proto\x12\n" +
-	"daybook.v1\x1a\x1adaybook/v1/footprint.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb3\x03\n" +
+	"daybook.v1\x1a\x1adaybook/v1/footprint.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf5\x03\n" +
 	"\x04Span\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x1a\n" +
@@ -828,7 +878,11 @@ const file_daybook_v1_metered_proto_rawDesc = "" +
 	"\x05since\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\x05since\x123\n" +
 	"\tfootprint\x18\f \x01(\v2\x15.daybook.v1.FootprintR\tfootprint\x12\x14\n" +
 	"\x05flags\x18\r \x03(\tR\x05flags\x12\x1a\n" +
-	"\bevidence\x18\x0e \x03(\x04R\bevidence\"\x83\x01\n" +
+	"\bevidence\x18\x0e \x03(\x04R\bevidence\x12 \n" +
+	"\vpublication\x18\x0f \x01(\tR\vpublication\x12\x1e\n" +
+	"\n" +
+	"correction\x18\x10 \x01(\tR\n" +
+	"correction\"\x83\x01\n" +
 	"\aAnomaly\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\tR\x04code\x12\x1a\n" +
 	"\bresource\x18\x02 \x01(\tR\bresource\x12.\n" +
@@ -838,7 +892,7 @@ const file_daybook_v1_metered_proto_rawDesc = "" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1a\n" +
 	"\bsequence\x18\x02 \x01(\x04R\bsequence\x12\x14\n" +
 	"\x05event\x18\x03 \x01(\tR\x05event\x12.\n" +
-	"\x04time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\"\x8f\x04\n" +
+	"\x04time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\"\xf1\x04\n" +
 	"\aMetered\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
 	"\x06source\x18\x02 \x01(\tR\x06source\x12\x1e\n" +
@@ -848,7 +902,8 @@ const file_daybook_v1_metered_proto_rawDesc = "" +
 	"\x06tenant\x18\x04 \x01(\tR\x06tenant\x12\x12\n" +
 	"\x04kind\x18\x05 \x01(\tR\x04kind\x12\x1a\n" +
 	"\bresource\x18\x06 \x01(\tR\bresource\x12'\n" +
-	"\x05cause\x18\a \x01(\v2\x11.daybook.v1.CauseR\x05cause\x12.\n" +
+	"\x05cause\x18\a \x01(\v2\x11.daybook.v1.CauseR\x05cause\x12(\n" +
+	"\x06shared\x18\x10 \x01(\v2\x10.daybook.v1.SpanR\x06shared\x12.\n" +
 	"\tretracted\x18\b \x03(\v2\x10.daybook.v1.SpanR\tretracted\x12(\n" +
 	"\x06closed\x18\t \x03(\v2\x10.daybook.v1.SpanR\x06closed\x12*\n" +
 	"\arunning\x18\n" +
@@ -856,7 +911,9 @@ const file_daybook_v1_metered_proto_rawDesc = "" +
 	"\x0frunning_omitted\x18\v \x01(\rR\x0frunning_omitted\x121\n" +
 	"\tanomalies\x18\f \x03(\v2\x13.daybook.v1.AnomalyR\tanomalies\x12$\n" +
 	"\x04held\x18\r \x03(\v2\x10.daybook.v1.HoldR\x04held\x12\"\n" +
-	"\fheld_omitted\x18\x0e \x01(\rR\fheld_omitted\x12\x1e\n" +
+	"\fheld_omitted\x18\x0e \x01(\rR\fheld_omitted\x12\x14\n" +
+	"\x05ended\x18\x11 \x03(\tR\x05ended\x12 \n" +
+	"\vlisted_from\x18\x12 \x01(\x04R\vlisted_from\x12\x1e\n" +
 	"\n" +
 	"correction\x18\x0f \x01(\tR\n" +
 	"correction\"\x87\x02\n" +
@@ -916,21 +973,22 @@ var file_daybook_v1_metered_proto_depIdxs = []int32{
 	8,  // 4: daybook.v1.Anomaly.time:type_name -> google.protobuf.Timestamp
 	8,  // 5: daybook.v1.Cause.time:type_name -> google.protobuf.Timestamp
 	2,  // 6: daybook.v1.Metered.cause:type_name -> daybook.v1.Cause
-	0,  // 7: daybook.v1.Metered.retracted:type_name -> daybook.v1.Span
-	0,  // 8: daybook.v1.Metered.closed:type_name -> daybook.v1.Span
-	0,  // 9: daybook.v1.Metered.running:type_name -> daybook.v1.Span
-	1,  // 10: daybook.v1.Metered.anomalies:type_name -> daybook.v1.Anomaly
-	4,  // 11: daybook.v1.Metered.held:type_name -> daybook.v1.Hold
-	8,  // 12: daybook.v1.Hold.start:type_name -> google.protobuf.Timestamp
-	8,  // 13: daybook.v1.Hold.end:type_name -> google.protobuf.Timestamp
-	9,  // 14: daybook.v1.Hold.footprint:type_name -> daybook.v1.Footprint
-	2,  // 15: daybook.v1.AnomalyNotice.cause:type_name -> daybook.v1.Cause
-	1,  // 16: daybook.v1.AnomalyNotice.anomaly:type_name -> daybook.v1.Anomaly
-	17, // [17:17] is the sub-list for method output_type
-	17, // [17:17] is the sub-list for method input_type
-	17, // [17:17] is the sub-list for extension type_name
-	17, // [17:17] is the sub-list for extension extendee
-	0,  // [0:17] is the sub-list for field type_name
+	0,  // 7: daybook.v1.Metered.shared:type_name -> daybook.v1.Span
+	0,  // 8: daybook.v1.Metered.retracted:type_name -> daybook.v1.Span
+	0,  // 9: daybook.v1.Metered.closed:type_name -> daybook.v1.Span
+	0,  // 10: daybook.v1.Metered.running:type_name -> daybook.v1.Span
+	1,  // 11: daybook.v1.Metered.anomalies:type_name -> daybook.v1.Anomaly
+	4,  // 12: daybook.v1.Metered.held:type_name -> daybook.v1.Hold
+	8,  // 13: daybook.v1.Hold.start:type_name -> google.protobuf.Timestamp
+	8,  // 14: daybook.v1.Hold.end:type_name -> google.protobuf.Timestamp
+	9,  // 15: daybook.v1.Hold.footprint:type_name -> daybook.v1.Footprint
+	2,  // 16: daybook.v1.AnomalyNotice.cause:type_name -> daybook.v1.Cause
+	1,  // 17: daybook.v1.AnomalyNotice.anomaly:type_name -> daybook.v1.Anomaly
+	18, // [18:18] is the sub-list for method output_type
+	18, // [18:18] is the sub-list for method input_type
+	18, // [18:18] is the sub-list for extension type_name
+	18, // [18:18] is the sub-list for extension extendee
+	0,  // [0:18] is the sub-list for field type_name
 }
 
 func init() { file_daybook_v1_metered_proto_init() }
