@@ -51,7 +51,8 @@
 //  5. Mark. A marker passes each stretch of 10,000 inputs without outputs: a restart never has more
 //     to repeat for nothing.
 //  6. Snapshot. Now and then, and when stopping, the state after a whole input goes to an Object
-//     Store bucket, compressed and with its digest. It is a cache: losing it costs time.
+//     Store bucket, compressed and with its digest. It is a cache: losing it costs time. Of a
+//     Piecewise state only the pieces that the bucket does not have are written.
 //
 // # States
 //

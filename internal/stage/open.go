@@ -46,7 +46,7 @@ func (s *Stage) open(ctx context.Context) (*bus.Reader, error) {
 			return nil, err
 		}
 	}
-	if err := s.restore(ctx, names, input); err != nil {
+	if err := s.restore(ctx, snapshotsOf(names), input); err != nil {
 		return nil, err
 	}
 	// An input may have some outputs stored, and not others. The next input may be long in coming.
@@ -151,7 +151,11 @@ func (s *Stage) restoreFrom(ctx context.Context, name string, input bus.StreamSt
 		return err, ctx.Err()
 	}
 	if err = s.usable(ctx, input, header); err == nil {
-		if err := s.proc.Restore(state); err != nil {
+		pieces, err := s.loadPieces(ctx, &header)
+		if err != nil {
+			return err, ctx.Err()
+		}
+		if err := s.restoreState(state, pieces); err != nil {
 			return fmt.Errorf("%w: %w", errSnapshot, err), nil
 		}
 		s.stepped, s.lastOut, s.chain, s.seen = header.Input.Sequence, header.LastOut, header.Chain, 0

@@ -27,11 +27,11 @@ const (
 var errSnapshot = errors.New("not a usable snapshot")
 
 // snapshotFormat changes with the form of snapshots.
-const snapshotFormat = 2
+const snapshotFormat = 3
 
 // snapshotHeader names the state in a snapshot, and the last output before it. A snapshot is
 // the SHA-256 of the rest, and the rest is, compressed, the gob of this header and then the bytes
-// of the state.
+// of the state. The pieces of a Piecewise are objects of their own.
 type snapshotHeader struct {
 	Format  int
 	Size    uint64   // of the state
@@ -40,6 +40,7 @@ type snapshotHeader struct {
 	Chain   chain
 	Logic   string
 	Base    base
+	Pieces  [][sha256.Size]byte // digests of the pieces that belong to the state
 }
 
 // snapshot saves the state. A failure costs time at the next start and nothing else, so it is only
@@ -63,9 +64,13 @@ func (s *Stage) save(ctx context.Context) error {
 	if len(state) > snapshotSize {
 		return fmt.Errorf("the state has %d bytes, and a snapshot takes %d", len(state), snapshotSize)
 	}
+	pieces, err := s.savePieces(ctx)
+	if err != nil {
+		return err
+	}
 	header := snapshotHeader{
 		Format: snapshotFormat, Size: uint64(len(state)), Input: s.current, LastOut: s.lastOut,
-		Chain: s.chain, Logic: s.cfg.Logic, Base: s.cp.base,
+		Chain: s.chain, Logic: s.cfg.Logic, Base: s.cp.base, Pieces: pieces,
 	}
 	packed := bytes.NewBuffer(make([]byte, sha256.Size))
 	writer, err := zstd.NewWriter(packed, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1))
@@ -90,13 +95,14 @@ func (s *Stage) save(ctx context.Context) error {
 	return s.prune(ctx)
 }
 
-// prune keeps the newest snapshots. The rejected ones go first: after a purge of the output
+// prune keeps the newest snapshots and their pieces. The rejected ones go first: after a purge of the output
 // stream, the old ones have higher positions than the new ones.
 func (s *Stage) prune(ctx context.Context) error {
-	names, err := s.bus.ListObjects(ctx, s.cfg.Bucket)
+	all, err := s.bus.ListObjects(ctx, s.cfg.Bucket)
 	if err != nil {
 		return err
 	}
+	names := snapshotsOf(all)
 	slices.SortFunc(names, func(a, b string) int {
 		if x, y := slices.Contains(s.rejected, a), slices.Contains(s.rejected, b); x != y {
 			if x {
@@ -112,7 +118,7 @@ func (s *Stage) prune(ctx context.Context) error {
 		}
 		names = names[1:]
 	}
-	return nil
+	return s.prunePieces(ctx, all, names)
 }
 
 // load reads a snapshot and checks its digest.
