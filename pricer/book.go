@@ -1,26 +1,24 @@
 package pricer
 
 import (
-	"bytes"
 	"cmp"
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
 
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/pricer/catalogue"
+	"github.com/daybook-billing/daybook/pricer/posted"
 	"github.com/daybook-billing/daybook/pricer/rating"
 )
 
 // Book is the pricer's state and its step: METERED messages in, entries for BILLING out. It is
 // pure: no clock, no I/O, no order of maps reaches its outputs. It is not safe for concurrent use.
 type Book struct {
-	versions []version // published so far; the last one is in force
-	// spans are the posted spans by id, packed: they are very many, and few are read again.
-	spans   map[string]packed
-	names   *events.Interner
-	message events.Metered // memory of the last unpack
+	versions []version // published so far
+	inForce  int       // index of the version in force; -1 before the first
+	spans    *posted.Spans
+	names    *events.Interner
 }
 
 // version is one published catalogue.
@@ -30,59 +28,9 @@ type version struct {
 	parsed *catalogue.Catalogue
 }
 
-// posted is a span with charges. Its lines are not kept: rating it again with its version gives
-// them exactly.
-type posted struct {
-	Span    events.Span
-	Origin  origin
-	Cause   string // id of the cause of the entries
-	Version int    // index of its catalogue version; -1 before the first
-	// Correction is the month of the entries (YYYY-MM) where the span's own month was closed before
-	// them; else empty.
-	Correction string
-}
-
-// period is the month of the entries, YYYY-MM.
-func (p *posted) period() string { return max(p.Span.Start.Format("2006-01"), p.Correction) }
-
-// packed is a posted span in the form of a METERED message with it as the only closed span, in
-// JSON: the cause as its id, and the version, counted from 1, as its cause's sequence. It is half
-// as large as the struct, and has no pointers for the garbage collector to follow.
-type packed []byte
-
-func pack(p *posted) packed {
-	m := events.Metered{
-		ID: p.Cause, Source: p.Origin.Source, Foundation: p.Origin.Foundation, Resource: p.Origin.Resource,
-		Cause:      events.Cause{Sequence: uint64(p.Version + 1)}, //nolint:gosec // never below -1
-		Closed:     []events.Span{p.Span},
-		Correction: p.Correction,
-	}
-	var scratch [1024]byte
-	return bytes.Clone(m.AppendJSON(scratch[:0]))
-}
-
-// unpack is the opposite of pack. It fails for a damaged snapshot.
-func (b *Book) unpack(text packed) (*posted, error) {
-	m := &b.message
-	if err := b.names.DecodeMetered(m, text); err != nil {
-		return nil, err
-	}
-	if len(m.Closed) != 1 || m.Cause.Sequence > uint64(len(b.versions)) {
-		return nil, errors.New("it is not a posted span")
-	}
-	return &posted{
-		Span: m.Closed[0], Origin: origin{m.Source, m.Foundation, m.Resource}, Cause: m.ID,
-		Version:    int(m.Cause.Sequence) - 1, //nolint:gosec // at most len(versions)
-		Correction: m.Correction,
-	}, nil
-}
-
-// origin is the part of a subject beside the span's fields.
-type origin struct{ Source, Foundation, Resource string }
-
 // NewBook returns an empty book without a catalogue.
 func NewBook() *Book {
-	return &Book{spans: map[string]packed{}, names: events.NewInterner(internBits)}
+	return &Book{inForce: -1, spans: posted.New(), names: events.NewInterner(internBits)}
 }
 
 // internBits is the size of the table of repeated strings: 2^14.
@@ -107,7 +55,7 @@ const (
 // Where METERED contradicts itself (a span closed twice, or retracted and never closed) nothing is
 // charged twice and nothing reversed without a charge. The contradiction is an anomaly, because one
 // such message must not stop everybody's bill.
-func (b *Book) Metered(m *events.Metered, emit func(*Entries)) (anomalies []events.Anomaly, err error) {
+func (b *Book) Metered(m *events.Metered, emit func(*Entries)) (anomalies []events.Anomaly) {
 	var groups grouping
 	inconsistent := func(s *events.Span, what string) {
 		anomalies = append(anomalies, events.Anomaly{
@@ -116,106 +64,87 @@ func (b *Book) Metered(m *events.Metered, emit func(*Entries)) (anomalies []even
 				s.Kind, s.Resource),
 		})
 	}
-	at := origin{m.Source, m.Foundation, m.Resource}
 	for i := range m.Retracted {
 		s := &m.Retracted[i]
-		text := b.spans[s.ID]
-		if text == nil {
+		p, ok := b.spans.Find(s.ID)
+		if !ok {
 			inconsistent(s, "retracts, but nothing closed,")
 			continue
 		}
-		p, err := b.unpack(text)
-		if err != nil {
-			return nil, fmt.Errorf("span %s: %w", s.ID, err)
-		}
-		b.reverse(p, m.ID, m.Correction, groups.of(p))
-		delete(b.spans, s.ID)
+		b.reverse(&p, m.ID, m.Correction, groups.of(&p))
+		b.spans.Remove(s.ID)
 	}
 	for i := range m.Closed {
 		s := &m.Closed[i]
-		if b.spans[s.ID] != nil {
+		if b.spans.Has(s.ID) {
 			inconsistent(s, "closes once more")
 			continue
 		}
-		p := &posted{Span: *s, Origin: at, Cause: m.ID, Version: len(b.versions) - 1, Correction: m.Correction}
-		p.Span.Evidence, p.Span.SpaceName = nil, "" // no charge depends on them
-		b.spans[s.ID] = pack(p)
-		b.charge(p, groups.of(p))
+		p := posted.Span{
+			Span: *s, Source: m.Source, Foundation: m.Foundation, Subject: m.Resource, Cause: m.ID, Version: b.inForce,
+			Correction: m.Correction,
+		}
+		b.spans.Put(&p)
+		b.charge(&p, groups.of(&p))
 	}
+	b.spans.Tidy()
 	groups.emit(emit)
-	return anomalies, nil
+	return anomalies
 }
 
-// Catalogue puts a new version in force and rates every span again. It fails for a version with
-// mistakes, and for the name of an earlier one; then the former version stays in force.
+// Catalogue puts a version in force and rates every span again. It fails for a version with
+// mistakes, and for other prices under the name of an earlier version; then the former version
+// stays in force. The same prices published again are in force again.
 func (b *Book) Catalogue(c *events.Catalogue, cause string, emit func(*Entries)) error {
-	for _, v := range b.versions {
-		if v.Name == c.Version {
-			return fmt.Errorf("catalogue version %q has been published before; a version never changes", c.Version)
+	next := slices.IndexFunc(b.versions, func(v version) bool { return v.Name == c.Version })
+	switch {
+	case next < 0:
+		parsed, err := catalogue.Parse("catalogue."+c.Version, []byte(c.YAML))
+		if err != nil {
+			return err
 		}
+		next = len(b.versions)
+		b.versions = append(b.versions, version{c.Version, c.YAML, parsed})
+	case b.versions[next].YAML != c.YAML:
+		return fmt.Errorf("catalogue version %q has been published before; a version never changes", c.Version)
 	}
-	parsed, err := catalogue.Parse("catalogue."+c.Version, []byte(c.YAML))
-	if err != nil {
-		return err
-	}
-	all, err := b.sorted()
-	if err != nil {
-		return err
-	}
-	b.versions = append(b.versions, version{c.Version, c.YAML, parsed})
+	b.inForce = next
 	var groups grouping
-	for _, p := range all {
-		next := *p
-		next.Version, next.Cause = len(b.versions)-1, cause
-		before, missing := b.rate(p)
-		after, stillMissing := b.rate(&next)
+	for _, address := range b.spans.Sorted() {
+		p := b.spans.At(address)
+		if p.Version == next {
+			continue
+		}
+		again := p
+		again.Version, again.Cause = next, cause
+		before, missing := b.rate(&p)
+		after, stillMissing := b.rate(&again)
 		if slices.EqualFunc(before, after, sameLine) && slices.Equal(missing, stillMissing) {
 			continue // the entries are right
 		}
-		entries := groups.of(p)
-		b.reverse(p, cause, "", entries)
-		b.spans[p.Span.ID] = pack(&next)
-		b.charge(&next, entries)
+		entries := groups.of(&p)
+		b.reverse(&p, cause, "", entries)
+		b.spans.Put(&again)
+		b.charge(&again, entries)
 		if groups.size() >= maxEntries {
 			groups.emit(emit)
 		}
 	}
+	b.spans.Tidy()
 	groups.emit(emit)
 	return nil
 }
 
-// sorted returns every span in the order of comparePosted.
-func (b *Book) sorted() ([]*posted, error) {
-	spans := make([]*posted, 0, len(b.spans))
-	for id, text := range b.spans {
-		p, err := b.unpack(text)
-		if err != nil {
-			return nil, fmt.Errorf("span %s: %w", id, err)
-		}
-		spans = append(spans, p)
-	}
-	slices.SortFunc(spans, comparePosted)
-	return spans, nil
-}
-
-// comparePosted orders spans by subject, start and id.
-func comparePosted(x, y *posted) int {
-	return cmp.Or(cmp.Compare(x.Span.Tenant, y.Span.Tenant), cmp.Compare(x.Origin.Source, y.Origin.Source),
-		cmp.Compare(x.Origin.Foundation, y.Origin.Foundation), cmp.Compare(x.Span.Kind, y.Span.Kind),
-		cmp.Compare(x.Origin.Resource, y.Origin.Resource), x.Span.Start.Compare(y.Span.Start), cmp.Compare(x.Span.ID,
-			y.Span.ID))
-}
-
 // rate prices a span with its version.
-func (b *Book) rate(p *posted) ([]rating.Line, []rating.Unrated) {
+func (b *Book) rate(p *posted.Span) ([]rating.Line, []rating.Unrated) {
 	if p.Version < 0 {
-		return nil, []rating.Unrated{{Start: p.Span.Start, End: p.Span.End, Reason: "no catalogue has been published"}}
+		return nil, []rating.Unrated{{Start: p.Start, End: p.End, Reason: "no catalogue has been published"}}
 	}
-	return rating.Rate(b.versions[p.Version].parsed, p.Origin.Foundation, &p.Span)
+	return rating.Rate(b.versions[p.Version].parsed, p.Foundation, &p.Span)
 }
 
 // charge adds the entries of a span.
-func (b *Book) charge(p *posted, to *Entries) {
+func (b *Book) charge(p *posted.Span, to *Entries) {
 	lines, unrated := b.rate(p)
 	for i := range lines {
 		to.Charges = append(to.Charges, b.entry(p, &lines[i], i))
@@ -225,14 +154,14 @@ func (b *Book) charge(p *posted, to *Entries) {
 		to.Unrated = append(to.Unrated, events.Unrated{
 			ID: unratedID(p, i), Span: s.ID, Kind: s.Kind, Resource: s.Resource, Tenant: s.Tenant, Space: s.Space,
 			Name:  s.Name,
-			Start: u.Start, End: u.End, Footprint: s.Footprint, Reason: u.Reason, Period: p.period(),
+			Start: u.Start, End: u.End, Footprint: s.Footprint, Reason: u.Reason, Period: p.Period(),
 		})
 	}
 }
 
 // reverse adds the exact negatives of a span's charges, and settles its unrated parts. Entries of a
 // month before the correction's, if there is one, are posted to the correction's month.
-func (b *Book) reverse(p *posted, cause, correction string, to *Entries) {
+func (b *Book) reverse(p *posted.Span, cause, correction string, to *Entries) {
 	lines, unrated := b.rate(p)
 	for i := range lines {
 		c := reversal(b.entry(p, &lines[i], i), cause)
@@ -254,11 +183,11 @@ func reversal(c events.Charge, cause string) events.Charge {
 
 // entry is the i-th line of a span as a charge. It is the same whenever it is made: the cause and
 // the version are in p.
-func (b *Book) entry(p *posted, line *rating.Line, i int) events.Charge {
+func (b *Book) entry(p *posted.Span, line *rating.Line, i int) events.Charge {
 	s := &p.Span
 	return events.Charge{
 		ID: events.ID("charge", p.Cause, s.ID, line.Component.Name, strconv.Itoa(i)), Entry: events.EntryCharge,
-		Period: p.period(), Span: s.ID, Kind: s.Kind, Resource: s.Resource, App: s.App, Tenant: s.Tenant,
+		Period: p.Period(), Span: s.ID, Kind: s.Kind, Resource: s.Resource, App: s.App, Tenant: s.Tenant,
 		Space: s.Space,
 		Name:  s.Name, Plan: line.Plan.Name, Catalogue: b.versions[p.Version].Name, Component: line.Component.Name,
 		Start: line.Start, End: line.End,
@@ -274,23 +203,22 @@ func sameLine(a, b rating.Line) bool {
 		a.Amount.Cmp(b.Amount) == 0 && a.VAT.Cmp(b.VAT) == 0
 }
 
-func unratedID(p *posted, i int) string {
-	return events.ID("unrated", p.Cause, p.Span.ID, strconv.Itoa(i))
+func unratedID(p *posted.Span, i int) string {
+	return events.ID("unrated", p.Cause, p.ID, strconv.Itoa(i))
 }
 
 // grouping collects entries by subject, in the order of each subject's first entry.
 type grouping struct{ list []*Entries }
 
-func (g *grouping) of(p *posted) *Entries {
+func (g *grouping) of(p *posted.Span) *Entries {
 	for _, e := range slices.Backward(g.list) {
-		if e.Kind == p.Span.Kind && e.Tenant == p.Span.Tenant && e.Resource == p.Origin.Resource &&
-			e.Foundation == p.Origin.Foundation && e.Source == p.Origin.Source {
+		if e.Kind == p.Kind && e.Tenant == p.Tenant && e.Resource == p.Subject && e.Foundation == p.Foundation &&
+			e.Source == p.Source {
 			return e
 		}
 	}
 	e := &Entries{
-		Source: p.Origin.Source, Foundation: p.Origin.Foundation, Tenant: p.Span.Tenant, Kind: p.Span.Kind,
-		Resource: p.Origin.Resource,
+		Source: p.Source, Foundation: p.Foundation, Tenant: p.Tenant, Kind: p.Kind, Resource: p.Subject,
 	}
 	g.list = append(g.list, e)
 	return e

@@ -161,6 +161,30 @@ var _ = Describe("The book", func() {
 		Expect([]string{amount, vat}).To(Equal([]string{"0.1", "0.02"}))
 	})
 
+	It("puts an earlier version in force again when it is published again", func() {
+		catalogue("v1", "0.01")
+		Expect(book.Metered(metered("m1", nil, []events.Span{span("app", "p", 0, 2)}), posted.post)).To(BeEmpty())
+		catalogue("v2", "0.05")
+		Expect(book.Catalogue(&events.Catalogue{Version: "v1", YAML: fmt.Sprintf(flat, "0.01")}, "publish-v1-again",
+			posted.post)).To(Succeed())
+		amount, vat := posted.sum()
+		Expect([]string{amount, vat}).To(Equal([]string{"0.02", "0.004"}))
+		By("for what comes later, too")
+		Expect(book.Metered(metered("m2", nil, []events.Span{span("app", "p", 2, 3)}), posted.post)).To(BeEmpty())
+		amount, _ = posted.sum()
+		Expect(amount).To(Equal("0.03"))
+		By("and nothing changes when it is in force")
+		before := posted.messages
+		Expect(book.Catalogue(&events.Catalogue{Version: "v1", YAML: fmt.Sprintf(flat, "0.01")}, "publish-v1-thrice",
+			posted.post)).To(Succeed())
+		Expect(posted.messages).To(Equal(before))
+		ids := map[string]bool{}
+		for _, c := range posted.charges {
+			ids[c.ID] = true
+		}
+		Expect(ids).To(HaveLen(len(posted.charges)))
+	})
+
 	It("posts nothing for a new catalogue with the same prices", func() {
 		catalogue("v1", "0.01")
 		Expect(book.Metered(metered("m1", nil, []events.Span{span("app", "p", 0, 2)}), posted.post)).To(BeEmpty())
@@ -173,7 +197,8 @@ var _ = Describe("The book", func() {
 		Expect([]string{amount, vat}).To(Equal([]string{"0", "0"}))
 	})
 
-	It("keeps the former catalogue when one does not parse, or has a version that was published", func() {
+	It("keeps the former catalogue when one does not parse, or has other prices under the name of an earlier "+
+		"one", func() {
 		catalogue("v1", "0.01")
 		Expect(book.Catalogue(&events.Catalogue{Version: "v2", YAML: "currency: nonsense"}, "x",
 			posted.post)).To(MatchError(ContainSubstring("catalogue.v2")))
@@ -188,13 +213,11 @@ var _ = Describe("The book", func() {
 		"anomaly", func() {
 		catalogue("v1", "0.01")
 		s := span("app", "p", 0, 1)
-		anomalies, err := book.Metered(metered("m1", []events.Span{s}, nil), posted.post)
-		Expect(err).NotTo(HaveOccurred())
+		anomalies := book.Metered(metered("m1", []events.Span{s}, nil), posted.post)
 		Expect(anomalies).To(ConsistOf(HaveField("Code", events.AnomalyInconsistent)))
 		Expect(posted.charges).To(BeEmpty())
 		Expect(book.Metered(metered("m2", nil, []events.Span{s}), posted.post)).To(BeEmpty())
-		anomalies, err = book.Metered(metered("m3", nil, []events.Span{s}), posted.post)
-		Expect(err).NotTo(HaveOccurred())
+		anomalies = book.Metered(metered("m3", nil, []events.Span{s}), posted.post)
 		Expect(anomalies).To(ConsistOf(HaveField("Message", ContainSubstring("closes once more span app/p/0-1"))))
 		Expect(posted.charges).To(HaveLen(1))
 	})
@@ -217,21 +240,23 @@ func TestAccountEqualsWhatStands(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		book, posted := pricer.NewBook(), account{}
 		standing := map[string]events.Span{}
-		price := ""
+		price, published := "", map[string]string{}
 		for step := range rapid.IntRange(1, 40).Draw(t, "steps") {
 			id := fmt.Sprint("m", step)
 			switch rapid.IntRange(0, 5).Draw(t, "what") {
 			case 0:
 				price = rapid.SampledFrom([]string{"0.01", "0.03", "1/3"}).Draw(t, "price")
-				if err := book.Catalogue(&events.Catalogue{Version: id, YAML: fmt.Sprintf(flat, price)}, id,
-					posted.post); err != nil {
+				if again := rapid.Bool().Draw(t, "again"); published[price] == "" || !again {
+					published[price] = id
+				}
+				if err := book.Catalogue(&events.Catalogue{Version: published[price], YAML: fmt.Sprintf(flat, price)},
+					id, posted.post); err != nil {
 					t.Fatal(err)
 				}
 			case 1, 2:
 				for _, s := range standing {
-					if anomalies, err := book.Metered(metered(id, []events.Span{s}, nil), posted.post); err != nil ||
-						len(anomalies) > 0 {
-						t.Fatal(err)
+					if anomalies := book.Metered(metered(id, []events.Span{s}, nil), posted.post); len(anomalies) > 0 {
+						t.Fatal(anomalies)
 					}
 					delete(standing, s.ID)
 					break
@@ -242,9 +267,8 @@ func TestAccountEqualsWhatStands(t *testing.T) {
 				if _, again := standing[s.ID]; again {
 					continue
 				}
-				if anomalies, err := book.Metered(metered(id, nil, []events.Span{s}), posted.post); err != nil ||
-					len(anomalies) > 0 {
-					t.Fatal(err)
+				if anomalies := book.Metered(metered(id, nil, []events.Span{s}), posted.post); len(anomalies) > 0 {
+					t.Fatal(anomalies)
 				}
 				standing[s.ID] = s
 			}
@@ -257,9 +281,8 @@ func TestAccountEqualsWhatStands(t *testing.T) {
 			}
 		}
 		for _, s := range standing {
-			if anomalies, err := fresh.Metered(metered("all", nil, []events.Span{s}), want.post); err != nil ||
-				len(anomalies) > 0 {
-				t.Fatal(err)
+			if anomalies := fresh.Metered(metered("all", nil, []events.Span{s}), want.post); len(anomalies) > 0 {
+				t.Fatal(anomalies)
 			}
 		}
 		a, v := posted.sum()

@@ -13,6 +13,7 @@ import (
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
 	"github.com/daybook-billing/daybook/internal/stage"
+	"github.com/daybook-billing/daybook/pricer/posted"
 )
 
 // NewComparer returns the comparer of BILLING for one replay, with a processor of Contract.
@@ -61,14 +62,25 @@ func (c *comparer) Compare() (again bool, err error) {
 			"Publish it again (daybook catalogue publish FILE), then run the replay again",
 			stage.ErrInputChanged, events.StreamBilling, strings.Join(names, ", "), events.StreamMetered)
 	}
-	return c.compare(c.processor.book)
+	return c.compare(c.processor.book), nil
 }
 
 // Difference implements stage.Comparer.
 func (c *comparer) Difference(cause events.Cause, at time.Time, emit func(stage.Output)) (reversed, posted int,
 	err error,
 ) {
-	return c.difference(c.processor.book, cause.ID, numbered(cause, at, emit))
+	reversed, posted = c.difference(c.processor.book, cause.ID, numbered(cause, at, emit))
+	return reversed, posted, nil
+}
+
+// origin is the part of a subject beside a span's fields.
+type origin struct{ Source, Foundation, Resource string }
+
+func originOf(p *posted.Span) origin { return origin{p.Source, p.Foundation, p.Subject} }
+
+// span is a span of this origin without anything else.
+func (o origin) span() posted.Span {
+	return posted.Span{Source: o.Source, Foundation: o.Foundation, Subject: o.Resource}
 }
 
 // comparison adds up the entries of BILLING, span by span, and compares them with a book. It
@@ -261,27 +273,24 @@ func (c *comparison) unrated(at origin, unrated []events.Unrated, settledIDs []s
 
 // compare finds the spans with other entries than the book's. again asks for a second round, to
 // keep their entries.
-func (c *comparison) compare(b *Book) (again bool, err error) {
+func (c *comparison) compare(b *Book) (again bool) {
 	if c.spans.Second() {
-		return false, nil
+		return false
 	}
-	for id, text := range b.spans {
-		p, err := b.unpack(text)
-		if err != nil {
-			return false, fmt.Errorf("span %s: %w", id, err)
-		}
+	for _, address := range b.spans.All() {
+		p := b.spans.At(address)
 		var want sum
-		for digest, n := range c.wanted(b, p) {
+		for digest, n := range c.wanted(b, &p) {
 			want += digest * sum(n) //nolint:gosec // a count
 		}
-		c.spans.Set(stage.Derived, id, uint64(want))
+		c.spans.Set(stage.Derived, p.ID, uint64(want))
 	}
 	again = c.spans.Close()
 	for id := range c.spans.Keys() {
 		c.differs[id] = &balance{charges: map[string]*posting{}, unrated: map[string]sum{}}
 	}
 	clear(c.unsettled)
-	return again, nil
+	return again
 }
 
 // missing names the catalogues of the entries in BILLING, if the book knows none of them: then no
@@ -295,96 +304,84 @@ func (c *comparison) missing(b *Book) []string {
 }
 
 // wanted returns how often the book has each entry of a span.
-func (c *comparison) wanted(b *Book, p *posted) map[sum]int {
+func (c *comparison) wanted(b *Book, p *posted.Span) map[sum]int {
 	var entries Entries
 	b.charge(p, &entries)
 	counts := make(map[sum]int, len(entries.Charges)+len(entries.Unrated))
 	for i := range entries.Charges {
-		counts[c.digest(p.Origin, entries.Charges[i])]++
+		counts[c.digest(originOf(p), entries.Charges[i])]++
 	}
 	for i := range entries.Unrated {
-		counts[c.digestUnrated(p.Origin, entries.Unrated[i])]++
+		counts[c.digestUnrated(originOf(p), entries.Unrated[i])]++
 	}
 	return counts
 }
 
 // difference puts out, for a cause, reversals of the entries in BILLING alone and the charges in
 // the book alone.
-func (c *comparison) difference(b *Book, cause string, emit func(*Entries)) (reversed, charged int, err error) {
+func (c *comparison) difference(b *Book, cause string, emit func(*Entries)) (reversed, charged int) {
 	type due struct {
-		*posted
+		posted.Span
 		balance *balance
 		inBook  bool
 	}
 	var all []due
 	for id, s := range c.differs {
 		d, wanted := due{balance: s}, map[sum]int{}
-		if text := b.spans[id]; text != nil {
-			if d.posted, err = b.unpack(text); err != nil {
-				return 0, 0, fmt.Errorf("span %s: %w", id, err)
-			}
-			d.inBook, wanted = true, c.wanted(b, d.posted)
+		if d.Span, d.inBook = b.spans.Find(id); d.inBook {
+			wanted = c.wanted(b, &d.Span)
 		} else {
-			d.posted = &posted{Span: events.Span{ID: id, Kind: s.kind, Tenant: s.tenant}, Origin: s.origin}
+			d.Span = s.origin.span()
+			d.ID, d.Kind, d.Tenant = id, s.kind, s.tenant
 		}
 		if !maps.Equal(s.counts(), wanted) {
 			all = append(all, d)
 		}
 	}
-	slices.SortFunc(all, func(x, y due) int { return comparePosted(x.posted, y.posted) })
+	slices.SortFunc(all, func(x, y due) int { return posted.Compare(&x.Span, &y.Span) })
 	var groups grouping
-	for _, d := range all {
+	for i := range all {
+		d := &all[i]
 		// The entries may be on another subject than the book's.
-		before := *d.posted
+		before := d.Span
 		if len(d.balance.charges)+len(d.balance.unrated) > 0 {
-			before.Origin, before.Span.Kind, before.Span.Tenant = d.balance.origin, d.balance.kind, d.balance.tenant
+			before = d.balance.origin.span()
+			before.Kind, before.Tenant = d.balance.kind, d.balance.tenant
 		}
 		entries := groups.of(&before)
 		reversed += d.balance.reverse(cause, entries)
 		if d.inBook {
 			d.Cause = cause
-			b.spans[d.Span.ID] = pack(d.posted)
-			entries = groups.of(d.posted)
+			b.spans.Put(&d.Span)
+			entries = groups.of(&d.Span)
 			had := len(entries.Charges)
-			b.charge(d.posted, entries)
+			b.charge(&d.Span, entries)
 			charged += len(entries.Charges) - had
 		}
 		if groups.size() >= maxEntries {
 			groups.emit(emit)
 		}
 	}
+	b.spans.Tidy()
 	groups.emit(emit)
-	return reversed, charged, nil
+	return reversed, charged
 }
 
 // adopt notes the cause of stored entries.
-func (b *Book) adopt(cause string, charges []events.Charge, unrated []events.Unrated) error {
-	note := func(span string) error {
-		text := b.spans[span]
-		if text == nil {
-			return nil
-		}
-		p, err := b.unpack(text)
-		if err != nil {
-			return fmt.Errorf("span %s: %w", span, err)
-		}
-		if p.Cause != cause {
+func (b *Book) adopt(cause string, charges []events.Charge, unrated []events.Unrated) {
+	note := func(span string) {
+		if p, ok := b.spans.Find(span); ok && p.Cause != cause {
 			p.Cause = cause
-			b.spans[span] = pack(p)
+			b.spans.Put(&p)
 		}
-		return nil
 	}
 	for i := range charges {
 		if charges[i].Entry == events.EntryCharge {
-			if err := note(charges[i].Span); err != nil {
-				return err
-			}
+			note(charges[i].Span)
 		}
 	}
 	for i := range unrated {
-		if err := note(unrated[i].Span); err != nil {
-			return err
-		}
+		note(unrated[i].Span)
 	}
-	return nil
+	b.spans.Tidy()
 }

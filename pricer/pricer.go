@@ -1,10 +1,7 @@
 package pricer
 
 import (
-	"bytes"
 	"context"
-	"encoding/binary"
-	"errors"
 	"fmt"
 	"log/slog"
 	"strconv"
@@ -13,7 +10,6 @@ import (
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
 	"github.com/daybook-billing/daybook/internal/stage"
-	"github.com/daybook-billing/daybook/pricer/catalogue"
 )
 
 // Deps are the pricer's dependencies.
@@ -73,11 +69,9 @@ func (p *processor) Step(in *bus.Stored, emit func(stage.Output)) error {
 			return err
 		}
 		cause := events.Cause{ID: m.ID, Sequence: in.Sequence, Event: m.Cause.Event, Time: m.Cause.Time}
-		anomalies, err := p.book.Metered(m, numbered(cause, in.Time, emit))
-		for i, a := range anomalies {
+		for i, a := range p.book.Metered(m, numbered(cause, in.Time, emit)) {
 			emit(anomaly(events.ID("anomaly", cause.ID, strconv.Itoa(i)), m.Source, m.Foundation, cause, a, in.Time))
 		}
-		return err
 	case events.TypeHorizon:
 		var h events.Horizon
 		if err := h.DecodeJSON(in.Data); err != nil {
@@ -175,75 +169,13 @@ func (p *processor) Adopt(stored *bus.Stored) error {
 		if err := p.book.names.DecodeBilling(&p.billing, stored.Data); err != nil {
 			return err
 		}
-		return p.book.adopt(p.billing.Cause.ID, p.billing.Charges, nil)
+		p.book.adopt(p.billing.Cause.ID, p.billing.Charges, nil)
 	case events.TypeUnrated:
 		var u events.UnratedNotice
 		if err := u.DecodeJSON(stored.Data); err != nil {
 			return err
 		}
-		return p.book.adopt(u.Cause.ID, nil, u.Unrated)
-	}
-	return nil
-}
-
-// Snapshot implements stage.Processor. A snapshot is the catalogues and then the packed spans, each
-// with its length in front.
-func (p *processor) Snapshot() ([]byte, error) {
-	size := 1 << 16
-	for _, text := range p.book.spans {
-		size += len(text) + binary.MaxVarintLen32
-	}
-	out := binary.AppendUvarint(make([]byte, 0, size), uint64(len(p.book.versions)))
-	add := func(text []byte) { out = append(binary.AppendUvarint(out, uint64(len(text))), text...) }
-	for _, v := range p.book.versions {
-		c := events.Catalogue{Version: v.Name, YAML: v.YAML}
-		add(c.AppendJSON(nil))
-	}
-	for _, text := range p.book.spans {
-		add(text)
-	}
-	return out, nil
-}
-
-// Restore implements stage.Processor.
-func (p *processor) Restore(snapshot []byte) error {
-	p.book = NewBook()
-	if snapshot == nil {
-		return nil
-	}
-	damaged := errors.New("the pricer's snapshot is damaged")
-	next := func() []byte {
-		size, n := binary.Uvarint(snapshot)
-		if n <= 0 || size > uint64(len(snapshot)-n) { //nolint:gosec // n is at most the length
-			return nil
-		}
-		body := snapshot[n : n+int(size)] //nolint:gosec // at most the snapshot's length
-		snapshot = snapshot[n+int(size):] //nolint:gosec // as above
-		return body
-	}
-	versions, n := binary.Uvarint(snapshot)
-	if n <= 0 {
-		return damaged
-	}
-	snapshot = snapshot[n:]
-	for range versions {
-		var c events.Catalogue
-		if err := c.DecodeJSON(next()); err != nil {
-			return errors.Join(damaged, err)
-		}
-		parsed, err := catalogue.Parse("catalogue."+c.Version, []byte(c.YAML))
-		if err != nil {
-			return fmt.Errorf("catalogue %s of the snapshot: %w", c.Version, err)
-		}
-		p.book.versions = append(p.book.versions, version{c.Version, c.YAML, parsed})
-	}
-	for len(snapshot) > 0 {
-		text := bytes.Clone(next())
-		span, err := p.book.unpack(text)
-		if err != nil {
-			return errors.Join(damaged, err)
-		}
-		p.book.spans[span.Span.ID] = text
+		p.book.adopt(u.Cause.ID, nil, u.Unrated)
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package pricer
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -106,6 +107,41 @@ func TestSnapshotAnywhere(t *testing.T) {
 		if diff := cmp.Diff(steps(t, whole, stream[cut:]), steps(t, restored, stream[cut:])); diff != "" {
 			t.Fatalf("restored after message %d:\n%s", cut, diff)
 		}
+	}
+}
+
+// A snapshot of very many spans is mostly pieces, and gives them all.
+func TestSnapshotInPieces(t *testing.T) {
+	from := time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
+	p := newProcessor()
+	var spans []events.Span
+	for i := range 20_000 {
+		spans = append(spans, events.Span{
+			ID: events.ID("span", strconv.Itoa(i)), Kind: "app", Resource: "p",
+			Start: from.Add(time.Duration(i) * time.Hour),
+			End:   from.Add(time.Duration(i+1) * time.Hour), Footprint: events.Footprint{Instances: events.Some(2)},
+		})
+	}
+	m := events.Metered{ID: "m", Source: "cf", Foundation: "prod", Resource: "app", Closed: spans}
+	p.book.Metered(&m, func(*Entries) {})
+	snapshot, err := p.Snapshot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	pieces := p.Pieces()
+	if len(pieces) == 0 || len(snapshot) > len(pieces[0].Data)+1<<16 {
+		t.Fatalf("%d pieces and a snapshot of %d bytes", len(pieces), len(snapshot))
+	}
+	restored := newProcessor()
+	if err := restored.RestorePieces(snapshot, pieces); err != nil {
+		t.Fatal(err)
+	}
+	m = events.Metered{ID: "n", Source: "cf", Foundation: "prod", Resource: "app", Retracted: spans}
+	if anomalies := restored.book.Metered(&m, func(*Entries) {}); len(anomalies) > 0 {
+		t.Fatalf("%d spans are lost: %v", len(anomalies), anomalies[0])
+	}
+	if err := newProcessor().RestorePieces(snapshot, pieces[1:]); err == nil && len(pieces) > 1 {
+		t.Fatal("a missing piece is not seen")
 	}
 }
 

@@ -132,8 +132,8 @@ func (p *path) metered(m *events.Metered) {
 	for _, s := range m.Closed {
 		p.spans[s.ID] = s
 	}
-	if anomalies, err := p.book.Metered(m, p.post); err != nil || len(anomalies) > 0 {
-		p.Fatal(err)
+	if anomalies := p.book.Metered(m, p.post); len(anomalies) > 0 {
+		p.Fatal(anomalies)
 	}
 }
 

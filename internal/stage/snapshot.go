@@ -95,8 +95,8 @@ func (s *Stage) save(ctx context.Context) error {
 	return s.prune(ctx)
 }
 
-// prune keeps the newest snapshots and their pieces. The rejected ones go first: after a purge of the output
-// stream, the old ones have higher positions than the new ones.
+// prune keeps the newest snapshots and their pieces. The rejected ones go first: after a purge of
+// the output stream, the old ones have higher positions than the new ones.
 func (s *Stage) prune(ctx context.Context) error {
 	all, err := s.bus.ListObjects(ctx, s.cfg.Bucket)
 	if err != nil {

@@ -1,0 +1,95 @@
+package posted
+
+import (
+	"cmp"
+
+	"github.com/daybook-billing/daybook/events"
+)
+
+// Span is a span with charges. Its lines are not kept: rating it again with its version gives them
+// exactly. No charge depends on the span's evidence and the name of its space: they are empty.
+type Span struct {
+	events.Span
+	Source, Foundation string
+	Subject            string // the last token of the subject
+	Cause              string // id of the cause of the entries
+	Version            int    // index of its catalogue version; -1 before the first
+	// Correction is the month of the entries (YYYY-MM) where the span's own month was closed before
+	// them; else empty.
+	Correction string
+}
+
+// Period is the month of the entries, YYYY-MM.
+func (s *Span) Period() string { return max(s.Start.Format("2006-01"), s.Correction) }
+
+// Compare orders spans by the subject of their charges, start and id.
+func Compare(x, y *Span) int {
+	return cmp.Or(cmp.Compare(x.Tenant, y.Tenant), cmp.Compare(x.Source, y.Source),
+		cmp.Compare(x.Foundation, y.Foundation), cmp.Compare(x.Kind, y.Kind), cmp.Compare(x.Subject, y.Subject),
+		x.Start.Compare(y.Start), cmp.Compare(x.ID, y.ID))
+}
+
+// place is the part of a span that is the same for all spans of a resource.
+type place struct {
+	source, foundation, subject, kind, tenant, app, space string
+	resource                                              string // empty for kinds with many resources a subject
+}
+
+func placeOf(s *Span) place {
+	p := place{
+		source: s.Source, foundation: s.Foundation, subject: s.Subject, kind: s.Kind, tenant: s.Tenant, app: s.App,
+		space: s.Space, resource: s.Resource,
+	}
+	if s.Kind == events.KindTask {
+		p.resource = "" // it is in the record: few tasks have two spans
+	}
+	return p
+}
+
+// compare is Compare without start and id.
+func (p *place) compare(q *place) int {
+	return cmp.Or(cmp.Compare(p.tenant, q.tenant), cmp.Compare(p.source, q.source),
+		cmp.Compare(p.foundation, q.foundation), cmp.Compare(p.kind, q.kind), cmp.Compare(p.subject, q.subject))
+}
+
+func (p *place) fields() [8]*string {
+	return [8]*string{&p.source, &p.foundation, &p.subject, &p.kind, &p.tenant, &p.app, &p.space, &p.resource}
+}
+
+func (p *place) append(b []byte) []byte {
+	for _, s := range p.fields() {
+		b = appendText(b, *s)
+	}
+	return b
+}
+
+func (p *place) read(r *reader) {
+	for _, s := range p.fields() {
+		*s = string(r.text())
+	}
+}
+
+func footprintFields(f *events.Footprint) [11]*string {
+	return [11]*string{
+		&f.ProcessType, &f.Buildpack, &f.BuildpackGUID, &f.Plan, &f.PlanGUID, &f.Offering, &f.OfferingGUID, &f.Broker,
+		&f.BrokerGUID, &f.Flavor, &f.FlavorID,
+	}
+}
+
+func appendFootprint(b []byte, f *events.Footprint) []byte {
+	for _, c := range [...]events.Count{f.Instances, f.MemoryMB, f.VolumeGB} {
+		b = appendCount(b, c)
+	}
+	for _, s := range footprintFields(f) {
+		b = appendText(b, *s)
+	}
+	return b
+}
+
+func readFootprint(r *reader) (f events.Footprint) {
+	f.Instances, f.MemoryMB, f.VolumeGB = r.count(), r.count(), r.count()
+	for _, s := range footprintFields(&f) {
+		*s = string(r.text())
+	}
+	return f
+}

@@ -1,0 +1,91 @@
+package pricer
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/internal/stage"
+	"github.com/daybook-billing/daybook/pricer/catalogue"
+	"github.com/daybook-billing/daybook/pricer/posted"
+)
+
+// errSnapshot: the bytes are no snapshot of the pricer's.
+var errSnapshot = errors.New("the pricer's snapshot is damaged")
+
+// Snapshot implements stage.Processor. A snapshot is the number of catalogue versions as uvarint,
+// each version as JSON with its length in front, the number of the version in force, from 1, and
+// the tail of the posted spans. Pieces has the rest of them.
+func (p *processor) Snapshot() ([]byte, error) {
+	tail := p.book.spans.Tail()
+	out := binary.AppendUvarint(make([]byte, 0, 1<<16+len(tail)), uint64(len(p.book.versions)))
+	for _, v := range p.book.versions {
+		c := events.Catalogue{Version: v.Name, YAML: v.YAML}
+		text := c.AppendJSON(nil)
+		out = append(binary.AppendUvarint(out, uint64(len(text))), text...)
+	}
+	out = binary.AppendUvarint(out, uint64(p.book.inForce+1)) //nolint:gosec // never below -1
+	return append(out, tail...), nil
+}
+
+// Pieces implements stage.Piecewise.
+func (p *processor) Pieces() []stage.Piece {
+	whole := p.book.spans.Pieces()
+	pieces := make([]stage.Piece, len(whole))
+	for i := range whole {
+		pieces[i] = stage.Piece(whole[i])
+	}
+	return pieces
+}
+
+// Restore implements stage.Processor.
+func (p *processor) Restore(snapshot []byte) error { return p.RestorePieces(snapshot, nil) }
+
+// RestorePieces implements stage.Piecewise.
+func (p *processor) RestorePieces(snapshot []byte, pieces []stage.Piece) error {
+	p.book = NewBook()
+	if snapshot == nil {
+		return nil
+	}
+	number := func() uint64 {
+		v, n := binary.Uvarint(snapshot)
+		if n <= 0 {
+			snapshot = nil
+			return 0
+		}
+		snapshot = snapshot[n:]
+		return v
+	}
+	for range number() {
+		size := number()
+		if size > uint64(len(snapshot)) {
+			return errSnapshot
+		}
+		var c events.Catalogue
+		if err := c.DecodeJSON(snapshot[:size]); err != nil {
+			return errors.Join(errSnapshot, err)
+		}
+		snapshot = snapshot[size:]
+		parsed, err := catalogue.Parse("catalogue."+c.Version, []byte(c.YAML))
+		if err != nil {
+			return fmt.Errorf("catalogue %s of the snapshot: %w", c.Version, err)
+		}
+		p.book.versions = append(p.book.versions, version{c.Version, c.YAML, parsed})
+	}
+	inForce := number()
+	if inForce > uint64(len(p.book.versions)) {
+		return errSnapshot
+	}
+	p.book.inForce = int(inForce) - 1 //nolint:gosec // at most the number of versions
+	whole := make([]posted.Piece, len(pieces))
+	for i := range pieces {
+		whole[i] = posted.Piece(pieces[i])
+	}
+	spans, err := posted.Restore(whole, snapshot, len(p.book.versions))
+	if err != nil {
+		return errors.Join(errSnapshot, err)
+	}
+	p.book.spans = spans
+	return nil
+}
