@@ -123,10 +123,10 @@ func sameFields(t *testing.T, goType reflect.Type, d protoreflect.MessageDescrip
 }
 
 // fieldsOf are the fields of a message that stand in its struct: the codec alone knows what the
-// spans of a message share.
+// spans or charges of a message share.
 func fieldsOf(d protoreflect.MessageDescriptor) (fields []protoreflect.FieldDescriptor) {
 	for i := range d.Fields().Len() {
-		if f := d.Fields().Get(i); f.FullName() != "daybook.v1.Metered.shared" {
+		if f := d.Fields().Get(i); f.Name() != "shared" {
 			fields = append(fields, f)
 		}
 	}
@@ -195,8 +195,11 @@ func fill(t *rapid.T, v reflect.Value, full bool) {
 		for i := range v.NumField() {
 			fill(t, v.Field(i), full)
 		}
-		if m, ok := v.Addr().Interface().(*events.Metered); ok {
+		switch m := v.Addr().Interface().(type) {
+		case *events.Metered:
 			complete(m)
+		case *events.Billing:
+			completeCharges(m)
 		}
 	default:
 		t.Fatalf("teach fill to make a %s", v.Type())
@@ -212,6 +215,15 @@ func complete(m *events.Metered) {
 			s.Kind, s.Resource = cmp.Or(s.Kind, m.Kind), cmp.Or(s.Resource, m.Resource)
 			s.Tenant = cmp.Or(s.Tenant, m.Tenant)
 		}
+	}
+}
+
+// completeCharges does it for charges.
+func completeCharges(m *events.Billing) {
+	for i := range m.Charges {
+		c := &m.Charges[i]
+		c.Kind, c.Resource = cmp.Or(c.Kind, m.Kind), cmp.Or(c.Resource, m.Resource)
+		c.Tenant = cmp.Or(c.Tenant, m.Tenant)
 	}
 }
 

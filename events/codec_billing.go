@@ -1,6 +1,7 @@
 package events
 
-// AppendJSON appends x as the proto3 JSON mapping of daybook.v1.Billing.
+// AppendJSON appends x as the proto3 JSON mapping of daybook.v1.Billing. The values that all its
+// charges share stand once: see codec_charge.go.
 func (x *Billing) AppendJSON(b []byte) []byte {
 	start := len(b)
 	b = appendText(b, `,"id":`, x.ID)
@@ -12,17 +13,55 @@ func (x *Billing) AppendJSON(b []byte) []byte {
 	if x.Cause != (Cause{}) {
 		b = x.Cause.appendJSON(append(b, `,"cause":`...))
 	}
-	b = appendList(b, `,"charges":`, x.Charges)
+	frame := x.frame()
+	base, timed := x.shared(frame)
+	before := len(b)
+	b = append(b, `,"shared":`...)
+	at := len(b)
+	if b = base.appendOver(b, &frame, timed); len(b) > at {
+		b = closeObject(b, at)
+	} else {
+		b = b[:before]
+	}
+	if len(x.Charges) > 0 {
+		b = append(b, `,"charges":`...)
+		list := len(b)
+		for i := range x.Charges {
+			c, at := &x.Charges[i], len(b)+1
+			b = closeObject(c.appendOwn(c.appendOver(append(b, ','), &base, !timed)), at)
+		}
+		b = closeList(b, list)
+	}
 	return closeObject(b, start)
 }
 
-// DecodeJSON overwrites x with its wire form, as Usage.DecodeJSON does.
+// DecodeJSON overwrites x with its wire form, as Usage.DecodeJSON does. Its charges are whole.
 // The memory of Charges is used again: keep their elements, or decode into a new value.
 func (x *Billing) DecodeJSON(b []byte) error { return x.decode(scanner{b: b}) }
 
 func (x *Billing) decode(s scanner) error {
+	var base Charge
+	again := s
+	if x.read(&s, &base, true) && s.err == nil { // not as Daybook writes: charges before what they share
+		s = again
+		x.read(&s, &base, false)
+	}
+	return s.end("billing")
+}
+
+// read reads the fields, and on the way what the charges share into base if gather is set. It
+// reports whether something of that came too late for a charge.
+func (x *Billing) read(s *scanner, base *Charge, gather bool) (late bool) {
 	old := *x
 	*x = Billing{Charges: x.Charges[:0]}
+	charges := false
+	framed := func(to *string, value string) string {
+		if gather && *to == "" {
+			*to = value
+		}
+		late = late || charges
+		return value
+	}
 	for ok := s.message(); ok && s.field(); {
 		switch string(s.key) {
 		case "id":
@@ -32,21 +71,29 @@ func (x *Billing) decode(s scanner) error {
 		case "foundation":
 			x.Foundation = s.text(old.Foundation)
 		case "tenant":
-			x.Tenant = s.text(old.Tenant)
+			x.Tenant = framed(&base.Tenant, s.text(old.Tenant))
 		case "kind":
-			x.Kind = s.text(old.Kind)
+			x.Kind = framed(&base.Kind, s.text(old.Kind))
 		case "resource":
-			x.Resource = s.text(old.Resource)
+			x.Resource = framed(&base.Resource, s.text(old.Resource))
 		case "cause":
 			x.Cause = old.Cause
-			x.Cause.read(&s)
+			x.Cause.read(s)
+		case "shared":
+			late = late || charges
+			if gather {
+				framed := *base
+				base.read(s, &framed)
+			} else {
+				s.skip()
+			}
 		case "charges":
-			x.Charges = readCharges(&s, x.Charges[:0])
+			x.Charges, charges = readCharges(s, x.Charges[:0], base), true
 		default:
 			s.skip()
 		}
 	}
-	return s.end("billing")
+	return late
 }
 
 // AppendJSON appends x as the proto3 JSON mapping of daybook.v1.UnratedNotice.
@@ -99,102 +146,6 @@ func (x *UnratedNotice) decode(s scanner) error {
 		}
 	}
 	return s.end("unrated")
-}
-
-func (x *Charge) appendJSON(b []byte) []byte {
-	start := len(b)
-	b = appendText(b, `,"id":`, x.ID)
-	b = appendText(b, `,"entry":`, x.Entry)
-	b = appendText(b, `,"reverses":`, x.Reverses)
-	b = appendText(b, `,"period":`, x.Period)
-	b = appendText(b, `,"span":`, x.Span)
-	b = appendText(b, `,"kind":`, x.Kind)
-	b = appendText(b, `,"resource":`, x.Resource)
-	b = appendText(b, `,"app":`, x.App)
-	b = appendText(b, `,"tenant":`, x.Tenant)
-	b = appendText(b, `,"space":`, x.Space)
-	b = appendText(b, `,"name":`, x.Name)
-	b = appendText(b, `,"plan":`, x.Plan)
-	b = appendText(b, `,"catalogue":`, x.Catalogue)
-	b = appendText(b, `,"component":`, x.Component)
-	b = appendTimestamp(b, `,"start":`, x.Start)
-	b = appendTimestamp(b, `,"end":`, x.End)
-	b = appendDecimal(b, `,"seconds":`, x.Seconds)
-	b = appendDecimal(b, `,"quantity":`, x.Quantity)
-	b = appendText(b, `,"unit":`, x.Unit)
-	b = appendDecimal(b, `,"amount":`, x.Amount)
-	b = appendText(b, `,"vat_code":`, x.VATCode)
-	b = appendDecimal(b, `,"vat":`, x.VAT)
-	b = appendText(b, `,"currency":`, x.Currency)
-	b = appendFlags(b, `,"flags":`, x.Flags)
-	return closeObject(b, start)
-}
-
-func (x *Charge) read(s *scanner) {
-	old := *x
-	*x = Charge{}
-	for ok := s.object(); ok && s.field(); {
-		switch string(s.key) {
-		case "id":
-			x.ID = s.name()
-		case "entry":
-			x.Entry = s.text(old.Entry)
-		case "reverses":
-			x.Reverses = s.name()
-		case "period":
-			x.Period = s.text(old.Period)
-		case "span":
-			x.Span = s.text(old.Span)
-		case "kind":
-			x.Kind = s.text(old.Kind)
-		case "resource":
-			x.Resource = s.text(old.Resource)
-		case "app":
-			x.App = s.text(old.App)
-		case "tenant":
-			x.Tenant = s.text(old.Tenant)
-		case "space":
-			x.Space = s.text(old.Space)
-		case "name":
-			x.Name = s.text(old.Name)
-		case "plan":
-			x.Plan = s.text(old.Plan)
-		case "catalogue":
-			x.Catalogue = s.text(old.Catalogue)
-		case "component":
-			x.Component = s.text(old.Component)
-		case "start":
-			x.Start = s.timestamp()
-		case "end":
-			x.End = s.timestamp()
-		case "seconds":
-			x.Seconds = s.decimal()
-		case "quantity":
-			x.Quantity = s.decimal()
-		case "unit":
-			x.Unit = s.text(old.Unit)
-		case "amount":
-			x.Amount = s.decimal()
-		case "vat_code":
-			x.VATCode = s.text(old.VATCode)
-		case "vat":
-			x.VAT = s.decimal()
-		case "currency":
-			x.Currency = s.text(old.Currency)
-		case "flags":
-			x.Flags = s.flags()
-		default:
-			s.skip()
-		}
-	}
-}
-
-func readCharges(s *scanner, list []Charge) []Charge {
-	for ok := s.list(); ok && s.element(); {
-		list = grow(list)
-		list[len(list)-1].read(s)
-	}
-	return list
 }
 
 func (x *Unrated) appendJSON(b []byte) []byte {

@@ -279,7 +279,8 @@ func (x *Charge) GetFlags() []string {
 }
 
 // Billing is the charges for one METERED message, under one subject. It is the body of a message on
-// billing.charge.<tenant>.<source>.<foundation>.<kind>.<resource>.
+// billing.charge.<tenant>.<source>.<foundation>.<kind>.<resource>. Its charges say only what is their own: a charge is
+// merged (as MergeFrom does) over shared, and shared over the tenant, kind and resource of the message.
 type Billing struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// A UUID version 5.
@@ -296,6 +297,8 @@ type Billing struct {
 	Resource string `protobuf:"bytes,6,opt,name=resource,proto3" json:"resource,omitempty"`
 	// The message in METERED that led to it.
 	Cause *Cause `protobuf:"bytes,7,opt,name=cause,proto3" json:"cause,omitempty"`
+	// Values that all charges of the message have in common, where there are several.
+	Shared *Charge `protobuf:"bytes,9,opt,name=shared,proto3" json:"shared,omitempty"`
 	// The entries, reversals first.
 	Charges       []*Charge `protobuf:"bytes,8,rep,name=charges,proto3" json:"charges,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -377,6 +380,13 @@ func (x *Billing) GetResource() string {
 func (x *Billing) GetCause() *Cause {
 	if x != nil {
 		return x.Cause
+	}
+	return nil
+}
+
+func (x *Billing) GetShared() *Charge {
+	if x != nil {
+		return x.Shared
 	}
 	return nil
 }
@@ -683,7 +693,7 @@ const file_daybook_v1_billing_proto_rawDesc = "" +
 	"\bvat_code\x18\x15 \x01(\tR\bvat_code\x12\x10\n" +
 	"\x03vat\x18\x16 \x01(\tR\x03vat\x12\x1a\n" +
 	"\bcurrency\x18\x17 \x01(\tR\bcurrency\x12\x14\n" +
-	"\x05flags\x18\x18 \x03(\tR\x05flags\"\xf0\x01\n" +
+	"\x05flags\x18\x18 \x03(\tR\x05flags\"\x9c\x02\n" +
 	"\aBilling\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
 	"\x06source\x18\x02 \x01(\tR\x06source\x12\x1e\n" +
@@ -693,7 +703,8 @@ const file_daybook_v1_billing_proto_rawDesc = "" +
 	"\x06tenant\x18\x04 \x01(\tR\x06tenant\x12\x12\n" +
 	"\x04kind\x18\x05 \x01(\tR\x04kind\x12\x1a\n" +
 	"\bresource\x18\x06 \x01(\tR\bresource\x12'\n" +
-	"\x05cause\x18\a \x01(\v2\x11.daybook.v1.CauseR\x05cause\x12,\n" +
+	"\x05cause\x18\a \x01(\v2\x11.daybook.v1.CauseR\x05cause\x12*\n" +
+	"\x06shared\x18\t \x01(\v2\x12.daybook.v1.ChargeR\x06shared\x12,\n" +
 	"\acharges\x18\b \x03(\v2\x12.daybook.v1.ChargeR\acharges\"\xe4\x02\n" +
 	"\aUnrated\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
@@ -745,20 +756,21 @@ var file_daybook_v1_billing_proto_goTypes = []any{
 	(*Footprint)(nil),             // 6: daybook.v1.Footprint
 }
 var file_daybook_v1_billing_proto_depIdxs = []int32{
-	4, // 0: daybook.v1.Charge.start:type_name -> google.protobuf.Timestamp
-	4, // 1: daybook.v1.Charge.end:type_name -> google.protobuf.Timestamp
-	5, // 2: daybook.v1.Billing.cause:type_name -> daybook.v1.Cause
-	0, // 3: daybook.v1.Billing.charges:type_name -> daybook.v1.Charge
-	4, // 4: daybook.v1.Unrated.start:type_name -> google.protobuf.Timestamp
-	4, // 5: daybook.v1.Unrated.end:type_name -> google.protobuf.Timestamp
-	6, // 6: daybook.v1.Unrated.footprint:type_name -> daybook.v1.Footprint
-	5, // 7: daybook.v1.UnratedNotice.cause:type_name -> daybook.v1.Cause
-	2, // 8: daybook.v1.UnratedNotice.unrated:type_name -> daybook.v1.Unrated
-	9, // [9:9] is the sub-list for method output_type
-	9, // [9:9] is the sub-list for method input_type
-	9, // [9:9] is the sub-list for extension type_name
-	9, // [9:9] is the sub-list for extension extendee
-	0, // [0:9] is the sub-list for field type_name
+	4,  // 0: daybook.v1.Charge.start:type_name -> google.protobuf.Timestamp
+	4,  // 1: daybook.v1.Charge.end:type_name -> google.protobuf.Timestamp
+	5,  // 2: daybook.v1.Billing.cause:type_name -> daybook.v1.Cause
+	0,  // 3: daybook.v1.Billing.shared:type_name -> daybook.v1.Charge
+	0,  // 4: daybook.v1.Billing.charges:type_name -> daybook.v1.Charge
+	4,  // 5: daybook.v1.Unrated.start:type_name -> google.protobuf.Timestamp
+	4,  // 6: daybook.v1.Unrated.end:type_name -> google.protobuf.Timestamp
+	6,  // 7: daybook.v1.Unrated.footprint:type_name -> daybook.v1.Footprint
+	5,  // 8: daybook.v1.UnratedNotice.cause:type_name -> daybook.v1.Cause
+	2,  // 9: daybook.v1.UnratedNotice.unrated:type_name -> daybook.v1.Unrated
+	10, // [10:10] is the sub-list for method output_type
+	10, // [10:10] is the sub-list for method input_type
+	10, // [10:10] is the sub-list for extension type_name
+	10, // [10:10] is the sub-list for extension extendee
+	0,  // [0:10] is the sub-list for field type_name
 }
 
 func init() { file_daybook_v1_billing_proto_init() }

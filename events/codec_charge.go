@@ -1,0 +1,167 @@
+package events
+
+import "time"
+
+// This file is the codec of charges. The charges of one message are mostly alike, so a message says
+// once what they share, as one of METERED does for its spans (codec_span.go): `shared` holds what
+// all charges of a message with several have in common, over its kind, resource and tenant.
+
+// texts are pointers to the texts that charges can share, in one order.
+func (x *Charge) texts() [15]*string {
+	return [...]*string{
+		&x.Entry, &x.Period, &x.Span, &x.Kind, &x.Resource, &x.App, &x.Tenant, &x.Space, &x.Name, &x.Plan, &x.Catalogue,
+		&x.Component, &x.Unit, &x.VATCode, &x.Currency,
+	}
+}
+
+// frame is what holds for a charge of the message that does not say otherwise.
+func (x *Billing) frame() Charge { return Charge{Kind: x.Kind, Resource: x.Resource, Tenant: x.Tenant} }
+
+// shared is the frame with what all charges have in common, where there are several. timed tells
+// whether their seconds are among that: 0 is a number like any other.
+func (x *Billing) shared(frame Charge) (base Charge, timed bool) {
+	if len(x.Charges) < 2 {
+		return frame, false
+	}
+	base, timed = x.Charges[0], true
+	base.ID, base.Reverses, base.Quantity, base.Amount, base.VAT = "", "", Decimal{}, Decimal{}, Decimal{}
+	texts := base.texts()
+	for i := range x.Charges[1:] {
+		o := &x.Charges[i+1]
+		for i, t := range o.texts() {
+			if *t != *texts[i] {
+				*texts[i] = ""
+			}
+		}
+		if !base.Start.Equal(o.Start) {
+			base.Start = time.Time{}
+		}
+		if !base.End.Equal(o.End) {
+			base.End = time.Time{}
+		}
+		if base.Flags != o.Flags {
+			base.Flags = 0
+		}
+		timed = timed && base.Seconds.Cmp(o.Seconds) == 0
+	}
+	for i, t := range frame.texts() {
+		if *texts[i] == "" {
+			*texts[i] = *t
+		}
+	}
+	return base, timed
+}
+
+func (x *Charge) appendJSON(b []byte) []byte {
+	start := len(b)
+	return closeObject(x.appendOwn(x.appendOver(b, &Charge{}, true)), start)
+}
+
+// appendOwn writes the numbers that charges never share.
+func (x *Charge) appendOwn(b []byte) []byte {
+	b = appendDecimal(b, `,"quantity":`, x.Quantity)
+	b = appendDecimal(b, `,"amount":`, x.Amount)
+	return appendDecimal(b, `,"vat":`, x.VAT)
+}
+
+// appendOver writes the fields that are not the base's, empty texts too.
+func (x *Charge) appendOver(b []byte, base *Charge, seconds bool) []byte {
+	b = appendText(b, `,"id":`, x.ID)
+	b = appendTextOver(b, `,"entry":`, x.Entry, base.Entry)
+	b = appendText(b, `,"reverses":`, x.Reverses)
+	b = appendTextOver(b, `,"period":`, x.Period, base.Period)
+	b = appendTextOver(b, `,"span":`, x.Span, base.Span)
+	b = appendTextOver(b, `,"kind":`, x.Kind, base.Kind)
+	b = appendTextOver(b, `,"resource":`, x.Resource, base.Resource)
+	b = appendTextOver(b, `,"app":`, x.App, base.App)
+	b = appendTextOver(b, `,"tenant":`, x.Tenant, base.Tenant)
+	b = appendTextOver(b, `,"space":`, x.Space, base.Space)
+	b = appendTextOver(b, `,"name":`, x.Name, base.Name)
+	b = appendTextOver(b, `,"plan":`, x.Plan, base.Plan)
+	b = appendTextOver(b, `,"catalogue":`, x.Catalogue, base.Catalogue)
+	b = appendTextOver(b, `,"component":`, x.Component, base.Component)
+	if !x.Start.Equal(base.Start) {
+		b = appendTimestamp(b, `,"start":`, x.Start)
+	}
+	if !x.End.Equal(base.End) {
+		b = appendTimestamp(b, `,"end":`, x.End)
+	}
+	if seconds {
+		b = appendDecimal(b, `,"seconds":`, x.Seconds)
+	}
+	b = appendTextOver(b, `,"unit":`, x.Unit, base.Unit)
+	b = appendTextOver(b, `,"vat_code":`, x.VATCode, base.VATCode)
+	b = appendTextOver(b, `,"currency":`, x.Currency, base.Currency)
+	if x.Flags != base.Flags {
+		b = appendFlags(b, `,"flags":`, x.Flags)
+	}
+	return b
+}
+
+// read reads a charge over a base.
+func (x *Charge) read(s *scanner, base *Charge) {
+	old := *x
+	*x = *base
+	for ok := s.object(); ok && s.field(); {
+		switch string(s.key) {
+		case "id":
+			x.ID = s.name()
+		case "entry":
+			x.Entry = s.text(old.Entry)
+		case "reverses":
+			x.Reverses = s.name()
+		case "period":
+			x.Period = s.text(old.Period)
+		case "span":
+			x.Span = s.text(old.Span)
+		case "kind":
+			x.Kind = s.text(old.Kind)
+		case "resource":
+			x.Resource = s.text(old.Resource)
+		case "app":
+			x.App = s.text(old.App)
+		case "tenant":
+			x.Tenant = s.text(old.Tenant)
+		case "space":
+			x.Space = s.text(old.Space)
+		case "name":
+			x.Name = s.text(old.Name)
+		case "plan":
+			x.Plan = s.text(old.Plan)
+		case "catalogue":
+			x.Catalogue = s.text(old.Catalogue)
+		case "component":
+			x.Component = s.text(old.Component)
+		case "start":
+			x.Start = s.timestamp()
+		case "end":
+			x.End = s.timestamp()
+		case "seconds":
+			x.Seconds = s.decimal()
+		case "quantity":
+			x.Quantity = s.decimal()
+		case "unit":
+			x.Unit = s.text(old.Unit)
+		case "amount":
+			x.Amount = s.decimal()
+		case "vat_code":
+			x.VATCode = s.text(old.VATCode)
+		case "vat":
+			x.VAT = s.decimal()
+		case "currency":
+			x.Currency = s.text(old.Currency)
+		case "flags":
+			x.Flags |= s.flags()
+		default:
+			s.skip()
+		}
+	}
+}
+
+func readCharges(s *scanner, list []Charge, base *Charge) []Charge {
+	for ok := s.list(); ok && s.element(); {
+		list = grow(list)
+		list[len(list)-1].read(s, base)
+	}
+	return list
+}
