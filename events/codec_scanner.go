@@ -7,7 +7,6 @@ import (
 	"math/bits"
 	"strconv"
 	"strings"
-	"unicode/utf16"
 	"unicode/utf8"
 
 	"github.com/daybook-billing/daybook/events/text"
@@ -324,7 +323,7 @@ func (s *scanner) unescape(start, i int) []byte {
 			s.i = i + 1
 			return out
 		case c == '\\':
-			r, size := unescapeRune(s.b[i:])
+			r, size := text.UnescapeRune(s.b[i:])
 			if size == 0 {
 				s.fail(i, "a wrong escape in a string")
 				return nil
@@ -343,58 +342,4 @@ func (s *scanner) unescape(start, i int) []byte {
 	}
 	s.fail(s.i, "a string without an end")
 	return nil
-}
-
-// unescapeRune reads the escape at the start of b and returns its length, 0 when it is none. Half a
-// surrogate pair is none: it is no character, and proto3 JSON refuses it.
-func unescapeRune(b []byte) (rune, int) {
-	if len(b) < 2 {
-		return 0, 0
-	}
-	switch c := b[1]; c {
-	case '"', '\\', '/':
-		return rune(c), 2
-	case 'b':
-		return '\b', 2
-	case 'f':
-		return '\f', 2
-	case 'n':
-		return '\n', 2
-	case 'r':
-		return '\r', 2
-	case 't':
-		return '\t', 2
-	}
-	r := hexRune(b)
-	if r < 0 {
-		return 0, 0
-	}
-	if !utf16.IsSurrogate(r) {
-		return r, 6
-	}
-	if r = utf16.DecodeRune(r, hexRune(b[6:])); r == utf8.RuneError {
-		return 0, 0
-	}
-	return r, 12
-}
-
-// hexRune reads \uXXXX, or returns -1.
-func hexRune(b []byte) rune {
-	if len(b) < 6 || b[0] != '\\' || b[1] != 'u' {
-		return -1
-	}
-	var r rune
-	for _, c := range b[2:6] {
-		switch {
-		case c >= '0' && c <= '9':
-			r = r<<4 | rune(c-'0')
-		case c >= 'a' && c <= 'f':
-			r = r<<4 | rune(c-'a'+10)
-		case c >= 'A' && c <= 'F':
-			r = r<<4 | rune(c-'A'+10)
-		default:
-			return -1
-		}
-	}
-	return r
 }

@@ -1,9 +1,6 @@
 package events
 
-import (
-	"encoding/binary"
-	"math/bits"
-)
+import "github.com/daybook-billing/daybook/events/text"
 
 // CheckRaw reports whether b can be a fact's Raw: one JSON object, in UTF-8, without half surrogate
 // pairs, nested at most 200 deep, and nothing else around it but white space. The error says at
@@ -105,49 +102,14 @@ func (s *scanner) scalar(first byte) {
 	}
 }
 
-// number reads a JSON number: no leading zeros, no NaN, no infinities.
+// number reads a JSON number.
 func (s *scanner) number() {
-	i := s.i
-	if s.b[i] == '-' {
-		i++
-	}
-	whole := i
-	i = s.digits(i)
-	if i == whole || i > whole+1 && s.b[whole] == '0' {
+	if end := text.NumberEnd(s.b, s.i); end > 0 {
+		s.i = end
+	} else {
 		s.fail(s.i, "a wrong number")
-		return
 	}
-	if i < len(s.b) && s.b[i] == '.' {
-		fraction := i + 1
-		if i = s.digits(fraction); i == fraction {
-			s.fail(s.i, "a wrong number")
-			return
-		}
-	}
-	if i < len(s.b) && (s.b[i] == 'e' || s.b[i] == 'E') {
-		exponent := i + 1
-		if exponent < len(s.b) && (s.b[exponent] == '+' || s.b[exponent] == '-') {
-			exponent++
-		}
-		if i = s.digits(exponent); i == exponent {
-			s.fail(s.i, "a wrong number")
-			return
-		}
-	}
-	s.i = i
 }
-
-func (s *scanner) digits(i int) int {
-	for i < len(s.b) && s.b[i] >= '0' && s.b[i] <= '9' {
-		i++
-	}
-	return i
-}
-
-const (
-	every01 = 0x0101010101010101
-	every80 = 0x8080808080808080
-)
 
 // skipObject goes over an object by its brackets and strings alone. What is inside was checked when
 // it was stored.
@@ -164,38 +126,11 @@ func (s *scanner) skipObject() {
 				return
 			}
 		case '"':
-			if i = stringEnd(b, i+1); i < 0 {
+			if i = text.StringEnd(b, i+1); i < 0 {
 				s.fail(s.i, "a string without an end")
 				return
 			}
 		}
 	}
 	s.fail(s.i, "an object without an end")
-}
-
-// stringEnd returns the index of the closing quote of a string with its text at i, or -1.
-func stringEnd(b []byte, i int) int {
-	for i+8 <= len(b) {
-		w := binary.LittleEndian.Uint64(b[i:])
-		quote, backslash := w^every01*'"', w^every01*'\\'
-		m := ((quote-every01)&^quote | (backslash-every01)&^backslash) & every80
-		if m == 0 {
-			i += 8
-			continue
-		}
-		i += bits.TrailingZeros64(m) / 8
-		if b[i] == '"' {
-			return i
-		}
-		i += 2
-	}
-	for ; i < len(b); i++ {
-		switch b[i] {
-		case '"':
-			return i
-		case '\\':
-			i++
-		}
-	}
-	return -1
 }

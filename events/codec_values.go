@@ -2,9 +2,9 @@ package events
 
 import (
 	"fmt"
-	"strconv"
 	"time"
 
+	"github.com/daybook-billing/daybook/events/money"
 	"github.com/daybook-billing/daybook/events/text"
 )
 
@@ -64,7 +64,7 @@ func (s *scanner) decimal() Decimal {
 	if !ok {
 		return Decimal{}
 	}
-	if d, ok := shortDecimal(b); ok {
+	if d, ok := money.ParseShort(b); ok {
 		return d
 	}
 	d, err := ParseDecimal(string(b))
@@ -72,38 +72,6 @@ func (s *scanner) decimal() Decimal {
 		s.fail(at, err.Error())
 	}
 	return d
-}
-
-// shortDecimal is ParseDecimal for up to 18 digits.
-func shortDecimal(b []byte) (Decimal, bool) {
-	digits := b
-	negative := len(b) > 0 && b[0] == '-'
-	if negative {
-		digits = b[1:]
-	}
-	if len(digits) == 0 || len(digits) > 18 {
-		return Decimal{}, false
-	}
-	var n int64
-	var places int32
-	point := false
-	for i, c := range digits {
-		switch {
-		case c >= '0' && c <= '9':
-			n = n*10 + int64(c-'0')
-			if point {
-				places++
-			}
-		case c == '.' && !point && i > 0 && i < len(digits)-1:
-			point = true
-		default:
-			return Decimal{}, false
-		}
-	}
-	if negative {
-		n = -n
-	}
-	return NewDecimal(n, -places), true
 }
 
 // uint reads a whole number up to limit, bare or in quotes: the proto3 JSON mapping reads both.
@@ -130,29 +98,10 @@ func (s *scanner) uint(limit uint64) (uint64, bool) {
 	if s.err != nil {
 		return 0, false
 	}
-	n, ok := parseUint(digits)
+	n, ok := text.ParseUint(digits)
 	if !ok || n > limit {
 		s.fail(at, fmt.Sprintf("want a whole number from 0 to %d", limit))
 		return 0, false
-	}
-	return n, true
-}
-
-// parseUint reads decimal digits without a leading zero.
-func parseUint(b []byte) (uint64, bool) {
-	if len(b) == 0 || len(b) > 20 || b[0] == '0' && len(b) > 1 {
-		return 0, false
-	}
-	if len(b) == 20 { // may not fit
-		n, err := strconv.ParseUint(string(b), 10, 64)
-		return n, err == nil
-	}
-	var n uint64
-	for _, c := range b {
-		if c < '0' || c > '9' {
-			return 0, false
-		}
-		n = n*10 + uint64(c-'0')
 	}
 	return n, true
 }

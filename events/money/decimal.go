@@ -156,3 +156,35 @@ func (x Decimal) Round(places int) Decimal {
 	}
 	return z
 }
+
+// ParseShort is Parse for up to 18 digits.
+func ParseShort(b []byte) (Decimal, bool) {
+	digits := b
+	negative := len(b) > 0 && b[0] == '-'
+	if negative {
+		digits = b[1:]
+	}
+	if len(digits) == 0 || len(digits) > 18 {
+		return Decimal{}, false
+	}
+	var n int64
+	var places int32
+	point := false
+	for i, c := range digits {
+		switch {
+		case c >= '0' && c <= '9':
+			n = n*10 + int64(c-'0')
+			if point {
+				places++
+			}
+		case c == '.' && !point && i > 0 && i < len(digits)-1:
+			point = true
+		default:
+			return Decimal{}, false
+		}
+	}
+	if negative {
+		n = -n
+	}
+	return New(n, -places), true
+}
