@@ -3,134 +3,42 @@ package acts
 import (
 	"context"
 	"fmt"
-	"time"
+	"slices"
 
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
-)
-
-// Kind is a kind of act.
-type Kind string
-
-// Kinds of acts.
-const (
-	Decision   Kind = "decision"   // about a hold
-	Retirement Kind = "retirement" // of one of several collectors of a foundation
-	Catalogue  Kind = "catalogue"  // publication of a catalogue version
-	Replay     Kind = "replay"     // of a projection
+	"github.com/daybook-billing/daybook/internal/limit"
 )
 
 // Kinds lists the kinds of acts.
-var Kinds = []Kind{Decision, Retirement, Catalogue, Replay}
+var Kinds = []string{events.ActCatalogue, events.ActDecision, events.ActRetirement, events.ActReplay}
 
-// form is the constant part of a kind's messages.
-type form struct {
-	stream string
-	kind   string // ce-type
-	source string // ce-source
-}
+// origin is the ce-source of acts.
+const origin = "daybook/acts"
 
-var forms = map[Kind]form{
-	Decision:   {events.StreamUsage, events.TypeDecision, "daybook/holds"},
-	Retirement: {events.StreamUsage, events.TypeHorizon, "daybook/retire"},
-	Catalogue:  {events.StreamMetered, events.TypeCatalogue, "daybook/catalogue"},
-	Replay:     {events.StreamUsage, events.TypeAct, "daybook/replay"},
-}
-
-// Act is the envelope of an act, with its content.
+// Act is an act as it is stored.
 type Act struct {
-	Kind       Kind
-	Source     string // empty: the act is about no one source
-	Foundation string // empty: the act is about no one foundation
-	ID         string
-	By         string // the person
-	Note       string // the reason
-	// Time is the moment of a decision or a publication, and the last horizon of a retired
-	// collector.
-	Time time.Time
-	// Expectation is the sequence of the message before the act on its subject, 0 for none.
-	Expectation uint64
-	Sequence    uint64 // of the act, in the stream of its kind
-
-	// One of them is set, by kind.
-	Decision  *events.Decision
-	Retired   *events.Horizon
-	Catalogue *events.Catalogue
-	Replay    *events.Replay
+	events.Act
+	Sequence uint64 // in USAGE
 }
 
-// headers are the headers of an act's message.
-func (a *Act) headers() []events.Header {
-	f := forms[a.Kind]
-	return events.Headers(a.ID, f.kind, f.source, events.FormatTime(a.Time))
-}
-
-// body is the JSON of an act's message.
-func (a *Act) body() []byte {
-	switch {
-	case a.Decision != nil:
-		return a.Decision.AppendJSON(nil)
-	case a.Retired != nil:
-		return a.Retired.AppendJSON(nil)
-	case a.Replay != nil:
-		return (&events.Act{
-			ID: a.ID, Kind: string(a.Kind), Source: a.Source, Foundation: a.Foundation, By: a.By, Note: a.Note,
-			Time: a.Time, Expectation: a.Expectation, Replay: *a.Replay,
-		}).AppendJSON(nil)
+// message is the message of an act.
+func message(a *events.Act) bus.Message {
+	return bus.Message{
+		Subject: events.ActSubject(a.Kind, a.Source, a.Foundation),
+		Header:  events.Headers(a.ID, events.TypeAct, origin, events.FormatTime(a.Time)),
+		Data:    a.AppendJSON(nil),
 	}
-	return a.Catalogue.AppendJSON(nil)
 }
 
-// subject is the subject of an act's message.
-func (a *Act) subject() string {
-	switch {
-	case a.Decision != nil:
-		return events.UsageDecisionSubject(a.Source, a.Foundation)
-	case a.Retired != nil:
-		return events.UsageHorizonSubject(a.Source, a.Foundation)
-	case a.Replay != nil:
-		return events.ActSubject(string(a.Kind), a.Source, a.Foundation)
+// read makes an act of a message; false for a message of somebody else's: for the projector it is
+// no act either.
+func read(m *bus.Stored) (Act, bool) {
+	a := Act{Sequence: m.Sequence}
+	if m.Header(events.HeaderType) != events.TypeAct || a.DecodeJSON(m.Data) != nil {
+		return Act{}, false
 	}
-	return events.CatalogueSubject(a.Catalogue.Version)
-}
-
-// read makes an act of a message; false for any other message, such as the horizon of a collector
-// at work. The expectation of an act is not in its message.
-func read(kind Kind, m *bus.Stored) (Act, bool) {
-	a := Act{Kind: kind, Sequence: m.Sequence}
-	switch kind {
-	case Decision:
-		var d events.Decision
-		if d.DecodeJSON(m.Data) != nil {
-			return Act{}, false // for the projector it is no decision either
-		}
-		a.Decision = &d
-		a.Source, a.Foundation, a.ID, a.By, a.Note, a.Time = d.Source, d.Foundation, d.ID, d.By, d.Note, d.Time
-	case Retirement:
-		var h events.Horizon
-		if h.DecodeJSON(m.Data) != nil || !h.Retired {
-			return Act{}, false
-		}
-		a.Retired = &h
-		a.Source, a.Foundation, a.ID, a.Time = h.Source, h.Foundation, h.ID, h.Time
-	case Catalogue:
-		var c events.Catalogue
-		if c.DecodeJSON(m.Data) != nil {
-			return Act{}, false
-		}
-		a.Catalogue = &c
-		a.ID = m.Header(events.HeaderID)
-		if at, err := events.ParseTime(m.Header(events.HeaderTime)); err == nil {
-			a.Time = at
-		}
-	case Replay:
-		var x events.Act
-		if x.DecodeJSON(m.Data) != nil || x.Kind != string(Replay) {
-			return Act{}, false
-		}
-		a.ID, a.By, a.Note, a.Time, a.Replay = x.ID, x.By, x.Note, x.Time, &x.Replay
-	}
-	return a, true
+	return a, m.Subject == events.ActSubject(a.Kind, a.Source, a.Foundation)
 }
 
 // Reader is the part of the bus for reading acts back.
@@ -145,35 +53,37 @@ type Bus interface {
 	Reader
 	// Append stores the messages as one atomic batch, if expect holds, as bus.Append does.
 	Append(ctx context.Context, stream string, msgs []bus.Message, expect bus.Expect) (last uint64, err error)
+	// Stream returns the extent of a stream, as bus.Stream does.
+	Stream(ctx context.Context, name string) (bus.StreamState, error)
 }
 
-// List gives the acts of one kind in their order. An empty foundation stands for all;
-// catalogues have none. An error of yield ends it and is returned. Messages without
-// an act of the kind are left out.
-func List(ctx context.Context, b Reader, kind Kind, foundation string, yield func(a *Act) error) error {
-	var filter string
-	switch kind {
-	case Decision:
-		filter = events.UsageDecisionFilter(foundation)
-	case Retirement:
-		filter = events.UsageHorizonFilter(foundation)
-	case Catalogue:
-		filter = events.SubjectsCatalogue
-	case Replay:
-		filter = events.ActFilter(string(kind), foundation)
-	default:
+// List gives the acts of one kind in their order. An empty foundation stands for all. An error of
+// yield ends it and is returned. Messages without an act of the kind are left out.
+func List(ctx context.Context, b Reader, kind, foundation string, yield func(a *Act) error) error {
+	if !slices.Contains(Kinds, kind) {
 		return fmt.Errorf("acts: there is no kind %q", kind)
 	}
-	before := map[string]uint64{} // the last sequence, by subject
-	_, err := b.Each(ctx, forms[kind].stream, 1, bus.End, bus.ReadOptions{Filters: []string{filter}},
-		func(m *bus.Stored) error {
-			a, ok := read(kind, m)
-			a.Expectation = before[m.Subject]
-			before[m.Subject] = m.Sequence
-			if !ok {
-				return nil
-			}
+	options := bus.ReadOptions{Filters: []string{events.ActFilter(kind, foundation)}}
+	_, err := b.Each(ctx, events.StreamUsage, 1, bus.End, options, func(m *bus.Stored) error {
+		if a, ok := read(m); ok {
 			return yield(&a)
-		})
+		}
+		return nil
+	})
 	return err
+}
+
+// TooLongError reports an act with a string that Daybook does not take.
+type TooLongError struct{ Field string }
+
+func (e *TooLongError) Error() string {
+	return fmt.Sprintf("the %s has more than %d bytes: give a shorter one", e.Field, limit.MaxID)
+}
+
+// bounded cuts the labels of an act, and refuses longer ids.
+func bounded(a *events.Act) error {
+	if _, long := limit.Act(a); long != "" {
+		return &TooLongError{long}
+	}
+	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -89,7 +90,7 @@ func horizon(collector string, at time.Time) bus.Message {
 }
 
 // list is all acts of a kind.
-func (s *site) list(ctx context.Context, kind acts.Kind) (all []acts.Act) {
+func (s *site) list(ctx context.Context, kind string) (all []acts.Act) {
 	GinkgoHelper()
 	Expect(acts.List(ctx, s, kind, "", func(a *acts.Act) error {
 		all = append(all, *a)
@@ -114,52 +115,77 @@ func (s *site) stored(ctx context.Context, stream string, sequence uint64) (subj
 
 var at = time.Date(2026, 11, 2, 10, 0, 0, 123456000, time.UTC)
 
-func decision(hold, action string) events.Decision {
-	return events.Decision{
-		Source: "trove", Foundation: "dbaas", Kind: "instance", Resource: "db-1", Hold: hold, Action: action, By: "ann",
-		Note: "outage", Time: at,
+func decision(hold, action string) events.Act {
+	return events.Act{
+		Kind: events.ActDecision, Source: "trove", Foundation: "dbaas", By: "ann", Note: "outage", Time: at,
+		Decision: events.Decision{Kind: "instance", Resource: "db-1", Hold: hold, Action: action},
 	}
+}
+
+// put stores an act as somebody else would.
+func (s *site) act(ctx context.Context, a events.Act) {
+	GinkgoHelper()
+	s.put(ctx, events.StreamUsage, bus.Message{
+		Subject: events.ActSubject(a.Kind, a.Source, a.Foundation), Data: a.AppendJSON(nil),
+		Header: []events.Header{{Key: events.HeaderType, Value: events.TypeAct}},
+	})
+}
+
+// west is the collector to retire.
+func west() *acts.Leaver { return leaver("west") }
+
+func leaver(name string) *acts.Leaver {
+	return &acts.Leaver{Source: "cf", Foundation: "eu", Collector: name, By: "ann", Note: "moved", At: at}
+}
+
+func version(name, yaml string) *acts.Publication {
+	return &acts.Publication{Version: name, YAML: yaml, By: "ann", Note: "new prices", At: at}
 }
 
 var _ = Describe("An act", func() {
 	var s *site
 	BeforeEach(func(ctx SpecContext) { s = newSite(ctx) })
 
+	// headers are the headers of an act.
+	headers := func(id string) string {
+		return "ce-id: " + id + "\nce-type: daybook.act.v1\nce-source: daybook/acts\n" +
+			"ce-time: 2026-11-02T10:00:00.123456Z\nce-specversion: 1.0\ncontent-type: application/json\n"
+	}
+	const when = `"time":"2026-11-02T10:00:00.123456Z"`
+
 	It("is a message with the headers of CloudEvents: a decision", func(ctx SpecContext) {
 		d := decision("hold-1", "release")
-		d.Footprint.VolumeGB = events.Some(10)
+		d.Decision.Footprint.VolumeGB = events.Some(10)
 		decided, err := acts.Decide(ctx, s, d)
 		Expect(err).NotTo(HaveOccurred())
-		subject, headers, body := s.stored(ctx, events.StreamUsage, decided[0].Sequence)
+		subject, found, body := s.stored(ctx, events.StreamUsage, decided[0].Sequence)
 		id := events.ID("decision", "hold-1", "release", "")
-		Expect(subject).To(Equal("usage.trove.dbaas.decision"))
-		Expect(headers).To(Equal("ce-id: " + id + "\nce-type: daybook.decision.v1\nce-source: daybook/holds\n" +
-			"ce-time: 2026-11-02T10:00:00.123456Z\nce-specversion: 1.0\ncontent-type: application/json\n"))
-		d.ID = id
-		Expect(body).To(Equal(string(d.AppendJSON(nil))))
+		Expect(subject).To(Equal("usage.act.decision.trove.dbaas"))
+		Expect(found).To(Equal(headers(id)))
+		Expect(body).To(Equal(`{"id":"` + id + `","kind":"decision","source":"trove","foundation":"dbaas",` +
+			`"by":"ann","note":"outage",` + when + `,"decision":{"kind":"instance","resource":"db-1",` +
+			`"hold":"hold-1","action":"release","footprint":{"volume_gb":10}}}`))
 	})
 
 	It("is a message with the headers of CloudEvents: a retirement", func(ctx SpecContext) {
 		s.put(ctx, events.StreamUsage, horizon("west", at), horizon("east", at.Add(time.Hour)))
-		Expect(acts.Retire(ctx, s, "cf", "eu", "west")).To(Equal(at.Add(time.Hour)))
-		subject, headers, body := s.stored(ctx, events.StreamUsage, 3)
-		id := events.ID("horizon", "cf", "eu", "west", "2026-11-02T10:00:00.123456Z", "retired")
-		Expect(subject).To(Equal("usage.cf.eu.horizon"))
-		Expect(headers).To(Equal("ce-id: " + id + "\nce-type: daybook.horizon.v1\nce-source: daybook/retire\n" +
-			"ce-time: 2026-11-02T10:00:00.123456Z\nce-specversion: 1.0\ncontent-type: application/json\n"))
-		want := events.Horizon{ID: id, Source: "cf", Foundation: "eu", Time: at, Collector: "west", Retired: true}
-		Expect(body).To(Equal(string(want.AppendJSON(nil))))
+		Expect(acts.Retire(ctx, s, west())).To(Equal(at.Add(time.Hour)))
+		subject, found, body := s.stored(ctx, events.StreamUsage, 3)
+		id := events.ID("retirement", "cf", "eu", "west", "")
+		Expect(subject).To(Equal("usage.act.retirement.cf.eu"))
+		Expect(found).To(Equal(headers(id)))
+		Expect(body).To(Equal(`{"id":"` + id + `","kind":"retirement","source":"cf","foundation":"eu","by":"ann",` +
+			`"note":"moved",` + when + `,"expectation":"2","retirement":{"collector":"west"}}`))
 	})
 
 	It("is a message with the headers of CloudEvents: a catalogue", func(ctx SpecContext) {
-		Expect(acts.PublishCatalogue(ctx, s, "v1", []byte("plans: []\n"), at)).To(BeTrue())
-		subject, headers, body := s.stored(ctx, events.StreamMetered, 1)
-		Expect(subject).To(Equal("catalogue.v1"))
-		Expect(headers).To(Equal("ce-id: " + events.ID("catalogue", "v1") + "\nce-type: daybook.catalogue.v1\n" +
-			"ce-source: daybook/catalogue\nce-time: 2026-11-02T10:00:00.123456Z\nce-specversion: 1.0\n" +
-			"content-type: application/json\n"))
-		want := events.Catalogue{Version: "v1", YAML: "plans: []\n"}
-		Expect(body).To(Equal(string(want.AppendJSON(nil))))
+		Expect(acts.PublishCatalogue(ctx, s, version("v1", "plans: []\n"))).To(BeTrue())
+		subject, found, body := s.stored(ctx, events.StreamUsage, 1)
+		id := events.ID("catalogue", "v1", "")
+		Expect(subject).To(Equal("usage.act.catalogue.all.all"))
+		Expect(found).To(Equal(headers(id)))
+		Expect(body).To(Equal(`{"id":"` + id + `","kind":"catalogue","by":"ann","note":"new prices",` + when +
+			`,"catalogue":{"version":"v1","yaml":"plans: []\n"}}`))
 	})
 
 	It("is a message with the headers of CloudEvents: a replay", func(ctx SpecContext) {
@@ -168,30 +194,25 @@ var _ = Describe("An act", func() {
 		second, err := acts.BeginReplay(ctx, s, "projector", "ann", "cut by hour", at)
 		Expect(err).NotTo(HaveOccurred())
 		Expect(second.ID).NotTo(Equal(first.ID), "every replay has a cause of its own")
-		subject, headers, body := s.stored(ctx, events.StreamUsage, second.Sequence)
+		subject, found, body := s.stored(ctx, events.StreamUsage, second.Sequence)
 		Expect(subject).To(Equal("usage.act.replay.all.all"))
-		Expect(headers).To(Equal("ce-id: " + second.ID + "\nce-type: daybook.act.v1\nce-source: daybook/replay\n" +
-			"ce-time: 2026-11-02T10:00:00.123456Z\nce-specversion: 1.0\ncontent-type: application/json\n"))
-		Expect(body).To(Equal(`{"id":"` + second.ID + `","kind":"replay","by":"ann","note":"cut by hour",` +
-			`"time":"2026-11-02T10:00:00.123456Z","expectation":"1","replay":{"projection":"projector"}}`))
-		Expect(s.list(ctx, acts.Replay)).To(HaveExactElements(first, second))
+		Expect(found).To(Equal(headers(second.ID)))
+		Expect(body).To(Equal(`{"id":"` + second.ID + `","kind":"replay","by":"ann","note":"cut by hour",` + when +
+			`,"expectation":"1","replay":{"projection":"projector"}}`))
+		Expect(s.list(ctx, events.ActReplay)).To(HaveExactElements(first, second))
 	})
 
 	DescribeTable("is stored once, whatever becomes of the append", func(ctx SpecContext, faults ...fault) {
 		s.put(ctx, events.StreamUsage, horizon("west", at))
 		for _, act := range []struct {
-			kind    acts.Kind
+			kind    string
 			rival   func(ctx context.Context)
 			publish func(ctx context.Context) error
 			fails   error // where somebody else comes first
 		}{
 			{
-				acts.Decision, func(ctx context.Context) {
-					d := decision("hold-2", "discard")
-					s.put(ctx, events.StreamUsage, bus.Message{
-						Subject: "usage.trove.dbaas.decision", Data: d.AppendJSON(nil),
-					})
-				}, func(ctx context.Context) error {
+				events.ActDecision, func(ctx context.Context) { s.act(ctx, decision("hold-2", "discard")) },
+				func(ctx context.Context) error {
 					decided, err := acts.Decide(ctx, s, decision("hold-1", "discard"))
 					if err == nil && decided[0].Already {
 						return errors.New("nobody else had decided")
@@ -200,26 +221,27 @@ var _ = Describe("An act", func() {
 				}, nil,
 			},
 			{
-				acts.Retirement, func(ctx context.Context) {
+				events.ActRetirement, func(ctx context.Context) {
 					s.put(ctx, events.StreamUsage,
 						horizon("west", at.Add(1)))
 				},
 				func(ctx context.Context) error {
-					_, err := acts.Retire(ctx, s, "cf", "eu", "west")
+					_, err := acts.Retire(ctx, s, west())
 					return err
 				}, acts.ErrNotStopped,
 			},
 			{
-				acts.Catalogue, func(ctx context.Context) {
-					c := events.Catalogue{Version: "v1", YAML: "plans: []\n"}
-					s.put(ctx, events.StreamMetered, bus.Message{Subject: "catalogue.v1", Data: c.AppendJSON(nil)})
+				events.ActCatalogue, func(ctx context.Context) {
+					s.act(ctx, events.Act{
+						Kind: events.ActCatalogue, Catalogue: events.Catalogue{Version: "v1", YAML: "plans: []\n"},
+					})
 				}, func(ctx context.Context) error {
-					_, err := acts.PublishCatalogue(ctx, s, "v1", []byte("plans: []\n"), at)
+					_, err := acts.PublishCatalogue(ctx, s, version("v1", "plans: []\n"))
 					return err
 				}, nil,
 			},
 			{
-				acts.Replay, func(ctx context.Context) {
+				events.ActReplay, func(ctx context.Context) {
 					_, err := acts.BeginReplay(ctx, s.Bus, "projector", "bob", "cut by hour", at)
 					Expect(err).NotTo(HaveOccurred())
 				}, func(ctx context.Context) error {
@@ -243,7 +265,7 @@ var _ = Describe("An act", func() {
 			case rivals > 0 && act.fails != nil:
 				Expect(err).To(MatchError(act.fails))
 				Expect(s.list(ctx, act.kind)).To(BeEmpty())
-			case act.kind == acts.Decision || act.kind == acts.Replay:
+			case act.kind == events.ActDecision || act.kind == events.ActReplay:
 				Expect(err).NotTo(HaveOccurred())
 				Expect(s.list(ctx, act.kind)).To(HaveLen(1 + rivals))
 			default:
@@ -263,8 +285,7 @@ var _ = Describe("An act", func() {
 		n := 0
 		s.rival = func(ctx context.Context) {
 			n++
-			d := decision(fmt.Sprint("other-", n), "discard")
-			s.put(ctx, events.StreamUsage, bus.Message{Subject: "usage.trove.dbaas.decision", Data: d.AppendJSON(nil)})
+			s.act(ctx, decision(fmt.Sprint("other-", n), "discard"))
 		}
 		for range 20 {
 			s.faults = append(s.faults, rivalFirst)
@@ -272,7 +293,7 @@ var _ = Describe("An act", func() {
 		_, err := acts.Decide(ctx, s, decision("hold-1", "discard"))
 		var busy *acts.BusyError
 		Expect(errors.As(err, &busy)).To(BeTrue(), "%v", err)
-		Expect(err).To(MatchError(ContainSubstring("usage.trove.dbaas.decision at this moment")))
+		Expect(err).To(MatchError(ContainSubstring("usage.act.decision.trove.dbaas at this moment")))
 		var conflict *bus.ConflictError
 		Expect(errors.As(err, &conflict)).To(BeTrue())
 		s.faults = []fault{denied}
@@ -282,54 +303,97 @@ var _ = Describe("An act", func() {
 
 	It("is read back, with the message before it as its expectation", func(ctx SpecContext) {
 		s.put(ctx, events.StreamUsage, horizon("west", at), horizon("east", at))
-		_, err := acts.Retire(ctx, s, "cf", "eu", "west")
+		_, err := acts.Retire(ctx, s, west())
 		Expect(err).NotTo(HaveOccurred())
 		_, err = acts.Decide(ctx, s, decision("hold-1", "discard"), decision("hold-2", "discard"))
 		Expect(err).NotTo(HaveOccurred())
-		Expect(acts.PublishCatalogue(ctx, s, "v1", []byte("a"), at)).To(BeTrue())
-		s.put(ctx, events.StreamUsage, bus.Message{Subject: "usage.trove.dbaas.decision", Data: []byte("{")})
+		Expect(acts.PublishCatalogue(ctx, s, version("v1", "a"))).To(BeTrue())
+		s.put(ctx, events.StreamUsage, bus.Message{Subject: "usage.act.decision.trove.dbaas", Data: []byte("{")})
 
-		Expect(s.list(ctx, acts.Retirement)).To(HaveExactElements(And(
-			HaveField("Kind", acts.Retirement), HaveField("Source", "cf"), HaveField("Foundation", "eu"),
+		Expect(s.list(ctx, events.ActRetirement)).To(HaveExactElements(And(
+			HaveField("Kind", events.ActRetirement), HaveField("Source", "cf"), HaveField("Foundation", "eu"),
 			HaveField("Time", at), HaveField("Sequence", uint64(3)), HaveField("Expectation", uint64(2)),
-			HaveField("Retired.Collector", "west"))))
-		Expect(s.list(ctx, acts.Decision)).To(HaveExactElements(
+			HaveField("Retirement.Collector", "west"))))
+		Expect(s.list(ctx, events.ActDecision)).To(HaveExactElements(
 			And(HaveField("By", "ann"), HaveField("Note", "outage"), HaveField("Decision.Hold", "hold-1"),
 				HaveField("Expectation", uint64(0))),
-			And(HaveField("Decision.Hold", "hold-2"), HaveField("Expectation", uint64(4)))))
-		Expect(s.list(ctx, acts.Catalogue)).To(HaveExactElements(And(
+			And(HaveField("Decision.Hold", "hold-2"), HaveField("Expectation", uint64(0)))))
+		Expect(s.list(ctx, events.ActCatalogue)).To(HaveExactElements(And(
 			HaveField("Source", ""), HaveField("Time", at), HaveField("Catalogue.YAML", "a"))))
-		Expect(acts.List(ctx, s, acts.Decision, "elsewhere", func(*acts.Act) error { return errDenied })).To(Succeed())
-		Expect(acts.List(ctx, s, acts.Decision, "dbaas",
+		Expect(acts.List(ctx, s, events.ActDecision, "elsewhere",
+			func(*acts.Act) error { return errDenied })).To(Succeed())
+		Expect(acts.List(ctx, s, events.ActDecision, "dbaas",
 			func(*acts.Act) error { return errDenied })).To(MatchError(errDenied))
 		Expect(acts.List(ctx, s, "closing", "", nil)).To(MatchError(ContainSubstring("no kind")))
 	})
 })
 
 var _ = Describe("A retirement", func() {
+	It("is not hindered by what others add meanwhile, but by a horizon", func(ctx SpecContext) {
+		s := newSite(ctx)
+		s.put(ctx, events.StreamUsage, horizon("west", at), horizon("east", at.Add(time.Hour)))
+		s.faults = []fault{rivalFirst, rivalFirst, answerLost}
+		s.rival = func(ctx context.Context) {
+			s.put(ctx, events.StreamUsage, bus.Message{Subject: "usage.cf.other.org.app.a"})
+		}
+		Expect(acts.Retire(ctx, s, west())).To(Equal(at.Add(time.Hour)))
+		Expect(s.list(ctx, events.ActRetirement)).To(HaveExactElements(HaveField("Expectation", uint64(4))))
+		s.faults = []fault{rivalFirst}
+		s.rival = func(ctx context.Context) { s.put(ctx, events.StreamUsage, horizon("north", at)) }
+		_, err := acts.Retire(ctx, s, leaver("east"))
+		Expect(err).To(MatchError(acts.ErrNotStopped))
+	})
+
 	It("names a collector that has told something, and that is not retired", func(ctx SpecContext) {
 		s := newSite(ctx)
-		_, err := acts.Retire(ctx, s, "cf", "eu", "west")
+		_, err := acts.Retire(ctx, s, west())
 		Expect(err).To(MatchError(ContainSubstring("those that have are: none")))
 		s.put(ctx, events.StreamUsage, horizon("", at), horizon("west", at.Add(time.Hour)))
-		_, err = acts.Retire(ctx, s, "cf", "eu", "north")
+		_, err = acts.Retire(ctx, s, leaver("north"))
 		var unknown *acts.UnknownCollectorError
 		Expect(errors.As(err, &unknown)).To(BeTrue())
 		Expect(unknown.Known).To(Equal([]string{"west"}))
-		Expect(acts.Retire(ctx, s, "cf", "eu", "west")).To(Equal(at), "the nameless collector decides")
-		_, err = acts.Retire(ctx, s, "cf", "eu", "west")
+		Expect(acts.Retire(ctx, s, west())).To(Equal(at), "the nameless collector decides")
+		_, err = acts.Retire(ctx, s, west())
 		Expect(err).To(MatchError(acts.ErrRetired))
+		s.put(ctx, events.StreamUsage, horizon("west", at.Add(2*time.Hour)))
+		Expect(acts.Retire(ctx, s, west())).To(Equal(at), "it had come back")
 	})
 })
 
 var _ = Describe("A catalogue version", func() {
-	It("never changes", func(ctx SpecContext) {
+	It("never changes its text", func(ctx SpecContext) {
 		s := newSite(ctx)
-		Expect(acts.PublishCatalogue(ctx, s, "v1", []byte("a"), at)).To(BeTrue())
-		Expect(acts.PublishCatalogue(ctx, s, "v1", []byte("a"), at.Add(time.Hour))).To(BeFalse())
-		_, err := acts.PublishCatalogue(ctx, s, "v1", []byte("b"), at)
+		Expect(acts.PublishCatalogue(ctx, s, version("v1", "a"))).To(BeTrue())
+		Expect(acts.PublishCatalogue(ctx, s, version("v2", "b"))).To(BeTrue())
+		_, err := acts.PublishCatalogue(ctx, s, version("v1", "b"))
 		var taken *acts.VersionTakenError
 		Expect(errors.As(err, &taken)).To(BeTrue())
 		Expect(err).To(MatchError(ContainSubstring("A version never changes")))
+	})
+
+	It("is in force until the next one, and may be again", func(ctx SpecContext) {
+		s := newSite(ctx)
+		_, found, err := acts.InForce(ctx, s)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(found).To(BeFalse())
+		for _, name := range []string{"v1", "v2", "v1", "v2"} {
+			Expect(acts.PublishCatalogue(ctx, s, version(name, name))).To(BeTrue())
+			Expect(acts.PublishCatalogue(ctx, s, version(name, name))).To(BeFalse(), "it is in force already")
+			last, found, err := acts.InForce(ctx, s)
+			Expect(err).NotTo(HaveOccurred())
+			Expect(found).To(BeTrue())
+			Expect(last.Catalogue.Version).To(Equal(name))
+		}
+		ids := map[string]bool{}
+		for _, a := range s.list(ctx, events.ActCatalogue) {
+			ids[a.ID] = true
+		}
+		Expect(ids).To(HaveLen(4), "each act has an id of its own")
+	})
+
+	It("is one message", func(ctx SpecContext) {
+		_, err := acts.PublishCatalogue(ctx, newSite(ctx), version("v1", strings.Repeat("#\n", events.MaxBody/3)))
+		Expect(err).To(MatchError(acts.ErrLargeCatalogue))
 	})
 })

@@ -5,60 +5,89 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
 )
 
-// maxConflicts is how often others may come first on the same subject before an act is given up.
-const maxConflicts = 9
+// Limits of one act: how often others may come first before it is given up.
+const (
+	maxConflicts = 9
+	// maxRivals is for an act behind the whole of USAGE: collectors of all foundations append
+	// there.
+	maxRivals = 200
+)
 
 // BusyError reports others at work on the same subject, again and again: the act may be given
 // again.
 type BusyError struct {
 	Subject string
+	Tries   int
 	Err     error // of the last try
 }
 
 func (e *BusyError) Error() string {
 	return fmt.Sprintf("others act on %s at this moment, and this act did not get through in %d tries: try again",
-		e.Subject, maxConflicts+1)
+		e.Subject, e.Tries)
 }
 
 // Unwrap returns the error of the last try.
 func (e *BusyError) Unwrap() error { return e.Err }
 
-// publish is one exactly-once append to one subject.
+// publish is one exactly-once append of acts.
 type publish struct {
-	bus     Bus
-	kind    Kind
-	subject string
-	// read takes the next message on the subject.
+	bus Bus
+	// filters are the subjects to read: the subject of the acts first.
+	filters []string
+	// alone has the acts expect that nothing at all was added to USAGE since the reading; else
+	// nothing may have been added on their subject.
+	alone bool
+	// read takes the next message on the filters.
 	read func(m *bus.Stored) error
 	// next makes the acts to append of the messages read so far, none where all are stored.
-	next func() ([]Act, error)
+	next func(expectation uint64) ([]events.Act, error)
 }
 
-// run reads the subject, appends the acts in one batch behind its last message, and does both again
-// where somebody else came first or no answer came. It returns the sequence of the batch's last
-// message, 0 where nothing was appended.
+// run reads the subjects, appends the acts in one batch behind them, and does both again where
+// somebody else came first or no answer came. It returns the sequence of the batch's last message,
+// 0 where nothing was appended.
 func (p *publish) run(ctx context.Context) (last uint64, err error) {
-	stream := forms[p.kind].stream
-	expect, options := bus.Expect{Filter: p.subject}, bus.ReadOptions{Filters: []string{p.subject}}
-	last, err = bus.AppendOnce(ctx, p.bus, stream, bus.Limits{Conflicts: maxConflicts},
-		func(ctx context.Context, _ *bus.Failure) (messages []bus.Message, _ bus.Expect, err error) {
-			if expect.Last, err = p.bus.Each(ctx, stream, expect.Last+1, bus.End, options, p.read); err != nil {
+	limits := bus.Limits{Conflicts: maxConflicts}
+	if p.alone {
+		limits.Conflicts = maxRivals
+	}
+	read := uint64(0)
+	last, err = bus.AppendOnce(ctx, p.bus, events.StreamUsage, limits,
+		func(ctx context.Context, _ *bus.Failure) (messages []bus.Message, expect bus.Expect, err error) {
+			if expect, read, err = p.look(ctx, read); err != nil {
 				return nil, expect, err
 			}
-			acts, err := p.next()
+			acts, err := p.next(expect.Last)
 			for i := range acts {
-				messages = append(messages, bus.Message{
-					Subject: p.subject, Header: acts[i].headers(), Data: acts[i].body(),
-				})
+				messages = append(messages, message(&acts[i]))
 			}
 			return messages, expect, err
 		})
 	var given *bus.GivenUpError
 	if errors.As(err, &given) && given.Conflict() {
-		return 0, &BusyError{p.subject, err}
+		return 0, &BusyError{p.filters[0], limits.Conflicts + 1, err}
 	}
 	return last, err
+}
+
+// look reads the messages behind a sequence, and returns the expectation of an append behind them
+// and the last sequence that was read.
+func (p *publish) look(ctx context.Context, read uint64) (expect bus.Expect, last uint64, err error) {
+	if p.alone {
+		state, err := p.bus.Stream(ctx, events.StreamUsage)
+		if err != nil {
+			return expect, read, err
+		}
+		expect.Last = state.Last
+	}
+	options := bus.ReadOptions{Filters: p.filters}
+	last, err = p.bus.Each(ctx, events.StreamUsage, read+1, bus.End, options, p.read)
+	if !p.alone {
+		expect = bus.Expect{Filter: p.filters[0], Last: last}
+	}
+	return expect, max(last, read), err
 }

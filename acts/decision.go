@@ -11,11 +11,10 @@ import (
 
 // Decided is one decision with its outcome.
 type Decided struct {
-	// Decision is the decision as it is stored, with its id.
-	Decision events.Decision
-	Sequence uint64 // in USAGE
+	// Act is the decision as it is stored, with its id.
+	Act
 	// Already is set when the last decision about the hold said the same before: nothing was
-	// stored, and Decision is the earlier one.
+	// stored, and Act is the earlier one.
 	Already bool
 }
 
@@ -23,10 +22,14 @@ type Decided struct {
 // decisions about a hold form a chain, and each id is made of the one before it. A decision equal
 // to the last one about its hold, in action and footprint, is not stored. The decisions of a
 // foundation are stored in batches. With an error, the decisions before it are returned.
-func Decide(ctx context.Context, b Bus, decisions ...events.Decision) ([]Decided, error) {
-	bySubject := map[string][]events.Decision{}
+func Decide(ctx context.Context, b Bus, decisions ...events.Act) ([]Decided, error) {
+	bySubject := map[string][]events.Act{}
 	for _, d := range decisions {
-		subject := events.UsageDecisionSubject(d.Source, d.Foundation)
+		d.Kind = events.ActDecision
+		if err := bounded(&d); err != nil {
+			return nil, err
+		}
+		subject := events.ActSubject(d.Kind, d.Source, d.Foundation)
 		bySubject[subject] = append(bySubject[subject], d)
 	}
 	var all []Decided
@@ -44,7 +47,7 @@ func Decide(ctx context.Context, b Bus, decisions ...events.Decision) ([]Decided
 
 // deciding is one batch of decisions on one subject.
 type deciding struct {
-	decisions []events.Decision
+	decisions []events.Act
 	last      map[string]Act // by hold, as stored
 	// Of the last try: an outcome for each decision, and the indexes of the decisions in its batch.
 	outcomes []Decided
@@ -53,9 +56,9 @@ type deciding struct {
 
 func (p *deciding) run(ctx context.Context, b Bus, subject string) error {
 	publishing := publish{
-		bus: b, kind: Decision, subject: subject,
+		bus: b, filters: []string{subject},
 		read: func(m *bus.Stored) error {
-			if a, ok := read(Decision, m); ok {
+			if a, ok := read(m); ok {
 				p.last[a.Decision.Hold] = a
 			}
 			return nil
@@ -74,34 +77,27 @@ func (p *deciding) run(ctx context.Context, b Bus, subject string) error {
 }
 
 // next makes the acts of the decisions without a message.
-func (p *deciding) next() ([]Act, error) {
+func (p *deciding) next(expectation uint64) ([]events.Act, error) {
 	tried, last := p.outcomes, maps.Clone(p.last)
 	p.outcomes, p.batch = make([]Decided, 0, len(p.decisions)), p.batch[:0]
-	var acts []Act
+	var acts []events.Act
 	for i := range p.decisions {
 		d := p.decisions[i]
-		before, decided := last[d.Hold]
+		before, decided := last[d.Decision.Hold]
 		if decided {
-			stored := before.Decision
-			own := tried != nil && !tried[i].Already && tried[i].Decision.ID == stored.ID &&
-				stored.Time.Equal(d.Time)
-			if own || stored.Action == d.Action && stored.Footprint == d.Footprint {
+			own := tried != nil && !tried[i].Already && tried[i].ID == before.ID && before.Time.Equal(d.Time)
+			same := before.Decision.Action == d.Decision.Action && before.Decision.Footprint == d.Decision.Footprint
+			if own || same {
 				// own: an earlier try was stored, though no answer came
-				p.outcomes = append(p.outcomes, Decided{*stored, before.Sequence, !own})
+				p.outcomes = append(p.outcomes, Decided{before, !own})
 				continue
 			}
 		}
-		d.ID = events.ID("decision", d.Hold, d.Action, before.ID)
-		act := decisionAct(&d)
-		last[d.Hold] = act
-		p.outcomes, p.batch, acts = append(p.outcomes, Decided{Decision: d}), append(p.batch, i), append(acts, act)
+		d.ID = events.ID("decision", d.Decision.Hold, d.Decision.Action, before.ID)
+		d.Expectation = expectation
+		act := Act{Act: d}
+		last[d.Decision.Hold] = act
+		p.outcomes, p.batch, acts = append(p.outcomes, Decided{Act: act}), append(p.batch, i), append(acts, d)
 	}
 	return acts, nil
-}
-
-func decisionAct(d *events.Decision) Act {
-	return Act{
-		Kind: Decision, Source: d.Source, Foundation: d.Foundation, ID: d.ID, By: d.By, Note: d.Note, Time: d.Time,
-		Decision: d,
-	}
 }

@@ -33,16 +33,16 @@ var _ = Describe("A decision about a hold", func() {
 		for _, action := range []string{"release", "discard", "release"} {
 			decided, err := acts.Decide(ctx, s, decision("hold-1", action))
 			Expect(err).NotTo(HaveOccurred())
-			ids[decided[0].Decision.ID] = true
+			ids[decided[0].ID] = true
 		}
 		larger := decision("hold-1", "release")
-		larger.Footprint.VolumeGB = events.Some(20)
+		larger.Decision.Footprint.VolumeGB = events.Some(20)
 		decided, err := acts.Decide(ctx, s, larger, larger)
 		Expect(err).NotTo(HaveOccurred())
-		ids[decided[0].Decision.ID] = true
+		ids[decided[0].ID] = true
 		Expect(ids).To(HaveLen(4))
 		Expect(decided[1].Already).To(BeTrue(), "the same in one call is stored once")
-		Expect(s.list(ctx, acts.Decision)).To(HaveLen(4))
+		Expect(s.list(ctx, events.ActDecision)).To(HaveLen(4))
 	})
 
 	It("that says the same as the last one is not stored, and the last one is returned", func(ctx SpecContext) {
@@ -52,13 +52,11 @@ var _ = Describe("A decision about a hold", func() {
 		again.By = "bob"
 		second, err := acts.Decide(ctx, s, again)
 		Expect(err).NotTo(HaveOccurred())
-		Expect(second).To(HaveExactElements(acts.Decided{
-			Decision: first[0].Decision, Sequence: first[0].Sequence, Already: true,
-		}))
+		Expect(second).To(HaveExactElements(acts.Decided{Act: first[0].Act, Already: true}))
 	})
 
 	It("goes out with others in batches, each with its sequence", func(ctx SpecContext) {
-		var all []events.Decision
+		var all []events.Act
 		for i := range bus.MaxBatch + 3 {
 			all = append(all, decision(fmt.Sprint("hold-", i), "discard"))
 		}
@@ -72,13 +70,13 @@ var _ = Describe("A decision about a hold", func() {
 		for _, o := range decided {
 			m, err := s.Get(ctx, events.StreamUsage, o.Sequence)
 			Expect(err).NotTo(HaveOccurred())
-			Expect(m.Header(events.HeaderID)).To(Equal(o.Decision.ID))
+			Expect(m.Header(events.HeaderID)).To(Equal(o.ID))
 			if o.Already {
 				already++
 			}
 		}
 		Expect(already).To(Equal(1))
-		Expect(s.list(ctx, acts.Decision)).To(HaveLen(len(all)))
+		Expect(s.list(ctx, events.ActDecision)).To(HaveLen(len(all)))
 	})
 })
 
@@ -98,9 +96,9 @@ var _ = Describe("Holds", func() {
 
 		found, err := acts.FindHold(ctx, s, "", "c")
 		Expect(err).NotTo(HaveOccurred())
-		Expect(found.Decision("discard", "ann", "outage", at)).To(Equal(events.Decision{
-			Source: "trove", Foundation: "dbaas", Kind: "instance", Resource: "db-2", Hold: "c", Action: "discard",
-			By: "ann", Note: "outage", Time: at,
+		Expect(found.Decision("discard", "ann", "outage", at)).To(Equal(events.Act{
+			Kind: events.ActDecision, Source: "trove", Foundation: "dbaas", By: "ann", Note: "outage", Time: at,
+			Decision: events.Decision{Kind: "instance", Resource: "db-2", Hold: "c", Action: "discard"},
 		}))
 		_, err = acts.FindHold(ctx, s, "elsewhere", "c")
 		Expect(err).To(MatchError(acts.ErrUnknownHold))

@@ -1,24 +1,35 @@
-// Package acts publishes the acts of people and reads them back: decisions about holds, retirements
-// of collectors, catalogue versions. Commands and an API call it; it has no flags and prints
-// nothing, and its errors say what to do.
+// Package acts publishes the acts of people and reads them back: catalogue versions, decisions
+// about holds, retirements of collectors, beginnings of replays. Commands and an API call it; it
+// has no flags and prints nothing, and its errors say what to do.
 //
-// Every act has one envelope, Act: kind, source, foundation, id, by, note and expectation. Fields
-// without a place in the message of a kind stay empty.
+// Every act is one message of USAGE with one envelope, events.Act: kind, source, foundation, id,
+// by, note, time and expectation, and the content of the kind.
 //
-//	kind        stream   subject                              body
-//	decision    USAGE    usage.<source>.<foundation>.decision  events.Decision
-//	retirement  USAGE    usage.<source>.<foundation>.horizon   events.Horizon, with Retired
-//	catalogue   METERED  catalogue.<version>                   events.Catalogue
-//	replay      USAGE    usage.act.replay.all.all              events.Act, with events.Replay
+//	kind        subject                                        content
+//	catalogue   usage.act.catalogue.all.all                    events.Catalogue
+//	decision    usage.act.decision.<source>.<foundation>       events.Decision
+//	retirement  usage.act.retirement.<source>.<foundation>     events.Retirement
+//	replay      usage.act.replay.all.all                       events.Replay
 //
-// Reads the subject of the act, for its expectation; FindHold and Select read METERED, for the
-// holds. Writes one message for each act.
+// Reads the subject of the act, for its expectation, and for a retirement the horizons of the
+// foundation, too; FindHold and Select read METERED, for the holds. Writes one message for each
+// act. The projector takes acts from these subjects alone, and passes catalogue versions on in
+// METERED (metered.catalogue).
 //
-// Guarantees: an act is stored exactly once. Its expectation is the last message on its subject at
-// the time of the act; it is refused behind any other. After a refusal, and after an append without
-// an answer, the subject is read again: an act found there is not appended again, and the same act
-// given twice is stored once. Ids are made of the content and of the act before it on the same
-// matter, so a second decision about a hold has an id of its own.
+// # Order
+//
+// The order of the acts counts. The last catalogue act says which version is in force: a version
+// has one text for ever, and may be put in force again after another. The last decision about a
+// hold counts. A retirement holds until the next horizon of its collector.
+//
+// # Exactly once
+//
+// An act expects the last message on its subject to be the one that its author knew; it is refused
+// behind any other. A retirement expects more: nothing at all was added to USAGE since the horizons
+// were read, for a horizon of the collector may not stand between. After a refusal, and after an
+// append without an answer, the subjects are read again: an act found there is not appended again,
+// and the same act given twice is stored once. Ids are made of the content and of the act
+// before it on the same matter; that of a replay also of the person and the time.
 //
 // A crash loses at most the acts without an append; decisions of one foundation go out in atomic
 // batches of bus.MaxBatch. Giving the same acts again publishes the rest.

@@ -20,10 +20,10 @@ type Held struct {
 }
 
 // Decision makes a decision about the hold, without an id.
-func (h *Held) Decision(action, by, note string, at time.Time) events.Decision {
-	return events.Decision{
-		Source: h.Source, Foundation: h.Foundation, Kind: h.Kind, Resource: h.Resource, Hold: h.Hold.ID,
-		Action: action, By: by, Note: note, Time: at,
+func (h *Held) Decision(action, by, note string, at time.Time) events.Act {
+	return events.Act{
+		Kind: events.ActDecision, Source: h.Source, Foundation: h.Foundation, By: by, Note: note, Time: at,
+		Decision: events.Decision{Kind: h.Kind, Resource: h.Resource, Hold: h.Hold.ID, Action: action},
 	}
 }
 

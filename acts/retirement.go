@@ -32,64 +32,104 @@ func (e *UnknownCollectorError) Error() string {
 		"are: %s", e.Name, strings.Join(e.Known, ", "))
 }
 
+// Leaver is a collector to retire.
+type Leaver struct {
+	Source     string
+	Foundation string
+	Collector  string // its name
+	By         string // the person
+	Note       string // the reason
+	At         time.Time
+}
+
 // Retire publishes the end of a collector, so its horizon holds nobody up. The foundation is
 // complete through the time returned without it, zero where no other collector has a horizon.
-// Errors: *UnknownCollectorError, ErrRetired, ErrNotStopped.
-func Retire(ctx context.Context, b Bus, source, foundation, name string) (through time.Time, err error) {
-	r := retiring{source: source, foundation: foundation, name: name, horizons: map[string]events.Horizon{}}
+// Errors: *UnknownCollectorError, ErrRetired, ErrNotStopped, *TooLongError.
+func Retire(ctx context.Context, b Bus, l *Leaver) (through time.Time, err error) {
+	r := retiring{
+		act: events.Act{
+			Kind: events.ActRetirement, Source: l.Source, Foundation: l.Foundation, By: l.By, Note: l.Note, Time: l.At,
+			Retirement: events.Retirement{Collector: l.Collector},
+		},
+		collectors: map[string]reach{},
+	}
+	if err := bounded(&r.act); err != nil {
+		return time.Time{}, err
+	}
 	publishing := publish{
-		bus: b, kind: Retirement, subject: events.UsageHorizonSubject(source, foundation), read: r.read, next: r.next,
+		bus: b, alone: true, read: r.read, next: r.next,
+		filters: []string{
+			events.ActSubject(r.act.Kind, l.Source, l.Foundation), events.UsageHorizonSubject(l.Source, l.Foundation),
+		},
 	}
 	if _, err := publishing.run(ctx); err != nil {
 		return time.Time{}, err
 	}
-	r.horizons[name] = r.horizon
-	return completeThrough(r.horizons), nil
+	r.collectors[l.Collector] = reach{retired: true}
+	return completeThrough(r.collectors), nil
+}
+
+// reach is how far a collector has come.
+type reach struct {
+	at      time.Time
+	retired bool
 }
 
 // retiring is one retirement.
 type retiring struct {
-	source, foundation, name string
-	horizons                 map[string]events.Horizon // the last one of each collector, by name
-	last                     uint64                    // sequence of the last horizon
-	expectation              uint64                    // last at the first try
-	horizon                  events.Horizon            // the retirement; no ID before the first try
+	act        events.Act       // no ID before the first try
+	collectors map[string]reach // by name
+	retired    string           // id of the last retirement of the collector
+	last       uint64           // sequence of the last horizon
+	tried      uint64           // last at the first try
+	stored     bool             // an earlier try was, though no answer came
 }
 
 func (r *retiring) read(m *bus.Stored) error {
+	if a, ok := read(m); ok {
+		name := a.Retirement.Collector
+		r.collectors[name] = reach{r.collectors[name].at, true}
+		if name == r.act.Retirement.Collector {
+			r.retired = a.ID
+			r.stored = r.stored || r.act.ID != "" && a.ID == r.act.ID
+		}
+		return nil
+	}
+	if m.Subject != events.UsageHorizonSubject(r.act.Source, r.act.Foundation) {
+		return nil // somebody else's: for the projector it is no act either
+	}
 	var h events.Horizon
 	if err := h.DecodeJSON(m.Data); err != nil {
 		return fmt.Errorf("message %d of %s (%s) cannot be read: %w", m.Sequence, events.StreamUsage, m.Subject, err)
 	}
-	r.horizons[h.Collector], r.last = h, m.Sequence
+	r.collectors[h.Collector], r.last = reach{at: h.Time}, m.Sequence
 	return nil
 }
 
-func (r *retiring) next() ([]Act, error) {
-	h, ok := r.horizons[r.name]
-	switch again := r.horizon.ID != ""; {
-	case again && h.ID == r.horizon.ID:
-		return nil, nil // an earlier try was stored, though no answer came
-	case again && r.last != r.expectation:
+func (r *retiring) next(expectation uint64) ([]events.Act, error) {
+	name := r.act.Retirement.Collector
+	c, known := r.collectors[name]
+	switch again := r.act.ID != ""; {
+	case r.stored:
+		return nil, nil
+	case again && r.last != r.tried:
 		return nil, ErrNotStopped
-	case !ok:
-		return nil, &UnknownCollectorError{r.name, named(r.horizons)}
-	case h.Retired:
+	case !known:
+		return nil, &UnknownCollectorError{name, named(r.collectors)}
+	case c.retired:
 		return nil, ErrRetired
 	}
-	h.Retired = true
-	h.ID = events.ID("horizon", r.source, r.foundation, r.name, events.FormatTime(h.Time), "retired")
-	r.horizon, r.expectation = h, r.last
-	return []Act{{
-		Kind: Retirement, Source: r.source, Foundation: r.foundation, ID: h.ID, Time: h.Time, Retired: &h,
-	}}, nil
+	a := &r.act
+	a.ID = events.ID("retirement", a.Source, a.Foundation, name, r.retired)
+	a.Expectation, r.tried = expectation, r.last
+	return []events.Act{*a}, nil
 }
 
 // named are the names of the collectors, retired ones excepted.
-func named(horizons map[string]events.Horizon) []string {
+func named(collectors map[string]reach) []string {
 	var names []string
-	for _, name := range slices.Sorted(maps.Keys(horizons)) {
-		if name != "" && !horizons[name].Retired {
+	for _, name := range slices.Sorted(maps.Keys(collectors)) {
+		if name != "" && !collectors[name].retired {
 			names = append(names, name)
 		}
 	}
@@ -101,14 +141,14 @@ func named(horizons map[string]events.Horizon) []string {
 
 // completeThrough is the end of a source's complete time: the lowest horizon of the named
 // collectors at work, and without any the horizon of the nameless collector.
-func completeThrough(horizons map[string]events.Horizon) (through time.Time) {
-	for name, h := range horizons {
-		if name != "" && !h.Retired && (through.IsZero() || h.Time.Before(through)) {
-			through = h.Time
+func completeThrough(collectors map[string]reach) (through time.Time) {
+	for name, c := range collectors {
+		if name != "" && !c.retired && (through.IsZero() || c.at.Before(through)) {
+			through = c.at
 		}
 	}
 	if through.IsZero() {
-		through = horizons[""].Time
+		through = collectors[""].at
 	}
 	return through
 }

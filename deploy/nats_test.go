@@ -84,8 +84,9 @@ var _ = Describe("The NATS configuration", Ordered, ContinueOnFailure, func() {
 
 		operator := connect(ctx, "operator")
 		Expect(operator.EnsureStreams(ctx, bus.StreamsConfig{})).To(Succeed())
-		store(ctx, operator, events.StreamMetered, events.CatalogueSubject("v1"), events.SubjectsCatalogue)
 		store(ctx, connect(ctx, "collector"), events.StreamUsage, fact, events.SubjectsUsage)
+		act := events.ActSubject(events.ActCatalogue, "", "")
+		store(ctx, operator, events.StreamUsage, act, act)
 		store(ctx, connect(ctx, "collector"), events.StreamQuarantine, "quarantine.cf.prod", events.SubjectsQuarantine)
 		store(ctx, connect(ctx, "projector"), events.StreamMetered, "metered.cf.prod.acme.app.a1",
 			events.SubjectsMetered)
@@ -111,11 +112,11 @@ var _ = Describe("The NATS configuration", Ordered, ContinueOnFailure, func() {
 		Entry("the collector its cursor", "collector", "USAGE", fact),
 		Entry("the collector its quarantine", "collector", "QUARANTINE", "quarantine.cf.prod"),
 		Entry("the projector its input", "projector", "USAGE", fact),
-		Entry("the projector its checkpoint", "projector", "METERED", "catalogue.v1"),
-		Entry("the pricer its input", "pricer", "METERED", "catalogue.v1"),
+		Entry("the projector its checkpoint", "projector", "METERED", "metered.cf.prod.acme.app.a1"),
+		Entry("the pricer its input", "pricer", "METERED", "metered.cf.prod.acme.app.a1"),
 		Entry("the pricer its checkpoint", "pricer", "BILLING", "billing.charge.acme.cf.prod.app.a1"),
 		Entry("a reader the facts", "reader", "USAGE", fact),
-		Entry("a reader the spans", "reader", "METERED", "catalogue.v1"),
+		Entry("a reader the spans", "reader", "METERED", "metered.cf.prod.acme.app.a1"),
 		Entry("a reader the charges", "reader", "BILLING", "billing.charge.acme.cf.prod.app.a1"),
 		Entry("a reader the quarantine", "reader", "QUARANTINE", "quarantine.cf.prod"),
 	)
@@ -146,12 +147,14 @@ var _ = Describe("The NATS configuration", Ordered, ContinueOnFailure, func() {
 			Expect(c.Publish(subject, "", nil)).To(MatchError(bustest.ErrDenied), subject)
 		}
 	},
-		Entry("collector", "collector", "metered.cf.prod.t.app.a", "billing.charge.t.cf.prod.app.a", "catalogue.v2",
+		Entry("collector", "collector", "metered.cf.prod.t.app.a", "billing.charge.t.cf.prod.app.a",
+			"usage.act.catalogue.all.all",
 			"$JS.API.STREAM.CREATE.X", "$JS.API.STREAM.UPDATE.USAGE", "$JS.API.STREAM.DELETE.USAGE",
 			"$JS.API.STREAM.PURGE.USAGE", "$JS.API.STREAM.MSG.DELETE.USAGE",
 			"$JS.API.STREAM.MSG.GET.BILLING", "$JS.API.DIRECT.GET.METERED", "$JS.API.CONSUMER.CREATE.BILLING.x",
 			"$O.daybook-projector.M.x", "_INBOX.x"),
-		Entry("projector", "projector", "usage.cf.prod.t.app.a", "billing.charge.t.cf.prod.app.a", "catalogue.v2",
+		Entry("projector", "projector", "usage.cf.prod.t.app.a", "billing.charge.t.cf.prod.app.a",
+			"usage.act.catalogue.all.all",
 			"quarantine.cf.prod",
 			"$JS.API.STREAM.DELETE.METERED", "$JS.API.STREAM.PURGE.METERED", "$JS.API.CONSUMER.CREATE.BILLING.x",
 			"$O.daybook-pricer.M.x", "$JS.API.STREAM.PURGE.OBJ_daybook-pricer"),
@@ -160,7 +163,7 @@ var _ = Describe("The NATS configuration", Ordered, ContinueOnFailure, func() {
 			"$JS.API.STREAM.DELETE.BILLING", "$JS.API.STREAM.PURGE.BILLING", "$JS.API.CONSUMER.CREATE.USAGE.x",
 			"$O.daybook-projector.M.x", "$JS.API.STREAM.PURGE.OBJ_daybook-projector"),
 		Entry("reader", "reader", "usage.cf.prod.t.app.a", "metered.cf.prod.t.app.a", "billing.charge.t.cf.prod.app.a",
-			"catalogue.v2", "quarantine.cf.prod",
+			"usage.act.catalogue.all.all", "quarantine.cf.prod",
 			"$JS.API.STREAM.CREATE.X", "$JS.API.STREAM.DELETE.USAGE", "$JS.API.STREAM.PURGE.METERED",
 			"$JS.API.STREAM.MSG.DELETE.BILLING", "$O.daybook-pricer.M.x", "$O.daybook-status.M.x"),
 		Entry("operator", "operator", "usage.cf.prod.t.app.a", "metered.cf.prod.t.app.a",

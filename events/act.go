@@ -18,13 +18,41 @@ type Act struct {
 	// other. 0 stands for none.
 	Expectation uint64
 
-	Replay Replay
+	Catalogue  Catalogue
+	Decision   Decision
+	Retirement Retirement
+	Replay     Replay
 }
 
 // Kinds of acts.
 const (
-	ActReplay = "replay" // of a projection
+	ActCatalogue  = "catalogue"  // puts a version in force
+	ActDecision   = "decision"   // about a hold
+	ActRetirement = "retirement" // of one of several collectors of a foundation
+	ActReplay     = "replay"     // of a projection
 )
+
+// Decision is an operator's word on a hold.
+type Decision struct {
+	Kind     string // of the subject, as in the Metered message with the hold
+	Resource string // last token of the subject
+	Hold     string // id of the hold
+	Action   string // ActionRelease or ActionDiscard
+	// Footprint completes the hold's: the size of a volume, a flavour.
+	Footprint Footprint
+}
+
+// Actions of a Decision.
+const (
+	ActionRelease = "release" // bill what is held
+	ActionDiscard = "discard" // never bill it
+)
+
+// Retirement ends a collector: its horizon holds nobody up. A later horizon of the collector ends
+// the retirement.
+type Retirement struct {
+	Collector string
+}
 
 // Replay begins the replay of a projection: the id of the act is the cause of the difference that
 // the replay publishes.

@@ -11,6 +11,15 @@ func (x *Act) AppendJSON(b []byte) []byte {
 	b = appendText(b, `,"note":`, x.Note)
 	b = appendTimestamp(b, `,"time":`, x.Time)
 	b = appendUint64(b, `,"expectation":`, x.Expectation)
+	if x.Catalogue != (Catalogue{}) {
+		b = x.Catalogue.AppendJSON(append(b, `,"catalogue":`...))
+	}
+	if x.Decision != (Decision{}) {
+		b = x.Decision.appendJSON(append(b, `,"decision":`...))
+	}
+	if x.Retirement != (Retirement{}) {
+		b = x.Retirement.appendJSON(append(b, `,"retirement":`...))
+	}
 	if x.Replay != (Replay{}) {
 		b = x.Replay.appendJSON(append(b, `,"replay":`...))
 	}
@@ -41,6 +50,12 @@ func (x *Act) decode(s scanner) error {
 			x.Time = s.timestamp()
 		case "expectation":
 			x.Expectation = s.uint64()
+		case "catalogue":
+			x.Catalogue.read(&s)
+		case "decision":
+			x.Decision.read(&s)
+		case "retirement":
+			x.Retirement.read(&s)
 		case "replay":
 			x.Replay.read(&s)
 		default:
@@ -48,6 +63,56 @@ func (x *Act) decode(s scanner) error {
 		}
 	}
 	return s.end("act")
+}
+
+func (x *Decision) appendJSON(b []byte) []byte {
+	start := len(b)
+	b = appendText(b, `,"kind":`, x.Kind)
+	b = appendText(b, `,"resource":`, x.Resource)
+	b = appendText(b, `,"hold":`, x.Hold)
+	b = appendText(b, `,"action":`, x.Action)
+	if x.Footprint != (Footprint{}) {
+		b = x.Footprint.appendJSON(append(b, `,"footprint":`...))
+	}
+	return closeObject(b, start)
+}
+
+func (x *Decision) read(s *scanner) {
+	*x = Decision{}
+	for ok := s.object(); ok && s.field(); {
+		switch string(s.key) {
+		case "kind":
+			x.Kind = s.name()
+		case "resource":
+			x.Resource = s.name()
+		case "hold":
+			x.Hold = s.name()
+		case "action":
+			x.Action = s.name()
+		case "footprint":
+			x.Footprint.read(s, nil)
+		default:
+			s.skip()
+		}
+	}
+}
+
+func (x *Retirement) appendJSON(b []byte) []byte {
+	start := len(b)
+	b = appendText(b, `,"collector":`, x.Collector)
+	return closeObject(b, start)
+}
+
+func (x *Retirement) read(s *scanner) {
+	*x = Retirement{}
+	for ok := s.object(); ok && s.field(); {
+		switch string(s.key) {
+		case "collector":
+			x.Collector = s.name()
+		default:
+			s.skip()
+		}
+	}
 }
 
 func (x *Replay) appendJSON(b []byte) []byte {

@@ -173,9 +173,16 @@ func (x *Catalogue) AppendJSON(b []byte) []byte {
 func (x *Catalogue) DecodeJSON(b []byte) error { return x.decode(scanner{b: b}) }
 
 func (x *Catalogue) decode(s scanner) error {
+	x.fields(&s, s.message())
+	return s.end("catalogue")
+}
+
+func (x *Catalogue) read(s *scanner) { x.fields(s, s.object()) }
+
+func (x *Catalogue) fields(s *scanner, ok bool) {
 	old := *x
 	*x = Catalogue{}
-	for ok := s.message(); ok && s.field(); {
+	for ok && s.field() {
 		switch string(s.key) {
 		case "version":
 			x.Version = s.text(old.Version)
@@ -185,7 +192,6 @@ func (x *Catalogue) decode(s scanner) error {
 			s.skip()
 		}
 	}
-	return s.end("catalogue")
 }
 
 // AppendJSON appends x as the proto3 JSON mapping of daybook.v1.Marker.

@@ -128,7 +128,6 @@ func (x *Horizon) AppendJSON(b []byte) []byte {
 	b = appendText(b, `,"foundation":`, x.Foundation)
 	b = appendTimestamp(b, `,"time":`, x.Time)
 	b = appendText(b, `,"collector":`, x.Collector)
-	b = appendTrue(b, `,"retired":`, x.Retired)
 	return closeObject(b, start)
 }
 
@@ -150,8 +149,6 @@ func (x *Horizon) decode(s scanner) error {
 			x.Time = s.timestamp()
 		case "collector":
 			x.Collector = s.text(old.Collector)
-		case "retired":
-			x.Retired = s.bool()
 		default:
 			s.skip()
 		}
@@ -202,63 +199,6 @@ func (x *Gap) decode(s scanner) error {
 		}
 	}
 	return s.end("gap")
-}
-
-// AppendJSON appends x as the proto3 JSON mapping of daybook.v1.Decision.
-func (x *Decision) AppendJSON(b []byte) []byte {
-	start := len(b)
-	b = appendText(b, `,"id":`, x.ID)
-	b = appendText(b, `,"source":`, x.Source)
-	b = appendText(b, `,"foundation":`, x.Foundation)
-	b = appendText(b, `,"kind":`, x.Kind)
-	b = appendText(b, `,"resource":`, x.Resource)
-	b = appendText(b, `,"hold":`, x.Hold)
-	b = appendText(b, `,"action":`, x.Action)
-	if x.Footprint != (Footprint{}) {
-		b = x.Footprint.appendJSON(append(b, `,"footprint":`...))
-	}
-	b = appendText(b, `,"by":`, x.By)
-	b = appendText(b, `,"note":`, x.Note)
-	b = appendTimestamp(b, `,"time":`, x.Time)
-	return closeObject(b, start)
-}
-
-// DecodeJSON overwrites x with its wire form, as Usage.DecodeJSON does.
-func (x *Decision) DecodeJSON(b []byte) error { return x.decode(scanner{b: b}) }
-
-func (x *Decision) decode(s scanner) error {
-	old := *x
-	*x = Decision{}
-	for ok := s.message(); ok && s.field(); {
-		switch string(s.key) {
-		case "id":
-			x.ID = s.name()
-		case "source":
-			x.Source = s.text(old.Source)
-		case "foundation":
-			x.Foundation = s.text(old.Foundation)
-		case "kind":
-			x.Kind = s.text(old.Kind)
-		case "resource":
-			x.Resource = s.text(old.Resource)
-		case "hold":
-			x.Hold = s.name()
-		case "action":
-			x.Action = s.text(old.Action)
-		case "footprint":
-			x.Footprint = old.Footprint
-			x.Footprint.read(&s, nil)
-		case "by":
-			x.By = s.text(old.By)
-		case "note":
-			x.Note = s.name()
-		case "time":
-			x.Time = s.timestamp()
-		default:
-			s.skip()
-		}
-	}
-	return s.end("decision")
 }
 
 // AppendJSON appends x as the proto3 JSON mapping of daybook.v1.Quarantined.

@@ -38,10 +38,12 @@
 //   - Quarantine keeps input without a meaning to a collector. To resubmit it is to put it through
 //     the collector again.
 //
-// Deciding, into USAGE and METERED:
+// Deciding, into USAGE:
 //
 //   - An act is something a person decides: about a hold, the retirement of a collector, the
-//     publication of a catalogue. A decision is an act about a hold.
+//     catalogue version to be in force, a replay. A decision is an act about a hold.
+//   - The expectation of an act is the sequence behind which it was given, and behind any other it
+//     is refused.
 //
 // Metering, into METERED:
 //

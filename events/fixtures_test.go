@@ -156,7 +156,7 @@ func releasedFixtures() map[string]message {
 		"horizon_collector": &events.Horizon{
 			ID: "2c1b0a9f-6d5e-5f70-9b8c-0d1e2f3a4b5c", Source: "trove", Foundation: "os-1",
 			Time:      at("2026-11-02T09:00:00Z"),
-			Collector: "region-1", Retired: true,
+			Collector: "region-1",
 		},
 		"gap_list": &events.Gap{
 			ID: "3d2c1b0a-7e6f-5081-ac9d-1e2f3a4b5c6d", Source: "cf", Foundation: "cf-eu-1",
@@ -164,12 +164,23 @@ func releasedFixtures() map[string]message {
 			To:   at("2026-10-21T12:00:00Z"), Reason: "the cursor was pruned", List: events.ListService,
 			Cursor: "c9976002-1f0c-4b7e-8f65-0d2f1c3b4a59",
 		},
-		"decision": &events.Decision{
-			ID: "4e3d2c1b-8f70-5192-bdae-2f3a4b5c6d7e", Source: "trove", Foundation: "os-1", Kind: "instance",
-			Resource: instance,
-			Hold:     "5f4e3d2c-9081-52a3-8ebf-3a4b5c6d7e8f", Action: events.ActionRelease,
-			Footprint: events.Footprint{VolumeGB: events.Some(5)},
-			By:        "ann", Note: "ticket 4711", Time: at("2026-11-20T10:00:00Z"),
+		"act_decision": &events.Act{
+			ID: "4e3d2c1b-8f70-5192-bdae-2f3a4b5c6d7e", Kind: events.ActDecision, Source: "trove", Foundation: "os-1",
+			By: "ann", Note: "ticket 4711", Time: at("2026-11-20T10:00:00Z"), Expectation: 1042,
+			Decision: events.Decision{
+				Kind: "instance", Resource: instance, Hold: "5f4e3d2c-9081-52a3-8ebf-3a4b5c6d7e8f",
+				Action: events.ActionRelease, Footprint: events.Footprint{VolumeGB: events.Some(5)},
+			},
+		},
+		"act_retirement": &events.Act{
+			ID: "503f2e1d-9081-52a3-8ebf-3a4b5c6d7e8f", Kind: events.ActRetirement, Source: "cf",
+			Foundation: "cf-eu-1", By: "ann", Time: at("2026-11-20T10:00:00Z"), Expectation: 1043,
+			Retirement: events.Retirement{Collector: "region-1"},
+		},
+		"act_catalogue": &events.Act{
+			ID: "51403f2e-a192-53b4-9fc0-4b5c6d7e8f90", Kind: events.ActCatalogue, By: "ann", Note: "ticket 4712",
+			Time:      at("2026-11-20T10:00:00Z"),
+			Catalogue: events.Catalogue{Version: "2026-11", YAML: "currency: EUR\n"},
 		},
 		"act_replay": &events.Act{
 			ID: "4f3e2d1c-8f70-5192-bdae-2f3a4b5c6d7e", Kind: events.ActReplay, By: "ann", Note: "cut by hour",

@@ -54,7 +54,6 @@ const (
 	TypeHorizon     = "daybook.horizon.v1"
 	TypeGap         = "daybook.gap.v1"
 	TypeAct         = "daybook.act.v1"
-	TypeDecision    = "daybook.decision.v1"
 	TypeQuarantined = "daybook.quarantined.v1"
 	TypeMetered     = "daybook.metered.v1"
 	TypeAnomaly     = "daybook.anomaly.v1"

@@ -35,7 +35,6 @@ func messageTypes() []messageType {
 		{"horizon", &events.Horizon{}, &daybookv1.Horizon{}},
 		{"gap", &events.Gap{}, &daybookv1.Gap{}},
 		{"act", &events.Act{}, &daybookv1.Act{}},
-		{"decision", &events.Decision{}, &daybookv1.Decision{}},
 		{"quarantined", &events.Quarantined{}, &daybookv1.Quarantined{}},
 		{"metered", &events.Metered{}, &daybookv1.Metered{}},
 		{"anomaly", &events.AnomalyNotice{}, &daybookv1.AnomalyNotice{}},

@@ -233,7 +233,8 @@ type AnomalyNotice struct {
 	Anomaly    Anomaly
 }
 
-// Catalogue is a published price catalogue, on catalogue.<version>.
+// Catalogue is a version of the price catalogue: the content of an act, and on metered.catalogue
+// the version that is in force from there on.
 type Catalogue struct {
 	Version string
 	YAML    string

@@ -84,16 +84,6 @@ func UsageHorizonFilter(foundation string) string {
 // UsageGapFilter matches the gaps of one foundation or, where that is empty, of all.
 func UsageGapFilter(foundation string) string { return "usage.*." + oneOrAll(foundation) + ".gap" }
 
-// UsageDecisionSubject is the subject of decisions about holds.
-func UsageDecisionSubject(source, foundation string) string {
-	return subject("usage", source, foundation) + ".decision"
-}
-
-// UsageDecisionFilter matches the decisions of one foundation or, where that is empty, of all.
-func UsageDecisionFilter(foundation string) string {
-	return "usage.*." + oneOrAll(foundation) + ".decision"
-}
-
 // SubjectsActs matches every act.
 const SubjectsActs = "usage.act.>"
 
@@ -164,14 +154,15 @@ func MeteredAnomalySubject(source, foundation string) string {
 	return subject("metered", source, foundation) + ".anomaly"
 }
 
+// MeteredCatalogueSubject is where the projector passes catalogue versions on, in the order in
+// which they are put in force.
+const MeteredCatalogueSubject = "metered.catalogue"
+
 // MeteredMarkerSubject and BillingMarkerSubject are the subjects of the stages' markers.
 const (
 	MeteredMarkerSubject = "metered.marker"
 	BillingMarkerSubject = "billing.marker"
 )
-
-// CatalogueSubject is the subject of one immutable catalogue version.
-func CatalogueSubject(version string) string { return subject("catalogue", version) }
 
 // ChargeSubject is the subject of charges. The tenant stands first: one can be given
 // billing.charge.<tenant>.>.

@@ -68,7 +68,6 @@ var _ = Describe("The subjects", func() {
 		Entry("metered horizon", events.MeteredHorizonSubject(evil, evil), `metered(\.[^.>*]+){2}\.horizon`),
 		Entry("metered gap", events.MeteredGapSubject(evil, evil), `metered(\.[^.>*]+){2}\.gap`),
 		Entry("an anomaly", events.MeteredAnomalySubject(evil, evil), `metered(\.[^.>*]+){2}\.anomaly`),
-		Entry("a catalogue", events.CatalogueSubject(evil), `catalogue\.[^.>*]+`),
 		Entry("charges", events.ChargeSubject(evil, evil, evil, evil, evil), `billing\.charge(\.[^.>*]+){5}`),
 		Entry("what is not priced", events.UnratedSubject(evil, evil, evil, evil, evil),
 			`billing\.unrated(\.[^.>*]+){5}`),

@@ -137,8 +137,6 @@ type Horizon struct {
 	// complete up to the lowest horizon of its named collectors. One without a name, such as a file
 	// collected once, holds nobody up.
 	Collector string
-	// Retired ends the collector: the others decide.
-	Retired bool
 }
 
 // Gap is a time of possibly missing facts, between From and To. A zero From or To is not known.
@@ -168,30 +166,6 @@ func ListOf(kind string) string {
 	}
 	return ""
 }
-
-// Decision is an operator's word on a hold: the body of a message on
-// usage.<source>.<foundation>.decision. It is input like any fact: a bill with it can be derived
-// again.
-type Decision struct {
-	ID         string
-	Source     string
-	Foundation string
-	Kind       string // of the subject, as in the Metered message with the hold
-	Resource   string // last token of the subject
-	Hold       string // id of the hold
-	Action     string // ActionRelease or ActionDiscard
-	// Footprint completes the hold's: the size of a volume, a flavour.
-	Footprint Footprint
-	By        string // the person's name
-	Note      string // why
-	Time      time.Time
-}
-
-// Actions of a Decision.
-const (
-	ActionRelease = "release" // bill what is held
-	ActionDiscard = "discard" // never bill it
-)
 
 // Quarantined is input without a meaning to the collector, with secrets removed. It is the body of
 // a message on quarantine.<source>.<foundation>.

@@ -15,14 +15,16 @@ import (
 )
 
 // comparer implements stage.Comparer for METERED: which spans are closed and not retracted, and
-// what runs and is held under each subject. Horizons, gaps and anomalies belong to their moment and
-// are not published again. Its memory is a digest of each span, and the differences in full.
+// what runs and is held under each subject, and which catalogue version is in force. Horizons, gaps
+// and anomalies belong to their moment and are not published again. Its memory is a digest of each
+// span, and the differences in full.
 type comparer struct {
 	logic    string // of the projector that derives
 	months   map[origin]*months
 	seed     maphash.Seed
 	spans    *stage.Comparison[string] // by id: spans that are closed and not retracted
 	subjects *stage.Comparison[string] // by subject: what runs and is held
+	inForce  [2]events.Catalogue       // by stage.Side
 
 	differs map[string]*difference // by subject
 	decoded events.Metered
@@ -96,6 +98,9 @@ func (r *comparer) Derived(out *stage.Output) error {
 		r.text = out.Body.AppendJSON(r.text[:0])
 		return r.horizon(stage.Derived, r.text)
 	}
+	if out.Type == events.TypeCatalogue {
+		return r.inForce[stage.Derived].DecodeJSON(out.Body.AppendJSON(nil))
+	}
 	if out.Type != events.TypeMetered {
 		return nil
 	}
@@ -126,6 +131,8 @@ func (r *comparer) Stored(in *bus.Stored) error {
 		}
 	case events.TypeHorizon:
 		err = r.horizon(stage.Stored, in.Data)
+	case events.TypeCatalogue:
+		err = r.inForce[stage.Stored].DecodeJSON(in.Data)
 	}
 	if err != nil {
 		return stage.Unreadable(events.StreamMetered, in, err)
@@ -226,6 +233,12 @@ func (r *comparer) on(subject string, m *events.Metered) *difference {
 func (r *comparer) Difference(cause events.Cause, at time.Time, emit func(stage.Output)) (reversed, posted int,
 	err error,
 ) {
+	if c := r.inForce[stage.Derived]; c != r.inForce[stage.Stored] && c != (events.Catalogue{}) {
+		emit(stage.Output{
+			Subject: events.MeteredCatalogueSubject, Type: events.TypeCatalogue,
+			ID: events.ID("metered", cause.ID, events.MeteredCatalogueSubject), Time: at, Body: &c,
+		})
+	}
 	for _, subject := range slices.Sorted(maps.Keys(r.differs)) {
 		d := r.differs[subject]
 		retract, closing := sortedSpans(d.spans[stage.Stored]), sortedSpans(d.spans[stage.Derived])

@@ -122,13 +122,23 @@ var _ = Describe("The horizon of several collectors", func() {
 	BeforeEach(func() {
 		b = newBooks(projector.Config{Cut: timeline.CutHour}).tell(app("STARTED", "10:30"))
 	})
-	says := func(collector, at string, retired ...bool) string {
+	says := func(collector, at string) string {
 		b.sequence++
 		h := events.Horizon{
 			ID: at, Source: events.SourceCF, Foundation: "eu", Collector: collector, Time: clock(at),
-			Retired: len(retired) > 0,
 		}
 		all, moved := b.meter.Horizon(&h, b.sequence, b.post)
+		if !moved {
+			return "not moved"
+		}
+		return short(all)
+	}
+	retire := func(collector string) string {
+		b.sequence++
+		all, moved := b.meter.Retire(&events.Act{
+			ID: "retirement", Kind: events.ActRetirement, Source: events.SourceCF, Foundation: "eu",
+			Retirement: events.Retirement{Collector: collector},
+		}, b.sequence, b.post)
 		if !moved {
 			return "not moved"
 		}
@@ -146,7 +156,19 @@ var _ = Describe("The horizon of several collectors", func() {
 		says("a", "12:00")
 		says("b", "12:00")
 		says("a", "14:00")
-		Expect(says("b", "12:00", true)).To(Equal("14:00"))
+		Expect(retire("b")).To(Equal("14:00"))
+		Expect(retire("b")).To(Equal("not moved"))
+		Expect(retire("c")).To(Equal("not moved"), "nobody knows it")
+		Expect(says("c", "15:00")).To(Equal("not moved"), "a collector that comes after holds back again")
+		Expect(says("a", "15:00")).To(Equal("15:00"))
+	})
+	It("waits again for a retired one that says something", func() {
+		says("a", "12:00")
+		says("b", "12:00")
+		Expect(retire("b")).To(Equal("not moved"))
+		Expect(says("a", "14:00")).To(Equal("14:00"))
+		Expect(says("b", "13:00")).To(Equal("not moved"))
+		Expect(says("a", "15:00")).To(Equal("not moved"))
 	})
 	It("is the highest of those without a name where none has one, and theirs holds nobody up", func() {
 		Expect(says("", "12:00")).To(Equal("12:00"))
@@ -156,7 +178,7 @@ var _ = Describe("The horizon of several collectors", func() {
 	})
 	It("stays where it is when all are retired", func() {
 		says("a", "12:00")
-		Expect(says("a", "12:00", true)).To(Equal("not moved"))
+		Expect(retire("a")).To(Equal("not moved"))
 	})
 })
 

@@ -1,13 +1,15 @@
 // Package projector derives METERED from USAGE: it folds the facts of each resource into a
 // timeline, and publishes the spans of its run.
 //
-// Reads USAGE, in order: facts, horizons, gaps, and operators' decisions on holds.
+// Reads USAGE, in order: facts, horizons, gaps, and the acts of people on their own subjects:
+// decisions on holds, retirements of collectors, catalogue versions.
 //
 // Writes METERED. For each fact with an effect: one message on
 // metered.<source>.<foundation>.<tenant>.<kind>.<resource> with the spans retracted, the spans
 // closed, the anomalies, and all open spans and holds of the subject. For each horizon: the spans
 // cut at the boundaries before it, and then the horizon. For each gap: the spans it makes unproven,
-// and then the gap. Snapshots of its state go to the Object Store bucket daybook-projector.
+// and then the gap. Each catalogue version that is put in force, on metered.catalogue, for the
+// pricer. Snapshots of its state go to the Object Store bucket daybook-projector.
 //
 // Guarantees: the output is a pure function of USAGE and of the settings, byte for byte. Spans of
 // one timeline never overlap. A retracted span was published before, with the same id. Spans in the

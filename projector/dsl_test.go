@@ -189,13 +189,13 @@ func (b *books) say(action string, details ...func(*events.Decision)) *books {
 
 func (b *books) sayOn(hold, action string, details ...func(*events.Decision)) *books {
 	b.sequence++
-	d := events.Decision{
-		ID: events.ID("decision", fmt.Sprint(b.sequence)), Source: b.last.Source, Foundation: "eu", Kind: b.last.Kind,
-		Resource: b.last.Resource, Hold: hold,
-		Action: action, Time: clock("12:00"),
+	d := events.Act{
+		ID: events.ID("decision", fmt.Sprint(b.sequence)), Kind: events.ActDecision, Source: b.last.Source,
+		Foundation: "eu", Time: clock("12:00"),
+		Decision: events.Decision{Kind: b.last.Kind, Resource: b.last.Resource, Hold: hold, Action: action},
 	}
 	for _, change := range details {
-		change(&d)
+		change(&d.Decision)
 	}
 	if !b.meter.Decide(&d, b.sequence, b.post) {
 		b.wrong = append(b.wrong, "no hold "+hold)

@@ -199,11 +199,12 @@ func (m *Meter) each(f *foundation, subjects []*subject, cause events.Cause, emi
 	}
 }
 
-// Decide applies an operator's word on a hold. It reports whether there is such a hold.
-func (m *Meter) Decide(d *events.Decision, sequence uint64, emit func(*events.Metered)) bool {
-	f := m.foundation(d.Source, d.Foundation)
-	sub := f.subjects[subjectKey{d.Kind, d.Resource}]
-	if sub == nil || d.Action != events.ActionRelease && d.Action != events.ActionDiscard {
+// Decide applies an operator's word on a hold, an act with a Decision. It reports whether there is
+// such a hold.
+func (m *Meter) Decide(d *events.Act, sequence uint64, emit func(*events.Metered)) bool {
+	f, word := m.foundation(d.Source, d.Foundation), &d.Decision
+	sub := f.subjects[subjectKey{word.Kind, word.Resource}]
+	if sub == nil || word.Action != events.ActionRelease && word.Action != events.ActionDiscard {
 		return false
 	}
 	m.ch.Reset(sub.tenant)
@@ -242,8 +243,28 @@ func (f *foundation) decidable(sub *subject) []*entry {
 // order. It returns the horizon of all collectors together and whether it moved.
 func (m *Meter) Horizon(h *events.Horizon, sequence uint64, emit func(*events.Metered)) (time.Time, bool) {
 	f := m.foundation(h.Source, h.Foundation)
+	c := f.collectors[h.Collector]
+	f.collectors[h.Collector] = collectorHorizon{at: max(c.at, timeline.MomentOf(h.Time))}
+	return m.reach(f, events.Cause{ID: h.ID, Sequence: sequence, Event: "horizon"}, emit)
+}
+
+// Retire ends a collector, an act with a Retirement: its horizon holds nobody up. It returns the
+// same as Horizon.
+func (m *Meter) Retire(a *events.Act, sequence uint64, emit func(*events.Metered)) (time.Time, bool) {
+	f, name := m.foundation(a.Source, a.Foundation), a.Retirement.Collector
+	c, known := f.collectors[name]
+	if !known {
+		return time.Time{}, false
+	}
+	c.retired = true
+	f.collectors[name] = c
+	return m.reach(f, events.Cause{ID: a.ID, Sequence: sequence, Event: a.Kind}, emit)
+}
+
+// reach moves the horizon of a source to that of its collectors together.
+func (m *Meter) reach(f *foundation, cause events.Cause, emit func(*events.Metered)) (time.Time, bool) {
 	r := &f.rules
-	before, now := r.Horizon, f.reach(h)
+	before, now := r.Horizon, f.horizon()
 	if now <= before {
 		return time.Time{}, false
 	}
@@ -254,7 +275,7 @@ func (m *Meter) Horizon(h *events.Horizon, sequence uint64, emit func(*events.Me
 	if f.platform.Advance() || crossed {
 		subjects = f.subjects
 	}
-	cause := events.Cause{ID: h.ID, Sequence: sequence, Event: "horizon", Time: now.Time()}
+	cause.Time = now.Time()
 	m.each(f, sorted(subjects), cause, emit, func(e *entry) {
 		e.Expire(before, &m.ch)
 		if crossed {
@@ -267,12 +288,8 @@ func (m *Meter) Horizon(h *events.Horizon, sequence uint64, emit func(*events.Me
 	return now.Time(), true
 }
 
-// reach enters the horizon of one collector and returns the horizon of all.
-func (f *foundation) reach(h *events.Horizon) timeline.Moment {
-	c := f.collectors[h.Collector]
-	c.retired = h.Retired
-	c.at = max(c.at, timeline.MomentOf(h.Time))
-	f.collectors[h.Collector] = c
+// horizon is the horizon of all collectors.
+func (f *foundation) horizon() timeline.Moment {
 	lowest := timeline.MaxMoment
 	for name, c := range f.collectors {
 		if name != "" && !c.retired {

@@ -111,16 +111,18 @@ func (a *account) decide(t *rapid.T) {
 				continue
 			}
 			a.sequence++
-			d := events.Decision{
-				ID: h.ID, Source: "cf", Foundation: "eu", Kind: h.Kind, Resource: h.Resource, Hold: h.ID,
-				Action: events.ActionRelease, Time: minute(0),
+			d := events.Act{
+				ID: h.ID, Kind: events.ActDecision, Source: "cf", Foundation: "eu", Time: minute(0),
+				Decision: events.Decision{
+					Kind: h.Kind, Resource: h.Resource, Hold: h.ID, Action: events.ActionRelease,
+				},
 			}
 			if h.Kind == events.KindApp || h.Kind == events.KindTask {
-				d.Resource = "A"
+				d.Decision.Resource = "A"
 			}
 			switch h.ID[0] % 3 {
 			case 0:
-				d.Action = events.ActionDiscard
+				d.Decision.Action = events.ActionDiscard
 			case 1:
 				continue
 			}

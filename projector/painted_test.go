@@ -15,7 +15,7 @@ import (
 type painted struct {
 	resource  string
 	facts     []*events.Usage // each once, by time
-	decisions []*events.Decision
+	decisions []*events.Act
 	heard     map[string][]int // minutes with a report, by publisher, up to the horizon
 	wide      map[string]bool
 	epoch     time.Time
@@ -338,16 +338,16 @@ func (p *painted) read(kind string, canvas []colour, first, end, limit int, ende
 }
 
 func (p *painted) word(kind, code string) (string, events.Footprint) {
-	var newest *events.Decision
+	var newest *events.Act
 	for _, d := range p.decisions {
-		if d.Hold == events.ID("hold", "trove", "eu", kind, p.resource, code, "") {
+		if d.Decision.Hold == events.ID("hold", "trove", "eu", kind, p.resource, code, "") {
 			newest = d
 		}
 	}
 	if newest == nil {
 		return "", events.Footprint{}
 	}
-	return newest.Action, newest.Footprint
+	return newest.Decision.Action, newest.Decision.Footprint
 }
 
 // paintAll is the account of all databases.
@@ -375,8 +375,9 @@ func paintAll(messages []any, epoch time.Time, horizon int) (spans, holds []stri
 				wide[u.Publisher] = wide[u.Publisher] || u.AuditSeconds.Known()
 			}
 		}
-		if d, ok := m.(*events.Decision); ok {
-			of(d.Resource).decisions = append(of(d.Resource).decisions, d)
+		if d, ok := m.(*events.Act); ok {
+			resource := d.Decision.Resource
+			of(resource).decisions = append(of(resource).decisions, d)
 		}
 	}
 	for _, resource := range slices.Sorted(maps.Keys(by)) {

@@ -77,8 +77,11 @@ var _ = Describe("A poison fact in USAGE", func() {
 		Entry("a gap's cursor", events.TypeGap, func(long string) stage.Body {
 			return &events.Gap{ID: "g", Source: "cf", Foundation: "eu", Cursor: long, To: clock("10:00")}
 		}),
-		Entry("a decision's hold", events.TypeDecision, func(long string) stage.Body {
-			return &events.Decision{ID: "d", Source: "cf", Foundation: "eu", Hold: long, Time: clock("10:00")}
+		Entry("a decision's hold", events.TypeAct, func(long string) stage.Body {
+			return &events.Act{
+				ID: "d", Kind: events.ActDecision, Source: "cf", Foundation: "eu", Time: clock("10:00"),
+				Decision: events.Decision{Hold: long},
+			}
 		}),
 	)
 

@@ -92,9 +92,10 @@ func (p *Projector) Done() uint64 { return p.stage.Done() }
 
 // processor is the stage's view of a Meter.
 type processor struct {
-	meter *Meter
-	usage events.Usage
-	names *events.Interner
+	meter   *Meter
+	usage   events.Usage
+	decided events.Act
+	names   *events.Interner
 }
 
 // internBits is the size of the table of repeated strings: 2^16.
@@ -114,10 +115,9 @@ func (p *processor) Step(in *bus.Stored, emit func(stage.Output)) error {
 		err = p.horizon(in, emit)
 	case events.TypeGap:
 		err = p.gap(in, emit)
-	case events.TypeDecision:
-		err = p.decision(in, emit)
+	case events.TypeMarker: // it begins or ends a batch of a collector
 	case events.TypeAct:
-		err = p.act(in)
+		err = p.act(in, emit)
 	default:
 		err = fmt.Errorf("the %s header is %q", events.HeaderType, kind)
 	}
@@ -175,13 +175,17 @@ func (p *processor) horizon(in *bus.Stored, emit func(stage.Output)) error {
 	}
 	all, moved := p.meter.Horizon(&h, in.Sequence, func(m *events.Metered) { emit(meteredOutput(m)) })
 	if moved {
-		out := events.Horizon{ID: events.ID("metered", h.ID), Source: h.Source, Foundation: h.Foundation, Time: all}
-		emit(stage.Output{
-			Subject: events.MeteredHorizonSubject(h.Source, h.Foundation), Type: events.TypeHorizon, ID: out.ID,
-			Time: all, Body: &out,
-		})
+		emit(meteredHorizon(h.ID, h.Source, h.Foundation, all))
 	}
 	return nil
+}
+
+func meteredHorizon(cause, source, foundation string, at time.Time) stage.Output {
+	out := events.Horizon{ID: events.ID("metered", cause), Source: source, Foundation: foundation, Time: at}
+	return stage.Output{
+		Subject: events.MeteredHorizonSubject(source, foundation), Type: events.TypeHorizon, ID: out.ID, Time: at,
+		Body: &out,
+	}
 }
 
 func (p *processor) gap(in *bus.Stored, emit func(stage.Output)) error {
@@ -214,34 +218,44 @@ func (p *processor) gap(in *bus.Stored, emit func(stage.Output)) error {
 	return nil
 }
 
-func (p *processor) decision(in *bus.Stored, emit func(stage.Output)) error {
-	var d events.Decision
-	if err := d.DecodeJSON(in.Data); err != nil {
-		return err
-	}
-	if _, long := limit.Decision(&d); long != "" {
-		return tooLong(long)
-	}
-	if known(d.Source) != nil || !p.meter.Decide(&d, in.Sequence, func(m *events.Metered) { emit(meteredOutput(m)) }) {
-		emit(undecided(&d, in.Sequence))
-	}
-	return nil
-}
-
 // act takes an act: only on the subject of its kind, for collectors may not append there.
-func (p *processor) act(in *bus.Stored) error {
-	var a events.Act
+func (p *processor) act(in *bus.Stored, emit func(stage.Output)) error {
+	a := &p.decided
 	if err := a.DecodeJSON(in.Data); err != nil {
 		return err
 	}
-	switch {
-	case in.Subject != events.ActSubject(a.Kind, a.Source, a.Foundation):
-		return fmt.Errorf("it is an act of kind %q, which belongs on %s", a.Kind, events.ActSubject(a.Kind, a.Source,
-			a.Foundation))
-	case a.Kind == events.ActReplay: // it begins a replay; METERED has nothing of it
-		return nil
+	if _, long := limit.Act(a); long != "" {
+		return tooLong(long)
 	}
-	return fmt.Errorf("it is an act of kind %q, which this version does not know", a.Kind)
+	if subject := events.ActSubject(a.Kind, a.Source, a.Foundation); in.Subject != subject {
+		return fmt.Errorf("it is an act of kind %q, which belongs on %s", a.Kind, subject)
+	}
+	switch metered := func(m *events.Metered) { emit(meteredOutput(m)) }; a.Kind {
+	case events.ActDecision:
+		if known(a.Source) != nil || !p.meter.Decide(a, in.Sequence, metered) {
+			emit(undecided(a, in.Sequence))
+		}
+	case events.ActRetirement:
+		if err := known(a.Source); err != nil {
+			return err
+		}
+		if all, moved := p.meter.Retire(a, in.Sequence, metered); moved {
+			emit(meteredHorizon(a.ID, a.Source, a.Foundation, all))
+		}
+	case events.ActCatalogue:
+		if !limit.Catalogue(&a.Catalogue) {
+			return errCatalogue
+		}
+		version := a.Catalogue
+		emit(stage.Output{
+			Subject: events.MeteredCatalogueSubject, Type: events.TypeCatalogue, ID: events.ID("metered", a.ID),
+			Time: a.Time, Body: &version,
+		})
+	case events.ActReplay: // it begins a replay; METERED has nothing of it
+	default:
+		return fmt.Errorf("it is an act of kind %q, which this version does not know", a.Kind)
+	}
+	return nil
 }
 
 // tooLong refuses a message with a string that no collector publishes.
@@ -263,7 +277,10 @@ const (
 	lastYear  = 2200
 )
 
-var errNoTime = errors.New("it says no time")
+var (
+	errNoTime    = errors.New("it says no time")
+	errCatalogue = fmt.Errorf("its catalogue has more than %d bytes", events.MaxBody)
+)
 
 // plausible refuses times out of the limits of collectors. The zero time is none.
 func plausible(times ...time.Time) error {
@@ -284,15 +301,16 @@ func meteredOutput(m *events.Metered) stage.Output {
 }
 
 // undecided is the anomaly of a decision without a hold.
-func undecided(d *events.Decision, sequence uint64) stage.Output {
+func undecided(d *events.Act, sequence uint64) stage.Output {
+	word := &d.Decision
 	notice := events.AnomalyNotice{
 		ID: events.ID("anomaly", d.ID, fmt.Sprint(sequence)), Source: d.Source, Foundation: d.Foundation,
-		Cause: events.Cause{ID: d.ID, Sequence: sequence, Event: "decision", Time: d.Time},
+		Cause: events.Cause{ID: d.ID, Sequence: sequence, Event: d.Kind, Time: d.Time},
 		Anomaly: events.Anomaly{
-			Code: events.AnomalyUnknownHold, Resource: d.Resource, Time: d.Time,
+			Code: events.AnomalyUnknownHold, Resource: word.Resource, Time: d.Time,
 			Message: fmt.Sprintf("%q of hold %s of %s %s: there is no such hold, or no such action. `daybook holds "+
 				"list` lists what is held",
-				d.Action, d.Hold, d.Kind, d.Resource),
+				word.Action, word.Hold, word.Kind, word.Resource),
 		},
 	}
 	return stage.Output{

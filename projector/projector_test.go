@@ -75,11 +75,16 @@ var _ = Describe("The projector's step", func() {
 		Expect(ok).To(BeTrue())
 		Expect(m.Cause).To(Equal(events.Cause{ID: "g", Sequence: 2, Event: "gap", Time: clock("12:00")}))
 		Expect(m.Held).To(HaveLen(1))
-		d := events.Decision{
-			ID: "d", Source: "cf", Foundation: "eu", Kind: m.Kind, Resource: m.Resource,
-			Hold: m.Held[0].ID, Action: "release", Time: clock("13:00"),
+		d := events.Act{
+			ID: "d", Kind: events.ActDecision, Source: "cf", Foundation: "eu", Time: clock("13:00"),
+			Decision: events.Decision{Kind: m.Kind, Resource: m.Resource, Hold: m.Held[0].ID, Action: "release"},
 		}
-		out = step(stored(events.TypeDecision, &d, 3))
+		decided := func(d *events.Act, sequence uint64) []stage.Output {
+			in := stored(events.TypeAct, d, sequence)
+			in.Subject = "usage.act.decision.cf.eu"
+			return step(in)
+		}
+		out = decided(&d, 3)
 		Expect(out).To(HaveLen(1))
 		m, ok = out[0].Body.(*events.Metered)
 		Expect(ok).To(BeTrue())
@@ -90,8 +95,8 @@ var _ = Describe("The projector's step", func() {
 			func(d *events.Decision) { d.Action = "dance" },
 		} {
 			wrong := d
-			change(&wrong)
-			out = step(stored(events.TypeDecision, &wrong, 4))
+			change(&wrong.Decision)
+			out = decided(&wrong, 4)
 			Expect(out).To(HaveLen(1))
 			notice, ok := out[0].Body.(*events.AnomalyNotice)
 			Expect(ok).To(BeTrue())
@@ -116,6 +121,40 @@ var _ = Describe("The projector's step", func() {
 		}, 1))
 		Expect(out).To(HaveLen(1))
 		Expect(out[0].Subject).To(Equal("metered.cf.eu.gap"))
+	})
+
+	It("passes a catalogue on, in its place among the facts", func() {
+		act := events.Act{
+			ID: "a", Kind: events.ActCatalogue, By: "ann", Catalogue: events.Catalogue{Version: "v1",
+				YAML: "plans: []\n"},
+		}
+		in := stored(events.TypeAct, &act, 1)
+		in.Subject = "usage.act.catalogue.all.all"
+		out := step(in)
+		Expect(out).To(HaveLen(1))
+		Expect(out[0].Subject).To(Equal("metered.catalogue"))
+		Expect(out[0].Type).To(Equal(events.TypeCatalogue))
+		Expect(out[0].ID).NotTo(Equal("a"))
+		Expect(out[0].Body).To(Equal(&act.Catalogue))
+	})
+
+	It("moves the horizon with the retirement of a collector", func() {
+		for sequence, h := range []events.Horizon{
+			{ID: "1", Source: "cf", Foundation: "eu", Collector: "a", Time: clock("12:00")},
+			{ID: "2", Source: "cf", Foundation: "eu", Collector: "b", Time: clock("11:00")},
+		} {
+			step(stored(events.TypeHorizon, &h, uint64(sequence+1)))
+		}
+		act := events.Act{
+			ID: "r", Kind: events.ActRetirement, Source: "cf", Foundation: "eu",
+			Retirement: events.Retirement{Collector: "b"},
+		}
+		in := stored(events.TypeAct, &act, 3)
+		in.Subject = "usage.act.retirement.cf.eu"
+		Expect(step(in)).To(BeEmpty(), "a had been taken for the only one, and the horizon never goes back")
+		Expect(step(stored(events.TypeHorizon, &events.Horizon{
+			ID: "4", Source: "cf", Foundation: "eu", Collector: "a", Time: clock("13:00"),
+		}, 4))).To(ContainElement(HaveField("Subject", "metered.cf.eu.horizon")))
 	})
 
 	It("takes an act from the subject of its kind, where no collector may append, and from no other", func() {

@@ -23,10 +23,12 @@ func (b *books) heldUnder() []string {
 // decide is an operator's word on a hold.
 func (b *books) decide(hold, action, at string, footprint events.Footprint) bool {
 	b.sequence++
-	return b.meter.Decide(&events.Decision{
-		ID: events.ID("decision", hold, action, at), Source: events.SourceTrove, Foundation: "eu",
-		Kind: events.KindInstance, Resource: "I",
-		Hold: hold, Action: action, Footprint: footprint, By: "ops", Time: clock(at),
+	return b.meter.Decide(&events.Act{
+		ID: events.ID("decision", hold, action, at), Kind: events.ActDecision, Source: events.SourceTrove,
+		Foundation: "eu", By: "ops", Time: clock(at),
+		Decision: events.Decision{
+			Kind: events.KindInstance, Resource: "I", Hold: hold, Action: action, Footprint: footprint,
+		},
 	}, b.sequence, b.post)
 }
 

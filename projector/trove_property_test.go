@@ -55,7 +55,7 @@ func (c *cloud) step(message any) {
 	switch m := message.(type) {
 	case *events.Usage:
 		c.meter.Fact(m, c.sequence, c.post)
-	case *events.Decision:
+	case *events.Act:
 		c.meter.Decide(m, c.sequence, c.post)
 	case time.Time:
 		c.meter.Horizon(&events.Horizon{
@@ -146,7 +146,7 @@ func shuffled(t *rapid.T, settings projector.Config, messages []any, horizon int
 	c := newCloud(settings)
 	var decisions []any
 	for _, m := range messages {
-		if d, ok := m.(*events.Decision); ok {
+		if d, ok := m.(*events.Act); ok {
 			decisions = append(decisions, d)
 		}
 	}
@@ -154,7 +154,7 @@ func shuffled(t *rapid.T, settings projector.Config, messages []any, horizon int
 		if rapid.IntRange(0, 3).Draw(t, "horizon moves") == 0 {
 			c.step(minute(rapid.IntRange(0, horizon-1).Draw(t, "to")))
 		}
-		if _, ok := m.(*events.Decision); ok {
+		if _, ok := m.(*events.Act); ok {
 			continue
 		}
 		c.step(m)

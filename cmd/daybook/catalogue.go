@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/daybook-billing/daybook/acts"
 	"github.com/daybook-billing/daybook/events"
@@ -13,7 +12,7 @@ import (
 // catalogueCmd groups the commands about price catalogues.
 type catalogueCmd struct {
 	Check   catalogueCheckCmd   `cmd:"" help:"Check catalogue files; problems are said with file, line and column."`
-	Publish cataloguePublishCmd `cmd:"" help:"Publish a catalogue as an immutable version; the pricer rates with it from then on."`
+	Publish cataloguePublishCmd `cmd:"" help:"Put a catalogue in force, as a version that never changes; the pricer rates with it from then on."`
 	Explain catalogueExplainCmd `cmd:"" help:"Show which plan a resource gets, and why."`
 }
 
@@ -41,6 +40,7 @@ func (c *catalogueCheckCmd) Run(e *env) error {
 
 type cataloguePublishCmd struct {
 	natsFlags
+	personFlags
 	File string `arg:"" help:"Catalogue file (YAML)."`
 	Name string `placeholder:"VERSION" help:"Name of the version (default: a digest of the file)."`
 }
@@ -59,7 +59,9 @@ func (c *cataloguePublishCmd) Run(e *env) error {
 		return err
 	}
 	defer b.Close()
-	stored, err := acts.PublishCatalogue(e.ctx, b, c.Name, text, time.Now())
+	stored, err := acts.PublishCatalogue(e.ctx, b, &acts.Publication{
+		Version: c.Name, YAML: string(text), By: c.By, Note: c.Note, At: now(),
+	})
 	var taken *acts.VersionTakenError
 	switch {
 	case errors.As(err, &taken):
@@ -67,10 +69,11 @@ func (c *cataloguePublishCmd) Run(e *env) error {
 	case err != nil:
 		return err
 	case !stored:
-		fmt.Fprintf(e.stdout, "catalogue %s is published already; nothing changed\n", c.Name)
+		fmt.Fprintf(e.stdout, "catalogue %s is in force already; nothing changed\n", c.Name)
 		return nil
 	}
-	fmt.Fprintf(e.stdout, "published catalogue %s on %s\n", c.Name, events.CatalogueSubject(c.Name))
+	fmt.Fprintf(e.stdout, "published catalogue %s on %s: it is in force from there on\n", c.Name,
+		events.ActSubject(events.ActCatalogue, "", ""))
 	return nil
 }
 

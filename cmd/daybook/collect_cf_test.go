@@ -177,17 +177,15 @@ var _ = Describe("retiring a collector", func() {
 		code, _, errs := s.daybook("collect", "retire", "cf/eu", "north")
 		Expect(code).To(Equal(1))
 		Expect(errs).To(ContainSubstring("east, west"))
-		code, out, errs := s.daybook("collect", "retire", "cf/eu", "west")
+		code, out, errs := s.daybook("collect", "retire", "cf/eu", "west", "--by", "ann", "--note", "moved")
 		Expect(code).To(BeZero(), errs)
 		Expect(out).To(ContainSubstring("cf/eu is now complete up to 2026-05-01T07:00:00Z"))
 
-		m, err := s.bus.Last(ctx, events.StreamUsage, subject)
+		m, err := s.bus.Last(ctx, events.StreamUsage, "usage.act.retirement.cf.eu")
 		Expect(err).NotTo(HaveOccurred())
-		var h events.Horizon
-		Expect(h.DecodeJSON(m.Data)).To(Succeed())
-		Expect(h.Retired).To(BeTrue())
-		Expect(h.Collector).To(Equal("west"))
-		Expect(h.Time).To(Equal(at(3)))
+		var a events.Act
+		Expect(a.DecodeJSON(m.Data)).To(Succeed())
+		Expect(a).To(And(HaveField("Retirement.Collector", "west"), HaveField("By", "ann"), HaveField("Note", "moved")))
 		code, _, errs = s.daybook("collect", "retire", "cf/eu", "west")
 		Expect(code).To(Equal(1))
 		Expect(errs).To(ContainSubstring("is retired already"))

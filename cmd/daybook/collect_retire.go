@@ -11,6 +11,7 @@ import (
 
 type collectRetireCmd struct {
 	natsFlags
+	personFlags
 	Foundation string `arg:"" name:"source/foundation" help:"Source and foundation, such as cf/eu."`
 	Name       string `arg:"" name:"name" help:"Name of the collector to retire."`
 }
@@ -30,7 +31,9 @@ func (c *collectRetireCmd) Run(e *env) error {
 		return err
 	}
 	defer b.Close()
-	through, err := acts.Retire(e.ctx, b, source, foundation, c.Name)
+	through, err := acts.Retire(e.ctx, b, &acts.Leaver{
+		Source: source, Foundation: foundation, Collector: c.Name, By: c.By, Note: c.Note, At: now(),
+	})
 	var unknown *acts.UnknownCollectorError
 	switch {
 	case errors.As(err, &unknown):

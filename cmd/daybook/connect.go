@@ -25,6 +25,12 @@ type natsFlags struct {
 	Replicas int    `env:"DAYBOOK_REPLICAS" default:"1" help:"Replicas of streams that have to be created; 3 on a cluster."`
 }
 
+// personFlags say who acts, and why.
+type personFlags struct {
+	By   string `env:"USER" placeholder:"NAME" help:"Who decides."`
+	Note string `help:"Why."`
+}
+
 // connect opens the bus and ensures the streams.
 func (f *natsFlags) connect(ctx context.Context, name string, log *slog.Logger) (*bus.Bus, error) {
 	b, err := f.open(ctx, name, log)

@@ -33,7 +33,7 @@ func (c *decisionFlags) decideAll(e *env, action string) error {
 			len(selected.Holds))
 		return nil
 	}
-	decisions := make([]events.Decision, len(selected.Holds))
+	decisions := make([]events.Act, len(selected.Holds))
 	for i := range selected.Holds {
 		decisions[i] = selected.Holds[i].Decision(action, c.By, c.Note, at)
 	}

@@ -17,13 +17,12 @@ import (
 // decisionFlags are the common flags of release and discard.
 type decisionFlags struct {
 	natsFlags
+	personFlags
 	ID         string        `arg:"" optional:"" help:"Id of the hold, as daybook holds list prints it."`
 	All        bool          `help:"Decide about all holds, or the holds of --tenant, --foundation and --code."`
 	Yes        bool          `help:"With --all: decide; without it, only print the number of holds."`
 	Tenant     string        `help:"With --all: only this tenant."`
 	Code       string        `help:"With --all: only holds with this code, such as gap."`
-	By         string        `env:"USER" placeholder:"NAME" help:"Who decides."`
-	Note       string        `help:"Why."`
 	Wait       time.Duration `default:"10s" help:"Time to wait for the projector to take the decision up; 0: none."`
 	Force      bool          `help:"Decide about a hold that is not listed; needs --source, --foundation, --kind and --resource."`
 	Source     string        `enum:",cf,trove" default:"" help:"With --force: source of the hold: cf or trove."`
@@ -99,7 +98,7 @@ func (c *decisionFlags) decide(e *env, action string, footprint events.Footprint
 		return err
 	}
 	d := hold.Decision(action, c.By, c.Note, now())
-	d.Footprint = footprint
+	d.Decision.Footprint = footprint
 	metering, err := b.Stream(e.ctx, events.StreamMetered)
 	if err != nil {
 		return err
@@ -110,18 +109,18 @@ func (c *decisionFlags) decide(e *env, action string, footprint events.Footprint
 	}
 	if o := &decided[0]; o.Already {
 		fmt.Fprintf(e.stdout, "decided already: %s of hold %s by %s at %s; nothing changed\n", action, c.ID,
-			cmp.Or(o.Decision.By, "somebody"), events.FormatTime(o.Decision.Time))
+			cmp.Or(o.By, "somebody"), events.FormatTime(o.Time))
 		return nil
 	}
 	fmt.Fprintf(e.stdout, "published on %s: %s of hold %s (message %d of %s)\n",
-		events.UsageDecisionSubject(d.Source, d.Foundation), action, c.ID, decided[0].Sequence, events.StreamUsage)
+		events.ActSubject(d.Kind, d.Source, d.Foundation), action, c.ID, decided[0].Sequence, events.StreamUsage)
 	if c.Wait == 0 {
 		return nil
 	}
 	return c.await(e, b, metering.Last, decided[0].Sequence)
 }
 
-// now is the time of a decision.
+// now is the time of an act.
 func now() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
 
 // find finds the hold and checks the action. With --force an unlisted hold is made of the flags.

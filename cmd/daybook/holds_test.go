@@ -66,19 +66,19 @@ func (s *site) metered(ctx context.Context, m *events.Metered, sources ...uint64
 }
 
 // decisions are the decisions in USAGE, oldest first.
-func (s *site) decisions(ctx context.Context) []events.Decision {
+func (s *site) decisions(ctx context.Context) []events.Act {
 	GinkgoHelper()
 	state, err := s.bus.Stream(ctx, events.StreamUsage)
 	Expect(err).NotTo(HaveOccurred())
-	var all []events.Decision
+	var all []events.Act
 	for seq := uint64(1); seq <= state.Last; seq++ {
 		m, err := s.bus.Get(ctx, events.StreamUsage, seq)
 		Expect(err).NotTo(HaveOccurred())
-		Expect(m.Subject).To(Equal("usage.trove.dbaas.decision"))
-		var d events.Decision
+		Expect(m.Subject).To(Equal("usage.act.decision.trove.dbaas"))
+		var d events.Act
 		Expect(d.DecodeJSON(m.Data)).To(Succeed())
 		Expect(m.Header(events.HeaderID)).To(Equal(d.ID))
-		Expect(m.Header(events.HeaderType)).To(Equal(events.TypeDecision))
+		Expect(m.Header(events.HeaderType)).To(Equal(events.TypeAct))
 		all = append(all, d)
 	}
 	return all
@@ -155,14 +155,16 @@ var _ = Describe("What runs and what is held", func() {
 		}
 		status, out, _ = s.daybook(release...)
 		Expect(status).To(BeZero())
-		Expect(out).To(ContainSubstring("published on usage.trove.dbaas.decision: release of hold hold-1 (message 1 " +
+		Expect(out).To(ContainSubstring("published on usage.act.decision.trove.dbaas: release of hold hold-1 "+
+			"(message 1 " +
 			"of USAGE)"))
 		_, out, _ = s.daybook(release...)
 		Expect(out).To(ContainSubstring("decided already: release of hold hold-1 by ann"))
 		Expect(s.decisions(ctx)).To(HaveExactElements(And(
-			HaveField("Hold", "hold-1"), HaveField("Action", "release"), HaveField("Kind", "instance"),
-			HaveField("Resource", "db-1"), HaveField("By", "ann"),
-			HaveField("Note", "seen in the console"), HaveField("Footprint.VolumeGB", events.Some(10)))))
+			HaveField("By", "ann"), HaveField("Note", "seen in the console"), HaveField("Decision", events.Decision{
+				Kind: "instance", Resource: "db-1", Hold: "hold-1", Action: "release",
+				Footprint: events.Footprint{VolumeGB: events.Some(10)},
+			}))))
 	})
 
 	It("is not decided about where nobody has heard of it, unless that is insisted on", func(ctx SpecContext) {
@@ -176,7 +178,7 @@ var _ = Describe("What runs and what is held", func() {
 		status, _, _ = s.daybook("holds", "discard", "hold-9", "--force", "--source", "trove", "--foundation", "dbaas",
 			"--kind", "instance", "--resource", "db-2", "--wait", "0")
 		Expect(status).To(BeZero())
-		Expect(s.decisions(ctx)).To(HaveExactElements(HaveField("Resource", "db-2")))
+		Expect(s.decisions(ctx)).To(HaveExactElements(HaveField("Decision.Resource", "db-2")))
 	})
 
 	DescribeTable("is not released with what contradicts it, and no decision is published", func(ctx SpecContext, hold,
@@ -246,8 +248,8 @@ var _ = Describe("What runs and what is held", func() {
 		ids := map[string]bool{}
 		for _, d := range s.decisions(ctx) {
 			ids[d.ID] = true
-			Expect(d.Hold).To(HavePrefix("gap-"))
-			Expect(d.Resource).To(HavePrefix("db-g"))
+			Expect(d.Decision.Hold).To(HavePrefix("gap-"))
+			Expect(d.Decision.Resource).To(HavePrefix("db-g"))
 		}
 		Expect(ids).To(HaveLen(1200))
 		_, out, _ = s.daybook(append(all, "--yes")...)

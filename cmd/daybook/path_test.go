@@ -229,11 +229,12 @@ func (r *pathRun) step(input string) error {
 		if !listed {
 			return fmt.Errorf("no hold has the number %s", w["hold"])
 		}
-		r.append(events.TypeDecision, &events.Decision{
-			ID: id, Source: h.source, Foundation: file.DefaultFoundation, Kind: h.kind, Resource: h.resource,
-			Hold:   h.id,
-			Action: line.verb, By: "ann", Time: line.at, Footprint: w.footprint(),
-		}, id)
+		r.act(&events.Act{
+			ID: id, Kind: events.ActDecision, Source: h.source, Foundation: file.DefaultFoundation, By: "ann",
+			Time: line.at, Decision: events.Decision{
+				Kind: h.kind, Resource: h.resource, Hold: h.id, Action: line.verb, Footprint: w.footprint(),
+			},
+		})
 	default:
 		return r.fact(line)
 	}
@@ -282,14 +283,25 @@ func (r *pathRun) fact(line notationLine) error {
 
 // append puts a message into USAGE, and all that follows from it into METERED and BILLING.
 func (r *pathRun) append(kind string, body stage.Body, id string) {
+	r.put(&stage.Output{Type: kind, ID: id, Body: body, Subject: "usage.test.test"})
+}
+
+// act puts an act into USAGE.
+func (r *pathRun) act(a *events.Act) {
+	r.put(&stage.Output{
+		Type: events.TypeAct, ID: a.ID, Body: a, Subject: events.ActSubject(a.Kind, a.Source, a.Foundation),
+	})
+}
+
+func (r *pathRun) put(o *stage.Output) {
 	r.usage++
-	in := storedInput(stage.Output{Type: kind, ID: id, Body: body, Subject: "usage.test.test"}, r.usage)
+	in := storedInput(*o, r.usage)
 	if err := r.projector.Step(&in, func(o stage.Output) { r.post(&o) }); err != nil {
 		r.Fatal(err)
 	}
 }
 
-// publish puts a catalogue into METERED.
+// publish puts a catalogue in force.
 func (r *pathRun) publish(version string, at time.Time) {
 	yaml, err := os.ReadFile("testdata/rate/catalogue.yaml")
 	if err != nil {
@@ -298,9 +310,9 @@ func (r *pathRun) publish(version string, at time.Time) {
 	if section := r.section("catalogue." + version); section != nil {
 		yaml = section.Data
 	}
-	r.post(&stage.Output{
-		Subject: events.CatalogueSubject(version), Type: events.TypeCatalogue, ID: "catalogue-" + version, Time: at,
-		Body: &events.Catalogue{Version: version, YAML: string(yaml)},
+	r.act(&events.Act{
+		ID: fmt.Sprintf("input-%d", r.usage+1), Kind: events.ActCatalogue, By: "ann", Time: at,
+		Catalogue: events.Catalogue{Version: version, YAML: string(yaml)},
 	})
 }
 

@@ -27,8 +27,7 @@ func (replayCmd) Help() string {
 		"charges in BILLING. Then the services go on; running services stop, and are to be started again with the " +
 		"same settings. An interrupted replay is finished by running it again. A second replay publishes nothing." + `
 
-A stream that was emptied is derived anew. To empty METERED, purge it by subject, or the catalogues in it are lost:
-nats stream purge METERED --subject 'metered.>'`
+A stream that was emptied (nats stream purge METERED) is derived anew.`
 }
 
 // Run replays.

@@ -23,7 +23,7 @@ type upCmd struct {
 	Password   string   `name:"nats-password" env:"NATS_PASSWORD" help:"Password that clients must give."`
 	Demo       bool     `help:"Bring a small catalogue and a month of events."`
 	Once       bool     `help:"Exit when everything has been charged."`
-	Catalogue  string   `placeholder:"FILE" help:"Publish this price catalogue first."`
+	Catalogue  string   `placeholder:"FILE" help:"Put this price catalogue in force first."`
 	Collect    []string `sep:"none" placeholder:"FILE" help:"Collect this file; may be given several times."`
 	Foundation string   `default:"${file_foundation}" help:"Foundation of the files."`
 	Follow     bool     `help:"Keep reading what is appended to the files."`
@@ -116,20 +116,15 @@ func (c *upCmd) serve(e *env, process *service.Process) error {
 
 func (c *upCmd) collectsCF() bool { return c.CF != "" || c.Foundations != "" }
 
-// prices reads the catalogues to publish.
-func (c *upCmd) prices() ([][]byte, error) {
-	var texts [][]byte
-	if c.Demo {
-		texts = append(texts, demo.Catalogue())
+// prices reads the catalogue to publish, nil for none.
+func (c *upCmd) prices() (text []byte, err error) {
+	switch {
+	case c.Catalogue != "":
+		_, text, err = loadCatalogue(c.Catalogue)
+	case c.Demo:
+		text = demo.Catalogue()
 	}
-	if c.Catalogue != "" {
-		_, text, err := loadCatalogue(c.Catalogue)
-		if err != nil {
-			return nil, err
-		}
-		texts = append(texts, text)
-	}
-	return texts, nil
+	return text, err
 }
 
 // jobs lists the inputs to collect, a followed one last.

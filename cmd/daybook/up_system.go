@@ -5,7 +5,6 @@ import (
 	"log/slog"
 	"path/filepath"
 	"sync/atomic"
-	"time"
 
 	"github.com/daybook-billing/daybook/acts"
 	"github.com/daybook-billing/daybook/collector/cf"
@@ -75,9 +74,9 @@ func startSystem(e *env, c *upCmd, process *service.Process) (_ *system, err err
 	return s, nil
 }
 
-// startBus starts the server and publishes the catalogues.
+// startBus starts the server and puts the catalogue in force.
 func (s *system) startBus(process *service.Process) error {
-	catalogues, err := s.cmd.prices()
+	text, err := s.cmd.prices()
 	if err != nil {
 		return err
 	}
@@ -91,16 +90,20 @@ func (s *system) startBus(process *service.Process) error {
 	if err != nil {
 		return err
 	}
-	for _, text := range catalogues {
-		parsed, err := catalogue.Parse("catalogue", text)
-		if err != nil {
-			return err
-		}
-		if _, err := acts.PublishCatalogue(s.env.ctx, s.bus, parsed.Digest(), text, time.Now()); err != nil {
-			return err
+	if s.cmd.Catalogue == "" {
+		_, found, err := acts.InForce(s.env.ctx, s.bus)
+		if err != nil || found || text == nil {
+			return err // the demo's prices are for want of others
 		}
 	}
-	return nil
+	parsed, err := catalogue.Parse("catalogue", text)
+	if err != nil {
+		return err
+	}
+	_, err = acts.PublishCatalogue(s.env.ctx, s.bus, &acts.Publication{
+		Version: parsed.Digest(), YAML: string(text), By: "daybook up", At: now(),
+	})
+	return err
 }
 
 // makeStages makes the projector, the pricer and the ledger's poster.

@@ -112,13 +112,13 @@ var _ = Describe("appending to USAGE", func() {
 		Expect(r.story()).To(Equal(want(1500)))
 	})
 
-	It("goes on when an operator's decision came in between", func() {
+	It("goes on when another collector's batch came in between", func() {
 		r.add(apps, started("e", 2, noon.Add(-20*time.Minute))...)
 		r.poll()
 		state, err := shared.Stream(context.Background(), events.StreamUsage)
 		Expect(err).NotTo(HaveOccurred())
 		_, err = shared.Append(context.Background(), events.StreamUsage,
-			[]bus.Message{{Subject: events.UsageDecisionSubject(events.SourceCF, r.name), Data: []byte("{}")}},
+			[]bus.Message{{Subject: events.UsageMarkerSubject(events.SourceCF, r.name), Data: []byte("{}")}},
 			bus.Expect{Last: state.Last})
 		Expect(err).NotTo(HaveOccurred())
 		r.add(apps, appEvent("e2", "STARTED", "STOPPED", "p", noon.Add(-10*time.Minute)))

@@ -48,8 +48,7 @@ type Found struct {
 	Newest time.Time // the latest time among that horizon and the later ones of other collectors
 }
 
-// Find finds the last horizon of a collector, from the end of USAGE backward. The retirement of a
-// collector repeats its last horizon and adds nothing.
+// Find finds the last horizon of a collector, from the end of USAGE backward.
 func Find(ctx context.Context, r Reader, q Query) (Found, error) {
 	subject := events.UsageHorizonSubject(q.Source, q.Foundation)
 	h, end, err := last(ctx, r, subject)
@@ -98,9 +97,6 @@ type search struct {
 // to look at.
 func (s *search) add(h *events.Horizon) bool {
 	s.seen++
-	if h.Retired {
-		return false
-	}
 	if h.Time.After(s.Newest) {
 		s.Newest = h.Time
 	}

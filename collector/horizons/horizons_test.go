@@ -57,9 +57,9 @@ func at(minute int) time.Time { return time.Date(2026, 1, 1, 0, minute, 0, 0, ti
 var _ = Describe("The last horizon of a collector", func() {
 	var s *stream
 	BeforeEach(func() { s = &stream{horizons: map[uint64]events.Horizon{}} })
-	put := func(sequence uint64, collector string, minute int, retired bool) {
+	put := func(sequence uint64, collector string, minute int) {
 		s.horizons[sequence] = events.Horizon{
-			ID: "h", Source: "cf", Foundation: "eu", Collector: collector, Time: at(minute), Retired: retired,
+			ID: "h", Source: "cf", Foundation: "eu", Collector: collector, Time: at(minute),
 		}
 		s.last = max(s.last, sequence)
 	}
@@ -76,50 +76,43 @@ var _ = Describe("The last horizon of a collector", func() {
 
 	It("is zero where there is none", func() {
 		Expect(find(horizons.Query{Collector: "a"})).To(BeZero())
-		put(7, "b", 1, false)
+		put(7, "b", 1)
 		Expect(find(horizons.Query{Collector: "a"})).To(Equal(horizons.Found{Newest: at(1)}))
 	})
 
 	It("is found at the end without reading on", func() {
-		put(5, "a", 1, false)
-		put(900_000, "a", 2, false)
+		put(5, "a", 1)
+		put(900_000, "a", 2)
 		Expect(find(horizons.Query{Collector: "a"})).To(Equal(horizons.Found{Own: at(2), Newest: at(2)}))
 		Expect(s.reads).To(BeZero())
 	})
 
 	It("is found behind those of others, far back", func() {
-		put(5, "a", 1, false)
-		put(6, "b", 9, false)
-		put(900_000, "b", 7, false)
+		put(5, "a", 1)
+		put(6, "b", 9)
+		put(900_000, "b", 7)
 		Expect(find(horizons.Query{Collector: "a"})).To(Equal(horizons.Found{Own: at(1), Newest: at(9)}))
 	})
 
 	It("is not looked for past a limit", func() {
-		put(5, "a", 1, false)
+		put(5, "a", 1)
 		for sequence := uint64(10_000); sequence < 10_020; sequence++ {
-			put(sequence, "b", 2, false)
+			put(sequence, "b", 2)
 		}
 		Expect(find(horizons.Query{Collector: "a", Limit: 20}).Own).To(BeZero())
 		Expect(find(horizons.Query{Collector: "a", Limit: 21}).Own).To(Equal(at(1)))
 	})
 
 	It("counts up to a sequence", func() {
-		put(5, "a", 1, false)
-		put(8, "b", 2, false)
-		put(9, "a", 3, false)
+		put(5, "a", 1)
+		put(8, "b", 2)
+		put(9, "a", 3)
 		Expect(find(horizons.Query{Collector: "a", Through: 8})).To(Equal(horizons.Found{Own: at(1), Newest: at(2)}))
 	})
 
-	It("is not its retirement", func() {
-		put(5, "a", 1, false)
-		put(6, "b", 2, false)
-		put(7, "a", 1, true)
-		Expect(find(horizons.Query{Collector: "a"})).To(Equal(horizons.Found{Own: at(1), Newest: at(2)}))
-	})
-
-	It("is that of any collector, retired or not, where nobody is named", func() {
-		put(5, "a", 1, false)
-		put(6, "b", 2, true)
+	It("is that of any collector where nobody is named", func() {
+		put(5, "a", 1)
+		put(6, "b", 2)
 		h, err := horizons.Last(context.Background(), s, "cf", "eu")
 		Expect(err).NotTo(HaveOccurred())
 		Expect(h.Time).To(Equal(at(2)))

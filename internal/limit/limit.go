@@ -86,23 +86,30 @@ func Horizon(x *events.Horizon) (labels []string, id string) {
 	return l.labels, l.long
 }
 
-// Decision is Usage for a decision.
-func Decision(x *events.Decision) (labels []string, id string) {
+// Catalogue reports whether a catalogue fits into a message: events.MaxBody bounds it.
+func Catalogue(x *events.Catalogue) bool { return len(x.AppendJSON(nil)) <= events.MaxBody }
+
+// Act is Usage for an act. Catalogue is for the text of a catalogue.
+func Act(x *events.Act) (labels []string, id string) {
 	l := finding{}
 	for _, f := range [...]field{
 		{"id", &x.ID},
+		{"kind", &x.Kind},
 		{"source", &x.Source},
 		{"foundation", &x.Foundation},
-		{"kind", &x.Kind},
-		{"resource", &x.Resource},
-		{"hold", &x.Hold},
-		{"action", &x.Action},
+		{"catalogue.version", &x.Catalogue.Version},
+		{"decision.kind", &x.Decision.Kind},
+		{"decision.resource", &x.Decision.Resource},
+		{"decision.hold", &x.Decision.Hold},
+		{"decision.action", &x.Decision.Action},
+		{"retirement.collector", &x.Retirement.Collector},
+		{"replay.projection", &x.Replay.Projection},
 	} {
 		l.id(f)
 	}
 	l.label(field{"by", &x.By})
 	l.label(field{"note", &x.Note})
-	l.footprint(&x.Footprint)
+	l.footprint(&x.Decision.Footprint)
 	return l.labels, l.long
 }
 

@@ -75,18 +75,18 @@ func (t *builds) Lose(ch *timeline.Change) {
 }
 
 // Decide implements timeline.Timeline.
-func (t *builds) Decide(d *events.Decision, ch *timeline.Change) bool {
+func (t *builds) Decide(d *events.Act, ch *timeline.Change) bool {
 	if t.decideLate(d, ch) {
 		return true
 	}
-	if !t.hasHold(d.Hold, t.Held) {
+	if !t.hasHold(d.Decision.Hold, t.Held) {
 		return false
 	}
 	t.reopen()
 	was := t.now()
 	contradicts := t.decisions.Put(d)
 	is := t.replace(ch, was)
-	if contradicts && !slices.Contains(was.counted, d.Hold) && !slices.Contains(is.counted, d.Hold) {
+	if contradicts && !slices.Contains(was.counted, d.Decision.Hold) && !slices.Contains(is.counted, d.Decision.Hold) {
 		t.contradicted(d, ch)
 	}
 	return true

@@ -206,17 +206,17 @@ func (t *process) Close() bool {
 }
 
 // Decide implements timeline.Timeline.
-func (t *process) Decide(d *events.Decision, ch *timeline.Change) bool {
+func (t *process) Decide(d *events.Act, ch *timeline.Change) bool {
 	if t.decideLate(d, ch) {
 		return true
 	}
-	if !t.hasHold(d.Hold, t.Held) {
+	if !t.hasHold(d.Decision.Hold, t.Held) {
 		return false
 	}
 	was := t.derive(&t.rules.before)
 	contradicts := t.decisions.Put(d)
 	is := t.replace(ch, was)
-	if contradicts && !slices.Contains(was.counted, d.Hold) && !slices.Contains(is.counted, d.Hold) {
+	if contradicts && !slices.Contains(was.counted, d.Decision.Hold) && !slices.Contains(is.counted, d.Decision.Hold) {
 		t.contradicted(d, ch)
 	}
 	return true

@@ -235,21 +235,21 @@ func (t *resource) hasHold(hold string, held func([]events.Hold) []events.Hold) 
 }
 
 // contradicted notes that a decision contradicts a folded one.
-func (t *resource) contradicted(d *events.Decision, ch *timeline.Change) {
+func (t *resource) contradicted(d *events.Act, ch *timeline.Change) {
 	if t.base != nil {
-		ch.Anomaly(events.AnomalyClosedPeriod, t.name, d.Time, "hold "+d.Hold+
+		ch.Anomaly(events.AnomalyClosedPeriod, t.name, d.Time, "hold "+d.Decision.Hold+
 			" was decided before: what another word would change is closed; settle the difference by hand")
 	}
 }
 
 // decideLate is Decide for the hold of a fact of folded time. It reports whether the hold is one.
-func (t *resource) decideLate(d *events.Decision, ch *timeline.Change) bool {
+func (t *resource) decideLate(d *events.Act, ch *timeline.Change) bool {
 	for i := range t.late {
 		l := &t.late[i]
-		if t.lateHold(l).ID != d.Hold {
+		if t.lateHold(l).ID != d.Decision.Hold {
 			continue
 		}
-		if d.Action == events.ActionRelease {
+		if d.Decision.Action == events.ActionRelease {
 			ch.Anomaly(events.AnomalyClosedPeriod, t.name, l.At, l.Event+
 				" can not be released: what it would change is closed; settle the difference by hand, then discard it")
 			return true

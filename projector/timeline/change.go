@@ -60,10 +60,11 @@ func (d Decisions) find(hold string) (int, bool) {
 
 // Put enters a decision in place of an earlier one on the same hold. It reports whether an earlier
 // one differs.
-func (d *Decisions) Put(decided *events.Decision) (contradicts bool) {
+func (d *Decisions) Put(decided *events.Act) (contradicts bool) {
+	word := &decided.Decision
 	put := Decision{
-		Hold: decided.Hold, ID: decided.ID, At: decided.Time,
-		Release: decided.Action == events.ActionRelease, Footprint: decided.Footprint,
+		Hold: word.Hold, ID: decided.ID, At: decided.Time, Release: word.Action == events.ActionRelease,
+		Footprint: word.Footprint,
 	}
 	at, found := d.find(put.Hold)
 	if !found {

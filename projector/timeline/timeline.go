@@ -56,7 +56,7 @@ type Timeline interface {
 	// Lose puts out the effect of the newest gap.
 	Lose(ch *Change)
 	// Decide applies an operator's decision. It reports whether the timeline has, or had, the hold.
-	Decide(d *events.Decision, ch *Change) bool
+	Decide(d *events.Act, ch *Change) bool
 	// Decided reports whether an unlisted timeline keeps decisions for later ones to replace.
 	Decided() bool
 	// Expire puts out the effect of the move of the horizon from `before` to Rules.Horizon, beside

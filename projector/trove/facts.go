@@ -161,8 +161,8 @@ func contentOf(u *events.Usage) content {
 }
 
 // Decide implements timeline.Timeline.
-func (in *instance) Decide(d *events.Decision, ch *timeline.Change) bool {
-	if !in.canHold(d.Hold) {
+func (in *instance) Decide(d *events.Act, ch *timeline.Change) bool {
+	if !in.canHold(d.Decision.Hold) {
 		return false
 	}
 	before := in.derive()

@@ -45,8 +45,8 @@ func (d *databases) step(message any) {
 	case *events.Usage:
 		d.Observe(m, d.sequence, false)
 		d.instance(m.Resource).Add(m, d.sequence, &d.ch)
-	case *events.Decision:
-		if in := d.all[m.Resource]; in != nil {
+	case *events.Act:
+		if in := d.all[m.Decision.Resource]; in != nil {
 			in.Decide(m, &d.ch)
 		}
 	case time.Time:

@@ -19,7 +19,6 @@ var messages = map[string]string{
 	"Horizon":       "horizon",
 	"Gap":           "gap",
 	"Act":           "act",
-	"Decision":      "decision",
 	"Quarantined":   "quarantined",
 	"Metered":       "metered",
 	"AnomalyNotice": "anomaly",

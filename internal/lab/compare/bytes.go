@@ -79,8 +79,17 @@ func withoutCheckpoint(headers []events.Header) []events.Header {
 	})
 }
 
-// body is a message's body; in QUARANTINE without the reason, a text for people.
+// body is the body of a message: of an act without its time, in QUARANTINE without the reason, a
+// text for people.
 func body(stream string, m *Message) []byte {
+	if m.header(events.HeaderType) == events.TypeAct {
+		var a events.Act
+		if err := a.DecodeJSON(m.Body); err != nil {
+			return m.Body
+		}
+		a.Time = time.Time{}
+		return a.AppendJSON(nil)
+	}
 	if stream != events.StreamQuarantine {
 		return m.Body
 	}

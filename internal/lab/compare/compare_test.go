@@ -106,11 +106,13 @@ var _ = Describe("comparing bytes", func() {
 
 	It("passes over the time of the run, but not over the time of a fact", func() {
 		at := func(t time.Time) compare.Message {
-			return message("catalogue.v", events.TypeCatalogue, "{}", header(events.HeaderTime, events.FormatTime(t)))
+			a := events.Act{ID: "a", Kind: events.ActCatalogue, Time: t}
+			return message("usage.act.catalogue.all.all", events.TypeAct, string(a.AppendJSON(nil)),
+				header(events.HeaderTime, events.FormatTime(t)))
 		}
-		now, earlier := run(events.StreamMetered, at(began)), run(events.StreamMetered, at(began.Add(time.Second)))
+		now, earlier := run(events.StreamUsage, at(began)), run(events.StreamUsage, at(began.Add(time.Second)))
 		Expect(compare.Bytes(now, earlier)).To(BeEmpty())
-		fact, other := run(events.StreamMetered, at(began.AddDate(0, -1, 0))), run(events.StreamMetered,
+		fact, other := run(events.StreamUsage, at(began.AddDate(0, -1, 0))), run(events.StreamUsage,
 			at(began.AddDate(0, -2, 0)))
 		Expect(compare.Bytes(fact, other)).To(ConsistOf(ContainSubstring("headers")))
 	})

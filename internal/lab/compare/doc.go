@@ -2,7 +2,7 @@
 // worlds go through `daybook up --once` of both binaries, and the streams are compared.
 //
 // Bytes compares message by message: subject, headers and body. It passes over the values of the
-// moment: the store time in Daybook-Source-Time, the ce-time of a catalogue, and the end of each
+// moment: the store time in Daybook-Source-Time, the time of an act, and the end of each
 // batch. The chain at the end of a stream covers every message before it and must be equal.
 //
 // Content compares the meaning: the facts of each subject, the net spans, the running and the held

@@ -19,7 +19,7 @@ var Began = time.Date(2026, 2, 28, 22, 0, 0, 0, time.UTC)
 func Minute(n int) time.Time { return Began.Add(time.Duration(n) * time.Minute) }
 
 // Databases draws messages about a few databases, fitting together or not, and an operator's
-// decisions: *events.Usage and *events.Decision.
+// decisions: *events.Usage and *events.Act.
 func Databases(t *rapid.T) (messages []any) {
 	born := map[string]int{}
 	for i := range rapid.IntRange(1, 40).Draw(t, "messages") {
@@ -94,7 +94,7 @@ func fact(t *rapid.T, resource string, born, at int) *events.Usage {
 }
 
 // decision draws a decision on a hold.
-func decision(t *rapid.T) *events.Decision {
+func decision(t *rapid.T) *events.Act {
 	resource := pick(t, "of", "I", "J")
 	hold := rapid.SampledFrom([][2]string{
 		{"instance", "delete_without_create"},
@@ -102,14 +102,14 @@ func decision(t *rapid.T) *events.Decision {
 		{"instance", "unknown_flavor"},
 		{"volume", "unknown_volume"},
 	}).Draw(t, "hold")
-	d := &events.Decision{
-		Source: "trove", Foundation: "eu", Kind: "instance", Resource: resource,
+	d := &events.Act{Kind: events.ActDecision, Source: "trove", Foundation: "eu", Decision: events.Decision{
+		Kind: "instance", Resource: resource,
 		Action: pick(t, "action", "release", "release", "discard"),
 		Hold:   events.ID("hold", "trove", "eu", hold[0], resource, hold[1], ""),
-		Time:   Minute(rapid.IntRange(0, 9).Draw(t, "decided")),
-	}
-	if d.Action == "release" && rapid.Bool().Draw(t, "complete") {
-		d.Footprint = events.Footprint{
+	}}
+	d.Time = Minute(rapid.IntRange(0, 9).Draw(t, "decided"))
+	if d.Decision.Action == "release" && rapid.Bool().Draw(t, "complete") {
+		d.Decision.Footprint = events.Footprint{
 			FlavorID: "x", Flavor: "m1.x", MemoryMB: events.Some(4096),
 			VolumeGB: events.Some(9),
 		}

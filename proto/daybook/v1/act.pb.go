@@ -31,7 +31,7 @@ type Act struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// A UUID version 5.
 	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	// "replay".
+	// "catalogue", "decision", "retirement" or "replay".
 	Kind string `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`
 	// "cf" or "trove"; absent when it is about no one source.
 	Source string `protobuf:"bytes,3,opt,name=source,proto3" json:"source,omitempty"`
@@ -45,8 +45,14 @@ type Act struct {
 	Time *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=time,proto3" json:"time,omitempty"`
 	// The sequence in USAGE behind which the act was given, and behind any other it is refused; absent for none.
 	Expectation uint64 `protobuf:"varint,8,opt,name=expectation,proto3" json:"expectation,omitempty"`
+	// Content of the kind "catalogue": the version to be in force.
+	Catalogue *Catalogue `protobuf:"bytes,9,opt,name=catalogue,proto3" json:"catalogue,omitempty"`
+	// Content of the kind "decision".
+	Decision *Decision `protobuf:"bytes,10,opt,name=decision,proto3" json:"decision,omitempty"`
+	// Content of the kind "retirement".
+	Retirement *Retirement `protobuf:"bytes,11,opt,name=retirement,proto3" json:"retirement,omitempty"`
 	// Content of the kind "replay".
-	Replay        *Replay `protobuf:"bytes,9,opt,name=replay,proto3" json:"replay,omitempty"`
+	Replay        *Replay `protobuf:"bytes,12,opt,name=replay,proto3" json:"replay,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -137,11 +143,160 @@ func (x *Act) GetExpectation() uint64 {
 	return 0
 }
 
+func (x *Act) GetCatalogue() *Catalogue {
+	if x != nil {
+		return x.Catalogue
+	}
+	return nil
+}
+
+func (x *Act) GetDecision() *Decision {
+	if x != nil {
+		return x.Decision
+	}
+	return nil
+}
+
+func (x *Act) GetRetirement() *Retirement {
+	if x != nil {
+		return x.Retirement
+	}
+	return nil
+}
+
 func (x *Act) GetReplay() *Replay {
 	if x != nil {
 		return x.Replay
 	}
 	return nil
+}
+
+// Decision is an operator's word on a hold.
+type Decision struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Kind of the subject, as in the METERED message with the hold.
+	Kind string `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
+	// Last token of the subject.
+	Resource string `protobuf:"bytes,2,opt,name=resource,proto3" json:"resource,omitempty"`
+	// Id of the hold.
+	Hold string `protobuf:"bytes,3,opt,name=hold,proto3" json:"hold,omitempty"`
+	// "release" (bill what is held) or "discard" (never bill it).
+	Action string `protobuf:"bytes,4,opt,name=action,proto3" json:"action,omitempty"`
+	// Completes the footprint of the hold: the size of a volume, a flavour.
+	Footprint     *Footprint `protobuf:"bytes,5,opt,name=footprint,proto3" json:"footprint,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Decision) Reset() {
+	*x = Decision{}
+	mi := &file_daybook_v1_act_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Decision) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Decision) ProtoMessage() {}
+
+func (x *Decision) ProtoReflect() protoreflect.Message {
+	mi := &file_daybook_v1_act_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Decision.ProtoReflect.Descriptor instead.
+func (*Decision) Descriptor() ([]byte, []int) {
+	return file_daybook_v1_act_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *Decision) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *Decision) GetResource() string {
+	if x != nil {
+		return x.Resource
+	}
+	return ""
+}
+
+func (x *Decision) GetHold() string {
+	if x != nil {
+		return x.Hold
+	}
+	return ""
+}
+
+func (x *Decision) GetAction() string {
+	if x != nil {
+		return x.Action
+	}
+	return ""
+}
+
+func (x *Decision) GetFootprint() *Footprint {
+	if x != nil {
+		return x.Footprint
+	}
+	return nil
+}
+
+// Retirement ends a collector: its horizon holds nobody up. A later horizon of the collector ends the retirement.
+type Retirement struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the collector.
+	Collector     string `protobuf:"bytes,1,opt,name=collector,proto3" json:"collector,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Retirement) Reset() {
+	*x = Retirement{}
+	mi := &file_daybook_v1_act_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Retirement) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Retirement) ProtoMessage() {}
+
+func (x *Retirement) ProtoReflect() protoreflect.Message {
+	mi := &file_daybook_v1_act_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Retirement.ProtoReflect.Descriptor instead.
+func (*Retirement) Descriptor() ([]byte, []int) {
+	return file_daybook_v1_act_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *Retirement) GetCollector() string {
+	if x != nil {
+		return x.Collector
+	}
+	return ""
 }
 
 // Replay begins the replay of a projection: the id of the act is the cause of the difference that it publishes.
@@ -155,7 +310,7 @@ type Replay struct {
 
 func (x *Replay) Reset() {
 	*x = Replay{}
-	mi := &file_daybook_v1_act_proto_msgTypes[1]
+	mi := &file_daybook_v1_act_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -167,7 +322,7 @@ func (x *Replay) String() string {
 func (*Replay) ProtoMessage() {}
 
 func (x *Replay) ProtoReflect() protoreflect.Message {
-	mi := &file_daybook_v1_act_proto_msgTypes[1]
+	mi := &file_daybook_v1_act_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -180,7 +335,7 @@ func (x *Replay) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Replay.ProtoReflect.Descriptor instead.
 func (*Replay) Descriptor() ([]byte, []int) {
-	return file_daybook_v1_act_proto_rawDescGZIP(), []int{1}
+	return file_daybook_v1_act_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Replay) GetProjection() string {
@@ -195,7 +350,7 @@ var File_daybook_v1_act_proto protoreflect.FileDescriptor
 const file_daybook_v1_act_proto_rawDesc = "" +
 	"\n" +
 	"\x14daybook/v1/act.proto\x12\n" +
-	"daybook.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x83\x02\n" +
+	"daybook.v1\x1a\x1adaybook/v1/footprint.proto\x1a\x18daybook/v1/metered.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa2\x03\n" +
 	"\x03Act\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x16\n" +
@@ -206,8 +361,23 @@ const file_daybook_v1_act_proto_rawDesc = "" +
 	"\x02by\x18\x05 \x01(\tR\x02by\x12\x12\n" +
 	"\x04note\x18\x06 \x01(\tR\x04note\x12.\n" +
 	"\x04time\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12 \n" +
-	"\vexpectation\x18\b \x01(\x04R\vexpectation\x12*\n" +
-	"\x06replay\x18\t \x01(\v2\x12.daybook.v1.ReplayR\x06replay\"(\n" +
+	"\vexpectation\x18\b \x01(\x04R\vexpectation\x123\n" +
+	"\tcatalogue\x18\t \x01(\v2\x15.daybook.v1.CatalogueR\tcatalogue\x120\n" +
+	"\bdecision\x18\n" +
+	" \x01(\v2\x14.daybook.v1.DecisionR\bdecision\x126\n" +
+	"\n" +
+	"retirement\x18\v \x01(\v2\x16.daybook.v1.RetirementR\n" +
+	"retirement\x12*\n" +
+	"\x06replay\x18\f \x01(\v2\x12.daybook.v1.ReplayR\x06replay\"\x9b\x01\n" +
+	"\bDecision\x12\x12\n" +
+	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x1a\n" +
+	"\bresource\x18\x02 \x01(\tR\bresource\x12\x12\n" +
+	"\x04hold\x18\x03 \x01(\tR\x04hold\x12\x16\n" +
+	"\x06action\x18\x04 \x01(\tR\x06action\x123\n" +
+	"\tfootprint\x18\x05 \x01(\v2\x15.daybook.v1.FootprintR\tfootprint\"*\n" +
+	"\n" +
+	"Retirement\x12\x1c\n" +
+	"\tcollector\x18\x01 \x01(\tR\tcollector\"(\n" +
 	"\x06Replay\x12\x1e\n" +
 	"\n" +
 	"projection\x18\x01 \x01(\tR\n" +
@@ -225,20 +395,28 @@ func file_daybook_v1_act_proto_rawDescGZIP() []byte {
 	return file_daybook_v1_act_proto_rawDescData
 }
 
-var file_daybook_v1_act_proto_msgTypes = make([]protoimpl.MessageInfo, 2)
+var file_daybook_v1_act_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
 var file_daybook_v1_act_proto_goTypes = []any{
 	(*Act)(nil),                   // 0: daybook.v1.Act
-	(*Replay)(nil),                // 1: daybook.v1.Replay
-	(*timestamppb.Timestamp)(nil), // 2: google.protobuf.Timestamp
+	(*Decision)(nil),              // 1: daybook.v1.Decision
+	(*Retirement)(nil),            // 2: daybook.v1.Retirement
+	(*Replay)(nil),                // 3: daybook.v1.Replay
+	(*timestamppb.Timestamp)(nil), // 4: google.protobuf.Timestamp
+	(*Catalogue)(nil),             // 5: daybook.v1.Catalogue
+	(*Footprint)(nil),             // 6: daybook.v1.Footprint
 }
 var file_daybook_v1_act_proto_depIdxs = []int32{
-	2, // 0: daybook.v1.Act.time:type_name -> google.protobuf.Timestamp
-	1, // 1: daybook.v1.Act.replay:type_name -> daybook.v1.Replay
-	2, // [2:2] is the sub-list for method output_type
-	2, // [2:2] is the sub-list for method input_type
-	2, // [2:2] is the sub-list for extension type_name
-	2, // [2:2] is the sub-list for extension extendee
-	0, // [0:2] is the sub-list for field type_name
+	4, // 0: daybook.v1.Act.time:type_name -> google.protobuf.Timestamp
+	5, // 1: daybook.v1.Act.catalogue:type_name -> daybook.v1.Catalogue
+	1, // 2: daybook.v1.Act.decision:type_name -> daybook.v1.Decision
+	2, // 3: daybook.v1.Act.retirement:type_name -> daybook.v1.Retirement
+	3, // 4: daybook.v1.Act.replay:type_name -> daybook.v1.Replay
+	6, // 5: daybook.v1.Decision.footprint:type_name -> daybook.v1.Footprint
+	6, // [6:6] is the sub-list for method output_type
+	6, // [6:6] is the sub-list for method input_type
+	6, // [6:6] is the sub-list for extension type_name
+	6, // [6:6] is the sub-list for extension extendee
+	0, // [0:6] is the sub-list for field type_name
 }
 
 func init() { file_daybook_v1_act_proto_init() }
@@ -246,13 +424,15 @@ func file_daybook_v1_act_proto_init() {
 	if File_daybook_v1_act_proto != nil {
 		return
 	}
+	file_daybook_v1_footprint_proto_init()
+	file_daybook_v1_metered_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_daybook_v1_act_proto_rawDesc), len(file_daybook_v1_act_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   2,
+			NumMessages:   4,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -754,7 +754,8 @@ func (x *AnomalyNotice) GetAnomaly() *Anomaly {
 	return nil
 }
 
-// Catalogue is a published price catalogue. It is the body of a message on catalogue.<version>.
+// Catalogue is a version of the price catalogue: the content of an act, and the body of a message on
+// metered.catalogue: the version that is in force from there on.
 type Catalogue struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Name of the version.

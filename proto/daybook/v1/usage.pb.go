@@ -344,9 +344,7 @@ type Horizon struct {
 	Time *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=time,proto3" json:"time,omitempty"`
 	// Name of one of several collectors of the source in this foundation. The source is complete up to the lowest horizon
 	// of those that have a name. One without a name, such as a file that is collected once, holds nobody up.
-	Collector string `protobuf:"bytes,5,opt,name=collector,proto3" json:"collector,omitempty"`
-	// The collector is no more: the others decide.
-	Retired       bool `protobuf:"varint,6,opt,name=retired,proto3" json:"retired,omitempty"`
+	Collector     string `protobuf:"bytes,5,opt,name=collector,proto3" json:"collector,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -414,13 +412,6 @@ func (x *Horizon) GetCollector() string {
 		return x.Collector
 	}
 	return ""
-}
-
-func (x *Horizon) GetRetired() bool {
-	if x != nil {
-		return x.Retired
-	}
-	return false
 }
 
 // Gap is a time of possibly missing facts, between from and to. It is the body of a message on
@@ -533,143 +524,6 @@ func (x *Gap) GetCursor() string {
 	return ""
 }
 
-// Decision is an operator's word on a hold. It is input like any fact: a bill with it can be derived
-// again. It is the body of a message on usage.<source>.<foundation>.decision.
-type Decision struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// A UUID version 5.
-	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	// "cf" or "trove".
-	Source string `protobuf:"bytes,2,opt,name=source,proto3" json:"source,omitempty"`
-	// The operator's name of the installation.
-	Foundation string `protobuf:"bytes,3,opt,name=foundation,proto3" json:"foundation,omitempty"`
-	// Kind of the subject, as in the METERED message with the hold.
-	Kind string `protobuf:"bytes,4,opt,name=kind,proto3" json:"kind,omitempty"`
-	// Last token of the subject.
-	Resource string `protobuf:"bytes,5,opt,name=resource,proto3" json:"resource,omitempty"`
-	// Id of the hold.
-	Hold string `protobuf:"bytes,6,opt,name=hold,proto3" json:"hold,omitempty"`
-	// "release" (bill what is held) or "discard" (never bill it).
-	Action string `protobuf:"bytes,7,opt,name=action,proto3" json:"action,omitempty"`
-	// Completes the footprint of the hold: the size of a volume, a flavour.
-	Footprint *Footprint `protobuf:"bytes,8,opt,name=footprint,proto3" json:"footprint,omitempty"`
-	// Who decided.
-	By string `protobuf:"bytes,9,opt,name=by,proto3" json:"by,omitempty"`
-	// Why.
-	Note string `protobuf:"bytes,10,opt,name=note,proto3" json:"note,omitempty"`
-	// When.
-	Time          *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=time,proto3" json:"time,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *Decision) Reset() {
-	*x = Decision{}
-	mi := &file_daybook_v1_usage_proto_msgTypes[3]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *Decision) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*Decision) ProtoMessage() {}
-
-func (x *Decision) ProtoReflect() protoreflect.Message {
-	mi := &file_daybook_v1_usage_proto_msgTypes[3]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use Decision.ProtoReflect.Descriptor instead.
-func (*Decision) Descriptor() ([]byte, []int) {
-	return file_daybook_v1_usage_proto_rawDescGZIP(), []int{3}
-}
-
-func (x *Decision) GetId() string {
-	if x != nil {
-		return x.Id
-	}
-	return ""
-}
-
-func (x *Decision) GetSource() string {
-	if x != nil {
-		return x.Source
-	}
-	return ""
-}
-
-func (x *Decision) GetFoundation() string {
-	if x != nil {
-		return x.Foundation
-	}
-	return ""
-}
-
-func (x *Decision) GetKind() string {
-	if x != nil {
-		return x.Kind
-	}
-	return ""
-}
-
-func (x *Decision) GetResource() string {
-	if x != nil {
-		return x.Resource
-	}
-	return ""
-}
-
-func (x *Decision) GetHold() string {
-	if x != nil {
-		return x.Hold
-	}
-	return ""
-}
-
-func (x *Decision) GetAction() string {
-	if x != nil {
-		return x.Action
-	}
-	return ""
-}
-
-func (x *Decision) GetFootprint() *Footprint {
-	if x != nil {
-		return x.Footprint
-	}
-	return nil
-}
-
-func (x *Decision) GetBy() string {
-	if x != nil {
-		return x.By
-	}
-	return ""
-}
-
-func (x *Decision) GetNote() string {
-	if x != nil {
-		return x.Note
-	}
-	return ""
-}
-
-func (x *Decision) GetTime() *timestamppb.Timestamp {
-	if x != nil {
-		return x.Time
-	}
-	return nil
-}
-
 // Quarantined is input without a meaning to the collector, with secrets removed. It is the body of a message on
 // quarantine.<source>.<foundation>.
 type Quarantined struct {
@@ -696,7 +550,7 @@ type Quarantined struct {
 
 func (x *Quarantined) Reset() {
 	*x = Quarantined{}
-	mi := &file_daybook_v1_usage_proto_msgTypes[4]
+	mi := &file_daybook_v1_usage_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -708,7 +562,7 @@ func (x *Quarantined) String() string {
 func (*Quarantined) ProtoMessage() {}
 
 func (x *Quarantined) ProtoReflect() protoreflect.Message {
-	mi := &file_daybook_v1_usage_proto_msgTypes[4]
+	mi := &file_daybook_v1_usage_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -721,7 +575,7 @@ func (x *Quarantined) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Quarantined.ProtoReflect.Descriptor instead.
 func (*Quarantined) Descriptor() ([]byte, []int) {
-	return file_daybook_v1_usage_proto_rawDescGZIP(), []int{4}
+	return file_daybook_v1_usage_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Quarantined) GetId() string {
@@ -825,7 +679,7 @@ const file_daybook_v1_usage_proto_rawDesc = "" +
 	"\x0e_old_volume_gbB\x15\n" +
 	"\x13_previous_instancesB\x15\n" +
 	"\x13_previous_memory_mbB\x10\n" +
-	"\x0e_audit_seconds\"\xb9\x01\n" +
+	"\x0e_audit_seconds\"\xae\x01\n" +
 	"\aHorizon\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
 	"\x06source\x18\x02 \x01(\tR\x06source\x12\x1e\n" +
@@ -833,8 +687,7 @@ const file_daybook_v1_usage_proto_rawDesc = "" +
 	"foundation\x18\x03 \x01(\tR\n" +
 	"foundation\x12.\n" +
 	"\x04time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12\x1c\n" +
-	"\tcollector\x18\x05 \x01(\tR\tcollector\x12\x18\n" +
-	"\aretired\x18\x06 \x01(\bR\aretired\"\xed\x01\n" +
+	"\tcollector\x18\x05 \x01(\tR\tcollectorJ\x04\b\x06\x10\aR\aretired\"\xed\x01\n" +
 	"\x03Gap\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
 	"\x06source\x18\x02 \x01(\tR\x06source\x12\x1e\n" +
@@ -845,22 +698,7 @@ const file_daybook_v1_usage_proto_rawDesc = "" +
 	"\x02to\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x02to\x12\x16\n" +
 	"\x06reason\x18\x06 \x01(\tR\x06reason\x12\x12\n" +
 	"\x04list\x18\a \x01(\tR\x04list\x12\x16\n" +
-	"\x06cursor\x18\b \x01(\tR\x06cursor\"\xb7\x02\n" +
-	"\bDecision\x12\x0e\n" +
-	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
-	"\x06source\x18\x02 \x01(\tR\x06source\x12\x1e\n" +
-	"\n" +
-	"foundation\x18\x03 \x01(\tR\n" +
-	"foundation\x12\x12\n" +
-	"\x04kind\x18\x04 \x01(\tR\x04kind\x12\x1a\n" +
-	"\bresource\x18\x05 \x01(\tR\bresource\x12\x12\n" +
-	"\x04hold\x18\x06 \x01(\tR\x04hold\x12\x16\n" +
-	"\x06action\x18\a \x01(\tR\x06action\x123\n" +
-	"\tfootprint\x18\b \x01(\v2\x15.daybook.v1.FootprintR\tfootprint\x12\x0e\n" +
-	"\x02by\x18\t \x01(\tR\x02by\x12\x12\n" +
-	"\x04note\x18\n" +
-	" \x01(\tR\x04note\x12.\n" +
-	"\x04time\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\x04time\"\xc7\x01\n" +
+	"\x06cursor\x18\b \x01(\tR\x06cursor\"\xc7\x01\n" +
 	"\vQuarantined\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
 	"\x06source\x18\x02 \x01(\tR\x06source\x12\x1e\n" +
@@ -885,34 +723,31 @@ func file_daybook_v1_usage_proto_rawDescGZIP() []byte {
 	return file_daybook_v1_usage_proto_rawDescData
 }
 
-var file_daybook_v1_usage_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
+var file_daybook_v1_usage_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
 var file_daybook_v1_usage_proto_goTypes = []any{
 	(*Usage)(nil),                 // 0: daybook.v1.Usage
 	(*Horizon)(nil),               // 1: daybook.v1.Horizon
 	(*Gap)(nil),                   // 2: daybook.v1.Gap
-	(*Decision)(nil),              // 3: daybook.v1.Decision
-	(*Quarantined)(nil),           // 4: daybook.v1.Quarantined
-	(*timestamppb.Timestamp)(nil), // 5: google.protobuf.Timestamp
-	(*Footprint)(nil),             // 6: daybook.v1.Footprint
-	(*structpb.Struct)(nil),       // 7: google.protobuf.Struct
+	(*Quarantined)(nil),           // 3: daybook.v1.Quarantined
+	(*timestamppb.Timestamp)(nil), // 4: google.protobuf.Timestamp
+	(*Footprint)(nil),             // 5: daybook.v1.Footprint
+	(*structpb.Struct)(nil),       // 6: google.protobuf.Struct
 }
 var file_daybook_v1_usage_proto_depIdxs = []int32{
-	5,  // 0: daybook.v1.Usage.time:type_name -> google.protobuf.Timestamp
-	5,  // 1: daybook.v1.Usage.observed:type_name -> google.protobuf.Timestamp
-	5,  // 2: daybook.v1.Usage.created:type_name -> google.protobuf.Timestamp
-	6,  // 3: daybook.v1.Usage.footprint:type_name -> daybook.v1.Footprint
-	7,  // 4: daybook.v1.Usage.raw:type_name -> google.protobuf.Struct
-	5,  // 5: daybook.v1.Usage.listed:type_name -> google.protobuf.Timestamp
-	5,  // 6: daybook.v1.Horizon.time:type_name -> google.protobuf.Timestamp
-	5,  // 7: daybook.v1.Gap.from:type_name -> google.protobuf.Timestamp
-	5,  // 8: daybook.v1.Gap.to:type_name -> google.protobuf.Timestamp
-	6,  // 9: daybook.v1.Decision.footprint:type_name -> daybook.v1.Footprint
-	5,  // 10: daybook.v1.Decision.time:type_name -> google.protobuf.Timestamp
-	11, // [11:11] is the sub-list for method output_type
-	11, // [11:11] is the sub-list for method input_type
-	11, // [11:11] is the sub-list for extension type_name
-	11, // [11:11] is the sub-list for extension extendee
-	0,  // [0:11] is the sub-list for field type_name
+	4, // 0: daybook.v1.Usage.time:type_name -> google.protobuf.Timestamp
+	4, // 1: daybook.v1.Usage.observed:type_name -> google.protobuf.Timestamp
+	4, // 2: daybook.v1.Usage.created:type_name -> google.protobuf.Timestamp
+	5, // 3: daybook.v1.Usage.footprint:type_name -> daybook.v1.Footprint
+	6, // 4: daybook.v1.Usage.raw:type_name -> google.protobuf.Struct
+	4, // 5: daybook.v1.Usage.listed:type_name -> google.protobuf.Timestamp
+	4, // 6: daybook.v1.Horizon.time:type_name -> google.protobuf.Timestamp
+	4, // 7: daybook.v1.Gap.from:type_name -> google.protobuf.Timestamp
+	4, // 8: daybook.v1.Gap.to:type_name -> google.protobuf.Timestamp
+	9, // [9:9] is the sub-list for method output_type
+	9, // [9:9] is the sub-list for method input_type
+	9, // [9:9] is the sub-list for extension type_name
+	9, // [9:9] is the sub-list for extension extendee
+	0, // [0:9] is the sub-list for field type_name
 }
 
 func init() { file_daybook_v1_usage_proto_init() }
@@ -928,7 +763,7 @@ func file_daybook_v1_usage_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_daybook_v1_usage_proto_rawDesc), len(file_daybook_v1_usage_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   5,
+			NumMessages:   4,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
