@@ -47,7 +47,9 @@ func append2(b []byte, n int) []byte { return append(b, byte('0'+n/10), byte('0'
 
 func append4(b []byte, n int) []byte { return append2(append2(b, n/100), n%100) }
 
-// ParseTime reads an RFC 3339 time and returns it in UTC. Years run from 1 to 9999.
+// ParseTime reads an RFC 3339 time and returns it in UTC. Years run from 1 to 9999. A leap second,
+// the second 60 at the end of June or December (UTC), is the instant after it: the first second of
+// the next day.
 func ParseTime(s string) (time.Time, error) {
 	if t, ok := ParseUTC(s); ok {
 		return t, nil
@@ -59,6 +61,23 @@ func ParseTime(s string) (time.Time, error) {
 		return time.Time{}, fmt.Errorf("%.100q is not an RFC 3339 time such as 2026-11-01T00:00:00Z", s)
 	}
 	return t.UTC(), nil
+}
+
+// parseLeapSecond reads a time in a leap second. Earth's rotation service inserts them at the end
+// of June and December alone (ITU-R TF.460); second 60 of another day is a mistake.
+func parseLeapSecond(s string) (time.Time, bool) {
+	const second = len("2006-01-02T15:04:")
+	if len(s) < second+3 || s[second-1:second+2] != ":60" {
+		return time.Time{}, false
+	}
+	before, err := ParseTime(s[:second] + "59" + s[second+2:])
+	if err != nil {
+		return time.Time{}, false
+	}
+	t := before.Add(time.Second)
+	ofDay := t.Sub(time.Date(t.Year(), t.Month(), t.Day(), 0, 0, 0, 0, time.UTC))
+	return t, ofDay < time.Second && t.Day() == 1 && (t.Month() == time.January || t.Month() == time.July) &&
+		t.Year() <= 9999
 }
 
 // ParseTimeOrDate reads an RFC 3339 time, or a date: its UTC midnight.
