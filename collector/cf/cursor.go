@@ -128,7 +128,7 @@ func (d *decoder) stored(m *bus.Stored) (stored, error) {
 	defer doc.Return()
 	guid := ""
 	if err := doc.Parse(d.u.Raw); err == nil {
-		guid = doc.Root().Get("guid").Text()
+		guid = layoutOf(doc.Root()).head.Get("guid").Text()
 	}
 	s.entry = entry{guid: guid, created: d.u.Time, sequence: m.Sequence, reseeded: guid == d.u.Resource}
 	s.late = d.u.AfterSequence > 0 || d.u.AfterGUID != ""

@@ -16,17 +16,18 @@ import (
 // may matter: it is quarantined, not passed over.
 var ErrUnknownEvent = errors.New("unknown usage event")
 
-// FromDocument turns one v3 app or service usage event of the API into a fact of the foundation. It
-// may parse the document again, without its secrets.
+// FromDocument turns one app or service usage event into a fact of the foundation. It may parse the
+// document again, without its secrets.
 //
-// Source for the shapes, and for the members with null: cloud_controller_ng's presenters
-// (app/presenters/v3/{app,service}_usage_event_presenter.rb): an app usage event has an object in
-// "state", a service usage event has a string there.
+// The event has the form of the v3 API, or that of v2 (see layout). Source for the shapes, and for
+// the members with null: cloud_controller_ng's presenters
+// (app/presenters/v3/{app,service}_usage_event_presenter.rb): in v3 an app usage event has an
+// object in "state", a service usage event has a string there.
 //
-// The id is derived from list, guid and created_at, because guids repeat after a purge and reseed.
-// Secrets in URLs are removed from all strings, in the fact's fields and in Raw alike; otherwise
-// Raw is the event byte for byte, or without white space between tokens when it stood on several
-// lines. The result shares no memory with the document.
+// The id is derived from list, guid and created_at, because guids repeat after a purge and reseed;
+// it is the same in both forms. Secrets in URLs are removed from all strings, in the fact's fields
+// and in Raw alike; otherwise Raw is the event byte for byte, or without white space between tokens
+// when it stood on several lines. The result shares no memory with the document.
 //
 // Errors are a *jsondoc.FieldError with the path, or wrap ErrUnknownEvent.
 func FromDocument(foundation string, d *jsondoc.Document) (events.Usage, error) {
@@ -37,15 +38,17 @@ func FromDocument(foundation string, d *jsondoc.Document) (events.Usage, error) 
 			}
 		}
 	}
-	e := event{root: d.Root()}
+	e := event{layout: layoutOf(d.Root())}
 	var u events.Usage
-	switch e.root.Get("state").Kind() {
-	case jsondoc.Object:
+	switch state := e.body.Get("state"); {
+	case state.Kind() == jsondoc.Object && !e.v2, state.Kind() == jsondoc.String && e.v2App:
 		u = e.app(foundation)
-	case jsondoc.String:
+	case state.Kind() == jsondoc.String:
 		u = e.service(foundation)
+	case e.v2:
+		e.Fail(state, e.in, "state", "a string")
 	default:
-		e.Fail(e.root.Get("state"), "", "state", "an object (app usage event) or a string (service usage event)")
+		e.Fail(state, "", "state", "an object (app usage event) or a string (service usage event)")
 	}
 	if e.unknown != "" {
 		return events.Usage{}, fmt.Errorf("%w: %s", ErrUnknownEvent, e.unknown)
@@ -63,35 +66,35 @@ func FromDocument(foundation string, d *jsondoc.Document) (events.Usage, error) 
 // event reads one usage event.
 type event struct {
 	jsondoc.Reader
-	root    jsondoc.Value
+	layout
 	unknown string // the unknown part of the event; empty when all is known
 }
 
 // common reads the members of app and service usage events alike; list is "app" or "service".
 func (e *event) common(foundation, list string) events.Usage {
-	guid := e.NeedText(e.root, "", "guid")
+	guid := e.NeedText(e.head, e.headIn, "guid")
 	if len(guid) > limit.MaxID {
-		e.Fail(e.root.Get("guid"), "", "guid", jsondoc.WantShort)
+		e.Fail(e.head.Get("guid"), e.headIn, "guid", jsondoc.WantShort)
 	}
 	created := e.time("created_at")
-	organization := e.Object(e.root, "", "organization")
-	space := e.Object(e.root, "", "space")
+	organization := e.group("organization")
+	space := e.group("space")
 	return events.Usage{
 		ID:         events.ID("usage", events.SourceCF, foundation, list, guid, events.FormatTime(created)),
 		Source:     events.SourceCF,
 		Foundation: foundation,
-		Tenant:     e.NeedText(organization, "organization", "guid"),
+		Tenant:     e.needText(organization, "guid"),
 		Time:       created,
-		Space:      e.Text(space, "space", "guid"),
-		SpaceName:  e.Text(space, "space", "name"),
+		Space:      e.text(space, "guid"),
+		SpaceName:  e.text(space, "name"),
 	}
 }
 
 func (e *event) time(key string) time.Time {
-	v := e.root.Get(key)
+	v := e.head.Get(key)
 	t, err := events.ParseTime(v.Text())
 	if err != nil || t.Year() < cfapi.FirstYear || t.Year() >= cfapi.EndYear {
-		e.Fail(v, "", key, "an RFC 3339 time from the year 2000 on, before 2200")
+		e.Fail(v, e.headIn, key, "an RFC 3339 time from the year 2000 on, before 2200")
 	}
 	return t
 }
@@ -129,19 +132,19 @@ func appState(state string) (about role, begins bool) {
 }
 
 func (e *event) app(foundation string) events.Usage {
-	state := e.root.Get("state")
-	current := e.NeedText(state, "state", "current")
+	state := e.group("state")
+	current := e.needText(state, "current")
 	about, begins := appState(current)
 	if about == 0 {
 		if current != "" {
-			e.unknown = fmt.Sprintf("state.current: found %q, expected one of STARTED, STOPPED, WAS_RUNNING, "+
+			e.unknown = fmt.Sprintf("%s: found %q, expected one of STARTED, STOPPED, WAS_RUNNING, "+
 				"TASK_STARTED, TASK_STOPPED, TASK_WAS_RUNNING, STAGING_STARTED, STAGING_STOPPED, BUILDPACK_SET",
-				cfapi.Excerpt(current))
+				state.path("current"), cfapi.Excerpt(current))
 		}
 		return events.Usage{}
 	}
 	u := e.common(foundation, "app")
-	u.Event, u.Previous = current, e.Text(state, "state", "previous")
+	u.Event, u.Previous = current, e.text(state, "previous")
 	u.Footprint = e.footprint(begins)
 	u.PreviousInstances, u.PreviousMemoryMB = e.previous(&u.Footprint)
 	e.subject(&u, about)
@@ -155,51 +158,54 @@ func (e *event) app(foundation string) events.Usage {
 // so it stands with the app's builds, under kind staging, with its own event name; projectors pass
 // it over.
 func (e *event) subject(u *events.Usage, about role) {
-	app := e.Object(e.root, "", "app")
-	process := e.Object(e.root, "", "process")
-	task := e.Object(e.root, "", "task")
+	app := e.group("app")
+	process := e.group("process")
+	task := e.group("task")
 	if about == ofBuildpack {
 		about = ofStaging
-		if e.Text(process, "process", "guid") != "" {
+		if e.text(process, "guid") != "" {
 			about = ofProcess
 		}
 	}
-	u.Name = e.Text(app, "app", "name")
+	u.Name = e.text(app, "name")
 	switch about {
 	case ofTask:
-		u.Kind, u.Resource = events.KindTask, e.NeedText(task, "task", "guid")
-		u.App = e.Text(app, "app", "guid")
-		u.Name = e.Text(task, "task", "name")
+		u.Kind, u.Resource = events.KindTask, e.needText(task, "guid")
+		u.App = e.text(app, "guid")
+		u.Name = e.text(task, "name")
 	case ofStaging:
-		u.Kind, u.Resource = events.KindStaging, e.NeedText(app, "app", "guid")
+		u.Kind, u.Resource = events.KindStaging, e.needText(app, "guid")
 		u.App = u.Resource
 	default:
-		u.Kind, u.Resource = events.KindApp, e.NeedText(process, "process", "guid")
-		u.App = e.Text(app, "app", "guid") // null on rows from before v3
+		u.Kind, u.Resource = events.KindApp, e.needText(process, "guid")
+		u.App = e.text(app, "guid") // null on rows from before v3
+		if u.Name == "" && e.v2 {
+			u.Name = e.Text(e.body, e.in, "app_name") // and so is its name
+		}
 	}
 }
 
 func (e *event) footprint(begins bool) events.Footprint {
-	instances := e.Object(e.root, "", "instance_count")
-	memory := e.Object(e.root, "", "memory_in_mb_per_instance")
-	buildpack := e.Object(e.root, "", "buildpack")
-	count := e.Count
+	instances := e.group("instance_count")
+	memory := e.group("memory_in_mb_per_instance")
+	buildpack := e.group("buildpack")
+	count := e.count
 	if begins {
-		count = e.NeedCount
+		count = e.needCount
 	}
 	return events.Footprint{
-		Instances:     count(instances, "instance_count", "current"),
-		MemoryMB:      count(memory, "memory_in_mb_per_instance", "current"),
-		ProcessType:   e.Text(e.Object(e.root, "", "process"), "process", "type"),
-		Buildpack:     redact.Value(e.Text(buildpack, "buildpack", "name")),
-		BuildpackGUID: e.Text(buildpack, "buildpack", "guid"),
+		Instances:     count(instances, "current"),
+		MemoryMB:      count(memory, "current"),
+		ProcessType:   e.text(e.group("process"), "type"),
+		Buildpack:     redact.Value(e.text(buildpack, "name")),
+		BuildpackGUID: e.text(buildpack, "guid"),
 	}
 }
 
 // previous reads the size before the event, where it differs from the size after it.
 func (e *event) previous(now *events.Footprint) (instances, memory events.Count) {
-	differing := func(object string, current events.Count) events.Count {
-		before := e.Count(e.Object(e.root, "", object), object, "previous")
+	differing := func(name string, current events.Count) events.Count {
+		before := e.count(e.group(name), "previous")
 		if before == current {
 			return events.Count{}
 		}
@@ -211,7 +217,7 @@ func (e *event) previous(now *events.Footprint) (instances, memory events.Count)
 // service reads a service usage event. User-provided instances are facts too: they have neither
 // plan, offering nor broker, so that their footprint is empty, and the projector passes them over.
 func (e *event) service(foundation string) events.Usage {
-	state := e.root.Get("state").Text()
+	state := e.body.Get("state").Text()
 	switch state {
 	case events.EventCreated, events.EventUpdated, events.EventDeleted, events.EventWasRunning:
 	default:
@@ -220,25 +226,25 @@ func (e *event) service(foundation string) events.Usage {
 		return events.Usage{}
 	}
 	u := e.common(foundation, "service")
-	instance := e.Object(e.root, "", "service_instance")
-	plan := e.Object(e.root, "", "service_plan")
-	offering := e.Object(e.root, "", "service_offering")
-	broker := e.Object(e.root, "", "service_broker")
+	instance := e.group("service_instance")
+	plan := e.group("service_plan")
+	offering := e.group("service_offering")
+	broker := e.group("service_broker")
 	u.Event, u.Kind = state, events.KindService
-	u.Resource = e.NeedText(instance, "service_instance", "guid")
-	u.Name = e.Text(instance, "service_instance", "name")
-	userProvided := e.Text(instance, "service_instance", "type") == "user_provided_service_instance"
+	u.Resource = e.needText(instance, "guid")
+	u.Name = e.text(instance, "name")
+	userProvided := e.text(instance, "type") == "user_provided_service_instance"
 	u.Footprint = events.Footprint{
-		Plan:         e.Text(plan, "service_plan", "name"),
-		PlanGUID:     e.Text(plan, "service_plan", "guid"),
-		Offering:     e.Text(offering, "service_offering", "name"),
-		OfferingGUID: e.Text(offering, "service_offering", "guid"),
-		Broker:       e.Text(broker, "service_broker", "name"),
-		BrokerGUID:   e.Text(broker, "service_broker", "guid"),
+		Plan:         e.text(plan, "name"),
+		PlanGUID:     e.text(plan, "guid"),
+		Offering:     e.text(offering, "name"),
+		OfferingGUID: e.text(offering, "guid"),
+		Broker:       e.text(broker, "name"),
+		BrokerGUID:   e.text(broker, "guid"),
 	}
 	if !userProvided && state != events.EventDeleted && u.Footprint.Plan == "" {
 		// only a user-provided instance has no plan; no other must pass for a free one
-		e.NeedText(plan, "service_plan", "guid")
+		e.needText(plan, "guid")
 	}
 	return u
 }
