@@ -9,7 +9,7 @@ import (
 
 // collectCmd groups the collectors.
 type collectCmd struct {
-	File   collectFileCmd   `cmd:"" help:"Collect files of Cloud Foundry v3 usage events and Trove notifications, one JSON object a line."`
+	File   collectFileCmd   `cmd:"" help:"Collect files of Cloud Foundry usage events and Trove notifications, in any form of JSON."`
 	CF     collectCFCmd     `cmd:"" name:"cf" help:"Collect the usage events of Cloud Foundry foundations."`
 	Trove  collectTroveCmd  `cmd:"" help:"Collect Trove notifications from RabbitMQ, or pushed by HTTP."`
 	Retire collectRetireCmd `cmd:"" help:"Retire one of several collectors of a foundation: its horizon holds nobody up any more."`
@@ -18,9 +18,10 @@ type collectCmd struct {
 type collectFileCmd struct {
 	natsFlags
 	service.Config
-	Files      []string `arg:"" name:"file" help:"Files, .gz too; - is standard input."`
+	Files      []string `arg:"" name:"file" help:"Files, compressed too (gzip, zstd, bzip2); - is standard input."`
 	Foundation string   `default:"${file_foundation}" help:"Name of the platform that the events come from; part of every subject and id."`
 	Follow     bool     `help:"Keep reading what is appended to the files, until stopped."`
+	Order      string   `enum:"api,natural,created_at,given" default:"api" help:"${order_help}"`
 	Horizon    *instant `placeholder:"TIME" help:"Up to when the files are complete (default: the newest time in them)."`
 }
 
@@ -35,7 +36,7 @@ func (c *collectFileCmd) Run(e *env) error {
 		return err
 	}
 	defer b.Close()
-	cfg := file.Config{Foundation: c.Foundation, Files: c.Files, Follow: c.Follow}
+	cfg := file.Config{Foundation: c.Foundation, Files: c.Files, Order: c.Order, Follow: c.Follow}
 	if c.Horizon != nil {
 		cfg.Horizon = &c.Horizon.Time
 	}
@@ -48,11 +49,11 @@ func (c *collectFileCmd) Run(e *env) error {
 		name, help string
 		value      func(file.Report) int
 	}{
-		{"lines_total", "Lines read.", func(r file.Report) int { return r.Lines }},
+		{"inputs_total", "Events and notifications read.", func(r file.Report) int { return r.Inputs }},
 		{"facts_stored_total", "Facts appended to USAGE.", func(r file.Report) int { return r.Stored }},
 		{"facts_known_total", "Facts that USAGE had already.", func(r file.Report) int { return r.Known }},
 		{
-			"quarantined_total", "Lines that could not be understood.",
+			"quarantined_total", "Inputs that could not be understood.",
 			func(r file.Report) int { return r.Quarantined },
 		},
 	} {
@@ -71,7 +72,7 @@ func collected(r file.Report) string {
 	for _, n := range r.Ignored {
 		ignored += n
 	}
-	text := fmt.Sprintf("%d lines: %d facts stored, %d known already, %d ignored, %d quarantined", r.Lines, r.Stored,
+	text := fmt.Sprintf("%d inputs: %d facts stored, %d known already, %d ignored, %d quarantined", r.Inputs, r.Stored,
 		r.Known, ignored, r.Quarantined)
 	if r.Quarantined > 0 {
 		text += " (daybook quarantine list shows them)"

@@ -13,12 +13,13 @@ import (
 
 // rateCmd is the offline face: the functions of collector, projector and pricer over files.
 type rateCmd struct {
-	Files     []string `arg:"" name:"file" help:"Files with one usage event or notification a line; - is standard input."`
+	Files     []string `arg:"" name:"file" help:"Files of usage events and notifications in any form of JSON, compressed too; - is standard input."`
 	Catalogue string   `help:"Price catalogue (YAML). Required without --spans." placeholder:"FILE"`
 	Now       instant  `help:"Horizon: running resources accrue up to it (default: the newest time in the input)." placeholder:"TIME"`
 	Epoch     instant  `help:"Nothing before it is billed." placeholder:"TIME"`
 	From      instant  `help:"Crop the spans: nothing before it is priced." placeholder:"TIME"`
 	To        instant  `help:"Crop the spans: nothing from it on is priced." placeholder:"TIME"`
+	Order     string   `enum:"api,natural,created_at,given" default:"api" help:"${order_help}"`
 	Spans     bool     `help:"Print what ran instead of what it costs."`
 	Format    string   `enum:"json,table,csv" default:"table" help:"Output: json (an object a line), table or csv."`
 }
@@ -39,16 +40,19 @@ func (c *rateCmd) Run(e *env) error {
 			return err
 		}
 	}
-	in := rateInput{seen: map[string]bool{}, stderr: e.stderr}
-	for _, name := range c.Files {
-		if err := in.read(e, name); err != nil {
-			return err
-		}
-	}
-	spans, anomalies, err := c.meter(&in)
+	meter, err := newRateMeter(c.Epoch.Time, c.Now.Time)
 	if err != nil {
 		return err
 	}
+	in := rateInput{stderr: e.stderr}
+	if err := in.read(e, c, meter); err != nil {
+		return err
+	}
+	now := c.Now.Time
+	if now.IsZero() {
+		now = in.newest
+	}
+	spans, anomalies := meter.spans(now)
 	for _, a := range anomalies {
 		fmt.Fprintf(e.stderr, "daybook: anomaly: %s of %s at %s: %s\n", a.Code, a.Resource, events.FormatTime(a.Time),
 			a.Message)

@@ -8,49 +8,40 @@ import (
 
 	"github.com/daybook-billing/daybook/collector"
 	"github.com/daybook-billing/daybook/collector/file"
-	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/redact"
 )
 
-// rateInput collects the facts of files, each once.
+// rateInput reads files into a meter.
 type rateInput struct {
-	facts       []events.Usage
-	seen        map[string]bool
 	newest      time.Time
 	quarantined int
 	stderr      io.Writer
 }
 
-// read adds the facts of a file. A line that is not understood is reported with file and line, and
-// counted; the others are read.
-func (in *rateInput) read(e *env, name string) error {
-	empty := true
-	for line, err := range file.Lines(e.ctx, name, e.stdin) {
-		var wrong *collector.InputError
-		if err != nil && !errors.As(err, &wrong) {
-			return err
-		}
-		var u events.Usage
-		if err == nil {
-			u, err = file.Normalise(file.DefaultFoundation, line.Data)
-		}
-		empty = false
+// read gives the facts of the files to the meter, each once. Input that is not understood is
+// reported with its place, and counted; the rest is read.
+func (in *rateInput) read(e *env, c *rateCmd, m *rateMeter) error {
+	files := file.Reading{
+		Foundation: file.DefaultFoundation, Files: c.Files, Order: c.Order, Stdin: e.stdin, StdinName: "-",
+		Empty: func(name string) {
+			fmt.Fprintf(in.stderr, "daybook: %s is empty: expected usage events or notifications as JSON\n", name)
+		},
+	}
+	for event, err := range files.Events(e.ctx) {
 		switch {
-		case errors.Is(err, collector.ErrIgnored):
 		case err != nil:
+			return err
+		case errors.Is(event.Err, collector.ErrIgnored), event.Known:
+		case event.Err != nil:
 			in.quarantined++
-			fmt.Fprintf(in.stderr, "daybook: %s:%d: %s; the line was left out: correct it, or remove it\n", name,
-				line.Number, redact.Text(err.Error()))
-		case !in.seen[u.ID]:
-			in.seen[u.ID] = true
+			fmt.Fprintf(in.stderr, "daybook: %s: %s; it was left out: correct it, or remove it\n", event.Place,
+				redact.Text(event.Err.Error()))
+		default:
+			u := event.Fact
 			u.Raw = nil
 			in.newest = latest(in.newest, u.Time, u.Observed)
-			in.facts = append(in.facts, u)
+			m.fact(&u)
 		}
-	}
-	if empty {
-		fmt.Fprintf(in.stderr, "daybook: %s is empty: expected usage events or notifications, one JSON object a line\n",
-			name)
 	}
 	return nil
 }

@@ -15,58 +15,64 @@ import (
 // of that.
 const noMonthCloses = 250 * 365 * 24 * time.Hour
 
-// meter runs the facts through the projector's functions up to the horizon. It also returns the
-// anomalies that the whole input leaves. Metering stays in this command: pricer/rating prices spans
-// and never imports the projector, and nobody but daybook rate meters files without a stream.
-func (c *rateCmd) meter(in *rateInput) ([]rating.Span, []events.Anomaly, error) {
-	now := c.Now.Time
-	if now.IsZero() {
-		now = in.newest
-	}
+// rateMeter runs facts through the projector's functions. Metering stays in this command:
+// pricer/rating prices spans and never imports the projector, and nobody but daybook rate meters
+// files without a stream.
+type rateMeter struct {
+	meter     *projector.Meter
+	now       time.Time // later facts are passed over; zero: none is
+	sequence  uint64
+	order     []string // ids of closed
+	closed    map[string]events.Span
+	anomalies []events.Anomaly
+}
+
+func newRateMeter(epoch, now time.Time) (*rateMeter, error) {
 	meter, err := projector.NewMeter(projector.Config{
-		Cut: timeline.CutNone, Grace: noMonthCloses, Epoch: map[string]time.Time{
-			events.SourceCF:    c.Epoch.Time,
-			events.SourceTrove: c.Epoch.Time,
-		},
+		Cut: timeline.CutNone, Grace: noMonthCloses,
+		Epoch: map[string]time.Time{events.SourceCF: epoch, events.SourceTrove: epoch},
 	})
-	if err != nil {
-		return nil, nil, err
+	return &rateMeter{meter: meter, now: now, closed: map[string]events.Span{}}, err
+}
+
+func (r *rateMeter) fact(u *events.Usage) {
+	r.sequence++
+	if r.now.IsZero() || !u.Time.After(r.now) {
+		r.meter.Fact(u, r.sequence, r.collect)
 	}
-	var order []string
-	closed := map[string]events.Span{}
-	var anomalies []events.Anomaly
-	collect := func(m *events.Metered) {
-		for _, s := range m.Retracted {
-			delete(closed, s.ID)
-		}
-		for _, s := range m.Closed {
-			if _, again := closed[s.ID]; !again {
-				order = append(order, s.ID)
-			}
-			closed[s.ID] = s
-		}
-		if m.Kind != events.KindInstance { // which later facts may put right: see Meter.Anomalies
-			anomalies = append(anomalies, m.Anomalies...)
-		}
+}
+
+func (r *rateMeter) collect(m *events.Metered) {
+	for _, s := range m.Retracted {
+		delete(r.closed, s.ID)
 	}
-	for i := range in.facts {
-		if u := &in.facts[i]; !u.Time.After(now) {
-			meter.Fact(u, uint64(i)+1, collect)
+	for _, s := range m.Closed {
+		if _, again := r.closed[s.ID]; !again {
+			r.order = append(r.order, s.ID)
 		}
+		r.closed[s.ID] = s
 	}
+	if m.Kind != events.KindInstance { // which later facts may put right: see Meter.Anomalies
+		r.anomalies = append(r.anomalies, m.Anomalies...)
+	}
+}
+
+// spans returns what ran up to the horizon, and the anomalies that the whole input leaves.
+func (r *rateMeter) spans(horizon time.Time) ([]rating.Span, []events.Anomaly) {
 	var spans []rating.Span
 	for _, source := range []string{events.SourceCF, events.SourceTrove} {
-		meter.Horizon(&events.Horizon{Source: source, Foundation: file.DefaultFoundation, Time: now},
-			uint64(len(in.facts))+1, collect)
-		for _, s := range meter.Accrued(source, file.DefaultFoundation) {
+		r.meter.Horizon(&events.Horizon{Source: source, Foundation: file.DefaultFoundation, Time: horizon},
+			r.sequence+1,
+			r.collect)
+		for _, s := range r.meter.Accrued(source, file.DefaultFoundation) {
 			spans = append(spans, rating.Span{Span: s, Running: true})
 		}
 	}
-	for _, id := range order {
-		if s, ok := closed[id]; ok {
+	for _, id := range r.order {
+		if s, ok := r.closed[id]; ok {
 			spans = append(spans, rating.Span{Span: s})
-			delete(closed, id)
+			delete(r.closed, id)
 		}
 	}
-	return spans, append(anomalies, meter.Anomalies(events.SourceTrove, file.DefaultFoundation)...), nil
+	return spans, append(r.anomalies, r.meter.Anomalies(events.SourceTrove, file.DefaultFoundation)...)
 }

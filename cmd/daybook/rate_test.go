@@ -260,7 +260,7 @@ plans:
 			Entry("a folder", 1, "testdata", "", "--spans", "testdata"),
 			Entry("no catalogue", 1, "--catalogue FILE is missing", "", "-"),
 			Entry("a catalogue that is not there", 1, "nowhere.yaml", "", "--catalogue", "nowhere.yaml", "-"),
-			Entry("an empty input", 0, "- is empty: expected usage events or notifications, one JSON object a line", "",
+			Entry("an empty input", 0, "- is empty: expected usage events or notifications as JSON", "",
 				"--spans", "-"),
 			Entry("blank lines only", 0, "- is empty", "\n \n", "--spans", "-"),
 			Entry("a --now that is no time", 2, "yesterday", "", "--now", "yesterday", "--spans", "-"),

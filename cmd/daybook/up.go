@@ -26,6 +26,7 @@ type upCmd struct {
 	Catalogue  string   `placeholder:"FILE" help:"Put this price catalogue in force first."`
 	Collect    []string `sep:"none" placeholder:"FILE" help:"Collect this file; may be given several times."`
 	Foundation string   `default:"${file_foundation}" help:"Foundation of the files."`
+	Order      string   `enum:"api,natural,created_at,given" default:"api" help:"${order_help}"`
 	Follow     bool     `help:"Keep reading what is appended to the files."`
 	CF         string   `name:"cf" env:"CF_API_ADDRESS" placeholder:"URL" help:"Collect from the Cloud Foundry foundation with this API. With --demo the environment does not name it."`
 	cfFlags

@@ -84,7 +84,7 @@ func (s *system) showBill(ctx context.Context) error {
 
 // progress says how far the services have come while they catch up.
 func (s *system) progress() string {
-	return fmt.Sprintf("%d lines collected, %d messages metered, %d priced, %d posted", s.lines.Load(),
+	return fmt.Sprintf("%d inputs collected, %d messages metered, %d priced, %d posted", s.inputs.Load(),
 		s.projector.Done(), s.pricer.Done(), s.poster.Positions().Billing)
 }
 
@@ -105,10 +105,11 @@ func (s *system) interrupted(ctx context.Context, err error) error {
 // run collects one input.
 func (s *system) run(ctx context.Context, j job) error {
 	files, err := file.New(file.Config{
-		Foundation: j.foundation, Files: j.files, Follow: j.follow, Horizon: j.horizon, StdinName: j.name,
+		Foundation: j.foundation, Files: j.files, Order: s.cmd.Order, Follow: j.follow,
+		Horizon: j.horizon, StdinName: j.name,
 	}, file.Deps{
 		Store: file.OnBus(s.bus), Log: s.log, Stdin: j.stdin,
-		Progress: func(r file.Report) { s.lines.Store(int64(r.Lines)) },
+		Progress: func(r file.Report) { s.inputs.Store(int64(r.Inputs)) },
 	})
 	if err != nil {
 		return err

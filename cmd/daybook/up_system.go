@@ -34,7 +34,7 @@ type system struct {
 	cf        *cf.Collector      // nil: no foundation is collected
 	trove     *trove.Collector   // nil: Trove is not collected
 	jobs      []job              // inputs with an end, a followed one last
-	lines     atomic.Int64       // collected from files
+	inputs    atomic.Int64       // collected from files
 	stop      context.CancelFunc // ends the services, once --once has its bill
 }
 

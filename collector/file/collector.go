@@ -1,7 +1,6 @@
 package file
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -14,6 +13,7 @@ import (
 	"time"
 
 	"github.com/daybook-billing/daybook/collector"
+	"github.com/daybook-billing/daybook/collector/file/documents"
 	"github.com/daybook-billing/daybook/collector/horizons"
 	"github.com/daybook-billing/daybook/collector/internal/appender"
 	"github.com/daybook-billing/daybook/collector/quarantine"
@@ -32,6 +32,7 @@ type Collector struct {
 	origins    map[string]string    // ce-source by source
 	newest     map[string]time.Time // of the facts in the input, by source
 	published  map[string]time.Time // the last horizon in USAGE, as far as known, by source
+	order      *order
 	r          Report
 
 	report atomic.Pointer[Report]
@@ -58,6 +59,7 @@ func New(cfg Config, deps Deps) (*Collector, error) {
 		origins:   map[string]string{},
 		newest:    map[string]time.Time{},
 		published: map[string]time.Time{},
+		order:     newOrder(cfg.Files),
 		r:         Report{Ignored: map[string]int{}, Horizon: map[string]time.Time{}},
 	}
 	for _, source := range []string{events.SourceCF, events.SourceTrove} {
@@ -70,28 +72,33 @@ func New(cfg Config, deps Deps) (*Collector, error) {
 // Report returns the state of the run as of the last batch. It may be called at any time.
 func (c *Collector) Report() Report { return *c.report.Load() }
 
-// Run collects the input and returns at its end, or when the context ends: then it stores the lines
-// read so far, for at most Config.Drain, and returns the context's error, or nil when it was
-// following. A line without a known meaning is no error, an unreadable file is. All files are
+// Run collects the input and returns at its end, or when the context ends: then it stores what
+// it has read so far, for at most Config.Drain, and returns the context's error, or nil when it was
+// following. Input without a known meaning is no error, an unreadable file is. All files are
 // opened before anything is stored.
 func (c *Collector) Run(ctx context.Context) error {
-	inputs, err := open(ctx, c.cfg.Files, c.cfg.Follow, c.deps.Stdin)
-	if err != nil {
+	if c.cfg.Order == OrderNatural {
+		c.cfg.Files = naturalOrder(c.cfg.Files)
+	}
+	if err := c.preview(ctx); err != nil {
 		return err
 	}
-	for i, name := range c.cfg.Files {
-		if name == "-" {
-			inputs[i].name = c.cfg.StdinName
+	var inputs []*input
+	if c.cfg.Order != OrderCreated {
+		var err error
+		inputs, err = open(ctx, c.cfg.Files, c.cfg.Follow, stdin{c.deps.Stdin, c.cfg.StdinName})
+		if err != nil {
+			return err
 		}
 	}
 	defer closeAll(inputs)
-	c.r.Files = len(inputs)
+	c.r.Files = len(c.cfg.Files)
 	for _, a := range []*appender.Appender{c.usage.Appender, c.quarantine.Appender} {
 		if err := a.Learn(ctx); err != nil {
 			return fmt.Errorf("finding out what %s holds of foundation %s: %w", a.Stream, c.cfg.Foundation, err)
 		}
 	}
-	err = c.collect(ctx, inputs)
+	err := c.collect(ctx, inputs)
 	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 		drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.cfg.Drain)
 		defer cancel()
@@ -104,15 +111,46 @@ func (c *Collector) Run(ctx context.Context) error {
 	}
 	c.progress()
 	if err == nil {
-		c.deps.Log.Info("collected", slog.Int("files", c.r.Files), slog.Int("lines", c.r.Lines), slog.Int("facts",
+		c.deps.Log.Info("collected", slog.Int("files", c.r.Files), slog.Int("inputs", c.r.Inputs), slog.Int("facts",
 			c.r.Facts),
 			slog.Int("stored", c.r.Stored), slog.Int("known", c.r.Known), slog.Int("quarantined", c.r.Quarantined))
 	}
 	return err
 }
 
+// preview reads the files before anything is stored, and refuses them where their order is wrong:
+// what stands in USAGE is never changed. Followed files are checked as they grow.
+func (c *Collector) preview(ctx context.Context) error {
+	if c.cfg.Follow || c.cfg.Order == OrderGiven || c.cfg.Order == OrderCreated {
+		return nil
+	}
+	all := c.reading()
+	all.preview, all.Empty = true, nil
+	for _, err := range all.Events(ctx) {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *Collector) reading() Reading {
+	return Reading{
+		Foundation: c.cfg.Foundation, Files: c.cfg.Files, Order: c.cfg.Order, Stdin: c.deps.Stdin,
+		StdinName: c.cfg.StdinName, Empty: c.empty,
+	}
+}
+
+func (c *Collector) empty(file string) {
+	c.r.Empty = append(c.r.Empty, file)
+	c.deps.Log.Warn("no events", slog.String("file", file))
+}
+
 // collect reads the inputs in order; when it follows, round and round.
 func (c *Collector) collect(ctx context.Context, inputs []*input) error {
+	if c.cfg.Order == OrderCreated {
+		return c.collectByTime(ctx)
+	}
 	for {
 		waiting := false
 		for _, in := range inputs {
@@ -126,8 +164,7 @@ func (c *Collector) collect(ctx context.Context, inputs []*input) error {
 			case !errors.Is(err, io.EOF):
 				return c.stopped(ctx, err)
 			case in.events == 0:
-				c.r.Empty = append(c.r.Empty, in.name)
-				c.deps.Log.Warn("no events", slog.String("file", in.name))
+				c.empty(in.name)
 			}
 		}
 		if err := c.flush(ctx); err != nil {
@@ -145,7 +182,23 @@ func (c *Collector) collect(ctx context.Context, inputs []*input) error {
 	}
 }
 
-// stopped stores the lines before the failure of an input; without a horizon, because the input is
+// collectByTime reads the inputs, and collects their events in the order of their times.
+func (c *Collector) collectByTime(ctx context.Context) error {
+	for e, err := range c.reading().Events(ctx) {
+		if err != nil {
+			return c.stopped(ctx, err)
+		}
+		if err := c.take(ctx, &e); err != nil {
+			return c.stopped(ctx, err)
+		}
+	}
+	if err := c.flush(ctx); err != nil {
+		return err
+	}
+	return c.publishHorizons(ctx)
+}
+
+// stopped stores the events before the failure of an input; without a horizon, because the input is
 // not complete.
 func (c *Collector) stopped(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
@@ -154,59 +207,56 @@ func (c *Collector) stopped(ctx context.Context, err error) error {
 	return errors.Join(err, c.flush(ctx))
 }
 
-// drainInput reads lines until there are no more. The error is never nil: errDry, io.EOF, or a
+// drainInput reads documents until there are no more. The error is never nil: errDry, io.EOF, or a
 // failure.
 func (c *Collector) drainInput(ctx context.Context, in *input) error {
-	again, err := in.rewound()
-	if err != nil {
-		return err
+	if in.tail != nil {
+		again, err := in.tail.rewound()
+		if err != nil {
+			return fmt.Errorf("%s: %w", in.name, err)
+		}
+		if again {
+			in.docs = documents.NewReader(in.tail)
+			c.deps.Log.Warn("the followed file became shorter: reading it from its start", slog.String("file", in.name))
+		}
 	}
-	if again {
-		c.deps.Log.Warn("the followed file became shorter: reading it from its start", slog.String("file", in.name))
-	}
-	for {
-		line, excess, err := in.next()
+	for n := 1; ; n++ {
+		d, err := in.next()
 		if err != nil {
 			return err
 		}
-		if err := c.handle(in, line, excess); err != nil {
-			return fmt.Errorf("%s:%d: %w", in.name, in.line, err)
+		e := understand(c.cfg.Foundation, in.place(&d), &d)
+		if err := c.take(ctx, &e); err != nil {
+			return err
 		}
-		if c.usage.Full() || c.quarantine.Full() {
-			if err := c.flush(ctx); err != nil {
-				return err
-			}
-		}
-		if in.line&0xff == 0 && ctx.Err() != nil {
+		if n&0xff == 0 && ctx.Err() != nil {
 			return ctx.Err()
 		}
 	}
 }
 
-// handle makes a line a fact, ignores it, or quarantines it.
-func (c *Collector) handle(in *input, line []byte, excess int) error {
-	if len(bytes.TrimSpace(line)) == 0 && excess == 0 {
-		return nil
-	}
-	c.r.Lines++
-	in.events++
-	if excess > 0 {
-		c.reject(in, collector.SourceUnknown, line, excess,
-			fmt.Errorf("the line has %d bytes: at most %d are read", len(line)+excess, MaxLine))
-		return nil
-	}
-	u, err := Normalise(c.cfg.Foundation, line)
+// take makes an event a fact, ignores it, or quarantines it, and stores full batches.
+func (c *Collector) take(ctx context.Context, e *Event) error {
+	c.r.Inputs++
 	var ignored *collector.IgnoredError
 	var inputError *collector.InputError
 	switch {
-	case err == nil:
-		return c.fact(in, line, &u)
-	case errors.As(err, &ignored):
+	case e.Known: // it comes later, in its place
+		c.r.Facts++
+		c.r.Known++
+	case e.Err == nil:
+		if err := c.fact(e); err != nil {
+			return err
+		}
+	case errors.As(e.Err, &ignored):
 		c.ignore(ignored.EventType)
-	case errors.As(err, &inputError):
-		c.reject(in, inputError.Source, line, 0, err)
+	case errors.As(e.Err, &inputError):
+		c.reject(e, inputError.Source, e.Err)
 	default:
-		c.reject(in, collector.SourceUnknown, line, 0, err)
+		c.reject(e, collector.SourceUnknown, e.Err)
+	}
+	if c.usage.Full() || c.quarantine.Full() {
+		return c.flush(ctx)
 	}
 	return nil
 }
@@ -219,26 +269,32 @@ func (c *Collector) ignore(eventType string) {
 }
 
 // fact puts a fact into the batch, unless it is known.
-func (c *Collector) fact(in *input, line []byte, u *events.Usage) error {
-	a := c.usage
+func (c *Collector) fact(e *Event) error {
+	a, u := c.usage, &e.Fact
 	k := appender.KeyOf(u.ID)
-	if !a.known.Has(k) {
+	if a.known.Has(k) {
+		c.order.note(e.Place, u)
+		c.r.Known++
+	} else {
+		if c.cfg.Order == OrderAPI || c.cfg.Order == OrderNatural {
+			if err := c.order.check(e.Place, u); err != nil {
+				return c.outOfOrder(err)
+			}
+		}
 		before := a.Buffer()
 		buffer := u.AppendJSON(before)
 		if size := len(buffer) - len(before); size > appender.MaxMessage {
-			c.reject(in, u.Source, line, 0,
-				fmt.Errorf("the event has %d bytes with its envelope: a message holds at most %d", size,
-					appender.MaxMessage))
+			c.reject(e, u.Source, fmt.Errorf("the event has %d bytes with its envelope: a message holds at most %d",
+				size,
+				appender.MaxMessage))
 			return nil
 		}
 		if err := a.known.Add(k); err != nil {
-			return err
+			return fmt.Errorf("%s: %w", e.Place, err)
 		}
 		subject := events.UsageSubject(u.Source, u.Foundation, u.Tenant, u.Kind, u.SubjectResource())
 		a.Add(k, subject, events.Headers(u.ID, events.TypeUsage, c.origins[u.Source], events.FormatTime(u.Time)),
 			buffer)
-	} else {
-		c.r.Known++
 	}
 	c.r.Facts++
 	t := u.Time
@@ -251,21 +307,37 @@ func (c *Collector) fact(in *input, line []byte, u *events.Usage) error {
 	return nil
 }
 
-// reject quarantines a line. The id is made of the line's number and content: the same file under
-// another name has the same ids.
-func (c *Collector) reject(in *input, source string, line []byte, excess int, reason error) {
+// outOfOrder drops the batch, whose facts may stand wrong as well.
+func (c *Collector) outOfOrder(err error) error {
+	c.usage.Clear()
+	if c.r.Stored == 0 {
+		return err
+	}
+	return fmt.Errorf("%w. %d facts before it are stored already, perhaps in a wrong order: collect the input put "+
+		"right "+
+		"into another foundation", err, c.r.Stored)
+}
+
+// reject quarantines a document. The id is made of its place in the file and its content: the same
+// file under another name has the same ids.
+func (c *Collector) reject(e *Event, source string, reason error) {
 	c.r.Quarantined++
-	sum := sha256.Sum256(line)
-	number := strconv.FormatUint(uint64(in.line), 10)
-	text := redact.Text(string(line))
-	if excess > 0 {
-		text = redact.Cut(string(line), excess)
+	sum := sha256.Sum256(e.Data)
+	number := strconv.FormatUint(uint64(e.Place.Line), 10)
+	if e.Place.Item > 0 {
+		number += "." + strconv.FormatUint(uint64(e.Place.Item), 10)
+		reason = fmt.Errorf("event %d of its list: %w", e.Place.Item, reason)
+	}
+	text := redact.Text(string(e.Data))
+	if e.Excess > 0 {
+		text = redact.Cut(string(e.Data), e.Excess)
 	}
 	c.quarantine.Put(&quarantine.Input{
-		ID:     events.ID("quarantine", c.cfg.Foundation, number, hex.EncodeToString(sum[:]), strconv.Itoa(excess)),
-		Source: source, File: in.name, Line: in.line, Reason: reason, Text: text, At: c.deps.Now(),
+		ID: events.ID("quarantine", c.cfg.Foundation, number, hex.EncodeToString(sum[:]),
+			strconv.Itoa(e.Excess)),
+		Source: source, File: e.Place.File, Line: e.Place.Line, Reason: reason, Text: text, At: c.deps.Now(),
 		Level: slog.LevelWarn,
-		Attrs: []slog.Attr{slog.String("file", in.name), slog.Uint64("line", uint64(in.line))},
+		Attrs: []slog.Attr{slog.String("file", e.Place.File), slog.Uint64("line", uint64(e.Place.Line))},
 	})
 }
 

@@ -16,6 +16,7 @@ import (
 
 	"github.com/daybook-billing/daybook/collector"
 	"github.com/daybook-billing/daybook/collector/file"
+	"github.com/daybook-billing/daybook/collector/file/documents"
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
 )
@@ -111,7 +112,7 @@ var _ = Describe("the file collector", func() {
 		path := written("a",
 			`{"event_type":7,"_context_auth_token":"PLANTED"}`+"\n"+`{"token":"PLANTED"`+"\n"+started(3)+"\n"+`{"guid":"g","state":"SHARED"}`)
 		r := collect(path)
-		Expect(r).To(And(HaveField("Quarantined", 3), HaveField("Stored", 1), HaveField("Lines", 4)))
+		Expect(r).To(And(HaveField("Quarantined", 3), HaveField("Stored", 1), HaveField("Inputs", 4)))
 		Expect(store.subjects(events.StreamQuarantine)).To(Equal([]string{
 			"quarantine.trove.file",
 			"quarantine.unknown.file", "quarantine.cf.file",
@@ -135,13 +136,13 @@ var _ = Describe("the file collector", func() {
 
 	It("takes a byte order mark, CRLF, blank lines, and a last line without an end", func() {
 		r := collect(written("a", "\xef\xbb\xbf"+started(1)+"\r\n\r\n  \n"+started(2)))
-		Expect(r).To(And(HaveField("Lines", 2), HaveField("Stored", 2), HaveField("Quarantined", 0)))
+		Expect(r).To(And(HaveField("Inputs", 2), HaveField("Stored", 2), HaveField("Quarantined", 0)))
 	})
 
 	It("quarantines a line that is too long, cut", func() {
-		r := collect(written("a", `{"a":"`+strings.Repeat("x ", file.MaxLine)+`"}`+"\n"+started(1)+"\n"))
+		r := collect(written("a", `{"a":"`+strings.Repeat("x ", documents.MaxDocument)+`"}`+"\n"+started(1)+"\n"))
 		Expect(r).To(And(HaveField("Quarantined", 1), HaveField("Stored", 1)))
-		Expect(string(store.messages[0].Data)).To(ContainSubstring("the line has 2097161 bytes: at most 1048576 " +
+		Expect(string(store.messages[0].Data)).To(ContainSubstring("the document has 2097160 bytes: at most 1048576 " +
 			"are read"))
 		Expect(len(store.messages[0].Data)).To(BeNumerically("<", 80<<10))
 	})
@@ -177,7 +178,11 @@ var _ = Describe("the file collector", func() {
 	},
 		Entry("missing", func() string { return filepath.Join(folder, "none") }, "no such file"),
 		Entry("a folder", func() string { return folder }, "is a directory: name the files in it"),
-		Entry("not gzip", func() string { return written("b.gz", "plain") }, "not a gzip file"),
+		Entry("not compressed, and no JSON", func() string { return written("b.gz", "plain") },
+			"neither a compressed file nor JSON, though its name ends in .gz"),
+		Entry("of xz", func() string { return written("b.xz", "\xfd7zXZ\x00…") }, "unpack it with xz -dc"),
+		Entry("a zip archive", func() string { return written("b.zip", "PK\x03\x04…") }, "a zip archive is not read"),
+		Entry("in UTF-16", func() string { return written("b", "\xff\xfe{\x00}\x00") }, "iconv -f UTF-16 -t UTF-8"),
 	)
 
 	It("stores what stood before the place where a compressed file is damaged, and no horizon", func() {
@@ -358,9 +363,9 @@ var _ = Describe("the file collector", func() {
 				case steps == 0 && r.Stored == 1 && len(r.Horizon) == 1:
 					steps++
 					appended(started(2)[50:])
-				case steps == 1 && r.Lines == 1:
+				case steps == 1 && r.Inputs == 2:
 					steps++
-					appended("\n" + started(3)) // the third has no end yet
+					appended("\n" + started(3)[:60]) // the third has no end yet
 				case steps == 2 && r.Stored == 2 && r.Horizon[events.SourceCF].Second() == 2:
 					steps++
 					cancel()
@@ -374,7 +379,7 @@ var _ = Describe("the file collector", func() {
 				"usage.cf.file.o.app.a-1",
 				"usage.cf.file.horizon", "usage.cf.file.o.app.a-2", "usage.cf.file.horizon",
 			}))
-			Expect(c.Report().Lines).To(Equal(2))
+			Expect(c.Report().Inputs).To(Equal(2))
 		})
 
 		It("ends with standard input", func() {
@@ -439,7 +444,7 @@ var _ = DescribeTable("a line that is neither says what was expected", func(line
 	Expect(err).To(BeAssignableToTypeOf(inputError))
 	Expect(err).To(HaveField("Source", source))
 },
-	Entry("other JSON", `{"a":1}`, "unknown", "found neither state and guid (a Cloud Foundry v3 usage event) nor "+
+	Entry("other JSON", `{"a":1}`, "unknown", "found neither state and guid (a Cloud Foundry usage event) nor "+
 		"event_type or oslo.message (a Trove notification)"),
 	Entry("no object", `[1]`, "unknown", "not one JSON object: column 1"),
 	Entry("a usage event", `{"guid":"g","state":7}`, "cf", "Cloud Foundry usage event: state: found the number 7, "+

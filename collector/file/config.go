@@ -12,13 +12,7 @@ import (
 	"time"
 )
 
-// Limits of the file collector.
-const (
-	// MaxLine is the greatest length of a line, in bytes. A longer line is quarantined, cut.
-	MaxLine = 1 << 20
-
-	maxIgnored = 1000
-)
+const maxIgnored = 1000 // event types that are counted by name
 
 // DefaultFoundation is the default of Config.Foundation.
 const DefaultFoundation = "file"
@@ -37,9 +31,13 @@ type Config struct {
 	// Foundation names the platform of the events, and is part of every subject and id. Default:
 	// DefaultFoundation.
 	Foundation string
-	// Files are read in order, as one input. "-" is standard input; a name with the ending ".gz" is
-	// decompressed.
+	// Files are read in order, as one input. "-" is standard input. Compressed files (gzip, zstd,
+	// bzip2) are known by their first bytes.
 	Files []string
+	// Order is the order of the events in the input: OrderAPI (the default), OrderNatural,
+	// OrderCreated or OrderGiven. An input in another order is refused: before anything is stored
+	// where its files can be read twice, otherwise where the first event stands wrong.
+	Order string
 	// StdinName is the name of standard input in the quarantine and in messages. Default: "standard
 	// input".
 	StdinName string
@@ -58,13 +56,14 @@ type Config struct {
 	// Retry is the wait after the first append with an unknown outcome; it doubles up to 5 s.
 	// Default: 200 ms.
 	Retry time.Duration
-	// Drain is the longest time in which Run stores the lines read so far after its context has
+	// Drain is the longest time in which Run stores what it has read so far after its context has
 	// ended. Default: 10 s.
 	Drain time.Duration
 }
 
 func (c Config) withDefaults() Config {
 	c.Foundation = cmp.Or(c.Foundation, DefaultFoundation)
+	c.Order = cmp.Or(c.Order, OrderAPI)
 	c.StdinName = cmp.Or(c.StdinName, defaultStdinName)
 	c.Poll = positive(c.Poll, defaultPoll)
 	c.MaxKnown = positive(c.MaxKnown, defaultMaxKnown)
@@ -93,6 +92,17 @@ func (c Config) validate() error {
 	}
 	if stdin > 1 {
 		return errors.New("standard input (-) is named more than once: it can be read once")
+	}
+	switch c.Order {
+	case OrderAPI, OrderNatural, OrderGiven:
+	case OrderCreated:
+		if c.Follow {
+			return errors.New("a followed input has no end, and cannot be put in the order of its times: leave " +
+				"out the " +
+				"order, or do not follow")
+		}
+	default:
+		return fmt.Errorf("the order %q is unknown: it is api, natural, created_at or given", c.Order)
 	}
 	if len(c.Foundation) > 100 {
 		return fmt.Errorf("the foundation's name has %d bytes: at most 100 are allowed", len(c.Foundation))
@@ -132,12 +142,12 @@ func (d Deps) withDefaults() Deps {
 type Report struct {
 	Files       int      // opened inputs
 	Empty       []string // inputs without any event
-	Lines       int      // lines without the blank ones
+	Inputs      int      // documents: events, notifications, and what is not understood
 	Facts       int      // facts in the input, stored now or before
 	Stored      int      // facts stored by this run
 	Known       int      // facts in USAGE, or earlier in the input, before
 	Ignored     map[string]int
-	Quarantined int                  // quarantined lines, stored now or before
+	Quarantined int                  // quarantined documents, stored now or before
 	Horizon     map[string]time.Time // horizons stored by this run, by source
 }
 

@@ -3,9 +3,16 @@
 //
 // # Reads
 //
-// Files, gzip files and standard input: one JSON object a line, a v3 app or service usage event or
-// a Trove notification, in any mixture (see Normalise). The meaning of an event is decided by
-// collector/cf and collector/trove.
+// Files, compressed ones (gzip, zstd, bzip2, known by their first bytes) and standard input: usage
+// events of Cloud Foundry and Trove notifications, in any mixture, and in any form of JSON: one
+// object a line, over several lines, arrays, pages of the API (collector/file/documents). The
+// meaning of an event is decided by collector/cf and collector/trove (see Normalise).
+//
+// The order of the events of Cloud Foundry decides what they mean. It is checked (order.go), for
+// each list of the API: a time more than MaxSkew before an earlier one, or an ending before its own
+// beginning, is an error with both places. Files with an end are checked before anything is stored,
+// so they are read twice; standard input and followed files are checked as they come. Config.Order
+// has the ways out.
 //
 // # Writes
 //
@@ -13,8 +20,8 @@
 //     the input
 //   - USAGE, usage.<source>.<foundation>.horizon: at the end of the input, one for each source in
 //     it
-//   - QUARANTINE, quarantine.<source>.<foundation>: every line that is not understood, without
-//     secrets, with the reason
+//   - QUARANTINE, quarantine.<source>.<foundation>: every document that is not understood, without
+//     secrets, with the reason and its first line
 //
 // # Guarantees
 //
@@ -29,11 +36,12 @@
 //     conflict.
 //   - Conflict (another collector of the same foundation): it reads the other's messages, drops
 //     from its batch the known ones, and appends the rest.
-//   - Quarantined lines are stored before the horizon that passes them.
+//   - Quarantined documents are stored before the horizon that passes them.
 //
 // # Limits
 //
-// Lines of 1 MiB, batches of 1,000 messages and 8 MiB, Config.MaxKnown ids in memory (about 30
-// bytes each); for one batch, eight failures and 100 conflicts. A longer line is quarantined; any
-// other limit ends the run with an error. Nothing is lost.
+// Documents of 1 MiB, in pages and arrays of any size; a longer one is quarantined. Batches of
+// 1,000 messages and 8 MiB, Config.MaxKnown ids in memory (about 30 bytes each); for one batch,
+// eight failures and 100 conflicts; 128 MiB for the window of a zstd file; 1 GiB of events for
+// OrderCreated. Any of these limits ends the run with an error. Nothing is lost.
 package file

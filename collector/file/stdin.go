@@ -39,6 +39,9 @@ func newPump(ctx context.Context, r io.Reader, poll bool) *pump {
 	return p
 }
 
+// wait makes reads wait for the input from here on.
+func (p *pump) wait() { p.poll = false }
+
 // Read implements io.Reader.
 func (p *pump) Read(b []byte) (int, error) {
 	if len(p.rest) == 0 {

@@ -14,7 +14,7 @@ import (
 func (s *scanner) text() (escaped bool, err error) {
 	src, i := s.src, s.pos+1
 	for {
-		if i = plain(src, i); i >= len(src) {
+		if i = Plain(src, i); i >= len(src) {
 			s.pos = len(src)
 			return escaped, s.fail("a closing double quote")
 		}
@@ -40,9 +40,9 @@ func (s *scanner) text() (escaped bool, err error) {
 	}
 }
 
-// plain returns the first position from i on that holds a quote, a backslash or a control
+// Plain returns the first position from i on that holds a quote, a backslash or a control
 // character, eight bytes at a time.
-func plain(src []byte, i int) int {
+func Plain(src []byte, i int) int {
 	for ; i+8 <= len(src); i += 8 {
 		if hit := special(binary.LittleEndian.Uint64(src[i:])); hit != 0 {
 			return i + bits.TrailingZeros64(hit)/8

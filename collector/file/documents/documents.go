@@ -157,7 +157,7 @@ func (r *Reader) fill() error {
 	}
 	n, err := r.src.Read(r.buf[r.end:])
 	r.end += n
-	if err == io.EOF { //nolint:errorlint // the contract of io.Reader
+	if err == io.EOF {
 		r.ended, err = true, nil
 	}
 	if n > 0 {
@@ -220,7 +220,10 @@ func (r *Reader) last() (Document, error) {
 // finish is the document that ends at a position.
 func (r *Reader) finish(end int) Document {
 	d := Document{Line: r.began, Item: r.item, Excess: r.excess + max(end-r.start-MaxDocument, 0)}
-	d.Data = trimmed(r.buf[r.start:min(end, r.start+MaxDocument)])
+	d.Data = r.buf[r.start:min(end, r.start+MaxDocument)]
+	if d.Excess == 0 {
+		d.Data = trimmed(d.Data)
+	}
 	r.mode, r.excess, r.start = between, 0, r.pos
 	return d
 }

@@ -1,6 +1,10 @@
 package documents
 
-import "bytes"
+import (
+	"bytes"
+
+	"github.com/daybook-billing/daybook/internal/jsondoc"
+)
 
 // begin finds the beginning of a document, or the end of an array. It reports whether it came to
 // one of them.
@@ -37,8 +41,9 @@ func (r *Reader) beginDocument(c byte) {
 		r.outer[n-1].items++
 		r.item = r.outer[n-1].items
 	}
-	r.mode = unlikely
-	if c == '{' {
+	if c != '{' {
+		r.unlikely()
+	} else {
 		r.mode, r.depth, r.rest, r.escape = inside, 0, false, false
 		r.open(true)
 		r.pos++
@@ -190,29 +195,42 @@ func (r *Reader) page() bool {
 
 // text goes on in a string, and reports whether it may be one: a line never ends in it.
 func (r *Reader) text() bool {
-	for p := r.pos; p < r.end; p++ {
-		switch c := r.buf[p]; {
-		case r.escape:
-			r.escape = false
-		case c == '\\':
-			r.escape = true
-		case c == '"':
-			r.keep(r.buf[r.pos:p])
+	p := r.pos
+	if r.escape {
+		p++ // the byte behind the backslash
+		r.escape = false
+	}
+	for p = jsondoc.Plain(r.buf[:r.end], p); p < r.end; p = jsondoc.Plain(r.buf[:r.end], p) {
+		switch r.buf[p] {
+		case '"':
+			if r.state == inKey {
+				r.keep(r.buf[r.pos:p])
+				r.state = colonNext
+			} else {
+				r.state = commaOrEnd
+			}
 			r.pos = p + 1
-			r.state = map[bool]state{true: colonNext, false: commaOrEnd}[r.state == inKey]
 			return true
-		case c == '\n':
+		case '\\':
+			if p+1 == r.end {
+				r.escape = true
+			}
+			p++
+		case '\n':
 			return false
 		}
+		p++
 	}
-	r.keep(r.buf[r.pos:r.end])
+	if r.state == inKey {
+		r.keep(r.buf[r.pos:r.end])
+	}
 	r.pos = r.end
 	return true
 }
 
 // keep keeps the beginning of a key at depth 1.
 func (r *Reader) keep(part []byte) {
-	if r.state == inKey && r.depth == 1 {
+	if r.depth == 1 {
 		r.key = append(r.key, part[:min(len(part), len(resources)+1-len(r.key))]...)
 	}
 }
@@ -232,8 +250,8 @@ func (r *Reader) scalar() {
 // unlikely gives the document under way up as JSON. Its end is looked for from its first byte on,
 // as far as that is there.
 func (r *Reader) unlikely() {
-	if n := len(r.outer); n > 0 {
-		r.outer[n-1].damaged = true
+	for i := range r.outer {
+		r.outer[i].damaged = true
 	}
 	switch {
 	case r.rest: // a page behind its resources

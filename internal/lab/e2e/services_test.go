@@ -91,7 +91,7 @@ var _ = Describe("Each service alone", func() {
 				return status
 			}).WithPolling(20 * pollEvery).Should(Equal(200))
 		}
-		collector.metrics(ctx, `# TYPE daybook_collector_lines_total counter`, `daybook_collector_lines_total 1`)
+		collector.metrics(ctx, `# TYPE daybook_collector_inputs_total counter`, `daybook_collector_inputs_total 1`)
 
 		By("charging what is appended to the file")
 		waiting, cancel := context.WithTimeout(ctx, patience)
@@ -108,7 +108,7 @@ var _ = Describe("Each service alone", func() {
 			ContainSubstring(`"start":"2026-10-02T08:00:00Z"`)))
 
 		By("counting")
-		collector.metrics(ctx, `daybook_collector_lines_total 4`, `daybook_collector_facts_stored_total 2`,
+		collector.metrics(ctx, `daybook_collector_inputs_total 4`, `daybook_collector_facts_stored_total 2`,
 			`daybook_collector_facts_known_total 0`, `# TYPE daybook_collector_quarantined_total counter`,
 			`daybook_collector_quarantined_total [12]`)
 		projector.metrics(ctx, `# TYPE daybook_stage_inputs_total counter`,
