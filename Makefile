@@ -28,9 +28,11 @@ help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: run
-run: ## Run Daybook with a month of believable usage, and show the bill
+run: ## Run Daybook with a month of believable usage, and show the bill; ARGS="--http :8080" adds flags
 	$(call need,go)
-	$(GO) run ./cmd/daybook up --demo
+	@printf 'Building Daybook: the first time this takes minutes, and names each package.\n' >&2
+	@# On a terminal Ctrl-C stops Daybook alone, which drains, and make ends with its status.
+	@[ ! -t 0 ] || set -m; $(GO) run -v ./cmd/daybook up --demo $(ARGS)
 
 # A test waits for what happens, not for time to pass: only a hang comes near these limits.
 .PHONY: test-short

@@ -136,7 +136,8 @@ func startServer(cfg ServerConfig, host string, port int) (*Server, error) {
 func addressError(address string, err error) error {
 	if errors.Is(err, syscall.EADDRINUSE) {
 		return fmt.Errorf("embedded NATS server: the address %s is in use (%w): stop what listens there, connect to "+
-			"it with NATS_URL, or choose another address with --listen", address, err)
+			"it with NATS_URL, or choose another address with --listen or DAYBOOK_LISTEN, such as "+
+			"DAYBOOK_LISTEN=127.0.0.1:4333", address, err)
 	}
 	return fmt.Errorf("embedded NATS server: cannot listen on %s: %w: choose another address with --listen", address,
 		err)
