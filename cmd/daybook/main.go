@@ -12,7 +12,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"runtime/debug"
 
 	"github.com/alecthomas/kong"
 
@@ -59,6 +58,13 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		kong.Writers(stdout, stderr),
 		kong.Description("Daybook meters and bills Cloud Foundry platforms and Trove databases, exactly, from events "+
 			"on NATS JetStream."),
+		kong.ExplicitGroups([]kong.Group{
+			{Key: "server", Title: "The embedded server:"},
+			{Key: "cf", Title: "Collecting from Cloud Foundry:"},
+			{Key: "trove", Title: "Collecting from Trove:"},
+			{Key: "metering", Title: "Metering:"},
+			{Key: "process", Title: "The process:"},
+		}),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true}),
 		kong.Exit(func(status int) { exit = status }))
 	if err != nil {
@@ -83,20 +89,4 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		fmt.Fprintf(stderr, "daybook: %v\n", err)
 	}
 	return 1
-}
-
-type versionCmd struct{}
-
-// Run prints the version.
-func (versionCmd) Run(e *env) error {
-	_, err := fmt.Fprintln(e.stdout, "daybook", version())
-	return err
-}
-
-func version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok || info.Main.Version == "" {
-		return "(devel)"
-	}
-	return info.Main.Version
 }

@@ -15,23 +15,25 @@ import (
 )
 
 type upCmd struct {
-	service.Config
-	projectorFlags
-	Data       string   `env:"DAYBOOK_DATA" default:"daybook-data" placeholder:"DIR" help:"Data folder of the embedded server (default: ${default})."`
-	Listen     string   `env:"DAYBOOK_LISTEN" default:"${listen}" placeholder:"ADDR" help:"Where the embedded server listens for NATS clients (default: ${default})."`
-	User       string   `name:"nats-user" env:"NATS_USER" help:"User that clients must give; with --nats-password required beyond this machine."`
-	Password   string   `name:"nats-password" env:"NATS_PASSWORD" help:"Password that clients must give."`
 	Demo       bool     `help:"Bring a small catalogue and a month of events."`
 	Once       bool     `help:"Exit when everything has been charged."`
 	Catalogue  string   `placeholder:"FILE" help:"Put this price catalogue in force first."`
 	Collect    []string `sep:"none" placeholder:"FILE" help:"Collect this file; may be given several times."`
+	Follow     bool     `help:"Keep reading what is appended to the files."`
 	Foundation string   `default:"${file_foundation}" help:"Foundation of the files."`
 	Order      string   `enum:"api,natural,created_at,given" default:"api" help:"${order_help}"`
-	Follow     bool     `help:"Keep reading what is appended to the files."`
 	CF         string   `name:"cf" env:"CF_API_ADDRESS" placeholder:"URL" help:"Collect from the Cloud Foundry foundation with this API. With --demo the environment does not name it."`
-	cfFlags
-	Trove      troveFlags `embed:"" prefix:"trove-"`
-	ServerOnly bool       `help:"Run the embedded NATS server and nothing else, to look at the streams or repair them with the nats CLI."`
+	Data       string   `env:"DAYBOOK_DATA" default:"daybook-data" placeholder:"DIR" help:"Data folder of the embedded server (default: ${default})."`
+	Listen     string   `env:"DAYBOOK_LISTEN" default:"${listen}" placeholder:"ADDR" help:"Where the embedded server listens for NATS clients (default: ${default})."`
+	ServerOnly bool     `help:"Run the embedded NATS server and nothing else, to look at the streams or repair them with the nats CLI."`
+
+	User     string `name:"nats-user" env:"NATS_USER" group:"server" help:"User that clients must give; with --nats-password required beyond this machine."`
+	Password string `name:"nats-password" env:"NATS_PASSWORD" group:"server" help:"Password that clients must give."`
+
+	cfFlags        `group:"cf"`
+	Trove          troveFlags `embed:"" prefix:"trove-" group:"trove"`
+	projectorFlags `group:"metering"`
+	service.Config `group:"process"`
 }
 
 // Validate checks the command line.

@@ -33,7 +33,7 @@ func (s *system) collect(ctx context.Context) error {
 	}
 	if (s.cf != nil || s.trove != nil) && !s.cmd.Once && len(s.jobs) == 0 {
 		finish()
-		print.Hints(s.env.stdout, s.server.URL())
+		s.hint()
 		return nil // collecting has no end: daybook bill shows the bill at any time
 	}
 	if err := s.charged(ctx); err != nil {
@@ -47,11 +47,20 @@ func (s *system) collect(ctx context.Context) error {
 		s.stop()
 		return nil
 	}
-	print.Hints(s.env.stdout, s.server.URL())
+	s.hint()
 	if s.cmd.Follow {
 		return s.run(ctx, s.jobs[len(s.jobs)-1])
 	}
 	return nil
+}
+
+// hint says what to try.
+func (s *system) hint() {
+	running := print.System{NATS: s.server.URL(), Demo: s.cmd.Demo}
+	if address := s.process.Address(); address != nil {
+		running.HTTP = "http://" + reachable(address)
+	}
+	print.Hints(s.env.stdout, running)
 }
 
 // collectOnce works through the jobs with an end, and with --once polls the foundations.

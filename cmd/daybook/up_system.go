@@ -25,6 +25,7 @@ type system struct {
 	cmd       *upCmd
 	env       *env
 	log       *slog.Logger
+	process   *service.Process
 	server    *bus.Server
 	bus       *bus.Bus
 	projector *projector.Projector
@@ -40,7 +41,7 @@ type system struct {
 
 // startSystem starts the server, with streams and catalogues, and makes the services.
 func startSystem(e *env, c *upCmd, process *service.Process) (_ *system, err error) {
-	s := &system{cmd: c, env: e, log: process.Log, ledger: memory.New()}
+	s := &system{cmd: c, env: e, log: process.Log, process: process, ledger: memory.New()}
 	defer func() {
 		if err != nil {
 			s.close()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"time"
 )
@@ -103,6 +104,14 @@ func (p *Process) listen(ctx context.Context) error {
 	p.addRoutes() // before the first answer
 	go func() { p.http.ended <- server.Run(ctx) }()
 	return nil
+}
+
+// Address is where a running process serves health and metrics; nil where it does not.
+func (p *Process) Address() net.Addr {
+	if p.http == nil {
+		return nil
+	}
+	return p.http.server.listener.Addr()
 }
 
 // addRoutes adds the handlers that have not been added yet.

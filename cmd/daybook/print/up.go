@@ -7,14 +7,31 @@ import (
 	"github.com/daybook-billing/daybook/internal/bus"
 )
 
-// Hints suggests commands for a running Daybook with a NATS server at this URL.
-func Hints(w io.Writer, url string) {
+// System is a running Daybook, for Hints.
+type System struct {
+	NATS string // URL of its NATS server
+	HTTP string // URL of its health checks and metrics; empty where they are off
+	Demo bool
+}
+
+// Hints names the addresses of a running Daybook, and commands to try.
+func Hints(w io.Writer, s System) {
 	export := ""
-	if url != "nats://"+bus.DefaultListen { // daybook and nats look there without NATS_URL
-		export = "  export NATS_URL=" + url + "\n\n"
+	if s.NATS != "nats://"+bus.DefaultListen { // daybook and nats look there without NATS_URL
+		export = "  export NATS_URL=" + s.NATS + "\n\n"
+	}
+	fmt.Fprintf(w, "\nDaybook is running; Ctrl-C stops it. Its NATS server is at %s.\n", s.NATS)
+	if s.HTTP != "" {
+		fmt.Fprintf(w, "%[1]s/readyz says whether all services are at work, %[1]s/metrics how they are doing.\n", s.HTTP)
+	} else {
+		fmt.Fprintln(w, "With --http 127.0.0.1:8080 it serves /healthz, /readyz and /metrics there.")
+	}
+	if s.Demo {
+		fmt.Fprintln(w, "Odd on purpose in the demo: a build that fails, an ending without a beginning, a database "+
+			"that is held, a volume of unknown size, three inputs in quarantine.")
 	}
 	fmt.Fprintf(w, `
-Daybook is running; Ctrl-C stops it. In another terminal (nats is the NATS CLI):
+In another terminal (nats is the NATS CLI):
 
 %s  daybook bill                 the bill
   daybook status               how far collecting has come
