@@ -265,6 +265,9 @@ func (x *Hold) appendJSON(b []byte) []byte {
 		b = x.Footprint.appendJSON(append(b, `,"footprint":`...))
 	}
 	b = appendText(b, `,"reason":`, x.Reason)
+	if x.Lower != (Footprint{}) {
+		b = x.Lower.appendJSON(append(b, `,"lower":`...))
+	}
 	return closeObject(b, start)
 }
 
@@ -290,6 +293,9 @@ func (x *Hold) read(s *scanner) {
 			x.Footprint.read(s, nil)
 		case "reason":
 			x.Reason = s.text(old.Reason)
+		case "lower":
+			x.Lower = old.Lower
+			x.Lower.read(s, nil)
 		default:
 			s.skip()
 		}

@@ -33,6 +33,9 @@ func (x *Usage) AppendJSON(b []byte) []byte {
 	b = appendCount(b, `,"audit_seconds":`, x.AuditSeconds)
 	b = appendTrue(b, `,"no_server":`, x.NoServer)
 	b = appendTrue(b, `,"volume_unknown":`, x.VolumeUnknown)
+	b = appendTrue(b, `,"no_previous_instances":`, x.NoPreviousInstances)
+	b = appendTrue(b, `,"no_previous_memory":`, x.NoPreviousMemory)
+	b = appendTrue(b, `,"reseeded":`, x.Reseeded)
 	if len(x.Raw) > 0 {
 		b = append(b, `,"raw":`...)
 		b = append(b, x.Raw...)
@@ -109,6 +112,12 @@ func (x *Usage) decode(s scanner) error {
 			x.NoServer = s.bool()
 		case "volume_unknown":
 			x.VolumeUnknown = s.bool()
+		case "no_previous_instances":
+			x.NoPreviousInstances = s.bool()
+		case "no_previous_memory":
+			x.NoPreviousMemory = s.bool()
+		case "reseeded":
+			x.Reseeded = s.bool()
 		case "raw":
 			if raw := s.raw(); !s.fact {
 				x.Raw = append(x.Raw[:0], raw...)
@@ -128,6 +137,7 @@ func (x *Horizon) AppendJSON(b []byte) []byte {
 	b = appendText(b, `,"foundation":`, x.Foundation)
 	b = appendTimestamp(b, `,"time":`, x.Time)
 	b = appendText(b, `,"collector":`, x.Collector)
+	b = appendTimestamp(b, `,"settled":`, x.Settled)
 	return closeObject(b, start)
 }
 
@@ -149,6 +159,8 @@ func (x *Horizon) decode(s scanner) error {
 			x.Time = s.timestamp()
 		case "collector":
 			x.Collector = s.text(old.Collector)
+		case "settled":
+			x.Settled = s.timestamp()
 		default:
 			s.skip()
 		}

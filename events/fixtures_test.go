@@ -158,6 +158,28 @@ func releasedFixtures() map[string]message {
 			Time:      at("2026-11-02T09:00:00Z"),
 			Collector: "region-1",
 		},
+		"usage_cf_reseeded": &events.Usage{
+			ID: "2c1b0a9f-5d4c-5f6e-8b7a-0d1e2f3a4b5d", Source: "cf", Foundation: "cf-eu-1", Tenant: org, Kind: "app",
+			Resource: app, App: app,
+			Event: "STARTED", Previous: "STARTED", Time: at("2026-11-01T09:15:30Z"),
+			Space: space, SpaceName: "production", Name: "checkout", Footprint: webFootprint(),
+			NoPreviousInstances: true, NoPreviousMemory: true, Reseeded: true,
+		},
+		"horizon_settled": &events.Horizon{
+			ID: "2c1b0a9f-6d5e-5f70-9b8c-0d1e2f3a4b5e", Source: "cf", Foundation: "cf-eu-1",
+			Time:      at("2026-11-02T09:00:00Z"),
+			Collector: "eu", Settled: at("2026-11-02T08:30:00Z"),
+		},
+		"metered_bounds": &events.Metered{
+			ID: "605f4e3d-a192-53b4-9fc0-4b5c6d7e8f91", Source: "cf", Foundation: "cf-eu-1", Tenant: org, Kind: "app",
+			Resource: app,
+			Cause:    cause("STARTED"), Held: []events.Hold{{
+				ID: "71605f4e-b2a3-54c5-a0d1-5c6d7e8f90a2", Kind: "app", Resource: app, Code: events.AnomalyLostChange,
+				Start: at("2026-11-01T08:15:30Z"),
+				End:   at("2026-11-02T09:00:00Z"), Footprint: webFootprint(), Reason: "a STOPPED is missing",
+				Lower: events.Footprint{Instances: events.Some(0), MemoryMB: events.Some(1024)},
+			}},
+		},
 		"gap_list": &events.Gap{
 			ID: "3d2c1b0a-7e6f-5081-ac9d-1e2f3a4b5c6d", Source: "cf", Foundation: "cf-eu-1",
 			From: at("2026-10-01T00:00:00Z"),

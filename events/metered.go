@@ -204,12 +204,18 @@ type Hold struct {
 	// Footprint is the size to be billed on release, as far as it is known.
 	Footprint Footprint
 	Reason    string // for a person
+	// Lower is the other bound, where Footprint is one of two: the least that may have been in use
+	// (0 instances: it did not run), while Footprint is the most. Of a service it is the other plan.
+	Lower Footprint
 }
 
-// Codes of holds, beside AnomalyUnknownVolume, AnomalyDeleteWithoutCreate and AnomalyClosedPeriod.
+// Codes of holds, beside AnomalyUnknownVolume, AnomalyDeleteWithoutCreate, AnomalyClosedPeriod and
+// AnomalyLostChange.
 const (
 	HoldGap           = "gap"            // facts may be missing, and nothing proves the usage meanwhile
 	HoldUnknownFlavor = "unknown_flavor" // the flavour before the first known one
+	// HoldUnprovenBaseline: a fact contradicts a baseline, which may have been stale
+	HoldUnprovenBaseline = "unproven_baseline"
 )
 
 // MaxRunning and MaxHeld are how many running spans and held parts a Metered message lists at the

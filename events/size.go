@@ -123,7 +123,8 @@ func (x *Footprint) atMost() int {
 func (x *Anomaly) atMost() int { return atMost(128, x.Code, x.Resource, x.Message) }
 
 func (x *Hold) atMost() int {
-	return atMost(256, x.ID, x.Kind, x.Resource, x.Code, x.Reason) + x.Footprint.atMost()
+	return atMost(256, x.ID, x.Kind, x.Resource, x.Code, x.Reason) + x.Footprint.atMost() +
+		x.Lower.atMost()
 }
 
 func (x *Unrated) atMost() int {

@@ -115,6 +115,15 @@ type Usage struct {
 	// VolumeUnknown is set when a Trove notification names the volume of the instance and does not
 	// say how large it is.
 	VolumeUnknown bool
+	// NoPreviousInstances and NoPreviousMemory are set where a Cloud Foundry event says STARTED
+	// before, and null for that size: the size before is then not known, and not that of the
+	// Footprint.
+	NoPreviousInstances bool
+	NoPreviousMemory    bool
+	// Reseeded is set on a row of a purge and reseed of Cloud Foundry: the event's guid is that of
+	// the process or service instance. Its previous values repeat the present ones, and it says
+	// nothing of the time before.
+	Reseeded bool
 }
 
 // SubjectResource is the last token of the fact's subject: the app guid for apps, tasks and
@@ -137,6 +146,8 @@ type Horizon struct {
 	// complete up to the lowest horizon of its named collectors. One without a name, such as a file
 	// collected once, holds nobody up.
 	Collector string
+	// Settled is the end of the time of which no late fact is looked for any more; zero for Time.
+	Settled time.Time
 }
 
 // Gap is a time of possibly missing facts, between From and To. A zero From or To is not known.

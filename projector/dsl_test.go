@@ -47,11 +47,31 @@ func size(instances, memory uint32) detail {
 func buildpack(name string) detail {
 	return func(u *events.Usage) { u.Footprint.Buildpack, u.Footprint.BuildpackGUID = name, "" }
 }
-func previous(state string) detail { return func(u *events.Usage) { u.Previous = state } }
-func named(name string) detail     { return func(u *events.Usage) { u.Name = name } }
-func process(guid string) detail   { return func(u *events.Usage) { u.Resource = guid } }
-func tenant(guid string) detail    { return func(u *events.Usage) { u.Tenant = guid } }
-func processType(t string) detail  { return func(u *events.Usage) { u.Footprint.ProcessType = t } }
+
+// previous is the state before a fact. STARTED says no size before, unless was or unchanged does.
+func previous(state string) detail {
+	return func(u *events.Usage) {
+		u.Previous = state
+		u.NoPreviousInstances = state == "STARTED" && !u.PreviousInstances.Known()
+		u.NoPreviousMemory = state == "STARTED" && !u.PreviousMemoryMB.Known()
+	}
+}
+
+// unchanged says that a process was STARTED before a fact, with the same size.
+func unchanged(u *events.Usage) {
+	u.Previous, u.NoPreviousInstances, u.NoPreviousMemory = "STARTED", false, false
+}
+
+// reseeded makes a fact a row of a purge and reseed.
+func reseeded(u *events.Usage) {
+	unchanged(u)
+	u.Reseeded, u.Footprint.ProcessType = true, ""
+}
+
+func named(name string) detail    { return func(u *events.Usage) { u.Name = name } }
+func process(guid string) detail  { return func(u *events.Usage) { u.Resource = guid } }
+func tenant(guid string) detail   { return func(u *events.Usage) { u.Tenant = guid } }
+func processType(t string) detail { return func(u *events.Usage) { u.Footprint.ProcessType = t } }
 
 func fact(kind, event, at string, details []detail) *events.Usage {
 	u := events.Usage{
@@ -84,6 +104,7 @@ func late(after uint64) detail {
 func was(instances, memory uint32) detail {
 	return func(u *events.Usage) {
 		u.PreviousInstances, u.PreviousMemoryMB = events.Some(instances), events.Some(memory)
+		u.NoPreviousInstances, u.NoPreviousMemory = false, false
 	}
 }
 
@@ -160,6 +181,18 @@ func (b *books) reachTime(source string, at time.Time) *books {
 	if _, moved := b.meter.Horizon(&h, b.sequence, b.post); moved {
 		b.horizon[source] = at
 	}
+	return b
+}
+
+// settled says how far a collector has come, and up to when it looks for late facts no more.
+func (b *books) settled(at, settled string) *books {
+	b.sequence++
+	h := events.Horizon{
+		ID: events.ID("horizon", fmt.Sprint(b.sequence)), Source: events.SourceCF, Foundation: "eu", Time: clock(at),
+		Settled: clock(settled),
+	}
+	b.meter.Horizon(&h, b.sequence, b.post)
+	b.horizon[events.SourceCF] = clock(at)
 	return b
 }
 

@@ -91,7 +91,8 @@ var _ = Describe("A fact that was found late", func() {
 					b.reach("04-10 00:00")
 				}
 				b.tell(app("STARTED", "04-15 00:00", size(3, 1024), was(2, 1024), previous("STARTED"))).
-					tell(app("STARTED", "04-14 00:00", late(b.sequence-1), buildpack("ruby"), previous("STARTED")))
+					tell(app("STARTED", "04-14 00:00", late(b.sequence-1), size(2, 1024), buildpack("ruby"),
+						previous("STARTED")))
 				Expect(b.held()).To(Equal([]string{"P 10:00-11:00 1x1024 gap"}), "closed: %v", closed)
 			}
 		})

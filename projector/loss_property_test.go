@@ -77,7 +77,7 @@ func drawLived(t *rapid.T) *lived {
 			u = app("STARTED", "10:00", process(id), size(x.size, 512), was(before, 512), previous("STARTED"))
 			x.last = u
 		default:
-			u = app("STOPPED", "10:00", process(id), size(x.size, 512), previous("STARTED"))
+			u = app("STOPPED", "10:00", process(id), size(x.size, 512), unchanged)
 			x = running{}
 		}
 		u.ID, u.Time = fmt.Sprint("fact", i), minute(at)
@@ -293,4 +293,83 @@ func TestLostBuilds(t *testing.T) {
 			t.Fatalf("%q", b.wrong)
 		}
 	})
+}
+
+// TestLostWithoutAGap: one fact is lost and nothing says so. If a later fact of the resource
+// follows, it contradicts the timeline, and nothing is billed beyond what ran. A complete history
+// has no contradiction.
+func TestLostWithoutAGap(t *testing.T) {
+	check(t, 2000, func(t *rapid.T) {
+		world := drawLived(t)
+		lost := rapid.IntRange(-1, len(world.facts)-1).Draw(t, "lost") // -1: nothing
+		b := newAccount(projector.Config{Cut: cuts().Draw(t, "cut")})
+		var gone, next *events.Usage
+		known := false // the resource had a fact before the lost one
+		for i, u := range world.facts {
+			switch {
+			case i == lost:
+				gone = u
+				continue
+			case gone == nil && lost >= 0:
+				known = known || u.Resource == world.facts[lost].Resource
+			case gone != nil && next == nil && u.Resource == gone.Resource:
+				next = u
+			}
+			b.tell(u, 0)
+			if rapid.IntRange(0, 3).Draw(t, "horizon moves") == 0 {
+				b.tell(u.Time, 0)
+			}
+		}
+		b.tell(minute(lifetime), 0)
+		seen := gone != nil && next != nil && known &&
+			(gone.Kind == events.KindApp || gone.Kind == events.KindService && gone.Event == "UPDATED" &&
+				next.Event == "DELETED" && planOf(world, gone) != next.Footprint.Plan)
+		if want := seen && farApart(world, gone, next); want != slices.Contains(b.codes(), events.AnomalyLostChange) {
+			t.Fatalf("lost: %+v; want lost_change: %v; anomalies %v\n%q", gone, want, b.anomalies, b.lines())
+		}
+		for _, s := range b.whole() {
+			if gone != nil && !seen && s.Resource == gone.Resource {
+				continue // nothing can show it
+			}
+			first, after := minutesOf(s.Start, s.End)
+			for m := first; m < after; m++ {
+				var most uint32
+				var plan string
+				_, _ = fmt.Sscan(world.truth[s.Resource][m], &most, &plan)
+				if s.Footprint.Instances.Or(0) > most || s.Footprint.Plan != plan {
+					t.Fatalf("%s is billed, but at minute %d (%s) there ran %q:\n%q", line(&s), m, short(minute(m)),
+						world.truth[s.Resource][m], b.lines())
+				}
+			}
+		}
+		if b.wrong != nil {
+			t.Fatalf("%q", b.wrong)
+		}
+	})
+}
+
+// before is the last fact of the same resource before one.
+func before(world *lived, u *events.Usage) (last *events.Usage) {
+	for _, x := range world.facts {
+		if x == u {
+			return last
+		}
+		if x.Resource == u.Resource {
+			last = x
+		}
+	}
+	return nil
+}
+
+// planOf is the plan of a service before a fact.
+func planOf(world *lived, u *events.Usage) string {
+	if x := before(world, u); x != nil {
+		return x.Footprint.Plan
+	}
+	return ""
+}
+
+// farApart reports whether the facts around a lost one are more than a minute apart.
+func farApart(world *lived, gone, next *events.Usage) bool {
+	return next.Time.Sub(before(world, gone).Time) > time.Minute
 }

@@ -33,8 +33,8 @@ type foundation struct {
 }
 
 type collectorHorizon struct {
-	at      timeline.Moment
-	retired bool
+	at, settled timeline.Moment
+	retired     bool
 }
 
 // subjectKey is a subject without its tenant: the tenant is not part of a resource's identity.
@@ -90,7 +90,7 @@ func (m *Meter) newFoundation(source, name string) *foundation {
 	f := &foundation{
 		rules: timeline.Rules{
 			Source: source, Foundation: name, Cut: m.cfg.Cut, Epoch: epoch,
-			Horizon: timeline.MinMoment, Closed: timeline.MinMoment,
+			Horizon: timeline.MinMoment, Closed: timeline.MinMoment, Settled: timeline.MinMoment,
 		},
 		collectors: map[string]collectorHorizon{}, subjects: map[subjectKey]*subject{}, entries: map[entryKey]*entry{},
 		expiring: map[subjectKey]*subject{},
@@ -244,7 +244,12 @@ func (f *foundation) decidable(sub *subject) []*entry {
 func (m *Meter) Horizon(h *events.Horizon, sequence uint64, emit func(*events.Metered)) (time.Time, bool) {
 	f := m.foundation(h.Source, h.Foundation)
 	c := f.collectors[h.Collector]
-	f.collectors[h.Collector] = collectorHorizon{at: max(c.at, timeline.MomentOf(h.Time))}
+	c = collectorHorizon{at: max(c.at, timeline.MomentOf(h.Time))}
+	c.settled = c.at
+	if !h.Settled.IsZero() {
+		c.settled = min(c.at, timeline.MomentOf(h.Settled))
+	}
+	f.collectors[h.Collector] = c
 	return m.reach(f, events.Cause{ID: h.ID, Sequence: sequence, Event: "horizon"}, emit)
 }
 
@@ -264,11 +269,12 @@ func (m *Meter) Retire(a *events.Act, sequence uint64, emit func(*events.Metered
 // reach moves the horizon of a source to that of its collectors together.
 func (m *Meter) reach(f *foundation, cause events.Cause, emit func(*events.Metered)) (time.Time, bool) {
 	r := &f.rules
-	before, now := r.Horizon, f.horizon()
+	before := r.Horizon
+	now, settled := f.horizon()
 	if now <= before {
 		return time.Time{}, false
 	}
-	r.Horizon = now
+	r.Horizon, r.Settled = now, max(r.Settled, settled)
 	boundary := timeline.MomentOf(r.Cut.Floor(now.Time()))
 	crossed := boundary > before
 	subjects := f.expiring
@@ -288,21 +294,22 @@ func (m *Meter) reach(f *foundation, cause events.Cause, emit func(*events.Meter
 	return now.Time(), true
 }
 
-// horizon is the horizon of all collectors.
-func (f *foundation) horizon() timeline.Moment {
-	lowest := timeline.MaxMoment
+// horizon is the horizon of all collectors, and the end of the time of which none looks for late
+// facts.
+func (f *foundation) horizon() (at, settled timeline.Moment) {
+	at, settled = timeline.MaxMoment, timeline.MaxMoment
 	for name, c := range f.collectors {
 		if name != "" && !c.retired {
-			lowest = min(lowest, c.at)
+			at, settled = min(at, c.at), min(settled, c.settled)
 		}
 	}
-	if lowest != timeline.MaxMoment {
-		return lowest
+	if at != timeline.MaxMoment {
+		return at, settled
 	}
 	if unnamed, ok := f.collectors[""]; ok {
-		return unnamed.at
+		return unnamed.at, unnamed.settled
 	}
-	return f.rules.Horizon
+	return f.rules.Horizon, f.rules.Settled
 }
 
 // sorted returns the subjects with something to list.

@@ -35,6 +35,11 @@ func drawHistory(t *rapid.T) []any {
 				previous(pick("previous", "STARTED", "STARTED", "STOPPED", "", "WAS_RUNNING")))
 			if rapid.Bool().Draw(t, "had another size") {
 				was(rapid.Uint32Range(0, 2).Draw(t, "had"), 512)(u)
+			} else if rapid.Bool().Draw(t, "says its size") {
+				u.NoPreviousInstances, u.NoPreviousMemory = false, false
+			}
+			if rapid.IntRange(0, 7).Draw(t, "reseeded") == 0 && u.Event == "STARTED" {
+				reseeded(u)
 			}
 		case 1:
 			u = task(pick("event", "TASK_STARTED", "TASK_STOPPED", "TASK_STOPPED", "TASK_WAS_RUNNING"), "10:00",

@@ -309,8 +309,9 @@ var _ = Describe("A service instance", func() {
 		Expect(b.closed()).To(Equal([]string{"D 10:00-12:00 small"}))
 	})
 	It("is divided when a plan of the same name is another one", func() {
-		b := told(service("CREATED", "10:00", "small"), service("UPDATED", "11:00", "small",
-			func(u *events.Usage) { u.Footprint.PlanGUID = "other" }), service("DELETED", "12:00", "small"))
+		other := func(u *events.Usage) { u.Footprint.PlanGUID = "other" }
+		b := told(service("CREATED", "10:00", "small"), service("UPDATED", "11:00", "small", other),
+			service("DELETED", "12:00", "small", other))
 		Expect(b.closed()).To(Equal([]string{"D 10:00-11:00 small", "D 11:00-12:00 small"}))
 	})
 	It("whose provisioning failed is billed until it is deleted: the platform says CREATED before it asks the broker "+

@@ -50,7 +50,7 @@ func cuts() *rapid.Generator[timeline.Cut] {
 // are not monotonic.
 func drawLife(t *rapid.T) []*events.Usage {
 	var facts []*events.Usage
-	now := 0
+	now, plan := 0, "small"
 	for i := range rapid.IntRange(1, 25).Draw(t, "facts") {
 		now = max(0, now+rapid.SampledFrom([]int{0, 0, 1, 7, 45, 60, 200, 700, -3}).Draw(t, "passed"))
 		var u *events.Usage
@@ -68,7 +68,10 @@ func drawLife(t *rapid.T) []*events.Usage {
 			u = task(event, "10:00", process(rapid.SampledFrom([]string{"T", "U"}).Draw(t, "task")))
 		case 3:
 			event := rapid.SampledFrom([]string{"CREATED", "UPDATED", "DELETED"}).Draw(t, "event")
-			u = service(event, "10:00", rapid.SampledFrom([]string{"small", "large"}).Draw(t, "plan"))
+			if event != "DELETED" { // which names the plan at the end
+				plan = rapid.SampledFrom([]string{"small", "large"}).Draw(t, "plan")
+			}
+			u = service(event, "10:00", plan)
 		}
 		u.ID, u.Time = fmt.Sprint("fact", i), minute(now)
 		facts = append(facts, u)

@@ -16,7 +16,7 @@ import (
 // and read their own.
 
 // snapshotForm begins every snapshot: a snapshot of another form is refused and not misread.
-const snapshotForm = "daybook projector snapshot 6\n"
+const snapshotForm = "daybook projector snapshot 7\n"
 
 var errDamaged = errors.New("the projector's snapshot is damaged")
 
@@ -38,10 +38,12 @@ func (f *foundation) pack(p *timeline.Packer) {
 	p.Text(r.Foundation)
 	p.Moment(r.Horizon)
 	p.Moment(r.Closed)
+	p.Moment(r.Settled)
 	p.Length(len(f.collectors))
 	for _, name := range slices.Sorted(maps.Keys(f.collectors)) {
 		p.Text(name)
 		p.Moment(f.collectors[name].at)
+		p.Moment(f.collectors[name].settled)
 		p.Bool(f.collectors[name].retired)
 	}
 	f.platform.Pack(p)
@@ -89,9 +91,9 @@ func (m *Meter) unpack(r *timeline.Reader) error {
 		return timeline.ErrSnapshot
 	}
 	f := m.foundation(key.Source, key.Foundation)
-	f.rules.Horizon, f.rules.Closed = r.Moment(), r.Moment()
+	f.rules.Horizon, f.rules.Closed, f.rules.Settled = r.Moment(), r.Moment(), r.Moment()
 	for range r.Length() {
-		f.collectors[r.Text()] = collectorHorizon{at: r.Moment(), retired: r.Bool()}
+		f.collectors[r.Text()] = collectorHorizon{at: r.Moment(), settled: r.Moment(), retired: r.Bool()}
 	}
 	f.platform.Unpack(r)
 	for range r.Length() {

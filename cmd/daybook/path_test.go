@@ -38,7 +38,8 @@ import (
 //	> 2026-01-01T09:00Z app-started         a fact (notation_test.go); follows=GUID
 //	                                        makes it one that was found late, listed=TIME one that
 //	                                        a rescan has found again
-//	> 2026-01-02T00:00Z horizon             collected up to then; source=trove, collector=NAME
+//	> 2026-01-02T00:00Z horizon             collected up to then; source=trove, collector=NAME;
+//	                                        late facts of before settled=TIME are looked for no more
 //	> 2026-01-01T11:00Z gap list=app        facts of the list may be missing up to then,
 //	                                        from=TIME or since ever
 //	> 2026-01-01T12:00Z release hold=1      an operator's decision, or discard, on the hold of that
@@ -209,10 +210,16 @@ func (r *pathRun) step(input string) error {
 	case "catalogue":
 		r.publish(w["version"], line.at)
 	case "horizon":
-		r.append(events.TypeHorizon, &events.Horizon{
+		h := events.Horizon{
 			ID: id, Source: w.or("source", events.SourceCF), Foundation: file.DefaultFoundation, Time: line.at,
 			Collector: w["collector"],
-		}, id)
+		}
+		if w["settled"] != "" {
+			if h.Settled, err = moment(w["settled"]); err != nil {
+				return err
+			}
+		}
+		r.append(events.TypeHorizon, &h, id)
 	case "gap":
 		g := events.Gap{
 			ID: id, Source: w.or("source", events.SourceCF), Foundation: file.DefaultFoundation, List: w["list"],

@@ -16,6 +16,7 @@ import (
 //	retracted app P …
 //	running   app P 2026-01-01T10:00Z.. 1x1024
 //	held 1    app P 2026-01-01T10:00Z..2026-01-01T11:00Z 1x1024 gap
+//	held 2    app P 2026-01-01T12:00Z..2026-01-01T13:00Z 2x1024 or 1x1024 lost_change
 //	posted    2026-01 0.01 + 0.002 GBP, app/hour of 1: app P 2026-01-01T09:00Z..2026-01-01T10:00Z
 //	reversed  2026-01 -0.01 - 0.002 GBP, …
 //	unrated   2026-01 app P 2026-01-01T09:00Z..2026-01-01T10:00Z: no plan matches
@@ -73,7 +74,13 @@ func (p *pathText) spans(m *events.Metered) {
 			Kind: h.Kind, Resource: h.Resource, Start: h.Start, End: h.End, Since: h.Start,
 			Footprint: h.Footprint,
 		}
-		p.line(fmt.Sprintf("held %d", p.holds[h.ID].number), "%s %s", spanText(&s), h.Code)
+		lower := ""
+		if h.Lower != (events.Footprint{}) {
+			least := s
+			least.Footprint = h.Lower
+			lower = " or " + footprintText(&least)
+		}
+		p.line(fmt.Sprintf("held %d", p.holds[h.ID].number), "%s%s %s", spanText(&s), lower, h.Code)
 	}
 	for i := range m.Anomalies {
 		p.anomaly(&m.Anomalies[i])

@@ -147,8 +147,18 @@ func (e *event) app(foundation string) events.Usage {
 	u.Event, u.Previous = current, e.text(state, "previous")
 	u.Footprint = e.footprint(begins)
 	u.PreviousInstances, u.PreviousMemoryMB = e.previous(&u.Footprint)
+	if about == ofProcess && u.Previous == events.EventStarted {
+		u.NoPreviousInstances = e.unsaid("instance_count")
+		u.NoPreviousMemory = e.unsaid("memory_in_mb_per_instance")
+	}
 	e.subject(&u, about)
+	u.Reseeded = about == ofProcess && e.reseeded(&u)
 	return u
+}
+
+// reseeded reports whether an event is a row of a purge and reseed: it has the guid of its resource.
+func (e *event) reseeded(u *events.Usage) bool {
+	return u.Resource == e.Text(e.head, e.headIn, "guid")
 }
 
 // subject fills in the resource of the event.
@@ -214,6 +224,11 @@ func (e *event) previous(now *events.Footprint) (instances, memory events.Count)
 	return differing("instance_count", now.Instances), differing("memory_in_mb_per_instance", now.MemoryMB)
 }
 
+// unsaid reports whether the event says no size before.
+func (e *event) unsaid(object string) bool {
+	return !e.count(e.group(object), "previous").Known()
+}
+
 // service reads a service usage event. User-provided instances are facts too: they have neither
 // plan, offering nor broker, so that their footprint is empty, and the projector passes them over.
 func (e *event) service(foundation string) events.Usage {
@@ -232,6 +247,7 @@ func (e *event) service(foundation string) events.Usage {
 	broker := e.group("service_broker")
 	u.Event, u.Kind = state, events.KindService
 	u.Resource = e.needText(instance, "guid")
+	u.Reseeded = e.reseeded(&u)
 	u.Name = e.text(instance, "name")
 	userProvided := e.text(instance, "type") == "user_provided_service_instance"
 	u.Footprint = events.Footprint{

@@ -116,6 +116,7 @@ func (f *poller) publishHorizon(ctx context.Context, step time.Duration) error {
 	h := events.Horizon{
 		ID:     events.ID("horizon", events.SourceCF, f.Name, f.Collector, text),
 		Source: events.SourceCF, Foundation: f.Name, Time: at, Collector: f.Collector,
+		Settled: at.Add(-f.Overlap),
 	}
 	message := bus.Message{
 		Subject: events.UsageHorizonSubject(events.SourceCF, f.Name),

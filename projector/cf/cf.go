@@ -30,6 +30,7 @@ type Foundation struct {
 	insertions      map[uint64]*insertion // of late facts, and of the facts before them
 	forgotten       uint64                // sequence of the last late fact without an insertion
 	closing         closing
+	due             timeline.Moment // when Rules.Settled explains the next waiting anomaly no more
 
 	// Memory to work in.
 	shapes        *shapes
@@ -50,7 +51,7 @@ func New(rules *timeline.Rules, timeout time.Duration, excluded *regexp.Regexp) 
 	return &Foundation{
 		Rules: rules, epoch: timeline.MomentOf(rules.Epoch), timeout: timeout, excluded: excluded,
 		base:       [2]state{newState(), newState()},
-		insertions: map[uint64]*insertion{}, closing: notClosing(), shapes: newShapes(),
+		insertions: map[uint64]*insertion{}, closing: notClosing(), shapes: newShapes(), due: timeline.MaxMoment,
 	}
 }
 
@@ -123,7 +124,13 @@ func (f *Foundation) Gap(g *events.Gap, sequence uint64) bool {
 func (f *Foundation) newest() *gap { return f.gaps[len(f.gaps)-1] }
 
 // Advance implements timeline.Platform.
-func (f *Foundation) Advance() bool { return false }
+func (f *Foundation) Advance() bool {
+	if f.Settled < f.due {
+		return false
+	}
+	f.due = timeline.MaxMoment // the timelines that go on waiting say when
+	return true
+}
 
 // Close implements timeline.Platform.
 func (f *Foundation) Close() {

@@ -118,24 +118,27 @@ func (r *Foundation) evidence(p *part) []uint64 {
 // hold is a held part as a hold.
 func (t *resource) hold(p *part) events.Hold {
 	h := events.Hold{
-		ID: t.holdID(&p.cause), Kind: t.kind, Resource: t.name, Code: events.HoldGap, Start: p.start.Time(),
+		ID: t.holdID(&p.cause), Kind: t.kind, Resource: t.name, Code: p.cause.code(), Start: p.start.Time(),
 		Footprint: *p.size,
 		Reason:    p.cause.reason(p.end),
 	}
 	if p.end != timeline.MaxMoment {
 		h.End = p.end.Time()
 	}
+	if p.bounds != nil {
+		h.Lower = *p.bounds.least
+	}
 	return h
 }
 
 func (t *resource) holdID(c *cause) string {
-	return t.rules.HoldID(t.kind, t.name, events.HoldGap, c.id())
+	return t.rules.HoldID(t.kind, t.name, c.code(), c.id())
 }
 
 // sameHeld reports whether two lists of held parts say the same.
 func sameHeld(a, b []part) bool {
 	return slices.EqualFunc(a, b, func(x, y part) bool {
-		return x.start == y.start && x.end == y.end && x.cause == y.cause && *x.size == *y.size
+		return x.start == y.start && x.end == y.end && x.cause == y.cause && *x.size == *y.size && sameBounds(x.bounds, y.bounds)
 	})
 }
 

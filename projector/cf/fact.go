@@ -43,9 +43,10 @@ func verbOf(event string) verb {
 type earlier uint8
 
 const (
-	unsaid earlier = iota
-	ran            // STARTED; of a task RUNNING or CANCELING
-	rested         // anything else
+	unsaid  earlier = iota
+	ran             // STARTED; of a task RUNNING or CANCELING
+	rested          // STOPPED
+	assumed         // WAS_RUNNING, TASK_WAS_RUNNING: the fact is a repaired ending
 )
 
 func earlierOf(kind, previous string) earlier {
@@ -55,8 +56,12 @@ func earlierOf(kind, previous string) earlier {
 	case kind == events.KindTask && (previous == "RUNNING" || previous == "CANCELING"),
 		kind == events.KindApp && previous == events.EventStarted:
 		return ran
+	case previous == events.EventStopped:
+		return rested
+	case previous == events.EventWasRunning || previous == events.EventTaskWasRunning:
+		return assumed
 	}
-	return rested
+	return unsaid
 }
 
 // labels are the properties of a resource beside its size. Only the tenant ends a span.
@@ -98,7 +103,17 @@ type fact struct {
 	extra    *extra // nil for most
 	verb     verb
 	before   earlier
+	reseeded bool // a row of a purge and reseed
+	null     null // the sizes before that it does not say
 }
+
+// null is a set of sizes that a fact does not say.
+type null uint8
+
+const (
+	nullInstances null = 1 << iota
+	nullMemory
+)
 
 // extra is the part of a fact that few facts have.
 type extra struct {

@@ -30,6 +30,13 @@ type part struct {
 	more              []uint64 // others about it,
 	ending            uint64   // and the fact at its end; 0 for none
 	cause             cause    // why it is held; zero if it is not
+	bounds            *bounds  // of a contradiction; nil for others
+}
+
+// bounds are the sizes beside part.size, which is the most, of a part that a fact contradicts.
+type bounds struct {
+	least   *events.Footprint // 0 instances: it did not run
+	tracked *events.Footprint // the size before the part; nil for none
 }
 
 // segment is the open end of a timeline: the footprint in use.
@@ -46,7 +53,8 @@ type segment struct {
 	// Before heldTo the segment is held, for heldBy.
 	heldTo   timeline.Moment
 	heldBy   cause
-	excluded bool // its space is not metered
+	doubt    cause // why all of it is held, until a fact shows that it runs; zero for none
+	excluded bool  // its space is not metered
 }
 
 // state is the state of the fold.
@@ -60,6 +68,8 @@ type state struct {
 	until   timeline.Moment
 	untilBy *gap
 	held    []part // holds with an end
+	last    last
+	typed   string // the type of the process; empty while no fact has said it
 }
 
 func newState() state { return state{at: timeline.MinMoment, until: timeline.MinMoment} }
@@ -78,6 +88,8 @@ type fold struct {
 	ahead []*gap
 	// showing is set while the open segment is looked at: nothing of it is final.
 	showing bool
+	resized bool // the fact of this step contradicts the size before, and reports a change
+	racing  bool // the fact of this step may be about a process that is stopped
 }
 
 // farBack is the distance by which a fact may lie before an earlier one without an anomaly.
@@ -89,16 +101,24 @@ func (f *fold) apply(x *fact) {
 		f.listedAgain(x)
 		return
 	}
+	f.learn(x.size.ProcessType)
+	x = f.filled(x)
 	far := x.insertion() == nil && x.time.Add(farBack) < f.at && x.verb != wasRunning && x.verb != nothing
-	f.at = max(f.at, x.time)
+	f.at, f.resized, f.racing = max(f.at, x.time), false, false
+	if f.stale(x) {
+		f.last.kind = baseline
+		return
+	}
 	if f.unproven.gap != nil {
 		f.confirm(x)
+	} else {
+		f.compare(x)
 	}
 	active := f.running
 	switch x.verb {
 	case began, changed:
 		var flags events.Flags
-		if x.verb == changed || x.before == ran {
+		if x.verb == changed || x.before == ran && !f.resized {
 			flags = events.InferredStart // it was there before; only matters when nothing is open
 		}
 		f.change(x, flags)
@@ -113,6 +133,7 @@ func (f *fold) apply(x *fact) {
 			f.buildpack(x)
 		}
 	}
+	f.remember(x)
 	if far && (active || f.running) {
 		f.anomaly(events.AnomalyClock, x.time, eventName(f.process.kind, x.verb)+" says "+x.time.String()+
 			", long before the fact that the platform lists before it, of "+f.at.String()+
@@ -140,16 +161,10 @@ func (f *fold) end(x *fact) {
 	}
 }
 
-// change makes the fact's footprint the one in use. When Cloud Controller purges and reseeds its
-// events, it leaves out the process type: the type stays.
+// change makes the fact's footprint the one in use.
 func (f *fold) change(x *fact, flags events.Flags) {
 	size := x.size
 	if f.running {
-		if size.ProcessType == "" && f.segment.size.ProcessType != "" {
-			typed := *size
-			typed.ProcessType = f.segment.size.ProcessType
-			size = f.rules.shapes.size(&typed, f.segment.size)
-		}
 		if sameSize(f.segment.size, size) && f.segment.of.tenant == x.of.tenant {
 			f.relabel(x)
 			f.segment.sizeAt = x.time
@@ -213,10 +228,10 @@ func (f *fold) put(end timeline.Moment, ending uint64) {
 		p.flags |= events.InferredStart
 	}
 	if !f.unproven.open() {
-		f.emit(p, p.start, end, cause{})
+		f.emit(p, p.start, end, s.doubt)
 		return
 	}
-	f.emit(p, p.start, min(f.unproven.from, end), cause{})
+	f.emit(p, p.start, min(f.unproven.from, end), s.doubt)
 	f.emit(p, max(p.start, f.unproven.from), end, cause{gap: f.unproven.gap})
 }
 
@@ -228,7 +243,7 @@ func (f *fold) emit(p part, from, to timeline.Moment, by cause) {
 		return
 	}
 	// a task runs once: no fact of it can be missing between two
-	if by.gap == nil && f.process.kind != events.KindTask {
+	if !by.holds() && f.process.kind != events.KindTask {
 		for _, g := range f.ahead {
 			if !g.about(f.process.kind) || g.from >= p.end {
 				continue
@@ -243,7 +258,7 @@ func (f *fold) emit(p part, from, to timeline.Moment, by cause) {
 			break
 		}
 	}
-	if by.gap != nil {
+	if by.holds() {
 		decision, given := f.process.decided(&by)
 		if given {
 			f.counted = append(f.counted, decision.Hold)
@@ -260,38 +275,9 @@ func (f *fold) emit(p part, from, to timeline.Moment, by cause) {
 		case !decision.Release:
 			return
 		}
-		p.size = f.rules.shapes.size(completed(p.size, &decision.Footprint), p.size)
+		f.release(&p, &decision.Footprint)
 	}
 	f.parts = append(f.parts, p)
-}
-
-// completed is a footprint completed by an operator's decision.
-func completed(f, said *events.Footprint) *events.Footprint {
-	out := *f
-	for _, c := range []struct{ to, from *events.Count }{
-		{&out.Instances, &said.Instances},
-		{&out.MemoryMB, &said.MemoryMB},
-	} {
-		if c.from.Known() {
-			*c.to = *c.from
-		}
-	}
-	for _, t := range []struct{ to, from *string }{
-		{&out.ProcessType, &said.ProcessType},
-		{&out.Buildpack, &said.Buildpack},
-		{&out.BuildpackGUID, &said.BuildpackGUID},
-		{&out.Plan, &said.Plan},
-		{&out.PlanGUID, &said.PlanGUID},
-		{&out.Offering, &said.Offering},
-		{&out.OfferingGUID, &said.OfferingGUID},
-		{&out.Broker, &said.Broker},
-		{&out.BrokerGUID, &said.BrokerGUID},
-	} {
-		if *t.from != "" {
-			*t.to = *t.from
-		}
-	}
-	return &out
 }
 
 // relabel takes over names from a later fact. Names alone never end a span.
@@ -317,6 +303,7 @@ func (f *fold) buildpack(x *fact) {
 		f.close(f.at, x.sequence)
 		f.open(x, f.at, f.rules.shapes.size(&size), 0)
 		f.segment.of, f.segment.sizeAt, f.segment.excluded = before.of, before.sizeAt, before.excluded
+		f.segment.doubt = before.doubt
 	default:
 		s.size = f.rules.shapes.size(&size)
 		s.more = append(slices.Clip(s.more), x.sequence)

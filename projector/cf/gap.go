@@ -61,10 +61,34 @@ const (
 	notePriorPlan                  // the plan before an update is not known
 	notePriorBuildpack             // nor is the buildpack before a change of size
 	noteOld                        // the gap's month was closed before anything was heard of it
+
+	// Without a gap: contradictions between two facts.
+	noteBaseline      // the first of them is a baseline, which may have been stale
+	noteLostEnding    // a STOPPED is missing
+	noteLostBeginning // a STARTED is missing
+	noteLostSize      // a scaling is missing
+	noteLostPlan      // an UPDATED is missing
 )
+
+// holds reports whether the cause is one.
+func (c *cause) holds() bool { return c.gap != nil || c.note > noteOld }
+
+// code is the code of the cause's hold.
+func (c *cause) code() string {
+	switch {
+	case c.gap != nil:
+		return events.HoldGap
+	case c.note == noteBaseline:
+		return events.HoldUnprovenBaseline
+	}
+	return events.AnomalyLostChange
+}
 
 // id is the cause's part of a hold's id.
 func (c *cause) id() string {
+	if c.gap == nil {
+		return c.fact.String()
+	}
 	if c.fact == (factID{}) {
 		return c.gap.id
 	}
@@ -73,6 +97,9 @@ func (c *cause) id() string {
 
 // reason explains the hold to an operator.
 func (c *cause) reason(end timeline.Moment) string {
+	if c.gap == nil {
+		return contradictions[c.note-noteBaseline]
+	}
 	missing := "facts"
 	if c.gap.from != timeline.MinMoment {
 		missing += " from " + c.gap.from.String()
@@ -107,6 +134,7 @@ func (c *cause) reason(end timeline.Moment) string {
 
 // gap is the step for a gap.
 func (s *state) gap(g *gap) {
+	s.last.kind = unheard
 	if g.to > s.until && g.to != timeline.MaxMoment {
 		s.until, s.untilBy = g.to, g
 	}
@@ -131,6 +159,8 @@ func (s *state) gap(g *gap) {
 // the latest beginning of a run: it had neither ended nor changed then. The beginning of an unknown
 // run is a beginning like any other.
 func (f *fold) listedAgain(x *fact) {
+	f.learn(x.size.ProcessType)
+	x = f.filled(x)
 	switch {
 	case f.running:
 		s := &f.segment
@@ -143,6 +173,7 @@ func (f *fold) listedAgain(x *fact) {
 		f.at = max(f.at, x.time)
 		f.unproven = unproven{}
 		f.change(x, 0)
+		f.last = last{kind: baseline, at: f.at, time: x.time}
 	}
 }
 
@@ -269,7 +300,7 @@ func (f *fold) resume(x *fact, at timeline.Moment, size *events.Footprint, why n
 		f.put(at, x.sequence)
 		f.unproven = unproven{}
 		s := &f.segment
-		s.start, s.flags, s.heldTo, s.opener = at, events.InferredStart, timeline.MinMoment, x.id
+		s.start, s.flags, s.heldTo, s.opener, s.doubt = at, events.InferredStart, timeline.MinMoment, x.id, cause{}
 		if !sameSize(s.size, size) {
 			s.since, s.size = at, size
 		}

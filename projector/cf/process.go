@@ -14,6 +14,8 @@ type process struct {
 	resource
 	// tail is the state after the facts; nil while it is not at hand.
 	tail *state
+	// waiting are the anomalies of contradictions that a late fact may still explain.
+	waiting []events.Anomaly
 }
 
 // state is the state after the facts.
@@ -83,7 +85,7 @@ func (t *process) Add(u *events.Usage, sequence uint64, ch *timeline.Change) {
 }
 
 func (t *process) put(x *fact, ch *timeline.Change) {
-	if t.newest(x.key()) {
+	if t.newest(x.key()) && !t.types(x) {
 		t.extend(x, ch)
 		return
 	}
@@ -141,7 +143,9 @@ func (t *process) fromBaseline(in *fold) *fold {
 	s := *t.baseline()
 	f := t.folder(in, &s)
 	s.held = nil
+	f.learn(t.typed())
 	for _, p := range t.baseline().held {
+		p.size = f.withType(p.size)
 		f.emit(p, p.start, p.end, p.cause)
 	}
 	return f
@@ -169,12 +173,12 @@ func (t *process) replace(ch *timeline.Change, was *fold) *fold {
 // publish puts out the difference between two folds.
 func (t *process) publish(ch *timeline.Change, was, is *fold) {
 	t.difference(ch, was.parts, is.parts)
-	addNew(ch, was.anomalies, is.anomalies)
+	t.report(ch, was.anomalies, is.anomalies)
 	ch.Held = ch.Held || !sameHeld(was.pending, is.pending) || !sameHeld(was.held, is.held)
 }
 
 // Expire implements timeline.Timeline.
-func (t *process) Expire(timeline.Moment, *timeline.Change) {}
+func (t *process) Expire(_ timeline.Moment, ch *timeline.Change) { t.settle(ch) }
 
 // Expires implements timeline.Timeline.
 func (t *process) Expires() bool { return false }
@@ -252,7 +256,8 @@ func (t *process) Held(out []events.Hold) []events.Hold {
 	for i := range t.tail.held {
 		out = append(out, t.hold(&t.tail.held[i]))
 	}
-	if t.tail.running && (t.tail.unproven.gap != nil || t.tail.segment.heldTo != timeline.MinMoment) {
+	if s := &t.tail.segment; t.tail.running &&
+		(t.tail.unproven.gap != nil || s.heldTo != timeline.MinMoment || s.doubt.holds()) {
 		f := t.show(&t.rules.after, t.tail)
 		for i := range f.pending {
 			out = append(out, t.hold(&f.pending[i]))
@@ -264,5 +269,5 @@ func (t *process) Held(out []events.Hold) []events.Hold {
 
 // Listed implements timeline.Timeline.
 func (t *process) Listed() bool {
-	return len(t.late) > 0 || t.tail != nil && (t.tail.running || len(t.tail.held) > 0)
+	return len(t.late) > 0 || len(t.waiting) > 0 || t.tail != nil && (t.tail.running || len(t.tail.held) > 0)
 }

@@ -86,7 +86,13 @@ func (t *resource) newFact(u *events.Usage, sequence uint64, near *events.Footpr
 	x := fact{
 		sequence: sequence, id: idOf(u.ID), time: timeline.MomentOf(u.Time), of: r.shapes.labels(&of, nearOf),
 		size: r.shapes.size(&u.Footprint, last, near), verb: verbOf(u.Event),
-		before: earlierOf(u.Kind, u.Previous),
+		before: earlierOf(u.Kind, u.Previous), reseeded: u.Reseeded,
+	}
+	if u.NoPreviousInstances {
+		x.null |= nullInstances
+	}
+	if u.NoPreviousMemory {
+		x.null |= nullMemory
 	}
 	late := r.insertions[sequence]
 	if late != nil && late.after == nil {

@@ -64,7 +64,8 @@ func (p packer) fact(x *fact) {
 	p.Moment(x.time)
 	p.labels(x.of)
 	p.Footprint(x.size)
-	p.Uint(uint64(x.verb) | uint64(x.before)<<3)
+	p.Uint(uint64(x.verb) | uint64(x.before)<<3 | uint64(x.null)<<5)
+	p.Bool(x.reseeded)
 	p.Bool(x.extra != nil)
 	if x.extra != nil {
 		p.insertion(x.extra.late)
@@ -102,6 +103,11 @@ func (p packer) state(s *state) {
 	p.Moment(s.until)
 	p.gap(s.untilBy)
 	p.held(s.held)
+	p.Uint(uint64(s.last.kind))
+	p.Moment(s.last.at)
+	p.Moment(s.last.time)
+	p.Bool(s.last.ended)
+	p.Text(s.typed)
 }
 
 func (p packer) segment(g *segment) {
@@ -116,6 +122,7 @@ func (p packer) segment(g *segment) {
 	p.Moment(g.sizeAt)
 	p.Moment(g.heldTo)
 	p.cause(&g.heldBy)
+	p.cause(&g.doubt)
 	p.Bool(g.excluded)
 }
 
@@ -133,6 +140,19 @@ func (p packer) held(held []part) {
 		p.numbers(h.more)
 		p.Uint(h.ending)
 		p.cause(&h.cause)
+		p.bounds(h.bounds)
+	}
+}
+
+func (p packer) bounds(b *bounds) {
+	p.Bool(b != nil)
+	if b == nil {
+		return
+	}
+	p.Footprint(b.least)
+	p.Bool(b.tracked != nil)
+	if b.tracked != nil {
+		p.Footprint(b.tracked)
 	}
 }
 
@@ -175,6 +195,14 @@ func (t *resource) pack(p packer) {
 func (t *process) Pack(p *timeline.Packer) {
 	t.pack(packer{p})
 	p.Moment(t.published)
+	p.Length(len(t.waiting))
+	for i := range t.waiting {
+		a := &t.waiting[i]
+		p.Text(a.Code)
+		p.Text(a.Resource)
+		p.Time(a.Time)
+		p.Text(a.Message)
+	}
 }
 
 // Pack implements timeline.Timeline.
@@ -253,8 +281,9 @@ func (r reader) key() key { return key{r.Uint(), r.insertion()} }
 
 func (r reader) fact() fact {
 	x := fact{sequence: r.Uint(), id: r.id(), time: r.Moment(), of: r.labels(), size: r.Footprint()}
-	what := r.Below(32)
-	x.verb, x.before = verb(what&7), earlier(what>>3&3)
+	what := r.Below(128)
+	x.verb, x.before, x.null = verb(what&7), earlier(what>>3&3), null(what>>5)
+	x.reseeded = r.Bool()
 	if r.Bool() {
 		x.extra = &extra{late: r.insertion(), listed: r.Moment(), instances: r.Count(), memory: r.Count()}
 	}
@@ -273,7 +302,7 @@ func (r reader) numbers() []uint64 {
 }
 
 func (r reader) cause() cause {
-	return cause{gap: r.gap(), fact: r.id(), note: note(r.Below(uint64(noteOld) + 1))} //nolint:gosec // checked
+	return cause{gap: r.gap(), fact: r.id(), note: note(r.Below(uint64(noteLostPlan) + 1))} //nolint:gosec // checked
 }
 
 func (r reader) flags() events.Flags {
@@ -287,7 +316,7 @@ func (r reader) state() *state {
 		s.segment = segment{
 			start: r.Moment(), since: r.Moment(), of: r.labels(), size: r.Footprint(), flags: r.flags(), opener: r.id(),
 			opening: r.Uint(),
-			more:    r.numbers(), sizeAt: r.Moment(), heldTo: r.Moment(), heldBy: r.cause(), excluded: r.Bool(),
+			more:    r.numbers(), sizeAt: r.Moment(), heldTo: r.Moment(), heldBy: r.cause(), doubt: r.cause(), excluded: r.Bool(),
 		}
 		if s.segment.heldTo != timeline.MinMoment && s.segment.heldBy.gap == nil {
 			r.Fail()
@@ -299,6 +328,8 @@ func (r reader) state() *state {
 		r.Fail()
 	}
 	s.held = r.held()
+	s.last = last{kind: lastKind(r.Below(3)), at: r.Moment(), time: r.Moment(), ended: r.Bool()} //nolint:gosec // checked
+	s.typed = r.Text()
 	return &s
 }
 
@@ -308,14 +339,26 @@ func (r reader) held() (held []part) {
 			start: r.Moment(), end: r.Moment(), since: r.Moment(), of: r.labels(), size: r.Footprint(),
 			flags:   r.flags(),
 			opening: r.Uint(),
-			more:    r.numbers(), ending: r.Uint(), cause: r.cause(),
+			more:    r.numbers(), ending: r.Uint(), cause: r.cause(), bounds: r.bounds(),
 		}
-		if p.cause.gap == nil {
+		if !p.cause.holds() {
 			r.Fail()
 		}
 		held = append(held, p)
 	}
 	return held
+}
+
+// bounds reads bounds; nil for none.
+func (r reader) bounds() *bounds {
+	if !r.Bool() {
+		return nil
+	}
+	b := &bounds{least: r.Footprint()}
+	if r.Bool() {
+		b.tracked = r.Footprint()
+	}
+	return b
 }
 
 // Unpack implements timeline.Platform.
@@ -363,6 +406,9 @@ func (t *process) Unpack(tr *timeline.Reader) {
 	r := reader{tr, t.rules}
 	t.unpack(r)
 	t.published = r.Moment()
+	for range r.Length() {
+		t.wait(events.Anomaly{Code: r.Text(), Resource: r.Text(), Time: r.Time(), Message: r.Text()})
+	}
 	if !r.Failed() {
 		t.state()
 	}

@@ -16,13 +16,14 @@ import (
 )
 
 // Rules are the rules of one foundation, common to its platform and the meter. The meter moves
-// Horizon and Closed; a platform reads them.
+// Horizon, Closed and Settled; a platform reads them.
 type Rules struct {
 	Source, Foundation string
 	Cut                Cut
 	Epoch              time.Time // nothing is billed before it; zero for none
 	Horizon            Moment    // everything up to it is known; MinMoment before the first
 	Closed             Moment    // the months before it are closed; MinMoment while none is
+	Settled            Moment    // no late fact of before it is looked for any more; MinMoment before the first horizon
 }
 
 // Platform is one platform's share of one foundation: the common state of its timelines.

@@ -580,7 +580,10 @@ type Hold struct {
 	// The size to be billed on release, as far as it is known.
 	Footprint *Footprint `protobuf:"bytes,7,opt,name=footprint,proto3" json:"footprint,omitempty"`
 	// Why it is held, for a person.
-	Reason        string `protobuf:"bytes,8,opt,name=reason,proto3" json:"reason,omitempty"`
+	Reason string `protobuf:"bytes,8,opt,name=reason,proto3" json:"reason,omitempty"`
+	// The other bound, where footprint is one of two: the least that may have been in use (0 instances: it did not run),
+	// while footprint is the most. Of a service it is the other plan.
+	Lower         *Footprint `protobuf:"bytes,9,opt,name=lower,proto3" json:"lower,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -669,6 +672,13 @@ func (x *Hold) GetReason() string {
 		return x.Reason
 	}
 	return ""
+}
+
+func (x *Hold) GetLower() *Footprint {
+	if x != nil {
+		return x.Lower
+	}
+	return nil
 }
 
 // AnomalyNotice is an anomaly of no resource. It is the body of a message on
@@ -917,7 +927,7 @@ const file_daybook_v1_metered_proto_rawDesc = "" +
 	"\vlisted_from\x18\x12 \x01(\x04R\vlisted_from\x12\x1e\n" +
 	"\n" +
 	"correction\x18\x0f \x01(\tR\n" +
-	"correction\"\x87\x02\n" +
+	"correction\"\xb4\x02\n" +
 	"\x04Hold\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x1a\n" +
@@ -926,7 +936,8 @@ const file_daybook_v1_metered_proto_rawDesc = "" +
 	"\x05start\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x05start\x12,\n" +
 	"\x03end\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\x03end\x123\n" +
 	"\tfootprint\x18\a \x01(\v2\x15.daybook.v1.FootprintR\tfootprint\x12\x16\n" +
-	"\x06reason\x18\b \x01(\tR\x06reason\"\xaf\x01\n" +
+	"\x06reason\x18\b \x01(\tR\x06reason\x12+\n" +
+	"\x05lower\x18\t \x01(\v2\x15.daybook.v1.FootprintR\x05lower\"\xaf\x01\n" +
 	"\rAnomalyNotice\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
 	"\x06source\x18\x02 \x01(\tR\x06source\x12\x1e\n" +
@@ -983,13 +994,14 @@ var file_daybook_v1_metered_proto_depIdxs = []int32{
 	8,  // 13: daybook.v1.Hold.start:type_name -> google.protobuf.Timestamp
 	8,  // 14: daybook.v1.Hold.end:type_name -> google.protobuf.Timestamp
 	9,  // 15: daybook.v1.Hold.footprint:type_name -> daybook.v1.Footprint
-	2,  // 16: daybook.v1.AnomalyNotice.cause:type_name -> daybook.v1.Cause
-	1,  // 17: daybook.v1.AnomalyNotice.anomaly:type_name -> daybook.v1.Anomaly
-	18, // [18:18] is the sub-list for method output_type
-	18, // [18:18] is the sub-list for method input_type
-	18, // [18:18] is the sub-list for extension type_name
-	18, // [18:18] is the sub-list for extension extendee
-	0,  // [0:18] is the sub-list for field type_name
+	9,  // 16: daybook.v1.Hold.lower:type_name -> daybook.v1.Footprint
+	2,  // 17: daybook.v1.AnomalyNotice.cause:type_name -> daybook.v1.Cause
+	1,  // 18: daybook.v1.AnomalyNotice.anomaly:type_name -> daybook.v1.Anomaly
+	19, // [19:19] is the sub-list for method output_type
+	19, // [19:19] is the sub-list for method input_type
+	19, // [19:19] is the sub-list for extension type_name
+	19, // [19:19] is the sub-list for extension extendee
+	0,  // [0:19] is the sub-list for field type_name
 }
 
 func init() { file_daybook_v1_metered_proto_init() }

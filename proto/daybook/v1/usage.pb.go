@@ -99,6 +99,13 @@ type Usage struct {
 	NoServer bool `protobuf:"varint,27,opt,name=no_server,proto3" json:"no_server,omitempty"`
 	// The notification names the volume of the instance and does not say how large it is.
 	VolumeUnknown bool `protobuf:"varint,28,opt,name=volume_unknown,proto3" json:"volume_unknown,omitempty"`
+	// A Cloud Foundry event says STARTED before, and null for the number of instances before.
+	NoPreviousInstances bool `protobuf:"varint,29,opt,name=no_previous_instances,proto3" json:"no_previous_instances,omitempty"`
+	// The same of the memory.
+	NoPreviousMemory bool `protobuf:"varint,30,opt,name=no_previous_memory,proto3" json:"no_previous_memory,omitempty"`
+	// A row of a purge and reseed of Cloud Foundry: the event's guid is that of the process or service instance. Its
+	// previous values repeat the present ones.
+	Reseeded      bool `protobuf:"varint,31,opt,name=reseeded,proto3" json:"reseeded,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -329,6 +336,27 @@ func (x *Usage) GetVolumeUnknown() bool {
 	return false
 }
 
+func (x *Usage) GetNoPreviousInstances() bool {
+	if x != nil {
+		return x.NoPreviousInstances
+	}
+	return false
+}
+
+func (x *Usage) GetNoPreviousMemory() bool {
+	if x != nil {
+		return x.NoPreviousMemory
+	}
+	return false
+}
+
+func (x *Usage) GetReseeded() bool {
+	if x != nil {
+		return x.Reseeded
+	}
+	return false
+}
+
 // Horizon says that everything up to time from this source has been collected, metered or charged, as the stream it
 // stands in tells. It is the completeness mark on every bill. It is the body of a message on
 // usage.<source>.<foundation>.horizon, metered.<source>.<foundation>.horizon and billing.horizon.<source>.<foundation>.
@@ -344,7 +372,9 @@ type Horizon struct {
 	Time *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=time,proto3" json:"time,omitempty"`
 	// Name of one of several collectors of the source in this foundation. The source is complete up to the lowest horizon
 	// of those that have a name. One without a name, such as a file that is collected once, holds nobody up.
-	Collector     string `protobuf:"bytes,5,opt,name=collector,proto3" json:"collector,omitempty"`
+	Collector string `protobuf:"bytes,5,opt,name=collector,proto3" json:"collector,omitempty"`
+	// End of the time of which no late fact is looked for any more; absent where it is time.
+	Settled       *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=settled,proto3" json:"settled,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -412,6 +442,13 @@ func (x *Horizon) GetCollector() string {
 		return x.Collector
 	}
 	return ""
+}
+
+func (x *Horizon) GetSettled() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Settled
+	}
+	return nil
 }
 
 // Gap is a time of possibly missing facts, between from and to. It is the body of a message on
@@ -639,7 +676,7 @@ var File_daybook_v1_usage_proto protoreflect.FileDescriptor
 const file_daybook_v1_usage_proto_rawDesc = "" +
 	"\n" +
 	"\x16daybook/v1/usage.proto\x12\n" +
-	"daybook.v1\x1a\x1adaybook/v1/footprint.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xab\b\n" +
+	"daybook.v1\x1a\x1adaybook/v1/footprint.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xad\t\n" +
 	"\x05Usage\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
 	"\x06source\x18\x02 \x01(\tR\x06source\x12\x1e\n" +
@@ -675,11 +712,14 @@ const file_daybook_v1_usage_proto_rawDesc = "" +
 	"\x12previous_memory_mb\x18\x19 \x01(\rH\x02R\x12previous_memory_mb\x88\x01\x01\x12)\n" +
 	"\raudit_seconds\x18\x1a \x01(\rH\x03R\raudit_seconds\x88\x01\x01\x12\x1c\n" +
 	"\tno_server\x18\x1b \x01(\bR\tno_server\x12&\n" +
-	"\x0evolume_unknown\x18\x1c \x01(\bR\x0evolume_unknownB\x10\n" +
+	"\x0evolume_unknown\x18\x1c \x01(\bR\x0evolume_unknown\x124\n" +
+	"\x15no_previous_instances\x18\x1d \x01(\bR\x15no_previous_instances\x12.\n" +
+	"\x12no_previous_memory\x18\x1e \x01(\bR\x12no_previous_memory\x12\x1a\n" +
+	"\breseeded\x18\x1f \x01(\bR\breseededB\x10\n" +
 	"\x0e_old_volume_gbB\x15\n" +
 	"\x13_previous_instancesB\x15\n" +
 	"\x13_previous_memory_mbB\x10\n" +
-	"\x0e_audit_seconds\"\xae\x01\n" +
+	"\x0e_audit_seconds\"\xe4\x01\n" +
 	"\aHorizon\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
 	"\x06source\x18\x02 \x01(\tR\x06source\x12\x1e\n" +
@@ -687,7 +727,8 @@ const file_daybook_v1_usage_proto_rawDesc = "" +
 	"foundation\x18\x03 \x01(\tR\n" +
 	"foundation\x12.\n" +
 	"\x04time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12\x1c\n" +
-	"\tcollector\x18\x05 \x01(\tR\tcollectorJ\x04\b\x06\x10\aR\aretired\"\xed\x01\n" +
+	"\tcollector\x18\x05 \x01(\tR\tcollector\x124\n" +
+	"\asettled\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\asettledJ\x04\b\x06\x10\aR\aretired\"\xed\x01\n" +
 	"\x03Gap\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
 	"\x06source\x18\x02 \x01(\tR\x06source\x12\x1e\n" +
@@ -734,20 +775,21 @@ var file_daybook_v1_usage_proto_goTypes = []any{
 	(*structpb.Struct)(nil),       // 6: google.protobuf.Struct
 }
 var file_daybook_v1_usage_proto_depIdxs = []int32{
-	4, // 0: daybook.v1.Usage.time:type_name -> google.protobuf.Timestamp
-	4, // 1: daybook.v1.Usage.observed:type_name -> google.protobuf.Timestamp
-	4, // 2: daybook.v1.Usage.created:type_name -> google.protobuf.Timestamp
-	5, // 3: daybook.v1.Usage.footprint:type_name -> daybook.v1.Footprint
-	6, // 4: daybook.v1.Usage.raw:type_name -> google.protobuf.Struct
-	4, // 5: daybook.v1.Usage.listed:type_name -> google.protobuf.Timestamp
-	4, // 6: daybook.v1.Horizon.time:type_name -> google.protobuf.Timestamp
-	4, // 7: daybook.v1.Gap.from:type_name -> google.protobuf.Timestamp
-	4, // 8: daybook.v1.Gap.to:type_name -> google.protobuf.Timestamp
-	9, // [9:9] is the sub-list for method output_type
-	9, // [9:9] is the sub-list for method input_type
-	9, // [9:9] is the sub-list for extension type_name
-	9, // [9:9] is the sub-list for extension extendee
-	0, // [0:9] is the sub-list for field type_name
+	4,  // 0: daybook.v1.Usage.time:type_name -> google.protobuf.Timestamp
+	4,  // 1: daybook.v1.Usage.observed:type_name -> google.protobuf.Timestamp
+	4,  // 2: daybook.v1.Usage.created:type_name -> google.protobuf.Timestamp
+	5,  // 3: daybook.v1.Usage.footprint:type_name -> daybook.v1.Footprint
+	6,  // 4: daybook.v1.Usage.raw:type_name -> google.protobuf.Struct
+	4,  // 5: daybook.v1.Usage.listed:type_name -> google.protobuf.Timestamp
+	4,  // 6: daybook.v1.Horizon.time:type_name -> google.protobuf.Timestamp
+	4,  // 7: daybook.v1.Horizon.settled:type_name -> google.protobuf.Timestamp
+	4,  // 8: daybook.v1.Gap.from:type_name -> google.protobuf.Timestamp
+	4,  // 9: daybook.v1.Gap.to:type_name -> google.protobuf.Timestamp
+	10, // [10:10] is the sub-list for method output_type
+	10, // [10:10] is the sub-list for method input_type
+	10, // [10:10] is the sub-list for extension type_name
+	10, // [10:10] is the sub-list for extension extendee
+	0,  // [0:10] is the sub-list for field type_name
 }
 
 func init() { file_daybook_v1_usage_proto_init() }
