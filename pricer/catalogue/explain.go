@@ -32,6 +32,7 @@ type Candidate struct {
 func (c *Catalogue) Explain(r Resource, at time.Time) Explanation {
 	e := Explanation{Resource: r, At: at}
 	var best, second *Plan
+	contenders := slices.DeleteFunc(slices.Clone(c.Plans), func(p *Plan) bool { return !p.mayMatch(&r) })
 	order := slices.Clone(c.Plans)
 	slices.SortFunc(order, func(a, b *Plan) int {
 		switch am, bm := a.matches(&r), b.matches(&r); {
@@ -56,7 +57,9 @@ func (c *Catalogue) Explain(r Resource, at time.Time) Explanation {
 	for _, p := range order {
 		e.Candidates = append(e.Candidates, p.candidate(&r, at, best))
 	}
-	switch {
+	switch reason := unknownType(contenders, best, at); {
+	case reason != "":
+		e.Why = reason
 	case best == nil:
 		e.Why = "no plan that matches is in force; add one, or give one an earlier valid_from"
 	case at.Before(best.rated):

@@ -151,6 +151,38 @@ func (p *Plan) matches(r *Resource) bool {
 	return true
 }
 
+// mayMatch reports whether the plan would match a process of unknown type if it had some other type.
+// A process never changes its type: an event that says it may come.
+func (p *Plan) mayMatch(r *Resource) bool {
+	if r.Kind != events.KindApp || r.Footprint.ProcessType != "" {
+		return false
+	}
+	byType := false
+	for i := range p.Match {
+		switch m := &p.Match[i]; {
+		case m.matches(r):
+		case m.field != fieldProcessType:
+			return false
+		default:
+			byType = true
+		}
+	}
+	return byType
+}
+
+// unknownType says why a process of unknown type has no price: a plan by type that is in force at a
+// time would win against the best of the others, which may be nil. It is empty where none would.
+func unknownType(contenders []*Plan, best *Plan, at time.Time) string {
+	for _, p := range contenders {
+		if p.inForce(at) && (best == nil || bySpecificity(p, best) < 0) {
+			return "the process type is not known, and plan " + p.Name + " is by type: the next event that says the " +
+				"type " +
+				"decides"
+		}
+	}
+	return ""
+}
+
 // inForce reports whether the version's prices hold at t.
 func (p *Plan) inForce(t time.Time) bool {
 	return !t.Before(p.ValidFrom) && (p.Until.IsZero() || t.Before(p.Until))
@@ -214,18 +246,21 @@ func (c *Catalogue) key(r *Resource) Resource {
 }
 
 func (c *Catalogue) choose(r *Resource) choices {
-	var matching []*Plan
+	var matching, contenders []*Plan
 	for _, p := range c.Plans {
-		if p.matches(r) {
+		switch {
+		case p.matches(r):
 			matching = append(matching, p)
+		case p.mayMatch(r):
+			contenders = append(contenders, p)
 		}
 	}
-	if len(matching) == 0 {
+	if len(matching)+len(contenders) == 0 {
 		return choices{{Reason: "no plan matches"}}
 	}
 	slices.SortFunc(matching, bySpecificity)
 	boundaries := []time.Time{{}}
-	for _, p := range matching {
+	for _, p := range slices.Concat(matching, contenders) {
 		boundaries = append(boundaries, p.ValidFrom, p.rated)
 		if !p.Until.IsZero() {
 			boundaries = append(boundaries, p.Until)
@@ -240,6 +275,9 @@ func (c *Catalogue) choose(r *Resource) choices {
 			if t.Before(matching[i].rated) {
 				choice.Plan, choice.Reason = nil, matching[i].unrated
 			}
+		}
+		if reason := unknownType(contenders, choice.Plan, t); reason != "" {
+			choice.Plan, choice.Reason = nil, reason
 		}
 		if n := len(out); n == 0 || out[n-1].Plan != choice.Plan || out[n-1].Reason != choice.Reason {
 			out = append(out, choice)

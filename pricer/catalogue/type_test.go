@@ -1,0 +1,64 @@
+package catalogue_test
+
+import (
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/pricer/catalogue"
+)
+
+var _ = Describe("A process of unknown type", func() {
+	untyped := catalogue.Resource{Kind: events.KindApp, Footprint: events.Footprint{Buildpack: "ruby"}}
+	choice := func(r catalogue.Resource, lines ...string) string {
+		choices := read(plans(lines...)).Choices(&r)
+		last := choices[len(choices)-1]
+		if last.Plan == nil {
+			return last.Reason
+		}
+		return last.Plan.Name
+	}
+
+	It("has no price while a plan by type may be the right one, and is not priced by the general plan", func() {
+		Expect(choice(untyped, `name: app, match: {kind: app}`,
+			`name: worker, match: {kind: app, process_type: worker}`)).
+			To(Equal("the process type is not known, and plan worker is by type: the next event that says the type " +
+				"decides"))
+		Expect(choice(untyped,
+			`name: worker, match: {kind: app, process_type: "w*"}`)).To(ContainSubstring("is by type"))
+	})
+	It("has a price where no plan by type would win", func() {
+		Expect(choice(untyped, `name: app, match: {kind: app}`)).To(Equal("app"))
+		Expect(choice(untyped, `name: ruby, match: {kind: app, buildpack: ruby, tenant: "*"}`,
+			`name: worker, match: {kind: app, process_type: worker}`)).To(Equal("ruby"), "it is more specific")
+		Expect(choice(untyped, `name: app, match: {kind: app}`,
+			`name: worker, match: {kind: app, process_type: worker, buildpack: java}`)).To(Equal("app"),
+			"another buildpack's plan never matches")
+		Expect(choice(untyped, `name: app, match: {kind: app}`, `name: any, match: {kind: app, process_type: "*"}`)).
+			To(Equal("any"), "a plan for all types matches every type")
+	})
+	It("is not what a process of a type is, nor a task, which has none", func() {
+		typed, task := untyped, untyped
+		typed.Footprint.ProcessType, task.Kind = "web", events.KindTask
+		general := []string{
+			`name: app, match: {kind: app}`, `name: task, match: {kind: task}`,
+			`name: worker, match: {kind: app, process_type: worker}`,
+			`name: t, match: {kind: task, process_type: worker}`,
+		}
+		Expect(choice(typed, general...)).To(Equal("app"))
+		Expect(choice(task, general...)).To(Equal("task"))
+	})
+	It("has a price until the plan by type comes into force", func() {
+		c := read(plans(`name: app, match: {kind: app}`,
+			`name: worker, valid_from: 2026-02-01, match: {kind: app, process_type: worker}`))
+		choices := c.Choices(&untyped)
+		Expect(choices).To(HaveLen(3))
+		Expect(choices[1].Plan.Name).To(Equal("app"))
+		Expect(choices[2].From).To(Equal(at("2026-02-01")))
+		Expect(choices[2].Plan).To(BeNil())
+		e := c.Explain(untyped, at("2026-03-01"))
+		Expect(e.Winner).To(BeNil())
+		Expect(e.Why).To(Equal(choices[2].Reason))
+		Expect(c.Explain(untyped, at("2026-01-01")).Winner.Name).To(Equal("app"))
+	})
+})
