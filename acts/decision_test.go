@@ -104,7 +104,12 @@ var _ = Describe("Holds", func() {
 		Expect(err).To(MatchError(acts.ErrUnknownHold))
 
 		ids := func(f acts.Filter, action string) (ids []string, unfit int) {
-			selected, err := acts.Select(ctx, s, f, action)
+			selected, err := acts.Select(ctx, s, f, func(h *acts.Held) (acts.Word, error) {
+				if action == "discard" {
+					return acts.Word{Action: action}, nil
+				}
+				return acts.Word{Action: action}, acts.Releasable(&h.Hold, &events.Footprint{})
+			})
 			Expect(err).NotTo(HaveOccurred())
 			for i := range selected.Holds {
 				ids = append(ids, selected.Holds[i].Hold.ID)

@@ -15,8 +15,10 @@ type Held struct {
 	Hold       events.Hold
 	Source     string
 	Foundation string
+	Tenant     string
 	Kind       string // of the subject in METERED
 	Resource   string // last token of the subject
+	Word       Word   // of a selection: the word on it
 }
 
 // Decision makes a decision about the hold, without an id.
@@ -56,7 +58,10 @@ func FindHold(ctx context.Context, b metered.Bus, foundation, id string) (Held, 
 }
 
 func newHeld(m *events.Metered, i int) Held {
-	return Held{Hold: m.Held[i], Source: m.Source, Foundation: m.Foundation, Kind: m.Kind, Resource: m.Resource}
+	return Held{
+		Hold: m.Held[i], Source: m.Source, Foundation: m.Foundation, Tenant: m.Tenant, Kind: m.Kind,
+		Resource: m.Resource,
+	}
 }
 
 // Filter names holds; an empty field names all.
@@ -69,26 +74,34 @@ type Filter struct {
 // Selection is the result of Select.
 type Selection struct {
 	Holds   []Held
-	Unfit   int    // holds left out: they cannot be released without their size, or at all
+	Unfit   int    // holds left out: there is no such word on them
 	Omitted uint64 // holds beyond the list in METERED; they follow when others are decided about
 }
 
-// Select finds the holds that match, each once. The holds left out need their size for the action,
-// or cannot have it.
-func Select(ctx context.Context, b metered.Bus, f Filter, action string) (Selection, error) {
+// Select finds the holds that match, each once, with the word on each. It leaves out holds for
+// which word returns a *NotReleasableError; any other error ends it.
+func Select(ctx context.Context, b metered.Bus, f Filter, word func(*Held) (Word, error)) (Selection, error) {
 	var s Selection
 	known, unfit := map[string]bool{}, map[string]bool{}
 	err := metered.Latest(ctx, b, f.Foundation, f.Tenant, func(m *events.Metered) error {
 		s.Omitted += uint64(m.HeldOmitted)
 		for i := range m.Held {
 			h := &m.Held[i]
+			if known[h.ID] || f.Code != "" && f.Code != h.Code {
+				continue
+			}
+			held := newHeld(m, i)
+			w, err := word(&held)
+			var refused *NotReleasableError
 			switch {
-			case known[h.ID] || f.Code != "" && f.Code != h.Code:
-			case action == events.ActionRelease && Releasable(h, &events.Footprint{}) != nil:
+			case errors.As(err, &refused):
 				unfit[h.ID] = true
+			case err != nil:
+				return err
 			default:
 				known[h.ID] = true
-				s.Holds = append(s.Holds, newHeld(m, i))
+				held.Word = w
+				s.Holds = append(s.Holds, held)
 			}
 		}
 		return nil

@@ -18,6 +18,10 @@ const (
 	SizeContradicted                      // the facts say another size: give none
 	FlavorUnknown                         // nothing tells the instance's flavour: give it
 	FlavorContradicted                    // the facts say another flavour: give none
+	BoundsOpen                            // it lies between two bounds: choose one
+	NoBounds                              // a bound is given, and the hold has none
+	PlansUnpriced                         // its bounds are two plans: give prices, or name one of them
+	NoSuchPlan                            // the plan is none of its two
 )
 
 // NotReleasableError is the reason against the release of a hold with the footprint given.
@@ -48,6 +52,18 @@ func (e *NotReleasableError) reason() string {
 			e.Given.VolumeGB.Or(0))
 	case FlavorUnknown:
 		return "nothing says which flavour it had"
+	case BoundsOpen:
+		return "it lies between two bounds"
+	case NoBounds:
+		return "it has one size, and no bounds"
+	case PlansUnpriced:
+		return fmt.Sprintf("its bounds are the plans %s and %s", known.Plan, e.Hold.Lower.Plan)
+	case NoSuchPlan:
+		if !Bounded(&e.Hold) || e.Hold.Kind != events.KindService {
+			return "it does not lie between two plans"
+		}
+		return fmt.Sprintf("it lies between the plans %s and %s, and %s is none of them", known.Plan,
+			e.Hold.Lower.Plan, e.Given.Plan)
 	}
 	return fmt.Sprintf("what was collected says the flavour %q with the id %q", known.Flavor, known.FlavorID)
 }
@@ -78,6 +94,8 @@ func problem(h *events.Hold, given *events.Footprint) Problem {
 		return FlavorUnknown
 	case differs(known.Flavor, given.Flavor), differs(known.FlavorID, given.FlavorID):
 		return FlavorContradicted
+	case Bounded(h) && *given == events.Footprint{}:
+		return BoundsOpen
 	}
 	return 0
 }

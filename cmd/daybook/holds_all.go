@@ -7,16 +7,15 @@ import (
 	"github.com/daybook-billing/daybook/events"
 )
 
-// decideAll publishes a decision about each hold of the flags.
-func (c *decisionFlags) decideAll(e *env, action string) error {
+// decideAll publishes a decision about each hold of the flags: word says which.
+func (c *decisionFlags) decideAll(e *env, action string, word func(*acts.Held) (acts.Word, error)) error {
 	b, err := c.open(e.ctx, "holds", nil)
 	if err != nil {
 		return err
 	}
 	defer b.Close()
 	at := now()
-	selected, err := acts.Select(e.ctx, b, acts.Filter{Foundation: c.Foundation, Tenant: c.Tenant, Code: c.Code},
-		action)
+	selected, err := acts.Select(e.ctx, b, acts.Filter{Foundation: c.Foundation, Tenant: c.Tenant, Code: c.Code}, word)
 	if err != nil {
 		return err
 	}
@@ -25,8 +24,9 @@ func (c *decisionFlags) decideAll(e *env, action string) error {
 			"now\n", selected.Omitted)
 	}
 	if selected.Unfit > 0 {
-		fmt.Fprintf(e.stderr, "left out: %d that can not be released without their size, or at all; daybook holds "+
-			"list says why\n", selected.Unfit)
+		fmt.Fprintf(e.stderr, "left out: %d that can not be released so: they need their size, one of two bounds "+
+			"(--as lower or --as higher, a service also --catalogue), or have none, or can not be released at all; "+
+			"daybook holds list says which\n", selected.Unfit)
 	}
 	if !c.Yes {
 		fmt.Fprintf(e.stdout, "%s of %d holds: nothing published yet; add --yes to decide\n", action,
@@ -35,7 +35,9 @@ func (c *decisionFlags) decideAll(e *env, action string) error {
 	}
 	decisions := make([]events.Act, len(selected.Holds))
 	for i := range selected.Holds {
-		decisions[i] = selected.Holds[i].Decision(action, c.By, c.Note, at)
+		h := &selected.Holds[i]
+		decisions[i] = h.Decision(h.Word.Action, c.By, c.Note, at)
+		decisions[i].Decision.Footprint = h.Word.Footprint
 	}
 	decided, err := acts.Decide(e.ctx, b, decisions...)
 	published := 0

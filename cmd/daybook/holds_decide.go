@@ -48,32 +48,6 @@ func (c *decisionFlags) Validate() error {
 	return nil
 }
 
-type holdsReleaseCmd struct {
-	decisionFlags
-	VolumeGB *uint32 `name:"volume-gb" help:"Size of the volume in GiB, where the hold does not know it."`
-	Flavor   string  `help:"Name of the flavour, where the hold does not know it."`
-	FlavorID string  `name:"flavor-id" help:"Id of the flavour."`
-}
-
-// Run releases a hold.
-func (c *holdsReleaseCmd) Run(e *env) error {
-	footprint := events.Footprint{Flavor: c.Flavor, FlavorID: c.FlavorID}
-	if c.VolumeGB != nil {
-		footprint.VolumeGB = events.Some(*c.VolumeGB)
-	}
-	if c.All {
-		if footprint != (events.Footprint{}) {
-			return errors.New("a volume's size or a flavour is that of one hold: give its id instead of --all")
-		}
-		return c.decideAll(e, events.ActionRelease)
-	}
-	if c.VolumeGB != nil && *c.VolumeGB == 0 {
-		return errors.New("a volume has 1 GiB at least: give its size with --volume-gb, or discard the hold if there " +
-			"was no volume")
-	}
-	return c.decide(e, events.ActionRelease, footprint)
-}
-
 type holdsDiscardCmd struct {
 	decisionFlags
 }
@@ -81,24 +55,32 @@ type holdsDiscardCmd struct {
 // Run discards a hold.
 func (c *holdsDiscardCmd) Run(e *env) error {
 	if c.All {
-		return c.decideAll(e, events.ActionDiscard)
+		return c.decideAll(e, events.ActionDiscard, discard)
 	}
-	return c.decide(e, events.ActionDiscard, events.Footprint{})
+	return c.decide(e, discard)
 }
 
-// decide publishes a decision, once, and prints its outcome.
-func (c *decisionFlags) decide(e *env, action string, footprint events.Footprint) error {
+// discard is the word that bills nothing.
+func discard(*acts.Held) (acts.Word, error) { return acts.Word{Action: events.ActionDiscard}, nil }
+
+// decide publishes a decision, once, and prints its outcome: word says which.
+func (c *decisionFlags) decide(e *env, word func(*acts.Held) (acts.Word, error)) error {
 	b, err := c.open(e.ctx, "holds", nil)
 	if err != nil {
 		return err
 	}
 	defer b.Close()
-	hold, err := c.find(e.ctx, b, action, &footprint)
+	hold, err := c.find(e.ctx, b)
 	if err != nil {
 		return err
 	}
+	w, err := word(&hold)
+	if err != nil {
+		return advised(err)
+	}
+	action := w.Action
 	d := hold.Decision(action, c.By, c.Note, now())
-	d.Decision.Footprint = footprint
+	d.Decision.Footprint = w.Footprint
 	metering, err := b.Stream(e.ctx, events.StreamMetered)
 	if err != nil {
 		return err
@@ -123,10 +105,8 @@ func (c *decisionFlags) decide(e *env, action string, footprint events.Footprint
 // now is the time of an act.
 func now() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
 
-// find finds the hold and checks the action. With --force an unlisted hold is made of the flags.
-func (c *decisionFlags) find(ctx context.Context, b *bus.Bus, action string, given *events.Footprint) (acts.Held,
-	error,
-) {
+// find finds the hold. With --force an unlisted hold is made of the flags.
+func (c *decisionFlags) find(ctx context.Context, b *bus.Bus) (acts.Held, error) {
 	hold, err := acts.FindHold(ctx, b, c.Foundation, c.ID)
 	switch {
 	case errors.Is(err, acts.ErrUnknownHold) && c.Force:
@@ -137,26 +117,8 @@ func (c *decisionFlags) find(ctx context.Context, b *bus.Bus, action string, giv
 		return hold, fmt.Errorf("no hold has the id %s: daybook holds list shows those that there are. A hold that a "+
 			"later fact has settled, or that somebody has decided about, is no longer listed; --force decides all the "+
 			"same", c.ID)
-	case err != nil || action != events.ActionRelease:
-		return hold, err
-	}
-	err = acts.Releasable(&hold.Hold, given)
-	var refused *acts.NotReleasableError
-	if errors.As(err, &refused) {
-		return hold, fmt.Errorf("%w%s", err, releaseAdvice[refused.Problem])
 	}
 	return hold, err
-}
-
-// releaseAdvice names the flags to change.
-var releaseAdvice = map[acts.Problem]string{
-	acts.NoVolume: "; leave out --volume-gb",
-	acts.NoFlavor: "; leave out --flavor and --flavor-id",
-	acts.SizeUnknown: "; give its size in GiB with --volume-gb, or discard the hold if there was no " +
-		"volume",
-	acts.SizeContradicted:   "; leave out --volume-gb",
-	acts.FlavorUnknown:      "; give its name with --flavor and its id with --flavor-id",
-	acts.FlavorContradicted: "; leave out --flavor and --flavor-id",
 }
 
 // await waits until the projector has worked the decision off, and prints its answer. A stopped

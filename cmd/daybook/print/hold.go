@@ -22,6 +22,7 @@ type holdJSON struct {
 	Start      string `json:"start"`
 	End        string `json:"end,omitempty"`
 	Footprint  Fields `json:"footprint"`
+	Lower      Fields `json:"lower,omitempty"`
 	Reason     string `json:"reason"`
 }
 
@@ -29,8 +30,24 @@ func newHold(m *events.Metered, h *events.Hold) holdJSON {
 	return holdJSON{
 		ID: h.ID, Source: m.Source, Foundation: m.Foundation, Tenant: m.Tenant, Kind: h.Kind, Resource: h.Resource,
 		Name: nameOf(m, h.Resource), Code: h.Code, Start: Time(h.Start), End: Time(h.End),
-		Footprint: Footprint(h.Kind, h.Footprint), Reason: h.Reason,
+		Footprint: Footprint(h.Kind, h.Footprint), Lower: lower(h), Reason: h.Reason,
 	}
+}
+
+// lower are the fields of the lower bound; none where there is no other bound.
+func lower(h *events.Hold) Fields {
+	if h.Lower == (events.Footprint{}) {
+		return nil
+	}
+	return Footprint(h.Kind, h.Lower)
+}
+
+// bounds is the footprint, or both bounds.
+func (h *holdJSON) bounds() string {
+	if h.Lower == nil {
+		return h.Footprint.Text()
+	}
+	return h.Footprint.Text() + " or " + h.Lower.Text()
 }
 
 // nameOf finds the name of a resource among the spans beside the hold, because a hold has none.
@@ -67,7 +84,7 @@ func (p *Holds) Add(m *events.Metered) error {
 	for i := range m.Held {
 		h := newHold(m, &m.Held[i])
 		if err := p.add(h, h.ID, h.Foundation, h.Tenant, h.Kind, h.Resource, h.Name, h.Code, h.Start,
-			cmp.Or(h.End, "goes on"), h.Footprint.Text(), h.Reason); err != nil {
+			cmp.Or(h.End, "goes on"), h.bounds(), h.Reason); err != nil {
 			return err
 		}
 	}
