@@ -16,6 +16,7 @@ type outcome struct {
 	spans   map[string]events.Span
 	running map[string][]events.Span // by subject
 	held    map[string][]events.Hold // by subject
+	lost    []events.Anomaly         // the contradictions
 	gaps    []events.Gap
 	horizon time.Time
 	wrong   []string // contradictions in METERED itself
@@ -47,6 +48,11 @@ func (o *outcome) apply(m *events.Metered) {
 				show(&s)))
 		}
 		o.spans[s.ID] = s
+	}
+	for _, a := range m.Anomalies {
+		if a.Code == events.AnomalyLostChange {
+			o.lost = append(o.lost, a)
+		}
 	}
 	subject := m.Tenant + "." + m.Kind + "." + m.Resource
 	o.running[subject] = slices.Clone(m.Running)
@@ -191,10 +197,14 @@ func (j *judgement) moment(at resource, from, to time.Time) {
 }
 
 // same reports whether a footprint is billed as it was. A reseeded row does not tell the type of
-// its process: whoever never saw the process before cannot know it.
+// its process, and the droplet's buildpack instead of the URL of a custom one beside it: whoever
+// never saw the process before cannot know them.
 func (j *judgement) same(truth, billed sim.Footprint) bool {
 	if !j.exact && billed.ProcessType == "" {
 		truth.ProcessType = ""
+	}
+	if !j.exact && billed.Buildpack != "" && billed.BuildpackGUID == truth.BuildpackGUID {
+		truth.Buildpack = billed.Buildpack
 	}
 	return truth == billed
 }

@@ -306,5 +306,8 @@ func (f *foundation) judge() []string {
 	if j.ran == 0 {
 		j.found = append(j.found, "nothing ran")
 	}
+	for _, a := range o.lost { // what was lost, a gap covers
+		j.found = append(j.found, "a contradiction where nothing is lost: "+a.Resource+": "+a.Message)
+	}
 	return j.found
 }

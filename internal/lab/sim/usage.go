@@ -157,18 +157,16 @@ func (p *Platform) eventTail(b []byte, path, id string, what Event) {
 // Reseed writes the rows of destructively_purge_all_and_reseed after the list is emptied: one row
 // for each running resource, by one API server, with the guid of the resource instead of one of its
 // own. Tasks and builds get none. A process' row names no type, and the droplet's buildpack even
-// where a custom URL is configured; like any other report of a started process it decides the
-// buildpack for the rating (AppUsageEventRepository#purge_and_reseed_started_apps!,
-// ServiceUsageEventRepository#purge_and_reseed_service_instances!).
+// where a custom URL is configured (AppUsageEventRepository#purge_and_reseed_started_apps!,
+// ServiceUsageEventRepository#purge_and_reseed_service_instances!). Nothing changes with it: a
+// process is rated by the buildpack of its newest other report.
 func (p *Platform) Reseed(list string) {
 	p.call()
 	switch list {
 	case ListApp:
 		for _, process := range p.started() {
-			footprint := process.footprint()
 			receipt := process.App.Droplet.Buildpack
-			footprint.Buildpack, footprint.BuildpackGUID = receipt.Name, receipt.GUID
-			p.truth.change(&process.track, p.second(), process.identity(), footprint)
+			p.truth.seen(&process.track, p.second())
 			p.appEvent(&appUsage{
 				id: process.GUID, app: process.App, resource: process.GUID, state: "STARTED", previous: "STARTED",
 				process: `"process":{"guid":` + quote(process.GUID) + `,"type":null},`, buildpack: receipt.json(),
