@@ -324,7 +324,8 @@ var _ = Describe("A contradiction", func() {
 	})
 
 	It("of a space that is not metered is none", func() {
-		b := newBooks(projector.Config{ExcludeSpaces: "^dev$"}).tell(started("10:00", 2), started("15:00", 3)).reach("17:00")
+		b := newBooks(projector.Config{ExcludeSpaces: "^dev$"}).tell(started("10:00", 2),
+			started("15:00", 3)).reach("17:00")
 		Expect(b.codes()).To(BeEmpty())
 		Expect(b.held()).To(BeEmpty())
 	})
