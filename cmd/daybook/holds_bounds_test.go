@@ -49,7 +49,7 @@ plans:
 	decisions := func(ctx SpecContext) map[string]events.Decision {
 		byHold := map[string]events.Decision{}
 		for _, d := range s.decisions(ctx) {
-			byHold[d.Decision.Hold] = *d.Decision
+			byHold[d.Decision.Hold] = d.Decision
 		}
 		return byHold
 	}
