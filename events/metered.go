@@ -205,7 +205,8 @@ type Hold struct {
 	Footprint Footprint
 	Reason    string // for a person
 	// Lower is the other bound, where Footprint is one of two: the least that may have been in use
-	// (0 instances: it did not run), while Footprint is the most. Of a service it is the other plan.
+	// (0 instances: it did not run), while Footprint is the most. Of a service it is the other
+	// plan.
 	Lower Footprint
 }
 

@@ -156,7 +156,8 @@ func (e *event) app(foundation string) events.Usage {
 	return u
 }
 
-// reseeded reports whether an event is a row of a purge and reseed: it has the guid of its resource.
+// reseeded reports whether an event is a row of a purge and reseed: it has the guid of its
+// resource.
 func (e *event) reseeded(u *events.Usage) bool {
 	return u.Resource == e.Text(e.head, e.headIn, "guid")
 }

@@ -151,8 +151,8 @@ func (p *Plan) matches(r *Resource) bool {
 	return true
 }
 
-// mayMatch reports whether the plan would match a process of unknown type if it had some other type.
-// A process never changes its type: an event that says it may come.
+// mayMatch reports whether the plan would match a process of unknown type if it had some other
+// type. A process never changes its type: an event that says it may come.
 func (p *Plan) mayMatch(r *Resource) bool {
 	if r.Kind != events.KindApp || r.Footprint.ProcessType != "" {
 		return false
