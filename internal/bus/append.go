@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -13,23 +14,18 @@ import (
 
 // Append stores the messages as one atomic batch, all or none, if expect holds, and
 // returns the sequence of the last one. The batch is on disk when Append returns, if the server
-// syncs always.
+// syncs always. To METERED and BILLING it is AppendDerived: they take nothing else.
 //
 // Errors: *ConflictError when the expectation is not met; errors.Is ErrOutcomeUnknown when no
 // answer came and the batch may or may not be stored; any other error says why nothing was stored.
 // After anything but a *ConflictError, read before trying again. An empty batch, or one of more
 // than MaxBatch messages, is the caller's mistake and is not sent.
 func (b *Bus) Append(ctx context.Context, stream string, msgs []Message, expect Expect) (last uint64, err error) {
-	if len(msgs) == 0 || len(msgs) > MaxBatch {
-		return 0, fmt.Errorf("appending to stream %s: a batch has 1 to %d messages, not %d", stream, MaxBatch,
-			len(msgs))
+	if derived(stream) {
+		return b.AppendDerived(ctx, stream, msgs, expect)
 	}
-	if err := ctx.Err(); err != nil {
-		return 0, fmt.Errorf("appending to stream %s: nothing was sent: %w", stream, err)
-	}
-	if !b.nc.IsConnected() {
-		return 0, fmt.Errorf("appending to stream %s: nothing was sent: %w at %s; it is being repaired", stream,
-			ErrNotConnected, redact(b.cfg.URL))
+	if err := b.appendable(ctx, stream, msgs); err != nil {
+		return 0, err
 	}
 	ctx, stop := context.WithTimeout(ctx, b.cfg.Timeout)
 	defer stop()
@@ -39,7 +35,9 @@ func (b *Bus) Append(ctx context.Context, stream string, msgs []Message, expect 
 
 	s := b.scratch.Get().(*scratch) //nolint:errcheck,forcetypeassert // the pool holds nothing else
 	defer b.release(s)
-	s.fill(stream, msgs, expect)
+	s.fill(msgs, 0)
+	s.set(s.msgs[0].Header, jetstream.ExpectedStreamHeader, stream)
+	s.expect(expect)
 	// No acknowledgement of the first message is waited for: the commit has the same answer, one
 	// round trip earlier, and ends with ctx.
 	ack, err := jetstreamext.PublishMsgBatch(ctx, b.js, s.refs, jetstreamext.BatchFlowControl{AckFirst: false})
@@ -51,6 +49,22 @@ func (b *Bus) Append(ctx context.Context, stream string, msgs []Message, expect 
 			"there", stream, ack.Stream)
 	}
 	return ack.Sequence, nil
+}
+
+// appendable checks a batch, and the connection, before anything is sent.
+func (b *Bus) appendable(ctx context.Context, stream string, msgs []Message) error {
+	if len(msgs) == 0 || len(msgs) > MaxBatch {
+		return fmt.Errorf("appending to stream %s: a batch has 1 to %d messages, not %d", stream, MaxBatch,
+			len(msgs))
+	}
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("appending to stream %s: nothing was sent: %w", stream, err)
+	}
+	if !b.nc.IsConnected() {
+		return fmt.Errorf("appending to stream %s: nothing was sent: %w at %s; it is being repaired", stream,
+			ErrNotConnected, redact(b.cfg.URL))
+	}
+	return nil
 }
 
 // watch registers an append under way and returns the function to end it.
@@ -77,9 +91,13 @@ type scratch struct {
 // batchHeaders is how many headers the batch itself puts on a message.
 const batchHeaders = 3
 
-func (s *scratch) fill(stream string, msgs []Message, expect Expect) {
-	const expectHeaders = 3
-	values := expectHeaders
+// expectHeaders is how many headers the stream and an expectation put on the first message.
+const expectHeaders = 3
+
+// fill takes over a batch, and leaves room for further headers: expectHeaders on the first message,
+// and some on each.
+func (s *scratch) fill(msgs []Message, each int) {
+	values := expectHeaders + each*len(msgs)
 	for i := range msgs {
 		values += len(msgs[i].Header)
 	}
@@ -98,8 +116,12 @@ func (s *scratch) fill(stream string, msgs []Message, expect Expect) {
 			s.set(to.Header, h.Key, h.Value)
 		}
 	}
+	s.refs = s.all[:len(msgs)]
+}
+
+// expect puts an expectation on the first message.
+func (s *scratch) expect(expect Expect) {
 	first := s.msgs[0].Header
-	s.set(first, jetstream.ExpectedStreamHeader, stream)
 	last := strconv.FormatUint(expect.Last, 10)
 	if expect.Filter == "" {
 		s.set(first, jetstream.ExpectedLastSeqHeader, last)
@@ -107,7 +129,6 @@ func (s *scratch) fill(stream string, msgs []Message, expect Expect) {
 		s.set(first, jetstream.ExpectedLastSubjSeqHeader, last)
 		s.set(first, jetstream.ExpectedLastSubjSeqSubjHeader, expect.Filter)
 	}
-	s.refs = s.all[:len(msgs)]
 }
 
 // set puts a header with one value, in s.values: there is room for it.
@@ -137,7 +158,7 @@ func (b *Bus) appendError(ctx context.Context, stream string, msgs []Message, ex
 	var api *jetstream.APIError
 	switch {
 	case errors.As(err, &api):
-		return b.refused(ctx, what, stream, expect, api)
+		return b.refused(ctx, what, stream, expect, api, 0)
 	case errors.Is(err, nats.ErrNoResponders):
 		return fmt.Errorf("%s: %w: no stream takes subject %s; nothing was stored; create the streams, or check the "+
 			"cluster with nats server report jetstream",
@@ -161,26 +182,44 @@ func (b *Bus) appendError(ctx context.Context, stream string, msgs []Message, ex
 	return fmt.Errorf("%s: %w: %w", what, ErrOutcomeUnknown, err)
 }
 
-// refused explains an error in the server's answer. A store may have failed in
-// the middle.
-func (b *Bus) refused(ctx context.Context, what, stream string, expect Expect, api *jetstream.APIError) error {
+// refused explains an error in the server's answer, behind the first stored messages of the batch.
+// A store may have failed in the middle.
+func (b *Bus) refused(ctx context.Context, what, stream string, expect Expect, api *jetstream.APIError,
+	stored uint64,
+) error {
 	switch api.ErrorCode {
 	case jetstream.JSErrCodeStreamWrongLastSequence:
 		if actual, ok := lastSequence(api.Description); ok {
-			return &ConflictError{Stream: stream, Expect: expect, Actual: actual}
+			b.settle(ctx, stream, actual)
+			return &ConflictError{Stream: stream, Expect: expect, Actual: actual, Stored: stored}
 		}
-		return b.conflict(ctx, what, stream, expect)
+		return b.conflict(ctx, what, stream, expect, stored)
 	case jetstream.JSErrCodeStreamWrongLastSequenceConstant:
-		return b.conflict(ctx, what, stream, expect)
+		return b.conflict(ctx, what, stream, expect, stored)
 	case codeStoreFailed:
 		return fmt.Errorf("%s: %w: %w: %s", what, ErrOutcomeUnknown, api, advice(stream, api.ErrorCode))
 	}
 	return fmt.Errorf("%s: %w: nothing was stored: %s", what, api, advice(stream, api.ErrorCode))
 }
 
+// settlePause is the time between two looks of settle.
+const settlePause = 10 * time.Millisecond
+
+// settle waits until a stream has reached a sequence: the leader of a cluster refuses by the
+// sequence that is proposed, and whoever reads then must find the message that came first. A
+// proposal may be lost with its leader, so the wait ends with ctx.
+func (b *Bus) settle(ctx context.Context, stream string, sequence uint64) {
+	for {
+		state, err := b.Stream(ctx, stream)
+		if err == nil && state.Last >= sequence || wait(ctx, settlePause) != nil {
+			return
+		}
+	}
+}
+
 // conflict looks up the sequence the server found and did not name.
-func (b *Bus) conflict(ctx context.Context, what, stream string, expect Expect) error {
-	conflict := &ConflictError{Stream: stream, Expect: expect}
+func (b *Bus) conflict(ctx context.Context, what, stream string, expect Expect, stored uint64) error {
+	conflict := &ConflictError{Stream: stream, Expect: expect, Stored: stored}
 	if expect.Filter == "" {
 		state, err := b.Stream(ctx, stream)
 		if err != nil {

@@ -19,22 +19,22 @@ import (
 
 var _ = Describe("Appending", func() {
 	var b *bus.Bus
-	metered := bus.Expect{Filter: events.SubjectsMetered}
+	usage := bus.Expect{Filter: events.SubjectsUsage}
 
 	BeforeEach(func(ctx SpecContext) { b = fresh(ctx) })
 
 	It("stores a batch and says its last sequence", func(ctx SpecContext) {
-		Expect(appended(ctx, b, "METERED", batch("metered", 3), metered)).To(Equal(uint64(3)))
-		Expect(appended(ctx, b, "METERED", batch("metered", 1), bus.Expect{
-			Filter: "metered.>",
+		Expect(appended(ctx, b, "USAGE", batch("usage", 3), usage)).To(Equal(uint64(3)))
+		Expect(appended(ctx, b, "USAGE", batch("usage", 1), bus.Expect{
+			Filter: "usage.>",
 			Last:   3,
 		})).To(Equal(uint64(4)))
-		Expect(appended(ctx, b, "METERED", batch("metered", bus.MaxBatch), bus.Expect{Last: 4})).To(Equal(uint64(1004)))
-		got, err := b.Get(ctx, "METERED", 2)
+		Expect(appended(ctx, b, "USAGE", batch("usage", bus.MaxBatch), bus.Expect{Last: 4})).To(Equal(uint64(1004)))
+		got, err := b.Get(ctx, "USAGE", 2)
 		Expect(err).NotTo(HaveOccurred())
-		Expect(got.Subject).To(Equal("metered.1"))
-		Expect(got.Data).To(Equal([]byte("metered-1")))
-		Expect(got.Header(events.HeaderID)).To(Equal("metered-1"))
+		Expect(got.Subject).To(Equal("usage.1"))
+		Expect(got.Data).To(Equal([]byte("usage-1")))
+		Expect(got.Header(events.HeaderID)).To(Equal("usage-1"))
 		Expect(got.Header(events.HeaderContentType)).To(Equal(events.ContentType))
 		Expect(got.Header(jetstream.ExpectedStreamHeader)).To(BeEmpty(), "nothing of an earlier batch stays in the "+
 			"headers")
@@ -43,38 +43,38 @@ var _ = Describe("Appending", func() {
 
 	DescribeTable("refuses an expectation that is not met, says what it found, and stores nothing",
 		func(ctx SpecContext, size int, expect bus.Expect, actual uint64) {
-			appended(ctx, b, "METERED", batch("metered", 3), metered)
-			_, err := b.Append(ctx, "METERED", batch("metered", size), expect)
+			appended(ctx, b, "USAGE", batch("usage", 3), usage)
+			_, err := b.Append(ctx, "USAGE", batch("usage", size), expect)
 			var conflict *bus.ConflictError
 			Expect(errors.As(err, &conflict)).To(BeTrue(), "%v", err)
-			Expect(*conflict).To(Equal(bus.ConflictError{Stream: "METERED", Expect: expect, Actual: actual}))
-			state, err := b.Stream(ctx, "METERED")
+			Expect(*conflict).To(Equal(bus.ConflictError{Stream: "USAGE", Expect: expect, Actual: actual}))
+			state, err := b.Stream(ctx, "USAGE")
 			Expect(err).NotTo(HaveOccurred())
 			Expect(state.Last).To(Equal(uint64(3)))
 		},
-		Entry("a batch, by filter", 2, bus.Expect{Filter: "metered.>", Last: 2}, uint64(3)),
+		Entry("a batch, by filter", 2, bus.Expect{Filter: "usage.>", Last: 2}, uint64(3)),
 		Entry("a batch, by stream", 2, bus.Expect{Last: 2}, uint64(3)),
-		Entry("one message, by filter", 1, bus.Expect{Filter: "metered.>", Last: 0}, uint64(3)),
+		Entry("one message, by filter", 1, bus.Expect{Filter: "usage.>", Last: 0}, uint64(3)),
 		Entry("one message, by stream", 1, bus.Expect{Last: 7}, uint64(3)),
 		Entry("a subject that is not there", 2, bus.Expect{Filter: "catalogue.>", Last: 3}, uint64(0)),
 	)
 
-	It("is not disturbed by a catalogue in between, if it expects its own subjects", func(ctx SpecContext) {
-		appended(ctx, b, "METERED", batch("metered", 3), metered)
-		appended(ctx, b, "METERED", batch("catalogue", 1), bus.Expect{Filter: "catalogue.0"})
-		Expect(appended(ctx, b, "METERED", batch("metered", 2), bus.Expect{
-			Filter: "metered.>",
+	It("is not disturbed by others in between, if it expects its own subjects", func(ctx SpecContext) {
+		appended(ctx, b, "USAGE", batch("usage.a", 3), usage)
+		appended(ctx, b, "USAGE", batch("usage.b", 1), bus.Expect{Filter: "usage.b.0"})
+		Expect(appended(ctx, b, "USAGE", batch("usage.a", 2), bus.Expect{
+			Filter: "usage.a.>",
 			Last:   3,
 		})).To(Equal(uint64(6)))
-		_, err := b.Append(ctx, "METERED", batch("catalogue", 1), bus.Expect{Filter: "catalogue.0"})
-		Expect(err).To(BeAssignableToTypeOf(&bus.ConflictError{}), "a version is published once")
+		_, err := b.Append(ctx, "USAGE", batch("usage.b", 1), bus.Expect{Filter: "usage.b.0"})
+		Expect(err).To(BeAssignableToTypeOf(&bus.ConflictError{}), "it is published once")
 	})
 
 	It("stores all of a batch or nothing", func(ctx SpecContext) {
-		msgs := append(batch("metered", 2), batch("billing", 1)...)
-		_, err := b.Append(ctx, "METERED", append(msgs, batch("metered", 2)...), metered)
+		msgs := append(batch("usage", 2), batch("billing", 1)...)
+		_, err := b.Append(ctx, "USAGE", append(msgs, batch("usage", 2)...), usage)
 		Expect(err).To(HaveOccurred())
-		for _, stream := range []string{"METERED", "BILLING"} {
+		for _, stream := range []string{"USAGE", "BILLING"} {
 			state, err := b.Stream(ctx, stream)
 			Expect(err).NotTo(HaveOccurred())
 			Expect(state.Messages).To(BeZero(), stream)
@@ -83,46 +83,46 @@ var _ = Describe("Appending", func() {
 
 	It("does not send a batch of the wrong size", func(ctx SpecContext) {
 		for _, size := range []int{0, 1001} {
-			_, err := b.Append(ctx, "METERED", batch("metered", size), metered)
+			_, err := b.Append(ctx, "USAGE", batch("usage", size), usage)
 			Expect(err).To(MatchError(ContainSubstring("a batch has 1 to 1000 messages")))
 		}
 	})
 
 	It("says which message is too large", func(ctx SpecContext) {
-		msgs := batch("metered", 3)
+		msgs := batch("usage", 3)
 		msgs[1].Data = make([]byte, 9<<20)
-		_, err := b.Append(ctx, "METERED", msgs, metered)
-		Expect(err).To(MatchError(And(ContainSubstring("message 1 on metered.1"), ContainSubstring("max_payload"))))
+		_, err := b.Append(ctx, "USAGE", msgs, usage)
+		Expect(err).To(MatchError(And(ContainSubstring("message 1 on usage.1"), ContainSubstring("max_payload"))))
 	})
 
 	It("says that no stream takes the subject, or that another one does", func(ctx SpecContext) {
-		_, err := b.Append(ctx, "METERED", batch("elsewhere", 2), bus.Expect{})
+		_, err := b.Append(ctx, "USAGE", batch("elsewhere", 2), bus.Expect{})
 		Expect(err).To(MatchError(ContainSubstring("no stream takes subject elsewhere.1")))
-		_, err = b.Append(ctx, "METERED", batch("billing", 2), bus.Expect{})
+		_, err = b.Append(ctx, "USAGE", batch("quarantine", 2), bus.Expect{})
 		Expect(err).To(MatchError(ContainSubstring("belong to another stream")))
 	})
 
 	It("sends nothing when its context has ended", func(ctx SpecContext) {
 		ended, cancel := context.WithCancel(ctx)
 		cancel()
-		_, err := b.Append(ended, "METERED", batch("metered", 2), metered)
+		_, err := b.Append(ended, "USAGE", batch("usage", 2), usage)
 		Expect(err).To(MatchError(context.Canceled))
 		Expect(err).NotTo(MatchError(bus.ErrOutcomeUnknown))
 	})
 
 	It("finds the last message of a filter, and none after a purge", func(ctx SpecContext) {
-		_, err := b.Last(ctx, "METERED", "metered.>")
+		_, err := b.Last(ctx, "USAGE", "usage.a.>")
 		Expect(err).To(MatchError(bus.ErrNotFound))
-		appended(ctx, b, "METERED", batch("metered", 3), metered)
-		appended(ctx, b, "METERED", batch("catalogue", 1), bus.Expect{Filter: "catalogue.0"})
-		last, err := b.Last(ctx, "METERED", "metered.>")
+		appended(ctx, b, "USAGE", batch("usage.a", 3), usage)
+		appended(ctx, b, "USAGE", batch("usage.b", 1), bus.Expect{Filter: "usage.b.0"})
+		last, err := b.Last(ctx, "USAGE", "usage.a.>")
 		Expect(err).NotTo(HaveOccurred())
 		Expect(last.Sequence).To(Equal(uint64(3)))
-		Expect(last.Header(events.HeaderID)).To(Equal("metered-2"))
-		last, err = b.Last(ctx, "METERED", "")
+		Expect(last.Header(events.HeaderID)).To(Equal("usage.a-2"))
+		last, err = b.Last(ctx, "USAGE", "")
 		Expect(err).NotTo(HaveOccurred())
-		Expect(last.Subject).To(Equal("catalogue.0"))
-		_, err = b.Get(ctx, "METERED", 99)
+		Expect(last.Subject).To(Equal("usage.b.0"))
+		_, err = b.Get(ctx, "USAGE", 99)
 		Expect(err).To(MatchError(bus.ErrNotFound))
 		_, err = b.Stream(ctx, "NOSUCH")
 		Expect(err).To(MatchError(bus.ErrNotFound))
@@ -165,8 +165,8 @@ var _ = Describe("An append that the user may not do", func() {
 		owner := connect(bus.Config{URL: ns.ClientURL(), User: "all", Password: "all"})
 		Expect(owner.EnsureStreams(ctx, bus.StreamsConfig{})).To(Succeed())
 		reader := connect(bus.Config{URL: ns.ClientURL(), User: "reader", Password: "reader"})
-		_, err = reader.Append(ctx, "METERED", batch("metered", 2), bus.Expect{})
+		_, err = reader.Append(ctx, "USAGE", batch("usage", 2), bus.Expect{})
 		Expect(err).To(MatchError(bus.ErrDenied))
-		Expect(err).To(MatchError(ContainSubstring("may not publish to metered.")))
+		Expect(err).To(MatchError(ContainSubstring("may not publish to usage.")))
 	})
 })

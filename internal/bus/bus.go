@@ -41,7 +41,7 @@ const (
 	minPayload       = 1 << 20
 	pingInterval     = 20 * time.Second
 	wantMajor        = 2
-	wantMinor        = 12 // the first with atomic batches
+	wantMinor        = 14 // the first with fast-ingest batches
 	apiPrefix        = "$JS.API."
 	permissionPrefix = `Permissions Violation for Publish to "`
 )
@@ -68,9 +68,9 @@ type inflight struct {
 	cancel context.CancelCauseFunc
 }
 
-// Connect connects to a server and checks it for Daybook's needs: JetStream, and atomic batches
-// (2.12). It tries once; an established connection is then repaired for as long as it takes. The
-// error names the fault, the place and the way out.
+// Connect connects to a server and checks it for Daybook's needs: JetStream, and fast-ingest
+// batches (2.14). It tries once; an established connection is then repaired for as long as it
+// takes. The error names the fault, the place and the way out.
 func Connect(ctx context.Context, cfg Config) (*Bus, error) {
 	cfg.Name = cmp.Or(cfg.Name, "daybook")
 	cfg.Timeout = cmp.Or(cfg.Timeout, defaultTimeout)
@@ -215,7 +215,8 @@ func (b *Bus) checkServer(ctx context.Context) error {
 			wantMajor, wantMinor)
 	}
 	if major < wantMajor || major == wantMajor && minor < wantMinor {
-		return fmt.Errorf("%s: it is version %s, but atomic batches need %d.%d or newer: upgrade the server", where,
+		return fmt.Errorf("%s: it is version %s, but fast-ingest batches need %d.%d or newer: upgrade the server",
+			where,
 			version, wantMajor, wantMinor)
 	}
 	if limit := b.nc.MaxPayload(); limit < minPayload {
@@ -301,8 +302,8 @@ func (b *Bus) deny(subject string) bool {
 	for flying := range b.appends {
 		for i := range flying.msgs {
 			if flying.msgs[i].Subject == subject {
-				flying.cancel(fmt.Errorf("%w: the user may not publish to %s; nothing was stored; allow it in the "+
-					"server's configuration", ErrDenied, subject))
+				flying.cancel(fmt.Errorf("%w: the user may not publish to %s; allow it in the server's "+
+					"configuration", ErrDenied, subject))
 				found = true
 				break
 			}

@@ -30,12 +30,13 @@ var (
 	ErrDenied = errors.New("permission denied")
 )
 
-// ConflictError tells of another writer: the expectation of an Append was not met, and
-// nothing was stored.
+// ConflictError tells of another writer: the expectation of an append was not met. Of an Append
+// nothing was stored; of an AppendDerived, the messages before the refused one were.
 type ConflictError struct {
 	Stream string
 	Expect Expect
 	Actual uint64 // the last sequence the server found instead
+	Stored uint64 // messages at the beginning of the batch
 }
 
 func (e *ConflictError) Error() string {
@@ -43,8 +44,12 @@ func (e *ConflictError) Error() string {
 	if e.Expect.Filter != "" {
 		on = e.Expect.Filter + " in " + on
 	}
-	return fmt.Sprintf("the last message on %s is %d, not %d: somebody else has appended; nothing was stored", on,
-		e.Actual, e.Expect.Last)
+	stored := "nothing was stored"
+	if e.Stored > 0 {
+		stored = fmt.Sprintf("the first %d messages of the batch were stored", e.Stored)
+	}
+	return fmt.Sprintf("the last message on %s is %d, not %d: somebody else has appended; %s", on, e.Actual,
+		e.Expect.Last+e.Stored, stored)
 }
 
 // Codes of the server's errors without a name in nats.go. Source:
@@ -61,7 +66,10 @@ const (
 	codeAtomicIncomplete      = 10176
 	codeAtomicTooLarge        = 10199
 	codeAtomicDuplicate       = 10201
+	codeIngestDisabled        = 10205
+	codeIngestUnknown         = 10208
 	codeAtomicInflight        = 10210
+	codeIngestInflight        = 10211
 )
 
 // advice is the way out of an error in the server's answer.
@@ -77,7 +85,12 @@ func advice(stream string, code jetstream.ErrorCode) string {
 			"check that the user may publish to every subject of the batch"
 	case codeAtomicDuplicate:
 		return "a message has a Nats-Msg-Id that was seen before: leave that header out"
-	case codeAtomicInflight:
+	case codeIngestDisabled:
+		return "the stream does not take fast-ingest batches, as those of another version of Daybook do not: the " +
+			"start of a service says what to do"
+	case codeIngestUnknown:
+		return "the server does not know the batch any more: it ended it, or another server leads the stream now"
+	case codeAtomicInflight, codeIngestInflight:
 		return "too many batches are under way: try again later"
 	case codeStreamMismatch:
 		return "the subjects belong to another stream: compare with nats stream ls --subjects"
@@ -123,6 +136,14 @@ func requestError(what, stream string, err error) error {
 			"$JS.API.>", what, err)
 	}
 	return fmt.Errorf("%s: %w", what, err)
+}
+
+// TooLarge reports whether an append failed because a message is larger than the server or the
+// stream takes.
+func TooLarge(err error) bool {
+	api := apiError(err)
+	return errors.Is(err, nats.ErrMaxPayload) ||
+		api != nil && api.ErrorCode == jetstream.JSErrCodeStreamMessageExceedsMaximum
 }
 
 // lastSequence reads N out of the server's "wrong last sequence: N".

@@ -58,6 +58,8 @@ type Failure struct {
 	Unexplained int   // refused appends in a row, after which nothing new was found
 	// Unsure is true after an append without an answer: messages found by Next may be its own.
 	Unsure bool
+	// Torn is true after an append whose first messages were stored before one was refused.
+	Torn bool
 
 	unread error
 }
@@ -66,6 +68,11 @@ type Failure struct {
 func (f *Failure) Conflict() bool {
 	var conflict *ConflictError
 	return errors.As(f.Err, &conflict)
+}
+
+func (f *Failure) torn() bool {
+	var conflict *ConflictError
+	return errors.As(f.Err, &conflict) && conflict.Stored > 0
 }
 
 // Unread notes a failed read of Next's.
@@ -114,7 +121,8 @@ type Appender interface {
 // A batch without an answer may be stored, may not be, or may yet be. It must not be sent again on
 // a guess. Between two attempts the writer reads the messages behind the last one it expected:
 //
-//   - it finds its own messages there: they are stored, and it is done with them;
+//   - it finds its own messages there, all or the first ones of the batch: they are stored, and it
+//     is done with them;
 //   - it finds messages of others: it moves the expectation behind them;
 //   - it finds nothing: it repeats the append with the same expectation. If the lost batch is
 //     stored after all, the repeated one is refused, and the next read finds it.
@@ -156,6 +164,7 @@ func (f *Failure) count(ctx context.Context, limits Limits) error {
 	var exhausted bool
 	if conflict {
 		f.Conflicts++
+		f.Torn = f.Torn || f.torn()
 		exhausted = f.Conflicts > limits.Conflicts
 	} else {
 		f.Failures++

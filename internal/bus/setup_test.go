@@ -126,10 +126,10 @@ var _ = Describe("Connecting", func() {
 		Expect(refused(ctx, bus.Config{URL: server.URL()})).To(MatchError(ContainSubstring("no JetStream")))
 	})
 
-	It("fails at a server that is too old for atomic batches", func(ctx SpecContext) {
+	It("fails at a server that is too old for fast-ingest batches", func(ctx SpecContext) {
 		url := oldServer(`{"server_id":"x","version":"2.10.0","headers":true,"jetstream":true,"max_payload":1048576,"proto":1}`)
 		Expect(refused(ctx, bus.Config{URL: url})).To(MatchError(And(ContainSubstring("version 2.10.0"),
-			ContainSubstring("2.12"))))
+			ContainSubstring("2.14"))))
 	})
 
 	It("fails without its credentials file, and does not tell a password", func(ctx SpecContext) {

@@ -21,33 +21,56 @@ type StreamsConfig struct {
 	MaxBytes int64 // of each stream; 0: no limit. A full stream refuses appends, it never drops a message
 }
 
-// streamTable is all streams of Daybook's. USAGE is the book of original entry, so nobody may
-// delete from it; METERED and BILLING are derived, and a replay purges them.
+// streamKind is what a stream is to Daybook.
+type streamKind int
+
+const (
+	plain    streamKind = iota
+	original            // the book of original entry: nobody may delete from it
+	deduced             // derived from it: its end may be lost, and is derived again
+)
+
+// streamTable is all streams of Daybook's.
 var streamTable = []struct {
 	name        string
 	description string
 	subjects    []string
-	immutable   bool
+	kind        streamKind
 }{
-	{events.StreamUsage, "What the platforms reported", []string{events.SubjectsUsage}, true},
+	{events.StreamUsage, "What the platforms reported", []string{events.SubjectsUsage}, original},
 	{events.StreamMetered, "What ran, and the catalogue versions", []string{
 		events.SubjectsMetered,
 		events.SubjectsCatalogue,
-	}, false},
-	{events.StreamBilling, "What it costs", []string{events.SubjectsBilling}, false},
-	{events.StreamQuarantine, "Input that could not be understood", []string{events.SubjectsQuarantine}, false},
+	}, deduced},
+	{events.StreamBilling, "What it costs", []string{events.SubjectsBilling}, deduced},
+	{events.StreamQuarantine, "Input that could not be understood", []string{events.SubjectsQuarantine}, plain},
+}
+
+// derived reports whether a stream is one of those that are derived.
+func derived(name string) bool {
+	for i := range streamTable {
+		if streamTable[i].name == name {
+			return streamTable[i].kind == deduced
+		}
+	}
+	return false
 }
 
 // streamConfigs is streamTable with the operator's choices.
 func streamConfigs(cfg StreamsConfig) []jetstream.StreamConfig {
 	var configs []jetstream.StreamConfig
 	for _, s := range streamTable {
+		persist := jetstream.DefaultPersistMode
+		if s.kind == deduced && cfg.Replicas <= 1 {
+			persist = jetstream.AsyncPersistMode
+		}
 		configs = append(configs, jetstream.StreamConfig{
 			Name: s.name, Description: s.description, Subjects: s.subjects,
 			Storage: jetstream.FileStorage, Retention: jetstream.LimitsPolicy, Discard: jetstream.DiscardNew,
 			MaxMsgs: -1, MaxBytes: cmp.Or(cfg.MaxBytes, -1), MaxMsgsPerSubject: -1, MaxMsgSize: -1,
-			Replicas: cfg.Replicas, DenyDelete: s.immutable, DenyPurge: s.immutable,
-			AllowAtomicPublish: true, AllowDirect: true,
+			Replicas: cfg.Replicas, DenyDelete: s.kind == original, DenyPurge: s.kind == original,
+			AllowAtomicPublish: s.kind != deduced, AllowBatchPublish: s.kind == deduced, PersistMode: persist,
+			AllowDirect: true, Compression: jetstream.S2Compression,
 		})
 	}
 	return configs
@@ -74,6 +97,10 @@ func (e *StreamsError) Error() string {
 // String is the difference, with the command to mend it.
 func (d Difference) String() string {
 	text := fmt.Sprintf("%s: %s is %s, wanted %s: ", d.Stream, d.Setting, d.Found, d.Wanted)
+	if d.Fix == "" && derived(d.Stream) {
+		return text + fmt.Sprintf("cannot be changed. The stream is derived: stop the services, remove it (nats "+
+			"stream rm %s) and start them, which derives it again", d.Stream)
+	}
 	if d.Fix == "" {
 		return text + fmt.Sprintf("cannot be changed; nats stream backup %s DIR, delete the stream and let Daybook "+
 			"create "+
@@ -184,7 +211,12 @@ func compare(found, want jetstream.StreamConfig) []Difference {
 	limit("max_msgs", found.MaxMsgs, want.MaxMsgs, "--max-msgs=-1")
 	limit("max_msgs_per_subject", found.MaxMsgsPerSubject, want.MaxMsgsPerSubject, "--max-msgs-per-subject=-1")
 	limit("max_msg_size", int64(found.MaxMsgSize), int64(want.MaxMsgSize), "--max-msg-size=-1")
-	flag("allow_atomic", found.AllowAtomicPublish, want.AllowAtomicPublish, "--allow-batch")
+	if want.AllowAtomicPublish {
+		flag("allow_atomic", found.AllowAtomicPublish, true, "--allow-batch")
+	} else { // a stream of an older version
+		flag("allow_atomic", found.AllowAtomicPublish, false, "")
+		flag("allow_batched", found.AllowBatchPublish, want.AllowBatchPublish, "")
+	}
 	flag("allow_direct", found.AllowDirect, want.AllowDirect, "--allow-direct")
 	flag("deny_delete", found.DenyDelete, want.DenyDelete, settable(want.DenyDelete, "--deny-delete"))
 	flag("deny_purge", found.DenyPurge, want.DenyPurge, settable(want.DenyPurge, "--deny-purge"))
@@ -192,7 +224,7 @@ func compare(found, want jetstream.StreamConfig) []Difference {
 	flag("sealed", found.Sealed, want.Sealed, "")
 	flag("mirror or sources", found.Mirror != nil || len(found.Sources) > 0, false, "")
 	flag("subject_transform", found.SubjectTransform != nil, false, "--no-transform")
-	flag("persist_mode async", found.PersistMode == jetstream.AsyncPersistMode, false, "")
+	add("persist_mode", persistText(found.PersistMode), persistText(want.PersistMode), "")
 	return differences
 }
 
@@ -223,6 +255,13 @@ func discardText(policy jetstream.DiscardPolicy) string {
 		return "old"
 	}
 	return "new"
+}
+
+func persistText(mode jetstream.PersistModeType) string {
+	if mode == jetstream.AsyncPersistMode {
+		return "async"
+	}
+	return "default"
 }
 
 func subjects(s []string) string {
