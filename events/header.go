@@ -27,24 +27,24 @@ const (
 type Header struct{ Key, Value string }
 
 // HeaderCount is the number of headers AppendHeaders appends.
-const HeaderCount = 6
+const HeaderCount = 4
 
-// Headers returns the CloudEvents headers of a message. at is a time in the form of FormatTime.
+// Headers returns the CloudEvents headers of a fact, with its time and content type. at is a time
+// in the form of FormatTime.
 func Headers(id, kind, source, at string) []Header {
-	return AppendHeaders(make([]Header, 0, HeaderCount), id, kind, source, at)
+	return append(AppendHeaders(make([]Header, 0, HeaderCount+2), id, kind, source),
+		Header{HeaderTime, at}, Header{HeaderContentType, ContentType})
 }
 
 // AppendHeaders appends the CloudEvents headers of a message to a list. Every message of Daybook
-// has these six, in this order; a stage puts its own behind them. at is a time in the form of
-// FormatTime.
-func AppendHeaders(to []Header, id, kind, source, at string) []Header {
+// has these four, in this order; a stage puts its own behind them. Its time stands in the body, and
+// every body is JSON.
+func AppendHeaders(to []Header, id, kind, source string) []Header {
 	return append(to,
 		Header{HeaderID, id},
 		Header{HeaderType, kind},
 		Header{HeaderSource, source},
-		Header{HeaderTime, at},
 		Header{HeaderSpecVersion, SpecVersion},
-		Header{HeaderContentType, ContentType},
 	)
 }
 

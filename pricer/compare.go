@@ -66,10 +66,10 @@ func (c *comparer) Compare() (again bool, err error) {
 }
 
 // Difference implements stage.Comparer.
-func (c *comparer) Difference(cause events.Cause, at time.Time, emit func(stage.Output)) (reversed, posted int,
+func (c *comparer) Difference(cause events.Cause, emit func(stage.Output)) (reversed, posted int,
 	err error,
 ) {
-	reversed, posted = c.difference(c.processor.book, cause.ID, numbered(cause, at, emit))
+	reversed, posted = c.difference(c.processor.book, cause.ID, numbered(cause, time.Time{}, emit))
 	return reversed, posted, nil
 }
 

@@ -36,7 +36,7 @@ func New(cfg Config, deps Deps) *Pricer {
 func Contract(Config) (stage.Config, func() stage.Processor) {
 	return stage.Config{
 		Name: "pricer", Input: events.StreamMetered, Output: events.StreamBilling, OutputFilter: events.SubjectsBilling,
-		Marker: events.BillingMarkerSubject, Bucket: Bucket, Logic: logicVersion,
+		Marker: events.BillingMarkerSubject, Bucket: Bucket, Logic: logicVersion, Derived: true,
 	}, func() stage.Processor { return &processor{book: NewBook()} }
 }
 

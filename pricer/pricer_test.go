@@ -203,7 +203,7 @@ func replayed(t *testing.T, stream, billing []bus.Stored, cause string) (out []b
 		}
 	}
 	if _, _, err := r.Difference(events.Cause{ID: cause, Event: "replay"},
-		time.Time{}, func(o stage.Output) { out = append(out, stored(o)) }); err != nil {
+		func(o stage.Output) { out = append(out, stored(o)) }); err != nil {
 		t.Fatal(err)
 	}
 	return out

@@ -20,6 +20,7 @@ import (
 // span, and the differences in full.
 type comparer struct {
 	logic    string // of the projector that derives
+	stored   string // of the batch that the stored message is in
 	months   map[origin]*months
 	seed     maphash.Seed
 	spans    *stage.Comparison[string] // by id: spans that are closed and not retracted
@@ -118,6 +119,10 @@ func (r *comparer) Derived(out *stage.Output) error {
 
 // Stored implements stage.Comparer.
 func (r *comparer) Stored(in *bus.Stored) error {
+	if logic := in.Header(stage.HeaderLogic); logic != "" { // a batch begins, and the one before it is over
+		r.closeStored()
+		r.stored = logic
+	}
 	var err error
 	switch in.Header(events.HeaderType) {
 	case events.TypeMetered:
@@ -137,12 +142,14 @@ func (r *comparer) Stored(in *bus.Stored) error {
 	if err != nil {
 		return stage.Unreadable(events.StreamMetered, in, err)
 	}
-	if logic := in.Header(stage.HeaderLogic); logic != "" { // of the batch that ends here
-		for _, m := range r.months {
-			m.close(m.horizons[stage.Stored], logic)
-		}
-	}
 	return nil
+}
+
+// closeStored closes the months that the batches so far have closed.
+func (r *comparer) closeStored() {
+	for _, m := range r.months {
+		m.close(m.horizons[stage.Stored], r.stored)
+	}
 }
 
 // add takes a message: its digests in the first round, its differences in the second.
@@ -181,6 +188,7 @@ func (r *comparer) digest(subject string, m *events.Metered) uint64 {
 
 // Compare implements stage.Comparer. The second round keeps the spans and subjects that differ.
 func (r *comparer) Compare() (again bool, err error) {
+	r.closeStored()
 	spans, subjects := r.spans.Close(), r.subjects.Close()
 	return spans || subjects, nil
 }
@@ -230,13 +238,11 @@ func (r *comparer) on(subject string, m *events.Metered) *difference {
 }
 
 // Difference implements stage.Comparer.
-func (r *comparer) Difference(cause events.Cause, at time.Time, emit func(stage.Output)) (reversed, posted int,
-	err error,
-) {
+func (r *comparer) Difference(cause events.Cause, emit func(stage.Output)) (reversed, posted int, err error) {
 	if c := r.inForce[stage.Derived]; c != r.inForce[stage.Stored] && c != (events.Catalogue{}) {
 		emit(stage.Output{
 			Subject: events.MeteredCatalogueSubject, Type: events.TypeCatalogue,
-			ID: events.ID("metered", cause.ID, events.MeteredCatalogueSubject), Time: at, Body: &c,
+			ID: events.ID("metered", cause.ID, events.MeteredCatalogueSubject), Body: &c,
 		})
 	}
 	for _, subject := range slices.Sorted(maps.Keys(r.differs)) {
@@ -254,7 +260,7 @@ func (r *comparer) Difference(cause events.Cause, at time.Time, emit func(stage.
 			m.ID = events.ID("metered", cause.ID, subject, strconv.Itoa(part))
 			m.Cause, m.Correction = cause, correction
 			_, retract, closing = m.Fill(maxSpans, nil, retract, closing)
-			emit(stage.Output{Subject: subject, Type: events.TypeMetered, ID: m.ID, Time: at, Body: &m})
+			emit(stage.Output{Subject: subject, Type: events.TypeMetered, ID: m.ID, Body: &m})
 		}
 	}
 	return reversed, posted, nil

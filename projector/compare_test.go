@@ -113,7 +113,7 @@ func difference(stored, derived []events.Metered) (out []events.Metered, reverse
 		}
 	}
 	reversed, posted, err = r.Difference(events.Cause{ID: "replay-1", Sequence: 9, Event: "replay"},
-		begin, func(o stage.Output) {
+		func(o stage.Output) {
 			m, ok := o.Body.(*events.Metered)
 			if !ok || o.Subject != subjectOf(m) || o.ID != m.ID {
 				panic("not a message of METERED on its subject")
@@ -199,8 +199,8 @@ var _ = Describe("The difference between what is stored and what is derived", fu
 				kind, logic string
 				body        stage.Body
 			}{
-				{events.TypeMetered, "", &m},
-				{events.TypeHorizon, logic, &events.Horizon{Source: "cf", Foundation: "eu", Time: stored}},
+				{events.TypeMetered, logic, &m},
+				{events.TypeHorizon, "", &events.Horizon{Source: "cf", Foundation: "eu", Time: stored}},
 				{events.TypeHorizon, "", &events.Horizon{Source: "cf", Foundation: "us", Time: stored.AddDate(1, 0,
 					0)}},
 			} {
@@ -226,7 +226,7 @@ var _ = Describe("The difference between what is stored and what is derived", fu
 			Expect(err).NotTo(HaveOccurred())
 		}
 		var out []*events.Metered
-		_, _, err := r.Difference(events.Cause{ID: "replay"}, begin, func(o stage.Output) {
+		_, _, err := r.Difference(events.Cause{ID: "replay"}, func(o stage.Output) {
 			out = append(out,
 				o.Body.(*events.Metered))
 		})

@@ -130,7 +130,7 @@ func TestNoMessageOfAReplayIsTooLong(t *testing.T) {
 			}
 		}
 		published := 0
-		_, posted, err := c.Difference(events.Cause{ID: "replay"}, clock("10:00"), func(out stage.Output) {
+		_, posted, err := c.Difference(events.Cause{ID: "replay"}, func(out stage.Output) {
 			if size := len(out.Body.AppendJSON(nil)); size > events.MaxBody {
 				t.Fatalf("a message has %d bytes", size)
 			}

@@ -34,7 +34,7 @@ var _ = Describe("A setting that loses messages, made while services run", func(
 			settings := map[string]any{
 				"name": "BILLING", "subjects": []string{"billing.>"}, "storage": "file", "retention": "limits",
 				"discard": "new", "max_msgs": -1, "max_bytes": -1, "max_msgs_per_subject": -1, "max_msg_size": -1,
-				"num_replicas": 1, "allow_atomic": true, "allow_direct": true,
+				"num_replicas": 1, "allow_batched": true, "persist_mode": "async", "allow_direct": true,
 			}
 			if value != nil {
 				settings[setting] = value

@@ -126,7 +126,7 @@ func (b *batch) reject(m message, body []byte, input string, reason error) {
 // header makes a message's headers.
 func (b *batch) header(id, kind string, at time.Time) []events.Header {
 	from := len(b.headers)
-	b.headers = events.AppendHeaders(b.headers, id, kind, b.origin, events.FormatTime(at))
+	b.headers = append(b.headers, events.Headers(id, kind, b.origin, events.FormatTime(at))...)
 	return b.headers[from:len(b.headers):len(b.headers)]
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/daybook-billing/daybook/internal/bus"
@@ -33,7 +34,7 @@ func (s *Stage) append(ctx context.Context) error {
 	limits := bus.Limits{
 		Failures: appendTries, Conflicts: math.MaxInt, Unexplained: appendTries, Wait: 50 * time.Millisecond,
 	}
-	last, err := bus.AppendOnce(ctx, s.bus, s.cfg.Output, limits,
+	last, err := bus.AppendOnce(ctx, appender{s.bus}, s.cfg.Output, limits,
 		func(ctx context.Context, f *bus.Failure) ([]bus.Message, bus.Expect, error) {
 			if f != nil {
 				if err := s.resolve(ctx, f); err != nil {
@@ -46,12 +47,39 @@ func (s *Stage) append(ctx context.Context) error {
 			return s.messages(), bus.Expect{Last: s.last}, nil
 		})
 	if givenUp := new(bus.GivenUpError); errors.As(err, &givenUp) {
-		return fmt.Errorf("append to %s: %w", s.cfg.Output, err)
+		return fmt.Errorf("append to %s: %w%s", s.cfg.Output, err, s.largest(err))
 	}
 	if err == nil && last > 0 {
 		s.stored(last)
 	}
 	return err
+}
+
+// appender appends as a stage does.
+type appender struct{ bus Bus }
+
+// Append implements bus.Appender.
+func (a appender) Append(ctx context.Context, stream string, messages []bus.Message, expect bus.Expect) (uint64,
+	error,
+) {
+	return a.bus.AppendDerived(ctx, stream, messages, expect)
+}
+
+// largest names the longest output of the next batch, and the input behind it, where a message is
+// too large for the server or the stream.
+func (s *Stage) largest(err error) string {
+	if !bus.TooLarge(err) {
+		return ""
+	}
+	var at *pending
+	for i := range s.pending[:s.due()] {
+		if p := &s.pending[i]; at == nil || p.to-p.from > at.to-at.from {
+			at = p
+		}
+	}
+	return fmt.Sprintf(". The longest output has %d bytes and is for %s: part %d of the answer to message %d of %s "+
+		"(%s, id %s)", at.to-at.from, at.subject, at.position.Part, at.position.Sequence, s.cfg.Input, at.input,
+		at.source.ID)
 }
 
 // resolve reads the checkpoint after an append that failed. If the bus does not answer after an
@@ -65,7 +93,7 @@ func (s *Stage) resolve(ctx context.Context, f *bus.Failure) error {
 		s.log.Warn("an append failed; reading what is stored before trying again", slog.String("stream",
 			s.cfg.Output), slog.Int("try", f.Failures+f.Unexplained), slog.Any("error", f.Err))
 	}
-	err := s.reread(ctx, f.Unsure)
+	err := s.reread(ctx, f.Unsure || f.Torn)
 	if err != nil && (refused || ctx.Err() != nil || errors.Is(err, ErrDiverged) || errors.Is(err, errWentBack)) {
 		return err
 	}
@@ -74,12 +102,12 @@ func (s *Stage) resolve(ctx context.Context, f *bus.Failure) error {
 
 // stored notes the first batch of pending as stored: the output stream ends at sequence last.
 func (s *Stage) stored(last uint64) {
-	n := min(len(s.pending), bus.MaxBatch)
+	n := s.due()
 	end := s.pending[n-1]
 	s.metrics.appended(n)
 	s.cp = checkpoint{
-		Sequence: last, position: end.position, chain: end.chain, source: end.source, logic: s.cfg.Logic,
-		base: s.cp.base,
+		Sequence: last, position: end.position, chain: end.chain, count: end.count, ends: true, source: end.source,
+		logic: s.cfg.Logic, base: s.cp.base,
 	}
 	s.last = last
 	s.standby = false
@@ -100,18 +128,17 @@ func (s *Stage) drop(n int) {
 }
 
 // reread reads the end of the output stream after a refused or unanswered append. Either somebody
-// else's subjects moved its last sequence, or another instance of this stage, or, if the outcome of
-// an append is unknown, this very batch was stored. It asks for the stream's extent first, so no
+// else's subjects moved its last sequence, or another instance of this stage, or, with own true,
+// this very batch was stored, or a beginning of it. It asks for the stream's extent first, so no
 // own message between the checkpoint and last can be overlooked. This is cheap, too: a checkpoint
 // costs the server a look at each subject of the stream.
-func (s *Stage) reread(ctx context.Context, unknown bool) error {
+func (s *Stage) reread(ctx context.Context, own bool) error {
 	state, err := s.bus.Stream(ctx, s.cfg.Output)
 	if err != nil {
 		return err
 	}
-	if s.cp.Sequence != 0 && state.First > s.cp.Sequence {
-		return fmt.Errorf("%w: %s was purged up to message %d while it was written", errWentBack, s.cfg.Output,
-			state.First)
+	if err := s.wentBack(&state); err != nil {
+		return err
 	}
 	if state.Last == s.last {
 		return nil
@@ -124,7 +151,8 @@ func (s *Stage) reread(ctx context.Context, unknown bool) error {
 	if cp.Sequence == s.cp.Sequence {
 		return nil
 	}
-	ours := unknown && cp.chain == s.pending[min(len(s.pending), bus.MaxBatch)-1].chain
+	batch := s.pending[:s.due()]
+	ours := own && slices.ContainsFunc(batch, func(p pending) bool { return p.chain == cp.chain })
 	if err := s.adopt(cp); err != nil {
 		return err
 	}

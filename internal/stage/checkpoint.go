@@ -2,7 +2,6 @@ package stage
 
 import (
 	"cmp"
-	"context"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
@@ -11,7 +10,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
@@ -38,15 +36,18 @@ func (c chain) nextIn(scratch []byte, subject string, body []byte) (next chain, 
 
 func (c chain) String() string { return hex.EncodeToString(c[:]) }
 
-// checkpoint is the content of the last own message in the output stream. The zero checkpoint
-// belongs to a stage without outputs.
+// checkpoint is the end of the stage's messages in the output stream. The zero checkpoint belongs
+// to a stage without outputs.
 type checkpoint struct {
-	Sequence uint64 // of the message in the output stream
+	Sequence uint64 // of the last message in the output stream
 	position position
 	chain    chain
-	source   identity
-	logic    string
-	base     base
+	count    uint64 // own messages in the stream up to here
+	ends     bool   // the last message ends a batch: chain and count stand on it
+	// source is the input of the last message that ends a batch: the last one, or one before it
+	source identity
+	logic  string
+	base   base
 }
 
 // base is the end of the last replay: later outputs are derived by its logic, from the state after
@@ -54,12 +55,23 @@ type checkpoint struct {
 type base struct {
 	First  uint64 // first message of the input stream at that time
 	Input  uint64 // last input of the replay
+	Held   uint64 // messages that the input stream held up to Input
 	Output uint64 // sequence of the replay's last message
-	Chain  chain  // over every output up to Output
+	Count  uint64 // outputs up to Output
+	Chain  chain  // over them
 }
 
 func (b base) String() string {
-	return fmt.Sprintf("%d-%d/%d/%s", b.First, b.Input, b.Output, b.Chain)
+	return fmt.Sprintf("%d-%d/%d/%d/%d/%s", b.First, b.Input, b.Held, b.Output, b.Count, b.Chain)
+}
+
+// held is how many messages the input stream must hold: those that the replay found, and every one
+// since.
+func (b *base) held(input *bus.StreamState) uint64 {
+	if b.Output == 0 || input.Last < b.Input {
+		return input.Last
+	}
+	return b.Held + input.Last - b.Input
 }
 
 func parseBase(text string) (b base, err error) {
@@ -67,98 +79,63 @@ func parseBase(text string) (b base, err error) {
 		return base{}, nil
 	}
 	parts := strings.Split(text, "/")
-	if len(parts) != 3 {
-		return base{}, errors.New("it has not three parts")
+	if len(parts) != 5 {
+		return base{}, errors.New("it has not five parts")
 	}
 	first, last, _ := strings.Cut(parts[0], "-")
 	for _, number := range []struct {
 		text string
 		to   *uint64
-	}{{first, &b.First}, {last, &b.Input}, {parts[1], &b.Output}} {
+	}{{first, &b.First}, {last, &b.Input}, {parts[1], &b.Held}, {parts[2], &b.Output}, {parts[3], &b.Count}} {
 		if *number.to, err = strconv.ParseUint(number.text, 10, 64); err != nil {
 			return base{}, err
 		}
 	}
-	digest, err := hex.DecodeString(parts[2])
+	digest, err := hex.DecodeString(parts[4])
 	if err == nil && copy(b.Chain[:], digest) != len(b.Chain) {
 		err = errors.New("its digest is too short")
 	}
 	return b, err
 }
 
-// readCheckpoint reads the last own message of the output stream.
-func (c *Config) readCheckpoint(ctx context.Context, b Source) (checkpoint, error) {
-	message, err := b.Last(ctx, c.Output, c.OutputFilter)
-	if errors.Is(err, bus.ErrNotFound) {
-		return checkpoint{}, nil
-	}
-	if err != nil {
-		return checkpoint{}, err
-	}
-	return parseCheckpoint(c.Output, &message)
-}
-
-func parseCheckpoint(stream string, message *bus.Stored) (checkpoint, error) {
-	wrong := func(what string) (checkpoint, error) {
-		return checkpoint{}, fmt.Errorf("%w: message %d of %s (%s) %s. It was not published by Daybook: remove it "+
-			"(nats stream rmm %s %d) or restore the stream",
-			ErrDiverged, message.Sequence, stream, message.Subject, what, stream, message.Sequence)
-	}
-	cp := checkpoint{Sequence: message.Sequence, logic: message.Header(HeaderLogic)}
-	sequence, err := strconv.ParseUint(message.Header(HeaderSourceSeq), 10, 64)
-	if err != nil {
-		return wrong("has no " + HeaderSourceSeq + " header")
-	}
-	var part uint64
-	if text := message.Header(HeaderPart); text != "" {
-		if part, err = strconv.ParseUint(text, 10, 32); err != nil {
-			return wrong("has a wrong " + HeaderPart + " header")
-		}
-	}
-	cp.position = position{sequence, uint32(part)}
-	digest, err := hex.DecodeString(message.Header(HeaderChain))
-	if err != nil || copy(cp.chain[:], digest) != len(cp.chain) {
-		return wrong("has no " + HeaderChain + " header, so it does not end a batch")
-	}
-	at, err := time.Parse(time.RFC3339Nano, message.Header(HeaderSourceTime))
-	if err != nil {
-		return wrong("has no " + HeaderSourceTime + " header")
-	}
-	cp.source = identity{sequence, message.Header(HeaderSourceID), at}
-	if cp.base, err = parseBase(message.Header(HeaderBase)); err != nil {
-		return wrong("has a wrong " + HeaderBase + " header")
-	}
-	return cp, nil
-}
-
 // source is the ce-source of the stage's messages.
 func (c *Config) source() string { return "daybook/" + c.Name }
 
-// messages makes the next batch from the first pending outputs.
+// due is how many of the pending outputs the next batch has. Behind a message in the middle of a
+// batch it has one: so every message has one that ends a batch among the bus.MaxBatch before it,
+// however often batches break off.
+func (s *Stage) due() int {
+	if s.cp.Sequence != 0 && !s.cp.ends {
+		return min(len(s.pending), 1)
+	}
+	return min(len(s.pending), bus.MaxBatch)
+}
+
+// batchHeaders are the headers of a batch beside those of its messages.
+const batchHeaders = 5
+
+// messages makes the next batch from the first pending outputs. Its first message names the logic,
+// and the base: a beginning of the batch may be all that is stored. Its last one has the chain.
 func (s *Stage) messages() []bus.Message {
-	n := min(len(s.pending), bus.MaxBatch)
+	n := s.due()
 	messages := make([]bus.Message, n)
-	headers := make([]events.Header, 0, (events.HeaderCount+2)*n+5)
+	headers := make([]events.Header, 0, (events.HeaderCount+2)*n+batchHeaders)
 	source := s.cfg.source()
 	for i := range messages {
 		p := &s.pending[i]
 		first := len(headers)
-		headers = events.AppendHeaders(headers, p.id, p.kind, source, events.FormatTime(p.time))
+		headers = events.AppendHeaders(headers, p.id, p.kind, source)
 		headers = append(headers,
 			events.Header{Key: HeaderSourceSeq, Value: strconv.FormatUint(p.position.Sequence, 10)})
 		if p.position.Part > 0 {
 			headers = append(headers, events.Header{Key: HeaderPart, Value: strconv.FormatUint(uint64(p.position.Part),
 				10)})
 		}
+		if i == 0 {
+			headers = append(headers, s.opening()...)
+		}
 		if i == n-1 {
-			headers = append(headers,
-				events.Header{Key: HeaderChain, Value: p.chain.String()},
-				events.Header{Key: HeaderSourceID, Value: p.source.ID},
-				events.Header{Key: HeaderSourceTime, Value: p.source.Time.UTC().Format(time.RFC3339Nano)},
-				events.Header{Key: HeaderLogic, Value: s.cfg.Logic})
-			if s.cp.base != (base{}) {
-				headers = append(headers, events.Header{Key: HeaderBase, Value: s.cp.base.String()})
-			}
+			headers = append(headers, p.ending()...)
 		}
 		messages[i] = bus.Message{
 			Subject: p.subject, Header: headers[first:len(headers):len(headers)],
@@ -168,11 +145,29 @@ func (s *Stage) messages() []bus.Message {
 	return messages
 }
 
+// opening are the headers of the first message of a batch.
+func (s *Stage) opening() []events.Header {
+	headers := []events.Header{{Key: HeaderLogic, Value: s.cfg.Logic}}
+	if s.cp.base != (base{}) {
+		headers = append(headers, events.Header{Key: HeaderBase, Value: s.cp.base.String()})
+	}
+	return headers
+}
+
+// ending are the headers of the last message of a batch.
+func (p *pending) ending() []events.Header {
+	return []events.Header{
+		{Key: HeaderChain, Value: p.chain.String()},
+		{Key: HeaderCount, Value: strconv.FormatUint(p.count, 10)},
+		{Key: HeaderSourceID, Value: p.source.ID},
+	}
+}
+
 // marker is the output for a stretch of inputs without outputs.
 func (c *Config) marker(in *bus.Stored) Output {
 	id := events.ID("marker", c.Name, strconv.FormatUint(in.Sequence, 10))
 	return Output{
-		Subject: c.Marker, Type: events.TypeMarker, ID: id, Time: in.Time,
+		Subject: c.Marker, Type: events.TypeMarker, ID: id,
 		Body: &events.Marker{InputSequence: in.Sequence},
 	}
 }
@@ -185,6 +180,10 @@ func (c *Config) otherLogic(cp checkpoint) error {
 	if strings.HasPrefix(cp.logic, unfinished) {
 		return fmt.Errorf("%w: a replay of %s was interrupted. Run `daybook replay %s` again: it goes on from there",
 			ErrDiverged, c.Output, c.Name)
+	}
+	if cp.logic == "" {
+		return fmt.Errorf("%w: the message that begins the last batch in %s is missing. Have `daybook replay %s` "+
+			"publish what is right, or restore %s from a backup", ErrDiverged, c.Output, c.Name, c.Output)
 	}
 	return fmt.Errorf("%w: %s was derived by %q, this is %q: %s. Run that version with those settings, or have "+
 		"`daybook replay %s` publish the difference",

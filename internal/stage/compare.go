@@ -3,7 +3,6 @@ package stage
 import (
 	"fmt"
 	"iter"
-	"time"
 
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
@@ -22,7 +21,7 @@ type Comparer interface {
 	Compare() (again bool, err error)
 	// Difference puts out the messages to turn the stored outputs into the derived ones. The cause
 	// is the replay. It counts spans, or entries: reversed (retracted) and posted (closed).
-	Difference(cause events.Cause, at time.Time, emit func(Output)) (reversed, posted int, err error)
+	Difference(cause events.Cause, emit func(Output)) (reversed, posted int, err error)
 }
 
 // Side is one of two sets of outputs.

@@ -16,7 +16,7 @@ type faulty struct {
 	stage.Bus
 	// before the n-th call of all; an error is the answer
 	before func(op string, n int) error
-	append func(n int, store func() (uint64, error)) (last uint64, err error) // in place of the n-th Append
+	append func(n int, store func() (uint64, error)) (last uint64, err error) // in place of the n-th append
 	cancel context.CancelFunc                                                 // stops the stage that uses the bus
 	calls  atomic.Int64
 	writes int
@@ -41,11 +41,13 @@ func (f *faulty) enter(op string) error {
 	return nil
 }
 
-func (f *faulty) Append(ctx context.Context, stream string, messages []bus.Message, expect bus.Expect) (uint64, error) {
+func (f *faulty) AppendDerived(ctx context.Context, stream string, messages []bus.Message, expect bus.Expect) (uint64,
+	error,
+) {
 	if err := f.enter("Append"); err != nil {
 		return 0, err
 	}
-	store := func() (uint64, error) { return f.Bus.Append(ctx, stream, messages, expect) }
+	store := func() (uint64, error) { return f.Bus.AppendDerived(ctx, stream, messages, expect) }
 	f.writes++
 	if f.append != nil {
 		return f.append(f.writes, store)

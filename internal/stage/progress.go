@@ -11,6 +11,7 @@ import (
 type progress struct {
 	mu      sync.Mutex
 	open    bool   // the state has come up to the checkpoint
+	waits   error  // what the stage waits for before it opens; nil when for nothing
 	failed  error  // end of the last run, until a run has come past it
 	until   uint64 // the last input stepped by a failed run: behind it the failure is over
 	done    uint64
@@ -21,7 +22,14 @@ type progress struct {
 func (p *progress) fail(err error, stepped uint64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.open, p.failed, p.until = false, err, max(p.until, stepped)
+	p.open, p.waits, p.failed, p.until = false, nil, err, max(p.until, stepped)
+}
+
+// wait notes what the stage waits for before it opens, nil for nothing any more.
+func (p *progress) wait(waits error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.waits = waits
 }
 
 // committed notes the last input with all outputs stored just now: the stage works.
@@ -56,6 +64,8 @@ func (s *Stage) Ready() error {
 	s.progress.mu.Lock()
 	defer s.progress.mu.Unlock()
 	switch {
+	case s.progress.waits != nil:
+		return s.progress.waits
 	case s.progress.failed != nil:
 		return fmt.Errorf("failed, and tries again: %w", s.progress.failed)
 	case !s.progress.open:

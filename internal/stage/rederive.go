@@ -142,7 +142,7 @@ type deriver struct {
 
 // step steps one input and adds its outputs to out.
 func (d *deriver) step(in *bus.Stored) error {
-	d.current, d.part = identity{in.Sequence, in.Header(events.HeaderID), in.Time}, 0
+	d.current, d.part = identity{in.Sequence, in.Header(events.HeaderID)}, 0
 	if err := d.proc.Step(in, d.emit); err != nil {
 		return fmt.Errorf("%w: message %d of %s (%s): %w", errProcessor, in.Sequence, d.cfg.Input, in.Subject, err)
 	}
@@ -161,9 +161,8 @@ func (d *deriver) emit(out Output) {
 	d.last = position{d.current.Sequence, d.part}
 	d.part++
 	o.list = append(o.list, pending{
-		position: d.last, source: d.current, subject: out.Subject, kind: out.Type, id: out.ID, time: out.Time,
-		from: from,
-		to:   len(o.slab),
+		position: d.last, source: d.current, subject: out.Subject, kind: out.Type, id: out.ID,
+		from: from, to: len(o.slab),
 	})
 }
 
@@ -212,8 +211,8 @@ func (d *deriver) derive(p *pipeline, inputs <-chan []bus.Stored, end position) 
 	})
 }
 
-// digest puts the chain into outputs.
-func digest(p *pipeline, from <-chan *outputs, c chain) <-chan *outputs {
+// digest puts the chain and the count into outputs.
+func digest(p *pipeline, from <-chan *outputs, c chain, count uint64) <-chan *outputs {
 	return produce(p, func(chunks chan<- *outputs) error {
 		var scratch []byte
 		for {
@@ -223,7 +222,8 @@ func digest(p *pipeline, from <-chan *outputs, c chain) <-chan *outputs {
 			}
 			for i := range o.list {
 				c, scratch = c.nextIn(scratch, o.list[i].subject, o.body(i))
-				o.list[i].chain = c
+				count++
+				o.list[i].chain, o.list[i].count = c, count
 			}
 			if err := send(p, chunks, o); err != nil {
 				return err

@@ -1,6 +1,7 @@
 package stage
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -82,12 +83,14 @@ type replay struct {
 	proc     Processor
 	comparer Comparer
 
-	cp       checkpoint // last own message; its chain is computed from the bodies, not read from its header
+	cp       checkpoint // last own message
+	chain    chain      // over the stored messages and the pending ones, computed from the bodies
+	count    uint64     // of them
 	sound    bool       // cp is a whole checkpoint of today's logic, on this input
 	input    bus.StreamState
 	target   identity // last input to be covered
 	last     uint64   // last sequence of the output stream, for the next batch to expect
-	appended bool
+	appended bool     // the last message is the replay's, and ends a batch
 
 	pending []pending
 	slab    []byte
@@ -144,11 +147,12 @@ func (r *replay) open(ctx context.Context) error {
 // aim chooses the last input of the replay: the last one of the outputs or, where the input has
 // changed since, the last one of the stream.
 func (r *replay) aim(ctx context.Context) error {
-	if r.cp.source != (identity{}) && !r.holed() && r.input.First <= max(1, r.cp.base.First) {
-		err := r.cfg.holds(ctx, r.bus, r.input, r.cp.source)
+	if r.cp.Sequence != 0 && r.cp.position.Sequence != 0 && !r.holed() && r.input.First <= max(1, r.cp.base.First) {
+		err := r.cfg.holds(ctx, r.bus, r.input, r.cp.rests())
 		if err == nil {
-			r.target = r.cp.source
-		} else if !errors.Is(err, ErrInputChanged) {
+			r.target, err = r.identify(ctx)
+		}
+		if err != nil && !errors.Is(err, ErrInputChanged) {
 			return err
 		}
 	}
@@ -162,10 +166,8 @@ func (r *replay) aim(ctx context.Context) error {
 		case err != nil:
 			return err
 		}
-		r.target = identity{last.Sequence, last.Header(events.HeaderID), last.Time}
-		same := r.target.Sequence == r.cp.source.Sequence && r.target.ID == r.cp.source.ID &&
-			r.target.Time.Equal(r.cp.source.Time)
-		r.sound = r.sound && same
+		r.target = identity{last.Sequence, last.Header(events.HeaderID)}
+		r.sound = r.sound && r.target == r.cp.source
 	}
 	r.result.Position = r.target.Sequence
 	r.next = position{r.target.Sequence, 0}
@@ -175,8 +177,20 @@ func (r *replay) aim(ctx context.Context) error {
 	return nil
 }
 
-// holed tells whether messages of the input are missing between others.
-func (r *replay) holed() bool { return r.input.Messages != r.input.Last-r.input.First+1 }
+// identify is the identity of the last input of the outputs.
+func (r *replay) identify(ctx context.Context) (identity, error) {
+	if r.cp.ends {
+		return r.cp.source, nil
+	}
+	in, err := r.bus.Get(ctx, r.cfg.Input, r.cp.position.Sequence)
+	return identity{in.Sequence, in.Header(events.HeaderID)}, err
+}
+
+// holed tells whether messages of the input are missing that the last replay still had.
+func (r *replay) holed() bool { return r.input.Messages < r.cp.base.held(&r.input) }
+
+// gappy tells whether messages of the input are missing at all, between others.
+func (r *replay) gappy() bool { return r.input.Messages != r.input.Last-r.input.First+1 }
 
 // rebuild has the stage itself fill an empty output stream.
 func (r *replay) rebuild(ctx context.Context) error {
@@ -208,6 +222,7 @@ func (r *replay) round(ctx context.Context, proc Processor) (again bool, err err
 	p := newPipeline(ctx)
 	defer p.stop()
 	var c chain
+	var count uint64
 	var scratch []byte
 	stored := p.read(r.bus, r.cfg.Output, 1, r.cp.Sequence, r.cfg.owns)
 	for {
@@ -220,14 +235,15 @@ func (r *replay) round(ctx context.Context, proc Processor) (again bool, err err
 		}
 		for i := range chunk {
 			c, scratch = c.nextIn(scratch, chunk[i].Subject, chunk[i].Data)
+			count++
 			if err := r.comparer.Stored(&chunk[i]); err != nil {
 				return false, fmt.Errorf("message %d of %s (%s): %w", chunk[i].Sequence, r.cfg.Output, chunk[i].Subject,
 					err)
 			}
 		}
 	}
-	r.sound = r.sound && c == r.cp.chain
-	r.cp.chain = c
+	r.sound = r.sound && c == r.cp.chain && count == r.cp.count
+	r.chain, r.count = c, count
 	if err := r.derive(p, proc); err != nil {
 		return false, err
 	}
@@ -236,7 +252,7 @@ func (r *replay) round(ctx context.Context, proc Processor) (again bool, err err
 
 // derive gives the comparer the outputs of the inputs.
 func (r *replay) derive(p *pipeline, proc Processor) error {
-	whole, doubtful := &wholeness{}, r.input.First > 1 || r.holed()
+	whole, doubtful := &wholeness{}, r.input.First > 1 || r.gappy()
 	inputs := p.read(r.bus, r.cfg.Input, 1, r.target.Sequence, nil)
 	var failed error
 	emit := func(out Output) {
@@ -315,12 +331,11 @@ func (r *replay) publish(ctx context.Context) error {
 		Sequence: r.target.Sequence, Event: eventReplay,
 	}
 	var failed error
-	reversed, posted, err := r.comparer.Difference(cause, r.target.Time, func(out Output) {
+	reversed, posted, err := r.comparer.Difference(cause, func(out Output) {
 		if failed != nil {
 			return
 		}
-		// One message is kept back: the last batch must end with the replay's last message.
-		if len(r.pending) == bus.MaxBatch-1 || len(r.slab) >= maxBatchBytes {
+		if len(r.pending) == bus.MaxBatch || len(r.slab) >= maxBatchBytes {
 			failed = r.append(ctx, false)
 		}
 		r.add(out)
@@ -332,10 +347,14 @@ func (r *replay) publish(ctx context.Context) error {
 	if r.result.Messages == 0 && len(r.pending) == 0 && r.sound {
 		return nil
 	}
+	if err := r.append(ctx, false); err != nil {
+		return err
+	}
+	// The last message is a batch of its own: a beginning of a batch may be all that is stored, and
+	// with the last message the replay is whole.
 	id := events.ID("marker", r.cfg.Name, cause.ID)
 	r.add(Output{
-		Subject: r.cfg.Marker, Type: events.TypeMarker, ID: id, Time: r.target.Time,
-		Body: &events.Marker{InputSequence: r.target.Sequence},
+		Subject: r.cfg.Marker, Type: events.TypeMarker, ID: id, Body: &events.Marker{InputSequence: r.target.Sequence},
 	})
 	r.result.Changed = true
 	if err := r.append(ctx, true); err != nil || r.options.DryRun {
@@ -358,7 +377,7 @@ func (r *replay) snapshot(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if cp.chain != r.cp.chain || cp.base.Output != cp.Sequence {
+	if cp.chain != r.chain || cp.base.Output != cp.Sequence {
 		return nil // the stage has put something out since, and saves its state itself
 	}
 	old, err := r.bus.ListObjects(ctx, r.cfg.Bucket)
@@ -371,7 +390,7 @@ func (r *replay) snapshot(ctx context.Context) error {
 	// Every earlier snapshot is of another base and leads nowhere, whatever its position.
 	s := Stage{
 		cfg: r.cfg, bus: r.bus, proc: r.proc, stepped: r.target.Sequence, current: r.target, lastOut: cp.position,
-		chain: cp.chain, cp: cp, rejected: old,
+		chain: cp.chain, count: cp.count, cp: cp, rejected: old,
 	}
 	return s.save(ctx)
 }
@@ -379,77 +398,97 @@ func (r *replay) snapshot(ctx context.Context) error {
 func (r *replay) add(out Output) {
 	from := len(r.slab)
 	r.slab = out.Body.AppendJSON(r.slab)
-	r.cp.chain = r.cp.chain.next(out.Subject, r.slab[from:])
+	r.chain = r.chain.next(out.Subject, r.slab[from:])
+	r.count++
 	r.pending = append(r.pending, pending{
-		position: r.next, source: r.target, chain: r.cp.chain, subject: out.Subject, kind: out.Type, id: out.ID,
-		time: out.Time, from: from, to: len(r.slab),
+		position: r.next, source: r.target, chain: r.chain, count: r.count, subject: out.Subject, kind: out.Type,
+		id: out.ID, from: from, to: len(r.slab),
 	})
 	r.next.Part++
 }
 
-// append stores the pending outputs as one batch. Before the end of the replay, its logic is
-// nobody's.
+// append stores the pending outputs. Before the end of the replay, their logic is nobody's.
 func (r *replay) append(ctx context.Context, end bool) error {
 	r.result.Messages += len(r.pending)
-	if !r.options.DryRun {
-		if err := r.store(ctx, end); err != nil {
+	for len(r.pending) > 0 && !r.options.DryRun {
+		n, err := r.store(ctx, end)
+		if err != nil {
 			return err
 		}
+		r.pending = r.pending[n:]
 	}
-	r.pending, r.slab = r.pending[:0], r.slab[:0]
+	r.pending, r.slab = nil, r.slab[:0]
 	return nil
 }
 
-func (r *replay) store(ctx context.Context, end bool) error {
-	chain := r.pending[len(r.pending)-1].chain
+// store stores the next batch, or the beginning of it, and returns how many messages that is.
+func (r *replay) store(ctx context.Context, end bool) (n int, err error) {
 	const wait = 50 * time.Millisecond
 	limits := bus.Limits{
 		Failures: appendTries, Conflicts: appendTries, Unexplained: appendTries, Wait: wait, MaxWait: wait,
 	}
-	last, err := bus.AppendOnce(ctx, r.bus, r.cfg.Output, limits,
+	// The first message of a replay is a batch of its own: it ends a batch with the chain as it was
+	// computed, whatever stands in the headers before it.
+	writer := Stage{
+		cfg: r.cfg, pending: r.pending, slab: r.slab, cp: checkpoint{Sequence: r.cp.Sequence, ends: r.appended},
+	}
+	writer.cfg.Logic = unfinished + " by " + r.cfg.Logic
+	if end {
+		writer.cfg.Logic = r.cfg.Logic
+		writer.cp.base = base{
+			First: r.input.First, Input: r.target.Sequence, Held: r.input.Messages - (r.input.Last - r.target.Sequence),
+			Output: r.last + 1, Count: r.count, Chain: r.chain,
+		}
+	}
+	last, err := bus.AppendOnce(ctx, appender{r.bus}, r.cfg.Output, limits,
 		func(ctx context.Context, f *bus.Failure) ([]bus.Message, bus.Expect, error) {
 			if f != nil {
-				if stored, err := r.resolve(ctx, chain); err != nil || stored {
+				if n, err = r.resolve(ctx); err != nil || n > 0 {
 					return nil, bus.Expect{}, err
 				}
-			}
-			writer := Stage{cfg: r.cfg, pending: r.pending, slab: r.slab}
-			writer.cfg.Logic = unfinished + " by " + r.cfg.Logic
-			if end {
-				writer.cfg.Logic = r.cfg.Logic
-				writer.cp.base = base{r.input.First, r.target.Sequence, r.last + uint64(len(r.pending)), chain}
+				if end {
+					writer.cp.base.Output = r.last + 1
+				}
 			}
 			return writer.messages(), bus.Expect{Last: r.last}, nil
 		})
 	if givenUp := new(bus.GivenUpError); errors.As(err, &givenUp) {
-		return fmt.Errorf("replay of %s: %w", r.cfg.Output, err)
+		return 0, fmt.Errorf("replay of %s: %w", r.cfg.Output, err)
 	}
-	if err == nil && last > 0 {
+	if err != nil {
+		return 0, err
+	}
+	if last > 0 {
+		n = writer.due()
 		r.last, r.cp.Sequence, r.appended = last, last, true
 	}
-	return err
+	return n, nil
 }
 
-// resolve finds out whether a refused or unanswered batch is stored.
-func (r *replay) resolve(ctx context.Context, chain chain) (stored bool, err error) {
+// resolve finds out how many messages of a refused or unanswered batch are stored.
+func (r *replay) resolve(ctx context.Context) (stored int, err error) {
 	output, err := r.bus.Stream(ctx, r.cfg.Output)
 	if err != nil {
-		return false, nil //nolint:nilerr // the next try fails the same way, or does not
+		return 0, nil //nolint:nilerr // the next try fails the same way, or does not
 	}
 	last, err := r.bus.Last(ctx, r.cfg.Output, r.cfg.OutputFilter)
 	if err != nil && !errors.Is(err, bus.ErrNotFound) {
-		return false, nil
+		return 0, nil
 	}
-	switch {
-	case last.Sequence == r.cp.Sequence: // only others' messages moved the stream
+	if last.Sequence == r.cp.Sequence { // only others' messages moved the stream
 		r.last = max(output.Last, r.last)
-		return false, nil
-	case last.Header(HeaderChain) == chain.String():
-		r.last, r.cp.Sequence, r.appended = last.Sequence, last.Sequence, true
-		return true, nil
-	case r.appended:
-		return false, fmt.Errorf("replay of %s: %w: somebody else replays it. Run the replay again", r.cfg.Output,
+		return 0, nil
+	}
+	for i := range r.pending {
+		if p := &r.pending[i]; last.Header(events.HeaderID) == p.id && last.Subject == p.subject &&
+			bytes.Equal(last.Data, r.slab[p.from:p.to]) {
+			r.last, r.cp.Sequence, r.appended = last.Sequence, last.Sequence, last.Header(HeaderChain) != ""
+			return i + 1, nil
+		}
+	}
+	if r.appended {
+		return 0, fmt.Errorf("replay of %s: %w: somebody else replays it. Run the replay again", r.cfg.Output,
 			ErrDiverged)
 	}
-	return false, errMoved
+	return 0, errMoved
 }

@@ -49,12 +49,10 @@ func (r *comparer) Derived(out *stage.Output) error {
 
 func (r *comparer) Compare() (bool, error) { return false, nil }
 
-func (r *comparer) Difference(cause events.Cause, at time.Time, emit func(stage.Output)) (reversed, posted int,
-	err error,
-) {
+func (r *comparer) Difference(cause events.Cause, emit func(stage.Output)) (reversed, posted int, err error) {
 	put := func(key, sign string) {
 		subject, body, _ := strings.Cut(key, " ")
-		emit(stage.Output{Subject: subject, Type: "test", ID: cause.ID + sign + key, Time: at, Body: text(sign + body)})
+		emit(stage.Output{Subject: subject, Type: "test", ID: cause.ID + sign + key, Body: text(sign + body)})
 	}
 	for _, key := range slices.Sorted(maps.Keys(r.stored)) {
 		for range r.stored[key] - r.derived[key] {

@@ -27,7 +27,7 @@ const (
 var errSnapshot = errors.New("not a usable snapshot")
 
 // snapshotFormat changes with the form of snapshots.
-const snapshotFormat = 3
+const snapshotFormat = 4
 
 // snapshotHeader names the state in a snapshot, and the last output before it. A snapshot is
 // the SHA-256 of the rest, and the rest is, compressed, the gob of this header and then the bytes
@@ -38,6 +38,7 @@ type snapshotHeader struct {
 	Input   identity // last input of the state
 	LastOut position
 	Chain   chain
+	Count   uint64
 	Logic   string
 	Base    base
 	Pieces  [][sha256.Size]byte // digests of the pieces that belong to the state
@@ -70,7 +71,7 @@ func (s *Stage) save(ctx context.Context) error {
 	}
 	header := snapshotHeader{
 		Format: snapshotFormat, Size: uint64(len(state)), Input: s.current, LastOut: s.lastOut,
-		Chain: s.chain, Logic: s.cfg.Logic, Base: s.cp.base, Pieces: pieces,
+		Chain: s.chain, Count: s.count, Logic: s.cfg.Logic, Base: s.cp.base, Pieces: pieces,
 	}
 	packed := bytes.NewBuffer(make([]byte, sha256.Size))
 	writer, err := zstd.NewWriter(packed, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1))

@@ -13,18 +13,18 @@ import (
 	"github.com/daybook-billing/daybook/internal/bus"
 )
 
-// Header names of the contract. The first two are on every output, the others on the last output of
-// each batch.
+// Header names of the contract. The first two are on every output, HeaderLogic and HeaderBase on
+// the first output of each batch, the others on the last one.
 const (
-	HeaderSourceSeq  = "Daybook-Source-Seq"
-	HeaderPart       = "Daybook-Part" // absent for part 0
-	HeaderChain      = "Daybook-Chain"
-	HeaderSourceID   = "Daybook-Source-Id"
-	HeaderSourceTime = "Daybook-Source-Time"
-	HeaderLogic      = "Daybook-Logic"
-	// HeaderBase is there from a replay on: the end of it, as <first input>-<last
-	// input>/<output sequence>/<chain>.
-	HeaderBase = "Daybook-Base"
+	HeaderSourceSeq = "Daybook-Source-Seq"
+	HeaderPart      = "Daybook-Part" // absent for part 0
+	HeaderLogic     = "Daybook-Logic"
+	// HeaderBase is there from a replay on: the end of it, as <first input>-<last input>/<inputs
+	// held>/<output sequence>/<outputs>/<chain>.
+	HeaderBase     = "Daybook-Base"
+	HeaderChain    = "Daybook-Chain"
+	HeaderCount    = "Daybook-Count" // outputs in the stream up to here
+	HeaderSourceID = "Daybook-Source-Id"
 )
 
 // Limits of a stage. They bound memory: nothing else in a stage queues.
@@ -83,7 +83,7 @@ type Source interface {
 // Bus is the part of the bus a stage needs.
 type Bus interface {
 	Source
-	Append(ctx context.Context, stream string, messages []bus.Message, expect bus.Expect) (uint64, error)
+	AppendDerived(ctx context.Context, stream string, messages []bus.Message, expect bus.Expect) (uint64, error)
 	PutObject(ctx context.Context, bucket, name string, data []byte) error
 	GetObject(ctx context.Context, bucket, name string) ([]byte, error)
 	ListObjects(ctx context.Context, bucket string) ([]string, error)
@@ -98,6 +98,9 @@ type Config struct {
 	OutputFilter string // the stage's own subjects in Output, such as metered.>
 	Marker       string // subject of markers
 	Bucket       string // Object Store bucket of snapshots
+	// Derived: the input is the output of a stage itself. Where it ends before the inputs of the
+	// stored outputs, as after a power cut, it is being derived again.
+	Derived bool
 	// Logic names the processor's computation, with its settings. Outputs derived by another logic
 	// are refused.
 	Logic string
@@ -109,6 +112,7 @@ type Config struct {
 	Linger   time.Duration
 	Takeover time.Duration // how long a standby waits for the other instance; default 3 s
 	Poll     time.Duration // how often a standby looks; default 100 ms
+	Look     time.Duration // how often a stage without input looks at its output stream; default 5 s
 }
 
 func (c Config) withDefaults() Config {
@@ -126,6 +130,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Poll == 0 {
 		c.Poll = 100 * time.Millisecond
+	}
+	if c.Look == 0 {
+		c.Look = 5 * time.Second
 	}
 	return c
 }
@@ -156,8 +163,10 @@ type Stage struct {
 	behind   uint64     // inputs waiting behind stepped
 	part     uint32     // next part of the current input
 	chain    chain      // over every output so far, stored or pending
+	count    uint64     // of them
 	lastOut  position   // of the last output so far, stored or pending
 	current  identity   // of the input being stepped
+	input    string     // its subject
 	dropping bool       // outputs up to a replay's base are not put out again
 	cp       checkpoint // last own message in the output stream
 	verified bool       // the chain has been found equal at cp
@@ -187,17 +196,17 @@ func (p position) before(q position) bool {
 type identity struct {
 	Sequence uint64
 	ID       string
-	Time     time.Time
 }
 
 type pending struct {
 	position position
 	source   identity
 	chain    chain
+	count    uint64
+	input    string // subject of the source
 	subject  string
 	kind     string
 	id       string
-	time     time.Time
 	from     int // the body is slab[from:to]
 	to       int
 }
@@ -264,6 +273,8 @@ func (s *Stage) run(ctx context.Context) error {
 			}
 		case errors.Is(err, errDry):
 			err = s.commit(work)
+		case errors.Is(err, errIdle):
+			err = s.look(work)
 		case err == nil:
 			err = s.work(work, &in)
 		}
@@ -285,22 +296,54 @@ func grace(ctx context.Context) (context.Context, context.CancelFunc) {
 	return work, func() { unhook(); cancel() }
 }
 
-// errDry: the input has been dry for the linger time, and the pending outputs are due.
-var errDry = errors.New("no more input for now")
+var (
+	// errDry: the input has been dry for the linger time, and the pending outputs are due.
+	errDry = errors.New("no more input for now")
+	// errIdle: no input has come for a while.
+	errIdle = errors.New("no input for a while")
+)
 
 // next returns the next input. Where the input has run dry and the last step's outputs are not
 // stored, it waits for the rest of the linger time only.
 func (s *Stage) next(ctx context.Context, reader *bus.Reader) (bus.Stored, error) {
-	if s.dry.IsZero() {
+	early, until := errDry, s.dry.Add(s.cfg.Linger)
+	switch {
+	case s.dry.IsZero() && s.behind > 0:
 		return reader.Next(ctx)
+	case s.dry.IsZero():
+		early, until = errIdle, time.Now().Add(s.cfg.Look)
 	}
-	wait, cancel := context.WithDeadline(ctx, s.dry.Add(s.cfg.Linger))
+	wait, cancel := context.WithDeadline(ctx, until)
 	defer cancel()
 	in, err := reader.Next(wait)
 	if err != nil && ctx.Err() == nil && wait.Err() != nil {
-		return in, errDry
+		return in, early
 	}
 	return in, err
+}
+
+// look finds out whether the output stream still has the outputs. A power cut can take its end, and
+// without input nothing would be appended, which would show it.
+func (s *Stage) look(ctx context.Context) error {
+	state, err := s.bus.Stream(ctx, s.cfg.Output)
+	if err != nil {
+		return nil //nolint:nilerr // it looks again
+	}
+	return s.wentBack(&state)
+}
+
+// wentBack is errWentBack where the output stream does not reach from before the checkpoint to it.
+func (s *Stage) wentBack(state *bus.StreamState) error {
+	switch {
+	case s.cp.Sequence == 0:
+		return nil
+	case state.First > s.cp.Sequence:
+		return fmt.Errorf("%w: %s was purged up to message %d", errWentBack, s.cfg.Output, state.First)
+	case state.Last < s.cp.Sequence:
+		return fmt.Errorf("%w: %s ends at message %d and went as far as %d", errWentBack, s.cfg.Output, state.Last,
+			s.cp.Sequence)
+	}
+	return nil
 }
 
 // work steps one input, and appends and saves as is due.
@@ -347,8 +390,7 @@ func (s *Stage) drain(ctx context.Context) error {
 
 // step runs the processor on one input.
 func (s *Stage) step(ctx context.Context, in *bus.Stored) error {
-	s.current = identity{in.Sequence, in.Header(events.HeaderID), in.Time}
-	s.part = 0
+	s.current, s.input, s.part = identity{in.Sequence, in.Header(events.HeaderID)}, in.Subject, 0
 	err := s.proc.Step(in, func(out Output) { s.emit(ctx, out) })
 	if s.fail != nil {
 		return s.fail
@@ -381,15 +423,14 @@ func (s *Stage) emit(ctx context.Context, out Output) {
 	from := len(s.slab)
 	s.slab = out.Body.AppendJSON(s.slab)
 	p := pending{
-		position: position{s.current.Sequence, s.part}, source: s.current, subject: out.Subject, kind: out.Type,
-		id:   out.ID,
-		time: out.Time,
-		from: from, to: len(s.slab),
+		position: position{s.current.Sequence, s.part}, source: s.current, input: s.input,
+		subject: out.Subject, kind: out.Type, id: out.ID, from: from, to: len(s.slab),
 	}
 	s.part++
 	s.chain = s.chain.next(p.subject, s.slab[from:])
+	s.count++
 	s.lastOut = p.position
-	p.chain = s.chain
+	p.chain, p.count = s.chain, s.count
 	switch {
 	case p.position.before(s.cp.position):
 		s.slab = s.slab[:from]

@@ -60,7 +60,7 @@ type verifier struct {
 	cp      checkpoint
 	input   bus.StreamState
 	output  bus.StreamState
-	middle  int // messages since the last end of a batch
+	inside  int // messages since the last end of a batch
 	source  string
 	wanted  []events.Header // reused
 	derived uint64          // outputs after the base, up to the checkpoint
@@ -125,10 +125,10 @@ func (v *verifier) open(ctx context.Context) (err error) {
 		return err
 	}
 	if v.cp.Sequence != 0 {
-		if v.cp.logic != v.cfg.Logic {
+		if v.cp.logic != v.cfg.Logic && v.cp.logic != "" {
 			return v.cfg.otherLogic(v.cp)
 		}
-		if err := v.cfg.holds(ctx, v.bus, v.input, v.cp.source); err != nil {
+		if err := v.cfg.holds(ctx, v.bus, v.input, v.cp.rests()); err != nil {
 			return err
 		}
 	}
@@ -165,7 +165,7 @@ func (v *verifier) compare(ctx context.Context, proc Processor) (ahead *pending,
 	p := newPipeline(ctx)
 	defer p.stop()
 	d := &deriver{cfg: &v.cfg, proc: proc}
-	from, start, first := uint64(1), chain{}, uint64(1)
+	from, start, count, first := uint64(1), chain{}, uint64(0), uint64(1)
 	if base := v.cp.base; base.Output != 0 {
 		inputs := p.read(v.bus, v.cfg.Input, 1, base.Input, nil)
 		if err := d.skip(p, inputs, v.worked); err != nil {
@@ -174,11 +174,11 @@ func (v *verifier) compare(ctx context.Context, proc Processor) (ahead *pending,
 		if d.last, err = v.rebase(p, proc); err != nil {
 			return nil, err
 		}
-		from, start, first = base.Input+1, base.Chain, base.Output+1
+		from, start, count, first = base.Input+1, base.Chain, base.Count, base.Output+1
 	}
 	inputs := p.read(v.bus, v.cfg.Input, from, v.input.Last, nil)
 	atBase := d.last == v.cp.position // before the derivation moves on, in a goroutine of its own
-	derived := digest(p, d.derive(p, inputs, v.cp.position), start)
+	derived := digest(p, d.derive(p, inputs, v.cp.position), start, count)
 	if v.options.Deep {
 		ahead, err = v.bodies(p, derived, p.read(v.bus, v.cfg.Output, first, v.cp.Sequence, v.cfg.owns))
 	} else {
@@ -222,11 +222,10 @@ func (v *verifier) rebase(p *pipeline, proc Processor) (end position, err error)
 				if c != v.cp.base.Chain {
 					return end, differs(m, v.cp.base.Chain.String(), c.String())
 				}
-				cp, err := parseCheckpoint(v.cfg.Output, m)
-				if err != nil {
-					return end, err
+				var ok bool
+				if end, ok = positionOf(m); !ok {
+					return end, v.cfg.notOurs(m, "ends a replay and has no "+HeaderSourceSeq+" header")
 				}
-				end = cp.position
 			}
 			if adopter != nil {
 				if err := adopter.Adopt(m); err != nil {

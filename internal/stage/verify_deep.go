@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"strconv"
-	"time"
 
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
@@ -94,36 +93,34 @@ func (v *verifier) match(out *pending, body []byte, m *bus.Stored) error {
 
 // headers compares the headers of the contract.
 func (v *verifier) headers(out *pending, m *bus.Stored, differs func(what, expected, found string) error) error {
-	v.wanted = events.AppendHeaders(v.wanted[:0], out.id, out.kind, v.source, events.FormatTime(out.time))
+	v.wanted = events.AppendHeaders(v.wanted[:0], out.id, out.kind, v.source)
+	opens := m.Header(HeaderLogic) != "" || m.Header(HeaderBase) != ""
+	ends := m.Header(HeaderChain) != "" || m.Header(HeaderCount) != "" || m.Header(HeaderSourceID) != ""
+	if opens {
+		base := ""
+		if v.cp.base.Output != 0 {
+			base = v.cp.base.String()
+		}
+		v.wanted = append(v.wanted, events.Header{Key: HeaderLogic, Value: v.cfg.Logic},
+			events.Header{Key: HeaderBase, Value: base})
+	}
+	if ends {
+		v.wanted = append(v.wanted, out.ending()...)
+	}
 	for _, h := range v.wanted {
 		if found := m.Header(h.Key); found != h.Value {
 			return differs("the header "+h.Key, strconv.Quote(h.Value), strconv.Quote(found))
 		}
 	}
-	ends := m.Header(HeaderChain) != "" || m.Header(HeaderLogic) != "" || m.Header(HeaderSourceID) != "" ||
-		m.Header(HeaderSourceTime) != "" || m.Header(HeaderBase) != ""
-	if !ends { // it stands in the middle of a batch
-		if v.middle++; v.middle >= bus.MaxBatch {
-			return differs("the headers that end a batch", fmt.Sprintf("them on one of %d messages in a row",
-				bus.MaxBatch), "them on none")
-		}
-		return nil
+	if v.inside == 0 && !opens {
+		return differs("the headers that begin a batch", HeaderLogic, "none")
 	}
-	v.middle = 0
-	base := ""
-	if v.cp.base.Output != 0 {
-		base = v.cp.base.String()
+	if v.inside++; v.inside > bus.MaxBatch && !ends {
+		return differs("the headers that end a batch", fmt.Sprintf("them on one of %d messages in a row",
+			bus.MaxBatch), "them on none")
 	}
-	for _, h := range []events.Header{
-		{Key: HeaderChain, Value: out.chain.String()},
-		{Key: HeaderLogic, Value: v.cfg.Logic},
-		{Key: HeaderSourceID, Value: out.source.ID},
-		{Key: HeaderSourceTime, Value: out.source.Time.UTC().Format(time.RFC3339Nano)},
-		{Key: HeaderBase, Value: base},
-	} {
-		if found := m.Header(h.Key); found != h.Value {
-			return differs("the header "+h.Key, strconv.Quote(h.Value), strconv.Quote(found))
-		}
+	if ends {
+		v.inside = 0
 	}
 	return nil
 }

@@ -87,7 +87,8 @@ func (s *site) createStream(name string, subjects ...string) {
 	s.api("STREAM.CREATE."+name, map[string]any{
 		"name": name, "subjects": subjects, "storage": "memory", "retention": "limits", "discard": "new",
 		"max_consumers": -1, "max_msgs": -1, "max_bytes": -1, "num_replicas": 1,
-		"allow_atomic": true, "allow_direct": true, "allow_rollup_hdrs": strings.HasPrefix(name, "OBJ_"),
+		"allow_atomic": !strings.HasPrefix(name, "OUT"), "allow_batched": strings.HasPrefix(name, "OUT"),
+		"allow_direct": true, "allow_rollup_hdrs": strings.HasPrefix(name, "OBJ_"),
 	})
 }
 
@@ -98,6 +99,7 @@ type world struct {
 	id              string
 	in, out, bucket string
 	sizes           []int // outputs of each input so far
+	others          bool  // the next inputs have other ids
 	markerEvery     int
 }
 
@@ -117,10 +119,14 @@ func (w *world) feed(sizes ...int) {
 	for len(sizes) > 0 {
 		n := min(len(sizes), bus.MaxBatch)
 		messages := make([]bus.Message, n)
+		name := "input"
+		if w.others {
+			name = "other"
+		}
 		for i, size := range sizes[:n] {
 			messages[i] = bus.Message{
 				Subject: "in" + w.id + ".x", Data: []byte(strconv.Itoa(size)),
-				Header: []events.Header{{Key: events.HeaderID, Value: fmt.Sprintf("input-%d", len(w.sizes)+i+1)}},
+				Header: []events.Header{{Key: events.HeaderID, Value: fmt.Sprintf("%s-%d", name, len(w.sizes)+i+1)}},
 			}
 		}
 		state := must(w.bus.Stream(context.Background(), w.in))
@@ -134,7 +140,8 @@ func (w *world) feed(sizes ...int) {
 func (w *world) foreign(subject string) {
 	for {
 		state := must(w.bus.Stream(context.Background(), w.out))
-		_, err := w.bus.Append(context.Background(), w.out, []bus.Message{{Subject: subject, Data: []byte("foreign")}},
+		_, err := w.bus.AppendDerived(context.Background(), w.out,
+			[]bus.Message{{Subject: subject, Data: []byte("foreign")}},
 			bus.Expect{Last: state.Last})
 		if err == nil {
 			return
@@ -162,6 +169,7 @@ type made struct {
 	sequence      uint64
 	part          int
 	chain         string
+	count         int
 }
 
 // expected is what the inputs so far lead to.
@@ -178,7 +186,7 @@ func (w *world) expected() []made {
 		check(binary.Write(&text, binary.BigEndian, uint32(len(subject))))
 		text.WriteString(subject + body)
 		chain = sha256.Sum256(text.Bytes())
-		all = append(all, made{subject, body, uint64(sequence), part, hex.EncodeToString(chain[:])})
+		all = append(all, made{subject, body, uint64(sequence), part, hex.EncodeToString(chain[:]), len(all) + 1})
 		last = sequence
 	}
 	for i, size := range w.sizes {
@@ -200,25 +208,29 @@ func (w *world) verify() error {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	want := w.expected()
-	i := 0
+	i, begins := 0, true
 	_, err := w.bus.Each(ctx, w.out, 1, bus.End, bus.ReadOptions{Filters: []string{"own" + w.id + ".>"}},
 		func(got *bus.Stored) error {
 			if i >= len(want) {
 				return fmt.Errorf("output %d is one too many: %s %s", i, got.Subject, got.Data)
 			}
-			if err := want[i].compare(got, i == len(want)-1); err != nil {
+			if err := want[i].compare(got, begins); err != nil {
 				return fmt.Errorf("output %d of %d: %w", i, len(want), err)
 			}
+			begins = got.Header(stage.HeaderChain) != ""
 			i++
 			return nil
 		})
+	if err == nil && !begins {
+		err = errors.New("the last output does not end a batch")
+	}
 	if err == nil && i != len(want) {
 		err = fmt.Errorf("%d outputs, want %d", i, len(want))
 	}
 	return err
 }
 
-func (m made) compare(got *bus.Stored, last bool) error {
+func (m made) compare(got *bus.Stored, begins bool) error {
 	part := got.Header(stage.HeaderPart)
 	if part == "" {
 		part = "0"
@@ -227,21 +239,15 @@ func (m made) compare(got *bus.Stored, last bool) error {
 	if want := fmt.Sprintf("%s %s %d %d", m.subject, m.body, m.sequence, m.part); text != want {
 		return fmt.Errorf("got %s, want %s", text, want)
 	}
-	chain := got.Header(stage.HeaderChain)
-	if chain == "" && !last {
-		for _, key := range []string{stage.HeaderLogic, stage.HeaderSourceID, stage.HeaderSourceTime} {
-			if got.Header(key) != "" {
-				return fmt.Errorf("%s in the middle of a batch", key)
-			}
-		}
-		return nil
+	if logic := got.Header(stage.HeaderLogic); begins && logic != "v1" {
+		return fmt.Errorf("a batch begins with the logic %q", logic)
 	}
-	ends := fmt.Sprint(chain, got.Header(stage.HeaderLogic), got.Header(stage.HeaderSourceID))
-	if want := fmt.Sprint(m.chain, "v1", fmt.Sprintf("input-%d", m.sequence)); ends != want {
+	ends := fmt.Sprint(got.Header(stage.HeaderChain), " ", got.Header(stage.HeaderCount), " ",
+		got.Header(stage.HeaderSourceID))
+	if want := fmt.Sprintf("%s %d input-%d", m.chain, m.count, m.sequence); ends != want && ends != "  " {
 		return fmt.Errorf("a batch ends with %s, want %s", ends, want)
 	}
-	_, err := time.Parse(time.RFC3339Nano, got.Header(stage.HeaderSourceTime))
-	return err
+	return nil
 }
 
 // adder is a processor with a running sum in its outputs, so that a wrong state shows.
@@ -263,7 +269,6 @@ func (a *adder) Step(in *bus.Stored, emit func(stage.Output)) error {
 	for part := range size {
 		emit(stage.Output{
 			Subject: fmt.Sprintf("%s.%d", a.out, part%3), Type: "test", ID: fmt.Sprintf("%d-%d", in.Sequence, part),
-			Time: in.Time,
 			Body: text(fmt.Sprintf(`{"sum":%d,"part":%d}`, a.sum, part)),
 		})
 	}

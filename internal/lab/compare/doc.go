@@ -2,8 +2,8 @@
 // worlds go through `daybook up --once` of both binaries, and the streams are compared.
 //
 // Bytes compares message by message: subject, headers and body. It passes over the values of the
-// moment: the store time in Daybook-Source-Time, the time of an act, and the end of each
-// batch. The chain at the end of a stream covers every message before it and must be equal.
+// moment: the time of an act, and the places where batches begin and end. The chain at the
+// end of a stream covers every message before it and must be equal.
 //
 // Content compares the meaning: the facts of each subject, the net spans, the running and the held
 // state of each subject, the net charges and their sums by tenant, kind, plan, component and month.
