@@ -74,15 +74,15 @@ var _ = Describe("At the broker, the Trove collector", func() {
 		Expect(p.channel.ExchangeDelete(p.exchange, false, false)).To(Succeed())
 		p.declare(true)
 		p.send(ctx, notify("lost"))
-		Eventually(func() int { return len(r.gaps(ctx)) }).WithTimeout(patience).Should(Equal(1))
+		Eventually(func() int { return len(r.gaps(ctx)) }).WithTimeout(patience).Should(BeNumerically(">", 0))
 		c.bound()
 		p.send(ctx, notify("i"))
 		r.seen(ctx, "i")
 		gap := r.gaps(ctx)[0]
 		Expect(gap.From).To(BeTemporally("<", gap.To))
 		Expect(gap.Reason).To(ContainSubstring("was not bound to exchange " + p.exchange))
-		Expect(c.Report()).To(And(HaveField("Gaps", 1), HaveField("Lost", BeNumerically(">", 0)), HaveField("LastError",
-			ContainSubstring("lost its binding"))))
+		Expect(c.Report()).To(And(HaveField("Gaps", BeNumerically(">", 0)), HaveField("Lost", BeNumerically(">", 0)),
+			HaveField("LastError", ContainSubstring("lost its binding"))))
 		Expect(r.log.String()).To(ContainSubstring("level=ERROR msg=unbound"))
 	})
 
