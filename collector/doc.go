@@ -13,6 +13,8 @@
 //   - USAGE, usage.<source>.<foundation>.horizon: the time up to which the source is collected
 //     (collector/horizons)
 //   - USAGE, usage.<source>.<foundation>.gap: a time with facts missing, perhaps
+//   - USAGE, usage.<source>.<foundation>.marker: the two ends of every batch of these, with the
+//     header Daybook-Window (begin, end)
 //   - QUARANTINE, quarantine.<source>.<foundation>: input without a meaning to any rule, without
 //     secrets, with the reason (collector/quarantine)
 //
@@ -21,9 +23,9 @@
 //   - Every fact is in USAGE exactly once. Its id comes from the platform's words alone: the
 //     same event has the same id for every collector, at every time.
 //   - A fact is stored before its source is told so, or its cursor moves.
-//   - Facts go out as atomic batches of at most 1,000 messages. A batch expects the last sequence
-//     known to the collector on its foundation's subjects: two collectors of one foundation never
-//     store the same fact twice.
+//   - Facts go out as atomic batches of at most 1,000 messages, the first and the last of them a
+//     marker. A batch expects the last marker known to the collector: two collectors of one source
+//     in a foundation never store the same fact twice.
 //   - No input is lost. Normalise either understands it, or ignores it because it is not about
 //     usage (ErrIgnored), or refuses it, and then QUARANTINE has it.
 //   - No string of a fact but its Raw has more than 1,024 bytes: spans repeat them. Labels are cut
@@ -32,9 +34,10 @@
 //
 // # A crash
 //
-// USAGE and QUARANTINE are the only memory. A batch is stored whole or not at all. After a crash,
-// or an append with an unknown outcome, the collector reads the streams again and goes on from
-// there: it knows stored messages by their ids.
+// USAGE and QUARANTINE are the only memory. A batch is stored whole, not at all, or, where the
+// server runs out of room, in part: then the first marker is stored, and what is there is a shorter
+// batch. After a crash, or an append with an unknown outcome, the collector reads the streams again
+// and goes on from there: it knows stored messages by their ids.
 //
 // # Cursor, horizon, quarantine
 //

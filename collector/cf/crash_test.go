@@ -46,7 +46,11 @@ var _ = Describe("appending to USAGE", func() {
 	for _, fault := range []struct {
 		name string
 		o    outcome
-	}{{"was not stored", failsNotStored}, {"was stored, and the answer lost", failsStored}} {
+	}{
+		{"was not stored", failsNotStored},
+		{"was stored, and the answer lost", failsStored},
+		{"was stored in part", failsTorn},
+	} {
 		It("is exact when any one append "+fault.name, func() {
 			scale.Long(Skip)
 			n := 0

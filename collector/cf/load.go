@@ -12,10 +12,15 @@ import (
 // load reads the state of the foundation from USAGE alone: all of it, or one list's up to the
 // writer's last sequence.
 func (f *poller) load(ctx context.Context) error {
-	last := f.writer.seen()
+	last, mark := f.writer.seen(), uint64(0)
 	if !f.loaded {
 		f.refusals.begin()
+		// The marker comes first: a batch that is stored after it has been looked for has a marker
+		// of its own, and the next append is refused.
 		var err error
+		if mark, err = lastSequence(ctx, f.store, events.StreamUsage, f.writer.marker); err != nil {
+			return err
+		}
 		if last, err = lastSequence(ctx, f.store, events.StreamUsage, events.UsageFilter(events.SourceCF,
 			f.Name)); err != nil {
 			return err
@@ -44,7 +49,7 @@ func (f *poller) load(ctx context.Context) error {
 	f.mu.Lock()
 	f.published, f.complete = horizon.Own, horizon.Newest
 	f.mu.Unlock()
-	f.writer.begin(last)
+	f.writer.begin(last, mark)
 	f.loaded = true
 	return nil
 }

@@ -85,7 +85,7 @@ func (o *outbox) reset(after string) {
 // add puts a fact into the batch, and the gap in front of the first. after is the id of the fact
 // before it in the API's order.
 func (o *outbox) add(ctx context.Context, u *events.Usage, k appender.Key, x *entry, where order, after string) error {
-	if len(o.batch.msgs) >= bus.MaxBatch || o.batch.size >= appender.MaxBatchBytes {
+	if len(o.batch.msgs) >= appender.MaxBatch || o.batch.size >= appender.MaxBatchBytes {
 		if err := o.flush(ctx); err != nil {
 			return err
 		}

@@ -56,8 +56,10 @@ func newPoller(settings *Foundation, d *Deps) (*poller, error) {
 	f := &poller{
 		Foundation: *settings, origin: collector.Origin(events.SourceCF, settings.Name), metrics: d.Metrics, now: d.Now,
 		store: d.Store, client: client,
-		log:    d.Log.With(slog.String("foundation", settings.Name)),
-		writer: &writer{store: d.Store, filter: events.UsageFilter(events.SourceCF, settings.Name)},
+		log: d.Log.With(slog.String("foundation", settings.Name)),
+	}
+	f.writer = &writer{
+		store: d.Store, marker: events.UsageMarkerSubject(events.SourceCF, settings.Name), origin: f.origin,
 	}
 	f.notes = map[string]string{}
 	f.refusals = newRefusals(settings, d.Store, f.log, d.Metrics)

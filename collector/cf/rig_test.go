@@ -60,6 +60,7 @@ const (
 	stores outcome = iota
 	failsStored
 	failsNotStored
+	failsTorn   // the first half is stored
 	killsBefore // nothing happens any more
 	killsAfter
 )
@@ -82,6 +83,11 @@ func (s *store) Append(ctx context.Context, stream string, msgs []bus.Message, e
 	}
 	switch o {
 	case failsNotStored, killsBefore:
+		return 0, errBus
+	case failsTorn:
+		if _, err := s.Store.Append(ctx, stream, msgs[:(len(msgs)+1)/2], expect); err != nil {
+			return 0, err
+		}
 		return 0, errBus
 	case failsStored, killsAfter:
 		if _, err := s.Store.Append(ctx, stream, msgs, expect); err != nil {
@@ -188,7 +194,7 @@ type said struct {
 	horizon  events.Horizon
 }
 
-// usage reads all messages of the foundation.
+// usage reads all messages of the foundation but the markers.
 func (r *rig) usage() []said {
 	GinkgoHelper()
 	var all []said
@@ -196,6 +202,9 @@ func (r *rig) usage() []said {
 	Expect(err).NotTo(HaveOccurred())
 	scan := cf.Scan{Filters: []string{events.UsageFilter(events.SourceCF, r.name)}, From: 1, To: state.Last}
 	Expect(cf.OnBus(shared).Scan(context.Background(), events.StreamUsage, scan, func(m *bus.Stored) error {
+		if m.Header(events.HeaderType) == events.TypeMarker {
+			return nil
+		}
 		s := said{sequence: m.Sequence, kind: m.Header(events.HeaderType), id: m.Header(events.HeaderID)}
 		switch s.kind {
 		case events.TypeUsage:

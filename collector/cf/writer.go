@@ -27,17 +27,20 @@ var errStale = errors.New("what USAGE holds has to be read again")
 // refuses all others until begin.
 type writer struct {
 	store  Store
-	filter string
+	marker string // subject of the markers around each batch
+	origin string
 
-	mu    sync.Mutex // held while a batch is appended: the lists take turns
-	last  uint64     // the newest message on our subjects
-	stale error
+	mu     sync.Mutex // held while a batch is appended: the lists take turns
+	last   uint64     // the newest message on our subjects
+	mark   uint64     // the newest marker
+	stale  error
+	window []bus.Message // memory of a batch with its markers
 }
 
-func (w *writer) begin(last uint64) {
+func (w *writer) begin(last, mark uint64) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.last, w.stale = last, nil
+	w.last, w.mark, w.stale = last, mark, nil
 }
 
 // seen is the newest known message.
@@ -61,13 +64,15 @@ func (w *writer) append(ctx context.Context, msgs []bus.Message) (first uint64, 
 	// the next start would fetch the page again.
 	appending, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
 	defer cancel()
-	last, err := w.store.Append(appending, events.StreamUsage, msgs, bus.Expect{Filter: w.filter, Last: w.last})
+	w.window = appender.Window(w.window[:0], w.marker, w.origin, msgs)
+	defer clear(w.window)
+	last, err := w.store.Append(appending, events.StreamUsage, w.window, bus.Expect{Filter: w.marker, Last: w.mark})
 	if err != nil {
 		w.stale = fmt.Errorf("%w: %w", errStale, err)
 		return 0, w.stale
 	}
-	w.last = last
-	return last + 1 - uint64(len(msgs)), nil
+	w.last, w.mark = last, last
+	return last - uint64(len(msgs)), nil // a marker is the last one
 }
 
 // knownRefused is the number of the newest quarantined events that the collector knows by their
@@ -95,8 +100,7 @@ func newRefusals(f *Foundation, store Store, log *slog.Logger, metrics *Metrics)
 type appenderStore struct{ Store }
 
 // IDs implements appender.Store.
-func (s appenderStore) IDs(ctx context.Context, stream, filter string, from uint64, yield func(id string,
-	sequence uint64) error,
+func (s appenderStore) IDs(ctx context.Context, stream, filter string, from uint64, yield func(m appender.Head) error,
 ) (uint64, error) {
 	last, err := lastSequence(ctx, s, stream, filter)
 	if err != nil || last < from {
@@ -104,7 +108,7 @@ func (s appenderStore) IDs(ctx context.Context, stream, filter string, from uint
 	}
 	return last, s.Scan(ctx, stream, Scan{Filters: []string{filter}, From: from, To: last, HeadersOnly: true},
 		func(m *bus.Stored) error {
-			return yield(m.Header(events.HeaderID), m.Sequence)
+			return yield(appender.HeadOf(m))
 		})
 }
 
@@ -121,7 +125,7 @@ func (q *refusals) open(ctx context.Context) error {
 		return err
 	}
 	if last > knownRefused {
-		w.Start(last - knownRefused)
+		w.Start(last-knownRefused, 0)
 	}
 	if err := w.Learn(ctx); err != nil {
 		return err

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -62,7 +63,7 @@ func New(cfg Config, deps Deps) (*Collector, error) {
 		order:     newOrder(cfg.Files),
 		r:         Report{Ignored: map[string]int{}, Horizon: map[string]time.Time{}},
 	}
-	for _, source := range []string{events.SourceCF, events.SourceTrove} {
+	for _, source := range sources() {
 		c.origins[source] = collector.Origin(source, cfg.Foundation)
 	}
 	c.report.Store(&Report{})
@@ -93,7 +94,7 @@ func (c *Collector) Run(ctx context.Context) error {
 	}
 	defer closeAll(inputs)
 	c.r.Files = len(c.cfg.Files)
-	for _, a := range []*appender.Appender{c.usage.Appender, c.quarantine.Appender} {
+	for _, a := range append(slices.Clone(c.usage.sources), c.quarantine.Appender) {
 		if err := a.Learn(ctx); err != nil {
 			return fmt.Errorf("finding out what %s holds of foundation %s: %w", a.Stream, c.cfg.Foundation, err)
 		}
@@ -102,7 +103,7 @@ func (c *Collector) Run(ctx context.Context) error {
 	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 		drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.cfg.Drain)
 		defer cancel()
-		if flushErr := c.flush(drain); flushErr != nil {
+		if flushErr := c.flush(drain, false); flushErr != nil {
 			return flushErr
 		}
 		if c.cfg.Follow {
@@ -167,7 +168,7 @@ func (c *Collector) collect(ctx context.Context, inputs []*input) error {
 				c.empty(in.name)
 			}
 		}
-		if err := c.flush(ctx); err != nil {
+		if err := c.flush(ctx, false); err != nil {
 			return err
 		}
 		if err := c.publishHorizons(ctx); err != nil {
@@ -192,7 +193,7 @@ func (c *Collector) collectByTime(ctx context.Context) error {
 			return c.stopped(ctx, err)
 		}
 	}
-	if err := c.flush(ctx); err != nil {
+	if err := c.flush(ctx, false); err != nil {
 		return err
 	}
 	return c.publishHorizons(ctx)
@@ -204,7 +205,7 @@ func (c *Collector) stopped(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return err // Run does it
 	}
-	return errors.Join(err, c.flush(ctx))
+	return errors.Join(err, c.flush(ctx, false))
 }
 
 // drainInput reads documents until there are no more. The error is never nil: errDry, io.EOF, or a
@@ -255,8 +256,8 @@ func (c *Collector) take(ctx context.Context, e *Event) error {
 	default:
 		c.reject(e, collector.SourceUnknown, e.Err)
 	}
-	if c.usage.Full() || c.quarantine.Full() {
-		return c.flush(ctx)
+	if c.usage.full() || c.quarantine.Full() {
+		return c.flush(ctx, true)
 	}
 	return nil
 }
@@ -270,9 +271,10 @@ func (c *Collector) ignore(eventType string) {
 
 // fact puts a fact into the batch, unless it is known.
 func (c *Collector) fact(e *Event) error {
-	a, u := c.usage, &e.Fact
+	u, known := &e.Fact, c.usage.known
+	a := c.usage.of(u.Source)
 	k := appender.KeyOf(u.ID)
-	if a.known.Has(k) {
+	if known.Has(k) {
 		c.order.note(e.Place, u)
 		c.r.Known++
 	} else {
@@ -289,7 +291,7 @@ func (c *Collector) fact(e *Event) error {
 				appender.MaxMessage))
 			return nil
 		}
-		if err := a.known.Add(k); err != nil {
+		if err := known.Add(k); err != nil {
 			return fmt.Errorf("%s: %w", e.Place, err)
 		}
 		subject := events.UsageSubject(u.Source, u.Foundation, u.Tenant, u.Kind, u.SubjectResource())
@@ -309,7 +311,7 @@ func (c *Collector) fact(e *Event) error {
 
 // outOfOrder drops the batch, whose facts may stand wrong as well.
 func (c *Collector) outOfOrder(err error) error {
-	c.usage.Clear()
+	c.usage.clear()
 	if c.r.Stored == 0 {
 		return err
 	}
@@ -341,12 +343,12 @@ func (c *Collector) reject(e *Event, source string, reason error) {
 	})
 }
 
-// flush stores both batches.
-func (c *Collector) flush(ctx context.Context) error {
+// flush stores what is quarantined, and then the facts, or the full batches of them alone.
+func (c *Collector) flush(ctx context.Context, fullOnly bool) error {
 	if err := c.quarantine.Flush(ctx); err != nil {
 		return err
 	}
-	stored, known, err := c.usage.Flush(ctx, nil)
+	stored, known, err := c.usage.flush(ctx, fullOnly)
 	c.r.Stored += stored
 	c.r.Known += known
 	c.progress()
@@ -356,7 +358,7 @@ func (c *Collector) flush(ctx context.Context) error {
 // publishHorizons publishes a horizon for every source in the input, unless USAGE has a later one.
 // Everything that it covers is stored before.
 func (c *Collector) publishHorizons(ctx context.Context) error {
-	for _, source := range []string{events.SourceCF, events.SourceTrove} {
+	for _, source := range sources() {
 		at, ok := c.newest[source]
 		if !ok {
 			continue
@@ -395,11 +397,12 @@ func (c *Collector) publishHorizon(ctx context.Context, source string, at time.T
 		ID: events.ID("horizon", source, c.cfg.Foundation, text), Source: source,
 		Foundation: c.cfg.Foundation, Time: at,
 	}
-	c.usage.Add(appender.KeyOf(h.ID), subject, events.Headers(h.ID, events.TypeHorizon, c.origins[source], text),
-		h.AppendJSON(c.usage.Buffer()))
-	stored, _, err := c.usage.Flush(ctx, later)
+	a := c.usage.of(source)
+	a.Add(appender.KeyOf(h.ID), subject, events.Headers(h.ID, events.TypeHorizon, c.origins[source], text),
+		h.AppendJSON(a.Buffer()))
+	stored, _, err := a.Flush(ctx, later)
 	if err != nil {
-		c.usage.Clear() // a stopped run stores facts alone
+		a.Clear() // a stopped run stores facts alone
 	}
 	if stored > 0 {
 		c.published[source], c.r.Horizon[source] = at, at

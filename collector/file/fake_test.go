@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/daybook-billing/daybook/collector/internal/appender"
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
 )
@@ -20,6 +21,7 @@ const (
 	failsStored             // stored, and the answer is lost
 	failsNotStored          // not stored, and the answer is lost
 	failsStoredLate         // the answer is lost; stored right before the next append
+	failsTorn               // the first half is stored, and the answer is an error
 	otherFirst              // another collector stores what rival returns, before the append
 )
 
@@ -123,6 +125,9 @@ func (f *fakeStore) Append(ctx context.Context, stream string, msgs []bus.Messag
 		return 0, errBus
 	case failsNotStored:
 		return 0, errBus
+	case failsTorn:
+		f.put(stream, msgs[:len(msgs)/2])
+		return 0, errBus
 	case failsStoredLate:
 		keep := append([]bus.Message(nil), msgs...)
 		for i := range keep {
@@ -136,8 +141,7 @@ func (f *fakeStore) Append(ctx context.Context, stream string, msgs []bus.Messag
 	}
 }
 
-func (f *fakeStore) IDs(ctx context.Context, stream, filter string, from uint64, yield func(id string,
-	sequence uint64) error,
+func (f *fakeStore) IDs(ctx context.Context, stream, filter string, from uint64, yield func(m appender.Head) error,
 ) (uint64, error) {
 	if f.illIDs > 0 {
 		f.illIDs--
@@ -148,7 +152,9 @@ func (f *fakeStore) IDs(ctx context.Context, stream, filter string, from uint64,
 		if m.stream != stream || m.sequence < from || !matches(filter, m.Subject) {
 			continue
 		}
-		if err := yield(m.header(events.HeaderID), m.sequence); err != nil {
+		if err := yield(appender.Head{
+			Subject: m.Subject, ID: m.header(events.HeaderID), Sequence: m.sequence,
+		}); err != nil {
 			return 0, err
 		}
 	}
@@ -170,19 +176,20 @@ func (f *fakeStore) Each(context.Context, string, uint64, uint64, bus.ReadOption
 	panic("the file collector reads ids and the last horizon only")
 }
 
-// ids lists the ids of a stream in order.
+// ids lists the ids of a stream in order, without those of markers.
 func (f *fakeStore) ids(stream string) (ids []string) {
 	for i := range f.messages {
-		if m := &f.messages[i]; m.stream == stream {
+		if m := &f.messages[i]; m.stream == stream && m.header(events.HeaderType) != events.TypeMarker {
 			ids = append(ids, m.header(events.HeaderID))
 		}
 	}
 	return ids
 }
 
+// subjects lists the subjects of a stream in order, without those of markers.
 func (f *fakeStore) subjects(stream string) (subjects []string) {
 	for i := range f.messages {
-		if m := &f.messages[i]; m.stream == stream {
+		if m := &f.messages[i]; m.stream == stream && m.header(events.HeaderType) != events.TypeMarker {
 			subjects = append(subjects, m.Subject)
 		}
 	}

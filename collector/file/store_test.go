@@ -13,6 +13,7 @@ import (
 	. "github.com/onsi/gomega"
 
 	"github.com/daybook-billing/daybook/collector/file"
+	"github.com/daybook-billing/daybook/collector/internal/appender"
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
 	"github.com/daybook-billing/daybook/internal/lab/scale"
@@ -51,9 +52,9 @@ var _ = Describe("on the embedded server", Ordered, func() {
 	It("stores an input", func() {
 		r := collect(content)
 		Expect(r).To(And(HaveField("Stored", 1501), HaveField("Quarantined", 1)))
-		Expect(state(events.StreamUsage).Last).To(Equal(uint64(1503)))
+		Expect(state(events.StreamUsage).Last).To(Equal(uint64(1513)))
 		Expect(state(events.StreamQuarantine).Last).To(Equal(uint64(1)))
-		m, err := b.Get(ctx, events.StreamUsage, 1)
+		m, err := b.Get(ctx, events.StreamUsage, 2)
 		Expect(err).NotTo(HaveOccurred())
 		Expect(m.Subject).To(Equal("usage.cf.file.o.app.a-0"))
 		Expect(m.Header(events.HeaderType)).To(Equal(events.TypeUsage))
@@ -62,14 +63,14 @@ var _ = Describe("on the embedded server", Ordered, func() {
 	It("adds nothing the second time", func() {
 		r := collect(content)
 		Expect(r).To(And(HaveField("Known", 1501), HaveField("Stored", 0), HaveField("Horizon", BeEmpty())))
-		Expect(state(events.StreamUsage).Last).To(Equal(uint64(1503)))
+		Expect(state(events.StreamUsage).Last).To(Equal(uint64(1513)))
 		Expect(state(events.StreamQuarantine).Last).To(Equal(uint64(1)))
 	})
 
 	It("adds what is new, behind what is there", func() {
 		r := collect(lines(1400, 1600))
 		Expect(r).To(And(HaveField("Known", 100), HaveField("Stored", 100)))
-		Expect(state(events.StreamUsage).Last).To(Equal(uint64(1604)))
+		Expect(state(events.StreamUsage).Last).To(Equal(uint64(1618)))
 	})
 
 	It("lets two collectors of one foundation store every fact once", func() {
@@ -84,13 +85,11 @@ var _ = Describe("on the embedded server", Ordered, func() {
 		Expect(first.Stored + second.Stored).To(Equal(4000))
 		Expect(first.Known + second.Known).To(Equal(4000))
 		seen := map[string]bool{}
-		_, err := file.OnBus(b).IDs(ctx, events.StreamUsage, "usage.cf.file.o.>", 1, func(id string,
-			_ uint64,
-		) error {
-			if seen[id] {
-				Fail(id + " is stored twice")
+		_, err := file.OnBus(b).IDs(ctx, events.StreamUsage, "usage.cf.file.o.>", 1, func(m appender.Head) error {
+			if seen[m.ID] {
+				Fail(m.ID + " is stored twice")
 			}
-			seen[id] = true
+			seen[m.ID] = true
 			return nil
 		})
 		Expect(err).NotTo(HaveOccurred())

@@ -1,23 +1,67 @@
 package file
 
 import (
+	"context"
+
+	"github.com/daybook-billing/daybook/collector"
 	"github.com/daybook-billing/daybook/collector/internal/appender"
 	"github.com/daybook-billing/daybook/events"
 )
 
-// writer appends to USAGE. It knows the ids of all messages of the foundation in USAGE, and of
-// those in the batch.
+// writer appends to USAGE. Facts of each source have batches of their own, for the collectors of a
+// source exclude each other. It knows the ids of all messages of the foundation in USAGE, and of
+// those in the batches.
 type writer struct {
-	*appender.Appender
-	known *appender.All
+	sources []*appender.Appender // in the order of sources
+	known   *appender.All
 }
+
+// sources are the sources of the facts in files.
+func sources() []string { return []string{events.SourceCF, events.SourceTrove} }
 
 func newWriter(cfg *Config, store Store) *writer {
 	w := &writer{known: appender.NewAll(cfg.MaxKnown)}
-	w.Appender = appender.New(appender.Options{
-		Store: store, Stream: events.StreamUsage, Filter: events.UsageFoundationFilter(cfg.Foundation),
-		Retry: cfg.Retry, Patient: cfg.Follow,
-		Seen: func(k appender.Key, _ uint64) error { return w.known.Add(k) },
-	})
+	for _, source := range sources() {
+		w.sources = append(w.sources, appender.New(appender.Options{
+			Store: store, Stream: events.StreamUsage, Filter: events.UsageFilter(source, cfg.Foundation),
+			Marker: events.UsageMarkerSubject(source, cfg.Foundation),
+			Origin: collector.Origin(source, cfg.Foundation),
+			Retry:  cfg.Retry, Patient: cfg.Follow,
+			Seen: func(k appender.Key, _ uint64) error { return w.known.Add(k) },
+		}))
+	}
 	return w
+}
+
+// of is the appender for the facts of a source.
+func (w *writer) of(source string) *appender.Appender {
+	if source == events.SourceTrove {
+		return w.sources[1]
+	}
+	return w.sources[0]
+}
+
+// full reports that a batch should be flushed before more is added.
+func (w *writer) full() bool { return w.sources[0].Full() || w.sources[1].Full() }
+
+// flush stores the batches, or the full ones alone.
+func (w *writer) flush(ctx context.Context, fullOnly bool) (stored, known int, err error) {
+	for _, a := range w.sources {
+		if fullOnly && !a.Full() {
+			continue
+		}
+		s, k, err := a.Flush(ctx, nil)
+		stored, known = stored+s, known+k
+		if err != nil {
+			return stored, known, err
+		}
+	}
+	return stored, known, nil
+}
+
+// clear forgets the batches.
+func (w *writer) clear() {
+	for _, a := range w.sources {
+		a.Clear()
+	}
 }

@@ -218,6 +218,7 @@ func (r *Resubmitter) group(ctx context.Context, source, foundation string, grou
 	sequences := r.concerned(group)
 	a := appender.New(appender.Options{
 		Store: r.store, Stream: events.StreamUsage, Filter: events.UsageFilter(source, foundation),
+		Marker: events.UsageMarkerSubject(source, foundation), Origin: collector.Origin(source, foundation),
 		Seen: func(k appender.Key, sequence uint64) error {
 			if old, concerned := sequences[k]; concerned && old == 0 {
 				sequences[k] = sequence

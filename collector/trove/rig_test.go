@@ -15,6 +15,7 @@ import (
 	. "github.com/onsi/gomega"
 	amqp "github.com/rabbitmq/amqp091-go"
 
+	"github.com/daybook-billing/daybook/collector/internal/appender"
 	"github.com/daybook-billing/daybook/collector/trove"
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
@@ -296,7 +297,7 @@ func (f *flaky) Append(ctx context.Context, stream string, msgs []bus.Message, e
 	return do()
 }
 
-func (f *flaky) IDs(ctx context.Context, stream, filter string, from uint64, yield func(string, uint64) error) (uint64,
+func (f *flaky) IDs(ctx context.Context, stream, filter string, from uint64, yield func(appender.Head) error) (uint64,
 	error,
 ) {
 	if f.gone.Load() {

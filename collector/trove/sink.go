@@ -2,6 +2,7 @@ package trove
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -38,6 +39,7 @@ func newSink(cfg *Config, deps *Deps) *sink {
 	}
 	s.usage = appender.New(appender.Options{
 		Store: deps.Store, Stream: events.StreamUsage, Filter: events.UsageFilter(events.SourceTrove, cfg.Foundation),
+		Marker: events.UsageMarkerSubject(events.SourceTrove, cfg.Foundation), Origin: cfg.origin(),
 		Retry: cfg.Retry,
 		Seen:  func(k appender.Key, _ uint64) error { return s.known.Add(k) },
 		Known: func(k appender.Key) {
@@ -72,9 +74,13 @@ func (s *sink) learn(ctx context.Context) error {
 	}
 	defer s.unlock()
 	for _, a := range []*appender.Appender{s.usage, s.quarantine.Appender} {
-		from, err := s.deps.Store.Back(ctx, a.Stream, a.Filter, s.cfg.MaxKnown)
+		mark, err := s.mark(ctx, a)
+		from := uint64(0)
 		if err == nil {
-			a.Start(from - 1)
+			from, err = s.deps.Store.Back(ctx, a.Stream, a.Filter, s.cfg.MaxKnown)
+		}
+		if err == nil {
+			a.Start(from-1, mark)
 			err = a.Learn(ctx)
 		}
 		if err != nil {
@@ -84,6 +90,18 @@ func (s *sink) learn(ctx context.Context) error {
 	at, err := s.ownHorizon(ctx)
 	s.horizon = at
 	return err
+}
+
+// mark is the sequence of the last marker of an appender's batches, 0 for none.
+func (s *sink) mark(ctx context.Context, a *appender.Appender) (uint64, error) {
+	if a.Marker == "" {
+		return 0, nil
+	}
+	m, err := s.deps.Store.Last(ctx, a.Stream, a.Marker)
+	if errors.Is(err, bus.ErrNotFound) {
+		return 0, nil
+	}
+	return m.Sequence, err
 }
 
 // maxHorizons is the number of horizons among which the collector looks for its own.

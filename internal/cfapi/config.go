@@ -8,7 +8,7 @@ import (
 // Defaults of Config.
 const (
 	DefaultUserAgent = "daybook"
-	DefaultPageSize  = 1000
+	DefaultPageSize  = 998
 	DefaultTimeout   = time.Minute
 	DefaultRetryWait = 500 * time.Millisecond
 	DefaultRetries   = 5

@@ -25,11 +25,18 @@ type Store interface {
 	// *bus.ConflictError when it does not; after any other error the batch may have been stored,
 	// may not, or may yet be. Append does not keep msgs.
 	Append(ctx context.Context, stream string, msgs []bus.Message, expect bus.Expect) (last uint64, err error)
-	// IDs calls yield with the id (ce-id) and the sequence of every message on the filter from a
-	// sequence on, in order, up to the last one stored before the call, and returns its sequence,
-	// 0 when there is none. An error from yield ends it and is returned.
-	IDs(ctx context.Context, stream, filter string, from uint64, yield func(id string,
-		sequence uint64) error) (last uint64, err error)
+	// IDs calls yield with every message on the filter from a sequence on, in order, up to the last
+	// one stored before the call, and returns its sequence, 0 when there is none. A batch under way
+	// is over by then: stored, or stored in part for good. An error from yield ends it and is
+	// returned.
+	IDs(ctx context.Context, stream, filter string, from uint64, yield func(m Head) error) (last uint64, err error)
+}
+
+// Head is what an appender reads of a message.
+type Head struct {
+	Subject  string
+	ID       string // ce-id
+	Sequence uint64
 }
 
 // Key stands for an id in 16 bytes.
@@ -48,13 +55,18 @@ func KeyOf(id string) Key {
 type Options struct {
 	Store  Store
 	Stream string
-	Filter string // our subjects: nobody else may have appended there since the appender looked
+	Filter string // our subjects: what is read
+	// Marker is the subject of the markers around each batch: nobody may have begun a batch since
+	// the appender looked. Without it batches have no markers, and nobody may have appended on the
+	// filter.
+	Marker string
+	Origin string // ce-source of the markers
 	// Retry is the wait after the first failed append; bus.Limits.Wait has its default.
 	Retry time.Duration
 	// Patient appenders wait for the end of an outage, however long it takes.
 	Patient bool
-	// Seen gets every message on the subjects, as the appender stores or reads it, in order. Its
-	// error ends the appender's work.
+	// Seen gets every message on the subjects but the markers, as the appender stores or reads it,
+	// in order. Its error ends the appender's work.
 	Seen func(k Key, sequence uint64) error
 	// Known gets every message of a batch stored by somebody else before.
 	Known func(k Key)
@@ -64,11 +76,13 @@ type Options struct {
 type Appender struct {
 	Options
 	last uint64 // the newest known message on our subjects
+	mark uint64 // the newest known marker
 
-	msgs []bus.Message
-	keys []Key
-	size int    // bytes of the bodies
-	buf  []byte // the bodies, one after the other
+	msgs   []bus.Message
+	keys   []Key
+	size   int           // bytes of the bodies
+	buf    []byte        // the bodies, one after the other
+	window []bus.Message // memory of the batch with its markers
 }
 
 // New makes an appender without knowledge of the stream: Learn or Start comes first.
@@ -82,8 +96,9 @@ func New(o Options) *Appender {
 	return &Appender{Options: o}
 }
 
-// Start has the appender know all messages up to a sequence: Learn begins behind it.
-func (a *Appender) Start(last uint64) { a.last = last }
+// Start has the appender know all messages up to a sequence: Learn begins behind it. mark is the
+// sequence of a marker, and no later one stands up to there; 0 for none.
+func (a *Appender) Start(last, mark uint64) { a.last, a.mark = last, mark }
 
 // Learn reads the messages since the appender looked last, everything at first.
 func (a *Appender) Learn(ctx context.Context) error {
@@ -97,17 +112,22 @@ func (a *Appender) learn(ctx context.Context) (dropped []Key, err error) {
 	for _, k := range a.keys {
 		batch[k] = false
 	}
-	last, err := a.Store.IDs(ctx, a.Stream, a.Filter, a.last+1, func(id string, sequence uint64) error {
-		k := KeyOf(id)
+	mark := a.mark
+	last, err := a.Store.IDs(ctx, a.Stream, a.Filter, a.last+1, func(m Head) error {
+		if m.Subject == a.Marker {
+			mark = m.Sequence
+			return nil
+		}
+		k := KeyOf(m.ID)
 		if _, ours := batch[k]; ours {
 			batch[k] = true
 		}
-		return a.Seen(k, sequence)
+		return a.Seen(k, m.Sequence)
 	})
 	if err != nil {
 		return nil, err
 	}
-	a.last = max(a.last, last)
+	a.last, a.mark = max(a.last, last), mark // after a whole reading only
 	kept := 0
 	for i, k := range a.keys {
 		if batch[k] {
@@ -143,12 +163,13 @@ func (a *Appender) Put(k Key, subject string, header []events.Header, body []byt
 func (a *Appender) Len() int { return len(a.msgs) }
 
 // Full reports that the batch should be flushed before more is added.
-func (a *Appender) Full() bool { return len(a.msgs) >= bus.MaxBatch || a.size >= MaxBatchBytes }
+func (a *Appender) Full() bool { return len(a.msgs) >= MaxBatch || a.size >= MaxBatchBytes }
 
 // Clear forgets the batch.
 func (a *Appender) Clear() {
 	clear(a.msgs)
-	a.msgs, a.keys, a.buf, a.size = a.msgs[:0], a.keys[:0], a.buf[:0], 0
+	clear(a.window)
+	a.msgs, a.keys, a.buf, a.size, a.window = a.msgs[:0], a.keys[:0], a.buf[:0], 0, a.window[:0]
 }
 
 // Flush appends the batch and empties it; an error leaves the messages in it that are not known to
@@ -176,7 +197,8 @@ func (a *Appender) Flush(ctx context.Context, again func(ctx context.Context) (b
 					}
 				}
 			}
-			return a.msgs, bus.Expect{Filter: a.Filter, Last: a.last}, nil
+			messages, expect := a.batch()
+			return messages, expect, nil
 		})
 	var given *bus.GivenUpError
 	switch {
@@ -185,12 +207,20 @@ func (a *Appender) Flush(ctx context.Context, again func(ctx context.Context) (b
 	case err != nil && len(a.msgs) > 0:
 		return stored, known, fmt.Errorf("stopped while appending to %s: %w", a.Stream, err)
 	case err == nil && last > 0:
-		a.last = last
 		stored += len(a.msgs)
 		err = a.report(last)
 	}
 	a.Clear()
 	return stored, known, err
+}
+
+// batch is the next append, with its expectation.
+func (a *Appender) batch() ([]bus.Message, bus.Expect) {
+	if a.Marker == "" || len(a.msgs) == 0 {
+		return a.msgs, bus.Expect{Filter: a.Filter, Last: a.last}
+	}
+	a.window = Window(a.window[:0], a.Marker, a.Origin, a.msgs)
+	return a.window, bus.Expect{Filter: a.Marker, Last: a.mark}
 }
 
 // resolve takes the stored messages from the batch after an append that failed.
@@ -216,8 +246,8 @@ func (a *Appender) givenUp(e *bus.GivenUpError) error {
 		return fmt.Errorf("appending %d messages to %s failed %d times; nothing is lost, run again when the bus is "+
 			"well: %w", len(a.msgs), a.Stream, e.Failures, e.Err)
 	case e.Unexplained > 0:
-		return fmt.Errorf("appending to %s: the last sequence on %s is not %d, and yet nothing was added: the stream "+
-			"was trimmed, restored or made anew; start the collector again: %w", a.Stream, a.Filter, a.last, e.Err)
+		return fmt.Errorf("appending to %s: it is not as it was read, and yet nothing was added: the stream was "+
+			"trimmed, restored or made anew; start the collector again: %w", a.Stream, e.Err)
 	}
 	return fmt.Errorf("appending to %s: another collector of this foundation came first %d times in a row: run one "+
 		"at a time: %w", a.Stream, e.Conflicts, e.Err)
@@ -226,6 +256,11 @@ func (a *Appender) givenUp(e *bus.GivenUpError) error {
 // report gives a stored batch to Seen. The messages of an atomic batch have sequences without
 // holes.
 func (a *Appender) report(last uint64) error {
+	a.last = last
+	if a.Marker != "" {
+		a.mark = last
+		last--
+	}
 	first := last + 1 - uint64(len(a.keys))
 	for i, k := range a.keys {
 		if err := a.Seen(k, first+uint64(i)); err != nil {

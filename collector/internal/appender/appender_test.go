@@ -3,6 +3,7 @@ package appender_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -28,50 +29,109 @@ const (
 	stores outcome = iota
 	failsStored
 	failsNotStored
+	failsTorn  // the first messages of the batch are stored
+	restarts   // as before, and the server stores the others when it is started again
 	rivalFirst // somebody else appends the first message of the batch before
+	rivalTorn  // as before, and the server stores no marker behind it
 	outcomes
 )
 
 var errBus = errors.New("the bus is ill")
 
+const marker = "usage.x.marker"
+
 // stream is a stream in memory that fails as it is told.
 type stream struct {
-	ids  []string
-	plan []outcome // of the next appends
+	heads []appender.Head
+	marks []string // what is in the header of a window
+	rest  []bus.Message
+	plan  []outcome // of the next appends
+	torn  int       // messages of a torn batch that are stored
+}
+
+func (s *stream) put(messages ...bus.Message) {
+	for _, m := range messages {
+		h := appender.Head{Subject: m.Subject, Sequence: uint64(len(s.heads) + 1)}
+		mark := ""
+		for _, x := range m.Header {
+			switch x.Key {
+			case events.HeaderID:
+				h.ID = x.Value
+			case events.HeaderWindow:
+				mark = x.Value
+			}
+		}
+		s.heads, s.marks = append(s.heads, h), append(s.marks, mark)
+	}
+}
+
+// last is the last sequence on a subject, or of all.
+func (s *stream) last(subject string) (last uint64) {
+	for i := range s.heads {
+		if subject == "" || s.heads[i].Subject == subject {
+			last = s.heads[i].Sequence
+		}
+	}
+	return last
+}
+
+// ids are the ids of all messages but the markers.
+func (s *stream) ids() (ids []string) {
+	for i := range s.heads {
+		if s.heads[i].Subject != marker {
+			ids = append(ids, s.heads[i].ID)
+		}
+	}
+	return ids
 }
 
 func (s *stream) Append(_ context.Context, _ string, msgs []bus.Message, expect bus.Expect) (uint64, error) {
+	s.put(s.rest...) // the server was started again
+	s.rest = nil
 	o := stores
 	if len(s.plan) > 0 {
 		o, s.plan = s.plan[0], s.plan[1:]
 	}
-	if o == rivalFirst {
-		s.ids = append(s.ids, msgs[0].Header[0].Value)
+	// The rival knows as much as this appender, and obeys the same expectation.
+	if s.last(expect.Filter) == expect.Last && (o == rivalFirst || o == rivalTorn) {
+		batch := slices.Clone(msgs[:1])
+		if msgs[0].Subject == marker {
+			batch = appender.Window(nil, marker, "rival", msgs[1:2])
+		}
+		if o == rivalTorn && len(batch) > 1 {
+			batch = batch[:len(batch)-1]
+		}
+		s.put(batch...)
 	}
-	if last := uint64(len(s.ids)); last != expect.Last {
+	if last := s.last(expect.Filter); last != expect.Last {
 		return 0, &bus.ConflictError{Expect: expect, Actual: last}
 	}
-	if o == failsNotStored {
+	n := min(s.torn, len(msgs)-1)
+	switch o {
+	case failsNotStored:
+		return 0, errBus
+	case failsStored:
+		s.put(msgs...)
+		return 0, errBus
+	case restarts:
+		s.rest = slices.Clone(msgs[n:])
+		s.put(msgs[:n]...)
+		return 0, errBus
+	case failsTorn:
+		s.put(msgs[:n]...)
 		return 0, errBus
 	}
-	for _, m := range msgs {
-		s.ids = append(s.ids, m.Header[0].Value)
-	}
-	if o == failsStored {
-		return 0, errBus
-	}
-	return uint64(len(s.ids)), nil
+	s.put(msgs...)
+	return uint64(len(s.heads)), nil
 }
 
-func (s *stream) IDs(_ context.Context, _, _ string, from uint64, yield func(id string, sequence uint64) error) (uint64,
-	error,
-) {
-	for i := from; i <= uint64(len(s.ids)); i++ {
-		if err := yield(s.ids[i-1], i); err != nil {
+func (s *stream) IDs(_ context.Context, _, _ string, from uint64, yield func(m appender.Head) error) (uint64, error) {
+	for i := from; i <= uint64(len(s.heads)); i++ {
+		if err := yield(s.heads[i-1]); err != nil {
 			return 0, err
 		}
 	}
-	return uint64(len(s.ids)), nil
+	return uint64(len(s.heads)), nil
 }
 
 // bodies is a stream that keeps only bodies.
@@ -92,46 +152,90 @@ func put(a *appender.Appender, id string) {
 }
 
 var _ = Describe("appending", func() {
-	It("stores every message once, in order, whatever becomes of the appends", func() {
+	for how, options := range map[string]appender.Options{
+		"with markers": {Marker: marker, Origin: "test"}, "without markers": {},
+	} {
+		It("stores every message once, in order, whatever becomes of the appends, "+how, func() {
+			rapid.Check(GinkgoT(), func(t *rapid.T) {
+				s, o := &stream{}, options
+				seen := map[appender.Key]uint64{}
+				o.Store, o.Retry = s, time.Nanosecond
+				o.Seen = func(k appender.Key, sequence uint64) error {
+					seen[k] = sequence
+					return nil
+				}
+				a := appender.New(o)
+				var want []string
+				for range rapid.IntRange(1, 5).Draw(t, "batches") {
+					for range rapid.IntRange(0, 6).Draw(t, "messages") {
+						want = append(want, "m"+strconv.Itoa(len(want)))
+						put(a, want[len(want)-1])
+					}
+					s.plan, s.torn = nil, rapid.IntRange(0, 7).Draw(t, "torn behind")
+					for _, o := range rapid.SliceOfN(rapid.IntRange(0, int(outcomes)-1), 0, 4).Draw(t, "outcomes") {
+						s.plan = append(s.plan, outcome(o))
+					}
+					before, n := len(s.ids()), a.Len()
+					stored, known, err := a.Flush(context.Background(), nil)
+					if err != nil {
+						t.Fatal(err)
+					}
+					if grown := len(s.ids()) - before; stored+known != n || grown != n {
+						t.Fatalf("%d stored, %d known of %d; the stream grew by %d", stored, known, n, grown)
+					}
+				}
+				if !slices.Equal(s.ids(), want) {
+					t.Fatalf("%v, expected %v", s.ids(), want)
+				}
+				for _, h := range s.heads {
+					if h.Subject != marker && seen[appender.KeyOf(h.ID)] != h.Sequence {
+						t.Fatalf("%s was seen at %d, and stands at %d", h.ID, seen[appender.KeyOf(h.ID)], h.Sequence)
+					}
+				}
+			})
+		})
+	}
+
+	It("stores every message once though two have the same, and batches of both are torn", func() {
 		rapid.Check(GinkgoT(), func(t *rapid.T) {
 			s := &stream{}
-			seen := map[appender.Key]uint64{}
-			a := appender.New(appender.Options{Store: s, Retry: time.Nanosecond, Seen: func(k appender.Key,
-				sequence uint64,
-			) error {
-				seen[k] = sequence
-				return nil
-			}})
-			next := 0
-			var want []string
-			for range rapid.IntRange(1, 5).Draw(t, "batches") {
-				for range rapid.IntRange(0, 6).Draw(t, "messages") {
-					want = append(want, "m"+strconv.Itoa(next))
-					put(a, want[next])
-					next++
+			var two [2]*appender.Appender
+			for i := range two {
+				two[i] = appender.New(appender.Options{
+					Store: s, Marker: marker, Origin: strconv.Itoa(i), Retry: time.Nanosecond,
+				})
+				for n := range 6 {
+					put(two[i], "m"+strconv.Itoa(n))
 				}
-				s.plan = nil
-				for _, o := range rapid.SliceOfN(rapid.IntRange(0, int(outcomes)-1), 0, 4).Draw(t, "outcomes") {
-					s.plan = append(s.plan, outcome(o))
-				}
-				before, n := len(s.ids), a.Len()
-				stored, known, err := a.Flush(context.Background(), nil)
-				if err != nil {
+			}
+			for _, o := range rapid.SliceOfN(rapid.IntRange(0, int(outcomes)-1), 0, 6).Draw(t, "outcomes") {
+				s.plan = append(s.plan, outcome(o))
+			}
+			s.torn = rapid.IntRange(0, 7).Draw(t, "torn behind")
+			for _, a := range two { // the second looked before the first began
+				if _, _, err := a.Flush(context.Background(), nil); err != nil {
 					t.Fatal(err)
 				}
-				if stored+known != n || len(s.ids) != before+n {
-					t.Fatalf("%d stored, %d known of %d; the stream grew by %d", stored, known, n, len(s.ids)-before)
-				}
 			}
-			if len(s.ids) != len(want) {
-				t.Fatalf("%v, expected %v", s.ids, want)
-			}
-			for i, id := range s.ids {
-				if id != want[i] || seen[appender.KeyOf(id)] != uint64(i+1) {
-					t.Fatalf("%v, expected %v; seen %d", s.ids, want, seen[appender.KeyOf(id)])
-				}
+			if want := []string{"m0", "m1", "m2", "m3", "m4", "m5"}; !slices.Equal(s.ids(), want) {
+				t.Fatalf("%v, expected %v", s.ids(), want)
 			}
 		})
+	})
+
+	It("puts every batch between two markers, each with an id of its own", func() {
+		s := &stream{}
+		a := appender.New(appender.Options{Store: s, Marker: marker, Origin: "test"})
+		for _, id := range []string{"m", "n"} {
+			put(a, id)
+			Expect(a.Flush(context.Background(), nil)).To(Equal(1))
+		}
+		Expect(s.marks).To(Equal([]string{"begin", "", "end", "begin", "", "end"}))
+		ids := map[string]bool{}
+		for _, h := range s.heads {
+			ids[h.ID] = true
+		}
+		Expect(ids).To(HaveLen(6))
 	})
 
 	It("gives up when the bus stays ill, and keeps the batch for another try", func() {
@@ -146,7 +250,7 @@ var _ = Describe("appending", func() {
 		Expect(a.Len()).To(Equal(1))
 		s.plan = nil
 		Expect(a.Flush(context.Background(), nil)).To(Equal(1))
-		Expect(s.ids).To(Equal([]string{"m"}))
+		Expect(s.ids()).To(Equal([]string{"m"}))
 	})
 
 	It("gives the batch up when it is not wanted any more", func() {
@@ -155,7 +259,7 @@ var _ = Describe("appending", func() {
 		put(a, "m")
 		_, _, err := a.Flush(context.Background(), func(context.Context) (bool, error) { return false, nil })
 		Expect(err).NotTo(HaveOccurred())
-		Expect(s.ids).To(BeEmpty())
+		Expect(s.ids()).To(BeEmpty())
 		Expect(a.Len()).To(BeZero())
 	})
 
@@ -184,7 +288,7 @@ var _ = Describe("appending", func() {
 
 	It("is full at the limit of a batch", func() {
 		a := appender.New(appender.Options{Store: &stream{}})
-		for i := range bus.MaxBatch {
+		for i := range appender.MaxBatch {
 			Expect(a.Full()).To(BeFalse())
 			put(a, strconv.Itoa(i))
 		}
