@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"os"
 	"strings"
 	"sync"
@@ -15,7 +16,8 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// Config is the address of the server and the client's credentials. Only URL is required.
+// Config is the address of the server and the client's credentials. Only URL is required, or
+// Process.
 type Config struct {
 	URL  string // nats://host:port, tls://host:port, or several with commas
 	Name string // of this connection, as operators see it; default "daybook"
@@ -27,6 +29,10 @@ type Config struct {
 
 	CAFile            string // PEM; default: the system's
 	CertFile, KeyFile string // PEM; a client certificate
+
+	// Process is a server in this process, to which connections are made in place of URL; it need
+	// not be named then. A model of a server stands in for a real one so.
+	Process interface{ InProcessConn() (net.Conn, error) }
 
 	Replicas int           // of new streams and buckets; default 1
 	Timeout  time.Duration // for one request; default 5 s
@@ -157,6 +163,9 @@ func (b *Bus) options(ctx context.Context) ([]nats.Option, error) {
 	}
 	if cfg.CAFile != "" {
 		options = append(options, nats.RootCAs(cfg.CAFile))
+	}
+	if cfg.Process != nil {
+		options = append(options, nats.InProcessServer(cfg.Process))
 	}
 	if cfg.CertFile != "" {
 		options = append(options, nats.ClientCert(cfg.CertFile, cfg.KeyFile))
