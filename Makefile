@@ -49,7 +49,7 @@ test: needs-test bin/nats ## Run all tests, with goroutines under the race detec
 proof: needs-test bin/nats ## Run the tests with seeds and kills as often as the project is judged by, and print figures
 	rm -f $(FIGURES)
 	DAYBOOK_SEEDS=$(SEEDS) DAYBOOK_KILLS=$(KILLS) DAYBOOK_FIGURES=$(FIGURES) \
-		$(GO) test -count 1 -timeout 180m ./cmd/daybook ./internal/lab/proof ./internal/lab/e2e
+		$(GO) test -count 1 -timeout 180m ./cmd/daybook ./internal/lab/proof ./internal/lab/e2e ./internal/lab/schedule
 	@cat $(FIGURES)
 
 .PHONY: needs-go needs-test
