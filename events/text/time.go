@@ -54,6 +54,9 @@ func ParseTime(s string) (time.Time, error) {
 	if t, ok := ParseUTC(s); ok {
 		return t, nil
 	}
+	if t, ok := parseLeapSecond(s); ok {
+		return t, nil
+	}
 	t, err := time.Parse(time.RFC3339Nano, s)
 	// time.Parse takes more than RFC 3339: one digit for the hour, a comma in the seconds.
 	strict := len(s) > 13 && s[13] == ':' && !strings.Contains(s, ",")
