@@ -10,6 +10,7 @@ import (
 	"github.com/daybook-billing/daybook/cmd/daybook/print"
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
+	"github.com/daybook-billing/daybook/internal/metered"
 	"github.com/daybook-billing/daybook/ledger"
 	"github.com/daybook-billing/daybook/ledger/memory"
 )
@@ -51,6 +52,11 @@ func (c *billCmd) Run(e *env) error {
 		return err
 	}
 	bill.Missing = missing
+	if len(bill.Lines)+bill.Running+bill.Held+bill.Unrated == 0 {
+		if err := metered.CheckNames(e.ctx, b, "", c.Tenant); err != nil {
+			return err
+		}
+	}
 	refused, err := b.Stream(e.ctx, events.StreamQuarantine)
 	if err != nil {
 		return err

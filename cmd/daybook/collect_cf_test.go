@@ -59,7 +59,9 @@ var _ = Describe("collecting from a foundation", func() {
 		GinkgoT().Setenv("DAYBOOK_FOUNDATIONS", "/nowhere/f.yaml")
 		var out, errs bytes.Buffer
 		up := func(args ...string) int {
-			args = append([]string{"up", "--once", "--demo", "--data", GinkgoT().TempDir(), "--listen", "127.0.0.1:0"},
+			args = append([]string{
+				"up", "--once", "--demo", "--allow-incomplete", "--data", GinkgoT().TempDir(), "--listen", "127.0.0.1:0",
+			},
 				args...)
 			return run(args, strings.NewReader(""), &out, &errs)
 		}

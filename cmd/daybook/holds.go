@@ -2,7 +2,6 @@ package main
 
 import (
 	"github.com/daybook-billing/daybook/cmd/daybook/print"
-	"github.com/daybook-billing/daybook/internal/metered"
 )
 
 // holdsCmd groups the commands about holds, usage without proof.
@@ -27,7 +26,7 @@ func (c *holdsListCmd) Run(e *env) error {
 	}
 	defer b.Close()
 	out := print.NewHolds(e.stdout, e.stderr, c.Format == "json")
-	if err := metered.Latest(e.ctx, b, c.Foundation, c.Tenant, out.Add); err != nil {
+	if err := latestOf(e.ctx, b, c.Foundation, c.Tenant, out.Add); err != nil {
 		return err
 	}
 	return out.End()

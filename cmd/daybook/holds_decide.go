@@ -121,8 +121,8 @@ func (c *decisionFlags) find(ctx context.Context, b *bus.Bus) (acts.Held, error)
 	return hold, err
 }
 
-// await waits until the projector has worked the decision off, and prints its answer. A stopped
-// projector is no error: the decision stands in USAGE, and the projector takes it up when it runs.
+// await waits until the projector has worked the decision off, and prints its answer. Where the
+// time is over the decision stands in USAGE, and the projector takes it up when it runs.
 func (c *decisionFlags) await(e *env, b *bus.Bus, after, sequence uint64) error {
 	ctx, cancel := context.WithTimeout(e.ctx, c.Wait)
 	defer cancel()
@@ -130,7 +130,7 @@ func (c *decisionFlags) await(e *env, b *bus.Bus, after, sequence uint64) error 
 	if err != nil && ctx.Err() != nil && e.ctx.Err() == nil {
 		fmt.Fprintf(e.stdout, "the projector has not taken it up within %s: it does not run, is behind, or the "+
 			"decision changes nothing; daybook holds list shows what is held then\n", c.Wait)
-		return nil
+		return errWaited
 	}
 	if err != nil {
 		return err

@@ -137,8 +137,11 @@ var _ = Describe("What runs and what is held", func() {
 		Expect(notices).To(ContainSubstring("not listed: 7 more"))
 		_, out, _ = s.daybook("running", "--foundation", "dbaas")
 		Expect(out).To(And(ContainSubstring("orders"), Not(ContainSubstring("shop"))))
-		_, out, _ = s.daybook("running", "--foundation", "*")
-		Expect(out).To(Equal("running: 0\n"))
+		for _, command := range [][]string{{"running"}, {"holds", "list"}} {
+			status, _, notices = s.daybook(append(command, "--foundation", "*")...)
+			Expect(status).To(Equal(1))
+			Expect(notices).To(Equal("daybook: there is no foundation \"*\": there is dbaas, eu\n"))
+		}
 	})
 
 	It("is held until a decision, which is published once", func(ctx SpecContext) {
@@ -155,7 +158,7 @@ var _ = Describe("What runs and what is held", func() {
 		}
 		status, out, _ = s.daybook(release...)
 		Expect(status).To(BeZero())
-		Expect(out).To(ContainSubstring("published on usage.act.decision.trove.dbaas: release of hold hold-1 "+
+		Expect(out).To(ContainSubstring("published on usage.act.decision.trove.dbaas: release of hold hold-1 " +
 			"(message 1 " +
 			"of USAGE)"))
 		_, out, _ = s.daybook(release...)
@@ -307,7 +310,7 @@ var _ = Describe("What runs and what is held", func() {
 		<-done
 		status, out, _ = s.daybook("holds", "discard", "hold-1", "--force", "--source", "trove", "--foundation",
 			"dbaas", "--kind", "instance", "--resource", "db-1", "--wait", "20ms")
-		Expect(status).To(BeZero())
+		Expect(status).To(Equal(4))
 		Expect(out).To(ContainSubstring("the projector has not taken it up within 20ms"))
 	})
 })

@@ -3,7 +3,7 @@
 //
 // One binary holds every service and tool; `daybook --help` lists them, and cli below is the table.
 // Data goes to standard output, everything else to standard error. The exit status is 0, 1 for an
-// error, 2 for a wrong command line.
+// error, 2 for a wrong command line, and those of exit.go.
 package main
 
 import (
@@ -45,9 +45,6 @@ type env struct {
 	stderr io.Writer
 }
 
-// errReported ends a command with status 1 when everything has been said already.
-var errReported = errors.New("reported")
-
 func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
 
 // run is main for one command line; it returns the exit status.
@@ -82,11 +79,13 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		return 2
 	}
 	err = command.Run(&env{ctx: context.Background(), stdin: stdin, stdout: stdout, stderr: stderr})
-	switch {
-	case err == nil, errors.Is(err, service.ErrStopped): // a service, while it waited for NATS
+	if err == nil || errors.Is(err, service.ErrStopped) { // a service, while it waited for NATS
 		return 0
-	case !errors.Is(err, errReported):
-		fmt.Fprintf(stderr, "daybook: %v\n", err)
 	}
+	var status exitStatus
+	if errors.As(err, &status) {
+		return int(status)
+	}
+	fmt.Fprintf(stderr, "daybook: %v\n", err)
 	return 1
 }

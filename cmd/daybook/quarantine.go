@@ -7,6 +7,7 @@ import (
 	"github.com/daybook-billing/daybook/cmd/daybook/print"
 	"github.com/daybook-billing/daybook/collector/quarantine"
 	"github.com/daybook-billing/daybook/internal/bus"
+	"github.com/daybook-billing/daybook/internal/metered"
 )
 
 // quarantineCmd groups the commands about quarantined input.
@@ -39,10 +40,14 @@ func (c *quarantineListCmd) Run(e *env) error {
 		return err
 	}
 	defer b.Close()
-	out := print.NewQuarantine(e.stdout, c.Format == "json")
+	out, found := print.NewQuarantine(e.stdout, c.Format == "json"), false
 	err = quarantine.List(e.ctx, b, c.filter(), func(x *quarantine.Entry) error {
+		found = true
 		return out.Add(x.Sequence, x.Time, &x.Quarantined)
 	})
+	if err == nil && !found && c.Source == "" {
+		err = metered.CheckNames(e.ctx, b, c.Foundation, "")
+	}
 	if err != nil {
 		return err
 	}

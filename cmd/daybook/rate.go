@@ -20,8 +20,9 @@ type rateCmd struct {
 	From      instant  `help:"Crop the spans: nothing before it is priced." placeholder:"TIME"`
 	To        instant  `help:"Crop the spans: nothing from it on is priced." placeholder:"TIME"`
 	Order     string   `enum:"api,natural,created_at,given" default:"api" help:"${order_help}"`
-	Spans     bool     `help:"Print what ran instead of what it costs."`
-	Format    string   `enum:"json,table,csv" default:"table" help:"Output: json (an object a line), table or csv."`
+	incompleteFlags
+	Spans  bool   `help:"Print what ran instead of what it costs."`
+	Format string `enum:"json,table,csv" default:"table" help:"Output: json (an object a line), table or csv."`
 }
 
 // Run prints spans or charges of the files.
@@ -53,6 +54,7 @@ func (c *rateCmd) Run(e *env) error {
 		now = in.newest
 	}
 	spans, anomalies := meter.spans(now)
+	parts := in.quarantined + meter.heldParts()
 	for _, a := range anomalies {
 		fmt.Fprintf(e.stderr, "daybook: anomaly: %s of %s at %s: %s\n", a.Code, a.Resource, events.FormatTime(a.Time),
 			a.Message)
@@ -62,12 +64,13 @@ func (c *rateCmd) Run(e *env) error {
 		err = print.RatedSpans(e.stdout, c.Format, spans)
 	} else {
 		total := rating.Price(prices, file.DefaultFoundation, spans)
+		parts += total.Unrated
 		err = print.RatedCharges(e.stdout, e.stderr, c.Format, spans, &print.RateTotal{
 			Total: total, Currency: prices.Currency, Quarantined: in.quarantined,
 		})
 	}
-	if err == nil && in.quarantined > 0 {
-		return errReported
+	if err != nil {
+		return err
 	}
-	return err
+	return c.incomplete(parts)
 }

@@ -25,6 +25,7 @@ type rateMeter struct {
 	order     []string // ids of closed
 	closed    map[string]events.Span
 	anomalies []events.Anomaly
+	held      map[string]int // parts, by subject; their anomalies say why
 }
 
 func newRateMeter(epoch, now time.Time) (*rateMeter, error) {
@@ -32,7 +33,7 @@ func newRateMeter(epoch, now time.Time) (*rateMeter, error) {
 		Cut: timeline.CutNone, Grace: noMonthCloses,
 		Epoch: map[string]time.Time{events.SourceCF: epoch, events.SourceTrove: epoch},
 	})
-	return &rateMeter{meter: meter, now: now, closed: map[string]events.Span{}}, err
+	return &rateMeter{meter: meter, now: now, closed: map[string]events.Span{}, held: map[string]int{}}, err
 }
 
 func (r *rateMeter) fact(u *events.Usage) {
@@ -52,6 +53,8 @@ func (r *rateMeter) collect(m *events.Metered) {
 		}
 		r.closed[s.ID] = s
 	}
+	subject := m.Source + " " + m.Tenant + " " + m.Kind + " " + m.Resource
+	r.held[subject] = len(m.Held) + int(m.HeldOmitted)
 	if m.Kind != events.KindInstance { // which later facts may put right: see Meter.Anomalies
 		r.anomalies = append(r.anomalies, m.Anomalies...)
 	}
@@ -75,4 +78,12 @@ func (r *rateMeter) spans(horizon time.Time) ([]rating.Span, []events.Anomaly) {
 		}
 	}
 	return spans, append(r.anomalies, r.meter.Anomalies(events.SourceTrove, file.DefaultFoundation)...)
+}
+
+// heldParts is how many parts are held, and so not billed.
+func (r *rateMeter) heldParts() (n int) {
+	for _, parts := range r.held {
+		n += parts
+	}
+	return n
 }

@@ -1,10 +1,12 @@
 package main
 
 import (
+	"context"
 	"errors"
 
 	"github.com/daybook-billing/daybook/cmd/daybook/print"
 	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/internal/bus"
 	"github.com/daybook-billing/daybook/internal/metered"
 )
 
@@ -23,7 +25,7 @@ func (c *runningCmd) Run(e *env) error {
 	}
 	defer b.Close()
 	out := print.NewRunning(e.stdout, e.stderr, c.Format == "json")
-	if err := metered.Latest(e.ctx, b, c.Foundation, c.Tenant, out.Add); err != nil {
+	if err := latestOf(e.ctx, b, c.Foundation, c.Tenant, out.Add); err != nil {
 		return err
 	}
 	var through []events.Horizon
@@ -31,4 +33,17 @@ func (c *runningCmd) Run(e *env) error {
 		through, err = metered.Through(e.ctx, b, c.Foundation)
 	}
 	return errors.Join(out.End(through), err)
+}
+
+// latestOf is metered.Latest. A foundation or a tenant that does not exist is an error.
+func latestOf(ctx context.Context, b *bus.Bus, foundation, tenant string, each func(m *events.Metered) error) error {
+	found := false
+	err := metered.Latest(ctx, b, foundation, tenant, func(m *events.Metered) error {
+		found = true
+		return each(m)
+	})
+	if err == nil && !found {
+		err = metered.CheckNames(ctx, b, foundation, tenant)
+	}
+	return err
 }

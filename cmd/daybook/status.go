@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -8,6 +9,8 @@ import (
 
 	"github.com/daybook-billing/daybook/cmd/daybook/print"
 	"github.com/daybook-billing/daybook/collector/status"
+	"github.com/daybook-billing/daybook/internal/bus"
+	"github.com/daybook-billing/daybook/internal/metered"
 )
 
 type statusCmd struct {
@@ -24,7 +27,25 @@ func (c *statusCmd) Run(e *env) error {
 	}
 	defer b.Close()
 	all, err := status.Gather(e.ctx, b, c.Foundation, time.Now())
+	if err == nil && len(all) == 0 && c.Foundation != "" {
+		if err := unknownFoundation(e.ctx, b, c.Foundation); err != nil {
+			return err
+		}
+	}
 	return errors.Join(c.print(e.stdout, all, err == nil), err) // the known part comes first
+}
+
+// unknownFoundation is the error for a foundation that was never collected.
+func unknownFoundation(ctx context.Context, b *bus.Bus, name string) error {
+	all, err := status.Gather(ctx, b, "", time.Now())
+	if err != nil {
+		return err
+	}
+	known := map[string]bool{}
+	for _, o := range all {
+		known[o.Foundation] = true
+	}
+	return metered.UnknownName("foundation", name, known)
 }
 
 func (c *statusCmd) print(w io.Writer, all []*status.Overview, complete bool) error {

@@ -37,8 +37,11 @@ var _ = Describe("The status of a foundation", func() {
 		Expect(out).To(ContainSubstring("`nats stream get USAGE 7` shows it"))
 		_, out, _ = s.daybook("status", "--format", "json", "--foundation", "eu")
 		Expect(out).To(ContainSubstring(`"unreadable_omitted":2`))
-		_, out, _ = s.daybook("status", "--foundation", "us")
-		Expect(out).To(Equal("Nothing has been collected yet.\n"))
+		status, out, problem := s.daybook("status", "--foundation", "eu1")
+		Expect(status).To(Equal(1))
+		Expect([]string{out, problem}).To(Equal([]string{
+			"", "daybook: there is no foundation \"eu1\": did you mean eu?\n",
+		}))
 	})
 
 	It("is shown beside messages that somebody else has put among Daybook's", func(ctx SpecContext) {

@@ -15,8 +15,9 @@ import (
 )
 
 type upCmd struct {
-	Demo       bool     `help:"Bring a small catalogue and a month of events."`
-	Once       bool     `help:"Exit when everything has been charged."`
+	Demo bool `help:"Bring a small catalogue and a month of events."`
+	Once bool `help:"Exit when everything has been charged: with status 3 when something is unrated, held or quarantined."`
+	incompleteFlags
 	Catalogue  string   `placeholder:"FILE" help:"Put this price catalogue in force first."`
 	Collect    []string `sep:"none" placeholder:"FILE" help:"Collect this file; may be given several times."`
 	Follow     bool     `help:"Keep reading what is appended to the files."`
@@ -95,6 +96,9 @@ func (c *upCmd) Run(e *env) error {
 	}
 	defer all.close()
 	err = process.Run(e.ctx, append(all.services(), all.collectors()...)...)
+	if err == nil && c.Once {
+		return c.incomplete(all.incomplete)
+	}
 	if errors.Is(err, stage.ErrDiverged) || errors.Is(err, stage.ErrInputChanged) {
 		err = fmt.Errorf("%w.\n`daybook up --server-only --data %s` starts the NATS server alone, so that the nats "+
 			"CLI can reach the streams", err, c.Data)

@@ -88,6 +88,7 @@ func (s *system) showBill(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	s.incomplete = bill.Unrated + bill.Held + int(refused.Messages) //nolint:gosec // far below
 	return print.Bill(s.env.stdout, &bill, refused.Messages)
 }
 

@@ -32,11 +32,13 @@ type system struct {
 	pricer    *pricer.Pricer
 	poster    *ledger.Poster
 	ledger    *memory.Ledger
-	cf        *cf.Collector      // nil: no foundation is collected
-	trove     *trove.Collector   // nil: Trove is not collected
-	jobs      []job              // inputs with an end, a followed one last
-	inputs    atomic.Int64       // collected from files
-	stop      context.CancelFunc // ends the services, once --once has its bill
+	cf        *cf.Collector    // nil: no foundation is collected
+	trove     *trove.Collector // nil: Trove is not collected
+	jobs      []job            // inputs with an end, a followed one last
+	inputs    atomic.Int64     // collected from files
+	// incomplete is how many parts of the bill of --once are unrated, held or quarantined.
+	incomplete int
+	stop       context.CancelFunc // ends the services, once --once has its bill
 }
 
 // startSystem starts the server, with streams and catalogues, and makes the services.

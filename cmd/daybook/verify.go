@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"runtime/debug"
@@ -24,7 +25,7 @@ type verifyCmd struct {
 // Help is shown with --help.
 func (verifyCmd) Help() string {
 	return "The settings are read from the streams. Nothing is stored, and the services may run meanwhile. " +
-		"Exit status 1: a stream differs, and the first different message is named. " +
+		"Exit status 5: a stream differs, and the first different message is named. " +
 		"--deep finds changes inside stored messages."
 }
 
@@ -85,24 +86,39 @@ func (c *verifyCmd) Run(e *env) error {
 		failed = failed || wrong
 	}
 	if failed {
-		return errReported
+		return errDiffers
 	}
 	return nil
 }
 
-// verify verifies one stage and prints the result. The error is of the printing.
-func (c *verifyCmd) verify(e *env, b *bus.Bus, d derivation) (failed bool, err error) {
+// verify verifies one stage and prints the result, and reports whether the stream differs. The error
+// is any other.
+func (c *verifyCmd) verify(e *env, b *bus.Bus, d derivation) (differs bool, err error) {
 	start := time.Now()
 	progress := print.NewBar(e.ctx, e.stderr, d.cfg.Output)
 	v, err := stage.Verify(e.ctx, d.cfg, b, d.newProcessor, stage.VerifyOptions{Deep: c.Deep, Progress: progress.Set})
 	progress.Finish()
 	took := time.Since(start)
+	var mismatch *stage.Mismatch
+	differs = errors.As(err, &mismatch) || errors.Is(err, stage.ErrDiverged) || errors.Is(err, stage.ErrInputChanged)
+	if c.Format == "json" {
+		err = errors.Join(print.VerifiedJSON(e.stdout, d.cfg.Name, &v, took, err), unless(differs, err))
+		return differs, err
+	}
 	switch {
-	case c.Format == "json":
-		return err != nil, print.VerifiedJSON(e.stdout, d.cfg.Name, &v, took, err)
-	case err != nil:
+	case differs:
 		fmt.Fprintf(e.stderr, "daybook: %s: %v\n", d.cfg.Output, err)
 		return true, nil
+	case err != nil:
+		return false, fmt.Errorf("%s: %w", d.cfg.Output, err)
 	}
 	return false, print.Verified(e.stdout, &v, took)
+}
+
+// unless is the error where the condition does not hold.
+func unless(condition bool, err error) error {
+	if condition {
+		return nil
+	}
+	return err
 }

@@ -104,9 +104,17 @@ func (s *Span) addLine(line *Line) {
 	l.Amount, l.VAT = l.Amount.Add(line.Amount), l.VAT.Add(line.VAT)
 }
 
+// addUnrated adds a part without a price. Components without a price for the same reason are one
+// part.
 func (s *Span) addUnrated(u Unrated) {
-	if n := len(s.Unrated) - 1; n >= 0 && s.Unrated[n].End.Equal(u.Start) && s.Unrated[n].Reason == u.Reason {
-		s.Unrated[n].End = u.End
+	for i := len(s.Unrated) - 1; i >= 0; i-- {
+		before := &s.Unrated[i]
+		if before.Reason != u.Reason || before.End.Before(u.Start) {
+			continue
+		}
+		if u.End.After(before.End) {
+			before.End = u.End
+		}
 		return
 	}
 	s.Unrated = append(s.Unrated, u)
