@@ -91,8 +91,8 @@ func (c *verifyCmd) Run(e *env) error {
 	return nil
 }
 
-// verify verifies one stage and prints the result, and reports whether the stream differs. The error
-// is any other.
+// verify verifies one stage and prints the result, and reports whether the stream differs. The
+// error is any other.
 func (c *verifyCmd) verify(e *env, b *bus.Bus, d derivation) (differs bool, err error) {
 	start := time.Now()
 	progress := print.NewBar(e.ctx, e.stderr, d.cfg.Output)

@@ -159,7 +159,7 @@ func (o *order) wrong(now, before moment) error {
 			excerpt(o.natural)))
 	}
 	ways = append(ways, "--order created_at puts the events in the order of their times",
-		"--order given bills them as they stand, where clocks of the platform are to blame")
+		"--order given takes them as they stand, where clocks of the platform are to blame")
 	return fmt.Errorf("%s comes behind %s: this is not the order in which Cloud Foundry's API lists events, and the "+
 		"order decides what they cost. %s", now, before, strings.Join(ways, "; "))
 }
