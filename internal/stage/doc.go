@@ -44,7 +44,8 @@
 //     the stored chain: state and output cannot disagree. If it does not, an earlier snapshot is
 //     tried, then the start, then the stage stops with an error.
 //  3. Step. For each input the processor emits outputs. Each gets the input's sequence, its part
-//     number among the outputs of this input, and the chain.
+//     number among the outputs of this input, and the chain. A Windowed processor takes several
+//     inputs as one, whose outputs come with the last: no snapshot and no marker divides them.
 //  4. Append. Up to 1,000 outputs go out as one atomic batch; it expects the last sequence of the
 //     output stream. The last message of the batch carries the chain and the identity of the input.
 //     A batch is due when it is full, or when the input has run dry.

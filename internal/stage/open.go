@@ -61,7 +61,7 @@ func (s *Stage) open(ctx context.Context) (*bus.Reader, error) {
 	}
 	reader, err := s.bus.Read(ctx, s.cfg.Input, s.stepped+1, bus.ReadOptions{})
 	if err == nil {
-		s.progress.restored(s.stepped)
+		s.progress.restored(s.settled())
 	}
 	return reader, err
 }

@@ -146,7 +146,7 @@ func (d *deriver) step(in *bus.Stored) error {
 	if err := d.proc.Step(in, d.emit); err != nil {
 		return fmt.Errorf("%w: message %d of %s (%s): %w", errProcessor, in.Sequence, d.cfg.Input, in.Subject, err)
 	}
-	if in.Sequence-d.last.Sequence >= d.cfg.MarkerEvery {
+	if in.Sequence-d.last.Sequence >= d.cfg.MarkerEvery && window(d.proc) == 0 {
 		d.emit(d.cfg.marker(in))
 	}
 	d.out.upTo = in.Sequence

@@ -377,8 +377,8 @@ func (r *replay) snapshot(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if cp.chain != r.chain || cp.base.Output != cp.Sequence {
-		return nil // the stage has put something out since, and saves its state itself
+	if cp.chain != r.chain || cp.base.Output != cp.Sequence || window(r.proc) != 0 {
+		return nil // the stage put something out since, or is in a window, and saves its state itself
 	}
 	old, err := r.bus.ListObjects(ctx, r.cfg.Bucket)
 	if err != nil {

@@ -47,7 +47,7 @@ type snapshotHeader struct {
 // snapshot saves the state. A failure costs time at the next start and nothing else, so it is only
 // logged.
 func (s *Stage) snapshot(ctx context.Context) {
-	if len(s.pending) > 0 || !s.verified || s.stepped == 0 || s.seen == 0 {
+	if len(s.pending) > 0 || !s.verified || s.stepped == 0 || s.seen == 0 || window(s.proc) != 0 {
 		return
 	}
 	s.seen = 0

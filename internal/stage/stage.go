@@ -70,6 +70,21 @@ type Adopter interface {
 	Adopt(stored *bus.Stored) error
 }
 
+// Windowed is a Processor whose outputs for several inputs, a window, come with the last of them.
+// In a window a stage takes no snapshot and counts no input of it as worked off.
+type Windowed interface {
+	Processor
+	// Window returns the sequence of the first input of the open window; 0 while none is open.
+	Window() uint64
+}
+
+func window(p Processor) uint64 {
+	if w, ok := p.(Windowed); ok {
+		return w.Window()
+	}
+	return 0
+}
+
 // Source is the bus for readers.
 type Source interface {
 	Last(ctx context.Context, stream, filter string) (bus.Stored, error)
@@ -354,7 +369,7 @@ func (s *Stage) work(ctx context.Context, in *bus.Stored) error {
 	if s.dry.IsZero() && in.Pending == 0 {
 		s.dry = time.Now()
 	}
-	if s.seen < s.cfg.SnapshotEvery {
+	if s.seen < s.cfg.SnapshotEvery || window(s.proc) != 0 {
 		return nil
 	}
 	if err := s.commit(ctx); err != nil {
@@ -370,10 +385,13 @@ func (s *Stage) commit(ctx context.Context) error {
 		return err
 	}
 	s.dry = time.Time{}
-	s.progress.committed(s.stepped)
-	s.metrics.committed(s.stepped, s.behind)
+	s.progress.committed(s.settled())
+	s.metrics.committed(s.settled(), s.behind)
 	return nil
 }
+
+// settled is the last input with all outputs put out: none of a window; 0-1 is beyond all others.
+func (s *Stage) settled() uint64 { return min(s.stepped, window(s.proc)-1) }
 
 // drain appends the pending outputs and takes a snapshot. A standby leaves both to the active
 // instance.
@@ -398,7 +416,7 @@ func (s *Stage) step(ctx context.Context, in *bus.Stored) error {
 	if err != nil {
 		return fmt.Errorf("%w: message %d of %s (%s): %w", errProcessor, in.Sequence, s.cfg.Input, in.Subject, err)
 	}
-	if in.Sequence-s.lastOut.Sequence >= s.cfg.MarkerEvery {
+	if in.Sequence-s.lastOut.Sequence >= s.cfg.MarkerEvery && window(s.proc) == 0 {
 		s.emit(ctx, s.cfg.marker(in))
 		if s.fail != nil {
 			return s.fail
