@@ -36,14 +36,17 @@ type Unrated struct {
 	Source, Foundation string
 }
 
-// Running replaces the running spans and the held parts of one subject.
+// Running tells what runs and is held under one subject, as a message does: see events.Metered for
+// what it leaves out.
 type Running struct {
 	Subject            string // METERED subject
 	Source, Foundation string
 	Tenant             string
 	Spans              []events.Span
+	SpansOmitted       uint32
 	Held               []events.Hold
-	HeldOmitted        uint32 // held parts beside Held
+	HeldOmitted        uint32
+	Ended              []string // resources
 }
 
 // Ledger keeps postings from METERED and BILLING, and answers questions about their sums.

@@ -198,7 +198,8 @@ func (d *decoder) add(batch *Batch, stream string, in *bus.Stored) error {
 		}
 		batch.Running = append(batch.Running, Running{
 			Subject: in.Subject, Source: m.Source, Foundation: m.Foundation, Tenant: m.Tenant,
-			Spans: slices.Clone(m.Running), Held: slices.Clone(m.Held), HeldOmitted: m.HeldOmitted,
+			Spans: slices.Clone(m.Running), SpansOmitted: m.RunningOmitted, Held: slices.Clone(m.Held),
+			HeldOmitted: m.HeldOmitted, Ended: slices.Clone(m.Ended),
 		})
 		batch.Anomalies = append(batch.Anomalies, m.Anomalies...)
 	case events.TypeBilling:

@@ -336,8 +336,7 @@ func (r *pathRun) post(o *stage.Output) {
 		r.spans(&m)
 		batch.Running = []ledger.Running{{
 			Subject: o.Subject, Source: m.Source, Foundation: m.Foundation, Tenant: m.Tenant, Spans: m.Running,
-			Held:        m.Held,
-			HeldOmitted: m.HeldOmitted,
+			SpansOmitted: m.RunningOmitted, Held: m.Held, HeldOmitted: m.HeldOmitted, Ended: m.Ended,
 		}}
 	}
 	if a, ok := o.Body.(*events.AnomalyNotice); ok {

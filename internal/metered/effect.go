@@ -56,14 +56,16 @@ func AwaitEffect(ctx context.Context, b Reading, after, sequence uint64) (Effect
 		if source > sequence {
 			return e, nil
 		}
-		e.Sequence = in.Sequence
 		if in.Header(events.HeaderType) != events.TypeMetered || m.DecodeJSON(in.Data) != nil {
-			e.Foreign = string(in.Data)
+			e.Sequence, e.Foreign = in.Sequence, string(in.Data)
 			return e, nil
 		}
-		e.Closed, e.Retracted = e.Closed+len(m.Closed), e.Retracted+len(m.Retracted)
-		e.Held = uint64(len(m.Held)) + uint64(m.HeldOmitted)
-		e.Subject = events.MeteredSubject(m.Source, m.Foundation, m.Tenant, m.Kind, m.Resource)
+		if m.Cause.Sequence == sequence { // else it is of a window that the message ended
+			e.Sequence = in.Sequence
+			e.Closed, e.Retracted = e.Closed+len(m.Closed), e.Retracted+len(m.Retracted)
+			e.Held = uint64(len(m.Held)) + uint64(m.HeldOmitted)
+			e.Subject = events.MeteredSubject(m.Source, m.Foundation, m.Tenant, m.Kind, m.Resource)
+		}
 		if in.Header(stage.HeaderChain) != "" { // without it more parts follow in the batch
 			return e, nil
 		}

@@ -23,6 +23,7 @@ func TestSuite(t *testing.T) {
 
 // part is a message of METERED derived from a message of USAGE.
 func part(m *events.Metered, source uint64, last bool) bus.Message {
+	m.Cause.Sequence = source
 	headers := []events.Header{
 		{Key: events.HeaderType, Value: events.TypeMetered},
 		{Key: stage.HeaderSourceSeq, Value: strconv.FormatUint(source, 10)},
@@ -94,10 +95,34 @@ var _ = Describe("METERED as it stands", Ordered, func() {
 		Expect(foreign.Foreign).To(ContainSubstring(`"foundation":"eu"`))
 	})
 
+	It("is everything that the messages of a resource list, where the last one lists a part", func(ctx SpecContext) {
+		crowd := func(source, from uint64, omitted uint32, ended []string, running ...string) bus.Message {
+			m := events.Metered{
+				Source: "cf", Foundation: "jp", Tenant: "org", Kind: "task", Resource: "crowd", RunningOmitted: omitted,
+				Ended: ended, ListedFrom: from,
+			}
+			for _, resource := range running {
+				m.Running = append(m.Running, events.Span{Kind: "task", Resource: resource, Tenant: "org"})
+			}
+			return part(&m, source, true)
+		}
+		put(ctx, crowd(20, 0, 0, nil, "stale"), crowd(21, 0, 0, nil, "a", "b", "c"),
+			crowd(22, 21, 2, []string{"b"}, "d"), part(app("else"), 23, true), crowd(24, 21, 3, nil, "e"))
+		var resources []string
+		Expect(metered.Latest(ctx, b, "jp", "", func(m *events.Metered) error {
+			for i := range m.Running {
+				resources = append(resources, m.Running[i].Resource)
+			}
+			Expect(m.RunningOmitted).To(BeZero())
+			return nil
+		})).To(Succeed())
+		Expect(resources).To(Equal([]string{"a", "c", "d", "e"}))
+	})
+
 	It("has no effect of a message before the projector has worked it off", func(ctx SpecContext) {
 		short, cancel := context.WithTimeout(ctx, 20*time.Millisecond)
 		defer cancel()
-		_, err := metered.AwaitEffect(short, b, 0, 9)
+		_, err := metered.AwaitEffect(short, b, 0, 99)
 		Expect(err).To(MatchError(context.DeadlineExceeded))
 	})
 })

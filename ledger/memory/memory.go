@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/events/standing"
 	"github.com/daybook-billing/daybook/ledger"
 )
 
@@ -20,7 +21,7 @@ type Ledger struct {
 	positions ledger.Positions
 	lines     map[lineKey]*ledger.Line
 	unrated   map[string]unrated
-	running   map[string]ledger.Running
+	running   map[string]*subject
 	horizons  map[sourceKey]*ledger.Horizon
 	gaps      []events.Gap
 	anomalies map[string]int
@@ -32,12 +33,19 @@ type sourceKey struct{ source, foundation string }
 
 type unrated struct{ tenant, period string }
 
+// subject is what runs and is held under a subject of METERED.
+type subject struct {
+	source sourceKey
+	tenant string
+	standing.Subject
+}
+
 var _ ledger.Ledger = (*Ledger)(nil)
 
 // New returns an empty ledger.
 func New() *Ledger {
 	return &Ledger{
-		lines: map[lineKey]*ledger.Line{}, unrated: map[string]unrated{}, running: map[string]ledger.Running{},
+		lines: map[lineKey]*ledger.Line{}, unrated: map[string]unrated{}, running: map[string]*subject{},
 		horizons: map[sourceKey]*ledger.Horizon{}, anomalies: map[string]int{},
 	}
 }
@@ -68,12 +76,8 @@ func (l *Ledger) Post(_ context.Context, b ledger.Batch) error {
 	for _, id := range b.Settled { // behind Unrated: see ledger.Batch
 		delete(l.unrated, id)
 	}
-	for _, r := range b.Running {
-		if len(r.Spans)+len(r.Held) == 0 {
-			delete(l.running, r.Subject)
-		} else {
-			l.running[r.Subject] = r
-		}
+	for i := range b.Running {
+		l.run(&b.Running[i])
 	}
 	for i := range b.Metered {
 		h := l.horizon(&b.Metered[i])
@@ -88,6 +92,20 @@ func (l *Ledger) Post(_ context.Context, b ledger.Batch) error {
 		l.anomalies[a.Code]++
 	}
 	return nil
+}
+
+func (l *Ledger) run(r *ledger.Running) {
+	s := l.running[r.Subject]
+	if s == nil {
+		s = &subject{source: sourceKey{r.Source, r.Foundation}, tenant: r.Tenant}
+		l.running[r.Subject] = s
+	}
+	s.Apply(&events.Metered{
+		Running: r.Spans, RunningOmitted: r.SpansOmitted, Held: r.Held, HeldOmitted: r.HeldOmitted, Ended: r.Ended,
+	})
+	if s.Empty() {
+		delete(l.running, r.Subject)
+	}
 }
 
 func (l *Ledger) charge(c *events.Charge) {
@@ -139,14 +157,12 @@ func (l *Ledger) Bill(_ context.Context, q ledger.Query) (ledger.Bill, error) {
 	}
 	charged := map[sourceKey]time.Time{}
 	for _, r := range l.running {
-		if q.Tenant == "" || q.Tenant == r.Tenant {
-			bill.Held += len(r.Held) + int(r.HeldOmitted)
+		if q.Tenant == "" || q.Tenant == r.tenant {
+			bill.Held += r.Held()
 		}
-		key := sourceKey{r.Source, r.Foundation}
-		for i := range r.Spans {
-			s := &r.Spans[i]
-			if at, has := charged[key]; !has || s.Start.Before(at) {
-				charged[key] = s.Start
+		for s := range r.Spans {
+			if at, has := charged[r.source]; !has || s.Start.Before(at) {
+				charged[r.source] = s.Start
 			}
 			if q.Tenant == "" || q.Tenant == s.Tenant {
 				bill.Running++
@@ -172,9 +188,9 @@ func (l *Ledger) Running(_ context.Context, tenant string) ([]events.Span, error
 	defer l.mu.RUnlock()
 	var spans []events.Span
 	for _, r := range l.running {
-		for _, s := range r.Spans {
+		for s := range r.Spans {
 			if tenant == "" || s.Tenant == tenant {
-				spans = append(spans, s)
+				spans = append(spans, *s)
 			}
 		}
 	}

@@ -104,8 +104,7 @@ func (p *Holds) End() error {
 	if p.omitted == 0 {
 		return nil
 	}
-	_, err := fmt.Fprintf(notices, "not listed: %d more; a message lists at most %d of what is held under its "+
-		"subject\n", p.omitted, events.MaxHeld)
+	_, err := fmt.Fprintf(notices, "not listed: %d more; a message has no room for more of one resource\n", p.omitted)
 	return err
 }
 

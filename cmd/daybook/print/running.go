@@ -80,7 +80,6 @@ func (p *Running) End(through []events.Horizon) error {
 	if p.omitted == 0 {
 		return nil
 	}
-	_, err := fmt.Fprintf(notices, "not listed: %d more; a message lists at most %d of what runs under its subject\n",
-		p.omitted, events.MaxRunning)
+	_, err := fmt.Fprintf(notices, "not listed: %d more; a message has no room for more of one resource\n", p.omitted)
 	return err
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/events/standing"
 )
 
 func compareText(a, b string) int { return cmp.Compare(a, b) }
@@ -103,43 +104,65 @@ func (c *Content) facts(messages []Message) error {
 	return nil
 }
 
-// metered nets the spans, and keeps the last state of each subject.
+// metered nets the spans, and keeps the last state of each subject. A retraction of one version
+// names its span by the id that the version gave it, and no version need repeat its labels.
 func (c *Content) metered(messages []Message) error {
-	spans := map[string]int{}
-	last := map[string]*events.Metered{}
+	spans := map[string]string{} // by subject's resource and id
+	again := map[string]int{}
+	subjects := map[string]*standing.Subject{}
 	for i := range messages {
 		m := &messages[i]
 		if m.header(events.HeaderType) != events.TypeMetered {
 			continue
 		}
-		body := &events.Metered{}
+		var body events.Metered
 		if err := body.DecodeJSON(m.Body); err != nil {
 			return fmt.Errorf("message %d of METERED: %w", i+1, err)
 		}
-		for j := range body.Closed {
-			spans[m.Subject+" "+spanLine(&body.Closed[j])]++
-		}
+		about := fmt.Sprintf("%s %s %s %s", body.Source, body.Foundation, body.Kind, body.Resource)
 		for j := range body.Retracted {
-			spans[m.Subject+" "+spanLine(&body.Retracted[j])]--
+			s := &body.Retracted[j]
+			if _, ok := spans[about+s.ID]; !ok {
+				again["retracted, and not published: "+about+" "+spanLine(s)]++
+			}
+			delete(spans, about+s.ID)
 		}
-		last[m.Subject] = body
+		for j := range body.Closed {
+			s := &body.Closed[j]
+			if _, ok := spans[about+s.ID]; ok {
+				again["published again: "+about+" "+spanLine(s)]++
+			}
+			spans[about+s.ID] = about + " tenant=" + s.Tenant + " " + spanLine(s)
+		}
+		if subjects[m.Subject] == nil {
+			subjects[m.Subject] = &standing.Subject{}
+		}
+		subjects[m.Subject].Apply(&body)
 	}
-	for line, n := range spans {
-		if n != 0 {
-			c.Spans = append(c.Spans, fmt.Sprintf("%d× %s", n, line))
-		}
+	for _, line := range spans {
+		c.Spans = append(c.Spans, line)
 	}
-	for subject, body := range last {
-		for j := range body.Running {
-			c.Running = append(c.Running, subject+" "+spanLine(&body.Running[j]))
+	for line, n := range again {
+		c.Spans = append(c.Spans, fmt.Sprintf("%d× %s", n, line))
+	}
+	for subject, state := range subjects {
+		c.standing(subject, state)
+	}
+	return nil
+}
+
+func (c *Content) standing(subject string, state *standing.Subject) {
+	for _, id := range state.Resources() {
+		running, held := state.Of(id)
+		for i := range running {
+			c.Running = append(c.Running, subject+" "+spanLine(&running[i]))
 		}
-		for j := range body.Held {
-			h := &body.Held[j]
+		for i := range held {
+			h := &held[i]
 			c.Held = append(c.Held, fmt.Sprintf("%s %s %s %s %s-%s %+v", subject, h.Kind, h.Resource, h.Code,
 				events.FormatTime(h.Start), endText(h.End), h.Footprint))
 		}
 	}
-	return nil
 }
 
 func spanLine(s *events.Span) string {
