@@ -219,13 +219,6 @@ const (
 	HoldUnprovenBaseline = "unproven_baseline"
 )
 
-// MaxRunning and MaxHeld are how many running spans and held parts a Metered message lists at the
-// most.
-const (
-	MaxRunning = 500
-	MaxHeld    = 100
-)
-
 // MaxOthers is how many resources a Metered message lists at the most beside those that it changes:
 // all others under the subject, or none where there are more.
 const MaxOthers = 20

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/events/standing"
 	"github.com/daybook-billing/daybook/internal/bus"
 	"github.com/daybook-billing/daybook/internal/stage"
 )
@@ -17,15 +18,17 @@ import (
 // comparer implements stage.Comparer for METERED: which spans are closed and not retracted, and
 // what runs and is held under each subject, and which catalogue version is in force. Horizons, gaps
 // and anomalies belong to their moment and are not published again. Its memory is a digest of each
-// span, and the differences in full.
+// span, and the differences and what runs in full.
 type comparer struct {
 	logic    string // of the projector that derives
 	stored   string // of the batch that the stored message is in
 	months   map[origin]*months
 	seed     maphash.Seed
-	spans    *stage.Comparison[string] // by id: spans that are closed and not retracted
-	subjects *stage.Comparison[string] // by subject: what runs and is held
-	inForce  [2]events.Catalogue       // by stage.Side
+	spans    *stage.Comparison[string]    // by id: spans that are closed and not retracted
+	subjects *stage.Comparison[string]    // by subject: what runs and is held
+	stands   [2]map[string]*digested      // by stage.Side and subject: what runs and is held, in digests
+	runs     map[string]*standing.Subject // in the second round: what runs and is held as derived
+	inForce  [2]events.Catalogue          // by stage.Side
 
 	differs map[string]*difference // by subject
 	decoded events.Metered
@@ -58,11 +61,23 @@ func (m *months) close(horizon time.Time, logic string) {
 
 func monthOf(t time.Time) string { return t.UTC().Format("2006-01") }
 
+// digested is what runs and is held under a subject, in digests by resource.
+type digested struct {
+	of  map[string]uint64
+	sum uint64
+}
+
+func (d *digested) set(resource string, digest uint64) {
+	d.sum += digest - d.of[resource]
+	if d.of[resource] = digest; digest == 0 {
+		delete(d.of, resource)
+	}
+}
+
 // difference is all that a replay publishes on one subject.
 type difference struct {
 	frame events.Metered            // without spans
 	spans [2]map[string]events.Span // by stage.Side and id: to be retracted, and to be closed
-	now   events.Metered            // running and held
 }
 
 // NewComparer returns the comparer of METERED for one replay. logic is that of the projector that
@@ -71,6 +86,7 @@ func NewComparer(logic string) stage.Comparer {
 	return &comparer{
 		logic: logic, months: map[origin]*months{}, seed: maphash.MakeSeed(),
 		spans: stage.NewComparison[string](), subjects: stage.NewComparison[string](),
+		stands: [2]map[string]*digested{{}, {}}, runs: map[string]*standing.Subject{},
 		differs: map[string]*difference{},
 	}
 }
@@ -164,19 +180,30 @@ func (r *comparer) add(side stage.Side, subject string, m *events.Metered) {
 	for i := range m.Closed {
 		r.spans.Set(side, m.Closed[i].ID, r.digest(subject, &events.Metered{Closed: m.Closed[i : i+1]}))
 	}
-	var digest uint64
-	if len(m.Running)+len(m.Held) > 0 || m.RunningOmitted+m.HeldOmitted > 0 {
-		digest = r.digest(subject, present(m))
-	}
-	r.subjects.Set(side, subject, digest)
+	r.subjects.Set(side, subject, r.stand(side, subject, m))
 }
 
-// present is the part of a message that tells of the present.
-func present(m *events.Metered) *events.Metered {
-	return &events.Metered{
-		Running: m.Running, RunningOmitted: m.RunningOmitted, Held: m.Held,
-		HeldOmitted: m.HeldOmitted,
+// stand takes what a message tells to run and to be held. It returns a digest of all that there is
+// under the subject; 0 where that is nothing.
+func (r *comparer) stand(side stage.Side, subject string, m *events.Metered) uint64 {
+	now := r.stands[side][subject]
+	if now == nil || !standing.Partial(m) {
+		now = &digested{of: map[string]uint64{}}
+		r.stands[side][subject] = now
 	}
+	var told standing.Subject
+	told.Apply(m)
+	for _, id := range told.Resources() {
+		running, held := told.Of(id)
+		now.set(id, r.digest(subject, &events.Metered{Running: running, Held: held}))
+	}
+	for _, id := range m.Ended {
+		now.set(id, 0)
+	}
+	if len(now.of) == 0 {
+		delete(r.stands[side], subject)
+	}
+	return now.sum
 }
 
 // digest is never 0.
@@ -195,22 +222,35 @@ func (r *comparer) Compare() (again bool, err error) {
 
 // keep takes a message of the second round.
 func (r *comparer) keep(side stage.Side, subject string, m *events.Metered) {
-	d := r.differs[subject]
 	for i := range m.Closed {
 		s := m.Closed[i]
 		if r.spans.Digest(side, s.ID) == 0 {
 			continue
 		}
-		d = r.on(subject, m)
+		d := r.on(subject, m)
 		s.Evidence = slices.Clone(s.Evidence)
+		if side == stage.Stored { // it is to be retracted
+			s.Publication, s.Correction = m.ID, m.Correction
+		}
 		d.spans[side][s.ID] = s
 	}
 	if r.subjects.Differs(subject) {
-		d = r.on(subject, m)
+		r.on(subject, m)
 	}
-	if side == stage.Derived && d != nil {
-		d.now = *present(m)
-		d.now.Running, d.now.Held = cloneSpans(m.Running), slices.Clone(m.Held)
+	if side == stage.Stored {
+		return
+	}
+	now := r.runs[subject]
+	if now == nil {
+		now = &standing.Subject{}
+		r.runs[subject] = now
+	}
+	now.Apply(&events.Metered{
+		Running: cloneSpans(m.Running), RunningOmitted: m.RunningOmitted, Held: m.Held, HeldOmitted: m.HeldOmitted,
+		Ended: m.Ended,
+	})
+	if now.Empty() {
+		delete(r.runs, subject)
 	}
 }
 
@@ -251,34 +291,75 @@ func (r *comparer) Difference(cause events.Cause, emit func(stage.Output)) (reve
 		if !r.subjects.Differs(subject) && len(retract)+len(closing) == 0 {
 			continue
 		}
-		correction := r.correction(d)
 		reversed, posted = reversed+len(retract), posted+len(closing)
-		for part := 0; part == 0 || len(retract)+len(closing) > 0; part++ {
-			m := d.now
-			m.Source, m.Foundation, m.Tenant, m.Kind, m.Resource = d.frame.Source, d.frame.Foundation, d.frame.Tenant,
-				d.frame.Kind, d.frame.Resource
-			m.ID = events.ID("metered", cause.ID, subject, strconv.Itoa(part))
-			m.Cause, m.Correction = cause, correction
-			_, retract, closing = m.Fill(maxSpans, nil, retract, closing)
-			emit(stage.Output{Subject: subject, Type: events.TypeMetered, ID: m.ID, Body: &m})
-		}
+		r.publish(subject, cause, retract, closing, func(m *events.Metered) {
+			emit(stage.Output{Subject: subject, Type: events.TypeMetered, ID: m.ID, Body: m})
+		})
 	}
 	return reversed, posted, nil
 }
 
-// correction is the first open month, if a stored or derived span of the difference starts in a
-// closed one; else it is empty.
-func (r *comparer) correction(d *difference) string {
-	m := r.monthsOf(d.frame.Source, d.frame.Foundation)
-	m.close(m.horizons[stage.Derived], r.logic)
-	for _, spans := range d.spans {
-		for id := range spans {
-			if monthOf(spans[id].Start) < m.open {
-				return m.open
-			}
+// publish puts out the difference on a subject: the spans of closed months as a correction, then
+// the others, and everything that runs and is held.
+func (r *comparer) publish(subject string, cause events.Cause, retract, closing []events.Span,
+	emit func(*events.Metered),
+) {
+	frame := r.differs[subject].frame
+	months := r.monthsOf(frame.Source, frame.Foundation)
+	months.close(months.horizons[stage.Derived], r.logic)
+	now := r.listing(subject)
+	part := 0
+	group := func(correction string, last bool, such func(*events.Span) bool) {
+		retract, closing := only(retract, such), only(closing, such)
+		if len(retract)+len(closing) == 0 && (!last || now.told) {
+			return
+		}
+		for done := false; !done; part++ {
+			m := frame
+			m.ID, m.Cause, m.Correction = events.ID("metered", cause.ID, subject, strconv.Itoa(part)), cause, correction
+			now.fill(&m)
+			frame = m // the next part tells the same of what runs, or more
+			_, retract, closing = m.Fill(maxSpans, nil, retract, closing)
+			emit(&m)
+			done = len(retract)+len(closing) == 0 && (!last || now.told)
 		}
 	}
-	return ""
+	old := func(s *events.Span) bool { return monthOf(s.Start) < months.open }
+	group(months.open, false, old)
+	group("", true, func(s *events.Span) bool { return !old(s) })
+}
+
+func only(spans []events.Span, such func(*events.Span) bool) (some []events.Span) {
+	for i := range spans {
+		if such(&spans[i]) {
+			some = append(some, spans[i])
+		}
+	}
+	return some
+}
+
+// listing is everything that runs and is held under a subject as derived, and the resources of the
+// stored messages of which nothing does.
+func (r *comparer) listing(subject string) (l listing) {
+	now := r.runs[subject]
+	if now != nil {
+		l.running, l.held = uint32(now.Running()), uint32(now.Held()) //nolint:gosec // far below 2^32
+		for _, id := range now.Resources() {
+			running, held := now.Of(id)
+			l.spans, l.holds = append(l.spans, running...), append(l.holds, held...)
+			l.entries = append(l.entries, listed{len(l.spans), len(l.holds)})
+		}
+	}
+	stored := r.stands[stage.Stored][subject]
+	if stored == nil || len(l.entries) == 0 {
+		return l
+	}
+	for _, id := range slices.Sorted(maps.Keys(stored.of)) {
+		if running, held := now.Of(id); len(running)+len(held) == 0 {
+			l.ended = append(l.ended, id)
+		}
+	}
+	return l
 }
 
 func sortedSpans(spans map[string]events.Span) []events.Span {

@@ -3,6 +3,7 @@ package projector_test
 import (
 	"cmp"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -10,6 +11,7 @@ import (
 	. "github.com/onsi/gomega"
 
 	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/events/standing"
 	"github.com/daybook-billing/daybook/projector"
 	"github.com/daybook-billing/daybook/projector/timeline"
 )
@@ -140,8 +142,9 @@ type books struct {
 	net       map[string]events.Span // published and not retracted
 	wrong     []string               // promises broken
 	anomalies []events.Anomaly
-	last      events.Metered // the last message
-	stream    []byte         // all messages
+	last      events.Metered // the last message, with all that runs and is held under its subject
+	standing  map[string]*standing.Subject
+	stream    []byte // all messages
 	retracted int
 }
 
@@ -240,8 +243,10 @@ func (b *books) post(m *events.Metered) {
 	b.stream = append(m.AppendJSON(b.stream), '\n')
 	for i := range m.Retracted {
 		s := &m.Retracted[i]
-		if _, ok := b.net[s.ID]; !ok {
+		if was, ok := b.net[s.ID]; !ok {
 			b.wrong = append(b.wrong, "retracted but not published: "+line(s))
+		} else if !reflect.DeepEqual(was, *s) {
+			b.wrong = append(b.wrong, fmt.Sprintf("published as %+v, and retracted as %+v", was, *s))
 		}
 		delete(b.net, s.ID)
 		b.retracted++
@@ -251,21 +256,33 @@ func (b *books) post(m *events.Metered) {
 			b.wrong = append(b.wrong, "published twice: "+line(&s))
 		}
 		if !s.Start.Before(s.End) || s.Since.After(s.Start) || s.ID == "" || len(s.Evidence) == 0 ||
-			!slices.IsSorted(s.Evidence) {
+			!slices.IsSorted(s.Evidence) || s.Publication != "" {
 			b.wrong = append(b.wrong, "malformed: "+line(&s))
 		}
 		s.Evidence = slices.Clone(s.Evidence)
+		s.Publication, s.Correction = m.ID, m.Correction
 		b.net[s.ID] = s
 	}
 	b.anomalies = append(b.anomalies, m.Anomalies...)
 	b.last = *m
-	b.last.Running, b.last.Held = slices.Clone(m.Running), slices.Clone(m.Held)
+	subject := events.MeteredSubject(m.Source, m.Foundation, m.Tenant, m.Kind, m.Resource)
+	if b.standing == nil {
+		b.standing = map[string]*standing.Subject{}
+	}
+	if b.standing[subject] == nil {
+		b.standing[subject] = &standing.Subject{}
+	}
+	b.standing[subject].Apply(m)
+	b.standing[subject].List(&b.last)
+	if b.last.RunningOmitted > 0 {
+		b.wrong = append(b.wrong, "something runs that no message lists")
+	}
 	for _, h := range m.Held {
 		if h.ID == "" || h.Reason == "" || !h.End.IsZero() && h.End.Before(h.Start) {
 			b.wrong = append(b.wrong, "malformed hold: "+heldPart(&h))
 		}
 	}
-	if !slices.IsSortedFunc(m.Running, func(x, y events.Span) int {
+	if !slices.IsSortedFunc(b.last.Running, func(x, y events.Span) int {
 		return cmp.Or(cmp.Compare(x.Resource, y.Resource), cmp.Compare(x.Kind, y.Kind))
 	}) {
 		b.wrong = append(b.wrong, "running spans out of order")

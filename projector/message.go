@@ -1,7 +1,7 @@
 package projector
 
 import (
-	"slices"
+	"math"
 	"strconv"
 	"time"
 
@@ -13,121 +13,216 @@ import (
 // Held: the two together leave room for the largest span.
 const (
 	maxSpans        = 250 // retracted and closed
+	maxListed       = 100 // timelines whose running spans and holds one part lists
 	maxRunningBytes = 320 << 10
 	maxHeldBytes    = 128 << 10
+	maxEndedBytes   = 64 << 10
 	maxEvidence     = 1000 // of one span
 )
 
-// message is the frame of the Metered messages of one cause on one subject.
-type message struct {
-	f     *foundation
-	sub   *subject
-	cause events.Cause
-}
-
-// leave puts out the end of everything under the subject.
-func (o message) leave(m *Meter, emit func(*events.Metered)) {
-	o.frame(m)
+// put puts out the pending changes of a subject: first those of closed months, as a correction, and
+// then the others.
+func (m *Meter) put(p *pending, emit func(*events.Metered)) {
+	r := &p.f.rules
+	m.list(p)
 	x := &m.message
-	x.ID = o.id(0)
-	emit(x)
-}
-
-// frame fills in the fields of all messages.
-func (o message) frame(m *Meter) {
-	r := &o.f.rules
-	m.message = events.Metered{
-		Source: r.Source, Foundation: r.Foundation, Tenant: o.sub.tenant, Kind: o.sub.key.kind,
-		Resource: o.sub.key.resource,
-		Cause:    o.cause,
-		Running:  m.message.Running[:0], Held: m.message.Held[:0],
+	*x = events.Metered{
+		Source: r.Source, Foundation: r.Foundation, Tenant: p.sub.tenant, Kind: p.sub.key.kind,
+		Resource: p.sub.key.resource, Cause: p.cause, ListedFrom: m.listing.from,
 	}
-}
-
-func (o message) id(part int) string {
-	return events.ID("metered", o.cause.ID, o.sub.tenant, o.sub.key.kind, o.sub.key.resource, strconv.Itoa(part))
-}
-
-func (o message) emitChange(m *Meter, emit func(*events.Metered)) {
-	if !m.ch.Empty() {
-		o.emit(m, emit)
+	old := func(s *events.Span) bool {
+		return r.Closed != timeline.MinMoment && timeline.MomentOf(s.Start) < r.Closed
 	}
-}
-
-// emit puts out a change with all open spans and all holds, in several parts if it is large.
-func (o message) emit(m *Meter, emit func(*events.Metered)) {
-	o.frame(m)
-	x, ch, r := &m.message, &m.ch, &o.f.rules
-	running, held := x.Running, x.Held
-	for _, e := range o.sub.listed {
-		running = e.Running(running)
-		held = e.Held(held)
-	}
-	shorten(running)
-	shorten(ch.Retracted)
-	shorten(ch.Closed)
-	omit(x, running, held)
-	o.identify(ch.Retracted)
-	o.identify(ch.Closed)
-	if correction(r, ch.Retracted) || correction(r, ch.Closed) {
+	anomalies := p.anomalies
+	if m.divide(p, old) {
 		x.Correction = r.Closed.Time().Format("2006-01")
+		m.parts(p, anomalies, false, emit)
+		x.Correction, anomalies = "", nil
 	}
-	anomalies, retracted, closed := ch.Anomalies, ch.Retracted, ch.Closed
-	for part := 0; ; part++ {
-		x.ID = o.id(part)
+	if m.divide(p, func(s *events.Span) bool { return !old(s) }) || len(anomalies) > 0 || !m.listing.told {
+		m.parts(p, anomalies, true, emit)
+	}
+}
+
+// divide gathers the pending spans with a property, and reports whether there are any.
+func (m *Meter) divide(p *pending, such func(*events.Span) bool) bool {
+	m.retracted, m.closed, m.closedOf = m.retracted[:0], m.closed[:0], m.closedOf[:0]
+	for i := range p.retracted {
+		if s := &p.retracted[i].span; such(s) {
+			m.retracted = append(m.retracted, *s)
+		}
+	}
+	for i := range p.closed {
+		if s := &p.closed[i].span; such(s) {
+			m.closed, m.closedOf = append(m.closed, *s), append(m.closedOf, p.closed[i].of)
+		}
+	}
+	return len(m.retracted)+len(m.closed) > 0
+}
+
+// parts puts out the gathered spans in as many messages as they take, and keeps the published ones.
+// If last is set, more parts tell what the listing has beyond them.
+func (m *Meter) parts(p *pending, anomalies []events.Anomaly, last bool, emit func(*events.Metered)) {
+	x, retracted, closed, of := &m.message, m.retracted, m.closed, m.closedOf
+	for {
+		by := publication{sequence: p.cause.Sequence, part: p.part, correction: monthNumber(x.Correction)}
+		x.ID = p.f.messageID(p.sub, by.sequence, by.part)
+		p.part++
+		m.listing.fill(x)
 		anomalies, retracted, closed = x.Fill(maxSpans, anomalies, retracted, closed)
 		emit(x)
-		if len(anomalies)+len(retracted)+len(closed) == 0 {
+		for i := range x.Closed {
+			p.f.note(of[i], &x.Closed[i], by)
+		}
+		of = of[len(x.Closed):]
+		if len(anomalies)+len(retracted)+len(closed) == 0 && (!last || m.listing.told) {
 			return
 		}
 	}
 }
 
-// omit lists the first running and held parts that a message has room for, and counts the others.
-func omit(x *events.Metered, running []events.Span, held []events.Hold) {
-	x.Running, running, _ = events.Fit(running, events.MaxRunning, maxRunningBytes)
-	x.Held, held, _ = events.Fit(held, events.MaxHeld, maxHeldBytes)
-	x.RunningOmitted, x.HeldOmitted = uint32(len(running)), uint32(len(held)) //nolint:gosec // far below 2^32
+// listing is what runs and is held under a subject, as far as a message about it tells: of the
+// timelines that it changes, and of the others if they are few.
+type listing struct {
+	told          bool // completely, in the messages so far
+	from          uint64
+	running, held uint32 // in all
+	entries       []listed
+	spans         []events.Span
+	holds         []events.Hold
+	ended         []string
+	next          int // the first entry of the next part
+	nextEnded     int
 }
 
-// shorten keeps the earliest evidence of spans with very much.
-func shorten(spans []events.Span) {
-	for i := range spans {
-		s := &spans[i]
-		s.Evidence = s.Evidence[:min(len(s.Evidence), maxEvidence)]
+// listed is one timeline in a listing: where its spans and its holds end.
+type listed struct{ spans, holds int }
+
+// list makes the listing of a subject.
+func (m *Meter) list(p *pending) {
+	l, sub := &m.listing, p.sub
+	*l = listing{entries: l.entries[:0], spans: l.spans[:0], holds: l.holds[:0], ended: l.ended[:0]}
+	if p.left {
+		return
 	}
-}
-
-// correction reports whether spans lie in a closed month.
-func correction(r *timeline.Rules, spans []events.Span) bool {
-	return r.Closed != timeline.MinMoment && slices.ContainsFunc(spans,
-		func(s events.Span) bool { return timeline.MomentOf(s.Start) < r.Closed })
-}
-
-// identify gives spans their ids. An id depends on the content of the span and on nothing else: the
-// same span has the same id whenever it is published or retracted.
-func (o message) identify(spans []events.Span) {
-	var scratch [512]byte
-	for i := range spans {
-		s := &spans[i]
-		f := &s.Footprint
-		b := scratch[:0]
-		for _, text := range [...]string{
-			s.Tenant, f.ProcessType, f.Buildpack, f.BuildpackGUID, f.Plan, f.PlanGUID, f.Offering, f.OfferingGUID,
-			f.Broker, f.BrokerGUID,
-			f.Flavor, f.FlavorID,
-		} {
-			b = append(append(b, text...), 0)
+	unchanged := len(sub.listed)
+	for _, e := range p.changed {
+		if e.listed {
+			unchanged--
 		}
-		for _, count := range [...]events.Count{f.Instances, f.MemoryMB, f.VolumeGB} {
-			if n, ok := count.Get(); ok {
-				b = strconv.AppendUint(b, uint64(n), 10)
+		e.told = true
+	}
+	all := unchanged <= events.MaxOthers
+	for _, e := range sub.listed {
+		l.running += e.running
+		l.held += e.held
+		switch {
+		case e.told || all:
+			e.listedAt = p.cause.Sequence
+			l.spans, l.holds = e.Running(l.spans), e.Held(l.holds)
+			if n := len(l.entries); len(l.spans)+len(l.holds) > l.spansBefore(n)+l.holdsBefore(n) {
+				l.entries = append(l.entries, listed{len(l.spans), len(l.holds)})
 			}
-			b = append(b, 0)
+		case e.running+e.held > 0 && (l.from == 0 || e.listedAt < l.from):
+			l.from = e.listedAt
 		}
-		for _, t := range [...]time.Time{s.Start, s.End, s.Since} {
-			b = append(events.AppendTime(b, t), 0)
-		}
-		s.ID = events.ID("span", o.f.rules.Source, o.f.rules.Foundation, s.Kind, s.Resource, string(b))
 	}
+	for _, e := range p.changed {
+		e.told = false
+		if !all && e.running+e.held == 0 {
+			l.ended = append(l.ended, e.key.resource)
+		}
+	}
+	for i := range l.spans {
+		shorten(&l.spans[i])
+	}
+}
+
+func (l *listing) spansBefore(i int) int {
+	if i == 0 {
+		return 0
+	}
+	return l.entries[i-1].spans
+}
+
+func (l *listing) holdsBefore(i int) int {
+	if i == 0 {
+		return 0
+	}
+	return l.entries[i-1].holds
+}
+
+// fill puts the next part of the listing into a message: all there is of each timeline that it
+// lists, and as many timelines as it has room for. When all are told, the last part is told again.
+func (l *listing) fill(x *events.Metered) {
+	if l.told {
+		return
+	}
+	from := l.next
+	to := min(len(l.entries), from+maxListed)
+	for {
+		spans, holds := l.spans[l.spansBefore(from):l.spansBefore(to)], l.holds[l.holdsBefore(from):l.holdsBefore(to)]
+		var moreSpans []events.Span
+		var moreHolds []events.Hold
+		x.Running, moreSpans, _ = events.Fit(spans, math.MaxInt, maxRunningBytes)
+		x.Held, moreHolds, _ = events.Fit(holds, math.MaxInt, maxHeldBytes)
+		if len(moreSpans)+len(moreHolds) == 0 || to-from <= 1 { // of one timeline the rest is only counted
+			break
+		}
+		to = from + (to-from)/2
+	}
+	x.RunningOmitted = l.running - min(l.running, uint32(len(x.Running))) //nolint:gosec // far below 2^32
+	x.HeldOmitted = l.held - min(l.held, uint32(len(x.Held)))             //nolint:gosec // far below 2^32
+	x.Ended, x.ListedFrom = nil, 0
+	if x.RunningOmitted+x.HeldOmitted == 0 {
+		l.nextEnded = len(l.ended) // what is not listed is not there
+	} else {
+		x.Ended = fitEnded(l.ended[l.nextEnded:])
+		x.ListedFrom = l.from
+		if l.from == 0 { // in the parts of this message
+			x.ListedFrom = x.Cause.Sequence
+		}
+		l.nextEnded += len(x.Ended)
+	}
+	l.next = to
+	l.told = to == len(l.entries) && l.nextEnded == len(l.ended)
+}
+
+// fitEnded are the first ids that a message has room for: at least one, if there are any.
+func fitEnded(ids []string) []string {
+	room := maxEndedBytes
+	for i, id := range ids {
+		if room -= 6*len(id) + 3; room < 0 && i > 0 { // a character takes up to six bytes
+			return ids[:i]
+		}
+	}
+	return ids
+}
+
+// shorten keeps the earliest evidence of a span with very much.
+func shorten(s *events.Span) { s.Evidence = s.Evidence[:min(len(s.Evidence), maxEvidence)] }
+
+// identify gives a span its id. An id depends on the content of the span and on nothing else, and
+// covers everything that its charges are summed by.
+func (f *foundation) identify(s *events.Span) {
+	var scratch [512]byte
+	b := scratch[:0]
+	o := &s.Footprint
+	for _, text := range [...]string{
+		s.Tenant, s.Space, s.App, o.ProcessType, o.Buildpack, o.BuildpackGUID, o.Plan, o.PlanGUID, o.Offering,
+		o.OfferingGUID, o.Broker, o.BrokerGUID, o.Flavor, o.FlavorID,
+	} {
+		b = append(append(b, text...), 0)
+	}
+	for _, count := range [...]events.Count{o.Instances, o.MemoryMB, o.VolumeGB} {
+		if n, ok := count.Get(); ok {
+			b = strconv.AppendUint(b, uint64(n), 10)
+		}
+		b = append(b, 0)
+	}
+	for _, t := range [...]time.Time{s.Start, s.End, s.Since} {
+		b = append(events.AppendTime(b, t), 0)
+	}
+	b = append(b, byte(s.Flags))
+	s.ID = events.ID("span", f.rules.Source, f.rules.Foundation, s.Kind, s.Resource, string(b))
 }

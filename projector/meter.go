@@ -16,8 +16,14 @@ import (
 type Meter struct {
 	cfg         Config // with defaults, compiled
 	foundations map[foundationKey]*foundation
-	ch          timeline.Change
-	message     events.Metered
+	window      window
+
+	// Memory to work in.
+	ch                timeline.Change
+	message           events.Metered
+	listing           listing
+	retracted, closed []events.Span
+	closedOf          []*entry
 }
 
 type foundationKey struct{ Source, Foundation string }
@@ -30,6 +36,9 @@ type foundation struct {
 	subjects   map[subjectKey]*subject
 	entries    map[entryKey]*entry
 	expiring   map[subjectKey]*subject // with a listed timeline that Expires
+	cuts       []cutDone               // by time, back to the oldest published span
+	labels     *sharing[spanLabels]
+	sizes      *sharing[events.Footprint]
 }
 
 type collectorHorizon struct {
@@ -49,6 +58,7 @@ type subject struct {
 	tenant  string
 	entries int
 	listed  []*entry // by messages, in order of resource
+	pending *pending // changes that wait for the end of the window; nil for none
 }
 
 // entry is a timeline under its subject.
@@ -57,6 +67,11 @@ type entry struct {
 	key    entryKey
 	sub    *subject
 	listed bool
+	told   bool // while a message is made: it lists the timeline, whatever others there are
+	// listedAt is the cause of the last message that lists the timeline, by its sequence in USAGE.
+	listedAt      uint64
+	running, held uint32     // how many spans run, and how many holds there are
+	published     *published // nil for none
 }
 
 // NewMeter returns a meter without facts. The error is about ExcludeSpaces.
@@ -93,15 +108,22 @@ func (m *Meter) newFoundation(source, name string) *foundation {
 			Horizon: timeline.MinMoment, Closed: timeline.MinMoment, Settled: timeline.MinMoment,
 		},
 		collectors: map[string]collectorHorizon{}, subjects: map[subjectKey]*subject{}, entries: map[entryKey]*entry{},
-		expiring: map[subjectKey]*subject{},
+		expiring: map[subjectKey]*subject{}, labels: newSharing[spanLabels](), sizes: newSharing[events.Footprint](),
 	}
 	f.platform = platforms[source].open(&f.rules, &m.cfg)
 	return f
 }
 
 // Fact applies one fact. sequence is its position in USAGE. It calls emit for each message of the
-// fact; emit must not keep the message. A fact without effect has none.
+// window that ends with the fact; emit must not keep the message. Without an open window that is
+// the fact's own. A fact without effect has none.
 func (m *Meter) Fact(u *events.Usage, sequence uint64, emit func(*events.Metered)) {
+	m.enter(foundationKey{u.Source, u.Foundation}, emit)
+	m.fact(u, sequence, emit)
+	m.leave(emit)
+}
+
+func (m *Meter) fact(u *events.Usage, sequence uint64, emit func(*events.Metered)) {
 	f := m.foundation(u.Source, u.Foundation)
 	e := f.entries[entryKey{u.Kind, u.Resource}]
 	if !f.platform.Observe(u, sequence, e != nil) {
@@ -118,12 +140,25 @@ func (m *Meter) Fact(u *events.Usage, sequence uint64, emit func(*events.Metered
 	if ch.Empty() {
 		return
 	}
-	out := message{f: f, sub: sub, cause: events.Cause{ID: u.ID, Sequence: sequence, Event: u.Event, Time: u.Time}}
-	if sub.tenant != ch.Tenant { // nothing runs under the old tenant's subject any more
-		out.leave(m, emit)
-		sub.tenant = ch.Tenant
+	cause := events.Cause{ID: u.ID, Sequence: sequence, Event: u.Event, Time: u.Time}
+	if sub.tenant == ch.Tenant {
+		m.absorb(f, e, cause)
+		return
 	}
-	out.emit(m, emit)
+	// Nothing runs under the old tenant's subject any more, and everything under the new one's. The
+	// window ends here.
+	left := m.pend(f, sub)
+	left.cause, left.left = cause, true
+	m.Flush(emit)
+	parts := left.part
+	sub.tenant = ch.Tenant
+	m.absorb(f, e, cause)
+	now := m.pend(f, sub)
+	now.part = parts
+	for _, e := range sub.listed {
+		now.change(e)
+	}
+	m.Flush(emit)
 }
 
 // enter makes the timeline of a resource.
@@ -169,6 +204,7 @@ func (f *foundation) relist(e *entry, listed bool) {
 // Gap notes that facts of a list may be missing. It holds the runs of that time until a fact
 // confirms them, subject by subject in a fixed order. It reports whether the gap is new.
 func (m *Meter) Gap(g *events.Gap, sequence uint64, emit func(*events.Metered)) bool {
+	m.Flush(emit)
 	f := m.foundation(g.Source, g.Foundation)
 	if !f.platform.Gap(g, sequence) {
 		return false
@@ -188,11 +224,12 @@ func (m *Meter) each(f *foundation, subjects []*subject, cause events.Cause, emi
 	change func(*entry),
 ) {
 	for _, sub := range subjects {
-		m.ch.Reset(sub.tenant)
 		for _, e := range sub.listed {
+			m.ch.Reset(sub.tenant)
 			change(e)
+			m.absorb(f, e, cause)
 		}
-		message{f: f, sub: sub, cause: cause}.emitChange(m, emit)
+		m.Flush(emit)
 		for _, e := range slices.Clone(sub.listed) {
 			f.list(e)
 		}
@@ -202,24 +239,24 @@ func (m *Meter) each(f *foundation, subjects []*subject, cause events.Cause, emi
 // Decide applies an operator's word on a hold, an act with a Decision. It reports whether there is
 // such a hold.
 func (m *Meter) Decide(d *events.Act, sequence uint64, emit func(*events.Metered)) bool {
+	m.Flush(emit)
 	f, word := m.foundation(d.Source, d.Foundation), &d.Decision
 	sub := f.subjects[subjectKey{word.Kind, word.Resource}]
 	if sub == nil || word.Action != events.ActionRelease && word.Action != events.ActionDiscard {
 		return false
 	}
-	m.ch.Reset(sub.tenant)
-	known := false
+	cause := events.Cause{ID: d.ID, Sequence: sequence, Event: "decision", Time: d.Time}
 	for _, e := range f.decidable(sub) {
-		if known = e.Decide(d, &m.ch); known {
-			f.list(e)
-			break
+		m.ch.Reset(sub.tenant)
+		if !e.Decide(d, &m.ch) {
+			continue
 		}
+		f.list(e)
+		m.absorb(f, e, cause)
+		m.Flush(emit)
+		return true
 	}
-	message{f: f, sub: sub, cause: events.Cause{
-		ID: d.ID, Sequence: sequence, Event: "decision",
-		Time: d.Time,
-	}}.emitChange(m, emit)
-	return known
+	return false
 }
 
 // decidable returns the timelines of a subject with holds or decisions: the listed ones first.
@@ -242,6 +279,7 @@ func (f *foundation) decidable(sub *subject) []*entry {
 // spans are put out up to the last boundary before the horizon, subject by subject in a fixed
 // order. It returns the horizon of all collectors together and whether it moved.
 func (m *Meter) Horizon(h *events.Horizon, sequence uint64, emit func(*events.Metered)) (time.Time, bool) {
+	m.Flush(emit)
 	f := m.foundation(h.Source, h.Foundation)
 	c := f.collectors[h.Collector]
 	c = collectorHorizon{at: max(c.at, timeline.MomentOf(h.Time))}
@@ -256,6 +294,7 @@ func (m *Meter) Horizon(h *events.Horizon, sequence uint64, emit func(*events.Me
 // Retire ends a collector, an act with a Retirement: its horizon holds nobody up. It returns the
 // same as Horizon.
 func (m *Meter) Retire(a *events.Act, sequence uint64, emit func(*events.Metered)) (time.Time, bool) {
+	m.Flush(emit)
 	f, name := m.foundation(a.Source, a.Foundation), a.Retirement.Collector
 	c, known := f.collectors[name]
 	if !known {
@@ -277,6 +316,9 @@ func (m *Meter) reach(f *foundation, cause events.Cause, emit func(*events.Meter
 	r.Horizon, r.Settled = now, max(r.Settled, settled)
 	boundary := timeline.MomentOf(r.Cut.Floor(now.Time()))
 	crossed := boundary > before
+	if crossed && r.Cut != timeline.CutNone {
+		f.cuts = append(f.cuts, cutDone{to: boundary.Time().UnixNano(), sequence: cause.Sequence})
+	}
 	subjects := f.expiring
 	if f.platform.Advance() || crossed {
 		subjects = f.subjects
@@ -330,8 +372,11 @@ func (f *foundation) close(closed timeline.Moment) {
 		over := e.Close()
 		if f.list(e); over {
 			f.forget(e)
+		} else {
+			f.prune(e, e.Final())
 		}
 	}
+	f.pruneCuts()
 	f.platform.Close()
 }
 

@@ -375,15 +375,6 @@ var _ = Describe("What a meter publishes", func() {
 		Expect(b.codes()).To(Equal([]string{events.AnomalyOrphanEnding}))
 	})
 
-	It("says how many running spans it leaves out of a long list", func() {
-		b := told()
-		for i := range events.MaxRunning + 5 {
-			b.tell(task("TASK_STARTED", "10:00", process("T"+string(rune('a'+i%26))+string(rune('A'+i/26)))))
-		}
-		Expect(b.last.Running).To(HaveLen(events.MaxRunning))
-		Expect(b.last.RunningOmitted).To(BeNumerically("==", 5))
-	})
-
 	It("ends a managed service instance whose deletion does not repeat the plan", func() {
 		Expect(told(service("CREATED", "10:00", "small"), service("DELETED", "11:00", "")).closed()).To(HaveLen(1))
 		Expect(told(service("DELETED", "11:00", "")).codes()).To(BeEmpty(), "a user-provided one")

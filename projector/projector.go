@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strconv"
 	"strings"
 	"time"
 
@@ -95,7 +96,9 @@ type processor struct {
 	meter   *Meter
 	usage   events.Usage
 	decided events.Act
+	metered events.Metered
 	names   *events.Interner
+	notices []stage.Output // anomalies that wait for the end of the window
 }
 
 // internBits is the size of the table of repeated strings: 2^16.
@@ -105,10 +108,19 @@ func newProcessor(cfg Config) *processor {
 	return &processor{meter: newMeter(cfg), names: events.NewInterner(internBits)}
 }
 
-// Step implements stage.Processor.
+// Step implements stage.Processor. The facts between the marks of a window are one: their messages
+// wait for its end. Anything but a fact ends it, and so does the mark of another beginning.
 func (p *processor) Step(in *bus.Stored, emit func(stage.Output)) error {
+	kind, mark := in.Header(events.HeaderType), in.Header(events.HeaderWindow)
+	isFact := kind == events.TypeUsage
+	if !isFact || mark == events.WindowBegin {
+		p.flush(emit)
+	}
+	if isFact && mark == events.WindowBegin {
+		p.meter.Open(in.Sequence)
+	}
 	var err error
-	switch kind := in.Header(events.HeaderType); kind {
+	switch kind {
 	case events.TypeUsage:
 		err = p.fact(in, emit)
 	case events.TypeHorizon:
@@ -122,9 +134,43 @@ func (p *processor) Step(in *bus.Stored, emit func(stage.Output)) error {
 		err = fmt.Errorf("the %s header is %q", events.HeaderType, kind)
 	}
 	if err != nil {
-		emit(unreadable(in, err))
+		p.notices = append(p.notices, unreadable(in, err))
+	}
+	if !isFact || mark == events.WindowEnd || p.meter.Opened() == 0 || len(p.notices) >= maxWindowMessages {
+		p.flush(emit)
+	}
+	if !isFact && mark == events.WindowBegin { // of the facts behind it
+		p.meter.Open(in.Sequence + 1)
 	}
 	return nil
+}
+
+// flush ends the window: it puts out its messages, and then its notices.
+func (p *processor) flush(emit func(stage.Output)) {
+	p.meter.Flush(func(m *events.Metered) { emit(meteredOutput(m)) })
+	for i := range p.notices {
+		emit(p.notices[i])
+	}
+	clear(p.notices)
+	p.notices = p.notices[:0]
+}
+
+// Window implements stage.Windowed.
+func (p *processor) Window() uint64 { return p.meter.Opened() }
+
+// Adopt implements stage.Adopter: a retraction names the message that published its span, be it of
+// a replay, or of another version.
+func (p *processor) Adopt(stored *bus.Stored) error {
+	if stored.Header(events.HeaderType) != events.TypeMetered {
+		return nil
+	}
+	m := &p.metered
+	if err := p.names.DecodeMetered(m, stored.Data); err != nil {
+		return err
+	}
+	source, err := strconv.ParseUint(stored.Header(stage.HeaderSourceSeq), 10, 64)
+	p.meter.adopt(m, source)
+	return err
 }
 
 // fact applies a fact. The error is the reason why no collector publishes such a message, here and
@@ -151,7 +197,7 @@ func (p *processor) fact(in *bus.Stored, emit func(stage.Output)) error {
 	}
 	p.meter.Fact(u, in.Sequence, func(m *events.Metered) { emit(meteredOutput(m)) })
 	if len(labels) > 0 && u.Event != events.EventTroveExists { // these repeat the create's
-		emit(longLabel(u, in.Sequence, labels))
+		p.notices = append(p.notices, longLabel(u, in.Sequence, labels))
 	}
 	return nil
 }
@@ -212,7 +258,7 @@ func (p *processor) gap(in *bus.Stored, emit func(stage.Output)) error {
 		g.ID = events.ID("metered", g.ID)
 		emit(stage.Output{
 			Subject: events.MeteredGapSubject(g.Source, g.Foundation), Type: events.TypeGap, ID: g.ID,
-			Time: in.Time, Body: &g,
+			Time: g.To, Body: &g,
 		})
 	}
 	return nil

@@ -125,8 +125,10 @@ var _ = Describe("The projector's step", func() {
 
 	It("passes a catalogue on, in its place among the facts", func() {
 		act := events.Act{
-			ID: "a", Kind: events.ActCatalogue, By: "ann", Catalogue: events.Catalogue{Version: "v1",
-				YAML: "plans: []\n"},
+			ID: "a", Kind: events.ActCatalogue, By: "ann", Catalogue: events.Catalogue{
+				Version: "v1",
+				YAML:    "plans: []\n",
+			},
 		}
 		in := stored(events.TypeAct, &act, 1)
 		in.Subject = "usage.act.catalogue.all.all"

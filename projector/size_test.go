@@ -67,7 +67,8 @@ func TestNoMeteredMessageIsTooLong(t *testing.T) {
 			if size > events.MaxBody {
 				t.Fatalf("a message has %d bytes", size)
 			}
-			if len(m.Running)+len(m.Held)+int(m.RunningOmitted+m.HeldOmitted) > 0 && len(m.Running)+len(m.Held) == 0 {
+			if len(m.Running)+len(m.Held)+int(m.RunningOmitted+m.HeldOmitted) > 0 &&
+				len(m.Running)+len(m.Held)+len(m.Ended) == 0 {
 				t.Fatal("a message lists nothing of what runs")
 			}
 			b.post(m)

@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"hash/crc32"
 	"maps"
+	"math"
 	"slices"
 
+	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/projector/timeline"
 )
 
@@ -16,7 +18,7 @@ import (
 // and read their own.
 
 // snapshotForm begins every snapshot: a snapshot of another form is refused and not misread.
-const snapshotForm = "daybook projector snapshot 7\n"
+const snapshotForm = "daybook projector snapshot 8\n"
 
 var errDamaged = errors.New("the projector's snapshot is damaged")
 
@@ -47,6 +49,7 @@ func (f *foundation) pack(p *timeline.Packer) {
 		p.Bool(f.collectors[name].retired)
 	}
 	f.platform.Pack(p)
+	f.packCuts(p)
 	p.Length(len(f.entries))
 	for _, key := range slices.SortedFunc(maps.Keys(f.entries), func(a, b entryKey) int {
 		return cmp.Or(cmp.Compare(a.kind, b.kind), cmp.Compare(a.resource, b.resource))
@@ -57,6 +60,7 @@ func (f *foundation) pack(p *timeline.Packer) {
 		p.Text(e.sub.key.resource)
 		p.Text(e.sub.tenant)
 		e.Pack(p)
+		f.packPublished(p, e)
 	}
 }
 
@@ -96,6 +100,7 @@ func (m *Meter) unpack(r *timeline.Reader) error {
 		f.collectors[r.Text()] = collectorHorizon{at: r.Moment(), settled: r.Moment(), retired: r.Bool()}
 	}
 	f.platform.Unpack(r)
+	f.unpackCuts(r)
 	for range r.Length() {
 		if r.Failed() {
 			break
@@ -118,11 +123,132 @@ func (f *foundation) unpack(r *timeline.Reader) error {
 	}
 	e := f.enter(key, subjectResource, tenant)
 	e.Unpack(r)
-	if r.Failed() {
+	if f.unpackPublished(r, e); r.Failed() {
 		return timeline.ErrSnapshot
 	}
 	if f.list(e); !e.listed {
 		e.Shrink()
 	}
 	return nil
+}
+
+func (f *foundation) packCuts(p *timeline.Packer) {
+	p.Length(len(f.cuts))
+	for _, c := range f.cuts {
+		p.Int(c.to)
+		p.Uint(c.sequence)
+	}
+}
+
+func (f *foundation) unpackCuts(r *timeline.Reader) {
+	for range r.Length() {
+		f.cuts = append(f.cuts, cutDone{r.Int(), r.Uint()})
+	}
+	if !slices.IsSortedFunc(f.cuts, func(a, b cutDone) int { return cmp.Compare(a.to, b.to) }) {
+		r.Fail()
+	}
+}
+
+// packPublished writes what the meter knows of a timeline beside its subject.
+func (f *foundation) packPublished(p *timeline.Packer, e *entry) {
+	p.Uint(e.listedAt)
+	p.Uint(uint64(e.running))
+	p.Uint(uint64(e.held))
+	if e.published == nil {
+		p.Length(0)
+		return
+	}
+	all := f.records(e)
+	p.Length(len(all))
+	for i := range all {
+		packRecord(p, &all[i], e.key.kind)
+	}
+}
+
+func packRecord(p *timeline.Packer, x *record, own string) {
+	p.Bool(x.kind != own)
+	p.Int(x.start)
+	p.Int(x.first - x.start)
+	p.Int(x.last - x.first)
+	p.Int(x.start - x.since)
+	p.Uint(uint64(x.flags))
+	if !timeline.Known(p, *x.look.labels) {
+		for _, t := range x.look.labels.texts() {
+			p.Text(*t)
+		}
+	}
+	p.Footprint(x.look.size)
+	p.Length(len(x.evidence))
+	for _, n := range x.evidence {
+		p.Uint(n)
+	}
+	p.Uint(x.by.sequence)
+	p.Uint(uint64(x.by.part))
+	p.Uint(uint64(x.by.correction))
+	p.Bool(x.by.id != noID)
+	if x.by.id != noID {
+		p.Bytes = append(p.Bytes, x.by.id[:]...)
+	}
+	p.Bool(x.byCuts)
+}
+
+func (l *spanLabels) texts() [5]*string {
+	return [...]*string{&l.app, &l.tenant, &l.space, &l.spaceName, &l.name}
+}
+
+func (f *foundation) unpackPublished(r *timeline.Reader, e *entry) {
+	e.listedAt = r.Uint()
+	e.running, e.held = uint32(r.Below(math.MaxUint32)), uint32(r.Below(math.MaxUint32)) //nolint:gosec // checked
+	for range r.Length() {
+		x := unpackRecord(r, e.key.kind)
+		if r.Failed() {
+			return
+		}
+		if e.published == nil {
+			e.published = &published{}
+		}
+		e.published.add(&x, e.key.kind)
+	}
+}
+
+// Limits of the times of a record, in nanoseconds of Unix time.
+const (
+	earliest = -1_000_000_000_000_000_000
+	latest   = 8_000_000_000_000_000_000
+)
+
+func unpackRecord(r *timeline.Reader, own string) record {
+	x := record{kind: own}
+	if r.Bool() {
+		x.kind = events.KindVolume
+	}
+	x.start = r.Int()
+	length, more, since := r.Int(), r.Int(), r.Int()
+	x.first, x.since = x.start+length, x.start-since
+	x.last = x.first + more
+	if x.start < earliest || length <= 0 || more < 0 || x.first < x.start || x.last < x.first || x.last > latest ||
+		x.since < earliest || x.since > latest {
+		r.Fail()
+	}
+	x.flags = events.Flags(r.Below(8)) //nolint:gosec // checked
+	l := timeline.Seen(r, func() *spanLabels {
+		var l spanLabels
+		for _, t := range l.texts() {
+			*t = r.Text()
+		}
+		return &l
+	})
+	x.look = look{labels: l, size: r.Footprint()}
+	for range r.Length() {
+		x.evidence = append(x.evidence, r.Uint())
+	}
+	x.by = publication{
+		sequence: r.Uint(), part: uint32(r.Below(1 << 32)), //nolint:gosec // checked
+		correction: uint32(r.Below(12 * 10_000)), //nolint:gosec // checked
+	}
+	if r.Bool() {
+		r.Fill(x.by.id[:])
+	}
+	x.byCuts = r.Bool()
+	return x
 }

@@ -250,9 +250,11 @@ var _ = Describe("A database of a month that is closed", func() {
 		b := newBooks(daily).tell(facts...).reachTime(events.SourceTrove, clock("06-20 00:00"))
 		Expect(onlyI(b.closed())).To(Equal([]string{"I 10:00-10:40 m1.s 512 MB provisional_end", "I 10:00-10:40 1 GB " +
 			"provisional_end"}))
+		before := b.retracted
 		b.tell(report("I", "06-20 01:00"))
-		Expect(b.last.Retracted).To(HaveLen(2))
-		Expect(lines(b.last.Closed)).To(HaveLen(2 * 111))
+		Expect(b.retracted - before).To(Equal(2))
+		Expect(b.last.Correction).To(BeEmpty(), "the closed months stand in a message of their own")
+		Expect(onlyI(b.closed())).To(HaveLen(2 * 111))
 		Expect(b.running()).To(Equal([]string{"I 06-20 00:00- m1.s 512 MB since 10:00", "I 06-20 00:00- 1 GB since " +
 			"10:00"}))
 	})

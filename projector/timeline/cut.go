@@ -41,8 +41,8 @@ func (c Cut) Floor(t time.Time) time.Time {
 	return time.Time{}
 }
 
-// after returns the first boundary after t, or the zero time when there is none.
-func (c Cut) after(t time.Time) time.Time {
+// Next returns the first boundary after t, or the zero time when there is none.
+func (c Cut) Next(t time.Time) time.Time {
 	switch f := c.Floor(t); c {
 	case CutHour:
 		return f.Add(time.Hour)
@@ -59,7 +59,7 @@ func (c Cut) after(t time.Time) time.Time {
 func (c Cut) Divide(out []events.Span, s *events.Span, from, to time.Time) []events.Span {
 	for from.Before(to) {
 		end := to
-		if next := c.after(from); !next.IsZero() && next.Before(to) {
+		if next := c.Next(from); !next.IsZero() && next.Before(to) {
 			end = next
 		}
 		piece := *s

@@ -70,6 +70,8 @@ type Timeline interface {
 	// Close folds the facts of closed months; no span and no hold changes. It reports whether the
 	// timeline is over and can be forgotten.
 	Close() bool
+	// Final returns the time before which no published span begins that may still be retracted.
+	Final() Moment
 	// Shrink drops memory to be derived again. The meter calls it when it takes the timeline off
 	// the list.
 	Shrink()

@@ -451,3 +451,6 @@ func (in *instance) Decided() bool { return false }
 
 // Shrink implements timeline.Timeline.
 func (in *instance) Shrink() {}
+
+// Final implements timeline.Timeline: all facts of an instance are kept, so any span may change.
+func (in *instance) Final() timeline.Moment { return timeline.MinMoment }
