@@ -144,14 +144,12 @@ func (f *Foundation) write(e *sim.Event) {
 	fields := list.read(e.JSON)
 	event := f.withURL(e.JSON)
 	created := e.Time.Unix()
-	if !t.mayStop(&fields, f.knobs.KeepRunning) {
-		t.counts[Unwritten]++
-		if !t.forget {
-			t.pruned = append(t.pruned, Pruned{
-				Row: Row{GUID: string(fields.guid), CreatedAt: e.Time, Visible: e.At, JSON: slices.Clone(event)},
-				At:  e.At, Cause: Unwritten,
-			})
-		}
+	switch {
+	case !t.mayStop(&fields, f.knobs.KeepRunning):
+		t.leaveOut(&fields, e, event, Unwritten)
+		return
+	case f.loses(list):
+		t.leaveOut(&fields, e, event, Lost)
 		return
 	}
 	commit := f.commit(e.Call, at)
@@ -169,6 +167,14 @@ func (f *Foundation) write(e *sim.Event) {
 	t.insert(fields, event, created, commit, late)
 	stranger := f.stranger(list, &fields, event)
 	t.insert(list.read(stranger), stranger, created, commit, late)
+}
+
+// loses reports whether the next row of a list is lost.
+func (f *Foundation) loses(list List) bool {
+	k := &f.knobs
+	lost := f.tables[AppEvents].counts[Lost] + f.tables[ServiceEvents].counts[Lost]
+	return !f.atOnce && k.LostRate > 0 && (k.LostMax == 0 || lost < k.LostMax) && len(f.tables[list].rows) > 0 &&
+		f.writes.Float64() < k.LostRate
 }
 
 // commit is when the transaction of a call's rows is committed.

@@ -18,6 +18,10 @@ type Knobs struct {
 	LateCommits float64 `placeholder:"RATE" help:"Probability that a row is committed, and so listed, late." json:"late_commits"`
 	// LateCommitMax is how late at most, evenly spread.
 	LateCommitMax Duration `default:"2m" help:"How late a late row is at most." json:"late_commit_max"`
+	// LostRate is how likely a row is never in the table, though what it says happened: a reader sees
+	// no trace of it. LostMax is how many at most; 0 for any number.
+	LostRate float64 `placeholder:"RATE" help:"Probability that a row is lost without a trace." json:"lost_rate"`
+	LostMax  int     `placeholder:"N" help:"How many rows are lost at most; 0 for any number." json:"lost_max"`
 	// UnknownStateRate is the probability of an undocumented addition to a row: another row with a
 	// state of its own, or another field.
 	UnknownStateRate float64 `placeholder:"RATE" help:"Probability that a row brings an unknown field, or a further row with an unknown state." json:"unknown_state_rate"`
@@ -85,6 +89,7 @@ func (k *Knobs) Validate() error {
 		value float64
 	}{
 		{"late_commits", k.LateCommits},
+		{"lost_rate", k.LostRate},
 		{"unknown_state_rate", k.UnknownStateRate},
 		{"error_rate", k.ErrorRate},
 		{"rate_limit_rate", k.RateLimitRate},
@@ -114,9 +119,9 @@ func (k *Knobs) Validate() error {
 	if !(k.Speed >= 0) || math.IsInf(k.Speed, 0) || k.Speed > maxSpeed {
 		return fmt.Errorf("knob speed is %v; give seconds per second from 0 to %d", k.Speed, maxSpeed)
 	}
-	if k.RateLimit < 0 || k.MaxTotalResults < 0 {
-		return fmt.Errorf("knobs rate_limit (%d) and max_total_results (%d) are counts: 0 or more", k.RateLimit,
-			k.MaxTotalResults)
+	if k.RateLimit < 0 || k.MaxTotalResults < 0 || k.LostMax < 0 {
+		return fmt.Errorf("knobs rate_limit (%d), max_total_results (%d) and lost_max (%d) are counts: 0 or more",
+			k.RateLimit, k.MaxTotalResults, k.LostMax)
 	}
 	return nil
 }

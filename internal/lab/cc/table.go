@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/daybook-billing/daybook/internal/lab/sim"
 )
 
 // List is one of the two lists of usage events.
@@ -58,6 +60,8 @@ const (
 	// Unwritten rows never were in the table: Cloud Controller writes no TASK_STOPPED when the
 	// task's TASK_STARTED is gone.
 	Unwritten Cause = "unwritten"
+	// Lost rows left no trace, by Knobs.LostRate.
+	Lost Cause = "lost"
 )
 
 // Pruned is a removed row.
@@ -205,6 +209,18 @@ func (t *table) insert(f fields, event []byte, created, commit int64, late bool)
 		t.pending = append(t.pending, r.id)
 	}
 	t.count(&f, r.part, 1)
+}
+
+// leaveOut notes a row that is not written. Its id says where it would stand.
+func (t *table) leaveOut(f *fields, e *sim.Event, event []byte, why Cause) {
+	t.counts[why]++
+	if t.forget {
+		return
+	}
+	t.pruned = append(t.pruned, Pruned{
+		Row: Row{ID: t.next, GUID: string(f.guid), CreatedAt: e.Time, Visible: e.At, JSON: slices.Clone(event)},
+		At:  e.At, Cause: why,
+	})
 }
 
 // count counts a task's row, coming (1) or going (-1).

@@ -87,6 +87,10 @@ type judgement struct {
 	gaps                []events.Gap
 	horizon             time.Time
 	exact               bool // nothing was lost at the API: the bill must be complete
+	// lossy is the resource of a row that is lost without a trace: no more is billed than ran. Nothing
+	// is judged of it where no later row can show the loss.
+	lossy  resource
+	unseen bool
 
 	found []string
 	// ran is the compared time of resources, right its correctly billed part.
@@ -98,10 +102,13 @@ type judgement struct {
 //   - a billed span ran then, with this footprint: always
 //   - a true span is billed; where facts were lost, it is held or lies in a gap instead, or began
 //     or changed in one
-func judge(truth []sim.Span, o *outcome, exact bool) *judgement {
+func judge(truth []sim.Span, o *outcome, exact bool, more ...func(*judgement)) *judgement {
 	j := &judgement{
 		truth: map[resource][]stretch{}, billed: map[resource][]stretch{}, held: map[resource][]stretch{},
 		gaps: o.gaps, horizon: o.horizon, exact: exact, found: slices.Clone(o.wrong),
+	}
+	for _, set := range more {
+		set(j)
 	}
 	for _, s := range truth {
 		s.Footprint.Buildpack = redact.URL(s.Footprint.Buildpack)
@@ -142,6 +149,9 @@ func judge(truth []sim.Span, o *outcome, exact bool) *judgement {
 
 // timeline judges one resource.
 func (j *judgement) timeline(at resource) {
+	if at == j.lossy && j.unseen {
+		return
+	}
 	var bounds []time.Time
 	for _, list := range [][]stretch{j.truth[at], j.billed[at], j.held[at]} {
 		for _, s := range list {
@@ -180,11 +190,12 @@ func (j *judgement) moment(at resource, from, to time.Time) {
 		wrong("is billed %d times", len(billed))
 	case len(billed) == 1 && len(truth) == 0:
 		wrong("did not run, and is billed as %s", brief(billed[0].footprint))
+	case len(billed) == 1 && at == j.lossy && noMore(billed[0].footprint, truth[0].footprint):
 	case len(billed) == 1 && !j.same(truth[0].footprint, billed[0].footprint):
 		wrong("ran as %s, and is billed as %s", brief(truth[0].footprint), brief(billed[0].footprint))
 	case len(billed) == 0 && len(truth) == 1:
 		if excused := len(covering(j.held[at], from)) > 0 || j.inGap(at, from) ||
-			j.inGap(at, truth[0].start); j.exact || !excused {
+			j.inGap(at, truth[0].start); j.exact && at != j.lossy || !excused {
 			wrong("ran as %s, and is neither billed nor held, nor in a gap", brief(truth[0].footprint))
 		}
 	}
@@ -194,6 +205,13 @@ func (j *judgement) moment(at resource, from, to time.Time) {
 			j.right += to.Sub(from)
 		}
 	}
+}
+
+// noMore reports whether a process is billed with no more than ran.
+func noMore(billed, truth sim.Footprint) bool {
+	less := billed.Instances <= truth.Instances && billed.MemoryMB <= truth.MemoryMB
+	billed.Instances, billed.MemoryMB = truth.Instances, truth.MemoryMB
+	return less && billed == truth
 }
 
 // same reports whether a footprint is billed as it was. A reseeded row does not tell the type of

@@ -161,7 +161,7 @@ func newFoundation(t *testing.T, seed uint64, key *rsa.PrivateKey, events int) *
 	f.sim, err = cc.New(cc.Config{
 		World: sim.Config{
 			Seed: seed, Orgs: 2, Spaces: 3, Apps: 5, Services: 4, Instances: 1, Start: start, End: start.AddDate(0, 0,
-				days), Events: events,
+				days), Events: events, Quirks: seed/4%2 == 1,
 			Clocks: []time.Duration{0, 3 * time.Second, -8 * time.Second},
 		},
 		Knobs: &knobs, Key: key,

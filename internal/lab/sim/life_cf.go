@@ -48,6 +48,9 @@ func (w *World) actStopped(a *App) {
 }
 
 func (w *World) actStarted(a *App) {
+	if w.config.Quirks && w.actOddly(a) {
+		return
+	}
 	process := pick(w, a.Processes)
 	switch n := w.random.IntN(100); {
 	case n < 45:
@@ -173,6 +176,10 @@ func (w *World) actService() {
 	if s.busyUntil > w.platform.now {
 		return
 	}
+	if w.config.Quirks && w.chance(10) {
+		w.touch(s)
+		return
+	}
 	switch n := w.random.IntN(100); {
 	case n < 50 && s.Plan != nil:
 		for _, offering := range w.plans {
@@ -189,6 +196,18 @@ func (w *World) actService() {
 		w.platform.DeleteService(s)
 	}
 	s.busyUntil = w.platform.now + rest
+}
+
+// touch updates a service without a change, or its plan and name at once.
+func (w *World) touch(s *Service) {
+	s.busyUntil = w.platform.now + rest
+	for _, offering := range w.plans {
+		if s.Plan != nil && offering[0].OfferingGUID == s.Plan.OfferingGUID {
+			w.platform.ChangePlanAndName(s, pick(w, offering), w.name(serviceNames))
+			return
+		}
+	}
+	w.platform.TouchService(s)
 }
 
 // createService makes a service, unless the broker fails.

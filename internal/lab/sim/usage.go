@@ -68,7 +68,11 @@ func (p *Platform) appEvent(u *appUsage) {
 	b = append(b, `"memory_in_mb_per_instance":{"current":`...)
 	b = strconv.AppendInt(b, int64(u.memoryMB), 10)
 	b = append(b, `,"previous":`...)
-	b = strconv.AppendInt(b, int64(u.memoryMBBefore), 10)
+	if u.memoryMBBefore == null {
+		b = append(b, "null"...)
+	} else {
+		b = strconv.AppendInt(b, int64(u.memoryMBBefore), 10)
+	}
 	b = append(b, `},"instance_count":{"current":`...)
 	b = strconv.AppendInt(b, int64(u.instances), 10)
 	b = append(b, `,"previous":`...)

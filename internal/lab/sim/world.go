@@ -24,6 +24,9 @@ type Config struct {
 	Clocks []time.Duration
 	// Exists adds Trove's periodic signs of life to the mix.
 	Exists bool
+	// Quirks adds the paths on which events say the time before them as no reader expects, though
+	// nothing is lost.
+	Quirks bool
 	// Drain deletes everything at the end, at the cost of more events: nothing runs, and the bill
 	// does not depend on a horizon.
 	Drain bool
