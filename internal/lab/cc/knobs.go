@@ -18,8 +18,8 @@ type Knobs struct {
 	LateCommits float64 `placeholder:"RATE" help:"Probability that a row is committed, and so listed, late." json:"late_commits"`
 	// LateCommitMax is how late at most, evenly spread.
 	LateCommitMax Duration `default:"2m" help:"How late a late row is at most." json:"late_commit_max"`
-	// LostRate is how likely a row is never in the table, though what it says happened: a reader sees
-	// no trace of it. LostMax is how many at most; 0 for any number.
+	// LostRate is how likely a row is never in the table, though what it says happened: a reader
+	// sees no trace of it. LostMax is how many at most; 0 for any number.
 	LostRate float64 `placeholder:"RATE" help:"Probability that a row is lost without a trace." json:"lost_rate"`
 	LostMax  int     `placeholder:"N" help:"How many rows are lost at most; 0 for any number." json:"lost_max"`
 	// UnknownStateRate is the probability of an undocumented addition to a row: another row with a

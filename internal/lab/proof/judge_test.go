@@ -87,10 +87,10 @@ type judgement struct {
 	gaps                []events.Gap
 	horizon             time.Time
 	exact               bool // nothing was lost at the API: the bill must be complete
-	// lossy is the resource of a row that is lost without a trace: no more is billed than ran. Nothing
-	// is judged of it where no later row can show the loss.
-	lossy  resource
-	unseen bool
+	// lossy tells resources of which no more may be billed than ran, because something is held.
+	lossy func(resource) bool
+	// unseen is the resource of a lost row that no later row shows: nothing is judged of it.
+	unseen resource
 
 	found []string
 	// ran is the compared time of resources, right its correctly billed part.
@@ -106,6 +106,7 @@ func judge(truth []sim.Span, o *outcome, exact bool, more ...func(*judgement)) *
 	j := &judgement{
 		truth: map[resource][]stretch{}, billed: map[resource][]stretch{}, held: map[resource][]stretch{},
 		gaps: o.gaps, horizon: o.horizon, exact: exact, found: slices.Clone(o.wrong),
+		lossy: func(resource) bool { return false },
 	}
 	for _, set := range more {
 		set(j)
@@ -149,7 +150,7 @@ func judge(truth []sim.Span, o *outcome, exact bool, more ...func(*judgement)) *
 
 // timeline judges one resource.
 func (j *judgement) timeline(at resource) {
-	if at == j.lossy && j.unseen {
+	if at == j.unseen {
 		return
 	}
 	var bounds []time.Time
@@ -190,12 +191,12 @@ func (j *judgement) moment(at resource, from, to time.Time) {
 		wrong("is billed %d times", len(billed))
 	case len(billed) == 1 && len(truth) == 0:
 		wrong("did not run, and is billed as %s", brief(billed[0].footprint))
-	case len(billed) == 1 && at == j.lossy && noMore(billed[0].footprint, truth[0].footprint):
+	case len(billed) == 1 && j.lossy(at) && noMore(billed[0].footprint, truth[0].footprint):
 	case len(billed) == 1 && !j.same(truth[0].footprint, billed[0].footprint):
 		wrong("ran as %s, and is billed as %s", brief(truth[0].footprint), brief(billed[0].footprint))
 	case len(billed) == 0 && len(truth) == 1:
 		if excused := len(covering(j.held[at], from)) > 0 || j.inGap(at, from) ||
-			j.inGap(at, truth[0].start); j.exact && at != j.lossy || !excused {
+			j.inGap(at, truth[0].start); j.exact && !j.lossy(at) || !excused {
 			wrong("ran as %s, and is neither billed nor held, nor in a gap", brief(truth[0].footprint))
 		}
 	}

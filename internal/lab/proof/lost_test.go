@@ -32,7 +32,12 @@ func TestOneLostRow(t *testing.T) {
 			f.liveWithLoss(seed)
 			o := f.meter(projector.Config{})
 			l := f.lost(t)
-			j := judge(f.sim.Truth(), o, true, func(j *judgement) { j.lossy, j.unseen = l.resource, !l.seen })
+			j := judge(f.sim.Truth(), o, true, func(j *judgement) {
+				j.lossy = func(at resource) bool { return at == l.resource }
+				if !l.seen {
+					j.unseen = l.resource
+				}
+			})
 			f.Logf("seed %d: %s, seen: %v", seed, l, l.seen)
 			want := 0
 			if l.seen && l.apart > time.Minute {

@@ -40,8 +40,8 @@ func (p *Platform) SupersedeDeploy(process *Process, instances int) {
 	}
 }
 
-// StopDuringScale stops an app while the updater, which has read its first process before, waits for
-// the lock: it writes a STARTED<STARTED about a process that stays stopped (up_scaler.rb).
+// StopDuringScale stops an app while the updater, which has read its first process before, waits
+// for the lock: it writes a STARTED<STARTED about a process that stays stopped (up_scaler.rb).
 func (p *Platform) StopDuringScale(a *App, instances int) {
 	if !a.Started {
 		return
@@ -168,4 +168,15 @@ func (w *World) actOddly(a *App) bool {
 	}
 	w.planned[appCategory] += 2
 	return true
+}
+
+// AbandonBuild deletes an app with one open build: the build has no end, ever, and so is not billed
+// (build_delete.rb).
+func (p *Platform) AbandonBuild(a *App) {
+	if a.Builds != 1 {
+		panic("sim: AbandonBuild needs an app with one open build")
+	}
+	a.Builds, a.open = 0, nil
+	p.truth.forget(&a.staging)
+	p.DeleteApp(a)
 }

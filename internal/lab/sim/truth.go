@@ -87,6 +87,11 @@ func (r *recorder) end(t *track, at int64) {
 		return
 	}
 	r.close(t, at)
+	r.forget(t)
+}
+
+// forget ends a running span that is in no bill.
+func (r *recorder) forget(t *track) {
 	last := len(r.open) - 1
 	r.open[t.index] = r.open[last]
 	r.open[t.index].index = t.index
