@@ -404,7 +404,7 @@ func (in *instance) Close() bool {
 	in.thin()
 	end, over := in.forgettable()
 	if over && !end.IsZero() {
-		in.rules.ended[in.resource] = end
+		in.rules.ended.add(in.resource, end)
 	}
 	return over
 }

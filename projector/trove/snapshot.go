@@ -10,10 +10,10 @@ import (
 
 // Pack implements timeline.Platform.
 func (f *Foundation) Pack(p *timeline.Packer) {
-	p.Length(len(f.ended))
-	for _, resource := range slices.Sorted(maps.Keys(f.ended)) {
-		p.Raw(resource)
-		p.Time(f.ended[resource])
+	p.Length(f.ended.len())
+	for id, end := range f.ended.sorted {
+		p.Raw(id)
+		p.Time(end)
 	}
 	f.groups.pack(p)
 }
@@ -21,7 +21,7 @@ func (f *Foundation) Pack(p *timeline.Packer) {
 // Unpack implements timeline.Platform.
 func (f *Foundation) Unpack(r *timeline.Reader) {
 	for range r.Length() {
-		f.ended[r.Raw()] = r.Time()
+		f.ended.add(r.Raw(), r.Time())
 	}
 	f.groups.unpack(r)
 }

@@ -19,14 +19,13 @@ import (
 type Foundation struct {
 	*timeline.Rules
 	groups *groups
-	// ended are the forgotten instances, with the end of their last span.
-	ended map[string]time.Time
+	ended  *endedIDs
 }
 
 // New returns a foundation without facts. An instance is gone when it is missing from so many
 // windows of reports; if absenceWindows is negative, never.
 func New(rules *timeline.Rules, absenceWindows int) *Foundation {
-	return &Foundation{Rules: rules, groups: newGroups(max(absenceWindows, 0)), ended: map[string]time.Time{}}
+	return &Foundation{Rules: rules, groups: newGroups(max(absenceWindows, 0)), ended: newEndedIDs()}
 }
 
 // closed is the boundary before which months are closed; zero while none is.
@@ -48,9 +47,7 @@ func (f *Foundation) Observe(u *events.Usage, _ uint64, _ bool) bool {
 
 // New implements timeline.Platform.
 func (f *Foundation) New(_, resource string) timeline.Timeline {
-	in := &instance{rules: f, resource: resource, ended: f.ended[resource]}
-	delete(f.ended, resource)
-	return in
+	return &instance{rules: f, resource: resource, ended: f.ended.take(resource)}
 }
 
 // Gap implements timeline.Platform. Gaps are of lists, and Trove has none.
