@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// endedIDs are the ids of forgotten instances, with the end of their last span: a later fact must not
-// bring one back to life. They are never dropped, and an id costs at most 64 bytes.
+// endedIDs are the ids of forgotten instances, with the end of their last span: a later fact must
+// not bring one back to life. They are never dropped, and an id costs at most 64 bytes.
 type endedIDs struct {
 	uuids  map[uuid]int64   // nanoseconds of Unix time; noEnd for none
 	others map[string]int64 // the same of ids in another form
