@@ -38,10 +38,13 @@ const (
 
 	maxPayload   = 8 << 20
 	startTimeout = 10 * time.Second
+	// syncDerived is how long what is derived may be in memory only; a server's default is two
+	// minutes.
+	syncDerived = time.Second
 )
 
 // Server is an embedded NATS server with JetStream. It syncs every append to disk before it
-// acknowledges it.
+// acknowledges it, but for those of derived streams: them it syncs each second.
 type Server struct {
 	ns   *natsserver.Server
 	lock *os.File
@@ -114,7 +117,7 @@ func startServer(cfg ServerConfig, host string, port int) (*Server, error) {
 	ns, err := natsserver.NewServer(&natsserver.Options{
 		ServerName: "daybook", Host: host, Port: port,
 		Username: cfg.User, Password: cfg.Password, Authorization: cfg.Token,
-		JetStream: !cfg.NoJetStream, StoreDir: cfg.DataDir, SyncAlways: true,
+		JetStream: !cfg.NoJetStream, StoreDir: cfg.DataDir, SyncAlways: true, SyncInterval: syncDerived,
 		MaxPayload: maxPayload, NoSigs: true, NoLog: true,
 	})
 	if err != nil {
