@@ -49,13 +49,23 @@ func read(ctx context.Context, b *bus.Bus) contents {
 	for _, name := range streams {
 		all[name] = []string{}
 		messages(ctx, b, name, func(m *bus.Stored) {
-			sum := sha256.Sum256(m.Data)
+			sum := sha256.Sum256(timeless(m))
 			all[name] = append(all[name], fmt.Sprint(m.Subject, " ", m.Header(events.HeaderID), " ",
 				m.Header(stage.HeaderSourceSeq), "/",
 				m.Header(stage.HeaderPart), " ", hex.EncodeToString(sum[:])))
 		})
 	}
 	return all
+}
+
+// timeless is a message's body; of an act without the moment at which somebody acted.
+func timeless(m *bus.Stored) []byte {
+	var act events.Act
+	if m.Header(events.HeaderType) != events.TypeAct || act.DecodeJSON(m.Data) != nil {
+		return m.Data
+	}
+	act.Time = time.Time{}
+	return act.AppendJSON(nil)
 }
 
 // stored reads the streams of a data folder without a process.
