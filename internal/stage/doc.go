@@ -8,7 +8,7 @@
 //
 //	func (p *processor) Step(in *bus.Stored, emit func(stage.Output)) error {
 //		p.sum += len(in.Data) // no clock, no I/O, no map order
-//		emit(stage.Output{Subject: "metered.x", Type: "sum", ID: …, Time: in.Time, Body: p})
+//		emit(stage.Output{Subject: "metered.x", Type: "sum", ID: …, Body: p})
 //		return nil
 //	}
 //
@@ -29,15 +29,20 @@
 //
 // A replay, a verification and a readiness check are calls beside it: Replay, Verify, Stage.Ready.
 //
-// The files in reading order: stage.go, append.go, progress.go (run); checkpoint.go, open.go,
-// snapshot.go (checkpoint); rederive.go, verify.go, verify_deep.go, compare.go, replay.go (prove).
+// The files in reading order: stage.go, append.go, progress.go (run); checkpoint.go, tail.go,
+// open.go, snapshot.go (checkpoint); rederive.go, verify.go, verify_deep.go, compare.go, replay.go
+// (prove).
 //
 // # The protocol
 //
 //  1. Open. The last message on the stage's own subjects in the output stream is the checkpoint:
-//     its headers name the input message behind it (sequence, part, id, time), the digest of all
-//     outputs so far (the chain) and the logic behind them. The input stream must still hold this
-//     very message; a trimmed, restored or new stream is refused, and so is another logic.
+//     its headers name the input message behind it (sequence and part). Every message can be the
+//     last. The logic behind it stands on the first message of its batch. The digest of all outputs
+//     so far (the chain), their count and the id of the input stand on the last message of a batch:
+//     from the one at or before the checkpoint the chain is computed on over the bodies, at most a
+//     batch. The input stream must still hold these very inputs, by their ids; a trimmed, restored
+//     or new stream is refused, and so is another logic. A derived input that ends before the
+//     checkpoint is being derived again: the stage waits for it, and compares then.
 //  2. Restore. The newest whole snapshot not ahead of the checkpoint gives the state; without one
 //     the state is empty and the input is read from its first message. Inputs up to the checkpoint
 //     are stepped again and their outputs only digested. At the checkpoint the digest must equal
@@ -46,9 +51,11 @@
 //  3. Step. For each input the processor emits outputs. Each gets the input's sequence, its part
 //     number among the outputs of this input, and the chain. A Windowed processor takes several
 //     inputs as one, whose outputs come with the last: no snapshot and no marker divides them.
-//  4. Append. Up to 1,000 outputs go out as one atomic batch; it expects the last sequence of the
-//     output stream. The last message of the batch carries the chain and the identity of the input.
-//     A batch is due when it is full, or when the input has run dry.
+//  4. Append. Up to 1,000 outputs go out as one batch, stored message by message: each expects its
+//     predecessor, and the first refused one ends it. What is stored is a beginning of the batch. A
+//     batch is due when it is full, or when the input has run dry. Behind a message in the middle
+//     of a batch the next batch has one message, which has the chain: so a chain is never more than
+//     a batch away.
 //  5. Mark. A marker passes each stretch of 10,000 inputs without outputs: a restart never has more
 //     to repeat for nothing.
 //  6. Snapshot. Now and then, and when stopping, the state after a whole input goes to an Object
@@ -77,15 +84,19 @@
 //	                                                      input does not go back to the start
 //	step     the processor's error ─────────────────────► Run returns it
 //	append   another's outputs differ from the own ones ► ErrDiverged
+//	idle     the output stream is looked at every 5 s: it may have lost its end
 //	any      ctx is done ───────────────────────────────► append, snapshot, Run returns nil
 //
 // # Crash points
 //
 //   - before 4: nothing is stored; the restart derives the same outputs again.
-//   - in 4, before the commit: the server drops the open batch. The same.
-//   - in 4, after the commit, before the answer: the restart finds the batch as its checkpoint.
-//     While running, the stage reads the checkpoint before it tries again (bus.AppendOnce), and
-//     finds its own chain there.
+//   - in 4: a beginning of the batch is stored, perhaps all. The restart finds it as its
+//     checkpoint. While running, the stage reads the checkpoint before it tries again
+//     (bus.AppendOnce), finds its own chain there, and goes on with the rest.
+//   - a power cut after 4: the output stream lost its end, at any message. The restart derives it
+//     again, the same content at the same sequences: nothing in an output depends on the moment at
+//     which an input was stored. A stage behind it, which may have kept more of its own outputs,
+//     waits for that.
 //   - between two batches of one input: the checkpoint names the part; the restart emits the parts
 //     after it.
 //   - after 4, before 6: the older snapshot is further behind; step 2 takes longer.
@@ -100,8 +111,9 @@
 // outputs for the takeover time, it appends them itself. No lease and no clock decides between
 // them; the expectation does.
 //
-// Messages of others on the output stream (catalogue versions in METERED) move its last sequence,
-// too. The stage then sees its own last message unmoved, and tries again with the new sequence.
+// A message of somebody else in the middle of a batch ends it: its beginning is stored, and counts.
+// Messages on other subjects of the output stream move its last sequence, too. The stage then goes
+// on with the rest of the batch behind them. One on the stage's own subjects is refused.
 //
 // # Stopping
 //
@@ -111,18 +123,18 @@
 // # Purging
 //
 // Stop the stage before purging its output stream. A purge keeps the last sequence: a running stage
-// notices it only at its next refused or unanswered append, and then rebuilds the stream from the
+// notices it when it is idle, or at its next refused append, and then rebuilds the stream from the
 // start.
 //
 // # Replaying
 //
 // Replay brings the outputs in line with another logic, and publishes only the difference. Its last
-// message is the base: from there the state is the one of today's processor after the inputs of the
-// replay, with their outputs dropped, and an Adopter adopts the stored outputs. The chain goes on
-// over all stored messages. Batches before the last bear the logic of an unfinished replay: nobody
-// goes on until the next replay has finished it.
+// message, a batch of its own, is the base: from there the state is the one of today's processor
+// after the inputs of the replay, with their outputs dropped, and an Adopter adopts the stored
+// outputs. The chain goes on over all stored messages. Batches before the last bear the logic of an
+// unfinished replay: nobody goes on until the next replay has finished it.
 //
-//   - before the first batch is stored: nothing has happened.
+//   - before the first message is stored: nothing has happened.
 //   - after it, before the last: stages refuse to start; the next replay publishes the rest.
 //   - after the last, before the answer: it is done; the next replay publishes nothing.
 //
