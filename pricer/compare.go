@@ -13,6 +13,7 @@ import (
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
 	"github.com/daybook-billing/daybook/internal/stage"
+	"github.com/daybook-billing/daybook/internal/stage/sides"
 	"github.com/daybook-billing/daybook/pricer/posted"
 )
 
@@ -86,7 +87,7 @@ func (o origin) span() posted.Span {
 // comparison adds up the entries of BILLING, span by span, and compares them with a book. It
 // remembers a digest of each span's entries, and the entries in full only where spans differ.
 type comparison struct {
-	spans     *stage.Comparison[string] // by span id
+	spans     *sides.Comparison[string] // by span id
 	priced    map[string]int            // charges that are not reversed, by version of the catalogue
 	unsettled map[string]settled        // by id of an unrated entry
 	scratch   []byte
@@ -178,7 +179,7 @@ func (b *balance) reverse(cause string, to *Entries) (n int) {
 
 func newComparison() *comparison {
 	return &comparison{
-		spans: stage.NewComparison[string](), priced: map[string]int{},
+		spans: sides.New[string](), priced: map[string]int{},
 		unsettled: map[string]settled{}, differs: map[string]*balance{},
 	}
 }
@@ -213,7 +214,7 @@ func (c *comparison) hash(text []byte) sum {
 	return sum(binary.BigEndian.Uint64(digest[:]))
 }
 
-func (c *comparison) add(span string, s sum) { c.spans.Add(stage.Stored, span, uint64(s)) }
+func (c *comparison) add(span string, s sum) { c.spans.Add(sides.Stored, span, uint64(s)) }
 
 // charges takes the entries of a message.
 func (c *comparison) charges(at origin, charges []events.Charge) {
@@ -283,7 +284,7 @@ func (c *comparison) compare(b *Book) (again bool) {
 		for digest, n := range c.wanted(b, &p) {
 			want += digest * sum(n) //nolint:gosec // a count
 		}
-		c.spans.Set(stage.Derived, p.ID, uint64(want))
+		c.spans.Set(sides.Derived, p.ID, uint64(want))
 	}
 	again = c.spans.Close()
 	for id := range c.spans.Keys() {

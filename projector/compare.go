@@ -13,6 +13,7 @@ import (
 	"github.com/daybook-billing/daybook/events/standing"
 	"github.com/daybook-billing/daybook/internal/bus"
 	"github.com/daybook-billing/daybook/internal/stage"
+	"github.com/daybook-billing/daybook/internal/stage/sides"
 )
 
 // comparer implements stage.Comparer for METERED: which spans are closed and not retracted, and
@@ -24,11 +25,11 @@ type comparer struct {
 	stored   string // of the batch that the stored message is in
 	months   map[origin]*months
 	seed     maphash.Seed
-	spans    *stage.Comparison[string]    // by id: spans that are closed and not retracted
-	subjects *stage.Comparison[string]    // by subject: what runs and is held
-	stands   [2]map[string]*digested      // by stage.Side and subject: what runs and is held, in digests
+	spans    *sides.Comparison[string]    // by id: spans that are closed and not retracted
+	subjects *sides.Comparison[string]    // by subject: what runs and is held
+	stands   [2]map[string]*digested      // by sides.Side and subject: what runs and is held, in digests
 	runs     map[string]*standing.Subject // in the second round: what runs and is held as derived
-	inForce  [2]events.Catalogue          // by stage.Side
+	inForce  [2]events.Catalogue          // by sides.Side
 
 	differs map[string]*difference // by subject
 	decoded events.Metered
@@ -40,7 +41,7 @@ type origin struct{ source, foundation string }
 
 // months are the months of an origin, of which the early ones are closed.
 type months struct {
-	horizons [2]time.Time // by stage.Side
+	horizons [2]time.Time // by sides.Side
 	open     string       // first month that is open, YYYY-MM
 }
 
@@ -77,7 +78,7 @@ func (d *digested) set(resource string, digest uint64) {
 // difference is all that a replay publishes on one subject.
 type difference struct {
 	frame events.Metered            // without spans
-	spans [2]map[string]events.Span // by stage.Side and id: to be retracted, and to be closed
+	spans [2]map[string]events.Span // by sides.Side and id: to be retracted, and to be closed
 }
 
 // NewComparer returns the comparer of METERED for one replay. logic is that of the projector that
@@ -85,7 +86,7 @@ type difference struct {
 func NewComparer(logic string) stage.Comparer {
 	return &comparer{
 		logic: logic, months: map[origin]*months{}, seed: maphash.MakeSeed(),
-		spans: stage.NewComparison[string](), subjects: stage.NewComparison[string](),
+		spans: sides.New[string](), subjects: sides.New[string](),
 		stands: [2]map[string]*digested{{}, {}}, runs: map[string]*standing.Subject{},
 		differs: map[string]*difference{},
 	}
@@ -100,7 +101,7 @@ func (r *comparer) monthsOf(source, foundation string) *months {
 }
 
 // horizon takes a horizon, in JSON.
-func (r *comparer) horizon(side stage.Side, text []byte) error {
+func (r *comparer) horizon(side sides.Side, text []byte) error {
 	var h events.Horizon
 	if err := h.DecodeJSON(text); err != nil {
 		return err
@@ -113,23 +114,23 @@ func (r *comparer) horizon(side stage.Side, text []byte) error {
 func (r *comparer) Derived(out *stage.Output) error {
 	if out.Type == events.TypeHorizon && !r.spans.Second() {
 		r.text = out.Body.AppendJSON(r.text[:0])
-		return r.horizon(stage.Derived, r.text)
+		return r.horizon(sides.Derived, r.text)
 	}
 	if out.Type == events.TypeCatalogue {
-		return r.inForce[stage.Derived].DecodeJSON(out.Body.AppendJSON(nil))
+		return r.inForce[sides.Derived].DecodeJSON(out.Body.AppendJSON(nil))
 	}
 	if out.Type != events.TypeMetered {
 		return nil
 	}
 	if m, ok := out.Body.(*events.Metered); ok {
-		r.add(stage.Derived, out.Subject, m)
+		r.add(sides.Derived, out.Subject, m)
 		return nil
 	}
 	r.text = out.Body.AppendJSON(r.text[:0])
 	if err := r.decoded.DecodeJSON(r.text); err != nil {
 		return err
 	}
-	r.add(stage.Derived, out.Subject, &r.decoded)
+	r.add(sides.Derived, out.Subject, &r.decoded)
 	return nil
 }
 
@@ -145,15 +146,15 @@ func (r *comparer) Stored(in *bus.Stored) error {
 		if err = r.decoded.DecodeJSON(in.Data); err != nil {
 			break
 		}
-		r.add(stage.Stored, in.Subject, &r.decoded)
+		r.add(sides.Stored, in.Subject, &r.decoded)
 		if m := &r.decoded; m.Correction != "" {
 			known := r.monthsOf(m.Source, m.Foundation)
 			known.open = max(known.open, m.Correction)
 		}
 	case events.TypeHorizon:
-		err = r.horizon(stage.Stored, in.Data)
+		err = r.horizon(sides.Stored, in.Data)
 	case events.TypeCatalogue:
-		err = r.inForce[stage.Stored].DecodeJSON(in.Data)
+		err = r.inForce[sides.Stored].DecodeJSON(in.Data)
 	}
 	if err != nil {
 		return stage.Unreadable(events.StreamMetered, in, err)
@@ -164,12 +165,12 @@ func (r *comparer) Stored(in *bus.Stored) error {
 // closeStored closes the months that the batches so far have closed.
 func (r *comparer) closeStored() {
 	for _, m := range r.months {
-		m.close(m.horizons[stage.Stored], r.stored)
+		m.close(m.horizons[sides.Stored], r.stored)
 	}
 }
 
 // add takes a message: its digests in the first round, its differences in the second.
-func (r *comparer) add(side stage.Side, subject string, m *events.Metered) {
+func (r *comparer) add(side sides.Side, subject string, m *events.Metered) {
 	if r.spans.Second() {
 		r.keep(side, subject, m)
 		return
@@ -185,7 +186,7 @@ func (r *comparer) add(side stage.Side, subject string, m *events.Metered) {
 
 // stand takes what a message tells to run and to be held. It returns a digest of all that there is
 // under the subject; 0 where that is nothing.
-func (r *comparer) stand(side stage.Side, subject string, m *events.Metered) uint64 {
+func (r *comparer) stand(side sides.Side, subject string, m *events.Metered) uint64 {
 	now := r.stands[side][subject]
 	if now == nil || !standing.Partial(m) {
 		now = &digested{of: map[string]uint64{}}
@@ -221,7 +222,7 @@ func (r *comparer) Compare() (again bool, err error) {
 }
 
 // keep takes a message of the second round.
-func (r *comparer) keep(side stage.Side, subject string, m *events.Metered) {
+func (r *comparer) keep(side sides.Side, subject string, m *events.Metered) {
 	for i := range m.Closed {
 		s := m.Closed[i]
 		if r.spans.Digest(side, s.ID) == 0 {
@@ -229,7 +230,7 @@ func (r *comparer) keep(side stage.Side, subject string, m *events.Metered) {
 		}
 		d := r.on(subject, m)
 		s.Evidence = slices.Clone(s.Evidence)
-		if side == stage.Stored { // it is to be retracted
+		if side == sides.Stored { // it is to be retracted
 			s.Publication, s.Correction = m.ID, m.Correction
 		}
 		d.spans[side][s.ID] = s
@@ -237,7 +238,7 @@ func (r *comparer) keep(side stage.Side, subject string, m *events.Metered) {
 	if r.subjects.Differs(subject) {
 		r.on(subject, m)
 	}
-	if side == stage.Stored {
+	if side == sides.Stored {
 		return
 	}
 	now := r.runs[subject]
@@ -279,7 +280,7 @@ func (r *comparer) on(subject string, m *events.Metered) *difference {
 
 // Difference implements stage.Comparer.
 func (r *comparer) Difference(cause events.Cause, emit func(stage.Output)) (reversed, posted int, err error) {
-	if c := r.inForce[stage.Derived]; c != r.inForce[stage.Stored] && c != (events.Catalogue{}) {
+	if c := r.inForce[sides.Derived]; c != r.inForce[sides.Stored] && c != (events.Catalogue{}) {
 		emit(stage.Output{
 			Subject: events.MeteredCatalogueSubject, Type: events.TypeCatalogue,
 			ID: events.ID("metered", cause.ID, events.MeteredCatalogueSubject), Body: &c,
@@ -287,7 +288,7 @@ func (r *comparer) Difference(cause events.Cause, emit func(stage.Output)) (reve
 	}
 	for _, subject := range slices.Sorted(maps.Keys(r.differs)) {
 		d := r.differs[subject]
-		retract, closing := sortedSpans(d.spans[stage.Stored]), sortedSpans(d.spans[stage.Derived])
+		retract, closing := sortedSpans(d.spans[sides.Stored]), sortedSpans(d.spans[sides.Derived])
 		if !r.subjects.Differs(subject) && len(retract)+len(closing) == 0 {
 			continue
 		}
@@ -306,7 +307,7 @@ func (r *comparer) publish(subject string, cause events.Cause, retract, closing 
 ) {
 	frame := r.differs[subject].frame
 	months := r.monthsOf(frame.Source, frame.Foundation)
-	months.close(months.horizons[stage.Derived], r.logic)
+	months.close(months.horizons[sides.Derived], r.logic)
 	now := r.listing(subject)
 	part := 0
 	group := func(correction string, last bool, such func(*events.Span) bool) {
@@ -350,7 +351,7 @@ func (r *comparer) listing(subject string) (l listing) {
 			l.entries = append(l.entries, listed{len(l.spans), len(l.holds)})
 		}
 	}
-	stored := r.stands[stage.Stored][subject]
+	stored := r.stands[sides.Stored][subject]
 	if stored == nil || len(l.entries) == 0 {
 		return l
 	}

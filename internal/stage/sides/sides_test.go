@@ -1,24 +1,31 @@
-package stage_test
+package sides_test
 
 import (
 	"maps"
 	"slices"
+	"testing"
 
 	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
 	"pgregory.net/rapid"
 
-	"github.com/daybook-billing/daybook/internal/stage"
+	"github.com/daybook-billing/daybook/internal/stage/sides"
 )
+
+func TestSides(t *testing.T) {
+	RegisterFailHandler(Fail)
+	RunSpecs(t, "Sides")
+}
 
 var _ = Describe("Comparing two sides by their digests", func() {
 	It("finds the keys that differ, whatever comes in which order", func() {
 		rapid.Check(GinkgoT(), func(t *rapid.T) {
-			c := stage.NewComparison[string]()
+			c := sides.New[string]()
 			sums, suspect := [2]map[string]uint64{{}, {}}, map[string]bool{}
 			key := rapid.SampledFrom([]string{"a", "b", "c", "d"})
 			for range rapid.IntRange(0, 30).Draw(t, "steps") {
 				k := key.Draw(t, "key")
-				side := stage.Side(rapid.IntRange(0, 1).Draw(t, "side"))
+				side := sides.Side(rapid.IntRange(0, 1).Draw(t, "side"))
 				digest := rapid.Uint64Range(0, 2).Draw(t, "digest")
 				switch rapid.IntRange(0, 5).Draw(t, "what") {
 				case 0:
@@ -37,7 +44,7 @@ var _ = Describe("Comparing two sides by their digests", func() {
 			}
 			var want []string
 			for _, k := range []string{"a", "b", "c", "d"} {
-				if sums[stage.Stored][k] != sums[stage.Derived][k] || suspect[k] {
+				if sums[sides.Stored][k] != sums[sides.Derived][k] || suspect[k] {
 					want = append(want, k)
 				}
 			}
@@ -50,12 +57,12 @@ var _ = Describe("Comparing two sides by their digests", func() {
 			if got := slices.Sorted(c.Keys()); !slices.Equal(got, want) {
 				t.Fatalf("got %v, want %v", got, want)
 			}
-			for k := range maps.Keys(sums[stage.Stored]) {
+			for k := range maps.Keys(sums[sides.Stored]) {
 				if c.Differs(k) != slices.Contains(want, k) {
 					t.Fatalf("%s differs: %v", k, c.Differs(k))
 				}
-				if c.Differs(k) && c.Digest(stage.Stored, k) != sums[stage.Stored][k] {
-					t.Fatalf("%s has the digest %d", k, c.Digest(stage.Stored, k))
+				if c.Differs(k) && c.Digest(sides.Stored, k) != sums[sides.Stored][k] {
+					t.Fatalf("%s has the digest %d", k, c.Digest(sides.Stored, k))
 				}
 			}
 			if c.Close() {
