@@ -22,7 +22,8 @@ type collectFileCmd struct {
 	Foundation string   `default:"${file_foundation}" help:"Name of the platform that the events come from; part of every subject and id."`
 	Follow     bool     `help:"Keep reading what is appended to the files, until stopped."`
 	Order      string   `enum:"api,natural,created_at,given" default:"api" help:"${order_help}"`
-	Horizon    *instant `placeholder:"TIME" help:"Up to when the files are complete (default: the newest time in them)."`
+	Horizon    *instant `placeholder:"TIME" help:"Up to when the files are complete (default: the newest time in them, at most a minute after the clock)."`
+	Future     string   `enum:"quarantine,wait" default:"quarantine" help:"What becomes of events after the clock and --horizon: quarantine, or wait (with --follow)."`
 }
 
 // Run collects the files.
@@ -36,7 +37,7 @@ func (c *collectFileCmd) Run(e *env) error {
 		return err
 	}
 	defer b.Close()
-	cfg := file.Config{Foundation: c.Foundation, Files: c.Files, Order: c.Order, Follow: c.Follow}
+	cfg := file.Config{Foundation: c.Foundation, Files: c.Files, Order: c.Order, Follow: c.Follow, Future: c.Future}
 	if c.Horizon != nil {
 		cfg.Horizon = &c.Horizon.Time
 	}

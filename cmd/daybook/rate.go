@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/daybook-billing/daybook/cmd/daybook/print"
 	"github.com/daybook-billing/daybook/collector/file"
@@ -52,6 +53,10 @@ func (c *rateCmd) Run(e *env) error {
 	now := c.Now.Time
 	if now.IsZero() {
 		now = in.newest
+		if now.After(time.Now().Add(time.Minute)) {
+			fmt.Fprintf(e.stderr, "daybook: the newest event is of %s, in the future: what runs is billed up to it. --now "+
+				"says up to when\n", events.FormatTime(now))
+		}
 	}
 	spans, anomalies := meter.spans(now)
 	parts := in.quarantined + meter.heldParts()

@@ -18,6 +18,7 @@ const (
 	MaxWindow     = 200_000          // events of a list in memory, for finding late ones
 	MaxKnown      = 20_000_000       // facts of a list in memory, for a rescan
 	maxSkew       = 30 * time.Second // between the local clock and the API's, before a warning
+	maxAhead      = time.Minute      // of a horizon beyond the local clock
 	maxLate       = 10_000           // late events of one overlap; more is no lateness
 	maxReloads    = 6                // attempts of a poll, each after an append that failed
 	maxReloadWait = 30 * time.Second // from one attempt to the next

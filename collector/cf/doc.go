@@ -43,8 +43,8 @@
 //  6. The cursor follows the reply (list.go). USAGE alone keeps it over a restart.
 //  7. The horizon is published (poller.go): the lower of both lists, at the end of a poll, and once
 //     an hour of the lists' time while much is collected. It never passes a listed event before it
-//     is stored, nor an unproven list: a token without global read sees empty lists. After a crash
-//     before it, the next poll publishes it.
+//     is stored, nor the local clock by more than a minute, nor an unproven list: a token without
+//     global read sees empty lists. After a crash before it, the next poll publishes it.
 //  8. Overlap (overlap.go), before the first page of a walk: every Foundation.OverlapEvery the
 //     events of the last Foundation.Overlap are listed again. An event between known ones was
 //     committed late; it is published with the guid and the sequence of the event before it. After

@@ -108,6 +108,7 @@ func (f *poller) publishHorizon(ctx context.Context, step time.Duration) error {
 			at = l.reached
 		}
 	}
+	at = f.believed(at)
 	if at.IsZero() || !at.After(f.published) || at.Sub(f.published) < step {
 		return nil
 	}
@@ -130,6 +131,20 @@ func (f *poller) publishHorizon(ctx context.Context, step time.Duration) error {
 	}
 	f.published = at
 	return nil
+}
+
+// believed is a horizon, and at most a little beyond the local clock: an API server with a clock of
+// its own must not take the bill into the future. f.mu is held.
+func (f *poller) believed(at time.Time) time.Time {
+	latest := f.now().UTC().Truncate(time.Second).Add(maxAhead)
+	if !at.After(latest) {
+		delete(f.notes, "clock")
+		return at
+	}
+	f.notes["clock"] = "the API tells times up to " + events.FormatTime(at) + ", beyond this machine's clock: " +
+		"they are " +
+		"not believed, and the horizon waits for the clock. Check the clocks of the API servers and of this machine"
+	return latest
 }
 
 // publishedHorizon is the newest published horizon, under any collector's name.

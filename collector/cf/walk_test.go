@@ -46,6 +46,21 @@ var _ = Describe("walking a foundation's lists", func() {
 		Expect(r.story()).To(HaveLen(11))
 	})
 
+	It("does not take the horizon beyond the local clock by more than a minute, whatever the API's clock", func() {
+		r.settings.Complete = true
+		local := noon.Add(-24 * time.Hour)
+		r.clock = func() time.Time { return local }
+		r.restart()
+		r.add(apps, started("e", 2, noon.Add(-26*time.Hour))...)
+		r.add(apps, appEvent("ahead", "STARTED", "STOPPED", "p", noon.Add(-time.Hour)))
+		r.poll()
+		Expect(r.story()).To(Equal([]string{"e0", "e1", "ahead"}))
+		Expect(r.horizon()).To(Equal(local.Add(time.Minute)))
+		local = noon
+		r.poll()
+		Expect(r.horizon()).To(Equal(noon.Add(-5 * time.Minute)))
+	})
+
 	It("does not let a young event be overtaken, whatever the created_at of those behind it", func() {
 		r.settings.Complete = true
 		r.restart()

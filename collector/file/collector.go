@@ -1,6 +1,7 @@
 package file
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -138,7 +139,7 @@ func (c *Collector) preview(ctx context.Context) error {
 func (c *Collector) reading() Reading {
 	return Reading{
 		Foundation: c.cfg.Foundation, Files: c.cfg.Files, Order: c.cfg.Order, Stdin: c.deps.Stdin,
-		StdinName: c.cfg.StdinName, Empty: c.empty,
+		StdinName: c.cfg.StdinName, Empty: c.empty, Latest: c.latest(),
 	}
 }
 
@@ -226,7 +227,10 @@ func (c *Collector) drainInput(ctx context.Context, in *input) error {
 		if err != nil {
 			return err
 		}
-		e := understand(c.cfg.Foundation, in.place(&d), &d)
+		e := understand(c.cfg.Foundation, in.place(&d), &d, c.latest())
+		if c.waits(in, &d, &e) {
+			return errDry
+		}
 		if err := c.take(ctx, &e); err != nil {
 			return err
 		}
@@ -234,6 +238,37 @@ func (c *Collector) drainInput(ctx context.Context, in *input) error {
 			return ctx.Err()
 		}
 	}
+}
+
+// latest is the latest time that is believed.
+func (c *Collector) latest() time.Time {
+	latest := c.deps.Now().UTC().Add(maxAhead)
+	if c.cfg.Horizon != nil && c.cfg.Horizon.After(latest) {
+		latest = c.cfg.Horizon.UTC()
+	}
+	return latest
+}
+
+// waits keeps an event of the future in its input until the clock has come there, where it is to
+// wait.
+func (c *Collector) waits(in *input, d *documents.Document, e *Event) bool {
+	var future *futureError
+	if c.cfg.Future != FutureWait || !errors.As(e.Err, &future) {
+		return false
+	}
+	if !in.warned {
+		in.warned = true
+		c.deps.Log.Warn("an event of the future waits, and what follows it: a clock is wrong",
+			slog.String("place", e.Place.String()), slog.String("time", events.FormatTime(future.At)))
+	}
+	in.ahead = &documents.Document{Data: bytes.Clone(d.Data), Line: d.Line, Item: d.Item}
+	return true
+}
+
+// stored reports that an event of the future is in USAGE, where it was believed once.
+func (c *Collector) stored(e *Event) bool {
+	var future *futureError
+	return errors.As(e.Err, &future) && c.usage.known.Has(appender.KeyOf(e.Fact.ID))
 }
 
 // take makes an event a fact, ignores it, or quarantines it, and stores full batches.
@@ -245,7 +280,7 @@ func (c *Collector) take(ctx context.Context, e *Event) error {
 	case e.Known: // it comes later, in its place
 		c.r.Facts++
 		c.r.Known++
-	case e.Err == nil:
+	case e.Err == nil, c.stored(e):
 		if err := c.fact(e); err != nil {
 			return err
 		}
@@ -365,6 +400,8 @@ func (c *Collector) publishHorizons(ctx context.Context) error {
 		}
 		if c.cfg.Horizon != nil {
 			at = c.cfg.Horizon.UTC()
+		} else if latest := c.latest(); at.After(latest) { // what is in USAGE may be of any time
+			at = latest
 		}
 		if !at.After(c.published[source]) {
 			continue
@@ -388,11 +425,6 @@ func (c *Collector) publishHorizon(ctx context.Context, source string, at time.T
 		return err
 	}
 	text := events.FormatTime(at)
-	if at.After(c.deps.Now().AddDate(0, 0, 1)) {
-		c.deps.Log.Warn("the horizon is in the future: what runs is billed up to it. Is a time in the input, or the "+
-			"clock, wrong?",
-			slog.String("source", source), slog.String("horizon", text))
-	}
 	h := events.Horizon{
 		ID: events.ID("horizon", source, c.cfg.Foundation, text), Source: source,
 		Foundation: c.cfg.Foundation, Time: at,

@@ -124,7 +124,8 @@ var _ = Describe("the file collector", func() {
 		for _, m := range store.messages {
 			Expect(string(m.Data)).NotTo(ContainSubstring("PLANTED"))
 		}
-		Expect(store.subjects(events.StreamUsage)).To(HaveExactElements("usage.cf.file.o.app.a-3", "usage.cf.file.horizon"))
+		Expect(store.subjects(events.StreamUsage)).To(HaveExactElements("usage.cf.file.o.app.a-3",
+			"usage.cf.file.horizon"))
 	})
 
 	It("counts Trove's other notifications, and passes them over", func() {

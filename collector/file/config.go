@@ -48,8 +48,12 @@ type Config struct {
 	// Poll is the interval of looks at followed files. Default: 1 s.
 	Poll time.Duration
 	// Horizon is the time up to which the input is complete, for every source in it. Default: the
-	// newest time in the input, per source.
+	// newest time in the input, per source, and at most a minute after the clock.
 	Horizon *time.Time
+	// Future is what becomes of an event that is more than a minute after the clock, and after
+	// Horizon: FutureQuarantine (the default), or FutureWait: it waits, and what follows it in a
+	// followed file, until the clock has come there.
+	Future string
 	// MaxKnown limits the ids in memory, about 30 bytes each. Run refuses a foundation with more
 	// facts, because it could not tell them apart. Default: 50,000,000.
 	MaxKnown int
@@ -63,6 +67,7 @@ type Config struct {
 
 func (c Config) withDefaults() Config {
 	c.Foundation = cmp.Or(c.Foundation, DefaultFoundation)
+	c.Future = cmp.Or(c.Future, FutureQuarantine)
 	c.Order = cmp.Or(c.Order, OrderAPI)
 	c.StdinName = cmp.Or(c.StdinName, defaultStdinName)
 	c.Poll = positive(c.Poll, defaultPoll)
@@ -71,6 +76,15 @@ func (c Config) withDefaults() Config {
 	c.Drain = positive(c.Drain, defaultDrain)
 	return c
 }
+
+// What becomes of events of the future; see Config.Future.
+const (
+	FutureQuarantine = "quarantine"
+	FutureWait       = "wait"
+)
+
+// maxAhead is how far beyond the clock a time is believed: clocks differ.
+const maxAhead = time.Minute
 
 // positive is a setting, or its default when the setting is not above zero.
 func positive[T int | time.Duration](setting, otherwise T) T {
@@ -103,6 +117,15 @@ func (c Config) validate() error {
 		}
 	default:
 		return fmt.Errorf("the order %q is unknown: it is api, natural, created_at or given", c.Order)
+	}
+	switch c.Future {
+	case FutureQuarantine:
+	case FutureWait:
+		if !c.Follow {
+			return errors.New("events of the future wait in followed files only: follow, or have them quarantined")
+		}
+	default:
+		return fmt.Errorf("what becomes of events of the future is unknown: %q; it is quarantine or wait", c.Future)
 	}
 	if len(c.Foundation) > 100 {
 		return fmt.Errorf("the foundation's name has %d bytes: at most 100 are allowed", len(c.Foundation))

@@ -23,6 +23,9 @@
 //   - QUARANTINE, quarantine.<source>.<foundation>: every document that is not understood, without
 //     secrets, with the reason and its first line
 //
+// No time beyond the clock by more than a minute is believed, unless Config.Horizon says so: such an
+// event is quarantined, or waits (Config.Future), and the horizon goes no further.
+//
 // # Guarantees
 //
 // The collector knows the ids of all messages that the streams hold for its foundation (it reads

@@ -33,6 +33,8 @@ type input struct {
 	tail   *tail // nil unless it is followed
 	events int   // documents in it
 	ended  bool
+	ahead  *documents.Document // waits for the clock
+	warned bool                // that one waits
 }
 
 // stdin is standard input, with its name in places and messages.
@@ -107,6 +109,10 @@ func closeAll(inputs []*input) {
 
 // next returns the next document. The error is errDry, io.EOF, or that of a failed read.
 func (in *input) next() (documents.Document, error) {
+	if d := in.ahead; d != nil {
+		in.ahead = nil
+		return *d, nil
+	}
 	d, err := in.docs.Next()
 	switch {
 	case err == nil:

@@ -39,6 +39,8 @@ type Reading struct {
 	Order      string   // OrderAPI unless it is given
 	Stdin      io.Reader
 	StdinName  string // in places and messages
+	// Latest is the latest time that is believed: an event after it has an error. Zero: any is.
+	Latest time.Time
 	// MaxSorted is how many bytes of events OrderCreated holds in memory. Default: 1 GiB.
 	MaxSorted int
 	// Empty is called with the name of each file without any document. It may be nil.
@@ -131,7 +133,7 @@ func (s *session) read(ctx context.Context, in *input) bool {
 
 // take takes one document, and reports whether to go on.
 func (s *session) take(place Place, d *documents.Document) (bool, error) {
-	e := understand(s.reading.Foundation, place, d)
+	e := understand(s.reading.Foundation, place, d, s.reading.Latest)
 	if e.Err != nil {
 		return s.yield(e, nil), nil //nolint:nilerr // the event brings it
 	}
@@ -170,7 +172,7 @@ func (s *session) putInOrder(ctx context.Context) {
 	slices.SortStableFunc(s.kept, func(a, b keptEvent) int { return a.at.Compare(b.at) })
 	for i := range s.kept {
 		k := &s.kept[i]
-		e := understand(s.reading.Foundation, k.place, &documents.Document{Data: k.data})
+		e := understand(s.reading.Foundation, k.place, &documents.Document{Data: k.data}, time.Time{})
 		err := e.Err
 		if err == nil {
 			err = s.order.check(k.place, &e.Fact)
@@ -189,8 +191,19 @@ func (s *session) putInOrder(ctx context.Context) {
 	}
 }
 
-// understand finds the meaning of a document.
-func understand(foundation string, place Place, d *documents.Document) Event {
+// futureError is an event of the future: a clock is wrong, its platform's or this machine's.
+type futureError struct{ At, Latest time.Time }
+
+// Error implements error.
+func (e *futureError) Error() string {
+	return fmt.Sprintf("it is of %s, and times after %s are not believed: the clock of its platform, or of this "+
+		"machine, is "+
+		"wrong. --horizon says up to when the input is complete", events.FormatTime(e.At), events.FormatTime(e.Latest))
+}
+
+// understand finds the meaning of a document. An event after the latest time is a *futureError,
+// unless that is zero.
+func understand(foundation string, place Place, d *documents.Document, latest time.Time) Event {
 	e := Event{Place: place, Data: d.Data, Excess: d.Excess}
 	switch {
 	case d.Err != nil:
@@ -201,6 +214,13 @@ func understand(foundation string, place Place, d *documents.Document) Event {
 			"%d are read", len(d.Data)+d.Excess, documents.MaxDocument)}
 	default:
 		e.Fact, e.Err = Normalise(foundation, d.Data)
+		at := e.Fact.Time
+		if e.Fact.Observed.After(at) {
+			at = e.Fact.Observed
+		}
+		if e.Err == nil && !latest.IsZero() && at.After(latest) {
+			e.Err = &collector.InputError{Source: e.Fact.Source, Err: &futureError{at, latest}}
+		}
 	}
 	return e
 }
