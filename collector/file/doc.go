@@ -23,8 +23,8 @@
 //   - QUARANTINE, quarantine.<source>.<foundation>: every document that is not understood, without
 //     secrets, with the reason and its first line
 //
-// No time beyond the clock by more than a minute is believed, unless Config.Horizon says so: such an
-// event is quarantined, or waits (Config.Future), and the horizon goes no further.
+// No time beyond the clock by more than a minute is believed, unless Config.Horizon says so: such
+// an event is quarantined, or waits (Config.Future), and the horizon goes no further.
 //
 // # Guarantees
 //
