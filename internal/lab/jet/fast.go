@@ -207,7 +207,7 @@ func (st *stream) fastFlow(b *fastBatch, reply string) bool {
 		return false
 	}
 	b.told += (b.stored - b.told) / every * every
-	most := uint16(min(max(maxFlow/len(st.fast), 1), int(b.most)))
+	most := uint16(min(max(maxFlow/len(st.fast), 1), int(b.most))) //nolint:gosec // at most maxFlow
 	switch {
 	case b.flow < most:
 		b.flow = min(2*b.flow, most)
