@@ -36,6 +36,8 @@ var kinds = []struct {
 	{"hold", 30},    // appends are proposed and not applied, for tenths of a second
 	{"unhold", 0},   // and are lost with the leader
 	{"room", 12},    // messages until USAGE is out of room
+	{"tight", 24},   // messages, twice, until METERED or BILLING is out of room
+	{"tail", 60},    // of METERED, BILLING or both is lost in a power cut
 	{"kill", 3},     // an instance of a stage: it sends nothing more, and another one starts
 	{"stop", 3},     // an instance of a stage, in good order, and another one starts
 	{"second", 1},   // instance of the projector, of the pricer
@@ -88,10 +90,27 @@ func draw(seed uint64) plan {
 	}
 	for range random.IntN(mostFaults + 1) {
 		kind := kinds[random.IntN(len(kinds))]
-		p.Faults = append(p.Faults, fault{1 + random.IntN(lastFault), kind.name, random.IntN(kind.most + 1)})
+		p.Faults = append(p.Faults, fault{1 + random.IntN(1+random.IntN(lastFault)), kind.name, random.IntN(kind.most +
+			1)})
 	}
-	slices.SortStableFunc(p.Faults, func(a, b fault) int { return a.At - b.At })
+	inOrder(p.Faults)
 	return p
+}
+
+// intruded is the plan of a seed, with another writer.
+func intruded(seed uint64) plan {
+	random := rand.New(rand.NewPCG(seed, 4))
+	p := draw(seed)
+	p.Faults = slices.DeleteFunc(p.Faults, func(f fault) bool { // these may take the message away
+		return slices.Contains([]string{"tail", "leader", "unhold"}, f.Kind)
+	})
+	p.Faults = append(p.Faults, fault{1 + random.IntN(lastFault/2), "foreign", random.IntN(2 * forms)})
+	inOrder(p.Faults)
+	return p
+}
+
+func inOrder(faults []fault) {
+	slices.SortStableFunc(faults, func(a, b fault) int { return a.At - b.At })
 }
 
 // shrink leaves out of a failing plan what it fails without, in at most so many tries. fails runs a
@@ -145,6 +164,7 @@ func smaller(p plan) []plan {
 			if g != f && g.At > 0 {
 				faults := slices.Clone(p.Faults)
 				faults[i] = g
+				inOrder(faults)
 				list = append(list, plan{p.Seed, p.Windows, faults})
 			}
 		}

@@ -12,6 +12,7 @@ import (
 type variant struct {
 	mistake   mistake // in appends; nil: none
 	forgetful bool    // a snapshot lacks a part of the state
+	original  bool    // the pricer takes METERED for a book of original entry
 }
 
 // mistake appends in a wrong way.
@@ -24,7 +25,7 @@ type mistaken struct {
 	mistake mistake
 }
 
-func (m mistaken) Append(ctx context.Context, stream string, messages []bus.Message, expect bus.Expect) (uint64,
+func (m mistaken) AppendDerived(ctx context.Context, stream string, messages []bus.Message, expect bus.Expect) (uint64,
 	error,
 ) {
 	return m.mistake(ctx, m.Bus, stream, messages, expect)
@@ -61,25 +62,14 @@ func blind(ctx context.Context, b *bus.Bus, stream string, messages []bus.Messag
 	if err != nil {
 		return 0, err
 	}
-	return b.Append(ctx, stream, messages, bus.Expect{Last: state.Last})
+	return b.AppendDerived(ctx, stream, messages, bus.Expect{Last: state.Last})
 }
 
 // again sends a batch without an answer once more, behind what is there.
 func again(ctx context.Context, b *bus.Bus, stream string, messages []bus.Message, expect bus.Expect) (uint64, error) {
-	last, err := b.Append(ctx, stream, messages, expect)
+	last, err := b.AppendDerived(ctx, stream, messages, expect)
 	if errors.Is(err, bus.ErrOutcomeUnknown) {
 		return blind(ctx, b, stream, messages, expect)
-	}
-	return last, err
-}
-
-// trusting takes a batch without an answer for stored.
-func trusting(ctx context.Context, b *bus.Bus, stream string, messages []bus.Message, expect bus.Expect) (uint64,
-	error,
-) {
-	last, err := b.Append(ctx, stream, messages, expect)
-	if errors.Is(err, bus.ErrOutcomeUnknown) {
-		return expect.Last + uint64(len(messages)), nil
 	}
 	return last, err
 }

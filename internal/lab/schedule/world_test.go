@@ -22,7 +22,7 @@ import (
 // Times of a world. They pass at once.
 const (
 	healing     = 3 * time.Second  // from a want of room to its end
-	calm        = 90 * time.Second // by then every stage must have come to the end
+	patience    = 90 * time.Second // by then every stage must have come to the end
 	look        = 100 * time.Millisecond
 	mostAppends = 500 // tries of the collector
 )
@@ -35,7 +35,7 @@ var services = []stage.Config{
 	},
 	{
 		Name: "pricer", Input: events.StreamMetered, Output: events.StreamBilling,
-		OutputFilter: events.SubjectsBilling, Marker: "billing.marker", Bucket: "pricer",
+		OutputFilter: events.SubjectsBilling, Marker: "billing.marker", Bucket: "pricer", Derived: true,
 	},
 }
 
@@ -57,6 +57,8 @@ type world struct {
 	dead      map[string]bool
 	started   int
 	failure   error
+	foreign   intruder // in an output stream
+	judging   bool     // nothing goes wrong any more
 	over      bool
 
 	running sync.WaitGroup
@@ -103,13 +105,7 @@ func run(p plan, v variant) (log string, failure error) {
 	for service := range services {
 		w.start(service)
 	}
-	err := w.collect(ctx)
-	if err == nil {
-		err = w.settled(ctx)
-	}
-	if err == nil {
-		err = w.verified(ctx)
-	}
+	err := w.judge(ctx)
 	w.mu.Lock()
 	w.over = true
 	w.mu.Unlock()
@@ -118,6 +114,28 @@ func run(p plan, v variant) (log string, failure error) {
 	w.log.mu.Lock()
 	defer w.log.mu.Unlock()
 	return w.log.text.String(), err
+}
+
+// judge is what is wrong at the end.
+func (w *world) judge(ctx context.Context) error {
+	err := w.collect(ctx)
+	if err == nil {
+		err = w.settled(ctx)
+	}
+	w.calm()
+	w.mu.Lock()
+	foreign := w.foreign
+	w.mu.Unlock()
+	if foreign.sequence > 0 {
+		return w.stopped(ctx, foreign)
+	}
+	if err == nil {
+		err = w.settled(ctx) // the last fault may have come in between
+	}
+	if err == nil {
+		err = w.verified(ctx, true)
+	}
+	return err
 }
 
 // prepare makes the streams and buckets.
@@ -189,6 +207,7 @@ func (w *world) live(ctx context.Context, i *instance) {
 	defer b.Close()
 	cfg := services[i.service]
 	cfg.Logic, cfg.MarkerEvery, cfg.SnapshotEvery = "toy/1", markerEvery, 10
+	cfg.Derived = cfg.Derived && !w.variant.original
 	log := slog.New(slog.NewTextHandler(w.log, nil)).With(slog.String("instance", i.name))
 	s := stage.New(cfg, w.variant.bus(b), w.variant.processor(prefixes[i.service]), log, nil)
 	err := s.Run(ctx)
@@ -245,6 +264,9 @@ func (w *world) intercept(op jet.Op) jet.Fate {
 	w.mu.Unlock()
 	var fate jet.Fate
 	for _, f := range now {
+		if w.judged() {
+			break
+		}
 		fmt.Fprintf(w.log, "operation %d: %s %d (%s %s)\n", f.At, f.Kind, f.Arg, op.Client, op.Subject)
 		w.happen(f, &fate)
 	}
@@ -254,6 +276,12 @@ func (w *world) intercept(op jet.Op) jet.Fate {
 		return jet.Fate{Lost: true, Cut: true}
 	}
 	return fate
+}
+
+func (w *world) judged() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.judging
 }
 
 // happen carries out a fault.
@@ -281,6 +309,13 @@ func (w *world) happen(f fault, fate *jet.Fate) {
 	case "room":
 		w.model.Room(events.StreamUsage, f.Arg)
 		w.later(healing, func() { w.model.Room(events.StreamUsage, -1) })
+	case "tight":
+		w.model.Room(derived, f.Arg/2)
+		w.later(healing, func() { w.model.Room(derived, -1) })
+	case "tail":
+		w.loseTails(uint64(f.Arg))
+	case "foreign":
+		w.intrude(services[f.Arg%2].Output, prefixes[f.Arg%2], f.Arg/2)
 	case "kill", "stop":
 		w.replace(f.Arg, f.Kind == "kill")
 	case "second":
@@ -294,6 +329,18 @@ func (w *world) happen(f fault, fate *jet.Fate) {
 				w.model.Delete(bucket, sequence)
 			}
 		}
+	}
+}
+
+// loseTails takes the ends of METERED, of BILLING, or of both: the argument modulo 3 says which,
+// and the rest of it how many messages.
+func (w *world) loseTails(arg uint64) {
+	for n, s := range services {
+		if which := arg % 3; which != uint64(n) && which != 2 {
+			continue
+		}
+		last := w.model.Last(s.Output)
+		w.model.LoseTail(s.Output, last-min(last, arg/3))
 	}
 }
 
@@ -344,17 +391,24 @@ func (w *world) collect(ctx context.Context) error {
 	return nil
 }
 
-// settled waits until both streams are as long as they should be, and compares them.
-func (w *world) settled(ctx context.Context) error {
-	var facts []made
+// wanted is what each stage should put out.
+func (w *world) wanted() (outputs [][]made) {
+	var inputs []made
 	for _, window := range w.plan.Windows {
 		for _, n := range window {
-			facts = append(facts, made{subject: "usage.toy.x", body: fact(n)})
+			inputs = append(inputs, made{subject: "usage.toy.x", body: fact(n)})
 		}
 	}
-	inputs := facts
-	for n, name := range prefixes {
-		want := derive(name, inputs)
+	for _, name := range prefixes {
+		inputs = derive(name, inputs)
+		outputs = append(outputs, inputs)
+	}
+	return outputs
+}
+
+// settled waits until both streams are as long as they should be, and compares them.
+func (w *world) settled(ctx context.Context) error {
+	for n, want := range w.wanted() {
 		var err error
 		for waited := time.Duration(0); ; waited += look {
 			w.mu.Lock()
@@ -363,7 +417,7 @@ func (w *world) settled(ctx context.Context) error {
 			if failure != nil {
 				return failure
 			}
-			late := waited > calm
+			late := waited > patience
 			if late || w.model.Last(services[n].Output) >= uint64(len(want)) {
 				if err = compare(services[n].Output, w.model.Messages(services[n].Output), want); err == nil {
 					break
@@ -374,7 +428,6 @@ func (w *world) settled(ctx context.Context) error {
 			}
 			pause(ctx, look)
 		}
-		inputs = want
 	}
 	return nil
 }
@@ -403,18 +456,22 @@ func compare(stream string, got []jet.Message, want []made) error {
 	return nil
 }
 
-// verified has the program itself verify both stages: chain and count.
-func (w *world) verified(ctx context.Context) error {
+// calm ends everything that goes wrong.
+func (w *world) calm() {
 	w.mu.Lock()
-	w.due = []fault{}
+	w.due, w.judging = []fault{}, true
 	w.mu.Unlock()
 	w.model.Heal()
+}
+
+// verified has the program itself verify both stages: chain and count.
+func (w *world) verified(ctx context.Context, deep bool) error {
 	b := w.connected(ctx, "judge")
 	defer b.Close()
 	for n, cfg := range services {
 		cfg.Logic, cfg.MarkerEvery = "toy/1", markerEvery
 		fresh := func() stage.Processor { return &adder{name: prefixes[n]} }
-		if _, err := stage.Verify(ctx, cfg, b, fresh, stage.VerifyOptions{Deep: true}); err != nil {
+		if _, err := stage.Verify(ctx, cfg, b, fresh, stage.VerifyOptions{Deep: deep}); err != nil {
 			return fmt.Errorf("verifying %s: %w", cfg.Name, err)
 		}
 	}
