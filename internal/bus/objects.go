@@ -19,9 +19,16 @@ const objectChunk = 512 << 10
 
 // PutObject stores an object, replacing one of the same name. The bucket is created when it does
 // not exist, with Config.Replicas.
+//
+// A user without the permission gets ErrDenied at once.
 func (b *Bus) PutObject(ctx context.Context, bucket, name string, data []byte) error {
 	ctx, cancel := b.objectContext(ctx)
 	defer cancel()
+	for _, subject := range []string{"$O." + bucket + ".>", apiPrefix + "STREAM.CREATE.OBJ_" + bucket} {
+		var release func()
+		ctx, release = b.asking(ctx, subject)
+		defer release()
+	}
 	store, err := b.js.ObjectStore(ctx, bucket)
 	if errors.Is(err, jetstream.ErrBucketNotFound) {
 		store, err = b.js.CreateObjectStore(ctx, jetstream.ObjectStoreConfig{
@@ -35,7 +42,7 @@ func (b *Bus) PutObject(ctx context.Context, bucket, name string, data []byte) e
 		meta := jetstream.ObjectMeta{Name: name, Opts: &jetstream.ObjectMetaOptions{ChunkSize: objectChunk}}
 		_, err = store.Put(ctx, meta, bytes.NewReader(data))
 	}
-	return objectError("storing object "+name+" in bucket "+bucket, bucket, err)
+	return objectError("storing object "+name+" in bucket "+bucket, bucket, deniedOr(ctx, err))
 }
 
 // GetObject returns an object's content. Errors: ErrNotFound when there is no such object or

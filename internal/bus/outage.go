@@ -86,8 +86,8 @@ type asked struct {
 	cancel  context.CancelCauseFunc
 }
 
-// asking registers a request. The returned context ends when the server refuses it: a server does
-// not answer a request without permission.
+// asking registers a request, or all requests below a subject that ends in >. The returned context
+// ends when the server refuses one: a server does not answer a request without permission.
 func (b *Bus) asking(ctx context.Context, subject string) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	a := &asked{subject, cancel}
@@ -100,6 +100,12 @@ func (b *Bus) asking(ctx context.Context, subject string) (context.Context, func
 		b.mu.Unlock()
 		cancel(nil)
 	}
+}
+
+// covers reports whether a subject is that of the request, or below it.
+func (a *asked) covers(subject string) bool {
+	above, all := strings.CutSuffix(a.subject, ">")
+	return a.subject == subject || all && strings.HasPrefix(subject, above)
 }
 
 // deniedOr is the server's refusal of a request, else the error.
@@ -126,7 +132,7 @@ func (b *Bus) denyRequests(err error) {
 		case listening:
 			a.cancel(fmt.Errorf("%w: the user may not subscribe to %s%s; allow %s> in the server's configuration",
 				ErrDenied, nats.InboxPrefix, inbox, nats.InboxPrefix))
-		case publishing && a.subject == subject:
+		case publishing && a.covers(subject):
 			a.cancel(fmt.Errorf("%w: the user may not publish to %s; allow it in the server's configuration", ErrDenied,
 				subject))
 		}
