@@ -132,7 +132,7 @@ var _ = Describe("Snapshots of a state in pieces", func() {
 
 	It("that cannot be saved whole are not saved", func() {
 		w := newWorld(server, 1, 1, 1, 1)
-		finish(w, &faulty{Bus: w.bus, cancel: func() {}, before: func(op string, n int) error {
+		finish(w, &faulty{Bus: w.bus, cancel: func() {}, before: func(op string, _ int) error {
 			if op == "PutObject" {
 				return errors.New("no room")
 			}

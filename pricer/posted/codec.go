@@ -143,10 +143,10 @@ func (r *reader) time() (seconds int64, nanoseconds int) {
 			r.damaged = true
 			return 0, 0
 		}
-		nanoseconds = int(ns) //nolint:gosec // as checked
+		nanoseconds = int(ns)
 	}
 	v >>= 1
-	return int64(v>>1) ^ -int64(v&1), nanoseconds //nolint:gosec // zig-zag
+	return int64(v>>1) ^ -int64(v&1), nanoseconds
 }
 
 // id reads an id.

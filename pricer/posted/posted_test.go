@@ -48,7 +48,7 @@ func spans() *rapid.Generator[posted.Span] {
 		if rapid.Bool().Draw(t, "begins") {
 			s.Since = s.Start
 		}
-		s.Flags = events.Flags(rapid.IntRange(0, 7).Draw(t, "flags")) //nolint:gosec // at most 7
+		s.Flags = events.Flags(rapid.IntRange(0, 7).Draw(t, "flags"))
 		s.Footprint = events.Footprint{
 			Instances: counts.Draw(t, "instances"), MemoryMB: counts.Draw(t, "memory"), VolumeGB: counts.Draw(t,
 				"volume"),

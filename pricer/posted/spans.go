@@ -175,7 +175,7 @@ func (s *Spans) Remove(id string) bool {
 	}
 	at := s.end()
 	s.tail = binary.AppendUvarint(append(s.tail, tagGone), uint64(address))
-	s.gone(address, len(s.tail)-int(at&offsetMask)) //nolint:gosec // below the mask
+	s.gone(address, len(s.tail)-int(at&offsetMask))
 	s.seal(at)
 	return true
 }
@@ -207,12 +207,12 @@ func (s *Spans) number(text []byte) uint64 {
 
 // end is the address of the next record.
 func (s *Spans) end() Address {
-	return Address(len(s.pieces))<<offsetBits | Address(len(s.tail)) //nolint:gosec // lengths
+	return Address(len(s.pieces))<<offsetBits | Address(len(s.tail))
 }
 
 // seal counts the record at an address, the last, and ends the piece where it is whole.
 func (s *Spans) seal(from Address) {
-	s.bytes += len(s.tail) - int(from&offsetMask) //nolint:gosec // below the mask
+	s.bytes += len(s.tail) - int(from&offsetMask)
 	if len(s.tail) < pieceSize {
 		return
 	}

@@ -23,7 +23,7 @@ func (t *table) of(key []byte) uint64 { return maphash.Bytes(t.seed, key) }
 
 // find returns the number with this hash that is the right one.
 func (t *table) find(hash uint64, right func(number uint64) bool) (number uint64, found bool) {
-	mask := uint64(len(t.slots) - 1)
+	mask := uint64(len(t.slots) - 1) //nolint:gosec // a length
 	for i := hash & mask; t.slots[i] != 0; i = (i + 1) & mask {
 		if t.slots[i]>>numberBits != hash>>numberBits {
 			continue
@@ -51,7 +51,7 @@ func (t *table) add(hash, number uint64, key func(number uint64) []byte) {
 }
 
 func (t *table) put(hash, slot uint64) {
-	mask := uint64(len(t.slots) - 1)
+	mask := uint64(len(t.slots) - 1) //nolint:gosec // a length
 	i := hash & mask
 	for t.slots[i] != 0 {
 		i = (i + 1) & mask
@@ -61,7 +61,7 @@ func (t *table) put(hash, slot uint64) {
 
 // remove takes a number out. The ones behind it move up, so that none is lost behind the gap.
 func (t *table) remove(hash, number uint64, key func(number uint64) []byte) {
-	mask := uint64(len(t.slots) - 1)
+	mask := uint64(len(t.slots) - 1) //nolint:gosec // a length
 	free := hash & mask
 	for t.slots[free]&numberMask != number+1 {
 		free = (free + 1) & mask
