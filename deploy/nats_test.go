@@ -133,6 +133,19 @@ var _ = Describe("The NATS configuration", Ordered, ContinueOnFailure, func() {
 		})
 	}
 
+	It("lets the operator save what bills begin with, and a reader begin there and save nothing",
+		func(ctx context.Context) {
+			const bucket = "daybook-ledger"
+			operator, reader := connect(ctx, "operator"), connect(ctx, "reader")
+			Expect(reader.PutObject(ctx, bucket, "x", nil)).To(MatchError(bus.ErrDenied))
+			Expect(operator.PutObject(ctx, bucket, "state", []byte("one"))).To(Succeed())
+			Expect(operator.PutObject(ctx, bucket, "old", []byte("two"))).To(Succeed())
+			Expect(operator.DeleteObject(ctx, bucket, "old")).To(Succeed())
+			Expect(reader.ListObjects(ctx, bucket)).To(Equal([]string{"state"}))
+			Expect(reader.GetObject(ctx, bucket, "state")).To(Equal([]byte("one")))
+			Expect(reader.PutObject(ctx, bucket, "x", nil)).To(MatchError(bus.ErrDenied))
+		})
+
 	It("lets the collector tell how it is doing, and a reader see it", func(ctx context.Context) {
 		collector, reader := connect(ctx, "collector"), connect(ctx, "reader")
 		Expect(collector.PutObject(ctx, status.Bucket, "cf.prod", []byte(`{"source":"cf"}`))).To(Succeed())
@@ -165,7 +178,8 @@ var _ = Describe("The NATS configuration", Ordered, ContinueOnFailure, func() {
 		Entry("reader", "reader", "usage.cf.prod.t.app.a", "metered.cf.prod.t.app.a", "billing.charge.t.cf.prod.app.a",
 			"usage.act.catalogue.all.all", "quarantine.cf.prod",
 			"$JS.API.STREAM.CREATE.X", "$JS.API.STREAM.DELETE.USAGE", "$JS.API.STREAM.PURGE.METERED",
-			"$JS.API.STREAM.MSG.DELETE.BILLING", "$O.daybook-pricer.M.x", "$O.daybook-status.M.x"),
+			"$JS.API.STREAM.MSG.DELETE.BILLING", "$O.daybook-pricer.M.x", "$O.daybook-status.M.x",
+			"$O.daybook-ledger.M.x"),
 		Entry("operator", "operator", "usage.cf.prod.t.app.a", "metered.cf.prod.t.app.a",
 			"billing.charge.t.cf.prod.app.a", "quarantine.cf.prod"),
 		Entry("tenant", "tenant-acme", "billing.charge.acme.cf.prod.app.a", "usage.cf.prod.acme.app.a", "$JS.API.INFO",

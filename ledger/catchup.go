@@ -3,13 +3,12 @@ package ledger
 import (
 	"context"
 	"fmt"
+	"time"
 
-	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
-	"github.com/daybook-billing/daybook/internal/stage"
 )
 
-// Bus is the part of the bus for CatchUp.
+// Bus is the part of the bus to read the streams.
 type Bus interface {
 	// Stream returns a stream's state.
 	Stream(ctx context.Context, name string) (bus.StreamState, error)
@@ -18,73 +17,151 @@ type Bus interface {
 		yield func(m *bus.Stored) error) (last uint64, err error)
 }
 
+// saveAfter is how many messages behind a snapshot CatchUp reads before it saves one: fewer are
+// read again in less time.
+const saveAfter = 10_000
+
 // CatchUp posts METERED and BILLING to an empty ledger, up to where they end now. A message that
 // the server counts and does not deliver holds nothing up. missing are sentences about messages
 // that are not there: what is derived from the streams lacks them.
-func CatchUp(ctx context.Context, b Bus, to Ledger) (missing []string, err error) {
-	var at Positions
-	for _, s := range []struct {
-		stream, filter, name string
-		position             *uint64
-	}{
-		{events.StreamMetered, events.SubjectsMetered, "projector", &at.Metered},
-		{events.StreamBilling, events.SubjectsBilling, "pricer", &at.Billing},
-	} {
-		lacks, err := post(ctx, b, to, s.stream, stage.NewAudit(s.stream, s.filter), &at, s.position)
-		if err != nil {
+//
+// It begins with the newest snapshot of a Saver. Where anything does not fit behind it, the streams
+// are read from their start: missing is the same with a snapshot and without. Where much was read
+// and nothing is missing it saves a snapshot; a failure of that costs the next call time.
+func CatchUp(ctx context.Context, b Snapshots, to Ledger) (missing []string, err error) {
+	var marks [streams]mark
+	saver, saves := to.(Saver)
+	if saves {
+		if marks, _, err = load(ctx, b, saver); err != nil {
 			return nil, err
 		}
+	}
+	c := catchUp{bus: b, to: to, marks: marks}
+	missing, whole, err := c.run(ctx)
+	if err == nil && !whole && marks[metered].Sequence+marks[billing].Sequence > 0 {
+		if err := saver.Restore(ctx, nil); err != nil {
+			return nil, err
+		}
+		c = catchUp{bus: b, to: to}
+		missing, whole, err = c.run(ctx)
+	}
+	if err == nil && saves && whole && c.read >= saveAfter {
+		_ = save(ctx, b, saver, c.marks) // it may be that this user may not write it
+	}
+	return missing, err
+}
+
+// catchUp is one reading of the streams.
+type catchUp struct {
+	bus   Bus
+	to    Ledger
+	marks [streams]mark
+	read  uint64 // messages
+}
+
+// run reads the streams from the marks on. whole: nothing is missing, and the messages before the
+// marks are those that the marks were made from.
+func (c *catchUp) run(ctx context.Context) (missing []string, whole bool, err error) {
+	at, err := c.to.Positions(ctx)
+	if err != nil {
+		return nil, false, err
+	}
+	whole = true
+	for stream := range streams {
+		lacks, proven, err := c.post(ctx, stream, &at)
+		if err != nil {
+			return nil, false, err
+		}
+		whole = whole && proven && len(lacks) == 0
 		for _, lack := range lacks {
+			name, stage := streamNames()[stream], stageNames()[stream]
 			missing = append(missing, fmt.Sprintf("%s: %s; `daybook verify --deep %s` names the first difference, and "+
-				"`daybook replay %s` publishes it", s.stream, lack, s.name, s.name))
+				"`daybook replay %s` publishes it", name, lack, stage, stage))
 		}
 	}
-	return missing, nil
+	return missing, whole, nil
 }
 
 // post posts one stream.
-func post(ctx context.Context, b Bus, to Ledger, stream string, audit *stage.Audit, at *Positions, position *uint64) (
-	missing []string, err error,
-) {
-	state, err := b.Stream(ctx, stream)
+func (c *catchUp) post(ctx context.Context, stream int, at *Positions) (missing []string, proven bool, err error) {
+	name, position := streamNames()[stream], at.of(stream)
+	state, err := c.bus.Stream(ctx, name)
 	if err != nil || state.Last == 0 {
-		return nil, err
+		return nil, true, err
 	}
 	if state.Messages == 0 {
-		return []string{fmt.Sprintf("it is empty and went as far as message %d", state.Last)}, nil
+		return []string{fmt.Sprintf("it is empty and went as far as message %d", state.Last)}, false, nil
+	}
+	t, err := newTrack(stream, c.marks[stream])
+	if err != nil {
+		return nil, false, err
 	}
 	var batch Batch
 	decode := newDecoder()
-	read := uint64(0)
 	commit := func(sequence uint64) error {
 		*position = sequence
 		batch.Positions = *at
-		err := to.Post(ctx, batch)
+		err := c.to.Post(ctx, batch)
 		batch = batch.emptied()
 		return err
 	}
-	_, err = b.Each(ctx, stream, 1, state.Last, bus.ReadOptions{}, func(m *bus.Stored) error {
-		read++
-		audit.Add(m)
-		if err := decode.add(&batch, stream, m); err != nil {
-			return fmt.Errorf("message %d of %s (%s): %w: %w", m.Sequence, stream, m.Subject, ErrUnreadable, err)
+	for from, quiet := *position+1, 0; ; {
+		_, err = c.bus.Each(ctx, name, from, state.Last, bus.ReadOptions{}, func(m *bus.Stored) error {
+			c.read++
+			t.take(m)
+			if err := decode.add(&batch, name, m); err != nil {
+				return fmt.Errorf("message %d of %s (%s): %w: %w", m.Sequence, name, m.Subject, ErrUnreadable, err)
+			}
+			if t.read%maxBatch != 0 {
+				return nil
+			}
+			return commit(m.Sequence)
+		})
+		if err != nil || !t.audit.Open() || quiet == openPauses {
+			break
 		}
-		if read%maxBatch != 0 {
-			return nil
+		// The last message is in the middle of a batch: the rest is being appended, or is lost.
+		quiet++
+		before := state.Last
+		if state, err = c.later(ctx, name); err != nil {
+			break
 		}
-		return commit(m.Sequence)
-	})
+		if from = before + 1; state.Last > before {
+			quiet = 0
+		}
+	}
 	if err == nil && *position < state.Last {
 		err = commit(state.Last)
 	}
+	if err == nil {
+		c.marks[stream], err = t.mark()
+	}
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	if read < state.Messages {
-		missing = append(missing, fmt.Sprintf("the server counts %d messages and delivers %d", state.Messages, read))
+	if t.read != state.Messages {
+		missing = append(missing, fmt.Sprintf("the server counts %d messages and delivers %d", state.Messages, t.read))
 	}
-	if wrong := audit.End(); wrong != "" {
+	if wrong := t.audit.End(); wrong != "" {
 		missing = append(missing, wrong)
 	}
-	return missing, nil
+	return missing, t.proven, nil
+}
+
+// Limits of the wait for the rest of a batch.
+const (
+	openPauses = 20
+	openPause  = 50 * time.Millisecond
+)
+
+// later is the state of a stream after a pause.
+func (c *catchUp) later(ctx context.Context, name string) (bus.StreamState, error) {
+	timer := time.NewTimer(openPause)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return bus.StreamState{}, ctx.Err()
+	case <-timer.C:
+	}
+	return c.bus.Stream(ctx, name)
 }

@@ -1,9 +1,15 @@
 // Package ledger keeps the sums of the bill: charges, unrated parts, running spans, held parts, and
 // their completeness.
 //
-// Reads METERED and BILLING, in order; writes nothing to the bus. Poster does the reading; a Ledger
-// does the keeping, in memory (ledger/memory, rebuilt by replay at every start) or elsewhere. Every
-// implementation passes ledger/ledgertest.
+// Reads METERED and BILLING, in order. Poster does the reading, CatchUp does it once; a Ledger does
+// the keeping, in memory (ledger/memory) or elsewhere. Every implementation passes
+// ledger/ledgertest.
+//
+// Writes snapshots of a Saver, such as the ledger in memory, to the Object Store bucket
+// daybook-ledger, with how far both streams were read: the next reader begins there. A snapshot
+// that is damaged, ahead of a stream, or of other messages than the stream's is passed over; where
+// anything behind it does not fit, the streams are read from their start. So a bill says the same
+// with a snapshot and without.
 //
 // Guarantees: the ledger equals the sum of the messages up to its positions, stored with the
 // postings. A crash loses at most the batch of the moment, and the poster reads that again.

@@ -59,9 +59,21 @@ type Ledger interface {
 	Post(ctx context.Context, batch Batch) error
 	// Bill returns the selected lines, sorted by period, tenant, kind, plan, component and unit.
 	Bill(ctx context.Context, q Query) (Bill, error)
+	// Days returns the selected sums by day, resource and component, sorted by day, tenant, kind,
+	// resource, plan, component and period.
+	Days(ctx context.Context, q Query) ([]Day, error)
 	// Running returns the running spans of a tenant, of everybody if tenant is empty, sorted by
 	// kind, resource and start.
 	Running(ctx context.Context, tenant string) ([]events.Span, error)
+}
+
+// Saver is a Ledger whose whole state can be saved as bytes, its positions included.
+type Saver interface {
+	Ledger
+	Snapshot(ctx context.Context) ([]byte, error)
+	// Restore replaces the state by a snapshot, in one step; nil is the empty state. It fails for a
+	// damaged snapshot, and then changes nothing.
+	Restore(ctx context.Context, snapshot []byte) error
 }
 
 // Query selects charges. Empty fields select everything.
@@ -95,6 +107,15 @@ type Line struct {
 	Quantity  events.Decimal
 	Amount    events.Decimal // net of VAT
 	VAT       events.Decimal
+}
+
+// Day is the sum over the charges of one component of one resource that begin on one day (UTC). The
+// resource of tasks is their app, as in the subject: tasks are as many as events.
+type Day struct {
+	Line // of the resource and the day
+	Day  time.Time
+
+	Space, App, Resource string
 }
 
 // Horizon is how far a source has been metered, and charged: running spans are charged at each cut,

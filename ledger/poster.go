@@ -28,6 +28,7 @@ const maxBatch = 1000
 
 // Reader is the part of the bus for a Poster.
 type Reader interface {
+	Snapshots
 	Read(ctx context.Context, stream string, from uint64, options bus.ReadOptions) (*bus.Reader, error)
 }
 
@@ -37,7 +38,12 @@ type Poster struct {
 	ledger Ledger
 	log    *slog.Logger
 
-	post sync.Mutex // held while posting: two streams, one ledger
+	post     sync.Mutex      // held while posting: two streams, one ledger; guards the next five
+	saver    Saver           // nil: the ledger cannot be saved, or had postings before
+	tracks   [streams]*track // of what is posted; nil: nothing
+	round    int             // of the ledger's content: the next one begins when it is emptied
+	unsaved  uint64          // messages posted since the last snapshot
+	restored bool            // from a snapshot
 
 	mu        sync.Mutex // guards the next two
 	positions Positions
@@ -54,10 +60,12 @@ func NewPoster(b Reader, l Ledger, log *slog.Logger) *Poster {
 func (p *Poster) Run(ctx context.Context) error {
 	wait := backoff.NewExponentialBackOff()
 	wait.InitialInterval, wait.MaxInterval = 100*time.Millisecond, 10*time.Second
+	p.restore(ctx)
 	for {
 		before := p.Positions()
 		err := p.run(ctx)
 		if ctx.Err() != nil {
+			p.stop(ctx)
 			return nil //nolint:nilerr // it was told to stop; what is not posted is read again
 		}
 		if errors.Is(err, ErrUnreadable) {
@@ -82,23 +90,27 @@ func (p *Poster) run(ctx context.Context) error {
 		return err
 	}
 	p.reached(at)
+	p.fit(at)
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var both sync.WaitGroup
-	both.Go(func() { cancel(p.follow(ctx, events.StreamMetered, at.Metered)) })
-	both.Go(func() { cancel(p.follow(ctx, events.StreamBilling, at.Billing)) })
+	for stream := range streams {
+		both.Go(func() { cancel(p.follow(ctx, stream, *at.of(stream))) })
+	}
 	both.Wait()
 	return context.Cause(ctx)
 }
 
 // follow reads one stream and posts it. A batch ends at maxBatch messages, or earlier at the end of
 // the stream. Its error is never nil.
-func (p *Poster) follow(ctx context.Context, stream string, after uint64) error {
-	reader, err := p.bus.Read(ctx, stream, after+1, bus.ReadOptions{})
+func (p *Poster) follow(ctx context.Context, stream int, after uint64) error {
+	name := streamNames()[stream]
+	reader, err := p.bus.Read(ctx, name, after+1, bus.ReadOptions{})
 	if err != nil {
 		return err
 	}
 	defer reader.Close()
+	track, round := p.track(stream)
 	var batch Batch
 	decode := newDecoder()
 	for n := 1; ; n++ {
@@ -106,13 +118,14 @@ func (p *Poster) follow(ctx context.Context, stream string, after uint64) error 
 		if err != nil {
 			return err
 		}
-		if err := decode.add(&batch, stream, &in); err != nil {
-			return fmt.Errorf("message %d of %s (%s): %w: %w", in.Sequence, stream, in.Subject, ErrUnreadable, err)
+		track.take(&in)
+		if err := decode.add(&batch, name, &in); err != nil {
+			return fmt.Errorf("message %d of %s (%s): %w: %w", in.Sequence, name, in.Subject, ErrUnreadable, err)
 		}
 		if n < maxBatch && in.Pending > 0 {
 			continue
 		}
-		if err := p.commit(ctx, stream, in.Sequence, &batch); err != nil {
+		if err := p.commit(ctx, stream, track, round, n, &batch); err != nil {
 			return err
 		}
 		batch, n = batch.emptied(), 0
@@ -127,19 +140,24 @@ func (b *Batch) emptied() Batch {
 	}
 }
 
-func (p *Poster) commit(ctx context.Context, stream string, sequence uint64, batch *Batch) error {
+// commit posts a batch of so many messages, the last ones of a track.
+func (p *Poster) commit(ctx context.Context, stream int, track *track, round, n int, batch *Batch) error {
 	p.post.Lock()
 	defer p.post.Unlock()
-	batch.Positions = p.Positions()
-	if stream == events.StreamMetered {
-		batch.Positions.Metered = sequence
-	} else {
-		batch.Positions.Billing = sequence
+	if err := p.doubt(ctx, track, round); err != nil {
+		return err
 	}
+	batch.Positions = p.Positions()
+	*batch.Positions.of(stream) = track.last.Sequence
 	if err := p.ledger.Post(ctx, *batch); err != nil && !errors.Is(err, ErrPosted) {
 		return err
 	}
+	p.tracks[stream] = track.copied()
+	p.unsaved += uint64(n) //nolint:gosec // a batch
 	p.reached(batch.Positions)
+	if p.unsaved >= saveEvery {
+		p.save(ctx)
+	}
 	return nil
 }
 

@@ -83,6 +83,40 @@ func Specs(empty func() ledger.Ledger) {
 		}))
 	})
 
+	It("keeps the sums by the day on which a charge begins, resource and component", func() {
+		day := func(d, hour int) time.Time { return time.Date(2026, 10, d, hour, 0, 0, 0, time.UTC) }
+		at := func(resource string, start time.Time) events.Charge {
+			c := Charge("a", "2026-10", "app", "0.1", "0.02")
+			c.Resource, c.Start, c.Space = resource, start, "space"
+			return c
+		}
+		late := at("q", day(31, 23))
+		late.Period = "2026-11"
+		post(ledger.Batch{Positions: ledger.Positions{Billing: 1}, Charges: []events.Charge{
+			at("q", day(31, 0)), at("p", day(31, 1)), at("q", day(31, 23)), at("q", day(1, 0)), late,
+			Charge("b", "2026-10", "app", "1", "0"),
+		}})
+		task := at("task-1", day(2, 0))
+		task.Kind, task.App = events.KindTask, "q"
+		again := task
+		again.Resource = "task-2"
+		post(ledger.Batch{Positions: ledger.Positions{Billing: 2}, Charges: []events.Charge{task, again}})
+		days, err := l.Days(ctx, ledger.Query{Tenant: "a"})
+		Expect(err).NotTo(HaveOccurred())
+		var got []string
+		for _, d := range days {
+			got = append(got,
+				d.Day.Format(time.DateOnly)+" "+d.Resource+" "+d.Space+" "+d.Period+" "+d.Amount.String()+" "+
+					d.VAT.String())
+		}
+		Expect(got).To(Equal([]string{
+			"2026-10-01 q space 2026-10 0.1 0.02", "2026-10-02 q space 2026-10 0.2 0.04", "2026-10-31 p space " +
+				"2026-10 0.1 0.02",
+			"2026-10-31 q space 2026-10 0.2 0.04", "2026-10-31 q space 2026-11 0.1 0.02",
+		}))
+		Expect(l.Days(ctx, ledger.Query{Period: "2026-11"})).To(HaveLen(1))
+	})
+
 	It("nets a reversal", func() {
 		c := Charge("a", "2026-11", "app", "5", "1")
 		r := c

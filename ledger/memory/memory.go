@@ -1,4 +1,5 @@
-// Package memory is the ledger in memory, the embedded default. Each start reads the streams anew.
+// Package memory is the ledger in memory, the embedded default. Its state is small enough to be
+// saved as a whole: a start reads the snapshot, and the streams from there on.
 package memory
 
 import (
@@ -14,12 +15,13 @@ import (
 	"github.com/daybook-billing/daybook/ledger"
 )
 
-// Ledger keeps sums of charges, not the charges: its size grows with tenants, plans, months and
-// running spans.
+// Ledger keeps sums of charges, not the charges, by day, resource and component: its size grows
+// with what is there and with time, not with events.
 type Ledger struct {
 	mu        sync.RWMutex // guards everything below; Post holds it for a whole batch
 	positions ledger.Positions
-	lines     map[lineKey]*ledger.Line
+	lines     map[lineKey]*ledger.Line // of a bill: the sums of days by month and tenant
+	days      days
 	unrated   map[string]unrated
 	running   map[string]*subject
 	horizons  map[sourceKey]*ledger.Horizon
@@ -40,11 +42,12 @@ type subject struct {
 	standing.Subject
 }
 
-var _ ledger.Ledger = (*Ledger)(nil)
+var _ ledger.Saver = (*Ledger)(nil)
 
 // New returns an empty ledger.
 func New() *Ledger {
 	return &Ledger{
+		days:  newDays(),
 		lines: map[lineKey]*ledger.Line{}, unrated: map[string]unrated{}, running: map[string]*subject{},
 		horizons: map[sourceKey]*ledger.Horizon{}, anomalies: map[string]int{},
 	}
@@ -109,19 +112,25 @@ func (l *Ledger) run(r *ledger.Running) {
 }
 
 func (l *Ledger) charge(c *events.Charge) {
-	key := lineKey{c.Period, c.Tenant, c.Kind, c.Plan, c.Component, c.Unit, c.Currency}
+	l.days.add(c)
+	of := ledger.Line{
+		Period: c.Period, Tenant: c.Tenant, Kind: c.Kind, Plan: c.Plan, Component: c.Component, Unit: c.Unit,
+		Currency: c.Currency,
+	}
+	key := keyOf(&of)
 	line := l.lines[key]
 	if line == nil {
-		line = &ledger.Line{
-			Period: c.Period, Tenant: c.Tenant, Kind: c.Kind, Plan: c.Plan, Component: c.Component,
-			Unit: c.Unit, Currency: c.Currency,
-		}
+		line = &of
 		l.lines[key] = line
 	}
 	line.Charges++
 	line.Quantity = line.Quantity.Add(c.Quantity)
 	line.Amount = line.Amount.Add(c.Amount)
 	line.VAT = line.VAT.Add(c.VAT)
+}
+
+func keyOf(l *ledger.Line) lineKey {
+	return lineKey{l.Period, l.Tenant, l.Kind, l.Plan, l.Component, l.Unit, l.Currency}
 }
 
 func (l *Ledger) horizon(h *events.Horizon) *ledger.Horizon {
@@ -180,6 +189,13 @@ func (l *Ledger) Bill(_ context.Context, q ledger.Query) (ledger.Bill, error) {
 		return cmp.Or(cmp.Compare(a.Source, b.Source), cmp.Compare(a.Foundation, b.Foundation))
 	})
 	return bill, nil
+}
+
+// Days implements ledger.Ledger.
+func (l *Ledger) Days(_ context.Context, q ledger.Query) ([]ledger.Day, error) {
+	l.mu.Lock() // those of a snapshot are unpacked
+	defer l.mu.Unlock()
+	return l.days.sums(q)
 }
 
 // Running implements ledger.Ledger.

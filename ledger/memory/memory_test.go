@@ -1,11 +1,17 @@
 package memory_test
 
 import (
+	"context"
+	"fmt"
 	"testing"
+	"time"
 
+	"github.com/google/go-cmp/cmp"
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	"pgregory.net/rapid"
 
+	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/ledger"
 	"github.com/daybook-billing/daybook/ledger/ledgertest"
 	"github.com/daybook-billing/daybook/ledger/memory"
@@ -19,3 +25,129 @@ func TestMemory(t *testing.T) {
 var _ = Describe("The ledger in memory", func() {
 	ledgertest.Specs(func() ledger.Ledger { return memory.New() })
 })
+
+// batch draws a batch with a little of everything, behind the positions.
+func batch(t *rapid.T, at *ledger.Positions) ledger.Batch {
+	few := func(label string) string { return rapid.SampledFrom([]string{"", "a", "b", "ü"}).Draw(t, label) }
+	moment := func(label string) time.Time {
+		return time.Date(2026, 10, 1, rapid.IntRange(0, 2000).Draw(t, label), 0, 0, 0, time.UTC)
+	}
+	decimal := func(label string) events.Decimal {
+		return events.NewDecimal(rapid.Int64().Draw(t, label), -int32(rapid.IntRange(0, 12).Draw(t,
+			label)))
+	}
+	at.Metered, at.Billing = at.Metered+1, at.Billing+2
+	b := ledger.Batch{Positions: *at}
+	for range rapid.IntRange(0, 5).Draw(t, "charges") {
+		start := moment("start")
+		b.Charges = append(b.Charges, events.Charge{
+			Period: start.Format("2006-01"), Tenant: few("tenant"), Space: few("space"), App: few("app"),
+			Kind:     few("kind"),
+			Resource: few("resource"), Plan: few("plan"), Component: few("component"), Unit: few("unit"),
+			Currency: "GBP",
+			Start:    start, Quantity: decimal("quantity"), Amount: decimal("amount"), VAT: decimal("vat"),
+		})
+	}
+	for range rapid.IntRange(0, 2).Draw(t, "unrated") {
+		b.Unrated = append(b.Unrated, ledger.Unrated{Unrated: events.Unrated{
+			ID: few("unrated"), Tenant: few("tenant"), Start: moment("start"),
+		}})
+	}
+	if rapid.Bool().Draw(t, "settles") {
+		b.Settled = []string{few("settled")}
+	}
+	for range rapid.IntRange(0, 2).Draw(t, "subjects") {
+		tenant := few("tenant")
+		r := ledger.Running{
+			Subject: few("subject"), Source: few("source"), Foundation: few("foundation"),
+			Tenant: tenant,
+		}
+		for i := range rapid.IntRange(0, 2).Draw(t, "running") {
+			r.Spans = append(r.Spans, events.Span{
+				Kind: "app", Resource: fmt.Sprint("r", i), Tenant: "t", Start: moment("since"),
+				Footprint: events.Footprint{Instances: events.Some(2)},
+			})
+		}
+		for range rapid.IntRange(0, 2).Draw(t, "held") {
+			r.Held = append(r.Held, events.Hold{ID: "h", Kind: "app", Resource: "r0", Reason: few("reason")})
+		}
+		if rapid.Bool().Draw(t, "partial") {
+			r.SpansOmitted, r.HeldOmitted = 50, 50 // more than earlier ones list
+			r.Ended = []string{"r1"}
+		}
+		b.Running = append(b.Running, r)
+	}
+	if rapid.Bool().Draw(t, "horizon") {
+		h := []events.Horizon{{Source: few("source"), Foundation: few("foundation"), Time: moment("horizon")}}
+		b.Metered, b.Billed = h, h
+		b.Gaps = []events.Gap{{Source: few("source"), From: moment("from"), Reason: few("reason")}}
+		b.Anomalies = []events.Anomaly{{Code: few("code")}}
+	}
+	return b
+}
+
+// everything is all that a ledger can be asked.
+func everything(t *rapid.T, l *memory.Ledger) []any {
+	ctx := context.Background()
+	var all []any
+	add := func(answer any, err error) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, answer)
+	}
+	for _, q := range []ledger.Query{{}, {Tenant: "a"}, {Period: "2026-11"}} {
+		bill, err := l.Bill(ctx, q)
+		add(bill, err)
+		days, err := l.Days(ctx, q)
+		add(days, err)
+	}
+	positions, err := l.Positions(ctx)
+	add(positions, err)
+	running, err := l.Running(ctx, "")
+	add(running, err)
+	return all
+}
+
+// A ledger restored from a snapshot answers as the one that it was taken of, then and after
+// whatever comes later; a damaged snapshot changes nothing.
+func TestSnapshotAnywhere(t *testing.T) {
+	ctx := context.Background()
+	rapid.Check(t, func(t *rapid.T) {
+		whole, restored := memory.New(), memory.New()
+		var at ledger.Positions
+		for range rapid.IntRange(0, 6).Draw(t, "batches") {
+			b := batch(t, &at)
+			for _, l := range []*memory.Ledger{whole, restored} {
+				if err := l.Post(ctx, b); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if rapid.Bool().Draw(t, "restart") {
+				snapshot, err := restored.Snapshot(ctx)
+				if err != nil {
+					t.Fatal(err)
+				}
+				restored = memory.New()
+				if err := restored.Restore(ctx, snapshot); err != nil {
+					t.Fatal(err)
+				}
+				n := rapid.IntRange(0, len(snapshot)-1).Draw(t, "cut")
+				if err := restored.Restore(ctx, snapshot[:n]); err == nil {
+					t.Fatalf("a snapshot of %d bytes is taken without its last %d", len(snapshot), len(snapshot)-n)
+				}
+			}
+		}
+		opaque := cmp.Comparer(func(a, b events.Decimal) bool { return a.Cmp(b) == 0 })
+		if diff := cmp.Diff(everything(t, whole), everything(t, restored), opaque,
+			cmp.AllowUnexported(events.Count{})); diff != "" {
+			t.Fatal(diff)
+		}
+		if err := restored.Restore(ctx, nil); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(everything(t, memory.New()), everything(t, restored), opaque); diff != "" {
+			t.Fatal(diff)
+		}
+	})
+}

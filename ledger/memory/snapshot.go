@@ -1,0 +1,166 @@
+package memory
+
+import (
+	"context"
+	"maps"
+	"slices"
+
+	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/ledger"
+)
+
+// snapshotFormat changes with the form of snapshots.
+const snapshotFormat = 1
+
+// Snapshot implements ledger.Saver.
+func (l *Ledger) Snapshot(context.Context) ([]byte, error) {
+	l.mu.Lock() // the sums by day are unpacked
+	defer l.mu.Unlock()
+	packed, err := l.days.pack()
+	if err != nil {
+		return nil, err
+	}
+	w := newWriter(len(packed) + 1<<16)
+	w.number(snapshotFormat)
+	w.number(l.positions.Metered)
+	w.number(l.positions.Billing)
+	w.length(len(l.lines))
+	for _, line := range l.lines {
+		for _, s := range texts(line) {
+			w.text(*s)
+		}
+		w.length(line.Charges)
+		w.decimal(line.Quantity)
+		w.decimal(line.Amount)
+		w.decimal(line.VAT)
+	}
+	w.length(len(l.unrated))
+	for id, u := range l.unrated {
+		w.once(id)
+		w.text(u.tenant)
+		w.text(u.period)
+	}
+	w.length(len(l.running))
+	for _, subject := range slices.Sorted(maps.Keys(l.running)) {
+		w.once(subject)
+		m := l.standing(subject)
+		w.bytes(m.AppendJSON(nil))
+	}
+	l.writeCompleteness(w)
+	w.bytes(packed)
+	return w.b, nil
+}
+
+// writeCompleteness writes what a bill says beside its lines.
+func (l *Ledger) writeCompleteness(w *writer) {
+	w.length(len(l.horizons))
+	for _, h := range l.horizons {
+		w.text(h.Source)
+		w.text(h.Foundation)
+		w.time(h.Metered)
+		w.time(h.Billed)
+	}
+	w.length(len(l.gaps))
+	for i := range l.gaps {
+		w.bytes(l.gaps[i].AppendJSON(nil))
+	}
+	w.length(len(l.anomalies))
+	for code, n := range l.anomalies {
+		w.text(code)
+		w.length(n)
+	}
+}
+
+// Restore implements ledger.Saver.
+func (l *Ledger) Restore(_ context.Context, snapshot []byte) error {
+	fresh := New()
+	if snapshot != nil {
+		if err := fresh.read(&reader{b: snapshot}); err != nil {
+			return err
+		}
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.positions, l.lines, l.days, l.unrated = fresh.positions, fresh.lines, fresh.days, fresh.unrated
+	l.running, l.horizons, l.gaps, l.anomalies = fresh.running, fresh.horizons, fresh.gaps, fresh.anomalies
+	return nil
+}
+
+func (l *Ledger) read(r *reader) error {
+	if r.number() != snapshotFormat {
+		return errDamaged
+	}
+	l.positions = ledger.Positions{Metered: r.number(), Billing: r.number()}
+	for range r.length() {
+		line := &ledger.Line{}
+		for _, s := range texts(line) {
+			*s = r.text()
+		}
+		line.Charges = r.small()
+		line.Quantity, line.Amount, line.VAT = r.decimal(), r.decimal(), r.decimal()
+		l.lines[keyOf(line)] = line
+	}
+	for range r.length() {
+		id := r.once()
+		l.unrated[id] = unrated{r.text(), r.text()}
+	}
+	names := events.NewInterner(namesBits)
+	for range r.length() {
+		subject := r.once()
+		var m events.Metered
+		if err := names.DecodeMetered(&m, r.bytes()); err != nil {
+			return errDamaged
+		}
+		l.stand(subject, &m)
+	}
+	if err := l.readCompleteness(r); err != nil {
+		return err
+	}
+	l.days.packed = r.bytes()
+	if r.damaged || len(r.b) > 0 {
+		return errDamaged
+	}
+	return nil
+}
+
+// texts are pointers to the texts of a line, in one order.
+func texts(l *ledger.Line) [7]*string {
+	return [...]*string{&l.Period, &l.Tenant, &l.Kind, &l.Plan, &l.Component, &l.Unit, &l.Currency}
+}
+
+// namesBits is the size of the table of repeated strings: 2^14.
+const namesBits = 14
+
+func (l *Ledger) readCompleteness(r *reader) error {
+	for range r.length() {
+		h := &ledger.Horizon{Source: r.text(), Foundation: r.text(), Metered: r.time(), Billed: r.time()}
+		l.horizons[sourceKey{h.Source, h.Foundation}] = h
+	}
+	for range r.length() {
+		var g events.Gap
+		if err := g.DecodeJSON(r.bytes()); err != nil {
+			return errDamaged
+		}
+		l.gaps = append(l.gaps, g)
+	}
+	for range r.length() {
+		code := r.text()
+		l.anomalies[code] = r.small()
+	}
+	return nil
+}
+
+// standing is what runs and is held under a subject, as a message.
+func (l *Ledger) standing(name string) (m events.Metered) {
+	s := l.running[name]
+	m.Source, m.Foundation, m.Tenant = s.source.source, s.source.foundation, s.tenant
+	s.List(&m)
+	return m
+}
+
+// stand is the inverse of standing.
+func (l *Ledger) stand(name string, m *events.Metered) {
+	s := &subject{source: sourceKey{m.Source, m.Foundation}, tenant: m.Tenant}
+	s.Apply(m)
+	l.running[name] = s
+}

@@ -1,0 +1,97 @@
+package ledger
+
+import (
+	"crypto/sha256"
+
+	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/internal/bus"
+	"github.com/daybook-billing/daybook/internal/stage"
+)
+
+// The streams of a ledger, by number.
+const (
+	metered = iota
+	billing
+	streams
+)
+
+func streamNames() [streams]string {
+	return [streams]string{events.StreamMetered, events.StreamBilling}
+}
+
+func streamFilters() [streams]string {
+	return [streams]string{events.SubjectsMetered, events.SubjectsBilling}
+}
+
+// stageNames are the stages that write the streams, for advice.
+func stageNames() [streams]string { return [streams]string{"projector", "pricer"} }
+
+// of is the position in a stream.
+func (p *Positions) of(stream int) *uint64 {
+	if stream == metered {
+		return &p.Metered
+	}
+	return &p.Billing
+}
+
+// mark is how far a stream has been read. The zero mark is its start.
+type mark struct {
+	Sequence uint64 // of the last message read
+	Read     uint64 // messages up to there
+	Digest   [sha256.Size]byte
+	Audit    []byte // state of the audit of the messages up to there
+	// proven: the chain over the messages up to there stands on one of them.
+	proven bool
+}
+
+func (m *mark) audit(stream int) (*stage.Audit, error) {
+	if m.Sequence == 0 {
+		return stage.NewAudit(streamNames()[stream], streamFilters()[stream]), nil
+	}
+	return stage.ResumeAudit(streamNames()[stream], streamFilters()[stream], m.Audit)
+}
+
+// track is the reading of a stream from a mark on.
+type track struct {
+	from  mark
+	audit *stage.Audit
+	read  uint64     // messages up to the last one
+	last  bus.Stored // the last one; none yet where its Sequence is 0
+	// proven: a message has recorded the chain, and it was the one over the messages so far.
+	proven bool
+}
+
+// firstTrack reads a stream from its start.
+func firstTrack(stream int) *track {
+	return &track{audit: stage.NewAudit(streamNames()[stream], streamFilters()[stream]), proven: true}
+}
+
+func newTrack(stream int, from mark) (*track, error) {
+	audit, err := from.audit(stream)
+	return &track{from: from, audit: audit, read: from.Read, proven: from.Sequence == 0 || from.proven}, err
+}
+
+func (t *track) take(m *bus.Stored) {
+	t.read++
+	t.last = *m
+	t.audit.Add(m)
+	if recorded, equal := t.audit.Recorded(m); recorded && equal {
+		t.proven = true
+	}
+}
+
+// copied is the track as it is now.
+func (t *track) copied() *track {
+	c := *t
+	c.audit = t.audit.Clone()
+	return &c
+}
+
+// mark is how far the stream has been read.
+func (t *track) mark() (mark, error) {
+	if t.last.Sequence == 0 {
+		return t.from, nil
+	}
+	state, err := t.audit.State()
+	return mark{t.last.Sequence, t.read, digest(&t.last), state, t.proven}, err
+}
