@@ -28,7 +28,7 @@ func TestOneLostRow(t *testing.T) {
 	for seed := first; seed <= last; seed++ {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			t.Parallel()
-			f := newFoundation(t, 4*seed, key, allEvents) // a seed of no other trouble
+			f := newFoundation(t, 4*seed, key, allEvents, false) // a seed of no other trouble
 			f.liveWithLoss(seed)
 			o := f.meter(projector.Config{})
 			l := f.lost(t)

@@ -104,7 +104,7 @@ func prove(t *testing.T, seed uint64, key *rsa.PrivateKey, events int) ([]string
 	if asked, err := strconv.Atoi(os.Getenv("DAYBOOK_PROOF_EVENTS")); err == nil {
 		events = min(events, asked)
 	}
-	f := newFoundation(t, seed, key, events)
+	f := newFoundation(t, seed, key, events, seed/4%2 == 1)
 	f.live()
 	return f.judge(), f.counts
 }
@@ -142,7 +142,7 @@ const (
 	minute = time.Minute
 )
 
-func newFoundation(t *testing.T, seed uint64, key *rsa.PrivateKey, events int) *foundation {
+func newFoundation(t *testing.T, seed uint64, key *rsa.PrivateKey, events int, quirks bool) *foundation {
 	t.Helper()
 	f := &foundation{T: t, seed: seed, trouble: troubles(seed), random: mathrand.New(mathrand.NewPCG(seed,
 		0x70726f6f66))}
@@ -161,7 +161,7 @@ func newFoundation(t *testing.T, seed uint64, key *rsa.PrivateKey, events int) *
 	f.sim, err = cc.New(cc.Config{
 		World: sim.Config{
 			Seed: seed, Orgs: 2, Spaces: 3, Apps: 5, Services: 4, Instances: 1, Start: start, End: start.AddDate(0, 0,
-				days), Events: events, Quirks: seed/4%2 == 1,
+				days), Events: events, Quirks: quirks,
 			Clocks: []time.Duration{0, 3 * time.Second, -8 * time.Second},
 		},
 		Knobs: &knobs, Key: key,
