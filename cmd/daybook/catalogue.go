@@ -83,6 +83,8 @@ type catalogueExplainCmd struct {
 	At          instant `required:"" placeholder:"TIME" help:"The moment."`
 	Tenant      string  `help:"Organization guid or tenant id."`
 	Foundation  string  `help:"Foundation."`
+	Space       string  `help:"Space name."`
+	SpaceGUID   string  `name:"space-guid" help:"Space guid."`
 	Instances   *uint32 `help:"Instances."`
 	MemoryMB    *uint32 `name:"memory-mb" help:"Memory of an instance in MiB."`
 	VolumeGB    *uint32 `name:"volume-gb" help:"Volume in GiB."`
@@ -112,7 +114,7 @@ func (c *catalogueExplainCmd) Run(e *env) error {
 		return events.Some(*n)
 	}
 	explanation := parsed.Explain(catalogue.Resource{
-		Foundation: c.Foundation, Tenant: c.Tenant, Kind: c.Kind,
+		Foundation: c.Foundation, Tenant: c.Tenant, Space: c.SpaceGUID, SpaceName: c.Space, Kind: c.Kind,
 		Footprint: events.Footprint{
 			Instances: count(c.Instances), MemoryMB: count(c.MemoryMB), VolumeGB: count(c.VolumeGB),
 			ProcessType: c.ProcessType,

@@ -51,7 +51,7 @@ func plans(lines ...string) string {
 }
 
 var java = catalogue.Resource{
-	Foundation: "prod", Tenant: "org-1", Kind: events.KindApp,
+	Foundation: "prod", Tenant: "org-1", Space: "space-guid", SpaceName: "dev", Kind: events.KindApp,
 	Footprint: events.Footprint{
 		Buildpack: "https://github.com/cf/java-buildpack", BuildpackGUID: "bp-guid",
 		ProcessType: "web",
@@ -185,6 +185,10 @@ var _ = Describe("Choosing a plan", func() {
 		Entry(nil, "tenant", "org-*", true),
 		Entry(nil, "foundation", "prod", true),
 		Entry(nil, "foundation", "test", false),
+		Entry("a space's name", "space", "d?v", true),
+		Entry("a space's guid", "space", "space-guid", true),
+		Entry("another space", "space", "production", false),
+		Entry("brackets are ordinary", "buildpack", "https://github.com/cf/[a-z]ava-buildpack", false),
 		Entry("fields of another kind", "plan", "*", false),
 		Entry(nil, "kind", "task", false),
 	)

@@ -14,6 +14,8 @@ import (
 type Resource struct {
 	Foundation string
 	Tenant     string
+	Space      string // guid
+	SpaceName  string
 	Kind       string
 	Footprint  events.Footprint
 }
@@ -29,13 +31,14 @@ const (
 	fieldOffering
 	fieldBroker
 	fieldFlavor
+	fieldSpace
 	fieldTenant
 	fieldFoundation
 	fields = iota
 )
 
 var fieldNames = [fields]string{
-	"kind", "buildpack", "process_type", "plan", "offering", "broker", "flavor", "tenant",
+	"kind", "buildpack", "process_type", "plan", "offering", "broker", "flavor", "space", "tenant",
 	"foundation",
 }
 
@@ -53,6 +56,8 @@ func (f field) has(kind string) bool {
 		return kind == events.KindService
 	case fieldFlavor:
 		return kind == events.KindInstance
+	case fieldSpace:
+		return kind != events.KindInstance && kind != events.KindVolume
 	default:
 		return true
 	}
@@ -77,6 +82,8 @@ func (r *Resource) values(f field) (name, id *string) {
 		return &p.Broker, &p.BrokerGUID
 	case fieldFlavor:
 		return &p.Flavor, &p.FlavorID
+	case fieldSpace:
+		return &r.SpaceName, &r.Space
 	case fieldTenant:
 		return &r.Tenant, nil
 	default:

@@ -123,7 +123,7 @@ func (s *Spans) fill(r *reader, span *Span, placed, named, sized uint64) {
 	}
 	p := &s.places[placed%uint64(len(s.places))].value
 	span.Source, span.Foundation, span.Subject, span.Kind = p.source, p.foundation, p.subject, p.kind
-	span.Tenant, span.App, span.Space = p.tenant, p.app, p.space
+	span.Tenant, span.App, span.Space, span.SpaceName = p.tenant, p.app, p.space, p.spaceName
 	if p.resource != "" {
 		span.Resource = p.resource
 	}

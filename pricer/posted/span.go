@@ -7,7 +7,7 @@ import (
 )
 
 // Span is a span with charges. Its lines are not kept: rating it again with its version gives them
-// exactly. No charge depends on the span's evidence and the name of its space: they are empty.
+// exactly. No charge depends on the span's evidence: it is empty.
 type Span struct {
 	events.Span
 	Source, Foundation string
@@ -31,14 +31,15 @@ func Compare(x, y *Span) int {
 
 // place is the part of a span that is the same for all spans of a resource.
 type place struct {
-	source, foundation, subject, kind, tenant, app, space string
-	resource                                              string // empty for kinds with many resources a subject
+	source, foundation, subject, kind, tenant, app, space, spaceName string
+	// empty for kinds with many resources a subject
+	resource                                                         string
 }
 
 func placeOf(s *Span) place {
 	p := place{
 		source: s.Source, foundation: s.Foundation, subject: s.Subject, kind: s.Kind, tenant: s.Tenant, app: s.App,
-		space: s.Space, resource: s.Resource,
+		space: s.Space, spaceName: s.SpaceName, resource: s.Resource,
 	}
 	if s.Kind == events.KindTask {
 		p.resource = "" // it is in the record: few tasks have two spans
@@ -52,8 +53,10 @@ func (p *place) compare(q *place) int {
 		cmp.Compare(p.foundation, q.foundation), cmp.Compare(p.kind, q.kind), cmp.Compare(p.subject, q.subject))
 }
 
-func (p *place) fields() [8]*string {
-	return [8]*string{&p.source, &p.foundation, &p.subject, &p.kind, &p.tenant, &p.app, &p.space, &p.resource}
+func (p *place) fields() [9]*string {
+	return [9]*string{
+		&p.source, &p.foundation, &p.subject, &p.kind, &p.tenant, &p.app, &p.space, &p.spaceName, &p.resource,
+	}
 }
 
 func (p *place) append(b []byte) []byte {

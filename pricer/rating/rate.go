@@ -37,7 +37,7 @@ func Rate(cat *catalogue.Catalogue, foundation string, span *events.Span) (lines
 		w.free = true
 	}
 	w.choices = cat.Choices(&catalogue.Resource{
-		Foundation: foundation, Tenant: span.Tenant, Kind: span.Kind,
+		Foundation: foundation, Tenant: span.Tenant, Space: span.Space, SpaceName: span.SpaceName, Kind: span.Kind,
 		Footprint: span.Footprint,
 	})
 	w.collect()
