@@ -195,7 +195,8 @@ func (j *judgement) moment(at resource, from, to time.Time) {
 	case len(billed) == 1 && !j.same(truth[0].footprint, billed[0].footprint):
 		wrong("ran as %s, and is billed as %s", brief(truth[0].footprint), brief(billed[0].footprint))
 	case len(billed) == 0 && len(truth) == 1:
-		// between contradicting rows at most a minute apart the smaller size is billed: perhaps nothing
+		// between contradicting rows at most a minute apart the smaller size is billed: perhaps
+		// nothing
 		near := j.lossy(at) && to.Sub(from) <= time.Minute
 		if excused := near || len(covering(j.held[at], from)) > 0 || j.inGap(at, from) ||
 			j.inGap(at, truth[0].start); j.exact && !j.lossy(at) || !excused {
