@@ -81,7 +81,13 @@ verify: generate bin/gofumpt ## Check generated files, messages against the rele
 	$(GO) mod verify
 
 .PHONY: bench
-bench: bin/benchstat ## Run the benchmarks and summarise them in bin/bench.txt
+bench: ## Measure the program, and print one table of ratios; OLD=program measures an earlier one, too
+	$(call need,go)
+	$(GO) build -o bin/daybook ./cmd/daybook
+	$(GO) run ./internal/lab/bench $(if $(OLD),-old $(OLD)) bin/daybook
+
+.PHONY: microbench
+microbench: bin/benchstat ## Run the packages' benchmarks and summarise them in bin/bench.txt
 	$(GO) test -run '^$$' -bench . -benchmem -count 5 ./... | tee bin/bench.txt
 	bin/benchstat bin/bench.txt
 

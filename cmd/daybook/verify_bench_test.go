@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"io"
 	"os"
@@ -104,4 +105,30 @@ func dropUsage(b *testing.B, connection *bus.Bus) float64 {
 		b.Fatal(err)
 	}
 	return n / time.Since(start).Seconds()
+}
+
+// writeWorld writes a month of about count events and returns how many there are.
+func writeWorld(b *testing.B, file string, count int) int {
+	out, err := os.Create(file)
+	if err != nil {
+		b.Fatal(err)
+	}
+	world, err := sim.NewWorld(sim.Config{Seed: 1, Events: count, Apps: 3000, DropTruth: true})
+	if err != nil {
+		b.Fatal(err)
+	}
+	buffered := bufio.NewWriterSize(out, 1<<20)
+	lines := 0
+	for e := range world.Events {
+		buffered.Write(e.JSON)
+		buffered.WriteByte('\n')
+		lines++
+	}
+	if err := buffered.Flush(); err != nil {
+		b.Fatal(err)
+	}
+	if err := out.Close(); err != nil {
+		b.Fatal(err)
+	}
+	return lines
 }

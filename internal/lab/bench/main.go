@@ -1,0 +1,116 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"text/tabwriter"
+	"time"
+)
+
+// size scales the worlds of the measurements.
+type size struct {
+	events  int // of the whole path
+	history int // of the longer of two histories
+}
+
+func main() {
+	old := flag.String("old", "", "binary of an earlier version, for the processor time of an event")
+	events := flag.Int("events", 200_000, "events of the whole path")
+	only := flag.String("only", "", "the one measurement to take")
+	flag.Parse()
+	if flag.NArg() != 1 {
+		fmt.Fprintln(os.Stderr, "usage: bench [-old BINARY] [-events N] [-only NAME] BINARY: give the path of a daybook "+
+			"binary")
+		os.Exit(2)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := table(ctx, os.Stdout, flag.Arg(0), *old, *only, size{events: *events, history: 2 * *events}); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1) //nolint:gocritic // stop only unhooks a signal
+	}
+}
+
+// row is one line of the table.
+type row struct {
+	name  string
+	value float64
+	aim   string
+	from  string // the measurements behind the ratio
+}
+
+// measurement takes rows.
+type measurement struct {
+	name string
+	take func(ctx context.Context, r *rig) ([]row, error)
+}
+
+// rig is what measurements share.
+type rig struct {
+	binary, old string // old may be empty
+	folder      string
+	size        size
+}
+
+func table(ctx context.Context, w io.Writer, binary, old, only string, size size) error {
+	for _, path := range []*string{&binary, &old} {
+		if *path == "" {
+			continue
+		}
+		absolute, err := filepath.Abs(*path)
+		if err != nil {
+			return err
+		}
+		*path = absolute
+	}
+	folder, err := os.MkdirTemp("", "daybook-bench")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(folder) //nolint:errcheck // a temporary folder
+	out := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
+	fmt.Fprintln(out, "MEASURED\tRATIO\tAIM\tFROM")
+	begun := time.Now()
+	for _, m := range measurements() {
+		if only != "" && only != m.name {
+			continue
+		}
+		r := &rig{binary: binary, old: old, folder: filepath.Join(folder, m.name), size: size}
+		if err := os.Mkdir(r.folder, 0o700); err != nil {
+			return err
+		}
+		rows, err := m.take(ctx, r)
+		if err != nil {
+			return fmt.Errorf("%s: %w", m.name, err)
+		}
+		for _, row := range rows {
+			fmt.Fprintf(out, "%s\t%.2f\t%s\t%s\n", row.name, row.value, row.aim, row.from)
+		}
+		if err := os.RemoveAll(r.folder); err != nil {
+			return err
+		}
+	}
+	if err := out.Flush(); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(w, "in %s\n", time.Since(begun).Round(time.Second))
+	return err
+}
+
+func measurements() []measurement {
+	return []measurement{
+		{"chain", chain},
+		{"tasks", tasks},
+		{"apps", apps},
+		{"bill", bill},
+		{"restart", restart},
+		{"latency", latency},
+		{"collector", collector},
+		{"verify", verify},
+	}
+}

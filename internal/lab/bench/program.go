@@ -1,0 +1,170 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/internal/bus"
+)
+
+// used is what one process took.
+type used struct {
+	wall, cpu time.Duration
+	peakMiB   float64
+}
+
+// run runs the program to its end.
+func run(ctx context.Context, binary string, args ...string) (used, error) {
+	cmd := exec.CommandContext(ctx, binary, args...) //nolint:gosec // the program under measurement
+	var said bytes.Buffer
+	cmd.Stderr = &said
+	cmd.Env = append(clean(), "DAYBOOK_LOG_LEVEL=warn")
+	start := time.Now()
+	if err := cmd.Run(); err != nil {
+		return used{}, fmt.Errorf("%s %s: %w\n%s", binary, strings.Join(args, " "), err, said.Bytes())
+	}
+	u := used{wall: time.Since(start), cpu: cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()}
+	if usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
+		u.peakMiB = float64(usage.Maxrss) / 1024
+	}
+	return u, nil
+}
+
+// clean is the environment without the variables of daybook and nats.
+func clean() (env []string) {
+	for _, e := range os.Environ() {
+		if !strings.HasPrefix(e, "DAYBOOK_") && !strings.HasPrefix(e, "NATS_") && !strings.HasPrefix(e, "CF_") {
+			env = append(env, e)
+		}
+	}
+	return env
+}
+
+// upOnce takes a file through the whole path into a data folder.
+func upOnce(ctx context.Context, binary, data, catalogue string, files ...string) (used, error) {
+	args := []string{"up", "--once", "--allow-incomplete", "--data", data, "--listen", "127.0.0.1:0", "--catalogue", catalogue}
+	for _, f := range files {
+		args = append(args, "--collect", f)
+	}
+	if !knows(ctx, binary, "--allow-incomplete") {
+		args = append(args[:2], args[3:]...)
+	}
+	return run(ctx, binary, args...)
+}
+
+// knows reports whether `daybook up` has a flag: an earlier version may not.
+func knows(ctx context.Context, binary, flag string) bool {
+	help, err := exec.CommandContext(ctx, binary, "up", "--help").Output() //nolint:gosec // the program under measurement
+	return err == nil && bytes.Contains(help, []byte(flag))
+}
+
+// service is a running `daybook up`.
+type service struct {
+	cmd *exec.Cmd
+	url string
+}
+
+var listens = regexp.MustCompile(`nats://[0-9.:]+`)
+
+// serve starts the program and waits until its NATS server listens.
+func serve(ctx context.Context, binary string, args ...string) (*service, error) {
+	args = append([]string{"up", "--listen", "127.0.0.1:0"}, args...)
+	cmd := exec.CommandContext(ctx, binary, args...) //nolint:gosec // the program under measurement
+	cmd.Env = clean()
+	stderr, err := cmd.StderrPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	lines := bufio.NewScanner(stderr)
+	for lines.Scan() {
+		if url := listens.FindString(lines.Text()); url != "" {
+			go func() {
+				for lines.Scan() { // the log is not read
+				}
+			}()
+			return &service{cmd, url}, nil
+		}
+	}
+	return nil, errors.Join(fmt.Errorf("%s %s ended before it listened", binary, strings.Join(args, " ")), cmd.Wait())
+}
+
+// stop stops the program as an init system does.
+func (s *service) stop() error {
+	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		return err
+	}
+	return s.cmd.Wait()
+}
+
+// stored is the sizes of the streams in a data folder.
+type stored struct {
+	messages uint64 // of USAGE, METERED and BILLING
+	bytes    int64  // of their blocks on disk
+	usage    uint64 // messages of USAGE
+}
+
+// look reads the sizes of the streams, and how long the server takes to come up.
+func look(ctx context.Context, data string) (s stored, start time.Duration, err error) {
+	begun := time.Now()
+	server, err := bus.StartServer(bus.ServerConfig{DataDir: data, Listen: "127.0.0.1:0"})
+	if err != nil {
+		return s, 0, err
+	}
+	defer server.Shutdown()
+	start = time.Since(begun)
+	b, err := bus.Connect(ctx, bus.Config{URL: server.URL()})
+	if err != nil {
+		return s, 0, err
+	}
+	defer b.Close()
+	for _, name := range []string{events.StreamUsage, events.StreamMetered, events.StreamBilling} {
+		state, err := b.Stream(ctx, name)
+		if err != nil {
+			return s, 0, err
+		}
+		s.messages += state.Messages
+		if name == events.StreamUsage {
+			s.usage = state.Messages
+		}
+		blocks, err := diskBytes(data, name)
+		if err != nil {
+			return s, 0, err
+		}
+		s.bytes += blocks
+	}
+	return s, start, nil
+}
+
+// diskBytes is the size of a stream's blocks.
+func diskBytes(data, stream string) (total int64, err error) {
+	folders, err := filepath.Glob(filepath.Join(data, "jetstream", "*", "streams", stream, "msgs"))
+	if err != nil || len(folders) != 1 {
+		return 0, fmt.Errorf("%s has %d folders of the stream %s: %w", data, len(folders), stream, err)
+	}
+	err = filepath.WalkDir(folders[0], func(_ string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		info, err := d.Info()
+		if err == nil {
+			total += info.Size()
+		}
+		return err
+	})
+	return total, err
+}
