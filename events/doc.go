@@ -68,7 +68,8 @@
 //
 //   - A checkpoint is the last own message of the output stream: the stage goes on from there.
 //   - The chain is a digest over all outputs so far, in order.
-//   - A marker is a message that passes inputs without outputs.
+//   - A marker is a message that passes inputs without outputs. A collector's marker begins or ends
+//     a batch in USAGE.
 //   - A snapshot is the state after an input, kept to make a start quick.
 //   - To verify is to derive outputs again and to find them equal to the stored ones.
 //   - A replay derives outputs again, compares them with the stored ones, and publishes only the

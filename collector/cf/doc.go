@@ -35,11 +35,11 @@
 //     without a readable guid or created_at is quarantined by its content, and is no cursor.
 //  4. The fact goes into a batch (outbox.go): up to a page, while the batch before it is appended
 //     and the next page is fetched. A crash up to here has changed nothing.
-//  5. The batch is appended, as one atomic batch, expecting the last sequence of the foundation's
-//     subjects. After a crash before the reply the batch is whole or absent: the next start reads
-//     the cursor from USAGE and asks for the page behind it. After a lost reply, or a refusal
-//     because another collector was faster, the state is read from USAGE again and the poll begins
-//     anew, six attempts in all.
+//  5. The batch is appended between two markers, as one atomic batch, expecting the last marker of
+//     the foundation. After a crash before the reply the batch is whole or absent: the next start
+//     reads the cursor from USAGE and asks for the page behind it. After a lost reply, a batch that
+//     the server stored in part, or a refusal because another collector was faster, the state is
+//     read from USAGE again and the poll begins anew, six attempts in all.
 //  6. The cursor follows the reply (list.go). USAGE alone keeps it over a restart.
 //  7. The horizon is published (poller.go): the lower of both lists, at the end of a poll, and once
 //     an hour of the lists' time while much is collected. It never passes a listed event before it

@@ -29,11 +29,10 @@
 // # Guarantees
 //
 // The collector knows the ids of all messages that the streams hold for its foundation (it reads
-// them at the start, headers only) and appends only new ones. Each batch expects the last sequence
-// that the collector has seen on the foundation's subjects. Therefore:
+// them at the start, headers only) and appends only new ones. Each batch has the facts of one
+// source, between two markers, and expects the last marker that the collector has seen. Therefore:
 //
-//   - Crash at any point: a whole batch is stored or none of it; the next run finds out which by
-//     reading, and goes on.
+//   - Crash at any point: the next run finds out by reading what of a batch is stored, and goes on.
 //   - Unknown outcome (a lost acknowledgement): the collector reads the messages that were added,
 //     and appends the missing ones. A batch that is stored after that read makes the next append a
 //     conflict.

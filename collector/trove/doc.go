@@ -47,7 +47,7 @@
 //     for QUARANTINE, without secrets (quarantine.go).
 //  5. The fact, or the quarantined input, is put into the load's batch (batch.go).
 //  6. The sink leaves out known ids and appends the rest (sink.go): quarantined input, then facts,
-//     each as an atomic batch that expects the last sequence of its subjects
+//     each as an atomic batch, facts between two markers
 //     (collector/internal/appender).
 //  7. The load is acknowledged, with one acknowledgement for each queue (serve.go).
 //  8. A marker behind it in the queue arrives in this load or a later one. When all exchanges have

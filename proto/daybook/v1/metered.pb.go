@@ -820,7 +820,9 @@ func (x *Catalogue) GetYaml() string {
 	return ""
 }
 
-// Marker passes inputs without outputs. It is the body of a message on metered.marker and billing.marker.
+// Marker passes inputs without outputs. It is the body of a message on metered.marker and billing.marker. Without a
+// field it begins or ends a batch of a collector, as the header Daybook-Window says: the body of a message on
+// usage.<source>.<foundation>.marker.
 type Marker struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Everything up to this sequence of the input stream has been worked off.
