@@ -16,7 +16,6 @@ const (
 
 	SubjectsUsage      = "usage.>"
 	SubjectsMetered    = "metered.>"
-	SubjectsCatalogue  = "catalogue.>"
 	SubjectsBilling    = "billing.>"
 	SubjectsQuarantine = "quarantine.>"
 )

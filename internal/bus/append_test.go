@@ -56,7 +56,7 @@ var _ = Describe("Appending", func() {
 		Entry("a batch, by stream", 2, bus.Expect{Last: 2}, uint64(3)),
 		Entry("one message, by filter", 1, bus.Expect{Filter: "usage.>", Last: 0}, uint64(3)),
 		Entry("one message, by stream", 1, bus.Expect{Last: 7}, uint64(3)),
-		Entry("a subject that is not there", 2, bus.Expect{Filter: "catalogue.>", Last: 3}, uint64(0)),
+		Entry("a subject that is not there", 2, bus.Expect{Filter: "usage.c.>", Last: 3}, uint64(0)),
 	)
 
 	It("is not disturbed by others in between, if it expects its own subjects", func(ctx SpecContext) {

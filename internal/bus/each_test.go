@@ -63,7 +63,7 @@ var _ = Describe("Reading what is stored", func() {
 		Expect(each(ctx, 1, bus.End, bus.ReadOptions{})).To(BeZero())
 		Expect(got).To(BeEmpty())
 		appended(ctx, b, "METERED", batch("metered", 3), bus.Expect{})
-		Expect(each(ctx, 1, bus.End, on("catalogue.>"))).To(BeZero())
+		Expect(each(ctx, 1, bus.End, on("metered.c.>"))).To(BeZero())
 		Expect(got).To(BeEmpty())
 		Expect(metered.Purge(ctx)).To(Succeed())
 		for _, from := range []uint64{1, 4} {
@@ -76,7 +76,7 @@ var _ = Describe("Reading what is stored", func() {
 
 	It("gives the messages of a range, and tells the last there is", func(ctx SpecContext) {
 		appended(ctx, b, "METERED", batch("metered", 3), bus.Expect{})
-		appended(ctx, b, "METERED", batch("catalogue", 3), bus.Expect{Last: 3})
+		appended(ctx, b, "METERED", batch("metered.c", 3), bus.Expect{Last: 3})
 		appended(ctx, b, "METERED", batch("metered", 2), bus.Expect{Last: 6})
 		Expect(each(ctx, 0, bus.End, bus.ReadOptions{})).To(Equal(uint64(8)))
 		Expect(got).To(HaveLen(8))
@@ -84,15 +84,15 @@ var _ = Describe("Reading what is stored", func() {
 		Expect(got).To(Equal([]string{"metered.1 2", "metered.2 3", "metered.0 7", "metered.1 8"}))
 		Expect(each(ctx, 2, 5, on("metered.*"))).To(Equal(uint64(8)))
 		Expect(got).To(Equal([]string{"metered.1 2", "metered.2 3"}))
-		Expect(each(ctx, 3, 4, on("metered.2", "catalogue.>"))).To(Equal(uint64(6)))
-		Expect(got).To(Equal([]string{"metered.2 3", "catalogue.0 4"}))
+		Expect(each(ctx, 3, 4, on("metered.2", "metered.c.>"))).To(Equal(uint64(6)))
+		Expect(got).To(Equal([]string{"metered.2 3", "metered.c.0 4"}))
 		Expect(each(ctx, 5, 4, bus.ReadOptions{})).To(Equal(uint64(8)))
 		Expect(got).To(BeEmpty())
 	})
 
 	It("gives nothing from the end on, and refuses to begin behind it", func(ctx SpecContext) {
 		appended(ctx, b, "METERED", batch("metered", 3), bus.Expect{})
-		appended(ctx, b, "METERED", batch("catalogue", 3), bus.Expect{Last: 3})
+		appended(ctx, b, "METERED", batch("metered.c", 3), bus.Expect{Last: 3})
 		Expect(each(ctx, 7, bus.End, bus.ReadOptions{})).To(Equal(uint64(6)))
 		Expect(each(ctx, 5, bus.End, on("metered.*"))).To(Equal(uint64(3)))
 		Expect(got).To(BeEmpty())
@@ -104,10 +104,10 @@ var _ = Describe("Reading what is stored", func() {
 
 	It("ends with what is left where the last message was deleted", func(ctx SpecContext) {
 		appended(ctx, b, "METERED", batch("metered", 3), bus.Expect{})
-		appended(ctx, b, "METERED", batch("catalogue", 2), bus.Expect{Last: 3})
+		appended(ctx, b, "METERED", batch("metered.c", 2), bus.Expect{Last: 3})
 		remove(ctx, 3, 5)
 		Expect(each(ctx, 1, bus.End, bus.ReadOptions{})).To(Equal(uint64(5)))
-		Expect(got).To(Equal([]string{"metered.0 1", "metered.1 2", "catalogue.0 4"}))
+		Expect(got).To(Equal([]string{"metered.0 1", "metered.1 2", "metered.c.0 4"}))
 		Expect(each(ctx, 1, bus.End, on(">"))).To(Equal(uint64(4)))
 		Expect(got).To(HaveLen(3))
 		Expect(each(ctx, 1, bus.End, on("metered.*"))).To(Equal(uint64(2)))
@@ -210,12 +210,12 @@ var _ = Describe("Reading what is stored", func() {
 			for last := uint64(0); last < 6; last += 3 {
 				appended(ctx, b, "METERED", batch("metered", 3), bus.Expect{Last: last})
 			}
-			appended(ctx, b, "METERED", batch("catalogue", 1), bus.Expect{Last: 6})
+			appended(ctx, b, "METERED", batch("metered.c", 1), bus.Expect{Last: 6})
 			Expect(latest(ctx, "metered.*")).To(Equal([]string{"metered.0 4", "metered.1 5", "metered.2 6"}))
-			Expect(latest(ctx, "metered.1", "catalogue.*")).To(Equal([]string{"metered.1 5", "catalogue.0 7"}))
+			Expect(latest(ctx, "metered.1", "metered.c.*")).To(Equal([]string{"metered.1 5", "metered.c.0 7"}))
 			Expect(latest(ctx, "metered.9")).To(BeEmpty())
 			var subjects []string
-			Expect(b.Latest(ctx, "METERED", []string{"metered.>"}, func(m *bus.Stored) error {
+			Expect(b.Latest(ctx, "METERED", []string{"metered.*"}, func(m *bus.Stored) error {
 				subjects = append(subjects, m.Subject)
 				return nil
 			})).To(Succeed())

@@ -38,10 +38,7 @@ var streamTable = []struct {
 	kind        streamKind
 }{
 	{events.StreamUsage, "What the platforms reported", []string{events.SubjectsUsage}, original},
-	{events.StreamMetered, "What ran, and the catalogue versions", []string{
-		events.SubjectsMetered,
-		events.SubjectsCatalogue,
-	}, deduced},
+	{events.StreamMetered, "What ran, and the catalogue versions", []string{events.SubjectsMetered}, deduced},
 	{events.StreamBilling, "What it costs", []string{events.SubjectsBilling}, deduced},
 	{events.StreamQuarantine, "Input that could not be understood", []string{events.SubjectsQuarantine}, plain},
 }
