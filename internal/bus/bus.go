@@ -325,5 +325,8 @@ func (b *Bus) deny(subject string) bool {
 func (b *Bus) request(ctx context.Context, subject string, body []byte) (*nats.Msg, error) {
 	ctx, cancel := context.WithTimeout(ctx, b.cfg.Timeout)
 	defer cancel()
-	return b.nc.RequestWithContext(ctx, apiPrefix+subject, body)
+	ctx, release := b.asking(ctx, apiPrefix+subject)
+	defer release()
+	answer, err := b.nc.RequestWithContext(ctx, apiPrefix+subject, body)
+	return answer, deniedOr(ctx, err)
 }

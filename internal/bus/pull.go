@@ -69,11 +69,17 @@ func (b *Bus) openPull(ctx context.Context, stream string, from uint64, options 
 		DeliverPolicy:     jetstream.DeliverByStartSequencePolicy,
 		OptStartSeq:       from,
 		AckPolicy:         jetstream.AckNonePolicy,
-		FilterSubjects:    options.Filters,
 		HeadersOnly:       options.HeadersOnly,
 		InactiveThreshold: pullInactive,
 		MemoryStorage:     true,
 		Replicas:          1,
+	}
+	create := apiPrefix + "CONSUMER.CREATE." + stream + "." + p.name
+	if len(options.Filters) == 1 { // it is a part of the request's subject, which a permission can name
+		config.FilterSubject = options.Filters[0]
+		create += "." + config.FilterSubject
+	} else {
+		config.FilterSubjects = options.Filters
 	}
 	if options.LastPerSubject {
 		// A server forgets the message of a subject in excess of the bytes of a request,
@@ -81,13 +87,15 @@ func (b *Bus) openPull(ctx context.Context, stream string, from uint64, options 
 		// nats-server/server/consumer.go.
 		p.ahead, p.bytes = pullLatest, 0
 		config.DeliverPolicy, config.OptStartSeq = jetstream.DeliverLastPerSubjectPolicy, 0
-		if len(config.FilterSubjects) == 0 {
+		if len(options.Filters) == 0 {
 			config.FilterSubjects = []string{">"} // the server asks for one
 		}
 	}
+	ctx, release := b.asking(ctx, create)
+	defer release()
 	consumer, err := b.js.CreateConsumer(ctx, stream, config)
 	if err != nil {
-		return nil, requestError(what, stream, err)
+		return nil, requestError(what, stream, deniedOr(ctx, err))
 	}
 	p.waiting = consumer.CachedInfo().NumPending
 	if p.sub, err = b.nc.ChanSubscribe(b.nc.NewInbox(), p.messages); err != nil {

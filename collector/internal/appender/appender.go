@@ -179,8 +179,10 @@ func (a *Appender) Clear() {
 func (a *Appender) Flush(ctx context.Context, again func(ctx context.Context) (bool, error)) (stored, known int,
 	err error,
 ) {
-	// A store fails for reasons of its own: every failure is tried again.
-	limits := bus.Limits{Wait: max(a.Retry, 0), Patient: a.Patient, Retry: func(error) bool { return true }}
+	// A store fails for reasons of its own: every failure is tried again, but for a refusal.
+	limits := bus.Limits{Wait: max(a.Retry, 0), Patient: a.Patient, Retry: func(err error) bool {
+		return !errors.Is(err, bus.ErrDenied)
+	}}
 	last, err := bus.AppendOnce(ctx, a.Store, a.Stream, limits,
 		func(ctx context.Context, f *bus.Failure) ([]bus.Message, bus.Expect, error) {
 			if f != nil {
@@ -242,6 +244,8 @@ func (a *Appender) givenUp(e *bus.GivenUpError) error {
 	switch {
 	case e.Unread != nil:
 		return fmt.Errorf("finding out what %s holds: %w", a.Stream, e.Unread)
+	case errors.Is(e.Err, bus.ErrDenied):
+		return e.Err
 	case !e.Conflict():
 		return fmt.Errorf("appending %d messages to %s failed %d times; nothing is lost, run again when the bus is "+
 			"well: %w", len(a.msgs), a.Stream, e.Failures, e.Err)
