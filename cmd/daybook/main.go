@@ -15,6 +15,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"github.com/daybook-billing/daybook/internal/bus"
 	"github.com/daybook-billing/daybook/internal/service"
 )
 
@@ -87,5 +88,9 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		return int(status)
 	}
 	fmt.Fprintf(stderr, "daybook: %v\n", err)
+	if errors.Is(err, bus.ErrDenied) {
+		fmt.Fprintln(stderr, "daybook: another user may: deploy/README.md has the user of each command; name it "+
+			"with NATS_USER and NATS_PASSWORD")
+	}
 	return 1
 }
