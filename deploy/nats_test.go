@@ -28,11 +28,12 @@ var variables = map[string]string{
 	"DAYBOOK_PROJECTOR_PASSWORD": "pprojector", "DAYBOOK_PRICER_PASSWORD": "ppricer",
 	"DAYBOOK_READER_PASSWORD":   "preader",
 	"DAYBOOK_OPERATOR_PASSWORD": "poperator", "DAYBOOK_TENANT_ACME_PASSWORD": "ptenantacme",
+	"DAYBOOK_REPLAY_PASSWORD": "preplay",
 }
 
 var passwords = map[string]string{
 	"collector": "pcollector", "projector": "pprojector", "pricer": "ppricer", "reader": "preader",
-	"operator": "poperator", "tenant-acme": "ptenantacme",
+	"operator": "poperator", "replay": "preplay", "tenant-acme": "ptenantacme",
 }
 
 var _ = Describe("The NATS configuration", Ordered, ContinueOnFailure, func() {
@@ -171,7 +172,7 @@ var _ = Describe("The NATS configuration", Ordered, ContinueOnFailure, func() {
 			"quarantine.cf.prod",
 			"$JS.API.STREAM.DELETE.METERED", "$JS.API.STREAM.PURGE.METERED", "$JS.API.CONSUMER.CREATE.BILLING.x",
 			"$O.daybook-pricer.M.x", "$JS.API.STREAM.PURGE.OBJ_daybook-pricer"),
-		Entry("pricer", "pricer", "usage.cf.prod.t.app.a", "metered.cf.prod.t.app.a", "catalogue.v2",
+		Entry("pricer", "pricer", "usage.cf.prod.t.app.a", "metered.cf.prod.t.app.a", "usage.act.replay.all.all",
 			"quarantine.cf.prod",
 			"$JS.API.STREAM.DELETE.BILLING", "$JS.API.STREAM.PURGE.BILLING", "$JS.API.CONSUMER.CREATE.USAGE.x",
 			"$O.daybook-projector.M.x", "$JS.API.STREAM.PURGE.OBJ_daybook-projector"),
@@ -182,6 +183,8 @@ var _ = Describe("The NATS configuration", Ordered, ContinueOnFailure, func() {
 			"$O.daybook-ledger.M.x"),
 		Entry("operator", "operator", "usage.cf.prod.t.app.a", "metered.cf.prod.t.app.a",
 			"billing.charge.t.cf.prod.app.a", "quarantine.cf.prod"),
+		Entry("replay", "replay", "usage.cf.prod.t.app.a", "usage.act.catalogue.all.all", "quarantine.cf.prod",
+			"$JS.API.STREAM.DELETE.METERED", "$JS.API.STREAM.PURGE.METERED", "$JS.API.STREAM.UPDATE.BILLING"),
 		Entry("tenant", "tenant-acme", "billing.charge.acme.cf.prod.app.a", "usage.cf.prod.acme.app.a", "$JS.API.INFO",
 			"$JS.API.STREAM.INFO.BILLING",
 			"$JS.API.DIRECT.GET.BILLING", "$JS.API.CONSUMER.CREATE.BILLING.x",
