@@ -9,7 +9,16 @@ func NewProcessor(cfg Config) stage.Processor { return newProcessor(cfg.withDefa
 func (m *Meter) Tracked() int {
 	n := 0
 	for _, f := range m.foundations {
-		n += len(f.entries)
+		n += len(f.entries) + f.frozen.count
+	}
+	return n
+}
+
+// Frozen counts the timelines of a meter in their small form.
+func (m *Meter) Frozen() int {
+	n := 0
+	for _, f := range m.foundations {
+		n += f.frozen.count
 	}
 	return n
 }

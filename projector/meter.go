@@ -36,6 +36,7 @@ type foundation struct {
 	subjects   map[subjectKey]*subject
 	entries    map[entryKey]*entry
 	expiring   map[subjectKey]*subject // with a listed timeline that Expires
+	frozen     *frozen                 // timelines beside entries
 	cuts       []cutDone               // by time, back to the oldest published span
 	labels     *sharing[spanLabels]
 	sizes      *sharing[events.Footprint]
@@ -109,6 +110,7 @@ func (m *Meter) newFoundation(source, name string) *foundation {
 		},
 		collectors: map[string]collectorHorizon{}, subjects: map[subjectKey]*subject{}, entries: map[entryKey]*entry{},
 		expiring: map[subjectKey]*subject{}, labels: newSharing[spanLabels](), sizes: newSharing[events.Footprint](),
+		frozen: newFrozen(),
 	}
 	f.platform = platforms[source].open(&f.rules, &m.cfg)
 	return f
@@ -125,7 +127,7 @@ func (m *Meter) Fact(u *events.Usage, sequence uint64, emit func(*events.Metered
 
 func (m *Meter) fact(u *events.Usage, sequence uint64, emit func(*events.Metered)) {
 	f := m.foundation(u.Source, u.Foundation)
-	e := f.entries[entryKey{u.Kind, u.Resource}]
+	e := f.lookUp(entryKey{u.Kind, u.Resource})
 	if !f.platform.Observe(u, sequence, e != nil) {
 		return
 	}
@@ -138,6 +140,7 @@ func (m *Meter) fact(u *events.Usage, sequence uint64, emit func(*events.Metered
 	e.Add(u, sequence, ch)
 	f.list(e)
 	if ch.Empty() {
+		f.freeze(e)
 		return
 	}
 	cause := events.Cause{ID: u.ID, Sequence: sequence, Event: u.Event, Time: u.Time}
@@ -232,6 +235,7 @@ func (m *Meter) each(f *foundation, subjects []*subject, cause events.Cause, emi
 		m.Flush(emit)
 		for _, e := range slices.Clone(sub.listed) {
 			f.list(e)
+			f.freeze(e)
 		}
 	}
 }
@@ -368,6 +372,7 @@ func sorted(subjects map[subjectKey]*subject) []*subject {
 // are forgotten.
 func (f *foundation) close(closed timeline.Moment) {
 	f.rules.Closed = closed
+	f.closeFrozen(closed)
 	for _, e := range f.entries {
 		over := e.Close()
 		if f.list(e); over {
@@ -378,6 +383,9 @@ func (f *foundation) close(closed timeline.Moment) {
 	}
 	f.pruneCuts()
 	f.platform.Close()
+	for _, e := range f.entries {
+		f.freeze(e)
+	}
 }
 
 // forget drops a timeline, and its subject when it was the last.
@@ -388,6 +396,11 @@ func (f *foundation) forget(e *entry) {
 		sub.listed = slices.Delete(sub.listed, at, at+1)
 	}
 	delete(f.entries, e.key)
+	f.unsubject(sub)
+}
+
+// unsubject takes a timeline off its subject, and drops the subject after its last one.
+func (f *foundation) unsubject(sub *subject) {
 	if sub.entries--; sub.entries == 0 {
 		delete(f.subjects, sub.key)
 		delete(f.expiring, sub.key)

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"encoding/hex"
 	"hash/maphash"
-	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -201,7 +200,7 @@ type sharing[T comparable] struct {
 	slots [1 << sharingBits]*T
 }
 
-const sharingBits = 12
+const sharingBits = 10
 
 func newSharing[T comparable]() *sharing[T] { return &sharing[T]{seed: maphash.MakeSeed()} }
 
@@ -288,18 +287,21 @@ func (m *Meter) adopt(x *events.Metered, source uint64) {
 		return
 	}
 	for i := range x.Closed {
-		if s := &x.Closed[i]; f.entryOf(s.Kind, s.Resource) != nil {
-			f.adopt(f.entryOf(s.Kind, s.Resource), s, x.ID, x.Correction)
+		if e := f.entryOf(x.Closed[i].Kind, x.Closed[i].Resource); e != nil {
+			f.adopt(e, &x.Closed[i], x.ID, x.Correction)
+			f.freeze(e)
 		}
 	}
 	for i := range x.Running {
 		if e := f.entryOf(x.Running[i].Kind, x.Running[i].Resource); e != nil {
 			e.listedAt = source
+			f.freeze(e)
 		}
 	}
 	for i := range x.Held {
 		if e := f.entryOf(x.Held[i].Kind, x.Held[i].Resource); e != nil {
 			e.listedAt = source
+			f.freeze(e)
 		}
 	}
 }
@@ -309,7 +311,7 @@ func (f *foundation) entryOf(kind, resource string) *entry {
 	if kind == events.KindVolume {
 		kind = events.KindInstance // one timeline has both
 	}
-	return f.entries[entryKey{kind, resource}]
+	return f.lookUp(entryKey{kind, resource})
 }
 
 // span is a piece of a record as it was published.
@@ -379,7 +381,7 @@ func (f *foundation) prune(e *entry, before timeline.Moment) {
 
 // pruneCuts drops the cuts from before the oldest published span.
 func (f *foundation) pruneCuts() {
-	oldest := int64(math.MaxInt64)
+	oldest := f.rules.Closed.Time().UnixNano() // no frozen timeline begins before
 	for _, e := range f.entries {
 		if e.published == nil {
 			continue

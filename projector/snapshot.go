@@ -50,11 +50,13 @@ func (f *foundation) pack(p *timeline.Packer) {
 	}
 	f.platform.Pack(p)
 	f.packCuts(p)
-	p.Length(len(f.entries))
-	for _, key := range slices.SortedFunc(maps.Keys(f.entries), func(a, b entryKey) int {
-		return cmp.Or(cmp.Compare(a.kind, b.kind), cmp.Compare(a.resource, b.resource))
-	}) {
-		e := f.entries[key]
+	entries := append(slices.Collect(maps.Values(f.entries)), f.thawed()...)
+	slices.SortFunc(entries, func(a, b *entry) int {
+		return cmp.Or(cmp.Compare(a.key.kind, b.key.kind), cmp.Compare(a.key.resource, b.key.resource))
+	})
+	p.Length(len(entries))
+	for _, e := range entries {
+		key := e.key
 		p.Text(key.kind)
 		p.Text(key.resource)
 		p.Text(e.sub.key.resource)
@@ -118,7 +120,7 @@ func (m *Meter) unpack(r *timeline.Reader) error {
 // unpack reads a timeline.
 func (f *foundation) unpack(r *timeline.Reader) error {
 	key, subjectResource, tenant := entryKey{r.Text(), r.Text()}, r.Text(), r.Text()
-	if r.Failed() || f.entries[key] != nil || !meters(f.rules.Source, key.kind) {
+	if r.Failed() || f.lookUp(key) != nil || !meters(f.rules.Source, key.kind) {
 		return timeline.ErrSnapshot
 	}
 	e := f.enter(key, subjectResource, tenant)
@@ -128,6 +130,7 @@ func (f *foundation) unpack(r *timeline.Reader) error {
 	}
 	if f.list(e); !e.listed {
 		e.Shrink()
+		f.freeze(e)
 	}
 	return nil
 }

@@ -67,6 +67,9 @@ func (m *Meter) Flush(emit func(*events.Metered)) {
 	for _, p := range w.pending {
 		m.put(p, emit)
 		p.sub.pending = nil
+		for _, e := range p.changed {
+			p.f.freeze(e)
+		}
 		w.free = append(w.free, p.emptied())
 	}
 	w.pending = w.pending[:0]

@@ -215,10 +215,13 @@ func compareSequences(a, b uint64) int {
 type shapes struct {
 	seed  maphash.Seed
 	sizes [1 << shapeBits]*events.Footprint
-	names [1 << shapeBits]*labels
+	names [1 << nameBits]*labels
 }
 
-const shapeBits = 12
+const (
+	shapeBits = 12
+	nameBits  = 10
+)
 
 func newShapes() *shapes { return &shapes{seed: maphash.MakeSeed()} }
 
@@ -242,7 +245,7 @@ func (s *shapes) labels(l *labels, near *labels) *labels {
 	if near != nil && *near == *l {
 		return near
 	}
-	slot := &s.names[maphash.Comparable(s.seed, *l)&(1<<shapeBits-1)]
+	slot := &s.names[maphash.Comparable(s.seed, *l)&(1<<nameBits-1)]
 	if *slot == nil || **slot != *l {
 		kept := *l
 		*slot = &kept

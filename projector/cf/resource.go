@@ -129,10 +129,12 @@ func (t *resource) add(x *fact, gone bool, ch *timeline.Change, put func()) {
 }
 
 // has reports whether the fact is a duplicate: the same message, or one with the same id and time.
+// Of a task that forgot the id, the event and its time tell.
 func (t *resource) has(x *fact) bool {
 	from := sort.Search(len(t.facts), func(i int) bool { return t.facts[i].at >= x.time })
 	for i := from; i < len(t.facts); i++ {
-		if t.facts[i].id == x.id || t.facts[i].sequence == x.sequence {
+		if y := &t.facts[i]; y.id == x.id || y.sequence == x.sequence || y.forgotID() && y.verb == x.verb &&
+			y.time == x.time && x.listed() == timeline.MinMoment {
 			return true
 		}
 	}

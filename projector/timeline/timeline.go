@@ -36,6 +36,8 @@ type Platform interface {
 	// Gap takes note of a gap. It reports whether the gap is new; if it is, the meter calls Miss or
 	// Lose of every timeline.
 	Gap(g *events.Gap, sequence uint64) bool
+	// Doubts reports whether there are gaps: the closing of a month then needs every timeline.
+	Doubts() bool
 	// Advance takes note of a move of Rules.Horizon. It reports whether every timeline may have
 	// expired, and not only the timelines that Expire by themselves.
 	Advance() bool

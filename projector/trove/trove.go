@@ -53,6 +53,9 @@ func (f *Foundation) New(_, resource string) timeline.Timeline {
 // Gap implements timeline.Platform. Gaps are of lists, and Trove has none.
 func (f *Foundation) Gap(*events.Gap, uint64) bool { return true }
 
+// Doubts implements timeline.Platform.
+func (f *Foundation) Doubts() bool { return false }
+
 // Advance implements timeline.Platform.
 func (f *Foundation) Advance() bool { return f.groups.reach(f.Horizon.Time()) }
 
