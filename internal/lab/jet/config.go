@@ -162,7 +162,7 @@ func (st *stream) info(kind string, body []byte) any {
 		"messages": st.count, "bytes": st.bytes, "first_seq": min(first, last+1), "last_seq": last,
 		"consumer_count": len(st.consumers), "first_ts": timeOf(st.at(first)), "last_ts": timeOf(st.at(last)),
 	}
-	if st.last() == 0 {
+	if st.last() == 0 && !st.purged {
 		state["first_seq"] = 0
 	}
 	if n := st.subjects(); n > 0 {
@@ -221,6 +221,9 @@ func (st *stream) purgeRequest(body []byte) any {
 	case options.Sequence == 0:
 		options.Sequence = st.last() + 1
 	}
+	if filter := options.Filter; filter == "" || filter == ">" {
+		st.purged = true
+	}
 	return map[string]any{
 		"type": kindOf(kind), "success": true, "purged": st.purge(strings.Trim(options.Filter, " "), options.Sequence),
 	}
@@ -237,7 +240,7 @@ func (st *stream) deleteMessage(body []byte) any {
 		return failure(kind, &apiError{400, 10025, "invalid JSON: " + err.Error()})
 	case st.cfg.DenyDelete:
 		return failure(kind, &apiError{500, 10057, "message delete not permitted"})
-	case request.Sequence > st.last():
+	case request.Sequence > st.last() && st.cfg.Storage == "file":
 		return failure(kind, &apiError{500, 10057, "stream store EOF"})
 	case st.at(request.Sequence) == nil:
 		return failure(kind, &apiError{400, 10043, fmt.Sprintf("sequence %d not found", request.Sequence)})

@@ -47,10 +47,22 @@ func (s *Server) StepDown(d time.Duration) {
 		st := s.streams[name]
 		st.settle(false)
 		clear(st.atomic)
+		st.rewind()
 		fast := st.fast
 		st.fast = map[string]*fastBatch{}
 		st.forget(false)
 		st.fast = fast
+	}
+}
+
+// rewind takes fast-ingest batches back to what is stored. Source: fastBatchReset in
+// nats-server/server/jetstream_batching.go.
+func (st *stream) rewind() {
+	for _, b := range st.fast {
+		if lost := b.stream - min(b.stream, st.last()); lost > 0 {
+			b.last -= min(lost, b.last)
+			b.stored, b.told, b.stream = b.last, min(b.told, b.last), st.last()
+		}
 	}
 }
 

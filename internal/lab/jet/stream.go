@@ -23,6 +23,7 @@ type stream struct {
 	log       []*message // log[i] has the sequence base+1+i
 	base      uint64
 	count     uint64
+	purged    bool // of everything, once
 	bytes     uint64
 	consumers map[string]*consumer
 	atomic    map[string]*atomicBatch
