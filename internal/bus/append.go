@@ -157,6 +157,10 @@ func (b *Bus) appendError(ctx context.Context, stream string, msgs []Message, ex
 	}
 	var api *jetstream.APIError
 	switch {
+	case errors.As(err, &api) && len(msgs) > 1 &&
+		(api.ErrorCode == codeInsufficientResources || api.ErrorCode == codeStorageExceeded):
+		// The room may have ended in the middle of the batch.
+		return fmt.Errorf("%s: %w: %w: %s", what, ErrOutcomeUnknown, api, advice(stream, api.ErrorCode))
 	case errors.As(err, &api):
 		return b.refused(ctx, what, stream, expect, api, 0)
 	case errors.Is(err, nats.ErrNoResponders):
