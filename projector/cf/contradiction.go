@@ -218,15 +218,17 @@ var contradicting = [...]string{
 var contradictions = [...]string{
 	"a later event contradicts the baseline that it ran by, and the baseline may have been stale. Release it if it " +
 		"ran, or discard it",
-	"a later event says that it had been stopped before, and when is not known: a STOPPED is missing, or the platform's " +
-		"database was changed or restored. Release it as the lower bound (not at all) or as the higher one (all the time)",
-	"a later event says that it ran before, and since when is not known: a STARTED is missing, or the platform's " +
-		"database was changed or restored. Release it as the lower bound (not at all) or as the higher one (all the time)",
-	"a later event says another size before it, and since when is not known: a change is missing, or the platform's " +
-		"database was changed or restored. Release it as the lower or as the higher bound",
-	"its deletion names another plan, and since when is not known: an UPDATED is missing, or the platform's database was " +
-		"changed or restored. Release it as one of the two plans",
+	"a later event says that it had been stopped before, and when is not known: a STOPPED is missing" + orChanged +
+		"Release it as the lower bound (not at all) or as the higher one (all the time)",
+	"a later event says that it ran before, and since when is not known: a STARTED is missing" + orChanged +
+		"Release it as the lower bound (not at all) or as the higher one (all the time)",
+	"a later event says another size before it, and since when is not known: a change is missing" + orChanged +
+		"Release it as the lower or as the higher bound",
+	"its deletion names another plan, and since when is not known: an UPDATED is missing" + orChanged +
+		"Release it as one of the two plans",
 }
+
+const orChanged = ", or the platform's database was changed or restored. "
 
 // none is the lower bound of a size that may not have been in use.
 func (f *fold) none(size *events.Footprint) *events.Footprint {

@@ -138,7 +138,8 @@ func (t *resource) holdID(c *cause) string {
 // sameHeld reports whether two lists of held parts say the same.
 func sameHeld(a, b []part) bool {
 	return slices.EqualFunc(a, b, func(x, y part) bool {
-		return x.start == y.start && x.end == y.end && x.cause == y.cause && *x.size == *y.size && sameBounds(x.bounds, y.bounds)
+		return x.start == y.start && x.end == y.end && x.cause == y.cause && *x.size == *y.size &&
+			sameBounds(x.bounds, y.bounds)
 	})
 }
 

@@ -282,7 +282,7 @@ func (r reader) key() key { return key{r.Uint(), r.insertion()} }
 func (r reader) fact() fact {
 	x := fact{sequence: r.Uint(), id: r.id(), time: r.Moment(), of: r.labels(), size: r.Footprint()}
 	what := r.Below(128)
-	x.verb, x.before, x.null = verb(what&7), earlier(what>>3&3), null(what>>5)
+	x.verb, x.before, x.null = verb(what&7), earlier(what>>3&3), null(what>>5&3)
 	x.reseeded = r.Bool()
 	if r.Bool() {
 		x.extra = &extra{late: r.insertion(), listed: r.Moment(), instances: r.Count(), memory: r.Count()}
@@ -316,7 +316,8 @@ func (r reader) state() *state {
 		s.segment = segment{
 			start: r.Moment(), since: r.Moment(), of: r.labels(), size: r.Footprint(), flags: r.flags(), opener: r.id(),
 			opening: r.Uint(),
-			more:    r.numbers(), sizeAt: r.Moment(), heldTo: r.Moment(), heldBy: r.cause(), doubt: r.cause(), excluded: r.Bool(),
+			more:    r.numbers(), sizeAt: r.Moment(), heldTo: r.Moment(), heldBy: r.cause(), doubt: r.cause(),
+			excluded: r.Bool(),
 		}
 		if s.segment.heldTo != timeline.MinMoment && s.segment.heldBy.gap == nil {
 			r.Fail()
@@ -328,7 +329,8 @@ func (r reader) state() *state {
 		r.Fail()
 	}
 	s.held = r.held()
-	s.last = last{kind: lastKind(r.Below(3)), at: r.Moment(), time: r.Moment(), ended: r.Bool()} //nolint:gosec // checked
+	s.last.kind = lastKind(r.Below(3)) //nolint:gosec // checked
+	s.last.at, s.last.time, s.last.ended = r.Moment(), r.Moment(), r.Bool()
 	s.typed = r.Text()
 	return &s
 }
