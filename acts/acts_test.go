@@ -29,6 +29,7 @@ const (
 	none        fault = iota
 	answerLost        // stored, without an answer
 	requestLost       // not stored, and nobody knows
+	torn              // the first half is stored, without an answer
 	rivalFirst        // somebody else appends to the subject before
 	denied
 )
@@ -61,6 +62,11 @@ func (s *site) Append(ctx context.Context, stream string, msgs []bus.Message, ex
 	}
 	switch f {
 	case requestLost:
+		return 0, bus.ErrOutcomeUnknown
+	case torn:
+		if _, err := s.Bus.Append(ctx, stream, msgs[:(len(msgs)+1)/2], expect); err != nil {
+			return 0, err
+		}
 		return 0, bus.ErrOutcomeUnknown
 	case denied:
 		return 0, errDenied

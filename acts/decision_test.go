@@ -55,6 +55,22 @@ var _ = Describe("A decision about a hold", func() {
 		Expect(second).To(HaveExactElements(acts.Decided{Act: first[0].Act, Already: true}))
 	})
 
+	It("is stored once when the server stores the beginning of its batch alone", func(ctx SpecContext) {
+		var all []events.Act
+		for i := range 10 {
+			all = append(all, decision(fmt.Sprint("hold-", i), "discard"))
+		}
+		s.faults = []fault{torn, torn}
+		decided, err := acts.Decide(ctx, s, all...)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(decided).To(HaveEach(HaveField("Already", BeFalse())))
+		for i, a := range s.list(ctx, events.ActDecision) {
+			Expect(a.Decision.Hold).To(Equal(fmt.Sprint("hold-", i)))
+			Expect(a.Sequence).To(Equal(decided[i].Sequence))
+		}
+		Expect(s.list(ctx, events.ActDecision)).To(HaveLen(10))
+	})
+
 	It("goes out with others in batches, each with its sequence", func(ctx SpecContext) {
 		var all []events.Act
 		for i := range bus.MaxBatch + 3 {

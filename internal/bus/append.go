@@ -200,7 +200,7 @@ func (b *Bus) refused(ctx context.Context, what, stream string, expect Expect, a
 		return b.conflict(ctx, what, stream, expect, stored)
 	case jetstream.JSErrCodeStreamWrongLastSequenceConstant:
 		return b.conflict(ctx, what, stream, expect, stored)
-	case codeStoreFailed:
+	case codeStoreFailed, codeInsufficientResources: // the beginning of a batch may be stored
 		return fmt.Errorf("%s: %w: %w: %s", what, ErrOutcomeUnknown, api, advice(stream, api.ErrorCode))
 	}
 	return fmt.Errorf("%s: %w: nothing was stored: %s", what, api, advice(stream, api.ErrorCode))
