@@ -203,8 +203,8 @@ func (s *Stage) restoreFrom(ctx context.Context, name string, input bus.StreamSt
 		return err, ctx.Err()
 	}
 	if err = s.usable(ctx, input, header); err == nil {
-		pieces, err := s.loadPieces(ctx, &header)
-		if err != nil {
+		var pieces []Piece
+		if pieces, err = s.loadPieces(ctx, &header); err != nil {
 			return err, ctx.Err()
 		}
 		if err := s.restoreState(state, pieces); err != nil {

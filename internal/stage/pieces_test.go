@@ -19,6 +19,7 @@ import (
 type hoarder struct {
 	*adder
 	pieces []stage.Piece
+	lies   bool // its snapshots are of another state
 }
 
 func (h *hoarder) Step(in *bus.Stored, emit func(stage.Output)) error {
@@ -39,6 +40,13 @@ func (h *hoarder) Step(in *bus.Stored, emit func(stage.Output)) error {
 
 func (h *hoarder) Pieces() []stage.Piece { return h.pieces }
 
+func (h *hoarder) Snapshot() ([]byte, error) {
+	if h.lies {
+		return binary.BigEndian.AppendUint64(nil, h.sum+1), nil
+	}
+	return h.adder.Snapshot()
+}
+
 func (h *hoarder) Restore(snapshot []byte) error { return h.RestorePieces(snapshot, nil) }
 
 func (h *hoarder) RestorePieces(snapshot []byte, pieces []stage.Piece) error {
@@ -47,10 +55,8 @@ func (h *hoarder) RestorePieces(snapshot []byte, pieces []stage.Piece) error {
 }
 
 var _ = Describe("Snapshots of a state in pieces", func() {
-	// finish runs a hoarder until every input has been worked off, and returns how many it stepped.
-	finish := func(w *world, b stage.Bus) int64 {
+	drive := func(w *world, b stage.Bus, h *hoarder) int64 {
 		GinkgoHelper()
-		h := &hoarder{adder: &adder{out: "own" + w.id}}
 		r := &run{w: w, proc: h.adder, log: &logged{}, done: make(chan error, 1)}
 		r.Stage = stage.New(w.config(), b, h, slog.New(slog.NewTextHandler(r.log, nil)), nil)
 		r.ctx, r.cancel = context.WithCancel(context.Background())
@@ -59,6 +65,11 @@ var _ = Describe("Snapshots of a state in pieces", func() {
 		Expect(r.stop()).To(Succeed())
 		Expect(w.verify()).To(Succeed())
 		return h.stepped.Load()
+	}
+	// finish runs a hoarder until every input has been worked off, and returns how many it stepped.
+	finish := func(w *world, b stage.Bus) int64 {
+		GinkgoHelper()
+		return drive(w, b, &hoarder{adder: &adder{out: "own" + w.id}})
 	}
 	pieces := func(w *world) (names []string) {
 		for _, name := range w.snapshots() {
@@ -128,6 +139,21 @@ var _ = Describe("Snapshots of a state in pieces", func() {
 		}
 		Expect(pieces(w)).To(HaveLen(9))
 		Expect(pieces(w)).NotTo(ContainElement("piece-00"))
+	})
+
+	It("are passed over where they do not lead to the stored chain", func() {
+		w := newWorld(server, 1, 1, 1)
+		drive(w, w.bus, &hoarder{adder: &adder{out: "own" + w.id}, lies: true})
+		w.feed(1)
+		hidden := &faulty{Bus: w.bus, cancel: func() {}, before: func(op string, _ int) error {
+			if op == "GetObject" || op == "PutObject" {
+				return bus.ErrNotFound
+			}
+			return nil
+		}}
+		Expect(finish(w, hidden)).To(Equal(int64(4)), "without a snapshot")
+		w.feed(1)
+		Expect(finish(w, w.bus)).To(Equal(int64(1+5)), "behind the snapshot at 3, and from the start")
 	})
 
 	It("that cannot be saved whole are not saved", func() {
