@@ -1,7 +1,7 @@
 // Package jet is a model of nats-server with JetStream, in one process, with faults on demand. The
 // real client connects to it through a pipe (bus.Config.Process), and under testing/synctest its
 // waits take no time. One conformance suite, transcripts in testdata, holds the model to the real
-// server: both must give the same answers.
+// server: both must give the same answers, in conversations drawn at random, too.
 //
 // # What it models
 //
