@@ -16,6 +16,7 @@
 // # Tables
 //
 // An event becomes a row with the next id when it happens and is listed from its commit on:
+// Knobs.LostRate leaves rows out without a trace, though what they say happened; Pruned lists them.
 // Knobs.LateCommits makes some rows commit later than rows with higher ids. Rows of one verb share
 // a transaction, so they commit together. Every day at 18:00 (apps) and 22:00 (services) UTC rows
 // older than Knobs.Retention are removed, but never the newest one; with Knobs.KeepRunning the

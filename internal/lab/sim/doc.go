@@ -15,6 +15,9 @@
 //     a foundation's tables needs the state of the world, and is here: Reseed, Backfill,
 //     RepairEndings.
 //
+// quirks.go has the paths on which Cloud Controller's events look as if one was lost, though none
+// is; Config.Quirks lives with them.
+//
 // The truth (Span, Bill) comes straight from the verbs' changes of state. It is never computed from
 // events and never by code of the engine, so it can judge both. Where the foundation knows no
 // better than its events, the truth is its report: a resource's times are by the API servers'
