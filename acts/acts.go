@@ -26,7 +26,7 @@ type Act struct {
 func message(a *events.Act) bus.Message {
 	return bus.Message{
 		Subject: events.ActSubject(a.Kind, a.Source, a.Foundation),
-		Header:  events.Headers(a.ID, events.TypeAct, origin, events.FormatTime(a.Time)),
+		Header:  events.AppendHeaders(nil, a.ID, events.TypeAct, origin),
 		Data:    a.AppendJSON(nil),
 	}
 }
