@@ -64,12 +64,14 @@ func month(n, apps int) []*bus.Stored {
 			tell(events.EventStagingStopped)
 		default:
 			u.Previous = events.EventStarted
+			was := size[i]
 			switch {
 			case size[i] == 0:
 				u.Previous = events.EventStopped
 				size[i] = 1 + random.IntN(4)
 			case random.IntN(4) == 0:
 				u.Footprint = footprint(size[i])
+				u.PreviousInstances, u.PreviousMemoryMB = events.Some(uint32(was)), events.Some(512)
 				size[i] = 0
 				tell(events.EventStopped)
 				continue
@@ -77,6 +79,9 @@ func month(n, apps int) []*bus.Stored {
 				size[i] = 1 + random.IntN(4)
 			}
 			u.Footprint = footprint(size[i])
+			if was > 0 {
+				u.PreviousInstances, u.PreviousMemoryMB = events.Some(uint32(was)), events.Some(512)
+			}
 			tell(events.EventStarted)
 		}
 		if len(out)%1000 < 2 {
