@@ -157,10 +157,6 @@ func (b *Bus) appendError(ctx context.Context, stream string, msgs []Message, ex
 	}
 	var api *jetstream.APIError
 	switch {
-	case errors.As(err, &api) && len(msgs) > 1 &&
-		(api.ErrorCode == codeInsufficientResources || api.ErrorCode == codeStorageExceeded):
-		// The room may have ended in the middle of the batch.
-		return fmt.Errorf("%s: %w: %w: %s", what, ErrOutcomeUnknown, api, advice(stream, api.ErrorCode))
 	case errors.As(err, &api):
 		return b.refused(ctx, what, stream, expect, api, 0)
 	case errors.Is(err, nats.ErrNoResponders):
@@ -200,7 +196,7 @@ func (b *Bus) refused(ctx context.Context, what, stream string, expect Expect, a
 		return b.conflict(ctx, what, stream, expect, stored)
 	case jetstream.JSErrCodeStreamWrongLastSequenceConstant:
 		return b.conflict(ctx, what, stream, expect, stored)
-	case codeStoreFailed, codeInsufficientResources: // the beginning of a batch may be stored
+	case codeStoreFailed, codeInsufficientResources, codeStorageExceeded: // the beginning of a batch may be stored
 		return fmt.Errorf("%s: %w: %w: %s", what, ErrOutcomeUnknown, api, advice(stream, api.ErrorCode))
 	}
 	return fmt.Errorf("%s: %w: nothing was stored: %s", what, api, advice(stream, api.ErrorCode))

@@ -23,15 +23,4 @@ var _ = Describe("A server that runs out of room", func() {
 		Entry("before its first message", 0, 0),
 		Entry("at its last message: the others are stored", 2, 2),
 	)
-
-	It("for a single message has stored nothing, and says so", func(ctx SpecContext) {
-		server := jet.New(jet.Config{})
-		DeferCleanup(server.Close)
-		b := connect(bus.Config{Process: server})
-		Expect(b.EnsureStreams(ctx, bus.StreamsConfig{})).To(Succeed())
-		server.Room("USAGE", 0)
-		_, err := b.Append(ctx, "USAGE", batch("usage", 1), bus.Expect{})
-		Expect(err).NotTo(MatchError(bus.ErrOutcomeUnknown))
-		Expect(err).To(MatchError(ContainSubstring("nothing was stored")))
-	})
 })
