@@ -185,8 +185,10 @@ func (f *foundation) freezePublished(b []byte, e *entry, t timeline.Freezer) ([]
 	}
 	l := p.looks[0].labels
 	b = binary.AppendUvarint(b, uint64(len(p.bytes))+someSpans)
-	b = f.frozen.dictionary.Labels(b, timeline.Labels{App: l.app, Tenant: l.tenant, Space: l.space,
-		SpaceName: l.spaceName})
+	b = f.frozen.dictionary.Labels(b, timeline.Labels{
+		App: l.app, Tenant: l.tenant, Space: l.space,
+		SpaceName: l.spaceName,
+	})
 	b = f.frozen.dictionary.Name(b, l.name)
 	b = f.frozen.dictionary.Size(b, p.looks[0].size)
 	return append(b, p.bytes...), true
