@@ -23,6 +23,12 @@ type natsFlags struct {
 	Cert     string `name:"nats-cert" env:"NATS_CERT" placeholder:"FILE" help:"Client certificate (PEM), with --nats-key."`
 	Key      string `name:"nats-key" env:"NATS_KEY" placeholder:"FILE" help:"Key of the client certificate."`
 	Replicas int    `env:"DAYBOOK_REPLICAS" default:"1" help:"Replicas of streams that have to be created; 3 on a cluster."`
+	roomFlags
+}
+
+// roomFlags bound the wait of a command with an end.
+type roomFlags struct {
+	RoomWait time.Duration `env:"DAYBOOK_ROOM_WAIT" default:"${room_wait}" help:"How long work with an end waits for room in NATS, before it ends with status 4 (default: ${default}). Services wait without end."`
 }
 
 // personFlags say who acts, and why.
@@ -48,7 +54,7 @@ func (f *natsFlags) connect(ctx context.Context, name string, log *slog.Logger) 
 func (f *natsFlags) open(ctx context.Context, name string, log *slog.Logger) (*bus.Bus, error) {
 	return bus.Connect(ctx, bus.Config{
 		URL: f.NATS, Name: "daybook " + name, CredsFile: f.Creds, User: f.User, Password: f.Password,
-		CAFile: f.CA, CertFile: f.Cert, KeyFile: f.Key, Replicas: f.Replicas, Log: log,
+		CAFile: f.CA, CertFile: f.Cert, KeyFile: f.Key, Replicas: f.Replicas, RoomWait: f.RoomWait, Log: log,
 	})
 }
 
@@ -59,6 +65,7 @@ func (f *natsFlags) serve(e *env, name string, cfg service.Config) (*service.Pro
 	if err != nil {
 		return nil, nil, err
 	}
+	f.RoomWait = 0
 	b, err := awaitBus(e.ctx, process, func(ctx context.Context) (*bus.Bus, error) {
 		return f.connect(ctx, name, process.Log)
 	})
@@ -73,7 +80,7 @@ func (f *natsFlags) once(e *env, name string, cfg service.Config) (*service.Proc
 	}
 	b, err := f.connect(e.ctx, name, process.Log)
 	if err == nil {
-		process.Health.Ready("nats", busReady(b))
+		watchBus(process, b)
 	}
 	return process, b, err
 }
@@ -84,7 +91,7 @@ func awaitBus(ctx context.Context, process *service.Process, open func(context.C
 ) {
 	b, err := service.Await(ctx, process, "nats", bus.Outage, open, (*bus.Bus).Close)
 	if err == nil {
-		process.Health.Ready("nats", busReady(b))
+		watchBus(process, b)
 		watchStreams(process, b, checkStreams)
 	}
 	return b, err
@@ -125,9 +132,14 @@ func watchStreams(process *service.Process, b *bus.Bus, every time.Duration) {
 	})
 }
 
-// busReady is the readiness check of services on the bus.
-func busReady(b *bus.Bus) service.Check {
-	return func(ctx context.Context) (string, error) { return "connected", b.Check(ctx) }
+// watchBus shows in readiness and metrics how the bus is.
+func watchBus(process *service.Process, b *bus.Bus) {
+	process.Health.Ready("nats", func(ctx context.Context) (string, error) { return "connected", b.Check(ctx) })
+	process.Health.Ready("room", func(context.Context) (string, error) {
+		return "every append finds room", b.Room()
+	})
+	process.Metrics.GaugeFunc("appends_without_room", "Streams without room for an append, which waits.",
+		func() float64 { return float64(len(b.Lacks())) })
 }
 
 // loadCatalogue reads and checks a catalogue file. It returns the text, too, for publication.

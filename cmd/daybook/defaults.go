@@ -18,13 +18,17 @@ import (
 // politeWait is the default wait between two pages of a foundation with other users.
 const politeWait = 3 * time.Second
 
+// roomWait is the default wait of work with an end for room in NATS.
+const roomWait = time.Minute
+
 // defaults are the variables in the tags of flags. Each default stands once, in the package of its
 // setting.
 func defaults() kong.Vars {
 	return kong.Vars{
-		"listen":   bus.DefaultListen,
-		"nats_url": "nats://" + bus.DefaultListen,
-		"drain":    flagText(service.DefaultDrain),
+		"listen":    bus.DefaultListen,
+		"nats_url":  "nats://" + bus.DefaultListen,
+		"drain":     flagText(service.DefaultDrain),
+		"room_wait": flagText(roomWait),
 
 		"file_foundation": file.DefaultFoundation,
 		"order_help": "Order of the input: api (as the API lists events; another is refused), natural (the same, " +

@@ -92,5 +92,8 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stderr, "daybook: another user may: deploy/README.md has the user of each command; name it "+
 			"with NATS_USER and NATS_PASSWORD")
 	}
+	if bus.RoomOver(err) {
+		return int(errWaited)
+	}
 	return 1
 }

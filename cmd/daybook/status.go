@@ -32,7 +32,28 @@ func (c *statusCmd) Run(e *env) error {
 			return err
 		}
 	}
-	return errors.Join(c.print(e.stdout, all, err == nil), err) // the known part comes first
+	lacks, unasked := b.AskRoom(e.ctx)
+	// the known part comes first
+	return errors.Join(c.print(e.stdout, all, err == nil), c.printRoom(e.stdout, lacks), err, unasked)
+}
+
+// printRoom prints the streams without room.
+func (c *statusCmd) printRoom(w io.Writer, lacks []bus.Lack) error {
+	for i := range lacks {
+		l := &lacks[i]
+		var err error
+		if c.Format == "json" {
+			err = print.JSON(w, struct {
+				NoRoom *bus.Lack `json:"no_room"`
+			}{l})
+		} else {
+			_, err = fmt.Fprintf(w, "%s: %s\n", l.Who, l)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // unknownFoundation is the error for a foundation that was never collected.

@@ -28,6 +28,8 @@ type upCmd struct {
 	Listen     string   `env:"DAYBOOK_LISTEN" default:"${listen}" placeholder:"ADDR" help:"Where the embedded server listens for NATS clients (default: ${default})."`
 	ServerOnly bool     `help:"Run the embedded NATS server and nothing else, to look at the streams or repair them with the nats CLI."`
 
+	roomFlags `group:"server"`
+
 	User     string `name:"nats-user" env:"NATS_USER" group:"server" help:"User that clients must give; with --nats-password required beyond this machine."`
 	Password string `name:"nats-password" env:"NATS_PASSWORD" group:"server" help:"Password that clients must give."`
 

@@ -88,6 +88,9 @@ func (s *system) startBus(process *service.Process) error {
 	}
 	s.bus, err = awaitBus(s.env.ctx, process, func(ctx context.Context) (*bus.Bus, error) {
 		own := natsFlags{NATS: s.server.URL(), User: s.cmd.User, Password: s.cmd.Password}
+		if s.cmd.Once {
+			own.roomFlags = s.cmd.roomFlags
+		}
 		return own.connect(ctx, "up", process.Log)
 	})
 	if err != nil {
@@ -171,6 +174,9 @@ func (s *system) collectors() []service.Component {
 	}
 	if s.trove != nil {
 		components = append(components, service.Component{Name: "trove", Run: s.trove.Run})
+	}
+	if s.cmd.Once {
+		components = append(components, service.Component{Name: "room", Run: s.room, Background: true})
 	}
 	return components
 }

@@ -60,19 +60,30 @@ func (w *writer) append(ctx context.Context, msgs []bus.Message) (first uint64, 
 	if ctx.Err() != nil {
 		return 0, ctx.Err()
 	}
-	// An append under way is finished when the collector is stopped: it would be exact without, but
-	// the next start would fetch the page again.
-	appending, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
-	defer cancel()
 	w.window = appender.Window(w.window[:0], w.marker, w.origin, msgs)
 	defer clear(w.window)
-	last, err := w.store.Append(appending, events.StreamUsage, w.window, bus.Expect{Filter: w.marker, Last: w.mark})
+	last, err := w.try(ctx)
+	// The same expectation refuses the batch where a beginning of it was stored.
+	for bus.NoRoom(err) && !bus.RoomOver(err) && appender.Wait(ctx, roomWait) == nil {
+		last, err = w.try(ctx)
+	}
 	if err != nil {
 		w.stale = fmt.Errorf("%w: %w", errStale, err)
 		return 0, w.stale
 	}
 	w.last, w.mark = last, last
 	return last - uint64(len(msgs)), nil // a marker is the last one
+}
+
+// roomWait is the time between two tries while there is no room.
+const roomWait = time.Second
+
+// try appends the batch once. An append under way is finished when the collector is stopped: it
+// would be exact without, but the next start would fetch the page again.
+func (w *writer) try(ctx context.Context) (last uint64, err error) {
+	appending, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
+	defer cancel()
+	return w.store.Append(appending, events.StreamUsage, w.window, bus.Expect{Filter: w.marker, Last: w.mark})
 }
 
 // knownRefused is the number of the newest quarantined events that the collector knows by their

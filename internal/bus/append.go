@@ -12,14 +12,15 @@ import (
 	"github.com/synadia-io/orbit.go/jetstreamext"
 )
 
-// Append stores the messages as one atomic batch, all or none, if expect holds, and
-// returns the sequence of the last one. The batch is on disk when Append returns, if the server
-// syncs always. To METERED and BILLING it is AppendDerived: they take nothing else.
+// Append stores the messages as one atomic batch, all or none, if expect holds, and returns the
+// sequence of the last one. The batch is on disk when Append returns, if the server syncs always.
+// To METERED and BILLING it is AppendDerived: they take nothing else.
 //
-// Errors: *ConflictError when the expectation is not met; errors.Is ErrOutcomeUnknown when no
-// answer came and the batch may or may not be stored; any other error says why nothing was stored.
-// After anything but a *ConflictError, read before trying again. An empty batch, or one of more
-// than MaxBatch messages, is the caller's mistake and is not sent.
+// Errors: *ConflictError when the expectation is not met; *RoomError when there is no room;
+// errors.Is ErrOutcomeUnknown when no answer came and the batch may or may not be stored, or a
+// beginning of it; any other error says why nothing was stored. After anything but a
+// *ConflictError, read before trying again. An empty batch, or one of more than MaxBatch messages,
+// is the caller's mistake and is not sent.
 func (b *Bus) Append(ctx context.Context, stream string, msgs []Message, expect Expect) (last uint64, err error) {
 	if derived(stream) {
 		return b.AppendDerived(ctx, stream, msgs, expect)
@@ -27,6 +28,8 @@ func (b *Bus) Append(ctx context.Context, stream string, msgs []Message, expect 
 	if err := b.appendable(ctx, stream, msgs); err != nil {
 		return 0, err
 	}
+	caller := ctx
+	defer func() { err = b.roomFor(caller, stream, err) }()
 	ctx, stop := context.WithTimeout(ctx, b.cfg.Timeout)
 	defer stop()
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -197,9 +200,9 @@ func (b *Bus) refused(ctx context.Context, what, stream string, expect Expect, a
 	case jetstream.JSErrCodeStreamWrongLastSequenceConstant:
 		return b.conflict(ctx, what, stream, expect, stored)
 	case codeStoreFailed, codeInsufficientResources, codeStorageExceeded: // the beginning of a batch may be stored
-		return fmt.Errorf("%s: %w: %w: %s", what, ErrOutcomeUnknown, api, advice(stream, api.ErrorCode))
+		return fmt.Errorf("%s: %w: %w: %s", what, ErrOutcomeUnknown, api, advice(stream, api))
 	}
-	return fmt.Errorf("%s: %w: nothing was stored: %s", what, api, advice(stream, api.ErrorCode))
+	return fmt.Errorf("%s: %w: nothing was stored: %s", what, api, advice(stream, api))
 }
 
 // settlePause is the time between two looks of settle.

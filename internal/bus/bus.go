@@ -36,7 +36,10 @@ type Config struct {
 
 	Replicas int           // of new streams and buckets; default 1
 	Timeout  time.Duration // for one request; default 5 s
-	Log      *slog.Logger  // loss and return of the connection; default: nowhere
+	// RoomWait is how long an append waits for room before its *RoomError says that this is over;
+	// 0: without end.
+	RoomWait time.Duration
+	Log      *slog.Logger // loss and return of the connection; default: nowhere
 }
 
 const (
@@ -58,6 +61,7 @@ type Bus struct {
 	js      jetstream.JetStream
 	cfg     Config
 	scratch sync.Pool // of *scratch
+	rooms   rooms
 
 	mu sync.Mutex
 	// closed and replaced whenever a lost connection is back, or is closed; guarded by mu
@@ -92,7 +96,7 @@ func Connect(ctx context.Context, cfg Config) (*Bus, error) {
 	}
 	b := &Bus{
 		cfg: cfg, connected: make(chan struct{}), appends: map[*inflight]struct{}{},
-		requests: map[*asked]struct{}{},
+		requests: map[*asked]struct{}{}, rooms: rooms{lacks: map[string]*lack{}},
 	}
 	b.scratch.New = func() any { return new(scratch) }
 	options, err := b.options(ctx)
@@ -293,6 +297,9 @@ func (b *Bus) nextConnection() <-chan struct{} {
 // concerns.
 func (b *Bus) asyncError(_ *nats.Conn, _ *nats.Subscription, err error) {
 	b.denyRequests(err)
+	if strings.Contains(err.Error(), subscriptionPrefix+roomSubject) {
+		return // daybook status knows less then
+	}
 	_, rest, denied := strings.Cut(err.Error(), permissionPrefix)
 	if denied {
 		subject, _, _ := strings.Cut(rest, `"`)

@@ -23,16 +23,18 @@ const pingEvery = time.Second
 // batch is in the server's memory when AppendDerived returns, and on disk later.
 //
 // Errors: *ConflictError when an expectation is not met, with the number of messages stored before;
-// errors.Is ErrOutcomeUnknown when a beginning of the batch may be stored; any other error says why
-// nothing was stored. After an error, read before trying again. A batch of more than MaxBatch
-// messages, an empty one, or one of several messages with a Filter is the caller's mistake and is
-// not sent.
+// *RoomError when there is no room; errors.Is ErrOutcomeUnknown when a beginning of the batch may
+// be stored; any other error says why nothing was stored. After an error, read before trying again.
+// A batch of more than MaxBatch messages, an empty one, or one of several messages with a Filter is
+// the caller's mistake and is not sent.
 func (b *Bus) AppendDerived(ctx context.Context, stream string, msgs []Message, expect Expect) (last uint64,
 	err error,
 ) {
 	if err := b.appendable(ctx, stream, msgs); err != nil {
 		return 0, err
 	}
+	caller := ctx
+	defer func() { err = b.roomFor(caller, stream, err) }()
 	if expect.Filter != "" && len(msgs) > 1 {
 		return 0, fmt.Errorf("appending to stream %s: %d messages with an expectation about %s: a derived stream has "+
 			"one writer, which expects the last message of the whole stream", stream, len(msgs), expect.Filter)
@@ -228,7 +230,7 @@ func (i *ingest) torn(stored uint64, cause error) error {
 	var api *jetstream.APIError
 	switch {
 	case errors.As(cause, &api):
-		return fmt.Errorf("%s: %w: %w: %s", what, ErrOutcomeUnknown, cause, advice(i.stream, api.ErrorCode))
+		return fmt.Errorf("%s: %w: %w: %s", what, ErrOutcomeUnknown, cause, advice(i.stream, api))
 	case cause != nil:
 		return fmt.Errorf("%s: %w: %w", what, ErrOutcomeUnknown, cause)
 	}

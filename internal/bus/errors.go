@@ -55,6 +55,7 @@ func (e *ConflictError) Error() string {
 // Codes of the server's errors without a name in nats.go. Source:
 // nats-server/server/errors.json.
 const (
+	codeAccountResources      = 10002
 	codeNoPeers               = 10005
 	codeInsufficientResources = 10023
 	codeStorageExceeded       = 10047
@@ -73,8 +74,8 @@ const (
 )
 
 // advice is the way out of an error in the server's answer.
-func advice(stream string, code jetstream.ErrorCode) string {
-	switch code {
+func advice(stream string, api *jetstream.APIError) string {
+	switch api.ErrorCode {
 	case codeAtomicDisabled:
 		return "the stream does not allow atomic batches: nats stream edit " + stream + " --allow-batch"
 	case codeAtomicTooLarge:
@@ -101,7 +102,10 @@ func advice(stream string, code jetstream.ErrorCode) string {
 			"--replicas"
 	case codeReplicasNotClustered:
 		return "the server is not part of a cluster: ask for 1 replica, or connect to a cluster"
-	case codeInsufficientResources, codeStorageExceeded, codeStoreFailed:
+	case codeInsufficientResources, codeStorageExceeded, codeStoreFailed, codeAccountResources:
+		if _, do, ok := lacksRoom(stream, api); ok {
+			return do
+		}
 		return "the server has no room or its disk fails: compare nats account info and nats stream info " + stream +
 			" with the disk, and read the server's log"
 	case jetstream.JSErrCodeStreamMessageExceedsMaximum:
@@ -127,7 +131,7 @@ func requestError(what, stream string, err error) error {
 		if api.ErrorCode == jetstream.JSErrCodeStreamNotFound || api.ErrorCode == jetstream.JSErrCodeMessageNotFound {
 			err = fmt.Errorf("%w: %w", ErrNotFound, err)
 		}
-		return fmt.Errorf("%s: %w: %s", what, err, advice(stream, api.ErrorCode))
+		return fmt.Errorf("%s: %w: %s", what, err, advice(stream, api))
 	case errors.Is(err, nats.ErrNoResponders):
 		return fmt.Errorf("%s: %w: no server with JetStream answers; check the cluster's state with nats server "+
 			"report jetstream", what, err)

@@ -18,10 +18,13 @@ import (
 const objectChunk = 512 << 10
 
 // PutObject stores an object, replacing one of the same name. The bucket is created when it does
-// not exist, with Config.Replicas.
+// not exist, with Config.Replicas. The error is a *RoomError when there is no room; PutObject does
+// not wait for it.
 //
 // A user without the permission gets ErrDenied at once.
-func (b *Bus) PutObject(ctx context.Context, bucket, name string, data []byte) error {
+func (b *Bus) PutObject(ctx context.Context, bucket, name string, data []byte) (err error) {
+	caller := ctx
+	defer func() { err = b.roomFor(caller, "OBJ_"+bucket, err) }()
 	ctx, cancel := b.objectContext(ctx)
 	defer cancel()
 	for _, subject := range []string{"$O." + bucket + ".>", apiPrefix + "STREAM.CREATE.OBJ_" + bucket} {

@@ -53,7 +53,8 @@ type Next func(ctx context.Context, f *Failure) (messages []Message, expect Expe
 // Failure counts the failed attempts of one AppendOnce.
 type Failure struct {
 	Err         error // of the last append
-	Failures    int   // failed appends and reads; conflicts are not among them
+	Failures    int   // failed appends and reads; conflicts and waits are not among them
+	Waits       int   // appends without room
 	Conflicts   int   // refused appends
 	Unexplained int   // refused appends in a row, after which nothing new was found
 	// Unsure is true after an append without an answer: messages found by Next may be its own.
@@ -102,10 +103,11 @@ func (e *GivenUpError) Unwrap() error {
 }
 
 // Retry reports whether another attempt may mend the failure of an append: the expectation was not
-// met, the outcome is unknown, or there was no connection.
+// met, the outcome is unknown, there is no room, or there was no connection.
 func Retry(err error) bool {
 	var conflict *ConflictError
-	return errors.As(err, &conflict) || errors.Is(err, ErrOutcomeUnknown) || errors.Is(err, ErrNotConnected)
+	return errors.As(err, &conflict) || errors.Is(err, ErrOutcomeUnknown) || errors.Is(err, ErrNotConnected) ||
+		NoRoom(err)
 }
 
 // Appender appends to streams, as a Bus does.
@@ -134,7 +136,8 @@ type Appender interface {
 //
 // After a failed append AppendOnce waits before it reads, Limits.Wait at first and twice as long
 // each time, up to Limits.MaxWait. A conflict costs no wait, unless the read after the one before
-// has explained nothing. Past a limit, or where no attempt can mend the failure (Limits.Retry), the
+// has explained nothing. For room it waits without a limit, until the *RoomError says that the wait
+// is over. Past a limit, or where no attempt can mend the failure (Limits.Retry), the
 // error is a *GivenUpError. Errors of Next and of ctx are returned as they are.
 func AppendOnce(ctx context.Context, to Appender, stream string, limits Limits, next Next) (last uint64, err error) {
 	limits = limits.withDefaults()
@@ -160,6 +163,14 @@ func AppendOnce(ctx context.Context, to Appender, stream string, limits Limits, 
 // count counts a failed append and waits where that helps.
 func (f *Failure) count(ctx context.Context, limits Limits) error {
 	f.unread = nil
+	if NoRoom(f.Err) {
+		f.Waits++
+		f.Unsure = true
+		if RoomOver(f.Err) {
+			return &GivenUpError{Failure: *f}
+		}
+		return wait(ctx, limits.pause(f.Waits))
+	}
 	conflict := f.Conflict()
 	var exhausted bool
 	if conflict {

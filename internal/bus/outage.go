@@ -17,11 +17,14 @@ import (
 )
 
 // Outage reports whether an error of Connect, EnsureStreams or Check passes by itself: the server
-// is away, has no leader, or did not answer in time. A service waits for the end of an outage;
-// anything else is a matter of configuration.
+// is away, has no leader or no room, or did not answer in time. A service waits for the end of an
+// outage; anything else is a matter of configuration.
 func Outage(err error) bool {
 	if err == nil || errors.Is(err, ErrDenied) {
 		return false
+	}
+	if NoRoom(err) {
+		return !RoomOver(err)
 	}
 	if api := apiError(err); api != nil {
 		switch api.ErrorCode {

@@ -45,7 +45,8 @@ var _ = Describe("The embedded server", func() {
 		address := strings.TrimPrefix(first.URL(), "nats://")
 		folder := GinkgoT().TempDir()
 		_, err := bus.StartServer(bus.ServerConfig{DataDir: folder, Listen: address})
-		Expect(err).To(MatchError(And(ContainSubstring(address+" is in use"), ContainSubstring("--listen or DAYBOOK_LISTEN"))))
+		Expect(err).To(MatchError(And(ContainSubstring(address+" is in use"),
+			ContainSubstring("--listen or DAYBOOK_LISTEN"))))
 		startServer(bus.ServerConfig{DataDir: folder}) // and has let go of the folder
 	})
 

@@ -115,7 +115,10 @@ func (b *Bus) EnsureStreams(ctx context.Context, cfg StreamsConfig) error {
 	for _, want := range streamConfigs(cfg) {
 		info, err := b.streamInfo(ctx, want.Name)
 		if errors.Is(err, ErrNotFound) {
-			info, err = b.createStream(ctx, want)
+			err = b.awaitRoom(ctx, want.Name, func() (err error) {
+				info, err = b.createStream(ctx, want)
+				return err
+			})
 		}
 		if err != nil {
 			return err
@@ -204,7 +207,9 @@ func compare(found, want jetstream.StreamConfig) []Difference {
 	add("replicas", strconv.Itoa(found.Replicas), strconv.Itoa(want.Replicas), fmt.Sprintf("--replicas=%d",
 		want.Replicas))
 	add("max_age", ageText(found.MaxAge), ageText(want.MaxAge), "--max-age=0s")
-	limit("max_bytes", found.MaxBytes, want.MaxBytes, fmt.Sprintf("--max-bytes=%d", want.MaxBytes))
+	if want.MaxBytes > 0 { // else it is the operator's: a full stream refuses appends, and they wait
+		limit("max_bytes", found.MaxBytes, want.MaxBytes, fmt.Sprintf("--max-bytes=%d", want.MaxBytes))
+	}
 	limit("max_msgs", found.MaxMsgs, want.MaxMsgs, "--max-msgs=-1")
 	limit("max_msgs_per_subject", found.MaxMsgsPerSubject, want.MaxMsgsPerSubject, "--max-msgs-per-subject=-1")
 	limit("max_msg_size", int64(found.MaxMsgSize), int64(want.MaxMsgSize), "--max-msg-size=-1")

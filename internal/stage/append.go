@@ -89,7 +89,7 @@ func (s *Stage) resolve(ctx context.Context, f *bus.Failure) error {
 	if refused {
 		s.metrics.conflict()
 	}
-	if !refused || f.Unexplained > 0 {
+	if (!refused || f.Unexplained > 0) && !bus.NoRoom(f.Err) { // the bus says once that there is no room
 		s.log.Warn("an append failed; reading what is stored before trying again", slog.String("stream",
 			s.cfg.Output), slog.Int("try", f.Failures+f.Unexplained), slog.Any("error", f.Err))
 	}
