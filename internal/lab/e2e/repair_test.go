@@ -50,7 +50,7 @@ var _ = Describe("What somebody else published", func() {
 		awaitOutput(up, up.Out, `(Daybook is running)`)
 		Expect(run("bill", "--nats", url)).To(And(ContainSubstring("no anomalies"),
 			ContainSubstring("quarantined: 1 inputs")))
-		show(url, "pub", "catalogue.x", "rubbish")
+		show(url, "pub", "usage.act.catalogue.all.all", "rubbish")
 		Eventually(func() string {
 			return run("bill", "--nats",
 				url)
