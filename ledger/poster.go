@@ -105,7 +105,7 @@ func (p *Poster) run(ctx context.Context) error {
 // the stream. Its error is never nil.
 func (p *Poster) follow(ctx context.Context, stream int, after uint64) error {
 	name := streamNames()[stream]
-	reader, err := p.bus.Read(ctx, name, after+1, bus.ReadOptions{})
+	reader, err := p.bus.Read(ctx, name, after+1, overHoles())
 	if err != nil {
 		return err
 	}

@@ -2,9 +2,7 @@ package bus
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"math"
 	"time"
 )
@@ -112,12 +110,7 @@ func (r *Reader) left(ctx context.Context, end uint64) (bool, error) {
 // holds reports whether a stream's leader holds messages on a filter from one sequence to another,
 // both included.
 func (b *Bus) holds(ctx context.Context, stream, filter string, from, to uint64) (bool, error) {
-	what := fmt.Sprintf("looking for messages on %s of stream %s", filter, stream)
-	query, err := json.Marshal(map[string]any{"seq": from, "next_by_subj": filter})
-	if err != nil {
-		return false, fmt.Errorf("%s: %w", what, err)
-	}
-	m, err := b.getFromLeader(ctx, what, stream, query)
+	m, err := b.next(ctx, stream, filter, from)
 	if errors.Is(err, ErrNotFound) {
 		return false, nil
 	}

@@ -61,9 +61,50 @@ func (b *Bus) Last(ctx context.Context, stream, filter string) (Stored, error) {
 	}
 	m, err := b.getFromLeader(ctx, what, stream, query)
 	if filter == whole && errors.Is(err, ErrNotFound) {
-		return b.lastLeft(ctx, stream, err)
+		m, err = b.lastLeft(ctx, stream, err)
+	}
+	if errors.Is(err, ErrNotFound) {
+		return b.lastWhole(ctx, stream, filter, err)
 	}
 	return m, err
+}
+
+// lastWhole is the last message on a filter that the server can deliver. Where the very last one is
+// damaged, it finds none at all by subject.
+func (b *Bus) lastWhole(ctx context.Context, stream, filter string, notFound error) (last Stored, err error) {
+	state, err := b.Stream(ctx, stream)
+	if err != nil || state.Messages == 0 {
+		return Stored{}, errors.Join(err, notFound)
+	}
+	for back := uint64(1); ; back *= 2 {
+		from := state.First
+		if state.Last > back {
+			from = max(from, state.Last-back)
+		}
+		m, err := b.next(ctx, stream, filter, from)
+		for err == nil {
+			last = m
+			m, err = b.next(ctx, stream, filter, m.Sequence+1)
+		}
+		switch {
+		case !errors.Is(err, ErrNotFound):
+			return Stored{}, err
+		case last.Sequence > 0:
+			return last, nil
+		case from == state.First:
+			return Stored{}, notFound
+		}
+	}
+}
+
+// next is the first message on a filter from a sequence on, by the word of the stream's leader.
+func (b *Bus) next(ctx context.Context, stream, filter string, from uint64) (Stored, error) {
+	what := fmt.Sprintf("looking for messages on %s of stream %s", filter, stream)
+	query, err := json.Marshal(map[string]any{"seq": from, "next_by_subj": filter})
+	if err != nil {
+		return Stored{}, fmt.Errorf("%s: %w", what, err)
+	}
+	return b.getFromLeader(ctx, what, stream, query)
 }
 
 // lastLeft is the last message of a stream whose last sequence was deleted. The server does not

@@ -138,6 +138,10 @@
 //   - after it, before the last: stages refuse to start; the next replay publishes the rest.
 //   - after the last, before the answer: it is done; the next replay publishes nothing.
 //
+// A replay passes over messages that the server counts and cannot deliver: damaged ones, holes, a
+// lost end. It publishes what they said, and then has the stage derive the inputs that it has not
+// put out. So nothing has to be removed by hand.
+//
 // # Verifying
 //
 // Verify derives the outputs again up to the checkpoint and compares the chain there, or every

@@ -265,7 +265,7 @@ func (s *Stage) rebase(ctx context.Context) error {
 	}
 	s.fail, s.dropping = nil, true
 	defer func() { s.dropping = false }()
-	reader, err := s.bus.Read(ctx, s.cfg.Input, 1, bus.ReadOptions{})
+	reader, err := s.bus.Read(ctx, s.cfg.Input, 1, s.cfg.inputs())
 	if err != nil {
 		return err
 	}
@@ -292,7 +292,7 @@ func (c *Config) adopt(ctx context.Context, b Source, proc Processor, base base)
 	if !ok {
 		return nil
 	}
-	_, err := b.Each(ctx, c.Output, 1, base.Output, bus.ReadOptions{}, func(m *bus.Stored) error {
+	_, err := b.Each(ctx, c.Output, 1, base.Output, overHoles(), func(m *bus.Stored) error {
 		if !c.owns(m.Subject) {
 			return nil
 		}
@@ -302,6 +302,19 @@ func (c *Config) adopt(ctx context.Context, b Source, proc Processor, base base)
 		return nil
 	})
 	return err
+}
+
+// overHoles are the options of a reader that passes over messages that the server counts and cannot
+// deliver.
+func overHoles() bus.ReadOptions { return bus.ReadOptions{Filters: []string{">"}} }
+
+// inputs are the options for reading inputs up to a replay: of a derived stream whatever is there,
+// which its own replay has added to.
+func (c *Config) inputs() bus.ReadOptions {
+	if c.Derived {
+		return overHoles()
+	}
+	return bus.ReadOptions{}
 }
 
 // owns tells whether a subject of the output stream is the stage's own.

@@ -93,13 +93,15 @@ func receive[T any](p *pipeline, from <-chan T) (chunk T, more bool, err error) 
 
 // read reads a stream from one message to another, both included, or to its end if it comes first.
 // keep, where it is not nil, chooses among the messages.
-func (p *pipeline) read(b Source, stream string, from, to uint64, keep func(subject string) bool) <-chan []bus.Stored {
+func (p *pipeline) read(b Source, stream string, from, to uint64, options bus.ReadOptions,
+	keep func(subject string) bool,
+) <-chan []bus.Stored {
 	return produce(p, func(chunks chan<- []bus.Stored) error {
 		if from > to {
 			return nil
 		}
 		var chunk []bus.Stored
-		_, err := b.Each(p.ctx, stream, from, to, bus.ReadOptions{}, func(m *bus.Stored) error {
+		_, err := b.Each(p.ctx, stream, from, to, options, func(m *bus.Stored) error {
 			if keep != nil && !keep(m.Subject) {
 				return nil
 			}

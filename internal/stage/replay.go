@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/daybook-billing/daybook/events"
@@ -67,7 +66,10 @@ func Replay(ctx context.Context, cfg Config, b Bus, newProcessor func() Processo
 		r := &replay{cfg: cfg, bus: b, options: options, proc: newProcessor()}
 		r.comparer = comparer(r.proc)
 		r.result = Replayed{Input: cfg.Input, Output: cfg.Output}
-		if err = r.run(ctx, newProcessor); !errors.Is(err, errMoved) {
+		if err = r.run(ctx, newProcessor); err == nil && !options.DryRun && r.target.Sequence < r.input.Last {
+			err = r.derivesOn(ctx, newProcessor())
+		}
+		if !errors.Is(err, errMoved) {
 			return r.result, err
 		}
 	}
@@ -189,7 +191,7 @@ func (r *replay) identify(ctx context.Context) (identity, error) {
 // holed tells whether messages of the input are missing that the last replay still had.
 func (r *replay) holed() bool { return r.input.Messages < r.cp.base.held(&r.input) }
 
-// gappy tells whether messages of the input are missing at all, between others.
+// gappy tells whether the server knows of messages that are missing between others.
 func (r *replay) gappy() bool { return r.input.Messages != r.input.Last-r.input.First+1 }
 
 // rebuild has the stage itself fill an empty output stream.
@@ -201,7 +203,18 @@ func (r *replay) rebuild(ctx context.Context) error {
 	if r.options.DryRun {
 		return nil
 	}
-	stage := New(r.cfg, r.bus, r.proc, r.options.Log, nil)
+	return r.work(ctx, r.proc, r.target.Sequence)
+}
+
+// derivesOn has the stage derive what it has not put out yet, or what the stream has lost of its
+// end: the outputs of a stage behind it rest on that.
+func (r *replay) derivesOn(ctx context.Context, proc Processor) error {
+	return r.work(ctx, proc, r.input.Last)
+}
+
+// work runs the stage until it has worked off an input.
+func (r *replay) work(ctx context.Context, proc Processor, upTo uint64) error {
+	stage := New(r.cfg, r.bus, proc, r.options.Log, nil)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	ran := make(chan error, 1)
@@ -209,7 +222,7 @@ func (r *replay) rebuild(ctx context.Context) error {
 		defer cancel() // Wait would wait in vain
 		ran <- stage.Run(ctx)
 	}()
-	err := stage.Wait(ctx, r.target.Sequence)
+	err := stage.Wait(ctx, upTo)
 	cancel()
 	if failed := <-ran; failed != nil {
 		return failed
@@ -224,7 +237,7 @@ func (r *replay) round(ctx context.Context, proc Processor) (again bool, err err
 	var c chain
 	var count uint64
 	var scratch []byte
-	stored := p.read(r.bus, r.cfg.Output, 1, r.cp.Sequence, r.cfg.owns)
+	stored := p.read(r.bus, r.cfg.Output, 1, r.cp.Sequence, overHoles(), r.cfg.owns)
 	for {
 		chunk, more, err := receive(p, stored)
 		if err != nil {
@@ -252,8 +265,13 @@ func (r *replay) round(ctx context.Context, proc Processor) (again bool, err err
 
 // derive gives the comparer the outputs of the inputs.
 func (r *replay) derive(p *pipeline, proc Processor) error {
-	whole, doubtful := &wholeness{}, r.input.First > 1 || r.gappy()
-	inputs := p.read(r.bus, r.cfg.Input, 1, r.target.Sequence, nil)
+	lacks := r.input.First > 1 || r.gappy()
+	whole, doubtful := &wholeness{proven: !lacks}, r.cfg.Derived || lacks
+	upTo := r.target.Sequence
+	if doubtful {
+		upTo = r.input.Last // a replay of the input stands at its end
+	}
+	inputs := p.read(r.bus, r.cfg.Input, 1, upTo, r.cfg.inputs(), nil)
 	var failed error
 	emit := func(out Output) {
 		if failed == nil {
@@ -273,6 +291,9 @@ func (r *replay) derive(p *pipeline, proc Processor) error {
 			if doubtful {
 				whole.add(in)
 			}
+			if in.Sequence > r.target.Sequence {
+				continue
+			}
 			if err := errors.Join(proc.Step(in, emit), failed); err != nil {
 				return fmt.Errorf("%w: message %d of %s (%s): %w", errProcessor, in.Sequence, r.cfg.Input, in.Subject,
 					err)
@@ -288,40 +309,6 @@ func (r *replay) derive(p *pipeline, proc Processor) error {
 			ErrInputChanged, r.cfg.Input, r.input.First, r.input.Messages, r.input.Last, whole.advice(r.cfg.Input))
 	}
 	return nil
-}
-
-// wholeness proves an input stream, itself the output of a stage, to be whole in spite of missing
-// sequences, as after a purge: the chain over its messages equals the one in its last batch.
-type wholeness struct {
-	chain   chain
-	scratch []byte
-	proven  bool
-	subject string // of a derived message; empty for none
-}
-
-// advice is the way out for a stream with missing messages. To replay the stage before does not
-// always help: with somebody else's messages among its own, no chain proves it whole. Derived
-// messages can be derived anew from nothing.
-func (w *wholeness) advice(stream string) string {
-	if w.subject == "" {
-		return "Restore the stream from a backup that is whole. If it was derived from another and emptied, derive " +
-			"it anew first: `daybook replay all`"
-	}
-	first, _, _ := strings.Cut(w.subject, ".")
-	return fmt.Sprintf("Restore the stream from a backup that is whole, or stop the services, empty it of what was "+
-		"derived "+
-		"(nats stream purge %s --subject '%s.>') and derive it anew: `daybook replay all`", stream, first)
-}
-
-func (w *wholeness) add(m *bus.Stored) {
-	if m.Header(HeaderSourceSeq) == "" {
-		return // not a stage's
-	}
-	w.subject = m.Subject
-	w.chain, w.scratch = w.chain.nextIn(w.scratch, m.Subject, m.Data)
-	if text := m.Header(HeaderChain); text != "" {
-		w.proven = text == w.chain.String()
-	}
 }
 
 // publish appends the difference, and the last message of the replay.

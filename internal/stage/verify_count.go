@@ -7,6 +7,9 @@ import (
 	"github.com/daybook-billing/daybook/internal/bus"
 )
 
+// miscounted is the mismatch of counted.
+const miscounted = "messages were removed or added"
+
 // counted compares the number of stored outputs from a message to the checkpoint with the number of
 // derived ones: the chain at the end does not show that a message before it was removed, or that
 // one was added with a copy of its headers.
@@ -33,7 +36,7 @@ func (v *verifier) counted(ctx context.Context, first uint64) error {
 		}
 		if stored := all - before; stored != v.derived {
 			return &Mismatch{
-				Stream: v.cfg.Output, What: "messages were removed or added",
+				Stream: v.cfg.Output, What: miscounted,
 				Expected: fmt.Sprintf("%d messages from %d to %d", v.derived, first, v.cp.Sequence),
 				Found:    fmt.Sprint(stored), Advice: v.repair(),
 			}
