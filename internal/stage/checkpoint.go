@@ -1,18 +1,17 @@
 package stage
 
 import (
-	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
+	"github.com/daybook-billing/daybook/internal/stage/logic"
 )
 
 // chain is the running digest over subject and body of every output of a stage, in order: two
@@ -187,35 +186,5 @@ func (c *Config) otherLogic(cp checkpoint) error {
 	}
 	return fmt.Errorf("%w: %s was derived by %q, this is %q: %s. Run that version with those settings, or have "+
 		"`daybook replay %s` publish the difference",
-		ErrDiverged, c.Output, cp.logic, c.Logic, logicDifference(cp.logic, c.Logic), c.Name)
-}
-
-// logicDifference names, for a person, the differences between two logics: the version, or
-// settings.
-func logicDifference(stored, ours string) string {
-	settings := func(logic string) (names []string, values map[string]string) {
-		values = map[string]string{}
-		for i, part := range strings.Fields(logic) {
-			name, value, ok := strings.Cut(part, "=")
-			if !ok {
-				name, value = "version", part
-				if i > 0 {
-					name, value = part, "set"
-				}
-			}
-			names = append(names, name)
-			values[name] = value
-		}
-		return names, values
-	}
-	theirNames, theirs := settings(stored)
-	ourNames, own := settings(ours)
-	var differences []string
-	for _, name := range slices.Compact(slices.Sorted(slices.Values(append(theirNames, ourNames...)))) {
-		if theirs[name] != own[name] {
-			differences = append(differences, fmt.Sprintf("%s is %s there and %s here", name, cmp.Or(theirs[name],
-				"not set"), cmp.Or(own[name], "not set")))
-		}
-	}
-	return strings.Join(differences, ", ")
+		ErrDiverged, c.Output, cp.logic, c.Logic, logic.Difference(cp.logic, c.Logic), c.Name)
 }

@@ -67,7 +67,9 @@ func Replay(ctx context.Context, cfg Config, b Bus, newProcessor func() Processo
 		r.comparer = comparer(r.proc)
 		r.result = Replayed{Input: cfg.Input, Output: cfg.Output}
 		if err = r.run(ctx, newProcessor); err == nil && !options.DryRun && r.target.Sequence < r.input.Last {
-			err = r.derivesOn(ctx, newProcessor())
+			// What the stage has not put out yet, or the stream has lost of its end: a stage behind
+			// it rests on that.
+			err = r.work(ctx, newProcessor(), r.input.Last)
 		}
 		if !errors.Is(err, errMoved) {
 			return r.result, err
@@ -204,12 +206,6 @@ func (r *replay) rebuild(ctx context.Context) error {
 		return nil
 	}
 	return r.work(ctx, r.proc, r.target.Sequence)
-}
-
-// derivesOn has the stage derive what it has not put out yet, or what the stream has lost of its
-// end: the outputs of a stage behind it rest on that.
-func (r *replay) derivesOn(ctx context.Context, proc Processor) error {
-	return r.work(ctx, proc, r.input.Last)
 }
 
 // work runs the stage until it has worked off an input.

@@ -17,8 +17,8 @@ type wholeness struct {
 }
 
 // advice is the way out for a stream with missing messages. A derived one is brought in line first.
-// With somebody else's messages among its own, no chain proves it whole, and it is derived anew from
-// nothing.
+// With somebody else's messages among its own, no chain proves it whole, and it is derived anew
+// from nothing.
 func (w *wholeness) advice(stream string) string {
 	if w.subject == "" {
 		return "Restore the stream from a backup that is whole"
