@@ -86,6 +86,7 @@ func (s *system) startBus(process *service.Process) error {
 	if s.server, err = s.cmd.startServer(process.Log); err != nil {
 		return err
 	}
+	process.Health.Ready("server", atWork(s.server.Ready))
 	s.bus, err = awaitBus(s.env.ctx, process, func(ctx context.Context) (*bus.Bus, error) {
 		own := natsFlags{NATS: s.server.URL(), User: s.cmd.User, Password: s.cmd.Password}
 		if s.cmd.Once {

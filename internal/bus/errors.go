@@ -75,6 +75,9 @@ const (
 
 // advice is the way out of an error in the server's answer.
 func advice(stream string, api *jetstream.APIError) string {
+	if _, do, ok := lacksRoom(stream, api); ok {
+		return do
+	}
 	switch api.ErrorCode {
 	case codeAtomicDisabled:
 		return "the stream does not allow atomic batches: nats stream edit " + stream + " --allow-batch"
@@ -102,12 +105,6 @@ func advice(stream string, api *jetstream.APIError) string {
 			"--replicas"
 	case codeReplicasNotClustered:
 		return "the server is not part of a cluster: ask for 1 replica, or connect to a cluster"
-	case codeInsufficientResources, codeStorageExceeded, codeStoreFailed, codeAccountResources:
-		if _, do, ok := lacksRoom(stream, api); ok {
-			return do
-		}
-		return "the server has no room or its disk fails: compare nats account info and nats stream info " + stream +
-			" with the disk, and read the server's log"
 	case jetstream.JSErrCodeStreamMessageExceedsMaximum:
 		return "a message is larger than the stream allows: nats stream edit " + stream + " --max-msg-size=-1"
 	case jetstream.JSErrCodeStreamNotFound:

@@ -43,6 +43,7 @@ var outages = []error{
 	context.DeadlineExceeded, io.EOF, ErrNotConnected,
 	nats.ErrNoServers, nats.ErrTimeout, nats.ErrNoResponders, nats.ErrDisconnected, nats.ErrConnectionClosed,
 	nats.ErrConnectionReconnecting, nats.ErrStaleConnection, nats.ErrMaxConnectionsExceeded,
+	nats.ErrReconnectBufExceeded, // nothing is buffered while the connection is away
 }
 
 // apiError is the JetStream API's answer in an error, nil if there is none.

@@ -71,6 +71,7 @@ const (
 	// does not store.
 	silentTries = 2
 	silentCause = "the server answers requests and does not store"
+	countsCause = "the server counts messages that it has not stored"
 )
 
 // rooms are the lacks of a connection.
@@ -117,7 +118,12 @@ const diskAdvice = "where its disk is full or fails, which its log says, make ro
 // caller's.
 func (b *Bus) roomFor(ctx context.Context, stream string, err error) error {
 	var conflict *ConflictError
-	if err == nil || errors.As(err, &conflict) {
+	switch {
+	case errors.As(err, &conflict) && b.counts(ctx, stream, conflict):
+		return b.lacking(stream, countsCause, diskAdvice, fmt.Errorf("%w: %s, and the server does not store up "+
+			"to there",
+			ErrOutcomeUnknown, conflict.Error()), true)
+	case err == nil, conflict != nil:
 		b.roomAgain(stream)
 		return err
 	}
@@ -128,6 +134,16 @@ func (b *Bus) roomFor(ctx context.Context, stream string, err error) error {
 		return b.lacking(stream, silentCause, diskAdvice, err, true)
 	}
 	return err
+}
+
+// counts reports whether a single server refuses an append for the sake of messages that it has
+// counted and could not store, as after a write to a full disk.
+func (b *Bus) counts(ctx context.Context, stream string, conflict *ConflictError) bool {
+	if conflict.Expect.Filter != "" || conflict.Actual <= conflict.Expect.Last || ctx.Err() != nil {
+		return false
+	}
+	info, err := b.streamInfo(ctx, stream)
+	return err == nil && info.Config.Replicas <= 1 && info.State.LastSeq < conflict.Actual
 }
 
 // silent reports whether the server answers and has not answered an append. A single server whose
@@ -221,11 +237,7 @@ func (b *Bus) RoomOver() error {
 
 // answerRoom answers another connection's AskRoom.
 func (b *Bus) answerRoom(m *nats.Msg) {
-	lacks := b.Lacks()
-	if lacks == nil {
-		lacks = []Lack{}
-	}
-	if body, err := json.Marshal(lacks); err == nil {
+	if body, err := json.Marshal(b.Lacks()); err == nil { // null for none
 		_ = m.Respond(body)
 	}
 }
@@ -234,11 +246,11 @@ func (b *Bus) answerRoom(m *nats.Msg) {
 // most 1,000 of them.
 func (b *Bus) AskRoom(ctx context.Context) ([]Lack, error) {
 	answers, err := b.nc.SubscribeSync(b.nc.NewInbox())
-	if err != nil {
-		return nil, fmt.Errorf("asking services for room: %w", err)
+	if err == nil {
+		defer func() { _ = answers.Unsubscribe() }()
+		err = b.nc.PublishRequest(roomSubject, answers.Subject, nil)
 	}
-	defer func() { _ = answers.Unsubscribe() }()
-	if err := b.nc.PublishRequest(roomSubject, answers.Subject, nil); err != nil {
+	if err != nil {
 		return nil, fmt.Errorf("asking services for room: %w", err)
 	}
 	var all []Lack

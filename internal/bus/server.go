@@ -45,10 +45,22 @@ const (
 
 // Server is an embedded NATS server with JetStream. It syncs every append to disk before it
 // acknowledges it, but for those of derived streams: them it syncs each second.
+//
+// Where its disk is full it stores nothing until it is started again. It does that by itself when
+// the disk has room.
 type Server struct {
-	ns   *natsserver.Server
-	lock *os.File
-	stop sync.Once
+	cfg    ServerConfig
+	host   string
+	port   int
+	log    *serverLog
+	lock   *os.File
+	stop   sync.Once
+	quit   chan struct{} // closed by Shutdown
+	mended chan struct{} // closed when mend has ended
+
+	mu   sync.Mutex
+	ns   *natsserver.Server // guarded by mu
+	full error              // while the disk is full; guarded by mu
 }
 
 // StartServer starts the embedded server and returns when clients can connect. Errors, before
@@ -113,24 +125,41 @@ func startServer(cfg ServerConfig, host string, port int) (*Server, error) {
 	if port == 0 {
 		port = natsserver.RANDOM_PORT
 	}
-	logger := &serverLog{log: cfg.Log}
+	s := &Server{
+		cfg: cfg, host: host, log: &serverLog{log: cfg.Log, full: make(chan struct{}, 1)},
+		quit: make(chan struct{}), mended: make(chan struct{}),
+	}
+	if s.ns, err = run(cfg, host, port, s.log); err != nil {
+		return nil, err
+	}
+	s.port = port
+	if address, ok := s.ns.Addr().(*net.TCPAddr); ok {
+		s.port = address.Port
+	}
+	go s.mend()
+	return s, nil
+}
+
+// run starts a NATS server and waits until clients can connect.
+func run(cfg ServerConfig, host string, port int, logger *serverLog) (*natsserver.Server, error) {
+	address := net.JoinHostPort(host, strconv.Itoa(max(port, 0)))
 	ns, err := natsserver.NewServer(&natsserver.Options{
 		ServerName: "daybook", Host: host, Port: port,
 		Username: cfg.User, Password: cfg.Password, Authorization: cfg.Token,
 		JetStream: !cfg.NoJetStream, StoreDir: cfg.DataDir, SyncAlways: true, SyncInterval: syncDerived,
-		MaxPayload: maxPayload, NoSigs: true, NoLog: true,
+		JetStreamMaxStore: maxStore, MaxPayload: maxPayload, NoSigs: true, NoLog: true,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("embedded NATS server on %s: %w", address, err)
 	}
 	ns.SetLoggerV2(logger, false, false, false)
 	ns.Start()
-	s := &Server{ns: ns}
 	fatal := logger.takeFatal()
 	if fatal == "" && ns.ReadyForConnections(startTimeout) {
-		return s, nil
+		return ns, nil
 	}
-	s.Shutdown()
+	ns.Shutdown()
+	ns.WaitForShutdown()
 	fatal = cmp.Or(fatal, logger.takeFatal(), "it did not come up within "+startTimeout.String())
 	return nil, fmt.Errorf("embedded NATS server on %s with data folder %s: %s: free the address, or check that the "+
 		"folder can be written and its disk has room", address, cfg.DataDir, fatal)
@@ -148,21 +177,21 @@ func addressError(address string, err error) error {
 
 // URL is where clients on this machine connect, without credentials.
 func (s *Server) URL() string {
-	address, ok := s.ns.Addr().(*net.TCPAddr)
-	if !ok {
-		return s.ns.ClientURL()
-	}
-	host := address.IP.String()
-	if address.IP.IsUnspecified() {
+	host := s.host
+	if ip := net.ParseIP(host); host == "localhost" || ip != nil && ip.IsUnspecified() {
 		host = "127.0.0.1"
 	}
-	return "nats://" + net.JoinHostPort(host, strconv.Itoa(address.Port))
+	return "nats://" + net.JoinHostPort(host, strconv.Itoa(s.port))
 }
 
 // Shutdown stops the server, waits until it has let go of its files, and gives the data folder
 // back. It may be repeated.
 func (s *Server) Shutdown() {
 	s.stop.Do(func() {
+		close(s.quit)
+		<-s.mended
+		s.mu.Lock()
+		defer s.mu.Unlock()
 		s.ns.Shutdown()
 		s.ns.WaitForShutdown()
 		if s.lock != nil {
@@ -209,6 +238,7 @@ func lockFolder(folder string) (*os.File, error) {
 // is an error of StartServer and never an exit.
 type serverLog struct {
 	log     *slog.Logger
+	full    chan struct{} // with room for one: has one when the log tells of a full disk
 	mu      sync.Mutex
 	started bool   // StartServer has looked at fatal; guarded by mu
 	fatal   string // the first; guarded by mu
@@ -218,11 +248,23 @@ func (l *serverLog) Noticef(string, ...any) {}
 func (l *serverLog) Debugf(string, ...any)  {}
 func (l *serverLog) Tracef(string, ...any)  {}
 
+// look tells mend of a full disk.
+func (l *serverLog) look(format string, v []any) {
+	if diskFull(fmt.Sprintf(format, v...)) {
+		select {
+		case l.full <- struct{}{}:
+		default:
+		}
+	}
+}
+
 func (l *serverLog) Warnf(format string, v ...any) {
+	l.look(format, v)
 	l.log.Warn("NATS server", slog.String("detail", fmt.Sprintf(format, v...)))
 }
 
 func (l *serverLog) Errorf(format string, v ...any) {
+	l.look(format, v)
 	l.log.Error("NATS server", slog.String("detail", fmt.Sprintf(format, v...)))
 }
 
