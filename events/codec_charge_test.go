@@ -35,7 +35,6 @@ func alikeCharges(t *rapid.T) *events.Billing {
 			Start: moment("start"), End: moment("end"), Seconds: decimal("seconds"), Quantity: decimal("quantity"),
 			Unit: few("unit"), Amount: decimal("amount"), VATCode: few("code"), VAT: decimal("vat"),
 			Currency: few("currency"), Flags: events.Flags(rapid.IntRange(0, 3).Draw(t, "flags")),
-			//nolint:gosec // small
 		})
 	}
 	return m

@@ -160,11 +160,16 @@ func (f *foundation) note(e *entry, s *events.Span, by publication) {
 	p.add(&r, e.key.kind)
 }
 
+// continues reports whether r says the same of a later time.
+func (p *record) continues(r *record) bool {
+	return p.kind == r.kind && p.since == r.since && p.flags == r.flags && p.look.same(r.look) &&
+		p.by.id == noID && r.by.id == noID && p.by.correction == r.by.correction &&
+		slices.Equal(p.evidence, r.evidence)
+}
+
 // extend makes the record r a piece of the record before it, if it is one.
 func (f *foundation) extend(p, r *record) bool {
-	if p.last != r.start || p.kind != r.kind || p.since != r.since || p.flags != r.flags || !p.look.same(r.look) ||
-		p.by.id != noID || r.by.id != noID || p.by.correction != r.by.correction ||
-		!slices.Equal(p.evidence, r.evidence) {
+	if p.last != r.start || !p.continues(r) {
 		return false
 	}
 	at := nano(p.last)

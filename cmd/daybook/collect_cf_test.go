@@ -60,7 +60,8 @@ var _ = Describe("collecting from a foundation", func() {
 		var out, errs bytes.Buffer
 		up := func(args ...string) int {
 			args = append([]string{
-				"up", "--once", "--demo", "--allow-incomplete", "--data", GinkgoT().TempDir(), "--listen", "127.0.0.1:0",
+				"up", "--once", "--demo", "--allow-incomplete", "--data", GinkgoT().TempDir(), "--listen",
+				"127.0.0.1:0",
 			},
 				args...)
 			return run(args, strings.NewReader(""), &out, &errs)

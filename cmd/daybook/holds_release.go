@@ -20,13 +20,18 @@ type holdsReleaseCmd struct {
 	FlavorID  string  `name:"flavor-id" help:"Id of the flavour."`
 }
 
-// Run releases a hold.
-func (c *holdsReleaseCmd) Run(e *env) error {
+// footprint is the size or flavour of the command line.
+func (c *holdsReleaseCmd) footprint() events.Footprint {
 	footprint := events.Footprint{Flavor: c.Flavor, FlavorID: c.FlavorID}
 	if c.VolumeGB != nil {
 		footprint.VolumeGB = events.Some(*c.VolumeGB)
 	}
-	ofOne := footprint != events.Footprint{}
+	return footprint
+}
+
+// check refuses flags that contradict each other.
+func (c *holdsReleaseCmd) check() error {
+	ofOne := c.footprint() != events.Footprint{}
 	switch {
 	case c.All && ofOne:
 		return errors.New("a volume's size or a flavour is that of one hold: give its id instead of --all")
@@ -38,6 +43,15 @@ func (c *holdsReleaseCmd) Run(e *env) error {
 		return errors.New("a volume has 1 GiB at least: give its size with --volume-gb, or discard the hold if there " +
 			"was no volume")
 	}
+	return nil
+}
+
+// Run releases a hold.
+func (c *holdsReleaseCmd) Run(e *env) error {
+	if err := c.check(); err != nil {
+		return err
+	}
+	footprint := c.footprint()
 	var prices *catalogue.Catalogue
 	if c.Catalogue != "" {
 		var err error

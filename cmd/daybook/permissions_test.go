@@ -65,7 +65,10 @@ func (s *shipped) connect(ctx context.Context, user string) *bus.Bus {
 func (s *shipped) work(ctx context.Context, cut timeline.Cut) {
 	GinkgoHelper()
 	metering := &site{bus: s.connect(ctx, "projector")}
-	p, err := projector.New(projector.Config{Cut: cut}, projector.Deps{Bus: metering.bus, Log: slog.New(slog.DiscardHandler)})
+	p, err := projector.New(projector.Config{Cut: cut}, projector.Deps{
+		Bus: metering.bus,
+		Log: slog.New(slog.DiscardHandler),
+	})
 	Expect(err).NotTo(HaveOccurred())
 	metering.settle(ctx, events.StreamUsage, p.Run, p.Wait)
 	pricing := &site{bus: s.connect(ctx, "pricer")}
@@ -85,7 +88,8 @@ func duties(folder, prices, input string) []duty {
 	line := func(users, text string) duty {
 		args := strings.Fields(text)
 		for i, a := range args {
-			args[i] = strings.NewReplacer("PRICES", prices, "INPUT", input, "OTHER", filepath.Join(folder, "other.yaml")).
+			args[i] = strings.NewReplacer("PRICES", prices, "INPUT", input, "OTHER", filepath.Join(folder,
+				"other.yaml")).
 				Replace(a)
 		}
 		return duty{users, args, !strings.Contains(users, "reader") && text != "replay all --cut hour"}
@@ -119,11 +123,11 @@ var _ = Describe("With the shipped configuration of the server", func() {
 		s := newShipped()
 		first, _, prices := month(300)
 		folder := filepath.Dir(prices)
-		text, err := os.ReadFile(prices) //nolint:gosec // as month wrote it
+		text, err := os.ReadFile(prices)
 		Expect(err).NotTo(HaveOccurred())
 		Expect(os.WriteFile(filepath.Join(folder, "other.yaml"), append(text, "# again\n"...), 0o600)).To(Succeed())
 		input := filepath.Join(folder, "input.jsonl")
-		lines, err := os.ReadFile(first) //nolint:gosec // as month wrote it
+		lines, err := os.ReadFile(first)
 		Expect(err).NotTo(HaveOccurred())
 		Expect(os.WriteFile(input, append(lines, "{broken\n"...), 0o600)).To(Succeed())
 		all := duties(folder, prices, input)
@@ -131,7 +135,8 @@ var _ = Describe("With the shipped configuration of the server", func() {
 		code, said := s.as("operator", all[0].args...) // creates the streams
 		Expect(code).To(BeZero(), said)
 		collector := s.connect(ctx, "collector")
-		Expect(collector.PutObject(ctx, status.Bucket, "cf.eu", []byte(`{"source":"cf","foundation":"eu"}`))).To(Succeed())
+		Expect(collector.PutObject(ctx, status.Bucket, "cf.eu",
+			[]byte(`{"source":"cf","foundation":"eu"}`))).To(Succeed())
 		h := events.Horizon{ID: "h", Source: "cf", Foundation: "eu", Collector: "west"}
 		subject := events.UsageHorizonSubject("cf", "eu")
 		_, err = collector.Append(ctx, events.StreamUsage, []bus.Message{{

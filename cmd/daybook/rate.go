@@ -54,7 +54,8 @@ func (c *rateCmd) Run(e *env) error {
 	if now.IsZero() {
 		now = in.newest
 		if now.After(time.Now().Add(time.Minute)) {
-			fmt.Fprintf(e.stderr, "daybook: the newest event is of %s, in the future: what runs is billed up to it. --now "+
+			fmt.Fprintf(e.stderr, "daybook: the newest event is of %s, in the future: what runs is billed up to it. "+
+				"--now "+
 				"says up to when\n", events.FormatTime(now))
 		}
 	}

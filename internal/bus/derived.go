@@ -98,7 +98,7 @@ func (i *ingest) send(ctx context.Context) (err error) {
 	s.set(s.msgs[0].Header, jetstream.ExpectedStreamHeader, i.stream)
 	if i.expect.Filter == "" {
 		for n := range i.msgs {
-			expected := strconv.FormatUint(i.expect.Last+uint64(n), 10) //nolint:gosec // n is an index
+			expected := strconv.FormatUint(i.expect.Last+uint64(n), 10)
 			s.set(s.msgs[n].Header, jetstream.ExpectedLastSeqHeader, expected)
 		}
 	} else {

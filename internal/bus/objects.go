@@ -29,7 +29,7 @@ func (b *Bus) PutObject(ctx context.Context, bucket, name string, data []byte) (
 	defer cancel()
 	for _, subject := range []string{"$O." + bucket + ".>", apiPrefix + "STREAM.CREATE.OBJ_" + bucket} {
 		var release func()
-		ctx, release = b.asking(ctx, subject)
+		ctx, release = b.asking(ctx, subject) //nolint:fatcontext // two of them
 		defer release()
 	}
 	store, err := b.js.ObjectStore(ctx, bucket)

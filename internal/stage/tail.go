@@ -61,13 +61,12 @@ func (c *Config) tail(own []bus.Stored, all bool) (cp checkpoint, found bool, er
 	for i := end; i >= 0 && (anchor < 0 || logic == ""); i-- {
 		m := &own[i]
 		at, ok := positionOf(m)
-		if !ok && anchor >= 0 {
+		switch {
+		case !ok && anchor >= 0:
 			continue // the chain does not have it
-		}
-		if !ok {
+		case !ok:
 			return cp, false, c.notOurs(m, "has no "+HeaderSourceSeq+" header, or a wrong "+HeaderPart+" header")
-		}
-		if i == end {
+		case i == end:
 			cp.position = at
 		}
 		if anchor < 0 && m.Header(HeaderChain) != "" {

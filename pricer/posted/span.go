@@ -33,7 +33,7 @@ func Compare(x, y *Span) int {
 type place struct {
 	source, foundation, subject, kind, tenant, app, space, spaceName string
 	// empty for kinds with many resources a subject
-	resource                                                         string
+	resource string
 }
 
 func placeOf(s *Span) place {

@@ -22,7 +22,8 @@ func Hints(w io.Writer, s System) {
 	}
 	fmt.Fprintf(w, "\nDaybook is running; Ctrl-C stops it. Its NATS server is at %s.\n", s.NATS)
 	if s.HTTP != "" {
-		fmt.Fprintf(w, "%[1]s/readyz says whether all services are at work, %[1]s/metrics how they are doing.\n", s.HTTP)
+		fmt.Fprintf(w, "%[1]s/readyz says whether all services are at work, %[1]s/metrics how they are doing.\n",
+			s.HTTP)
 	} else {
 		fmt.Fprintln(w, "With --http 127.0.0.1:8080 it serves /healthz, /readyz and /metrics there.")
 	}

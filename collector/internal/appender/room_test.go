@@ -68,7 +68,8 @@ func (t *tight) fill(ctx context.Context, mebibytes int) {
 		"name": "FILL", "subjects": []string{"fill"}, "storage": "file", "allow_atomic": true,
 	})
 	for i := range uint64(mebibytes) {
-		_, err := t.Append(ctx, "FILL", []bus.Message{{Subject: "fill", Data: make([]byte, 1<<20)}}, bus.Expect{Last: i})
+		_, err := t.Append(ctx, "FILL", []bus.Message{{Subject: "fill", Data: make([]byte, 1<<20)}},
+			bus.Expect{Last: i})
 		Expect(err).NotTo(HaveOccurred())
 	}
 }

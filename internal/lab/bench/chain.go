@@ -131,7 +131,10 @@ func tasks(ctx context.Context, r *rig) ([]row, error) {
 func apps(ctx context.Context, r *rig) ([]row, error) {
 	each := map[int]float64{}
 	for _, n := range []int{1000, 100_000} {
-		w, err := r.simulate(fmt.Sprint("apps-", n), &sim.Config{Seed: 2, Events: r.size.events, Apps: n, DropTruth: true})
+		w, err := r.simulate(fmt.Sprint("apps-", n), &sim.Config{
+			Seed: 2, Events: r.size.events, Apps: n,
+			DropTruth: true,
+		})
 		if err != nil {
 			return nil, err
 		}

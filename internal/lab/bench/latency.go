@@ -24,7 +24,8 @@ func latency(ctx context.Context, r *rig) ([]row, error) {
 		}
 		p50, p99 := times[len(times)/2], times[len(times)*99/100]
 		row := row{
-			name: fmt.Sprintf("fact to charge at %d/s, p99 / p50", load.rate), value: p99.Seconds() / p50.Seconds(), aim: "-",
+			name: fmt.Sprintf("fact to charge at %d/s, p99 / p50", load.rate), value: p99.Seconds() / p50.Seconds(),
+			aim:  "-",
 			from: fmt.Sprintf("p50 %d ms, p99 %d ms, %d charges", p50.Milliseconds(), p99.Milliseconds(), len(times)),
 		}
 		if r.old != "" {
@@ -82,7 +83,7 @@ func followed(ctx context.Context, r *rig, rate, seconds int) ([]time.Duration, 
 		}
 		written = due
 	}
-	times, err := chargeTimes(ctx, up.url, uint64(written)) //nolint:gosec // a count
+	times, err := chargeTimes(ctx, up.url, uint64(written))
 	if err != nil {
 		return nil, err
 	}

@@ -24,7 +24,8 @@ func main() {
 	only := flag.String("only", "", "the one measurement to take")
 	flag.Parse()
 	if flag.NArg() != 1 {
-		fmt.Fprintln(os.Stderr, "usage: bench [-old BINARY] [-events N] [-only NAME] BINARY: give the path of a daybook "+
+		fmt.Fprintln(os.Stderr, "usage: bench [-old BINARY] [-events N] [-only NAME] BINARY: give the path of a "+
+			"daybook "+
 			"binary")
 		os.Exit(2)
 	}

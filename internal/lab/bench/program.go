@@ -54,7 +54,10 @@ func clean() (env []string) {
 
 // upOnce takes a file through the whole path into a data folder.
 func upOnce(ctx context.Context, binary, data, catalogue string, files ...string) (used, error) {
-	args := []string{"up", "--once", "--allow-incomplete", "--data", data, "--listen", "127.0.0.1:0", "--catalogue", catalogue}
+	args := []string{
+		"up", "--once", "--allow-incomplete", "--data", data, "--listen", "127.0.0.1:0", "--catalogue",
+		catalogue,
+	}
 	for _, f := range files {
 		args = append(args, "--collect", f)
 	}
@@ -66,7 +69,8 @@ func upOnce(ctx context.Context, binary, data, catalogue string, files ...string
 
 // knows reports whether `daybook up` has a flag: an earlier version may not.
 func knows(ctx context.Context, binary, flag string) bool {
-	help, err := exec.CommandContext(ctx, binary, "up", "--help").Output() //nolint:gosec // the program under measurement
+	help, err := exec.CommandContext(ctx, binary, "up",
+		"--help").Output() //nolint:gosec // the program under measurement
 	return err == nil && bytes.Contains(help, []byte(flag))
 }
 

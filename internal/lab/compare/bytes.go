@@ -81,7 +81,7 @@ func withoutCheckpoint(headers []events.Header) []events.Header {
 // body is the body of a message: of an act without its time, in QUARANTINE without the reason, a
 // text for people.
 func body(stream string, m *Message) []byte {
-	if m.header(events.HeaderType) == events.TypeAct {
+	if m.kind() == events.TypeAct {
 		var a events.Act
 		if err := a.DecodeJSON(m.Body); err != nil {
 			return m.Body

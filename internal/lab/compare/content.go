@@ -91,7 +91,7 @@ func (c *Content) facts(messages []Message) error {
 	order := map[string]int{}
 	for i := range messages {
 		m := &messages[i]
-		if m.header(events.HeaderType) != events.TypeUsage {
+		if m.kind() != events.TypeUsage {
 			continue
 		}
 		var u events.Usage
@@ -112,7 +112,7 @@ func (c *Content) metered(messages []Message) error {
 	subjects := map[string]*standing.Subject{}
 	for i := range messages {
 		m := &messages[i]
-		if m.header(events.HeaderType) != events.TypeMetered {
+		if m.kind() != events.TypeMetered {
 			continue
 		}
 		var body events.Metered
@@ -177,7 +177,7 @@ func (c *Content) billed(messages []Message) error {
 	unrated := map[string]string{}
 	for i := range messages {
 		m := &messages[i]
-		switch m.header(events.HeaderType) {
+		switch m.kind() {
 		case events.TypeBilling:
 			var body events.Billing
 			if err := body.DecodeJSON(m.Body); err != nil {

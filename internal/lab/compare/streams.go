@@ -18,10 +18,10 @@ type Message struct {
 	Body    []byte
 }
 
-// header gives the value of a key, "" where it is absent.
-func (m *Message) header(key string) string {
+// kind gives the CloudEvents type, "" where it is absent.
+func (m *Message) kind() string {
 	for _, h := range m.Headers {
-		if h.Key == key {
+		if h.Key == events.HeaderType {
 			return h.Value
 		}
 	}

@@ -67,6 +67,7 @@ var _ = Describe("A power cut", Serial, func() {
 			Expect(difference(stored(ctx, data), wanted)).To(BeEmpty())
 		}
 		Expect(gone).To(BeNumerically(">", 0))
-		scale.Figure(GinkgoT(), "daybook up, %d power cuts that took %d bytes: the same bytes in all streams", cuts, gone)
+		scale.Figure(GinkgoT(), "daybook up, %d power cuts that took %d bytes: the same bytes in all streams", cuts,
+			gone)
 	})
 })
