@@ -129,16 +129,23 @@ func (t *resource) add(x *fact, gone bool, ch *timeline.Change, put func()) {
 }
 
 // has reports whether the fact is a duplicate: the same message, or one with the same id and time.
-// Of a task that forgot the id, the event and its time tell.
+// Of a task that forgot the id, the event and its time tell; behind a baseline they do not, for an
+// ending with the time of the first one repairs it.
 func (t *resource) has(x *fact) bool {
 	from := sort.Search(len(t.facts), func(i int) bool { return t.facts[i].at >= x.time })
 	for i := from; i < len(t.facts); i++ {
-		if y := &t.facts[i]; y.id == x.id || y.sequence == x.sequence || y.forgotID() && y.verb == x.verb &&
-			y.time == x.time && x.listed() == timeline.MinMoment {
+		y := &t.facts[i]
+		if y.id == x.id || y.sequence == x.sequence || y.forgotID() && y.verb == x.verb && y.time == x.time &&
+			x.listed() == timeline.MinMoment && !t.baselineBehind(i) {
 			return true
 		}
 	}
 	return false
+}
+
+// baselineBehind reports whether a run that nobody saw beginning stands behind a fact.
+func (t *resource) baselineBehind(i int) bool {
+	return slices.ContainsFunc(t.facts[i+1:], func(y fact) bool { return y.verb == wasRunning })
 }
 
 // tooLate reports whether a late fact belongs into folded time: before the baseline or a gap in it,
