@@ -58,13 +58,13 @@ func read(ctx context.Context, b *bus.Bus) contents {
 	return all
 }
 
-// timeless is a message's body; of an act without the moment at which somebody acted.
+// timeless is a message's body; of an act without the moment at which somebody acted, and who.
 func timeless(m *bus.Stored) []byte {
 	var act events.Act
 	if m.Header(events.HeaderType) != events.TypeAct || act.DecodeJSON(m.Data) != nil {
 		return m.Data
 	}
-	act.Time = time.Time{}
+	act.Time, act.By, act.Note = time.Time{}, "", ""
 	return act.AppendJSON(nil)
 }
 
