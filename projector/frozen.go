@@ -125,7 +125,7 @@ func (z *frozen) keep(id [16]byte, b []byte) {
 		z.chunks = append(z.chunks, make([]byte, 0, chunkBytes))
 		n++
 	}
-	where := uint32(n)<<chunkBits + uint32(len(z.chunks[n])) + 1 //nolint:gosec // 4 GiB are 65,536 chunks
+	where := uint32(n)<<chunkBits + uint32(len(z.chunks[n])) + 1
 	z.chunks[n] = append(z.chunks[n], b...)
 	z.enter(id, where)
 }
@@ -180,7 +180,7 @@ func (f *foundation) freezePublished(b []byte, e *entry, t timeline.Freezer) ([]
 	}
 	if by, last, whole := f.publishedWhole(e, t); whole {
 		b = binary.AppendUvarint(b, wholeSpan)
-		b = binary.AppendVarint(b, int64(by.sequence-last)) //nolint:gosec // wraps around, and back in thawPublished
+		b = binary.AppendVarint(b, int64(by.sequence-last))
 		return binary.AppendUvarint(b, uint64(by.part)), true
 	}
 	l := p.looks[0].labels
@@ -215,7 +215,7 @@ func (f *foundation) thawPublished(r *timeline.Frozen, e *entry, t timeline.Free
 	case wholeSpan:
 		span, last := t.Whole()
 		f.note(e, &span, publication{
-			sequence: last + uint64(r.Int()), part: uint32(r.Uint()), //nolint:gosec // as it was written
+			sequence: last + uint64(r.Int()), part: uint32(r.Uint()),
 		})
 		return
 	}

@@ -82,11 +82,12 @@ func (c *Config) tail(own []bus.Stored, all bool) (cp checkpoint, found bool, er
 			}
 		}
 	}
-	first := all && own[0].Header(HeaderLogic) != "" // the first batch of all has none before it
+	// The first batch of all has none before it.
+	first := all && own[0].Header(HeaderLogic) != "" && len(own) <= bus.MaxBatch
 	switch {
 	case (logic == "" || anchor < 0) && !all:
 		return cp, false, nil
-	case anchor < 0 && (!first || len(own) > bus.MaxBatch):
+	case anchor < 0 && !first:
 		return cp, false, c.notOurs(&own[end], "has no "+HeaderChain+" header, and none before it has one that could "+
 			"end a batch")
 	}

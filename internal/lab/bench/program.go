@@ -69,8 +69,7 @@ func upOnce(ctx context.Context, binary, data, catalogue string, files ...string
 
 // knows reports whether `daybook up` has a flag: an earlier version may not.
 func knows(ctx context.Context, binary, flag string) bool {
-	help, err := exec.CommandContext(ctx, binary, "up",
-		"--help").Output() //nolint:gosec // the program under measurement
+	help, err := exec.CommandContext(ctx, binary, "up", "--help").Output() //nolint:gosec // the measured program
 	return err == nil && bytes.Contains(help, []byte(flag))
 }
 

@@ -60,11 +60,14 @@ func (r *rig) taskWorld(concurrent, count int) (world, error) {
 			n++
 			at = at.Add(time.Second)
 			line(fmt.Appendf(nil, `{"guid":"%08x-0000-4000-8000-%012x","created_at":%q,"updated_at":%[3]q,`+
-				`"state":{"current":%q,"previous":%q},"app":{"guid":"a0000000-0000-4000-8000-000000000001","name":"jobs"},`+
-				`"process":{"guid":null,"type":null},"space":{"guid":"b0000000-0000-4000-8000-000000000001","name":"prod"},`+
+				`"state":{"current":%q,"previous":%q},`+
+				`"app":{"guid":"a0000000-0000-4000-8000-000000000001","name":"jobs"},`+
+				`"process":{"guid":null,"type":null},`+
+				`"space":{"guid":"b0000000-0000-4000-8000-000000000001","name":"prod"},`+
 				`"organization":{"guid":"c0000000-0000-4000-8000-000000000001"},"buildpack":{"guid":null,"name":null},`+
 				`"task":{"guid":"d0000000-0000-4000-8000-%012x","name":"job-%d"},`+
-				`"memory_in_mb_per_instance":{"current":512,"previous":512},"instance_count":{"current":1,"previous":1}}`,
+				`"memory_in_mb_per_instance":{"current":512,"previous":512},`+
+				`"instance_count":{"current":1,"previous":1}}`,
 				concurrent, n, at.Format(time.RFC3339), state, previous, task, task))
 		}
 		for task := 0; n < count; task++ {
