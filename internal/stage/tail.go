@@ -82,22 +82,25 @@ func (c *Config) tail(own []bus.Stored, all bool) (cp checkpoint, found bool, er
 			}
 		}
 	}
-	// The first batch of all has none before it.
 	first := all && own[0].Header(HeaderLogic) != "" && len(own) <= bus.MaxBatch
-	switch {
-	case (logic == "" || anchor < 0) && !all:
+	if (logic == "" || anchor < 0) && !all {
 		return cp, false, nil
-	case anchor < 0 && !first:
+	}
+	if anchor < 0 && !first {
 		return cp, false, c.notOurs(&own[end], "has no "+HeaderChain+" header, and none before it has one that could "+
 			"end a batch")
 	}
-	var scratch []byte
-	for i := anchor + 1; i <= end; i++ {
-		cp.chain, scratch = cp.chain.nextIn(scratch, own[i].Subject, own[i].Data)
-		cp.count++
-	}
+	cp.follow(own[anchor+1:])
 	cp.logic, cp.ends = logic, anchor == end
 	return cp, true, nil
+}
+
+// follow carries chain and count on over messages.
+func (cp *checkpoint) follow(messages []bus.Stored) {
+	for i := range messages {
+		cp.chain = cp.chain.next(messages[i].Subject, messages[i].Data)
+		cp.count++
+	}
 }
 
 // anchor takes chain, count and input from the last message of a batch.

@@ -69,7 +69,7 @@ func upOnce(ctx context.Context, binary, data, catalogue string, files ...string
 
 // knows reports whether `daybook up` has a flag: an earlier version may not.
 func knows(ctx context.Context, binary, flag string) bool {
-	help, err := exec.CommandContext(ctx, binary, "up", "--help").Output() //nolint:gosec // the measured program
+	help, err := exec.CommandContext(ctx, binary, "up", "--help").Output()
 	return err == nil && bytes.Contains(help, []byte(flag))
 }
 
