@@ -31,8 +31,9 @@ help: ## List the targets
 run: ## Run Daybook with a month of believable usage, and show the bill; ARGS="--http :8080" adds flags
 	$(call need,go)
 	@printf 'Building Daybook: the first time this takes minutes, and names each package.\n' >&2
+	@$(GO) build -v -o bin/daybook ./cmd/daybook
 	@# On a terminal Ctrl-C stops Daybook alone, which drains, and make ends with its status.
-	@[ ! -t 0 ] || set -m; $(GO) run -v ./cmd/daybook up --demo $(ARGS)
+	@[ ! -t 0 ] || set -m; status=0; bin/daybook up --demo $(ARGS) || status=$$?; exit $$status
 
 # A test waits for what happens, not for time to pass: only a hang comes near these limits.
 .PHONY: test-short

@@ -72,13 +72,13 @@ var _ = Describe("The README", func() {
 		goCommand, err := exec.LookPath("go")
 		Expect(err).NotTo(HaveOccurred())
 		Expect(os.WriteFile(filepath.Join(programs, "go"), fmt.Appendf(nil, `#!/bin/sh
+[ "$1" != build ] || { mkdir -p bin; exec cp %q "$4"; } # build -v -o FILE PACKAGE
 [ "$1" = run ] || exec %q "$@"
 shift
-[ "$1" != -v ] || shift
 [ "$1" = ./cmd/daybook ] || { echo "the README runs $1" >&2; exit 1; }
 shift
 exec %q "$@"
-`, goCommand, daybook), 0o755)).To(Succeed())
+`, daybook, goCommand, daybook), 0o755)).To(Succeed())
 		nats, api := free(), free()
 		shell := func(line string) *gexec.Session {
 			GinkgoHelper()
