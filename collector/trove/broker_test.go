@@ -160,7 +160,7 @@ var _ = Describe("At the broker, the Trove collector", func() {
 		Expect(p.channel.QueueUnbind(r.cfg.Queue, "daybook.marker."+r.cfg.Queue, p.exchange, nil)).To(Succeed())
 		var failed atomic.Int64
 		r.store.failing(func(_ string, msgs []bus.Message, _ func() (uint64, error)) (uint64, error) {
-			if strings.HasSuffix(msgs[0].Subject, ".gap") {
+			if strings.HasSuffix(msgs[1].Subject, ".gap") {
 				failed.Add(1)
 			}
 			return 0, bus.ErrNotConnected

@@ -152,7 +152,7 @@ var _ = Describe("The Trove collector", func() {
 		dying := make(chan struct{})
 		var once atomic.Bool
 		r.store.failing(func(_ string, msgs []bus.Message, do func() (uint64, error)) (uint64, error) {
-			if strings.HasSuffix(msgs[0].Subject, ".horizon") {
+			if strings.HasSuffix(msgs[1].Subject, ".horizon") {
 				return do()
 			}
 			if r.store.gone.Store(true); once.CompareAndSwap(false, true) {
