@@ -118,7 +118,7 @@ func (w *wire) until(stream, consumer string) error {
 			return err
 		}
 		a, err := w.next(patience)
-		if err != nil || !strings.Contains(a.text, `"num_waiting":0`) {
+		if err != nil || !strings.Contains(a, `"num_waiting":0`) {
 			return err
 		}
 	}
@@ -147,7 +147,7 @@ func (w *wire) converse(steps []step) error {
 			if err != nil {
 				return fmt.Errorf("line %d: %s: after %q: %w", s.line, s.text, got, err)
 			}
-			got = append(got, a.text)
+			got = append(got, a)
 		}
 		slices.Sort(got)
 		if !slices.Equal(got, s.answers) {
@@ -159,8 +159,8 @@ func (w *wire) converse(steps []step) error {
 		return err
 	}
 	got, err := w.next(patience)
-	if err == nil && !strings.Contains(got.text, "account_info_response") {
-		err = fmt.Errorf("an answer too many: %s", got.text)
+	if err == nil && !strings.Contains(got, "account_info_response") {
+		err = fmt.Errorf("an answer too many: %s", got)
 	}
 	return err
 }
@@ -180,7 +180,7 @@ func (w *wire) record(steps []step) error {
 			if err != nil {
 				return err
 			}
-			steps[i].answers = append(steps[i].answers, got.text)
+			steps[i].answers = append(steps[i].answers, got)
 		}
 		slices.Sort(steps[i].answers)
 	}

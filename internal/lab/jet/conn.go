@@ -52,7 +52,6 @@ type subscription struct {
 // conn is a client's connection. Its fields are guarded by the server's lock.
 type conn struct {
 	server *Server
-	id     int
 	name   string
 	pipe   net.Conn
 	subs   []*subscription
@@ -64,7 +63,7 @@ type conn struct {
 }
 
 func newConn(s *Server, id int, pipe net.Conn) *conn {
-	c := &conn{server: s, id: id, pipe: pipe, room: sync.NewCond(&s.mu), more: sync.NewCond(&s.mu)}
+	c := &conn{server: s, pipe: pipe, room: sync.NewCond(&s.mu), more: sync.NewCond(&s.mu)}
 	info := must(json.Marshal(map[string]any{
 		"server_id": "MODEL", "server_name": "model", "version": version, "proto": 1, "host": "127.0.0.1",
 		"port": 4222, "headers": true, "max_payload": s.cfg.MaxPayload, "jetstream": true, "client_id": id,

@@ -140,9 +140,9 @@ func (w *wire) converseAll(lines []string, counts []int) (all [][]string, err er
 			got, err = w.upToNow()
 		} else {
 			for len(got) < counts[i] && err == nil {
-				var a answer
+				var a string
 				a, err = w.next(patience)
-				got = append(got, a.text)
+				got = append(got, a)
 			}
 		}
 		if err != nil {
@@ -160,10 +160,10 @@ func (w *wire) upToNow() (got []string, err error) {
 	}
 	for {
 		a, err := w.next(patience)
-		if err != nil || strings.Contains(a.text, "account_info_response") {
+		if err != nil || strings.Contains(a, "account_info_response") {
 			return got, err
 		}
-		got = append(got, a.text)
+		got = append(got, a)
 	}
 }
 

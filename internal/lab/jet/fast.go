@@ -47,7 +47,6 @@ type fastBatch struct {
 	most    uint16
 	gapOK   bool
 	expires time.Time
-	reply   string
 }
 
 // parseFast reads a reply subject. fast: it is meant for one; the operation is nil if it is
@@ -185,7 +184,7 @@ func (st *stream) fastStore(op *fastOp, b *fastBatch, f *frame) {
 		return
 	}
 	b.stream = st.store(f.subject, f.header, f.data)
-	b.stored, b.reply = b.last, f.reply
+	b.stored = b.last
 	if op.commit {
 		delete(st.fast, op.id)
 		st.respond(f.reply, st.ack(b.stream, op.id, op.sequence))

@@ -167,7 +167,6 @@ type Message struct {
 	Subject  string
 	Sequence uint64
 	Data     []byte
-	At       time.Time
 	raw      []byte
 }
 
@@ -185,7 +184,7 @@ func (s *Server) Messages(stream string) []Message {
 	var list []Message
 	for _, m := range st.log {
 		if m != nil && !m.damaged {
-			list = append(list, Message{m.subject, m.sequence, slices.Clone(m.data), m.at, m.header})
+			list = append(list, Message{m.subject, m.sequence, slices.Clone(m.data), m.header})
 		}
 	}
 	return list
@@ -199,14 +198,4 @@ func (s *Server) Last(stream string) uint64 {
 		return st.last()
 	}
 	return 0
-}
-
-// Stream makes a stream with the settings of a JSON object, as an operator would.
-func (s *Server) Stream(name string, config []byte) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if answer, ok := s.createStream(name, config).(map[string]any); ok && answer["error"] != nil {
-		return fmt.Errorf("stream %s: %+v", name, answer["error"])
-	}
-	return nil
 }

@@ -30,23 +30,9 @@ type Order struct {
 
 // Op is an operation of a client: a message that it publishes.
 type Op struct {
-	Number  int    // counts all operations of the model, from 1
 	Client  string // the connection's name
 	Subject string
-	Stream  string // with the message's subject, or in the subject of a request; "" for none
-	Kind    Kind
 }
-
-// Kind is the kind of an operation.
-type Kind int
-
-// The kinds.
-const (
-	Request Kind = iota // of the JetStream API, and anything else
-	Store               // a message for a stream, not in a batch
-	Part                // of a batch, but for its last message
-	Commit              // the last message of a batch
-)
 
 // Fate is what becomes of an operation besides being carried out.
 type Fate struct {
@@ -69,8 +55,7 @@ type Server struct {
 	conns   []*conn    // in the order of their beginning
 	streams map[string]*stream
 	names   []string // of streams, sorted
-	ops     int
-	opened  int // connections so far
+	opened  int      // connections so far
 	muted   string
 	aloof   time.Time // no leader until then
 	last    time.Time // the newest message's
@@ -190,8 +175,7 @@ func (s *Server) process(c *conn, f frame) {
 	}
 	var fate Fate
 	s.mu.Lock()
-	s.ops++
-	op := s.describe(c, &f)
+	op := Op{Client: c.name, Subject: f.subject}
 	s.mu.Unlock()
 	if s.cfg.Intercept != nil {
 		fate = s.cfg.Intercept(op)
@@ -211,35 +195,6 @@ func (s *Server) process(c *conn, f frame) {
 	if fate.Cut {
 		c.cut()
 	}
-}
-
-func (s *Server) describe(c *conn, f *frame) Op {
-	op := Op{Number: s.ops, Client: c.name, Subject: f.subject}
-	if rest, ok := strings.CutPrefix(f.subject, api); ok {
-		tokens := strings.Split(rest, ".")
-		for i, token := range tokens {
-			if s.streams[token] != nil && i > 0 {
-				op.Stream = token
-				break
-			}
-		}
-		return op
-	}
-	if st := s.streamOf(f.subject); st != nil {
-		op.Stream, op.Kind = st.cfg.Name, Store
-		if b, ok := parseFast(f.reply); ok && b != nil {
-			op.Kind = Part
-			if b.commit {
-				op.Kind = Commit
-			}
-		} else if header(f.header, batchID) != "" {
-			op.Kind = Part
-			if header(f.header, batchCommit) != "" {
-				op.Kind = Commit
-			}
-		}
-	}
-	return op
 }
 
 // publish gives a message to whom it concerns. The lock is held.

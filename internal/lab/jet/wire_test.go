@@ -20,20 +20,14 @@ import (
 // server.
 type wire struct {
 	conn    net.Conn
-	answers chan answer
-	failed  error // of the reader, once answers is closed
+	answers chan string // messages on the inbox, in a form without times
+	failed  error       // of the reader, once answers is closed
 	asked   int
-}
-
-// answer is a message on the client's inbox, in a form without times.
-type answer struct {
-	inbox int
-	text  string
 }
 
 // dial begins a conversation on a connection to a server.
 func dial(conn net.Conn) (*wire, error) {
-	w := &wire{conn: conn, answers: make(chan answer, 10_000)}
+	w := &wire{conn: conn, answers: make(chan string, 10_000)}
 	from := bufio.NewReader(conn)
 	if line, err := from.ReadString('\n'); err != nil || !strings.HasPrefix(line, "INFO ") {
 		return nil, errors.Join(err, fmt.Errorf("the greeting is %q", line))
@@ -69,7 +63,7 @@ func (w *wire) publish(subject string, headers []string, data, more string) erro
 }
 
 // next is the next answer.
-func (w *wire) next(patience time.Duration) (answer, error) {
+func (w *wire) next(patience time.Duration) (string, error) {
 	timer := time.NewTimer(patience)
 	defer timer.Stop()
 	select {
@@ -79,7 +73,7 @@ func (w *wire) next(patience time.Duration) (answer, error) {
 		}
 		return a, nil
 	case <-timer.C:
-		return answer{}, errSilent
+		return "", errSilent
 	}
 }
 
@@ -121,13 +115,8 @@ func (w *wire) read(from *bufio.Reader) {
 // take keeps an answer. A delivered message is not under the inbox's name, but its reply subject
 // tells it from an answer.
 func (w *wire) take(args []string, head, data string) {
-	number := 0
-	if rest, ok := strings.CutPrefix(args[0], "inbox."); ok {
-		text, _, _ := strings.Cut(rest, ".")
-		number, _ = strconv.Atoi(text)
-	}
 	var parts []string
-	if number == 0 {
+	if !strings.HasPrefix(args[0], "inbox.") {
 		parts = append(parts, args[0])
 	}
 	if len(args) > 2 {
@@ -141,7 +130,7 @@ func (w *wire) take(args []string, head, data string) {
 	if data != "" {
 		parts = append(parts, plain(data))
 	}
-	w.answers <- answer{number, strings.TrimSpace(strings.Join(parts, " "))}
+	w.answers <- strings.TrimSpace(strings.Join(parts, " "))
 }
 
 var (
