@@ -25,14 +25,14 @@ type used struct {
 	peakMiB   float64
 }
 
-// run runs the program to its end.
+// run runs the program to its end. An exit status other than 0 and 3 (incomplete) is an error.
 func run(ctx context.Context, binary string, args ...string) (used, error) {
 	cmd := exec.CommandContext(ctx, binary, args...) //nolint:gosec // the program under measurement
 	var said bytes.Buffer
 	cmd.Stderr = &said
 	cmd.Env = append(clean(), "DAYBOOK_LOG_LEVEL=warn")
 	start := time.Now()
-	if err := cmd.Run(); err != nil {
+	if err := cmd.Run(); err != nil && cmd.ProcessState.ExitCode() != 3 {
 		return used{}, fmt.Errorf("%s %s: %w\n%s", binary, strings.Join(args, " "), err, said.Bytes())
 	}
 	u := used{wall: time.Since(start), cpu: cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()}
@@ -54,23 +54,11 @@ func clean() (env []string) {
 
 // upOnce takes a file through the whole path into a data folder.
 func upOnce(ctx context.Context, binary, data, catalogue string, files ...string) (used, error) {
-	args := []string{
-		"up", "--once", "--allow-incomplete", "--data", data, "--listen", "127.0.0.1:0", "--catalogue",
-		catalogue,
-	}
+	args := []string{"up", "--once", "--data", data, "--listen", "127.0.0.1:0", "--catalogue", catalogue}
 	for _, f := range files {
 		args = append(args, "--collect", f)
 	}
-	if !knows(ctx, binary, "--allow-incomplete") {
-		args = append(args[:2], args[3:]...)
-	}
 	return run(ctx, binary, args...)
-}
-
-// knows reports whether `daybook up` has a flag: an earlier version may not.
-func knows(ctx context.Context, binary, flag string) bool {
-	help, err := exec.CommandContext(ctx, binary, "up", "--help").Output()
-	return err == nil && bytes.Contains(help, []byte(flag))
 }
 
 // service is a running `daybook up`.
