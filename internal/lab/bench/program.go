@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
@@ -17,6 +16,7 @@ import (
 
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
+	"github.com/daybook-billing/daybook/internal/lab/compare"
 )
 
 // used is what one process took.
@@ -30,7 +30,7 @@ func run(ctx context.Context, binary string, args ...string) (used, error) {
 	cmd := exec.CommandContext(ctx, binary, args...) //nolint:gosec // the program under measurement
 	var said bytes.Buffer
 	cmd.Stderr = &said
-	cmd.Env = append(clean(), "DAYBOOK_LOG_LEVEL=warn")
+	cmd.Env = append(compare.Environment(), "DAYBOOK_LOG_LEVEL=warn")
 	start := time.Now()
 	if err := cmd.Run(); err != nil && cmd.ProcessState.ExitCode() != 3 {
 		return used{}, fmt.Errorf("%s %s: %w\n%s", binary, strings.Join(args, " "), err, said.Bytes())
@@ -40,16 +40,6 @@ func run(ctx context.Context, binary string, args ...string) (used, error) {
 		u.peakMiB = float64(usage.Maxrss) / 1024
 	}
 	return u, nil
-}
-
-// clean is the environment without the variables of daybook and nats.
-func clean() (env []string) {
-	for _, e := range os.Environ() {
-		if !strings.HasPrefix(e, "DAYBOOK_") && !strings.HasPrefix(e, "NATS_") && !strings.HasPrefix(e, "CF_") {
-			env = append(env, e)
-		}
-	}
-	return env
 }
 
 // upOnce takes a file through the whole path into a data folder.
@@ -73,7 +63,7 @@ var listens = regexp.MustCompile(`nats://[0-9.:]+`)
 func serve(ctx context.Context, binary string, args ...string) (*service, error) {
 	args = append([]string{"up", "--listen", "127.0.0.1:0"}, args...)
 	cmd := exec.CommandContext(ctx, binary, args...) //nolint:gosec // the program under measurement
-	cmd.Env = clean()
+	cmd.Env = compare.Environment()
 	stderr, err := cmd.StderrPipe()
 	if err != nil {
 		return nil, err

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
@@ -33,7 +34,7 @@ func Execute(ctx context.Context, program string, world World, folder string) (*
 		args := append([]string{"up", "--once", "--data", dataFolder, "--listen", "127.0.0.1:0"}, round.Args...)
 		cmd := exec.CommandContext(ctx, program, args...) //nolint:gosec // the versions to compare
 		cmd.Dir = folder                                  // the names of files stand in QUARANTINE
-		cmd.Env = append(environment(), round.Env...)
+		cmd.Env = append(Environment(), round.Env...)
 		var out, errs bytes.Buffer
 		cmd.Stdout, cmd.Stderr = &out, &errs
 		if err := cmd.Run(); err != nil && cmd.ProcessState.ExitCode() != 3 {
@@ -45,13 +46,13 @@ func Execute(ctx context.Context, program string, world World, folder string) (*
 	return run, err
 }
 
-// environment is this process's without the settings of the program.
-func environment() []string {
-	var kept []string
-	for _, v := range os.Environ() {
-		if name, _, _ := strings.Cut(v, "="); name == "PATH" || name == "HOME" || name == "TMPDIR" {
-			kept = append(kept, v)
-		}
-	}
-	return kept
+// settings are the variables that the program reads as its settings.
+var settings = []string{"DAYBOOK_", "NATS_", "CF_", "AMQP_"}
+
+// Environment is this process's without the settings of the program. Those of the Go runtime, such
+// as GOMAXPROCS, stay.
+func Environment() []string {
+	return slices.DeleteFunc(os.Environ(), func(v string) bool {
+		return slices.ContainsFunc(settings, func(prefix string) bool { return strings.HasPrefix(v, prefix) })
+	})
 }
