@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
@@ -70,7 +69,7 @@ func (c *comparer) Compare() (again bool, err error) {
 func (c *comparer) Difference(cause events.Cause, emit func(stage.Output)) (reversed, posted int,
 	err error,
 ) {
-	reversed, posted = c.difference(c.processor.book, cause.ID, numbered(cause, time.Time{}, emit))
+	reversed, posted = c.difference(c.processor.book, cause.ID, numbered(cause, emit))
 	return reversed, posted, nil
 }
 

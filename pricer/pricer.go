@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"strconv"
-	"time"
 
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
@@ -69,8 +68,8 @@ func (p *processor) Step(in *bus.Stored, emit func(stage.Output)) error {
 			return err
 		}
 		cause := events.Cause{ID: m.ID, Sequence: in.Sequence, Event: m.Cause.Event, Time: m.Cause.Time}
-		for i, a := range p.book.Metered(m, numbered(cause, in.Time, emit)) {
-			emit(anomaly(events.ID("anomaly", cause.ID, strconv.Itoa(i)), m.Source, m.Foundation, cause, a, in.Time))
+		for i, a := range p.book.Metered(m, numbered(cause, emit)) {
+			emit(anomaly(events.ID("anomaly", cause.ID, strconv.Itoa(i)), m.Source, m.Foundation, cause, a))
 		}
 	case events.TypeHorizon:
 		var h events.Horizon
@@ -80,7 +79,7 @@ func (p *processor) Step(in *bus.Stored, emit func(stage.Output)) error {
 		h.ID = events.ID("billing", h.ID)
 		emit(stage.Output{
 			Subject: events.BillingHorizonSubject(h.Source, h.Foundation), Type: events.TypeHorizon, ID: h.ID,
-			Time: h.Time, Body: &h,
+			Body: &h,
 		})
 	case events.TypeCatalogue:
 		return p.catalogue(in, emit)
@@ -93,7 +92,7 @@ func (p *processor) Step(in *bus.Stored, emit func(stage.Output)) error {
 			Message: fmt.Sprintf("message %s of %s on %s was not published by Daybook and is not used: its %s header "+
 				"is %q. A catalogue is published with daybook catalogue publish",
 				sequence, events.StreamMetered, in.Subject, events.HeaderType, in.Header(events.HeaderType)),
-		}, in.Time))
+		}))
 	}
 	return nil
 }
@@ -105,7 +104,7 @@ func (p *processor) catalogue(in *bus.Stored, emit func(stage.Output)) error {
 	cause := events.Cause{ID: in.Header(events.HeaderID), Sequence: in.Sequence, Event: "catalogue"}
 	err := c.DecodeJSON(in.Data)
 	if err == nil {
-		err = p.book.Catalogue(&c, cause.ID, numbered(cause, in.Time, emit))
+		err = p.book.Catalogue(&c, cause.ID, numbered(cause, emit))
 	}
 	if err == nil {
 		return nil
@@ -113,26 +112,21 @@ func (p *processor) catalogue(in *bus.Stored, emit func(stage.Output)) error {
 	emit(anomaly(events.ID("anomaly", cause.ID), "catalogue", c.Version, cause, events.Anomaly{
 		Code:    events.AnomalyUnreadable,
 		Message: fmt.Sprintf("the catalogue on %s is not used, the former stays in force: %v", in.Subject, err),
-	}, in.Time))
+	}))
 	return nil
 }
 
 // anomaly is the message for an anomaly without an entry.
-func anomaly(id, source, foundation string, cause events.Cause, a events.Anomaly, at time.Time) stage.Output {
+func anomaly(id, source, foundation string, cause events.Cause, a events.Anomaly) stage.Output {
 	notice := events.AnomalyNotice{ID: id, Source: source, Foundation: foundation, Cause: cause, Anomaly: a}
 	return stage.Output{
-		Subject: events.BillingAnomalySubject, Type: events.TypeAnomaly, ID: id, Time: at,
-		Body: &notice,
+		Subject: events.BillingAnomalySubject, Type: events.TypeAnomaly, ID: id, Body: &notice,
 	}
 }
 
-// numbered turns entries into the messages of a cause, each with an id of its own. at is for the
-// header where the cause has no time of its own.
-func numbered(cause events.Cause, at time.Time, emit func(stage.Output)) func(*Entries) {
+// numbered turns entries into the messages of a cause, each with an id of its own.
+func numbered(cause events.Cause, emit func(stage.Output)) func(*Entries) {
 	part := 0
-	if !cause.Time.IsZero() {
-		at = cause.Time
-	}
 	return func(e *Entries) {
 		if len(e.Charges) > 0 {
 			b := events.Billing{
@@ -142,7 +136,7 @@ func numbered(cause events.Cause, at time.Time, emit func(stage.Output)) func(*E
 			}
 			emit(stage.Output{
 				Subject: events.ChargeSubject(e.Tenant, e.Source, e.Foundation, e.Kind, e.Resource),
-				Type:    events.TypeBilling, ID: b.ID, Time: at, Body: &b,
+				Type:    events.TypeBilling, ID: b.ID, Body: &b,
 			})
 			part++
 		}
@@ -154,7 +148,7 @@ func numbered(cause events.Cause, at time.Time, emit func(stage.Output)) func(*E
 			}
 			emit(stage.Output{
 				Subject: events.UnratedSubject(e.Tenant, e.Source, e.Foundation, e.Kind, e.Resource),
-				Type:    events.TypeUnrated, ID: u.ID, Time: at, Body: &u,
+				Type:    events.TypeUnrated, ID: u.ID, Body: &u,
 			})
 			part++
 		}

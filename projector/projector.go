@@ -229,7 +229,7 @@ func (p *processor) horizon(in *bus.Stored, emit func(stage.Output)) error {
 func meteredHorizon(cause, source, foundation string, at time.Time) stage.Output {
 	out := events.Horizon{ID: events.ID("metered", cause), Source: source, Foundation: foundation, Time: at}
 	return stage.Output{
-		Subject: events.MeteredHorizonSubject(source, foundation), Type: events.TypeHorizon, ID: out.ID, Time: at,
+		Subject: events.MeteredHorizonSubject(source, foundation), Type: events.TypeHorizon, ID: out.ID,
 		Body: &out,
 	}
 }
@@ -258,7 +258,7 @@ func (p *processor) gap(in *bus.Stored, emit func(stage.Output)) error {
 		g.ID = events.ID("metered", g.ID)
 		emit(stage.Output{
 			Subject: events.MeteredGapSubject(g.Source, g.Foundation), Type: events.TypeGap, ID: g.ID,
-			Time: g.To, Body: &g,
+			Body: &g,
 		})
 	}
 	return nil
@@ -295,7 +295,7 @@ func (p *processor) act(in *bus.Stored, emit func(stage.Output)) error {
 		version := a.Catalogue
 		emit(stage.Output{
 			Subject: events.MeteredCatalogueSubject, Type: events.TypeCatalogue, ID: events.ID("metered", a.ID),
-			Time: a.Time, Body: &version,
+			Body: &version,
 		})
 	case events.ActReplay: // it begins a replay; METERED has nothing of it
 	default:
@@ -342,7 +342,7 @@ func plausible(times ...time.Time) error {
 func meteredOutput(m *events.Metered) stage.Output {
 	return stage.Output{
 		Subject: events.MeteredSubject(m.Source, m.Foundation, m.Tenant, m.Kind, m.Resource),
-		Type:    events.TypeMetered, ID: m.ID, Time: m.Cause.Time, Body: m,
+		Type:    events.TypeMetered, ID: m.ID, Body: m,
 	}
 }
 
@@ -361,7 +361,7 @@ func undecided(d *events.Act, sequence uint64) stage.Output {
 	}
 	return stage.Output{
 		Subject: events.MeteredAnomalySubject(d.Source, d.Foundation), Type: events.TypeAnomaly, ID: notice.ID,
-		Time: d.Time, Body: &notice,
+		Body: &notice,
 	}
 }
 
@@ -378,7 +378,7 @@ func longLabel(u *events.Usage, sequence uint64, labels []string) stage.Output {
 	}
 	return stage.Output{
 		Subject: events.MeteredAnomalySubject(u.Source, u.Foundation), Type: events.TypeAnomaly, ID: notice.ID,
-		Time: u.Time, Body: &notice,
+		Body: &notice,
 	}
 }
 
@@ -406,7 +406,7 @@ func unreadable(in *bus.Stored, cause error) stage.Output {
 	}
 	return stage.Output{
 		Subject: events.MeteredAnomalySubject(source, foundation), Type: events.TypeAnomaly,
-		ID: notice.ID, Time: at, Body: &notice,
+		ID: notice.ID, Body: &notice,
 	}
 }
 

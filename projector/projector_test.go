@@ -42,7 +42,6 @@ var _ = Describe("The projector's step", func() {
 		Expect(out).To(HaveLen(1))
 		Expect(out[0].Subject).To(Equal("metered.cf.eu.org.app.A"))
 		Expect(out[0].Type).To(Equal(events.TypeMetered))
-		Expect(out[0].Time).To(Equal(clock("10:00")))
 		m, ok := out[0].Body.(*events.Metered)
 		Expect(ok).To(BeTrue())
 		Expect(m.ID).To(Equal(out[0].ID))

@@ -381,5 +381,5 @@ func storedInput(o stage.Output, sequence uint64) bus.Stored {
 	return bus.NewStored(bus.Message{
 		Subject: o.Subject, Data: o.Body.AppendJSON(nil),
 		Header: []events.Header{{Key: events.HeaderID, Value: o.ID}, {Key: events.HeaderType, Value: o.Type}},
-	}, sequence, o.Time, 0)
+	}, sequence, time.Time{}, 0)
 }

@@ -147,7 +147,7 @@ func (c *copier) Step(in *bus.Stored, emit func(stage.Output)) error {
 	if in.Header(events.HeaderType) == "test" {
 		c.n++
 		emit(stage.Output{
-			Subject: c.out, Type: "test", ID: fmt.Sprint(in.Sequence), Time: in.Time,
+			Subject: c.out, Type: "test", ID: fmt.Sprint(in.Sequence),
 			Body: text(fmt.Sprintf("%d %s", c.n, in.Data)),
 		})
 	}

@@ -39,7 +39,6 @@ type Output struct {
 	Subject string
 	Type    string // CloudEvents type
 	ID      string // CloudEvents id, the body's id
-	Time    time.Time
 	Body    Body
 }
 
