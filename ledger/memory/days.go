@@ -104,37 +104,42 @@ func (d *days) merge(key resourceKey, c *cell) {
 	r.cells = append(r.cells, *c)
 }
 
-// unpack adds the sums of the restored snapshot.
+// unpack puts the sums of the restored snapshot before those since. With an error nothing changes.
 func (d *days) unpack() error {
-	packed := d.packed
-	d.packed = nil
-	if packed == nil {
+	if d.packed == nil {
 		return nil
 	}
-	r := &reader{b: packed}
-	numbers := make([]uint32, r.length())
-	for i := range numbers {
-		numbers[i] = d.number(component{r.text(), r.text(), r.text(), r.text()})
+	r := &reader{b: d.packed}
+	whole := newDays()
+	components := r.length()
+	for range components {
+		whole.number(component{r.text(), r.text(), r.text(), r.text()})
 	}
 	for range r.length() {
 		key := resourceKey{r.text(), r.text(), r.text(), r.text(), r.once()}
+		all := &resource{}
 		for range r.length() {
-			c := cell{day: int32(r.small()), month: int32(r.small())} //nolint:gosec // 31 bits
-			n := r.small()
-			if n >= len(numbers) {
-				r.fail()
-				break
-			}
-			c.component, c.charges = numbers[n], uint32(r.small()) //nolint:gosec // 31 bits
+			c := cell{day: int32(r.small()), month: int32(r.small())}     //nolint:gosec // 31 bits
+			c.component, c.charges = uint32(r.small()), uint32(r.small()) //nolint:gosec // 31 bits
 			c.quantity, c.amount, c.vat = r.decimal(), r.decimal(), r.decimal()
-			if !r.damaged {
-				d.merge(key, &c)
+			if int(c.component) >= components {
+				r.fail()
 			}
+			all.cells = append(all.cells, c)
 		}
+		whole.resources[key] = all
 	}
-	if r.damaged || len(r.b) > 0 {
+	if r.damaged || len(r.b) > 0 || len(whole.list) != components {
 		return errDamaged
 	}
+	for key, since := range d.resources {
+		for i := range since.cells {
+			c := since.cells[i]
+			c.component = whole.number(d.list[c.component])
+			whole.merge(key, &c)
+		}
+	}
+	*d = whole
 	return nil
 }
 
