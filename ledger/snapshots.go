@@ -7,24 +7,20 @@ import (
 	"encoding/gob"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
-
-	"github.com/klauspost/compress/zstd"
 
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
+	"github.com/daybook-billing/daybook/internal/snapshot"
 	"github.com/daybook-billing/daybook/internal/stage"
 )
 
 // Bucket is the Object Store bucket of a ledger's snapshots.
 const Bucket = "daybook-ledger"
 
-const (
-	snapshotsKept = 3
-	snapshotSize  = 4 << 30 // bytes a snapshot may unpack to
-	// snapshotFormat changes with the form of snapshots and of a Saver's states.
-	snapshotFormat = 1
-)
+// snapshotFormat changes with the form of snapshots and of a Saver's states.
+const snapshotFormat = 1
 
 // errSnapshot: a snapshot is damaged, or is not one of these streams.
 var errSnapshot = errors.New("not a usable snapshot")
@@ -39,7 +35,7 @@ type Snapshots interface {
 	DeleteObject(ctx context.Context, bucket, name string) error
 }
 
-// saved is a snapshot: the SHA-256 of the rest, and the rest is the compressed gob of this.
+// saved is a snapshot, as a gob.
 type saved struct {
 	Format int
 	Marks  [streams]mark
@@ -78,17 +74,13 @@ func read(ctx context.Context, b Snapshots, name string) (*saved, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(object) < sha256.Size || sha256.Sum256(object[sha256.Size:]) != [sha256.Size]byte(object) {
-		return nil, fmt.Errorf("%w: it does not have the digest that was recorded with it", errSnapshot)
-	}
-	unpacked, err := zstd.NewReader(bytes.NewReader(object[sha256.Size:]), zstd.WithDecoderConcurrency(1),
-		zstd.WithDecoderMaxMemory(snapshotSize))
+	reader, err := snapshot.Open(object)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errSnapshot, err)
 	}
-	defer unpacked.Close()
+	defer reader.Close() //nolint:errcheck // it reads memory
 	s := &saved{}
-	if err := gob.NewDecoder(unpacked).Decode(s); err != nil {
+	if err := gob.NewDecoder(reader).Decode(s); err != nil {
 		return nil, fmt.Errorf("%w: %w", errSnapshot, err)
 	}
 	if s.Format != snapshotFormat {
@@ -138,18 +130,12 @@ func save(ctx context.Context, b Snapshots, from Saver, marks [streams]mark) err
 	if err != nil {
 		return err
 	}
-	packed := bytes.NewBuffer(make([]byte, sha256.Size))
-	writer, err := zstd.NewWriter(packed, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1))
+	object, err := snapshot.Seal(func(w io.Writer) error {
+		return gob.NewEncoder(w).Encode(&saved{snapshotFormat, marks, state})
+	})
 	if err != nil {
 		return err
 	}
-	err = gob.NewEncoder(writer).Encode(&saved{snapshotFormat, marks, state})
-	if err := errors.Join(err, writer.Close()); err != nil {
-		return err
-	}
-	object := packed.Bytes()
-	sum := sha256.Sum256(object[sha256.Size:])
-	copy(object, sum[:])
 	name := fmt.Sprintf("%020d-%020d", marks[metered].Sequence, marks[billing].Sequence)
 	if err := b.PutObject(ctx, Bucket, name, object); err != nil {
 		return err
@@ -165,13 +151,9 @@ func prune(ctx context.Context, b Snapshots, newest string) error {
 		return err
 	}
 	above, _ := slices.BinarySearch(names, newest)
-	order := slices.Concat(names[min(above+1, len(names)):], names[:above])
-	for i := 0; len(order)-i > snapshotsKept-1; i++ {
-		if err := b.DeleteObject(ctx, Bucket, order[i]); err != nil && !errors.Is(err, bus.ErrNotFound) {
-			return err
-		}
-	}
-	return nil
+	_, err = snapshot.Prune(ctx, b, Bucket, slices.Concat(names[min(above+1, len(names)):], names[:above],
+		[]string{newest}))
+	return err
 }
 
 // digest is over the identity and the content of a message, whenever it was stored.

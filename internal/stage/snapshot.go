@@ -2,7 +2,6 @@ package stage
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/gob"
@@ -13,14 +12,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/klauspost/compress/zstd"
-
-	"github.com/daybook-billing/daybook/internal/bus"
-)
-
-const (
-	snapshotsKept = 3
-	snapshotSize  = 4 << 30 // bytes a snapshot may unpack to
+	"github.com/daybook-billing/daybook/internal/snapshot"
 )
 
 // errSnapshot: a snapshot is damaged, or is not one of this output stream.
@@ -29,9 +21,8 @@ var errSnapshot = errors.New("not a usable snapshot")
 // snapshotFormat changes with the form of snapshots.
 const snapshotFormat = 4
 
-// snapshotHeader names the state in a snapshot, and the last output before it. A snapshot is
-// the SHA-256 of the rest, and the rest is, compressed, the gob of this header and then the bytes
-// of the state. The pieces of a Piecewise are objects of their own.
+// snapshotHeader names the state in a snapshot, and the last output before it. A snapshot is the gob
+// of this header, and the bytes of the state. The pieces of a Piecewise are objects of their own.
 type snapshotHeader struct {
 	Format  int
 	Size    uint64   // of the state
@@ -62,8 +53,8 @@ func (s *Stage) save(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if len(state) > snapshotSize {
-		return fmt.Errorf("the state has %d bytes, and a snapshot takes %d", len(state), snapshotSize)
+	if len(state) > snapshot.MaxSize {
+		return fmt.Errorf("the state has %d bytes, and a snapshot takes %d", len(state), snapshot.MaxSize)
 	}
 	pieces, err := s.savePieces(ctx)
 	if err != nil {
@@ -73,21 +64,16 @@ func (s *Stage) save(ctx context.Context) error {
 		Format: snapshotFormat, Size: uint64(len(state)), Input: s.current, LastOut: s.lastOut,
 		Chain: s.chain, Count: s.count, Logic: s.cfg.Logic, Base: s.cp.base, Pieces: pieces,
 	}
-	packed := bytes.NewBuffer(make([]byte, sha256.Size))
-	writer, err := zstd.NewWriter(packed, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1))
+	object, err := snapshot.Seal(func(w io.Writer) error {
+		if err := gob.NewEncoder(w).Encode(header); err != nil {
+			return err
+		}
+		_, err := w.Write(state)
+		return err
+	})
 	if err != nil {
 		return err
 	}
-	err = gob.NewEncoder(writer).Encode(header)
-	if err == nil {
-		_, err = writer.Write(state)
-	}
-	if err := errors.Join(err, writer.Close()); err != nil {
-		return err
-	}
-	object := packed.Bytes()
-	digest := sha256.Sum256(object[sha256.Size:])
-	copy(object, digest[:])
 	name := fmt.Sprintf("%020d", s.stepped)
 	if err := s.bus.PutObject(ctx, s.cfg.Bucket, name, object); err != nil {
 		return err
@@ -113,13 +99,11 @@ func (s *Stage) prune(ctx context.Context) error {
 		}
 		return strings.Compare(a, b)
 	})
-	for len(names) > snapshotsKept {
-		if err := s.bus.DeleteObject(ctx, s.cfg.Bucket, names[0]); err != nil && !errors.Is(err, bus.ErrNotFound) {
-			return err
-		}
-		names = names[1:]
+	kept, err := snapshot.Prune(ctx, s.bus, s.cfg.Bucket, names)
+	if err != nil {
+		return err
 	}
-	return s.prunePieces(ctx, all, names)
+	return s.prunePieces(ctx, all, kept)
 }
 
 // load reads a snapshot and checks its digest.
@@ -128,20 +112,16 @@ func (s *Stage) load(ctx context.Context, name string) (header snapshotHeader, s
 	if err != nil {
 		return header, nil, err
 	}
-	if len(object) < sha256.Size || sha256.Sum256(object[sha256.Size:]) != [sha256.Size]byte(object) {
-		return header, nil, fmt.Errorf("%w: it does not have the digest that was recorded with it", errSnapshot)
-	}
-	reader, err := zstd.NewReader(bytes.NewReader(object[sha256.Size:]), zstd.WithDecoderConcurrency(1),
-		zstd.WithDecoderMaxMemory(snapshotSize))
+	reader, err := snapshot.Open(object)
 	if err != nil {
 		return header, nil, fmt.Errorf("%w: %w", errSnapshot, err)
 	}
-	defer reader.Close()
+	defer reader.Close()                //nolint:errcheck // it reads memory
 	buffered := bufio.NewReader(reader) // gob reads no further than it must
 	if err := gob.NewDecoder(buffered).Decode(&header); err != nil {
 		return header, nil, fmt.Errorf("%w: %w", errSnapshot, err)
 	}
-	if header.Format != snapshotFormat || header.Size > snapshotSize {
+	if header.Format != snapshotFormat || header.Size > snapshot.MaxSize {
 		return header, nil, fmt.Errorf("%w: it has format %d and %d bytes, and this version reads format %d",
 			errSnapshot, header.Format, header.Size, snapshotFormat)
 	}
