@@ -46,9 +46,9 @@ type mark struct {
 
 func (m *mark) audit(stream int) (*stage.Audit, error) {
 	if m.Sequence == 0 {
-		return stage.NewAudit(streamNames()[stream], streamFilters()[stream]), nil
+		return stage.NewAudit(streamFilters()[stream]), nil
 	}
-	return stage.ResumeAudit(streamNames()[stream], streamFilters()[stream], m.Audit)
+	return stage.ResumeAudit(streamFilters()[stream], m.Audit)
 }
 
 // track is the reading of a stream from a mark on.
@@ -63,7 +63,7 @@ type track struct {
 
 // firstTrack reads a stream from its start.
 func firstTrack(stream int) *track {
-	return &track{audit: stage.NewAudit(streamNames()[stream], streamFilters()[stream]), proven: true}
+	return &track{audit: stage.NewAudit(streamFilters()[stream]), proven: true}
 }
 
 func newTrack(stream int, from mark) (*track, error) {
@@ -74,10 +74,7 @@ func newTrack(stream int, from mark) (*track, error) {
 func (t *track) take(m *bus.Stored) {
 	t.read++
 	t.last = *m
-	t.audit.Add(m)
-	if recorded, equal := t.audit.Recorded(m); recorded && equal {
-		t.proven = true
-	}
+	t.proven = t.audit.Add(m) || t.proven
 }
 
 // copied is the track as it is now.
@@ -93,5 +90,5 @@ func (t *track) mark() (mark, error) {
 		return t.from, nil
 	}
 	state, err := t.audit.State()
-	return mark{t.last.Sequence, t.read, digest(&t.last), state, t.proven}, err
+	return mark{Sequence: t.last.Sequence, Read: t.read, Digest: digest(&t.last), Audit: state}, err
 }

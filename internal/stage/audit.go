@@ -11,7 +11,6 @@ import (
 // with the recorded ones: a message that was removed, changed or added is seen, wherever it stood.
 // It proves the stored messages whole, not derived; Verify does that.
 type Audit struct {
-	stream  string
 	cfg     Config
 	chain   chain
 	scratch []byte
@@ -21,14 +20,13 @@ type Audit struct {
 }
 
 // NewAudit is the audit of a stream, of the stage's own subjects there.
-func NewAudit(stream, filter string) *Audit {
-	return &Audit{stream: stream, cfg: Config{OutputFilter: filter}}
-}
+func NewAudit(filter string) *Audit { return &Audit{cfg: Config{OutputFilter: filter}} }
 
-// Add takes the next message of the stream. Messages of others are passed over.
-func (a *Audit) Add(m *bus.Stored) {
+// Add takes the next message of the stream. It reports whether the message records a chain that is
+// the one over the messages so far. Messages of others are passed over.
+func (a *Audit) Add(m *bus.Stored) (proven bool) {
 	if !a.cfg.owns(m.Subject) {
-		return
+		return false
 	}
 	a.chain, a.scratch = a.chain.nextIn(a.scratch, m.Subject, m.Data)
 	a.last = m.Sequence
@@ -38,11 +36,12 @@ func (a *Audit) Add(m *bus.Stored) {
 	case !a.ended:
 	case recorded == hex.EncodeToString(a.chain[:]):
 		a.wrong = "" // a replay goes on from the stored messages, whatever was lost before
+		return true
 	case a.wrong == "":
 		a.wrong = fmt.Sprintf("a message up to %d is missing, was changed, or is not Daybook's: the chain over "+
-			"them is "+
-			"not the recorded one", m.Sequence)
+			"them is not the recorded one", m.Sequence)
 	}
+	return false
 }
 
 // End says what is wrong with the messages, "" when nothing is.

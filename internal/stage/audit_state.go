@@ -25,12 +25,12 @@ func (a *Audit) State() ([]byte, error) {
 }
 
 // ResumeAudit is an audit that goes on from a state.
-func ResumeAudit(stream, filter string, state []byte) (*Audit, error) {
+func ResumeAudit(filter string, state []byte) (*Audit, error) {
 	var from auditState
 	if err := gob.NewDecoder(bytes.NewReader(state)).Decode(&from); err != nil {
-		return nil, fmt.Errorf("reading the state of the audit of %s: %w", stream, err)
+		return nil, fmt.Errorf("reading the state of the audit of %s: %w", filter, err)
 	}
-	a := NewAudit(stream, filter)
+	a := NewAudit(filter)
 	a.chain, a.last, a.ended, a.wrong = from.Chain, from.Last, from.Ended, from.Wrong
 	return a, nil
 }
@@ -42,7 +42,7 @@ func (a *Audit) Recorded(m *bus.Stored) (recorded, equal bool) {
 		return false, false
 	}
 	text := m.Header(HeaderChain)
-	return text != "", text == hex.EncodeToString(a.chain[:])
+	return text != "", text != "" && text == hex.EncodeToString(a.chain[:])
 }
 
 // Wrong says what is wrong with the messages so far, wherever in a batch they end; "" when nothing

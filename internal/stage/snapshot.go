@@ -21,8 +21,9 @@ var errSnapshot = errors.New("not a usable snapshot")
 // snapshotFormat changes with the form of snapshots.
 const snapshotFormat = 4
 
-// snapshotHeader names the state in a snapshot, and the last output before it. A snapshot is the gob
-// of this header, and the bytes of the state. The pieces of a Piecewise are objects of their own.
+// snapshotHeader names the state in a snapshot, and the last output before it. A snapshot is the
+// gob of this header, and the bytes of the state. The pieces of a Piecewise are objects of their
+// own.
 type snapshotHeader struct {
 	Format  int
 	Size    uint64   // of the state
