@@ -228,7 +228,7 @@ func (c *Collector) drainInput(ctx context.Context, in *input) error {
 			return err
 		}
 		e := understand(c.cfg.Foundation, in.place(&d), &d, c.latest())
-		if c.waits(in, &d, &e) {
+		if !c.stored(&e) && c.waits(in, &d, &e) {
 			return errDry
 		}
 		if err := c.take(ctx, &e); err != nil {

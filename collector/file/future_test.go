@@ -82,6 +82,17 @@ var _ = Describe("an event of the future", func() {
 		Expect(c.Report()).To(And(HaveField("Inputs", 3), HaveField("Quarantined", 0)))
 	})
 
+	It("does not wait where it was believed once", func() {
+		at := second(1000)
+		Expect(collector(file.Config{Horizon: &at}, started(900), nil).Run(context.Background())).To(Succeed())
+		ctx, cancel := context.WithCancel(context.Background())
+		defer cancel()
+		c := collector(file.Config{Follow: true, Future: file.FutureWait, Poll: time.Millisecond},
+			started(900)+"\n"+trove("trove.instance.exists", 3)+"\n", func(file.Report) { cancel() })
+		Expect(c.Run(ctx)).To(Succeed())
+		Expect(c.Report()).To(And(HaveField("Known", 1), HaveField("Stored", 1)))
+	})
+
 	It("waits in followed files only", func() {
 		_, err := file.New(file.Config{Files: []string{"-"}, Future: file.FutureWait}, file.Deps{Store: store})
 		Expect(err).To(MatchError(ContainSubstring("follow, or have them quarantined")))
