@@ -79,9 +79,6 @@ func (c *Collector) Report() Report { return *c.report.Load() }
 // following. Input without a known meaning is no error, an unreadable file is. All files are
 // opened before anything is stored.
 func (c *Collector) Run(ctx context.Context) error {
-	if c.cfg.Order == OrderNatural {
-		c.cfg.Files = naturalOrder(c.cfg.Files)
-	}
 	if err := c.preview(ctx); err != nil {
 		return err
 	}

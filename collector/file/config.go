@@ -69,6 +69,9 @@ func (c Config) withDefaults() Config {
 	c.Foundation = cmp.Or(c.Foundation, DefaultFoundation)
 	c.Future = cmp.Or(c.Future, FutureQuarantine)
 	c.Order = cmp.Or(c.Order, OrderAPI)
+	if c.Order == OrderNatural {
+		c.Files = naturalOrder(c.Files)
+	}
 	c.StdinName = cmp.Or(c.StdinName, defaultStdinName)
 	c.Poll = positive(c.Poll, defaultPoll)
 	c.MaxKnown = positive(c.MaxKnown, defaultMaxKnown)

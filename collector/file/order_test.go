@@ -101,6 +101,16 @@ var _ = Describe("the order of an input", func() {
 		Expect(err).To(MatchError(ContainSubstring("a:2 (STARTED of 2026-01-01T00:00:01Z) comes behind")))
 	})
 
+	It("of names is not advised to somebody who uses it", func() {
+		files := []string{written("page-10", started(1)+"\n"), written("page-2", started(500)+"\n")}
+		_, err := run(file.Config{
+			Files: files, Order: file.OrderNatural, Follow: true, Poll: time.Millisecond,
+		}, "")
+		Expect(err).To(MatchError(And(ContainSubstring("page-10:1 (STARTED of 2026-01-01T00:00:01Z) comes behind"),
+			ContainSubstring("--order created_at"), Not(ContainSubstring("--order natural")))))
+		Expect(files[0]).To(HaveSuffix("page-10"), "the caller's list stays as it is")
+	})
+
 	DescribeTable("of names is that of their numbers", func(given, wanted []string) {
 		for i := range given {
 			given[i] = written(given[i], "")
