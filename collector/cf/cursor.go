@@ -11,7 +11,6 @@ import (
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
 	"github.com/daybook-billing/daybook/internal/cfapi"
-	"github.com/daybook-billing/daybook/internal/jsondoc"
 )
 
 // entry is an event at its place in the API's order.
@@ -124,12 +123,7 @@ func (d *decoder) stored(m *bus.Stored) (stored, error) {
 	if err := d.u.DecodeJSON(m.Data); err != nil {
 		return s, unreadableMessage(m, err)
 	}
-	doc := jsondoc.Borrow()
-	defer doc.Return()
-	guid := ""
-	if err := doc.Parse(d.u.Raw); err == nil {
-		guid = layoutOf(doc.Root()).head.Get("guid").Text()
-	}
+	guid := GUID(d.u.Raw)
 	s.entry = entry{guid: guid, created: d.u.Time, sequence: m.Sequence, reseeded: guid == d.u.Resource}
 	s.late = d.u.AfterSequence > 0 || d.u.AfterGUID != ""
 	s.listed = !d.u.Listed.IsZero()

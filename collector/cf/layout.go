@@ -40,6 +40,16 @@ func layoutOf(root jsondoc.Value) layout {
 	return l
 }
 
+// GUID is the guid of an event in any layout; empty where it has none, or cannot be read.
+func GUID(raw []byte) string {
+	doc := jsondoc.Borrow()
+	defer doc.Return()
+	if err := doc.Parse(raw); err != nil {
+		return ""
+	}
+	return layoutOf(doc.Root()).head.Get("guid").Text()
+}
+
 func hasAny(v jsondoc.Value, keys ...string) bool {
 	for _, key := range keys {
 		if v.Get(key).Exists() {
