@@ -42,6 +42,7 @@ func (c *quarantineResubmitCmd) Run(e *env) error {
 		End: func(ctx context.Context, foundation, list string) (guid string, sequence uint64, err error) {
 			return cf.End(ctx, cf.OnBus(b), foundation, list)
 		},
+		GUID:  cf.GUID,
 		AtEnd: c.AtEnd,
 	})
 	results, err := resubmitter.Run(e.ctx, b, quarantine.Selection{Filter: c.filter(), Sequences: c.Sequences})

@@ -2,7 +2,6 @@ package quarantine
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -45,6 +44,9 @@ type Rules struct {
 	Normalise func(foundation string, raw []byte) (events.Usage, error)
 	// End finds the last fact of a Cloud Foundry list. It is cf.End.
 	End func(ctx context.Context, foundation, list string) (guid string, sequence uint64, err error)
+	// GUID is the guid of a Cloud Foundry event in any layout; empty where it has none, or cannot
+	// be read. It is cf.GUID.
+	GUID func(raw []byte) string
 	// AtEnd places a Cloud Foundry event without a known position behind every fact of its list.
 	// Without it such an event is refused.
 	AtEnd bool
@@ -299,13 +301,11 @@ func (r *Resubmitter) position(ctx context.Context, s *submission, sequences map
 	if err := before.DecodeJSON(m.Data); err != nil {
 		return fmt.Errorf("message %d of USAGE: %w", sequence, err)
 	}
-	var upstream struct {
-		GUID string `json:"guid"`
+	guid := r.rules.GUID(before.Raw)
+	if guid == "" {
+		return fmt.Errorf("message %d of USAGE: its upstream event cannot be read, or has no guid", sequence)
 	}
-	if err := json.Unmarshal(before.Raw, &upstream); err != nil {
-		return fmt.Errorf("message %d of USAGE: its upstream event: %w", sequence, err)
-	}
-	s.fact.AfterGUID, s.fact.AfterSequence = upstream.GUID, sequence
+	s.fact.AfterGUID, s.fact.AfterSequence = guid, sequence
 	return nil
 }
 

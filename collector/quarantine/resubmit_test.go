@@ -54,6 +54,7 @@ var _ = Describe("Resubmitting quarantined input", func() {
 			End: func(ctx context.Context, foundation, list string) (guid string, sequence uint64, err error) {
 				return cf.End(ctx, cf.OnBus(b), foundation, list)
 			},
+			GUID: cf.GUID,
 		}
 	})
 	every := func(*quarantine.Entry) bool { return true }
@@ -199,6 +200,23 @@ var _ = Describe("Resubmitting quarantined input", func() {
 		for i, u := range stored[1:] {
 			Expect(u.AfterSequence).To(Equal(stored[i].sequence))
 		}
+	})
+
+	It("names the event in front in the form of v2, too", func(ctx SpecContext) {
+		first := `{"metadata":{"guid":"e-0","created_at":"2026-01-01T00:00:00Z"},"entity":{"state":"STARTED",` +
+			`"app_guid":"p-0","space_guid":"s","org_guid":"o","memory_in_mb_per_instance":64,"instance_count":1}}`
+		collected(ctx, first)
+		Expect(resubmit(ctx, every, parked(1, idOf(first), started(1)))).To(Equal("1 stored"))
+		Expect(usage(ctx)[1]).To(And(HaveField("AfterGUID", "e-0"), HaveField("AfterSequence", uint64(1))))
+	})
+
+	It("stops at an event in front that cannot be read", func(ctx SpecContext) {
+		first := started(0)
+		collected(ctx, first)
+		rules.GUID = func([]byte) string { return "" }
+		_, err := quarantine.NewResubmitter(store, rules).Resubmit(ctx,
+			[]quarantine.Entry{parked(1, idOf(first), started(1))}, every)
+		Expect(err).To(MatchError("message 1 of USAGE: its upstream event cannot be read, or has no guid"))
 	})
 
 	DescribeTable("puts Cloud Foundry events behind what they followed, in their order", func(ctx context.Context,
