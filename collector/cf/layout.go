@@ -44,10 +44,10 @@ func layoutOf(root jsondoc.Value) layout {
 func GUID(raw []byte) string {
 	doc := jsondoc.Borrow()
 	defer doc.Return()
-	if err := doc.Parse(raw); err != nil {
-		return ""
+	if doc.Parse(raw) == nil {
+		return layoutOf(doc.Root()).head.Get("guid").Text()
 	}
-	return layoutOf(doc.Root()).head.Get("guid").Text()
+	return ""
 }
 
 func hasAny(v jsondoc.Value, keys ...string) bool {
@@ -74,8 +74,7 @@ func IsUsageEvent(root jsondoc.Value) (is, noHead bool) {
 	return l.v2, l.v2
 }
 
-// group is one of the objects of v3; in v2 its members stand in the entity, under names of their
-// own.
+// group is one of the objects of v3; in v2 its members stand in the entity, under other names.
 type group struct {
 	jsondoc.Value
 	in   string // path of the value

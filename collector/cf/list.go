@@ -120,8 +120,7 @@ func (l *list) collect(ctx context.Context) error {
 	return newWalk(l).run(ctx)
 }
 
-// follow moves the list behind a batch in USAGE. first is the sequence of the batch's first
-// message.
+// follow moves the list behind a batch in USAGE. first is the sequence of its first message.
 func (l *list) follow(b *batch, first uint64) {
 	if b.gap != nil {
 		b.gap.sequence = first
