@@ -7,6 +7,7 @@ import (
 
 	"github.com/daybook-billing/daybook/cmd/daybook/print"
 	"github.com/daybook-billing/daybook/collector/cf"
+	"github.com/daybook-billing/daybook/collector/cf/usageevent"
 	"github.com/daybook-billing/daybook/collector/file"
 	"github.com/daybook-billing/daybook/collector/quarantine"
 )
@@ -42,7 +43,7 @@ func (c *quarantineResubmitCmd) Run(e *env) error {
 		End: func(ctx context.Context, foundation, list string) (guid string, sequence uint64, err error) {
 			return cf.End(ctx, cf.OnBus(b), foundation, list)
 		},
-		GUID:  cf.GUID,
+		GUID:  usageevent.GUID,
 		AtEnd: c.AtEnd,
 	})
 	results, err := resubmitter.Run(e.ctx, b, quarantine.Selection{Filter: c.filter(), Sequences: c.Sequences})

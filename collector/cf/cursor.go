@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/daybook-billing/daybook/collector/cf/usageevent"
 	"github.com/daybook-billing/daybook/collector/internal/appender"
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
@@ -123,7 +124,7 @@ func (d *decoder) stored(m *bus.Stored) (stored, error) {
 	if err := d.u.DecodeJSON(m.Data); err != nil {
 		return s, unreadableMessage(m, err)
 	}
-	guid := GUID(d.u.Raw)
+	guid := usageevent.GUID(d.u.Raw)
 	s.entry = entry{guid: guid, created: d.u.Time, sequence: m.Sequence, reseeded: guid == d.u.Resource}
 	s.late = d.u.AfterSequence > 0 || d.u.AfterGUID != ""
 	s.listed = !d.u.Listed.IsZero()

@@ -1,5 +1,5 @@
 // Package cf collects the usage events of Cloud Foundry foundations into USAGE, and turns them into
-// facts (FromDocument, a pure function).
+// facts (usageevent, pure functions).
 //
 // # Reads
 //
@@ -29,7 +29,7 @@
 //  2. The page is cut into events (internal/cfapi). Events younger than Foundation.MinAge, by the
 //     answer's Date, and everything behind them wait for a later poll: transactions under way may
 //     still commit older events.
-//  3. An event becomes a fact (normalise.go), without secrets. Its id is made of list, guid and
+//  3. An event becomes a fact (usageevent), without secrets. Its id is made of list, guid and
 //     created_at: the same in every process. An event of unknown shape goes to QUARANTINE
 //     (writer.go) before the facts behind it go to USAGE, and the cursor passes it. An event
 //     without a readable guid or created_at is quarantined by its content, and is no cursor.

@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/time/rate"
 
+	"github.com/daybook-billing/daybook/collector/cf/usageevent"
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/cfapi"
 	"github.com/daybook-billing/daybook/internal/jsondoc"
@@ -210,7 +211,7 @@ func (l *list) fact(e *cfapi.Event) (events.Usage, error) {
 	if err := d.Parse(e.Raw); err != nil {
 		return events.Usage{}, err
 	}
-	u, err := FromDocument(l.f.Name, d)
+	u, err := usageevent.FromDocument(l.f.Name, d)
 	if err != nil {
 		return u, err
 	}

@@ -9,9 +9,10 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 
-	"github.com/daybook-billing/daybook/collector/cf"
+	"github.com/daybook-billing/daybook/collector/cf/usageevent"
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
+	"github.com/daybook-billing/daybook/internal/jsondoc"
 )
 
 // started makes n STARTED events of apps, one a minute, the first at a time.
@@ -103,7 +104,9 @@ var _ = Describe("walking a foundation's lists", func() {
 		r.add(apps, started("e", 1, noon.Add(-time.Hour))...)
 		r.poll()
 		replayed := appEvent("replayed", "STARTED", "STOPPED", "p", noon.Add(-30*time.Minute))
-		u, err := cf.Normalise(r.name, []byte(replayed.body))
+		var d jsondoc.Document
+		Expect(d.Parse([]byte(replayed.body))).To(Succeed())
+		u, err := usageevent.FromDocument(r.name, &d)
 		Expect(err).NotTo(HaveOccurred())
 		u.AfterGUID, u.AfterSequence = "e0", r.facts()[0].sequence
 		state, err := shared.Stream(context.Background(), events.StreamUsage)

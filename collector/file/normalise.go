@@ -6,7 +6,7 @@ import (
 	"fmt"
 
 	"github.com/daybook-billing/daybook/collector"
-	"github.com/daybook-billing/daybook/collector/cf"
+	"github.com/daybook-billing/daybook/collector/cf/usageevent"
 	"github.com/daybook-billing/daybook/collector/trove/notification"
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/jsondoc"
@@ -29,7 +29,7 @@ func Normalise(foundation string, raw []byte) (events.Usage, error) {
 	var u events.Usage
 	var err error
 	source := collector.SourceUnknown
-	switch usage, headless := cf.IsUsageEvent(root); {
+	switch usage, headless := usageevent.Is(root); {
 	case root.Get("oslo.message").Exists() || root.Get("event_type").Exists():
 		source = events.SourceTrove
 		u, err = notification.Normalise(foundation, d)
@@ -40,7 +40,7 @@ func Normalise(foundation string, raw []byte) (events.Usage, error) {
 			`({"guid", "created_at", "raw_message"})`)
 	case usage:
 		source = events.SourceCF
-		u, err = cf.FromDocument(foundation, d)
+		u, err = usageevent.FromDocument(foundation, d)
 	case root.Get("errors").Kind() == jsondoc.Array:
 		err = errors.New("found an error of an API instead of a page (errors): fetch the page again")
 	default:

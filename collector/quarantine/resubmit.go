@@ -45,7 +45,7 @@ type Rules struct {
 	// End finds the last fact of a Cloud Foundry list. It is cf.End.
 	End func(ctx context.Context, foundation, list string) (guid string, sequence uint64, err error)
 	// GUID is the guid of a Cloud Foundry event in any layout; empty where it has none, or cannot
-	// be read. It is cf.GUID.
+	// be read. It is usageevent.GUID.
 	GUID func(raw []byte) string
 	// AtEnd places a Cloud Foundry event without a known position behind every fact of its list.
 	// Without it such an event is refused.

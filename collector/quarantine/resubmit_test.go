@@ -11,6 +11,7 @@ import (
 	. "github.com/onsi/gomega"
 
 	"github.com/daybook-billing/daybook/collector/cf"
+	"github.com/daybook-billing/daybook/collector/cf/usageevent"
 	"github.com/daybook-billing/daybook/collector/file"
 	"github.com/daybook-billing/daybook/collector/quarantine"
 	"github.com/daybook-billing/daybook/events"
@@ -54,7 +55,7 @@ var _ = Describe("Resubmitting quarantined input", func() {
 			End: func(ctx context.Context, foundation, list string) (guid string, sequence uint64, err error) {
 				return cf.End(ctx, cf.OnBus(b), foundation, list)
 			},
-			GUID: cf.GUID,
+			GUID: usageevent.GUID,
 		}
 	})
 	every := func(*quarantine.Entry) bool { return true }

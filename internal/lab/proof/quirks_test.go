@@ -4,7 +4,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/daybook-billing/daybook/collector/cf"
+	"github.com/daybook-billing/daybook/collector/cf/usageevent"
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/jsondoc"
 	"github.com/daybook-billing/daybook/internal/lab/sim"
@@ -208,7 +208,7 @@ func TestOddPathsAreNoLosses(t *testing.T) {
 				if err := d.Parse(e.JSON); err != nil {
 					t.Fatal(err)
 				}
-				u, err := cf.FromDocument("proof", &d)
+				u, err := usageevent.FromDocument("proof", &d)
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -1,4 +1,4 @@
-package cf_test
+package usageevent_test
 
 import (
 	"bytes"
@@ -9,7 +9,7 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 
-	"github.com/daybook-billing/daybook/collector/cf"
+	"github.com/daybook-billing/daybook/collector/cf/usageevent"
 )
 
 var update = flag.Bool("update", false, "write testdata/*.golden anew")
@@ -19,7 +19,7 @@ var update = flag.Bool("update", false, "write testdata/*.golden anew")
 func normalised(input []byte) []byte {
 	var out []byte
 	for line := range bytes.Lines(input) {
-		u, err := cf.Normalise("f1", bytes.TrimSpace(line))
+		u, err := usageevent.Normalise("f1", bytes.TrimSpace(line))
 		if err != nil {
 			out = append(out, "error: "+err.Error()...)
 		} else {
@@ -59,7 +59,7 @@ func BenchmarkNormalise(b *testing.B) {
 	b.SetBytes(int64(len(line)))
 	b.ReportAllocs()
 	for b.Loop() {
-		u, err := cf.Normalise("f1", line)
+		u, err := usageevent.Normalise("f1", line)
 		if err != nil {
 			b.Fatal(err)
 		}

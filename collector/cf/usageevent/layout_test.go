@@ -1,4 +1,4 @@
-package cf_test
+package usageevent_test
 
 import (
 	"strings"
@@ -6,7 +6,7 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 
-	"github.com/daybook-billing/daybook/collector/cf"
+	"github.com/daybook-billing/daybook/collector/cf/usageevent"
 	"github.com/daybook-billing/daybook/events"
 )
 
@@ -57,7 +57,7 @@ func bare(entity string) string {
 
 var _ = Describe("an event in another form than that of v3", func() {
 	fact := func(event string) events.Usage {
-		u, err := cf.Normalise("f", []byte(event))
+		u, err := usageevent.Normalise("f", []byte(event))
 		ExpectWithOffset(1, err).NotTo(HaveOccurred())
 		ExpectWithOffset(1, string(u.Raw)).To(Equal(event), "the event is kept verbatim")
 		u.Raw = nil
@@ -87,7 +87,7 @@ var _ = Describe("an event in another form than that of v3", func() {
 
 	DescribeTable("with one thing wrong is refused, by the path of its own form",
 		func(event, message string) {
-			_, err := cf.Normalise("f", []byte(event))
+			_, err := usageevent.Normalise("f", []byte(event))
 			Expect(err).To(MatchError(ContainSubstring(message)))
 		},
 		Entry("no guid", strings.Replace(inV2(v2App), `"guid":"e",`, ``, 1), "metadata.guid: found nothing"),

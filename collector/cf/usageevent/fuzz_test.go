@@ -1,4 +1,4 @@
-package cf_test
+package usageevent_test
 
 import (
 	"bytes"
@@ -7,7 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/daybook-billing/daybook/collector/cf"
+	"github.com/daybook-billing/daybook/collector/cf/usageevent"
 	"github.com/daybook-billing/daybook/events"
 )
 
@@ -24,7 +24,7 @@ func FuzzNormalise(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, line []byte) {
-		u, err := cf.Normalise("f", line)
+		u, err := usageevent.Normalise("f", line)
 		if err != nil {
 			return
 		}

@@ -1,4 +1,4 @@
-package cf
+package usageevent
 
 import (
 	"errors"
@@ -12,9 +12,9 @@ import (
 	"github.com/daybook-billing/daybook/internal/redact"
 )
 
-// ErrUnknownEvent is wrapped by the error for a usage event with an unknown state. Such an event
+// ErrUnknown is wrapped by the error for a usage event with an unknown state. Such an event
 // may matter: it is quarantined, not passed over.
-var ErrUnknownEvent = errors.New("unknown usage event")
+var ErrUnknown = errors.New("unknown usage event")
 
 // FromDocument turns one app or service usage event into a fact of the foundation. It may parse the
 // document again, without its secrets.
@@ -29,7 +29,7 @@ var ErrUnknownEvent = errors.New("unknown usage event")
 // and in Raw alike; otherwise Raw is the event byte for byte, or without white space between tokens
 // when it stood on several lines. The result shares no memory with the document.
 //
-// Errors are a *jsondoc.FieldError with the path, or wrap ErrUnknownEvent.
+// Errors are a *jsondoc.FieldError with the path, or wrap ErrUnknown.
 func FromDocument(foundation string, d *jsondoc.Document) (events.Usage, error) {
 	if redact.MayHoldSecret(d.Bytes()) {
 		if clean, changed := d.ReplaceTexts(redact.Value); changed {
@@ -51,7 +51,7 @@ func FromDocument(foundation string, d *jsondoc.Document) (events.Usage, error) 
 		e.Fail(state, "", "state", "an object (app usage event) or a string (service usage event)")
 	}
 	if e.unknown != "" {
-		return events.Usage{}, fmt.Errorf("%w: %s", ErrUnknownEvent, e.unknown)
+		return events.Usage{}, fmt.Errorf("%w: %s", ErrUnknown, e.unknown)
 	}
 	if err := e.Err(); err != nil {
 		return events.Usage{}, err

@@ -1,4 +1,4 @@
-package cf
+package usageevent
 
 import (
 	"github.com/daybook-billing/daybook/events"

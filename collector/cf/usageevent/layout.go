@@ -1,4 +1,4 @@
-package cf
+package usageevent
 
 import (
 	"github.com/daybook-billing/daybook/events"
@@ -59,9 +59,9 @@ func hasAny(v jsondoc.Value, keys ...string) bool {
 	return false
 }
 
-// IsUsageEvent reports whether an object looks like a usage event in any layout; see FromDocument.
+// Is reports whether an object looks like a usage event in any layout; see FromDocument.
 // noHead reports that it has neither guid nor created_at, as an entity of v2 cut out of its row.
-func IsUsageEvent(root jsondoc.Value) (is, noHead bool) {
+func Is(root jsondoc.Value) (is, noHead bool) {
 	l := layoutOf(root)
 	switch {
 	case !l.body.Get("state").Exists():

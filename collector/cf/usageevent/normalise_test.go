@@ -1,4 +1,4 @@
-package cf_test
+package usageevent_test
 
 import (
 	"strings"
@@ -6,7 +6,7 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 
-	"github.com/daybook-billing/daybook/collector/cf"
+	"github.com/daybook-billing/daybook/collector/cf/usageevent"
 )
 
 const valid = `{"guid":"e","created_at":"2026-08-20T10:00:00Z","state":{"current":"STARTED","previous":null},"app":{"guid":"A","name":"shop"},` +
@@ -16,7 +16,7 @@ const valid = `{"guid":"e","created_at":"2026-08-20T10:00:00Z","state":{"current
 var _ = Describe("a usage event", func() {
 	DescribeTable("with one thing wrong is refused, by its path", func(old, with, message string) {
 		Expect(valid).To(ContainSubstring(old))
-		_, err := cf.Normalise("f", []byte(strings.Replace(valid, old, with, 1)))
+		_, err := usageevent.Normalise("f", []byte(strings.Replace(valid, old, with, 1)))
 		Expect(err).To(MatchError(ContainSubstring(message)))
 	},
 		Entry("no guid", `"guid":"e"`, `"x":"e"`, "guid: found nothing, expected a string"),
@@ -53,22 +53,22 @@ var _ = Describe("a usage event", func() {
 
 	It("with a very long name is a fact with the name cut", func() {
 		long := strings.Repeat("shop", 1000)
-		u, err := cf.Normalise("f", []byte(strings.Replace(valid, "shop", long, 1)))
+		u, err := usageevent.Normalise("f", []byte(strings.Replace(valid, "shop", long, 1)))
 		Expect(err).NotTo(HaveOccurred())
 		Expect(u.Name).To(Equal(long[:1021] + "…"))
 		Expect(string(u.Raw)).To(ContainSubstring(long))
 	})
 
 	It("with an unknown state is an error of its own kind", func() {
-		_, err := cf.Normalise("f", []byte(strings.Replace(valid, "STARTED", "PAUSED", 1)))
-		Expect(err).To(MatchError(cf.ErrUnknownEvent))
-		_, err = cf.Normalise("f", []byte(`{"guid":"g","state":"SHARED"}`))
-		Expect(err).To(MatchError(cf.ErrUnknownEvent))
+		_, err := usageevent.Normalise("f", []byte(strings.Replace(valid, "STARTED", "PAUSED", 1)))
+		Expect(err).To(MatchError(usageevent.ErrUnknown))
+		_, err = usageevent.Normalise("f", []byte(`{"guid":"g","state":"SHARED"}`))
+		Expect(err).To(MatchError(usageevent.ErrUnknown))
 	})
 
 	It("has the same id wherever it is read, and another with another time, list or foundation", func() {
 		id := func(foundation, event string) string {
-			u, err := cf.Normalise(foundation, []byte(event))
+			u, err := usageevent.Normalise(foundation, []byte(event))
 			Expect(err).NotTo(HaveOccurred())
 			return u.ID
 		}
@@ -81,7 +81,7 @@ var _ = Describe("a usage event", func() {
 	})
 
 	DescribeTable("of a service instance without a plan", func(kind, state string, taken bool) {
-		_, err := cf.Normalise("f",
+		_, err := usageevent.Normalise("f",
 			[]byte(`{"guid":"e","created_at":"2026-08-20T10:00:00Z","state":"`+state+`","organization":{"guid":"O"},"service_instance":{"guid":"I","type":`+kind+`},"service_plan":{"guid":null,"name":null}}`))
 		if taken {
 			Expect(err).NotTo(HaveOccurred())
@@ -98,7 +98,7 @@ var _ = Describe("a usage event", func() {
 	)
 
 	DescribeTable("keeps no secret of a URL, in the footprint or in its own JSON", func(url string) {
-		u, err := cf.Normalise("f", []byte(strings.Replace(valid, `"ruby"`, `"`+url+`"`, 1)))
+		u, err := usageevent.Normalise("f", []byte(strings.Replace(valid, `"ruby"`, `"`+url+`"`, 1)))
 		Expect(err).NotTo(HaveOccurred())
 		Expect(u.Footprint.Buildpack).NotTo(ContainSubstring("PLANTED"))
 		Expect(string(u.Raw)).NotTo(ContainSubstring("PLANTED"))
@@ -112,24 +112,24 @@ var _ = Describe("a usage event", func() {
 	It("keeps its bytes, and loses only the secrets", func() {
 		in := strings.Replace(strings.Replace(valid, `"ruby"`, `"https:\/\/u:PLANTED@h\/r?k=PLANTED"`, 1), `"shop"`,
 			`"https://PLANTED@h"`, 1)
-		u, err := cf.Normalise("f", []byte(in+"\r\n"))
+		u, err := usageevent.Normalise("f", []byte(in+"\r\n"))
 		Expect(err).NotTo(HaveOccurred())
 		Expect(string(u.Raw)).To(Equal(strings.Replace(strings.Replace(valid, `"ruby"`, `"https://***:***@h/r?k=***"`,
 			1), `"shop"`, `"https://***:***@h"`, 1)))
 		Expect(u.Footprint.Buildpack).To(Equal("https://***:***@h/r?k=***"))
 		Expect(u.Name).To(Equal("https://***:***@h"))
 		spaced := strings.ReplaceAll(valid, ",", " ,\t")
-		u, err = cf.Normalise("f", []byte(spaced))
+		u, err = usageevent.Normalise("f", []byte(spaced))
 		Expect(err).NotTo(HaveOccurred())
 		Expect(string(u.Raw)).To(Equal(spaced))
-		u, err = cf.Normalise("f", []byte(strings.ReplaceAll(valid, ",", ",\n  ")))
+		u, err = usageevent.Normalise("f", []byte(strings.ReplaceAll(valid, ",", ",\n  ")))
 		Expect(err).NotTo(HaveOccurred())
 		Expect(string(u.Raw)).To(Equal(valid))
 	})
 
 	It("shares no memory with what it was made of", func() {
 		in := []byte(valid)
-		u, err := cf.Normalise("f", in)
+		u, err := usageevent.Normalise("f", in)
 		Expect(err).NotTo(HaveOccurred())
 		clear(in)
 		Expect(string(u.Raw)).To(Equal(valid))
