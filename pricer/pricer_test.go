@@ -154,6 +154,11 @@ func TestDamagedSnapshot(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	for _, short := range [][]byte{{}, {1}, snapshot[:3]} {
+		if err := newProcessor().Restore(short); err == nil {
+			t.Fatalf("a snapshot of %d bytes is taken", len(short))
+		}
+	}
 	for n := 0; n < len(snapshot); n += 11 {
 		broken := newProcessor()
 		_ = broken.Restore(snapshot[:n])

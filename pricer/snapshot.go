@@ -48,32 +48,22 @@ func (p *processor) RestorePieces(snapshot []byte, pieces []stage.Piece) error {
 	if snapshot == nil {
 		return nil
 	}
-	number := func() uint64 {
-		v, n := binary.Uvarint(snapshot)
-		if n <= 0 {
-			snapshot = nil
-			return 0
-		}
-		snapshot = snapshot[n:]
-		return v
+	in := reader{snapshot}
+	count, err := in.number()
+	if err != nil {
+		return err
 	}
-	for range number() {
-		size := number()
-		if size > uint64(len(snapshot)) {
-			return errSnapshot
-		}
-		var c events.Catalogue
-		if err := c.DecodeJSON(snapshot[:size]); err != nil {
-			return errors.Join(errSnapshot, err)
-		}
-		snapshot = snapshot[size:]
-		parsed, err := catalogue.Parse("catalogue."+c.Version, []byte(c.YAML))
+	for range count {
+		v, err := in.version()
 		if err != nil {
-			return fmt.Errorf("catalogue %s of the snapshot: %w", c.Version, err)
+			return err
 		}
-		p.book.versions = append(p.book.versions, version{c.Version, c.YAML, parsed})
+		p.book.versions = append(p.book.versions, v)
 	}
-	inForce := number()
+	inForce, err := in.number()
+	if err != nil {
+		return err
+	}
 	if inForce > uint64(len(p.book.versions)) {
 		return errSnapshot
 	}
@@ -82,10 +72,39 @@ func (p *processor) RestorePieces(snapshot []byte, pieces []stage.Piece) error {
 	for i := range pieces {
 		whole[i] = posted.Piece(pieces[i])
 	}
-	spans, err := posted.Restore(whole, snapshot, len(p.book.versions))
+	spans, err := posted.Restore(whole, in.rest, len(p.book.versions))
 	if err != nil {
 		return errors.Join(errSnapshot, err)
 	}
 	p.book.spans = spans
 	return nil
+}
+
+// reader reads a snapshot from its start.
+type reader struct{ rest []byte }
+
+func (r *reader) number() (uint64, error) {
+	v, n := binary.Uvarint(r.rest)
+	if n <= 0 {
+		return 0, errSnapshot
+	}
+	r.rest = r.rest[n:]
+	return v, nil
+}
+
+func (r *reader) version() (version, error) {
+	size, err := r.number()
+	if err != nil || size > uint64(len(r.rest)) {
+		return version{}, errSnapshot
+	}
+	var c events.Catalogue
+	if err := c.DecodeJSON(r.rest[:size]); err != nil {
+		return version{}, errors.Join(errSnapshot, err)
+	}
+	r.rest = r.rest[size:]
+	parsed, err := catalogue.Parse("catalogue."+c.Version, []byte(c.YAML))
+	if err != nil {
+		return version{}, fmt.Errorf("catalogue %s of the snapshot: %w", c.Version, err)
+	}
+	return version{c.Version, c.YAML, parsed}, nil
 }
