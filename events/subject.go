@@ -50,9 +50,6 @@ func UsageFilter(source, foundation string) string {
 	return subject("usage", source, foundation) + ".>"
 }
 
-// UsageFoundationFilter matches every message of a foundation in USAGE, whatever its source.
-func UsageFoundationFilter(foundation string) string { return "usage.*." + Token(foundation) + ".>" }
-
 // UsageHorizonSubject is where a collector says how far it has come.
 func UsageHorizonSubject(source, foundation string) string {
 	return subject("usage", source, foundation) + ".horizon"
@@ -82,9 +79,6 @@ func UsageHorizonFilter(foundation string) string {
 
 // UsageGapFilter matches the gaps of one foundation or, where that is empty, of all.
 func UsageGapFilter(foundation string) string { return "usage.*." + oneOrAll(foundation) + ".gap" }
-
-// SubjectsActs matches every act.
-const SubjectsActs = "usage.act.>"
 
 // everything stands in the subject of an act about no one source, or no one foundation.
 const everything = "all"
