@@ -36,12 +36,12 @@ type Round struct {
 }
 
 // Worlds returns the demo and n simulated worlds: files of Cloud Foundry and Trove by turns with
-// foundations that serve the API, each with faults.
-func Worlds(n int, key *rsa.PrivateKey) []World {
+// foundations that serve the API, each with faults. The files of whole worlds lose no row.
+func Worlds(n int, whole bool, key *rsa.PrivateKey) []World {
 	worlds := []World{demo()}
 	for seed := range uint64(n) { //nolint:gosec // a small number
 		if seed%2 == 0 {
-			worlds = append(worlds, files(seed))
+			worlds = append(worlds, files(seed, whole))
 		} else {
 			worlds = append(worlds, foundation(seed, key))
 		}
@@ -61,7 +61,7 @@ const (
 )
 
 // files is a Cloud Foundry foundation and a Trove cloud, in damaged files.
-func files(seed uint64) World {
+func files(seed uint64, whole bool) World {
 	serve := func(folder string) (*Served, error) {
 		world, err := sim.NewWorld(sim.Config{
 			Seed: seed, Events: eventsOfWorld, Apps: 25, Services: 10, Instances: 15, Exists: true, Drain: seed%4 == 0,
@@ -76,7 +76,7 @@ func files(seed uint64) World {
 		for event := range world.Events {
 			to := &halves[min(2*line/eventsOfWorld, 1)]
 			line++
-			damage(to, &event, random)
+			damage(to, &event, whole, random)
 		}
 		if err := os.WriteFile(filepath.Join(folder, prices), []byte(sim.Catalogue()), 0o600); err != nil {
 			return nil, err
@@ -95,21 +95,22 @@ func files(seed uint64) World {
 }
 
 // damage writes an event as a bad day leaves it: twice, not at all, cut, with a password, with a
-// state unknown to everybody, or after a line of garbage. Most events come through whole.
-func damage(to *bytes.Buffer, event *sim.Event, random *rand.Rand) {
+// state unknown to everybody, or after a line of garbage. Most events come through whole, and in a
+// whole world each of them once at least.
+func damage(to *bytes.Buffer, event *sim.Event, whole bool, random *rand.Rand) {
 	text := string(event.JSON)
-	switch random.IntN(100) {
-	case 0:
+	switch kind := random.IntN(100); {
+	case kind == 0:
 		text += "\n" + text
-	case 1:
+	case kind == 1 && !whole:
 		return
-	case 2:
+	case kind == 2 && !whole:
 		text = text[:len(text)/2]
-	case 3:
+	case kind == 3:
 		text = strings.ReplaceAll(text, "java_buildpack", "https://me:hunter2@example.org/java.git")
-	case 4:
+	case kind == 4 && !whole:
 		text = strings.ReplaceAll(text, `"STARTED"`, `"LEVITATING"`)
-	case 5:
+	case kind == 5:
 		text = "<html>502 Bad Gateway</html>\n" + text
 	}
 	to.WriteString(text + "\n")

@@ -17,16 +17,22 @@ import (
 )
 
 func main() {
-	worlds := flag.Int("worlds", 20, "number of simulated worlds beside the demo")
+	count := flag.Int("worlds", 20, "number of simulated worlds beside the demo")
 	content := flag.Bool("content", false, "compare the meaning alone, not the bytes")
+	whole := flag.Bool("whole", false, "let no file of a world lose a row, as versions differ on contradictions")
 	flag.Parse()
 	if flag.NArg() != 2 {
-		fmt.Fprintln(os.Stderr, "usage: run [-worlds N] [-content] OLD NEW: give the paths of two daybook binaries")
+		fmt.Fprintln(os.Stderr, "usage: run [-worlds N] [-content] [-whole] OLD NEW: give the paths of two daybook binaries")
 		os.Exit(2)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	differences, err := all(ctx, os.Stdout, flag.Arg(0), flag.Arg(1), *worlds, *content)
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		panic(err) // the system has no randomness
+	}
+	worlds := compare.Worlds(*count, *whole, key)
+	differences, err := all(ctx, os.Stdout, flag.Arg(0), flag.Arg(1), worlds, *content)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 	}
@@ -35,13 +41,11 @@ func main() {
 	}
 }
 
-func all(ctx context.Context, out io.Writer, before, after string, worlds int, content bool) (total int, err error) {
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		return 0, err
-	}
+func all(ctx context.Context, out io.Writer, before, after string, worlds []compare.World, content bool) (total int,
+	err error,
+) {
 	messages := 0
-	for _, world := range compare.Worlds(worlds, key) {
+	for _, world := range worlds {
 		found, n, err := one(ctx, world, before, after, content)
 		if err != nil {
 			return total, fmt.Errorf("%s: %w", world.Name, err)
