@@ -16,6 +16,7 @@ import (
 
 	"github.com/daybook-billing/daybook/collector"
 	"github.com/daybook-billing/daybook/collector/file/documents"
+	"github.com/daybook-billing/daybook/collector/file/watch"
 	"github.com/daybook-billing/daybook/collector/horizons"
 	"github.com/daybook-billing/daybook/collector/internal/appender"
 	"github.com/daybook-billing/daybook/collector/quarantine"
@@ -145,40 +146,62 @@ func (c *Collector) empty(file string) {
 	c.deps.Log.Warn("no events", slog.String("file", file))
 }
 
-// collect reads the inputs in order; when it follows, round and round.
+// collect reads the inputs in order; when it follows, whenever one of them changes, and after
+// Config.Poll at the latest.
 func (c *Collector) collect(ctx context.Context, inputs []*input) error {
 	if c.cfg.Order == OrderCreated {
 		return c.collectByTime(ctx)
 	}
+	changes := c.watch()
+	defer changes.Close()
+	var said time.Time // when horizons were published last
 	for {
-		waiting := false
-		for _, in := range inputs {
-			if in.ended {
-				continue
-			}
-			err := c.drainInput(ctx, in)
-			switch {
-			case errors.Is(err, errDry):
-				waiting = true
-			case !errors.Is(err, io.EOF):
-				return c.stopped(ctx, err)
-			case in.events == 0:
-				c.empty(in.name)
-			}
-		}
-		if err := c.flush(ctx, false); err != nil {
+		waiting, err := c.round(ctx, inputs)
+		if err != nil {
 			return err
 		}
-		if err := c.publishHorizons(ctx); err != nil {
+		bound := c.cfg.Poll
+		if since := time.Since(said); waiting && since < c.cfg.Poll {
+			bound -= since
+		} else if said, err = time.Now(), c.publishHorizons(ctx); err != nil {
 			return err
 		}
 		if !waiting {
 			return nil
 		}
-		if err := appender.Wait(ctx, c.cfg.Poll); err != nil {
+		if err := changes.Wait(ctx, bound); err != nil {
 			return err
 		}
 	}
+}
+
+// watch watches the followed files.
+func (c *Collector) watch() *watch.Watcher {
+	var followed []string
+	if c.cfg.Follow {
+		followed = slices.DeleteFunc(slices.Clone(c.cfg.Files), func(name string) bool { return name == "-" })
+	}
+	return watch.New(followed, c.deps.Log)
+}
+
+// round reads each input as far as it goes and stores what it read, and reports whether one of them
+// may have more later.
+func (c *Collector) round(ctx context.Context, inputs []*input) (waiting bool, err error) {
+	for _, in := range inputs {
+		if in.ended {
+			continue
+		}
+		err := c.drainInput(ctx, in)
+		switch {
+		case errors.Is(err, errDry):
+			waiting = true
+		case !errors.Is(err, io.EOF):
+			return false, c.stopped(ctx, err)
+		case in.events == 0:
+			c.empty(in.name)
+		}
+	}
+	return waiting, c.flush(ctx, false)
 }
 
 // collectByTime reads the inputs, and collects their events in the order of their times.

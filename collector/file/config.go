@@ -45,7 +45,8 @@ type Config struct {
 	// line waits. A file that became shorter is read again from its start; a file replaced under
 	// its name is not noticed. Compressed files and standard input are read to their end.
 	Follow bool
-	// Poll is the interval of looks at followed files. Default: 1 s.
+	// Poll is the longest time between two looks at followed files, where the system announces no
+	// change, and the least between two horizons of them. Default: 1 s.
 	Poll time.Duration
 	// Horizon is the time up to which the input is complete, for every source in it. Default: the
 	// newest time in the input, per source, and at most a minute after the clock.

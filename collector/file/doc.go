@@ -14,6 +14,9 @@
 // so they are read twice; standard input and followed files are checked as they come. Config.Order
 // has the ways out.
 //
+// A followed file is read when the system announces a change of it (collector/file/watch), and once
+// a second at least.
+//
 // # Writes
 //
 //   - USAGE, usage.<source>.<foundation>.<tenant>.<kind>.<resource>: every fact, in the order of
