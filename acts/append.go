@@ -7,6 +7,7 @@ import (
 
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
+	"github.com/daybook-billing/daybook/internal/bus/once"
 )
 
 // Limits of one act: how often others may come first before it is given up.
@@ -51,13 +52,13 @@ type publish struct {
 // somebody else came first or no answer came. It returns the sequence of the batch's last message,
 // 0 where nothing was appended.
 func (p *publish) run(ctx context.Context) (last uint64, err error) {
-	limits := bus.Limits{Conflicts: maxConflicts}
+	limits := once.Limits{Conflicts: maxConflicts}
 	if p.alone {
 		limits.Conflicts = maxRivals
 	}
 	read := uint64(0)
-	last, err = bus.AppendOnce(ctx, p.bus, events.StreamUsage, limits,
-		func(ctx context.Context, _ *bus.Failure) (messages []bus.Message, expect bus.Expect, err error) {
+	last, err = once.Append(ctx, p.bus, events.StreamUsage, limits,
+		func(ctx context.Context, _ *once.Failure) (messages []bus.Message, expect bus.Expect, err error) {
 			if expect, read, err = p.look(ctx, read); err != nil {
 				return nil, expect, err
 			}
@@ -67,7 +68,7 @@ func (p *publish) run(ctx context.Context) (last uint64, err error) {
 			}
 			return messages, expect, err
 		})
-	var given *bus.GivenUpError
+	var given *once.GivenUpError
 	if errors.As(err, &given) && given.Conflict() {
 		return 0, &BusyError{p.filters[0], limits.Conflicts + 1, err}
 	}

@@ -214,7 +214,7 @@ const settlePause = 10 * time.Millisecond
 func (b *Bus) settle(ctx context.Context, stream string, sequence uint64) {
 	for {
 		state, err := b.Stream(ctx, stream)
-		if err == nil && state.Last >= sequence || wait(ctx, settlePause) != nil {
+		if err == nil && state.Last >= sequence || Wait(ctx, settlePause) != nil {
 			return
 		}
 	}

@@ -337,3 +337,15 @@ func (b *Bus) request(ctx context.Context, subject string, body []byte) (*nats.M
 	answer, err := b.nc.RequestWithContext(ctx, apiPrefix+subject, body)
 	return answer, deniedOr(ctx, err)
 }
+
+// Wait waits, or returns the context's error.
+func Wait(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
+}

@@ -6,7 +6,7 @@
 //   - Append stores a whole batch or nothing, only if the stream is where the caller thinks it is
 //     (Expect), and returns when the batch is stored. A refused expectation is a *ConflictError.
 //     When nobody can tell whether a batch was stored, the error is ErrOutcomeUnknown: read before
-//     trying again. AppendOnce does that.
+//     trying again. Package once does that.
 //   - AppendDerived stores a batch message by message, each only behind its predecessor: all of it,
 //     a beginning of it, or nothing. Where it ended early, by a *ConflictError or
 //     ErrOutcomeUnknown, the caller reads how far it came. METERED and BILLING take no other

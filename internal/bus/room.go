@@ -316,7 +316,7 @@ func (b *Bus) awaitRoom(ctx context.Context, stream string, request func() error
 		if err = b.lacking(stream, cause, do, err, false); RoomOver(err) || b.cfg.RoomWait <= 0 {
 			return err // a service waits outside, and is live meanwhile
 		}
-		if wait(ctx, time.Second) != nil {
+		if Wait(ctx, time.Second) != nil {
 			return err
 		}
 	}

@@ -22,6 +22,7 @@ import (
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
 	"github.com/daybook-billing/daybook/internal/bus/bustest"
+	"github.com/daybook-billing/daybook/internal/bus/once"
 	"github.com/daybook-billing/daybook/internal/lab/scale"
 )
 
@@ -96,7 +97,7 @@ func noise(id string) []byte {
 }
 
 // next is the next batch of a steady writer.
-func (w *steady) next(ctx context.Context, f *bus.Failure) ([]bus.Message, bus.Expect, error) {
+func (w *steady) next(ctx context.Context, f *once.Failure) ([]bus.Message, bus.Expect, error) {
 	if f != nil {
 		// From the start: a full disk takes the end of a derived stream.
 		stored := 0
@@ -129,7 +130,7 @@ func (w *steady) next(ctx context.Context, f *bus.Failure) ([]bus.Message, bus.E
 func (w *steady) run(ctx context.Context) error {
 	for w.stored < w.total {
 		const pause = 20 * time.Millisecond
-		last, err := bus.AppendOnce(ctx, w.bus, w.stream, bus.Limits{Wait: pause, MaxWait: pause, Patient: true},
+		last, err := once.Append(ctx, w.bus, w.stream, once.Limits{Wait: pause, MaxWait: pause, Patient: true},
 			w.next)
 		if err != nil {
 			return err

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/daybook-billing/daybook/internal/bus"
+	"github.com/daybook-billing/daybook/internal/bus/once"
 )
 
 // flush appends everything pending. When it returns nil, all outputs so far are stored, by this
@@ -31,11 +32,11 @@ func (s *Stage) flush(ctx context.Context) error {
 func (s *Stage) append(ctx context.Context) error {
 	own := s.cp.Sequence
 	// Messages of others move the last sequence, too: no number of conflicts is too high.
-	limits := bus.Limits{
+	limits := once.Limits{
 		Failures: appendTries, Conflicts: math.MaxInt, Unexplained: appendTries, Wait: 50 * time.Millisecond,
 	}
-	last, err := bus.AppendOnce(ctx, appender{s.bus}, s.cfg.Output, limits,
-		func(ctx context.Context, f *bus.Failure) ([]bus.Message, bus.Expect, error) {
+	last, err := once.Append(ctx, appender{s.bus}, s.cfg.Output, limits,
+		func(ctx context.Context, f *once.Failure) ([]bus.Message, bus.Expect, error) {
 			if f != nil {
 				if err := s.resolve(ctx, f); err != nil {
 					return nil, bus.Expect{}, err
@@ -46,7 +47,7 @@ func (s *Stage) append(ctx context.Context) error {
 			}
 			return s.messages(), bus.Expect{Last: s.last}, nil
 		})
-	if givenUp := new(bus.GivenUpError); errors.As(err, &givenUp) {
+	if givenUp := new(once.GivenUpError); errors.As(err, &givenUp) {
 		return fmt.Errorf("append to %s: %w%s", s.cfg.Output, err, s.largest(err))
 	}
 	if err == nil && last > 0 {
@@ -58,7 +59,7 @@ func (s *Stage) append(ctx context.Context) error {
 // appender appends as a stage does.
 type appender struct{ bus Bus }
 
-// Append implements bus.Appender.
+// Append implements once.Appender.
 func (a appender) Append(ctx context.Context, stream string, messages []bus.Message, expect bus.Expect) (uint64,
 	error,
 ) {
@@ -84,7 +85,7 @@ func (s *Stage) largest(err error) string {
 
 // resolve reads the checkpoint after an append that failed. If the bus does not answer after an
 // unanswered append, the same expectation makes it safe to try again.
-func (s *Stage) resolve(ctx context.Context, f *bus.Failure) error {
+func (s *Stage) resolve(ctx context.Context, f *once.Failure) error {
 	refused := f.Conflict()
 	if refused {
 		s.metrics.conflict()

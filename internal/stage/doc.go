@@ -92,7 +92,7 @@
 //   - before 4: nothing is stored; the restart derives the same outputs again.
 //   - in 4: a beginning of the batch is stored, perhaps all. The restart finds it as its
 //     checkpoint. While running, the stage reads the checkpoint before it tries again
-//     (bus.AppendOnce), finds its own chain there, and goes on with the rest.
+//     (once.Append), finds its own chain there, and goes on with the rest.
 //   - a power cut after 4: the output stream lost its end, at any message. The restart derives it
 //     again, the same content at the same sequences: nothing in an output depends on the moment at
 //     which an input was stored. A stage behind it, which may have kept more of its own outputs,

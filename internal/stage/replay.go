@@ -11,6 +11,7 @@ import (
 
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
+	"github.com/daybook-billing/daybook/internal/bus/once"
 )
 
 // eventReplay is the event of a replay's Cause.
@@ -407,7 +408,7 @@ func (r *replay) append(ctx context.Context, end bool) error {
 // store stores the next batch, or the beginning of it, and returns how many messages that is.
 func (r *replay) store(ctx context.Context, end bool) (n int, err error) {
 	const wait = 50 * time.Millisecond
-	limits := bus.Limits{
+	limits := once.Limits{
 		Failures: appendTries, Conflicts: appendTries, Unexplained: appendTries, Wait: wait, MaxWait: wait,
 	}
 	// The first message of a replay is a batch of its own: it ends a batch with the chain as it was
@@ -423,8 +424,8 @@ func (r *replay) store(ctx context.Context, end bool) (n int, err error) {
 			Output: r.last + 1, Count: r.count, Chain: r.chain,
 		}
 	}
-	last, err := bus.AppendOnce(ctx, appender{r.bus}, r.cfg.Output, limits,
-		func(ctx context.Context, f *bus.Failure) ([]bus.Message, bus.Expect, error) {
+	last, err := once.Append(ctx, appender{r.bus}, r.cfg.Output, limits,
+		func(ctx context.Context, f *once.Failure) ([]bus.Message, bus.Expect, error) {
 			if f != nil {
 				if n, err = r.resolve(ctx); err != nil || n > 0 {
 					return nil, bus.Expect{}, err
@@ -435,7 +436,7 @@ func (r *replay) store(ctx context.Context, end bool) (n int, err error) {
 			}
 			return writer.messages(), bus.Expect{Last: r.last}, nil
 		})
-	if givenUp := new(bus.GivenUpError); errors.As(err, &givenUp) {
+	if givenUp := new(once.GivenUpError); errors.As(err, &givenUp) {
 		return 0, fmt.Errorf("replay of %s: %w", r.cfg.Output, err)
 	}
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
+	"github.com/daybook-billing/daybook/internal/bus/once"
 )
 
 // Limits of an appender.
@@ -61,7 +62,7 @@ type Options struct {
 	// filter.
 	Marker string
 	Origin string // ce-source of the markers
-	// Retry is the wait after the first failed append; bus.Limits.Wait has its default.
+	// Retry is the wait after the first failed append; once.Limits.Wait has its default.
 	Retry time.Duration
 	// Patient appenders wait for the end of an outage, however long it takes.
 	Patient bool
@@ -180,11 +181,11 @@ func (a *Appender) Flush(ctx context.Context, again func(ctx context.Context) (b
 	err error,
 ) {
 	// A store fails for reasons of its own: every failure is tried again, but for a refusal.
-	limits := bus.Limits{Wait: max(a.Retry, 0), Patient: a.Patient, Retry: func(err error) bool {
+	limits := once.Limits{Wait: max(a.Retry, 0), Patient: a.Patient, Retry: func(err error) bool {
 		return !errors.Is(err, bus.ErrDenied)
 	}}
-	last, err := bus.AppendOnce(ctx, a.Store, a.Stream, limits,
-		func(ctx context.Context, f *bus.Failure) ([]bus.Message, bus.Expect, error) {
+	last, err := once.Append(ctx, a.Store, a.Stream, limits,
+		func(ctx context.Context, f *once.Failure) ([]bus.Message, bus.Expect, error) {
 			if f != nil {
 				dropped := a.resolve(ctx, f)
 				if f.Unsure {
@@ -202,7 +203,7 @@ func (a *Appender) Flush(ctx context.Context, again func(ctx context.Context) (b
 			messages, expect := a.batch()
 			return messages, expect, nil
 		})
-	var given *bus.GivenUpError
+	var given *once.GivenUpError
 	switch {
 	case errors.As(err, &given):
 		return stored, known, a.givenUp(given)
@@ -226,7 +227,7 @@ func (a *Appender) batch() ([]bus.Message, bus.Expect) {
 }
 
 // resolve takes the stored messages from the batch after an append that failed.
-func (a *Appender) resolve(ctx context.Context, f *bus.Failure) (dropped []Key) {
+func (a *Appender) resolve(ctx context.Context, f *once.Failure) (dropped []Key) {
 	dropped, err := a.learn(ctx)
 	if err != nil {
 		f.Unread(err)
@@ -240,7 +241,7 @@ func (a *Appender) resolve(ctx context.Context, f *bus.Failure) (dropped []Key) 
 }
 
 // givenUp explains the end of an append without success.
-func (a *Appender) givenUp(e *bus.GivenUpError) error {
+func (a *Appender) givenUp(e *once.GivenUpError) error {
 	switch {
 	case e.Unread != nil:
 		return fmt.Errorf("finding out what %s holds: %w", a.Stream, e.Unread)

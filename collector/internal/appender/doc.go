@@ -5,6 +5,6 @@
 // marker of the foundation, one literal subject, which begins and ends every batch. After a lost
 // answer, an append of another writer, or a batch of which the server has stored the beginning
 // alone, the appender reads the added messages, takes the stored ones from the batch, and appends
-// the rest (bus.AppendOnce). Ids tell messages apart; the owner decides which ids to remember
+// the rest (once.Append). Ids tell messages apart; the owner decides which ids to remember
 // (Options.Seen, Set).
 package appender

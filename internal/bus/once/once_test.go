@@ -1,10 +1,11 @@
-package bus_test
+package once_test
 
 import (
 	"context"
 	"errors"
 	"fmt"
 	"strings"
+	"testing"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -12,7 +13,13 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/daybook-billing/daybook/internal/bus"
+	"github.com/daybook-billing/daybook/internal/bus/once"
 )
+
+func TestOnce(t *testing.T) {
+	RegisterFailHandler(Fail)
+	RunSpecs(t, "Once")
+}
 
 // outcome is what becomes of an append.
 type outcome int
@@ -80,7 +87,7 @@ type writer struct {
 	last  uint64
 }
 
-func (w *writer) next(_ context.Context, f *bus.Failure) ([]bus.Message, bus.Expect, error) {
+func (w *writer) next(_ context.Context, f *once.Failure) ([]bus.Message, bus.Expect, error) {
 	switch {
 	case f == nil:
 	case w.tape.unread:
@@ -98,13 +105,13 @@ func (w *writer) next(_ context.Context, f *bus.Failure) ([]bus.Message, bus.Exp
 	return w.batch, bus.Expect{Last: w.last}, nil
 }
 
-func write(t *tape, n int, limits bus.Limits) (uint64, error) {
+func write(t *tape, n int, limits once.Limits) (uint64, error) {
 	w := &writer{tape: t}
 	for i := range n {
 		w.batch = append(w.batch, bus.Message{Subject: fmt.Sprintf("own.%d", i)})
 	}
 	limits.Wait = max(limits.Wait, time.Nanosecond)
-	return bus.AppendOnce(context.Background(), t, "TAPE", limits, w.next)
+	return once.Append(context.Background(), t, "TAPE", limits, w.next)
 }
 
 // again is an outcome n times.
@@ -122,7 +129,7 @@ var _ = Describe("Appending exactly once", func() {
 			kinds := rapid.SampledFrom([]outcome{unstored, lost, late, preceded, offline, unread})
 			s.outcomes = rapid.SliceOfN(kinds, 0, 6).Draw(t, "outcomes")
 			n := rapid.IntRange(1, 3).Draw(t, "messages")
-			if _, err := write(s, n, bus.Limits{Failures: 20}); err != nil {
+			if _, err := write(s, n, once.Limits{Failures: 20}); err != nil {
 				t.Fatal(err)
 			}
 			var own []string
@@ -144,19 +151,19 @@ var _ = Describe("Appending exactly once", func() {
 
 	It("sends nothing when there is nothing to store", func() {
 		s := &tape{}
-		Expect(write(s, 0, bus.Limits{})).To(BeZero())
+		Expect(write(s, 0, once.Limits{})).To(BeZero())
 		Expect(s.attempts).To(BeZero())
 	})
 
 	It("says the last sequence, and 0 when it was found", func() {
-		Expect(write(&tape{}, 2, bus.Limits{})).To(Equal(uint64(2)))
-		Expect(write(&tape{outcomes: again(lost, 1)}, 2, bus.Limits{})).To(BeZero())
+		Expect(write(&tape{}, 2, once.Limits{})).To(Equal(uint64(2)))
+		Expect(write(&tape{outcomes: again(lost, 1)}, 2, once.Limits{})).To(BeZero())
 	})
 
 	DescribeTable("gives up", func(outcomes []outcome, attempts int, cause error, text string) {
 		s := &tape{outcomes: outcomes}
-		_, err := write(s, 1, bus.Limits{Failures: 4, Conflicts: 5})
-		givenUp := new(bus.GivenUpError)
+		_, err := write(s, 1, once.Limits{Failures: 4, Conflicts: 5})
+		givenUp := new(once.GivenUpError)
 		Expect(errors.As(err, &givenUp)).To(BeTrue(), "%v", err)
 		if cause != nil {
 			Expect(err).To(MatchError(cause))
@@ -173,11 +180,11 @@ var _ = Describe("Appending exactly once", func() {
 
 	It("gives up when it is refused and nothing explains it", func() {
 		s := &tape{stored: []string{"a", "b"}}
-		blind := func(context.Context, *bus.Failure) ([]bus.Message, bus.Expect, error) {
+		blind := func(context.Context, *once.Failure) ([]bus.Message, bus.Expect, error) {
 			return []bus.Message{{Subject: "own.0"}}, bus.Expect{Last: 1}, nil
 		}
-		_, err := bus.AppendOnce(context.Background(), s, "TAPE", bus.Limits{Wait: time.Nanosecond}, blind)
-		givenUp := new(bus.GivenUpError)
+		_, err := once.Append(context.Background(), s, "TAPE", once.Limits{Wait: time.Nanosecond}, blind)
+		givenUp := new(once.GivenUpError)
 		Expect(errors.As(err, &givenUp)).To(BeTrue())
 		Expect(givenUp.Unexplained).To(Equal(3))
 		Expect(givenUp.Conflict()).To(BeTrue())
@@ -186,14 +193,14 @@ var _ = Describe("Appending exactly once", func() {
 
 	It("tries what its writer says again", func() {
 		s := &tape{outcomes: again(forbidden, 2)}
-		Expect(write(s, 1, bus.Limits{Retry: func(error) bool { return true }})).To(Equal(uint64(1)))
+		Expect(write(s, 1, once.Limits{Retry: func(error) bool { return true }})).To(Equal(uint64(1)))
 	})
 
 	It("is stopped while it waits", func() {
 		ctx, cancel := context.WithCancel(context.Background())
 		cancel()
 		w := &writer{tape: &tape{outcomes: again(unstored, 1)}, batch: []bus.Message{{Subject: "own.0"}}}
-		_, err := bus.AppendOnce(ctx, w.tape, "TAPE", bus.Limits{Wait: time.Hour}, w.next)
+		_, err := once.Append(ctx, w.tape, "TAPE", once.Limits{Wait: time.Hour}, w.next)
 		Expect(err).To(MatchError(context.Canceled))
 	})
 })

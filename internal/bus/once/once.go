@@ -1,13 +1,17 @@
-package bus
+// Package once appends a batch of messages exactly once, although other writers come first and
+// answers are lost.
+package once
 
 import (
 	"context"
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/daybook-billing/daybook/internal/bus"
 )
 
-// Limits bound the attempts of AppendOnce. A zero field has its default.
+// Limits bound the attempts of Append. A zero field has its default.
 type Limits struct {
 	Failures    int           // failed appends and reads together, conflicts left out; default 8
 	Conflicts   int           // refused appends; default 100
@@ -42,15 +46,15 @@ func (l Limits) withDefaults() Limits {
 	return l
 }
 
-// Next gives AppendOnce the messages still to be stored, and the expectation of their append; no
+// Next gives Append the messages still to be stored, and the expectation of their append; no
 // messages end it. Before the first attempt f is nil. After a failed one Next reads the stream
 // behind the last expected message, leaves out the messages it finds there, and moves the
 // expectation to the end of its reading. Where the read fails and may be tried again, Next calls
 // f.Unread and gives the same messages and the same expectation: nothing can be stored twice under
-// it. An error of Next ends AppendOnce.
-type Next func(ctx context.Context, f *Failure) (messages []Message, expect Expect, err error)
+// it. An error of Next ends Append.
+type Next func(ctx context.Context, f *Failure) (messages []bus.Message, expect bus.Expect, err error)
 
-// Failure counts the failed attempts of one AppendOnce.
+// Failure counts the failed attempts of one Append.
 type Failure struct {
 	Err         error // of the last append
 	Failures    int   // failed appends and reads; conflicts and waits are not among them
@@ -67,19 +71,19 @@ type Failure struct {
 
 // Conflict reports whether the last append was refused, because its expectation was not met.
 func (f *Failure) Conflict() bool {
-	var conflict *ConflictError
+	var conflict *bus.ConflictError
 	return errors.As(f.Err, &conflict)
 }
 
 func (f *Failure) torn() bool {
-	var conflict *ConflictError
+	var conflict *bus.ConflictError
 	return errors.As(f.Err, &conflict) && conflict.Stored > 0
 }
 
 // Unread notes a failed read of Next's.
 func (f *Failure) Unread(err error) { f.unread = err }
 
-// GivenUpError is the end of AppendOnce without success: the last append, or the read after it,
+// GivenUpError is the end of Append without success: the last append, or the read after it,
 // failed once too often, or beyond the help of another attempt.
 type GivenUpError struct {
 	Failure
@@ -105,18 +109,18 @@ func (e *GivenUpError) Unwrap() error {
 // Retry reports whether another attempt may mend the failure of an append: the expectation was not
 // met, the outcome is unknown, there is no room, or there was no connection.
 func Retry(err error) bool {
-	var conflict *ConflictError
-	return errors.As(err, &conflict) || errors.Is(err, ErrOutcomeUnknown) || errors.Is(err, ErrNotConnected) ||
-		NoRoom(err)
+	var conflict *bus.ConflictError
+	return errors.As(err, &conflict) || errors.Is(err, bus.ErrOutcomeUnknown) || errors.Is(err, bus.ErrNotConnected) ||
+		bus.NoRoom(err)
 }
 
 // Appender appends to streams, as a Bus does.
 type Appender interface {
-	Append(ctx context.Context, stream string, messages []Message, expect Expect) (last uint64, err error)
+	Append(ctx context.Context, stream string, messages []bus.Message, expect bus.Expect) (last uint64, err error)
 }
 
-// AppendOnce stores a batch of messages exactly once, although other writers come first and answers
-// are lost. It returns the sequence of its last message, 0 when Next found them all in the stream.
+// Append stores a batch of messages exactly once, although other writers come first and answers are
+// lost. It returns the sequence of its last message, 0 when Next found them all in the stream.
 //
 // # The rule for an unknown outcome
 //
@@ -134,12 +138,12 @@ type Appender interface {
 //
 // # Bounds
 //
-// After a failed append AppendOnce waits before it reads, Limits.Wait at first and twice as long
-// each time, up to Limits.MaxWait. A conflict costs no wait, unless the read after the one before
-// has explained nothing. For room it waits without a limit, until the *RoomError says that the wait
-// is over. Past a limit, or where no attempt can mend the failure (Limits.Retry), the
-// error is a *GivenUpError. Errors of Next and of ctx are returned as they are.
-func AppendOnce(ctx context.Context, to Appender, stream string, limits Limits, next Next) (last uint64, err error) {
+// After a failed append Append waits before it reads, Limits.Wait at first and twice as long each
+// time, up to Limits.MaxWait. A conflict costs no wait, unless the read after the one before has
+// explained nothing. For room it waits without a limit, until the *bus.RoomError says that the wait
+// is over. Past a limit, or where no attempt can mend the failure (Limits.Retry), the error is a
+// *GivenUpError. Errors of Next and of ctx are returned as they are.
+func Append(ctx context.Context, to Appender, stream string, limits Limits, next Next) (last uint64, err error) {
 	limits = limits.withDefaults()
 	messages, expect, err := next(ctx, nil)
 	for f := (Failure{}); err == nil && len(messages) > 0; {
@@ -163,13 +167,13 @@ func AppendOnce(ctx context.Context, to Appender, stream string, limits Limits, 
 // count counts a failed append and waits where that helps.
 func (f *Failure) count(ctx context.Context, limits Limits) error {
 	f.unread = nil
-	if NoRoom(f.Err) {
+	if bus.NoRoom(f.Err) {
 		f.Waits++
 		f.Unsure = true
-		if RoomOver(f.Err) {
+		if bus.RoomOver(f.Err) {
 			return &GivenUpError{Failure: *f}
 		}
-		return wait(ctx, limits.pause(f.Waits))
+		return bus.Wait(ctx, limits.pause(f.Waits))
 	}
 	conflict := f.Conflict()
 	var exhausted bool
@@ -179,8 +183,8 @@ func (f *Failure) count(ctx context.Context, limits Limits) error {
 		exhausted = f.Conflicts > limits.Conflicts
 	} else {
 		f.Failures++
-		f.Unsure = f.Unsure || !errors.Is(f.Err, ErrNotConnected)
-		exhausted = f.Failures >= limits.Failures && (!limits.Patient || !Retry(f.Err) && !Outage(f.Err))
+		f.Unsure = f.Unsure || !errors.Is(f.Err, bus.ErrNotConnected)
+		exhausted = f.Failures >= limits.Failures && (!limits.Patient || !Retry(f.Err) && !bus.Outage(f.Err))
 	}
 	if exhausted || !limits.Retry(f.Err) {
 		return &GivenUpError{Failure: *f}
@@ -188,7 +192,7 @@ func (f *Failure) count(ctx context.Context, limits Limits) error {
 	if conflict && f.Unexplained == 0 {
 		return nil
 	}
-	return wait(ctx, limits.pause(f.Failures+f.Unexplained))
+	return bus.Wait(ctx, limits.pause(f.Failures+f.Unexplained))
 }
 
 // resolved counts the result of Next.
@@ -197,7 +201,7 @@ func (f *Failure) resolved(ctx context.Context, limits Limits, moved bool) error
 	switch {
 	case f.unread != nil:
 		f.Failures++
-		exhausted = f.Failures >= limits.Failures && (!limits.Patient || !Outage(f.unread)) || ctx.Err() != nil
+		exhausted = f.Failures >= limits.Failures && (!limits.Patient || !bus.Outage(f.unread)) || ctx.Err() != nil
 	case moved:
 		f.Unexplained = 0
 	case f.Conflict():
@@ -217,15 +221,4 @@ func (l Limits) pause(n int) time.Duration {
 		d *= 2
 	}
 	return min(d, l.MaxWait)
-}
-
-func wait(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
-	}
 }
