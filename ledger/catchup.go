@@ -96,7 +96,7 @@ func (c *catchUp) post(ctx context.Context, stream int, at *Positions) (missing 
 	if state.Messages == 0 {
 		return []string{fmt.Sprintf("it is empty and went as far as message %d", state.Last)}, false, nil
 	}
-	t, err := newTrack(stream, c.marks[stream])
+	t, err := newTrack(stream, c.marks[stream], absent(&state))
 	if err != nil {
 		return nil, false, err
 	}
@@ -143,11 +143,15 @@ func (c *catchUp) post(ctx context.Context, stream int, at *Positions) (missing 
 	if err != nil {
 		return nil, false, err
 	}
-	if t.read != state.Messages {
-		missing = append(missing, fmt.Sprintf("the server counts %d messages and delivers %d", state.Messages, t.read))
-	}
-	if wrong := t.audit.End(); wrong != "" {
+	// Where the chain is right at the last message, what the server counts before it and does not
+	// deliver is said anew, or was never said. Behind it there is no chain.
+	wrong, end := t.audit.End(), t.end()
+	switch {
+	case wrong != "":
 		missing = append(missing, wrong)
+	case end < state.Last:
+		missing = append(missing, fmt.Sprintf("it went as far as message %d, and nothing is delivered behind message %d",
+			state.Last, end))
 	}
 	return missing, t.proven, nil
 }

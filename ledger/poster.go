@@ -105,12 +105,19 @@ func (p *Poster) run(ctx context.Context) error {
 // the stream. Its error is never nil.
 func (p *Poster) follow(ctx context.Context, stream int, after uint64) error {
 	name := streamNames()[stream]
+	state, err := p.bus.Stream(ctx, name)
+	if err != nil {
+		return err
+	}
 	reader, err := p.bus.Read(ctx, name, after+1, overHoles())
 	if err != nil {
 		return err
 	}
 	defer reader.Close()
-	track, round := p.track(stream)
+	track, round, err := p.track(stream, &state)
+	if err != nil {
+		return err
+	}
 	var batch Batch
 	decode := newDecoder()
 	for n := 1; ; n++ {

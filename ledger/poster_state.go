@@ -5,6 +5,8 @@ import (
 	"errors"
 	"log/slog"
 	"time"
+
+	"github.com/daybook-billing/daybook/internal/bus"
 )
 
 const (
@@ -29,7 +31,7 @@ func (p *Poster) restore(ctx context.Context) {
 		return
 	}
 	for stream := range streams {
-		if p.tracks[stream], err = newTrack(stream, marks[stream]); err != nil {
+		if p.tracks[stream], err = newTrack(stream, marks[stream], 0); err != nil {
 			p.tracks = [streams]*track{}
 			return // load has read the same audits
 		}
@@ -45,7 +47,7 @@ func (p *Poster) fit(at Positions) {
 	for stream, t := range p.tracks {
 		reached := uint64(0)
 		if t != nil {
-			reached = max(t.last.Sequence, t.from.Sequence)
+			reached = t.end()
 		}
 		if reached != *at.of(stream) {
 			p.saver = nil
@@ -54,13 +56,14 @@ func (p *Poster) fit(at Positions) {
 }
 
 // track is what goes on behind the messages that are posted, and the round that they belong to.
-func (p *Poster) track(stream int) (*track, int) {
+func (p *Poster) track(stream int, state *bus.StreamState) (*track, int, error) {
 	p.post.Lock()
 	defer p.post.Unlock()
 	if t := p.tracks[stream]; t != nil {
-		return t.copied(), p.round
+		return t.copied(), p.round, nil
 	}
-	return firstTrack(stream), p.round
+	t, err := newTrack(stream, mark{}, absent(state))
+	return t, p.round, err
 }
 
 // doubt is errDoubt, and the ledger is empty again, where the chain behind a snapshot is not the

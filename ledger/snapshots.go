@@ -20,7 +20,7 @@ import (
 const Bucket = "daybook-ledger"
 
 // snapshotFormat changes with the form of snapshots and of a Saver's states.
-const snapshotFormat = 1
+const snapshotFormat = 2
 
 // errSnapshot: a snapshot is damaged, or is not one of these streams.
 var errSnapshot = errors.New("not a usable snapshot")
@@ -105,6 +105,9 @@ func (s *saved) usable(ctx context.Context, b Snapshots) error {
 		}
 		if at.Sequence > state.Last || at.Read > state.Messages {
 			return fmt.Errorf("%w: it is ahead of %s", errSnapshot, stream)
+		}
+		if absent(&state) > at.Absent {
+			return fmt.Errorf("%w: messages of %s were removed since", errSnapshot, stream)
 		}
 		m, err := b.Get(ctx, stream, at.Sequence)
 		if err != nil {

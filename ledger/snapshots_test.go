@@ -279,6 +279,15 @@ var _ = Describe("Snapshots of the ledger", func() {
 			Expect(missing).To(Equal(cold()))
 		})
 
+		It("are passed over where a message before them was deleted since, however many came behind them",
+			func(ctx context.Context) {
+				api("STREAM.MSG.DELETE."+events.StreamBilling, fmt.Sprintf(`{"seq":%d}`, enough/2))
+				a.write(ctx, 1, "0.1") // as many messages as before
+				_, missing, read := bill(ctx)
+				Expect(missing).To(HaveLen(1))
+				Expect(read).To(BeNumerically(">=", 2*enough))
+			})
+
 		It("do not hide a message that is deleted behind them, or the last one", func(ctx context.Context) {
 			a.write(ctx, 5, "0.1")
 			api("STREAM.MSG.DELETE."+events.StreamMetered, fmt.Sprintf(`{"seq":%d}`, enough+2))

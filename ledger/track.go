@@ -38,6 +38,7 @@ func (p *Positions) of(stream int) *uint64 {
 type mark struct {
 	Sequence uint64 // of the last message read
 	Read     uint64 // messages up to there
+	Absent   uint64 // sequences without a message when the reading began, by the server's word
 	Digest   [sha256.Size]byte
 	Audit    []byte // state of the audit of the messages up to there
 	// proven: the chain over the messages up to there stands on one of them.
@@ -61,13 +62,16 @@ type track struct {
 	proven bool
 }
 
-// firstTrack reads a stream from its start.
-func firstTrack(stream int) *track {
-	return &track{audit: stage.NewAudit(streamFilters()[stream]), proven: true}
-}
+// absent is how many sequences of a stream have no message, by the server's word. A message that is
+// removed later makes it more.
+func absent(state *bus.StreamState) uint64 { return state.Last - min(state.Last, state.Messages) }
 
-func newTrack(stream int, from mark) (*track, error) {
+// newTrack reads a stream from a mark on: from its start, from the zero mark.
+func newTrack(stream int, from mark, absent uint64) (*track, error) {
 	audit, err := from.audit(stream)
+	if from.Sequence == 0 {
+		from.Absent = absent
+	}
 	return &track{from: from, audit: audit, read: from.Read, proven: from.Sequence == 0 || from.proven}, err
 }
 
@@ -84,11 +88,16 @@ func (t *track) copied() *track {
 	return &c
 }
 
+// end is the sequence of the last message read.
+func (t *track) end() uint64 { return max(t.last.Sequence, t.from.Sequence) }
+
 // mark is how far the stream has been read.
 func (t *track) mark() (mark, error) {
 	if t.last.Sequence == 0 {
 		return t.from, nil
 	}
 	state, err := t.audit.State()
-	return mark{Sequence: t.last.Sequence, Read: t.read, Digest: digest(&t.last), Audit: state}, err
+	return mark{
+		Sequence: t.last.Sequence, Read: t.read, Absent: t.from.Absent, Digest: digest(&t.last), Audit: state,
+	}, err
 }

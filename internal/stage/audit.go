@@ -3,16 +3,20 @@ package stage
 import (
 	"encoding/hex"
 	"fmt"
+	"strconv"
 
 	"github.com/daybook-billing/daybook/internal/bus"
 )
 
 // Audit computes the chain over the stored outputs of a stage as they are read, and compares it
 // with the recorded ones: a message that was removed, changed or added is seen, wherever it stood.
-// It proves the stored messages whole, not derived; Verify does that.
+// It proves the stored messages whole, not derived; Verify does that. Where the last recorded chain
+// is right everything before it is proven, whatever the server counts there and does not deliver:
+// the chain is over what it delivers.
 type Audit struct {
 	cfg     Config
 	chain   chain
+	count   uint64 // outputs so far
 	scratch []byte
 	last    uint64 // sequence of the last output
 	ended   bool   // the last output ends a batch
@@ -29,19 +33,32 @@ func (a *Audit) Add(m *bus.Stored) (proven bool) {
 		return false
 	}
 	a.chain, a.scratch = a.chain.nextIn(a.scratch, m.Subject, m.Data)
+	a.count++
 	a.last = m.Sequence
 	recorded := m.Header(HeaderChain)
 	a.ended = recorded != ""
 	switch {
 	case !a.ended:
+	case m.Header(HeaderCount) != "" && m.Header(HeaderCount) != strconv.FormatUint(a.count, 10):
+		a.doubt(fmt.Sprintf("message %d is number %s of them, and %d are there", m.Sequence, m.Header(HeaderCount),
+			a.count))
 	case recorded == hex.EncodeToString(a.chain[:]):
-		a.wrong = "" // a replay goes on from the stored messages, whatever was lost before
+		// Whatever was lost before: a replay goes on from the stored messages, and says anew what the
+		// lost ones said.
+		a.wrong = ""
 		return true
-	case a.wrong == "":
-		a.wrong = fmt.Sprintf("a message up to %d is missing, was changed, or is not Daybook's: the chain over "+
-			"them is not the recorded one", m.Sequence)
+	default:
+		a.doubt(fmt.Sprintf("a message up to %d is missing, was changed, or is not Daybook's: the chain over them is "+
+			"not the recorded one", m.Sequence))
 	}
 	return false
+}
+
+// doubt notes what is wrong, unless something is already.
+func (a *Audit) doubt(wrong string) {
+	if a.wrong == "" {
+		a.wrong = wrong
+	}
 }
 
 // End says what is wrong with the messages, "" when nothing is.

@@ -12,6 +12,7 @@ import (
 // auditState is an Audit in the middle of a stream.
 type auditState struct {
 	Chain chain
+	Count uint64
 	Last  uint64
 	Ended bool
 	Wrong string
@@ -20,7 +21,7 @@ type auditState struct {
 // State is the audit so far, for ResumeAudit.
 func (a *Audit) State() ([]byte, error) {
 	var out bytes.Buffer
-	err := gob.NewEncoder(&out).Encode(auditState{a.chain, a.last, a.ended, a.wrong})
+	err := gob.NewEncoder(&out).Encode(auditState{a.chain, a.count, a.last, a.ended, a.wrong})
 	return out.Bytes(), err
 }
 
@@ -31,7 +32,7 @@ func ResumeAudit(filter string, state []byte) (*Audit, error) {
 		return nil, fmt.Errorf("reading the state of the audit of %s: %w", filter, err)
 	}
 	a := NewAudit(filter)
-	a.chain, a.last, a.ended, a.wrong = from.Chain, from.Last, from.Ended, from.Wrong
+	a.chain, a.count, a.last, a.ended, a.wrong = from.Chain, from.Count, from.Last, from.Ended, from.Wrong
 	return a, nil
 }
 

@@ -346,3 +346,30 @@ var _ = Describe("Without the bus", func() {
 		Expect(r.Ready()).NotTo(Succeed())
 	})
 })
+
+var _ = Describe("A stage that is stopped while it restores its state", func() {
+	It("returns, and leaves neither an output nor a snapshot of half a state, wherever it was", func() {
+		w := grown()
+		w.dropSnapshots()
+		w.feed(2, 3)
+		outputs := w.length()
+		for nth, at := 1, ""; at != "Read"; nth++ { // it reads its inputs last
+			f := &faulty{Bus: w.bus}
+			f.before = func(op string, n int) error {
+				if n == nth {
+					at = op
+					f.cancel()
+				}
+				return nil
+			}
+			r := w.start(options{bus: f})
+			Expect(r.ended()).To(Succeed(), at)
+			Expect(r.Ready()).To(MatchError("restoring the state"), at)
+			Expect(w.length()).To(Equal(outputs), at)
+			Expect(w.snapshots()).To(BeEmpty(), at)
+		}
+		r, err := w.finish(options{})
+		Expect(err).NotTo(HaveOccurred())
+		Expect(r.proc.stepped.Load()).To(Equal(int64(8)))
+	})
+})

@@ -67,7 +67,8 @@ func Replay(ctx context.Context, cfg Config, b Bus, newProcessor func() Processo
 		r := &replay{cfg: cfg, bus: b, options: options, proc: newProcessor()}
 		r.comparer = comparer(r.proc)
 		r.result = Replayed{Input: cfg.Input, Output: cfg.Output}
-		if err = r.run(ctx, newProcessor); err == nil && !options.DryRun && r.target.Sequence < r.input.Last {
+		err = r.run(ctx, newProcessor)
+		if err == nil && !options.DryRun && (r.cut || r.target.Sequence < r.input.Last) {
 			// What the stage has not put out yet, or the stream has lost of its end: a stage behind
 			// it rests on that.
 			err = r.work(ctx, newProcessor(), r.input.Last)
@@ -95,6 +96,7 @@ type replay struct {
 	input    bus.StreamState
 	target   identity // last input to be covered
 	last     uint64   // last sequence of the output stream, for the next batch to expect
+	cut      bool     // the output stream went further than its last own message
 	appended bool     // the last message is the replay's, and ends a batch
 
 	pending []pending
@@ -143,6 +145,7 @@ func (r *replay) open(ctx context.Context) error {
 	if r.cp.Sequence > r.last {
 		return errMoved
 	}
+	r.cut = r.cp.Sequence < r.last
 	if r.input, err = streamOf(ctx, r.bus, r.cfg.Input); err != nil {
 		return err
 	}
