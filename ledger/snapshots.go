@@ -113,11 +113,11 @@ func (s *saved) usable(ctx context.Context, b Snapshots) error {
 		if err != nil {
 			return err
 		}
-		audit, err := at.audit(number)
+		read, err := at.audit(number)
 		if err != nil {
 			return err
 		}
-		recorded, equal := audit.Recorded(&m)
+		recorded, equal := read.Recorded(&m)
 		if at.Digest != digest(&m) || recorded && !equal {
 			return fmt.Errorf("%w: message %d of %s is another one", errSnapshot, at.Sequence, stream)
 		}

@@ -5,7 +5,7 @@ import (
 
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
-	"github.com/daybook-billing/daybook/internal/stage"
+	"github.com/daybook-billing/daybook/internal/stage/audit"
 )
 
 // The streams of a ledger, by number.
@@ -45,17 +45,17 @@ type mark struct {
 	proven bool
 }
 
-func (m *mark) audit(stream int) (*stage.Audit, error) {
+func (m *mark) audit(stream int) (*audit.Audit, error) {
 	if m.Sequence == 0 {
-		return stage.NewAudit(streamFilters()[stream]), nil
+		return audit.New(streamFilters()[stream]), nil
 	}
-	return stage.ResumeAudit(streamFilters()[stream], m.Audit)
+	return audit.Resume(streamFilters()[stream], m.Audit)
 }
 
 // track is the reading of a stream from a mark on.
 type track struct {
 	from  mark
-	audit *stage.Audit
+	audit *audit.Audit
 	read  uint64     // messages up to the last one
 	last  bus.Stored // the last one; none yet where its Sequence is 0
 	// proven: a message has recorded the chain, and it was the one over the messages so far.
@@ -68,11 +68,11 @@ func absent(state *bus.StreamState) uint64 { return state.Last - min(state.Last,
 
 // newTrack reads a stream from a mark on: from its start, from the zero mark.
 func newTrack(stream int, from mark, absent uint64) (*track, error) {
-	audit, err := from.audit(stream)
+	read, err := from.audit(stream)
 	if from.Sequence == 0 {
 		from.Absent = absent
 	}
-	return &track{from: from, audit: audit, read: from.Read, proven: from.Sequence == 0 || from.proven}, err
+	return &track{from: from, audit: read, read: from.Read, proven: from.Sequence == 0 || from.proven}, err
 }
 
 func (t *track) take(m *bus.Stored) {

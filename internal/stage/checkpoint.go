@@ -1,8 +1,6 @@
 package stage
 
 import (
-	"crypto/sha256"
-	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -11,29 +9,12 @@ import (
 
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
+	"github.com/daybook-billing/daybook/internal/stage/audit"
 	"github.com/daybook-billing/daybook/internal/stage/logic"
 )
 
-// chain is the running digest over subject and body of every output of a stage, in order: two
-// output streams are equal when their chains are. It leaves out headers: a stream rebuilt from the
-// same facts has the same chain.
-type chain [sha256.Size]byte
-
-func (c chain) next(subject string, body []byte) chain {
-	next, _ := c.nextIn(nil, subject, body)
-	return next
-}
-
-// nextIn is next with memory to work in. It returns the memory for the next call.
-func (c chain) nextIn(scratch []byte, subject string, body []byte) (next chain, _ []byte) {
-	scratch = append(scratch[:0], c[:]...)
-	scratch = binary.BigEndian.AppendUint32(scratch,
-		uint32(len(subject))) //nolint:gosec // subjects are at most a few kilobytes
-	scratch = append(append(scratch, subject...), body...)
-	return sha256.Sum256(scratch), scratch
-}
-
-func (c chain) String() string { return hex.EncodeToString(c[:]) }
+// chain is over every output of a stage, in order.
+type chain = audit.Chain
 
 // checkpoint is the end of the stage's messages in the output stream. The zero checkpoint belongs
 // to a stage without outputs.

@@ -223,7 +223,7 @@ func digest(p *pipeline, from <-chan *outputs, c chain, count uint64) <-chan *ou
 				return err
 			}
 			for i := range o.list {
-				c, scratch = c.nextIn(scratch, o.list[i].subject, o.body(i))
+				c, scratch = c.NextIn(scratch, o.list[i].subject, o.body(i))
 				count++
 				o.list[i].chain, o.list[i].count = c, count
 			}

@@ -247,7 +247,7 @@ func (r *replay) round(ctx context.Context, proc Processor) (again bool, err err
 			break
 		}
 		for i := range chunk {
-			c, scratch = c.nextIn(scratch, chunk[i].Subject, chunk[i].Data)
+			c, scratch = c.NextIn(scratch, chunk[i].Subject, chunk[i].Data)
 			count++
 			if err := r.comparer.Stored(&chunk[i]); err != nil {
 				return false, fmt.Errorf("message %d of %s (%s): %w", chunk[i].Sequence, r.cfg.Output, chunk[i].Subject,
@@ -385,7 +385,7 @@ func (r *replay) snapshot(ctx context.Context) error {
 func (r *replay) add(out Output) {
 	from := len(r.slab)
 	r.slab = out.Body.AppendJSON(r.slab)
-	r.chain = r.chain.next(out.Subject, r.slab[from:])
+	r.chain = r.chain.Next(out.Subject, r.slab[from:])
 	r.count++
 	r.pending = append(r.pending, pending{
 		position: r.next, source: r.target, chain: r.chain, count: r.count, subject: out.Subject, kind: out.Type,

@@ -11,6 +11,7 @@ import (
 
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
+	"github.com/daybook-billing/daybook/internal/stage/audit"
 )
 
 // Header names of the contract. The first two are on every output, HeaderLogic and HeaderBase on
@@ -22,8 +23,8 @@ const (
 	// HeaderBase is there from a replay on: the end of it, as <first input>-<last input>/<inputs
 	// held>/<output sequence>/<outputs>/<chain>.
 	HeaderBase     = "Daybook-Base"
-	HeaderChain    = "Daybook-Chain"
-	HeaderCount    = "Daybook-Count" // outputs in the stream up to here
+	HeaderChain    = audit.HeaderChain
+	HeaderCount    = audit.HeaderCount
 	HeaderSourceID = "Daybook-Source-Id"
 )
 
@@ -444,7 +445,7 @@ func (s *Stage) emit(ctx context.Context, out Output) {
 		subject: out.Subject, kind: out.Type, id: out.ID, from: from, to: len(s.slab),
 	}
 	s.part++
-	s.chain = s.chain.next(p.subject, s.slab[from:])
+	s.chain = s.chain.Next(p.subject, s.slab[from:])
 	s.count++
 	s.lastOut = p.position
 	p.chain, p.count = s.chain, s.count

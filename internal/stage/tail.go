@@ -98,7 +98,7 @@ func (c *Config) tail(own []bus.Stored, all bool) (cp checkpoint, found bool, er
 // follow carries chain and count on over messages.
 func (cp *checkpoint) follow(messages []bus.Stored) {
 	for i := range messages {
-		cp.chain = cp.chain.next(messages[i].Subject, messages[i].Data)
+		cp.chain = cp.chain.Next(messages[i].Subject, messages[i].Data)
 		cp.count++
 	}
 }

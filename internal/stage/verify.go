@@ -217,7 +217,7 @@ func (v *verifier) rebase(p *pipeline, proc Processor) (end position, err error)
 		}
 		for i := range chunk {
 			m := &chunk[i]
-			c, scratch = c.nextIn(scratch, m.Subject, m.Data)
+			c, scratch = c.NextIn(scratch, m.Subject, m.Data)
 			if m.Sequence == v.cp.base.Output {
 				if c != v.cp.base.Chain {
 					return end, differs(m, v.cp.base.Chain.String(), c.String())

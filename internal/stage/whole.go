@@ -34,7 +34,7 @@ func (w *wholeness) add(m *bus.Stored) {
 		return // not a stage's
 	}
 	w.subject = m.Subject
-	w.chain, w.scratch = w.chain.nextIn(w.scratch, m.Subject, m.Data)
+	w.chain, w.scratch = w.chain.NextIn(w.scratch, m.Subject, m.Data)
 	if text := m.Header(HeaderChain); text != "" {
 		w.proven = text == w.chain.String()
 	}

@@ -1,37 +1,38 @@
-package stage
+package audit
 
 import (
 	"bytes"
 	"encoding/gob"
 	"encoding/hex"
 	"fmt"
+	"strings"
 
 	"github.com/daybook-billing/daybook/internal/bus"
 )
 
-// auditState is an Audit in the middle of a stream.
-type auditState struct {
-	Chain chain
+// state is an Audit in the middle of a stream.
+type state struct {
+	Chain Chain
 	Count uint64
 	Last  uint64
 	Ended bool
 	Wrong string
 }
 
-// State is the audit so far, for ResumeAudit.
+// State is the audit so far, for Resume.
 func (a *Audit) State() ([]byte, error) {
 	var out bytes.Buffer
-	err := gob.NewEncoder(&out).Encode(auditState{a.chain, a.count, a.last, a.ended, a.wrong})
+	err := gob.NewEncoder(&out).Encode(state{a.chain, a.count, a.last, a.ended, a.wrong})
 	return out.Bytes(), err
 }
 
-// ResumeAudit is an audit that goes on from a state.
-func ResumeAudit(filter string, state []byte) (*Audit, error) {
-	var from auditState
-	if err := gob.NewDecoder(bytes.NewReader(state)).Decode(&from); err != nil {
+// Resume is an audit that goes on from a state.
+func Resume(filter string, saved []byte) (*Audit, error) {
+	var from state
+	if err := gob.NewDecoder(bytes.NewReader(saved)).Decode(&from); err != nil {
 		return nil, fmt.Errorf("reading the state of the audit of %s: %w", filter, err)
 	}
-	a := NewAudit(filter)
+	a := New(filter)
 	a.chain, a.count, a.last, a.ended, a.wrong = from.Chain, from.Count, from.Last, from.Ended, from.Wrong
 	return a, nil
 }
@@ -39,7 +40,7 @@ func ResumeAudit(filter string, state []byte) (*Audit, error) {
 // Recorded tells whether the message records a chain, and whether that is the one over the messages
 // so far: of the message that was added last.
 func (a *Audit) Recorded(m *bus.Stored) (recorded, equal bool) {
-	if !a.cfg.owns(m.Subject) {
+	if !strings.HasPrefix(m.Subject, a.own) {
 		return false, false
 	}
 	text := m.Header(HeaderChain)

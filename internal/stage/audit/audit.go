@@ -1,21 +1,22 @@
-package stage
+package audit
 
 import (
 	"encoding/hex"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/daybook-billing/daybook/internal/bus"
 )
 
 // Audit computes the chain over the stored outputs of a stage as they are read, and compares it
 // with the recorded ones: a message that was removed, changed or added is seen, wherever it stood.
-// It proves the stored messages whole, not derived; Verify does that. Where the last recorded chain
-// is right everything before it is proven, whatever the server counts there and does not deliver:
-// the chain is over what it delivers.
+// It proves the stored messages whole, not derived; stage.Verify does that. Where the last recorded
+// chain is right everything before it is proven, whatever the server counts there and does not
+// deliver: the chain is over what it delivers.
 type Audit struct {
-	cfg     Config
-	chain   chain
+	own     string // beginning of the stage's own subjects
+	chain   Chain
 	count   uint64 // outputs so far
 	scratch []byte
 	last    uint64 // sequence of the last output
@@ -23,16 +24,16 @@ type Audit struct {
 	wrong   string
 }
 
-// NewAudit is the audit of a stream, of the stage's own subjects there.
-func NewAudit(filter string) *Audit { return &Audit{cfg: Config{OutputFilter: filter}} }
+// New is the audit of a stream, of the stage's own subjects there, such as metered.>.
+func New(filter string) *Audit { return &Audit{own: strings.TrimSuffix(filter, ">")} }
 
 // Add takes the next message of the stream. It reports whether the message records a chain that is
 // the one over the messages so far. Messages of others are passed over.
 func (a *Audit) Add(m *bus.Stored) (proven bool) {
-	if !a.cfg.owns(m.Subject) {
+	if !strings.HasPrefix(m.Subject, a.own) {
 		return false
 	}
-	a.chain, a.scratch = a.chain.nextIn(a.scratch, m.Subject, m.Data)
+	a.chain, a.scratch = a.chain.NextIn(a.scratch, m.Subject, m.Data)
 	a.count++
 	a.last = m.Sequence
 	recorded := m.Header(HeaderChain)
@@ -43,8 +44,8 @@ func (a *Audit) Add(m *bus.Stored) (proven bool) {
 		a.doubt(fmt.Sprintf("message %d is number %s of them, and %d are there", m.Sequence, m.Header(HeaderCount),
 			a.count))
 	case recorded == hex.EncodeToString(a.chain[:]):
-		// Whatever was lost before: a replay goes on from the stored messages, and says anew what the
-		// lost ones said.
+		// Whatever was lost before: a replay goes on from the stored messages, and says anew what
+		// the lost ones said.
 		a.wrong = ""
 		return true
 	default:
