@@ -101,7 +101,7 @@ var _ = Describe("collecting from a foundation", func() {
 		knobs.MissingGlobalScope, knobs.UnauthorizedRate = true, 0
 		Expect(f.SetKnobs(knobs)).To(Succeed())
 		process()
-		status, _, errs := s.daybook("collect", "cf", "--api", api, "--cf-name", "prod")
+		status, _, errs := s.daybook("collect", "cf", "--api", api, "--cf-name", "prod", "--cf-schedule", "10ms")
 		Expect(status).To(Equal(1))
 		Expect(errs).To(ContainSubstring("cloud_controller.global_auditor"))
 		Expect(errs).NotTo(ContainSubstring("daybook-secret"))

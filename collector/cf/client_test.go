@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -217,6 +218,8 @@ var _ = Describe("an API that fails", func() {
 var _ = Describe("starting", func() {
 	It("ends with what to grant when the only foundation's token may not read everything", func() {
 		r := newRig()
+		r.settings.Schedule = time.Millisecond
+		r.restart()
 		r.scope = false
 		err := r.current.Run(context.Background())
 		Expect(errors.Is(err, cfapi.ErrNoGlobalRead)).To(BeTrue())
@@ -286,13 +289,26 @@ var _ = Describe("starting", func() {
 			Eventually(done).Should(Receive(BeNil()))
 		})
 
-		DescribeTable("ends when it refuses the credentials", func(refused func(w http.ResponseWriter)) {
-			instead(refused)
+		It("does not take two refusals for the last word", func() {
+			instead(refused, refused, nil)
 			done, stop := run()
-			defer stop()
-			Eventually(done).Should(Receive(SatisfyAll(
-				MatchError(cfapi.ErrRefused), MatchError(ContainSubstring("correct the client id and secret")))))
-		},
+			Eventually(r.story).Should(Equal([]string{"e0"}))
+			stop()
+			Eventually(done).Should(Receive(BeNil()))
+			Expect(r.log.String()).To(ContainSubstring("correct the client id and secret"))
+			Expect(r.log.String()).To(ContainSubstring("refused=1 ends_at=3"))
+		})
+
+		DescribeTable("ends when it refuses the credentials again and again, with as few tries as lock no user out",
+			func(refused func(w http.ResponseWriter)) {
+				instead(refused)
+				done, stop := run()
+				defer stop()
+				Eventually(done).Should(Receive(SatisfyAll(
+					MatchError(cfapi.ErrRefused), MatchError(ContainSubstring("correct the client id and secret")))))
+				tokens := slices.DeleteFunc(r.asked(), func(path string) bool { return path != "/oauth/token" })
+				Expect(len(tokens)).To(Equal(3))
+			},
 			Entry("with 401", refused),
 			Entry("with 400", answer(400, `{"error":"invalid_client","error_description":"Bad credentials"}`)),
 		)

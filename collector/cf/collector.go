@@ -42,8 +42,8 @@ func New(cfg Config, deps Deps) (*Collector, error) {
 // Run collects until the context ends, finishes what it has begun to store, and returns nil.
 // Trouble with a foundation is logged, counted and shown, and tried again for ever. Only
 // insufficient credentials for the one foundation of a process end it, with cfapi.ErrNoGlobalRead
-// or cfapi.ErrRefused, before the first poll has succeeded, and unless the foundation seems to be
-// starting.
+// or cfapi.ErrRefused: at the third refusal in a row, before the first poll has succeeded, and
+// unless the foundation seems to be starting.
 func (c *Collector) Run(ctx context.Context) error {
 	defer c.Close()
 	return c.each(func(f *poller) error { return f.run(ctx) })
@@ -101,6 +101,12 @@ func (c *Collector) Ready(name string) error {
 const (
 	firstPause = time.Second // after a failed start; doubles up to the schedule
 	minPause   = 10 * time.Millisecond
+
+	// maxRefused refusals in a row end a process at its start. A foundation that is starting may
+	// refuse right credentials; a UAA locks a user out at the fifth wrong password.
+	maxRefused = 3
+	// refusedPause is the wait after the first of them; doubles up to the schedule.
+	refusedPause = 5 * time.Second
 )
 
 // run polls by the schedule.
@@ -111,7 +117,7 @@ func (f *poller) run(ctx context.Context) error {
 		f.show(flushing, func(time.Time) { f.shown.Problem = status.Stopped })
 		f.status.Flush(flushing)
 	}()
-	pause := firstPause
+	pause, refused := firstPause, 0
 	for {
 		started := f.now()
 		err := f.poll(ctx)
@@ -119,14 +125,21 @@ func (f *poller) run(ctx context.Context) error {
 			return nil
 		}
 		f.starting = f.starting || !f.collected && cfapi.Transient(err)
-		if f.alone && !f.collected && (errors.Is(err, cfapi.ErrNoGlobalRead) || errors.Is(err, cfapi.ErrRefused) &&
-			!f.starting) {
-			return err
-		}
 		wait := f.Schedule - f.now().Sub(started)
 		if err != nil && !f.tested {
 			wait = min(pause, f.Schedule)
 			pause *= 2
+		}
+		if f.endsBy(err) {
+			if refused++; refused == maxRefused {
+				return err
+			}
+			wait = min(refusedPause<<(refused-1), f.Schedule)
+			f.log.Error("the foundation refuses the credentials. It is asked again, because one that is starting may "+
+				"refuse right ones; then this process ends", slog.Int("refused", refused),
+				slog.Int("ends_at", maxRefused), slog.Duration("wait", wait))
+		} else {
+			refused = 0
 		}
 		var until *cfapi.WaitError
 		if errors.As(err, &until) {
@@ -136,6 +149,12 @@ func (f *poller) run(ctx context.Context) error {
 			return nil
 		}
 	}
+}
+
+// endsBy reports whether an error is a refusal that ends the process when it is repeated.
+func (f *poller) endsBy(err error) bool {
+	return f.alone && !f.collected &&
+		(errors.Is(err, cfapi.ErrNoGlobalRead) || errors.Is(err, cfapi.ErrRefused) && !f.starting)
 }
 
 // poll is one cycle: both lists, then the horizon.

@@ -68,8 +68,8 @@
 //	the append fails, or is refused     state read again, poll begun anew; the poll fails after six
 //	an event is not understood          QUARANTINE
 //	the cursor is lost                  rescan, and a gap unless continuity is proven
-//	the API or the UAA refuses          the poll fails; ends Run where it is the first poll of the
-//	                                    only foundation
+//	the API or the UAA refuses          the poll fails; the third refusal in a row ends Run before
+//	                                    the first good poll of the only foundation
 //
 // # Limits
 //

@@ -77,13 +77,16 @@ func (a *auth) token(ctx context.Context, refused string) (string, error) {
 		transport = &lifeTransport{base: a.client.Transport} // go-cfclient leaves it as it is
 	}
 	transport.life = ctx
-	for attempt := 0; ; attempt++ {
+	for {
+		// A source that may renew its token is replaced by one with the credentials. These are sent
+		// once: a UAA counts wrong passwords, and locks users out.
+		fresh := a.source == nil
 		t, err := a.ask()
 		if err == nil && t.AccessToken != refused {
 			return t.AccessToken, nil
 		}
 		a.source = nil
-		if attempt > 0 || err != nil && !isRefusal(err) {
+		if fresh || err != nil && !isRefusal(err) {
 			return "", a.failure(ctx, err)
 		}
 	}
