@@ -45,18 +45,22 @@ func (x *late) add(ctx context.Context, e *cfapi.Event) error {
 		return l.f.refusals.put(ctx, l.name, e, x.before(len(x.run)), err, e.Created)
 	}
 	if x.total++; x.total > maxLate {
-		return fmt.Errorf("more than %d events of the %s list that were listed again are not in USAGE: something "+
-			"else has happened than late commits. "+
-			"See whether the address of the API (CF_API_ADDRESS) is still that of foundation %q, whether its "+
-			"database was restored, and whether "+
-			"USAGE was trimmed or restored; if the list is right as it is, collect it under another name (--cf-name)",
-			maxLate, l.name, l.f.Name)
+		return l.tooManyLate()
 	}
 	x.run = append(x.run, lateFact{u, k, entry{
 		guid: e.GUID, created: e.Created,
 		reseeded: e.GUID == u.Resource,
 	}})
 	return nil
+}
+
+func (l *list) tooManyLate() error {
+	return fmt.Errorf("more than %d events of the %s list that were listed again are not in USAGE: something "+
+		"else has happened than late commits. "+
+		"See whether the address of the API (CF_API_ADDRESS) is still that of foundation %q, whether its "+
+		"database was restored, and whether "+
+		"USAGE was trimmed or restored; if the list is right as it is, collect it under another name (--cf-name)",
+		maxLate, l.name, l.f.Name)
 }
 
 // publish publishes the run. Its last fact comes first: of two facts behind the same one, the later

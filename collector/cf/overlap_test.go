@@ -150,6 +150,34 @@ var _ = Describe("events that were committed late", func() {
 		Expect(r.story()[8:]).To(Equal([]string{"x", "n", "w after p-e0"}))
 	})
 
+	// The rows e0 to e5 of 11:40 are known, and m0 to m3 of 12:50. m3, the cursor, is lost at
+	// 13:00, and the late row is committed at 13:05.
+	DescribeTable("after a rescan are found as before", func(left []string, behind string, want string) {
+		for range 12 {
+			r.pass(5 * time.Minute)
+			r.poll()
+		}
+		r.add(apps, started("m", 4, noon.Add(50*time.Minute))...)
+		r.poll()
+		r.keep(apps, func(row apiRow) bool { return slices.Contains(left, row.guid) })
+		r.add(apps, appEvent("new", "STARTED", "STOPPED", "p-new", noon.Add(54*time.Minute)))
+		r.poll()
+		known := len(r.story())
+		r.insert(apps, behind, appEvent("x", "STARTED", "STOPPED", "p-x", noon.Add(50*time.Minute)))
+		r.pass(5 * time.Minute)
+		r.poll()
+		Expect(r.story()[known:]).To(Equal([]string{want}))
+		r.pass(5 * time.Minute)
+		r.poll()
+		Expect(r.story()).To(HaveLen(known + 1))
+	},
+		Entry("at the head of the table", []string{"m1", "m2"}, "m1", "x at the head"),
+		Entry("before the only known one", []string{"m0"}, "m0", "x at the head"),
+		Entry("behind a known one from long ago", []string{"e0", "e4", "m0", "m1"}, "m0", "x after e4"),
+		Entry("between known ones", []string{"e0", "e4", "m0", "m1"}, "m1", "x after m0"),
+		Entry("behind the known ones", []string{"e0", "e4", "m0", "m1"}, "new", "x after m1"),
+	)
+
 	It("are not looked for again and again where nothing before the cursor is listed", func() {
 		r.pass(2 * time.Hour)
 		r.keep(apps, func(apiRow) bool { return false })

@@ -47,7 +47,7 @@ func (l *list) reread(ctx context.Context, expired bool) (ready bool, err error)
 	if r == nil {
 		l.f.metrics.rescans.WithLabelValues(l.f.Name, l.name).Inc()
 		r = &rescan{l: l, expired: expired}
-		r.survey.known.window = map[uint64]struct{}{}
+		r.survey.known.window.clear()
 		r.revisit.late.l = l
 		l.rescan = r
 	} else if err := r.resume(ctx); err != nil {
@@ -87,7 +87,7 @@ func (r *rescan) end(ctx context.Context) (ready bool, err error) {
 		c.window.clear()
 	} else {
 		l.outbox.after = l.factID(c.last.guid, c.last.created)
-		c.window.keep(s.known.window, c.last)
+		c.window.replace(&s.known.window, s.known.lowest)
 	}
 	r.phase = walking
 	return true, nil
@@ -124,8 +124,11 @@ func (r *rescan) readKnown(ctx context.Context) error {
 	var p cfapi.Page
 	for {
 		if err := l.ask(ctx, v.after, &p); err != nil {
-			if drainErr := l.outbox.drain(ctx); drainErr != nil {
-				return drainErr
+			// A gap without a finding waits for the next poll, which may have to begin anew.
+			if len(l.outbox.batch.msgs) > 0 {
+				if drainErr := l.outbox.drain(ctx); drainErr != nil {
+					return drainErr
+				}
 			}
 			return err
 		}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -156,6 +157,45 @@ var _ = Describe("a rescan that takes long", func() {
 			r.pass(time.Minute)
 		}
 		Expect(r.story()).To(Equal(want()))
+	})
+
+	It("says no gap as long as it cannot be finished, however often it is tried", func() {
+		r.settings.PageSize = 5000
+		r.restart()
+		for i := range 11 {
+			r.insert(apps, "a7", started("l"+string(rune('a'+i)), 1000, noon.Add(-30*time.Hour))...)
+		}
+		r.insert(apps, "a3", started("early", 1200, noon.Add(-35*time.Hour))...)
+		for range 3 {
+			Expect(r.current.Poll(context.Background())).To(MatchError(ContainSubstring("CF_API_ADDRESS")))
+			r.pass(40 * day)
+		}
+		Expect(r.gaps()).To(BeEmpty())
+		Expect(r.story()).To(HaveLen(21))
+	})
+
+	It("says no gap as long as it cannot read the known rows again", func() {
+		var asked sync.Map
+		for range 3 {
+			r.hook(func(w http.ResponseWriter, q *http.Request) bool {
+				if q.URL.Path != "/v3/"+apps || q.URL.Query().Get("after_guid") != "" {
+					return false
+				}
+				if _, again := asked.LoadOrStore("head", true); !again {
+					return false
+				}
+				w.WriteHeader(http.StatusBadGateway)
+				return true
+			})
+			Expect(r.current.Poll(context.Background())).NotTo(Succeed())
+			r.heal()
+			asked.Clear()
+			r.restart()
+			r.pass(40 * day)
+		}
+		Expect(r.gaps()).To(BeEmpty())
+		r.poll()
+		Expect(r.gaps()).To(HaveLen(1))
 	})
 
 	It("is shown no longer when another collector has done it", func() {

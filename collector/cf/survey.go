@@ -32,6 +32,7 @@ type survey struct {
 	ending    time.Time // created_at of the oldest ending; zero while there is none
 	oldest    time.Time // created_at of the oldest event
 	baselines bool      // there are WAS_RUNNING events
+	late      int       // events between known ones that USAGE does not have
 
 	known knownPart
 	tail  tail
@@ -39,11 +40,11 @@ type survey struct {
 
 // knownPart has the findings on events in USAGE.
 type knownPart struct {
-	last   *entry              // nil when USAGE has none
-	lowest uint64              // sequence of the first listed fact
-	window map[uint64]struct{} // sequences of the listed events of the cursor's window
-	proven bool                // an ending is still listed
-	kept   bool                // a beginning is listed, though younger events were pruned
+	last   *entry // nil when USAGE has none
+	lowest uint64 // sequence of the first listed fact
+	window window // the newest events, for the overlaps behind the rescan
+	proven bool   // an ending is still listed
+	kept   bool   // a beginning is listed, though younger events were pruned
 }
 
 // tail has the findings on the events behind the last known one.
@@ -114,6 +115,10 @@ func (r *rescan) readPage(ctx context.Context, p *cfapi.Page) (done bool, err er
 	for i := range p.Events {
 		r.add(&p.Events[i])
 	}
+	if s.late > maxLate {
+		return false, l.tooManyLate() // before a gap says anything: the next poll finds the same
+	}
+	s.known.window.forget(s.date.Add(-l.f.Overlap - l.f.OverlapEvery))
 	if last != nil {
 		s.last = entryOf(last)
 	}
@@ -187,16 +192,18 @@ func (r *rescan) add(e *cfapi.Event) {
 		}
 		return
 	}
+	s.late += s.tail.length
 	s.tail = tail{}
 	known := &s.known
+	if known.last == nil {
+		known.window.start(x.sequence)
+	}
 	known.last = x
+	known.window.push(x, k, true)
 	known.proven = known.proven || ending
 	known.kept = known.kept || r.isKept(e, &u, s.date)
 	if known.lowest == 0 || x.sequence < known.lowest {
 		known.lowest = x.sequence
-	}
-	if _, ok := l.cursor.window.ids[k]; ok {
-		known.window[x.sequence] = struct{}{}
 	}
 }
 

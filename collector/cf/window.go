@@ -52,15 +52,16 @@ func (w *window) forget(cutoff time.Time) {
 	w.keys, w.times = cutFront(w.keys, n), cutFront(w.times, n)
 }
 
-// keep drops, of the events where an overlap may begin, all but the listed ones and the head of the
-// table, and makes the cursor the last.
-func (w *window) keep(listed map[uint64]struct{}, cursor *entry) {
-	w.order = slices.DeleteFunc(w.order, func(e entry) bool {
-		_, ok := listed[e.sequence]
-		return !ok && e.guid != ""
-	})
-	if n := len(w.order); n == 0 || w.order[n-1].sequence < cursor.sequence {
-		w.order = append(w.order, *cursor)
+// replace takes the order of another window, made from the table as it is listed: an overlap has to
+// begin at a listed event, or at the head of the table. The ids of both are known. lowest is the
+// sequence of the table's first known event.
+func (w *window) replace(listed *window, lowest uint64) {
+	w.order = listed.order
+	if len(w.order) > 0 && w.order[0].guid == "" {
+		w.order[0].sequence = max(lowest, 2) - 1
+	}
+	for i, id := range listed.keys {
+		w.push(&entry{created: listed.times[i], sequence: listed.ids[id]}, id, false)
 	}
 }
 
