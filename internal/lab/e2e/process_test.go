@@ -17,11 +17,14 @@ import (
 	"github.com/onsi/gomega/gexec"
 )
 
-// environment is the test's own without the variables of daybook and nats.
+// ours are the variables of daybook, of nats, and of alphagov/paas-billing.
+var ours = regexp.MustCompile("^(NATS|DAYBOOK|AMQP|CF|COLLECTOR|DATABASE)_")
+
+// environment is the test's own without the variables of ours.
 func environment() []string {
 	var env []string
 	for _, e := range os.Environ() {
-		if !regexp.MustCompile("^(NATS|DAYBOOK|AMQP|CF)_").MatchString(e) {
+		if !ours.MatchString(e) {
 			env = append(env, e)
 		}
 	}
