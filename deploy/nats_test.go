@@ -175,6 +175,7 @@ var _ = Describe("The NATS configuration", Ordered, ContinueOnFailure, func() {
 		Entry("pricer", "pricer", "usage.cf.prod.t.app.a", "metered.cf.prod.t.app.a", "usage.act.replay.all.all",
 			"quarantine.cf.prod",
 			"$JS.API.STREAM.DELETE.BILLING", "$JS.API.STREAM.PURGE.BILLING", "$JS.API.CONSUMER.CREATE.USAGE.x",
+			"$JS.API.STREAM.MSG.GET.USAGE", "$JS.API.CONSUMER.CREATE.USAGE.x.usage.act.replay.all.all",
 			"$O.daybook-projector.M.x", "$JS.API.STREAM.PURGE.OBJ_daybook-projector"),
 		Entry("reader", "reader", "usage.cf.prod.t.app.a", "metered.cf.prod.t.app.a", "billing.charge.t.cf.prod.app.a",
 			"usage.act.catalogue.all.all", "quarantine.cf.prod",
