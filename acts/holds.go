@@ -18,6 +18,7 @@ type Held struct {
 	Tenant     string
 	Kind       string // of the subject in METERED
 	Resource   string // last token of the subject
+	Name       string // of the held resource; empty where it is not known
 	Word       Word   // of a selection: the word on it
 }
 
@@ -60,8 +61,21 @@ func FindHold(ctx context.Context, b metered.Bus, foundation, id string) (Held, 
 func newHeld(m *events.Metered, i int) Held {
 	return Held{
 		Hold: m.Held[i], Source: m.Source, Foundation: m.Foundation, Tenant: m.Tenant, Kind: m.Kind,
-		Resource: m.Resource,
+		Resource: m.Resource, Name: NameOf(m, m.Held[i].Resource),
 	}
+}
+
+// NameOf finds the name of a held resource among the spans beside the hold, because a hold has
+// none.
+func NameOf(m *events.Metered, resource string) string {
+	for _, spans := range [][]events.Span{m.Running, m.Closed, m.Retracted} {
+		for i := range spans {
+			if spans[i].Resource == resource && spans[i].Name != "" {
+				return spans[i].Name
+			}
+		}
+	}
+	return ""
 }
 
 // Filter names holds; an empty field names all.

@@ -4,7 +4,9 @@ import (
 	"fmt"
 
 	"github.com/daybook-billing/daybook/acts"
+	"github.com/daybook-billing/daybook/cmd/daybook/print"
 	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/internal/metered"
 )
 
 // decideAll publishes a decision about each hold of the flags: word says which.
@@ -28,10 +30,19 @@ func (c *decisionFlags) decideAll(e *env, action string, word func(*acts.Held) (
 			"(--as lower or --as higher, a service also --catalogue), or have none, or can not be released at all; "+
 			"daybook holds list says which\n", selected.Unfit)
 	}
+	if len(selected.Holds)+selected.Unfit == 0 {
+		if err := metered.CheckNames(e.ctx, b, c.Foundation, c.Tenant); err != nil {
+			return err
+		}
+	}
 	if !c.Yes {
-		fmt.Fprintf(e.stdout, "%s of %d holds: nothing published yet; add --yes to decide\n", action,
-			len(selected.Holds))
-		return nil
+		out := print.NewDecisions(e.stdout)
+		for i := range selected.Holds {
+			if err := out.Add(&selected.Holds[i]); err != nil {
+				return err
+			}
+		}
+		return out.End(action)
 	}
 	decisions := make([]events.Act, len(selected.Holds))
 	for i := range selected.Holds {

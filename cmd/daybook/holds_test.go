@@ -242,7 +242,10 @@ var _ = Describe("What runs and what is held", func() {
 		}
 		status, out, notices := s.daybook(all...)
 		Expect(status).To(BeZero(), notices)
-		Expect(out).To(Equal("discard of 1200 holds: nothing published yet; add --yes to decide\n"))
+		Expect(out).To(And(MatchRegexp(`gap-2-399 +dbaas +org-2 +instance +db-g2 .* discard `),
+			Not(ContainSubstring("unsized")),
+			HaveSuffix("\ndiscard of 1200 holds: nothing published yet; add --yes to decide\n")))
+		Expect(strings.Count(out, "\n")).To(Equal(1+1200+2), "each hold has its line")
 		Expect(s.decisions(ctx)).To(BeEmpty())
 
 		_, out, _ = s.daybook("holds", "discard", "gap-0-7", "--wait", "0")
@@ -266,6 +269,9 @@ var _ = Describe("What runs and what is held", func() {
 			status, _, _ = s.daybook(append([]string{"holds", "discard"}, args...)...)
 			Expect(status).To(Equal(2), "%v", args)
 		}
+		status, _, notices = s.daybook("holds", "release", "--all", "--tenant", "org-11")
+		Expect(status).To(Equal(1))
+		Expect(notices).To(ContainSubstring(`there is no tenant "org-11": did you mean org-1`))
 		status, _, _ = s.daybook("holds", "release", "--all", "--volume-gb", "10", "--yes")
 		Expect(status).To(Equal(1))
 	})

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/daybook-billing/daybook/acts"
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/metered"
 )
@@ -29,7 +30,7 @@ type holdJSON struct {
 func newHold(m *events.Metered, h *events.Hold) holdJSON {
 	return holdJSON{
 		ID: h.ID, Source: m.Source, Foundation: m.Foundation, Tenant: m.Tenant, Kind: h.Kind, Resource: h.Resource,
-		Name: nameOf(m, h.Resource), Code: h.Code, Start: Time(h.Start), End: Time(h.End),
+		Name: acts.NameOf(m, h.Resource), Code: h.Code, Start: Time(h.Start), End: Time(h.End),
 		Footprint: Footprint(h.Kind, h.Footprint), Lower: lower(h), Reason: h.Reason,
 	}
 }
@@ -48,18 +49,6 @@ func (h *holdJSON) bounds() string {
 		return h.Footprint.Text()
 	}
 	return h.Footprint.Text() + " or " + h.Lower.Text()
-}
-
-// nameOf finds the name of a resource among the spans beside the hold, because a hold has none.
-func nameOf(m *events.Metered, resource string) string {
-	for _, spans := range [][]events.Span{m.Running, m.Closed, m.Retracted} {
-		for i := range spans {
-			if spans[i].Resource == resource && spans[i].Name != "" {
-				return spans[i].Name
-			}
-		}
-	}
-	return ""
 }
 
 // Holds prints the holds of messages of METERED.
@@ -105,6 +94,37 @@ func (p *Holds) End() error {
 		return nil
 	}
 	_, err := fmt.Fprintf(notices, "not listed: %d more; a message has no room for more of one resource\n", p.omitted)
+	return err
+}
+
+// Decisions prints the holds of a selection with the word on each, before anybody decides.
+type Decisions struct{ list }
+
+// NewDecisions prints to w, a table at the end.
+func NewDecisions(w io.Writer) *Decisions {
+	return &Decisions{newList(w, false, "ID", "FOUNDATION", "TENANT", "KIND", "RESOURCE", "NAME", "CODE", "START",
+		"END",
+		"DECISION", "REASON")}
+}
+
+// Add takes one hold.
+func (p *Decisions) Add(h *acts.Held) error {
+	word := h.Word.Action
+	if f := h.Word.Footprint; f != (events.Footprint{}) {
+		word += " at " + Footprint(h.Hold.Kind, f).Text()
+	} else if word == events.ActionRelease {
+		word += " at " + Footprint(h.Hold.Kind, h.Hold.Footprint).Text()
+	}
+	return p.add(nil, h.Hold.ID, h.Foundation, h.Tenant, h.Hold.Kind, h.Hold.Resource, h.Name, h.Hold.Code,
+		Time(h.Hold.Start), cmp.Or(Time(h.Hold.End), "goes on"), word, h.Hold.Reason)
+}
+
+// End prints the table, and how to decide.
+func (p *Decisions) End(action string) error {
+	if err := p.end(); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(p.w, "%s of %d holds: nothing published yet; add --yes to decide\n", action, len(p.rows)-1)
 	return err
 }
 
