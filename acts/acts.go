@@ -11,7 +11,7 @@ import (
 )
 
 // Kinds lists the kinds of acts.
-var Kinds = []string{events.ActCatalogue, events.ActDecision, events.ActRetirement, events.ActReplay}
+var Kinds = []string{events.ActCatalogue, events.ActDecision, events.ActRetirement, events.ActReplay, events.ActDiscard}
 
 // origin is the ce-source of acts.
 const origin = "daybook/acts"

@@ -258,6 +258,19 @@ var _ = Describe("An act", func() {
 					return err
 				}, nil,
 			},
+			{
+				events.ActDiscard, func(ctx context.Context) {
+					_, err := acts.DiscardAll(ctx, s.Bus, acts.Discard(&events.Quarantined{
+						ID: "q", Source: "cf", Foundation: "eu",
+					}, "bob", "", at))
+					Expect(err).NotTo(HaveOccurred())
+				}, func(ctx context.Context) error {
+					_, err := acts.DiscardAll(ctx, s, acts.Discard(&events.Quarantined{
+						ID: "q", Source: "cf", Foundation: "eu",
+					}, "ann", "a test event", at))
+					return err
+				}, nil,
+			},
 		} {
 			s.faults, s.rival = append([]fault{}, faults...), act.rival
 			rivals := 0

@@ -1,6 +1,6 @@
 // Package acts publishes the acts of people and reads them back: catalogue versions, decisions
-// about holds, retirements of collectors, beginnings of replays. Commands and an API call it; it
-// has no flags and prints nothing, and its errors say what to do.
+// about holds, retirements of collectors, beginnings of replays, discards of quarantined input.
+// Commands and an API call it; it has no flags and prints nothing, and its errors say what to do.
 //
 // Every act is one message of USAGE with one envelope, events.Act: kind, source, foundation, id,
 // by, note, time and expectation, and the content of the kind.
@@ -10,6 +10,7 @@
 //	decision    usage.act.decision.<source>.<foundation>       events.Decision
 //	retirement  usage.act.retirement.<source>.<foundation>     events.Retirement
 //	replay      usage.act.replay.all.all                       events.Replay
+//	discard     usage.act.discard.<source>.<foundation>        events.Input
 //
 // Reads the subject of the act, for its expectation, and for a retirement the horizons of the
 // foundation, too; FindHold and Select read METERED, for the holds. Writes one message for each
@@ -28,8 +29,8 @@
 // behind any other. A retirement expects more: nothing at all was added to USAGE since the horizons
 // were read, for a horizon of the collector may not stand between. After a refusal, and after an
 // append without an answer, the subjects are read again: an act found there is not appended again,
-// and the same act given twice is stored once. Ids are made of the content and of the act
-// before it on the same matter; that of a replay also of the person and the time.
+// and the same act given twice is stored once. Ids are made of the content and of the act before it
+// on the same matter; that of a replay also of the person and the time.
 //
 // A crash loses at most the acts without an append; decisions of one foundation go out in atomic
 // batches of bus.MaxBatch. Giving the same acts again publishes the rest.

@@ -22,6 +22,7 @@ type Act struct {
 	Decision   Decision
 	Retirement Retirement
 	Replay     Replay
+	Input      Input
 }
 
 // Kinds of acts.
@@ -30,6 +31,7 @@ const (
 	ActDecision   = "decision"   // about a hold
 	ActRetirement = "retirement" // of one of several collectors of a foundation
 	ActReplay     = "replay"     // of a projection
+	ActDiscard    = "discard"    // of an input in QUARANTINE
 )
 
 // Decision is an operator's word on a hold.
@@ -59,3 +61,14 @@ type Retirement struct {
 type Replay struct {
 	Projection string // name of its stage: projector or pricer
 }
+
+// Input is the last word on an input in QUARANTINE, which counts no longer. "discarded" is that of
+// a person, in USAGE. The others are outcomes of a resubmission, an act of the kind ActResubmission
+// on the subject SettledSubject of QUARANTINE.
+type Input struct {
+	ID      string // of the Quarantined
+	Outcome string // "discarded", "stored", "known" or "ignored"
+}
+
+// ActResubmission is the kind of an act that only QUARANTINE has.
+const ActResubmission = "resubmission"

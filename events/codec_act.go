@@ -23,6 +23,9 @@ func (x *Act) AppendJSON(b []byte) []byte {
 	if x.Replay != (Replay{}) {
 		b = x.Replay.appendJSON(append(b, `,"replay":`...))
 	}
+	if x.Input != (Input{}) {
+		b = x.Input.appendJSON(append(b, `,"input":`...))
+	}
 	return closeObject(b, start)
 }
 
@@ -58,6 +61,8 @@ func (x *Act) decode(s scanner) error {
 			x.Retirement.read(&s)
 		case "replay":
 			x.Replay.read(&s)
+		case "input":
+			x.Input.read(&s)
 		default:
 			s.skip()
 		}
@@ -127,6 +132,27 @@ func (x *Replay) read(s *scanner) {
 		switch string(s.key) {
 		case "projection":
 			x.Projection = s.name()
+		default:
+			s.skip()
+		}
+	}
+}
+
+func (x *Input) appendJSON(b []byte) []byte {
+	start := len(b)
+	b = appendText(b, `,"id":`, x.ID)
+	b = appendText(b, `,"outcome":`, x.Outcome)
+	return closeObject(b, start)
+}
+
+func (x *Input) read(s *scanner) {
+	*x = Input{}
+	for ok := s.object(); ok && s.field(); {
+		switch string(s.key) {
+		case "id":
+			x.ID = s.name()
+		case "outcome":
+			x.Outcome = s.name()
 		default:
 			s.skip()
 		}

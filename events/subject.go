@@ -127,6 +127,11 @@ func QuarantineSubject(source, foundation string) string {
 // QuarantineFilter matches every message of a foundation in QUARANTINE, whatever its source.
 func QuarantineFilter(foundation string) string { return "quarantine.*." + Token(foundation) }
 
+// SettledSubject is the subject of resubmissions, whose inputs count no longer.
+func SettledSubject(source, foundation string) string {
+	return subject("quarantine", source, foundation) + ".settled"
+}
+
 // MeteredSubject is the subject of one resource's usage.
 func MeteredSubject(source, foundation, tenant, kind, resource string) string {
 	return subject("metered", source, foundation, tenant, kind, resource)

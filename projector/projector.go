@@ -297,7 +297,7 @@ func (p *processor) act(in *bus.Stored, emit func(stage.Output)) error {
 			Subject: events.MeteredCatalogueSubject, Type: events.TypeCatalogue, ID: events.ID("metered", a.ID),
 			Body: &version,
 		})
-	case events.ActReplay: // it begins a replay; METERED has nothing of it
+	case events.ActReplay, events.ActDiscard: // METERED has nothing of it
 	default:
 		return fmt.Errorf("it is an act of kind %q, which this version does not know", a.Kind)
 	}

@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"github.com/daybook-billing/daybook/cmd/daybook/print"
-	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/collector/quarantine"
 	"github.com/daybook-billing/daybook/internal/bus"
 	"github.com/daybook-billing/daybook/internal/metered"
 	"github.com/daybook-billing/daybook/ledger"
@@ -57,14 +57,14 @@ func (c *billCmd) Run(e *env) error {
 			return err
 		}
 	}
-	refused, err := b.Stream(e.ctx, events.StreamQuarantine)
+	quarantined, err := quarantine.Count(e.ctx, b)
 	if err != nil {
 		return err
 	}
 	if c.Format == "json" {
-		err = print.BillJSON(e.stdout, &bill, refused.Messages)
+		err = print.BillJSON(e.stdout, &bill, quarantined)
 	} else {
-		err = print.Bill(e.stdout, &bill, refused.Messages)
+		err = print.Bill(e.stdout, &bill, quarantined)
 	}
 	if err == nil && len(missing) > 0 {
 		err = fmt.Errorf("the bill is incomplete: %s", strings.Join(missing, "; "))

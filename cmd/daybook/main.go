@@ -24,7 +24,7 @@ type cli struct {
 	Up         upCmd         `cmd:"" help:"Run everything in one process, with an embedded NATS server."`
 	Collect    collectCmd    `cmd:"" help:"Collect usage events into USAGE."`
 	Status     statusCmd     `cmd:"" help:"Show the state of the collectors: cursors, horizons, gaps, errors."`
-	Quarantine quarantineCmd `cmd:"" help:"Show input that could not be understood, and resubmit it."`
+	Quarantine quarantineCmd `cmd:"" help:"Show input that could not be understood; resubmit or discard it."`
 	Project    projectCmd    `cmd:"" help:"Run the projector: facts (USAGE) become spans of usage (METERED)."`
 	Price      priceCmd      `cmd:"" help:"Run the pricer: spans of usage (METERED) become charges (BILLING)."`
 	Running    runningCmd    `cmd:"" help:"List running resources."`

@@ -104,6 +104,7 @@ func duties(folder, prices, input string) []duty {
 			"--resource db-2 --wait 0 --by ann"),
 		line("operator", "collect retire cf/eu west --by ann"),
 		line("collector", "quarantine resubmit --all"),
+		line("operator", "quarantine discard --all --yes --by ann"),
 		line("replay projector", "replay projector --cut hour"),
 		line("replay", "replay all --cut hour"),
 		line("reader operator", "bill"),

@@ -15,6 +15,7 @@ type quarantineCmd struct {
 	List     quarantineListCmd     `cmd:"" help:"List input that could not be understood."`
 	Show     quarantineShowCmd     `cmd:"" help:"Show one input in full."`
 	Resubmit quarantineResubmitCmd `cmd:"" help:"Put input through this version again, and store the facts that it understands."`
+	Discard  quarantineDiscardCmd  `cmd:"" help:"Say that input needs nothing more: it counts as quarantined no longer."`
 }
 
 // quarantineFlags select input.
@@ -30,6 +31,7 @@ func (f *quarantineFlags) filter() quarantine.Filter {
 
 type quarantineListCmd struct {
 	quarantineFlags
+	All    bool   `help:"List what was resubmitted or discarded, too."`
 	Format string `enum:"table,json" default:"table" help:"Output: ${enum}; json is one object a line."`
 }
 
@@ -40,10 +42,18 @@ func (c *quarantineListCmd) Run(e *env) error {
 		return err
 	}
 	defer b.Close()
-	out, found := print.NewQuarantine(e.stdout, c.Format == "json"), false
+	board := quarantine.NewBoard(c.filter())
+	if err := board.Look(e.ctx, b); err != nil {
+		return err
+	}
+	out, found := print.NewQuarantine(e.stdout, c.Format == "json", c.All), false
 	err = quarantine.List(e.ctx, b, c.filter(), func(x *quarantine.Entry) error {
 		found = true
-		return out.Add(x.Sequence, x.Time, &x.Quarantined)
+		word, settled := board.Word(x)
+		if settled && !c.All {
+			return nil
+		}
+		return out.Add(x, word)
 	})
 	if err == nil && !found && c.Source == "" {
 		err = metered.CheckNames(e.ctx, b, c.Foundation, "")
@@ -74,5 +84,10 @@ func (c *quarantineShowCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	return print.Quarantined(e.stdout, entry.Sequence, entry.Time, &entry.Quarantined)
+	board := quarantine.NewBoard(quarantine.Filter{Source: entry.Source, Foundation: entry.Foundation})
+	if err := board.Look(e.ctx, b); err != nil {
+		return err
+	}
+	word, _ := board.Word(&entry)
+	return print.Quarantined(e.stdout, &entry, word)
 }

@@ -67,7 +67,13 @@ var _ = Describe("daybook quarantine", func() {
 		status, out, problem := s.daybook("quarantine", "resubmit", "--all")
 		Expect(status).To(BeZero(), problem)
 		Expect(out).To(And(MatchRegexp(`1 +stored`), MatchRegexp(`2 +refused`),
-			HaveSuffix("1 stored, 0 known, 0 ignored, 1 refused; resubmitted input stays in QUARANTINE\n")))
+			HaveSuffix("1 stored, 0 known, 0 ignored, 1 refused; what is not refused counts as quarantined no "+
+				"longer\n")))
+		_, out, _ = s.daybook("quarantine", "list")
+		Expect(out).To(And(ContainSubstring("november.jsonl"), Not(ContainSubstring("billing.trove")),
+			HaveSuffix("quarantined: 1\n")))
+		_, out, _ = s.daybook("quarantine", "list", "--all")
+		Expect(out).To(And(MatchRegexp(`billing\.trove.* stored\n`), HaveSuffix("quarantined: 1\n")))
 		status, out, _ = s.daybook("quarantine", "resubmit", "1", "--format", "json")
 		Expect(status).To(BeZero())
 		Expect(out).To(ContainSubstring(`"outcome":"known"`))
@@ -76,7 +82,38 @@ var _ = Describe("daybook quarantine", func() {
 		Expect(usage.Messages).To(Equal(uint64(3)), "the fact, between two markers")
 		quarantine, err := s.bus.Stream(ctx, events.StreamQuarantine)
 		Expect(err).NotTo(HaveOccurred())
-		Expect(quarantine.Messages).To(Equal(uint64(2)))
+		Expect(quarantine.Messages).To(Equal(uint64(3)), "the inputs, and one word that the first is stored")
+	})
+
+	It("discards what needs nothing more, with who and why, and it counts no longer", func(ctx SpecContext) {
+		_, out, _ := s.daybook("bill")
+		Expect(out).To(ContainSubstring("quarantined: 2 inputs"))
+		_, out, _ = s.daybook("status")
+		Expect(out).To(MatchRegexp(`quarantined +1 inputs; daybook quarantine list`))
+		discard := []string{"quarantine", "discard", "--by", "ann", "--note", "a test event"}
+		status, out, problem := s.daybook(append(discard, "2")...)
+		Expect(status).To(BeZero(), problem)
+		Expect(out).To(Equal("discarded: 1 inputs; 0 were resubmitted or discarded before\n"))
+		_, out, _ = s.daybook(append(discard, "2")...)
+		Expect(out).To(Equal("discarded: 0 inputs; 1 were resubmitted or discarded before\n"))
+
+		_, out, _ = s.daybook("bill")
+		Expect(out).To(ContainSubstring("quarantined: 1 inputs"))
+		_, out, _ = s.daybook("quarantine", "list", "--all", "--format", "json")
+		Expect(out).To(And(ContainSubstring(`"outcome":"discarded","by":"ann","note":"a test event","settled":"`)))
+		_, out, _ = s.daybook("quarantine", "show", "2")
+		Expect(out).To(ContainSubstring(`"outcome":"discarded","by":"ann"`))
+
+		_, out, _ = s.daybook(append(discard, "--all")...)
+		Expect(out).To(And(ContainSubstring("billing.trove"), Not(ContainSubstring("november.jsonl")),
+			HaveSuffix("discard of 1 inputs: nothing published yet; add --yes to discard them\n")))
+		_, out, _ = s.daybook(append(discard, "--all", "--yes")...)
+		Expect(out).To(Equal("discarded: 1 inputs; 1 were resubmitted or discarded before\n"))
+		_, out, _ = s.daybook("bill", "--format", "json")
+		Expect(out).To(ContainSubstring(`"quarantined":0`))
+		usage, err := s.bus.Stream(ctx, events.StreamUsage)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(usage.Messages).To(Equal(uint64(2)), "an act for each input")
 	})
 
 	DescribeTable("refuses a command line that does not say what", func(message string, args ...string) {
@@ -86,6 +123,17 @@ var _ = Describe("daybook quarantine", func() {
 	},
 		Entry("nothing", "name sequences"),
 		Entry("both", "exclude each other", "--all", "1"),
+		Entry("one that is not there", "only 1 of the 2 sequences", "1", "9"),
+	)
+
+	DescribeTable("discards nothing by a command line that does not say what", func(message string, args ...string) {
+		status, _, problem := s.daybook(append([]string{"quarantine", "discard"}, args...)...)
+		Expect(status).NotTo(BeZero())
+		Expect(problem).To(ContainSubstring(message))
+	},
+		Entry("nothing", "name sequences"),
+		Entry("both", "exclude each other", "--all", "1"),
+		Entry("--yes for one", "--yes goes with --all", "--yes", "1"),
 		Entry("one that is not there", "only 1 of the 2 sequences", "1", "9"),
 	)
 })

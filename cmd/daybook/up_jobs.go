@@ -9,6 +9,7 @@ import (
 
 	"github.com/daybook-billing/daybook/cmd/daybook/print"
 	"github.com/daybook-billing/daybook/collector/file"
+	"github.com/daybook-billing/daybook/collector/quarantine"
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/ledger"
 )
@@ -84,12 +85,12 @@ func (s *system) showBill(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	refused, err := s.bus.Stream(ctx, events.StreamQuarantine)
+	quarantined, err := quarantine.Count(ctx, s.bus)
 	if err != nil {
 		return err
 	}
-	s.incomplete = bill.Unrated + bill.Held + int(refused.Messages) //nolint:gosec // far below
-	return print.Bill(s.env.stdout, &bill, refused.Messages)
+	s.incomplete = bill.Unrated + bill.Held + quarantined
+	return print.Bill(s.env.stdout, &bill, quarantined)
 }
 
 // progress says how far the services have come while they catch up.

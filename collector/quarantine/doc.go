@@ -4,4 +4,8 @@
 // Writer is the collectors' side: it appends such input, without secrets, with the reason, each
 // once by its id. List and Get read it. Resubmitter puts the input through normalisation again,
 // after an upgrade, and appends the resulting facts to USAGE.
+//
+// An input stays in QUARANTINE for good, and counts as quarantined until it has a last word: a
+// resubmission that was understood, on quarantine.<source>.<foundation>.settled, or a person's
+// discard, on usage.act.discard.<source>.<foundation>. Board follows both streams and counts.
 package quarantine

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/daybook-billing/daybook/collector"
 	"github.com/daybook-billing/daybook/collector/internal/appender"
@@ -73,7 +74,8 @@ func (s busStore) Get(ctx context.Context, stream string, seq uint64) (bus.Store
 }
 
 // Resubmitter puts entries through normalisation again, and appends the facts to USAGE, each once
-// by its id. QUARANTINE stays as it is. A Resubmitter is for one goroutine.
+// by its id. The inputs stay in QUARANTINE, each understood one with a last word behind it. A
+// Resubmitter is for one goroutine.
 //
 // The position of a Cloud Foundry event in its list decides its meaning. The event is appended as a
 // late fact behind the one that it followed in the API (Quarantined.AfterID); it is never the
@@ -83,11 +85,13 @@ type Resubmitter struct {
 	rules Rules
 	// behind is, by AfterID, the id of the last fact in USAGE that followed it.
 	behind map[string]string
+	// At is the time of the last words. Default: now.
+	At func() time.Time
 }
 
 // NewResubmitter makes a Resubmitter.
 func NewResubmitter(store Store, rules Rules) *Resubmitter {
-	return &Resubmitter{store: store, rules: rules, behind: map[string]string{}}
+	return &Resubmitter{store: store, rules: rules, behind: map[string]string{}, At: time.Now}
 }
 
 // Selection selects entries to resubmit.
@@ -127,6 +131,9 @@ func (r *Resubmitter) Run(ctx context.Context, from Reader, s Selection) (result
 	flush := func() error {
 		done, err := r.Resubmit(ctx, part, s.has)
 		results = append(results, done...)
+		if err == nil {
+			err = r.settle(ctx, part, done)
+		}
 		clear(part)
 		part, size = part[:0], 0
 		return err

@@ -1,11 +1,16 @@
 package status
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
+	"github.com/daybook-billing/daybook/collector"
+	"github.com/daybook-billing/daybook/collector/quarantine"
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
 )
@@ -28,6 +33,8 @@ type Overview struct {
 	// no bill.
 	Unreadable        []string `json:"unreadable,omitempty"`
 	UnreadableOmitted int      `json:"unreadable_omitted,omitempty"`
+	// Quarantined is how many inputs have no last word, those of an unknown source included.
+	Quarantined int `json:"quarantined,omitempty"`
 }
 
 // Gap is a stretch of time with facts missing; From is zero for the beginning of time.
@@ -69,6 +76,9 @@ func Gather(ctx context.Context, b Bus, foundation string, now time.Time) ([]*Ov
 	if err == nil {
 		err = g.unreadable(ctx, b)
 	}
+	if err == nil {
+		err = g.quarantined(ctx, b)
+	}
 	if errors.Is(err, bus.ErrNotFound) {
 		err = nil // no streams yet
 	}
@@ -86,7 +96,7 @@ type gathering struct {
 // for want of any.
 func (g *gathering) of(source, foundation string) *Overview {
 	for _, o := range g.all {
-		if o.Source == source && o.Foundation == foundation {
+		if o.Foundation == foundation && (o.Source == source || source == collector.SourceUnknown) {
 			return o
 		}
 	}
@@ -153,6 +163,22 @@ func (g *gathering) unreadable(ctx context.Context, b Bus) error {
 		return nil
 	})
 	return err
+}
+
+func (g *gathering) quarantined(ctx context.Context, b Bus) error {
+	board := quarantine.NewBoard(quarantine.Filter{Foundation: g.foundation})
+	if err := board.Look(ctx, b); err != nil {
+		return err
+	}
+	counts := board.Counts()
+	for _, place := range slices.SortedFunc(maps.Keys(counts), func(a, b quarantine.Filter) int {
+		return cmp.Or(cmp.Compare(a.Source, b.Source), cmp.Compare(a.Foundation, b.Foundation))
+	}) {
+		if counts[place] > 0 {
+			g.of(place.Source, place.Foundation).Quarantined += counts[place]
+		}
+	}
+	return nil
 }
 
 // quiet is the silence of a collector worth mentioning; a collector with a slow schedule has

@@ -104,6 +104,8 @@ func Act(x *events.Act) (labels []string, id string) {
 		{"decision.action", &x.Decision.Action},
 		{"retirement.collector", &x.Retirement.Collector},
 		{"replay.projection", &x.Replay.Projection},
+		{"input.id", &x.Input.ID},
+		{"input.outcome", &x.Input.Outcome},
 	} {
 		l.id(f)
 	}

@@ -57,14 +57,14 @@ type billJSON struct {
 	Running     int            `json:"running"`
 	Held        int            `json:"held"`
 	Unrated     int            `json:"unrated"`
-	Quarantined uint64         `json:"quarantined"`
+	Quarantined int            `json:"quarantined"`
 	Anomalies   map[string]int `json:"anomalies"`
 	Gaps        []gapJSON      `json:"gaps"`
 	Horizons    []horizonJSON  `json:"horizons"`
 	Missing     []string       `json:"missing,omitempty"`
 }
 
-func newBill(bill *ledger.Bill, quarantined uint64) billJSON {
+func newBill(bill *ledger.Bill, quarantined int) billJSON {
 	out := billJSON{
 		Running: bill.Running, Held: bill.Held, Quarantined: quarantined, Lines: []lineJSON{},
 		Totals: []totalJSON{}, Gaps: []gapJSON{}, Horizons: []horizonJSON{}, Unrated: bill.Unrated,
@@ -97,13 +97,13 @@ func newBill(bill *ledger.Bill, quarantined uint64) billJSON {
 	return out
 }
 
-// BillJSON prints a bill as one JSON object; quarantined is the number of messages in QUARANTINE.
-func BillJSON(w io.Writer, bill *ledger.Bill, quarantined uint64) error {
+// BillJSON prints a bill as one JSON object; quarantined is the number of quarantined inputs.
+func BillJSON(w io.Writer, bill *ledger.Bill, quarantined int) error {
 	return JSON(w, newBill(bill, quarantined))
 }
 
-// Bill prints a bill for people; quarantined is the number of messages in QUARANTINE.
-func Bill(w io.Writer, bill *ledger.Bill, quarantined uint64) error {
+// Bill prints a bill for people; quarantined is the number of quarantined inputs.
+func Bill(w io.Writer, bill *ledger.Bill, quarantined int) error {
 	out := newBill(bill, quarantined)
 	if len(out.Lines) == 0 {
 		fmt.Fprintln(w, "No charges.")

@@ -5,9 +5,8 @@ import (
 	"io"
 	"strconv"
 	"strings"
-	"time"
 
-	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/collector/quarantine"
 )
 
 // quarantinedJSON is a quarantined input.
@@ -21,35 +20,60 @@ type quarantinedJSON struct {
 	Reason     string `json:"reason"`
 	Input      string `json:"input"`
 	AfterID    string `json:"after_id,omitempty"`
+	// the last word, if there is one
+	Outcome string `json:"outcome,omitempty"`
+	By      string `json:"by,omitempty"`
+	Note    string `json:"note,omitempty"`
+	Settled string `json:"settled,omitempty"`
 }
 
-func newQuarantined(sequence uint64, stored time.Time, q *events.Quarantined) quarantinedJSON {
+func newQuarantined(x *quarantine.Entry, word quarantine.Word) quarantinedJSON {
 	return quarantinedJSON{
-		Sequence: sequence, Time: Time(stored), Source: q.Source, Foundation: q.Foundation, File: q.File, Line: q.Line,
-		Reason: q.Reason, Input: q.Input, AfterID: q.AfterID,
+		Sequence: x.Sequence, Time: Time(x.Time), Source: x.Source, Foundation: x.Foundation, File: x.File,
+		Line: x.Line, Reason: x.Reason, Input: x.Input, AfterID: x.AfterID, Outcome: word.Outcome, By: word.By,
+		Note: word.Note, Settled: Time(word.Time),
 	}
 }
 
-// Quarantined prints one input in full, as JSON, with the sequence and the time of its message.
-func Quarantined(w io.Writer, sequence uint64, stored time.Time, q *events.Quarantined) error {
-	return JSON(w, newQuarantined(sequence, stored, q))
+// outcome is the last word, in one cell.
+func (q *quarantinedJSON) outcome() string {
+	text := q.Outcome
+	if q.By != "" {
+		text += " by " + q.By
+	}
+	if q.Note != "" {
+		text += ": " + q.Note
+	}
+	return text
+}
+
+// Quarantined prints one input in full, as JSON, with the last word on it.
+func Quarantined(w io.Writer, x *quarantine.Entry, word quarantine.Word) error {
+	return JSON(w, newQuarantined(x, word))
 }
 
 // Quarantine prints quarantined input.
-type Quarantine struct{ list }
+type Quarantine struct {
+	list
+	words   bool
+	settled int
+}
 
-// NewQuarantine prints to w: a table at the end, or JSON.
-func NewQuarantine(w io.Writer, asJSON bool) *Quarantine {
-	return &Quarantine{newList(w, asJSON, "SEQUENCE", "TIME", "SOURCE", "FOUNDATION", "FROM", "LINE", "REASON",
-		"INPUT")}
+// NewQuarantine prints to w: a table at the end, or JSON; words adds the column of last words.
+func NewQuarantine(w io.Writer, asJSON, words bool) *Quarantine {
+	header := []string{"SEQUENCE", "TIME", "SOURCE", "FOUNDATION", "FROM", "LINE", "REASON", "INPUT"}
+	if words {
+		header = append(header, "OUTCOME")
+	}
+	return &Quarantine{list: newList(w, asJSON, header...), words: words}
 }
 
 // maxInput is the number of an input's characters in a table.
 const maxInput = 60
 
-// Add takes one input, with the sequence and the time of its message.
-func (p *Quarantine) Add(sequence uint64, stored time.Time, q *events.Quarantined) error {
-	out := newQuarantined(sequence, stored, q)
+// Add takes one input, with the last word on it, empty for none.
+func (p *Quarantine) Add(x *quarantine.Entry, word quarantine.Word) error {
+	out := newQuarantined(x, word)
 	line := ""
 	if out.Line > 0 {
 		line = strconv.FormatUint(uint64(out.Line), 10)
@@ -58,11 +82,19 @@ func (p *Quarantine) Add(sequence uint64, stored time.Time, q *events.Quarantine
 	if runes := []rune(input); len(runes) > maxInput {
 		input = string(runes[:maxInput]) + "…"
 	}
-	return p.add(out, strconv.FormatUint(out.Sequence, 10), out.Time, out.Source, out.Foundation, out.File, line,
-		out.Reason, input)
+	row := []string{
+		strconv.FormatUint(out.Sequence, 10), out.Time, out.Source, out.Foundation, out.File, line, out.Reason, input,
+	}
+	if word.Outcome != "" {
+		p.settled++
+	}
+	if p.words {
+		row = append(row, out.outcome())
+	}
+	return p.add(out, row...)
 }
 
-// End prints the table and the number of inputs.
+// End prints the table and the number of quarantined inputs.
 func (p *Quarantine) End() error {
 	if p.json {
 		return nil
@@ -70,7 +102,7 @@ func (p *Quarantine) End() error {
 	if err := p.end(); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(p.w, "quarantined: %d\n", len(p.rows)-1)
+	_, err := fmt.Fprintf(p.w, "quarantined: %d\n", len(p.rows)-1-p.settled)
 	return err
 }
 
@@ -112,6 +144,6 @@ func (p *Outcomes) End(possible ...string) error {
 	for _, outcome := range possible {
 		parts = append(parts, fmt.Sprintf("%d %s", p.counts[outcome], outcome))
 	}
-	_, err := fmt.Fprintf(p.w, "%s; resubmitted input stays in QUARANTINE\n", strings.Join(parts, ", "))
+	_, err := fmt.Fprintf(p.w, "%s; what is not refused counts as quarantined no longer\n", strings.Join(parts, ", "))
 	return err
 }

@@ -80,6 +80,9 @@ func losses(o *status.Overview) (rows [][]string) {
 		}
 		add("gap "+g.List, from+" to "+Time(g.To)+": "+g.Reason)
 	}
+	if o.Quarantined > 0 {
+		add("quarantined", strconv.Itoa(o.Quarantined)+" inputs; daybook quarantine list shows them")
+	}
 	if n := len(o.Unreadable) + o.UnreadableOmitted; n > 0 {
 		add("not metered", strconv.Itoa(n)+" messages of "+events.StreamUsage+" that are no facts")
 	}

@@ -31,7 +31,7 @@ type Act struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// A UUID version 5.
 	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	// "catalogue", "decision", "retirement" or "replay".
+	// "catalogue", "decision", "retirement", "replay" or "discard"; in QUARANTINE "resubmission".
 	Kind string `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`
 	// "cf" or "trove"; absent when it is about no one source.
 	Source string `protobuf:"bytes,3,opt,name=source,proto3" json:"source,omitempty"`
@@ -52,7 +52,9 @@ type Act struct {
 	// Content of the kind "retirement".
 	Retirement *Retirement `protobuf:"bytes,11,opt,name=retirement,proto3" json:"retirement,omitempty"`
 	// Content of the kind "replay".
-	Replay        *Replay `protobuf:"bytes,12,opt,name=replay,proto3" json:"replay,omitempty"`
+	Replay *Replay `protobuf:"bytes,12,opt,name=replay,proto3" json:"replay,omitempty"`
+	// Content of the kinds "discard" and "resubmission".
+	Input         *Input `protobuf:"bytes,13,opt,name=input,proto3" json:"input,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -167,6 +169,13 @@ func (x *Act) GetRetirement() *Retirement {
 func (x *Act) GetReplay() *Replay {
 	if x != nil {
 		return x.Replay
+	}
+	return nil
+}
+
+func (x *Act) GetInput() *Input {
+	if x != nil {
+		return x.Input
 	}
 	return nil
 }
@@ -345,12 +354,68 @@ func (x *Replay) GetProjection() string {
 	return ""
 }
 
+// Input is the last word on an input in QUARANTINE, which counts no longer. A resubmission is an act on
+// quarantine.<source>.<foundation>.settled, in QUARANTINE.
+type Input struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the input.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// "discarded"; of a resubmission "stored", "known" or "ignored".
+	Outcome       string `protobuf:"bytes,2,opt,name=outcome,proto3" json:"outcome,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Input) Reset() {
+	*x = Input{}
+	mi := &file_daybook_v1_act_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Input) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Input) ProtoMessage() {}
+
+func (x *Input) ProtoReflect() protoreflect.Message {
+	mi := &file_daybook_v1_act_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Input.ProtoReflect.Descriptor instead.
+func (*Input) Descriptor() ([]byte, []int) {
+	return file_daybook_v1_act_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *Input) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *Input) GetOutcome() string {
+	if x != nil {
+		return x.Outcome
+	}
+	return ""
+}
+
 var File_daybook_v1_act_proto protoreflect.FileDescriptor
 
 const file_daybook_v1_act_proto_rawDesc = "" +
 	"\n" +
 	"\x14daybook/v1/act.proto\x12\n" +
-	"daybook.v1\x1a\x1adaybook/v1/footprint.proto\x1a\x18daybook/v1/metered.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa2\x03\n" +
+	"daybook.v1\x1a\x1adaybook/v1/footprint.proto\x1a\x18daybook/v1/metered.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xcb\x03\n" +
 	"\x03Act\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x16\n" +
@@ -368,7 +433,8 @@ const file_daybook_v1_act_proto_rawDesc = "" +
 	"\n" +
 	"retirement\x18\v \x01(\v2\x16.daybook.v1.RetirementR\n" +
 	"retirement\x12*\n" +
-	"\x06replay\x18\f \x01(\v2\x12.daybook.v1.ReplayR\x06replay\"\x9b\x01\n" +
+	"\x06replay\x18\f \x01(\v2\x12.daybook.v1.ReplayR\x06replay\x12'\n" +
+	"\x05input\x18\r \x01(\v2\x11.daybook.v1.InputR\x05input\"\x9b\x01\n" +
 	"\bDecision\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x1a\n" +
 	"\bresource\x18\x02 \x01(\tR\bresource\x12\x12\n" +
@@ -381,7 +447,10 @@ const file_daybook_v1_act_proto_rawDesc = "" +
 	"\x06Replay\x12\x1e\n" +
 	"\n" +
 	"projection\x18\x01 \x01(\tR\n" +
-	"projectionB?Z=github.com/daybook-billing/daybook/proto/daybook/v1;daybookv1b\x06proto3"
+	"projection\"1\n" +
+	"\x05Input\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x18\n" +
+	"\aoutcome\x18\x02 \x01(\tR\aoutcomeB?Z=github.com/daybook-billing/daybook/proto/daybook/v1;daybookv1b\x06proto3"
 
 var (
 	file_daybook_v1_act_proto_rawDescOnce sync.Once
@@ -395,28 +464,30 @@ func file_daybook_v1_act_proto_rawDescGZIP() []byte {
 	return file_daybook_v1_act_proto_rawDescData
 }
 
-var file_daybook_v1_act_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
+var file_daybook_v1_act_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
 var file_daybook_v1_act_proto_goTypes = []any{
 	(*Act)(nil),                   // 0: daybook.v1.Act
 	(*Decision)(nil),              // 1: daybook.v1.Decision
 	(*Retirement)(nil),            // 2: daybook.v1.Retirement
 	(*Replay)(nil),                // 3: daybook.v1.Replay
-	(*timestamppb.Timestamp)(nil), // 4: google.protobuf.Timestamp
-	(*Catalogue)(nil),             // 5: daybook.v1.Catalogue
-	(*Footprint)(nil),             // 6: daybook.v1.Footprint
+	(*Input)(nil),                 // 4: daybook.v1.Input
+	(*timestamppb.Timestamp)(nil), // 5: google.protobuf.Timestamp
+	(*Catalogue)(nil),             // 6: daybook.v1.Catalogue
+	(*Footprint)(nil),             // 7: daybook.v1.Footprint
 }
 var file_daybook_v1_act_proto_depIdxs = []int32{
-	4, // 0: daybook.v1.Act.time:type_name -> google.protobuf.Timestamp
-	5, // 1: daybook.v1.Act.catalogue:type_name -> daybook.v1.Catalogue
+	5, // 0: daybook.v1.Act.time:type_name -> google.protobuf.Timestamp
+	6, // 1: daybook.v1.Act.catalogue:type_name -> daybook.v1.Catalogue
 	1, // 2: daybook.v1.Act.decision:type_name -> daybook.v1.Decision
 	2, // 3: daybook.v1.Act.retirement:type_name -> daybook.v1.Retirement
 	3, // 4: daybook.v1.Act.replay:type_name -> daybook.v1.Replay
-	6, // 5: daybook.v1.Decision.footprint:type_name -> daybook.v1.Footprint
-	6, // [6:6] is the sub-list for method output_type
-	6, // [6:6] is the sub-list for method input_type
-	6, // [6:6] is the sub-list for extension type_name
-	6, // [6:6] is the sub-list for extension extendee
-	0, // [0:6] is the sub-list for field type_name
+	4, // 5: daybook.v1.Act.input:type_name -> daybook.v1.Input
+	7, // 6: daybook.v1.Decision.footprint:type_name -> daybook.v1.Footprint
+	7, // [7:7] is the sub-list for method output_type
+	7, // [7:7] is the sub-list for method input_type
+	7, // [7:7] is the sub-list for extension type_name
+	7, // [7:7] is the sub-list for extension extendee
+	0, // [0:7] is the sub-list for field type_name
 }
 
 func init() { file_daybook_v1_act_proto_init() }
@@ -432,7 +503,7 @@ func file_daybook_v1_act_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_daybook_v1_act_proto_rawDesc), len(file_daybook_v1_act_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   4,
+			NumMessages:   5,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

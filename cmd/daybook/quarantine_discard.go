@@ -1,0 +1,96 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/daybook-billing/daybook/acts"
+	"github.com/daybook-billing/daybook/cmd/daybook/print"
+	"github.com/daybook-billing/daybook/collector/quarantine"
+	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/internal/bus"
+)
+
+type quarantineDiscardCmd struct {
+	quarantineFlags
+	personFlags
+	Sequences []uint64 `arg:"" optional:"" name:"sequence" help:"Sequences in QUARANTINE, as daybook quarantine list prints them."`
+	All       bool     `help:"Everything that is listed, or all of --source and --foundation."`
+	Yes       bool     `help:"With --all: discard; without it, only show what would be discarded."`
+}
+
+// Validate checks the command line.
+func (c *quarantineDiscardCmd) Validate() error {
+	switch {
+	case c.All && len(c.Sequences) > 0:
+		return errors.New("--all and sequences exclude each other")
+	case !c.All && len(c.Sequences) == 0:
+		return errors.New("name sequences of QUARANTINE, or discard everything with --all")
+	case c.Yes && !c.All:
+		return errors.New("--yes goes with --all")
+	}
+	return nil
+}
+
+// Run discards input.
+func (c *quarantineDiscardCmd) Run(e *env) error {
+	b, err := c.open(e.ctx, "quarantine", nil)
+	if err != nil {
+		return err
+	}
+	defer b.Close()
+	discards, already, err := c.selected(e, b)
+	if err != nil {
+		return err
+	}
+	if c.All && !c.Yes {
+		_, err := fmt.Fprintf(e.stdout, "discard of %d inputs: nothing published yet; add --yes to discard them\n",
+			len(discards))
+		return err
+	}
+	stored, err := acts.DiscardAll(e.ctx, b, discards...)
+	if err != nil {
+		return fmt.Errorf("%d of %d inputs discarded; run this again for the others: %w", stored, len(discards), err)
+	}
+	_, err = fmt.Fprintf(e.stdout, "discarded: %d inputs; %d were resubmitted or discarded before\n", stored,
+		already+len(discards)-stored)
+	return err
+}
+
+// selected makes the discards, and with --all and without --yes lists what they are about. already
+// is the number of sequences with a last word.
+func (c *quarantineDiscardCmd) selected(e *env, b *bus.Bus) (discards []events.Act, already int, err error) {
+	board := quarantine.NewBoard(c.filter())
+	if err := board.Look(e.ctx, b); err != nil {
+		return nil, 0, err
+	}
+	out, at, found := print.NewQuarantine(e.stdout, false, false), now(), 0
+	err = quarantine.List(e.ctx, b, c.filter(), func(x *quarantine.Entry) error {
+		if !c.All && !slices.Contains(c.Sequences, x.Sequence) {
+			return nil
+		}
+		found++
+		word, settled := board.Word(x)
+		if settled {
+			already++
+			return nil
+		}
+		discards = append(discards, acts.Discard(&x.Quarantined, c.By, c.Note, at))
+		if c.All && !c.Yes {
+			return out.Add(x, word)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, 0, err
+	}
+	if n := len(slices.Compact(slices.Sorted(slices.Values(c.Sequences)))); !c.All && found < n {
+		return nil, 0, fmt.Errorf("only %d of the %d sequences are in QUARANTINE: daybook quarantine list --all shows "+
+			"those that there are", found, n)
+	}
+	if c.All && !c.Yes {
+		err = out.End()
+	}
+	return discards, already, err
+}
