@@ -110,6 +110,14 @@ func was(instances, memory uint32) detail {
 	}
 }
 
+// scaledFrom says that a process was STARTED before a fact, with another number of instances.
+func scaledFrom(instances uint32) detail {
+	return func(u *events.Usage) {
+		previous("STARTED")(u)
+		was(instances, 1024)(u)
+	}
+}
+
 // listed says that a rescan found the event again.
 func listed(at string) detail { return func(u *events.Usage) { u.Listed = clock(at) } }
 

@@ -28,6 +28,45 @@ var _ = Describe("A process", func() {
 		Expect(b.closed()).To(Equal([]string{"P 10:00-11:00 1x1024", "P 11:00-12:00 2x1024"}))
 	})
 
+	DescribeTable("has its footprint since before one that lasted no time",
+		func(there, back *events.Usage) {
+			b := told(app("STARTED", "10:00"), there, back, app("STOPPED", "11:00"))
+			Expect(b.closed()).To(Equal([]string{"P 10:00-10:20 1x1024", "P 10:20-11:00 1x1024 since 10:00"}))
+			Expect(b.codes()).To(BeEmpty())
+		},
+		Entry("another number of instances", app("STARTED", "10:20", size(2, 1024), scaledFrom(1)),
+			app("STARTED", "10:20", scaledFrom(2))),
+		Entry("0 instances", app("STARTED", "10:20", size(0, 1024), scaledFrom(1)),
+			app("STARTED", "10:20", scaledFrom(0))),
+		Entry("by a clock that is behind", app("STARTED", "10:20", size(2, 1024), scaledFrom(1)),
+			app("STARTED", "10:19:59", scaledFrom(2))),
+		Entry("of a size that no event reported", app("STARTED", "10:20", size(2, 1024), scaledFrom(1)),
+			app("STARTED", "10:20", scaledFrom(3))),
+		Entry("of another tenant", app("STARTED", "10:20", unchanged, tenant("other")),
+			app("STARTED", "10:20", unchanged)),
+	)
+
+	It("has no footprint since before another one that lasted a second, a restart or another tenant", func() {
+		for _, second := range [][]*events.Usage{
+			{
+				app("STARTED", "10:20", size(2, 1024), scaledFrom(1)),
+				app("STARTED", "10:20:01", scaledFrom(2)),
+			},
+			{app("STOPPED", "10:20", unchanged), app("STARTED", "10:20", previous("STOPPED"))},
+			{app("STARTED", "10:20", unchanged, tenant("other"))},
+		} {
+			b := told(app("STARTED", "10:00")).tell(second...).tell(app("STOPPED", "11:00"))
+			closed := b.closed()
+			Expect(closed[len(closed)-1]).NotTo(ContainSubstring("since"))
+		}
+	})
+
+	It("of a service has its plan since before another one that lasted no time", func() {
+		b := told(service("CREATED", "10:00", "small"), service("UPDATED", "10:20", "large"),
+			service("UPDATED", "10:20", "small"), service("DELETED", "11:00", "small"))
+		Expect(b.closed()).To(Equal([]string{"D 10:00-10:20 small", "D 10:20-11:00 small since 10:00"}))
+	})
+
 	It("is not divided by the same STARTED again", func() {
 		b := told(app("STARTED", "10:00"), app("STARTED", "10:10"), app("STARTED", "10:20"), app("STOPPED", "10:30"))
 		Expect(b.closed()).To(Equal([]string{"P 10:00-10:30 1x1024"}))

@@ -18,7 +18,7 @@ import (
 // and read their own.
 
 // snapshotForm begins every snapshot: a snapshot of another form is refused and not misread.
-const snapshotForm = "daybook projector snapshot 8\n"
+const snapshotForm = "daybook projector snapshot 9\n"
 
 var errDamaged = errors.New("the projector's snapshot is damaged")
 

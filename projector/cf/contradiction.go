@@ -119,6 +119,9 @@ func (f *fold) dispute(x *fact, why note, most, least *events.Footprint) {
 	if f.running {
 		from = max(from, was.start)
 	}
+	if why == noteLostSize && from == f.at {
+		return // the missing size lasted no time
+	}
 	near := f.at <= from.Add(lockWait)
 	gap, missing := f.explained(from)
 	switch {

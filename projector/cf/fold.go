@@ -55,6 +55,23 @@ type segment struct {
 	heldBy   cause
 	doubt    cause // why all of it is held, until a fact shows that it runs; zero for none
 	excluded bool  // its space is not metered
+	behind   behind
+}
+
+// behind is the footprint of a run up to the start of a segment; size is nil where the run begins
+// there.
+type behind struct {
+	since timeline.Moment
+	of    *labels
+	size  *events.Footprint
+}
+
+// upTo is what a run has had up to a time. A segment that lasts no time was never in use.
+func (s *segment) upTo(at timeline.Moment) behind {
+	if s.start == at {
+		return s.behind
+	}
+	return behind{s.since, s.of, s.size}
 }
 
 // state is the state of the fold.
@@ -170,10 +187,25 @@ func (f *fold) change(x *fact, flags events.Flags) {
 			f.segment.sizeAt = x.time
 			return
 		}
-		f.close(f.at, x.sequence)
-		flags = 0
+		f.divide(x, size)
+		return
 	}
 	f.open(x, f.at, size, flags)
+}
+
+// divide ends the segment within a run and begins the next one. Where the footprint is that from
+// before segments of no time, it has been in use since then: prices that count from there go on.
+func (f *fold) divide(x *fact, size *events.Footprint) {
+	was := f.segment.upTo(f.at)
+	f.close(f.at, x.sequence)
+	f.open(x, f.at, size, 0)
+	f.segment.behind = was
+	if was.size == nil || was.of.tenant != x.of.tenant {
+		return
+	}
+	if before := f.withType(was.size); sameSize(before, size) {
+		f.segment.since, f.segment.size = was.since, before
+	}
 }
 
 // open begins a segment. The fact's labels are taken over.
@@ -300,8 +332,7 @@ func (f *fold) buildpack(x *fact) {
 	case size.Buildpack == "" && size.BuildpackGUID == "", size == *s.size:
 	case known:
 		before := *s
-		f.close(f.at, x.sequence)
-		f.open(x, f.at, f.rules.shapes.size(&size), 0)
+		f.divide(x, f.rules.shapes.size(&size))
 		f.segment.of, f.segment.sizeAt, f.segment.excluded = before.of, before.sizeAt, before.excluded
 		f.segment.doubt = before.doubt
 	default:

@@ -301,6 +301,7 @@ func (f *fold) resume(x *fact, at timeline.Moment, size *events.Footprint, why n
 		f.unproven = unproven{}
 		s := &f.segment
 		s.start, s.flags, s.heldTo, s.opener, s.doubt = at, events.InferredStart, timeline.MinMoment, x.id, cause{}
+		s.behind = behind{}
 		if !sameSize(s.size, size) {
 			s.since, s.size = at, size
 		}

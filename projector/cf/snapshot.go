@@ -124,6 +124,12 @@ func (p packer) segment(g *segment) {
 	p.cause(&g.heldBy)
 	p.cause(&g.doubt)
 	p.Bool(g.excluded)
+	p.Bool(g.behind.size != nil)
+	if g.behind.size != nil {
+		p.Moment(g.behind.since)
+		p.labels(g.behind.of)
+		p.Footprint(g.behind.size)
+	}
 }
 
 func (p packer) held(held []part) {
@@ -318,6 +324,9 @@ func (r reader) state() *state {
 			opening: r.Uint(),
 			more:    r.numbers(), sizeAt: r.Moment(), heldTo: r.Moment(), heldBy: r.cause(), doubt: r.cause(),
 			excluded: r.Bool(),
+		}
+		if r.Bool() {
+			s.segment.behind = behind{r.Moment(), r.labels(), r.Footprint()}
 		}
 		if s.segment.heldTo != timeline.MinMoment && s.segment.heldBy.gap == nil {
 			r.Fail()
