@@ -1,6 +1,7 @@
 package projector_test
 
 import (
+	"strings"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -81,6 +82,24 @@ var _ = Describe("Builds", func() {
 			}).tell(build("STAGING_STARTED", "10:00"), build("STAGING_STOPPED", "11:59"))
 			Expect(b.closed()).To(Equal([]string{"A 10:00-11:59 1x1024"}))
 		})
+	})
+
+	It("that hand over within one second are one run; behind an ending begins another", func() {
+		for order, since := range map[string]string{"STARTED STOPPED": " since 10:00", "STOPPED STARTED": ""} {
+			b := told(build("STAGING_STARTED", "10:00"))
+			for _, verb := range strings.Fields(order) {
+				b.tell(build("STAGING_"+verb, "10:20"))
+			}
+			b.tell(build("STAGING_STOPPED", "10:50"))
+			Expect(b.closed()).To(Equal([]string{"A 10:00-10:20 1x1024", "A 10:20-10:50 1x1024" + since}))
+		}
+	})
+
+	It("that begin and end in one second leave the run of the others as it is", func() {
+		b := told(build("STAGING_STARTED", "10:00"), build("STAGING_STARTED", "10:20"),
+			build("STAGING_STOPPED", "10:20"), build("STAGING_STARTED", "10:20"), build("STAGING_STOPPED", "10:20"),
+			build("STAGING_STOPPED", "10:50"))
+		Expect(b.closed()).To(Equal([]string{"A 10:00-10:20 1x1024", "A 10:20-10:50 1x1024 since 10:00"}))
 	})
 
 	It("that BUILDPACK_SET reports (v3) are information only", func() {

@@ -21,13 +21,16 @@ type build struct {
 	id         factID // of its first known fact
 	opening    uint64 // 0 where the beginning is not known
 	ending     uint64
-	unproven   cause // why it is held, unless somebody has decided; no gap if it is proven
+	// opened and closed are the places of the two facts in the timeline; of an unknown end, -1.
+	opened, closed int
+	unproven       cause // why it is held, unless somebody has decided; no gap if it is proven
 }
 
 // tally is the builds of one app as its facts tell.
 type tally struct {
 	all     []build           // billed now or at their end: ended and open ones, by start
 	starts  []timeline.Moment // of all, given up or not
+	idle    []timeline.Moment // when no build was open for a while, or between two facts of one time
 	held    []part
 	counted []string // holds whose decisions counted
 	// clean reports whether no later fact in order can change anything.
@@ -87,20 +90,24 @@ func (t *builds) derive(horizon timeline.Moment) tally {
 		last = x.at
 		switch x.verb {
 		case began:
-			f.begin(x)
+			f.begin(x, i)
 		case ended:
-			f.end(x)
+			f.end(x, i)
 		}
 	}
 	lose(nil)
 	f.clean = f.over(last)
 	reach(len(t.facts), horizon)
 	f.decide()
+	f.rests()
 	return f.tally
 }
 
-func (f *buildFold) begin(x *fact) {
-	b := build{start: x.at, end: timeline.MaxMoment, of: x.of, size: x.size, id: x.id, opening: x.sequence}
+func (f *buildFold) begin(x *fact, place int) {
+	b := build{
+		start: x.at, end: timeline.MaxMoment, of: x.of, size: x.size, id: x.id, opening: x.sequence, opened: place,
+		closed: -1,
+	}
 	if f.gap != nil && x.at < f.gap.to { // facts of that time are missing
 		b.unproven = cause{gap: f.gap, fact: x.id, note: noteIncomplete}
 	}
@@ -112,7 +119,7 @@ func (f *buildFold) begin(x *fact) {
 // end gives an ending to the oldest open build that is proven, else to the oldest one: of the
 // builds since a gap, as many run for sure as began and have not ended. A build from before the gap
 // may have ended in place of the proven one, and so may end as late.
-func (f *buildFold) end(x *fact) {
+func (f *buildFold) end(x *fact, place int) {
 	at := f.oldest(func(b *build) bool { return b.unproven.gap == nil && b.start.Add(f.rules.timeout) > x.at })
 	hides := f.due > x.at
 	switch {
@@ -120,12 +127,12 @@ func (f *buildFold) end(x *fact) {
 		f.due = max(f.due, f.all[at].start.Add(f.rules.timeout))
 	case hides:
 		if at = f.oldest(func(b *build) bool { return b.unproven.gap != nil }); at < 0 {
-			f.hidden(x)
+			f.hidden(x, place)
 			return
 		}
 	}
 	if at >= 0 {
-		f.all[at].end, f.all[at].ending = x.at, x.sequence
+		f.all[at].end, f.all[at].ending, f.all[at].closed = x.at, x.sequence, place
 		return
 	}
 	if !f.known {
@@ -143,7 +150,7 @@ func (f *buildFold) oldest(such func(*build) bool) int {
 }
 
 // hidden adds the build of an ending without a beginning: the gap hides it.
-func (f *buildFold) hidden(x *fact) {
+func (f *buildFold) hidden(x *fact, place int) {
 	f.known = true
 	start := f.gap.to
 	if f.gap.from != timeline.MinMoment {
@@ -153,7 +160,7 @@ func (f *buildFold) hidden(x *fact) {
 		start: start, end: x.at, of: x.of, size: x.size, id: x.id, ending: x.sequence, unproven: cause{
 			gap:  f.gap,
 			fact: x.id, note: noteWithin,
-		},
+		}, opened: place, closed: place,
 	})
 }
 
@@ -238,6 +245,33 @@ func (f *buildFold) decide() {
 	slices.SortStableFunc(f.all, func(a, b build) int { return cmp.Compare(a.start, b.start) })
 }
 
+// rests finds the moments at which no build of those that are billed was open. At one time the
+// facts count in their order.
+func (f *buildFold) rests() {
+	type step struct {
+		at    timeline.Moment
+		place int
+		more  int
+	}
+	var steps []step
+	for i := range f.all {
+		b := &f.all[i]
+		if b.end < b.start || b.end == b.start && b.closed < b.opened {
+			continue
+		}
+		steps = append(steps, step{b.start, b.opened, 1}, step{b.end, b.closed, -1})
+	}
+	slices.SortStableFunc(steps, func(a, b step) int {
+		return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.place, b.place))
+	})
+	open := 0
+	for _, s := range steps {
+		if open += s.more; open == 0 {
+			f.idle = append(f.idle, s.at)
+		}
+	}
+}
+
 // running are the open builds of metered spaces.
 func (b *tally) running() []build {
 	var out []build
@@ -269,12 +303,12 @@ func (b *tally) countedTo() timeline.Moment {
 
 // count turns ended builds into parts with the number of builds at once as instances, up to
 // `until`. Each start of a build divides them, so that the output up to the oldest open build is
-// final. A run goes on as long as a build does.
+// final. A run goes on as long as some build does.
 func (b *tally) count(r *Foundation, until timeline.Moment) []part {
 	bounds := b.bounds(until)
 	var out []part
 	for i := 0; i+1 < len(bounds); i++ {
-		p, n, goesOn := b.during(bounds[i], bounds[i+1])
+		p, n := b.during(bounds[i], bounds[i+1])
 		if n == 0 || p.of.excluded {
 			continue
 		}
@@ -282,7 +316,8 @@ func (b *tally) count(r *Foundation, until timeline.Moment) []part {
 		size.Instances = events.Some(n)
 		p.size = r.shapes.size(&size, p.size)
 		p.opening, p.more = p.more[0], p.more[1:]
-		if last := len(out) - 1; goesOn && last >= 0 && out[last].end == p.start && *out[last].size == size {
+		_, rested := slices.BinarySearch(b.idle, p.start)
+		if last := len(out) - 1; !rested && last >= 0 && out[last].end == p.start && *out[last].size == size {
 			p.since = out[last].since
 		}
 		out = append(out, p)
@@ -301,9 +336,8 @@ func (b *tally) bounds(until timeline.Moment) []timeline.Moment {
 	return slices.Compact(slices.DeleteFunc(bounds, outside))
 }
 
-// during is the part between two bounds, the number of builds in it, and whether one of them began
-// before it.
-func (b *tally) during(start, end timeline.Moment) (p part, n uint32, goesOn bool) {
+// during is the part between two bounds, and the number of builds in it.
+func (b *tally) during(start, end timeline.Moment) (p part, n uint32) {
 	p = part{start: start, end: end, since: start}
 	for j := range b.all {
 		x := &b.all[j]
@@ -322,10 +356,9 @@ func (b *tally) during(start, end timeline.Moment) (p part, n uint32, goesOn boo
 				p.more = append(p.more, sequence)
 			}
 		}
-		goesOn = goesOn || x.start < p.start
 		n++
 	}
-	return p, n, goesOn
+	return p, n
 }
 
 // fromEpoch leaves out the time before the epoch.
