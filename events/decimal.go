@@ -3,8 +3,6 @@ package events
 import (
 	"time"
 
-	"github.com/cockroachdb/apd/v3"
-
 	"github.com/daybook-billing/daybook/events/money"
 )
 
@@ -19,9 +17,6 @@ func NewDecimal(coefficient int64, exponent int32) Decimal { return money.New(co
 
 // ParseDecimal is money.Parse.
 func ParseDecimal(s string) (Decimal, error) { return money.Parse(s) }
-
-// DecimalFromAPD takes over an apd number. The caller must not change it afterwards.
-func DecimalFromAPD(d apd.Decimal) Decimal { return money.FromAPD(d) }
 
 // SecondsBetween returns the time from a to b in seconds, exact to the nanosecond.
 func SecondsBetween(a, b time.Time) Decimal { return money.SecondsBetween(a, b) }

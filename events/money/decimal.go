@@ -29,12 +29,6 @@ func decimalContext() *apd.Context {
 
 var exact = decimalContext()
 
-// FromAPD takes over an apd number. The caller must not change it afterwards.
-func FromAPD(d apd.Decimal) Decimal { return Decimal{d} }
-
-// APD returns the number for calculations outside this package. The result must not be changed.
-func (x Decimal) APD() apd.Decimal { return x.d }
-
 // New returns coefficient × 10^exponent.
 func New(coefficient int64, exponent int32) Decimal {
 	var x Decimal

@@ -3,193 +3,152 @@ package formula
 import (
 	"fmt"
 
-	"github.com/cockroachdb/apd/v3"
+	"github.com/daybook-billing/daybook/events/money"
 )
 
-// arithmetic is the context of every operation. It is never changed. Nothing is trapped by apd
-// itself: failed turns the conditions into messages.
-var arithmetic = apd.Context{Precision: 50, MaxExponent: 100, MinExponent: -100, Rounding: apd.RoundHalfEven}
+// maxBits bounds numerator and denominator of a value: some 9,800 digits.
+const maxBits = 1 << 15
 
-// Decimal places and digits of the argument of ceil, floor and round: the last digits of a division
-// must not move a whole number.
-const (
-	wholePlaces = 30
-	wholeDigits = 40
-)
-
-// machine is the working memory of one evaluation.
-type machine struct {
-	vars        [variables]apd.Decimal
-	slots       []apd.Decimal
-	whole, frac apd.Decimal
-}
-
-func newMachine(slots int) *machine { return &machine{slots: make([]apd.Decimal, slots)} }
-
-// eval computes n with the slots from slot on. The result z is a slot, a variable or a constant,
-// never to be changed. On failure, at is the failing node and message tells why.
-func (m *machine) eval(n *node, slot int) (z *apd.Decimal, at *node, message string) {
-	if n.constant {
-		return &n.value, nil, ""
+// eval computes n. On failure, at is the failing node and message tells why.
+func (n *node) eval(v *values) (z money.Ratio, at *node, message string) {
+	switch {
+	case n.constant:
+		return n.value, nil, ""
+	case n.op == opVariable:
+		return v[n.variable], nil, ""
 	}
-	if n.op == opVariable {
-		return &m.vars[n.variable], nil, ""
-	}
-	x, at, message := m.eval(n.args[0], slot)
+	x, at, message := n.args[0].eval(v)
 	if message != "" {
-		return nil, at, message
+		return z, at, message
 	}
-	z = &m.slots[slot]
 	switch n.op {
 	case opNegate:
-		z.Neg(x)
-	case opCeil, opFloor, opRound:
-		message = m.toWhole(n.op, z, x)
+		return x.Neg(), nil, ""
+	case opCeil:
+		return x.Ceil(), nil, ""
+	case opFloor:
+		return x.Floor(), nil, ""
+	case opRound:
+		return x.Nearest(), nil, ""
 	case opMin, opMax:
-		return m.extreme(n, x, slot)
-	default:
-		y, at, message := m.eval(n.args[1], slot+1)
-		if message != "" {
-			return nil, at, message
-		}
-		if message := m.binary(n.op, slot, x, y); message != "" {
-			return nil, n, message
-		}
-		return z, nil, ""
+		return n.extreme(x, v)
 	}
-	return z, n, message
+	y, at, message := n.args[1].eval(v)
+	if message == "" {
+		at = n
+		z, message = binary(n.op, x, y)
+	}
+	return z, at, message
 }
 
-func (m *machine) binary(o op, slot int, x, y *apd.Decimal) string {
-	z := &m.slots[slot]
-	var condition apd.Condition
-	var err error
+// binary computes x op y.
+func binary(o op, x, y money.Ratio) (z money.Ratio, message string) {
 	switch o {
 	case opAdd:
-		condition, err = arithmetic.Add(z, x, y)
+		z = x.Add(y)
 	case opSubtract:
-		condition, err = arithmetic.Sub(z, x, y)
+		z = x.Sub(y)
 	case opMultiply:
-		condition, err = arithmetic.Mul(z, x, y)
+		z = x.Mul(y)
 	case opDivide:
-		if divideWhole(z, x, y) {
-			return ""
+		if y.IsZero() {
+			return z, divisionByZero
 		}
-		condition, err = arithmetic.Quo(z, x, y)
+		z = x.Quo(y)
 	case opPower:
-		return m.power(slot, x, y)
+		return power(x, y)
 	default:
 		panic(fmt.Sprintf("formula: %d is not a binary operator", o))
 	}
-	return failed(condition, err)
+	return z, checkRange(z)
 }
 
-// divideWhole divides whole numbers without remainder, such as 7200 / 3600, many times faster than
-// apd. It reports whether it did.
-func divideWhole(z, x, y *apd.Decimal) bool {
-	a, ok := small(x)
-	b, ok2 := small(y)
-	if !ok || !ok2 || b == 0 || a%b != 0 {
-		return false
-	}
-	z.SetInt64(a / b)
-	return true
-}
+const divisionByZero = "division by zero"
 
-// small returns a whole, non-negative number without exponent, if it fits in 63 bits.
-func small(x *apd.Decimal) (int64, bool) {
-	if x.Exponent != 0 || x.Negative || !x.Coeff.IsInt64() {
-		return 0, false
+// power multiplies.
+func power(x, y money.Ratio) (z money.Ratio, message string) {
+	e, whole := y.Int64()
+	if !whole || e > MaxExponent || e < -MaxExponent {
+		return z, fmt.Sprintf("the exponent must be a whole number from -%d to %d", MaxExponent, MaxExponent)
 	}
-	return x.Coeff.Int64(), true
-}
-
-// power multiplies: x may be the slot's own value, and y the next slot's.
-func (m *machine) power(slot int, x, y *apd.Decimal) string {
-	e, err := y.Int64()
-	if err != nil || e > MaxExponent || e < -MaxExponent {
-		return fmt.Sprintf("the exponent must be a whole number from -%d to %d", MaxExponent, MaxExponent)
-	}
-	z, base := &m.slots[slot], &m.slots[slot+2]
-	base.Set(x)
-	z.SetInt64(1)
+	z = money.Whole(1)
 	for n := max(e, -e); n > 0; n >>= 1 {
 		if n&1 == 1 {
-			if message := failed(arithmetic.Mul(z, z, base)); message != "" {
-				return message
+			z = z.Mul(x)
+			if message = checkRange(z); message != "" {
+				return z, message
 			}
 		}
 		if n > 1 {
-			if message := failed(arithmetic.Mul(base, base, base)); message != "" {
-				return message
+			x = x.Mul(x)
+			if message = checkRange(x); message != "" {
+				return x, message
 			}
 		}
 	}
 	if e >= 0 {
-		return ""
+		return z, ""
 	}
-	base.SetInt64(1)
-	return failed(arithmetic.Quo(z, base, z))
+	return binary(opDivide, money.Whole(1), z)
 }
 
-// toWhole sets z to x as a whole number. apd's Ceil and Floor must not get the same number as
-// source and destination.
-func (m *machine) toWhole(o op, z, x *apd.Decimal) string {
-	if x.Exponent >= 0 {
-		z.Set(x)
-		return ""
-	}
-	if least := max(-wholePlaces,
-		x.Exponent+int32(x.NumDigits())-wholeDigits); x.Exponent < least { //nolint:gosec // at most 50 digits
-		if message := failed(arithmetic.Quantize(&m.frac, x, least)); message != "" {
-			return message
-		}
-		x = &m.frac
-	}
-	var condition apd.Condition
-	var err error
-	switch o {
-	case opCeil:
-		condition, err = arithmetic.Ceil(&m.whole, x)
-	case opFloor:
-		condition, err = arithmetic.Floor(&m.whole, x)
-	default:
-		condition, err = arithmetic.Quantize(&m.whole, x, 0)
-	}
-	z.Set(&m.whole)
-	return failed(condition, err)
-}
-
-// extreme computes min and max; x is their first argument.
-func (m *machine) extreme(n *node, x *apd.Decimal, slot int) (*apd.Decimal, *node, string) {
-	z := &m.slots[slot]
-	if z != x {
-		z.Set(x)
-	}
+// extreme computes min and max; z is their first argument.
+func (n *node) extreme(z money.Ratio, v *values) (money.Ratio, *node, string) {
 	for _, arg := range n.args[1:] {
-		y, at, message := m.eval(arg, slot+1)
+		y, at, message := arg.eval(v)
 		if message != "" {
-			return nil, at, message
+			return z, at, message
 		}
 		if c := y.Cmp(z); n.op == opMin && c < 0 || n.op == opMax && c > 0 {
-			z.Set(y)
+			z = y
 		}
 	}
 	return z, nil, ""
 }
 
-func failed(c apd.Condition, err error) string {
-	switch {
-	case c.DivisionByZero() || c.DivisionUndefined():
-		return "division by zero"
-	case c.Overflow() || c.SystemOverflow():
+// The bounds of values but 0, and of a result.
+var (
+	largest  = powerOfTen(MaxExponent)
+	smallest = money.Whole(1).Quo(largest)
+	tooLarge = powerOfTen(MaxResultDigits)
+)
+
+func powerOfTen(n int) money.Ratio {
+	z := money.Whole(1)
+	for range n {
+		z = z.Mul(money.Whole(10))
+	}
+	return z
+}
+
+func absolute(z money.Ratio) money.Ratio {
+	if z.Sign() < 0 {
+		return z.Neg()
+	}
+	return z
+}
+
+// checkRange says why a value is out of bounds.
+func checkRange(z money.Ratio) string {
+	switch size := z.Bits(); {
+	case size < 64:
+		return "" // words are far within the bounds
+	case size > maxBits:
+		return "the result has too many digits to be computed exactly; round, ceil or floor a part of it"
+	case absolute(z).Cmp(largest) > 0:
 		return "the result is beyond 10^100"
-	case c.Underflow() || c.SystemUnderflow():
+	case !z.IsZero() && absolute(z).Cmp(smallest) < 0:
 		return "the result is nearer to zero than 10^-100"
-	case c.InvalidOperation() || c.DivisionImpossible():
-		return "the operation has no result"
-	case err != nil:
-		return "the operation failed: " + err.Error()
+	}
+	return ""
+}
+
+// TooLarge reports whether a value has more than MaxResultDigits before the decimal point.
+func TooLarge(z money.Ratio) bool { return z.Bits() >= 64 && absolute(z).Cmp(tooLarge) >= 0 }
+
+func checkResult(z money.Ratio) string {
+	if TooLarge(z) {
+		return fmt.Sprintf("the result has more than %d digits before the decimal point", MaxResultDigits)
 	}
 	return ""
 }

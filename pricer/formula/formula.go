@@ -15,13 +15,12 @@
 //
 // # Arithmetic
 //
-// Every operation is exact as far as 50 digits go and is rounded half-even there. An exponent must
-// be a whole number from -100 to 100; the power is computed by multiplication, fractional exponents
-// are refused. ceil, floor and round first drop digits beyond 30 decimal places or 40 digits:
-// 2/3*3 is 2.000…01 at 50 digits, and its ceil is 2 all the same. Division by zero, results beyond
-// 10^100, results nearer to zero than 10^-100 and a final result of more than 30 digits before the
-// point are errors with the position of the operator, never infinities, zeros or approximations. A
-// part without variables is evaluated by Parse, so that such errors in it are found there.
+// Values are exact fractions: seconds / 3 * 3 is seconds, and nothing is rounded but by ceil, floor
+// and round. An exponent must be a whole number from -100 to 100; fractional exponents are refused.
+// Division by zero, results beyond 10^100, results nearer to zero than 10^-100, fractions of more
+// than some 9,800 digits and a final result of more than 30 digits before the point are errors with
+// the position of the operator, never infinities, zeros or approximations. A part without variables
+// is evaluated by Parse, so that such errors in it are found there.
 //
 // # Limits
 //
@@ -32,12 +31,9 @@ package formula
 import (
 	"fmt"
 	"strings"
-	"sync"
 	"unicode/utf8"
 
-	"github.com/cockroachdb/apd/v3"
-
-	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/events/money"
 )
 
 // The limits of a formula's text and of its result.
@@ -53,12 +49,15 @@ const (
 
 // Vars are the values of a formula's variables.
 type Vars struct {
-	Seconds   events.Decimal
-	Instances events.Decimal
-	MemoryMB  events.Decimal
-	StorageMB events.Decimal
-	VolumeGB  events.Decimal
+	Seconds   money.Ratio
+	Instances money.Ratio
+	MemoryMB  money.Ratio
+	StorageMB money.Ratio
+	VolumeGB  money.Ratio
 }
+
+// values are variables in the order of variableNames.
+type values [variables]money.Ratio
 
 // Error is a mistake in a formula, or a failure of its evaluation, with its position.
 type Error struct {
@@ -75,8 +74,6 @@ type Formula struct {
 	text  string
 	canon string
 	root  *node
-	slots int
-	pool  sync.Pool // of *machine
 }
 
 // Parse reads a formula. Its error is an *Error.
@@ -86,7 +83,7 @@ func Parse(text string) (*Formula, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Formula{text: text, canon: string(root.appendText(nil, 0)), root: root, slots: root.slots()}, nil
+	return &Formula{text: text, canon: string(root.appendText(nil, 0)), root: root}, nil
 }
 
 // String returns the formula in its canonical form: single spaces, no needless parentheses or
@@ -99,38 +96,19 @@ func (f *Formula) Uses(variable string) bool { return strings.Contains(f.canon, 
 // Text returns the formula as it was written. Columns in errors count in it.
 func (f *Formula) Text() string { return f.text }
 
-// Eval computes the formula. The result has up to 50 digits and is not rounded further. Its error
-// is an *Error.
-func (f *Formula) Eval(v *Vars) (events.Decimal, error) {
+// Eval computes the formula, exactly. Its error is an *Error.
+func (f *Formula) Eval(v *Vars) (money.Ratio, error) {
 	if f.root.constant {
-		return events.DecimalFromAPD(f.root.value), nil
+		return f.root.value, nil
 	}
-	m, ok := f.pool.Get().(*machine)
-	if !ok {
-		m = newMachine(f.slots)
-	}
-	defer f.pool.Put(m)
-	m.vars = [...]apd.Decimal{v.Seconds.APD(), v.Instances.APD(), v.MemoryMB.APD(), v.StorageMB.APD(), v.VolumeGB.APD()}
-	z, at, message := m.eval(f.root, 0)
+	z, at, message := f.root.eval(&values{v.Seconds, v.Instances, v.MemoryMB, v.StorageMB, v.VolumeGB})
 	if message == "" {
 		at, message = f.root, checkResult(z)
 	}
 	if message != "" {
-		return events.Decimal{}, errorAt(f.text, at.offset, message)
+		return z, errorAt(f.text, at.offset, message)
 	}
-	var out apd.Decimal // not the slot itself, whose memory the next evaluation uses
-	out.Set(z)
-	if out.IsZero() {
-		out.Negative, out.Exponent = false, 0
-	}
-	return events.DecimalFromAPD(out), nil
-}
-
-func checkResult(z *apd.Decimal) string {
-	if !z.IsZero() && z.NumDigits()+int64(z.Exponent) > MaxResultDigits {
-		return fmt.Sprintf("the result has more than %d digits before the decimal point", MaxResultDigits)
-	}
-	return ""
+	return z, nil
 }
 
 func errorAt(text string, offset int, message string) *Error {

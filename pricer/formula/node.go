@@ -1,6 +1,6 @@
 package formula
 
-import "github.com/cockroachdb/apd/v3"
+import "github.com/daybook-billing/daybook/events/money"
 
 type op uint8
 
@@ -22,7 +22,7 @@ const (
 
 const variables = 5
 
-// variableNames are in the order of machine.vars.
+// variableNames are in the order of values.
 var variableNames = [variables]string{"seconds", "instances", "memory_mb", "storage_mb", "volume_gb"}
 
 type function struct {
@@ -64,31 +64,16 @@ type node struct {
 	offset   int // of the operator, name or literal in the text
 	variable int
 	args     []*node
-	constant bool // has no variables: value is its result
-	value    apd.Decimal
-}
-
-// slots is the number of slots for eval: a left argument uses its parent's slots, a right one the
-// slots above.
-func (n *node) slots() int {
-	if n.constant || n.op == opVariable {
-		return 0
-	}
-	need := 1
-	if n.op == opPower {
-		need = 3
-	}
-	for i, arg := range n.args {
-		need = max(need, min(i, 1)+arg.slots())
-	}
-	return need
+	number   money.Decimal // of a literal
+	constant bool          // has no variables: value is its result
+	value    money.Ratio
 }
 
 // appendText writes the node canonically, in parentheses where it binds less strongly than bind.
 func (n *node) appendText(b []byte, bind int) []byte {
 	switch n.op {
 	case opNumber:
-		return append(b, plain(&n.value)...)
+		return n.number.AppendText(b)
 	case opVariable:
 		return append(b, variableNames[n.variable]...)
 	case opCeil, opFloor, opRound, opMin, opMax:
@@ -134,11 +119,4 @@ func (n *node) appendText(b []byte, bind int) []byte {
 		b = append(b, ')')
 	}
 	return b
-}
-
-// plain writes a literal without exponent and needless zeros.
-func plain(x *apd.Decimal) string {
-	var reduced apd.Decimal
-	reduced.Reduce(x)
-	return reduced.Text('f')
 }

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/daybook-billing/daybook/events/money"
 )
 
 type tokenKind uint8
@@ -47,7 +49,7 @@ func (p *parser) parse() (*node, error) {
 		return nil, p.unexpected("an operator or the end of the formula")
 	}
 	if root.constant {
-		if message := checkResult(&root.value); message != "" {
+		if message := checkResult(root.value); message != "" {
 			return nil, errorAt(p.text, root.offset, message)
 		}
 	}
@@ -192,9 +194,11 @@ func (p *parser) number() (*node, error) {
 	if digits := len(strings.Replace(t.text, ".", "", 1)); digits > MaxLiteralDigits {
 		return nil, errorAt(p.text, t.offset, fmt.Sprintf("the number has more than %d digits", MaxLiteralDigits))
 	}
-	if _, _, err := n.value.SetString(t.text); err != nil {
+	number, err := money.Parse(t.text)
+	if err != nil {
 		return nil, errorAt(p.text, t.offset, fmt.Sprintf("%q is not a decimal number such as 0.25", t.text))
 	}
+	n.number, n.value = number, number.Ratio()
 	p.next()
 	return p.build(n)
 }
@@ -288,12 +292,10 @@ func (p *parser) build(n *node) (*node, error) {
 			return n, nil
 		}
 	}
-	m := newMachine(n.slots())
-	z, at, message := m.eval(n, 0)
+	z, at, message := n.eval(nil)
 	if message != "" {
 		return nil, errorAt(p.text, at.offset, message)
 	}
-	n.value.Set(z)
-	n.constant = true
+	n.value, n.constant = z, true
 	return n, nil
 }

@@ -5,7 +5,7 @@ import (
 
 	"pgregory.net/rapid"
 
-	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/events/money"
 	"github.com/daybook-billing/daybook/pricer/formula"
 )
 
@@ -48,10 +48,9 @@ func TestCanonicalFormKeepsTheValue(t *testing.T) {
 		}
 		number := rapid.Int64Range(0, 5_000)
 		vars := &formula.Vars{
-			Seconds: events.NewDecimal(number.Draw(t, "seconds"), -3), Instances: events.NewDecimal(number.Draw(t,
-				"instances"), 0),
-			MemoryMB: events.NewDecimal(number.Draw(t, "memory"), 0), VolumeGB: events.NewDecimal(number.Draw(t,
-				"volume"), 0),
+			Seconds:   money.New(number.Draw(t, "seconds"), -3).Ratio(),
+			Instances: money.Whole(number.Draw(t, "instances")),
+			MemoryMB:  money.Whole(number.Draw(t, "memory")), VolumeGB: money.Whole(number.Draw(t, "volume")),
 		}
 		x, errX := f.Eval(vars)
 		y, errY := again.Eval(vars)
@@ -77,13 +76,13 @@ func FuzzParse(f *testing.F) {
 		if err != nil || again.String() != parsed.String() {
 			t.Fatalf("%q reads as %q, and that as %v, %v", text, parsed, again, err)
 		}
-		count := events.NewDecimal(int64(n), 0)
+		count := money.Whole(int64(n))
 		vars := &formula.Vars{
-			Seconds: events.NewDecimal(microseconds, -6), Instances: count, MemoryMB: count,
+			Seconds: money.New(microseconds, -6).Ratio(), Instances: count, MemoryMB: count,
 			StorageMB: count, VolumeGB: count,
 		}
 		if x, err := parsed.Eval(vars); err == nil &&
-			len(x.Round(events.Places).String()) > formula.MaxResultDigits+events.Places+2 {
+			len(x.Round(money.Places).String()) > formula.MaxResultDigits+money.Places+2 {
 			t.Fatalf("%q is %s", text, x)
 		}
 	})
@@ -98,8 +97,7 @@ func BenchmarkEval(b *testing.B) {
 		}
 		b.Run(text, func(b *testing.B) {
 			vars := &formula.Vars{
-				Seconds: events.NewDecimal(5000, 0), Instances: events.NewDecimal(3, 0),
-				MemoryMB: events.NewDecimal(512, 0),
+				Seconds: money.Whole(5000), Instances: money.Whole(3), MemoryMB: money.Whole(512),
 			}
 			b.ReportAllocs()
 			for b.Loop() {

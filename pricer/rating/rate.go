@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/events/money"
 	"github.com/daybook-billing/daybook/pricer/catalogue"
 	"github.com/daybook-billing/daybook/pricer/formula"
 )
@@ -73,8 +74,8 @@ type work struct {
 type piece struct {
 	plan      *catalogue.Plan
 	component *catalogue.Component
-	rate      events.Decimal // of the currency
-	vat       events.Decimal
+	rate      money.Ratio // of the currency
+	vat       money.Ratio
 	s, a, b   time.Time
 }
 
@@ -139,13 +140,13 @@ func (w *work) split(plan *catalogue.Plan, c *catalogue.Component, since, start,
 
 // bound narrows the piece to the rate in force at a, and returns it. The catalogue chooses no plan
 // before its codes have rates.
-func (p *piece) bound(rates catalogue.Rates) events.Decimal {
+func (p *piece) bound(rates catalogue.Rates) money.Ratio {
 	rate, until := rates.At(p.a)
 	p.s = later(p.s, rate.ValidFrom)
 	if !until.IsZero() {
 		p.b = earlier(p.b, until)
 	}
-	return rate.Value
+	return rate.Value.Ratio()
 }
 
 // line prices [a, b) within a piece.
@@ -183,9 +184,9 @@ func (w *work) cumulative(p *piece, t time.Time) (price, error) {
 	if err := w.checkMemory(p); err != nil {
 		return price{}, err
 	}
-	vars.Seconds = events.SecondsBetween(p.s, t)
+	vars.Seconds = events.SecondsBetween(p.s, t).Ratio()
 	var out price
-	var amount events.Decimal
+	var amount money.Ratio
 	var err error
 	if c.Formula != nil {
 		out.quantity = one
@@ -199,14 +200,14 @@ func (w *work) cumulative(p *piece, t time.Time) (price, error) {
 				err)
 		}
 		out.quantity = quantity.Round(events.Places)
-		amount = quantity.Mul(c.UnitPrice)
+		amount = quantity.Mul(c.UnitPrice.Ratio())
 	}
 	amount = amount.Mul(p.rate)
 	out.amount = amount.Round(events.Places)
 	if c.VATRates != nil {
 		out.vat = amount.Mul(p.vat).Round(events.Places)
 	}
-	if d := out.amount.APD(); d.NumDigits()+int64(d.Exponent) > formula.MaxResultDigits {
+	if formula.TooLarge(amount) {
 		return out, fmt.Errorf("plan %s, component %s: the amount has more than %d digits before the decimal point",
 			p.plan.Name, c.Name, formula.MaxResultDigits)
 	}
@@ -239,17 +240,17 @@ func (w *work) variables(plan *catalogue.Plan) *formula.Vars {
 		w.varsPlan = plan
 		w.vars = formula.Vars{
 			Instances: count(f.Instances, d.Instances), MemoryMB: count(f.MemoryMB, d.MemoryMB),
-			StorageMB: d.StorageMB, VolumeGB: count(f.VolumeGB, d.VolumeGB),
+			StorageMB: d.StorageMB.Ratio(), VolumeGB: count(f.VolumeGB, d.VolumeGB),
 		}
 	}
 	return &w.vars
 }
 
-func count(c events.Count, otherwise events.Decimal) events.Decimal {
+func count(c events.Count, otherwise events.Decimal) money.Ratio {
 	if n, known := c.Get(); known {
-		return events.NewDecimal(int64(n), 0)
+		return money.Whole(int64(n))
 	}
-	return otherwise
+	return otherwise.Ratio()
 }
 
 // withoutFailures prices the span again where some formula cannot be computed. The boundaries of
