@@ -14,7 +14,7 @@
 //     (collector/horizons)
 //   - USAGE, usage.<source>.<foundation>.gap: a time with facts missing, perhaps
 //   - USAGE, usage.<source>.<foundation>.marker: the two ends of every batch of these, with the
-//     header Daybook-Window (begin, end)
+//     header Daybook-Window (begin, end), and Daybook-Platform, the platform of the facts
 //   - QUARANTINE, quarantine.<source>.<foundation>: input without a meaning to any rule, without
 //     secrets, with the reason (collector/quarantine)
 //
@@ -26,6 +26,8 @@
 //   - Facts go out as atomic batches of at most 1,000 messages, the first and the last of them a
 //     marker. A batch expects the last marker known to the collector: two collectors of one source
 //     in a foundation never store the same fact twice.
+//   - The facts of a foundation come from one platform (Platform): another one is refused, unless
+//     an operator says that the platform has moved.
 //   - No input is lost. Normalise either understands it, or ignores it because it is not about
 //     usage (ErrIgnored), or refuses it, and then QUARANTINE has it.
 //   - No string of a fact but its Raw has more than 1,024 bytes: spans repeat them. Labels are cut

@@ -23,6 +23,14 @@ const (
 	WindowEnd   = "end"
 )
 
+// HeaderPlatform names the platform that a collector's facts come from, on its markers: the address
+// of Cloud Foundry's API, Keystone's region. HeaderMovedFrom is its name before the batch, where
+// the platform has moved.
+const (
+	HeaderPlatform  = "Daybook-Platform"
+	HeaderMovedFrom = "Daybook-Moved-From"
+)
+
 // Header is one header of a message.
 type Header struct{ Key, Value string }
 

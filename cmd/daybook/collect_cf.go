@@ -19,6 +19,8 @@ type cfFlags struct {
 	Foundations string `name:"foundations" env:"DAYBOOK_FOUNDATIONS" placeholder:"FILE" help:"Collect the Cloud Foundry foundations that this file (YAML) lists."`
 	Name        string `name:"cf-name" env:"DAYBOOK_FOUNDATION" default:"cf" help:"Name of the foundation; part of every subject and id."`
 
+	MovedFrom string `name:"moved-from" placeholder:"URL" help:"The platform has moved: it is the one that was collected from this address."`
+
 	ClientID     string `name:"cf-client-id" env:"CF_CLIENT_ID" help:"UAA client, with its secret in CF_CLIENT_SECRET."`
 	ClientSecret string `name:"cf-client-secret" env:"CF_CLIENT_SECRET" help:"Secret of the client. Prefer the environment: a command line can be seen by others."`
 	Username     string `name:"cf-username" env:"CF_USERNAME" help:"User, with the password in CF_PASSWORD."`
@@ -47,7 +49,8 @@ func (c *cfFlags) foundations(api string, wait time.Duration) ([]cf.Foundation, 
 		wait = *c.MinWait
 	}
 	one := cf.Foundation{
-		Name: c.Name, API: api, ClientID: c.ClientID, ClientSecret: c.ClientSecret, Username: c.Username,
+		Name: c.Name, API: api, MovedFrom: c.MovedFrom, ClientID: c.ClientID, ClientSecret: c.ClientSecret,
+		Username: c.Username,
 		Password: c.Password, Token: c.Token,
 		UserAgent: c.UserAgent, CAFile: c.CAFile, SkipTLS: c.SkipTLS,
 		Schedule: c.Schedule, MinWait: wait, PageSize: c.PageSize, MinAge: c.MinAge,
@@ -56,6 +59,10 @@ func (c *cfFlags) foundations(api string, wait time.Duration) ([]cf.Foundation, 
 	}
 	if c.Foundations == "" {
 		return []cf.Foundation{one}, nil
+	}
+	if c.MovedFrom != "" {
+		return nil, errors.New("--moved-from and a file of foundations exclude each other: give the address before " +
+			"the move in the file, as moved_from of the foundation")
 	}
 	if api != "" {
 		return nil, errors.New("the address of an API and a file of foundations exclude each other: name the " +

@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"time"
 
@@ -52,6 +53,32 @@ var _ = Describe("collecting from a foundation", func() {
 		Expect(out.String()).To(ContainSubstring("cf cf: metered through 2026-10-10T23:55:00Z"))
 		Expect(out.String()).To(ContainSubstring("no gaps"))
 		Expect(out.String()).To(ContainSubstring("total"))
+	})
+
+	It("is refused where another platform answers, until the command line says that it has moved", func() {
+		f, api := newFoundation()
+		data := GinkgoT().TempDir()
+		up := func(args ...string) (int, string) {
+			var out, errs bytes.Buffer
+			args = append([]string{
+				"up", "--once", "--cf", api, "--data", data, "--listen", "127.0.0.1:0", "--allow-incomplete",
+			}, args...)
+			return run(args, strings.NewReader(""), &out, &errs), errs.String()
+		}
+		status, errs := up()
+		Expect(status).To(BeZero(), errs)
+		knobs := f.Knobs()
+		knobs.Identity = "https://api.new.example.org"
+		Expect(f.SetKnobs(knobs)).To(Succeed())
+		status, errs = up()
+		Expect(status).To(Equal(1))
+		Expect(errs).To(ContainSubstring("https://api.new.example.org answers: one foundation is one platform"))
+		advice := regexp.MustCompile(`--moved-from [^\s"\\]+`).FindString(errs)
+		Expect(advice).To(Equal("--moved-from " + api))
+		status, errs = up(strings.Fields(advice)...)
+		Expect(status).To(BeZero(), errs)
+		status, errs = up()
+		Expect(status).To(BeZero(), errs)
 	})
 
 	It("is no part of the demo, unless the command line says so", func() {

@@ -16,6 +16,7 @@ import (
 // troveFlags name the sources of Trove's notifications and their settings.
 type troveFlags struct {
 	Foundation string `env:"DAYBOOK_FOUNDATION" default:"openstack" help:"Name of the platform; part of every subject and id."`
+	MovedFrom  string `name:"moved-from" placeholder:"REGION" help:"The platform has moved, or its region has another name: it is the one that was collected as this region."`
 	Name       string `name:"collector" env:"DAYBOOK_COLLECTOR" help:"Name of this collector, where the foundation has several with queues of their own."`
 
 	URLs         []string      `name:"amqp" env:"AMQP_URL" sep:"none" placeholder:"URL" help:"RabbitMQ brokers of one cluster, amqp://user:password@host:5672/vhost or amqps://, tried in turn; repeat the flag, or write white space between them. / # ? , @ in a password are escaped as in %2F. Prefer the environment: a command line can be seen by others."`
@@ -47,7 +48,8 @@ func (c *troveFlags) urls() []string { return strings.Fields(strings.Join(c.URLs
 
 func (c *troveFlags) config() (trove.Config, error) {
 	cfg := trove.Config{
-		Foundation: c.Foundation, Name: c.Name, URLs: c.urls(), User: c.User, CAFile: c.CAFile, CertFile: c.CertFile,
+		Foundation: c.Foundation, MovedFrom: c.MovedFrom, Name: c.Name, URLs: c.urls(), User: c.User, CAFile: c.CAFile,
+		CertFile:   c.CertFile,
 		KeyFile:    c.KeyFile,
 		ServerName: c.ServerName, Heartbeat: c.Heartbeat, Exchanges: c.Exchanges, Durability: c.Durable,
 		RoutingKeys: c.RoutingKeys,

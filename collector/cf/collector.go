@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/daybook-billing/daybook/collector"
 	"github.com/daybook-billing/daybook/collector/internal/appender"
 	"github.com/daybook-billing/daybook/collector/status"
 	"github.com/daybook-billing/daybook/internal/cfapi"
@@ -40,10 +41,11 @@ func New(cfg Config, deps Deps) (*Collector, error) {
 }
 
 // Run collects until the context ends, finishes what it has begun to store, and returns nil.
-// Trouble with a foundation is logged, counted and shown, and tried again for ever. Only
-// insufficient credentials for the one foundation of a process end it, with cfapi.ErrNoGlobalRead
-// or cfapi.ErrRefused: at the third refusal in a row, before the first poll has succeeded, and
-// unless the foundation seems to be starting.
+// Trouble with a foundation is logged, counted and shown, and tried again for ever. Two things end
+// it, for the one foundation of a process and before the first poll has succeeded: another platform
+// than the one that was collected (*collector.AnotherPlatformError), and insufficient credentials
+// (cfapi.ErrNoGlobalRead, cfapi.ErrRefused), at the third refusal in a row, unless the foundation
+// seems to be starting.
 func (c *Collector) Run(ctx context.Context) error {
 	defer c.Close()
 	return c.each(func(f *poller) error { return f.run(ctx) })
@@ -130,6 +132,9 @@ func (f *poller) run(ctx context.Context) error {
 			wait = min(pause, f.Schedule)
 			pause *= 2
 		}
+		if f.alone && !f.collected && another(err) {
+			return err
+		}
 		if f.endsBy(err) {
 			if refused++; refused == maxRefused {
 				return err
@@ -149,6 +154,12 @@ func (f *poller) run(ctx context.Context) error {
 			return nil
 		}
 	}
+}
+
+// another reports whether an error is about another platform than the one that was collected.
+func another(err error) bool {
+	var e *collector.AnotherPlatformError
+	return errors.As(err, &e)
 }
 
 // endsBy reports whether an error is a refusal that ends the process when it is repeated.
@@ -181,6 +192,7 @@ func (f *poller) cycle(ctx context.Context) error {
 		f.tested = true
 	}
 	if err := f.load(ctx); err != nil {
+		f.tested = f.tested && !another(err)
 		return err
 	}
 	failed := make([]error, len(f.lists))
@@ -196,9 +208,10 @@ func (f *poller) cycle(ctx context.Context) error {
 		}
 		l.failed(failed[i])
 	}
-	if errors.Is(err, errStale) {
+	if errors.Is(err, errStale) || another(err) {
 		f.loaded = false
 	}
+	f.tested = f.tested && !another(err)
 	// The progress of one list counts even if the other failed: the horizon is the lower of both.
 	if horizonErr := f.publishHorizon(ctx, 0); horizonErr != nil {
 		f.loaded = false

@@ -46,6 +46,9 @@ const (
 type Foundation struct {
 	Name string // part of every subject and id
 	API  string // https://api.example.org
+	// MovedFrom is the address before a move, as the collector said it: without it another platform
+	// than the one in USAGE is refused. It means nothing once the move is in USAGE.
+	MovedFrom string
 
 	// Credentials: a client with its secret, a user with the password (by the client "cf" unless
 	// ClientID says otherwise), or a token.
@@ -112,6 +115,9 @@ func (f *Foundation) Validate() error {
 	} else if u.User != nil {
 		add("the address of the API holds credentials: give them as a client with its secret, a user with the " +
 			"password, or a token")
+	}
+	if f.MovedFrom != "" && cfapi.Address(f.MovedFrom) == "" {
+		add("the address before the move is wrong: give the one that the error names, such as https://api.example.org")
 	}
 	access := f.access()
 	if access.Grant() == "" {

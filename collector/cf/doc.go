@@ -59,6 +59,9 @@
 //     crash USAGE has the gap, and the next rescan publishes the rest, or it has not, and the next
 //     rescan begins from the start. A poll without an answer leaves the rescan to the next poll.
 //
+// Before the first step, and before a rescan, the API is asked for its own address: the markers in
+// USAGE must name the same (collector.Platform, load.go).
+//
 // Every step is repeated after a crash until USAGE shows its result. Ids are made of the API's
 // values: nothing is published twice.
 //
@@ -66,6 +69,8 @@
 //
 //	a request fails                     repeated in place, then by the next poll (cfapi.Transient)
 //	the append fails, or is refused     state read again, poll begun anew; the poll fails after six
+//	another platform answers            the poll fails; ends Run before the first good poll of the
+//	                                    only foundation
 //	an event is not understood          QUARANTINE
 //	the cursor is lost                  rescan, and a gap unless continuity is proven
 //	the API or the UAA refuses          the poll fails; the third refusal in a row ends Run before

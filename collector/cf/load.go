@@ -2,7 +2,9 @@ package cf
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"log/slog"
 
 	"github.com/daybook-billing/daybook/collector/horizons"
 	"github.com/daybook-billing/daybook/events"
@@ -12,13 +14,19 @@ import (
 // load reads the state of the foundation from USAGE alone: all of it, or one list's up to the
 // writer's last sequence.
 func (f *poller) load(ctx context.Context) error {
-	last, mark := f.writer.seen(), uint64(0)
+	last := f.writer.seen()
+	var mark bus.Stored
+	moved := false
 	if !f.loaded {
 		f.refusals.begin()
 		// The marker comes first: a batch that is stored after it has been looked for has a marker
 		// of its own, and the next append is refused.
 		var err error
-		if mark, err = lastSequence(ctx, f.store, events.StreamUsage, f.writer.marker); err != nil {
+		mark, err = f.store.Last(ctx, events.StreamUsage, f.writer.marker)
+		if err != nil && !errors.Is(err, bus.ErrNotFound) {
+			return fmt.Errorf("looking for the last message of %s: %w", f.writer.marker, err)
+		}
+		if moved, err = f.platform.Check(mark.Header(events.HeaderPlatform)); err != nil {
 			return err
 		}
 		if last, err = lastSequence(ctx, f.store, events.StreamUsage, events.UsageFilter(events.SourceCF,
@@ -49,9 +57,32 @@ func (f *poller) load(ctx context.Context) error {
 	f.mu.Lock()
 	f.published, f.complete = horizon.Own, horizon.Newest
 	f.mu.Unlock()
-	f.writer.begin(last, mark)
+	if !moved {
+		f.writer.begin(last, mark.Sequence, f.platform.Here, "")
+		f.loaded = true
+		return nil
+	}
+	f.writer.begin(last, mark.Sequence, f.platform.Here, f.platform.MovedFrom)
+	if _, err := f.writer.append(ctx, nil); err != nil {
+		return err
+	}
+	f.log.Info("the foundation has moved: from here on it is collected from its new address",
+		slog.String("from", f.platform.MovedFrom), slog.String("to", f.platform.Here))
 	f.loaded = true
 	return nil
+}
+
+// samePlatform makes sure that the API is still the one that was collected: a list that does not go
+// on may be another foundation's.
+func (f *poller) samePlatform(ctx context.Context) error {
+	here := f.platform
+	var err error
+	if here.Here, err = f.client.Root(ctx); err != nil {
+		return err
+	}
+	here.MovedFrom = "" // it did not move while it was collected
+	_, err = here.Check(f.platform.Here)
+	return err
 }
 
 // reader reads the Store as package horizons does.

@@ -29,6 +29,7 @@ type poller struct {
 	lists    []*list
 	status   *status.Writer
 
+	platform  collector.Platform
 	alone     bool // the process has no other
 	tested    bool
 	loaded    bool
@@ -61,6 +62,9 @@ func newPoller(settings *Foundation, d *Deps) (*poller, error) {
 	f.writer = &writer{
 		store: d.Store, marker: events.UsageMarkerSubject(events.SourceCF, settings.Name), origin: f.origin,
 	}
+	f.platform = collector.Platform{
+		Source: events.SourceCF, Foundation: settings.Name, MovedFrom: cfapi.Address(settings.MovedFrom),
+	}
 	f.notes = map[string]string{}
 	f.refusals = newRefusals(settings, d.Store, f.log, d.Metrics)
 	f.lists = []*list{newList(f, events.ListApp), newList(f, events.ListService)}
@@ -74,7 +78,8 @@ func newPoller(settings *Foundation, d *Deps) (*poller, error) {
 
 // selfTest finds out, before anything is collected, whether collecting can work.
 func (f *poller) selfTest(ctx context.Context) error {
-	if err := f.client.Root(ctx); err != nil {
+	var err error
+	if f.platform.Here, err = f.client.Root(ctx); err != nil {
 		return err
 	}
 	skew := f.client.Skew()

@@ -45,6 +45,9 @@ type revisit struct {
 func (l *list) reread(ctx context.Context, expired bool) (ready bool, err error) {
 	r := l.rescan
 	if r == nil {
+		if err := l.f.samePlatform(ctx); err != nil {
+			return false, err
+		}
 		l.f.metrics.rescans.WithLabelValues(l.f.Name, l.name).Inc()
 		r = &rescan{l: l, expired: expired}
 		r.survey.known.window.clear()

@@ -1,6 +1,7 @@
 package cf_test
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -27,6 +28,7 @@ type api struct {
 	requests []string
 	most     int // events of a page, whatever is asked for; 0 for no limit
 	scope    bool
+	self     string // address that the API has for itself; empty for the one it is asked by
 	tokens   int
 	good     string // the accepted token
 }
@@ -139,7 +141,8 @@ func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		a.good = "token-" + strconv.Itoa(a.tokens)
 		fmt.Fprintf(w, `{"access_token":%q,"token_type":"bearer","expires_in":1200}`, a.good)
 	case r.URL.Path == "/":
-		fmt.Fprintf(w, `{"links":{"self":{"href":%q},"login":{"href":%q},"uaa":{"href":%q}}}`, a.url, a.url, a.url)
+		fmt.Fprintf(w, `{"links":{"self":{"href":%q},"login":{"href":%q},"uaa":{"href":%q}}}`, cmp.Or(a.self, a.url),
+			a.url, a.url)
 	case r.Header.Get("Authorization") != "Bearer "+a.good:
 		apiError(w, http.StatusUnauthorized, 1000, "CF-InvalidAuthToken", "Invalid Auth Token")
 	case r.URL.Path == "/v3/info/usage_summary":

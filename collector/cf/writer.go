@@ -31,16 +31,20 @@ type writer struct {
 	origin string
 
 	mu     sync.Mutex // held while a batch is appended: the lists take turns
-	last   uint64     // the newest message on our subjects
-	mark   uint64     // the newest marker
+	marks  appender.Marks
+	last   uint64 // the newest message on our subjects
+	mark   uint64 // the newest marker
 	stale  error
 	window []bus.Message // memory of a batch with its markers
 }
 
-func (w *writer) begin(last, mark uint64) {
+// begin begins behind a state of USAGE. platform goes into every marker; movedFrom, unless it is
+// empty, into those of the first batch.
+func (w *writer) begin(last, mark uint64, platform, movedFrom string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.last, w.mark, w.stale = last, mark, nil
+	w.marks = appender.Marks{Subject: w.marker, Origin: w.origin, Platform: platform, MovedFrom: movedFrom}
 }
 
 // seen is the newest known message.
@@ -60,7 +64,8 @@ func (w *writer) append(ctx context.Context, msgs []bus.Message) (first uint64, 
 	if ctx.Err() != nil {
 		return 0, ctx.Err()
 	}
-	w.window = appender.Window(w.window[:0], w.marker, w.origin, msgs)
+	w.marks.Behind = w.mark
+	w.window = w.marks.Window(w.window[:0], msgs)
 	defer clear(w.window)
 	last, err := w.try(ctx)
 	// The same expectation refuses the batch where a beginning of it was stored.
@@ -71,7 +76,7 @@ func (w *writer) append(ctx context.Context, msgs []bus.Message) (first uint64, 
 		w.stale = fmt.Errorf("%w: %w", errStale, err)
 		return 0, w.stale
 	}
-	w.last, w.mark = last, last
+	w.last, w.mark, w.marks.MovedFrom = last, last, ""
 	return last - uint64(len(msgs)), nil // a marker is the last one
 }
 
@@ -136,7 +141,7 @@ func (q *refusals) open(ctx context.Context) error {
 		return err
 	}
 	if last > knownRefused {
-		w.Start(last-knownRefused, 0)
+		w.Start(last-knownRefused, 0, "")
 	}
 	if err := w.Learn(ctx); err != nil {
 		return err

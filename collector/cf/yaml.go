@@ -44,8 +44,8 @@ func ParseFoundations(file string, data []byte, base Foundation, lookup Lookup) 
 		return nil, fmt.Errorf("%s:1:1: expected a list of foundations, such as\n- name: eu\n  api: "+
 			"https://api.example.org\n  client_id: daybook\n  client_secret_file: /run/secrets/eu", file)
 	}
-	base.Name, base.API, base.ClientID, base.ClientSecret, base.Username, base.Password, base.Token = "", "", "", "",
-		"", "", ""
+	base.Name, base.API, base.MovedFrom = "", "", ""
+	base.ClientID, base.ClientSecret, base.Username, base.Password, base.Token = "", "", "", "", ""
 	var all []Foundation
 	names := map[string]int{}
 	for _, n := range root.Content[0].Content {
@@ -150,7 +150,8 @@ func (r *settingsReader) settings(f *Foundation) map[string]func(s string) error
 		}
 	}
 	all := map[string]func(string) error{
-		"name": text(&f.Name), "api": text(&f.API), "client_id": text(&f.ClientID), "username": text(&f.Username),
+		"name": text(&f.Name), "api": text(&f.API), "moved_from": text(&f.MovedFrom), "client_id": text(&f.ClientID),
+		"username":   text(&f.Username),
 		"user_agent": text(&f.UserAgent), "ca_file": text(&f.CAFile), "skip_ssl_validation": flag(&f.SkipTLS),
 		"schedule": duration(&f.Schedule), "min_wait": duration(&f.MinWait), "min_age": duration(&f.MinAge),
 		"overlap": duration(&f.Overlap), "overlap_every": duration(&f.OverlapEvery),

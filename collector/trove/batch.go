@@ -49,6 +49,7 @@ type message struct {
 // batch is a number of notifications to store together. It is for one goroutine at a time.
 type batch struct {
 	cfg      *Config
+	region   *region
 	origin   string
 	now      func() time.Time
 	decoder  notification.Decoder
@@ -59,8 +60,8 @@ type batch struct {
 	refused  int             // bytes of quarantined text
 }
 
-func newBatch(cfg *Config, now func() time.Time) *batch {
-	return &batch{cfg: cfg, origin: cfg.origin(), now: now}
+func newBatch(r *region, now func() time.Time) *batch {
+	return &batch{cfg: r.cfg, region: r, origin: r.cfg.origin(), now: now}
 }
 
 // size is the number of bytes to store.
@@ -81,6 +82,9 @@ func (b *batch) add(where string, body []byte, compression string) {
 		return
 	}
 	u, err := b.normalise(text)
+	if err == nil {
+		err = b.region.check(&u)
+	}
 	var ignored *collector.IgnoredError
 	switch {
 	case errors.As(err, &ignored):

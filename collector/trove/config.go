@@ -61,6 +61,9 @@ const (
 type Config struct {
 	// Foundation names the platform, and is part of every subject and id. Required.
 	Foundation string
+	// MovedFrom is the Keystone region before a move or a change of its name: notifications of
+	// another region than the one in USAGE are quarantined otherwise.
+	MovedFrom string
 	// Name tells several collectors of the foundation apart: the foundation is complete up to the
 	// lowest of their horizons. Empty where there is one.
 	Name string

@@ -11,7 +11,7 @@ import (
 // Batches makes what is stored of the bodies that it is called with, each time with the same batch.
 func Batches(foundation string) func(bodies ...[]byte) []bus.Message {
 	cfg := Config{Foundation: foundation}.withDefaults()
-	b := newBatch(&cfg, func() time.Time { return time.Time{} })
+	b := newBatch(&region{cfg: &cfg}, func() time.Time { return time.Time{} })
 	return func(bodies ...[]byte) []bus.Message {
 		b.clear()
 		for _, body := range bodies {
@@ -37,7 +37,7 @@ func Batches(foundation string) func(bodies ...[]byte) []bus.Message {
 // Adder adds bodies to a batch, and begins anew when it is full.
 func Adder(foundation string) func(body []byte) {
 	cfg := Config{Foundation: foundation}.withDefaults()
-	b := newBatch(&cfg, time.Now)
+	b := newBatch(&region{cfg: &cfg}, time.Now)
 	return func(body []byte) {
 		if len(b.messages) == bus.MaxBatch {
 			b.clear()

@@ -116,7 +116,7 @@ func (c *Collector) push(w http.ResponseWriter, r *http.Request, token [sha256.S
 	// The request's end must not leave it open whether the notification is stored.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), pushTime)
 	defer cancel()
-	b := newBatch(&c.cfg, c.deps.Now)
+	b := newBatch(c.sink.region, c.deps.Now)
 	b.add(pushOrigin, body, "")
 	if err := c.sink.store(ctx, b); err != nil {
 		c.reports.unstored(err)

@@ -34,6 +34,11 @@ func newDoor(ctx SpecContext, change func(*rig)) *door {
 	if change != nil {
 		change(r)
 	}
+	return newDoorOf(ctx, r)
+}
+
+func newDoorOf(ctx SpecContext, r *rig) *door {
+	GinkgoHelper()
 	run := r.start(ctx).bound()
 	handler, err := run.Push(bearer)
 	Expect(err).NotTo(HaveOccurred())

@@ -43,7 +43,7 @@ type traffic struct {
 
 // serve consumes until the session or ctx ends.
 func (c *Collector) serve(ctx, work context.Context, s *session) error {
-	newLoad := func() *load { return &load{batch: newBatch(&c.cfg, c.deps.Now), last: map[*source]uint64{}} }
+	newLoad := func() *load { return &load{batch: newBatch(c.sink.region, c.deps.Now), last: map[*source]uint64{}} }
 	t := &traffic{
 		session: s, filling: newLoad(), spare: newLoad(), most: min(bus.MaxBatch, max(c.cfg.Prefetch/2, 1)),
 		linger: time.NewTimer(time.Hour), jobs: make(chan *load, 1), done: make(chan error, 1),

@@ -26,7 +26,8 @@ type sink struct {
 	turn       chan struct{} // holds one token: the right to use the fields below
 	usage      *appender.Appender
 	quarantine *quarantine.Writer
-	known      *appender.Recent          // ids in USAGE
+	known      *appender.Recent // ids in USAGE
+	region     *region
 	batch      map[appender.Key]*message // by the ids in the batch under way
 	horizon    time.Time                 // the last stored one
 }
@@ -34,7 +35,7 @@ type sink struct {
 func newSink(cfg *Config, deps *Deps) *sink {
 	s := &sink{
 		cfg: cfg, deps: deps, turn: make(chan struct{}, 1),
-		known: appender.NewRecent(cfg.MaxKnown),
+		known: appender.NewRecent(cfg.MaxKnown), region: &region{cfg: cfg},
 		batch: map[appender.Key]*message{},
 	}
 	s.usage = appender.New(appender.Options{
@@ -80,28 +81,28 @@ func (s *sink) learn(ctx context.Context) error {
 			from, err = s.deps.Store.Back(ctx, a.Stream, a.Filter, s.cfg.MaxKnown)
 		}
 		if err == nil {
-			a.Start(from-1, mark)
+			a.Start(from-1, mark.Sequence, mark.Header(events.HeaderPlatform))
 			err = a.Learn(ctx)
 		}
 		if err != nil {
 			return fmt.Errorf("finding out what %s holds of foundation %s: %w", a.Stream, s.cfg.Foundation, err)
 		}
 	}
+	s.region.learn(s.usage.Platform())
 	at, err := s.ownHorizon(ctx)
 	s.horizon = at
 	return err
 }
 
-// mark is the sequence of the last marker of an appender's batches, 0 for none.
-func (s *sink) mark(ctx context.Context, a *appender.Appender) (uint64, error) {
+// mark is the last marker of an appender's batches; without a sequence for none.
+func (s *sink) mark(ctx context.Context, a *appender.Appender) (m bus.Stored, err error) {
 	if a.Marker == "" {
-		return 0, nil
+		return m, nil
 	}
-	m, err := s.deps.Store.Last(ctx, a.Stream, a.Marker)
-	if errors.Is(err, bus.ErrNotFound) {
-		return 0, nil
+	if m, err = s.deps.Store.Last(ctx, a.Stream, a.Marker); errors.Is(err, bus.ErrNotFound) {
+		return bus.Stored{}, nil
 	}
-	return m.Sequence, err
+	return m, err
 }
 
 // maxHorizons is the number of horizons among which the collector looks for its own.
@@ -160,6 +161,9 @@ func (s *sink) store(ctx context.Context, b *batch) (err error) {
 func (s *sink) flush(ctx context.Context) error {
 	if err := s.quarantine.Flush(ctx); err != nil {
 		return err
+	}
+	if name := s.region.name(); name != s.usage.Platform() {
+		s.usage.Move(name)
 	}
 	if _, _, err := s.usage.Flush(ctx, nil); err != nil {
 		return err

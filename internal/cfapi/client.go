@@ -96,17 +96,46 @@ func (c *Client) Close() { c.http.CloseIdleConnections() }
 // Clean removes the configuration's secrets, and credentials in URLs, from a text.
 func (c *Client) Clean(text string) string { return c.auth.clean(text) }
 
-// Root reads the API's root document.
-func (c *Client) Root(ctx context.Context) error {
-	return c.get(ctx, "/", nil, func(a *answer) error {
+// Root reads the API's root document, and returns the address that the API has for itself, as
+// Address gives it: it is the same behind whatever name or tunnel the API was reached. Cloud
+// Controller has no other name for itself. Source: cloud_controller_ng,
+// app/controllers/runtime/root_controller.rb and app/presenters/v3/info_presenter.rb.
+func (c *Client) Root(ctx context.Context) (self string, err error) {
+	err = c.get(ctx, "/", nil, func(a *answer) error {
 		d := jsondoc.Borrow()
 		defer d.Return()
 		if err := d.Parse(a.body); err != nil || d.Root().Get("links").Kind() != jsondoc.Object {
 			return fmt.Errorf("%w: it is not the root document of a Cloud Foundry API: is the address right "+
 				"(CF_API_ADDRESS)?", errDamaged)
 		}
+		if self = Address(d.Root().Get("links").Get("self").Get("href").Text()); self == "" {
+			self = Address(c.base)
+		}
 		return nil
 	})
+	return self, err
+}
+
+// maxAddress is the longest address of an API, in bytes.
+const maxAddress = 300
+
+// Address is the address of an API in its one form: scheme and host in lower case, without the
+// scheme's own port and without a slash at the end. It is empty for what is no such address.
+func Address(text string) string {
+	u, err := url.Parse(strings.TrimSpace(text))
+	if err != nil || u.Host == "" || len(text) > maxAddress {
+		return ""
+	}
+	host := strings.ToLower(u.Host)
+	switch scheme := strings.ToLower(u.Scheme); scheme {
+	case "https":
+		host = strings.TrimSuffix(host, ":443")
+	case "http":
+		host = strings.TrimSuffix(host, ":80")
+	default:
+		return ""
+	}
+	return strings.ToLower(u.Scheme) + "://" + host + strings.TrimRight(u.EscapedPath(), "/")
 }
 
 // usageSummary is an endpoint for tokens with global read alone.

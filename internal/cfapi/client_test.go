@@ -321,3 +321,16 @@ var _ = Describe("a client of the API", func() {
 		Expect(err).To(MatchError(ContainSubstring("give a new one (CF_TOKEN)")))
 	})
 })
+
+var _ = DescribeTable("The address of an API has one form", func(text, want string) {
+	Expect(cfapi.Address(text)).To(Equal(want))
+	Expect(cfapi.Address(want)).To(Equal(want))
+},
+	Entry("as it is", "https://api.example.org", "https://api.example.org"),
+	Entry("with other letters, the port and a slash", "HTTPS://API.Example.org:443/", "https://api.example.org"),
+	Entry("with a port of its own and a path", "http://127.0.0.1:8181/cf/", "http://127.0.0.1:8181/cf"),
+	Entry("with credentials and a query", "https://u:p@api.example.org?x=y#z", "https://api.example.org"),
+	Entry("without a scheme", "api.example.org", ""),
+	Entry("of another scheme", "ftp://api.example.org", ""),
+	Entry("too long", "https://"+strings.Repeat("a", 300), ""),
+)

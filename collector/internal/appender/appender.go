@@ -38,6 +38,7 @@ type Head struct {
 	Subject  string
 	ID       string // ce-id
 	Sequence uint64
+	Platform string // of a marker
 }
 
 // Key stands for an id in 16 bytes.
@@ -78,6 +79,9 @@ type Appender struct {
 	Options
 	last uint64 // the newest known message on our subjects
 	mark uint64 // the newest known marker
+	// platform is the platform of the newest known marker, or the one to say from the next batch
+	// on; movedFrom is the one before, until a batch has said so.
+	platform, movedFrom string
 
 	msgs   []bus.Message
 	keys   []Key
@@ -98,8 +102,18 @@ func New(o Options) *Appender {
 }
 
 // Start has the appender know all messages up to a sequence: Learn begins behind it. mark is the
-// sequence of a marker, and no later one stands up to there; 0 for none.
-func (a *Appender) Start(last, mark uint64) { a.last, a.mark = last, mark }
+// sequence of a marker, and no later one stands up to there; 0 for none. platform is what it says.
+func (a *Appender) Start(last, mark uint64, platform string) {
+	a.last, a.mark, a.platform, a.movedFrom = last, mark, platform, ""
+}
+
+// Platform is the platform of the foundation's facts, as the newest known marker says; empty where
+// none does. Every batch says it again.
+func (a *Appender) Platform() string { return a.platform }
+
+// Move names the platform from the next batch on. A batch of somebody else's in between decides:
+// Platform tells what it says.
+func (a *Appender) Move(to string) { a.movedFrom, a.platform = a.platform, to }
 
 // Learn reads the messages since the appender looked last, everything at first.
 func (a *Appender) Learn(ctx context.Context) error {
@@ -113,10 +127,10 @@ func (a *Appender) learn(ctx context.Context) (dropped []Key, err error) {
 	for _, k := range a.keys {
 		batch[k] = false
 	}
-	mark := a.mark
+	mark, platform := a.mark, a.platform
 	last, err := a.Store.IDs(ctx, a.Stream, a.Filter, a.last+1, func(m Head) error {
 		if m.Subject == a.Marker {
-			mark = m.Sequence
+			mark, platform = m.Sequence, m.Platform
 			return nil
 		}
 		k := KeyOf(m.ID)
@@ -127,6 +141,9 @@ func (a *Appender) learn(ctx context.Context) (dropped []Key, err error) {
 	})
 	if err != nil {
 		return nil, err
+	}
+	if mark != a.mark {
+		a.platform, a.movedFrom = platform, ""
 	}
 	a.last, a.mark = max(a.last, last), mark // after a whole reading only
 	kept := 0
@@ -222,7 +239,8 @@ func (a *Appender) batch() ([]bus.Message, bus.Expect) {
 	if a.Marker == "" || len(a.msgs) == 0 {
 		return a.msgs, bus.Expect{Filter: a.Filter, Last: a.last}
 	}
-	a.window = Window(a.window[:0], a.Marker, a.Origin, a.msgs)
+	marks := Marks{Subject: a.Marker, Origin: a.Origin, Platform: a.platform, MovedFrom: a.movedFrom}
+	a.window = marks.Window(a.window[:0], a.msgs)
 	return a.window, bus.Expect{Filter: a.Marker, Last: a.mark}
 }
 
@@ -263,7 +281,7 @@ func (a *Appender) givenUp(e *once.GivenUpError) error {
 func (a *Appender) report(last uint64) error {
 	a.last = last
 	if a.Marker != "" {
-		a.mark = last
+		a.mark, a.movedFrom = last, ""
 		last--
 	}
 	first := last + 1 - uint64(len(a.keys))

@@ -59,6 +59,8 @@ func (s *stream) put(messages ...bus.Message) {
 				h.ID = x.Value
 			case events.HeaderWindow:
 				mark = x.Value
+			case events.HeaderPlatform:
+				h.Platform = x.Value
 			}
 		}
 		s.heads, s.marks = append(s.heads, h), append(s.marks, mark)
@@ -96,7 +98,7 @@ func (s *stream) Append(_ context.Context, _ string, msgs []bus.Message, expect 
 	if s.last(expect.Filter) == expect.Last && (o == rivalFirst || o == rivalTorn) {
 		batch := slices.Clone(msgs[:1])
 		if msgs[0].Subject == marker {
-			batch = appender.Window(nil, marker, "rival", msgs[1:2])
+			batch = (&appender.Marks{Subject: marker, Origin: "rival"}).Window(nil, msgs[1:2])
 		}
 		if o == rivalTorn && len(batch) > 1 {
 			batch = batch[:len(batch)-1]
@@ -236,6 +238,27 @@ var _ = Describe("appending", func() {
 			ids[h.ID] = true
 		}
 		Expect(ids).To(HaveLen(6))
+	})
+
+	It("says the platform of the newest marker again, until the collector says another one", func() {
+		s := &stream{}
+		first := appender.New(appender.Options{Store: s, Marker: marker, Origin: "1"})
+		second := appender.New(appender.Options{Store: s, Marker: marker, Origin: "2", Retry: time.Nanosecond})
+		flush := func(a *appender.Appender, id string) string {
+			put(a, id)
+			Expect(a.Flush(context.Background(), nil)).To(Equal(1))
+			return s.heads[len(s.heads)-1].Platform
+		}
+		Expect(flush(first, "a")).To(BeEmpty())
+		first.Move("here")
+		Expect(flush(first, "b")).To(Equal("here"))
+		Expect(flush(second, "c")).To(Equal("here"), "it has read the marker after a refusal")
+		Expect(second.Platform()).To(Equal("here"))
+		Expect(flush(first, "d")).To(Equal("here"))
+		s.plan = []outcome{failsTorn}
+		s.torn = 1
+		first.Move("there")
+		Expect(flush(first, "e")).To(Equal("there"))
 	})
 
 	It("gives up when the bus stays ill, and keeps the batch for another try", func() {

@@ -11,7 +11,9 @@ import (
 func OnBus(b *bus.Bus) Store { return busStore{b} }
 
 // HeadOf is the head of a message.
-func HeadOf(m *bus.Stored) Head { return Head{m.Subject, m.Header(events.HeaderID), m.Sequence} }
+func HeadOf(m *bus.Stored) Head {
+	return Head{m.Subject, m.Header(events.HeaderID), m.Sequence, m.Header(events.HeaderPlatform)}
+}
 
 type busStore struct{ *bus.Bus }
 

@@ -59,6 +59,11 @@ type Knobs struct {
 	// limit.
 	MaxTotalResults int `placeholder:"N" help:"Refuse pages that end beyond this; 0 for no limit." json:"max_total_results"`
 
+	// Identity is the address that the foundation has for itself, another than that of its
+	// requests: the foundation is another one behind the same address, or the same one that has
+	// moved.
+	Identity string `placeholder:"URL" help:"Address that the foundation has for itself (default: the one it is asked by)." json:"identity"`
+
 	// MissingGlobalScope withholds the scopes of global reading from tokens.
 	MissingGlobalScope bool `help:"Give out tokens without global read scopes." json:"missing_global_scope"`
 	// TokenLifetime is how long access tokens live (of real time), in whole seconds.

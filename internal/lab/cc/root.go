@@ -1,6 +1,7 @@
 package cc
 
 import (
+	"cmp"
 	"net/http"
 
 	"github.com/daybook-billing/daybook/internal/lab/sim"
@@ -17,7 +18,7 @@ func link(href string) object { return object{"href": href} }
 // foundation's address.
 func (f *Foundation) root(r *request) answer {
 	return jsonAnswer(http.StatusOK, object{"links": object{
-		"self":                link(r.base),
+		"self":                link(cmp.Or(f.knobs.Identity, r.base)),
 		"cloud_controller_v2": nil, // off by default
 		"cloud_controller_v3": object{"href": r.base + "/v3", "meta": object{"version": versionV3}},
 		"network_policy_v0":   link(r.base + "/networking/v0/external"),
