@@ -173,6 +173,11 @@ func UnratedSubject(tenant, source, foundation, kind, resource string) string {
 	return subject("billing.unrated", tenant, source, foundation, kind, resource)
 }
 
+// UnratedFilter matches the unrated spans of a tenant in a foundation; an empty one stands for all.
+func UnratedFilter(tenant, foundation string) string {
+	return "billing.unrated." + oneOrAll(tenant) + ".*." + oneOrAll(foundation) + ".*.*"
+}
+
 // BillingHorizonSubject is where the pricer says how far everything metered has been charged.
 func BillingHorizonSubject(source, foundation string) string {
 	return subject("billing.horizon", source, foundation)

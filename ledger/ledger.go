@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/ledger/anomalies"
 )
 
 // Positions are the sequences of the last posted messages, by stream. They are stored in the same
@@ -22,12 +23,11 @@ type Batch struct {
 	Unrated   []Unrated
 	// Settled are the ids of unrated entries to drop, entries of this batch included: an id is
 	// never used again.
-	Settled   []string
-	Running   []Running
-	Metered   []events.Horizon // metered through
-	Billed    []events.Horizon // charged through
-	Gaps      []events.Gap
-	Anomalies []events.Anomaly
+	Settled []string
+	Running []Running
+	Metered []events.Horizon // metered through
+	Billed  []events.Horizon // charged through
+	Gaps    []events.Gap
 }
 
 // Unrated is an unrated part of a span with where it comes from.
@@ -36,10 +36,12 @@ type Unrated struct {
 	Source, Foundation string
 }
 
-// Running tells what runs and is held under one subject, as a message does: see events.Metered for
-// what it leaves out.
+// Running tells what runs and is held under one subject, as a message does, with its anomalies: see
+// events.Metered for what it leaves out. Without a subject it is anomalies of no resource.
 type Running struct {
 	Subject            string // METERED subject
+	Horizons           int    // of Batch.Metered that stand before the message
+	Anomalies          []anomalies.Anomaly
 	Source, Foundation string
 	Tenant             string
 	Spans              []events.Span
@@ -62,6 +64,9 @@ type Ledger interface {
 	// Days returns the selected sums by day, resource and component, sorted by day, tenant, kind,
 	// resource, plan, component and period.
 	Days(ctx context.Context, q Query) ([]Day, error)
+	// Anomalies returns the selected anomalies that stand, as anomalies.Standing does, and how many
+	// more of them there are.
+	Anomalies(ctx context.Context, f anomalies.Filter) (all []anomalies.Entry, omitted int, err error)
 	// Running returns the running spans of a tenant, of everybody if tenant is empty, sorted by
 	// kind, resource and start.
 	Running(ctx context.Context, tenant string) ([]events.Span, error)
@@ -88,7 +93,7 @@ type Bill struct {
 	Unrated   int
 	Running   int            // running spans, charged up to their Start only
 	Held      int            // parts without proof, not billed
-	Anomalies map[string]int // by code, over all tenants
+	Anomalies map[string]int // those that stand, by code; those of no tenant are everybody's
 	Gaps      []events.Gap
 	Horizons  []Horizon
 	Missing   []string // sentences about messages that the streams lack, as CatchUp returns them

@@ -13,6 +13,7 @@ import (
 
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
+	"github.com/daybook-billing/daybook/ledger/anomalies"
 )
 
 // ErrPosted refuses a batch at or before the ledger's positions.
@@ -143,7 +144,7 @@ func (p *Poster) follow(ctx context.Context, stream int, after uint64) error {
 func (b *Batch) emptied() Batch {
 	return Batch{
 		Charges: b.Charges[:0], Unrated: b.Unrated[:0], Settled: b.Settled[:0], Running: b.Running[:0],
-		Metered: b.Metered[:0], Billed: b.Billed[:0], Gaps: b.Gaps[:0], Anomalies: b.Anomalies[:0],
+		Metered: b.Metered[:0], Billed: b.Billed[:0], Gaps: b.Gaps[:0],
 	}
 }
 
@@ -224,9 +225,9 @@ func (d *decoder) add(batch *Batch, stream string, in *bus.Stored) error {
 		batch.Running = append(batch.Running, Running{
 			Subject: in.Subject, Source: m.Source, Foundation: m.Foundation, Tenant: m.Tenant,
 			Spans: slices.Clone(m.Running), SpansOmitted: m.RunningOmitted, Held: slices.Clone(m.Held),
-			HeldOmitted: m.HeldOmitted, Ended: slices.Clone(m.Ended),
+			HeldOmitted: m.HeldOmitted, Ended: slices.Clone(m.Ended), Horizons: len(batch.Metered),
+			Anomalies: placed(m),
 		})
-		batch.Anomalies = append(batch.Anomalies, m.Anomalies...)
 	case events.TypeBilling:
 		b := &d.billing
 		if err := d.names.DecodeBilling(b, in.Data); err != nil {
@@ -263,7 +264,20 @@ func (d *decoder) add(batch *Batch, stream string, in *bus.Stored) error {
 		if err := a.DecodeJSON(in.Data); err != nil {
 			return err
 		}
-		batch.Anomalies = append(batch.Anomalies, a.Anomaly)
+		batch.Running = append(batch.Running, Running{
+			Source: a.Source, Foundation: a.Foundation, Horizons: len(batch.Metered),
+			Anomalies: []anomalies.Anomaly{{Anomaly: a.Anomaly, Source: a.Source, Foundation: a.Foundation}},
+		})
 	}
 	return nil
+}
+
+// placed are the anomalies of a message with their place.
+func placed(m *events.Metered) (all []anomalies.Anomaly) {
+	for i := range m.Anomalies {
+		all = append(all, anomalies.Anomaly{
+			Anomaly: m.Anomalies[i], Source: m.Source, Foundation: m.Foundation, Tenant: m.Tenant, Kind: m.Kind,
+		})
+	}
+	return all
 }

@@ -28,6 +28,8 @@ type cli struct {
 	Project    projectCmd    `cmd:"" help:"Run the projector: facts (USAGE) become spans of usage (METERED)."`
 	Price      priceCmd      `cmd:"" help:"Run the pricer: spans of usage (METERED) become charges (BILLING)."`
 	Running    runningCmd    `cmd:"" help:"List running resources."`
+	Anomalies  anomaliesCmd  `cmd:"" help:"List facts in conflict with others, with what to do about them."`
+	Unrated    unratedCmd    `cmd:"" help:"List usage without a price."`
 	Holds      holdsCmd      `cmd:"" help:"List usage that is held and not billed, and decide about it."`
 	Bill       billCmd       `cmd:"" help:"Print the bill by month and tenant."`
 	Verify     verifyCmd     `cmd:"" help:"Derive METERED and BILLING again, and compare them with the stored streams."`

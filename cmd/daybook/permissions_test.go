@@ -111,6 +111,8 @@ func duties(folder, prices, input string) []duty {
 		line("reader operator", "running"),
 		line("reader operator", "status"),
 		line("reader operator", "holds list"),
+		line("reader operator", "anomalies list"),
+		line("reader operator", "unrated list"),
 		line("reader operator", "quarantine list"),
 		line("reader operator", "verify"),
 	}

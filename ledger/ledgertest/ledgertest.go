@@ -10,6 +10,7 @@ import (
 
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/ledger"
+	"github.com/daybook-billing/daybook/ledger/anomalies"
 )
 
 func amount(s string) events.Decimal {
@@ -226,7 +227,7 @@ func Specs(empty func() ledger.Ledger) {
 		Expect(bill(ledger.Query{Tenant: "b"}).Running).To(Equal(1))
 	})
 
-	It("says how complete it is: horizons, gaps, anomalies", func() {
+	It("says how complete it is: horizons, gaps", func() {
 		t1, t2 := time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC), time.Date(2026, 11, 2, 0, 0, 0, 0, time.UTC)
 		h := func(t time.Time) []events.Horizon {
 			return []events.Horizon{{Source: "cf", Foundation: "prod", Time: t}}
@@ -234,11 +235,40 @@ func Specs(empty func() ledger.Ledger) {
 		post(ledger.Batch{Positions: at(1, 0), Metered: h(t2), Gaps: []events.Gap{{
 			Source: "cf", Foundation: "prod",
 			Reason: "pruned",
-		}}, Anomalies: []events.Anomaly{{Code: "x"}, {Code: "x"}}})
+		}}})
 		post(ledger.Batch{Positions: at(1, 1), Billed: h(t1)})
 		b := bill(ledger.Query{})
 		Expect(b.Horizons).To(Equal([]ledger.Horizon{{Source: "cf", Foundation: "prod", Metered: t2, Billed: t1}}))
 		Expect(b.Gaps).To(HaveLen(1))
-		Expect(b.Anomalies).To(Equal(map[string]int{"x": 2}))
+	})
+
+	It("says which anomalies stand: until the end of the month after they were found", func() {
+		month := func(m time.Month) time.Time { return time.Date(2026, m, 1, 0, 0, 0, 0, time.UTC) }
+		h := func(t time.Time) events.Horizon { return events.Horizon{Source: "cf", Foundation: "prod", Time: t} }
+		found := func(tenant, code string) []anomalies.Anomaly {
+			return []anomalies.Anomaly{{
+				Anomaly: events.Anomaly{Code: code, Time: month(8)}, Source: "cf", Foundation: "prod", Tenant: tenant,
+			}}
+		}
+		on := func(horizons int, all []anomalies.Anomaly) ledger.Running {
+			return ledger.Running{Source: "cf", Foundation: "prod", Horizons: horizons, Anomalies: all}
+		}
+		post(ledger.Batch{
+			Positions: at(1, 0), Metered: []events.Horizon{h(month(10)), h(month(11))},
+			Running: []ledger.Running{
+				on(1, found("a", "clock")), on(2, found("b", "clock")),
+				on(2, found("", "unreadable")),
+			},
+		})
+		Expect(bill(ledger.Query{}).Anomalies).To(Equal(map[string]int{"clock": 2, "unreadable": 1}))
+		Expect(bill(ledger.Query{Tenant: "a"}).Anomalies).To(Equal(map[string]int{"clock": 1, "unreadable": 1}))
+		all, omitted, err := l.Anomalies(ctx, anomalies.Filter{Tenant: "b"})
+		Expect(err).NotTo(HaveOccurred())
+		Expect(all).To(HaveExactElements(HaveField("Code", "clock")))
+		Expect(omitted).To(BeZero())
+		post(ledger.Batch{Positions: at(2, 0), Metered: []events.Horizon{h(month(12))}})
+		Expect(bill(ledger.Query{}).Anomalies).To(Equal(map[string]int{"clock": 1, "unreadable": 1}))
+		post(ledger.Batch{Positions: at(3, 0), Metered: []events.Horizon{h(month(13))}})
+		Expect(bill(ledger.Query{}).Anomalies).To(BeEmpty())
 	})
 }

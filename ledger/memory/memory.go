@@ -5,7 +5,6 @@ package memory
 import (
 	"cmp"
 	"context"
-	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -13,6 +12,7 @@ import (
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/events/standing"
 	"github.com/daybook-billing/daybook/ledger"
+	"github.com/daybook-billing/daybook/ledger/anomalies"
 )
 
 // Ledger keeps sums of charges, not the charges, by day, resource and component: its size grows
@@ -26,7 +26,7 @@ type Ledger struct {
 	running   map[string]*subject
 	horizons  map[sourceKey]*ledger.Horizon
 	gaps      []events.Gap
-	anomalies map[string]int
+	anomalies *anomalies.Standing
 }
 
 type lineKey struct{ period, tenant, kind, plan, component, unit, currency string }
@@ -49,7 +49,7 @@ func New() *Ledger {
 	return &Ledger{
 		days:  newDays(),
 		lines: map[lineKey]*ledger.Line{}, unrated: map[string]unrated{}, running: map[string]*subject{},
-		horizons: map[sourceKey]*ledger.Horizon{}, anomalies: map[string]int{},
+		horizons: map[sourceKey]*ledger.Horizon{}, anomalies: anomalies.New(),
 	}
 }
 
@@ -79,32 +79,71 @@ func (l *Ledger) Post(_ context.Context, b ledger.Batch) error {
 	for _, id := range b.Settled { // behind Unrated: see ledger.Batch
 		delete(l.unrated, id)
 	}
+	moved := 0
 	for i := range b.Running {
+		for ; moved < min(b.Running[i].Horizons, len(b.Metered)); moved++ {
+			l.advance(&b.Metered[moved])
+		}
 		l.run(&b.Running[i])
 	}
-	for i := range b.Metered {
-		h := l.horizon(&b.Metered[i])
-		h.Metered = b.Metered[i].Time
+	for ; moved < len(b.Metered); moved++ {
+		l.advance(&b.Metered[moved])
 	}
 	for i := range b.Billed {
 		h := l.horizon(&b.Billed[i])
 		h.Billed = b.Billed[i].Time
 	}
 	l.gaps = append(l.gaps, b.Gaps...)
-	for _, a := range b.Anomalies {
-		l.anomalies[a.Code]++
-	}
 	return nil
 }
 
+// advance takes a metered horizon.
+func (l *Ledger) advance(to *events.Horizon) {
+	h := l.horizon(to)
+	before := h.Metered
+	h.Metered = to.Time
+	if before.Year() != to.Time.Year() || before.Month() != to.Time.Month() {
+		l.anomalies.Advance(to.Time, func(source, foundation string) bool {
+			own := l.horizons[sourceKey{source, foundation}]
+			return own == h || own == nil
+		})
+	}
+}
+
+// now is the metered horizon of a foundation; without one, as of a message that belongs nowhere,
+// the newest of all.
+func (l *Ledger) now(source sourceKey) (now time.Time) {
+	if h := l.horizons[source]; h != nil && !h.Metered.IsZero() {
+		return h.Metered
+	}
+	for _, h := range l.horizons {
+		if h.Metered.After(now) {
+			now = h.Metered
+		}
+	}
+	return now
+}
+
 func (l *Ledger) run(r *ledger.Running) {
+	for i := range r.Anomalies {
+		l.anomalies.Add(r.Subject, &r.Anomalies[i], l.now(sourceKey{r.Source, r.Foundation}))
+	}
+	if r.Subject == "" {
+		return
+	}
 	s := l.running[r.Subject]
 	if s == nil {
 		s = &subject{source: sourceKey{r.Source, r.Foundation}, tenant: r.Tenant}
 		l.running[r.Subject] = s
 	}
-	s.Apply(&events.Metered{
+	m := events.Metered{
 		Running: r.Spans, RunningOmitted: r.SpansOmitted, Held: r.Held, HeldOmitted: r.HeldOmitted, Ended: r.Ended,
+	}
+	s.Apply(&m)
+	l.anomalies.Listed(r.Subject, &s.Subject, func(resource string) bool {
+		return !standing.Partial(&m) || slices.Contains(m.Ended, resource) ||
+			slices.ContainsFunc(m.Running, func(s events.Span) bool { return s.Resource == resource }) ||
+			slices.ContainsFunc(m.Held, func(h events.Hold) bool { return h.Resource == resource })
 	})
 	if s.Empty() {
 		delete(l.running, r.Subject)
@@ -148,7 +187,7 @@ func (l *Ledger) Bill(_ context.Context, q ledger.Query) (ledger.Bill, error) {
 	selected := func(tenant, period string) bool {
 		return (q.Tenant == "" || q.Tenant == tenant) && (q.Period == "" || q.Period == period)
 	}
-	bill := ledger.Bill{Anomalies: maps.Clone(l.anomalies), Gaps: slices.Clone(l.gaps)}
+	bill := ledger.Bill{Anomalies: l.anomalies.Counts(q.Tenant), Gaps: slices.Clone(l.gaps)}
 	for _, line := range l.lines {
 		if selected(line.Tenant, line.Period) {
 			bill.Lines = append(bill.Lines, *line)
@@ -189,6 +228,17 @@ func (l *Ledger) Bill(_ context.Context, q ledger.Query) (ledger.Bill, error) {
 		return cmp.Or(cmp.Compare(a.Source, b.Source), cmp.Compare(a.Foundation, b.Foundation))
 	})
 	return bill, nil
+}
+
+// Anomalies implements ledger.Ledger.
+func (l *Ledger) Anomalies(_ context.Context, f anomalies.Filter) ([]anomalies.Entry, int, error) {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	omitted := 0
+	for _, n := range l.anomalies.Omitted(f) {
+		omitted += n
+	}
+	return l.anomalies.Entries(f), omitted, nil
 }
 
 // Days implements ledger.Ledger.

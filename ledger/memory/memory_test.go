@@ -13,6 +13,7 @@ import (
 
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/ledger"
+	"github.com/daybook-billing/daybook/ledger/anomalies"
 	"github.com/daybook-billing/daybook/ledger/ledgertest"
 	"github.com/daybook-billing/daybook/ledger/memory"
 )
@@ -69,11 +70,23 @@ func batch(t *rapid.T, at *ledger.Positions) ledger.Batch {
 			})
 		}
 		for range rapid.IntRange(0, 2).Draw(t, "held") {
-			r.Held = append(r.Held, events.Hold{ID: "h", Kind: "app", Resource: "r0", Reason: few("reason")})
+			r.Held = append(r.Held, events.Hold{
+				ID: "h", Kind: "app", Resource: "r0", Code: "lost_change",
+				Reason: few("reason"),
+			})
 		}
 		if rapid.Bool().Draw(t, "partial") {
 			r.SpansOmitted, r.HeldOmitted = 50, 50 // more than earlier ones list
 			r.Ended = []string{"r1"}
+		}
+		for range rapid.IntRange(0, 2).Draw(t, "anomalies") {
+			r.Anomalies = append(r.Anomalies, anomalies.Anomaly{
+				Anomaly: events.Anomaly{
+					Code:     rapid.SampledFrom([]string{"clock", "silent", "lost_change"}).Draw(t, "code"),
+					Resource: "r0", Time: moment("found"), Message: few("message"),
+				},
+				Source: r.Source, Foundation: r.Foundation, Tenant: tenant, Kind: "app",
+			})
 		}
 		b.Running = append(b.Running, r)
 	}
@@ -81,7 +94,6 @@ func batch(t *rapid.T, at *ledger.Positions) ledger.Batch {
 		h := []events.Horizon{{Source: few("source"), Foundation: few("foundation"), Time: moment("horizon")}}
 		b.Metered, b.Billed = h, h
 		b.Gaps = []events.Gap{{Source: few("source"), From: moment("from"), Reason: few("reason")}}
-		b.Anomalies = []events.Anomaly{{Code: few("code")}}
 	}
 	return b
 }
@@ -104,6 +116,9 @@ func everything(t *rapid.T, l *memory.Ledger) []any {
 	}
 	positions, err := l.Positions(ctx)
 	add(positions, err)
+	found, omitted, err := l.Anomalies(ctx, anomalies.Filter{})
+	add(found, err)
+	add(omitted, err)
 	running, err := l.Running(ctx, "")
 	add(running, err)
 	return all

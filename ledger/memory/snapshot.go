@@ -7,10 +7,11 @@ import (
 
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/ledger"
+	"github.com/daybook-billing/daybook/ledger/anomalies"
 )
 
 // snapshotFormat changes with the form of snapshots.
-const snapshotFormat = 1
+const snapshotFormat = 2
 
 // Snapshot implements ledger.Saver.
 func (l *Ledger) Snapshot(context.Context) ([]byte, error) {
@@ -64,10 +65,54 @@ func (l *Ledger) writeCompleteness(w *writer) {
 	for i := range l.gaps {
 		w.bytes(l.gaps[i].AppendJSON(nil))
 	}
-	w.length(len(l.anomalies))
-	for code, n := range l.anomalies {
-		w.text(code)
+	l.writeAnomalies(w)
+}
+
+func (l *Ledger) writeAnomalies(w *writer) {
+	all, omitted := l.anomalies.Entries(anomalies.Filter{}), l.anomalies.Omitted(anomalies.Filter{})
+	w.length(len(all))
+	for i := range all {
+		e := &all[i]
+		for _, s := range entryTexts(e) {
+			w.text(*s)
+		}
+		w.time(e.Time)
+		w.time(e.Until)
+		held := 0
+		if e.Held {
+			held = 1
+		}
+		w.length(held)
+	}
+	w.length(len(omitted))
+	for o, n := range omitted {
+		w.text(o.Source)
+		w.text(o.Foundation)
+		w.text(o.Code)
+		w.time(o.Until)
 		w.length(n)
+	}
+}
+
+func (l *Ledger) readAnomalies(r *reader) {
+	for range r.length() {
+		e := &anomalies.Entry{}
+		for _, s := range entryTexts(e) {
+			*s = r.text()
+		}
+		e.Time, e.Until, e.Held = r.time(), r.time(), r.small() != 0
+		l.anomalies.Put(e)
+	}
+	for range r.length() {
+		o := anomalies.Omitted{Source: r.text(), Foundation: r.text(), Code: r.text(), Until: r.time()}
+		l.anomalies.Omit(o, r.small())
+	}
+}
+
+// entryTexts are pointers to the texts of an anomaly, in one order.
+func entryTexts(e *anomalies.Entry) [8]*string {
+	return [...]*string{
+		&e.Code, &e.Resource, &e.Message, &e.Source, &e.Foundation, &e.Tenant, &e.Kind, &e.Subject,
 	}
 }
 
@@ -143,10 +188,7 @@ func (l *Ledger) readCompleteness(r *reader) error {
 		}
 		l.gaps = append(l.gaps, g)
 	}
-	for range r.length() {
-		code := r.text()
-		l.anomalies[code] = r.small()
-	}
+	l.readAnomalies(r)
 	return nil
 }
 

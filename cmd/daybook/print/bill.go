@@ -124,8 +124,7 @@ func Bill(w io.Writer, bill *ledger.Bill, quarantined int) error {
 			"what\n", out.Held)
 	}
 	if out.Unrated > 0 {
-		fmt.Fprintf(w, "unrated: %d parts of spans that no plan prices; nats sub --stream BILLING "+
-			"'billing.unrated.>' --all lists them\n", out.Unrated)
+		fmt.Fprintf(w, "unrated: %d parts of spans that no plan prices; daybook unrated list shows them\n", out.Unrated)
 	}
 	if out.Quarantined > 0 {
 		fmt.Fprintf(w, "quarantined: %d inputs that were not understood; daybook quarantine list shows them\n",
@@ -139,7 +138,7 @@ func Bill(w io.Writer, bill *ledger.Bill, quarantined int) error {
 		_, err := fmt.Fprintln(w, "no anomalies")
 		return err
 	}
-	_, err := fmt.Fprintf(w, "anomalies: %s; the messages of METERED list them\n", codes)
+	_, err := fmt.Fprintf(w, "anomalies: %s; daybook anomalies list shows them\n", codes)
 	return err
 }
 

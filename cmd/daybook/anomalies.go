@@ -1,0 +1,84 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/daybook-billing/daybook/cmd/daybook/print"
+	"github.com/daybook-billing/daybook/internal/bus"
+	"github.com/daybook-billing/daybook/internal/metered"
+	"github.com/daybook-billing/daybook/ledger"
+	"github.com/daybook-billing/daybook/ledger/anomalies"
+	"github.com/daybook-billing/daybook/ledger/memory"
+)
+
+// anomaliesCmd groups the commands about facts in conflict with others.
+type anomaliesCmd struct {
+	List anomaliesListCmd `cmd:"" help:"List the anomalies that stand, with what to do."`
+}
+
+type anomaliesListCmd struct {
+	natsFlags
+	Tenant     string `help:"Only this tenant (organization guid, tenant id)."`
+	Foundation string `help:"Only this foundation."`
+	Kind       string `enum:",app,task,staging,service,instance" default:"" help:"Only this kind of subject: app, task, staging, service or instance."`
+	Code       string `help:"Only anomalies with this code, such as lost_change."`
+	Format     string `enum:"table,json" default:"table" help:"Output: ${enum}; json is one object a line."`
+}
+
+// Run lists the anomalies.
+func (c *anomaliesListCmd) Run(e *env) error {
+	codes := map[string]bool{}
+	for _, code := range metered.AnomalyCodes() {
+		codes[code] = true
+	}
+	if err := metered.UnknownName("code", c.Code, codes); err != nil {
+		return err
+	}
+	b, err := c.open(e.ctx, "anomalies", nil)
+	if err != nil {
+		return err
+	}
+	defer b.Close()
+	books := memory.New()
+	missing, err := ledger.CatchUp(e.ctx, b, books)
+	if err != nil {
+		return err
+	}
+	err = c.print(e, b, books)
+	if err == nil && len(missing) > 0 {
+		err = fmt.Errorf("the list is incomplete: %s", strings.Join(missing, "; "))
+	}
+	return err
+}
+
+func (c *anomaliesListCmd) print(e *env, b *bus.Bus, books *memory.Ledger) error {
+	all, omitted, err := books.Anomalies(e.ctx, anomalies.Filter{
+		Foundation: c.Foundation, Tenant: c.Tenant, Kind: c.Kind, Code: c.Code,
+	})
+	if err != nil {
+		return err
+	}
+	if len(all)+omitted == 0 {
+		if err := c.known(e.ctx, b, books); err != nil {
+			return err
+		}
+	}
+	out := print.NewAnomalies(e.stdout, e.stderr, c.Format == "json")
+	for i := range all {
+		err = errors.Join(err, out.Add(&all[i]))
+	}
+	return errors.Join(err, out.End(omitted))
+}
+
+// known is an error for a foundation or a tenant that does not exist: anomalies may be of a
+// foundation of which nothing is metered.
+func (c *anomaliesListCmd) known(ctx context.Context, b *bus.Bus, books *memory.Ledger) error {
+	all, _, err := books.Anomalies(ctx, anomalies.Filter{Foundation: c.Foundation, Tenant: c.Tenant})
+	if err != nil || len(all) > 0 {
+		return err
+	}
+	return metered.CheckNames(ctx, b, c.Foundation, c.Tenant)
+}

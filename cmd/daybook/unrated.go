@@ -1,0 +1,39 @@
+package main
+
+import (
+	"github.com/daybook-billing/daybook/cmd/daybook/print"
+	"github.com/daybook-billing/daybook/internal/metered"
+	"github.com/daybook-billing/daybook/ledger"
+)
+
+// unratedCmd groups the commands about usage without a price.
+type unratedCmd struct {
+	List unratedListCmd `cmd:"" help:"List the parts of spans that no plan prices."`
+}
+
+type unratedListCmd struct {
+	natsFlags
+	Tenant     string `help:"Only this tenant (organization guid, tenant id)."`
+	Foundation string `help:"Only this foundation."`
+	Kind       string `enum:",app,task,staging,service,instance,volume" default:"" help:"Only this kind: app, task, staging, service, instance or volume."`
+	Format     string `enum:"table,json" default:"table" help:"Output: ${enum}; json is one object a line."`
+}
+
+// Run lists what has no price.
+func (c *unratedListCmd) Run(e *env) error {
+	b, err := c.open(e.ctx, "unrated", nil)
+	if err != nil {
+		return err
+	}
+	defer b.Close()
+	all, err := ledger.ListUnrated(e.ctx, b, ledger.UnratedFilter{
+		Foundation: c.Foundation, Tenant: c.Tenant, Kind: c.Kind,
+	})
+	if err == nil && len(all) == 0 {
+		err = metered.CheckNames(e.ctx, b, c.Foundation, c.Tenant)
+	}
+	if err != nil {
+		return err
+	}
+	return print.Unrated(e.stdout, all, c.Format == "json")
+}
