@@ -90,7 +90,7 @@ func (x Ratio) reduced() (n, d int64) {
 	for b != 0 {
 		a, b = b, a%b
 	}
-	return n / int64(a), d / int64(a) //nolint:gosec // at most d
+	return n / int64(a), d / int64(a)
 }
 
 // Mul returns x × y.
@@ -230,7 +230,7 @@ func (x Ratio) Nearest() Ratio { return x.Round(0).Ratio() }
 func (x Ratio) Round(places int) Decimal {
 	if x.wide == nil && places <= maxSmallPlaces {
 		d := uint64(x.less) + 1 //nolint:gosec // never negative
-		hi, lo := bits.Mul64(magnitude(x.n), uint64(powersOfTen[places]))
+		hi, lo := bits.Mul64(magnitude(x.n), magnitude(powersOfTen[places]))
 		if hi < d {
 			q, r := bits.Div64(hi, lo, d)
 			if 2*r > d || 2*r == d && q&1 == 1 {
