@@ -40,6 +40,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -89,7 +90,13 @@ type Defaults struct {
 	MemoryMB  events.Decimal
 	StorageMB events.Decimal
 	VolumeGB  events.Decimal
+
+	given []string // the names of those that the plan says, sorted
 }
+
+// Gives reports whether the plan itself says a default, 0 too. One that it does not say is no size
+// for a resource whose size is not known.
+func (d *Defaults) Gives(variable string) bool { return slices.Contains(d.given, variable) }
 
 // Component is one addend of a plan's price.
 type Component struct {
@@ -106,6 +113,11 @@ type Component struct {
 	VATRates      Rates
 
 	terms string
+}
+
+// Uses reports whether the price depends on a variable, given by its name.
+func (c *Component) Uses(variable string) bool {
+	return c.Formula != nil && c.Formula.Uses(variable) || c.Quantity != nil && c.Quantity.Uses(variable)
 }
 
 // SameTerms reports whether two components price alike whenever their rates do: same plan name,
@@ -208,7 +220,7 @@ func (p *Plan) terms(c *Component) string {
 	text := ""
 	for _, part := range []string{
 		p.Name, c.Name, price, d.Instances.String(), d.MemoryMB.String(), d.StorageMB.String(), d.VolumeGB.String(),
-		restart, c.Currency, c.VAT,
+		strings.Join(d.given, " "), restart, c.Currency, c.VAT,
 	} {
 		text += part + "\x00"
 	}

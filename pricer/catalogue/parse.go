@@ -199,8 +199,10 @@ func (r *reader) defaults(d *Defaults, n *yaml.Node) {
 	} {
 		if x, ok := r.decimal(o.values[key], key); ok {
 			*into = x
+			d.given = append(d.given, key)
 		}
 	}
+	slices.Sort(d.given)
 }
 
 func (r *reader) component(c *Catalogue, p *Plan, n *yaml.Node, names map[string]int) {

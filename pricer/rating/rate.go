@@ -16,12 +16,12 @@ import (
 //
 // A piece of a component is a longest interval within the run [Since, End) with equal price terms:
 // plan name, component, formula or quantity and unit price, defaults, currency rate and VAT rate.
-// With the plan's restart: month, each calendar month (UTC) begins a piece. The part [a, b) of a
-// piece from s costs F(b−s) − F(a−s), where F(t) is the cost of the piece if it had lasted t, and
-// F(0) = 0. Quantity, amount and VAT are each such an F, and each F(t) is computed without rounding
-// and rounded half-even to events.Places once, before the difference is taken. Sums therefore
-// telescope: however a run is cut into spans, the lines add up to the same amounts to the last
-// digit.
+// With the plan's restart: month, each calendar month (UTC) begins a piece, and so does the end of
+// a plan version that is unrated. The part [a, b) of a piece from s costs F(b−s) − F(a−s), where
+// F(t) is the cost of the piece if it had lasted t, and F(0) = 0. Quantity, amount and VAT are each
+// such an F, and each F(t) is computed without rounding and rounded half-even to events.Places
+// once, before the difference is taken. Sums therefore telescope: however a run is cut into spans,
+// the lines add up to the same amounts to the last digit.
 //
 // A part is unrated when no matching plan is in force, when its plan's currency or VAT code has no
 // rate yet, or when one component's formula cannot be computed: then all components of the part
@@ -65,6 +65,7 @@ type work struct {
 	choices  []catalogue.Choice
 	pieces   []piece
 	unrated  []Unrated
+	failing  []outcome // by choice
 
 	vars     formula.Vars // the span's under varsPlan, but for Seconds
 	varsPlan *catalogue.Plan
@@ -96,19 +97,69 @@ func (w *work) collect() {
 			w.pieces = make([]piece, 0, len(plan.Components))
 		}
 		for _, c := range plan.Components {
-			if i > first && has(w.choices[i-1].Plan, c) {
+			if i > first && w.goesOn(c, i) {
 				continue // covered from the earlier plan version on
 			}
-			begin, last := i, i
-			for begin > 0 && w.choices[begin].From.After(w.since) && has(w.choices[begin-1].Plan, c) {
-				begin--
-			}
-			for last+1 < len(w.choices) && w.choices[last+1].From.Before(w.span.End) && has(w.choices[last+1].Plan, c) {
+			last := i
+			for last+1 < len(w.choices) && w.choices[last+1].From.Before(w.span.End) && w.goesOn(c, last+1) {
 				last++
 			}
-			w.split(plan, c, later(w.since, w.choices[begin].From), start, w.until(last))
+			w.pieces = split(w.pieces, plan, c, w.begin(c, i), start, w.until(last))
 		}
 	}
+}
+
+// goesOn reports whether a component goes on from the choice before this one.
+func (w *work) goesOn(c *catalogue.Component, choice int) bool {
+	return has(w.choices[choice-1].Plan, c) && has(w.choices[choice].Plan, c) && !w.fails(choice-1)
+}
+
+// begin is since when the terms of a choice's component have been equal within the run.
+func (w *work) begin(c *catalogue.Component, choice int) time.Time {
+	for choice > 0 && w.choices[choice].From.After(w.since) && w.goesOn(c, choice) {
+		choice--
+	}
+	return later(w.since, w.choices[choice].From)
+}
+
+// outcome is whether a choice cannot be computed.
+type outcome uint8
+
+const (
+	untried outcome = iota
+	computed
+	failed
+)
+
+// fails reports whether some component of a choice cannot be computed at the choice's end: the run
+// has ended in it what it has begun. The last choice has no end.
+func (w *work) fails(choice int) bool {
+	if w.failing == nil {
+		w.failing = make([]outcome, len(w.choices))
+	}
+	if w.failing[choice] == untried {
+		w.failing[choice] = computed
+		if w.fail(choice) {
+			w.failing[choice] = failed
+		}
+	}
+	return w.failing[choice] == failed
+}
+
+func (w *work) fail(choice int) bool {
+	from, to := later(w.since, w.choices[choice].From), w.choices[choice+1].From
+	plan := w.choices[choice].Plan
+	var pieces []piece
+	for _, c := range plan.Components {
+		pieces = split(pieces[:0], plan, c, w.begin(c, choice), from, to)
+		if len(pieces) == 0 {
+			continue
+		}
+		if _, err := w.cumulative(&pieces[len(pieces)-1], to); err != nil {
+			return true
+		}
+	}
+	return false
 }
 
 // until is when a choice ends within the span.
@@ -119,9 +170,9 @@ func (w *work) until(choice int) time.Time {
 	return w.span.End
 }
 
-// split adds the pieces of [start, end). The component's terms are equal since the given time; a
+// split appends the pieces of [start, end). The component's terms are equal since the given time; a
 // piece ends where a rate changes and, with restart: month, where a month begins.
-func (w *work) split(plan *catalogue.Plan, c *catalogue.Component, since, start, end time.Time) {
+func split(out []piece, plan *catalogue.Plan, c *catalogue.Component, since, start, end time.Time) []piece {
 	for start.Before(end) {
 		p := piece{plan: plan, component: c, s: since, a: start, b: end}
 		p.rate = p.bound(c.CurrencyRates)
@@ -133,9 +184,10 @@ func (w *work) split(plan *catalogue.Plan, c *catalogue.Component, since, start,
 			p.s = later(p.s, time.Date(year, month, 1, 0, 0, 0, 0, time.UTC))
 			p.b = earlier(p.b, time.Date(year, month+1, 1, 0, 0, 0, 0, time.UTC))
 		}
-		w.pieces = append(w.pieces, p)
+		out = append(out, p)
 		start = p.b
 	}
+	return out
 }
 
 // bound narrows the piece to the rate in force at a, and returns it. The catalogue chooses no plan
@@ -181,7 +233,7 @@ type price struct{ quantity, amount, vat events.Decimal }
 func (w *work) cumulative(p *piece, t time.Time) (price, error) {
 	c := p.component
 	vars := w.variables(p.plan)
-	if err := w.checkMemory(p); err != nil {
+	if err := w.checkKnown(p); err != nil {
 		return price{}, err
 	}
 	vars.Seconds = events.SecondsBetween(p.s, t).Ratio()
@@ -214,20 +266,28 @@ func (w *work) cumulative(p *piece, t time.Time) (price, error) {
 	return out, nil
 }
 
-// checkMemory refuses to price a flavour's unknown memory: as zero it would be free by accident.
-// (Trove's exists notifications name a flavour and no size.) A plan's default stands in for it.
-func (w *work) checkMemory(p *piece) error {
-	if w.span.Kind != events.KindInstance || w.span.Footprint.MemoryMB.Known() || !p.plan.Defaults.MemoryMB.IsZero() {
+// checkKnown refuses to price a size of the footprint's kind that no event has said: as zero it
+// would be free by accident. (Trove's exists notifications name a flavour and no memory, Cloud
+// Foundry's WAS_RUNNING may have none either.) A plan's default stands in for it, 0 too.
+func (w *work) checkKnown(p *piece) error {
+	f, d := &w.span.Footprint, &p.plan.Defaults
+	unknown, of, or := "", "", ""
+	switch {
+	case w.span.Kind == events.KindVolume:
+		if !f.VolumeGB.Known() && !d.Gives("volume_gb") {
+			unknown = "volume_gb"
+		}
+	case w.span.Kind == events.KindService || f.MemoryMB.Known() || d.Gives("memory_mb"):
+	case w.span.Kind == events.KindInstance:
+		unknown, of, or = "memory_mb", fmt.Sprintf(" of flavour %q", f.FlavorID), ", or price by the flavour"
+	default:
+		unknown = "memory_mb"
+	}
+	if unknown == "" || !p.component.Uses(unknown) {
 		return nil
 	}
-	for _, f := range []*formula.Formula{p.component.Formula, p.component.Quantity} {
-		if f != nil && f.Uses("memory_mb") {
-			return fmt.Errorf("plan %s, component %s: memory_mb of flavour %q is not known; give the plan a default "+
-				"for it, or price by the flavour",
-				p.plan.Name, p.component.Name, w.span.Footprint.FlavorID)
-		}
-	}
-	return nil
+	return fmt.Errorf("plan %s, component %s: %s%s is not known; give the plan a default for it%s",
+		p.plan.Name, p.component.Name, unknown, of, or)
 }
 
 var one = events.NewDecimal(1, 0)

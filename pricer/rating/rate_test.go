@@ -265,7 +265,13 @@ var _ = Describe("What has no price", func() {
 			"(instances - 1): column 3: division by zero"}))
 		Expect(written(lines)).To(Equal([]string{
 			"2001-01-01 2001-01-02 a 1 86400 0", "2001-01-01 2001-01-02 b 1 1 0",
-			"2001-01-03 2001-01-04 a 0 86400 0", "2001-01-03 2001-01-04 b 1 2 0",
+			"2001-01-03 2001-01-04 a 1 86400 0", "2001-01-03 2001-01-04 b 1 2 0",
+		}), "the other component begins a new piece behind it, too")
+		behind := app("2001-01-03T12:00:00Z", "2001-01-04")
+		behind.Since = day("2001-01-01")
+		lines, _ = rating.Rate(c, "file", behind)
+		Expect(written(lines)).To(Equal([]string{
+			"2001-01-03T12:00:00Z 2001-01-04 a 0 43200 0", "2001-01-03T12:00:00Z 2001-01-04 b 0 0 0",
 		}))
 	})
 
@@ -280,6 +286,23 @@ var _ = Describe("What has no price", func() {
 			lines, unrated = rating.Rate(rates(plan), "file", database)
 			Expect(unrated).To(BeEmpty())
 			Expect(lines[0].Amount.String()).To(Equal(amount))
+		}
+	})
+
+	It("is the memory of a process that nobody reported; a default of 0 is one", func() {
+		process := app("2001-01-01", "2001-01-02")
+		process.Footprint.MemoryMB = events.Count{}
+		_, unrated := rating.Rate(rates(formulaPlan("2001-01-01", "1 + memory_mb * 2")), "file", process)
+		Expect(reasons(unrated)).To(ConsistOf(ContainSubstring("component c: memory_mb is not known")))
+		volume := app("2001-01-01", "2001-01-02")
+		volume.Kind, volume.Footprint = events.KindVolume, events.Footprint{}
+		_, unrated = rating.Rate(rates(formulaPlan("2001-01-01", "1 + volume_gb")), "file", volume)
+		Expect(reasons(unrated)).To(ConsistOf(ContainSubstring("component c: volume_gb is not known")))
+		for _, span := range []*events.Span{process, volume} {
+			lines, unrated := rating.Rate(rates("defaults: {memory_mb: 0, volume_gb: 0}, "+formulaPlan("2001-01-01",
+				"1 + memory_mb * 2 + volume_gb")), "file", span)
+			Expect(unrated).To(BeEmpty())
+			Expect(lines[0].Amount.String()).To(Equal("1"))
 		}
 	})
 
@@ -311,7 +334,7 @@ func changing(t *rapid.T) *catalogue.Catalogue {
 			restart := rapid.SampledFrom([]string{"", "restart: month, "}).Draw(t, "restart")
 			formula := rapid.SampledFrom([]string{
 				hourly, "seconds / 7 + 1", "(seconds / 3000)^2 - 4",
-				"round(seconds / 86400) * 0.333",
+				"round(seconds / 86400) * 0.333", "2 ^ (60 * instances)",
 			}).Draw(t, "formula")
 			currency := rapid.SampledFrom([]string{"", ", currency: USD"}).Draw(t, "currency")
 			text += fmt.Sprintf("  - {name: %s, match: %s, valid_from: %s, %scomponents: [{name: f, formula: "+
