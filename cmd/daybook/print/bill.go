@@ -1,6 +1,7 @@
 package print
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"maps"
@@ -18,15 +19,15 @@ type lineJSON struct {
 	Plan      string `json:"plan"`
 	Component string `json:"component"`
 	Charges   int    `json:"charges"`
-	Quantity  string `json:"quantity"`
+	Quantity  string `json:"quantity,omitempty"` // a formula gives none
 	Unit      string `json:"unit"`
 	Amount    string `json:"amount"`
 	VAT       string `json:"vat"`
 	Currency  string `json:"currency"`
 }
 
-// totalJSON is the total of a tenant's month. Net and VAT are rounded once to the currency's minor
-// unit, and Total is the sum of the two as rounded, so that the paper adds up.
+// totalJSON is the total of a tenant's month in one currency. Net and VAT are rounded once to the
+// currency's minor unit, and Total is the sum of the two as rounded, so that the paper adds up.
 type totalJSON struct {
 	Month    string `json:"month"`
 	Tenant   string `json:"tenant"`
@@ -64,29 +65,53 @@ type billJSON struct {
 	Missing     []string       `json:"missing,omitempty"`
 }
 
+// totalKey is what a total is for.
+type totalKey struct{ period, tenant, currency string }
+
+func (k totalKey) compare(o totalKey) int {
+	return cmp.Or(cmp.Compare(k.period, o.period), cmp.Compare(k.tenant, o.tenant), cmp.Compare(k.currency, o.currency))
+}
+
+// total is an exact sum of lines.
+type total struct{ amount, vat events.Decimal }
+
+func (t *total) of(k totalKey) totalJSON {
+	gross := toMinorUnit(t.amount, k.currency).Add(toMinorUnit(t.vat, k.currency))
+	return totalJSON{
+		k.period, k.tenant, money(t.amount, k.currency), money(t.vat, k.currency), money(gross, k.currency), k.currency,
+	}
+}
+
 func newBill(bill *ledger.Bill, quarantined int) billJSON {
 	out := billJSON{
 		Running: bill.Running, Held: bill.Held, Quarantined: quarantined, Lines: []lineJSON{},
 		Totals: []totalJSON{}, Gaps: []gapJSON{}, Horizons: []horizonJSON{}, Unrated: bill.Unrated,
 		Anomalies: bill.Anomalies, Missing: bill.Missing,
 	}
-	var amount, vat events.Decimal
-	for i, l := range bill.Lines {
+	sums := map[totalKey]*total{}
+	for i := range bill.Lines {
+		l := &bill.Lines[i]
+		if l.Amount.IsZero() && l.VAT.IsZero() && l.Quantity.IsZero() {
+			continue // all that was charged has been reversed
+		}
+		quantity := l.Quantity.String()
+		if l.Unit == "" {
+			quantity = ""
+		}
 		out.Lines = append(out.Lines, lineJSON{
-			l.Period, l.Tenant, l.Kind, l.Plan, l.Component, l.Charges, l.Quantity.String(), l.Unit, l.Amount.String(),
+			l.Period, l.Tenant, l.Kind, l.Plan, l.Component, l.Charges, quantity, l.Unit, l.Amount.String(),
 			l.VAT.String(), l.Currency,
 		})
-		amount, vat = amount.Add(l.Amount), vat.Add(l.VAT)
-		if i+1 < len(bill.Lines) {
-			if n := bill.Lines[i+1]; n.Period == l.Period && n.Tenant == l.Tenant && n.Currency == l.Currency {
-				continue
-			}
+		key := totalKey{l.Period, l.Tenant, l.Currency}
+		sum := sums[key]
+		if sum == nil {
+			sum = &total{}
+			sums[key] = sum
 		}
-		out.Totals = append(out.Totals, totalJSON{
-			l.Period, l.Tenant, money(amount, l.Currency), money(vat, l.Currency),
-			money(toMinorUnit(amount, l.Currency).Add(toMinorUnit(vat, l.Currency)), l.Currency), l.Currency,
-		})
-		amount, vat = events.Decimal{}, events.Decimal{}
+		sum.amount, sum.vat = sum.amount.Add(l.Amount), sum.vat.Add(l.VAT)
+	}
+	for _, key := range slices.SortedFunc(maps.Keys(sums), totalKey.compare) {
+		out.Totals = append(out.Totals, sums[key].of(key))
 	}
 	for _, g := range bill.Gaps {
 		out.Gaps = append(out.Gaps, gapJSON{g.Source, g.Foundation, Time(g.From), Time(g.To), g.Reason})
@@ -142,26 +167,24 @@ func Bill(w io.Writer, bill *ledger.Bill, quarantined int) error {
 	return err
 }
 
-// rows are the lines of the bill below a header, each tenant's month closed by its total.
+// rows are the lines of the bill below a header, each tenant's month closed by its totals, one a
+// currency.
 func (b *billJSON) rows() [][]string {
 	rows := [][]string{{
 		"MONTH", "TENANT", "KIND", "PLAN", "COMPONENT", "QUANTITY", "UNIT", "AMOUNT", "VAT",
 		"CURRENCY",
 	}}
-	total := 0
+	totals := b.Totals
 	for i, l := range b.Lines {
-		quantity := l.Quantity
-		if l.Unit == "" {
-			quantity = "" // a formula has none
-		}
 		rows = append(rows, []string{
-			l.Month, l.Tenant, l.Kind, l.Plan, l.Component, quantity, l.Unit, l.Amount, l.VAT,
+			l.Month, l.Tenant, l.Kind, l.Plan, l.Component, l.Quantity, l.Unit, l.Amount, l.VAT,
 			l.Currency,
 		})
-		if i+1 == len(b.Lines) || b.Lines[i+1].Month != l.Month || b.Lines[i+1].Tenant != l.Tenant ||
-			b.Lines[i+1].Currency != l.Currency {
-			t := b.Totals[total]
-			total++
+		if i+1 < len(b.Lines) && b.Lines[i+1].Month == l.Month && b.Lines[i+1].Tenant == l.Tenant {
+			continue
+		}
+		for ; len(totals) > 0 && totals[0].Month == l.Month && totals[0].Tenant == l.Tenant; totals = totals[1:] {
+			t := &totals[0]
 			rows = append(rows, []string{t.Month, t.Tenant, "total", "", "", "", "", t.Amount, t.VAT, t.Currency +
 				" (with VAT " + t.Total + ")"})
 		}
