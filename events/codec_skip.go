@@ -22,10 +22,12 @@ func (s *scanner) raw() []byte {
 		return nil
 	}
 	start := s.i
-	if s.fact {
-		s.skipObject()
-	} else {
+	if !s.fact {
 		s.skip()
+	} else if end := text.ObjectEnd(s.b, s.i); end > 0 {
+		s.i = end // what is inside was checked when it was stored
+	} else {
+		s.fail(s.i, "an object without an end")
 	}
 	return s.b[start:s.i]
 }
@@ -109,28 +111,4 @@ func (s *scanner) number() {
 	} else {
 		s.fail(s.i, "a wrong number")
 	}
-}
-
-// skipObject goes over an object by its brackets and strings alone. What is inside was checked when
-// it was stored.
-func (s *scanner) skipObject() {
-	depth := 0
-	b := s.b
-	for i := s.i; i < len(b); i++ {
-		switch b[i] {
-		case '{':
-			depth++
-		case '}':
-			if depth--; depth == 0 {
-				s.i = i + 1
-				return
-			}
-		case '"':
-			if i = text.StringEnd(b, i+1); i < 0 {
-				s.fail(s.i, "a string without an end")
-				return
-			}
-		}
-	}
-	s.fail(s.i, "an object without an end")
 }

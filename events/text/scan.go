@@ -35,6 +35,27 @@ func StringEnd(b []byte, i int) int {
 	return -1
 }
 
+// ObjectEnd returns the index behind the object with its opening bracket at i, or -1. It goes by
+// brackets and strings alone: what is inside must be JSON.
+func ObjectEnd(b []byte, i int) int {
+	depth := 0
+	for ; i < len(b); i++ {
+		switch b[i] {
+		case '{':
+			depth++
+		case '}':
+			if depth--; depth == 0 {
+				return i + 1
+			}
+		case '"':
+			if i = StringEnd(b, i+1); i < 0 {
+				return -1
+			}
+		}
+	}
+	return -1
+}
+
 // UnescapeRune reads the escape at the start of b and returns its length, 0 when it is none. Half a
 // surrogate pair is none: it is no character, and proto3 JSON refuses it.
 func UnescapeRune(b []byte) (rune, int) {
