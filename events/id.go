@@ -2,9 +2,10 @@ package events
 
 import (
 	"crypto/sha1" //nolint:gosec // UUID version 5 is defined with SHA-1; it names things here, it protects nothing
-	"encoding/hex"
 
 	"github.com/google/uuid"
+
+	"github.com/daybook-billing/daybook/events/text"
 )
 
 // Namespace is the UUID namespace of every id of Daybook's. It must never change: the same
@@ -31,17 +32,14 @@ func ID(parts ...string) string {
 	sum := sha1.Sum(b) //nolint:gosec // see the import
 	sum[6] = sum[6]&0x0f | 0x50
 	sum[8] = sum[8]&0x3f | 0x80
-	var out [36]byte
-	hex.Encode(out[0:8], sum[0:4])
-	out[8] = '-'
-	hex.Encode(out[9:13], sum[4:6])
-	out[13] = '-'
-	hex.Encode(out[14:18], sum[6:8])
-	out[18] = '-'
-	hex.Encode(out[19:23], sum[8:10])
-	out[23] = '-'
-	hex.Encode(out[24:36], sum[10:16])
-	return string(out[:])
+	return text.FormatID([16]byte(sum[:]))
 }
+
+// ParseID reads an id into the bytes of its UUID. ok is false for a text that ID does not make: the
+// same UUID in capital letters or without dashes included.
+func ParseID(id string) (raw [16]byte, ok bool) { return text.ParseID(id) }
+
+// FormatID is the inverse of ParseID.
+func FormatID(raw [16]byte) string { return text.FormatID(raw) }
 
 var namespace = uuid.MustParse(Namespace)

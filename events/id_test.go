@@ -2,6 +2,7 @@ package events_test
 
 import (
 	"encoding/binary"
+	"strings"
 	"testing"
 
 	"github.com/google/uuid"
@@ -26,6 +27,33 @@ var _ = Describe("An id", func() {
 		Expect(events.ID("ab", "c")).NotTo(Equal(events.ID("a", "bc")))
 		Expect(events.ID("ab")).NotTo(Equal(events.ID("ab", "")))
 	})
+})
+
+var _ = Describe("The bytes of an id", func() {
+	const id = "d7609089-6039-5fb6-8c4f-87b78bc7b183"
+
+	It("are 16, and give the id again", func() {
+		raw, ok := events.ParseID(id)
+		Expect(ok).To(BeTrue())
+		Expect(events.FormatID(raw)).To(Equal(id))
+		Expect(raw[0]).To(Equal(byte(0xd7)))
+		Expect(raw[15]).To(Equal(byte(0x83)))
+	})
+
+	DescribeTable("are read of one form alone",
+		func(other string) {
+			_, ok := events.ParseID(other)
+			Expect(ok).To(BeFalse())
+		},
+		Entry("nothing", ""),
+		Entry("no dashes", strings.ReplaceAll(id, "-", "")),
+		Entry("capital letters", strings.ToUpper(id)),
+		Entry("a digit more", id+"0"),
+		Entry("many digits more", id+strings.Repeat("00", 40)),
+		Entry("another letter", strings.Replace(id, "d", "g", 1)),
+		Entry("a dash at another place", "d760908-96039-5fb6-8c4f-87b78bc7b183"),
+		Entry("a dash more", "d7609089-6039-5fb6-8c4f-87b78bc7b18-"),
+	)
 })
 
 // TestIDIsAUUID compares with a UUID library.

@@ -3,7 +3,6 @@ package projector
 import (
 	"cmp"
 	"encoding/binary"
-	"encoding/hex"
 	"hash/maphash"
 	"slices"
 
@@ -27,13 +26,12 @@ type frozen struct {
 }
 
 const (
-	frozenKind  = events.KindTask // the one kind with a small form
-	chunkBits   = 16
-	chunkBytes  = 1 << chunkBits
-	maxRecord   = chunkBytes / 4 // longer ones stay as they are
-	gone        = ^uint32(0)
-	firstSlots  = 64
-	uuidTextLen = 36
+	frozenKind = events.KindTask // the one kind with a small form
+	chunkBits  = 16
+	chunkBytes = 1 << chunkBits
+	maxRecord  = chunkBytes / 4 // longer ones stay as they are
+	gone       = ^uint32(0)
+	firstSlots = 64
 )
 
 func newFrozen() *frozen {
@@ -41,30 +39,6 @@ func newFrozen() *frozen {
 		dictionary: timeline.NewDictionary(), numberOf: map[*subject]uint64{}, seed: maphash.MakeSeed(),
 		index: make([]uint32, firstSlots),
 	}
-}
-
-// frozenID is the id of a record: of a resource with a UUID in the one form that uuidText writes.
-func frozenID(resource string) (id [16]byte, ok bool) {
-	if len(resource) != uuidTextLen {
-		return id, false
-	}
-	var digits [32]byte
-	n := 0
-	for i := 0; i < len(resource); i++ {
-		if i == 8 || i == 13 || i == 18 || i == 23 {
-			if resource[i] != '-' {
-				return id, false
-			}
-			continue
-		}
-		if c := resource[i]; c < '0' || c > '9' && c < 'a' || c > 'f' { // capital letters are another id
-			return id, false
-		}
-		digits[n] = resource[i]
-		n++
-	}
-	_, err := hex.Decode(id[:], digits[:])
-	return id, err == nil
 }
 
 // record is the bytes from a place on.
@@ -137,7 +111,7 @@ func (f *foundation) freeze(e *entry) {
 		return
 	}
 	t, can := e.Timeline.(timeline.Freezer)
-	id, plain := frozenID(e.key.resource)
+	id, plain := events.ParseID(e.key.resource)
 	z := f.frozen
 	if !can || !plain || len(z.chunks) >= 1<<chunkBits-1 {
 		return
@@ -234,7 +208,7 @@ func (f *foundation) thawPublished(r *timeline.Frozen, e *entry, t timeline.Free
 func (f *foundation) read(record []byte) *entry {
 	id := [16]byte(record)
 	r := timeline.Frozen{B: record[len(id):], Of: f.frozen.dictionary}
-	key := entryKey{frozenKind, uuidText(id)}
+	key := entryKey{frozenKind, events.FormatID(id)}
 	sub := f.frozen.subjects[r.Uint()]
 	t := f.platform.New(key.kind, key.resource)
 	e := &entry{Timeline: t, key: key, sub: sub}
@@ -250,7 +224,7 @@ func (f *foundation) lookUp(key entryKey) *entry {
 	if e := f.entries[key]; e != nil || key.kind != frozenKind || f.frozen.count == 0 {
 		return e
 	}
-	id, plain := frozenID(key.resource)
+	id, plain := events.ParseID(key.resource)
 	if !plain {
 		return nil
 	}

@@ -2,11 +2,9 @@ package projector
 
 import (
 	"cmp"
-	"encoding/hex"
 	"hash/maphash"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/daybook-billing/daybook/events"
@@ -65,7 +63,7 @@ var noID [16]byte
 // textOf is the id of a publication about a subject.
 func (f *foundation) textOf(p *publication, sub *subject) string {
 	if p.id != noID {
-		return uuidText(p.id)
+		return events.FormatID(p.id)
 	}
 	return f.messageID(sub, p.sequence, p.part)
 }
@@ -74,17 +72,6 @@ func (f *foundation) textOf(p *publication, sub *subject) string {
 func (f *foundation) messageID(sub *subject, sequence uint64, part uint32) string {
 	return events.ID("metered", f.rules.Source, f.rules.Foundation, sub.key.kind, sub.key.resource,
 		strconv.FormatUint(sequence, 10), strconv.FormatUint(uint64(part), 10))
-}
-
-func uuidText(id [16]byte) string {
-	text := hex.EncodeToString(id[:])
-	return text[:8] + "-" + text[8:12] + "-" + text[12:16] + "-" + text[16:20] + "-" + text[20:]
-}
-
-// parseUUID reads the form of events.ID.
-func parseUUID(text string) (id [16]byte, ok bool) {
-	n, err := hex.Decode(id[:], []byte(strings.ReplaceAll(text, "-", "")))
-	return id, err == nil && n == len(id)
 }
 
 func monthText(month uint32) string {
@@ -274,7 +261,7 @@ func (f *foundation) adopt(e *entry, s *events.Span, id, correction string) {
 		return
 	}
 	by := publication{sequence: x.by.sequence, correction: monthNumber(correction)}
-	by.id, found = parseUUID(id)
+	by.id, found = events.ParseID(id)
 	if !found {
 		return
 	}

@@ -2,7 +2,6 @@ package posted
 
 import (
 	"encoding/binary"
-	"encoding/hex"
 	"math"
 	"time"
 
@@ -57,36 +56,14 @@ func appendID(b []byte, id string, binary bool) []byte {
 	if !binary {
 		return appendText(b, id)
 	}
-	for _, part := range [...]string{id[:8], id[9:13], id[14:18], id[19:23], id[24:]} {
-		b, _ = hex.AppendDecode(b, []byte(part)) // isUUID has seen the digits
-	}
-	return b
+	raw, _ := events.ParseID(id) // isUUID has seen the digits
+	return append(b, raw[:]...)
 }
 
 // isUUID reports whether an id is a UUID in the form of events.ID.
 func isUUID(id string) bool {
-	if len(id) != 36 {
-		return false
-	}
-	for i := range len(id) {
-		c := id[i]
-		dash := i == 8 || i == 13 || i == 18 || i == 23
-		if dash != (c == '-') || !dash && (c < '0' || c > '9') && (c < 'a' || c > 'f') {
-			return false
-		}
-	}
-	return true
-}
-
-func appendUUID(b, raw []byte) []byte {
-	for i, n := range [...]int{4, 2, 2, 2, 6} {
-		if i > 0 {
-			b = append(b, '-')
-		}
-		b = hex.AppendEncode(b, raw[:n])
-		raw = raw[n:]
-	}
-	return b
+	_, ok := events.ParseID(id)
+	return ok
 }
 
 // reader reads a piece. After a mistake it is damaged, and reads nothing.
@@ -158,8 +135,7 @@ func (r *reader) id(binary bool) string {
 	if raw == nil {
 		return ""
 	}
-	var text [36]byte
-	return string(appendUUID(text[:0], raw))
+	return events.FormatID([16]byte(raw))
 }
 
 // at is a moment so many seconds after the epoch. A damaged number of seconds is no panic.

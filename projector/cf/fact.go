@@ -75,17 +75,8 @@ type factID [16]byte
 
 // idOf packs an id: the bytes of a UUID as Daybook writes it, else of an id made of it.
 func idOf(id string) factID {
-	var out factID
-	if len(id) == 36 && id[8] == '-' && id[13] == '-' && id[18] == '-' && id[23] == '-' {
-		var digits [32]byte
-		copy(digits[:8], id[:8])
-		copy(digits[8:], id[9:13])
-		copy(digits[12:], id[14:18])
-		copy(digits[16:], id[19:23])
-		copy(digits[20:], id[24:])
-		if _, err := hex.Decode(out[:], digits[:]); err == nil {
-			return out
-		}
+	if out, ok := events.ParseID(id); ok {
+		return out
 	}
 	return idOf(events.ID("fact", id))
 }
