@@ -1,6 +1,9 @@
 package projector
 
-import "github.com/daybook-billing/daybook/internal/stage"
+import (
+	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/internal/stage"
+)
 
 // NewProcessor gives tests the stage's view of a meter.
 func NewProcessor(cfg Config) stage.Processor { return newProcessor(cfg.withDefaults()) }
@@ -22,3 +25,17 @@ func (m *Meter) Frozen() int {
 	}
 	return n
 }
+
+// FrozenBytes is the memory of the small forms of a meter.
+func (m *Meter) FrozenBytes() int {
+	n := 0
+	for _, f := range m.foundations {
+		for _, chunk := range f.frozen.chunks {
+			n += len(chunk)
+		}
+	}
+	return n
+}
+
+// Adopt gives tests the adoption of a stored message.
+func (m *Meter) Adopt(x *events.Metered, source uint64) { m.adopt(x, source) }

@@ -221,22 +221,40 @@ func (f *foundation) read(record []byte) *entry {
 
 // lookUp returns the timeline of a resource, thawed if need be; nil for none.
 func (f *foundation) lookUp(key entryKey) *entry {
-	if e := f.entries[key]; e != nil || key.kind != frozenKind || f.frozen.count == 0 {
+	e := f.peek(key)
+	if e == nil || f.entries[key] == e {
 		return e
 	}
-	id, plain := events.ParseID(key.resource)
-	if !plain {
-		return nil
-	}
-	at, found := f.frozen.slot(id)
-	if !found {
-		return nil
-	}
-	e := f.read(f.frozen.record(f.frozen.index[at]))
+	at, _ := f.slotOf(key)
 	f.frozen.index[at] = gone
 	f.frozen.count--
 	f.entries[key] = e
 	return e
+}
+
+// peek returns the timeline of a resource, nil for none. A frozen one stays frozen, and is given as
+// a copy.
+func (f *foundation) peek(key entryKey) *entry {
+	if e := f.entries[key]; e != nil {
+		return e
+	}
+	at, found := f.slotOf(key)
+	if !found {
+		return nil
+	}
+	return f.read(f.frozen.record(f.frozen.index[at]))
+}
+
+// slotOf is where the index of the frozen timelines has a resource.
+func (f *foundation) slotOf(key entryKey) (at int, found bool) {
+	if key.kind != frozenKind || f.frozen.count == 0 {
+		return 0, false
+	}
+	id, plain := events.ParseID(key.resource)
+	if !plain {
+		return 0, false
+	}
+	return f.frozen.slot(id)
 }
 
 // thawed are all frozen timelines as entries, in order of resource; they stay frozen.

@@ -3,6 +3,7 @@ package projector_test
 import (
 	"fmt"
 	"runtime"
+	"strings"
 	"testing"
 	"time"
 
@@ -53,6 +54,36 @@ var _ = Describe("An ended task", func() {
 		Expect(b.meter.Frozen()).To(Equal(1))
 		b.tell(task("TASK_STOPPED", "23:00", process(guid(1)), late(1)))
 		Expect(b.closed()).To(Equal([]string{guid(1) + " 22:00-23:00 1x256"}))
+	})
+
+	It("costs nothing more when the message that published its span is read again", func() {
+		b := ran()
+		before := b.meter.FrozenBytes()
+		for range 100 {
+			b.meter.Adopt(&b.last, 2)
+		}
+		Expect(b.meter.FrozenBytes()).To(Equal(before))
+		Expect(b.meter.Frozen()).To(Equal(1))
+	})
+
+	It("is retracted by the id of the message that published its span, if that is another one", func() {
+		b := ran()
+		other := b.last
+		other.ID = events.ID("metered", "by a replay")
+		b.meter.Adopt(&other, 2)
+		Expect(b.meter.Frozen()).To(Equal(1))
+		b.tell(task("TASK_STOPPED", "10:30", process(guid(1)), late(1)))
+		Expect(b.last.Retracted[0].Publication).To(Equal(other.ID))
+	})
+
+	It("keeps its publication where a message has no id of Daybook's", func() {
+		b := ran()
+		other, id := b.last, b.last.ID
+		for _, other.ID = range []string{"", "forged", strings.Repeat("0", 64), strings.ToUpper(id) + "00"} {
+			b.meter.Adopt(&other, 2)
+		}
+		b.tell(task("TASK_STOPPED", "10:30", process(guid(1)), late(1)))
+		Expect(b.last.Retracted[0].Publication).To(Equal(id))
 	})
 
 	It("is forgotten when its month is closed", func() {

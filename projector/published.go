@@ -251,59 +251,71 @@ func (f *foundation) take(e *entry, kind string, start int64) (events.Span, publ
 }
 
 // adopt says that a stored message published a span, whatever would have published it today.
-func (f *foundation) adopt(e *entry, s *events.Span, id, correction string) {
+func (f *foundation) adopt(e *entry, s *events.Span, by publication) {
 	x, found := f.find(e, s.Kind, s.Start.UnixNano())
-	if !found || f.textOf(&x.by, e.sub) == id && monthText(x.by.correction) == correction {
-		return
-	}
-	r := x.all[x.at]
-	if span := f.span(e, &r, x.start, x.end); span.ID != s.ID {
-		return
-	}
-	by := publication{sequence: x.by.sequence, correction: monthNumber(correction)}
-	by.id, found = events.ParseID(id)
 	if !found {
 		return
 	}
+	r := x.all[x.at]
+	by.sequence = x.by.sequence
 	own := r
 	own.start, own.first, own.last, own.byCuts, own.by = x.start, x.end, x.end, false, by
 	e.published.rebuild(slices.Replace(x.all, x.at, x.at+1, append(f.without(&r, x.start, x.end), own)...),
 		e.key.kind)
 }
 
+// adopted is a publication by a stored message with an id and a correction. It is none where the
+// span would be published so today, or is another one.
+func (f *foundation) adopted(e *entry, s *events.Span, id, correction string) (by publication, differs bool) {
+	x, found := f.find(e, s.Kind, s.Start.UnixNano())
+	if !found || f.textOf(&x.by, e.sub) == id && monthText(x.by.correction) == correction {
+		return by, false
+	}
+	if span := f.span(e, &x.all[x.at], x.start, x.end); span.ID != s.ID {
+		return by, false
+	}
+	by.correction = monthNumber(correction)
+	by.id, differs = events.ParseID(id)
+	return by, differs
+}
+
 // adopt adopts the spans that a stored message, derived from an input, published, and the listing
-// in it.
+// in it. A frozen timeline is thawed only where it changes.
 func (m *Meter) adopt(x *events.Metered, source uint64) {
 	f := m.foundations[foundationKey{x.Source, x.Foundation}]
 	if f == nil {
 		return
 	}
 	for i := range x.Closed {
-		if e := f.entryOf(x.Closed[i].Kind, x.Closed[i].Resource); e != nil {
-			f.adopt(e, &x.Closed[i], x.ID, x.Correction)
+		s := &x.Closed[i]
+		e := f.peek(entryOf(s.Kind, s.Resource))
+		if e == nil {
+			continue
+		}
+		if by, differs := f.adopted(e, s, x.ID, x.Correction); differs {
+			e = f.lookUp(e.key)
+			f.adopt(e, s, by)
 			f.freeze(e)
 		}
 	}
-	for i := range x.Running {
-		if e := f.entryOf(x.Running[i].Kind, x.Running[i].Resource); e != nil {
+	for i := range x.Running { // what is listed is not frozen
+		if e := f.entries[entryOf(x.Running[i].Kind, x.Running[i].Resource)]; e != nil {
 			e.listedAt = source
-			f.freeze(e)
 		}
 	}
 	for i := range x.Held {
-		if e := f.entryOf(x.Held[i].Kind, x.Held[i].Resource); e != nil {
+		if e := f.entries[entryOf(x.Held[i].Kind, x.Held[i].Resource)]; e != nil {
 			e.listedAt = source
-			f.freeze(e)
 		}
 	}
 }
 
-// entryOf is the timeline with the spans of a kind of a resource; nil for none.
-func (f *foundation) entryOf(kind, resource string) *entry {
+// entryOf is the key of the timeline with the spans of a kind of a resource.
+func entryOf(kind, resource string) entryKey {
 	if kind == events.KindVolume {
 		kind = events.KindInstance // one timeline has both
 	}
-	return f.lookUp(entryKey{kind, resource})
+	return entryKey{kind, resource}
 }
 
 // span is a piece of a record as it was published.
