@@ -31,7 +31,6 @@ type Candidate struct {
 // Explain considers every plan version for the resource at a time.
 func (c *Catalogue) Explain(r Resource, at time.Time) Explanation {
 	e := Explanation{Resource: r, At: at}
-	var best, second *Plan
 	contenders := slices.DeleteFunc(slices.Clone(c.Plans), func(p *Plan) bool { return !p.mayMatch(&r) })
 	order := slices.Clone(c.Plans)
 	slices.SortFunc(order, func(a, b *Plan) int {
@@ -45,29 +44,21 @@ func (c *Catalogue) Explain(r Resource, at time.Time) Explanation {
 		}
 		return cmp.Compare(a.position, b.position)
 	})
-	for _, p := range order {
-		if p.matches(&r) && p.inForce(at) {
-			if best == nil {
-				best = p
-			} else if second == nil {
-				second = p
-			}
-		}
-	}
+	matching := slices.DeleteFunc(slices.Clone(order), func(p *Plan) bool { return !p.matches(&r) })
+	best, reason := verdict(matching, contenders, at)
+	second := slices.IndexFunc(matching, func(p *Plan) bool { return p != best && p.inForce(at) })
 	for _, p := range order {
 		e.Candidates = append(e.Candidates, p.candidate(&r, at, best))
 	}
-	switch reason := unknownType(contenders, best, at); {
+	switch {
+	case len(matching)+len(contenders) == 0:
+		e.Why = c.none(&r)
 	case reason != "":
 		e.Why = reason
-	case best == nil:
-		e.Why = "no plan that matches is in force; add one, or give one an earlier valid_from"
-	case at.Before(best.rated):
-		e.Why = best.unrated
-	case second == nil:
+	case second < 0:
 		e.Winner, e.Why = best, "the only plan in force that matches"
 	default:
-		e.Winner, e.Why = best, better(best, second)
+		e.Winner, e.Why = best, better(best, matching[second])
 	}
 	for i := range e.Candidates {
 		if e.Winner != nil && e.Candidates[i].Plan == e.Winner {
@@ -79,12 +70,7 @@ func (c *Catalogue) Explain(r Resource, at time.Time) Explanation {
 
 func (p *Plan) candidate(r *Resource, at time.Time, best *Plan) Candidate {
 	c := Candidate{Plan: p, Matches: p.matches(r), InForce: p.inForce(at)}
-	var reasons []string
-	for i := range p.Match {
-		if m := &p.Match[i]; !m.matches(r) {
-			reasons = append(reasons, m.mismatch(r))
-		}
-	}
+	reasons := p.mismatches(r)
 	switch {
 	case at.Before(p.ValidFrom):
 		reasons = append(reasons, "not in force before "+events.FormatTime(p.ValidFrom))
@@ -106,9 +92,9 @@ func (c *Constraint) mismatch(r *Resource) string {
 	}
 	name, id := r.values(c.field)
 	if id != nil && *id != "" {
-		return fmt.Sprintf("%s %q is neither %q nor %q", c.Field, c.Glob, *name, *id)
+		return fmt.Sprintf("%s %q is neither %q nor %q", c.Field, c.Glob, clip(*name), clip(*id))
 	}
-	return fmt.Sprintf("%s %q is not %q", c.Field, c.Glob, *name)
+	return fmt.Sprintf("%s %q is not %q", c.Field, c.Glob, clip(*name))
 }
 
 // better says why a is more specific than b.

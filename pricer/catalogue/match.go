@@ -177,17 +177,59 @@ func (p *Plan) mayMatch(r *Resource) bool {
 	return byType
 }
 
-// unknownType says why a process of unknown type has no price: a plan by type that is in force at a
-// time would win against the best of the others, which may be nil. It is empty where none would.
-func unknownType(contenders []*Plan, best *Plan, at time.Time) string {
+// verdict is the plan in force at a time among the matching ones, the most specific first, and why
+// it prices nothing: it has no rates yet, or a contender, a plan by a type that is not known, would
+// win against it. The plan is nil where none is in force. The reason is empty where the plan is the
+// choice.
+func verdict(matching, contenders []*Plan, at time.Time) (best *Plan, reason string) {
+	if i := slices.IndexFunc(matching, func(p *Plan) bool { return p.inForce(at) }); i >= 0 {
+		best = matching[i]
+	}
 	for _, p := range contenders {
 		if p.inForce(at) && (best == nil || bySpecificity(p, best) < 0) {
-			return "the process type is not known, and plan " + p.Name + " is by type: the next event that says the " +
-				"type " +
-				"decides"
+			return best, "the process type is not known, and plan " + p.Name + " is by type: the next event that says " +
+				"the type decides"
 		}
 	}
-	return ""
+	switch {
+	case best == nil:
+		return nil, "no plan that matches is in force"
+	case at.Before(best.rated):
+		return best, best.unrated
+	}
+	return best, ""
+}
+
+// none says why no plan matches a resource: by which of its fields the nearest one does not.
+func (c *Catalogue) none(r *Resource) string {
+	var nearest *Plan
+	var least []string
+	for _, p := range c.Plans {
+		reasons := p.mismatches(r)
+		for _, m := range p.Match {
+			if m.field == fieldKind && !m.matches(r) {
+				reasons = nil // a plan for something else is never near
+			}
+		}
+		if len(reasons) > 0 && (nearest == nil || len(reasons) < len(least) ||
+			len(reasons) == len(least) && bySpecificity(p, nearest) < 0) {
+			nearest, least = p, reasons
+		}
+	}
+	if nearest == nil {
+		return "no plan matches: none is for the kind " + r.Kind
+	}
+	return "no plan matches; the nearest is " + nearest.Name + ": " + strings.Join(least, "; ")
+}
+
+// mismatches says of each field of the match that does not match, why.
+func (p *Plan) mismatches(r *Resource) (reasons []string) {
+	for i := range p.Match {
+		if m := &p.Match[i]; !m.matches(r) {
+			reasons = append(reasons, m.mismatch(r))
+		}
+	}
+	return reasons
 }
 
 // inForce reports whether the version's prices hold at t.
@@ -263,7 +305,7 @@ func (c *Catalogue) choose(r *Resource) choices {
 		}
 	}
 	if len(matching)+len(contenders) == 0 {
-		return choices{{Reason: "no plan matches"}}
+		return choices{{Reason: c.none(r)}}
 	}
 	slices.SortFunc(matching, bySpecificity)
 	boundaries := []time.Time{{}}
@@ -276,15 +318,9 @@ func (c *Catalogue) choose(r *Resource) choices {
 	slices.SortFunc(boundaries, time.Time.Compare)
 	var out choices
 	for _, t := range slices.CompactFunc(boundaries, time.Time.Equal) {
-		choice := Choice{From: t, Reason: "no plan that matches is in force"}
-		if i := slices.IndexFunc(matching, func(p *Plan) bool { return p.inForce(t) }); i >= 0 {
-			choice.Plan, choice.Reason = matching[i], ""
-			if t.Before(matching[i].rated) {
-				choice.Plan, choice.Reason = nil, matching[i].unrated
-			}
-		}
-		if reason := unknownType(contenders, choice.Plan, t); reason != "" {
-			choice.Plan, choice.Reason = nil, reason
+		choice := Choice{From: t}
+		if choice.Plan, choice.Reason = verdict(matching, contenders, t); choice.Reason != "" {
+			choice.Plan = nil
 		}
 		if n := len(out); n == 0 || out[n-1].Plan != choice.Plan || out[n-1].Reason != choice.Reason {
 			out = append(out, choice)

@@ -48,6 +48,15 @@ var _ = Describe("A process of unknown type", func() {
 		Expect(choice(typed, general...)).To(Equal("app"))
 		Expect(choice(task, general...)).To(Equal("task"))
 	})
+	It("has the same reason in the choice and in the explanation where the best plan has no rate yet", func() {
+		c := read(plans(`name: app, valid_from: 2019-01-01, match: {kind: app, tenant: "*", foundation: "*"}, `+
+			`components: [{name: c, formula: "1", currency: USD}]`,
+			`name: worker, valid_from: 2019-01-01, match: {kind: app, process_type: worker}`))
+		choices := c.Choices(&untyped)
+		Expect(choices[1].Reason).To(ContainSubstring("the currency USD has no rate before 2020-01-01"))
+		Expect(c.Explain(untyped, at("2019-06-01")).Why).To(Equal(choices[1].Reason))
+		Expect(choices[2].Plan.Name).To(Equal("app"), "the plan by type never wins against it")
+	})
 	It("has a price until the plan by type comes into force", func() {
 		c := read(plans(`name: app, match: {kind: app}`,
 			`name: worker, valid_from: 2026-02-01, match: {kind: app, process_type: worker}`))
@@ -61,4 +70,21 @@ var _ = Describe("A process of unknown type", func() {
 		Expect(e.Why).To(Equal(choices[2].Reason))
 		Expect(c.Explain(untyped, at("2026-01-01")).Winner.Name).To(Equal("app"))
 	})
+})
+
+var _ = Describe("A resource that no plan matches", func() {
+	DescribeTable("is told by which fields the nearest plan does not",
+		func(reason string, lines ...string) {
+			c := read(plans(lines...))
+			Expect(c.Choices(&java)[0].Reason).To(Equal(reason))
+			Expect(c.Explain(java, at("2002-01-01")).Why).To(Equal(reason))
+		},
+		Entry("none of its kind", "no plan matches: none is for the kind app", `name: t, match: {kind: task}`),
+		Entry("one field", `no plan matches; the nearest is worker: process_type "worker" is not "web"`,
+			`name: ruby, match: {kind: app, process_type: clock, tenant: other}`,
+			`name: worker, match: {kind: app, process_type: worker}`),
+		Entry("a name and a guid",
+			`no plan matches; the nearest is other: space "prod" is neither "dev" nor "space-guid"`,
+			`name: other, match: {space: prod}`),
+	)
 })

@@ -243,7 +243,7 @@ var _ = Describe("What has no price", func() {
 		lines, unrated := rating.Rate(rates("match: {kind: task}, "+formulaPlan("2001-01-01", "1")), "file",
 			app("2001-01-01", "2001-01-02"))
 		Expect(lines).To(BeEmpty())
-		Expect(reasons(unrated)).To(Equal([]string{"2001-01-01 2001-01-02 no plan matches"}))
+		Expect(reasons(unrated)).To(Equal([]string{"2001-01-01 2001-01-02 no plan matches: none is for the kind app"}))
 	})
 
 	It("is the time before a component's currency or VAT code has a rate: never half a price", func() {
