@@ -34,6 +34,10 @@ type Charge struct {
 	VAT        Decimal
 	Currency   string
 	Flags      Flags
+	// Datastore, Region and AvailabilityZone are the footprint's; empty for Cloud Foundry.
+	Datastore        string
+	Region           string
+	AvailabilityZone string
 }
 
 // Billing is the charges for one METERED message, under one subject: the body of a message on

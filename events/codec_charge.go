@@ -7,10 +7,10 @@ import "time"
 // all charges of a message with several have in common, over its kind, resource and tenant.
 
 // texts are pointers to the texts that charges can share, in one order.
-func (x *Charge) texts() [15]*string {
+func (x *Charge) texts() [18]*string {
 	return [...]*string{
 		&x.Entry, &x.Period, &x.Span, &x.Kind, &x.Resource, &x.App, &x.Tenant, &x.Space, &x.Name, &x.Plan, &x.Catalogue,
-		&x.Component, &x.Unit, &x.VATCode, &x.Currency,
+		&x.Component, &x.Unit, &x.VATCode, &x.Currency, &x.Datastore, &x.Region, &x.AvailabilityZone,
 	}
 }
 
@@ -77,6 +77,9 @@ func (x *Charge) appendOver(b []byte, base *Charge, seconds bool) []byte {
 	b = appendTextOver(b, `,"tenant":`, x.Tenant, base.Tenant)
 	b = appendTextOver(b, `,"space":`, x.Space, base.Space)
 	b = appendTextOver(b, `,"name":`, x.Name, base.Name)
+	b = appendTextOver(b, `,"datastore":`, x.Datastore, base.Datastore)
+	b = appendTextOver(b, `,"region":`, x.Region, base.Region)
+	b = appendTextOver(b, `,"availability_zone":`, x.AvailabilityZone, base.AvailabilityZone)
 	b = appendTextOver(b, `,"plan":`, x.Plan, base.Plan)
 	b = appendTextOver(b, `,"catalogue":`, x.Catalogue, base.Catalogue)
 	b = appendTextOver(b, `,"component":`, x.Component, base.Component)
@@ -126,6 +129,12 @@ func (x *Charge) read(s *scanner, base *Charge) {
 			x.Space = s.text(old.Space)
 		case "name":
 			x.Name = s.text(old.Name)
+		case "datastore":
+			x.Datastore = s.text(old.Datastore)
+		case "region":
+			x.Region = s.text(old.Region)
+		case "availability_zone":
+			x.AvailabilityZone = s.text(old.AvailabilityZone)
 		case "plan":
 			x.Plan = s.text(old.Plan)
 		case "catalogue":

@@ -28,12 +28,12 @@ func (x *Span) setShape(s *shape) {
 }
 
 // texts are pointers to the texts of a shape, in one order.
-func (s *shape) texts() [18]*string {
+func (s *shape) texts() [22]*string {
 	f := &s.Footprint
 	return [...]*string{
 		&s.Kind, &s.Resource, &s.App, &s.Tenant, &s.Space, &s.SpaceName, &s.Name, &f.ProcessType, &f.Buildpack,
 		&f.BuildpackGUID, &f.Plan, &f.PlanGUID, &f.Offering, &f.OfferingGUID, &f.Broker, &f.BrokerGUID, &f.Flavor,
-		&f.FlavorID,
+		&f.FlavorID, &f.Datastore, &f.DatastoreID, &f.Region, &f.AvailabilityZone,
 	}
 }
 
@@ -256,6 +256,10 @@ func (x *Footprint) appendOver(b []byte, base *Footprint) []byte {
 	b = appendTextOver(b, `,"broker_guid":`, x.BrokerGUID, base.BrokerGUID)
 	b = appendTextOver(b, `,"flavor":`, x.Flavor, base.Flavor)
 	b = appendTextOver(b, `,"flavor_id":`, x.FlavorID, base.FlavorID)
+	b = appendTextOver(b, `,"datastore":`, x.Datastore, base.Datastore)
+	b = appendTextOver(b, `,"datastore_id":`, x.DatastoreID, base.DatastoreID)
+	b = appendTextOver(b, `,"region":`, x.Region, base.Region)
+	b = appendTextOver(b, `,"availability_zone":`, x.AvailabilityZone, base.AvailabilityZone)
 	return closeObject(b, start)
 }
 
@@ -296,6 +300,14 @@ func (x *Footprint) read(s *scanner, base *Footprint) {
 			x.Flavor = s.text(old.Flavor)
 		case "flavor_id":
 			x.FlavorID = s.text(old.FlavorID)
+		case "datastore":
+			x.Datastore = s.text(old.Datastore)
+		case "datastore_id":
+			x.DatastoreID = s.text(old.DatastoreID)
+		case "region":
+			x.Region = s.text(old.Region)
+		case "availability_zone":
+			x.AvailabilityZone = s.text(old.AvailabilityZone)
 		default:
 			s.skip()
 		}

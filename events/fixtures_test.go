@@ -236,6 +236,29 @@ func releasedFixtures() map[string]message {
 			"\"app\"\n"},
 		"marker":  &events.Marker{InputSequence: 123456},
 		"billing": billingFixture(),
+		"usage_trove_place": &events.Usage{
+			ID: "8b7c6d5e-4f3a-5b2c-8d1e-0f9a8b7c6d5e", Source: "trove", Foundation: "os-1", Tenant: project,
+			Kind: "instance", Resource: instance, Event: "modify_flavor", Time: at("2026-11-21T06:20:04Z"),
+			Observed: at("2026-11-21T06:20:04.786973Z"), Created: at("2026-11-21T06:19:44Z"), Name: "test",
+			Footprint: events.Footprint{
+				MemoryMB: events.Some(768), VolumeGB: events.Some(3), Flavor: "m1.rd-smaller", FlavorID: "8",
+				Datastore: "mysql", DatastoreID: "2f3ff068-2bfb-4f70-9a9d-a6bb65bc084b", Region: "RegionOne",
+				AvailabilityZone: "nova",
+			},
+			PreviousMemoryMB: events.Some(512),
+		},
+		"billing_database": &events.Billing{
+			ID: "e2e1d0cf-c3d2-5e1f-80f1-2d3e4f506172", Source: "trove", Foundation: "os-1", Tenant: project,
+			Kind: "instance", Resource: instance, Cause: cause("delete"),
+			Charges: []events.Charge{{
+				ID: "f3e2d1c0-d4e3-5f20-9102-3e4f50617283", Entry: events.EntryCharge, Period: "2026-11",
+				Span: "03f2e1d0-e5f4-5031-a213-4f5061728394", Kind: "instance", Resource: instance, Tenant: project,
+				Name: "test", Datastore: "mysql", Region: "RegionOne", AvailabilityZone: "nova", Plan: "mysql",
+				Catalogue: "2026-11", Component: "server", Start: at("2026-11-01T08:00:00Z"),
+				End: at("2026-11-01T09:00:00Z"), Seconds: events.NewDecimal(3600, 0),
+				Quantity: events.NewDecimal(1, 0), Unit: "hour", Amount: events.NewDecimal(5, -2), Currency: "EUR",
+			}},
+		},
 		"unrated": &events.UnratedNotice{
 			ID: "e1d0cfbe-c3d2-5e1f-80f1-2d3e4f506172", Source: "trove", Foundation: "os-1", Tenant: project,
 			Kind:     "instance",

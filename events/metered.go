@@ -31,8 +31,8 @@ func (c Count) Known() bool { return c.ok }
 //
 //	app, task, staging  Instances MemoryMB ProcessType Buildpack BuildpackGUID
 //	service             Plan PlanGUID Offering OfferingGUID Broker BrokerGUID
-//	instance            Flavor FlavorID MemoryMB
-//	volume              VolumeGB
+//	instance            Flavor FlavorID MemoryMB Datastore DatastoreID Region AvailabilityZone
+//	volume              VolumeGB Datastore DatastoreID Region AvailabilityZone
 type Footprint struct {
 	Instances Count
 	MemoryMB  Count // MiB an instance
@@ -49,6 +49,11 @@ type Footprint struct {
 	BrokerGUID    string
 	Flavor        string
 	FlavorID      string
+
+	Datastore        string // name, such as mysql, or Trove's service_id where it is not one of Trove's own
+	DatastoreID      string // Trove's service_id, where Datastore is a name for it
+	Region           string
+	AvailabilityZone string
 }
 
 // Flags qualify a span's ends.

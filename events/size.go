@@ -117,7 +117,7 @@ func (x *Span) atMost() int {
 
 func (x *Footprint) atMost() int {
 	return atMost(512, x.ProcessType, x.Buildpack, x.BuildpackGUID, x.Plan, x.PlanGUID, x.Offering, x.OfferingGUID,
-		x.Broker, x.BrokerGUID, x.Flavor, x.FlavorID)
+		x.Broker, x.BrokerGUID, x.Flavor, x.FlavorID, x.Datastore, x.DatastoreID, x.Region, x.AvailabilityZone)
 }
 
 func (x *Anomaly) atMost() int { return atMost(128, x.Code, x.Resource, x.Message) }
@@ -135,5 +135,6 @@ func (x *Unrated) atMost() int {
 func (x *Charge) atMost() int {
 	const decimals = 4 * 200 // seconds, quantity, amount, VAT
 	return atMost(512+decimals, x.ID, x.Entry, x.Reverses, x.Period, x.Span, x.Kind, x.Resource, x.App, x.Tenant,
-		x.Space, x.Name, x.Plan, x.Catalogue, x.Component, x.Unit, x.VATCode, x.Currency)
+		x.Space, x.Name, x.Plan, x.Catalogue, x.Component, x.Unit, x.VATCode, x.Currency, x.Datastore, x.Region,
+		x.AvailabilityZone)
 }

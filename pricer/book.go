@@ -189,8 +189,10 @@ func (b *Book) entry(p *posted.Span, line *rating.Line, i int) events.Charge {
 		ID: events.ID("charge", p.Cause, s.ID, line.Component.Name, strconv.Itoa(i)), Entry: events.EntryCharge,
 		Period: p.Period(), Span: s.ID, Kind: s.Kind, Resource: s.Resource, App: s.App, Tenant: s.Tenant,
 		Space: s.Space,
-		Name:  s.Name, Plan: line.Plan.Name, Catalogue: b.versions[p.Version].Name, Component: line.Component.Name,
-		Start: line.Start, End: line.End,
+		Name:  s.Name, Datastore: s.Footprint.Datastore, Region: s.Footprint.Region,
+		AvailabilityZone: s.Footprint.AvailabilityZone, Plan: line.Plan.Name, Catalogue: b.versions[p.Version].Name,
+		Component: line.Component.Name,
+		Start:     line.Start, End: line.End,
 		Seconds: line.Seconds, Quantity: line.Quantity, Unit: line.Unit, Amount: line.Amount,
 		VATCode: line.VATCode, VAT: line.VAT, Currency: line.Currency, Flags: s.Flags,
 	}

@@ -100,7 +100,7 @@ func (c Config) check() error {
 }
 
 // logicVersion changes with every change of the derivation.
-const logicVersion = "projector/5"
+const logicVersion = "projector/6"
 
 // logic names the derivation with its settings, as words without blanks: the settings have the
 // names of the command's flags.

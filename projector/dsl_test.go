@@ -381,6 +381,14 @@ func lines(spans []events.Span) []string {
 	return out
 }
 
+// place is where a database is, for people: " mysql/r/a".
+func place(f events.Footprint) string {
+	if f.Datastore+f.Region+f.AvailabilityZone == "" {
+		return ""
+	}
+	return " " + f.Datastore + "/" + f.Region + "/" + f.AvailabilityZone
+}
+
 // line is a span for people: "P 10:00-11:00 2x512 ruby", and its flags.
 func line(s *events.Span) string {
 	text := s.Resource + " " + short(s.Start) + "-"
@@ -396,8 +404,9 @@ func line(s *events.Span) string {
 		if n, ok := f.MemoryMB.Get(); ok {
 			text += fmt.Sprintf(" %d MB", n)
 		}
+		text += place(f)
 	case events.KindVolume:
-		text += fmt.Sprintf(" %d GB", f.VolumeGB.Or(0))
+		text += fmt.Sprintf(" %d GB", f.VolumeGB.Or(0)) + place(f)
 	default:
 		text += fmt.Sprintf(" %dx%d", f.Instances.Or(0), f.MemoryMB.Or(0))
 		if f.Buildpack != "" {

@@ -39,10 +39,10 @@ var _ = Describe("The logic of METERED", func() {
 	},
 		Entry("blank", ""),
 		Entry("blanks", " "),
-		Entry("an unknown setting", "projector/5 colour=red"),
-		Entry("a word without a value", "projector/5 cut"),
-		Entry("an unknown cut", "projector/5 cut=none"),
-		Entry("a bad number", "projector/5 absence-windows=many"),
-		Entry("a bad time", "projector/5 epoch=cf/eu"),
+		Entry("an unknown setting", "projector/6 colour=red"),
+		Entry("a word without a value", "projector/6 cut"),
+		Entry("an unknown cut", "projector/6 cut=none"),
+		Entry("a bad number", "projector/6 absence-windows=many"),
+		Entry("a bad time", "projector/6 epoch=cf/eu"),
 	)
 })

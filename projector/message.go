@@ -210,7 +210,8 @@ func (f *foundation) identify(s *events.Span) {
 	o := &s.Footprint
 	for _, text := range [...]string{
 		s.Tenant, s.Space, s.App, o.ProcessType, o.Buildpack, o.BuildpackGUID, o.Plan, o.PlanGUID, o.Offering,
-		o.OfferingGUID, o.Broker, o.BrokerGUID, o.Flavor, o.FlavorID,
+		o.OfferingGUID, o.Broker, o.BrokerGUID, o.Flavor, o.FlavorID, o.Datastore, o.DatastoreID, o.Region,
+		o.AvailabilityZone,
 	} {
 		b = append(append(b, text...), 0)
 	}

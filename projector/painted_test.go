@@ -20,6 +20,7 @@ type painted struct {
 	wide      map[string]bool
 	epoch     time.Time
 	horizon   int
+	places    [paintedMinutes][3]string // datastore, region, zone
 }
 
 const paintedMinutes = 6000
@@ -70,7 +71,8 @@ func (p *painted) gone() (int, bool) {
 // thinned leaves the first and the last of equal reports of an hour.
 func thinned(facts []*events.Usage) []*events.Usage {
 	say := func(u *events.Usage) string {
-		return u.Observed.Format("2006-01-02T15") + u.Footprint.FlavorID + fmt.Sprint(u.State == "build")
+		return u.Observed.Format("2006-01-02T15") + u.Footprint.FlavorID + fmt.Sprint(u.State == "build") +
+			place(u.Footprint)
 	}
 	hours := map[string][]*events.Usage{}
 	var out []*events.Usage
@@ -101,7 +103,7 @@ func thinned(facts []*events.Usage) []*events.Usage {
 		rank := map[bool]int{true: 1}
 		look := func(u *events.Usage) string {
 			if u.Event == "exists" {
-				return u.Footprint.FlavorID
+				return u.Footprint.FlavorID + " " + fmt.Sprint(u.State != "build") + place(u.Footprint)
 			}
 			return ""
 		}
@@ -185,6 +187,7 @@ func (p *painted) account() (spans, holds []string) {
 		}
 		flavours, volumes = p.paint(facts, create, start)
 	}
+	p.settle(facts, start)
 	first = start
 	if epoch := minuteOf(p.epoch); !p.epoch.IsZero() && epoch > first {
 		first = epoch
@@ -287,6 +290,31 @@ func (p *painted) paint(facts []*events.Usage, create *events.Usage, start int) 
 	return flavours, volumes
 }
 
+// settle paints datastore, region and zone, minute by minute.
+func (p *painted) settle(facts []*events.Usage, start int) {
+	p.places = [paintedMinutes][3]string{}
+	said := [3]bool{}
+	for _, u := range facts {
+		at := minuteOf(u.Time)
+		if u.Event == "exists" {
+			at = minuteOf(u.Observed)
+		}
+		at = max(at, start)
+		for i, word := range [3]string{u.Footprint.Datastore, u.Footprint.Region, u.Footprint.AvailabilityZone} {
+			if word == "" {
+				continue
+			}
+			from := at
+			if !said[i] {
+				from, said[i] = 0, true
+			}
+			for m := from; m < paintedMinutes; m++ {
+				p.places[m][i] = word
+			}
+		}
+	}
+}
+
 // read reads spans and holds off a canvas, in [first, end), up to limit for an open span.
 func (p *painted) read(kind string, canvas []colour, first, end, limit int, ended bool) (spans, holds []string) {
 	if canvas == nil {
@@ -325,9 +353,16 @@ func (p *painted) read(kind string, canvas []colour, first, end, limit int, ende
 		if running {
 			to = limit
 		}
-		if m < to {
-			spans = append(spans, fmt.Sprintf("%s %s %s-%s %s", p.resource, kind, short(minute(m)), short(minute(to)),
-				c.text))
+		for at := m; at < to; { // where the place changes, another span begins
+			until := at
+			for until < to && p.places[until] == p.places[at] {
+				until++
+			}
+			x := p.places[at]
+			spans = append(spans, fmt.Sprintf("%s %s %s-%s %s", p.resource, kind, short(minute(at)),
+				short(minute(until)),
+				c.text+place(events.Footprint{Datastore: x[0], Region: x[1], AvailabilityZone: x[2]})))
+			at = until
 		}
 		if running {
 			break

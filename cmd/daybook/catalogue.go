@@ -99,6 +99,10 @@ type catalogueExplainCmd struct {
 	BrokerID    string  `name:"broker-guid" help:"Service broker guid."`
 	Flavor      string  `help:"Flavour name."`
 	FlavorID    string  `name:"flavor-id" help:"Flavour id."`
+	Datastore   string  `help:"Datastore of a database, such as mysql."`
+	DatastoreID string  `name:"datastore-id" help:"Trove's service_id of the datastore."`
+	Region      string  `help:"Region of a database."`
+	Zone        string  `name:"availability-zone" help:"Availability zone of a database."`
 }
 
 // Run explains the choice of a plan.
@@ -120,7 +124,8 @@ func (c *catalogueExplainCmd) Run(e *env) error {
 			ProcessType: c.ProcessType,
 			Buildpack:   c.Buildpack, BuildpackGUID: c.BuildpackID, Plan: c.Plan, PlanGUID: c.PlanGUID,
 			Offering: c.Offering, OfferingGUID: c.OfferingID,
-			Broker: c.Broker, BrokerGUID: c.BrokerID, Flavor: c.Flavor, FlavorID: c.FlavorID,
+			Broker: c.Broker, BrokerGUID: c.BrokerID, Flavor: c.Flavor, FlavorID: c.FlavorID, Datastore: c.Datastore,
+			DatastoreID: c.DatastoreID, Region: c.Region, AvailabilityZone: c.Zone,
 		},
 	}, c.At.Time)
 	fmt.Fprint(e.stdout, explanation.String())

@@ -199,7 +199,7 @@ func (w words) notification(what string, at time.Time) map[string]any {
 		name, p["new_size"] = "dbaas.instance_resize_volume.end", w.number("volume", 1)
 	} else {
 		p["instance_name"], p["state"], p["created_at"] = w.or("name", "db"), w.or("state", "ACTIVE"), w["created"]
-		p["instance_type"], p["instance_type_id"] = w.nullable("flavor"), w.nullable("flavor")
+		p["instance_type"], p["instance_type_id"] = w.nullable("flavor"), w.or("flavor-id", w["flavor"])
 	}
 	if what != "exists" && what != "resize-volume-end" {
 		p["instance_size"] = w.number("ram", 512)
@@ -215,7 +215,7 @@ func (w words) notification(what string, at time.Time) map[string]any {
 	}
 	for word, key := range map[string]string{
 		"server": "nova_instance_id", "volume-id": "nova_volume_id",
-		"region": "region",
+		"region": "region", "service": "service_id", "zone": "availability_zone",
 	} {
 		if _, ok := w[word]; ok {
 			p[key] = w.nullable(word)

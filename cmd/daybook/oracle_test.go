@@ -208,7 +208,9 @@ func known(s events.Span) sim.Span {
 			ProcessType: f.ProcessType, Buildpack: f.Buildpack, BuildpackGUID: f.BuildpackGUID,
 			Plan: f.Plan, PlanGUID: f.PlanGUID, Offering: f.Offering, OfferingGUID: f.OfferingGUID, Broker: f.Broker,
 			BrokerGUID: f.BrokerGUID,
-			Flavor:     f.Flavor, FlavorID: f.FlavorID,
+			Flavor:     f.Flavor, FlavorID: f.FlavorID, Datastore: f.Datastore, DatastoreID: f.DatastoreID,
+			Region:           f.Region,
+			AvailabilityZone: f.AvailabilityZone,
 		},
 	}
 }

@@ -175,6 +175,29 @@ var _ = Describe("a notification", func() {
 			1)).PreviousMemoryMB.Known()).To(BeFalse())
 	})
 
+	DescribeTable("names its datastore by the service_id of Trove's configuration",
+		func(id, name, kept string) {
+			f := must(strings.Replace(create, `"tenant_id"`, `"service_id":`+id+`,"tenant_id"`, 1)).Footprint
+			Expect([]string{f.Datastore, f.DatastoreID}).To(Equal([]string{name, kept}))
+		},
+		Entry("Trove's own", `"2f3ff068-2bfb-4f70-9a9d-a6bb65bc084b"`, "mysql", "2f3ff068-2bfb-4f70-9a9d-a6bb65bc084b"),
+		Entry("Trove's own", `"ac277e0d-4f21-40aa-b347-1ea31e571720"`, "postgresql",
+			"ac277e0d-4f21-40aa-b347-1ea31e571720"),
+		Entry("an operator's", `"123"`, "123", ""),
+		Entry("a number", `123`, "123", ""),
+		Entry("none in the configuration, which several datastores may share", `"unknown-service-id-error"`, "", ""),
+		Entry("null", `null`, "", ""),
+	)
+
+	It("says its region and availability zone, and its user in the raw message alone", func() {
+		u := must(strings.Replace(create, `"tenant_id"`,
+			`"region":"RegionOne","availability_zone":"nova","user_id":"ann","tenant_id"`, 1))
+		Expect([]string{u.Footprint.Region, u.Footprint.AvailabilityZone}).To(Equal([]string{"RegionOne", "nova"}))
+		Expect(string(u.Raw)).To(ContainSubstring(`"user_id":"ann"`))
+		u.Raw = nil
+		Expect(string(u.AppendJSON(nil))).NotTo(ContainSubstring("ann"))
+	})
+
 	It("has no publisher when that is no text", func() {
 		Expect(must(strings.Replace(create, `"payload"`, `"publisher_id":7,"payload"`, 1)).Publisher).To(BeEmpty())
 		Expect(must(strings.Replace(create, `"payload"`, `"publisher_id":"h","payload"`, 1)).Publisher).To(Equal("/h"))

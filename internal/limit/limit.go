@@ -147,6 +147,10 @@ func (l *finding) footprint(x *events.Footprint) {
 		{"offering_guid", &x.OfferingGUID},
 		{"broker_guid", &x.BrokerGUID},
 		{"flavor_id", &x.FlavorID},
+		{"datastore", &x.Datastore},
+		{"datastore_id", &x.DatastoreID},
+		{"region", &x.Region},
+		{"availability_zone", &x.AvailabilityZone},
 	} {
 		l.id(f)
 	}

@@ -31,6 +31,15 @@
 //
 // # Matching
 //
+// The fields of a match are kind, tenant, foundation and, by kind,
+//
+//	app, task, staging   buildpack process_type space
+//	service              plan offering broker space
+//	instance             flavor datastore region availability_zone
+//	volume               datastore region availability_zone
+//
+// each a glob, compared with the name and with the guid or id.
+//
 // A plan matches a resource when every field of its match does. Of the matching plans in force, the
 // one with more fields wins, then the one with more literal characters in them, then the later one
 // in the file.

@@ -129,6 +129,10 @@ var _ = Describe("Reading a catalogue", func() {
 		Entry("no plans", "currency: GBP\nplans: []", "2:8: plans is an empty list"),
 		Entry("a plan without components", plans("name: a, match: {}, components: []"), "4:38: plan a has no "+
 			"components"),
+		Entry("a place of what has none", plans("name: a, match: {kind: app, datastore: mysql}"),
+			"4:34: a resource of kind app has no datastore"),
+		Entry("a misspelt field", plans("name: a, match: {kind: instance, datastor: mysql}"),
+			`4:39: match: unknown key "datastor": did you mean "datastore"`),
 		Entry("a field that the kind does not have", plans("name: a, match: {kind: service, buildpack: x}"),
 			"4:38: a resource of kind service has no buildpack"),
 		Entry("a bad character in a quoted formula",
@@ -219,6 +223,38 @@ var _ = Describe("Choosing a plan", func() {
 		Expect(winner(c, java, "2019-12-31")).To(Equal("none"))
 		Expect(winner(c, java, "2020-01-01")).To(Equal("a"))
 		Expect(c.Choices(&java)[1].Reason).To(Equal("plan a: the currency USD has no rate before 2020-01-01T00:00:00Z"))
+	})
+
+	DescribeTable("matches a database by its place, and nothing else",
+		func(match string, kind string, matches bool) {
+			c := read(plans("name: a, match: {" + match + "}"))
+			db := catalogue.Resource{Kind: kind, Footprint: events.Footprint{
+				Datastore: "mysql", DatastoreID: "2f3ff068", Region: "eu-1", AvailabilityZone: "nova",
+			}}
+			Expect(winner(c, db, "2002-01-01") == "a").To(Equal(matches))
+		},
+		Entry(nil, "datastore: mysql", events.KindInstance, true),
+		Entry("by the service_id", "datastore: 2f3ff068", events.KindVolume, true),
+		Entry(nil, "datastore: redis", events.KindInstance, false),
+		Entry(nil, "region: 'eu-*'", events.KindVolume, true),
+		Entry(nil, "region: us", events.KindVolume, false),
+		Entry(nil, "availability_zone: nova", events.KindInstance, true),
+		Entry(nil, "availability_zone: other", events.KindInstance, false),
+		Entry("an app has none", "region: '*'", events.KindApp, false),
+	)
+
+	It("chooses by each of the fields of a place, though it remembers choices", func() {
+		c := read(plans("name: all, match: {kind: instance}", "name: mysql, match: {kind: instance, datastore: mysql}",
+			"name: eu, match: {kind: instance, region: eu, datastore: '*'}",
+			"name: zone, match: {kind: instance, availability_zone: a, region: '*', datastore: '*'}"))
+		db := catalogue.Resource{Kind: events.KindInstance}
+		Expect(winner(c, db, "2002-01-01")).To(Equal("all"))
+		db.Footprint.Datastore = "mysql"
+		Expect(winner(c, db, "2002-01-01")).To(Equal("mysql"))
+		db.Footprint.Region = "eu"
+		Expect(winner(c, db, "2002-01-01")).To(Equal("eu"))
+		db.Footprint.AvailabilityZone = "a"
+		Expect(winner(c, db, "2002-01-01")).To(Equal("zone"))
 	})
 
 	It("tells resources apart by what plans ask for only", func() {

@@ -31,6 +31,9 @@ const (
 	fieldOffering
 	fieldBroker
 	fieldFlavor
+	fieldDatastore
+	fieldRegion
+	fieldZone
 	fieldSpace
 	fieldTenant
 	fieldFoundation
@@ -38,8 +41,8 @@ const (
 )
 
 var fieldNames = [fields]string{
-	"kind", "buildpack", "process_type", "plan", "offering", "broker", "flavor", "space", "tenant",
-	"foundation",
+	"kind", "buildpack", "process_type", "plan", "offering", "broker", "flavor", "datastore", "region",
+	"availability_zone", "space", "tenant", "foundation",
 }
 
 var kinds = []string{
@@ -56,6 +59,8 @@ func (f field) has(kind string) bool {
 		return kind == events.KindService
 	case fieldFlavor:
 		return kind == events.KindInstance
+	case fieldDatastore, fieldRegion, fieldZone:
+		return kind == events.KindInstance || kind == events.KindVolume
 	case fieldSpace:
 		return kind != events.KindInstance && kind != events.KindVolume
 	default:
@@ -82,6 +87,12 @@ func (r *Resource) values(f field) (name, id *string) {
 		return &p.Broker, &p.BrokerGUID
 	case fieldFlavor:
 		return &p.Flavor, &p.FlavorID
+	case fieldDatastore:
+		return &p.Datastore, &p.DatastoreID
+	case fieldRegion:
+		return &p.Region, nil
+	case fieldZone:
+		return &p.AvailabilityZone, nil
 	case fieldSpace:
 		return &r.SpaceName, &r.Space
 	case fieldTenant:
@@ -187,7 +198,8 @@ func verdict(matching, contenders []*Plan, at time.Time) (best *Plan, reason str
 	}
 	for _, p := range contenders {
 		if p.inForce(at) && (best == nil || bySpecificity(p, best) < 0) {
-			return best, "the process type is not known, and plan " + p.Name + " is by type: the next event that says " +
+			return best, "the process type is not known, and plan " + p.Name + " is by type: the next event that " +
+				"says " +
 				"the type decides"
 		}
 	}

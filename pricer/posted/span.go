@@ -72,10 +72,10 @@ func (p *place) read(r *reader) {
 	}
 }
 
-func footprintFields(f *events.Footprint) [11]*string {
-	return [11]*string{
+func footprintFields(f *events.Footprint) [15]*string {
+	return [15]*string{
 		&f.ProcessType, &f.Buildpack, &f.BuildpackGUID, &f.Plan, &f.PlanGUID, &f.Offering, &f.OfferingGUID, &f.Broker,
-		&f.BrokerGUID, &f.Flavor, &f.FlavorID,
+		&f.BrokerGUID, &f.Flavor, &f.FlavorID, &f.Datastore, &f.DatastoreID, &f.Region, &f.AvailabilityZone,
 	}
 }
 

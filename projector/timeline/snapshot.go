@@ -99,10 +99,10 @@ func footprintCounts(f *events.Footprint) [3]*events.Count {
 	return [...]*events.Count{&f.Instances, &f.MemoryMB, &f.VolumeGB}
 }
 
-func footprintTexts(f *events.Footprint) [11]*string {
+func footprintTexts(f *events.Footprint) [15]*string {
 	return [...]*string{
 		&f.ProcessType, &f.Buildpack, &f.BuildpackGUID, &f.Plan, &f.PlanGUID, &f.Offering, &f.OfferingGUID, &f.Broker,
-		&f.BrokerGUID, &f.Flavor, &f.FlavorID,
+		&f.BrokerGUID, &f.Flavor, &f.FlavorID, &f.Datastore, &f.DatastoreID, &f.Region, &f.AvailabilityZone,
 	}
 }
 

@@ -28,6 +28,7 @@ type derived struct {
 //     from that evidence on;
 //   - the earliest deletion ends both tracks;
 //   - exists is evidence of life and of the flavour, never quantity;
+//   - datastore, region and availability zone are those that the messages repeat (place.go);
 //   - an unknown size is held, not billed as zero;
 //   - a database missing from the reports ends, for the time being, where it was last seen.
 func (in *instance) derive() derived {
@@ -58,6 +59,7 @@ type derivation struct {
 	reappeared  uint64   // sequence of the first exists after it
 	stable      *content // content of the last reports, if it confirms the flavour in use
 	unproven    []uint64 // sequences of the reports from before or after a change
+	places      []stay   // of stays; nil before the first
 }
 
 func (d *derivation) anomaly(code string, at time.Time, format string, args ...any) {
@@ -214,6 +216,7 @@ func (d *derivation) withoutCreate(deleted *fact) {
 // the end. An empty one is left out.
 func (d *derivation) spans(kind string, sizes []size, same func(a, b events.Footprint) bool) {
 	slices.SortStableFunc(sizes, func(a, b size) int { return a.at.Compare(b.at) })
+	sizes = d.placed(sizes)
 	first := len(d.tracks.Spans)
 	begin := timeline.Later(d.start, d.in.rules.Epoch)
 	for i, s := range sizes {
@@ -228,7 +231,8 @@ func (d *derivation) spans(kind string, sizes []size, same func(a, b events.Foot
 			continue
 		}
 		if last := len(d.tracks.Spans) - 1; last >= first && d.tracks.Spans[last].End.Equal(from) &&
-			same(d.tracks.Spans[last].Footprint, s.footprint) {
+			same(d.tracks.Spans[last].Footprint, s.footprint) &&
+			placeOf(&d.tracks.Spans[last].Footprint) == placeOf(&s.footprint) {
 			span := &d.tracks.Spans[last]
 			span.End, span.Flags = to, span.Flags&^(events.InferredEnd|events.ProvisionalEnd)
 			d.ends(span, sizes[i+1:])

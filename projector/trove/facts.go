@@ -87,6 +87,7 @@ type report struct {
 // content is the content of an exists.
 type content struct {
 	flavor, flavorID string
+	place            place
 	built            bool // its state or its server proves that it was made
 }
 
@@ -101,7 +102,10 @@ func compareContents(a, b *content) int {
 			rank = -1
 		}
 	}
-	return cmp.Or(cmp.Compare(a.flavorID, b.flavorID), cmp.Compare(a.flavor, b.flavor), rank)
+	p, q := &a.place, &b.place
+	return cmp.Or(cmp.Compare(a.flavorID, b.flavorID), cmp.Compare(a.flavor, b.flavor), rank,
+		cmp.Compare(p.datastore, q.datastore), cmp.Compare(p.datastoreID, q.datastoreID),
+		cmp.Compare(p.region, q.region), cmp.Compare(p.zone, q.zone))
 }
 
 func compareReports(a, b *report) int {
@@ -157,7 +161,10 @@ func (in *instance) again(u *events.Usage) bool {
 }
 
 func contentOf(u *events.Usage) content {
-	return content{flavor: u.Footprint.Flavor, flavorID: u.Footprint.FlavorID, built: !u.NoServer && !building(u.State)}
+	return content{
+		flavor: u.Footprint.Flavor, flavorID: u.Footprint.FlavorID, place: placeOf(&u.Footprint),
+		built: !u.NoServer && !building(u.State),
+	}
 }
 
 // Decide implements timeline.Timeline.
@@ -330,6 +337,9 @@ func (in *instance) thin() {
 	evidence := map[uint64]bool{}
 	if d.life() {
 		for _, s := range d.flavours() {
+			evidence[s.evidence] = true
+		}
+		for _, s := range d.stays() {
 			evidence[s.evidence] = true
 		}
 	}

@@ -36,9 +36,10 @@ func (d *derivation) flavours() []size {
 			f := &facts[i]
 			i++
 			if hasFlavor(&f.footprint) {
-				sizes, d.stable = d.flavourFact(sizes, f, known), nil
+				sizes = d.flavourFact(sizes, f, known)
 				known = f.at.UnixNano()
 			}
+			d.stable = nil
 			continue
 		}
 		s := &reports[j]

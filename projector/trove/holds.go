@@ -44,6 +44,10 @@ func (d *derivation) released(kind string, s *size, from, to time.Time) bool {
 			return true
 		}
 	}
+	if last := len(d.tracks.Holds) - 1; last >= 0 && d.tracks.Holds[last].ID == id {
+		d.tracks.Holds[last].End = to // it goes on at another place
+		return false
+	}
 	d.tracks.Holds = append(d.tracks.Holds, events.Hold{
 		ID: id, Kind: kind, Resource: d.in.resource, Code: s.held, Start: from, End: to, Footprint: s.footprint,
 		Reason: d.reason(kind, s),
@@ -73,7 +77,7 @@ func (d *derivation) complete(kind string, held, said events.Footprint) events.F
 		if held.VolumeGB.Or(0) == 0 {
 			held.VolumeGB = said.VolumeGB
 		}
-		return events.Footprint{VolumeGB: held.VolumeGB}
+		return held
 	}
 	if !hasFlavor(&held) {
 		held.Flavor, held.FlavorID = said.Flavor, said.FlavorID

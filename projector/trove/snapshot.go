@@ -51,6 +51,9 @@ func (in *instance) Pack(p *timeline.Packer) {
 	for _, l := range contents {
 		p.Text(l.flavor)
 		p.Text(l.flavorID)
+		for _, text := range l.place.texts() {
+			p.Text(*text)
+		}
 		p.Bool(l.built)
 	}
 	p.Length(len(in.reports))
@@ -115,7 +118,12 @@ func (in *instance) Unpack(r *timeline.Reader) {
 		if r.Failed() {
 			return
 		}
-		contents = append(contents, &content{flavor: r.Text(), flavorID: r.Text(), built: r.Bool()})
+		l := &content{flavor: r.Text(), flavorID: r.Text()}
+		for _, text := range l.place.texts() {
+			*text = r.Text()
+		}
+		l.built = r.Bool()
+		contents = append(contents, l)
 	}
 	for range r.Length() {
 		s := report{at: r.Int()}

@@ -46,15 +46,29 @@ func (f Fields) Text() string {
 	return text
 }
 
-// Footprint is all fields of a kind's footprint, known or not.
+// place is the known fields of a database's place: what it runs on, and where. Old messages say
+// none of them.
+func place(f events.Footprint) (fields Fields) {
+	for _, field := range [...]Field{
+		{"datastore", f.Datastore}, {"region", f.Region}, {"availability_zone", f.AvailabilityZone},
+	} {
+		if field.Value != "" {
+			fields = append(fields, field)
+		}
+	}
+	return fields
+}
+
+// Footprint is all fields of a kind's footprint, known or not, but for a database's place.
 func Footprint(kind string, f events.Footprint) Fields {
 	switch kind {
 	case events.KindService:
 		return Fields{{"plan", f.Plan}, {"plan_guid", f.PlanGUID}, {"offering", f.Offering}, {"broker", f.Broker}}
 	case events.KindInstance:
-		return Fields{{"flavor", f.Flavor}, {"flavor_id", f.FlavorID}, {"memory_mb", f.MemoryMB.Or(0)}}
+		return append(Fields{{"flavor", f.Flavor}, {"flavor_id", f.FlavorID}, {"memory_mb", f.MemoryMB.Or(0)}},
+			place(f)...)
 	case events.KindVolume:
-		return Fields{{"volume_gb", f.VolumeGB.Or(0)}}
+		return append(Fields{{"volume_gb", f.VolumeGB.Or(0)}}, place(f)...)
 	}
 	return Fields{
 		{"instances", f.Instances.Or(0)},

@@ -145,10 +145,14 @@ func (n *reader) usage(foundation, event string) events.Usage {
 			FlavorID: n.ID(p, "payload", "instance_type_id"),
 			MemoryMB: n.size("instance_size"),
 			VolumeGB: n.size("volume_size"),
+
+			Region:           redact.URLs(n.Text(p, "payload", "region")),
+			AvailabilityZone: redact.URLs(n.Text(p, "payload", "availability_zone")),
 		},
 		OldVolumeGB: n.size("old_volume_size"),
 		Publisher:   n.publisher(),
 	}
+	u.Footprint.Datastore, u.Footprint.DatastoreID = datastore(redact.URLs(n.ID(p, "payload", "service_id")))
 	switch event {
 	case events.EventTroveCreate:
 		u.Time = u.Created

@@ -263,6 +263,8 @@ func inWordsOfSim(f events.Footprint) sim.Footprint {
 		ProcessType: f.ProcessType, Buildpack: f.Buildpack, BuildpackGUID: f.BuildpackGUID,
 		Plan: f.Plan, PlanGUID: f.PlanGUID, Offering: f.Offering, OfferingGUID: f.OfferingGUID, Broker: f.Broker,
 		BrokerGUID: f.BrokerGUID,
-		Flavor:     f.Flavor, FlavorID: f.FlavorID,
+		Flavor:     f.Flavor, FlavorID: f.FlavorID, Datastore: f.Datastore, DatastoreID: f.DatastoreID,
+			Region: f.Region,
+		AvailabilityZone: f.AvailabilityZone,
 	}
 }

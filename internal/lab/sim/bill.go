@@ -17,6 +17,7 @@ const (
 	smallStartedHour     = 20_000_000 // per started hour of a service on a plan called "small"
 	serviceSecond        = 10_000     // per second of any other service
 	instanceMemorySecond = 2          // per MiB and second of a Trove flavour
+	postgresMemorySecond = 3          // the same of a Postgres database
 	volumeSecond         = 50         // per GiB and second of a Trove volume
 )
 
@@ -60,6 +61,11 @@ plans:
     valid_from: 2010-01-01T00:00:00Z
     components:
       - {name: memory, formula: "seconds * memory_mb * 0.000000002", currency: GBP, vat: Standard}
+  - name: postgres
+    match: {kind: instance, datastore: postgresql, region: "Region*"}
+    valid_from: 2010-01-01T00:00:00Z
+    components:
+      - {name: memory, formula: "seconds * memory_mb * 0.000000003", currency: GBP, vat: Standard}
   - name: volume
     match: {kind: volume}
     valid_from: 2010-01-01T00:00:00Z
@@ -93,6 +99,9 @@ func price(kind string, f *Footprint, micros int64) amount {
 		perSecond = serviceSecond
 	case KindInstance:
 		perSecond = int64(f.MemoryMB) * instanceMemorySecond
+		if f.Datastore == "postgresql" {
+			perSecond = int64(f.MemoryMB) * postgresMemorySecond
+		}
 	case KindVolume:
 		perSecond = int64(f.VolumeGB) * volumeSecond
 	default:

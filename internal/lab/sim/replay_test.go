@@ -113,6 +113,9 @@ func (r *replay) notification(line []byte) {
 			Type    string `json:"instance_type_id"`
 			Memory  int    `json:"instance_size"`
 			Volume  int    `json:"volume_size"`
+			Service string `json:"service_id"`
+			Region  string `json:"region"`
+			Zone    string `json:"availability_zone"`
 		}
 	}
 	Expect(json.Unmarshal(line, &n)).To(Succeed())
@@ -122,16 +125,23 @@ func (r *replay) notification(line []byte) {
 		return t
 	}
 	p := &n.Payload
-	flavor, volume := &sim.Footprint{Flavor: p.Flavor, FlavorID: p.Type, MemoryMB: p.Memory},
-		&sim.Footprint{VolumeGB: p.Volume}
+	flavor := &sim.Footprint{
+		Flavor: p.Flavor, FlavorID: p.Type, MemoryMB: p.Memory, DatastoreID: p.Service, Region: p.Region,
+		AvailabilityZone: p.Zone, Datastore: map[string]string{
+			"2f3ff068-2bfb-4f70-9a9d-a6bb65bc084b": "mysql", "ac277e0d-4f21-40aa-b347-1ea31e571720": "postgresql",
+		}[p.Service],
+	}
+	volume := *flavor
+	volume.Flavor, volume.FlavorID, volume.MemoryMB, volume.VolumeGB = "", "", 0, p.Volume
 	switch n.Type {
 	case "trove.instance.create":
 		r.set(sim.KindInstance, p.ID, at(p.Created), flavor)
-		r.set(sim.KindVolume, p.ID, at(p.Created), volume)
+		r.set(sim.KindVolume, p.ID, at(p.Created), &volume)
 	case "trove.instance.modify_flavor":
 		r.set(sim.KindInstance, p.ID, at(p.Modify), flavor)
+		r.set(sim.KindVolume, p.ID, at(p.Modify), &volume)
 	case "trove.instance.modify_volume":
-		r.set(sim.KindVolume, p.ID, at(p.Modify), volume)
+		r.set(sim.KindVolume, p.ID, at(p.Modify), &volume)
 	case "trove.instance.delete":
 		r.set(sim.KindInstance, p.ID, at(p.Deleted), nil)
 		r.set(sim.KindVolume, p.ID, at(p.Deleted), nil)

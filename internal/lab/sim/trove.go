@@ -11,16 +11,21 @@ type Flavor struct {
 	MemoryMB int
 }
 
+// Datastore is a database program: its name, and the service_id by which Trove's messages say it.
+type Datastore struct{ Name, ServiceID string }
+
 // Project is an OpenStack project: a tenant of the database cloud.
 type Project struct{ ID, UserID, Region string }
 
 // Instance is a Trove database instance with its volume.
 type Instance struct {
-	ID, Name string
-	Project  *Project
-	Flavor   Flavor
-	VolumeGB int
-	Active   bool
+	ID, Name  string
+	Project   *Project
+	Flavor    Flavor
+	VolumeGB  int
+	Datastore Datastore
+	Zone      string // availability zone; it changes with the flavour only
+	Active    bool
 
 	created          int64 // Unix microseconds, as the database row has it
 	nova, volume     string
@@ -37,6 +42,7 @@ type Notification struct {
 	instance     *Instance
 	flavor       Flavor
 	volumeGB     int
+	zone         string
 	at           int64 // when it took effect, Unix seconds
 	oldMB, oldGB int
 }
@@ -46,6 +52,7 @@ type Notification struct {
 func (p *Platform) CreateInstance(project *Project, name string, flavor Flavor, volumeGB int) *Instance {
 	i := &Instance{
 		ID: p.newGUID().String(), Name: name, Project: project, Flavor: flavor, VolumeGB: volumeGB,
+		Datastore: datastores()[len(p.Database)%2], Zone: flavor.zone(),
 		created: p.now, nova: p.newGUID().String(), volume: p.newGUID().String(), index: len(p.Database),
 	}
 	p.Database = append(p.Database, i)
@@ -57,7 +64,7 @@ func (p *Platform) Activate(i *Instance) Notification {
 	i.Active = true
 	start := i.created / 1e6
 	p.truth.begin(&i.flavorRun, start, i.identity(KindInstance), i.flavorFootprint())
-	p.truth.begin(&i.gbRun, start, i.identity(KindVolume), Footprint{VolumeGB: i.VolumeGB})
+	p.truth.begin(&i.gbRun, start, i.identity(KindVolume), i.volumeFootprint())
 	return p.note(i, "create", "active", start)
 }
 
@@ -65,17 +72,18 @@ func (p *Platform) Activate(i *Instance) Notification {
 func (p *Platform) ResizeVolume(i *Instance, volumeGB int) Notification {
 	old := i.VolumeGB
 	i.VolumeGB = volumeGB
-	p.truth.change(&i.gbRun, p.trueSecond(), i.identity(KindVolume), Footprint{VolumeGB: volumeGB})
+	p.truth.change(&i.gbRun, p.trueSecond(), i.identity(KindVolume), i.volumeFootprint())
 	n := p.note(i, "modify_volume", "active", p.trueSecond())
 	n.oldGB = old
 	return n
 }
 
-// ResizeFlavor changes the flavour.
+// ResizeFlavor changes the flavour, and with it perhaps the zone.
 func (p *Platform) ResizeFlavor(i *Instance, flavor Flavor) Notification {
 	old := i.Flavor
-	i.Flavor = flavor
+	i.Flavor, i.Zone = flavor, flavor.zone()
 	p.truth.change(&i.flavorRun, p.trueSecond(), i.identity(KindInstance), i.flavorFootprint())
+	p.truth.change(&i.gbRun, p.trueSecond(), i.identity(KindVolume), i.volumeFootprint())
 	n := p.note(i, "modify_flavor", "active", p.trueSecond())
 	n.oldMB = old.MemoryMB
 	return n
@@ -100,7 +108,9 @@ func (p *Platform) Exists(i *Instance) Notification {
 }
 
 func (p *Platform) note(i *Instance, event, state string, at int64) Notification {
-	return Notification{event: event, state: state, instance: i, flavor: i.Flavor, volumeGB: i.VolumeGB, at: at}
+	return Notification{
+		event: event, state: state, instance: i, flavor: i.Flavor, volumeGB: i.VolumeGB, zone: i.Zone, at: at,
+	}
 }
 
 func (i *Instance) identity(kind string) identity {
@@ -111,7 +121,38 @@ func (i *Instance) identity(kind string) identity {
 func (p *Platform) trueSecond() int64 { return p.now / 1e6 }
 
 func (i *Instance) flavorFootprint() Footprint {
-	return Footprint{Flavor: i.Flavor.Name, FlavorID: i.Flavor.ID, MemoryMB: i.Flavor.MemoryMB}
+	f := i.place()
+	f.Flavor, f.FlavorID, f.MemoryMB = i.Flavor.Name, i.Flavor.ID, i.Flavor.MemoryMB
+	return f
+}
+
+func (i *Instance) volumeFootprint() Footprint {
+	f := i.place()
+	f.VolumeGB = i.VolumeGB
+	return f
+}
+
+// place is a footprint without a size.
+func (i *Instance) place() Footprint {
+	return Footprint{
+		Datastore: i.Datastore.Name, DatastoreID: i.Datastore.ServiceID, Region: i.Project.Region,
+		AvailabilityZone: i.Zone,
+	}
+}
+
+// datastores are the databases on offer, with Trove's own ids.
+func datastores() [2]Datastore {
+	return [...]Datastore{
+		{"mysql", "2f3ff068-2bfb-4f70-9a9d-a6bb65bc084b"}, {"postgresql", "ac277e0d-4f21-40aa-b347-1ea31e571720"},
+	}
+}
+
+// zone is where the servers of a flavour are: the largest have a zone of their own.
+func (f Flavor) zone() string {
+	if f.MemoryMB >= 8192 {
+		return "large"
+	}
+	return "nova"
 }
 
 // Send emits a notification now, by chance as a bare v1 body or in a v2 envelope, as drivers
@@ -191,11 +232,11 @@ func (p *Platform) appendPayload(b []byte, n *Notification) []byte {
 	}
 	b = appendText(b, `, "user_id": `, i.Project.UserID)
 	b = appendNumber(b, `, "instance_size": `, n.flavor.MemoryMB)
-	b = appendText(b, `, "availability_zone": `, "nova")
+	b = appendText(b, `, "availability_zone": `, n.zone)
 	b = appendNumber(b, `, "volume_size": `, n.volumeGB)
 	b = appendText(b, `, "nova_volume_id": `, i.volume)
 	b = appendText(b, `, "instance_type": `, n.flavor.Name)
-	return appendText(b, `, "service_id": `, "mysql")
+	return appendText(b, `, "service_id": `, i.Datastore.ServiceID)
 }
 
 // appendExists writes the audit message: naive times with microseconds, an audit window, and no
@@ -212,7 +253,7 @@ func (p *Platform) appendExists(b []byte, n *Notification) []byte {
 	b = appendText(b, `, "instance_type_id": `, n.flavor.ID)
 	b = appendText(b, `, "launched_at": `, created)
 	b = p.appendCommon(b, n)
-	return appendText(b, `, "service_id": `, "mysql")
+	return appendText(b, `, "service_id": `, i.Datastore.ServiceID)
 }
 
 func (p *Platform) appendCommon(b []byte, n *Notification) []byte {

@@ -24,6 +24,7 @@ type Footprint struct {
 	ProcessType, Buildpack, BuildpackGUID                      string
 	Plan, PlanGUID, Offering, OfferingGUID, Broker, BrokerGUID string
 	Flavor, FlavorID                                           string
+	Datastore, DatastoreID, Region, AvailabilityZone           string
 }
 
 // Span is one true interval [Start, End) UTC of a resource with one footprint. End is zero while it

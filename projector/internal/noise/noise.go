@@ -86,6 +86,14 @@ func fact(t *rapid.T, resource string, born, at int) *events.Usage {
 	case "delete":
 		u.NoServer = rapid.IntRange(0, 3).Draw(t, "no server") == 0
 	}
+	if event != "resize_volume.end" {
+		f := &u.Footprint
+		f.Datastore = pick(t, "datastore", "mysql", "mysql", "mysql", "mysql", "mysql", "redis", "")
+		f.Region = pick(t, "region", "r", "r", "r", "r", "r", "s", "")
+		if event != "exists" {
+			f.AvailabilityZone = pick(t, "zone", "a", "a", "b", "")
+		}
+	}
 	if slices.Contains([]string{"create", "modify_flavor", "delete"}, event) && rapid.IntRange(0, 3).Draw(t,
 		"unsized") == 0 {
 		u.Footprint.VolumeGB, u.VolumeUnknown = events.Count{}, true

@@ -75,9 +75,15 @@ type Charge struct {
 	// ISO 4217 code.
 	Currency string `protobuf:"bytes,23,opt,name=currency,proto3" json:"currency,omitempty"`
 	// The span's flags, see Span.
-	Flags         []string `protobuf:"bytes,24,rep,name=flags,proto3" json:"flags,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Flags []string `protobuf:"bytes,24,rep,name=flags,proto3" json:"flags,omitempty"`
+	// The footprint's datastore.
+	Datastore string `protobuf:"bytes,25,opt,name=datastore,proto3" json:"datastore,omitempty"`
+	// The footprint's region.
+	Region string `protobuf:"bytes,26,opt,name=region,proto3" json:"region,omitempty"`
+	// The footprint's availability zone.
+	AvailabilityZone string `protobuf:"bytes,27,opt,name=availability_zone,proto3" json:"availability_zone,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
 }
 
 func (x *Charge) Reset() {
@@ -276,6 +282,27 @@ func (x *Charge) GetFlags() []string {
 		return x.Flags
 	}
 	return nil
+}
+
+func (x *Charge) GetDatastore() string {
+	if x != nil {
+		return x.Datastore
+	}
+	return ""
+}
+
+func (x *Charge) GetRegion() string {
+	if x != nil {
+		return x.Region
+	}
+	return ""
+}
+
+func (x *Charge) GetAvailabilityZone() string {
+	if x != nil {
+		return x.AvailabilityZone
+	}
+	return ""
 }
 
 // Billing is the charges for one METERED message, under one subject. It is the body of a message on
@@ -667,7 +694,7 @@ var File_daybook_v1_billing_proto protoreflect.FileDescriptor
 const file_daybook_v1_billing_proto_rawDesc = "" +
 	"\n" +
 	"\x18daybook/v1/billing.proto\x12\n" +
-	"daybook.v1\x1a\x1adaybook/v1/footprint.proto\x1a\x18daybook/v1/metered.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xec\x04\n" +
+	"daybook.v1\x1a\x1adaybook/v1/footprint.proto\x1a\x18daybook/v1/metered.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd0\x05\n" +
 	"\x06Charge\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n" +
 	"\x05entry\x18\x02 \x01(\tR\x05entry\x12\x1a\n" +
@@ -693,7 +720,10 @@ const file_daybook_v1_billing_proto_rawDesc = "" +
 	"\bvat_code\x18\x15 \x01(\tR\bvat_code\x12\x10\n" +
 	"\x03vat\x18\x16 \x01(\tR\x03vat\x12\x1a\n" +
 	"\bcurrency\x18\x17 \x01(\tR\bcurrency\x12\x14\n" +
-	"\x05flags\x18\x18 \x03(\tR\x05flags\"\x9c\x02\n" +
+	"\x05flags\x18\x18 \x03(\tR\x05flags\x12\x1c\n" +
+	"\tdatastore\x18\x19 \x01(\tR\tdatastore\x12\x16\n" +
+	"\x06region\x18\x1a \x01(\tR\x06region\x12,\n" +
+	"\x11availability_zone\x18\x1b \x01(\tR\x11availability_zone\"\x9c\x02\n" +
 	"\aBilling\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
 	"\x06source\x18\x02 \x01(\tR\x06source\x12\x1e\n" +

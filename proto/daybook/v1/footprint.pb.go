@@ -26,7 +26,7 @@ const (
 // Footprint is the size of a resource at one moment: the variables of a price. Fields of other kinds are
 // absent. Apps, tasks and staging have instances, memory_mb, process_type, buildpack and buildpack_guid; services plan,
 // plan_guid, offering, offering_guid, broker and broker_guid; instances flavor, flavor_id and memory_mb; volumes
-// volume_gb.
+// volume_gb; instances and volumes also datastore, datastore_id, region and availability_zone.
 type Footprint struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Number of instances; 0 is not the same as absent.
@@ -56,9 +56,17 @@ type Footprint struct {
 	// Name of the database flavour.
 	Flavor string `protobuf:"bytes,13,opt,name=flavor,proto3" json:"flavor,omitempty"`
 	// Id of the database flavour.
-	FlavorId      string `protobuf:"bytes,14,opt,name=flavor_id,proto3" json:"flavor_id,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	FlavorId string `protobuf:"bytes,14,opt,name=flavor_id,proto3" json:"flavor_id,omitempty"`
+	// Name of the datastore, such as "mysql"; Trove's service_id where it is not one of Trove's own.
+	Datastore string `protobuf:"bytes,15,opt,name=datastore,proto3" json:"datastore,omitempty"`
+	// Trove's service_id, where datastore is a name for it.
+	DatastoreId string `protobuf:"bytes,16,opt,name=datastore_id,proto3" json:"datastore_id,omitempty"`
+	// OpenStack region.
+	Region string `protobuf:"bytes,17,opt,name=region,proto3" json:"region,omitempty"`
+	// Availability zone.
+	AvailabilityZone string `protobuf:"bytes,18,opt,name=availability_zone,proto3" json:"availability_zone,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
 }
 
 func (x *Footprint) Reset() {
@@ -189,12 +197,40 @@ func (x *Footprint) GetFlavorId() string {
 	return ""
 }
 
+func (x *Footprint) GetDatastore() string {
+	if x != nil {
+		return x.Datastore
+	}
+	return ""
+}
+
+func (x *Footprint) GetDatastoreId() string {
+	if x != nil {
+		return x.DatastoreId
+	}
+	return ""
+}
+
+func (x *Footprint) GetRegion() string {
+	if x != nil {
+		return x.Region
+	}
+	return ""
+}
+
+func (x *Footprint) GetAvailabilityZone() string {
+	if x != nil {
+		return x.AvailabilityZone
+	}
+	return ""
+}
+
 var File_daybook_v1_footprint_proto protoreflect.FileDescriptor
 
 const file_daybook_v1_footprint_proto_rawDesc = "" +
 	"\n" +
 	"\x1adaybook/v1/footprint.proto\x12\n" +
-	"daybook.v1\"\xec\x03\n" +
+	"daybook.v1\"\xf4\x04\n" +
 	"\tFootprint\x12!\n" +
 	"\tinstances\x18\x01 \x01(\rH\x00R\tinstances\x88\x01\x01\x12!\n" +
 	"\tmemory_mb\x18\x02 \x01(\rH\x01R\tmemory_mb\x88\x01\x01\x12!\n" +
@@ -210,7 +246,11 @@ const file_daybook_v1_footprint_proto_rawDesc = "" +
 	"\x06broker\x18\v \x01(\tR\x06broker\x12 \n" +
 	"\vbroker_guid\x18\f \x01(\tR\vbroker_guid\x12\x16\n" +
 	"\x06flavor\x18\r \x01(\tR\x06flavor\x12\x1c\n" +
-	"\tflavor_id\x18\x0e \x01(\tR\tflavor_idB\f\n" +
+	"\tflavor_id\x18\x0e \x01(\tR\tflavor_id\x12\x1c\n" +
+	"\tdatastore\x18\x0f \x01(\tR\tdatastore\x12\"\n" +
+	"\fdatastore_id\x18\x10 \x01(\tR\fdatastore_id\x12\x16\n" +
+	"\x06region\x18\x11 \x01(\tR\x06region\x12,\n" +
+	"\x11availability_zone\x18\x12 \x01(\tR\x11availability_zoneB\f\n" +
 	"\n" +
 	"_instancesB\f\n" +
 	"\n" +
