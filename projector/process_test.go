@@ -337,7 +337,7 @@ var _ = Describe("A service instance", func() {
 	})
 	It("is not divided by a new name", func() {
 		b := told(service("CREATED", "10:00", "small"), service("UPDATED", "11:00", "small", named("db2")),
-			service("DELETED", "12:00", "small"))
+			service("DELETED", "12:00", "small", named("db2")))
 		Expect(b.closed()).To(Equal([]string{"D 10:00-12:00 small"}))
 		Expect(b.spans()[0].Name).To(Equal("db2"))
 	})

@@ -5,6 +5,8 @@ import (
 	. "github.com/onsi/gomega"
 
 	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/projector"
+	"github.com/daybook-billing/daybook/projector/timeline"
 )
 
 func on(datastore, region, zone string) detail {
@@ -12,6 +14,8 @@ func on(datastore, region, zone string) detail {
 		u.Footprint.Datastore, u.Footprint.Region, u.Footprint.AvailabilityZone = datastore, region, zone
 	}
 }
+
+func called(name string) detail { return func(u *events.Usage) { u.Name = name } }
 
 var _ = Describe("The place of a database", func() {
 	It("is on its flavour and on its volume", func() {
@@ -64,4 +68,59 @@ var _ = Describe("The place of a database", func() {
 		Entry("datastore", on("redis", "eu", "a")), Entry("region", on("mysql", "us", "a")),
 		Entry("zone", on("mysql", "eu", "b")),
 	)
+})
+
+var _ = Describe("A label of a database", func() {
+	It("that names its flavour later names it from the start: a price may ask for the name", func() {
+		b := newBooks(projector.Config{Cut: timeline.CutHour}).tell(exists("10:05")).
+			reachTime(events.SourceTrove, clock("12:00"))
+		Expect(b.closed()).To(ContainElement("I 10:00-11:00 s inferred_start"))
+		b.tell(exists("12:05", func(u *events.Usage) { u.Footprint.Flavor = "m1.s" }))
+		Expect(b.closed()).To(ContainElements("I 10:00-11:00 m1.s inferred_start", "I 11:00-12:00 m1.s since 10:00"))
+		Expect(b.closed()).NotTo(ContainElement("I 10:00-11:00 s inferred_start"))
+		Expect(b.wrong).To(BeEmpty())
+	})
+
+	It("that is its first name is on every span of the open months", func() {
+		resize := func(at string, gb uint32) *events.Usage {
+			return database("resize_volume.end", at, volume(gb), called(""))
+		}
+		b := told(resize("10:10", 2), resize("10:20", 3), resize("10:30", 4))
+		names := func() (all []string) {
+			for _, s := range b.spans() {
+				all = append(all, s.Name)
+			}
+			return all
+		}
+		Expect(names()).To(HaveEach(""))
+		b.tell(deleted("10:40", volume(4), called("orders")))
+		Expect(names()).To(HaveEach("orders"))
+		Expect(b.wrong).To(BeEmpty())
+		b.tell(exists("10:35", called("invoices")))
+		b.tell(exists("10:41", called("bills")))
+		Expect(names()).To(HaveEach("orders"), "another name is a label")
+	})
+
+	It("that is its first name leaves closed months as they were published", func() {
+		b := newBooks(projector.Config{Cut: timeline.CutDay}).tell(created(called(""))).
+			reachTime(events.SourceTrove, clock("04-07 12:00"))
+		b.tell(exists("04-07 13:00", called("orders")))
+		Expect(b.last.Retracted).NotTo(BeEmpty())
+		for _, s := range b.last.Retracted {
+			Expect(s.Start).NotTo(BeTemporally("<", clock("04-01 00:00")))
+		}
+		Expect(b.wrong).To(BeEmpty())
+	})
+})
+
+var _ = Describe("A name that the last event of a run says first", func() {
+	It("is the name of the span that it ends", func() {
+		named := func(name string) detail { return func(u *events.Usage) { u.Name = name } }
+		b := newBooks(projector.Config{Cut: timeline.CutDay}).tell(app("STARTED", "10:00", named("shop")),
+			app("STOPPED", "11:00", named("store")))
+		Expect(b.spans()[0].Name).To(Equal("store"))
+		b = newBooks(projector.Config{Cut: timeline.CutDay}).tell(app("STARTED", "10:00", named("shop")),
+			app("STOPPED", "11:00", named("")))
+		Expect(b.spans()[0].Name).To(Equal("shop"), "a name that is left out is no name")
+	})
 })

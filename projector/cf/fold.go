@@ -169,6 +169,7 @@ func (f *fold) anomaly(code string, at timeline.Moment, message string) {
 func (f *fold) end(x *fact) {
 	switch {
 	case f.running:
+		f.lastName(x)
 		f.close(f.at, x.sequence)
 	case !f.known:
 		f.known = true
@@ -317,6 +318,16 @@ func (f *fold) relabel(x *fact) {
 	if of := f.segment.of; of != x.of && (of.name != x.of.name || of.spaceName != x.of.spaceName ||
 		of.space != x.of.space) {
 		f.segment.of = x.of
+	}
+}
+
+// lastName takes over the name of an ending, the last that the resource had. The name of its space
+// stays: a price may ask for it.
+func (f *fold) lastName(x *fact) {
+	if of := f.segment.of; x.of.name != "" && x.of.name != of.name {
+		last := *of
+		last.name = x.of.name
+		f.segment.of = f.rules.shapes.labels(&last, x.of)
 	}
 }
 

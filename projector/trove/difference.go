@@ -16,7 +16,7 @@ func (in *instance) difference(ch *timeline.Change, before *derived) {
 	if n := len(in.reports); n > 0 && d.end.IsZero() && d.stable == in.reports[n-1].content {
 		in.stable = d.stable
 	}
-	same := func(a, b *events.Span) bool { return keyOf(a) == keyOf(b) }
+	same := func(a, b *events.Span) bool { return keyOf(a) == keyOf(b) && (a.Name == "") == (b.Name == "") }
 	for _, kind := range []string{events.KindInstance, events.KindVolume} {
 		old, now := spansOf(before.Spans, kind), spansOf(after.Spans, kind)
 		// Equal spans at the beginning and at the end have equal pieces.
@@ -48,7 +48,7 @@ func (in *instance) difference(ch *timeline.Change, before *derived) {
 // ones.
 func (in *instance) exchange(cut timeline.Cut, ch *timeline.Change, old, now []events.Span) {
 	var from time.Time // up to here the pieces of the first spans are the same
-	if len(old) > 0 && len(now) > 0 && old[0].Start.Equal(now[0].Start) &&
+	if len(old) > 0 && len(now) > 0 && old[0].Start.Equal(now[0].Start) && (old[0].Name == "") == (now[0].Name == "") &&
 		keyOf(&old[0]).opening() == keyOf(&now[0]).opening() {
 		end := in.end(&old[0])
 		if e := in.end(&now[0]); e.Before(end) {
@@ -57,22 +57,32 @@ func (in *instance) exchange(cut timeline.Cut, ch *timeline.Change, old, now []e
 		from = cut.Floor(end.Add(-1)) // before this boundary no piece is the last one
 	}
 	was, is := in.pieces(cut, old, from), in.pieces(cut, now, from)
-	had := make(map[spanKey]bool, len(was))
+	key := func(s *events.Span) pieceKey {
+		return pieceKey{keyOf(s), s.Name != "" || s.Start.Before(in.rules.closed())}
+	}
+	had := make(map[pieceKey]bool, len(was))
 	for i := range was {
-		had[keyOf(&was[i])] = true
+		had[key(&was[i])] = true
 	}
 	for i := range is {
-		if k := keyOf(&is[i]); had[k] {
+		if k := key(&is[i]); had[k] {
 			delete(had, k)
 		} else {
 			ch.Closed = append(ch.Closed, is[i])
 		}
 	}
 	for i := range was {
-		if had[keyOf(&was[i])] {
+		if had[key(&was[i])] {
 			ch.Retracted = append(ch.Retracted, was[i])
 		}
 	}
+}
+
+// pieceKey makes two pieces the same for METERED. One of an open month that was published without a
+// name is published anew with the first name of the database; another name is a label.
+type pieceKey struct {
+	spanKey
+	named bool
 }
 
 // spansOf returns the spans of a kind; they stand together.

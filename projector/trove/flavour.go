@@ -178,20 +178,34 @@ func (d *derivation) someEvidence() uint64 {
 	return d.in.reports[0].sequence
 }
 
-// completed is a flavour completed from the first fact of the instance with the same flavour: every
-// exists leaves out the memory, and a price may depend on it.
+// completed is a flavour completed from the first fact of the instance with the same flavour, and
+// then from the first exists: an exists leaves out the memory, and in some forms the name, and a
+// price may depend on either.
 func (d *derivation) completed(out events.Footprint) events.Footprint {
-	for i := range d.in.facts {
-		if out.Flavor != "" && out.FlavorID != "" && out.MemoryMB.Known() {
-			return out
-		}
-		other := &d.in.facts[i].footprint
+	complete := func(other *events.Footprint) {
 		if !hasFlavor(other) || !sameFlavor(out, *other) {
-			continue
+			return
 		}
 		out.Flavor, out.FlavorID = cmp.Or(out.Flavor, other.Flavor), cmp.Or(out.FlavorID, other.FlavorID)
 		if !out.MemoryMB.Known() {
 			out.MemoryMB = other.MemoryMB
+		}
+	}
+	for i := range d.in.facts {
+		if out.Flavor != "" && out.FlavorID != "" && out.MemoryMB.Known() {
+			return out
+		}
+		complete(&d.in.facts[i].footprint)
+	}
+	var last *content
+	for i := range d.in.reports {
+		if out.Flavor != "" && out.FlavorID != "" {
+			return out
+		}
+		if c := d.in.reports[i].content; c != last && c.flavor != "" {
+			other := c.footprint()
+			complete(&other)
+			last = c
 		}
 	}
 	return out
