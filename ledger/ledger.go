@@ -59,7 +59,8 @@ type Running struct {
 type Ledger interface {
 	Positions(ctx context.Context) (Positions, error)
 	Post(ctx context.Context, batch Batch) error
-	// Bill returns the selected lines, sorted by period, tenant, kind, plan, component and unit.
+	// Bill returns the selected lines, sorted by period, tenant, kind, group, plan, component and
+	// unit.
 	Bill(ctx context.Context, q Query) (Bill, error)
 	// Days returns the selected sums by day, resource and component, sorted by day, tenant, kind,
 	// resource, plan, component and period.
@@ -85,11 +86,33 @@ type Saver interface {
 type Query struct {
 	Tenant string
 	Period string // month, YYYY-MM
+	// By divides the lines of a Bill further. Days are always divided by all of it.
+	By []Dimension
+}
+
+// Dimension is a property of charges by which a bill can be divided. Its value is empty where
+// charges have none.
+type Dimension string
+
+// The dimensions.
+const (
+	BySpace            Dimension = "space" // guid
+	ByApp              Dimension = "app"   // guid
+	ByResource         Dimension = "resource"
+	ByDatastore        Dimension = "datastore"
+	ByRegion           Dimension = "region"
+	ByAvailabilityZone Dimension = "availability_zone"
+)
+
+// Dimensions are all dimensions.
+func Dimensions() []Dimension {
+	return []Dimension{BySpace, ByApp, ByResource, ByDatastore, ByRegion, ByAvailabilityZone}
 }
 
 // Bill is the sum of the charges of a query, and all that may still change it.
 type Bill struct {
 	Lines     []Line
+	By        []Dimension // of the query
 	Unrated   int
 	Running   int            // running spans, charged up to their Start only
 	Held      int            // parts without proof, not billed
@@ -112,6 +135,7 @@ type Line struct {
 	Quantity  events.Decimal
 	Amount    events.Decimal // net of VAT
 	VAT       events.Decimal
+	Group     []string // the values of Query.By; nil without
 }
 
 // Day is the sum over the charges of one component of one resource that begin on one day (UTC). The
@@ -120,7 +144,27 @@ type Day struct {
 	Line // of the resource and the day
 	Day  time.Time
 
-	Space, App, Resource string
+	Space, App, Resource                string
+	Datastore, Region, AvailabilityZone string
+}
+
+// Value is the day's value of a dimension.
+func (d *Day) Value(by Dimension) string {
+	switch by {
+	case BySpace:
+		return d.Space
+	case ByApp:
+		return d.App
+	case ByResource:
+		return d.Resource
+	case ByDatastore:
+		return d.Datastore
+	case ByRegion:
+		return d.Region
+	case ByAvailabilityZone:
+		return d.AvailabilityZone
+	}
+	return ""
 }
 
 // Horizon is how far a source has been metered, and charged: running spans are charged at each cut,

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/daybook-billing/daybook/cmd/daybook/print"
@@ -20,6 +21,8 @@ type billCmd struct {
 	Tenant string `help:"Only this tenant (organization guid, tenant id)."`
 	Month  string `placeholder:"YYYY-MM" help:"Only this month."`
 	Format string `enum:"table,json" default:"table" help:"Output: ${enum}."`
+	// By are ledger.Dimensions.
+	By []ledger.Dimension `name:"group-by" sep:"," placeholder:"NAME,…" help:"Divide the lines further: by space, app, resource, datastore, region, availability_zone."`
 }
 
 var monthForm = regexp.MustCompile(`^\d{4}-(0[1-9]|1[0-2])$`)
@@ -28,6 +31,11 @@ var monthForm = regexp.MustCompile(`^\d{4}-(0[1-9]|1[0-2])$`)
 func (c *billCmd) Validate() error {
 	if c.Month != "" && !monthForm.MatchString(c.Month) {
 		return fmt.Errorf("--month %q is not a month such as 2026-11", c.Month)
+	}
+	for i, by := range c.By {
+		if !slices.Contains(ledger.Dimensions(), by) || slices.Contains(c.By[:i], by) {
+			return fmt.Errorf("--group-by takes each of %s at most once, not %q", names(ledger.Dimensions()), by)
+		}
 	}
 	return nil
 }
@@ -44,7 +52,7 @@ func (c *billCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	bill, err := all.Bill(e.ctx, ledger.Query{Tenant: c.Tenant, Period: c.Month})
+	bill, err := all.Bill(e.ctx, ledger.Query{Tenant: c.Tenant, Period: c.Month, By: c.By})
 	if err != nil {
 		return err
 	}
@@ -70,6 +78,15 @@ func (c *billCmd) Run(e *env) error {
 		err = fmt.Errorf("the bill is incomplete: %s", strings.Join(missing, "; "))
 	}
 	return err
+}
+
+// names are words in one sentence.
+func names[T ~string](words []T) string {
+	text := make([]string, len(words))
+	for i, w := range words {
+		text[i] = string(w)
+	}
+	return strings.Join(text, ", ")
 }
 
 // losing adds the settings of the streams that lose messages.

@@ -3,6 +3,7 @@ package ledgertest
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -65,6 +66,32 @@ func Specs(empty func() ledger.Ledger) {
 		batch.Positions = at(1, 9)
 		Expect(l.Post(ctx, batch)).To(MatchError(ledger.ErrPosted))
 		Expect(bill(ledger.Query{}).Lines[0].Amount.String()).To(Equal("1"))
+	})
+
+	It("divides a bill by what its charges say, and the parts add up to the whole", func() {
+		var charges []events.Charge
+		for _, of := range [][3]string{
+			{"mysql", "north", "a"}, {"mysql", "north", "b"}, {"redis", "north", "a"}, {"mysql", "south", "a"}, {},
+		} {
+			c := Charge("a", "2026-11", "instance", "1", "0.2")
+			c.Datastore, c.Region, c.AvailabilityZone = of[0], of[1], of[2]
+			c.Space, c.App, c.Resource = "space", "app", "db"
+			charges = append(charges, c)
+		}
+		post(ledger.Batch{Positions: at(0, 1), Charges: charges})
+		by := func(dimensions ...ledger.Dimension) (lines []string) {
+			for _, l := range bill(ledger.Query{Tenant: "a", By: dimensions}).Lines {
+				lines = append(lines, strings.Join(append(l.Group, l.Amount.String(), l.VAT.String()), " "))
+			}
+			return lines
+		}
+		Expect(by(ledger.ByDatastore)).To(Equal([]string{" 1 0.2", "mysql 3 0.6", "redis 1 0.2"}))
+		Expect(by(ledger.ByRegion, ledger.ByDatastore)).To(Equal([]string{
+			"  1 0.2", "north mysql 2 0.4", "north redis 1 0.2", "south mysql 1 0.2",
+		}))
+		Expect(by(ledger.ByAvailabilityZone)).To(Equal([]string{" 1 0.2", "a 3 0.6", "b 1 0.2"}))
+		Expect(by(ledger.BySpace, ledger.ByApp, ledger.ByResource)).To(Equal([]string{"space app db 5 1"}))
+		Expect(by()).To(Equal([]string{"5 1"}))
 	})
 
 	It("adds charges up exactly, by month, tenant, kind, plan and component, in that order", func() {

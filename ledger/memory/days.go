@@ -22,7 +22,13 @@ type days struct {
 }
 
 // resourceKey is what charges are summed by, beside time and component.
-type resourceKey struct{ tenant, space, app, kind, resource string }
+type resourceKey struct {
+	tenant, space, app, kind, resource string
+	place                              place
+}
+
+// place is what a database runs on, and where.
+type place struct{ datastore, region, zone string }
 
 // component is a component of a plan.
 type component struct{ plan, component, unit, currency string }
@@ -74,7 +80,9 @@ func (d *days) number(c component) uint32 {
 
 // add takes a charge.
 func (d *days) add(c *events.Charge) {
-	key := resourceKey{c.Tenant, c.Space, c.App, c.Kind, c.Resource}
+	key := resourceKey{
+		c.Tenant, c.Space, c.App, c.Kind, c.Resource, place{c.Datastore, c.Region, c.AvailabilityZone},
+	}
 	if c.Kind == events.KindTask {
 		key.resource = c.App
 	}
@@ -116,7 +124,9 @@ func (d *days) unpack() error {
 		whole.number(component{r.text(), r.text(), r.text(), r.text()})
 	}
 	for range r.length() {
-		key := resourceKey{r.text(), r.text(), r.text(), r.text(), r.once()}
+		key := resourceKey{
+			r.text(), r.text(), r.text(), r.text(), r.once(), place{r.text(), r.text(), r.text()},
+		}
 		all := &resource{}
 		for range r.length() {
 			c := cell{day: int32(r.small()), month: int32(r.small())}     //nolint:gosec // 31 bits
@@ -158,7 +168,7 @@ func (d *days) pack() ([]byte, error) {
 	}
 	keys := slices.SortedFunc(maps.Keys(d.resources), func(x, y resourceKey) int {
 		return cmp.Or(cmp.Compare(x.tenant, y.tenant), cmp.Compare(x.space, y.space), cmp.Compare(x.app, y.app),
-			cmp.Compare(x.kind, y.kind), cmp.Compare(x.resource, y.resource))
+			cmp.Compare(x.kind, y.kind), cmp.Compare(x.resource, y.resource), x.place.compare(y.place))
 	})
 	w.length(len(keys))
 	for _, key := range keys {
@@ -167,6 +177,9 @@ func (d *days) pack() ([]byte, error) {
 		w.text(key.app)
 		w.text(key.kind)
 		w.once(key.resource)
+		w.text(key.place.datastore)
+		w.text(key.place.region)
+		w.text(key.place.zone)
 		cells := d.resources[key].cells
 		w.length(len(cells))
 		for i := range cells {
@@ -202,7 +215,8 @@ func (d *days) sums(q ledger.Query) ([]ledger.Day, error) {
 			}
 			list = append(list, ledger.Day{
 				Day:   time.Unix(int64(c.day)*secondsOfDay, 0).UTC(),
-				Space: key.space, App: key.app, Resource: key.resource,
+				Space: key.space, App: key.app, Resource: key.resource, Datastore: key.place.datastore,
+				Region: key.place.region, AvailabilityZone: key.place.zone,
 				Line: ledger.Line{
 					Period: period, Tenant: key.tenant, Kind: key.kind, Plan: of.plan, Component: of.component,
 					Unit: of.unit, Currency: of.currency, Charges: int(c.charges), Quantity: c.quantity,
@@ -215,7 +229,46 @@ func (d *days) sums(q ledger.Query) ([]ledger.Day, error) {
 		return cmp.Or(a.Day.Compare(b.Day), cmp.Compare(a.Tenant, b.Tenant), cmp.Compare(a.Kind, b.Kind),
 			cmp.Compare(a.Resource, b.Resource), cmp.Compare(a.Plan, b.Plan), cmp.Compare(a.Component, b.Component),
 			cmp.Compare(a.Period, b.Period), cmp.Compare(a.Space, b.Space), cmp.Compare(a.App, b.App),
-			cmp.Compare(a.Unit, b.Unit), cmp.Compare(a.Currency, b.Currency))
+			cmp.Compare(a.Unit, b.Unit), cmp.Compare(a.Currency, b.Currency),
+			place{a.Datastore, a.Region, a.AvailabilityZone}.compare(place{b.Datastore, b.Region, b.AvailabilityZone}))
 	})
 	return list, nil
+}
+
+func (p place) compare(o place) int {
+	return cmp.Or(cmp.Compare(p.datastore, o.datastore), cmp.Compare(p.region, o.region), cmp.Compare(p.zone, o.zone))
+}
+
+// lines are the sums of a query by month, divided by its dimensions, in no order.
+func (d *days) lines(q ledger.Query) ([]ledger.Line, error) {
+	list, err := d.sums(q)
+	if err != nil {
+		return nil, err
+	}
+	at := map[string]int{}
+	var out []ledger.Line
+	for i := range list {
+		day := &list[i]
+		key := ""
+		for _, s := range texts(&day.Line) {
+			key += *s + "\x00"
+		}
+		group := make([]string, len(q.By))
+		for j, by := range q.By {
+			group[j] = day.Value(by)
+			key += group[j] + "\x00"
+		}
+		n, known := at[key]
+		if !known {
+			at[key] = len(out)
+			day.Group = group
+			out = append(out, day.Line)
+			continue
+		}
+		l := &out[n]
+		l.Charges += day.Charges
+		l.Quantity, l.Amount = l.Quantity.Add(day.Quantity), l.Amount.Add(day.Amount)
+		l.VAT = l.VAT.Add(day.VAT)
+	}
+	return out, nil
 }

@@ -180,23 +180,40 @@ func (l *Ledger) horizon(h *events.Horizon) *ledger.Horizon {
 	return l.horizons[key]
 }
 
+// selected are the lines of a query, in no order.
+func (l *Ledger) selected(q ledger.Query) (lines []ledger.Line, err error) {
+	if len(q.By) > 0 {
+		return l.days.lines(q)
+	}
+	for _, line := range l.lines {
+		if (q.Tenant == "" || q.Tenant == line.Tenant) && (q.Period == "" || q.Period == line.Period) {
+			lines = append(lines, *line)
+		}
+	}
+	return lines, nil
+}
+
 // Bill implements ledger.Ledger.
 func (l *Ledger) Bill(_ context.Context, q ledger.Query) (ledger.Bill, error) {
-	l.mu.RLock()
-	defer l.mu.RUnlock()
+	if len(q.By) > 0 {
+		l.mu.Lock() // the sums by day may be unpacked
+		defer l.mu.Unlock()
+	} else {
+		l.mu.RLock()
+		defer l.mu.RUnlock()
+	}
 	selected := func(tenant, period string) bool {
 		return (q.Tenant == "" || q.Tenant == tenant) && (q.Period == "" || q.Period == period)
 	}
-	bill := ledger.Bill{Anomalies: l.anomalies.Counts(q.Tenant), Gaps: slices.Clone(l.gaps)}
-	for _, line := range l.lines {
-		if selected(line.Tenant, line.Period) {
-			bill.Lines = append(bill.Lines, *line)
-		}
+	bill := ledger.Bill{By: q.By, Anomalies: l.anomalies.Counts(q.Tenant), Gaps: slices.Clone(l.gaps)}
+	var err error
+	if bill.Lines, err = l.selected(q); err != nil {
+		return bill, err
 	}
 	slices.SortFunc(bill.Lines, func(a, b ledger.Line) int {
 		return cmp.Or(cmp.Compare(a.Period, b.Period), cmp.Compare(a.Tenant, b.Tenant), cmp.Compare(a.Kind, b.Kind),
-			cmp.Compare(a.Plan, b.Plan), cmp.Compare(a.Component, b.Component), cmp.Compare(a.Unit, b.Unit),
-			cmp.Compare(a.Currency, b.Currency))
+			slices.Compare(a.Group, b.Group), cmp.Compare(a.Plan, b.Plan), cmp.Compare(a.Component, b.Component),
+			cmp.Compare(a.Unit, b.Unit), cmp.Compare(a.Currency, b.Currency))
 	})
 	for _, u := range l.unrated {
 		if selected(u.tenant, u.period) {

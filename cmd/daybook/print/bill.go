@@ -6,6 +6,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/ledger"
@@ -16,6 +17,7 @@ type lineJSON struct {
 	Month     string `json:"month"`
 	Tenant    string `json:"tenant"`
 	Kind      string `json:"kind"`
+	Group     Fields `json:"group,omitempty"`
 	Plan      string `json:"plan"`
 	Component string `json:"component"`
 	Charges   int    `json:"charges"`
@@ -99,7 +101,8 @@ func newBill(bill *ledger.Bill, quarantined int) billJSON {
 			quantity = ""
 		}
 		out.Lines = append(out.Lines, lineJSON{
-			l.Period, l.Tenant, l.Kind, l.Plan, l.Component, l.Charges, quantity, l.Unit, l.Amount.String(),
+			l.Period, l.Tenant, l.Kind, groupOf(bill.By, l.Group), l.Plan, l.Component, l.Charges, quantity, l.Unit,
+			l.Amount.String(),
 			l.VAT.String(), l.Currency,
 		})
 		key := totalKey{l.Period, l.Tenant, l.Currency}
@@ -122,6 +125,13 @@ func newBill(bill *ledger.Bill, quarantined int) billJSON {
 	return out
 }
 
+func groupOf(by []ledger.Dimension, values []string) (group Fields) {
+	for i, name := range by {
+		group = append(group, Field{string(name), values[i]})
+	}
+	return group
+}
+
 // BillJSON prints a bill as one JSON object; quarantined is the number of quarantined inputs.
 func BillJSON(w io.Writer, bill *ledger.Bill, quarantined int) error {
 	return JSON(w, newBill(bill, quarantined))
@@ -133,7 +143,7 @@ func Bill(w io.Writer, bill *ledger.Bill, quarantined int) error {
 	if len(out.Lines) == 0 {
 		fmt.Fprintln(w, "No charges.")
 	}
-	rows := list{w: w, rows: out.rows()}
+	rows := list{w: w, rows: out.rows(bill.By)}
 	if err := rows.end(); err != nil {
 		return err
 	}
@@ -169,24 +179,27 @@ func Bill(w io.Writer, bill *ledger.Bill, quarantined int) error {
 
 // rows are the lines of the bill below a header, each tenant's month closed by its totals, one a
 // currency.
-func (b *billJSON) rows() [][]string {
-	rows := [][]string{{
-		"MONTH", "TENANT", "KIND", "PLAN", "COMPONENT", "QUANTITY", "UNIT", "AMOUNT", "VAT",
-		"CURRENCY",
-	}}
+func (b *billJSON) rows(by []ledger.Dimension) [][]string {
+	header, blank := []string{"MONTH", "TENANT", "KIND"}, make([]string, len(by))
+	for _, name := range by {
+		header = append(header, strings.ToUpper(string(name)))
+	}
+	rows := [][]string{append(header, "PLAN", "COMPONENT", "QUANTITY", "UNIT", "AMOUNT", "VAT", "CURRENCY")}
 	totals := b.Totals
 	for i, l := range b.Lines {
-		rows = append(rows, []string{
-			l.Month, l.Tenant, l.Kind, l.Plan, l.Component, l.Quantity, l.Unit, l.Amount, l.VAT,
-			l.Currency,
-		})
+		row := []string{l.Month, l.Tenant, l.Kind}
+		for _, f := range l.Group {
+			row = append(row, fmt.Sprint(f.Value))
+		}
+		rows = append(rows, append(row, l.Plan, l.Component, l.Quantity, l.Unit, l.Amount, l.VAT, l.Currency))
 		if i+1 < len(b.Lines) && b.Lines[i+1].Month == l.Month && b.Lines[i+1].Tenant == l.Tenant {
 			continue
 		}
 		for ; len(totals) > 0 && totals[0].Month == l.Month && totals[0].Tenant == l.Tenant; totals = totals[1:] {
 			t := &totals[0]
-			rows = append(rows, []string{t.Month, t.Tenant, "total", "", "", "", "", t.Amount, t.VAT, t.Currency +
-				" (with VAT " + t.Total + ")"})
+			rows = append(rows, slices.Concat([]string{t.Month, t.Tenant, "total"}, blank, []string{
+				"", "", "", "", t.Amount, t.VAT, t.Currency + " (with VAT " + t.Total + ")",
+			}))
 		}
 	}
 	return rows
