@@ -1,125 +1,38 @@
 package stage
 
 import (
-	"context"
 	"fmt"
-	"sync"
 
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
+	"github.com/daybook-billing/daybook/internal/stage/pipeline"
 )
 
-// Limits of the queues between the goroutines of a pipeline.
-const (
-	chunkMessages = 256
-	chunkBytes    = 256 << 10
-	chunksAhead   = 8
-)
+// chunkBytes is the size of a chunk of outputs.
+const chunkBytes = 256 << 10
 
-// pipeline is a few goroutines in a row with chunks between them. The first error ends all of them.
-type pipeline struct {
-	ctx    context.Context //nolint:containedctx // of the goroutines that the struct stands for
-	cancel context.CancelCauseFunc
-	wg     sync.WaitGroup
-	free   chan *outputs // memory to be used again
-}
+// recycled is memory to be used again.
+type recycled chan *outputs
 
-func newPipeline(ctx context.Context) *pipeline {
-	p := &pipeline{free: make(chan *outputs, 2*chunksAhead)}
-	p.ctx, p.cancel = context.WithCancelCause(ctx)
-	return p
-}
-
-// produce runs a maker of chunks. Its error ends the pipeline before the channel is closed, so
-// nobody takes it for the end.
-func produce[T any](p *pipeline, work func(chunks chan<- T) error) <-chan T {
-	chunks := make(chan T, chunksAhead)
-	p.wg.Go(func() {
-		defer close(chunks)
-		if err := work(chunks); err != nil {
-			p.cancel(err)
-		}
-	})
-	return chunks
-}
-
-// stop ends the goroutines, and waits for them.
-func (p *pipeline) stop() {
-	p.cancel(nil)
-	p.wg.Wait()
-}
+func newRecycled() recycled { return make(recycled, 2*pipeline.ChunksAhead) }
 
 // empty returns outputs without content, with the memory of released ones.
-func (p *pipeline) empty() *outputs {
+func (r recycled) empty() *outputs {
 	select {
-	case o := <-p.free:
+	case o := <-r:
 		*o = outputs{list: o.list[:0], slab: o.slab[:0]}
 		return o
 	default:
-		return &outputs{list: make([]pending, 0, chunkMessages+1), slab: make([]byte, 0, chunkBytes+chunkBytes/4)}
+		return &outputs{list: make([]pending, 0, pipeline.ChunkMessages+1), slab: make([]byte, 0, chunkBytes+chunkBytes/4)}
 	}
 }
 
 // release gives outputs back.
-func (p *pipeline) release(o *outputs) {
+func (r recycled) release(o *outputs) {
 	select {
-	case p.free <- o:
+	case r <- o:
 	default:
 	}
-}
-
-// send gives a chunk on.
-func send[T any](p *pipeline, to chan<- T, chunk T) error {
-	select {
-	case to <- chunk:
-		return nil
-	case <-p.ctx.Done():
-		return context.Cause(p.ctx)
-	}
-}
-
-// receive gets the next chunk; more is false after the last one.
-func receive[T any](p *pipeline, from <-chan T) (chunk T, more bool, err error) {
-	select {
-	case chunk, more = <-from:
-		if !more && p.ctx.Err() != nil {
-			return chunk, false, context.Cause(p.ctx) // it was closed because of an error
-		}
-		return chunk, more, nil
-	case <-p.ctx.Done():
-		return chunk, false, context.Cause(p.ctx)
-	}
-}
-
-// read reads a stream from one message to another, both included, or to its end if it comes first.
-// keep, where it is not nil, chooses among the messages.
-func (p *pipeline) read(b Source, stream string, from, to uint64, options bus.ReadOptions,
-	keep func(subject string) bool,
-) <-chan []bus.Stored {
-	return produce(p, func(chunks chan<- []bus.Stored) error {
-		if from > to {
-			return nil
-		}
-		var chunk []bus.Stored
-		_, err := b.Each(p.ctx, stream, from, to, options, func(m *bus.Stored) error {
-			if keep != nil && !keep(m.Subject) {
-				return nil
-			}
-			if chunk == nil {
-				chunk = make([]bus.Stored, 0, chunkMessages)
-			}
-			if chunk = append(chunk, *m); len(chunk) < chunkMessages {
-				return nil
-			}
-			full := chunk
-			chunk = nil
-			return send(p, chunks, full)
-		})
-		if err != nil || len(chunk) == 0 {
-			return err
-		}
-		return send(p, chunks, chunk)
-	})
 }
 
 // outputs are the outputs of some inputs.
@@ -140,6 +53,7 @@ type deriver struct {
 	current identity
 	part    uint32
 	out     *outputs
+	free    recycled
 }
 
 // step steps one input and adds its outputs to out.
@@ -169,10 +83,10 @@ func (d *deriver) emit(out Output) {
 }
 
 // skip steps inputs and drops their outputs.
-func (d *deriver) skip(p *pipeline, inputs <-chan []bus.Stored, seen func(*outputs)) error {
+func (d *deriver) skip(p *pipeline.Pipeline, inputs <-chan []bus.Stored, seen func(*outputs)) error {
 	d.out = &outputs{}
 	for {
-		chunk, more, err := receive(p, inputs)
+		chunk, more, err := pipeline.Receive(p, inputs)
 		if err != nil || !more {
 			return err
 		}
@@ -189,11 +103,11 @@ func (d *deriver) skip(p *pipeline, inputs <-chan []bus.Stored, seen func(*outpu
 
 // derive steps inputs and gives their outputs, up to the first one behind the position end,
 // included.
-func (d *deriver) derive(p *pipeline, inputs <-chan []bus.Stored, end position) <-chan *outputs {
-	return produce(p, func(chunks chan<- *outputs) error {
-		d.out = p.empty()
+func (d *deriver) derive(p *pipeline.Pipeline, inputs <-chan []bus.Stored, end position) <-chan *outputs {
+	return pipeline.Produce(p, func(chunks chan<- *outputs) error {
+		d.out = d.free.empty()
 		for {
-			chunk, more, err := receive(p, inputs)
+			chunk, more, err := pipeline.Receive(p, inputs)
 			if err != nil || !more {
 				return err
 			}
@@ -202,11 +116,11 @@ func (d *deriver) derive(p *pipeline, inputs <-chan []bus.Stored, end position) 
 					return err
 				}
 				done := end.before(d.last)
-				if done || i == len(chunk)-1 || len(d.out.list) >= chunkMessages || len(d.out.slab) >= chunkBytes {
-					if err := send(p, chunks, d.out); err != nil || done {
+				if done || i == len(chunk)-1 || len(d.out.list) >= pipeline.ChunkMessages || len(d.out.slab) >= chunkBytes {
+					if err := pipeline.Send(p, chunks, d.out); err != nil || done {
 						return err
 					}
-					d.out = p.empty()
+					d.out = d.free.empty()
 				}
 			}
 		}
@@ -214,11 +128,11 @@ func (d *deriver) derive(p *pipeline, inputs <-chan []bus.Stored, end position) 
 }
 
 // digest puts the chain and the count into outputs.
-func digest(p *pipeline, from <-chan *outputs, c chain, count uint64) <-chan *outputs {
-	return produce(p, func(chunks chan<- *outputs) error {
+func digest(p *pipeline.Pipeline, from <-chan *outputs, c chain, count uint64) <-chan *outputs {
+	return pipeline.Produce(p, func(chunks chan<- *outputs) error {
 		var scratch []byte
 		for {
-			o, more, err := receive(p, from)
+			o, more, err := pipeline.Receive(p, from)
 			if err != nil || !more {
 				return err
 			}
@@ -227,7 +141,7 @@ func digest(p *pipeline, from <-chan *outputs, c chain, count uint64) <-chan *ou
 				count++
 				o.list[i].chain, o.list[i].count = c, count
 			}
-			if err := send(p, chunks, o); err != nil {
+			if err := pipeline.Send(p, chunks, o); err != nil {
 				return err
 			}
 		}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
+	"github.com/daybook-billing/daybook/internal/stage/pipeline"
 )
 
 // eventReplay is the event of a replay's Cause.
@@ -229,14 +230,14 @@ func (r *replay) work(ctx context.Context, proc Processor, upTo uint64) error {
 
 // round reads the stored outputs, and derives.
 func (r *replay) round(ctx context.Context, proc Processor) (again bool, err error) {
-	p := newPipeline(ctx)
-	defer p.stop()
+	p := pipeline.New(ctx)
+	defer p.Stop()
 	var c chain
 	var count uint64
 	var scratch []byte
-	stored := p.read(r.bus, r.cfg.Output, 1, r.cp.Sequence, overHoles(), r.cfg.owns)
+	stored := p.Read(r.bus, r.cfg.Output, 1, r.cp.Sequence, overHoles(), r.cfg.owns)
 	for {
-		chunk, more, err := receive(p, stored)
+		chunk, more, err := pipeline.Receive(p, stored)
 		if err != nil {
 			return false, err
 		}
@@ -261,14 +262,14 @@ func (r *replay) round(ctx context.Context, proc Processor) (again bool, err err
 }
 
 // derive gives the comparer the outputs of the inputs.
-func (r *replay) derive(p *pipeline, proc Processor) error {
+func (r *replay) derive(p *pipeline.Pipeline, proc Processor) error {
 	lacks := r.input.First > 1 || r.gappy()
 	whole, doubtful := &wholeness{proven: !lacks}, r.cfg.Derived || lacks
 	upTo := r.target.Sequence
 	if doubtful {
 		upTo = r.input.Last // a replay of the input stands at its end
 	}
-	inputs := p.read(r.bus, r.cfg.Input, 1, upTo, r.cfg.inputs(), nil)
+	inputs := p.Read(r.bus, r.cfg.Input, 1, upTo, r.cfg.inputs(), nil)
 	var failed error
 	emit := func(out Output) {
 		if failed == nil {
@@ -276,7 +277,7 @@ func (r *replay) derive(p *pipeline, proc Processor) error {
 		}
 	}
 	for {
-		chunk, more, err := receive(p, inputs)
+		chunk, more, err := pipeline.Receive(p, inputs)
 		if err != nil {
 			return err
 		}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
+	"github.com/daybook-billing/daybook/internal/stage/pipeline"
 )
 
 // VerifyOptions say how thoroughly to verify. The zero value compares the chains only.
@@ -63,6 +64,7 @@ type verifier struct {
 	inside  int // messages since the last end of a batch
 	source  string
 	wanted  []events.Header // reused
+	free    recycled        // outputs that were compared
 	derived uint64          // outputs after the base, up to the checkpoint
 	result  Verified
 }
@@ -162,12 +164,13 @@ func (v *verifier) repair() string {
 
 // compare derives and compares. ahead is the first output not stored yet, nil if all are.
 func (v *verifier) compare(ctx context.Context, proc Processor) (ahead *pending, err error) {
-	p := newPipeline(ctx)
-	defer p.stop()
-	d := &deriver{cfg: &v.cfg, proc: proc}
+	p := pipeline.New(ctx)
+	defer p.Stop()
+	v.free = newRecycled()
+	d := &deriver{cfg: &v.cfg, proc: proc, free: v.free}
 	from, start, count, first := uint64(1), chain{}, uint64(0), uint64(1)
 	if base := v.cp.base; base.Output != 0 {
-		inputs := p.read(v.bus, v.cfg.Input, 1, base.Input, v.cfg.inputs(), nil)
+		inputs := p.Read(v.bus, v.cfg.Input, 1, base.Input, v.cfg.inputs(), nil)
 		if err := d.skip(p, inputs, v.worked); err != nil {
 			return nil, err
 		}
@@ -176,11 +179,11 @@ func (v *verifier) compare(ctx context.Context, proc Processor) (ahead *pending,
 		}
 		from, start, count, first = base.Input+1, base.Chain, base.Count, base.Output+1
 	}
-	inputs := p.read(v.bus, v.cfg.Input, from, v.input.Last, bus.ReadOptions{}, nil)
+	inputs := p.Read(v.bus, v.cfg.Input, from, v.input.Last, bus.ReadOptions{}, nil)
 	atBase := d.last == v.cp.position // before the derivation moves on, in a goroutine of its own
 	derived := digest(p, d.derive(p, inputs, v.cp.position), start, count)
 	if v.options.Deep {
-		ahead, err = v.bodies(p, derived, p.read(v.bus, v.cfg.Output, first, v.cp.Sequence, overHoles(), v.cfg.owns))
+		ahead, err = v.bodies(p, derived, p.Read(v.bus, v.cfg.Output, first, v.cp.Sequence, overHoles(), v.cfg.owns))
 	} else {
 		ahead, err = v.chains(p, derived, atBase)
 	}
@@ -195,9 +198,9 @@ func (v *verifier) compare(ctx context.Context, proc Processor) (ahead *pending,
 
 // rebase recomputes the chain over the stored outputs up to the end of the last replay: it proves
 // them unchanged, not derived. An Adopter adopts them.
-func (v *verifier) rebase(p *pipeline, proc Processor) (end position, err error) {
+func (v *verifier) rebase(p *pipeline.Pipeline, proc Processor) (end position, err error) {
 	adopter, _ := proc.(Adopter)
-	stored := p.read(v.bus, v.cfg.Output, 1, v.cp.base.Output, overHoles(), v.cfg.owns)
+	stored := p.Read(v.bus, v.cfg.Output, 1, v.cp.base.Output, overHoles(), v.cfg.owns)
 	var c chain
 	var scratch []byte
 	differs := func(m *bus.Stored, expected, found string) error {
@@ -208,7 +211,7 @@ func (v *verifier) rebase(p *pipeline, proc Processor) (end position, err error)
 		}
 	}
 	for {
-		chunk, more, err := receive(p, stored)
+		chunk, more, err := pipeline.Receive(p, stored)
 		if err != nil {
 			return end, err
 		}
@@ -247,7 +250,7 @@ func (v *verifier) rebase(p *pipeline, proc Processor) (end position, err error)
 
 // chains compares the chain at the checkpoint. reached is true when there are no outputs since the
 // base.
-func (v *verifier) chains(p *pipeline, derived <-chan *outputs, reached bool) (ahead *pending, err error) {
+func (v *verifier) chains(p *pipeline.Pipeline, derived <-chan *outputs, reached bool) (ahead *pending, err error) {
 	ahead, err = v.each(p, derived, func(o *outputs, i int) error {
 		if out := &o.list[i]; out.position == v.cp.position {
 			if out.chain != v.cp.chain {
@@ -268,11 +271,11 @@ func (v *verifier) chains(p *pipeline, derived <-chan *outputs, reached bool) (a
 
 // each gives check the outputs up to the checkpoint, by their index in a chunk, and returns the
 // first one behind it, if any.
-func (v *verifier) each(p *pipeline, derived <-chan *outputs, check func(o *outputs, i int) error) (ahead *pending,
+func (v *verifier) each(p *pipeline.Pipeline, derived <-chan *outputs, check func(o *outputs, i int) error) (ahead *pending,
 	err error,
 ) {
 	for {
-		o, more, err := receive(p, derived)
+		o, more, err := pipeline.Receive(p, derived)
 		if err != nil {
 			return nil, err
 		}
@@ -295,7 +298,7 @@ func (v *verifier) each(p *pipeline, derived <-chan *outputs, check func(o *outp
 			v.derived++
 		}
 		v.worked(o)
-		p.release(o)
+		v.free.release(o)
 	}
 }
 

@@ -7,10 +7,11 @@ import (
 
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
+	"github.com/daybook-billing/daybook/internal/stage/pipeline"
 )
 
 // bodies compares message by message.
-func (v *verifier) bodies(p *pipeline, derived <-chan *outputs, stored <-chan []bus.Stored) (ahead *pending,
+func (v *verifier) bodies(p *pipeline.Pipeline, derived <-chan *outputs, stored <-chan []bus.Stored) (ahead *pending,
 	err error,
 ) {
 	messages := &cursor{p: p, chunks: stored}
@@ -36,7 +37,7 @@ func (v *verifier) bodies(p *pipeline, derived <-chan *outputs, stored <-chan []
 
 // cursor walks over chunks.
 type cursor struct {
-	p      *pipeline
+	p      *pipeline.Pipeline
 	chunks <-chan []bus.Stored
 	chunk  []bus.Stored
 }
@@ -44,7 +45,7 @@ type cursor struct {
 // next returns the next message, nil after the last one.
 func (c *cursor) next() (*bus.Stored, error) {
 	for len(c.chunk) == 0 {
-		chunk, more, err := receive(c.p, c.chunks)
+		chunk, more, err := pipeline.Receive(c.p, c.chunks)
 		if err != nil || !more {
 			return nil, err
 		}
