@@ -144,6 +144,13 @@ func leaver(name string) *acts.Leaver {
 	return &acts.Leaver{Source: "cf", Foundation: "eu", Collector: name, By: "ann", Note: "moved", At: at}
 }
 
+func replayBy(person string) *events.Act {
+	return &events.Act{
+		ID: events.ID(person), By: person, Note: "cut by hour", Time: at,
+		Replay: events.Replay{Projection: "projector", Logic: "v1", Input: 7, Output: 9},
+	}
+}
+
 func version(name, yaml string) *acts.Publication {
 	return &acts.Publication{Version: name, YAML: yaml, By: "ann", Note: "new prices", At: at}
 }
@@ -195,16 +202,18 @@ var _ = Describe("An act", func() {
 	})
 
 	It("is a message with the headers of CloudEvents: a replay", func(ctx SpecContext) {
-		first, err := acts.BeginReplay(ctx, s, "projector", "ann", "cut by hour", at)
+		first, err := acts.BeginReplay(ctx, s, replayBy("bob"))
 		Expect(err).NotTo(HaveOccurred())
-		second, err := acts.BeginReplay(ctx, s, "projector", "ann", "cut by hour", at)
+		second, err := acts.BeginReplay(ctx, s, replayBy("ann"))
 		Expect(err).NotTo(HaveOccurred())
-		Expect(second.ID).NotTo(Equal(first.ID), "every replay has a cause of its own")
+		again, err := acts.BeginReplay(ctx, s, replayBy("ann"))
+		Expect(err).NotTo(HaveOccurred())
+		Expect(again).To(Equal(second), "it is stored once")
 		subject, found, body := s.stored(ctx, events.StreamUsage, second.Sequence)
 		Expect(subject).To(Equal("usage.act.replay.all.all"))
 		Expect(found).To(Equal(headers(second.ID)))
 		Expect(body).To(Equal(`{"id":"` + second.ID + `","kind":"replay","by":"ann","note":"cut by hour",` + when +
-			`,"expectation":"1","replay":{"projection":"projector"}}`))
+			`,"expectation":"1","replay":{"projection":"projector","logic":"v1","input":"7","output":"9"}}`))
 		Expect(s.list(ctx, events.ActReplay)).To(HaveExactElements(first, second))
 	})
 
@@ -248,10 +257,10 @@ var _ = Describe("An act", func() {
 			},
 			{
 				events.ActReplay, func(ctx context.Context) {
-					_, err := acts.BeginReplay(ctx, s.Bus, "projector", "bob", "cut by hour", at)
+					_, err := acts.BeginReplay(ctx, s.Bus, replayBy("bob"))
 					Expect(err).NotTo(HaveOccurred())
 				}, func(ctx context.Context) error {
-					act, err := acts.BeginReplay(ctx, s, "projector", "ann", "cut by hour", at)
+					act, err := acts.BeginReplay(ctx, s, replayBy("ann"))
 					if err == nil && act.By != "ann" {
 						return errors.New("it is somebody else's")
 					}

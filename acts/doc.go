@@ -30,7 +30,7 @@
 // were read, for a horizon of the collector may not stand between. After a refusal, and after an
 // append without an answer, the subjects are read again: an act found there is not appended again,
 // and the same act given twice is stored once. Ids are made of the content and of the act before it
-// on the same matter; that of a replay also of the person and the time.
+// on the same matter; that of a replay is the caller's.
 //
 // A crash loses at most the acts without an append; decisions of one foundation go out in atomic
 // batches of bus.MaxBatch. Giving the same acts again publishes the rest.

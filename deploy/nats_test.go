@@ -134,6 +134,15 @@ var _ = Describe("The NATS configuration", Ordered, ContinueOnFailure, func() {
 		})
 	}
 
+	It("lets the pricer and the projector see which replays have begun", func(ctx context.Context) {
+		for _, user := range []string{"pricer", "projector"} {
+			_, err := connect(ctx, user).Each(ctx, events.StreamUsage, 1, bus.End,
+				bus.ReadOptions{Filters: []string{events.ActSubject(events.ActReplay, "", "")}},
+				func(*bus.Stored) error { return nil })
+			Expect(err).NotTo(HaveOccurred(), user)
+		}
+	})
+
 	It("lets the operator save what bills begin with, and a reader begin there and save nothing",
 		func(ctx context.Context) {
 			const bucket = "daybook-ledger"
@@ -175,7 +184,7 @@ var _ = Describe("The NATS configuration", Ordered, ContinueOnFailure, func() {
 		Entry("pricer", "pricer", "usage.cf.prod.t.app.a", "metered.cf.prod.t.app.a", "usage.act.replay.all.all",
 			"quarantine.cf.prod",
 			"$JS.API.STREAM.DELETE.BILLING", "$JS.API.STREAM.PURGE.BILLING", "$JS.API.CONSUMER.CREATE.USAGE.x",
-			"$JS.API.STREAM.MSG.GET.USAGE", "$JS.API.CONSUMER.CREATE.USAGE.x.usage.act.replay.all.all",
+			"$JS.API.CONSUMER.CREATE.USAGE.x.usage.cf.>",
 			"$O.daybook-projector.M.x", "$JS.API.STREAM.PURGE.OBJ_daybook-projector"),
 		Entry("reader", "reader", "usage.cf.prod.t.app.a", "metered.cf.prod.t.app.a", "billing.charge.t.cf.prod.app.a",
 			"usage.act.catalogue.all.all", "quarantine.cf.prod",

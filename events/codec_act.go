@@ -123,6 +123,9 @@ func (x *Retirement) read(s *scanner) {
 func (x *Replay) appendJSON(b []byte) []byte {
 	start := len(b)
 	b = appendText(b, `,"projection":`, x.Projection)
+	b = appendText(b, `,"logic":`, x.Logic)
+	b = appendUint64(b, `,"input":`, x.Input)
+	b = appendUint64(b, `,"output":`, x.Output)
 	return closeObject(b, start)
 }
 
@@ -132,6 +135,12 @@ func (x *Replay) read(s *scanner) {
 		switch string(s.key) {
 		case "projection":
 			x.Projection = s.name()
+		case "logic":
+			x.Logic = s.name()
+		case "input":
+			x.Input = s.uint64()
+		case "output":
+			x.Output = s.uint64()
 		default:
 			s.skip()
 		}

@@ -213,6 +213,12 @@ func releasedFixtures() map[string]message {
 			By: "ann", Note: "a test event", Time: at("2026-11-20T10:00:00Z"), Expectation: 21,
 			Input: events.Input{ID: "503f2e1d-9081-52a3-8ebf-3a4b5c6d7e90", Outcome: "discarded"},
 		},
+		"act_replay_limits": &events.Act{
+			ID: "4f3e2d1c-8f70-5192-bdae-2f3a4b5c6d7e", Kind: events.ActReplay, By: "ann",
+			Time: at("2026-11-30T10:00:00Z"), Expectation: 17, Replay: events.Replay{
+				Projection: "projector", Logic: "projector/5 cut=hour", Input: 1043, Output: 998,
+			},
+		},
 		"metered_held": &events.Metered{
 			ID: "605f4e3d-a192-53b4-9fc0-4b5c6d7e8f90", Source: "cf", Foundation: "cf-eu-1", Tenant: org, Kind: "app",
 			Resource: app,

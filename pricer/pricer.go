@@ -27,6 +27,7 @@ const Bucket = "daybook-pricer"
 // New returns a pricer before its Run.
 func New(cfg Config, deps Deps) *Pricer {
 	contract, processor := Contract(cfg)
+	contract.Replays = &stage.Replayer{Processor: processor, Comparer: NewComparer}
 	return &Pricer{stage.New(contract, deps.Bus, processor(), deps.Log, deps.Metrics)}
 }
 
@@ -36,6 +37,7 @@ func Contract(Config) (stage.Config, func() stage.Processor) {
 	return stage.Config{
 		Name: "pricer", Input: events.StreamMetered, Output: events.StreamBilling, OutputFilter: events.SubjectsBilling,
 		Marker: events.BillingMarkerSubject, Bucket: Bucket, Logic: logicVersion, Derived: true,
+		Acts: events.StreamUsage,
 	}, func() stage.Processor { return &processor{book: NewBook()} }
 }
 

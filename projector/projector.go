@@ -34,6 +34,9 @@ func New(cfg Config, deps Deps) (*Projector, error) {
 	if err != nil {
 		return nil, err
 	}
+	contract.Replays = &stage.Replayer{
+		Processor: processor, Comparer: func(stage.Processor) stage.Comparer { return NewComparer(contract.Logic) },
+	}
 	return &Projector{stage.New(contract, deps.Bus, processor(), deps.Log, deps.Metrics)}, nil
 }
 
@@ -49,7 +52,7 @@ func Contract(cfg Config) (stage.Config, func() stage.Processor, error) {
 		return stage.Config{}, nil, err
 	}
 	return stage.Config{
-		Name: "projector", Input: events.StreamUsage, Output: events.StreamMetered,
+		Name: "projector", Input: events.StreamUsage, Output: events.StreamMetered, Acts: events.StreamUsage,
 		OutputFilter: events.SubjectsMetered,
 		Marker:       events.MeteredMarkerSubject, Bucket: Bucket, Logic: cfg.logic(),
 	}, func() stage.Processor { return newProcessor(cfg) }, nil

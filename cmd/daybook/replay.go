@@ -1,10 +1,13 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"time"
 
+	"github.com/daybook-billing/daybook/acts"
 	"github.com/daybook-billing/daybook/cmd/daybook/print"
+	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
 	"github.com/daybook-billing/daybook/internal/service"
 	"github.com/daybook-billing/daybook/internal/stage"
@@ -15,6 +18,7 @@ import (
 type replayCmd struct {
 	natsFlags
 	projectorFlags
+	personFlags
 	Stage  string `arg:"" optional:"" enum:"all,projector,pricer" default:"all" help:"projector (METERED from USAGE), pricer (BILLING from METERED), or all, in this order."`
 	DryRun bool   `help:"Publish nothing; only print the difference."`
 	Format string `enum:"text,json" default:"text" help:"Output: ${enum}; json is one object a line."`
@@ -25,7 +29,9 @@ func (replayCmd) Help() string {
 	return "After a change of version or settings a service does not go on from another's outputs. A replay derives " +
 		"everything again and publishes only the difference: spans retracted and closed in METERED, reversals and " +
 		"charges in BILLING. Then the services go on; running services stop, and are to be started again with the " +
-		"same settings. An interrupted replay is finished by running it again. A second replay publishes nothing." + `
+		"same settings. A replay that publishes anything begins with an act in USAGE, which names the person. An " +
+		"interrupted one is finished by the service when it starts with the same settings, or by running it again. A " +
+		"second replay publishes nothing." + `
 
 A stream that was emptied (nats stream purge METERED) is derived anew.`
 }
@@ -72,11 +78,15 @@ func (c *replayCmd) replay(e *env, b *bus.Bus, d derivation,
 	if err != nil {
 		return false, err
 	}
-	start := time.Now()
+	start := now()
 	progress := print.NewBar(e.ctx, e.stderr, d.cfg.Output)
 	r, err := stage.Replay(e.ctx, d.cfg, b, d.newProcessor, comparer, stage.ReplayOptions{
-		DryRun:   c.DryRun,
-		Progress: progress.Set, Log: log,
+		DryRun: c.DryRun, Progress: progress.Set, Log: log,
+		Begin: func(ctx context.Context, act *events.Act) error {
+			_, err := acts.BeginReplay(ctx, b, act)
+			return err
+		},
+		By: c.By, Note: c.Note, At: start,
 	})
 	progress.Finish()
 	if err != nil {

@@ -111,6 +111,7 @@ func Act(x *events.Act) (labels []string, id string) {
 	}
 	l.label(field{"by", &x.By})
 	l.label(field{"note", &x.Note})
+	l.label(field{"replay.logic", &x.Replay.Logic})
 	l.footprint(&x.Decision.Footprint)
 	return l.labels, l.long
 }

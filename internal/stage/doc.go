@@ -132,11 +132,23 @@
 // message, a batch of its own, is the base: from there the state is the one of today's processor
 // after the inputs of the replay, with their outputs dropped, and an Adopter adopts the stored
 // outputs. The chain goes on over all stored messages. Batches before the last bear the logic of an
-// unfinished replay: nobody goes on until the next replay has finished it.
+// unfinished replay: nobody goes on from there until it is finished.
 //
-//   - before the first message is stored: nothing has happened.
-//   - after it, before the last: stages refuse to start; the next replay publishes the rest.
+// An act in Config.Acts begins it, synced, once there is something to publish: with the logic, the
+// last input that it covers and the last output before it. Its id is the cause. A stage of this
+// logic that finds at its start that its outputs have no end of a replay behind the act finishes
+// it, and so does the next replay: with the same inputs, against the same outputs before it, which
+// gives the same messages; those that are stored already are passed over, and compared by the
+// chain.
+//
+//   - before the act: nothing has happened.
+//   - after it, before the last message: stages of this logic finish it when they start, as does
+//     the next replay; with another one they go on if no message is stored, and refuse otherwise.
 //   - after the last, before the answer: it is done; the next replay publishes nothing.
+//   - a power cut: the same, however much of it was lost. Where outputs before it were lost too,
+//     and the logic is theirs, the stage derives them first.
+//   - two at once: each takes the other's messages for its own while they are the same; otherwise
+//     one waits until the other has ended, or is silent for the takeover time, and looks again.
 //
 // A replay passes over messages that the server counts and cannot deliver: damaged ones, holes, a
 // lost end. It publishes what they said, and then has the stage derive the inputs that it has not

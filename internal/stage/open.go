@@ -28,27 +28,29 @@ func (s *Stage) open(ctx context.Context) (*bus.Reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	output, err := streamOf(ctx, s.bus, s.cfg.Output)
+	output, err := s.ends(ctx)
 	if err != nil {
 		return nil, err
 	}
-	cp, err := s.cfg.readCheckpoint(ctx, s.bus)
-	if err != nil {
+	if finished, err := s.finish(ctx, &output); err != nil {
 		return nil, err
+	} else if finished {
+		return s.open(ctx)
 	}
-	s.cp, s.last = cp, output.Last
+	if cp := &s.cp; cp.Sequence != 0 {
+		if cp.logic != s.cfg.Logic {
+			return nil, s.cfg.otherLogic(*cp)
+		}
+		if err := s.await(ctx, cp.position.Sequence); err != nil {
+			return nil, err
+		}
+	}
 	input, err := streamOf(ctx, s.bus, s.cfg.Input)
 	if err != nil {
 		return nil, err
 	}
-	if cp.Sequence != 0 {
-		if cp.logic != s.cfg.Logic {
-			return nil, s.cfg.otherLogic(cp)
-		}
-		if input, err = s.await(ctx, input); err != nil {
-			return nil, err
-		}
-		if err := s.cfg.holds(ctx, s.bus, input, cp.rests()); err != nil {
+	if s.cp.Sequence != 0 {
+		if err := s.cfg.holds(ctx, s.bus, input, s.cp.rests()); err != nil {
 			return nil, err
 		}
 	}
@@ -66,6 +68,17 @@ func (s *Stage) open(ctx context.Context) (*bus.Reader, error) {
 	return reader, err
 }
 
+// ends reads the end of the output stream: the checkpoint, and what the next batch expects.
+func (s *Stage) ends(ctx context.Context) (bus.StreamState, error) {
+	output, err := streamOf(ctx, s.bus, s.cfg.Output)
+	if err != nil {
+		return output, err
+	}
+	s.last = output.Last
+	s.cp, err = s.cfg.readCheckpoint(ctx, s.bus)
+	return output, err
+}
+
 // rests are the inputs that the outputs rest on: the last one, and one whose identity is known.
 func (cp *checkpoint) rests() []identity {
 	if cp.ends {
@@ -74,12 +87,15 @@ func (cp *checkpoint) rests() []identity {
 	return []identity{cp.source, {Sequence: cp.position.Sequence}}
 }
 
-// await waits until a derived input has reached the inputs of the outputs: a power cut can take the
+// await waits until a derived input has reached an input of the outputs: a power cut can take the
 // end of one stream and leave that of the other. The stage before derives it again.
-func (s *Stage) await(ctx context.Context, input bus.StreamState) (bus.StreamState, error) {
-	wanted := s.cp.position.Sequence
-	if !s.cfg.Derived || input.Last >= wanted {
-		return input, nil
+func (s *Stage) await(ctx context.Context, wanted uint64) error {
+	if !s.cfg.Derived {
+		return nil
+	}
+	input, err := streamOf(ctx, s.bus, s.cfg.Input)
+	if err != nil || input.Last >= wanted {
+		return err
 	}
 	s.log.Warn("the input ends before the outputs; waiting until it has been derived again",
 		slog.String("stream", s.cfg.Input), slog.Uint64("last", input.Last), slog.Uint64("wanted", wanted))
@@ -87,15 +103,14 @@ func (s *Stage) await(ctx context.Context, input bus.StreamState) (bus.StreamSta
 		s.progress.wait(fmt.Errorf("%s ends at message %d and %s rests on message %d of it: waiting until it has been "+
 			"derived again", s.cfg.Input, input.Last, s.cfg.Output, wanted))
 		if err := pause(ctx, nil, awaitPause); err != nil {
-			return input, err
+			return err
 		}
-		var err error
 		if input, err = streamOf(ctx, s.bus, s.cfg.Input); err != nil {
-			return input, err
+			return err
 		}
 	}
 	s.progress.wait(nil)
-	return input, nil
+	return nil
 }
 
 // streamOf returns the extent of a stream. A deleted one does not come back by itself.

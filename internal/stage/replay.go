@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"log/slog"
 	"strconv"
+	"strings"
+	"time"
 
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
@@ -23,6 +25,13 @@ type ReplayOptions struct {
 	// nil.
 	Progress func(done, total uint64)
 	Log      *slog.Logger
+	// Begin stores the act that begins the replay, before anything is published. Its id is the cause
+	// of what is published. nil: the replay has no act, and is not finished by a stage.
+	Begin    func(ctx context.Context, act *events.Act) error
+	By, Note string // of the act: the person, and the reason
+	At       time.Time
+
+	alone bool // the stage itself goes on from the end of the replay
 }
 
 // Replayed is the result of a replay, or of a dry run.
@@ -39,14 +48,20 @@ type Replayed struct {
 // replayTries is how often a replay begins anew because the stage was at work meanwhile.
 const replayTries = 5
 
-// errMoved: the stage put something out meanwhile.
-var errMoved = errors.New("another instance has put something out meanwhile")
+var (
+	// errMoved: the stage put something out meanwhile.
+	errMoved = errors.New("another instance has put something out meanwhile")
+	// errRival: another replay has.
+	errRival = errors.New("somebody else replays it. Run the replay again")
+	// errAnother: what is stored of the replay to be finished is another difference than today's.
+	errAnother = errors.New("the replay to be finished has published another difference")
+)
 
 // Replay brings an output stream in line with today's program and settings, and publishes only the
 // difference; from then on the stage goes on with today's logic, from the last input of its
 // outputs. Without a difference nothing is published. A replay interrupted at any point is finished
-// by the next; until then no program goes on. Instances running meanwhile stop with ErrDiverged, or
-// start again from the end of the replay.
+// by the next, or by a stage that starts; until then no program goes on. Instances running meanwhile
+// stop with ErrDiverged, or start again from the end of the replay.
 //
 // newProcessor makes a processor in its empty state, comparer a Comparer for it. Errors:
 // ErrInputChanged when the beginning of the input is gone; others come from the bus.
@@ -61,17 +76,25 @@ func Replay(ctx context.Context, cfg Config, b Bus, newProcessor func() Processo
 		options.Log = slog.New(slog.DiscardHandler)
 	}
 	var err error
+	another := false
 	for range replayTries {
-		r := &replay{cfg: cfg, bus: b, options: options, proc: newProcessor()}
+		r := &replay{cfg: cfg, bus: b, options: options, another: another, proc: newProcessor()}
 		r.comparer = comparer(r.proc)
 		r.result = Replayed{Input: cfg.Input, Output: cfg.Output}
 		err = r.run(ctx, newProcessor)
-		if err == nil && !options.DryRun && (r.cut || r.target.Sequence < r.input.Last) {
+		if err == nil && !options.DryRun && !options.alone && (r.cut || r.target.Sequence < r.input.Last) {
 			// What the stage has not put out yet, or the stream has lost of its end: a stage behind
 			// it rests on that.
 			err = r.work(ctx, newProcessor(), r.input.Last)
 		}
-		if !errors.Is(err, errMoved) {
+		switch {
+		case errors.Is(err, errAnother):
+			another = true
+		case errors.Is(err, errRival) && cfg.Acts != "":
+			if err := cfg.outlast(ctx, b); err != nil {
+				return r.result, err
+			}
+		case !errors.Is(err, errMoved):
 			return r.result, err
 		}
 	}
@@ -97,6 +120,13 @@ type replay struct {
 	cut      bool     // the output stream went further than its last own message
 	appended bool     // the last message is the replay's, and ends a batch
 
+	act     events.Act // begins the replay; zero: it has none
+	begun   bool       // the act is stored
+	resumes bool       // it was before: its replay is to be finished
+	another bool       // what is stored of that replay is another difference
+	mine    int        // messages at the end that are the beginning of that replay
+	before  chain      // over the messages before them
+
 	pending []pending
 	slab    []byte
 	next    position // of the next message
@@ -104,7 +134,14 @@ type replay struct {
 }
 
 func (r *replay) run(ctx context.Context, newProcessor func() Processor) error {
-	if err := r.open(ctx); err != nil {
+	err := r.open(ctx)
+	if err == nil && r.resumes && r.cp.logic == r.cfg.Logic && r.cp.Sequence < r.act.Replay.Output {
+		// More was lost than the replay: the stage derives first what it stood behind.
+		if err = r.work(ctx, newProcessor(), r.act.Replay.Input); err == nil || errors.Is(err, ErrDiverged) {
+			err = r.open(ctx)
+		}
+	}
+	if err != nil {
 		return err
 	}
 	if r.cp.Sequence == 0 && r.input.First <= 1 {
@@ -144,6 +181,13 @@ func (r *replay) open(ctx context.Context) error {
 		return errMoved
 	}
 	r.cut = r.cp.Sequence < r.last
+	act, err := r.cfg.begun(ctx, r.bus, &r.cp, &output)
+	if r.resumes = act.ID != ""; err != nil {
+		return err
+	}
+	if r.resumes {
+		r.act = act
+	}
 	if r.input, err = streamOf(ctx, r.bus, r.cfg.Input); err != nil {
 		return err
 	}
@@ -153,7 +197,16 @@ func (r *replay) open(ctx context.Context) error {
 // aim chooses the last input of the replay: the last one of the outputs or, where the input has
 // changed since, the last one of the stream.
 func (r *replay) aim(ctx context.Context) error {
-	if r.cp.Sequence != 0 && r.cp.position.Sequence != 0 && !r.holed() && r.input.First <= max(1, r.cp.base.First) {
+	r.target = identity{}
+	if in := r.act.Replay.Input; r.resumes && in > 0 && r.cp.position.Sequence <= in && in <= r.input.Last {
+		m, err := r.bus.Get(ctx, r.cfg.Input, in)
+		if err == nil {
+			r.target = identity{in, m.Header(events.HeaderID)}
+		} else if !errors.Is(err, bus.ErrNotFound) {
+			return err
+		}
+	}
+	if r.target.Sequence == 0 && r.cp.Sequence != 0 && r.cp.position.Sequence != 0 && !r.holed() && r.input.First <= max(1, r.cp.base.First) {
 		err := r.cfg.holds(ctx, r.bus, r.input, r.cp.rests())
 		if err == nil {
 			r.target, err = r.identify(ctx)
@@ -213,19 +266,11 @@ func (r *replay) rebuild(ctx context.Context) error {
 // work runs the stage until it has worked off an input.
 func (r *replay) work(ctx context.Context, proc Processor, upTo uint64) error {
 	stage := New(r.cfg, r.bus, proc, r.options.Log, nil)
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	ran := make(chan error, 1)
-	go func() {
-		defer cancel() // Wait would wait in vain
-		ran <- stage.Run(ctx)
-	}()
-	err := stage.Wait(ctx, upTo)
-	cancel()
-	if failed := <-ran; failed != nil {
-		return failed
+	stage.cfg.Replays, stage.until = nil, upTo
+	if err := stage.Run(ctx); err != nil {
+		return err
 	}
-	return err
+	return ctx.Err()
 }
 
 // round reads the stored outputs, and derives.
@@ -235,6 +280,7 @@ func (r *replay) round(ctx context.Context, proc Processor) (again bool, err err
 	var c chain
 	var count uint64
 	var scratch []byte
+	r.mine = 0
 	stored := p.Read(r.bus, r.cfg.Output, 1, r.cp.Sequence, overHoles(), r.cfg.owns)
 	for {
 		chunk, more, err := pipeline.Receive(p, stored)
@@ -245,8 +291,12 @@ func (r *replay) round(ctx context.Context, proc Processor) (again bool, err err
 			break
 		}
 		for i := range chunk {
+			mine := r.isMine(&chunk[i], c)
 			c, scratch = c.NextIn(scratch, chunk[i].Subject, chunk[i].Data)
 			count++
+			if mine {
+				continue
+			}
 			if err := r.comparer.Stored(&chunk[i]); err != nil {
 				return false, fmt.Errorf("message %d of %s (%s): %w", chunk[i].Sequence, r.cfg.Output, chunk[i].Subject,
 					err)
@@ -309,15 +359,58 @@ func (r *replay) derive(p *pipeline.Pipeline, proc Processor) error {
 	return nil
 }
 
+// isMine tells whether a stored message is of the replay to be finished: the difference is then the
+// one against what stands before it, as it was at first, and begins with what is stored of it. c is
+// the chain over the messages before.
+func (r *replay) isMine(m *bus.Stored, c chain) bool {
+	if r.mine == 0 && (!r.resumes || r.another || m.Sequence <= r.act.Replay.Output || m.Sequence > r.cp.Sequence ||
+		!strings.HasPrefix(m.Header(HeaderLogic), unfinished)) {
+		return false
+	}
+	if r.mine == 0 {
+		r.before = c
+	}
+	r.mine++
+	return true
+}
+
+// cause is the cause of everything that the replay publishes: its act.
+func (r *replay) cause() events.Cause {
+	last := strconv.FormatUint(r.last, 10)
+	cause := events.Cause{ID: r.act.ID, Sequence: r.target.Sequence, Event: eventReplay}
+	switch {
+	case r.resumes && r.another: // ids are never used again
+		cause.ID = events.ID(eventReplay, r.act.ID, last)
+	case r.resumes:
+	case r.options.Begin == nil:
+		cause.ID = events.ID(eventReplay, r.cfg.Name, last)
+	default:
+		r.act = events.Act{
+			ID: events.ID(eventReplay, r.cfg.Name, last, r.options.By, r.options.Note, events.FormatTime(r.options.At)),
+			By: r.options.By, Note: r.options.Note, Time: r.options.At, Kind: events.ActReplay,
+			Replay: events.Replay{
+				Projection: r.cfg.Name, Logic: r.cfg.Logic, Input: r.target.Sequence, Output: r.last,
+			},
+		}
+		cause.ID = r.act.ID
+	}
+	return cause
+}
+
 // publish appends the difference, and the last message of the replay.
 func (r *replay) publish(ctx context.Context) error {
-	cause := events.Cause{
-		ID:       events.ID(eventReplay, r.cfg.Name, strconv.FormatUint(r.last, 10)),
-		Sequence: r.target.Sequence, Event: eventReplay,
-	}
+	cause := r.cause()
 	var failed error
+	stored, c := 0, r.before
 	reversed, posted, err := r.comparer.Difference(cause, func(out Output) {
 		if failed != nil {
+			return
+		}
+		if stored < r.mine {
+			c = c.Next(out.Subject, out.Body.AppendJSON(nil))
+			if stored++; stored == r.mine && c != r.chain {
+				failed = errAnother
+			}
 			return
 		}
 		if len(r.pending) == bus.MaxBatch || len(r.slab) >= maxBatchBytes {
@@ -328,8 +421,11 @@ func (r *replay) publish(ctx context.Context) error {
 	if err := errors.Join(err, failed); err != nil {
 		return err
 	}
+	if stored < r.mine {
+		return errAnother
+	}
 	r.result.Reversed, r.result.Posted = reversed, posted
-	if r.result.Messages == 0 && len(r.pending) == 0 && r.sound {
+	if r.result.Messages == 0 && len(r.pending) == 0 && r.sound && !r.resumes {
 		return nil
 	}
 	if err := r.append(ctx, false); err != nil {

@@ -38,8 +38,15 @@ func (r *replay) append(ctx context.Context, end bool) error {
 	return nil
 }
 
-// store stores the next batch, or the beginning of it, and returns how many messages that is.
+// store stores the next batch, or the beginning of it, and returns how many messages that is. The
+// act goes first.
 func (r *replay) store(ctx context.Context, end bool) (n int, err error) {
+	if r.options.Begin != nil && !r.resumes && !r.begun {
+		if err := r.options.Begin(ctx, &r.act); err != nil {
+			return 0, err
+		}
+		r.begun = true
+	}
 	const wait = 50 * time.Millisecond
 	limits := once.Limits{
 		Failures: appendTries, Conflicts: appendTries, Unexplained: appendTries, Wait: wait, MaxWait: wait,
@@ -104,8 +111,7 @@ func (r *replay) resolve(ctx context.Context) (stored int, err error) {
 		}
 	}
 	if r.appended {
-		return 0, fmt.Errorf("replay of %s: %w: somebody else replays it. Run the replay again", r.cfg.Output,
-			ErrDiverged)
+		return 0, fmt.Errorf("replay of %s: %w: %w", r.cfg.Output, ErrDiverged, errRival)
 	}
 	return 0, errMoved
 }

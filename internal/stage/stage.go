@@ -116,6 +116,11 @@ type Config struct {
 	// Derived: the input is the output of a stage itself. Where it ends before the inputs of the
 	// stored outputs, as after a power cut, it is being derived again.
 	Derived bool
+	// Acts is the stream with the acts that begin replays, on their subject; empty: none.
+	Acts string
+	// Replays has the stage finish at its start a replay by its own logic that was interrupted or
+	// lost; nil: it does not.
+	Replays *Replayer
 	// Logic names the processor's computation, with its settings. Outputs derived by another logic
 	// are refused.
 	Logic string
@@ -192,6 +197,7 @@ type Stage struct {
 	dry      time.Time       // the moment when the input ran dry, with outputs perhaps not stored; zero when all are
 	rejected []string        // snapshots of no use to the last restore
 	fail     error           // emit's error
+	until    uint64          // the last input to work off; 0: there is none
 	stop     <-chan struct{} // closed when the stage shall stop: a standby waits no longer
 
 	progress progress
@@ -279,6 +285,9 @@ func (s *Stage) run(ctx context.Context) error {
 	defer reader.Close()
 	s.dry = time.Now() // without any input the stage settles all the same, and is known to work
 	for {
+		if s.until > 0 && s.stepped >= s.until {
+			return errors.Join(s.commit(work), s.drain(work))
+		}
 		in, err := s.next(ctx, reader)
 		switch {
 		case ctx.Err() != nil:

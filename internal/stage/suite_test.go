@@ -27,4 +27,5 @@ var _ = BeforeSuite(func() {
 	DeferCleanup(func() { Expect(goleak.Find(before, known)).To(Succeed()) })
 	server = newSite(GinkgoT().TempDir())
 	DeferCleanup(func() { server.close() })
+	server.createStream(actsStream, "usage.act.>")
 })

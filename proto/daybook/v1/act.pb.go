@@ -312,7 +312,14 @@ func (x *Retirement) GetCollector() string {
 type Replay struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Name of the stage that makes the projection: "projector" or "pricer".
-	Projection    string `protobuf:"bytes,1,opt,name=projection,proto3" json:"projection,omitempty"`
+	Projection string `protobuf:"bytes,1,opt,name=projection,proto3" json:"projection,omitempty"`
+	// Computation of the program that replays, with its settings.
+	Logic string `protobuf:"bytes,2,opt,name=logic,proto3" json:"logic,omitempty"`
+	// Sequence of the last message of the input stream that the replay covers.
+	Input uint64 `protobuf:"varint,3,opt,name=input,proto3" json:"input,omitempty"`
+	// Sequence of the last message of the projection's stream before the replay: what stands behind it is the replay's,
+	// or comes after it.
+	Output        uint64 `protobuf:"varint,4,opt,name=output,proto3" json:"output,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -352,6 +359,27 @@ func (x *Replay) GetProjection() string {
 		return x.Projection
 	}
 	return ""
+}
+
+func (x *Replay) GetLogic() string {
+	if x != nil {
+		return x.Logic
+	}
+	return ""
+}
+
+func (x *Replay) GetInput() uint64 {
+	if x != nil {
+		return x.Input
+	}
+	return 0
+}
+
+func (x *Replay) GetOutput() uint64 {
+	if x != nil {
+		return x.Output
+	}
+	return 0
 }
 
 // Input is the last word on an input in QUARANTINE, which counts no longer. A resubmission is an act on
@@ -443,11 +471,14 @@ const file_daybook_v1_act_proto_rawDesc = "" +
 	"\tfootprint\x18\x05 \x01(\v2\x15.daybook.v1.FootprintR\tfootprint\"*\n" +
 	"\n" +
 	"Retirement\x12\x1c\n" +
-	"\tcollector\x18\x01 \x01(\tR\tcollector\"(\n" +
+	"\tcollector\x18\x01 \x01(\tR\tcollector\"l\n" +
 	"\x06Replay\x12\x1e\n" +
 	"\n" +
 	"projection\x18\x01 \x01(\tR\n" +
-	"projection\"1\n" +
+	"projection\x12\x14\n" +
+	"\x05logic\x18\x02 \x01(\tR\x05logic\x12\x14\n" +
+	"\x05input\x18\x03 \x01(\x04R\x05input\x12\x16\n" +
+	"\x06output\x18\x04 \x01(\x04R\x06output\"1\n" +
 	"\x05Input\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x18\n" +
 	"\aoutcome\x18\x02 \x01(\tR\aoutcomeB?Z=github.com/daybook-billing/daybook/proto/daybook/v1;daybookv1b\x06proto3"
