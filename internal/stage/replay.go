@@ -25,8 +25,8 @@ type ReplayOptions struct {
 	// nil.
 	Progress func(done, total uint64)
 	Log      *slog.Logger
-	// Begin stores the act that begins the replay, before anything is published. Its id is the cause
-	// of what is published. nil: the replay has no act, and is not finished by a stage.
+	// Begin stores the act that begins the replay, before anything is published. Its id is the
+	// cause of what is published. nil: the replay has no act, and is not finished by a stage.
 	Begin    func(ctx context.Context, act *events.Act) error
 	By, Note string // of the act: the person, and the reason
 	At       time.Time
@@ -60,8 +60,8 @@ var (
 // Replay brings an output stream in line with today's program and settings, and publishes only the
 // difference; from then on the stage goes on with today's logic, from the last input of its
 // outputs. Without a difference nothing is published. A replay interrupted at any point is finished
-// by the next, or by a stage that starts; until then no program goes on. Instances running meanwhile
-// stop with ErrDiverged, or start again from the end of the replay.
+// by the next, or by a stage that starts; until then no program goes on. Instances running
+// meanwhile stop with ErrDiverged, or start again from the end of the replay.
 //
 // newProcessor makes a processor in its empty state, comparer a Comparer for it. Errors:
 // ErrInputChanged when the beginning of the input is gone; others come from the bus.
@@ -246,7 +246,7 @@ func (r *replay) identify(ctx context.Context) (identity, error) {
 }
 
 // holed tells whether messages of the input are missing that the last replay still had.
-func (r *replay) holed() bool { return r.input.Messages < r.cp.base.held(&r.input) }
+func (r *replay) holed() bool { return r.input.Messages < r.cp.base.Due(&r.input) }
 
 // gappy tells whether the server knows of messages that are missing between others.
 func (r *replay) gappy() bool { return r.input.Messages != r.input.Last-r.input.First+1 }

@@ -8,6 +8,7 @@ import (
 	"strconv"
 
 	"github.com/daybook-billing/daybook/internal/bus"
+	"github.com/daybook-billing/daybook/internal/stage/audit"
 )
 
 // readCheckpoint reads the end of the stage's messages in the output stream. Any message can be the
@@ -77,7 +78,7 @@ func (c *Config) tail(own []bus.Stored, all bool) (cp checkpoint, found bool, er
 		}
 		if logic == "" {
 			logic = m.Header(HeaderLogic)
-			if cp.base, err = parseBase(m.Header(HeaderBase)); err != nil {
+			if cp.base, err = audit.ParseBase(m.Header(HeaderBase)); err != nil {
 				return cp, false, c.notOurs(m, "has a wrong "+HeaderBase+" header")
 			}
 		}
