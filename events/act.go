@@ -62,9 +62,7 @@ type Replay struct {
 	Projection string // name of its stage: projector or pricer
 	Logic      string // of the program that replays, with its settings
 	Input      uint64 // last message of the input stream that the replay covers
-	// Output is the last message of the projection's stream before the replay: what stands behind
-	// it is the replay's, or comes after it.
-	Output uint64
+	Output     uint64 // last message of the projection's stream before the replay
 }
 
 // Input is the last word on an input in QUARANTINE, which counts no longer. "discarded" is that of

@@ -103,18 +103,15 @@ func (x *Decision) read(s *scanner) {
 }
 
 func (x *Retirement) appendJSON(b []byte) []byte {
-	start := len(b)
-	b = appendText(b, `,"collector":`, x.Collector)
-	return closeObject(b, start)
+	return closeObject(appendText(b, `,"collector":`, x.Collector), len(b))
 }
 
 func (x *Retirement) read(s *scanner) {
 	*x = Retirement{}
 	for ok := s.object(); ok && s.field(); {
-		switch string(s.key) {
-		case "collector":
+		if string(s.key) == "collector" {
 			x.Collector = s.name()
-		default:
+		} else {
 			s.skip()
 		}
 	}

@@ -196,9 +196,7 @@ func (x *Catalogue) fields(s *scanner, ok bool) {
 
 // AppendJSON appends x as the proto3 JSON mapping of daybook.v1.Marker.
 func (x *Marker) AppendJSON(b []byte) []byte {
-	start := len(b)
-	b = appendUint64(b, `,"input_sequence":`, x.InputSequence)
-	return closeObject(b, start)
+	return closeObject(appendUint64(b, `,"input_sequence":`, x.InputSequence), len(b))
 }
 
 // DecodeJSON overwrites x with its wire form, as Usage.DecodeJSON does.
@@ -207,10 +205,9 @@ func (x *Marker) DecodeJSON(b []byte) error { return x.decode(scanner{b: b}) }
 func (x *Marker) decode(s scanner) error {
 	*x = Marker{}
 	for ok := s.message(); ok && s.field(); {
-		switch string(s.key) {
-		case "input_sequence":
+		if string(s.key) == "input_sequence" {
 			x.InputSequence = s.uint64()
-		default:
+		} else {
 			s.skip()
 		}
 	}
