@@ -5,7 +5,7 @@
 // # Language
 //
 //   - Variables: seconds, instances, memory_mb (MiB an instance), storage_mb (MiB), volume_gb
-//     (GiB).
+//     (GiB), and hours_in_month and seconds_in_month: the length of the calendar month (UTC).
 //   - Decimal literals such as 12 or 0.01, with a digit before the point. There is no exponent
 //     form.
 //   - Operators, loosest first: + and -, * and /, unary minus, ^. All group to the left except ^,
@@ -30,7 +30,6 @@ package formula
 
 import (
 	"fmt"
-	"strings"
 	"unicode/utf8"
 
 	"github.com/daybook-billing/daybook/events/money"
@@ -54,6 +53,8 @@ type Vars struct {
 	MemoryMB  money.Ratio
 	StorageMB money.Ratio
 	VolumeGB  money.Ratio
+	// SecondsInMonth is of the month in which the piece lies.
+	SecondsInMonth money.Ratio
 }
 
 // values are variables in the order of variableNames.
@@ -74,6 +75,8 @@ type Formula struct {
 	text  string
 	canon string
 	root  *node
+
+	monthly bool
 }
 
 // Parse reads a formula. Its error is an *Error.
@@ -83,15 +86,24 @@ func Parse(text string) (*Formula, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Formula{text: text, canon: string(root.appendText(nil, 0)), root: root}, nil
+	return &Formula{
+		text: text, canon: string(root.appendText(nil, 0)), root: root,
+		monthly: root.uses("hours_in_month") || root.uses("seconds_in_month"),
+	}, nil
 }
 
 // String returns the formula in its canonical form: single spaces, no needless parentheses or
 // zeros. Parse reads it back as the same formula.
 func (f *Formula) String() string { return f.canon }
 
-// Uses reports whether the result can depend on a variable, given by its name.
-func (f *Formula) Uses(variable string) bool { return strings.Contains(f.canon, variable) }
+// Uses reports whether the formula has a variable, given by its name.
+func (f *Formula) Uses(variable string) bool { return f.root.uses(variable) }
+
+// Numbers returns the first literals of the formula, up to a number of them.
+func (f *Formula) Numbers(most int) []money.Ratio { return f.root.numbers(nil, most) }
+
+// Monthly reports whether the formula has a variable that is about the month.
+func (f *Formula) Monthly() bool { return f.monthly }
 
 // Text returns the formula as it was written. Columns in errors count in it.
 func (f *Formula) Text() string { return f.text }
@@ -101,7 +113,11 @@ func (f *Formula) Eval(v *Vars) (money.Ratio, error) {
 	if f.root.constant {
 		return f.root.value, nil
 	}
-	z, at, message := f.root.eval(&values{v.Seconds, v.Instances, v.MemoryMB, v.StorageMB, v.VolumeGB})
+	x := values{v.Seconds, v.Instances, v.MemoryMB, v.StorageMB, v.VolumeGB}
+	if f.monthly {
+		x[variables-2], x[variables-1] = v.SecondsInMonth.Quo(money.Whole(3600)), v.SecondsInMonth
+	}
+	z, at, message := f.root.eval(&x)
 	if message == "" {
 		at, message = f.root, checkResult(z)
 	}

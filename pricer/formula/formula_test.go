@@ -18,7 +18,7 @@ func whole(n int64) money.Ratio { return money.Whole(n) }
 func footprint() *formula.Vars {
 	return &formula.Vars{
 		Seconds: whole(60), Instances: whole(2), MemoryMB: whole(64), StorageMB: whole(128),
-		VolumeGB: whole(5),
+		VolumeGB: whole(5), SecondsInMonth: whole(28 * 86400),
 	}
 }
 
@@ -45,6 +45,7 @@ var _ = Describe("A price formula", func() {
 		Entry(nil, "1 / 3", "0."+strings.Repeat("3", 50)),
 		Entry(nil, "2 / 3", "0."+strings.Repeat("6", 49)+"7"),
 		Entry(nil, "7", "7"),
+		Entry(nil, "hours_in_month + seconds_in_month", "2419872"),
 		Entry(nil, "0 * -1", "0"),
 	)
 
@@ -96,7 +97,7 @@ var _ = Describe("A price formula", func() {
 		Entry(nil, "ceil(5", 6, `missing ")" for the "(" in column 5`),
 		Entry(nil, "1+1;", 3, `unexpected ";"`),
 		Entry(nil, "select", 0,
-			`unknown name "select"; the variables are seconds, instances, memory_mb, storage_mb, volume_gb, the functions ceil`),
+			`unknown name "select"; the variables are seconds, instances, memory_mb, storage_mb, volume_gb, hours_in_month, seconds_in_month, the functions ceil`),
 		Entry(nil, "$unknown", 0, `unknown name "$unknown"`),
 		Entry(nil, "", 0, "empty"),
 		Entry(nil, " \n", 0, "empty"),

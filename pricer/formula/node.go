@@ -1,6 +1,10 @@
 package formula
 
-import "github.com/daybook-billing/daybook/events/money"
+import (
+	"slices"
+
+	"github.com/daybook-billing/daybook/events/money"
+)
 
 type op uint8
 
@@ -20,10 +24,12 @@ const (
 	opMax
 )
 
-const variables = 5
+const variables = 7
 
 // variableNames are in the order of values.
-var variableNames = [variables]string{"seconds", "instances", "memory_mb", "storage_mb", "volume_gb"}
+var variableNames = [variables]string{
+	"seconds", "instances", "memory_mb", "storage_mb", "volume_gb", "hours_in_month", "seconds_in_month",
+}
 
 type function struct {
 	name string
@@ -119,4 +125,23 @@ func (n *node) appendText(b []byte, bind int) []byte {
 		b = append(b, ')')
 	}
 	return b
+}
+
+// uses reports whether the node has a variable.
+func (n *node) uses(variable string) bool {
+	if n.op == opVariable {
+		return variableNames[n.variable] == variable
+	}
+	return slices.ContainsFunc(n.args, func(arg *node) bool { return arg.uses(variable) })
+}
+
+// numbers appends the literals of a node, up to a length.
+func (n *node) numbers(out []money.Ratio, most int) []money.Ratio {
+	if n.op == opNumber && len(out) < most {
+		return append(out, n.value)
+	}
+	for _, arg := range n.args {
+		out = arg.numbers(out, most)
+	}
+	return out
 }

@@ -14,7 +14,7 @@ import (
 func expression(depth int) *rapid.Generator[string] {
 	atom := rapid.SampledFrom([]string{
 		"1", "2.50", "0.01", "3600", "seconds", "instances", "memory_mb", "storage_mb",
-		"volume_gb",
+		"volume_gb", "hours_in_month", "seconds_in_month",
 	})
 	if depth == 0 {
 		return atom
@@ -51,6 +51,7 @@ func TestCanonicalFormKeepsTheValue(t *testing.T) {
 			Seconds:   money.New(number.Draw(t, "seconds"), -3).Ratio(),
 			Instances: money.Whole(number.Draw(t, "instances")),
 			MemoryMB:  money.Whole(number.Draw(t, "memory")), VolumeGB: money.Whole(number.Draw(t, "volume")),
+			SecondsInMonth: money.Whole(30 * 86400),
 		}
 		x, errX := f.Eval(vars)
 		y, errY := again.Eval(vars)
@@ -79,7 +80,7 @@ func FuzzParse(f *testing.F) {
 		count := money.Whole(int64(n))
 		vars := &formula.Vars{
 			Seconds: money.New(microseconds, -6).Ratio(), Instances: count, MemoryMB: count,
-			StorageMB: count, VolumeGB: count,
+			StorageMB: count, VolumeGB: count, SecondsInMonth: money.Whole(28 * 86400),
 		}
 		if x, err := parsed.Eval(vars); err == nil &&
 			len(x.Round(money.Places).String()) > formula.MaxResultDigits+money.Places+2 {
