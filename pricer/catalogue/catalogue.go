@@ -12,7 +12,7 @@
 //	    match: {kind: app, buildpack: "java*"}
 //	    valid_from: 2017-01-01T00:00:00Z
 //	    defaults: {instances: 1, memory_mb: 0, storage_mb: 0, volume_gb: 0}
-//	    restart: month
+//	    restart: month                     # or never
 //	    components:
 //	      - {name: instance, formula: "ceil(seconds / 3600) * 0.01", currency: USD, vat: Standard}
 //	      - {name: memory, quantity: "memory_mb / 1024 * seconds / 3600", unit: GiB-hour,
@@ -20,7 +20,8 @@
 //
 // Required are currency, plans and, in a plan, name, match, valid_from and components. A component
 // has either a formula or quantity, unit and unit_price; its currency is the billing currency
-// unless it says another, and without vat there is no VAT. Times are RFC 3339 or dates (UTC
+// unless it says another, and without vat there is no VAT. Only one with credit: true has negative
+// amounts. Times are RFC 3339 or dates (UTC
 // midnight). Anchors, aliases and a second document are refused.
 //
 // # Versions
@@ -77,21 +78,32 @@ type Catalogue struct {
 
 // Plan is one version of a plan.
 type Plan struct {
-	Name      string
-	ValidFrom time.Time
-	Until     time.Time // when the next version takes over; zero for the last one
-	Match     []Constraint
-	Defaults  Defaults
-	// RestartMonthly makes every calendar month (UTC) start anew, as if a new run began there.
-	RestartMonthly bool
-	Components     []*Component
-	Line           int // in the file
+	Name       string
+	ValidFrom  time.Time
+	Until      time.Time // when the next version takes over; zero for the last one
+	Match      []Constraint
+	Defaults   Defaults
+	Restart    Restart
+	Components []*Component
+	Line       int // in the file
 
 	position int // in Catalogue.Plans
 	literal  int // literal characters in Match
 	rated    time.Time
 	unrated  string // why the plan prices nothing before rated
 }
+
+// Restart is where the pieces of a plan begin, beside changes of its prices.
+type Restart string
+
+// The restarts. Without one a change of a currency's rate or of VAT begins a piece. With
+// RestartMonthly each calendar month (UTC) does, too, as if a new run began there. With
+// RestartNever a change of rates begins none: it divides the conversion and the tax alone.
+const (
+	RestartAtRates Restart = ""
+	RestartMonthly Restart = "month"
+	RestartNever   Restart = "never"
+)
 
 // Defaults stand in for absent counts of a footprint.
 type Defaults struct {
@@ -115,6 +127,7 @@ type Component struct {
 	Quantity  *formula.Formula
 	Unit      string // of the quantity; empty with a formula
 	UnitPrice events.Decimal
+	Credit    bool // amounts may be negative
 	Currency  string
 	VAT       string // code; empty for no VAT
 	// CurrencyRates and VATRates are the rates of Currency and VAT; VATRates is nil for no VAT.
@@ -127,6 +140,12 @@ type Component struct {
 // Uses reports whether the price depends on a variable, given by its name.
 func (c *Component) Uses(variable string) bool {
 	return c.Formula != nil && c.Formula.Uses(variable) || c.Quantity != nil && c.Quantity.Uses(variable)
+}
+
+// Monthly reports whether the price depends on the month: then each calendar month (UTC) begins a
+// piece.
+func (c *Component) Monthly() bool {
+	return c.Formula != nil && c.Formula.Monthly() || c.Quantity != nil && c.Quantity.Monthly()
 }
 
 // SameTerms reports whether two components price alike whenever their rates do: same plan name,
@@ -222,14 +241,14 @@ func (p *Plan) terms(c *Component) string {
 		price = "quantity\x00" + c.Quantity.String() + "\x00" + c.Unit + "\x00" + c.UnitPrice.String()
 	}
 	d := &p.Defaults
-	restart := ""
-	if p.RestartMonthly {
-		restart = "month"
+	credit := ""
+	if c.Credit {
+		credit = "credit"
 	}
 	text := ""
 	for _, part := range []string{
 		p.Name, c.Name, price, d.Instances.String(), d.MemoryMB.String(), d.StorageMB.String(), d.VolumeGB.String(),
-		strings.Join(d.given, " "), restart, c.Currency, c.VAT,
+		strings.Join(d.given, " "), string(p.Restart), credit, c.Currency, c.VAT,
 	} {
 		text += part + "\x00"
 	}

@@ -83,7 +83,7 @@ var _ = Describe("Reading a catalogue", func() {
 		Expect(c.Currency).To(Equal("GBP"))
 		Expect(c.Plans).To(HaveLen(7))
 		postgres := c.Plans[4]
-		Expect(postgres.RestartMonthly).To(BeTrue())
+		Expect(postgres.Restart).To(Equal(catalogue.RestartMonthly))
 		Expect(postgres.Defaults.Instances.String()).To(Equal("2"))
 		Expect(postgres.Components[0].Formula.String()).To(Equal("ceil(seconds / 3600) * instances * 0.05"))
 		Expect(postgres.Components[0].Currency).To(Equal("GBP"))

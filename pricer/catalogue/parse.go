@@ -143,11 +143,12 @@ func (r *reader) plan(c *Catalogue, n *yaml.Node, seen map[string]*yaml.Node) {
 		r.defaults(&p.Defaults, defaults)
 	}
 	if restart := o.values["restart"]; restart != nil {
-		if s, ok := r.text(restart, "restart"); ok && s != "month" {
-			r.problem(restart, "restart %q is unknown; the only value is month, and without the key runs go on",
-				clip(s))
+		s, ok := r.text(restart, "restart")
+		p.Restart = Restart(s)
+		if ok && p.Restart != RestartMonthly && p.Restart != RestartNever {
+			r.problem(restart, "restart %q is unknown; known are month (each month begins a piece) and never (no "+
+				"change of rates does)", clip(s))
 		}
-		p.RestartMonthly = true
 	}
 	components := o.require("components", `add at least one; a plan that is free has one with formula: "0"`)
 	items := r.list(components, "components")
@@ -206,7 +207,7 @@ func (r *reader) defaults(d *Defaults, n *yaml.Node) {
 }
 
 func (r *reader) component(c *Catalogue, p *Plan, n *yaml.Node, names map[string]int) {
-	o := r.object(n, "a component", "name", "formula", "quantity", "unit", "unit_price", "currency", "vat")
+	o := r.object(n, "a component", "name", "formula", "quantity", "unit", "unit_price", "credit", "currency", "vat")
 	if o == nil {
 		return
 	}
@@ -218,6 +219,9 @@ func (r *reader) component(c *Catalogue, p *Plan, n *yaml.Node, names map[string
 		}
 		names[name] = n.Line
 	}
+	if credit := o.values["credit"]; credit != nil {
+		component.Credit = r.truth(credit, "credit")
+	}
 	switch {
 	case o.values["formula"] != nil:
 		for _, key := range []string{"quantity", "unit", "unit_price"} {
@@ -227,10 +231,13 @@ func (r *reader) component(c *Catalogue, p *Plan, n *yaml.Node, names map[string
 			}
 		}
 		component.Formula = r.formula(o.values["formula"], "formula")
+		r.computable(p, component, component.Formula, o.values["formula"], "formula")
 	case o.values["quantity"] != nil:
 		component.Quantity = r.formula(o.values["quantity"], "quantity")
 		component.Unit, _ = r.text(o.require("unit", "name what quantity counts, such as unit: GiB-hour"), "unit")
-		component.UnitPrice, _ = r.decimal(o.require("unit_price", "say what one unit costs"), "unit_price")
+		component.UnitPrice, _ = r.number(o.require("unit_price", "say what one unit costs"), "unit_price",
+			component.Credit)
+		r.computable(p, component, component.Quantity, o.values["quantity"], "quantity")
 	default:
 		r.problem(n, "%s has no price; give it a formula, or quantity, unit and unit_price", o.name)
 	}
@@ -262,15 +269,20 @@ func (r *reader) formula(n *yaml.Node, name string) *formula.Formula {
 		return nil
 	}
 	f, err := formula.Parse(n.Value)
+	if err != nil {
+		r.wrong(n, name, err)
+		return nil
+	}
+	return f
+}
+
+// wrong reports the error of a formula where it stands in the file.
+func (r *reader) wrong(n *yaml.Node, name string, err error) {
 	var wrong *formula.Error
 	if errors.As(err, &wrong) {
 		line, column := within(r.lines, n, wrong.Offset)
 		r.at(line, column, "%s: %s", name, wrong.Message)
-		return nil
+		return
 	}
-	if err != nil {
-		r.problem(n, "%s", fmt.Errorf("%s: %w", name, err))
-		return nil
-	}
-	return f
+	r.problem(n, "%s", fmt.Errorf("%s: %w", name, err))
 }

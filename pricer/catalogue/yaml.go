@@ -208,8 +208,26 @@ const (
 	maxPlaces      = 20
 )
 
+// truth reads true or false.
+func (r *reader) truth(n *yaml.Node, name string) bool {
+	if n.Kind != yaml.ScalarNode || n.ShortTag() != "!!bool" {
+		r.problem(n, "%s must be true or false, not %s", name, nodeName(n))
+		return false
+	}
+	var is bool
+	if err := n.Decode(&is); err != nil {
+		r.problem(n, "%s: %s", name, err)
+	}
+	return is
+}
+
 // decimal reads a non-negative decimal, which may stand in quotes or not.
 func (r *reader) decimal(n *yaml.Node, name string) (x events.Decimal, ok bool) {
+	return r.number(n, name, false)
+}
+
+// number reads a decimal, which may stand in quotes or not.
+func (r *reader) number(n *yaml.Node, name string, negative bool) (x events.Decimal, ok bool) {
 	if n == nil {
 		return x, false
 	}
@@ -222,7 +240,7 @@ func (r *reader) decimal(n *yaml.Node, name string) (x events.Decimal, ok bool) 
 	switch {
 	case err != nil:
 		r.problem(n, "%s: %q is not a decimal number such as 0.25", name, clip(n.Value))
-	case x.Sign() < 0:
+	case x.Sign() < 0 && !negative:
 		r.problem(n, "%s is %s; it cannot be negative", name, clip(n.Value))
 	case len(whole) > maxWholeDigits || len(fraction) > maxPlaces:
 		r.problem(n, "%s has more than %d digits before or %d behind the point", name, maxWholeDigits, maxPlaces)

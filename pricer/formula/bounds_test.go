@@ -95,7 +95,7 @@ func TestBoundsHold(t *testing.T) {
 		seconds := money.New(rapid.Int64Range(1, 5_000_000).Draw(t, "seconds"), -3).Ratio()
 		vars := &formula.Vars{
 			Seconds: seconds, Instances: whole(number.Draw(t, "instances") + 1),
-				MemoryMB: whole(number.Draw(t, "memory")),
+			MemoryMB:  whole(number.Draw(t, "memory")),
 			StorageMB: whole(128), VolumeGB: whole(number.Draw(t, "volume")), SecondsInMonth: whole(30 * 86400),
 		}
 		domain := anything()

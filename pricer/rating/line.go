@@ -32,7 +32,8 @@ type Unrated struct {
 // Continues reports whether next begins where l ends, with equal price terms and rates: the two can
 // be shown as one.
 func (l *Line) Continues(next *Line) bool {
-	if !l.End.Equal(next.Start) || !l.Component.SameTerms(next.Component) {
+	if !l.End.Equal(next.Start) || !l.Component.SameTerms(next.Component) ||
+		l.Component.Monthly() && !monthOf(l.Start).Equal(monthOf(next.Start)) {
 		return false
 	}
 	same := func(before, after catalogue.Rates) bool {

@@ -16,12 +16,14 @@ import (
 //
 // A piece of a component is a longest interval within the run [Since, End) with equal price terms:
 // plan name, component, formula or quantity and unit price, defaults, currency rate and VAT rate.
-// With the plan's restart: month, each calendar month (UTC) begins a piece, and so does the end of
-// a plan version that is unrated. The part [a, b) of a piece from s costs F(b−s) − F(a−s), where
-// F(t) is the cost of the piece if it had lasted t, and F(0) = 0. Quantity, amount and VAT are each
-// such an F, and each F(t) is computed without rounding and rounded half-even to events.Places
-// once, before the difference is taken. Sums therefore telescope: however a run is cut into spans,
-// the lines add up to the same amounts to the last digit.
+// With the plan's restart: month, or a variable that is about the month, each calendar month (UTC)
+// begins a piece. The end of a plan version that is unrated does, too. With restart: never the two
+// rates begin none: F divides its cost at their changes, converts and taxes each stretch by itself,
+// and only the lines are divided there. The part [a, b) of a piece from s costs F(b−s) − F(a−s),
+// where F(t) is the cost of the piece if it had lasted t, and F(0) = 0. Quantity, amount and VAT
+// are each such an F, and each F(t) is computed without rounding and rounded half-even to
+// events.Places once, before the difference is taken. Sums therefore telescope: however a run is
+// cut into spans, the lines add up to the same amounts to the last digit.
 //
 // A part is unrated when no matching plan is in force, when its plan's currency or VAT code has no
 // rate yet, or when one component's formula cannot be computed: then all components of the part
@@ -171,7 +173,9 @@ func (w *work) until(choice int) time.Time {
 }
 
 // split appends the pieces of [start, end). The component's terms are equal since the given time; a
-// piece ends where a rate changes and, with restart: month, where a month begins.
+// piece ends where a rate changes and, with restart: month or a variable that is about the month,
+// where a month begins. With restart: never a piece has stretches in place of them, each with its
+// rates.
 func split(out []piece, plan *catalogue.Plan, c *catalogue.Component, since, start, end time.Time) []piece {
 	for start.Before(end) {
 		p := piece{plan: plan, component: c, s: since, a: start, b: end}
@@ -179,10 +183,10 @@ func split(out []piece, plan *catalogue.Plan, c *catalogue.Component, since, sta
 		if c.VATRates != nil {
 			p.vat = p.bound(c.VATRates)
 		}
-		if plan.RestartMonthly {
-			year, month, _ := start.UTC().Date()
-			p.s = later(p.s, time.Date(year, month, 1, 0, 0, 0, 0, time.UTC))
-			p.b = earlier(p.b, time.Date(year, month+1, 1, 0, 0, 0, 0, time.UTC))
+		if plan.Restart == catalogue.RestartMonthly || c.Monthly() {
+			month := monthOf(start)
+			p.s = later(p.s, month)
+			p.b = earlier(p.b, month.AddDate(0, 1, 0))
 		}
 		out = append(out, p)
 		start = p.b
@@ -190,11 +194,19 @@ func split(out []piece, plan *catalogue.Plan, c *catalogue.Component, since, sta
 	return out
 }
 
+// monthOf is the beginning of the calendar month (UTC) of a time.
+func monthOf(t time.Time) time.Time {
+	year, month, _ := t.UTC().Date()
+	return time.Date(year, month, 1, 0, 0, 0, 0, time.UTC)
+}
+
 // bound narrows the piece to the rate in force at a, and returns it. The catalogue chooses no plan
 // before its codes have rates.
 func (p *piece) bound(rates catalogue.Rates) money.Ratio {
 	rate, until := rates.At(p.a)
-	p.s = later(p.s, rate.ValidFrom)
+	if p.plan.Restart != catalogue.RestartNever {
+		p.s = later(p.s, rate.ValidFrom)
+	}
 	if !until.IsZero() {
 		p.b = earlier(p.b, until)
 	}
@@ -232,38 +244,82 @@ type price struct{ quantity, amount, vat events.Decimal }
 
 func (w *work) cumulative(p *piece, t time.Time) (price, error) {
 	c := p.component
-	vars := w.variables(p.plan)
 	if err := w.checkKnown(p); err != nil {
 		return price{}, err
 	}
-	vars.Seconds = events.SecondsBetween(p.s, t).Ratio()
-	var out price
-	var amount money.Ratio
-	var err error
-	if c.Formula != nil {
-		out.quantity = one
-		if amount, err = c.Formula.Eval(vars); err != nil {
-			return out, fmt.Errorf("plan %s, component %s: formula %s: %w", p.plan.Name, c.Name, c.Formula.Text(), err)
-		}
-	} else {
-		quantity, err := c.Quantity.Eval(vars)
-		if err != nil {
-			return out, fmt.Errorf("plan %s, component %s: quantity %s: %w", p.plan.Name, c.Name, c.Quantity.Text(),
-				err)
-		}
+	out := price{quantity: one}
+	quantity, cost, err := w.cost(p, t)
+	if err != nil {
+		return out, err
+	}
+	if c.Formula == nil {
 		out.quantity = quantity.Round(events.Places)
-		amount = quantity.Mul(c.UnitPrice.Ratio())
 	}
-	amount = amount.Mul(p.rate)
-	out.amount = amount.Round(events.Places)
-	if c.VATRates != nil {
-		out.vat = amount.Mul(p.vat).Round(events.Places)
+	amount := cost.Mul(p.rate)
+	vat := amount.Mul(p.vat)
+	if p.plan.Restart == catalogue.RestartNever {
+		if amount, vat, err = w.converted(p, t, cost); err != nil {
+			return out, err
+		}
 	}
+	out.amount, out.vat = amount.Round(events.Places), vat.Round(events.Places)
 	if formula.TooLarge(amount) {
 		return out, fmt.Errorf("plan %s, component %s: the amount has more than %d digits before the decimal point",
 			p.plan.Name, c.Name, formula.MaxResultDigits)
 	}
 	return out, nil
+}
+
+// cost is the quantity and the cost of a piece from its beginning to some time, in the component's
+// currency.
+func (w *work) cost(p *piece, t time.Time) (quantity, cost money.Ratio, err error) {
+	c := p.component
+	vars := w.variables(p.plan)
+	vars.Seconds = events.SecondsBetween(p.s, t).Ratio()
+	if c.Monthly() {
+		month := monthOf(p.a)
+		vars.SecondsInMonth = events.SecondsBetween(month, month.AddDate(0, 1, 0)).Ratio()
+	}
+	if c.Formula != nil {
+		if cost, err = c.Formula.Eval(vars); err != nil {
+			err = fmt.Errorf("plan %s, component %s: formula %s: %w", p.plan.Name, c.Name, c.Formula.Text(), err)
+		}
+	} else {
+		if quantity, err = c.Quantity.Eval(vars); err != nil {
+			err = fmt.Errorf("plan %s, component %s: quantity %s: %w", p.plan.Name, c.Name, c.Quantity.Text(), err)
+		}
+		cost = quantity.Mul(c.UnitPrice.Ratio())
+	}
+	if err == nil && cost.Sign() < 0 && !c.Credit {
+		err = fmt.Errorf("plan %s, component %s: the amount is negative, and the component is not marked credit: true",
+			p.plan.Name, c.Name)
+	}
+	return quantity, cost, err
+}
+
+// converted is the cost of a piece up to a time in the billing currency, and its VAT: each stretch
+// of equal rates adds what the cost has grown in it, by its rates.
+func (w *work) converted(p *piece, t time.Time, total money.Ratio) (amount, vat money.Ratio, err error) {
+	c := p.component
+	var before money.Ratio
+	for from := p.s; from.Before(t); {
+		stretch := piece{plan: p.plan, component: c, s: p.s, a: from, b: t}
+		rate := stretch.bound(c.CurrencyRates)
+		var tax money.Ratio
+		if c.VATRates != nil {
+			tax = stretch.bound(c.VATRates)
+		}
+		after := total
+		if stretch.b.Before(t) {
+			if _, after, err = w.cost(p, stretch.b); err != nil {
+				return amount, vat, err
+			}
+		}
+		grown := after.Sub(before).Mul(rate)
+		amount, vat = amount.Add(grown), vat.Add(grown.Mul(tax))
+		before, from = after, stretch.b
+	}
+	return amount, vat, nil
 }
 
 // checkKnown refuses to price a size of the footprint's kind that no event has said: as zero it

@@ -258,11 +258,11 @@ var _ = Describe("What has no price", func() {
 	It("is the part in which one formula cannot be computed", func() {
 		c := rates(
 			`valid_from: 2001-01-01, components: [{name: a, formula: "seconds"}, {name: b, formula: "1"}]`,
-			`valid_from: 2001-01-02, components: [{name: a, formula: "seconds"}, {name: b, formula: "1 / (instances - 1)"}]`,
+			`valid_from: 2001-01-02, components: [{name: a, formula: "seconds"}, {name: b, formula: "2 ^ (memory_mb / 10)"}]`,
 			`valid_from: 2001-01-03, components: [{name: a, formula: "seconds"}, {name: b, formula: "2"}]`)
 		lines, unrated := rating.Rate(c, "file", app("2001-01-01", "2001-01-04"))
-		Expect(reasons(unrated)).To(Equal([]string{"2001-01-02 2001-01-03 plan p, component b: formula 1 / " +
-			"(instances - 1): column 3: division by zero"}))
+		Expect(reasons(unrated)).To(Equal([]string{"2001-01-02 2001-01-03 plan p, component b: formula 2 ^ " +
+			"(memory_mb / 10): column 3: the exponent must be a whole number from -100 to 100"}))
 		Expect(written(lines)).To(Equal([]string{
 			"2001-01-01 2001-01-02 a 1 86400 0", "2001-01-01 2001-01-02 b 1 1 0",
 			"2001-01-03 2001-01-04 a 1 86400 0", "2001-01-03 2001-01-04 b 1 2 0",
@@ -331,14 +331,18 @@ func changing(t *rapid.T) *catalogue.Catalogue {
 	for _, name := range []string{"wide", "narrow"} {
 		match := map[string]string{"wide": "{kind: app}", "narrow": "{kind: app, process_type: web}"}[name]
 		for _, d := range rapid.SliceOfNDistinct(date, 1, 3, rapid.ID).Draw(t, name) {
-			restart := rapid.SampledFrom([]string{"", "restart: month, "}).Draw(t, "restart")
-			formula := rapid.SampledFrom([]string{
-				hourly, "seconds / 7 + 1", "(seconds / 3000)^2 - 4",
-				"round(seconds / 86400) * 0.333", "2 ^ (60 * instances)",
-			}).Draw(t, "formula")
+			restart := rapid.SampledFrom([]string{"", "restart: month, ", "restart: never, "}).Draw(t, "restart")
+			formulas := []string{
+				hourly, "seconds / 7 + 1", "(seconds / 3000)^2 - 4", "round(seconds / 86400) * 0.333",
+				"2 ^ (60 * instances)", "100 * ceil(seconds / 3600) / hours_in_month",
+			}
+			if restart == "restart: never, " {
+				formulas = formulas[:5]
+			}
+			formula := rapid.SampledFrom(formulas).Draw(t, "formula")
 			currency := rapid.SampledFrom([]string{"", ", currency: USD"}).Draw(t, "currency")
 			text += fmt.Sprintf("  - {name: %s, match: %s, valid_from: %s, %scomponents: [{name: f, formula: "+
-				"\"%s\"%s, vat: V}, "+
+				"\"%s\"%s, vat: V, credit: true}, "+
 				"{name: q, quantity: \"memory_mb * ceil(seconds / 500000) / 1024\", unit: u, unit_price: 0.0037, "+
 				"vat: V}]}\n", name, match, d, restart, formula, currency)
 		}
