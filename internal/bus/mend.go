@@ -1,13 +1,11 @@
 package bus
 
 import (
-	"errors"
 	"fmt"
 	"log/slog"
-	"os"
-	"path/filepath"
-	"strings"
 	"time"
+
+	"github.com/daybook-billing/daybook/internal/bus/folder"
 )
 
 const (
@@ -20,12 +18,6 @@ const (
 	maxStore = 1 << 50
 )
 
-// diskFull reports whether the server's log tells of a full disk: it stores nothing any more, and
-// says so nowhere else.
-func diskFull(text string) bool {
-	return strings.Contains(text, "no space left on device") || strings.Contains(text, "disk quota exceeded")
-}
-
 // mend restarts the server when its disk has been full and has room again: until then it answers
 // reads, and no append.
 func (s *Server) mend() {
@@ -34,13 +26,13 @@ func (s *Server) mend() {
 		select {
 		case <-s.quit:
 			return
-		case <-s.log.full:
+		case <-s.log.Full():
 		}
-		s.log.log.Error("the disk is full; the NATS server stores nothing until there is room, and restarts then by "+
+		s.cfg.Log.Error("the disk is full; the NATS server stores nothing until there is room, and restarts then by "+
 			"itself", slog.String("data", s.cfg.DataDir), slog.String("do", "make room on the disk"))
 		s.setFull(fmt.Errorf("the disk of data folder %s is full: make room; the NATS server then restarts by itself",
 			s.cfg.DataDir))
-		for takes(s.cfg.DataDir) != nil || s.restart() != nil {
+		for folder.Takes(s.cfg.DataDir, roomToRestart) != nil || s.restart() != nil {
 			select {
 			case <-s.quit:
 				return
@@ -48,15 +40,8 @@ func (s *Server) mend() {
 			}
 		}
 		s.setFull(nil)
-		s.log.log.Info("the disk has room; the NATS server has restarted", slog.String("url", s.URL()))
+		s.cfg.Log.Info("the disk has room; the NATS server has restarted", slog.String("url", s.URL()))
 	}
-}
-
-// takes tries whether the disk has room for a file.
-func takes(folder string) error {
-	name := filepath.Join(folder, "daybook-room")
-	err := os.WriteFile(name, make([]byte, roomToRestart), 0o600)
-	return errors.Join(err, os.Remove(name))
 }
 
 // restart ends the server and starts another one at the same address.
@@ -65,12 +50,12 @@ func (s *Server) restart() error {
 	defer s.mu.Unlock()
 	s.ns.Shutdown()
 	s.ns.WaitForShutdown()
-	for len(s.log.full) > 0 { // of the one that ended
-		<-s.log.full
+	for len(s.log.Full()) > 0 { // of the one that ended
+		<-s.log.Full()
 	}
 	ns, err := run(s.cfg, s.host, s.port, s.log)
 	if err != nil {
-		s.log.log.Error("the NATS server does not restart yet", slog.Any("error", err))
+		s.cfg.Log.Error("the NATS server does not restart yet", slog.Any("error", err))
 		return err
 	}
 	s.ns = ns

@@ -7,12 +7,13 @@ import (
 	"fmt"
 	"log/slog"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/nats-io/nuid"
+
+	"github.com/daybook-billing/daybook/internal/bus/reply"
 )
 
 const (
@@ -129,17 +130,17 @@ const (
 
 // accept takes an arrival and counts it.
 func (p *pull) accept(msg *nats.Msg) (Stored, incoming) {
-	meta, ok := parseReply(msg.Reply)
+	meta, ok := reply.Parse(msg.Reply)
 	if !ok {
 		return Stored{}, p.status(msg)
 	}
 	p.requested--
-	if meta.consumer != p.delivered+1 {
+	if meta.Consumer != p.delivered+1 {
 		return Stored{}, isBroken
 	}
-	p.delivered = meta.consumer
+	p.delivered = meta.Consumer
 	return Stored{
-		Subject: msg.Subject, Sequence: meta.stream, Time: time.Unix(0, meta.time).UTC(), Pending: meta.pending,
+		Subject: msg.Subject, Sequence: meta.Stream, Time: time.Unix(0, meta.Time).UTC(), Pending: meta.Pending,
 		Data: msg.Data, header: msg.Header,
 	}, isMessage
 }
@@ -171,43 +172,4 @@ func (p *pull) close() {
 	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
 	defer cancel()
 	_ = p.bus.js.DeleteConsumer(ctx, p.stream, p.name)
-}
-
-// replyMeta is the content of a delivered message's reply subject.
-type replyMeta struct {
-	stream, consumer, pending uint64
-	time                      int64 // nanoseconds since 1970
-}
-
-// parseReply reads $JS.ACK.<stream>.<consumer>.<tries>.<stream seq>.<consumer
-// seq>.<time>.<pending>, or the longer form $JS.ACK.<domain>.<account>.<stream>…<pending>.<token>.
-// Source: NATS ADR-15.
-func parseReply(reply string) (m replyMeta, ok bool) {
-	rest, ok := strings.CutPrefix(reply, "$JS.ACK.")
-	if !ok {
-		return m, false
-	}
-	var skip int // tokens before the stream sequence
-	switch dots := strings.Count(rest, "."); {
-	case dots == 6:
-		skip = 3
-	case dots >= 8:
-		skip = 5
-	default:
-		return m, false
-	}
-	for range skip {
-		_, rest, _ = strings.Cut(rest, ".")
-	}
-	var numbers [4]uint64
-	for i := range numbers {
-		var token string
-		token, rest, _ = strings.Cut(rest, ".")
-		n, err := strconv.ParseUint(token, 10, 63)
-		if err != nil {
-			return m, false
-		}
-		numbers[i] = n
-	}
-	return replyMeta{stream: numbers[0], consumer: numbers[1], time: int64(numbers[2]), pending: numbers[3]}, true
 }

@@ -8,13 +8,15 @@ import (
 	"log/slog"
 	"net"
 	"os"
-	"path/filepath"
 	"strconv"
 	"sync"
 	"syscall"
 	"time"
 
 	natsserver "github.com/nats-io/nats-server/v2/server"
+
+	"github.com/daybook-billing/daybook/internal/bus/folder"
+	"github.com/daybook-billing/daybook/internal/bus/serverlog"
 )
 
 // ServerConfig describes the embedded server. Only DataDir is required.
@@ -52,7 +54,7 @@ type Server struct {
 	cfg    ServerConfig
 	host   string
 	port   int
-	log    *serverLog
+	log    *serverlog.Log
 	lock   *os.File
 	stop   sync.Once
 	quit   chan struct{} // closed by Shutdown
@@ -78,7 +80,7 @@ func StartServer(cfg ServerConfig) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	lock, err := lockFolder(cfg.DataDir)
+	lock, err := folder.Lock(cfg.DataDir)
 	if err != nil {
 		return nil, err
 	}
@@ -126,7 +128,7 @@ func startServer(cfg ServerConfig, host string, port int) (*Server, error) {
 		port = natsserver.RANDOM_PORT
 	}
 	s := &Server{
-		cfg: cfg, host: host, log: &serverLog{log: cfg.Log, full: make(chan struct{}, 1)},
+		cfg: cfg, host: host, log: serverlog.New(cfg.Log),
 		quit: make(chan struct{}), mended: make(chan struct{}),
 	}
 	if s.ns, err = run(cfg, host, port, s.log); err != nil {
@@ -141,7 +143,7 @@ func startServer(cfg ServerConfig, host string, port int) (*Server, error) {
 }
 
 // run starts a NATS server and waits until clients can connect.
-func run(cfg ServerConfig, host string, port int, logger *serverLog) (*natsserver.Server, error) {
+func run(cfg ServerConfig, host string, port int, logger *serverlog.Log) (*natsserver.Server, error) {
 	address := net.JoinHostPort(host, strconv.Itoa(max(port, 0)))
 	ns, err := natsserver.NewServer(&natsserver.Options{
 		ServerName: "daybook", Host: host, Port: port,
@@ -154,13 +156,13 @@ func run(cfg ServerConfig, host string, port int, logger *serverLog) (*natsserve
 	}
 	ns.SetLoggerV2(logger, false, false, false)
 	ns.Start()
-	fatal := logger.takeFatal()
+	fatal := logger.TakeFatal()
 	if fatal == "" && ns.ReadyForConnections(startTimeout) {
 		return ns, nil
 	}
 	ns.Shutdown()
 	ns.WaitForShutdown()
-	fatal = cmp.Or(fatal, logger.takeFatal(), "it did not come up within "+startTimeout.String())
+	fatal = cmp.Or(fatal, logger.TakeFatal(), "it did not come up within "+startTimeout.String())
 	return nil, fmt.Errorf("embedded NATS server on %s with data folder %s: %s: free the address, or check that the "+
 		"folder can be written and its disk has room", address, cfg.DataDir, fatal)
 }
@@ -198,88 +200,4 @@ func (s *Server) Shutdown() {
 			_ = s.lock.Close()
 		}
 	})
-}
-
-const lockName = "daybook.lock"
-
-// lockFolder creates the data folder and takes its lock, which the operating system frees with the
-// process. The lock file holds the process's id and stays: removing it would let two processes lock
-// two files of the same name.
-func lockFolder(folder string) (*os.File, error) {
-	if err := os.MkdirAll(folder, 0o700); err != nil {
-		return nil, fmt.Errorf("data folder %s: %w: choose a folder that this process can write with --data", folder,
-			err)
-	}
-	path := filepath.Join(folder, lockName)
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600) //nolint:gosec // the operator names the folder
-	if err != nil {
-		return nil, fmt.Errorf("data folder %s: %w: choose a folder that this process can write with --data", folder,
-			err)
-	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		var owner [20]byte
-		n, _ := f.ReadAt(owner[:], 0)
-		err = fmt.Errorf("data folder %s is in use by the process with pid %s (lock file %s: %w): stop it, connect "+
-			"to it with NATS_URL, or choose another folder with --data",
-			folder, cmp.Or(string(owner[:n]), "unknown"), path, err)
-		return nil, errors.Join(err, f.Close())
-	}
-	err = f.Truncate(0)
-	if err == nil {
-		_, err = f.WriteAt(strconv.AppendInt(nil, int64(os.Getpid()), 10), 0)
-	}
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("data folder %s: writing %s: %w", folder, path, err), f.Close())
-	}
-	return f, nil
-}
-
-// serverLog passes on the server's warnings and errors and keeps what it calls fatal, which for us
-// is an error of StartServer and never an exit.
-type serverLog struct {
-	log     *slog.Logger
-	full    chan struct{} // with room for one: has one when the log tells of a full disk
-	mu      sync.Mutex
-	started bool   // StartServer has looked at fatal; guarded by mu
-	fatal   string // the first; guarded by mu
-}
-
-func (l *serverLog) Noticef(string, ...any) {}
-func (l *serverLog) Debugf(string, ...any)  {}
-func (l *serverLog) Tracef(string, ...any)  {}
-
-// look tells mend of a full disk.
-func (l *serverLog) look(format string, v []any) {
-	if diskFull(fmt.Sprintf(format, v...)) {
-		select {
-		case l.full <- struct{}{}:
-		default:
-		}
-	}
-}
-
-func (l *serverLog) Warnf(format string, v ...any) {
-	l.look(format, v)
-	l.log.Warn("NATS server", slog.String("detail", fmt.Sprintf(format, v...)))
-}
-
-func (l *serverLog) Errorf(format string, v ...any) {
-	l.look(format, v)
-	l.log.Error("NATS server", slog.String("detail", fmt.Sprintf(format, v...)))
-}
-
-func (l *serverLog) Fatalf(format string, v ...any) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.fatal = cmp.Or(l.fatal, fmt.Sprintf(format, v...))
-	if l.started {
-		l.log.Error("NATS server", slog.String("detail", fmt.Sprintf(format, v...)))
-	}
-}
-
-func (l *serverLog) takeFatal() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.started = true
-	return l.fatal
 }
