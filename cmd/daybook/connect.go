@@ -24,6 +24,8 @@ type natsFlags struct {
 	Key      string `name:"nats-key" env:"NATS_KEY" placeholder:"FILE" help:"Key of the client certificate."`
 	Replicas int    `env:"DAYBOOK_REPLICAS" default:"1" help:"Replicas of streams that have to be created; 3 on a cluster."`
 	roomFlags
+
+	appends bus.InProcess // the server, where it is in this process
 }
 
 // roomFlags bound the wait of a command with an end.
@@ -55,6 +57,7 @@ func (f *natsFlags) open(ctx context.Context, name string, log *slog.Logger) (*b
 	return bus.Connect(ctx, bus.Config{
 		URL: f.NATS, Name: "daybook " + name, CredsFile: f.Creds, User: f.User, Password: f.Password,
 		CAFile: f.CA, CertFile: f.Cert, KeyFile: f.Key, Replicas: f.Replicas, RoomWait: f.RoomWait, Log: log,
+		Appends: f.appends,
 	})
 }
 

@@ -88,7 +88,9 @@ func (s *system) startBus(process *service.Process) error {
 	}
 	process.Health.Ready("server", atWork(s.server.Ready))
 	s.bus, err = awaitBus(s.env.ctx, process, func(ctx context.Context) (*bus.Bus, error) {
-		own := natsFlags{NATS: s.server.URL(), User: s.cmd.User, Password: s.cmd.Password}
+		own := natsFlags{
+			NATS: s.server.URL(), User: s.cmd.User, Password: s.cmd.Password, appends: s.server,
+		}
 		if s.cmd.Once {
 			own.roomFlags = s.cmd.roomFlags
 		}

@@ -43,7 +43,7 @@ func (b *Bus) Append(ctx context.Context, stream string, msgs []Message, expect 
 	s.expect(expect)
 	// No acknowledgement of the first message is waited for: the commit has the same answer, one
 	// round trip earlier, and ends with ctx.
-	ack, err := jetstreamext.PublishMsgBatch(ctx, b.js, s.refs, jetstreamext.BatchFlowControl{AckFirst: false})
+	ack, err := jetstreamext.PublishMsgBatch(ctx, b.outJS, s.refs, jetstreamext.BatchFlowControl{AckFirst: false})
 	if err != nil {
 		return 0, b.appendError(ctx, stream, msgs, expect, err)
 	}
@@ -63,7 +63,7 @@ func (b *Bus) appendable(ctx context.Context, stream string, msgs []Message) err
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("appending to stream %s: nothing was sent: %w", stream, err)
 	}
-	if !b.nc.IsConnected() {
+	if !b.out.IsConnected() {
 		return fmt.Errorf("appending to stream %s: nothing was sent: %w at %s; it is being repaired", stream,
 			ErrNotConnected, redact(b.cfg.URL))
 	}

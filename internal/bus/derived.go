@@ -105,15 +105,15 @@ func (i *ingest) send(ctx context.Context) (err error) {
 		s.expect(i.expect)
 	}
 	for _, m := range s.refs {
-		if room := b.nc.MaxPayload() - int64(len(m.Data)); room < mostHeaders &&
+		if room := b.out.MaxPayload() - int64(len(m.Data)); room < mostHeaders &&
 			room < int64(m.Size()-len(m.Data)-len(m.Subject)) {
 			return nats.ErrMaxPayload // before anything is sent
 		}
 	}
-	inbox := b.nc.NewInbox()
+	inbox := b.out.NewInbox()
 	i.prefix = inbox + ingestFlow
 	i.answers = make(chan *nats.Msg, len(i.msgs)+answersBesides)
-	if i.sub, err = b.nc.ChanSubscribe(inbox+".>", i.answers); err != nil {
+	if i.sub, err = b.out.ChanSubscribe(inbox+".>", i.answers); err != nil {
 		return err
 	}
 	for n, m := range s.refs {
@@ -125,7 +125,7 @@ func (i *ingest) send(ctx context.Context) (err error) {
 			operation = ingestStart
 		}
 		m.Reply = i.reply(n+1, operation)
-		if err := b.nc.PublishMsg(m); err != nil {
+		if err := b.out.PublishMsg(m); err != nil {
 			i.close()
 			return err
 		}
@@ -151,7 +151,7 @@ func (i *ingest) wait(ctx context.Context) (last uint64, err error) {
 			}
 		case <-ping.C:
 			// A lost answer comes again; of a batch with a lost message the server tells the end.
-			_ = i.bus.nc.PublishRequest(i.msgs[0].Subject, i.reply(len(i.msgs), ingestPing), nil)
+			_ = i.bus.out.PublishRequest(i.msgs[0].Subject, i.reply(len(i.msgs), ingestPing), nil)
 		case <-ctx.Done():
 			return 0, i.bus.appendError(ctx, i.stream, i.msgs, i.expect, ctx.Err())
 		}

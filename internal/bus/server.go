@@ -186,6 +186,13 @@ func (s *Server) URL() string {
 	return "nats://" + net.JoinHostPort(host, strconv.Itoa(s.port))
 }
 
+// InProcessConn connects to the server without the network; see Config.Appends.
+func (s *Server) InProcessConn() (net.Conn, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.ns.InProcessConn()
+}
+
 // Shutdown stops the server, waits until it has let go of its files, and gives the data folder
 // back. It may be repeated.
 func (s *Server) Shutdown() {
