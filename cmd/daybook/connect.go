@@ -26,6 +26,7 @@ type natsFlags struct {
 	roomFlags
 
 	appends bus.InProcess // the server, where it is in this process
+	feed    int           // bytes of each stream's end to keep in memory for readers in this process
 }
 
 // roomFlags bound the wait of a command with an end.
@@ -57,7 +58,7 @@ func (f *natsFlags) open(ctx context.Context, name string, log *slog.Logger) (*b
 	return bus.Connect(ctx, bus.Config{
 		URL: f.NATS, Name: "daybook " + name, CredsFile: f.Creds, User: f.User, Password: f.Password,
 		CAFile: f.CA, CertFile: f.Cert, KeyFile: f.Key, Replicas: f.Replicas, RoomWait: f.RoomWait, Log: log,
-		Appends: f.appends,
+		Appends: f.appends, Feed: f.feed,
 	})
 }
 

@@ -77,6 +77,9 @@ func startSystem(e *env, c *upCmd, process *service.Process) (_ *system, err err
 	return s, nil
 }
 
+// feedBytes is how much of each stream's end is kept in memory for the services.
+const feedBytes = 32 << 20
+
 // startBus starts the server and puts the catalogue in force.
 func (s *system) startBus(process *service.Process) error {
 	text, err := s.cmd.prices()
@@ -89,7 +92,7 @@ func (s *system) startBus(process *service.Process) error {
 	process.Health.Ready("server", atWork(s.server.Ready))
 	s.bus, err = awaitBus(s.env.ctx, process, func(ctx context.Context) (*bus.Bus, error) {
 		own := natsFlags{
-			NATS: s.server.URL(), User: s.cmd.User, Password: s.cmd.Password, appends: s.server,
+			NATS: s.server.URL(), User: s.cmd.User, Password: s.cmd.Password, appends: s.server, feed: feedBytes,
 		}
 		if s.cmd.Once {
 			own.roomFlags = s.cmd.roomFlags

@@ -41,6 +41,7 @@ func (b *Bus) Append(ctx context.Context, stream string, msgs []Message, expect 
 	s.fill(msgs, 0)
 	s.set(s.msgs[0].Header, jetstream.ExpectedStreamHeader, stream)
 	s.expect(expect)
+	remember := b.remember(stream)
 	// No acknowledgement of the first message is waited for: the commit has the same answer, one
 	// round trip earlier, and ends with ctx.
 	ack, err := jetstreamext.PublishMsgBatch(ctx, b.outJS, s.refs, jetstreamext.BatchFlowControl{AckFirst: false})
@@ -51,6 +52,7 @@ func (b *Bus) Append(ctx context.Context, stream string, msgs []Message, expect 
 		return 0, fmt.Errorf("appending to stream %s: the server stored the batch in stream %s: the subjects belong "+
 			"there", stream, ack.Stream)
 	}
+	remember(msgs, ack.Sequence, ack.BatchSize)
 	return ack.Sequence, nil
 }
 

@@ -37,6 +37,10 @@ type Config struct {
 	// network. Reading does not: a pipe in memory takes a fifth longer for many messages.
 	Appends InProcess
 
+	// Feed is how many bytes of a stream's end are kept in memory for readers over this connection,
+	// as far as it appended them; see Reader. 0: none.
+	Feed int
+
 	Replicas int           // of new streams and buckets; default 1
 	Timeout  time.Duration // for one request; default 5 s
 	// RoomWait is how long an append waits for room before its *RoomError says that this is over;
@@ -80,6 +84,7 @@ type Bus struct {
 	appends map[*inflight]struct{}
 	// requests under way, to be ended by a refused permission; guarded by mu
 	requests map[*asked]struct{}
+	memories map[string]*memory // by stream; guarded by mu
 }
 
 // inflight is an append under way.
@@ -106,7 +111,7 @@ func Connect(ctx context.Context, cfg Config) (*Bus, error) {
 	}
 	b := &Bus{
 		cfg: cfg, connected: make(chan struct{}), appends: map[*inflight]struct{}{},
-		requests: map[*asked]struct{}{}, rooms: rooms{lacks: map[string]*lack{}},
+		requests: map[*asked]struct{}{}, rooms: rooms{lacks: map[string]*lack{}}, memories: map[string]*memory{},
 	}
 	b.scratch.New = func() any { return new(scratch) }
 	options, err := b.options(ctx)
@@ -297,12 +302,16 @@ func (b *Bus) disconnected(nc *nats.Conn, err error) {
 	b.unanswered()
 }
 
-// unanswered ends the appends under way, for no answer will come on a lost connection.
+// unanswered ends the appends under way, for no answer will come on a lost connection, and has the
+// memories of streams forget.
 func (b *Bus) unanswered() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for flying := range b.appends {
 		flying.cancel(nats.ErrDisconnected)
+	}
+	for _, m := range b.memories { // a server that was lost may come back with less
+		m.Forget()
 	}
 }
 

@@ -46,11 +46,15 @@ func (b *Bus) AppendDerived(ctx context.Context, stream string, msgs []Message, 
 	defer b.watch(&inflight{msgs: msgs, cancel: cancel})()
 
 	i := &ingest{bus: b, stream: stream, msgs: msgs, expect: expect}
+	remember := b.remember(stream)
 	if err := i.send(ctx); err != nil {
 		return 0, b.appendError(ctx, stream, msgs, expect, err)
 	}
 	defer i.close()
-	return i.wait(ctx)
+	if last, err = i.wait(ctx); err == nil {
+		remember(msgs, last, uint64(len(msgs)))
+	}
+	return last, err
 }
 
 // ingest is a fast-ingest batch under way. The server takes the batch, the number of the message in

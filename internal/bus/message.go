@@ -19,17 +19,19 @@ type Message struct {
 	Data    []byte
 }
 
-// Stored is a message of a stream. It belongs to the receiver; Data is shared with nobody.
+// Stored is a message of a stream. Data is read only: several readers may share it.
 type Stored struct {
 	Subject  string
 	Sequence uint64
-	Time     time.Time // when the server stored it, UTC
+	// Time is when the server stored it, UTC; zero where a Reader took it from memory.
+	Time time.Time
 	// how many messages the reader had still to come when the server sent this one; 0 from Get and
 	// Last
 	Pending uint64
 	Data    []byte
 
-	header nats.Header
+	header nats.Header     // of the server's
+	own    []events.Header // of this process, in place of header
 }
 
 // Header gives a header's first value, "" if there is none. Keys are compared with their case.
@@ -37,12 +39,17 @@ func (s *Stored) Header(key string) string {
 	if values := s.header[key]; len(values) > 0 {
 		return values[0]
 	}
+	for i := len(s.own) - 1; i >= 0; i-- { // of a key twice the last value
+		if s.own[i].Key == key {
+			return s.own[i].Value
+		}
+	}
 	return ""
 }
 
 // Headers lists every header with its first value, in no order.
 func (s *Stored) Headers() []events.Header {
-	list := make([]events.Header, 0, len(s.header))
+	list := append(make([]events.Header, 0, len(s.header)+len(s.own)), s.own...)
 	for key, values := range s.header {
 		if len(values) > 0 {
 			list = append(list, events.Header{Key: key, Value: values[0]})

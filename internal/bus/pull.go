@@ -39,6 +39,7 @@ type pull struct {
 	stream, name string
 	sub          *nats.Subscription
 	messages     chan *nats.Msg
+	head         *nats.Msg // the first of them, taken out by come
 	reconnected  <-chan struct{}
 	request      string // subject of pull requests
 	ahead        int    // messages sent ahead at most
@@ -127,6 +128,37 @@ const (
 	isStatus             // of a request; all is well
 	isBroken             // the consumer is gone, or a message got lost on the way
 )
+
+// arrived is the first arrival, if there is one already.
+func (p *pull) arrived() *nats.Msg {
+	if msg := p.head; msg != nil {
+		p.head = nil
+		return msg
+	}
+	select {
+	case msg := <-p.messages:
+		return msg
+	default:
+		return nil
+	}
+}
+
+// come is 1 where another message has come already: the server's count of those to come is from the
+// moment when it sent one.
+func (p *pull) come() uint64 {
+	for p.head == nil {
+		if p.head = p.arrived(); p.head == nil {
+			return 0
+		}
+		if _, ok := reply.Parse(p.head.Reply); !ok && p.status(p.head) != isBroken {
+			p.head = nil
+		}
+	}
+	if _, ok := reply.Parse(p.head.Reply); !ok {
+		return 0 // the end of this consumer
+	}
+	return 1
+}
 
 // accept takes an arrival and counts it.
 func (p *pull) accept(msg *nats.Msg) (Stored, incoming) {

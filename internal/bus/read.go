@@ -19,6 +19,8 @@ type ReadOptions struct {
 	// after them all new ones. A subject with a new message meanwhile may come twice: the later
 	// one counts.
 	LastPerSubject bool
+	// FromServer has every message come from the server, with its time.
+	FromServer bool
 
 	heartbeat time.Duration // of a server with nothing to send; 0: pullHeartbeat
 }
@@ -30,6 +32,11 @@ const (
 
 // Reader reads a stream in order. It is for one goroutine. It has no goroutine of its own: messages
 // sent ahead wait in a bounded buffer until Next is called.
+//
+// With Config.Feed a Reader of all messages takes those that its own connection appended from
+// memory, once they are acknowledged; they have no Time. It gives up its consumer at the server
+// while it reads from memory alone, and makes another one where the memory lacks its next message,
+// or has had nothing for 100 ms.
 type Reader struct {
 	bus     *Bus
 	stream  string
@@ -38,6 +45,7 @@ type Reader struct {
 	next    uint64    // the lowest sequence not given yet
 	deleted []uint64  // deleted by the server's report, sorted; looked up when there is a gap
 	pull    *pull     // nil: to be opened
+	tail    *tail     // nil: all comes from the server
 	timer   *time.Timer
 	failed  error // the end of the reading, for good
 }
@@ -72,7 +80,9 @@ func (b *Bus) readFrom(ctx context.Context, stream string, state StreamState, fr
 	}
 	r.timer.Stop()
 	var err error
+	r.tail = b.join(stream, r.next, &options)
 	if r.pull, err = b.openPull(ctx, stream, r.next, options); err != nil {
+		r.tail.close()
 		return nil, err
 	}
 	return r, nil
@@ -100,18 +110,21 @@ func (r *Reader) advance(ctx context.Context) (Stored, incoming, error) {
 	if err := ctx.Err(); err != nil {
 		return Stored{}, isStatus, err
 	}
+	if stored, ok, err := r.remembered(ctx); ok || err != nil {
+		return stored, isMessage, err
+	}
 	if r.pull == nil {
 		if err := r.reopen(ctx); err != nil {
 			return Stored{}, isBroken, err
 		}
 	}
 	r.pull.more()
-	msg, ok, err := r.receive(ctx)
+	msg, what, err := r.receive(ctx)
 	if err != nil {
 		return Stored{}, isStatus, err
 	}
-	stored, what := Stored{}, isBroken
-	if ok {
+	stored := Stored{}
+	if what == isMessage {
 		stored, what = r.pull.accept(msg)
 	}
 	if what == isMessage {
@@ -126,14 +139,15 @@ func (r *Reader) advance(ctx context.Context) (Stored, incoming, error) {
 		return Stored{}, what, nil
 	}
 	r.next = stored.Sequence + 1
+	stored.Pending = max(stored.Pending, r.pull.come(), r.tail.behind(stored.Sequence))
 	return stored, isMessage, nil
 }
 
 // place is the kind of a message to the reader, by its place in the stream.
 func (r *Reader) place(ctx context.Context, sequence uint64) (incoming, error) {
 	switch {
-	case r.options.LastPerSubject && sequence < r.next:
-		return isStatus, nil // was given before the connection was lost
+	case (r.options.LastPerSubject || r.tail != nil) && sequence < r.next:
+		return isStatus, nil // was given before the connection was lost, or from memory
 	case r.options.LastPerSubject || sequence == r.next:
 		return isMessage, nil
 	}
@@ -153,28 +167,28 @@ func (r *Reader) Waiting() uint64 {
 	return r.pull.waiting
 }
 
-// receive waits for the server's next message; false: nothing came for too long, or the connection
-// was lost meanwhile.
-func (r *Reader) receive(ctx context.Context) (*nats.Msg, bool, error) {
-	select {
-	case msg := <-r.pull.messages:
-		return msg, true, nil
-	default:
+// receive waits for the server's next arrival. isStatus: there may be something in memory; isBroken:
+// nothing came for too long, or the connection was lost meanwhile.
+func (r *Reader) receive(ctx context.Context) (*nats.Msg, incoming, error) {
+	if msg := r.pull.arrived(); msg != nil {
+		return msg, isMessage, nil
 	}
 	r.timer.Reset(pullSilence)
 	defer r.timer.Stop()
 	select {
 	case msg := <-r.pull.messages:
-		return msg, true, nil
+		return msg, isMessage, nil
+	case <-r.tail.ready():
+		return nil, isStatus, nil
 	case <-ctx.Done():
-		return nil, false, ctx.Err()
+		return nil, isBroken, ctx.Err()
 	case <-r.pull.reconnected:
-		return nil, false, nil
+		return nil, isBroken, nil
 	case <-r.timer.C:
 		if r.bus.nc.IsClosed() {
-			return nil, false, r.closed()
+			return nil, isBroken, r.closed()
 		}
-		return nil, false, nil
+		return nil, isBroken, nil
 	}
 }
 
@@ -240,10 +254,7 @@ func (r *Reader) allDeleted(got uint64) bool {
 func (r *Reader) check(info *jetstream.StreamInfo) error {
 	switch {
 	case !info.Created.Equal(r.created):
-		r.failed = fmt.Errorf("reading stream %s at message %d: %w: it was created at %s, not at %s; start over, or "+
-			"restore the old one",
-			r.stream, r.next, ErrStreamChanged, info.Created.UTC().Format(time.RFC3339Nano),
-			r.created.Format(time.RFC3339Nano))
+		return r.remade(info.Created)
 	case info.State.LastSeq+1 < r.next:
 		r.failed = fmt.Errorf("reading stream %s at message %d: %w: it now ends at %d; compare with its backup, or "+
 			"start over",
@@ -251,6 +262,14 @@ func (r *Reader) check(info *jetstream.StreamInfo) error {
 	default:
 		return nil
 	}
+	return r.failed
+}
+
+// remade ends the reading of a stream that was made anew.
+func (r *Reader) remade(created time.Time) error {
+	r.failed = fmt.Errorf("reading stream %s at message %d: %w: it was created at %s, not at %s; start over, or "+
+		"restore the old one", r.stream, r.next, ErrStreamChanged, created.UTC().Format(time.RFC3339Nano),
+		r.created.Format(time.RFC3339Nano))
 	return r.failed
 }
 
@@ -294,7 +313,9 @@ func (r *Reader) tryReopen(ctx context.Context) error {
 	if err := r.check(info); err != nil {
 		return err
 	}
-	r.pull, err = r.bus.openPull(ctx, r.stream, r.next, r.options)
+	if r.pull, err = r.bus.openPull(ctx, r.stream, r.next, r.options); err == nil && r.tail != nil {
+		r.tail.row = 0
+	}
 	return err
 }
 
@@ -309,6 +330,7 @@ func (r *Reader) drop() {
 // more.
 func (r *Reader) Close() {
 	r.timer.Stop()
+	r.tail.close()
 	r.drop()
 	if r.failed == nil {
 		r.failed = fmt.Errorf("reading stream %s: the reader is closed", r.stream)
