@@ -136,6 +136,9 @@ func (p *processor) Step(in *bus.Stored, emit func(stage.Output)) error {
 	default:
 		err = fmt.Errorf("the %s header is %q", events.HeaderType, kind)
 	}
+	if err != nil && in.Time.IsZero() {
+		return stage.ErrNoTime
+	}
 	if err != nil {
 		p.notices = append(p.notices, unreadable(in, err))
 	}

@@ -19,7 +19,7 @@ const awaitPause = 100 * time.Millisecond
 // open finds the checkpoint, restores the state and returns a reader behind the last input of the
 // state.
 func (s *Stage) open(ctx context.Context) (*bus.Reader, error) {
-	s.fail, s.standby, s.verified, s.dropping, s.dry = nil, false, false, false, time.Time{}
+	s.fail, s.standby, s.verified, s.dropping, s.dry = nil, false, false, false, false
 	s.pending, s.slab = s.pending[:0], s.slab[:0]
 	s.metrics.setStandby(false)
 	// Snapshots are listed before the checkpoint is read: a snapshot ahead of it is then not just
@@ -61,7 +61,7 @@ func (s *Stage) open(ctx context.Context) (*bus.Reader, error) {
 	if err := s.flush(ctx); err != nil {
 		return nil, err
 	}
-	reader, err := s.bus.Read(ctx, s.cfg.Input, s.stepped+1, bus.ReadOptions{})
+	reader, err := s.bus.Read(ctx, s.cfg.Input, s.stepped+1, bus.ReadOptions{FromServer: s.unfed})
 	if err == nil {
 		s.progress.restored(s.settled())
 	}
@@ -326,10 +326,11 @@ func overHoles() bus.ReadOptions { return bus.ReadOptions{Filters: []string{">"}
 // inputs are the options for reading inputs up to a replay: of a derived stream whatever is there,
 // which its own replay has added to.
 func (c *Config) inputs() bus.ReadOptions {
+	options := bus.ReadOptions{FromServer: true}
 	if c.Derived {
-		return overHoles()
+		options.Filters = overHoles().Filters
 	}
-	return bus.ReadOptions{}
+	return options
 }
 
 // owns tells whether a subject of the output stream is the stage's own.
@@ -350,7 +351,7 @@ func (s *Stage) catchUp(ctx context.Context) error {
 		return nil
 	}
 	s.verified = false
-	reader, err := s.bus.Read(ctx, s.cfg.Input, s.stepped+1, bus.ReadOptions{})
+	reader, err := s.bus.Read(ctx, s.cfg.Input, s.stepped+1, bus.ReadOptions{FromServer: true})
 	if err != nil {
 		return err
 	}

@@ -53,7 +53,8 @@ type Body interface {
 type Processor interface {
 	// Step takes one input. emit may be called any number of times; it does not keep the body. An
 	// error stops the stage, because the processor cannot go on: merely strange input is the
-	// processor's to handle.
+	// processor's to handle. ErrNoTime has the stage go back to its checkpoint, and read every input
+	// from the server from there on: an input from memory does not tell when it was stored.
 	Step(in *bus.Stored, emit func(Output)) error
 	// Snapshot returns the state as bytes.
 	Snapshot() ([]byte, error)
@@ -125,14 +126,11 @@ type Config struct {
 	// are refused.
 	Logic string
 
-	MarkerEvery   uint64 // inputs without an output; default 10,000
-	SnapshotEvery uint64 // inputs; default 250,000
-	// how long outputs wait for company once the input is dry: a batch has a fixed cost; default 20
-	// ms
-	Linger   time.Duration
-	Takeover time.Duration // how long a standby waits for the other instance; default 3 s
-	Poll     time.Duration // how often a standby looks; default 100 ms
-	Look     time.Duration // how often a stage without input looks at its output stream; default 5 s
+	MarkerEvery   uint64        // inputs without an output; default 10,000
+	SnapshotEvery uint64        // inputs; default 250,000
+	Takeover      time.Duration // how long a standby waits for the other instance; default 3 s
+	Poll          time.Duration // how often a standby looks; default 100 ms
+	Look          time.Duration // how often a stage without input looks at its output stream; default 5 s
 }
 
 func (c Config) withDefaults() Config {
@@ -141,9 +139,6 @@ func (c Config) withDefaults() Config {
 	}
 	if c.SnapshotEvery == 0 {
 		c.SnapshotEvery = 250_000
-	}
-	if c.Linger == 0 {
-		c.Linger = 20 * time.Millisecond
 	}
 	if c.Takeover == 0 {
 		c.Takeover = 3 * time.Second
@@ -163,6 +158,9 @@ var (
 	ErrInputChanged = errors.New("the input stream is not the one that the outputs were derived from")
 	// ErrDiverged: this program derives other outputs than the stored ones.
 	ErrDiverged = errors.New("the stored outputs are not what this version and these settings derive")
+
+	// ErrNoTime: an input has no time, and the processor needs it.
+	ErrNoTime = errors.New("it is not known when the message was stored")
 
 	errProcessor = errors.New("cannot go on")
 	// errWentBack: the output stream was purged or restored meanwhile. What is stored decides, so
@@ -194,7 +192,8 @@ type Stage struct {
 	pending  []pending
 	slab     []byte // bodies of pending
 	standby  bool
-	dry      time.Time       // the moment when the input ran dry, with outputs perhaps not stored; zero when all are
+	dry      bool            // the input has run dry, with outputs perhaps not stored
+	unfed    bool            // every input comes from the server, with its time
 	rejected []string        // snapshots of no use to the last restore
 	fail     error           // emit's error
 	until    uint64          // the last input to work off; 0: there is none
@@ -283,7 +282,7 @@ func (s *Stage) run(ctx context.Context) error {
 		return fmt.Errorf("%s: %w", s.cfg.Name, err)
 	}
 	defer reader.Close()
-	s.dry = time.Now() // without any input the stage settles all the same, and is known to work
+	s.dry = true // without any input the stage settles all the same, and is known to work
 	for {
 		if s.until > 0 && s.stepped >= s.until {
 			return errors.Join(s.commit(work), s.drain(work))
@@ -321,27 +320,26 @@ func grace(ctx context.Context) (context.Context, context.CancelFunc) {
 }
 
 var (
-	// errDry: the input has been dry for the linger time, and the pending outputs are due.
+	// errDry: no more input has come, and the pending outputs are due.
 	errDry = errors.New("no more input for now")
 	// errIdle: no input has come for a while.
 	errIdle = errors.New("no input for a while")
 )
 
-// next returns the next input. Where the input has run dry and the last step's outputs are not
-// stored, it waits for the rest of the linger time only.
+// next returns the next input. Nothing is waited for when the input has run dry and the last step's
+// outputs are not stored: what comes while they are appended shares the next batch.
 func (s *Stage) next(ctx context.Context, reader *bus.Reader) (bus.Stored, error) {
-	early, until := errDry, s.dry.Add(s.cfg.Linger)
 	switch {
-	case s.dry.IsZero() && s.behind > 0:
+	case s.dry:
+		return bus.Stored{}, errDry
+	case s.behind > 0:
 		return reader.Next(ctx)
-	case s.dry.IsZero():
-		early, until = errIdle, time.Now().Add(s.cfg.Look)
 	}
-	wait, cancel := context.WithDeadline(ctx, until)
+	wait, cancel := context.WithTimeout(ctx, s.cfg.Look)
 	defer cancel()
 	in, err := reader.Next(wait)
 	if err != nil && ctx.Err() == nil && wait.Err() != nil {
-		return in, early
+		return in, errIdle
 	}
 	return in, err
 }
@@ -375,9 +373,7 @@ func (s *Stage) work(ctx context.Context, in *bus.Stored) error {
 	if err := s.step(ctx, in); err != nil {
 		return err
 	}
-	if s.dry.IsZero() && in.Pending == 0 {
-		s.dry = time.Now()
-	}
+	s.dry = in.Pending == 0
 	if s.seen < s.cfg.SnapshotEvery || window(s.proc) != 0 {
 		return nil
 	}
@@ -393,7 +389,7 @@ func (s *Stage) commit(ctx context.Context) error {
 	if err := s.flush(ctx); err != nil {
 		return err
 	}
-	s.dry = time.Time{}
+	s.dry = false
 	s.progress.committed(s.settled())
 	s.metrics.committed(s.settled(), s.behind)
 	return nil
@@ -421,6 +417,10 @@ func (s *Stage) step(ctx context.Context, in *bus.Stored) error {
 	err := s.proc.Step(in, func(out Output) { s.emit(ctx, out) })
 	if s.fail != nil {
 		return s.fail
+	}
+	if errors.Is(err, ErrNoTime) {
+		s.unfed = true // from the checkpoint on, which is stored
+		return fmt.Errorf("message %d of %s came from memory: %w", in.Sequence, s.cfg.Input, err)
 	}
 	if err != nil {
 		return fmt.Errorf("%w: message %d of %s (%s): %w", errProcessor, in.Sequence, s.cfg.Input, in.Subject, err)

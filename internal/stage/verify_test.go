@@ -28,7 +28,6 @@ func (w *world) config() stage.Config {
 		Name: "test", Input: w.in, Output: w.out, OutputFilter: "own" + w.id + ".>", Marker: "own" + w.id + ".marker",
 		Bucket: w.bucket,
 		Logic:  "v1", MarkerEvery: uint64(w.markerEvery), Takeover: 20 * time.Millisecond, Poll: 2 * time.Millisecond,
-		Linger: time.Millisecond,
 	}
 }
 
