@@ -29,6 +29,9 @@ type natsFlags struct {
 	feed    int           // bytes of each stream's end to keep in memory for readers in this process
 }
 
+// feedBytes is how much of each stream's end is kept in memory for the services of one process.
+const feedBytes = 32 << 20
+
 // roomFlags bound the wait of a command with an end.
 type roomFlags struct {
 	RoomWait time.Duration `env:"DAYBOOK_ROOM_WAIT" default:"${room_wait}" help:"How long work with an end waits for room in NATS, before it ends with status 4 (default: ${default}). Services wait without end."`

@@ -77,9 +77,6 @@ func startSystem(e *env, c *upCmd, process *service.Process) (_ *system, err err
 	return s, nil
 }
 
-// feedBytes is how much of each stream's end is kept in memory for the services.
-const feedBytes = 32 << 20
-
 // startBus starts the server and puts the catalogue in force.
 func (s *system) startBus(process *service.Process) error {
 	text, err := s.cmd.prices()

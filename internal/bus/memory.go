@@ -40,7 +40,8 @@ func (b *Bus) memoryOf(stream string) *memory {
 	return m
 }
 
-// remember notes the beginning of an append, and returns the function for its whole acknowledgement.
+// remember notes the beginning of an append, and returns the function for its whole
+// acknowledgement.
 func (b *Bus) remember(stream string) func(msgs []Message, last, acknowledged uint64) {
 	if b.cfg.Feed <= 0 {
 		return func([]Message, uint64, uint64) {}

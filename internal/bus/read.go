@@ -167,8 +167,8 @@ func (r *Reader) Waiting() uint64 {
 	return r.pull.waiting
 }
 
-// receive waits for the server's next arrival. isStatus: there may be something in memory; isBroken:
-// nothing came for too long, or the connection was lost meanwhile.
+// receive waits for the server's next arrival. isStatus: there may be something in memory;
+// isBroken: nothing came for too long, or the connection was lost meanwhile.
 func (r *Reader) receive(ctx context.Context) (*nats.Msg, incoming, error) {
 	if msg := r.pull.arrived(); msg != nil {
 		return msg, isMessage, nil

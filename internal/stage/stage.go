@@ -53,8 +53,8 @@ type Body interface {
 type Processor interface {
 	// Step takes one input. emit may be called any number of times; it does not keep the body. An
 	// error stops the stage, because the processor cannot go on: merely strange input is the
-	// processor's to handle. ErrNoTime has the stage go back to its checkpoint, and read every input
-	// from the server from there on: an input from memory does not tell when it was stored.
+	// processor's to handle. ErrNoTime has the stage go back to its checkpoint, and read every
+	// input from the server from there on: an input from memory does not tell when it was stored.
 	Step(in *bus.Stored, emit func(Output)) error
 	// Snapshot returns the state as bytes.
 	Snapshot() ([]byte, error)
