@@ -13,9 +13,12 @@ GOROUTINES := /(acts|collector|projector|pricer|ledger|api|internal/bus|internal
 # What `make generate` writes, and `make verify` compares with what is committed.
 GENERATED := proto schemas internal/lab/demo
 FUZZTIME ?= 20s
-# How often `make proof` lives by a seed, and kills; internal/lab/scale says more.
+# How often `make proof` lives by a seed, kills, cuts the power, and how many batches go to a cluster with other
+# leaders; internal/lab/scale says more.
 SEEDS ?= 240
 KILLS ?= 20
+CUTS ?= 50
+BATCHES ?= 200
 FIGURES := $(CURDIR)/bin/proof.txt
 # Some tests run the real nats CLI; test-short builds none, and leaves them out.
 test proof: export DAYBOOK_NATS_CLI := $(CURDIR)/bin/nats
@@ -49,7 +52,8 @@ test: needs-test bin/nats ## Run all tests, with goroutines under the race detec
 .PHONY: proof
 proof: needs-test bin/nats ## Run the tests with seeds and kills as often as the project is judged by, and print figures
 	rm -f $(FIGURES)
-	DAYBOOK_SEEDS=$(SEEDS) DAYBOOK_KILLS=$(KILLS) DAYBOOK_FIGURES=$(FIGURES) \
+	DAYBOOK_SEEDS=$(SEEDS) DAYBOOK_KILLS=$(KILLS) DAYBOOK_CUTS=$(CUTS) DAYBOOK_BATCHES=$(BATCHES) \
+		DAYBOOK_FIGURES=$(FIGURES) \
 		$(GO) test -count 1 -timeout 180m ./cmd/daybook ./internal/lab/proof ./internal/lab/e2e ./internal/lab/schedule
 	@cat $(FIGURES)
 

@@ -1,13 +1,15 @@
-// Package scale is the size of the long tests. Two environment variables ask for more or less:
+// Package scale is the size of the long tests. Environment variables ask for more or less:
 //
-//	DAYBOOK_SEEDS=240   worlds with the seeds 0 to 239, in each test with seeds
-//	DAYBOOK_SEEDS=7-9   the seeds 7 to 9, to repeat a failure
-//	DAYBOOK_KILLS=20    kills, in each test with kills
+//	DAYBOOK_SEEDS=240     worlds with the seeds 0 to 239, in each test with seeds
+//	DAYBOOK_SEEDS=7-9     the seeds 7 to 9, to repeat a failure
+//	DAYBOOK_KILLS=20      kills, in each test with kills
+//	DAYBOOK_CUTS=50       power cuts, in each test with power cuts
+//	DAYBOOK_BATCHES=200   batches of a cluster with other leaders
 //
 // DAYBOOK_FIGURES names a file for the tests' figures, a line each.
 //
-// Without them a test takes 20 seeds and 3 kills: enough to find a fault while one works, in
-// minutes. `make proof` takes the counts for a judgement of the project.
+// Without them a test takes 20 seeds, 3 kills, 3 power cuts and 20 batches: enough to find a fault
+// while one works, in minutes. `make proof` takes the counts for a judgement of the project.
 //
 // `go test -short` leaves out the tests with a broker, with kills, or of seconds, and takes few
 // seeds.
@@ -25,17 +27,21 @@ import (
 
 // The variables.
 const (
-	SeedsVariable = "DAYBOOK_SEEDS"
-	KillsVariable = "DAYBOOK_KILLS"
+	SeedsVariable   = "DAYBOOK_SEEDS"
+	KillsVariable   = "DAYBOOK_KILLS"
+	CutsVariable    = "DAYBOOK_CUTS"
+	BatchesVariable = "DAYBOOK_BATCHES"
 
 	figuresVariable = "DAYBOOK_FIGURES"
 )
 
 // The counts without them.
 const (
-	shortSeeds = 4
-	testSeeds  = 20
-	testKills  = 3
+	shortSeeds  = 4
+	testSeeds   = 20
+	testKills   = 3
+	testCuts    = 3
+	testBatches = 20
 )
 
 // Patience is the longest wait for an event, on a machine with other work, too. No test comes near
@@ -118,13 +124,31 @@ func parseSeeds(text string) (first, last uint64, err error) {
 // Kills returns how often a test kills.
 func Kills(t T) int {
 	t.Helper()
-	text := os.Getenv(KillsVariable)
+	return count(t, KillsVariable, "kills", testKills)
+}
+
+// Cuts returns how often a test cuts the power.
+func Cuts(t T) int {
+	t.Helper()
+	return count(t, CutsVariable, "power cuts", testCuts)
+}
+
+// Batches returns how many batches a cluster with other leaders takes.
+func Batches(t T) int {
+	t.Helper()
+	return count(t, BatchesVariable, "batches", testBatches)
+}
+
+// count reads a variable with a number of things.
+func count(t T, variable, things string, without int) int {
+	t.Helper()
+	text := os.Getenv(variable)
 	if text == "" {
-		return testKills
+		return without
 	}
 	n, err := strconv.Atoi(text)
 	if err != nil || n < 1 {
-		t.Fatalf("%s: %q is not a number of kills, at least 1", KillsVariable, text)
+		t.Fatalf("%s: %q is not a number of %s, at least 1", variable, text, things)
 	}
 	return n
 }

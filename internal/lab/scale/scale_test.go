@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/daybook-billing/daybook/internal/lab/scale"
@@ -57,20 +58,28 @@ func TestFigures(t *testing.T) {
 	scale.Figure(t, "nobody asks")
 }
 
-func TestKills(t *testing.T) {
-	t.Setenv(scale.KillsVariable, "12")
-	if n := scale.Kills(t); n != 12 {
-		t.Errorf("%d kills, wanted 12", n)
-	}
-	for _, text := range []string{"0", "-1", "many"} {
-		t.Setenv(scale.KillsVariable, text)
-		var f failure
-		if scale.Kills(&f); f.message == "" {
-			t.Errorf("%q is accepted", text)
+func TestCounts(t *testing.T) {
+	for variable, c := range map[string]struct {
+		read    func(scale.T) int
+		without int
+	}{
+		scale.KillsVariable: {scale.Kills, 3}, scale.CutsVariable: {scale.Cuts, 3},
+		scale.BatchesVariable: {scale.Batches, 20},
+	} {
+		t.Setenv(variable, "12")
+		if n := c.read(t); n != 12 {
+			t.Errorf("%s: %d, wanted 12", variable, n)
 		}
-	}
-	t.Setenv(scale.KillsVariable, "")
-	if n := scale.Kills(t); n != 3 {
-		t.Errorf("without the variable: %d kills", n)
+		for _, text := range []string{"0", "-1", "many"} {
+			t.Setenv(variable, text)
+			var f failure
+			if c.read(&f); !strings.Contains(f.message, variable) {
+				t.Errorf("%s: %q is accepted", variable, text)
+			}
+		}
+		t.Setenv(variable, "")
+		if n := c.read(t); n != c.without {
+			t.Errorf("without %s: %d", variable, n)
+		}
 	}
 }
