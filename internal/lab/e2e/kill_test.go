@@ -61,11 +61,18 @@ func (w workload) up(data string) []string {
 // undisturbed is the content of the streams after a run without kills.
 func (w workload) undisturbed(ctx context.Context) contents {
 	GinkgoHelper()
+	c, _ := w.charged(ctx)
+	return c
+}
+
+// charged is undisturbed, with the bill.
+func (w workload) charged(ctx context.Context) (_ contents, bill string) {
+	GinkgoHelper()
 	data := filepath.Join(GinkgoT().TempDir(), "undisturbed")
-	run(w.up(data)...)
+	bill = run(w.up(data)...)
 	c := stored(ctx, data)
 	Expect(c["QUARANTINE"]).To(BeEmpty())
-	return c
+	return c, bill
 }
 
 // moment is when a process is to be killed: some messages from now on a stream.

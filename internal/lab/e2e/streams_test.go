@@ -32,7 +32,14 @@ func serve(data string) (url string, stop func()) {
 
 func connect(ctx context.Context, url string) *bus.Bus {
 	GinkgoHelper()
-	b, err := bus.Connect(ctx, bus.Config{URL: url, Name: "e2e", Timeout: patience})
+	return connectFor(ctx, url, patience)
+}
+
+// connectFor is connect, with a time for each request: one to a server that is killed has no
+// answer.
+func connectFor(ctx context.Context, url string, timeout time.Duration) *bus.Bus {
+	GinkgoHelper()
+	b, err := bus.Connect(ctx, bus.Config{URL: url, Name: "e2e", Timeout: timeout})
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(b.Close)
 	return b
