@@ -8,7 +8,7 @@
 //
 // DAYBOOK_FIGURES names a file for the tests' figures, a line each.
 //
-// Without them a test takes 20 seeds, 3 kills, 3 power cuts and 20 batches: enough to find a fault
+// Without them a test takes 20 seeds, 3 kills, 3 power cuts and 6 batches: enough to find a fault
 // while one works, in minutes. `make proof` takes the counts for a judgement of the project.
 //
 // `go test -short` leaves out the tests with a broker, with kills, or of seconds, and takes few
@@ -41,7 +41,7 @@ const (
 	testSeeds   = 20
 	testKills   = 3
 	testCuts    = 3
-	testBatches = 20
+	testBatches = 6
 )
 
 // Patience is the longest wait for an event, on a machine with other work, too. No test comes near
@@ -70,6 +70,14 @@ func Figure(t T, format string, arguments ...any) {
 
 // Short reports whether the tests run with -short.
 func Short() bool { return testing.Short() }
+
+// Proof leaves a test out unless the kills are counted, as under make proof: a shorter test shows
+// the same on most days. skip is Ginkgo's Skip.
+func Proof(skip func(reason string, callers ...int)) {
+	if os.Getenv(KillsVariable) == "" {
+		skip("takes long: runs under make proof, or with "+KillsVariable, 1)
+	}
+}
 
 // Long leaves a test out with -short: skip is Ginkgo's Skip.
 func Long(skip func(reason string, callers ...int)) {

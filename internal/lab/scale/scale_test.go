@@ -64,7 +64,7 @@ func TestCounts(t *testing.T) {
 		without int
 	}{
 		scale.KillsVariable: {scale.Kills, 3}, scale.CutsVariable: {scale.Cuts, 3},
-		scale.BatchesVariable: {scale.Batches, 20},
+		scale.BatchesVariable: {scale.Batches, 6},
 	} {
 		t.Setenv(variable, "12")
 		if n := c.read(t); n != 12 {
@@ -80,6 +80,17 @@ func TestCounts(t *testing.T) {
 		t.Setenv(variable, "")
 		if n := c.read(t); n != c.without {
 			t.Errorf("without %s: %d", variable, n)
+		}
+	}
+}
+
+func TestProof(t *testing.T) {
+	for text, left := range map[string]bool{"": true, "20": false} {
+		t.Setenv(scale.KillsVariable, text)
+		skipped := false
+		scale.Proof(func(string, ...int) { skipped = true })
+		if skipped != left {
+			t.Errorf("%q: left out is %v, wanted %v", text, skipped, left)
 		}
 	}
 }
