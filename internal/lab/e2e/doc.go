@@ -4,12 +4,20 @@
 //
 //   - testdata/script: transcripts of the command line, one story a file (TestScript)
 //   - kill_test.go: killed at random moments, alone and with two of each service, to the same bytes
+//   - powercut_test.go, tenant_test.go, ahead_test.go: killed, and the ends of what is derived cut;
+//     with a tenant, a ledger, a snapshot or a pricer that has what is gone
+//   - cluster_test.go: three servers, of which leaders step down and die
+//   - room_linux_test.go: limits and full disks
+//   - damage_test.go, repair_test.go: what mends itself, and what an error message says to do
 //   - services_test.go: the services alone, with their health, metrics and logs
 //   - bill_test.go: the demo, and the simulator's true bill
 //   - trove_test.go: Trove's notifications from a real RabbitMQ, through kills and restarts to
 //     spans and a bill; secrets; pushing
 //   - natscli_test.go: the screens of the nats CLI; DAYBOOK_NATS_CLI names it, bin/nats (make
 //     bin/nats) is the default
+//
+// An external server is nats-server in a process, built from the version in go.mod
+// (natsserver_test.go).
 //
 // DAYBOOK_E2E_SEED repeats a run of the kill tests as far as random choices go.
 package e2e
