@@ -117,9 +117,10 @@ func (c *Config) anchor(cp *checkpoint, m *bus.Stored, sequence uint64) (err err
 	return nil
 }
 
-// notOurs is the error about a message that a stage did not put out.
+// notOurs is the error about a message that a stage did not put out. It may stay where it is: the
+// stage behind has read it, perhaps, and put out that it is nobody's.
 func (c *Config) notOurs(m *bus.Stored, what string) error {
-	return fmt.Errorf("%w: message %d of %s (%s) %s. It was not published by Daybook: remove it "+
-		"(nats stream rmm %s %d) or restore the stream", ErrDiverged, m.Sequence, c.Output, m.Subject, what, c.Output,
-		m.Sequence)
+	return fmt.Errorf("%w: message %d of %s (%s) %s. It was not published by Daybook: have `daybook replay %s` "+
+		"publish "+
+		"behind it what is right, or restore the stream", ErrDiverged, m.Sequence, c.Output, m.Subject, what, c.Name)
 }

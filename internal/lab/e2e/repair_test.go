@@ -4,43 +4,68 @@ package e2e_test
 
 import (
 	"context"
+	"path/filepath"
 	"regexp"
+	"strings"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	"github.com/onsi/gomega/gexec"
 
+	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/lab/demo"
 )
 
+// mended does what a refused `up` says about a message of somebody else: it replays.
+func mended(data string, refused *gexec.Session) {
+	GinkgoHelper()
+	message := string(refused.Err.Contents())
+	Expect(message).To(And(ContainSubstring("was not published by Daybook"),
+		ContainSubstring("daybook up --server-only --data "+data)))
+	do := regexp.MustCompile("`daybook (replay) (projector)`").FindStringSubmatch(message)
+	Expect(do).NotTo(BeNil(), message)
+	server, url := serverOnly(data)
+	run(do[1], do[2], "--nats", url)
+	stop(server)
+}
+
 var _ = Describe("What somebody else published", func() {
-	It("on the projector's subjects stops `up`, which says how to remove it; removed, everything goes on", func() {
-		data, prices, events := GinkgoT().TempDir(), file("demo.yaml", string(demo.Catalogue())), file("one.jsonl",
+	It("on the projector's subjects stops `up`, which says what publishes what is right; then everything goes "+
+		"on", func() {
+		data, prices, one := GinkgoT().TempDir(), file("demo.yaml", string(demo.Catalogue())), file("one.jsonl",
 			appStarted+"\n")
-		run("up", "--once", "--data", data, "--listen", "127.0.0.1:0", "--catalogue", prices, "--collect", events)
-		serverOnly := func() (*gexec.Session, string) {
-			GinkgoHelper()
-			session := start("up", "--server-only", "--data", data, "--listen", "127.0.0.1:0")
-			return session, awaitOutput(session, session.Out, `listens at (\S+);`)
-		}
-		server, url := serverOnly()
+		run("up", "--once", "--data", data, "--listen", "127.0.0.1:0", "--catalogue", prices, "--collect", one)
+		server, url := serverOnly(data)
 		show(url, "pub", "metered.foo", "bar")
 		stop(server)
 
 		more := file("more.jsonl", appStarted+"\n"+appStopped+"\n")
 		refused := start("up", "--once", "--data", data, "--listen", "127.0.0.1:0", "--collect", more)
 		Eventually(refused).Should(gexec.Exit(1))
-		message := string(refused.Err.Contents())
-		Expect(message).To(And(ContainSubstring("was not published by Daybook"),
-			ContainSubstring("daybook up --server-only --data "+data)))
-		remove := regexp.MustCompile(`nats stream rmm (METERED) (\d+)`).FindStringSubmatch(message)
-		Expect(remove).NotTo(BeNil(), message)
-
-		server, url = serverOnly()
-		show(url, "stream", "rmm", remove[1], remove[2], "-f")
-		stop(server)
+		mended(data, refused)
 		run("up", "--once", "--data", data, "--listen", "127.0.0.1:0", "--collect", more)
 	})
+
+	It("in the middle of a batch stops `up`; after the replay that it names the bill is the same, and has the anomaly",
+		func(ctx context.Context) {
+			random, w := newRand(), newWorkload(3_000)
+			wanted, bill := w.charged(ctx)
+			data := filepath.Join(GinkgoT().TempDir(), "data")
+			up := start(w.up(data)...)
+			url := natsURL(up)
+			b := connect(ctx, url)
+			awaitStream(ctx, b, events.StreamBilling)
+			m, left := nextMoment(ctx, b, random, wanted, events.StreamMetered)
+			Expect(left).To(BeTrue())
+			Expect(m.reached(ctx, b)).To(Succeed())
+			Expect(dial(url).Publish("metered.foo", "", []byte("bar"))).To(Succeed())
+			b.Close()
+			Eventually(up).Should(gexec.Exit(1))
+			mended(data, up)
+			Expect(bill).To(ContainSubstring("no anomalies"))
+			Expect(run(w.up(data)...)).To(Equal(strings.Replace(bill, "no anomalies",
+				"anomalies: unreadable 1; the messages of METERED list them", 1)))
+		})
 
 	It("as a catalogue is an anomaly on the bill, and the prices stay", func() {
 		prices := file("demo.yaml", string(demo.Catalogue()))
