@@ -167,7 +167,7 @@ var _ = Describe("A power cut", Serial, func() {
 	It("of an external server takes them from services that run on, and they derive them again, the same; a ledger "+
 		"that has posted what is gone counts nothing twice",
 		func(ctx context.Context) {
-			random, w := newRand(), newWorkload(5_000)
+			random, w := newRand(), newWorkload(2_500)
 			wanted, bill := w.charged(ctx)
 			server := startNATSServer()
 			run("catalogue", "publish", w.prices, "--nats", server.url)
