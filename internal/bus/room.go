@@ -146,11 +146,14 @@ func (b *Bus) counts(ctx context.Context, stream string, conflict *ConflictError
 	return err == nil && info.Config.Replicas <= 1 && info.State.LastSeq < conflict.Actual
 }
 
-// silent reports whether the server answers and has not answered an append. A single server whose
-// disk is full does so until it restarts; a cluster elects another leader.
+// silent reports whether the server answers and has not answered an append, or answers that it
+// lacks messages of an atomic batch. A single server whose disk is full does so until it restarts;
+// a cluster elects another leader.
 func (b *Bus) silent(ctx context.Context, stream string, err error) bool {
-	if !errors.Is(err, ErrOutcomeUnknown) || !errors.Is(err, context.DeadlineExceeded) || ctx.Err() != nil ||
-		!b.nc.IsConnected() {
+	api := apiError(err)
+	mute := errors.Is(err, ErrOutcomeUnknown) && errors.Is(err, context.DeadlineExceeded)
+	lacks := api != nil && api.ErrorCode == codeAtomicIncomplete
+	if !mute && !lacks || ctx.Err() != nil || !b.nc.IsConnected() {
 		return false
 	}
 	info, err := b.streamInfo(ctx, stream)
