@@ -21,8 +21,8 @@
 // Required are currency, plans and, in a plan, name, match, valid_from and components. A component
 // has either a formula or quantity, unit and unit_price; its currency is the billing currency
 // unless it says another, and without vat there is no VAT. Only one with credit: true has negative
-// amounts. Times are RFC 3339 or dates (UTC
-// midnight). Anchors, aliases and a second document are refused.
+// amounts. Times are RFC 3339 or dates (UTC midnight). Anchors, aliases and a second document are
+// refused.
 //
 // # Versions
 //

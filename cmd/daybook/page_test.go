@@ -1,0 +1,98 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/daybook-billing/daybook/cmd/daybook/print"
+)
+
+// TestCataloguePage holds the figures of docs/catalogue.md to what daybook rate answers: a block of
+// yaml, one of events in the notation of notation_test.go, and one of charges make an example.
+// `go test ./cmd/daybook -run CataloguePage -update` writes the charges anew.
+func TestCataloguePage(t *testing.T) {
+	const page = "../../docs/catalogue.md"
+	text, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	blocks := regexp.MustCompile("(?s)```(yaml|events|charges)\n(.*?)```").FindAllSubmatchIndex(text, -1)
+	if len(blocks) < 9 || len(blocks)%3 != 0 {
+		t.Fatalf("%s has %d blocks; three make an example", page, len(blocks))
+	}
+	part := func(block int, kind string) string {
+		b := blocks[block]
+		if got := string(text[b[2]:b[3]]); got != kind {
+			t.Fatalf("block %d of %s is of %s, not of %s", block, page, got, kind)
+		}
+		return string(text[b[4]:b[5]])
+	}
+	out, end := []byte{}, 0
+	for i := 0; i < len(blocks); i += 3 {
+		prices, notation, want := part(i, "yaml"), part(i+1, "events"), part(i+2, "charges")
+		got := ratedOnPage(t, prices, notation)
+		if got != want && !*update {
+			name, _, _ := strings.Cut(prices, "\n")
+			t.Errorf("%s: daybook rate prints\n%s\nthe page says\n%s", name, got, want)
+		}
+		out = append(append(out, text[end:blocks[i+2][4]]...), got...)
+		end = blocks[i+2][5]
+	}
+	if *update {
+		if err := os.WriteFile(page, append(out, text[end:]...), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// ratedOnPage is what daybook rate prints for events, in the columns of the page.
+func ratedOnPage(t *testing.T, prices, notation string) string {
+	lines, err := jsonLines(notation)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "rates.yaml")
+	if err := os.WriteFile(file, []byte(prices), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if a := daybook("", "catalogue", "check", file); a.status != 0 {
+		t.Fatalf("%s%s", prices, a.stderr)
+	}
+	a := daybook(lines, "rate", "--catalogue", file, "--format", "json", "-")
+	if a.status != 0 || a.stderr != "" {
+		t.Fatalf("%sends with %d: %s", notation, a.status, a.stderr)
+	}
+	type charge struct{ Plan, Component, Start, End, Quantity, Unit, Amount, VAT, Currency string }
+	rows := [][]string{{"PLAN", "COMPONENT", "START", "END", "QUANTITY", "AMOUNT", "VAT", "CURRENCY"}}
+	minute := func(s string) string { return strings.TrimSuffix(s, ":00Z") }
+	for line := range strings.Lines(a.stdout) {
+		var c struct {
+			charge
+			Total *charge
+		}
+		if err := json.Unmarshal([]byte(line), &c); err != nil {
+			t.Fatal(err)
+		}
+		if c.Total != nil {
+			rows = append(rows, []string{"total", "", "", "", "", c.Total.Amount, c.Total.VAT, c.Total.Currency})
+			continue
+		}
+		quantity := c.Quantity
+		if c.Unit == "" {
+			quantity = "" // a formula gives none
+		}
+		rows = append(rows, []string{
+			c.Plan, c.Component, minute(c.Start), minute(c.End), quantity, c.Amount, c.VAT, c.Currency,
+		})
+	}
+	var table bytes.Buffer
+	if err := print.Table(&table, rows); err != nil {
+		t.Fatal(err)
+	}
+	return string(trimmed(table.Bytes()))
+}
