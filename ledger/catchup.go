@@ -74,9 +74,7 @@ func (c *catchUp) run(ctx context.Context) (missing []string, whole bool, err er
 		}
 		whole = whole && proven && len(lacks) == 0
 		for _, lack := range lacks {
-			name, stage := streamNames()[stream], stageNames()[stream]
-			missing = append(missing, fmt.Sprintf("%s: %s; `daybook verify --deep %s` names the first difference, and "+
-				"`daybook replay %s` publishes it", name, lack, stage, stage))
+			missing = append(missing, advised(stream, lack))
 		}
 	}
 	return missing, whole, nil

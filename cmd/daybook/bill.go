@@ -10,6 +10,7 @@ import (
 
 	"github.com/daybook-billing/daybook/cmd/daybook/print"
 	"github.com/daybook-billing/daybook/collector/quarantine"
+	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
 	"github.com/daybook-billing/daybook/internal/metered"
 	"github.com/daybook-billing/daybook/ledger"
@@ -56,7 +57,7 @@ func (c *billCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	if missing, err = losing(e.ctx, b, missing); err != nil {
+	if missing, err = losing(e.ctx, b, missing, events.StreamUsage); err != nil {
 		return err
 	}
 	bill.Missing = missing
@@ -89,9 +90,14 @@ func names[T ~string](words []T) string {
 	return strings.Join(text, ", ")
 }
 
-// losing adds the settings of the streams that lose messages.
-func losing(ctx context.Context, b *bus.Bus, missing []string) ([]string, error) {
-	err := b.CheckStreams(ctx)
+// losing adds the settings of the streams that lose messages, and what named streams have lost.
+func losing(ctx context.Context, b *bus.Bus, missing []string, streams ...string) ([]string, error) {
+	lost, err := ledger.Absent(ctx, b, streams...)
+	if err != nil {
+		return nil, err
+	}
+	missing = append(missing, lost...)
+	err = b.CheckStreams(ctx)
 	var wrong *bus.StreamsError
 	if err != nil && !errors.As(err, &wrong) {
 		return nil, err

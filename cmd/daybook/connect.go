@@ -2,12 +2,13 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"os"
+	"strings"
 	"time"
 
+	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
 	"github.com/daybook-billing/daybook/internal/service"
 	"github.com/daybook-billing/daybook/pricer/catalogue"
@@ -73,7 +74,7 @@ func (f *natsFlags) serve(e *env, name string, cfg service.Config) (*service.Pro
 		return nil, nil, err
 	}
 	f.RoomWait = 0
-	b, err := awaitBus(e.ctx, process, func(ctx context.Context) (*bus.Bus, error) {
+	b, err := awaitBus(e.ctx, process, name, func(ctx context.Context) (*bus.Bus, error) {
 		return f.connect(ctx, name, process.Log)
 	})
 	return process, b, err
@@ -93,41 +94,43 @@ func (f *natsFlags) once(e *env, name string, cfg service.Config) (*service.Proc
 }
 
 // awaitBus opens the bus of a service, and waits for the end of an outage.
-func awaitBus(ctx context.Context, process *service.Process, open func(context.Context) (*bus.Bus, error)) (*bus.Bus,
-	error,
-) {
+func awaitBus(ctx context.Context, process *service.Process, name string,
+	open func(context.Context) (*bus.Bus, error),
+) (*bus.Bus, error) {
 	b, err := service.Await(ctx, process, "nats", bus.Outage, open, (*bus.Bus).Close)
 	if err == nil {
 		watchBus(process, b)
-		watchStreams(process, b, checkStreams)
+		watchStreams(process, b, checkStreams, watched(name)...)
 	}
 	return b, err
 }
 
-// checkStreams is the time between two looks at the settings of the streams.
+// checkStreams is the time between two looks at the streams.
 const checkStreams = 30 * time.Second
 
-// watchStreams looks at the settings of the streams while a service runs. With one that loses
-// messages the service is not ready; the log has it once.
-func watchStreams(process *service.Process, b *bus.Bus, every time.Duration) {
+// watchStreams looks at the streams while a service runs. With a setting that loses messages, or
+// where one of the named streams lacks some, the service is not ready; the log has it once.
+func watchStreams(process *service.Process, b *bus.Bus, every time.Duration, streams ...string) {
+	const well = "no setting loses messages, and none is missing"
 	state := service.NewSwitch("starting")
-	state.On("no setting loses messages")
+	state.On(well)
 	process.Health.Ready("streams", state.Check)
 	process.Beside("streams", func(ctx context.Context) error {
 		ticks := time.NewTicker(every)
 		defer ticks.Stop()
 		for said := ""; ; {
-			err := b.CheckStreams(ctx)
-			var losing *bus.StreamsError
+			missing, err := losing(ctx, b, nil, streams...)
+			wrong := strings.Join(missing, "; ")
 			switch {
-			case err == nil:
-				state.On("no setting loses messages")
+			case err != nil: // it looks again
+			case wrong == "":
+				state.On(well)
 				said = ""
-			case errors.As(err, &losing):
-				state.Off(err.Error())
-				if said != err.Error() {
-					said = err.Error()
-					process.Log.Error("a setting of a stream loses messages", slog.Any("error", err))
+			default:
+				state.Off(wrong)
+				if said != wrong {
+					said = wrong
+					process.Log.Error("messages are missing, or a setting loses them", slog.String("what", wrong))
 				}
 			}
 			select {
@@ -137,6 +140,20 @@ func watchStreams(process *service.Process, b *bus.Bus, every time.Duration) {
 			}
 		}
 	})
+}
+
+// watched are the streams that lack nothing while a service is ready. Collectors may not read what
+// is derived.
+func watched(service string) []string {
+	switch service {
+	case "projector":
+		return []string{events.StreamUsage, events.StreamMetered}
+	case "pricer":
+		return []string{events.StreamMetered, events.StreamBilling}
+	case "up":
+		return []string{events.StreamUsage, events.StreamMetered, events.StreamBilling}
+	}
+	return []string{events.StreamUsage}
 }
 
 // watchBus shows in readiness and metrics how the bus is.

@@ -8,7 +8,10 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 
+	"github.com/daybook-billing/daybook/internal/lab/scale"
 	"github.com/daybook-billing/daybook/internal/service"
+	"github.com/daybook-billing/daybook/ledger"
+	"github.com/daybook-billing/daybook/projector/timeline"
 )
 
 var _ = Describe("A setting that loses messages, made while services run", func() {
@@ -57,6 +60,73 @@ var _ = Describe("A setting that loses messages, made while services run", func(
 		Entry("an age", "max_age", int64(time.Hour*24*365), "--max-age=0s"),
 		Entry("a number of messages", "max_msgs", 1000, "--max-msgs=-1"),
 	)
+
+	It("and what is missing makes a service not ready, until a replay has mended it", func(ctx SpecContext) {
+		first, _, prices := month(200)
+		s := newSite(ctx)
+		s.ran("catalogue", "publish", prices)
+		s.ran("collect", "file", first)
+		s.work(ctx, timeline.CutDay)
+		process, err := service.New("up", service.Config{}, io.Discard)
+		Expect(err).NotTo(HaveOccurred())
+		watchStreams(process, s.bus, 20*time.Millisecond, watched("up")...)
+		running, stop := context.WithCancel(ctx)
+		done := make(chan error, 1)
+		go func() {
+			done <- process.Run(running, service.Component{
+				Name: "up", Run: func(ctx context.Context) error { <-ctx.Done(); return nil },
+			})
+		}()
+		why := func() string {
+			for _, check := range process.Health.Readiness(ctx).Checks {
+				if !check.OK {
+					return check.Error
+				}
+			}
+			return ""
+		}
+		for stream, stage := range map[string]string{"BILLING": "pricer", "METERED": "projector"} {
+			state, err := s.bus.Stream(ctx, stream)
+			Expect(err).NotTo(HaveOccurred())
+			for _, sequence := range []uint64{1, state.Last / 2, state.Last} {
+				Eventually(why).Should(BeEmpty())
+				s.api("STREAM.MSG.DELETE."+stream, map[string]any{"seq": sequence})
+				Eventually(why).Should(And(HavePrefix(stream+": "), ContainSubstring("daybook replay "+stage)))
+				s.ran("replay", stage, "--cut", "day")
+			}
+		}
+		s.ran("replay", "--cut", "day") // what is priced rests on what was deleted
+		Eventually(why).Should(BeEmpty())
+		s.ran("bill")
+		s.ran("verify")
+		stop()
+		Eventually(done).Should(Receive(BeNil()))
+	})
+
+	It("is on the bill and in readiness when it has emptied USAGE, though it is mended", func(ctx SpecContext) {
+		first, _, _ := month(200)
+		s := newSite(ctx)
+		s.ran("collect", "file", first)
+		settings := map[string]any{
+			"name": "USAGE", "subjects": []string{"usage.>"}, "storage": "file", "retention": "limits", "discard": "new",
+			"max_msgs": -1, "max_bytes": -1, "max_msgs_per_subject": -1, "max_msg_size": -1, "num_replicas": 1,
+			"allow_atomic": true, "allow_direct": true, "deny_delete": true, "deny_purge": true,
+			"discard_new_per_subject": false, "max_age": time.Second,
+		}
+		s.api("STREAM.UPDATE.USAGE", settings)
+		lost := func() []string {
+			missing, err := ledger.Absent(ctx, s.bus, watched("projector")...)
+			Expect(err).NotTo(HaveOccurred())
+			return missing
+		}
+		Eventually(lost).WithTimeout(scale.Patience).ShouldNot(BeEmpty())
+		delete(settings, "max_age")
+		s.api("STREAM.UPDATE.USAGE", settings)
+		Expect(lost()).To(ConsistOf(And(HavePrefix("USAGE: "), ContainSubstring("nats stream restore"))))
+		status, out, _ := s.daybook("bill")
+		Expect(status).To(Equal(1))
+		Expect(out).To(ContainSubstring("incomplete: USAGE: "))
+	})
 
 	It("is looked for every minute", func() {
 		Expect(checkStreams).To(BeNumerically("<=", time.Minute))

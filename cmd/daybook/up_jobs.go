@@ -90,6 +90,10 @@ func (s *system) showBill(ctx context.Context) error {
 		return err
 	}
 	s.incomplete = bill.Unrated + bill.Held + quarantined
+	bill.Missing, err = losing(ctx, s.bus, nil, events.StreamUsage, events.StreamMetered, events.StreamBilling)
+	if err != nil {
+		return err
+	}
 	return print.Bill(s.env.stdout, &bill, quarantined)
 }
 

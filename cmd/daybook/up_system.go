@@ -87,7 +87,7 @@ func (s *system) startBus(process *service.Process) error {
 		return err
 	}
 	process.Health.Ready("server", atWork(s.server.Ready))
-	s.bus, err = awaitBus(s.env.ctx, process, func(ctx context.Context) (*bus.Bus, error) {
+	s.bus, err = awaitBus(s.env.ctx, process, "up", func(ctx context.Context) (*bus.Bus, error) {
 		own := natsFlags{
 			NATS: s.server.URL(), User: s.cmd.User, Password: s.cmd.Password, appends: s.server, feed: feedBytes,
 		}
