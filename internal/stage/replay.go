@@ -11,6 +11,7 @@ import (
 
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
+	"github.com/daybook-billing/daybook/internal/stage/audit"
 	"github.com/daybook-billing/daybook/internal/stage/pipeline"
 )
 
@@ -314,7 +315,7 @@ func (r *replay) round(ctx context.Context, proc Processor) (again bool, err err
 // derive gives the comparer the outputs of the inputs.
 func (r *replay) derive(p *pipeline.Pipeline, proc Processor) error {
 	lacks := r.input.First > 1 || r.gappy()
-	whole, doubtful := &wholeness{proven: !lacks}, r.cfg.Derived || lacks
+	whole, doubtful := &audit.Whole{Proven: !lacks}, r.cfg.Derived || lacks
 	upTo := r.target.Sequence
 	if doubtful {
 		upTo = r.input.Last // a replay of the input stands at its end
@@ -337,7 +338,7 @@ func (r *replay) derive(p *pipeline.Pipeline, proc Processor) error {
 		for i := range chunk {
 			in := &chunk[i]
 			if doubtful {
-				whole.add(in)
+				whole.Add(in)
 			}
 			if in.Sequence > r.target.Sequence {
 				continue
@@ -351,10 +352,10 @@ func (r *replay) derive(p *pipeline.Pipeline, proc Processor) error {
 			r.options.Progress(chunk[len(chunk)-1].Sequence, r.target.Sequence)
 		}
 	}
-	if doubtful && !whole.proven {
+	if doubtful && !whole.Proven {
 		return fmt.Errorf("%w: %s starts at message %d and holds %d of %d, and what rests on the others would be "+
 			"taken back. %s",
-			ErrInputChanged, r.cfg.Input, r.input.First, r.input.Messages, r.input.Last, whole.advice(r.cfg.Input))
+			ErrInputChanged, r.cfg.Input, r.input.First, r.input.Messages, r.input.Last, whole.Advice(r.cfg.Input))
 	}
 	return nil
 }

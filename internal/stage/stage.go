@@ -17,7 +17,7 @@ import (
 // Header names of the contract. The first two are on every output, HeaderLogic and HeaderBase on
 // the first output of each batch, the others on the last one.
 const (
-	HeaderSourceSeq = "Daybook-Source-Seq"
+	HeaderSourceSeq = audit.HeaderSourceSeq
 	HeaderPart      = "Daybook-Part" // absent for part 0
 	HeaderLogic     = "Daybook-Logic"
 	// HeaderBase is there from a replay on: the end of it, as <first input>-<last input>/<inputs

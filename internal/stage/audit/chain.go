@@ -8,10 +8,12 @@ import (
 	"encoding/hex"
 )
 
-// Header names of the contract of stages that an audit reads: on the last output of each batch.
+// Header names of the contract of stages that an audit reads: on every output, and on the last one
+// of each batch.
 const (
-	HeaderChain = "Daybook-Chain"
-	HeaderCount = "Daybook-Count" // outputs in the stream up to here
+	HeaderSourceSeq = "Daybook-Source-Seq"
+	HeaderChain     = "Daybook-Chain"
+	HeaderCount     = "Daybook-Count" // outputs in the stream up to here
 )
 
 // Chain is the running digest over subject and body of every output of a stage, in order: two

@@ -1,4 +1,4 @@
-package stage
+package audit
 
 import (
 	"fmt"
@@ -7,19 +7,19 @@ import (
 	"github.com/daybook-billing/daybook/internal/bus"
 )
 
-// wholeness proves an input stream, itself the output of a stage, to be whole in spite of missing
+// Whole proves an input stream, itself the output of a stage, to be whole in spite of missing
 // sequences, as after a purge: the chain over its messages equals the one in its last batch.
-type wholeness struct {
-	chain   chain
+type Whole struct {
+	chain   Chain
 	scratch []byte
-	proven  bool
+	Proven  bool
 	subject string // of a derived message; empty for none
 }
 
-// advice is the way out for a stream with missing messages. A derived one is brought in line first.
+// Advice is the way out for a stream with missing messages. A derived one is brought in line first.
 // With somebody else's messages among its own, no chain proves it whole, and it is derived anew
 // from nothing.
-func (w *wholeness) advice(stream string) string {
+func (w *Whole) Advice(stream string) string {
 	if w.subject == "" {
 		return "Restore the stream from a backup that is whole"
 	}
@@ -29,13 +29,14 @@ func (w *wholeness) advice(stream string) string {
 		"'%s.>') and derive it anew: `daybook replay all`", stream, stream, first)
 }
 
-func (w *wholeness) add(m *bus.Stored) {
+// Add takes the next message of the stream.
+func (w *Whole) Add(m *bus.Stored) {
 	if m.Header(HeaderSourceSeq) == "" {
 		return // not a stage's
 	}
 	w.subject = m.Subject
 	w.chain, w.scratch = w.chain.NextIn(w.scratch, m.Subject, m.Data)
 	if text := m.Header(HeaderChain); text != "" {
-		w.proven = text == w.chain.String()
+		w.Proven = text == w.chain.String()
 	}
 }
