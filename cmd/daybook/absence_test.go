@@ -85,16 +85,22 @@ var _ = Describe("A message that is not there", func() {
 		Entry("of BILLING", "BILLING", "pricer"), Entry("of METERED", "METERED", "projector"),
 	)
 
-	It("is missed where the stream is empty, until a replay brings all back", func(ctx SpecContext) {
-		right := s.bill(ctx)
-		s.api("STREAM.PURGE.BILLING", map[string]any{})
-		status, out, _ := s.daybook("bill")
-		Expect(status).To(Equal(1))
-		Expect(out).To(ContainSubstring("incomplete: BILLING: it is empty"))
-		s.ran("replay", "pricer")
-		s.ran("bill")
-		Expect(s.bill(ctx)).To(Equal(right))
-	})
+	DescribeTable("is missed where the stream is empty, until a replay brings all back",
+		func(ctx SpecContext, stream string, request map[string]any, replay ...string) {
+			right := s.bill(ctx)
+			s.api("STREAM.PURGE."+stream, request)
+			status, out, _ := s.daybook("bill")
+			Expect(status).To(Equal(1))
+			Expect(out).To(ContainSubstring("incomplete: " + stream + ": it is empty"))
+			s.ran(replay...)
+			s.work(ctx, timeline.CutDay)
+			s.ran("bill")
+			Expect(s.bill(ctx)).To(Equal(right))
+			s.ran("verify", "--deep")
+		},
+		Entry("BILLING", "BILLING", map[string]any{}, "replay", "pricer"),
+		Entry("METERED, by its subjects", "METERED", map[string]any{"filter": "metered.>"}, "replay", "--cut", "day"),
+	)
 
 	It("does not hide behind a forged one with the headers of the last", func(ctx SpecContext) {
 		right := s.bill(ctx)
