@@ -148,7 +148,7 @@ var _ = Describe("Where there is no room", Serial, Ordered, ContinueOnFailure, f
 		waits(ctx, server.url, []service{collecting}, events.StreamUsage)
 		for _, args := range [][]string{
 			{"collect", "file", w.events, "--foundation", "other"},
-			{"catalogue", "publish", file("other.yaml", strings.Replace(content(w.prices), "GBP", "EUR", -1))},
+			{"catalogue", "publish", file("other.yaml", strings.ReplaceAll(content(w.prices), "GBP", "EUR"))},
 		} {
 			session := start(append(args, "--nats", server.url, "--room-wait", "300ms")...)
 			Eventually(session).Should(gexec.Exit(4))
