@@ -93,7 +93,7 @@ func (p *Plan) prices(kind string) bool {
 // falling looks for a footprint for which a formula is negative, or falls while time passes: a part
 // of a run would then cost less than nothing. It computes some footprints; empty is for none found.
 func falling(f *formula.Formula, d *formula.Domain, bounds formula.Range) string {
-	if !f.Uses("seconds") && bounds.Least.Sign() >= 0 {
+	if f.Rises() || !f.Uses("seconds") && bounds.Least.Sign() >= 0 {
 		return ""
 	}
 	seconds := within31Days(f, d.Seconds)

@@ -2,6 +2,7 @@ package formula
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/daybook-billing/daybook/events/money"
 )
@@ -66,6 +67,28 @@ func (f *Formula) Bounds(d *Domain) (Range, error) {
 		return r, errorAt(f.text, at.offset, message)
 	}
 	return r, nil
+}
+
+// Rises reports whether the formula's text alone shows that it is never negative and never falls
+// while time passes, for variables that are not negative.
+func (f *Formula) Rises() bool { return f.root.rises() }
+
+func (n *node) rises() bool {
+	switch {
+	case n.constant:
+		return n.value.Sign() >= 0
+	case n.op == opVariable:
+		return true
+	}
+	switch n.op {
+	case opNegate, opSubtract:
+		return false
+	case opDivide:
+		return n.args[0].rises() && n.args[1].rises() && !n.args[1].uses("seconds")
+	case opPower:
+		return n.args[0].rises() && n.args[1].constant && n.args[1].value.Sign() >= 0
+	}
+	return !slices.ContainsFunc(n.args, func(arg *node) bool { return !arg.rises() })
 }
 
 // never begins the message about what can never be computed.

@@ -106,6 +106,8 @@ func TestBoundsHold(t *testing.T) {
 		switch {
 		case refused == nil && failed == nil && (z.Cmp(bounds.Least) < 0 || z.Cmp(bounds.Most) > 0):
 			t.Fatalf("%s is %s, not from %s to %s", f, z, bounds.Least, bounds.Most)
+		case f.Rises() && failed == nil && !rises(f, vars, z):
+			t.Fatalf("%s is %s, and falls", f, z)
 		case refused == nil && errors.As(failed, &at) && at.Message == "division by zero":
 			t.Fatalf("%s divides by zero", f)
 		case refused != nil && failed == nil && errors.As(refused, &at) && len(at.Message) > 2 &&
@@ -113,4 +115,12 @@ func TestBoundsHold(t *testing.T) {
 			t.Fatalf("%s is %s, though %s", f, z, refused)
 		}
 	})
+}
+
+// rises reports whether a formula is not negative, and not less for more time.
+func rises(f *formula.Formula, v *formula.Vars, z money.Ratio) bool {
+	more := *v
+	more.Seconds = v.Seconds.Mul(whole(3)).Add(whole(1))
+	after, err := f.Eval(&more)
+	return z.Sign() >= 0 && (err != nil || after.Cmp(z) >= 0)
 }
