@@ -8,7 +8,8 @@
 //	kind        subject                                        content
 //	catalogue   usage.act.catalogue.all.all                    events.Catalogue
 //	decision    usage.act.decision.<source>.<foundation>       events.Decision
-//	retirement  usage.act.retirement.<source>.<foundation>     events.Retirement
+//	retirement  usage.act.retirement.<source>.<foundation>     events.Retirement: of a collector, or
+//	                                                           of a foundation that is gone
 //	replay      usage.act.replay.all.all                       events.Replay
 //	discard     usage.act.discard.<source>.<foundation>        events.Input
 //

@@ -87,6 +87,12 @@ type retiring struct {
 
 func (r *retiring) read(m *bus.Stored) error {
 	if a, ok := read(m); ok {
+		if !a.Retirement.At.IsZero() { // of all of them
+			for name, c := range r.collectors {
+				r.collectors[name] = reach{c.at, true}
+			}
+			return nil
+		}
 		name := a.Retirement.Collector
 		r.collectors[name] = reach{r.collectors[name].at, true}
 		if name == r.act.Retirement.Collector {

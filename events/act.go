@@ -29,7 +29,7 @@ type Act struct {
 const (
 	ActCatalogue  = "catalogue"  // puts a version in force
 	ActDecision   = "decision"   // about a hold
-	ActRetirement = "retirement" // of one of several collectors of a foundation
+	ActRetirement = "retirement" // of one of several collectors of a foundation, or of the foundation
 	ActReplay     = "replay"     // of a projection
 	ActDiscard    = "discard"    // of an input in QUARANTINE
 )
@@ -50,10 +50,10 @@ const (
 	ActionDiscard = "discard" // never bill it
 )
 
-// Retirement ends a collector: its horizon holds nobody up. A later horizon of the collector ends
-// the retirement.
+// Retirement ends a collector, until its next horizon, or, with a time, a foundation that is gone.
 type Retirement struct {
 	Collector string
+	At        time.Time // the end of a foundation that is gone; zero for a collector's retirement
 }
 
 // Replay begins the replay of a projection: the id of the act is the cause of the difference that

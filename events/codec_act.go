@@ -103,14 +103,16 @@ func (x *Decision) read(s *scanner) {
 }
 
 func (x *Retirement) appendJSON(b []byte) []byte {
-	return closeObject(appendText(b, `,"collector":`, x.Collector), len(b))
+	return closeObject(appendTimestamp(appendText(b, `,"collector":`, x.Collector), `,"at":`, x.At), len(b))
 }
 
 func (x *Retirement) read(s *scanner) {
 	*x = Retirement{}
 	for ok := s.object(); ok && s.field(); {
-		if string(s.key) == "collector" {
+		if key := string(s.key); key == "collector" {
 			x.Collector = s.name()
+		} else if key == "at" {
+			x.At = s.timestamp()
 		} else {
 			s.skip()
 		}

@@ -138,6 +138,7 @@ func (x *Horizon) AppendJSON(b []byte) []byte {
 	b = appendTimestamp(b, `,"time":`, x.Time)
 	b = appendText(b, `,"collector":`, x.Collector)
 	b = appendTimestamp(b, `,"settled":`, x.Settled)
+	b = appendTimestamp(b, `,"ended":`, x.Ended)
 	return closeObject(b, start)
 }
 
@@ -161,6 +162,8 @@ func (x *Horizon) decode(s scanner) error {
 			x.Collector = s.text(old.Collector)
 		case "settled":
 			x.Settled = s.timestamp()
+		case "ended":
+			x.Ended = s.timestamp()
 		default:
 			s.skip()
 		}

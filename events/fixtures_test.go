@@ -170,6 +170,10 @@ func releasedFixtures() map[string]message {
 			Time:      at("2026-11-02T09:00:00Z"),
 			Collector: "eu", Settled: at("2026-11-02T08:30:00Z"),
 		},
+		"horizon_ended": &events.Horizon{
+			ID: "2c1b0a9f-6d5e-5f70-9b8c-0d1e2f3a4b5f", Source: "cf", Foundation: "cf-eu-1",
+			Time: at("2026-11-19T18:00:00Z"), Ended: at("2026-11-19T18:00:00Z"),
+		},
 		"metered_bounds": &events.Metered{
 			ID: "605f4e3d-a192-53b4-9fc0-4b5c6d7e8f91", Source: "cf", Foundation: "cf-eu-1", Tenant: org, Kind: "app",
 			Resource: app,
@@ -198,6 +202,11 @@ func releasedFixtures() map[string]message {
 			ID: "503f2e1d-9081-52a3-8ebf-3a4b5c6d7e8f", Kind: events.ActRetirement, Source: "cf",
 			Foundation: "cf-eu-1", By: "ann", Time: at("2026-11-20T10:00:00Z"), Expectation: 1043,
 			Retirement: events.Retirement{Collector: "region-1"},
+		},
+		"act_retirement_foundation": &events.Act{
+			ID: "503f2e1d-9081-52a3-8ebf-3a4b5c6d7e91", Kind: events.ActRetirement, Source: "cf",
+			Foundation: "cf-eu-1", By: "ann", Time: at("2026-11-20T10:00:00Z"), Expectation: 1043,
+			Retirement: events.Retirement{At: at("2026-11-19T18:00:00Z")},
 		},
 		"act_catalogue": &events.Act{
 			ID: "51403f2e-a192-53b4-9fc0-4b5c6d7e8f90", Kind: events.ActCatalogue, By: "ann", Note: "ticket 4712",

@@ -19,16 +19,10 @@ const (
 const (
 	HeaderWindow = "Daybook-Window"
 
-	WindowBegin = "begin"
-	WindowEnd   = "end"
-)
-
-// HeaderPlatform names the platform that a collector's facts come from, on its markers: the address
-// of Cloud Foundry's API, Keystone's region. HeaderMovedFrom is its name before the batch, where
-// the platform has moved.
-const (
-	HeaderPlatform  = "Daybook-Platform"
-	HeaderMovedFrom = "Daybook-Moved-From"
+	WindowBegin     = "begin"
+	WindowEnd       = "end"
+	HeaderPlatform  = "Daybook-Platform"   // on a marker: where the facts come from (collector.Platform)
+	HeaderMovedFrom = "Daybook-Moved-From" // the same before the batch, where the platform has moved
 )
 
 // Header is one header of a message.

@@ -220,6 +220,7 @@ type Hold struct {
 const (
 	HoldGap           = "gap"            // facts may be missing, and nothing proves the usage meanwhile
 	HoldUnknownFlavor = "unknown_flavor" // the flavour before the first known one
+	HoldRetired       = "retired"        // proven up to a horizon before the end of the foundation
 	// HoldUnprovenBaseline: a fact contradicts a baseline, which may have been stale
 	HoldUnprovenBaseline = "unproven_baseline"
 )

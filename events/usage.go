@@ -34,6 +34,7 @@ const (
 	EventCreated        = "CREATED"
 	EventUpdated        = "UPDATED"
 	EventDeleted        = "DELETED"
+	EventRetired        = "RETIRED" // no platform's: an operator has retired the foundation
 )
 
 // Events of Trove are its notification types without the "trove.instance." or "dbaas.instance_" in
@@ -148,6 +149,7 @@ type Horizon struct {
 	Collector string
 	// Settled is the end of the time of which no late fact is looked for any more; zero for Time.
 	Settled time.Time
+	Ended   time.Time // of the foundation, as an operator says; zero for none
 }
 
 // Gap is a time of possibly missing facts, between From and To. A zero From or To is not known.

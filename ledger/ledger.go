@@ -172,4 +172,5 @@ func (d *Day) Value(by Dimension) string {
 type Horizon struct {
 	Source, Foundation string
 	Metered, Billed    time.Time
+	Ended              time.Time // of a foundation that an operator has retired; zero for one at work
 }

@@ -227,13 +227,15 @@ func (p *processor) horizon(in *bus.Stored, emit func(stage.Output)) error {
 	}
 	all, moved := p.meter.Horizon(&h, in.Sequence, func(m *events.Metered) { emit(meteredOutput(m)) })
 	if moved {
-		emit(meteredHorizon(h.ID, h.Source, h.Foundation, all))
+		emit(meteredHorizon(h.ID, h.Source, h.Foundation, all, time.Time{}))
 	}
 	return nil
 }
 
-func meteredHorizon(cause, source, foundation string, at time.Time) stage.Output {
-	out := events.Horizon{ID: events.ID("metered", cause), Source: source, Foundation: foundation, Time: at}
+func meteredHorizon(cause, source, foundation string, at, ended time.Time) stage.Output {
+	out := events.Horizon{
+		ID: events.ID("metered", cause), Source: source, Foundation: foundation, Time: at, Ended: ended,
+	}
 	return stage.Output{
 		Subject: events.MeteredHorizonSubject(source, foundation), Type: events.TypeHorizon, ID: out.ID,
 		Body: &out,
@@ -291,8 +293,14 @@ func (p *processor) act(in *bus.Stored, emit func(stage.Output)) error {
 		if err := known(a.Source); err != nil {
 			return err
 		}
+		if !a.Retirement.At.IsZero() {
+			if all, known := p.meter.End(a, in.Sequence, metered); known {
+				emit(meteredHorizon(a.ID, a.Source, a.Foundation, all, a.Retirement.At))
+			}
+			return nil
+		}
 		if all, moved := p.meter.Retire(a, in.Sequence, metered); moved {
-			emit(meteredHorizon(a.ID, a.Source, a.Foundation, all))
+			emit(meteredHorizon(a.ID, a.Source, a.Foundation, all, time.Time{}))
 		}
 	case events.ActCatalogue:
 		if !limit.Catalogue(&a.Catalogue) {

@@ -12,7 +12,7 @@ type collectCmd struct {
 	File   collectFileCmd   `cmd:"" help:"Collect files of Cloud Foundry usage events and Trove notifications, in any form of JSON."`
 	CF     collectCFCmd     `cmd:"" name:"cf" help:"Collect the usage events of Cloud Foundry foundations."`
 	Trove  collectTroveCmd  `cmd:"" help:"Collect Trove notifications from RabbitMQ, or pushed by HTTP."`
-	Retire collectRetireCmd `cmd:"" help:"Retire one of several collectors of a foundation: its horizon holds nobody up any more."`
+	Retire collectRetireCmd `cmd:"" help:"Retire one of several collectors of a foundation, or a foundation that is gone: what ran ends."`
 }
 
 type collectFileCmd struct {

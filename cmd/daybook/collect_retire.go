@@ -1,36 +1,67 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/daybook-billing/daybook/acts"
 	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/internal/bus"
 )
 
 type collectRetireCmd struct {
 	natsFlags
 	personFlags
-	Foundation string `arg:"" name:"source/foundation" help:"Source and foundation, such as cf/eu."`
-	Name       string `arg:"" name:"name" help:"Name of the collector to retire."`
+	Of   string `arg:"" optional:"" name:"source/foundation" help:"Source and foundation, such as cf/eu, of a collector to retire."`
+	Name string `arg:"" optional:"" name:"name" help:"Name of the collector to retire."`
+
+	Foundation string   `placeholder:"NAME" help:"Retire this foundation, which is gone, with all its collectors: what ran ends at --at."`
+	Source     string   `enum:"cf,trove,all" default:"all" help:"Source of the foundation: cf, trove, or all of them."`
+	At         *instant `placeholder:"TIME" help:"When the foundation ended."`
 }
 
-// Run retires a collector: its horizon holds nobody up from then on.
-func (c *collectRetireCmd) Run(e *env) error {
-	source, foundation, ok := strings.Cut(c.Foundation, "/")
-	if !ok || source == "" || foundation == "" {
-		return fmt.Errorf("%q is no source and foundation: give them as cf/eu", c.Foundation)
-	}
-	if c.Name == "" {
+// Validate checks the command line.
+func (c *collectRetireCmd) Validate() error {
+	source, foundation, ok := strings.Cut(c.Of, "/")
+	switch {
+	case c.Foundation != "" && c.Of != "":
+		return errors.New("a collector and a foundation exclude each other: name a collector as cf/eu NAME, or a " +
+			"foundation with --foundation and --at")
+	case c.Foundation != "" && c.At == nil:
+		return errors.New("--foundation needs --at: the time when the foundation ended, such as 2026-11-01T12:00:00Z")
+	case c.Foundation != "":
+		return nil
+	case c.At != nil || c.Source != "all":
+		return errors.New("--at and --source are for a foundation: name it with --foundation")
+	case !ok || source == "" || foundation == "":
+		return fmt.Errorf("%q is no source and foundation: give them as cf/eu, with the name of a collector, or give "+
+			"--foundation and --at", c.Of)
+	case c.Name == "":
 		return errors.New("the name is empty: a collector without a name holds nobody up, so that there is nothing " +
 			"to retire")
 	}
+	return nil
+}
+
+// Run retires a collector, or a foundation.
+func (c *collectRetireCmd) Run(e *env) error {
 	b, err := c.open(e.ctx, "collect retire", nil)
 	if err != nil {
 		return err
 	}
 	defer b.Close()
+	if c.Foundation != "" {
+		return c.end(e, b)
+	}
+	return c.retire(e, b)
+}
+
+// retire retires a collector: its horizon holds nobody up from then on.
+func (c *collectRetireCmd) retire(e *env, b *bus.Bus) error {
+	source, foundation, _ := strings.Cut(c.Of, "/")
 	through, err := acts.Retire(e.ctx, b, &acts.Leaver{
 		Source: source, Foundation: foundation, Collector: c.Name, By: c.By, Note: c.Note, At: now(),
 	})
@@ -38,20 +69,74 @@ func (c *collectRetireCmd) Run(e *env) error {
 	switch {
 	case errors.As(err, &unknown):
 		return fmt.Errorf("no collector called %q has ever said how far %s is complete; those that have are: %s",
-			c.Name, c.Foundation, strings.Join(unknown.Known, ", "))
+			c.Name, c.Of, strings.Join(unknown.Known, ", "))
 	case errors.Is(err, acts.ErrRetired):
-		return fmt.Errorf("the collector %q of %s is retired already", c.Name, c.Foundation)
+		return fmt.Errorf("the collector %q of %s is retired already", c.Name, c.Of)
 	case errors.Is(err, acts.ErrNotStopped):
 		return fmt.Errorf("a collector of %s has said something meanwhile; if it was %q, stop it first, then give "+
-			"the command again", c.Foundation, c.Name)
+			"the command again", c.Of, c.Name)
 	case err != nil:
 		return err
 	case through.IsZero():
 		_, err = fmt.Fprintf(e.stdout, "The collector %s is retired. No other has said how far %s is complete.\n",
-			c.Name, c.Foundation)
+			c.Name, c.Of)
 		return err
 	}
-	_, err = fmt.Fprintf(e.stdout, "The collector %s is retired. %s is now complete up to %s.\n", c.Name, c.Foundation,
+	_, err = fmt.Fprintf(e.stdout, "The collector %s is retired. %s is now complete up to %s.\n", c.Name, c.Of,
 		events.FormatTime(through))
 	return err
+}
+
+// end ends a foundation that is gone.
+func (c *collectRetireCmd) end(e *env, b *bus.Bus) error {
+	sources, err := c.sources(e.ctx, b)
+	if err != nil {
+		return err
+	}
+	at := c.At.UTC()
+	for _, source := range sources {
+		name := source + "/" + c.Foundation
+		collected, err := acts.End(e.ctx, b, &acts.Ending{
+			Source: source, Foundation: c.Foundation, At: at, By: c.By, Note: c.Note, Now: now(),
+		})
+		switch {
+		case errors.Is(err, acts.ErrEnded):
+			return fmt.Errorf("%s is retired already, and nothing was collected of it since", name)
+		case errors.Is(err, acts.ErrFuture):
+			return fmt.Errorf("--at=%s is in the future: retire the foundation when it is gone", events.FormatTime(at))
+		case errors.Is(err, acts.ErrNotStopped):
+			return fmt.Errorf("a collector of %s has said something meanwhile: stop it first, then give the command "+
+				"again", name)
+		case err != nil:
+			return err
+		}
+		fmt.Fprintf(e.stdout, "%s is retired. What ran ends at %s.\n", name, events.FormatTime(at))
+		if at.After(collected) {
+			since := "It was never complete"
+			if !collected.IsZero() {
+				since = "It was complete up to " + events.FormatTime(collected)
+			}
+			fmt.Fprintf(e.stdout, "%s: what ran after that is held. daybook holds list shows it, to be released or "+
+				"discarded.\n", since)
+		}
+	}
+	return nil
+}
+
+// sources are the sources to retire of the foundation.
+func (c *collectRetireCmd) sources(ctx context.Context, b *bus.Bus) ([]string, error) {
+	known, err := acts.Sources(ctx, b, c.Foundation)
+	switch {
+	case err != nil:
+		return nil, err
+	case c.Source == "all" && len(known) > 0:
+		return known, nil
+	case slices.Contains(known, c.Source):
+		return []string{c.Source}, nil
+	case len(known) > 0:
+		return nil, fmt.Errorf("nothing was collected of %s/%s; its sources are: %s", c.Source, c.Foundation,
+			strings.Join(known, ", "))
+	}
+	return nil, fmt.Errorf("nothing was ever collected of a foundation %q: daybook status lists the foundations",
+		c.Foundation)
 }

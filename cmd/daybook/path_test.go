@@ -44,6 +44,7 @@ import (
 //	                                        from=TIME or since ever
 //	> 2026-01-01T12:00Z release hold=1      an operator's decision, or discard, on the hold of that
 //	                                        number; volume=GB, flavor=ID and so on complete it
+//	> 2026-01-01T12:00Z retire              the foundation has ended then; source=trove
 //	> 2026-01-01T12:00Z catalogue version=2 a catalogue is published; without any, version 1 is in
 //	                                        force from the beginning
 //
@@ -241,6 +242,11 @@ func (r *pathRun) step(input string) error {
 			Time: line.at, Decision: events.Decision{
 				Kind: h.kind, Resource: h.resource, Hold: h.id, Action: line.verb, Footprint: w.footprint(),
 			},
+		})
+	case "retire":
+		r.act(&events.Act{
+			ID: id, Kind: events.ActRetirement, Source: w.or("source", events.SourceCF),
+			Foundation: file.DefaultFoundation, By: "ann", Time: line.at, Retirement: events.Retirement{At: line.at},
 		})
 	default:
 		return r.fact(line)

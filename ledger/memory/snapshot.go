@@ -11,7 +11,7 @@ import (
 )
 
 // snapshotFormat changes with the form of snapshots.
-const snapshotFormat = 2
+const snapshotFormat = 3
 
 // Snapshot implements ledger.Saver.
 func (l *Ledger) Snapshot(context.Context) ([]byte, error) {
@@ -60,6 +60,7 @@ func (l *Ledger) writeCompleteness(w *writer) {
 		w.text(h.Foundation)
 		w.time(h.Metered)
 		w.time(h.Billed)
+		w.time(h.Ended)
 	}
 	w.length(len(l.gaps))
 	for i := range l.gaps {
@@ -178,7 +179,10 @@ const namesBits = 14
 
 func (l *Ledger) readCompleteness(r *reader) error {
 	for range r.length() {
-		h := &ledger.Horizon{Source: r.text(), Foundation: r.text(), Metered: r.time(), Billed: r.time()}
+		h := &ledger.Horizon{
+			Source: r.text(), Foundation: r.text(), Metered: r.time(), Billed: r.time(),
+			Ended: r.time(),
+		}
 		l.horizons[sourceKey{h.Source, h.Foundation}] = h
 	}
 	for range r.length() {

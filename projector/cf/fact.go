@@ -21,6 +21,7 @@ const (
 	wasRunning        // WAS_RUNNING, TASK_WAS_RUNNING: a baseline
 	ended             // STOPPED, TASK_STOPPED, STAGING_STOPPED, DELETED
 	buildpackSet      // BUILDPACK_SET of a process
+	retired           // RETIRED: the foundation has ended
 )
 
 func verbOf(event string) verb {
@@ -35,6 +36,8 @@ func verbOf(event string) verb {
 		return ended
 	case events.EventBuildpackSet:
 		return buildpackSet
+	case events.EventRetired:
+		return retired
 	}
 	return nothing
 }

@@ -122,6 +122,10 @@ func (f *fold) apply(x *fact) {
 	x = f.filled(x)
 	far := x.insertion() == nil && x.time.Add(farBack) < f.at && x.verb != wasRunning && x.verb != nothing
 	f.at, f.resized, f.racing = max(f.at, x.time), false, false
+	if x.verb == retired {
+		f.retire(x)
+		return
+	}
 	if f.stale(x) {
 		f.last.kind = baseline
 		return
@@ -177,6 +181,14 @@ func (f *fold) end(x *fact) {
 			eventName(f.process.kind, x.verb)+" without a beginning: the resource never ran, or its beginning was not "+
 				"collected")
 	}
+}
+
+// retire is the step for the end of the foundation. It confirms nothing that a gap leaves unproven.
+func (f *fold) retire(x *fact) {
+	if f.running {
+		f.close(f.at, x.sequence)
+	}
+	f.unproven, f.last = unproven{}, last{kind: unheard, at: f.at, time: x.time, ended: true}
 }
 
 // change makes the fact's footprint the one in use.
@@ -389,8 +401,11 @@ func eventName(kind string, v verb) string {
 			buildpackSet: "BUILDPACK_SET",
 		}
 	}
-	if v == changed {
+	switch v {
+	case changed:
 		return "UPDATED"
+	case retired:
+		return events.EventRetired
 	}
 	return names[v]
 }

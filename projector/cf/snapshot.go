@@ -293,7 +293,7 @@ func (r reader) fact() fact {
 	if r.Bool() {
 		x.extra = &extra{late: r.insertion(), listed: r.Moment(), instances: r.Count(), memory: r.Count()}
 	}
-	if x.verb > buildpackSet {
+	if x.verb > retired {
 		r.Fail()
 	}
 	return x

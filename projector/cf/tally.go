@@ -93,6 +93,8 @@ func (t *builds) derive(horizon timeline.Moment) tally {
 			f.begin(x, i)
 		case ended:
 			f.end(x, i)
+		case retired:
+			f.retire(x, i)
 		}
 	}
 	lose(nil)
@@ -141,6 +143,14 @@ func (f *buildFold) end(x *fact, place int) {
 			Code: events.AnomalyOrphanEnding, Resource: f.of.name, Time: x.time.Time(),
 			Message: "STAGING_STOPPED without a build that was open",
 		})
+	}
+}
+
+// retire ends all open builds: the foundation has ended.
+func (f *buildFold) retire(x *fact, place int) {
+	any := func(*build) bool { return true }
+	for at := f.oldest(any); at >= 0; at = f.oldest(any) {
+		f.all[at].end, f.all[at].ending, f.all[at].closed = x.at, x.sequence, place
 	}
 }
 

@@ -40,8 +40,8 @@ func (d *derivation) derive() derived {
 	if !d.in.ended.IsZero() {
 		d.late()
 	} else if d.life() {
-		d.spans(events.KindInstance, d.flavours(), sameFlavor)
-		d.spans(events.KindVolume, d.volumes(), func(a, b events.Footprint) bool { return a == b })
+		d.spans(events.KindInstance, d.proven(d.flavours()), sameFlavor)
+		d.spans(events.KindVolume, d.proven(d.volumes()), func(a, b events.Footprint) bool { return a == b })
 	}
 	return d.tracks
 }
@@ -55,11 +55,12 @@ type derivation struct {
 	end         time.Time    // zero while alive
 	provisional bool         // the end is where it was seen last
 	created     *fact
-	ending      uint64   // sequence of the deletion
-	reappeared  uint64   // sequence of the first exists after it
-	stable      *content // content of the last reports, if it confirms the flavour in use
-	unproven    []uint64 // sequences of the reports from before or after a change
-	places      []stay   // of stays; nil before the first
+	ending      uint64    // sequence of the deletion
+	seen        time.Time // up to when it is proven, where its foundation has ended later; zero for all the time
+	reappeared  uint64    // sequence of the first exists after it
+	stable      *content  // content of the last reports, if it confirms the flavour in use
+	unproven    []uint64  // sequences of the reports from before or after a change
+	places      []stay    // of stays; nil before the first
 }
 
 func (d *derivation) anomaly(code string, at time.Time, format string, args ...any) {
@@ -73,6 +74,7 @@ func unixNano(n int64) time.Time { return time.Unix(0, n).UTC() }
 type evidence struct {
 	first   time.Time // the earliest time of a fact or a report
 	deleted *fact     // the earliest deletion; nil if none was collected
+	retired *fact     // the end of the foundation; nil for none
 	alive   bool      // some fact or report is of an active instance
 	failed  bool      // some fact or report is of an instance without a server
 }
@@ -94,6 +96,8 @@ func (d *derivation) evidence() (e evidence) {
 				e.deleted = f
 			}
 			e.failed = e.failed || f.noServer
+		case events.EventRetired:
+			e.retired = f
 		default:
 			e.alive = true
 		}
@@ -114,6 +118,12 @@ func (d *derivation) evidence() (e evidence) {
 // with a deletion only is held here, or is a failed build.
 func (d *derivation) life() bool {
 	e := d.evidence()
+	if e.deleted != nil && e.retired != nil && !e.deleted.at.After(e.retired.at) {
+		e.retired = nil
+	}
+	if e.retired != nil {
+		e.deleted = nil
+	}
 	if e.deleted != nil {
 		d.end, d.ending = e.deleted.at, e.deleted.sequence
 		d.afterDelete(e.deleted)
@@ -124,14 +134,35 @@ func (d *derivation) life() bool {
 	switch {
 	case e.deleted != nil:
 		d.deletedBefore(e.deleted)
-	case d.in.gone:
+	case d.in.gone && (e.retired == nil || d.in.lastSeen.Before(e.retired.at)):
 		d.end, d.provisional = d.in.lastSeen, true
 		d.anomaly(events.AnomalySilent, d.end,
 			"last seen at %s; its task manager goes on reporting others, so that it is taken to be gone since: its "+
 				"deletion was lost, or it does not run",
 			events.FormatTime(d.end))
+	case e.retired != nil:
+		d.end, d.ending, d.seen = e.retired.at, e.retired.sequence, e.retired.observed
 	}
 	return true
+}
+
+// proven holds the last size from the time on up to which the database is proven, where its
+// foundation has ended later.
+func (d *derivation) proven(sizes []size) []size {
+	if d.seen.IsZero() || !d.seen.Before(d.end) {
+		return sizes
+	}
+	slices.SortStableFunc(sizes, func(a, b size) int { return a.at.Compare(b.at) })
+	n := 0
+	for n < len(sizes) && !sizes[n].at.After(d.seen) {
+		n++
+	}
+	if n == 0 || sizes[n-1].held != "" {
+		return sizes
+	}
+	last := sizes[n-1]
+	last.at, last.evidence, last.inferred, last.held = d.seen, d.ending, true, events.HoldRetired
+	return append(sizes[:n:n], last)
 }
 
 // begin finds the beginning, and reports whether there is one.
@@ -173,6 +204,7 @@ func (d *derivation) afterDelete(deleted *fact) {
 	}
 	for i := range d.in.facts {
 		if f := &d.in.facts[i]; f.event != events.EventTroveDelete && f.event != events.EventTroveCreate &&
+			f.event != events.EventRetired &&
 			f.at.After(deleted.observed) {
 			reported(f.event, f.at)
 			return

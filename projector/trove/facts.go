@@ -212,7 +212,7 @@ func (in *instance) note(u *events.Usage) {
 	}
 	in.latest = timeline.Later(in.latest, at, observed)
 	switch u.Event {
-	case events.EventTroveDelete:
+	case events.EventTroveDelete, events.EventRetired:
 		return
 	case events.EventTroveExists:
 		in.lastSeen = timeline.Later(in.lastSeen, at)

@@ -18,6 +18,8 @@ func (in *instance) canHold(id string) bool {
 		{events.KindVolume, events.AnomalyDeleteWithoutCreate},
 		{events.KindInstance, events.HoldUnknownFlavor},
 		{events.KindVolume, events.AnomalyUnknownVolume},
+		{events.KindInstance, events.HoldRetired},
+		{events.KindVolume, events.HoldRetired},
 	} {
 		if id == in.rules.HoldID(h[0], in.resource, h[1], "") {
 			return true
@@ -98,6 +100,11 @@ func (d *derivation) reason(kind string, s *size) string {
 	case events.HoldUnknownFlavor:
 		return "no message says which flavour the instance had: the create was lost. Release it with --flavor and " +
 			"--flavor-id, or discard it"
+	}
+	if s.held == events.HoldRetired {
+		return "its foundation was retired, and nothing was collected of this time. Release it if it ran until " +
+			"then, or " +
+			"discard it"
 	}
 	lost := "only the deletion was collected. A build that failed sends one too: discard it if the instance never " +
 		"worked, " +

@@ -44,6 +44,7 @@ type horizonJSON struct {
 	Foundation string `json:"foundation"`
 	Metered    string `json:"metered"`
 	Charged    string `json:"charged"`
+	Ended      string `json:"ended,omitempty"`
 }
 
 type gapJSON struct {
@@ -120,7 +121,9 @@ func newBill(bill *ledger.Bill, quarantined int) billJSON {
 		out.Gaps = append(out.Gaps, gapJSON{g.Source, g.Foundation, Time(g.From), Time(g.To), g.Reason})
 	}
 	for _, h := range bill.Horizons {
-		out.Horizons = append(out.Horizons, horizonJSON{h.Source, h.Foundation, Time(h.Metered), Time(h.Billed)})
+		out.Horizons = append(out.Horizons, horizonJSON{
+			h.Source, h.Foundation, Time(h.Metered), Time(h.Billed), Time(h.Ended),
+		})
 	}
 	return out
 }
@@ -208,6 +211,10 @@ func (b *billJSON) rows(by []ledger.Dimension) [][]string {
 // completeness prints how far each source was metered and charged, and the gaps.
 func (b *billJSON) completeness(w io.Writer) {
 	for _, h := range b.Horizons {
+		if h.Ended != "" {
+			fmt.Fprintf(w, "%s %s: retired, it ended at %s\n", h.Source, h.Foundation, h.Ended)
+			continue
+		}
 		fmt.Fprintf(w, "%s %s: metered through %s, charged through %s\n", h.Source, h.Foundation, orNever(h.Metered),
 			orNever(h.Charged))
 	}

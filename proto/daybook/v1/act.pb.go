@@ -262,11 +262,14 @@ func (x *Decision) GetFootprint() *Footprint {
 	return nil
 }
 
-// Retirement ends a collector: its horizon holds nobody up. A later horizon of the collector ends the retirement.
+// Retirement ends a collector: its horizon holds nobody up. A later horizon of the collector ends the retirement. With a
+// time it ends the foundation, and names no collector.
 type Retirement struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Name of the collector.
-	Collector     string `protobuf:"bytes,1,opt,name=collector,proto3" json:"collector,omitempty"`
+	Collector string `protobuf:"bytes,1,opt,name=collector,proto3" json:"collector,omitempty"`
+	// The end of a foundation that is gone; absent where a collector is retired.
+	At            *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=at,proto3" json:"at,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -306,6 +309,13 @@ func (x *Retirement) GetCollector() string {
 		return x.Collector
 	}
 	return ""
+}
+
+func (x *Retirement) GetAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.At
+	}
+	return nil
 }
 
 // Replay begins the replay of a projection: the id of the act is the cause of the difference that it publishes.
@@ -468,10 +478,11 @@ const file_daybook_v1_act_proto_rawDesc = "" +
 	"\bresource\x18\x02 \x01(\tR\bresource\x12\x12\n" +
 	"\x04hold\x18\x03 \x01(\tR\x04hold\x12\x16\n" +
 	"\x06action\x18\x04 \x01(\tR\x06action\x123\n" +
-	"\tfootprint\x18\x05 \x01(\v2\x15.daybook.v1.FootprintR\tfootprint\"*\n" +
+	"\tfootprint\x18\x05 \x01(\v2\x15.daybook.v1.FootprintR\tfootprint\"V\n" +
 	"\n" +
 	"Retirement\x12\x1c\n" +
-	"\tcollector\x18\x01 \x01(\tR\tcollector\"l\n" +
+	"\tcollector\x18\x01 \x01(\tR\tcollector\x12*\n" +
+	"\x02at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\"l\n" +
 	"\x06Replay\x12\x1e\n" +
 	"\n" +
 	"projection\x18\x01 \x01(\tR\n" +
@@ -514,11 +525,12 @@ var file_daybook_v1_act_proto_depIdxs = []int32{
 	3, // 4: daybook.v1.Act.replay:type_name -> daybook.v1.Replay
 	4, // 5: daybook.v1.Act.input:type_name -> daybook.v1.Input
 	7, // 6: daybook.v1.Decision.footprint:type_name -> daybook.v1.Footprint
-	7, // [7:7] is the sub-list for method output_type
-	7, // [7:7] is the sub-list for method input_type
-	7, // [7:7] is the sub-list for extension type_name
-	7, // [7:7] is the sub-list for extension extendee
-	0, // [0:7] is the sub-list for field type_name
+	5, // 7: daybook.v1.Retirement.at:type_name -> google.protobuf.Timestamp
+	8, // [8:8] is the sub-list for method output_type
+	8, // [8:8] is the sub-list for method input_type
+	8, // [8:8] is the sub-list for extension type_name
+	8, // [8:8] is the sub-list for extension extendee
+	0, // [0:8] is the sub-list for field type_name
 }
 
 func init() { file_daybook_v1_act_proto_init() }

@@ -374,7 +374,10 @@ type Horizon struct {
 	// of those that have a name. One without a name, such as a file that is collected once, holds nobody up.
 	Collector string `protobuf:"bytes,5,opt,name=collector,proto3" json:"collector,omitempty"`
 	// End of the time of which no late fact is looked for any more; absent where it is time.
-	Settled       *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=settled,proto3" json:"settled,omitempty"`
+	Settled *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=settled,proto3" json:"settled,omitempty"`
+	// The end of the foundation, where an operator has retired it: nothing is expected of it any more. Collectors never
+	// say it.
+	Ended         *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=ended,proto3" json:"ended,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -447,6 +450,13 @@ func (x *Horizon) GetCollector() string {
 func (x *Horizon) GetSettled() *timestamppb.Timestamp {
 	if x != nil {
 		return x.Settled
+	}
+	return nil
+}
+
+func (x *Horizon) GetEnded() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Ended
 	}
 	return nil
 }
@@ -719,7 +729,7 @@ const file_daybook_v1_usage_proto_rawDesc = "" +
 	"\x0e_old_volume_gbB\x15\n" +
 	"\x13_previous_instancesB\x15\n" +
 	"\x13_previous_memory_mbB\x10\n" +
-	"\x0e_audit_seconds\"\xe4\x01\n" +
+	"\x0e_audit_seconds\"\x96\x02\n" +
 	"\aHorizon\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
 	"\x06source\x18\x02 \x01(\tR\x06source\x12\x1e\n" +
@@ -728,7 +738,8 @@ const file_daybook_v1_usage_proto_rawDesc = "" +
 	"foundation\x12.\n" +
 	"\x04time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12\x1c\n" +
 	"\tcollector\x18\x05 \x01(\tR\tcollector\x124\n" +
-	"\asettled\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\asettledJ\x04\b\x06\x10\aR\aretired\"\xed\x01\n" +
+	"\asettled\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\asettled\x120\n" +
+	"\x05ended\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\x05endedJ\x04\b\x06\x10\aR\aretired\"\xed\x01\n" +
 	"\x03Gap\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
 	"\x06source\x18\x02 \x01(\tR\x06source\x12\x1e\n" +
@@ -783,13 +794,14 @@ var file_daybook_v1_usage_proto_depIdxs = []int32{
 	4,  // 5: daybook.v1.Usage.listed:type_name -> google.protobuf.Timestamp
 	4,  // 6: daybook.v1.Horizon.time:type_name -> google.protobuf.Timestamp
 	4,  // 7: daybook.v1.Horizon.settled:type_name -> google.protobuf.Timestamp
-	4,  // 8: daybook.v1.Gap.from:type_name -> google.protobuf.Timestamp
-	4,  // 9: daybook.v1.Gap.to:type_name -> google.protobuf.Timestamp
-	10, // [10:10] is the sub-list for method output_type
-	10, // [10:10] is the sub-list for method input_type
-	10, // [10:10] is the sub-list for extension type_name
-	10, // [10:10] is the sub-list for extension extendee
-	0,  // [0:10] is the sub-list for field type_name
+	4,  // 8: daybook.v1.Horizon.ended:type_name -> google.protobuf.Timestamp
+	4,  // 9: daybook.v1.Gap.from:type_name -> google.protobuf.Timestamp
+	4,  // 10: daybook.v1.Gap.to:type_name -> google.protobuf.Timestamp
+	11, // [11:11] is the sub-list for method output_type
+	11, // [11:11] is the sub-list for method input_type
+	11, // [11:11] is the sub-list for extension type_name
+	11, // [11:11] is the sub-list for extension extendee
+	0,  // [0:11] is the sub-list for field type_name
 }
 
 func init() { file_daybook_v1_usage_proto_init() }
