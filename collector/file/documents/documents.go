@@ -5,7 +5,7 @@
 //
 // All forms may be mixed, and stand behind each other with or without white space or commas:
 //
-//   - one document a line
+//   - one document a line; zero bytes in front of a document are passed over
 //   - documents over several lines, as jq prints them
 //   - an array: each element is a document
 //   - a page of an API, an object with an array "resources": each element is a document. The other

@@ -14,7 +14,9 @@ func (r *Reader) begin() bool {
 		case c == '\n':
 			r.line++
 			r.pos++
-		case space(c), c == ',', c == 0x1e: // RFC 7464 writes 0x1e before each document
+		case space(c), c == ',',
+			c == 0x1e, // RFC 7464 writes it before each document
+			c == 0:    // of a file that was cut while its writer kept its place
 			r.pos++
 		case c == 0xef && r.end-r.pos < 3 && !r.ended:
 			return false
