@@ -154,6 +154,7 @@ func (f *fakeStore) IDs(ctx context.Context, stream, filter string, from uint64,
 		}
 		if err := yield(appender.Head{
 			Subject: m.Subject, ID: m.header(events.HeaderID), Sequence: m.sequence,
+			Place: m.header(appender.HeaderPlace),
 		}); err != nil {
 			return 0, err
 		}

@@ -39,6 +39,7 @@ type Head struct {
 	ID       string // ce-id
 	Sequence uint64
 	Platform string // of a marker
+	Place    string // of a marker that has one
 }
 
 // Key stands for an id in 16 bytes.
@@ -70,6 +71,8 @@ type Options struct {
 	// Seen gets every message on the subjects but the markers, as the appender stores or reads it,
 	// in order. Its error ends the appender's work.
 	Seen func(k Key, sequence uint64) error
+	// Placed gets the place in every marker that is read and has one, in order.
+	Placed func(place string, sequence uint64)
 	// Known gets every message of a batch stored by somebody else before.
 	Known func(k Key)
 }
@@ -88,12 +91,16 @@ type Appender struct {
 	size   int           // bytes of the bodies
 	buf    []byte        // the bodies, one after the other
 	window []bus.Message // memory of the batch with its markers
+	place  string        // for the first marker of the batch
 }
 
 // New makes an appender without knowledge of the stream: Learn or Start comes first.
 func New(o Options) *Appender {
 	if o.Seen == nil {
 		o.Seen = func(Key, uint64) error { return nil }
+	}
+	if o.Placed == nil {
+		o.Placed = func(string, uint64) {}
 	}
 	if o.Known == nil {
 		o.Known = func(Key) {}
@@ -131,6 +138,9 @@ func (a *Appender) learn(ctx context.Context) (dropped []Key, err error) {
 	last, err := a.Store.IDs(ctx, a.Stream, a.Filter, a.last+1, func(m Head) error {
 		if m.Subject == a.Marker {
 			mark, platform = m.Sequence, m.Platform
+			if m.Place != "" {
+				a.Placed(m.Place, m.Sequence)
+			}
 			return nil
 		}
 		k := KeyOf(m.ID)
@@ -177,6 +187,10 @@ func (a *Appender) Put(k Key, subject string, header []events.Header, body []byt
 	a.size += len(body)
 }
 
+// Mark puts a place into the first marker of the batch: whatever of the batch is stored, the place
+// is. A later place takes its place.
+func (a *Appender) Mark(place string) { a.place = place }
+
 // Len is the number of messages in the batch.
 func (a *Appender) Len() int { return len(a.msgs) }
 
@@ -188,6 +202,7 @@ func (a *Appender) Clear() {
 	clear(a.msgs)
 	clear(a.window)
 	a.msgs, a.keys, a.buf, a.size, a.window = a.msgs[:0], a.keys[:0], a.buf[:0], 0, a.window[:0]
+	a.place = ""
 }
 
 // Flush appends the batch and empties it; an error leaves the messages in it that are not known to
@@ -241,6 +256,9 @@ func (a *Appender) batch() ([]bus.Message, bus.Expect) {
 	}
 	marks := Marks{Subject: a.Marker, Origin: a.Origin, Platform: a.platform, MovedFrom: a.movedFrom}
 	a.window = marks.Window(a.window[:0], a.msgs)
+	if a.place != "" {
+		a.window[0].Header = append(a.window[0].Header, events.Header{Key: HeaderPlace, Value: a.place})
+	}
 	return a.window, bus.Expect{Filter: a.Marker, Last: a.mark}
 }
 
