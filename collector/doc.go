@@ -44,7 +44,8 @@
 // # Cursor, horizon, quarantine
 //
 // The cursor is the place where a collector goes on reading. It is a fact in USAGE (cf), an
-// acknowledgement at the broker (trove), or the start of the input (file); nothing else keeps it.
+// acknowledgement at the broker (trove), or the start of the input (file), of a followed file the
+// content that the newest marker with a place names; nothing else keeps it.
 //
 // The horizon is a time: everything from the source up to it is stored. It stands in USAGE behind
 // everything covered by it, never goes backward, and never passes input on its way to a stream.

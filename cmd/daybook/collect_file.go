@@ -20,7 +20,7 @@ type collectFileCmd struct {
 	service.Config
 	Files      []string `arg:"" name:"file" help:"Files, compressed too (gzip, zstd, bzip2); - is standard input."`
 	Foundation string   `default:"${file_foundation}" help:"Name of the platform that the events come from; part of every subject and id."`
-	Follow     bool     `help:"Keep reading what is appended to the files, until stopped."`
+	Follow     bool     `help:"Keep reading what is appended to the files, through rotations, until stopped."`
 	Order      string   `enum:"api,natural,created_at,given" default:"api" help:"${order_help}"`
 	Horizon    *instant `placeholder:"TIME" help:"Up to when the files are complete (default: the newest time in them, at most a minute after the clock)."`
 	Future     string   `enum:"quarantine,wait" default:"quarantine" help:"What becomes of events after the clock and --horizon: quarantine, or wait (with --follow)."`
@@ -53,6 +53,7 @@ func (c *collectFileCmd) Run(e *env) error {
 		{"inputs_total", "Events and notifications read.", func(r file.Report) int { return r.Inputs }},
 		{"facts_stored_total", "Facts appended to USAGE.", func(r file.Report) int { return r.Stored }},
 		{"facts_known_total", "Facts that USAGE had already.", func(r file.Report) int { return r.Known }},
+		{"gaps_total", "Gaps published: times with events missing, perhaps.", func(r file.Report) int { return r.Gaps }},
 		{
 			"quarantined_total", "Inputs that could not be understood.",
 			func(r file.Report) int { return r.Quarantined },

@@ -36,6 +36,8 @@ type Collector struct {
 	newest     map[string]time.Time // of the facts in the input, by source
 	published  map[string]time.Time // the last horizon in USAGE, as far as known, by source
 	order      *order
+	inputs     []*input
+	places     map[string]place // of followed files, as USAGE has them
 	r          Report
 
 	report atomic.Pointer[Report]
@@ -52,9 +54,8 @@ func New(cfg Config, deps Deps) (*Collector, error) {
 	}
 	deps = deps.withDefaults()
 	c := &Collector{
-		cfg:   cfg,
-		deps:  deps,
-		usage: newWriter(&cfg, deps.Store),
+		cfg:  cfg,
+		deps: deps,
 		quarantine: quarantine.NewWriter(quarantine.Options{
 			Store: deps.Store, Foundation: cfg.Foundation, Known: appender.NewAll(cfg.MaxKnown),
 			Retry: cfg.Retry, Patient: cfg.Follow, Log: deps.Log,
@@ -63,8 +64,10 @@ func New(cfg Config, deps Deps) (*Collector, error) {
 		newest:    map[string]time.Time{},
 		published: map[string]time.Time{},
 		order:     newOrder(cfg.Files),
+		places:    map[string]place{},
 		r:         Report{Ignored: map[string]int{}, Horizon: map[string]time.Time{}},
 	}
+	c.usage = newWriter(&cfg, deps.Store, c.learnPlace)
 	for _, source := range sources() {
 		c.origins[source] = collector.Origin(source, cfg.Foundation)
 	}
@@ -83,22 +86,26 @@ func (c *Collector) Run(ctx context.Context) error {
 	if err := c.preview(ctx); err != nil {
 		return err
 	}
-	var inputs []*input
 	if c.cfg.Order != OrderCreated {
 		var err error
-		inputs, err = open(ctx, c.cfg.Files, c.cfg.Follow, stdin{c.deps.Stdin, c.cfg.StdinName})
+		c.inputs, err = open(ctx, c.cfg.Files, c.cfg.Follow, stdin{c.deps.Stdin, c.cfg.StdinName})
 		if err != nil {
 			return err
 		}
 	}
-	defer closeAll(inputs)
+	defer closeAll(c.inputs)
 	c.r.Files = len(c.cfg.Files)
 	for _, a := range append(slices.Clone(c.usage.sources), c.quarantine.Appender) {
 		if err := a.Learn(ctx); err != nil {
 			return fmt.Errorf("finding out what %s holds of foundation %s: %w", a.Stream, c.cfg.Foundation, err)
 		}
 	}
-	err := c.collect(ctx, inputs)
+	for _, in := range c.inputs {
+		if err := c.resume(ctx, in); err != nil {
+			return err
+		}
+	}
+	err := c.collect(ctx)
 	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 		drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.cfg.Drain)
 		defer cancel()
@@ -148,7 +155,7 @@ func (c *Collector) empty(file string) {
 
 // collect reads the inputs in order; when it follows, whenever one of them changes, and after
 // Config.Poll at the latest.
-func (c *Collector) collect(ctx context.Context, inputs []*input) error {
+func (c *Collector) collect(ctx context.Context) error {
 	if c.cfg.Order == OrderCreated {
 		return c.collectByTime(ctx)
 	}
@@ -156,7 +163,7 @@ func (c *Collector) collect(ctx context.Context, inputs []*input) error {
 	defer changes.Close()
 	var said time.Time // when horizons were published last
 	for {
-		waiting, err := c.round(ctx, inputs)
+		waiting, err := c.round(ctx)
 		if err != nil {
 			return err
 		}
@@ -186,8 +193,8 @@ func (c *Collector) watch() *watch.Watcher {
 
 // round reads each input as far as it goes and stores what it read, and reports whether one of them
 // may have more later.
-func (c *Collector) round(ctx context.Context, inputs []*input) (waiting bool, err error) {
-	for _, in := range inputs {
+func (c *Collector) round(ctx context.Context) (waiting bool, err error) {
+	for _, in := range c.inputs {
 		if in.ended {
 			continue
 		}
@@ -232,24 +239,24 @@ func (c *Collector) stopped(ctx context.Context, err error) error {
 // drainInput reads documents until there are no more. The error is never nil: errDry, io.EOF, or a
 // failure.
 func (c *Collector) drainInput(ctx context.Context, in *input) error {
-	if in.tail != nil {
-		again, err := in.tail.rewound()
-		if err != nil {
-			return fmt.Errorf("%s: %w", in.name, err)
-		}
-		if again {
-			in.docs = documents.NewReader(in.tail)
-			c.deps.Log.Warn("the followed file became shorter: reading it from its start", slog.String("file", in.name))
-		}
-	}
 	for n := 1; ; n++ {
 		d, err := in.next()
 		if err != nil {
-			return err
+			moved, err := c.turn(ctx, in, err)
+			if !moved {
+				return err
+			}
+			continue
 		}
 		e := understand(c.cfg.Foundation, in.place(&d), &d, c.latest())
 		if !c.stored(&e) && c.waits(in, &d, &e) {
 			return errDry
+		}
+		in.broken(&e)
+		if in.gap != "" && e.Err == nil && !c.usage.known.Has(appender.KeyOf(e.Fact.ID)) {
+			if err := c.publishGaps(ctx, in, &e.Fact); err != nil {
+				return err
+			}
 		}
 		if err := c.take(ctx, &e); err != nil {
 			return err
@@ -403,6 +410,7 @@ func (c *Collector) flush(ctx context.Context, fullOnly bool) error {
 	if err := c.quarantine.Flush(ctx); err != nil {
 		return err
 	}
+	c.mark()
 	stored, known, err := c.usage.flush(ctx, fullOnly)
 	c.r.Stored += stored
 	c.r.Known += known

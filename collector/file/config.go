@@ -42,8 +42,10 @@ type Config struct {
 	// input".
 	StdinName string
 	// Follow keeps reading additions to the files, until Run's context ends. An incomplete last
-	// line waits. A file that became shorter is read again from its start; a file replaced under
-	// its name is not noticed. Compressed files and standard input are read to their end.
+	// line waits. A rotated file is followed to what has its name: the rest of the old content is
+	// read first, then the files in between, from beside it. Where that is not shown to be all, a
+	// gap is published. Compressed files and standard input are read to their end. At most 1,000
+	// files.
 	Follow bool
 	// Poll is the longest time between two looks at followed files, where the system announces no
 	// change, and the least between two horizons of them. Default: 1 s.
@@ -111,6 +113,14 @@ func (c Config) validate() error {
 	if stdin > 1 {
 		return errors.New("standard input (-) is named more than once: it can be read once")
 	}
+	names := 0
+	for _, f := range c.Files {
+		names += len(f)
+	}
+	if c.Follow && (len(c.Files) > maxFollowed || names > maxNames) {
+		return fmt.Errorf("%d files with names of %d bytes are to be followed: at most %d with %d bytes are, by one "+
+			"collector; start another for the others", len(c.Files), names, maxFollowed, maxNames)
+	}
 	switch c.Order {
 	case OrderAPI, OrderNatural, OrderGiven:
 	case OrderCreated:
@@ -173,6 +183,7 @@ type Report struct {
 	Facts       int      // facts in the input, stored now or before
 	Stored      int      // facts stored by this run
 	Known       int      // facts in USAGE, or earlier in the input, before
+	Gaps        int      // gaps stored by this run
 	Ignored     map[string]int
 	Quarantined int                  // quarantined documents, stored now or before
 	Horizon     map[string]time.Time // horizons stored by this run, by source

@@ -15,12 +15,20 @@
 // has the ways out.
 //
 // A followed file is read when the system announces a change of it (collector/file/watch), and once
-// a second at least.
+// a second at least. It may be rotated: it is known by device and inode, its first bytes, and the
+// last ones that were read (tail.go). Where its name stands for something else, the rest of the old
+// content is read, then the files between the two, from beside it (siblings.go, look.go), then what
+// has the name. A run begins with the content that was read last, by the newest place in USAGE
+// (place.go).
 //
 // # Writes
 //
 //   - USAGE, usage.<source>.<foundation>.<tenant>.<kind>.<resource>: every fact, in the order of
 //     the input
+//   - USAGE, usage.<source>.<foundation>.gap: before the first fact behind a possible loss, where a
+//     followed file was rotated (turn.go)
+//   - USAGE, usage.<source>.<foundation>.marker: on the first marker of a batch, the header
+//     Daybook-Place has the places in the followed files
 //   - USAGE, usage.<source>.<foundation>.horizon: at the end of the input, one for each source in
 //     it
 //   - QUARANTINE, quarantine.<source>.<foundation>: every document that is not understood, without
@@ -42,11 +50,14 @@
 //   - Conflict (another collector of the same foundation): it reads the other's messages, drops
 //     from its batch the known ones, and appends the rest.
 //   - Quarantined documents are stored before the horizon that passes them.
+//   - Rotation: every line that was in a followed file is read once, in its order, or a gap stands
+//     in USAGE. What a content held is stored before a place in the next one is.
 //
 // # Limits
 //
 // Documents of 1 MiB, in pages and arrays of any size; a longer one is quarantined. Batches of
 // 1,000 messages and 8 MiB, Config.MaxKnown ids in memory (about 30 bytes each); for one batch,
 // eight failures and 100 conflicts; 128 MiB for the window of a zstd file; 1 GiB of events for
-// OrderCreated. Any of these limits ends the run with an error. Nothing is lost.
+// OrderCreated; 1,000 followed files, 100 rotated files beside each. Any of these limits ends the
+// run with an error. Nothing is lost.
 package file

@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
@@ -28,14 +29,47 @@ const (
 // input is one file, cut into documents.
 type input struct {
 	name   string
-	file   *os.File // nil for standard input
 	docs   *documents.Reader
-	tail   *tail // nil unless it is followed
+	tail   *tail // nil for standard input
 	events int   // documents in it
 	ended  bool
 	ahead  *documents.Document // waits for the clock
 	warned bool                // that one waits
+
+	// The rest is about a followed file (turn.go).
+	key     string  // of its place
+	marked  int64   // bytes read by its stored place
+	parts   []*part // to be read next
+	goal    *tail   // to be read behind them; nil: nothing follows the tail yet
+	part    *part   // read now, instead of the tail
+	file    string  // that is read
+	before  earlier // where that stands
+	carried bool    // the next document began in an earlier one
+	waits   int     // for the rest of a document
+	old     *tail   // the file that had the name before, for what is written late
+	until   time.Time
+	gap     string // why facts may be missing before the next one; empty: none are
 }
+
+// earlier is where a document stands that began in an earlier file.
+type earlier struct {
+	file string
+	by   uint32 // lines
+}
+
+// join goes on with another source of documents. It is the same content that was read, or a
+// document under way may end in it.
+func (in *input) join(src io.Reader, name string, line uint32, separated bool) {
+	torn := in.docs.Torn()
+	by := in.docs.Continue(src, line, torn && separated)
+	if torn {
+		in.carried, in.before = true, earlier{in.file, by}
+	}
+	in.file = name
+}
+
+// followed reports whether the input is a file that is looked at again and again.
+func (in *input) followed() bool { return in.tail != nil && in.tail.follow }
 
 // stdin is standard input, with its name in places and messages.
 type stdin struct {
@@ -55,7 +89,7 @@ func open(ctx context.Context, names []string, follow bool, std stdin) (_ []*inp
 		if name == "-" {
 			p := newPump(ctx, std.Reader, follow)
 			inputs = append(inputs, &input{
-				name: std.name,
+				name: std.name, file: std.name,
 				docs: documents.NewReader(&plain{in: bufio.NewReaderSize(p, bufferSize), compressed: p.wait}),
 			})
 			continue
@@ -70,39 +104,37 @@ func open(ctx context.Context, names []string, follow bool, std stdin) (_ []*inp
 }
 
 func openFile(name string, follow bool) (_ *input, err error) {
-	f, err := os.Open(name) //nolint:gosec // reading the named files is the purpose
+	t, _, err := openTail(name)
 	if err != nil {
-		return nil, err
-	}
-	defer func() {
-		if err != nil {
-			_ = f.Close() // it was only read
+		if follow && errors.Is(err, os.ErrNotExist) && len(siblings(name)) > 0 { // it is being rotated
+			t = &tail{path: name, follow: true, regular: true, line: 1, beside: siblings(name)}
+			return &input{name: name, file: name, tail: t, docs: documents.NewReader(t)}, nil
 		}
-	}()
-	in := &input{name: name, file: f}
-	info, err := f.Stat()
-	if err != nil {
 		return nil, err
 	}
-	if info.IsDir() {
-		return nil, fmt.Errorf("%s is a directory: name the files in it", name)
-	}
-	t := &tail{file: f}
 	p := &plain{in: bufio.NewReaderSize(t, bufferSize)}
 	if err := p.begin(filepath.Ext(name)); err != nil {
+		t.close()
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	if follow && p.isPlain {
-		t.follow, in.tail = true, t
+	in := &input{name: name, file: name, tail: t}
+	switch t.follow = follow && p.isPlain; {
+	case t.follow && t.regular: // what was read of it is read again, by those who know it then
+		t.read, t.head, t.last, t.beside = 0, nil, nil, siblings(name)
+		in.docs = documents.NewReader(t)
+	default:
+		in.docs = documents.NewReader(p)
 	}
-	in.docs = documents.NewReader(p)
 	return in, nil
 }
 
 func closeAll(inputs []*input) {
 	for _, in := range inputs {
-		if in.file != nil {
-			_ = in.file.Close() // it was only read
+		in.tail.close()
+		in.goal.close()
+		in.old.close()
+		for _, p := range append(in.parts, in.part) {
+			p.close()
 		}
 	}
 }
@@ -127,7 +159,12 @@ func (in *input) next() (documents.Document, error) {
 }
 
 // place is where a document of the input begins.
-func (in *input) place(d *documents.Document) Place { return Place{in.name, d.Line, d.Item} }
+func (in *input) place(d *documents.Document) Place {
+	if line := int32(d.Line); line < 1 { //nolint:gosec // so Continue says it
+		return Place{in.before.file, d.Line + in.before.by, d.Item}
+	}
+	return Place{in.file, d.Line, d.Item}
+}
 
 // plain undoes a compression, which the first bytes tell: names lie, and standard input has none.
 type plain struct {

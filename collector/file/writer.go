@@ -19,7 +19,7 @@ type writer struct {
 // sources are the sources of the facts in files.
 func sources() []string { return []string{events.SourceCF, events.SourceTrove} }
 
-func newWriter(cfg *Config, store Store) *writer {
+func newWriter(cfg *Config, store Store, placed func(place string, sequence uint64)) *writer {
 	w := &writer{known: appender.NewAll(cfg.MaxKnown)}
 	for _, source := range sources() {
 		w.sources = append(w.sources, appender.New(appender.Options{
@@ -27,7 +27,8 @@ func newWriter(cfg *Config, store Store) *writer {
 			Marker: events.UsageMarkerSubject(source, cfg.Foundation),
 			Origin: collector.Origin(source, cfg.Foundation),
 			Retry:  cfg.Retry, Patient: cfg.Follow,
-			Seen: func(k appender.Key, _ uint64) error { return w.known.Add(k) },
+			Seen:   func(k appender.Key, _ uint64) error { return w.known.Add(k) },
+			Placed: placed,
 		}))
 	}
 	return w
@@ -39,6 +40,18 @@ func (w *writer) of(source string) *appender.Appender {
 		return w.sources[1]
 	}
 	return w.sources[0]
+}
+
+// empty reports that there is no fact in the batches.
+func (w *writer) empty() bool { return w.sources[0].Len()+w.sources[1].Len() == 0 }
+
+// mark puts a place into the batches.
+func (w *writer) mark(place string) {
+	for _, a := range w.sources {
+		if a.Len() > 0 {
+			a.Mark(place)
+		}
+	}
 }
 
 // full reports that a batch should be flushed before more is added.
