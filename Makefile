@@ -61,7 +61,7 @@ proof: needs-test bin/nats ## Run the tests with seeds and kills as often as the
 needs-go:
 	$(call need,go)
 needs-test:
-	$(call need,go git gcc rabbitmq)
+	$(call need,go git gcc rabbitmq logrotate)
 
 .PHONY: lint
 lint: bin/golangci-lint ## Check style and likely mistakes (.golangci.yml)
