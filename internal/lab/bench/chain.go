@@ -50,7 +50,11 @@ func chain(ctx context.Context, r *rig) ([]row, error) {
 	if r.old == "" {
 		return rows, nil
 	}
-	before, err := upOnce(ctx, r.old, filepath.Join(r.folder, "old"), w.catalogue, w.file)
+	prices, err := r.ownPrices(ctx, r.old)
+	if err != nil {
+		return nil, err
+	}
+	before, err := upOnce(ctx, r.old, filepath.Join(r.folder, "old"), prices, w.file)
 	if err != nil {
 		return nil, err
 	}

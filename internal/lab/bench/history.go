@@ -41,6 +41,7 @@ func bills(ctx context.Context, binary, data string) (time.Duration, error) {
 	if err != nil {
 		return 0, err
 	}
+	defer up.stop() //nolint:errcheck // it was stopped, or another error is returned
 	var times []time.Duration
 	for i := range 6 {
 		u, err := run(ctx, binary, "bill", "--nats", up.url)

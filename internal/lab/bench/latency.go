@@ -66,11 +66,16 @@ func followed(ctx context.Context, r *rig, rate, seconds int) ([]time.Duration, 
 		return nil, err
 	}
 	defer file.Close() //nolint:errcheck // nothing reads it any more
-	up, err := serve(ctx, r.binary, "--data", filepath.Join(r.folder, fmt.Sprint("data-", rate)), "--catalogue",
-		w.catalogue, "--collect", file.Name(), "--follow")
+	prices, err := r.ownPrices(ctx, r.binary)
 	if err != nil {
 		return nil, err
 	}
+	up, err := serve(ctx, r.binary, "--data", filepath.Join(r.folder, fmt.Sprint("data-", rate)), "--catalogue",
+		prices, "--collect", file.Name(), "--follow")
+	if err != nil {
+		return nil, err
+	}
+	defer up.stop() //nolint:errcheck // it was stopped, or another error is returned
 	lines := bytes.SplitAfter(text, []byte("\n"))
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os/exec"
 	"path/filepath"
@@ -71,21 +72,26 @@ func serve(ctx context.Context, binary string, args ...string) (*service, error)
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
-	lines := bufio.NewScanner(stderr)
-	for lines.Scan() {
-		if url := listens.FindString(lines.Text()); url != "" {
-			go func() {
-				for lines.Scan() { // the log is not read
-				}
-			}()
+	log := bufio.NewReader(stderr) // lines have any length
+	for line, err := "", error(nil); ; {
+		said := line
+		line, err = log.ReadString('\n')
+		if url := listens.FindString(line); url != "" {
+			go func() { _, _ = io.Copy(io.Discard, log) }() // until the program ends
 			return &service{cmd, url}, nil
 		}
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("%s %s ended before it listened: %s%s", binary, strings.Join(args, " "),
+				said, line), cmd.Process.Kill(), cmd.Wait())
+		}
 	}
-	return nil, errors.Join(fmt.Errorf("%s %s ended before it listened", binary, strings.Join(args, " ")), cmd.Wait())
 }
 
-// stop stops the program as an init system does.
+// stop stops the program as an init system does. It may be repeated.
 func (s *service) stop() error {
+	if s.cmd.ProcessState != nil {
+		return nil
+	}
 	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		return err
 	}

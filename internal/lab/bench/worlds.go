@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -29,6 +30,14 @@ func (r *rig) simulate(name string, config *sim.Config) (w world, err error) {
 			line(e.JSON)
 		}
 	})
+}
+
+// ownPrices is the simulator's catalogue as a version of the program has it: an earlier one does not
+// know every word of this one.
+func (r *rig) ownPrices(ctx context.Context, binary string) (file string, err error) {
+	file = filepath.Join(r.folder, "rates-own.yaml")
+	_, err = run(ctx, binary, "simulate", "file", "--events", "1", "--catalogue", file)
+	return file, err
 }
 
 // write writes a file of lines, and the catalogue beside it.
