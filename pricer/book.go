@@ -146,6 +146,7 @@ func (b *Book) rate(p *posted.Span) ([]rating.Line, []rating.Unrated) {
 // charge adds the entries of a span.
 func (b *Book) charge(p *posted.Span, to *Entries) {
 	lines, unrated := b.rate(p)
+	to.Charges = slices.Grow(to.Charges, len(lines))
 	for i := range lines {
 		to.Charges = append(to.Charges, b.entry(p, &lines[i], i))
 	}

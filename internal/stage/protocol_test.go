@@ -74,6 +74,17 @@ var _ = Describe("A stage", func() {
 		Expect(err).NotTo(HaveOccurred())
 	})
 
+	It("reads from the server where the processor needs a time that memory does not tell", func() {
+		w := newWorld(server, 1)
+		r := w.start(options{timed: 5})
+		Expect(r.worked()).To(BeTrue())
+		w.feed(mixed...) // while it reads: from memory
+		Expect(r.worked()).To(BeTrue())
+		Expect(r.stop()).To(Succeed())
+		Expect(r.log.String()).To(ContainSubstring("message 5 of " + w.in + " came from memory"))
+		Expect(w.verify()).To(Succeed())
+	})
+
 	It("says so even when it is being stopped at that moment", func() {
 		w := newWorld(server, 1000, 1)
 		f := &faulty{Bus: w.bus}

@@ -191,6 +191,7 @@ type Stage struct {
 	last     uint64     // last sequence of the output stream, for the next batch to expect
 	pending  []pending
 	slab     []byte // bodies of pending
+	scratch  []byte // of the chain
 	standby  bool
 	dry      bool            // the input has run dry, with outputs perhaps not stored
 	unfed    bool            // every input comes from the server, with its time
@@ -454,7 +455,7 @@ func (s *Stage) emit(ctx context.Context, out Output) {
 		subject: out.Subject, kind: out.Type, id: out.ID, from: from, to: len(s.slab),
 	}
 	s.part++
-	s.chain = s.chain.Next(p.subject, s.slab[from:])
+	s.chain, s.scratch = s.chain.NextIn(s.scratch, p.subject, s.slab[from:])
 	s.count++
 	s.lastOut = p.position
 	p.chain, p.count = s.chain, s.count

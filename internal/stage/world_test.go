@@ -49,13 +49,10 @@ func newSite(folder string) *site {
 		DataDir: folder, Listen: "127.0.0.1:0", User: "u",
 		Password: "p",
 	}))}
-	connect := func() *bus.Bus {
-		return must(bus.Connect(context.Background(), bus.Config{
-			URL: s.server.URL(), User: "u", Password: "p",
-			Timeout: patience,
-		}))
-	}
-	s.first, s.next = connect(), connect()
+	cfg := bus.Config{URL: s.server.URL(), User: "u", Password: "p", Timeout: patience}
+	s.next = must(bus.Connect(context.Background(), cfg))
+	cfg.Appends, cfg.Feed = s.server, 1<<20 // as in daybook up
+	s.first = must(bus.Connect(context.Background(), cfg))
 	s.admin = must(bustest.Dial(s.server.URL(), "u", "p"))
 	return s
 }
@@ -256,6 +253,7 @@ type adder struct {
 	sum       uint64
 	extra     uint64 // makes it another program
 	failAfter uint64 // outputs of this input it cannot go on
+	timed     uint64 // this input must have a time
 	stepped   atomic.Int64
 }
 
@@ -266,6 +264,9 @@ func (a *adder) Step(in *bus.Stored, emit func(stage.Output)) error {
 		return err
 	}
 	a.sum += in.Sequence*uint64(size+1) + a.extra
+	if a.timed == in.Sequence && in.Time.IsZero() {
+		return stage.ErrNoTime
+	}
 	for part := range size {
 		emit(stage.Output{
 			Subject: fmt.Sprintf("%s.%d", a.out, part%3), Type: "test", ID: fmt.Sprintf("%d-%d", in.Sequence, part),
@@ -314,6 +315,7 @@ type options struct {
 	change    func(*stage.Config)
 	extra     uint64 // makes it another program
 	failAfter uint64 // outputs of this input it cannot go on
+	timed     uint64 // this input must have a time
 }
 
 // start runs a stage. It is to be ended with stop or ended.
@@ -326,7 +328,7 @@ func (w *world) start(o options) *run {
 		o.bus = w.bus
 	}
 	r := &run{
-		w: w, proc: &adder{out: "own" + w.id, extra: o.extra, failAfter: o.failAfter},
+		w: w, proc: &adder{out: "own" + w.id, extra: o.extra, failAfter: o.failAfter, timed: o.timed},
 		metrics: stage.NewMetrics("test"), log: &logged{}, done: make(chan error, 1),
 	}
 	r.Stage = stage.New(cfg, o.bus, r.proc, slog.New(slog.NewTextHandler(r.log, nil)), r.metrics)
