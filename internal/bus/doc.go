@@ -20,6 +20,10 @@
 //     within a second. It owns its data folder through a lock file, and does not listen beyond
 //     this machine without credentials.
 //
+//   - Memory, where Config.Feed asks for it: a Reader of all messages takes from it what its own
+//     connection appended and the server acknowledged whole. It gives the same messages without
+//     one, but for their Time.
+//
 // # Durability
 //
 // USAGE and QUARANTINE are synced before an append is acknowledged, where the server syncs always.
@@ -43,9 +47,9 @@
 // # Limits
 //
 // MaxBatch messages a batch; pullMessages messages and pullBytes bytes of a Reader under way,
-// pullLatest messages where it reads the last of each subject; Config.Timeout for each request. An
-// established connection is repaired for as long as it takes; nothing is buffered meanwhile:
-// appending fails at once, reading waits.
+// pullLatest messages where it reads the last of each subject; Config.Feed bytes of each stream in
+// memory; Config.Timeout for each request. An established connection is repaired for as long as it
+// takes; nothing is buffered meanwhile: appending fails at once, reading waits.
 //
 // Sequences start at 1. Times are UTC.
 package bus
