@@ -146,7 +146,7 @@ func memoryReadsAsTheServerDoes(t *rapid.T, w *fedWorld) {
 			w.remake()
 			if same := rapid.Bool().Draw(t, "as long"); same && n > 0 && n < bus.MaxBatch {
 				// Only the time of its creation tells it from the one before.
-				Expect(w.put(w.ctx, w.others, int(n))).To(Succeed()) //nolint:gosec // a few
+				Expect(w.put(w.ctx, w.others, int(n))).To(Succeed())
 				Expect(w.put(w.ctx, w.own, 2)).To(Succeed())
 			}
 		},

@@ -43,5 +43,6 @@ func Parse(reply string) (m Meta, ok bool) {
 		}
 		numbers[i] = n
 	}
-	return Meta{Stream: numbers[0], Consumer: numbers[1], Time: int64(numbers[2]), Pending: numbers[3]}, true
+	at := int64(numbers[2]) //nolint:gosec // parsed with 63 bits
+	return Meta{Stream: numbers[0], Consumer: numbers[1], Time: at, Pending: numbers[3]}, true
 }

@@ -73,9 +73,8 @@ func serve(ctx context.Context, binary string, args ...string) (*service, error)
 		return nil, err
 	}
 	log := bufio.NewReader(stderr) // lines have any length
-	for line, err := "", error(nil); ; {
-		said := line
-		line, err = log.ReadString('\n')
+	for said := ""; ; {
+		line, err := log.ReadString('\n')
 		if url := listens.FindString(line); url != "" {
 			go func() { _, _ = io.Copy(io.Discard, log) }() // until the program ends
 			return &service{cmd, url}, nil
@@ -84,6 +83,7 @@ func serve(ctx context.Context, binary string, args ...string) (*service, error)
 			return nil, errors.Join(fmt.Errorf("%s %s ended before it listened: %s%s", binary, strings.Join(args, " "),
 				said, line), cmd.Process.Kill(), cmd.Wait())
 		}
+		said = line
 	}
 }
 

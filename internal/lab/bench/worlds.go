@@ -32,8 +32,8 @@ func (r *rig) simulate(name string, config *sim.Config) (w world, err error) {
 	})
 }
 
-// ownPrices is the simulator's catalogue as a version of the program has it: an earlier one does not
-// know every word of this one.
+// ownPrices is the simulator's catalogue as a version of the program has it: an earlier one does
+// not know every word of this one.
 func (r *rig) ownPrices(ctx context.Context, binary string) (file string, err error) {
 	file = filepath.Join(r.folder, "rates-own.yaml")
 	_, err = run(ctx, binary, "simulate", "file", "--events", "1", "--catalogue", file)
