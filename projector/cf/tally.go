@@ -148,8 +148,8 @@ func (f *buildFold) end(x *fact, place int) {
 
 // retire ends all open builds: the foundation has ended.
 func (f *buildFold) retire(x *fact, place int) {
-	any := func(*build) bool { return true }
-	for at := f.oldest(any); at >= 0; at = f.oldest(any) {
+	open := func(*build) bool { return true }
+	for at := f.oldest(open); at >= 0; at = f.oldest(open) {
 		f.all[at].end, f.all[at].ending, f.all[at].closed = x.at, x.sequence, place
 	}
 }
