@@ -154,7 +154,7 @@ func (c *Collector) resumeWith(in *input, row *chain) error {
 	p := &passage{row.between, t}
 	switch {
 	case row.short:
-		p.lose(row.own.name + " is a copy of it that ends before what was read: lines were written between copy "+
+		p.lose(row.own.name + " is a copy of it that ends before what was read: lines were written between copy " +
 			"and cut")
 	case row.hole != "":
 		p.lose(row.hole)
