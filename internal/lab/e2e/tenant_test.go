@@ -108,6 +108,7 @@ var _ = Describe("A tenant's durable consumer", Serial, func() {
 			}
 			run(w.up(data)...)
 			url, _ := serve(data)
+			s.subscribe(url) // answered when the server has the consumer again
 			rounds = append(rounds, s.take(url))
 
 			var all []delivery
