@@ -138,7 +138,7 @@ func (x *UnratedNotice) decode(s scanner) error {
 			x.Cause = old.Cause
 			x.Cause.read(&s)
 		case "unrated":
-			x.Unrated = readUnratedList(&s, x.Unrated[:0])
+			x.Unrated = readList(&s, x.Unrated[:0])
 		case "settled":
 			x.Settled = s.texts(x.Settled[:0])
 		default:
@@ -201,12 +201,4 @@ func (x *Unrated) read(s *scanner) {
 			s.skip()
 		}
 	}
-}
-
-func readUnratedList(s *scanner, list []Unrated) []Unrated {
-	for ok := s.list(); ok && s.element(); {
-		list = grow(list)
-		list[len(list)-1].read(s)
-	}
-	return list
 }

@@ -101,9 +101,9 @@ func (x *Metered) read(s *scanner, gather bool) (late bool) {
 		case "running_omitted":
 			x.RunningOmitted = s.uint32()
 		case "anomalies":
-			x.Anomalies = readAnomalies(s, x.Anomalies[:0])
+			x.Anomalies = readList(s, x.Anomalies[:0])
 		case "held":
-			x.Held = readHolds(s, x.Held[:0])
+			x.Held = readList(s, x.Held[:0])
 		case "held_omitted":
 			x.HeldOmitted = s.uint32()
 		case "ended":
@@ -242,14 +242,6 @@ func (x *Anomaly) read(s *scanner) {
 	}
 }
 
-func readAnomalies(s *scanner, list []Anomaly) []Anomaly {
-	for ok := s.list(); ok && s.element(); {
-		list = grow(list)
-		list[len(list)-1].read(s)
-	}
-	return list
-}
-
 func (x *Hold) appendJSON(b []byte) []byte {
 	start := len(b)
 	b = appendText(b, `,"id":`, x.ID)
@@ -297,14 +289,6 @@ func (x *Hold) read(s *scanner) {
 			s.skip()
 		}
 	}
-}
-
-func readHolds(s *scanner, list []Hold) []Hold {
-	for ok := s.list(); ok && s.element(); {
-		list = grow(list)
-		list[len(list)-1].read(s)
-	}
-	return list
 }
 
 func (x *Cause) appendJSON(b []byte) []byte {

@@ -61,7 +61,7 @@ func (s *scanner) spansUnless(skip bool, into []Span) []Span {
 		s.skip()
 		return into
 	}
-	return readSpans(s, into)
+	return readList(s, into)
 }
 
 // step is one level of the path: a field, or else the index of an element.

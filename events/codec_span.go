@@ -230,14 +230,6 @@ func appendSpans(b []byte, key string, list []Span, base *shape) []byte {
 	return closeList(b, start)
 }
 
-func readSpans(s *scanner, list []Span) []Span {
-	for ok := s.list(); ok && s.element(); {
-		list = grow(list)
-		list[len(list)-1].read(s)
-	}
-	return list
-}
-
 func (x *Footprint) appendJSON(b []byte) []byte { return x.appendOver(b, &Footprint{}) }
 
 func (x *Footprint) appendOver(b []byte, base *Footprint) []byte {

@@ -173,6 +173,18 @@ func (s *scanner) texts(list []string) []string {
 	return list
 }
 
+// readList reads a list into the memory of another one.
+func readList[T any, P interface {
+	*T
+	read(s *scanner)
+}](s *scanner, list []T) []T {
+	for ok := s.list(); ok && s.element(); {
+		list = grow(list)
+		P(&list[len(list)-1]).read(s)
+	}
+	return list
+}
+
 // grow adds an element, with the former content of its memory: read takes strings from there.
 func grow[T any](list []T) []T {
 	if len(list) < cap(list) {
