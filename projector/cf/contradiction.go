@@ -279,7 +279,7 @@ func sameCounts(a, b *events.Footprint) bool {
 // decision. The run from before goes on where it has the same size.
 func (f *fold) release(p *part, said *events.Footprint) {
 	size := f.rules.shapes.size(completed(p.size, said), p.size)
-	if p.bounds != nil && (p.bounds.tracked == nil || !sameSize(p.bounds.tracked, size)) {
+	if p.bounds != nil && (p.bounds.tracked == nil || !timeline.SameSize(p.bounds.tracked, size)) {
 		p.since = p.start
 	}
 	p.size, p.bounds = size, nil

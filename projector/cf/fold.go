@@ -195,7 +195,7 @@ func (f *fold) retire(x *fact) {
 func (f *fold) change(x *fact, flags events.Flags) {
 	size := x.size
 	if f.running {
-		if sameSize(f.segment.size, size) && f.segment.of.tenant == x.of.tenant {
+		if timeline.SameSize(f.segment.size, size) && f.segment.of.tenant == x.of.tenant {
 			f.relabel(x)
 			f.segment.sizeAt = x.time
 			return
@@ -216,7 +216,7 @@ func (f *fold) divide(x *fact, size *events.Footprint) {
 	if was.size == nil || was.of.tenant != x.of.tenant {
 		return
 	}
-	if before := f.withType(was.size); sameSize(before, size) {
+	if before := f.withType(was.size); timeline.SameSize(before, size) {
 		f.segment.since, f.segment.size = was.since, before
 	}
 }
@@ -362,26 +362,6 @@ func (f *fold) buildpack(x *fact) {
 		s.size = f.rules.shapes.size(&size)
 		s.more = append(slices.Clip(s.more), x.sequence)
 	}
-}
-
-// sameSize reports whether two footprints cost the same: equal, with guids deciding where both have
-// one. A new name of a plan, offering or broker does not end a span. A buildpack's guid decides
-// nothing: Cloud Controller reports the first custom URL as the name beside the guid of the final
-// buildpack, so one guid stands with several buildpacks.
-func sameSize(a, b *events.Footprint) bool {
-	if a == b || *a == *b {
-		return true
-	}
-	x, y := *a, *b
-	same := func(nameA, idA, nameB, idB *string) {
-		if *idA != "" && *idA == *idB {
-			*nameB = *nameA
-		}
-	}
-	same(&x.Plan, &x.PlanGUID, &y.Plan, &y.PlanGUID)
-	same(&x.Offering, &x.OfferingGUID, &y.Offering, &y.OfferingGUID)
-	same(&x.Broker, &x.BrokerGUID, &y.Broker, &y.BrokerGUID)
-	return x == y
 }
 
 // eventName is the platform's name of a verb.
