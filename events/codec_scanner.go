@@ -24,18 +24,8 @@ const (
 // nothing more is read and every loop over fields or elements ends, so callers check only once, in
 // end.
 //
-// It is one of three JSON readers, each for a task of its own:
-//
-//   - scanner knows its fields, is strict about their types, names the field of an error, and
-//     allocates nothing for a repeated string. Every service runs it for every message.
-//   - internal/jsondoc reads documents of other people, with unknown fields: it keeps the verbatim
-//     bytes of every value, so one token can be replaced, tells null from missing, and refuses
-//     duplicate keys.
-//   - internal/cfapi splits a page of the Cloud Foundry API, of some megabytes, into the verbatim
-//     text of its rows, and decodes none of them.
-//
-// events may import neither of the others, and neither of them needs Daybook's fields. One reader
-// for all three would be slower here and wider there.
+// It allocates nothing for a repeated string. internal/jsondoc and internal/cfapi read documents of
+// other people, with other needs; events may import neither.
 type scanner struct {
 	b     []byte
 	i     int

@@ -175,6 +175,7 @@ func (x *Span) appendOver(b []byte, base *shape) []byte {
 	b = appendTimestamp(b, `,"end":`, x.End)
 	b = appendTimestamp(b, `,"since":`, x.Since)
 	b = s.appendFootprintOver(b, base)
+	b = appendList(b, `,"earlier":`, x.Earlier)
 	b = appendFlags(b, `,"flags":`, x.Flags)
 	b = appendUint64s(b, `,"evidence":`, x.Evidence)
 	b = appendText(b, `,"publication":`, x.Publication)
@@ -200,6 +201,8 @@ func (x *Span) read(s *scanner) {
 			x.End = s.timestamp()
 		case "since":
 			x.Since = s.timestamp()
+		case "earlier":
+			x.Earlier = readList(s, x.Earlier)
 		case "flags":
 			x.Flags = s.flags()
 		case "evidence":
@@ -215,6 +218,26 @@ func (x *Span) read(s *scanner) {
 		}
 	}
 	x.setShape(&is)
+}
+
+func (x *Stretch) appendJSON(b []byte) []byte {
+	start := len(b)
+	b = appendTimestamp(b, `,"since":`, x.Since)
+	return closeObject(x.Footprint.appendJSON(append(b, `,"footprint":`...)), start)
+}
+
+func (x *Stretch) read(s *scanner) {
+	*x = Stretch{}
+	for ok := s.object(); ok && s.field(); {
+		switch string(s.key) {
+		case "since":
+			x.Since = s.timestamp()
+		case "footprint":
+			x.Footprint.read(s, nil)
+		default:
+			s.skip()
+		}
+	}
 }
 
 // appendSpans appends a list of spans over what they share.

@@ -173,7 +173,6 @@ func (s *scanner) texts(list []string) []string {
 	return list
 }
 
-// readList reads a list into the memory of another one.
 func readList[T any, P interface {
 	*T
 	read(s *scanner)

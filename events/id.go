@@ -35,8 +35,7 @@ func ID(parts ...string) string {
 	return text.FormatID([16]byte(sum[:]))
 }
 
-// ParseID reads an id into the bytes of its UUID. ok is false for a text that ID does not make: the
-// same UUID in capital letters or without dashes included.
+// ParseID reads an id into the bytes of its UUID. ok is false for another form than that of ID.
 func ParseID(id string) (raw [16]byte, ok bool) { return text.ParseID(id) }
 
 // FormatID is the inverse of ParseID.

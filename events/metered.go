@@ -114,6 +114,15 @@ type Span struct {
 	// published it, and that message's Correction. They are empty in other spans.
 	Publication string
 	Correction  string
+	// Earlier is what the run had up to Since, where only guids were others, the latest first. A
+	// price that asks for none of them counts from the last Since.
+	Earlier []Stretch
+}
+
+// Stretch is a part of a run: since when, and with which guids in the footprint.
+type Stretch struct {
+	Since     time.Time
+	Footprint Footprint
 }
 
 // Running reports whether the span has no end yet.

@@ -149,7 +149,7 @@ func (f *foundation) freezePublished(b []byte, e *entry, t timeline.Freezer) ([]
 		return binary.AppendUvarint(b, noSpan), true
 	}
 	p := e.published
-	if len(p.looks) != 1 {
+	if len(p.looks) != 1 || p.looks[0].earlier != nil {
 		return b, false
 	}
 	if by, last, whole := f.publishedWhole(e, t); whole {
@@ -196,7 +196,7 @@ func (f *foundation) thawPublished(r *timeline.Frozen, e *entry, t timeline.Free
 	l, name, size := r.Labels(), r.Name(), r.Size()
 	e.published = &published{
 		bytes: slices.Clone(r.B[:form-someSpans]),
-		looks: []look{{f.labels.share(spanLabels{l.App, l.Tenant, l.Space, l.SpaceName, name}), size}},
+		looks: []look{{f.labels.share(spanLabels{l.App, l.Tenant, l.Space, l.SpaceName, name}), size, nil}},
 	}
 	for at := 0; at < len(e.published.bytes); {
 		e.published.last = at

@@ -225,5 +225,12 @@ func (f *foundation) identify(s *events.Span) {
 		b = append(events.AppendTime(b, t), 0)
 	}
 	b = append(b, byte(s.Flags))
+	for i := range s.Earlier { // a price may count from there
+		e := &s.Earlier[i].Footprint
+		b = append(events.AppendTime(append(b, 0), s.Earlier[i].Since), 0)
+		for _, text := range [...]string{e.BuildpackGUID, e.PlanGUID, e.OfferingGUID, e.BrokerGUID} {
+			b = append(append(b, text...), 0)
+		}
+	}
 	s.ID = events.ID("span", f.rules.Source, f.rules.Foundation, s.Kind, s.Resource, string(b))
 }

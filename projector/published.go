@@ -24,12 +24,16 @@ type published struct {
 
 // look is the part of a span that many spans share.
 type look struct {
-	labels *spanLabels
-	size   *events.Footprint
+	labels  *spanLabels
+	size    *events.Footprint
+	earlier []events.Stretch
 }
 
 func (l look) same(o look) bool {
-	return (l.labels == o.labels || *l.labels == *o.labels) && (l.size == o.size || *l.size == *o.size)
+	return (l.labels == o.labels || *l.labels == *o.labels) && (l.size == o.size || *l.size == *o.size) &&
+		slices.EqualFunc(l.earlier, o.earlier, func(a, b events.Stretch) bool {
+			return a.Since.Equal(b.Since) && a.Footprint == b.Footprint
+		})
 }
 
 // spanLabels are the texts of a span beside its size.
@@ -181,7 +185,7 @@ func (f *foundation) extend(p, r *record) bool {
 func (f *foundation) lookOf(s *events.Span) look {
 	return look{
 		labels: f.labels.share(spanLabels{s.App, s.Tenant, s.Space, s.SpaceName, s.Name}),
-		size:   f.sizes.share(s.Footprint),
+		size:   f.sizes.share(s.Footprint), earlier: s.Earlier,
 	}
 }
 
@@ -324,7 +328,7 @@ func (f *foundation) span(e *entry, r *record, start, end int64) events.Span {
 	s := events.Span{
 		Kind: r.kind, Resource: e.key.resource, App: l.app, Tenant: l.tenant, Space: l.space, SpaceName: l.spaceName,
 		Name: l.name, Start: nano(start), End: nano(end), Since: nano(r.since), Footprint: *r.look.size, Flags: r.flags,
-		Evidence: r.evidence,
+		Evidence: r.evidence, Earlier: r.look.earlier,
 	}
 	f.identify(&s)
 	return s

@@ -181,6 +181,11 @@ func packRecord(p *timeline.Packer, x *record, own string) {
 		}
 	}
 	p.Footprint(x.look.size)
+	p.Length(len(x.look.earlier))
+	for i := range x.look.earlier {
+		p.Time(x.look.earlier[i].Since)
+		p.Footprint(&x.look.earlier[i].Footprint)
+	}
 	p.Length(len(x.evidence))
 	for _, n := range x.evidence {
 		p.Uint(n)
@@ -242,6 +247,9 @@ func unpackRecord(r *timeline.Reader, own string) record {
 		return &l
 	})
 	x.look = look{labels: l, size: r.Footprint()}
+	for range r.Length() {
+		x.look.earlier = append(x.look.earlier, events.Stretch{Since: r.Time(), Footprint: *r.Footprint()})
+	}
 	for range r.Length() {
 		x.evidence = append(x.evidence, r.Uint())
 	}

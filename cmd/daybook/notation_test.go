@@ -155,12 +155,15 @@ func (w words) usage(state string, at time.Time, app, process, processType, task
 	}
 	return map[string]any{
 		"guid": w["guid"], "created_at": at.Format(time.RFC3339), "updated_at": at.Format(time.RFC3339),
-		"state":                     map[string]any{"current": state, "previous": w.nullable("previous")},
-		"app":                       map[string]any{"guid": app, "name": w.or("name", "shop")},
-		"process":                   map[string]any{"guid": orNull(process), "type": orNull(processType)},
-		"space":                     map[string]any{"guid": "S", "name": "dev"},
-		"organization":              map[string]any{"guid": w.or("org", "O")},
-		"buildpack":                 map[string]any{"guid": nil, "name": w.nullable("buildpack")},
+		"state":        map[string]any{"current": state, "previous": w.nullable("previous")},
+		"app":          map[string]any{"guid": app, "name": w.or("name", "shop")},
+		"process":      map[string]any{"guid": orNull(process), "type": orNull(processType)},
+		"space":        map[string]any{"guid": "S", "name": "dev"},
+		"organization": map[string]any{"guid": w.or("org", "O")},
+		"buildpack": map[string]any{
+			"guid": w.nullable("buildpack-guid"),
+			"name": w.nullable("buildpack"),
+		},
 		"task":                      map[string]any{"guid": orNull(task), "name": orNull(task)},
 		"memory_in_mb_per_instance": counts("memory", memory),
 		"instance_count":            counts("instances", 1),

@@ -33,10 +33,10 @@ func (c *rateCmd) Run(e *env) error {
 			events.FormatTime(c.To.Time))
 	}
 	var prices *catalogue.Catalogue
-	if !c.Spans {
-		if c.Catalogue == "" {
-			return errors.New("--catalogue FILE is missing: charges need prices. --spans prints what ran without them")
-		}
+	if !c.Spans && c.Catalogue == "" {
+		return errors.New("--catalogue FILE is missing: charges need prices. --spans prints what ran without them")
+	}
+	if c.Catalogue != "" {
 		var err error
 		if prices, _, err = loadCatalogue(c.Catalogue); err != nil {
 			return err
@@ -65,7 +65,7 @@ func (c *rateCmd) Run(e *env) error {
 		fmt.Fprintf(e.stderr, "daybook: anomaly: %s of %s at %s: %s\n", a.Code, a.Resource, events.FormatTime(a.Time),
 			a.Message)
 	}
-	spans = rating.Join(rating.Crop(spans, c.From.Time, c.To.Time))
+	spans = rating.Join(rating.Crop(spans, c.From.Time, c.To.Time), prices, file.DefaultFoundation)
 	if c.Spans {
 		err = print.RatedSpans(e.stdout, c.Format, spans)
 	} else {

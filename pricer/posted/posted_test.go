@@ -55,6 +55,11 @@ func spans() *rapid.Generator[posted.Span] {
 			ProcessType: words.Draw(t, "type"), Buildpack: words.Draw(t, "buildpack"), FlavorID: words.Draw(t,
 				"flavor"),
 		}
+		if rapid.IntRange(0, 5).Draw(t, "guids changed") == 0 {
+			s.Earlier = []events.Stretch{{
+				Since: moments().Draw(t, "earlier"), Footprint: events.Footprint{PlanGUID: words.Draw(t, "guid")},
+			}}
+		}
 		return s
 	})
 }

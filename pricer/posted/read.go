@@ -115,7 +115,7 @@ func (s *Spans) fill(r *reader, span *Span, placed, named, sized uint64) {
 	}
 	if c := &s.footprints[sized%uint64(len(s.footprints))]; c.number != sized+1 {
 		text := of(sized)
-		c.value, c.number = readFootprint(&text), sized+1
+		c.value, c.number = readSize(&text), sized+1
 		r.damaged = r.damaged || text.damaged || len(text.b) > 0
 	}
 	if c := &s.names[named%uint64(len(s.names))]; c.number != named+1 {
@@ -128,7 +128,8 @@ func (s *Spans) fill(r *reader, span *Span, placed, named, sized uint64) {
 		span.Resource = p.resource
 	}
 	span.Name = s.names[named%uint64(len(s.names))].value
-	span.Footprint = s.footprints[sized%uint64(len(s.footprints))].value
+	size := &s.footprints[sized%uint64(len(s.footprints))].value
+	span.Footprint, span.Earlier = size.footprint, size.earlier
 }
 
 // causeOf is the address of the record with the cause of a record.

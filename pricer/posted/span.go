@@ -2,6 +2,7 @@ package posted
 
 import (
 	"cmp"
+	"encoding/binary"
 
 	"github.com/daybook-billing/daybook/events"
 )
@@ -77,6 +78,34 @@ func footprintFields(f *events.Footprint) [15]*string {
 		&f.ProcessType, &f.Buildpack, &f.BuildpackGUID, &f.Plan, &f.PlanGUID, &f.Offering, &f.OfferingGUID, &f.Broker,
 		&f.BrokerGUID, &f.Flavor, &f.FlavorID, &f.Datastore, &f.DatastoreID, &f.Region, &f.AvailabilityZone,
 	}
+}
+
+// size is what a price depends on beside the times of a span.
+type size struct {
+	footprint events.Footprint
+	earlier   []events.Stretch
+}
+
+func appendSize(b []byte, s *events.Span) []byte {
+	b = binary.AppendUvarint(appendFootprint(b, &s.Footprint), uint64(len(s.Earlier)))
+	for i := range s.Earlier {
+		since := s.Earlier[i].Since
+		b = appendTime(b, since.Unix()-epoch, since.Nanosecond())
+		b = appendFootprint(b, &s.Earlier[i].Footprint)
+	}
+	return b
+}
+
+func readSize(r *reader) size {
+	s := size{footprint: readFootprint(r)}
+	for range r.uvarint() {
+		if r.damaged {
+			break
+		}
+		since, ns := r.time()
+		s.earlier = append(s.earlier, events.Stretch{Since: at(since, ns), Footprint: readFootprint(r)})
+	}
+	return s
 }
 
 func appendFootprint(b []byte, f *events.Footprint) []byte {

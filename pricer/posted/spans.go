@@ -48,7 +48,7 @@ type Spans struct {
 	causeAt Address
 
 	places     [decodedTexts]decoded[place] // by the last bits of the number
-	footprints [decodedTexts]decoded[events.Footprint]
+	footprints [decodedTexts]decoded[size]
 	names      [decodedTexts]decoded[string]
 	scratch    []byte
 }
@@ -114,7 +114,7 @@ func (s *Spans) Put(span *Span) {
 	p := placeOf(span)
 	placed := s.number(p.append(nil))
 	named := s.number([]byte(span.Name))
-	sized := s.number(appendFootprint(nil, &span.Footprint))
+	sized := s.number(appendSize(nil, &span.Span))
 	address := s.end()
 	s.tail = s.append(s.tail, span, address, [...]uint64{placed, named, sized})
 	s.cause, s.causeAt = span.Cause, s.causeOf(address)

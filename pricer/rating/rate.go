@@ -16,14 +16,16 @@ import (
 //
 // A piece of a component is a longest interval within the run [Since, End) with equal price terms:
 // plan name, component, formula or quantity and unit price, defaults, currency rate and VAT rate.
-// With the plan's restart: month, or a variable that is about the month, each calendar month (UTC)
-// begins a piece. The end of a plan version that is unrated does, too. With restart: never the two
-// rates begin none: F divides its cost at their changes, converts and taxes each stretch by itself,
-// and only the lines are divided there. The part [a, b) of a piece from s costs F(b−s) − F(a−s),
-// where F(t) is the cost of the piece if it had lasted t, and F(0) = 0. Quantity, amount and VAT
-// are each such an F, and each F(t) is computed without rounding and rounded half-even to
-// events.Places once, before the difference is taken. Sums therefore telescope: however a run is
-// cut into spans, the lines add up to the same amounts to the last digit.
+// Where an earlier stretch of the run has other guids and the same plans (Span.Earlier), the run
+// goes on from there. With the plan's restart: month, or a variable that is about the month, each
+// calendar month (UTC) begins a piece. The end of a plan version that is unrated does, too. With
+// restart: never the two rates begin none: F divides its cost at their changes, converts and taxes
+// each stretch by itself, and only the lines are divided there. The part [a, b) of a piece from s
+// costs F(b−s) − F(a−s), where F(t) is the cost of the piece if it had lasted t, and F(0) = 0.
+// Quantity, amount and VAT are each such an F, and each F(t) is computed without rounding and
+// rounded half-even to events.Places once, before the difference is taken. Sums therefore
+// telescope: however a run is cut into spans, the lines add up to the same amounts to the last
+// digit.
 //
 // A part is unrated when no matching plan is in force, when its plan's currency or VAT code has no
 // rate yet, or when one component's formula cannot be computed: then all components of the part
@@ -39,10 +41,14 @@ func Rate(cat *catalogue.Catalogue, foundation string, span *events.Span) (lines
 	if n, known := span.Footprint.Instances.Get(); known && n == 0 {
 		w.free = true
 	}
-	w.choices = cat.Choices(&catalogue.Resource{
-		Foundation: foundation, Tenant: span.Tenant, Space: span.Space, SpaceName: span.SpaceName, Kind: span.Kind,
-		Footprint: span.Footprint,
-	})
+	r := resourceOf(foundation, span)
+	w.choices = cat.Choices(&r)
+	for i := range span.Earlier {
+		if !sameChoices(cat, &r, &span.Earlier[i], w.choices) {
+			break
+		}
+		w.since = span.Earlier[i].Since
+	}
 	w.collect()
 	lines = make([]Line, 0, len(w.pieces))
 	for i := range w.pieces {
@@ -56,6 +62,24 @@ func Rate(cat *catalogue.Catalogue, foundation string, span *events.Span) (lines
 	}
 	slices.SortStableFunc(lines, func(a, b Line) int { return a.Start.Compare(b.Start) })
 	return lines, mergeUnrated(w.unrated)
+}
+
+func resourceOf(foundation string, span *events.Span) catalogue.Resource {
+	return catalogue.Resource{
+		Foundation: foundation, Tenant: span.Tenant, Space: span.Space, SpaceName: span.SpaceName, Kind: span.Kind,
+		Footprint: span.Footprint,
+	}
+}
+
+// sameChoices reports whether a resource with the guids of an earlier stretch has the same plans:
+// none of them is by a guid.
+func sameChoices(cat *catalogue.Catalogue, r *catalogue.Resource, e *events.Stretch, choices []catalogue.Choice) bool {
+	before, f := *r, &e.Footprint
+	before.Footprint.BuildpackGUID, before.Footprint.PlanGUID = f.BuildpackGUID, f.PlanGUID
+	before.Footprint.OfferingGUID, before.Footprint.BrokerGUID = f.OfferingGUID, f.BrokerGUID
+	return slices.EqualFunc(choices, cat.Choices(&before), func(a, b catalogue.Choice) bool {
+		return a.Plan == b.Plan && a.From.Equal(b.From)
+	})
 }
 
 // work is the pricing of one span.

@@ -25,7 +25,7 @@ func Crop(spans []Span, from, to time.Time) []Span {
 	var out []Span
 	for _, s := range spans {
 		if s.Start.Before(from) {
-			s.Start, s.Since = from, from
+			s.Start, s.Since, s.Earlier = from, from, nil
 		}
 		if !to.IsZero() && s.End.After(to) {
 			s.End, s.Running = to, false
@@ -38,9 +38,10 @@ func Crop(spans []Span, from, to time.Time) []Span {
 }
 
 // Join sorts spans by tenant, kind, resource and start, and makes one of adjacent spans with an
-// equal footprint. The joined span has the labels and flags of its last part, but for the flag
-// inferred_start of its first part.
-func Join(spans []Span) []Span {
+// equal footprint, and of those of one run with other guids alone, if no plan of the catalogue is
+// by them. Without a catalogue none is. The joined span has the labels, guids and flags of its last
+// part, but for the flag inferred_start of its first part.
+func Join(spans []Span, cat *catalogue.Catalogue, foundation string) []Span {
 	slices.SortStableFunc(spans, func(a, b Span) int {
 		return cmp.Or(cmp.Compare(a.Tenant, b.Tenant), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Resource, b.Resource),
 			a.Start.Compare(b.Start))
@@ -50,8 +51,9 @@ func Join(spans []Span) []Span {
 		s.Parts = []events.Span{s.Span}
 		if n := len(out) - 1; n >= 0 {
 			if p := &out[n]; p.Kind == s.Kind && p.Resource == s.Resource && p.Tenant == s.Tenant &&
-				p.End.Equal(s.Start) && p.Footprint == s.Footprint {
+				p.End.Equal(s.Start) && (p.Footprint == s.Footprint || alike(cat, foundation, p, &s)) {
 				p.End, p.Running, p.Name, p.Space = s.End, s.Running, s.Name, s.Space
+				p.Footprint = s.Footprint
 				p.Flags = p.Flags&events.InferredStart | s.Flags&^events.InferredStart
 				p.Parts = append(p.Parts, s.Span)
 				continue
@@ -60,6 +62,23 @@ func Join(spans []Span) []Span {
 		out = append(out, s)
 	}
 	return out
+}
+
+// alike reports whether a span goes on with one before it that has other guids, at the same price.
+func alike(cat *catalogue.Catalogue, foundation string, before, s *Span) bool {
+	if len(s.Earlier) == 0 || s.Since.Before(s.Start) {
+		return false
+	}
+	e, f := &s.Earlier[0].Footprint, &before.Footprint
+	if e.BuildpackGUID != f.BuildpackGUID || e.PlanGUID != f.PlanGUID || e.OfferingGUID != f.OfferingGUID ||
+		e.BrokerGUID != f.BrokerGUID {
+		return false
+	}
+	if cat == nil {
+		return true
+	}
+	r := resourceOf(foundation, &s.Span)
+	return sameChoices(cat, &r, &s.Earlier[0], cat.Choices(&r))
 }
 
 // Total adds up priced spans.

@@ -44,20 +44,20 @@ var _ = Describe("The spans of an offline calculation", func() {
 		It("are one where they are adjacent and their footprints equal", func() {
 			spans := rating.Join([]rating.Span{
 				span("2001-01-02", "2001-01-03"), span("2001-01-01", "2001-01-02"), span("2001-01-04", "2001-01-05"),
-			})
+			}, nil, "")
 			Expect(intervals(spans)).To(Equal([]string{"2001-01-01 2001-01-03", "2001-01-04 2001-01-05"}))
 			Expect(spans[0].Parts).To(HaveLen(2))
 		})
 		It("stay two where the footprint changes", func() {
 			scaled := span("2001-01-02", "2001-01-03")
 			scaled.Footprint.Instances = events.Some(2)
-			Expect(rating.Join([]rating.Span{span("2001-01-01", "2001-01-02"), scaled})).To(HaveLen(2))
+			Expect(rating.Join([]rating.Span{span("2001-01-01", "2001-01-02"), scaled}, nil, "")).To(HaveLen(2))
 		})
 		It("have the labels and the end of the last part, and the beginning of the first", func() {
 			first, last := span("2001-01-01", "2001-01-02"), span("2001-01-02", "2001-01-03")
 			first.Name, first.Flags = "old", events.InferredStart
 			last.Name, last.Flags, last.Running = "new", events.ProvisionalEnd, true
-			joined := rating.Join([]rating.Span{first, last})[0]
+			joined := rating.Join([]rating.Span{first, last}, nil, "")[0]
 			Expect(joined.Name).To(Equal("new"))
 			Expect(joined.Flags).To(Equal(events.InferredStart | events.ProvisionalEnd))
 			Expect(joined.Running).To(BeTrue())
@@ -68,7 +68,7 @@ var _ = Describe("The spans of an offline calculation", func() {
 		It("have one line for parts of one price, and cost what the uncut span costs", func() {
 			second := span("2001-01-01T00:40:00Z", "2001-01-01T00:50:00Z")
 			second.Since = day("2001-01-01")
-			spans := rating.Join([]rating.Span{span("2001-01-01", "2001-01-01T00:40:00Z"), second})
+			spans := rating.Join([]rating.Span{span("2001-01-01", "2001-01-01T00:40:00Z"), second}, nil, "")
 			total := rating.Price(rates(formulaPlan("2001-01-01", hourly)), "file", spans)
 			Expect(written(spans[0].Lines)).To(Equal([]string{"2001-01-01 2001-01-01T00:50:00Z c 1 0.01 0.002"}))
 			Expect(spans[0].Lines[0].Seconds.String()).To(Equal("3000"))
@@ -76,7 +76,8 @@ var _ = Describe("The spans of an offline calculation", func() {
 			Expect([]int{total.Charges, total.Unrated}).To(Equal([]int{1, 0}))
 		})
 		It("have one part without a price for adjacent ones with one reason", func() {
-			spans := rating.Join([]rating.Span{span("2001-01-01", "2001-01-02"), span("2001-01-02", "2001-01-03")})
+			spans := rating.Join([]rating.Span{span("2001-01-01", "2001-01-02"), span("2001-01-02", "2001-01-03")}, nil,
+				"")
 			total := rating.Price(rates(formulaPlan("2002-01-01", hourly)), "file", spans)
 			Expect(spans[0].Unrated).To(Equal([]rating.Unrated{{
 				Start: day("2001-01-01"), End: day("2001-01-03"), Reason: "no plan that matches is in force",

@@ -50,7 +50,7 @@ func (t *resource) difference(ch *timeline.Change, before, after []part) {
 // continues reports whether two parts are the same but for their ends and names.
 func (p *part) continues(o *part) bool {
 	return p.start == o.start && p.since == o.since && p.flags == o.flags && p.of.tenant == o.of.tenant &&
-		(p.size == o.size || *p.size == *o.size)
+		(p.size == o.size || *p.size == *o.size) && timeline.SameStretches(p.earlier, o.earlier)
 }
 
 func sameNames(a, b *labels) bool {
@@ -94,6 +94,7 @@ func (t *resource) span(p *part) events.Span {
 	if p.end != timeline.MaxMoment {
 		s.End = p.end.Time()
 	}
+	s.Earlier = timeline.Earlier(p.earlier, p.since, t.rules.epoch)
 	return s
 }
 

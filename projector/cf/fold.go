@@ -31,6 +31,7 @@ type part struct {
 	ending            uint64   // and the fact at its end; 0 for none
 	cause             cause    // why it is held; zero if it is not
 	bounds            *bounds  // of a contradiction; nil for others
+	earlier           []timeline.Stretch
 }
 
 // bounds are the sizes beside part.size, which is the most, of a part that a fact contradicts.
@@ -56,14 +57,16 @@ type segment struct {
 	doubt    cause // why all of it is held, until a fact shows that it runs; zero for none
 	excluded bool  // its space is not metered
 	behind   behind
+	earlier  []timeline.Stretch // what the run had before, where only guids were others; the latest first
 }
 
 // behind is the footprint of a run up to the start of a segment; size is nil where the run begins
 // there.
 type behind struct {
-	since timeline.Moment
-	of    *labels
-	size  *events.Footprint
+	since   timeline.Moment
+	of      *labels
+	size    *events.Footprint
+	earlier []timeline.Stretch
 }
 
 // upTo is what a run has had up to a time. A segment that lasts no time was never in use.
@@ -71,7 +74,7 @@ func (s *segment) upTo(at timeline.Moment) behind {
 	if s.start == at {
 		return s.behind
 	}
-	return behind{s.since, s.of, s.size}
+	return behind{s.since, s.of, s.size, s.earlier}
 }
 
 // state is the state of the fold.
@@ -216,8 +219,11 @@ func (f *fold) divide(x *fact, size *events.Footprint) {
 	if was.size == nil || was.of.tenant != x.of.tenant {
 		return
 	}
-	if before := f.withType(was.size); timeline.SameSize(before, size) {
-		f.segment.since, f.segment.size = was.since, before
+	switch before := f.withType(was.size); {
+	case timeline.SameSize(before, size):
+		f.segment.since, f.segment.size, f.segment.earlier = was.since, before, was.earlier
+	case timeline.SameButGUIDs(before, size):
+		f.segment.earlier = timeline.Before(timeline.Stretch{Since: was.since, Size: before}, was.earlier)
 	}
 }
 
@@ -265,7 +271,7 @@ func (f *fold) put(end timeline.Moment, ending uint64) {
 	p := part{
 		start: s.start, end: end, since: s.since, of: s.of, size: s.size, flags: s.flags, opener: s.opener,
 		opening: s.opening, more: s.more,
-		ending: ending,
+		ending: ending, earlier: s.earlier,
 	}
 	if s.heldTo > p.start {
 		f.emit(p, p.start, min(s.heldTo, end), s.heldBy)
@@ -304,6 +310,7 @@ func (f *fold) emit(p part, from, to timeline.Moment, by cause) {
 		}
 	}
 	if by.holds() {
+		p.earlier = nil // what is released is a piece of its own
 		decision, given := f.process.decided(&by)
 		if given {
 			f.counted = append(f.counted, decision.Hold)

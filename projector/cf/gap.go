@@ -303,7 +303,7 @@ func (f *fold) resume(x *fact, at timeline.Moment, size *events.Footprint, why n
 		s.start, s.flags, s.heldTo, s.opener, s.doubt = at, events.InferredStart, timeline.MinMoment, x.id, cause{}
 		s.behind = behind{}
 		if !timeline.SameSize(s.size, size) {
-			s.since, s.size = at, size
+			s.since, s.size, s.earlier = at, size, nil
 		}
 		s.more = append([]uint64(nil), x.sequence)
 	} else {

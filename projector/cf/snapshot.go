@@ -129,7 +129,9 @@ func (p packer) segment(g *segment) {
 		p.Moment(g.behind.since)
 		p.labels(g.behind.of)
 		p.Footprint(g.behind.size)
+		p.Stretches(g.behind.earlier)
 	}
+	p.Stretches(g.earlier)
 }
 
 func (p packer) held(held []part) {
@@ -326,8 +328,9 @@ func (r reader) state() *state {
 			excluded: r.Bool(),
 		}
 		if r.Bool() {
-			s.segment.behind = behind{r.Moment(), r.labels(), r.Footprint()}
+			s.segment.behind = behind{r.Moment(), r.labels(), r.Footprint(), r.Stretches()}
 		}
+		s.segment.earlier = r.Stretches()
 		if s.segment.heldTo != timeline.MinMoment && s.segment.heldBy.gap == nil {
 			r.Fail()
 		}

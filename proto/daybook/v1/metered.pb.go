@@ -61,7 +61,10 @@ type Span struct {
 	// Of a retracted span: the id of the Metered message that published it. Absent in others.
 	Publication string `protobuf:"bytes,15,opt,name=publication,proto3" json:"publication,omitempty"`
 	// Of a retracted span: the correction of that message. Absent in others.
-	Correction    string `protobuf:"bytes,16,opt,name=correction,proto3" json:"correction,omitempty"`
+	Correction string `protobuf:"bytes,16,opt,name=correction,proto3" json:"correction,omitempty"`
+	// What the run had up to since, where only guids were others: the latest first. A price that asks for none of these
+	// guids counts from the last since.
+	Earlier       []*Stretch `protobuf:"bytes,17,rep,name=earlier,proto3" json:"earlier,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -208,6 +211,68 @@ func (x *Span) GetCorrection() string {
 	return ""
 }
 
+func (x *Span) GetEarlier() []*Stretch {
+	if x != nil {
+		return x.Earlier
+	}
+	return nil
+}
+
+// Stretch is a part of a run: since when, and with which guids in the footprint.
+type Stretch struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// First moment.
+	Since *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=since,proto3" json:"since,omitempty"`
+	// Its guids alone.
+	Footprint     *Footprint `protobuf:"bytes,2,opt,name=footprint,proto3" json:"footprint,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Stretch) Reset() {
+	*x = Stretch{}
+	mi := &file_daybook_v1_metered_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Stretch) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Stretch) ProtoMessage() {}
+
+func (x *Stretch) ProtoReflect() protoreflect.Message {
+	mi := &file_daybook_v1_metered_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Stretch.ProtoReflect.Descriptor instead.
+func (*Stretch) Descriptor() ([]byte, []int) {
+	return file_daybook_v1_metered_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *Stretch) GetSince() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Since
+	}
+	return nil
+}
+
+func (x *Stretch) GetFootprint() *Footprint {
+	if x != nil {
+		return x.Footprint
+	}
+	return nil
+}
+
 // Anomaly is a fact in conflict with others, with the projector's answer to it.
 type Anomaly struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -225,7 +290,7 @@ type Anomaly struct {
 
 func (x *Anomaly) Reset() {
 	*x = Anomaly{}
-	mi := &file_daybook_v1_metered_proto_msgTypes[1]
+	mi := &file_daybook_v1_metered_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -237,7 +302,7 @@ func (x *Anomaly) String() string {
 func (*Anomaly) ProtoMessage() {}
 
 func (x *Anomaly) ProtoReflect() protoreflect.Message {
-	mi := &file_daybook_v1_metered_proto_msgTypes[1]
+	mi := &file_daybook_v1_metered_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -250,7 +315,7 @@ func (x *Anomaly) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Anomaly.ProtoReflect.Descriptor instead.
 func (*Anomaly) Descriptor() ([]byte, []int) {
-	return file_daybook_v1_metered_proto_rawDescGZIP(), []int{1}
+	return file_daybook_v1_metered_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *Anomaly) GetCode() string {
@@ -298,7 +363,7 @@ type Cause struct {
 
 func (x *Cause) Reset() {
 	*x = Cause{}
-	mi := &file_daybook_v1_metered_proto_msgTypes[2]
+	mi := &file_daybook_v1_metered_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -310,7 +375,7 @@ func (x *Cause) String() string {
 func (*Cause) ProtoMessage() {}
 
 func (x *Cause) ProtoReflect() protoreflect.Message {
-	mi := &file_daybook_v1_metered_proto_msgTypes[2]
+	mi := &file_daybook_v1_metered_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -323,7 +388,7 @@ func (x *Cause) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cause.ProtoReflect.Descriptor instead.
 func (*Cause) Descriptor() ([]byte, []int) {
-	return file_daybook_v1_metered_proto_rawDescGZIP(), []int{2}
+	return file_daybook_v1_metered_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Cause) GetId() string {
@@ -407,7 +472,7 @@ type Metered struct {
 
 func (x *Metered) Reset() {
 	*x = Metered{}
-	mi := &file_daybook_v1_metered_proto_msgTypes[3]
+	mi := &file_daybook_v1_metered_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -419,7 +484,7 @@ func (x *Metered) String() string {
 func (*Metered) ProtoMessage() {}
 
 func (x *Metered) ProtoReflect() protoreflect.Message {
-	mi := &file_daybook_v1_metered_proto_msgTypes[3]
+	mi := &file_daybook_v1_metered_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -432,7 +497,7 @@ func (x *Metered) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Metered.ProtoReflect.Descriptor instead.
 func (*Metered) Descriptor() ([]byte, []int) {
-	return file_daybook_v1_metered_proto_rawDescGZIP(), []int{3}
+	return file_daybook_v1_metered_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Metered) GetId() string {
@@ -590,7 +655,7 @@ type Hold struct {
 
 func (x *Hold) Reset() {
 	*x = Hold{}
-	mi := &file_daybook_v1_metered_proto_msgTypes[4]
+	mi := &file_daybook_v1_metered_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -602,7 +667,7 @@ func (x *Hold) String() string {
 func (*Hold) ProtoMessage() {}
 
 func (x *Hold) ProtoReflect() protoreflect.Message {
-	mi := &file_daybook_v1_metered_proto_msgTypes[4]
+	mi := &file_daybook_v1_metered_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -615,7 +680,7 @@ func (x *Hold) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Hold.ProtoReflect.Descriptor instead.
 func (*Hold) Descriptor() ([]byte, []int) {
-	return file_daybook_v1_metered_proto_rawDescGZIP(), []int{4}
+	return file_daybook_v1_metered_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Hold) GetId() string {
@@ -701,7 +766,7 @@ type AnomalyNotice struct {
 
 func (x *AnomalyNotice) Reset() {
 	*x = AnomalyNotice{}
-	mi := &file_daybook_v1_metered_proto_msgTypes[5]
+	mi := &file_daybook_v1_metered_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -713,7 +778,7 @@ func (x *AnomalyNotice) String() string {
 func (*AnomalyNotice) ProtoMessage() {}
 
 func (x *AnomalyNotice) ProtoReflect() protoreflect.Message {
-	mi := &file_daybook_v1_metered_proto_msgTypes[5]
+	mi := &file_daybook_v1_metered_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -726,7 +791,7 @@ func (x *AnomalyNotice) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AnomalyNotice.ProtoReflect.Descriptor instead.
 func (*AnomalyNotice) Descriptor() ([]byte, []int) {
-	return file_daybook_v1_metered_proto_rawDescGZIP(), []int{5}
+	return file_daybook_v1_metered_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *AnomalyNotice) GetId() string {
@@ -778,7 +843,7 @@ type Catalogue struct {
 
 func (x *Catalogue) Reset() {
 	*x = Catalogue{}
-	mi := &file_daybook_v1_metered_proto_msgTypes[6]
+	mi := &file_daybook_v1_metered_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -790,7 +855,7 @@ func (x *Catalogue) String() string {
 func (*Catalogue) ProtoMessage() {}
 
 func (x *Catalogue) ProtoReflect() protoreflect.Message {
-	mi := &file_daybook_v1_metered_proto_msgTypes[6]
+	mi := &file_daybook_v1_metered_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -803,7 +868,7 @@ func (x *Catalogue) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Catalogue.ProtoReflect.Descriptor instead.
 func (*Catalogue) Descriptor() ([]byte, []int) {
-	return file_daybook_v1_metered_proto_rawDescGZIP(), []int{6}
+	return file_daybook_v1_metered_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Catalogue) GetVersion() string {
@@ -833,7 +898,7 @@ type Marker struct {
 
 func (x *Marker) Reset() {
 	*x = Marker{}
-	mi := &file_daybook_v1_metered_proto_msgTypes[7]
+	mi := &file_daybook_v1_metered_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -845,7 +910,7 @@ func (x *Marker) String() string {
 func (*Marker) ProtoMessage() {}
 
 func (x *Marker) ProtoReflect() protoreflect.Message {
-	mi := &file_daybook_v1_metered_proto_msgTypes[7]
+	mi := &file_daybook_v1_metered_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -858,7 +923,7 @@ func (x *Marker) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Marker.ProtoReflect.Descriptor instead.
 func (*Marker) Descriptor() ([]byte, []int) {
-	return file_daybook_v1_metered_proto_rawDescGZIP(), []int{7}
+	return file_daybook_v1_metered_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Marker) GetInputSequence() uint64 {
@@ -873,7 +938,7 @@ var File_daybook_v1_metered_proto protoreflect.FileDescriptor
 const file_daybook_v1_metered_proto_rawDesc = "" +
 	"\n" +
 	"\x18daybook/v1/metered.proto\x12\n" +
-	"daybook.v1\x1a\x1adaybook/v1/footprint.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf5\x03\n" +
+	"daybook.v1\x1a\x1adaybook/v1/footprint.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa4\x04\n" +
 	"\x04Span\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x1a\n" +
@@ -895,7 +960,11 @@ const file_daybook_v1_metered_proto_rawDesc = "" +
 	"\vpublication\x18\x0f \x01(\tR\vpublication\x12\x1e\n" +
 	"\n" +
 	"correction\x18\x10 \x01(\tR\n" +
-	"correction\"\x83\x01\n" +
+	"correction\x12-\n" +
+	"\aearlier\x18\x11 \x03(\v2\x13.daybook.v1.StretchR\aearlier\"p\n" +
+	"\aStretch\x120\n" +
+	"\x05since\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\x123\n" +
+	"\tfootprint\x18\x02 \x01(\v2\x15.daybook.v1.FootprintR\tfootprint\"\x83\x01\n" +
 	"\aAnomaly\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\tR\x04code\x12\x1a\n" +
 	"\bresource\x18\x02 \x01(\tR\bresource\x12.\n" +
@@ -966,44 +1035,48 @@ func file_daybook_v1_metered_proto_rawDescGZIP() []byte {
 	return file_daybook_v1_metered_proto_rawDescData
 }
 
-var file_daybook_v1_metered_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
+var file_daybook_v1_metered_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
 var file_daybook_v1_metered_proto_goTypes = []any{
 	(*Span)(nil),                  // 0: daybook.v1.Span
-	(*Anomaly)(nil),               // 1: daybook.v1.Anomaly
-	(*Cause)(nil),                 // 2: daybook.v1.Cause
-	(*Metered)(nil),               // 3: daybook.v1.Metered
-	(*Hold)(nil),                  // 4: daybook.v1.Hold
-	(*AnomalyNotice)(nil),         // 5: daybook.v1.AnomalyNotice
-	(*Catalogue)(nil),             // 6: daybook.v1.Catalogue
-	(*Marker)(nil),                // 7: daybook.v1.Marker
-	(*timestamppb.Timestamp)(nil), // 8: google.protobuf.Timestamp
-	(*Footprint)(nil),             // 9: daybook.v1.Footprint
+	(*Stretch)(nil),               // 1: daybook.v1.Stretch
+	(*Anomaly)(nil),               // 2: daybook.v1.Anomaly
+	(*Cause)(nil),                 // 3: daybook.v1.Cause
+	(*Metered)(nil),               // 4: daybook.v1.Metered
+	(*Hold)(nil),                  // 5: daybook.v1.Hold
+	(*AnomalyNotice)(nil),         // 6: daybook.v1.AnomalyNotice
+	(*Catalogue)(nil),             // 7: daybook.v1.Catalogue
+	(*Marker)(nil),                // 8: daybook.v1.Marker
+	(*timestamppb.Timestamp)(nil), // 9: google.protobuf.Timestamp
+	(*Footprint)(nil),             // 10: daybook.v1.Footprint
 }
 var file_daybook_v1_metered_proto_depIdxs = []int32{
-	8,  // 0: daybook.v1.Span.start:type_name -> google.protobuf.Timestamp
-	8,  // 1: daybook.v1.Span.end:type_name -> google.protobuf.Timestamp
-	8,  // 2: daybook.v1.Span.since:type_name -> google.protobuf.Timestamp
-	9,  // 3: daybook.v1.Span.footprint:type_name -> daybook.v1.Footprint
-	8,  // 4: daybook.v1.Anomaly.time:type_name -> google.protobuf.Timestamp
-	8,  // 5: daybook.v1.Cause.time:type_name -> google.protobuf.Timestamp
-	2,  // 6: daybook.v1.Metered.cause:type_name -> daybook.v1.Cause
-	0,  // 7: daybook.v1.Metered.shared:type_name -> daybook.v1.Span
-	0,  // 8: daybook.v1.Metered.retracted:type_name -> daybook.v1.Span
-	0,  // 9: daybook.v1.Metered.closed:type_name -> daybook.v1.Span
-	0,  // 10: daybook.v1.Metered.running:type_name -> daybook.v1.Span
-	1,  // 11: daybook.v1.Metered.anomalies:type_name -> daybook.v1.Anomaly
-	4,  // 12: daybook.v1.Metered.held:type_name -> daybook.v1.Hold
-	8,  // 13: daybook.v1.Hold.start:type_name -> google.protobuf.Timestamp
-	8,  // 14: daybook.v1.Hold.end:type_name -> google.protobuf.Timestamp
-	9,  // 15: daybook.v1.Hold.footprint:type_name -> daybook.v1.Footprint
-	9,  // 16: daybook.v1.Hold.lower:type_name -> daybook.v1.Footprint
-	2,  // 17: daybook.v1.AnomalyNotice.cause:type_name -> daybook.v1.Cause
-	1,  // 18: daybook.v1.AnomalyNotice.anomaly:type_name -> daybook.v1.Anomaly
-	19, // [19:19] is the sub-list for method output_type
-	19, // [19:19] is the sub-list for method input_type
-	19, // [19:19] is the sub-list for extension type_name
-	19, // [19:19] is the sub-list for extension extendee
-	0,  // [0:19] is the sub-list for field type_name
+	9,  // 0: daybook.v1.Span.start:type_name -> google.protobuf.Timestamp
+	9,  // 1: daybook.v1.Span.end:type_name -> google.protobuf.Timestamp
+	9,  // 2: daybook.v1.Span.since:type_name -> google.protobuf.Timestamp
+	10, // 3: daybook.v1.Span.footprint:type_name -> daybook.v1.Footprint
+	1,  // 4: daybook.v1.Span.earlier:type_name -> daybook.v1.Stretch
+	9,  // 5: daybook.v1.Stretch.since:type_name -> google.protobuf.Timestamp
+	10, // 6: daybook.v1.Stretch.footprint:type_name -> daybook.v1.Footprint
+	9,  // 7: daybook.v1.Anomaly.time:type_name -> google.protobuf.Timestamp
+	9,  // 8: daybook.v1.Cause.time:type_name -> google.protobuf.Timestamp
+	3,  // 9: daybook.v1.Metered.cause:type_name -> daybook.v1.Cause
+	0,  // 10: daybook.v1.Metered.shared:type_name -> daybook.v1.Span
+	0,  // 11: daybook.v1.Metered.retracted:type_name -> daybook.v1.Span
+	0,  // 12: daybook.v1.Metered.closed:type_name -> daybook.v1.Span
+	0,  // 13: daybook.v1.Metered.running:type_name -> daybook.v1.Span
+	2,  // 14: daybook.v1.Metered.anomalies:type_name -> daybook.v1.Anomaly
+	5,  // 15: daybook.v1.Metered.held:type_name -> daybook.v1.Hold
+	9,  // 16: daybook.v1.Hold.start:type_name -> google.protobuf.Timestamp
+	9,  // 17: daybook.v1.Hold.end:type_name -> google.protobuf.Timestamp
+	10, // 18: daybook.v1.Hold.footprint:type_name -> daybook.v1.Footprint
+	10, // 19: daybook.v1.Hold.lower:type_name -> daybook.v1.Footprint
+	3,  // 20: daybook.v1.AnomalyNotice.cause:type_name -> daybook.v1.Cause
+	2,  // 21: daybook.v1.AnomalyNotice.anomaly:type_name -> daybook.v1.Anomaly
+	22, // [22:22] is the sub-list for method output_type
+	22, // [22:22] is the sub-list for method input_type
+	22, // [22:22] is the sub-list for extension type_name
+	22, // [22:22] is the sub-list for extension extendee
+	0,  // [0:22] is the sub-list for field type_name
 }
 
 func init() { file_daybook_v1_metered_proto_init() }
@@ -1018,7 +1091,7 @@ func file_daybook_v1_metered_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_daybook_v1_metered_proto_rawDesc), len(file_daybook_v1_metered_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   8,
+			NumMessages:   9,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
