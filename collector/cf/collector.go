@@ -222,9 +222,9 @@ func (f *poller) cycle(ctx context.Context) error {
 
 // report says how a poll went: once for each new trouble.
 func (f *poller) report(ctx context.Context, err error) {
-	result := "ok"
+	result := pollOK
 	if err != nil {
-		result = "failed"
+		result = pollFailed
 	}
 	if ctx.Err() != nil {
 		return

@@ -1,6 +1,11 @@
 package cf
 
-import "github.com/prometheus/client_golang/prometheus"
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/internal/cfapi"
+)
 
 // Metrics are the collector's, for any number of foundations. They are a prometheus.Collector.
 type Metrics struct {
@@ -54,6 +59,46 @@ func NewMetrics() *Metrics {
 		}, []string{"foundation"}),
 	}
 }
+
+// start makes the counters of a foundation, all 0: the first event of a kind is an increase.
+func (m *Metrics) start(foundation string) {
+	kinds := map[string]map[string][]string{
+		events.ListApp: {
+			events.KindApp:     {events.EventStarted, events.EventStopped, events.EventWasRunning, events.EventBuildpackSet},
+			events.KindTask:    {events.EventTaskStarted, events.EventTaskStopped, events.EventTaskWasRunning},
+			events.KindStaging: {events.EventStagingStarted, events.EventStagingStopped},
+		},
+		events.ListService: {
+			events.KindService: {
+				events.EventCreated, events.EventUpdated, events.EventDeleted, events.EventWasRunning,
+			},
+		},
+	}
+	for list, states := range kinds {
+		for _, c := range []*prometheus.CounterVec{m.quarantined, m.late, m.gaps, m.rescans} {
+			c.WithLabelValues(foundation, list)
+		}
+		for kind, all := range states {
+			for _, state := range all {
+				m.events.WithLabelValues(foundation, list, kind, state)
+			}
+		}
+	}
+	for _, result := range []string{pollOK, pollFailed} {
+		m.polls.WithLabelValues(foundation, result)
+	}
+	for _, reason := range cfapi.Reasons() {
+		m.retries.WithLabelValues(foundation, reason)
+	}
+	m.conflicts.WithLabelValues(foundation)
+	m.latency.WithLabelValues(foundation)
+}
+
+// Results of a poll.
+const (
+	pollOK     = "ok"
+	pollFailed = "failed"
+)
 
 func (m *Metrics) all() []prometheus.Collector {
 	return []prometheus.Collector{

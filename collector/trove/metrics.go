@@ -1,6 +1,7 @@
 package trove
 
 import (
+	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -41,6 +42,13 @@ func NewMetrics(foundation string) *Metrics {
 	// Without a horizon, time counts from here on, so that silence shows from the beginning.
 	complete := new(atomic.Int64)
 	complete.Store(time.Now().UnixNano())
+	pushes := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Namespace: namespace, Subsystem: subsystem, Name: "pushes_total", Help: "Requests to push a notification, by " +
+			"status.", ConstLabels: labels,
+	}, []string{"status"})
+	for _, status := range pushStatuses() {
+		pushes.WithLabelValues(strconv.Itoa(status))
+	}
 	const taken = "Notifications taken, by what became of them."
 	return &Metrics{
 		stored:  counter("notifications_total", taken, "result", "stored"),
@@ -69,10 +77,7 @@ func NewMetrics(foundation string) *Metrics {
 			ConstLabels: labels,
 			Buckets:     prometheus.ExponentialBuckets(1, 4, 6),
 		}),
-		pushes: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Namespace: namespace, Subsystem: subsystem, Name: "pushes_total", Help: "Requests to push a " +
-				"notification, by status.", ConstLabels: labels,
-		}, []string{"status"}),
+		pushes: pushes,
 	}
 }
 

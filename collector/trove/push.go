@@ -143,6 +143,15 @@ func answerTo(m *message) (status int, answer pushed) {
 	return status, pushed{Error: m.reason, Quarantined: m.id}
 }
 
+// pushStatuses are the statuses of all answers.
+func pushStatuses() []int {
+	return []int{
+		http.StatusAccepted, http.StatusOK, http.StatusBadRequest, http.StatusUnauthorized,
+		http.StatusMethodNotAllowed, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType,
+		http.StatusUnprocessableEntity, http.StatusTooManyRequests, http.StatusServiceUnavailable,
+	}
+}
+
 func refusedWith(status int, text string) (int, pushed) {
 	return status, pushed{Error: text}
 }

@@ -37,6 +37,14 @@ const (
 	reasonUnexpected = "unexpected_status"
 )
 
+// Reasons are all that Deps.Retried may be called with.
+func Reasons() []string {
+	return []string{
+		reasonLimited, reasonServer, reasonTimeout, reasonConnection, reasonBody, reasonNoDate, reasonToken,
+		reasonUnexpected,
+	}
+}
+
 const maxErrorText = 300 // bytes of an answer in an error
 
 // RequestError is a request that failed, and may succeed when it is repeated.
