@@ -19,6 +19,7 @@ type Book struct {
 	inForce  int       // index of the version in force; -1 before the first
 	spans    *posted.Spans
 	names    *events.Interner
+	unrated  int // parts of spans without a price
 }
 
 // version is one published catalogue.
@@ -150,6 +151,7 @@ func (b *Book) charge(p *posted.Span, to *Entries) {
 	for i := range lines {
 		to.Charges = append(to.Charges, b.entry(p, &lines[i], i))
 	}
+	b.unrated += len(unrated)
 	for i, u := range unrated {
 		s := &p.Span
 		to.Unrated = append(to.Unrated, events.Unrated{
@@ -169,6 +171,7 @@ func (b *Book) reverse(p *posted.Span, cause, correction string, to *Entries) {
 		c.Period = max(c.Period, correction)
 		to.Charges = append(to.Charges, c)
 	}
+	b.unrated -= len(unrated)
 	for i := range unrated {
 		to.Settled = append(to.Settled, unratedID(p, i))
 	}

@@ -16,6 +16,7 @@ type Deps struct {
 	Bus     stage.Bus
 	Log     *slog.Logger
 	Metrics *stage.Metrics // may be nil
+	Figures *Metrics       // may be nil
 }
 
 // Pricer is the service.
@@ -26,9 +27,16 @@ const Bucket = "daybook-pricer"
 
 // New returns a pricer before its Run.
 func New(cfg Config, deps Deps) *Pricer {
-	contract, processor := Contract(cfg)
-	contract.Replays = &stage.Replayer{Processor: processor, Comparer: NewComparer}
-	return &Pricer{stage.New(contract, deps.Bus, processor(), deps.Log, deps.Metrics)}
+	contract, newProcessor := Contract(cfg)
+	contract.Replays = &stage.Replayer{Processor: newProcessor, Comparer: NewComparer}
+	of := newProcessor()
+	p := &Pricer{stage.New(contract, deps.Bus, of, deps.Log, deps.Metrics)}
+	if own, is := of.(*processor); is && deps.Figures != nil {
+		own.figures = deps.Figures
+		own.publish()
+		own.figures.watch(p.Ready)
+	}
+	return p
 }
 
 // Contract returns the pricer as a stage, and the function that makes processors in their empty
@@ -38,7 +46,7 @@ func Contract(Config) (stage.Config, func() stage.Processor) {
 		Name: "pricer", Input: events.StreamMetered, Output: events.StreamBilling, OutputFilter: events.SubjectsBilling,
 		Marker: events.BillingMarkerSubject, Bucket: Bucket, Logic: logicVersion, Derived: true,
 		Acts: events.StreamUsage,
-	}, func() stage.Processor { return &processor{book: NewBook()} }
+	}, func() stage.Processor { return newProcessor() }
 }
 
 // Run works until ctx is done; see stage.Stage.Run for its errors.
@@ -57,12 +65,36 @@ func (p *Pricer) Done() uint64 { return p.stage.Done() }
 // processor is the stage's view of a Book.
 type processor struct {
 	book    *Book
+	tally   tally
 	metered events.Metered
 	billing events.Billing
+
+	figures *Metrics           // nil for none
+	emit    func(stage.Output) // of the step
+	counted func(stage.Output) // emit, with the tally
 }
+
+func newProcessor() *processor { return &processor{book: NewBook(), tally: newTally()} }
 
 // Step implements stage.Processor.
 func (p *processor) Step(in *bus.Stored, emit func(stage.Output)) error {
+	if p.counted == nil {
+		p.counted = func(out stage.Output) {
+			p.tally.count(out.Body)
+			p.emit(out)
+		}
+	}
+	p.emit = emit
+	unrated, version := p.book.unrated, p.book.inForce
+	err := p.step(in, p.counted)
+	if p.tally.changed || p.book.unrated != unrated || p.book.inForce != version {
+		p.publish()
+	}
+	return err
+}
+
+// step takes one message.
+func (p *processor) step(in *bus.Stored, emit func(stage.Output)) error {
 	switch in.Header(events.HeaderType) {
 	case events.TypeMetered:
 		m := &p.metered

@@ -86,10 +86,6 @@ func steps(t *testing.T, p *processor, stream []bus.Stored) (out []string) {
 	return out
 }
 
-func newProcessor() *processor {
-	return &processor{book: NewBook()}
-}
-
 // A snapshot taken after any message gives the same outputs from there on, byte for byte.
 func TestSnapshotAnywhere(t *testing.T) {
 	stream := story()

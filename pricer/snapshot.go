@@ -1,9 +1,11 @@
 package pricer
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/stage"
@@ -16,17 +18,18 @@ var errSnapshot = errors.New("the pricer's snapshot is damaged")
 
 // Snapshot implements stage.Processor. A snapshot is the number of catalogue versions as uvarint,
 // each version as JSON with its length in front, the number of the version in force, from 1, and
-// the tail of the posted spans. Pieces has the rest of them.
+// the tally, and the tail of the posted spans. Pieces has the rest of them.
 func (p *processor) Snapshot() ([]byte, error) {
 	tail := p.book.spans.Tail()
-	out := binary.AppendUvarint(make([]byte, 0, 1<<16+len(tail)), uint64(len(p.book.versions)))
+	out := append(make([]byte, 0, 1<<16+len(tail)), snapshotForm...)
+	out = binary.AppendUvarint(out, uint64(len(p.book.versions)))
 	for _, v := range p.book.versions {
 		c := events.Catalogue{Version: v.Name, YAML: v.YAML}
 		text := c.AppendJSON(nil)
 		out = append(binary.AppendUvarint(out, uint64(len(text))), text...)
 	}
 	out = binary.AppendUvarint(out, uint64(p.book.inForce+1)) //nolint:gosec // never below -1
-	return append(out, tail...), nil
+	return append(p.tally.append(out, p.book.unrated), tail...), nil
 }
 
 // Pieces implements stage.Piecewise.
@@ -44,11 +47,22 @@ func (p *processor) Restore(snapshot []byte) error { return p.RestorePieces(snap
 
 // RestorePieces implements stage.Piecewise.
 func (p *processor) RestorePieces(snapshot []byte, pieces []stage.Piece) error {
-	p.book = NewBook()
-	if snapshot == nil {
-		return nil
+	p.book, p.tally = NewBook(), newTally()
+	if snapshot != nil {
+		if err := p.restore(snapshot, pieces); err != nil {
+			return err
+		}
 	}
+	p.publish()
+	return nil
+}
+
+// restore reads a snapshot into the empty state.
+func (p *processor) restore(snapshot []byte, pieces []stage.Piece) error {
 	in := reader{snapshot}
+	if !in.form() {
+		return errSnapshot
+	}
 	count, err := in.number()
 	if err != nil {
 		return err
@@ -68,6 +82,9 @@ func (p *processor) RestorePieces(snapshot []byte, pieces []stage.Piece) error {
 		return errSnapshot
 	}
 	p.book.inForce = int(inForce) - 1 //nolint:gosec // at most the number of versions
+	if err := in.tally(p); err != nil {
+		return err
+	}
 	whole := make([]posted.Piece, len(pieces))
 	for i := range pieces {
 		whole[i] = posted.Piece(pieces[i])
@@ -80,8 +97,56 @@ func (p *processor) RestorePieces(snapshot []byte, pieces []stage.Piece) error {
 	return nil
 }
 
+// snapshotForm begins every snapshot: one of another form is refused and not misread.
+const snapshotForm = "daybook pricer snapshot 2\n"
+
 // reader reads a snapshot from its start.
 type reader struct{ rest []byte }
+
+func (r *reader) form() bool {
+	rest, is := bytes.CutPrefix(r.rest, []byte(snapshotForm))
+	r.rest = rest
+	return is
+}
+
+func (r *reader) text() (string, error) {
+	size, err := r.number()
+	if err != nil || size > uint64(len(r.rest)) {
+		return "", errSnapshot
+	}
+	text := string(r.rest[:size])
+	r.rest = r.rest[size:]
+	return text, nil
+}
+
+// tally reads the tally and the number of unrated parts.
+func (r *reader) tally(p *processor) error {
+	unrated, err := r.number()
+	p.book.unrated = int(unrated) //nolint:gosec // as it was written
+	n, failed := r.number()
+	for err = errors.Join(err, failed); n > 0 && err == nil; n-- {
+		var code string
+		if code, err = r.text(); err == nil {
+			p.tally.anomalies[code], err = r.number()
+		}
+	}
+	if err != nil {
+		return err
+	}
+	for n, err = r.number(); n > 0 && err == nil; n-- {
+		var at place
+		if at.source, err = r.text(); err == nil {
+			at.foundation, err = r.text()
+		}
+		nanoseconds, size := binary.Varint(r.rest)
+		if err != nil || size <= 0 {
+			return errSnapshot
+		}
+		r.rest = r.rest[size:]
+		p.tally.through[at] = time.Unix(0, nanoseconds).UTC()
+	}
+	return err
+}
 
 func (r *reader) number() (uint64, error) {
 	v, n := binary.Uvarint(r.rest)

@@ -17,6 +17,7 @@ type Meter struct {
 	cfg         Config // with defaults, compiled
 	foundations map[foundationKey]*foundation
 	window      window
+	tally       tally
 
 	// Memory to work in.
 	ch                timeline.Change
@@ -38,6 +39,7 @@ type foundation struct {
 	expiring   map[subjectKey]*subject // with a listed timeline that Expires
 	frozen     *frozen                 // timelines beside entries
 	cuts       []cutDone               // by time, back to the oldest published span
+	held       int                     // holds of all timelines
 	labels     *sharing[spanLabels]
 	sizes      *sharing[events.Footprint]
 }
@@ -85,7 +87,7 @@ func NewMeter(cfg Config) (*Meter, error) {
 }
 
 func newMeter(cfg Config) *Meter {
-	return &Meter{cfg: cfg, foundations: map[foundationKey]*foundation{}}
+	return &Meter{cfg: cfg, foundations: map[foundationKey]*foundation{}, tally: newTally()}
 }
 
 func (m *Meter) foundation(source, name string) *foundation {
@@ -396,6 +398,7 @@ func (f *foundation) forget(e *entry) {
 		sub.listed = slices.Delete(sub.listed, at, at+1)
 	}
 	delete(f.entries, e.key)
+	f.held -= int(e.held)
 	f.unsubject(sub)
 }
 

@@ -20,6 +20,7 @@ type Deps struct {
 	Bus     stage.Bus
 	Log     *slog.Logger
 	Metrics *stage.Metrics // may be nil
+	Figures *Metrics       // may be nil
 }
 
 // Projector is the service.
@@ -30,14 +31,22 @@ const Bucket = "daybook-projector"
 
 // New returns a projector at rest.
 func New(cfg Config, deps Deps) (*Projector, error) {
-	contract, processor, err := Contract(cfg)
+	contract, newProcessor, err := Contract(cfg)
 	if err != nil {
 		return nil, err
 	}
 	contract.Replays = &stage.Replayer{
-		Processor: processor, Comparer: func(stage.Processor) stage.Comparer { return NewComparer(contract.Logic) },
+		Processor: newProcessor,
+		Comparer:  func(stage.Processor) stage.Comparer { return NewComparer(contract.Logic) },
 	}
-	return &Projector{stage.New(contract, deps.Bus, processor(), deps.Log, deps.Metrics)}, nil
+	of := newProcessor()
+	p := &Projector{stage.New(contract, deps.Bus, of, deps.Log, deps.Metrics)}
+	if own, is := of.(*processor); is && deps.Figures != nil {
+		own.figures = deps.Figures
+		own.figures.update(own.meter)
+		own.figures.watch(p.Ready)
+	}
+	return p, nil
 }
 
 // Contract returns the projector's stage, and a constructor of its processors in their empty state.
@@ -102,6 +111,10 @@ type processor struct {
 	metered events.Metered
 	names   *events.Interner
 	notices []stage.Output // anomalies that wait for the end of the window
+
+	figures *Metrics           // nil for none
+	emit    func(stage.Output) // of the step
+	counted func(stage.Output) // emit, with the meter's tally
 }
 
 // internBits is the size of the table of repeated strings: 2^16.
@@ -111,9 +124,25 @@ func newProcessor(cfg Config) *processor {
 	return &processor{meter: newMeter(cfg), names: events.NewInterner(internBits)}
 }
 
-// Step implements stage.Processor. The facts between the marks of a window are one: their messages
-// wait for its end. Anything but a fact ends it, and so does the mark of another beginning.
+// Step implements stage.Processor.
 func (p *processor) Step(in *bus.Stored, emit func(stage.Output)) error {
+	if p.counted == nil {
+		p.counted = func(out stage.Output) {
+			p.meter.tally.count(out.Body)
+			p.emit(out)
+		}
+	}
+	p.emit = emit
+	err := p.step(in, p.counted)
+	if p.meter.tally.changed {
+		p.figures.update(p.meter)
+	}
+	return err
+}
+
+// step takes one message. The facts between the marks of a window are one: their messages
+// wait for its end. Anything but a fact ends it, and so does the mark of another beginning.
+func (p *processor) step(in *bus.Stored, emit func(stage.Output)) error {
 	kind, mark := in.Header(events.HeaderType), in.Header(events.HeaderWindow)
 	isFact := kind == events.TypeUsage
 	if !isFact || mark == events.WindowBegin {
@@ -431,11 +460,13 @@ func (p *processor) Snapshot() ([]byte, error) { return p.meter.Snapshot(), nil 
 func (p *processor) Restore(snapshot []byte) error {
 	if snapshot == nil {
 		p.meter = newMeter(p.meter.cfg)
+		p.figures.update(p.meter)
 		return nil
 	}
 	meter, err := RestoreMeter(p.meter.cfg, snapshot)
 	if err == nil {
 		p.meter = meter
+		p.figures.update(p.meter)
 	}
 	return err
 }

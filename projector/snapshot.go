@@ -18,7 +18,7 @@ import (
 // and read their own.
 
 // snapshotForm begins every snapshot: a snapshot of another form is refused and not misread.
-const snapshotForm = "daybook projector snapshot 9\n"
+const snapshotForm = "daybook projector snapshot 10\n"
 
 var errDamaged = errors.New("the projector's snapshot is damaged")
 
@@ -26,11 +26,10 @@ var errDamaged = errors.New("the projector's snapshot is damaged")
 func (m *Meter) Snapshot() []byte {
 	p := timeline.NewPacker(snapshotForm)
 	p.Length(len(m.foundations))
-	for _, key := range slices.SortedFunc(maps.Keys(m.foundations), func(a, b foundationKey) int {
-		return cmp.Or(cmp.Compare(a.Source, b.Source), cmp.Compare(a.Foundation, b.Foundation))
-	}) {
+	for _, key := range slices.SortedFunc(maps.Keys(m.foundations), foundationKey.compare) {
 		m.foundations[key].pack(p)
 	}
+	m.tally.pack(p)
 	return binary.BigEndian.AppendUint32(p.Bytes, crc32.ChecksumIEEE(p.Bytes))
 }
 
@@ -85,6 +84,7 @@ func RestoreMeter(cfg Config, snapshot []byte) (*Meter, error) {
 			return nil, fmt.Errorf("%w: %w", errDamaged, err)
 		}
 	}
+	m.tally.unpack(r)
 	if err := r.End(); err != nil {
 		return nil, fmt.Errorf("%w: %w", errDamaged, err)
 	}
@@ -128,6 +128,7 @@ func (f *foundation) unpack(r *timeline.Reader) error {
 	if f.unpackPublished(r, e); r.Failed() {
 		return timeline.ErrSnapshot
 	}
+	f.held += int(e.held)
 	if f.list(e); !e.listed {
 		e.Shrink()
 		f.freeze(e)

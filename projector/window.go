@@ -138,7 +138,11 @@ func (m *Meter) absorb(f *foundation, e *entry, cause events.Cause) {
 	}
 	p.anomalies = append(p.anomalies, ch.Anomalies...)
 	p.change(e)
-	m.recount(e)
+	before := e.held
+	if m.recount(e); e.held != before {
+		f.held += int(e.held) - int(before)
+		m.tally.changed = true
+	}
 	m.window.bytes += weight(ch)
 }
 

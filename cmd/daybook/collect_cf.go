@@ -101,6 +101,7 @@ func (c *collectCFCmd) Run(e *env) error {
 		return err
 	}
 	defer b.Close()
+	watchQuarantine(process, b, placesOf(foundations)...)
 	collector, err := newCF(process, cf.OnBus(b), foundations)
 	if err != nil {
 		return err

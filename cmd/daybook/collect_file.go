@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/daybook-billing/daybook/collector/file"
+	"github.com/daybook-billing/daybook/collector/quarantine"
 	"github.com/daybook-billing/daybook/internal/service"
 )
 
@@ -41,6 +42,7 @@ func (c *collectFileCmd) Run(e *env) error {
 	if c.Horizon != nil {
 		cfg.Horizon = &c.Horizon.Time
 	}
+	watchQuarantine(process, b, quarantine.AnySource(c.Foundation)...)
 	deps := file.Deps{Store: file.OnBus(b), Log: process.Log, Stdin: e.stdin}
 	files, err := file.New(cfg, deps)
 	if err != nil {

@@ -8,7 +8,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/daybook-billing/daybook/collector/quarantine"
 	"github.com/daybook-billing/daybook/collector/trove"
+	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
 	"github.com/daybook-billing/daybook/internal/service"
 )
@@ -148,6 +150,7 @@ func (c *collectTroveCmd) Run(e *env) error {
 		return err
 	}
 	defer b.Close()
+	watchQuarantine(process, b, quarantine.Filter{Source: events.SourceTrove, Foundation: c.Foundation})
 	collector, err := c.newCollector(process, b)
 	if err != nil {
 		return err

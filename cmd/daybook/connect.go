@@ -162,8 +162,7 @@ func watchBus(process *service.Process, b *bus.Bus) {
 	process.Health.Ready("room", func(context.Context) (string, error) {
 		return "every append finds room", b.Room()
 	})
-	process.Metrics.GaugeFunc("appends_without_room", "Streams without room for an append, which waits.",
-		func() float64 { return float64(len(b.Lacks())) })
+	process.Metrics.MustRegister(newRoomGauge(func() float64 { return float64(len(b.Lacks())) }))
 }
 
 // loadCatalogue reads and checks a catalogue file. It returns the text, too, for publication.

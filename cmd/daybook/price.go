@@ -22,8 +22,10 @@ func (c *priceCmd) Run(e *env) error {
 	defer b.Close()
 	metrics := stage.NewMetrics("pricer")
 	process.Metrics.MustRegister(metrics)
-	p := pricer.New(pricer.Config{}, pricer.Deps{Bus: b, Log: process.Log, Metrics: metrics})
-	process.Health.Ready("stage", atWork(p.Ready))
+	figures := pricer.NewMetrics()
+	process.Metrics.MustRegister(figures)
+	p := pricer.New(pricer.Config{}, pricer.Deps{Bus: b, Log: process.Log, Metrics: metrics, Figures: figures})
+	watchPrices(process, "stage", p.Ready, figures)
 	return process.Run(e.ctx, service.Component{Name: "pricer", Run: p.Run})
 }
 

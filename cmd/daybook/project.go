@@ -55,7 +55,11 @@ func (c *projectCmd) Run(e *env) error {
 	defer b.Close()
 	metrics := stage.NewMetrics("projector")
 	process.Metrics.MustRegister(metrics)
-	p, err := projector.New(c.config(), projector.Deps{Bus: b, Log: process.Log, Metrics: metrics})
+	figures := projector.NewMetrics()
+	process.Metrics.MustRegister(figures)
+	p, err := projector.New(c.config(), projector.Deps{
+		Bus: b, Log: process.Log, Metrics: metrics, Figures: figures,
+	})
 	if err != nil {
 		return err
 	}

@@ -71,8 +71,6 @@ func startSystem(e *env, c *upCmd, process *service.Process) (_ *system, err err
 			return nil, err
 		}
 	}
-	process.Health.Ready("projector", atWork(s.projector.Ready))
-	process.Health.Ready("pricer", atWork(s.pricer.Ready))
 	s.jobs = c.jobs(e.stdin)
 	return s, nil
 }
@@ -125,11 +123,14 @@ func (s *system) makeStages(process *service.Process, foundations []cf.Foundatio
 			cfg.Epoch[events.SourceCF+"/"+f.Name] = f.Epoch
 		}
 	}
-	s.projector, err = projector.New(cfg, projector.Deps{Bus: s.bus, Log: process.Log, Metrics: projected})
+	metering, pricing := projector.NewMetrics(), pricer.NewMetrics()
+	process.Metrics.MustRegister(metering, pricing)
+	s.projector, err = projector.New(cfg, projector.Deps{Bus: s.bus, Log: s.log, Metrics: projected, Figures: metering})
 	if err != nil {
 		return err
 	}
-	s.pricer = pricer.New(pricer.Config{}, pricer.Deps{Bus: s.bus, Log: process.Log, Metrics: priced})
+	s.pricer = pricer.New(pricer.Config{}, pricer.Deps{Bus: s.bus, Log: s.log, Metrics: priced, Figures: pricing})
+	s.watch(pricing)
 	s.poster = ledger.NewPoster(s.bus, s.ledger, process.Log)
 	return nil
 }

@@ -80,14 +80,17 @@ var shellFiles = map[string][]string{
 		"compare.go",   // takes a replay's messages
 		"config.go",    // reads settings
 		"doc.go",       // has no code
+		"metrics.go",   // for Prometheus
 		"projector.go", // runs the stage
 	},
 	"pricer": {
 		"compare.go",
 		"config.go",
 		"doc.go",
+		"metrics.go",
 		"pricer.go",
 		"snapshot.go", // gives the state to the stage
+		"watch.go",    // logs
 	},
 }
 
