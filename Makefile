@@ -57,11 +57,13 @@ proof: needs-test bin/nats ## Run the tests with seeds and kills as often as the
 		$(GO) test -count 1 -timeout 180m ./cmd/daybook ./internal/lab/proof ./internal/lab/e2e ./internal/lab/schedule
 	@cat $(FIGURES)
 
-.PHONY: needs-go needs-test
+.PHONY: needs-go needs-test needs-verify
 needs-go:
 	$(call need,go)
 needs-test:
 	$(call need,go git gcc rabbitmq logrotate)
+needs-verify:
+	$(call need,go git npm promtool)
 
 .PHONY: lint
 lint: bin/golangci-lint ## Check style and likely mistakes (.golangci.yml)
@@ -74,8 +76,7 @@ generate: ## Write the generated files: Go and JSON Schema from proto/, the demo
 	$(GO) run ./internal/lab/demo/gen
 
 .PHONY: verify
-verify: generate bin/gofumpt ## Check generated files, messages against the released ones, formatting, go.mod
-	$(call need,git)
+verify: needs-verify generate bin/gofumpt ## Check generated files, messages against the released ones, formatting, go.mod, alerts
 	@changed=$$(git status --porcelain -- $(GENERATED)); [ -z "$$changed" ] || { \
 		git --no-pager diff --stat -- $(GENERATED) >&2; \
 		printf '%s\n' "$$changed" "These files differ from what is committed: commit what make generate writes." >&2; exit 1; }
@@ -84,6 +85,8 @@ verify: generate bin/gofumpt ## Check generated files, messages against the rele
 	$(GO) -C tools/generate run . check
 	$(GO) mod tidy -diff
 	$(GO) mod verify
+	promtool check rules deploy/prometheus/daybook.rules.yaml
+	promtool test rules deploy/prometheus/daybook.test.yaml
 
 .PHONY: bench
 bench: ## Measure the program, and print one table of ratios; OLD=program measures an earlier one, too

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"regexp"
 	"strings"
 	"time"
 
@@ -112,25 +111,11 @@ var _ = Describe("What stands", func() {
 var _ = Describe("The advice on an anomaly", func() {
 	It("is there for each code, and names commands that exist", func() {
 		Expect(print.AnomalyAdvice("unheard_of")).To(BeEmpty())
-		commands := map[string]bool{}
+		commands := 0
 		for _, code := range metered.AnomalyCodes() {
 			Expect(print.AnomalyAdvice(code)).NotTo(BeEmpty(), code)
-			for _, named := range regexp.MustCompile(`daybook ((?:[a-z]+ ?)+)`).FindAllStringSubmatch(
-				print.AnomalyAdvice(code), -1) {
-				commands[named[1]] = true
-			}
+			commands += expectCommands(print.AnomalyAdvice(code))
 		}
-		Expect(commands).NotTo(BeEmpty())
-		for command := range commands {
-			var out strings.Builder
-			words := strings.Fields(command)
-			status := 2
-			for n := len(words); n > 0 && status != 0; n-- { // words of the sentence may follow
-				out.Reset()
-				status = run(append(words[:n:n], "--help"), strings.NewReader(""), &out, &out)
-			}
-			Expect(status).To(BeZero(), "%s: %s", command, out.String())
-			Expect(out.String()).To(ContainSubstring("Usage: daybook " + words[0]))
-		}
+		Expect(commands).To(BeNumerically(">", 5))
 	})
 })
