@@ -7,15 +7,20 @@
 //     (Expect), and returns when the batch is stored. A refused expectation is a *ConflictError.
 //     When nobody can tell whether a batch was stored, the error is ErrOutcomeUnknown: read before
 //     trying again. Package once does that.
+//
 //   - AppendDerived stores a batch message by message, each only behind its predecessor: all of it,
 //     a beginning of it, or nothing. Where it ended early, by a *ConflictError or
 //     ErrOutcomeUnknown, the caller reads how far it came. METERED and BILLING take no other
 //     append.
+//
 //   - Read gives every message once and in order, across reconnects and restarts of the server. A
 //     message it cannot give is an error (ErrGap, ErrStreamChanged); nothing is skipped silently.
+//
 //   - Each ends with the last message stored before the call, and waits for a replica without it.
+//
 //   - Last is answered by the stream's leader, so it is never behind an acknowledged append. Get
 //     may be answered by any replica.
+//
 //   - The embedded server syncs each Append to disk before acknowledging it, and what is derived
 //     within a second. It owns its data folder through a lock file, and does not listen beyond
 //     this machine without credentials.
