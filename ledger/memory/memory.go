@@ -101,7 +101,7 @@ func (l *Ledger) Post(_ context.Context, b ledger.Batch) error {
 func (l *Ledger) advance(to *events.Horizon) {
 	h := l.horizon(to)
 	before := h.Metered
-	h.Metered = to.Time
+	h.Metered, h.Ended = to.Time, to.Ended
 	if before.Year() != to.Time.Year() || before.Month() != to.Time.Month() {
 		l.anomalies.Advance(to.Time, func(source, foundation string) bool {
 			own := l.horizons[sourceKey{source, foundation}]
