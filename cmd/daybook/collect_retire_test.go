@@ -47,6 +47,7 @@ var _ = Describe("retiring a foundation that is gone", func() {
 		Expect(text).NotTo(ContainSubstring("running: 1"))
 		Expect(s.ran("holds", "list")).To(ContainSubstring("2026-05-01T18:00:00Z"))
 		Expect(s.ran("bill", "--format", "json")).To(ContainSubstring(`"ended":"2026-05-01T18:00:00Z"`))
+		Expect(s.ran("status")).To(MatchRegexp(`cf +eu\n  state +retired: the foundation ended at 2026-05-01T18:00:00Z\n`))
 		code, _, errs := s.daybook("collect", "retire", "--foundation", "eu", "--at", "2026-05-01T18:00:00Z")
 		Expect(code).To(Equal(1))
 		Expect(errs).To(ContainSubstring("cf/eu is retired already"))

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/daybook-billing/daybook/acts"
 	"github.com/daybook-billing/daybook/collector"
 	"github.com/daybook-billing/daybook/collector/quarantine"
 	"github.com/daybook-billing/daybook/events"
@@ -25,8 +26,12 @@ const (
 type Overview struct {
 	Status
 	// Silent is set when only the streams tell of it: a file, or a collector without a status.
-	Silent bool  `json:"silent,omitempty"`
-	Gaps   []Gap `json:"gaps"`
+	Silent bool `json:"silent,omitempty"`
+	// Retired is set when the collector, or with Ended its foundation, is retired and has told
+	// nothing since.
+	Retired bool      `json:"retired,omitempty"`
+	Ended   time.Time `json:"ended,omitzero"` // when a retired foundation ended
+	Gaps    []Gap     `json:"gaps"`
 	// GapsOmitted counts older gaps.
 	GapsOmitted int `json:"gaps_omitted,omitempty"`
 	// Unreadable has the newest messages of USAGE without a meaning to the projector. They are on
@@ -61,7 +66,7 @@ type Bus interface {
 // the end of all ages. With an error Gather returns the part of the answer before it. A message of
 // somebody else's among Daybook's is in the error and hides no other.
 func Gather(ctx context.Context, b Bus, foundation string, now time.Time) ([]*Overview, error) {
-	g := gathering{foundation: foundation}
+	g := gathering{foundation: foundation, told: map[place]uint64{}}
 	statuses, unread := Read(ctx, b)
 	for i := range statuses {
 		if s := statuses[i]; foundation == "" || s.Foundation == foundation {
@@ -70,6 +75,9 @@ func Gather(ctx context.Context, b Bus, foundation string, now time.Time) ([]*Ov
 		}
 	}
 	err := g.horizons(ctx, b)
+	if err == nil {
+		err = g.retirements(ctx, b)
+	}
 	if err == nil {
 		err = g.gaps(ctx, b)
 	}
@@ -89,8 +97,12 @@ func Gather(ctx context.Context, b Bus, foundation string, now time.Time) ([]*Ov
 type gathering struct {
 	foundation string
 	all        []*Overview
-	foreign    []error // the first messages of somebody else's
+	told       map[place]uint64 // sequence of the last horizon
+	foreign    []error          // the first messages of somebody else's
 }
+
+// place is a source of a foundation.
+type place struct{ source, foundation string }
 
 // of finds the overview of a foundation, the first where it has several collectors, and makes one
 // for want of any.
@@ -120,11 +132,30 @@ func (g *gathering) horizons(ctx context.Context, b Bus) error {
 				g.unread(events.StreamUsage, m, err)
 				return nil
 			}
+			g.told[place{h.Source, h.Foundation}] = m.Sequence
 			if o := g.of(h.Source, h.Foundation); o.Silent {
 				o.Horizon = h.Time
 			}
 			return nil
 		})
+}
+
+// retirements marks retired collectors. An end of a foundation holds until its next horizon, and
+// the retirement of one of several collectors until it tells of itself again.
+func (g *gathering) retirements(ctx context.Context, b Bus) error {
+	return acts.List(ctx, b, events.ActRetirement, g.foundation, func(a *acts.Act) error {
+		ended := a.Retirement.At
+		for _, o := range g.all {
+			switch {
+			case o.Source != a.Source || o.Foundation != a.Foundation:
+			case !ended.IsZero() && a.Sequence > g.told[place{a.Source, a.Foundation}]:
+				o.Retired, o.Ended, o.Problem = true, ended, ""
+			case ended.IsZero() && o.Collector == a.Retirement.Collector && !o.Updated.After(a.Time):
+				o.Retired, o.Problem = true, ""
+			}
+		}
+		return nil
+	})
 }
 
 func (g *gathering) gaps(ctx context.Context, b Bus) error {

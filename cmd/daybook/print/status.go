@@ -34,6 +34,10 @@ func statusRows(o *status.Overview, now time.Time) [][]string {
 	rows := [][]string{{o.Source, title}}
 	add := func(name, value string) { rows = append(rows, []string{"  " + name, value}) }
 	switch {
+	case !o.Ended.IsZero():
+		add("state", "retired: the foundation ended at "+events.FormatTime(o.Ended))
+	case o.Retired:
+		add("state", "retired")
 	case o.Silent:
 		add("state", "no collector has told how it is doing")
 	case o.Problem != "":
@@ -42,7 +46,7 @@ func statusRows(o *status.Overview, now time.Time) [][]string {
 		add("state", "collecting")
 	}
 	add("horizon", orNever(Time(o.Horizon)))
-	if !o.Silent {
+	if !o.Silent && !o.Retired {
 		lag := "unknown"
 		if !o.Horizon.IsZero() {
 			lag = (time.Duration(o.LagSeconds) * time.Second).String()
