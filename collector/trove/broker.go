@@ -1,6 +1,7 @@
 package trove
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -14,6 +15,8 @@ import (
 	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/daybook-billing/daybook/collector/trove/inflow"
 )
 
 const (
@@ -23,8 +26,8 @@ const (
 
 // broker is one address of RabbitMQ, and how to connect to it.
 type broker struct {
-	name string // for messages: host, port and virtual host
-	uri  string
+	name string      // for messages: host, port and virtual host
+	uri  string      // for the library, without TLS: dial adds it
 	tls  *tls.Config // nil: without TLS
 	user *amqp.PlainAuth
 }
@@ -86,6 +89,9 @@ func brokers(cfg *Config) ([]broker, error) {
 			if b.tls.ServerName == "" {
 				b.tls.ServerName = u.Hostname()
 			}
+			plain := *u
+			plain.Scheme, plain.Host = "amqp", net.JoinHostPort(u.Hostname(), cmp.Or(u.Port(), "5671"))
+			b.uri = plain.String()
 		default:
 			return nil, fmt.Errorf("%s has another scheme than amqp and amqps: %s", where, wantURL)
 		}
@@ -125,28 +131,36 @@ func (c *Config) tlsConfig() (*tls.Config, error) {
 }
 
 // dial connects. Every attempt has new settings: the client's library changes the ones that it is
-// given.
-func (b *broker) dial(ctx context.Context, cfg *Config) (*amqp.Connection, net.Conn, error) {
-	var conn net.Conn
+// given. The reading ends where more than most bytes of bodies wait to be taken; 0: no limit.
+func (b *broker) dial(ctx context.Context, cfg *Config, most int64) (*amqp.Connection, *inflow.Conn, error) {
+	var conn *inflow.Conn
 	config := amqp.Config{
 		Heartbeat:  cfg.Heartbeat,
 		Properties: amqp.Table{"connection_name": cfg.connectionName(), "product": "Daybook"},
 		Locale:     "en_US",
 		Dial: func(network, address string) (net.Conn, error) {
-			var err error
-			if conn, err = new(net.Dialer).DialContext(ctx, network, address); err != nil {
+			raw, err := new(net.Dialer).DialContext(ctx, network, address)
+			if err != nil {
 				return nil, err
 			}
+			conn = &inflow.Conn{Conn: raw, Most: most}
 			deadline, _ := ctx.Deadline()
-			return conn, conn.SetDeadline(deadline) // of TLS and the handshake; the library lifts it
+			if err := conn.SetDeadline(deadline); err != nil { // of both handshakes; the library lifts it
+				return nil, err
+			}
+			if b.tls != nil {
+				secure := tls.Client(raw, b.tls)
+				if err := secure.HandshakeContext(ctx); err != nil {
+					return nil, err
+				}
+				conn.Conn = secure
+			}
+			return conn, nil
 		},
 	}
 	if b.user != nil {
 		user := *b.user
 		config.SASL = []amqp.Authentication{&user}
-	}
-	if b.tls != nil {
-		config.TLSClientConfig = b.tls.Clone()
 	}
 	connection, err := amqp.DialConfig(b.uri, config)
 	if err != nil {

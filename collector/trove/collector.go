@@ -18,7 +18,11 @@ const (
 	maxReconnect = 30 * time.Second // between two attempts
 	// between two attempts to store a batch, each of which tries several times by itself
 	storeRetry = time.Second
-	maxSent    = 1000            // markers under way
+	maxSent    = 1000 // markers under way
+	ownQueues  = 2    // with the dead letters
+	// maxHeld bounds the bodies that wait in memory to be taken, of all queues together. One body
+	// of a queue may be larger: it is taken alone.
+	maxHeld    = 64 << 20
 	maxLoad    = 16 << 20        // bytes to store in a load
 	maxRecheck = time.Minute     // between two attempts to find an exchange that was never bound
 	gapTime    = 5 * time.Second // for publishing a gap, before it is tried again at the next check
@@ -35,6 +39,7 @@ type Collector struct {
 
 	// The rest belongs to Run's goroutine.
 	exchanges []*exchange
+	prefetch  int    // of each queue, in the next session
 	number    uint64 // of the last marker
 }
 
@@ -48,7 +53,7 @@ func New(cfg Config, deps Deps) (*Collector, error) {
 	if deps.Store == nil {
 		return nil, errors.New("trove: Deps.Store is missing")
 	}
-	c := &Collector{cfg: cfg, deps: deps.withDefaults()}
+	c := &Collector{cfg: cfg, deps: deps.withDefaults(), prefetch: cfg.Prefetch}
 	var err error
 	if c.brokers, err = brokers(&c.cfg); err != nil {
 		return nil, err
@@ -127,7 +132,7 @@ func (c *Collector) Run(ctx context.Context) error {
 // session is one connection from beginning to end. established tells whether it got as far as
 // consuming.
 func (c *Collector) session(ctx, work context.Context, b *broker) (established bool, err error) {
-	s, err := connect(ctx, &c.cfg, b)
+	s, err := connect(ctx, &c.cfg, b, c.prefetch)
 	if err != nil {
 		return false, err
 	}
@@ -137,6 +142,7 @@ func (c *Collector) session(ctx, work context.Context, b *broker) (established b
 			c.step(s, x, sessionEnded{})
 		}
 		c.reports.disconnected()
+		c.askForFewer(s)
 	}()
 	err = s.within(ctx, func() (err error) {
 		if s.existed, err = s.declareQueues(); err != nil {
@@ -159,4 +165,15 @@ func (c *Collector) session(ctx, work context.Context, b *broker) (established b
 	c.reports.connected(b.name)
 	c.deps.Log.Info("consuming", slog.String("broker", b.name), slog.String("queue", c.cfg.Queue))
 	return true, c.serve(ctx, work, s)
+}
+
+// askForFewer sets the prefetch of the next session, where the one that has ended held too much.
+func (c *Collector) askForFewer(s *session) {
+	fewer, ended := s.conn.Fewer(s.prefetch, ownQueues+len(c.cfg.Drain))
+	if !ended {
+		return
+	}
+	c.prefetch = fewer
+	c.deps.Log.Warn("the messages that RabbitMQ sent ahead are too large: fewer are asked for until the collector is "+
+		"started again", slog.Int64("limit_bytes", s.conn.Most), slog.Int("prefetch", fewer))
 }

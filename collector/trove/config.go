@@ -123,6 +123,8 @@ type Config struct {
 	// MaxKnown is the number of remembered ids, of the foundation's newest messages, at about 60
 	// bytes each; a million by default.
 	MaxKnown int
+
+	held int64 // bytes of bodies that wait in memory; maxHeld by default
 }
 
 func (c Config) withDefaults() Config {
@@ -143,6 +145,7 @@ func (c Config) withDefaults() Config {
 	c.Check = cmp.Or(c.Check, defaultCheck)
 	c.Reconnect = cmp.Or(c.Reconnect, defaultReconnect)
 	c.Finish = cmp.Or(c.Finish, defaultFinish)
+	c.held = cmp.Or(c.held, maxHeld)
 	c.MaxKnown = cmp.Or(c.MaxKnown, defaultMaxKnown)
 	return c
 }

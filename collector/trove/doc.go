@@ -122,8 +122,9 @@
 //
 // # Limits
 //
-// Config.Prefetch unacknowledged messages of each queue, with their bodies in memory; batches of
-// 1,000 messages, 8 MiB in an append; bodies of notification.MaxBody bytes, pushed ones of MaxPush;
-// 32 pushes at once; 1,000 markers under way; 32 exchanges, routing keys or queues; 100 ignored
-// event types by name.
+// Config.Prefetch unacknowledged messages of each queue, with 64 MiB of their bodies in memory, or
+// one larger body of each queue (collector/trove/inflow): a session that would hold more ends, and
+// the next one asks for fewer messages; batches of 1,000 messages, 8 MiB in an append; bodies of
+// notification.MaxBody bytes, pushed ones of MaxPush; 32 pushes at once; 1,000 markers under way;
+// 32 exchanges, routing keys or queues; 100 ignored event types by name.
 package trove

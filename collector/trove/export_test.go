@@ -8,6 +8,9 @@ import (
 	"github.com/daybook-billing/daybook/internal/bus"
 )
 
+// Hold sets how many bytes of bodies wait in memory.
+func (c *Config) Hold(most int64) { c.held = most }
+
 // Batches makes what is stored of the bodies that it is called with, each time with the same batch.
 func Batches(foundation string) func(bodies ...[]byte) []bus.Message {
 	cfg := Config{Foundation: foundation}.withDefaults()

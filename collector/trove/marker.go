@@ -4,11 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"strconv"
 	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/daybook-billing/daybook/collector/trove/inflow"
 )
 
 // A marker is a message of the collector to itself, through an exchange, by a routing key of its
@@ -42,7 +43,7 @@ type marker struct {
 	id     string // of the session
 
 	connection *amqp.Connection
-	conn       net.Conn
+	conn       *inflow.Conn
 	channel    *amqp.Channel
 	closed     chan *amqp.Error
 	returns    chan amqp.Return
@@ -113,7 +114,7 @@ func (m *marker) connect(ctx context.Context) error {
 		return nil
 	}
 	var err error
-	m.connection, m.conn, err = m.broker.dial(ctx, m.cfg)
+	m.connection, m.conn, err = m.broker.dial(ctx, m.cfg, 0)
 	m.channel = nil
 	return err
 }

@@ -45,7 +45,7 @@ type traffic struct {
 func (c *Collector) serve(ctx, work context.Context, s *session) error {
 	newLoad := func() *load { return &load{batch: newBatch(c.sink.region, c.deps.Now), last: map[*source]uint64{}} }
 	t := &traffic{
-		session: s, filling: newLoad(), spare: newLoad(), most: min(bus.MaxBatch, max(c.cfg.Prefetch/2, 1)),
+		session: s, filling: newLoad(), spare: newLoad(), most: min(bus.MaxBatch, max(s.prefetch/2, 1)),
 		linger: time.NewTimer(time.Hour), jobs: make(chan *load, 1), done: make(chan error, 1),
 	}
 	t.linger.Stop()
@@ -120,6 +120,7 @@ func (c *Collector) receive(t *traffic, a arrival) {
 		compression, _ := d.Headers["compression"].(string)
 		t.filling.add(a.source.queue, d.Body, compression)
 	}
+	t.conn.Taken(len(d.Body))
 	if len(t.filling.messages) >= t.most || t.filling.size() >= maxLoad {
 		t.filling.due, t.filling.full = true, true
 	}

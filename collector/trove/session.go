@@ -10,6 +10,8 @@ import (
 
 	"github.com/google/uuid"
 	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/daybook-billing/daybook/collector/trove/inflow"
 )
 
 // session is one connection to a broker with its consumers. Its methods are for Run's goroutine.
@@ -21,7 +23,8 @@ type session struct {
 	existed bool
 
 	connection *amqp.Connection
-	conn       net.Conn
+	conn       *inflow.Conn
+	prefetch   int             // of each queue
 	ctx        context.Context //nolint:containedctx // done when the connection is lost or closed
 	cancel     context.CancelCauseFunc
 	ended      sync.WaitGroup // of the goroutines below
@@ -63,18 +66,21 @@ type markerResult struct {
 }
 
 // connect opens a session. Within openTime it is connected, or the error says why not.
-func connect(ctx context.Context, cfg *Config, b *broker) (*session, error) {
+func connect(ctx context.Context, cfg *Config, b *broker, prefetch int) (*session, error) {
 	opening, cancel := context.WithTimeout(ctx, openTime)
 	defer cancel()
-	connection, conn, err := b.dial(opening, cfg)
+	most := cfg.held
+	if prefetch == 1 {
+		most = 0 // one body of each queue, however large
+	}
+	connection, conn, err := b.dial(opening, cfg, most)
 	if err != nil {
 		return nil, err
 	}
 	s := &session{
-		cfg: cfg, broker: b, id: uuid.NewString(), connection: connection, conn: conn,
+		cfg: cfg, broker: b, id: uuid.NewString(), connection: connection, conn: conn, prefetch: prefetch,
 		others: map[string]*source{}, arrivals: make(chan arrival), requests: make(chan markerRequest, maxNames),
-		results: make(chan markerResult, maxNames),
-		sent:    map[uint64]time.Time{},
+		results: make(chan markerResult, maxNames), sent: map[uint64]time.Time{},
 	}
 	s.ctx, s.cancel = context.WithCancelCause(context.WithoutCancel(ctx))
 	closed := connection.NotifyClose(make(chan *amqp.Error, 1))
@@ -117,7 +123,7 @@ func (s *session) consume(queue string) (_ *source, found bool, err error) {
 	if err != nil {
 		return nil, false, s.explain("opening a channel", err)
 	}
-	if err := channel.Qos(s.cfg.Prefetch, 0, false); err != nil {
+	if err := channel.Qos(s.prefetch, 0, false); err != nil {
 		return nil, false, s.explain("setting the prefetch", err)
 	}
 	deliveries, err := channel.Consume(queue, "daybook-"+s.id, false, false, false, false, nil)
