@@ -53,8 +53,7 @@ type Billing struct {
 	Charges    []Charge // reversals first
 }
 
-// Unrated is a part of a span without a plan in the catalogue. It is not billed, and not
-// forgotten.
+// Unrated is a part of a span without a plan in the catalogue: not billed, and not forgotten.
 type Unrated struct {
 	ID         string
 	Span       string // id of the span

@@ -151,6 +151,7 @@ const (
 	AnomalyUnknownHold   = "unknown_hold" // a decision about a hold that is not listed
 	AnomalyUnreadable    = "unreadable"   // neither a fact nor a catalogue, or damaged
 	AnomalyLongLabel     = "long_label"   // names beyond 1 KiB, cut
+	AnomalyTooLong       = "too_long"     // a message that no server surely takes; left out
 )
 
 // Anomaly is a fact in conflict with others, with the projector's answer to it.

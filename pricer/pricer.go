@@ -45,7 +45,7 @@ func Contract(Config) (stage.Config, func() stage.Processor) {
 	return stage.Config{
 		Name: "pricer", Input: events.StreamMetered, Output: events.StreamBilling, OutputFilter: events.SubjectsBilling,
 		Marker: events.BillingMarkerSubject, Bucket: Bucket, Logic: logicVersion, Derived: true,
-		Acts: events.StreamUsage,
+		Acts: events.StreamUsage, TooLong: tooLong,
 	}, func() stage.Processor { return newProcessor() }
 }
 
@@ -156,6 +156,16 @@ func anomaly(id, source, foundation string, cause events.Cause, a events.Anomaly
 	return stage.Output{
 		Subject: events.BillingAnomalySubject, Type: events.TypeAnomaly, ID: id, Body: &notice,
 	}
+}
+
+// tooLong is the anomaly in place of a message that no server surely takes.
+func tooLong(out *stage.Output, size int, cause events.Cause) stage.Output {
+	return anomaly(events.ID("anomaly", out.ID), "unknown", "unknown", cause, events.Anomaly{
+		Code: events.AnomalyTooLong,
+		Message: fmt.Sprintf("what message %d of %s leads to on %s has %d bytes, more than a message may have, and is "+
+			"left out: it is on no bill. `nats stream get %s %d` shows the message; report it",
+			cause.Sequence, events.StreamMetered, out.Subject, size, events.StreamMetered, cause.Sequence),
+	})
 }
 
 // numbered turns entries into the messages of a cause, each with an id of its own.

@@ -62,6 +62,7 @@ func Contract(cfg Config) (stage.Config, func() stage.Processor, error) {
 	}
 	return stage.Config{
 		Name: "projector", Input: events.StreamUsage, Output: events.StreamMetered, Acts: events.StreamUsage,
+		TooLong:      tooLongOutput,
 		OutputFilter: events.SubjectsMetered,
 		Marker:       events.MeteredMarkerSubject, Bucket: Bucket, Logic: cfg.logic(),
 	}, func() stage.Processor { return newProcessor(cfg) }, nil
@@ -422,6 +423,26 @@ func longLabel(u *events.Usage, sequence uint64, labels []string) stage.Output {
 	return stage.Output{
 		Subject: events.MeteredAnomalySubject(u.Source, u.Foundation), Type: events.TypeAnomaly, ID: notice.ID,
 		Body: &notice,
+	}
+}
+
+// tooLongOutput is the anomaly in place of a message that no server surely takes.
+func tooLongOutput(out *stage.Output, size int, cause events.Cause) stage.Output {
+	source, foundation := "unknown", "unknown"
+	if tokens := strings.Split(out.Subject, "."); len(tokens) > 2 {
+		source, foundation = tokens[1], tokens[2]
+	}
+	notice := events.AnomalyNotice{
+		ID: events.ID("anomaly", out.ID), Source: source, Foundation: foundation, Cause: cause,
+		Anomaly: events.Anomaly{
+			Code: events.AnomalyTooLong,
+			Message: fmt.Sprintf("what message %d of %s leads to on %s has %d bytes, more than a message may have, and is "+
+				"left out: it is on no bill. `nats stream get %s %d` shows the message; report it",
+				cause.Sequence, events.StreamUsage, out.Subject, size, events.StreamUsage, cause.Sequence),
+		},
+	}
+	return stage.Output{
+		Subject: events.MeteredAnomalySubject(source, foundation), Type: events.TypeAnomaly, ID: notice.ID, Body: &notice,
 	}
 }
 

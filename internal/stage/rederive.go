@@ -73,7 +73,7 @@ func (d *deriver) step(in *bus.Stored) error {
 func (d *deriver) emit(out Output) {
 	o := d.out
 	from := len(o.slab)
-	o.slab = out.Body.AppendJSON(o.slab)
+	o.slab, out = d.cfg.fit(o.slab, out, d.current)
 	d.last = position{d.current.Sequence, d.part}
 	d.part++
 	o.list = append(o.list, pending{

@@ -408,7 +408,8 @@ func (r *replay) publish(ctx context.Context) error {
 			return
 		}
 		if stored < r.mine {
-			c = c.Next(out.Subject, out.Body.AppendJSON(nil))
+			body, out := r.cfg.fit(nil, out, r.target)
+			c = c.Next(out.Subject, body)
 			if stored++; stored == r.mine && c != r.chain {
 				failed = errAnother
 			}

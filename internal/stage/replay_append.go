@@ -14,7 +14,7 @@ import (
 
 func (r *replay) add(out Output) {
 	from := len(r.slab)
-	r.slab = out.Body.AppendJSON(r.slab)
+	r.slab, out = r.cfg.fit(r.slab, out, r.target)
 	r.chain = r.chain.Next(out.Subject, r.slab[from:])
 	r.count++
 	r.pending = append(r.pending, pending{

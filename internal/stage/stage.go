@@ -117,6 +117,9 @@ type Config struct {
 	// Derived: the input is the output of a stage itself. Where it ends before the inputs of the
 	// stored outputs, as after a power cut, it is being derived again.
 	Derived bool
+	// TooLong makes the anomaly in place of an output whose body has so many bytes, more than any
+	// server surely takes; the cause names the input. nil: the output is tried as it is.
+	TooLong func(out *Output, size int, cause events.Cause) Output
 	// Acts is the stream with the acts that begin replays, on their subject; empty: none.
 	Acts string
 	// Replays has the stage finish at its start a replay by its own logic that was interrupted or
@@ -449,7 +452,7 @@ func (s *Stage) emit(ctx context.Context, out Output) {
 		return // the state is about to be thrown away, or the output is stored in another form
 	}
 	from := len(s.slab)
-	s.slab = out.Body.AppendJSON(s.slab)
+	s.slab, out = s.cfg.fit(s.slab, out, s.current)
 	p := pending{
 		position: position{s.current.Sequence, s.part}, source: s.current, input: s.input,
 		subject: out.Subject, kind: out.Type, id: out.ID, from: from, to: len(s.slab),
