@@ -18,7 +18,13 @@ var (
 	hostPort   = regexp.MustCompile(`^[^:@/]*:\d{1,5}(?:[/?#\\]|$)`)
 	barePair   = regexp.MustCompile(`[^\s"'@/\\:,;<>(){}\[\]]+:[^\s"'@\\,;<>]+@[^\s"'@]`)
 	gitRef     = regexp.MustCompile(`^[\w./-]{1,64}$`)
-	commit     = regexp.MustCompile(`^(?:[0-9a-f]{40}|[0-9a-f]{64})$`)
+	// gitHost and gitPath are the forms of the URL of a git repository, without its scheme: a host
+	// of many, or a path that ends as a repository or a buildpack does. A fragment of any other URL
+	// names no branch.
+	gitHost = regexp.MustCompile(`(?i)^(?:[\w-]+\.)*(?:github|gitlab|bitbucket)\.[\w.-]+(?::\d+)?[/\\]`)
+	gitPath = regexp.MustCompile(`(?i)[/\\:](?:[^/\\]*\.git|[^/\\]*buildpack[\w-]*)/?$`)
+	version = regexp.MustCompile(`^v?\d+(?:\.\d+){1,3}$`)
+	commit  = regexp.MustCompile(`^(?:[0-9a-f]{40}|[0-9a-f]{64})$`)
 	// tokenLike is the start of access tokens with their issuer's name: GitHub, GitLab, Slack, AWS,
 	// npm, JSON Web Tokens.
 	tokenLike = regexp.MustCompile(`^(?:gh[a-z]_|github_pat_|glpat-|gl[a-z]+-|xox[a-z]-|AKIA|ASIA|npm_|sk[-_]|eyJ)[\w.-]{10}`)
@@ -30,9 +36,10 @@ var (
 )
 
 // URL removes the secrets of a URL or the name of a buildpack: userinfo becomes
-// "***:***", every query value and path parameter "***", and so do values in the fragment, and
-// fragments that are not likely the name of a git branch, tag or commit: a long run of letters and
-// digits is more likely a token. Cloud Controller redacts the userinfo of URLs that it can parse,
+// "***:***", every query value and path parameter "***", and so do values in the fragment. A
+// fragment without a value is kept where it is a version or a full commit, and behind the URL of a
+// git repository where it may be the name of a branch or tag: a long run of letters and digits is
+// more likely a token. Cloud Controller redacts the userinfo of URLs that it can parse,
 // and nothing else. A name without a URL and the scp form git@host:path have no password and stay
 // as they are, but for a query and a fragment behind the latter.
 func URL(s string) string {
@@ -82,7 +89,7 @@ func pairs(s string) string {
 	}
 	s = scpForm.ReplaceAllStringFunc(s, func(m string) string {
 		i := strings.IndexAny(m, "?#")
-		return m[:i] + tail(m[i:])
+		return m[:i] + tail(m[i:], true)
 	})
 	return barePair.ReplaceAllStringFunc(s, func(m string) string {
 		if hostPort.MatchString(m) {
@@ -140,11 +147,13 @@ func afterScheme(s string) string {
 	if i := strings.IndexAny(s, "?#"); i >= 0 {
 		base = i
 	}
-	return prefix + pathValue.ReplaceAllString(s[:base], ";$1="+mask) + tail(s[base:])
+	return prefix + pathValue.ReplaceAllString(s[:base], ";$1="+mask) +
+		tail(s[base:], gitHost.MatchString(s[:base]) || gitPath.MatchString(s[:base]))
 }
 
-// tail redacts the query and the fragment of a URL at the start of s; either may be missing.
-func tail(s string) string {
+// tail redacts the query and the fragment of a URL at the start of s; either may be missing. git
+// tells whether the URL is that of a git repository.
+func tail(s string, git bool) string {
 	s, fragment, hasFragment := strings.Cut(s, "#")
 	if query, hasQuery := strings.CutPrefix(s, "?"); hasQuery {
 		s = "?" + values(query)
@@ -152,19 +161,15 @@ func tail(s string) string {
 	if !hasFragment {
 		return s
 	}
-	if isGitRef(fragment) || fragment == "" {
+	if fragment == "" || version.MatchString(fragment) || commit.MatchString(fragment) || git && isGitRef(fragment) {
 		return s + "#" + fragment
 	}
 	return s + "#" + values(fragment)
 }
 
-// isGitRef reports whether a fragment is likely the name of a git branch, tag or commit, and no
-// secret.
+// isGitRef reports whether a fragment is likely the name of a git branch or tag, and no secret.
 func isGitRef(fragment string) bool {
-	switch {
-	case commit.MatchString(fragment):
-		return true
-	case !gitRef.MatchString(fragment), SecretKey(fragment), tokenLike.MatchString(fragment):
+	if !gitRef.MatchString(fragment) || SecretKey(fragment) || tokenLike.MatchString(fragment) {
 		return false
 	}
 	for _, run := range randomRun.FindAllString(fragment, -1) {
