@@ -351,12 +351,19 @@ func (b *books) codes() []string {
 	return out
 }
 
-// whole are the net spans with the accrued ones up to the horizon, pieces of one span joined.
-func (b *books) whole() []events.Span {
+// withAccrued are the net spans with the accrued ones up to the horizon.
+func (b *books) withAccrued() []events.Span {
 	all := b.spans()
 	for source := range b.horizon {
 		all = append(all, b.meter.Accrued(source, "eu")...)
 	}
+	return all
+}
+
+// whole are the net and accrued spans, pieces of one span joined.
+func (b *books) whole() []events.Span { return joined(b.withAccrued()) }
+
+func joined(all []events.Span) []events.Span {
 	sortSpans(all)
 	var out []events.Span
 	for _, s := range all {

@@ -209,21 +209,29 @@ func (f *fold) change(x *fact, flags events.Flags) {
 	f.open(x, f.at, size, flags)
 }
 
-// divide ends the segment within a run and begins the next one. Where the footprint is that from
-// before segments of no time, it has been in use since then: prices that count from there go on.
+// divide ends the segment within a run and begins the next one.
 func (f *fold) divide(x *fact, size *events.Footprint) {
 	was := f.segment.upTo(f.at)
 	f.close(f.at, x.sequence)
 	f.open(x, f.at, size, 0)
 	f.segment.behind = was
-	if was.size == nil || was.of.tenant != x.of.tenant {
+	f.goOn()
+}
+
+// goOn: a footprint that is the one from before segments of no time has been in use since then, and
+// prices that count from there go on.
+func (f *fold) goOn() {
+	s, was := &f.segment, f.segment.behind
+	if was.size == nil {
 		return
 	}
+	s.since, s.earlier = s.start, nil
 	switch before := f.withType(was.size); {
-	case timeline.SameSize(before, size):
-		f.segment.since, f.segment.size, f.segment.earlier = was.since, before, was.earlier
-	case timeline.SameButGUIDs(before, size):
-		f.segment.earlier = timeline.Before(timeline.Stretch{Since: was.since, Size: before}, was.earlier)
+	case was.of.tenant != s.of.tenant:
+	case timeline.SameSize(before, s.size):
+		s.since, s.size, s.earlier = was.since, before, was.earlier
+	case timeline.SameButGUIDs(before, s.size):
+		s.earlier = timeline.Before(timeline.Stretch{Since: was.since, Size: before}, was.earlier)
 	}
 }
 
@@ -368,6 +376,7 @@ func (f *fold) buildpack(x *fact) {
 	default:
 		s.size = f.rules.shapes.size(&size)
 		s.more = append(slices.Clip(s.more), x.sequence)
+		f.goOn()
 	}
 }
 
