@@ -142,6 +142,9 @@ const (
 	minute = time.Minute
 )
 
+// clocks are how far the clocks of the API servers are off.
+var clocks = []time.Duration{0, 3 * time.Second, -8 * time.Second}
+
 func newFoundation(t *testing.T, seed uint64, key *rsa.PrivateKey, events int, quirks bool) *foundation {
 	t.Helper()
 	f := &foundation{T: t, seed: seed, trouble: troubles(seed), random: mathrand.New(mathrand.NewPCG(seed,
@@ -162,7 +165,7 @@ func newFoundation(t *testing.T, seed uint64, key *rsa.PrivateKey, events int, q
 		World: sim.Config{
 			Seed: seed, Orgs: 2, Spaces: 3, Apps: 5, Services: 4, Instances: 1, Start: start, End: start.AddDate(0, 0,
 				days), Events: events, Quirks: quirks,
-			Clocks: []time.Duration{0, 3 * time.Second, -8 * time.Second},
+			Clocks: clocks,
 		},
 		Knobs: &knobs, Key: key,
 	})
