@@ -238,7 +238,7 @@ func (j *judgement) same(truth, billed sim.Footprint) bool {
 func (j *judgement) ahead(at resource, from time.Time, billed sim.Footprint) bool {
 	spread := slices.Max(clocks) - slices.Min(clocks)
 	later := covering(j.truth[at], from.Add(spread))
-	return j.inGap(at, from.Add(-spread)) && len(later) == 1 && j.same(later[0].footprint, billed)
+	return !j.inGap(at, from) && j.inGap(at, from.Add(-spread)) && len(later) == 1 && j.same(later[0].footprint, billed)
 }
 
 func brief(f sim.Footprint) string {
