@@ -58,7 +58,8 @@ var _ = DescribeTable("With acknowledgements in either form", func(ctx SpecConte
 	Expect(err).NotTo(HaveOccurred())
 	Expect(string(answer.Data)).NotTo(ContainSubstring(`"error"`))
 	tenant := dial("tenant-acme")
-	m, err := tenant.Request("daybook.API.CONSUMER.MSG.NEXT.BILLING.tenant-acme", []byte(`{"batch":1,"expires":5000000000}`))
+	m, err := tenant.Request("daybook.API.CONSUMER.MSG.NEXT.BILLING.tenant-acme",
+		[]byte(`{"batch":1,"expires":5000000000}`))
 	Expect(err).NotTo(HaveOccurred())
 	Expect(m.Subject).To(Equal(charge))
 	Expect(m.Reply).To(HavePrefix(form))

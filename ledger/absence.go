@@ -48,13 +48,15 @@ func usageLacks(ctx context.Context, b stage.Source) (string, error) {
 		return "", err
 	}
 	return fmt.Sprintf("%s: %d of its %d messages are gone, and it begins at message %d: what they told is on no bill "+
-		"that is derived anew. Nothing brings it back but a backup that is whole: nats stream restore", events.StreamUsage,
+		"that is derived anew. Nothing brings it back but a backup that is whole: nats stream restore",
+		events.StreamUsage,
 		absent(&state), state.Last, state.First), nil
 }
 
 // advised is a sentence about what METERED or BILLING lacks, with the way back.
 func advised(stream int, lack string) string {
 	stage := stageNames()[stream]
-	return fmt.Sprintf("%s: %s; `daybook verify --deep %s` names the first difference, and `daybook replay %s` publishes "+
+	return fmt.Sprintf("%s: %s; `daybook verify --deep %s` names the first difference, and `daybook replay %s` "+
+		"publishes "+
 		"it", streamNames()[stream], lack, stage, stage)
 }

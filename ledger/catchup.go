@@ -148,7 +148,8 @@ func (c *catchUp) post(ctx context.Context, stream int, at *Positions) (missing 
 	case wrong != "":
 		missing = append(missing, wrong)
 	case end < state.Last:
-		missing = append(missing, fmt.Sprintf("it went as far as message %d, and nothing is delivered behind message %d",
+		missing = append(missing, fmt.Sprintf(
+			"it went as far as message %d, and nothing is delivered behind message %d",
 			state.Last, end))
 	}
 	return missing, t.proven, nil

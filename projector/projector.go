@@ -436,13 +436,15 @@ func tooLongOutput(out *stage.Output, size int, cause events.Cause) stage.Output
 		ID: events.ID("anomaly", out.ID), Source: source, Foundation: foundation, Cause: cause,
 		Anomaly: events.Anomaly{
 			Code: events.AnomalyTooLong,
-			Message: fmt.Sprintf("what message %d of %s leads to on %s has %d bytes, more than a message may have, and is "+
+			Message: fmt.Sprintf("what message %d of %s leads to on %s has %d bytes, more than a message may have, "+
+				"and is "+
 				"left out: it is on no bill. `nats stream get %s %d` shows the message; report it",
 				cause.Sequence, events.StreamUsage, out.Subject, size, events.StreamUsage, cause.Sequence),
 		},
 	}
 	return stage.Output{
-		Subject: events.MeteredAnomalySubject(source, foundation), Type: events.TypeAnomaly, ID: notice.ID, Body: &notice,
+		Subject: events.MeteredAnomalySubject(source, foundation), Type: events.TypeAnomaly, ID: notice.ID,
+		Body: &notice,
 	}
 }
 

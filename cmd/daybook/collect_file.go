@@ -55,7 +55,10 @@ func (c *collectFileCmd) Run(e *env) error {
 		{"inputs_total", "Events and notifications read.", func(r file.Report) int { return r.Inputs }},
 		{"facts_stored_total", "Facts appended to USAGE.", func(r file.Report) int { return r.Stored }},
 		{"facts_known_total", "Facts that USAGE had already.", func(r file.Report) int { return r.Known }},
-		{"gaps_total", "Gaps published: times with events missing, perhaps.", func(r file.Report) int { return r.Gaps }},
+		{
+			"gaps_total", "Gaps published: times with events missing, perhaps.",
+			func(r file.Report) int { return r.Gaps },
+		},
 		{
 			"quarantined_total", "Inputs that could not be understood.",
 			func(r file.Report) int { return r.Quarantined },

@@ -119,7 +119,7 @@ var _ = Describe("A replay", func() {
 			for i, stream := range streams {
 				said[i] = d.said(ctx, stream)
 			}
-			right, random := d.bill(ctx), rand.New(rand.NewPCG(1, uint64(GinkgoRandomSeed()))) //nolint:gosec // a test
+			right, random := d.bill(ctx), rand.New(rand.NewPCG(1, uint64(GinkgoRandomSeed())))
 			for range 4 {
 				d.stop()
 				for i, stream := range streams {

@@ -108,7 +108,8 @@ var _ = Describe("A setting that loses messages, made while services run", func(
 		s := newSite(ctx)
 		s.ran("collect", "file", first)
 		settings := map[string]any{
-			"name": "USAGE", "subjects": []string{"usage.>"}, "storage": "file", "retention": "limits", "discard": "new",
+			"name": "USAGE", "subjects": []string{"usage.>"}, "storage": "file", "retention": "limits",
+			"discard":  "new",
 			"max_msgs": -1, "max_bytes": -1, "max_msgs_per_subject": -1, "max_msg_size": -1, "num_replicas": 1,
 			"allow_atomic": true, "allow_direct": true, "deny_delete": true, "deny_purge": true,
 			"discard_new_per_subject": false, "max_age": time.Second,

@@ -64,7 +64,9 @@ func NewMetrics() *Metrics {
 func (m *Metrics) start(foundation string) {
 	kinds := map[string]map[string][]string{
 		events.ListApp: {
-			events.KindApp:     {events.EventStarted, events.EventStopped, events.EventWasRunning, events.EventBuildpackSet},
+			events.KindApp: {
+				events.EventStarted, events.EventStopped, events.EventWasRunning, events.EventBuildpackSet,
+			},
 			events.KindTask:    {events.EventTaskStarted, events.EventTaskStopped, events.EventTaskWasRunning},
 			events.KindStaging: {events.EventStagingStarted, events.EventStagingStopped},
 		},

@@ -128,6 +128,17 @@ func (t *tail) turned(now os.FileInfo, cut bool) (*passage, error) {
 			next = newest
 		}
 	}
+	t.left = true
+	p := t.passage(&c, next, cut)
+	if cut {
+		t.close()
+		t.changed = true
+	}
+	return p, nil
+}
+
+// passage is the way along a chain to the next content; what cannot be shown is said.
+func (t *tail) passage(c *chain, next *tail, cut bool) *passage {
 	if !c.found { // any of them may be older than what was read
 		c.close()
 		c.between = nil
@@ -154,12 +165,7 @@ func (t *tail) turned(now os.FileInfo, cut bool) (*passage, error) {
 	if c.own != nil {
 		c.own.close()
 	}
-	t.left = true
-	if cut {
-		t.close()
-		t.changed = true
-	}
-	return p, nil
+	return p
 }
 
 // after finds the siblings that are newer than what was read, behind that one. now is about the

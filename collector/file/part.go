@@ -116,7 +116,7 @@ func (p *part) matches(expected []byte) int {
 
 // fill reads the next bytes, and returns how many there are.
 func (p *part) fill(b []byte) int {
-	n, _ := io.ReadFull(p.text, b) //nolint:errcheck // fewer are others
+	n, _ := io.ReadFull(p.text, b) // fewer are others
 	return n
 }
 

@@ -111,9 +111,10 @@ func (c *Collector) resume(ctx context.Context, in *input) error {
 		}
 		return nil
 	}
-	row, settled := chain{}, false
+	var row chain
+	var settled bool
 	for range patience * tries {
-		current, _ := t.stat() //nolint:errcheck // nil where there is none
+		current, _ := t.stat() // nil where there is none
 		row, settled = t.chain(current, func(s *sibling, p *part) (found, short bool) {
 			if p.err != nil {
 				return false, false

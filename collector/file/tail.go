@@ -111,7 +111,7 @@ func (t *tail) peek() (next byte, some bool) {
 		return 0, false
 	}
 	var b [1]byte
-	n, _ := t.file.ReadAt(b[:], t.read) //nolint:errcheck // reading comes to it again
+	n, _ := t.file.ReadAt(b[:], t.read) // reading comes to it again
 	return b[0], n == 1
 }
 
@@ -142,7 +142,7 @@ func (t *tail) first(n int) (size int64, b []byte) {
 		return 0, nil
 	}
 	b = make([]byte, n)
-	n, _ = t.file.ReadAt(b, 0) //nolint:errcheck // fewer are others
+	n, _ = t.file.ReadAt(b, 0) // fewer are others
 	return info.Size(), b[:n]
 }
 
@@ -151,7 +151,7 @@ func (t *tail) whole() *tail {
 	w := &tail{}
 	w.read, w.head = t.first(maxHead)
 	w.last = make([]byte, min(w.read, maxLast))
-	n, _ := t.file.ReadAt(w.last, w.read-int64(len(w.last))) //nolint:errcheck // fewer are others
+	n, _ := t.file.ReadAt(w.last, w.read-int64(len(w.last))) // fewer are others
 	w.last = w.last[:n]
 	return w
 }

@@ -57,7 +57,9 @@ var _ = Describe("An output that no server takes", func() {
 			Expect(string(m.Data)).To(Equal("9437184 bytes of message 2, input-2"), "part %d", i)
 		}
 		Expect(string(all[4].Data)).To(HavePrefix(`{"sum":`))
-		_, err := stage.Verify(context.Background(), cfg, w.bus, newProcessor, stage.VerifyOptions{Deep: true, Patience: 1})
-		Expect(err).To(MatchError(ContainSubstring("has not put it out yet")), "but for the last input all is as derived")
+		deep := stage.VerifyOptions{Deep: true, Patience: 1}
+		_, err := stage.Verify(context.Background(), cfg, w.bus, newProcessor, deep)
+		Expect(err).To(MatchError(ContainSubstring("has not put it out yet")),
+			"but for the last input all is as derived")
 	})
 })

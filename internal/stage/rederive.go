@@ -23,7 +23,8 @@ func (r recycled) empty() *outputs {
 		*o = outputs{list: o.list[:0], slab: o.slab[:0]}
 		return o
 	default:
-		return &outputs{list: make([]pending, 0, pipeline.ChunkMessages+1), slab: make([]byte, 0, chunkBytes+chunkBytes/4)}
+		room := chunkBytes + chunkBytes/4
+		return &outputs{list: make([]pending, 0, pipeline.ChunkMessages+1), slab: make([]byte, 0, room)}
 	}
 }
 
@@ -116,7 +117,8 @@ func (d *deriver) derive(p *pipeline.Pipeline, inputs <-chan []bus.Stored, end p
 					return err
 				}
 				done := end.before(d.last)
-				if done || i == len(chunk)-1 || len(d.out.list) >= pipeline.ChunkMessages || len(d.out.slab) >= chunkBytes {
+				full := len(d.out.list) >= pipeline.ChunkMessages || len(d.out.slab) >= chunkBytes
+				if done || i == len(chunk)-1 || full {
 					if err := pipeline.Send(p, chunks, d.out); err != nil || done {
 						return err
 					}

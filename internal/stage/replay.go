@@ -198,23 +198,8 @@ func (r *replay) open(ctx context.Context) error {
 // aim chooses the last input of the replay: the last one of the outputs or, where the input has
 // changed since, the last one of the stream.
 func (r *replay) aim(ctx context.Context) error {
-	r.target = identity{}
-	if in := r.act.Replay.Input; r.resumes && in > 0 && r.cp.position.Sequence <= in && in <= r.input.Last {
-		m, err := r.bus.Get(ctx, r.cfg.Input, in)
-		if err == nil {
-			r.target = identity{in, m.Header(events.HeaderID)}
-		} else if !errors.Is(err, bus.ErrNotFound) {
-			return err
-		}
-	}
-	if r.target.Sequence == 0 && r.cp.Sequence != 0 && r.cp.position.Sequence != 0 && !r.holed() && r.input.First <= max(1, r.cp.base.First) {
-		err := r.cfg.holds(ctx, r.bus, r.input, r.cp.rests())
-		if err == nil {
-			r.target, err = r.identify(ctx)
-		}
-		if err != nil && !errors.Is(err, ErrInputChanged) {
-			return err
-		}
+	if err := r.aimAtOutputs(ctx); err != nil {
+		return err
 	}
 	if r.target.Sequence == 0 {
 		last, err := r.bus.Last(ctx, r.cfg.Input, "")
@@ -235,6 +220,31 @@ func (r *replay) aim(ctx context.Context) error {
 		r.next.Part = r.cp.position.Part + 1
 	}
 	return nil
+}
+
+// aimAtOutputs chooses the last input that the act names, or the one that the outputs rest on.
+func (r *replay) aimAtOutputs(ctx context.Context) error {
+	r.target = identity{}
+	if in := r.act.Replay.Input; r.resumes && in > 0 && r.cp.position.Sequence <= in && in <= r.input.Last {
+		m, err := r.bus.Get(ctx, r.cfg.Input, in)
+		if err == nil {
+			r.target = identity{in, m.Header(events.HeaderID)}
+			return nil
+		} else if !errors.Is(err, bus.ErrNotFound) {
+			return err
+		}
+	}
+	if r.cp.Sequence == 0 || r.cp.position.Sequence == 0 || r.holed() || r.input.First > max(1, r.cp.base.First) {
+		return nil
+	}
+	err := r.cfg.holds(ctx, r.bus, r.input, r.cp.rests())
+	if err == nil {
+		r.target, err = r.identify(ctx)
+	}
+	if errors.Is(err, ErrInputChanged) {
+		return nil
+	}
+	return err
 }
 
 // identify is the identity of the last input of the outputs.

@@ -271,8 +271,8 @@ func (v *verifier) chains(p *pipeline.Pipeline, derived <-chan *outputs, reached
 
 // each gives check the outputs up to the checkpoint, by their index in a chunk, and returns the
 // first one behind it, if any.
-func (v *verifier) each(p *pipeline.Pipeline, derived <-chan *outputs, check func(o *outputs, i int) error) (ahead *pending,
-	err error,
+func (v *verifier) each(p *pipeline.Pipeline, derived <-chan *outputs, check func(o *outputs, i int) error) (
+	ahead *pending, err error,
 ) {
 	for {
 		o, more, err := pipeline.Receive(p, derived)

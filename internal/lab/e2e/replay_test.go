@@ -18,7 +18,8 @@ import (
 var _ = Describe("Killed at random moments, a replay", Serial, func() {
 	BeforeEach(notShort)
 
-	It("is finished by the services when they start, and the bill is as if it had never been another", func(ctx context.Context) {
+	It("is finished by the services when they start, and the bill is as if it had never been "+
+		"another", func(ctx context.Context) {
 		random, w := newRand(), manyApps()
 		data := filepath.Join(GinkgoT().TempDir(), "data")
 		run(append(w.up(data), "--cut", "month")...)

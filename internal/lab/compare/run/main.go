@@ -22,7 +22,8 @@ func main() {
 	whole := flag.Bool("whole", false, "let no file of a world lose a row, as versions differ on contradictions")
 	flag.Parse()
 	if flag.NArg() != 2 {
-		fmt.Fprintln(os.Stderr, "usage: run [-worlds N] [-content] [-whole] OLD NEW: give the paths of two daybook binaries")
+		fmt.Fprintln(os.Stderr, "usage: run [-worlds N] [-content] [-whole] OLD NEW: give the paths of two daybook "+
+			"binaries")
 		os.Exit(2)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
