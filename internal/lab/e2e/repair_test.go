@@ -61,8 +61,17 @@ var _ = Describe("What somebody else published", func() {
 			b.Close()
 			Eventually(up).Should(gexec.Exit(1))
 			mended(data, up)
-			anomalies := regexp.MustCompile(`(?m)^(no anomalies|anomalies: .*)$`) // whether it was read
+			// An anomaly stands on the bill for two months, and the data may go on for longer.
+			anomalies := regexp.MustCompile(`(?m)^(no anomalies|anomalies: .*)$`)
 			Expect(anomalies.ReplaceAllString(run(w.up(data)...), "")).To(Equal(anomalies.ReplaceAllString(bill, "")))
+
+			server, url := serverOnly(data)
+			b = connect(ctx, url)
+			last, err := b.Last(ctx, events.StreamBilling, "billing.anomaly")
+			Expect(err).NotTo(HaveOccurred())
+			Expect(string(last.Data)).To(ContainSubstring("on metered.foo was not published by Daybook"))
+			b.Close()
+			stop(server)
 		})
 
 	It("as a catalogue is an anomaly on the bill, and the prices stay", func() {
