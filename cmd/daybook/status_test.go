@@ -1,6 +1,7 @@
 package main
 
 import (
+	"regexp"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -10,9 +11,25 @@ import (
 	"github.com/daybook-billing/daybook/internal/bus"
 	"github.com/daybook-billing/daybook/internal/stage"
 	"github.com/daybook-billing/daybook/projector"
+	"github.com/daybook-billing/daybook/projector/timeline"
 )
 
 var _ = Describe("The status of a foundation", func() {
+	It("says how far it was metered, as the bill does", func(ctx SpecContext) {
+		first, _, prices := month(100)
+		s := newSite(ctx)
+		s.ran("catalogue", "publish", prices)
+		s.ran("collect", "file", first)
+		s.work(ctx, timeline.CutDay)
+		_, bill, _ := s.daybook("bill")
+		lines := regexp.MustCompile(`metered through (\S+),`).FindAllStringSubmatch(bill, -1)
+		Expect(lines).NotTo(BeEmpty())
+		_, status, _ := s.daybook("status")
+		for _, line := range lines {
+			Expect(status).To(MatchRegexp(` metered through +` + line[1] + `\n`))
+		}
+	})
+
 	It("shows messages of USAGE that are no facts: what they tell is on no bill", func(ctx SpecContext) {
 		s := newSite(ctx)
 		_, processor, err := projector.Contract(projector.Config{})

@@ -31,7 +31,9 @@ type Overview struct {
 	// nothing since.
 	Retired bool      `json:"retired,omitempty"`
 	Ended   time.Time `json:"ended,omitzero"` // when a retired foundation ended
-	Gaps    []Gap     `json:"gaps"`
+	// MeteredThrough is how far the projector has come with the source, as the bill shows it.
+	MeteredThrough time.Time `json:"metered_through,omitzero"`
+	Gaps           []Gap     `json:"gaps"`
 	// GapsOmitted counts older gaps.
 	GapsOmitted int `json:"gaps_omitted,omitempty"`
 	// Unreadable has the newest messages of USAGE without a meaning to the projector. They are on
@@ -75,6 +77,9 @@ func Gather(ctx context.Context, b Bus, foundation string, now time.Time) ([]*Ov
 		}
 	}
 	err := g.horizons(ctx, b)
+	if err == nil {
+		err = g.metered(ctx, b)
+	}
 	if err == nil {
 		err = g.retirements(ctx, b)
 	}
@@ -138,6 +143,29 @@ func (g *gathering) horizons(ctx context.Context, b Bus) error {
 			}
 			return nil
 		})
+}
+
+// metered reads how far the projector has come.
+func (g *gathering) metered(ctx context.Context, b Bus) error {
+	err := b.Latest(ctx, events.StreamMetered, []string{events.MeteredHorizonFilter(g.foundation)},
+		func(m *bus.Stored) error {
+			var h events.Horizon
+			if err := h.DecodeJSON(m.Data); err != nil {
+				g.unread(events.StreamMetered, m, err)
+				return nil
+			}
+			g.of(h.Source, h.Foundation)
+			for _, o := range g.all {
+				if o.Source == h.Source && o.Foundation == h.Foundation {
+					o.MeteredThrough = h.Time
+				}
+			}
+			return nil
+		})
+	if errors.Is(err, bus.ErrNotFound) {
+		return nil // no projector has worked yet
+	}
+	return err
 }
 
 // retirements marks retired collectors. An end of a foundation holds until its next horizon, and

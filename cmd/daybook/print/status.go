@@ -46,6 +46,7 @@ func statusRows(o *status.Overview, now time.Time) [][]string {
 		add("state", "collecting")
 	}
 	add("horizon", orNever(Time(o.Horizon)))
+	add("metered through", orNever(Time(o.MeteredThrough)))
 	if !o.Silent && !o.Retired {
 		lag := "unknown"
 		if !o.Horizon.IsZero() {
