@@ -8,8 +8,9 @@ import (
 	"github.com/daybook-billing/daybook/events"
 )
 
-// unnamedRegion is the region of a service without the setting: Trove's default for it.
-const unnamedRegion = "LOCAL_DEFAULT"
+// unnamedRegion is the region of a service without the setting: the default of Trove's option region
+// (trove/common/cfg.py).
+const unnamedRegion = "LOCAL_DEV"
 
 // region is the platform of the foundation: the Keystone region that notifications name. The first
 // one that does gives it its name. It is safe for concurrent use.

@@ -48,9 +48,9 @@ var _ = Describe("The region of the notifications", func() {
 
 	It("is that of the foundation: another region is quarantined, with what to do", func(ctx SpecContext) {
 		d := newDoor(ctx, nil)
-		stored(d, inRegion("LOCAL_DEFAULT", "a")) // Trove's default: the service names no region
+		stored(d, inRegion("LOCAL_DEV", "a")) // Trove's default: the service names no region
 		stored(d, inRegion("RegionOne", "b"))
-		stored(d, inRegion("LOCAL_DEFAULT", "c"))
+		stored(d, inRegion("LOCAL_DEV", "c"))
 		refused(d, inRegion("RegionTwo", "d"), "--moved-from RegionOne")
 		Expect(d.resources(ctx)).To(Equal([]string{"a", "b", "c"}))
 		Expect(d.quarantined(ctx)).To(HaveLen(1))
