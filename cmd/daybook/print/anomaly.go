@@ -101,6 +101,8 @@ func AnomalyAdvice(code string) string {
 		return "find out who published it; what it tells is on no bill"
 	case events.AnomalyLongLabel:
 		return "nothing: the name on the bill is cut"
+	case events.AnomalyTooLong:
+		return "look at the fact that the message names; what it leads to is on no bill"
 	}
 	return ""
 }
