@@ -8,8 +8,8 @@ import (
 	"github.com/daybook-billing/daybook/events"
 )
 
-// unnamedRegion is the region of a service without the setting: the default of Trove's option region
-// (trove/common/cfg.py).
+// unnamedRegion is the region of a service without the setting: the default of Trove's option
+// region (trove/common/cfg.py).
 const unnamedRegion = "LOCAL_DEV"
 
 // region is the platform of the foundation: the Keystone region that notifications name. The first
