@@ -13,6 +13,7 @@ import (
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
 	"github.com/daybook-billing/daybook/internal/stage"
+	"github.com/daybook-billing/daybook/pricer/catalogue"
 )
 
 const testCatalogue = `
@@ -171,6 +172,44 @@ func TestForeignMessage(t *testing.T) {
 	if len(out) != 1 || !strings.Contains(out[0], `"code":"unreadable"`) || !strings.Contains(out[0],
 		"message 7 of METERED on catalogue.x") {
 		t.Fatalf("got %q", out)
+	}
+}
+
+// A price that no catalogue is published with any more stays in force where it was published, after
+// a restart, too.
+func TestFormerPricesStayInForce(t *testing.T) {
+	const former = `{currency: GBP, plans: [{name: app, match: {kind: app}, valid_from: 2000-01-01, components: [
+		{name: c, formula: "seconds / memory_mb"}]}]}`
+	if _, err := catalogue.Check("former", []byte(former)); err == nil {
+		t.Fatal("it can be published")
+	}
+	stream := corrected()
+	stream[0].Data = (&events.Catalogue{Version: "former", YAML: former}).AppendJSON(nil)
+	var m events.Metered
+	if err := m.DecodeJSON(stream[1].Data); err != nil {
+		t.Fatal(err)
+	}
+	m.Closed[0].Footprint.MemoryMB, m.Closed[1].Footprint.MemoryMB = events.Some(0), events.Some(1800)
+	stream[1].Data = m.AppendJSON(nil)
+	p := newProcessor()
+	if out := steps(t, p, stream[:1]); len(out) > 0 {
+		t.Fatalf("published: %q", out)
+	}
+	snapshot, err := p.Snapshot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	restored := newProcessor()
+	if err := restored.Restore(snapshot); err != nil {
+		t.Fatal(err)
+	}
+	out := steps(t, restored, stream[1:2])
+	if len(out) != 2 || !strings.Contains(out[0], `"catalogue":"former"`) ||
+		!strings.Contains(out[0], `"amount":"2"`) || !strings.Contains(out[1], "division by zero") {
+		t.Fatalf("got %q", out)
+	}
+	if diff := cmp.Diff(out, steps(t, p, stream[1:2])); diff != "" {
+		t.Fatal(diff)
 	}
 }
 

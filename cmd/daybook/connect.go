@@ -170,6 +170,6 @@ func loadCatalogue(name string) (parsed *catalogue.Catalogue, text []byte, err e
 	if text, err = os.ReadFile(name); err != nil { //nolint:gosec // the user names the file
 		return nil, nil, fmt.Errorf("cannot read the catalogue: %w", err)
 	}
-	parsed, err = catalogue.Parse(name, text)
+	parsed, err = catalogue.Check(name, text)
 	return parsed, text, err
 }

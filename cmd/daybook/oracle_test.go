@@ -24,7 +24,7 @@ import (
 
 // TestWorldsTellTheTruth lives through worlds of three days, for each way of cutting.
 func TestWorldsTellTheTruth(t *testing.T) {
-	prices, err := catalogue.Parse("sim", []byte(sim.Catalogue()))
+	prices, err := catalogue.Check("sim", []byte(sim.Catalogue()))
 	if err != nil {
 		t.Fatal(err)
 	}

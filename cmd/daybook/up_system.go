@@ -103,7 +103,7 @@ func (s *system) startBus(process *service.Process) error {
 			return err // the demo's prices are for want of others
 		}
 	}
-	parsed, err := catalogue.Parse("catalogue", text)
+	parsed, err := catalogue.Check("catalogue", text)
 	if err != nil {
 		return err
 	}

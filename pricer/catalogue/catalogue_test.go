@@ -15,13 +15,13 @@ import (
 
 func read(text string) *catalogue.Catalogue {
 	GinkgoHelper()
-	c, err := catalogue.Parse("rates.yaml", []byte(text))
+	c, err := catalogue.Check("rates.yaml", []byte(text))
 	Expect(err).NotTo(HaveOccurred())
 	return c
 }
 
 func problems(text string) []string {
-	_, err := catalogue.Parse("rates.yaml", []byte(text))
+	_, err := catalogue.Check("rates.yaml", []byte(text))
 	if err == nil {
 		return nil
 	}
@@ -105,7 +105,7 @@ var _ = Describe("Reading a catalogue", func() {
 		Expect(err).NotTo(HaveOccurred())
 		expected, err := os.ReadFile("../testdata/mistakes.txt")
 		Expect(err).NotTo(HaveOccurred())
-		_, err = catalogue.Parse("mistakes.yaml", data)
+		_, err = catalogue.Check("mistakes.yaml", data)
 		Expect(err).To(BeAssignableToTypeOf(catalogue.Problems{}))
 		Expect(strings.Split(err.Error(), "\n")).To(Equal(strings.Split(strings.TrimSpace(string(expected)), "\n")))
 	})

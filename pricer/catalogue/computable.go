@@ -16,9 +16,10 @@ import (
 // This file refuses prices that the footprints of a plan would find wrong one day: those that
 // divide by zero or can never be computed, and negative ones.
 
-// computable reports what is wrong with a formula for the footprints of its plan.
+// computable reports what is wrong with a formula for the footprints of its plan, to a strict
+// reader only.
 func (r *reader) computable(p *Plan, c *Component, f *formula.Formula, n *yaml.Node, name string) {
-	if f == nil {
+	if f == nil || !r.strict {
 		return
 	}
 	if f.Monthly() && p.Restart == RestartNever {

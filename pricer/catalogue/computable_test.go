@@ -5,6 +5,8 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+
+	"github.com/daybook-billing/daybook/pricer/catalogue"
 )
 
 var _ = Describe("A price", func() {
@@ -75,5 +77,18 @@ var _ = Describe("A price", func() {
 		Entry("nothing for a quantity",
 			`match: {}, components: [{name: c, quantity: "-seconds", unit: s, unit_price: 0}]`),
 		Entry("an exponent of some sizes", `match: {kind: app}, components: [{name: c, formula: "2 ^ instances"}]`),
+	)
+
+	DescribeTable("is read where it was published, for it is in force",
+		func(line string) {
+			text := plans("name: a, " + line)
+			Expect(problems(text)).NotTo(BeEmpty())
+			_, err := catalogue.Parse("catalogue.v1", []byte(text))
+			Expect(err).NotTo(HaveOccurred())
+		},
+		Entry(nil, `match: {kind: app}, components: [{name: c, formula: "seconds / memory_mb"}]`),
+		Entry(nil, `match: {}, components: [{name: c, quantity: "1 / (memory_mb * 0)", unit: u, unit_price: 1}]`),
+		Entry(nil, `match: {}, components: [{name: c, formula: "seconds - 3600"}]`),
+		Entry(nil, `match: {}, restart: never, components: [{name: c, formula: "seconds / hours_in_month"}]`),
 	)
 })

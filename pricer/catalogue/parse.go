@@ -14,10 +14,21 @@ import (
 	"github.com/daybook-billing/daybook/pricer/formula"
 )
 
-// Parse reads and checks a catalogue. The file's name is for messages only. The error is of type
-// Problems and lists all mistakes, each with line, column and the way to correct it.
+// Check reads a catalogue that is not published yet, and refuses everything that it can tell to be
+// wrong. The file's name is for messages only. The error is of type Problems and lists all
+// mistakes, each with line, column and the way to correct it.
+func Check(file string, data []byte) (*Catalogue, error) {
+	return parse(&reader{file: file, strict: true}, data)
+}
+
+// Parse reads a catalogue that was published, perhaps by a version with fewer checks: it stays in
+// force although Check would refuse a price of it, and what a price cannot compute is unrated. The
+// file's name and the error are as of Check.
 func Parse(file string, data []byte) (*Catalogue, error) {
-	r := &reader{file: file}
+	return parse(&reader{file: file}, data)
+}
+
+func parse(r *reader, data []byte) (*Catalogue, error) {
 	c := &Catalogue{
 		digest: digest(data), vat: map[string]Rates{}, currencies: map[string]Rates{},
 		chosen: map[Resource]choices{},

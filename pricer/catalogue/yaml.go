@@ -21,6 +21,7 @@ import (
 // reader collects the problems of one file.
 type reader struct {
 	file     string
+	strict   bool // see Check
 	lines    []string
 	problems Problems
 }

@@ -34,7 +34,7 @@ var _ = Describe("A buildpack of the same name with a new guid", func() {
 	}
 	cost := func(plans string) (lines []string, joined int) {
 		GinkgoHelper()
-		cat, err := catalogue.Parse("rates.yaml", []byte("currency: GBP\nplans:\n"+plans))
+		cat, err := catalogue.Check("rates.yaml", []byte("currency: GBP\nplans:\n"+plans))
 		Expect(err).NotTo(HaveOccurred())
 		spans := rating.Join(run(), cat, "eu")
 		rating.Price(cat, "eu", spans)

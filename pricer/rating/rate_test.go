@@ -50,7 +50,7 @@ func parse(head string, plans ...string) *catalogue.Catalogue {
 		}
 		text += "  - {" + p + "}\n"
 	}
-	c, err := catalogue.Parse("rates.yaml", []byte(text))
+	c, err := catalogue.Check("rates.yaml", []byte(text))
 	if err != nil {
 		panic(fmt.Sprintf("%v\n%s", err, text))
 	}
@@ -347,7 +347,7 @@ func changing(t *rapid.T) *catalogue.Catalogue {
 				"vat: V}]}\n", name, match, d, restart, formula, currency)
 		}
 	}
-	c, err := catalogue.Parse("rates.yaml", []byte(text))
+	c, err := catalogue.Check("rates.yaml", []byte(text))
 	if err != nil {
 		t.Fatalf("%v\n%s", err, text)
 	}
@@ -431,7 +431,7 @@ func BenchmarkRate(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	c, err := catalogue.Parse("catalogue.yaml", data)
+	c, err := catalogue.Check("catalogue.yaml", data)
 	if err != nil {
 		b.Fatal(err)
 	}

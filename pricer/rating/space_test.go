@@ -13,7 +13,7 @@ import (
 
 var _ = Describe("A price for a space", func() {
 	It("is that of the spans in it, by the space's name or guid", func() {
-		cat, err := catalogue.Parse("rates.yaml", []byte(`currency: GBP
+		cat, err := catalogue.Check("rates.yaml", []byte(`currency: GBP
 plans:
   - {name: app, match: {kind: app}, valid_from: 2001-01-01, components: [{name: c, formula: "1"}]}
   - {name: production, match: {kind: app, space: "prod*"}, valid_from: 2001-01-01, components: [{name: c, formula: "2"}]}
