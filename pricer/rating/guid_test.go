@@ -67,4 +67,34 @@ var _ = Describe("A buildpack of the same name with a new guid", func() {
 		lines, _ := cost(plan("app", "") + plan("all", ", buildpack: java, tenant: '*'") + plan("b", ", buildpack: B"))
 		Expect(lines).To(Equal([]string{"all 1"}))
 	})
+
+	Describe("in a run that is cropped", func() {
+		// from January on with the guid A, and then with B
+		hours := func(b, from, to string, plans string) (amount string) {
+			GinkgoHelper()
+			cat, err := catalogue.Check("rates.yaml", []byte("currency: GBP\nplans:\n"+plans))
+			Expect(err).NotTo(HaveOccurred())
+			spans := []rating.Span{{Span: *app("2001-01-01T00:30:00Z", b)}, {Span: *app(b, "2001-03-01")}}
+			spans[0].Footprint.BuildpackGUID, spans[1].Footprint.BuildpackGUID = "A", "B"
+			spans[1].Earlier = []events.Stretch{{Since: spans[0].Since, Footprint: spans[0].Footprint}}
+			was := spans[1].Earlier[0]
+			total := rating.Price(cat, "eu", rating.Join(rating.Crop(spans, day(from), day(to)), cat, "eu"))
+			Expect(spans[1].Earlier).To(Equal([]events.Stretch{was}), "the input is as it was")
+			return total.Amount.String()
+		}
+		It("counts from the bound on", func() {
+			Expect(hours("2001-02-10T00:10:00Z", "2001-02-01", "2001-02-11", plan("app", ""))).To(Equal("240"))
+			Expect(hours("2001-02-01", "2001-02-01", "2001-02-11", plan("app", ""))).To(Equal("240"))
+		})
+		It("counts from its own beginning on where a plan is by guid", func() {
+			Expect(hours("2001-02-10T00:10:00Z", "2001-02-01", "2001-02-11", plan("app", "")+plan("b", ", buildpack: B"))).
+				To(Equal("241"), "217 of A and 24 of B")
+		})
+		It("counts from the bound on in a span that is cut off the run", func() {
+			first, second := *app("2001-01-01T00:30:00Z", "2001-02-10"), *app("2001-02-10", "2001-02-11")
+			second.Since = first.Since
+			spans := rating.Crop([]rating.Span{{Span: first}, {Span: second}}, day("2001-02-01"), time.Time{})
+			Expect(spans).To(HaveEach(HaveField("Since", day("2001-02-01"))))
+		})
+	})
 })

@@ -19,13 +19,17 @@ type Span struct {
 	Unrated []Unrated
 }
 
-// Crop cuts spans to [from, to); a zero time is no bound. A cropped span is priced as if it had
-// begun at from, and it does not run at to.
+// Crop cuts spans to [from, to); a zero time is no bound. The spans of a run that had begun before
+// from are priced as if it had begun at from, and a span that is cut at to does not run there.
 func Crop(spans []Span, from, to time.Time) []Span {
 	var out []Span
 	for _, s := range spans {
+		s.Earlier = cropEarlier(&s.Span, from)
 		if s.Start.Before(from) {
-			s.Start, s.Since, s.Earlier = from, from, nil
+			s.Start = from
+		}
+		if s.Since.Before(from) && !s.Since.IsZero() {
+			s.Since = from
 		}
 		if !to.IsZero() && s.End.After(to) {
 			s.End, s.Running = to, false
@@ -35,6 +39,24 @@ func Crop(spans []Span, from, to time.Time) []Span {
 		}
 	}
 	return out
+}
+
+// cropEarlier returns the parts behind from of the stretches before a span.
+func cropEarlier(s *events.Span, from time.Time) []events.Stretch {
+	end := s.Since
+	for i := range s.Earlier {
+		e := s.Earlier[i]
+		if e.Since.Before(from) {
+			kept := slices.Clone(s.Earlier[:i])
+			if end.After(from) {
+				e.Since = from
+				kept = append(kept, e)
+			}
+			return kept
+		}
+		end = e.Since
+	}
+	return s.Earlier
 }
 
 // Join sorts spans by tenant, kind, resource and start, and makes one of adjacent spans with an
