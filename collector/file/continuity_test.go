@@ -102,6 +102,44 @@ var _ = Describe("A gap", func() {
 		Entry("cut with a copy of less than was read", short),
 	)
 
+	It("is not lost where another followed file had a fact before the collector stopped", func() {
+		other := newLogger(filepath.Join(filepath.Dir(f.path), "other"))
+		f.others = []string{other.path}
+		f.write(3)
+		look := step{3, func() {}}
+		f.follow(step{3, func() {
+			remove()
+			f.text(trove("trove.other", 5) + "\n")
+		}}, look, look, look, step{3, func() {
+			other.next = 10
+			other.write(1)
+		}}, step{4, nil})
+		f.next = 20
+		f.write(1)
+		Expect(f.until(1).Gaps).To(Equal(1))
+		Expect(f.facts()).To(Equal(append(append(ids(0, 3), ids(10, 11)...), "gap", ids(20, 21)[0])))
+	})
+
+	It("is not lost with half a line where another followed file had a fact before the collector stopped", func() {
+		other := newLogger(filepath.Join(filepath.Dir(f.path), "other"))
+		f.others = []string{other.path}
+		f.write(3)
+		f.text(started(3)[:100])
+		look := step{3, func() {}}
+		f.follow(step{3, func() {
+			f.copytruncate()
+			f.text(started(3)[100:150])
+		}}, look, look, look, step{3, func() {
+			other.next = 10
+			other.write(1)
+		}}, step{4, nil})
+		f.text(started(3)[150:] + "\n")
+		f.next = 20
+		f.write(1)
+		Expect(f.until(2)).To(And(HaveField("Quarantined", 0), HaveField("Gaps", 0)))
+		Expect(f.facts()).To(Equal(append(append(ids(0, 3), ids(10, 11)...), ids(3, 4)[0], ids(20, 21)[0])))
+	})
+
 	It("stands for each source in the foundation", func() {
 		f.text(trove("trove.instance.exists", 1) + "\n")
 		f.write(1)

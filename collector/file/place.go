@@ -64,14 +64,19 @@ func (c *Collector) learnPlace(text string, sequence uint64) {
 }
 
 // mark puts the places of the followed files into the next batch, where they are others than
-// before.
+// before. A content behind a gap that is not said yet, or behind half a document, has none: the next
+// run is to find the way to it again.
 func (c *Collector) mark() {
 	if c.usage.empty() {
 		return
 	}
 	var all []place
 	for _, in := range c.inputs {
-		if t := in.tail; in.followed() && t.regular && t.read > 0 && t.read != in.marked {
+		t := in.tail
+		if in.gap != "" || in.carried {
+			continue
+		}
+		if in.followed() && t.regular && t.read > 0 && t.read != in.marked {
 			all = append(all, place{File: in.key, First: digest(t.head), Of: len(t.head), Read: t.read})
 			in.marked = t.read
 		}

@@ -17,7 +17,7 @@ var _ = Describe("A followed file under any rotations", func() {
 			folder, err := os.MkdirTemp("", "rotation")
 			Expect(err).NotTo(HaveOccurred())
 			defer os.RemoveAll(folder)
-			f := &followed{newLogger(filepath.Join(folder, "app.log")), newFakeStore()}
+			f := &followed{logger: newLogger(filepath.Join(folder, "app.log")), store: newFakeStore()}
 			defer func() { _ = f.file.Close() }()
 			f.dated = rapid.Bool().Draw(t, "dated")
 			copied := rapid.Bool().Draw(t, "copied and cut") // a log is rotated in one way

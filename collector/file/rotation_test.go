@@ -137,11 +137,14 @@ func (l *logger) compress() {
 // followed is a followed log, and what is collected of it.
 type followed struct {
 	*logger
-	store *fakeStore
+	others []string // followed, too
+	store  *fakeStore
 }
 
 func newFollowed() *followed {
-	return &followed{newLogger(filepath.Join(GinkgoT().TempDir(), "app.log")), newFakeStore()}
+	return &followed{
+		logger: newLogger(filepath.Join(GinkgoT().TempDir(), "app.log")), store: newFakeStore(),
+	}
 }
 
 // step is done between two looks, once so many facts are stored, or the newest line is, where that
@@ -178,7 +181,7 @@ func (f *followed) try(steps []step) (r file.Report, left int) {
 			steps, looks = steps[1:], 0
 		}
 	}
-	c, err := file.New(file.Config{Files: []string{f.path}, Follow: true, Poll: time.Millisecond},
+	c, err := file.New(file.Config{Files: append([]string{f.path}, f.others...), Follow: true, Poll: time.Millisecond},
 		file.Deps{Store: f.store, Progress: progress, Log: slog.New(slog.NewTextHandler(GinkgoWriter, nil))})
 	Expect(err).NotTo(HaveOccurred())
 	Expect(c.Run(ctx)).To(Succeed())
