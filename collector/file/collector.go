@@ -410,8 +410,13 @@ func (c *Collector) flush(ctx context.Context, fullOnly bool) error {
 	if err := c.quarantine.Flush(ctx); err != nil {
 		return err
 	}
-	c.mark()
+	marked := c.mark()
 	stored, known, err := c.usage.flush(ctx, fullOnly)
+	if err == nil && stored > 0 {
+		for in, read := range marked {
+			in.marked = read
+		}
+	}
 	c.r.Stored += stored
 	c.r.Known += known
 	c.progress()

@@ -3,12 +3,16 @@ package file_test
 import (
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 
 	"github.com/daybook-billing/daybook/collector/file"
+	"github.com/daybook-billing/daybook/collector/internal/appender"
 	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/internal/bus"
 )
 
 var _ = Describe("A gap", func() {
@@ -138,6 +142,48 @@ var _ = Describe("A gap", func() {
 		f.write(1)
 		Expect(f.until(2)).To(And(HaveField("Quarantined", 0), HaveField("Gaps", 0)))
 		Expect(f.facts()).To(Equal(append(append(ids(0, 3), ids(10, 11)...), ids(3, 4)[0], ids(20, 21)[0])))
+	})
+
+	It("stands where what was quarantined filled a batch between the last fact and its storing", func() {
+		other := newLogger(filepath.Join(filepath.Dir(f.path), "other"))
+		f.others = []string{other.path}
+		f.write(1)
+		f.text(strings.Repeat("{}\n", appender.MaxBatch))
+		other.next = 10
+		other.write(1)
+		f.until(2)
+		remove()
+		f.next = 20
+		f.write(1)
+		Expect(f.until(1).Gaps).To(Equal(1))
+	})
+
+	It("stands where another collector stored the facts in front of it first", func() {
+		f.write(3)
+		f.until(3)
+		last := f.store.messages
+		f.store.messages, f.store.plan = nil, []outcome{otherFirst}
+		f.store.sequence = map[string]uint64{}
+		f.store.rival = func() (theirs []bus.Message) {
+			for i := range last {
+				m := last[i].Message
+				m.Header = slices.DeleteFunc(slices.Clone(m.Header), func(h events.Header) bool {
+					return h.Key == appender.HeaderPlace
+				})
+				theirs = append(theirs, m)
+			}
+			return theirs
+		}
+		other := newLogger(filepath.Join(filepath.Dir(f.path), "other"))
+		f.others = []string{other.path}
+		f.follow(step{0, func() {
+			other.next = 10
+			other.write(1)
+		}}, step{1, nil})
+		remove()
+		f.next = 20
+		f.write(1)
+		Expect(f.until(1).Gaps).To(Equal(1))
 	})
 
 	It("stands for each source in the foundation", func() {

@@ -63,13 +63,14 @@ func (c *Collector) learnPlace(text string, sequence uint64) {
 	}
 }
 
-// mark puts the places of the followed files into the next batch, where they are others than
-// before. A content behind a gap that is not said yet, or behind half a document, has none: the next
-// run is to find the way to it again.
-func (c *Collector) mark() {
+// mark puts the places of the followed files into the next batch, where they are others than those
+// in USAGE, and returns how far each file was read. A content behind a gap that is not said yet, or
+// behind half a document, has none: the next run is to find the way to it again.
+func (c *Collector) mark() map[*input]int64 {
 	if c.usage.empty() {
-		return
+		return nil
 	}
+	marked := map[*input]int64{}
 	var all []place
 	for _, in := range c.inputs {
 		t := in.tail
@@ -78,17 +79,19 @@ func (c *Collector) mark() {
 		}
 		if in.followed() && t.regular && t.read > 0 && t.read != in.marked {
 			all = append(all, place{File: in.key, First: digest(t.head), Of: len(t.head), Read: t.read})
-			in.marked = t.read
+			marked[in] = t.read
 		}
 	}
 	if len(all) == 0 {
-		return
+		c.usage.mark("")
+		return nil
 	}
 	text, err := json.Marshal(all)
 	if err != nil {
 		panic(err) // texts and numbers
 	}
 	c.usage.mark(string(text))
+	return marked
 }
 
 // isOf reports whether a content begins with what was read at the place.

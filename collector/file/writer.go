@@ -45,7 +45,7 @@ func (w *writer) of(source string) *appender.Appender {
 // empty reports that there is no fact in the batches.
 func (w *writer) empty() bool { return w.sources[0].Len()+w.sources[1].Len() == 0 }
 
-// mark puts a place into the batches.
+// mark puts a place into the batches; an empty one stands for none.
 func (w *writer) mark(place string) {
 	for _, a := range w.sources {
 		if a.Len() > 0 {
