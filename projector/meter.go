@@ -34,6 +34,7 @@ type foundation struct {
 	rules      timeline.Rules
 	platform   timeline.Platform
 	collectors map[string]collectorHorizon // by name; "" stands for all without one
+	ended      bool                        // see End; nobody has a horizon since
 	subjects   map[subjectKey]*subject
 	entries    map[entryKey]*entry
 	expiring   map[subjectKey]*subject // with a listed timeline that Expires
@@ -287,6 +288,9 @@ func (f *foundation) decidable(sub *subject) []*entry {
 func (m *Meter) Horizon(h *events.Horizon, sequence uint64, emit func(*events.Metered)) (time.Time, bool) {
 	m.Flush(emit)
 	f := m.foundation(h.Source, h.Foundation)
+	if f.ended {
+		f.ended, m.tally.changed = false, true
+	}
 	c := f.collectors[h.Collector]
 	c = collectorHorizon{at: max(c.at, timeline.MomentOf(h.Time))}
 	c.settled = c.at

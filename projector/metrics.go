@@ -25,7 +25,7 @@ type Metrics struct {
 type figures struct {
 	held      map[foundationKey]int
 	gaps      map[foundationKey]uint64
-	through   map[foundationKey]int64 // Unix seconds
+	through   map[foundationKey]int64 // Unix seconds; none of a foundation that has ended
 	anomalies map[string]uint64
 }
 
@@ -38,8 +38,8 @@ func NewMetrics() *Metrics {
 		held:      desc("held", "Parts of timelines that are held, and not billed.", "source", "foundation"),
 		anomalies: desc("anomalies_total", "Anomalies in METERED since its beginning.", "code"),
 		gaps:      desc("gaps_total", "Gaps in METERED since its beginning.", "source", "foundation"),
-		through: desc("metered_through_seconds", "Up to when everything is metered, in seconds since 1970.", "source",
-			"foundation"),
+		through: desc("metered_through_seconds", "Up to when everything is metered, in seconds since 1970. A foundation "+
+			"that was retired has none.", "source", "foundation"),
 	}
 }
 
@@ -86,7 +86,7 @@ func (m *Metrics) update(of *Meter) {
 	}
 	for key, x := range of.foundations {
 		f.held[key] = x.held
-		if x.rules.Horizon != timeline.MinMoment {
+		if x.rules.Horizon != timeline.MinMoment && !x.ended {
 			f.through[key] = x.rules.Horizon.Time().Unix()
 		}
 	}

@@ -35,6 +35,7 @@ func (m *Meter) End(a *events.Act, sequence uint64, emit func(*events.Metered)) 
 			e.Add(retired(a, e, min(proven, at)), sequence, &m.ch)
 		}
 	})
+	f.ended = true
 	clear(f.collectors)
 	f.collectors[""] = collectorHorizon{at: max(at, proven), settled: max(at, proven)}
 	m.reach(f, cause, emit)

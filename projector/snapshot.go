@@ -18,7 +18,7 @@ import (
 // and read their own.
 
 // snapshotForm begins every snapshot: a snapshot of another form is refused and not misread.
-const snapshotForm = "daybook projector snapshot 10\n"
+const snapshotForm = "daybook projector snapshot 11\n"
 
 var errDamaged = errors.New("the projector's snapshot is damaged")
 
@@ -40,6 +40,7 @@ func (f *foundation) pack(p *timeline.Packer) {
 	p.Moment(r.Horizon)
 	p.Moment(r.Closed)
 	p.Moment(r.Settled)
+	p.Bool(f.ended)
 	p.Length(len(f.collectors))
 	for _, name := range slices.Sorted(maps.Keys(f.collectors)) {
 		p.Text(name)
@@ -98,6 +99,7 @@ func (m *Meter) unpack(r *timeline.Reader) error {
 	}
 	f := m.foundation(key.Source, key.Foundation)
 	f.rules.Horizon, f.rules.Closed, f.rules.Settled = r.Moment(), r.Moment(), r.Moment()
+	f.ended = r.Bool()
 	for range r.Length() {
 		f.collectors[r.Text()] = collectorHorizon{at: r.Moment(), settled: r.Moment(), retired: r.Bool()}
 	}

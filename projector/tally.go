@@ -14,7 +14,7 @@ import (
 type tally struct {
 	anomalies map[string]uint64 // by code
 	gaps      map[foundationKey]uint64
-	changed   bool // or a horizon, or the number of holds
+	changed   bool // or a horizon, the number of holds, or what has ended
 }
 
 func newTally() tally { return tally{anomalies: map[string]uint64{}, gaps: map[foundationKey]uint64{}} }

@@ -156,6 +156,22 @@ var _ = Describe("The metrics of the stages", func() {
 	})
 })
 
+var _ = Describe("The metric of how far a foundation is metered", func() {
+	It("is gone with the foundation, and there again where it reports again", func(ctx SpecContext) {
+		const through = "daybook_projector_metered_through_seconds eu cf"
+		s := newSite(ctx)
+		started, _, _ := month(5)
+		stopped := time.Date(2026, 11, 2, 12, 0, 0, 0, time.UTC)
+		s.ran("collect", "file", "--foundation", "eu", "--horizon", "2026-11-02T00:00:00Z", started)
+		Expect(s.figures(ctx)).To(HaveKey(through))
+		s.ran("collect", "retire", "--foundation", "eu", "--at", events.FormatTime(stopped), "--by", "ann")
+		Expect(s.figures(ctx)).NotTo(HaveKey(through))
+		Expect(s.figures(ctx)).To(And(Not(HaveKey(through)), HaveKey("daybook_projector_held eu cf")), "from a snapshot")
+		s.ran("collect", "file", "--foundation", "eu", "--horizon", "2026-11-02T06:00:00Z", started)
+		Expect(s.figures(ctx)).To(HaveKeyWithValue(through, float64(stopped.Unix())))
+	})
+})
+
 var _ = Describe("A pricer without a price", func() {
 	It("says so in the log once for each change, and in its readiness", func() {
 		var text bytes.Buffer
