@@ -58,6 +58,7 @@ func New(cfg Config, deps Deps) (*Collector, error) {
 	if c.brokers, err = brokers(&c.cfg); err != nil {
 		return nil, err
 	}
+	c.deps.Metrics.brokerless.Store(len(c.brokers) == 0)
 	c.sink = newSink(&c.cfg, &c.deps)
 	c.reports = newReporter(c.deps.Metrics, c.deps.Now)
 	for i, name := range cfg.Exchanges {

@@ -12,6 +12,7 @@ import (
 type Metrics struct {
 	stored, known, ignored, refused, dead, sessions, gaps, errors, unbound prometheus.Counter
 	connected, bound, seen, horizon                                        prometheus.Gauge
+	brokerless                                                             atomic.Bool // connected and bound say nothing
 	lag                                                                    prometheus.GaugeFunc
 	// the last horizon, in nanoseconds since 1970
 	complete *atomic.Int64
@@ -88,8 +89,12 @@ func (m *Metrics) Describe(ch chan<- *prometheus.Desc) { prometheus.DescribeByCo
 func (m *Metrics) Collect(ch chan<- prometheus.Metric) {
 	for _, c := range []prometheus.Collector{
 		m.stored, m.known, m.ignored, m.refused, m.dead, m.sessions, m.gaps, m.errors, m.unbound,
-		m.connected, m.bound, m.seen, m.lag, m.horizon, m.batches, m.pushes,
+		m.seen, m.lag, m.horizon, m.batches, m.pushes,
 	} {
 		c.Collect(ch)
+	}
+	if !m.brokerless.Load() {
+		m.connected.Collect(ch)
+		m.bound.Collect(ch)
 	}
 }

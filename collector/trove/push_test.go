@@ -95,6 +95,12 @@ var _ = Describe("A pushed notification", func() {
 		Expect(d.facts(ctx)).To(HaveExactElements(HaveField("ID", answer["id"])))
 	})
 
+	It("needs no broker: that none is connected says no metric", func(ctx SpecContext) {
+		d := newDoor(ctx, nil)
+		Expect(gauges(d.metrics)).To(And(HaveKey("daybook_trove_lag_seconds"),
+			Not(HaveKey("daybook_trove_connected")), Not(HaveKey("daybook_trove_bound"))))
+	})
+
 	It("that says nothing about usage is ignored by name", func(ctx SpecContext) {
 		d := newDoor(ctx, nil)
 		status, answer := d.post(`{"event_type":"dbaas.quota","payload":{}}`)
