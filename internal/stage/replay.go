@@ -276,6 +276,9 @@ func (r *replay) rebuild(ctx context.Context) error {
 
 // work runs the stage until it has worked off an input.
 func (r *replay) work(ctx context.Context, proc Processor, upTo uint64) error {
+	if upTo == 0 {
+		return nil // there is no input
+	}
 	stage := New(r.cfg, r.bus, proc, r.options.Log, nil)
 	stage.cfg.Replays, stage.until = nil, upTo
 	if err := stage.Run(ctx); err != nil {

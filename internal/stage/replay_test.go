@@ -326,6 +326,30 @@ var _ = Describe("A replay", func() {
 		Expect(w.adds(todays)).To(Succeed())
 	})
 
+	It("that fills an empty stream stores nothing behind another program that came first", func() {
+		w := newWorld(server, 2, 3)
+		f := &faulty{Bus: w.bus}
+		f.append = func(n int, store func() (uint64, error)) (uint64, error) {
+			if n == 1 { // of all outputs
+				check(w.work(todays))
+			}
+			return store()
+		}
+		_, err := w.replay(f, former)
+		Expect(err).To(MatchError(stage.ErrDiverged))
+		Expect(w.adds(todays)).To(Succeed())
+		Expect(w.checkAs(todays)).To(Succeed())
+	})
+
+	It("ends where the outputs were purged and the input never had a message", func() {
+		w := derivedBy(former)
+		w.recreate()
+		w.sizes = nil
+		w.api("STREAM.PURGE."+w.out, struct{}{})
+		_, err := w.replay(w.bus, former)
+		Expect(err).NotTo(HaveOccurred())
+	})
+
 	It("stops a stage of the former program that runs, and does not stop one of its own", func() {
 		w := derivedBy(former)
 		old := w.start(options{})

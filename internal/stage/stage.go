@@ -289,7 +289,10 @@ func (s *Stage) run(ctx context.Context) error {
 	s.dry = true // without any input the stage settles all the same, and is known to work
 	for {
 		if s.until > 0 && s.stepped >= s.until {
-			return errors.Join(s.commit(work), s.drain(work))
+			if err := s.commit(work); err != nil { // here a standby waits for the active instance
+				return fmt.Errorf("%s: %w", s.cfg.Name, err)
+			}
+			return s.drain(work)
 		}
 		in, err := s.next(ctx, reader)
 		switch {
