@@ -39,7 +39,7 @@ func (b *Bus) Each(ctx context.Context, stream string, from, to uint64, options 
 	if from = max(from, 1); from <= state.Last+1 && max(from, state.First) > min(to, last) {
 		return last, nil
 	}
-	options.heartbeat = eachHeartbeat
+	options.heartbeat, options.FromServer = eachHeartbeat, true // memory has only later messages
 	r, err := b.readFrom(ctx, stream, state, from, options)
 	if err != nil {
 		return 0, err
