@@ -146,18 +146,20 @@ func (p *pull) arrived() *nats.Msg {
 // come is 1 where another message has come already: the server's count of those to come is from the
 // moment when it sent one.
 func (p *pull) come() uint64 {
-	for p.head == nil {
-		if p.head = p.arrived(); p.head == nil {
+	for {
+		msg := p.arrived()
+		if msg == nil {
 			return 0
 		}
-		if _, ok := reply.Parse(p.head.Reply); !ok && p.status(p.head) != isBroken {
-			p.head = nil
+		if _, ok := reply.Parse(msg.Reply); ok {
+			p.head = msg
+			return 1
+		}
+		if p.status(msg) == isBroken {
+			p.head = msg // the end of this consumer
+			return 0
 		}
 	}
-	if _, ok := reply.Parse(p.head.Reply); !ok {
-		return 0 // the end of this consumer
-	}
-	return 1
 }
 
 // accept takes an arrival and counts it.

@@ -139,7 +139,9 @@ func (r *Reader) advance(ctx context.Context) (Stored, incoming, error) {
 		return Stored{}, what, nil
 	}
 	r.next = stored.Sequence + 1
-	stored.Pending = max(stored.Pending, r.pull.come(), r.tail.behind(stored.Sequence))
+	if stored.Pending = max(stored.Pending, r.tail.behind(stored.Sequence)); stored.Pending == 0 {
+		stored.Pending = r.pull.come()
+	}
 	return stored, isMessage, nil
 }
 
