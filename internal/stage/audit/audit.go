@@ -1,7 +1,6 @@
 package audit
 
 import (
-	"encoding/hex"
 	"fmt"
 	"strconv"
 	"strings"
@@ -43,7 +42,7 @@ func (a *Audit) Add(m *bus.Stored) (proven bool) {
 	case m.Header(HeaderCount) != "" && m.Header(HeaderCount) != strconv.FormatUint(a.count, 10):
 		a.doubt(fmt.Sprintf("message %d is number %s of them, and %d are there", m.Sequence, m.Header(HeaderCount),
 			a.count))
-	case recorded == hex.EncodeToString(a.chain[:]):
+	case recorded == a.chain.String():
 		// Whatever was lost before: a replay goes on from the stored messages, and says anew what
 		// the lost ones said.
 		a.wrong = ""

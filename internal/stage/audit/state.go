@@ -3,7 +3,6 @@ package audit
 import (
 	"bytes"
 	"encoding/gob"
-	"encoding/hex"
 	"fmt"
 	"strings"
 
@@ -44,7 +43,7 @@ func (a *Audit) Recorded(m *bus.Stored) (recorded, equal bool) {
 		return false, false
 	}
 	text := m.Header(HeaderChain)
-	return text != "", text != "" && text == hex.EncodeToString(a.chain[:])
+	return text != "", text == a.chain.String()
 }
 
 // Wrong says what is wrong with the messages so far, wherever in a batch they end; "" when nothing
