@@ -31,6 +31,9 @@ func (p *Poster) restore(ctx context.Context) {
 		return
 	}
 	for stream := range streams {
+		if marks[stream].Sequence == 0 {
+			continue // nothing was read of it yet
+		}
 		if p.tracks[stream], err = newTrack(stream, marks[stream], 0); err != nil {
 			p.tracks = [streams]*track{}
 			return // load has read the same audits
