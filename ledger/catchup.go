@@ -163,12 +163,8 @@ const (
 
 // later is the state of a stream after a pause.
 func (c *catchUp) later(ctx context.Context, name string) (bus.StreamState, error) {
-	timer := time.NewTimer(openPause)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return bus.StreamState{}, ctx.Err()
-	case <-timer.C:
+	if err := bus.Wait(ctx, openPause); err != nil {
+		return bus.StreamState{}, err
 	}
 	return c.bus.Stream(ctx, name)
 }

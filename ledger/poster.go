@@ -76,12 +76,7 @@ func (p *Poster) Run(ctx context.Context) error {
 			wait.Reset()
 		}
 		p.log.Error("posting failed; starting again from the ledger's positions", slog.Any("error", err))
-		timer := time.NewTimer(wait.NextBackOff())
-		select {
-		case <-ctx.Done():
-			timer.Stop()
-		case <-timer.C:
-		}
+		_ = bus.Wait(ctx, wait.NextBackOff()) // run ends with ctx
 	}
 }
 
