@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/daybook-billing/daybook/events"
@@ -196,8 +197,21 @@ func (d *days) pack() ([]byte, error) {
 	return w.b, nil
 }
 
-// sums lists the sums of a tenant and a month of posting; of all where they are empty.
+// sums lists the sums of a tenant and a month of posting, in their order; of all where they are
+// empty.
 func (d *days) sums(q ledger.Query) ([]ledger.Day, error) {
+	list, err := d.unordered(q)
+	slices.SortFunc(list, func(a, b ledger.Day) int {
+		return cmp.Or(a.Day.Compare(b.Day), cmp.Compare(a.Tenant, b.Tenant), cmp.Compare(a.Kind, b.Kind),
+			cmp.Compare(a.Resource, b.Resource), cmp.Compare(a.Plan, b.Plan), cmp.Compare(a.Component, b.Component),
+			cmp.Compare(a.Period, b.Period), cmp.Compare(a.Space, b.Space), cmp.Compare(a.App, b.App),
+			cmp.Compare(a.Unit, b.Unit), cmp.Compare(a.Currency, b.Currency),
+			place{a.Datastore, a.Region, a.AvailabilityZone}.compare(place{b.Datastore, b.Region, b.AvailabilityZone}))
+	})
+	return list, err
+}
+
+func (d *days) unordered(q ledger.Query) ([]ledger.Day, error) {
 	if err := d.unpack(); err != nil {
 		return nil, err
 	}
@@ -225,13 +239,6 @@ func (d *days) sums(q ledger.Query) ([]ledger.Day, error) {
 			})
 		}
 	}
-	slices.SortFunc(list, func(a, b ledger.Day) int {
-		return cmp.Or(a.Day.Compare(b.Day), cmp.Compare(a.Tenant, b.Tenant), cmp.Compare(a.Kind, b.Kind),
-			cmp.Compare(a.Resource, b.Resource), cmp.Compare(a.Plan, b.Plan), cmp.Compare(a.Component, b.Component),
-			cmp.Compare(a.Period, b.Period), cmp.Compare(a.Space, b.Space), cmp.Compare(a.App, b.App),
-			cmp.Compare(a.Unit, b.Unit), cmp.Compare(a.Currency, b.Currency),
-			place{a.Datastore, a.Region, a.AvailabilityZone}.compare(place{b.Datastore, b.Region, b.AvailabilityZone}))
-	})
 	return list, nil
 }
 
@@ -241,23 +248,23 @@ func (p place) compare(o place) int {
 
 // lines are the sums of a query by month, divided by its dimensions, in no order.
 func (d *days) lines(q ledger.Query) ([]ledger.Line, error) {
-	list, err := d.sums(q)
+	list, err := d.unordered(q)
 	if err != nil {
 		return nil, err
 	}
-	at := map[string]int{}
+	type divided struct {
+		lineKey
+		group string
+	}
+	at := map[divided]int{}
 	var out []ledger.Line
 	for i := range list {
 		day := &list[i]
-		key := ""
-		for _, s := range texts(&day.Line) {
-			key += *s + "\x00"
-		}
 		group := make([]string, len(q.By))
 		for j, by := range q.By {
 			group[j] = day.Value(by)
-			key += group[j] + "\x00"
 		}
+		key := divided{keyOf(&day.Line), strings.Join(group, "\x00")}
 		n, known := at[key]
 		if !known {
 			at[key] = len(out)

@@ -180,13 +180,17 @@ func (l *Ledger) horizon(h *events.Horizon) *ledger.Horizon {
 	return l.horizons[key]
 }
 
+func selects(q ledger.Query, tenant, period string) bool {
+	return (q.Tenant == "" || q.Tenant == tenant) && (q.Period == "" || q.Period == period)
+}
+
 // selected are the lines of a query, in no order.
 func (l *Ledger) selected(q ledger.Query) (lines []ledger.Line, err error) {
 	if len(q.By) > 0 {
 		return l.days.lines(q)
 	}
 	for _, line := range l.lines {
-		if (q.Tenant == "" || q.Tenant == line.Tenant) && (q.Period == "" || q.Period == line.Period) {
+		if selects(q, line.Tenant, line.Period) {
 			lines = append(lines, *line)
 		}
 	}
@@ -202,9 +206,6 @@ func (l *Ledger) Bill(_ context.Context, q ledger.Query) (ledger.Bill, error) {
 		l.mu.RLock()
 		defer l.mu.RUnlock()
 	}
-	selected := func(tenant, period string) bool {
-		return (q.Tenant == "" || q.Tenant == tenant) && (q.Period == "" || q.Period == period)
-	}
 	bill := ledger.Bill{By: q.By, Anomalies: l.anomalies.Counts(q.Tenant), Gaps: slices.Clone(l.gaps)}
 	var err error
 	if bill.Lines, err = l.selected(q); err != nil {
@@ -216,7 +217,7 @@ func (l *Ledger) Bill(_ context.Context, q ledger.Query) (ledger.Bill, error) {
 			cmp.Compare(a.Unit, b.Unit), cmp.Compare(a.Currency, b.Currency))
 	})
 	for _, u := range l.unrated {
-		if selected(u.tenant, u.period) {
+		if selects(q, u.tenant, u.period) {
 			bill.Unrated++
 		}
 	}
