@@ -112,7 +112,7 @@ var _ = Describe("collecting from a foundation", func() {
 			_, out, _ := s.daybook("status")
 			return out
 		}
-		Eventually(shown).Should(MatchRegexp(`(?s)cf +prod\n  state +collecting\n  horizon +2026-10-10T23:55:00Z\n  lag +5m[0-9]+s\n.*` +
+		Eventually(shown).Should(MatchRegexp(`(?s)cf +prod\n  state +collecting\n  horizon +2026-10-10T23:55:00Z\n  metered through  nothing yet\n  lag +5m[0-9]+s\n.*` +
 			`app cursor +\S+ of 2026-10-\S+\n  service cursor .*gaps +2\n.*  gap app +the beginning to 2026-10-01T\S+: First collection`))
 		status, out, _ = s.daybook("status", "--format", "json", "--foundation", "prod")
 		Expect(status).To(BeZero())
