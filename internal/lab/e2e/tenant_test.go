@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -50,13 +51,14 @@ type subscriber struct{ filter string }
 
 const durable = "tenant"
 
-// subscribe makes the durable consumer.
+// subscribe makes the durable consumer. A server that was killed may not know the last
+// acknowledgement, and delivers again after the wait: sooner than a request of the client ends.
 func (s *subscriber) subscribe(url string) {
 	GinkgoHelper()
 	api(dial(url), "CONSUMER.DURABLE.CREATE."+events.StreamBilling+"."+durable, map[string]any{
 		"stream_name": events.StreamBilling, "config": map[string]any{
 			"durable_name": durable, "ack_policy": "explicit", "deliver_policy": "all", "filter_subject": s.filter,
-			"max_ack_pending": 1,
+			"max_ack_pending": 1, "ack_wait": 5 * time.Second,
 		},
 	}, nil)
 }
