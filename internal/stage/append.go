@@ -13,8 +13,7 @@ import (
 	"github.com/daybook-billing/daybook/internal/bus/once"
 )
 
-// flush appends everything pending. When it returns nil, all outputs so far are stored, by this
-// instance or another.
+// flush appends everything pending. With nil all outputs so far are stored, by some instance.
 func (s *Stage) flush(ctx context.Context) error {
 	for len(s.pending) > 0 {
 		step := s.append
@@ -196,8 +195,7 @@ func (s *Stage) adopt(cp checkpoint) error {
 	return nil
 }
 
-// follow waits until the active instance has appended the pending outputs, or has been silent for
-// the takeover time.
+// follow waits until the active instance has appended what is pending, or is silent too long.
 func (s *Stage) follow(ctx context.Context) error {
 	s.metrics.setStandby(true)
 	defer func() { s.metrics.setStandby(s.standby) }()

@@ -72,8 +72,7 @@ func (s *Stage) finish(ctx context.Context, output *bus.StreamState) (finished b
 	return true, err
 }
 
-// outlast waits until a replay by somebody else has ended, or has been silent for the takeover
-// time.
+// outlast waits until a replay by somebody else has ended, or is silent for the takeover time.
 func (c *Config) outlast(ctx context.Context, b Source) error {
 	last := uint64(0)
 	for silent := time.Duration(0); silent < c.Takeover; silent += c.Poll {

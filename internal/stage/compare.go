@@ -7,8 +7,7 @@ import (
 	"github.com/daybook-billing/daybook/internal/bus"
 )
 
-// Comparer adds up an output stream and the outputs of today's processor, and tells the difference.
-// It is for one replay.
+// Comparer tells, for one replay, how a stream and the outputs of today's processor differ.
 type Comparer interface {
 	// Stored takes one of the stage's own messages, in order.
 	Stored(m *bus.Stored) error

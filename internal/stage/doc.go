@@ -54,8 +54,7 @@
 //  4. Append. Up to 1,000 outputs go out as one batch, stored message by message: each expects its
 //     predecessor, and the first refused one ends it. What is stored is a beginning of the batch. A
 //     batch is due when it is full, or when the input has run dry. Behind a message in the middle
-//     of a batch the next batch has one message, which has the chain: so a chain is never more than
-//     a batch away.
+//     of a batch the next batch has one message, which has the chain: it is at most a batch away.
 //  5. Mark. A marker passes each stretch of 10,000 inputs without outputs: a restart never has more
 //     to repeat for nothing.
 //  6. Snapshot. Now and then, and when stopping, the state after a whole input goes to an Object

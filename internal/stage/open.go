@@ -319,8 +319,7 @@ func (c *Config) adopt(ctx context.Context, b Source, proc Processor, base base)
 	return err
 }
 
-// overHoles are the options of a reader that passes over messages that the server counts and cannot
-// deliver.
+// overHoles reads past messages that the server counts and cannot deliver.
 func overHoles() bus.ReadOptions { return bus.ReadOptions{Filters: []string{">"}} }
 
 // inputs are the options for reading inputs up to a replay: of a derived stream whatever is there,
