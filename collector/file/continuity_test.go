@@ -37,6 +37,11 @@ var _ = Describe("A gap", func() {
 		f.copytruncate()
 		Expect(os.Truncate(f.path+".1", int64(5*len(started(0))))).To(Succeed())
 	}
+	packed := func() {
+		f.copytruncate()
+		Expect(os.Truncate(f.path+".1", int64(5*len(started(0)+"\n")))).To(Succeed())
+		f.compress()
+	}
 	hole := func() {
 		f.create()
 		f.write(2)
@@ -80,6 +85,8 @@ var _ = Describe("A gap", func() {
 		Entry("cut without a copy", "it was cut, and no copy of what was read stands beside it", cut),
 		Entry("cut with a copy of less than was read", "app.log.1 is a copy of it that ends before what was read",
 			short),
+		Entry("cut with a compressed copy of less than was read", "app.log.1.gz is a copy of it that ends before what "+
+			"was read", packed),
 		Entry("one rotated file is missing", "and nothing between them", hole),
 		Entry("one rotated file is damaged", "cannot be read", damaged),
 		Entry("half a line before another one", "ended in the middle of a line", func() {
@@ -104,6 +111,7 @@ var _ = Describe("A gap", func() {
 		Entry("deleted and made anew", remove),
 		Entry("cut without a copy", cut),
 		Entry("cut with a copy of less than was read", short),
+		Entry("cut with a compressed copy of less than was read", packed),
 	)
 
 	It("is not lost where another followed file had a fact before the collector stopped", func() {

@@ -150,7 +150,7 @@ func (t *tail) passage(c *chain, next *tail, cut bool) *passage {
 	case !c.found:
 		p.lose("it was replaced, and what was read does not stand beside it")
 	case c.short && cut:
-		p.lose(c.own.name + " is a copy of it that ends before what was read: lines were written between copy and cut")
+		p.lose(shortCopy(c.own))
 	case c.hole != "":
 		p.lose(c.hole)
 	}
@@ -166,6 +166,11 @@ func (t *tail) passage(c *chain, next *tail, cut bool) *passage {
 		c.own.close()
 	}
 	return p
+}
+
+// shortCopy says what is lost with a copy that ends too early.
+func shortCopy(p *part) string {
+	return p.name + " is a copy of it that ends before what was read: lines were written between copy and cut"
 }
 
 // after finds the siblings that are newer than what was read, behind that one. now is about the

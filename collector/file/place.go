@@ -5,7 +5,9 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"path/filepath"
 	"strings"
@@ -123,13 +125,14 @@ func (c *Collector) resume(ctx context.Context, in *input) error {
 	var settled bool
 	for range patience * tries {
 		current, _ := t.stat() // nil where there is none
-		row, settled = t.chain(current, func(s *sibling, p *part) (found, short bool) {
+		row, settled = t.chain(current, func(_ *sibling, p *part) (found, short bool) {
 			if p.err != nil {
 				return false, false
 			}
 			b := make([]byte, last.Of)
 			n := p.fill(b)
-			return last.isOf(b[:n]), p.plain.isPlain && s.info.Size() < last.Read
+			found = last.isOf(b[:n])
+			return found, found && errors.Is(p.from(last.Read), io.EOF)
 		})
 		if settled && row.found && row.hole == "" {
 			break
@@ -163,8 +166,7 @@ func (c *Collector) resumeWith(in *input, row *chain) error {
 	p := &passage{row.between, t}
 	switch {
 	case row.short:
-		p.lose(row.own.name + " is a copy of it that ends before what was read: lines were written between copy " +
-			"and cut")
+		p.lose(shortCopy(row.own))
 	case row.hole != "":
 		p.lose(row.hole)
 	}
