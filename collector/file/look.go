@@ -117,8 +117,11 @@ func (t *tail) turned(now os.FileInfo, cut bool) (*passage, error) {
 	}
 	next.follow, next.beside = true, c.all
 	if !cut && current.Size() == 0 { // who writes it has not turned to it yet
-		newest := c.writing(t.path)
-		if !c.found || len(c.between) == 0 && newest == nil {
+		var newest *tail
+		if c.found {
+			newest = c.writing(t.path)
+		}
+		if newest == nil && (!c.found || len(c.between) == 0) {
 			c.close()
 			next.close()
 			return nil, nil

@@ -297,6 +297,25 @@ var _ = Describe("A followed file that is rotated", func() {
 		Expect(f.facts()).To(Equal(ids(0, f.next)))
 	}, Entry("renamed", create), Entry("copied and cut", copied))
 
+	It("keeps no file open at each look while the new one is empty", func() {
+		if _, err := os.Stat("/proc/self/fd"); err != nil {
+			Skip("it is Linux that lists open files there")
+		}
+		f.write(3)
+		look, sibling := step{3, func() {}}, f.path+".1"
+		f.follow(step{3, func() {
+			Expect(os.Remove(f.path)).To(Succeed())
+			Expect(os.WriteFile(sibling, []byte("{}\n"), 0o600)).To(Succeed())
+			Expect(os.WriteFile(f.path, nil, 0o600)).To(Succeed())
+		}}, look, look, look, step{3, nil})
+		open, err := filepath.Glob("/proc/self/fd/*")
+		Expect(err).NotTo(HaveOccurred())
+		for _, descriptor := range open {
+			name, _ := os.Readlink(descriptor) // it may be closed by now
+			Expect(name).NotTo(Equal(sibling))
+		}
+	})
+
 	It("has what is written late into the old file", func() {
 		var old *os.File
 		f.write(3)
