@@ -44,7 +44,7 @@ type Config struct {
 	// Follow keeps reading additions to the files, until Run's context ends. An incomplete last
 	// line waits. A rotated file is followed to what has its name: the rest of the old content is
 	// read first, then the files in between, from beside it. Where that is not shown to be all, a
-	// gap is published. Compressed files and standard input are read to their end. At most 1,000
+	// gap is published. Compressed files and standard input are read to their end. At most 500
 	// files.
 	Follow bool
 	// Poll is the longest time between two looks at followed files, where the system announces no
@@ -113,13 +113,9 @@ func (c Config) validate() error {
 	if stdin > 1 {
 		return errors.New("standard input (-) is named more than once: it can be read once")
 	}
-	names := 0
-	for _, f := range c.Files {
-		names += len(f)
-	}
-	if c.Follow && (len(c.Files) > maxFollowed || names > maxNames) {
-		return fmt.Errorf("%d files with names of %d bytes are to be followed: at most %d with %d bytes are, by one "+
-			"collector; start another for the others", len(c.Files), names, maxFollowed, maxNames)
+	if c.Follow && len(c.Files) > maxFollowed {
+		return fmt.Errorf("%d files are to be followed: at most %d are, by one collector; start another for the others",
+			len(c.Files), maxFollowed)
 	}
 	switch c.Order {
 	case OrderAPI, OrderNatural, OrderGiven:

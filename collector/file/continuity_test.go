@@ -218,8 +218,8 @@ var _ = Describe("A followed line", func() {
 })
 
 var _ = Describe("Followed files", func() {
-	It("are a thousand at most", func() {
-		_, err := file.New(file.Config{Files: make([]string, 1001), Follow: true}, file.Deps{Store: newFakeStore()})
+	It("are five hundred at most", func() {
+		_, err := file.New(file.Config{Files: make([]string, 501), Follow: true}, file.Deps{Store: newFakeStore()})
 		Expect(err).To(MatchError(ContainSubstring("start another for the others")))
 	})
 })

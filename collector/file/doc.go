@@ -58,6 +58,6 @@
 // Documents of 1 MiB, in pages and arrays of any size; a longer one is quarantined. Batches of
 // 1,000 messages and 8 MiB, Config.MaxKnown ids in memory (about 30 bytes each); for one batch,
 // eight failures and 100 conflicts; 128 MiB for the window of a zstd file; 1 GiB of events for
-// OrderCreated; 1,000 followed files, 100 rotated files beside each. Any of these limits ends the
+// OrderCreated; 500 followed files, 100 rotated files beside each. Any of these limits ends the
 // run with an error. Nothing is lost.
 package file

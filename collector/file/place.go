@@ -10,17 +10,14 @@ import (
 	"io"
 	"log/slog"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/daybook-billing/daybook/collector/internal/appender"
 )
 
-// What one header holds: the places of the followed files.
-const (
-	maxFollowed = 1000
-	maxNames    = 256 << 10 // bytes of their names
-)
+// maxFollowed is the most followed files: one header holds their places, of 125 bytes at most each,
+// and a server takes 64 KiB of headers.
+const maxFollowed = 500
 
 // settling is the wait between two listings of a folder whose files are being renamed.
 const settling = 20 * time.Millisecond
@@ -28,7 +25,7 @@ const settling = 20 * time.Millisecond
 // place is where the collector was in a followed file. The first marker of a batch says it, and the
 // next run knows the content by it. All that stood before that content is stored by then.
 type place struct {
-	File  string `json:"file"`  // absolute
+	File  string `json:"file"`  // digest of the absolute name
 	First string `json:"first"` // digest of the first bytes
 	Of    int    `json:"of"`    // how many they are
 	Read  int64  `json:"read"`  // bytes
@@ -42,7 +39,7 @@ func placeName(path string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("the folder of %s: %w", path, err)
 	}
-	return strings.ToValidUTF8(abs, "\ufffd"), nil
+	return digest([]byte(abs)), nil
 }
 
 func digest(b []byte) string {

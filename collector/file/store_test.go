@@ -95,6 +95,27 @@ var _ = Describe("on the embedded server", Ordered, func() {
 		Expect(err).NotTo(HaveOccurred())
 		Expect(seen).To(HaveLen(1600 + 4000))
 	})
+
+	It("takes the places of as many files as are followed, with long names", func() {
+		folder := filepath.Join(GinkgoT().TempDir(), strings.Repeat("long", 50))
+		Expect(os.Mkdir(folder, 0o700)).To(Succeed())
+		var names []string
+		for n := range 500 {
+			names = append(names, filepath.Join(folder, strconv.Itoa(n)))
+			Expect(os.WriteFile(names[n], []byte(started(n)+strings.Repeat(" ", 1<<10)+"\n"), 0o600)).To(Succeed())
+		}
+		following, cancel := context.WithTimeout(ctx, scale.Patience)
+		defer cancel()
+		c, err := file.New(file.Config{Files: names, Foundation: "many", Follow: true},
+			file.Deps{Store: file.OnBus(b), Progress: func(r file.Report) {
+				if r.Stored == len(names) {
+					cancel()
+				}
+			}})
+		Expect(err).NotTo(HaveOccurred())
+		Expect(c.Run(following)).To(Succeed())
+		Expect(c.Report().Stored).To(Equal(len(names)))
+	})
 })
 
 func BenchmarkNormalise(b *testing.B) {
