@@ -94,6 +94,7 @@ func (c *collectRetireCmd) end(e *env, b *bus.Bus) error {
 		return err
 	}
 	at := c.At.UTC()
+	var ended []string
 	for _, source := range sources {
 		name := source + "/" + c.Foundation
 		collected, err := acts.End(e.ctx, b, &acts.Ending{
@@ -101,7 +102,8 @@ func (c *collectRetireCmd) end(e *env, b *bus.Bus) error {
 		})
 		switch {
 		case errors.Is(err, acts.ErrEnded):
-			return fmt.Errorf("%s is retired already, and nothing was collected of it since", name)
+			ended = append(ended, name)
+			continue
 		case errors.Is(err, acts.ErrFuture):
 			return fmt.Errorf("--at=%s is in the future: retire the foundation when it is gone", events.FormatTime(at))
 		case errors.Is(err, acts.ErrNotStopped):
@@ -119,6 +121,9 @@ func (c *collectRetireCmd) end(e *env, b *bus.Bus) error {
 			fmt.Fprintf(e.stdout, "%s: what ran after that is held. daybook holds list shows it, to be released or "+
 				"discarded.\n", since)
 		}
+	}
+	if len(ended) == len(sources) {
+		return fmt.Errorf("%s is retired already, and nothing was collected of it since", strings.Join(ended, ", "))
 	}
 	return nil
 }

@@ -53,6 +53,21 @@ var _ = Describe("retiring a foundation that is gone", func() {
 		Expect(errs).To(ContainSubstring("cf/eu is retired already"))
 	})
 
+	It("goes on where it was interrupted between two sources", func() {
+		file := filepath.Join(GinkgoT().TempDir(), "trove.jsonl")
+		Expect(os.WriteFile(file, []byte(`{"message_id":"m","event_type":"trove.instance.create",`+
+			`"timestamp":"2026-05-01 09:00:00","payload":{"instance_id":"i","tenant_id":"t",`+
+			`"created_at":"2026-05-01T09:00:00Z","instance_type_id":"1","volume_size":1,"instance_size":512}}`),
+			0o600)).To(Succeed())
+		s.ran("collect", "file", "--foundation", "eu", "--horizon", "2026-05-01T12:00:00Z", file)
+		s.ran("collect", "retire", "--foundation", "eu", "--source", "cf", "--at", "2026-05-01T18:00:00Z")
+		Expect(s.ran("collect", "retire", "--foundation", "eu", "--at", "2026-05-01T18:00:00Z")).To(
+			HavePrefix("trove/eu is retired."))
+		code, _, errs := s.daybook("collect", "retire", "--foundation", "eu", "--at", "2026-05-01T18:00:00Z")
+		Expect(code).To(Equal(1))
+		Expect(errs).To(ContainSubstring("cf/eu, trove/eu is retired already"))
+	})
+
 	It("says what is wrong", func() {
 		for want, args := range map[string][]string{
 			"nothing was ever collected of a foundation \"us\"": {"--foundation", "us", "--at", "2026-05-01"},
