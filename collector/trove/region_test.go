@@ -63,6 +63,16 @@ var _ = Describe("The region of the notifications", func() {
 		stored(again, inRegion("RegionOne", "f"))
 	})
 
+	It("is that of the collector that came first, where two begin together", func(ctx SpecContext) {
+		first := newDoor(ctx, nil)
+		second := newDoorOf(ctx, first.rig)
+		stored(first, inRegion("RegionOne", "a"))
+		stored(second, inRegion("RegionTwo", "b")) // its batch met the other's
+		refused(second, inRegion("RegionTwo", "c"), "--moved-from RegionOne")
+		stored(first, inRegion("RegionOne", "d"))
+		Expect(platforms(ctx, first.rig)).To(Equal([]string{"RegionOne"}))
+	})
+
 	It("may have changed: what is under way with the old name is taken, too", func(ctx SpecContext) {
 		d := newDoor(ctx, nil)
 		stored(d, inRegion("RegionOne", "a"))

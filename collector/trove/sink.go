@@ -165,11 +165,21 @@ func (s *sink) flush(ctx context.Context) error {
 	if name := s.region.name(); name != s.usage.Platform() {
 		s.usage.Move(name)
 	}
-	if _, _, err := s.usage.Flush(ctx, nil); err != nil {
+	if err := s.flushUsage(ctx, nil); err != nil {
 		return err
 	}
 	clear(s.batch)
 	return nil
+}
+
+// flushUsage appends what is due. A batch of somebody else's in between decides what the platform is.
+func (s *sink) flushUsage(ctx context.Context, again func(context.Context) (bool, error)) error {
+	said := s.usage.Platform()
+	_, _, err := s.usage.Flush(ctx, again)
+	if now := s.usage.Platform(); now != said {
+		s.region.learn(now)
+	}
+	return err
 }
 
 // abandon empties the batch: its notifications come again.
@@ -190,7 +200,7 @@ func (s *sink) publish(ctx context.Context, id, kind, subject string, at time.Ti
 	}
 	s.usage.Add(k, subject, events.Headers(id, kind, s.cfg.origin(), events.FormatTime(at)), append(s.usage.Buffer(),
 		body...))
-	_, _, err := s.usage.Flush(ctx, again)
+	err := s.flushUsage(ctx, again)
 	if err != nil {
 		s.usage.Clear()
 	}
