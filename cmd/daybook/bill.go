@@ -76,9 +76,14 @@ func (c *billCmd) Run(e *env) error {
 		err = print.Bill(e.stdout, &bill, quarantined)
 	}
 	if err == nil && len(missing) > 0 {
-		err = fmt.Errorf("the bill is incomplete: %s", strings.Join(missing, "; "))
+		err = errLacking(missing)
 	}
 	return err
+}
+
+// errLacking is the error of a printed bill that lacks something.
+func errLacking(missing []string) error {
+	return fmt.Errorf("the bill is incomplete: %s", strings.Join(missing, "; "))
 }
 
 // names are words in one sentence.
@@ -90,22 +95,18 @@ func names[T ~string](words []T) string {
 	return strings.Join(text, ", ")
 }
 
-// losing adds the settings of the streams that lose messages, and what named streams have lost.
+// losing adds the settings of the streams that lose messages, and what named streams have lost. With
+// an error it has what it found all the same.
 func losing(ctx context.Context, b *bus.Bus, missing []string, streams ...string) ([]string, error) {
-	lost, err := ledger.Absent(ctx, b, streams...)
-	if err != nil {
-		return nil, err
-	}
+	lost, failed := ledger.Absent(ctx, b, streams...)
 	missing = append(missing, lost...)
-	err = b.CheckStreams(ctx)
+	err := b.CheckStreams(ctx)
 	var wrong *bus.StreamsError
-	if err != nil && !errors.As(err, &wrong) {
-		return nil, err
-	}
-	if wrong != nil {
+	if errors.As(err, &wrong) {
+		err = nil
 		for _, d := range wrong.Differences {
 			missing = append(missing, d.String())
 		}
 	}
-	return missing, nil
+	return missing, errors.Join(failed, err)
 }

@@ -118,21 +118,24 @@ func watchStreams(process *service.Process, b *bus.Bus, every time.Duration, str
 	process.Beside("streams", func(ctx context.Context) error {
 		ticks := time.NewTicker(every)
 		defer ticks.Stop()
+		failed := false
 		for said := ""; ; {
 			missing, err := losing(ctx, b, nil, streams...)
-			wrong := strings.Join(missing, "; ")
-			switch {
-			case err != nil: // it looks again
-			case wrong == "":
-				state.On(well)
-				said = ""
-			default:
+			switch wrong := strings.Join(missing, "; "); {
+			case wrong != "":
 				state.Off(wrong)
 				if said != wrong {
 					said = wrong
 					process.Log.Error("messages are missing, or a setting loses them", slog.String("what", wrong))
 				}
+			case err == nil:
+				state.On(well)
+				said = ""
 			}
+			if err != nil && !failed && ctx.Err() == nil {
+				process.Log.Warn("looking for missing messages failed; it goes on", slog.Any("error", err))
+			}
+			failed = err != nil
 			select {
 			case <-ctx.Done():
 				return nil

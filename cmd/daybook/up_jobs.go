@@ -90,11 +90,14 @@ func (s *system) showBill(ctx context.Context) error {
 		return err
 	}
 	s.incomplete = bill.Unrated + bill.Held + quarantined
-	bill.Missing, err = losing(ctx, s.bus, nil, events.StreamUsage, events.StreamMetered, events.StreamBilling)
-	if err != nil {
+	if bill.Missing, err = losing(ctx, s.bus, nil, watched("up")...); err != nil {
 		return err
 	}
-	return print.Bill(s.env.stdout, &bill, quarantined)
+	err = print.Bill(s.env.stdout, &bill, quarantined)
+	if err == nil && s.cmd.Once && len(bill.Missing) > 0 {
+		err = errLacking(bill.Missing)
+	}
+	return err
 }
 
 // progress says how far the services have come while they catch up.
