@@ -38,8 +38,8 @@ func NewMetrics() *Metrics {
 		held:      desc("held", "Parts of timelines that are held, and not billed.", "source", "foundation"),
 		anomalies: desc("anomalies_total", "Anomalies in METERED since its beginning.", "code"),
 		gaps:      desc("gaps_total", "Gaps in METERED since its beginning.", "source", "foundation"),
-		through: desc("metered_through_seconds", "Up to when everything is metered, in seconds since 1970. A foundation "+
-			"that was retired has none.", "source", "foundation"),
+		through: desc("metered_through_seconds", "Up to when everything is metered, in seconds since 1970. "+
+			"A foundation that was retired has none.", "source", "foundation"),
 	}
 }
 

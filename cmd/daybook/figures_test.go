@@ -166,7 +166,8 @@ var _ = Describe("The metric of how far a foundation is metered", func() {
 		Expect(s.figures(ctx)).To(HaveKey(through))
 		s.ran("collect", "retire", "--foundation", "eu", "--at", events.FormatTime(stopped), "--by", "ann")
 		Expect(s.figures(ctx)).NotTo(HaveKey(through))
-		Expect(s.figures(ctx)).To(And(Not(HaveKey(through)), HaveKey("daybook_projector_held eu cf")), "from a snapshot")
+		Expect(s.figures(ctx)).To(And(Not(HaveKey(through)), HaveKey("daybook_projector_held eu cf")),
+			"from a snapshot")
 		s.ran("collect", "file", "--foundation", "eu", "--horizon", "2026-11-02T06:00:00Z", started)
 		Expect(s.figures(ctx)).To(HaveKeyWithValue(through, float64(stopped.Unix())))
 	})

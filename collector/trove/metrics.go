@@ -12,7 +12,7 @@ import (
 type Metrics struct {
 	stored, known, ignored, refused, dead, sessions, gaps, errors, unbound prometheus.Counter
 	connected, bound, seen, horizon                                        prometheus.Gauge
-	brokerless                                                             atomic.Bool // connected and bound say nothing
+	brokerless                                                             atomic.Bool // no broker is asked
 	lag                                                                    prometheus.GaugeFunc
 	// the last horizon, in nanoseconds since 1970
 	complete *atomic.Int64
