@@ -32,13 +32,28 @@ func Absent(ctx context.Context, b stage.Source, names ...string) (missing []str
 			}
 		}
 		if err != nil && !errors.Is(err, bus.ErrNotFound) {
-			return nil, err
+			return missing, err
 		}
 		if lack != "" {
 			missing = append(missing, lack)
 		}
 	}
 	return missing, nil
+}
+
+// Losing returns the sentences of Absent, and one for each setting of a stream that loses messages.
+// With an error it returns those that it found.
+func Losing(ctx context.Context, b *bus.Bus, names ...string) (wrong []string, err error) {
+	wrong, absent := Absent(ctx, b, names...)
+	settings := b.CheckStreams(ctx)
+	var differ *bus.StreamsError
+	if errors.As(settings, &differ) {
+		settings = nil
+		for _, d := range differ.Differences {
+			wrong = append(wrong, d.String())
+		}
+	}
+	return wrong, errors.Join(absent, settings)
 }
 
 // usageLacks is Absent for USAGE: nothing is ever removed from it.

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -11,7 +9,6 @@ import (
 	"github.com/daybook-billing/daybook/cmd/daybook/print"
 	"github.com/daybook-billing/daybook/collector/quarantine"
 	"github.com/daybook-billing/daybook/events"
-	"github.com/daybook-billing/daybook/internal/bus"
 	"github.com/daybook-billing/daybook/internal/metered"
 	"github.com/daybook-billing/daybook/ledger"
 	"github.com/daybook-billing/daybook/ledger/memory"
@@ -57,10 +54,11 @@ func (c *billCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	if missing, err = losing(e.ctx, b, missing, events.StreamUsage); err != nil {
+	lost, err := ledger.Losing(e.ctx, b, events.StreamUsage)
+	if err != nil {
 		return err
 	}
-	bill.Missing = missing
+	bill.Missing = append(missing, lost...)
 	if len(bill.Lines)+bill.Running+bill.Held+bill.Unrated == 0 {
 		if err := metered.CheckNames(e.ctx, b, "", c.Tenant); err != nil {
 			return err
@@ -75,8 +73,8 @@ func (c *billCmd) Run(e *env) error {
 	} else {
 		err = print.Bill(e.stdout, &bill, quarantined)
 	}
-	if err == nil && len(missing) > 0 {
-		err = errLacking(missing)
+	if err == nil && len(bill.Missing) > 0 {
+		err = errLacking(bill.Missing)
 	}
 	return err
 }
@@ -93,20 +91,4 @@ func names[T ~string](words []T) string {
 		text[i] = string(w)
 	}
 	return strings.Join(text, ", ")
-}
-
-// losing adds the settings of the streams that lose messages, and what named streams have lost. With
-// an error it has what it found all the same.
-func losing(ctx context.Context, b *bus.Bus, missing []string, streams ...string) ([]string, error) {
-	lost, failed := ledger.Absent(ctx, b, streams...)
-	missing = append(missing, lost...)
-	err := b.CheckStreams(ctx)
-	var wrong *bus.StreamsError
-	if errors.As(err, &wrong) {
-		err = nil
-		for _, d := range wrong.Differences {
-			missing = append(missing, d.String())
-		}
-	}
-	return missing, errors.Join(failed, err)
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
 	"github.com/daybook-billing/daybook/internal/service"
+	"github.com/daybook-billing/daybook/ledger"
 	"github.com/daybook-billing/daybook/pricer/catalogue"
 )
 
@@ -120,7 +121,7 @@ func watchStreams(process *service.Process, b *bus.Bus, every time.Duration, str
 		defer ticks.Stop()
 		failed := false
 		for said := ""; ; {
-			missing, err := losing(ctx, b, nil, streams...)
+			missing, err := ledger.Losing(ctx, b, streams...)
 			switch wrong := strings.Join(missing, "; "); {
 			case wrong != "":
 				state.Off(wrong)

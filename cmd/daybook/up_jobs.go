@@ -90,7 +90,7 @@ func (s *system) showBill(ctx context.Context) error {
 		return err
 	}
 	s.incomplete = bill.Unrated + bill.Held + quarantined
-	if bill.Missing, err = losing(ctx, s.bus, nil, watched("up")...); err != nil {
+	if bill.Missing, err = ledger.Losing(ctx, s.bus, watched("up")...); err != nil {
 		return err
 	}
 	err = print.Bill(s.env.stdout, &bill, quarantined)

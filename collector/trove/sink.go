@@ -172,7 +172,7 @@ func (s *sink) flush(ctx context.Context) error {
 	return nil
 }
 
-// flushUsage appends what is due. A batch of somebody else's in between decides what the platform is.
+// flushUsage appends what is due. A batch of somebody else's in between decides about the platform.
 func (s *sink) flushUsage(ctx context.Context, again func(context.Context) (bool, error)) error {
 	said := s.usage.Platform()
 	_, _, err := s.usage.Flush(ctx, again)

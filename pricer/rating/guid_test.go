@@ -88,7 +88,8 @@ var _ = Describe("A buildpack of the same name with a new guid", func() {
 		})
 		It("counts from its own beginning on where a plan is by guid", func() {
 			plans := plan("app", "") + plan("b", ", buildpack: B")
-			Expect(hours("2001-02-10T00:10:00Z", "2001-02-01", "2001-02-11", plans)).To(Equal("241"), "217 of A and 24 of B")
+			Expect(hours("2001-02-10T00:10:00Z", "2001-02-01", "2001-02-11", plans)).
+				To(Equal("241"), "217 of A and 24 of B")
 		})
 		It("counts from the bound on in a span that is cut off the run", func() {
 			first, second := *app("2001-01-01T00:30:00Z", "2001-02-10"), *app("2001-02-10", "2001-02-11")
