@@ -323,6 +323,9 @@ func (p *processor) act(in *bus.Stored, emit func(stage.Output)) error {
 		if err := known(a.Source); err != nil {
 			return err
 		}
+		if err := plausible(a.Retirement.At); err != nil {
+			return err
+		}
 		if !a.Retirement.At.IsZero() {
 			if all, known := p.meter.End(a, in.Sequence, metered); known {
 				emit(meteredHorizon(a.ID, a.Source, a.Foundation, all, a.Retirement.At))

@@ -172,6 +172,23 @@ var _ = Describe("The projector's step", func() {
 		Expect(notice.Anomaly.Message).To(ContainSubstring("which belongs on usage.act.replay.all.all"))
 	})
 
+	It("ends no foundation in another age", func() {
+		Expect(step(stored(events.TypeHorizon, &events.Horizon{
+			ID: "h", Source: "cf", Foundation: "eu",
+			Time: clock("10:00"),
+		}, 1))).To(HaveLen(1))
+		act := end("11:00")
+		act.Retirement.At = act.Retirement.At.AddDate(7000, 0, 0)
+		in := stored(events.TypeAct, act, 2)
+		in.Subject = events.ActSubject(act.Kind, act.Source, act.Foundation)
+		out := step(in)
+		Expect(out).To(HaveLen(1))
+		notice, ok := out[0].Body.(*events.AnomalyNotice)
+		Expect(ok).To(BeTrue())
+		Expect(notice.Anomaly.Code).To(Equal(events.AnomalyUnreadable))
+		Expect(notice.Anomaly.Message).To(ContainSubstring("not between the years 2000 and 2199"))
+	})
+
 	DescribeTable("makes an anomaly of what is not a fact, and goes on",
 		func(kind, data, reason string) {
 			out := step(raw(kind, data))
