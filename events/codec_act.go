@@ -30,29 +30,29 @@ func (x *Act) AppendJSON(b []byte) []byte {
 }
 
 // DecodeJSON overwrites x with its wire form, as Usage.DecodeJSON does.
-func (x *Act) DecodeJSON(b []byte) error { return x.decode(scanner{b: b}) }
+func (x *Act) DecodeJSON(b []byte) error { return x.decode(scan(b)) }
 
 func (x *Act) decode(s scanner) error {
 	old := *x
 	*x = Act{}
-	for ok := s.message(); ok && s.field(); {
-		switch string(s.key) {
+	for ok := s.Message(); ok && s.Field(); {
+		switch string(s.Key) {
 		case "id":
-			x.ID = s.name()
+			x.ID = s.Name()
 		case "kind":
-			x.Kind = s.text(old.Kind)
+			x.Kind = s.Text(old.Kind)
 		case "source":
-			x.Source = s.text(old.Source)
+			x.Source = s.Text(old.Source)
 		case "foundation":
-			x.Foundation = s.text(old.Foundation)
+			x.Foundation = s.Text(old.Foundation)
 		case "by":
-			x.By = s.text(old.By)
+			x.By = s.Text(old.By)
 		case "note":
-			x.Note = s.name()
+			x.Note = s.Name()
 		case "time":
-			x.Time = s.timestamp()
+			x.Time = s.Timestamp()
 		case "expectation":
-			x.Expectation = s.uint64()
+			x.Expectation = s.Uint64()
 		case "catalogue":
 			x.Catalogue.read(&s)
 		case "decision":
@@ -64,10 +64,10 @@ func (x *Act) decode(s scanner) error {
 		case "input":
 			x.Input.read(&s)
 		default:
-			s.skip()
+			s.Skip()
 		}
 	}
-	return s.end("act")
+	return s.End("act")
 }
 
 func (x *Decision) appendJSON(b []byte) []byte {
@@ -84,20 +84,20 @@ func (x *Decision) appendJSON(b []byte) []byte {
 
 func (x *Decision) read(s *scanner) {
 	*x = Decision{}
-	for ok := s.object(); ok && s.field(); {
-		switch string(s.key) {
+	for ok := s.Object(); ok && s.Field(); {
+		switch string(s.Key) {
 		case "kind":
-			x.Kind = s.name()
+			x.Kind = s.Name()
 		case "resource":
-			x.Resource = s.name()
+			x.Resource = s.Name()
 		case "hold":
-			x.Hold = s.name()
+			x.Hold = s.Name()
 		case "action":
-			x.Action = s.name()
+			x.Action = s.Name()
 		case "footprint":
 			x.Footprint.read(s, nil)
 		default:
-			s.skip()
+			s.Skip()
 		}
 	}
 }
@@ -108,13 +108,13 @@ func (x *Retirement) appendJSON(b []byte) []byte {
 
 func (x *Retirement) read(s *scanner) {
 	*x = Retirement{}
-	for ok := s.object(); ok && s.field(); {
-		if key := string(s.key); key == "collector" {
-			x.Collector = s.name()
+	for ok := s.Object(); ok && s.Field(); {
+		if key := string(s.Key); key == "collector" {
+			x.Collector = s.Name()
 		} else if key == "at" {
-			x.At = s.timestamp()
+			x.At = s.Timestamp()
 		} else {
-			s.skip()
+			s.Skip()
 		}
 	}
 }
@@ -130,18 +130,18 @@ func (x *Replay) appendJSON(b []byte) []byte {
 
 func (x *Replay) read(s *scanner) {
 	*x = Replay{}
-	for ok := s.object(); ok && s.field(); {
-		switch string(s.key) {
+	for ok := s.Object(); ok && s.Field(); {
+		switch string(s.Key) {
 		case "projection":
-			x.Projection = s.name()
+			x.Projection = s.Name()
 		case "logic":
-			x.Logic = s.name()
+			x.Logic = s.Name()
 		case "input":
-			x.Input = s.uint64()
+			x.Input = s.Uint64()
 		case "output":
-			x.Output = s.uint64()
+			x.Output = s.Uint64()
 		default:
-			s.skip()
+			s.Skip()
 		}
 	}
 }
@@ -155,14 +155,14 @@ func (x *Input) appendJSON(b []byte) []byte {
 
 func (x *Input) read(s *scanner) {
 	*x = Input{}
-	for ok := s.object(); ok && s.field(); {
-		switch string(s.key) {
+	for ok := s.Object(); ok && s.Field(); {
+		switch string(s.Key) {
 		case "id":
-			x.ID = s.name()
+			x.ID = s.Name()
 		case "outcome":
-			x.Outcome = s.name()
+			x.Outcome = s.Name()
 		default:
-			s.skip()
+			s.Skip()
 		}
 	}
 }

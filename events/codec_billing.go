@@ -37,16 +37,16 @@ func (x *Billing) AppendJSON(b []byte) []byte {
 
 // DecodeJSON overwrites x with its wire form, as Usage.DecodeJSON does. Its charges are whole.
 // The memory of Charges is used again: keep their elements, or decode into a new value.
-func (x *Billing) DecodeJSON(b []byte) error { return x.decode(scanner{b: b}) }
+func (x *Billing) DecodeJSON(b []byte) error { return x.decode(scan(b)) }
 
 func (x *Billing) decode(s scanner) error {
 	var base Charge
 	again := s
-	if x.read(&s, &base, true) && s.err == nil { // not as Daybook writes: charges before what they share
+	if x.read(&s, &base, true) && s.Err == nil { // not as Daybook writes: charges before what they share
 		s = again
 		x.read(&s, &base, false)
 	}
-	return s.end("billing")
+	return s.End("billing")
 }
 
 // read reads the fields, and on the way what the charges share into base if gather is set. It
@@ -62,20 +62,20 @@ func (x *Billing) read(s *scanner, base *Charge, gather bool) (late bool) {
 		late = late || charges
 		return value
 	}
-	for ok := s.message(); ok && s.field(); {
-		switch string(s.key) {
+	for ok := s.Message(); ok && s.Field(); {
+		switch string(s.Key) {
 		case "id":
-			x.ID = s.name()
+			x.ID = s.Name()
 		case "source":
-			x.Source = s.text(old.Source)
+			x.Source = s.Text(old.Source)
 		case "foundation":
-			x.Foundation = s.text(old.Foundation)
+			x.Foundation = s.Text(old.Foundation)
 		case "tenant":
-			x.Tenant = framed(&base.Tenant, s.text(old.Tenant))
+			x.Tenant = framed(&base.Tenant, s.Text(old.Tenant))
 		case "kind":
-			x.Kind = framed(&base.Kind, s.text(old.Kind))
+			x.Kind = framed(&base.Kind, s.Text(old.Kind))
 		case "resource":
-			x.Resource = framed(&base.Resource, s.text(old.Resource))
+			x.Resource = framed(&base.Resource, s.Text(old.Resource))
 		case "cause":
 			x.Cause = old.Cause
 			x.Cause.read(s)
@@ -85,12 +85,12 @@ func (x *Billing) read(s *scanner, base *Charge, gather bool) (late bool) {
 				framed := *base
 				base.read(s, &framed)
 			} else {
-				s.skip()
+				s.Skip()
 			}
 		case "charges":
 			x.Charges, charges = readCharges(s, x.Charges[:0], base), true
 		default:
-			s.skip()
+			s.Skip()
 		}
 	}
 	return late
@@ -115,37 +115,37 @@ func (x *UnratedNotice) AppendJSON(b []byte) []byte {
 
 // DecodeJSON overwrites x with its wire form, as Usage.DecodeJSON does.
 // The memory of Unrated and Settled is used again: keep their elements, or decode into a new value.
-func (x *UnratedNotice) DecodeJSON(b []byte) error { return x.decode(scanner{b: b}) }
+func (x *UnratedNotice) DecodeJSON(b []byte) error { return x.decode(scan(b)) }
 
 func (x *UnratedNotice) decode(s scanner) error {
 	old := *x
 	*x = UnratedNotice{Unrated: x.Unrated[:0], Settled: x.Settled[:0]}
-	for ok := s.message(); ok && s.field(); {
-		switch string(s.key) {
+	for ok := s.Message(); ok && s.Field(); {
+		switch string(s.Key) {
 		case "id":
-			x.ID = s.name()
+			x.ID = s.Name()
 		case "source":
-			x.Source = s.text(old.Source)
+			x.Source = s.Text(old.Source)
 		case "foundation":
-			x.Foundation = s.text(old.Foundation)
+			x.Foundation = s.Text(old.Foundation)
 		case "tenant":
-			x.Tenant = s.text(old.Tenant)
+			x.Tenant = s.Text(old.Tenant)
 		case "kind":
-			x.Kind = s.text(old.Kind)
+			x.Kind = s.Text(old.Kind)
 		case "resource":
-			x.Resource = s.text(old.Resource)
+			x.Resource = s.Text(old.Resource)
 		case "cause":
 			x.Cause = old.Cause
 			x.Cause.read(&s)
 		case "unrated":
 			x.Unrated = readList(&s, x.Unrated[:0])
 		case "settled":
-			x.Settled = s.texts(x.Settled[:0])
+			x.Settled = s.Texts(x.Settled[:0])
 		default:
-			s.skip()
+			s.Skip()
 		}
 	}
-	return s.end("unrated")
+	return s.End("unrated")
 }
 
 func (x *Unrated) appendJSON(b []byte) []byte {
@@ -170,35 +170,35 @@ func (x *Unrated) appendJSON(b []byte) []byte {
 func (x *Unrated) read(s *scanner) {
 	old := *x
 	*x = Unrated{}
-	for ok := s.object(); ok && s.field(); {
-		switch string(s.key) {
+	for ok := s.Object(); ok && s.Field(); {
+		switch string(s.Key) {
 		case "id":
-			x.ID = s.name()
+			x.ID = s.Name()
 		case "span":
-			x.Span = s.text(old.Span)
+			x.Span = s.Text(old.Span)
 		case "kind":
-			x.Kind = s.text(old.Kind)
+			x.Kind = s.Text(old.Kind)
 		case "resource":
-			x.Resource = s.text(old.Resource)
+			x.Resource = s.Text(old.Resource)
 		case "tenant":
-			x.Tenant = s.text(old.Tenant)
+			x.Tenant = s.Text(old.Tenant)
 		case "space":
-			x.Space = s.text(old.Space)
+			x.Space = s.Text(old.Space)
 		case "name":
-			x.Name = s.text(old.Name)
+			x.Name = s.Text(old.Name)
 		case "start":
-			x.Start = s.timestamp()
+			x.Start = s.Timestamp()
 		case "end":
-			x.End = s.timestamp()
+			x.End = s.Timestamp()
 		case "footprint":
 			x.Footprint = old.Footprint
 			x.Footprint.read(s, nil)
 		case "reason":
-			x.Reason = s.text(old.Reason)
+			x.Reason = s.Text(old.Reason)
 		case "period":
-			x.Period = s.text(old.Period)
+			x.Period = s.Text(old.Period)
 		default:
-			s.skip()
+			s.Skip()
 		}
 	}
 }

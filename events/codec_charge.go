@@ -105,70 +105,70 @@ func (x *Charge) appendOver(b []byte, base *Charge, seconds bool) []byte {
 func (x *Charge) read(s *scanner, base *Charge) {
 	old := *x
 	*x = *base
-	for ok := s.object(); ok && s.field(); {
-		switch string(s.key) {
+	for ok := s.Object(); ok && s.Field(); {
+		switch string(s.Key) {
 		case "id":
-			x.ID = s.name()
+			x.ID = s.Name()
 		case "entry":
-			x.Entry = s.text(old.Entry)
+			x.Entry = s.Text(old.Entry)
 		case "reverses":
-			x.Reverses = s.name()
+			x.Reverses = s.Name()
 		case "period":
-			x.Period = s.text(old.Period)
+			x.Period = s.Text(old.Period)
 		case "span":
-			x.Span = s.text(old.Span)
+			x.Span = s.Text(old.Span)
 		case "kind":
-			x.Kind = s.text(old.Kind)
+			x.Kind = s.Text(old.Kind)
 		case "resource":
-			x.Resource = s.text(old.Resource)
+			x.Resource = s.Text(old.Resource)
 		case "app":
-			x.App = s.text(old.App)
+			x.App = s.Text(old.App)
 		case "tenant":
-			x.Tenant = s.text(old.Tenant)
+			x.Tenant = s.Text(old.Tenant)
 		case "space":
-			x.Space = s.text(old.Space)
+			x.Space = s.Text(old.Space)
 		case "name":
-			x.Name = s.text(old.Name)
+			x.Name = s.Text(old.Name)
 		case "datastore":
-			x.Datastore = s.text(old.Datastore)
+			x.Datastore = s.Text(old.Datastore)
 		case "region":
-			x.Region = s.text(old.Region)
+			x.Region = s.Text(old.Region)
 		case "availability_zone":
-			x.AvailabilityZone = s.text(old.AvailabilityZone)
+			x.AvailabilityZone = s.Text(old.AvailabilityZone)
 		case "plan":
-			x.Plan = s.text(old.Plan)
+			x.Plan = s.Text(old.Plan)
 		case "catalogue":
-			x.Catalogue = s.text(old.Catalogue)
+			x.Catalogue = s.Text(old.Catalogue)
 		case "component":
-			x.Component = s.text(old.Component)
+			x.Component = s.Text(old.Component)
 		case "start":
-			x.Start = s.timestamp()
+			x.Start = s.Timestamp()
 		case "end":
-			x.End = s.timestamp()
+			x.End = s.Timestamp()
 		case "seconds":
-			x.Seconds = s.decimal()
+			x.Seconds = s.Decimal()
 		case "quantity":
-			x.Quantity = s.decimal()
+			x.Quantity = s.Decimal()
 		case "unit":
-			x.Unit = s.text(old.Unit)
+			x.Unit = s.Text(old.Unit)
 		case "amount":
-			x.Amount = s.decimal()
+			x.Amount = s.Decimal()
 		case "vat_code":
-			x.VATCode = s.text(old.VATCode)
+			x.VATCode = s.Text(old.VATCode)
 		case "vat":
-			x.VAT = s.decimal()
+			x.VAT = s.Decimal()
 		case "currency":
-			x.Currency = s.text(old.Currency)
+			x.Currency = s.Text(old.Currency)
 		case "flags":
 			x.Flags |= s.flags()
 		default:
-			s.skip()
+			s.Skip()
 		}
 	}
 }
 
 func readCharges(s *scanner, list []Charge, base *Charge) []Charge {
-	for ok := s.list(); ok && s.element(); {
+	for ok := s.List(); ok && s.Element(); {
 		list = grow(list)
 		list[len(list)-1].read(s, base)
 	}

@@ -41,17 +41,17 @@ func (x *Metered) appendOver(b []byte, frame, shared *shape) []byte {
 // DecodeJSON overwrites x with its wire form, as Usage.DecodeJSON does. The memory
 // of Retracted, Closed, Running, Anomalies and Held is used again: keep their elements, or decode
 // into a new value.
-func (x *Metered) DecodeJSON(b []byte) error { return x.decode(scanner{b: b}) }
+func (x *Metered) DecodeJSON(b []byte) error { return x.decode(scan(b)) }
 
 func (x *Metered) decode(s scanner) error {
 	var base shape
 	s.base = &base
 	again := s
-	if x.read(&s, true) && s.err == nil { // not as Daybook writes: spans before what they share
+	if x.read(&s, true) && s.Err == nil { // not as Daybook writes: spans before what they share
 		s = again
 		x.read(&s, false)
 	}
-	return s.end("metered")
+	return s.End("metered")
 }
 
 // read reads the fields, and on the way what the spans share into s.base if gather is set. It
@@ -69,20 +69,20 @@ func (x *Metered) read(s *scanner, gather bool) (late bool) {
 		}
 		return value
 	}
-	for ok := s.message(); ok && s.field(); {
-		switch string(s.key) {
+	for ok := s.Message(); ok && s.Field(); {
+		switch string(s.Key) {
 		case "id":
-			x.ID = s.name()
+			x.ID = s.Name()
 		case "source":
-			x.Source = s.text(old.Source)
+			x.Source = s.Text(old.Source)
 		case "foundation":
-			x.Foundation = s.text(old.Foundation)
+			x.Foundation = s.Text(old.Foundation)
 		case "tenant":
-			x.Tenant, late = framed(&s.base.Tenant, s.text(old.Tenant)), late || spans
+			x.Tenant, late = framed(&s.base.Tenant, s.Text(old.Tenant)), late || spans
 		case "kind":
-			x.Kind, late = framed(&s.base.Kind, s.text(old.Kind)), late || spans
+			x.Kind, late = framed(&s.base.Kind, s.Text(old.Kind)), late || spans
 		case "resource":
-			x.Resource, late = framed(&s.base.Resource, s.text(old.Resource)), late || spans
+			x.Resource, late = framed(&s.base.Resource, s.Text(old.Resource)), late || spans
 		case "cause":
 			x.Cause = old.Cause
 			x.Cause.read(s)
@@ -99,21 +99,21 @@ func (x *Metered) read(s *scanner, gather bool) (late bool) {
 		case "running":
 			x.Running, spans = s.spansUnless(s.without.running, x.Running[:0]), true
 		case "running_omitted":
-			x.RunningOmitted = s.uint32()
+			x.RunningOmitted = s.Uint32()
 		case "anomalies":
 			x.Anomalies = readList(s, x.Anomalies[:0])
 		case "held":
 			x.Held = readList(s, x.Held[:0])
 		case "held_omitted":
-			x.HeldOmitted = s.uint32()
+			x.HeldOmitted = s.Uint32()
 		case "ended":
-			x.Ended = s.texts(x.Ended[:0])
+			x.Ended = s.Texts(x.Ended[:0])
 		case "listed_from":
-			x.ListedFrom = s.uint64()
+			x.ListedFrom = s.Uint64()
 		case "correction":
-			x.Correction = s.text(old.Correction)
+			x.Correction = s.Text(old.Correction)
 		default:
-			s.skip()
+			s.Skip()
 		}
 	}
 	return late
@@ -135,19 +135,19 @@ func (x *AnomalyNotice) AppendJSON(b []byte) []byte {
 }
 
 // DecodeJSON overwrites x with its wire form, as Usage.DecodeJSON does.
-func (x *AnomalyNotice) DecodeJSON(b []byte) error { return x.decode(scanner{b: b}) }
+func (x *AnomalyNotice) DecodeJSON(b []byte) error { return x.decode(scan(b)) }
 
 func (x *AnomalyNotice) decode(s scanner) error {
 	old := *x
 	*x = AnomalyNotice{}
-	for ok := s.message(); ok && s.field(); {
-		switch string(s.key) {
+	for ok := s.Message(); ok && s.Field(); {
+		switch string(s.Key) {
 		case "id":
-			x.ID = s.name()
+			x.ID = s.Name()
 		case "source":
-			x.Source = s.text(old.Source)
+			x.Source = s.Text(old.Source)
 		case "foundation":
-			x.Foundation = s.text(old.Foundation)
+			x.Foundation = s.Text(old.Foundation)
 		case "cause":
 			x.Cause = old.Cause
 			x.Cause.read(&s)
@@ -155,10 +155,10 @@ func (x *AnomalyNotice) decode(s scanner) error {
 			x.Anomaly = old.Anomaly
 			x.Anomaly.read(&s)
 		default:
-			s.skip()
+			s.Skip()
 		}
 	}
-	return s.end("anomaly")
+	return s.End("anomaly")
 }
 
 // AppendJSON appends x as the proto3 JSON mapping of daybook.v1.Catalogue.
@@ -170,26 +170,26 @@ func (x *Catalogue) AppendJSON(b []byte) []byte {
 }
 
 // DecodeJSON overwrites x with its wire form, as Usage.DecodeJSON does.
-func (x *Catalogue) DecodeJSON(b []byte) error { return x.decode(scanner{b: b}) }
+func (x *Catalogue) DecodeJSON(b []byte) error { return x.decode(scan(b)) }
 
 func (x *Catalogue) decode(s scanner) error {
-	x.fields(&s, s.message())
-	return s.end("catalogue")
+	x.fields(&s, s.Message())
+	return s.End("catalogue")
 }
 
-func (x *Catalogue) read(s *scanner) { x.fields(s, s.object()) }
+func (x *Catalogue) read(s *scanner) { x.fields(s, s.Object()) }
 
 func (x *Catalogue) fields(s *scanner, ok bool) {
 	old := *x
 	*x = Catalogue{}
-	for ok && s.field() {
-		switch string(s.key) {
+	for ok && s.Field() {
+		switch string(s.Key) {
 		case "version":
-			x.Version = s.text(old.Version)
+			x.Version = s.Text(old.Version)
 		case "yaml":
-			x.YAML = s.name()
+			x.YAML = s.Name()
 		default:
-			s.skip()
+			s.Skip()
 		}
 	}
 }
@@ -200,18 +200,18 @@ func (x *Marker) AppendJSON(b []byte) []byte {
 }
 
 // DecodeJSON overwrites x with its wire form, as Usage.DecodeJSON does.
-func (x *Marker) DecodeJSON(b []byte) error { return x.decode(scanner{b: b}) }
+func (x *Marker) DecodeJSON(b []byte) error { return x.decode(scan(b)) }
 
 func (x *Marker) decode(s scanner) error {
 	*x = Marker{}
-	for ok := s.message(); ok && s.field(); {
-		if string(s.key) == "input_sequence" {
-			x.InputSequence = s.uint64()
+	for ok := s.Message(); ok && s.Field(); {
+		if string(s.Key) == "input_sequence" {
+			x.InputSequence = s.Uint64()
 		} else {
-			s.skip()
+			s.Skip()
 		}
 	}
-	return s.end("marker")
+	return s.End("marker")
 }
 
 func (x *Anomaly) appendJSON(b []byte) []byte {
@@ -226,18 +226,18 @@ func (x *Anomaly) appendJSON(b []byte) []byte {
 func (x *Anomaly) read(s *scanner) {
 	old := *x
 	*x = Anomaly{}
-	for ok := s.object(); ok && s.field(); {
-		switch string(s.key) {
+	for ok := s.Object(); ok && s.Field(); {
+		switch string(s.Key) {
 		case "code":
-			x.Code = s.text(old.Code)
+			x.Code = s.Text(old.Code)
 		case "resource":
-			x.Resource = s.text(old.Resource)
+			x.Resource = s.Text(old.Resource)
 		case "time":
-			x.Time = s.timestamp()
+			x.Time = s.Timestamp()
 		case "message":
-			x.Message = s.name()
+			x.Message = s.Name()
 		default:
-			s.skip()
+			s.Skip()
 		}
 	}
 }
@@ -263,30 +263,30 @@ func (x *Hold) appendJSON(b []byte) []byte {
 func (x *Hold) read(s *scanner) {
 	old := *x
 	*x = Hold{}
-	for ok := s.object(); ok && s.field(); {
-		switch string(s.key) {
+	for ok := s.Object(); ok && s.Field(); {
+		switch string(s.Key) {
 		case "id":
-			x.ID = s.name()
+			x.ID = s.Name()
 		case "kind":
-			x.Kind = s.text(old.Kind)
+			x.Kind = s.Text(old.Kind)
 		case "resource":
-			x.Resource = s.text(old.Resource)
+			x.Resource = s.Text(old.Resource)
 		case "code":
-			x.Code = s.text(old.Code)
+			x.Code = s.Text(old.Code)
 		case "start":
-			x.Start = s.timestamp()
+			x.Start = s.Timestamp()
 		case "end":
-			x.End = s.timestamp()
+			x.End = s.Timestamp()
 		case "footprint":
 			x.Footprint = old.Footprint
 			x.Footprint.read(s, nil)
 		case "reason":
-			x.Reason = s.text(old.Reason)
+			x.Reason = s.Text(old.Reason)
 		case "lower":
 			x.Lower = old.Lower
 			x.Lower.read(s, nil)
 		default:
-			s.skip()
+			s.Skip()
 		}
 	}
 }
@@ -303,18 +303,18 @@ func (x *Cause) appendJSON(b []byte) []byte {
 func (x *Cause) read(s *scanner) {
 	old := *x
 	*x = Cause{}
-	for ok := s.object(); ok && s.field(); {
-		switch string(s.key) {
+	for ok := s.Object(); ok && s.Field(); {
+		switch string(s.Key) {
 		case "id":
-			x.ID = s.name()
+			x.ID = s.Name()
 		case "sequence":
-			x.Sequence = s.uint64()
+			x.Sequence = s.Uint64()
 		case "event":
-			x.Event = s.text(old.Event)
+			x.Event = s.Text(old.Event)
 		case "time":
-			x.Time = s.timestamp()
+			x.Time = s.Timestamp()
 		default:
-			s.skip()
+			s.Skip()
 		}
 	}
 }

@@ -116,30 +116,30 @@ func (s *shape) appendFootprintOver(b []byte, base *shape) []byte {
 }
 
 func (s *shape) read(in *scanner) {
-	for ok := in.object(); ok && in.field(); {
+	for ok := in.Object(); ok && in.Field(); {
 		if !s.field(in, s, &Footprint{}) {
-			in.skip()
+			in.Skip()
 		}
 	}
 }
 
 // field reads one field, if it is the shape's. old is what the field held before.
 func (s *shape) field(in *scanner, old *shape, base *Footprint) bool {
-	switch string(in.key) {
+	switch string(in.Key) {
 	case "kind":
-		s.Kind = in.text(old.Kind)
+		s.Kind = in.Text(old.Kind)
 	case "resource":
-		s.Resource = in.text(old.Resource)
+		s.Resource = in.Text(old.Resource)
 	case "app":
-		s.App = in.text(old.App)
+		s.App = in.Text(old.App)
 	case "tenant":
-		s.Tenant = in.text(old.Tenant)
+		s.Tenant = in.Text(old.Tenant)
 	case "space":
-		s.Space = in.text(old.Space)
+		s.Space = in.Text(old.Space)
 	case "space_name":
-		s.SpaceName = in.text(old.SpaceName)
+		s.SpaceName = in.Text(old.SpaceName)
 	case "name":
-		s.Name = in.text(old.Name)
+		s.Name = in.Text(old.Name)
 	case "footprint":
 		s.Footprint = old.Footprint
 		s.Footprint.read(in, base)
@@ -191,29 +191,29 @@ func (x *Span) read(s *scanner) {
 	}
 	base := is.Footprint
 	*x = Span{}
-	for ok := s.object(); ok && s.field(); {
-		switch string(s.key) {
+	for ok := s.Object(); ok && s.Field(); {
+		switch string(s.Key) {
 		case "id":
-			x.ID = s.name()
+			x.ID = s.Name()
 		case "start":
-			x.Start = s.timestamp()
+			x.Start = s.Timestamp()
 		case "end":
-			x.End = s.timestamp()
+			x.End = s.Timestamp()
 		case "since":
-			x.Since = s.timestamp()
+			x.Since = s.Timestamp()
 		case "earlier":
 			x.Earlier = readList(s, x.Earlier)
 		case "flags":
 			x.Flags = s.flags()
 		case "evidence":
-			x.Evidence = s.uint64s()
+			x.Evidence = s.Uint64s()
 		case "publication":
-			x.Publication = s.name()
+			x.Publication = s.Name()
 		case "correction":
-			x.Correction = s.text(old)
+			x.Correction = s.Text(old)
 		default:
 			if !is.field(s, &was, &base) {
-				s.skip()
+				s.Skip()
 			}
 		}
 	}
@@ -228,14 +228,14 @@ func (x *Stretch) appendJSON(b []byte) []byte {
 
 func (x *Stretch) read(s *scanner) {
 	*x = Stretch{}
-	for ok := s.object(); ok && s.field(); {
-		switch string(s.key) {
+	for ok := s.Object(); ok && s.Field(); {
+		switch string(s.Key) {
 		case "since":
-			x.Since = s.timestamp()
+			x.Since = s.Timestamp()
 		case "footprint":
 			x.Footprint.read(s, nil)
 		default:
-			s.skip()
+			s.Skip()
 		}
 	}
 }
@@ -285,8 +285,8 @@ func (x *Footprint) read(s *scanner, base *Footprint) {
 	if base != nil {
 		*x = *base
 	}
-	for ok := s.object(); ok && s.field(); {
-		switch string(s.key) {
+	for ok := s.Object(); ok && s.Field(); {
+		switch string(s.Key) {
 		case "instances":
 			x.Instances = s.count()
 		case "memory_mb":
@@ -294,37 +294,37 @@ func (x *Footprint) read(s *scanner, base *Footprint) {
 		case "volume_gb":
 			x.VolumeGB = s.count()
 		case "process_type":
-			x.ProcessType = s.text(old.ProcessType)
+			x.ProcessType = s.Text(old.ProcessType)
 		case "buildpack":
-			x.Buildpack = s.text(old.Buildpack)
+			x.Buildpack = s.Text(old.Buildpack)
 		case "buildpack_guid":
-			x.BuildpackGUID = s.text(old.BuildpackGUID)
+			x.BuildpackGUID = s.Text(old.BuildpackGUID)
 		case "plan":
-			x.Plan = s.text(old.Plan)
+			x.Plan = s.Text(old.Plan)
 		case "plan_guid":
-			x.PlanGUID = s.text(old.PlanGUID)
+			x.PlanGUID = s.Text(old.PlanGUID)
 		case "offering":
-			x.Offering = s.text(old.Offering)
+			x.Offering = s.Text(old.Offering)
 		case "offering_guid":
-			x.OfferingGUID = s.text(old.OfferingGUID)
+			x.OfferingGUID = s.Text(old.OfferingGUID)
 		case "broker":
-			x.Broker = s.text(old.Broker)
+			x.Broker = s.Text(old.Broker)
 		case "broker_guid":
-			x.BrokerGUID = s.text(old.BrokerGUID)
+			x.BrokerGUID = s.Text(old.BrokerGUID)
 		case "flavor":
-			x.Flavor = s.text(old.Flavor)
+			x.Flavor = s.Text(old.Flavor)
 		case "flavor_id":
-			x.FlavorID = s.text(old.FlavorID)
+			x.FlavorID = s.Text(old.FlavorID)
 		case "datastore":
-			x.Datastore = s.text(old.Datastore)
+			x.Datastore = s.Text(old.Datastore)
 		case "datastore_id":
-			x.DatastoreID = s.text(old.DatastoreID)
+			x.DatastoreID = s.Text(old.DatastoreID)
 		case "region":
-			x.Region = s.text(old.Region)
+			x.Region = s.Text(old.Region)
 		case "availability_zone":
-			x.AvailabilityZone = s.text(old.AvailabilityZone)
+			x.AvailabilityZone = s.Text(old.AvailabilityZone)
 		default:
-			s.skip()
+			s.Skip()
 		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 	. "github.com/onsi/gomega"
 
 	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/events/wire"
 )
 
 var _ = Describe("A message on the wire", func() {
@@ -75,7 +76,7 @@ var _ = Describe("A message on the wire", func() {
 	DescribeTable("is refused with the field, the byte and the reason when it is",
 		func(text, path string, offset int, problem string) {
 			var x events.Usage
-			var e *events.DecodeError
+			var e *wire.DecodeError
 			Expect(errors.As(x.DecodeJSON([]byte(text)), &e)).To(BeTrue(), "it was read")
 			Expect(e.Type).To(Equal("usage"))
 			Expect(e.Path).To(Equal(path))

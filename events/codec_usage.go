@@ -43,65 +43,69 @@ func (x *Usage) AppendJSON(b []byte) []byte {
 	return closeObject(b, start)
 }
 
-// DecodeJSON overwrites x with its wire form. It ignores fields it does not
-// know, and errors are *DecodeError; after one x holds nothing of use. Nothing of x is part of b.
-// The memory of x.Raw is used again.
-func (x *Usage) DecodeJSON(b []byte) error { return x.decode(scanner{b: b}) }
+// DecodeJSON overwrites x with its wire form. It ignores fields it does not know, and errors are
+// *wire.DecodeError; after one x holds nothing of use. Nothing of x is part of b. The memory of
+// x.Raw is used again.
+func (x *Usage) DecodeJSON(b []byte) error { return x.decode(scan(b)) }
 
 // DecodeFact is DecodeJSON without Raw: it looks only for Raw's end. It is for readers of the fact
 // in Daybook's terms.
-func (x *Usage) DecodeFact(b []byte) error { return x.decode(scanner{b: b, fact: true}) }
+func (x *Usage) DecodeFact(b []byte) error {
+	s := scan(b)
+	s.Fact = true
+	return x.decode(s)
+}
 
 func (x *Usage) decode(s scanner) error {
 	old := *x
 	*x = Usage{Raw: x.Raw[:0]}
-	for ok := s.message(); ok && s.field(); {
-		switch string(s.key) {
+	for ok := s.Message(); ok && s.Field(); {
+		switch string(s.Key) {
 		case "id":
-			x.ID = s.name()
+			x.ID = s.Name()
 		case "source":
-			x.Source = s.text(old.Source)
+			x.Source = s.Text(old.Source)
 		case "foundation":
-			x.Foundation = s.text(old.Foundation)
+			x.Foundation = s.Text(old.Foundation)
 		case "tenant":
-			x.Tenant = s.text(old.Tenant)
+			x.Tenant = s.Text(old.Tenant)
 		case "kind":
-			x.Kind = s.text(old.Kind)
+			x.Kind = s.Text(old.Kind)
 		case "resource":
-			x.Resource = s.text(old.Resource)
+			x.Resource = s.Text(old.Resource)
 		case "app":
-			x.App = s.text(old.App)
+			x.App = s.Text(old.App)
 		case "event":
-			x.Event = s.text(old.Event)
+			x.Event = s.Text(old.Event)
 		case "previous":
-			x.Previous = s.text(old.Previous)
+			x.Previous = s.Text(old.Previous)
 		case "time":
-			x.Time = s.timestamp()
+			x.Time = s.Timestamp()
 		case "observed":
-			x.Observed = s.timestamp()
+			x.Observed = s.Timestamp()
 		case "created":
-			x.Created = s.timestamp()
+			x.Created = s.Timestamp()
 		case "space":
-			x.Space = s.text(old.Space)
+			x.Space = s.Text(old.Space)
 		case "space_name":
-			x.SpaceName = s.text(old.SpaceName)
+			x.SpaceName = s.Text(old.SpaceName)
 		case "name":
-			x.Name = s.text(old.Name)
+			x.Name = s.Text(old.Name)
 		case "state":
-			x.State = s.text(old.State)
+			x.State = s.Text(old.State)
 		case "footprint":
 			x.Footprint = old.Footprint
 			x.Footprint.read(&s, nil)
 		case "old_volume_gb":
 			x.OldVolumeGB = s.count()
 		case "after_guid":
-			x.AfterGUID = s.name()
+			x.AfterGUID = s.Name()
 		case "after_sequence":
-			x.AfterSequence = s.uint64()
+			x.AfterSequence = s.Uint64()
 		case "listed":
-			x.Listed = s.timestamp()
+			x.Listed = s.Timestamp()
 		case "publisher":
-			x.Publisher = s.text(old.Publisher)
+			x.Publisher = s.Text(old.Publisher)
 		case "previous_instances":
 			x.PreviousInstances = s.count()
 		case "previous_memory_mb":
@@ -109,24 +113,24 @@ func (x *Usage) decode(s scanner) error {
 		case "audit_seconds":
 			x.AuditSeconds = s.count()
 		case "no_server":
-			x.NoServer = s.bool()
+			x.NoServer = s.Bool()
 		case "volume_unknown":
-			x.VolumeUnknown = s.bool()
+			x.VolumeUnknown = s.Bool()
 		case "no_previous_instances":
-			x.NoPreviousInstances = s.bool()
+			x.NoPreviousInstances = s.Bool()
 		case "no_previous_memory":
-			x.NoPreviousMemory = s.bool()
+			x.NoPreviousMemory = s.Bool()
 		case "reseeded":
-			x.Reseeded = s.bool()
+			x.Reseeded = s.Bool()
 		case "raw":
-			if raw := s.raw(); !s.fact {
+			if raw := s.Raw(); !s.Fact {
 				x.Raw = append(x.Raw[:0], raw...)
 			}
 		default:
-			s.skip()
+			s.Skip()
 		}
 	}
-	return s.end("usage")
+	return s.End("usage")
 }
 
 // AppendJSON appends x as the proto3 JSON mapping of daybook.v1.Horizon.
@@ -143,32 +147,32 @@ func (x *Horizon) AppendJSON(b []byte) []byte {
 }
 
 // DecodeJSON overwrites x with its wire form, as Usage.DecodeJSON does.
-func (x *Horizon) DecodeJSON(b []byte) error { return x.decode(scanner{b: b}) }
+func (x *Horizon) DecodeJSON(b []byte) error { return x.decode(scan(b)) }
 
 func (x *Horizon) decode(s scanner) error {
 	old := *x
 	*x = Horizon{}
-	for ok := s.message(); ok && s.field(); {
-		switch string(s.key) {
+	for ok := s.Message(); ok && s.Field(); {
+		switch string(s.Key) {
 		case "id":
-			x.ID = s.name()
+			x.ID = s.Name()
 		case "source":
-			x.Source = s.text(old.Source)
+			x.Source = s.Text(old.Source)
 		case "foundation":
-			x.Foundation = s.text(old.Foundation)
+			x.Foundation = s.Text(old.Foundation)
 		case "time":
-			x.Time = s.timestamp()
+			x.Time = s.Timestamp()
 		case "collector":
-			x.Collector = s.text(old.Collector)
+			x.Collector = s.Text(old.Collector)
 		case "settled":
-			x.Settled = s.timestamp()
+			x.Settled = s.Timestamp()
 		case "ended":
-			x.Ended = s.timestamp()
+			x.Ended = s.Timestamp()
 		default:
-			s.skip()
+			s.Skip()
 		}
 	}
-	return s.end("horizon")
+	return s.End("horizon")
 }
 
 // AppendJSON appends x as the proto3 JSON mapping of daybook.v1.Gap.
@@ -186,34 +190,34 @@ func (x *Gap) AppendJSON(b []byte) []byte {
 }
 
 // DecodeJSON overwrites x with its wire form, as Usage.DecodeJSON does.
-func (x *Gap) DecodeJSON(b []byte) error { return x.decode(scanner{b: b}) }
+func (x *Gap) DecodeJSON(b []byte) error { return x.decode(scan(b)) }
 
 func (x *Gap) decode(s scanner) error {
 	old := *x
 	*x = Gap{}
-	for ok := s.message(); ok && s.field(); {
-		switch string(s.key) {
+	for ok := s.Message(); ok && s.Field(); {
+		switch string(s.Key) {
 		case "id":
-			x.ID = s.name()
+			x.ID = s.Name()
 		case "source":
-			x.Source = s.text(old.Source)
+			x.Source = s.Text(old.Source)
 		case "foundation":
-			x.Foundation = s.text(old.Foundation)
+			x.Foundation = s.Text(old.Foundation)
 		case "from":
-			x.From = s.timestamp()
+			x.From = s.Timestamp()
 		case "to":
-			x.To = s.timestamp()
+			x.To = s.Timestamp()
 		case "reason":
-			x.Reason = s.text(old.Reason)
+			x.Reason = s.Text(old.Reason)
 		case "list":
-			x.List = s.text(old.List)
+			x.List = s.Text(old.List)
 		case "cursor":
-			x.Cursor = s.name()
+			x.Cursor = s.Name()
 		default:
-			s.skip()
+			s.Skip()
 		}
 	}
-	return s.end("gap")
+	return s.End("gap")
 }
 
 // AppendJSON appends x as the proto3 JSON mapping of daybook.v1.Quarantined.
@@ -231,32 +235,32 @@ func (x *Quarantined) AppendJSON(b []byte) []byte {
 }
 
 // DecodeJSON overwrites x with its wire form, as Usage.DecodeJSON does.
-func (x *Quarantined) DecodeJSON(b []byte) error { return x.decode(scanner{b: b}) }
+func (x *Quarantined) DecodeJSON(b []byte) error { return x.decode(scan(b)) }
 
 func (x *Quarantined) decode(s scanner) error {
 	old := *x
 	*x = Quarantined{}
-	for ok := s.message(); ok && s.field(); {
-		switch string(s.key) {
+	for ok := s.Message(); ok && s.Field(); {
+		switch string(s.Key) {
 		case "id":
-			x.ID = s.name()
+			x.ID = s.Name()
 		case "source":
-			x.Source = s.text(old.Source)
+			x.Source = s.Text(old.Source)
 		case "foundation":
-			x.Foundation = s.text(old.Foundation)
+			x.Foundation = s.Text(old.Foundation)
 		case "file":
-			x.File = s.text(old.File)
+			x.File = s.Text(old.File)
 		case "line":
-			x.Line = s.uint32()
+			x.Line = s.Uint32()
 		case "reason":
-			x.Reason = s.text(old.Reason)
+			x.Reason = s.Text(old.Reason)
 		case "input":
-			x.Input = s.name()
+			x.Input = s.Name()
 		case "after_id":
-			x.AfterID = s.name()
+			x.AfterID = s.Name()
 		default:
-			s.skip()
+			s.Skip()
 		}
 	}
-	return s.end("quarantined")
+	return s.End("quarantined")
 }

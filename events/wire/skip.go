@@ -1,40 +1,37 @@
-package events
+package wire
 
 import "github.com/daybook-billing/daybook/events/text"
 
-// CheckRaw reports whether b can be a fact's Raw: one JSON object, in UTF-8, without half surrogate
-// pairs, nested at most 200 deep, and nothing else around it but white space. The error says at
-// which byte it is not.
-func CheckRaw(b []byte) error {
-	s := scanner{b: b}
+// Whole reads one object and nothing else.
+func (s *Scanner) Whole(message string) error {
 	if s.peek() == '{' {
-		s.skip()
+		s.Skip()
 	} else {
 		s.failHere("an object")
 	}
-	return s.end("raw")
+	return s.End(message)
 }
 
-// raw returns the bytes of the next object, nil for null. They are a part of the message.
-func (s *scanner) raw() []byte {
+// Raw returns the bytes of the next object, nil for null. They are a part of the message.
+func (s *Scanner) Raw() []byte {
 	if s.peek() != '{' {
 		s.null("an object")
 		return nil
 	}
 	start := s.i
-	if !s.fact {
-		s.skip()
-	} else if end := text.ObjectEnd(s.b, s.i); end > 0 {
+	if !s.Fact {
+		s.Skip()
+	} else if end := text.ObjectEnd(s.B, s.i); end > 0 {
 		s.i = end // what is inside was checked when it was stored
 	} else {
 		s.fail(s.i, "an object without an end")
 	}
-	return s.b[start:s.i]
+	return s.B[start:s.i]
 }
 
-// skip reads any value and checks that it is JSON. It does not recurse: the text decides how deep
+// Skip reads any value and checks that it is JSON. It does not recurse: the text decides how deep
 // it is nested.
-func (s *scanner) skip() {
+func (s *Scanner) Skip() {
 	var nest [maxNesting]byte // the closing brackets of the open values
 	depth := 0
 	for {
@@ -52,7 +49,7 @@ func (s *scanner) skip() {
 		default:
 			s.scalar(c)
 		}
-		for depth > 0 && s.err == nil {
+		for depth > 0 && s.Err == nil {
 			closing := nest[depth-1]
 			c := s.peek()
 			if c == closing {
@@ -73,13 +70,13 @@ func (s *scanner) skip() {
 			}
 			break
 		}
-		if depth == 0 || s.err != nil {
+		if depth == 0 || s.Err != nil {
 			return
 		}
 	}
 }
 
-func (s *scanner) skipKey() {
+func (s *Scanner) skipKey() {
 	if s.peek() != '"' {
 		s.failHere("a field name in quotes")
 		return
@@ -92,7 +89,7 @@ func (s *scanner) skipKey() {
 	s.i++
 }
 
-func (s *scanner) scalar(first byte) {
+func (s *Scanner) scalar(first byte) {
 	switch {
 	case first == '"':
 		s.stringBytes()
@@ -105,8 +102,8 @@ func (s *scanner) scalar(first byte) {
 }
 
 // number reads a JSON number.
-func (s *scanner) number() {
-	if end := text.NumberEnd(s.b, s.i); end > 0 {
+func (s *Scanner) number() {
+	if end := text.NumberEnd(s.B, s.i); end > 0 {
 		s.i = end
 	} else {
 		s.fail(s.i, "a wrong number")
