@@ -27,16 +27,19 @@ type Ending struct {
 }
 
 // End publishes the end of a foundation: what ran ends then, and its horizon holds nobody up. The
-// foundation was collected up to the time returned, zero where no horizon says so. Errors:
-// ErrEnded, ErrFuture, ErrNotStopped, *TooLongError.
-func End(ctx context.Context, b Bus, e *Ending) (collected time.Time, err error) {
+// foundation is complete up to the time returned, zero where no horizon says so. Errors: ErrEnded,
+// ErrFuture, ErrNotStopped, *TooLongError.
+func End(ctx context.Context, b Bus, e *Ending) (through time.Time, err error) {
 	if e.At.After(e.Now) {
 		return time.Time{}, ErrFuture
 	}
-	x := ending{act: events.Act{
-		Kind: events.ActRetirement, Source: e.Source, Foundation: e.Foundation, By: e.By, Note: e.Note, Time: e.Now,
-		Retirement: events.Retirement{At: e.At},
-	}}
+	x := ending{
+		act: events.Act{
+			Kind: events.ActRetirement, Source: e.Source, Foundation: e.Foundation, By: e.By, Note: e.Note, Time: e.Now,
+			Retirement: events.Retirement{At: e.At},
+		},
+		collectors: map[string]reach{},
+	}
 	if err := bounded(&x.act); err != nil {
 		return time.Time{}, err
 	}
@@ -47,7 +50,7 @@ func End(ctx context.Context, b Bus, e *Ending) (collected time.Time, err error)
 		},
 	}
 	_, err = publishing.run(ctx)
-	return x.collected, err
+	return x.through, err
 }
 
 // Sources are the sources of a foundation: those with a message in USAGE.
@@ -68,20 +71,30 @@ func Sources(ctx context.Context, b Reader, foundation string) (sources []string
 
 // ending is one end of a foundation.
 type ending struct {
-	act       events.Act // no ID before the first try
-	collected time.Time  // the latest horizon
-	horizon   uint64     // sequence of the last horizon
-	tried     uint64     // horizon at the first try
-	ended     uint64     // sequence of the last end
-	last      string     // its id
-	stored    bool       // an earlier try was, though no answer came
+	act        events.Act       // no ID before the first try
+	collectors map[string]reach // by name, before the end
+	through    time.Time        // the foundation is complete up to then, before the end
+	horizon    uint64           // sequence of the last horizon
+	tried      uint64           // horizon at the first try
+	ended      uint64           // sequence of the last end
+	last       string           // its id
+	stored     bool             // an earlier try was, though no answer came
 }
 
 func (x *ending) read(m *bus.Stored) error {
 	if a, ok := read(m); ok {
-		if !a.Retirement.At.IsZero() {
+		switch {
+		case x.act.ID != "" && a.ID == x.act.ID:
+			x.stored = true
+		case a.Retirement.At.IsZero():
+			name := a.Retirement.Collector
+			x.collectors[name] = reach{x.collectors[name].at, true}
+			x.advance()
+		default: // the foundation is complete up to its end, and holds nobody up
 			x.ended, x.last = a.Sequence, a.ID
-			x.stored = x.stored || x.act.ID != "" && a.ID == x.act.ID
+			clear(x.collectors)
+			x.collectors[""] = reach{at: a.Retirement.At}
+			x.advance()
 		}
 		return nil
 	}
@@ -92,11 +105,16 @@ func (x *ending) read(m *bus.Stored) error {
 	if err := h.DecodeJSON(m.Data); err != nil {
 		return fmt.Errorf("message %d of %s (%s) cannot be read: %w", m.Sequence, events.StreamUsage, m.Subject, err)
 	}
-	x.horizon = m.Sequence
-	if h.Time.After(x.collected) {
-		x.collected = h.Time
-	}
+	x.collectors[h.Collector], x.horizon = reach{at: h.Time}, m.Sequence
+	x.advance()
 	return nil
+}
+
+// advance moves the end of the complete time. It never goes back, as in the projector.
+func (x *ending) advance() {
+	if at := completeThrough(x.collectors); at.After(x.through) {
+		x.through = at
+	}
 }
 
 func (x *ending) next(expectation uint64) ([]events.Act, error) {

@@ -31,6 +31,27 @@ var _ = Describe("The end of a foundation", func() {
 			`"retirement":{"at":"2026-11-02T09:00:00.123456Z"}}`))
 	})
 
+	DescribeTable("tells the lowest horizon of the collectors at work", func(ctx SpecContext, faults ...fault) {
+		s.put(ctx, events.StreamUsage, horizon("east", at.Add(-90*time.Minute)), horizon("", at),
+			horizon("south", at.Add(-150*time.Minute)))
+		s.faults = faults
+		Expect(acts.End(ctx, s, ends)).To(Equal(at.Add(-2*time.Hour)), "a horizon never goes back")
+		s.put(ctx, events.StreamUsage, horizon("east", at))
+		Expect(acts.End(ctx, s, ends)).To(Equal(at), "the others were retired with the foundation")
+	},
+		Entry("well"),
+		Entry("no answer, though it was stored", answerLost),
+	)
+
+	It("does not wait for a collector that was retired", func(ctx SpecContext) {
+		s.put(ctx, events.StreamUsage, horizon("west", at.Add(-time.Hour)))
+		_, err := acts.Retire(ctx, s, leaver("east"))
+		Expect(err).NotTo(HaveOccurred())
+		_, err = acts.Retire(ctx, s, west())
+		Expect(err).NotTo(HaveOccurred())
+		Expect(acts.End(ctx, s, ends)).To(Equal(at.Add(-time.Hour)))
+	})
+
 	It("is there once, until a collector says something again", func(ctx SpecContext) {
 		_, err := acts.End(ctx, s, ends)
 		Expect(err).NotTo(HaveOccurred())
