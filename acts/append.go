@@ -46,6 +46,8 @@ type publish struct {
 	read func(m *bus.Stored) error
 	// next makes the acts to append of the messages read so far, none where all are stored.
 	next func(expectation uint64) ([]events.Act, error)
+
+	through uint64 // the last message that was read, or appended; the next run reads on behind it
 }
 
 // run reads the subjects, appends the acts in one batch behind them, and does both again where
@@ -56,10 +58,9 @@ func (p *publish) run(ctx context.Context) (last uint64, err error) {
 	if p.alone {
 		limits.Conflicts = maxRivals
 	}
-	read := uint64(0)
 	last, err = once.Append(ctx, p.bus, events.StreamUsage, limits,
 		func(ctx context.Context, _ *once.Failure) (messages []bus.Message, expect bus.Expect, err error) {
-			if expect, read, err = p.look(ctx, read); err != nil {
+			if expect, err = p.look(ctx); err != nil {
 				return nil, expect, err
 			}
 			acts, err := p.next(expect.Last)
@@ -72,23 +73,25 @@ func (p *publish) run(ctx context.Context) (last uint64, err error) {
 	if errors.As(err, &given) && given.Conflict() {
 		return 0, &BusyError{p.filters[0], limits.Conflicts + 1, err}
 	}
+	p.through = max(p.through, last)
 	return last, err
 }
 
-// look reads the messages behind a sequence, and returns the expectation of an append behind them
-// and the last sequence that was read.
-func (p *publish) look(ctx context.Context, read uint64) (expect bus.Expect, last uint64, err error) {
+// look reads the messages behind those that were read, and returns the expectation of an append
+// behind them.
+func (p *publish) look(ctx context.Context) (expect bus.Expect, err error) {
 	if p.alone {
 		state, err := p.bus.Stream(ctx, events.StreamUsage)
 		if err != nil {
-			return expect, read, err
+			return expect, err
 		}
 		expect.Last = state.Last
 	}
 	options := bus.ReadOptions{Filters: p.filters}
-	last, err = p.bus.Each(ctx, events.StreamUsage, read+1, bus.End, options, p.read)
+	last, err := p.bus.Each(ctx, events.StreamUsage, p.through+1, bus.End, options, p.read)
 	if !p.alone {
 		expect = bus.Expect{Filter: p.filters[0], Last: last}
 	}
-	return expect, max(last, read), err
+	p.through = max(p.through, last)
+	return expect, err
 }

@@ -1,6 +1,7 @@
 package acts
 
 import (
+	"bytes"
 	"context"
 	"maps"
 	"slices"
@@ -35,51 +36,60 @@ func DiscardAll(ctx context.Context, b Bus, discards ...events.Act) (stored int,
 	}
 	for _, subject := range slices.Sorted(maps.Keys(bySubject)) {
 		p := discarding{known: map[string]bool{}}
+		publishing := publish{bus: b, filters: []string{subject}, read: p.read, next: p.next}
 		for part := range slices.Chunk(bySubject[subject], bus.MaxBatch) {
-			p.discards, p.tried = part, map[string]bool{}
-			if err := p.run(ctx, b, subject); err != nil {
-				return stored, err
+			p.discards, p.tried = part, nil
+			if _, err := publishing.run(ctx); err != nil {
+				return stored + p.stored, err
 			}
-			stored += len(p.tried)
+			p.settle()
 		}
+		stored += p.stored
 	}
 	return stored, nil
 }
 
-// discarding is one batch of discards on one subject.
+// discarding publishes the discards on one subject, batch by batch.
 type discarding struct {
-	discards []events.Act
-	known    map[string]bool // by input: discarded already
-	tried    map[string]bool // by id of the act: of this batch
+	discards []events.Act          // of the batch
+	known    map[string]bool       // by input: discarded already
+	tried    map[string]events.Act // by input: the last try
+	stored   int                   // discards of ours
 }
 
-func (p *discarding) run(ctx context.Context, b Bus, subject string) error {
-	publishing := publish{
-		bus: b, filters: []string{subject}, next: p.next,
-		read: func(m *bus.Stored) error {
-			if a, ok := read(m); ok {
-				p.known[a.Input.ID] = true
-			}
-			return nil
-		},
+// read notes who discarded an input first. A discard of the last try, which had no answer, is ours.
+func (p *discarding) read(m *bus.Stored) error {
+	a, ok := read(m)
+	if !ok || p.known[a.Input.ID] {
+		return nil
 	}
-	_, err := publishing.run(ctx)
-	return err
+	p.known[a.Input.ID] = true
+	if ours, ok := p.tried[a.Input.ID]; ok && bytes.Equal(m.Data, ours.AppendJSON(nil)) {
+		p.stored++
+	}
+	return nil
 }
 
 // next makes the acts about inputs that nobody discarded yet.
 func (p *discarding) next(expectation uint64) ([]events.Act, error) {
+	p.tried = map[string]events.Act{}
 	var acts []events.Act
-	again := map[string]bool{}
 	for _, d := range p.discards {
-		if p.known[d.Input.ID] || again[d.Input.ID] {
+		if _, again := p.tried[d.Input.ID]; again || p.known[d.Input.ID] {
 			continue
 		}
-		again[d.Input.ID] = true
 		d.ID = events.ID("discard", d.Source, d.Foundation, d.Input.ID)
 		d.Expectation = expectation
-		p.tried[d.ID] = true
+		p.tried[d.Input.ID] = d
 		acts = append(acts, d)
 	}
 	return acts, nil
+}
+
+// settle notes that the last try is stored.
+func (p *discarding) settle() {
+	for input := range p.tried {
+		p.known[input] = true
+	}
+	p.stored += len(p.tried)
 }
