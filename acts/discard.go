@@ -11,14 +11,14 @@ import (
 	"github.com/daybook-billing/daybook/internal/bus"
 )
 
-// Discarded is the outcome of a discard.
-const Discarded = "discarded"
+// discarded is the outcome of a discard.
+const discarded = "discarded"
 
 // Discard makes the act that discards an input in QUARANTINE, without an id.
 func Discard(q *events.Quarantined, by, note string, at time.Time) events.Act {
 	return events.Act{
 		Kind: events.ActDiscard, Source: q.Source, Foundation: q.Foundation, By: by, Note: note, Time: at,
-		Input: events.Input{ID: q.ID, Outcome: Discarded},
+		Input: events.Input{ID: q.ID, Outcome: discarded},
 	}
 }
 
