@@ -4,9 +4,11 @@ package watch
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"path/filepath"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/fsnotify/fsnotify"
@@ -80,7 +82,9 @@ func (w *Watcher) follow() {
 			if !ok {
 				return
 			}
-			if !said {
+			// The watch of a renamed file ends, and that of a removed one has ended before
+			// (EINVAL): the folder's stays.
+			if !said && !errors.Is(err, syscall.EINVAL) {
 				said = true
 				w.blind(err)
 			}

@@ -97,6 +97,18 @@ var _ = Describe("A watcher", func() {
 		Expect(w.Wait(spec, never)).To(Succeed())
 	}, SpecTimeout(time.Minute))
 
+	It("says nothing of a file that is renamed and removed at once", func(spec SpecContext) {
+		w := watch.New([]string{path}, log)
+		for range 30 {
+			Expect(os.Rename(path, path+".1")).To(Succeed())
+			Expect(os.Remove(path + ".1")).To(Succeed())
+			appended(path)
+			Expect(w.Wait(spec, never)).To(Succeed())
+		}
+		w.Close()
+		Expect(said.String()).To(BeEmpty())
+	}, SpecTimeout(time.Minute))
+
 	It("waits as long as it may when nothing changes", func() {
 		w := watching(path)
 		appended(path + ".other")
