@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/daybook-billing/daybook/collector"
 	"github.com/daybook-billing/daybook/collector/internal/appender"
@@ -85,13 +84,11 @@ type Resubmitter struct {
 	rules Rules
 	// behind is, by AfterID, the id of the last fact in USAGE that followed it.
 	behind map[string]string
-	// At is the time of the last words. Default: now.
-	At func() time.Time
 }
 
 // NewResubmitter makes a Resubmitter.
 func NewResubmitter(store Store, rules Rules) *Resubmitter {
-	return &Resubmitter{store: store, rules: rules, behind: map[string]string{}, At: time.Now}
+	return &Resubmitter{store: store, rules: rules, behind: map[string]string{}}
 }
 
 // Selection selects entries to resubmit.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/daybook-billing/daybook/collector/internal/appender"
 	"github.com/daybook-billing/daybook/events"
@@ -19,6 +20,7 @@ func (r *Resubmitter) settle(ctx context.Context, part []Entry, results []Resubm
 			outcomes[results[i].Sequence] = results[i].Outcome
 		}
 	}
+	now := time.Now().UTC()
 	bySubject := map[string][]events.Act{}
 	for i := range part {
 		e := &part[i]
@@ -29,7 +31,7 @@ func (r *Resubmitter) settle(ctx context.Context, part []Entry, results []Resubm
 		subject := events.SettledSubject(e.Source, e.Foundation)
 		bySubject[subject] = append(bySubject[subject], events.Act{
 			ID:   events.ID("settled", e.Source, e.Foundation, e.ID),
-			Kind: events.ActResubmission, Source: e.Source, Foundation: e.Foundation, Time: r.At().UTC(),
+			Kind: events.ActResubmission, Source: e.Source, Foundation: e.Foundation, Time: now,
 			Input: events.Input{ID: e.ID, Outcome: outcome},
 		})
 	}
