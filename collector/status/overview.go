@@ -76,21 +76,13 @@ func Gather(ctx context.Context, b Bus, foundation string, now time.Time) ([]*Ov
 			g.all = append(g.all, &Overview{Status: s, Gaps: []Gap{}})
 		}
 	}
-	err := g.horizons(ctx, b)
-	if err == nil {
-		err = g.metered(ctx, b)
-	}
-	if err == nil {
-		err = g.retirements(ctx, b)
-	}
-	if err == nil {
-		err = g.gaps(ctx, b)
-	}
-	if err == nil {
-		err = g.unreadable(ctx, b)
-	}
-	if err == nil {
-		err = g.quarantined(ctx, b)
+	var err error
+	for _, gather := range []func(context.Context, Bus) error{
+		g.horizons, g.metered, g.retirements, g.gaps, g.unreadable, g.quarantined,
+	} {
+		if err = gather(ctx, b); err != nil {
+			break
+		}
 	}
 	if errors.Is(err, bus.ErrNotFound) {
 		err = nil // no streams yet
