@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/daybook-billing/daybook/acts"
 	"github.com/daybook-billing/daybook/cmd/daybook/print"
@@ -65,12 +64,9 @@ func (c *quarantineDiscardCmd) selected(e *env, b *bus.Bus) (discards []events.A
 	if err := board.Look(e.ctx, b); err != nil {
 		return nil, 0, err
 	}
-	out, at, found := print.NewQuarantine(e.stdout, false, false), now(), 0
-	err = quarantine.List(e.ctx, b, c.filter(), func(x *quarantine.Entry) error {
-		if !c.All && !slices.Contains(c.Sequences, x.Sequence) {
-			return nil
-		}
-		found++
+	out, at := print.NewQuarantine(e.stdout, false, false), now()
+	selection := quarantine.Selection{Filter: c.filter(), Sequences: c.Sequences}
+	err = selection.List(e.ctx, b, func(x *quarantine.Entry) error {
 		word, settled := board.Word(x)
 		if settled {
 			already++
@@ -84,10 +80,6 @@ func (c *quarantineDiscardCmd) selected(e *env, b *bus.Bus) (discards []events.A
 	})
 	if err != nil {
 		return nil, 0, err
-	}
-	if n := len(slices.Compact(slices.Sorted(slices.Values(c.Sequences)))); !c.All && found < n {
-		return nil, 0, fmt.Errorf("only %d of the %d sequences are in QUARANTINE: daybook quarantine list --all shows "+
-			"those that there are", found, n)
 	}
 	if c.All && !c.Yes {
 		err = out.End()

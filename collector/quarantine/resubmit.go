@@ -14,11 +14,8 @@ import (
 	"github.com/daybook-billing/daybook/internal/redact"
 )
 
-// Limits of a resubmission.
-const (
-	maxEntries   = 100_000  // the id and the outcome of each stay in memory
-	maxPartBytes = 16 << 20 // of the entries in memory at a time
-)
+// maxPartBytes is the most of the entries in memory at a time.
+const maxPartBytes = 16 << 20
 
 // Outcomes of a resubmission.
 const (
@@ -91,36 +88,17 @@ func NewResubmitter(store Store, rules Rules) *Resubmitter {
 	return &Resubmitter{store: store, rules: rules, behind: map[string]string{}}
 }
 
-// Selection selects entries to resubmit.
-type Selection struct {
-	Filter
-	Sequences []uint64 // empty: all
-}
-
-func (s *Selection) has(e *Entry) bool {
-	return len(s.Sequences) == 0 || slices.Contains(s.Sequences, e.Sequence)
-}
-
 // Run resubmits a selection of the entries. It refuses, before it appends anything, a filter that
 // selects more than 100,000 entries, and sequences that the filter does not select; then results
 // is nil. Otherwise it has one row for each selected entry, in order, up to an error of the bus.
 func (r *Resubmitter) Run(ctx context.Context, from Reader, s Selection) (results []Resubmitted, err error) {
-	entries, found := 0, 0
-	err = List(ctx, from, s.Filter, func(e *Entry) error {
-		if entries++; entries > maxEntries {
-			return fmt.Errorf("there are more than %d inputs: narrow them with --source and --foundation", maxEntries)
-		}
-		if slices.Contains(s.Sequences, e.Sequence) {
-			found++
-		}
-		return nil
+	entries := 0
+	err = s.each(ctx, from, func(*Entry, bool) error {
+		entries++
+		return bounded(entries)
 	})
 	if err != nil {
 		return nil, err
-	}
-	if sequences := slices.Compact(slices.Sorted(slices.Values(s.Sequences))); found < len(sequences) {
-		return nil, fmt.Errorf("only %d of the %d sequences are in QUARANTINE: daybook quarantine list shows those "+
-			"that there are", found, len(sequences))
 	}
 	results = []Resubmitted{}
 	var part []Entry
