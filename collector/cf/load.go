@@ -2,7 +2,6 @@ package cf
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 
@@ -17,20 +16,19 @@ func (f *poller) load(ctx context.Context) error {
 	last := f.writer.seen()
 	var mark bus.Stored
 	moved := false
+	var err error
 	if !f.loaded {
 		f.refusals.begin()
 		// The marker comes first: a batch that is stored after it has been looked for has a marker
 		// of its own, and the next append is refused.
-		var err error
-		mark, err = f.store.Last(ctx, events.StreamUsage, f.writer.marker)
-		if err != nil && !errors.Is(err, bus.ErrNotFound) {
-			return fmt.Errorf("looking for the last message of %s: %w", f.writer.marker, err)
+		if mark, err = lastMessage(ctx, f.store, events.StreamUsage, f.writer.marker); err != nil {
+			return err
 		}
 		if moved, err = f.platform.Check(mark.Header(events.HeaderPlatform)); err != nil {
 			return err
 		}
-		if last, err = lastSequence(ctx, f.store, events.StreamUsage, events.UsageFilter(events.SourceCF,
-			f.Name)); err != nil {
+		usage := events.UsageFilter(events.SourceCF, f.Name)
+		if last, err = lastSequence(ctx, f.store, events.StreamUsage, usage); err != nil {
 			return err
 		}
 	}
@@ -57,17 +55,18 @@ func (f *poller) load(ctx context.Context) error {
 	f.mu.Lock()
 	f.published, f.complete = horizon.Own, horizon.Newest
 	f.mu.Unlock()
-	if !moved {
-		f.writer.begin(last, mark.Sequence, f.platform.Here, "")
-		f.loaded = true
-		return nil
+	movedFrom := ""
+	if moved {
+		movedFrom = f.platform.MovedFrom
 	}
-	f.writer.begin(last, mark.Sequence, f.platform.Here, f.platform.MovedFrom)
-	if _, err := f.writer.append(ctx, nil); err != nil {
-		return err
+	f.writer.begin(last, mark.Sequence, f.platform.Here, movedFrom)
+	if moved {
+		if _, err := f.writer.append(ctx, nil); err != nil {
+			return err
+		}
+		f.log.Info("the foundation has moved: from here on it is collected from its new address",
+			slog.String("from", movedFrom), slog.String("to", f.platform.Here))
 	}
-	f.log.Info("the foundation has moved: from here on it is collected from its new address",
-		slog.String("from", f.platform.MovedFrom), slog.String("to", f.platform.Here))
 	f.loaded = true
 	return nil
 }

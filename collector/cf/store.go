@@ -48,16 +48,22 @@ func (s busStore) Scan(ctx context.Context, stream string, what Scan, yield func
 	return err
 }
 
-// lastSequence is the sequence of the last message on the subjects, 0 when there is none.
-func lastSequence(ctx context.Context, s Store, stream, filter string) (uint64, error) {
+// lastMessage is the last message on the subjects, the zero Stored when there is none.
+func lastMessage(ctx context.Context, s Store, stream, filter string) (bus.Stored, error) {
 	m, err := s.Last(ctx, stream, filter)
 	if errors.Is(err, bus.ErrNotFound) {
-		return 0, nil
+		return bus.Stored{}, nil
 	}
 	if err != nil {
-		return 0, fmt.Errorf("looking for the last message on %s: %w", filter, err)
+		return bus.Stored{}, fmt.Errorf("looking for the last message on %s: %w", filter, err)
 	}
-	return m.Sequence, nil
+	return m, nil
+}
+
+// lastSequence is the sequence of the last message on the subjects, 0 when there is none.
+func lastSequence(ctx context.Context, s Store, stream, filter string) (uint64, error) {
+	m, err := lastMessage(ctx, s, stream, filter)
+	return m.Sequence, err
 }
 
 const (
