@@ -19,8 +19,8 @@ import (
 	"github.com/daybook-billing/daybook/internal/redact"
 )
 
-// errStale ends a poll whose state of USAGE may be wrong: an append was
-// refused, or its outcome is not known. The state is read again, and the poll begun anew.
+// errStale ends a poll whose state of USAGE may be wrong: an append was refused, or its outcome is
+// not known. The state is read again, and the poll begun anew.
 var errStale = errors.New("what USAGE holds has to be read again")
 
 // writer appends for both lists of a foundation. After the first append without a confirmation it
@@ -30,10 +30,9 @@ type writer struct {
 	marker string // subject of the markers around each batch
 	origin string
 
-	mu     sync.Mutex // held while a batch is appended: the lists take turns
-	marks  appender.Marks
-	last   uint64 // the newest message on our subjects
-	mark   uint64 // the newest marker
+	mu     sync.Mutex     // held while a batch is appended: the lists take turns
+	marks  appender.Marks // of the next batch
+	last   uint64         // the newest message on our subjects
 	stale  error
 	window []bus.Message // memory of a batch with its markers
 }
@@ -43,8 +42,10 @@ type writer struct {
 func (w *writer) begin(last, mark uint64, platform, movedFrom string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.last, w.mark, w.stale = last, mark, nil
-	w.marks = appender.Marks{Subject: w.marker, Origin: w.origin, Platform: platform, MovedFrom: movedFrom}
+	w.last, w.stale = last, nil
+	w.marks = appender.Marks{
+		Subject: w.marker, Origin: w.origin, Platform: platform, MovedFrom: movedFrom, Behind: mark,
+	}
 }
 
 // seen is the newest known message.
@@ -64,7 +65,6 @@ func (w *writer) append(ctx context.Context, msgs []bus.Message) (first uint64, 
 	if ctx.Err() != nil {
 		return 0, ctx.Err()
 	}
-	w.marks.Behind = w.mark
 	w.window = w.marks.Window(w.window[:0], msgs)
 	defer clear(w.window)
 	last, err := w.try(ctx)
@@ -76,7 +76,7 @@ func (w *writer) append(ctx context.Context, msgs []bus.Message) (first uint64, 
 		w.stale = fmt.Errorf("%w: %w", errStale, err)
 		return 0, w.stale
 	}
-	w.last, w.mark, w.marks.MovedFrom = last, last, ""
+	w.last, w.marks.Behind, w.marks.MovedFrom = last, last, ""
 	return last - uint64(len(msgs)), nil // a marker is the last one
 }
 
@@ -88,7 +88,7 @@ const roomWait = time.Second
 func (w *writer) try(ctx context.Context) (last uint64, err error) {
 	appending, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
 	defer cancel()
-	return w.store.Append(appending, events.StreamUsage, w.window, bus.Expect{Filter: w.marker, Last: w.mark})
+	return w.store.Append(appending, events.StreamUsage, w.window, bus.Expect{Filter: w.marker, Last: w.marks.Behind})
 }
 
 // knownRefused is the number of the newest quarantined events that the collector knows by their
@@ -195,8 +195,7 @@ func (q *refusals) put(ctx context.Context, list string, r *cfapi.Event, after s
 	return nil
 }
 
-// flush stores the events of both lists. Nothing may be appended to USAGE behind them
-// before.
+// flush stores the events of both lists. Nothing may be appended to USAGE behind them before.
 func (q *refusals) flush(ctx context.Context) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
