@@ -192,7 +192,7 @@ func (f *poller) cycle(ctx context.Context) error {
 		f.tested = true
 	}
 	if err := f.load(ctx); err != nil {
-		f.tested = f.tested && !another(err)
+		f.tested = !another(err)
 		return err
 	}
 	failed := make([]error, len(f.lists))
@@ -208,10 +208,8 @@ func (f *poller) cycle(ctx context.Context) error {
 		}
 		l.failed(failed[i])
 	}
-	if errors.Is(err, errStale) || another(err) {
-		f.loaded = false
-	}
-	f.tested = f.tested && !another(err)
+	f.tested = !another(err)
+	f.loaded = f.tested && !errors.Is(err, errStale)
 	// The progress of one list counts even if the other failed: the horizon is the lower of both.
 	if horizonErr := f.publishHorizon(ctx, 0); horizonErr != nil {
 		f.loaded = false

@@ -50,7 +50,6 @@ func (l *list) reread(ctx context.Context, expired bool) (ready bool, err error)
 		}
 		l.f.metrics.rescans.WithLabelValues(l.f.Name, l.name).Inc()
 		r = &rescan{l: l, expired: expired}
-		r.survey.known.window.clear()
 		r.revisit.late.l = l
 		l.rescan = r
 	} else if err := r.resume(ctx); err != nil {

@@ -126,8 +126,8 @@ func Address(text string) string {
 	if err != nil || u.Host == "" || len(text) > maxAddress {
 		return ""
 	}
-	host := strings.ToLower(u.Host)
-	switch scheme := strings.ToLower(u.Scheme); scheme {
+	host := strings.ToLower(u.Host) // Parse has made the scheme so
+	switch u.Scheme {
 	case "https":
 		host = strings.TrimSuffix(host, ":443")
 	case "http":
@@ -135,7 +135,7 @@ func Address(text string) string {
 	default:
 		return ""
 	}
-	return strings.ToLower(u.Scheme) + "://" + host + strings.TrimRight(u.EscapedPath(), "/")
+	return u.Scheme + "://" + host + strings.TrimRight(u.EscapedPath(), "/")
 }
 
 // usageSummary is an endpoint for tokens with global read alone.

@@ -46,7 +46,6 @@ var _ = Describe("Nobody does anything", Serial, func() {
 			bill := func(name string) []string {
 				GinkgoHelper()
 				server := newNATSServer(GinkgoT().TempDir())
-				server.limit(noLimit)
 				text := strings.Replace(content(server.file), "max_payload: 8MB\n", "", 1)
 				Expect(os.WriteFile(server.file, []byte(text), 0o600)).To(Succeed())
 				server.start()
