@@ -46,7 +46,6 @@ func (e *AnotherPlatformError) Error() string {
 		said = fmt.Sprintf(", not %s, which --moved-from names", e.MovedFrom)
 	}
 	return fmt.Sprintf("foundation %q was collected from %s%s, and %s answers: one foundation is one platform. "+
-		"Collect "+
-		"another platform under a name of its own (%s). If this one has moved, say so: %s --moved-from %s",
+		"Collect another platform under a name of its own (%s). If this one has moved, say so: %s --moved-from %s",
 		e.Foundation, e.Known, said, e.Here, name, command, e.Known)
 }

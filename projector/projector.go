@@ -440,8 +440,7 @@ func tooLongOutput(out *stage.Output, size int, cause events.Cause) stage.Output
 		Anomaly: events.Anomaly{
 			Code: events.AnomalyTooLong,
 			Message: fmt.Sprintf("what message %d of %s leads to on %s has %d bytes, more than a message may have, "+
-				"and is "+
-				"left out: it is on no bill. `nats stream get %s %d` shows the message; report it",
+				"and is left out: it is on no bill. `nats stream get %s %d` shows the message; report it",
 				cause.Sequence, events.StreamUsage, out.Subject, size, events.StreamUsage, cause.Sequence),
 		},
 	}

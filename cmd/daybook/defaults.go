@@ -32,8 +32,7 @@ func defaults() kong.Vars {
 
 		"file_foundation": file.DefaultFoundation,
 		"order_help": "Order of the input: api (as the API lists events; another is refused), natural (the same, " +
-			"files in " +
-			"the order of the numbers in their names), created_at (by time), given (not checked).",
+			"files in the order of the numbers in their names), created_at (by time), given (not checked).",
 
 		"cf_user_agent":    cf.DefaultUserAgent,
 		"cf_schedule":      flagText(cf.DefaultSchedule),

@@ -81,9 +81,8 @@ plans:
 
 	It("of a service names the plan, or takes the cheaper one of a catalogue", func(ctx SpecContext) {
 		_, _, notices := s.daybook("holds", "release", "service", "--as", "lower", "--wait", "0")
-		Expect(notices).To(ContainSubstring("its bounds are the plans large and small; name one of them with " +
-			"--plan, or " +
-			"give prices with --catalogue"))
+		Expect(notices).To(ContainSubstring("its bounds are the plans large and small; name one of them with --plan, " +
+			"or give prices with --catalogue"))
 		s.daybook("holds", "release", "service", "--plan", "large", "--wait", "0")
 		Expect(decisions(ctx)["service"].Footprint).To(Equal(plan("large")))
 		s.daybook("holds", "release", "service", "--as", "lower", "--catalogue", prices, "--wait", "0")

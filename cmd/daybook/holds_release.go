@@ -94,9 +94,8 @@ func costOf(prices *catalogue.Catalogue, held *acts.Held, f *events.Footprint) (
 		sum = sum.Add(lines[i].Amount)
 	}
 	if len(unrated) > 0 {
-		return sum, fmt.Errorf("which plan of hold %s costs less is not known: the plan %s has no price (%s). "+
-			"Name one "+
-			"of the two plans with --plan, or add its price to the catalogue", h.ID, f.Plan, unrated[0].Reason)
+		return sum, fmt.Errorf("which plan of hold %s costs less is not known: the plan %s has no price (%s). Name "+
+			"one of the two plans with --plan, or add its price to the catalogue", h.ID, f.Plan, unrated[0].Reason)
 	}
 	return sum, nil
 }

@@ -160,8 +160,7 @@ var _ = Describe("What runs and what is held", func() {
 		status, out, _ = s.daybook(release...)
 		Expect(status).To(BeZero())
 		Expect(out).To(ContainSubstring("published on usage.act.decision.trove.dbaas: release of hold hold-1 " +
-			"(message 1 " +
-			"of USAGE)"))
+			"(message 1 of USAGE)"))
 		_, out, _ = s.daybook(release...)
 		Expect(out).To(ContainSubstring("decided already: release of hold hold-1 by ann"))
 		Expect(s.decisions(ctx)).To(HaveExactElements(And(

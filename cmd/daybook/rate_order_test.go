@@ -140,8 +140,7 @@ var _ = Describe("daybook rate, in which order and form its input comes", func()
 		BeforeEach(func() {
 			lines = strings.Split(strings.TrimSpace(input("2001-01-01T10:00Z app-started",
 				"2001-01-01T10:20Z app-started instances=2 was-instances=1 previous=STARTED", "2001-01-01T10:50Z "+
-					"app-stopped "+
-					"instances=2")),
+					"app-stopped instances=2")),
 				"\n")
 		})
 		packed := func(pack func(*bytes.Buffer, string)) string {

@@ -248,9 +248,8 @@ func (l *list) unpassable(ctx context.Context, p *cfapi.Page) error {
 		return err
 	}
 	return fmt.Errorf("none of the %d events on a page of the %s list has a guid and a created_at, so that what is "+
-		"behind them cannot be asked for; "+
-		"they are in QUARANTINE. Take a larger page (--cf-page-size, at most %d), or ask the foundation's operators "+
-		"to mend or remove them", len(p.Events), l.name, cfapi.MaxPageSize)
+		"behind them cannot be asked for; they are in QUARANTINE. Take a larger page (--cf-page-size, at most %d), or "+
+		"ask the foundation's operators to mend or remove them", len(p.Events), l.name, cfapi.MaxPageSize)
 }
 
 // waiting is an event too young to be collected. Everything behind it waits.
@@ -276,8 +275,7 @@ func (l *list) waitFor(x *entry, date time.Time) {
 		return
 	}
 	text := fmt.Sprintf("since %s for the event %s of %s to be old enough, while the API's clock says %s: a clock of "+
-		"the foundation is wrong. "+
-		"Nothing behind it is collected before; correct the clocks of the API's servers",
+		"the foundation is wrong. Nothing behind it is collected before; correct the clocks of the API's servers",
 		events.FormatTime(l.waiting.since.UTC().Truncate(time.Second)), x.guid,
 		events.FormatTime(x.created), events.FormatTime(date))
 	l.f.detail(detail, text)

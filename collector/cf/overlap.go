@@ -55,11 +55,10 @@ func (x *late) add(ctx context.Context, e *cfapi.Event) error {
 }
 
 func (l *list) tooManyLate() error {
-	return fmt.Errorf("more than %d events of the %s list that were listed again are not in USAGE: something "+
-		"else has happened than late commits. "+
-		"See whether the address of the API (CF_API_ADDRESS) is still that of foundation %q, whether its "+
-		"database was restored, and whether "+
-		"USAGE was trimmed or restored; if the list is right as it is, collect it under another name (--cf-name)",
+	return fmt.Errorf("more than %d events of the %s list that were listed again are not in USAGE: something else has "+
+		"happened than late commits. See whether the address of the API (CF_API_ADDRESS) is still that of foundation "+
+		"%q, whether its database was restored, and whether USAGE was trimmed or restored; if the list is right as it "+
+		"is, collect it under another name (--cf-name)",
 		maxLate, l.name, l.f.Name)
 }
 

@@ -147,9 +147,8 @@ func (f *poller) believed(at time.Time) time.Time {
 		delete(f.notes, "clock")
 		return at
 	}
-	f.notes["clock"] = "the API tells times up to " + events.FormatTime(at) + ", beyond this machine's clock: " +
-		"they are " +
-		"not believed, and the horizon waits for the clock. Check the clocks of the API servers and of this machine"
+	f.notes["clock"] = "the API tells times up to " + events.FormatTime(at) + ", beyond this machine's clock: they " +
+		"are not believed, and the horizon waits for the clock. Check the clocks of the API servers and of this machine"
 	return latest
 }
 

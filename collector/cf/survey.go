@@ -151,9 +151,8 @@ func (r *rescan) loadKnown(ctx context.Context, page []cfapi.Event) error {
 		}
 		if len(known) >= MaxKnown {
 			return fmt.Errorf("the list of %s usage events reaches back to %s, and has to be compared with more than "+
-				"the %d facts that fit: "+
-				"have the foundation keep its usage events for a shorter time (cutoff_age_in_days), or collect it "+
-				"under another name (--cf-name) from here on",
+				"the %d facts that fit: have the foundation keep its usage events for a shorter time "+
+				"(cutoff_age_in_days), or collect it under another name (--cf-name) from here on",
 				l.name, events.FormatTime(oldest.Add(clockMargin)), MaxKnown)
 		}
 		known[appender.KeyOf(m.Header(events.HeaderID))] = m.Sequence

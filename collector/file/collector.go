@@ -378,8 +378,7 @@ func (c *Collector) outOfOrder(err error) error {
 		return err
 	}
 	return fmt.Errorf("%w. %d facts before it are stored already, perhaps in a wrong order: collect the input put "+
-		"right "+
-		"into another foundation", err, c.r.Stored)
+		"right into another foundation", err, c.r.Stored)
 }
 
 // reject quarantines a document. The id is made of its place in the file and its content: the same

@@ -121,9 +121,8 @@ func (c Config) validate() error {
 	case OrderAPI, OrderNatural, OrderGiven:
 	case OrderCreated:
 		if c.Follow {
-			return errors.New("a followed input has no end, and cannot be put in the order of its times: leave " +
-				"out the " +
-				"order, or do not follow")
+			return errors.New("a followed input has no end, and cannot be put in the order of its times: leave out " +
+				"the order, or do not follow")
 		}
 	default:
 		return fmt.Errorf("the order %q is unknown: it is api, natural, created_at or given", c.Order)

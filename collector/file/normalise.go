@@ -34,9 +34,8 @@ func Normalise(foundation string, raw []byte) (events.Usage, error) {
 		source = events.SourceTrove
 		u, err = notification.Normalise(foundation, d)
 	case headless:
-		err = errors.New("found an entity of a v2 usage event without its guid and created_at: they stand beside " +
-			"it, in " +
-			"metadata, or in the row with raw_message: give the whole object, or the row " +
+		err = errors.New("found an entity of a v2 usage event without its guid and created_at: they stand beside it, " +
+			"in metadata, or in the row with raw_message: give the whole object, or the row " +
 			`({"guid", "created_at", "raw_message"})`)
 	case usage:
 		source = events.SourceCF

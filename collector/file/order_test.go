@@ -66,8 +66,7 @@ var _ = Describe("the order of an input", func() {
 	It("of standard input is checked as it is read", func() {
 		_, err := run(file.Config{Files: []string{"-"}}, started(100)+"\n"+started(1)+"\n")
 		Expect(err).To(MatchError(HavePrefix("standard input:2 (STARTED of 2026-01-01T00:00:01Z) comes behind " +
-			"standard " +
-			"input:1 (STARTED of 2026-01-01T00:01:40Z)")))
+			"standard input:1 (STARTED of 2026-01-01T00:01:40Z)")))
 		Expect(store.messages).To(BeEmpty(), "the batch is dropped")
 		_, err = run(file.Config{Files: []string{"-"}}, lines(0, 2500)+started(1000_0)+"\n"+started(3000))
 		Expect(err).To(MatchError(ContainSubstring("1996 facts before it are stored already")))

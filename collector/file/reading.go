@@ -160,8 +160,7 @@ func (s *session) keep(e *Event) error {
 	const overhead = 100
 	if s.size += len(e.Data) + overhead; s.size > cmp.Or(s.reading.MaxSorted, DefaultMaxSorted) {
 		return fmt.Errorf("%s: the events are too many to put in order in memory: divide the input by time, or give "+
-			"it in "+
-			"the order of the API", e.Place)
+			"it in the order of the API", e.Place)
 	}
 	s.kept = append(s.kept, keptEvent{e.Fact.Time, e.Place, slices.Clone(e.Data)})
 	return nil
@@ -197,8 +196,8 @@ type futureError struct{ At, Latest time.Time }
 // Error implements error.
 func (e *futureError) Error() string {
 	return fmt.Sprintf("it is of %s, and times after %s are not believed: the clock of its platform, or of this "+
-		"machine, is "+
-		"wrong. --horizon says up to when the input is complete", events.FormatTime(e.At), events.FormatTime(e.Latest))
+		"machine, is wrong. --horizon says up to when the input is complete", events.FormatTime(e.At),
+		events.FormatTime(e.Latest))
 }
 
 // understand finds the meaning of a document. An event after the latest time is a *futureError,
@@ -209,9 +208,8 @@ func understand(foundation string, place Place, d *documents.Document, latest ti
 	case d.Err != nil:
 		e.Err = &collector.InputError{Source: collector.SourceUnknown, Err: d.Err}
 	case d.Excess > 0:
-		e.Err = &collector.InputError{Source: collector.SourceUnknown, Err: fmt.Errorf("the document has %d bytes: "+
-			"at most "+
-			"%d are read", len(d.Data)+d.Excess, documents.MaxDocument)}
+		e.Err = &collector.InputError{Source: collector.SourceUnknown, Err: fmt.Errorf("the document has %d bytes: at "+
+			"most %d are read", len(d.Data)+d.Excess, documents.MaxDocument)}
 	default:
 		e.Fact, e.Err = Normalise(foundation, d.Data)
 		at := e.Fact.Time

@@ -197,8 +197,7 @@ func (c *Collector) publishGap(ctx context.Context, in *input, source string, fr
 		Source: source, Foundation: c.cfg.Foundation, From: from, To: to,
 		Reason: limit.Label(fmt.Sprintf("The file %s is followed, and it is not shown that nothing is missing between "+
 			"what was read of it before and %s: %s. What was running meanwhile is held, where later events do not "+
-			"tell; "+
-			"daybook holds list shows it, to be released or discarded.", in.name, next.Event, in.gap)),
+			"tell; daybook holds list shows it, to be released or discarded.", in.name, next.Event, in.gap)),
 	}
 	k := appender.KeyOf(g.ID)
 	if c.usage.known.Has(k) {

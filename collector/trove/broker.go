@@ -48,8 +48,7 @@ func parseURL(text string) (*url.URL, error) {
 	}
 	if end := strings.IndexAny(rest, "/?#"); end >= 0 && strings.Contains(rest[end:], "@") {
 		return nil, errors.New("has an @ behind its host: escape / # ? , @ in the password as %2F %23 %3F %2C %40 " +
-			"and an @ in the virtual host as %40, " +
-			"or give the password in a file of its own (--amqp-password-file)")
+			"and an @ in the virtual host as %40, or give the password in a file of its own (--amqp-password-file)")
 	}
 	u, err := url.Parse(text)
 	if err != nil || u.Hostname() == "" {

@@ -131,8 +131,7 @@ func (b *Bus) lastLeft(ctx context.Context, stream string, notFound error) (last
 	}
 	if info.State.Msgs > 0 {
 		return Stored{}, fmt.Errorf("reading the last message of stream %s: it was deleted, and what is before it is "+
-			"on none of the stream's subjects: "+
-			"compare with nats stream info %s", stream, stream)
+			"on none of the stream's subjects: compare with nats stream info %s", stream, stream)
 	}
 	return Stored{}, notFound
 }

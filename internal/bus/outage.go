@@ -77,8 +77,7 @@ func checkScheme(urls string) error {
 		scheme, _, ok := strings.Cut(strings.TrimSpace(one), "://")
 		if ok && !slices.Contains([]string{"nats", "tls", "ws", "wss"}, scheme) {
 			return fmt.Errorf("connecting to NATS at %s: %s:// is not NATS's: give nats://host:port or "+
-				"tls://host:port "+
-				"(NATS_URL)", redact(urls), scheme)
+				"tls://host:port (NATS_URL)", redact(urls), scheme)
 		}
 	}
 	return nil

@@ -97,8 +97,7 @@ func lacksRoom(stream string, err error) (cause, do string, ok bool) {
 	switch api.ErrorCode {
 	case codeInsufficientResources, codeStorageExceeded:
 		return api.Description, "raise max_file_store in the jetstream block of the server's configuration and " +
-			"reload " +
-			"it, or restart a server without that setting once its disk has room", true
+			"reload it, or restart a server without that setting once its disk has room", true
 	case codeAccountResources:
 		return api.Description, "raise the account's max_file in the server's configuration and reload it", true
 	case codeStoreFailed:

@@ -100,8 +100,7 @@ func (d Difference) String() string {
 	}
 	if d.Fix == "" {
 		return text + fmt.Sprintf("cannot be changed; nats stream backup %s DIR, delete the stream and let Daybook "+
-			"create "+
-			"it, or connect to another account", d.Stream)
+			"create it, or connect to another account", d.Stream)
 	}
 	return text + fmt.Sprintf("nats stream edit %s %s", d.Stream, d.Fix)
 }

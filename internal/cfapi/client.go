@@ -157,9 +157,8 @@ func (c *Client) CheckGlobalRead(ctx context.Context) error {
 	if refusedWith(err, http.StatusNotFound, resource.IsNotFoundError) ||
 		refusedWith(err, http.StatusForbidden, resource.IsNotAuthorizedError) {
 		return fmt.Errorf("%w: grant the client the authority cloud_controller.global_auditor (uaac client update), "+
-			"or the user that scope; "+
-			"cloud_controller.admin_read_only works too. (A Cloud Controller that is too old to know %s answers the "+
-			"same: update it.)", ErrNoGlobalRead, usageSummary)
+			"or the user that scope; cloud_controller.admin_read_only works too. (A Cloud Controller that is too old "+
+			"to know %s answers the same: update it.)", ErrNoGlobalRead, usageSummary)
 	}
 	return err
 }

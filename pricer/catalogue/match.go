@@ -199,8 +199,7 @@ func verdict(matching, contenders []*Plan, at time.Time) (best *Plan, reason str
 	for _, p := range contenders {
 		if p.inForce(at) && (best == nil || bySpecificity(p, best) < 0) {
 			return best, "the process type is not known, and plan " + p.Name + " is by type: the next event that " +
-				"says " +
-				"the type decides"
+				"says the type decides"
 		}
 	}
 	switch {

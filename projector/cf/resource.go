@@ -217,8 +217,7 @@ func (t *resource) lateHold(l *timeline.LateFact) events.Hold {
 		Kind: t.kind, Resource: t.name, Code: events.AnomalyClosedPeriod, Start: l.At, End: l.At,
 		Footprint: l.Footprint,
 		Reason: l.Event + " of " + events.FormatTime(l.At) + " came when its month had been closed and settled: what " +
-			"was billed stands. " +
-			"Settle the difference by hand, then discard this",
+			"was billed stands. Settle the difference by hand, then discard this",
 	}
 }
 

@@ -95,20 +95,17 @@ func (d *derivation) reason(kind string, s *size) string {
 	switch s.held {
 	case events.AnomalyUnknownVolume:
 		return "no message says how large the volume was: the create was lost or does not say it, and exists never " +
-			"does. " +
-			"Release it with --volume-gb, or discard it if the instance had no volume"
+			"does. Release it with --volume-gb, or discard it if the instance had no volume"
 	case events.HoldUnknownFlavor:
 		return "no message says which flavour the instance had: the create was lost. Release it with --flavor and " +
 			"--flavor-id, or discard it"
 	}
 	if s.held == events.HoldRetired {
-		return "its foundation was retired, and nothing was collected of this time. Release it if it ran until " +
-			"then, or " +
-			"discard it"
+		return "its foundation was retired, and nothing was collected of this time. Release it if it ran until then, " +
+			"or discard it"
 	}
 	lost := "only the deletion was collected. A build that failed sends one too: discard it if the instance never " +
-		"worked, " +
-		"release it if its create was lost"
+		"worked, release it if its create was lost"
 	if kind == events.KindVolume && s.footprint.VolumeGB.Or(0) == 0 {
 		return lost + ", with --volume-gb: it does not say how large the volume was"
 	}
@@ -146,8 +143,7 @@ func (d *derivation) late() {
 			ID: id, Kind: kindOf(f), Resource: d.in.resource, Code: events.AnomalyClosedPeriod,
 			Start: f.At, End: timeline.Later(d.in.ended, f.At), Footprint: footprint,
 			Reason: fmt.Sprintf("%s came when the timeline, which ended at %s, was closed and settled: what was "+
-				"billed stands. "+
-				"Settle the difference by hand, then discard this",
+				"billed stands. Settle the difference by hand, then discard this",
 				f.Event, events.FormatTime(d.in.ended)),
 		})
 	}

@@ -78,9 +78,8 @@ func (d *derivation) replica(f *fact, last *size, awaited bool) {
 	}
 	d.anomaly(events.AnomalyReplicaResize, f.at,
 		"%s says %d GB again, the size since %s: Trove resizes the replicas of an instance with it, and names the "+
-			"instance for each of them. "+
-			"Replicas of this instance may be larger than billed until a message of their own says so, and the time "+
-			"of this volume's own "+
-			"resize may be that of a replica's: compare the sizes with `openstack database instance list`",
+			"instance for each of them. Replicas of this instance may be larger than billed until a message of their "+
+			"own says so, and the time of this volume's own resize may be that of a replica's: compare the sizes with "+
+			"`openstack database instance list`",
 		f.event, f.footprint.VolumeGB.Or(0), events.FormatTime(last.at))
 }

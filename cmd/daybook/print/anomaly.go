@@ -70,9 +70,8 @@ func (p *Anomalies) End(omitted int) error {
 func AnomalyAdvice(code string) string {
 	switch code {
 	case events.AnomalyLostChange:
-		return "find what was lost (logs of the platform, a database restored or changed by hand), then decide " +
-			"what is " +
-			"held: daybook holds list"
+		return "find what was lost (logs of the platform, a database restored or changed by hand), then decide what " +
+			"is held: daybook holds list"
 	case events.AnomalyUnknownVolume:
 		return "ask Trove for the size of the volume, then daybook holds release ID --volume-gb SIZE"
 	case events.AnomalyDeleteWithoutCreate:
@@ -81,8 +80,7 @@ func AnomalyAdvice(code string) string {
 		return "settle the difference by hand; where daybook holds list has it, then discard it"
 	case events.AnomalyOrphanEnding:
 		return "nothing is billed for it; if it ran before collecting began, collect its beginning from a file " +
-			"(daybook " +
-			"collect file)"
+			"(daybook collect file)"
 	case events.AnomalyBuildWithoutEnd, events.AnomalyFailedBuild:
 		return "nothing: it is not billed"
 	case events.AnomalySilent:
@@ -92,9 +90,8 @@ func AnomalyAdvice(code string) string {
 	case events.AnomalyClock, events.AnomalyReplicaResize:
 		return "look at what was billed for it; the message says how it counts"
 	case events.AnomalyInconsistent:
-		return "daybook verify --deep names the message that should not be there, and daybook replay publishes " +
-			"what is " +
-			"right"
+		return "daybook verify --deep names the message that should not be there, and daybook replay publishes what " +
+			"is right"
 	case events.AnomalyUnknownHold:
 		return "the decision changed nothing; daybook holds list shows what can be decided"
 	case events.AnomalyUnreadable:

@@ -25,8 +25,7 @@ func main() {
 	flag.Parse()
 	if flag.NArg() != 1 {
 		fmt.Fprintln(os.Stderr, "usage: bench [-old BINARY] [-events N] [-only NAME] BINARY: give the path of a "+
-			"daybook "+
-			"binary")
+			"daybook binary")
 		os.Exit(2)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)

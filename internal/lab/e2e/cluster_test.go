@@ -169,9 +169,8 @@ var _ = Describe("A cluster of three", Serial, func() {
 			for _, s := range services {
 				stop(s.session)
 			}
-			scale.Figure(GinkgoT(), "a cluster of three, two of each service, %d leaders that stepped down or "+
-				"died: the "+
-				"same bytes in all streams, and the same bill", kills)
+			scale.Figure(GinkgoT(), "a cluster of three, two of each service, %d leaders that stepped down or died: "+
+				"the same bytes in all streams, and the same bill", kills)
 		})
 
 	It("acknowledges no batch of two writers that is not whole, while leaders step down and die",

@@ -106,9 +106,8 @@ var _ = Describe("Cloud Controller's facts", func() {
 				f.Backfill(func(kind, resource string) bool { return kind == sim.KindApp && resource == "A" })
 				Expect(f.states()).To(Equal([]string{"WAS_RUNNING<null"}))
 			})
-			It("repairs baselines of what had ended when they were written (:250), with their footprint, at the "+
-				"time of "+
-				"the repair", func() {
+			It("repairs baselines of what had ended when they were written (:250), with their footprint, at the time "+
+				"of the repair", func() {
 				a := f.app()
 				f.StartApp(a)
 				t := f.CreateTask(a, "t", 256)
