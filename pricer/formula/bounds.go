@@ -260,4 +260,4 @@ func (r Range) clamp() (Range, string) {
 }
 
 // fine is finer than the smallest value.
-var fine = powerOfTen(MaxExponent + 20)
+var fine = money.New(1, MaxExponent+20).Ratio()

@@ -108,18 +108,10 @@ func (n *node) extreme(z money.Ratio, v *values) (money.Ratio, *node, string) {
 
 // The bounds of values but 0, and of a result.
 var (
-	largest  = powerOfTen(MaxExponent)
+	largest  = money.New(1, MaxExponent).Ratio()
 	smallest = money.Whole(1).Quo(largest)
-	tooLarge = powerOfTen(MaxResultDigits)
+	tooLarge = money.New(1, MaxResultDigits).Ratio()
 )
-
-func powerOfTen(n int) money.Ratio {
-	z := money.Whole(1)
-	for range n {
-		z = z.Mul(money.Whole(10))
-	}
-	return z
-}
 
 func absolute(z money.Ratio) money.Ratio {
 	if z.Sign() < 0 {
