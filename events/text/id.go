@@ -2,13 +2,12 @@ package text
 
 import "encoding/hex"
 
-// IDLength is the length of a UUID as a text.
-const IDLength = 36
+const idLength = 36
 
-// ParseID reads a UUID in the one form that AppendID writes: 36 characters, hexadecimal digits in
+// ParseID reads a UUID in the one form that FormatID writes: 36 characters, hexadecimal digits in
 // lower case. ok is false for every other text, the same UUID in capital letters included.
 func ParseID(s string) (id [16]byte, ok bool) {
-	if len(s) != IDLength {
+	if len(s) != idLength {
 		return id, false
 	}
 	n := 0 // digits so far
@@ -34,9 +33,10 @@ func ParseID(s string) (id [16]byte, ok bool) {
 	return id, true
 }
 
-// AppendID writes a UUID: 8, 4, 4, 4 and 12 hexadecimal digits in lower case, with dashes between.
-func AppendID(b []byte, id [16]byte) []byte {
-	from := 0
+// FormatID writes a UUID: 8, 4, 4, 4 and 12 hexadecimal digits in lower case, with dashes between.
+func FormatID(id [16]byte) string {
+	var text [idLength]byte
+	b, from := text[:0], 0
 	for i, to := range [...]int{4, 6, 8, 10, 16} {
 		if i > 0 {
 			b = append(b, '-')
@@ -44,11 +44,5 @@ func AppendID(b []byte, id [16]byte) []byte {
 		b = hex.AppendEncode(b, id[from:to])
 		from = to
 	}
-	return b
-}
-
-// FormatID is AppendID as a text.
-func FormatID(id [16]byte) string {
-	var b [IDLength]byte
-	return string(AppendID(b[:0], id))
+	return string(b)
 }
