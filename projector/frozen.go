@@ -221,28 +221,32 @@ func (f *foundation) read(record []byte) *entry {
 
 // lookUp returns the timeline of a resource, thawed if need be; nil for none.
 func (f *foundation) lookUp(key entryKey) *entry {
-	e := f.peek(key)
-	if e == nil || f.entries[key] == e {
-		return e
+	e, at := f.seek(key)
+	if at >= 0 {
+		f.frozen.index[at] = gone
+		f.frozen.count--
+		f.entries[key] = e
 	}
-	at, _ := f.slotOf(key)
-	f.frozen.index[at] = gone
-	f.frozen.count--
-	f.entries[key] = e
 	return e
 }
 
 // peek returns the timeline of a resource, nil for none. A frozen one stays frozen, and is given as
 // a copy.
 func (f *foundation) peek(key entryKey) *entry {
-	if e := f.entries[key]; e != nil {
-		return e
+	e, _ := f.seek(key)
+	return e
+}
+
+// seek is peek, with where the index has a frozen timeline; -1 for any other, and for none.
+func (f *foundation) seek(key entryKey) (e *entry, at int) {
+	if e = f.entries[key]; e != nil {
+		return e, -1
 	}
 	at, found := f.slotOf(key)
 	if !found {
-		return nil
+		return nil, -1
 	}
-	return f.read(f.frozen.record(f.frozen.index[at]))
+	return f.read(f.frozen.record(f.frozen.index[at])), at
 }
 
 // slotOf is where the index of the frozen timelines has a resource.
