@@ -112,7 +112,7 @@ func atMost(fixed int, texts ...string) int {
 
 func (x *Span) atMost() int {
 	return atMost(512+23*len(x.Evidence), x.ID, x.Kind, x.Resource, x.App, x.Tenant, x.Space, x.SpaceName, x.Name,
-		x.Publication, x.Correction) + x.Footprint.atMost() + len(x.Earlier)*32<<10
+		x.Publication, x.Correction) + x.Footprint.atMost() + len(x.Earlier)*(32<<10) // with four guids each
 }
 
 func (x *Footprint) atMost() int {
