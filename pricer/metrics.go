@@ -91,7 +91,7 @@ func (m *Metrics) Collect(ch chan<- prometheus.Metric) {
 	}
 	ch <- prometheus.MustNewConstMetric(m.catalogue, prometheus.GaugeValue, inForce, f.Catalogue)
 	ch <- prometheus.MustNewConstMetric(m.unrated, prometheus.GaugeValue, float64(f.Unrated))
-	for _, code := range []string{events.AnomalyInconsistent, events.AnomalyUnreadable} {
+	for _, code := range []string{events.AnomalyInconsistent, events.AnomalyUnreadable, events.AnomalyTooLong} {
 		ch <- prometheus.MustNewConstMetric(m.anomalies, prometheus.CounterValue, float64(f.anomalies[code]), code)
 	}
 	for at, time := range f.through {

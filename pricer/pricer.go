@@ -29,9 +29,10 @@ const Bucket = "daybook-pricer"
 func New(cfg Config, deps Deps) *Pricer {
 	contract, newProcessor := Contract(cfg)
 	contract.Replays = &stage.Replayer{Processor: newProcessor, Comparer: NewComparer}
-	of := newProcessor()
-	p := &Pricer{stage.New(contract, deps.Bus, of, deps.Log, deps.Metrics)}
-	if own, is := of.(*processor); is && deps.Figures != nil {
+	own, _ := newProcessor().(*processor) // as Contract makes it
+	contract.TooLong = own.tooLong
+	p := &Pricer{stage.New(contract, deps.Bus, own, deps.Log, deps.Metrics)}
+	if deps.Figures != nil {
 		own.figures = deps.Figures
 		own.publish()
 		own.figures.watch(p.Ready)
@@ -158,14 +159,16 @@ func anomaly(id, source, foundation string, cause events.Cause, a events.Anomaly
 	}
 }
 
-// tooLong is the anomaly in place of a message that no server surely takes.
-func tooLong(out *stage.Output, size int, cause events.Cause) stage.Output {
-	return anomaly(events.ID("anomaly", out.ID), "unknown", "unknown", cause, events.Anomaly{
-		Code: events.AnomalyTooLong,
-		Message: fmt.Sprintf("what message %d of %s leads to on %s has %d bytes, more than a message may have, and is "+
-			"left out: it is on no bill. `nats stream get %s %d` shows the message; report it",
-			cause.Sequence, events.StreamMetered, out.Subject, size, events.StreamMetered, cause.Sequence),
-	})
+// tooLong is the message of the anomaly in place of one that no server surely takes.
+func tooLong(out *stage.Output, cause events.Cause, a events.Anomaly) stage.Output {
+	return anomaly(events.ID("anomaly", out.ID), "unknown", "unknown", cause, a)
+}
+
+// tooLong is tooLong, counted.
+func (p *processor) tooLong(out *stage.Output, cause events.Cause, a events.Anomaly) stage.Output {
+	notice := tooLong(out, cause, a)
+	p.tally.count(notice.Body)
+	return notice
 }
 
 // numbered turns entries into the messages of a cause, each with an id of its own.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
@@ -391,4 +392,33 @@ func totals(t *testing.T, billing []bus.Stored) map[string]events.Decimal {
 		}
 	}
 	return sums
+}
+
+// An anomaly in place of a message that is too long counts like the others.
+func TestTooLongMessagesAreCounted(t *testing.T) {
+	p := newProcessor()
+	p.figures = NewMetrics()
+	p.figures.watch(func() error { return nil })
+	out := p.tooLong(&stage.Output{ID: "b"}, events.Cause{ID: "m"}, events.Anomaly{Code: events.AnomalyTooLong})
+	if notice, is := out.Body.(*events.AnomalyNotice); !is || notice.Anomaly.Code != events.AnomalyTooLong {
+		t.Fatalf("%v", out)
+	}
+	p.publish()
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(p.figures)
+	families, err := registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	counted := map[string]float64{}
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			if f.GetName() == "daybook_pricer_anomalies_total" {
+				counted[m.GetLabel()[0].GetValue()] = m.GetCounter().GetValue()
+			}
+		}
+	}
+	if diff := cmp.Diff(counted, map[string]float64{"inconsistent": 0, "too_long": 1, "unreadable": 0}); diff != "" {
+		t.Fatal(diff)
+	}
 }

@@ -39,9 +39,10 @@ func New(cfg Config, deps Deps) (*Projector, error) {
 		Processor: newProcessor,
 		Comparer:  func(stage.Processor) stage.Comparer { return NewComparer(contract.Logic) },
 	}
-	of := newProcessor()
-	p := &Projector{stage.New(contract, deps.Bus, of, deps.Log, deps.Metrics)}
-	if own, is := of.(*processor); is && deps.Figures != nil {
+	own, _ := newProcessor().(*processor) // as Contract makes it
+	contract.TooLong = own.tooLong
+	p := &Projector{stage.New(contract, deps.Bus, own, deps.Log, deps.Metrics)}
+	if deps.Figures != nil {
 		own.figures = deps.Figures
 		own.figures.update(own.meter)
 		own.figures.watch(p.Ready)
@@ -429,20 +430,11 @@ func longLabel(u *events.Usage, sequence uint64, labels []string) stage.Output {
 	}
 }
 
-// tooLongOutput is the anomaly in place of a message that no server surely takes.
-func tooLongOutput(out *stage.Output, size int, cause events.Cause) stage.Output {
-	source, foundation := "unknown", "unknown"
-	if tokens := strings.Split(out.Subject, "."); len(tokens) > 2 {
-		source, foundation = tokens[1], tokens[2]
-	}
+// tooLongOutput is the message of the anomaly in place of one that no server surely takes.
+func tooLongOutput(out *stage.Output, cause events.Cause, a events.Anomaly) stage.Output {
+	source, foundation := originOf(out.Subject)
 	notice := events.AnomalyNotice{
-		ID: events.ID("anomaly", out.ID), Source: source, Foundation: foundation, Cause: cause,
-		Anomaly: events.Anomaly{
-			Code: events.AnomalyTooLong,
-			Message: fmt.Sprintf("what message %d of %s leads to on %s has %d bytes, more than a message may have, "+
-				"and is left out: it is on no bill. `nats stream get %s %d` shows the message; report it",
-				cause.Sequence, events.StreamUsage, out.Subject, size, events.StreamUsage, cause.Sequence),
-		},
+		ID: events.ID("anomaly", out.ID), Source: source, Foundation: foundation, Cause: cause, Anomaly: a,
 	}
 	return stage.Output{
 		Subject: events.MeteredAnomalySubject(source, foundation), Type: events.TypeAnomaly, ID: notice.ID,
@@ -450,13 +442,25 @@ func tooLongOutput(out *stage.Output, size int, cause events.Cause) stage.Output
 	}
 }
 
+// tooLong is tooLongOutput, counted.
+func (p *processor) tooLong(out *stage.Output, cause events.Cause, a events.Anomaly) stage.Output {
+	notice := tooLongOutput(out, cause, a)
+	p.meter.tally.count(notice.Body)
+	return notice
+}
+
+// originOf is the source and the foundation in a subject.
+func originOf(subject string) (source, foundation string) {
+	if tokens := strings.Split(subject, "."); len(tokens) > 2 {
+		return tokens[1], tokens[2]
+	}
+	return "unknown", "unknown"
+}
+
 // unreadable is the anomaly of a message that no collector published: it must neither stop
 // everybody's bill nor go unseen.
 func unreadable(in *bus.Stored, cause error) stage.Output {
-	source, foundation := "unknown", "unknown"
-	if tokens := strings.Split(in.Subject, "."); len(tokens) > 2 {
-		source, foundation = tokens[1], tokens[2]
-	}
+	source, foundation := originOf(in.Subject)
 	at := in.Time.UTC()
 	id := limit.Label(in.Header(events.HeaderID))
 	reason := limit.Label(cause.Error())
@@ -467,8 +471,7 @@ func unreadable(in *bus.Stored, cause error) stage.Output {
 		Anomaly: events.Anomaly{
 			Code: events.AnomalyUnreadable, Time: at,
 			Message: fmt.Sprintf("message %d of %s on %s is not a fact and was not metered: %v. `nats stream get %s "+
-				"%d` shows it; "+
-				"if it tells of usage, what it tells is on no bill: collect that from a file (daybook collect file)",
+				"%d` shows it; if it tells of usage, what it tells is on no bill: collect that from a file (daybook collect file)",
 				in.Sequence, events.StreamUsage, in.Subject, reason, events.StreamUsage, in.Sequence),
 		},
 	}

@@ -33,10 +33,10 @@ var _ = Describe("An output that no server takes", func() {
 	It("is an anomaly in its place, which names the fact, and everything else goes on", func() {
 		w := newWorld(server, 1, 2, 1)
 		cfg := w.config()
-		cfg.TooLong = func(out *stage.Output, size int, cause events.Cause) stage.Output {
+		cfg.TooLong = func(out *stage.Output, cause events.Cause, a events.Anomaly) stage.Output {
 			return stage.Output{
 				Subject: "own" + w.id + ".anomaly", Type: events.TypeAnomaly, ID: out.ID,
-				Body: text(fmt.Sprintf("%d bytes of message %d, %s", size, cause.Sequence, cause.ID)),
+				Body: text(fmt.Sprintf("%s, %s: %s", a.Code, cause.ID, a.Message)),
 			}
 		}
 		newProcessor := func() stage.Processor { return &flood{&adder{out: "own" + w.id}, 2} }
@@ -54,7 +54,9 @@ var _ = Describe("An output that no server takes", func() {
 		all := w.contents()
 		Expect(all).To(HaveLen(5))
 		for i, m := range all[1:3] {
-			Expect(string(m.Data)).To(Equal("9437184 bytes of message 2, input-2"), "part %d", i)
+			Expect(string(m.Data)).To(Equal(fmt.Sprintf("too_long, input-2: what message 2 of %s leads to on own%s.%d "+
+				"has 9437184 bytes, more than a message may have, and is left out: it is on no bill. "+
+				"`nats stream get %[1]s 2` shows the message; report it", cfg.Input, w.id, i)), "part %d", i)
 		}
 		Expect(string(all[4].Data)).To(HavePrefix(`{"sum":`))
 		deep := stage.VerifyOptions{Deep: true, Patience: 1}

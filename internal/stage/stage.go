@@ -117,9 +117,9 @@ type Config struct {
 	// Derived: the input is the output of a stage itself. Where it ends before the inputs of the
 	// stored outputs, as after a power cut, it is being derived again.
 	Derived bool
-	// TooLong makes the anomaly in place of an output whose body has so many bytes, more than any
-	// server surely takes; the cause names the input. nil: the output is tried as it is.
-	TooLong func(out *Output, size int, cause events.Cause) Output
+	// TooLong makes the message of the anomaly in place of an output that is longer than any server
+	// surely takes; the cause names the input. nil: the output is tried as it is.
+	TooLong func(out *Output, cause events.Cause, a events.Anomaly) Output
 	// Acts is the stream with the acts that begin replays, on their subject; empty: none.
 	Acts string
 	// Replays has the stage finish at its start a replay by its own logic that was interrupted or
@@ -161,13 +161,11 @@ var (
 	ErrInputChanged = errors.New("the input stream is not the one that the outputs were derived from")
 	// ErrDiverged: this program derives other outputs than the stored ones.
 	ErrDiverged = errors.New("the stored outputs are not what this version and these settings derive")
-
 	// ErrNoTime: an input has no time, and the processor needs it.
 	ErrNoTime = errors.New("it is not known when the message was stored")
 
 	errProcessor = errors.New("cannot go on")
-	// errWentBack: the output stream was purged or restored meanwhile. What is stored decides, so
-	// the stage opens again.
+	// errWentBack: the output stream was purged or restored meanwhile: the stage opens again.
 	errWentBack = errors.New("the output stream went back")
 )
 
@@ -486,7 +484,6 @@ func (s *Stage) emit(ctx context.Context, out Output) {
 
 func (s *Stage) diverged() error {
 	return fmt.Errorf("%w: %s from message %d of %s. `daybook verify --deep` names the first message that differs. "+
-		"Run the version and settings that "+
-		"derived them, or have `daybook replay %s` publish the difference", ErrDiverged, s.cfg.Output,
+		"Run the version and settings that derived them, or have `daybook replay %s` publish the difference", ErrDiverged, s.cfg.Output,
 		s.cp.position.Sequence, s.cfg.Input, s.cfg.Name)
 }
