@@ -59,8 +59,8 @@ type Running struct {
 type Ledger interface {
 	Positions(ctx context.Context) (Positions, error)
 	Post(ctx context.Context, batch Batch) error
-	// Bill returns the selected lines, sorted by period, tenant, kind, group, plan, component and
-	// unit.
+	// Bill returns the selected lines, sorted by period, tenant, original month, kind, group, plan,
+	// component and unit.
 	Bill(ctx context.Context, q Query) (Bill, error)
 	// Days returns the selected sums by day, resource and component, sorted by day, tenant, kind,
 	// resource, plan, component and period.
@@ -82,12 +82,22 @@ type Saver interface {
 	Restore(ctx context.Context, snapshot []byte) error
 }
 
-// Query selects charges. Empty fields select everything.
+// Query selects charges, and what is said about their completeness. Empty fields select everything.
 type Query struct {
 	Tenant string
 	Period string // month, YYYY-MM
-	// By divides the lines of a Bill further. Days are always divided by all of it.
+	// By are the dimensions by which a Bill sums; none stands for kind, plan, component and unit.
+	// Days are always divided by all of them.
 	By []Dimension
+}
+
+// Within returns the beginning and the end of the query's month (UTC); zero times without one.
+func (q *Query) Within() (from, to time.Time) {
+	from, err := time.Parse("2006-01", q.Period)
+	if err != nil {
+		return time.Time{}, time.Time{}
+	}
+	return from, from.AddDate(0, 1, 0)
 }
 
 // Dimension is a property of charges by which a bill can be divided. Its value is empty where
@@ -96,9 +106,13 @@ type Dimension string
 
 // The dimensions.
 const (
+	ByKind             Dimension = "kind"
 	BySpace            Dimension = "space" // guid
 	ByApp              Dimension = "app"   // guid
 	ByResource         Dimension = "resource"
+	ByPlan             Dimension = "plan"
+	ByComponent        Dimension = "component"
+	ByDay              Dimension = "day" // on which a charge begins, YYYY-MM-DD
 	ByDatastore        Dimension = "datastore"
 	ByRegion           Dimension = "region"
 	ByAvailabilityZone Dimension = "availability_zone"
@@ -106,13 +120,16 @@ const (
 
 // Dimensions are all dimensions.
 func Dimensions() []Dimension {
-	return []Dimension{BySpace, ByApp, ByResource, ByDatastore, ByRegion, ByAvailabilityZone}
+	return []Dimension{
+		ByApp, BySpace, ByResource, ByPlan, ByComponent, ByDay, ByKind, ByDatastore, ByRegion, ByAvailabilityZone,
+	}
 }
 
-// Bill is the sum of the charges of a query, and all that may still change it.
+// Bill is the sum of the charges of a query, and all that may still change it: of the query's month
+// and tenant alone, where it has one.
 type Bill struct {
+	Query     Query
 	Lines     []Line
-	By        []Dimension // of the query
 	Unrated   int
 	Running   int            // running spans, charged up to their Start only
 	Held      int            // parts without proof, not billed
@@ -122,20 +139,42 @@ type Bill struct {
 	Missing   []string // sentences about messages that the streams lack, as CatchUp returns them
 }
 
-// Line is the sum over the charges of one component.
+// Line is a sum of charges. By default it is over those of one component, else over those with the
+// same Group.
 type Line struct {
-	Period    string
+	Period string
+	// Of is the month that a correction is of, YYYY-MM: its charges begin in an earlier month than
+	// the one that they are posted to. It is empty for all others.
+	Of        string
 	Tenant    string
-	Kind      string
+	Kind      string // empty with a Group, as are Plan and Component
 	Plan      string
 	Component string
-	Unit      string
+	Unit      string // empty where charges have none, or not all the same one
 	Currency  string
 	Charges   int // entries, reversals included
 	Quantity  events.Decimal
 	Amount    events.Decimal // net of VAT
 	VAT       events.Decimal
 	Group     []string // the values of Query.By; nil without
+}
+
+// Counted reports whether Quantity says something: a formula gives no unit, and sums of different
+// units have none.
+func (l *Line) Counted() bool { return l.Unit != "" }
+
+// Vain reports whether a line says nothing: no amount and no quantity.
+func (l *Line) Vain() bool {
+	return l.Amount.IsZero() && l.VAT.IsZero() && (!l.Counted() || l.Quantity.IsZero())
+}
+
+// Add adds a line with the same key to this one.
+func (l *Line) Add(o *Line) {
+	if l.Unit != o.Unit {
+		l.Unit = ""
+	}
+	l.Charges += o.Charges
+	l.Quantity, l.Amount, l.VAT = l.Quantity.Add(o.Quantity), l.Amount.Add(o.Amount), l.VAT.Add(o.VAT)
 }
 
 // Day is the sum over the charges of one component of one resource that begin on one day (UTC). The
@@ -151,12 +190,20 @@ type Day struct {
 // Value is the day's value of a dimension.
 func (d *Day) Value(by Dimension) string {
 	switch by {
+	case ByKind:
+		return d.Kind
 	case BySpace:
 		return d.Space
 	case ByApp:
 		return d.App
 	case ByResource:
 		return d.Resource
+	case ByPlan:
+		return d.Plan
+	case ByComponent:
+		return d.Component
+	case ByDay:
+		return d.Day.Format(time.DateOnly)
 	case ByDatastore:
 		return d.Datastore
 	case ByRegion:

@@ -18,9 +18,10 @@ type billCmd struct {
 	natsFlags
 	Tenant string `help:"Only this tenant (organization guid, tenant id)."`
 	Month  string `placeholder:"YYYY-MM" help:"Only this month."`
-	Format string `enum:"table,json" default:"table" help:"Output: ${enum}."`
+	Format string `enum:"table,json,csv" default:"table" help:"Output: ${enum}."`
+	Exact  bool   `help:"Print exact amounts, not those rounded to the currency's minor unit; json is exact anyway."`
 	// By are ledger.Dimensions.
-	By []ledger.Dimension `name:"group-by" sep:"," placeholder:"NAME,…" help:"Divide the lines further: by space, app, resource, datastore, region, availability_zone."`
+	By []ledger.Dimension `sep:"," placeholder:"NAME,…" help:"Sum by app, space, resource, plan, component, day, kind, datastore, region or availability_zone, or by several of them (default: kind,plan,component)."`
 }
 
 var monthForm = regexp.MustCompile(`^\d{4}-(0[1-9]|1[0-2])$`)
@@ -32,7 +33,7 @@ func (c *billCmd) Validate() error {
 	}
 	for i, by := range c.By {
 		if !slices.Contains(ledger.Dimensions(), by) || slices.Contains(c.By[:i], by) {
-			return fmt.Errorf("--group-by takes each of %s at most once, not %q", names(ledger.Dimensions()), by)
+			return fmt.Errorf("--by takes each of %s at most once, not %q", names(ledger.Dimensions()), by)
 		}
 	}
 	return nil
@@ -68,10 +69,13 @@ func (c *billCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	if c.Format == "json" {
+	switch c.Format {
+	case "json":
 		err = print.BillJSON(e.stdout, &bill, quarantined)
-	} else {
-		err = print.Bill(e.stdout, &bill, quarantined)
+	case "csv":
+		err = print.BillCSV(e.stdout, e.stderr, &bill, quarantined, c.Exact)
+	default:
+		err = print.Bill(e.stdout, &bill, quarantined, c.Exact)
 	}
 	if err == nil && len(bill.Missing) > 0 {
 		err = errLacking(bill.Missing)

@@ -93,7 +93,7 @@ func (s *system) showBill(ctx context.Context) error {
 	if bill.Missing, err = ledger.Losing(ctx, s.bus, watched("up")...); err != nil {
 		return err
 	}
-	err = print.Bill(s.env.stdout, &bill, quarantined)
+	err = print.Bill(s.env.stdout, &bill, quarantined, false)
 	if err == nil && s.cmd.Once && len(bill.Missing) > 0 {
 		err = errLacking(bill.Missing)
 	}

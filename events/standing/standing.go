@@ -5,6 +5,7 @@ package standing
 import (
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/daybook-billing/daybook/events"
 )
@@ -71,6 +72,21 @@ func (s *Subject) Running() int { return int(s.running) }
 
 // Held is the number of holds.
 func (s *Subject) Held() int { return int(s.held) }
+
+// HeldIn is the number of holds of a time, by their start and their end (zero while they go on).
+// Holds that no message lists are of any time.
+func (s *Subject) HeldIn(within func(start, end time.Time) bool) int {
+	n, listed := 0, 0
+	for _, r := range s.resources {
+		listed += len(r.held)
+		for i := range r.held {
+			if within(r.held[i].Start, r.held[i].End) {
+				n++
+			}
+		}
+	}
+	return n + max(s.Held()-listed, 0)
+}
 
 // Resources are the ids of what runs or is held, in their order.
 func (s *Subject) Resources() []string { return slices.Sorted(maps.Keys(s.resources)) }

@@ -172,19 +172,23 @@ func (s *Standing) Omitted(f Filter) map[Omitted]int {
 	return all
 }
 
-// Counts are the numbers of anomalies by code, of a tenant or, where it is empty, of all. Anomalies
-// of no tenant, and those beyond MaxListed, are everybody's.
-func (s *Standing) Counts(tenant string) map[string]int {
+// Counts are the numbers of anomalies by code: of a tenant, or of all where it is empty, and of the
+// time from one instant to another, or of all where they are zero. Anomalies of no tenant, and
+// those beyond MaxListed, are everybody's; the latter are of the month in which they were found.
+func (s *Standing) Counts(tenant string, from, to time.Time) map[string]int {
+	within := func(at time.Time) bool { return to.IsZero() || !at.Before(from) && at.Before(to) }
 	counts := map[string]int{}
 	for at, list := range s.entries {
 		for _, e := range list {
-			if tenant == "" || e.Tenant == "" || e.Tenant == tenant {
+			if (tenant == "" || e.Tenant == "" || e.Tenant == tenant) && within(e.Time) {
 				counts[at.code]++
 			}
 		}
 	}
 	for o, n := range s.omitted {
-		counts[o.Code] += n
+		if within(o.Until.AddDate(0, -2, 0)) {
+			counts[o.Code] += n
+		}
 	}
 	return counts
 }

@@ -3,6 +3,7 @@ package ledgertest
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"time"
 
@@ -92,6 +93,103 @@ func Specs(empty func() ledger.Ledger) {
 		Expect(by(ledger.ByAvailabilityZone)).To(Equal([]string{" 1 0.2", "a 3 0.6", "b 1 0.2"}))
 		Expect(by(ledger.BySpace, ledger.ByApp, ledger.ByResource)).To(Equal([]string{"space app db 5 1"}))
 		Expect(by()).To(Equal([]string{"5 1"}))
+		Expect(by(ledger.ByKind, ledger.ByPlan, ledger.ByComponent)).To(Equal([]string{"instance plan hour 5 1"}))
+	})
+
+	It("divides a bill by plan, component and day, and counts nothing where units differ", func() {
+		day := func(plan, component, unit string, d int) events.Charge {
+			c := Charge("a", "2026-11", "app", "1", "0.2")
+			c.Plan, c.Component, c.Unit, c.Start = plan, component, unit, time.Date(2026, 11, d, 5, 0, 0, 0, time.UTC)
+			return c
+		}
+		post(ledger.Batch{Positions: at(0, 1), Charges: []events.Charge{
+			day("small", "memory", "h", 1), day("small", "memory", "h", 2), day("large", "memory", "h", 2),
+			day("large", "start", "", 2),
+		}})
+		by := func(dimensions ...ledger.Dimension) (lines []string) {
+			for _, l := range bill(ledger.Query{By: dimensions}).Lines {
+				quantity := "-"
+				if l.Counted() {
+					quantity = l.Quantity.String() + l.Unit
+				}
+				lines = append(lines, strings.Join(append(l.Group, quantity, l.Amount.String()), " "))
+			}
+			return lines
+		}
+		Expect(by(ledger.ByPlan)).To(Equal([]string{"large - 2", "small 2h 2"}))
+		Expect(by(ledger.ByComponent)).To(Equal([]string{"memory 3h 3", "start - 1"}))
+		Expect(by(ledger.ByDay)).To(Equal([]string{"2026-11-01 1h 1", "2026-11-02 - 3"}))
+		Expect(by(ledger.ByDay, ledger.ByPlan)).To(Equal([]string{
+			"2026-11-01 small 1h 1", "2026-11-02 large - 2", "2026-11-02 small 1h 1",
+		}))
+	})
+
+	It("keeps corrections of earlier months apart, by the month that they are of", func() {
+		of := func(month time.Month, net string) events.Charge {
+			c := Charge("a", "2026-11", "app", net, "0")
+			c.Start = time.Date(2026, month, 3, 0, 0, 0, 0, time.UTC)
+			return c
+		}
+		post(ledger.Batch{Positions: at(0, 1), Charges: []events.Charge{
+			of(11, "4"), of(10, "-1"), of(10, "3"), of(9, "1"), of(12, "7"),
+		}})
+		for _, q := range []ledger.Query{{}, {By: []ledger.Dimension{ledger.ByResource}}} {
+			var got []string
+			for _, l := range bill(q).Lines {
+				got = append(got, l.Of+" "+l.Amount.String())
+			}
+			Expect(got).To(Equal([]string{" 11", "2026-09 1", "2026-10 2"}))
+		}
+	})
+
+	It("says of one month and one tenant what may still change them, and nothing of others", func() {
+		on := func(month time.Month, d int) time.Time { return time.Date(2026, month, d, 0, 0, 0, 0, time.UTC) }
+		listing := func(tenant, foundation string, start, end time.Time) ledger.Running {
+			return ledger.Running{
+				Subject: "metered." + tenant, Source: "cf", Foundation: foundation, Tenant: tenant,
+				Spans: []events.Span{{Kind: "app", Resource: "r", Tenant: tenant, Start: end}},
+				Held:  []events.Hold{{ID: tenant, Resource: "r", Start: start, End: end}},
+				Anomalies: []anomalies.Anomaly{{
+					Anomaly: events.Anomaly{Code: "clock", Time: start}, Source: "cf", Foundation: foundation,
+					Tenant: tenant, Kind: "app",
+				}},
+			}
+		}
+		h := []events.Horizon{
+			{Source: "cf", Foundation: "north", Time: on(11, 9)}, {Source: "cf", Foundation: "south", Time: on(11, 9)},
+		}
+		post(ledger.Batch{
+			Positions: at(1, 1), Metered: h, Billed: h,
+			Running: []ledger.Running{
+				listing("a", "north", on(10, 30), on(10, 31)), listing("b", "south", on(11, 2), on(11, 3)),
+			},
+			Gaps: []events.Gap{
+				{ID: "g1", Source: "cf", Foundation: "north", From: on(10, 1), To: on(10, 2)},
+				{ID: "g2", Source: "cf", Foundation: "south", To: on(11, 1)},
+				{ID: "g3", Source: "cf", Foundation: "south", From: on(11, 8)},
+			},
+		})
+		said := func(q ledger.Query) string {
+			b := bill(q)
+			text := fmt.Sprintf("running %d, held %d, clock %d", b.Running, b.Held, b.Anomalies["clock"])
+			for _, g := range b.Gaps {
+				text += ", gap " + g.ID
+			}
+			for _, h := range b.Horizons {
+				text += ", " + h.Foundation + " charged through " + h.Billed.Format("01-02")
+			}
+			return text
+		}
+		Expect(said(ledger.Query{})).To(Equal("running 2, held 2, clock 2, gap g1, gap g2, gap g3, " +
+			"north charged through 10-31, south charged through 11-03"))
+		Expect(said(ledger.Query{Period: "2026-10"})).To(Equal("running 1, held 1, clock 1, gap g1, gap g2, " +
+			"north charged through 10-31, south charged through 11-03"))
+		Expect(said(ledger.Query{Tenant: "b"})).To(Equal("running 1, held 1, clock 1, gap g2, gap g3, " +
+			"south charged through 11-03"))
+		Expect(said(ledger.Query{Tenant: "b", Period: "2026-11"})).To(Equal("running 1, held 1, clock 1, gap g3, " +
+			"south charged through 11-03"))
+		Expect(said(ledger.Query{Tenant: "b", Period: "2026-10"})).To(Equal("running 0, held 0, clock 0, gap g2, " +
+			"south charged through 11-03"))
 	})
 
 	It("adds charges up exactly, by month, tenant, kind, plan and component, in that order", func() {

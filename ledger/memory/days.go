@@ -69,6 +69,19 @@ func dayNumber(t time.Time) int32 {
 	return int32(max(t.Unix(), 0) / secondsOfDay) //nolint:gosec // years have four digits
 }
 
+// correctionOf is the month of a day, where it is before the month of posting; empty else, and
+// without a day.
+func correctionOf(day, posted int32) string {
+	if day == 0 {
+		return ""
+	}
+	at := time.Unix(int64(day)*secondsOfDay, 0).UTC()
+	if year, month, _ := at.Date(); int32(12*year+int(month)-1) >= posted { //nolint:gosec // four digits
+		return ""
+	}
+	return at.Format(monthForm)
+}
+
 func (d *days) number(c component) uint32 {
 	n, ok := d.components[c]
 	if !ok {
@@ -232,8 +245,8 @@ func (d *days) unordered(q ledger.Query) ([]ledger.Day, error) {
 				Space: key.space, App: key.app, Resource: key.resource, Datastore: key.place.datastore,
 				Region: key.place.region, AvailabilityZone: key.place.zone,
 				Line: ledger.Line{
-					Period: period, Tenant: key.tenant, Kind: key.kind, Plan: of.plan, Component: of.component,
-					Unit: of.unit, Currency: of.currency, Charges: int(c.charges), Quantity: c.quantity,
+					Period: period, Of: correctionOf(c.day, c.month), Tenant: key.tenant, Kind: key.kind,
+					Plan: of.plan, Component: of.component, Unit: of.unit, Currency: of.currency, Charges: int(c.charges), Quantity: c.quantity,
 					Amount: c.amount, VAT: c.vat,
 				},
 			})
@@ -246,7 +259,7 @@ func (p place) compare(o place) int {
 	return cmp.Or(cmp.Compare(p.datastore, o.datastore), cmp.Compare(p.region, o.region), cmp.Compare(p.zone, o.zone))
 }
 
-// lines are the sums of a query by month, divided by its dimensions, in no order.
+// lines are the sums of a query by month and its dimensions, in no order.
 func (d *days) lines(q ledger.Query) ([]ledger.Line, error) {
 	list, err := d.unordered(q)
 	if err != nil {
@@ -264,18 +277,19 @@ func (d *days) lines(q ledger.Query) ([]ledger.Line, error) {
 		for j, by := range q.By {
 			group[j] = day.Value(by)
 		}
-		key := divided{keyOf(&day.Line), strings.Join(group, "\x00")}
+		key := divided{
+			lineKey{period: day.Period, of: day.Of, tenant: day.Tenant, currency: day.Currency},
+			strings.Join(group, "\x00"),
+		}
 		n, known := at[key]
 		if !known {
 			at[key] = len(out)
 			day.Group = group
+			day.Kind, day.Plan, day.Component = "", "", ""
 			out = append(out, day.Line)
 			continue
 		}
-		l := &out[n]
-		l.Charges += day.Charges
-		l.Quantity, l.Amount = l.Quantity.Add(day.Quantity), l.Amount.Add(day.Amount)
-		l.VAT = l.VAT.Add(day.VAT)
+		out[n].Add(&day.Line)
 	}
 	return out, nil
 }

@@ -27,9 +27,10 @@ type Ledger struct {
 	horizons  map[sourceKey]*ledger.Horizon
 	gaps      []events.Gap
 	anomalies *anomalies.Standing
+	places    map[string]map[sourceKey]bool // of a tenant: where something of it was metered
 }
 
-type lineKey struct{ period, tenant, kind, plan, component, unit, currency string }
+type lineKey struct{ period, of, tenant, kind, plan, component, unit, currency string }
 
 type sourceKey struct{ source, foundation string }
 
@@ -50,6 +51,7 @@ func New() *Ledger {
 		days:  newDays(),
 		lines: map[lineKey]*ledger.Line{}, unrated: map[string]unrated{}, running: map[string]*subject{},
 		horizons: map[sourceKey]*ledger.Horizon{}, anomalies: anomalies.New(),
+		places: map[string]map[sourceKey]bool{},
 	}
 }
 
@@ -131,6 +133,7 @@ func (l *Ledger) run(r *ledger.Running) {
 	if r.Subject == "" {
 		return
 	}
+	l.place(r.Tenant, sourceKey{r.Source, r.Foundation})
 	s := l.running[r.Subject]
 	if s == nil {
 		s = &subject{source: sourceKey{r.Source, r.Foundation}, tenant: r.Tenant}
@@ -150,10 +153,23 @@ func (l *Ledger) run(r *ledger.Running) {
 	}
 }
 
+// place notes that something of a tenant was metered in a foundation.
+func (l *Ledger) place(tenant string, at sourceKey) {
+	if l.places[tenant] == nil {
+		l.places[tenant] = map[sourceKey]bool{}
+	}
+	l.places[tenant][at] = true
+}
+
+// concerns reports whether a foundation is one of a query: of its tenant, if it has one.
+func (l *Ledger) concerns(q *ledger.Query, source, foundation string) bool {
+	return q.Tenant == "" || l.places[q.Tenant][sourceKey{source, foundation}]
+}
+
 func (l *Ledger) charge(c *events.Charge) {
 	l.days.add(c)
 	of := ledger.Line{
-		Period: c.Period, Tenant: c.Tenant, Kind: c.Kind, Plan: c.Plan, Component: c.Component, Unit: c.Unit,
+		Period: c.Period, Of: correctionOf(dayNumber(c.Start), monthNumber(c.Period)), Tenant: c.Tenant, Kind: c.Kind, Plan: c.Plan, Component: c.Component, Unit: c.Unit,
 		Currency: c.Currency,
 	}
 	key := keyOf(&of)
@@ -162,14 +178,11 @@ func (l *Ledger) charge(c *events.Charge) {
 		line = &of
 		l.lines[key] = line
 	}
-	line.Charges++
-	line.Quantity = line.Quantity.Add(c.Quantity)
-	line.Amount = line.Amount.Add(c.Amount)
-	line.VAT = line.VAT.Add(c.VAT)
+	line.Add(&ledger.Line{Unit: c.Unit, Charges: 1, Quantity: c.Quantity, Amount: c.Amount, VAT: c.VAT})
 }
 
 func keyOf(l *ledger.Line) lineKey {
-	return lineKey{l.Period, l.Tenant, l.Kind, l.Plan, l.Component, l.Unit, l.Currency}
+	return lineKey{l.Period, l.Of, l.Tenant, l.Kind, l.Plan, l.Component, l.Unit, l.Currency}
 }
 
 func (l *Ledger) horizon(h *events.Horizon) *ledger.Horizon {
@@ -206,36 +219,59 @@ func (l *Ledger) Bill(_ context.Context, q ledger.Query) (ledger.Bill, error) {
 		l.mu.RLock()
 		defer l.mu.RUnlock()
 	}
-	bill := ledger.Bill{By: q.By, Anomalies: l.anomalies.Counts(q.Tenant), Gaps: slices.Clone(l.gaps)}
+	bill := ledger.Bill{Query: q}
 	var err error
 	if bill.Lines, err = l.selected(q); err != nil {
 		return bill, err
 	}
 	slices.SortFunc(bill.Lines, func(a, b ledger.Line) int {
-		return cmp.Or(cmp.Compare(a.Period, b.Period), cmp.Compare(a.Tenant, b.Tenant), cmp.Compare(a.Kind, b.Kind),
-			slices.Compare(a.Group, b.Group), cmp.Compare(a.Plan, b.Plan), cmp.Compare(a.Component, b.Component),
-			cmp.Compare(a.Unit, b.Unit), cmp.Compare(a.Currency, b.Currency))
+		return cmp.Or(cmp.Compare(a.Period, b.Period), cmp.Compare(a.Tenant, b.Tenant), cmp.Compare(a.Of, b.Of),
+			cmp.Compare(a.Kind, b.Kind), slices.Compare(a.Group, b.Group), cmp.Compare(a.Plan, b.Plan),
+			cmp.Compare(a.Component, b.Component), cmp.Compare(a.Unit, b.Unit), cmp.Compare(a.Currency, b.Currency))
 	})
+	l.complete(&bill)
+	return bill, nil
+}
+
+// complete adds to a bill all that may still change it.
+func (l *Ledger) complete(bill *ledger.Bill) {
+	q := &bill.Query
+	from, to := q.Within()
+	touches := func(start, end time.Time) bool { // a zero end is none
+		return to.IsZero() || start.Before(to) && (end.IsZero() || end.After(from))
+	}
+	bill.Anomalies = l.anomalies.Counts(q.Tenant, from, to)
+	for i := range l.gaps {
+		if g := &l.gaps[i]; touches(g.From, g.To) && l.concerns(q, g.Source, g.Foundation) {
+			bill.Gaps = append(bill.Gaps, *g)
+		}
+	}
 	for _, u := range l.unrated {
-		if selects(q, u.tenant, u.period) {
+		if selects(*q, u.tenant, u.period) {
 			bill.Unrated++
 		}
 	}
 	charged := map[sourceKey]time.Time{}
 	for _, r := range l.running {
 		if q.Tenant == "" || q.Tenant == r.tenant {
-			bill.Held += r.Held()
+			bill.Held += r.HeldIn(touches)
 		}
 		for s := range r.Spans {
+			if q.Tenant != "" && q.Tenant != s.Tenant {
+				continue
+			}
 			if at, has := charged[r.source]; !has || s.Start.Before(at) {
 				charged[r.source] = s.Start
 			}
-			if q.Tenant == "" || q.Tenant == s.Tenant {
+			if touches(s.Start, time.Time{}) {
 				bill.Running++
 			}
 		}
 	}
 	for key, h := range l.horizons {
+		if !l.concerns(q, key.source, key.foundation) {
+			continue
+		}
 		horizon := *h
 		if at, has := charged[key]; has && at.Before(horizon.Billed) {
 			horizon.Billed = at
@@ -245,7 +281,6 @@ func (l *Ledger) Bill(_ context.Context, q ledger.Query) (ledger.Bill, error) {
 	slices.SortFunc(bill.Horizons, func(a, b ledger.Horizon) int {
 		return cmp.Or(cmp.Compare(a.Source, b.Source), cmp.Compare(a.Foundation, b.Foundation))
 	})
-	return bill, nil
 }
 
 // Anomalies implements ledger.Ledger.

@@ -108,7 +108,9 @@ func everything(t *rapid.T, l *memory.Ledger) []any {
 		}
 		all = append(all, answer)
 	}
-	for _, q := range []ledger.Query{{}, {Tenant: "a"}, {Period: "2026-11"}} {
+	for _, q := range []ledger.Query{
+		{}, {Tenant: "a"}, {Period: "2026-11"}, {By: []ledger.Dimension{ledger.ByDay, ledger.ByComponent}},
+	} {
 		bill, err := l.Bill(ctx, q)
 		add(bill, err)
 		days, err := l.Days(ctx, q)

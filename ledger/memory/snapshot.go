@@ -11,7 +11,7 @@ import (
 )
 
 // snapshotFormat changes with the form of snapshots.
-const snapshotFormat = 3
+const snapshotFormat = 4
 
 // Snapshot implements ledger.Saver.
 func (l *Ledger) Snapshot(context.Context) ([]byte, error) {
@@ -67,6 +67,15 @@ func (l *Ledger) writeCompleteness(w *writer) {
 		w.bytes(l.gaps[i].AppendJSON(nil))
 	}
 	l.writeAnomalies(w)
+	w.length(len(l.places))
+	for tenant, all := range l.places {
+		w.text(tenant)
+		w.length(len(all))
+		for at := range all {
+			w.text(at.source)
+			w.text(at.foundation)
+		}
+	}
 }
 
 func (l *Ledger) writeAnomalies(w *writer) {
@@ -129,6 +138,7 @@ func (l *Ledger) Restore(_ context.Context, snapshot []byte) error {
 	defer l.mu.Unlock()
 	l.positions, l.lines, l.days, l.unrated = fresh.positions, fresh.lines, fresh.days, fresh.unrated
 	l.running, l.horizons, l.gaps, l.anomalies = fresh.running, fresh.horizons, fresh.gaps, fresh.anomalies
+	l.places = fresh.places
 	return nil
 }
 
@@ -170,8 +180,8 @@ func (l *Ledger) read(r *reader) error {
 }
 
 // texts are pointers to the texts of a line, in one order.
-func texts(l *ledger.Line) [7]*string {
-	return [...]*string{&l.Period, &l.Tenant, &l.Kind, &l.Plan, &l.Component, &l.Unit, &l.Currency}
+func texts(l *ledger.Line) [8]*string {
+	return [...]*string{&l.Period, &l.Of, &l.Tenant, &l.Kind, &l.Plan, &l.Component, &l.Unit, &l.Currency}
 }
 
 // namesBits is the size of the table of repeated strings: 2^14.
@@ -193,6 +203,12 @@ func (l *Ledger) readCompleteness(r *reader) error {
 		l.gaps = append(l.gaps, g)
 	}
 	l.readAnomalies(r)
+	for range r.length() {
+		tenant := r.text()
+		for range r.length() {
+			l.place(tenant, sourceKey{r.text(), r.text()})
+		}
+	}
 	return nil
 }
 

@@ -1,32 +1,12 @@
 package print
 
 import (
-	"cmp"
-	"fmt"
 	"io"
-	"maps"
-	"slices"
+	"strconv"
 	"strings"
 
-	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/ledger"
 )
-
-// lineJSON is a line of the bill.
-type lineJSON struct {
-	Month     string `json:"month"`
-	Tenant    string `json:"tenant"`
-	Kind      string `json:"kind"`
-	Group     Fields `json:"group,omitempty"`
-	Plan      string `json:"plan"`
-	Component string `json:"component"`
-	Charges   int    `json:"charges"`
-	Quantity  string `json:"quantity,omitempty"` // a formula gives none
-	Unit      string `json:"unit"`
-	Amount    string `json:"amount"`
-	VAT       string `json:"vat"`
-	Currency  string `json:"currency"`
-}
 
 // totalJSON is the total of a tenant's month in one currency. Net and VAT are rounded once to the
 // currency's minor unit, and Total is the sum of the two as rounded, so that the paper adds up.
@@ -56,7 +36,7 @@ type gapJSON struct {
 }
 
 type billJSON struct {
-	Lines       []lineJSON     `json:"lines"`
+	Lines       []Fields       `json:"lines"`
 	Totals      []totalJSON    `json:"totals"`
 	Running     int            `json:"running"`
 	Held        int            `json:"held"`
@@ -68,54 +48,34 @@ type billJSON struct {
 	Missing     []string       `json:"missing,omitempty"`
 }
 
-// totalKey is what a total is for.
-type totalKey struct{ period, tenant, currency string }
-
-func (k totalKey) compare(o totalKey) int {
-	return cmp.Or(cmp.Compare(k.period, o.period), cmp.Compare(k.tenant, o.tenant), cmp.Compare(k.currency, o.currency))
-}
-
-// total is an exact sum of lines.
-type total struct{ amount, vat events.Decimal }
-
-func (t *total) of(k totalKey) totalJSON {
-	gross := toMinorUnit(t.amount, k.currency).Add(toMinorUnit(t.vat, k.currency))
-	return totalJSON{
-		k.period, k.tenant, money(t.amount, k.currency), money(t.vat, k.currency), money(gross, k.currency), k.currency,
-	}
-}
-
-func newBill(bill *ledger.Bill, quarantined int) billJSON {
+// BillJSON prints a bill as one JSON object with exact amounts, the newest month first; quarantined
+// is the number of quarantined inputs. A line has a key for each dimension of the bill, quantity
+// where its charges have one, and correction_of where they are of an earlier month.
+func BillJSON(w io.Writer, bill *ledger.Bill, quarantined int) error {
 	out := billJSON{
-		Running: bill.Running, Held: bill.Held, Quarantined: quarantined, Lines: []lineJSON{},
+		Running: bill.Running, Held: bill.Held, Quarantined: quarantined, Lines: []Fields{},
 		Totals: []totalJSON{}, Gaps: []gapJSON{}, Horizons: []horizonJSON{}, Unrated: bill.Unrated,
 		Anomalies: bill.Anomalies, Missing: bill.Missing,
 	}
-	sums := map[totalKey]*total{}
-	for i := range bill.Lines {
-		l := &bill.Lines[i]
-		if l.Amount.IsZero() && l.VAT.IsZero() && l.Quantity.IsZero() {
-			continue // all that was charged has been reversed
+	p := newPaper(bill)
+	for i := range p.lines {
+		l := &p.lines[i]
+		line := Fields{{"month", l.Period}, {"tenant", l.Tenant}}
+		if l.Of != "" {
+			line = append(line, Field{"correction_of", l.Of})
 		}
-		quantity := l.Quantity.String()
-		if l.Unit == "" {
-			quantity = ""
+		for j, value := range p.values(l.Line) {
+			line = append(line, Field{string(p.by[j]), value})
 		}
-		out.Lines = append(out.Lines, lineJSON{
-			l.Period, l.Tenant, l.Kind, groupOf(bill.By, l.Group), l.Plan, l.Component, l.Charges, quantity, l.Unit,
-			l.Amount.String(),
-			l.VAT.String(), l.Currency,
-		})
-		key := totalKey{l.Period, l.Tenant, l.Currency}
-		sum := sums[key]
-		if sum == nil {
-			sum = &total{}
-			sums[key] = sum
+		line = append(line, Field{"charges", l.Charges})
+		if l.Counted() {
+			line = append(line, Field{"quantity", l.Quantity.String()})
 		}
-		sum.amount, sum.vat = sum.amount.Add(l.Amount), sum.vat.Add(l.VAT)
+		out.Lines = append(out.Lines, append(line, Field{"unit", l.Unit}, Field{"amount", l.Amount.String()},
+			Field{"vat", l.VAT.String()}, Field{"currency", l.Currency}))
 	}
-	for _, key := range slices.SortedFunc(maps.Keys(sums), totalKey.compare) {
-		out.Totals = append(out.Totals, sums[key].of(key))
+	for _, key := range p.totals {
+		out.Totals = append(out.Totals, p.sums[key].of(key))
 	}
 	for _, g := range bill.Gaps {
 		out.Gaps = append(out.Gaps, gapJSON{g.Source, g.Foundation, Time(g.From), Time(g.To), g.Reason})
@@ -125,104 +85,104 @@ func newBill(bill *ledger.Bill, quarantined int) billJSON {
 			h.Source, h.Foundation, Time(h.Metered), Time(h.Billed), Time(h.Ended),
 		})
 	}
-	return out
+	return JSON(w, out)
 }
 
-func groupOf(by []ledger.Dimension, values []string) (group Fields) {
-	for i, name := range by {
-		group = append(group, Field{string(name), values[i]})
+// BillCSV prints the lines of a bill, the newest month first, and to notices how complete it is.
+// Amounts are as on paper, or exact.
+func BillCSV(w, notices io.Writer, bill *ledger.Bill, quarantined int, exact bool) error {
+	p := newPaper(bill)
+	p.footer(notices, quarantined)
+	header := []string{"month", "tenant", "correction_of"}
+	for _, by := range p.by {
+		header = append(header, string(by))
 	}
-	return group
+	rows := [][]string{append(header, "charges", "quantity", "unit", "amount", "vat", "currency")}
+	for i := range p.lines {
+		l := &p.lines[i]
+		row := append([]string{l.Period, l.Tenant, l.Of}, p.values(l.Line)...)
+		quantity, amount, vat := l.texts(exact)
+		rows = append(rows, append(row, strconv.Itoa(l.Charges), quantity, l.Unit, amount, vat, l.Currency))
+	}
+	return table(w, "csv", rows)
 }
 
-// BillJSON prints a bill as one JSON object; quarantined is the number of quarantined inputs.
-func BillJSON(w io.Writer, bill *ledger.Bill, quarantined int) error {
-	return JSON(w, newBill(bill, quarantined))
-}
-
-// Bill prints a bill for people; quarantined is the number of quarantined inputs.
-func Bill(w io.Writer, bill *ledger.Bill, quarantined int) error {
-	out := newBill(bill, quarantined)
-	if len(out.Lines) == 0 {
-		fmt.Fprintln(w, "No charges.")
-	}
-	rows := list{w: w, rows: out.rows(bill.By)}
-	if err := rows.end(); err != nil {
-		return err
-	}
-	out.completeness(w)
-	for _, m := range out.Missing {
-		fmt.Fprintf(w, "incomplete: %s\n", m)
-	}
-	if out.Running > 0 {
-		fmt.Fprintf(w, "running: %d, charged up to their last cut\n", out.Running)
-	}
-	if out.Held > 0 {
-		fmt.Fprintf(w, "held: %d, not billed until a later event or an operator settles it; daybook holds list shows "+
-			"what\n", out.Held)
-	}
-	if out.Unrated > 0 {
-		fmt.Fprintf(w, "unrated: %d parts of spans that no plan prices; daybook unrated list shows them\n", out.Unrated)
-	}
-	if out.Quarantined > 0 {
-		fmt.Fprintf(w, "quarantined: %d inputs that were not understood; daybook quarantine list shows them\n",
-			out.Quarantined)
-	}
-	codes := ""
-	for _, code := range slices.Sorted(maps.Keys(out.Anomalies)) {
-		codes = Join(codes, fmt.Sprintf("%s %d", code, out.Anomalies[code]))
-	}
-	if codes == "" {
-		_, err := fmt.Fprintln(w, "no anomalies")
-		return err
-	}
-	_, err := fmt.Fprintf(w, "anomalies: %s; daybook anomalies list shows them\n", codes)
-	return err
-}
-
-// rows are the lines of the bill below a header, each tenant's month closed by its totals, one a
-// currency.
-func (b *billJSON) rows(by []ledger.Dimension) [][]string {
-	header, blank := []string{"MONTH", "TENANT", "KIND"}, make([]string, len(by))
-	for _, name := range by {
-		header = append(header, strings.ToUpper(string(name)))
-	}
-	rows := [][]string{append(header, "PLAN", "COMPONENT", "QUANTITY", "UNIT", "AMOUNT", "VAT", "CURRENCY")}
-	totals := b.Totals
-	for i, l := range b.Lines {
-		row := []string{l.Month, l.Tenant, l.Kind}
-		for _, f := range l.Group {
-			row = append(row, fmt.Sprint(f.Value))
+// Bill prints a bill for people, the newest month first; quarantined is the number of quarantined
+// inputs. Amounts are rounded to the currency's minor unit so that they add up, or exact.
+func Bill(w io.Writer, bill *ledger.Bill, quarantined int, exact bool) error {
+	p, out := newPaper(bill), &failing{w: w}
+	if len(p.lines) == 0 {
+		Text(out, "No charges.")
+	} else {
+		for _, sheet := range p.pages(exact) {
+			sheet.print(out)
 		}
-		rows = append(rows, append(row, l.Plan, l.Component, l.Quantity, l.Unit, l.Amount, l.VAT, l.Currency))
-		if i+1 < len(b.Lines) && b.Lines[i+1].Month == l.Month && b.Lines[i+1].Tenant == l.Tenant {
+	}
+	p.footer(out, quarantined)
+	return out.err
+}
+
+// failing is a writer that keeps its first error.
+type failing struct {
+	w   io.Writer
+	err error
+}
+
+// Write implements io.Writer.
+func (f *failing) Write(b []byte) (int, error) {
+	if f.err == nil {
+		_, f.err = f.w.Write(b)
+	}
+	return len(b), f.err
+}
+
+// page is an empty page of a bill.
+func (p *paper) page() *page {
+	sheet := &page{numbers: 5}
+	for _, by := range p.by {
+		sheet.titles = append(sheet.titles, strings.ToUpper(string(by)))
+		sheet.right = append(sheet.right, false)
+	}
+	sheet.titles = append(sheet.titles, "QUANTITY", "UNIT", "AMOUNT", "VAT", "")
+	sheet.right = append(sheet.right, true, false, true, true, false)
+	return sheet
+}
+
+// pages have a part for each tenant's month: its lines, the corrections of each earlier month, and
+// its totals, one a currency. Rounded amounts stand on one page, and are as wide everywhere; each
+// part with exact ones has a page of its own.
+func (p *paper) pages(exact bool) (all []*page) {
+	sheet := p.page()
+	totals := p.totals
+	for i := range p.lines {
+		l := &p.lines[i]
+		first := i == 0 || l.Period != p.lines[i-1].Period || l.Tenant != p.lines[i-1].Tenant
+		if first {
+			if exact && i > 0 {
+				all, sheet = append(all, sheet), p.page()
+			}
+			sheet.line(l.Period + "  tenant " + l.Tenant)
+			sheet.line("")
+			sheet.header()
+		}
+		if l.Of != "" && (first || l.Of != p.lines[i-1].Of) {
+			sheet.line("corrections of " + l.Of + ", changed by what came after its end:")
+		}
+		quantity, amount, vat := l.texts(exact)
+		sheet.row(append(append([]string{}, p.values(l.Line)...), quantity, l.Unit, amount, vat, l.Currency)...)
+		if i+1 < len(p.lines) && p.lines[i+1].Period == l.Period && p.lines[i+1].Tenant == l.Tenant {
 			continue
 		}
-		for ; len(totals) > 0 && totals[0].Month == l.Month && totals[0].Tenant == l.Tenant; totals = totals[1:] {
-			t := &totals[0]
-			rows = append(rows, slices.Concat([]string{t.Month, t.Tenant, "total"}, blank, []string{
-				"", "", "", "", t.Amount, t.VAT, t.Currency + " (with VAT " + t.Total + ")",
-			}))
+		for ; len(totals) > 0 && totals[0].period == l.Period && totals[0].tenant == l.Tenant; totals = totals[1:] {
+			t := p.sums[totals[0]].of(totals[0])
+			if exact {
+				sum := p.sums[totals[0]]
+				sheet.sum("total, exact", sum.amount.String(), sum.vat.String(), t.Currency)
+			}
+			sheet.sum("total", t.Amount, t.VAT, t.Currency)
+			sheet.sum("total with VAT", t.Total, "", t.Currency)
 		}
+		sheet.line("")
 	}
-	return rows
-}
-
-// completeness prints how far each source was metered and charged, and the gaps.
-func (b *billJSON) completeness(w io.Writer) {
-	for _, h := range b.Horizons {
-		if h.Ended != "" {
-			fmt.Fprintf(w, "%s %s: retired, it ended at %s\n", h.Source, h.Foundation, h.Ended)
-			continue
-		}
-		fmt.Fprintf(w, "%s %s: metered through %s, charged through %s\n", h.Source, h.Foundation, orNever(h.Metered),
-			orNever(h.Charged))
-	}
-	for _, g := range b.Gaps {
-		fmt.Fprintf(w, "gap: %s %s, from %s to %s: %s\n", g.Source, g.Foundation, orUnknown(g.From), orUnknown(g.To),
-			g.Reason)
-	}
-	if len(b.Gaps) == 0 {
-		fmt.Fprintln(w, "no gaps")
-	}
+	return append(all, sheet)
 }

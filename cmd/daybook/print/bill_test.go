@@ -2,11 +2,13 @@ package print_test
 
 import (
 	"bytes"
+	"encoding/csv"
 	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"pgregory.net/rapid"
 
@@ -32,14 +34,14 @@ func printBill(t interface{ Fatal(...any) }, lines []ledger.Line) (out printed, 
 	if err := json.Unmarshal(asJSON.Bytes(), &out); err != nil {
 		t.Fatal(err)
 	}
-	if err := print.Bill(&asTable, &bill, 0); err != nil {
+	if err := print.Bill(&asTable, &bill, 0, false); err != nil {
 		t.Fatal(err)
 	}
 	return out, asTable.String()
 }
 
 // Lines of two currencies in turn have one total each; what was charged in a currency and taken
-// back has neither line nor total; a formula has no quantity.
+// back has neither line nor total; a formula has no quantity, and no line where it costs nothing.
 func TestBillOfTwoCurrencies(t *testing.T) {
 	pence := func(n int64) events.Decimal { return events.NewDecimal(n, -2) }
 	line := func(component, unit, currency string, quantity, amount int64) ledger.Line {
@@ -57,18 +59,26 @@ func TestBillOfTwoCurrencies(t *testing.T) {
 		"GBP}]" {
 		t.Errorf("the totals are %s", got)
 	}
-	if got := fmt.Sprint(out.Lines); got != "[{hour  } {memory 7 GiB-hour} {memory 9 GiB-hour} {zero  }]" {
+	if got := fmt.Sprint(out.Lines); got != "[{hour  } {memory 7 GiB-hour} {memory 9 GiB-hour}]" {
 		t.Errorf("the lines are %s", got)
 	}
-	var last []string
-	for row := range strings.Lines(table) {
-		if strings.Contains(row, "total") {
-			last = append(last, strings.Join(strings.Fields(row)[3:], " "))
-		}
-	}
-	if want := []string{"1.00 0.20 EUR (with VAT 1.20)", "203.65 40.73 GBP (with VAT 244.38)"}; !slices.Equal(last,
-		want) {
-		t.Errorf("the table ends its month with %q\n%s", last, table)
+	want := `2026-11  tenant org
+
+KIND  PLAN  COMPONENT  QUANTITY  UNIT      AMOUNT    VAT
+app   app   hour                            53.15  10.63  GBP
+app   app   memory            7  GiB-hour    1.00   0.20  EUR
+app   app   memory            9  GiB-hour  150.50  30.10  GBP
+total                                        1.00   0.20  EUR
+total with VAT                               1.20         EUR
+total                                      203.65  40.73  GBP
+total with VAT                             244.38         GBP
+
+preliminary: 2026-11; what comes later can change it
+no gaps
+no anomalies
+`
+	if table != want {
+		t.Errorf("the table is\n%s", table)
 	}
 }
 
@@ -85,6 +95,9 @@ func TestTotalsAreSums(t *testing.T) {
 		}), 0, 12).Draw(t, "lines")
 		sums := map[string]events.Decimal{}
 		for _, l := range lines {
+			if l.Amount.IsZero() {
+				continue // it says nothing, and a formula counts nothing
+			}
 			key := l.Period + " " + l.Tenant + " " + l.Currency
 			sums[key] = sums[key].Add(l.Amount)
 		}
@@ -92,7 +105,7 @@ func TestTotalsAreSums(t *testing.T) {
 			return strings.Compare(a.Period+a.Tenant+a.Component, b.Period+b.Tenant+b.Component)
 		})
 		out, table := printBill(t, lines)
-		if len(out.Totals) != len(sums) || strings.Count(table, " total ") != len(sums) {
+		if len(out.Totals) != len(sums) || strings.Count("\n"+table, "\ntotal  ") != len(sums) {
 			t.Fatalf("%d totals for %d sums\n%s", len(out.Totals), len(sums), table)
 		}
 		for _, total := range out.Totals {
@@ -106,4 +119,79 @@ func TestTotalsAreSums(t *testing.T) {
 			}
 		}
 	})
+}
+
+// A page for people has at most 100 columns, whatever the names, and its rows add up to its totals.
+func TestBillFitsItsPage(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		by := rapid.SliceOfNDistinct(rapid.SampledFrom(ledger.Dimensions()), 0, 4,
+			func(d ledger.Dimension) ledger.Dimension { return d }).Draw(t, "by")
+		name := rapid.OneOf(rapid.StringMatching(`[a-f0-9]{8}-[a-f0-9]{4}-[a-f0-9]{4}-[a-f0-9]{12}`),
+			rapid.StringMatching(`[a-z ]{0,60}`), rapid.StringMatching(`[a-zäß]{0,300}`))
+		decimal := func(label string) events.Decimal {
+			return events.NewDecimal(rapid.Int64Range(-1e13, 1e13).Draw(t, label), -int32(rapid.IntRange(0, 12).Draw(t, label)))
+		}
+		bill := ledger.Bill{Query: ledger.Query{By: by}, Missing: []string{name.Draw(t, "missing")}}
+		for range rapid.IntRange(0, 6).Draw(t, "lines") {
+			l := ledger.Line{
+				Period: "2026-11", Tenant: name.Draw(t, "tenant"), Currency: "GBP", Kind: "instance",
+				Plan: name.Draw(t, "plan"), Component: name.Draw(t, "component"),
+				Unit:     rapid.SampledFrom([]string{"", "GiB-hour"}).Draw(t, "unit"),
+				Quantity: decimal("quantity"), Amount: decimal("amount"), VAT: decimal("vat"),
+			}
+			if rapid.Bool().Draw(t, "correction") {
+				l.Of = "2026-10"
+			}
+			for range by {
+				l.Group = append(l.Group, name.Draw(t, "value"))
+			}
+			bill.Lines = append(bill.Lines, l)
+		}
+		for _, exact := range []bool{false, true} {
+			var page, rows, notices bytes.Buffer
+			if err := print.Bill(&page, &bill, 3, exact); err != nil {
+				t.Fatal(err)
+			}
+			for line := range strings.Lines(page.String()) {
+				if n := utf8.RuneCountInString(strings.TrimSuffix(line, "\n")); n > 100 {
+					t.Fatalf("a line has %d columns\n%s", n, page.String())
+				}
+			}
+			if err := print.BillCSV(&rows, &notices, &bill, 3, exact); err != nil {
+				t.Fatal(err)
+			}
+			if !exact {
+				checkRounded(t, &bill, rows.String())
+			}
+		}
+	})
+}
+
+// checkRounded fails unless the rounded lines of a bill in CSV add up to its totals.
+func checkRounded(t *rapid.T, bill *ledger.Bill, text string) {
+	rows, err := csv.NewReader(strings.NewReader(text)).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	sums := map[string]events.Decimal{}
+	for _, row := range rows[1:] {
+		amount, err := events.ParseDecimal(row[len(row)-3])
+		if err != nil {
+			t.Fatal(err)
+		}
+		sums[row[1]] = sums[row[1]].Add(amount)
+	}
+	var asJSON bytes.Buffer
+	if err := print.BillJSON(&asJSON, bill, 0); err != nil {
+		t.Fatal(err)
+	}
+	var out printed
+	if err := json.Unmarshal(asJSON.Bytes(), &out); err != nil {
+		t.Fatal(err)
+	}
+	for _, total := range out.Totals {
+		if want, err := events.ParseDecimal(total.Amount); err != nil || want.Cmp(sums[total.Tenant]) != 0 {
+			t.Fatalf("the lines of %q add up to %s, not to %s\n%s", total.Tenant, sums[total.Tenant], total.Amount, text)
+		}
+	}
 }

@@ -36,7 +36,8 @@ var _ = Describe("Money on a bill", func() {
 			Period: "2026-11", Tenant: "a", Currency: "GBP", Amount: amount,
 			VAT: vat,
 		}}}
-		total := newBill(&bill, 0).Totals[0]
+		p := newPaper(&bill)
+		total := p.sums[p.totals[0]].of(p.totals[0])
 		Expect([]string{total.Amount, total.VAT, total.Total}).To(Equal([]string{"1.00", "0.20", "1.20"}))
 	})
 })

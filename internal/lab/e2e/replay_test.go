@@ -73,11 +73,11 @@ func manyApps() workload {
 	return workload{file("events.jsonl", lines.String()), file("prices.yaml", sim.Catalogue())}
 }
 
-// amounts are the totals of a bill.
+// amounts are the totals of a bill, each month and tenant before its own.
 func amounts(bill string) []string {
 	var totals []string
 	for line := range strings.Lines(bill) {
-		if fields := strings.Fields(line); len(fields) > 3 && fields[2] == "total" {
+		if fields := strings.Fields(line); len(fields) > 2 && (fields[0] == "total" || fields[1] == "tenant") {
 			totals = append(totals, strings.Join(fields, " "))
 		}
 	}

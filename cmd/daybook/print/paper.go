@@ -1,0 +1,127 @@
+package print
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+
+	"github.com/daybook-billing/daybook/events"
+	decimals "github.com/daybook-billing/daybook/events/money"
+	"github.com/daybook-billing/daybook/ledger"
+)
+
+// totalKey is what a total is for.
+type totalKey struct{ period, tenant, currency string }
+
+// compare puts the newest month first.
+func (k totalKey) compare(o totalKey) int {
+	return cmp.Or(cmp.Compare(o.period, k.period), cmp.Compare(k.tenant, o.tenant), cmp.Compare(k.currency, o.currency))
+}
+
+func keyOf(l *ledger.Line) totalKey { return totalKey{l.Period, l.Tenant, l.Currency} }
+
+// total is an exact sum of lines.
+type total struct{ amount, vat events.Decimal }
+
+// of is the total as on paper: net and VAT are rounded once to the currency's minor unit, and
+// gross is the sum of the two as rounded.
+func (t *total) of(k totalKey) totalJSON {
+	gross := toMinorUnit(t.amount, k.currency).Add(toMinorUnit(t.vat, k.currency))
+	return totalJSON{
+		k.period, k.tenant, money(t.amount, k.currency), money(t.vat, k.currency),
+		money(gross, k.currency), k.currency,
+	}
+}
+
+// paper is a bill in the order of its lines on paper, the newest month first, without those that
+// say nothing.
+type paper struct {
+	*ledger.Bill
+	by     []ledger.Dimension
+	lines  []paperLine
+	totals []totalKey // in their order
+	sums   map[totalKey]*total
+}
+
+// paperLine is a line with its amounts as on paper: rounded to the currency's minor unit, so that
+// they add up to the total.
+type paperLine struct {
+	*ledger.Line
+	amount, vat events.Decimal
+}
+
+// defaultBy are the dimensions of a bill that names none.
+func defaultBy() []ledger.Dimension {
+	return []ledger.Dimension{ledger.ByKind, ledger.ByPlan, ledger.ByComponent}
+}
+
+// values are a line's values of the dimensions.
+func (p *paper) values(l *ledger.Line) []string {
+	if l.Group != nil {
+		return l.Group
+	}
+	return []string{l.Kind, l.Plan, l.Component}
+}
+
+func newPaper(bill *ledger.Bill) *paper {
+	p := &paper{Bill: bill, by: bill.Query.By, sums: map[totalKey]*total{}}
+	if len(p.by) == 0 {
+		p.by = defaultBy()
+	}
+	parts := map[totalKey][]int{}
+	for i := range bill.Lines {
+		l := &bill.Lines[i]
+		if l.Vain() {
+			continue
+		}
+		key := keyOf(l)
+		if p.sums[key] == nil {
+			p.sums[key] = &total{}
+		}
+		sum := p.sums[key]
+		sum.amount, sum.vat = sum.amount.Add(l.Amount), sum.vat.Add(l.VAT)
+		p.lines = append(p.lines, paperLine{Line: l})
+	}
+	slices.SortStableFunc(p.lines, func(a, b paperLine) int {
+		return cmp.Or(cmp.Compare(b.Period, a.Period), cmp.Compare(a.Tenant, b.Tenant), cmp.Compare(a.Of, b.Of))
+	})
+	for i := range p.lines {
+		key := keyOf(p.lines[i].Line)
+		parts[key] = append(parts[key], i)
+	}
+	p.totals = slices.SortedFunc(maps.Keys(p.sums), totalKey.compare)
+	for _, key := range p.totals {
+		p.round(key, parts[key])
+	}
+	return p
+}
+
+// round rounds the lines of a total.
+func (p *paper) round(key totalKey, lines []int) {
+	amounts, vats := make([]events.Decimal, len(lines)), make([]events.Decimal, len(lines))
+	for i, n := range lines {
+		amounts[i], vats[i] = p.lines[n].Amount, p.lines[n].VAT
+	}
+	amounts = decimals.Apportion(amounts, minorUnit(key.currency))
+	vats = decimals.Apportion(vats, minorUnit(key.currency))
+	for i, n := range lines {
+		p.lines[n].amount, p.lines[n].vat = amounts[i], vats[i]
+	}
+}
+
+// texts are the quantity, amount and VAT of a line for people, or exact.
+func (l *paperLine) texts(exact bool) (quantity, amount, vat string) {
+	if l.Counted() {
+		quantity = l.Quantity.String()
+	}
+	if exact {
+		return quantity, l.Amount.String(), l.VAT.String()
+	}
+	if rounded := l.Quantity.Round(quantityPlaces); l.Counted() && !rounded.IsZero() {
+		quantity = rounded.String()
+	}
+	return quantity, money(l.amount, l.Currency), money(l.vat, l.Currency)
+}
+
+// quantityPlaces are the decimal places of a quantity for people.
+const quantityPlaces = 3
