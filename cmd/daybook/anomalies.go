@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/daybook-billing/daybook/cmd/daybook/print"
+	"github.com/daybook-billing/daybook/cmd/daybook/shell"
 	"github.com/daybook-billing/daybook/internal/bus"
 	"github.com/daybook-billing/daybook/internal/metered"
 	"github.com/daybook-billing/daybook/ledger"
@@ -20,7 +21,7 @@ type anomaliesCmd struct {
 }
 
 type anomaliesListCmd struct {
-	natsFlags
+	shell.NATS
 	Tenant     string `help:"Only this tenant (organization guid, tenant id)."`
 	Foundation string `help:"Only this foundation."`
 	Kind       string `enum:",app,task,staging,service,instance" default:"" help:"Only this kind of subject: app, task, staging, service or instance."`
@@ -29,7 +30,7 @@ type anomaliesListCmd struct {
 }
 
 // Run lists the anomalies.
-func (c *anomaliesListCmd) Run(e *env) error {
+func (c *anomaliesListCmd) Run(e *shell.Env) error {
 	codes := map[string]bool{}
 	for _, code := range metered.AnomalyCodes() {
 		codes[code] = true
@@ -37,13 +38,13 @@ func (c *anomaliesListCmd) Run(e *env) error {
 	if err := metered.UnknownName("code", c.Code, codes); err != nil {
 		return err
 	}
-	b, err := c.open(e.ctx, "anomalies", nil)
+	b, err := c.Open(e.Ctx, "anomalies", nil)
 	if err != nil {
 		return err
 	}
 	defer b.Close()
 	books := memory.New()
-	missing, err := ledger.CatchUp(e.ctx, b, books)
+	missing, err := ledger.CatchUp(e.Ctx, b, books)
 	if err != nil {
 		return err
 	}
@@ -54,19 +55,19 @@ func (c *anomaliesListCmd) Run(e *env) error {
 	return err
 }
 
-func (c *anomaliesListCmd) print(e *env, b *bus.Bus, books *memory.Ledger) error {
-	all, omitted, err := books.Anomalies(e.ctx, anomalies.Filter{
+func (c *anomaliesListCmd) print(e *shell.Env, b *bus.Bus, books *memory.Ledger) error {
+	all, omitted, err := books.Anomalies(e.Ctx, anomalies.Filter{
 		Foundation: c.Foundation, Tenant: c.Tenant, Kind: c.Kind, Code: c.Code,
 	})
 	if err != nil {
 		return err
 	}
 	if len(all)+omitted == 0 {
-		if err := c.known(e.ctx, b, books); err != nil {
+		if err := c.known(e.Ctx, b, books); err != nil {
 			return err
 		}
 	}
-	out := print.NewAnomalies(e.stdout, e.stderr, c.Format == "json")
+	out := print.NewAnomalies(e.Stdout, e.Stderr, c.Format == "json")
 	for i := range all {
 		err = errors.Join(err, out.Add(&all[i]))
 	}

@@ -2,11 +2,11 @@ package main
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/daybook-billing/daybook/cmd/daybook/print"
+	"github.com/daybook-billing/daybook/cmd/daybook/shell"
 	"github.com/daybook-billing/daybook/collector/quarantine"
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/metered"
@@ -15,7 +15,7 @@ import (
 )
 
 type billCmd struct {
-	natsFlags
+	shell.NATS
 	Tenant string `help:"Only this tenant (organization guid, tenant id)."`
 	Month  string `placeholder:"YYYY-MM" help:"Only this month."`
 	Format string `enum:"table,json,csv" default:"table" help:"Output: ${enum}."`
@@ -24,11 +24,9 @@ type billCmd struct {
 	By []ledger.Dimension `sep:"," placeholder:"NAME,…" help:"Sum by app, space, resource, plan, component, day, kind, datastore, region or availability_zone, or by several of them (default: kind,plan,component)."`
 }
 
-var monthForm = regexp.MustCompile(`^\d{4}-(0[1-9]|1[0-2])$`)
-
 // Validate checks the command line.
 func (c *billCmd) Validate() error {
-	if c.Month != "" && !monthForm.MatchString(c.Month) {
+	if c.Month != "" && !shell.IsMonth(c.Month) {
 		return fmt.Errorf("--month %q is not a month such as 2026-11", c.Month)
 	}
 	for i, by := range c.By {
@@ -40,42 +38,42 @@ func (c *billCmd) Validate() error {
 }
 
 // Run prints the bill as BILLING has it now.
-func (c *billCmd) Run(e *env) error {
-	b, err := c.open(e.ctx, "bill", nil)
+func (c *billCmd) Run(e *shell.Env) error {
+	b, err := c.Open(e.Ctx, "bill", nil)
 	if err != nil {
 		return err
 	}
 	defer b.Close()
 	all := memory.New()
-	missing, err := ledger.CatchUp(e.ctx, b, all)
+	missing, err := ledger.CatchUp(e.Ctx, b, all)
 	if err != nil {
 		return err
 	}
-	bill, err := all.Bill(e.ctx, ledger.Query{Tenant: c.Tenant, Period: c.Month, By: c.By})
+	bill, err := all.Bill(e.Ctx, ledger.Query{Tenant: c.Tenant, Period: c.Month, By: c.By})
 	if err != nil {
 		return err
 	}
-	lost, err := ledger.Losing(e.ctx, b, events.StreamUsage)
+	lost, err := ledger.Losing(e.Ctx, b, events.StreamUsage)
 	if err != nil {
 		return err
 	}
 	bill.Missing = append(missing, lost...)
 	if len(bill.Lines)+bill.Running+bill.Held+bill.Unrated == 0 {
-		if err := metered.CheckNames(e.ctx, b, "", c.Tenant); err != nil {
+		if err := metered.CheckNames(e.Ctx, b, "", c.Tenant); err != nil {
 			return err
 		}
 	}
-	quarantined, err := quarantine.Count(e.ctx, b)
+	quarantined, err := quarantine.Count(e.Ctx, b)
 	if err != nil {
 		return err
 	}
 	switch c.Format {
 	case "json":
-		err = print.BillJSON(e.stdout, &bill, quarantined)
+		err = print.BillJSON(e.Stdout, &bill, quarantined)
 	case "csv":
-		err = print.BillCSV(e.stdout, e.stderr, &bill, quarantined, c.Exact)
+		err = print.BillCSV(e.Stdout, e.Stderr, &bill, quarantined, c.Exact)
 	default:
-		err = print.Bill(e.stdout, &bill, quarantined, c.Exact)
+		err = print.Bill(e.Stdout, &bill, quarantined, c.Exact)
 	}
 	if err == nil && len(bill.Missing) > 0 {
 		err = errLacking(bill.Missing)

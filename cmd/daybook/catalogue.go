@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/daybook-billing/daybook/acts"
+	"github.com/daybook-billing/daybook/cmd/daybook/shell"
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/pricer/catalogue"
 )
@@ -21,46 +22,46 @@ type catalogueCheckCmd struct {
 }
 
 // Run checks files.
-func (c *catalogueCheckCmd) Run(e *env) error {
+func (c *catalogueCheckCmd) Run(e *shell.Env) error {
 	failed := false
 	for _, name := range c.Files {
-		parsed, _, err := loadCatalogue(name)
+		parsed, _, err := shell.LoadCatalogue(name)
 		if err != nil {
 			failed = true
-			fmt.Fprintln(e.stderr, err)
+			fmt.Fprintln(e.Stderr, err)
 			continue
 		}
-		fmt.Fprintf(e.stdout, "%s: ok, %d plan versions, version %s\n", name, len(parsed.Plans), parsed.Digest())
+		fmt.Fprintf(e.Stdout, "%s: ok, %d plan versions, version %s\n", name, len(parsed.Plans), parsed.Digest())
 	}
 	if failed {
-		return errReported
+		return shell.ErrReported
 	}
 	return nil
 }
 
 type cataloguePublishCmd struct {
-	natsFlags
-	personFlags
+	shell.NATS
+	shell.Person
 	File string `arg:"" help:"Catalogue file (YAML)."`
 	Name string `placeholder:"VERSION" help:"Name of the version (default: a digest of the file)."`
 }
 
 // Run publishes a file.
-func (c *cataloguePublishCmd) Run(e *env) error {
-	parsed, text, err := loadCatalogue(c.File)
+func (c *cataloguePublishCmd) Run(e *shell.Env) error {
+	parsed, text, err := shell.LoadCatalogue(c.File)
 	if err != nil {
 		return err
 	}
 	if c.Name == "" {
 		c.Name = parsed.Digest()
 	}
-	b, err := c.connect(e.ctx, "catalogue", nil)
+	b, err := c.Connect(e.Ctx, "catalogue", nil)
 	if err != nil {
 		return err
 	}
 	defer b.Close()
-	stored, err := acts.PublishCatalogue(e.ctx, b, &acts.Publication{
-		Version: c.Name, YAML: string(text), By: c.By, Note: c.Note, At: now(),
+	stored, err := acts.PublishCatalogue(e.Ctx, b, &acts.Publication{
+		Version: c.Name, YAML: string(text), By: c.By, Note: c.Note, At: shell.Now(),
 	})
 	var taken *acts.VersionTakenError
 	switch {
@@ -69,45 +70,45 @@ func (c *cataloguePublishCmd) Run(e *env) error {
 	case err != nil:
 		return err
 	case !stored:
-		fmt.Fprintf(e.stdout, "catalogue %s is in force already; nothing changed\n", c.Name)
+		fmt.Fprintf(e.Stdout, "catalogue %s is in force already; nothing changed\n", c.Name)
 		return nil
 	}
-	fmt.Fprintf(e.stdout, "published catalogue %s on %s: it is in force from there on\n", c.Name,
+	fmt.Fprintf(e.Stdout, "published catalogue %s on %s: it is in force from there on\n", c.Name,
 		events.ActSubject(events.ActCatalogue, "", ""))
 	return nil
 }
 
 type catalogueExplainCmd struct {
-	File        string  `arg:"" help:"Catalogue file (YAML)."`
-	Kind        string  `required:"" enum:"app,task,staging,service,instance,volume" help:"Kind: ${enum}."`
-	At          instant `required:"" placeholder:"TIME" help:"The moment."`
-	Tenant      string  `help:"Organization guid or tenant id."`
-	Foundation  string  `help:"Foundation."`
-	Space       string  `help:"Space name."`
-	SpaceGUID   string  `name:"space-guid" help:"Space guid."`
-	Instances   *uint32 `help:"Instances."`
-	MemoryMB    *uint32 `name:"memory-mb" help:"Memory of an instance in MiB."`
-	VolumeGB    *uint32 `name:"volume-gb" help:"Volume in GiB."`
-	ProcessType string  `help:"Process type."`
-	Buildpack   string  `help:"Buildpack name."`
-	BuildpackID string  `name:"buildpack-guid" help:"Buildpack guid."`
-	Plan        string  `help:"Service plan name."`
-	PlanGUID    string  `name:"plan-guid" help:"Service plan guid."`
-	Offering    string  `help:"Service offering name."`
-	OfferingID  string  `name:"offering-guid" help:"Service offering guid."`
-	Broker      string  `help:"Service broker name."`
-	BrokerID    string  `name:"broker-guid" help:"Service broker guid."`
-	Flavor      string  `help:"Flavour name."`
-	FlavorID    string  `name:"flavor-id" help:"Flavour id."`
-	Datastore   string  `help:"Datastore of a database, such as mysql."`
-	DatastoreID string  `name:"datastore-id" help:"Trove's service_id of the datastore."`
-	Region      string  `help:"Region of a database."`
-	Zone        string  `name:"availability-zone" help:"Availability zone of a database."`
+	File        string        `arg:"" help:"Catalogue file (YAML)."`
+	Kind        string        `required:"" enum:"app,task,staging,service,instance,volume" help:"Kind: ${enum}."`
+	At          shell.Instant `required:"" placeholder:"TIME" help:"The moment."`
+	Tenant      string        `help:"Organization guid or tenant id."`
+	Foundation  string        `help:"Foundation."`
+	Space       string        `help:"Space name."`
+	SpaceGUID   string        `name:"space-guid" help:"Space guid."`
+	Instances   *uint32       `help:"Instances."`
+	MemoryMB    *uint32       `name:"memory-mb" help:"Memory of an instance in MiB."`
+	VolumeGB    *uint32       `name:"volume-gb" help:"Volume in GiB."`
+	ProcessType string        `help:"Process type."`
+	Buildpack   string        `help:"Buildpack name."`
+	BuildpackID string        `name:"buildpack-guid" help:"Buildpack guid."`
+	Plan        string        `help:"Service plan name."`
+	PlanGUID    string        `name:"plan-guid" help:"Service plan guid."`
+	Offering    string        `help:"Service offering name."`
+	OfferingID  string        `name:"offering-guid" help:"Service offering guid."`
+	Broker      string        `help:"Service broker name."`
+	BrokerID    string        `name:"broker-guid" help:"Service broker guid."`
+	Flavor      string        `help:"Flavour name."`
+	FlavorID    string        `name:"flavor-id" help:"Flavour id."`
+	Datastore   string        `help:"Datastore of a database, such as mysql."`
+	DatastoreID string        `name:"datastore-id" help:"Trove's service_id of the datastore."`
+	Region      string        `help:"Region of a database."`
+	Zone        string        `name:"availability-zone" help:"Availability zone of a database."`
 }
 
 // Run explains the choice of a plan.
-func (c *catalogueExplainCmd) Run(e *env) error {
-	parsed, _, err := loadCatalogue(c.File)
+func (c *catalogueExplainCmd) Run(e *shell.Env) error {
+	parsed, _, err := shell.LoadCatalogue(c.File)
 	if err != nil {
 		return err
 	}
@@ -128,7 +129,7 @@ func (c *catalogueExplainCmd) Run(e *env) error {
 			DatastoreID: c.DatastoreID, Region: c.Region, AvailabilityZone: c.Zone,
 		},
 	}, c.At.Time)
-	fmt.Fprint(e.stdout, explanation.String())
+	fmt.Fprint(e.Stdout, explanation.String())
 	if explanation.Winner == nil {
 		return errors.New("no plan matches: such usage is published as unrated")
 	}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/daybook-billing/daybook/cmd/daybook/shell"
 	"github.com/daybook-billing/daybook/collector/cf"
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/service"
@@ -76,14 +77,14 @@ func (c *cfFlags) foundations(api string, wait time.Duration) ([]cf.Foundation, 
 }
 
 type collectCFCmd struct {
-	natsFlags
+	shell.NATS
 	service.Config
 	API string `name:"api" env:"CF_API_ADDRESS" placeholder:"URL" help:"Address of the API, https://api.example.org."`
 	cfFlags
 }
 
 // Run collects until it is stopped.
-func (c *collectCFCmd) Run(e *env) error {
+func (c *collectCFCmd) Run(e *shell.Env) error {
 	foundations, err := c.foundations(c.API, politeWait)
 	if err != nil {
 		return err
@@ -96,7 +97,7 @@ func (c *collectCFCmd) Run(e *env) error {
 				events.FormatTime(foundations[i].Epoch))
 		}
 	}
-	process, b, err := c.serve(e, "collector", c.Config)
+	process, b, err := c.Serve(e, "collector", c.Config)
 	if err != nil {
 		return err
 	}
@@ -106,7 +107,7 @@ func (c *collectCFCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	return process.Run(e.ctx, service.Component{Name: "collector", Run: collector.Run})
+	return process.Run(e.Ctx, service.Component{Name: "collector", Run: collector.Run})
 }
 
 // newCF makes the collector of foundations, with its metrics and a readiness check for each

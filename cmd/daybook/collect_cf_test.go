@@ -14,6 +14,7 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 
+	"github.com/daybook-billing/daybook/cmd/daybook/shell"
 	"github.com/daybook-billing/daybook/collector/status"
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
@@ -228,11 +229,13 @@ func collecting(ctx context.Context, s *site, api string) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	done := make(chan error, 1)
 	command := collectCFCmd{API: api}
-	command.NATS, command.Replicas = s.url, 1
+	command.URL, command.Replicas = s.url, 1
 	command.LogFormat, command.LogLevel = "text", "error"
 	command.Name, command.ClientID, command.ClientSecret = "prod", "daybook", "daybook-secret"
 	var out, errs bytes.Buffer
-	go func() { done <- command.Run(&env{ctx: ctx, stdin: strings.NewReader(""), stdout: &out, stderr: &errs}) }()
+	go func() {
+		done <- command.Run(&shell.Env{Ctx: ctx, Stdin: strings.NewReader(""), Stdout: &out, Stderr: &errs})
+	}()
 	return func() {
 		GinkgoHelper()
 		cancel()

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 
+	"github.com/daybook-billing/daybook/cmd/daybook/shell"
 	"github.com/daybook-billing/daybook/collector/file"
 	"github.com/daybook-billing/daybook/collector/quarantine"
 	"github.com/daybook-billing/daybook/internal/service"
@@ -17,21 +18,21 @@ type collectCmd struct {
 }
 
 type collectFileCmd struct {
-	natsFlags
+	shell.NATS
 	service.Config
-	Files      []string `arg:"" name:"file" help:"Files, compressed too (gzip, zstd, bzip2); - is standard input."`
-	Foundation string   `default:"${file_foundation}" help:"Name of the platform that the events come from; part of every subject and id."`
-	Follow     bool     `help:"Keep reading what is appended to the files, through rotations, until stopped."`
-	Order      string   `enum:"api,natural,created_at,given" default:"api" help:"${order_help}"`
-	Horizon    *instant `placeholder:"TIME" help:"Up to when the files are complete (default: the newest time in them, at most a minute after the clock)."`
-	Future     string   `enum:"quarantine,wait" default:"quarantine" help:"What becomes of events after the clock and --horizon: quarantine, or wait (with --follow)."`
+	Files      []string       `arg:"" name:"file" help:"Files, compressed too (gzip, zstd, bzip2); - is standard input."`
+	Foundation string         `default:"${file_foundation}" help:"Name of the platform that the events come from; part of every subject and id."`
+	Follow     bool           `help:"Keep reading what is appended to the files, through rotations, until stopped."`
+	Order      string         `enum:"api,natural,created_at,given" default:"api" help:"${order_help}"`
+	Horizon    *shell.Instant `placeholder:"TIME" help:"Up to when the files are complete (default: the newest time in them, at most a minute after the clock)."`
+	Future     string         `enum:"quarantine,wait" default:"quarantine" help:"What becomes of events after the clock and --horizon: quarantine, or wait (with --follow)."`
 }
 
 // Run collects the files.
-func (c *collectFileCmd) Run(e *env) error {
-	open := c.serve
+func (c *collectFileCmd) Run(e *shell.Env) error {
+	open := c.Serve
 	if !c.Follow {
-		open = c.once
+		open = c.Once
 	}
 	process, b, err := open(e, "collector", c.Config)
 	if err != nil {
@@ -43,7 +44,7 @@ func (c *collectFileCmd) Run(e *env) error {
 		cfg.Horizon = &c.Horizon.Time
 	}
 	watchQuarantine(process, b, quarantine.AnySource(c.Foundation)...)
-	deps := file.Deps{Store: file.OnBus(b), Log: process.Log, Stdin: e.stdin}
+	deps := file.Deps{Store: file.OnBus(b), Log: process.Log, Stdin: e.Stdin}
 	files, err := file.New(cfg, deps)
 	if err != nil {
 		return err
@@ -66,10 +67,10 @@ func (c *collectFileCmd) Run(e *env) error {
 	} {
 		process.Metrics.CounterFunc(m.name, m.help, func() float64 { return float64(m.value(files.Report())) })
 	}
-	if err := process.Run(e.ctx, service.Component{Name: "collector", Run: files.Run}); err != nil {
+	if err := process.Run(e.Ctx, service.Component{Name: "collector", Run: files.Run}); err != nil {
 		return err
 	}
-	fmt.Fprintln(e.stdout, collected(files.Report()))
+	fmt.Fprintln(e.Stdout, collected(files.Report()))
 	return nil
 }
 

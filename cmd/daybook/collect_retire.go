@@ -8,19 +8,20 @@ import (
 	"strings"
 
 	"github.com/daybook-billing/daybook/acts"
+	"github.com/daybook-billing/daybook/cmd/daybook/shell"
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
 )
 
 type collectRetireCmd struct {
-	natsFlags
-	personFlags
+	shell.NATS
+	shell.Person
 	Of   string `arg:"" optional:"" name:"source/foundation" help:"Source and foundation, such as cf/eu, of a collector to retire."`
 	Name string `arg:"" optional:"" name:"name" help:"Name of the collector to retire."`
 
-	Foundation string   `placeholder:"NAME" help:"Retire this foundation, which is gone, with all its collectors: what ran ends at --at."`
-	Source     string   `enum:"cf,trove,all" default:"all" help:"Source of the foundation: cf, trove, or all of them."`
-	At         *instant `placeholder:"TIME" help:"When the foundation ended."`
+	Foundation string         `placeholder:"NAME" help:"Retire this foundation, which is gone, with all its collectors: what ran ends at --at."`
+	Source     string         `enum:"cf,trove,all" default:"all" help:"Source of the foundation: cf, trove, or all of them."`
+	At         *shell.Instant `placeholder:"TIME" help:"When the foundation ended."`
 }
 
 // Validate checks the command line.
@@ -47,8 +48,8 @@ func (c *collectRetireCmd) Validate() error {
 }
 
 // Run retires a collector, or a foundation.
-func (c *collectRetireCmd) Run(e *env) error {
-	b, err := c.open(e.ctx, "collect retire", nil)
+func (c *collectRetireCmd) Run(e *shell.Env) error {
+	b, err := c.Open(e.Ctx, "collect retire", nil)
 	if err != nil {
 		return err
 	}
@@ -60,10 +61,10 @@ func (c *collectRetireCmd) Run(e *env) error {
 }
 
 // retire retires a collector: its horizon holds nobody up from then on.
-func (c *collectRetireCmd) retire(e *env, b *bus.Bus) error {
+func (c *collectRetireCmd) retire(e *shell.Env, b *bus.Bus) error {
 	source, foundation, _ := strings.Cut(c.Of, "/")
-	through, err := acts.Retire(e.ctx, b, &acts.Leaver{
-		Source: source, Foundation: foundation, Collector: c.Name, By: c.By, Note: c.Note, At: now(),
+	through, err := acts.Retire(e.Ctx, b, &acts.Leaver{
+		Source: source, Foundation: foundation, Collector: c.Name, By: c.By, Note: c.Note, At: shell.Now(),
 	})
 	var unknown *acts.UnknownCollectorError
 	switch {
@@ -78,18 +79,18 @@ func (c *collectRetireCmd) retire(e *env, b *bus.Bus) error {
 	case err != nil:
 		return err
 	case through.IsZero():
-		_, err = fmt.Fprintf(e.stdout, "The collector %s is retired. No other has said how far %s is complete.\n",
+		_, err = fmt.Fprintf(e.Stdout, "The collector %s is retired. No other has said how far %s is complete.\n",
 			c.Name, c.Of)
 		return err
 	}
-	_, err = fmt.Fprintf(e.stdout, "The collector %s is retired. %s is now complete up to %s.\n", c.Name, c.Of,
+	_, err = fmt.Fprintf(e.Stdout, "The collector %s is retired. %s is now complete up to %s.\n", c.Name, c.Of,
 		events.FormatTime(through))
 	return err
 }
 
 // end ends a foundation that is gone.
-func (c *collectRetireCmd) end(e *env, b *bus.Bus) error {
-	sources, err := c.sources(e.ctx, b)
+func (c *collectRetireCmd) end(e *shell.Env, b *bus.Bus) error {
+	sources, err := c.sources(e.Ctx, b)
 	if err != nil {
 		return err
 	}
@@ -97,8 +98,8 @@ func (c *collectRetireCmd) end(e *env, b *bus.Bus) error {
 	var ended []string
 	for _, source := range sources {
 		name := source + "/" + c.Foundation
-		collected, err := acts.End(e.ctx, b, &acts.Ending{
-			Source: source, Foundation: c.Foundation, At: at, By: c.By, Note: c.Note, Now: now(),
+		collected, err := acts.End(e.Ctx, b, &acts.Ending{
+			Source: source, Foundation: c.Foundation, At: at, By: c.By, Note: c.Note, Now: shell.Now(),
 		})
 		switch {
 		case errors.Is(err, acts.ErrEnded):
@@ -112,13 +113,13 @@ func (c *collectRetireCmd) end(e *env, b *bus.Bus) error {
 		case err != nil:
 			return err
 		}
-		fmt.Fprintf(e.stdout, "%s is retired. What ran ends at %s.\n", name, events.FormatTime(at))
+		fmt.Fprintf(e.Stdout, "%s is retired. What ran ends at %s.\n", name, events.FormatTime(at))
 		if at.After(collected) {
 			since := "It was never complete"
 			if !collected.IsZero() {
 				since = "It was complete up to " + events.FormatTime(collected)
 			}
-			fmt.Fprintf(e.stdout, "%s: what ran after that is held. daybook holds list shows it, to be released or "+
+			fmt.Fprintf(e.Stdout, "%s: what ran after that is held. daybook holds list shows it, to be released or "+
 				"discarded.\n", since)
 		}
 	}

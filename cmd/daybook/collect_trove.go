@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/daybook-billing/daybook/cmd/daybook/shell"
 	"github.com/daybook-billing/daybook/collector/quarantine"
 	"github.com/daybook-billing/daybook/collector/trove"
 	"github.com/daybook-billing/daybook/events"
@@ -129,7 +130,7 @@ func (c *troveFlags) newCollector(process *service.Process, b *bus.Bus) (*trove.
 }
 
 type collectTroveCmd struct {
-	natsFlags
+	shell.NATS
 	service.Config
 	troveFlags
 }
@@ -144,8 +145,8 @@ func (c *collectTroveCmd) Validate() error {
 }
 
 // Run runs the collector.
-func (c *collectTroveCmd) Run(e *env) error {
-	process, b, err := c.serve(e, "collector", c.Config)
+func (c *collectTroveCmd) Run(e *shell.Env) error {
+	process, b, err := c.Serve(e, "collector", c.Config)
 	if err != nil {
 		return err
 	}
@@ -155,5 +156,5 @@ func (c *collectTroveCmd) Run(e *env) error {
 	if err != nil {
 		return err
 	}
-	return process.Run(e.ctx, service.Component{Name: "collector", Run: collector.Run})
+	return process.Run(e.Ctx, service.Component{Name: "collector", Run: collector.Run})
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"github.com/daybook-billing/daybook/cmd/daybook/shell"
 	"github.com/daybook-billing/daybook/collector/cf"
 	"github.com/daybook-billing/daybook/collector/file"
 	"github.com/daybook-billing/daybook/collector/trove"
@@ -18,9 +19,6 @@ import (
 // politeWait is the default wait between two pages of a foundation with other users.
 const politeWait = 3 * time.Second
 
-// roomWait is the default wait of work with an end for room in NATS.
-const roomWait = time.Minute
-
 // defaults are the variables in the tags of flags. Each default stands once, in the package of its
 // setting.
 func defaults() kong.Vars {
@@ -28,7 +26,7 @@ func defaults() kong.Vars {
 		"listen":    bus.DefaultListen,
 		"nats_url":  "nats://" + bus.DefaultListen,
 		"drain":     flagText(service.DefaultDrain),
-		"room_wait": flagText(roomWait),
+		"room_wait": flagText(shell.DefaultRoomWait),
 
 		"file_foundation": file.DefaultFoundation,
 		"order_help": "Order of the input: api (as the API lists events; another is refused), natural (the same, " +

@@ -2,6 +2,7 @@ package main
 
 import (
 	"github.com/daybook-billing/daybook/cmd/daybook/print"
+	"github.com/daybook-billing/daybook/cmd/daybook/shell"
 )
 
 // holdsCmd groups the commands about holds, usage without proof.
@@ -12,21 +13,21 @@ type holdsCmd struct {
 }
 
 type holdsListCmd struct {
-	natsFlags
+	shell.NATS
 	Tenant     string `help:"Only this tenant (organization guid, tenant id)."`
 	Foundation string `help:"Only this foundation."`
 	Format     string `enum:"table,json" default:"table" help:"Output: ${enum}; json is one object a line."`
 }
 
 // Run lists holds.
-func (c *holdsListCmd) Run(e *env) error {
-	b, err := c.open(e.ctx, "holds", nil)
+func (c *holdsListCmd) Run(e *shell.Env) error {
+	b, err := c.Open(e.Ctx, "holds", nil)
 	if err != nil {
 		return err
 	}
 	defer b.Close()
-	out := print.NewHolds(e.stdout, e.stderr, c.Format == "json")
-	if err := latestOf(e.ctx, b, c.Foundation, c.Tenant, out.Add); err != nil {
+	out := print.NewHolds(e.Stdout, e.Stderr, c.Format == "json")
+	if err := latestOf(e.Ctx, b, c.Foundation, c.Tenant, out.Add); err != nil {
 		return err
 	}
 	return out.End()

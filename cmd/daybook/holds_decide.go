@@ -9,6 +9,7 @@ import (
 
 	"github.com/daybook-billing/daybook/acts"
 	"github.com/daybook-billing/daybook/cmd/daybook/print"
+	"github.com/daybook-billing/daybook/cmd/daybook/shell"
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
 	"github.com/daybook-billing/daybook/internal/metered"
@@ -16,8 +17,8 @@ import (
 
 // decisionFlags are the common flags of release and discard.
 type decisionFlags struct {
-	natsFlags
-	personFlags
+	shell.NATS
+	shell.Person
 	ID         string        `arg:"" optional:"" help:"Id of the hold, as daybook holds list prints it."`
 	All        bool          `help:"Decide about all holds, or the holds of --tenant, --foundation and --code."`
 	Yes        bool          `help:"With --all: decide; without it, only list the holds and what would be decided."`
@@ -53,7 +54,7 @@ type holdsDiscardCmd struct {
 }
 
 // Run discards a hold.
-func (c *holdsDiscardCmd) Run(e *env) error {
+func (c *holdsDiscardCmd) Run(e *shell.Env) error {
 	if c.All {
 		return c.decideAll(e, events.ActionDiscard, discard)
 	}
@@ -64,13 +65,13 @@ func (c *holdsDiscardCmd) Run(e *env) error {
 func discard(*acts.Held) (acts.Word, error) { return acts.Word{Action: events.ActionDiscard}, nil }
 
 // decide publishes a decision, once, and prints its outcome: word says which.
-func (c *decisionFlags) decide(e *env, word func(*acts.Held) (acts.Word, error)) error {
-	b, err := c.open(e.ctx, "holds", nil)
+func (c *decisionFlags) decide(e *shell.Env, word func(*acts.Held) (acts.Word, error)) error {
+	b, err := c.Open(e.Ctx, "holds", nil)
 	if err != nil {
 		return err
 	}
 	defer b.Close()
-	hold, err := c.find(e.ctx, b)
+	hold, err := c.find(e.Ctx, b)
 	if err != nil {
 		return err
 	}
@@ -79,31 +80,28 @@ func (c *decisionFlags) decide(e *env, word func(*acts.Held) (acts.Word, error))
 		return advised(err)
 	}
 	action := w.Action
-	d := hold.Decision(action, c.By, c.Note, now())
+	d := hold.Decision(action, c.By, c.Note, shell.Now())
 	d.Decision.Footprint = w.Footprint
-	metering, err := b.Stream(e.ctx, events.StreamMetered)
+	metering, err := b.Stream(e.Ctx, events.StreamMetered)
 	if err != nil {
 		return err
 	}
-	decided, err := acts.Decide(e.ctx, b, d)
+	decided, err := acts.Decide(e.Ctx, b, d)
 	if err != nil {
 		return err
 	}
 	if o := &decided[0]; o.Already {
-		fmt.Fprintf(e.stdout, "decided already: %s of hold %s by %s at %s; nothing changed\n", action, c.ID,
+		fmt.Fprintf(e.Stdout, "decided already: %s of hold %s by %s at %s; nothing changed\n", action, c.ID,
 			cmp.Or(o.By, "somebody"), events.FormatTime(o.Time))
 		return nil
 	}
-	fmt.Fprintf(e.stdout, "published on %s: %s of hold %s (message %d of %s)\n",
+	fmt.Fprintf(e.Stdout, "published on %s: %s of hold %s (message %d of %s)\n",
 		events.ActSubject(d.Kind, d.Source, d.Foundation), action, c.ID, decided[0].Sequence, events.StreamUsage)
 	if c.Wait == 0 {
 		return nil
 	}
 	return c.await(e, b, metering.Last, decided[0].Sequence)
 }
-
-// now is the time of an act.
-func now() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
 
 // find finds the hold. With --force an unlisted hold is made of the flags.
 func (c *decisionFlags) find(ctx context.Context, b *bus.Bus) (acts.Held, error) {
@@ -123,17 +121,17 @@ func (c *decisionFlags) find(ctx context.Context, b *bus.Bus) (acts.Held, error)
 
 // await waits until the projector has worked the decision off, and prints its answer. Where the
 // time is over the decision stands in USAGE, and the projector takes it up when it runs.
-func (c *decisionFlags) await(e *env, b *bus.Bus, after, sequence uint64) error {
-	ctx, cancel := context.WithTimeout(e.ctx, c.Wait)
+func (c *decisionFlags) await(e *shell.Env, b *bus.Bus, after, sequence uint64) error {
+	ctx, cancel := context.WithTimeout(e.Ctx, c.Wait)
 	defer cancel()
 	effect, err := metered.AwaitEffect(ctx, b, after, sequence)
-	if err != nil && ctx.Err() != nil && e.ctx.Err() == nil {
-		fmt.Fprintf(e.stdout, "the projector has not taken it up within %s: it does not run, is behind, or the "+
+	if err != nil && ctx.Err() != nil && e.Ctx.Err() == nil {
+		fmt.Fprintf(e.Stdout, "the projector has not taken it up within %s: it does not run, is behind, or the "+
 			"decision changes nothing; daybook holds list shows what is held then\n", c.Wait)
-		return errWaited
+		return shell.ErrWaited
 	}
 	if err != nil {
 		return err
 	}
-	return print.Effect(e.stdout, &effect)
+	return print.Effect(e.Stdout, &effect)
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/daybook-billing/daybook/acts"
+	"github.com/daybook-billing/daybook/cmd/daybook/shell"
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/pricer/catalogue"
 	"github.com/daybook-billing/daybook/pricer/rating"
@@ -47,7 +48,7 @@ func (c *holdsReleaseCmd) check() error {
 }
 
 // Run releases a hold.
-func (c *holdsReleaseCmd) Run(e *env) error {
+func (c *holdsReleaseCmd) Run(e *shell.Env) error {
 	if err := c.check(); err != nil {
 		return err
 	}
@@ -55,7 +56,7 @@ func (c *holdsReleaseCmd) Run(e *env) error {
 	var prices *catalogue.Catalogue
 	if c.Catalogue != "" {
 		var err error
-		if prices, _, err = loadCatalogue(c.Catalogue); err != nil {
+		if prices, _, err = shell.LoadCatalogue(c.Catalogue); err != nil {
 			return err
 		}
 	}

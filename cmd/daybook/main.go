@@ -3,7 +3,7 @@
 //
 // One binary holds every service and tool; `daybook --help` lists them, and cli below is the table.
 // Data goes to standard output, everything else to standard error. The exit status is 0, 1 for an
-// error, 2 for a wrong command line, and those of exit.go.
+// error, 2 for a wrong command line, and those of shell/exit.go.
 package main
 
 import (
@@ -15,6 +15,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"github.com/daybook-billing/daybook/cmd/daybook/shell"
 	"github.com/daybook-billing/daybook/internal/bus"
 	"github.com/daybook-billing/daybook/internal/service"
 )
@@ -38,14 +39,6 @@ type cli struct {
 	Rate       rateCmd       `cmd:"" help:"Meter and price files of usage events, offline; nothing is stored."`
 	Simulate   simulateCmd   `cmd:"" help:"Write believable usage events, with the true bill that belongs to them."`
 	Version    versionCmd    `cmd:"" help:"Print the version."`
-}
-
-// env is the world of a command.
-type env struct {
-	ctx    context.Context
-	stdin  io.Reader
-	stdout io.Writer
-	stderr io.Writer
 }
 
 func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
@@ -81,11 +74,11 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		fmt.Fprintf(stderr, "daybook: %v (daybook --help lists the commands)\n", err)
 		return 2
 	}
-	err = command.Run(&env{ctx: context.Background(), stdin: stdin, stdout: stdout, stderr: stderr})
+	err = command.Run(&shell.Env{Ctx: context.Background(), Stdin: stdin, Stdout: stdout, Stderr: stderr})
 	if err == nil || errors.Is(err, service.ErrStopped) { // a service, while it waited for NATS
 		return 0
 	}
-	var status exitStatus
+	var status shell.ExitStatus
 	if errors.As(err, &status) {
 		return int(status)
 	}
@@ -95,7 +88,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 			"with NATS_USER and NATS_PASSWORD")
 	}
 	if bus.RoomOver(err) {
-		return int(errWaited)
+		return int(shell.ErrWaited)
 	}
 	return 1
 }

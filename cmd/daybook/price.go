@@ -3,19 +3,20 @@ package main
 import (
 	"context"
 
+	"github.com/daybook-billing/daybook/cmd/daybook/shell"
 	"github.com/daybook-billing/daybook/internal/service"
 	"github.com/daybook-billing/daybook/internal/stage"
 	"github.com/daybook-billing/daybook/pricer"
 )
 
 type priceCmd struct {
-	natsFlags
+	shell.NATS
 	service.Config
 }
 
 // Run runs the pricer.
-func (c *priceCmd) Run(e *env) error {
-	process, b, err := c.serve(e, "pricer", c.Config)
+func (c *priceCmd) Run(e *shell.Env) error {
+	process, b, err := c.Serve(e, "pricer", c.Config)
 	if err != nil {
 		return err
 	}
@@ -26,7 +27,7 @@ func (c *priceCmd) Run(e *env) error {
 	process.Metrics.MustRegister(figures)
 	p := pricer.New(pricer.Config{}, pricer.Deps{Bus: b, Log: process.Log, Metrics: metrics, Figures: figures})
 	watchPrices(process, "stage", p.Ready, figures)
-	return process.Run(e.ctx, service.Component{Name: "pricer", Run: p.Run})
+	return process.Run(e.Ctx, service.Component{Name: "pricer", Run: p.Run})
 }
 
 // atWork is the readiness check of a stage.

@@ -3,6 +3,7 @@ package main
 import (
 	"time"
 
+	"github.com/daybook-billing/daybook/cmd/daybook/shell"
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/service"
 	"github.com/daybook-billing/daybook/internal/stage"
@@ -11,21 +12,21 @@ import (
 )
 
 type projectCmd struct {
-	natsFlags
+	shell.NATS
 	service.Config
 	projectorFlags
 }
 
 // projectorFlags are the settings of the projector.
 type projectorFlags struct {
-	Cut            string             `env:"DAYBOOK_CUT" enum:"hour,day,month" default:"${cut}" help:"Divide spans at every hour, day or month."`
-	EpochCF        *instant           `name:"epoch-cf" env:"DAYBOOK_EPOCH_CF" placeholder:"TIME" help:"Bill nothing of Cloud Foundry before it."`
-	EpochTrove     *instant           `name:"epoch-trove" env:"DAYBOOK_EPOCH_TROVE" placeholder:"TIME" help:"Bill nothing of Trove before it."`
-	Epoch          map[string]instant `env:"DAYBOOK_EPOCH" placeholder:"SOURCE/FOUNDATION=TIME;…" help:"Bill nothing of a foundation before it: cf/eu=2026-01-01."`
-	BuildTimeout   time.Duration      `env:"DAYBOOK_BUILD_TIMEOUT" default:"${build_timeout}" help:"A build without an end after this is not billed."`
-	Grace          time.Duration      `env:"DAYBOOK_GRACE" default:"${grace}" help:"How long a month stays open after its end: what changes it later is a correction."`
-	ExcludeSpaces  string             `env:"DAYBOOK_EXCLUDE_SPACES" placeholder:"REGEXP" help:"Do not meter Cloud Foundry spaces with such names: ^(SMOKE|ACC|CATS|PERF)-"`
-	AbsenceWindows int                `env:"DAYBOOK_ABSENCE_WINDOWS" default:"${absence_windows}" help:"Missing from how many windows of reports a database is taken to be gone; -1: never."`
+	Cut            string                   `env:"DAYBOOK_CUT" enum:"hour,day,month" default:"${cut}" help:"Divide spans at every hour, day or month."`
+	EpochCF        *shell.Instant           `name:"epoch-cf" env:"DAYBOOK_EPOCH_CF" placeholder:"TIME" help:"Bill nothing of Cloud Foundry before it."`
+	EpochTrove     *shell.Instant           `name:"epoch-trove" env:"DAYBOOK_EPOCH_TROVE" placeholder:"TIME" help:"Bill nothing of Trove before it."`
+	Epoch          map[string]shell.Instant `env:"DAYBOOK_EPOCH" placeholder:"SOURCE/FOUNDATION=TIME;…" help:"Bill nothing of a foundation before it: cf/eu=2026-01-01."`
+	BuildTimeout   time.Duration            `env:"DAYBOOK_BUILD_TIMEOUT" default:"${build_timeout}" help:"A build without an end after this is not billed."`
+	Grace          time.Duration            `env:"DAYBOOK_GRACE" default:"${grace}" help:"How long a month stays open after its end: what changes it later is a correction."`
+	ExcludeSpaces  string                   `env:"DAYBOOK_EXCLUDE_SPACES" placeholder:"REGEXP" help:"Do not meter Cloud Foundry spaces with such names: ^(SMOKE|ACC|CATS|PERF)-"`
+	AbsenceWindows int                      `env:"DAYBOOK_ABSENCE_WINDOWS" default:"${absence_windows}" help:"Missing from how many windows of reports a database is taken to be gone; -1: never."`
 }
 
 func (f *projectorFlags) config() projector.Config {
@@ -47,8 +48,8 @@ func (f *projectorFlags) config() projector.Config {
 }
 
 // Run runs the projector.
-func (c *projectCmd) Run(e *env) error {
-	process, b, err := c.serve(e, "projector", c.Config)
+func (c *projectCmd) Run(e *shell.Env) error {
+	process, b, err := c.Serve(e, "projector", c.Config)
 	if err != nil {
 		return err
 	}
@@ -64,5 +65,5 @@ func (c *projectCmd) Run(e *env) error {
 		return err
 	}
 	process.Health.Ready("stage", atWork(p.Ready))
-	return process.Run(e.ctx, service.Component{Name: "projector", Run: p.Run})
+	return process.Run(e.Ctx, service.Component{Name: "projector", Run: p.Run})
 }

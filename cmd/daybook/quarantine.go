@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/daybook-billing/daybook/cmd/daybook/print"
+	"github.com/daybook-billing/daybook/cmd/daybook/shell"
 	"github.com/daybook-billing/daybook/collector/quarantine"
 	"github.com/daybook-billing/daybook/internal/bus"
 	"github.com/daybook-billing/daybook/internal/metered"
@@ -20,7 +21,7 @@ type quarantineCmd struct {
 
 // quarantineFlags select input.
 type quarantineFlags struct {
-	natsFlags
+	shell.NATS
 	Source     string `enum:",cf,trove,unknown" default:"" help:"Only this source: cf, trove or unknown."`
 	Foundation string `help:"Only this foundation."`
 }
@@ -36,18 +37,18 @@ type quarantineListCmd struct {
 }
 
 // Run lists the quarantine.
-func (c *quarantineListCmd) Run(e *env) error {
-	b, err := c.open(e.ctx, "quarantine", nil)
+func (c *quarantineListCmd) Run(e *shell.Env) error {
+	b, err := c.Open(e.Ctx, "quarantine", nil)
 	if err != nil {
 		return err
 	}
 	defer b.Close()
 	board := quarantine.NewBoard(c.filter())
-	if err := board.Look(e.ctx, b); err != nil {
+	if err := board.Look(e.Ctx, b); err != nil {
 		return err
 	}
-	out, found := print.NewQuarantine(e.stdout, c.Format == "json", c.All), false
-	err = quarantine.List(e.ctx, b, c.filter(), func(x *quarantine.Entry) error {
+	out, found := print.NewQuarantine(e.Stdout, c.Format == "json", c.All), false
+	err = quarantine.List(e.Ctx, b, c.filter(), func(x *quarantine.Entry) error {
 		found = true
 		word, settled := board.Word(x)
 		if settled && !c.All {
@@ -56,7 +57,7 @@ func (c *quarantineListCmd) Run(e *env) error {
 		return out.Add(x, word)
 	})
 	if err == nil && !found && c.Source == "" {
-		err = metered.CheckNames(e.ctx, b, c.Foundation, "")
+		err = metered.CheckNames(e.Ctx, b, c.Foundation, "")
 	}
 	if err != nil {
 		return err
@@ -65,18 +66,18 @@ func (c *quarantineListCmd) Run(e *env) error {
 }
 
 type quarantineShowCmd struct {
-	natsFlags
+	shell.NATS
 	Sequence uint64 `arg:"" help:"Sequence in QUARANTINE, as daybook quarantine list prints it."`
 }
 
 // Run shows one input.
-func (c *quarantineShowCmd) Run(e *env) error {
-	b, err := c.open(e.ctx, "quarantine", nil)
+func (c *quarantineShowCmd) Run(e *shell.Env) error {
+	b, err := c.Open(e.Ctx, "quarantine", nil)
 	if err != nil {
 		return err
 	}
 	defer b.Close()
-	entry, err := quarantine.Get(e.ctx, b, c.Sequence)
+	entry, err := quarantine.Get(e.Ctx, b, c.Sequence)
 	if errors.Is(err, bus.ErrNotFound) {
 		return fmt.Errorf("there is no message %d in QUARANTINE: daybook quarantine list shows those that there are",
 			c.Sequence)
@@ -85,9 +86,9 @@ func (c *quarantineShowCmd) Run(e *env) error {
 		return err
 	}
 	board := quarantine.NewBoard(quarantine.Filter{Source: entry.Source, Foundation: entry.Foundation})
-	if err := board.Look(e.ctx, b); err != nil {
+	if err := board.Look(e.Ctx, b); err != nil {
 		return err
 	}
 	word, _ := board.Word(&entry)
-	return print.Quarantined(e.stdout, &entry, word)
+	return print.Quarantined(e.Stdout, &entry, word)
 }

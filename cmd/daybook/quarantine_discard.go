@@ -6,6 +6,7 @@ import (
 
 	"github.com/daybook-billing/daybook/acts"
 	"github.com/daybook-billing/daybook/cmd/daybook/print"
+	"github.com/daybook-billing/daybook/cmd/daybook/shell"
 	"github.com/daybook-billing/daybook/collector/quarantine"
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
@@ -13,7 +14,7 @@ import (
 
 type quarantineDiscardCmd struct {
 	quarantineFlags
-	personFlags
+	shell.Person
 	Sequences []uint64 `arg:"" optional:"" name:"sequence" help:"Sequences in QUARANTINE, as daybook quarantine list prints them."`
 	All       bool     `help:"Everything that is listed, or all of --source and --foundation."`
 	Yes       bool     `help:"With --all: discard; without it, only show what would be discarded."`
@@ -33,8 +34,8 @@ func (c *quarantineDiscardCmd) Validate() error {
 }
 
 // Run discards input.
-func (c *quarantineDiscardCmd) Run(e *env) error {
-	b, err := c.open(e.ctx, "quarantine", nil)
+func (c *quarantineDiscardCmd) Run(e *shell.Env) error {
+	b, err := c.Open(e.Ctx, "quarantine", nil)
 	if err != nil {
 		return err
 	}
@@ -44,29 +45,29 @@ func (c *quarantineDiscardCmd) Run(e *env) error {
 		return err
 	}
 	if c.All && !c.Yes {
-		_, err := fmt.Fprintf(e.stdout, "discard of %d inputs: nothing published yet; add --yes to discard them\n",
+		_, err := fmt.Fprintf(e.Stdout, "discard of %d inputs: nothing published yet; add --yes to discard them\n",
 			len(discards))
 		return err
 	}
-	stored, err := acts.DiscardAll(e.ctx, b, discards...)
+	stored, err := acts.DiscardAll(e.Ctx, b, discards...)
 	if err != nil {
 		return fmt.Errorf("%d of %d inputs discarded; run this again for the others: %w", stored, len(discards), err)
 	}
-	_, err = fmt.Fprintf(e.stdout, "discarded: %d inputs; %d were resubmitted or discarded before\n", stored,
+	_, err = fmt.Fprintf(e.Stdout, "discarded: %d inputs; %d were resubmitted or discarded before\n", stored,
 		already+len(discards)-stored)
 	return err
 }
 
 // selected makes the discards, and with --all and without --yes lists what they are about. already
 // is the number of sequences with a last word.
-func (c *quarantineDiscardCmd) selected(e *env, b *bus.Bus) (discards []events.Act, already int, err error) {
+func (c *quarantineDiscardCmd) selected(e *shell.Env, b *bus.Bus) (discards []events.Act, already int, err error) {
 	board := quarantine.NewBoard(c.filter())
-	if err := board.Look(e.ctx, b); err != nil {
+	if err := board.Look(e.Ctx, b); err != nil {
 		return nil, 0, err
 	}
-	out, at := print.NewQuarantine(e.stdout, false, false), now()
+	out, at := print.NewQuarantine(e.Stdout, false, false), shell.Now()
 	selection := quarantine.Selection{Filter: c.filter(), Sequences: c.Sequences}
-	err = selection.List(e.ctx, b, func(x *quarantine.Entry) error {
+	err = selection.List(e.Ctx, b, func(x *quarantine.Entry) error {
 		word, settled := board.Word(x)
 		if settled {
 			already++

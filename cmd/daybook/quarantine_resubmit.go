@@ -6,6 +6,7 @@ import (
 	"io"
 
 	"github.com/daybook-billing/daybook/cmd/daybook/print"
+	"github.com/daybook-billing/daybook/cmd/daybook/shell"
 	"github.com/daybook-billing/daybook/collector/cf"
 	"github.com/daybook-billing/daybook/collector/cf/usageevent"
 	"github.com/daybook-billing/daybook/collector/file"
@@ -32,8 +33,8 @@ func (c *quarantineResubmitCmd) Validate() error {
 }
 
 // Run resubmits input.
-func (c *quarantineResubmitCmd) Run(e *env) error {
-	b, err := c.open(e.ctx, "quarantine", nil)
+func (c *quarantineResubmitCmd) Run(e *shell.Env) error {
+	b, err := c.Open(e.Ctx, "quarantine", nil)
 	if err != nil {
 		return err
 	}
@@ -46,11 +47,11 @@ func (c *quarantineResubmitCmd) Run(e *env) error {
 		GUID:  usageevent.GUID,
 		AtEnd: c.AtEnd,
 	})
-	results, err := resubmitter.Run(e.ctx, b, quarantine.Selection{Filter: c.filter(), Sequences: c.Sequences})
+	results, err := resubmitter.Run(e.Ctx, b, quarantine.Selection{Filter: c.filter(), Sequences: c.Sequences})
 	if results == nil {
 		return err
 	}
-	if printErr := c.print(e.stdout, results); err == nil {
+	if printErr := c.print(e.Stdout, results); err == nil {
 		err = printErr
 	}
 	return err

@@ -6,6 +6,7 @@ import (
 	"io"
 	"time"
 
+	"github.com/daybook-billing/daybook/cmd/daybook/shell"
 	"github.com/daybook-billing/daybook/collector"
 	"github.com/daybook-billing/daybook/collector/file"
 	"github.com/daybook-billing/daybook/internal/redact"
@@ -20,14 +21,14 @@ type rateInput struct {
 
 // read gives the facts of the files to the meter, each once. Input that is not understood is
 // reported with its place, and counted; the rest is read.
-func (in *rateInput) read(e *env, c *rateCmd, m *rateMeter) error {
+func (in *rateInput) read(e *shell.Env, c *rateCmd, m *rateMeter) error {
 	files := file.Reading{
-		Foundation: file.DefaultFoundation, Files: c.Files, Order: c.Order, Stdin: e.stdin, StdinName: "-",
+		Foundation: file.DefaultFoundation, Files: c.Files, Order: c.Order, Stdin: e.Stdin, StdinName: "-",
 		Empty: func(name string) {
 			fmt.Fprintf(in.stderr, "daybook: %s is empty: expected usage events or notifications as JSON\n", name)
 		},
 	}
-	for event, err := range files.Events(e.ctx) {
+	for event, err := range files.Events(e.Ctx) {
 		switch {
 		case err != nil:
 			return err

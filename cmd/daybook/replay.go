@@ -7,6 +7,7 @@ import (
 
 	"github.com/daybook-billing/daybook/acts"
 	"github.com/daybook-billing/daybook/cmd/daybook/print"
+	"github.com/daybook-billing/daybook/cmd/daybook/shell"
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
 	"github.com/daybook-billing/daybook/internal/service"
@@ -16,9 +17,9 @@ import (
 )
 
 type replayCmd struct {
-	natsFlags
+	shell.NATS
 	projectorFlags
-	personFlags
+	shell.Person
 	Stage  string `arg:"" optional:"" enum:"all,projector,pricer" default:"all" help:"projector (METERED from USAGE), pricer (BILLING from METERED), or all, in this order."`
 	DryRun bool   `help:"Publish nothing; only print the difference."`
 	Format string `enum:"text,json" default:"text" help:"Output: ${enum}; json is one object a line."`
@@ -37,9 +38,9 @@ A stream that was emptied (nats stream purge METERED) is derived anew.`
 }
 
 // Run replays.
-func (c *replayCmd) Run(e *env) error {
+func (c *replayCmd) Run(e *shell.Env) error {
 	spendMemory()
-	b, err := c.connect(e.ctx, "replay", nil)
+	b, err := c.Connect(e.Ctx, "replay", nil)
 	if err != nil {
 		return err
 	}
@@ -64,23 +65,23 @@ func (c *replayCmd) Run(e *env) error {
 		changed = changed || also
 	}
 	if changed && !c.DryRun && c.Format == "text" {
-		fmt.Fprintln(e.stdout, "Start the services, or start those that stopped again, with the same settings: the "+
+		fmt.Fprintln(e.Stdout, "Start the services, or start those that stopped again, with the same settings: the "+
 			"pricer prices what was published in METERED.")
 	}
 	return nil
 }
 
 // replay replays one stage and prints the result.
-func (c *replayCmd) replay(e *env, b *bus.Bus, d derivation,
+func (c *replayCmd) replay(e *shell.Env, b *bus.Bus, d derivation,
 	comparer func(stage.Processor) stage.Comparer,
 ) (changed bool, err error) {
-	log, err := service.NewLogger(e.stderr, "text", "warn")
+	log, err := service.NewLogger(e.Stderr, "text", "warn")
 	if err != nil {
 		return false, err
 	}
-	start := now()
-	progress := print.NewBar(e.ctx, e.stderr, d.cfg.Output)
-	r, err := stage.Replay(e.ctx, d.cfg, b, d.newProcessor, comparer, stage.ReplayOptions{
+	start := shell.Now()
+	progress := print.NewBar(e.Ctx, e.Stderr, d.cfg.Output)
+	r, err := stage.Replay(e.Ctx, d.cfg, b, d.newProcessor, comparer, stage.ReplayOptions{
 		DryRun: c.DryRun, Progress: progress.Set, Log: log,
 		Begin: func(ctx context.Context, act *events.Act) error {
 			_, err := acts.BeginReplay(ctx, b, act)
@@ -93,11 +94,11 @@ func (c *replayCmd) replay(e *env, b *bus.Bus, d derivation,
 		return false, fmt.Errorf("%s: %w", d.cfg.Output, err)
 	}
 	if c.Format == "json" {
-		return r.Changed, print.ReplayedJSON(e.stdout, d.cfg.Name, &r, c.DryRun, time.Since(start))
+		return r.Changed, print.ReplayedJSON(e.Stdout, d.cfg.Name, &r, c.DryRun, time.Since(start))
 	}
 	things := "spans retracted and %d closed"
 	if d.cfg.Name == pricing().cfg.Name {
 		things = "charges reversed and %d posted"
 	}
-	return r.Changed, print.Replayed(e.stdout, &r, c.DryRun, things)
+	return r.Changed, print.Replayed(e.Stdout, &r, c.DryRun, things)
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.yaml.in/yaml/v3"
 
+	"github.com/daybook-billing/daybook/cmd/daybook/shell"
 	"github.com/daybook-billing/daybook/collector/cf"
 	"github.com/daybook-billing/daybook/collector/quarantine"
 	"github.com/daybook-billing/daybook/collector/trove"
@@ -23,7 +24,7 @@ func exported() []string {
 	var names []string
 	for _, c := range []prometheus.Collector{
 		cf.NewMetrics(), trove.NewMetrics("dbaas"), stage.NewMetrics("projector"), projector.NewMetrics(),
-		pricer.NewMetrics(), quarantine.NewGauge(), newRoomGauge(func() float64 { return 0 }),
+		pricer.NewMetrics(), quarantine.NewGauge(), shell.NewRoomGauge(func() float64 { return 0 }),
 	} {
 		all := make(chan *prometheus.Desc)
 		go func() {

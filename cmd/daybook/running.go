@@ -5,32 +5,33 @@ import (
 	"errors"
 
 	"github.com/daybook-billing/daybook/cmd/daybook/print"
+	"github.com/daybook-billing/daybook/cmd/daybook/shell"
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
 	"github.com/daybook-billing/daybook/internal/metered"
 )
 
 type runningCmd struct {
-	natsFlags
+	shell.NATS
 	Tenant     string `help:"Only this tenant (organization guid, tenant id)."`
 	Foundation string `help:"Only this foundation."`
 	Format     string `enum:"table,json" default:"table" help:"Output: ${enum}; json is one object a line."`
 }
 
 // Run lists running resources.
-func (c *runningCmd) Run(e *env) error {
-	b, err := c.open(e.ctx, "running", nil)
+func (c *runningCmd) Run(e *shell.Env) error {
+	b, err := c.Open(e.Ctx, "running", nil)
 	if err != nil {
 		return err
 	}
 	defer b.Close()
-	out := print.NewRunning(e.stdout, e.stderr, c.Format == "json")
-	if err := latestOf(e.ctx, b, c.Foundation, c.Tenant, out.Add); err != nil {
+	out := print.NewRunning(e.Stdout, e.Stderr, c.Format == "json")
+	if err := latestOf(e.Ctx, b, c.Foundation, c.Tenant, out.Add); err != nil {
 		return err
 	}
 	var through []events.Horizon
 	if c.Format != "json" {
-		through, err = metered.Through(e.ctx, b, c.Foundation)
+		through, err = metered.Through(e.Ctx, b, c.Foundation)
 	}
 	return errors.Join(out.End(through), err)
 }

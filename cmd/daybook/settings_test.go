@@ -8,6 +8,7 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 
+	"github.com/daybook-billing/daybook/cmd/daybook/shell"
 	"github.com/daybook-billing/daybook/internal/lab/scale"
 	"github.com/daybook-billing/daybook/internal/service"
 	"github.com/daybook-billing/daybook/ledger"
@@ -21,7 +22,7 @@ var _ = Describe("A setting that loses messages, made while services run", func(
 		s := newSite(ctx)
 		process, err := service.New("projector", service.Config{}, io.Discard)
 		Expect(err).NotTo(HaveOccurred())
-		watchStreams(process, s.bus, 20*time.Millisecond)
+		shell.WatchStreams(process, s.bus, 20*time.Millisecond)
 		running, stop := context.WithCancel(ctx)
 		done := make(chan error, 1)
 		go func() {
@@ -69,7 +70,7 @@ var _ = Describe("A setting that loses messages, made while services run", func(
 		s.work(ctx, timeline.CutDay)
 		process, err := service.New("up", service.Config{}, io.Discard)
 		Expect(err).NotTo(HaveOccurred())
-		watchStreams(process, s.bus, 20*time.Millisecond, watched("up")...)
+		shell.WatchStreams(process, s.bus, 20*time.Millisecond, shell.Watched("up")...)
 		running, stop := context.WithCancel(ctx)
 		done := make(chan error, 1)
 		go func() {
@@ -116,7 +117,7 @@ var _ = Describe("A setting that loses messages, made while services run", func(
 		}
 		s.api("STREAM.UPDATE.USAGE", settings)
 		lost := func() []string {
-			missing, err := ledger.Absent(ctx, s.bus, watched("projector")...)
+			missing, err := ledger.Absent(ctx, s.bus, shell.Watched("projector")...)
 			Expect(err).NotTo(HaveOccurred())
 			return missing
 		}
@@ -130,6 +131,6 @@ var _ = Describe("A setting that loses messages, made while services run", func(
 	})
 
 	It("is looked for every minute", func() {
-		Expect(checkStreams).To(BeNumerically("<=", time.Minute))
+		Expect(shell.CheckStreams).To(BeNumerically("<=", time.Minute))
 	})
 })

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/daybook-billing/daybook/cmd/daybook/shell"
 	"github.com/daybook-billing/daybook/internal/lab/cc"
 	"github.com/daybook-billing/daybook/internal/lab/sim"
 	"github.com/daybook-billing/daybook/internal/service"
@@ -42,7 +43,7 @@ func (c *simulateFileCmd) Validate() error {
 }
 
 // Run writes the events to standard output.
-func (c *simulateFileCmd) Run(e *env) error {
+func (c *simulateFileCmd) Run(e *shell.Env) error {
 	world, err := sim.NewWorld(sim.Config{
 		Seed: c.Seed, Events: c.Events, Apps: c.Apps, Drain: c.Drain,
 		DropTruth: true,
@@ -61,7 +62,7 @@ func (c *simulateFileCmd) Run(e *env) error {
 			return fmt.Errorf("writing the true bill: %w", err)
 		}
 	}
-	out := bufio.NewWriterSize(e.stdout, 1<<20)
+	out := bufio.NewWriterSize(e.Stdout, 1<<20)
 	for event := range world.Events {
 		out.Write(event.JSON) //nolint:errcheck // Flush returns the first error
 		out.WriteByte('\n')   //nolint:errcheck // as above
@@ -132,27 +133,27 @@ func (c *simulateCFCmd) world(now time.Time) *sim.Config {
 }
 
 // Run serves the foundation until it is told to stop.
-func (c *simulateCFCmd) Run(e *env) error {
-	log, err := service.NewLogger(e.stderr, "text", "info")
+func (c *simulateCFCmd) Run(e *shell.Env) error {
+	log, err := service.NewLogger(e.Stderr, "text", "info")
 	if err != nil {
 		return err
 	}
-	listener, err := (&net.ListenConfig{}).Listen(e.ctx, "tcp", c.Listen)
+	listener, err := (&net.ListenConfig{}).Listen(e.Ctx, "tcp", c.Listen)
 	if err != nil {
 		return fmt.Errorf("--listen %s: %w", c.Listen, err)
 	}
 	defer listener.Close() //nolint:errcheck // the server has closed it already
 	if c.URL == "" {
-		c.URL = "http://" + reachable(listener.Addr())
+		c.URL = "http://" + shell.Reachable(listener.Addr())
 	}
 	foundation, err := cc.New(cc.Config{World: *c.world(time.Now()), Knobs: &c.Knobs, URL: c.URL, DropPruned: true})
 	if err != nil {
 		return err
 	}
 	foundation.Advance(foundation.Now().Add(time.Duration(c.Advance)))
-	c.greet(e.stdout, foundation)
+	c.greet(e.Stdout, foundation)
 	server := &http.Server{Handler: foundation, ReadHeaderTimeout: 10 * time.Second}
-	return service.Run(e.ctx, service.Options{Log: log}, service.Component{
+	return service.Run(e.Ctx, service.Options{Log: log}, service.Component{
 		Name: "foundation",
 		Run: func(ctx context.Context) error {
 			defer context.AfterFunc(ctx, func() { server.Close() })() //nolint:errcheck // it is over
@@ -162,15 +163,6 @@ func (c *simulateCFCmd) Run(e *env) error {
 			return nil
 		},
 	})
-}
-
-// reachable is the address for a client on this machine.
-func reachable(addr net.Addr) string {
-	tcp, ok := addr.(*net.TCPAddr)
-	if ok && tcp.IP.IsUnspecified() {
-		return net.JoinHostPort("127.0.0.1", fmt.Sprint(tcp.Port))
-	}
-	return addr.String()
 }
 
 // greet prints the foundation's address and requests to try.

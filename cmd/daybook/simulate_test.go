@@ -15,6 +15,7 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 
+	"github.com/daybook-billing/daybook/cmd/daybook/shell"
 	"github.com/daybook-billing/daybook/internal/lab/cc"
 )
 
@@ -69,7 +70,7 @@ var _ = Describe("daybook simulate cf", func() {
 		ctx, stop := context.WithCancel(context.Background())
 		out, printed := io.Pipe()
 		ended := make(chan error, 1)
-		go func() { ended <- command.Run(&env{ctx: ctx, stdout: printed, stderr: io.Discard}) }()
+		go func() { ended <- command.Run(&shell.Env{Ctx: ctx, Stdout: printed, Stderr: io.Discard}) }()
 		lines := bufio.NewScanner(out)
 		var told strings.Builder
 		for lines.Scan() {
@@ -107,9 +108,9 @@ var _ = Describe("daybook simulate cf", func() {
 		taken, err := parsed("--listen=127.0.0.1:1")
 		Expect(err).NotTo(HaveOccurred())
 		taken.Listen = "127.0.0.1:notaport"
-		Expect(taken.Run(&env{
-			ctx: context.Background(), stdout: io.Discard,
-			stderr: io.Discard,
+		Expect(taken.Run(&shell.Env{
+			Ctx: context.Background(), Stdout: io.Discard,
+			Stderr: io.Discard,
 		})).To(MatchError(ContainSubstring("--listen 127.0.0.1:notaport")))
 	})
 })

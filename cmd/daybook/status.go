@@ -8,33 +8,34 @@ import (
 	"time"
 
 	"github.com/daybook-billing/daybook/cmd/daybook/print"
+	"github.com/daybook-billing/daybook/cmd/daybook/shell"
 	"github.com/daybook-billing/daybook/collector/status"
 	"github.com/daybook-billing/daybook/internal/bus"
 	"github.com/daybook-billing/daybook/internal/metered"
 )
 
 type statusCmd struct {
-	natsFlags
+	shell.NATS
 	Foundation string `help:"Only this foundation."`
 	Format     string `enum:"table,json" default:"table" help:"Output: ${enum}; json is one object a line."`
 }
 
 // Run prints how the collectors are doing.
-func (c *statusCmd) Run(e *env) error {
-	b, err := c.open(e.ctx, "status", nil)
+func (c *statusCmd) Run(e *shell.Env) error {
+	b, err := c.Open(e.Ctx, "status", nil)
 	if err != nil {
 		return err
 	}
 	defer b.Close()
-	all, err := status.Gather(e.ctx, b, c.Foundation, time.Now())
+	all, err := status.Gather(e.Ctx, b, c.Foundation, time.Now())
 	if err == nil && len(all) == 0 && c.Foundation != "" {
-		if err := unknownFoundation(e.ctx, b, c.Foundation); err != nil {
+		if err := unknownFoundation(e.Ctx, b, c.Foundation); err != nil {
 			return err
 		}
 	}
-	lacks, unasked := b.AskRoom(e.ctx)
+	lacks, unasked := b.AskRoom(e.Ctx)
 	// the known part comes first
-	return errors.Join(c.print(e.stdout, all, err == nil), c.printRoom(e.stdout, lacks), err, unasked)
+	return errors.Join(c.print(e.Stdout, all, err == nil), c.printRoom(e.Stdout, lacks), err, unasked)
 }
 
 // printRoom prints the streams without room.

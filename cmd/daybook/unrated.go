@@ -2,6 +2,7 @@ package main
 
 import (
 	"github.com/daybook-billing/daybook/cmd/daybook/print"
+	"github.com/daybook-billing/daybook/cmd/daybook/shell"
 	"github.com/daybook-billing/daybook/internal/metered"
 	"github.com/daybook-billing/daybook/ledger"
 )
@@ -12,7 +13,7 @@ type unratedCmd struct {
 }
 
 type unratedListCmd struct {
-	natsFlags
+	shell.NATS
 	Tenant     string `help:"Only this tenant (organization guid, tenant id)."`
 	Foundation string `help:"Only this foundation."`
 	Kind       string `enum:",app,task,staging,service,instance,volume" default:"" help:"Only this kind: app, task, staging, service, instance or volume."`
@@ -20,20 +21,20 @@ type unratedListCmd struct {
 }
 
 // Run lists what has no price.
-func (c *unratedListCmd) Run(e *env) error {
-	b, err := c.open(e.ctx, "unrated", nil)
+func (c *unratedListCmd) Run(e *shell.Env) error {
+	b, err := c.Open(e.Ctx, "unrated", nil)
 	if err != nil {
 		return err
 	}
 	defer b.Close()
-	all, err := ledger.ListUnrated(e.ctx, b, ledger.UnratedFilter{
+	all, err := ledger.ListUnrated(e.Ctx, b, ledger.UnratedFilter{
 		Foundation: c.Foundation, Tenant: c.Tenant, Kind: c.Kind,
 	})
 	if err == nil && len(all) == 0 {
-		err = metered.CheckNames(e.ctx, b, c.Foundation, c.Tenant)
+		err = metered.CheckNames(e.Ctx, b, c.Foundation, c.Tenant)
 	}
 	if err != nil {
 		return err
 	}
-	return print.Unrated(e.stdout, all, c.Format == "json")
+	return print.Unrated(e.Stdout, all, c.Format == "json")
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"github.com/daybook-billing/daybook/cmd/daybook/shell"
 	"github.com/daybook-billing/daybook/internal/lab/demo"
 	"github.com/daybook-billing/daybook/internal/service"
 	"github.com/daybook-billing/daybook/internal/stage"
@@ -17,7 +18,7 @@ import (
 type upCmd struct {
 	Demo bool `help:"Bring a small catalogue and a month of events."`
 	Once bool `help:"Exit when everything has been charged: with status 3 when something is unrated, held or quarantined."`
-	incompleteFlags
+	shell.Allowance
 	Catalogue  string   `placeholder:"FILE" help:"Put this price catalogue in force first."`
 	Collect    []string `sep:"none" placeholder:"FILE" help:"Collect this file; may be given several times."`
 	Follow     bool     `help:"Keep reading what is appended to the files."`
@@ -28,7 +29,7 @@ type upCmd struct {
 	Listen     string   `env:"DAYBOOK_LISTEN" default:"${listen}" placeholder:"ADDR" help:"Where the embedded server listens for NATS clients (default: ${default})."`
 	ServerOnly bool     `help:"Run the embedded NATS server and nothing else, to look at the streams or repair them with the nats CLI."`
 
-	roomFlags `group:"server"`
+	shell.Room `group:"server"`
 
 	User     string `name:"nats-user" env:"NATS_USER" group:"server" help:"User that clients must give; with --nats-password required beyond this machine."`
 	Password string `name:"nats-password" env:"NATS_PASSWORD" group:"server" help:"Password that clients must give."`
@@ -81,11 +82,11 @@ func (c *upCmd) demoAlone(line *kong.Context) {
 }
 
 // Run runs everything in one process.
-func (c *upCmd) Run(e *env) error {
+func (c *upCmd) Run(e *shell.Env) error {
 	if c.Once && c.LogLevel == "info" {
 		c.LogLevel = "warn" // the user wants the bill
 	}
-	process, err := service.New("up", c.Config, e.stderr)
+	process, err := service.New("up", c.Config, e.Stderr)
 	if err != nil {
 		return err
 	}
@@ -97,9 +98,9 @@ func (c *upCmd) Run(e *env) error {
 		return err
 	}
 	defer all.close()
-	err = process.Run(e.ctx, append(all.services(), all.collectors()...)...)
+	err = process.Run(e.Ctx, append(all.services(), all.collectors()...)...)
 	if err == nil && c.Once {
-		return c.incomplete(all.incomplete)
+		return c.Incomplete(all.incomplete)
 	}
 	if errors.Is(err, stage.ErrDiverged) || errors.Is(err, stage.ErrInputChanged) {
 		err = fmt.Errorf("%w.\n`daybook up --server-only --data %s` starts the NATS server alone, so that the nats "+
@@ -109,15 +110,15 @@ func (c *upCmd) Run(e *env) error {
 }
 
 // serve runs the embedded server alone.
-func (c *upCmd) serve(e *env, process *service.Process) error {
+func (c *upCmd) serve(e *shell.Env, process *service.Process) error {
 	server, err := c.startServer(process.Log)
 	if err != nil {
 		return err
 	}
 	defer server.Shutdown()
-	fmt.Fprintf(e.stdout, "The NATS server alone listens at %s; nothing collects, meters or prices. Ctrl-C stops it.\n",
+	fmt.Fprintf(e.Stdout, "The NATS server alone listens at %s; nothing collects, meters or prices. Ctrl-C stops it.\n",
 		server.URL())
-	return process.Run(e.ctx, service.Component{Name: "server", Run: func(ctx context.Context) error {
+	return process.Run(e.Ctx, service.Component{Name: "server", Run: func(ctx context.Context) error {
 		<-ctx.Done()
 		return nil
 	}})
@@ -129,7 +130,7 @@ func (c *upCmd) collectsCF() bool { return c.CF != "" || c.Foundations != "" }
 func (c *upCmd) prices() (text []byte, err error) {
 	switch {
 	case c.Catalogue != "":
-		_, text, err = loadCatalogue(c.Catalogue)
+		_, text, err = shell.LoadCatalogue(c.Catalogue)
 	case c.Demo:
 		text = demo.Catalogue()
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/daybook-billing/daybook/cmd/daybook/print"
+	"github.com/daybook-billing/daybook/cmd/daybook/shell"
 	"github.com/daybook-billing/daybook/collector/file"
 	"github.com/daybook-billing/daybook/collector/quarantine"
 	"github.com/daybook-billing/daybook/events"
@@ -27,7 +28,7 @@ type job struct {
 // collect works through the jobs, waits until everything is charged, and shows the bill. A followed
 // job comes after the bill, because it has no end.
 func (s *system) collect(ctx context.Context) error {
-	finish := print.Line(s.env.stderr, s.progress)
+	finish := print.Line(s.env.Stderr, s.progress)
 	defer finish()
 	if err := s.collectOnce(ctx); err != nil {
 		return s.interrupted(ctx, err)
@@ -59,9 +60,9 @@ func (s *system) collect(ctx context.Context) error {
 func (s *system) hint() {
 	running := print.System{NATS: s.server.URL(), Demo: s.cmd.Demo}
 	if address := s.process.Address(); address != nil {
-		running.HTTP = "http://" + reachable(address)
+		running.HTTP = "http://" + shell.Reachable(address)
 	}
-	print.Hints(s.env.stdout, running)
+	print.Hints(s.env.Stdout, running)
 }
 
 // collectOnce works through the jobs with an end, and with --once polls the foundations.
@@ -90,10 +91,10 @@ func (s *system) showBill(ctx context.Context) error {
 		return err
 	}
 	s.incomplete = bill.Unrated + bill.Held + quarantined
-	if bill.Missing, err = ledger.Losing(ctx, s.bus, watched("up")...); err != nil {
+	if bill.Missing, err = ledger.Losing(ctx, s.bus, shell.Watched("up")...); err != nil {
 		return err
 	}
-	err = print.Bill(s.env.stdout, &bill, quarantined, false)
+	err = print.Bill(s.env.Stdout, &bill, quarantined, false)
 	if err == nil && s.cmd.Once && len(bill.Missing) > 0 {
 		err = errLacking(bill.Missing)
 	}

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 
 	"github.com/daybook-billing/daybook/acts"
+	"github.com/daybook-billing/daybook/cmd/daybook/shell"
 	"github.com/daybook-billing/daybook/collector/cf"
 	"github.com/daybook-billing/daybook/collector/trove"
 	"github.com/daybook-billing/daybook/events"
@@ -23,7 +24,7 @@ import (
 // system is all of Daybook in one process, with its NATS server.
 type system struct {
 	cmd       *upCmd
-	env       *env
+	env       *shell.Env
 	log       *slog.Logger
 	process   *service.Process
 	server    *bus.Server
@@ -42,7 +43,7 @@ type system struct {
 }
 
 // startSystem starts the server, with streams and catalogues, and makes the services.
-func startSystem(e *env, c *upCmd, process *service.Process) (_ *system, err error) {
+func startSystem(e *shell.Env, c *upCmd, process *service.Process) (_ *system, err error) {
 	s := &system{cmd: c, env: e, log: process.Log, process: process, ledger: memory.New()}
 	defer func() {
 		if err != nil {
@@ -71,7 +72,7 @@ func startSystem(e *env, c *upCmd, process *service.Process) (_ *system, err err
 			return nil, err
 		}
 	}
-	s.jobs = c.jobs(e.stdin)
+	s.jobs = c.jobs(e.Stdin)
 	return s, nil
 }
 
@@ -85,20 +86,19 @@ func (s *system) startBus(process *service.Process) error {
 		return err
 	}
 	process.Health.Ready("server", atWork(s.server.Ready))
-	s.bus, err = awaitBus(s.env.ctx, process, "up", func(ctx context.Context) (*bus.Bus, error) {
-		own := natsFlags{
-			NATS: s.server.URL(), User: s.cmd.User, Password: s.cmd.Password, appends: s.server, feed: feedBytes,
-		}
+	s.bus, err = shell.AwaitBus(s.env.Ctx, process, "up", func(ctx context.Context) (*bus.Bus, error) {
+		own := shell.NATS{URL: s.server.URL(), User: s.cmd.User, Password: s.cmd.Password}
+		own.InProcess(s.server)
 		if s.cmd.Once {
-			own.roomFlags = s.cmd.roomFlags
+			own.Room = s.cmd.Room
 		}
-		return own.connect(ctx, "up", process.Log)
+		return own.Connect(ctx, "up", process.Log)
 	})
 	if err != nil {
 		return err
 	}
 	if s.cmd.Catalogue == "" {
-		_, found, err := acts.InForce(s.env.ctx, s.bus)
+		_, found, err := acts.InForce(s.env.Ctx, s.bus)
 		if err != nil || found || text == nil {
 			return err // the demo's prices are for want of others
 		}
@@ -107,8 +107,8 @@ func (s *system) startBus(process *service.Process) error {
 	if err != nil {
 		return err
 	}
-	_, err = acts.PublishCatalogue(s.env.ctx, s.bus, &acts.Publication{
-		Version: parsed.Digest(), YAML: string(text), By: "daybook up", At: now(),
+	_, err = acts.PublishCatalogue(s.env.Ctx, s.bus, &acts.Publication{
+		Version: parsed.Digest(), YAML: string(text), By: "daybook up", At: shell.Now(),
 	})
 	return err
 }

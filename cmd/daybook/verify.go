@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/daybook-billing/daybook/cmd/daybook/print"
+	"github.com/daybook-billing/daybook/cmd/daybook/shell"
 	"github.com/daybook-billing/daybook/internal/bus"
 	"github.com/daybook-billing/daybook/internal/stage"
 	"github.com/daybook-billing/daybook/pricer"
@@ -16,7 +17,7 @@ import (
 )
 
 type verifyCmd struct {
-	natsFlags
+	shell.NATS
 	Stage  string `arg:"" optional:"" enum:"all,projector,pricer" default:"all" help:"projector (METERED from USAGE), pricer (BILLING from METERED), or all."`
 	Deep   bool   `help:"Compare every stored byte, not only the digest at the end."`
 	Format string `enum:"text,json" default:"text" help:"Output: ${enum}; json is one object a line."`
@@ -61,16 +62,16 @@ func spendMemory() {
 }
 
 // Run verifies.
-func (c *verifyCmd) Run(e *env) error {
+func (c *verifyCmd) Run(e *shell.Env) error {
 	spendMemory()
-	b, err := c.open(e.ctx, "verify", nil)
+	b, err := c.Open(e.Ctx, "verify", nil)
 	if err != nil {
 		return err
 	}
 	defer b.Close()
 	failed := false
 	if c.Stage != "pricer" {
-		stored, err := storedProjecting(e.ctx, b)
+		stored, err := storedProjecting(e.Ctx, b)
 		if err != nil {
 			return err
 		}
@@ -86,33 +87,33 @@ func (c *verifyCmd) Run(e *env) error {
 		failed = failed || wrong
 	}
 	if failed {
-		return errDiffers
+		return shell.ErrDiffers
 	}
 	return nil
 }
 
 // verify verifies one stage and prints the result, and reports whether the stream differs. The
 // error is any other.
-func (c *verifyCmd) verify(e *env, b *bus.Bus, d derivation) (differs bool, err error) {
+func (c *verifyCmd) verify(e *shell.Env, b *bus.Bus, d derivation) (differs bool, err error) {
 	start := time.Now()
-	progress := print.NewBar(e.ctx, e.stderr, d.cfg.Output)
-	v, err := stage.Verify(e.ctx, d.cfg, b, d.newProcessor, stage.VerifyOptions{Deep: c.Deep, Progress: progress.Set})
+	progress := print.NewBar(e.Ctx, e.Stderr, d.cfg.Output)
+	v, err := stage.Verify(e.Ctx, d.cfg, b, d.newProcessor, stage.VerifyOptions{Deep: c.Deep, Progress: progress.Set})
 	progress.Finish()
 	took := time.Since(start)
 	var mismatch *stage.Mismatch
 	differs = errors.As(err, &mismatch) || errors.Is(err, stage.ErrDiverged) || errors.Is(err, stage.ErrInputChanged)
 	if c.Format == "json" {
-		err = errors.Join(print.VerifiedJSON(e.stdout, d.cfg.Name, &v, took, err), unless(differs, err))
+		err = errors.Join(print.VerifiedJSON(e.Stdout, d.cfg.Name, &v, took, err), unless(differs, err))
 		return differs, err
 	}
 	switch {
 	case differs:
-		fmt.Fprintf(e.stderr, "daybook: %s: %v\n", d.cfg.Output, err)
+		fmt.Fprintf(e.Stderr, "daybook: %s: %v\n", d.cfg.Output, err)
 		return true, nil
 	case err != nil:
 		return false, fmt.Errorf("%s: %w", d.cfg.Output, err)
 	}
-	return false, print.Verified(e.stdout, &v, took)
+	return false, print.Verified(e.Stdout, &v, took)
 }
 
 // unless is the error where the condition does not hold.

@@ -12,13 +12,15 @@ import (
 	"runtime/debug"
 	"strings"
 	"time"
+
+	"github.com/daybook-billing/daybook/cmd/daybook/shell"
 )
 
 type versionCmd struct{}
 
 // Run prints the version.
-func (versionCmd) Run(e *env) error {
-	_, err := fmt.Fprintln(e.stdout, "daybook", version(e.ctx))
+func (versionCmd) Run(e *shell.Env) error {
+	_, err := fmt.Fprintln(e.Stdout, "daybook", version(e.Ctx))
 	return err
 }
 

@@ -3,8 +3,6 @@ package main
 import (
 	"context"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"github.com/daybook-billing/daybook/collector/cf"
 	"github.com/daybook-billing/daybook/collector/quarantine"
 	"github.com/daybook-billing/daybook/events"
@@ -12,13 +10,6 @@ import (
 	"github.com/daybook-billing/daybook/internal/service"
 	"github.com/daybook-billing/daybook/pricer"
 )
-
-// newRoomGauge is the metric of streams without room.
-func newRoomGauge(value func() float64) prometheus.Collector {
-	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "daybook_appends_without_room", Help: "Streams without room for an append, which waits.",
-	}, value)
-}
 
 // watchPrices shows in readiness and in the log what keeps usage from having a price. The pricer
 // works all the same.
