@@ -228,7 +228,8 @@ func collecting(ctx context.Context, s *site, api string) (stop func()) {
 	GinkgoHelper()
 	ctx, cancel := context.WithCancel(ctx)
 	done := make(chan error, 1)
-	command := collectCFCmd{API: api}
+	command := &new(cli).Collect.CF
+	command.API = api
 	command.URL, command.Replicas = s.url, 1
 	command.LogFormat, command.LogLevel = "text", "error"
 	command.Name, command.ClientID, command.ClientSecret = "prod", "daybook", "daybook-secret"

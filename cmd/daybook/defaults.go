@@ -7,6 +7,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"github.com/daybook-billing/daybook/cmd/daybook/collect"
 	"github.com/daybook-billing/daybook/cmd/daybook/shell"
 	"github.com/daybook-billing/daybook/collector/cf"
 	"github.com/daybook-billing/daybook/collector/file"
@@ -15,9 +16,6 @@ import (
 	"github.com/daybook-billing/daybook/internal/service"
 	"github.com/daybook-billing/daybook/projector"
 )
-
-// politeWait is the default wait between two pages of a foundation with other users.
-const politeWait = 3 * time.Second
 
 // defaults are the variables in the tags of flags. Each default stands once, in the package of its
 // setting.
@@ -34,7 +32,7 @@ func defaults() kong.Vars {
 
 		"cf_user_agent":    cf.DefaultUserAgent,
 		"cf_schedule":      flagText(cf.DefaultSchedule),
-		"cf_min_wait":      flagText(politeWait),
+		"cf_min_wait":      flagText(collect.PoliteWait),
 		"cf_page_size":     strconv.Itoa(cf.DefaultPageSize),
 		"cf_min_age":       flagText(cf.DefaultMinAge),
 		"cf_overlap":       flagText(cf.DefaultOverlap),

@@ -15,6 +15,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"github.com/daybook-billing/daybook/cmd/daybook/collect"
 	"github.com/daybook-billing/daybook/cmd/daybook/shell"
 	"github.com/daybook-billing/daybook/internal/bus"
 	"github.com/daybook-billing/daybook/internal/service"
@@ -22,23 +23,23 @@ import (
 
 // cli is the table of subcommands, in the order of the data path.
 type cli struct {
-	Up         upCmd         `cmd:"" help:"Run everything in one process, with an embedded NATS server."`
-	Collect    collectCmd    `cmd:"" help:"Collect usage events into USAGE."`
-	Status     statusCmd     `cmd:"" help:"Show the state of the collectors: cursors, horizons, gaps, errors."`
-	Quarantine quarantineCmd `cmd:"" help:"Show input that could not be understood; resubmit or discard it."`
-	Project    projectCmd    `cmd:"" help:"Run the projector: facts (USAGE) become spans of usage (METERED)."`
-	Price      priceCmd      `cmd:"" help:"Run the pricer: spans of usage (METERED) become charges (BILLING)."`
-	Running    runningCmd    `cmd:"" help:"List running resources."`
-	Anomalies  anomaliesCmd  `cmd:"" help:"List facts in conflict with others, with what to do about them."`
-	Unrated    unratedCmd    `cmd:"" help:"List usage without a price."`
-	Holds      holdsCmd      `cmd:"" help:"List usage that is held and not billed, and decide about it."`
-	Bill       billCmd       `cmd:"" help:"Print the bill by month and tenant."`
-	Verify     verifyCmd     `cmd:"" help:"Derive METERED and BILLING again, and compare them with the stored streams."`
-	Replay     replayCmd     `cmd:"" help:"Derive METERED and BILLING again with this version and these settings; publish the difference."`
-	Catalogue  catalogueCmd  `cmd:"" help:"Check, publish and explain price catalogues."`
-	Rate       rateCmd       `cmd:"" help:"Meter and price files of usage events, offline; nothing is stored."`
-	Simulate   simulateCmd   `cmd:"" help:"Write believable usage events, with the true bill that belongs to them."`
-	Version    versionCmd    `cmd:"" help:"Print the version."`
+	Up         upCmd              `cmd:"" help:"Run everything in one process, with an embedded NATS server."`
+	Collect    collect.Collect    `cmd:"" help:"Collect usage events into USAGE."`
+	Status     collect.Status     `cmd:"" help:"Show the state of the collectors: cursors, horizons, gaps, errors."`
+	Quarantine collect.Quarantine `cmd:"" help:"Show input that could not be understood; resubmit or discard it."`
+	Project    projectCmd         `cmd:"" help:"Run the projector: facts (USAGE) become spans of usage (METERED)."`
+	Price      priceCmd           `cmd:"" help:"Run the pricer: spans of usage (METERED) become charges (BILLING)."`
+	Running    runningCmd         `cmd:"" help:"List running resources."`
+	Anomalies  anomaliesCmd       `cmd:"" help:"List facts in conflict with others, with what to do about them."`
+	Unrated    unratedCmd         `cmd:"" help:"List usage without a price."`
+	Holds      holdsCmd           `cmd:"" help:"List usage that is held and not billed, and decide about it."`
+	Bill       billCmd            `cmd:"" help:"Print the bill by month and tenant."`
+	Verify     verifyCmd          `cmd:"" help:"Derive METERED and BILLING again, and compare them with the stored streams."`
+	Replay     replayCmd          `cmd:"" help:"Derive METERED and BILLING again with this version and these settings; publish the difference."`
+	Catalogue  catalogueCmd       `cmd:"" help:"Check, publish and explain price catalogues."`
+	Rate       rateCmd            `cmd:"" help:"Meter and price files of usage events, offline; nothing is stored."`
+	Simulate   simulateCmd        `cmd:"" help:"Write believable usage events, with the true bill that belongs to them."`
+	Version    versionCmd         `cmd:"" help:"Print the version."`
 }
 
 func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }

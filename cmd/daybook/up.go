@@ -9,6 +9,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"github.com/daybook-billing/daybook/cmd/daybook/collect"
 	"github.com/daybook-billing/daybook/cmd/daybook/shell"
 	"github.com/daybook-billing/daybook/internal/lab/demo"
 	"github.com/daybook-billing/daybook/internal/service"
@@ -34,10 +35,10 @@ type upCmd struct {
 	User     string `name:"nats-user" env:"NATS_USER" group:"server" help:"User that clients must give; with --nats-password required beyond this machine."`
 	Password string `name:"nats-password" env:"NATS_PASSWORD" group:"server" help:"Password that clients must give."`
 
-	cfFlags        `group:"cf"`
-	Trove          troveFlags `embed:"" prefix:"trove-" group:"trove"`
-	projectorFlags `group:"metering"`
-	service.Config `group:"process"`
+	collect.CFFlags `group:"cf"`
+	Trove           collect.TroveFlags `embed:"" prefix:"trove-" group:"trove"`
+	projectorFlags  `group:"metering"`
+	service.Config  `group:"process"`
 }
 
 // Validate checks the command line.
@@ -51,11 +52,11 @@ func (c *upCmd) Validate(line *kong.Context) error {
 			"never ends")
 	case c.Follow && len(c.Collect) == 0:
 		return errors.New("--follow has nothing to follow: name a file with --collect")
-	case c.Once && c.Trove.collects():
+	case c.Once && c.Trove.Collects():
 		return errors.New("--once and Trove exclude each other, for its notifications have no end: leave out --once, " +
 			"or --trove-amqp (AMQP_URL)")
 	}
-	return c.Trove.check(c.HTTP)
+	return c.Trove.Check(c.HTTP)
 }
 
 // demoAlone ignores sources named by the environment alone: the demo is the same wherever it is

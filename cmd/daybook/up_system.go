@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 
 	"github.com/daybook-billing/daybook/acts"
+	"github.com/daybook-billing/daybook/cmd/daybook/collect"
 	"github.com/daybook-billing/daybook/cmd/daybook/shell"
 	"github.com/daybook-billing/daybook/collector/cf"
 	"github.com/daybook-billing/daybook/collector/trove"
@@ -55,7 +56,7 @@ func startSystem(e *shell.Env, c *upCmd, process *service.Process) (_ *system, e
 	}
 	var foundations []cf.Foundation
 	if c.collectsCF() {
-		if foundations, err = c.foundations(c.CF, 0); err != nil {
+		if foundations, err = c.ToCollect(c.CF, 0); err != nil {
 			return nil, err
 		}
 	}
@@ -63,12 +64,12 @@ func startSystem(e *shell.Env, c *upCmd, process *service.Process) (_ *system, e
 		return nil, err
 	}
 	if len(foundations) > 0 {
-		if s.cf, err = newCF(process, cf.OnBus(s.bus), foundations); err != nil {
+		if s.cf, err = collect.NewCF(process, cf.OnBus(s.bus), foundations); err != nil {
 			return nil, err
 		}
 	}
-	if c.Trove.collects() {
-		if s.trove, err = c.Trove.newCollector(process, s.bus); err != nil {
+	if c.Trove.Collects() {
+		if s.trove, err = c.Trove.NewCollector(process, s.bus); err != nil {
 			return nil, err
 		}
 	}

@@ -1,4 +1,4 @@
-package main
+package collect
 
 import (
 	"context"
@@ -14,9 +14,12 @@ import (
 	"github.com/daybook-billing/daybook/internal/service"
 )
 
-// cfFlags name the foundations to collect and their settings. The environment's names are those of
+// PoliteWait is the default wait between two pages of a foundation with other users.
+const PoliteWait = 3 * time.Second
+
+// CFFlags name the foundations to collect and their settings. The environment's names are those of
 // alphagov/paas-billing.
-type cfFlags struct {
+type CFFlags struct {
 	Foundations string `name:"foundations" env:"DAYBOOK_FOUNDATIONS" placeholder:"FILE" help:"Collect the Cloud Foundry foundations that this file (YAML) lists."`
 	Name        string `name:"cf-name" env:"DAYBOOK_FOUNDATION" default:"cf" help:"Name of the foundation; part of every subject and id."`
 
@@ -43,9 +46,9 @@ type cfFlags struct {
 	Collector    string         `name:"cf-collector" env:"DAYBOOK_COLLECTOR" help:"Name of this collector, where the foundation has several."`
 }
 
-// foundations are the foundations to collect; api is the address of the one in the flags, or empty.
+// ToCollect are the foundations to collect; api is the address of the one in the flags, or empty.
 // wait is the default wait between two pages.
-func (c *cfFlags) foundations(api string, wait time.Duration) ([]cf.Foundation, error) {
+func (c *CFFlags) ToCollect(api string, wait time.Duration) ([]cf.Foundation, error) {
 	if c.MinWait != nil {
 		wait = *c.MinWait
 	}
@@ -76,16 +79,16 @@ func (c *cfFlags) foundations(api string, wait time.Duration) ([]cf.Foundation, 
 	return cf.ParseFoundations(c.Foundations, text, one, cf.Lookup{})
 }
 
-type collectCFCmd struct {
+type cfCmd struct {
 	shell.NATS
 	service.Config
 	API string `name:"api" env:"CF_API_ADDRESS" placeholder:"URL" help:"Address of the API, https://api.example.org."`
-	cfFlags
+	CFFlags
 }
 
 // Run collects until it is stopped.
-func (c *collectCFCmd) Run(e *shell.Env) error {
-	foundations, err := c.foundations(c.API, politeWait)
+func (c *cfCmd) Run(e *shell.Env) error {
+	foundations, err := c.ToCollect(c.API, PoliteWait)
 	if err != nil {
 		return err
 	}
@@ -102,17 +105,17 @@ func (c *collectCFCmd) Run(e *shell.Env) error {
 		return err
 	}
 	defer b.Close()
-	watchQuarantine(process, b, placesOf(foundations)...)
-	collector, err := newCF(process, cf.OnBus(b), foundations)
+	WatchQuarantine(process, b, placesOf(foundations)...)
+	collector, err := NewCF(process, cf.OnBus(b), foundations)
 	if err != nil {
 		return err
 	}
 	return process.Run(e.Ctx, service.Component{Name: "collector", Run: collector.Run})
 }
 
-// newCF makes the collector of foundations, with its metrics and a readiness check for each
+// NewCF makes the collector of foundations, with its metrics and a readiness check for each
 // foundation.
-func newCF(process *service.Process, store cf.Store, foundations []cf.Foundation) (*cf.Collector, error) {
+func NewCF(process *service.Process, store cf.Store, foundations []cf.Foundation) (*cf.Collector, error) {
 	metrics := cf.NewMetrics()
 	collector, err := cf.New(cf.Config{Foundations: foundations}, cf.Deps{
 		Store: store, Log: process.Log,

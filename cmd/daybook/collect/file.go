@@ -1,4 +1,4 @@
-package main
+package collect
 
 import (
 	"fmt"
@@ -9,15 +9,15 @@ import (
 	"github.com/daybook-billing/daybook/internal/service"
 )
 
-// collectCmd groups the collectors.
-type collectCmd struct {
-	File   collectFileCmd   `cmd:"" help:"Collect files of Cloud Foundry usage events and Trove notifications, in any form of JSON."`
-	CF     collectCFCmd     `cmd:"" name:"cf" help:"Collect the usage events of Cloud Foundry foundations."`
-	Trove  collectTroveCmd  `cmd:"" help:"Collect Trove notifications from RabbitMQ, or pushed by HTTP."`
-	Retire collectRetireCmd `cmd:"" help:"Retire one of several collectors of a foundation, or a foundation that is gone: what ran ends."`
+// Collect groups the collectors.
+type Collect struct {
+	File   fileCmd   `cmd:"" help:"Collect files of Cloud Foundry usage events and Trove notifications, in any form of JSON."`
+	CF     cfCmd     `cmd:"" name:"cf" help:"Collect the usage events of Cloud Foundry foundations."`
+	Trove  troveCmd  `cmd:"" help:"Collect Trove notifications from RabbitMQ, or pushed by HTTP."`
+	Retire retireCmd `cmd:"" help:"Retire one of several collectors of a foundation, or a foundation that is gone: what ran ends."`
 }
 
-type collectFileCmd struct {
+type fileCmd struct {
 	shell.NATS
 	service.Config
 	Files      []string       `arg:"" name:"file" help:"Files, compressed too (gzip, zstd, bzip2); - is standard input."`
@@ -29,7 +29,7 @@ type collectFileCmd struct {
 }
 
 // Run collects the files.
-func (c *collectFileCmd) Run(e *shell.Env) error {
+func (c *fileCmd) Run(e *shell.Env) error {
 	open := c.Serve
 	if !c.Follow {
 		open = c.Once
@@ -43,7 +43,7 @@ func (c *collectFileCmd) Run(e *shell.Env) error {
 	if c.Horizon != nil {
 		cfg.Horizon = &c.Horizon.Time
 	}
-	watchQuarantine(process, b, quarantine.AnySource(c.Foundation)...)
+	WatchQuarantine(process, b, quarantine.AnySource(c.Foundation)...)
 	deps := file.Deps{Store: file.OnBus(b), Log: process.Log, Stdin: e.Stdin}
 	files, err := file.New(cfg, deps)
 	if err != nil {

@@ -1,4 +1,4 @@
-package main
+package collect
 
 import (
 	"context"
@@ -13,7 +13,7 @@ import (
 	"github.com/daybook-billing/daybook/internal/bus"
 )
 
-type collectRetireCmd struct {
+type retireCmd struct {
 	shell.NATS
 	shell.Person
 	Of   string `arg:"" optional:"" name:"source/foundation" help:"Source and foundation, such as cf/eu, of a collector to retire."`
@@ -25,7 +25,7 @@ type collectRetireCmd struct {
 }
 
 // Validate checks the command line.
-func (c *collectRetireCmd) Validate() error {
+func (c *retireCmd) Validate() error {
 	source, foundation, ok := strings.Cut(c.Of, "/")
 	switch {
 	case c.Foundation != "" && c.Of != "":
@@ -48,7 +48,7 @@ func (c *collectRetireCmd) Validate() error {
 }
 
 // Run retires a collector, or a foundation.
-func (c *collectRetireCmd) Run(e *shell.Env) error {
+func (c *retireCmd) Run(e *shell.Env) error {
 	b, err := c.Open(e.Ctx, "collect retire", nil)
 	if err != nil {
 		return err
@@ -61,7 +61,7 @@ func (c *collectRetireCmd) Run(e *shell.Env) error {
 }
 
 // retire retires a collector: its horizon holds nobody up from then on.
-func (c *collectRetireCmd) retire(e *shell.Env, b *bus.Bus) error {
+func (c *retireCmd) retire(e *shell.Env, b *bus.Bus) error {
 	source, foundation, _ := strings.Cut(c.Of, "/")
 	through, err := acts.Retire(e.Ctx, b, &acts.Leaver{
 		Source: source, Foundation: foundation, Collector: c.Name, By: c.By, Note: c.Note, At: shell.Now(),
@@ -89,7 +89,7 @@ func (c *collectRetireCmd) retire(e *shell.Env, b *bus.Bus) error {
 }
 
 // end ends a foundation that is gone.
-func (c *collectRetireCmd) end(e *shell.Env, b *bus.Bus) error {
+func (c *retireCmd) end(e *shell.Env, b *bus.Bus) error {
 	sources, err := c.sources(e.Ctx, b)
 	if err != nil {
 		return err
@@ -130,7 +130,7 @@ func (c *collectRetireCmd) end(e *shell.Env, b *bus.Bus) error {
 }
 
 // sources are the sources to retire of the foundation.
-func (c *collectRetireCmd) sources(ctx context.Context, b *bus.Bus) ([]string, error) {
+func (c *retireCmd) sources(ctx context.Context, b *bus.Bus) ([]string, error) {
 	known, err := acts.Sources(ctx, b, c.Foundation)
 	switch {
 	case err != nil:

@@ -1,4 +1,4 @@
-package main
+package collect
 
 import (
 	"context"
@@ -14,14 +14,15 @@ import (
 	"github.com/daybook-billing/daybook/internal/metered"
 )
 
-type statusCmd struct {
+// Status is daybook status.
+type Status struct {
 	shell.NATS
 	Foundation string `help:"Only this foundation."`
 	Format     string `enum:"table,json" default:"table" help:"Output: ${enum}; json is one object a line."`
 }
 
 // Run prints how the collectors are doing.
-func (c *statusCmd) Run(e *shell.Env) error {
+func (c *Status) Run(e *shell.Env) error {
 	b, err := c.Open(e.Ctx, "status", nil)
 	if err != nil {
 		return err
@@ -39,7 +40,7 @@ func (c *statusCmd) Run(e *shell.Env) error {
 }
 
 // printRoom prints the streams without room.
-func (c *statusCmd) printRoom(w io.Writer, lacks []bus.Lack) error {
+func (c *Status) printRoom(w io.Writer, lacks []bus.Lack) error {
 	for i := range lacks {
 		l := &lacks[i]
 		var err error
@@ -70,7 +71,7 @@ func unknownFoundation(ctx context.Context, b *bus.Bus, name string) error {
 	return metered.UnknownName("foundation", name, known)
 }
 
-func (c *statusCmd) print(w io.Writer, all []*status.Overview, complete bool) error {
+func (c *Status) print(w io.Writer, all []*status.Overview, complete bool) error {
 	switch {
 	case c.Format == "json":
 		for _, o := range all {

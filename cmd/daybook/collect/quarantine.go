@@ -1,4 +1,4 @@
-package main
+package collect
 
 import (
 	"errors"
@@ -11,8 +11,8 @@ import (
 	"github.com/daybook-billing/daybook/internal/metered"
 )
 
-// quarantineCmd groups the commands about quarantined input.
-type quarantineCmd struct {
+// Quarantine groups the commands about quarantined input.
+type Quarantine struct {
 	List     quarantineListCmd     `cmd:"" help:"List input that could not be understood."`
 	Show     quarantineShowCmd     `cmd:"" help:"Show one input in full."`
 	Resubmit quarantineResubmitCmd `cmd:"" help:"Put input through this version again, and store the facts that it understands."`

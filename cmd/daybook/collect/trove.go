@@ -1,4 +1,4 @@
-package main
+package collect
 
 import (
 	"context"
@@ -16,8 +16,8 @@ import (
 	"github.com/daybook-billing/daybook/internal/service"
 )
 
-// troveFlags name the sources of Trove's notifications and their settings.
-type troveFlags struct {
+// TroveFlags name the sources of Trove's notifications and their settings.
+type TroveFlags struct {
 	Foundation string `env:"DAYBOOK_FOUNDATION" default:"openstack" help:"Name of the platform; part of every subject and id."`
 	MovedFrom  string `name:"moved-from" placeholder:"REGION" help:"The platform has moved, or its region has another name: it is the one that was collected as this region."`
 	Name       string `name:"collector" env:"DAYBOOK_COLLECTOR" help:"Name of this collector, where the foundation has several with queues of their own."`
@@ -44,12 +44,12 @@ type troveFlags struct {
 	PushToken     string `env:"DAYBOOK_PUSH_TOKEN" hidden:"" help:"The token itself."`
 }
 
-func (c *troveFlags) pushes() bool { return c.PushToken != "" || c.PushTokenFile != "" }
+func (c *TroveFlags) pushes() bool { return c.PushToken != "" || c.PushTokenFile != "" }
 
 // urls are the brokers' URLs. White space is in no URL, but a comma may be in a password.
-func (c *troveFlags) urls() []string { return strings.Fields(strings.Join(c.URLs, " ")) }
+func (c *TroveFlags) urls() []string { return strings.Fields(strings.Join(c.URLs, " ")) }
 
-func (c *troveFlags) config() (trove.Config, error) {
+func (c *TroveFlags) config() (trove.Config, error) {
 	cfg := trove.Config{
 		Foundation: c.Foundation, MovedFrom: c.MovedFrom, Name: c.Name, URLs: c.urls(), User: c.User, CAFile: c.CAFile,
 		CertFile:   c.CertFile,
@@ -77,8 +77,8 @@ func readSecret(name string) (string, error) {
 	return strings.TrimRight(string(text), "\r\n"), nil
 }
 
-// check finds contradictions; http is the address for pushed notifications.
-func (c *troveFlags) check(http string) error {
+// Check finds contradictions; http is the address for pushed notifications.
+func (c *TroveFlags) Check(http string) error {
 	switch {
 	case c.PushToken != "" && c.PushTokenFile != "":
 		return errors.New("DAYBOOK_PUSH_TOKEN and --push-token-file exclude each other")
@@ -96,12 +96,12 @@ func (c *troveFlags) check(http string) error {
 	return nil
 }
 
-// collects reports whether there is a source to collect from.
-func (c *troveFlags) collects() bool { return len(c.urls()) > 0 || c.pushes() }
+// Collects reports whether there is a source to collect from.
+func (c *TroveFlags) Collects() bool { return len(c.urls()) > 0 || c.pushes() }
 
-// newCollector makes the collector, with its metrics, its readiness check and the place where
+// NewCollector makes the collector, with its metrics, its readiness check and the place where
 // notifications are pushed to.
-func (c *troveFlags) newCollector(process *service.Process, b *bus.Bus) (*trove.Collector, error) {
+func (c *TroveFlags) NewCollector(process *service.Process, b *bus.Bus) (*trove.Collector, error) {
 	cfg, err := c.config()
 	if err != nil {
 		return nil, err
@@ -129,30 +129,30 @@ func (c *troveFlags) newCollector(process *service.Process, b *bus.Bus) (*trove.
 	return collector, nil
 }
 
-type collectTroveCmd struct {
+type troveCmd struct {
 	shell.NATS
 	service.Config
-	troveFlags
+	TroveFlags
 }
 
 // Validate checks the command line.
-func (c *collectTroveCmd) Validate() error {
-	if !c.collects() {
+func (c *troveCmd) Validate() error {
+	if !c.Collects() {
 		return errors.New("there is nothing to collect from: give RabbitMQ's URL with --amqp (AMQP_URL), or a token " +
 			"for pushed notifications with --push-token-file")
 	}
-	return c.check(c.HTTP)
+	return c.Check(c.HTTP)
 }
 
 // Run runs the collector.
-func (c *collectTroveCmd) Run(e *shell.Env) error {
+func (c *troveCmd) Run(e *shell.Env) error {
 	process, b, err := c.Serve(e, "collector", c.Config)
 	if err != nil {
 		return err
 	}
 	defer b.Close()
-	watchQuarantine(process, b, quarantine.Filter{Source: events.SourceTrove, Foundation: c.Foundation})
-	collector, err := c.newCollector(process, b)
+	WatchQuarantine(process, b, quarantine.Filter{Source: events.SourceTrove, Foundation: c.Foundation})
+	collector, err := c.NewCollector(process, b)
 	if err != nil {
 		return err
 	}
