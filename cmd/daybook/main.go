@@ -16,6 +16,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/daybook-billing/daybook/cmd/daybook/collect"
+	"github.com/daybook-billing/daybook/cmd/daybook/metering"
 	"github.com/daybook-billing/daybook/cmd/daybook/shell"
 	"github.com/daybook-billing/daybook/internal/bus"
 	"github.com/daybook-billing/daybook/internal/service"
@@ -29,10 +30,10 @@ type cli struct {
 	Quarantine collect.Quarantine `cmd:"" help:"Show input that could not be understood; resubmit or discard it."`
 	Project    projectCmd         `cmd:"" help:"Run the projector: facts (USAGE) become spans of usage (METERED)."`
 	Price      priceCmd           `cmd:"" help:"Run the pricer: spans of usage (METERED) become charges (BILLING)."`
-	Running    runningCmd         `cmd:"" help:"List running resources."`
-	Anomalies  anomaliesCmd       `cmd:"" help:"List facts in conflict with others, with what to do about them."`
+	Running    metering.Running   `cmd:"" help:"List running resources."`
+	Anomalies  metering.Anomalies `cmd:"" help:"List facts in conflict with others, with what to do about them."`
 	Unrated    unratedCmd         `cmd:"" help:"List usage without a price."`
-	Holds      holdsCmd           `cmd:"" help:"List usage that is held and not billed, and decide about it."`
+	Holds      metering.Holds     `cmd:"" help:"List usage that is held and not billed, and decide about it."`
 	Bill       billCmd            `cmd:"" help:"Print the bill by month and tenant."`
 	Verify     verifyCmd          `cmd:"" help:"Derive METERED and BILLING again, and compare them with the stored streams."`
 	Replay     replayCmd          `cmd:"" help:"Derive METERED and BILLING again with this version and these settings; publish the difference."`

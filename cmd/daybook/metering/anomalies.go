@@ -1,4 +1,4 @@
-package main
+package metering
 
 import (
 	"context"
@@ -15,8 +15,8 @@ import (
 	"github.com/daybook-billing/daybook/ledger/memory"
 )
 
-// anomaliesCmd groups the commands about facts in conflict with others.
-type anomaliesCmd struct {
+// Anomalies groups the commands about facts in conflict with others.
+type Anomalies struct {
 	List anomaliesListCmd `cmd:"" help:"List the anomalies that stand, with what to do."`
 }
 

@@ -1,4 +1,4 @@
-package main
+package metering
 
 import (
 	"context"
@@ -11,7 +11,8 @@ import (
 	"github.com/daybook-billing/daybook/internal/metered"
 )
 
-type runningCmd struct {
+// Running is daybook running.
+type Running struct {
 	shell.NATS
 	Tenant     string `help:"Only this tenant (organization guid, tenant id)."`
 	Foundation string `help:"Only this foundation."`
@@ -19,7 +20,7 @@ type runningCmd struct {
 }
 
 // Run lists running resources.
-func (c *runningCmd) Run(e *shell.Env) error {
+func (c *Running) Run(e *shell.Env) error {
 	b, err := c.Open(e.Ctx, "running", nil)
 	if err != nil {
 		return err

@@ -1,12 +1,12 @@
-package main
+package metering
 
 import (
 	"github.com/daybook-billing/daybook/cmd/daybook/print"
 	"github.com/daybook-billing/daybook/cmd/daybook/shell"
 )
 
-// holdsCmd groups the commands about holds, usage without proof.
-type holdsCmd struct {
+// Holds groups the commands about holds, usage without proof.
+type Holds struct {
 	List    holdsListCmd    `cmd:"" help:"List held usage, which is not billed."`
 	Release holdsReleaseCmd `cmd:"" help:"Bill held usage."`
 	Discard holdsDiscardCmd `cmd:"" help:"Never bill held usage."`
