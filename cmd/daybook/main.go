@@ -15,6 +15,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"github.com/daybook-billing/daybook/cmd/daybook/billing"
 	"github.com/daybook-billing/daybook/cmd/daybook/collect"
 	"github.com/daybook-billing/daybook/cmd/daybook/metering"
 	"github.com/daybook-billing/daybook/cmd/daybook/shell"
@@ -32,12 +33,12 @@ type cli struct {
 	Price      priceCmd           `cmd:"" help:"Run the pricer: spans of usage (METERED) become charges (BILLING)."`
 	Running    metering.Running   `cmd:"" help:"List running resources."`
 	Anomalies  metering.Anomalies `cmd:"" help:"List facts in conflict with others, with what to do about them."`
-	Unrated    unratedCmd         `cmd:"" help:"List usage without a price."`
+	Unrated    billing.Unrated    `cmd:"" help:"List usage without a price."`
 	Holds      metering.Holds     `cmd:"" help:"List usage that is held and not billed, and decide about it."`
-	Bill       billCmd            `cmd:"" help:"Print the bill by month and tenant."`
+	Bill       billing.Bill       `cmd:"" help:"Print the bill by month and tenant."`
 	Verify     verifyCmd          `cmd:"" help:"Derive METERED and BILLING again, and compare them with the stored streams."`
 	Replay     replayCmd          `cmd:"" help:"Derive METERED and BILLING again with this version and these settings; publish the difference."`
-	Catalogue  catalogueCmd       `cmd:"" help:"Check, publish and explain price catalogues."`
+	Catalogue  billing.Catalogue  `cmd:"" help:"Check, publish and explain price catalogues."`
 	Rate       rateCmd            `cmd:"" help:"Meter and price files of usage events, offline; nothing is stored."`
 	Simulate   simulateCmd        `cmd:"" help:"Write believable usage events, with the true bill that belongs to them."`
 	Version    versionCmd         `cmd:"" help:"Print the version."`

@@ -7,6 +7,7 @@ import (
 	"io"
 	"time"
 
+	"github.com/daybook-billing/daybook/cmd/daybook/billing"
 	"github.com/daybook-billing/daybook/cmd/daybook/print"
 	"github.com/daybook-billing/daybook/cmd/daybook/shell"
 	"github.com/daybook-billing/daybook/collector/file"
@@ -96,7 +97,7 @@ func (s *system) showBill(ctx context.Context) error {
 	}
 	err = print.Bill(s.env.Stdout, &bill, quarantined, false)
 	if err == nil && s.cmd.Once && len(bill.Missing) > 0 {
-		err = errLacking(bill.Missing)
+		err = billing.Lacking(bill.Missing)
 	}
 	return err
 }

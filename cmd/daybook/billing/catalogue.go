@@ -1,4 +1,4 @@
-package main
+package billing
 
 import (
 	"errors"
@@ -10,19 +10,19 @@ import (
 	"github.com/daybook-billing/daybook/pricer/catalogue"
 )
 
-// catalogueCmd groups the commands about price catalogues.
-type catalogueCmd struct {
-	Check   catalogueCheckCmd   `cmd:"" help:"Check catalogue files; problems are said with file, line and column."`
-	Publish cataloguePublishCmd `cmd:"" help:"Put a catalogue in force, as a version that never changes; the pricer rates with it from then on."`
-	Explain catalogueExplainCmd `cmd:"" help:"Show which plan a resource gets, and why."`
+// Catalogue groups the commands about price catalogues.
+type Catalogue struct {
+	Check   checkCmd   `cmd:"" help:"Check catalogue files; problems are said with file, line and column."`
+	Publish publishCmd `cmd:"" help:"Put a catalogue in force, as a version that never changes; the pricer rates with it from then on."`
+	Explain explainCmd `cmd:"" help:"Show which plan a resource gets, and why."`
 }
 
-type catalogueCheckCmd struct {
+type checkCmd struct {
 	Files []string `arg:"" name:"file" help:"Catalogue files (YAML)."`
 }
 
 // Run checks files.
-func (c *catalogueCheckCmd) Run(e *shell.Env) error {
+func (c *checkCmd) Run(e *shell.Env) error {
 	failed := false
 	for _, name := range c.Files {
 		parsed, _, err := shell.LoadCatalogue(name)
@@ -39,7 +39,7 @@ func (c *catalogueCheckCmd) Run(e *shell.Env) error {
 	return nil
 }
 
-type cataloguePublishCmd struct {
+type publishCmd struct {
 	shell.NATS
 	shell.Person
 	File string `arg:"" help:"Catalogue file (YAML)."`
@@ -47,7 +47,7 @@ type cataloguePublishCmd struct {
 }
 
 // Run publishes a file.
-func (c *cataloguePublishCmd) Run(e *shell.Env) error {
+func (c *publishCmd) Run(e *shell.Env) error {
 	parsed, text, err := shell.LoadCatalogue(c.File)
 	if err != nil {
 		return err
@@ -78,7 +78,7 @@ func (c *cataloguePublishCmd) Run(e *shell.Env) error {
 	return nil
 }
 
-type catalogueExplainCmd struct {
+type explainCmd struct {
 	File        string        `arg:"" help:"Catalogue file (YAML)."`
 	Kind        string        `required:"" enum:"app,task,staging,service,instance,volume" help:"Kind: ${enum}."`
 	At          shell.Instant `required:"" placeholder:"TIME" help:"The moment."`
@@ -107,7 +107,7 @@ type catalogueExplainCmd struct {
 }
 
 // Run explains the choice of a plan.
-func (c *catalogueExplainCmd) Run(e *shell.Env) error {
+func (c *explainCmd) Run(e *shell.Env) error {
 	parsed, _, err := shell.LoadCatalogue(c.File)
 	if err != nil {
 		return err

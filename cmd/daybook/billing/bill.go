@@ -1,4 +1,4 @@
-package main
+package billing
 
 import (
 	"fmt"
@@ -14,7 +14,8 @@ import (
 	"github.com/daybook-billing/daybook/ledger/memory"
 )
 
-type billCmd struct {
+// Bill is daybook bill.
+type Bill struct {
 	shell.NATS
 	Tenant string `help:"Only this tenant (organization guid, tenant id)."`
 	Month  string `placeholder:"YYYY-MM" help:"Only this month."`
@@ -25,7 +26,7 @@ type billCmd struct {
 }
 
 // Validate checks the command line.
-func (c *billCmd) Validate() error {
+func (c *Bill) Validate() error {
 	if c.Month != "" && !shell.IsMonth(c.Month) {
 		return fmt.Errorf("--month %q is not a month such as 2026-11", c.Month)
 	}
@@ -38,7 +39,7 @@ func (c *billCmd) Validate() error {
 }
 
 // Run prints the bill as BILLING has it now.
-func (c *billCmd) Run(e *shell.Env) error {
+func (c *Bill) Run(e *shell.Env) error {
 	b, err := c.Open(e.Ctx, "bill", nil)
 	if err != nil {
 		return err
@@ -76,13 +77,13 @@ func (c *billCmd) Run(e *shell.Env) error {
 		err = print.Bill(e.Stdout, &bill, quarantined, c.Exact)
 	}
 	if err == nil && len(bill.Missing) > 0 {
-		err = errLacking(bill.Missing)
+		err = Lacking(bill.Missing)
 	}
 	return err
 }
 
-// errLacking is the error of a printed bill that lacks something.
-func errLacking(missing []string) error {
+// Lacking is the error of a printed bill that lacks something.
+func Lacking(missing []string) error {
 	return fmt.Errorf("the bill is incomplete: %s", strings.Join(missing, "; "))
 }
 

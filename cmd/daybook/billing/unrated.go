@@ -1,4 +1,4 @@
-package main
+package billing
 
 import (
 	"github.com/daybook-billing/daybook/cmd/daybook/print"
@@ -7,8 +7,8 @@ import (
 	"github.com/daybook-billing/daybook/ledger"
 )
 
-// unratedCmd groups the commands about usage without a price.
-type unratedCmd struct {
+// Unrated groups the commands about usage without a price.
+type Unrated struct {
 	List unratedListCmd `cmd:"" help:"List the parts of spans that no plan prices."`
 }
 

@@ -1,0 +1,3 @@
+// Package billing has the commands about money: the bill (bill.go), usage without a price
+// (unrated.go), and the prices (catalogue.go).
+package billing
