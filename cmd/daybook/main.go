@@ -18,6 +18,7 @@ import (
 	"github.com/daybook-billing/daybook/cmd/daybook/billing"
 	"github.com/daybook-billing/daybook/cmd/daybook/collect"
 	"github.com/daybook-billing/daybook/cmd/daybook/metering"
+	"github.com/daybook-billing/daybook/cmd/daybook/offline"
 	"github.com/daybook-billing/daybook/cmd/daybook/shell"
 	"github.com/daybook-billing/daybook/internal/bus"
 	"github.com/daybook-billing/daybook/internal/service"
@@ -39,8 +40,8 @@ type cli struct {
 	Verify     verifyCmd          `cmd:"" help:"Derive METERED and BILLING again, and compare them with the stored streams."`
 	Replay     replayCmd          `cmd:"" help:"Derive METERED and BILLING again with this version and these settings; publish the difference."`
 	Catalogue  billing.Catalogue  `cmd:"" help:"Check, publish and explain price catalogues."`
-	Rate       rateCmd            `cmd:"" help:"Meter and price files of usage events, offline; nothing is stored."`
-	Simulate   simulateCmd        `cmd:"" help:"Write believable usage events, with the true bill that belongs to them."`
+	Rate       offline.Rate       `cmd:"" help:"Meter and price files of usage events, offline; nothing is stored."`
+	Simulate   offline.Simulate   `cmd:"" help:"Write believable usage events, with the true bill that belongs to them."`
 	Version    versionCmd         `cmd:"" help:"Print the version."`
 }
 

@@ -117,8 +117,8 @@ const lab = "internal/lab"
 
 // labImporters are the production files with imports from the lab, and the imported packages.
 var labImporters = map[string][]string{
-	"cmd/daybook/simulate.go": {"cc", "sim"}, // daybook simulate
-	"cmd/daybook/up.go":       {"demo"},      // daybook up --demo
+	"cmd/daybook/offline/simulate.go": {"cc", "sim"}, // daybook simulate
+	"cmd/daybook/up.go":               {"demo"},      // daybook up --demo
 }
 
 // simulators are the packages with a truth to judge the services by.

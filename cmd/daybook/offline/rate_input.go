@@ -1,4 +1,4 @@
-package main
+package offline
 
 import (
 	"errors"
@@ -21,7 +21,7 @@ type rateInput struct {
 
 // read gives the facts of the files to the meter, each once. Input that is not understood is
 // reported with its place, and counted; the rest is read.
-func (in *rateInput) read(e *shell.Env, c *rateCmd, m *rateMeter) error {
+func (in *rateInput) read(e *shell.Env, c *Rate, m *rateMeter) error {
 	files := file.Reading{
 		Foundation: file.DefaultFoundation, Files: c.Files, Order: c.Order, Stdin: e.Stdin, StdinName: "-",
 		Empty: func(name string) {

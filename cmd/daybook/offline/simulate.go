@@ -1,4 +1,4 @@
-package main
+package offline
 
 import (
 	"bufio"
@@ -19,8 +19,8 @@ import (
 	"github.com/daybook-billing/daybook/internal/service"
 )
 
-// simulateCmd groups the simulators.
-type simulateCmd struct {
+// Simulate groups the simulators.
+type Simulate struct {
 	File simulateFileCmd `cmd:"" help:"Write a file of usage events of a made-up platform, the same for the same seed."`
 	CF   simulateCFCmd   `cmd:"" name:"cf" help:"Run a made-up Cloud Foundry foundation, with an API to collect from and faults on demand."`
 }

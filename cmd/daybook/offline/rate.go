@@ -1,4 +1,4 @@
-package main
+package offline
 
 import (
 	"errors"
@@ -13,8 +13,8 @@ import (
 	"github.com/daybook-billing/daybook/pricer/rating"
 )
 
-// rateCmd is the offline face: the functions of collector, projector and pricer over files.
-type rateCmd struct {
+// Rate is the offline face: the functions of collector, projector and pricer over files.
+type Rate struct {
 	Files     []string      `arg:"" name:"file" help:"Files of usage events and notifications in any form of JSON, compressed too; - is standard input."`
 	Catalogue string        `help:"Price catalogue (YAML). Required without --spans." placeholder:"FILE"`
 	Now       shell.Instant `help:"Horizon: running resources accrue up to it (default: the newest time in the input)." placeholder:"TIME"`
@@ -28,7 +28,7 @@ type rateCmd struct {
 }
 
 // Run prints spans or charges of the files.
-func (c *rateCmd) Run(e *shell.Env) error {
+func (c *Rate) Run(e *shell.Env) error {
 	if !c.To.IsZero() && !c.From.Before(c.To.Time) {
 		return fmt.Errorf("--from %s is not before --to %s: nothing would be left", events.FormatTime(c.From.Time),
 			events.FormatTime(c.To.Time))

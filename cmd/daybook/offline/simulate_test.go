@@ -1,4 +1,4 @@
-package main
+package offline
 
 import (
 	"bufio"
@@ -21,8 +21,10 @@ import (
 
 // parsed reads a command line of daybook simulate cf.
 func parsed(args ...string) (*simulateCFCmd, error) {
-	var commands cli
-	parser, err := kong.New(&commands, defaults())
+	var commands struct {
+		Simulate Simulate `cmd:""`
+	}
+	parser, err := kong.New(&commands)
 	Expect(err).NotTo(HaveOccurred())
 	_, err = parser.Parse(append([]string{"simulate", "cf"}, args...))
 	return &commands.Simulate.CF, err
