@@ -46,7 +46,7 @@ func URL(s string) string {
 	if !strings.ContainsAny(s, ":@") {
 		return s
 	}
-	m := schemeMark.FindStringIndex(s)
+	m := scheme(s)
 	if m == nil {
 		return pairs(s)
 	}
@@ -60,7 +60,7 @@ func URLs(s string) string {
 	}
 	var b strings.Builder
 	for {
-		m := schemeMark.FindStringIndex(s)
+		m := scheme(s)
 		if m == nil {
 			b.WriteString(pairs(s))
 			return b.String()
@@ -73,10 +73,22 @@ func URLs(s string) string {
 	}
 }
 
+// scheme returns the place of the first schemeMark in s, nil without one. Only the forms with a
+// backslash need an expression.
+func scheme(s string) []int {
+	if strings.Contains(s, `:\`) {
+		return schemeMark.FindStringIndex(s)
+	}
+	if i := strings.Index(s, "://"); i >= 0 {
+		return []int{i, i + len("://")}
+	}
+	return nil
+}
+
 // Value redacts a string of an event: as one URL, white space and all, where it begins as one, and
 // each URL in it.
 func Value(s string) string {
-	if wholeURL.MatchString(s) {
+	if strings.Contains(s, "://") && wholeURL.MatchString(s) {
 		s = URL(s)
 	}
 	return URLs(s)
@@ -147,8 +159,14 @@ func afterScheme(s string) string {
 	if i := strings.IndexAny(s, "?#"); i >= 0 {
 		base = i
 	}
-	return prefix + pathValue.ReplaceAllString(s[:base], ";$1="+mask) +
-		tail(s[base:], gitHost.MatchString(s[:base]) || gitPath.MatchString(s[:base]))
+	path := s[:base]
+	if strings.Contains(path, ";") {
+		path = pathValue.ReplaceAllString(path, ";$1="+mask)
+	}
+	if base == len(s) {
+		return prefix + path
+	}
+	return prefix + path + tail(s[base:], gitHost.MatchString(s[:base]) || gitPath.MatchString(s[:base]))
 }
 
 // tail redacts the query and the fragment of a URL at the start of s; either may be missing. git
@@ -183,6 +201,9 @@ func isGitRef(fragment string) bool {
 
 // lastAt returns the position behind the last "@", 0 when there is none.
 func lastAt(s string) int {
+	if !strings.ContainsAny(s, `@\`) {
+		return 0
+	}
 	all := atSign.FindAllStringIndex(s, -1)
 	if len(all) == 0 {
 		return 0
