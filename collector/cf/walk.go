@@ -35,10 +35,11 @@ func (w *walk) run(ctx context.Context) error {
 		if more {
 			w.prefetch(ctx, last.GUID, spare)
 		}
-		cut, tip, err := w.publish(ctx, p)
+		cut, tip, err := w.publish(ctx, p, more)
 		if more {
-			if fetchErr := <-w.fetched; err == nil && cut == len(p.Events) { // ends with ctx
-				err = fetchErr
+			fetchErr := <-w.fetched // ends with ctx
+			if err == nil && cut == len(p.Events) && fetchErr != nil {
+				err = errors.Join(fetchErr, l.outbox.flush(ctx))
 			}
 		}
 		if err != nil {
@@ -148,11 +149,13 @@ func (w *walk) verify(ctx context.Context, cursor *entry) error {
 	return nil
 }
 
-// publish publishes a page up to the first event too young. It returns that event's index,
-// and the last event before it.
-func (w *walk) publish(ctx context.Context, p *cfapi.Page) (cut int, tip *entry, err error) {
+// publish publishes a page up to the first event too young. It returns that event's index, and the
+// last event before it. Where a batch became full, the rest of the page goes with the next page: an
+// append of a few facts costs as much as one of hundreds.
+func (w *walk) publish(ctx context.Context, p *cfapi.Page, more bool) (cut int, tip *entry, err error) {
 	l := w.l
 	l.date = p.Date
+	first := l.outbox.batch
 	young := p.Date.Add(-l.f.MinAge)
 	for ; cut < len(p.Events) && !p.Events[cut].Created.After(young); cut++ {
 		if e := &p.Events[cut]; e.Unreadable != nil {
@@ -165,6 +168,10 @@ func (w *walk) publish(ctx context.Context, p *cfapi.Page) (cut int, tip *entry,
 		}
 	}
 	l.outbox.batch.reach = w.reachOf(p, cut)
+	reseeded := tip != nil && tip.reseeded // the walk asks for it next: it is stored before
+	if more && cut == len(p.Events) && !reseeded && l.outbox.batch != first {
+		return cut, tip, nil
+	}
 	return cut, tip, l.outbox.flush(ctx)
 }
 
