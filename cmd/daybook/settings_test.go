@@ -128,6 +128,12 @@ var _ = Describe("A setting that loses messages, made while services run", func(
 		status, out, _ := s.daybook("bill")
 		Expect(status).To(Equal(1))
 		Expect(out).To(ContainSubstring("incomplete: USAGE: "))
+		status, _, notices := s.daybook("verify")
+		Expect(status).To(Equal(5))
+		Expect(notices).To(ContainSubstring("daybook: " + lost()[0]))
+		status, out, _ = s.daybook("verify", "--format", "json", "projector")
+		Expect(status).To(Equal(5))
+		Expect(out).To(And(ContainSubstring(`"ok":false`), ContainSubstring(`"missing":["USAGE: `)))
 	})
 
 	It("is looked for every minute", func() {

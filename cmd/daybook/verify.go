@@ -10,8 +10,10 @@ import (
 
 	"github.com/daybook-billing/daybook/cmd/daybook/print"
 	"github.com/daybook-billing/daybook/cmd/daybook/shell"
+	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
 	"github.com/daybook-billing/daybook/internal/stage"
+	"github.com/daybook-billing/daybook/ledger"
 	"github.com/daybook-billing/daybook/pricer"
 	"github.com/daybook-billing/daybook/projector"
 )
@@ -26,7 +28,7 @@ type verifyCmd struct {
 // Help is shown with --help.
 func (verifyCmd) Help() string {
 	return "The settings are read from the streams. Nothing is stored, and the services may run meanwhile. " +
-		"Exit status 5: a stream differs, and the first different message is named. " +
+		"Exit status 5: a stream differs, and the first different message is named, or USAGE has lost messages. " +
 		"--deep finds changes inside stored messages."
 }
 
@@ -92,8 +94,8 @@ func (c *verifyCmd) Run(e *shell.Env) error {
 	return nil
 }
 
-// verify verifies one stage and prints the result, and reports whether the stream differs. The
-// error is any other.
+// verify verifies one stage and prints the result, and reports whether the stream differs, or USAGE
+// has lost messages. The error is any other.
 func (c *verifyCmd) verify(e *shell.Env, b *bus.Bus, d derivation) (differs bool, err error) {
 	start := time.Now()
 	progress := print.NewBar(e.Ctx, e.Stderr, d.cfg.Output)
@@ -102,9 +104,18 @@ func (c *verifyCmd) verify(e *shell.Env, b *bus.Bus, d derivation) (differs bool
 	took := time.Since(start)
 	var mismatch *stage.Mismatch
 	differs = errors.As(err, &mismatch) || errors.Is(err, stage.ErrDiverged) || errors.Is(err, stage.ErrInputChanged)
+	var lost []string
+	if d.cfg.Input == events.StreamUsage { // the pricer's is the projector's output
+		var absent error
+		lost, absent = ledger.Absent(e.Ctx, b, d.cfg.Input)
+		err = errors.Join(err, absent)
+	}
 	if c.Format == "json" {
-		err = errors.Join(print.VerifiedJSON(e.Stdout, d.cfg.Name, &v, took, err), unless(differs, err))
-		return differs, err
+		err = errors.Join(print.VerifiedJSON(e.Stdout, d.cfg.Name, &v, took, lost, err), unless(differs, err))
+		return differs || len(lost) > 0, err
+	}
+	for _, what := range lost {
+		fmt.Fprintln(e.Stderr, "daybook: "+what)
 	}
 	switch {
 	case differs:
@@ -113,7 +124,7 @@ func (c *verifyCmd) verify(e *shell.Env, b *bus.Bus, d derivation) (differs bool
 	case err != nil:
 		return false, fmt.Errorf("%s: %w", d.cfg.Output, err)
 	}
-	return false, print.Verified(e.Stdout, &v, took)
+	return len(lost) > 0, print.Verified(e.Stdout, &v, took)
 }
 
 // unless is the error where the condition does not hold.

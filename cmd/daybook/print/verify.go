@@ -22,6 +22,7 @@ type verifiedJSON struct {
 	Sequence uint64        `json:"sequence"`
 	Chain    string        `json:"chain,omitempty"`
 	Seconds  string        `json:"seconds"`
+	Missing  []string      `json:"missing,omitempty"` // of USAGE
 	Mismatch *mismatchJSON `json:"mismatch,omitempty"`
 	Error    string        `json:"error,omitempty"`
 }
@@ -36,12 +37,15 @@ type mismatchJSON struct {
 	Advice   string `json:"advice"`
 }
 
-// VerifiedJSON prints the result of verifying a stage as one JSON object; failure is nil where all
-// is well.
-func VerifiedJSON(w io.Writer, name string, v *stage.Verified, took time.Duration, failure error) error {
+// VerifiedJSON prints the result of verifying a stage as one JSON object; missing has sentences
+// about lost messages of USAGE, and failure is nil where all else is well.
+func VerifiedJSON(w io.Writer, name string, v *stage.Verified, took time.Duration, missing []string,
+	failure error,
+) error {
 	out := verifiedJSON{
-		Stage: name, Input: v.Input, Output: v.Output, OK: failure == nil, Deep: v.Deep, Inputs: v.Inputs,
-		Outputs: v.Outputs, Position: v.Position, Sequence: v.Sequence, Chain: v.Chain, Seconds: seconds(took),
+		Stage: name, Input: v.Input, Output: v.Output, OK: failure == nil && len(missing) == 0, Deep: v.Deep,
+		Inputs: v.Inputs, Outputs: v.Outputs, Position: v.Position, Sequence: v.Sequence, Chain: v.Chain,
+		Seconds: seconds(took), Missing: missing,
 	}
 	var m *stage.Mismatch
 	if errors.As(failure, &m) {
