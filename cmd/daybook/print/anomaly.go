@@ -50,20 +50,8 @@ func (p *Anomalies) Add(e *anomalies.Entry) error {
 
 // End prints the table, the number of anomalies and the number of those that are only counted.
 func (p *Anomalies) End(omitted int) error {
-	if err := p.end(); err != nil {
-		return err
-	}
-	notices := p.notices
-	if !p.json {
-		notices = p.w
-		fmt.Fprintf(p.w, "anomalies: %d\n", len(p.rows)-1+omitted)
-	}
-	if omitted == 0 {
-		return nil
-	}
-	_, err := fmt.Fprintf(notices, "not listed: %d more, beyond %d of one code in one foundation\n", omitted,
-		anomalies.MaxListed)
-	return err
+	return p.endCounted(p.notices, "anomalies", uint64(omitted), //nolint:gosec // not negative
+		fmt.Sprintf(", beyond %d of one code in one foundation", anomalies.MaxListed))
 }
 
 // AnomalyAdvice says what to do about an anomaly; empty for a code that is none.

@@ -82,19 +82,7 @@ func (p *Holds) Add(m *events.Metered) error {
 
 // End prints the table, the number of holds and the number of holds left out of the messages.
 func (p *Holds) End() error {
-	if err := p.end(); err != nil {
-		return err
-	}
-	notices := p.notices
-	if !p.json {
-		notices = p.w
-		fmt.Fprintf(p.w, "held: %d\n", uint64(len(p.rows)-1)+p.omitted) //nolint:gosec // the header is one of the rows
-	}
-	if p.omitted == 0 {
-		return nil
-	}
-	_, err := fmt.Fprintf(notices, "not listed: %d more; a message has no room for more of one resource\n", p.omitted)
-	return err
+	return p.endCounted(p.notices, "held", p.omitted, "; a message has no room for more of one resource")
 }
 
 // Decisions prints the holds of a selection with the word on each, before anybody decides.
@@ -103,8 +91,7 @@ type Decisions struct{ list }
 // NewDecisions prints to w, a table at the end.
 func NewDecisions(w io.Writer) *Decisions {
 	return &Decisions{newList(w, false, "ID", "FOUNDATION", "TENANT", "KIND", "RESOURCE", "NAME", "CODE", "START",
-		"END",
-		"DECISION", "REASON")}
+		"END", "DECISION", "REASON")}
 }
 
 // Add takes one hold.
@@ -139,8 +126,7 @@ func Effect(w io.Writer, e *metered.Effect) error {
 			events.StreamMetered, e.Foreign)
 	default:
 		_, err = fmt.Fprintf(w, "the projector has taken it up: %d spans closed, %d retracted, %d still held "+
-			"under %s\n",
-			e.Closed, e.Retracted, e.Held, e.Subject)
+			"under %s\n", e.Closed, e.Retracted, e.Held, e.Subject)
 	}
 	return err
 }

@@ -74,6 +74,23 @@ func (l *list) end() error {
 	return err
 }
 
+// endCounted is end, and prints the number of rows, with how many more are omitted and why. Beside
+// JSON the latter stands elsewhere.
+func (l *list) endCounted(elsewhere io.Writer, what string, omitted uint64, why string) error {
+	if err := l.end(); err != nil {
+		return err
+	}
+	if !l.json {
+		elsewhere = l.w
+		fmt.Fprintf(l.w, "%s: %d\n", what, uint64(len(l.rows)-1)+omitted) //nolint:gosec // the header is one of the rows
+	}
+	if omitted == 0 {
+		return nil
+	}
+	_, err := fmt.Fprintf(elsewhere, "not listed: %d more%s\n", omitted, why)
+	return err
+}
+
 // Join appends an item to a list with spaces between its items.
 func Join(list, item string) string {
 	if list == "" {
