@@ -111,8 +111,7 @@ func (s *site) stored(ctx context.Context, stream string, sequence uint64) (subj
 	m, err := s.Get(ctx, stream, sequence)
 	Expect(err).NotTo(HaveOccurred())
 	for _, key := range []string{
-		events.HeaderID, events.HeaderType, events.HeaderSource, events.HeaderTime, events.HeaderSpecVersion,
-		events.HeaderContentType,
+		events.HeaderID, events.HeaderType, events.HeaderSource, "ce-time", events.HeaderSpecVersion, "content-type",
 	} {
 		headers += key + ": " + m.Header(key) + "\n"
 	}

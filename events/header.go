@@ -6,12 +6,9 @@ const (
 	HeaderID          = "ce-id"
 	HeaderType        = "ce-type"
 	HeaderSource      = "ce-source"
-	HeaderTime        = "ce-time"
 	HeaderSpecVersion = "ce-specversion"
-	HeaderContentType = "content-type"
 
 	SpecVersion = "1.0"
-	ContentType = "application/json"
 )
 
 // HeaderWindow marks the first and the last message of a batch of a collector. A fact without it
@@ -31,16 +28,9 @@ type Header struct{ Key, Value string }
 // HeaderCount is the number of headers AppendHeaders appends.
 const HeaderCount = 4
 
-// Headers returns the CloudEvents headers of a fact, with its time and content type. at is a time
-// in the form of FormatTime.
-func Headers(id, kind, source, at string) []Header {
-	return append(AppendHeaders(make([]Header, 0, HeaderCount+2), id, kind, source),
-		Header{HeaderTime, at}, Header{HeaderContentType, ContentType})
-}
-
 // AppendHeaders appends the CloudEvents headers of a message to a list. Every message of Daybook
-// has these four, in this order; a stage puts its own behind them. Its time stands in the body, and
-// every body is JSON.
+// has these four, in this order; what is Daybook's own stands behind them. Times stand in the body,
+// and every body is JSON.
 func AppendHeaders(to []Header, id, kind, source string) []Header {
 	return append(to,
 		Header{HeaderID, id},

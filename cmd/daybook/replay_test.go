@@ -303,8 +303,8 @@ func (s *site) contents(ctx context.Context, name string) (all []bus.Message) {
 	state, err := s.bus.Stream(ctx, name)
 	Expect(err).NotTo(HaveOccurred())
 	keys := []string{
-		events.HeaderID, events.HeaderType, events.HeaderSource, events.HeaderTime, events.HeaderSpecVersion,
-		events.HeaderContentType, stage.HeaderSourceSeq, stage.HeaderPart, stage.HeaderLogic, stage.HeaderBase,
+		events.HeaderID, events.HeaderType, events.HeaderSource, events.HeaderSpecVersion,
+		stage.HeaderSourceSeq, stage.HeaderPart, stage.HeaderLogic, stage.HeaderBase,
 		stage.HeaderChain, stage.HeaderCount, stage.HeaderSourceID,
 	}
 	for seq := state.First; seq <= state.Last; seq++ {

@@ -29,8 +29,7 @@ func (x *entry) is(e *cfapi.Event) bool { return x.guid == e.GUID && x.created.E
 // openGap is a published gap, with no fact in order behind it.
 type openGap struct {
 	events.Gap
-	at       time.Time // by the API's clock
-	sequence uint64    // in USAGE; 0 before it is there
+	sequence uint64 // in USAGE; 0 before it is there
 }
 
 // cursor is the state of a list in USAGE. It is made when the state is read, follows each stored
@@ -196,12 +195,7 @@ func (c *cursor) loadGap(ctx context.Context, f *poller, list string, upTo uint6
 			return unreadableMessage(m, err)
 		}
 		if g.List == list && g.Cursor == c.last.guid {
-			at, err := events.ParseTime(m.Header(events.HeaderTime))
-			if err != nil {
-				return fmt.Errorf("message %d of %s: header %s: %w", m.Sequence, events.StreamUsage, events.HeaderTime,
-					err)
-			}
-			c.gap = &openGap{Gap: g, at: at, sequence: m.Sequence}
+			c.gap = &openGap{Gap: g, sequence: m.Sequence}
 		}
 		return nil
 	})

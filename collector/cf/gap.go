@@ -41,7 +41,7 @@ func (r *rescan) gap() *openGap {
 		return nil
 	}
 	g.Reason = r.reason(&g)
-	return &openGap{Gap: g, at: s.date}
+	return &openGap{Gap: g}
 }
 
 // pruned is a time from which on nothing was pruned by a date. Cloud Controller removes all events

@@ -231,16 +231,16 @@ func (l *list) factID(guid string, created time.Time) string {
 
 // unreadable quarantines an event without an identity. It is no cursor: the page behind it is asked
 // for by the event before it, or by the next one. The status shows it until the collector restarts.
-func (l *list) unreadable(ctx context.Context, e *cfapi.Event, after string, at time.Time) error {
+func (l *list) unreadable(ctx context.Context, e *cfapi.Event, after string) error {
 	l.f.detail(l.name+" unreadable event", redact.Text(e.Unreadable.Error())+
 		": it is in QUARANTINE, and what it says is not billed. Ask the foundation's operators what it is")
-	return l.f.refusals.put(ctx, l.name, e, after, e.Unreadable, at)
+	return l.f.refusals.put(ctx, l.name, e, after, e.Unreadable)
 }
 
 // unpassable is the error for a page without any cursor for the next page.
 func (l *list) unpassable(ctx context.Context, p *cfapi.Page) error {
 	for i := range p.Events {
-		if err := l.unreadable(ctx, &p.Events[i], "", p.Date); err != nil {
+		if err := l.unreadable(ctx, &p.Events[i], ""); err != nil {
 			return err
 		}
 	}

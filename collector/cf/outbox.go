@@ -45,12 +45,13 @@ func (b *batch) clear() {
 	*b = batch{msgs: b.msgs[:0], facts: b.facts[:0], buf: b.buf[:0]}
 }
 
-func (b *batch) message(id, kind, origin, at, subject string, buffer []byte) {
+func (b *batch) message(id, kind, origin, subject string, buffer []byte) {
 	start := len(b.buf)
 	b.buf = buffer
 	body := b.buf[start:len(b.buf):len(b.buf)]
 	b.size += len(body)
-	b.msgs = append(b.msgs, bus.Message{Subject: subject, Header: events.Headers(id, kind, origin, at), Data: body})
+	header := events.AppendHeaders(nil, id, kind, origin)
+	b.msgs = append(b.msgs, bus.Message{Subject: subject, Header: header, Data: body})
 }
 
 // reply is the outcome of an append.
@@ -99,11 +100,10 @@ func (o *outbox) add(ctx context.Context, u *events.Usage, k appender.Key, x *en
 		if where == behindAll {
 			b.cursor = x
 		}
-		return f.refusals.put(ctx, o.l.name, &cfapi.Event{GUID: x.guid, Created: x.created, Raw: u.Raw}, after, err,
-			u.Time)
+		return f.refusals.put(ctx, o.l.name, &cfapi.Event{GUID: x.guid, Created: x.created, Raw: u.Raw}, after, err)
 	}
 	subject := events.UsageSubject(u.Source, u.Foundation, u.Tenant, u.Kind, u.SubjectResource())
-	b.message(u.ID, events.TypeUsage, f.origin, events.FormatTime(u.Time), subject, buffer)
+	b.message(u.ID, events.TypeUsage, f.origin, subject, buffer)
 	b.facts = append(b.facts, published{*x, k, where, u.Kind, u.Event})
 	if where == behindAll {
 		b.cursor = nil
@@ -129,8 +129,8 @@ func (o *outbox) addGap() {
 	}
 	b.gap, o.gap = o.gap, nil
 	g := &b.gap.Gap
-	b.message(g.ID, events.TypeGap, o.l.f.origin, events.FormatTime(b.gap.at),
-		events.UsageGapSubject(events.SourceCF, o.l.f.Name), g.AppendJSON(b.buf))
+	subject := events.UsageGapSubject(events.SourceCF, o.l.f.Name)
+	b.message(g.ID, events.TypeGap, o.l.f.origin, subject, g.AppendJSON(b.buf))
 }
 
 // flush begins to append the batch, when the one before is stored. The list's cursor moves when

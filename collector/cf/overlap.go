@@ -30,7 +30,7 @@ type late struct {
 func (x *late) add(ctx context.Context, e *cfapi.Event) error {
 	l := x.l
 	if e.Unreadable != nil {
-		return l.unreadable(ctx, e, x.before(len(x.run)), l.date)
+		return l.unreadable(ctx, e, x.before(len(x.run)))
 	}
 	k := appender.KeyOf(l.factID(e.GUID, e.Created))
 	if sequence, ok := l.cursor.sequence(k); ok {
@@ -42,7 +42,7 @@ func (x *late) add(ctx context.Context, e *cfapi.Event) error {
 	}
 	u, err := l.fact(e)
 	if err != nil {
-		return l.f.refusals.put(ctx, l.name, e, x.before(len(x.run)), err, e.Created)
+		return l.f.refusals.put(ctx, l.name, e, x.before(len(x.run)), err)
 	}
 	if x.total++; x.total > maxLate {
 		return l.tooManyLate()

@@ -121,15 +121,14 @@ func (f *poller) publishHorizon(ctx context.Context, step time.Duration) error {
 	if err := f.refusals.flush(ctx); err != nil {
 		return err
 	}
-	text := events.FormatTime(at)
 	h := events.Horizon{
-		ID:     events.ID("horizon", events.SourceCF, f.Name, f.Collector, text),
+		ID:     events.ID("horizon", events.SourceCF, f.Name, f.Collector, events.FormatTime(at)),
 		Source: events.SourceCF, Foundation: f.Name, Time: at, Collector: f.Collector,
 		Settled: at.Add(-f.Overlap),
 	}
 	message := bus.Message{
 		Subject: events.UsageHorizonSubject(events.SourceCF, f.Name),
-		Header:  events.Headers(h.ID, events.TypeHorizon, f.origin, text),
+		Header:  events.AppendHeaders(nil, h.ID, events.TypeHorizon, f.origin),
 		Data:    h.AppendJSON(nil),
 	}
 	if _, err := f.writer.append(ctx, []bus.Message{message}); err != nil {

@@ -181,7 +181,7 @@ func (r *rescan) readAgain(ctx context.Context, e *cfapi.Event, gap *openGap) er
 func (r *rescan) publishListed(ctx context.Context, e *cfapi.Event, gap *openGap) (int, error) {
 	l, at := r.l, gap.To
 	u, err := l.fact(e)
-	if err != nil || !r.isKept(e, &u, gap.at) {
+	if err != nil || !r.isKept(e, &u, r.survey.date) {
 		return 0, nil //nolint:nilerr // it was understood when it was stored; if not any more, it tells nothing
 	}
 	u.Listed = at

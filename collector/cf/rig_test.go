@@ -281,23 +281,17 @@ func (r *rig) horizon() time.Time {
 // quarantined reads the foundation's messages in QUARANTINE.
 func (r *rig) quarantined() []events.Quarantined {
 	GinkgoHelper()
-	all, _ := r.quarantine()
-	return all
-}
-
-// quarantine is quarantined, with the times of its messages.
-func (r *rig) quarantine() (all []events.Quarantined, times []string) {
-	GinkgoHelper()
+	var all []events.Quarantined
 	state, err := shared.Stream(context.Background(), events.StreamQuarantine)
 	Expect(err).NotTo(HaveOccurred())
 	scan := cf.Scan{Filters: []string{events.QuarantineFilter(r.name)}, From: 1, To: state.Last}
 	Expect(cf.OnBus(shared).Scan(context.Background(), events.StreamQuarantine, scan, func(m *bus.Stored) error {
 		var q events.Quarantined
 		Expect(q.DecodeJSON(m.Data)).To(Succeed())
-		all, times = append(all, q), append(times, m.Header(events.HeaderTime))
+		all = append(all, q)
 		return nil
 	})).To(Succeed())
-	return all, times
+	return all
 }
 
 // everything is the text of all the foundation's messages.

@@ -143,11 +143,14 @@ func (r *rescan) loadKnown(ctx context.Context, page []cfapi.Event) error {
 	}
 	oldest = oldest.Add(-clockMargin)
 	known := map[appender.Key]uint64{}
-	scan := Scan{Filters: factFilters(l.f.Name, l.name), From: 1, To: l.f.writer.seen(), HeadersOnly: true}
+	var u events.Usage
+	scan := Scan{Filters: factFilters(l.f.Name, l.name), From: 1, To: l.f.writer.seen()}
 	err := l.f.store.Scan(ctx, events.StreamUsage, scan, func(m *bus.Stored) error {
-		at, err := events.ParseTime(m.Header(events.HeaderTime))
-		if err != nil || at.Before(oldest) {
-			return err
+		if err := u.DecodeFact(m.Data); err != nil {
+			return unreadableMessage(m, err)
+		}
+		if u.Time.Before(oldest) {
+			return nil
 		}
 		if len(known) >= MaxKnown {
 			return fmt.Errorf("the list of %s usage events reaches back to %s, and has to be compared with more than "+

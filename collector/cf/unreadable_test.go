@@ -3,12 +3,16 @@ package cf_test
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 
+	"github.com/daybook-billing/daybook/collector/cf"
 	"github.com/daybook-billing/daybook/collector/status"
+	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/internal/bus"
 )
 
 // status is the last status of the foundation's collector.
@@ -164,11 +168,10 @@ var _ = Describe("an event that has no guid or no created_at", func() {
 		}
 		Expect(r.story()).To(Equal([]string{"e0", "e1", "n0", "n1", "n2", "late after n0"}))
 		facts := r.facts()
-		quarantined, times := r.quarantine()
+		quarantined := r.quarantined()
 		Expect(quarantined).To(HaveLen(2))
 		Expect(quarantined[0].AfterID).To(Equal(facts[2].id))
 		Expect(quarantined[1].AfterID).To(Equal(facts[5].id))
-		Expect(times).To(HaveEach("2026-05-01T12:05:00Z"), "when it was met, for its own time is not known")
 	})
 
 	It("is passed when the list is read from its start", func() {
@@ -183,5 +186,36 @@ var _ = Describe("an event that has no guid or no created_at", func() {
 			"n3",
 		}))
 		Expect(r.quarantined()).To(HaveLen(2))
+	})
+})
+
+var _ = Describe("Every message of the collector", func() {
+	It("has four headers, and Daybook's own behind them", func(ctx SpecContext) {
+		r := newRig()
+		r.add(apps, started("e", 1, noon.Add(-time.Hour))...)
+		r.add(apps, broken(1))
+		r.add(apps, started("n", 1, noon.Add(-40*time.Minute))...)
+		r.poll()
+		kinds := map[string]bool{}
+		for stream, filter := range map[string]string{
+			events.StreamUsage:      events.UsageFilter(events.SourceCF, r.name),
+			events.StreamQuarantine: events.QuarantineFilter(r.name),
+		} {
+			state, err := shared.Stream(ctx, stream)
+			Expect(err).NotTo(HaveOccurred())
+			scan := cf.Scan{Filters: []string{filter}, From: 1, To: state.Last}
+			Expect(cf.OnBus(shared).Scan(ctx, stream, scan, func(m *bus.Stored) error {
+				var keys []string
+				for _, h := range m.Headers() {
+					if !strings.HasPrefix(h.Key, "Daybook-") && !strings.HasPrefix(h.Key, "Nats-") {
+						keys = append(keys, h.Key)
+					}
+				}
+				Expect(keys).To(ConsistOf("ce-id", "ce-type", "ce-source", "ce-specversion"))
+				kinds[m.Header(events.HeaderType)] = true
+				return nil
+			})).To(Succeed())
+		}
+		Expect(kinds).To(HaveLen(5), "facts, gaps, horizons, markers, quarantined input")
 	})
 })

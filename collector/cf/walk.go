@@ -159,9 +159,9 @@ func (w *walk) publish(ctx context.Context, p *cfapi.Page, more bool) (cut int, 
 	young := p.Date.Add(-l.f.MinAge)
 	for ; cut < len(p.Events) && !p.Events[cut].Created.After(young); cut++ {
 		if e := &p.Events[cut]; e.Unreadable != nil {
-			err = l.unreadable(ctx, e, l.outbox.after, p.Date)
+			err = l.unreadable(ctx, e, l.outbox.after)
 		} else {
-			tip, err = w.add(ctx, e, p.Date)
+			tip, err = w.add(ctx, e)
 		}
 		if err != nil {
 			return cut, tip, err
@@ -176,12 +176,12 @@ func (w *walk) publish(ctx context.Context, p *cfapi.Page, more bool) (cut int, 
 }
 
 // add puts an event into the batch, behind all others.
-func (w *walk) add(ctx context.Context, e *cfapi.Event, date time.Time) (*entry, error) {
+func (w *walk) add(ctx context.Context, e *cfapi.Event) (*entry, error) {
 	l, x := w.l, entryOf(e)
 	u, err := l.fact(e)
 	if err != nil {
 		l.outbox.skip(x, "")
-		return x, l.f.refusals.put(ctx, l.name, e, l.outbox.after, err, date)
+		return x, l.f.refusals.put(ctx, l.name, e, l.outbox.after, err)
 	}
 	x.reseeded = e.GUID == u.Resource
 	k := appender.KeyOf(u.ID)

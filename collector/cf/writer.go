@@ -162,9 +162,7 @@ func (q *refusals) begin() {
 // put quarantines an event with the reason; after is the id of the fact before it. The next
 // flush stores it, at the latest. An event without a readable guid and created_at is identified by
 // its content.
-func (q *refusals) put(ctx context.Context, list string, r *cfapi.Event, after string, reason error,
-	at time.Time,
-) error {
+func (q *refusals) put(ctx context.Context, list string, r *cfapi.Event, after string, reason error) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if err := q.open(ctx); err != nil {
@@ -176,7 +174,6 @@ func (q *refusals) put(ctx context.Context, list string, r *cfapi.Event, after s
 		AfterID: after,
 		Reason:  &collector.InputError{Source: events.SourceCF, Err: reason},
 		Text:    redact.Text(string(r.Raw)),
-		At:      at,
 		Level:   slog.LevelWarn,
 		Attrs:   []slog.Attr{slog.String("list", list), slog.String("guid", r.GUID)},
 	}

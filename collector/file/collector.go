@@ -357,8 +357,7 @@ func (c *Collector) fact(e *Event) error {
 			return fmt.Errorf("%s: %w", e.Place, err)
 		}
 		subject := events.UsageSubject(u.Source, u.Foundation, u.Tenant, u.Kind, u.SubjectResource())
-		a.Add(k, subject, events.Headers(u.ID, events.TypeUsage, c.origins[u.Source], events.FormatTime(u.Time)),
-			buffer)
+		a.Add(k, subject, events.AppendHeaders(nil, u.ID, events.TypeUsage, c.origins[u.Source]), buffer)
 	}
 	c.r.Facts++
 	t := u.Time
@@ -398,7 +397,7 @@ func (c *Collector) reject(e *Event, source string, reason error) {
 	c.quarantine.Put(&quarantine.Input{
 		ID: events.ID("quarantine", c.cfg.Foundation, number, hex.EncodeToString(sum[:]),
 			strconv.Itoa(e.Excess)),
-		Source: source, File: e.Place.File, Line: e.Place.Line, Reason: reason, Text: text, At: c.deps.Now(),
+		Source: source, File: e.Place.File, Line: e.Place.Line, Reason: reason, Text: text,
 		Level: slog.LevelWarn,
 		Attrs: []slog.Attr{slog.String("file", e.Place.File), slog.Uint64("line", uint64(e.Place.Line))},
 	})
@@ -456,13 +455,12 @@ func (c *Collector) publishHorizon(ctx context.Context, source string, at time.T
 	if wanted, err := later(ctx); err != nil || !wanted {
 		return err
 	}
-	text := events.FormatTime(at)
 	h := events.Horizon{
-		ID: events.ID("horizon", source, c.cfg.Foundation, text), Source: source,
+		ID: events.ID("horizon", source, c.cfg.Foundation, events.FormatTime(at)), Source: source,
 		Foundation: c.cfg.Foundation, Time: at,
 	}
 	a := c.usage.of(source)
-	a.Add(appender.KeyOf(h.ID), subject, events.Headers(h.ID, events.TypeHorizon, c.origins[source], text),
+	a.Add(appender.KeyOf(h.ID), subject, events.AppendHeaders(nil, h.ID, events.TypeHorizon, c.origins[source]),
 		h.AppendJSON(a.Buffer()))
 	stored, _, err := a.Flush(ctx, later)
 	if err != nil {

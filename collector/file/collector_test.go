@@ -86,9 +86,13 @@ var _ = Describe("the file collector", func() {
 		Expect(r.Horizon[events.SourceCF]).To(Equal(time.Date(2026, 1, 1, 0, 0, 2, 0, time.UTC)))
 		Expect(r.Horizon[events.SourceTrove]).To(Equal(time.Date(2026, 1, 1, 0, 0, 9, 250_000_000, time.UTC)))
 		m := store.messages[1]
-		Expect(m.header("ce-type")).To(Equal(events.TypeUsage))
-		Expect(m.header("ce-source")).To(Equal("daybook/collector/cf/file"))
-		Expect(m.header("ce-time")).To(Equal("2026-01-01T00:00:02Z"))
+		Expect(m.Header).To(Equal([]events.Header{
+			{Key: "ce-id", Value: m.header("ce-id")},
+			{Key: "ce-type", Value: events.TypeUsage},
+			{Key: "ce-source", Value: "daybook/collector/cf/file"},
+			{Key: "ce-specversion", Value: "1.0"},
+		}))
+		Expect(string(m.Data)).To(ContainSubstring(`"time":"2026-01-01T00:00:02Z"`))
 		Expect(string(m.Data)).To(ContainSubstring(`"raw":` + started(2)))
 	})
 
@@ -327,7 +331,8 @@ var _ = Describe("the file collector", func() {
 			store.plan, store.rival = []outcome{stores, otherFirst}, rival(50, 60)
 			r := collect(written("a", lines(0, 10)))
 			Expect(r.Horizon).To(BeEmpty())
-			Expect(store.messages[len(store.messages)-2].header("ce-time")).To(Equal("2026-01-01T00:00:59Z"))
+			Expect(string(store.messages[len(store.messages)-2].Data)).
+				To(ContainSubstring(`"time":"2026-01-01T00:00:59Z"`))
 		})
 
 		It("gives up after so many failures, with what to do", func() {

@@ -147,7 +147,7 @@ type Deps struct {
 	Store Store
 	Log   *slog.Logger
 	Stdin io.Reader
-	// Now is the clock for the ce-time of quarantined input, for want of a time of its own.
+	// Now is the clock that tells events of the future.
 	Now func() time.Time
 	// Progress is called with the report after every batch and at the end, from Run's
 	// goroutine: the hook for metrics and progress bars.

@@ -207,8 +207,8 @@ func (c *Collector) publishGap(ctx context.Context, in *input, source string, fr
 		slog.String("from", events.FormatTime(from)), slog.String("to", events.FormatTime(to)),
 		slog.String("reason", in.gap))
 	a := c.usage.of(source)
-	a.Add(k, events.UsageGapSubject(source, g.Foundation), events.Headers(g.ID, events.TypeGap, c.origins[source],
-		events.FormatTime(to)), g.AppendJSON(a.Buffer()))
+	a.Add(k, events.UsageGapSubject(source, g.Foundation), events.AppendHeaders(nil, g.ID, events.TypeGap,
+		c.origins[source]), g.AppendJSON(a.Buffer()))
 	stored, _, err := a.Flush(ctx, nil) // without a place, which a later batch has
 	c.r.Gaps += stored
 	return err

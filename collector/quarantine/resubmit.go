@@ -308,7 +308,7 @@ func (r *Resubmitter) positionAtEnd(ctx context.Context, s *submission) error {
 
 func appendFact(ctx context.Context, a *appender.Appender, u *events.Usage, subject string) error {
 	a.Add(appender.KeyOf(u.ID), subject,
-		events.Headers(u.ID, events.TypeUsage, collector.Origin(u.Source, u.Foundation), events.FormatTime(u.Time)),
+		events.AppendHeaders(nil, u.ID, events.TypeUsage, collector.Origin(u.Source, u.Foundation)),
 		u.AppendJSON(a.Buffer()))
 	_, _, err := a.Flush(ctx, nil)
 	return err

@@ -34,14 +34,14 @@ type Options struct {
 
 // Input is one input on its way to QUARANTINE.
 type Input struct {
-	ID      string // made of content or position: the same input has the same id
-	Source  string // default: Options.Source
-	File    string // origin of the input
-	Line    uint32 // in the file, from 1
-	AfterID string // id of the fact before the input in its list
-	Reason  error  // Put removes its secrets
-	Text    string // the input, without secrets (package redact)
-	At      time.Time
+	ID      string      // made of content or position: the same input has the same id
+	Source  string      // default: Options.Source
+	File    string      // origin of the input
+	Line    uint32      // in the file, from 1
+	AfterID string      // id of the fact before the input in its list
+	Reason  error       // Put removes its secrets
+	Text    string      // the input, without secrets (package redact)
+	At      time.Time   // for Options.LogEvery
 	Level   slog.Level  // of the log line
 	Attrs   []slog.Attr // origin of the input, for the log line
 }
@@ -88,8 +88,8 @@ func (w *Writer) Put(in *Input) bool {
 		q.Source = w.o.Source
 	}
 	w.log(in, q.Reason)
-	w.Add(k, events.QuarantineSubject(q.Source, q.Foundation), events.Headers(q.ID, events.TypeQuarantined,
-		collector.Origin(q.Source, q.Foundation), events.FormatTime(in.At)), q.AppendJSON(w.Buffer()))
+	w.Add(k, events.QuarantineSubject(q.Source, q.Foundation), events.AppendHeaders(nil, q.ID,
+		events.TypeQuarantined, collector.Origin(q.Source, q.Foundation)), q.AppendJSON(w.Buffer()))
 	return true
 }
 

@@ -106,7 +106,7 @@ func (b *batch) add(where string, body []byte, compression string) {
 	}
 	m.id, m.observed, m.key = u.ID, u.Observed, appender.KeyOf(u.ID)
 	m.subject = events.UsageSubject(u.Source, u.Foundation, u.Tenant, u.Kind, u.SubjectResource())
-	m.header = b.header(u.ID, events.TypeUsage, u.Time)
+	m.header = b.header(u.ID, events.TypeUsage)
 	b.messages = append(b.messages, m)
 }
 
@@ -128,9 +128,9 @@ func (b *batch) reject(m message, body []byte, input string, reason error) {
 }
 
 // header makes a message's headers.
-func (b *batch) header(id, kind string, at time.Time) []events.Header {
+func (b *batch) header(id, kind string) []events.Header {
 	from := len(b.headers)
-	b.headers = append(b.headers, events.Headers(id, kind, b.origin, events.FormatTime(at))...)
+	b.headers = events.AppendHeaders(b.headers, id, kind, b.origin)
 	return b.headers[from:len(b.headers):len(b.headers)]
 }
 

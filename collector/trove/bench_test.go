@@ -274,8 +274,7 @@ func (l *backlog) append(store *bus.Bus, server int) (m measured) {
 			msgs = append(msgs, bus.Message{
 				Subject: events.UsageSubject(u.Source, u.Foundation, u.Tenant, u.Kind, u.SubjectResource()),
 				Data:    u.AppendJSON(nil),
-				Header: events.Headers(u.ID, events.TypeUsage, collector.Origin(u.Source, u.Foundation),
-					events.FormatTime(u.Time)),
+				Header:  events.AppendHeaders(nil, u.ID, events.TypeUsage, collector.Origin(u.Source, u.Foundation)),
 			})
 		}
 		end := processes.start(l.B)

@@ -191,15 +191,14 @@ func (s *sink) abandon() {
 
 // publish stores one message of the collector's own. again tells whether it is still due, after
 // another writer may have been at work.
-func (s *sink) publish(ctx context.Context, id, kind, subject string, at time.Time, body []byte,
+func (s *sink) publish(ctx context.Context, id, kind, subject string, body []byte,
 	again func(context.Context) (bool, error),
 ) error {
 	k := appender.KeyOf(id)
 	if s.known.Has(k) {
 		return nil
 	}
-	s.usage.Add(k, subject, events.Headers(id, kind, s.cfg.origin(), events.FormatTime(at)), append(s.usage.Buffer(),
-		body...))
+	s.usage.Add(k, subject, events.AppendHeaders(nil, id, kind, s.cfg.origin()), append(s.usage.Buffer(), body...))
 	err := s.flushUsage(ctx, again)
 	if err != nil {
 		s.usage.Clear()
@@ -231,7 +230,7 @@ func (s *sink) publishHorizon(ctx context.Context, at time.Time) (time.Time, err
 		}
 		return at.After(before), err
 	}
-	if err := s.publish(ctx, h.ID, events.TypeHorizon, subject, at, h.AppendJSON(nil), later); err != nil {
+	if err := s.publish(ctx, h.ID, events.TypeHorizon, subject, h.AppendJSON(nil), later); err != nil {
 		return time.Time{}, fmt.Errorf("publishing the horizon %s: %w", text, err)
 	}
 	s.horizon = stored
@@ -250,9 +249,8 @@ func (s *sink) publishGap(ctx context.Context, exchange string, from, to time.Ti
 			strconv.FormatInt(from.UnixNano(), 10), strconv.FormatInt(to.UnixNano(), 10)),
 		Source: events.SourceTrove, Foundation: s.cfg.Foundation, From: from, To: to, Reason: reason,
 	}
-	if err := s.publish(ctx, g.ID, events.TypeGap, events.UsageGapSubject(g.Source, g.Foundation), to,
-		g.AppendJSON(nil),
-		nil); err != nil {
+	subject := events.UsageGapSubject(g.Source, g.Foundation)
+	if err := s.publish(ctx, g.ID, events.TypeGap, subject, g.AppendJSON(nil), nil); err != nil {
 		return fmt.Errorf("publishing the gap from %s to %s: %w", events.FormatTime(from), events.FormatTime(to), err)
 	}
 	return nil

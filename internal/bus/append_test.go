@@ -35,7 +35,7 @@ var _ = Describe("Appending", func() {
 		Expect(got.Subject).To(Equal("usage.1"))
 		Expect(got.Data).To(Equal([]byte("usage-1")))
 		Expect(got.Header(events.HeaderID)).To(Equal("usage-1"))
-		Expect(got.Header(events.HeaderContentType)).To(Equal(events.ContentType))
+		Expect(got.Header(events.HeaderSpecVersion)).To(Equal(events.SpecVersion))
 		Expect(got.Header(jetstream.ExpectedStreamHeader)).To(BeEmpty(), "nothing of an earlier batch stays in the "+
 			"headers")
 		Expect(got.Time).To(BeTemporally("~", time.Now(), time.Minute))

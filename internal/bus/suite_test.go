@@ -65,10 +65,9 @@ func batch(prefix string, n int) []bus.Message {
 		text := fmt.Sprintf("%s-%d", prefix, i)
 		msgs[i] = bus.Message{
 			Subject: fmt.Sprintf("%s.%d", prefix, i),
-			Header: []events.Header{{Key: events.HeaderID, Value: text}, {
-				Key:   events.HeaderContentType,
-				Value: events.ContentType,
-			}},
+			Header: []events.Header{
+				{Key: events.HeaderID, Value: text}, {Key: events.HeaderSpecVersion, Value: events.SpecVersion},
+			},
 			Data: []byte(text),
 		}
 	}

@@ -300,10 +300,11 @@ var _ = Describe("appending", func() {
 		s := &bodies{}
 		a := appender.New(appender.Options{Store: s})
 		add := func(body string) {
-			a.Add(appender.KeyOf(body), "usage.x", events.Headers(body, "t", "o", "at"), append(a.Buffer(), body...))
+			header := events.AppendHeaders(nil, body, "t", "o")
+			a.Add(appender.KeyOf(body), "usage.x", header, append(a.Buffer(), body...))
 		}
 		add("own")
-		a.Put(appender.KeyOf("callers"), "usage.x", events.Headers("callers", "t", "o", "at"), []byte("callers"))
+		a.Put(appender.KeyOf("callers"), "usage.x", events.AppendHeaders(nil, "callers", "t", "o"), []byte("callers"))
 		add("own again")
 		Expect(a.Flush(context.Background(), nil)).To(Equal(3))
 		Expect(s.all).To(Equal([]string{"own", "callers", "own again"}))

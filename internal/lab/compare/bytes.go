@@ -37,7 +37,7 @@ func sameMessages(stream string, before, after *Run) []string {
 		if b.Subject != a.Subject {
 			found = append(found, fmt.Sprintf("message %d: subject %s before, %s after", i+1, b.Subject, a.Subject))
 		}
-		bh, ah := lasting(b, before.Began), lasting(a, after.Began)
+		bh, ah := lasting(b), lasting(a)
 		if last := i == len(was)-1; !last {
 			bh, ah = withoutCheckpoint(bh), withoutCheckpoint(ah)
 		}
@@ -52,18 +52,11 @@ func sameMessages(stream string, before, after *Run) []string {
 	return found
 }
 
-// lasting are the headers without the values of the moment: the server's own, the beginnings of
-// batches, and a ce-time since the run began.
-func lasting(m *Message, began time.Time) []events.Header {
+// lasting are the headers without the values of the moment: the server's own, and the beginnings of
+// batches.
+func lasting(m *Message) []events.Header {
 	return slices.DeleteFunc(slices.Clone(m.Headers), func(h events.Header) bool {
-		switch {
-		case strings.HasPrefix(h.Key, "Nats-"), h.Key == stage.HeaderLogic, h.Key == stage.HeaderBase:
-			return true
-		case h.Key == events.HeaderTime:
-			at, err := events.ParseTime(h.Value)
-			return err == nil && !at.Before(began)
-		}
-		return false
+		return strings.HasPrefix(h.Key, "Nats-") || h.Key == stage.HeaderLogic || h.Key == stage.HeaderBase
 	})
 }
 

@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 )
 
 const dataFolder = "data"
@@ -26,7 +25,7 @@ func Execute(ctx context.Context, program string, world World, folder string) (*
 		return nil, err
 	}
 	defer served.Stop()
-	run := &Run{Began: time.Now()}
+	run := &Run{}
 	for _, round := range served.Rounds {
 		if round.Before != nil {
 			round.Before()

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
-	"time"
 
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
@@ -32,7 +31,6 @@ func (m *Message) kind() string {
 type Run struct {
 	Streams map[string][]Message // by name
 	Bill    string               // standard output
-	Began   time.Time            // by this machine's clock
 }
 
 // Messages counts the messages of all streams.
