@@ -56,7 +56,7 @@ func End(ctx context.Context, b Bus, e *Ending) (through time.Time, err error) {
 // Sources are the sources of a foundation: those with a message in USAGE.
 func Sources(ctx context.Context, b Reader, foundation string) (sources []string, err error) {
 	found := errors.New("found")
-	for _, source := range []string{events.SourceCF, events.SourceTrove} {
+	for _, source := range events.Sources() {
 		options := bus.ReadOptions{Filters: []string{events.UsageFilter(source, foundation)}, HeadersOnly: true}
 		_, err := b.Each(ctx, events.StreamUsage, 1, bus.End, options, func(*bus.Stored) error { return found })
 		switch {

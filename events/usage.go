@@ -8,6 +8,9 @@ const (
 	SourceTrove = "trove"
 )
 
+// Sources lists the sources of facts.
+func Sources() []string { return []string{SourceCF, SourceTrove} }
+
 // Kinds of resources. A volume shares the id of its instance, and its facts are the instance's.
 const (
 	KindApp      = "app"

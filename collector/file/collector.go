@@ -68,7 +68,7 @@ func New(cfg Config, deps Deps) (*Collector, error) {
 		r:         Report{Ignored: map[string]int{}, Horizon: map[string]time.Time{}},
 	}
 	c.usage = newWriter(&cfg, deps.Store, c.learnPlace)
-	for _, source := range sources() {
+	for _, source := range events.Sources() {
 		c.origins[source] = collector.Origin(source, cfg.Foundation)
 	}
 	c.report.Store(&Report{})
@@ -424,7 +424,7 @@ func (c *Collector) flush(ctx context.Context, fullOnly bool) error {
 // publishHorizons publishes a horizon for every source in the input, unless USAGE has a later one.
 // Everything that it covers is stored before.
 func (c *Collector) publishHorizons(ctx context.Context) error {
-	for _, source := range sources() {
+	for _, source := range events.Sources() {
 		at, ok := c.newest[source]
 		if !ok {
 			continue

@@ -165,7 +165,7 @@ func (c *Collector) publishGaps(ctx context.Context, in *input, next *events.Usa
 	if err := c.flush(ctx, false); err != nil {
 		return err
 	}
-	for _, source := range sources() {
+	for _, source := range events.Sources() {
 		from := c.newest[source]
 		if from.IsZero() { // this run has read nothing yet
 			last, err := horizons.Last(ctx, c.deps.Store, source, c.cfg.Foundation)

@@ -12,16 +12,13 @@ import (
 // source exclude each other. It knows the ids of all messages of the foundation in USAGE, and of
 // those in the batches.
 type writer struct {
-	sources []*appender.Appender // in the order of sources
+	sources []*appender.Appender // in the order of events.Sources
 	known   *appender.All
 }
 
-// sources are the sources of the facts in files.
-func sources() []string { return []string{events.SourceCF, events.SourceTrove} }
-
 func newWriter(cfg *Config, store Store, placed func(place string, sequence uint64)) *writer {
 	w := &writer{known: appender.NewAll(cfg.MaxKnown)}
-	for _, source := range sources() {
+	for _, source := range events.Sources() {
 		w.sources = append(w.sources, appender.New(appender.Options{
 			Store: store, Stream: events.StreamUsage, Filter: events.UsageFilter(source, cfg.Foundation),
 			Marker: events.UsageMarkerSubject(source, cfg.Foundation),

@@ -30,7 +30,7 @@ func NewGauge(places ...Filter) *Gauge {
 
 // AnySource are the places of a foundation with input of every source.
 func AnySource(foundation string) (places []Filter) {
-	for _, source := range []string{events.SourceCF, events.SourceTrove, collector.SourceUnknown} {
+	for _, source := range append(events.Sources(), collector.SourceUnknown) {
 		places = append(places, Filter{source, foundation})
 	}
 	return places

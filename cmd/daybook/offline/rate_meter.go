@@ -63,7 +63,7 @@ func (r *rateMeter) collect(m *events.Metered) {
 // spans returns what ran up to the horizon, and the anomalies that the whole input leaves.
 func (r *rateMeter) spans(horizon time.Time) ([]rating.Span, []events.Anomaly) {
 	var spans []rating.Span
-	for _, source := range []string{events.SourceCF, events.SourceTrove} {
+	for _, source := range events.Sources() {
 		r.meter.Horizon(&events.Horizon{Source: source, Foundation: file.DefaultFoundation, Time: horizon},
 			r.sequence+1,
 			r.collect)
