@@ -152,6 +152,7 @@ const (
 	AnomalyUnreadable    = "unreadable"   // neither a fact nor a catalogue, or damaged
 	AnomalyLongLabel     = "long_label"   // names beyond 1 KiB, cut
 	AnomalyTooLong       = "too_long"     // a message that no server surely takes; left out
+	AnomalyManyHolds     = "many_holds"   // more of one resource is held than a message lists
 )
 
 // Anomaly is a fact in conflict with others, with the projector's answer to it.

@@ -43,6 +43,54 @@ var _ = Describe("What runs under one subject", func() {
 		Expect(last.ListedFrom).To(BeNumerically("==", 21), "the last message that listed all")
 	})
 
+	It("lists 100 holds of a resource at the most, says so once, and is no longer with more", func() {
+		const limit = 100
+		m := newMeter(projector.Config{Cut: timeline.CutNone})
+		var said []events.Anomaly
+		sizes, sequence := map[int]int{}, uint64(0)
+		contradict := func(holds int) { // with a STOPPED that is missing
+			for i := range holds + 1 {
+				sequence++
+				u := started("10:00", uint32(1+i%2))
+				u.ID, u.Time = fmt.Sprint("fact", sequence), minute(int(sequence)*10)
+				m.Fact(u, sequence, func(x *events.Metered) {
+					last = *x
+					sizes[len(x.Held)+int(x.HeldOmitted)] = len(x.AppendJSON(nil))
+					for _, a := range x.Anomalies {
+						if a.Code == events.AnomalyManyHolds {
+							said = append(said, a)
+						}
+					}
+				})
+			}
+		}
+		contradict(limit)
+		Expect(last.Held).To(HaveLen(limit))
+		Expect(last.HeldOmitted).To(BeZero())
+		Expect(said).To(BeEmpty())
+		contradict(limit / 2)
+		var err error
+		m, err = projector.RestoreMeter(projector.Config{Cut: timeline.CutNone}, m.Snapshot())
+		Expect(err).NotTo(HaveOccurred())
+		contradict(3*limit/2 - 1)
+		Expect(last.Held).To(HaveLen(limit))
+		Expect(last.HeldOmitted).To(BeNumerically("==", 2*limit+1))
+		Expect(said).To(HaveLen(1))
+		Expect(said[0].Resource).To(Equal("P"))
+		Expect(sizes[3*limit]).To(BeNumerically("<=", sizes[limit]+1024))
+		first := last.Held[0]
+		sequence++
+		Expect(m.Decide(&events.Act{
+			ID: "d", Source: "cf", Foundation: "eu", Time: minute(int(sequence) * 10), Kind: events.ActDecision,
+			Decision: events.Decision{
+				Kind: last.Kind, Resource: last.Resource, Hold: first.ID, Action: events.ActionDiscard,
+			},
+		}, sequence, keep)).To(BeTrue())
+		Expect(last.Held).To(HaveLen(limit))
+		Expect(last.HeldOmitted).To(BeNumerically("==", 2*limit))
+		Expect(last.Held[0].ID).NotTo(Equal(first.ID))
+	})
+
 	It("loses a resource of which nothing runs any more", func() {
 		b := told()
 		tasks(b, 400)

@@ -15,6 +15,7 @@ const (
 	maxSpans        = 250 // retracted and closed
 	maxListed       = 100 // timelines whose running spans and holds one part lists
 	maxRunningBytes = 320 << 10
+	maxHolds        = 100 // of all that one part lists
 	maxHeldBytes    = 128 << 10
 	maxEndedBytes   = 64 << 10
 	maxEvidence     = 1000 // of one span
@@ -165,7 +166,7 @@ func (l *listing) fill(x *events.Metered) {
 		var moreSpans []events.Span
 		var moreHolds []events.Hold
 		x.Running, moreSpans, _ = events.Fit(spans, math.MaxInt, maxRunningBytes)
-		x.Held, moreHolds, _ = events.Fit(holds, math.MaxInt, maxHeldBytes)
+		x.Held, moreHolds, _ = events.Fit(holds, maxHolds, maxHeldBytes)
 		if len(moreSpans)+len(moreHolds) == 0 || to-from <= 1 { // of one timeline the rest is only counted
 			break
 		}

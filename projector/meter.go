@@ -75,6 +75,7 @@ type entry struct {
 	// listedAt is the cause of the last message that lists the timeline, by its sequence in USAGE.
 	listedAt      uint64
 	running, held uint32     // how many spans run, and how many holds there are
+	crowded       bool       // there are more holds than a message lists
 	published     *published // nil for none
 }
 

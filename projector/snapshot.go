@@ -18,7 +18,7 @@ import (
 // and read their own.
 
 // snapshotForm begins every snapshot: a snapshot of another form is refused and not misread.
-const snapshotForm = "daybook projector snapshot 11\n"
+const snapshotForm = "daybook projector snapshot 12\n"
 
 var errDamaged = errors.New("the projector's snapshot is damaged")
 
@@ -160,6 +160,7 @@ func (f *foundation) packPublished(p *timeline.Packer, e *entry) {
 	p.Uint(e.listedAt)
 	p.Uint(uint64(e.running))
 	p.Uint(uint64(e.held))
+	p.Bool(e.crowded)
 	if e.published == nil {
 		p.Length(0)
 		return
@@ -210,6 +211,7 @@ func (l *spanLabels) texts() [5]*string {
 func (f *foundation) unpackPublished(r *timeline.Reader, e *entry) {
 	e.listedAt = r.Uint()
 	e.running, e.held = uint32(r.Below(math.MaxUint32)), uint32(r.Below(math.MaxUint32)) //nolint:gosec // checked
+	e.crowded = r.Bool()
 	for range r.Length() {
 		x := unpackRecord(r, e.key.kind)
 		if r.Failed() {

@@ -1,6 +1,7 @@
 package projector
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/daybook-billing/daybook/events"
@@ -138,20 +139,29 @@ func (m *Meter) absorb(f *foundation, e *entry, cause events.Cause) {
 	}
 	p.anomalies = append(p.anomalies, ch.Anomalies...)
 	p.change(e)
-	before := e.held
+	before, crowded := e.held, e.crowded
 	if m.recount(e); e.held != before {
 		f.held += int(e.held) - int(before)
 		m.tally.changed = true
+	}
+	if e.crowded && !crowded {
+		p.anomalies = append(p.anomalies, events.Anomaly{
+			Code: events.AnomalyManyHolds, Resource: e.key.resource, Time: cause.Time,
+			Message: fmt.Sprintf("%d parts of it are held, more than a message lists: the others are counted, and follow "+
+				"when the first are decided", e.held),
+		})
 	}
 	m.window.bytes += weight(ch)
 }
 
 // recount counts what runs and is held of a timeline.
 func (m *Meter) recount(e *entry) {
-	e.running, e.held = 0, 0
+	e.running, e.held, e.crowded = 0, 0, false
 	if e.listed { // another one would derive its state again
 		m.listing.spans, m.listing.holds = e.Running(m.listing.spans[:0]), e.Held(m.listing.holds[:0])
 		e.running, e.held = uint32(len(m.listing.spans)), uint32(len(m.listing.holds)) //nolint:gosec // few
+		_, more, _ := events.Fit(m.listing.holds, maxHolds, maxHeldBytes)
+		e.crowded = len(more) > 0
 	}
 }
 

@@ -9,6 +9,6 @@ func AnomalyCodes() []string {
 		events.AnomalyDeleteWithoutCreate, events.AnomalyFailedBuild, events.AnomalyUnknownVolume,
 		events.AnomalySilent, events.AnomalyAfterDelete, events.AnomalyClosedPeriod, events.AnomalyInconsistent,
 		events.AnomalyClock, events.AnomalyReplicaResize, events.AnomalyUnknownHold, events.AnomalyUnreadable,
-		events.AnomalyLongLabel, events.AnomalyTooLong,
+		events.AnomalyLongLabel, events.AnomalyTooLong, events.AnomalyManyHolds,
 	}
 }

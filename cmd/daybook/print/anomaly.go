@@ -86,6 +86,9 @@ func AnomalyAdvice(code string) string {
 		return "find out who published it; what it tells is on no bill"
 	case events.AnomalyLongLabel:
 		return "nothing: the name on the bill is cut"
+	case events.AnomalyManyHolds:
+		return "find out why its events contradict each other, then decide what is held: daybook holds list has the " +
+			"first; those behind them follow"
 	case events.AnomalyTooLong:
 		return "look at the fact that the message names; what it leads to is on no bill"
 	}
