@@ -71,6 +71,7 @@ type Catalogue struct {
 	vat        map[string]Rates
 	currencies map[string]Rates
 	relevant   [fields]bool // the fields in the match of any plan
+	index      *index
 
 	mu     sync.RWMutex         // guards chosen
 	chosen map[Resource]choices // by the relevant fields of the resource; at most maxChosen
@@ -216,6 +217,7 @@ func (c *Catalogue) link() {
 		}
 		byName[p.Name] = append(byName[p.Name], p)
 	}
+	c.index = newIndex(c.Plans)
 	for _, versions := range byName {
 		slices.SortFunc(versions, func(a, b *Plan) int { return a.ValidFrom.Compare(b.ValidFrom) })
 		for i := range versions[1:] {

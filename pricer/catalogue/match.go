@@ -214,23 +214,31 @@ func verdict(matching, contenders []*Plan, at time.Time) (best *Plan, reason str
 // none says why no plan matches a resource: by which of its fields the nearest one does not.
 func (c *Catalogue) none(r *Resource) string {
 	var nearest *Plan
-	var least []string
+	least := 0
 	for _, p := range c.Plans {
-		reasons := p.mismatches(r)
-		for _, m := range p.Match {
-			if m.field == fieldKind && !m.matches(r) {
-				reasons = nil // a plan for something else is never near
-			}
-		}
-		if len(reasons) > 0 && (nearest == nil || len(reasons) < len(least) ||
-			len(reasons) == len(least) && bySpecificity(p, nearest) < 0) {
-			nearest, least = p, reasons
+		n := p.misses(r)
+		if n > 0 && (nearest == nil || n < least || n == least && bySpecificity(p, nearest) < 0) {
+			nearest, least = p, n
 		}
 	}
 	if nearest == nil {
 		return "no plan matches: none is for the kind " + r.Kind
 	}
-	return "no plan matches; the nearest is " + nearest.Name + ": " + strings.Join(least, "; ")
+	return "no plan matches; the nearest is " + nearest.Name + ": " + strings.Join(nearest.mismatches(r), "; ")
+}
+
+// misses counts the fields of the match that do not match; 0 for a plan for something else, which
+// is never near.
+func (p *Plan) misses(r *Resource) (n int) {
+	for i := range p.Match {
+		if m := &p.Match[i]; !m.matches(r) {
+			if m.field == fieldKind {
+				return 0
+			}
+			n++
+		}
+	}
+	return n
 }
 
 // mismatches says of each field of the match that does not match, why.
@@ -307,7 +315,7 @@ func (c *Catalogue) key(r *Resource) Resource {
 
 func (c *Catalogue) choose(r *Resource) choices {
 	var matching, contenders []*Plan
-	for _, p := range c.Plans {
+	for _, p := range c.index.candidates(r) {
 		switch {
 		case p.matches(r):
 			matching = append(matching, p)
