@@ -98,13 +98,47 @@ func (x Decimal) AppendText(b []byte) []byte {
 }
 
 // Add returns x + y.
-func (x Decimal) Add(y Decimal) Decimal { return x.with(y, exact.Add) }
+func (x Decimal) Add(y Decimal) Decimal {
+	if a, b, exponent, ok := aligned(&x, &y); ok {
+		if sum := a + b; (sum > a) == (b > 0) {
+			return New(sum, exponent)
+		}
+	}
+	return x.with(y, exact.Add)
+}
 
 // Sub returns x − y.
-func (x Decimal) Sub(y Decimal) Decimal { return x.with(y, exact.Sub) }
+func (x Decimal) Sub(y Decimal) Decimal {
+	if a, b, exponent, ok := aligned(&x, &y); ok {
+		if difference := a - b; (difference < a) == (b > 0) {
+			return New(difference, exponent)
+		}
+	}
+	return x.with(y, exact.Sub)
+}
 
 // Mul returns x × y.
 func (x Decimal) Mul(y Decimal) Decimal { return x.with(y, exact.Mul) }
+
+// aligned are the coefficients of two decimals at the lower exponent of the two, where they fit
+// into words.
+func aligned(x, y *Decimal) (a, b int64, exponent int32, ok bool) {
+	a, b, exponent = x.coefficient(), y.coefficient(), min(x.d.Exponent, y.d.Exponent)
+	if !x.d.Coeff.IsInt64() || !y.d.Coeff.IsInt64() || max(x.d.Exponent, y.d.Exponent)-exponent > maxSmallPlaces {
+		return 0, 0, 0, false
+	}
+	a, ok = product(a, powersOfTen[x.d.Exponent-exponent])
+	b, fits := product(b, powersOfTen[y.d.Exponent-exponent])
+	return a, b, exponent, ok && fits
+}
+
+// coefficient is the signed coefficient, for one that fits into a word.
+func (x *Decimal) coefficient() int64 {
+	if x.d.Negative {
+		return -x.d.Coeff.Int64()
+	}
+	return x.d.Coeff.Int64()
+}
 
 func (x Decimal) with(y Decimal, op func(d, x, y *apd.Decimal) (apd.Condition, error)) Decimal {
 	var z Decimal

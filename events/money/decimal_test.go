@@ -104,8 +104,12 @@ func TestDecimalZeroValue(t *testing.T) {
 	}
 }
 
-// decimalText draws plain decimals up to the longest that are read.
-var decimalText = rapid.StringMatching(`-?[0-9]{1,49}(\.[0-9]{1,49})?`)
+// decimalText draws plain decimals, with a liking for those at the limits of machine words, up to
+// the longest that are read.
+var decimalText = rapid.OneOf(rapid.StringMatching(`-?[0-9]{1,49}(\.[0-9]{1,49})?`),
+	rapid.StringMatching(`-?[0-9]{1,9}(\.[0-9]{1,9})?`),
+	rapid.StringMatching(`-?9223372036854775[89]0[0-9](\.[0-9]{0,12})?`),
+	rapid.StringMatching(`-?92233720[36][0-9](\.[0-9]{9})?`))
 
 func rational(t *rapid.T, x money.Decimal) *big.Rat {
 	r, ok := new(big.Rat).SetString(x.String())
