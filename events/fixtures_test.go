@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/events/effect"
 )
 
 const (
@@ -288,6 +289,7 @@ func releasedFixtures() map[string]message {
 			}},
 			Settled: []string{"1403f2e1-f605-5142-b324-5061728394a5"},
 		},
+		"effect": effectFixture(),
 		"unrated_correction": &events.UnratedNotice{
 			ID: "e1d0cfbe-c3d2-5e1f-80f1-2d3e4f506172", Source: "trove", Foundation: "os-1", Tenant: project,
 			Kind:     "instance",
@@ -298,6 +300,27 @@ func releasedFixtures() map[string]message {
 				Resource: instance, Tenant: project, Start: at("2026-09-28T05:54:52Z"), End: at("2026-09-28T05:58:25Z"),
 				Reason: "no plan of catalogue 2026-11 matches a volume", Period: "2026-11",
 			}},
+		},
+	}
+}
+
+func effectFixture() *effect.Effect {
+	side := func(currency string, cents int64, unrated uint32) effect.Side {
+		return effect.Side{
+			Currency: currency, Amount: events.NewDecimal(cents, -2), VAT: events.NewDecimal(cents, -3), Unrated: unrated,
+			UnratedSeconds: events.NewDecimal(int64(unrated)*1800, 0),
+		}
+	}
+	return &effect.Effect{
+		ID: "e1d0cfbe-c3d2-5e1f-80f1-2d3e4f506172", Cause: events.Cause{ID: fact, Sequence: 2077, Event: "catalogue"},
+		Version: "2027", Former: "2026-11", Part: 1, Parts: 2,
+		Rows: []effect.Row{
+			{
+				Month: "2026-11", Tenant: org, Before: side("GBP", 84401, 0), After: side("EUR", 121354, 2),
+				NewlyUnrated: 2, NewlyUnratedSeconds: events.NewDecimal(3600, 0), Appearing: []string{"app-2027"},
+				Disappearing: []string{"app", "task"}, PlansOmitted: 3,
+			},
+			{Month: "2026-11", Tenant: project, Before: side("GBP", 500, 0), After: side("EUR", 500, 0)},
 		},
 	}
 }

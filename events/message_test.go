@@ -11,6 +11,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/events/effect"
 	daybookv1 "github.com/daybook-billing/daybook/proto/daybook/v1"
 )
 
@@ -42,6 +43,7 @@ func messageTypes() []messageType {
 		{"marker", &events.Marker{}, &daybookv1.Marker{}},
 		{"billing", &events.Billing{}, &daybookv1.Billing{}},
 		{"unrated", &events.UnratedNotice{}, &daybookv1.UnratedNotice{}},
+		{"effect", &effect.Effect{}, &daybookv1.Effect{}},
 	}
 }
 

@@ -26,6 +26,7 @@ var messages = map[string]string{
 	"Marker":        "marker",
 	"Billing":       "billing",
 	"UnratedNotice": "unrated",
+	"Effect":        "effect",
 }
 
 // document is a schema file, in its best order for a reader.
