@@ -197,7 +197,8 @@ var _ = Describe("The NATS configuration", Ordered, ContinueOnFailure, func() {
 			"$JS.API.STREAM.DELETE.METERED", "$JS.API.STREAM.PURGE.METERED", "$JS.API.STREAM.UPDATE.BILLING"),
 		Entry("tenant", "tenant-acme", "billing.charge.acme.cf.prod.app.a", "usage.cf.prod.acme.app.a", "$JS.API.INFO",
 			"$JS.API.STREAM.INFO.BILLING",
-			"$JS.API.DIRECT.GET.BILLING", "$JS.API.CONSUMER.CREATE.BILLING.x",
+			"$JS.API.DIRECT.GET.BILLING", "$JS.API.DIRECT.GET.BILLING.billing.effect.v1",
+			"$JS.API.CONSUMER.CREATE.BILLING.x", "$JS.API.CONSUMER.CREATE.BILLING.x.billing.effect.v1",
 			"daybook.API.CONSUMER.MSG.NEXT.BILLING.tenant-other", "$JS.API.CONSUMER.MSG.NEXT.BILLING.tenant-acme",
 			"$JS.ACK.BILLING.tenant-other.1.1.1.1.0"),
 	)
@@ -214,7 +215,7 @@ var _ = Describe("The NATS configuration", Ordered, ContinueOnFailure, func() {
 		Entry("pricer", "pricer", "usage.>", ">"),
 		Entry("reader", "reader", "$JS.API.>", "$O.>", ">"),
 		Entry("tenant", "tenant-acme", ">", "billing.>", "billing.charge.>", "billing.charge.other.>",
-			"billing.charge.*.cf.prod.app.a1", "usage.>", "metered.>"),
+			"billing.charge.*.cf.prod.app.a1", "billing.effect.>", "usage.>", "metered.>"),
 	)
 
 	It("gives the bus an error that names what is refused", func(ctx context.Context) {

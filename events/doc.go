@@ -61,6 +61,8 @@
 //   - A plan is a price list for a footprint; each of its components is one line of a bill. A
 //     catalogue version is a set of plans under a name, and never changes.
 //   - Rating makes charges of a span and a catalogue. A span without a plan is unrated.
+//   - The effect of a version is what it changes in the bills of the open months when it comes into
+//     force. A preview is the effect before that.
 //   - A charge is an entry of the ledger. A reversal cancels one.
 //   - A closing ends a month for a bill. A statement is the bill of a closed month.
 //

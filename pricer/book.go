@@ -10,6 +10,7 @@ import (
 	"github.com/daybook-billing/daybook/pricer/catalogue"
 	"github.com/daybook-billing/daybook/pricer/posted"
 	"github.com/daybook-billing/daybook/pricer/rating"
+	"github.com/daybook-billing/daybook/pricer/whatif"
 )
 
 // Book is the pricer's state and its step: METERED messages in, entries for BILLING out. It is
@@ -20,6 +21,8 @@ type Book struct {
 	spans    *posted.Spans
 	names    *events.Interner
 	unrated  int // parts of spans without a price
+	silent   bool
+	effect   *whatif.Table // of the last version put in force
 }
 
 // version is one published catalogue.
@@ -32,6 +35,14 @@ type version struct {
 // NewBook returns an empty book without a catalogue.
 func NewBook() *Book {
 	return &Book{inForce: -1, spans: posted.New(), names: events.NewInterner(internBits)}
+}
+
+// NewPreview returns an empty book for Preview alone: it keeps what stands, rates nothing on the
+// way, and posts nothing.
+func NewPreview() *Book {
+	b := NewBook()
+	b.silent = true
+	return b
 }
 
 // internBits is the size of the table of repeated strings: 2^14.
@@ -109,18 +120,24 @@ func (b *Book) Catalogue(c *events.Catalogue, cause string, emit func(*Entries))
 	case b.versions[next].YAML != c.YAML:
 		return fmt.Errorf("catalogue version %q has been published before; a version never changes", c.Version)
 	}
+	former := b.inForce
 	b.inForce = next
+	if b.silent {
+		return nil
+	}
+	b.effect = whatif.New(b.currency(former), b.currency(next))
 	var groups grouping
 	for _, address := range b.spans.Sorted() {
 		p := b.spans.At(address)
-		if p.Version == next {
-			continue
-		}
 		again := p
 		again.Version, again.Cause = next, cause
-		before, missing := b.rate(&p)
-		after, stillMissing := b.rate(&again)
-		if slices.EqualFunc(before, after, sameLine) && slices.Equal(missing, stillMissing) {
+		before := b.price(&p)
+		after := before
+		if p.Version != next {
+			after = b.price(&again)
+		}
+		b.effect.Add(&p, &before, &after)
+		if p.Version == next || samePrice(&before, &after) {
 			continue // the entries are right
 		}
 		entries := groups.of(&p)
@@ -136,17 +153,59 @@ func (b *Book) Catalogue(c *events.Catalogue, cause string, emit func(*Entries))
 	return nil
 }
 
-// rate prices a span with its version.
-func (b *Book) rate(p *posted.Span) ([]rating.Line, []rating.Unrated) {
-	if p.Version < 0 {
-		return nil, []rating.Unrated{{Start: p.Start, End: p.End, Reason: "no catalogue has been published"}}
+// Effect is what the last version put in force has changed; nil before the first one.
+func (b *Book) Effect() *whatif.Table { return b.effect }
+
+// Preview is the Effect that a catalogue would have if it came into force now. It posts nothing.
+func (b *Book) Preview(next *catalogue.Catalogue) *whatif.Table {
+	table := whatif.New(b.currency(b.inForce), next.Currency)
+	for _, address := range b.spans.All() {
+		p := b.spans.At(address)
+		p.Version = b.inForce
+		before, after := b.price(&p), priceBy(next, &p)
+		table.Add(&p, &before, &after)
 	}
-	return rating.Rate(b.versions[p.Version].parsed, p.Foundation, &p.Span)
+	return table
+}
+
+// InForce is the name of the version in force; empty before the first one.
+func (b *Book) InForce() string {
+	if b.inForce < 0 {
+		return ""
+	}
+	return b.versions[b.inForce].Name
+}
+
+// currency is the billing currency of a version; empty before the first one.
+func (b *Book) currency(version int) string {
+	if version < 0 {
+		return ""
+	}
+	return b.versions[version].parsed.Currency
+}
+
+// price prices a span with its version.
+func (b *Book) price(p *posted.Span) whatif.Price {
+	if p.Version < 0 {
+		return whatif.Price{
+			Unrated: []rating.Unrated{{Start: p.Start, End: p.End, Reason: "no catalogue has been published"}},
+		}
+	}
+	return priceBy(b.versions[p.Version].parsed, p)
+}
+
+func priceBy(c *catalogue.Catalogue, p *posted.Span) whatif.Price {
+	lines, unrated := rating.Rate(c, p.Foundation, &p.Span)
+	return whatif.Price{Lines: lines, Unrated: unrated}
 }
 
 // charge adds the entries of a span.
 func (b *Book) charge(p *posted.Span, to *Entries) {
-	lines, unrated := b.rate(p)
+	if b.silent {
+		return
+	}
+	price := b.price(p)
+	lines, unrated := price.Lines, price.Unrated
 	to.Charges = slices.Grow(to.Charges, len(lines))
 	for i := range lines {
 		to.Charges = append(to.Charges, b.entry(p, &lines[i], i))
@@ -165,7 +224,11 @@ func (b *Book) charge(p *posted.Span, to *Entries) {
 // reverse adds the exact negatives of a span's charges, and settles its unrated parts. Entries of a
 // month before the correction's, if there is one, are posted to the correction's month.
 func (b *Book) reverse(p *posted.Span, cause, correction string, to *Entries) {
-	lines, unrated := b.rate(p)
+	if b.silent {
+		return
+	}
+	price := b.price(p)
+	lines, unrated := price.Lines, price.Unrated
 	for i := range lines {
 		c := reversal(b.entry(p, &lines[i], i), cause)
 		c.Period = max(c.Period, correction)
@@ -200,6 +263,11 @@ func (b *Book) entry(p *posted.Span, line *rating.Line, i int) events.Charge {
 		Seconds: line.Seconds, Quantity: line.Quantity, Unit: line.Unit, Amount: line.Amount,
 		VATCode: line.VATCode, VAT: line.VAT, Currency: line.Currency, Flags: s.Flags,
 	}
+}
+
+// samePrice reports whether two prices of a span have the same entries.
+func samePrice(a, b *whatif.Price) bool {
+	return slices.EqualFunc(a.Lines, b.Lines, sameLine) && slices.Equal(a.Unrated, b.Unrated)
 }
 
 func sameLine(a, b rating.Line) bool {

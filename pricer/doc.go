@@ -8,9 +8,10 @@
 // billing.unrated.…. A retracted span is reversed by the exact negatives of its charges. A new
 // catalogue version, or an earlier one published again, rates every span again: where the price
 // differs, the old charges are reversed and new ones posted; a part without a price is settled as
-// soon as it has one. Each horizon passes on once everything before it has been charged. Snapshots
-// go to the Object Store bucket daybook-pricer; the posted spans in it are in pieces, and each
-// piece is written once.
+// soon as it has one. What the version changes, by month and tenant, goes out on
+// billing.effect.<version>, for operators alone. Each horizon passes on once everything before it
+// has been charged. Snapshots go to the Object Store bucket daybook-pricer; the posted spans in it
+// are in pieces, and each piece is written once.
 //
 // Guarantees: the output is a pure function of METERED, byte for byte; each output is appended
 // exactly once (see internal/stage); the sum of a span's charges does not depend on how it was cut.
@@ -18,8 +19,8 @@
 // A crash at any point loses nothing: the output stream is the checkpoint.
 //
 // The pure parts are formula/ (the price language), catalogue/ (plans, and the choice of one),
-// rating/ (a span times a catalogue), posted/ (the spans with charges, in few bytes) and book.go
-// (all charges so far).
+// rating/ (a span times a catalogue), whatif/ (the bill under two catalogues), posted/ (the spans
+// with charges, in few bytes) and book.go (all charges so far).
 //
 // The table of errors, and the answer to each, is in docs/errors.md.
 package pricer

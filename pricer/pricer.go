@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/events/effect"
 	"github.com/daybook-billing/daybook/internal/bus"
 	"github.com/daybook-billing/daybook/internal/stage"
 )
@@ -138,10 +139,12 @@ func (p *processor) catalogue(in *bus.Stored, emit func(stage.Output)) error {
 	// METERED and not of the times of storing.
 	cause := events.Cause{ID: in.Header(events.HeaderID), Sequence: in.Sequence, Event: "catalogue"}
 	err := c.DecodeJSON(in.Data)
+	former := p.book.InForce()
 	if err == nil {
 		err = p.book.Catalogue(&c, cause.ID, numbered(cause, emit))
 	}
 	if err == nil {
+		effects(&effect.Effect{Cause: cause, Version: c.Version, Former: former, Rows: p.book.Effect().Rows()}, emit)
 		return nil
 	}
 	emit(anomaly(events.ID("anomaly", cause.ID), "catalogue", c.Version, cause, events.Anomaly{
@@ -149,6 +152,16 @@ func (p *processor) catalogue(in *bus.Stored, emit func(stage.Output)) error {
 		Message: fmt.Sprintf("the catalogue on %s is not used, the former stays in force: %v", in.Subject, err),
 	}))
 	return nil
+}
+
+// effects puts out what a version changes, in as many parts as it takes.
+func effects(whole *effect.Effect, emit func(stage.Output)) {
+	parts := whole.Parted(events.MaxBody)
+	for i := range parts {
+		e := &parts[i]
+		e.ID = events.ID("effect", e.Cause.ID, strconv.Itoa(i))
+		emit(stage.Output{Subject: effect.Subject(e.Version), Type: effect.Type, ID: e.ID, Body: e})
+	}
 }
 
 // anomaly is the message for an anomaly without an entry.

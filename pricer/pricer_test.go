@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/events/effect"
 	"github.com/daybook-billing/daybook/internal/bus"
 	"github.com/daybook-billing/daybook/internal/stage"
 	"github.com/daybook-billing/daybook/pricer/catalogue"
@@ -176,6 +177,35 @@ func TestForeignMessage(t *testing.T) {
 	}
 }
 
+// A version that comes into force puts out what it changes, behind the entries, and names the
+// version before it.
+func TestEffectIsPutOut(t *testing.T) {
+	var said []string
+	var former string
+	for _, line := range steps(t, newProcessor(), story()) {
+		rest, is := strings.CutPrefix(line[strings.IndexByte(line, ' ')+1:], "billing.effect.")
+		if !is {
+			continue
+		}
+		var e effect.Effect
+		if err := e.DecodeJSON([]byte(rest[strings.IndexByte(rest, '{'):])); err != nil {
+			t.Fatal(err)
+		}
+		if e.Former != former || e.Parts != 1 || len(e.Rows) != 1 || e.Rows[0].Month != "2026-11" {
+			t.Errorf("behind %q: %s", former, rest)
+		}
+		former = e.Version
+		said = append(said, fmt.Sprint(e.Cause.Sequence, " ", e.Rows[0].Before.Currency, " ", e.Rows[0].Before.Amount,
+			" ", e.Rows[0].After.Amount))
+	}
+	// Spans of two started hours each: 5 are closed before message 6, and 1 of them is retracted;
+	// 21 and 4 before message 26; 37 and 6 before message 46. An hour costs 0.05, 0.25, 0.45.
+	want := []string{"6  0 0.4", "26 GBP 1.7 8.5", "46 GBP 15.5 27.9"}
+	if diff := cmp.Diff(want, said); diff != "" {
+		t.Fatal(diff)
+	}
+}
+
 // A price that no catalogue is published with any more stays in force where it was published, after
 // a restart, too.
 func TestFormerPricesStayInForce(t *testing.T) {
@@ -193,8 +223,8 @@ func TestFormerPricesStayInForce(t *testing.T) {
 	m.Closed[0].Footprint.MemoryMB, m.Closed[1].Footprint.MemoryMB = events.Some(0), events.Some(1800)
 	stream[1].Data = m.AppendJSON(nil)
 	p := newProcessor()
-	if out := steps(t, p, stream[:1]); len(out) > 0 {
-		t.Fatalf("published: %q", out)
+	if out := steps(t, p, stream[:1]); len(out) != 1 || !strings.HasPrefix(out[0], "1 billing.effect.former ") {
+		t.Fatalf("published: %q", out) // not an anomaly
 	}
 	snapshot, err := p.Snapshot()
 	if err != nil {

@@ -69,7 +69,7 @@ var callers = []string{"flag", "os", "os/", "github.com/alecthomas/"}
 
 // purePackages are pure as a whole.
 var purePackages = []string{
-	"events", "ledger/anomalies", "pricer/catalogue", "pricer/formula", "pricer/posted", "pricer/rating",
+	"events", "ledger/anomalies", "pricer/catalogue", "pricer/formula", "pricer/posted", "pricer/rating", "pricer/whatif",
 	"projector/timeline", "projector/cf", "projector/trove",
 }
 

@@ -1,0 +1,189 @@
+// Package whatif adds up what other prices change: the bill of the open months under two catalogue
+// versions, by month and tenant.
+//
+// A preview and the pricer use the same Table: the effect that is shown before a version is
+// published is the one that publishing has.
+package whatif
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/events/effect"
+	"github.com/daybook-billing/daybook/events/money"
+	"github.com/daybook-billing/daybook/pricer/catalogue"
+	"github.com/daybook-billing/daybook/pricer/posted"
+	"github.com/daybook-billing/daybook/pricer/rating"
+)
+
+// Price is a span under one catalogue version.
+type Price struct {
+	Lines   []rating.Line
+	Unrated []rating.Unrated
+}
+
+// Table is the sums of spans under two versions. The order of the spans does not matter.
+type Table struct {
+	before, after string // billing currencies
+	rows          map[key]*row
+	last          *row // of the span before: spans of a tenant often stand together
+	lastKey       key
+}
+
+type key struct {
+	month  int // year × 12 + month − 1
+	tenant string
+}
+
+// row is a row that grows.
+type row struct {
+	before, after side
+	newly         int
+	newlySeconds  events.Decimal
+}
+
+type side struct {
+	amount, vat money.Sum
+	unrated     int
+	seconds     events.Decimal
+	plans       map[*catalogue.Plan]struct{}
+	last        *catalogue.Plan
+}
+
+// New returns an empty table for two billing currencies; an empty one stands for no version.
+func New(before, after string) *Table {
+	return &Table{before: before, after: after, rows: map[key]*row{}}
+}
+
+// Add adds a span of an open month.
+func (t *Table) Add(p *posted.Span, before, after *Price) {
+	r := t.row(p)
+	r.before.add(before)
+	r.after.add(after)
+	if len(after.Unrated) > 0 {
+		if lost := uncovered(after.Unrated, before.Unrated); !lost.IsZero() {
+			r.newly++
+			r.newlySeconds = r.newlySeconds.Add(lost)
+		}
+	}
+}
+
+func (t *Table) row(p *posted.Span) *row {
+	year, month, _ := p.Start.Date()
+	k := key{year*12 + int(month) - 1, p.Tenant}
+	if p.Correction != "" {
+		if at, err := time.Parse("2006-01", p.Correction); err == nil {
+			k.month = max(k.month, at.Year()*12+int(at.Month())-1)
+		}
+	}
+	if t.last != nil && k == t.lastKey {
+		return t.last
+	}
+	r := t.rows[k]
+	if r == nil {
+		r = &row{}
+		t.rows[k] = r
+	}
+	t.last, t.lastKey = r, k
+	return r
+}
+
+func (s *side) add(p *Price) {
+	for i := range p.Lines {
+		line := &p.Lines[i]
+		s.amount.Add(line.Amount)
+		s.vat.Add(line.VAT)
+		if line.Plan != s.last {
+			if s.plans == nil {
+				s.plans = map[*catalogue.Plan]struct{}{}
+			}
+			s.plans[line.Plan] = struct{}{}
+			s.last = line.Plan
+		}
+	}
+	if len(p.Unrated) > 0 {
+		s.unrated++
+		for _, u := range p.Unrated {
+			s.seconds = s.seconds.Add(events.SecondsBetween(u.Start, u.End))
+		}
+	}
+}
+
+// uncovered is the time in parts that is in none of others, in seconds. Both are sorted by start.
+func uncovered(parts, others []rating.Unrated) (seconds events.Decimal) {
+	for _, p := range parts {
+		from := p.Start
+		for _, o := range others {
+			if !o.End.After(from) || !o.Start.Before(p.End) {
+				continue
+			}
+			if o.Start.After(from) {
+				seconds = seconds.Add(events.SecondsBetween(from, o.Start))
+			}
+			from = o.End
+		}
+		if from.Before(p.End) {
+			seconds = seconds.Add(events.SecondsBetween(from, p.End))
+		}
+	}
+	return seconds
+}
+
+// Rows are the rows, by month and tenant.
+func (t *Table) Rows() []effect.Row {
+	keys := slices.SortedFunc(maps.Keys(t.rows), func(a, b key) int {
+		return cmp.Or(cmp.Compare(a.month, b.month), cmp.Compare(a.tenant, b.tenant))
+	})
+	rows := make([]effect.Row, len(keys))
+	for i, k := range keys {
+		r := t.rows[k]
+		rows[i] = effect.Row{
+			Month:  time.Date(k.month/12, time.Month(k.month%12+1), 1, 0, 0, 0, 0, time.UTC).Format("2006-01"),
+			Tenant: k.tenant, Before: r.before.said(t.before), After: r.after.said(t.after),
+			NewlyUnrated: uint32(r.newly), NewlyUnratedSeconds: r.newlySeconds, //nolint:gosec // a number of spans in memory
+		}
+		row := &rows[i]
+		before, after := r.before.names(), r.after.names()
+		row.Appearing = lacking(after, before, &row.PlansOmitted)
+		row.Disappearing = lacking(before, after, &row.PlansOmitted)
+	}
+	return rows
+}
+
+func (s *side) said(currency string) effect.Side {
+	return effect.Side{
+		Currency: currency, Amount: s.amount.Decimal(), VAT: s.vat.Decimal(),
+		Unrated: uint32(s.unrated), UnratedSeconds: s.seconds, //nolint:gosec // a number of spans in memory
+	}
+}
+
+// names are the names of the plans, sorted.
+func (s *side) names() []string {
+	names := make([]string, 0, len(s.plans))
+	for p := range s.plans {
+		names = append(names, p.Name)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// maxPlans is how many plans a list of a row names at the most. A name has up to 200 characters.
+const maxPlans = 20
+
+// lacking are the first names that others lack; the rest is counted.
+func lacking(names, others []string, omitted *uint32) (list []string) {
+	for _, name := range names {
+		if _, found := slices.BinarySearch(others, name); found {
+			continue
+		}
+		if len(list) == maxPlans {
+			*omitted++
+			continue
+		}
+		list = append(list, name)
+	}
+	return list
+}
