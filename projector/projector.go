@@ -63,9 +63,8 @@ func Contract(cfg Config) (stage.Config, func() stage.Processor, error) {
 	}
 	return stage.Config{
 		Name: "projector", Input: events.StreamUsage, Output: events.StreamMetered, Acts: events.StreamUsage,
-		TooLong:      tooLongOutput,
-		OutputFilter: events.SubjectsMetered,
-		Marker:       events.MeteredMarkerSubject, Bucket: Bucket, Logic: cfg.logic(),
+		TooLong: tooLongOutput, OutputFilter: events.SubjectsMetered,
+		Marker: events.MeteredMarkerSubject, Bucket: Bucket, Logic: cfg.logic(),
 	}, func() stage.Processor { return newProcessor(cfg) }, nil
 }
 
@@ -471,7 +470,8 @@ func unreadable(in *bus.Stored, cause error) stage.Output {
 		Anomaly: events.Anomaly{
 			Code: events.AnomalyUnreadable, Time: at,
 			Message: fmt.Sprintf("message %d of %s on %s is not a fact and was not metered: %v. `nats stream get %s "+
-				"%d` shows it; if it tells of usage, what it tells is on no bill: collect that from a file (daybook collect file)",
+				"%d` shows it; if it tells of usage, what it tells is on no bill: collect that from a file (daybook "+
+				"collect file)",
 				in.Sequence, events.StreamUsage, in.Subject, reason, events.StreamUsage, in.Sequence),
 		},
 	}

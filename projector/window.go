@@ -147,8 +147,8 @@ func (m *Meter) absorb(f *foundation, e *entry, cause events.Cause) {
 	if e.crowded && !crowded {
 		p.anomalies = append(p.anomalies, events.Anomaly{
 			Code: events.AnomalyManyHolds, Resource: e.key.resource, Time: cause.Time,
-			Message: fmt.Sprintf("%d parts of it are held, more than a message lists: the others are counted, and follow "+
-				"when the first are decided", e.held),
+			Message: fmt.Sprintf("%d parts of it are held, more than a message lists: the others are counted, and "+
+				"follow when the first are decided", e.held),
 		})
 	}
 	m.window.bytes += weight(ch)

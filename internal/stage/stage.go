@@ -162,8 +162,7 @@ var (
 	// ErrDiverged: this program derives other outputs than the stored ones.
 	ErrDiverged = errors.New("the stored outputs are not what this version and these settings derive")
 	// ErrNoTime: an input has no time, and the processor needs it.
-	ErrNoTime = errors.New("it is not known when the message was stored")
-
+	ErrNoTime    = errors.New("it is not known when the message was stored")
 	errProcessor = errors.New("cannot go on")
 	// errWentBack: the output stream was purged or restored meanwhile: the stage opens again.
 	errWentBack = errors.New("the output stream went back")
@@ -484,6 +483,6 @@ func (s *Stage) emit(ctx context.Context, out Output) {
 
 func (s *Stage) diverged() error {
 	return fmt.Errorf("%w: %s from message %d of %s. `daybook verify --deep` names the first message that differs. "+
-		"Run the version and settings that derived them, or have `daybook replay %s` publish the difference", ErrDiverged, s.cfg.Output,
-		s.cp.position.Sequence, s.cfg.Input, s.cfg.Name)
+		"Run the version and settings that derived them, or have `daybook replay %s` publish the difference",
+		ErrDiverged, s.cfg.Output, s.cp.position.Sequence, s.cfg.Input, s.cfg.Name)
 }

@@ -121,5 +121,6 @@ func (c *Config) anchor(cp *checkpoint, m *bus.Stored, sequence uint64) (err err
 // stage behind has read it, perhaps, and put out that it is nobody's.
 func (c *Config) notOurs(m *bus.Stored, what string) error {
 	return fmt.Errorf("%w: message %d of %s (%s) %s. It was not published by Daybook: have `daybook replay %s` "+
-		"publish behind it what is right, or restore the stream", ErrDiverged, m.Sequence, c.Output, m.Subject, what, c.Name)
+		"publish behind it what is right, or restore the stream",
+		ErrDiverged, m.Sequence, c.Output, m.Subject, what, c.Name)
 }

@@ -136,8 +136,8 @@ func (v *verifier) open(ctx context.Context) (err error) {
 	}
 	if v.input.Messages > 0 && v.input.First > max(1, v.cp.base.First) {
 		return fmt.Errorf("%w: %s starts at message %d, and what came before cannot be derived again. Restore the "+
-			"stream from a backup that begins at 1; if it was emptied and derived anew, `daybook replay %s` brings %s in line with it", ErrInputChanged,
-			v.cfg.Input, v.input.First, v.cfg.Name, v.cfg.Output)
+			"stream from a backup that begins at 1; if it was emptied and derived anew, `daybook replay %s` brings %s "+
+			"in line with it", ErrInputChanged, v.cfg.Input, v.input.First, v.cfg.Name, v.cfg.Output)
 	}
 	v.result.Position, v.result.Sequence, v.result.Chain = v.cp.position.Sequence, v.cp.Sequence, v.cp.chain.String()
 	return nil

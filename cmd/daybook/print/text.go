@@ -82,7 +82,7 @@ func (l *list) endCounted(elsewhere io.Writer, what string, omitted uint64, why 
 	}
 	if !l.json {
 		elsewhere = l.w
-		fmt.Fprintf(l.w, "%s: %d\n", what, uint64(len(l.rows)-1)+omitted) //nolint:gosec // the header is one of the rows
+		fmt.Fprintf(l.w, "%s: %d\n", what, uint64(len(l.rows)-1)+omitted) //nolint:gosec // the header is a row
 	}
 	if omitted == 0 {
 		return nil
