@@ -100,6 +100,25 @@ func MeteredResourcesFilter(foundation, tenant string) string {
 	return "metered.*." + oneOrAll(foundation) + "." + oneOrAll(tenant) + ".*.*"
 }
 
+// UsageResourceFilter matches the facts of a kind about one resource, and MeteredResourceFilter the
+// spans of it, whatever the tenant. resource is the last token of the subject: that of
+// Usage.SubjectResource.
+func UsageResourceFilter(source, foundation, kind, resource string) string {
+	return subject("usage", source, foundation) + ".*." + Token(kind) + "." + Token(resource)
+}
+
+// MeteredResourceFilter is described at UsageResourceFilter.
+func MeteredResourceFilter(source, foundation, kind, resource string) string {
+	return subject("metered", source, foundation) + ".*." + Token(kind) + "." + Token(resource)
+}
+
+// BillingResourceFilters match the charges, and the parts without a price, of a kind of one
+// resource, whatever the tenant; an empty source, foundation or kind stands for all.
+func BillingResourceFilters(source, foundation, kind, resource string) []string {
+	rest := ".*." + oneOrAll(source) + "." + oneOrAll(foundation) + "." + oneOrAll(kind) + "." + Token(resource)
+	return []string{"billing.charge" + rest, "billing.unrated" + rest}
+}
+
 // MeteredHorizonFilter matches how far sources were metered, in one foundation or, where that is
 // empty, in all.
 func MeteredHorizonFilter(foundation string) string {
