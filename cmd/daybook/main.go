@@ -17,6 +17,7 @@ import (
 
 	"github.com/daybook-billing/daybook/cmd/daybook/billing"
 	"github.com/daybook-billing/daybook/cmd/daybook/collect"
+	"github.com/daybook-billing/daybook/cmd/daybook/explain"
 	"github.com/daybook-billing/daybook/cmd/daybook/metering"
 	"github.com/daybook-billing/daybook/cmd/daybook/offline"
 	"github.com/daybook-billing/daybook/cmd/daybook/shell"
@@ -37,6 +38,7 @@ type cli struct {
 	Unrated    billing.Unrated    `cmd:"" help:"List usage without a price."`
 	Holds      metering.Holds     `cmd:"" help:"List usage that is held and not billed, and decide about it."`
 	Bill       billing.Bill       `cmd:"" help:"Print the bill by month and tenant."`
+	Trace      explain.Trace      `cmd:"" help:"Tell what became of an event: its spans, charges, holds, or why it has no effect."`
 	Verify     verifyCmd          `cmd:"" help:"Derive METERED and BILLING again, and compare them with the stored streams."`
 	Replay     replayCmd          `cmd:"" help:"Derive METERED and BILLING again with this version and these settings; publish the difference."`
 	Catalogue  billing.Catalogue  `cmd:"" help:"Check, publish and explain price catalogues."`

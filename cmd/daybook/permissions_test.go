@@ -108,6 +108,7 @@ func duties(folder, prices, input string) []duty {
 		line("replay projector", "replay projector --cut hour"),
 		line("replay", "replay all --cut hour"),
 		line("reader operator", "bill"),
+		line("reader operator", "trace 1"),
 		line("reader operator", "running"),
 		line("reader operator", "status"),
 		line("reader operator", "holds list"),
@@ -187,7 +188,7 @@ var _ = Describe("With the shipped configuration of the server", func() {
 		for _, d := range duties("", "", "") {
 			for _, user := range strings.Fields(d.users) {
 				command := d.args[0]
-				if len(d.args) > 1 && d.args[1] != "all" {
+				if len(d.args) > 1 && d.args[1] != "all" && command != "trace" {
 					command += " " + d.args[1]
 				}
 				row := regexp.MustCompile("(?m)^\\| `" + user + "` .*$").FindString(string(readme))

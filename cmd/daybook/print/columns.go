@@ -136,12 +136,15 @@ func divide(text string, width int) (head, tail string) {
 }
 
 // Text prints a sentence on lines of at most pageWidth; those behind the first are indented.
-func Text(w io.Writer, text string) {
+func Text(w io.Writer, text string) { hanging(w, "  ", text) }
+
+// hanging is Text with an indentation.
+func hanging(w io.Writer, indent, text string) {
 	text = strings.Map(visible, text)
-	for indent := ""; ; indent = "  " {
-		room := pageWidth - len(indent)
+	for before := ""; ; before = indent {
+		room := pageWidth - len(before)
 		if utf8.RuneCountInString(text) <= room {
-			fmt.Fprintln(w, indent+text)
+			fmt.Fprintln(w, before+text)
 			return
 		}
 		runes := []rune(text)
@@ -152,7 +155,7 @@ func Text(w io.Writer, text string) {
 		if runes[at] != ' ' { // a word without an end
 			at = room
 		}
-		fmt.Fprintln(w, indent+string(runes[:at]))
+		fmt.Fprintln(w, before+string(runes[:at]))
 		text = strings.TrimLeft(string(runes[at:]), " ")
 	}
 }

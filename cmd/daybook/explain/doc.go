@@ -1,0 +1,2 @@
+// Package explain has the commands that say why: what became of an event (trace.go).
+package explain

@@ -1,0 +1,249 @@
+package print
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/ledger/trace"
+)
+
+// traceJSON is an event with what became of it.
+type traceJSON struct {
+	Answer    trace.Answer   `json:"answer"`
+	Because   trace.Because  `json:"because,omitempty"`
+	Sentence  string         `json:"sentence"`
+	Event     *eventJSON     `json:"event,omitempty"`
+	Spans     []spanJSON     `json:"spans"`
+	Running   []spanJSON     `json:"running"`
+	Charges   []chargeJSON   `json:"charges"`
+	Unrated   []unratedPart  `json:"unrated"`
+	Holds     []tracedHold   `json:"holds"`
+	Anomalies []foundAnomaly `json:"anomalies"`
+}
+
+// eventJSON is a message about an event.
+type eventJSON struct {
+	Stream     string `json:"stream"`
+	Sequence   uint64 `json:"sequence"`
+	Type       string `json:"type"`
+	ID         string `json:"id,omitempty"`
+	Source     string `json:"source,omitempty"`
+	Foundation string `json:"foundation,omitempty"`
+	Tenant     string `json:"tenant,omitempty"`
+	Kind       string `json:"kind,omitempty"`
+	Resource   string `json:"resource,omitempty"`
+	Name       string `json:"name,omitempty"`
+	Event      string `json:"event,omitempty"`
+	Time       string `json:"time,omitempty"`
+	Reason     string `json:"reason,omitempty"` // of quarantined input
+}
+
+type spanJSON struct {
+	ID        string   `json:"id,omitempty"` // empty while it runs
+	Sequence  uint64   `json:"metered,omitempty"`
+	Retracted uint64   `json:"retracted,omitempty"` // in METERED
+	Kind      string   `json:"kind"`
+	Start     string   `json:"start"`
+	End       string   `json:"end,omitempty"`
+	Since     string   `json:"since"`
+	Footprint Fields   `json:"footprint"`
+	Flags     []string `json:"flags"`
+	Evidence  []uint64 `json:"evidence"`
+}
+
+type chargeJSON struct {
+	ID        string `json:"id"`
+	Entry     string `json:"entry"`
+	Reverses  string `json:"reverses,omitempty"`
+	Reversed  bool   `json:"reversed"`
+	Sequence  uint64 `json:"billing"`
+	Span      string `json:"span"`
+	Month     string `json:"month"`
+	Plan      string `json:"plan"`
+	Catalogue string `json:"catalogue"`
+	Component string `json:"component"`
+	Start     string `json:"start"`
+	End       string `json:"end"`
+	Quantity  string `json:"quantity,omitempty"`
+	Unit      string `json:"unit"`
+	Amount    string `json:"amount"`
+	VAT       string `json:"vat"`
+	Currency  string `json:"currency"`
+}
+
+type unratedPart struct {
+	ID       string `json:"id"`
+	Sequence uint64 `json:"billing"`
+	Span     string `json:"span"`
+	Start    string `json:"start"`
+	End      string `json:"end"`
+	Reason   string `json:"reason"`
+}
+
+type tracedHold struct {
+	ID     string `json:"id"`
+	Code   string `json:"code"`
+	Start  string `json:"start"`
+	End    string `json:"end,omitempty"`
+	Reason string `json:"reason"`
+}
+
+type foundAnomaly struct {
+	Code    string `json:"code"`
+	Time    string `json:"time"`
+	Message string `json:"message"`
+}
+
+func newSpan(s *events.Span) spanJSON {
+	return spanJSON{
+		ID: s.ID, Kind: s.Kind, Start: Time(s.Start), End: Time(s.End), Since: Time(s.Since),
+		Footprint: Footprint(s.Kind, s.Footprint), Flags: append([]string{}, s.Flags.Names()...),
+		Evidence: append([]uint64{}, s.Evidence...),
+	}
+}
+
+func newCharge(c *trace.Charge) chargeJSON {
+	x := chargeJSON{
+		ID: c.ID, Entry: c.Entry, Reverses: c.Reverses, Reversed: c.Reversed, Sequence: c.Sequence, Span: c.Span,
+		Month: c.Period, Plan: c.Plan, Catalogue: c.Catalogue, Component: c.Component, Start: Time(c.Start),
+		End: Time(c.End), Unit: c.Unit, Amount: c.Amount.String(), VAT: c.VAT.String(), Currency: c.Currency,
+	}
+	if c.Unit != "" {
+		x.Quantity = c.Quantity.String()
+	}
+	return x
+}
+
+func newTrace(f *trace.Found) traceJSON {
+	x := traceJSON{
+		Answer: f.Answer, Because: f.Because, Sentence: f.Sentence(), Spans: []spanJSON{}, Running: []spanJSON{},
+		Charges: []chargeJSON{}, Unrated: []unratedPart{}, Holds: []tracedHold{}, Anomalies: []foundAnomaly{},
+	}
+	if f.Stream != "" {
+		x.Event = &eventJSON{Stream: f.Stream, Sequence: f.Sequence, Type: f.Type}
+	}
+	if u := f.Fact; u != nil {
+		*x.Event = eventJSON{
+			f.Stream, f.Sequence, f.Type, u.ID, u.Source, u.Foundation, u.Tenant, u.Kind, u.Resource, u.Name,
+			u.Event, Time(u.Time), "",
+		}
+	}
+	if q := f.Input; q != nil {
+		x.Event.ID, x.Event.Source, x.Event.Foundation, x.Event.Reason = q.ID, q.Source, q.Foundation, q.Reason
+	}
+	for i := range f.Spans {
+		s := newSpan(&f.Spans[i].Span)
+		s.Sequence, s.Retracted = f.Spans[i].Sequence, f.Spans[i].Retracted
+		x.Spans = append(x.Spans, s)
+	}
+	for i := range f.Running {
+		x.Running = append(x.Running, newSpan(&f.Running[i]))
+	}
+	for i := range f.Charges {
+		x.Charges = append(x.Charges, newCharge(&f.Charges[i]))
+	}
+	for i := range f.Unrated {
+		u := &f.Unrated[i]
+		x.Unrated = append(x.Unrated, unratedPart{u.ID, u.Sequence, u.Span, Time(u.Start), Time(u.End), u.Reason})
+	}
+	for i := range f.Holds {
+		h := &f.Holds[i]
+		x.Holds = append(x.Holds, tracedHold{h.ID, h.Code, Time(h.Start), Time(h.End), h.Reason})
+	}
+	for i := range f.Anomalies {
+		a := &f.Anomalies[i]
+		x.Anomalies = append(x.Anomalies, foundAnomaly{a.Code, Time(a.Time), a.Message})
+	}
+	return x
+}
+
+// tracedIndent is as wide as the names before the texts of Trace.
+const tracedIndent = "            "
+
+// Trace prints what became of an event: as JSON, or for people with the charges below their spans.
+func Trace(w io.Writer, f *trace.Found, asJSON bool) error {
+	x := newTrace(f)
+	if asJSON {
+		return JSON(w, x)
+	}
+	out := &failing{w: w}
+	say := func(format string, args ...any) { hanging(out, tracedIndent, fmt.Sprintf(format, args...)) }
+	switch e := x.Event; {
+	case e == nil:
+	case e.Event != "":
+		say("%s of %s %s %sat %s, message %d of %s (%s %s, tenant %s)", e.Event, e.Kind, e.Resource, quoted(e.Name),
+			e.Time, e.Sequence, e.Stream, e.Source, e.Foundation, e.Tenant)
+	default:
+		say("message %d of %s, %s", e.Sequence, e.Stream, e.Type)
+		if e.Reason != "" {
+			say("  reason    %s", e.Reason)
+		}
+	}
+	say("  answer    %s", x.Sentence)
+	for i := range x.Spans {
+		s := &x.Spans[i]
+		say("  span      %s", s.text())
+		for j := range x.Charges {
+			if c := &x.Charges[j]; c.Span == s.ID && (i == 0 || x.Spans[i-1].ID != s.ID) {
+				say("    %-7s %s", c.Entry, c.text())
+			}
+		}
+		for _, u := range x.Unrated {
+			if u.Span == s.ID {
+				say("    unrated %s to %s: %s", u.Start, u.End, u.Reason)
+			}
+		}
+	}
+	for i := range x.Running {
+		say("  running   %s", x.Running[i].text())
+	}
+	for _, h := range x.Holds {
+		say("  held      %s to %s, %s (hold %s): %s", h.Start, cmp.Or(h.End, "goes on"), h.Code, h.ID, h.Reason)
+	}
+	for _, a := range x.Anomalies {
+		say("  anomaly   %s at %s: %s", a.Code, a.Time, a.Message)
+	}
+	say("")
+	return out.err
+}
+
+// quoted is a name in quotes with a space behind it, empty for none.
+func quoted(name string) string {
+	if name == "" {
+		return ""
+	}
+	return fmt.Sprintf("%q ", name)
+}
+
+func (s *spanJSON) text() string {
+	text := fmt.Sprintf("%s to %s, %s", s.Start, cmp.Or(s.End, "now"), s.Footprint.Text())
+	if s.Since != s.Start && s.Since != "" {
+		text += ", since " + s.Since
+	}
+	if len(s.Flags) > 0 {
+		text += ", " + strings.Join(s.Flags, " ")
+	}
+	if s.Sequence != 0 {
+		text += fmt.Sprintf(", message %d of %s", s.Sequence, events.StreamMetered)
+	}
+	if s.Retracted != 0 {
+		text += fmt.Sprintf(", taken back by message %d", s.Retracted)
+	}
+	return text
+}
+
+func (c *chargeJSON) text() string {
+	text := fmt.Sprintf("%s %s/%s of catalogue %s: ", c.Month, c.Plan, c.Component, c.Catalogue)
+	if c.Quantity != "" {
+		text += c.Quantity + " " + c.Unit + ", "
+	}
+	text += fmt.Sprintf("%s and %s VAT %s (%s, message %d of %s)", c.Amount, c.VAT, c.Currency, c.ID, c.Sequence,
+		events.StreamBilling)
+	if c.Reversed {
+		text += ", reversed"
+	}
+	return text
+}

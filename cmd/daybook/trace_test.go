@@ -1,0 +1,56 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"github.com/daybook-billing/daybook/projector/timeline"
+)
+
+var _ = Describe("daybook trace", func() {
+	It("answers for an event by its guid or its message_id, wherever it is", func(ctx SpecContext) {
+		const started = `{"guid":"e1","created_at":"2026-05-01T09:00:00Z","state":{"current":"STARTED","previous":"STOPPED"},` +
+			`"app":{"guid":"A","name":"shop"},"process":{"guid":"P","type":"web"},"space":{"guid":"S","name":"dev"},` +
+			`"organization":{"guid":"O"},"buildpack":{"guid":null,"name":"java"},"task":{"guid":null,"name":null},` +
+			`"memory_in_mb_per_instance":{"current":1024,"previous":1024},"instance_count":{"current":1,"previous":1}}`
+		stopped := strings.NewReplacer("e1", "e2", "T09", "T11", `"STARTED"`, `"STOPPED"`, `"STOPPED"`, `"STARTED"`).
+			Replace(started)
+		odd := strings.NewReplacer("e1", "e3", `"STARTED"`, `"SLEEPING"`).Replace(started)
+		database := `{"message_id":"m1","event_type":"trove.instance.create","timestamp":"2026-05-01 09:00:00",` +
+			`"payload":{"instance_id":"i","tenant_id":"t","created_at":"2026-05-01T09:00:00Z",` +
+			`"instance_type_id":"1","volume_size":1,"instance_size":512}}`
+		file := filepath.Join(GinkgoT().TempDir(), "events.jsonl")
+		Expect(os.WriteFile(file, []byte(strings.Join([]string{started, stopped, odd, database}, "\n")),
+			0o600)).To(Succeed())
+		s := newSite(ctx)
+		_, _, prices := month(10)
+		s.ran("catalogue", "publish", prices)
+		// answer is the first word of the answer for an event.
+		answer := func(event string) string {
+			GinkgoHelper()
+			_, text, _ := s.daybook("trace", event)
+			_, sentence, found := strings.Cut(text, "answer    ")
+			Expect(found).To(BeTrue(), text)
+			word, _, _ := strings.Cut(sentence, ":")
+			return word
+		}
+		_, _, _ = s.daybook("collect", "file", "--foundation", "eu", "--horizon", "2026-05-01T12:00:00Z", file)
+		Expect(answer("e1")).To(Equal("unmetered"))
+		s.work(ctx, timeline.CutDay)
+
+		Expect(answer("e1")).To(Equal("charged"))
+		Expect(answer("e2")).To(Equal("charged"))
+		Expect(answer("e3")).To(Equal("quarantined"))
+		Expect(answer("m1")).To(Equal("running"))
+		Expect(s.ran("trace", "e2")).To(ContainSubstring("STOPPED of app P"))
+		for _, none := range []string{"A", "P", "e4", "9999"} {
+			status, out, _ := s.daybook("trace", none)
+			Expect(status).To(Equal(1))
+			Expect(out).To(ContainSubstring("answer    unknown: "))
+		}
+	})
+})
