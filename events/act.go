@@ -23,6 +23,7 @@ type Act struct {
 	Retirement Retirement
 	Replay     Replay
 	Input      Input
+	Month      Month
 }
 
 // Kinds of acts.
@@ -32,6 +33,10 @@ const (
 	ActRetirement = "retirement" // of one of several collectors of a foundation, or of the foundation
 	ActReplay     = "replay"     // of a projection
 	ActDiscard    = "discard"    // of an input in QUARANTINE
+	ActClosing    = "closing"    // of a month of a foundation
+	ActReopening  = "reopening"  // of the last closed month of a foundation
+	ActMode       = "mode"       // of closing, for months that are open
+	ActGrace      = "grace"      // before a month closes by itself, for months that are open
 )
 
 // Decision is an operator's word on a hold.
@@ -72,6 +77,20 @@ type Input struct {
 	ID      string // of the Quarantined
 	Outcome string // "discarded", "stored", "known" or "ignored"
 }
+
+// Month is what is decided about the months of a foundation or, with the mode or the grace, of all
+// foundations.
+type Month struct {
+	Month        string // of a closing or a reopening, YYYY-MM
+	Mode         string // of closing: ModeAutomatic or ModeManual
+	GraceSeconds uint32 // from a month's end to its closing
+}
+
+// Modes of closing.
+const (
+	ModeAutomatic = "automatic" // when the horizon has passed the end of the month by the grace
+	ModeManual    = "manual"    // by an act alone
+)
 
 // ActResubmission is the kind of an act that only QUARANTINE has.
 const ActResubmission = "resubmission"

@@ -11,7 +11,7 @@ func (x *Act) AppendJSON(b []byte) []byte {
 	b = appendText(b, `,"note":`, x.Note)
 	b = appendTimestamp(b, `,"time":`, x.Time)
 	b = appendUint64(b, `,"expectation":`, x.Expectation)
-	if x.Catalogue != (Catalogue{}) {
+	if !x.Catalogue.empty() {
 		b = x.Catalogue.AppendJSON(append(b, `,"catalogue":`...))
 	}
 	if x.Decision != (Decision{}) {
@@ -25,6 +25,9 @@ func (x *Act) AppendJSON(b []byte) []byte {
 	}
 	if x.Input != (Input{}) {
 		b = x.Input.appendJSON(append(b, `,"input":`...))
+	}
+	if x.Month != (Month{}) {
+		b = x.Month.appendJSON(append(b, `,"month":`...))
 	}
 	return closeObject(b, start)
 }
@@ -63,6 +66,8 @@ func (x *Act) decode(s scanner) error {
 			x.Replay.read(&s)
 		case "input":
 			x.Input.read(&s)
+		case "month":
+			x.Month.read(&s)
 		default:
 			s.Skip()
 		}
@@ -161,6 +166,30 @@ func (x *Input) read(s *scanner) {
 			x.ID = s.Name()
 		case "outcome":
 			x.Outcome = s.Name()
+		default:
+			s.Skip()
+		}
+	}
+}
+
+func (x *Month) appendJSON(b []byte) []byte {
+	start := len(b)
+	b = appendText(b, `,"month":`, x.Month)
+	b = appendText(b, `,"mode":`, x.Mode)
+	b = appendUint32(b, `,"grace_seconds":`, x.GraceSeconds)
+	return closeObject(b, start)
+}
+
+func (x *Month) read(s *scanner) {
+	*x = Month{}
+	for ok := s.Object(); ok && s.Field(); {
+		switch string(s.Key) {
+		case "month":
+			x.Month = s.Name()
+		case "mode":
+			x.Mode = s.Name()
+		case "grace_seconds":
+			x.GraceSeconds = s.Uint32()
 		default:
 			s.Skip()
 		}

@@ -166,6 +166,7 @@ func (x *Catalogue) AppendJSON(b []byte) []byte {
 	start := len(b)
 	b = appendText(b, `,"version":`, x.Version)
 	b = appendText(b, `,"yaml":`, x.YAML)
+	b = appendTexts(b, `,"reprice":`, x.Reprice)
 	return closeObject(b, start)
 }
 
@@ -188,10 +189,63 @@ func (x *Catalogue) fields(s *scanner, ok bool) {
 			x.Version = s.Text(old.Version)
 		case "yaml":
 			x.YAML = s.Name()
+		case "reprice":
+			x.Reprice = s.Texts(nil)
 		default:
 			s.Skip()
 		}
 	}
+}
+
+func (x *Catalogue) empty() bool { return x.Version == "" && x.YAML == "" && len(x.Reprice) == 0 }
+
+// AppendJSON appends x as the proto3 JSON mapping of daybook.v1.Closing.
+func (x *Closing) AppendJSON(b []byte) []byte {
+	start := len(b)
+	b = appendText(b, `,"id":`, x.ID)
+	b = appendText(b, `,"source":`, x.Source)
+	b = appendText(b, `,"foundation":`, x.Foundation)
+	b = appendText(b, `,"month":`, x.Month)
+	b = appendTrue(b, `,"reopened":`, x.Reopened)
+	if x.Cause != (Cause{}) {
+		b = x.Cause.appendJSON(append(b, `,"cause":`...))
+	}
+	b = appendText(b, `,"by":`, x.By)
+	b = appendText(b, `,"note":`, x.Note)
+	b = appendTimestamp(b, `,"time":`, x.Time)
+	return closeObject(b, start)
+}
+
+// DecodeJSON overwrites x with its wire form, as Usage.DecodeJSON does.
+func (x *Closing) DecodeJSON(b []byte) error { return x.decode(scan(b)) }
+
+func (x *Closing) decode(s scanner) error {
+	*x = Closing{}
+	for ok := s.Message(); ok && s.Field(); {
+		switch string(s.Key) {
+		case "id":
+			x.ID = s.Name()
+		case "source":
+			x.Source = s.Name()
+		case "foundation":
+			x.Foundation = s.Name()
+		case "month":
+			x.Month = s.Name()
+		case "reopened":
+			x.Reopened = s.Bool()
+		case "cause":
+			x.Cause.read(&s)
+		case "by":
+			x.By = s.Name()
+		case "note":
+			x.Note = s.Name()
+		case "time":
+			x.Time = s.Timestamp()
+		default:
+			s.Skip()
+		}
+	}
+	return s.End("closing")
 }
 
 // AppendJSON appends x as the proto3 JSON mapping of daybook.v1.Marker.

@@ -250,6 +250,23 @@ func releasedFixtures() map[string]message {
 		},
 		"catalogue": &events.Catalogue{Version: "2026-11", YAML: "version: 2026-11\ncurrency: EUR\nplans:\n  - name: " +
 			"\"app\"\n"},
+		"closing": &events.Closing{
+			ID: "7d6c5b4a-3f2e-5a1d-9c8b-0f1e2d3c4b5a", Source: "cf", Foundation: "cf-eu-1", Month: "2026-11", Reopened: true,
+			Cause: events.Cause{
+				ID: "62513f4e-b2a3-54c5-a0d1-5c6d7e8f90a4", Sequence: 1044, Event: "reopening",
+				Time: at("2026-12-07T10:00:00Z"),
+			},
+			By: "ann", Note: "ticket 4713", Time: at("2026-12-07T10:00:00Z"),
+		},
+		"act_closing": &events.Act{
+			ID: "62513f4e-b2a3-54c5-a0d1-5c6d7e8f90a3", Kind: events.ActClosing, Source: "cf", Foundation: "cf-eu-1",
+			By: "ann", Note: "ticket 4713", Time: at("2026-12-07T10:00:00Z"), Expectation: 1043,
+			Month: events.Month{Month: "2026-11"},
+		},
+		"act_grace": &events.Act{
+			ID: "62513f4e-b2a3-54c5-a0d1-5c6d7e8f90a5", Kind: events.ActGrace, By: "ann",
+			Time: at("2026-12-07T10:00:00Z"), Month: events.Month{GraceSeconds: 864000},
+		},
 		"marker":  &events.Marker{InputSequence: 123456},
 		"billing": billingFixture(),
 		"usage_trove_place": &events.Usage{

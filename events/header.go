@@ -53,6 +53,7 @@ const (
 	TypeBilling     = "daybook.billing.v1"
 	TypeUnrated     = "daybook.unrated.v1"
 	TypeMarker      = "daybook.marker.v1"
+	TypeClosing     = "daybook.closing.v1"
 )
 
 // Marker passes inputs without outputs: every message up to InputSequence has been worked off.

@@ -40,6 +40,7 @@ func messageTypes() []messageType {
 		{"metered", &events.Metered{}, &daybookv1.Metered{}},
 		{"anomaly", &events.AnomalyNotice{}, &daybookv1.AnomalyNotice{}},
 		{"catalogue", &events.Catalogue{}, &daybookv1.Catalogue{}},
+		{"closing", &events.Closing{}, &daybookv1.Closing{}},
 		{"marker", &events.Marker{}, &daybookv1.Marker{}},
 		{"billing", &events.Billing{}, &daybookv1.Billing{}},
 		{"unrated", &events.UnratedNotice{}, &daybookv1.UnratedNotice{}},

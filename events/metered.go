@@ -148,11 +148,12 @@ const (
 	// AnomalyReplicaResize: a resize, perhaps of another volume than it names; a replica may be
 	// larger than billed
 	AnomalyReplicaResize = "replica_resize"
-	AnomalyUnknownHold   = "unknown_hold" // a decision about a hold that is not listed
-	AnomalyUnreadable    = "unreadable"   // neither a fact nor a catalogue, or damaged
-	AnomalyLongLabel     = "long_label"   // names beyond 1 KiB, cut
-	AnomalyTooLong       = "too_long"     // a message that no server surely takes; left out
-	AnomalyManyHolds     = "many_holds"   // more of one resource is held than a message lists
+	AnomalyUnknownHold   = "unknown_hold"  // a decision about a hold that is not listed
+	AnomalyUnreadable    = "unreadable"    // neither a fact nor a catalogue, or damaged
+	AnomalyLongLabel     = "long_label"    // names beyond 1 KiB, cut
+	AnomalyTooLong       = "too_long"      // a message that no server surely takes; left out
+	AnomalyRefusedMonth  = "refused_month" // an act about a month that can not be closed or opened
+	AnomalyManyHolds     = "many_holds"    // more of one resource is held than a message lists
 )
 
 // Anomaly is a fact in conflict with others, with the projector's answer to it.
@@ -255,4 +256,19 @@ type AnomalyNotice struct {
 type Catalogue struct {
 	Version string
 	YAML    string
+	Reprice []string // closed months to be priced by this version, YYYY-MM: the difference is posted as corrections
+}
+
+// Closing ends a month of a foundation, on metered.<source>.<foundation>.closing, or opens the last
+// closed one again. Months close in order: with one all earlier months are closed.
+type Closing struct {
+	ID         string
+	Source     string
+	Foundation string
+	Month      string // YYYY-MM
+	Reopened   bool   // the month is open again
+	Cause      Cause  // the horizon, the act
+	By         string // the person; empty: the month closed by itself
+	Note       string
+	Time       time.Time // of the act, else of the horizon
 }

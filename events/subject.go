@@ -171,6 +171,16 @@ func MeteredAnomalySubject(source, foundation string) string {
 	return subject("metered", source, foundation) + ".anomaly"
 }
 
+// MeteredClosingSubject is where the projector says which months of a foundation are closed.
+func MeteredClosingSubject(source, foundation string) string {
+	return subject("metered", source, foundation) + ".closing"
+}
+
+// MeteredClosingFilter matches the closings of one foundation or, where it is empty, of all.
+func MeteredClosingFilter(foundation string) string {
+	return "metered.*." + oneOrAll(foundation) + ".closing"
+}
+
 // MeteredCatalogueSubject is where the projector passes catalogue versions on, in the order in
 // which they are put in force.
 const MeteredCatalogueSubject = "metered.catalogue"
@@ -200,6 +210,11 @@ func UnratedFilter(tenant, foundation string) string {
 // BillingHorizonSubject is where the pricer says how far everything metered has been charged.
 func BillingHorizonSubject(source, foundation string) string {
 	return subject("billing.horizon", source, foundation)
+}
+
+// BillingClosingSubject is where the pricer passes on which months of a foundation are closed.
+func BillingClosingSubject(source, foundation string) string {
+	return subject("billing.closing", source, foundation)
 }
 
 // BillingAnomalySubject is for input of the pricer's that is of no use: a catalogue with an error.

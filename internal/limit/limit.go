@@ -106,6 +106,8 @@ func Act(x *events.Act) (labels []string, id string) {
 		{"replay.projection", &x.Replay.Projection},
 		{"input.id", &x.Input.ID},
 		{"input.outcome", &x.Input.Outcome},
+		{"month.month", &x.Month.Month},
+		{"month.mode", &x.Month.Mode},
 	} {
 		l.id(f)
 	}

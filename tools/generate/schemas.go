@@ -23,6 +23,7 @@ var messages = map[string]string{
 	"Metered":       "metered",
 	"AnomalyNotice": "anomaly",
 	"Catalogue":     "catalogue",
+	"Closing":       "closing",
 	"Marker":        "marker",
 	"Billing":       "billing",
 	"UnratedNotice": "unrated",

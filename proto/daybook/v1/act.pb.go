@@ -31,7 +31,8 @@ type Act struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// A UUID version 5.
 	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	// "catalogue", "decision", "retirement", "replay" or "discard"; in QUARANTINE "resubmission".
+	// "catalogue", "decision", "retirement", "replay", "discard", "closing", "reopening", "mode" or "grace"; in
+	// QUARANTINE "resubmission".
 	Kind string `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`
 	// "cf" or "trove"; absent when it is about no one source.
 	Source string `protobuf:"bytes,3,opt,name=source,proto3" json:"source,omitempty"`
@@ -54,7 +55,9 @@ type Act struct {
 	// Content of the kind "replay".
 	Replay *Replay `protobuf:"bytes,12,opt,name=replay,proto3" json:"replay,omitempty"`
 	// Content of the kinds "discard" and "resubmission".
-	Input         *Input `protobuf:"bytes,13,opt,name=input,proto3" json:"input,omitempty"`
+	Input *Input `protobuf:"bytes,13,opt,name=input,proto3" json:"input,omitempty"`
+	// Content of the kinds "closing", "reopening", "mode" and "grace".
+	Month         *Month `protobuf:"bytes,14,opt,name=month,proto3" json:"month,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -176,6 +179,13 @@ func (x *Act) GetReplay() *Replay {
 func (x *Act) GetInput() *Input {
 	if x != nil {
 		return x.Input
+	}
+	return nil
+}
+
+func (x *Act) GetMonth() *Month {
+	if x != nil {
+		return x.Month
 	}
 	return nil
 }
@@ -448,12 +458,76 @@ func (x *Input) GetOutcome() string {
 	return ""
 }
 
+// Month is what is decided about the months of a foundation or, with the mode or the grace, of all foundations.
+type Month struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The month of a closing or a reopening, YYYY-MM.
+	Month string `protobuf:"bytes,1,opt,name=month,proto3" json:"month,omitempty"`
+	// How open months close: "automatic", when the horizon has passed the end by the grace, or "manual".
+	Mode string `protobuf:"bytes,2,opt,name=mode,proto3" json:"mode,omitempty"`
+	// Seconds from the end of a month to its closing.
+	GraceSeconds  uint32 `protobuf:"varint,3,opt,name=grace_seconds,proto3" json:"grace_seconds,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Month) Reset() {
+	*x = Month{}
+	mi := &file_daybook_v1_act_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Month) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Month) ProtoMessage() {}
+
+func (x *Month) ProtoReflect() protoreflect.Message {
+	mi := &file_daybook_v1_act_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Month.ProtoReflect.Descriptor instead.
+func (*Month) Descriptor() ([]byte, []int) {
+	return file_daybook_v1_act_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *Month) GetMonth() string {
+	if x != nil {
+		return x.Month
+	}
+	return ""
+}
+
+func (x *Month) GetMode() string {
+	if x != nil {
+		return x.Mode
+	}
+	return ""
+}
+
+func (x *Month) GetGraceSeconds() uint32 {
+	if x != nil {
+		return x.GraceSeconds
+	}
+	return 0
+}
+
 var File_daybook_v1_act_proto protoreflect.FileDescriptor
 
 const file_daybook_v1_act_proto_rawDesc = "" +
 	"\n" +
 	"\x14daybook/v1/act.proto\x12\n" +
-	"daybook.v1\x1a\x1adaybook/v1/footprint.proto\x1a\x18daybook/v1/metered.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xcb\x03\n" +
+	"daybook.v1\x1a\x1adaybook/v1/footprint.proto\x1a\x18daybook/v1/metered.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf4\x03\n" +
 	"\x03Act\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x16\n" +
@@ -472,7 +546,8 @@ const file_daybook_v1_act_proto_rawDesc = "" +
 	"retirement\x18\v \x01(\v2\x16.daybook.v1.RetirementR\n" +
 	"retirement\x12*\n" +
 	"\x06replay\x18\f \x01(\v2\x12.daybook.v1.ReplayR\x06replay\x12'\n" +
-	"\x05input\x18\r \x01(\v2\x11.daybook.v1.InputR\x05input\"\x9b\x01\n" +
+	"\x05input\x18\r \x01(\v2\x11.daybook.v1.InputR\x05input\x12'\n" +
+	"\x05month\x18\x0e \x01(\v2\x11.daybook.v1.MonthR\x05month\"\x9b\x01\n" +
 	"\bDecision\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x1a\n" +
 	"\bresource\x18\x02 \x01(\tR\bresource\x12\x12\n" +
@@ -492,7 +567,11 @@ const file_daybook_v1_act_proto_rawDesc = "" +
 	"\x06output\x18\x04 \x01(\x04R\x06output\"1\n" +
 	"\x05Input\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x18\n" +
-	"\aoutcome\x18\x02 \x01(\tR\aoutcomeB?Z=github.com/daybook-billing/daybook/proto/daybook/v1;daybookv1b\x06proto3"
+	"\aoutcome\x18\x02 \x01(\tR\aoutcome\"W\n" +
+	"\x05Month\x12\x14\n" +
+	"\x05month\x18\x01 \x01(\tR\x05month\x12\x12\n" +
+	"\x04mode\x18\x02 \x01(\tR\x04mode\x12$\n" +
+	"\rgrace_seconds\x18\x03 \x01(\rR\rgrace_secondsB?Z=github.com/daybook-billing/daybook/proto/daybook/v1;daybookv1b\x06proto3"
 
 var (
 	file_daybook_v1_act_proto_rawDescOnce sync.Once
@@ -506,31 +585,33 @@ func file_daybook_v1_act_proto_rawDescGZIP() []byte {
 	return file_daybook_v1_act_proto_rawDescData
 }
 
-var file_daybook_v1_act_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
+var file_daybook_v1_act_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
 var file_daybook_v1_act_proto_goTypes = []any{
 	(*Act)(nil),                   // 0: daybook.v1.Act
 	(*Decision)(nil),              // 1: daybook.v1.Decision
 	(*Retirement)(nil),            // 2: daybook.v1.Retirement
 	(*Replay)(nil),                // 3: daybook.v1.Replay
 	(*Input)(nil),                 // 4: daybook.v1.Input
-	(*timestamppb.Timestamp)(nil), // 5: google.protobuf.Timestamp
-	(*Catalogue)(nil),             // 6: daybook.v1.Catalogue
-	(*Footprint)(nil),             // 7: daybook.v1.Footprint
+	(*Month)(nil),                 // 5: daybook.v1.Month
+	(*timestamppb.Timestamp)(nil), // 6: google.protobuf.Timestamp
+	(*Catalogue)(nil),             // 7: daybook.v1.Catalogue
+	(*Footprint)(nil),             // 8: daybook.v1.Footprint
 }
 var file_daybook_v1_act_proto_depIdxs = []int32{
-	5, // 0: daybook.v1.Act.time:type_name -> google.protobuf.Timestamp
-	6, // 1: daybook.v1.Act.catalogue:type_name -> daybook.v1.Catalogue
+	6, // 0: daybook.v1.Act.time:type_name -> google.protobuf.Timestamp
+	7, // 1: daybook.v1.Act.catalogue:type_name -> daybook.v1.Catalogue
 	1, // 2: daybook.v1.Act.decision:type_name -> daybook.v1.Decision
 	2, // 3: daybook.v1.Act.retirement:type_name -> daybook.v1.Retirement
 	3, // 4: daybook.v1.Act.replay:type_name -> daybook.v1.Replay
 	4, // 5: daybook.v1.Act.input:type_name -> daybook.v1.Input
-	7, // 6: daybook.v1.Decision.footprint:type_name -> daybook.v1.Footprint
-	5, // 7: daybook.v1.Retirement.at:type_name -> google.protobuf.Timestamp
-	8, // [8:8] is the sub-list for method output_type
-	8, // [8:8] is the sub-list for method input_type
-	8, // [8:8] is the sub-list for extension type_name
-	8, // [8:8] is the sub-list for extension extendee
-	0, // [0:8] is the sub-list for field type_name
+	5, // 6: daybook.v1.Act.month:type_name -> daybook.v1.Month
+	8, // 7: daybook.v1.Decision.footprint:type_name -> daybook.v1.Footprint
+	6, // 8: daybook.v1.Retirement.at:type_name -> google.protobuf.Timestamp
+	9, // [9:9] is the sub-list for method output_type
+	9, // [9:9] is the sub-list for method input_type
+	9, // [9:9] is the sub-list for extension type_name
+	9, // [9:9] is the sub-list for extension extendee
+	0, // [0:9] is the sub-list for field type_name
 }
 
 func init() { file_daybook_v1_act_proto_init() }
@@ -546,7 +627,7 @@ func file_daybook_v1_act_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_daybook_v1_act_proto_rawDesc), len(file_daybook_v1_act_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   5,
+			NumMessages:   6,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

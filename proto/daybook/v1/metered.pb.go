@@ -836,7 +836,9 @@ type Catalogue struct {
 	// Name of the version.
 	Version string `protobuf:"bytes,1,opt,name=version,proto3" json:"version,omitempty"`
 	// The catalogue as its author wrote it.
-	Yaml          string `protobuf:"bytes,2,opt,name=yaml,proto3" json:"yaml,omitempty"`
+	Yaml string `protobuf:"bytes,2,opt,name=yaml,proto3" json:"yaml,omitempty"`
+	// Closed months to be priced by this version, YYYY-MM: the difference is posted as corrections.
+	Reprice       []string `protobuf:"bytes,3,rep,name=reprice,proto3" json:"reprice,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -885,6 +887,133 @@ func (x *Catalogue) GetYaml() string {
 	return ""
 }
 
+func (x *Catalogue) GetReprice() []string {
+	if x != nil {
+		return x.Reprice
+	}
+	return nil
+}
+
+// Closing ends a month of a foundation, or opens the last closed one again. Months close in order: with one all earlier
+// months are closed. It is the body of a message on metered.<source>.<foundation>.closing, and on
+// billing.closing.<source>.<foundation> once everything before it has been charged.
+type Closing struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// A UUID version 5.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// "cf" or "trove".
+	Source string `protobuf:"bytes,2,opt,name=source,proto3" json:"source,omitempty"`
+	// The operator's name of the installation.
+	Foundation string `protobuf:"bytes,3,opt,name=foundation,proto3" json:"foundation,omitempty"`
+	// The month, YYYY-MM.
+	Month string `protobuf:"bytes,4,opt,name=month,proto3" json:"month,omitempty"`
+	// The month is open again.
+	Reopened bool `protobuf:"varint,5,opt,name=reopened,proto3" json:"reopened,omitempty"`
+	// The horizon or the act behind it, in USAGE.
+	Cause *Cause `protobuf:"bytes,6,opt,name=cause,proto3" json:"cause,omitempty"`
+	// Who decided; absent where the month closed by itself.
+	By string `protobuf:"bytes,7,opt,name=by,proto3" json:"by,omitempty"`
+	// Why.
+	Note string `protobuf:"bytes,8,opt,name=note,proto3" json:"note,omitempty"`
+	// Of the act, else of the horizon.
+	Time          *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=time,proto3" json:"time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Closing) Reset() {
+	*x = Closing{}
+	mi := &file_daybook_v1_metered_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Closing) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Closing) ProtoMessage() {}
+
+func (x *Closing) ProtoReflect() protoreflect.Message {
+	mi := &file_daybook_v1_metered_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Closing.ProtoReflect.Descriptor instead.
+func (*Closing) Descriptor() ([]byte, []int) {
+	return file_daybook_v1_metered_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *Closing) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *Closing) GetSource() string {
+	if x != nil {
+		return x.Source
+	}
+	return ""
+}
+
+func (x *Closing) GetFoundation() string {
+	if x != nil {
+		return x.Foundation
+	}
+	return ""
+}
+
+func (x *Closing) GetMonth() string {
+	if x != nil {
+		return x.Month
+	}
+	return ""
+}
+
+func (x *Closing) GetReopened() bool {
+	if x != nil {
+		return x.Reopened
+	}
+	return false
+}
+
+func (x *Closing) GetCause() *Cause {
+	if x != nil {
+		return x.Cause
+	}
+	return nil
+}
+
+func (x *Closing) GetBy() string {
+	if x != nil {
+		return x.By
+	}
+	return ""
+}
+
+func (x *Closing) GetNote() string {
+	if x != nil {
+		return x.Note
+	}
+	return ""
+}
+
+func (x *Closing) GetTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Time
+	}
+	return nil
+}
+
 // Marker passes inputs without outputs. It is the body of a message on metered.marker and billing.marker. Without a
 // field it begins or ends a batch of a collector, as the header Daybook-Window says: the body of a message on
 // usage.<source>.<foundation>.marker.
@@ -898,7 +1027,7 @@ type Marker struct {
 
 func (x *Marker) Reset() {
 	*x = Marker{}
-	mi := &file_daybook_v1_metered_proto_msgTypes[8]
+	mi := &file_daybook_v1_metered_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -910,7 +1039,7 @@ func (x *Marker) String() string {
 func (*Marker) ProtoMessage() {}
 
 func (x *Marker) ProtoReflect() protoreflect.Message {
-	mi := &file_daybook_v1_metered_proto_msgTypes[8]
+	mi := &file_daybook_v1_metered_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -923,7 +1052,7 @@ func (x *Marker) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Marker.ProtoReflect.Descriptor instead.
 func (*Marker) Descriptor() ([]byte, []int) {
-	return file_daybook_v1_metered_proto_rawDescGZIP(), []int{8}
+	return file_daybook_v1_metered_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Marker) GetInputSequence() uint64 {
@@ -1016,10 +1145,23 @@ const file_daybook_v1_metered_proto_rawDesc = "" +
 	"foundation\x18\x03 \x01(\tR\n" +
 	"foundation\x12'\n" +
 	"\x05cause\x18\x04 \x01(\v2\x11.daybook.v1.CauseR\x05cause\x12-\n" +
-	"\aanomaly\x18\x05 \x01(\v2\x13.daybook.v1.AnomalyR\aanomaly\"9\n" +
+	"\aanomaly\x18\x05 \x01(\v2\x13.daybook.v1.AnomalyR\aanomaly\"S\n" +
 	"\tCatalogue\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\tR\aversion\x12\x12\n" +
-	"\x04yaml\x18\x02 \x01(\tR\x04yaml\"0\n" +
+	"\x04yaml\x18\x02 \x01(\tR\x04yaml\x12\x18\n" +
+	"\areprice\x18\x03 \x03(\tR\areprice\"\x80\x02\n" +
+	"\aClosing\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
+	"\x06source\x18\x02 \x01(\tR\x06source\x12\x1e\n" +
+	"\n" +
+	"foundation\x18\x03 \x01(\tR\n" +
+	"foundation\x12\x14\n" +
+	"\x05month\x18\x04 \x01(\tR\x05month\x12\x1a\n" +
+	"\breopened\x18\x05 \x01(\bR\breopened\x12'\n" +
+	"\x05cause\x18\x06 \x01(\v2\x11.daybook.v1.CauseR\x05cause\x12\x0e\n" +
+	"\x02by\x18\a \x01(\tR\x02by\x12\x12\n" +
+	"\x04note\x18\b \x01(\tR\x04note\x12.\n" +
+	"\x04time\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\x04time\"0\n" +
 	"\x06Marker\x12&\n" +
 	"\x0einput_sequence\x18\x01 \x01(\x04R\x0einput_sequenceB?Z=github.com/daybook-billing/daybook/proto/daybook/v1;daybookv1b\x06proto3"
 
@@ -1035,7 +1177,7 @@ func file_daybook_v1_metered_proto_rawDescGZIP() []byte {
 	return file_daybook_v1_metered_proto_rawDescData
 }
 
-var file_daybook_v1_metered_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
+var file_daybook_v1_metered_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
 var file_daybook_v1_metered_proto_goTypes = []any{
 	(*Span)(nil),                  // 0: daybook.v1.Span
 	(*Stretch)(nil),               // 1: daybook.v1.Stretch
@@ -1045,20 +1187,21 @@ var file_daybook_v1_metered_proto_goTypes = []any{
 	(*Hold)(nil),                  // 5: daybook.v1.Hold
 	(*AnomalyNotice)(nil),         // 6: daybook.v1.AnomalyNotice
 	(*Catalogue)(nil),             // 7: daybook.v1.Catalogue
-	(*Marker)(nil),                // 8: daybook.v1.Marker
-	(*timestamppb.Timestamp)(nil), // 9: google.protobuf.Timestamp
-	(*Footprint)(nil),             // 10: daybook.v1.Footprint
+	(*Closing)(nil),               // 8: daybook.v1.Closing
+	(*Marker)(nil),                // 9: daybook.v1.Marker
+	(*timestamppb.Timestamp)(nil), // 10: google.protobuf.Timestamp
+	(*Footprint)(nil),             // 11: daybook.v1.Footprint
 }
 var file_daybook_v1_metered_proto_depIdxs = []int32{
-	9,  // 0: daybook.v1.Span.start:type_name -> google.protobuf.Timestamp
-	9,  // 1: daybook.v1.Span.end:type_name -> google.protobuf.Timestamp
-	9,  // 2: daybook.v1.Span.since:type_name -> google.protobuf.Timestamp
-	10, // 3: daybook.v1.Span.footprint:type_name -> daybook.v1.Footprint
+	10, // 0: daybook.v1.Span.start:type_name -> google.protobuf.Timestamp
+	10, // 1: daybook.v1.Span.end:type_name -> google.protobuf.Timestamp
+	10, // 2: daybook.v1.Span.since:type_name -> google.protobuf.Timestamp
+	11, // 3: daybook.v1.Span.footprint:type_name -> daybook.v1.Footprint
 	1,  // 4: daybook.v1.Span.earlier:type_name -> daybook.v1.Stretch
-	9,  // 5: daybook.v1.Stretch.since:type_name -> google.protobuf.Timestamp
-	10, // 6: daybook.v1.Stretch.footprint:type_name -> daybook.v1.Footprint
-	9,  // 7: daybook.v1.Anomaly.time:type_name -> google.protobuf.Timestamp
-	9,  // 8: daybook.v1.Cause.time:type_name -> google.protobuf.Timestamp
+	10, // 5: daybook.v1.Stretch.since:type_name -> google.protobuf.Timestamp
+	11, // 6: daybook.v1.Stretch.footprint:type_name -> daybook.v1.Footprint
+	10, // 7: daybook.v1.Anomaly.time:type_name -> google.protobuf.Timestamp
+	10, // 8: daybook.v1.Cause.time:type_name -> google.protobuf.Timestamp
 	3,  // 9: daybook.v1.Metered.cause:type_name -> daybook.v1.Cause
 	0,  // 10: daybook.v1.Metered.shared:type_name -> daybook.v1.Span
 	0,  // 11: daybook.v1.Metered.retracted:type_name -> daybook.v1.Span
@@ -1066,17 +1209,19 @@ var file_daybook_v1_metered_proto_depIdxs = []int32{
 	0,  // 13: daybook.v1.Metered.running:type_name -> daybook.v1.Span
 	2,  // 14: daybook.v1.Metered.anomalies:type_name -> daybook.v1.Anomaly
 	5,  // 15: daybook.v1.Metered.held:type_name -> daybook.v1.Hold
-	9,  // 16: daybook.v1.Hold.start:type_name -> google.protobuf.Timestamp
-	9,  // 17: daybook.v1.Hold.end:type_name -> google.protobuf.Timestamp
-	10, // 18: daybook.v1.Hold.footprint:type_name -> daybook.v1.Footprint
-	10, // 19: daybook.v1.Hold.lower:type_name -> daybook.v1.Footprint
+	10, // 16: daybook.v1.Hold.start:type_name -> google.protobuf.Timestamp
+	10, // 17: daybook.v1.Hold.end:type_name -> google.protobuf.Timestamp
+	11, // 18: daybook.v1.Hold.footprint:type_name -> daybook.v1.Footprint
+	11, // 19: daybook.v1.Hold.lower:type_name -> daybook.v1.Footprint
 	3,  // 20: daybook.v1.AnomalyNotice.cause:type_name -> daybook.v1.Cause
 	2,  // 21: daybook.v1.AnomalyNotice.anomaly:type_name -> daybook.v1.Anomaly
-	22, // [22:22] is the sub-list for method output_type
-	22, // [22:22] is the sub-list for method input_type
-	22, // [22:22] is the sub-list for extension type_name
-	22, // [22:22] is the sub-list for extension extendee
-	0,  // [0:22] is the sub-list for field type_name
+	3,  // 22: daybook.v1.Closing.cause:type_name -> daybook.v1.Cause
+	10, // 23: daybook.v1.Closing.time:type_name -> google.protobuf.Timestamp
+	24, // [24:24] is the sub-list for method output_type
+	24, // [24:24] is the sub-list for method input_type
+	24, // [24:24] is the sub-list for extension type_name
+	24, // [24:24] is the sub-list for extension extendee
+	0,  // [0:24] is the sub-list for field type_name
 }
 
 func init() { file_daybook_v1_metered_proto_init() }
@@ -1091,7 +1236,7 @@ func file_daybook_v1_metered_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_daybook_v1_metered_proto_rawDesc), len(file_daybook_v1_metered_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   9,
+			NumMessages:   10,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
