@@ -11,7 +11,10 @@ import (
 )
 
 // Kinds lists the kinds of acts.
-var Kinds = []string{events.ActCatalogue, events.ActDecision, events.ActRetirement, events.ActReplay, events.ActDiscard}
+var Kinds = []string{
+	events.ActCatalogue, events.ActDecision, events.ActRetirement, events.ActReplay, events.ActDiscard,
+	events.ActClosing, events.ActReopening, events.ActMode, events.ActGrace,
+}
 
 // origin is the ce-source of acts.
 const origin = "daybook/acts"

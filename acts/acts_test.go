@@ -351,7 +351,7 @@ var _ = Describe("An act", func() {
 			func(*acts.Act) error { return errDenied })).To(Succeed())
 		Expect(acts.List(ctx, s, events.ActDecision, "dbaas",
 			func(*acts.Act) error { return errDenied })).To(MatchError(errDenied))
-		Expect(acts.List(ctx, s, "closing", "", nil)).To(MatchError(ContainSubstring("no kind")))
+		Expect(acts.List(ctx, s, "wish", "", nil)).To(MatchError(ContainSubstring("no kind")))
 	})
 })
 

@@ -1,5 +1,6 @@
 // Package acts publishes the acts of people and reads them back: catalogue versions, decisions
-// about holds, retirements of collectors, beginnings of replays, discards of quarantined input.
+// about holds, retirements of collectors, beginnings of replays, discards of quarantined input, and
+// words about months.
 // Commands and an API call it; it has no flags and prints nothing, and its errors say what to do.
 //
 // Every act is one message of USAGE with one envelope, events.Act: kind, source, foundation, id,
@@ -12,17 +13,24 @@
 //	                                                           of a foundation that is gone
 //	replay      usage.act.replay.all.all                       events.Replay
 //	discard     usage.act.discard.<source>.<foundation>        events.Input
+//	closing     usage.act.closing.<source>.<foundation>        events.Month: to be closed
+//	reopening   usage.act.reopening.<source>.<foundation>      events.Month: the last closed one, to
+//	                                                           be open again
+//	mode        usage.act.mode.<source>.<foundation>, or all   events.Month: how open months close
+//	grace       usage.act.grace.<source>.<foundation>, or all  events.Month: when they do
 //
 // Reads the subject of the act, for its expectation, and for a retirement the horizons of the
-// foundation, too; FindHold and Select read METERED, for the holds. Writes one message for each
-// act. The projector takes acts from these subjects alone, and passes catalogue versions on in
-// METERED (metered.catalogue).
+// foundation, too; FindHold and Select read METERED, for the holds, and ReadMonths for the months.
+// Writes one message for each act. The projector takes acts from these subjects alone, and passes
+// catalogue versions on in METERED (metered.catalogue).
 //
 // # Order
 //
 // The order of the acts counts. The last catalogue act says which version is in force: a version
 // has one text for ever, and may be put in force again after another. The last decision about a
-// hold counts. A retirement holds until the next horizon of its collector.
+// hold counts. A retirement holds until the next horizon of its collector. The projector decides
+// whether a closing or a reopening changes anything; mode and grace hold for the months that are
+// open.
 //
 // # Exactly once
 //

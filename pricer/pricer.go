@@ -117,6 +117,15 @@ func (p *processor) step(in *bus.Stored, emit func(stage.Output)) error {
 			Subject: events.BillingHorizonSubject(h.Source, h.Foundation), Type: events.TypeHorizon, ID: h.ID,
 			Body: &h,
 		})
+	case events.TypeClosing:
+		var c events.Closing
+		if err := c.DecodeJSON(in.Data); err != nil {
+			return err
+		}
+		c.ID = events.ID("billing", c.ID)
+		emit(stage.Output{
+			Subject: events.BillingClosingSubject(c.Source, c.Foundation), Type: events.TypeClosing, ID: c.ID, Body: &c,
+		})
 	case events.TypeCatalogue:
 		return p.catalogue(in, emit)
 	case events.TypeGap, events.TypeAnomaly, events.TypeMarker: // nothing to charge

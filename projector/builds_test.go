@@ -70,7 +70,7 @@ var _ = Describe("Builds", func() {
 			"closed", func() {
 			b := newBooks(projector.Config{Cut: timeline.CutMonth}).tell(build("STAGING_STARTED", "10:00"),
 				build("STAGING_STARTED", "04-02 10:00")).
-				reach("04-10 00:00").tell(build("STAGING_STOPPED", "10:30", late(1)))
+				reach("05-10 00:00").tell(build("STAGING_STOPPED", "10:30", late(1)))
 			Expect(b.closed()).To(BeEmpty())
 			Expect(b.held()).To(Equal([]string{"A 10:30-10:30 1x1024 closed_period"}))
 			Expect(b.codes()).To(ContainElement(events.AnomalyClosedPeriod))

@@ -6,7 +6,6 @@ import (
 	"maps"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/daybook-billing/daybook/events"
@@ -14,6 +13,7 @@ import (
 	"github.com/daybook-billing/daybook/internal/bus"
 	"github.com/daybook-billing/daybook/internal/stage"
 	"github.com/daybook-billing/daybook/internal/stage/sides"
+	"github.com/daybook-billing/daybook/projector/months"
 )
 
 // comparer implements stage.Comparer for METERED: which spans are closed and not retracted, and
@@ -21,9 +21,7 @@ import (
 // and anomalies belong to their moment and are not published again. Its memory is a digest of each
 // span, and the differences and what runs in full.
 type comparer struct {
-	logic    string // of the projector that derives
-	stored   string // of the batch that the stored message is in
-	months   map[origin]*months
+	closings map[origin]*closings
 	seed     maphash.Seed
 	spans    *sides.Comparison[string]    // by id: spans that are closed and not retracted
 	subjects *sides.Comparison[string]    // by subject: what runs and is held
@@ -39,28 +37,36 @@ type comparer struct {
 // origin is a source in a foundation: months are closed for each.
 type origin struct{ source, foundation string }
 
-// months are the months of an origin, of which the early ones are closed.
-type months struct {
-	horizons [2]time.Time // by sides.Side
-	open     string       // first month that is open, YYYY-MM
+// closings are the months of an origin that are closed, by sides.Side.
+type closings struct {
+	open    [2]string        // first month that is open, YYYY-MM
+	derived []events.Closing // of the months that stand closed
 }
 
-// close closes the months whose end a horizon has passed by the grace that a logic names. None is
-// opened again.
-func (m *months) close(horizon time.Time, logic string) {
-	if horizon.IsZero() {
-		return
+// closing takes a closing, in JSON.
+func (r *comparer) closing(side sides.Side, text []byte) error {
+	var c events.Closing
+	if err := c.DecodeJSON(text); err != nil {
+		return err
 	}
-	for setting := range strings.FieldsSeq(logic) {
-		if text, ok := strings.CutPrefix(setting, "grace="); ok {
-			if grace, err := time.ParseDuration(text); err == nil {
-				m.open = max(m.open, monthOf(horizon.Add(-grace)))
-			}
+	of := r.closingsOf(c.Source, c.Foundation)
+	at, err := time.Parse(months.Form, c.Month)
+	switch {
+	case err != nil:
+		return err
+	case c.Reopened:
+		of.open[side] = c.Month
+	default:
+		of.open[side] = at.AddDate(0, 1, 0).Format(months.Form)
+	}
+	if side == sides.Derived {
+		of.derived = slices.DeleteFunc(of.derived, func(o events.Closing) bool { return o.Month == c.Month })
+		if !c.Reopened {
+			of.derived = append(of.derived, c)
 		}
 	}
+	return nil
 }
-
-func monthOf(t time.Time) string { return t.UTC().Format("2006-01") }
 
 // digested is what runs and is held under a subject, in digests by resource.
 type digested struct {
@@ -81,40 +87,29 @@ type difference struct {
 	spans [2]map[string]events.Span // by sides.Side and id: to be retracted, and to be closed
 }
 
-// NewComparer returns the comparer of METERED for one replay. logic is that of the projector that
-// derives, with its settings: stage.Config.Logic.
-func NewComparer(logic string) stage.Comparer {
+// NewComparer returns the comparer of METERED for one replay.
+func NewComparer() stage.Comparer {
 	return &comparer{
-		logic: logic, months: map[origin]*months{}, seed: maphash.MakeSeed(),
+		closings: map[origin]*closings{}, seed: maphash.MakeSeed(),
 		spans: sides.New[string](), subjects: sides.New[string](),
 		stands: [2]map[string]*digested{{}, {}}, runs: map[string]*standing.Subject{},
 		differs: map[string]*difference{},
 	}
 }
 
-func (r *comparer) monthsOf(source, foundation string) *months {
+func (r *comparer) closingsOf(source, foundation string) *closings {
 	key := origin{source, foundation}
-	if r.months[key] == nil {
-		r.months[key] = &months{}
+	if r.closings[key] == nil {
+		r.closings[key] = &closings{}
 	}
-	return r.months[key]
-}
-
-// horizon takes a horizon, in JSON.
-func (r *comparer) horizon(side sides.Side, text []byte) error {
-	var h events.Horizon
-	if err := h.DecodeJSON(text); err != nil {
-		return err
-	}
-	r.monthsOf(h.Source, h.Foundation).horizons[side] = h.Time
-	return nil
+	return r.closings[key]
 }
 
 // Derived implements stage.Comparer.
 func (r *comparer) Derived(out *stage.Output) error {
-	if out.Type == events.TypeHorizon && !r.spans.Second() {
+	if out.Type == events.TypeClosing && !r.spans.Second() {
 		r.text = out.Body.AppendJSON(r.text[:0])
-		return r.horizon(sides.Derived, r.text)
+		return r.closing(sides.Derived, r.text)
 	}
 	if out.Type == events.TypeCatalogue {
 		return r.inForce[sides.Derived].DecodeJSON(out.Body.AppendJSON(nil))
@@ -136,10 +131,6 @@ func (r *comparer) Derived(out *stage.Output) error {
 
 // Stored implements stage.Comparer.
 func (r *comparer) Stored(in *bus.Stored) error {
-	if logic := in.Header(stage.HeaderLogic); logic != "" { // a batch begins, and the one before it is over
-		r.closeStored()
-		r.stored = logic
-	}
 	var err error
 	switch in.Header(events.HeaderType) {
 	case events.TypeMetered:
@@ -147,12 +138,10 @@ func (r *comparer) Stored(in *bus.Stored) error {
 			break
 		}
 		r.add(sides.Stored, in.Subject, &r.decoded)
-		if m := &r.decoded; m.Correction != "" {
-			known := r.monthsOf(m.Source, m.Foundation)
-			known.open = max(known.open, m.Correction)
+	case events.TypeClosing:
+		if !r.spans.Second() {
+			err = r.closing(sides.Stored, in.Data)
 		}
-	case events.TypeHorizon:
-		err = r.horizon(sides.Stored, in.Data)
 	case events.TypeCatalogue:
 		err = r.inForce[sides.Stored].DecodeJSON(in.Data)
 	}
@@ -160,13 +149,6 @@ func (r *comparer) Stored(in *bus.Stored) error {
 		return stage.Unreadable(events.StreamMetered, in, err)
 	}
 	return nil
-}
-
-// closeStored closes the months that the batches so far have closed.
-func (r *comparer) closeStored() {
-	for _, m := range r.months {
-		m.close(m.horizons[sides.Stored], r.stored)
-	}
 }
 
 // add takes a message: its digests in the first round, its differences in the second.
@@ -216,7 +198,6 @@ func (r *comparer) digest(subject string, m *events.Metered) uint64 {
 
 // Compare implements stage.Comparer. The second round keeps the spans and subjects that differ.
 func (r *comparer) Compare() (again bool, err error) {
-	r.closeStored()
 	spans, subjects := r.spans.Close(), r.subjects.Close()
 	return spans || subjects, nil
 }
@@ -280,12 +261,15 @@ func (r *comparer) on(subject string, m *events.Metered) *difference {
 
 // Difference implements stage.Comparer.
 func (r *comparer) Difference(cause events.Cause, emit func(stage.Output)) (reversed, posted int, err error) {
-	if c := r.inForce[sides.Derived]; c != r.inForce[sides.Stored] && c != (events.Catalogue{}) {
+	c, s := r.inForce[sides.Derived], &r.inForce[sides.Stored]
+	if c.Version != "" && (c.Version != s.Version || c.YAML != s.YAML) {
+		c.Reprice = nil
 		emit(stage.Output{
 			Subject: events.MeteredCatalogueSubject, Type: events.TypeCatalogue,
 			ID: events.ID("metered", cause.ID, events.MeteredCatalogueSubject), Body: &c,
 		})
 	}
+	r.close(cause, emit)
 	for _, subject := range slices.Sorted(maps.Keys(r.differs)) {
 		d := r.differs[subject]
 		retract, closing := sortedSpans(d.spans[sides.Stored]), sortedSpans(d.spans[sides.Derived])
@@ -300,14 +284,30 @@ func (r *comparer) Difference(cause events.Cause, emit func(stage.Output)) (reve
 	return reversed, posted, nil
 }
 
+// close puts out the closings of the months that are open in what is stored. None is opened again.
+func (r *comparer) close(cause events.Cause, emit func(stage.Output)) {
+	for _, key := range slices.SortedFunc(maps.Keys(r.closings), func(a, b origin) int {
+		return cmp.Or(cmp.Compare(a.source, b.source), cmp.Compare(a.foundation, b.foundation))
+	}) {
+		of := r.closings[key]
+		for i := range of.derived {
+			c := of.derived[i]
+			if c.Month >= of.open[sides.Stored] {
+				c.ID, c.Cause = events.ID("closing", cause.ID, c.Source, c.Foundation, c.Month), cause
+				closingOutput(emit)(&c)
+			}
+		}
+	}
+}
+
 // publish puts out the difference on a subject: the spans of closed months as a correction, then
 // the others, and everything that runs and is held.
 func (r *comparer) publish(subject string, cause events.Cause, retract, closing []events.Span,
 	emit func(*events.Metered),
 ) {
 	frame := r.differs[subject].frame
-	months := r.monthsOf(frame.Source, frame.Foundation)
-	months.close(months.horizons[sides.Derived], r.logic)
+	of := r.closingsOf(frame.Source, frame.Foundation)
+	open := max(of.open[sides.Stored], of.open[sides.Derived])
 	now := r.listing(subject)
 	part := 0
 	group := func(correction string, last bool, such func(*events.Span) bool) {
@@ -325,8 +325,8 @@ func (r *comparer) publish(subject string, cause events.Cause, retract, closing 
 			done = len(retract)+len(closing) == 0 && (!last || now.told)
 		}
 	}
-	old := func(s *events.Span) bool { return monthOf(s.Start) < months.open }
-	group(months.open, false, old)
+	old := func(s *events.Span) bool { return s.Start.Format(months.Form) < open }
+	group(open, false, old)
 	group("", true, func(s *events.Span) bool { return !old(s) })
 }
 

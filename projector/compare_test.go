@@ -3,6 +3,7 @@ package projector_test
 import (
 	"fmt"
 	"maps"
+	"strings"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -91,7 +92,7 @@ func messages(t *rapid.T, label string) []events.Metered {
 
 // difference has a comparer compare two rows of messages, as a replay does.
 func difference(stored, derived []events.Metered) (out []events.Metered, reversed, posted int, err error) {
-	r := projector.NewComparer("v2 grace=120h0m0s")
+	r := projector.NewComparer()
 	for again := true; again; {
 		for i := range stored {
 			m := bus.NewStored(bus.Message{
@@ -188,62 +189,56 @@ var _ = Describe("The difference between what is stored and what is derived", fu
 		}
 		return m
 	}
-	DescribeTable("for a month that is closed is posted to the first open one", func(stored, derived time.Time, logic,
-		correction, posted string,
+	DescribeTable("for a month that is closed is posted to the first open one", func(stored, derived, posted,
+		closes string,
 	) {
-		r := projector.NewComparer("v2 grace=120h0m0s")
-		m := spans("old", "same")
-		m.Correction = correction
+		r := projector.NewComparer()
+		m, other := spans("old", "same"), spans("new", "same")
+		closing := func(month string) *events.Closing {
+			return &events.Closing{Source: "cf", Foundation: "eu", Month: month}
+		}
 		for again := true; again; {
-			for _, stands := range []struct {
-				kind, logic string
-				body        stage.Body
-			}{
-				{events.TypeMetered, logic, &m},
-				{events.TypeHorizon, "", &events.Horizon{Source: "cf", Foundation: "eu", Time: stored}},
-				{events.TypeHorizon, "", &events.Horizon{Source: "cf", Foundation: "us", Time: stored.AddDate(1, 0,
-					0)}},
-			} {
+			for kind, body := range map[string]stage.Body{events.TypeMetered: &m, events.TypeClosing: closing(stored)} {
+				if kind == events.TypeClosing && stored == "" {
+					continue
+				}
 				in := bus.NewStored(bus.Message{
-					Subject: subjectOf(&frame), Data: stands.body.AppendJSON(nil),
-					Header: []events.Header{
-						{Key: events.HeaderType, Value: stands.kind}, {Key: stage.HeaderLogic, Value: stands.logic},
-					},
+					Subject: subjectOf(&frame), Data: body.AppendJSON(nil),
+					Header: []events.Header{{Key: events.HeaderType, Value: kind}},
 				}, 1, begin, 0)
 				Expect(r.Stored(&in)).To(Succeed())
 			}
-			other := spans("new", "same")
 			Expect(r.Derived(&stage.Output{
-				Subject: subjectOf(&frame), Type: events.TypeMetered,
-				Body: &other,
+				Subject: subjectOf(&frame), Type: events.TypeMetered, Body: &other,
 			})).To(Succeed())
-			Expect(r.Derived(&stage.Output{Type: events.TypeHorizon, Body: &events.Horizon{
-				Source:     "cf",
-				Foundation: "eu", Time: derived,
-			}})).To(Succeed())
+			if derived != "" {
+				Expect(r.Derived(&stage.Output{Type: events.TypeClosing, Body: closing(derived)})).To(Succeed())
+			}
 			var err error
 			again, err = r.Compare()
 			Expect(err).NotTo(HaveOccurred())
 		}
-		var out []*events.Metered
+		var corrections, closings []string
 		_, _, err := r.Difference(events.Cause{ID: "replay"}, func(o stage.Output) {
-			out = append(out,
-				o.Body.(*events.Metered))
+			switch x := o.Body.(type) {
+			case *events.Metered:
+				corrections = append(corrections, x.Correction)
+			case *events.Closing:
+				closings = append(closings, x.Month)
+			}
 		})
 		Expect(err).NotTo(HaveOccurred())
-		Expect(out).To(HaveExactElements(HaveField("Correction", posted)))
+		Expect(corrections).To(Equal([]string{posted}))
+		Expect(strings.Join(closings, " ")).To(Equal(closes), "what is closed today is closed")
 	},
-		Entry("as what is derived says", closed, time.Date(2026, 3, 6, 0, 0, 0, 0, time.UTC), "v1 grace=120h0m0s", "",
-			"2026-03"),
-		Entry("as what is stored says, with the grace of that time", time.Date(2026, 2, 2, 0, 0, 0, 0, time.UTC),
-			closed, "v1 cut=day grace=24h0m0s", "", "2026-02"),
-		Entry("as an earlier correction says", closed, closed, "v1 grace=120h0m0s", "2026-05", "2026-05"),
-		Entry("and to its own while that is open", time.Date(2026, 2, 2, 0, 0, 0, 0, time.UTC), time.Date(2026, 2, 2, 0,
-			0, 0, 0, time.UTC), "v1 grace=120h0m0s", "", ""),
+		Entry("as what is derived says", "", "2026-02", "2026-03", "2026-02"),
+		Entry("as what is stored says", "2026-01", "", "2026-02", ""),
+		Entry("as the later of the two says", "2026-03", "2026-01", "2026-04", ""),
+		Entry("and to its own while that is open", "", "", "", ""),
 	)
 
 	It("names the message that cannot be read", func() {
-		r := projector.NewComparer("v2 grace=120h0m0s")
+		r := projector.NewComparer()
 		m := bus.NewStored(bus.Message{Data: []byte("{"), Header: []events.Header{{
 			Key:   events.HeaderType,
 			Value: events.TypeMetered,

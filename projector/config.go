@@ -26,9 +26,6 @@ type Config struct {
 	// BuildTimeout is the time after which a build without an end is given up; DefaultBuildTimeout
 	// by default.
 	BuildTimeout time.Duration
-	// Grace is the time for which a month stays open after its end: a later fact about it makes a
-	// correction. DefaultGrace by default.
-	Grace time.Duration
 	// ExcludeSpaces is a regular expression (RE2) of names of Cloud Foundry spaces. A run is not
 	// metered if the name of its space matches when the run begins. None by default.
 	ExcludeSpaces string
@@ -42,8 +39,7 @@ type Config struct {
 // The defaults of Config.
 const (
 	DefaultCut            = timeline.CutDay
-	DefaultBuildTimeout   = time.Hour          // four times Cloud Foundry's own staging timeout
-	DefaultGrace          = 5 * 24 * time.Hour // for facts that were held up at the end of a month
+	DefaultBuildTimeout   = time.Hour // four times Cloud Foundry's own staging timeout
 	DefaultAbsenceWindows = 3
 )
 
@@ -51,7 +47,6 @@ const (
 func (c Config) withDefaults() Config {
 	c.Cut = cmp.Or(c.Cut, DefaultCut)
 	c.BuildTimeout = cmp.Or(c.BuildTimeout, DefaultBuildTimeout)
-	c.Grace = cmp.Or(c.Grace, DefaultGrace)
 	c.AbsenceWindows = cmp.Or(c.AbsenceWindows, DefaultAbsenceWindows)
 	return c
 }
@@ -71,9 +66,6 @@ func (c Config) compile() (Config, error) {
 	return c, nil
 }
 
-// maxGrace keeps the number of open months small: all their facts are kept.
-const maxGrace = 366 * 24 * time.Hour
-
 // check refuses settings unfit for a service.
 func (c Config) check() error {
 	if _, err := timeline.ParseCut(string(c.Cut)); err != nil {
@@ -81,9 +73,6 @@ func (c Config) check() error {
 	}
 	if c.BuildTimeout < 0 {
 		return fmt.Errorf("build timeout %s is negative", c.BuildTimeout)
-	}
-	if c.Grace < 0 || c.Grace > maxGrace {
-		return fmt.Errorf("grace %s is not between 0 and %s", c.Grace, maxGrace)
 	}
 	for name := range c.Epoch {
 		source, foundation, both := strings.Cut(name, "/")
@@ -100,13 +89,12 @@ func (c Config) check() error {
 }
 
 // logicVersion changes with every change of the derivation.
-const logicVersion = "projector/6"
+const logicVersion = "projector/7"
 
 // logic names the derivation with its settings, as words without blanks: the settings have the
 // names of the command's flags.
 func (c Config) logic() string {
-	parts := []string{logicVersion, "cut=" + string(c.Cut), "build-timeout=" + c.BuildTimeout.String(), "grace=" +
-		c.Grace.String()}
+	parts := []string{logicVersion, "cut=" + string(c.Cut), "build-timeout=" + c.BuildTimeout.String()}
 	if c.AbsenceWindows != DefaultAbsenceWindows {
 		parts = append(parts, "absence-windows="+strconv.Itoa(c.AbsenceWindows))
 	}

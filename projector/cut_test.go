@@ -90,7 +90,7 @@ var _ = Describe("The horizon", func() {
 			m.Fact(u, uint64(i)+1, func(*events.Metered) {})
 		}
 		m.Fact(service("CREATED", "10:00", "small"), 4, func(*events.Metered) {})
-		m.Horizon(&events.Horizon{Source: "cf", Foundation: "eu", Time: clock("11:00")}, 5,
+		collected(m, &events.Horizon{Source: "cf", Foundation: "eu", Time: clock("11:00")}, 5,
 			func(o *events.Metered) { order = append(order, o.Kind+" "+o.Resource) })
 		Expect(order).To(Equal([]string{"service D", "task a", "task b", "task c"}))
 	})
@@ -105,7 +105,7 @@ var _ = Describe("The horizon", func() {
 		n := 0
 		m := newMeter(projector.Config{Cut: timeline.CutHour})
 		m.Fact(app("STARTED", "00:00"), 1, func(*events.Metered) {})
-		m.Horizon(&events.Horizon{ID: "h", Source: "cf", Foundation: "eu", Time: clock("00:00").Add(1200 * time.Hour)},
+		collected(m, &events.Horizon{ID: "h", Source: "cf", Foundation: "eu", Time: clock("00:00").Add(1200 * time.Hour)},
 			2, func(o *events.Metered) {
 				ids = append(ids, o.ID)
 				n += len(o.Closed)
@@ -127,7 +127,7 @@ var _ = Describe("The horizon of several collectors", func() {
 		h := events.Horizon{
 			ID: at, Source: events.SourceCF, Foundation: "eu", Collector: collector, Time: clock(at),
 		}
-		all, moved := b.meter.Horizon(&h, b.sequence, b.post)
+		all, moved := collected(b.meter, &h, b.sequence, b.post)
 		if !moved {
 			return "not moved"
 		}

@@ -161,7 +161,24 @@ func newMeter(cfg projector.Config) *projector.Meter {
 	if err != nil {
 		panic(err)
 	}
+	m.Catalogued()
 	return m
+}
+
+// collected moves a horizon, and closes the months that close by themselves.
+func collected(m *projector.Meter, h *events.Horizon, sequence uint64, emit func(*events.Metered)) (time.Time, bool) {
+	all, moved := m.Horizon(h, sequence, emit)
+	m.CloseDue(events.Cause{ID: h.ID, Sequence: sequence, Event: "horizon"}, func(*events.Closing) {})
+	return all, moved
+}
+
+// grace has months close so long after their end.
+func grace(m *projector.Meter, after time.Duration) {
+	if err := m.Month(&events.Act{
+		Kind: events.ActGrace, Month: events.Month{GraceSeconds: uint32(after / time.Second)},
+	}, 0, func(*events.Closing) {}); err != nil {
+		panic(err)
+	}
 }
 
 func newBooks(s projector.Config) *books {
@@ -189,7 +206,7 @@ func (b *books) reach(at string) *books { return b.reachTime(events.SourceCF, cl
 func (b *books) reachTime(source string, at time.Time) *books {
 	b.sequence++
 	h := events.Horizon{ID: events.ID("horizon", fmt.Sprint(b.sequence)), Source: source, Foundation: "eu", Time: at}
-	if _, moved := b.meter.Horizon(&h, b.sequence, b.post); moved {
+	if _, moved := collected(b.meter, &h, b.sequence, b.post); moved {
 		b.horizon[source] = at
 	}
 	return b
@@ -202,7 +219,7 @@ func (b *books) settled(at, settled string) *books {
 		ID: events.ID("horizon", fmt.Sprint(b.sequence)), Source: events.SourceCF, Foundation: "eu", Time: clock(at),
 		Settled: clock(settled),
 	}
-	b.meter.Horizon(&h, b.sequence, b.post)
+	collected(b.meter, &h, b.sequence, b.post)
 	b.horizon[events.SourceCF] = clock(at)
 	return b
 }

@@ -87,7 +87,7 @@ var _ = Describe("An ended task", func() {
 	})
 
 	It("is forgotten when its month is closed", func() {
-		b := ran().reach("04-06 00:00")
+		b := ran().reach("05-06 00:00")
 		Expect(b.meter.Tracked()).To(BeZero())
 	})
 

@@ -301,13 +301,13 @@ var _ = Describe("A gap", func() {
 		It("keeps them listed while other builds come and go, and when their month is closed", func() {
 			b := newBooks(projector.Config{Cut: timeline.CutMonth}).tell(build("STAGING_STARTED",
 				"09:50")).gap(events.ListApp, "10:00", "10:30").
-				tell(build("STAGING_STARTED", "14:00"), build("STAGING_STOPPED", "14:10")).reach("04-10 00:00").
+				tell(build("STAGING_STARTED", "14:00"), build("STAGING_STOPPED", "14:10")).reach("05-10 00:00").
 				tell(build("STAGING_STARTED", "04-10 14:00"), build("STAGING_STOPPED", "04-10 14:10"))
 			Expect(b.held()).To(Equal([]string{"A 09:50-10:30 1x1024 gap"}))
 			b.say(events.ActionRelease)
 			Expect(b.closed()).To(ContainElement("A 09:50-10:30 1x1024 inferred_end"))
-			Expect(b.last.Correction).To(Equal("2026-04"))
-			Expect(b.reach("05-10 00:00").meter.Tracked()).To(BeZero())
+			Expect(b.last.Correction).To(Equal("2026-05"))
+			Expect(b.reach("06-10 00:00").meter.Tracked()).To(BeZero())
 		})
 		It("leaves what was decided as it is when the month is closed: another word changes nothing and is an "+
 			"anomaly", func() {
@@ -315,7 +315,7 @@ var _ = Describe("A gap", func() {
 				"09:50")).gap(events.ListApp, "10:00", "10:30")
 			hold := b.last.Held[0].ID
 			b.sayOn(hold, events.ActionRelease).tell(build("STAGING_STARTED", "04-01 14:00"), build("STAGING_STOPPED",
-				"04-01 14:10")).reach("04-10 00:00")
+				"04-01 14:10")).reach("05-10 00:00")
 			before := b.closed()
 			b.sayOn(hold, events.ActionDiscard)
 			Expect(b.closed()).To(Equal(before))
@@ -324,7 +324,7 @@ var _ = Describe("A gap", func() {
 		It("holds one that began in it though its month was closed before the ending was found", func() {
 			b := newBooks(projector.Config{Cut: timeline.CutMonth}).tell(service("CREATED", "09:00",
 				"small")).gap(events.ListApp, "03-31 23:40", "03-31 23:50").
-				tell(app("STARTED", "04-01 00:10")).reach("04-10 00:00").tell(build("STAGING_STOPPED", "04-01 00:05",
+				tell(app("STARTED", "04-01 00:10")).reach("05-10 00:00").tell(build("STAGING_STOPPED", "04-01 00:05",
 				late(3)))
 			Expect(b.held()).To(Equal([]string{"A 03-31 23:40-04-01 00:05 1x1024 gap"}))
 		})
@@ -340,7 +340,7 @@ var _ = Describe("A gap", func() {
 				s.Cut = timeline.CutMonth
 				b := newBooks(s).tell(facts...).gap(events.ListApp, "10:00", "10:30")
 				Expect(b.held()).To(BeEmpty())
-				Expect(b.reach("04-10 00:00").meter.Tracked()).To(BeZero())
+				Expect(b.reach("05-10 00:00").meter.Tracked()).To(BeZero())
 			},
 			Entry("of a space that is not metered", projector.Config{ExcludeSpaces: "^dev$"},
 				build("STAGING_STARTED", "09:50")),
@@ -352,16 +352,16 @@ var _ = Describe("A gap", func() {
 		It("does not bill others for closed months while one of them is held", func() {
 			unheard := func(before ...*events.Usage) []string {
 				monthly := projector.Config{Cut: timeline.CutMonth}
-				b := newBooks(monthly).tell(before...).gap("", "10:00", "10:30").reach("04-10 00:00")
+				b := newBooks(monthly).tell(before...).gap("", "10:00", "10:30").reach("05-10 00:00")
 				var err error
 				b.meter, err = projector.RestoreMeter(monthly, b.meter.Snapshot())
 				Expect(err).NotTo(HaveOccurred())
-				b.tell(service("DELETED", "04-10 10:00", "small"))
+				b.tell(service("DELETED", "05-10 10:00", "small"))
 				Expect(b.closed()).To(BeEmpty())
 				return b.held()
 			}
 			Expect(unheard(build("STAGING_STARTED", "09:50"))).To(And(Equal(unheard()),
-				Equal([]string{"D 10:00-04-10 10:00 small gap"})))
+				Equal([]string{"D 10:00-05-10 10:00 small gap"})))
 		})
 		It("is the first collection: a build that ends after it is held from its end on", func() {
 			b := told().gap(events.ListApp, "", "10:30").tell(build("STAGING_STOPPED", "10:40"))

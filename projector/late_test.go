@@ -64,7 +64,7 @@ var _ = Describe("A fact that was found late", func() {
 	Describe("of a month that is closed", func() {
 		It("is applied exactly while what it changes goes on, as a correction", func() {
 			b := newBooks(projector.Config{Cut: timeline.CutMonth}).tell(app("STARTED",
-				"09:00")).reach("04-10 00:00")
+				"09:00")).reach("05-10 00:00")
 			Expect(b.last.Correction).To(BeEmpty())
 			b.tell(app("STOPPED", "03-20 00:00", late(1)))
 			Expect(b.last.Correction).NotTo(BeEmpty())
@@ -72,7 +72,7 @@ var _ = Describe("A fact that was found late", func() {
 		})
 		It("is held, never lost, when its place is settled", func() {
 			b := newBooks(projector.Config{Cut: timeline.CutMonth}).tell(app("STARTED", "09:00"),
-				app("STARTED", "03-10 00:00", size(2, 1024))).reach("04-10 00:00")
+				app("STARTED", "03-10 00:00", size(2, 1024))).reach("05-10 00:00")
 			before := b.closed()
 			b.tell(app("STOPPED", "03-05 00:00", late(1)))
 			Expect(b.closed()).To(Equal(before))
@@ -88,7 +88,7 @@ var _ = Describe("A fact that was found late", func() {
 					tell(app("STARTED", "12:00", late(1), size(2, 1024), was(1, 1024), previous("STARTED")),
 						service("CREATED", "12:00", "small"))
 				if closed {
-					b.reach("04-10 00:00")
+					b.reach("05-10 00:00")
 				}
 				b.tell(app("STARTED", "04-15 00:00", size(3, 1024), was(2, 1024), previous("STARTED"))).
 					tell(app("STARTED", "04-14 00:00", late(b.sequence-1), size(2, 1024), buildpack("ruby"),
@@ -100,7 +100,7 @@ var _ = Describe("A fact that was found late", func() {
 			b := newBooks(projector.Config{Cut: timeline.CutMonth}).
 				tell(app("STARTED", "09:00"), app("STOPPED", "09:30"), app("STARTED", "09:40"), service("CREATED",
 					"09:50", "small")).
-				gap(events.ListApp, "10:00", "11:00").reach("04-10 00:00").tell(app("STOPPED", "10:30", late(4),
+				gap(events.ListApp, "10:00", "11:00").reach("05-10 00:00").tell(app("STOPPED", "10:30", late(4),
 				previous("STARTED")))
 			Expect(b.codes()).To(Equal([]string{events.AnomalyClosedPeriod}))
 			Expect(b.held()).To(ContainElement("P 10:30-10:30 1x1024 closed_period"))
@@ -109,7 +109,7 @@ var _ = Describe("A fact that was found late", func() {
 			b := newBooks(projector.Config{Cut: timeline.CutMonth}).
 				tell(app("STARTED", "09:00"), app("STARTED", "10:30", size(2, 1024)), service("CREATED", "10:40",
 					"small")).reach("11:00").
-				tell(service("UPDATED", "09:20", "large", late(1))).reach("04-10 00:00").tell(app("STOPPED", "09:30",
+				tell(service("UPDATED", "09:20", "large", late(1))).reach("05-10 00:00").tell(app("STOPPED", "09:30",
 				late(5)))
 			Expect(b.codes()).To(Equal([]string{events.AnomalyClosedPeriod}))
 			Expect(b.held()).To(Equal([]string{"P 09:30-09:30 1x1024 closed_period"}))
@@ -119,7 +119,7 @@ var _ = Describe("A fact that was found late", func() {
 				"10:00", "11:00").
 				tell(app("STOPPED", "12:00", previous("STARTED")))
 			hold := b.last.Held[0].ID
-			b.sayOn(hold, events.ActionRelease).tell(app("STARTED", "13:00")).reach("04-10 00:00")
+			b.sayOn(hold, events.ActionRelease).tell(app("STARTED", "13:00")).reach("05-10 00:00")
 			before := b.closed()
 			b.sayOn(hold, events.ActionRelease)
 			Expect(b.codes()).To(BeEmpty())
@@ -129,7 +129,7 @@ var _ = Describe("A fact that was found late", func() {
 		})
 		It("does not begin what may have been forgotten", func() {
 			b := newBooks(projector.Config{Cut: timeline.CutMonth}).tell(app("STARTED",
-				"09:00")).reach("04-10 00:00")
+				"09:00")).reach("05-10 00:00")
 			b.tell(task("TASK_STARTED", "03-05 00:00", late(1)))
 			Expect(b.running()).To(BeEmpty())
 			Expect(b.held()).To(Equal([]string{"T 03-05 00:00-03-05 00:00 1x256 closed_period"}))

@@ -156,7 +156,7 @@ func TestListings(t *testing.T) {
 				h := events.Horizon{
 					ID: fmt.Sprint(sequence), Source: "cf", Foundation: "eu", Time: minute(int(sequence) * 60),
 				}
-				m.Horizon(&h, sequence, post)
+				collected(m, &h, sequence, post)
 			case 1:
 				g := events.Gap{
 					ID: fmt.Sprint(sequence), Source: "cf", Foundation: "eu", From: minute(int(sequence)),

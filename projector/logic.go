@@ -40,8 +40,6 @@ func (c *Config) parse(name, value string) (err error) {
 		c.Cut, err = timeline.ParseCut(value)
 	case name == "build-timeout":
 		c.BuildTimeout, err = time.ParseDuration(value)
-	case name == "grace":
-		c.Grace, err = time.ParseDuration(value)
 	case name == "exclude-spaces":
 		c.ExcludeSpaces = value
 	case name == "absence-windows":

@@ -22,7 +22,7 @@ var _ = Describe("The logic of METERED", func() {
 	},
 		Entry("by default", projector.Config{}),
 		Entry("all of them", projector.Config{
-			Cut: timeline.CutMonth, BuildTimeout: 90 * time.Minute, Grace: 24 * time.Hour, AbsenceWindows: -1,
+			Cut: timeline.CutMonth, BuildTimeout: 90 * time.Minute, AbsenceWindows: -1,
 			ExcludeSpaces: `^(SMOKE|A=B)-\x20`,
 			Epoch: map[string]time.Time{
 				"cf": time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), "cf/eu": time.Date(2026, 2, 1, 12, 0, 0, 5000,
@@ -39,10 +39,10 @@ var _ = Describe("The logic of METERED", func() {
 	},
 		Entry("blank", ""),
 		Entry("blanks", " "),
-		Entry("an unknown setting", "projector/6 colour=red"),
-		Entry("a word without a value", "projector/6 cut"),
-		Entry("an unknown cut", "projector/6 cut=none"),
-		Entry("a bad number", "projector/6 absence-windows=many"),
-		Entry("a bad time", "projector/6 epoch=cf/eu"),
+		Entry("an unknown setting", "projector/7 colour=red"),
+		Entry("a word without a value", "projector/7 cut"),
+		Entry("an unknown cut", "projector/7 cut=none"),
+		Entry("a bad number", "projector/7 absence-windows=many"),
+		Entry("a bad time", "projector/7 epoch=cf/eu"),
 	)
 })

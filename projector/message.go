@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/projector/months"
 	"github.com/daybook-billing/daybook/projector/timeline"
 )
 
@@ -36,7 +37,7 @@ func (m *Meter) put(p *pending, emit func(*events.Metered)) {
 	}
 	anomalies := p.anomalies
 	if m.divide(p, old) {
-		x.Correction = r.Closed.Time().Format("2006-01")
+		x.Correction = r.Closed.Time().Format(months.Form)
 		m.parts(p, anomalies, false, emit)
 		x.Correction, anomalies = "", nil
 	}
@@ -66,13 +67,14 @@ func (m *Meter) divide(p *pending, such func(*events.Span) bool) bool {
 func (m *Meter) parts(p *pending, anomalies []events.Anomaly, last bool, emit func(*events.Metered)) {
 	x, retracted, closed, of := &m.message, m.retracted, m.closed, m.closedOf
 	for {
-		by := publication{sequence: p.cause.Sequence, part: p.part, correction: monthNumber(x.Correction)}
+		by := publication{sequence: p.cause.Sequence, part: p.part, correction: months.Number(x.Correction)}
 		x.ID = p.f.messageID(p.sub, by.sequence, by.part)
 		p.part++
 		m.listing.fill(x)
 		anomalies, retracted, closed = x.Fill(maxSpans, anomalies, retracted, closed)
 		emit(x)
 		for i := range x.Closed {
+			p.f.months.Seen(x.Closed[i].Start)
 			p.f.note(of[i], &x.Closed[i], by)
 		}
 		of = of[len(x.Closed):]

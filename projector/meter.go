@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/projector/months"
 	"github.com/daybook-billing/daybook/projector/timeline"
 )
 
@@ -16,6 +17,8 @@ import (
 type Meter struct {
 	cfg         Config // with defaults, compiled
 	foundations map[foundationKey]*foundation
+	policy      months.Policy // of foundations without one of their own
+	catalogued  bool          // a catalogue is in force
 	window      window
 	tally       tally
 
@@ -32,6 +35,7 @@ type foundationKey struct{ Source, Foundation string }
 // foundation is the state of one (source, foundation).
 type foundation struct {
 	rules      timeline.Rules
+	months     months.Months
 	platform   timeline.Platform
 	collectors map[string]collectorHorizon // by name; "" stands for all without one
 	ended      bool                        // see End; nobody has a horizon since
@@ -89,7 +93,10 @@ func NewMeter(cfg Config) (*Meter, error) {
 }
 
 func newMeter(cfg Config) *Meter {
-	return &Meter{cfg: cfg, foundations: map[foundationKey]*foundation{}, tally: newTally()}
+	return &Meter{
+		cfg: cfg, foundations: map[foundationKey]*foundation{}, tally: newTally(),
+		policy: months.Policy{Grace: months.DefaultGrace},
+	}
 }
 
 func (m *Meter) foundation(source, name string) *foundation {
@@ -110,8 +117,10 @@ func (m *Meter) newFoundation(source, name string) *foundation {
 	f := &foundation{
 		rules: timeline.Rules{
 			Source: source, Foundation: name, Cut: m.cfg.Cut, Epoch: epoch,
-			Horizon: timeline.MinMoment, Closed: timeline.MinMoment, Settled: timeline.MinMoment,
+			Horizon: timeline.MinMoment, Closed: timeline.MinMoment, Folded: timeline.MinMoment,
+			Settled: timeline.MinMoment,
 		},
+		months:     months.New(m.policy),
 		collectors: map[string]collectorHorizon{}, subjects: map[subjectKey]*subject{}, entries: map[entryKey]*entry{},
 		expiring: map[subjectKey]*subject{}, labels: newSharing[spanLabels](), sizes: newSharing[events.Footprint](),
 		frozen: newFrozen(),
@@ -131,6 +140,7 @@ func (m *Meter) Fact(u *events.Usage, sequence uint64, emit func(*events.Metered
 
 func (m *Meter) fact(u *events.Usage, sequence uint64, emit func(*events.Metered)) {
 	f := m.foundation(u.Source, u.Foundation)
+	f.months.Seen(timeline.Later(u.Time, f.rules.Epoch))
 	e := f.lookUp(entryKey{u.Kind, u.Resource})
 	if !f.platform.Observe(u, sequence, e != nil) {
 		return
@@ -220,6 +230,9 @@ func (m *Meter) Gap(g *events.Gap, sequence uint64, emit func(*events.Metered)) 
 		if !e.listed && e.Miss() {
 			f.relist(e, true)
 		}
+	}
+	if !g.To.IsZero() {
+		f.months.Seen(timeline.Later(g.To, f.rules.Epoch))
 	}
 	cause := events.Cause{ID: g.ID, Sequence: sequence, Event: "gap", Time: g.To}
 	m.each(f, sorted(f.subjects), cause, emit, func(e *entry) { e.Lose(&m.ch) })
@@ -325,6 +338,7 @@ func (m *Meter) reach(f *foundation, cause events.Cause, emit func(*events.Meter
 		return time.Time{}, false
 	}
 	r.Horizon, r.Settled = now, max(r.Settled, settled)
+	f.months.Seen(now.Time())
 	boundary := timeline.MomentOf(r.Cut.Floor(now.Time()))
 	crossed := boundary > before
 	if crossed && r.Cut != timeline.CutNone {
@@ -341,9 +355,6 @@ func (m *Meter) reach(f *foundation, cause events.Cause, emit func(*events.Meter
 			e.Advance(boundary, &m.ch)
 		}
 	})
-	if closed := timeline.MomentOf(timeline.CutMonth.Floor(now.Time().Add(-m.cfg.Grace))); closed > r.Closed {
-		f.close(closed)
-	}
 	return now.Time(), true
 }
 
@@ -373,26 +384,6 @@ func sorted(subjects map[subjectKey]*subject) []*subject {
 		return cmp.Or(cmp.Compare(a.key.kind, b.key.kind), cmp.Compare(a.key.resource, b.key.resource))
 	})
 	return out
-}
-
-// close closes the months before `closed`: timelines fold their facts, and the ones that are over
-// are forgotten.
-func (f *foundation) close(closed timeline.Moment) {
-	f.rules.Closed = closed
-	f.closeFrozen(closed)
-	for _, e := range f.entries {
-		over := e.Close()
-		if f.list(e); over {
-			f.forget(e)
-		} else {
-			f.prune(e, e.Final())
-		}
-	}
-	f.pruneCuts()
-	f.platform.Close()
-	for _, e := range f.entries {
-		f.freeze(e)
-	}
 }
 
 // forget drops a timeline, and its subject when it was the last.

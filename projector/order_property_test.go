@@ -101,7 +101,7 @@ func (a *account) tell(item any, after uint64) uint64 {
 	case *events.Gap:
 		a.meter.Gap(x, a.sequence, a.take)
 	case time.Time:
-		a.meter.Horizon(&events.Horizon{ID: fmt.Sprint("h", a.sequence), Source: "cf", Foundation: "eu", Time: x},
+		collected(a.meter, &events.Horizon{ID: fmt.Sprint("h", a.sequence), Source: "cf", Foundation: "eu", Time: x},
 			a.sequence, a.take)
 		a.horizon["cf"] = x
 	}
@@ -163,12 +163,14 @@ func (a *account) restart(t *rapid.T, s projector.Config) {
 func TestLatePlacement(t *testing.T) {
 	check(t, 1000, func(t *rapid.T) {
 		history := drawHistory(t)
-		settings := projector.Config{Cut: cuts().Draw(t, "cut"), Grace: 60 * 24 * time.Hour} // no month is closed
+		settings := projector.Config{Cut: cuts().Draw(t, "cut")}
 		ordered := newAccount(settings)
+		grace(ordered.meter, 60*24*time.Hour) // no month is closed
 		for _, item := range history {
 			ordered.tell(item, 0)
 		}
 		b := newAccount(settings)
+		grace(b.meter, 60*24*time.Hour)
 		sequences := make([]uint64, len(history)) // of the facts so far
 		var waiting []int
 		tellLate := func(i int) {
@@ -257,8 +259,9 @@ func TestClosedMonths(t *testing.T) {
 	check(t, 600, func(t *rapid.T) {
 		history := drawHistory(t)
 		cut := cuts().Draw(t, "cut")
-		open := newAccount(projector.Config{Cut: cut, Grace: 300 * 24 * time.Hour})
-		closed := newAccount(projector.Config{Cut: cut, Grace: time.Hour})
+		open, closed := newAccount(projector.Config{Cut: cut}), newAccount(projector.Config{Cut: cut})
+		grace(open.meter, 300*24*time.Hour)
+		grace(closed.meter, time.Hour)
 		accounts := []*account{open, closed}
 		past := time.Duration(0)
 		running := map[[2]string]bool{}
@@ -312,7 +315,7 @@ func TestClosedMonths(t *testing.T) {
 				find()
 			}
 			if rapid.IntRange(0, 5).Draw(t, "restart") == 0 {
-				closed.restart(t, projector.Config{Cut: cut, Grace: time.Hour})
+				closed.restart(t, projector.Config{Cut: cut})
 			}
 		}
 		find()

@@ -419,13 +419,12 @@ var _ = Describe("What a meter publishes", func() {
 		Expect(told(service("DELETED", "11:00", "")).codes()).To(BeEmpty(), "a user-provided one")
 	})
 
-	It("forgets a timeline that has ended when its month is closed and the grace after it is over, and not "+
-		"before", func() {
+	It("forgets a timeline that has ended when the month after its own is closed, and not before", func() {
 		b := newBooks(projector.Config{Cut: timeline.CutDay}).tell(task("TASK_STARTED", "10:00"),
 			task("TASK_STOPPED", "11:00"), app("STARTED", "11:00"))
-		b.reach("04-05 23:59:59")
+		b.reach("05-05 23:59:59")
 		Expect(b.meter.Tracked()).To(Equal(2))
-		b.reach("04-06 00:00")
+		b.reach("05-06 00:00")
 		Expect(b.meter.Tracked()).To(Equal(1), "the app still runs")
 	})
 })

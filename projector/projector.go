@@ -37,7 +37,7 @@ func New(cfg Config, deps Deps) (*Projector, error) {
 	}
 	contract.Replays = &stage.Replayer{
 		Processor: newProcessor,
-		Comparer:  func(stage.Processor) stage.Comparer { return NewComparer(contract.Logic) },
+		Comparer:  func(stage.Processor) stage.Comparer { return NewComparer() },
 	}
 	own, _ := newProcessor().(*processor) // as Contract makes it
 	contract.TooLong = own.tooLong
@@ -258,6 +258,7 @@ func (p *processor) horizon(in *bus.Stored, emit func(stage.Output)) error {
 	all, moved := p.meter.Horizon(&h, in.Sequence, func(m *events.Metered) { emit(meteredOutput(m)) })
 	if moved {
 		emit(meteredHorizon(h.ID, h.Source, h.Foundation, all, time.Time{}))
+		p.closeDue(events.Cause{ID: h.ID, Sequence: in.Sequence, Event: "horizon"}, emit)
 	}
 	return nil
 }
@@ -298,55 +299,6 @@ func (p *processor) gap(in *bus.Stored, emit func(stage.Output)) error {
 			Subject: events.MeteredGapSubject(g.Source, g.Foundation), Type: events.TypeGap, ID: g.ID,
 			Body: &g,
 		})
-	}
-	return nil
-}
-
-// act takes an act: only on the subject of its kind, for collectors may not append there.
-func (p *processor) act(in *bus.Stored, emit func(stage.Output)) error {
-	a := &p.decided
-	if err := a.DecodeJSON(in.Data); err != nil {
-		return err
-	}
-	if _, long := limit.Act(a); long != "" {
-		return tooLong(long)
-	}
-	if subject := events.ActSubject(a.Kind, a.Source, a.Foundation); in.Subject != subject {
-		return fmt.Errorf("it is an act of kind %q, which belongs on %s", a.Kind, subject)
-	}
-	switch metered := func(m *events.Metered) { emit(meteredOutput(m)) }; a.Kind {
-	case events.ActDecision:
-		if known(a.Source) != nil || !p.meter.Decide(a, in.Sequence, metered) {
-			emit(undecided(a, in.Sequence))
-		}
-	case events.ActRetirement:
-		if err := known(a.Source); err != nil {
-			return err
-		}
-		if err := plausible(a.Retirement.At); err != nil {
-			return err
-		}
-		if !a.Retirement.At.IsZero() {
-			if all, known := p.meter.End(a, in.Sequence, metered); known {
-				emit(meteredHorizon(a.ID, a.Source, a.Foundation, all, a.Retirement.At))
-			}
-			return nil
-		}
-		if all, moved := p.meter.Retire(a, in.Sequence, metered); moved {
-			emit(meteredHorizon(a.ID, a.Source, a.Foundation, all, time.Time{}))
-		}
-	case events.ActCatalogue:
-		if !limit.Catalogue(&a.Catalogue) {
-			return errCatalogue
-		}
-		version := a.Catalogue
-		emit(stage.Output{
-			Subject: events.MeteredCatalogueSubject, Type: events.TypeCatalogue, ID: events.ID("metered", a.ID),
-			Body: &version,
-		})
-	case events.ActReplay, events.ActDiscard: // METERED has nothing of it
-	default:
-		return fmt.Errorf("it is an act of kind %q, which this version does not know", a.Kind)
 	}
 	return nil
 }
@@ -393,25 +345,6 @@ func meteredOutput(m *events.Metered) stage.Output {
 	}
 }
 
-// undecided is the anomaly of a decision without a hold.
-func undecided(d *events.Act, sequence uint64) stage.Output {
-	word := &d.Decision
-	notice := events.AnomalyNotice{
-		ID: events.ID("anomaly", d.ID, fmt.Sprint(sequence)), Source: d.Source, Foundation: d.Foundation,
-		Cause: events.Cause{ID: d.ID, Sequence: sequence, Event: d.Kind, Time: d.Time},
-		Anomaly: events.Anomaly{
-			Code: events.AnomalyUnknownHold, Resource: word.Resource, Time: d.Time,
-			Message: fmt.Sprintf("%q of hold %s of %s %s: there is no such hold, or no such action. `daybook holds "+
-				"list` lists what is held",
-				word.Action, word.Hold, word.Kind, word.Resource),
-		},
-	}
-	return stage.Output{
-		Subject: events.MeteredAnomalySubject(d.Source, d.Foundation), Type: events.TypeAnomaly, ID: notice.ID,
-		Body: &notice,
-	}
-}
-
 // longLabel is the anomaly of a fact with labels that are cut.
 func longLabel(u *events.Usage, sequence uint64, labels []string) stage.Output {
 	notice := events.AnomalyNotice{
@@ -423,10 +356,7 @@ func longLabel(u *events.Usage, sequence uint64, labels []string) stage.Output {
 				strings.Join(labels, ", "), u.Kind, u.Resource, limit.MaxLabel, sequence, events.StreamUsage),
 		},
 	}
-	return stage.Output{
-		Subject: events.MeteredAnomalySubject(u.Source, u.Foundation), Type: events.TypeAnomaly, ID: notice.ID,
-		Body: &notice,
-	}
+	return noticeOutput(&notice)
 }
 
 // tooLongOutput is the message of the anomaly in place of one that no server surely takes.
@@ -435,10 +365,7 @@ func tooLongOutput(out *stage.Output, cause events.Cause, a events.Anomaly) stag
 	notice := events.AnomalyNotice{
 		ID: events.ID("anomaly", out.ID), Source: source, Foundation: foundation, Cause: cause, Anomaly: a,
 	}
-	return stage.Output{
-		Subject: events.MeteredAnomalySubject(source, foundation), Type: events.TypeAnomaly, ID: notice.ID,
-		Body: &notice,
-	}
+	return noticeOutput(&notice)
 }
 
 // tooLong is tooLongOutput, counted.
@@ -475,10 +402,7 @@ func unreadable(in *bus.Stored, cause error) stage.Output {
 				in.Sequence, events.StreamUsage, in.Subject, reason, events.StreamUsage, in.Sequence),
 		},
 	}
-	return stage.Output{
-		Subject: events.MeteredAnomalySubject(source, foundation), Type: events.TypeAnomaly,
-		ID: notice.ID, Body: &notice,
-	}
+	return noticeOutput(&notice)
 }
 
 // Snapshot implements stage.Processor.

@@ -234,11 +234,11 @@ var _ = Describe("The projector's step", func() {
 var _ = Describe("The projector's settings", func() {
 	It("are part of the logic, in words that are the flags of the command", func() {
 		contract, _, err := projector.Contract(projector.Config{
-			Cut: timeline.CutHour, ExcludeSpaces: "^(SMOKE|ACC)-", Grace: time.Hour,
+			Cut: timeline.CutHour, ExcludeSpaces: "^(SMOKE|ACC)-",
 			Epoch: map[string]time.Time{"cf": clock("10:00"), "cf/eu": clock("11:00"), "cf/us": clock("12:00")},
 		})
 		Expect(err).NotTo(HaveOccurred())
-		Expect(contract.Logic).To(Equal("projector/6 cut=hour build-timeout=1h0m0s grace=1h0m0s " +
+		Expect(contract.Logic).To(Equal("projector/7 cut=hour build-timeout=1h0m0s " +
 			"epoch-cf=2026-03-01T10:00:00Z " +
 			"epoch=cf/eu=2026-03-01T11:00:00Z;cf/us=2026-03-01T12:00:00Z exclude-spaces=^(SMOKE|ACC)-"))
 	})
@@ -252,8 +252,6 @@ var _ = Describe("The projector's settings", func() {
 		Entry("no cut at all: spans would cross months", projector.Config{Cut: timeline.CutNone}, `cut "none"`),
 		Entry("a negative build timeout", projector.Config{BuildTimeout: -time.Second}, "build timeout -1s is "+
 			"negative"),
-		Entry("a grace without end", projector.Config{Grace: 1000 * time.Hour * 24}, "grace 24000h0m0s is not "+
-			"between 0 and"),
 		Entry("spaces that are no regular expression", projector.Config{ExcludeSpaces: "^("},
 			`"^(" is not a regular expression`),
 		Entry("spaces with a blank, which the logic of the stream could not hold",

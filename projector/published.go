@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/projector/months"
 	"github.com/daybook-billing/daybook/projector/timeline"
 )
 
@@ -76,22 +77,6 @@ func (f *foundation) textOf(p *publication, sub *subject) string {
 func (f *foundation) messageID(sub *subject, sequence uint64, part uint32) string {
 	return events.ID("metered", f.rules.Source, f.rules.Foundation, sub.key.kind, sub.key.resource,
 		strconv.FormatUint(sequence, 10), strconv.FormatUint(uint64(part), 10))
-}
-
-func monthText(month uint32) string {
-	if month == 0 {
-		return ""
-	}
-	return time.Date(int(month/12), time.Month(month%12+1), 1, 0, 0, 0, 0, time.UTC).Format("2006-01")
-}
-
-// monthNumber reads the form of monthText; 0 for any other text.
-func monthNumber(text string) uint32 {
-	t, err := time.Parse("2006-01", text)
-	if err != nil {
-		return 0
-	}
-	return uint32(t.Year()*12 + int(t.Month()) - 1) //nolint:gosec // four digits
 }
 
 // cutDone is a cut up to a boundary, published for the cause with a sequence.
@@ -249,7 +234,7 @@ func (f *foundation) take(e *entry, kind string, start int64) (events.Span, publ
 	}
 	r := &x.all[x.at]
 	span := f.span(e, r, x.start, x.end)
-	span.Publication, span.Correction = f.textOf(&x.by, e.sub), monthText(x.by.correction)
+	span.Publication, span.Correction = f.textOf(&x.by, e.sub), months.Text(x.by.correction)
 	e.published.rebuild(slices.Replace(x.all, x.at, x.at+1, f.without(r, x.start, x.end)...), e.key.kind)
 	return span, x.by, true
 }
@@ -272,13 +257,13 @@ func (f *foundation) adopt(e *entry, s *events.Span, by publication) {
 // span would be published so today, or is another one.
 func (f *foundation) adopted(e *entry, s *events.Span, id, correction string) (by publication, differs bool) {
 	x, found := f.find(e, s.Kind, s.Start.UnixNano())
-	if !found || f.textOf(&x.by, e.sub) == id && monthText(x.by.correction) == correction {
+	if !found || f.textOf(&x.by, e.sub) == id && months.Text(x.by.correction) == correction {
 		return by, false
 	}
 	if span := f.span(e, &x.all[x.at], x.start, x.end); span.ID != s.ID {
 		return by, false
 	}
-	by.correction = monthNumber(correction)
+	by.correction = months.Number(correction)
 	by.id, differs = events.ParseID(id)
 	return by, differs
 }
@@ -389,7 +374,7 @@ func (f *foundation) prune(e *entry, before timeline.Moment) {
 
 // pruneCuts drops the cuts from before the oldest published span.
 func (f *foundation) pruneCuts() {
-	oldest := f.rules.Closed.Time().UnixNano() // no frozen timeline begins before
+	oldest := f.rules.Folded.Time().UnixNano() // no frozen timeline begins before
 	for _, e := range f.entries {
 		if e.published == nil {
 			continue

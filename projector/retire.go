@@ -8,6 +8,14 @@ import (
 	"github.com/daybook-billing/daybook/projector/timeline"
 )
 
+// Retired applies an act with a Retirement: Retire, or with a time End.
+func (m *Meter) Retired(a *events.Act, sequence uint64, emit func(*events.Metered)) (time.Time, bool) {
+	if a.Retirement.At.IsZero() {
+		return m.Retire(a, sequence, emit)
+	}
+	return m.End(a, sequence, emit)
+}
+
 // End ends a foundation that is gone, an act with a Retirement at a time. What runs ends then. What
 // the horizon proves up to then is billed; the time from the horizon on is not proven, as in a gap,
 // and is held. The collectors of the foundation hold nobody up any more. It returns the horizon and

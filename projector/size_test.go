@@ -81,7 +81,7 @@ func TestNoMeteredMessageIsTooLong(t *testing.T) {
 		days := rapid.SampledFrom([]int{0, 1, 4}).Draw(t, "days")
 		h := events.Horizon{Source: "cf", Foundation: "eu", Time: clock("10:00").AddDate(0, 0, days)}
 		b.sequence++
-		b.meter.Horizon(&h, b.sequence, post)
+		collected(b.meter, &h, b.sequence, post)
 		g := events.Gap{
 			ID: "gap", Source: "cf", Foundation: "eu", List: events.ListApp, From: clock("11:00"),
 			To: clock("12:00").AddDate(0, 0, days), Reason: label(t, "reason"),
@@ -99,14 +99,14 @@ func TestNoMessageOfAReplayIsTooLong(t *testing.T) {
 	few(t, func(t *rapid.T) {
 		facts := crowd(t)
 		b := newBooks(projector.Config{Cut: timeline.CutDay})
-		c := projector.NewComparer("")
+		c := projector.NewComparer()
 		derive := func(side func(m *events.Metered)) {
 			for i, u := range facts {
 				u.ID = events.ID("test", fmt.Sprint(i))
 				b.meter.Fact(u, uint64(i+1), side)
 			}
 			h := events.Horizon{Source: "cf", Foundation: "eu", Time: clock("10:00").AddDate(0, 0, 30)}
-			b.meter.Horizon(&h, uint64(len(facts)+1), side)
+			collected(b.meter, &h, uint64(len(facts)+1), side)
 		}
 		var all []stage.Output
 		derive(func(m *events.Metered) {

@@ -25,6 +25,8 @@ var errDamaged = errors.New("the projector's snapshot is damaged")
 // Snapshot returns the state as bytes.
 func (m *Meter) Snapshot() []byte {
 	p := timeline.NewPacker(snapshotForm)
+	m.policy.Pack(p)
+	p.Bool(m.catalogued)
 	p.Length(len(m.foundations))
 	for _, key := range slices.SortedFunc(maps.Keys(m.foundations), foundationKey.compare) {
 		m.foundations[key].pack(p)
@@ -38,7 +40,8 @@ func (f *foundation) pack(p *timeline.Packer) {
 	p.Text(r.Source)
 	p.Text(r.Foundation)
 	p.Moment(r.Horizon)
-	p.Moment(r.Closed)
+	p.Moment(r.Folded)
+	f.months.Pack(p)
 	p.Moment(r.Settled)
 	p.Bool(f.ended)
 	p.Length(len(f.collectors))
@@ -80,6 +83,8 @@ func RestoreMeter(cfg Config, snapshot []byte) (*Meter, error) {
 		return nil, fmt.Errorf("%w: its checksum is wrong", errDamaged)
 	}
 	r := timeline.NewReader(snapshot[len(snapshotForm):end])
+	m.policy.Unpack(r)
+	m.catalogued = r.Bool()
 	for range r.Length() {
 		if err := m.unpack(r); err != nil {
 			return nil, fmt.Errorf("%w: %w", errDamaged, err)
@@ -98,7 +103,9 @@ func (m *Meter) unpack(r *timeline.Reader) error {
 		return timeline.ErrSnapshot
 	}
 	f := m.foundation(key.Source, key.Foundation)
-	f.rules.Horizon, f.rules.Closed, f.rules.Settled = r.Moment(), r.Moment(), r.Moment()
+	f.rules.Horizon, f.rules.Folded = r.Moment(), r.Moment()
+	f.months.Unpack(r)
+	f.rules.Closed, f.rules.Settled = f.months.Closed(), r.Moment()
 	f.ended = r.Bool()
 	for range r.Length() {
 		f.collectors[r.Text()] = collectorHorizon{at: r.Moment(), settled: r.Moment(), retired: r.Bool()}

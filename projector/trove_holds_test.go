@@ -199,21 +199,21 @@ var _ = Describe("What is not known of a database is held", func() {
 var _ = Describe("A database of a month that is closed", func() {
 	daily := projector.Config{Cut: timeline.CutDay}
 	forgotten := func(facts ...*events.Usage) *books {
-		b := newBooks(daily).tell(facts...).reachTime(events.SourceTrove, clock("04-07 00:00"))
+		b := newBooks(daily).tell(facts...).reachTime(events.SourceTrove, clock("05-07 00:00"))
 		Expect(b.meter.Tracked()).To(BeZero())
 		return b
 	}
 
 	It("is remembered until the month of its end is closed, five days after it", func() {
-		b := newBooks(daily).tell(created(), deleted("12:00")).reachTime(events.SourceTrove, clock("04-05 00:00"))
+		b := newBooks(daily).tell(created(), deleted("12:00")).reachTime(events.SourceTrove, clock("05-05 00:00"))
 		Expect(b.meter.Tracked()).To(Equal(1))
-		Expect(b.reachTime(events.SourceTrove, clock("04-07 00:00")).meter.Tracked()).To(BeZero())
+		Expect(b.reachTime(events.SourceTrove, clock("05-07 00:00")).meter.Tracked()).To(BeZero())
 	})
 
 	It("is not brought back to life by an exists that comes late, and nothing is published again", func() {
 		b := forgotten(created(), deleted("12:00"))
 		before := b.closed()
-		b.tell(exists("11:00"), exists("13:00")).reachTime(events.SourceTrove, clock("05-20 00:00"))
+		b.tell(exists("11:00"), exists("13:00")).reachTime(events.SourceTrove, clock("06-06 00:00"))
 		Expect(b.closed()).To(Equal(before))
 		Expect(b.codes()).To(Equal([]string{events.AnomalyClosedPeriod, events.AnomalyAfterDelete}))
 		Expect(b.running()).To(BeEmpty())
@@ -224,7 +224,7 @@ var _ = Describe("A database of a month that is closed", func() {
 		b := forgotten(created(), deleted("12:00"))
 		before := b.closed()
 		b.tell(database("modify_volume", "11:00", flavour("s", 512), volume(5),
-			oldVolume(1))).reachTime(events.SourceTrove, clock("04-08 00:00"))
+			oldVolume(1))).reachTime(events.SourceTrove, clock("05-08 00:00"))
 		Expect(b.heldUnder()).To(Equal([]string{"I held volume closed_period 11:00-12:00  5"}))
 		Expect(b.codes()).To(Equal([]string{events.AnomalyClosedPeriod}))
 		b.release(events.Footprint{})
@@ -232,11 +232,11 @@ var _ = Describe("A database of a month that is closed", func() {
 		Expect(b.decide(b.last.Held[0].ID, events.ActionDiscard, "21:00", events.Footprint{})).To(BeTrue())
 		Expect(b.heldUnder()).To(BeEmpty())
 		Expect(b.closed()).To(Equal(before))
-		Expect(b.reachTime(events.SourceTrove, clock("05-20 00:00")).meter.Tracked()).To(BeZero())
+		Expect(b.reachTime(events.SourceTrove, clock("06-06 00:00")).meter.Tracked()).To(BeZero())
 	})
 
 	It("is not forgotten while something of it is held", func() {
-		b := newBooks(daily).tell(deleted("12:00")).reachTime(events.SourceTrove, clock("06-20 00:00"))
+		b := newBooks(daily).tell(deleted("12:00")).reachTime(events.SourceTrove, clock("06-06 00:00"))
 		Expect(b.meter.Tracked()).To(Equal(1))
 		Expect(b.tell(created()).closed()).To(Equal([]string{"I 10:00-12:00 m1.s 512 MB", "I 10:00-12:00 1 GB"}))
 	})

@@ -58,7 +58,7 @@ func (c *cloud) step(message any) {
 	case *events.Act:
 		c.meter.Decide(m, c.sequence, c.post)
 	case time.Time:
-		c.meter.Horizon(&events.Horizon{
+		collected(c.meter, &events.Horizon{
 			ID: fmt.Sprint("h", c.sequence), Source: events.SourceTrove, Foundation: "eu",
 			Time: m,
 		}, c.sequence, c.post)

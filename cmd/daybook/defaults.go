@@ -49,7 +49,6 @@ func defaults() kong.Vars {
 
 		"cut":             string(projector.DefaultCut),
 		"build_timeout":   flagText(projector.DefaultBuildTimeout),
-		"grace":           flagText(projector.DefaultGrace),
 		"absence_windows": strconv.Itoa(projector.DefaultAbsenceWindows),
 	}
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/daybook-billing/daybook/cmd/daybook/collect"
 	"github.com/daybook-billing/daybook/cmd/daybook/explain"
 	"github.com/daybook-billing/daybook/cmd/daybook/metering"
+	"github.com/daybook-billing/daybook/cmd/daybook/months"
 	"github.com/daybook-billing/daybook/cmd/daybook/offline"
 	"github.com/daybook-billing/daybook/cmd/daybook/shell"
 	"github.com/daybook-billing/daybook/internal/bus"
@@ -41,6 +42,7 @@ type cli struct {
 	Trace      explain.Trace      `cmd:"" help:"Tell what became of an event: its spans, charges, holds, or why it has no effect."`
 	Verify     verifyCmd          `cmd:"" help:"Derive METERED and BILLING again, and compare them with the stored streams."`
 	Replay     replayCmd          `cmd:"" help:"Derive METERED and BILLING again with this version and these settings; publish the difference."`
+	Month      months.Month       `cmd:"" help:"List the months of foundations; close them and open them again."`
 	Catalogue  billing.Catalogue  `cmd:"" help:"Check, publish and explain price catalogues."`
 	Rate       offline.Rate       `cmd:"" help:"Meter and price files of usage events, offline; nothing is stored."`
 	Simulate   offline.Simulate   `cmd:"" help:"Write believable usage events, with the true bill that belongs to them."`

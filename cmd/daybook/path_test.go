@@ -28,7 +28,7 @@ import (
 // order, without a server. Each begins with a rule in one line and its source in the next.
 // Sections:
 //
-//	settings      the projector's, as words: cut=month grace=24h epoch-cf=2001-01-01
+//	settings      the projector's, as words: cut=month epoch-cf=2001-01-01
 //	catalogue.V   prices of version V; without, testdata/rate/catalogue.yaml as version 1
 //	path          inputs and, under each, all that it changes
 //	bill          the sums of the charges by month and component, and all that is open
@@ -45,8 +45,12 @@ import (
 //	> 2026-01-01T12:00Z release hold=1      an operator's decision, or discard, on the hold of that
 //	                                        number; volume=GB, flavor=ID and so on complete it
 //	> 2026-01-01T12:00Z retire              the foundation has ended then; source=trove
+//	> 2026-01-01T12:00Z close month=2025-12 the month is closed, or with reopen open again;
+//	                                        source=trove
+//	> 2026-01-01T12:00Z mode mode=manual    how open months close: manual, automatic
+//	> 2026-01-01T12:00Z grace days=2        when they do by themselves
 //	> 2026-01-01T12:00Z catalogue version=2 a catalogue is published; without any, version 1 is in
-//	                                        force from the beginning
+//	                                        force from the beginning; reprice=MONTH,… closed months
 //
 // Under it stand spans (closed, retracted, running, held) and charges (posted, reversed, unrated,
 // settled). running and held list all that runs and is held under the subject after a message.
@@ -187,8 +191,6 @@ func (r *pathRun) settings() projector.Config {
 			cfg.Epoch[source], err = events.ParseTimeOrDate(value)
 		case key == "cut":
 			cfg.Cut = timeline.Cut(value)
-		case key == "grace":
-			cfg.Grace, err = time.ParseDuration(value)
 		default:
 			err = fmt.Errorf("%q is not a setting", key)
 		}
@@ -209,7 +211,9 @@ func (r *pathRun) step(input string) error {
 	id := fmt.Sprintf("input-%d", r.usage+1)
 	switch line.verb {
 	case "catalogue":
-		r.publish(w["version"], line.at)
+		r.publish(w["version"], line.at, strings.FieldsFunc(w["reprice"], func(c rune) bool { return c == ',' })...)
+	case "close", "reopen", "mode", "grace":
+		r.act(w.month(id, line))
 	case "horizon":
 		h := events.Horizon{
 			ID: id, Source: w.or("source", events.SourceCF), Foundation: file.DefaultFoundation, Time: line.at,
@@ -252,6 +256,22 @@ func (r *pathRun) step(input string) error {
 		return r.fact(line)
 	}
 	return nil
+}
+
+// month is an act about months.
+func (w words) month(id string, line notationLine) *events.Act {
+	a := &events.Act{ID: id, Kind: line.verb, By: "ann", Time: line.at}
+	switch line.verb {
+	case "close":
+		a.Kind = events.ActClosing
+	case "reopen":
+		a.Kind = events.ActReopening
+	}
+	if line.verb == "close" || line.verb == "reopen" {
+		a.Source, a.Foundation = w.or("source", events.SourceCF), file.DefaultFoundation
+	}
+	a.Month = events.Month{Month: w["month"], Mode: w["mode"], GraceSeconds: uint32(24 * 60 * 60 * w.number("days", 0))}
+	return a
 }
 
 // footprint is what a decision completes.
@@ -315,7 +335,7 @@ func (r *pathRun) put(o *stage.Output) {
 }
 
 // publish puts a catalogue in force.
-func (r *pathRun) publish(version string, at time.Time) {
+func (r *pathRun) publish(version string, at time.Time, reprice ...string) {
 	yaml, err := os.ReadFile("testdata/rate/catalogue.yaml")
 	if err != nil {
 		r.Fatal(err)
@@ -325,7 +345,7 @@ func (r *pathRun) publish(version string, at time.Time) {
 	}
 	r.act(&events.Act{
 		ID: fmt.Sprintf("input-%d", r.usage+1), Kind: events.ActCatalogue, By: "ann", Time: at,
-		Catalogue: events.Catalogue{Version: version, YAML: string(yaml)},
+		Catalogue: events.Catalogue{Version: version, YAML: string(yaml), Reprice: reprice},
 	})
 }
 
@@ -345,8 +365,11 @@ func (r *pathRun) post(o *stage.Output) {
 			SpansOmitted: m.RunningOmitted, Held: m.Held, HeldOmitted: m.HeldOmitted, Ended: m.Ended,
 		}}
 	}
-	if a, ok := o.Body.(*events.AnomalyNotice); ok {
-		r.anomaly(&a.Anomaly)
+	switch x := o.Body.(type) {
+	case *events.AnomalyNotice:
+		r.anomaly(&x.Anomaly)
+	case *events.Closing:
+		r.month(x)
 	}
 	err := r.pricer.Step(&in, func(out stage.Output) {
 		data := out.Body.AppendJSON(nil)

@@ -22,6 +22,7 @@ import (
 //	unrated   2026-01 app P 2026-01-01T09:00Z..2026-01-01T10:00Z: no plan matches
 //	settled   …, an unrated part that is none any more
 //	anomaly   lost_change P 2026-01-01T09:00Z
+//	month     2026-01 closed, or open again
 //
 // A charge is its month, net amount and VAT, then plan, component and version of the catalogue. One
 // that is posted to another month than its own is a correction, and says so.
@@ -52,6 +53,15 @@ func (p *pathText) take() string {
 
 func (p *pathText) line(verb, format string, args ...any) {
 	fmt.Fprintf(p.out, "  %-9s %s\n", verb, fmt.Sprintf(format, args...))
+}
+
+// month writes a closing.
+func (p *pathText) month(c *events.Closing) {
+	state := "closed"
+	if c.Reopened {
+		state = "open again"
+	}
+	p.line("month", "%s %s", c.Month, state)
 }
 
 // spans writes a message of METERED.

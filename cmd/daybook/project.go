@@ -24,14 +24,13 @@ type projectorFlags struct {
 	EpochTrove     *shell.Instant           `name:"epoch-trove" env:"DAYBOOK_EPOCH_TROVE" placeholder:"TIME" help:"Bill nothing of Trove before it."`
 	Epoch          map[string]shell.Instant `env:"DAYBOOK_EPOCH" placeholder:"SOURCE/FOUNDATION=TIME;…" help:"Bill nothing of a foundation before it: cf/eu=2026-01-01."`
 	BuildTimeout   time.Duration            `env:"DAYBOOK_BUILD_TIMEOUT" default:"${build_timeout}" help:"A build without an end after this is not billed."`
-	Grace          time.Duration            `env:"DAYBOOK_GRACE" default:"${grace}" help:"How long a month stays open after its end: what changes it later is a correction."`
 	ExcludeSpaces  string                   `env:"DAYBOOK_EXCLUDE_SPACES" placeholder:"REGEXP" help:"Do not meter Cloud Foundry spaces with such names: ^(SMOKE|ACC|CATS|PERF)-"`
 	AbsenceWindows int                      `env:"DAYBOOK_ABSENCE_WINDOWS" default:"${absence_windows}" help:"Missing from how many windows of reports a database is taken to be gone; -1: never."`
 }
 
 func (f *projectorFlags) config() projector.Config {
 	cfg := projector.Config{
-		Cut: timeline.Cut(f.Cut), BuildTimeout: f.BuildTimeout, Grace: f.Grace, ExcludeSpaces: f.ExcludeSpaces,
+		Cut: timeline.Cut(f.Cut), BuildTimeout: f.BuildTimeout, ExcludeSpaces: f.ExcludeSpaces,
 		AbsenceWindows: f.AbsenceWindows,
 		Epoch:          map[string]time.Time{},
 	}

@@ -52,7 +52,7 @@ func (c *replayCmd) Run(e *shell.Env) error {
 			return err
 		}
 		changed, err = c.replay(e, b, metering,
-			func(stage.Processor) stage.Comparer { return projector.NewComparer(metering.cfg.Logic) })
+			func(stage.Processor) stage.Comparer { return projector.NewComparer() })
 		if err != nil {
 			return err
 		}

@@ -140,7 +140,7 @@ func (f *Foundation) Close() {
 		switch {
 		case p.found == timeline.MinMoment: // before the first horizon
 			p.found = f.Horizon
-		case p.found < f.Closed:
+		case p.found < f.Folded:
 			if p.after != nil {
 				f.forgotten = max(f.forgotten, sequence)
 			}
@@ -153,7 +153,7 @@ func (f *Foundation) Close() {
 // them, and drops the gaps that builds hold, too. A dropped gap hides the beginning of no build.
 func (f *Foundation) closeGaps() {
 	for _, g := range f.gaps {
-		if g.sequence > f.closing.processes || g.to >= f.Closed {
+		if g.sequence > f.closing.processes || g.to >= f.Folded {
 			break
 		}
 		for i, kind := range []string{events.KindApp, events.KindService} {
@@ -163,7 +163,7 @@ func (f *Foundation) closeGaps() {
 		f.folded = max(f.folded, g.sequence)
 	}
 	for len(f.gaps) > 0 && f.gaps[0].sequence <= min(f.folded, f.closing.all) &&
-		f.gaps[0].to.Add(f.timeout) <= f.Closed {
+		f.gaps[0].to.Add(f.timeout) <= f.Folded {
 		f.dropped = f.gaps[0].sequence
 		f.gaps = slices.Delete(f.gaps, 0, 1)
 	}

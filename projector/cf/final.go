@@ -8,7 +8,7 @@ import "github.com/daybook-billing/daybook/projector/timeline"
 // Final implements timeline.Timeline.
 func (t *process) Final() timeline.Moment {
 	s := t.baseline()
-	at := t.rules.Closed
+	at := t.rules.Folded
 	if s.running {
 		at = min(at, s.segment.start)
 	}
@@ -26,5 +26,5 @@ func (t *builds) Final() timeline.Moment {
 	if len(t.facts) > 0 {
 		return timeline.MinMoment
 	}
-	return t.rules.Closed
+	return t.rules.Folded
 }

@@ -201,7 +201,7 @@ func (t *process) Advance(boundary timeline.Moment, ch *timeline.Change) {
 
 // Close implements timeline.Timeline.
 func (t *process) Close() bool {
-	n := sort.Search(len(t.facts), func(i int) bool { return t.facts[i].at >= t.rules.Closed })
+	n := sort.Search(len(t.facts), func(i int) bool { return t.facts[i].at >= t.rules.Folded })
 	f := t.fromBaseline(&t.rules.after)
 	t.fold(f, n, f.apply)
 	c, through := &t.rules.closing, t.through()

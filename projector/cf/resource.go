@@ -159,7 +159,7 @@ func (t *resource) tooLate(x *fact, gone bool) bool {
 	if last.to != timeline.MinMoment && !last.precedes(x) {
 		return true
 	}
-	if x.time >= t.rules.Closed || len(t.facts) > 0 && k.compare(t.facts[0].key()) > 0 {
+	if x.time >= t.rules.Folded || len(t.facts) > 0 && k.compare(t.facts[0].key()) > 0 {
 		return false
 	}
 	return gone || !t.baseline().known
@@ -309,7 +309,7 @@ func (t *resource) steps(f *fold, n int, until timeline.Moment, apply func(*fact
 
 // fold moves the first n facts into the baseline, and with them the gaps of closed months.
 func (t *resource) fold(f *fold, n int, apply func(*fact)) {
-	last, through := t.steps(f, n, t.rules.Closed, apply)
+	last, through := t.steps(f, n, t.rules.Folded, apply)
 	if n == 0 && through == t.passed {
 		return
 	}

@@ -74,7 +74,7 @@ func (t *builds) derive(horizon timeline.Moment) tally {
 		}
 	}
 	reach := func(n int, now timeline.Moment) { // after n facts
-		if last < r.Closed && f.over(min(now, r.Closed)) {
+		if last < r.Folded && f.over(min(now, r.Folded)) {
 			f.foldable = n
 		}
 		f.expire(now)

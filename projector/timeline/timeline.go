@@ -16,13 +16,14 @@ import (
 )
 
 // Rules are the rules of one foundation, common to its platform and the meter. The meter moves
-// Horizon, Closed and Settled; a platform reads them.
+// Horizon, Closed, Folded and Settled; a platform reads them.
 type Rules struct {
 	Source, Foundation string
 	Cut                Cut
 	Epoch              time.Time // nothing is billed before it; zero for none
 	Horizon            Moment    // everything up to it is known; MinMoment before the first
 	Closed             Moment    // the months before it are closed; MinMoment while none is
+	Folded             Moment    // the facts before it are folded; MinMoment for none
 	Settled            Moment    // no late fact of before it is looked for any more; MinMoment before the first horizon
 }
 
@@ -36,12 +37,12 @@ type Platform interface {
 	// Gap takes note of a gap. It reports whether the gap is new; if it is, the meter calls Miss or
 	// Lose of every timeline.
 	Gap(g *events.Gap, sequence uint64) bool
-	// Doubts reports whether there are gaps: the closing of a month then needs every timeline.
+	// Doubts reports whether there are gaps: folding then needs every timeline.
 	Doubts() bool
 	// Advance takes note of a move of Rules.Horizon. It reports whether every timeline may have
 	// expired, and not only the timelines that Expire by themselves.
 	Advance() bool
-	// Close ends the closing of the months before Rules.Closed, after Close of every timeline.
+	// Close ends the folding of the facts before Rules.Folded, after Close of every timeline.
 	Close()
 	// Pack and Unpack write and read the state, without the timelines.
 	Pack(p *Packer)
@@ -69,8 +70,8 @@ type Timeline interface {
 	Expires() bool
 	// Advance puts out the open spans, up to the boundary.
 	Advance(boundary Moment, ch *Change)
-	// Close folds the facts of closed months; no span and no hold changes. It reports whether the
-	// timeline is over and can be forgotten.
+	// Close folds the facts before Rules.Folded; no span and no hold changes. It reports whether
+	// the timeline is over and can be forgotten.
 	Close() bool
 	// Final returns the time before which no published span begins that may still be retracted.
 	Final() Moment

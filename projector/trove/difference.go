@@ -58,7 +58,7 @@ func (in *instance) exchange(cut timeline.Cut, ch *timeline.Change, old, now []e
 	}
 	was, is := in.pieces(cut, old, from), in.pieces(cut, now, from)
 	key := func(s *events.Span) pieceKey {
-		return pieceKey{keyOf(s), s.Name != "" || s.Start.Before(in.rules.closed())}
+		return pieceKey{keyOf(s), s.Name != "" || s.Start.Before(in.rules.folded())}
 	}
 	had := make(map[pieceKey]bool, len(was))
 	for i := range was {
@@ -78,8 +78,8 @@ func (in *instance) exchange(cut timeline.Cut, ch *timeline.Change, old, now []e
 	}
 }
 
-// pieceKey makes two pieces the same for METERED. One of an open month that was published without a
-// name is published anew with the first name of the database; another name is a label.
+// pieceKey makes two pieces the same for METERED. One that was published without a name, and is not
+// folded, is published anew with the first name of the database; another name is a label.
 type pieceKey struct {
 	spanKey
 	named bool

@@ -142,7 +142,7 @@ func (in *instance) add(u *events.Usage, sequence uint64, ch *timeline.Change) {
 	if u.Event == events.EventTroveExists {
 		add = in.addReport
 	}
-	if add(u, sequence) && in.rules.closed().After(effective(u)) {
+	if add(u, sequence) && in.rules.folded().After(effective(u)) {
 		in.thin()
 	}
 	in.gone = in.missing()
@@ -157,7 +157,7 @@ func (in *instance) again(u *events.Usage) bool {
 		reported(u).UnixNano() > in.reports[len(in.reports)-1].at && u.Tenant == in.tenant &&
 		(u.Name == "" || u.Name == in.name) &&
 		(u.Created.IsZero() || !u.Created.Before(in.born) && !in.born.IsZero()) &&
-		!in.rules.closed().After(effective(u))
+		!in.rules.folded().After(effective(u))
 }
 
 func contentOf(u *events.Usage) content {
@@ -330,7 +330,7 @@ func building(state string) bool {
 // thin drops the reports of closed months between two equal ones, with no other fact between them.
 // The spans stay, and the memory of a closed month grows with its changes only.
 func (in *instance) thin() {
-	if in.rules.closed().IsZero() || len(in.reports) < 3 {
+	if in.rules.folded().IsZero() || len(in.reports) < 3 {
 		return
 	}
 	d := derivation{in: in}
@@ -346,11 +346,11 @@ func (in *instance) thin() {
 	for _, sequence := range append(d.unproven, d.reappeared) {
 		evidence[sequence] = true
 	}
-	closed := in.rules.closed().UnixNano()
+	folded := in.rules.folded().UnixNano()
 	kept := in.reports[:1]
 	for i := 1; i < len(in.reports); i++ {
 		s := in.reports[i]
-		middle := i+1 < len(in.reports) && s.at < closed && !evidence[s.sequence] &&
+		middle := i+1 < len(in.reports) && s.at < folded && !evidence[s.sequence] &&
 			*in.reports[i-1].content == *s.content &&
 			*in.reports[i+1].content == *s.content &&
 			!in.between(in.reports[i-1].at, in.reports[i+1].at)
@@ -425,7 +425,7 @@ func (in *instance) forgettable() (end time.Time, ok bool) {
 	if !in.ended.IsZero() {
 		return in.ended, len(in.derive().Holds) == 0
 	}
-	if !in.latest.Before(in.rules.closed()) {
+	if !in.latest.Before(in.rules.folded()) {
 		return time.Time{}, false
 	}
 	d := derivation{in: in}

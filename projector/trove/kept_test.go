@@ -26,7 +26,7 @@ type databases struct {
 func newDatabases() *databases {
 	rules := timeline.Rules{
 		Source: events.SourceTrove, Foundation: "eu", Cut: timeline.CutDay,
-		Horizon: timeline.MinMoment, Closed: timeline.MinMoment,
+		Horizon: timeline.MinMoment, Closed: timeline.MinMoment, Folded: timeline.MinMoment,
 	}
 	return &databases{Foundation: New(&rules, 3), all: map[string]*instance{}}
 }
@@ -76,7 +76,7 @@ func (d *databases) kept() (n int) {
 }
 
 func (d *databases) close(month time.Time) {
-	d.Closed = timeline.MomentOf(month)
+	d.Closed, d.Folded = timeline.MomentOf(month), timeline.MomentOf(month)
 	for _, in := range d.all {
 		in.thin()
 	}
@@ -166,8 +166,8 @@ func exists(minute int) *events.Usage {
 	return u
 }
 
-// TestReportsAreBounded: of reports each minute, two an hour are kept while a month is open, and
-// two in all when it is closed.
+// TestReportsAreBounded: of reports each minute, two an hour are kept while a month may be open,
+// and two in all when it is folded.
 func TestReportsAreBounded(t *testing.T) {
 	d := newDatabases()
 	d.step(created())

@@ -28,12 +28,12 @@ func New(rules *timeline.Rules, absenceWindows int) *Foundation {
 	return &Foundation{Rules: rules, groups: newGroups(max(absenceWindows, 0)), ended: newEndedIDs()}
 }
 
-// closed is the boundary before which months are closed; zero while none is.
-func (f *Foundation) closed() time.Time {
-	if f.Closed == timeline.MinMoment {
+// folded is the time before which facts are folded; zero for none.
+func (f *Foundation) folded() time.Time {
+	if f.Folded == timeline.MinMoment {
 		return time.Time{}
 	}
-	return f.Closed.Time()
+	return f.Folded.Time()
 }
 
 // Observe implements timeline.Platform.

@@ -10,11 +10,6 @@ import (
 	"github.com/daybook-billing/daybook/projector/timeline"
 )
 
-// noMonthCloses is longer than the time between any two events of files. A meter forgets ended
-// timelines of a closed month with their anomalies, to bound its memory; files end, and need none
-// of that.
-const noMonthCloses = 250 * 365 * 24 * time.Hour
-
 // rateMeter runs facts through the projector's functions. Metering stays in this command:
 // pricer/rating prices spans and never imports the projector, and nobody but daybook rate meters
 // files without a stream.
@@ -30,7 +25,7 @@ type rateMeter struct {
 
 func newRateMeter(epoch, now time.Time) (*rateMeter, error) {
 	meter, err := projector.NewMeter(projector.Config{
-		Cut: timeline.CutNone, Grace: noMonthCloses,
+		Cut:   timeline.CutNone,
 		Epoch: map[string]time.Time{events.SourceCF: epoch, events.SourceTrove: epoch},
 	})
 	return &rateMeter{meter: meter, now: now, closed: map[string]events.Span{}, held: map[string]int{}}, err

@@ -70,13 +70,14 @@ var callers = []string{"flag", "os", "os/", "github.com/alecthomas/"}
 // purePackages are pure as a whole.
 var purePackages = []string{
 	"events", "ledger/anomalies", "pricer/catalogue", "pricer/formula", "pricer/posted", "pricer/rating", "pricer/whatif",
-	"projector/timeline", "projector/cf", "projector/trove",
+	"projector/timeline", "projector/months", "projector/cf", "projector/trove",
 }
 
 // shellFiles are the files with I/O in otherwise pure folders. A new file there is pure unless it
 // is named here.
 var shellFiles = map[string][]string{
 	"projector": {
+		"act.go",       // takes the messages of people
 		"compare.go",   // takes a replay's messages
 		"config.go",    // reads settings
 		"doc.go",       // has no code

@@ -1,0 +1,119 @@
+package projector
+
+import (
+	"cmp"
+	"fmt"
+
+	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/internal/bus"
+	"github.com/daybook-billing/daybook/internal/limit"
+	"github.com/daybook-billing/daybook/internal/stage"
+)
+
+// act takes an act: only on the subject of its kind, for collectors may not append there.
+func (p *processor) act(in *bus.Stored, emit func(stage.Output)) error {
+	a := &p.decided
+	if err := a.DecodeJSON(in.Data); err != nil {
+		return err
+	}
+	if _, long := limit.Act(a); long != "" {
+		return tooLong(long)
+	}
+	if subject := events.ActSubject(a.Kind, a.Source, a.Foundation); in.Subject != subject {
+		return fmt.Errorf("it is an act of kind %q, which belongs on %s", a.Kind, subject)
+	}
+	switch metered := func(m *events.Metered) { emit(meteredOutput(m)) }; a.Kind {
+	case events.ActDecision:
+		if known(a.Source) != nil || !p.meter.Decide(a, in.Sequence, metered) {
+			emit(undecided(a, in.Sequence))
+		}
+	case events.ActRetirement:
+		if err := known(a.Source); err != nil {
+			return err
+		}
+		if err := plausible(a.Retirement.At); err != nil {
+			return err
+		}
+		all, moved := p.meter.Retired(a, in.Sequence, metered)
+		if moved {
+			emit(meteredHorizon(a.ID, a.Source, a.Foundation, all, a.Retirement.At))
+			p.closeDue(events.Cause{ID: a.ID, Sequence: in.Sequence, Event: a.Kind}, emit)
+		}
+	case events.ActCatalogue:
+		if !limit.Catalogue(&a.Catalogue) {
+			return errCatalogue
+		}
+		version := a.Catalogue
+		emit(stage.Output{
+			Subject: events.MeteredCatalogueSubject, Type: events.TypeCatalogue, ID: events.ID("metered", a.ID),
+			Body: &version,
+		})
+		p.meter.Catalogued()
+		p.closeDue(events.Cause{ID: a.ID, Sequence: in.Sequence, Event: a.Kind}, emit)
+	case events.ActClosing, events.ActReopening, events.ActMode, events.ActGrace:
+		if a.Source != "" || a.Kind == events.ActClosing || a.Kind == events.ActReopening {
+			if err := known(a.Source); err != nil {
+				return err
+			}
+		}
+		if err := p.meter.Month(a, in.Sequence, closingOutput(emit)); err != nil {
+			emit(refusedMonth(a, in.Sequence, err))
+		}
+	case events.ActReplay, events.ActDiscard: // METERED has nothing of it
+	default:
+		return fmt.Errorf("it is an act of kind %q, which this version does not know", a.Kind)
+	}
+	return nil
+}
+
+// undecided is the anomaly of a decision without a hold.
+func undecided(d *events.Act, sequence uint64) stage.Output {
+	word := &d.Decision
+	notice := events.AnomalyNotice{
+		ID: events.ID("anomaly", d.ID, fmt.Sprint(sequence)), Source: d.Source, Foundation: d.Foundation,
+		Cause: events.Cause{ID: d.ID, Sequence: sequence, Event: d.Kind, Time: d.Time},
+		Anomaly: events.Anomaly{
+			Code: events.AnomalyUnknownHold, Resource: word.Resource, Time: d.Time,
+			Message: fmt.Sprintf("%q of hold %s of %s %s: there is no such hold, or no such action. `daybook holds "+
+				"list` lists what is held",
+				word.Action, word.Hold, word.Kind, word.Resource),
+		},
+	}
+	return noticeOutput(&notice)
+}
+
+// closeDue closes the months that close by themselves.
+func (p *processor) closeDue(cause events.Cause, emit func(stage.Output)) {
+	p.meter.CloseDue(cause, closingOutput(emit))
+}
+
+// closingOutput puts out the message about a month.
+func closingOutput(emit func(stage.Output)) func(*events.Closing) {
+	return func(c *events.Closing) {
+		emit(stage.Output{
+			Subject: events.MeteredClosingSubject(c.Source, c.Foundation), Type: events.TypeClosing, ID: c.ID, Body: c,
+		})
+	}
+}
+
+// refusedMonth is the anomaly of an act about a month that stays as it is.
+func refusedMonth(a *events.Act, sequence uint64, reason error) stage.Output {
+	notice := events.AnomalyNotice{
+		ID: events.ID("anomaly", a.ID, fmt.Sprint(sequence)), Source: a.Source, Foundation: a.Foundation,
+		Cause: events.Cause{ID: a.ID, Sequence: sequence, Event: a.Kind, Time: a.Time},
+		Anomaly: events.Anomaly{
+			Code: events.AnomalyRefusedMonth, Time: a.Time,
+			Message: fmt.Sprintf("the %s by %s changes nothing: %v. `daybook month list` lists the months", a.Kind, a.By,
+				reason),
+		},
+	}
+	return noticeOutput(&notice)
+}
+
+// noticeOutput is the message of an anomaly of no resource.
+func noticeOutput(n *events.AnomalyNotice) stage.Output {
+	return stage.Output{
+		Subject: events.MeteredAnomalySubject(cmp.Or(n.Source, "all"), cmp.Or(n.Foundation, "all")),
+		Type:    events.TypeAnomaly, ID: n.ID, Body: n,
+	}
+}
