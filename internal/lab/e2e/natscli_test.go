@@ -143,7 +143,7 @@ var _ = Describe("On a terminal", func() {
 	It("daybook up shows how far it is, then the bill, then what to try next", func() {
 		cmd := command(daybook, "up", "--demo", "--data", GinkgoT().TempDir(), "--listen", "127.0.0.1:0")
 		screen := onTerminal(cmd, "collect more")
-		progress, bill := strings.Index(screen, " inputs collected, "), strings.Index(screen, "MONTH ")
+		progress, bill := strings.Index(screen, " inputs collected, "), strings.Index(screen, "KIND ")
 		Expect(progress).To(BeNumerically(">", 0))
 		Expect(bill).To(BeNumerically(">", progress))
 		Expect(screen[bill:]).To(ContainSubstring("nats stream view BILLING"))
