@@ -22,6 +22,14 @@
 // the position of the operator, never infinities, zeros or approximations. A part without variables
 // is evaluated by Parse, so that such errors in it are found there.
 //
+// # The dialect of alphagov/paas-billing
+//
+// ParsePaas reads formulas that were written for PostgreSQL, such as
+//
+//	$number_of_nodes * ceil($time_in_seconds / 3600) * ($memory_in_mb / 1024.0) * 0.01
+//
+// and keeps their meaning: the result is a formula of the language above.
+//
 // # Limits
 //
 // 1,000 characters without white space, 4,000 bytes in all, nesting of 50, 500 nodes, literals of
@@ -82,14 +90,18 @@ type Formula struct {
 // Parse reads a formula. Its error is an *Error.
 func Parse(text string) (*Formula, error) {
 	p := parser{text: text}
-	root, err := p.parse()
+	root, err := p.parse(func() (*node, error) { return p.expression(0) })
 	if err != nil {
 		return nil, err
 	}
+	return newFormula(text, root), nil
+}
+
+func newFormula(text string, root *node) *Formula {
 	return &Formula{
 		text: text, canon: string(root.appendText(nil, 0)), root: root,
 		monthly: root.uses("hours_in_month") || root.uses("seconds_in_month"),
-	}, nil
+	}
 }
 
 // String returns the formula in its canonical form: single spaces, no needless parentheses or

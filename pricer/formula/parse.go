@@ -33,7 +33,8 @@ type parser struct {
 	nodes int
 }
 
-func (p *parser) parse() (*node, error) {
+// parse reads a whole formula, whose expressions are read by the given function.
+func (p *parser) parse(expression func() (*node, error)) (*node, error) {
 	if err := p.checkSize(); err != nil {
 		return nil, err
 	}
@@ -41,7 +42,7 @@ func (p *parser) parse() (*node, error) {
 	if p.token.kind == tokenEnd {
 		return nil, errorAt(p.text, 0, `the formula is empty; a price of nothing is written "0"`)
 	}
-	root, err := p.expression(0)
+	root, err := expression()
 	if err != nil {
 		return nil, err
 	}
@@ -165,7 +166,7 @@ func (p *parser) operand() (*node, error) {
 	t := p.token
 	switch {
 	case t.kind == tokenNumber:
-		return p.number()
+		return p.number(p.token)
 	case t.kind == tokenName:
 		return p.name()
 	case p.symbol("-"):
@@ -188,8 +189,7 @@ func (p *parser) operand() (*node, error) {
 	return nil, p.unexpected("a number, a variable, a function, - or (")
 }
 
-func (p *parser) number() (*node, error) {
-	t := p.token
+func (p *parser) number(t token) (*node, error) {
 	n := &node{op: opNumber, offset: t.offset, constant: true}
 	if digits := len(strings.Replace(t.text, ".", "", 1)); digits > MaxLiteralDigits {
 		return nil, errorAt(p.text, t.offset, fmt.Sprintf("the number has more than %d digits", MaxLiteralDigits))
