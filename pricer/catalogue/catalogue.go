@@ -24,6 +24,10 @@
 // amounts. Times are RFC 3339 or dates (UTC midnight). Anchors, aliases and a second document are
 // refused.
 //
+// A plan of alphagov/paas-billing keeps its plan_guid, and its components are marked dialect:
+// paas-billing: their formulas stand as they were written (see formula.ParsePaas). A formula with
+// a variable of it, such as $time_in_seconds, is in that dialect without the mark, too.
+//
 // # Versions
 //
 // Entries of one name are versions of one plan, as entries of one code are of one rate: each is in
@@ -80,6 +84,7 @@ type Catalogue struct {
 // Plan is one version of a plan.
 type Plan struct {
 	Name       string
+	GUID       string // of paas-billing, empty for none
 	ValidFrom  time.Time
 	Until      time.Time // when the next version takes over; zero for the last one
 	Match      []Constraint
@@ -122,7 +127,8 @@ func (d *Defaults) Gives(variable string) bool { return slices.Contains(d.given,
 
 // Component is one addend of a plan's price.
 type Component struct {
-	Name string
+	Name    string
+	Dialect Dialect // of Formula or Quantity
 	// Formula is the price itself, in Currency; nil where the price is Quantity × UnitPrice.
 	Formula   *formula.Formula
 	Quantity  *formula.Formula
@@ -137,6 +143,12 @@ type Component struct {
 
 	terms string
 }
+
+// Dialect is the language in which a formula is written.
+type Dialect string
+
+// DialectPaas is alphagov/paas-billing's. Empty is Daybook's own.
+const DialectPaas Dialect = "paas-billing"
 
 // Uses reports whether the price depends on a variable, given by its name.
 func (c *Component) Uses(variable string) bool {

@@ -110,6 +110,25 @@ var _ = Describe("Reading a catalogue", func() {
 		Expect(strings.Split(err.Error(), "\n")).To(Equal(strings.Split(strings.TrimSpace(string(expected)), "\n")))
 	})
 
+	It("reads a formula of paas-billing in its dialect: by its variables, or when it is marked so", func() {
+		c, err := catalogue.Check("rates.yaml", []byte(plans(`name: a, match: {}, plan_guid: "7f", components: [`+
+			`{name: variables, formula: "$time_in_seconds * 2^3^2"}, `+
+			`{name: quantity, quantity: "$number_of_nodes", unit: node, unit_price: "2"}, `+
+			`{name: marked, dialect: paas-billing, formula: "5/3"}, {name: own, formula: "2^3^2"}]`)))
+		Expect(err).NotTo(HaveOccurred())
+		plan := c.Plans[0]
+		Expect(plan.GUID).To(Equal("7f"))
+		Expect(plan.Components[0].Formula.String()).To(Equal("seconds * (2^3)^2"))
+		Expect(plan.Components[1].Quantity.String()).To(Equal("instances"))
+		Expect(plan.Components[2].Formula.String()).To(Equal("floor(5 / 3)"))
+		Expect(plan.Components[3].Formula.String()).To(Equal("2^3^2"))
+		var dialects []catalogue.Dialect
+		for _, component := range plan.Components {
+			dialects = append(dialects, component.Dialect)
+		}
+		Expect(dialects).To(Equal([]catalogue.Dialect{"paas-billing", "paas-billing", "paas-billing", ""}))
+	})
+
 	DescribeTable("refuses",
 		func(text string, expected ...string) {
 			var matchers []any
@@ -133,6 +152,12 @@ var _ = Describe("Reading a catalogue", func() {
 			"4:34: a resource of kind app has no datastore"),
 		Entry("a misspelt field", plans("name: a, match: {kind: instance, datastor: mysql}"),
 			`4:39: match: unknown key "datastor": did you mean "datastore"`),
+		Entry("an unknown dialect", plans(`name: a, match: {}, components: [{name: c, dialect: excel, formula: "1"}]`),
+			`4:58: dialect "excel" is unknown; known is paas-billing`),
+		Entry("two dialects in a formula", plans(`name: a, match: {}, components: [{name: c, formula: "$memory_in_mb * seconds"}]`),
+			`4:75: formula: unknown name "seconds" in a formula of paas-billing`),
+		Entry("a cast in Daybook's own dialect", plans(`name: a, match: {}, components: [{name: c, formula: "seconds::integer"}]`),
+			`4:66: formula: unexpected ":"`),
 		Entry("a field that the kind does not have", plans("name: a, match: {kind: service, buildpack: x}"),
 			"4:38: a resource of kind service has no buildpack"),
 		Entry("a bad character in a quoted formula",

@@ -128,7 +128,7 @@ func (r *reader) currency(n *yaml.Node, name string) (string, bool) {
 }
 
 func (r *reader) plan(c *Catalogue, n *yaml.Node, seen map[string]*yaml.Node) {
-	o := r.object(n, "a plan", "name", "match", "valid_from", "defaults", "restart", "components")
+	o := r.object(n, "a plan", "name", "plan_guid", "match", "valid_from", "defaults", "restart", "components")
 	if o == nil {
 		return
 	}
@@ -136,6 +136,9 @@ func (r *reader) plan(c *Catalogue, n *yaml.Node, seen map[string]*yaml.Node) {
 	name, okName := r.text(o.require("name", "name it; entries of one name are versions of one plan"), "name")
 	if okName {
 		p.Name, o.name = name, "plan "+name
+	}
+	if guid := o.values["plan_guid"]; guid != nil {
+		p.GUID, _ = r.text(guid, "plan_guid")
 	}
 	var okFrom bool
 	p.ValidFrom, okFrom = r.time(o.require("valid_from", "say from when its prices hold"), "valid_from")
@@ -218,7 +221,8 @@ func (r *reader) defaults(d *Defaults, n *yaml.Node) {
 }
 
 func (r *reader) component(c *Catalogue, p *Plan, n *yaml.Node, names map[string]int) {
-	o := r.object(n, "a component", "name", "formula", "quantity", "unit", "unit_price", "credit", "currency", "vat")
+	o := r.object(n, "a component", "name", "dialect", "formula", "quantity", "unit", "unit_price", "credit",
+		"currency", "vat")
 	if o == nil {
 		return
 	}
@@ -229,6 +233,14 @@ func (r *reader) component(c *Catalogue, p *Plan, n *yaml.Node, names map[string
 			r.problem(o.keys["name"], "component %s stands twice in its plan, first in line %d; rename one", name, line)
 		}
 		names[name] = n.Line
+	}
+	if dialect := o.values["dialect"]; dialect != nil {
+		s, ok := r.text(dialect, "dialect")
+		component.Dialect = Dialect(s)
+		if ok && component.Dialect != DialectPaas {
+			r.problem(dialect, "dialect %q is unknown; known is %s, and without dialect a formula is Daybook's own",
+				clip(s), DialectPaas)
+		}
 	}
 	if credit := o.values["credit"]; credit != nil {
 		component.Credit = r.truth(credit, "credit")
@@ -241,10 +253,10 @@ func (r *reader) component(c *Catalogue, p *Plan, n *yaml.Node, names map[string
 					o.name, key)
 			}
 		}
-		component.Formula = r.formula(o.values["formula"], "formula")
+		component.Formula = r.formula(component, o.values["formula"], "formula")
 		r.computable(p, component, component.Formula, o.values["formula"], "formula")
 	case o.values["quantity"] != nil:
-		component.Quantity = r.formula(o.values["quantity"], "quantity")
+		component.Quantity = r.formula(component, o.values["quantity"], "quantity")
 		component.Unit, _ = r.text(o.require("unit", "name what quantity counts, such as unit: GiB-hour"), "unit")
 		component.UnitPrice, _ = r.number(o.require("unit_price", "say what one unit costs"), "unit_price",
 			component.Credit)
@@ -273,13 +285,22 @@ func (r *reader) component(c *Catalogue, p *Plan, n *yaml.Node, names map[string
 	p.Components = append(p.Components, component)
 }
 
-// formula reads a formula and puts its error where it stands in the file.
-func (r *reader) formula(n *yaml.Node, name string) *formula.Formula {
+// formula reads a formula and puts its error where it stands in the file. A formula with a variable
+// of paas-billing's is in its dialect.
+func (r *reader) formula(c *Component, n *yaml.Node, name string) (f *formula.Formula) {
 	if n.Kind != yaml.ScalarNode || n.ShortTag() == "!!null" || n.ShortTag() == "!!bool" {
 		r.problem(n, `%s must be a formula such as "ceil(seconds / 3600) * 0.01", not %s`, name, nodeName(n))
 		return nil
 	}
-	f, err := formula.Parse(n.Value)
+	var err error
+	if c.Dialect == "" && formula.IsPaas(n.Value) {
+		c.Dialect = DialectPaas
+	}
+	if c.Dialect == DialectPaas {
+		f, _, err = formula.ParsePaas(n.Value)
+	} else {
+		f, err = formula.Parse(n.Value)
+	}
 	if err != nil {
 		r.wrong(n, name, err)
 		return nil
