@@ -43,7 +43,7 @@ type cli struct {
 	Verify     verifyCmd          `cmd:"" help:"Derive METERED and BILLING again, and compare them with the stored streams."`
 	Replay     replayCmd          `cmd:"" help:"Derive METERED and BILLING again with this version and these settings; publish the difference."`
 	Month      months.Month       `cmd:"" help:"List the months of foundations; close them and open them again."`
-	Catalogue  billing.Catalogue  `cmd:"" help:"Check, publish and explain price catalogues."`
+	Catalogue  billing.Catalogue  `cmd:"" help:"Check, publish, explain and import price catalogues."`
 	Rate       offline.Rate       `cmd:"" help:"Meter and price files of usage events, offline; nothing is stored."`
 	Simulate   offline.Simulate   `cmd:"" help:"Write believable usage events, with the true bill that belongs to them."`
 	Version    versionCmd         `cmd:"" help:"Print the version."`

@@ -178,6 +178,7 @@ func (w words) service(state string, at time.Time) map[string]any {
 	named := func(name string) map[string]any { return map[string]any{"guid": name + "-guid", "name": name} }
 	none := map[string]any{"guid": nil, "name": nil}
 	p, offering, broker := named(plan), named("postgres"), named("pg-broker")
+	p["guid"] = w.or("plan-guid", plan+"-guid")
 	if plan == "" {
 		kind, p, offering, broker = "user_provided_service_instance", none, none, none
 	}

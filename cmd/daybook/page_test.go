@@ -50,6 +50,39 @@ func TestCataloguePage(t *testing.T) {
 	}
 }
 
+// TestCataloguePageImports holds each config of docs/catalogue.md to what daybook catalogue import
+// makes of it: a block of json and, as the next one of yaml, the catalogue.
+// `go test ./cmd/daybook -run CataloguePageImports -update` writes the catalogues anew.
+func TestCataloguePageImports(t *testing.T) {
+	const page = "../../docs/catalogue.md"
+	text, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	blocks := regexp.MustCompile("(?s)```json\n(.*?)```.*?```yaml\n(.*?)```").FindAllSubmatchIndex(text, -1)
+	if len(blocks) == 0 {
+		t.Fatalf("%s has no config", page)
+	}
+	out, end := []byte{}, 0
+	for _, b := range blocks {
+		file := filepath.Join(t.TempDir(), "config.json")
+		if err := os.WriteFile(file, text[b[2]:b[3]], 0o600); err != nil {
+			t.Fatal(err)
+		}
+		a := daybook("", "catalogue", "import", "paas-billing", file)
+		if want := string(text[b[4]:b[5]]); a.stdout != want && !*update {
+			t.Errorf("daybook catalogue import says\n%s%s\nthe page says\n%s", a.stdout, a.stderr, want)
+		}
+		out = append(append(out, text[end:b[4]]...), a.stdout...)
+		end = b[5]
+	}
+	if *update {
+		if err := os.WriteFile(page, append(out, text[end:]...), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // ratedOnPage is what daybook rate prints for events, in the columns of the page.
 func ratedOnPage(t *testing.T, prices, notation string) string {
 	lines, err := jsonLines(notation)

@@ -15,6 +15,7 @@ type Catalogue struct {
 	Check   checkCmd   `cmd:"" help:"Check catalogue files; problems are said with file, line and column."`
 	Publish publishCmd `cmd:"" help:"Put a catalogue in force, as a version that never changes; the pricer rates with it from then on."`
 	Explain explainCmd `cmd:"" help:"Show which plan a resource gets, and why."`
+	Import  importCmd  `cmd:"" help:"Write the price list of another program as a catalogue."`
 }
 
 type checkCmd struct {
