@@ -34,6 +34,12 @@ func Rate(cat *catalogue.Catalogue, foundation string, span *events.Span) (lines
 	if !span.End.After(span.Start) {
 		return nil, nil
 	}
+	w := newWork(cat, foundation, span)
+	return w.rate()
+}
+
+// newWork prepares the pricing of an ended span.
+func newWork(cat *catalogue.Catalogue, foundation string, span *events.Span) work {
 	w := work{span: span, currency: cat.Currency, since: span.Since}
 	if w.since.IsZero() || w.since.After(span.Start) {
 		w.since = span.Start
@@ -49,6 +55,11 @@ func Rate(cat *catalogue.Catalogue, foundation string, span *events.Span) (lines
 		}
 		w.since = span.Earlier[i].Since
 	}
+	return w
+}
+
+// rate prices the span.
+func (w *work) rate() (lines []Line, unrated []Unrated) {
 	w.collect()
 	lines = make([]Line, 0, len(w.pieces))
 	for i := range w.pieces {
