@@ -18,6 +18,8 @@ const (
 	SubjectsMetered    = "metered.>"
 	SubjectsBilling    = "billing.>"
 	SubjectsQuarantine = "quarantine.>"
+
+	SubjectsCharges = "billing.charge.>"
 )
 
 // MaxToken is text.MaxToken.

@@ -40,6 +40,7 @@ type cli struct {
 	Holds      metering.Holds     `cmd:"" help:"List usage that is held and not billed, and decide about it."`
 	Bill       billing.Bill       `cmd:"" help:"Print the bill by month and tenant."`
 	Trace      explain.Trace      `cmd:"" help:"Tell what became of an event: its spans, charges, holds, or why it has no effect."`
+	Explain    explain.Explain    `cmd:"" help:"Explain charges down to the platform's events, and compute them again."`
 	Verify     verifyCmd          `cmd:"" help:"Derive METERED and BILLING again, and compare them with the stored streams."`
 	Replay     replayCmd          `cmd:"" help:"Derive METERED and BILLING again with this version and these settings; publish the difference."`
 	Month      months.Month       `cmd:"" help:"List the months of foundations; close them and open them again."`

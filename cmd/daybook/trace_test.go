@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
@@ -8,6 +10,8 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 
+	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/internal/bus"
 	"github.com/daybook-billing/daybook/projector/timeline"
 )
 
@@ -52,5 +56,57 @@ var _ = Describe("daybook trace", func() {
 			Expect(status).To(Equal(1))
 			Expect(out).To(ContainSubstring("answer    unknown: "))
 		}
+
+		By("daybook explain takes a charge down to the event, and computes it again")
+		var traced struct {
+			Charges []struct{ ID, Amount, Span string }
+		}
+		Expect(json.Unmarshal([]byte(s.ran("trace", "e1", "--format", "json")), &traced)).To(Succeed())
+		Expect(len(traced.Charges)).To(BeNumerically(">=", 1))
+		charge := traced.Charges[0]
+		out := s.ran("explain", charge.ID)
+		Expect(out).To(And(ContainSubstring("  equal     what is charged"), ContainSubstring("seconds=7200"),
+			ContainSubstring("\n"+started+"\n"), ContainSubstring("\n"+stopped+"\n"),
+			MatchRegexp(`catalogue \S+, message 1 of USAGE, plan \S+ at line [1-9]`)))
+		for _, resource := range []string{"A", "P"} {
+			Expect(s.ran("explain", resource, "--month", "2026-05")).To(Equal(out))
+		}
+		var told struct {
+			Equal bool
+			Facts []struct{ Raw json.RawMessage }
+		}
+		Expect(json.Unmarshal([]byte(s.ran("explain", charge.ID, "--format", "json")), &told)).To(Succeed())
+		Expect(told.Equal).To(BeTrue())
+		Expect(string(told.Facts[0].Raw)).To(Equal(started))
+		status, _, problem := s.daybook("explain", "P", "--month", "2026-06")
+		Expect(status).To(Equal(1))
+		Expect(problem).To(ContainSubstring("P has no charge in 2026-06"))
+		status, _, problem = s.daybook("explain", "e1")
+		Expect(status).To(Equal(1))
+		Expect(problem).To(ContainSubstring(`no charge has the id "e1"`))
+
+		By("and says where it is charged otherwise")
+		s.charged(ctx, &events.Billing{
+			Source: "cf", Foundation: "eu", Tenant: "O", Kind: "app", Resource: "A",
+			Charges: []events.Charge{{
+				ID: "forged", Entry: events.EntryCharge, Period: "2026-05", Span: charge.Span, Kind: "app",
+				Resource: "P", Amount: events.NewDecimal(1, 0), Currency: "GBP",
+			}},
+		})
+		status, out, _ = s.daybook("explain", "forged")
+		Expect(status).To(Equal(5))
+		Expect(out).To(ContainSubstring("  differs   "))
 	})
 })
+
+// charged appends charges to BILLING.
+func (s *site) charged(ctx context.Context, b *events.Billing) {
+	GinkgoHelper()
+	state, err := s.bus.Stream(ctx, events.StreamBilling)
+	Expect(err).NotTo(HaveOccurred())
+	_, err = s.bus.Append(ctx, events.StreamBilling, []bus.Message{{
+		Subject: events.ChargeSubject(b.Tenant, b.Source, b.Foundation, b.Kind, b.Resource), Data: b.AppendJSON(nil),
+		Header: []events.Header{{Key: events.HeaderType, Value: events.TypeBilling}},
+	}}, bus.Expect{Last: state.Last})
+	Expect(err).NotTo(HaveOccurred())
+}

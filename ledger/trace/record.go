@@ -26,6 +26,7 @@ type Record struct {
 	anomalies []anomaly
 	charges   map[string][]*Charge // by id of the span
 	entries   map[string]*Charge   // by id
+	inOrder   []*Charge            // of BILLING
 	unrated   map[string]UnratedPart
 }
 
@@ -91,7 +92,7 @@ func (r *Record) Metered(m *events.Metered, sequence uint64) {
 func (r *Record) Billing(b *events.Billing, sequence uint64) {
 	for i := range b.Charges {
 		c := &Charge{Charge: b.Charges[i], Sequence: sequence}
-		r.entries[c.ID] = c
+		r.entries[c.ID], r.inOrder = c, append(r.inOrder, c)
 		r.charges[c.Span] = append(r.charges[c.Span], c)
 		if reversed := r.entries[c.Reverses]; reversed != nil {
 			reversed.Reversed = true

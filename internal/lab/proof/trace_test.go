@@ -15,6 +15,8 @@ import (
 	"github.com/daybook-billing/daybook/internal/lab/sim"
 	"github.com/daybook-billing/daybook/ledger/trace"
 	"github.com/daybook-billing/daybook/pricer"
+	"github.com/daybook-billing/daybook/pricer/catalogue"
+	"github.com/daybook-billing/daybook/pricer/rating"
 	"github.com/daybook-billing/daybook/projector"
 	"github.com/daybook-billing/daybook/projector/timeline"
 )
@@ -25,8 +27,8 @@ const traceEvents = 450
 
 // TestEveryEventHasAnAnswer asks of every event of simulated worlds what became of it. Events are
 // lost there and stored twice, gaps are found, spaces are excluded, and nothing is billed before an
-// epoch. Each event has one of the closed set of answers, and the charges and spans that are
-// reached from all events are all there are.
+// epoch. Each event has one of the closed set of answers, the charges and spans that are reached
+// from all events are all there are, and each charge is computed again, to the last digit.
 func TestEveryEventHasAnAnswer(t *testing.T) {
 	first, last := scale.Seeds(t)
 	counts := map[string]int{}
@@ -66,6 +68,7 @@ type traced struct {
 	seed, skip     uint64
 	random         *rand.Rand
 	meter          *projector.Meter
+	prices         *catalogue.Catalogue
 	book           *pricer.Book
 	usage, metered uint64
 	billed         uint64
@@ -99,6 +102,9 @@ func newTraced(t *testing.T, seed uint64) *traced {
 		cfg.ExcludeSpaces = "[02468]$"
 	}
 	var err error
+	if w.prices, err = catalogue.Parse("sim", []byte(sim.Catalogue())); err != nil {
+		t.Fatal(err)
+	}
 	if w.meter, err = projector.NewMeter(cfg); err != nil {
 		t.Fatal(err)
 	}
@@ -231,7 +237,10 @@ func (w *traced) ask(counts map[string]int) {
 		}
 		w.consistent(f.fact, o)
 		for i := range o.Charges {
-			delete(w.charges, o.Charges[i].ID)
+			if c := &o.Charges[i]; w.charges[c.ID] {
+				w.again(o, c)
+				delete(w.charges, c.ID)
+			}
 		}
 		for i := range o.Spans {
 			delete(w.spans, o.Spans[i].ID)
@@ -239,6 +248,15 @@ func (w *traced) ask(counts map[string]int) {
 	}
 	if len(w.charges)+len(w.spans) > 0 {
 		w.Errorf("world %d: no event leads to %d entries and %d spans", w.seed, len(w.charges), len(w.spans))
+	}
+}
+
+// again computes a charge again.
+func (w *traced) again(o *trace.Outcome, c *trace.Charge) {
+	at := slices.IndexFunc(o.Spans, func(s trace.Span) bool { return s.ID == c.Span })
+	working, found := rating.Again(w.prices, file.DefaultFoundation, &o.Spans[at].Span, &c.Charge)
+	if differs := working.Differences(&c.Charge); c.Entry == events.EntryCharge && (!found || len(differs) > 0) {
+		w.Errorf("world %d: charge %s of %s is not found again: %q", w.seed, c.ID, c.Resource, differs)
 	}
 }
 

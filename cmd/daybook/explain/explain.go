@@ -1,0 +1,117 @@
+package explain
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+
+	"github.com/daybook-billing/daybook/cmd/daybook/print"
+	"github.com/daybook-billing/daybook/cmd/daybook/shell"
+	"github.com/daybook-billing/daybook/internal/bus"
+	"github.com/daybook-billing/daybook/ledger/trace"
+	"github.com/daybook-billing/daybook/pricer/catalogue"
+	"github.com/daybook-billing/daybook/pricer/rating"
+)
+
+// Explain tells what charges go back to, and computes them again.
+type Explain struct {
+	shell.NATS
+	What   string `arg:"" name:"charge" help:"Id of a charge or a reversal; with --month a resource: app, process, task, service instance, database."`
+	Month  string `placeholder:"YYYY-MM" help:"Explain the charges of a resource in this month."`
+	Format string `enum:"table,json" default:"table" help:"Output: ${enum}; json is one object a line."`
+}
+
+var monthForm = regexp.MustCompile(`^\d{4}-(0[1-9]|1[0-2])$`)
+
+// Validate checks the command line.
+func (c *Explain) Validate() error {
+	if c.Month != "" && !monthForm.MatchString(c.Month) {
+		return fmt.Errorf("--month %q is not a month such as 2026-11", c.Month)
+	}
+	return nil
+}
+
+// Run prints the way of each charge. It ends with ErrDiffers where one is computed otherwise.
+func (c *Explain) Run(e *shell.Env) error {
+	b, err := c.Open(e.Ctx, "explain", nil)
+	if err != nil {
+		return err
+	}
+	defer b.Close()
+	charges, omitted, err := trace.Charges(e.Ctx, b, c.What, c.Month)
+	if err != nil {
+		return err
+	}
+	if len(charges) == 0 {
+		return c.none()
+	}
+	out := print.NewExplanations(e.Stdout, e.Stderr, c.Format == "json")
+	versions := map[string]*print.Version{}
+	differs := false
+	for i := range charges {
+		p := &charges[i]
+		if versions[p.Catalogue] == nil {
+			if versions[p.Catalogue], err = version(e, b, p.Catalogue); err != nil {
+				return err
+			}
+		}
+		x := print.Explanation{Priced: p, Version: versions[p.Catalogue]}
+		again(&x)
+		differs = differs || len(x.Differences) > 0
+		if err := out.Add(&x); err != nil {
+			return err
+		}
+	}
+	if err := out.End(omitted); err != nil {
+		return err
+	}
+	if differs {
+		return shell.ErrDiffers
+	}
+	return nil
+}
+
+// none is the error of a command that found no charge.
+func (c *Explain) none() error {
+	if c.Month == "" {
+		return fmt.Errorf("no charge has the id %q: daybook trace EVENT lists the charges of an event, and --month "+
+			"explains those of a resource", c.What)
+	}
+	return fmt.Errorf("%s has no charge in %s: daybook running, holds list and unrated list show what is not charged",
+		c.What, c.Month)
+}
+
+// version reads a catalogue version.
+func version(e *shell.Env, b *bus.Bus, name string) (*print.Version, error) {
+	act, sequence, err := trace.Version(e.Ctx, b, name)
+	if err != nil {
+		return nil, err
+	}
+	v := &print.Version{Name: name, Sequence: sequence, By: act.By, Note: act.Note}
+	if sequence == 0 {
+		return v, nil
+	}
+	v.Parsed, err = catalogue.Parse("catalogue."+name, []byte(act.Catalogue.YAML))
+	return v, err
+}
+
+// again computes a charge again.
+func again(x *print.Explanation) {
+	err := func() error {
+		switch {
+		case x.Span == nil:
+			return errors.New("METERED has no span with the id that the charge names; daybook verify tells more")
+		case x.Version.Parsed == nil:
+			return errors.New("USAGE has no catalogue of this version")
+		}
+		w, found := rating.Again(x.Version.Parsed, x.Foundation, &x.Span.Span, &x.Charge.Charge)
+		if !found {
+			return errors.New("the span has no such line with this catalogue")
+		}
+		x.Working, x.Differences = &w, w.Differences(&x.Charge.Charge)
+		return nil
+	}()
+	if err != nil {
+		x.Differences = []string{err.Error()}
+	}
+}

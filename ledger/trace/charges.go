@@ -1,0 +1,150 @@
+package trace
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/internal/bus"
+	"github.com/daybook-billing/daybook/ledger"
+)
+
+// Priced is an entry of BILLING with all that it goes back to.
+type Priced struct {
+	Source, Foundation string
+	*Charge
+	// Reversal is set where the entry is a reversal: Charge is the one that it reverses, if BILLING
+	// has it.
+	Reversal *Charge
+	Span     *Span   // of the charge; nil where METERED has none
+	Facts    []*Fact // behind the span, in order of USAGE
+}
+
+// maxPriced is how many entries Charges returns; more are counted.
+const maxPriced = 200
+
+// Charges returns the entry with an id or, with a month of posting (YYYY-MM), the charges of a
+// resource in it that stand: of an app, a process, a task, a service instance, a database. omitted
+// is how many more there are. It reads BILLING from its start where the id is not the last token of
+// a subject.
+func Charges(ctx context.Context, b Bus, id, month string) (all []Priced, omitted int, err error) {
+	subjects, err := charged(ctx, b, id, month)
+	if err != nil {
+		return nil, 0, err
+	}
+	for _, s := range subjects {
+		r := NewRecord(0, 0)
+		if err := r.Read(ctx, b, s.source, s.foundation, s.kind, s.resource); err != nil {
+			return nil, 0, err
+		}
+		for _, p := range r.priced(id, month, s.resource == id) {
+			p.Source, p.Foundation = s.source, s.foundation
+			if len(all) >= maxPriced {
+				omitted++
+				continue
+			}
+			all = append(all, p)
+		}
+	}
+	return all, omitted, nil
+}
+
+// place is the subject of a record.
+type place struct{ source, foundation, kind, resource string }
+
+// charged finds the subjects with an entry, or with charges of a resource, in order of BILLING.
+func charged(ctx context.Context, b Bus, id, month string) (all []place, err error) {
+	known := map[place]bool{}
+	add := func(m *bus.Stored) error {
+		var x events.Billing
+		if err := x.DecodeJSON(m.Data); err != nil {
+			return fmt.Errorf("message %d (%s): %w: %w", m.Sequence, m.Subject, ledger.ErrUnreadable, err)
+		}
+		for i := range x.Charges {
+			c := &x.Charges[i]
+			if month == "" && c.ID != id || month != "" && c.Resource != id && c.App != id && x.Resource != id {
+				continue
+			}
+			at := place{x.Source, x.Foundation, x.Kind, x.Resource}
+			if at.kind == events.KindVolume {
+				at.kind = events.KindInstance
+			}
+			if !known[at] {
+				known[at] = true
+				all = append(all, at)
+			}
+			break
+		}
+		return nil
+	}
+	read := func(filter string) error {
+		_, err := b.Each(ctx, events.StreamBilling, 1, bus.End, bus.ReadOptions{Filters: []string{filter}},
+			func(m *bus.Stored) error {
+				if m.Header(events.HeaderType) != events.TypeBilling || !bytes.Contains(m.Data, []byte(id)) {
+					return nil
+				}
+				return add(m)
+			})
+		if errors.Is(err, bus.ErrNotFound) {
+			return nil
+		}
+		return err
+	}
+	if month != "" {
+		if err := read(events.BillingResourceFilters("", "", "", id)[0]); err != nil || len(all) > 0 {
+			return all, err
+		}
+	}
+	return all, read(events.SubjectsCharges)
+}
+
+// priced are the entries of a record that are asked for.
+func (r *Record) priced(id, month string, whole bool) (all []Priced) {
+	for _, c := range r.inOrder {
+		p := Priced{Charge: c}
+		switch {
+		case month == "" && c.ID != id:
+			continue
+		case month == "" && c.Entry == events.EntryReversal:
+			p.Reversal, p.Charge = c, r.entries[c.Reverses]
+			if p.Charge == nil {
+				p.Charge = c
+			}
+		case month != "" && (c.Period != month || !stands(*c) || !whole && c.Resource != id && c.App != id):
+			continue
+		}
+		for _, s := range r.spans { // the last publication of the same id
+			if s.ID == p.Charge.Span {
+				p.Span = s
+			}
+		}
+		if p.Span != nil {
+			for _, f := range r.facts {
+				for _, sequence := range p.Span.Evidence {
+					if f.Sequence == sequence {
+						p.Facts = append(p.Facts, f)
+					}
+				}
+			}
+		}
+		all = append(all, p)
+	}
+	return all
+}
+
+// Version returns the act that put a catalogue version in force last, with its sequence in USAGE;
+// 0 where there is none.
+func Version(ctx context.Context, b Bus, version string) (act events.Act, sequence uint64, err error) {
+	filter := events.ActFilter(events.ActCatalogue, "")
+	_, err = b.Each(ctx, events.StreamUsage, 1, bus.End, bus.ReadOptions{Filters: []string{filter}},
+		func(m *bus.Stored) error {
+			var a events.Act
+			if a.DecodeJSON(m.Data) == nil && a.Catalogue.Version == version {
+				act, sequence = a, m.Sequence
+			}
+			return nil
+		})
+	return act, sequence, err
+}
