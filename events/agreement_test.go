@@ -200,6 +200,8 @@ func fill(t *rapid.T, v reflect.Value, full bool) {
 			complete(m)
 		case *events.Billing:
 			completeCharges(m)
+		case *events.UnratedNotice:
+			completeUnrated(m)
 		}
 	default:
 		t.Fatalf("teach fill to make a %s", v.Type())
@@ -224,6 +226,15 @@ func completeCharges(m *events.Billing) {
 		c := &m.Charges[i]
 		c.Kind, c.Resource = cmp.Or(c.Kind, m.Kind), cmp.Or(c.Resource, m.Resource)
 		c.Tenant = cmp.Or(c.Tenant, m.Tenant)
+	}
+}
+
+// completeUnrated does it for parts without a price.
+func completeUnrated(m *events.UnratedNotice) {
+	for i := range m.Unrated {
+		u := &m.Unrated[i]
+		u.Kind, u.Resource = cmp.Or(u.Kind, m.Kind), cmp.Or(u.Resource, m.Resource)
+		u.Tenant = cmp.Or(u.Tenant, m.Tenant)
 	}
 }
 

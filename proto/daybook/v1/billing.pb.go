@@ -571,7 +571,8 @@ func (x *Unrated) GetPeriod() string {
 }
 
 // UnratedNotice lists parts of spans without a price, and earlier ones that have a price by now. It is the body of a
-// message on billing.unrated.<tenant>.<source>.<foundation>.<kind>.<resource>.
+// message on billing.unrated.<tenant>.<source>.<foundation>.<kind>.<resource>. Its parts say only what is their own: a
+// part is merged (as MergeFrom does) over shared, and shared over the tenant, kind and resource of the message.
 type UnratedNotice struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// A UUID version 5.
@@ -588,6 +589,8 @@ type UnratedNotice struct {
 	Resource string `protobuf:"bytes,6,opt,name=resource,proto3" json:"resource,omitempty"`
 	// The message in METERED that led to it.
 	Cause *Cause `protobuf:"bytes,7,opt,name=cause,proto3" json:"cause,omitempty"`
+	// Values that all parts of the message have in common, where there are several.
+	Shared *Unrated `protobuf:"bytes,10,opt,name=shared,proto3" json:"shared,omitempty"`
 	// Parts of spans without a price.
 	Unrated []*Unrated `protobuf:"bytes,8,rep,name=unrated,proto3" json:"unrated,omitempty"`
 	// Ids of earlier entries that are rated now, or whose span was retracted.
@@ -675,6 +678,13 @@ func (x *UnratedNotice) GetCause() *Cause {
 	return nil
 }
 
+func (x *UnratedNotice) GetShared() *Unrated {
+	if x != nil {
+		return x.Shared
+	}
+	return nil
+}
+
 func (x *UnratedNotice) GetUnrated() []*Unrated {
 	if x != nil {
 		return x.Unrated
@@ -749,7 +759,7 @@ const file_daybook_v1_billing_proto_rawDesc = "" +
 	"\tfootprint\x18\n" +
 	" \x01(\v2\x15.daybook.v1.FootprintR\tfootprint\x12\x16\n" +
 	"\x06reason\x18\v \x01(\tR\x06reason\x12\x16\n" +
-	"\x06period\x18\f \x01(\tR\x06period\"\x91\x02\n" +
+	"\x06period\x18\f \x01(\tR\x06period\"\xbe\x02\n" +
 	"\rUnratedNotice\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
 	"\x06source\x18\x02 \x01(\tR\x06source\x12\x1e\n" +
@@ -759,7 +769,9 @@ const file_daybook_v1_billing_proto_rawDesc = "" +
 	"\x06tenant\x18\x04 \x01(\tR\x06tenant\x12\x12\n" +
 	"\x04kind\x18\x05 \x01(\tR\x04kind\x12\x1a\n" +
 	"\bresource\x18\x06 \x01(\tR\bresource\x12'\n" +
-	"\x05cause\x18\a \x01(\v2\x11.daybook.v1.CauseR\x05cause\x12-\n" +
+	"\x05cause\x18\a \x01(\v2\x11.daybook.v1.CauseR\x05cause\x12+\n" +
+	"\x06shared\x18\n" +
+	" \x01(\v2\x13.daybook.v1.UnratedR\x06shared\x12-\n" +
 	"\aunrated\x18\b \x03(\v2\x13.daybook.v1.UnratedR\aunrated\x12\x18\n" +
 	"\asettled\x18\t \x03(\tR\asettledB?Z=github.com/daybook-billing/daybook/proto/daybook/v1;daybookv1b\x06proto3"
 
@@ -795,12 +807,13 @@ var file_daybook_v1_billing_proto_depIdxs = []int32{
 	4,  // 6: daybook.v1.Unrated.end:type_name -> google.protobuf.Timestamp
 	6,  // 7: daybook.v1.Unrated.footprint:type_name -> daybook.v1.Footprint
 	5,  // 8: daybook.v1.UnratedNotice.cause:type_name -> daybook.v1.Cause
-	2,  // 9: daybook.v1.UnratedNotice.unrated:type_name -> daybook.v1.Unrated
-	10, // [10:10] is the sub-list for method output_type
-	10, // [10:10] is the sub-list for method input_type
-	10, // [10:10] is the sub-list for extension type_name
-	10, // [10:10] is the sub-list for extension extendee
-	0,  // [0:10] is the sub-list for field type_name
+	2,  // 9: daybook.v1.UnratedNotice.shared:type_name -> daybook.v1.Unrated
+	2,  // 10: daybook.v1.UnratedNotice.unrated:type_name -> daybook.v1.Unrated
+	11, // [11:11] is the sub-list for method output_type
+	11, // [11:11] is the sub-list for method input_type
+	11, // [11:11] is the sub-list for extension type_name
+	11, // [11:11] is the sub-list for extension extendee
+	0,  // [0:11] is the sub-list for field type_name
 }
 
 func init() { file_daybook_v1_billing_proto_init() }
