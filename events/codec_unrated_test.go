@@ -17,7 +17,9 @@ import (
 // alikeUnrated draws a message whose parts have few different values, empty ones included.
 func alikeUnrated(t *rapid.T) *events.UnratedNotice {
 	few := func(label string) string { return rapid.SampledFrom([]string{"", "a", "b"}).Draw(t, label) }
-	m := &events.UnratedNotice{Tenant: few("frame's tenant"), Kind: few("frame's kind"), Resource: few("frame's resource")}
+	m := &events.UnratedNotice{
+		Tenant: few("frame's tenant"), Kind: few("frame's kind"), Resource: few("frame's resource"),
+	}
 	for range rapid.IntRange(0, 4).Draw(t, "parts") {
 		hour := rapid.IntRange(0, 20).Draw(t, "hour")
 		m.Unrated = append(m.Unrated, events.Unrated{

@@ -9,6 +9,8 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	"pgregory.net/rapid"
+
+	"github.com/daybook-billing/daybook/internal/lab/scale"
 )
 
 var _ = Describe("A followed file under any rotations", func() {
@@ -50,7 +52,7 @@ var _ = Describe("A followed file under any rotations", func() {
 						}
 					}
 				}
-				r, left := f.try(steps)
+				r, left := f.within(scale.Patience, steps)
 				if left+r.Gaps+r.Quarantined > 0 {
 					t.Fatalf("after %v: %d stored, %d steps, %d gaps, %d quarantined", acts, r.Stored, left, r.Gaps,
 						r.Quarantined)

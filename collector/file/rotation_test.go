@@ -17,6 +17,7 @@ import (
 
 	"github.com/daybook-billing/daybook/collector/file"
 	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/internal/lab/scale"
 )
 
 // logger writes lines to a log file, as a service does while logrotate works on it.
@@ -157,15 +158,16 @@ type step struct {
 // follow follows the log, step by step, and two looks more.
 func (f *followed) follow(steps ...step) file.Report {
 	GinkgoHelper()
-	r, left := f.try(steps)
+	r, left := f.within(scale.Patience, steps)
 	Expect(left).To(BeZero(), "%d facts are stored", r.Stored)
 	return r
 }
 
-// try is follow, and returns how many steps were not done for want of what is to be stored.
-func (f *followed) try(steps []step) (r file.Report, left int) {
+// within is follow for a time, and returns how many steps were not done for want of what is to be
+// stored.
+func (f *followed) within(limit time.Duration, steps []step) (r file.Report, left int) {
 	GinkgoHelper()
-	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
 	looks := 0
 	progress := func(r file.Report) {
