@@ -28,6 +28,8 @@ type Batch struct {
 	Metered []events.Horizon // metered through
 	Billed  []events.Horizon // charged through
 	Gaps    []events.Gap
+	// Closings are of METERED: months that close, or are opened again.
+	Closings []events.Closing
 }
 
 // Unrated is an unrated part of a span with where it comes from.
@@ -136,7 +138,10 @@ type Bill struct {
 	Anomalies map[string]int // those that stand, by code; those of no tenant are everybody's
 	Gaps      []events.Gap
 	Horizons  []Horizon
-	Missing   []string // sentences about messages that the streams lack, as CatchUp returns them
+	// Final are the months of the bill that are closed in every foundation of their tenants, the
+	// newest first: they change no more. Preliminary are the others.
+	Final, Preliminary []string
+	Missing            []string // sentences about messages that the streams lack, as CatchUp returns them
 }
 
 // Line is a sum of charges. By default it is over those of one component, else over those with the

@@ -139,7 +139,7 @@ func (p *Poster) follow(ctx context.Context, stream int, after uint64) error {
 func (b *Batch) emptied() Batch {
 	return Batch{
 		Charges: b.Charges[:0], Unrated: b.Unrated[:0], Settled: b.Settled[:0], Running: b.Running[:0],
-		Metered: b.Metered[:0], Billed: b.Billed[:0], Gaps: b.Gaps[:0],
+		Metered: b.Metered[:0], Billed: b.Billed[:0], Gaps: b.Gaps[:0], Closings: b.Closings[:0],
 	}
 }
 
@@ -254,6 +254,14 @@ func (d *decoder) add(batch *Batch, stream string, in *bus.Stored) error {
 			return err
 		}
 		batch.Gaps = append(batch.Gaps, g)
+	case events.TypeClosing:
+		var c events.Closing
+		if err := c.DecodeJSON(in.Data); err != nil {
+			return err
+		}
+		if stream == events.StreamMetered {
+			batch.Closings = append(batch.Closings, c)
+		}
 	case events.TypeAnomaly:
 		var a events.AnomalyNotice
 		if err := a.DecodeJSON(in.Data); err != nil {

@@ -243,6 +243,39 @@ func Specs(empty func() ledger.Ledger) {
 		Expect(l.Days(ctx, ledger.Query{Period: "2026-11"})).To(HaveLen(1))
 	})
 
+	It("says which of its months are final: closed in every foundation of their tenants", func() {
+		listed := func(tenant, foundation string) ledger.Running {
+			return ledger.Running{
+				Subject: tenant + "." + foundation, Source: "cf", Foundation: foundation, Tenant: tenant,
+			}
+		}
+		closing := func(foundation, month string, reopened bool) events.Closing {
+			return events.Closing{Source: "cf", Foundation: foundation, Month: month, Reopened: reopened}
+		}
+		h := []events.Horizon{{Source: "cf", Foundation: "north"}, {Source: "cf", Foundation: "south"}}
+		post(ledger.Batch{
+			Positions: at(1, 1), Metered: h,
+			Running: []ledger.Running{listed("a", "north"), listed("b", "north"), listed("b", "south")},
+			Charges: []events.Charge{
+				Charge("a", "2026-10", "app", "1", "0"), Charge("b", "2026-10", "app", "1", "0"),
+				Charge("a", "2026-11", "app", "1", "0"),
+			},
+			Closings: []events.Closing{closing("north", "2026-10", false)},
+		})
+		said := func(q ledger.Query) string {
+			b := bill(q)
+			return strings.Join(b.Final, " ") + ", " + strings.Join(b.Preliminary, " ")
+		}
+		Expect(said(ledger.Query{Tenant: "a"})).To(Equal("2026-10, 2026-11"))
+		Expect(said(ledger.Query{Tenant: "b"})).To(Equal(", 2026-10"))
+		Expect(said(ledger.Query{})).To(Equal(", 2026-11 2026-10"))
+		Expect(said(ledger.Query{Tenant: "a", Period: "2026-09"})).To(Equal("2026-09, "))
+		post(ledger.Batch{Positions: at(2, 1), Closings: []events.Closing{closing("south", "2026-10", false)}})
+		Expect(said(ledger.Query{})).To(Equal("2026-10, 2026-11"))
+		post(ledger.Batch{Positions: at(3, 1), Closings: []events.Closing{closing("south", "2026-10", true)}})
+		Expect(said(ledger.Query{})).To(Equal(", 2026-11 2026-10"))
+	})
+
 	It("nets a reversal", func() {
 		c := Charge("a", "2026-11", "app", "5", "1")
 		r := c

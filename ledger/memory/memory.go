@@ -5,6 +5,7 @@ package memory
 import (
 	"cmp"
 	"context"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -28,6 +29,7 @@ type Ledger struct {
 	gaps      []events.Gap
 	anomalies *anomalies.Standing
 	places    map[string]map[sourceKey]bool // of a tenant: where something of it was metered
+	closed    map[sourceKey]string          // the last closed month, YYYY-MM
 }
 
 type lineKey struct{ period, of, tenant, kind, plan, component, unit, currency string }
@@ -51,7 +53,7 @@ func New() *Ledger {
 		days:  newDays(),
 		lines: map[lineKey]*ledger.Line{}, unrated: map[string]unrated{}, running: map[string]*subject{},
 		horizons: map[sourceKey]*ledger.Horizon{}, anomalies: anomalies.New(),
-		places: map[string]map[sourceKey]bool{},
+		places: map[string]map[sourceKey]bool{}, closed: map[sourceKey]string{},
 	}
 }
 
@@ -96,6 +98,10 @@ func (l *Ledger) Post(_ context.Context, b ledger.Batch) error {
 		h.Billed = b.Billed[i].Time
 	}
 	l.gaps = append(l.gaps, b.Gaps...)
+	for i := range b.Closings {
+		c := &b.Closings[i]
+		l.closed[sourceKey{c.Source, c.Foundation}] = closedWith(c)
+	}
 	return nil
 }
 
@@ -230,7 +236,58 @@ func (l *Ledger) Bill(_ context.Context, q ledger.Query) (ledger.Bill, error) {
 			cmp.Compare(a.Component, b.Component), cmp.Compare(a.Unit, b.Unit), cmp.Compare(a.Currency, b.Currency))
 	})
 	l.complete(&bill)
+	l.judge(&bill)
 	return bill, nil
+}
+
+// closedWith is the last closed month after a closing, or after the last one was opened again.
+func closedWith(c *events.Closing) string {
+	at, err := time.Parse(monthForm, c.Month)
+	if err == nil && c.Reopened {
+		return at.AddDate(0, -1, 0).Format(monthForm)
+	}
+	return c.Month
+}
+
+// judge divides the months of a bill into final and preliminary ones.
+func (l *Ledger) judge(bill *ledger.Bill) {
+	q := &bill.Query
+	final := map[string]bool{}
+	note := func(period, tenant string) {
+		is, known := final[period]
+		final[period] = (is || !known) && l.final(period, tenant)
+	}
+	if q.Period != "" {
+		note(q.Period, q.Tenant)
+	}
+	for i := range bill.Lines {
+		if line := &bill.Lines[i]; !line.Vain() {
+			note(line.Period, line.Tenant)
+		}
+	}
+	for _, period := range slices.Backward(slices.Sorted(maps.Keys(final))) {
+		if final[period] {
+			bill.Final = append(bill.Final, period)
+		} else {
+			bill.Preliminary = append(bill.Preliminary, period)
+		}
+	}
+}
+
+// final reports whether a month is closed in every foundation of a tenant, or of all without one. A
+// foundation that ended before the month has no part in it.
+func (l *Ledger) final(period, tenant string) bool {
+	from, _ := (&ledger.Query{Period: period}).Within()
+	found := false
+	for at, h := range l.horizons {
+		if tenant != "" && !l.places[tenant][at] || !h.Ended.IsZero() && !h.Ended.After(from) {
+			continue
+		}
+		if found = true; l.closed[at] < period {
+			return false
+		}
+	}
+	return found
 }
 
 // complete adds to a bill all that may still change it.

@@ -94,6 +94,10 @@ func batch(t *rapid.T, at *ledger.Positions) ledger.Batch {
 		h := []events.Horizon{{Source: few("source"), Foundation: few("foundation"), Time: moment("horizon")}}
 		b.Metered, b.Billed = h, h
 		b.Gaps = []events.Gap{{Source: few("source"), From: moment("from"), Reason: few("reason")}}
+		b.Closings = []events.Closing{{
+			Source: few("source"), Foundation: few("foundation"), Month: moment("month").Format("2006-01"),
+			Reopened: rapid.Bool().Draw(t, "reopened"),
+		}}
 	}
 	return b
 }

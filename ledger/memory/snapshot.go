@@ -11,7 +11,7 @@ import (
 )
 
 // snapshotFormat changes with the form of snapshots.
-const snapshotFormat = 4
+const snapshotFormat = 5
 
 // Snapshot implements ledger.Saver.
 func (l *Ledger) Snapshot(context.Context) ([]byte, error) {
@@ -76,6 +76,12 @@ func (l *Ledger) writeCompleteness(w *writer) {
 			w.text(at.foundation)
 		}
 	}
+	w.length(len(l.closed))
+	for at, month := range l.closed {
+		w.text(at.source)
+		w.text(at.foundation)
+		w.text(month)
+	}
 }
 
 func (l *Ledger) writeAnomalies(w *writer) {
@@ -138,7 +144,7 @@ func (l *Ledger) Restore(_ context.Context, snapshot []byte) error {
 	defer l.mu.Unlock()
 	l.positions, l.lines, l.days, l.unrated = fresh.positions, fresh.lines, fresh.days, fresh.unrated
 	l.running, l.horizons, l.gaps, l.anomalies = fresh.running, fresh.horizons, fresh.gaps, fresh.anomalies
-	l.places = fresh.places
+	l.places, l.closed = fresh.places, fresh.closed
 	return nil
 }
 
@@ -208,6 +214,10 @@ func (l *Ledger) readCompleteness(r *reader) error {
 		for range r.length() {
 			l.place(tenant, sourceKey{r.text(), r.text()})
 		}
+	}
+	for range r.length() {
+		at := sourceKey{r.text(), r.text()}
+		l.closed[at] = r.text()
 	}
 	return nil
 }

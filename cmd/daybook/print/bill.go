@@ -45,6 +45,8 @@ type billJSON struct {
 	Anomalies   map[string]int `json:"anomalies"`
 	Gaps        []gapJSON      `json:"gaps"`
 	Horizons    []horizonJSON  `json:"horizons"`
+	Final       []string       `json:"final"`
+	Preliminary []string       `json:"preliminary"`
 	Missing     []string       `json:"missing,omitempty"`
 }
 
@@ -55,7 +57,8 @@ func BillJSON(w io.Writer, bill *ledger.Bill, quarantined int) error {
 	out := billJSON{
 		Running: bill.Running, Held: bill.Held, Quarantined: quarantined, Lines: []Fields{},
 		Totals: []totalJSON{}, Gaps: []gapJSON{}, Horizons: []horizonJSON{}, Unrated: bill.Unrated,
-		Anomalies: bill.Anomalies, Missing: bill.Missing,
+		Anomalies: bill.Anomalies, Final: append([]string{}, bill.Final...),
+		Preliminary: append([]string{}, bill.Preliminary...), Missing: bill.Missing,
 	}
 	p := newPaper(bill)
 	for i := range p.lines {

@@ -73,7 +73,6 @@ total with VAT                               1.20         EUR
 total                                      203.65  40.73  GBP
 total with VAT                             244.38         GBP
 
-preliminary: 2026-11; what comes later can change it
 no gaps
 no anomalies
 `

@@ -23,8 +23,11 @@ func (p *paper) footer(w io.Writer, quarantined int) {
 		say("%s %s: metered through %s, charged through %s", h.Source, h.Foundation, orNever(Time(h.Metered)),
 			orNever(Time(h.Billed)))
 	}
-	if months := p.months(); len(months) > 0 {
-		say("preliminary: %s; what comes later can change it", someOf(months))
+	if len(p.Final) > 0 {
+		say("final: %s", someOf(p.Final))
+	}
+	if len(p.Preliminary) > 0 {
+		say("preliminary: %s; what comes later can change it", someOf(p.Preliminary))
 	}
 	say("%s", gapsText(p.Gaps))
 	for _, m := range p.Missing {
@@ -52,19 +55,6 @@ func (p *paper) footer(w io.Writer, quarantined int) {
 		return
 	}
 	say("anomalies: %s; daybook anomalies list shows them", codes)
-}
-
-// months are the months of a bill, the newest first.
-func (p *paper) months() (all []string) {
-	if p.Query.Period != "" {
-		return []string{p.Query.Period}
-	}
-	for i := range p.lines {
-		if month := p.lines[i].Period; !slices.Contains(all, month) {
-			all = append(all, month)
-		}
-	}
-	return all
 }
 
 // mostNamed is how many things of a kind a sentence names.
