@@ -3,6 +3,7 @@ package acts
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"time"
 
@@ -30,6 +31,10 @@ type Publication struct {
 	By      string // the person
 	Note    string // the reason
 	At      time.Time
+	// Check, where there is one, is asked before the append. The act then stands directly behind the
+	// message of USAGE with the given sequence: Check is asked again where anything was added
+	// meanwhile. Its error ends the publication and is returned.
+	Check func(ctx context.Context, usage uint64) error
 }
 
 // PublishCatalogue puts a catalogue version in force, once. A version has one text for ever; it may
@@ -50,7 +55,7 @@ func PublishCatalogue(ctx context.Context, b Bus, p *Publication) (stored bool, 
 	var last Act // without its text
 	texts := map[string][sha256.Size]byte{}
 	publishing := publish{
-		bus: b, filters: []string{events.ActSubject(act.Kind, "", "")},
+		bus: b, filters: []string{events.ActSubject(act.Kind, "", "")}, alone: p.Check != nil,
 		read: func(m *bus.Stored) error {
 			a, ok := read(m)
 			if !ok {
@@ -73,6 +78,10 @@ func PublishCatalogue(ctx context.Context, b Bus, p *Publication) (stored bool, 
 				return nil, &VersionTakenError{p.Version}
 			case known && last.Catalogue.Version == p.Version:
 				return nil, nil
+			case p.Check != nil:
+				if err := p.Check(ctx, expectation); err != nil {
+					return nil, err
+				}
 			}
 			act.Expectation = expectation
 			act.ID = events.ID("catalogue", p.Version, last.ID)
@@ -81,6 +90,49 @@ func PublishCatalogue(ctx context.Context, b Bus, p *Publication) (stored bool, 
 	}
 	sequence, err := publishing.run(ctx)
 	return stored || sequence != 0, err
+}
+
+// Published reports whether a version is in force already: then there is nothing to publish. Error:
+// *VersionTakenError.
+func Published(ctx context.Context, b Reader, p *Publication) (inForce bool, err error) {
+	last := ""
+	err = List(ctx, b, events.ActCatalogue, "", func(a *Act) error {
+		last = a.Catalogue.Version
+		if last == p.Version && a.Catalogue.YAML != p.YAML {
+			return &VersionTakenError{p.Version}
+		}
+		return nil
+	})
+	return last == p.Version && err == nil, err
+}
+
+// ErrNoVersion: no act has put a version of this name in force.
+var ErrNoVersion = errors.New("no catalogue version of this name was ever published: daybook catalogue list shows " +
+	"those that were")
+
+// FindVersion returns the last act about a version, with its text. Error: ErrNoVersion.
+func FindVersion(ctx context.Context, b Reader, version string) (last Act, err error) {
+	found := false
+	err = List(ctx, b, events.ActCatalogue, "", func(a *Act) error {
+		if a.Catalogue.Version == version {
+			last, found = *a, true
+		}
+		return nil
+	})
+	if err == nil && !found {
+		err = fmt.Errorf("%q: %w", version, ErrNoVersion)
+	}
+	return last, err
+}
+
+// History returns the acts that put versions in force, in their order, without the texts.
+func History(ctx context.Context, b Reader) (all []Act, err error) {
+	err = List(ctx, b, events.ActCatalogue, "", func(a *Act) error {
+		a.Catalogue.YAML = ""
+		all = append(all, *a)
+		return nil
+	})
+	return all, err
 }
 
 // InForce returns the last act that put a catalogue version in force; false where there is none.

@@ -125,4 +125,55 @@ var _ = Describe("METERED as it stands", Ordered, func() {
 		_, err := metered.AwaitEffect(short, b, 0, 99)
 		Expect(err).To(MatchError(context.DeadlineExceeded))
 	})
+
+	It("is unchanged where nothing about usage came behind a message, and USAGE has nothing without an answer", func(
+		ctx SpecContext,
+	) {
+		usage := func(kind string, body []byte) uint64 {
+			state, err := b.Stream(ctx, events.StreamUsage)
+			Expect(err).NotTo(HaveOccurred())
+			last, err := b.Append(ctx, events.StreamUsage, []bus.Message{{
+				Subject: "usage.cf.kr.org.app.a", Data: body,
+				Header: []events.Header{{Key: events.HeaderType, Value: kind}},
+			}}, bus.Expect{Last: state.Last})
+			Expect(err).NotTo(HaveOccurred())
+			return last
+		}
+		unchanged := func(since, to uint64) error {
+			return metered.Unchanged(ctx, b, since, to, time.Millisecond)
+		}
+		var to uint64
+		for range 40 {
+			to = usage(events.TypeUsage, nil)
+		}
+		put(ctx, part(app("x"), to, true))
+		state, err := b.Stream(ctx, events.StreamMetered)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(unchanged(state.Last, to)).To(Succeed())
+		Expect(unchanged(state.Last-1, to)).To(MatchError(&metered.ChangedError{Since: state.Last - 1, Changes: 1}))
+		Expect(metered.Changes(ctx, b, state.Last-1, state.Last)).To(BeZero())
+
+		By("a marker, or an act about no usage, has no answer")
+		act := events.Act{Kind: events.ActCatalogue}
+		to = usage(events.TypeMarker, nil)
+		to = max(to, usage(events.TypeAct, act.AppendJSON(nil)))
+		Expect(unchanged(state.Last, to)).To(Succeed())
+
+		By("a decision may have one")
+		act.Kind = events.ActDecision
+		open := usage(events.TypeAct, act.AppendJSON(nil))
+		Expect(unchanged(state.Last, open)).To(MatchError(&metered.ChangedError{Since: state.Last, Usage: open}))
+		Expect(unchanged(state.Last, open)).To(MatchError(ContainSubstring("the projector does not run, or is behind")))
+		Expect(unchanged(state.Last, to)).To(Succeed(), "it stands behind what was asked about")
+
+		By("the projector's answer is waited for")
+		answered := make(chan error, 1)
+		go func() { answered <- metered.Unchanged(ctx, b, state.Last, open, time.Minute) }()
+		h := events.Horizon{Source: "cf", Foundation: "eu", Time: at.Add(time.Hour)}
+		put(ctx, bus.Message{
+			Subject: events.MeteredHorizonSubject("cf", "eu"), Data: h.AppendJSON(nil),
+			Header: []events.Header{{Key: stage.HeaderSourceSeq, Value: strconv.FormatUint(open, 10)}},
+		})
+		Expect(<-answered).To(Succeed())
+	})
 })
