@@ -1,4 +1,4 @@
-package rating_test
+package pricer
 
 import (
 	"fmt"
@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/internal/bus"
 	"github.com/daybook-billing/daybook/pricer/catalogue"
 	"github.com/daybook-billing/daybook/pricer/rating"
 )
@@ -65,40 +66,68 @@ func benched(b *testing.B, plans int) (*catalogue.Catalogue, [][]byte) {
 	return c, bodies
 }
 
-// BenchmarkRatio is rating the spans of messages, as a ratio to decoding the messages. The number
-// of plans plays no part.
-func BenchmarkRatio(b *testing.B) {
+// BenchmarkPrices is rating the spans of messages (rate), and the preview of other prices for them
+// (preview), as ratios to decoding the same messages and to taking them up. The number of plans
+// plays no part.
+func BenchmarkPrices(b *testing.B) {
 	for _, plans := range []int{5, 200} {
-		b.Run(fmt.Sprint("plans=", plans), func(b *testing.B) {
-			c, bodies := benched(b, plans)
-			names := events.NewInterner(14)
-			var m events.Metered
-			var decoding, pricing time.Duration
-			lines := 0
-			spans := make([]events.Span, 0, 1000)
-			for b.Loop() {
-				for at := 0; at < len(bodies); at += 1000 {
-					spans = spans[:0]
-					begun := time.Now()
-					for _, body := range bodies[at : at+1000] {
-						if err := names.DecodeChanges(&m, body); err != nil {
-							b.Fatal(err)
-						}
-						spans = append(spans, m.Closed...)
-					}
-					decoded := time.Now()
-					for i := range spans {
-						found, unrated := rating.Rate(c, "eu-1", &spans[i])
-						if lines += len(found); len(unrated) > 0 {
-							b.Fatal(unrated)
-						}
-					}
-					decoding, pricing = decoding+decoded.Sub(begun), pricing+time.Since(decoded)
+		c, bodies := benched(b, plans)
+		b.Run(fmt.Sprint("rate-", plans), func(b *testing.B) { benchRate(b, c, bodies) })
+		b.Run(fmt.Sprint("preview-", plans), func(b *testing.B) { benchPreview(b, c, bodies) })
+	}
+}
+
+func benchRate(b *testing.B, c *catalogue.Catalogue, bodies [][]byte) {
+	names := events.NewInterner(internBits)
+	var m events.Metered
+	var decoding, pricing time.Duration
+	rated := 0
+	spans := make([]events.Span, 0, 1000)
+	for b.Loop() {
+		for at := 0; at < len(bodies); at += 1000 {
+			spans = spans[:0]
+			begun := time.Now()
+			for _, body := range bodies[at : at+1000] {
+				if err := names.DecodeChanges(&m, body); err != nil {
+					b.Fatal(err)
+				}
+				spans = append(spans, m.Closed...)
+			}
+			decoded := time.Now()
+			for i := range spans {
+				if lines, unrated := rating.Rate(c, "eu-1", &spans[i]); len(lines) != 2 || len(unrated) > 0 {
+					b.Fatal(unrated)
 				}
 			}
-			b.ReportMetric(decoding.Seconds()/pricing.Seconds(), "ratio")
-			b.ReportMetric(float64(lines)/2/pricing.Seconds(), "spans/s")
-			b.ReportMetric(float64(lines)/2/decoding.Seconds(), "decoded/s")
-		})
+			decoding, pricing, rated = decoding+decoded.Sub(begun), pricing+time.Since(decoded), rated+len(spans)
+		}
 	}
+	b.ReportMetric(decoding.Seconds()/pricing.Seconds(), "ratio")
+	b.ReportMetric(float64(rated)/pricing.Seconds(), "spans/s")
+}
+
+func benchPreview(b *testing.B, c *catalogue.Catalogue, bodies [][]byte) {
+	var reading, pricing time.Duration
+	rated := 0
+	for b.Loop() {
+		v := NewPreview()
+		v.processor.book.versions = []version{{Name: "v1", parsed: c}}
+		v.processor.book.inForce = 0
+		begun := time.Now()
+		for i, body := range bodies {
+			in := bus.NewStored(bus.Message{Header: []events.Header{{
+				Key: events.HeaderType, Value: events.TypeMetered,
+			}}, Data: body}, uint64(i+1), time.Time{}, 0)
+			if err := v.Step(&in); err != nil {
+				b.Fatal(err)
+			}
+		}
+		read := time.Now()
+		if rows := v.Rows(c); len(rows) != 40 {
+			b.Fatal(len(rows))
+		}
+		reading, pricing, rated = reading+read.Sub(begun), pricing+time.Since(read), rated+len(bodies)
+	}
+	b.ReportMetric(reading.Seconds()/pricing.Seconds(), "ratio")
+	b.ReportMetric(float64(rated)/pricing.Seconds(), "spans/s")
 }

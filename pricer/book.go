@@ -37,9 +37,9 @@ func NewBook() *Book {
 	return &Book{inForce: -1, spans: posted.New(), names: events.NewInterner(internBits)}
 }
 
-// NewPreview returns an empty book for Preview alone: it keeps what stands, rates nothing on the
+// NewSilentBook returns an empty book for Preview alone: it keeps what stands, rates nothing on the
 // way, and posts nothing.
-func NewPreview() *Book {
+func NewSilentBook() *Book {
 	b := NewBook()
 	b.silent = true
 	return b

@@ -127,7 +127,7 @@ func TestThePreviewIsTheEffect(t *testing.T) {
 			"components: [{name: c, formula: \"1 / 7\"}]}\n",
 	}
 	rapid.Check(t, func(t *rapid.T) {
-		book, preview := pricer.NewBook(), pricer.NewPreview()
+		book, preview := pricer.NewBook(), pricer.NewSilentBook()
 		bill, open := map[string]events.Decimal{}, map[string]events.Span{}
 		corrections := rapid.Bool().Draw(t, "corrections") // then a month's bill is more than what stands
 		post := func(e *pricer.Entries) {

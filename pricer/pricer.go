@@ -152,7 +152,10 @@ func (p *processor) catalogue(in *bus.Stored, emit func(stage.Output)) error {
 	if err == nil {
 		err = p.book.Catalogue(&c, cause.ID, numbered(cause, emit))
 	}
-	if err == nil {
+	switch {
+	case err == nil && p.book.silent:
+		return nil
+	case err == nil:
 		effects(&effect.Effect{Cause: cause, Version: c.Version, Former: former, Rows: p.book.Effect().Rows()}, emit)
 		return nil
 	}

@@ -6,7 +6,9 @@
 package effect
 
 import (
+	"bytes"
 	"math"
+	"slices"
 
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/events/text"
@@ -95,6 +97,13 @@ const idLength = 36
 func (x *Side) Equal(y *Side) bool {
 	return x.Currency == y.Currency && x.Amount.Cmp(y.Amount) == 0 && x.VAT.Cmp(y.VAT) == 0 &&
 		x.Unrated == y.Unrated && x.UnratedSeconds.Cmp(y.UnratedSeconds) == 0
+}
+
+// Equal reports whether two effects are the same bills, to the last digit.
+func (x *Effect) Equal(y *Effect) bool {
+	return slices.EqualFunc(x.Rows, y.Rows, func(a, b Row) bool {
+		return bytes.Equal(a.AppendJSON(nil), b.AppendJSON(nil))
+	})
 }
 
 // Changes reports whether anything of the row differs before and after.

@@ -174,7 +174,7 @@ func (d *differ) component(of string, old, c *Component) {
 	case alike && old.Formula != nil && c.Formula != nil:
 		d.say(of, "component %s: the formula goes from %q to %q", c.Name, old.Formula, c.Formula)
 	case alike && old.Quantity != nil && c.Quantity != nil && old.Quantity.String() == c.Quantity.String():
-		d.say(of, "component %s: the unit price goes from %s to %s %s a %s", c.Name, old.UnitPrice, c.UnitPrice,
+		d.say(of, "component %s: the unit price goes from %s to %s %s per %s", c.Name, old.UnitPrice, c.UnitPrice,
 			c.Currency, c.Unit)
 	default:
 		d.say(of, "component %s goes from %s to %s", c.Name, old.price(), c.price())
@@ -187,7 +187,7 @@ func (c *Component) price() string {
 	if c.Formula != nil {
 		text = fmt.Sprintf("%q in %s", c.Formula, c.Currency)
 	} else {
-		text = fmt.Sprintf("%s %s a %s of %q", c.UnitPrice, c.Currency, c.Unit, c.Quantity)
+		text = fmt.Sprintf("%s %s per %s of %q", c.UnitPrice, c.Currency, c.Unit, c.Quantity)
 	}
 	if c.VAT != "" {
 		text += ", VAT " + c.VAT

@@ -66,8 +66,8 @@ plans:
 			"plan app, from 2017-01-01: restart goes from none to month",
 			`plan app, from 2017-01-01: component instance: the formula goes from "ceil(seconds / 3600) * 0.01" to ` +
 				`"ceil(seconds / 3600) * 0.02"`,
-			`plan app, from 2017-01-01: component memory goes from 0.004 GBP a GiB-hour of "memory_mb / 1024 * ` +
-				`seconds / 3600" to 0.005 EUR a GiB-hour of "memory_mb / 1024 * seconds / 3600"`,
+			`plan app, from 2017-01-01: component memory goes from 0.004 GBP per GiB-hour of "memory_mb / 1024 * ` +
+				`seconds / 3600" to 0.005 EUR per GiB-hour of "memory_mb / 1024 * seconds / 3600"`,
 			`plan app, from 2017-01-01: component rebate is new: "-1" in EUR, a credit`,
 			`plan app, from 2017-01-01: component fee is gone; it was "1" in GBP`,
 			"plan app, from 2026-12-01T12:00:00Z: is new, for kind app",
@@ -83,7 +83,7 @@ plans:
 				`unit_price: "` + p + `", currency: USD}]`)
 		}
 		Expect(said(price("0.1"), price("0.2"))).To(Equal([]string{
-			"plan app, from 2001-01-01: component memory: the unit price goes from 0.1 to 0.2 USD a second",
+			"plan app, from 2001-01-01: component memory: the unit price goes from 0.1 to 0.2 USD per second",
 		}))
 	})
 

@@ -89,6 +89,7 @@ var shellFiles = map[string][]string{
 		"config.go",
 		"doc.go",
 		"metrics.go",
+		"preview.go",  // takes a stage's messages
 		"pricer.go",
 		"snapshot.go", // gives the state to the stage
 		"watch.go",    // logs

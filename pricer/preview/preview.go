@@ -1,0 +1,58 @@
+// Package preview shows what a catalogue version would change before it is published, and the
+// effect that the pricer puts out for it afterwards.
+//
+// Reads METERED, as the pricer does, and the effects in BILLING; writes nothing. The preview of a
+// version is computed by the pricer's own Book: without a fact in between, it is the effect to the
+// last digit.
+package preview
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/events/effect"
+	"github.com/daybook-billing/daybook/internal/bus"
+	"github.com/daybook-billing/daybook/pricer"
+	"github.com/daybook-billing/daybook/pricer/catalogue"
+)
+
+// Stream is the part of the bus for a look at a stream.
+type Stream interface {
+	// Each gives the messages of a stream in order, as bus.Each does.
+	Each(ctx context.Context, stream string, from, to uint64, options bus.ReadOptions,
+		yield func(m *bus.Stored) error) (last uint64, err error)
+}
+
+// Look is what stands in METERED up to a message.
+type Look struct {
+	Sequence uint64 // of the last message that was looked at
+	state    *pricer.Preview
+}
+
+// Take reads METERED up to its last message.
+func Take(ctx context.Context, b Stream) (*Look, error) {
+	look := &Look{state: pricer.NewPreview()}
+	last, err := b.Each(ctx, events.StreamMetered, 1, bus.End, bus.ReadOptions{}, func(in *bus.Stored) error {
+		if err := look.state.Step(in); err != nil {
+			return unreadable(events.StreamMetered, in, err)
+		}
+		return nil
+	})
+	look.Sequence = last
+	return look, err
+}
+
+func unreadable(stream string, in *bus.Stored, err error) error {
+	return fmt.Errorf("message %d of %s (%s) cannot be read: %w. daybook verify --deep tells what should stand there",
+		in.Sequence, stream, in.Subject, err)
+}
+
+// Effect is what a catalogue would change if it came into force behind the message that was looked
+// at last.
+func (l *Look) Effect(version string, c *catalogue.Catalogue) *effect.Effect {
+	return &effect.Effect{
+		Version: version, Former: l.state.InForce(), Parts: 1, Rows: l.state.Rows(c),
+		Cause: events.Cause{Sequence: l.Sequence + 1},
+	}
+}
