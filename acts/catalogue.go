@@ -31,8 +31,8 @@ type Publication struct {
 	By      string // the person
 	Note    string // the reason
 	At      time.Time
-	// Check, where there is one, is asked before the append. The act then stands directly behind the
-	// message of USAGE with the given sequence: Check is asked again where anything was added
+	// Check, where there is one, is asked before the append. The act then stands directly behind
+	// the message of USAGE with the given sequence: Check is asked again where anything was added
 	// meanwhile. Its error ends the publication and is returned.
 	Check func(ctx context.Context, usage uint64) error
 }

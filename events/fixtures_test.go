@@ -324,8 +324,8 @@ func releasedFixtures() map[string]message {
 func effectFixture() *effect.Effect {
 	side := func(currency string, cents int64, unrated uint32) effect.Side {
 		return effect.Side{
-			Currency: currency, Amount: events.NewDecimal(cents, -2), VAT: events.NewDecimal(cents, -3), Unrated: unrated,
-			UnratedSeconds: events.NewDecimal(int64(unrated)*1800, 0),
+			Currency: currency, Amount: events.NewDecimal(cents, -2), VAT: events.NewDecimal(cents, -3),
+			Unrated: unrated, UnratedSeconds: events.NewDecimal(int64(unrated)*1800, 0),
 		}
 	}
 	return &effect.Effect{

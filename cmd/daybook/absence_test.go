@@ -21,7 +21,7 @@ var _ = Describe("A message that is not there", func() {
 	BeforeEach(func(ctx SpecContext) {
 		first, _, prices := month(400)
 		s = newSite(ctx)
-		s.ran("catalogue", "publish", prices)
+		s.ran("catalogue", "publish", "--yes", prices)
 		s.ran("collect", "file", first)
 		s.work(ctx, timeline.CutDay)
 	})
@@ -141,7 +141,7 @@ var _ = Describe("A message that is not there", func() {
 		Expect(b.EnsureStreams(ctx, bus.StreamsConfig{})).To(Succeed())
 		own := &site{url: server.URL(), bus: b}
 		first, _, prices := month(200)
-		own.ran("catalogue", "publish", prices)
+		own.ran("catalogue", "publish", "--yes", prices)
 		own.ran("collect", "file", first)
 		own.work(ctx, timeline.CutDay)
 		right := own.bill(ctx)

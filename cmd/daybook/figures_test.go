@@ -147,7 +147,7 @@ var _ = Describe("The metrics of the stages", func() {
 		before := agree()
 		Expect(before["daybook_pricer_unrated"]).To(BeNumerically(">", 0), "no catalogue is in force")
 		Expect(agree()).To(Equal(before), "from a snapshot")
-		s.ran("catalogue", "publish", prices, "--name", "v1")
+		s.ran("catalogue", "publish", "--yes", prices, "--name", "v1")
 		after := agree()
 		Expect(after).To(And(HaveKeyWithValue("daybook_pricer_catalogue_info v1", 1.0),
 			Not(HaveKey("daybook_pricer_catalogue_info "))))

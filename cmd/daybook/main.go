@@ -44,7 +44,8 @@ type cli struct {
 	Verify     verifyCmd          `cmd:"" help:"Derive METERED and BILLING again, and compare them with the stored streams."`
 	Replay     replayCmd          `cmd:"" help:"Derive METERED and BILLING again with this version and these settings; publish the difference."`
 	Month      months.Month       `cmd:"" help:"List the months of foundations; close them and open them again."`
-	Catalogue  billing.Catalogue  `cmd:"" help:"Check, publish, explain and import price catalogues."`
+	Catalogue  billing.Catalogue  `cmd:"" help:"Check, publish, compare, explain and import price catalogues."`
+	WhatIf     billing.WhatIf     `cmd:"" name:"what-if" help:"Show what another catalogue would change in the bills of the open months; nothing is published."`
 	Rate       offline.Rate       `cmd:"" help:"Meter and price files of usage events, offline; nothing is stored."`
 	Simulate   offline.Simulate   `cmd:"" help:"Write believable usage events, with the true bill that belongs to them."`
 	Version    versionCmd         `cmd:"" help:"Print the version."`
@@ -92,6 +93,9 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		return int(status)
 	}
 	fmt.Fprintf(stderr, "daybook: %v\n", err)
+	if usage := (&shell.UsageError{}); errors.As(err, &usage) {
+		return 2
+	}
 	if errors.Is(err, bus.ErrDenied) {
 		fmt.Fprintln(stderr, "daybook: another user may: deploy/README.md has the user of each command; name it "+
 			"with NATS_USER and NATS_PASSWORD")

@@ -9,7 +9,11 @@ import (
 	"strings"
 	"testing"
 
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
 	"github.com/daybook-billing/daybook/cmd/daybook/print"
+	"github.com/daybook-billing/daybook/projector/timeline"
 )
 
 // TestCataloguePage holds the figures of docs/catalogue.md to what daybook rate answers: a block of
@@ -82,6 +86,40 @@ func TestCataloguePageImports(t *testing.T) {
 		}
 	}
 }
+
+// The effect on docs/catalogue.md is what daybook what-if prints behind its first line, with the
+// first example of the page in force and its events metered.
+// `go test ./cmd/daybook -update` writes it anew.
+var _ = Describe("The effect on the page about prices", func() {
+	It("is what daybook what-if prints", func(ctx SpecContext) {
+		const page = "../../docs/catalogue.md"
+		text := string(must(os.ReadFile(page)))
+		block := func(kind string) string {
+			_, rest, found := strings.Cut(text, "```"+kind+"\n")
+			Expect(found).To(BeTrue(), kind)
+			body, _, _ := strings.Cut(rest, "```")
+			return body
+		}
+		folder := GinkgoT().TempDir()
+		write := func(name, body string) string {
+			file := filepath.Join(folder, name)
+			Expect(os.WriteFile(file, []byte(body), 0o600)).To(Succeed())
+			return file
+		}
+		s := newSite(ctx)
+		s.ran("catalogue", "publish", "--yes", write("rates.yaml", block("yaml")))
+		s.ran("collect", "file", write("events.jsonl", must(jsonLines(block("events")))))
+		s.work(ctx, timeline.CutDay)
+		_, got, _ := strings.Cut(s.ran("what-if", "--catalogue", write("next.yaml", block("next"))), "\n\n")
+		if *update {
+			before, rest, _ := strings.Cut(text, "```effect\n")
+			_, after, _ := strings.Cut(rest, "```")
+			Expect(os.WriteFile(page, []byte(before+"```effect\n"+got+"```"+after), 0o600)).To(Succeed())
+			return
+		}
+		Expect(block("effect")).To(Equal(got))
+	})
+})
 
 // ratedOnPage is what daybook rate prints for events, in the columns of the page.
 func ratedOnPage(t *testing.T, prices, notation string) string {

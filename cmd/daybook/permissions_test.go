@@ -95,8 +95,10 @@ func duties(folder, prices, input string) []duty {
 		return duty{users, args, !strings.Contains(users, "reader") && text != "replay all --cut hour"}
 	}
 	return []duty{
-		line("operator", "catalogue publish OTHER --by ann"),
-		line("operator", "catalogue publish PRICES --by ann"),
+		line("operator", "catalogue publish OTHER --yes --wait 0 --by ann"),
+		line("operator", "catalogue publish PRICES --yes --wait 0 --by ann"),
+		line("operator", "catalogue rollback --yes --wait 0 --by ann"),
+		line("operator", "catalogue rollback --yes --wait 0 --by ann"),
 		line("collector", "collect file INPUT"),
 		line("operator", "holds discard hold-9 --force --source trove --foundation dbaas --kind instance "+
 			"--resource db-2 --wait 0 --by ann"),
@@ -110,6 +112,11 @@ func duties(folder, prices, input string) []duty {
 		line("reader operator", "bill"),
 		line("reader operator", "trace 1"),
 		line("reader operator", "explain A --month 2026-11"),
+		line("reader operator", "catalogue list"),
+		line("reader operator", "catalogue history"),
+		line("reader operator", "catalogue show"),
+		line("reader operator", "catalogue diff PRICES OTHER"),
+		line("reader operator", "what-if --catalogue OTHER"),
 		line("reader operator", "running"),
 		line("reader operator", "status"),
 		line("reader operator", "holds list"),
@@ -193,7 +200,8 @@ var _ = Describe("With the shipped configuration of the server", func() {
 		for _, d := range duties("", "", "") {
 			for _, user := range strings.Fields(d.users) {
 				command := d.args[0]
-				if len(d.args) > 1 && d.args[1] != "all" && command != "trace" && command != "explain" {
+				if len(d.args) > 1 && d.args[1] != "all" && command != "trace" && command != "explain" &&
+					d.args[1][0] != '-' {
 					command += " " + d.args[1]
 				}
 				row := regexp.MustCompile("(?m)^\\| `" + user + "` .*$").FindString(string(readme))

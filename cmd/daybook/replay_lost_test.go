@@ -74,7 +74,7 @@ var _ = Describe("A replay", func() {
 	It("begins with an act that names the person, and is the cause of what it publishes", func(ctx SpecContext) {
 		s := newSite(ctx)
 		first, _, prices := month(400)
-		s.ran("catalogue", "publish", prices)
+		s.ran("catalogue", "publish", "--yes", prices)
 		s.ran("collect", "file", first)
 		s.work(ctx, timeline.CutDay)
 		before := s.lengths(ctx)
@@ -103,7 +103,7 @@ var _ = Describe("A replay", func() {
 			d := newDisk()
 			d.start(ctx)
 			first, _, prices := month(400)
-			d.ran("catalogue", "publish", prices)
+			d.ran("catalogue", "publish", "--yes", prices)
 			d.ran("collect", "file", first)
 			d.work(ctx, timeline.CutDay)
 			d.stop()

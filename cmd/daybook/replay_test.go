@@ -197,7 +197,7 @@ var _ = Describe("After a replay", func() {
 		GinkgoHelper()
 		other := newSite(ctx)
 		for _, c := range catalogues {
-			other.ran("catalogue", "publish", c)
+			other.ran("catalogue", "publish", "--yes", c)
 		}
 		for _, f := range files {
 			other.ran("collect", "file", f)
@@ -208,7 +208,7 @@ var _ = Describe("After a replay", func() {
 
 	It("with another cut the bill is as if it had never been another, whatever comes then", func(ctx SpecContext) {
 		scale.Long(Skip)
-		s.ran("catalogue", "publish", prices)
+		s.ran("catalogue", "publish", "--yes", prices)
 		s.ran("collect", "file", first)
 		s.work(ctx, timeline.CutDay)
 		before := s.bill(ctx)
@@ -241,7 +241,7 @@ var _ = Describe("After a replay", func() {
 	It("of charges that were lost or changed the bill is right, and entries are reversed under the names that they "+
 		"have", func(ctx SpecContext) {
 		scale.Long(Skip)
-		s.ran("catalogue", "publish", prices)
+		s.ran("catalogue", "publish", "--yes", prices)
 		s.ran("collect", "file", first)
 		s.work(ctx, timeline.CutDay)
 		want := s.bill(ctx)
@@ -272,7 +272,7 @@ var _ = Describe("After a replay", func() {
 		scale.Long(Skip)
 		s.ran("collect", "file", first)
 		s.work(ctx, timeline.CutDay) // unrated, for want of a catalogue
-		s.ran("catalogue", "publish", prices)
+		s.ran("catalogue", "publish", "--yes", prices)
 		s.work(ctx, timeline.CutDay)
 		want := s.bill(ctx)
 		standing := s.balanced(ctx)
@@ -366,7 +366,7 @@ var _ = Describe("daybook verify --deep", func() {
 		scale.Long(Skip)
 		s := newSite(ctx)
 		first, _, prices := month(300)
-		s.ran("catalogue", "publish", prices)
+		s.ran("catalogue", "publish", "--yes", prices)
 		s.ran("collect", "file", first)
 		s.work(ctx, timeline.CutDay)
 		Expect(s.ran("verify",
@@ -418,7 +418,7 @@ var _ = Describe("daybook verify --deep", func() {
 	It("takes the settings from the stream, whatever they are here", func(ctx SpecContext) {
 		s := newSite(ctx)
 		first, _, prices := month(300)
-		s.ran("catalogue", "publish", prices)
+		s.ran("catalogue", "publish", "--yes", prices)
 		s.ran("collect", "file", first)
 		s.work(ctx, timeline.CutHour)
 		GinkgoT().Setenv("DAYBOOK_CUT", "month")

@@ -65,7 +65,7 @@ var _ = Describe("A setting that loses messages, made while services run", func(
 	It("and what is missing makes a service not ready, until a replay has mended it", func(ctx SpecContext) {
 		first, _, prices := month(200)
 		s := newSite(ctx)
-		s.ran("catalogue", "publish", prices)
+		s.ran("catalogue", "publish", "--yes", prices)
 		s.ran("collect", "file", first)
 		s.work(ctx, timeline.CutDay)
 		process, err := service.New("up", service.Config{}, io.Discard)

@@ -18,7 +18,7 @@ var _ = Describe("The status of a foundation", func() {
 	It("says how far it was metered, as the bill does", func(ctx SpecContext) {
 		first, _, prices := month(100)
 		s := newSite(ctx)
-		s.ran("catalogue", "publish", prices)
+		s.ran("catalogue", "publish", "--yes", prices)
 		s.ran("collect", "file", first)
 		s.work(ctx, timeline.CutDay)
 		_, bill, _ := s.daybook("bill")

@@ -32,7 +32,7 @@ var _ = Describe("daybook trace", func() {
 			0o600)).To(Succeed())
 		s := newSite(ctx)
 		_, _, prices := month(10)
-		s.ran("catalogue", "publish", prices)
+		s.ran("catalogue", "publish", "--yes", prices)
 		// answer is the first word of the answer for an event.
 		answer := func(event string) string {
 			GinkgoHelper()

@@ -102,7 +102,8 @@ func (d *differ) plans() {
 		d.say(p.title(), "is gone; it was for %s", p.matchText())
 	}
 	if !slices.IsSortedFunc(common, func(a, b *Plan) int { return cmp.Compare(a.position, b.position) }) {
-		d.say("the order of the plans", "differs: of two plans that are equally specific the later one in the file wins")
+		d.say("the order of the plans", "differs: of two plans that are equally specific the later one in the file "+
+			"wins")
 	}
 }
 

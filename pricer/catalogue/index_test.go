@@ -15,9 +15,12 @@ import (
 // resource and catalogue, and on the reason.
 func TestTheIndexChoosesAsALookAtEveryPlanDoes(t *testing.T) {
 	text := rapid.SampledFrom([]string{"", "a", "b", "ab", "ba", "aab", "abab"})
-	glob := rapid.SampledFrom([]string{"a", "b", "ab", "a*", "*b", "a*b", "*", "?", "?b", "a?", "*a*", "ab*", "*ab", "aa*b"})
+	glob := rapid.SampledFrom([]string{
+		"a", "b", "ab", "a*", "*b", "a*b", "*", "?", "?b", "a?", "*a*", "ab*", "*ab", "aa*b",
+	})
 	fieldsOf := map[string][]string{
-		"app": {"buildpack", "process_type", "space", "tenant", "foundation"}, "service": {"plan", "offering", "tenant"},
+		"app":      {"buildpack", "process_type", "space", "tenant", "foundation"},
+		"service":  {"plan", "offering", "tenant"},
 		"instance": {"flavor", "datastore", "region"}, "": {"buildpack", "process_type", "plan", "flavor", "tenant"},
 	}
 	kinds := rapid.SampledFrom([]string{"app", "service", "instance", ""})

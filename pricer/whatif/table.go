@@ -143,7 +143,7 @@ func (t *Table) Rows() []effect.Row {
 		rows[i] = effect.Row{
 			Month:  time.Date(k.month/12, time.Month(k.month%12+1), 1, 0, 0, 0, 0, time.UTC).Format("2006-01"),
 			Tenant: k.tenant, Before: r.before.said(t.before), After: r.after.said(t.after),
-			NewlyUnrated: uint32(r.newly), NewlyUnratedSeconds: r.newlySeconds, //nolint:gosec // a number of spans in memory
+			NewlyUnrated: uint32(r.newly), NewlyUnratedSeconds: r.newlySeconds, //nolint:gosec // spans in memory
 		}
 		row := &rows[i]
 		before, after := r.before.names(), r.after.names()

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/daybook-billing/daybook/acts"
 	"github.com/daybook-billing/daybook/cmd/daybook/shell"
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/pricer/catalogue"
@@ -12,10 +11,15 @@ import (
 
 // Catalogue groups the commands about price catalogues.
 type Catalogue struct {
-	Check   checkCmd   `cmd:"" help:"Check catalogue files; problems are said with file, line and column."`
-	Publish publishCmd `cmd:"" help:"Put a catalogue in force, as a version that never changes; the pricer rates with it from then on."`
-	Explain explainCmd `cmd:"" help:"Show which plan a resource gets, and why."`
-	Import  importCmd  `cmd:"" help:"Write the price list of another program as a catalogue."`
+	Check    checkCmd    `cmd:"" help:"Check catalogue files; problems are said with file, line and column."`
+	Publish  publishCmd  `cmd:"" help:"Put a catalogue in force, as a version that never changes, after its effect was shown; the pricer rates with it from then on."`
+	Rollback rollbackCmd `cmd:"" help:"Put an earlier version in force again, after its effect was shown."`
+	List     listCmd     `cmd:"" help:"List the versions, with who published them, when and why."`
+	History  historyCmd  `cmd:"" help:"List when which version came into force, with its effect."`
+	Show     showCmd     `cmd:"" help:"Print the text of a version, as it was published."`
+	Diff     diffCmd     `cmd:"" help:"Show what becomes of plans, components and rates between two versions or files."`
+	Explain  explainCmd  `cmd:"" help:"Show which plan a resource gets, and why."`
+	Import   importCmd   `cmd:"" help:"Write the price list of another program as a catalogue."`
 }
 
 type checkCmd struct {
@@ -37,45 +41,6 @@ func (c *checkCmd) Run(e *shell.Env) error {
 	if failed {
 		return shell.ErrReported
 	}
-	return nil
-}
-
-type publishCmd struct {
-	shell.NATS
-	shell.Person
-	File string `arg:"" help:"Catalogue file (YAML)."`
-	Name string `placeholder:"VERSION" help:"Name of the version (default: a digest of the file)."`
-}
-
-// Run publishes a file.
-func (c *publishCmd) Run(e *shell.Env) error {
-	parsed, text, err := shell.LoadCatalogue(c.File)
-	if err != nil {
-		return err
-	}
-	if c.Name == "" {
-		c.Name = parsed.Digest()
-	}
-	b, err := c.Connect(e.Ctx, "catalogue", nil)
-	if err != nil {
-		return err
-	}
-	defer b.Close()
-	stored, err := acts.PublishCatalogue(e.Ctx, b, &acts.Publication{
-		Version: c.Name, YAML: string(text), By: c.By, Note: c.Note, At: shell.Now(),
-	})
-	var taken *acts.VersionTakenError
-	switch {
-	case errors.As(err, &taken):
-		return fmt.Errorf("%w (--name)", err)
-	case err != nil:
-		return err
-	case !stored:
-		fmt.Fprintf(e.Stdout, "catalogue %s is in force already; nothing changed\n", c.Name)
-		return nil
-	}
-	fmt.Fprintf(e.Stdout, "published catalogue %s on %s: it is in force from there on\n", c.Name,
-		events.ActSubject(events.ActCatalogue, "", ""))
 	return nil
 }
 

@@ -1,4 +1,4 @@
 // Package billing has the commands about money: the bill (bill.go), usage without a price
-// (unrated.go), and the prices (catalogue.go,
-// catalogue_import.go).
+// (unrated.go), other prices (whatif.go), and the prices (catalogue.go, catalogue_import.go,
+// publish.go, rollback.go, versions.go).
 package billing

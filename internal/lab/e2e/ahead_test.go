@@ -126,7 +126,7 @@ var _ = Describe("A second writer of METERED", Serial, func() {
 		w := newWorkload(1_500)
 		url, _ := serve(GinkgoT().TempDir())
 		b := connect(ctx, url)
-		run("catalogue", "publish", w.prices, "--nats", url)
+		run("catalogue", "publish", "--yes", w.prices, "--nats", url)
 		var both []service
 		for _, cut := range []string{"day", "month"} {
 			both = append(both, startService(url, "project", "--cut", cut))

@@ -150,7 +150,7 @@ var _ = Describe("A cluster of three", Serial, func() {
 			wanted, bill := w.charged(ctx)
 			c := newCluster()
 			c.start()
-			run("catalogue", "publish", w.prices, "--nats", c.url, "--replicas", "3")
+			run("catalogue", "publish", "--yes", w.prices, "--nats", c.url, "--replicas", "3")
 			var services []service
 			for _, role := range []string{"project", "price", "project", "price"} {
 				services = append(services, startService(c.url, role, "--replicas", "3"))

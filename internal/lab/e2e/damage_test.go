@@ -49,7 +49,7 @@ var _ = Describe("Nobody does anything", Serial, func() {
 				text := strings.Replace(content(server.file), "max_payload: 8MB\n", "", 1)
 				Expect(os.WriteFile(server.file, []byte(text), 0o600)).To(Succeed())
 				server.start()
-				run("catalogue", "publish", prices, "--nats", server.url)
+				run("catalogue", "publish", "--yes", prices, "--nats", server.url)
 				b := connect(ctx, server.url)
 				services := []service{startService(server.url, "project"), startService(server.url, "price")}
 				input := file("events.jsonl", named("1", "1", name, "STARTED", begin)+

@@ -199,7 +199,7 @@ var _ = Describe("Killed at random moments", Serial, func() {
 		wanted := w.undisturbed(ctx)
 		url, _ := serve(GinkgoT().TempDir())
 		b := connect(ctx, url)
-		run("catalogue", "publish", w.prices, "--nats", url)
+		run("catalogue", "publish", "--yes", w.prices, "--nats", url)
 
 		roles := []string{"project", "price"}
 		outputs := map[string]string{"project": events.StreamMetered, "price": events.StreamBilling}

@@ -170,7 +170,7 @@ var _ = Describe("A power cut", Serial, func() {
 			random, w := newRand(), newWorkload(2_500)
 			wanted, bill := w.charged(ctx)
 			server := startNATSServer()
-			run("catalogue", "publish", w.prices, "--nats", server.url)
+			run("catalogue", "publish", "--yes", w.prices, "--nats", server.url)
 			b := connectFor(ctx, server.url, time.Second)
 			services := []service{startService(server.url, "project"), startService(server.url, "price")}
 			posted := memory.New()

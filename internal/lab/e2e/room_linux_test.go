@@ -143,12 +143,12 @@ var _ = Describe("Where there is no room", Serial, Ordered, ContinueOnFailure, f
 		server := newNATSServer(GinkgoT().TempDir())
 		server.limit("400KB")
 		server.start()
-		run("catalogue", "publish", w.prices, "--nats", server.url)
+		run("catalogue", "publish", "--yes", w.prices, "--nats", server.url)
 		collecting := collector(server.url)
 		waits(ctx, server.url, []service{collecting}, events.StreamUsage)
 		for _, args := range [][]string{
 			{"collect", "file", w.events, "--foundation", "other"},
-			{"catalogue", "publish", file("other.yaml", strings.ReplaceAll(content(w.prices), "GBP", "EUR"))},
+			{"catalogue", "publish", "--yes", file("other.yaml", strings.ReplaceAll(content(w.prices), "GBP", "EUR"))},
 		} {
 			session := start(append(args, "--nats", server.url, "--room-wait", "300ms")...)
 			Eventually(session).Should(gexec.Exit(4))
@@ -183,7 +183,7 @@ var _ = Describe("Where there is no room", Serial, Ordered, ContinueOnFailure, f
 			disk := smallDisk()
 			server := newNATSServer(filepath.Join(disk, "data"))
 			server.start()
-			run("catalogue", "publish", w.prices, "--nats", server.url)
+			run("catalogue", "publish", "--yes", w.prices, "--nats", server.url)
 			makeRoom := fill(disk, 1200*kilobyte)
 			services := []service{startService(server.url, "project"), startService(server.url, "price")}
 			collecting := collector(server.url)

@@ -75,7 +75,7 @@ var _ = Describe("Each service alone", func() {
 	It("does its part, says how it is, keeps secrets to itself, and stops when told", func(ctx context.Context) {
 		nats, _ := serve(GinkgoT().TempDir())
 		b := connect(ctx, nats)
-		run("catalogue", "publish", file("demo.yaml", string(demo.Catalogue())), "--nats", nats)
+		run("catalogue", "publish", "--yes", file("demo.yaml", string(demo.Catalogue())), "--nats", nats)
 		input := file("followed.jsonl", appStarted+"\n")
 		projector, pricer := startService(nats, "project"), startService(nats, "price")
 		collector := startService(nats, "collect", "file", input, "--follow", "--foundation", "live")

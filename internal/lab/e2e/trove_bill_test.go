@@ -209,7 +209,7 @@ func fences() []string {
 func billsLives(ctx context.Context, c *cloud, alive *liveTrove) {
 	GinkgoHelper()
 	random := newRand()
-	run("catalogue", "publish", file("prices.yaml", troveprices), "--nats", c.nats)
+	run("catalogue", "publish", "--yes", file("prices.yaml", troveprices), "--nats", c.nats)
 	projector, pricer := startService(c.nats, "project"), startService(c.nats, "price")
 	lifecycle := capture("taskmanager_18.0.0_lifecycle.jsonl")
 	longer := slices.Clone(lifecycle) // with more of the second flavour

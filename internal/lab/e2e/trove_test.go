@@ -190,7 +190,7 @@ var _ = Describe("Trove's notifications, from a real RabbitMQ", Ordered, Continu
 		}
 		c := newCloud(ctx, broker, "secret")
 		prices := file("prices.yaml", troveprices)
-		run("catalogue", "publish", prices, "--nats", c.nats)
+		run("catalogue", "publish", "--yes", prices, "--nats", c.nats)
 		url := fmt.Sprintf("amqp://%s:%s@%s/", account, password, broker.Address())
 		services := []service{
 			startService(c.nats, c.collecting(url, "--push-token-file", file("token", token))...),

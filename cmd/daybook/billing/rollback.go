@@ -1,0 +1,41 @@
+package billing
+
+import (
+	"errors"
+
+	"github.com/daybook-billing/daybook/acts"
+	"github.com/daybook-billing/daybook/cmd/daybook/shell"
+	"github.com/daybook-billing/daybook/internal/bus"
+	"github.com/daybook-billing/daybook/pricer/catalogue"
+)
+
+type rollbackCmd struct {
+	putFlags
+	Version string `arg:"" optional:"" help:"The version (default: the one in force before the present one)."`
+}
+
+// Run publishes an earlier version again.
+func (c *rollbackCmd) Run(e *shell.Env) error {
+	return c.run(e, func(b *bus.Bus) (string, string, *catalogue.Catalogue, error) {
+		if c.Version == "" {
+			history, err := acts.History(e.Ctx, b)
+			if err != nil {
+				return "", "", nil, err
+			}
+			for i := range history {
+				if present := history[len(history)-1].Catalogue.Version; history[i].Catalogue.Version != present {
+					c.Version = history[i].Catalogue.Version
+				}
+			}
+			if c.Version == "" {
+				return "", "", nil, errors.New("no version was in force before the present one")
+			}
+		}
+		act, err := acts.FindVersion(e.Ctx, b, c.Version)
+		if err != nil {
+			return "", "", nil, err
+		}
+		parsed, err := catalogue.Parse("catalogue."+c.Version, []byte(act.Catalogue.YAML))
+		return c.Version, act.Catalogue.YAML, parsed, err
+	})
+}

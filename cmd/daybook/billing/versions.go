@@ -1,0 +1,137 @@
+package billing
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/daybook-billing/daybook/acts"
+	"github.com/daybook-billing/daybook/cmd/daybook/print"
+	"github.com/daybook-billing/daybook/cmd/daybook/shell"
+	"github.com/daybook-billing/daybook/internal/bus"
+	"github.com/daybook-billing/daybook/pricer/catalogue"
+	"github.com/daybook-billing/daybook/pricer/preview"
+)
+
+// formatFlag is the flag of a list.
+type formatFlag struct {
+	Format string `enum:"table,json" default:"table" help:"Output: ${enum}; json is one object a line."`
+}
+
+type listCmd struct {
+	shell.NATS
+	formatFlag
+}
+
+// Run lists the versions.
+func (c *listCmd) Run(e *shell.Env) error {
+	b, err := c.Open(e.Ctx, "catalogue", nil)
+	if err != nil {
+		return err
+	}
+	defer b.Close()
+	history, err := acts.History(e.Ctx, b)
+	if err != nil {
+		return err
+	}
+	return print.Versions(e.Stdout, history, c.Format == "json")
+}
+
+type historyCmd struct {
+	shell.NATS
+	formatFlag
+}
+
+// Run lists the acts, with their effects.
+func (c *historyCmd) Run(e *shell.Env) error {
+	b, err := c.Open(e.Ctx, "catalogue", nil)
+	if err != nil {
+		return err
+	}
+	defer b.Close()
+	history, err := acts.History(e.Ctx, b)
+	if err != nil {
+		return err
+	}
+	effects, err := preview.Effects(e.Ctx, b)
+	if err != nil {
+		return err
+	}
+	out := print.NewHistory(e.Stdout, c.Format == "json")
+	for i := range history {
+		if err := out.Add(&history[i], effects[preview.Cause(&history[i])], i == len(history)-1); err != nil {
+			return err
+		}
+	}
+	return out.End()
+}
+
+type showCmd struct {
+	shell.NATS
+	Version string `arg:"" optional:"" help:"The version (default: the one in force)."`
+}
+
+// Run prints the text of a version.
+func (c *showCmd) Run(e *shell.Env) error {
+	b, err := c.Open(e.Ctx, "catalogue", nil)
+	if err != nil {
+		return err
+	}
+	defer b.Close()
+	act, found, err := acts.InForce(e.Ctx, b)
+	switch {
+	case err != nil:
+		return err
+	case c.Version != "":
+		if act, err = acts.FindVersion(e.Ctx, b, c.Version); err != nil {
+			return err
+		}
+	case !found:
+		return errors.New("no catalogue is in force: daybook catalogue publish puts one in force")
+	}
+	_, err = fmt.Fprint(e.Stdout, act.Catalogue.YAML)
+	return err
+}
+
+type diffCmd struct {
+	shell.NATS
+	A string `arg:"" name:"a" help:"A version, or a file."`
+	B string `arg:"" name:"b" help:"The version or file to compare it with."`
+}
+
+// Run compares two catalogues.
+func (c *diffCmd) Run(e *shell.Env) error {
+	var b *bus.Bus
+	defer func() {
+		if b != nil {
+			b.Close()
+		}
+	}()
+	read := func(name string) (*catalogue.Catalogue, error) {
+		if _, err := os.Stat(name); err == nil {
+			parsed, _, err := shell.LoadCatalogue(name)
+			return parsed, err
+		}
+		if b == nil {
+			opened, err := c.Open(e.Ctx, "catalogue", nil)
+			if err != nil {
+				return nil, fmt.Errorf("%q is no file, and whether it is a version is not known: %w", name, err)
+			}
+			b = opened
+		}
+		act, err := acts.FindVersion(e.Ctx, b, name)
+		if err != nil {
+			return nil, err
+		}
+		return catalogue.Parse("catalogue."+name, []byte(act.Catalogue.YAML))
+	}
+	before, err := read(c.A)
+	if err != nil {
+		return err
+	}
+	after, err := read(c.B)
+	if err != nil {
+		return err
+	}
+	return print.Differences(e.Stdout, catalogue.Differences(before, after))
+}

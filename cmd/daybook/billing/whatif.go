@@ -1,0 +1,68 @@
+package billing
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/daybook-billing/daybook/cmd/daybook/print"
+	"github.com/daybook-billing/daybook/cmd/daybook/shell"
+	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/events/effect"
+	"github.com/daybook-billing/daybook/internal/metered"
+	"github.com/daybook-billing/daybook/pricer/preview"
+)
+
+// WhatIf is daybook what-if.
+type WhatIf struct {
+	shell.NATS
+	Catalogue string `required:"" placeholder:"FILE" help:"Catalogue file (YAML)."`
+	Month     string `placeholder:"YYYY-MM" help:"Only this month."`
+	Tenant    string `help:"Only this tenant (organization guid, tenant id)."`
+	Format    string `enum:"table,json,csv" default:"table" help:"Output: ${enum}; json is one object a line."`
+	Exact     bool   `help:"Print exact amounts, not those rounded to the currency's minor unit; json and csv are exact anyway."`
+}
+
+// Validate checks the command line.
+func (c *WhatIf) Validate() error {
+	if c.Month != "" && !shell.IsMonth(c.Month) {
+		return fmt.Errorf("--month %q is not a month such as 2026-11", c.Month)
+	}
+	return nil
+}
+
+// Run prints what the catalogue would change.
+func (c *WhatIf) Run(e *shell.Env) error {
+	parsed, _, err := shell.LoadCatalogue(c.Catalogue)
+	if err != nil {
+		return err
+	}
+	b, err := c.Open(e.Ctx, "what-if", nil)
+	if err != nil {
+		return err
+	}
+	defer b.Close()
+	look, err := preview.Take(e.Ctx, b)
+	if err != nil {
+		return err
+	}
+	seen := look.Effect(parsed.Digest(), parsed)
+	seen.Rows = slices.DeleteFunc(seen.Rows, func(r effect.Row) bool {
+		return c.Month != "" && r.Month != c.Month || c.Tenant != "" && r.Tenant != c.Tenant
+	})
+	if len(seen.Rows) == 0 {
+		if err := metered.CheckNames(e.Ctx, b, "", c.Tenant); err != nil {
+			return err
+		}
+	}
+	switch c.Format {
+	case "json":
+		return print.EffectJSON(e.Stdout, seen, look.Sequence)
+	case "csv":
+		return print.EffectCSV(e.Stdout, seen)
+	}
+	print.Text(e.Stdout, fmt.Sprintf("With %s, as of message %d of %s (%s); daybook catalogue publish --expect %d "+
+		"publishes it where nothing has come since:", c.Catalogue, look.Sequence, events.StreamMetered,
+		print.InForce(seen.Former), look.Sequence))
+	fmt.Fprintln(e.Stdout)
+	return print.CatalogueEffect(e.Stdout, seen, c.Exact)
+}

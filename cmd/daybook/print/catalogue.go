@@ -1,0 +1,224 @@
+package print
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/daybook-billing/daybook/acts"
+	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/events/effect"
+	"github.com/daybook-billing/daybook/pricer/catalogue"
+)
+
+// InForce says which version is in force.
+func InForce(version string) string {
+	if version == "" {
+		return "none is in force"
+	}
+	return version + " is in force"
+}
+
+// Compared prints how the effect that the pricer put out compares with the one that was shown
+// before it, and so many messages about usage in between.
+func Compared(w io.Writer, put *effect.Effect, equal bool, between int, exact bool) error {
+	out := &failing{w: w}
+	come := counted(between, "message", "messages") + " about usage came in between"
+	switch {
+	case equal && between == 0:
+		Text(out, "The pricer has put it in force, with this effect to the last digit.")
+		return out.err
+	case equal:
+		Text(out, "The pricer has put it in force, with this effect to the last digit; "+come+".")
+		return out.err
+	case between == 0:
+		Text(out, "The pricer has put it in force with another effect, though no message about usage came in "+
+			"between: this program and the pricer's are not the same. Its effect is:")
+	default:
+		Text(out, "The pricer has put it in force; "+come+", and its effect is:")
+	}
+	fmt.Fprintln(out)
+	if out.err != nil {
+		return out.err
+	}
+	return CatalogueEffect(w, put, exact)
+}
+
+// Differences prints the differences of two catalogues, under a heading for each thing.
+func Differences(w io.Writer, all []catalogue.Difference) error {
+	out := &failing{w: w}
+	if len(all) == 0 {
+		Text(out, "No price differs: no plan, component or rate, and not the currency.")
+	}
+	for i, d := range all {
+		if i == 0 || all[i-1].Of != d.Of {
+			Text(out, d.Of)
+		}
+		Text(out, "- "+d.Text)
+	}
+	return out.err
+}
+
+// Versions prints the versions of catalogues in the order of their first publication, each with
+// its last act; history is the acts.
+func Versions(w io.Writer, history []acts.Act, asJSON bool) error {
+	var names []string
+	last := map[string]*acts.Act{}
+	for i := range history {
+		name := history[i].Catalogue.Version
+		if last[name] == nil {
+			names = append(names, name)
+		}
+		last[name] = &history[i]
+	}
+	sheet := &page{titles: []string{"VERSION", "PUBLISHED", "BY", "NOTE", ""}, right: make([]bool, 5)}
+	sheet.header()
+	for _, name := range names {
+		act := last[name]
+		inForce := act == &history[len(history)-1]
+		if asJSON {
+			if err := JSON(w, actFields(act, inForce)); err != nil {
+				return err
+			}
+			continue
+		}
+		mark := ""
+		if inForce {
+			mark = "in force"
+		}
+		sheet.row(name, Time(act.Time), act.By, act.Note, mark)
+	}
+	out := &failing{w: w}
+	switch {
+	case asJSON:
+	case len(names) == 0:
+		Text(out, "No catalogue was ever published: daybook catalogue publish FILE publishes one.")
+	default:
+		sheet.print(out)
+	}
+	return out.err
+}
+
+func actFields(act *acts.Act, inForce bool) Fields {
+	return Fields{
+		{"version", act.Catalogue.Version},
+		{"time", Time(act.Time)},
+		{"by", act.By},
+		{"note", act.Note},
+		{"sequence", act.Sequence},
+		{"in_force", inForce},
+	}
+}
+
+// History prints acts that put versions in force, with their effects.
+type History struct {
+	out  *failing
+	json bool
+	any  bool
+}
+
+// NewHistory returns a History, for people or as JSON, one object a line.
+func NewHistory(w io.Writer, asJSON bool) *History {
+	return &History{out: &failing{w: w}, json: asJSON}
+}
+
+// Add prints an act; its effect is nil where the pricer has put out none.
+func (h *History) Add(act *acts.Act, e *effect.Effect, inForce bool) error {
+	h.any = true
+	if h.json {
+		months := []Fields{}
+		if e != nil {
+			for _, t := range monthTotals(e) {
+				months = append(months, Fields{
+					{"month", t.month},
+					{"tenants", t.tenants},
+					{"changed", t.changed},
+					{"before", t.before.String()},
+					{"currency_before", t.currencyBefore},
+					{"after", t.after.String()},
+					{"currency_after", t.currencyAfter},
+					{"newly_unrated", t.newly},
+				})
+			}
+		}
+		return JSON(h.out, append(actFields(act, inForce), Field{"put_in_force", e != nil}, Field{"effect", months}))
+	}
+	line := Time(act.Time) + "  " + act.Catalogue.Version
+	if act.By != "" {
+		line += "  by " + act.By
+	}
+	if act.Note != "" {
+		line += ": " + act.Note
+	}
+	if inForce {
+		line += "  (in force)"
+	}
+	Text(h.out, line)
+	switch {
+	case e == nil:
+		Text(h.out, "- the pricer has not put it in force")
+	case len(e.Rows) == 0:
+		Text(h.out, "- nothing was metered in an open month")
+	default:
+		for _, t := range monthTotals(e) {
+			Text(h.out, "- "+t.text())
+		}
+	}
+	return h.out.err
+}
+
+// End ends the list.
+func (h *History) End() error {
+	if !h.any && !h.json {
+		Text(h.out, "No catalogue was ever published: daybook catalogue publish FILE publishes one.")
+	}
+	return h.out.err
+}
+
+// monthTotal is the effect on all tenants of a month.
+type monthTotal struct {
+	month                         string
+	tenants, changed              int
+	newly                         uint32
+	currencyBefore, currencyAfter string
+	before, after                 events.Decimal
+}
+
+func monthTotals(e *effect.Effect) (all []monthTotal) {
+	for i := range e.Rows {
+		r := &e.Rows[i]
+		n := slices.IndexFunc(all, func(t monthTotal) bool { return t.month == r.Month })
+		if n < 0 {
+			n = len(all)
+			all = append(all, monthTotal{
+				month: r.Month, currencyBefore: r.Before.Currency, currencyAfter: r.After.Currency,
+			})
+		}
+		t := &all[n]
+		t.tenants++
+		if r.Changes() {
+			t.changed++
+		}
+		t.newly += r.NewlyUnrated
+		t.before, t.after = t.before.Add(r.Before.Amount), t.after.Add(r.After.Amount)
+	}
+	return all
+}
+
+func (t *monthTotal) text() string {
+	var text strings.Builder
+	fmt.Fprintf(&text, "%s: ", t.month)
+	if t.currencyBefore != "" && t.currencyBefore != t.currencyAfter {
+		fmt.Fprintf(&text, "%s %s before, %s %s after", money(t.before, t.currencyBefore), t.currencyBefore,
+			money(t.after, t.currencyAfter), t.currencyAfter)
+	} else {
+		cells := amounts(t.before, t.after, t.currencyAfter, false)
+		fmt.Fprintf(&text, "%s before, %s after, %s %s", cells[0], cells[1], cells[2], cells[3])
+	}
+	fmt.Fprintf(&text, "; %d of %s", t.changed, counted(t.tenants, "tenant", "tenants"))
+	if t.newly > 0 {
+		fmt.Fprintf(&text, "; newly without a price: %s", counted(int(t.newly), "span", "spans"))
+	}
+	return text.String()
+}
