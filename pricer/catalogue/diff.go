@@ -126,6 +126,9 @@ func (d *differ) plan(old, p *Plan) {
 	if a, b := old.matchText(), p.matchText(); a != b {
 		d.say(of, "is for %s, and was for %s", b, a)
 	}
+	if a, b := cmp.Or(old.GUID, "none"), cmp.Or(p.GUID, "none"); a != b {
+		d.say(of, "plan_guid goes from %s to %s", a, b)
+	}
 	if a, b := old.defaultsText(), p.defaultsText(); a != b {
 		d.say(of, "the defaults go from %s to %s", a, b)
 	}
@@ -169,7 +172,8 @@ func (p *Plan) defaultsText() string {
 // component compares two components of one name. Where one part of the price differs, that alone is
 // said.
 func (d *differ) component(of string, old, c *Component) {
-	alike := old.Currency == c.Currency && old.VAT == c.VAT && old.Credit == c.Credit && old.Unit == c.Unit
+	alike := old.Dialect == c.Dialect && old.Currency == c.Currency && old.VAT == c.VAT &&
+		old.Credit == c.Credit && old.Unit == c.Unit
 	switch {
 	case old.price() == c.price():
 	case alike && old.Formula != nil && c.Formula != nil:
@@ -189,6 +193,9 @@ func (c *Component) price() string {
 		text = fmt.Sprintf("%q in %s", c.Formula, c.Currency)
 	} else {
 		text = fmt.Sprintf("%s %s per %s of %q", c.UnitPrice, c.Currency, c.Unit, c.Quantity)
+	}
+	if c.Dialect != "" {
+		text += " in the dialect " + string(c.Dialect)
 	}
 	if c.VAT != "" {
 		text += ", VAT " + c.VAT
