@@ -246,7 +246,8 @@ func (d *days) unordered(q ledger.Query) ([]ledger.Day, error) {
 				Region: key.place.region, AvailabilityZone: key.place.zone,
 				Line: ledger.Line{
 					Period: period, Of: correctionOf(c.day, c.month), Tenant: key.tenant, Kind: key.kind,
-					Plan: of.plan, Component: of.component, Unit: of.unit, Currency: of.currency, Charges: int(c.charges), Quantity: c.quantity,
+					Plan: of.plan, Component: of.component, Unit: of.unit, Currency: of.currency,
+					Charges: int(c.charges), Quantity: c.quantity,
 					Amount: c.amount, VAT: c.vat,
 				},
 			})

@@ -175,7 +175,8 @@ func (l *Ledger) concerns(q *ledger.Query, source, foundation string) bool {
 func (l *Ledger) charge(c *events.Charge) {
 	l.days.add(c)
 	of := ledger.Line{
-		Period: c.Period, Of: correctionOf(dayNumber(c.Start), monthNumber(c.Period)), Tenant: c.Tenant, Kind: c.Kind, Plan: c.Plan, Component: c.Component, Unit: c.Unit,
+		Period: c.Period, Of: correctionOf(dayNumber(c.Start), monthNumber(c.Period)), Tenant: c.Tenant,
+		Kind: c.Kind, Plan: c.Plan, Component: c.Component, Unit: c.Unit,
 		Currency: c.Currency,
 	}
 	key := keyOf(&of)
@@ -308,6 +309,26 @@ func (l *Ledger) complete(bill *ledger.Bill) {
 			bill.Unrated++
 		}
 	}
+	charged := l.open(bill, touches)
+	for key, h := range l.horizons {
+		if !l.concerns(q, key.source, key.foundation) {
+			continue
+		}
+		horizon := *h
+		if at, has := charged[key]; has && at.Before(horizon.Billed) {
+			horizon.Billed = at
+		}
+		bill.Horizons = append(bill.Horizons, horizon)
+	}
+	slices.SortFunc(bill.Horizons, func(a, b ledger.Horizon) int {
+		return cmp.Or(cmp.Compare(a.Source, b.Source), cmp.Compare(a.Foundation, b.Foundation))
+	})
+}
+
+// open counts what runs and is held of a bill, at times that touch its month. It returns up to when
+// each foundation is charged for what runs there.
+func (l *Ledger) open(bill *ledger.Bill, touches func(start, end time.Time) bool) map[sourceKey]time.Time {
+	q := &bill.Query
 	charged := map[sourceKey]time.Time{}
 	for _, r := range l.running {
 		if q.Tenant == "" || q.Tenant == r.tenant {
@@ -325,19 +346,7 @@ func (l *Ledger) complete(bill *ledger.Bill) {
 			}
 		}
 	}
-	for key, h := range l.horizons {
-		if !l.concerns(q, key.source, key.foundation) {
-			continue
-		}
-		horizon := *h
-		if at, has := charged[key]; has && at.Before(horizon.Billed) {
-			horizon.Billed = at
-		}
-		bill.Horizons = append(bill.Horizons, horizon)
-	}
-	slices.SortFunc(bill.Horizons, func(a, b ledger.Horizon) int {
-		return cmp.Or(cmp.Compare(a.Source, b.Source), cmp.Compare(a.Foundation, b.Foundation))
-	})
+	return charged
 }
 
 // Anomalies implements ledger.Ledger.

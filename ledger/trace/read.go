@@ -68,7 +68,8 @@ func find(ctx context.Context, b Bus, event string) ([]Found, error) {
 	text := []byte(event)
 	_, err := b.Each(ctx, events.StreamUsage, 1, bus.End, bus.ReadOptions{Filters: []string{events.SubjectsUsage}},
 		func(m *bus.Stored) error {
-			if len(all) >= maxFound || !bytes.Contains(m.Data, text) || m.Header(events.HeaderType) != events.TypeUsage {
+			if len(all) >= maxFound || !bytes.Contains(m.Data, text) ||
+				m.Header(events.HeaderType) != events.TypeUsage {
 				return nil
 			}
 			if f := stored(m); f.Fact == nil || Is(&f.Fact.Usage, event) {

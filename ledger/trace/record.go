@@ -291,7 +291,7 @@ func (r *Record) began(f *Fact) bool {
 // with an earlier time.
 func (r *Record) atOnce(f *Fact) bool {
 	return slices.ContainsFunc(r.facts, func(o *Fact) bool {
-		return o.Resource == f.Resource && o.Sequence != f.Sequence && !(ends(f.Event) && ends(o.Event)) &&
+		return o.Resource == f.Resource && o.Sequence != f.Sequence && (!ends(f.Event) || !ends(o.Event)) &&
 			(o.Time.Equal(f.Time) || o.Sequence > f.Sequence && o.Time.Before(f.Time))
 	})
 }

@@ -128,7 +128,8 @@ func TestBillFitsItsPage(t *testing.T) {
 		name := rapid.OneOf(rapid.StringMatching(`[a-f0-9]{8}-[a-f0-9]{4}-[a-f0-9]{4}-[a-f0-9]{12}`),
 			rapid.StringMatching(`[a-z ]{0,60}`), rapid.StringMatching(`[a-zäß]{0,300}`))
 		decimal := func(label string) events.Decimal {
-			return events.NewDecimal(rapid.Int64Range(-1e13, 1e13).Draw(t, label), -int32(rapid.IntRange(0, 12).Draw(t, label)))
+			places := rapid.IntRange(0, 12).Draw(t, label)
+			return events.NewDecimal(rapid.Int64Range(-1e13, 1e13).Draw(t, label), -int32(places))
 		}
 		bill := ledger.Bill{Query: ledger.Query{By: by}, Missing: []string{name.Draw(t, "missing")}}
 		for range rapid.IntRange(0, 6).Draw(t, "lines") {
@@ -190,7 +191,8 @@ func checkRounded(t *rapid.T, bill *ledger.Bill, text string) {
 	}
 	for _, total := range out.Totals {
 		if want, err := events.ParseDecimal(total.Amount); err != nil || want.Cmp(sums[total.Tenant]) != 0 {
-			t.Fatalf("the lines of %q add up to %s, not to %s\n%s", total.Tenant, sums[total.Tenant], total.Amount, text)
+			t.Fatalf("the lines of %q add up to %s, not to %s\n%s", total.Tenant, sums[total.Tenant], total.Amount,
+				text)
 		}
 	}
 }

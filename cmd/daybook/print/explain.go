@@ -24,7 +24,7 @@ type Version struct {
 // Explanation is a charge with all that it goes back to, computed again.
 type Explanation struct {
 	*trace.Priced
-	*Version
+	Version     *Version
 	Working     *rating.Working // nil where it cannot be computed
 	Differences []string        // of the charge to what is computed
 }
@@ -126,7 +126,7 @@ func newWorking(w *rating.Working) *workingJSON {
 func newExplanation(x *Explanation) explanationJSON {
 	out := explanationJSON{
 		Charge: newCharge(x.Charge), Tenant: x.Tenant, Kind: x.Kind, Resource: x.Resource, Facts: []factJSON{},
-		Catalogue: versionJSON{x.Name, x.Version.Sequence, x.By, x.Note, 0},
+		Catalogue: versionJSON{x.Version.Name, x.Version.Sequence, x.Version.By, x.Version.Note, 0},
 		Equal:     len(x.Differences) == 0, Differences: append([]string{}, x.Differences...),
 	}
 	if x.Reversal != nil {
