@@ -80,6 +80,8 @@ func AnomalyAdvice(code string) string {
 	case events.AnomalyInconsistent:
 		return "daybook verify --deep names the message that should not be there, and daybook replay publishes what " +
 			"is right"
+	case events.AnomalyRefusedMonth:
+		return "the act changed nothing; daybook month list shows which months are open and closed"
 	case events.AnomalyUnknownHold:
 		return "the decision changed nothing; daybook holds list shows what can be decided"
 	case events.AnomalyUnreadable:
