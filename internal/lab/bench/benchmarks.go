@@ -36,6 +36,23 @@ func verify(ctx context.Context, _ *rig) ([]row, error) {
 	}, nil
 }
 
+// prices is rating spans, and previewing other prices for them, against decoding their messages and
+// taking them up, with few plans and many.
+func prices(ctx context.Context, _ *rig) ([]row, error) {
+	ratios, err := benchmarks(ctx, "./pricer", "^BenchmarkPrices$", "10x", "ratio")
+	if err != nil {
+		return nil, err
+	}
+	few, many := ratios["Prices/rate-5"], ratios["Prices/rate-200"]
+	return []row{
+		{"rating with 5 plans / decoding the messages", few, ">= 0.5", ""},
+		{"rating with 200 plans / decoding the messages", many, ">= 0.5", ""},
+		{"rating with 5 plans / with 200", few / many, "1.0", ""},
+		{"preview with 5 plans / taking the messages up", ratios["Prices/preview-5"], ">= 0.5", ""},
+		{"preview with 200 plans / taking the messages up", ratios["Prices/preview-200"], ">= 0.5", ""},
+	}, nil
+}
+
 // benchmarks runs Go benchmarks of a package and returns one metric of each.
 func benchmarks(ctx context.Context, pkg, pattern, times, metric string) (map[string]float64, error) {
 	out, err := exec.CommandContext(ctx, "go", "test", pkg, "-run", "^$", "-bench", pattern, //nolint:gosec // constants

@@ -112,5 +112,6 @@ func measurements() []measurement {
 		{"latency", latency},
 		{"collector", collector},
 		{"verify", verify},
+		{"prices", prices},
 	}
 }
