@@ -142,6 +142,13 @@ var _ = Describe("A catalogue that is published", func() {
 			`(?s)  A.*nothing was metered in an open month.*by ann: new year  \(in force\)\n- 2026-10: .* GBP; `))
 	})
 
+	It("is told of where the pricer has not put it in force in time", func() {
+		Expect(s.ran("catalogue", "publish", "--yes", "--wait", "1ms", priced(prices, dearer))).To(ContainSubstring(
+			"the pricer has not put it in force within 1ms: it does not run, or is behind. daybook catalogue history " +
+				"shows the effect when it has\n"))
+		Expect(s.ran("catalogue", "history")).To(HaveSuffix("- the pricer has not put it in force\n"))
+	})
+
 	It("is in force again after another one: the bill is what it was", func(ctx SpecContext) {
 		before := s.exactBill()
 		other := priced(prices, dearer)
