@@ -60,9 +60,10 @@ func (c *WhatIf) Run(e *shell.Env) error {
 	case "csv":
 		return print.EffectCSV(e.Stdout, seen)
 	}
-	print.Text(e.Stdout, fmt.Sprintf("With %s, as of message %d of %s (%s); daybook catalogue publish --expect %d "+
-		"publishes it where nothing has come since:", c.Catalogue, look.Sequence, events.StreamMetered,
-		print.InForce(seen.Former), look.Sequence))
+	print.Text(e.Stdout, fmt.Sprintf("With %s, as of message %d of %s (%s):", c.Catalogue, look.Sequence,
+		events.StreamMetered, print.InForce(seen.Former)))
+	print.Text(e.Stdout, fmt.Sprintf("daybook catalogue publish --expect %d FILE publishes it where no usage has come "+
+		"since.", look.Sequence))
 	fmt.Fprintln(e.Stdout)
 	return print.CatalogueEffect(e.Stdout, seen, c.Exact)
 }
