@@ -26,11 +26,11 @@ func (m *Metrics) Watch(ctx context.Context, log *slog.Logger) error {
 }
 
 // Lacking logs what keeps usage from having a price, once for each change: a catalogue more or
-// less, the first unrated part, the last one.
+// less, the first unrated part, the last one. It logs another catalogue in force, too.
 type Lacking struct {
 	Log     *slog.Logger
 	known   bool
-	none    bool // no catalogue is in force
+	inForce string // empty for none
 	unrated bool
 }
 
@@ -40,9 +40,13 @@ func (l *Lacking) Say(f *Figures) {
 		return
 	}
 	none, unrated := f.Catalogue == "", f.Unrated > 0
-	changed := !l.known || none != l.none || unrated != l.unrated
-	before := l.none || l.unrated
-	l.known, l.none, l.unrated = true, none, unrated
+	if l.known && !none && f.Catalogue != l.inForce {
+		l.Log.Info("another catalogue is in force; daybook catalogue history shows what it changes",
+			slog.String("catalogue", f.Catalogue), slog.String("former", l.inForce))
+	}
+	changed := !l.known || none != (l.inForce == "") || unrated != l.unrated
+	before := l.known && (l.inForce == "" || l.unrated)
+	l.known, l.inForce, l.unrated = true, f.Catalogue, unrated
 	switch lacks := f.Lacks(); {
 	case !changed:
 	case lacks != "":

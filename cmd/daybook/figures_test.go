@@ -183,6 +183,9 @@ var _ = Describe("A pricer without a price", func() {
 			return text.String()
 		}
 		Expect(say(pricer.Figures{})).To(BeEmpty(), "while the state is being restored")
+		well := pricer.Lacking{Log: l.Log}
+		well.Say(&pricer.Figures{Known: true, Catalogue: "v1"})
+		Expect(text.String()).To(BeEmpty(), "at a start with a catalogue")
 		Expect(say(pricer.Figures{Known: true})).To(And(ContainSubstring("level=WARN"),
 			ContainSubstring("no catalogue is in force: daybook catalogue publish puts one in force")))
 		Expect(say(pricer.Figures{Known: true})).To(BeEmpty())
@@ -192,7 +195,10 @@ var _ = Describe("A pricer without a price", func() {
 		Expect(say(pricer.Figures{Known: true, Unrated: 4, Catalogue: "v1"})).To(ContainSubstring("unrated=4"))
 		Expect(say(pricer.Figures{Known: true, Catalogue: "v1"})).To(And(ContainSubstring("level=INFO"),
 			ContainSubstring("all usage has a price")))
-		Expect(say(pricer.Figures{Known: true, Catalogue: "v2"})).To(BeEmpty())
+		Expect(say(pricer.Figures{Known: true, Catalogue: "v1"})).To(BeEmpty())
+		Expect(say(pricer.Figures{Known: true, Catalogue: "v2"})).To(And(ContainSubstring("level=INFO"),
+			ContainSubstring("another catalogue is in force; daybook catalogue history shows what it changes"),
+			ContainSubstring("catalogue=v2 former=v1")))
 	})
 })
 
