@@ -58,7 +58,8 @@ func benched(b *testing.B, plans int) (*catalogue.Catalogue, [][]byte) {
 		running.ID, running.Start, running.End = "", s.End, time.Time{}
 		m := events.Metered{
 			ID: events.ID("metered", fmt.Sprint(i)), Source: "cf", Foundation: "eu-1", Tenant: org,
-			Kind: events.KindApp, Resource: guid, Cause: events.Cause{ID: events.ID("horizon"), Event: "horizon", Time: s.End},
+			Kind: events.KindApp, Resource: guid,
+			Cause:  events.Cause{ID: events.ID("horizon"), Event: "horizon", Time: s.End},
 			Closed: []events.Span{s}, Running: []events.Span{running},
 		}
 		bodies[i] = m.AppendJSON(nil)

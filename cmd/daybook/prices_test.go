@@ -190,7 +190,8 @@ var _ = Describe("A catalogue that is published", func() {
 		expected := strconv.FormatUint(look.Sequence, 10)
 		status, _, notices := s.daybook("catalogue", "publish", "--yes", "--expect", expected, other)
 		Expect(status).To(Equal(1))
-		Expect(notices).To(MatchRegexp(`METERED has \d+ messages about usage behind message ` + expected + `: look again`))
+		Expect(notices).To(MatchRegexp(`METERED has \d+ messages about usage behind message ` + expected +
+			`: look again`))
 		Expect(s.ran("catalogue", "list")).NotTo(ContainSubstring("\nB "))
 
 		advice := regexp.MustCompile(`(?m)^daybook (catalogue publish --expect \d+) FILE publishes it`).
