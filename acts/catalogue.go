@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/daybook-billing/daybook/events"
@@ -31,6 +32,9 @@ type Publication struct {
 	By      string // the person
 	Note    string // the reason
 	At      time.Time
+	// Reprice names closed months to be priced by the version: the difference is posted as
+	// corrections.
+	Reprice []string
 	// Check, where there is one, is asked before the append. The act then stands directly behind
 	// the message of USAGE with the given sequence: Check is asked again where anything was added
 	// meanwhile. Its error ends the publication and is returned.
@@ -39,12 +43,12 @@ type Publication struct {
 
 // PublishCatalogue puts a catalogue version in force, once. A version has one text for ever; it may
 // be put in force again after another. It reports whether an act is stored by this call: for the
-// version in force there is nothing to do. Errors: *VersionTakenError, ErrLargeCatalogue,
-// *TooLongError.
+// version in force, with the closed months that it has priced since, there is nothing to do.
+// Errors: *VersionTakenError, ErrLargeCatalogue, *TooLongError.
 func PublishCatalogue(ctx context.Context, b Bus, p *Publication) (stored bool, err error) {
 	act := events.Act{
 		Kind: events.ActCatalogue, By: p.By, Note: p.Note, Time: p.At,
-		Catalogue: events.Catalogue{Version: p.Version, YAML: p.YAML},
+		Catalogue: events.Catalogue{Version: p.Version, YAML: p.YAML, Reprice: p.Reprice},
 	}
 	if err := bounded(&act); err != nil {
 		return false, err
@@ -54,6 +58,8 @@ func PublishCatalogue(ctx context.Context, b Bus, p *Publication) (stored bool, 
 	}
 	var last Act // without its text
 	texts := map[string][sha256.Size]byte{}
+	repriced := map[string]bool{} // months, by the version in force since it is
+	again := func(month string) bool { return !repriced[month] }
 	publishing := publish{
 		bus: b, filters: []string{events.ActSubject(act.Kind, "", "")}, alone: p.Check != nil,
 		read: func(m *bus.Stored) error {
@@ -63,6 +69,12 @@ func PublishCatalogue(ctx context.Context, b Bus, p *Publication) (stored bool, 
 			}
 			if act.ID != "" && a.ID == act.ID {
 				stored = true // an earlier try was, though no answer came
+			}
+			if a.Catalogue.Version != last.Catalogue.Version {
+				clear(repriced)
+			}
+			for _, month := range a.Catalogue.Reprice {
+				repriced[month] = true
 			}
 			texts[a.Catalogue.Version] = sha256.Sum256([]byte(a.Catalogue.YAML))
 			a.Catalogue.YAML = ""
@@ -76,7 +88,7 @@ func PublishCatalogue(ctx context.Context, b Bus, p *Publication) (stored bool, 
 				return nil, nil
 			case known && text != sha256.Sum256([]byte(p.YAML)):
 				return nil, &VersionTakenError{p.Version}
-			case known && last.Catalogue.Version == p.Version:
+			case known && last.Catalogue.Version == p.Version && !slices.ContainsFunc(p.Reprice, again):
 				return nil, nil
 			case p.Check != nil:
 				if err := p.Check(ctx, expectation); err != nil {
@@ -96,14 +108,22 @@ func PublishCatalogue(ctx context.Context, b Bus, p *Publication) (stored bool, 
 // *VersionTakenError.
 func Published(ctx context.Context, b Reader, p *Publication) (inForce bool, err error) {
 	last := ""
+	repriced := map[string]bool{}
 	err = List(ctx, b, events.ActCatalogue, "", func(a *Act) error {
+		if a.Catalogue.Version != last {
+			clear(repriced)
+		}
+		for _, month := range a.Catalogue.Reprice {
+			repriced[month] = true
+		}
 		last = a.Catalogue.Version
 		if last == p.Version && a.Catalogue.YAML != p.YAML {
 			return &VersionTakenError{p.Version}
 		}
 		return nil
 	})
-	return last == p.Version && err == nil, err
+	done := !slices.ContainsFunc(p.Reprice, func(month string) bool { return !repriced[month] })
+	return last == p.Version && done && err == nil, err
 }
 
 // ErrNoVersion: no act has put a version of this name in force.

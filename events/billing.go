@@ -6,16 +6,18 @@ import "time"
 const (
 	EntryCharge   = "charge"
 	EntryReversal = "reversal" // the exact negative of an earlier charge
+	// EntryCorrection is what a closed month would have more or less, were it open: the difference.
+	EntryCorrection = "correction"
 )
 
 // Charge is one line of the ledger: a span, or the part of it with one price, times one component
 // of its plan. Amounts are exact decimals with at most 12 places, net of VAT, in Currency.
 type Charge struct {
 	ID         string
-	Entry      string // EntryCharge or EntryReversal
+	Entry      string // EntryCharge, EntryReversal or EntryCorrection
 	Reverses   string // the id of the charge, in a reversal
 	Period     string // month the entry is posted to, YYYY-MM
-	Span       string // id of the span
+	Span       string // id of the span; empty in a correction
 	Kind       string
 	Resource   string
 	App        string
@@ -38,6 +40,14 @@ type Charge struct {
 	Datastore        string
 	Region           string
 	AvailabilityZone string
+	// Corrects is, in a correction, the id of the first charge that it corrects; empty where there
+	// was none.
+	Corrects string
+	Month    string // in a correction the closed month that it is about, YYYY-MM; else empty
+	VATRate  string // a decimal; empty for no VAT
+	// CurrencyRate is what one unit of the component's currency is in Currency, a decimal; empty
+	// for 1.
+	CurrencyRate string
 }
 
 // Billing is the charges for one METERED message, under one subject: the body of a message on

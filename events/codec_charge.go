@@ -7,10 +7,11 @@ import "time"
 // all charges of a message with several have in common, over its kind, resource and tenant.
 
 // texts are pointers to the texts that charges can share, in one order.
-func (x *Charge) texts() [18]*string {
+func (x *Charge) texts() [21]*string {
 	return [...]*string{
 		&x.Entry, &x.Period, &x.Span, &x.Kind, &x.Resource, &x.App, &x.Tenant, &x.Space, &x.Name, &x.Plan, &x.Catalogue,
-		&x.Component, &x.Unit, &x.VATCode, &x.Currency, &x.Datastore, &x.Region, &x.AvailabilityZone,
+		&x.Component, &x.Unit, &x.VATCode, &x.Currency, &x.Datastore, &x.Region, &x.AvailabilityZone, &x.Month,
+		&x.VATRate, &x.CurrencyRate,
 	}
 }
 
@@ -24,6 +25,7 @@ func (x *Billing) shared(frame Charge) (base Charge, timed bool) {
 		return frame, false
 	}
 	base, timed = x.Charges[0], true
+	base.Corrects = ""
 	base.ID, base.Reverses, base.Quantity, base.Amount, base.VAT = "", "", Decimal{}, Decimal{}, Decimal{}
 	texts := base.texts()
 	for i := range x.Charges[1:] {
@@ -69,7 +71,9 @@ func (x *Charge) appendOver(b []byte, base *Charge, seconds bool) []byte {
 	b = appendText(b, `,"id":`, x.ID)
 	b = appendTextOver(b, `,"entry":`, x.Entry, base.Entry)
 	b = appendText(b, `,"reverses":`, x.Reverses)
+	b = appendText(b, `,"corrects":`, x.Corrects)
 	b = appendTextOver(b, `,"period":`, x.Period, base.Period)
+	b = appendTextOver(b, `,"month":`, x.Month, base.Month)
 	b = appendTextOver(b, `,"span":`, x.Span, base.Span)
 	b = appendTextOver(b, `,"kind":`, x.Kind, base.Kind)
 	b = appendTextOver(b, `,"resource":`, x.Resource, base.Resource)
@@ -94,7 +98,9 @@ func (x *Charge) appendOver(b []byte, base *Charge, seconds bool) []byte {
 	}
 	b = appendTextOver(b, `,"unit":`, x.Unit, base.Unit)
 	b = appendTextOver(b, `,"vat_code":`, x.VATCode, base.VATCode)
+	b = appendTextOver(b, `,"vat_rate":`, x.VATRate, base.VATRate)
 	b = appendTextOver(b, `,"currency":`, x.Currency, base.Currency)
+	b = appendTextOver(b, `,"currency_rate":`, x.CurrencyRate, base.CurrencyRate)
 	if x.Flags != base.Flags {
 		b = appendFlags(b, `,"flags":`, x.Flags)
 	}
@@ -113,6 +119,14 @@ func (x *Charge) read(s *scanner, base *Charge) {
 			x.Entry = s.Text(old.Entry)
 		case "reverses":
 			x.Reverses = s.Name()
+		case "corrects":
+			x.Corrects = s.Name()
+		case "month":
+			x.Month = s.Text(old.Month)
+		case "vat_rate":
+			x.VATRate = s.Text(old.VATRate)
+		case "currency_rate":
+			x.CurrencyRate = s.Text(old.CurrencyRate)
 		case "period":
 			x.Period = s.Text(old.Period)
 		case "span":

@@ -63,7 +63,8 @@
 //   - Rating makes charges of a span and a catalogue. A span without a plan is unrated.
 //   - The effect of a version is what it changes in the bills of the open months when it comes into
 //     force. A preview is the effect before that.
-//   - A charge is an entry of the ledger. A reversal cancels one.
+//   - A charge is an entry of the ledger. A reversal cancels one. The entry of a correction is
+//     the difference.
 //   - A closing ends a month for a bill. A statement is the bill of a closed month.
 //
 // A stage, the machine in projector and pricer (internal/stage):

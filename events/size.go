@@ -136,5 +136,5 @@ func (x *Charge) atMost() int {
 	const decimals = 4 * 200 // seconds, quantity, amount, VAT
 	return atMost(512+decimals, x.ID, x.Entry, x.Reverses, x.Period, x.Span, x.Kind, x.Resource, x.App, x.Tenant,
 		x.Space, x.Name, x.Plan, x.Catalogue, x.Component, x.Unit, x.VATCode, x.Currency, x.Datastore, x.Region,
-		x.AvailabilityZone)
+		x.AvailabilityZone, x.Corrects, x.Month, x.VATRate, x.CurrencyRate)
 }

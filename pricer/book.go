@@ -3,6 +3,7 @@ package pricer
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 
@@ -18,7 +19,14 @@ import (
 type Book struct {
 	versions []version // published so far
 	inForce  int       // index of the version in force; -1 before the first
+	terms    []terms   // so far: a posted span names them by index
+	borders  []*rating.Border
+	now      int               // index of the terms in force where no month is closed; -1 for none
+	months   map[place]*months // of the foundations with closed months
 	spans    *posted.Spans
+	// replaced are spans of the last closed month of each foundation with charges that stand,
+	// though corrections have taken them back.
+	replaced *posted.Spans
 	names    *events.Interner
 	unrated  int // parts of spans without a price
 	silent   bool
@@ -34,7 +42,10 @@ type version struct {
 
 // NewBook returns an empty book without a catalogue.
 func NewBook() *Book {
-	return &Book{inForce: -1, spans: posted.New(), names: events.NewInterner(internBits)}
+	return &Book{
+		inForce: -1, now: -1, months: map[place]*months{}, spans: posted.New(), replaced: posted.New(),
+		names: events.NewInterner(internBits),
+	}
 }
 
 // NewSilentBook returns an empty book for Preview alone: it keeps what stands, rates nothing on the
@@ -69,6 +80,11 @@ const (
 // such message must not stop everybody's bill.
 func (b *Book) Metered(m *events.Metered, emit func(*Entries)) (anomalies []events.Anomaly) {
 	var groups grouping
+	at := b.months[place{m.Source, m.Foundation}]
+	k := corrections{book: b, cause: m.ID, groups: &groups}
+	if at != nil {
+		k.period = at.open
+	}
 	inconsistent := func(s *events.Span, what string) {
 		anomalies = append(anomalies, events.Anomaly{
 			Code: events.AnomalyInconsistent, Resource: s.Resource, Time: s.Start,
@@ -83,7 +99,11 @@ func (b *Book) Metered(m *events.Metered, emit func(*Entries)) (anomalies []even
 			inconsistent(s, "retracts, but nothing closed,")
 			continue
 		}
-		b.reverse(&p, m.ID, m.Correction, groups.of(&p))
+		if at.closed(p.Month()) {
+			k.retract(&p)
+		} else {
+			b.reverse(&p, m.ID, groups.of(&p))
+		}
 		b.spans.Remove(s.ID)
 	}
 	for i := range m.Closed {
@@ -92,14 +112,18 @@ func (b *Book) Metered(m *events.Metered, emit func(*Entries)) (anomalies []even
 			inconsistent(s, "closes once more")
 			continue
 		}
-		p := posted.Span{
-			Span: *s, Source: m.Source, Foundation: m.Foundation, Subject: m.Resource, Cause: m.ID, Version: b.inForce,
-			Correction: m.Correction,
+		p := posted.Span{Span: *s, Source: m.Source, Foundation: m.Foundation, Subject: m.Resource, Cause: m.ID}
+		p.Version = b.termsOf(at, p.Month())
+		if at.closed(p.Month()) {
+			k.post(&p)
+			continue
 		}
 		b.spans.Put(&p)
 		b.charge(&p, groups.of(&p))
 	}
+	k.emit()
 	b.spans.Tidy()
+	b.replaced.Tidy()
 	groups.emit(emit)
 	return anomalies
 }
@@ -122,35 +146,88 @@ func (b *Book) Catalogue(c *events.Catalogue, cause string, emit func(*Entries))
 	}
 	former := b.inForce
 	b.inForce = next
+	b.reprice(c.Reprice, next)
+	b.refresh()
 	if b.silent {
 		return nil
 	}
 	b.effect = whatif.New(b.currency(former), b.currency(next))
+	b.rerate(c.Reprice, cause, emit)
+	return nil
+}
+
+// reprice gives closed months the terms of a version.
+func (b *Book) reprice(named []string, version int) {
+	for _, at := range slices.SortedFunc(maps.Keys(b.months), place.compare) {
+		m := b.months[at]
+		for _, month := range slices.Sorted(slices.Values(named)) {
+			if !m.closed(month) {
+				continue
+			}
+			from, before := "", -1
+			if t, known := m.terms[monthAfter(month, -1)]; known {
+				from, before = month, t
+			}
+			m.terms[month] = b.compose(version, from, before)
+		}
+	}
+}
+
+// rerate prices the spans of the open months anew, and those of the closed months that are named.
+func (b *Book) rerate(named []string, cause string, emit func(*Entries)) {
 	var groups grouping
+	k := corrections{book: b, cause: cause, groups: &groups}
 	for _, address := range b.spans.Sorted() {
 		p := b.spans.At(address)
+		m := b.monthsOf(&p)
+		if groups.size() >= maxEntries && !groups.last(&p) {
+			k.emit()
+			groups.emit(emit)
+		}
+		if m.closed(p.Month()) {
+			b.leave(&p, slices.Contains(named, p.Month()), &k)
+			continue
+		}
 		again := p
-		again.Version, again.Cause = next, cause
+		again.Version, again.Cause = b.termsOf(m, p.Month()), cause
 		before := b.price(&p)
 		after := before
-		if p.Version != next {
+		if p.Version != again.Version {
 			after = b.price(&again)
 		}
 		b.effect.Add(&p, &before, &after)
-		if p.Version == next || samePrice(&before, &after) {
+		if p.Version == again.Version || samePrice(&before, &after) {
 			continue // the entries are right
 		}
 		entries := groups.of(&p)
-		b.reverse(&p, cause, "", entries)
+		b.reverse(&p, cause, entries)
 		b.spans.Put(&again)
 		b.charge(&again, entries)
-		if groups.size() >= maxEntries {
-			groups.emit(emit)
-		}
 	}
+	k.emit()
 	b.spans.Tidy()
+	b.replaced.Tidy()
 	groups.emit(emit)
-	return nil
+}
+
+// leave leaves a span of a closed month as it is, and notes whether the version in force would
+// change it. Where the month is named, the difference is a correction.
+func (b *Book) leave(p *posted.Span, named bool, k *corrections) {
+	again := *p
+	if !named {
+		again.Version = b.now
+		if p.Version != b.now && !b.effect.Leaves(p.Month()) && !b.samePrices(p, &again) {
+			b.effect.Leave(p.Month())
+		}
+		return
+	}
+	m := b.monthsOf(p)
+	again.Version, again.Cause, k.period = b.termsOf(m, p.Month()), k.cause, m.open
+	if p.Version == again.Version || b.samePrices(p, &again) {
+		return
+	}
+	k.retract(p)
+	k.post(&again)
 }
 
 // Effect is what the last version put in force has changed; nil before the first one.
@@ -161,11 +238,41 @@ func (b *Book) Preview(next *catalogue.Catalogue) *whatif.Table {
 	table := whatif.New(b.currency(b.inForce), next.Currency)
 	for _, address := range b.spans.All() {
 		p := b.spans.At(address)
-		p.Version = b.inForce
-		before, after := b.price(&p), priceBy(next, &p)
+		m := b.monthsOf(&p)
+		if m.closed(p.Month()) {
+			if table.Leaves(p.Month()) {
+				continue
+			}
+			p.Version = b.termsOf(m, p.Month())
+			before, after := b.price(&p), priceBy(nil, next, &p)
+			if !samePrice(&before, &after) {
+				table.Leave(p.Month())
+			}
+			continue
+		}
+		p.Version = b.termsOf(m, p.Month())
+		before, after := b.price(&p), priceBy(b.borderOf(m, next), next, &p)
 		table.Add(&p, &before, &after)
 	}
 	return table
+}
+
+// borderOf is the border of a catalogue that would come into force in the open months.
+func (b *Book) borderOf(m *months, next *catalogue.Catalogue) *rating.Border {
+	if m == nil {
+		return nil
+	}
+	last := b.termsOf(m, monthAfter(m.open, -1))
+	border := &rating.Border{At: begin(m.open)}
+	if last < 0 {
+		return border
+	}
+	before := b.versions[b.terms[last].version].parsed
+	if before.Digest() == next.Digest() {
+		return b.borders[last]
+	}
+	border.Catalogue, border.Before = before, b.borders[last]
+	return border
 }
 
 // InForce is the name of the version in force; empty before the first one.
@@ -184,18 +291,18 @@ func (b *Book) currency(version int) string {
 	return b.versions[version].parsed.Currency
 }
 
-// price prices a span with its version.
+// price prices a span with its terms.
 func (b *Book) price(p *posted.Span) whatif.Price {
 	if p.Version < 0 {
 		return whatif.Price{
 			Unrated: []rating.Unrated{{Start: p.Start, End: p.End, Reason: "no catalogue has been published"}},
 		}
 	}
-	return priceBy(b.versions[p.Version].parsed, p)
+	return priceBy(b.borders[p.Version], b.versions[b.terms[p.Version].version].parsed, p)
 }
 
-func priceBy(c *catalogue.Catalogue, p *posted.Span) whatif.Price {
-	lines, unrated := rating.Rate(c, p.Foundation, &p.Span)
+func priceBy(border *rating.Border, c *catalogue.Catalogue, p *posted.Span) whatif.Price {
+	lines, unrated := rating.RateBehind(border, c, p.Foundation, &p.Span)
 	return whatif.Price{Lines: lines, Unrated: unrated}
 }
 
@@ -205,11 +312,22 @@ func (b *Book) charge(p *posted.Span, to *Entries) {
 		return
 	}
 	price := b.price(p)
-	lines, unrated := price.Lines, price.Unrated
-	to.Charges = slices.Grow(to.Charges, len(lines))
-	for i := range lines {
-		to.Charges = append(to.Charges, b.entry(p, &lines[i], i))
+	to.Charges = slices.Grow(to.Charges, len(price.Lines))
+	for i := range price.Lines {
+		to.Charges = append(to.Charges, b.entry(p, &price.Lines[i], i))
 	}
+	b.lists(p, price.Unrated, to)
+}
+
+// list lists the unrated parts of a span.
+func (b *Book) list(p *posted.Span, to *Entries) {
+	if !b.silent {
+		price := b.price(p)
+		b.lists(p, price.Unrated, to)
+	}
+}
+
+func (b *Book) lists(p *posted.Span, unrated []rating.Unrated, to *Entries) {
 	b.unrated += len(unrated)
 	for i, u := range unrated {
 		s := &p.Span
@@ -221,21 +339,31 @@ func (b *Book) charge(p *posted.Span, to *Entries) {
 	}
 }
 
-// reverse adds the exact negatives of a span's charges, and settles its unrated parts. Entries of a
-// month before the correction's, if there is one, are posted to the correction's month.
-func (b *Book) reverse(p *posted.Span, cause, correction string, to *Entries) {
+// reverse adds the exact negatives of a span's charges, and settles its unrated parts.
+func (b *Book) reverse(p *posted.Span, cause string, to *Entries) {
+	b.uncharge(p, cause, to)
+	b.settle(p, to)
+}
+
+// uncharge adds the exact negatives of a span's charges.
+func (b *Book) uncharge(p *posted.Span, cause string, to *Entries) {
 	if b.silent {
 		return
 	}
 	price := b.price(p)
-	lines, unrated := price.Lines, price.Unrated
-	for i := range lines {
-		c := reversal(b.entry(p, &lines[i], i), cause)
-		c.Period = max(c.Period, correction)
-		to.Charges = append(to.Charges, c)
+	for i := range price.Lines {
+		to.Charges = append(to.Charges, reversal(b.entry(p, &price.Lines[i], i), cause))
 	}
-	b.unrated -= len(unrated)
-	for i := range unrated {
+}
+
+// settle settles a span's unrated parts.
+func (b *Book) settle(p *posted.Span, to *Entries) {
+	if b.silent {
+		return
+	}
+	price := b.price(p)
+	b.unrated -= len(price.Unrated)
+	for i := range price.Unrated {
 		to.Settled = append(to.Settled, unratedID(p, i))
 	}
 }
@@ -257,12 +385,21 @@ func (b *Book) entry(p *posted.Span, line *rating.Line, i int) events.Charge {
 		Period: p.Period(), Span: s.ID, Kind: s.Kind, Resource: s.Resource, App: s.App, Tenant: s.Tenant,
 		Space: s.Space,
 		Name:  s.Name, Datastore: s.Footprint.Datastore, Region: s.Footprint.Region,
-		AvailabilityZone: s.Footprint.AvailabilityZone, Plan: line.Plan.Name, Catalogue: b.versions[p.Version].Name,
+		AvailabilityZone: s.Footprint.AvailabilityZone, Plan: line.Plan.Name, Catalogue: b.versions[b.terms[p.Version].version].Name,
 		Component: line.Component.Name,
 		Start:     line.Start, End: line.End,
 		Seconds: line.Seconds, Quantity: line.Quantity, Unit: line.Unit, Amount: line.Amount,
-		VATCode: line.VATCode, VAT: line.VAT, Currency: line.Currency, Flags: s.Flags,
+		VATCode: line.VATCode, VATRate: line.VATRate, VAT: line.VAT, Currency: line.Currency,
+		CurrencyRate: unlessSame(line.CurrencyRate), Flags: s.Flags,
 	}
+}
+
+// unlessSame leaves the rate of the billing currency out.
+func unlessSame(rate string) string {
+	if rate == "1" {
+		return ""
+	}
+	return rate
 }
 
 // samePrice reports whether two prices of a span have the same entries.
@@ -286,8 +423,7 @@ type grouping struct{ list []*Entries }
 
 func (g *grouping) of(p *posted.Span) *Entries {
 	for _, e := range slices.Backward(g.list) {
-		if e.Kind == p.Kind && e.Tenant == p.Tenant && e.Resource == p.Subject && e.Foundation == p.Foundation &&
-			e.Source == p.Source {
+		if e.about(p) {
 			return e
 		}
 	}
@@ -296,6 +432,17 @@ func (g *grouping) of(p *posted.Span) *Entries {
 	}
 	g.list = append(g.list, e)
 	return e
+}
+
+// last reports whether a span is of the subject of the last entries.
+func (g *grouping) last(p *posted.Span) bool {
+	return len(g.list) > 0 && g.list[len(g.list)-1].about(p)
+}
+
+// about reports whether a span is of the subject of the entries.
+func (e *Entries) about(p *posted.Span) bool {
+	return e.Kind == p.Kind && e.Tenant == p.Tenant && e.Resource == p.Subject && e.Foundation == p.Foundation &&
+		e.Source == p.Source
 }
 
 func (g *grouping) size() int {

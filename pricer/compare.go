@@ -59,7 +59,8 @@ func (c *comparer) Compare() (again bool, err error) {
 	if names := c.missing(c.processor.book); len(names) > 0 {
 		return false, fmt.Errorf("%w: what stands in %s was priced with the catalogue %s, which is gone from %s, and "+
 			"all of it would be taken back. "+
-			"Publish it again (daybook catalogue publish FILE), then run the replay again",
+			"Publish it again (daybook catalogue publish FILE, with --reprice-closed for the months that are closed), "+
+			"then run the replay again",
 			stage.ErrInputChanged, events.StreamBilling, strings.Join(names, ", "), events.StreamMetered)
 	}
 	return c.compare(c.processor.book), nil
@@ -85,7 +86,14 @@ func (o origin) span() posted.Span {
 
 // comparison adds up the entries of BILLING, span by span, and compares them with a book. It
 // remembers a digest of each span's entries, and the entries in full only where spans differ.
+//
+// Of closed months the sums count, and not the entries: there the difference is a correction.
 type comparison struct {
+	book      *Book                     // as derived; nil in the first round
+	corrected bool                      // there are corrections in BILLING
+	twice     bool                      // there is a second round
+	closed    corrections               // in the second round: what the stored entries of closed months lack
+	groups    grouping                  // of them
 	spans     *sides.Comparison[string] // by span id
 	priced    map[string]int            // charges that are not reversed, by version of the catalogue
 	unsettled map[string]settled        // by id of an unrated entry
@@ -95,8 +103,7 @@ type comparison struct {
 }
 
 // sum is the sum of the digests of a span's entries: their order does not matter, and a reversal
-// subtracts the digest of its charge. A correction's reversal has another month than its charge,
-// and so another digest: spans with such entries, few, are suspect and compared entry by entry.
+// subtracts the digest of its charge.
 type sum uint64
 
 // settled is an unrated entry. Settling it subtracts its digest.
@@ -220,6 +227,11 @@ func (c *comparison) charges(at origin, charges []events.Charge) {
 	for i := range charges {
 		charge := charges[i]
 		switch {
+		case charge.Entry == events.EntryCorrection && !c.spans.Second():
+			c.corrected = true
+			continue
+		case c.spans.Second() && c.lacks(at, &charge):
+			continue
 		case c.spans.Second():
 			s := c.differs[charge.Span]
 			if s == nil {
@@ -235,10 +247,25 @@ func (c *comparison) charges(at origin, charges []events.Charge) {
 			c.add(charge.Span, c.digest(at, charge))
 			c.priced[charge.Catalogue]++
 		}
-		if charge.Period != charge.Start.Format("2006-01") {
-			c.spans.Suspect(charge.Span)
-		}
 	}
+}
+
+// lacks takes an entry of a closed month, in the second round, off what is to be posted there. It
+// reports whether the entry is of one.
+func (c *comparison) lacks(at origin, charge *events.Charge) bool {
+	month := charge.Start.Format(monthForm)
+	m := c.book.months[place{at.Source, at.Foundation}]
+	if charge.Entry != events.EntryCorrection && !m.closed(month) {
+		return false
+	}
+	p := at.span()
+	p.Tenant, p.Kind = charge.Tenant, charge.Kind
+	k := *charge
+	k.ID, k.Entry, k.Reverses, k.Corrects, k.Span, k.Flags = "", events.EntryCorrection, "", "", "", 0
+	k.Month, k.Period = month, m.openOr(month)
+	k.Seconds, k.Quantity, k.Amount, k.VAT = k.Seconds.Neg(), k.Quantity.Neg(), k.Amount.Neg(), k.VAT.Neg()
+	c.closed.sum(c.groups.of(&p), &k, "", -1)
+	return true
 }
 
 // unrated takes a message of unrated entries.
@@ -277,15 +304,20 @@ func (c *comparison) compare(b *Book) (again bool) {
 	if c.spans.Second() {
 		return false
 	}
+	c.book = b
+	corrected := b.replaced.Len() > 0
 	for _, address := range b.spans.All() {
 		p := b.spans.At(address)
+		corrected = corrected || p.Correction != ""
 		var want sum
 		for digest, n := range c.wanted(b, &p) {
 			want += digest * sum(n) //nolint:gosec // a count
 		}
 		c.spans.Set(sides.Derived, p.ID, uint64(want))
 	}
-	again = c.spans.Close()
+	again = c.spans.Close() || corrected || c.corrected
+	c.twice = again
+	c.closed = corrections{book: b, groups: &c.groups}
 	for id := range c.spans.Keys() {
 		c.differs[id] = &balance{charges: map[string]*posting{}, unrated: map[string]sum{}}
 	}
@@ -303,10 +335,16 @@ func (c *comparison) missing(b *Book) []string {
 	return slices.Sorted(maps.Keys(c.priced))
 }
 
-// wanted returns how often the book has each entry of a span.
+// wanted returns how often the book has each entry of a span. One that is a part of corrections has
+// no charges.
 func (c *comparison) wanted(b *Book, p *posted.Span) map[sum]int {
 	var entries Entries
-	b.charge(p, &entries)
+	if p.Correction == "" && !(c.spans.Second() && b.isClosed(p)) {
+		b.charge(p, &entries)
+	} else {
+		b.list(p, &entries)
+	}
+	b.unrated -= len(entries.Unrated)
 	counts := make(map[sum]int, len(entries.Charges)+len(entries.Unrated))
 	for i := range entries.Charges {
 		counts[c.digest(originOf(p), entries.Charges[i])]++
@@ -352,10 +390,14 @@ func (c *comparison) difference(b *Book, cause string, emit func(*Entries)) (rev
 		reversed += d.balance.reverse(cause, entries)
 		if d.inBook {
 			d.Cause = cause
-			b.spans.Put(&d.Span)
 			entries = groups.of(&d.Span)
 			had := len(entries.Charges)
-			b.charge(&d.Span, entries)
+			if b.isClosed(&d.Span) {
+				b.list(&d.Span, entries)
+			} else {
+				b.spans.Put(&d.Span)
+				b.charge(&d.Span, entries)
+			}
 			charged += len(entries.Charges) - had
 		}
 		if groups.size() >= maxEntries {
@@ -364,7 +406,25 @@ func (c *comparison) difference(b *Book, cause string, emit func(*Entries)) (rev
 	}
 	b.spans.Tidy()
 	groups.emit(emit)
-	return reversed, charged
+	return reversed, charged + c.corrections(cause, emit)
+}
+
+// corrections puts out what closed months lack.
+func (c *comparison) corrections(cause string, emit func(*Entries)) (posted int) {
+	if !c.twice {
+		return 0
+	}
+	b := c.book
+	for _, address := range b.spans.Sorted() {
+		if p := b.spans.At(address); b.isClosed(&p) {
+			c.closed.period = b.monthsOf(&p).open
+			c.closed.take(&p, 1)
+		}
+	}
+	c.closed.cause = cause
+	posted = c.closed.emit()
+	c.groups.emit(emit)
+	return posted
 }
 
 // adopt notes the cause of stored entries.

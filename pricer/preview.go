@@ -26,7 +26,9 @@ func (v *Preview) Step(in *bus.Stored) error {
 // InForce is the name of the version in force; empty for none.
 func (v *Preview) InForce() string { return v.processor.book.InForce() }
 
-// Rows are the effect of a catalogue that comes into force behind the last message.
-func (v *Preview) Rows(c *catalogue.Catalogue) []effect.Row {
-	return v.processor.book.Preview(c).Rows()
+// Rows are the effect of a catalogue that comes into force behind the last message, and the closed
+// months that it would change, and leaves as they are.
+func (v *Preview) Rows(c *catalogue.Catalogue) (rows []effect.Row, closed []string) {
+	table := v.processor.book.Preview(c)
+	return table.Rows(), table.Left()
 }

@@ -122,6 +122,10 @@ func (p *processor) step(in *bus.Stored, emit func(stage.Output)) error {
 		if err := c.DecodeJSON(in.Data); err != nil {
 			return err
 		}
+		cause := events.Cause{ID: c.ID, Sequence: in.Sequence, Event: c.Cause.Event, Time: c.Cause.Time}
+		if err := p.book.Closing(&c, cause.ID, numbered(cause, emit)); err != nil {
+			return err
+		}
 		c.ID = events.ID("billing", c.ID)
 		emit(stage.Output{
 			Subject: events.BillingClosingSubject(c.Source, c.Foundation), Type: events.TypeClosing, ID: c.ID, Body: &c,
@@ -156,7 +160,10 @@ func (p *processor) catalogue(in *bus.Stored, emit func(stage.Output)) error {
 	case err == nil && p.book.silent:
 		return nil
 	case err == nil:
-		effects(&effect.Effect{Cause: cause, Version: c.Version, Former: former, Rows: p.book.Effect().Rows()}, emit)
+		effects(&effect.Effect{
+			Cause: cause, Version: c.Version, Former: former, Rows: p.book.Effect().Rows(),
+			Closed: p.book.Effect().Left(),
+		}, emit)
 		return nil
 	}
 	emit(anomaly(events.ID("anomaly", cause.ID), "catalogue", c.Version, cause, events.Anomaly{

@@ -317,13 +317,16 @@ func corrected() (stream []bus.Stored) {
 	m.Closed = spans
 	add(events.TypeCatalogue, "c", &events.Catalogue{Version: "c", YAML: fmt.Sprintf(testCatalogue, 5)})
 	add(events.TypeMetered, m.ID, &m)
+	add(events.TypeClosing, "closing", &events.Closing{
+		ID: "closing", Source: "cf", Foundation: "prod", Month: "2026-01", Time: from.AddDate(0, 1, 0),
+	})
 	m.ID, m.Retracted, m.Closed, m.Correction = "second", spans, spans[:1], "2026-02"
 	add(events.TypeMetered, m.ID, &m)
 	return stream
 }
 
-// A replay publishes nothing where all is as it should be, though a correction's reversals are
-// posted to another month than its charges; and nothing after one that has repaired what was lost
+// A replay publishes nothing where all is as it should be, though a closed month has corrections in
+// another one; and nothing after one that has repaired what was lost
 // or stored twice.
 func TestReplayComesToRest(t *testing.T) {
 	stream := corrected()
@@ -399,7 +402,11 @@ func TestReplayWithoutItsCatalogues(t *testing.T) {
 		"the catalogue c, which is gone from METERED") {
 		t.Fatalf("got %v", err)
 	}
-	anew := append(append([]bus.Stored{}, stream[1:]...), stream[0])
+	anew := append(append([]bus.Stored{}, stream[1:]...), stored(stage.Output{
+		Type: events.TypeCatalogue, Body: &events.Catalogue{
+			Version: "c", YAML: fmt.Sprintf(testCatalogue, 5), Reprice: []string{"2026-01"},
+		},
+	}))
 	if out := replayed(t, anew, billing, "replay-1"); len(out) > 0 {
 		t.Fatalf("with the catalogue published again: %s", out[0].Data)
 	}

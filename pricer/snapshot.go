@@ -2,9 +2,12 @@ package pricer
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/daybook-billing/daybook/events"
@@ -17,8 +20,9 @@ import (
 var errSnapshot = errors.New("the pricer's snapshot is damaged")
 
 // Snapshot implements stage.Processor. A snapshot is the number of catalogue versions as uvarint,
-// each version as JSON with its length in front, the number of the version in force, from 1, and
-// the tally, and the tail of the posted spans. Pieces has the rest of them.
+// each version as JSON with its length in front, the number of the version in force, from 1, the
+// terms and the months, the tally, the replaced spans, and the tail of the posted spans. Pieces has
+// the rest of them.
 func (p *processor) Snapshot() ([]byte, error) {
 	tail := p.book.spans.Tail()
 	out := append(make([]byte, 0, 1<<16+len(tail)), snapshotForm...)
@@ -29,7 +33,34 @@ func (p *processor) Snapshot() ([]byte, error) {
 		out = append(binary.AppendUvarint(out, uint64(len(text))), text...)
 	}
 	out = binary.AppendUvarint(out, uint64(p.book.inForce+1)) //nolint:gosec // never below -1
-	return append(p.tally.append(out, p.book.unrated), tail...), nil
+	out = p.book.appendMonths(out)
+	out = p.tally.append(out, p.book.unrated)
+	for _, piece := range p.book.replaced.Pieces() {
+		out = append(binary.AppendUvarint(out, uint64(len(piece.Data))), piece.Data...)
+	}
+	rest := p.book.replaced.Tail()
+	out = append(binary.AppendUvarint(append(out, 0), uint64(len(rest))), rest...)
+	return append(out, tail...), nil
+}
+
+// appendMonths writes the terms and the months of foundations.
+func (b *Book) appendMonths(out []byte) []byte {
+	out = binary.AppendUvarint(out, uint64(len(b.terms)))
+	for _, t := range b.terms {
+		out = appendText(binary.AppendUvarint(out, uint64(t.version)), t.from) //nolint:gosec // not negative
+		out = binary.AppendUvarint(out, uint64(t.before+1))                    //nolint:gosec // never below -1
+	}
+	out = binary.AppendUvarint(out, uint64(len(b.months)))
+	for _, at := range slices.SortedFunc(maps.Keys(b.months), place.compare) {
+		m := b.months[at]
+		out = appendText(appendText(appendText(out, at.source), at.foundation), m.open)
+		out = binary.AppendUvarint(out, uint64(m.first+1)) //nolint:gosec // never below -1
+		out = binary.AppendUvarint(out, uint64(len(m.terms)))
+		for _, month := range slices.Sorted(maps.Keys(m.terms)) {
+			out = binary.AppendUvarint(appendText(out, month), uint64(m.terms[month]+1)) //nolint:gosec // as above
+		}
+	}
+	return out
 }
 
 // Pieces implements stage.Piecewise.
@@ -82,14 +113,20 @@ func (p *processor) restore(snapshot []byte, pieces []stage.Piece) error {
 		return errSnapshot
 	}
 	p.book.inForce = int(inForce) - 1 //nolint:gosec // at most the number of versions
+	if err := in.months(p.book); err != nil {
+		return err
+	}
 	if err := in.tally(p); err != nil {
+		return err
+	}
+	if p.book.replaced, err = in.replaced(len(p.book.terms)); err != nil {
 		return err
 	}
 	whole := make([]posted.Piece, len(pieces))
 	for i := range pieces {
 		whole[i] = posted.Piece(pieces[i])
 	}
-	spans, err := posted.Restore(whole, in.rest, len(p.book.versions))
+	spans, err := posted.Restore(whole, in.rest, len(p.book.terms))
 	if err != nil {
 		return errors.Join(errSnapshot, err)
 	}
@@ -98,7 +135,7 @@ func (p *processor) restore(snapshot []byte, pieces []stage.Piece) error {
 }
 
 // snapshotForm begins every snapshot: one of another form is refused and not misread.
-const snapshotForm = "daybook pricer snapshot 2\n"
+const snapshotForm = "daybook pricer snapshot 3\n"
 
 // reader reads a snapshot from its start.
 type reader struct{ rest []byte }
@@ -117,6 +154,95 @@ func (r *reader) text() (string, error) {
 	text := string(r.rest[:size])
 	r.rest = r.rest[size:]
 	return text, nil
+}
+
+// index reads an index plus 1, below a number of things.
+func (r *reader) index(of int) (int, error) {
+	n, err := r.number()
+	if err != nil || n > uint64(of) { //nolint:gosec // a length
+		return -1, errSnapshot
+	}
+	return int(n) - 1, nil //nolint:gosec // at most `of`
+}
+
+// months reads the terms and the months of foundations.
+func (r *reader) months(b *Book) error {
+	count, err := r.number()
+	for ; err == nil && count > 0; count-- {
+		var t terms
+		if t.version, err = r.index(len(b.versions)); err == nil {
+			t.version++
+			t.from, err = r.text()
+		}
+		if err == nil {
+			t.before, err = r.index(len(b.terms))
+		}
+		if err != nil || t.version >= len(b.versions) {
+			return errSnapshot
+		}
+		b.define(t)
+	}
+	if err == nil {
+		count, err = r.number()
+	}
+	for ; err == nil && count > 0; count-- {
+		err = r.monthsOf(b)
+	}
+	if err != nil {
+		return errSnapshot
+	}
+	b.refresh()
+	return nil
+}
+
+// monthsOf reads the months of a foundation.
+func (r *reader) monthsOf(b *Book) (err error) {
+	var at place
+	m := &months{terms: map[string]int{}}
+	for _, text := range []*string{&at.source, &at.foundation, &m.open} {
+		if *text, err = r.text(); err != nil {
+			return err
+		}
+	}
+	if m.first, err = r.index(len(b.terms)); err != nil {
+		return err
+	}
+	count, err := r.number()
+	for ; err == nil && count > 0; count-- {
+		var month string
+		if month, err = r.text(); err == nil {
+			m.terms[month], err = r.index(len(b.terms))
+		}
+	}
+	if _, wrong := time.Parse(monthForm, m.open); wrong != nil {
+		return errSnapshot
+	}
+	b.months[at] = m
+	return err
+}
+
+// replaced reads the replaced spans.
+func (r *reader) replaced(terms int) (*posted.Spans, error) {
+	var pieces []posted.Piece
+	for {
+		text, err := r.text()
+		if err != nil {
+			return nil, err
+		}
+		if text == "" {
+			break
+		}
+		pieces = append(pieces, posted.Piece{Digest: sha256.Sum256([]byte(text)), Data: []byte(text)})
+	}
+	tail, err := r.text()
+	if err != nil {
+		return nil, err
+	}
+	spans, err := posted.Restore(pieces, []byte(tail), terms)
+	if err != nil {
+		return nil, errors.Join(errSnapshot, err)
+	}
+	return spans, nil
 }
 
 // tally reads the tally and the number of unrated parts.

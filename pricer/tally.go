@@ -13,6 +13,10 @@ import (
 // place is a source and a foundation.
 type place struct{ source, foundation string }
 
+func (p place) compare(o place) int {
+	return cmp.Or(cmp.Compare(p.source, o.source), cmp.Compare(p.foundation, o.foundation))
+}
+
 // tally is what the outputs tell a person on duty. It is part of the state: after a restart it goes
 // on.
 type tally struct {
@@ -43,9 +47,7 @@ func (t *tally) append(b []byte, unrated int) []byte {
 		b = binary.AppendUvarint(appendText(b, code), t.anomalies[code])
 	}
 	b = binary.AppendUvarint(b, uint64(len(t.through)))
-	for _, at := range slices.SortedFunc(maps.Keys(t.through), func(a, b place) int {
-		return cmp.Or(cmp.Compare(a.source, b.source), cmp.Compare(a.foundation, b.foundation))
-	}) {
+	for _, at := range slices.SortedFunc(maps.Keys(t.through), place.compare) {
 		b = appendText(appendText(b, at.source), at.foundation)
 		b = binary.AppendVarint(b, t.through[at].UnixNano())
 	}

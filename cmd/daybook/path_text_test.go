@@ -19,13 +19,14 @@ import (
 //	held 2    app P 2026-01-01T12:00Z..2026-01-01T13:00Z 2x1024 or 1x1024 lost_change
 //	posted    2026-01 0.01 + 0.002 GBP, app/hour of 1: app P 2026-01-01T09:00Z..2026-01-01T10:00Z
 //	reversed  2026-01 -0.01 - 0.002 GBP, …
+//	corrected 2026-02 -0.01 - 0.002 GBP, …, of 2026-01
 //	unrated   2026-01 app P 2026-01-01T09:00Z..2026-01-01T10:00Z: no plan matches
 //	settled   …, an unrated part that is none any more
 //	anomaly   lost_change P 2026-01-01T09:00Z
 //	month     2026-01 closed, or open again
 //
-// A charge is its month, net amount and VAT, then plan, component and version of the catalogue. One
-// that is posted to another month than its own is a correction, and says so.
+// A charge is its month, net amount and VAT, then plan, component and version of the catalogue. A
+// correction names the closed month that it is about.
 
 // pathText writes results, and gives holds their numbers.
 type pathText struct {
@@ -115,12 +116,15 @@ func (p *pathText) charges(charges []events.Charge) {
 	for i := range charges {
 		c := &charges[i]
 		verb := "posted"
-		if c.Entry == events.EntryReversal {
-			verb = "reversed"
-		}
 		correction := ""
-		if month := c.Start.Format("2006-01"); month != c.Period {
-			correction = ", a correction of " + month
+		switch c.Entry {
+		case events.EntryReversal:
+			verb = "reversed"
+		case events.EntryCorrection:
+			verb, correction = "corrected", ", of "+c.Month
+			if c.Corrects == "" {
+				correction += ", not charged before"
+			}
 		}
 		p.line(verb, "%s %s %s, %s/%s of %s: %s %s %s%s", c.Period, netAndVAT(c.Amount, c.VAT), c.Currency, c.Plan,
 			c.Component, c.Catalogue, c.Kind, c.Resource, intervalText(c.Start, c.End), correction)

@@ -28,6 +28,7 @@ func (x *Effect) AppendJSON(b []byte) []byte {
 		b[list] = '['
 		b = append(b, ']')
 	}
+	b = appendTexts(b, `,"closed":`, x.Closed)
 	return closeObject(b, start)
 }
 
@@ -138,6 +139,8 @@ func (x *Effect) DecodeJSON(b []byte) error {
 			for ok := s.List(); ok && s.Element(); {
 				x.Rows = append(x.Rows, readRow(&s))
 			}
+		case "closed":
+			x.Closed = s.Texts(nil)
 		default:
 			s.Skip()
 		}

@@ -33,6 +33,9 @@ type Effect struct {
 	Part    uint32 // from 0
 	Parts   uint32
 	Rows    []Row // by month and tenant
+	// Closed are closed months, YYYY-MM, that the version would change, and leaves as they are.
+	// Each part has them all.
+	Closed []string
 }
 
 // Row is the effect on one month of one tenant. Every tenant with usage in an open month has a row.

@@ -171,6 +171,7 @@ type Rate struct {
 	Code      string
 	ValidFrom time.Time
 	Value     events.Decimal
+	Text      string // Value as it is written
 }
 
 // Rates are the values of one code, by time. Neighbours differ in value.
@@ -272,6 +273,9 @@ func (p *Plan) terms(c *Component) string {
 // merged sorts rates by time and drops repetitions of the value before them, so that every boundary
 // is a change.
 func merged(rates []Rate) Rates {
+	for i := range rates {
+		rates[i].Text = rates[i].Value.String()
+	}
 	slices.SortStableFunc(rates, func(a, b Rate) int { return a.ValidFrom.Compare(b.ValidFrom) })
 	return slices.CompactFunc(rates, func(a, b Rate) bool { return a.Value.Cmp(b.Value) == 0 })
 }

@@ -15,8 +15,8 @@ func (s *Spans) Tail() []byte { return s.tail }
 // errDamaged: the bytes are no log of posted spans.
 var errDamaged = errors.New("these are not posted spans")
 
-// Restore is the set with a log: the inverse of Pieces and Tail. versions is how many catalogue
-// versions there are. It fails for a damaged log.
+// Restore is the set with a log: the inverse of Pieces and Tail. versions is how many terms
+// there are. It fails for a damaged log.
 func Restore(pieces []Piece, tail []byte, versions int) (*Spans, error) {
 	s := New()
 	for i := range pieces {

@@ -14,14 +14,17 @@ type Span struct {
 	Source, Foundation string
 	Subject            string // the last token of the subject
 	Cause              string // id of the cause of the entries
-	Version            int    // index of its catalogue version; -1 before the first
-	// Correction is the month of the entries (YYYY-MM) where the span's own month was closed before
-	// them; else empty.
+	Version            int    // index of its terms; -1 where no catalogue was in force
+	// Correction is set where the span's own month was closed before: the month (YYYY-MM) of the
+	// corrections that it is a part of. It has no charges of its own.
 	Correction string
 }
 
+// Month is the span's own month, YYYY-MM.
+func (s *Span) Month() string { return s.Start.Format("2006-01") }
+
 // Period is the month of the entries, YYYY-MM.
-func (s *Span) Period() string { return max(s.Start.Format("2006-01"), s.Correction) }
+func (s *Span) Period() string { return max(s.Month(), s.Correction) }
 
 // Compare orders spans by the subject of their charges, start and id.
 func Compare(x, y *Span) int {

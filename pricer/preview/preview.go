@@ -51,8 +51,9 @@ func unreadable(stream string, in *bus.Stored, err error) error {
 // Effect is what a catalogue would change if it came into force behind the message that was looked
 // at last.
 func (l *Look) Effect(version string, c *catalogue.Catalogue) *effect.Effect {
+	rows, closed := l.state.Rows(c)
 	return &effect.Effect{
-		Version: version, Former: l.state.InForce(), Parts: 1, Rows: l.state.Rows(c),
+		Version: version, Former: l.state.InForce(), Parts: 1, Rows: rows, Closed: closed,
 		Cause: events.Cause{Sequence: l.Sequence + 1},
 	}
 }

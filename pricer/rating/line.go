@@ -19,8 +19,11 @@ type Line struct {
 	Unit     string
 	Amount   events.Decimal // net of VAT, in Currency, at most events.Places places
 	VATCode  string         // empty for no VAT
+	VATRate  string         // a decimal, in force at Start; empty for no VAT
 	VAT      events.Decimal // in Currency, at most events.Places places
 	Currency string         // the billing currency
+	// CurrencyRate is what one unit of the component's currency is in the billing currency.
+	CurrencyRate string
 }
 
 // Unrated is a part of a span without a price, with the reason.
@@ -46,4 +49,18 @@ func (l *Line) Continues(next *Line) bool {
 	}
 	return same(l.Component.CurrencyRates, next.Component.CurrencyRates) && same(l.Component.VATRates,
 		next.Component.VATRates)
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
 }

@@ -31,16 +31,24 @@ import (
 // rate yet, or when one component's formula cannot be computed: then all components of the part
 // are, so there is never half a price. A footprint of 0 instances costs nothing under any plan.
 func Rate(cat *catalogue.Catalogue, foundation string, span *events.Span) (lines []Line, unrated []Unrated) {
+	return RateBehind(nil, cat, foundation, span)
+}
+
+// RateBehind is Rate for a span behind a border, where other terms end: nil for none. A component
+// with other terms before the border begins a piece there, and one with equal terms goes on.
+func RateBehind(border *Border, cat *catalogue.Catalogue, foundation string, span *events.Span) (lines []Line,
+	unrated []Unrated,
+) {
 	if !span.End.After(span.Start) {
 		return nil, nil
 	}
-	w := newWork(cat, foundation, span)
+	w := newWork(border, cat, foundation, span)
 	return w.rate()
 }
 
 // newWork prepares the pricing of an ended span.
-func newWork(cat *catalogue.Catalogue, foundation string, span *events.Span) work {
-	w := work{span: span, currency: cat.Currency, since: span.Since}
+func newWork(border *Border, cat *catalogue.Catalogue, foundation string, span *events.Span) *work {
+	w := &work{span: span, foundation: foundation, currency: cat.Currency, since: span.Since}
 	if w.since.IsZero() || w.since.After(span.Start) {
 		w.since = span.Start
 	}
@@ -55,12 +63,20 @@ func newWork(cat *catalogue.Catalogue, foundation string, span *events.Span) wor
 		}
 		w.since = span.Earlier[i].Since
 	}
+	if border != nil && w.since.Before(border.At) {
+		w.border = border
+	}
 	return w
 }
 
 // rate prices the span.
 func (w *work) rate() (lines []Line, unrated []Unrated) {
 	w.collect()
+	if w.border != nil {
+		for i := range w.pieces {
+			w.bordered(&w.pieces[i])
+		}
+	}
 	lines = make([]Line, 0, len(w.pieces))
 	for i := range w.pieces {
 		p := &w.pieces[i]
@@ -95,14 +111,16 @@ func sameChoices(cat *catalogue.Catalogue, r *catalogue.Resource, e *events.Stre
 
 // work is the pricing of one span.
 type work struct {
-	span     *events.Span
-	since    time.Time // Span.Since, never after Start
-	currency string
-	free     bool
-	choices  []catalogue.Choice
-	pieces   []piece
-	unrated  []Unrated
-	failing  []outcome // by choice
+	span       *events.Span
+	foundation string
+	since      time.Time // Span.Since, never after Start
+	border     *Border   // within the run; nil for none
+	currency   string
+	free       bool
+	choices    []catalogue.Choice
+	pieces     []piece
+	unrated    []Unrated
+	failing    []outcome // by choice
 
 	vars     formula.Vars // the span's under varsPlan, but for Seconds
 	varsPlan *catalogue.Plan
@@ -114,7 +132,9 @@ type piece struct {
 	component *catalogue.Component
 	rate      money.Ratio // of the currency
 	vat       money.Ratio
-	s, a, b   time.Time
+	// The rates as they are written; the VAT rate is empty for none.
+	rateText, vatText string
+	s, a, b           time.Time
 }
 
 // collect finds the pieces within the span and the parts without a plan.
@@ -214,9 +234,9 @@ func (w *work) until(choice int) time.Time {
 func split(out []piece, plan *catalogue.Plan, c *catalogue.Component, since, start, end time.Time) []piece {
 	for start.Before(end) {
 		p := piece{plan: plan, component: c, s: since, a: start, b: end}
-		p.rate = p.bound(c.CurrencyRates)
+		p.rate, p.rateText = p.bound(c.CurrencyRates)
 		if c.VATRates != nil {
-			p.vat = p.bound(c.VATRates)
+			p.vat, p.vatText = p.bound(c.VATRates)
 		}
 		if plan.Restart == catalogue.RestartMonthly || c.Monthly() {
 			month := monthOf(start)
@@ -235,9 +255,9 @@ func monthOf(t time.Time) time.Time {
 	return time.Date(year, month, 1, 0, 0, 0, 0, time.UTC)
 }
 
-// bound narrows the piece to the rate in force at a, and returns it. The catalogue chooses no plan
-// before its codes have rates.
-func (p *piece) bound(rates catalogue.Rates) money.Ratio {
+// bound narrows the piece to the rate in force at a, and returns it, also as it is written. The
+// catalogue chooses no plan before its codes have rates.
+func (p *piece) bound(rates catalogue.Rates) (money.Ratio, string) {
 	rate, until := rates.At(p.a)
 	if p.plan.Restart != catalogue.RestartNever {
 		p.s = later(p.s, rate.ValidFrom)
@@ -245,7 +265,7 @@ func (p *piece) bound(rates catalogue.Rates) money.Ratio {
 	if !until.IsZero() {
 		p.b = earlier(p.b, until)
 	}
-	return rate.Value.Ratio()
+	return rate.Value.Ratio(), rate.Text
 }
 
 // line prices [a, b) within a piece.
@@ -253,7 +273,7 @@ func (w *work) line(p *piece, a, b time.Time) (Line, error) {
 	c := p.component
 	line := Line{
 		Plan: p.plan, Component: c, Start: a, End: b, Seconds: events.SecondsBetween(a, b), Unit: c.Unit,
-		VATCode: c.VAT, Currency: w.currency,
+		VATCode: c.VAT, VATRate: p.vatText, Currency: w.currency, CurrencyRate: p.rateText,
 	}
 	if w.free {
 		return line, nil
@@ -339,10 +359,10 @@ func (w *work) converted(p *piece, t time.Time, total money.Ratio) (amount, vat 
 	var before money.Ratio
 	for from := p.s; from.Before(t); {
 		stretch := piece{plan: p.plan, component: c, s: p.s, a: from, b: t}
-		rate := stretch.bound(c.CurrencyRates)
+		rate, _ := stretch.bound(c.CurrencyRates)
 		var tax money.Ratio
 		if c.VATRates != nil {
-			tax = stretch.bound(c.VATRates)
+			tax, _ = stretch.bound(c.VATRates)
 		}
 		after := total
 		if stretch.b.Before(t) {
@@ -464,18 +484,4 @@ func mergeUnrated(in []Unrated) []Unrated {
 // has reports whether the plan has a component with the same terms.
 func has(plan *catalogue.Plan, c *catalogue.Component) bool {
 	return plan != nil && slices.ContainsFunc(plan.Components, c.SameTerms)
-}
-
-func later(a, b time.Time) time.Time {
-	if b.After(a) {
-		return b
-	}
-	return a
-}
-
-func earlier(a, b time.Time) time.Time {
-	if b.Before(a) {
-		return b
-	}
-	return a
 }

@@ -46,7 +46,7 @@ func Work(cat *catalogue.Catalogue, foundation string, span *events.Span) (worki
 	if !span.End.After(span.Start) {
 		return nil, nil
 	}
-	w := newWork(cat, foundation, span)
+	w := newWork(nil, cat, foundation, span)
 	lines, unrated := w.rate()
 	for i := range lines {
 		workings = append(workings, w.working(&lines[i]))

@@ -29,7 +29,8 @@ type Price struct {
 type Table struct {
 	before, after string // billing currencies
 	rows          map[key]*row
-	last          *row // of the span before: spans of a tenant often stand together
+	leaves        map[string]bool // closed months
+	last          *row            // of the span before: spans of a tenant often stand together
 	lastKey       key
 }
 
@@ -55,7 +56,7 @@ type side struct {
 
 // New returns an empty table for two billing currencies; an empty one stands for no version.
 func New(before, after string) *Table {
-	return &Table{before: before, after: after, rows: map[key]*row{}}
+	return &Table{before: before, after: after, rows: map[key]*row{}, leaves: map[string]bool{}}
 }
 
 // Add adds a span of an open month.
@@ -71,14 +72,18 @@ func (t *Table) Add(p *posted.Span, before, after *Price) {
 	}
 }
 
+// Leave notes a closed month that the version would change, and leaves as it is.
+func (t *Table) Leave(month string) { t.leaves[month] = true }
+
+// Leaves reports whether a closed month is noted.
+func (t *Table) Leaves(month string) bool { return t.leaves[month] }
+
+// Left are the noted months, in order.
+func (t *Table) Left() []string { return slices.Sorted(maps.Keys(t.leaves)) }
+
 func (t *Table) row(p *posted.Span) *row {
 	year, month, _ := p.Start.Date()
 	k := key{year*12 + int(month) - 1, p.Tenant}
-	if p.Correction != "" {
-		if at, err := time.Parse("2006-01", p.Correction); err == nil {
-			k.month = max(k.month, at.Year()*12+int(at.Month())-1)
-		}
-	}
 	if t.last != nil && k == t.lastKey {
 		return t.last
 	}

@@ -29,8 +29,20 @@ type putFlags struct {
 
 type publishCmd struct {
 	putFlags
-	File string `arg:"" help:"Catalogue file (YAML)."`
-	Name string `placeholder:"VERSION" help:"Name of the version (default: a digest of the file)."`
+	// Reprice are closed months.
+	Reprice []string `name:"reprice-closed" sep:"," placeholder:"YYYY-MM,…" help:"Price these closed months with it, too: the difference is posted as corrections in the first open month."`
+	File    string   `arg:"" help:"Catalogue file (YAML)."`
+	Name    string   `placeholder:"VERSION" help:"Name of the version (default: a digest of the file)."`
+}
+
+// Validate checks the command line.
+func (c *publishCmd) Validate() error {
+	for _, month := range c.Reprice {
+		if !shell.IsMonth(month) {
+			return fmt.Errorf("--reprice-closed %q is not a month such as 2026-11", month)
+		}
+	}
+	return nil
 }
 
 // Run publishes a file.
@@ -42,13 +54,16 @@ func (c *publishCmd) Run(e *shell.Env) error {
 	if c.Name == "" {
 		c.Name = parsed.Digest()
 	}
-	return c.run(e, func(*bus.Bus) (string, string, *catalogue.Catalogue, error) {
+	return c.run(e, c.Reprice, func(*bus.Bus) (string, string, *catalogue.Catalogue, error) {
 		return c.Name, string(text), parsed, nil
 	})
 }
 
 // run shows the effect of a version, asks, and puts the version in force.
-func (c *putFlags) run(e *shell.Env, version func(*bus.Bus) (string, string, *catalogue.Catalogue, error)) error {
+// The closed months are priced with it, too.
+func (c *putFlags) run(e *shell.Env, closed []string,
+	version func(*bus.Bus) (string, string, *catalogue.Catalogue, error),
+) error {
 	if !c.Yes && !e.Terminal() {
 		return unasked()
 	}
@@ -61,7 +76,7 @@ func (c *putFlags) run(e *shell.Env, version func(*bus.Bus) (string, string, *ca
 	if err != nil {
 		return err
 	}
-	p := acts.Publication{Version: name, YAML: text, By: c.By, Note: c.Note, At: shell.Now()}
+	p := acts.Publication{Version: name, YAML: text, By: c.By, Note: c.Note, At: shell.Now(), Reprice: closed}
 	if done, err := acts.Published(e.Ctx, b, &p); done || err != nil {
 		return c.outcome(e, name, false, err)
 	}

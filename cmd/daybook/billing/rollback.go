@@ -16,7 +16,7 @@ type rollbackCmd struct {
 
 // Run publishes an earlier version again.
 func (c *rollbackCmd) Run(e *shell.Env) error {
-	return c.run(e, func(b *bus.Bus) (string, string, *catalogue.Catalogue, error) {
+	return c.run(e, nil, func(b *bus.Bus) (string, string, *catalogue.Catalogue, error) {
 		if c.Version == "" {
 			history, err := acts.History(e.Ctx, b)
 			if err != nil {

@@ -103,6 +103,19 @@ func changed(e *effect.Effect) (n int) {
 // CatalogueEffect prints an effect for people: a line for each tenant's month that changes, and a
 // total for each month. Amounts are net, rounded to the currency's minor unit, or exact.
 func CatalogueEffect(w io.Writer, e *effect.Effect, exact bool) error {
+	err := openEffect(w, e, exact)
+	if len(e.Closed) > 0 && err == nil {
+		out := &failing{w: w}
+		Text(out, fmt.Sprintf("Closed months stay as they are, though it would change %s. --reprice-closed %s posts the "+
+			"difference as corrections in the first open month.", strings.Join(e.Closed, ", "),
+			strings.Join(e.Closed, ",")))
+		err = out.err
+	}
+	return err
+}
+
+// openEffect is CatalogueEffect for the open months.
+func openEffect(w io.Writer, e *effect.Effect, exact bool) error {
 	out := &failing{w: w}
 	switch n := changed(e); {
 	case len(e.Rows) == 0:

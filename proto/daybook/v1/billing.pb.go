@@ -30,13 +30,14 @@ type Charge struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// A UUID version 5.
 	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	// "charge", or "reversal": the exact negative of an earlier charge.
+	// "charge"; "reversal", the exact negative of an earlier charge; or "correction", what a closed month would have more
+	// or less, were it open.
 	Entry string `protobuf:"bytes,2,opt,name=entry,proto3" json:"entry,omitempty"`
 	// Id of the charge, in a reversal.
 	Reverses string `protobuf:"bytes,3,opt,name=reverses,proto3" json:"reverses,omitempty"`
 	// Month of the entry in the ledger, YYYY-MM.
 	Period string `protobuf:"bytes,4,opt,name=period,proto3" json:"period,omitempty"`
-	// Id of the span.
+	// Id of the span; absent in a correction.
 	Span string `protobuf:"bytes,5,opt,name=span,proto3" json:"span,omitempty"`
 	// "app", "task", "staging", "service", "instance" or "volume".
 	Kind string `protobuf:"bytes,6,opt,name=kind,proto3" json:"kind,omitempty"`
@@ -70,7 +71,7 @@ type Charge struct {
 	Amount string `protobuf:"bytes,20,opt,name=amount,proto3" json:"amount,omitempty"`
 	// Name of the VAT rate in the catalogue.
 	VatCode string `protobuf:"bytes,21,opt,name=vat_code,proto3" json:"vat_code,omitempty"`
-	// The VAT rate, a decimal.
+	// The VAT, a decimal.
 	Vat string `protobuf:"bytes,22,opt,name=vat,proto3" json:"vat,omitempty"`
 	// ISO 4217 code.
 	Currency string `protobuf:"bytes,23,opt,name=currency,proto3" json:"currency,omitempty"`
@@ -82,8 +83,16 @@ type Charge struct {
 	Region string `protobuf:"bytes,26,opt,name=region,proto3" json:"region,omitempty"`
 	// The footprint's availability zone.
 	AvailabilityZone string `protobuf:"bytes,27,opt,name=availability_zone,proto3" json:"availability_zone,omitempty"`
-	unknownFields    protoimpl.UnknownFields
-	sizeCache        protoimpl.SizeCache
+	// In a correction the id of the first charge that it corrects; absent where there was none.
+	Corrects string `protobuf:"bytes,28,opt,name=corrects,proto3" json:"corrects,omitempty"`
+	// In a correction the closed month that it is about, YYYY-MM; else absent.
+	Month string `protobuf:"bytes,29,opt,name=month,proto3" json:"month,omitempty"`
+	// The VAT rate, a decimal; absent for no VAT.
+	VatRate string `protobuf:"bytes,30,opt,name=vat_rate,proto3" json:"vat_rate,omitempty"`
+	// What one unit of the component's currency is in currency, a decimal; absent for 1.
+	CurrencyRate  string `protobuf:"bytes,31,opt,name=currency_rate,proto3" json:"currency_rate,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Charge) Reset() {
@@ -301,6 +310,34 @@ func (x *Charge) GetRegion() string {
 func (x *Charge) GetAvailabilityZone() string {
 	if x != nil {
 		return x.AvailabilityZone
+	}
+	return ""
+}
+
+func (x *Charge) GetCorrects() string {
+	if x != nil {
+		return x.Corrects
+	}
+	return ""
+}
+
+func (x *Charge) GetMonth() string {
+	if x != nil {
+		return x.Month
+	}
+	return ""
+}
+
+func (x *Charge) GetVatRate() string {
+	if x != nil {
+		return x.VatRate
+	}
+	return ""
+}
+
+func (x *Charge) GetCurrencyRate() string {
+	if x != nil {
+		return x.CurrencyRate
 	}
 	return ""
 }
@@ -704,7 +741,7 @@ var File_daybook_v1_billing_proto protoreflect.FileDescriptor
 const file_daybook_v1_billing_proto_rawDesc = "" +
 	"\n" +
 	"\x18daybook/v1/billing.proto\x12\n" +
-	"daybook.v1\x1a\x1adaybook/v1/footprint.proto\x1a\x18daybook/v1/metered.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd0\x05\n" +
+	"daybook.v1\x1a\x1adaybook/v1/footprint.proto\x1a\x18daybook/v1/metered.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc4\x06\n" +
 	"\x06Charge\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n" +
 	"\x05entry\x18\x02 \x01(\tR\x05entry\x12\x1a\n" +
@@ -733,7 +770,11 @@ const file_daybook_v1_billing_proto_rawDesc = "" +
 	"\x05flags\x18\x18 \x03(\tR\x05flags\x12\x1c\n" +
 	"\tdatastore\x18\x19 \x01(\tR\tdatastore\x12\x16\n" +
 	"\x06region\x18\x1a \x01(\tR\x06region\x12,\n" +
-	"\x11availability_zone\x18\x1b \x01(\tR\x11availability_zone\"\x9c\x02\n" +
+	"\x11availability_zone\x18\x1b \x01(\tR\x11availability_zone\x12\x1a\n" +
+	"\bcorrects\x18\x1c \x01(\tR\bcorrects\x12\x14\n" +
+	"\x05month\x18\x1d \x01(\tR\x05month\x12\x1a\n" +
+	"\bvat_rate\x18\x1e \x01(\tR\bvat_rate\x12$\n" +
+	"\rcurrency_rate\x18\x1f \x01(\tR\rcurrency_rate\"\x9c\x02\n" +
 	"\aBilling\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
 	"\x06source\x18\x02 \x01(\tR\x06source\x12\x1e\n" +

@@ -41,7 +41,9 @@ type Effect struct {
 	// Number of parts.
 	Parts uint32 `protobuf:"varint,6,opt,name=parts,proto3" json:"parts,omitempty"`
 	// Months and tenants, in this order.
-	Rows          []*EffectRow `protobuf:"bytes,7,rep,name=rows,proto3" json:"rows,omitempty"`
+	Rows []*EffectRow `protobuf:"bytes,7,rep,name=rows,proto3" json:"rows,omitempty"`
+	// Closed months, YYYY-MM, that the version would change, and leaves as they are. Each part has them all.
+	Closed        []string `protobuf:"bytes,8,rep,name=closed,proto3" json:"closed,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -121,6 +123,13 @@ func (x *Effect) GetParts() uint32 {
 func (x *Effect) GetRows() []*EffectRow {
 	if x != nil {
 		return x.Rows
+	}
+	return nil
+}
+
+func (x *Effect) GetClosed() []string {
+	if x != nil {
+		return x.Closed
 	}
 	return nil
 }
@@ -330,7 +339,7 @@ var File_daybook_v1_effect_proto protoreflect.FileDescriptor
 const file_daybook_v1_effect_proto_rawDesc = "" +
 	"\n" +
 	"\x17daybook/v1/effect.proto\x12\n" +
-	"daybook.v1\x1a\x18daybook/v1/metered.proto\"\xc8\x01\n" +
+	"daybook.v1\x1a\x18daybook/v1/metered.proto\"\xe0\x01\n" +
 	"\x06Effect\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12'\n" +
 	"\x05cause\x18\x02 \x01(\v2\x11.daybook.v1.CauseR\x05cause\x12\x18\n" +
@@ -338,7 +347,8 @@ const file_daybook_v1_effect_proto_rawDesc = "" +
 	"\x06former\x18\x04 \x01(\tR\x06former\x12\x12\n" +
 	"\x04part\x18\x05 \x01(\rR\x04part\x12\x14\n" +
 	"\x05parts\x18\x06 \x01(\rR\x05parts\x12)\n" +
-	"\x04rows\x18\a \x03(\v2\x15.daybook.v1.EffectRowR\x04rows\"\xdb\x02\n" +
+	"\x04rows\x18\a \x03(\v2\x15.daybook.v1.EffectRowR\x04rows\x12\x16\n" +
+	"\x06closed\x18\b \x03(\tR\x06closed\"\xdb\x02\n" +
 	"\tEffectRow\x12\x14\n" +
 	"\x05month\x18\x01 \x01(\tR\x05month\x12\x16\n" +
 	"\x06tenant\x18\x02 \x01(\tR\x06tenant\x12.\n" +

@@ -1,0 +1,120 @@
+package pricer
+
+import (
+	"slices"
+	"strconv"
+
+	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/pricer/posted"
+	"github.com/daybook-billing/daybook/pricer/rating"
+)
+
+// corrections are what one cause changes in closed months of one foundation: the differences, one a
+// resource, plan, component, month, VAT rate and currency rate.
+type corrections struct {
+	book   *Book
+	cause  string
+	period string // the month that they are posted to
+	groups *grouping
+	list   []correction
+}
+
+// correction is one difference that grows.
+type correction struct {
+	to     *Entries
+	charge events.Charge
+}
+
+// take adds a span of a closed month, or with the sign -1 takes it back.
+func (k *corrections) take(p *posted.Span, sign int) {
+	if k.book.silent {
+		return
+	}
+	price := k.book.price(p)
+	for i := range price.Lines {
+		k.add(p, &price.Lines[i], i, sign)
+	}
+}
+
+// add adds a line of a span.
+func (k *corrections) add(p *posted.Span, line *rating.Line, i, sign int) {
+	c := k.book.entry(p, line, i)
+	charged := c.ID
+	if p.Correction != "" || sign > 0 {
+		charged = "" // it was never charged by itself
+	}
+	c.ID, c.Entry, c.Span, c.Month, c.Period, c.Flags = "", events.EntryCorrection, "", p.Month(), k.period, 0
+	if sign < 0 {
+		c.Seconds, c.Quantity, c.Amount, c.VAT = c.Seconds.Neg(), c.Quantity.Neg(), c.Amount.Neg(), c.VAT.Neg()
+	}
+	k.sum(k.groups.of(p), &c, charged, sign)
+}
+
+// sum adds an entry without an id to the correction that it is a part of.
+func (k *corrections) sum(to *Entries, c *events.Charge, charged string, sign int) {
+	for i := range slices.Backward(k.list) {
+		if k.list[i].to != to || !sameCorrection(&k.list[i].charge, c) {
+			continue
+		}
+		of := &k.list[i].charge
+		of.Seconds, of.Quantity = of.Seconds.Add(c.Seconds), of.Quantity.Add(c.Quantity)
+		of.Amount, of.VAT = of.Amount.Add(c.Amount), of.VAT.Add(c.VAT)
+		if sign > 0 {
+			of.Catalogue, of.Name = c.Catalogue, c.Name
+		}
+		if charged != "" && (of.Corrects == "" || c.Start.Before(of.Start)) {
+			of.Corrects = charged
+		}
+		if c.Start.Before(of.Start) {
+			of.Start = c.Start
+		}
+		if c.End.After(of.End) {
+			of.End = c.End
+		}
+		return
+	}
+	of := *c
+	of.Corrects = charged
+	k.list = append(k.list, correction{to, of})
+}
+
+// sameCorrection reports whether two entries are of one correction.
+func sameCorrection(a, b *events.Charge) bool {
+	return a.Resource == b.Resource && a.Plan == b.Plan && a.Component == b.Component && a.Unit == b.Unit &&
+		a.Month == b.Month && a.VATCode == b.VATCode && a.VATRate == b.VATRate && a.Currency == b.Currency &&
+		a.CurrencyRate == b.CurrencyRate
+}
+
+// emit adds the differences to the entries of their subjects; what comes to nothing is none.
+func (k *corrections) emit() (n int) {
+	for i := range k.list {
+		c := &k.list[i].charge
+		if c.Seconds.IsZero() && c.Quantity.IsZero() && c.Amount.IsZero() && c.VAT.IsZero() {
+			continue
+		}
+		c.ID = events.ID("correction", k.cause, k.list[i].to.Source, k.list[i].to.Foundation, c.Kind, c.Resource, c.Plan, c.Component, c.Unit, c.Month, c.VATCode,
+			c.VATRate, c.Currency, c.CurrencyRate, k.list[i].to.Tenant, strconv.Itoa(i))
+		k.list[i].to.Charges = append(k.list[i].to.Charges, *c)
+		n++
+	}
+	k.list = k.list[:0]
+	return n
+}
+
+// retract takes a span of a closed month back. The charges of the last closed one are kept, for it
+// may be opened again.
+func (k *corrections) retract(p *posted.Span) {
+	k.take(p, -1)
+	k.book.settle(p, k.groups.of(p))
+	if m := k.book.monthsOf(p); p.Correction == "" && monthAfter(p.Month(), 1) == m.open {
+		k.book.replaced.Put(p)
+	}
+}
+
+// post posts a span of a closed month.
+func (k *corrections) post(p *posted.Span) {
+	p.Correction = k.period
+	k.book.spans.Put(p)
+	k.take(p, 1)
+	k.book.list(p, k.groups.of(p))
+}

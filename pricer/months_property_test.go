@@ -1,0 +1,229 @@
+package pricer
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/internal/bus"
+	"github.com/daybook-billing/daybook/internal/stage"
+)
+
+// world is METERED, told at random, with the bill of full knowledge beside it.
+type world struct {
+	*rapid.T
+	p       *processor
+	stream  []bus.Stored
+	billing []bus.Stored
+	spans   map[string]events.Span // that stand, by resource and day
+	open    string                 // the first open month; empty while none is closed
+	opened  bool                   // it was closed before
+	price   map[string]int         // of closed months
+	now     int                    // the price in force
+}
+
+// worldBegins is the first day of a world.
+var worldBegins = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+
+func priced(amount int) string {
+	return fmt.Sprintf("currency: GBP\nvat_rates: [{code: S, valid_from: 2001-01-01, rate: 0.2}]\nplans:\n  - {name: app, "+
+		"match: {kind: app}, valid_from: 2001-01-01, components: [{name: use, quantity: \"seconds / 3600\", unit: h, "+
+		"unit_price: %d, vat: S}]}\n", amount)
+}
+
+func (w *world) step(kind string, body stage.Body) {
+	id := fmt.Sprint("message-", len(w.stream))
+	m := bus.NewStored(bus.Message{
+		Subject: "metered.test", Data: body.AppendJSON(nil),
+		Header: []events.Header{{Key: events.HeaderType, Value: kind}, {Key: events.HeaderID, Value: id}},
+	}, uint64(len(w.stream)+1), worldBegins, 0)
+	w.stream = append(w.stream, m)
+	if err := w.p.Step(&m, func(o stage.Output) {
+		w.billing = append(w.billing, stored(o))
+		if b, is := o.Body.(*events.Billing); is {
+			for i := range b.Charges {
+				if b.Charges[i].Period < w.open {
+					w.Fatalf("%s changes %s, which is closed", id, b.Charges[i].Period)
+				}
+			}
+		}
+		if o.Type == events.TypeAnomaly {
+			w.Fatalf("%s: an anomaly", id)
+		}
+	}); err != nil {
+		w.Fatal(err)
+	}
+}
+
+// fact replaces what a resource ran on a day.
+func (w *world) fact() {
+	resource := rapid.SampledFrom([]string{"a", "b"}).Draw(w.T, "resource")
+	day := worldBegins.AddDate(0, rapid.IntRange(0, 3).Draw(w.T, "month"), rapid.IntRange(0, 1).Draw(w.T, "day"))
+	key := resource + day.Format(time.DateOnly)
+	m := events.Metered{
+		ID: fmt.Sprint("metered-", len(w.stream)), Source: "cf", Foundation: "prod", Tenant: "org", Kind: "app",
+		Resource: "app",
+	}
+	if was, stands := w.spans[key]; stands {
+		m.Retracted = []events.Span{was}
+		delete(w.spans, key)
+	}
+	if hours := rapid.IntRange(0, 3).Draw(w.T, "hours"); hours > 0 || len(m.Retracted) == 0 {
+		s := events.Span{
+			ID: fmt.Sprint("span-", key, "-", hours), Kind: "app", Resource: resource, Tenant: "org", Start: day, Since: day,
+			End:       day.Add(time.Duration(hours+1) * time.Hour),
+			Footprint: events.Footprint{Instances: events.Some(1)},
+		}
+		m.Closed, w.spans[key] = []events.Span{s}, s
+	}
+	w.step(events.TypeMetered, &m)
+}
+
+// month closes the next month, or opens the last one again.
+func (w *world) month() {
+	c := events.Closing{ID: fmt.Sprint("closing-", len(w.stream)), Source: "cf", Foundation: "prod"}
+	switch {
+	case w.open != "" && !w.opened && rapid.Bool().Draw(w.T, "reopen"):
+		c.Month, c.Reopened = monthAfter(w.open, -1), true
+		w.open, w.opened = c.Month, true
+		delete(w.price, c.Month)
+		w.step(events.TypeClosing, &c)
+	case w.open < "2026-04":
+		c.Month = max(w.open, worldBegins.Format(monthForm))
+		w.step(events.TypeClosing, &c)
+		w.open, w.opened = monthAfter(c.Month, 1), false
+		w.price[c.Month] = w.now
+	}
+}
+
+// publish puts a price in force, perhaps for a closed month, too.
+func (w *world) publish() {
+	w.now = rapid.IntRange(1, 3).Draw(w.T, "price")
+	c := events.Catalogue{Version: fmt.Sprint("v", w.now), YAML: priced(w.now)}
+	for _, month := range slices.Sorted(maps.Keys(w.price)) {
+		if rapid.IntRange(0, 2).Draw(w.T, "reprice "+month) == 0 {
+			c.Reprice = append(c.Reprice, month)
+			w.price[month] = w.now
+		}
+	}
+	w.step(events.TypeCatalogue, &c)
+	if rapid.Bool().Draw(w.T, "twice") {
+		before := len(w.billing)
+		w.step(events.TypeCatalogue, &c)
+		for i := range w.billing[before:] {
+			if w.billing[before+i].Header(events.HeaderType) == events.TypeBilling {
+				w.Fatal("twice is not once")
+			}
+		}
+	}
+}
+
+func (w *world) restart() {
+	snapshot, err := w.p.Snapshot()
+	if err != nil {
+		w.Fatal(err)
+	}
+	again := newProcessor()
+	if err := again.RestorePieces(snapshot, w.p.Pieces()); err != nil {
+		w.Fatal(err)
+	}
+	w.p = again
+}
+
+// bill is the sum of all entries by resource and the month that they are about, and what stands.
+func (w *world) bill() (got, want map[string]string) {
+	sums, due := map[string]events.Decimal{}, map[string]events.Decimal{}
+	for i := range w.billing {
+		var b events.Billing
+		if w.billing[i].Header(events.HeaderType) != events.TypeBilling || b.DecodeJSON(w.billing[i].Data) != nil {
+			continue
+		}
+		for _, c := range b.Charges {
+			key := c.Resource + " " + c.Start.Format(monthForm)
+			if c.Entry == events.EntryCorrection && c.Month != c.Start.Format(monthForm) {
+				w.Fatalf("a correction of %s begins at %s", c.Month, c.Start)
+			}
+			sums[key] = sums[key].Add(c.Amount)
+		}
+	}
+	for _, s := range w.spans {
+		month := s.Start.Format(monthForm)
+		price, closed := w.price[month]
+		if !closed {
+			price = w.now
+		}
+		key := s.Resource + " " + month
+		due[key] = due[key].Add(events.NewDecimal(int64(price)*int64(s.End.Sub(s.Start)/time.Hour), 0))
+	}
+	return nonZero(sums), nonZero(due)
+}
+
+func nonZero(sums map[string]events.Decimal) map[string]string {
+	out := map[string]string{}
+	for key, sum := range sums {
+		if !sum.IsZero() {
+			out[key] = sum.String()
+		}
+	}
+	return out
+}
+
+// TestMonthsAndCorrections: whatever the order of late facts, closings, reopenings and re-ratings,
+// a closed month with its corrections is the bill of full knowledge at the month's prices, and no
+// entry is posted to a closed month. A restart changes nothing, and a replay publishes nothing.
+func TestMonthsAndCorrections(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		w := &world{T: t, p: newProcessor(), spans: map[string]events.Span{}, price: map[string]int{}}
+		w.publish()
+		for range rapid.IntRange(1, 40).Draw(t, "steps") {
+			switch rapid.IntRange(0, 9).Draw(t, "step") {
+			case 0, 1:
+				w.month()
+			case 2:
+				w.publish()
+			case 3:
+				w.restart()
+			default:
+				w.fact()
+			}
+		}
+		if got, want := w.bill(); !maps.Equal(got, want) {
+			t.Fatalf("the entries are %v, full knowledge says %v", got, want)
+		}
+		if out := replayedBy(t, w.stream, w.billing); len(out) > 0 {
+			t.Fatalf("a replay publishes %s", out[0].Data)
+		}
+	})
+}
+
+// replayedBy is what a replay publishes.
+func replayedBy(t *rapid.T, stream, billing []bus.Stored) (out []bus.Stored) {
+	p := newProcessor()
+	r := NewComparer(p)
+	for i := range stream {
+		if err := p.Step(&stream[i], func(stage.Output) {}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for again := true; again; {
+		for i := range billing {
+			if err := r.Stored(&billing[i]); err != nil {
+				t.Fatal(err)
+			}
+		}
+		var err error
+		if again, err = r.Compare(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, _, err := r.Difference(events.Cause{ID: "replay", Event: "replay"},
+		func(o stage.Output) { out = append(out, stored(o)) }); err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
