@@ -21,7 +21,7 @@ func operator(url string) jetstream.JetStream {
 	nc, err := nats.Connect(url)
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(nc.Close)
-	js, err := jetstream.New(nc)
+	js, err := jetstream.New(nc, jetstream.WithDefaultTimeout(scale.Patience))
 	Expect(err).NotTo(HaveOccurred())
 	return js
 }

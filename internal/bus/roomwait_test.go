@@ -208,7 +208,7 @@ var _ = Describe("An append without room", func() {
 				nc, err := nats.Connect(l.URL())
 				Expect(err).NotTo(HaveOccurred())
 				defer nc.Close()
-				js, err := jetstream.New(nc)
+				js, err := jetstream.New(nc, jetstream.WithDefaultTimeout(scale.Patience))
 				Expect(err).NotTo(HaveOccurred())
 				s, err := js.Stream(ctx, stream)
 				Expect(err).NotTo(HaveOccurred())
