@@ -41,12 +41,14 @@ type Step struct {
 	Amount, VAT events.Decimal
 }
 
-// Work is Rate with the steps to each line.
-func Work(cat *catalogue.Catalogue, foundation string, span *events.Span) (workings []Working, unrated []Unrated) {
+// Work is RateBehind with the steps to each line.
+func Work(border *Border, cat *catalogue.Catalogue, foundation string, span *events.Span) (workings []Working,
+	unrated []Unrated,
+) {
 	if !span.End.After(span.Start) {
 		return nil, nil
 	}
-	w := newWork(nil, cat, foundation, span)
+	w := newWork(border, cat, foundation, span)
 	lines, unrated := w.rate()
 	for i := range lines {
 		workings = append(workings, w.working(&lines[i]))
@@ -105,10 +107,12 @@ func values(c *catalogue.Component, vars *formula.Vars) (out []Value) {
 	return out
 }
 
-// Again computes a charge of a span again, with the catalogue that it was made with. found is false
+// Again computes a charge of a span again, with the terms that it was made with. found is false
 // where the span has no such line: of the same plan, component, start and end.
-func Again(cat *catalogue.Catalogue, foundation string, span *events.Span, c *events.Charge) (w Working, found bool) {
-	all, _ := Work(cat, foundation, span)
+func Again(border *Border, cat *catalogue.Catalogue, foundation string, span *events.Span,
+	c *events.Charge,
+) (w Working, found bool) {
+	all, _ := Work(border, cat, foundation, span)
 	for i := range all {
 		w := &all[i]
 		if w.Plan.Name == c.Plan && w.Component.Name == c.Component && w.Start.Equal(c.Start) && w.End.Equal(c.End) {

@@ -28,7 +28,7 @@ func TestWorkingLeadsToTheLine(t *testing.T) {
 			},
 		}
 		lines, unrated := rating.Rate(c, "file", &span)
-		workings, unpriced := rating.Work(c, "file", &span)
+		workings, unpriced := rating.Work(nil, c, "file", &span)
 		if len(workings) != len(lines) || len(unpriced) != len(unrated) {
 			t.Fatalf("%d lines, %d workings", len(lines), len(workings))
 		}
@@ -53,7 +53,7 @@ func TestWorkingLeadsToTheLine(t *testing.T) {
 				Quantity: l.Quantity, Unit: l.Unit, Amount: l.Amount, VATCode: l.VATCode, VAT: l.VAT,
 				Currency: l.Currency,
 			}
-			again, found := rating.Again(c, "file", &span, &charge)
+			again, found := rating.Again(nil, c, "file", &span, &charge)
 			if !found || len(again.Differences(&charge)) > 0 {
 				t.Fatalf("the charge of %+v is not found again", l)
 			}

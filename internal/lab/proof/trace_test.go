@@ -254,7 +254,7 @@ func (w *traced) ask(counts map[string]int) {
 // again computes a charge again.
 func (w *traced) again(o *trace.Outcome, c *trace.Charge) {
 	at := slices.IndexFunc(o.Spans, func(s trace.Span) bool { return s.ID == c.Span })
-	working, found := rating.Again(w.prices, file.DefaultFoundation, &o.Spans[at].Span, &c.Charge)
+	working, found := rating.Again(nil, w.prices, file.DefaultFoundation, &o.Spans[at].Span, &c.Charge)
 	if differs := working.Differences(&c.Charge); c.Entry == events.EntryCharge && (!found || len(differs) > 0) {
 		w.Errorf("world %d: charge %s of %s is not found again: %q", w.seed, c.ID, c.Resource, differs)
 	}
