@@ -99,6 +99,53 @@ var _ = Describe("daybook trace", func() {
 	})
 })
 
+var _ = Describe("daybook explain", func() {
+	It("computes charges behind a closed month again, and names its corrections", func(ctx SpecContext) {
+		prices := func(rate string) string {
+			GinkgoHelper()
+			file := filepath.Join(GinkgoT().TempDir(), "prices.yaml")
+			Expect(os.WriteFile(file, []byte("currency: GBP\nplans: [{name: app, match: {kind: app}, "+
+				"valid_from: 2020-01-01, components: [{name: fee, formula: \"1 + ceil(seconds / 500000) * "+rate+
+				"\"}]}]\n"), 0o600)).To(Succeed())
+			return file
+		}
+		fact := func(guid, process, at, state string) string {
+			return `{"guid":"` + guid + `","created_at":"` + at + `","state":{"current":"` + state +
+				`","previous":"STOPPED"},"app":{"guid":"A","name":"shop"},"process":{"guid":"` + process +
+				`","type":"web"},"space":{"guid":"S","name":"dev"},"organization":{"guid":"O"},` +
+				`"buildpack":{"guid":null,"name":"java"},"task":{"guid":null,"name":null},` +
+				`"memory_in_mb_per_instance":{"current":64,"previous":64},"instance_count":{"current":1,"previous":1}}`
+		}
+		s := newSite(ctx)
+		collect := func(horizon string, facts ...string) {
+			GinkgoHelper()
+			file := filepath.Join(GinkgoT().TempDir(), "events.jsonl")
+			Expect(os.WriteFile(file, []byte(strings.Join(facts, "\n")), 0o600)).To(Succeed())
+			s.ran("collect", "file", "--foundation", "eu", "--horizon", horizon, file)
+			s.work(ctx, timeline.CutDay)
+		}
+		s.ran("catalogue", "publish", "--yes", "--wait", "0", prices("0.3"))
+		collect("2026-05-10T00:00:00Z", fact("e1", "P", "2026-04-28T09:00:00Z", "STARTED"))
+		s.ran("catalogue", "publish", "--yes", "--wait", "0", prices("0.7"))
+		collect("2026-05-20T00:00:00Z", fact("e2", "Q", "2026-05-19T09:00:00Z", "STARTED"))
+
+		for _, month := range []string{"2026-04", "2026-05"} {
+			out := s.ran("explain", "A", "--month", month)
+			Expect(out).NotTo(ContainSubstring("differs"))
+			Expect(strings.Count(out, "\n  equal ")).To(Equal(strings.Count(out, "\n  again ")))
+			Expect(strings.Count(out, "\n  equal ")).To(BeNumerically(">=", 3))
+		}
+		Expect(s.ran("explain", "P", "--month", "2026-05")).To(And(ContainSubstring("* 0.7, in GBP"),
+			ContainSubstring("the price counts from 2026-05-01T00:00:00Z")))
+
+		collect("2026-05-21T00:00:00Z", fact("e4", "R", "2026-04-29T09:00:00Z", "STARTED"),
+			fact("e5", "R", "2026-04-29T19:00:00Z", "STOPPED"), fact("e3", "P", "2026-05-20T09:00:00Z", "STOPPED"))
+		Expect(s.ran("explain", "R", "--month", "2026-05")).To(ContainSubstring(
+			"  corrects  2026-04, of which nothing was charged: all of it is the difference"))
+		Expect(s.ran("trace", "e4")).To(MatchRegexp(`(?s)answer    corrected: .*correction 2026-05 app/fee`))
+	})
+})
+
 // charged appends charges to BILLING.
 func (s *site) charged(ctx context.Context, b *events.Billing) {
 	GinkgoHelper()

@@ -8,6 +8,7 @@ type Answer string
 // The answers. There is no other.
 const (
 	Charged     Answer = "charged"     // a span that names it has charges, and none was reversed for good
+	Corrected   Answer = "corrected"   // a span that names it is of a closed month: what it changed is a correction
 	Unrated     Answer = "unrated"     // a span that names it has no price
 	Running     Answer = "running"     // a running span names it: charged at the next cut, or at its end
 	Unpriced    Answer = "unpriced"    // a span that names it is metered, and the pricer has not come to it
@@ -24,7 +25,7 @@ const (
 // Answers are all answers.
 func Answers() []Answer {
 	return []Answer{
-		Charged, Unrated, Running, Unpriced, Held, Replaced, NoEffect, Unmetered, Quarantined, Control, Unreadable,
+		Charged, Corrected, Unrated, Running, Unpriced, Held, Replaced, NoEffect, Unmetered, Quarantined, Control, Unreadable,
 		Unknown,
 	}
 }
@@ -81,6 +82,8 @@ func (o *Outcome) Sentence() string {
 	switch o.Answer {
 	case Charged:
 		return "charged: the spans that name it have charges"
+	case Corrected:
+		return "corrected: it is about a closed month, and what it changed there is posted as corrections"
 	case Unrated:
 		return "unrated: no plan prices the spans that name it; daybook unrated list shows what to do"
 	case Running:
@@ -114,7 +117,7 @@ type Outcome struct {
 
 	Spans     []Span           // those that name it, by start and message
 	Running   []events.Span    // those that name it
-	Charges   []Charge         // of Spans, as they stand in BILLING
+	Charges   []Charge         // of Spans, as they stand in BILLING, and corrections of their months
 	Unrated   []UnratedPart    // of Spans, those without a price
 	Holds     []events.Hold    // of its resource, that touch its time and stand
 	Anomalies []events.Anomaly // of its resource and its time
@@ -125,6 +128,8 @@ type Span struct {
 	events.Span
 	Sequence  uint64 // in METERED
 	Retracted uint64 // in METERED; 0: it stands
+	// Corrected is set where a message that published it, or took it back, changes a closed month.
+	Corrected bool
 }
 
 // Charge is an entry of BILLING.

@@ -27,6 +27,7 @@ type Record struct {
 	charges   map[string][]*Charge // by id of the span
 	entries   map[string]*Charge   // by id
 	inOrder   []*Charge            // of BILLING
+	corrects  []*Charge            // those that are corrections of closed months
 	unrated   map[string]UnratedPart
 }
 
@@ -66,11 +67,12 @@ func (r *Record) Metered(m *events.Metered, sequence uint64) {
 	for i := range m.Retracted {
 		if s := r.published[m.Retracted[i].ID]; s != nil {
 			s.Retracted = sequence
+			s.Corrected = s.Corrected || m.Correction != ""
 			delete(r.published, s.ID)
 		}
 	}
 	for i := range m.Closed {
-		s := &Span{Span: m.Closed[i], Sequence: sequence}
+		s := &Span{Span: m.Closed[i], Sequence: sequence, Corrected: m.Correction != ""}
 		r.spans, r.published[s.ID] = append(r.spans, s), s
 		for _, fact := range s.Evidence {
 			r.named[fact] = append(r.named[fact], s)
@@ -93,6 +95,10 @@ func (r *Record) Billing(b *events.Billing, sequence uint64) {
 	for i := range b.Charges {
 		c := &Charge{Charge: b.Charges[i], Sequence: sequence}
 		r.entries[c.ID], r.inOrder = c, append(r.inOrder, c)
+		if c.Entry == events.EntryCorrection {
+			r.corrects = append(r.corrects, c)
+			continue
+		}
 		r.charges[c.Span] = append(r.charges[c.Span], c)
 		if reversed := r.entries[c.Reverses]; reversed != nil {
 			reversed.Reversed = true
@@ -130,6 +136,13 @@ func (r *Record) Outcome(f *Fact) *Outcome {
 		}
 		told[id] = true
 		for _, c := range r.charges[id] {
+			o.Charges = append(o.Charges, *c)
+		}
+	}
+	for _, c := range r.corrects {
+		if slices.ContainsFunc(o.Spans, func(s Span) bool {
+			return s.Corrected && s.Kind == c.Kind && s.Resource == c.Resource && s.Start.Format("2006-01") == c.Month
+		}) {
 			o.Charges = append(o.Charges, *c)
 		}
 	}
@@ -178,6 +191,8 @@ func (r *Record) answer(f *Fact, o *Outcome) {
 	switch {
 	case f.Sequence > r.metered:
 		o.Answer = Unmetered
+	case slices.ContainsFunc(o.Spans, func(s Span) bool { return s.Corrected }):
+		o.Answer = Corrected
 	case slices.ContainsFunc(o.Charges, stands):
 		o.Answer = Charged
 	case len(o.Unrated) > 0:

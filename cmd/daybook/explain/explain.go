@@ -7,9 +7,10 @@ import (
 
 	"github.com/daybook-billing/daybook/cmd/daybook/print"
 	"github.com/daybook-billing/daybook/cmd/daybook/shell"
+	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
 	"github.com/daybook-billing/daybook/ledger/trace"
-	"github.com/daybook-billing/daybook/pricer/catalogue"
+	"github.com/daybook-billing/daybook/pricer"
 	"github.com/daybook-billing/daybook/pricer/rating"
 )
 
@@ -46,6 +47,10 @@ func (c *Explain) Run(e *shell.Env) error {
 		return c.none()
 	}
 	out := print.NewExplanations(e.Stdout, e.Stderr, c.Format == "json")
+	terms, err := newTerms(e.Ctx, b)
+	if err != nil {
+		return err
+	}
 	versions := map[string]*print.Version{}
 	differs := false
 	for i := range charges {
@@ -56,7 +61,11 @@ func (c *Explain) Run(e *shell.Env) error {
 			}
 		}
 		x := print.Explanation{Priced: p, Version: versions[p.Catalogue]}
-		again(&x)
+		book, err := terms.at(e.Ctx, p.Charge.Sequence)
+		if err != nil {
+			return err
+		}
+		again(&x, book)
 		differs = differs || len(x.Differences) > 0
 		if err := out.Add(&x); err != nil {
 			return err
@@ -87,24 +96,26 @@ func version(e *shell.Env, b *bus.Bus, name string) (*print.Version, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := &print.Version{Name: name, Sequence: sequence, By: act.By, Note: act.Note}
-	if sequence == 0 {
-		return v, nil
-	}
-	v.Parsed, err = catalogue.Parse("catalogue."+name, []byte(act.Catalogue.YAML))
-	return v, err
+	return &print.Version{Name: name, Sequence: sequence, By: act.By, Note: act.Note}, nil
 }
 
-// again computes a charge again.
-func again(x *print.Explanation) {
+// again computes a charge again, by the terms of the book.
+func again(x *print.Explanation, book *pricer.Book) {
+	if x.Charge.Entry == events.EntryCorrection {
+		return // a difference of what is known to what was charged, over all spans of its month
+	}
 	err := func() error {
-		switch {
-		case x.Span == nil:
+		if x.Span == nil {
 			return errors.New("METERED has no span with the id that the charge names; daybook verify tells more")
-		case x.Version.Parsed == nil:
-			return errors.New("USAGE has no catalogue of this version")
 		}
-		w, found := rating.Again(x.Version.Parsed, x.Foundation, &x.Span.Span, &x.Charge.Charge)
+		version, prices, border := book.Terms(x.Source, x.Foundation, x.Span.Start.UTC().Format("2006-01"))
+		switch {
+		case prices == nil:
+			return errors.New("no catalogue was in force for it")
+		case version != x.Charge.Catalogue:
+			return fmt.Errorf("the catalogue in force for it was %s", version)
+		}
+		w, found := rating.Again(border, prices, x.Foundation, &x.Span.Span, &x.Charge.Charge)
 		if !found {
 			return errors.New("the span has no such line with this catalogue")
 		}

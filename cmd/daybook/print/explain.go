@@ -9,7 +9,6 @@ import (
 	"github.com/daybook-billing/daybook/events"
 	decimals "github.com/daybook-billing/daybook/events/money"
 	"github.com/daybook-billing/daybook/ledger/trace"
-	"github.com/daybook-billing/daybook/pricer/catalogue"
 	"github.com/daybook-billing/daybook/pricer/rating"
 )
 
@@ -18,7 +17,6 @@ type Version struct {
 	Name     string
 	Sequence uint64 // in USAGE; 0: there is none
 	By, Note string
-	Parsed   *catalogue.Catalogue
 }
 
 // Explanation is a charge with all that it goes back to, computed again.
@@ -172,7 +170,7 @@ func (p *Explanations) Add(e *Explanation) error {
 		say("reversal %s, message %d of %s: it takes back, to the last digit,", x.Reversal.ID, x.Reversal.Sequence,
 			events.StreamBilling)
 	}
-	say("charge %s of %s %s, tenant %s", x.Charge.ID, x.Kind, x.Resource, x.Tenant)
+	say("%s %s of %s %s, tenant %s", x.Charge.Entry, x.Charge.ID, x.Kind, x.Resource, x.Tenant)
 	say("  line      %s", x.Charge.text())
 	say("  time      %s to %s", x.Charge.Start, x.Charge.End)
 	if s := x.Span; s != nil {
@@ -184,7 +182,12 @@ func (p *Explanations) Add(e *Explanation) error {
 		w.print(say, e.Working)
 		say("  again     %s and %s VAT %s", w.Amount, w.VAT, x.Charge.Currency)
 	}
-	if x.Equal {
+	switch c := e.Charge; {
+	case c.Entry == events.EntryCorrection && c.Corrects == "":
+		say("  corrects  %s, of which nothing was charged: all of it is the difference", c.Month)
+	case c.Entry == events.EntryCorrection:
+		say("  corrects  %s, from charge %s on: it is the difference to what was charged", c.Month, c.Corrects)
+	case x.Equal:
 		say("  equal     what is charged")
 	}
 	for _, d := range x.Differences {

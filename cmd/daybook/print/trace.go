@@ -197,6 +197,11 @@ func Trace(w io.Writer, f *trace.Found, asJSON bool) error {
 			}
 		}
 	}
+	for i := range x.Charges {
+		if c := &x.Charges[i]; c.Span == "" { // of the spans of a closed month together
+			say("  %s %s", c.Entry, c.text())
+		}
+	}
 	for i := range x.Running {
 		say("  running   %s", x.Running[i].text())
 	}
