@@ -253,7 +253,7 @@ type adder struct {
 	sum       uint64
 	extra     uint64 // makes it another program
 	failAfter uint64 // outputs of this input it cannot go on
-	timed     uint64 // this input must have a time
+	timed     uint64 // inputs from this one on must have a time; 0 for none
 	stepped   atomic.Int64
 }
 
@@ -264,7 +264,7 @@ func (a *adder) Step(in *bus.Stored, emit func(stage.Output)) error {
 		return err
 	}
 	a.sum += in.Sequence*uint64(size+1) + a.extra
-	if a.timed == in.Sequence && in.Time.IsZero() {
+	if a.timed > 0 && in.Sequence >= a.timed && in.Time.IsZero() {
 		return stage.ErrNoTime
 	}
 	for part := range size {
@@ -315,7 +315,7 @@ type options struct {
 	change    func(*stage.Config)
 	extra     uint64 // makes it another program
 	failAfter uint64 // outputs of this input it cannot go on
-	timed     uint64 // this input must have a time
+	timed     uint64 // inputs from this one on must have a time; 0 for none
 }
 
 // start runs a stage. It is to be ended with stop or ended.
