@@ -43,6 +43,22 @@ var _ = Describe("A word about months", func() {
 	})
 })
 
+var _ = Describe("A catalogue that prices closed months", func() {
+	It("is stored again for a month that it has not priced, and not for one that it has", func(ctx SpecContext) {
+		s := newSite(ctx)
+		p := version("v1", "a")
+		Expect(acts.PublishCatalogue(ctx, s, p)).To(BeTrue())
+		p.Reprice = []string{"2026-10"}
+		Expect(acts.Published(ctx, s, p)).To(BeFalse())
+		Expect(acts.PublishCatalogue(ctx, s, p)).To(BeTrue())
+		Expect(acts.Published(ctx, s, p)).To(BeTrue())
+		Expect(acts.PublishCatalogue(ctx, s, p)).To(BeFalse(), "twice is once")
+		Expect(acts.PublishCatalogue(ctx, s, version("v2", "b"))).To(BeTrue())
+		Expect(acts.PublishCatalogue(ctx, s, p)).To(BeTrue(), "another version was in force between")
+		Expect(s.list(ctx, events.ActCatalogue)).To(HaveLen(4))
+	})
+})
+
 var _ = Describe("The months of a foundation", func() {
 	It("are read from METERED, and say what can be closed and opened again", func(ctx SpecContext) {
 		s := newSite(ctx)

@@ -28,6 +28,9 @@ type Figures struct {
 	Known     bool   // the others are
 	Unrated   int    // parts of spans without a price
 	Catalogue string // version in force; empty for none
+	// Left are the closed months, in order, that it would change, and leaves as they are: known
+	// where it came into force since the start.
+	Left      []string
 	anomalies map[string]uint64
 	through   map[place]time.Time
 }
@@ -119,6 +122,9 @@ func (p *processor) publish() {
 	}
 	if p.book.inForce >= 0 {
 		f.Catalogue = p.book.versions[p.book.inForce].Name
+	}
+	if p.book.effect != nil {
+		f.Left = p.book.effect.Left()
 	}
 	p.figures.mu.Lock()
 	defer p.figures.mu.Unlock()

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -199,6 +200,27 @@ func TestMonthsAndCorrections(t *testing.T) {
 			t.Fatalf("a replay publishes %s", out[0].Data)
 		}
 	})
+}
+
+// TestLeftMonths: a catalogue says which closed months it would change.
+func TestLeftMonths(t *testing.T) {
+	p := newProcessor()
+	p.figures = NewMetrics()
+	p.figures.watch(func() error { return nil })
+	steps(t, p, corrected())
+	if left := p.figures.Now().Left; len(left) > 0 {
+		t.Fatalf("%v", left)
+	}
+	other := stored(stage.Output{
+		Type: events.TypeCatalogue, Body: &events.Catalogue{Version: "d", YAML: fmt.Sprintf(testCatalogue, 6)},
+	})
+	out := steps(t, p, []bus.Stored{other})
+	if len(out) != 1 || !strings.Contains(out[0], `"closed":["2026-01"]`) {
+		t.Fatalf("got %q", out)
+	}
+	if left := p.figures.Now().Left; !slices.Equal(left, []string{"2026-01"}) {
+		t.Fatalf("%v", left)
+	}
 }
 
 // replayedBy is what a replay publishes.

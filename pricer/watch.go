@@ -3,6 +3,7 @@ package pricer
 import (
 	"context"
 	"log/slog"
+	"strings"
 	"time"
 )
 
@@ -17,6 +18,8 @@ func (m *Metrics) Watch(ctx context.Context, log *slog.Logger) error {
 	for {
 		select {
 		case <-ctx.Done():
+			f := m.Now()
+			said.Say(&f)
 			return nil
 		case <-ticks.C:
 			f := m.Now()
@@ -26,11 +29,13 @@ func (m *Metrics) Watch(ctx context.Context, log *slog.Logger) error {
 }
 
 // Lacking logs what keeps usage from having a price, once for each change: a catalogue more or
-// less, the first unrated part, the last one. It logs another catalogue in force, too.
+// less, the first unrated part, the last one. It logs another catalogue in force, too, and the
+// closed months that it leaves as they are.
 type Lacking struct {
 	Log     *slog.Logger
 	known   bool
 	inForce string // empty for none
+	left    string // the closed months of the last look
 	unrated bool
 }
 
@@ -43,6 +48,13 @@ func (l *Lacking) Say(f *Figures) {
 	if l.known && !none && f.Catalogue != l.inForce {
 		l.Log.Info("another catalogue is in force; daybook catalogue history shows what it changes",
 			slog.String("catalogue", f.Catalogue), slog.String("former", l.inForce))
+	}
+	if left := strings.Join(f.Left, ","); left != l.left {
+		if l.left = left; left != "" {
+			l.Log.Warn("closed months stay as they are, though the catalogue in force would change them; daybook "+
+				"catalogue publish --reprice-closed posts the difference as corrections",
+				slog.String("catalogue", f.Catalogue), slog.String("months", left))
+		}
 	}
 	changed := !l.known || none != (l.inForce == "") || unrated != l.unrated
 	before := l.known && (l.inForce == "" || l.unrated)

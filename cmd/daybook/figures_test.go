@@ -199,6 +199,10 @@ var _ = Describe("A pricer without a price", func() {
 		Expect(say(pricer.Figures{Known: true, Catalogue: "v2"})).To(And(ContainSubstring("level=INFO"),
 			ContainSubstring("another catalogue is in force; daybook catalogue history shows what it changes"),
 			ContainSubstring("catalogue=v2 former=v1")))
+		Expect(say(pricer.Figures{Known: true, Catalogue: "v3", Left: []string{"2026-09", "2026-10"}})).To(And(
+			ContainSubstring("level=WARN"), ContainSubstring("closed months stay as they are"),
+			ContainSubstring("catalogue=v3 months=2026-09,2026-10")))
+		Expect(say(pricer.Figures{Known: true, Catalogue: "v3", Left: []string{"2026-09", "2026-10"}})).To(BeEmpty())
 	})
 })
 
