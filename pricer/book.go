@@ -233,48 +233,6 @@ func (b *Book) leave(p *posted.Span, named bool, k *corrections) {
 // Effect is what the last version put in force has changed; nil before the first one.
 func (b *Book) Effect() *whatif.Table { return b.effect }
 
-// Preview is the Effect that a catalogue would have if it came into force now. It posts nothing.
-func (b *Book) Preview(next *catalogue.Catalogue) *whatif.Table {
-	table := whatif.New(b.currency(b.inForce), next.Currency)
-	for _, address := range b.spans.All() {
-		p := b.spans.At(address)
-		m := b.monthsOf(&p)
-		if m.closed(p.Month()) {
-			if table.Leaves(p.Month()) {
-				continue
-			}
-			p.Version = b.termsOf(m, p.Month())
-			before, after := b.price(&p), priceBy(nil, next, &p)
-			if !samePrice(&before, &after) {
-				table.Leave(p.Month())
-			}
-			continue
-		}
-		p.Version = b.termsOf(m, p.Month())
-		before, after := b.price(&p), priceBy(b.borderOf(m, next), next, &p)
-		table.Add(&p, &before, &after)
-	}
-	return table
-}
-
-// borderOf is the border of a catalogue that would come into force in the open months.
-func (b *Book) borderOf(m *months, next *catalogue.Catalogue) *rating.Border {
-	if m == nil {
-		return nil
-	}
-	last := b.termsOf(m, monthAfter(m.open, -1))
-	border := &rating.Border{At: begin(m.open)}
-	if last < 0 {
-		return border
-	}
-	before := b.versions[b.terms[last].version].parsed
-	if before.Digest() == next.Digest() {
-		return b.borders[last]
-	}
-	border.Catalogue, border.Before = before, b.borders[last]
-	return border
-}
-
 // InForce is the name of the version in force; empty before the first one.
 func (b *Book) InForce() string {
 	if b.inForce < 0 {

@@ -11,8 +11,10 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/events/effect"
 	"github.com/daybook-billing/daybook/internal/bus"
 	"github.com/daybook-billing/daybook/internal/stage"
+	"github.com/daybook-billing/daybook/pricer/catalogue"
 )
 
 // world is METERED, told at random, with the bill of full knowledge beside it.
@@ -112,7 +114,7 @@ func (w *world) publish() {
 			w.price[month] = w.now
 		}
 	}
-	w.step(events.TypeCatalogue, &c)
+	w.shown(&c)
 	if rapid.Bool().Draw(w.T, "twice") {
 		before := len(w.billing)
 		w.step(events.TypeCatalogue, &c)
@@ -121,6 +123,66 @@ func (w *world) publish() {
 				w.Fatal("twice is not once")
 			}
 		}
+	}
+}
+
+// shown publishes a version, and compares what a preview has shown before: the effect, and where
+// one closed month is named the corrections of that month.
+func (w *world) shown(c *events.Catalogue) {
+	v := NewPreview()
+	for i := range w.stream {
+		if err := v.Step(&w.stream[i]); err != nil {
+			w.Fatal(err)
+		}
+	}
+	next, err := catalogue.Parse(c.Version, []byte(c.YAML))
+	if err != nil {
+		w.Fatal(err)
+	}
+	rows, left := v.Rows(next)
+	seen, closed := effect.Effect{Rows: rows}, v.Closed(next)
+	for _, month := range left {
+		if !slices.Contains(c.Reprice, month) {
+			seen.Closed = append(seen.Closed, month)
+		}
+	}
+	before := len(w.billing)
+	w.step(events.TypeCatalogue, c)
+	var put effect.Effect
+	sums := map[string]events.Decimal{}
+	for i := range w.billing[before:] {
+		m := &w.billing[before+i]
+		switch m.Header(events.HeaderType) {
+		case effect.Type:
+			if err := put.DecodeJSON(m.Data); err != nil {
+				w.Fatal(err)
+			}
+		case events.TypeBilling:
+			var b events.Billing
+			if err := b.DecodeJSON(m.Data); err != nil {
+				w.Fatal(err)
+			}
+			for _, entry := range b.Charges {
+				if entry.Entry == events.EntryCorrection {
+					sums[entry.Month] = sums[entry.Month].Add(entry.Amount)
+				}
+			}
+		}
+	}
+	if !put.Equal(&seen) {
+		w.Fatalf("the preview was\n%s\nand the effect is\n%s", seen.AppendJSON(nil), put.AppendJSON(nil))
+	}
+	if len(c.Reprice) != 1 {
+		return
+	}
+	var want events.Decimal
+	for _, r := range closed {
+		if r.Month == c.Reprice[0] {
+			want = want.Add(r.After.Amount).Sub(r.Before.Amount)
+		}
+	}
+	if got := sums[c.Reprice[0]]; got.Cmp(want) != 0 {
+		w.Fatalf("the preview of %s was %s, and the corrections are %s", c.Reprice[0], want, got)
 	}
 }
 

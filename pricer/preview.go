@@ -32,3 +32,9 @@ func (v *Preview) Rows(c *catalogue.Catalogue) (rows []effect.Row, closed []stri
 	table := v.processor.book.Preview(c)
 	return table.Rows(), table.Left()
 }
+
+// Closed are the rows of the closed months, each as if it alone were named to be priced by the
+// catalogue, too.
+func (v *Preview) Closed(c *catalogue.Catalogue) []effect.Row {
+	return v.processor.book.PreviewClosed(c)
+}

@@ -104,7 +104,7 @@ func (x *Side) Equal(y *Side) bool {
 
 // Equal reports whether two effects are the same bills, to the last digit.
 func (x *Effect) Equal(y *Effect) bool {
-	return slices.EqualFunc(x.Rows, y.Rows, func(a, b Row) bool {
+	return slices.Equal(x.Closed, y.Closed) && slices.EqualFunc(x.Rows, y.Rows, func(a, b Row) bool {
 		return bytes.Equal(a.AppendJSON(nil), b.AppendJSON(nil))
 	})
 }

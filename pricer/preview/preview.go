@@ -48,6 +48,15 @@ func unreadable(stream string, in *bus.Stored, err error) error {
 		in.Sequence, stream, in.Subject, err)
 }
 
+// Closed is what a catalogue would change in the closed months, if each of them alone were named to
+// be priced by it, too.
+func (l *Look) Closed(version string, c *catalogue.Catalogue) *effect.Effect {
+	return &effect.Effect{
+		Version: version, Former: l.state.InForce(), Parts: 1, Rows: l.state.Closed(c),
+		Cause: events.Cause{Sequence: l.Sequence + 1},
+	}
+}
+
 // Effect is what a catalogue would change if it came into force behind the message that was looked
 // at last.
 func (l *Look) Effect(version string, c *catalogue.Catalogue) *effect.Effect {
