@@ -210,6 +210,44 @@ var _ = Describe("A catalogue that is published", func() {
 			" messages about usage came in between, and its effect is:\n\nMONTH "))
 	})
 
+	It("leaves a closed month, and names it; what --closed says is what --reprice-closed posts", func(ctx SpecContext) {
+		s.ran("collect", "file", second, "--horizon", "2026-11-10T00:00:00Z")
+		s.work(ctx, timeline.CutDay)
+		other := priced(prices, dearer)
+		Expect(s.ran("what-if", "--catalogue", other)).To(ContainSubstring("it would change 2026-10."))
+		var want []string
+		for line := range strings.Lines(s.ran("what-if", "--catalogue", other, "--closed", "--format", "json")) {
+			var row struct{ Month, Tenant, Difference string }
+			Expect(json.Unmarshal([]byte(line), &row)).To(Succeed())
+			if row.Month != "" && row.Difference != "0" {
+				want = append(want, row.Month+" "+row.Tenant+" "+row.Difference)
+			}
+		}
+		Expect(want).NotTo(BeEmpty())
+		s.serve()
+		said := s.ran("catalogue", "publish", "--yes", "--closed", "--reprice-closed", "2026-10", other)
+		Expect(said).To(And(ContainSubstring("Closed months, each as if --reprice-closed named it alone"),
+			ContainSubstring("with this effect to the last digit"), Not(ContainSubstring("would change 2026-10"))))
+		var bill struct {
+			Lines []struct {
+				Tenant, Amount string
+				Of             string `json:"correction_of"`
+			}
+		}
+		Expect(json.Unmarshal([]byte(s.ran("bill", "--format", "json")), &bill)).To(Succeed())
+		sums := map[string]events.Decimal{}
+		for _, l := range bill.Lines {
+			if l.Of != "" {
+				sums[l.Of+" "+l.Tenant] = sums[l.Of+" "+l.Tenant].Add(must(events.ParseDecimal(l.Amount)))
+			}
+		}
+		var posted []string
+		for key, sum := range sums {
+			posted = append(posted, key+" "+sum.String())
+		}
+		Expect(posted).To(ConsistOf(want))
+	})
+
 	It("is not published without a question, or --yes", func() {
 		other := priced(prices, dearer)
 		status, out, notices := s.daybook("catalogue", "publish", other)

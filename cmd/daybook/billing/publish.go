@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/daybook-billing/daybook/acts"
@@ -23,6 +24,7 @@ type putFlags struct {
 	shell.Person
 	Yes    bool          `help:"Publish without asking."`
 	Expect uint64        `placeholder:"SEQ" help:"Refuse where anything about usage stands behind this message of METERED: the one that a preview names."`
+	Closed bool          `help:"Compute closed months, too: what each would change by if --reprice-closed named it alone."`
 	Exact  bool          `help:"Show exact amounts, not those rounded to the currency's minor unit."`
 	Wait   time.Duration `default:"10s" help:"Time to wait for the pricer to put the version in force, and to compare its effect; 0: none."`
 }
@@ -80,7 +82,7 @@ func (c *putFlags) run(e *shell.Env, closed []string,
 	if done, err := acts.Published(e.Ctx, b, &p); done || err != nil {
 		return c.outcome(e, name, false, err)
 	}
-	look, seen, err := c.look(e, b, name, parsed)
+	look, seen, err := c.look(e, b, name, parsed, closed)
 	if err != nil {
 		return err
 	}
@@ -117,15 +119,16 @@ func unasked() error {
 		"to publish without a question. daybook what-if --catalogue FILE shows the effect alone"}
 }
 
-// look prints the effect that the version would have.
-func (c *putFlags) look(e *shell.Env, b *bus.Bus, name string, parsed *catalogue.Catalogue) (*preview.Look,
-	*effect.Effect, error,
+// look prints the effect that the version would have; the named closed months are priced by it.
+func (c *putFlags) look(e *shell.Env, b *bus.Bus, name string, parsed *catalogue.Catalogue, named []string) (
+	*preview.Look, *effect.Effect, error,
 ) {
 	look, err := preview.Take(e.Ctx, b)
 	if err != nil {
 		return nil, nil, err
 	}
 	seen := look.Effect(name, parsed)
+	seen.Closed = slices.DeleteFunc(seen.Closed, func(month string) bool { return slices.Contains(named, month) })
 	print.Text(e.Stdout, fmt.Sprintf("The effect of catalogue %s, as of message %d of %s (%s):", name, look.Sequence,
 		events.StreamMetered, print.InForce(seen.Former)))
 	fmt.Fprintln(e.Stdout)
@@ -133,6 +136,12 @@ func (c *putFlags) look(e *shell.Env, b *bus.Bus, name string, parsed *catalogue
 		return nil, nil, err
 	}
 	fmt.Fprintln(e.Stdout)
+	if c.Closed {
+		if err := print.ClosedEffect(e.Stdout, look.Closed(name, parsed), c.Exact); err != nil {
+			return nil, nil, err
+		}
+		fmt.Fprintln(e.Stdout)
+	}
 	return look, seen, nil
 }
 

@@ -19,6 +19,7 @@ type WhatIf struct {
 	Month     string `placeholder:"YYYY-MM" help:"Only this month."`
 	Tenant    string `help:"Only this tenant (organization guid, tenant id)."`
 	Format    string `enum:"table,json,csv" default:"table" help:"Output: ${enum}; json is one object a line."`
+	Closed    bool   `help:"Compute closed months: what each would change by if publish --reprice-closed named it alone."`
 	Exact     bool   `help:"Print exact amounts, not those rounded to the currency's minor unit; json and csv are exact anyway."`
 }
 
@@ -46,6 +47,9 @@ func (c *WhatIf) Run(e *shell.Env) error {
 		return err
 	}
 	seen := look.Effect(parsed.Digest(), parsed)
+	if c.Closed {
+		seen = look.Closed(parsed.Digest(), parsed)
+	}
 	seen.Rows = slices.DeleteFunc(seen.Rows, func(r effect.Row) bool {
 		return c.Month != "" && r.Month != c.Month || c.Tenant != "" && r.Tenant != c.Tenant
 	})
@@ -62,6 +66,9 @@ func (c *WhatIf) Run(e *shell.Env) error {
 	}
 	print.Text(e.Stdout, fmt.Sprintf("With %s, as of message %d of %s (%s):", c.Catalogue, look.Sequence,
 		events.StreamMetered, print.InForce(seen.Former)))
+	if c.Closed {
+		return print.ClosedEffect(e.Stdout, seen, c.Exact)
+	}
 	print.Text(e.Stdout, fmt.Sprintf("daybook catalogue publish --expect %d FILE publishes it where no usage has come "+
 		"since.", look.Sequence))
 	fmt.Fprintln(e.Stdout)

@@ -70,7 +70,7 @@ func EffectJSON(w io.Writer, e *effect.Effect, sequence uint64) error {
 		{"former", e.Former},
 		{"metered", sequence},
 		{"rows", len(e.Rows)},
-		{"changed", changed(e)},
+		{"changed", changed(e)}, {"closed", append([]string{}, e.Closed...)},
 	}})
 }
 
@@ -112,6 +112,21 @@ func CatalogueEffect(w io.Writer, e *effect.Effect, exact bool) error {
 		err = out.err
 	}
 	return err
+}
+
+// ClosedEffect prints an effect on closed months for people.
+func ClosedEffect(w io.Writer, e *effect.Effect, exact bool) error {
+	out := &failing{w: w}
+	if len(e.Rows) == 0 {
+		Text(out, "Nothing is metered in a closed month.")
+		return out.err
+	}
+	Text(out, "Closed months, each as if --reprice-closed named it alone; the differences are corrections:")
+	fmt.Fprintln(out)
+	if out.err != nil {
+		return out.err
+	}
+	return openEffect(w, e, exact)
 }
 
 // openEffect is CatalogueEffect for the open months.
