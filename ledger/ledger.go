@@ -132,6 +132,7 @@ func Dimensions() []Dimension {
 type Bill struct {
 	Query     Query
 	Lines     []Line
+	Totals    []Total // of the charges of all lines, sorted by period, tenant, currency and VAT rate
 	Unrated   int
 	Running   int            // running spans, charged up to their Start only
 	Held      int            // parts without proof, not billed
@@ -162,6 +163,17 @@ type Line struct {
 	Amount    events.Decimal // net of VAT
 	VAT       events.Decimal
 	Group     []string // the values of Query.By; nil without
+}
+
+// Total is the exact sum over the charges of a tenant's month in one currency at one VAT rate. On
+// paper each is rounded by itself, so a bill adds up as a statement does.
+type Total struct {
+	Period   string
+	Tenant   string
+	Currency string
+	VATRate  string // a decimal; empty for no VAT
+	Amount   events.Decimal
+	VAT      events.Decimal
 }
 
 // Counted reports whether Quantity says something: a formula gives no unit, and sums of different

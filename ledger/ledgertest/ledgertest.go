@@ -276,6 +276,20 @@ func Specs(empty func() ledger.Ledger) {
 		Expect(said(ledger.Query{})).To(Equal(", 2026-11 2026-10"))
 	})
 
+	It("has totals by VAT rate, of a query's month and tenant", func() {
+		at20, at15 := Charge("a", "2026-11", "app", "1", "0.2"), Charge("a", "2026-11", "app", "2", "0.3")
+		at20.VATRate, at15.VATRate = "0.2", "0.15"
+		post(ledger.Batch{Positions: at(0, 1), Charges: []events.Charge{
+			at20, at15, at20, Charge("b", "2026-11", "app", "4", "0"),
+		}})
+		var got []string
+		for _, t := range bill(ledger.Query{Tenant: "a"}).Totals {
+			got = append(got, t.Period+" "+t.Tenant+" "+t.VATRate+" "+t.Amount.String()+" "+t.VAT.String())
+		}
+		Expect(got).To(Equal([]string{"2026-11 a 0.15 2 0.3", "2026-11 a 0.2 2 0.4"}))
+		Expect(bill(ledger.Query{Period: "2026-10"}).Totals).To(BeEmpty())
+	})
+
 	It("nets a reversal", func() {
 		c := Charge("a", "2026-11", "app", "5", "1")
 		r := c

@@ -22,6 +22,7 @@ type Ledger struct {
 	mu        sync.RWMutex // guards everything below; Post holds it for a whole batch
 	positions ledger.Positions
 	lines     map[lineKey]*ledger.Line // of a bill: the sums of days by month and tenant
+	totals    map[totalKey]*ledger.Total
 	days      days
 	unrated   map[string]unrated
 	running   map[string]*subject
@@ -33,6 +34,8 @@ type Ledger struct {
 }
 
 type lineKey struct{ period, of, tenant, kind, plan, component, unit, currency string }
+
+type totalKey struct{ period, tenant, currency, rate string }
 
 type sourceKey struct{ source, foundation string }
 
@@ -53,7 +56,7 @@ func New() *Ledger {
 		days:  newDays(),
 		lines: map[lineKey]*ledger.Line{}, unrated: map[string]unrated{}, running: map[string]*subject{},
 		horizons: map[sourceKey]*ledger.Horizon{}, anomalies: anomalies.New(),
-		places: map[string]map[sourceKey]bool{}, closed: map[sourceKey]string{},
+		places: map[string]map[sourceKey]bool{}, closed: map[sourceKey]string{}, totals: map[totalKey]*ledger.Total{},
 	}
 }
 
@@ -174,6 +177,8 @@ func (l *Ledger) concerns(q *ledger.Query, source, foundation string) bool {
 
 func (l *Ledger) charge(c *events.Charge) {
 	l.days.add(c)
+	t := l.total(totalKey{c.Period, c.Tenant, c.Currency, c.VATRate})
+	t.Amount, t.VAT = t.Amount.Add(c.Amount), t.VAT.Add(c.VAT)
 	of := ledger.Line{
 		Period: c.Period, Of: correctionOf(dayNumber(c.Start), monthNumber(c.Period)), Tenant: c.Tenant,
 		Kind: c.Kind, Plan: c.Plan, Component: c.Component, Unit: c.Unit,
@@ -186,6 +191,15 @@ func (l *Ledger) charge(c *events.Charge) {
 		l.lines[key] = line
 	}
 	line.Add(&ledger.Line{Unit: c.Unit, Charges: 1, Quantity: c.Quantity, Amount: c.Amount, VAT: c.VAT})
+}
+
+func (l *Ledger) total(key totalKey) *ledger.Total {
+	if l.totals[key] == nil {
+		l.totals[key] = &ledger.Total{
+			Period: key.period, Tenant: key.tenant, Currency: key.currency, VATRate: key.rate,
+		}
+	}
+	return l.totals[key]
 }
 
 func keyOf(l *ledger.Line) lineKey {
@@ -235,6 +249,15 @@ func (l *Ledger) Bill(_ context.Context, q ledger.Query) (ledger.Bill, error) {
 		return cmp.Or(cmp.Compare(a.Period, b.Period), cmp.Compare(a.Tenant, b.Tenant), cmp.Compare(a.Of, b.Of),
 			cmp.Compare(a.Kind, b.Kind), slices.Compare(a.Group, b.Group), cmp.Compare(a.Plan, b.Plan),
 			cmp.Compare(a.Component, b.Component), cmp.Compare(a.Unit, b.Unit), cmp.Compare(a.Currency, b.Currency))
+	})
+	for _, t := range l.totals {
+		if selects(q, t.Tenant, t.Period) && (!t.Amount.IsZero() || !t.VAT.IsZero()) {
+			bill.Totals = append(bill.Totals, *t)
+		}
+	}
+	slices.SortFunc(bill.Totals, func(a, b ledger.Total) int {
+		return cmp.Or(cmp.Compare(a.Period, b.Period), cmp.Compare(a.Tenant, b.Tenant),
+			cmp.Compare(a.Currency, b.Currency), cmp.Compare(a.VATRate, b.VATRate))
 	})
 	l.complete(&bill)
 	l.judge(&bill)

@@ -45,8 +45,8 @@ func batch(t *rapid.T, at *ledger.Positions) ledger.Batch {
 			Period: start.Format("2006-01"), Tenant: few("tenant"), Space: few("space"), App: few("app"),
 			Kind:     few("kind"),
 			Resource: few("resource"), Plan: few("plan"), Component: few("component"), Unit: few("unit"),
-			Currency: "GBP",
-			Start:    start, Quantity: decimal("quantity"), Amount: decimal("amount"), VAT: decimal("vat"),
+			Currency: "GBP", VATRate: few("rate"),
+			Start: start, Quantity: decimal("quantity"), Amount: decimal("amount"), VAT: decimal("vat"),
 		})
 	}
 	for range rapid.IntRange(0, 2).Draw(t, "unrated") {

@@ -11,7 +11,7 @@ import (
 )
 
 // snapshotFormat changes with the form of snapshots.
-const snapshotFormat = 5
+const snapshotFormat = 6
 
 // Snapshot implements ledger.Saver.
 func (l *Ledger) Snapshot(context.Context) ([]byte, error) {
@@ -34,6 +34,15 @@ func (l *Ledger) Snapshot(context.Context) ([]byte, error) {
 		w.decimal(line.Quantity)
 		w.decimal(line.Amount)
 		w.decimal(line.VAT)
+	}
+	w.length(len(l.totals))
+	for _, t := range l.totals {
+		w.text(t.Period)
+		w.text(t.Tenant)
+		w.text(t.Currency)
+		w.text(t.VATRate)
+		w.decimal(t.Amount)
+		w.decimal(t.VAT)
 	}
 	w.length(len(l.unrated))
 	for id, u := range l.unrated {
@@ -144,7 +153,7 @@ func (l *Ledger) Restore(_ context.Context, snapshot []byte) error {
 	defer l.mu.Unlock()
 	l.positions, l.lines, l.days, l.unrated = fresh.positions, fresh.lines, fresh.days, fresh.unrated
 	l.running, l.horizons, l.gaps, l.anomalies = fresh.running, fresh.horizons, fresh.gaps, fresh.anomalies
-	l.places, l.closed = fresh.places, fresh.closed
+	l.places, l.closed, l.totals = fresh.places, fresh.closed, fresh.totals
 	return nil
 }
 
@@ -161,6 +170,10 @@ func (l *Ledger) read(r *reader) error {
 		line.Charges = r.small()
 		line.Quantity, line.Amount, line.VAT = r.decimal(), r.decimal(), r.decimal()
 		l.lines[keyOf(line)] = line
+	}
+	for range r.length() {
+		t := l.total(totalKey{r.text(), r.text(), r.text(), r.text()})
+		t.Amount, t.VAT = r.decimal(), r.decimal()
 	}
 	for range r.length() {
 		id := r.once()

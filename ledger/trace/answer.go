@@ -25,8 +25,8 @@ const (
 // Answers are all answers.
 func Answers() []Answer {
 	return []Answer{
-		Charged, Corrected, Unrated, Running, Unpriced, Held, Replaced, NoEffect, Unmetered, Quarantined, Control, Unreadable,
-		Unknown,
+		Charged, Corrected, Unrated, Running, Unpriced, Held, Replaced, NoEffect, Unmetered, Quarantined, Control,
+		Unreadable, Unknown,
 	}
 }
 

@@ -112,7 +112,9 @@ func (r *Record) priced(id, month string, whole bool) (all []Priced) {
 			if p.Charge == nil {
 				p.Charge = c
 			}
-		case month != "" && (c.Period != month || !stands(*c) && c.Entry != events.EntryCorrection || !whole && c.Resource != id && c.App != id):
+		case month != "" && (c.Period != month || !stands(*c) && c.Entry != events.EntryCorrection):
+			continue
+		case month != "" && !whole && c.Resource != id && c.App != id:
 			continue
 		}
 		for _, s := range r.spans { // the last publication of the same id

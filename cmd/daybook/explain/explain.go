@@ -61,7 +61,7 @@ func (c *Explain) Run(e *shell.Env) error {
 			}
 		}
 		x := print.Explanation{Priced: p, Version: versions[p.Catalogue]}
-		book, err := terms.at(e.Ctx, p.Charge.Sequence)
+		book, err := terms.at(e.Ctx, p.Sequence)
 		if err != nil {
 			return err
 		}
@@ -101,7 +101,7 @@ func version(e *shell.Env, b *bus.Bus, name string) (*print.Version, error) {
 
 // again computes a charge again, by the terms of the book.
 func again(x *print.Explanation, book *pricer.Book) {
-	if x.Charge.Entry == events.EntryCorrection {
+	if x.Entry == events.EntryCorrection {
 		return // a difference of what is known to what was charged, over all spans of its month
 	}
 	err := func() error {
@@ -112,7 +112,7 @@ func again(x *print.Explanation, book *pricer.Book) {
 		switch {
 		case prices == nil:
 			return errors.New("no catalogue was in force for it")
-		case version != x.Charge.Catalogue:
+		case version != x.Catalogue:
 			return fmt.Errorf("the catalogue in force for it was %s", version)
 		}
 		w, found := rating.Again(border, prices, x.Foundation, &x.Span.Span, &x.Charge.Charge)

@@ -8,8 +8,9 @@ import (
 	"github.com/daybook-billing/daybook/ledger"
 )
 
-// totalJSON is the total of a tenant's month in one currency. Net and VAT are rounded once to the
-// currency's minor unit, and Total is the sum of the two as rounded, so that the paper adds up.
+// totalJSON is the total of a tenant's month in one currency. Net and VAT are each the sum over the
+// VAT rates, rounded once for each to the currency's minor unit, and Total is the sum of the two as
+// rounded, so that the paper adds up.
 type totalJSON struct {
 	Month    string `json:"month"`
 	Tenant   string `json:"tenant"`
@@ -180,7 +181,7 @@ func (p *paper) pages(exact bool) (all []*page) {
 			t := p.sums[totals[0]].of(totals[0])
 			if exact {
 				sum := p.sums[totals[0]]
-				sheet.sum("total, exact", sum.amount.String(), sum.vat.String(), t.Currency)
+				sheet.sum("total, exact", sum.exactAmount.String(), sum.exactVAT.String(), t.Currency)
 			}
 			sheet.sum("total", t.Amount, t.VAT, t.Currency)
 			sheet.sum("total with VAT", t.Total, "", t.Currency)

@@ -25,9 +25,25 @@ type printed struct {
 	Totals []struct{ Month, Tenant, Amount, VAT, Total, Currency string }
 }
 
+// totalsOf are the totals of lines at one VAT rate.
+func totalsOf(lines []ledger.Line) (all []ledger.Total) {
+	for i := range lines {
+		l := &lines[i]
+		at := slices.IndexFunc(all, func(t ledger.Total) bool {
+			return t.Period == l.Period && t.Tenant == l.Tenant && t.Currency == l.Currency
+		})
+		if at < 0 {
+			at = len(all)
+			all = append(all, ledger.Total{Period: l.Period, Tenant: l.Tenant, Currency: l.Currency})
+		}
+		all[at].Amount, all[at].VAT = all[at].Amount.Add(l.Amount), all[at].VAT.Add(l.VAT)
+	}
+	return all
+}
+
 func printBill(t interface{ Fatal(...any) }, lines []ledger.Line) (out printed, table string) {
 	var asJSON, asTable bytes.Buffer
-	bill := ledger.Bill{Lines: lines}
+	bill := ledger.Bill{Lines: lines, Totals: totalsOf(lines)}
 	if err := print.BillJSON(&asJSON, &bill, 0); err != nil {
 		t.Fatal(err)
 	}
@@ -147,6 +163,7 @@ func TestBillFitsItsPage(t *testing.T) {
 			}
 			bill.Lines = append(bill.Lines, l)
 		}
+		bill.Totals = totalsOf(bill.Lines)
 		for _, exact := range []bool{false, true} {
 			var page, rows, notices bytes.Buffer
 			if err := print.Bill(&page, &bill, 3, exact); err != nil {

@@ -30,14 +30,23 @@ var _ = Describe("Money on a bill", func() {
 		Entry("nothing", "0", "USD", "0.00"),
 	)
 
-	It("adds up on paper: the total is net and VAT as they are shown", func() {
-		amount, vat := events.NewDecimal(1004, -3), events.NewDecimal(204, -3)
-		bill := ledger.Bill{Lines: []ledger.Line{{
-			Period: "2026-11", Tenant: "a", Currency: "GBP", Amount: amount,
-			VAT: vat,
-		}}}
+	It("adds up on paper: net and VAT are rounded once a VAT rate, and the total is the two as shown", func() {
+		of := func(rate string, amount, vat int64) ledger.Total {
+			return ledger.Total{
+				Period: "2026-11", Tenant: "a", Currency: "GBP", VATRate: rate, Amount: events.NewDecimal(amount, -3),
+				VAT: events.NewDecimal(vat, -3),
+			}
+		}
+		bill := ledger.Bill{
+			Lines: []ledger.Line{{
+				Period: "2026-11", Tenant: "a", Currency: "GBP", Amount: events.NewDecimal(2008, -3),
+				VAT: events.NewDecimal(352, -3),
+			}},
+			Totals: []ledger.Total{of("0.15", 1004, 148), of("0.2", 1004, 204)},
+		}
 		p := newPaper(&bill)
 		total := p.sums[p.totals[0]].of(p.totals[0])
-		Expect([]string{total.Amount, total.VAT, total.Total}).To(Equal([]string{"1.00", "0.20", "1.20"}))
+		Expect([]string{total.Amount, total.VAT, total.Total}).To(Equal([]string{"2.00", "0.35", "2.35"}))
+		Expect(p.lines[0].amount.String()).To(Equal("2"))
 	})
 })

@@ -20,16 +20,21 @@ func (k totalKey) compare(o totalKey) int {
 
 func keyOf(l *ledger.Line) totalKey { return totalKey{l.Period, l.Tenant, l.Currency} }
 
-// total is an exact sum of lines.
-type total struct{ amount, vat events.Decimal }
+// total is a sum of charges: exact, and as on paper, where net and VAT are rounded half-even once
+// for each VAT rate, to the currency's minor unit.
+type total struct{ exactAmount, exactVAT, amount, vat events.Decimal }
 
-// of is the total as on paper: net and VAT are rounded once to the currency's minor unit, and
-// gross is the sum of the two as rounded.
+func (t *total) add(o *ledger.Total) {
+	t.exactAmount, t.exactVAT = t.exactAmount.Add(o.Amount), t.exactVAT.Add(o.VAT)
+	t.amount = t.amount.Add(toMinorUnit(o.Amount, o.Currency))
+	t.vat = t.vat.Add(toMinorUnit(o.VAT, o.Currency))
+}
+
+// of is the total on paper: gross is the sum of the two as rounded.
 func (t *total) of(k totalKey) totalJSON {
-	gross := toMinorUnit(t.amount, k.currency).Add(toMinorUnit(t.vat, k.currency))
 	return totalJSON{
 		k.period, k.tenant, money(t.amount, k.currency), money(t.vat, k.currency),
-		money(gross, k.currency), k.currency,
+		money(t.amount.Add(t.vat), k.currency), k.currency,
 	}
 }
 
@@ -74,13 +79,16 @@ func newPaper(bill *ledger.Bill) *paper {
 		if l.Vain() {
 			continue
 		}
-		key := keyOf(l)
-		if p.sums[key] == nil {
+		if key := keyOf(l); p.sums[key] == nil {
 			p.sums[key] = &total{}
 		}
-		sum := p.sums[key]
-		sum.amount, sum.vat = sum.amount.Add(l.Amount), sum.vat.Add(l.VAT)
 		p.lines = append(p.lines, paperLine{Line: l})
+	}
+	for i := range bill.Totals {
+		t := &bill.Totals[i]
+		if sum := p.sums[totalKey{t.Period, t.Tenant, t.Currency}]; sum != nil {
+			sum.add(t)
+		}
 	}
 	slices.SortStableFunc(p.lines, func(a, b paperLine) int {
 		return cmp.Or(cmp.Compare(b.Period, a.Period), cmp.Compare(a.Tenant, b.Tenant), cmp.Compare(a.Of, b.Of))
@@ -102,8 +110,8 @@ func (p *paper) round(key totalKey, lines []int) {
 	for i, n := range lines {
 		amounts[i], vats[i] = p.lines[n].Amount, p.lines[n].VAT
 	}
-	amounts = decimals.Apportion(amounts, minorUnit(key.currency))
-	vats = decimals.Apportion(vats, minorUnit(key.currency))
+	amounts = decimals.Apportion(amounts, minorUnit(key.currency), p.sums[key].amount)
+	vats = decimals.Apportion(vats, minorUnit(key.currency), p.sums[key].vat)
 	for i, n := range lines {
 		p.lines[n].amount, p.lines[n].vat = amounts[i], vats[i]
 	}
