@@ -199,6 +199,11 @@ func ChargeSubject(tenant, source, foundation, kind, resource string) string {
 	return subject("billing.charge", tenant, source, foundation, kind, resource)
 }
 
+// ChargeFilter matches the charges of one foundation or, where it is empty, of all.
+func ChargeFilter(foundation string) string {
+	return "billing.charge.*.*." + oneOrAll(foundation) + ".*.*"
+}
+
 // UnratedSubject is the subject of spans without a plan.
 func UnratedSubject(tenant, source, foundation, kind, resource string) string {
 	return subject("billing.unrated", tenant, source, foundation, kind, resource)

@@ -6,6 +6,7 @@ import (
 	"github.com/daybook-billing/daybook/acts"
 	"github.com/daybook-billing/daybook/cmd/daybook/print"
 	"github.com/daybook-billing/daybook/cmd/daybook/shell"
+	"github.com/daybook-billing/daybook/ledger"
 )
 
 // List is daybook month list.
@@ -26,7 +27,20 @@ func (c *List) Run(e *shell.Env) error {
 	if err != nil {
 		return err
 	}
-	return print.Months(e.Stdout, rows(all), c.Format == "json")
+	sums, err := ledger.MonthSums(e.Ctx, b, c.Foundation)
+	if err != nil {
+		return err
+	}
+	list := rows(all)
+	for i := range list {
+		m := &list[i]
+		for j := range sums {
+			if s := &sums[j]; s.Source == m.Source && s.Foundation == m.Foundation && s.Month == m.Month {
+				m.Sums = append(m.Sums, *s)
+			}
+		}
+	}
+	return print.Months(e.Stdout, list, c.Format == "json")
 }
 
 // rows are the months of foundations, the newest first.

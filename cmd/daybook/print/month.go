@@ -3,9 +3,12 @@ package print
 import (
 	"encoding/json"
 	"io"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/ledger"
 )
 
 // Month is a month of a foundation in a list.
@@ -14,6 +17,29 @@ type Month struct {
 	State                     string    // open, closed, open again
 	At                        time.Time // of the closing, or of the reopening; zero for an open one
 	By, Note                  string
+	Sums                      []ledger.MonthSum // by currency
+}
+
+// sums are the totals of a month, and the corrections of it since.
+func (m *Month) sums() (totals, corrections string) {
+	var net, since []string
+	for i := range m.Sums {
+		s := &m.Sums[i]
+		net = append(net, s.Amount.String()+" "+s.Currency)
+		if s.Corrections > 0 {
+			since = append(since, s.Corrected.String()+" "+s.Currency+" in "+strconv.Itoa(s.Corrections))
+		}
+	}
+	return strings.Join(net, ", "), strings.Join(since, ", ")
+}
+
+// sumJSON is the money of a month in one currency, net.
+type sumJSON struct {
+	Currency    string `json:"currency"`
+	Amount      string `json:"amount"`
+	VAT         string `json:"vat"`
+	Corrections int    `json:"corrections"`
+	Corrected   string `json:"corrected"`
 }
 
 // Months prints months, as a table or as one JSON object a line.
@@ -22,28 +48,39 @@ func Months(w io.Writer, months []Month, asJSON bool) error {
 		out := json.NewEncoder(w)
 		for i := range months {
 			m := &months[i]
+			sums := []sumJSON{}
+			for j := range m.Sums {
+				s := &m.Sums[j]
+				sums = append(sums, sumJSON{
+					s.Currency, s.Amount.String(), s.VAT.String(), s.Corrections, s.Corrected.String(),
+				})
+			}
 			if err := out.Encode(struct {
-				Source     string `json:"source"`
-				Foundation string `json:"foundation"`
-				Month      string `json:"month"`
-				State      string `json:"state"`
-				At         string `json:"at,omitempty"`
-				By         string `json:"by,omitempty"`
-				Note       string `json:"note,omitempty"`
-			}{m.Source, m.Foundation, m.Month, m.State, timeOrEmpty(m.At), m.By, m.Note}); err != nil {
+				Source     string    `json:"source"`
+				Foundation string    `json:"foundation"`
+				Month      string    `json:"month"`
+				State      string    `json:"state"`
+				At         string    `json:"at,omitempty"`
+				By         string    `json:"by,omitempty"`
+				Note       string    `json:"note,omitempty"`
+				Sums       []sumJSON `json:"sums"`
+			}{m.Source, m.Foundation, m.Month, m.State, timeOrEmpty(m.At), m.By, m.Note, sums}); err != nil {
 				return err
 			}
 		}
 		return nil
 	}
-	rows := [][]string{{"FOUNDATION", "MONTH", "STATE", "SINCE", "BY", "NOTE"}}
+	rows := [][]string{{"FOUNDATION", "MONTH", "STATE", "SINCE", "BY", "NET", "CORRECTIONS SINCE", "NOTE"}}
 	for i := range months {
 		m := &months[i]
 		by := m.By
 		if by == "" && m.State == "closed" {
 			by = "itself"
 		}
-		rows = append(rows, []string{m.Source + "/" + m.Foundation, m.Month, m.State, timeOrEmpty(m.At), by, m.Note})
+		totals, corrections := m.sums()
+		rows = append(rows, []string{
+			m.Source + "/" + m.Foundation, m.Month, m.State, timeOrEmpty(m.At), by, totals, corrections, m.Note,
+		})
 	}
 	return Table(w, rows)
 }

@@ -1,0 +1,70 @@
+package main
+
+import (
+	"encoding/json"
+	"strings"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"github.com/daybook-billing/daybook/events"
+)
+
+// listedMonth is a line of daybook month list.
+type listedMonth struct {
+	Source, Month, State, By string
+	Sums                     []struct {
+		Currency, Amount, Corrected string
+		Corrections                 int
+	}
+}
+
+func (s *site) months() (all []listedMonth) {
+	GinkgoHelper()
+	for line := range strings.Lines(s.ran("month", "list", "--format", "json")) {
+		var m listedMonth
+		Expect(json.Unmarshal([]byte(line), &m)).To(Succeed())
+		if m.Source == events.SourceCF {
+			all = append(all, m)
+		}
+	}
+	return all
+}
+
+var _ = Describe("The months of a foundation", func() {
+	It("are closed by hand, keep their prices, and are opened again by hand", func(ctx SpecContext) {
+		first, second, prices := month(400)
+		s := newSite(ctx)
+		s.serve()
+		s.ran("catalogue", "publish", "--yes", "--name", "A", prices)
+		s.ran("collect", "file", "--horizon", "2026-11-02T20:00:00Z", first, second)
+		Expect(s.ran("month", "mode", "manual", "--by", "ann")).To(ContainSubstring("usage.act.mode.all.all"))
+		status, _, problem := s.daybook("month", "close", "2026-11")
+		Expect(status).To(Equal(1))
+		Expect(problem).To(ContainSubstring("the month is not over"))
+		Expect(s.ran("month", "close", "2026-10", "--by", "ann")).To(ContainSubstring("2026-10 of cf/file is closed"))
+		Expect(s.months()).To(HaveExactElements(And(HaveField("Month", "2026-11"), HaveField("State", "open")),
+			And(HaveField("Month", "2026-10"), HaveField("State", "closed"), HaveField("By", "ann"))))
+
+		dear := priced(prices, dearer)
+		Expect(s.ran("catalogue", "publish", "--yes", "--name", "B", dear)).To(ContainSubstring(
+			"--reprice-closed 2026-10 posts the"))
+		before := s.months()[1]
+		Expect(s.ran("catalogue", "publish", "--yes", "--name", "B", "--reprice-closed", "2026-10", dear)).To(
+			ContainSubstring("published catalogue B"))
+		Expect(s.ran("catalogue", "publish", "--yes", "--name", "B", "--reprice-closed", "2026-10", dear)).To(
+			ContainSubstring("nothing changed"))
+		after := s.months()[1]
+		Expect(after.Sums[0].Amount).To(Equal(before.Sums[0].Amount))
+		Expect(before.Sums[0].Corrections).To(BeZero())
+		Expect(after.Sums[0].Corrections).To(BeNumerically(">", 0))
+		Expect(s.ran("month", "list")).To(ContainSubstring(after.Sums[0].Corrected + " GBP in "))
+
+		status, _, problem = s.daybook("month", "reopen", "2026-10", "--by", "ann")
+		Expect(status).To(Equal(2))
+		Expect(problem).To(ContainSubstring("--by NAME and --note REASON"))
+		Expect(s.ran("month", "reopen", "2026-10", "--foundation", "file", "--by", "ann", "--note", "a dispute")).To(
+			ContainSubstring("2026-10 of cf/file is open again"))
+		Expect(s.months()[1]).To(And(HaveField("State", "open again"), HaveField("By", "ann")))
+	})
+})
