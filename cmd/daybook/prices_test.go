@@ -215,6 +215,10 @@ var _ = Describe("A catalogue that is published", func() {
 		s.work(ctx, timeline.CutDay)
 		other := priced(prices, dearer)
 		Expect(s.ran("what-if", "--catalogue", other)).To(ContainSubstring("it would change 2026-10."))
+		s.ran("catalogue", "publish", "--yes", "--wait", "0", "--name", "B", other)
+		s.work(ctx, timeline.CutDay)
+		Expect(s.ran("catalogue", "history")).To(ContainSubstring(
+			"- closed months that it would change, and leaves: 2026-10\n"))
 		var want []string
 		for line := range strings.Lines(s.ran("what-if", "--catalogue", other, "--closed", "--format", "json")) {
 			var row struct{ Month, Tenant, Difference string }
@@ -225,7 +229,8 @@ var _ = Describe("A catalogue that is published", func() {
 		}
 		Expect(want).NotTo(BeEmpty())
 		s.serve()
-		said := s.ran("catalogue", "publish", "--yes", "--closed", "--reprice-closed", "2026-10", other)
+		said := s.ran("catalogue", "publish", "--yes", "--closed", "--reprice-closed", "2026-10",
+			"--name", "B", other)
 		Expect(said).To(And(ContainSubstring("Closed months, each as if --reprice-closed named it alone"),
 			ContainSubstring("with this effect to the last digit"), Not(ContainSubstring("would change 2026-10"))))
 		var bill struct {

@@ -127,8 +127,9 @@ func NewHistory(w io.Writer, asJSON bool) *History {
 func (h *History) Add(act *acts.Act, e *effect.Effect, inForce bool) error {
 	h.any = true
 	if h.json {
-		months := []Fields{}
+		months, closed := []Fields{}, []string{}
 		if e != nil {
+			closed = append(closed, e.Closed...)
 			for _, t := range monthTotals(e) {
 				months = append(months, Fields{
 					{"month", t.month},
@@ -142,7 +143,8 @@ func (h *History) Add(act *acts.Act, e *effect.Effect, inForce bool) error {
 				})
 			}
 		}
-		return JSON(h.out, append(actFields(act, inForce), Field{"put_in_force", e != nil}, Field{"effect", months}))
+		return JSON(h.out, append(actFields(act, inForce), Field{"put_in_force", e != nil}, Field{"effect", months},
+			Field{"closed", closed}))
 	}
 	line := Time(act.Time) + "  " + act.Catalogue.Version
 	if act.By != "" {
@@ -155,6 +157,9 @@ func (h *History) Add(act *acts.Act, e *effect.Effect, inForce bool) error {
 		line += "  (in force)"
 	}
 	Text(h.out, line)
+	if e != nil && len(e.Closed) > 0 {
+		Text(h.out, "- closed months that it would change, and leaves: "+strings.Join(e.Closed, ", "))
+	}
 	switch {
 	case e == nil:
 		Text(h.out, "- the pricer has not put it in force")

@@ -70,7 +70,8 @@ func EffectJSON(w io.Writer, e *effect.Effect, sequence uint64) error {
 		{"former", e.Former},
 		{"metered", sequence},
 		{"rows", len(e.Rows)},
-		{"changed", changed(e)}, {"closed", append([]string{}, e.Closed...)},
+		{"changed", changed(e)},
+		{"closed", append([]string{}, e.Closed...)},
 	}})
 }
 
@@ -106,8 +107,8 @@ func CatalogueEffect(w io.Writer, e *effect.Effect, exact bool) error {
 	err := openEffect(w, e, exact)
 	if len(e.Closed) > 0 && err == nil {
 		out := &failing{w: w}
-		Text(out, fmt.Sprintf("Closed months stay as they are, though it would change %s. --reprice-closed %s posts the "+
-			"difference as corrections in the first open month.", strings.Join(e.Closed, ", "),
+		Text(out, fmt.Sprintf("Closed months stay as they are, though it would change %s. --reprice-closed %s posts "+
+			"the difference as corrections in the first open month.", strings.Join(e.Closed, ", "),
 			strings.Join(e.Closed, ",")))
 		err = out.err
 	}
