@@ -251,7 +251,8 @@ func releasedFixtures() map[string]message {
 		"catalogue": &events.Catalogue{Version: "2026-11", YAML: "version: 2026-11\ncurrency: EUR\nplans:\n  - name: " +
 			"\"app\"\n"},
 		"closing": &events.Closing{
-			ID: "7d6c5b4a-3f2e-5a1d-9c8b-0f1e2d3c4b5a", Source: "cf", Foundation: "cf-eu-1", Month: "2026-11", Reopened: true,
+			ID: "7d6c5b4a-3f2e-5a1d-9c8b-0f1e2d3c4b5a", Source: "cf", Foundation: "cf-eu-1", Month: "2026-11",
+			Reopened: true,
 			Cause: events.Cause{
 				ID: "62513f4e-b2a3-54c5-a0d1-5c6d7e8f90a4", Sequence: 1044, Event: "reopening",
 				Time: at("2026-12-07T10:00:00Z"),

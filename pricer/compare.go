@@ -339,7 +339,7 @@ func (c *comparison) missing(b *Book) []string {
 // no charges.
 func (c *comparison) wanted(b *Book, p *posted.Span) map[sum]int {
 	var entries Entries
-	if p.Correction == "" && !(c.spans.Second() && b.isClosed(p)) {
+	if p.Correction == "" && (!c.spans.Second() || !b.isClosed(p)) {
 		b.charge(p, &entries)
 	} else {
 		b.list(p, &entries)

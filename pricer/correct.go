@@ -88,13 +88,13 @@ func sameCorrection(a, b *events.Charge) bool {
 // emit adds the differences to the entries of their subjects; what comes to nothing is none.
 func (k *corrections) emit() (n int) {
 	for i := range k.list {
-		c := &k.list[i].charge
+		c, to := &k.list[i].charge, k.list[i].to
 		if c.Seconds.IsZero() && c.Quantity.IsZero() && c.Amount.IsZero() && c.VAT.IsZero() {
 			continue
 		}
-		c.ID = events.ID("correction", k.cause, k.list[i].to.Source, k.list[i].to.Foundation, c.Kind, c.Resource, c.Plan, c.Component, c.Unit, c.Month, c.VATCode,
-			c.VATRate, c.Currency, c.CurrencyRate, k.list[i].to.Tenant, strconv.Itoa(i))
-		k.list[i].to.Charges = append(k.list[i].to.Charges, *c)
+		c.ID = events.ID("correction", k.cause, to.Source, to.Foundation, c.Kind, c.Resource, c.Plan, c.Component,
+			c.Unit, c.Month, c.VATCode, c.VATRate, c.Currency, c.CurrencyRate, to.Tenant, strconv.Itoa(i))
+		to.Charges = append(to.Charges, *c)
 		n++
 	}
 	k.list = k.list[:0]

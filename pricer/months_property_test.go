@@ -34,9 +34,9 @@ type world struct {
 var worldBegins = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 
 func priced(amount int) string {
-	return fmt.Sprintf("currency: GBP\nvat_rates: [{code: S, valid_from: 2001-01-01, rate: 0.2}]\nplans:\n  - {name: app, "+
-		"match: {kind: app}, valid_from: 2001-01-01, components: [{name: use, quantity: \"seconds / 3600\", unit: h, "+
-		"unit_price: %d, vat: S}]}\n", amount)
+	return fmt.Sprintf("currency: GBP\nvat_rates: [{code: S, valid_from: 2001-01-01, rate: 0.2}]\nplans:\n"+
+		"  - {name: app, match: {kind: app}, valid_from: 2001-01-01, components: [{name: use, "+
+		"quantity: \"seconds / 3600\", unit: h, unit_price: %d, vat: S}]}\n", amount)
 }
 
 func (w *world) step(kind string, body stage.Body) {
@@ -78,8 +78,8 @@ func (w *world) fact() {
 	}
 	if hours := rapid.IntRange(0, 3).Draw(w.T, "hours"); hours > 0 || len(m.Retracted) == 0 {
 		s := events.Span{
-			ID: fmt.Sprint("span-", key, "-", hours), Kind: "app", Resource: resource, Tenant: "org", Start: day, Since: day,
-			End:       day.Add(time.Duration(hours+1) * time.Hour),
+			ID: fmt.Sprint("span-", key, "-", hours), Kind: "app", Resource: resource, Tenant: "org",
+			Start: day, Since: day, End: day.Add(time.Duration(hours+1) * time.Hour),
 			Footprint: events.Footprint{Instances: events.Some(1)},
 		}
 		m.Closed, w.spans[key] = []events.Span{s}, s

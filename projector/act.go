@@ -2,6 +2,7 @@ package projector
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 
 	"github.com/daybook-billing/daybook/events"
@@ -28,10 +29,7 @@ func (p *processor) act(in *bus.Stored, emit func(stage.Output)) error {
 			emit(undecided(a, in.Sequence))
 		}
 	case events.ActRetirement:
-		if err := known(a.Source); err != nil {
-			return err
-		}
-		if err := plausible(a.Retirement.At); err != nil {
+		if err := errors.Join(known(a.Source), plausible(a.Retirement.At)); err != nil {
 			return err
 		}
 		all, moved := p.meter.Retired(a, in.Sequence, metered)
@@ -103,8 +101,8 @@ func refusedMonth(a *events.Act, sequence uint64, reason error) stage.Output {
 		Cause: events.Cause{ID: a.ID, Sequence: sequence, Event: a.Kind, Time: a.Time},
 		Anomaly: events.Anomaly{
 			Code: events.AnomalyRefusedMonth, Time: a.Time,
-			Message: fmt.Sprintf("the %s by %s changes nothing: %v. `daybook month list` lists the months", a.Kind, a.By,
-				reason),
+			Message: fmt.Sprintf("the %s by %s changes nothing: %v. `daybook month list` lists the months", a.Kind,
+				a.By, reason),
 		},
 	}
 	return noticeOutput(&notice)

@@ -105,7 +105,8 @@ var _ = Describe("The horizon", func() {
 		n := 0
 		m := newMeter(projector.Config{Cut: timeline.CutHour})
 		m.Fact(app("STARTED", "00:00"), 1, func(*events.Metered) {})
-		collected(m, &events.Horizon{ID: "h", Source: "cf", Foundation: "eu", Time: clock("00:00").Add(1200 * time.Hour)},
+		late := clock("00:00").Add(1200 * time.Hour)
+		collected(m, &events.Horizon{ID: "h", Source: "cf", Foundation: "eu", Time: late},
 			2, func(o *events.Metered) {
 				ids = append(ids, o.ID)
 				n += len(o.Closed)

@@ -15,7 +15,7 @@ func terminal() (screen, keyboard *os.File) {
 	GinkgoHelper()
 	keyboard = must(os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0))
 	DeferCleanup(keyboard.Close)
-	fd := int(keyboard.Fd()) //nolint:gosec // a file's number
+	fd := int(keyboard.Fd())
 	number := must(unix.IoctlGetInt(fd, unix.TIOCGPTN))
 	Expect(unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0)).To(Succeed())
 	screen = must(os.OpenFile(fmt.Sprintf("/dev/pts/%d", number), os.O_RDWR|unix.O_NOCTTY, 0))

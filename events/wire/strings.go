@@ -21,7 +21,7 @@ func (k *Strings) share(b []byte) string {
 	if len(b) > maxKept {
 		return string(b)
 	}
-	slot := &k.slots[maphash.Bytes(k.seed, b)&uint64(len(k.slots)-1)]
+	slot := &k.slots[maphash.Bytes(k.seed, b)&uint64(len(k.slots)-1)] //nolint:gosec // not negative
 	if *slot != string(b) {
 		*slot = string(b)
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
@@ -117,23 +118,27 @@ func (r *Record) priced(id, month string, whole bool) (all []Priced) {
 		case month != "" && !whole && c.Resource != id && c.App != id:
 			continue
 		}
-		for _, s := range r.spans { // the last publication of the same id
-			if s.ID == p.Charge.Span {
-				p.Span = s
-			}
-		}
-		if p.Span != nil {
-			for _, f := range r.facts {
-				for _, sequence := range p.Span.Evidence {
-					if f.Sequence == sequence {
-						p.Facts = append(p.Facts, f)
-					}
-				}
-			}
-		}
+		r.derived(&p)
 		all = append(all, p)
 	}
 	return all
+}
+
+// derived adds the span of a charge, and the facts of the span.
+func (r *Record) derived(p *Priced) {
+	for _, s := range r.spans { // the last publication of the same id
+		if s.ID == p.Charge.Span {
+			p.Span = s
+		}
+	}
+	if p.Span == nil {
+		return
+	}
+	for _, f := range r.facts {
+		if slices.Contains(p.Span.Evidence, f.Sequence) {
+			p.Facts = append(p.Facts, f)
+		}
+	}
 }
 
 // Version returns the act that put a catalogue version in force last, with its sequence in USAGE;

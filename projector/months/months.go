@@ -89,8 +89,8 @@ func end(month timeline.Moment) timeline.Moment {
 // before a catalogue is in force.
 func (m *Months) Due(horizon timeline.Moment, catalogued bool) (month string, due bool) {
 	open := m.open()
-	if !catalogued || m.Policy.Manual || open == timeline.MaxMoment || open == m.byHand || horizon == timeline.MinMoment ||
-		horizon < end(open).Add(m.Policy.Grace) {
+	if !catalogued || m.Policy.Manual || open == timeline.MaxMoment || open == m.byHand ||
+		horizon == timeline.MinMoment || horizon < end(open).Add(m.Policy.Grace) {
 		return "", false
 	}
 	return m.close(open), true

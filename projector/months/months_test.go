@@ -78,7 +78,8 @@ var _ = Describe("A month", func() {
 	It("that was closed last can be opened again, and closes by hand then", func() {
 		m := since("2026-09-10")
 		Expect(due(&m, "2026-11-06")).To(HaveLen(2))
-		Expect(m.Reopen("2026-09")).To(MatchError(ContainSubstring("only the last closed one can be opened again, 2026-10")))
+		Expect(m.Reopen("2026-09")).To(MatchError(ContainSubstring("only the last closed one can be opened again, " +
+			"2026-10")))
 		Expect(m.Reopen("2026-11")).To(MatchError(ContainSubstring("is open")))
 		Expect(m.Reopen("2026-10")).To(Succeed())
 		Expect(m.Reopen("2026-09")).To(MatchError(ContainSubstring("2026-10 was opened again and is not closed")))

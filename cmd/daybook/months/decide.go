@@ -90,7 +90,8 @@ func (c *Grace) Validate() error {
 
 // Run sets the grace of a foundation, or of all.
 func (c *Grace) Run(e *shell.Env) error {
-	return c.policy(e, events.ActGrace, events.Month{GraceSeconds: uint32(c.Grace / time.Second)}) //nolint:gosec // checked
+	seconds := uint32(c.Grace / time.Second) //nolint:gosec // checked
+	return c.policy(e, events.ActGrace, events.Month{GraceSeconds: seconds})
 }
 
 func validMonth(month string) error {

@@ -61,7 +61,8 @@ func (c *flags) policy(e *shell.Env, kind string, of events.Month) error {
 			c.Foundation)
 	}
 	for _, source := range sources {
-		if err := c.give(e, b, &events.Act{Kind: kind, Source: source, Foundation: c.Foundation, Month: of}); err != nil {
+		act := events.Act{Kind: kind, Source: source, Foundation: c.Foundation, Month: of}
+		if err := c.give(e, b, &act); err != nil {
 			return err
 		}
 	}

@@ -69,8 +69,8 @@ var callers = []string{"flag", "os", "os/", "github.com/alecthomas/"}
 
 // purePackages are pure as a whole.
 var purePackages = []string{
-	"events", "ledger/anomalies", "pricer/catalogue", "pricer/formula", "pricer/posted", "pricer/rating", "pricer/whatif",
-	"projector/timeline", "projector/months", "projector/cf", "projector/trove",
+	"events", "ledger/anomalies", "pricer/catalogue", "pricer/formula", "pricer/posted", "pricer/rating",
+	"pricer/whatif", "projector/timeline", "projector/months", "projector/cf", "projector/trove",
 }
 
 // shellFiles are the files with I/O in otherwise pure folders. A new file there is pure unless it
@@ -89,7 +89,7 @@ var shellFiles = map[string][]string{
 		"config.go",
 		"doc.go",
 		"metrics.go",
-		"preview.go",  // takes a stage's messages
+		"preview.go", // takes a stage's messages
 		"pricer.go",
 		"snapshot.go", // gives the state to the stage
 		"watch.go",    // logs
