@@ -28,7 +28,7 @@ type Batch struct {
 	Metered []events.Horizon // metered through
 	Billed  []events.Horizon // charged through
 	Gaps    []events.Gap
-	// Closings are of METERED: months that close, or are opened again.
+	// Closings are of BILLING: months that close, or are opened again, behind their charges.
 	Closings []events.Closing
 }
 
@@ -139,8 +139,8 @@ type Bill struct {
 	Anomalies map[string]int // those that stand, by code; those of no tenant are everybody's
 	Gaps      []events.Gap
 	Horizons  []Horizon
-	// Final are the months of the bill that are closed in every foundation of their tenants, the
-	// newest first: they change no more. Preliminary are the others.
+	// Final are the months of the bill that are closed in every foundation of their tenants and
+	// charged, the newest first: they change no more. Preliminary are the others.
 	Final, Preliminary []string
 	Missing            []string // sentences about messages that the streams lack, as CatchUp returns them
 }

@@ -259,7 +259,7 @@ func (d *decoder) add(batch *Batch, stream string, in *bus.Stored) error {
 		if err := c.DecodeJSON(in.Data); err != nil {
 			return err
 		}
-		if stream == events.StreamMetered {
+		if stream == events.StreamBilling {
 			batch.Closings = append(batch.Closings, c)
 		}
 	case events.TypeAnomaly:

@@ -93,6 +93,42 @@ var _ = Describe("The poster", func() {
 			MatchError(ContainSubstring("message 2 of BILLING"))))
 	})
 
+	It("has a month as final when BILLING closes it: METERED closes it before it is charged", func(ctx context.Context) {
+		l := memory.New()
+		poster := ledger.NewPoster(b, l, slog.New(slog.DiscardHandler))
+		running, stop := context.WithCancel(ctx)
+		done := make(chan error, 1)
+		go func() { done <- poster.Run(running) }()
+		defer func() {
+			stop()
+			Eventually(ctx, done).Should(Receive(BeNil()))
+		}()
+		closing := func(int) interface{ AppendJSON([]byte) []byte } {
+			return &events.Closing{ID: "c", Source: "cf", Foundation: "prod", Month: "2026-10"}
+		}
+		var at ledger.Positions
+		bill := func() ledger.Bill {
+			GinkgoHelper()
+			Expect(poster.Wait(ctx, at)).To(Succeed())
+			bill, err := l.Bill(ctx, ledger.Query{Period: "2026-10"})
+			Expect(err).NotTo(HaveOccurred())
+			return bill
+		}
+		publish(ctx, events.StreamMetered, events.MeteredHorizonSubject("cf", "prod"), events.TypeHorizon, 1,
+			func(int) interface{ AppendJSON([]byte) []byte } {
+				return &events.Horizon{
+					ID: "h", Source: "cf", Foundation: "prod", Time: time.Date(2026, 11, 9, 0, 0, 0, 0, time.UTC),
+				}
+			})
+		at.Metered = publish(ctx, events.StreamMetered, events.MeteredClosingSubject("cf", "prod"), events.TypeClosing,
+			1, closing)
+		Expect(bill()).To(And(HaveField("Final", BeEmpty()), HaveField("Preliminary", Equal([]string{"2026-10"}))))
+
+		at.Billing = publish(ctx, events.StreamBilling, events.BillingClosingSubject("cf", "prod"), events.TypeClosing,
+			1, closing)
+		Expect(bill()).To(And(HaveField("Final", Equal([]string{"2026-10"})), HaveField("Preliminary", BeEmpty())))
+	})
+
 	DescribeTable("posts every message of both streams once", func(ctx context.Context, l ledger.Ledger) {
 		var at ledger.Positions
 		at.Metered = publish(ctx, events.StreamMetered, "metered.cf.prod.org.app.a", events.TypeMetered,

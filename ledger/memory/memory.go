@@ -298,8 +298,8 @@ func (l *Ledger) judge(bill *ledger.Bill) {
 	}
 }
 
-// final reports whether a month is closed in every foundation of a tenant, or of all without one. A
-// foundation that ended before the month has no part in it.
+// final reports whether a month is closed, and charged, in every foundation of a tenant, or of all
+// without one. A foundation that ended before the month has no part in it.
 func (l *Ledger) final(period, tenant string) bool {
 	from, _ := (&ledger.Query{Period: period}).Within()
 	found := false
