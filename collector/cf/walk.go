@@ -39,7 +39,7 @@ func (w *walk) run(ctx context.Context) error {
 		if more {
 			fetchErr := <-w.fetched // ends with ctx
 			if err == nil && cut == len(p.Events) && fetchErr != nil {
-				err = errors.Join(fetchErr, l.outbox.flush(ctx))
+				err = w.end(ctx, fetchErr)
 			}
 		}
 		if err != nil {
@@ -62,10 +62,19 @@ func (w *walk) run(ctx context.Context) error {
 		p, spare = spare, p
 		if p.End || tip.reseeded {
 			if err := w.verify(ctx, tip); err != nil {
-				return err
+				return w.end(ctx, err)
 			}
 		}
 	}
+}
+
+// end stores the rest of a page that waits for the next one, and returns the error that ends the
+// walk. The error of an append takes its place, also of errLost: the list is read from USAGE first.
+func (w *walk) end(ctx context.Context, err error) error {
+	if flushErr := w.l.outbox.flush(ctx); flushErr != nil {
+		return flushErr
+	}
+	return err
 }
 
 // first asks for the first page and verifies its meaning. Late events are published before the
