@@ -29,6 +29,7 @@ var (
 type Months struct {
 	Source     string
 	Foundation string
+	First      time.Time // the first horizon
 	Horizon    time.Time // metered up to there
 	Ended      bool      // the foundation is retired
 	Closed     []events.Closing
@@ -65,7 +66,9 @@ func ReadMonths(ctx context.Context, b Reader, foundation string) ([]Months, err
 			var h events.Horizon
 			if h.DecodeJSON(m.Data) == nil {
 				at := of(h.Source, h.Foundation)
-				at.Horizon, at.Ended = h.Time, !h.Ended.IsZero()
+				if at.Horizon, at.Ended = h.Time, !h.Ended.IsZero(); at.First.IsZero() {
+					at.First = h.Time
+				}
 			}
 		case events.TypeClosing:
 			var c events.Closing

@@ -3,17 +3,19 @@ package main
 import (
 	"encoding/json"
 	"strings"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 
 	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/internal/bus"
 )
 
 // listedMonth is a line of daybook month list.
 type listedMonth struct {
-	Source, Month, State, By string
-	Sums                     []struct {
+	Source, Foundation, Month, State, By string
+	Sums                                 []struct {
 		Currency, Amount, Corrected string
 		Corrections                 int
 	}
@@ -32,6 +34,53 @@ func (s *site) months() (all []listedMonth) {
 }
 
 var _ = Describe("The months of a foundation", func() {
+	It("are all listed with their money, whichever was closed", func(ctx SpecContext) {
+		s := newSite(ctx)
+		put := func(stream, subject, kind string, body interface{ AppendJSON(b []byte) []byte }) {
+			state, err := s.bus.Stream(ctx, stream)
+			Expect(err).NotTo(HaveOccurred())
+			_, err = s.bus.Append(ctx, stream, []bus.Message{{
+				Subject: subject, Data: body.AppendJSON(nil),
+				Header: []events.Header{{Key: events.HeaderType, Value: kind}},
+			}}, bus.Expect{Last: state.Last})
+			Expect(err).NotTo(HaveOccurred())
+		}
+		collected := func(foundation string, day time.Time) {
+			put(events.StreamMetered, events.MeteredHorizonSubject("cf", foundation), events.TypeHorizon,
+				&events.Horizon{Source: "cf", Foundation: foundation, Time: day})
+		}
+		charged := func(foundation, month string) {
+			put(events.StreamBilling, events.ChargeSubject("org", "cf", foundation, "app", "a"), events.TypeBilling,
+				&events.Billing{Source: "cf", Foundation: foundation, Charges: []events.Charge{{
+					Month: month, Period: month, Currency: "GBP", Amount: events.NewDecimal(1, 0),
+				}}})
+		}
+		list := func() (said []string) {
+			for _, m := range s.months() {
+				word := m.Foundation + " " + m.Month + " " + m.State
+				for _, sum := range m.Sums {
+					word += " " + sum.Amount
+				}
+				said = append(said, word)
+			}
+			return said
+		}
+		collected("eu", time.Date(2026, 9, 1, 0, 0, 0, 0, time.UTC))
+		collected("eu", time.Date(2026, 11, 10, 0, 0, 0, 0, time.UTC))
+		Expect(list()).To(Equal([]string{"eu 2026-11 open", "eu 2026-10 open", "eu 2026-09 open"}))
+		charged("eu", "2026-07")
+		charged("us", "2026-10")
+		Expect(list()).To(Equal([]string{
+			"eu 2026-11 open", "eu 2026-10 open", "eu 2026-09 open", "eu 2026-08 open", "eu 2026-07 open 1",
+			"us 2026-10 open 1",
+		}))
+		put(events.StreamMetered, events.MeteredClosingSubject("cf", "eu"), events.TypeClosing,
+			&events.Closing{Source: "cf", Foundation: "eu", Month: "2026-09"})
+		Expect(list()).To(Equal([]string{
+			"eu 2026-11 open", "eu 2026-10 open", "eu 2026-09 closed", "eu 2026-07 closed 1", "us 2026-10 open 1",
+		}))
+	})
+
 	It("are closed by hand, keep their prices, and are opened again by hand", func(ctx SpecContext) {
 		first, second, prices := month(400)
 		s := newSite(ctx)
@@ -39,6 +88,9 @@ var _ = Describe("The months of a foundation", func() {
 		s.ran("catalogue", "publish", "--yes", "--name", "A", prices)
 		s.ran("collect", "file", "--horizon", "2026-11-02T20:00:00Z", first, second)
 		Expect(s.ran("month", "mode", "manual", "--by", "ann")).To(ContainSubstring("usage.act.mode.all.all"))
+		Eventually(s.months).Should(HaveExactElements(And(HaveField("Month", "2026-11"), HaveField("State", "open")),
+			And(HaveField("Month", "2026-10"), HaveField("State", "open"), HaveField("Sums", Not(BeEmpty())))),
+			"no month is closed yet")
 		status, _, problem := s.daybook("month", "close", "2026-11")
 		Expect(status).To(Equal(1))
 		Expect(problem).To(ContainSubstring("the month is not over"))

@@ -1,11 +1,14 @@
 package months
 
 import (
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/daybook-billing/daybook/acts"
 	"github.com/daybook-billing/daybook/cmd/daybook/print"
 	"github.com/daybook-billing/daybook/cmd/daybook/shell"
+	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/ledger"
 )
 
@@ -31,63 +34,83 @@ func (c *List) Run(e *shell.Env) error {
 	if err != nil {
 		return err
 	}
-	list := rows(all)
-	for i := range list {
-		m := &list[i]
-		for j := range sums {
-			if s := &sums[j]; s.Source == m.Source && s.Foundation == m.Foundation && s.Month == m.Month {
-				m.Sums = append(m.Sums, *s)
-			}
-		}
-	}
-	return print.Months(e.Stdout, list, c.Format == "json")
+	return print.Months(e.Stdout, rows(all, sums), c.Format == "json")
 }
 
-// rows are the months of foundations, the newest first.
-func rows(all []acts.Months) (out []print.Month) {
+// monthForm is the form of a month; in it months compare as texts.
+const monthForm = "2006-01"
+
+// rows are the months of foundations, the newest first. Each sum stands in one.
+func rows(all []acts.Months, sums []ledger.MonthSum) (out []print.Month) {
+	for i := range sums { // charges may come before the first horizon
+		s := &sums[i]
+		if !slices.ContainsFunc(all, func(m acts.Months) bool {
+			return m.Source == s.Source && m.Foundation == s.Foundation
+		}) {
+			all = append(all, acts.Months{Source: s.Source, Foundation: s.Foundation})
+		}
+	}
 	for i := range all {
 		m := &all[i]
-		var own []print.Month
-		for j := range m.Closed {
-			c := &m.Closed[j]
-			own = append(own, print.Month{
-				Source: m.Source, Foundation: m.Foundation, Month: c.Month, State: "closed", At: c.Time, By: c.By,
-				Note: c.Note,
-			})
-		}
-		for _, month := range open(m) {
-			row := print.Month{Source: m.Source, Foundation: m.Foundation, Month: month, State: "open"}
-			if len(m.Reopened) > 0 && m.Reopened[0].Month == month {
-				c := &m.Reopened[0]
-				row.State, row.At, row.By, row.Note = "open again", c.Time, c.By, c.Note
+		own := map[string][]ledger.MonthSum{}
+		for j := range sums {
+			if s := &sums[j]; s.Source == m.Source && s.Foundation == m.Foundation {
+				own[s.Month] = append(own[s.Month], *s)
 			}
-			own = append(own, row)
 		}
-		for j := range own {
-			out = append(out, own[len(own)-1-j])
+		for _, month := range slices.Backward(listed(m, own)) {
+			row := row(m, month)
+			row.Sums = own[month]
+			out = append(out, row)
 		}
 	}
 	return out
 }
 
-// open are the open months up to the horizon, in order.
-func open(m *acts.Months) (months []string) {
+// row is a month of a foundation, without sums. The months before the last closed one are closed,
+// too.
+func row(m *acts.Months, month string) print.Month {
+	out := print.Month{Source: m.Source, Foundation: m.Foundation, Month: month, State: "open"}
+	for i := range m.Closed {
+		c := &m.Closed[i]
+		if c.Month >= month {
+			out.State = "closed"
+		}
+		if c.Month == month {
+			out.At, out.By, out.Note = c.Time, c.By, c.Note
+		}
+	}
+	if len(m.Reopened) > 0 && m.Reopened[0].Month == month {
+		c := &m.Reopened[0]
+		out.State, out.At, out.By, out.Note = "open again", c.Time, c.By, c.Note
+	}
+	return out
+}
+
+// listed are the months of a foundation, in order: those with a sum, the closed ones, and all open
+// ones from the earliest with anything in it to the horizon.
+func listed(m *acts.Months, sums map[string][]ledger.MonthSum) []string {
+	months := map[string]bool{}
+	for month := range sums {
+		months[month] = true
+	}
+	for _, all := range [][]events.Closing{m.Closed, m.Reopened} {
+		for i := range all {
+			months[all[i].Month] = true
+		}
+	}
 	if m.Horizon.IsZero() {
-		return nil
+		return slices.Sorted(maps.Keys(months))
 	}
-	last := time.Date(m.Horizon.Year(), m.Horizon.Month(), 1, 0, 0, 0, 0, time.UTC)
-	first := last
-	if n := len(m.Closed); n > 0 {
-		if at, err := time.Parse("2006-01", m.Closed[n-1].Month); err == nil {
-			first = at.AddDate(0, 1, 0)
-		}
-	} else if len(m.Reopened) > 0 {
-		if at, err := time.Parse("2006-01", m.Reopened[0].Month); err == nil {
-			first = at
-		}
+	first, last := m.First.Format(monthForm), m.Horizon.Format(monthForm)
+	for month := range months {
+		first = min(first, month)
 	}
-	for ; !first.After(last); first = first.AddDate(0, 1, 0) {
-		months = append(months, first.Format("2006-01"))
+	for i := range m.Closed {
+		first = max(first, m.Closed[i].Month)
 	}
-	return months
+	for at, err := time.Parse(monthForm, first); err == nil && at.Format(monthForm) <= last; at = at.AddDate(0, 1, 0) {
+		months[at.Format(monthForm)] = true
+	}
+	return slices.Sorted(maps.Keys(months))
 }

@@ -15,7 +15,7 @@ import (
 type Month struct {
 	Source, Foundation, Month string
 	State                     string    // open, closed, open again
-	At                        time.Time // of the closing, or of the reopening; zero for an open one
+	At                        time.Time // of the closing, or of the reopening; zero for none of its own
 	By, Note                  string
 	Sums                      []ledger.MonthSum // by currency
 }
@@ -74,7 +74,7 @@ func Months(w io.Writer, months []Month, asJSON bool) error {
 	for i := range months {
 		m := &months[i]
 		by := m.By
-		if by == "" && m.State == "closed" {
+		if by == "" && m.State == "closed" && !m.At.IsZero() {
 			by = "itself"
 		}
 		totals, corrections := m.sums()
