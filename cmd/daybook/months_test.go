@@ -81,6 +81,26 @@ var _ = Describe("The months of a foundation", func() {
 		}))
 	})
 
+	It("are closed for each foundation, also where another one refuses", func(ctx SpecContext) {
+		file, _, prices := month(40)
+		s := newSite(ctx)
+		s.serve()
+		s.ran("month", "mode", "manual", "--by", "ann")
+		s.ran("catalogue", "publish", "--yes", "--name", "A", prices)
+		earlier := priced(file, func(text string) string { return strings.ReplaceAll(text, "2026-10-", "2026-09-") })
+		horizon := "2026-11-02T20:00:00Z"
+		s.ran("collect", "file", "--foundation", "early", "--horizon", horizon, earlier)
+		s.ran("collect", "file", "--foundation", "late", "--horizon", horizon, file)
+		Eventually(s.months).Should(ContainElements(HaveField("Foundation", "early"), HaveField("Foundation", "late")))
+		status, said, problem := s.daybook("month", "close", "2026-10", "--by", "ann")
+		Expect(status).To(Equal(1))
+		Expect(problem).To(And(ContainSubstring("2026-10 of cf/early: "), ContainSubstring("close it first")))
+		Expect(said).To(ContainSubstring("2026-10 of cf/late is closed"))
+		status, said, _ = s.daybook("month", "close", "2026-09", "--by", "ann")
+		Expect(status).To(Equal(1), "late is closed beyond it")
+		Expect(said).To(ContainSubstring("2026-09 of cf/early is closed"))
+	})
+
 	It("are closed by hand, keep their prices, and are opened again by hand", func(ctx SpecContext) {
 		first, second, prices := month(400)
 		s := newSite(ctx)

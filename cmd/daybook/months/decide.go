@@ -30,7 +30,7 @@ type flags struct {
 // Close is daybook month close.
 type Close struct {
 	flags
-	Month string `arg:"" placeholder:"YYYY-MM" help:"Month to close. Earlier ones are closed first."`
+	Month string `arg:"" placeholder:"YYYY-MM" help:"Month to close. The open ones before it have to be closed before."`
 }
 
 // Validate checks the command line.

@@ -12,7 +12,8 @@ import (
 	"github.com/daybook-billing/daybook/internal/metered"
 )
 
-// each gives an act about a month of each foundation that allows it.
+// each gives an act about a month of each foundation that allows it. A foundation that refuses, or
+// whose answer does not come in time, keeps no other one waiting for its act.
 func (c *flags) each(e *shell.Env, month, kind string, allowed func(*acts.Months) error) error {
 	b, err := c.Open(e.Ctx, "month", nil)
 	if err != nil {
@@ -27,17 +28,26 @@ func (c *flags) each(e *shell.Env, month, kind string, allowed func(*acts.Months
 		return errors.New("nothing was metered of any such foundation: daybook status lists the foundations")
 	}
 	var refused error
+	waited := false
 	for i := range all {
 		m := &all[i]
-		if err := allowed(m); err != nil {
+		err := allowed(m)
+		if err == nil {
+			err = c.give(e, b, &events.Act{
+				Kind: kind, Source: m.Source, Foundation: m.Foundation, Month: events.Month{Month: month},
+			})
+		}
+		if errors.Is(err, shell.ErrWaited) { // give has said so
+			waited = true
+		} else if err != nil {
 			refused = errors.Join(refused, fmt.Errorf("%s of %s/%s: %w", month, m.Source, m.Foundation, err))
-			continue
 		}
-		if err := c.give(e, b, &events.Act{
-			Kind: kind, Source: m.Source, Foundation: m.Foundation, Month: events.Month{Month: month},
-		}); err != nil {
-			return err
+		if e.Ctx.Err() != nil {
+			break
 		}
+	}
+	if refused == nil && waited {
+		return shell.ErrWaited
 	}
 	return refused
 }
