@@ -126,6 +126,23 @@ var _ = Describe("METERED as it stands", Ordered, func() {
 		Expect(err).To(MatchError(context.DeadlineExceeded))
 	})
 
+	It("is changed by usage, by a closing and by another catalogue, and by no horizon", func(ctx SpecContext) {
+		message := func(subject, kind string) bus.Message {
+			return bus.Message{Subject: subject, Header: []events.Header{{Key: events.HeaderType, Value: kind}}}
+		}
+		before, err := b.Stream(ctx, events.StreamMetered)
+		Expect(err).NotTo(HaveOccurred())
+		put(ctx, part(app("z"), 30, true), message(events.MeteredClosingSubject("cf", "eu"), events.TypeClosing),
+			message(events.MeteredCatalogueSubject, events.TypeCatalogue),
+			message(events.MeteredHorizonSubject("cf", "eu"), events.TypeHorizon))
+		for n, between := range []int{0, 1, 2, 3, 3} {
+			Expect(metered.Changes(ctx, b, before.Last, before.Last+uint64(n)+1)).To(Equal(between))
+		}
+		since := before.Last + 1
+		Expect(metered.Unchanged(ctx, b, since, 0, time.Millisecond)).To(
+			MatchError(&metered.ChangedError{Since: since, Changes: 2}))
+	})
+
 	It("is unchanged where nothing about usage came behind a message, and USAGE has nothing without an answer", func(
 		ctx SpecContext,
 	) {
@@ -153,15 +170,17 @@ var _ = Describe("METERED as it stands", Ordered, func() {
 		Expect(unchanged(state.Last-1, to)).To(MatchError(&metered.ChangedError{Since: state.Last - 1, Changes: 1}))
 		Expect(metered.Changes(ctx, b, state.Last-1, state.Last)).To(BeZero())
 
-		By("a marker, or an act about no usage, has no answer")
-		act := events.Act{Kind: events.ActCatalogue}
+		By("a marker, or an act that METERED has nothing of, has no answer")
+		act := events.Act{Kind: events.ActReplay}
 		to = usage(events.TypeMarker, nil)
 		to = max(to, usage(events.TypeAct, act.AppendJSON(nil)))
 		Expect(unchanged(state.Last, to)).To(Succeed())
 
-		By("a decision may have one")
-		act.Kind = events.ActDecision
+		By("a catalogue has one, and a decision may have one")
+		act.Kind = events.ActCatalogue
 		open := usage(events.TypeAct, act.AppendJSON(nil))
+		act.Kind = events.ActDecision
+		usage(events.TypeAct, act.AppendJSON(nil))
 		Expect(unchanged(state.Last, open)).To(MatchError(&metered.ChangedError{Since: state.Last, Usage: open}))
 		Expect(unchanged(state.Last, open)).To(MatchError(ContainSubstring("the projector does not run, or is behind")))
 		Expect(unchanged(state.Last, to)).To(Succeed(), "it stands behind what was asked about")

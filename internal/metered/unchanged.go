@@ -13,15 +13,18 @@ import (
 	"github.com/daybook-billing/daybook/internal/stage"
 )
 
-// Changes counts the messages about usage in METERED with sequences between two others, both
-// excluded.
+// Changes counts the messages of METERED that the effect of a catalogue depends on, with sequences
+// between two others, both excluded: usage, closings of months and catalogues.
 func Changes(ctx context.Context, b Bus, after, before uint64) (n int, err error) {
 	if before <= after+1 {
 		return 0, nil
 	}
-	options := bus.ReadOptions{Filters: []string{events.MeteredResourcesFilter("", "")}, HeadersOnly: true}
+	options := bus.ReadOptions{HeadersOnly: true, Filters: []string{
+		events.MeteredResourcesFilter("", ""), events.MeteredClosingFilter(""), events.MeteredCatalogueSubject,
+	}}
 	_, err = b.Each(ctx, events.StreamMetered, after+1, before-1, options, func(m *bus.Stored) error {
-		if m.Header(events.HeaderType) == events.TypeMetered {
+		switch m.Header(events.HeaderType) {
+		case events.TypeMetered, events.TypeClosing, events.TypeCatalogue:
 			n++
 		}
 		return nil
@@ -29,10 +32,10 @@ func Changes(ctx context.Context, b Bus, after, before uint64) (n int, err error
 	return n, err
 }
 
-// ChangedError reports usage behind the message of METERED that somebody has looked at.
+// ChangedError reports changes behind the message of METERED that somebody has looked at.
 type ChangedError struct {
 	Since   uint64 // the message of METERED
-	Changes int    // messages about usage behind it; 0 where USAGE alone has more
+	Changes int    // messages behind it, as Changes counts them; 0 where USAGE alone has more
 	Usage   uint64 // a message of USAGE that METERED has no answer to
 }
 
@@ -41,8 +44,8 @@ func (e *ChangedError) Error() string {
 		return fmt.Sprintf("message %d of %s has no answer in %s yet, and may change it: the projector does not run, "+
 			"or is behind. Start it, or try again", e.Usage, events.StreamUsage, events.StreamMetered)
 	}
-	return fmt.Sprintf("%s has %d messages about usage behind message %d: look again, and expect the message that you "+
-		"have seen then", events.StreamMetered, e.Changes, e.Since)
+	return fmt.Sprintf("%s has %d messages about usage, months or catalogues behind message %d: look again, and "+
+		"expect the message that you have seen then", events.StreamMetered, e.Changes, e.Since)
 }
 
 // Watcher is the part of the bus for Unchanged.
@@ -51,7 +54,7 @@ type Watcher interface {
 	Reading
 }
 
-// Unchanged is nil where METERED has everything of USAGE up to a message, and nothing about usage
+// Unchanged is nil where METERED has everything of USAGE up to a message, and none of Changes
 // behind the message since of its own. It waits for the projector, as long as patience allows.
 // Error: *ChangedError.
 func Unchanged(ctx context.Context, b Watcher, since, usage uint64, patience time.Duration) error {
@@ -107,10 +110,10 @@ func unanswered(ctx context.Context, b Bus, last, usage uint64) (open uint64, er
 	return open, err
 }
 
-// withoutAnswer are the acts that change no usage and close no month.
-var withoutAnswer = []string{events.ActCatalogue, events.ActReplay, events.ActDiscard}
+// withoutAnswer are the acts that METERED has nothing of.
+var withoutAnswer = []string{events.ActReplay, events.ActDiscard}
 
-// answered reports whether the projector may answer a message of USAGE with a change of usage.
+// answered reports whether the projector may answer a message of USAGE with one of Changes.
 func answered(m *bus.Stored) bool {
 	switch m.Header(events.HeaderType) {
 	case events.TypeMarker:

@@ -23,7 +23,7 @@ type putFlags struct {
 	shell.NATS
 	shell.Person
 	Yes    bool          `help:"Publish without asking."`
-	Expect uint64        `placeholder:"SEQ" help:"Refuse where anything about usage stands behind this message of METERED: the one that a preview names."`
+	Expect uint64        `placeholder:"SEQ" help:"Refuse where usage, a closing or a catalogue stands behind this message of METERED: the one that a preview names."`
 	Closed bool          `help:"Compute closed months, too: what each would change by if --reprice-closed named it alone."`
 	Exact  bool          `help:"Show exact amounts, not those rounded to the currency's minor unit."`
 	Wait   time.Duration `default:"10s" help:"Time to wait for the pricer to put the version in force, and to compare its effect; 0: none."`

@@ -69,8 +69,8 @@ func (c *WhatIf) Run(e *shell.Env) error {
 	if c.Closed {
 		return print.ClosedEffect(e.Stdout, seen, c.Exact)
 	}
-	print.Text(e.Stdout, fmt.Sprintf("daybook catalogue publish --expect %d FILE publishes it where no usage has come "+
-		"since.", look.Sequence))
+	print.Text(e.Stdout, fmt.Sprintf("daybook catalogue publish --expect %d FILE publishes it where no usage, closing "+
+		"or catalogue has come since.", look.Sequence))
 	fmt.Fprintln(e.Stdout)
 	return print.CatalogueEffect(e.Stdout, seen, c.Exact)
 }

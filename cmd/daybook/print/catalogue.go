@@ -21,10 +21,10 @@ func InForce(version string) string {
 }
 
 // Compared prints how the effect that the pricer put out compares with the one that was shown
-// before it, and so many messages about usage in between.
+// before it, and so many messages about usage, months or catalogues in between.
 func Compared(w io.Writer, put *effect.Effect, equal bool, between int, exact bool) error {
 	out := &failing{w: w}
-	come := counted(between, "message", "messages") + " about usage came in between"
+	come := counted(between, "message", "messages") + " about usage, months or catalogues came in between"
 	switch {
 	case equal && between == 0:
 		Text(out, "The pricer has put it in force, with this effect to the last digit.")
@@ -33,8 +33,8 @@ func Compared(w io.Writer, put *effect.Effect, equal bool, between int, exact bo
 		Text(out, "The pricer has put it in force, with this effect to the last digit; "+come+".")
 		return out.err
 	case between == 0:
-		Text(out, "The pricer has put it in force with another effect, though no message about usage came in "+
-			"between: this program and the pricer's are not the same. Its effect is:")
+		Text(out, "The pricer has put it in force with another effect, though no message about usage, months or "+
+			"catalogues came in between: this program and the pricer's are not the same. Its effect is:")
 	default:
 		Text(out, "The pricer has put it in force; "+come+", and its effect is:")
 	}
