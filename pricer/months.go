@@ -150,10 +150,11 @@ func (b *Book) forget(at place) {
 	b.replaced.Tidy()
 }
 
-// reopen posts a month as if it had never been closed.
+// reopen posts a month as if it had never been closed, and the months behind it with the terms that
+// they have then.
 func (b *Book) reopen(at place, month, cause string, emit func(*Entries)) {
 	within := func(p *posted.Span) bool {
-		return p.Source == at.source && p.Foundation == at.foundation && p.Month() == month
+		return p.Source == at.source && p.Foundation == at.foundation && p.Month() >= month
 	}
 	var groups grouping
 	net := corrections{book: b, cause: cause, period: monthAfter(month, 1), groups: &groups}
