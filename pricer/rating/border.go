@@ -21,12 +21,10 @@ func (w *work) bordered(p *piece) {
 		return
 	}
 	since, same := w.onset(p)
-	switch {
-	case !same:
-		p.s = w.border.At
-	case p.plan.Restart != catalogue.RestartNever || since.After(p.s):
-		p.s = since
+	if !same {
+		since = w.border.At
 	}
+	p.s = since
 }
 
 // onset is since when the terms of a piece have been equal before the border; false where they are

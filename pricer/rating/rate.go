@@ -256,9 +256,13 @@ func monthOf(t time.Time) time.Time {
 }
 
 // bound narrows the piece to the rate in force at a, and returns it, also as it is written. The
-// catalogue chooses no plan before its codes have rates.
+// catalogue chooses no plan before its codes have rates. Only a stretch before a border can lie
+// before the first one and takes it: the stretch cancels out of each line behind the border.
 func (p *piece) bound(rates catalogue.Rates) (money.Ratio, string) {
 	rate, until := rates.At(p.a)
+	if rate == nil {
+		rate, until = rates.At(until)
+	}
 	if p.plan.Restart != catalogue.RestartNever {
 		p.s = later(p.s, rate.ValidFrom)
 	}
