@@ -139,4 +139,27 @@ var _ = Describe("The months of a foundation", func() {
 			ContainSubstring("2026-10 of cf/file is open again"))
 		Expect(s.months()[1]).To(And(HaveField("State", "open again"), HaveField("By", "ann")))
 	})
+
+	DescribeTable("that are over close with the first catalogue, as its preview says", func(ctx SpecContext,
+		manual bool, state string,
+	) {
+		first, _, prices := month(40)
+		s := newSite(ctx)
+		s.serve()
+		s.ran("collect", "file", "--horizon", "2026-11-10T00:00:00Z", first)
+		note := "Closes with it: 2026-10, and keeps these prices. daybook month mode manual"
+		Eventually(func() string { return s.ran("what-if", "--catalogue", prices) }).Should(ContainSubstring(note))
+		if manual {
+			s.ran("month", "mode", "manual")
+		}
+		said := s.ran("catalogue", "publish", "--yes", "--name", "A", prices)
+		Expect(strings.Contains(said, note)).To(Equal(!manual), said)
+		Eventually(s.months).Should(ContainElement(And(HaveField("Month", "2026-10"), HaveField("State", state),
+			HaveField("Sums", Not(BeEmpty())))))
+		Expect(s.ran("catalogue", "publish", "--yes", "--name", "B", priced(prices, dearer))).NotTo(
+			ContainSubstring("Closes with it"))
+	},
+		Entry("and keep its prices", false, "closed"),
+		Entry("but where months close by hand", true, "open"),
+	)
 })

@@ -135,6 +135,9 @@ func (c *putFlags) look(e *shell.Env, b *bus.Bus, name string, parsed *catalogue
 	if err := print.CatalogueEffect(e.Stdout, seen, c.Exact); err != nil {
 		return nil, nil, err
 	}
+	if err := closesWith(e, b, seen); err != nil {
+		return nil, nil, err
+	}
 	fmt.Fprintln(e.Stdout)
 	if c.Closed {
 		if err := print.ClosedEffect(e.Stdout, look.Closed(name, parsed), c.Exact); err != nil {

@@ -72,5 +72,8 @@ func (c *WhatIf) Run(e *shell.Env) error {
 	print.Text(e.Stdout, fmt.Sprintf("daybook catalogue publish --expect %d FILE publishes it where no usage, closing "+
 		"or catalogue has come since.", look.Sequence))
 	fmt.Fprintln(e.Stdout)
-	return print.CatalogueEffect(e.Stdout, seen, c.Exact)
+	if err := print.CatalogueEffect(e.Stdout, seen, c.Exact); err != nil {
+		return err
+	}
+	return closesWith(e, b, seen)
 }
