@@ -29,7 +29,7 @@ func (p *processor) act(in *bus.Stored, emit func(stage.Output)) error {
 			emit(undecided(a, in.Sequence))
 		}
 	case events.ActRetirement:
-		if err := errors.Join(known(a.Source), plausible(a.Retirement.At)); err != nil {
+		if err := errors.Join(known(a.Source), limit.Times(a.Retirement.At)); err != nil {
 			return err
 		}
 		all, moved := p.meter.Retired(a, in.Sequence, metered)

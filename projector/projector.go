@@ -220,7 +220,7 @@ func (p *processor) fact(in *bus.Stored, emit func(stage.Output)) error {
 	if long != "" {
 		return tooLong(long)
 	}
-	if err := plausible(u.Time, u.Observed, u.Created, u.Listed); err != nil {
+	if err := limit.Times(u.Time, u.Observed, u.Created, u.Listed); err != nil {
 		return err
 	}
 	switch {
@@ -246,7 +246,7 @@ func (p *processor) horizon(in *bus.Stored, emit func(stage.Output)) error {
 	if _, long := limit.Horizon(&h); long != "" {
 		return tooLong(long)
 	}
-	if err := plausible(h.Time); err != nil {
+	if err := limit.Times(h.Time); err != nil {
 		return err
 	}
 	if h.Time.IsZero() {
@@ -281,7 +281,7 @@ func (p *processor) gap(in *bus.Stored, emit func(stage.Output)) error {
 	if _, long := limit.Gap(&g); long != "" {
 		return tooLong(long)
 	}
-	if err := plausible(g.From, g.To); err != nil {
+	if err := limit.Times(g.From, g.To); err != nil {
 		return err
 	}
 	switch {
@@ -315,28 +315,10 @@ func known(source string) error {
 	return nil
 }
 
-// firstYear and lastYear are the limits of collectors, too: a span of millennia would be cut into
-// millions of pieces.
-const (
-	firstYear = 2000
-	lastYear  = 2200
-)
-
 var (
 	errNoTime    = errors.New("it says no time")
 	errCatalogue = fmt.Errorf("its catalogue has more than %d bytes", events.MaxBody)
 )
-
-// plausible refuses times out of the limits of collectors. The zero time is none.
-func plausible(times ...time.Time) error {
-	for _, t := range times {
-		if !t.IsZero() && (t.Year() < firstYear || t.Year() >= lastYear) {
-			return fmt.Errorf("it says the time %s, which is not between the years %d and %d", events.FormatTime(t),
-				firstYear, lastYear-1)
-		}
-	}
-	return nil
-}
 
 func meteredOutput(m *events.Metered) stage.Output {
 	return stage.Output{

@@ -1,5 +1,5 @@
-// Package limit bounds the strings of facts and acts, for collectors and for the projector: a span
-// repeats them all, and a message has many spans.
+// Package limit bounds the strings and times of facts and acts, for collectors and for the
+// projector: a span repeats the strings, and a message has many spans.
 package limit
 
 import (
