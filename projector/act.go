@@ -9,6 +9,7 @@ import (
 	"github.com/daybook-billing/daybook/internal/bus"
 	"github.com/daybook-billing/daybook/internal/limit"
 	"github.com/daybook-billing/daybook/internal/stage"
+	"github.com/daybook-billing/daybook/pricer/catalogue"
 )
 
 // act takes an act: only on the subject of its kind, for collectors may not append there.
@@ -38,16 +39,7 @@ func (p *processor) act(in *bus.Stored, emit func(stage.Output)) error {
 			p.closeDue(events.Cause{ID: a.ID, Sequence: in.Sequence, Event: a.Kind}, emit)
 		}
 	case events.ActCatalogue:
-		if !limit.Catalogue(&a.Catalogue) {
-			return errCatalogue
-		}
-		version := a.Catalogue
-		emit(stage.Output{
-			Subject: events.MeteredCatalogueSubject, Type: events.TypeCatalogue, ID: events.ID("metered", a.ID),
-			Body: &version,
-		})
-		p.meter.Catalogued()
-		p.closeDue(events.Cause{ID: a.ID, Sequence: in.Sequence, Event: a.Kind}, emit)
+		return p.catalogue(a, in.Sequence, emit)
 	case events.ActClosing, events.ActReopening, events.ActMode, events.ActGrace:
 		if a.Source != "" || a.Kind == events.ActClosing || a.Kind == events.ActReopening {
 			if err := known(a.Source); err != nil {
@@ -61,6 +53,26 @@ func (p *processor) act(in *bus.Stored, emit func(stage.Output)) error {
 	default:
 		return fmt.Errorf("it is an act of kind %q, which this version does not know", a.Kind)
 	}
+	return nil
+}
+
+// catalogue passes a catalogue on. Months close by themselves from the first one on that the pricer
+// puts in force; it reads each with the same function.
+func (p *processor) catalogue(a *events.Act, sequence uint64, emit func(stage.Output)) error {
+	if !limit.Catalogue(&a.Catalogue) {
+		return errCatalogue
+	}
+	version := a.Catalogue
+	emit(stage.Output{
+		Subject: events.MeteredCatalogueSubject, Type: events.TypeCatalogue, ID: events.ID("metered", a.ID),
+		Body: &version,
+	})
+	if !p.meter.catalogued {
+		if _, err := catalogue.Parse("catalogue."+version.Version, []byte(version.YAML)); err == nil {
+			p.meter.Catalogued()
+		}
+	}
+	p.closeDue(events.Cause{ID: a.ID, Sequence: sequence, Event: a.Kind}, emit)
 	return nil
 }
 

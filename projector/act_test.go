@@ -1,0 +1,68 @@
+package projector_test
+
+import (
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/internal/stage"
+	"github.com/daybook-billing/daybook/projector"
+)
+
+const readable = `
+currency: GBP
+plans:
+  - {name: app, match: {kind: app}, valid_from: 2017-01-01,
+     components: [{name: fee, quantity: "1", unit: item, unit_price: "1"}]}
+`
+
+var _ = Describe("The months of a foundation", func() {
+	var p stage.Processor
+	var sequence uint64
+	step := func(kind string, body stage.Body, subject string) (out []stage.Output) {
+		sequence++
+		in := stored(kind, body, sequence)
+		in.Subject = subject
+		Expect(p.Step(in, func(o stage.Output) { out = append(out, o) })).To(Succeed())
+		return out
+	}
+	give := func(a events.Act) []stage.Output {
+		a.By = "ann"
+		return step(events.TypeAct, &a, events.ActSubject(a.Kind, a.Source, a.Foundation))
+	}
+	publish := func(version, yaml string, reprice ...string) []stage.Output {
+		return give(events.Act{
+			ID: version, Kind: events.ActCatalogue,
+			Catalogue: events.Catalogue{Version: version, YAML: yaml, Reprice: reprice},
+		})
+	}
+	collected := func(at string) []stage.Output {
+		h := events.Horizon{ID: at, Source: "cf", Foundation: "eu", Time: clock(at)}
+		return step(events.TypeHorizon, &h, "usage.cf.eu.horizon")
+	}
+	closed := func(out []stage.Output) (months []string) {
+		for _, o := range out {
+			if c, is := o.Body.(*events.Closing); is {
+				months = append(months, c.Month)
+			}
+		}
+		return months
+	}
+	BeforeEach(func() {
+		p, sequence = projector.NewProcessor(projector.Config{}), 0
+		u := app("STARTED", "10:00")
+		u.ID = "fact"
+		step(events.TypeUsage, u, "usage.cf.eu.org.app.A")
+		Expect(closed(collected("05-20 10:00"))).To(BeEmpty())
+	})
+
+	It("close by themselves on the first catalogue that can be read: another is passed on, and closes none", func() {
+		for version, yaml := range map[string]string{"broken": "plans: [", "empty": "currency: GBP\nplans: []\n"} {
+			Expect(publish(version, yaml)).To(HaveExactElements(HaveField("Subject", "metered.catalogue")))
+		}
+		Expect(closed(collected("05-20 11:00"))).To(BeEmpty())
+		Expect(closed(publish("good", readable))).To(Equal([]string{"2026-03", "2026-04"}))
+		publish("broken again", "plans: [")
+		Expect(closed(collected("06-07 10:00"))).To(Equal([]string{"2026-05"}), "the good one is in force")
+	})
+})
