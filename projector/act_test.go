@@ -65,4 +65,35 @@ var _ = Describe("The months of a foundation", func() {
 		publish("broken again", "plans: [")
 		Expect(closed(collected("06-07 10:00"))).To(Equal([]string{"2026-05"}), "the good one is in force")
 	})
+
+	DescribeTable("keep their mode and grace where an act names a source alone or a foundation alone",
+		func(kind, source, foundation string) {
+			publish("good", readable)
+			Expect(closed(collected("06-02 10:00"))).To(BeEmpty(), "May is in its grace")
+			act := events.Act{ID: "alone", Kind: kind, Source: source, Foundation: foundation}
+			if kind == events.ActMode {
+				act.Month.Mode = events.ModeManual
+			}
+			out := give(act)
+			Expect(out).To(HaveLen(1))
+			notice, ok := out[0].Body.(*events.AnomalyNotice)
+			Expect(ok).To(BeTrue())
+			Expect(notice.Anomaly.Code).To(Equal(events.AnomalyRefusedMonth))
+			Expect(notice.Anomaly.Message).To(ContainSubstring("a source alone or a foundation alone"))
+			Expect(closed(collected("06-02 11:00"))).To(BeEmpty())
+			Expect(closed(collected("06-07 10:00"))).To(Equal([]string{"2026-05"}))
+		},
+		Entry(nil, events.ActGrace, "", "prod"), Entry(nil, events.ActMode, "", "prod"),
+		Entry(nil, events.ActGrace, "cf", ""), Entry(nil, events.ActMode, "cf", ""),
+	)
+
+	DescribeTable("close by the grace of an act about one foundation, and about all",
+		func(source, foundation string) {
+			publish("good", readable)
+			collected("06-02 10:00")
+			out := give(events.Act{ID: "grace", Kind: events.ActGrace, Source: source, Foundation: foundation})
+			Expect(closed(out)).To(Equal([]string{"2026-05"}))
+		},
+		Entry(nil, "cf", "eu"), Entry(nil, "", ""),
+	)
 })

@@ -4,6 +4,7 @@
 package months
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -31,6 +32,9 @@ type Policy struct {
 func (p *Policy) Decide(a *events.Act) error {
 	grace := time.Duration(a.Month.GraceSeconds) * time.Second
 	switch {
+	case (a.Source == "") != (a.Foundation == ""):
+		return errors.New("it names a source alone or a foundation alone, and is about one foundation of one source, " +
+			"with both names, or about all, with none")
 	case a.Kind == events.ActGrace && grace > MaxGrace:
 		return fmt.Errorf("the grace %s is longer than %s", grace, MaxGrace)
 	case a.Kind == events.ActGrace:
