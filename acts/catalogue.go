@@ -32,8 +32,8 @@ type Publication struct {
 	By      string // the person
 	Note    string // the reason
 	At      time.Time
-	// Reprice names closed months to be priced by the version: the difference is posted as
-	// corrections.
+	// Reprice names closed months, YYYY-MM, to be priced by the version: the difference is posted
+	// as corrections. There are at most limit.MaxReprice.
 	Reprice []string
 	// Check, where there is one, is asked before the append. The act then stands directly behind
 	// the message of USAGE with the given sequence: Check is asked again where anything was added
@@ -44,7 +44,7 @@ type Publication struct {
 // PublishCatalogue puts a catalogue version in force, once. A version has one text for ever; it may
 // be put in force again after another. It reports whether an act is stored by this call: for the
 // version in force, with the closed months that it has priced since, there is nothing to do.
-// Errors: *VersionTakenError, ErrLargeCatalogue, *TooLongError.
+// Errors: *VersionTakenError, ErrLargeCatalogue, *TooLongError, and one about the closed months.
 func PublishCatalogue(ctx context.Context, b Bus, p *Publication) (stored bool, err error) {
 	act := events.Act{
 		Kind: events.ActCatalogue, By: p.By, Note: p.Note, Time: p.At,
@@ -55,6 +55,9 @@ func PublishCatalogue(ctx context.Context, b Bus, p *Publication) (stored bool, 
 	}
 	if !limit.Catalogue(&act.Catalogue) {
 		return false, ErrLargeCatalogue
+	}
+	if err := limit.Reprice(p.Reprice); err != nil {
+		return false, fmt.Errorf("catalogue version %q is not published: %w", p.Version, err)
 	}
 	var last Act // without its text
 	texts := map[string][sha256.Size]byte{}

@@ -9,6 +9,7 @@ import (
 	"github.com/daybook-billing/daybook/acts"
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
+	"github.com/daybook-billing/daybook/internal/limit"
 )
 
 // closing is an act that closes a month.
@@ -56,6 +57,35 @@ var _ = Describe("A catalogue that prices closed months", func() {
 		Expect(acts.PublishCatalogue(ctx, s, version("v2", "b"))).To(BeTrue())
 		Expect(acts.PublishCatalogue(ctx, s, p)).To(BeTrue(), "another version was in force between")
 		Expect(s.list(ctx, events.ActCatalogue)).To(HaveLen(4))
+	})
+})
+
+var _ = Describe("A catalogue with closed months that can not be priced", func() {
+	It("is not published where one is no month", func(ctx SpecContext) {
+		s := newSite(ctx)
+		p := version("v1", "a")
+		p.Reprice = []string{"2026-10", "0000-xx"}
+		_, err := acts.PublishCatalogue(ctx, s, p)
+		Expect(err).To(MatchError(`catalogue version "v1" is not published: it names "0000-xx" among the closed ` +
+			`months to be priced, which is not a month such as 2026-11`))
+		Expect(s.list(ctx, events.ActCatalogue)).To(BeEmpty())
+	})
+	It("is not published with more of them than one message names, and takes the others when published again", func(
+		ctx SpecContext,
+	) {
+		s := newSite(ctx)
+		p := version("v1", "a")
+		for n := range limit.MaxReprice + 1 {
+			p.Reprice = append(p.Reprice, time.Date(2010, time.Month(1+n), 1, 0, 0, 0, 0, time.UTC).Format("2006-01"))
+		}
+		_, err := acts.PublishCatalogue(ctx, s, p)
+		Expect(err).To(MatchError(ContainSubstring("121 closed months to be priced, more than 120: name the others " +
+			"when the version is published again")))
+		all := p.Reprice
+		p.Reprice = all[:limit.MaxReprice]
+		Expect(acts.PublishCatalogue(ctx, s, p)).To(BeTrue())
+		p.Reprice = all[limit.MaxReprice:]
+		Expect(acts.PublishCatalogue(ctx, s, p)).To(BeTrue())
 	})
 })
 

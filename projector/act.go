@@ -62,6 +62,9 @@ func (p *processor) catalogue(a *events.Act, sequence uint64, emit func(stage.Ou
 	if !limit.Catalogue(&a.Catalogue) {
 		return errCatalogue
 	}
+	if err := limit.Reprice(a.Catalogue.Reprice); err != nil {
+		return err
+	}
 	version := a.Catalogue
 	emit(stage.Output{
 		Subject: events.MeteredCatalogueSubject, Type: events.TypeCatalogue, ID: events.ID("metered", a.ID),

@@ -1,10 +1,14 @@
 package projector_test
 
 import (
+	"slices"
+	"strings"
+
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 
 	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/internal/limit"
 	"github.com/daybook-billing/daybook/internal/stage"
 	"github.com/daybook-billing/daybook/projector"
 )
@@ -95,5 +99,24 @@ var _ = Describe("The months of a foundation", func() {
 			Expect(closed(out)).To(Equal([]string{"2026-05"}))
 		},
 		Entry(nil, "cf", "eu"), Entry(nil, "", ""),
+	)
+
+	DescribeTable("are not priced by a catalogue that names others than months, or too many: it is refused whole",
+		func(reason string, months []string) {
+			out := publish("v1", readable, months...)
+			Expect(out).To(HaveLen(1))
+			notice, ok := out[0].Body.(*events.AnomalyNotice)
+			Expect(ok).To(BeTrue())
+			Expect(notice.Anomaly.Code).To(Equal(events.AnomalyUnreadable))
+			Expect(notice.Anomaly.Message).To(ContainSubstring(reason))
+			Expect(publish("v2", readable, slices.Repeat([]string{"2026-03"}, limit.MaxReprice)...)).
+				To(ContainElement(HaveField("Subject", "metered.catalogue")))
+		},
+		Entry("no text", `names "" among`, []string{"2026-03", ""}),
+		Entry("no month of a year", `names "2026-13" among`, []string{"2026-13"}),
+		Entry("no year", `names "0000-xx" among`, []string{"0000-xx"}),
+		Entry("the year 0, which sorts before every month", `names "0000-01" among`, []string{"0000-01"}),
+		Entry("a long text", `names "xxxxxxxxxxxxxxxxxxxx" among`, []string{strings.Repeat("x", 1<<16)}),
+		Entry("more than ten years", "names 121 closed months", slices.Repeat([]string{"2026-03"}, limit.MaxReprice+1)),
 	)
 })

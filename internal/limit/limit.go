@@ -3,7 +3,9 @@
 package limit
 
 import (
+	"fmt"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/daybook-billing/daybook/events"
@@ -89,7 +91,26 @@ func Horizon(x *events.Horizon) (labels []string, id string) {
 // Catalogue reports whether a catalogue fits into a message: events.MaxBody bounds it.
 func Catalogue(x *events.Catalogue) bool { return len(x.AppendJSON(nil)) <= events.MaxBody }
 
-// Act is Usage for an act. Catalogue is for the text of a catalogue.
+// MaxReprice is the number of closed months that one catalogue prices: ten years.
+const MaxReprice = 120
+
+// Reprice tells why a catalogue does not price the closed months that it names: there are more than
+// MaxReprice, or one is none.
+func Reprice(months []string) error {
+	if len(months) > MaxReprice {
+		return fmt.Errorf("it names %d closed months to be priced, more than %d: name the others when the version is "+
+			"published again", len(months), MaxReprice)
+	}
+	for _, month := range months {
+		if at, err := time.Parse("2006-01", month); err != nil || at.Year() < firstYear || at.Year() >= lastYear {
+			return fmt.Errorf("it names %.20q among the closed months to be priced, which is not a month such as 2026-11",
+				month)
+		}
+	}
+	return nil
+}
+
+// Act is Usage for an act. Catalogue and Reprice are for the content of a catalogue.
 func Act(x *events.Act) (labels []string, id string) {
 	l := finding{}
 	for _, f := range [...]field{
