@@ -6,9 +6,10 @@ SHELL := bash
 .DEFAULT_GOAL := help
 
 GO ?= go
-# The packages that start goroutines are tested under the race detector, all others without.
-RACE = $(shell $(GO) list ./... | grep -E '$(GOROUTINES)')
-PLAIN = $(shell $(GO) list ./... | grep -vE '$(GOROUTINES)')
+# The packages that start goroutines are tested under the race detector, all others without; first the longest of
+# each, which the others run beside.
+RACE = ./collector/trove $(shell $(GO) list ./... | grep -E '$(GOROUTINES)' | grep -v '/collector/trove$$')
+PLAIN = ./internal/lab/e2e $(shell $(GO) list ./... | grep -vE '$(GOROUTINES)|/internal/lab/e2e$$')
 GOROUTINES := /(acts|collector|projector|pricer|ledger|api|internal/bus|internal/stage|internal/service|internal/cfapi)(/|$$)
 # What `make generate` writes, and `make verify` compares with what is committed.
 GENERATED := proto schemas internal/lab/demo
