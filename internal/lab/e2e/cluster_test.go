@@ -178,7 +178,7 @@ var _ = Describe("A cluster of three", Serial, func() {
 			random := newRand()
 			c := newCluster()
 			c.start()
-			Expect(connectFor(ctx, c.url, patience).EnsureStreams(ctx, bus.StreamsConfig{Replicas: 3})).To(Succeed())
+			Expect(connect(ctx, c.url).EnsureStreams(ctx, bus.StreamsConfig{Replicas: 3})).To(Succeed())
 			batches := scale.Batches(GinkgoT())
 			for _, stream := range []string{events.StreamMetered, events.StreamUsage} {
 				r := newRace(c, stream, batches)

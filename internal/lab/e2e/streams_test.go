@@ -32,15 +32,18 @@ func serve(data string) (url string, stop func()) {
 
 func connect(ctx context.Context, url string) *bus.Bus {
 	GinkgoHelper()
-	return connectFor(ctx, url, patience)
+	return connectFor(ctx, url, patience/10)
 }
 
 // connectFor is connect, with a time for each request: one to a server that is killed has no
 // answer.
 func connectFor(ctx context.Context, url string, timeout time.Duration) *bus.Bus {
 	GinkgoHelper()
-	b, err := bus.Connect(ctx, bus.Config{URL: url, Name: "e2e", Timeout: timeout})
-	Expect(err).NotTo(HaveOccurred())
+	var b *bus.Bus
+	Eventually(ctx, func() (err error) {
+		b, err = bus.Connect(ctx, bus.Config{URL: url, Name: "e2e", Timeout: timeout})
+		return err
+	}).Should(Succeed()) // a request is lost, too, while a cluster has no leader
 	DeferCleanup(b.Close)
 	return b
 }
