@@ -378,19 +378,45 @@ func unratedID(p *posted.Span, i int) string {
 }
 
 // grouping collects entries by subject, in the order of each subject's first entry.
-type grouping struct{ list []*Entries }
+type grouping struct {
+	list    []*Entries
+	by      map[about]*Entries // the first ones of list; nil while one subject is all
+	grown   *Entries           // returned last: it may grow until the next call
+	counted int                // entries of list, those of grown as they were
+	before  int                // entries of grown that are counted
+}
 
+// about is the subject of entries.
+type about struct{ source, foundation, tenant, kind, resource string }
+
+// of are the entries of the subject of a span. size counts what they grow by until the next call.
 func (g *grouping) of(p *posted.Span) *Entries {
-	for _, e := range slices.Backward(g.list) {
-		if e.about(p) {
-			return e
+	e := g.find(p)
+	if e == nil {
+		e = &Entries{
+			Source: p.Source, Foundation: p.Foundation, Tenant: p.Tenant, Kind: p.Kind, Resource: p.Subject,
 		}
+		g.list = append(g.list, e)
 	}
-	e := &Entries{
-		Source: p.Source, Foundation: p.Foundation, Tenant: p.Tenant, Kind: p.Kind, Resource: p.Subject,
-	}
-	g.list = append(g.list, e)
+	g.counted = g.size()
+	g.grown, g.before = e, e.size()
 	return e
+}
+
+// find returns nil for a subject without entries.
+func (g *grouping) find(p *posted.Span) *Entries {
+	switch {
+	case len(g.list) == 0:
+		return nil
+	case g.last(p):
+		return g.list[len(g.list)-1]
+	case g.by == nil:
+		g.by = map[about]*Entries{}
+	}
+	for _, e := range g.list[len(g.by):] {
+		g.by[about{e.Source, e.Foundation, e.Tenant, e.Kind, e.Resource}] = e
+	}
+	return g.by[about{p.Source, p.Foundation, p.Tenant, p.Kind, p.Subject}]
 }
 
 // last reports whether a span is of the subject of the last entries.
@@ -404,12 +430,14 @@ func (e *Entries) about(p *posted.Span) bool {
 		e.Source == p.Source
 }
 
+func (e *Entries) size() int { return len(e.Charges) + len(e.Unrated) + len(e.Settled) }
+
+// size counts the entries.
 func (g *grouping) size() int {
-	n := 0
-	for _, e := range g.list {
-		n += len(e.Charges) + len(e.Unrated) + len(e.Settled)
+	if g.grown == nil {
+		return 0
 	}
-	return n
+	return g.counted - g.before + g.grown.size()
 }
 
 // emit puts the entries out, in several parts where there are many, and empties the batch.
@@ -418,7 +446,7 @@ func (g *grouping) emit(emit func(*Entries)) {
 	for _, e := range g.list {
 		slices.SortStableFunc(e.Charges, func(a, b events.Charge) int { return -cmp.Compare(a.Entry, b.Entry) })
 		all := *e
-		for len(all.Charges)+len(all.Unrated)+len(all.Settled) > 0 {
+		for all.size() > 0 {
 			part := all
 			part.Charges, all.Charges = events.FitSome(all.Charges, maxEntries, maxEntryBytes)
 			part.Unrated, all.Unrated = events.FitSome(all.Unrated, maxEntries, maxEntryBytes)
@@ -427,5 +455,6 @@ func (g *grouping) emit(emit func(*Entries)) {
 			emit(&part)
 		}
 	}
-	g.list = g.list[:0]
+	clear(g.by)
+	*g = grouping{list: g.list[:0], by: g.by}
 }

@@ -1,7 +1,6 @@
 package pricer
 
 import (
-	"slices"
 	"strconv"
 
 	"github.com/daybook-billing/daybook/events"
@@ -17,6 +16,7 @@ type corrections struct {
 	period string // the month that they are posted to
 	groups *grouping
 	list   []correction
+	by     map[difference]int // indexes of the first ones of list; nil while one is all
 }
 
 // correction is one difference that grows.
@@ -52,10 +52,7 @@ func (k *corrections) add(p *posted.Span, line *rating.Line, i, sign int) {
 
 // sum adds an entry without an id to the correction that it is a part of.
 func (k *corrections) sum(to *Entries, c *events.Charge, charged string, sign int) {
-	for i := range slices.Backward(k.list) {
-		if k.list[i].to != to || !sameCorrection(&k.list[i].charge, c) {
-			continue
-		}
+	if i := k.find(to, c); i >= 0 {
 		of := &k.list[i].charge
 		of.Seconds, of.Quantity = of.Seconds.Add(c.Seconds), of.Quantity.Add(c.Quantity)
 		of.Amount, of.VAT = of.Amount.Add(c.Amount), of.VAT.Add(c.VAT)
@@ -78,11 +75,40 @@ func (k *corrections) sum(to *Entries, c *events.Charge, charged string, sign in
 	k.list = append(k.list, correction{to, of})
 }
 
-// sameCorrection reports whether two entries are of one correction.
-func sameCorrection(a, b *events.Charge) bool {
-	return a.Resource == b.Resource && a.Plan == b.Plan && a.Component == b.Component && a.Unit == b.Unit &&
-		a.Month == b.Month && a.VATCode == b.VATCode && a.VATRate == b.VATRate && a.Currency == b.Currency &&
-		a.CurrencyRate == b.CurrencyRate
+// difference is the part of a correction that its entries have in common.
+type difference struct {
+	to *Entries
+
+	resource, plan, component, unit, month, vatCode, vatRate, currency, currencyRate string
+}
+
+func differenceOf(to *Entries, c *events.Charge) difference {
+	return difference{
+		to: to, resource: c.Resource, plan: c.Plan, component: c.Component, unit: c.Unit, month: c.Month,
+		vatCode: c.VATCode, vatRate: c.VATRate, currency: c.Currency, currencyRate: c.CurrencyRate,
+	}
+}
+
+// find is the index of the correction that an entry is a part of; -1 for none.
+func (k *corrections) find(to *Entries, c *events.Charge) int {
+	last := len(k.list) - 1
+	if last < 0 {
+		return -1
+	}
+	key := differenceOf(to, c)
+	if differenceOf(k.list[last].to, &k.list[last].charge) == key {
+		return last
+	}
+	if k.by == nil {
+		k.by = map[difference]int{}
+	}
+	for i := len(k.by); i <= last; i++ {
+		k.by[differenceOf(k.list[i].to, &k.list[i].charge)] = i
+	}
+	if i, known := k.by[key]; known {
+		return i
+	}
+	return -1
 }
 
 // emit adds the differences to the entries of their subjects; what comes to nothing is none.
@@ -98,6 +124,7 @@ func (k *corrections) emit() (n int) {
 		n++
 	}
 	k.list = k.list[:0]
+	clear(k.by)
 	return n
 }
 
