@@ -143,6 +143,15 @@ var _ = Describe("daybook explain", func() {
 		Expect(s.ran("explain", "R", "--month", "2026-05")).To(ContainSubstring(
 			"  corrects  2026-04, of which nothing was charged: all of it is the difference"))
 		Expect(s.ran("trace", "e4")).To(MatchRegexp(`(?s)answer    corrected: .*correction 2026-05 app/fee`))
+
+		By("a catalogue that prices the closed month again corrects what it changes")
+		Expect(s.ran("trace", "e1")).NotTo(ContainSubstring("correction"))
+		s.ran("catalogue", "publish", "--yes", "--wait", "0", "--reprice-closed", "2026-04", prices("0.9"))
+		s.work(ctx, timeline.CutDay)
+		Expect(s.ran("trace", "e1")).To(MatchRegexp(`(?s)answer    charged: .*correction 2026-05 app/fee`))
+		Expect(strings.Count(s.ran("trace", "e4"), "correction 2026-05 app/fee")).To(Equal(2))
+		Expect(s.ran("trace", "e2")).NotTo(ContainSubstring("correction"), "its month is open")
+		Expect(s.ran("bill")).To(ContainSubstring("corrections of 2026-04, posted after it was closed:"))
 	})
 })
 

@@ -113,7 +113,7 @@ func (r *Record) priced(id, month string, whole bool) (all []Priced) {
 			if p.Charge == nil {
 				p.Charge = c
 			}
-		case month != "" && (c.Period != month || !stands(*c) && c.Entry != events.EntryCorrection):
+		case month != "" && (c.Period != month || !stands(*c)):
 			continue
 		case month != "" && !whole && c.Resource != id && c.App != id:
 			continue

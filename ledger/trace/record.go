@@ -27,7 +27,7 @@ type Record struct {
 	charges   map[string][]*Charge // by id of the span
 	entries   map[string]*Charge   // by id
 	inOrder   []*Charge            // of BILLING
-	corrects  []*Charge            // those that are corrections of closed months
+	corrects  []correction         // of closed months
 	unrated   map[string]UnratedPart
 }
 
@@ -35,6 +35,25 @@ type Record struct {
 type Fact struct {
 	events.Usage
 	Sequence uint64
+}
+
+// correction is a correction of a closed month.
+type correction struct {
+	charge   *Charge
+	repriced uint64 // sequence in METERED of the catalogue that prices the month again; 0 for none
+}
+
+// of reports whether a correction is of a span: of one that stood when a catalogue priced its month
+// again, or else of one that changed its month after the closing.
+func (x *correction) of(s Span) bool {
+	c := x.charge
+	switch {
+	case s.Kind != c.Kind || s.Resource != c.Resource || s.Start.Format("2006-01") != c.Month:
+		return false
+	case x.repriced == 0:
+		return s.Corrected
+	}
+	return s.Sequence < x.repriced && (s.Retracted == 0 || s.Retracted > x.repriced)
 }
 
 type anomaly struct {
@@ -96,7 +115,11 @@ func (r *Record) Billing(b *events.Billing, sequence uint64) {
 		c := &Charge{Charge: b.Charges[i], Sequence: sequence}
 		r.entries[c.ID], r.inOrder = c, append(r.inOrder, c)
 		if c.Entry == events.EntryCorrection {
-			r.corrects = append(r.corrects, c)
+			x := correction{charge: c}
+			if b.Cause.Event == events.ActCatalogue {
+				x.repriced = b.Cause.Sequence
+			}
+			r.corrects = append(r.corrects, x)
 			continue
 		}
 		r.charges[c.Span] = append(r.charges[c.Span], c)
@@ -139,11 +162,9 @@ func (r *Record) Outcome(f *Fact) *Outcome {
 			o.Charges = append(o.Charges, *c)
 		}
 	}
-	for _, c := range r.corrects {
-		if slices.ContainsFunc(o.Spans, func(s Span) bool {
-			return s.Corrected && s.Kind == c.Kind && s.Resource == c.Resource && s.Start.Format("2006-01") == c.Month
-		}) {
-			o.Charges = append(o.Charges, *c)
+	for i := range r.corrects {
+		if x := &r.corrects[i]; slices.ContainsFunc(o.Spans, x.of) {
+			o.Charges = append(o.Charges, *x.charge)
 		}
 	}
 	for _, part := range r.unrated {
@@ -213,7 +234,11 @@ func (r *Record) answer(f *Fact, o *Outcome) {
 	}
 }
 
-func stands(c Charge) bool { return c.Entry == events.EntryCharge && !c.Reversed }
+// stands reports whether an entry is a charge that stands, or a correction: a month that closed
+// without a price and was priced again has these alone.
+func stands(c Charge) bool {
+	return c.Entry == events.EntryCorrection || c.Entry == events.EntryCharge && !c.Reversed
+}
 
 // because is why a fact that no span names has no effect: the first reason that holds.
 func (r *Record) because(f *Fact, o *Outcome) Because {

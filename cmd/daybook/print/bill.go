@@ -170,7 +170,7 @@ func (p *paper) pages(exact bool) (all []*page) {
 			sheet.header()
 		}
 		if l.Of != "" && (first || l.Of != p.lines[i-1].Of) {
-			sheet.line("corrections of " + l.Of + ", changed by what came after its end:")
+			sheet.line("corrections of " + l.Of + ", posted after it was closed:")
 		}
 		quantity, amount, vat := l.texts(exact)
 		sheet.row(append(append([]string{}, p.values(l.Line)...), quantity, l.Unit, amount, vat, l.Currency)...)
