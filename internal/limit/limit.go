@@ -103,8 +103,8 @@ func Reprice(months []string) error {
 	}
 	for _, month := range months {
 		if at, err := time.Parse("2006-01", month); err != nil || at.Year() < firstYear || at.Year() >= lastYear {
-			return fmt.Errorf("it names %.20q among the closed months to be priced, which is not a month such as 2026-11",
-				month)
+			return fmt.Errorf("it names %.20q among the closed months to be priced, which is not a month such as "+
+				"2026-11", month)
 		}
 	}
 	return nil
