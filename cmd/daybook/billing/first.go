@@ -25,8 +25,8 @@ func closesWith(e *shell.Env, b acts.Reader, seen *effect.Effect) error {
 	}
 	due, err := dueMonths(e.Ctx, b, seen.Rows)
 	if err == nil && len(due) > 0 {
-		print.Text(e.Stdout, fmt.Sprintf("Closes with it: %s, and keeps these prices. daybook month mode manual, given "+
-			"before, keeps every month open.", strings.Join(due, ", ")))
+		print.Text(e.Stdout, fmt.Sprintf("Closes with it: %s, and keeps these prices. daybook month mode manual, "+
+			"given before, keeps every month open.", strings.Join(due, ", ")))
 	}
 	return err
 }
