@@ -124,7 +124,7 @@ func benchPreview(b *testing.B, c *catalogue.Catalogue, bodies [][]byte) {
 			}
 		}
 		read := time.Now()
-		if rows, _ := v.Rows(c); len(rows) != 40 {
+		if rows, _, _ := v.Rows(c, nil); len(rows) != 40 {
 			b.Fatal(len(rows))
 		}
 		reading, pricing, rated = reading+read.Sub(begun), pricing+time.Since(read), rated+len(bodies)

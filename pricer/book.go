@@ -144,15 +144,15 @@ func (b *Book) Catalogue(c *events.Catalogue, cause string, emit func(*Entries))
 	case b.versions[next].YAML != c.YAML:
 		return fmt.Errorf("catalogue version %q has been published before; a version never changes", c.Version)
 	}
-	former := b.inForce
+	was := b.draft()
 	b.inForce = next
 	b.reprice(c.Reprice, next)
 	b.refresh()
 	if b.silent {
 		return nil
 	}
-	b.effect = whatif.New(b.currency(former), b.currency(next))
-	b.rerate(c.Reprice, cause, emit)
+	b.effect = whatif.New(b.currency(was.inForce), b.currency(next))
+	b.rerate(was, c.Reprice, cause, emit)
 	return nil
 }
 
@@ -164,19 +164,27 @@ func (b *Book) reprice(named []string, version int) {
 			if !m.closed(month) {
 				continue
 			}
-			from, before := "", -1
-			if t, known := m.terms[monthAfter(month, -1)]; known {
-				from, before = month, t
-			}
-			m.terms[month] = b.compose(version, from, before)
+			m.terms[month] = b.repriced(m, month, version)
 		}
 	}
 }
 
+// repriced is the index of the terms that a version gives a closed month, behind those of the month
+// before.
+func (b *Book) repriced(m *months, month string, version int) int {
+	from, before := "", -1
+	if t, known := m.terms[monthAfter(month, -1)]; known {
+		from, before = month, t
+	}
+	return b.compose(version, from, before)
+}
+
 // rerate prices the spans of the open months anew, and those of the closed months that are named.
-func (b *Book) rerate(named []string, cause string, emit func(*Entries)) {
+// The terms before are those of a draft.
+func (b *Book) rerate(was *Book, named []string, cause string, emit func(*Entries)) {
 	var groups grouping
 	k := corrections{book: b, cause: cause, groups: &groups}
+	probe := b.draft()
 	for _, address := range b.spans.Sorted() {
 		p := b.spans.At(address)
 		m := b.monthsOf(&p)
@@ -185,7 +193,11 @@ func (b *Book) rerate(named []string, cause string, emit func(*Entries)) {
 			groups.emit(emit)
 		}
 		if m.closed(p.Month()) {
-			b.leave(&p, slices.Contains(named, p.Month()), &k)
+			if slices.Contains(named, p.Month()) {
+				b.correct(was, &p, &k)
+			} else if !b.effect.Leaves(p.Month()) && probe.would(&p) {
+				b.effect.Leave(p.Month())
+			}
 			continue
 		}
 		again := p
@@ -210,20 +222,19 @@ func (b *Book) rerate(named []string, cause string, emit func(*Entries)) {
 	groups.emit(emit)
 }
 
-// leave leaves a span of a closed month as it is, and notes whether the version in force would
-// change it. Where the month is named, the difference is a correction.
-func (b *Book) leave(p *posted.Span, named bool, k *corrections) {
-	again := *p
-	if !named {
-		again.Version = b.now
-		if p.Version != b.now && !b.effect.Leaves(p.Month()) && !b.samePrices(p, &again) {
-			b.effect.Leave(p.Month())
-		}
-		return
-	}
+// correct prices a span of a closed month anew. The difference is a correction.
+func (b *Book) correct(was *Book, p *posted.Span, k *corrections) {
 	m := b.monthsOf(p)
+	said, again := *p, *p
+	said.Version = was.termsOf(was.monthsOf(p), p.Month())
 	again.Version, again.Cause, k.period = b.termsOf(m, p.Month()), k.cause, m.open
-	if p.Version == again.Version || b.samePrices(p, &again) {
+	before := b.price(p)
+	after := before
+	if p.Version != again.Version {
+		after = b.price(&again)
+	}
+	b.effect.Correct(was.currencyOf(&said), p, &before, &after)
+	if p.Version == again.Version || samePrice(&before, &after) {
 		return
 	}
 	k.retract(p)

@@ -144,7 +144,7 @@ func TestThePreviewIsTheEffect(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				seen := text(preview.Preview(next).Rows())
+				seen := text(preview.Preview(next, nil).Rows())
 				c := events.Catalogue{Version: fmt.Sprint("v", n), YAML: texts[n]}
 				for _, b := range []struct {
 					book *pricer.Book

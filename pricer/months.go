@@ -29,6 +29,13 @@ type months struct {
 	now   int            // of the open months
 }
 
+// clone is a copy that shares nothing.
+func (m *months) clone() *months {
+	c := *m
+	c.terms = maps.Clone(m.terms)
+	return &c
+}
+
 // monthForm is the form of a month.
 const monthForm = "2006-01"
 

@@ -28,6 +28,7 @@ type world struct {
 	opened  bool                   // it was closed before
 	price   map[string]int         // of closed months
 	now     int                    // the price in force
+	started bool                   // runs begin before their spans, and started hours count
 }
 
 // worldBegins is the first day of a world.
@@ -82,6 +83,11 @@ func (w *world) fact() {
 			Start: day, Since: day, End: day.Add(time.Duration(hours+1) * time.Hour),
 			Footprint: events.Footprint{Instances: events.Some(1)},
 		}
+		if w.started {
+			s.Since = day.Add(-rapid.SampledFrom([]time.Duration{0, 10, 40, 1500}).Draw(w.T, "before") * time.Minute)
+			s.End = s.Start.Add(time.Duration(hours) * 25 * time.Minute)
+			s.ID += s.Since.Format(time.RFC3339)
+		}
 		m.Closed, w.spans[key] = []events.Span{s}, s
 	}
 	w.step(events.TypeMetered, &m)
@@ -108,6 +114,9 @@ func (w *world) month() {
 func (w *world) publish() {
 	w.now = rapid.IntRange(1, 3).Draw(w.T, "price")
 	c := events.Catalogue{Version: fmt.Sprint("v", w.now), YAML: priced(w.now)}
+	if w.started {
+		c.YAML = strings.Replace(c.YAML, "seconds / 3600", "ceil(seconds / 3600)", 1)
+	}
 	for _, month := range slices.Sorted(maps.Keys(w.price)) {
 		if rapid.IntRange(0, 2).Draw(w.T, "reprice "+month) == 0 {
 			c.Reprice = append(c.Reprice, month)
@@ -126,8 +135,8 @@ func (w *world) publish() {
 	}
 }
 
-// shown publishes a version, and compares what a preview has shown before: the effect, and where
-// one closed month is named the corrections of that month.
+// shown publishes a version, and compares what a preview has shown before: the effect, with the
+// corrections of the closed months that are named, and those of one that alone is named.
 func (w *world) shown(c *events.Catalogue) {
 	v := NewPreview()
 	for i := range w.stream {
@@ -139,11 +148,11 @@ func (w *world) shown(c *events.Catalogue) {
 	if err != nil {
 		w.Fatal(err)
 	}
-	rows, left := v.Rows(next)
-	seen, closed := effect.Effect{Rows: rows}, v.Closed(next)
-	for _, month := range left {
-		if !slices.Contains(c.Reprice, month) {
-			seen.Closed = append(seen.Closed, month)
+	rows, left, _ := v.Rows(next, c.Reprice)
+	seen, closed := effect.Effect{Rows: rows, Closed: left}, v.Closed(next)
+	for _, r := range closed {
+		if len(c.Reprice) == 0 && r.Changes() && !slices.Contains(left, r.Month) {
+			w.Fatalf("the version would change %s, and it is not named", r.Month)
 		}
 	}
 	before := len(w.billing)
@@ -172,17 +181,24 @@ func (w *world) shown(c *events.Catalogue) {
 	if !put.Equal(&seen) {
 		w.Fatalf("the preview was\n%s\nand the effect is\n%s", seen.AppendJSON(nil), put.AppendJSON(nil))
 	}
-	if len(c.Reprice) != 1 {
-		return
+	for _, month := range c.Reprice {
+		w.corrects(month, rows, sums[month])
+		if len(c.Reprice) == 1 {
+			w.corrects(month, closed, sums[month])
+		}
 	}
+}
+
+// corrects compares the corrections of a month with what rows have shown.
+func (w *world) corrects(month string, rows []effect.Row, got events.Decimal) {
 	var want events.Decimal
-	for _, r := range closed {
-		if r.Month == c.Reprice[0] {
+	for _, r := range rows {
+		if r.Month == month {
 			want = want.Add(r.After.Amount).Sub(r.Before.Amount)
 		}
 	}
-	if got := sums[c.Reprice[0]]; got.Cmp(want) != 0 {
-		w.Fatalf("the preview of %s was %s, and the corrections are %s", c.Reprice[0], want, got)
+	if got.Cmp(want) != 0 {
+		w.Fatalf("the preview of %s was %s, and the corrections are %s", month, want, got)
 	}
 }
 
@@ -260,6 +276,27 @@ func TestMonthsAndCorrections(t *testing.T) {
 		}
 		if out := replayedBy(t, w.stream, w.billing); len(out) > 0 {
 			t.Fatalf("a replay publishes %s", out[0].Data)
+		}
+	})
+}
+
+// TestPreviewOfStartedHours: where started hours count, and runs cross the borders of closed
+// months, a version has the effect that its preview shows, in the closed months that it names, too.
+func TestPreviewOfStartedHours(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		w := &world{
+			T: t, p: newProcessor(), spans: map[string]events.Span{}, price: map[string]int{}, started: true,
+		}
+		w.publish()
+		for range rapid.IntRange(1, 30).Draw(t, "steps") {
+			switch rapid.IntRange(0, 7).Draw(t, "step") {
+			case 0, 1:
+				w.month()
+			case 2, 3:
+				w.publish()
+			default:
+				w.fact()
+			}
 		}
 	})
 }

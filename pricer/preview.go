@@ -26,11 +26,18 @@ func (v *Preview) Step(in *bus.Stored) error {
 // InForce is the name of the version in force; empty for none.
 func (v *Preview) InForce() string { return v.processor.book.InForce() }
 
-// Rows are the effect of a catalogue that comes into force behind the last message, and the closed
-// months that it would change, and leaves as they are.
-func (v *Preview) Rows(c *catalogue.Catalogue) (rows []effect.Row, closed []string) {
-	table := v.processor.book.Preview(c)
-	return table.Rows(), table.Left()
+// Rows are the effect of a catalogue that comes into force behind the last message, the named
+// closed months priced by it, too, and the closed months that it would change, and leaves as they
+// are.
+// None are the named months without usage that is closed.
+func (v *Preview) Rows(c *catalogue.Catalogue, named []string) (rows []effect.Row, closed, none []string) {
+	table := v.processor.book.Preview(c, named)
+	for _, month := range named {
+		if !table.Corrects(month) {
+			none = append(none, month)
+		}
+	}
+	return table.Rows(), table.Left(), none
 }
 
 // Closed are the rows of the closed months, each as if it alone were named to be priced by the

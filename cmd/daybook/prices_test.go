@@ -184,7 +184,7 @@ var _ = Describe("A catalogue that is published", func() {
 		Expect(err).NotTo(HaveOccurred())
 		parsed, err := catalogue.Check("other", must(os.ReadFile(other)))
 		Expect(err).NotTo(HaveOccurred())
-		seen := look.Effect("other", parsed)
+		seen := must(look.Effect("other", parsed, nil))
 		s.ran("collect", "file", second)
 		s.work(ctx, timeline.CutDay)
 		expected := strconv.FormatUint(look.Sequence, 10)

@@ -1,5 +1,5 @@
-// Package effect is the message about what a catalogue version changes: the bill of the open months
-// before and after it, by month and tenant.
+// Package effect is the message about what a catalogue version changes: the bill of the open
+// months, and of the closed ones that it prices, too, before and after it, by month and tenant.
 //
 // The pricer puts it out on billing.effect.<version> when the version comes into force. It names
 // several tenants, and is for operators alone.
@@ -23,8 +23,9 @@ func Subject(version string) string { return "billing.effect." + text.Token(vers
 // Filter matches the effects of all versions.
 const Filter = "billing.effect.*"
 
-// Effect is what a catalogue version changes in the open months, when it comes into force: the body
-// of a message on billing.effect.<version>. One larger than a message has several parts.
+// Effect is what a catalogue version changes in the open months, and in the closed ones that its
+// act names to be priced by it, too, when it comes into force: the body of a message on
+// billing.effect.<version>. One larger than a message has several parts.
 type Effect struct {
 	ID      string
 	Cause   events.Cause // the message of METERED that puts the version in force
@@ -38,7 +39,8 @@ type Effect struct {
 	Closed []string
 }
 
-// Row is the effect on one month of one tenant. Every tenant with usage in an open month has a row.
+// Row is the effect on one month of one tenant. Every tenant with usage in such a month has a row.
+// The difference of a closed month is posted as corrections; it has a row for each currency before.
 type Row struct {
 	Month  string // YYYY-MM
 	Tenant string

@@ -9,6 +9,7 @@ package preview
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/events/effect"
@@ -58,11 +59,16 @@ func (l *Look) Closed(version string, c *catalogue.Catalogue) *effect.Effect {
 }
 
 // Effect is what a catalogue would change if it came into force behind the message that was looked
-// at last.
-func (l *Look) Effect(version string, c *catalogue.Catalogue) *effect.Effect {
-	rows, closed := l.state.Rows(c)
+// at last, and the named closed months were priced by it, too. It fails for a named month without
+// usage that is closed.
+func (l *Look) Effect(version string, c *catalogue.Catalogue, named []string) (*effect.Effect, error) {
+	rows, closed, none := l.state.Rows(c, named)
+	if len(none) > 0 {
+		return nil, fmt.Errorf("no closed usage stands in %s: the month is open, or nothing is metered in it. daybook "+
+			"month list shows which months are closed", strings.Join(none, ", "))
+	}
 	return &effect.Effect{
 		Version: version, Former: l.state.InForce(), Parts: 1, Rows: rows, Closed: closed,
 		Cause: events.Cause{Sequence: l.Sequence + 1},
-	}
+	}, nil
 }

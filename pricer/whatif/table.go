@@ -30,6 +30,7 @@ type Table struct {
 	before, after string // billing currencies
 	rows          map[key]*row
 	leaves        map[string]bool // closed months
+	corrects      map[string]bool // closed months, too
 	last          *row            // of the span before: spans of a tenant often stand together
 	lastKey       key
 }
@@ -37,6 +38,7 @@ type Table struct {
 type key struct {
 	month  int // year × 12 + month − 1
 	tenant string
+	before string // billing currency
 }
 
 // row is a row that grows.
@@ -56,12 +58,28 @@ type side struct {
 
 // New returns an empty table for two billing currencies; an empty one stands for no version.
 func New(before, after string) *Table {
-	return &Table{before: before, after: after, rows: map[key]*row{}, leaves: map[string]bool{}}
+	return &Table{
+		before: before, after: after, rows: map[key]*row{}, leaves: map[string]bool{}, corrects: map[string]bool{},
+	}
 }
 
 // Add adds a span of an open month.
 func (t *Table) Add(p *posted.Span, before, after *Price) {
-	r := t.row(p)
+	t.add(t.before, p, before, after)
+}
+
+// Correct adds a span of a closed month that is priced anew. The currency is its billing currency
+// before.
+func (t *Table) Correct(currency string, p *posted.Span, before, after *Price) {
+	t.corrects[p.Month()] = true
+	t.add(currency, p, before, after)
+}
+
+// Corrects reports whether a span of a closed month is added.
+func (t *Table) Corrects(month string) bool { return t.corrects[month] }
+
+func (t *Table) add(currency string, p *posted.Span, before, after *Price) {
+	r := t.row(currency, p)
 	r.before.add(before)
 	r.after.add(after)
 	if len(after.Unrated) > 0 {
@@ -81,9 +99,9 @@ func (t *Table) Leaves(month string) bool { return t.leaves[month] }
 // Left are the noted months, in order.
 func (t *Table) Left() []string { return slices.Sorted(maps.Keys(t.leaves)) }
 
-func (t *Table) row(p *posted.Span) *row {
+func (t *Table) row(currency string, p *posted.Span) *row {
 	year, month, _ := p.Start.Date()
-	k := key{year*12 + int(month) - 1, p.Tenant}
+	k := key{year*12 + int(month) - 1, p.Tenant, currency}
 	if t.last != nil && k == t.lastKey {
 		return t.last
 	}
@@ -137,17 +155,17 @@ func uncovered(parts, others []rating.Unrated) (seconds events.Decimal) {
 	return seconds
 }
 
-// Rows are the rows, by month and tenant.
+// Rows are the rows, by month, tenant and currency before.
 func (t *Table) Rows() []effect.Row {
 	keys := slices.SortedFunc(maps.Keys(t.rows), func(a, b key) int {
-		return cmp.Or(cmp.Compare(a.month, b.month), cmp.Compare(a.tenant, b.tenant))
+		return cmp.Or(cmp.Compare(a.month, b.month), cmp.Compare(a.tenant, b.tenant), cmp.Compare(a.before, b.before))
 	})
 	rows := make([]effect.Row, len(keys))
 	for i, k := range keys {
 		r := t.rows[k]
 		rows[i] = effect.Row{
 			Month:  time.Date(k.month/12, time.Month(k.month%12+1), 1, 0, 0, 0, 0, time.UTC).Format("2006-01"),
-			Tenant: k.tenant, Before: r.before.said(t.before), After: r.after.said(t.after),
+			Tenant: k.tenant, Before: r.before.said(k.before), After: r.after.said(t.after),
 			NewlyUnrated: uint32(r.newly), NewlyUnratedSeconds: r.newlySeconds, //nolint:gosec // spans in memory
 		}
 		row := &rows[i]

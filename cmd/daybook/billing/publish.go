@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/daybook-billing/daybook/acts"
@@ -119,7 +118,8 @@ func unasked() error {
 		"to publish without a question. daybook what-if --catalogue FILE shows the effect alone"}
 }
 
-// look prints the effect that the version would have; the named closed months are priced by it.
+// look prints the effect that the version would have; the named closed months are priced by it,
+// too.
 func (c *putFlags) look(e *shell.Env, b *bus.Bus, name string, parsed *catalogue.Catalogue, named []string) (
 	*preview.Look, *effect.Effect, error,
 ) {
@@ -127,8 +127,10 @@ func (c *putFlags) look(e *shell.Env, b *bus.Bus, name string, parsed *catalogue
 	if err != nil {
 		return nil, nil, err
 	}
-	seen := look.Effect(name, parsed)
-	seen.Closed = slices.DeleteFunc(seen.Closed, func(month string) bool { return slices.Contains(named, month) })
+	seen, err := look.Effect(name, parsed, named)
+	if err != nil {
+		return nil, nil, fmt.Errorf("--reprice-closed: %w", err)
+	}
 	print.Text(e.Stdout, fmt.Sprintf("The effect of catalogue %s, as of message %d of %s (%s):", name, look.Sequence,
 		events.StreamMetered, print.InForce(seen.Former)))
 	fmt.Fprintln(e.Stdout)

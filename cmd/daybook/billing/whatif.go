@@ -46,7 +46,10 @@ func (c *WhatIf) Run(e *shell.Env) error {
 	if err != nil {
 		return err
 	}
-	seen := look.Effect(parsed.Digest(), parsed)
+	seen, err := look.Effect(parsed.Digest(), parsed, nil)
+	if err != nil {
+		return err
+	}
 	if c.Closed {
 		seen = look.Closed(parsed.Digest(), parsed)
 	}

@@ -23,9 +23,9 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// Effect is what a catalogue version changes in the open months, when it comes into force. It is the body of a message
-// on billing.effect.<version>, for operators alone: it names several tenants. One larger than a message has several
-// parts.
+// Effect is what a catalogue version changes in the open months, and in the closed ones that its act names to be
+// priced by it, too, when it comes into force. It is the body of a message on billing.effect.<version>, for operators
+// alone: it names several tenants. One larger than a message has several parts.
 type Effect struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// A UUID version 5.
@@ -134,7 +134,8 @@ func (x *Effect) GetClosed() []string {
 	return nil
 }
 
-// EffectRow is the effect on one month of one tenant. Every tenant with usage in an open month has one.
+// EffectRow is the effect on one month of one tenant. Every tenant with usage in such a month has one. The difference
+// of a closed month is posted as corrections; it has a row for each currency before.
 type EffectRow struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// YYYY-MM.

@@ -1,0 +1,158 @@
+package pricer
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/events/effect"
+	"github.com/daybook-billing/daybook/internal/bus"
+	"github.com/daybook-billing/daybook/internal/stage"
+	"github.com/daybook-billing/daybook/pricer/catalogue"
+)
+
+// hourly counts started hours.
+func hourly(price string) string {
+	return "currency: GBP\nplans:\n  - {name: app, match: {kind: app}, valid_from: 2001-01-01, " +
+		"components: [{name: use, quantity: \"ceil(seconds / 3600)\", unit: h, unit_price: " + price + "}]}\n"
+}
+
+// crossing is METERED with one run from 23:30 on the last day of October to 00:10, and October and
+// the months before it closed at 0.01 an hour.
+func crossing() []bus.Stored {
+	at := func(day, hour, minute int) time.Time { return time.Date(2026, 10, day, hour, minute, 0, 0, time.UTC) }
+	span := func(id string, start, end time.Time) events.Span {
+		return events.Span{
+			ID: id, Kind: "app", Resource: "p", Tenant: "o", Start: start, End: end, Since: at(31, 23, 30),
+			Footprint: events.Footprint{Instances: events.Some(1)},
+		}
+	}
+	return []bus.Stored{
+		putInForce("A", hourly("0.01")),
+		stored(stage.Output{Type: events.TypeMetered, Body: &events.Metered{
+			ID: "m", Source: "cf", Foundation: "prod", Tenant: "o", Kind: "app", Resource: "p", Closed: []events.Span{
+				span("october", at(31, 23, 30), at(32, 0, 0)), span("november", at(32, 0, 0), at(32, 0, 10)),
+			},
+		}}),
+		closed("2026-09"), closed("2026-10"),
+	}
+}
+
+func closed(month string) bus.Stored {
+	return stored(stage.Output{Type: events.TypeClosing, Body: &events.Closing{
+		ID: "closing-" + month, Source: "cf", Foundation: "prod", Month: month,
+	}})
+}
+
+func putInForce(version, text string, named ...string) bus.Stored {
+	return stored(stage.Output{Type: events.TypeCatalogue, Body: &events.Catalogue{
+		Version: version, YAML: text, Reprice: named,
+	}})
+}
+
+// effectIn is the effect among outputs, as text.
+func effectIn(t *testing.T, p *processor, in bus.Stored) (all []string, left []string) {
+	t.Helper()
+	if err := p.Step(&in, func(o stage.Output) {
+		if e, is := o.Body.(*effect.Effect); is {
+			all, left = append(all, differences(e.Rows)...), e.Closed
+		}
+	}); err != nil {
+		t.Fatal(err)
+	}
+	return all, left
+}
+
+func differences(rows []effect.Row) (all []string) {
+	for i := range rows {
+		all = append(all, fmt.Sprint(rows[i].Month, " ", rows[i].Before.Amount, " → ", rows[i].After.Amount))
+	}
+	return all
+}
+
+// TestNamedMonthWithStartedHours: a version that a closed month takes over begins no new started
+// hour at the month's end, and the preview says so.
+func TestNamedMonthWithStartedHours(t *testing.T) {
+	next, err := catalogue.Parse("B", []byte(hourly("0.02")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, named := range [][]string{nil, {"2026-10"}} {
+		v, p := NewPreview(), newProcessor()
+		steps(t, p, crossing())
+		steps(t, v.processor, crossing())
+		want := []string{"2026-11 0 → 0.02"}
+		if named != nil {
+			want = []string{"2026-10 0.01 → 0.02", "2026-11 0 → 0"}
+		}
+		rows, _, none := v.Rows(next, named)
+		if got := differences(rows); !slices.Equal(got, want) || len(none) > 0 {
+			t.Fatalf("the preview is %q, without %q", got, none)
+		}
+		if got, _ := effectIn(t, p, putInForce("B", hourly("0.02"), named...)); !slices.Equal(got, want) {
+			t.Fatalf("the effect is %q", got)
+		}
+	}
+}
+
+// TestNamedMonthWithoutClosedUsage: an open month, and a closed one without usage, are told apart
+// from those that a version can price.
+func TestNamedMonthWithoutClosedUsage(t *testing.T) {
+	v := NewPreview()
+	steps(t, v.processor, crossing())
+	next, err := catalogue.Parse("B", []byte(hourly("0.02")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, none := v.Rows(next, []string{"2026-09", "2026-10", "2026-11"}); !slices.Equal(none,
+		[]string{"2026-09", "2026-11"}) {
+		t.Fatalf("%q", none)
+	}
+}
+
+// TestRepricedMonthIsLeft: a version changes a closed month only where its prices behind the month
+// before it are others.
+func TestRepricedMonthIsLeft(t *testing.T) {
+	p, v := newProcessor(), NewPreview()
+	stream := append(crossing(), closed("2026-11"), putInForce("B", hourly("0.02"), "2026-11"))
+	steps(t, p, stream)
+	steps(t, v.processor, stream)
+	again := "# the same prices\n" + hourly("0.02")
+	next, err := catalogue.Parse("C", []byte(again))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"2026-10"}
+	if _, left, _ := v.Rows(next, nil); !slices.Equal(left, want) {
+		t.Fatalf("the preview leaves %q", left)
+	}
+	if _, left := effectIn(t, p, putInForce("C", again)); !slices.Equal(left, want) {
+		t.Fatalf("the effect leaves %q", left)
+	}
+}
+
+// TestReopenedMonthMovesTheBorder: a month that is opened again has no border at its end: the month
+// behind it loses the started hour that began there.
+func TestReopenedMonthMovesTheBorder(t *testing.T) {
+	p := newProcessor()
+	sums := map[string]events.Decimal{}
+	reopened := stored(stage.Output{Type: events.TypeClosing, Body: &events.Closing{
+		ID: "reopened", Source: "cf", Foundation: "prod", Month: "2026-10", Reopened: true,
+	}})
+	for _, in := range append(crossing(), putInForce("B", hourly("0.02")), reopened) {
+		if err := p.Step(&in, func(o stage.Output) {
+			if b, is := o.Body.(*events.Billing); is {
+				for _, c := range b.Charges {
+					sums[c.Start.Format(monthForm)] = sums[c.Start.Format(monthForm)].Add(c.Amount)
+				}
+			}
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := fmt.Sprint(sums["2026-10"], " ", sums["2026-11"]); got != "0.02 0" {
+		t.Fatalf("October and November cost %s", got)
+	}
+}
