@@ -128,7 +128,7 @@ var _ = Describe("A catalogue that is published", func() {
 		Entry("with higher prices", dearer, "2026-10"),
 		Entry("with fewer plans", fewer, "newly without a price: "),
 		Entry("with another currency", foreign, "the currency goes from GBP to CHF"),
-		Entry("with the same prices", func(text string) string { return "# again\n" + text }, "No bill changes"),
+		Entry("with the same prices", func(text string) string { return "# again\n" + text }, "No open month changes"),
 	)
 
 	It("is put in force by the pricer with the effect that was shown", func() {
@@ -230,10 +230,31 @@ var _ = Describe("A catalogue that is published", func() {
 		}
 		Expect(want).NotTo(BeEmpty())
 		s.serve()
+		for _, month := range []string{"2026-11", "2062-10"} {
+			status, out, notices := s.daybook("catalogue", "publish", "--yes", "--reprice-closed", "2026-10,"+month,
+				other)
+			Expect(status).To(Equal(1))
+			Expect(out).To(BeEmpty())
+			Expect(notices).To(ContainSubstring("no closed usage stands in " + month + ": the month is open, or " +
+				"nothing is metered in it. daybook month list shows which months are closed"))
+		}
+		Expect(s.ran("month", "list")).To(ContainSubstring("2026-10"))
 		said := s.ran("catalogue", "publish", "--yes", "--closed", "--reprice-closed", "2026-10",
 			"--name", "B", other)
 		Expect(said).To(And(ContainSubstring("Closed months, each as if --reprice-closed named it alone"),
+			MatchRegexp(`(?s)\n2026-10  total .*\n2026-10 is closed: its difference is posted as corrections in the `+
+				`first open month\.\n.*Closed months, each`),
 			ContainSubstring("with this effect to the last digit"), Not(ContainSubstring("would change 2026-10"))))
+		Expect(s.ran("catalogue", "history")).To(MatchRegexp(
+			`(?s)\(in force\)\n- closed months that it prices, too, the difference as corrections: 2026-10\n` +
+				`- 2026-10: `))
+		var corrected []string
+		for _, r := range s.effectOf(ctx).Rows {
+			if difference := r.After.Amount.Sub(r.Before.Amount); r.Month == "2026-10" && !difference.IsZero() {
+				corrected = append(corrected, r.Month+" "+r.Tenant+" "+difference.String())
+			}
+		}
+		Expect(corrected).To(Equal(want))
 		var bill struct {
 			Lines []struct {
 				Tenant, Amount string

@@ -38,7 +38,7 @@ var _ = Describe("A catalogue that is published on a terminal", func() {
 			Expect(run([]string{"catalogue", "publish", prices, "--name", "A", "--nats", s.url}, screen, &out,
 				&errs)).To(Equal(answer.status), errs.String())
 			Expect(errs.String()).To(Equal("Put catalogue A in force? [y/N] "))
-			Expect(out.String()).To(ContainSubstring("Nothing is metered in an open month: no bill changes."))
+			Expect(out.String()).To(ContainSubstring("Nothing is metered in an open month: none changes."))
 			Expect(s.ran("catalogue", "list")).To(ContainSubstring(answer.list))
 		}
 	})

@@ -118,8 +118,7 @@ func unasked() error {
 		"to publish without a question. daybook what-if --catalogue FILE shows the effect alone"}
 }
 
-// look prints the effect that the version would have; the named closed months are priced by it,
-// too.
+// look prints the effect of the version, the named closed months priced by it, too.
 func (c *putFlags) look(e *shell.Env, b *bus.Bus, name string, parsed *catalogue.Catalogue, named []string) (
 	*preview.Look, *effect.Effect, error,
 ) {
@@ -134,7 +133,8 @@ func (c *putFlags) look(e *shell.Env, b *bus.Bus, name string, parsed *catalogue
 	print.Text(e.Stdout, fmt.Sprintf("The effect of catalogue %s, as of message %d of %s (%s):", name, look.Sequence,
 		events.StreamMetered, print.InForce(seen.Former)))
 	fmt.Fprintln(e.Stdout)
-	if err := print.CatalogueEffect(e.Stdout, seen, c.Exact); err != nil {
+	err = errors.Join(print.CatalogueEffect(e.Stdout, seen, c.Exact), print.RepricedEffect(e.Stdout, seen, named))
+	if err != nil {
 		return nil, nil, err
 	}
 	if err := closesWith(e, b, seen); err != nil {

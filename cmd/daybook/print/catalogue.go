@@ -160,6 +160,9 @@ func (h *History) Add(act *acts.Act, e *effect.Effect, inForce bool) error {
 	if e != nil && len(e.Closed) > 0 {
 		Text(h.out, "- closed months that it would change, and leaves: "+strings.Join(e.Closed, ", "))
 	}
+	if months := act.Catalogue.Reprice; len(months) > 0 {
+		Text(h.out, "- closed months that it prices, too, the difference as corrections: "+strings.Join(months, ", "))
+	}
 	switch {
 	case e == nil:
 		Text(h.out, "- the pricer has not put it in force")
@@ -181,7 +184,7 @@ func (h *History) End() error {
 	return h.out.err
 }
 
-// monthTotal is the effect on all tenants of a month.
+// monthTotal is the effect on all tenants of a month, from one currency.
 type monthTotal struct {
 	month                         string
 	tenants, changed              int
@@ -193,7 +196,9 @@ type monthTotal struct {
 func monthTotals(e *effect.Effect) (all []monthTotal) {
 	for i := range e.Rows {
 		r := &e.Rows[i]
-		n := slices.IndexFunc(all, func(t monthTotal) bool { return t.month == r.Month })
+		n := slices.IndexFunc(all, func(t monthTotal) bool {
+			return t.month == r.Month && t.currencyBefore == r.Before.Currency
+		})
 		if n < 0 {
 			n = len(all)
 			all = append(all, monthTotal{

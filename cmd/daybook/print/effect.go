@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -115,6 +116,20 @@ func CatalogueEffect(w io.Writer, e *effect.Effect, exact bool) error {
 	return err
 }
 
+// RepricedEffect prints a sentence about each closed month that is priced, too: its rows are in the
+// effect.
+func RepricedEffect(w io.Writer, e *effect.Effect, named []string) error {
+	out := &failing{w: w}
+	for _, month := range slices.Compact(slices.Sorted(slices.Values(named))) {
+		if slices.ContainsFunc(e.Rows, func(r effect.Row) bool { return r.Month == month && r.Changes() }) {
+			Text(out, month+" is closed: its difference is posted as corrections in the first open month.")
+		} else {
+			Text(out, month+" is closed, and the version does not change it.")
+		}
+	}
+	return out.err
+}
+
 // ClosedEffect prints an effect on closed months for people.
 func ClosedEffect(w io.Writer, e *effect.Effect, exact bool) error {
 	out := &failing{w: w}
@@ -135,10 +150,10 @@ func openEffect(w io.Writer, e *effect.Effect, exact bool) error {
 	out := &failing{w: w}
 	switch n := changed(e); {
 	case len(e.Rows) == 0:
-		Text(out, "Nothing is metered in an open month: no bill changes.")
+		Text(out, "Nothing is metered in an open month: none changes.")
 		return out.err
 	case n == 0:
-		Text(out, fmt.Sprintf("No bill changes, of %s.", counted(len(e.Rows), "tenant's month", "tenants' months")))
+		Text(out, "No open month changes, of "+counted(len(e.Rows), "tenant's month", "tenants' months")+".")
 		return out.err
 	}
 	sheet := &page{
