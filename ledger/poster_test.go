@@ -93,7 +93,9 @@ var _ = Describe("The poster", func() {
 			MatchError(ContainSubstring("message 2 of BILLING"))))
 	})
 
-	It("has a month as final when BILLING closes it: METERED closes it before it is charged", func(ctx context.Context) {
+	It("has a month as final when BILLING closes it: METERED closes it before it is charged", func(
+		ctx context.Context,
+	) {
 		l := memory.New()
 		poster := ledger.NewPoster(b, l, slog.New(slog.DiscardHandler))
 		running, stop := context.WithCancel(ctx)

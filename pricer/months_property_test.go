@@ -84,7 +84,8 @@ func (w *world) fact() {
 			Footprint: events.Footprint{Instances: events.Some(1)},
 		}
 		if w.started {
-			s.Since = day.Add(-rapid.SampledFrom([]time.Duration{0, 10, 40, 1500}).Draw(w.T, "before") * time.Minute)
+			before := rapid.SampledFrom([]int{0, 10, 40, 1500}).Draw(w.T, "minutes before")
+			s.Since = day.Add(-time.Duration(before) * time.Minute)
 			s.End = s.Start.Add(time.Duration(hours) * 25 * time.Minute)
 			s.ID += s.Since.Format(time.RFC3339)
 		}

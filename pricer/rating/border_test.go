@@ -32,6 +32,7 @@ var _ = Describe("The border between two catalogues", func() {
 		Entry("of a plan with restart: never", "restart: never, ", "2001-01-01", "2001-11-01"),
 		Entry("of a plan, and the rates", "", "2001-11-01", "2001-11-01"),
 		Entry("of a plan with restart: never, and the rates", "restart: never, ", "2001-11-01", "2001-11-01"),
-		Entry("of a plan with restart: never that began within the run", "restart: never, ", "2001-01-01", "2001-10-25"),
+		Entry("of a plan with restart: never that began within the run", "restart: never, ", "2001-01-01",
+			"2001-10-25"),
 	)
 })
