@@ -35,11 +35,10 @@ func (w *walk) run(ctx context.Context) error {
 		if more {
 			w.prefetch(ctx, last.GUID, spare)
 		}
-		cut, tip, err := w.publish(ctx, p, more)
+		cut, tip, err := w.publish(ctx, p)
 		if more {
-			fetchErr := <-w.fetched // ends with ctx
-			if err == nil && cut == len(p.Events) && fetchErr != nil {
-				err = w.end(ctx, fetchErr)
+			if fetchErr := <-w.fetched; err == nil && cut == len(p.Events) { // ends with ctx
+				err = fetchErr
 			}
 		}
 		if err != nil {
@@ -62,19 +61,10 @@ func (w *walk) run(ctx context.Context) error {
 		p, spare = spare, p
 		if p.End || tip.reseeded {
 			if err := w.verify(ctx, tip); err != nil {
-				return w.end(ctx, err)
+				return err
 			}
 		}
 	}
-}
-
-// end stores the rest of a page that waits for the next one, and returns the error that ends the
-// walk. The error of an append takes its place, also of errLost: the list is read from USAGE first.
-func (w *walk) end(ctx context.Context, err error) error {
-	if flushErr := w.l.outbox.flush(ctx); flushErr != nil {
-		return flushErr
-	}
-	return err
 }
 
 // first asks for the first page and verifies its meaning. Late events are published before the
@@ -158,13 +148,11 @@ func (w *walk) verify(ctx context.Context, cursor *entry) error {
 	return nil
 }
 
-// publish publishes a page up to the first event too young. It returns that event's index, and the
-// last event before it. Where a batch became full, the rest of the page goes with the next page: an
-// append of a few facts costs as much as one of hundreds.
-func (w *walk) publish(ctx context.Context, p *cfapi.Page, more bool) (cut int, tip *entry, err error) {
+// publish publishes a page up to the first event too young. It returns that event's index,
+// and the last event before it.
+func (w *walk) publish(ctx context.Context, p *cfapi.Page) (cut int, tip *entry, err error) {
 	l := w.l
 	l.date = p.Date
-	first := l.outbox.batch
 	young := p.Date.Add(-l.f.MinAge)
 	for ; cut < len(p.Events) && !p.Events[cut].Created.After(young); cut++ {
 		if e := &p.Events[cut]; e.Unreadable != nil {
@@ -177,10 +165,6 @@ func (w *walk) publish(ctx context.Context, p *cfapi.Page, more bool) (cut int, 
 		}
 	}
 	l.outbox.batch.reach = w.reachOf(p, cut)
-	reseeded := tip != nil && tip.reseeded // the walk asks for it next: it is stored before
-	if more && cut == len(p.Events) && !reseeded && l.outbox.batch != first {
-		return cut, tip, nil
-	}
 	return cut, tip, l.outbox.flush(ctx)
 }
 

@@ -3,7 +3,6 @@ package cf_test
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"strings"
 	"time"
 
@@ -97,24 +96,6 @@ var _ = Describe("walking a foundation's lists", func() {
 		r.poll()
 		Expect(r.story()).To(HaveLen(7))
 		Expect(r.horizon()).To(Equal(noon.Add(-5 * time.Minute)))
-	})
-
-	It("stores the rest of a page behind a full batch, although the page behind it cannot be verified", func() {
-		r.settings.PageSize, r.settings.Retries = 1000, 1
-		r.restart()
-		r.add(apps, started("e", 1001, noon.Add(-24*time.Hour))...)
-		r.hook(func(w http.ResponseWriter, q *http.Request) bool {
-			refused := strings.HasSuffix(q.URL.Path, "/e999")
-			if refused {
-				w.WriteHeader(http.StatusBadGateway)
-			}
-			return refused
-		})
-		Expect(r.current.Poll(context.Background())).To(MatchError(ContainSubstring("given up after 2 attempts")))
-		Expect(r.story()).To(HaveLen(1001), "a gap, and the facts of the first page")
-		r.heal()
-		r.poll()
-		Expect(r.story()).To(HaveLen(1002))
 	})
 
 	It("lets what nobody understands follow an event that was replayed", func() {
