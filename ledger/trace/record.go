@@ -2,6 +2,7 @@ package trace
 
 import (
 	"cmp"
+	"iter"
 	"maps"
 	"slices"
 	"time"
@@ -272,29 +273,51 @@ func ends(event string) bool {
 	return false
 }
 
-// covered reports whether a span that stands or runs covers the fact's time.
-func (r *Record) covered(f *Fact) bool {
-	for _, s := range r.spans {
-		if s.Retracted == 0 && s.Resource == f.Resource && !f.Time.Before(s.Start) && f.Time.Before(s.End) {
-			return true
+// used yields the spans of a resource that stand, and those that run.
+func (r *Record) used(resource string) iter.Seq[*events.Span] {
+	return func(yield func(*events.Span) bool) {
+		for _, s := range r.spans {
+			if s.Retracted == 0 && s.Resource == resource && !yield(&s.Span) {
+				return
+			}
+		}
+		for _, all := range r.stands {
+			running, _ := all.Of(resource)
+			for i := range running {
+				if !yield(&running[i]) {
+					return
+				}
+			}
 		}
 	}
-	for _, all := range r.stands {
-		running, _ := all.Of(f.Resource)
-		for i := range running {
-			if !f.Time.Before(running[i].Start) {
-				return true
-			}
+}
+
+// covered reports whether a span that stands or runs covers the fact's time.
+func (r *Record) covered(f *Fact) bool {
+	for s := range r.used(f.Resource) {
+		if !f.Time.Before(s.Start) && (s.Running() || f.Time.Before(s.End)) {
+			return true
 		}
 	}
 	return false
 }
 
-// wasHeld reports whether a hold touched the fact's time. It stands no more, else it were the
-// answer.
+// wasHeld reports whether a hold touched the fact's time, and no usage was proven from its start to
+// there: that ends a hold. It stands no more, else it were the answer.
 func (r *Record) wasHeld(f *Fact) bool {
 	for id := range r.holds {
-		if h := r.holds[id]; h.Resource == f.Resource && touches(h.Start, h.End, f.Time) {
+		h := r.holds[id]
+		if h.Resource == f.Resource && touches(h.Start, h.End, f.Time) && !r.provenIn(f.Resource, h.Start, f.Time) {
+			return true
+		}
+	}
+	return false
+}
+
+// provenIn reports whether a span that stands or runs begins between two times, or at one of them.
+func (r *Record) provenIn(resource string, from, to time.Time) bool {
+	for s := range r.used(resource) {
+		if touches(from, to, s.Start) {
 			return true
 		}
 	}
