@@ -13,6 +13,7 @@ import (
 	"github.com/daybook-billing/daybook/collector/file"
 	"github.com/daybook-billing/daybook/collector/quarantine"
 	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/internal/bus"
 	"github.com/daybook-billing/daybook/ledger"
 )
 
@@ -39,12 +40,12 @@ func (s *system) collect(ctx context.Context) error {
 		s.hint()
 		return nil // collecting has no end: daybook bill shows the bill at any time
 	}
-	if err := s.charged(ctx); err != nil {
+	if err := s.look(ctx, s.charged); err != nil {
 		return s.interrupted(ctx, err)
 	}
 	finish()
 	if err := s.showBill(ctx); err != nil {
-		return err
+		return s.interrupted(ctx, err)
 	}
 	if s.cmd.Once {
 		s.stop()
@@ -82,19 +83,29 @@ func (s *system) collectOnce(ctx context.Context) error {
 	return nil
 }
 
+// look reads the streams, and waits for the end of an outage: the embedded server starts again
+// after a full disk.
+func (s *system) look(ctx context.Context, read func(context.Context) error) error {
+	return s.process.Retry(ctx, "streams", bus.Outage, read)
+}
+
 func (s *system) showBill(ctx context.Context) error {
 	bill, err := s.ledger.Bill(ctx, ledger.Query{})
 	if err != nil {
 		return err
 	}
-	quarantined, err := quarantine.Count(ctx, s.bus)
+	quarantined := 0
+	err = s.look(ctx, func(ctx context.Context) (err error) {
+		if quarantined, err = quarantine.Count(ctx, s.bus); err != nil {
+			return err
+		}
+		bill.Missing, err = ledger.Losing(ctx, s.bus, shell.Watched("up")...)
+		return err
+	})
 	if err != nil {
 		return err
 	}
 	s.incomplete = bill.Unrated + bill.Held + quarantined
-	if bill.Missing, err = ledger.Losing(ctx, s.bus, shell.Watched("up")...); err != nil {
-		return err
-	}
 	err = print.Bill(s.env.Stdout, &bill, quarantined, false)
 	if err == nil && s.cmd.Once && len(bill.Missing) > 0 {
 		err = billing.Lacking(bill.Missing)

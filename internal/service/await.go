@@ -10,10 +10,10 @@ import (
 	"github.com/cenkalti/backoff/v5"
 )
 
-// Longest and shortest pause of Await between two attempts.
+// Shortest and longest pause of Retry between two attempts.
 const (
-	awaitFirst = 100 * time.Millisecond
-	awaitMost  = 2 * time.Second
+	retryFirst = 100 * time.Millisecond
+	retryMost  = 2 * time.Second
 )
 
 // Await tries until something that the process cannot do without is there, before Run. name is the
@@ -38,30 +38,42 @@ func Await[T any](ctx context.Context, p *Process, name string, passes func(erro
 	}()
 	state := NewSwitch("starting")
 	p.Health.Ready(name, state.Check)
+	err = p.Retry(ctx, name, passes, func(ctx context.Context) (err error) {
+		if value, err = attempt(ctx, try, undo); err != nil {
+			state.Off("waiting: " + err.Error())
+		}
+		return err
+	})
+	if ctx.Err() != nil {
+		if err == nil {
+			undo(value)
+		}
+		return value, ErrStopped
+	}
+	return value, err
+}
+
+// Retry tries until there is no error, or one that does not pass by itself, as passes tells; the
+// end of ctx ends it with the last error. The log has the cause of the wait and its end, once.
+func (p *Process) Retry(ctx context.Context, name string, passes func(error) bool,
+	try func(ctx context.Context) error,
+) error {
 	pause := backoff.NewExponentialBackOff()
-	pause.InitialInterval, pause.MaxInterval = awaitFirst, awaitMost
+	pause.InitialInterval, pause.MaxInterval = retryFirst, retryMost
 	for waited := false; ; waited = true {
-		value, err = attempt(ctx, try, undo)
+		err := try(ctx)
 		switch {
-		case ctx.Err() != nil:
-			if err == nil {
-				undo(value)
-			}
-			return value, ErrStopped
-		case err == nil:
-			if waited {
-				p.Log.Info("the wait is over", slog.String("for", name))
-			}
-			return value, nil
-		case !passes(err):
-			return value, err
+		case err == nil && waited:
+			p.Log.Info("the wait is over", slog.String("for", name))
+			return nil
+		case err == nil, ctx.Err() != nil, !passes(err):
+			return err
 		case !waited:
 			p.Log.Warn("waiting until it is there, or until a stop", slog.String("for", name), slog.Any("error", err))
 		}
-		state.Off("waiting: " + err.Error())
 		select {
 		case <-ctx.Done():
-			return value, ErrStopped
+			return err
 		case <-time.After(pause.NextBackOff()):
 		}
 	}
