@@ -41,7 +41,7 @@ func read(m *bus.Stored) (Act, bool) {
 	if m.Header(events.HeaderType) != events.TypeAct || a.DecodeJSON(m.Data) != nil {
 		return Act{}, false
 	}
-	return a, m.Subject == events.ActSubject(a.Kind, a.Source, a.Foundation)
+	return a, a.Misplaced(m.Subject) == nil
 }
 
 // Reader is the part of the bus for reading acts back.

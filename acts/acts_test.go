@@ -419,6 +419,23 @@ var _ = Describe("A catalogue version", func() {
 		Expect(ids).To(HaveLen(4), "each act has an id of its own")
 	})
 
+	It("is everybody's: one of a foundation is no act, for no reader", func(ctx SpecContext) {
+		s := newSite(ctx)
+		Expect(acts.PublishCatalogue(ctx, s, version("v1", "a"))).To(BeTrue())
+		alien := events.Act{
+			ID: "alien", Kind: events.ActCatalogue, Source: "cf", Foundation: "eu",
+			Catalogue: events.Catalogue{Version: "v2", YAML: "b"},
+		}
+		for _, subject := range []string{"usage.act.catalogue.cf.eu", "usage.act.catalogue.all.all"} {
+			s.put(ctx, events.StreamUsage, bus.Message{
+				Subject: subject, Header: events.AppendHeaders(nil, alien.ID, events.TypeAct, "test"),
+				Data: alien.AppendJSON(nil),
+			})
+		}
+		Expect(acts.History(ctx, s)).To(HaveExactElements(HaveField("Catalogue.Version", "v1")))
+		Expect(acts.PublishCatalogue(ctx, s, version("v2", "another"))).To(BeTrue())
+	})
+
 	It("is found with its text, and listed with every act about it", func(ctx SpecContext) {
 		s := newSite(ctx)
 		_, err := acts.FindVersion(ctx, s, "v1")

@@ -1,6 +1,9 @@
 package events
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // Act is the envelope of everything that people decide: the body of a message on
 // usage.act.<kind>.<source>.<foundation>, with "all" where an act is about no one source or no one
@@ -38,6 +41,18 @@ const (
 	ActMode       = "mode"       // of closing, for months that are open
 	ActGrace      = "grace"      // before a month closes by itself, for months that are open
 )
+
+// Misplaced tells why the act does not count on a subject; nil where it does. It counts on the
+// subject that its content names alone; a catalogue and a replay name no source and no foundation.
+func (x *Act) Misplaced(subject string) error {
+	if (x.Kind == ActCatalogue || x.Kind == ActReplay) && x.Source+x.Foundation != "" {
+		return fmt.Errorf("it is an act of kind %q, which names no source and no foundation", x.Kind)
+	}
+	if own := ActSubject(x.Kind, x.Source, x.Foundation); subject != own {
+		return fmt.Errorf("it is an act of kind %q, which belongs on %s", x.Kind, own)
+	}
+	return nil
+}
 
 // Decision is an operator's word on a hold.
 type Decision struct {

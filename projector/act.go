@@ -21,8 +21,8 @@ func (p *processor) act(in *bus.Stored, emit func(stage.Output)) error {
 	if _, long := limit.Act(a); long != "" {
 		return tooLong(long)
 	}
-	if subject := events.ActSubject(a.Kind, a.Source, a.Foundation); in.Subject != subject {
-		return fmt.Errorf("it is an act of kind %q, which belongs on %s", a.Kind, subject)
+	if err := a.Misplaced(in.Subject); err != nil {
+		return err
 	}
 	switch metered := func(m *events.Metered) { emit(meteredOutput(m)) }; a.Kind {
 	case events.ActDecision:

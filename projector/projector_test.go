@@ -172,6 +172,22 @@ var _ = Describe("The projector's step", func() {
 		Expect(notice.Anomaly.Message).To(ContainSubstring("which belongs on usage.act.replay.all.all"))
 	})
 
+	It("takes no catalogue of one foundation: prices are everybody's", func() {
+		act := events.Act{
+			ID: "a", Kind: events.ActCatalogue, Source: "cf", Foundation: "eu",
+			Catalogue: events.Catalogue{Version: "v1", YAML: readable},
+		}
+		for _, subject := range []string{"usage.act.catalogue.cf.eu", "usage.act.catalogue.all.all"} {
+			in := stored(events.TypeAct, &act, 1)
+			in.Subject = subject
+			out := step(in)
+			Expect(out).To(HaveLen(1))
+			notice, ok := out[0].Body.(*events.AnomalyNotice)
+			Expect(ok).To(BeTrue(), subject)
+			Expect(notice.Anomaly.Message).To(ContainSubstring("names no source and no foundation"))
+		}
+	})
+
 	It("ends no foundation in another age", func() {
 		Expect(step(stored(events.TypeHorizon, &events.Horizon{
 			ID: "h", Source: "cf", Foundation: "eu",

@@ -34,7 +34,7 @@ func (c *Config) begun(ctx context.Context, b Source, cp *checkpoint, output *bu
 	_, err = b.Each(ctx, c.Acts, 1, bus.End, bus.ReadOptions{Filters: filters}, func(m *bus.Stored) error {
 		var a events.Act
 		if m.Header(events.HeaderType) == events.TypeAct && a.DecodeJSON(m.Data) == nil &&
-			a.Kind == events.ActReplay && a.Replay.Projection == c.Name {
+			a.Misplaced(m.Subject) == nil && a.Replay.Projection == c.Name {
 			act, at = a, m.Time
 		}
 		return nil

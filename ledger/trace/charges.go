@@ -140,18 +140,3 @@ func (r *Record) derived(p *Priced) {
 		}
 	}
 }
-
-// Version returns the act that put a catalogue version in force last, with its sequence in USAGE;
-// 0 where there is none.
-func Version(ctx context.Context, b Bus, version string) (act events.Act, sequence uint64, err error) {
-	filter := events.ActFilter(events.ActCatalogue, "")
-	_, err = b.Each(ctx, events.StreamUsage, 1, bus.End, bus.ReadOptions{Filters: []string{filter}},
-		func(m *bus.Stored) error {
-			var a events.Act
-			if a.DecodeJSON(m.Data) == nil && a.Catalogue.Version == version {
-				act, sequence = a, m.Sequence
-			}
-			return nil
-		})
-	return act, sequence, err
-}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"regexp"
 
+	"github.com/daybook-billing/daybook/acts"
 	"github.com/daybook-billing/daybook/cmd/daybook/print"
 	"github.com/daybook-billing/daybook/cmd/daybook/shell"
 	"github.com/daybook-billing/daybook/events"
@@ -92,11 +93,11 @@ func (c *Explain) none() error {
 
 // version reads a catalogue version.
 func version(e *shell.Env, b *bus.Bus, name string) (*print.Version, error) {
-	act, sequence, err := trace.Version(e.Ctx, b, name)
-	if err != nil {
+	act, err := acts.FindVersion(e.Ctx, b, name)
+	if err != nil && !errors.Is(err, acts.ErrNoVersion) {
 		return nil, err
 	}
-	return &print.Version{Name: name, Sequence: sequence, By: act.By, Note: act.Note}, nil
+	return &print.Version{Name: name, Sequence: act.Sequence, By: act.By, Note: act.Note}, nil
 }
 
 // again computes a charge again, by the terms of the book.
