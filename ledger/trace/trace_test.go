@@ -62,7 +62,7 @@ func TestAHoldEndsWhereUsageIsProven(t *testing.T) {
 	behind := fact(events.EventStopped, 21, 5)
 	fact(events.EventStarted, 20, 6)
 
-	r.Metered(&events.Metered{Held: []events.Hold{{ID: "hold", Kind: events.KindApp, Resource: "app", Start: at(0)}}}, 1)
+	r.Metered(&events.Metered{Held: []events.Hold{{ID: "hold", Resource: "app", Start: at(0)}}}, 1)
 	r.Metered(&events.Metered{
 		Closed: []events.Span{{ID: "span", Resource: "app", Start: at(10), End: at(20), Evidence: []uint64{3, 4}}},
 	}, 2)
