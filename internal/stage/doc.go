@@ -48,9 +48,10 @@
 //     are stepped again and their outputs only digested. At the checkpoint the digest must equal
 //     the stored chain: state and output cannot disagree. If it does not, an earlier snapshot is
 //     tried, then the start, then the stage stops with an error.
-//  3. Step. For each input the processor emits outputs. Each gets the input's sequence, its part
-//     number among the outputs of this input, and the chain. A Windowed processor takes several
-//     inputs as one, whose outputs come with the last: no snapshot and no marker divides them.
+//  3. Step. For each input the processor emits outputs. What it needs of earlier inputs it is given
+//     again (reread). Each output gets the input's sequence, its part number among the outputs of
+//     this input, and the chain. A Windowed processor takes several inputs as one, whose outputs
+//     come with the last: no snapshot and no marker divides them.
 //  4. Append. Up to 1,000 outputs go out as one batch, stored message by message: each expects its
 //     predecessor, and the first refused one ends it. What is stored is a beginning of the batch. A
 //     batch is due when it is full, or when the input has run dry. Behind a message in the middle

@@ -11,6 +11,7 @@ import (
 
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
+	"github.com/daybook-billing/daybook/internal/stage/reread"
 )
 
 // awaitPause is the time between two looks at an input that is being derived again.
@@ -330,6 +331,14 @@ func (c *Config) inputs() bus.ReadOptions {
 		options.Filters = overHoles().Filters
 	}
 	return options
+}
+
+// rereading takes a step, and repeats it behind inputs that a reread.Reader needs again.
+type rereading func(proc Processor, in uint64, step func() error) error
+
+func (c *Config) reread(ctx context.Context, b Source, of base) rereading {
+	from := reread.Streams{Source: b, Input: c.Input, Output: c.Output, BaseInput: of.Input, BaseOutput: of.Output}
+	return func(proc Processor, in uint64, step func() error) error { return from.Step(ctx, proc, in, step) }
 }
 
 // owns tells whether a subject of the output stream is the stage's own.

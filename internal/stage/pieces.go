@@ -57,10 +57,6 @@ func (s *Stage) savePieces(ctx context.Context) ([][sha256.Size]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	stored := make(map[string]bool, len(names))
-	for _, name := range names {
-		stored[name] = true
-	}
 	encoder, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1))
 	if err != nil {
 		return nil, err
@@ -74,13 +70,13 @@ func (s *Stage) savePieces(ctx context.Context) ([][sha256.Size]byte, error) {
 		}
 		digests = append(digests, p.Digest)
 		name := pieceName(p.Digest)
-		if stored[name] {
+		if slices.Contains(names, name) {
 			continue
 		}
 		if err := s.bus.PutObject(ctx, s.cfg.Bucket, name, encoder.EncodeAll(p.Data, nil)); err != nil {
 			return nil, err
 		}
-		stored[name] = true
+		names = append(names, name)
 	}
 	return digests, nil
 }

@@ -11,29 +11,17 @@ import (
 // chunkBytes is the size of a chunk of outputs.
 const chunkBytes = 256 << 10
 
-// recycled is memory to be used again.
-type recycled chan *outputs
-
-func newRecycled() recycled { return make(recycled, 2*pipeline.ChunksAhead) }
+// recycled is memory of outputs to be used again.
+type recycled struct{ pipeline.Recycled[outputs] }
 
 // empty returns outputs without content, with the memory of released ones.
 func (r recycled) empty() *outputs {
-	select {
-	case o := <-r:
+	if o := r.Take(); o != nil {
 		*o = outputs{list: o.list[:0], slab: o.slab[:0]}
 		return o
-	default:
-		room := chunkBytes + chunkBytes/4
-		return &outputs{list: make([]pending, 0, pipeline.ChunkMessages+1), slab: make([]byte, 0, room)}
 	}
-}
-
-// release gives outputs back.
-func (r recycled) release(o *outputs) {
-	select {
-	case r <- o:
-	default:
-	}
+	room := chunkBytes + chunkBytes/4
+	return &outputs{list: make([]pending, 0, pipeline.ChunkMessages+1), slab: make([]byte, 0, room)}
 }
 
 // outputs are the outputs of some inputs.
@@ -49,6 +37,7 @@ func (o *outputs) body(i int) []byte { return o.slab[o.list[i].from:o.list[i].to
 // deriver steps inputs without storing anything.
 type deriver struct {
 	cfg     *Config
+	reread  rereading
 	proc    Processor
 	last    position // of the last output
 	current identity
@@ -60,7 +49,7 @@ type deriver struct {
 // step steps one input and adds its outputs to out.
 func (d *deriver) step(in *bus.Stored) error {
 	d.current, d.part = identity{in.Sequence, in.Header(events.HeaderID)}, 0
-	if err := d.proc.Step(in, d.emit); err != nil {
+	if err := d.reread(d.proc, in.Sequence, func() error { return d.proc.Step(in, d.emit) }); err != nil {
 		return fmt.Errorf("%w: message %d of %s (%s): %w", errProcessor, in.Sequence, d.cfg.Input, in.Subject, err)
 	}
 	if in.Sequence-d.last.Sequence >= d.cfg.MarkerEvery && window(d.proc) == 0 {

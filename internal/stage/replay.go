@@ -319,14 +319,14 @@ func (r *replay) round(ctx context.Context, proc Processor) (again bool, err err
 	}
 	r.sound = r.sound && c == r.cp.chain && count == r.cp.count
 	r.chain, r.count = c, count
-	if err := r.derive(p, proc); err != nil {
+	if err := r.derive(p, proc, r.cfg.reread(ctx, r.bus, base{})); err != nil {
 		return false, err
 	}
 	return r.comparer.Compare()
 }
 
 // derive gives the comparer the outputs of the inputs.
-func (r *replay) derive(p *pipeline.Pipeline, proc Processor) error {
+func (r *replay) derive(p *pipeline.Pipeline, proc Processor, reread rereading) error {
 	lacks := r.input.First > 1 || r.gappy()
 	whole, doubtful := &audit.Whole{Proven: !lacks}, r.cfg.Derived || lacks
 	upTo := r.target.Sequence
@@ -356,7 +356,8 @@ func (r *replay) derive(p *pipeline.Pipeline, proc Processor) error {
 			if in.Sequence > r.target.Sequence {
 				continue
 			}
-			if err := errors.Join(proc.Step(in, emit), failed); err != nil {
+			err := reread(proc, in.Sequence, func() error { return proc.Step(in, emit) })
+			if err = errors.Join(err, failed); err != nil {
 				return fmt.Errorf("%w: message %d of %s (%s): %w", errProcessor, in.Sequence, r.cfg.Input, in.Subject,
 					err)
 			}

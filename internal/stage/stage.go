@@ -12,6 +12,7 @@ import (
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
 	"github.com/daybook-billing/daybook/internal/stage/audit"
+	"github.com/daybook-billing/daybook/internal/stage/reread"
 )
 
 // Header names of the contract. The first two are on every output, HeaderLogic and HeaderBase on
@@ -418,9 +419,11 @@ func (s *Stage) drain(ctx context.Context) error {
 // step runs the processor on one input.
 func (s *Stage) step(ctx context.Context, in *bus.Stored) error {
 	s.current, s.input, s.part = identity{in.Sequence, in.Header(events.HeaderID)}, in.Subject, 0
-	err := s.proc.Step(in, func(out Output) { s.emit(ctx, out) })
-	if s.fail != nil {
-		return s.fail
+	err := s.cfg.reread(ctx, s.bus, s.cp.base)(s.proc, in.Sequence, func() error {
+		return s.proc.Step(in, func(out Output) { s.emit(ctx, out) })
+	})
+	if s.fail != nil || errors.Is(err, reread.ErrUnread) {
+		return errors.Join(s.fail, err)
 	}
 	if errors.Is(err, ErrNoTime) {
 		s.unfed = true // from the checkpoint on, which is stored

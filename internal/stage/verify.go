@@ -165,8 +165,8 @@ func (v *verifier) repair() string {
 func (v *verifier) compare(ctx context.Context, proc Processor) (ahead *pending, err error) {
 	p := pipeline.New(ctx)
 	defer p.Stop()
-	v.free = newRecycled()
-	d := &deriver{cfg: &v.cfg, proc: proc, free: v.free}
+	v.free = recycled{pipeline.NewRecycled[outputs]()}
+	d := &deriver{cfg: &v.cfg, reread: v.cfg.reread(ctx, v.bus, v.cp.base), proc: proc, free: v.free}
 	from, start, count, first := uint64(1), chain{}, uint64(0), uint64(1)
 	if base := v.cp.base; base.Output != 0 {
 		inputs := p.Read(v.bus, v.cfg.Input, 1, base.Input, v.cfg.inputs(), nil)
@@ -297,7 +297,7 @@ func (v *verifier) each(p *pipeline.Pipeline, derived <-chan *outputs, check fun
 			v.derived++
 		}
 		v.worked(o)
-		v.free.release(o)
+		v.free.Release(o)
 	}
 }
 

@@ -1,0 +1,99 @@
+// Package reread gives a stage's processor inputs again that it has taken before. So its state does
+// not grow with them: what a step needs of the past it asks for, and outputs are a function of the
+// inputs still.
+package reread
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/daybook-billing/daybook/internal/bus"
+)
+
+// Needed is the error of a step that needs earlier inputs, before it changes or emits anything. The
+// fields are filters of subjects.
+type Needed struct {
+	Inputs []string
+	// Outputs are of the processor's own stream up to the end of its last replay. None where no
+	// replay matters.
+	Outputs []string
+}
+
+func (*Needed) Error() string { return "earlier inputs are needed again" }
+
+// ErrUnread: earlier inputs could not be read. It is no fault of the processor.
+var ErrUnread = errors.New("reading earlier inputs again")
+
+// Reader is a processor that has asked for earlier inputs. The step is repeated behind them.
+type Reader interface {
+	// Reread takes an earlier input, in their order.
+	Reread(in *bus.Stored) error
+	// Readopt takes an earlier output, behind the inputs up to the end of the last replay and
+	// before those since.
+	Readopt(stored *bus.Stored) error
+}
+
+// Source is the bus for reading again.
+type Source interface {
+	// Each gives the messages of a stream in order, as bus.Each does.
+	Each(ctx context.Context, stream string, from, to uint64, options bus.ReadOptions,
+		yield func(*bus.Stored) error) (last uint64, err error)
+}
+
+// Streams are those of a stage. BaseInput and BaseOutput are the last messages of the last replay,
+// 0 without one.
+type Streams struct {
+	Source                Source
+	Input, Output         string
+	BaseInput, BaseOutput uint64
+}
+
+// Step takes a step with an input, and repeats it behind the earlier ones that it needs. Errors:
+// ErrUnread, those of the step and of the Reader.
+func (s *Streams) Step(ctx context.Context, processor any, input uint64, step func() error) error {
+	err := step()
+	var needed *Needed
+	reader, reads := processor.(Reader)
+	if !reads || !errors.As(err, &needed) {
+		return err
+	}
+	if err := s.read(ctx, reader, needed, input-1); err != nil {
+		return err
+	}
+	return step()
+}
+
+func (s *Streams) read(ctx context.Context, to Reader, needed *Needed, end uint64) error {
+	from := uint64(1)
+	if s.BaseOutput != 0 && s.BaseInput <= end && len(needed.Outputs) > 0 {
+		err := s.each(ctx, s.Input, 1, s.BaseInput, needed.Inputs, to.Reread)
+		if err == nil {
+			err = s.each(ctx, s.Output, 1, s.BaseOutput, needed.Outputs, to.Readopt)
+		}
+		if err != nil {
+			return err
+		}
+		from = s.BaseInput + 1
+	}
+	return s.each(ctx, s.Input, from, end, needed.Inputs, to.Reread)
+}
+
+func (s *Streams) each(ctx context.Context, stream string, from, to uint64, filters []string,
+	take func(*bus.Stored) error,
+) error {
+	if from > to {
+		return nil
+	}
+	var failed error
+	_, err := s.Source.Each(ctx, stream, from, to, bus.ReadOptions{Filters: filters}, func(m *bus.Stored) error {
+		if failed = take(m); failed != nil {
+			failed = fmt.Errorf("message %d of %s (%s): %w", m.Sequence, stream, m.Subject, failed)
+		}
+		return failed
+	})
+	if err != nil && failed == nil {
+		return fmt.Errorf("%w: %w", ErrUnread, err)
+	}
+	return err
+}
