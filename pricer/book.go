@@ -30,6 +30,10 @@ type Book struct {
 	names    *events.Interner
 	unrated  int // parts of spans without a price
 	silent   bool
+	bounded  bool          // keeps no spans of closed months before the last; see past.go
+	lacks    bool          // it has dropped some
+	past     *past         // of the message to be taken; nil where nothing of it is needed
+	only     []string      // the months whose spans it takes; nil for all
 	effect   *whatif.Table // of the last version put in force
 }
 
@@ -79,6 +83,7 @@ const (
 // charged twice and nothing reversed without a charge. The contradiction is an anomaly, because one
 // such message must not stop everybody's bill.
 func (b *Book) Metered(m *events.Metered, emit func(*Entries)) (anomalies []events.Anomaly) {
+	recalled := b.recall()
 	var groups grouping
 	at := b.months[place{m.Source, m.Foundation}]
 	k := corrections{book: b, cause: m.ID, groups: &groups}
@@ -94,6 +99,9 @@ func (b *Book) Metered(m *events.Metered, emit func(*Entries)) (anomalies []even
 	}
 	for i := range m.Retracted {
 		s := &m.Retracted[i]
+		if b.ignores(s) {
+			continue
+		}
 		p, ok := b.spans.Find(s.ID)
 		if !ok {
 			inconsistent(s, "retracts, but nothing closed,")
@@ -108,6 +116,9 @@ func (b *Book) Metered(m *events.Metered, emit func(*Entries)) (anomalies []even
 	}
 	for i := range m.Closed {
 		s := &m.Closed[i]
+		if b.ignores(s) {
+			continue
+		}
 		if b.spans.Has(s.ID) {
 			inconsistent(s, "closes once more")
 			continue
@@ -116,12 +127,14 @@ func (b *Book) Metered(m *events.Metered, emit func(*Entries)) (anomalies []even
 		p.Version = b.termsOf(at, p.Month())
 		if at.closed(p.Month()) {
 			k.post(&p)
+			recalled = append(recalled, p.ID)
 			continue
 		}
 		b.spans.Put(&p)
 		b.charge(&p, groups.of(&p))
 	}
 	k.emit()
+	b.release(recalled)
 	b.spans.Tidy()
 	b.replaced.Tidy()
 	groups.emit(emit)
@@ -132,17 +145,14 @@ func (b *Book) Metered(m *events.Metered, emit func(*Entries)) (anomalies []even
 // mistakes, and for other prices under the name of an earlier version; then the former version
 // stays in force. The same prices published again are in force again.
 func (b *Book) Catalogue(c *events.Catalogue, cause string, emit func(*Entries)) error {
-	next := slices.IndexFunc(b.versions, func(v version) bool { return v.Name == c.Version })
-	switch {
-	case next < 0:
-		parsed, err := catalogue.Parse("catalogue."+c.Version, []byte(c.YAML))
-		if err != nil {
-			return err
-		}
+	v, err := b.version(c)
+	if err != nil {
+		return err
+	}
+	next := slices.Index(b.versions, v)
+	if next < 0 {
 		next = len(b.versions)
-		b.versions = append(b.versions, version{c.Version, c.YAML, parsed})
-	case b.versions[next].YAML != c.YAML:
-		return fmt.Errorf("catalogue version %q has been published before; a version never changes", c.Version)
+		b.versions = append(b.versions, v)
 	}
 	was := b.draft()
 	b.inForce = next
@@ -182,6 +192,14 @@ func (b *Book) repriced(m *months, month string, version int) int {
 // rerate prices the spans of the open months anew, and those of the closed months that are named.
 // The terms before are those of a draft.
 func (b *Book) rerate(was *Book, named []string, cause string, emit func(*Entries)) {
+	recalled := b.recall()
+	if b.past != nil && b.past.leaves != nil {
+		for month, spans := range b.past.leaves.months {
+			if spans > 0 {
+				b.effect.Leave(month)
+			}
+		}
+	}
 	var groups grouping
 	k := corrections{book: b, cause: cause, groups: &groups}
 	probe := b.draft()
@@ -193,9 +211,11 @@ func (b *Book) rerate(was *Book, named []string, cause string, emit func(*Entrie
 			groups.emit(emit)
 		}
 		if m.closed(p.Month()) {
-			if slices.Contains(named, p.Month()) {
+			switch {
+			case slices.Contains(named, p.Month()):
 				b.correct(was, &p, &k)
-			} else if !b.effect.Leaves(p.Month()) && probe.would(&p) {
+			case b.bounded && m.dropped(p.Month()): // the past has counted it
+			case !b.effect.Leaves(p.Month()) && probe.would(&p):
 				b.effect.Leave(p.Month())
 			}
 			continue
@@ -217,6 +237,7 @@ func (b *Book) rerate(was *Book, named []string, cause string, emit func(*Entrie
 		b.charge(&again, entries)
 	}
 	k.emit()
+	b.release(recalled)
 	b.spans.Tidy()
 	b.replaced.Tidy()
 	groups.emit(emit)

@@ -22,6 +22,7 @@ func NewComparer(of stage.Processor) stage.Comparer {
 	if !ok {
 		panic("pricer: a comparer is for a processor of Contract")
 	}
+	p.book.bounded = false // all that stands is compared
 	return &comparer{comparison: newComparison(), processor: p}
 }
 

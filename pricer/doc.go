@@ -23,7 +23,10 @@
 // The pure parts are formula/ (the price language), catalogue/ (plans, and the choice of one),
 // rating/ (a span times a catalogue), whatif/ (the bill under two catalogues), posted/ (the spans
 // with charges, in few bytes), months.go (which months are closed, and their terms), correct.go
-// (what changes in them) and book.go (all charges so far).
+// (what changes in them), past.go (which spans are dropped) and book.go (all charges so far).
+//
+// Memory is bounded by the open months and the last closed one. What is needed of earlier ones is
+// read again from METERED (reread.go).
 //
 // The table of errors, and the answer to each, is in docs/errors.md.
 package pricer

@@ -24,6 +24,7 @@ type terms struct {
 // months are the months of one foundation.
 type months struct {
 	open  string         // the first open one
+	kept  string         // the first one whose spans a bounded book has
 	terms map[string]int // of closed months, by index; -1 where no version was in force
 	first int            // of the months before those
 	now   int            // of the open months
@@ -140,8 +141,10 @@ func (b *Book) Closing(c *events.Closing, cause string, emit func(*Entries)) err
 		for ; m.open <= c.Month; m.open = monthAfter(m.open, 1) {
 			m.terms[m.open] = m.now
 		}
+		m.kept = monthAfter(m.open, -1)
 		b.forget(at)
 		b.refresh()
+		b.drop(at)
 	}
 	return nil
 }

@@ -21,6 +21,7 @@ import (
 type world struct {
 	*rapid.T
 	p       *processor
+	whole   *processor // that drops no spans
 	stream  []bus.Stored
 	billing []bus.Stored
 	spans   map[string]events.Span // that stand, by resource and day
@@ -29,6 +30,12 @@ type world struct {
 	price   map[string]int         // of closed months
 	now     int                    // the price in force
 	started bool                   // runs begin before their spans, and started hours count
+}
+
+func newWorld(t *rapid.T) *world {
+	return &world{
+		T: t, p: newProcessor(), whole: wholeProcessor(nil), spans: map[string]events.Span{}, price: map[string]int{},
+	}
 }
 
 // worldBegins is the first day of a world.
@@ -42,12 +49,18 @@ func priced(amount int) string {
 
 func (w *world) step(kind string, body stage.Body) {
 	id := fmt.Sprint("message-", len(w.stream))
+	subject := map[string]string{
+		events.TypeMetered:   events.MeteredSubject("cf", "prod", "org", "app", "app"),
+		events.TypeClosing:   events.MeteredClosingSubject("cf", "prod"),
+		events.TypeCatalogue: events.MeteredCatalogueSubject,
+	}[kind]
 	m := bus.NewStored(bus.Message{
-		Subject: "metered.test", Data: body.AppendJSON(nil),
+		Subject: subject, Data: body.AppendJSON(nil),
 		Header: []events.Header{{Key: events.HeaderType, Value: kind}, {Key: events.HeaderID, Value: id}},
 	}, uint64(len(w.stream)+1), worldBegins, 0)
+	before, posted := w.stream, len(w.billing)
 	w.stream = append(w.stream, m)
-	if err := w.p.Step(&m, func(o stage.Output) {
+	if err := take(w.p, before, &m, func(o stage.Output) {
 		w.billing = append(w.billing, stored(o))
 		if b, is := o.Body.(*events.Billing); is {
 			for i := range b.Charges {
@@ -62,6 +75,22 @@ func (w *world) step(kind string, body stage.Body) {
 	}); err != nil {
 		w.Fatal(err)
 	}
+	var all []bus.Stored
+	if err := w.whole.Step(&m, func(o stage.Output) { all = append(all, stored(o)) }); err != nil {
+		w.Fatal(err)
+	}
+	if got, want := said(w.billing[posted:]), said(all); got != want {
+		w.Fatalf("%s: a book that drops spans says\n%sand one that keeps them\n%s", id, got, want)
+	}
+}
+
+// said are messages as text.
+func said(messages []bus.Stored) string {
+	var b strings.Builder
+	for i := range messages {
+		fmt.Fprintf(&b, "%s %s\n", messages[i].Subject, messages[i].Data)
+	}
+	return b.String()
 }
 
 // fact replaces what a resource ran on a day.
@@ -258,7 +287,7 @@ func nonZero(sums map[string]events.Decimal) map[string]string {
 // entry is posted to a closed month. A restart changes nothing, and a replay publishes nothing.
 func TestMonthsAndCorrections(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		w := &world{T: t, p: newProcessor(), spans: map[string]events.Span{}, price: map[string]int{}}
+		w := newWorld(t)
 		w.publish()
 		for range rapid.IntRange(1, 40).Draw(t, "steps") {
 			switch rapid.IntRange(0, 9).Draw(t, "step") {
@@ -285,9 +314,8 @@ func TestMonthsAndCorrections(t *testing.T) {
 // months, a version has the effect that its preview shows, in the closed months that it names, too.
 func TestPreviewOfStartedHours(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		w := &world{
-			T: t, p: newProcessor(), spans: map[string]events.Span{}, price: map[string]int{}, started: true,
-		}
+		w := newWorld(t)
+		w.started = true
 		w.publish()
 		for range rapid.IntRange(1, 30).Draw(t, "steps") {
 			switch rapid.IntRange(0, 7).Draw(t, "step") {

@@ -52,10 +52,10 @@ func putInForce(version, text string, named ...string) bus.Stored {
 	}})
 }
 
-// effectIn is the effect among outputs, as text.
-func effectIn(t *testing.T, p *processor, in bus.Stored) (all []string, left []string) {
+// effectIn is the effect among outputs behind others, as text.
+func effectIn(t *testing.T, p *processor, before []bus.Stored, in bus.Stored) (all []string, left []string) {
 	t.Helper()
-	if err := p.Step(&in, func(o stage.Output) {
+	if err := take(p, before, &in, func(o stage.Output) {
 		if e, is := o.Body.(*effect.Effect); is {
 			all, left = append(all, differences(e.Rows)...), e.Closed
 		}
@@ -91,7 +91,7 @@ func TestNamedMonthWithStartedHours(t *testing.T) {
 		if got := differences(rows); !slices.Equal(got, want) || len(none) > 0 {
 			t.Fatalf("the preview is %q, without %q", got, none)
 		}
-		if got, _ := effectIn(t, p, putInForce("B", hourly("0.02"), named...)); !slices.Equal(got, want) {
+		if got, _ := effectIn(t, p, crossing(), putInForce("B", hourly("0.02"), named...)); !slices.Equal(got, want) {
 			t.Fatalf("the effect is %q", got)
 		}
 	}
@@ -128,7 +128,7 @@ func TestRepricedMonthIsLeft(t *testing.T) {
 	if _, left, _ := v.Rows(next, nil); !slices.Equal(left, want) {
 		t.Fatalf("the preview leaves %q", left)
 	}
-	if _, left := effectIn(t, p, putInForce("C", again)); !slices.Equal(left, want) {
+	if _, left := effectIn(t, p, stream, putInForce("C", again)); !slices.Equal(left, want) {
 		t.Fatalf("the effect leaves %q", left)
 	}
 }

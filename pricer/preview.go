@@ -13,7 +13,7 @@ type Preview struct{ processor *processor }
 
 // NewPreview returns a Preview before the first message of METERED.
 func NewPreview() *Preview {
-	p := newProcessor()
+	p := wholeProcessor(nil)
 	p.book.silent = true
 	return &Preview{p}
 }

@@ -67,6 +67,7 @@ func (p *Pricer) Done() uint64 { return p.stage.Done() }
 // processor is the stage's view of a Book.
 type processor struct {
 	book    *Book
+	past    *processor // of book.past; what it takes is not kept
 	tally   tally
 	metered events.Metered
 	billing events.Billing
@@ -76,7 +77,11 @@ type processor struct {
 	counted func(stage.Output) // emit, with the tally
 }
 
-func newProcessor() *processor { return &processor{book: NewBook(), tally: newTally()} }
+func newProcessor() *processor {
+	p := &processor{book: NewBook(), tally: newTally()}
+	p.book.bounded = true
+	return p
+}
 
 // Step implements stage.Processor.
 func (p *processor) Step(in *bus.Stored, emit func(stage.Output)) error {
@@ -89,6 +94,9 @@ func (p *processor) Step(in *bus.Stored, emit func(stage.Output)) error {
 	p.emit = emit
 	unrated, version := p.book.unrated, p.book.inForce
 	err := p.step(in, p.counted)
+	if p.book.past == nil {
+		p.past = nil
+	}
 	if p.tally.changed || p.book.unrated != unrated || p.book.inForce != version {
 		p.publish()
 	}
@@ -101,6 +109,9 @@ func (p *processor) step(in *bus.Stored, emit func(stage.Output)) error {
 	case events.TypeMetered:
 		m := &p.metered
 		if err := p.book.names.DecodeChanges(m, in.Data); err != nil {
+			return err
+		}
+		if err := p.needSpans(m, in.Sequence); err != nil {
 			return err
 		}
 		cause := events.Cause{ID: m.ID, Sequence: in.Sequence, Event: m.Cause.Event, Time: m.Cause.Time}
@@ -154,6 +165,9 @@ func (p *processor) catalogue(in *bus.Stored, emit func(stage.Output)) error {
 	err := c.DecodeJSON(in.Data)
 	former := p.book.InForce()
 	if err == nil {
+		if err := p.needMonths(&c, in.Sequence); err != nil {
+			return err
+		}
 		err = p.book.Catalogue(&c, cause.ID, numbered(cause, emit))
 	}
 	switch {

@@ -80,7 +80,7 @@ func story() []bus.Stored {
 func steps(t *testing.T, p *processor, stream []bus.Stored) (out []string) {
 	t.Helper()
 	for i := range stream {
-		if err := p.Step(&stream[i], func(o stage.Output) {
+		if err := take(p, stream[:i], &stream[i], func(o stage.Output) {
 			out = append(out, fmt.Sprintf("%d %s %s %s", stream[i].Sequence, o.Subject, o.ID, o.Body.AppendJSON(nil)))
 		}); err != nil {
 			t.Fatal(err)

@@ -24,6 +24,7 @@ var errSnapshot = errors.New("the pricer's snapshot is damaged")
 // terms and the months, the tally, the replaced spans, and the tail of the posted spans. Pieces has
 // the rest of them.
 func (p *processor) Snapshot() ([]byte, error) {
+	p.book.bind() // that of a comparison keeps all
 	tail := p.book.spans.Tail()
 	out := append(make([]byte, 0, 1<<16+len(tail)), snapshotForm...)
 	out = binary.AppendUvarint(out, uint64(len(p.book.versions)))
@@ -33,6 +34,7 @@ func (p *processor) Snapshot() ([]byte, error) {
 		out = append(binary.AppendUvarint(out, uint64(len(text))), text...)
 	}
 	out = binary.AppendUvarint(out, uint64(p.book.inForce+1)) //nolint:gosec // never below -1
+	out = append(out, boolByte(p.book.lacks))
 	out = p.book.appendMonths(out)
 	out = p.tally.append(out, p.book.unrated)
 	for _, piece := range p.book.replaced.Pieces() {
@@ -41,6 +43,13 @@ func (p *processor) Snapshot() ([]byte, error) {
 	rest := p.book.replaced.Tail()
 	out = append(binary.AppendUvarint(append(out, 0), uint64(len(rest))), rest...)
 	return append(out, tail...), nil
+}
+
+func boolByte(is bool) byte {
+	if is {
+		return 1
+	}
+	return 0
 }
 
 // appendMonths writes the terms and the months of foundations.
@@ -53,7 +62,7 @@ func (b *Book) appendMonths(out []byte) []byte {
 	out = binary.AppendUvarint(out, uint64(len(b.months)))
 	for _, at := range slices.SortedFunc(maps.Keys(b.months), place.compare) {
 		m := b.months[at]
-		out = appendText(appendText(appendText(out, at.source), at.foundation), m.open)
+		out = appendText(appendText(appendText(appendText(out, at.source), at.foundation), m.open), m.kept)
 		out = binary.AppendUvarint(out, uint64(m.first+1)) //nolint:gosec // never below -1
 		out = binary.AppendUvarint(out, uint64(len(m.terms)))
 		for _, month := range slices.Sorted(maps.Keys(m.terms)) {
@@ -78,7 +87,8 @@ func (p *processor) Restore(snapshot []byte) error { return p.RestorePieces(snap
 
 // RestorePieces implements stage.Piecewise.
 func (p *processor) RestorePieces(snapshot []byte, pieces []stage.Piece) error {
-	p.book, p.tally = NewBook(), newTally()
+	fresh := newProcessor()
+	p.book, p.tally = fresh.book, fresh.tally
 	if snapshot != nil {
 		if err := p.restore(snapshot, pieces); err != nil {
 			return err
@@ -113,6 +123,11 @@ func (p *processor) restore(snapshot []byte, pieces []stage.Piece) error {
 		return errSnapshot
 	}
 	p.book.inForce = int(inForce) - 1 //nolint:gosec // at most the number of versions
+	lacks, err := in.number()
+	if err != nil {
+		return err
+	}
+	p.book.lacks = lacks != 0
 	if err := in.months(p.book); err != nil {
 		return err
 	}
@@ -135,7 +150,7 @@ func (p *processor) restore(snapshot []byte, pieces []stage.Piece) error {
 }
 
 // snapshotForm begins every snapshot: one of another form is refused and not misread.
-const snapshotForm = "daybook pricer snapshot 3\n"
+const snapshotForm = "daybook pricer snapshot 4\n"
 
 // reader reads a snapshot from its start.
 type reader struct{ rest []byte }
@@ -199,7 +214,7 @@ func (r *reader) months(b *Book) error {
 func (r *reader) monthsOf(b *Book) (err error) {
 	var at place
 	m := &months{terms: map[string]int{}}
-	for _, text := range []*string{&at.source, &at.foundation, &m.open} {
+	for _, text := range []*string{&at.source, &at.foundation, &m.open, &m.kept} {
 		if *text, err = r.text(); err != nil {
 			return err
 		}

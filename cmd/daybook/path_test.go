@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -16,6 +17,7 @@ import (
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
 	"github.com/daybook-billing/daybook/internal/stage"
+	"github.com/daybook-billing/daybook/internal/stage/reread"
 	"github.com/daybook-billing/daybook/ledger"
 	"github.com/daybook-billing/daybook/ledger/memory"
 	"github.com/daybook-billing/daybook/pricer"
@@ -122,8 +124,9 @@ type pathRun struct {
 	projector stage.Processor
 	pricer    stage.Processor
 	ledger    *memory.Ledger
-	usage     uint64 // last sequence of USAGE
-	metered   uint64 // last sequence of METERED
+	usage     uint64       // last sequence of USAGE
+	metered   uint64       // last sequence of METERED
+	told      []bus.Stored // of METERED
 	facts     map[string]uint64
 	pathText
 }
@@ -349,6 +352,18 @@ func (r *pathRun) publish(version string, at time.Time, reprice ...string) {
 	})
 }
 
+// Each implements reread.Source: it gives the messages of METERED so far.
+func (r *pathRun) Each(_ context.Context, _ string, _, _ uint64, _ bus.ReadOptions, yield func(*bus.Stored) error) (
+	uint64, error,
+) {
+	for i := range r.told {
+		if err := yield(&r.told[i]); err != nil {
+			return 0, err
+		}
+	}
+	return r.metered, nil
+}
+
 // post puts a message into METERED, and all that follows from it into BILLING.
 func (r *pathRun) post(o *stage.Output) {
 	r.metered++
@@ -371,7 +386,7 @@ func (r *pathRun) post(o *stage.Output) {
 	case *events.Closing:
 		r.month(x)
 	}
-	err := r.pricer.Step(&in, func(out stage.Output) {
+	emit := func(out stage.Output) {
 		data := out.Body.AppendJSON(nil)
 		switch out.Type {
 		case events.TypeBilling:
@@ -397,7 +412,10 @@ func (r *pathRun) post(o *stage.Output) {
 		case events.TypeAnomaly:
 			r.Fatalf("the pricer found an anomaly: %s", data)
 		}
-	})
+	}
+	again := reread.Streams{Source: r, Input: events.StreamMetered}
+	err := again.Step(r.Context(), r.pricer, in.Sequence, func() error { return r.pricer.Step(&in, emit) })
+	r.told = append(r.told, in)
 	if err == nil {
 		err = r.ledger.Post(r.Context(), batch)
 	}

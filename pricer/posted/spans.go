@@ -223,9 +223,20 @@ func (s *Spans) seal(from Address) {
 
 // Tidy writes a new log where more than half of this one is dead. Addresses change.
 func (s *Spans) Tidy() {
-	if s.dead < pieceSize || 2*s.dead < s.bytes {
-		return
+	if s.dead >= pieceSize && 2*s.dead >= s.bytes {
+		s.rewrite()
 	}
+}
+
+// Shrink is Tidy behind the removal of many spans: a quarter is enough.
+func (s *Spans) Shrink() {
+	if 4*s.dead >= s.bytes && s.dead > 0 {
+		s.rewrite()
+	}
+}
+
+// rewrite writes the live spans to a new log.
+func (s *Spans) rewrite() {
 	list := s.All()
 	slices.Sort(list)
 	fresh := New()

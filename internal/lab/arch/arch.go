@@ -98,6 +98,7 @@ var shellFiles = map[string][]string{
 		"metrics.go",
 		"preview.go", // takes a stage's messages
 		"pricer.go",
+		"reread.go",   // asks the stage for inputs
 		"snapshot.go", // gives the state to the stage
 		"watch.go",    // logs
 	},

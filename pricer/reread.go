@@ -1,0 +1,78 @@
+package pricer
+
+import (
+	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/internal/bus"
+	"github.com/daybook-billing/daybook/internal/stage"
+	"github.com/daybook-billing/daybook/internal/stage/reread"
+)
+
+// This file asks for the messages before one that a bounded book needs again (past.go).
+
+// knows reports whether the past before a message has been read.
+func (p *processor) knows(sequence uint64) bool {
+	return p.book.past != nil && p.book.past.sequence == sequence
+}
+
+// needSpans is the error reread.Needed where a message changes spans that the book lacks.
+func (p *processor) needSpans(m *events.Metered, sequence uint64) error {
+	if p.knows(sequence) || !p.book.changesDropped(m) {
+		return nil
+	}
+	p.past = wholeProcessor(nil)
+	p.book.past = &past{sequence: sequence, whole: p.past.book}
+	return &reread.Needed{
+		Inputs:  append(terming(), events.MeteredResourceFilter(m.Source, m.Foundation, m.Kind, m.Resource)),
+		Outputs: events.BillingResourceFilters(m.Source, m.Foundation, m.Kind, m.Resource),
+	}
+}
+
+// needMonths is the error reread.Needed where the book lacks spans of closed months, which a
+// version names or would change.
+func (p *processor) needMonths(c *events.Catalogue, sequence uint64) error {
+	if p.knows(sequence) || !p.book.lacks || p.book.silent {
+		return nil
+	}
+	next, err := p.book.version(c)
+	if err != nil {
+		return nil //nolint:nilerr // it never comes into force
+	}
+	p.book.past = &past{sequence: sequence, leaves: p.book.leaves(next.parsed, c.Reprice)}
+	needed := &reread.Needed{Inputs: append(terming(), events.MeteredResourcesFilter("", ""))}
+	if len(c.Reprice) > 0 {
+		p.past = wholeProcessor(c.Reprice)
+		p.book.past.whole = p.past.book
+		needed.Outputs = []string{events.ChargeFilter(""), events.UnratedFilter("", "")}
+	}
+	return needed
+}
+
+// terming are the subjects of the messages that terms depend on.
+func terming() []string {
+	return []string{events.MeteredCatalogueSubject, events.MeteredClosingFilter("")}
+}
+
+// wholeProcessor drops no span, and takes those of some months; nil for all.
+func wholeProcessor(only []string) *processor {
+	p := newProcessor()
+	p.book.bounded, p.book.only = false, only
+	return p
+}
+
+// Reread implements reread.Reader.
+func (p *processor) Reread(in *bus.Stored) error {
+	past := p.book.past
+	if past.leaves != nil && in.Header(events.HeaderType) == events.TypeMetered {
+		if err := p.book.names.DecodeChanges(&p.metered, in.Data); err != nil {
+			return err
+		}
+		past.leaves.take(&p.metered)
+	}
+	if past.whole == nil {
+		return nil
+	}
+	return p.past.Step(in, func(stage.Output) {})
+}
+
+// Readopt implements reread.Reader.
+func (p *processor) Readopt(stored *bus.Stored) error { return p.past.Adopt(stored) }
