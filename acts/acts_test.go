@@ -94,6 +94,13 @@ func horizon(collector string, at time.Time) bus.Message {
 	return bus.Message{Subject: events.UsageHorizonSubject("cf", "eu"), Data: h.AppendJSON(nil)}
 }
 
+// act is an act as anybody might publish it.
+func act(a *events.Act, subject string) bus.Message {
+	return bus.Message{
+		Subject: subject, Header: events.AppendHeaders(nil, a.ID, events.TypeAct, "test"), Data: a.AppendJSON(nil),
+	}
+}
+
 // list is all acts of a kind.
 func (s *site) list(ctx context.Context, kind string) (all []acts.Act) {
 	GinkgoHelper()
@@ -149,8 +156,13 @@ func replayBy(person string) *events.Act {
 	}
 }
 
-func version(name, yaml string) *acts.Publication {
-	return &acts.Publication{Version: name, YAML: yaml, By: "ann", Note: "new prices", At: at}
+// prices is a catalogue for a comment to follow.
+const prices = "{currency: GBP, plans: [{name: app, match: {kind: app}, valid_from: 2017-01-01, " +
+	"components: [{name: fee, formula: seconds}]}]} # "
+
+// version is a publication of the same prices with another comment.
+func version(name, comment string) *acts.Publication {
+	return &acts.Publication{Version: name, YAML: prices + comment, By: "ann", Note: "new prices", At: at}
 }
 
 var _ = Describe("An act", func() {
@@ -190,13 +202,13 @@ var _ = Describe("An act", func() {
 	})
 
 	It("is a message with the headers of CloudEvents: a catalogue", func(ctx SpecContext) {
-		Expect(acts.PublishCatalogue(ctx, s, version("v1", "plans: []\n"))).To(BeTrue())
+		Expect(acts.PublishCatalogue(ctx, s, version("v1", "a"))).To(BeTrue())
 		subject, found, body := s.stored(ctx, events.StreamUsage, 1)
 		id := events.ID("catalogue", "v1", "")
 		Expect(subject).To(Equal("usage.act.catalogue.all.all"))
 		Expect(found).To(Equal(headers(id)))
 		Expect(body).To(Equal(`{"id":"` + id + `","kind":"catalogue","by":"ann","note":"new prices",` + when +
-			`,"catalogue":{"version":"v1","yaml":"plans: []\n"}}`))
+			`,"catalogue":{"version":"v1","yaml":"` + prices + `a"}}`))
 	})
 
 	It("is a message with the headers of CloudEvents: a replay", func(ctx SpecContext) {
@@ -246,10 +258,10 @@ var _ = Describe("An act", func() {
 			{
 				events.ActCatalogue, func(ctx context.Context) {
 					s.act(ctx, events.Act{
-						Kind: events.ActCatalogue, Catalogue: events.Catalogue{Version: "v1", YAML: "plans: []\n"},
+						Kind: events.ActCatalogue, Catalogue: events.Catalogue{Version: "v1", YAML: prices + "a"},
 					})
 				}, func(ctx context.Context) error {
-					_, err := acts.PublishCatalogue(ctx, s, version("v1", "plans: []\n"))
+					_, err := acts.PublishCatalogue(ctx, s, version("v1", "a"))
 					return err
 				}, nil,
 			},
@@ -345,7 +357,7 @@ var _ = Describe("An act", func() {
 				HaveField("Expectation", uint64(0))),
 			And(HaveField("Decision.Hold", "hold-2"), HaveField("Expectation", uint64(0)))))
 		Expect(s.list(ctx, events.ActCatalogue)).To(HaveExactElements(And(
-			HaveField("Source", ""), HaveField("Time", at), HaveField("Catalogue.YAML", "a"))))
+			HaveField("Source", ""), HaveField("Time", at), HaveField("Catalogue.YAML", prices+"a"))))
 		Expect(acts.List(ctx, s, events.ActDecision, "elsewhere",
 			func(*acts.Act) error { return errDenied })).To(Succeed())
 		Expect(acts.List(ctx, s, events.ActDecision, "dbaas",

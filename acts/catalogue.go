@@ -2,7 +2,6 @@ package acts
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"slices"
@@ -11,19 +10,8 @@ import (
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
 	"github.com/daybook-billing/daybook/internal/limit"
+	"github.com/daybook-billing/daybook/pricer/catalogue"
 )
-
-// VersionTakenError reports a catalogue version with another text.
-type VersionTakenError struct{ Version string }
-
-func (e *VersionTakenError) Error() string {
-	return fmt.Sprintf("catalogue version %q is published already, with another text. A version never changes: "+
-		"publish this one under another name", e.Version)
-}
-
-// ErrLargeCatalogue: a catalogue is one message.
-var ErrLargeCatalogue = fmt.Errorf("the catalogue has more than %d bytes as JSON, the most that one message takes: "+
-	"make it shorter, for example without comments", events.MaxBody)
 
 // Publication is a catalogue version to put in force.
 type Publication struct {
@@ -44,62 +32,41 @@ type Publication struct {
 // PublishCatalogue puts a catalogue version in force, once. A version has one text for ever; it may
 // be put in force again after another. It reports whether an act is stored by this call: for the
 // version in force, with the closed months that it has priced since, there is nothing to do.
-// Errors: *VersionTakenError, ErrLargeCatalogue, *TooLongError, and one about the closed months.
+// Errors: *catalogue.TakenError, catalogue.Problems, limit.ErrLargeCatalogue, *TooLongError, and
+// one about the closed months.
 func PublishCatalogue(ctx context.Context, b Bus, p *Publication) (stored bool, err error) {
 	act := events.Act{
 		Kind: events.ActCatalogue, By: p.By, Note: p.Note, Time: p.At,
 		Catalogue: events.Catalogue{Version: p.Version, YAML: p.YAML, Reprice: p.Reprice},
 	}
-	if err := bounded(&act); err != nil {
-		return false, err
+	if err := admissible(&act); err != nil {
+		return false, fmt.Errorf("catalogue version %.40q is not published: %w", p.Version, err)
 	}
-	if !limit.Catalogue(&act.Catalogue) {
-		return false, ErrLargeCatalogue
-	}
-	if err := limit.Reprice(p.Reprice); err != nil {
-		return false, fmt.Errorf("catalogue version %q is not published: %w", p.Version, err)
-	}
-	var last Act // without its text
-	texts := map[string][sha256.Size]byte{}
-	repriced := map[string]bool{} // months, by the version in force since it is
-	again := func(month string) bool { return !repriced[month] }
+	record, last := newRecord(), ""
 	publishing := publish{
 		bus: b, filters: []string{events.ActSubject(act.Kind, "", "")}, alone: p.Check != nil,
 		read: func(m *bus.Stored) error {
-			a, ok := read(m)
-			if !ok {
-				return nil
+			if a, ok := read(m); ok {
+				stored = stored || act.ID != "" && a.ID == act.ID // an earlier try was, though no answer came
+				_ = record.take(&a)                               // one that is refused changes nothing
+				last = a.ID
 			}
-			if act.ID != "" && a.ID == act.ID {
-				stored = true // an earlier try was, though no answer came
-			}
-			if a.Catalogue.Version != last.Catalogue.Version {
-				clear(repriced)
-			}
-			for _, month := range a.Catalogue.Reprice {
-				repriced[month] = true
-			}
-			texts[a.Catalogue.Version] = sha256.Sum256([]byte(a.Catalogue.YAML))
-			a.Catalogue.YAML = ""
-			last = a
 			return nil
 		},
 		next: func(expectation uint64) ([]events.Act, error) {
-			text, known := texts[p.Version]
-			switch {
-			case stored:
+			if stored {
 				return nil, nil
-			case known && text != sha256.Sum256([]byte(p.YAML)):
-				return nil, &VersionTakenError{p.Version}
-			case known && last.Catalogue.Version == p.Version && !slices.ContainsFunc(p.Reprice, again):
-				return nil, nil
-			case p.Check != nil:
+			}
+			if done, err := record.has(p); done || err != nil {
+				return nil, err
+			}
+			if p.Check != nil {
 				if err := p.Check(ctx, expectation); err != nil {
 					return nil, err
 				}
 			}
 			act.Expectation = expectation
-			act.ID = events.ID("catalogue", p.Version, last.ID)
+			act.ID = events.ID("catalogue", p.Version, last)
 			return []events.Act{act}, nil
 		},
 	}
@@ -107,40 +74,85 @@ func PublishCatalogue(ctx context.Context, b Bus, p *Publication) (stored bool, 
 	return stored || sequence != 0, err
 }
 
-// Published reports whether a version is in force already: then there is nothing to publish. Error:
-// *VersionTakenError.
-func Published(ctx context.Context, b Reader, p *Publication) (inForce bool, err error) {
-	last := ""
-	repriced := map[string]bool{}
-	err = List(ctx, b, events.ActCatalogue, "", func(a *Act) error {
-		if a.Catalogue.Version != last {
-			clear(repriced)
-		}
-		for _, month := range a.Catalogue.Reprice {
-			repriced[month] = true
-		}
-		last = a.Catalogue.Version
-		if last == p.Version && a.Catalogue.YAML != p.YAML {
-			return &VersionTakenError{p.Version}
-		}
-		return nil
-	})
-	done := !slices.ContainsFunc(p.Reprice, func(month string) bool { return !repriced[month] })
-	return last == p.Version && done && err == nil, err
+// admissible refuses an act about the catalogue that the projector does not pass on.
+func admissible(a *events.Act) error {
+	if err := bounded(a); err != nil {
+		return err
+	}
+	return limit.Catalogue(&a.Catalogue)
 }
 
-// ErrNoVersion: no act has put a version of this name in force.
-var ErrNoVersion = errors.New("no catalogue version of this name was ever published: daybook catalogue list shows " +
+// record is what the acts about the catalogue say, in their order.
+type record struct {
+	texts    catalogue.Texts
+	inForce  Act             // the last that put a version in force; zero for none
+	repriced map[string]bool // closed months, by the version in force since it is
+}
+
+func newRecord() *record {
+	return &record{texts: catalogue.Texts{}, repriced: map[string]bool{}}
+}
+
+// take takes the next act. Its error is why projector or pricer refuse it: the version before stays
+// in force.
+func (r *record) take(a *Act) error {
+	if err := admissible(&a.Act); err != nil {
+		return err
+	}
+	if _, err := r.texts.Read(&a.Catalogue); err != nil {
+		return err
+	}
+	r.texts.Keep(a.Catalogue.Version, a.Catalogue.YAML)
+	if a.Catalogue.Version != r.inForce.Catalogue.Version {
+		clear(r.repriced)
+	}
+	for _, month := range a.Catalogue.Reprice {
+		r.repriced[month] = true
+	}
+	r.inForce = *a
+	return nil
+}
+
+// has reports whether there is nothing to publish. Errors: *catalogue.TakenError,
+// catalogue.Problems.
+func (r *record) has(p *Publication) (bool, error) {
+	if _, err := r.texts.Read(&events.Catalogue{Version: p.Version, YAML: p.YAML}); err != nil {
+		return false, err
+	}
+	again := func(month string) bool { return !r.repriced[month] }
+	return r.inForce.Catalogue.Version == p.Version && !slices.ContainsFunc(p.Reprice, again), nil
+}
+
+// Published reports whether a version is in force already: then there is nothing to publish.
+// Errors: *catalogue.TakenError, catalogue.Problems.
+func Published(ctx context.Context, b Reader, p *Publication) (inForce bool, err error) {
+	all, err := readRecord(ctx, b, func(*Act, error) {})
+	if err != nil {
+		return false, err
+	}
+	return all.has(p)
+}
+
+// readRecord reads the acts about the catalogue. yield has each, with the error of take.
+func readRecord(ctx context.Context, b Reader, yield func(a *Act, refused error)) (*record, error) {
+	r := newRecord()
+	return r, List(ctx, b, events.ActCatalogue, "", func(a *Act) error {
+		yield(a, r.take(a))
+		return nil
+	})
+}
+
+// ErrNoVersion: no version of this name was ever in force.
+var ErrNoVersion = errors.New("no catalogue version of this name was ever in force: daybook catalogue list shows " +
 	"those that were")
 
-// FindVersion returns the last act about a version, with its text. Error: ErrNoVersion.
+// FindVersion returns the last act that put a version in force, with its text. Error: ErrNoVersion.
 func FindVersion(ctx context.Context, b Reader, version string) (last Act, err error) {
 	found := false
-	err = List(ctx, b, events.ActCatalogue, "", func(a *Act) error {
-		if a.Catalogue.Version == version {
+	_, err = readRecord(ctx, b, func(a *Act, refused error) {
+		if a.Catalogue.Version == version && refused == nil {
 			last, found = *a, true
 		}
-		return nil
 	})
 	if err == nil && !found {
 		err = fmt.Errorf("%q: %w", version, ErrNoVersion)
@@ -148,21 +160,31 @@ func FindVersion(ctx context.Context, b Reader, version string) (last Act, err e
 	return last, err
 }
 
-// History returns the acts that put versions in force, in their order, without the texts.
-func History(ctx context.Context, b Reader) (all []Act, err error) {
-	err = List(ctx, b, events.ActCatalogue, "", func(a *Act) error {
+// Version is an act about the catalogue, with what became of it.
+type Version struct {
+	Act           // without the text
+	InForce bool  // of all acts it is the one that says which version is in force
+	Refused error // why it puts no version in force; nil where it does, until the next one
+}
+
+// History returns the acts about the catalogue, in their order.
+func History(ctx context.Context, b Reader) (all []Version, err error) {
+	last := -1
+	_, err = readRecord(ctx, b, func(a *Act, refused error) {
+		if refused == nil {
+			last = len(all)
+		}
 		a.Catalogue.YAML = ""
-		all = append(all, *a)
-		return nil
+		all = append(all, Version{Act: *a, Refused: refused})
 	})
+	if last >= 0 {
+		all[last].InForce = true
+	}
 	return all, err
 }
 
 // InForce returns the last act that put a catalogue version in force; false where there is none.
 func InForce(ctx context.Context, b Reader) (last Act, found bool, err error) {
-	err = List(ctx, b, events.ActCatalogue, "", func(a *Act) error {
-		last, found = *a, true
-		return nil
-	})
-	return last, found, err
+	r, err := readRecord(ctx, b, func(*Act, error) {})
+	return r.inForce, r.inForce.Sequence > 0, err
 }

@@ -2,15 +2,16 @@ package acts_test
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"strings"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	"github.com/onsi/gomega/types"
 
 	"github.com/daybook-billing/daybook/acts"
 	"github.com/daybook-billing/daybook/events"
-	"github.com/daybook-billing/daybook/internal/bus"
+	"github.com/daybook-billing/daybook/internal/limit"
 )
 
 var _ = Describe("A catalogue version", func() {
@@ -19,8 +20,6 @@ var _ = Describe("A catalogue version", func() {
 		Expect(acts.PublishCatalogue(ctx, s, version("v1", "a"))).To(BeTrue())
 		Expect(acts.PublishCatalogue(ctx, s, version("v2", "b"))).To(BeTrue())
 		_, err := acts.PublishCatalogue(ctx, s, version("v1", "b"))
-		var taken *acts.VersionTakenError
-		Expect(errors.As(err, &taken)).To(BeTrue())
 		Expect(err).To(MatchError(ContainSubstring("A version never changes")))
 	})
 
@@ -49,16 +48,50 @@ var _ = Describe("A catalogue version", func() {
 		Expect(acts.PublishCatalogue(ctx, s, version("v1", "a"))).To(BeTrue())
 		alien := events.Act{
 			ID: "alien", Kind: events.ActCatalogue, Source: "cf", Foundation: "eu",
-			Catalogue: events.Catalogue{Version: "v2", YAML: "b"},
+			Catalogue: events.Catalogue{Version: "v2", YAML: prices + "b"},
 		}
 		for _, subject := range []string{"usage.act.catalogue.cf.eu", "usage.act.catalogue.all.all"} {
-			s.put(ctx, events.StreamUsage, bus.Message{
-				Subject: subject, Header: events.AppendHeaders(nil, alien.ID, events.TypeAct, "test"),
-				Data: alien.AppendJSON(nil),
-			})
+			s.put(ctx, events.StreamUsage, act(&alien, subject))
 		}
 		Expect(acts.History(ctx, s)).To(HaveExactElements(HaveField("Catalogue.Version", "v1")))
 		Expect(acts.PublishCatalogue(ctx, s, version("v2", "another"))).To(BeTrue())
+	})
+
+	It("is not in force where the pricer refuses it: the version before it is", func(ctx SpecContext) {
+		s := newSite(ctx)
+		Expect(acts.PublishCatalogue(ctx, s, version("v1", "a"))).To(BeTrue())
+		for i, c := range []events.Catalogue{
+			{Version: "v1", YAML: prices + "another text"},
+			{Version: "v2", YAML: "plans: ["},
+			{Version: "v3", YAML: prices, Reprice: []string{"March"}},
+		} {
+			s.put(ctx, events.StreamUsage, act(&events.Act{
+				ID: fmt.Sprint("by hand ", i), Kind: events.ActCatalogue, Catalogue: c,
+			}, "usage.act.catalogue.all.all"))
+		}
+		last, _, err := acts.InForce(ctx, s)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(last.Catalogue).To(Equal(events.Catalogue{Version: "v1", YAML: prices + "a"}))
+		Expect(acts.FindVersion(ctx, s, "v1")).To(HaveField("Catalogue.YAML", prices+"a"))
+		Expect(acts.FindVersion(ctx, s, "v2")).Error().To(MatchError(acts.ErrNoVersion))
+		Expect(acts.Published(ctx, s, version("v1", "a"))).To(BeTrue())
+		refused := func(why string) types.GomegaMatcher {
+			return And(HaveField("Refused", MatchError(ContainSubstring(why))), HaveField("InForce", false))
+		}
+		Expect(acts.History(ctx, s)).To(HaveExactElements(
+			And(HaveField("Refused", BeNil()), HaveField("InForce", true)),
+			refused("A version never changes"), refused("catalogue.v2:1"), refused(`names "March" among`)))
+
+		Expect(acts.PublishCatalogue(ctx, s, version("v2", "b"))).To(BeTrue(), "its name was never in force")
+		Expect(acts.Published(ctx, s, version("v2", "b"))).To(BeTrue())
+	})
+
+	It("is not published where the pricer would refuse it", func(ctx SpecContext) {
+		s := newSite(ctx)
+		p := version("v1", "a")
+		p.YAML = "plans: ["
+		Expect(acts.PublishCatalogue(ctx, s, p)).Error().To(MatchError(ContainSubstring("catalogue.v1:1")))
+		Expect(s.list(ctx, events.ActCatalogue)).To(BeEmpty())
 	})
 
 	It("is found with its text, and listed with every act about it", func(ctx SpecContext) {
@@ -73,7 +106,7 @@ var _ = Describe("A catalogue version", func() {
 		}
 		found, err := acts.FindVersion(ctx, s, "v1")
 		Expect(err).NotTo(HaveOccurred())
-		Expect(found).To(And(HaveField("Sequence", uint64(3)), HaveField("Catalogue.YAML", "text of v1")))
+		Expect(found).To(And(HaveField("Sequence", uint64(3)), HaveField("Catalogue.YAML", prices+"text of v1")))
 		all, err := acts.History(ctx, s)
 		Expect(err).NotTo(HaveOccurred())
 		Expect(all).To(HaveExactElements(HaveField("Catalogue.Version", "v1"), HaveField("Catalogue.Version", "v2"),
@@ -107,6 +140,6 @@ var _ = Describe("A catalogue version", func() {
 
 	It("is one message", func(ctx SpecContext) {
 		_, err := acts.PublishCatalogue(ctx, newSite(ctx), version("v1", strings.Repeat("#\n", events.MaxBody/3)))
-		Expect(err).To(MatchError(acts.ErrLargeCatalogue))
+		Expect(err).To(MatchError(limit.ErrLargeCatalogue))
 	})
 })

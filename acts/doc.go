@@ -26,11 +26,11 @@
 //
 // # Order
 //
-// The order of the acts counts. The last catalogue act says which version is in force: a version
-// has one text for ever, and may be put in force again after another. The last decision about a
-// hold counts. A retirement holds until the next horizon of its collector. The projector decides
-// whether a closing or a reopening changes anything; mode and grace hold for the months that are
-// open.
+// The order of the acts counts. The last catalogue act says which version is in force, unless the
+// pricer refuses it: a version has one text for ever, and may be put in force again after another.
+// The last decision about a hold counts. A retirement holds until the next horizon of its
+// collector. The projector decides whether a closing or a reopening changes anything; mode and
+// grace hold for the months that are open.
 //
 // # Exactly once
 //

@@ -17,9 +17,10 @@ import (
 // Book is the pricer's state and its step: METERED messages in, entries for BILLING out. It is
 // pure: no clock, no I/O, no order of maps reaches its outputs. It is not safe for concurrent use.
 type Book struct {
-	versions []version // published so far
-	inForce  int       // index of the version in force; -1 before the first
-	terms    []terms   // so far: a posted span names them by index
+	versions []version       // that came into force so far
+	texts    catalogue.Texts // of versions
+	inForce  int             // index of the version in force; -1 before the first
+	terms    []terms         // so far: a posted span names them by index
 	borders  []*rating.Border
 	now      int               // index of the terms in force where no month is closed; -1 for none
 	months   map[place]*months // of the foundations with closed months
@@ -47,8 +48,8 @@ type version struct {
 // NewBook returns an empty book without a catalogue.
 func NewBook() *Book {
 	return &Book{
-		inForce: -1, now: -1, months: map[place]*months{}, spans: posted.New(), replaced: posted.New(),
-		names: events.NewInterner(internBits),
+		texts: catalogue.Texts{}, inForce: -1, now: -1, months: map[place]*months{}, spans: posted.New(),
+		replaced: posted.New(), names: events.NewInterner(internBits),
 	}
 }
 
@@ -152,7 +153,7 @@ func (b *Book) Catalogue(c *events.Catalogue, cause string, emit func(*Entries))
 	next := slices.Index(b.versions, v)
 	if next < 0 {
 		next = len(b.versions)
-		b.versions = append(b.versions, v)
+		b.keep(&v)
 	}
 	was := b.draft()
 	b.inForce = next

@@ -113,7 +113,7 @@ func (p *processor) restore(snapshot []byte, pieces []stage.Piece) error {
 		if err != nil {
 			return err
 		}
-		p.book.versions = append(p.book.versions, v)
+		p.book.keep(&v)
 	}
 	inForce, err := in.number()
 	if err != nil {

@@ -1,7 +1,6 @@
 package pricer
 
 import (
-	"fmt"
 	"slices"
 
 	"github.com/daybook-billing/daybook/events"
@@ -22,14 +21,16 @@ func (b *Book) Terms(source, foundation, month string) (version string, c *catal
 
 // version is the version that a message publishes.
 func (b *Book) version(c *events.Catalogue) (version, error) {
+	parsed, err := b.texts.Read(c)
 	i := slices.IndexFunc(b.versions, func(v version) bool { return v.Name == c.Version })
-	switch {
-	case i < 0:
-		parsed, err := catalogue.Parse("catalogue."+c.Version, []byte(c.YAML))
+	if err != nil || i < 0 {
 		return version{c.Version, c.YAML, parsed}, err
-	case b.versions[i].YAML != c.YAML:
-		return version{}, fmt.Errorf("catalogue version %q has been published before; a version never changes",
-			c.Version)
 	}
 	return b.versions[i], nil
+}
+
+// keep keeps a version.
+func (b *Book) keep(v *version) {
+	b.versions = append(b.versions, *v)
+	b.texts.Keep(v.Name, v.YAML)
 }

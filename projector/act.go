@@ -59,10 +59,7 @@ func (p *processor) act(in *bus.Stored, emit func(stage.Output)) error {
 // catalogue passes a catalogue on. Months close by themselves from the first one on that the pricer
 // puts in force; it reads each with the same function.
 func (p *processor) catalogue(a *events.Act, sequence uint64, emit func(stage.Output)) error {
-	if !limit.Catalogue(&a.Catalogue) {
-		return errCatalogue
-	}
-	if err := limit.Reprice(a.Catalogue.Reprice); err != nil {
+	if err := limit.Catalogue(&a.Catalogue); err != nil {
 		return err
 	}
 	version := a.Catalogue
@@ -71,7 +68,7 @@ func (p *processor) catalogue(a *events.Act, sequence uint64, emit func(stage.Ou
 		Body: &version,
 	})
 	if !p.meter.catalogued {
-		if _, err := catalogue.Parse("catalogue."+version.Version, []byte(version.YAML)); err == nil {
+		if _, err := (catalogue.Texts{}).Read(&version); err == nil {
 			p.meter.Catalogued()
 		}
 	}

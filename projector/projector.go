@@ -315,10 +315,7 @@ func known(source string) error {
 	return nil
 }
 
-var (
-	errNoTime    = errors.New("it says no time")
-	errCatalogue = fmt.Errorf("its catalogue has more than %d bytes", events.MaxBody)
-)
+var errNoTime = errors.New("it says no time")
 
 func meteredOutput(m *events.Metered) stage.Output {
 	return stage.Output{

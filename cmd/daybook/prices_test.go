@@ -17,6 +17,7 @@ import (
 	"github.com/daybook-billing/daybook/cmd/daybook/print"
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/events/effect"
+	"github.com/daybook-billing/daybook/internal/bus"
 	"github.com/daybook-billing/daybook/internal/metered"
 	"github.com/daybook-billing/daybook/pricer"
 	"github.com/daybook-billing/daybook/pricer/catalogue"
@@ -174,6 +175,37 @@ var _ = Describe("A catalogue that is published", func() {
 		Expect(s.ran("catalogue", "list")).To(MatchRegexp(`(?m)^A .*too much +in force\nB `))
 		Expect(s.ran("catalogue", "publish", "--yes", "--name", "A", prices)).To(
 			Equal("catalogue A is in force already; nothing changed\n"))
+	})
+
+	It("is shown as refused where the pricer refuses it, and the one before it is in force for all", func(
+		ctx SpecContext,
+	) {
+		before := s.exactBill()
+		for _, c := range []events.Catalogue{
+			{Version: "A", YAML: dearer(string(must(os.ReadFile(prices))))}, {Version: "B", YAML: "plans: ["},
+		} {
+			a := events.Act{ID: "by hand " + c.Version, Kind: events.ActCatalogue, Catalogue: c}
+			last := must(s.bus.Stream(ctx, events.StreamUsage)).Last
+			must(s.bus.Append(ctx, events.StreamUsage, []bus.Message{{
+				Subject: events.ActSubject(a.Kind, "", ""), Data: a.AppendJSON(nil),
+				Header: events.AppendHeaders(nil, a.ID, events.TypeAct, "test"),
+			}}, bus.Expect{Last: last}))
+		}
+		s.work(ctx, timeline.CutDay)
+		Expect(s.exactBill()).To(Equal(before))
+		Expect(s.ran("catalogue", "list")).To(MatchRegexp(`(?s)\nA +.* in force\nB +.* refused\nB: refused, the ` +
+			`version before it stays in force: catalogue.B:1:`))
+		Expect(s.ran("catalogue", "history")).To(MatchRegexp(`(?s)A  \(in force\)\n.*A\n- refused, .*A version ` +
+			`never changes.*B\n- refused, .*catalogue.B:1:`))
+		Expect(s.ran("catalogue", "history", "--format", "json")).To(MatchRegexp(
+			`"in_force":true,"refused":"".*\n.*"in_force":false,"refused":"catalogue version .*\n.*"refused":"catalogue.B:`))
+		Expect(s.ran("catalogue", "show")).To(Equal(string(must(os.ReadFile(prices)))))
+		Expect(s.ran("catalogue", "publish", "--yes", "--name", "A", prices)).To(
+			Equal("catalogue A is in force already; nothing changed\n"))
+		Expect(s.ran("what-if", "--catalogue", prices)).To(ContainSubstring("A is in force"))
+		status, _, notices := s.daybook("catalogue", "rollback", "--yes")
+		Expect(status).To(Equal(1))
+		Expect(notices).To(ContainSubstring("no version was in force before the present one"))
 	})
 
 	It("is refused with --expect where usage has come since, and is told from its effect otherwise", func(

@@ -88,20 +88,24 @@ func Horizon(x *events.Horizon) (labels []string, id string) {
 	return l.labels, l.long
 }
 
-// Catalogue reports whether a catalogue fits into a message: events.MaxBody bounds it.
-func Catalogue(x *events.Catalogue) bool { return len(x.AppendJSON(nil)) <= events.MaxBody }
-
 // MaxReprice is the number of closed months that one catalogue prices: ten years.
 const MaxReprice = 120
 
-// Reprice tells why a catalogue does not price the closed months that it names: there are more than
-// MaxReprice, or one is none.
-func Reprice(months []string) error {
-	if len(months) > MaxReprice {
+// ErrLargeCatalogue: a catalogue is one message.
+var ErrLargeCatalogue = fmt.Errorf("the catalogue has more than %d bytes as JSON, the most that one message takes: "+
+	"make it shorter, for example without comments", events.MaxBody)
+
+// Catalogue refuses a catalogue that does not fit into a message (ErrLargeCatalogue), and one that
+// names more than MaxReprice closed months to be priced, or anything else than months.
+func Catalogue(x *events.Catalogue) error {
+	switch {
+	case len(x.AppendJSON(nil)) > events.MaxBody:
+		return ErrLargeCatalogue
+	case len(x.Reprice) > MaxReprice:
 		return fmt.Errorf("it names %d closed months to be priced, more than %d: name the others when the version is "+
-			"published again", len(months), MaxReprice)
+			"published again", len(x.Reprice), MaxReprice)
 	}
-	for _, month := range months {
+	for _, month := range x.Reprice {
 		if at, err := time.Parse("2006-01", month); err != nil || at.Year() < firstYear || at.Year() >= lastYear {
 			return fmt.Errorf("it names %.20q among the closed months to be priced, which is not a month such as "+
 				"2026-11", month)
@@ -110,7 +114,7 @@ func Reprice(months []string) error {
 	return nil
 }
 
-// Act is Usage for an act. Catalogue and Reprice are for the content of a catalogue.
+// Act is Usage for an act. Catalogue is for the content of a catalogue.
 func Act(x *events.Act) (labels []string, id string) {
 	l := finding{}
 	for _, f := range [...]field{

@@ -152,7 +152,7 @@ func (c *putFlags) look(e *shell.Env, b *bus.Bus, name string, parsed *catalogue
 
 // outcome says what became of the publication.
 func (c *putFlags) outcome(e *shell.Env, name string, stored bool, err error) error {
-	var taken *acts.VersionTakenError
+	var taken *catalogue.TakenError
 	switch {
 	case errors.As(err, &taken):
 		return fmt.Errorf("%w (--name)", err)

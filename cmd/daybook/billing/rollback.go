@@ -9,6 +9,17 @@ import (
 	"github.com/daybook-billing/daybook/pricer/catalogue"
 )
 
+// before is the version that was in force before the present one; empty for none.
+func before(history []acts.Version) (version string) {
+	present := ""
+	for i := range history {
+		if next := history[i].Catalogue.Version; history[i].Refused == nil && next != present {
+			version, present = present, next
+		}
+	}
+	return version
+}
+
 type rollbackCmd struct {
 	putFlags
 	Version string `arg:"" optional:"" help:"The version (default: the one in force before the present one)."`
@@ -22,11 +33,7 @@ func (c *rollbackCmd) Run(e *shell.Env) error {
 			if err != nil {
 				return "", "", nil, err
 			}
-			for i := range history {
-				if present := history[len(history)-1].Catalogue.Version; history[i].Catalogue.Version != present {
-					c.Version = history[i].Catalogue.Version
-				}
-			}
+			c.Version = before(history)
 			if c.Version == "" {
 				return "", "", nil, errors.New("no version was in force before the present one")
 			}

@@ -59,7 +59,7 @@ func (c *historyCmd) Run(e *shell.Env) error {
 	}
 	out := print.NewHistory(e.Stdout, c.Format == "json")
 	for i := range history {
-		if err := out.Add(&history[i], effects[preview.Cause(&history[i])], i == len(history)-1); err != nil {
+		if err := out.Add(&history[i], effects[preview.Cause(&history[i].Act)]); err != nil {
 			return err
 		}
 	}

@@ -61,31 +61,35 @@ func Differences(w io.Writer, all []catalogue.Difference) error {
 }
 
 // Versions prints the versions of catalogues in the order of their first publication, each with
-// its last act; history is the acts.
-func Versions(w io.Writer, history []acts.Act, asJSON bool) error {
+// the last act that put it in force, or the last refused one where none did; history is the acts.
+func Versions(w io.Writer, history []acts.Version, asJSON bool) error {
 	var names []string
-	last := map[string]*acts.Act{}
+	last := map[string]*acts.Version{}
 	for i := range history {
 		name := history[i].Catalogue.Version
 		if last[name] == nil {
 			names = append(names, name)
 		}
-		last[name] = &history[i]
+		if last[name] == nil || last[name].Refused != nil || history[i].Refused == nil {
+			last[name] = &history[i]
+		}
 	}
 	sheet := &page{titles: []string{"VERSION", "PUBLISHED", "BY", "NOTE", ""}, right: make([]bool, 5)}
 	sheet.header()
 	for _, name := range names {
 		act := last[name]
-		inForce := act == &history[len(history)-1]
 		if asJSON {
-			if err := JSON(w, actFields(act, inForce)); err != nil {
+			if err := JSON(w, versionFields(act)); err != nil {
 				return err
 			}
 			continue
 		}
 		mark := ""
-		if inForce {
+		switch {
+		case act.InForce:
 			mark = "in force"
+		case act.Refused != nil:
+			mark = "refused"
 		}
 		sheet.row(name, Time(act.Time), act.By, act.Note, mark)
 	}
@@ -96,22 +100,37 @@ func Versions(w io.Writer, history []acts.Act, asJSON bool) error {
 		Text(out, "No catalogue was ever published: daybook catalogue publish FILE publishes one.")
 	default:
 		sheet.print(out)
+		for _, name := range names {
+			if refused := last[name].Refused; refused != nil {
+				Text(out, refusal(name+": refused", refused))
+			}
+		}
 	}
 	return out.err
 }
 
-func actFields(act *acts.Act, inForce bool) Fields {
+// refusal says why a version is not in force.
+func refusal(what string, why error) string {
+	return what + ", the version before it stays in force: " + strings.ReplaceAll(why.Error(), "\n", "; ")
+}
+
+func versionFields(act *acts.Version) Fields {
+	refused := ""
+	if act.Refused != nil {
+		refused = act.Refused.Error()
+	}
 	return Fields{
 		{"version", act.Catalogue.Version},
 		{"time", Time(act.Time)},
 		{"by", act.By},
 		{"note", act.Note},
 		{"sequence", act.Sequence},
-		{"in_force", inForce},
+		{"in_force", act.InForce},
+		{"refused", refused},
 	}
 }
 
-// History prints acts that put versions in force, with their effects.
+// History prints the acts about the catalogue, with their effects.
 type History struct {
 	out  *failing
 	json bool
@@ -124,7 +143,7 @@ func NewHistory(w io.Writer, asJSON bool) *History {
 }
 
 // Add prints an act; its effect is nil where the pricer has put out none.
-func (h *History) Add(act *acts.Act, e *effect.Effect, inForce bool) error {
+func (h *History) Add(act *acts.Version, e *effect.Effect) error {
 	h.any = true
 	if h.json {
 		months, closed := []Fields{}, []string{}
@@ -143,7 +162,7 @@ func (h *History) Add(act *acts.Act, e *effect.Effect, inForce bool) error {
 				})
 			}
 		}
-		return JSON(h.out, append(actFields(act, inForce), Field{"put_in_force", e != nil}, Field{"effect", months},
+		return JSON(h.out, append(versionFields(act), Field{"put_in_force", e != nil}, Field{"effect", months},
 			Field{"closed", closed}))
 	}
 	line := Time(act.Time) + "  " + act.Catalogue.Version
@@ -153,10 +172,14 @@ func (h *History) Add(act *acts.Act, e *effect.Effect, inForce bool) error {
 	if act.Note != "" {
 		line += ": " + act.Note
 	}
-	if inForce {
+	if act.InForce {
 		line += "  (in force)"
 	}
 	Text(h.out, line)
+	if act.Refused != nil {
+		Text(h.out, refusal("- refused", act.Refused))
+		return h.out.err
+	}
 	if e != nil && len(e.Closed) > 0 {
 		Text(h.out, "- closed months that it would change, and leaves: "+strings.Join(e.Closed, ", "))
 	}

@@ -51,10 +51,11 @@ var running = []string{"collector/file", "collector/cf", "collector/trove", "pro
 // may import them.
 var libraries = []string{"pricer/catalogue", "pricer/formula", "pricer/rating"}
 
-// judges are the files of a service that import a pure package of another: both come to one
-// judgement, and what is closed on METERED stays closed.
+// judges are the files that import a pure package of a service: both come to one judgement, and
+// what is closed on METERED stays closed.
 var judges = map[string][]string{
-	"projector/act.go": {"pricer/catalogue"}, // a month closes by itself once the pricer has a catalogue
+	"projector/act.go":  {"pricer/catalogue"}, // a month closes by itself once the pricer has a catalogue
+	"acts/catalogue.go": {"pricer/catalogue"}, // a version that the pricer refuses is not in force
 }
 
 // ledgerReaders may import the ledger. It is no service but ground for the API and commands; the
@@ -275,13 +276,15 @@ func (f *File) againstFloor(own string) string {
 func (f *File) againstService(own string) string {
 	from, to := serviceOf(f.folder()), serviceOf(own)
 	switch {
+	case slices.Contains(judges[f.Path], own):
+		return ""
 	case within(f.folder(), simulators) && !f.test() && to != "":
 		return "the simulator's truth comes from its own world, never from the code that it judges"
 	case within(f.folder(), shared) && to != "":
 		return "what all services share depends on none"
 	case within(own, []string{"ledger"}) && !within(f.folder(), ledgerReaders):
 		return "only the API and commands read the ledger"
-	case from == "api" && within(own, libraries), slices.Contains(judges[f.Path], own):
+	case from == "api" && within(own, libraries):
 		return ""
 	case from != "" && to != "" && from != to:
 		return "services never import each other, they meet in streams"
