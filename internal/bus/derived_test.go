@@ -13,6 +13,7 @@ import (
 
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
+	"github.com/daybook-billing/daybook/internal/lab/scale"
 )
 
 // writers reads which of a stream's messages are which writer's: the first letter of each body.
@@ -171,7 +172,7 @@ var _ = Describe("Appending what is derived", func() {
 		msgs := append(by("a", 2), batch("elsewhere", 1)...)
 		_, err := derived(ctx, append(msgs, by("a", 2)...), 0)
 		Expect(err).To(MatchError(bus.ErrOutcomeUnknown))
-		Expect(writers(ctx, b, "METERED")).To(Equal("aa"))
+		Eventually(func() string { return writers(ctx, b, "METERED") }).WithTimeout(scale.Patience).Should(Equal("aa"))
 	})
 })
 
