@@ -155,7 +155,7 @@ var _ = Describe("A replay that an act begins", func() {
 			undisturbed := derivedAt(former, sizes...)
 			_, err := undisturbed.replay(undisturbed.bus, todays, "ann")
 			Expect(err).NotTo(HaveOccurred())
-			for nth := 1; nth <= batches; nth++ {
+			for nth := batches; nth > 0; nth -= scale.Stride() {
 				w := derivedAt(former, sizes...)
 				f := &faulty{Bus: w.bus, cancel: func() {}}
 				f.append = func(n int, store func() (uint64, error)) (uint64, error) {

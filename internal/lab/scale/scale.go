@@ -8,8 +8,9 @@
 //
 // DAYBOOK_FIGURES names a file for the tests' figures, a line each.
 //
-// Without them a test takes 20 seeds, 3 kills, 3 power cuts and 6 batches: enough to find a fault
-// while one works, in minutes. `make proof` takes the counts for a judgement of the project.
+// Without them a test takes 20 seeds, 3 kills, 3 power cuts and 6 batches, and every third call to
+// fail at: enough to find a fault while one works, in minutes. `make proof` takes the counts for a
+// judgement of the project.
 //
 // `go test -short` leaves out the tests with a broker, with kills, or of seconds, and takes few
 // seeds.
@@ -42,6 +43,7 @@ const (
 	testKills   = 3
 	testCuts    = 3
 	testBatches = 6
+	testStride  = 3
 )
 
 // Patience is the longest wait for an event, on a machine with other work, too. No test comes near
@@ -145,6 +147,15 @@ func Cuts(t T) int {
 func Batches(t T) int {
 	t.Helper()
 	return count(t, BatchesVariable, "batches", testBatches)
+}
+
+// Stride is the distance between the calls at which a test interrupts its subject in turn: 1 where
+// the kills are counted, as under make proof.
+func Stride() int {
+	if os.Getenv(KillsVariable) == "" {
+		return testStride
+	}
+	return 1
 }
 
 // count reads a variable with a number of things.
