@@ -133,6 +133,65 @@ func TestRepricedMonthIsLeft(t *testing.T) {
 	}
 }
 
+// TestMonthBehindANamedOneStays: a version that prices one closed month leaves the closed month
+// behind it as it is, with the piece that goes on from before: nobody has named it. Named itself,
+// it is priced behind the other.
+func TestMonthBehindANamedOneStays(t *testing.T) {
+	p, v := newProcessor(), NewPreview()
+	sums := map[string]events.Decimal{} // corrections by month
+	var stream []bus.Stored
+	put := func(in bus.Stored) (left []string) {
+		t.Helper()
+		if err := take(p, stream, &in, func(o stage.Output) {
+			switch b := o.Body.(type) {
+			case *effect.Effect:
+				left = b.Closed
+			case *events.Billing:
+				for _, c := range b.Charges {
+					if c.Entry == events.EntryCorrection {
+						sums[c.Month] = sums[c.Month].Add(c.Amount)
+					}
+				}
+			}
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if err := v.Step(&in); err != nil {
+			t.Fatal(err)
+		}
+		stream = append(stream, in)
+		return left
+	}
+	for _, in := range append(crossing(), closed("2026-11")) {
+		put(in)
+	}
+	for _, step := range []struct {
+		version, price string
+		named          []string
+		left           []string
+		want           string // corrections of October and November so far
+	}{
+		{"B", "0.02", []string{"2026-10"}, nil, "0.01 0"},                    // the hour is October's
+		{"C", "0.03", []string{"2026-11"}, []string{"2026-10"}, "0.01 0.03"}, // an hour of another price
+		{"C", "0.03", []string{"2026-10"}, []string{"2026-11"}, "0.02 0.03"}, // November keeps its hour
+		{"C", "0.03", []string{"2026-10", "2026-11"}, nil, "0.02 0"},         // and goes on when it is named
+		{"A", "0.01", []string{"2026-10", "2026-11"}, nil, "0 0"},            // as it was closed
+	} {
+		next, err := catalogue.Parse(step.version, []byte(hourly(step.price)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, shown, _ := v.Rows(next, step.named)
+		left := put(putInForce(step.version, hourly(step.price), step.named...))
+		if got := fmt.Sprint(sums["2026-10"], " ", sums["2026-11"]); got != step.want {
+			t.Errorf("%s for %v: the corrections are %s", step.version, step.named, got)
+		}
+		if !slices.Equal(left, step.left) || !slices.Equal(shown, left) {
+			t.Errorf("%s for %v leaves %v, and the preview %v", step.version, step.named, left, shown)
+		}
+	}
+}
+
 // TestReopenedMonthMovesTheBorder: a month that is opened again has no border at its end: the month
 // behind it loses the started hour that began there.
 func TestReopenedMonthMovesTheBorder(t *testing.T) {
