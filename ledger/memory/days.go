@@ -2,24 +2,40 @@ package memory
 
 import (
 	"cmp"
+	"io"
 	"maps"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/events/money"
+	"github.com/daybook-billing/daybook/internal/snapshot"
 	"github.com/daybook-billing/daybook/ledger"
 )
 
-// days are the sums by day, resource and component. A charge counts on the day (UTC) on which it
-// begins, and the charges of a task with its app, as in the subject: tasks are as many as events.
-// Those of a restored snapshot stay as its bytes until somebody needs them: a bill by month does
-// not.
+// days are the sums by day, resource and component, by month of posting. A charge counts on the day
+// (UTC) on which it begins, and the charges of a task with its app, as in the subject: tasks are as
+// many as events. Few charges are posted to any but the two newest months: the others are packed.
 type days struct {
+	months map[int32]*month // by number
+	newest int32
+}
+
+// openMonths is how many months are not packed.
+const openMonths = 2
+
+// month is the sums of what is posted to a month: the packed ones, and those since.
+type month struct {
+	packed []byte // as pack writes them; nil for none
+	sums
+}
+
+// sums are the sums of a month by resource and component.
+type sums struct {
 	resources  map[resourceKey]*resource
 	components map[component]uint32 // their numbers
 	list       []component          // by number
-	packed     []byte               // of a snapshot, not yet added
 }
 
 // resourceKey is what charges are summed by, beside time and component.
@@ -37,23 +53,24 @@ type component struct{ plan, component, unit, currency string }
 // resource is the sums of one resource, the latest last: mostly those are added to.
 type resource struct{ cells []cell }
 
-// cell is a sum over the charges of one day, month of posting, and component.
+// cell is a sum over the charges of one day and component.
 type cell struct {
 	day                   int32  // days since 1970-01-01
-	month                 int32  // of posting: 12 × year + month − 1
 	component             uint32 // its number
 	charges               uint32 // entries, reversals included
-	quantity, amount, vat events.Decimal
+	quantity, amount, vat money.Sum
 }
 
-func newDays() days {
-	return days{resources: map[resourceKey]*resource{}, components: map[component]uint32{}}
+func newDays() days { return days{months: map[int32]*month{}} }
+
+func newSums() sums {
+	return sums{resources: map[resourceKey]*resource{}, components: map[component]uint32{}}
 }
 
 // monthForm is the form of a month.
 const monthForm = "2006-01"
 
-// monthNumber is the number of a month, YYYY-MM.
+// monthNumber is the number of a month, YYYY-MM: 12 × year + month − 1.
 func monthNumber(period string) int32 {
 	t, err := time.Parse(monthForm, period)
 	if err != nil {
@@ -82,12 +99,12 @@ func correctionOf(day, posted int32) string {
 	return at.Format(monthForm)
 }
 
-func (d *days) number(c component) uint32 {
-	n, ok := d.components[c]
+func (s *sums) number(c component) uint32 {
+	n, ok := s.components[c]
 	if !ok {
-		n = uint32(len(d.list)) //nolint:gosec // far below 2^32
-		d.components[c] = n
-		d.list = append(d.list, c)
+		n = uint32(len(s.list)) //nolint:gosec // far below 2^32
+		s.components[c] = n
+		s.list = append(s.list, c)
 	}
 	return n
 }
@@ -100,87 +117,134 @@ func (d *days) add(c *events.Charge) {
 	if c.Kind == events.KindTask {
 		key.resource = c.App
 	}
-	d.merge(key, &cell{
-		day: dayNumber(c.Start), month: monthNumber(c.Period),
-		component: d.number(component{c.Plan, c.Component, c.Unit, c.Currency}), charges: 1, quantity: c.Quantity,
-		amount: c.Amount, vat: c.VAT,
-	})
+	posted := monthNumber(c.Period)
+	m := d.months[posted]
+	if m == nil {
+		m = &month{sums: newSums()}
+		d.months[posted] = m
+	}
+	one := cell{
+		day: dayNumber(c.Start), component: m.number(component{c.Plan, c.Component, c.Unit, c.Currency}), charges: 1,
+	}
+	one.quantity.Add(c.Quantity)
+	one.amount.Add(c.Amount)
+	one.vat.Add(c.VAT)
+	m.merge(key, &one)
+	if posted > d.newest {
+		d.newest = posted
+		d.settle()
+	}
 }
 
-// merge adds a cell to the one of the same day, month and component.
-func (d *days) merge(key resourceKey, c *cell) {
-	r := d.resources[key]
+// merge adds a cell to the one of the same day and component.
+func (s *sums) merge(key resourceKey, c *cell) {
+	r := s.resources[key]
 	if r == nil {
 		r = &resource{}
-		d.resources[key] = r
+		s.resources[key] = r
 	}
 	for i := len(r.cells) - 1; i >= 0; i-- {
 		have := &r.cells[i]
-		if have.day == c.day && have.month == c.month && have.component == c.component {
+		if have.day == c.day && have.component == c.component {
 			have.charges += c.charges
-			have.quantity, have.amount = have.quantity.Add(c.quantity), have.amount.Add(c.amount)
-			have.vat = have.vat.Add(c.vat)
+			have.quantity.Add(c.quantity.Decimal())
+			have.amount.Add(c.amount.Decimal())
+			have.vat.Add(c.vat.Decimal())
 			return
 		}
 	}
 	r.cells = append(r.cells, *c)
 }
 
-// unpack puts the sums of the restored snapshot before those since. With an error nothing changes.
-func (d *days) unpack() error {
-	if d.packed == nil {
-		return nil
+// settle packs all but the newest months. Where that fails, whoever asks for the month is told.
+func (d *days) settle() {
+	numbers := slices.Sorted(maps.Keys(d.months))
+	for _, n := range numbers[:max(len(numbers)-openMonths, 0)] {
+		m := d.months[n]
+		if len(m.resources) == 0 {
+			continue
+		}
+		if packed, err := m.pack(); err == nil {
+			*m = month{packed: packed, sums: newSums()}
+		}
 	}
-	r := &reader{b: d.packed}
-	whole := newDays()
+}
+
+// whole are all sums of the month. They are not kept.
+func (m *month) whole() (*sums, error) {
+	if m.packed == nil {
+		return &m.sums, nil
+	}
+	whole, err := unpack(m.packed)
+	if err != nil {
+		return nil, err
+	}
+	for key, since := range m.resources {
+		for i := range since.cells {
+			c := since.cells[i]
+			c.component = whole.number(m.list[c.component])
+			whole.merge(key, &c)
+		}
+	}
+	return whole, nil
+}
+
+// unpack is the inverse of pack.
+func unpack(packed []byte) (*sums, error) {
+	from, err := snapshot.Open(packed)
+	if err != nil {
+		return nil, errDamaged
+	}
+	defer from.Close() //nolint:errcheck // it reads memory
+	text, err := io.ReadAll(from)
+	if err != nil {
+		return nil, errDamaged
+	}
+	r := &reader{b: text}
+	s := newSums()
 	components := r.length()
 	for range components {
-		whole.number(component{r.text(), r.text(), r.text(), r.text()})
+		s.number(component{r.text(), r.text(), r.text(), r.text()})
 	}
 	for range r.length() {
 		key := resourceKey{
 			r.text(), r.text(), r.text(), r.text(), r.once(), place{r.text(), r.text(), r.text()},
 		}
-		all := &resource{}
-		for range r.length() {
-			c := cell{day: int32(r.small()), month: int32(r.small())}     //nolint:gosec // 31 bits
+		all := &resource{cells: make([]cell, r.length())}
+		for i := range all.cells {
+			c := &all.cells[i]
+			c.day = int32(r.small())                                      //nolint:gosec // 31 bits
 			c.component, c.charges = uint32(r.small()), uint32(r.small()) //nolint:gosec // 31 bits
-			c.quantity, c.amount, c.vat = r.decimal(), r.decimal(), r.decimal()
+			c.quantity.Add(r.decimal())
+			c.amount.Add(r.decimal())
+			c.vat.Add(r.decimal())
 			if int(c.component) >= components {
 				r.fail()
 			}
-			all.cells = append(all.cells, c)
 		}
-		whole.resources[key] = all
+		s.resources[key] = all
 	}
-	if r.damaged || len(r.b) > 0 || len(whole.list) != components {
-		return errDamaged
+	if r.damaged || len(r.b) > 0 || len(s.list) != components {
+		return nil, errDamaged
 	}
-	for key, since := range d.resources {
-		for i := range since.cells {
-			c := since.cells[i]
-			c.component = whole.number(d.list[c.component])
-			whole.merge(key, &c)
-		}
-	}
-	*d = whole
-	return nil
+	return &s, nil
 }
 
-// pack writes the sums, in order of the resources.
-func (d *days) pack() ([]byte, error) {
-	if err := d.unpack(); err != nil {
+// pack writes all sums of the month, in order of the resources.
+func (m *month) pack() ([]byte, error) {
+	s, err := m.whole()
+	if err != nil {
 		return nil, err
 	}
 	w := newWriter(1 << 16)
-	w.length(len(d.list))
-	for _, c := range d.list {
+	w.length(len(s.list))
+	for _, c := range s.list {
 		w.text(c.plan)
 		w.text(c.component)
 		w.text(c.unit)
 		w.text(c.currency)
 	}
-	keys := slices.SortedFunc(maps.Keys(d.resources), func(x, y resourceKey) int {
+	keys := slices.SortedFunc(maps.Keys(s.resources), func(x, y resourceKey) int {
 		return cmp.Or(cmp.Compare(x.tenant, y.tenant), cmp.Compare(x.space, y.space), cmp.Compare(x.app, y.app),
 			cmp.Compare(x.kind, y.kind), cmp.Compare(x.resource, y.resource), x.place.compare(y.place))
 	})
@@ -194,26 +258,56 @@ func (d *days) pack() ([]byte, error) {
 		w.text(key.place.datastore)
 		w.text(key.place.region)
 		w.text(key.place.zone)
-		cells := d.resources[key].cells
+		cells := s.resources[key].cells
 		w.length(len(cells))
 		for i := range cells {
 			c := &cells[i]
-			w.number(uint64(c.day))   //nolint:gosec // not negative
-			w.number(uint64(c.month)) //nolint:gosec // as above
+			w.number(uint64(c.day)) //nolint:gosec // not negative
 			w.number(uint64(c.component))
 			w.number(uint64(c.charges))
-			w.decimal(c.quantity)
-			w.decimal(c.amount)
-			w.decimal(c.vat)
+			w.decimal(c.quantity.Decimal())
+			w.decimal(c.amount.Decimal())
+			w.decimal(c.vat.Decimal())
 		}
 	}
-	return w.b, nil
+	return snapshot.Seal(func(to io.Writer) error {
+		_, err := to.Write(w.b)
+		return err
+	})
 }
 
-// sums lists the sums of a tenant and a month of posting, in their order; of all where they are
+// write writes all months. Those that were packed are written as they are.
+func (d *days) write(w *writer) error {
+	d.settle()
+	w.length(len(d.months))
+	for _, n := range slices.Sorted(maps.Keys(d.months)) {
+		m := d.months[n]
+		packed := m.packed
+		if len(m.resources) > 0 {
+			var err error
+			if packed, err = m.pack(); err != nil {
+				return err
+			}
+		}
+		w.number(uint64(n)) //nolint:gosec // not negative
+		w.bytes(packed)
+	}
+	return nil
+}
+
+// read reads what write has written.
+func (d *days) read(r *reader) {
+	for range r.length() {
+		n := int32(r.small()) //nolint:gosec // 31 bits
+		d.months[n] = &month{packed: r.bytes(), sums: newSums()}
+		d.newest = max(d.newest, n)
+	}
+}
+
+// list lists the sums of a tenant and a month of posting, in their order; of all where they are
 // empty.
-func (d *days) sums(q ledger.Query) ([]ledger.Day, error) {
-	list, err := d.unordered(q)
+func (d *days) list(q ledger.Query) (list []ledger.Day, err error) {
+	err = d.each(q, func(day *ledger.Day) { list = append(list, *day) })
 	slices.SortFunc(list, func(a, b ledger.Day) int {
 		return cmp.Or(a.Day.Compare(b.Day), cmp.Compare(a.Tenant, b.Tenant), cmp.Compare(a.Kind, b.Kind),
 			cmp.Compare(a.Resource, b.Resource), cmp.Compare(a.Plan, b.Plan), cmp.Compare(a.Component, b.Component),
@@ -224,36 +318,39 @@ func (d *days) sums(q ledger.Query) ([]ledger.Day, error) {
 	return list, err
 }
 
-func (d *days) unordered(q ledger.Query) ([]ledger.Day, error) {
-	if err := d.unpack(); err != nil {
-		return nil, err
-	}
-	var list []ledger.Day
-	for key, r := range d.resources {
-		if q.Tenant != "" && q.Tenant != key.tenant {
+// each gives the sums of a query in no order, one month in memory at a time.
+func (d *days) each(q ledger.Query, yield func(*ledger.Day)) error {
+	for n, m := range d.months {
+		period := time.Date(int(n/12), time.Month(n%12+1), 1, 0, 0, 0, 0, time.UTC).Format(monthForm)
+		if q.Period != "" && q.Period != period {
 			continue
 		}
-		for i := range r.cells {
-			c := &r.cells[i]
-			of := d.list[c.component]
-			period := time.Date(int(c.month/12), time.Month(c.month%12+1), 1, 0, 0, 0, 0, time.UTC).Format(monthForm)
-			if q.Period != "" && q.Period != period {
+		s, err := m.whole()
+		if err != nil {
+			return err
+		}
+		for key, r := range s.resources {
+			if q.Tenant != "" && q.Tenant != key.tenant {
 				continue
 			}
-			list = append(list, ledger.Day{
-				Day:   time.Unix(int64(c.day)*secondsOfDay, 0).UTC(),
-				Space: key.space, App: key.app, Resource: key.resource, Datastore: key.place.datastore,
-				Region: key.place.region, AvailabilityZone: key.place.zone,
-				Line: ledger.Line{
-					Period: period, Of: correctionOf(c.day, c.month), Tenant: key.tenant, Kind: key.kind,
-					Plan: of.plan, Component: of.component, Unit: of.unit, Currency: of.currency,
-					Charges: int(c.charges), Quantity: c.quantity,
-					Amount: c.amount, VAT: c.vat,
-				},
-			})
+			for i := range r.cells {
+				c := &r.cells[i]
+				of := s.list[c.component]
+				yield(&ledger.Day{
+					Day:   time.Unix(int64(c.day)*secondsOfDay, 0).UTC(),
+					Space: key.space, App: key.app, Resource: key.resource, Datastore: key.place.datastore,
+					Region: key.place.region, AvailabilityZone: key.place.zone,
+					Line: ledger.Line{
+						Period: period, Of: correctionOf(c.day, n), Tenant: key.tenant, Kind: key.kind,
+						Plan: of.plan, Component: of.component, Unit: of.unit, Currency: of.currency,
+						Charges: int(c.charges), Quantity: c.quantity.Decimal(),
+						Amount: c.amount.Decimal(), VAT: c.vat.Decimal(),
+					},
+				})
+			}
 		}
 	}
-	return list, nil
+	return nil
 }
 
 func (p place) compare(o place) int {
@@ -261,19 +358,13 @@ func (p place) compare(o place) int {
 }
 
 // lines are the sums of a query by month and its dimensions, in no order.
-func (d *days) lines(q ledger.Query) ([]ledger.Line, error) {
-	list, err := d.unordered(q)
-	if err != nil {
-		return nil, err
-	}
+func (d *days) lines(q ledger.Query) (out []ledger.Line, err error) {
 	type divided struct {
 		lineKey
 		group string
 	}
 	at := map[divided]int{}
-	var out []ledger.Line
-	for i := range list {
-		day := &list[i]
+	err = d.each(q, func(day *ledger.Day) {
 		group := make([]string, len(q.By))
 		for j, by := range q.By {
 			group[j] = day.Value(by)
@@ -288,9 +379,9 @@ func (d *days) lines(q ledger.Query) ([]ledger.Line, error) {
 			day.Group = group
 			day.Kind, day.Plan, day.Component = "", "", ""
 			out = append(out, day.Line)
-			continue
+			return
 		}
 		out[n].Add(&day.Line)
-	}
-	return out, nil
+	})
+	return out, err
 }

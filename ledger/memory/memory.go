@@ -233,13 +233,8 @@ func (l *Ledger) selected(q ledger.Query) (lines []ledger.Line, err error) {
 
 // Bill implements ledger.Ledger.
 func (l *Ledger) Bill(_ context.Context, q ledger.Query) (ledger.Bill, error) {
-	if len(q.By) > 0 {
-		l.mu.Lock() // the sums by day may be unpacked
-		defer l.mu.Unlock()
-	} else {
-		l.mu.RLock()
-		defer l.mu.RUnlock()
-	}
+	l.mu.RLock()
+	defer l.mu.RUnlock()
 	bill := ledger.Bill{Query: q}
 	var err error
 	if bill.Lines, err = l.selected(q); err != nil {
@@ -385,9 +380,9 @@ func (l *Ledger) Anomalies(_ context.Context, f anomalies.Filter) ([]anomalies.E
 
 // Days implements ledger.Ledger.
 func (l *Ledger) Days(_ context.Context, q ledger.Query) ([]ledger.Day, error) {
-	l.mu.Lock() // those of a snapshot are unpacked
-	defer l.mu.Unlock()
-	return l.days.sums(q)
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	return l.days.list(q)
 }
 
 // Running implements ledger.Ledger.

@@ -11,17 +11,13 @@ import (
 )
 
 // snapshotFormat changes with the form of snapshots.
-const snapshotFormat = 6
+const snapshotFormat = 7
 
 // Snapshot implements ledger.Saver.
 func (l *Ledger) Snapshot(context.Context) ([]byte, error) {
-	l.mu.Lock() // the sums by day are unpacked
+	l.mu.Lock() // the sums by day may be packed
 	defer l.mu.Unlock()
-	packed, err := l.days.pack()
-	if err != nil {
-		return nil, err
-	}
-	w := newWriter(len(packed) + 1<<16)
+	w := newWriter(1 << 16)
 	w.number(snapshotFormat)
 	w.number(l.positions.Metered)
 	w.number(l.positions.Billing)
@@ -57,7 +53,9 @@ func (l *Ledger) Snapshot(context.Context) ([]byte, error) {
 		w.bytes(m.AppendJSON(nil))
 	}
 	l.writeCompleteness(w)
-	w.bytes(packed)
+	if err := l.days.write(w); err != nil {
+		return nil, err
+	}
 	return w.b, nil
 }
 
@@ -191,7 +189,7 @@ func (l *Ledger) read(r *reader) error {
 	if err := l.readCompleteness(r); err != nil {
 		return err
 	}
-	l.days.packed = r.bytes()
+	l.days.read(r)
 	if r.damaged || len(r.b) > 0 {
 		return errDamaged
 	}
