@@ -107,6 +107,7 @@ func measurements() []measurement {
 		{"chain", chain},
 		{"tasks", tasks},
 		{"apps", apps},
+		{"memory", memory},
 		{"bill", bill},
 		{"restart", restart},
 		{"latency", latency},
