@@ -1,7 +1,6 @@
 package pricer
 
 import (
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -256,30 +255,6 @@ func TestOutputsAreAFunctionOfTheInput(t *testing.T) {
 	}
 }
 
-// replayed compares once, as a replay does, and returns what it publishes.
-func replayed(t *testing.T, stream, billing []bus.Stored, cause string) (out []bus.Stored) {
-	t.Helper()
-	p := newProcessor()
-	r := NewComparer(p)
-	steps(t, p, stream)
-	for again := true; again; {
-		for i := range billing {
-			if err := r.Stored(&billing[i]); err != nil {
-				t.Fatal(err)
-			}
-		}
-		var err error
-		if again, err = r.Compare(); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if _, _, err := r.Difference(events.Cause{ID: cause, Event: "replay"},
-		func(o stage.Output) { out = append(out, stored(o)) }); err != nil {
-		t.Fatal(err)
-	}
-	return out
-}
-
 func stored(o stage.Output) bus.Stored {
 	return bus.NewStored(bus.Message{
 		Subject: o.Subject, Data: o.Body.AppendJSON(nil), Header: []events.Header{{
@@ -325,52 +300,6 @@ func corrected() (stream []bus.Stored) {
 	return stream
 }
 
-// A replay publishes nothing where all is as it should be, though a closed month has corrections in
-// another one; and nothing after one that has repaired what was lost
-// or stored twice.
-func TestReplayComesToRest(t *testing.T) {
-	stream := corrected()
-	var billing []bus.Stored
-	p := newProcessor()
-	for i := range stream {
-		if err := p.Step(&stream[i], func(o stage.Output) { billing = append(billing, stored(o)) }); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want := totals(t, billing)
-	if len(want) != 2 {
-		t.Fatalf("the story is not one of two months: %v", want)
-	}
-	for name, stands := range map[string][]bus.Stored{
-		"as it should be":        billing,
-		"nothing":                nil,
-		"the first is lost":      billing[1:],
-		"the last is lost":       billing[:len(billing)-1],
-		"the first stands twice": append([]bus.Stored{billing[0]}, billing...),
-		"the last stands twice":  append([]bus.Stored{billing[len(billing)-1]}, billing...),
-	} {
-		first := replayed(t, stream, stands, "replay-1")
-		if name == "as it should be" && len(first) > 0 {
-			t.Errorf("%s: %s", name, first[0].Data)
-		}
-		all := append(append([]bus.Stored{}, stands...), first...)
-		if again := replayed(t, stream, all, "replay-2"); len(again) > 0 {
-			t.Errorf("%s: a second replay publishes %s", name, again[0].Data)
-		}
-		got := totals(t, all)
-		var sum, wanted events.Decimal
-		for month := range got {
-			sum = sum.Add(got[month])
-		}
-		for month := range want {
-			wanted = wanted.Add(want[month])
-		}
-		if sum.Cmp(wanted) != 0 {
-			t.Errorf("%s: %v is charged, %v is right", name, got, want)
-		}
-	}
-}
-
 // What no plan prices of a month that is closed is unrated in the month that a charge would be
 // posted to.
 func TestUnratedCorrection(t *testing.T) {
@@ -378,57 +307,6 @@ func TestUnratedCorrection(t *testing.T) {
 	if len(out) == 0 || !strings.Contains(strings.Join(out, "\n"), `"period":"2026-02"`) {
 		t.Fatalf("got %q", out)
 	}
-}
-
-// A replay takes nothing back because the catalogues are gone.
-func TestReplayWithoutItsCatalogues(t *testing.T) {
-	stream := corrected()
-	var billing []bus.Stored
-	p := newProcessor()
-	for i := range stream {
-		if err := p.Step(&stream[i], func(o stage.Output) { billing = append(billing, stored(o)) }); err != nil {
-			t.Fatal(err)
-		}
-	}
-	compared := newProcessor()
-	r := NewComparer(compared)
-	steps(t, compared, stream[1:]) // the catalogue is the first
-	for i := range billing {
-		if err := r.Stored(&billing[i]); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if _, err := r.Compare(); !errors.Is(err, stage.ErrInputChanged) || !strings.Contains(err.Error(),
-		"the catalogue c, which is gone from METERED") {
-		t.Fatalf("got %v", err)
-	}
-	anew := append(append([]bus.Stored{}, stream[1:]...), stored(stage.Output{
-		Type: events.TypeCatalogue, Body: &events.Catalogue{
-			Version: "c", YAML: fmt.Sprintf(testCatalogue, 5), Reprice: []string{"2026-01"},
-		},
-	}))
-	if out := replayed(t, anew, billing, "replay-1"); len(out) > 0 {
-		t.Fatalf("with the catalogue published again: %s", out[0].Data)
-	}
-}
-
-// totals are the amounts by month.
-func totals(t *testing.T, billing []bus.Stored) map[string]events.Decimal {
-	t.Helper()
-	sums := map[string]events.Decimal{}
-	for i := range billing {
-		if billing[i].Header(events.HeaderType) != events.TypeBilling {
-			continue
-		}
-		var b events.Billing
-		if err := b.DecodeJSON(billing[i].Data); err != nil {
-			t.Fatal(err)
-		}
-		for _, c := range b.Charges {
-			sums[c.Period] = sums[c.Period].Add(c.Amount)
-		}
-	}
-	return sums
 }
 
 // An anomaly in place of a message that is too long counts like the others.
