@@ -23,7 +23,7 @@ func NewComparer(of stage.Processor) stage.Comparer {
 		panic("pricer: a comparer is for a processor of Contract")
 	}
 	p.book.bounded = false // all that stands is compared
-	return &comparer{comparison: newComparison(), processor: p}
+	return &comparer{comparison: newComparison(), processor: p, closings: map[place]*lastClosings{}}
 }
 
 // comparer is the stage's view of a comparison.
@@ -31,10 +31,33 @@ type comparer struct {
 	*comparison
 	processor *processor
 	billing   events.Billing
+	closings  map[place]*lastClosings
+}
+
+// lastClosings are the last closings of a foundation, by sides.Side.
+type lastClosings [2]events.Closing
+
+// closing takes a closing, in JSON.
+func (c *comparer) closing(side sides.Side, text []byte) error {
+	var next events.Closing
+	if err := next.DecodeJSON(text); err != nil {
+		return err
+	}
+	at := place{next.Source, next.Foundation}
+	if c.closings[at] == nil {
+		c.closings[at] = &lastClosings{}
+	}
+	c.closings[at][side] = next
+	return nil
 }
 
 // Derived implements stage.Comparer. Compare reads the derived entries from the book.
-func (c *comparer) Derived(*stage.Output) error { return nil }
+func (c *comparer) Derived(out *stage.Output) error {
+	if out.Type != events.TypeClosing {
+		return nil
+	}
+	return c.closing(sides.Derived, out.Body.AppendJSON(nil))
+}
 
 // Stored implements stage.Comparer.
 func (c *comparer) Stored(in *bus.Stored) error {
@@ -51,6 +74,10 @@ func (c *comparer) Stored(in *bus.Stored) error {
 			return stage.Unreadable(events.StreamBilling, in, err)
 		}
 		c.unrated(origin{u.Source, u.Foundation, u.Resource}, u.Unrated, u.Settled)
+	case events.TypeClosing:
+		if err := c.closing(sides.Stored, in.Data); err != nil {
+			return stage.Unreadable(events.StreamBilling, in, err)
+		}
 	}
 	return nil
 }
@@ -72,6 +99,14 @@ func (c *comparer) Difference(cause events.Cause, emit func(stage.Output)) (reve
 	err error,
 ) {
 	reversed, posted = c.difference(c.processor.book, cause.ID, numbered(cause, emit))
+	for _, at := range slices.SortedFunc(maps.Keys(c.closings), place.compare) {
+		is, was := c.closings[at][sides.Derived], &c.closings[at][sides.Stored]
+		if is.Month == "" || is.Month == was.Month && is.Reopened == was.Reopened {
+			continue
+		}
+		is.ID, is.Cause = events.ID("billing", cause.ID, is.Source, is.Foundation, is.Month), cause
+		emit(closingOutput(&is))
+	}
 	return reversed, posted, nil
 }
 

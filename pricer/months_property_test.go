@@ -304,7 +304,7 @@ func TestMonthsAndCorrections(t *testing.T) {
 		if got, want := w.bill(); !maps.Equal(got, want) {
 			t.Fatalf("the entries are %v, full knowledge says %v", got, want)
 		}
-		if out := replayedBy(t, w.stream, w.billing); len(out) > 0 {
+		if out := replayed(t, w.stream, w.billing, "replay"); len(out) > 0 {
 			t.Fatalf("a replay publishes %s", out[0].Data)
 		}
 	})
@@ -349,31 +349,4 @@ func TestLeftMonths(t *testing.T) {
 	if left := p.figures.Now().Left; !slices.Equal(left, []string{"2026-01"}) {
 		t.Fatalf("%v", left)
 	}
-}
-
-// replayedBy is what a replay publishes.
-func replayedBy(t *rapid.T, stream, billing []bus.Stored) (out []bus.Stored) {
-	p := newProcessor()
-	r := NewComparer(p)
-	for i := range stream {
-		if err := p.Step(&stream[i], func(stage.Output) {}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for again := true; again; {
-		for i := range billing {
-			if err := r.Stored(&billing[i]); err != nil {
-				t.Fatal(err)
-			}
-		}
-		var err error
-		if again, err = r.Compare(); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if _, _, err := r.Difference(events.Cause{ID: "replay", Event: "replay"},
-		func(o stage.Output) { out = append(out, stored(o)) }); err != nil {
-		t.Fatal(err)
-	}
-	return out
 }

@@ -138,9 +138,7 @@ func (p *processor) step(in *bus.Stored, emit func(stage.Output)) error {
 			return err
 		}
 		c.ID = events.ID("billing", c.ID)
-		emit(stage.Output{
-			Subject: events.BillingClosingSubject(c.Source, c.Foundation), Type: events.TypeClosing, ID: c.ID, Body: &c,
-		})
+		emit(closingOutput(&c))
 	case events.TypeCatalogue:
 		return p.catalogue(in, emit)
 	case events.TypeGap, events.TypeAnomaly, events.TypeMarker: // nothing to charge
@@ -185,6 +183,13 @@ func (p *processor) catalogue(in *bus.Stored, emit func(stage.Output)) error {
 		Message: fmt.Sprintf("the catalogue on %s is not used, the former stays in force: %v", in.Subject, err),
 	}))
 	return nil
+}
+
+// closingOutput is the message about a month, behind its entries.
+func closingOutput(c *events.Closing) stage.Output {
+	return stage.Output{
+		Subject: events.BillingClosingSubject(c.Source, c.Foundation), Type: events.TypeClosing, ID: c.ID, Body: c,
+	}
 }
 
 // effects puts out what a version changes, in as many parts as it takes.
