@@ -118,8 +118,8 @@ func (b *Book) refresh() {
 	}
 }
 
-// Closing closes a month, with all before it, or opens the last closed one again: then its
-// corrections go back into it. It fails for a month that is none.
+// Closing closes a month, with all before it, or opens the last closed one again, none before it:
+// then its corrections go back into it. It fails for a month that is none.
 func (b *Book) Closing(c *events.Closing, cause string, emit func(*Entries)) error {
 	if _, err := time.Parse(monthForm, c.Month); err != nil {
 		return err
@@ -127,7 +127,7 @@ func (b *Book) Closing(c *events.Closing, cause string, emit func(*Entries)) err
 	at := place{c.Source, c.Foundation}
 	m := b.months[at]
 	switch {
-	case c.Reopened && m != nil && monthAfter(c.Month, 1) == m.open:
+	case c.Reopened && m.closed(c.Month) && c.Month == m.kept:
 		m.open = c.Month
 		delete(m.terms, c.Month)
 		b.refresh()

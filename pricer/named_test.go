@@ -192,6 +192,31 @@ func TestMonthBehindANamedOneStays(t *testing.T) {
 	}
 }
 
+// TestOneMonthIsOpenedAgain: the last closed month is opened again, and none before it while it is
+// open. METERED that says so contradicts itself.
+func TestOneMonthIsOpenedAgain(t *testing.T) {
+	open := func(month string) bus.Stored {
+		return stored(stage.Output{Type: events.TypeClosing, Body: &events.Closing{
+			ID: "open-" + month, Source: "cf", Foundation: "prod", Month: month, Reopened: true,
+		}})
+	}
+	p := newProcessor()
+	steps(t, p, append(crossing(), open("2026-10")))
+	for month, want := range map[string]string{"2026-10": events.TypeClosing, "2026-09": events.TypeAnomaly} {
+		var types []string
+		in := open(month)
+		if err := p.Step(&in, func(o stage.Output) { types = append(types, o.Type) }); err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(types, []string{want}) {
+			t.Errorf("opening %s again puts out %q", month, types)
+		}
+	}
+	if m := p.book.months[place{"cf", "prod"}]; m.open != "2026-10" {
+		t.Errorf("the first open month is %s", m.open)
+	}
+}
+
 // TestReopenedMonthMovesTheBorder: a month that is opened again has no border at its end: the month
 // behind it loses the started hour that began there.
 func TestReopenedMonthMovesTheBorder(t *testing.T) {

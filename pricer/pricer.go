@@ -137,6 +137,14 @@ func (p *processor) step(in *bus.Stored, emit func(stage.Output)) error {
 		if err := p.book.Closing(&c, cause.ID, numbered(cause, emit)); err != nil {
 			return err
 		}
+		if c.Reopened && p.book.months[place{c.Source, c.Foundation}].closed(c.Month) {
+			emit(anomaly(events.ID("anomaly", cause.ID), c.Source, c.Foundation, cause, events.Anomaly{
+				Code: events.AnomalyInconsistent, Time: c.Time,
+				Message: fmt.Sprintf("METERED message %s opens month %s again, which was not closed last: it stays closed",
+					cause.ID, c.Month),
+			}))
+			return nil
+		}
 		c.ID = events.ID("billing", c.ID)
 		emit(closingOutput(&c))
 	case events.TypeCatalogue:
