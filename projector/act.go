@@ -33,6 +33,9 @@ func (p *processor) act(in *bus.Stored, emit func(stage.Output)) error {
 		if err := errors.Join(known(a.Source), limit.Times(a.Retirement.At)); err != nil {
 			return err
 		}
+		if a.Retirement.At.After(a.Time) {
+			return errFuture
+		}
 		all, moved := p.meter.Retired(a, in.Sequence, metered)
 		if moved {
 			emit(meteredHorizon(a.ID, a.Source, a.Foundation, all, a.Retirement.At))

@@ -315,7 +315,10 @@ func known(source string) error {
 	return nil
 }
 
-var errNoTime = errors.New("it says no time")
+var (
+	errNoTime = errors.New("it says no time")
+	errFuture = errors.New("it ends the foundation after the time of the act itself")
+)
 
 func meteredOutput(m *events.Metered) stage.Output {
 	return stage.Output{

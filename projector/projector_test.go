@@ -188,13 +188,15 @@ var _ = Describe("The projector's step", func() {
 		}
 	})
 
-	It("ends no foundation in another age", func() {
+	DescribeTable("ends no foundation after the act: its months would close before they are over", func(
+		years, hours int, reason string,
+	) {
 		Expect(step(stored(events.TypeHorizon, &events.Horizon{
 			ID: "h", Source: "cf", Foundation: "eu",
 			Time: clock("10:00"),
 		}, 1))).To(HaveLen(1))
 		act := end("11:00")
-		act.Retirement.At = act.Retirement.At.AddDate(7000, 0, 0)
+		act.Retirement.At = act.Retirement.At.AddDate(years, 0, 0).Add(time.Duration(hours) * time.Hour)
 		in := stored(events.TypeAct, act, 2)
 		in.Subject = events.ActSubject(act.Kind, act.Source, act.Foundation)
 		out := step(in)
@@ -202,8 +204,12 @@ var _ = Describe("The projector's step", func() {
 		notice, ok := out[0].Body.(*events.AnomalyNotice)
 		Expect(ok).To(BeTrue())
 		Expect(notice.Anomaly.Code).To(Equal(events.AnomalyUnreadable))
-		Expect(notice.Anomaly.Message).To(ContainSubstring("not between the years 2000 and 2199"))
-	})
+		Expect(notice.Anomaly.Message).To(ContainSubstring(reason))
+	},
+		Entry("in another age", 7000, 0, "not between the years 2000 and 2199"),
+		Entry("after years", 10, 0, "after the time of the act itself"),
+		Entry("after an hour", 0, 1, "after the time of the act itself"),
+	)
 
 	DescribeTable("makes an anomaly of what is not a fact, and goes on",
 		func(kind, data, reason string) {
