@@ -4,15 +4,7 @@ package events
 // charges share stand once: see codec_charge.go.
 func (x *Billing) AppendJSON(b []byte) []byte {
 	start := len(b)
-	b = appendText(b, `,"id":`, x.ID)
-	b = appendText(b, `,"source":`, x.Source)
-	b = appendText(b, `,"foundation":`, x.Foundation)
-	b = appendText(b, `,"tenant":`, x.Tenant)
-	b = appendText(b, `,"kind":`, x.Kind)
-	b = appendText(b, `,"resource":`, x.Resource)
-	if x.Cause != (Cause{}) {
-		b = x.Cause.appendJSON(append(b, `,"cause":`...))
-	}
+	b = (&head{x.ID, x.Source, x.Foundation, x.Tenant, x.Kind, x.Resource, &x.Cause}).appendJSON(b)
 	frame := x.frame()
 	base, timed := x.shared(frame)
 	before := len(b)

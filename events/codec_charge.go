@@ -25,16 +25,13 @@ func (x *Billing) shared(frame Charge) (base Charge, timed bool) {
 		return frame, false
 	}
 	base, timed = x.Charges[0], true
-	base.Corrects = ""
-	base.ID, base.Reverses, base.Quantity, base.Amount, base.VAT = "", "", Decimal{}, Decimal{}, Decimal{}
+	base.ID, base.Reverses, base.Corrects = "", "", ""
+	base.Quantity, base.Amount, base.VAT = Decimal{}, Decimal{}, Decimal{}
 	texts := base.texts()
 	for i := range x.Charges[1:] {
 		o := &x.Charges[i+1]
-		for i, t := range o.texts() {
-			if *t != *texts[i] {
-				*texts[i] = ""
-			}
-		}
+		others := o.texts()
+		keepEqual(texts[:], others[:])
 		if !base.Start.Equal(o.Start) {
 			base.Start = time.Time{}
 		}
@@ -46,11 +43,8 @@ func (x *Billing) shared(frame Charge) (base Charge, timed bool) {
 		}
 		timed = timed && base.Seconds.Cmp(o.Seconds) == 0
 	}
-	for i, t := range frame.texts() {
-		if *texts[i] == "" {
-			*texts[i] = *t
-		}
-	}
+	framed := frame.texts()
+	fillEmpty(texts[:], framed[:])
 	return base, timed
 }
 

@@ -11,15 +11,7 @@ func (x *Metered) AppendJSON(b []byte) []byte {
 // appendOver writes the spans over what they share, which is at least what the frame says.
 func (x *Metered) appendOver(b []byte, frame, shared *shape) []byte {
 	start := len(b)
-	b = appendText(b, `,"id":`, x.ID)
-	b = appendText(b, `,"source":`, x.Source)
-	b = appendText(b, `,"foundation":`, x.Foundation)
-	b = appendText(b, `,"tenant":`, x.Tenant)
-	b = appendText(b, `,"kind":`, x.Kind)
-	b = appendText(b, `,"resource":`, x.Resource)
-	if x.Cause != (Cause{}) {
-		b = x.Cause.appendJSON(append(b, `,"cause":`...))
-	}
+	b = (&head{x.ID, x.Source, x.Foundation, x.Tenant, x.Kind, x.Resource, &x.Cause}).appendJSON(b)
 	if *shared != *frame {
 		b = append(b, `,"shared":`...)
 		at := len(b)

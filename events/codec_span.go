@@ -43,12 +43,8 @@ func (s *shape) counts() [3]*Count {
 
 // meet empties what is not the same in another shape.
 func (s *shape) meet(o *shape) {
-	texts := o.texts()
-	for i, t := range s.texts() {
-		if *t != *texts[i] {
-			*t = ""
-		}
-	}
+	texts, others := s.texts(), o.texts()
+	keepEqual(texts[:], others[:])
 	counts := o.counts()
 	for i, c := range s.counts() {
 		if *c != *counts[i] {

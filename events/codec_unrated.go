@@ -8,15 +8,7 @@ import "time"
 // AppendJSON appends x as the proto3 JSON mapping of daybook.v1.UnratedNotice.
 func (x *UnratedNotice) AppendJSON(b []byte) []byte {
 	start := len(b)
-	b = appendText(b, `,"id":`, x.ID)
-	b = appendText(b, `,"source":`, x.Source)
-	b = appendText(b, `,"foundation":`, x.Foundation)
-	b = appendText(b, `,"tenant":`, x.Tenant)
-	b = appendText(b, `,"kind":`, x.Kind)
-	b = appendText(b, `,"resource":`, x.Resource)
-	if x.Cause != (Cause{}) {
-		b = x.Cause.appendJSON(append(b, `,"cause":`...))
-	}
+	b = (&head{x.ID, x.Source, x.Foundation, x.Tenant, x.Kind, x.Resource, &x.Cause}).appendJSON(b)
 	frame := x.frame()
 	base := x.shared(frame)
 	if base != frame {
@@ -57,20 +49,14 @@ func (x *UnratedNotice) shared(frame Unrated) Unrated {
 	texts := base.texts()
 	for i := range x.Unrated[1:] {
 		o := &x.Unrated[i+1]
-		for i, t := range o.texts() {
-			if *t != *texts[i] {
-				*texts[i] = ""
-			}
-		}
+		others := o.texts()
+		keepEqual(texts[:], others[:])
 		if base.Footprint != o.Footprint {
 			base.Footprint = Footprint{}
 		}
 	}
-	for i, t := range frame.texts() {
-		if *texts[i] == "" {
-			*texts[i] = *t
-		}
-	}
+	framed := frame.texts()
+	fillEmpty(texts[:], framed[:])
 	return base
 }
 
