@@ -120,7 +120,7 @@ var _ = Describe("on the embedded server", Ordered, func() {
 
 func BenchmarkNormalise(b *testing.B) {
 	for name, path := range map[string]string{
-		"cf": "../cf/testdata/events.jsonl", "trove": "../trove/testdata/seed.jsonl",
+		"cf": "../cf/usageevent/testdata/events.jsonl", "trove": "../trove/testdata/seed.jsonl",
 		"envelope": "../trove/testdata/plain_seed_create.jsonl",
 	} {
 		input, err := os.ReadFile(path)
@@ -146,7 +146,7 @@ func BenchmarkNormalise(b *testing.B) {
 // BenchmarkCollect is a whole run over 100,000 lines, into a store that takes everything at once.
 func BenchmarkCollect(b *testing.B) {
 	const n = 100_000
-	input, err := os.ReadFile("../cf/testdata/events.jsonl")
+	input, err := os.ReadFile("../cf/usageevent/testdata/events.jsonl")
 	if err != nil {
 		b.Fatal(err)
 	}

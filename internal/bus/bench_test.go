@@ -38,10 +38,10 @@ func benchBatch(first int) []bus.Message {
 	for i := range msgs {
 		id := fmt.Sprintf("%08d-0000-4000-8000-000000000000", first+i)
 		msgs[i] = bus.Message{
-			Subject: "metered.cf.eu-prod.3f2b1c00-0000-4000-8000-000000000000.app." + id,
+			Subject: "usage.cf.eu-prod.3f2b1c00-0000-4000-8000-000000000000.app." + id,
 			Header: []events.Header{
 				{Key: events.HeaderID, Value: id},
-				{Key: events.HeaderType, Value: events.TypeMetered},
+				{Key: events.HeaderType, Value: events.TypeUsage},
 				{Key: events.HeaderSource, Value: "daybook/projector/cf/eu-prod"},
 				{Key: events.HeaderSpecVersion, Value: events.SpecVersion},
 				{Key: "Daybook-Source-Seq", Value: "123456789"},
@@ -57,7 +57,7 @@ func fill(b *testing.B, connection *bus.Bus, n, distinct int) (last uint64) {
 	b.Helper()
 	for i := range n {
 		var err error
-		if last, err = connection.Append(context.Background(), events.StreamMetered,
+		if last, err = connection.Append(context.Background(), events.StreamUsage,
 			benchBatch(i*bus.MaxBatch%distinct), bus.Expect{Last: last}); err != nil {
 			b.Fatal(err)
 		}
@@ -69,24 +69,24 @@ func fill(b *testing.B, connection *bus.Bus, n, distinct int) (last uint64) {
 // some distinct subjects, with each kind of expectation. One operation is one batch.
 func BenchmarkAppend(b *testing.B) {
 	for _, subjects := range []int{1_000, 300_000} {
-		for _, filter := range []string{"", "metered.>", "metered.marker"} {
+		for _, filter := range []string{"", "usage.>", "usage.marker"} {
 			name := fmt.Sprintf("subjects=%d/expect=%s", subjects, map[string]string{
-				"":          "stream",
-				"metered.>": "wildcard", "metered.marker": "literal",
+				"":        "stream",
+				"usage.>": "wildcard", "usage.marker": "literal",
 			}[filter])
 			b.Run(name, func(b *testing.B) {
 				connection := benchBus(b)
 				msgs := benchBatch(0)
-				if filter == "metered.marker" {
+				if filter == "usage.marker" {
 					msgs[len(msgs)-1].Subject = filter
 				}
 				expect := bus.Expect{Filter: filter, Last: fill(b, connection, subjects/bus.MaxBatch, subjects)}
-				if filter == "metered.marker" {
+				if filter == "usage.marker" {
 					expect.Last = 0
 				}
 				b.ReportAllocs()
 				for b.Loop() {
-					last, err := connection.Append(context.Background(), events.StreamMetered, msgs, expect)
+					last, err := connection.Append(context.Background(), events.StreamUsage, msgs, expect)
 					if err != nil {
 						b.Fatal(err)
 					}
@@ -104,7 +104,7 @@ func BenchmarkRead(b *testing.B) {
 	const batches = 200
 	fill(b, connection, batches, 10*bus.MaxBatch)
 	for b.Loop() {
-		r, err := connection.Read(context.Background(), events.StreamMetered, 1, bus.ReadOptions{})
+		r, err := connection.Read(context.Background(), events.StreamUsage, 1, bus.ReadOptions{})
 		if err != nil {
 			b.Fatal(err)
 		}
