@@ -31,17 +31,18 @@ func TestAgreement(t *testing.T) {
 				sameFields(t, reflect.TypeOf(m.empty).Elem(), m.proto.ProtoReflect().Descriptor())
 			})
 			t.Run("every field travels", func(t *testing.T) {
-				full := fresh(m.empty)
+				full, seen := fresh(m.empty), map[protoreflect.FullName]bool{}
 				rapid.Check(t, func(r *rapid.T) {
 					fill(r, reflect.ValueOf(full).Elem(), true)
 					allSet(r, reflect.ValueOf(full).Elem(), m.schema)
 					agree(r, m, full, schema)
+					p := proto.Clone(m.proto)
+					if err := protojson.Unmarshal(full.AppendJSON(nil), p); err != nil {
+						r.Fatal(err)
+					}
+					arrived(p.ProtoReflect(), seen)
 				})
-				p := proto.Clone(m.proto)
-				if err := protojson.Unmarshal(full.AppendJSON(nil), p); err != nil {
-					t.Fatal(err)
-				}
-				allHave(t, p.ProtoReflect())
+				allSeen(t, m.proto.ProtoReflect().Descriptor(), seen)
 			})
 			t.Run("any value travels", rapid.MakeCheck(func(r *rapid.T) {
 				x := fresh(m.empty)
@@ -290,22 +291,39 @@ func allSet(t rapid.TB, v reflect.Value, path string) {
 	}
 }
 
-// allHave fails at a field of a proto message that did not arrive.
-func allHave(t *testing.T, m protoreflect.Message) {
-	t.Helper()
-	for _, f := range fieldsOf(m.Descriptor()) {
-		if !m.Has(f) {
-			t.Errorf("%s did not arrive", f.FullName())
-			continue
-		}
+// arrived notes the fields that a proto message has: a value that a message says once for its parts
+// is not in each of them.
+func arrived(m protoreflect.Message, seen map[protoreflect.FullName]bool) {
+	m.Range(func(f protoreflect.FieldDescriptor, v protoreflect.Value) bool {
+		seen[f.FullName()] = true
 		switch {
-		case f.Message() == nil || strings.HasPrefix(string(f.Message().FullName()), "google.protobuf."):
+		case !ours(f.Message()):
 		case f.IsList():
-			allHave(t, m.Get(f).List().Get(0).Message())
+			for i := range v.List().Len() {
+				arrived(v.List().Get(i).Message(), seen)
+			}
 		default:
-			allHave(t, m.Get(f).Message())
+			arrived(v.Message(), seen)
+		}
+		return true
+	})
+}
+
+// allSeen fails at a field that no message had.
+func allSeen(t *testing.T, d protoreflect.MessageDescriptor, seen map[protoreflect.FullName]bool) {
+	t.Helper()
+	for _, f := range fieldsOf(d) {
+		if !seen[f.FullName()] {
+			t.Errorf("%s did not arrive", f.FullName())
+		} else if ours(f.Message()) {
+			allSeen(t, f.Message(), seen)
 		}
 	}
+}
+
+// ours reports whether a field's message, if it is one, is of Daybook's making.
+func ours(d protoreflect.MessageDescriptor) bool {
+	return d != nil && !strings.HasPrefix(string(d.FullName()), "google.protobuf.")
 }
 
 // TestEverySchemaIsListed keeps the folder and its README complete.
