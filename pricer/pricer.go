@@ -140,7 +140,7 @@ func (p *processor) step(in *bus.Stored, emit func(stage.Output)) error {
 		if c.Reopened && p.book.months[place{c.Source, c.Foundation}].closed(c.Month) {
 			emit(anomaly(events.ID("anomaly", cause.ID), c.Source, c.Foundation, cause, events.Anomaly{
 				Code: events.AnomalyInconsistent, Time: c.Time,
-				Message: fmt.Sprintf("METERED message %s opens month %s again, which was not closed last: it stays closed",
+				Message: fmt.Sprintf("METERED message %s opens month %s again, which was not closed last; it stays so",
 					cause.ID, c.Month),
 			}))
 			return nil
