@@ -24,7 +24,9 @@ func TestBus(t *testing.T) {
 
 var _ = BeforeSuite(func() {
 	before := goleak.IgnoreCurrent()
-	DeferCleanup(func() { Expect(goleak.Find(before)).To(Succeed()) })
+	// nats-server 2.15.2 forgets the loop of a block that a purge or truncation cut.
+	known := goleak.IgnoreTopFunction("github.com/nats-io/nats-server/v2/server.(*msgBlock).flushLoop")
+	DeferCleanup(func() { Expect(goleak.Find(before, known)).To(Succeed()) })
 })
 
 func startServer(cfg bus.ServerConfig) *bus.Server {
