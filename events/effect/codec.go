@@ -1,119 +1,58 @@
 package effect
 
 import (
-	"strconv"
-
 	"github.com/daybook-billing/daybook/events"
-	"github.com/daybook-billing/daybook/events/text"
 	"github.com/daybook-billing/daybook/events/wire"
 )
 
 // AppendJSON appends x as the proto3 JSON mapping of daybook.v1.Effect.
 func (x *Effect) AppendJSON(b []byte) []byte {
 	start := len(b)
-	b = appendText(b, `,"id":`, x.ID)
+	b = wire.AppendText(b, `,"id":`, x.ID)
 	if x.Cause != (events.Cause{}) {
 		b = appendCause(append(b, `,"cause":`...), &x.Cause)
 	}
-	b = appendText(b, `,"version":`, x.Version)
-	b = appendText(b, `,"former":`, x.Former)
-	b = appendUint32(b, `,"part":`, x.Part)
-	b = appendUint32(b, `,"parts":`, x.Parts)
-	if len(x.Rows) > 0 {
-		b = append(b, `,"rows":`...)
-		list := len(b)
-		for i := range x.Rows {
-			b = x.Rows[i].AppendJSON(append(b, ','))
-		}
-		b[list] = '['
-		b = append(b, ']')
-	}
-	b = appendTexts(b, `,"closed":`, x.Closed)
-	return closeObject(b, start)
+	b = wire.AppendText(b, `,"version":`, x.Version)
+	b = wire.AppendText(b, `,"former":`, x.Former)
+	b = wire.AppendUint32(b, `,"part":`, x.Part)
+	b = wire.AppendUint32(b, `,"parts":`, x.Parts)
+	b = wire.AppendList(b, `,"rows":`, len(x.Rows), func(b []byte, i int) []byte { return x.Rows[i].AppendJSON(b) })
+	b = wire.AppendTexts(b, `,"closed":`, x.Closed)
+	return wire.CloseObject(b, start)
 }
 
 // AppendJSON appends x as the proto3 JSON mapping of daybook.v1.EffectRow.
 func (x *Row) AppendJSON(b []byte) []byte {
 	start := len(b)
-	b = appendText(b, `,"month":`, x.Month)
-	b = appendText(b, `,"tenant":`, x.Tenant)
+	b = wire.AppendText(b, `,"month":`, x.Month)
+	b = wire.AppendText(b, `,"tenant":`, x.Tenant)
 	b = x.Before.appendJSON(append(b, `,"before":`...))
 	b = x.After.appendJSON(append(b, `,"after":`...))
-	b = appendUint32(b, `,"newly_unrated":`, x.NewlyUnrated)
-	b = appendDecimal(b, `,"newly_unrated_seconds":`, x.NewlyUnratedSeconds)
-	b = appendTexts(b, `,"appearing":`, x.Appearing)
-	b = appendTexts(b, `,"disappearing":`, x.Disappearing)
-	b = appendUint32(b, `,"plans_omitted":`, x.PlansOmitted)
-	return closeObject(b, start)
+	b = wire.AppendUint32(b, `,"newly_unrated":`, x.NewlyUnrated)
+	b = wire.AppendDecimal(b, `,"newly_unrated_seconds":`, x.NewlyUnratedSeconds)
+	b = wire.AppendTexts(b, `,"appearing":`, x.Appearing)
+	b = wire.AppendTexts(b, `,"disappearing":`, x.Disappearing)
+	b = wire.AppendUint32(b, `,"plans_omitted":`, x.PlansOmitted)
+	return wire.CloseObject(b, start)
 }
 
 func (x *Side) appendJSON(b []byte) []byte {
 	start := len(b)
-	b = appendText(b, `,"currency":`, x.Currency)
-	b = appendDecimal(b, `,"amount":`, x.Amount)
-	b = appendDecimal(b, `,"vat":`, x.VAT)
-	b = appendUint32(b, `,"unrated":`, x.Unrated)
-	b = appendDecimal(b, `,"unrated_seconds":`, x.UnratedSeconds)
-	return closeObject(b, start)
+	b = wire.AppendText(b, `,"currency":`, x.Currency)
+	b = wire.AppendDecimal(b, `,"amount":`, x.Amount)
+	b = wire.AppendDecimal(b, `,"vat":`, x.VAT)
+	b = wire.AppendUint32(b, `,"unrated":`, x.Unrated)
+	b = wire.AppendDecimal(b, `,"unrated_seconds":`, x.UnratedSeconds)
+	return wire.CloseObject(b, start)
 }
 
 func appendCause(b []byte, x *events.Cause) []byte {
 	start := len(b)
-	b = appendText(b, `,"id":`, x.ID)
-	if x.Sequence != 0 {
-		b = strconv.AppendUint(append(b, `,"sequence":"`...), x.Sequence, 10)
-		b = append(b, '"')
-	}
-	b = appendText(b, `,"event":`, x.Event)
-	if !x.Time.IsZero() {
-		b = append(events.AppendTime(append(b, `,"time":"`...), x.Time), '"')
-	}
-	return closeObject(b, start)
-}
-
-// The append… functions write one field, or nothing when the value is absent. Key is `,"name":`.
-
-func appendText(b []byte, key, s string) []byte {
-	if s == "" {
-		return b
-	}
-	return text.AppendString(append(b, key...), s)
-}
-
-// appendDecimal writes 0, too: an amount is always said.
-func appendDecimal(b []byte, key string, d events.Decimal) []byte {
-	b = append(append(b, key...), '"')
-	return append(d.AppendText(b), '"')
-}
-
-func appendUint32(b []byte, key string, n uint32) []byte {
-	if n == 0 {
-		return b
-	}
-	return strconv.AppendUint(append(b, key...), uint64(n), 10)
-}
-
-func appendTexts(b []byte, key string, texts []string) []byte {
-	if len(texts) == 0 {
-		return b
-	}
-	b = append(b, key...)
-	list := len(b)
-	for _, s := range texts {
-		b = text.AppendString(append(b, ','), s)
-	}
-	b[list] = '['
-	return append(b, ']')
-}
-
-// closeObject closes the fields that were written from start on, each with a comma in front: the
-// first comma becomes the brace.
-func closeObject(b []byte, start int) []byte {
-	if len(b) == start {
-		return append(b, "{}"...)
-	}
-	b[start] = '{'
-	return append(b, '}')
+	b = wire.AppendText(b, `,"id":`, x.ID)
+	b = wire.AppendUint64(b, `,"sequence":`, x.Sequence)
+	b = wire.AppendText(b, `,"event":`, x.Event)
+	b = wire.AppendTimestamp(b, `,"time":`, x.Time)
+	return wire.CloseObject(b, start)
 }
 
 // DecodeJSON overwrites x with its wire form, as events.Usage.DecodeJSON does.
