@@ -27,6 +27,7 @@ type Act struct {
 	Replay     Replay
 	Input      Input
 	Month      Month
+	Statement  []byte // the JSON of a statement.Statement with its number, or of a part of one
 }
 
 // Kinds of acts.
@@ -40,6 +41,7 @@ const (
 	ActReopening  = "reopening"  // of the last closed month of a foundation
 	ActMode       = "mode"       // of closing, for months that are open
 	ActGrace      = "grace"      // before a month closes by itself, for months that are open
+	ActSeal       = "seal"       // of a statement: the pricer's own, once a month is closed
 )
 
 // Misplaced tells why the act does not count on a subject; nil where it does. It counts on the

@@ -1,5 +1,7 @@
 package events
 
+import "slices"
+
 // AppendJSON appends x as the proto3 JSON mapping of daybook.v1.Act.
 func (x *Act) AppendJSON(b []byte) []byte {
 	start := len(b)
@@ -28,6 +30,9 @@ func (x *Act) AppendJSON(b []byte) []byte {
 	}
 	if x.Month != (Month{}) {
 		b = x.Month.appendJSON(append(b, `,"month":`...))
+	}
+	if len(x.Statement) > 0 {
+		b = append(append(b, `,"statement":`...), x.Statement...)
 	}
 	return closeObject(b, start)
 }
@@ -68,6 +73,8 @@ func (x *Act) decode(s scanner) error {
 			x.Input.read(&s)
 		case "month":
 			x.Month.read(&s)
+		case "statement":
+			x.Statement = slices.Clone(s.Raw())
 		default:
 			s.Skip()
 		}

@@ -48,6 +48,9 @@ func (x *Billing) shared(frame Charge) (base Charge, timed bool) {
 	return base, timed
 }
 
+// AppendJSON appends x as the proto3 JSON mapping of daybook.v1.Charge, with all its fields.
+func (x *Charge) AppendJSON(b []byte) []byte { return x.appendJSON(b) }
+
 func (x *Charge) appendJSON(b []byte) []byte {
 	start := len(b)
 	return closeObject(x.appendOwn(x.appendOver(b, &Charge{}, true)), start)

@@ -65,7 +65,8 @@
 //     force. A preview is the effect before that.
 //   - A charge is an entry of the ledger. A reversal cancels one. The entry of a correction is
 //     the difference.
-//   - A closing ends a month for a bill. A statement is the bill of a closed month.
+//   - A closing ends a month for a bill. A statement is the bill of a closed month. A seal is the
+//     act that issues it, with its number. A credit note takes a statement back.
 //
 // A stage, the machine in projector and pricer (internal/stage):
 //

@@ -10,6 +10,7 @@ import (
 
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/events/effect"
+	"github.com/daybook-billing/daybook/events/statement"
 )
 
 const (
@@ -264,6 +265,11 @@ func releasedFixtures() map[string]message {
 			By: "ann", Note: "ticket 4713", Time: at("2026-12-07T10:00:00Z"), Expectation: 1043,
 			Month: events.Month{Month: "2026-11"},
 		},
+		"act_seal": &events.Act{
+			ID: "503f2e1d-9081-52a3-8ebf-3a4b5c6d7e92", Kind: events.ActSeal, Source: "cf", Foundation: "cf-eu-1",
+			By: "daybook pricer", Time: at("2026-12-06T00:00:01Z"), Expectation: 1050,
+			Statement: []byte(`{"number":"7","month":"2026-11"}`),
+		},
 		"act_grace": &events.Act{
 			ID: "62513f4e-b2a3-54c5-a0d1-5c6d7e8f90a5", Kind: events.ActGrace, By: "ann",
 			Time: at("2026-12-07T10:00:00Z"), Month: events.Month{GraceSeconds: 864000},
@@ -307,7 +313,8 @@ func releasedFixtures() map[string]message {
 			}},
 			Settled: []string{"1403f2e1-f605-5142-b324-5061728394a5"},
 		},
-		"effect": effectFixture(),
+		"effect":    effectFixture(),
+		"statement": statementFixture(),
 		"unrated_correction": &events.UnratedNotice{
 			ID: "e1d0cfbe-c3d2-5e1f-80f1-2d3e4f506172", Source: "trove", Foundation: "os-1", Tenant: project,
 			Kind:     "instance",
@@ -341,6 +348,36 @@ func effectFixture() *effect.Effect {
 			{Month: "2026-11", Tenant: project, Before: side("GBP", 500, 0), After: side("EUR", 500, 0)},
 		},
 	}
+}
+
+func statementFixture() *statement.Statement {
+	x := &statement.Statement{
+		ID: "e1d0cfbe-c3d2-5e1f-80f1-2d3e4f506172", Source: "cf", Foundation: "cf-eu-1", Tenant: org, Month: "2026-11",
+		Number: 7, Revision: 1, Parts: 1, Issued: at("2026-12-06T00:00:01Z"), Horizon: at("2026-12-06T00:00:00Z"),
+		Entries: 4, Digest: strings.Repeat("0f", 32), Catalogues: []string{"2026-11"},
+		Lines: []statement.Line{
+			{
+				Plan: "app", Component: "memory", Unit: "GiB-hour", UnitPrice: "0.004", PriceCurrency: "GBP",
+				VATRate: "0.2", Currency: "GBP", Entries: 3, Quantity: events.NewDecimal(720, 0),
+				Amount: events.NewDecimal(288, -2), VAT: events.NewDecimal(576, -3),
+			},
+			{
+				Plan: "app", Component: "memory", Month: "2026-10", Unit: "GiB-hour", VATRate: "0.2", Currency: "GBP",
+				Entries: 1, Quantity: events.NewDecimal(-288, 0), Amount: events.NewDecimal(-1152, -3),
+				VAT: events.NewDecimal(-2304, -4),
+			},
+		},
+		Held: []statement.Unbilled{{
+			Kind: "app", Resource: app, Start: at("2026-11-01T08:15:30Z"), End: at("2026-11-02T08:59:00Z"),
+			Reason: "gap",
+		}},
+		Unrated: []statement.Unbilled{{
+			Kind: "app", Resource: app, Start: at("2026-11-01T08:15:30Z"), Reason: "no plan matches",
+		}},
+		Gaps: []statement.Gap{{List: "app", To: at("2026-11-02T08:59:00Z"), Reason: "pruned"}},
+	}
+	x.Settle()
+	return x
 }
 
 func webFootprint() events.Footprint {

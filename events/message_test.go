@@ -12,6 +12,7 @@ import (
 
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/events/effect"
+	"github.com/daybook-billing/daybook/events/statement"
 	daybookv1 "github.com/daybook-billing/daybook/proto/daybook/v1"
 )
 
@@ -45,6 +46,7 @@ func messageTypes() []messageType {
 		{"billing", &events.Billing{}, &daybookv1.Billing{}},
 		{"unrated", &events.UnratedNotice{}, &daybookv1.UnratedNotice{}},
 		{"effect", &effect.Effect{}, &daybookv1.Effect{}},
+		{"statement", &statement.Statement{}, &daybookv1.Statement{}},
 	}
 }
 

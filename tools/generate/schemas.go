@@ -28,6 +28,7 @@ var messages = map[string]string{
 	"Billing":       "billing",
 	"UnratedNotice": "unrated",
 	"Effect":        "effect",
+	"Statement":     "statement",
 }
 
 // document is a schema file, in its best order for a reader.

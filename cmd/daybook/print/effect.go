@@ -223,7 +223,7 @@ func amounts(before, after events.Decimal, currency string, exact bool) []string
 	}
 	difference := after.Sub(before)
 	text := say(difference)
-	if !difference.IsZero() && toMinorUnit(difference, currency).IsZero() {
+	if !difference.IsZero() && difference.Round(decimals.MinorUnit(currency)).IsZero() {
 		text = difference.String()
 	}
 	if difference.Sign() > 0 {

@@ -4,32 +4,13 @@ import (
 	"strings"
 
 	"github.com/daybook-billing/daybook/events"
+	decimals "github.com/daybook-billing/daybook/events/money"
 )
-
-// minorUnits are the decimal places of currencies with other than two. Source: ISO 4217.
-var minorUnits = map[string]int{
-	"BHD": 3, "BIF": 0, "CLP": 0, "DJF": 0, "GNF": 0, "IQD": 3, "ISK": 0, "JOD": 3, "JPY": 0, "KMF": 0, "KRW": 0,
-	"KWD": 3, "LYD": 3, "OMR": 3,
-	"PYG": 0, "RWF": 0, "TND": 3, "UGX": 0, "VND": 0, "VUV": 0, "XAF": 0, "XOF": 0, "XPF": 0,
-}
-
-// minorUnit is the number of a currency's decimal places.
-func minorUnit(currency string) int {
-	if places, other := minorUnits[currency]; other {
-		return places
-	}
-	return 2
-}
-
-// toMinorUnit rounds a total half-even to the currency's minor unit.
-func toMinorUnit(x events.Decimal, currency string) events.Decimal {
-	return x.Round(minorUnit(currency))
-}
 
 // money rounds a total to the currency's minor unit, half-even, and writes all its places.
 func money(x events.Decimal, currency string) string {
-	places := minorUnit(currency)
-	text := toMinorUnit(x, currency).String()
+	places := decimals.MinorUnit(currency)
+	text := x.Round(places).String()
 	if places == 0 {
 		return text
 	}

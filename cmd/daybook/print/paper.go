@@ -6,7 +6,7 @@ import (
 	"slices"
 
 	"github.com/daybook-billing/daybook/events"
-	decimals "github.com/daybook-billing/daybook/events/money"
+	"github.com/daybook-billing/daybook/events/statement"
 	"github.com/daybook-billing/daybook/ledger"
 )
 
@@ -22,19 +22,23 @@ func keyOf(l *ledger.Line) totalKey { return totalKey{l.Period, l.Tenant, l.Curr
 
 // total is a sum of charges: exact, and as on paper, where net and VAT are rounded half-even once
 // for each VAT rate, to the currency's minor unit.
-type total struct{ exactAmount, exactVAT, amount, vat events.Decimal }
+type total struct {
+	exactAmount, exactVAT events.Decimal
+	rounded               statement.Total
+}
 
 func (t *total) add(o *ledger.Total) {
 	t.exactAmount, t.exactVAT = t.exactAmount.Add(o.Amount), t.exactVAT.Add(o.VAT)
-	t.amount = t.amount.Add(toMinorUnit(o.Amount, o.Currency))
-	t.vat = t.vat.Add(toMinorUnit(o.VAT, o.Currency))
+	rate := statement.Rate{Currency: o.Currency, VATRate: o.VATRate, Amount: o.Amount, VAT: o.VAT}
+	rate.Round()
+	t.rounded.Add(&rate)
 }
 
 // of is the total on paper: gross is the sum of the two as rounded.
 func (t *total) of(k totalKey) totalJSON {
 	return totalJSON{
-		k.period, k.tenant, money(t.amount, k.currency), money(t.vat, k.currency),
-		money(t.amount.Add(t.vat), k.currency), k.currency,
+		k.period, k.tenant, money(t.rounded.Amount, k.currency), money(t.rounded.VAT, k.currency),
+		money(t.rounded.Total, k.currency), k.currency,
 	}
 }
 
@@ -110,8 +114,8 @@ func (p *paper) round(key totalKey, lines []int) {
 	for i, n := range lines {
 		amounts[i], vats[i] = p.lines[n].Amount, p.lines[n].VAT
 	}
-	amounts = decimals.Apportion(amounts, minorUnit(key.currency), p.sums[key].amount)
-	vats = decimals.Apportion(vats, minorUnit(key.currency), p.sums[key].vat)
+	sum := &p.sums[key].rounded
+	amounts, vats = statement.Apportion(key.currency, amounts, vats, sum.Amount, sum.VAT)
 	for i, n := range lines {
 		p.lines[n].amount, p.lines[n].vat = amounts[i], vats[i]
 	}

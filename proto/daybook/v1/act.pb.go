@@ -11,6 +11,7 @@ package daybookv1
 import (
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	structpb "google.golang.org/protobuf/types/known/structpb"
 	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	reflect "reflect"
 	sync "sync"
@@ -31,8 +32,8 @@ type Act struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// A UUID version 5.
 	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	// "catalogue", "decision", "retirement", "replay", "discard", "closing", "reopening", "mode" or "grace"; in
-	// QUARANTINE "resubmission".
+	// "catalogue", "decision", "retirement", "replay", "discard", "closing", "reopening", "mode", "grace" or
+	// "seal", which the pricer gives; in QUARANTINE "resubmission".
 	Kind string `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`
 	// "cf" or "trove"; absent when it is about no one source.
 	Source string `protobuf:"bytes,3,opt,name=source,proto3" json:"source,omitempty"`
@@ -57,7 +58,9 @@ type Act struct {
 	// Content of the kinds "discard" and "resubmission".
 	Input *Input `protobuf:"bytes,13,opt,name=input,proto3" json:"input,omitempty"`
 	// Content of the kinds "closing", "reopening", "mode" and "grace".
-	Month         *Month `protobuf:"bytes,14,opt,name=month,proto3" json:"month,omitempty"`
+	Month *Month `protobuf:"bytes,14,opt,name=month,proto3" json:"month,omitempty"`
+	// Content of the kind "seal": a Statement, or a part of one, with its number.
+	Statement     *structpb.Struct `protobuf:"bytes,15,opt,name=statement,proto3" json:"statement,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -186,6 +189,13 @@ func (x *Act) GetInput() *Input {
 func (x *Act) GetMonth() *Month {
 	if x != nil {
 		return x.Month
+	}
+	return nil
+}
+
+func (x *Act) GetStatement() *structpb.Struct {
+	if x != nil {
+		return x.Statement
 	}
 	return nil
 }
@@ -527,7 +537,7 @@ var File_daybook_v1_act_proto protoreflect.FileDescriptor
 const file_daybook_v1_act_proto_rawDesc = "" +
 	"\n" +
 	"\x14daybook/v1/act.proto\x12\n" +
-	"daybook.v1\x1a\x1adaybook/v1/footprint.proto\x1a\x18daybook/v1/metered.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf4\x03\n" +
+	"daybook.v1\x1a\x1adaybook/v1/footprint.proto\x1a\x18daybook/v1/metered.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xab\x04\n" +
 	"\x03Act\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x16\n" +
@@ -547,7 +557,8 @@ const file_daybook_v1_act_proto_rawDesc = "" +
 	"retirement\x12*\n" +
 	"\x06replay\x18\f \x01(\v2\x12.daybook.v1.ReplayR\x06replay\x12'\n" +
 	"\x05input\x18\r \x01(\v2\x11.daybook.v1.InputR\x05input\x12'\n" +
-	"\x05month\x18\x0e \x01(\v2\x11.daybook.v1.MonthR\x05month\"\x9b\x01\n" +
+	"\x05month\x18\x0e \x01(\v2\x11.daybook.v1.MonthR\x05month\x125\n" +
+	"\tstatement\x18\x0f \x01(\v2\x17.google.protobuf.StructR\tstatement\"\x9b\x01\n" +
 	"\bDecision\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x1a\n" +
 	"\bresource\x18\x02 \x01(\tR\bresource\x12\x12\n" +
@@ -595,23 +606,25 @@ var file_daybook_v1_act_proto_goTypes = []any{
 	(*Month)(nil),                 // 5: daybook.v1.Month
 	(*timestamppb.Timestamp)(nil), // 6: google.protobuf.Timestamp
 	(*Catalogue)(nil),             // 7: daybook.v1.Catalogue
-	(*Footprint)(nil),             // 8: daybook.v1.Footprint
+	(*structpb.Struct)(nil),       // 8: google.protobuf.Struct
+	(*Footprint)(nil),             // 9: daybook.v1.Footprint
 }
 var file_daybook_v1_act_proto_depIdxs = []int32{
-	6, // 0: daybook.v1.Act.time:type_name -> google.protobuf.Timestamp
-	7, // 1: daybook.v1.Act.catalogue:type_name -> daybook.v1.Catalogue
-	1, // 2: daybook.v1.Act.decision:type_name -> daybook.v1.Decision
-	2, // 3: daybook.v1.Act.retirement:type_name -> daybook.v1.Retirement
-	3, // 4: daybook.v1.Act.replay:type_name -> daybook.v1.Replay
-	4, // 5: daybook.v1.Act.input:type_name -> daybook.v1.Input
-	5, // 6: daybook.v1.Act.month:type_name -> daybook.v1.Month
-	8, // 7: daybook.v1.Decision.footprint:type_name -> daybook.v1.Footprint
-	6, // 8: daybook.v1.Retirement.at:type_name -> google.protobuf.Timestamp
-	9, // [9:9] is the sub-list for method output_type
-	9, // [9:9] is the sub-list for method input_type
-	9, // [9:9] is the sub-list for extension type_name
-	9, // [9:9] is the sub-list for extension extendee
-	0, // [0:9] is the sub-list for field type_name
+	6,  // 0: daybook.v1.Act.time:type_name -> google.protobuf.Timestamp
+	7,  // 1: daybook.v1.Act.catalogue:type_name -> daybook.v1.Catalogue
+	1,  // 2: daybook.v1.Act.decision:type_name -> daybook.v1.Decision
+	2,  // 3: daybook.v1.Act.retirement:type_name -> daybook.v1.Retirement
+	3,  // 4: daybook.v1.Act.replay:type_name -> daybook.v1.Replay
+	4,  // 5: daybook.v1.Act.input:type_name -> daybook.v1.Input
+	5,  // 6: daybook.v1.Act.month:type_name -> daybook.v1.Month
+	8,  // 7: daybook.v1.Act.statement:type_name -> google.protobuf.Struct
+	9,  // 8: daybook.v1.Decision.footprint:type_name -> daybook.v1.Footprint
+	6,  // 9: daybook.v1.Retirement.at:type_name -> google.protobuf.Timestamp
+	10, // [10:10] is the sub-list for method output_type
+	10, // [10:10] is the sub-list for method input_type
+	10, // [10:10] is the sub-list for extension type_name
+	10, // [10:10] is the sub-list for extension extendee
+	0,  // [0:10] is the sub-list for field type_name
 }
 
 func init() { file_daybook_v1_act_proto_init() }

@@ -1,0 +1,215 @@
+// Package statement is the message with the bill of a closed month: a statement for each tenant and
+// foundation, and the credit note that takes one back.
+//
+// The pricer proposes statements when a month closes, and seals each with a number by an act in
+// USAGE. When the seal has come back on METERED, it publishes the statement on
+// billing.statement.<tenant>.<source>.<foundation>.<YYYY-MM>. A statement with a number never
+// changes.
+package statement
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/events/text"
+)
+
+// Type is the CloudEvents type of a Statement on BILLING, SealType on METERED.
+const (
+	Type     = "daybook.statement.v1"
+	SealType = "daybook.seal.v1"
+)
+
+// Kind is the kind, in their subjects, of entries about a whole statement; their resource is its
+// number.
+const Kind = "statement"
+
+// Subject is the subject of the statements of a tenant's month.
+func Subject(tenant, source, foundation, month string) string {
+	return "billing.statement." + text.Token(tenant) + "." + text.Token(source) + "." + text.Token(foundation) + "." +
+		text.Token(month)
+}
+
+// Filter matches the statements of a tenant's month, of one foundation or, where it is empty, of
+// all.
+func Filter(tenant, foundation, month string) string {
+	of := "*"
+	if foundation != "" {
+		of = text.Token(foundation)
+	}
+	return "billing.statement." + text.Token(tenant) + ".*." + of + "." + text.Token(month)
+}
+
+// SealSubject is where the projector passes the seals of a foundation on.
+func SealSubject(source, foundation string) string {
+	return "metered." + text.Token(source) + "." + text.Token(foundation) + ".seal"
+}
+
+// Statement is the bill of a tenant's month in a foundation, or the credit note of one. One larger
+// than a message has several parts: each has some of the lines, and all the rest.
+//
+// Amounts are net of VAT. Those without "rounded" in the name are exact.
+type Statement struct {
+	ID         string
+	Source     string
+	Foundation string
+	Tenant     string
+	Month      string // YYYY-MM
+	// Number is the place in the foundation's series of statements and credit notes, from 1; 0: it
+	// is not issued.
+	Number uint64
+	// Revision counts the statements of the month, from 1. A credit note has that of the statement
+	// that it takes back.
+	Revision uint32
+	Credits  uint64    // in a credit note the number of that statement; else 0
+	Part     uint32    // from 0
+	Parts    uint32    // at least 1
+	Issued   time.Time // when it was sealed
+	Horizon  time.Time // metered through, at the closing
+	Entries  uint64    // charges that stand in the month, and corrections posted to it
+	// Digest is the SHA-256, in hexadecimal, over these entries: each as the JSON of its charge
+	// with all fields and a newline, sorted by id.
+	Digest     string
+	Catalogues []string // versions that priced the entries, sorted
+	// Lines are sorted: those of the month first, then the corrections by month.
+	Lines  []Line
+	Rates  []Rate  // by currency and VAT rate
+	Totals []Total // by currency
+	// Held is usage without proof, Unrated usage without a price, up to the end of the month: the
+	// earliest ones. Omitted is how many more there are.
+	Held           []Unbilled
+	HeldOmitted    uint32
+	Unrated        []Unbilled
+	UnratedOmitted uint32
+	Gaps           []Gap // that touch the month
+	GapsOmitted    uint32
+}
+
+// Line is a sum over entries of one component at one price and rate.
+type Line struct {
+	Plan      string
+	Component string
+	Month     string // of corrections: the month that they are of; else empty
+	Unit      string // empty: the component has no quantity
+	// UnitPrice is in PriceCurrency; both are empty for a formula and for corrections.
+	UnitPrice     string
+	PriceCurrency string
+	CurrencyRate  string // what one unit of the component's currency is in Currency; empty for 1
+	VATRate       string // empty for no VAT
+	Currency      string
+	Entries       uint32
+	Quantity      events.Decimal
+	Amount        events.Decimal
+	VAT           events.Decimal
+	// RoundedAmount and RoundedVAT are in the currency's minor unit. Those of the lines of one VAT
+	// rate add up to the rate's own.
+	RoundedAmount events.Decimal
+	RoundedVAT    events.Decimal
+}
+
+// Rate is the sum over all lines of one currency and VAT rate, rounded half-even once to the
+// currency's minor unit.
+type Rate struct {
+	Currency      string
+	VATRate       string // empty for no VAT
+	Amount        events.Decimal
+	VAT           events.Decimal
+	RoundedAmount events.Decimal
+	RoundedVAT    events.Decimal
+}
+
+// Total is the sum of the rounded amounts of a currency's rates.
+type Total struct {
+	Currency string
+	Amount   events.Decimal
+	VAT      events.Decimal
+	Total    events.Decimal // of the two
+}
+
+// Unbilled is usage that is not billed.
+type Unbilled struct {
+	Kind     string
+	Resource string
+	Start    time.Time
+	End      time.Time // zero while it goes on
+	Reason   string    // the code of a hold, or why there is no price
+}
+
+// Gap is a time of possibly missing facts.
+type Gap struct {
+	List   string
+	From   time.Time // zero: since the beginning
+	To     time.Time
+	Reason string
+}
+
+// Sealed is the statement, or the part of one, in the act that seals it. The error says what is
+// wrong with the act.
+func Sealed(a *events.Act) (*Statement, error) {
+	x := &Statement{}
+	if err := x.DecodeJSON(a.Statement); err != nil {
+		return nil, err
+	}
+	_, err := time.Parse("2006-01", x.Month)
+	if err != nil || x.Number == 0 || x.Source != a.Source || x.Foundation != a.Foundation {
+		return nil, fmt.Errorf("it seals statement %d of %s of %s/%s, and no such can be", x.Number, x.Month, x.Source,
+			x.Foundation)
+	}
+	return x, nil
+}
+
+// Preview reports whether x is not issued.
+func (x *Statement) Preview() bool { return x.Number == 0 }
+
+// CreditNote reports whether x takes a statement back.
+func (x *Statement) CreditNote() bool { return x.Credits != 0 }
+
+// Last reports whether x is the last part.
+func (x *Statement) Last() bool { return x.Part+1 >= x.Parts }
+
+// Parted divides a statement into parts of at most so many bytes of JSON, as long as one line and
+// all that is no line fit. It numbers them, and gives each its id.
+func (x *Statement) Parted(most int) []Statement {
+	frame := *x
+	frame.Lines, frame.Part, frame.Parts, frame.Number = nil, math.MaxUint32, math.MaxUint32, math.MaxUint64
+	frame.Issued = time.Unix(0, 1).UTC()
+	room := most - len(frame.AppendJSON(nil)) - len(`,"id":"",`) - len(x.ID) - len(`"lines":[]`)
+	var parts []Statement
+	var scratch []byte
+	begin, size := 0, 0
+	cut := func(end int) {
+		part := *x
+		part.Lines, part.Part = x.Lines[begin:end], uint32(len(parts)) //nolint:gosec // a number of messages
+		if len(parts) > 0 {
+			part.ID = events.ID("part", x.ID, strconv.Itoa(len(parts)))
+		}
+		parts = append(parts, part)
+		begin, size = end, 0
+	}
+	for i := range x.Lines {
+		scratch = x.Lines[i].appendJSON(scratch[:0])
+		if size += len(scratch) + 1; size > room && i > begin {
+			cut(i)
+			size = len(scratch) + 1
+		}
+	}
+	cut(len(x.Lines))
+	for i := range parts {
+		parts[i].Parts = uint32(len(parts)) //nolint:gosec // a number of messages
+	}
+	return parts
+}
+
+// Join adds the next part of a statement: the first one replaces what x was.
+func (x *Statement) Join(part *Statement) {
+	if part.Part == 0 {
+		*x = *part
+		x.Lines = slices.Clone(part.Lines)
+		return
+	}
+	x.Part, x.Lines = part.Part, append(x.Lines, part.Lines...)
+}
