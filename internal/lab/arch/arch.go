@@ -78,7 +78,7 @@ var callers = []string{"flag", "os", "os/", "github.com/alecthomas/"}
 // purePackages are pure as a whole.
 var purePackages = []string{
 	"events", "ledger/anomalies", "pricer/catalogue", "pricer/formula", "pricer/posted", "pricer/rating",
-	"pricer/whatif", "projector/timeline", "projector/months", "projector/cf", "projector/trove",
+	"pricer/statements", "pricer/whatif", "projector/timeline", "projector/months", "projector/cf", "projector/trove",
 }
 
 // shellFiles are the files with I/O in otherwise pure folders. A new file there is pure unless it
@@ -99,9 +99,11 @@ var shellFiles = map[string][]string{
 		"metrics.go",
 		"preview.go", // takes a stage's messages
 		"pricer.go",
-		"reread.go",   // asks the stage for inputs
-		"snapshot.go", // gives the state to the stage
-		"watch.go",    // logs
+		"reread.go",    // asks the stage for inputs
+		"seal.go",      // appends to USAGE
+		"snapshot.go",  // gives the state to the stage
+		"statement.go", // takes a stage's messages
+		"watch.go",     // logs
 	},
 }
 

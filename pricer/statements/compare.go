@@ -1,0 +1,91 @@
+package statements
+
+import (
+	"maps"
+	"slices"
+	"time"
+	"unicode/utf8"
+
+	"github.com/daybook-billing/daybook/events/statement"
+)
+
+// Same reports whether two statements ask for the same: line by line the same quantity, amount and
+// VAT.
+func Same(a, b *statement.Statement) bool { return len(difference(a.Lines, b.Lines)) == 0 }
+
+// Difference is what lines say more than others, without what is equal: sorted, not rounded, and
+// whatever the unit price.
+func Difference(lines, others []statement.Line) []statement.Line {
+	return difference(unpriced(lines), unpriced(others))
+}
+
+func unpriced(lines []statement.Line) []statement.Line {
+	lines = slices.Clone(lines)
+	for i := range lines {
+		lines[i].UnitPrice, lines[i].PriceCurrency = "", ""
+	}
+	return lines
+}
+
+func difference(lines, others []statement.Line) []statement.Line {
+	of := map[key]statement.Line{}
+	add := func(l statement.Line) {
+		sum, known := of[keyOf(&l)]
+		if known {
+			l.Quantity, l.Amount, l.VAT = l.Quantity.Add(sum.Quantity), l.Amount.Add(sum.Amount), l.VAT.Add(sum.VAT)
+		}
+		of[keyOf(&l)] = l
+	}
+	for i := range lines {
+		add(lines[i])
+	}
+	for i := range others {
+		add(negative(others[i]))
+	}
+	maps.DeleteFunc(of, func(_ key, l statement.Line) bool {
+		return l.Quantity.IsZero() && l.Amount.IsZero() && l.VAT.IsZero()
+	})
+	x := statement.Statement{Lines: slices.Collect(maps.Values(of))}
+	x.Settle()
+	return x.Lines
+}
+
+func negative(l statement.Line) statement.Line {
+	l.Quantity, l.Amount, l.VAT = l.Quantity.Neg(), l.Amount.Neg(), l.VAT.Neg()
+	l.RoundedAmount, l.RoundedVAT = l.RoundedAmount.Neg(), l.RoundedVAT.Neg()
+	return l
+}
+
+// CreditNote is the credit note of an issued statement: it negates every amount, also as rounded.
+func CreditNote(of *statement.Statement) statement.Statement {
+	x := *of
+	x.Credits, x.Number, x.Part, x.Parts = of.Number, 0, 0, 1
+	x.Issued = time.Time{}
+	x.ID = id(&x)
+	x.Lines, x.Rates, x.Totals = slices.Clone(of.Lines), slices.Clone(of.Rates), slices.Clone(of.Totals)
+	for i := range x.Lines {
+		x.Lines[i] = negative(x.Lines[i])
+	}
+	for i := range x.Rates {
+		r := &x.Rates[i]
+		r.Amount, r.VAT = r.Amount.Neg(), r.VAT.Neg()
+		r.RoundedAmount, r.RoundedVAT = r.RoundedAmount.Neg(), r.RoundedVAT.Neg()
+	}
+	for i := range x.Totals {
+		t := &x.Totals[i]
+		t.Amount, t.VAT, t.Total = t.Amount.Neg(), t.VAT.Neg(), t.Total.Neg()
+	}
+	return x
+}
+
+// short cuts a text to maxText bytes.
+func short(s string) string {
+	if len(s) <= maxText {
+		return s
+	}
+	n := maxText
+	for n > 0 && !utf8.RuneStart(s[n]) {
+		n--
+	}
+	return s[:n]
+}
