@@ -6,11 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
+	"path/filepath"
 
 	"github.com/alecthomas/kong"
 
 	"github.com/daybook-billing/daybook/cmd/daybook/collect"
 	"github.com/daybook-billing/daybook/cmd/daybook/shell"
+	"github.com/daybook-billing/daybook/internal/bus"
 	"github.com/daybook-billing/daybook/internal/lab/demo"
 	"github.com/daybook-billing/daybook/internal/service"
 	"github.com/daybook-billing/daybook/internal/stage"
@@ -123,6 +126,22 @@ func (c *upCmd) serve(e *shell.Env, process *service.Process) error {
 		<-ctx.Done()
 		return nil
 	}})
+}
+
+// startServer starts the embedded server.
+func (c *upCmd) startServer(log *slog.Logger) (*bus.Server, error) {
+	data, err := filepath.Abs(c.Data)
+	if err != nil {
+		return nil, err
+	}
+	server, err := bus.StartServer(bus.ServerConfig{
+		DataDir: data, Listen: c.Listen, User: c.User, Password: c.Password,
+		Log: log,
+	})
+	if err == nil {
+		log.Info("NATS server is listening", slog.String("url", server.URL()), slog.String("data", data))
+	}
+	return server, err
 }
 
 func (c *upCmd) collectsCF() bool { return c.CF != "" || c.Foundations != "" }

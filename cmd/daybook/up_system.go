@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"log/slog"
-	"path/filepath"
 	"sync/atomic"
 
 	"github.com/daybook-billing/daybook/acts"
@@ -130,26 +129,12 @@ func (s *system) makeStages(process *service.Process, foundations []cf.Foundatio
 	if err != nil {
 		return err
 	}
-	s.pricer = pricer.New(pricer.Config{}, pricer.Deps{Bus: s.bus, Log: s.log, Metrics: priced, Figures: pricing})
+	s.pricer = pricer.New(pricer.Config{}, pricer.Deps{
+		Bus: s.bus, Seals: s.bus, Log: s.log, Metrics: priced, Figures: pricing,
+	})
 	s.watch(pricing)
 	s.poster = ledger.NewPoster(s.bus, s.ledger, process.Log)
 	return nil
-}
-
-// startServer starts the embedded server.
-func (c *upCmd) startServer(log *slog.Logger) (*bus.Server, error) {
-	data, err := filepath.Abs(c.Data)
-	if err != nil {
-		return nil, err
-	}
-	server, err := bus.StartServer(bus.ServerConfig{
-		DataDir: data, Listen: c.Listen, User: c.User, Password: c.Password,
-		Log: log,
-	})
-	if err == nil {
-		log.Info("NATS server is listening", slog.String("url", server.URL()), slog.String("data", data))
-	}
-	return server, err
 }
 
 // services are the components behind USAGE; they run until they are stopped.
