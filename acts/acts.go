@@ -13,7 +13,7 @@ import (
 // Kinds lists the kinds of acts.
 var Kinds = []string{
 	events.ActCatalogue, events.ActDecision, events.ActRetirement, events.ActReplay, events.ActDiscard,
-	events.ActClosing, events.ActReopening, events.ActMode, events.ActGrace,
+	events.ActClosing, events.ActReopening, events.ActMode, events.ActGrace, events.ActSeal,
 }
 
 // origin is the ce-source of acts.

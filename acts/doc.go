@@ -1,6 +1,6 @@
 // Package acts publishes the acts of people and reads them back: catalogue versions, decisions
 // about holds, retirements of collectors, beginnings of replays, discards of quarantined input, and
-// words about months.
+// words about months. Seals of statements are the pricer's own.
 // Commands and an API call it; it has no flags and prints nothing, and its errors say what to do.
 //
 // Every act is one message of USAGE with one envelope, events.Act: kind, source, foundation, id,
@@ -18,6 +18,8 @@
 //	                                                           be open again
 //	mode        usage.act.mode.<source>.<foundation>, or all   events.Month: how open months close
 //	grace       usage.act.grace.<source>.<foundation>, or all  events.Month: when they do
+//	seal        usage.act.seal.<source>.<foundation>           statement.Statement: issued, with its
+//	                                                           number
 //
 // Reads the subject of the act, for its expectation, and for a retirement the horizons of the
 // foundation, too; FindHold and Select read METERED, for the holds, and ReadMonths for the months.

@@ -25,7 +25,9 @@ func (c *priceCmd) Run(e *shell.Env) error {
 	process.Metrics.MustRegister(metrics)
 	figures := pricer.NewMetrics()
 	process.Metrics.MustRegister(figures)
-	p := pricer.New(pricer.Config{}, pricer.Deps{Bus: b, Log: process.Log, Metrics: metrics, Figures: figures})
+	p := pricer.New(pricer.Config{}, pricer.Deps{
+		Bus: b, Seals: b, Log: process.Log, Metrics: metrics, Figures: figures,
+	})
 	watchPrices(process, "stage", p.Ready, figures)
 	return process.Run(e.Ctx, service.Component{Name: "pricer", Run: p.Run})
 }

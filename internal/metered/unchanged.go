@@ -110,8 +110,8 @@ func unanswered(ctx context.Context, b Bus, last, usage uint64) (open uint64, er
 	return open, err
 }
 
-// withoutAnswer are the acts that METERED has nothing of.
-var withoutAnswer = []string{events.ActReplay, events.ActDiscard}
+// withoutAnswer are the acts that METERED has none of Changes of.
+var withoutAnswer = []string{events.ActReplay, events.ActDiscard, events.ActSeal}
 
 // answered reports whether the projector may answer a message of USAGE with one of Changes.
 func answered(m *bus.Stored) bool {
