@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/events/statement"
 	"github.com/daybook-billing/daybook/internal/bus"
 	"github.com/daybook-billing/daybook/internal/limit"
 	"github.com/daybook-billing/daybook/internal/stage"
@@ -39,10 +40,10 @@ func (p *processor) act(in *bus.Stored, emit func(stage.Output)) error {
 		all, moved := p.meter.Retired(a, in.Sequence, metered)
 		if moved {
 			emit(meteredHorizon(a.ID, a.Source, a.Foundation, all, a.Retirement.At))
-			p.closeDue(events.Cause{ID: a.ID, Sequence: in.Sequence, Event: a.Kind}, emit)
+			p.meter.CloseDue(events.Cause{ID: a.ID, Sequence: in.Sequence, Event: a.Kind}, closingOutput(emit))
 		}
-	case events.ActCatalogue:
-		return p.catalogue(a, in.Sequence, emit)
+	case events.ActCatalogue, events.ActSeal:
+		return p.pass(a, in.Sequence, emit)
 	case events.ActClosing, events.ActReopening, events.ActMode, events.ActGrace:
 		if a.Source != "" || a.Kind == events.ActClosing || a.Kind == events.ActReopening {
 			if err := known(a.Source); err != nil {
@@ -59,45 +60,41 @@ func (p *processor) act(in *bus.Stored, emit func(stage.Output)) error {
 	return nil
 }
 
-// catalogue passes a catalogue on. Months close by themselves from the first one on that the pricer
-// puts in force; it reads each with the same function.
-func (p *processor) catalogue(a *events.Act, sequence uint64, emit func(stage.Output)) error {
+// pass passes a seal or a catalogue on. Months close by themselves from the first catalogue on that
+// the pricer puts in force; it reads each with the same function.
+func (p *processor) pass(a *events.Act, sequence uint64, emit func(stage.Output)) error {
+	id := events.ID("metered", a.ID)
+	if a.Kind == events.ActSeal {
+		x, err := statement.Sealed(a)
+		if err == nil {
+			emit(stage.Output{
+				Subject: statement.SealSubject(a.Source, a.Foundation), Type: statement.SealType, ID: id, Body: x,
+			})
+		}
+		return err
+	}
 	if err := limit.Catalogue(&a.Catalogue); err != nil {
 		return err
 	}
 	version := a.Catalogue
 	emit(stage.Output{
-		Subject: events.MeteredCatalogueSubject, Type: events.TypeCatalogue, ID: events.ID("metered", a.ID),
-		Body: &version,
+		Subject: events.MeteredCatalogueSubject, Type: events.TypeCatalogue, ID: id, Body: &version,
 	})
 	if !p.meter.catalogued {
 		if _, err := (catalogue.Texts{}).Read(&version); err == nil {
 			p.meter.Catalogued()
 		}
 	}
-	p.closeDue(events.Cause{ID: a.ID, Sequence: sequence, Event: a.Kind}, emit)
+	p.meter.CloseDue(events.Cause{ID: a.ID, Sequence: sequence, Event: a.Kind}, closingOutput(emit))
 	return nil
 }
 
 // undecided is the anomaly of a decision without a hold.
 func undecided(d *events.Act, sequence uint64) stage.Output {
 	word := &d.Decision
-	notice := events.AnomalyNotice{
-		ID: events.ID("anomaly", d.ID, fmt.Sprint(sequence)), Source: d.Source, Foundation: d.Foundation,
-		Cause: events.Cause{ID: d.ID, Sequence: sequence, Event: d.Kind, Time: d.Time},
-		Anomaly: events.Anomaly{
-			Code: events.AnomalyUnknownHold, Resource: word.Resource, Time: d.Time,
-			Message: fmt.Sprintf("%q of hold %s of %s %s: there is no such hold, or no such action. `daybook holds "+
-				"list` lists what is held",
-				word.Action, word.Hold, word.Kind, word.Resource),
-		},
-	}
-	return noticeOutput(&notice)
-}
-
-// closeDue closes the months that close by themselves.
-func (p *processor) closeDue(cause events.Cause, emit func(stage.Output)) {
-	p.meter.CloseDue(cause, closingOutput(emit))
+	return refused(d, sequence, events.AnomalyUnknownHold, word.Resource, fmt.Sprintf("%q of hold %s of %s %s: there "+
+		"is no such hold, or no such action. `daybook holds list` lists what is held", word.Action, word.Hold,
+		word.Kind, word.Resource))
 }
 
 // closingOutput puts out the message about a month.
@@ -111,16 +108,17 @@ func closingOutput(emit func(stage.Output)) func(*events.Closing) {
 
 // refusedMonth is the anomaly of an act about a month that stays as it is.
 func refusedMonth(a *events.Act, sequence uint64, reason error) stage.Output {
-	notice := events.AnomalyNotice{
+	return refused(a, sequence, events.AnomalyRefusedMonth, "", fmt.Sprintf("the %s by %s changes nothing: %v. "+
+		"`daybook month list` lists the months", a.Kind, a.By, reason))
+}
+
+// refused is the anomaly of an act without an effect.
+func refused(a *events.Act, sequence uint64, code, resource, message string) stage.Output {
+	return noticeOutput(&events.AnomalyNotice{
 		ID: events.ID("anomaly", a.ID, fmt.Sprint(sequence)), Source: a.Source, Foundation: a.Foundation,
-		Cause: events.Cause{ID: a.ID, Sequence: sequence, Event: a.Kind, Time: a.Time},
-		Anomaly: events.Anomaly{
-			Code: events.AnomalyRefusedMonth, Time: a.Time,
-			Message: fmt.Sprintf("the %s by %s changes nothing: %v. `daybook month list` lists the months", a.Kind,
-				a.By, reason),
-		},
-	}
-	return noticeOutput(&notice)
+		Cause:   events.Cause{ID: a.ID, Sequence: sequence, Event: a.Kind, Time: a.Time},
+		Anomaly: events.Anomaly{Code: code, Resource: resource, Time: a.Time, Message: message},
+	})
 }
 
 // noticeOutput is the message of an anomaly of no resource.

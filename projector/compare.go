@@ -10,16 +10,18 @@ import (
 
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/events/standing"
+	"github.com/daybook-billing/daybook/events/statement"
 	"github.com/daybook-billing/daybook/internal/bus"
 	"github.com/daybook-billing/daybook/internal/stage"
+	"github.com/daybook-billing/daybook/internal/stage/missing"
 	"github.com/daybook-billing/daybook/internal/stage/sides"
 	"github.com/daybook-billing/daybook/projector/months"
 )
 
 // comparer implements stage.Comparer for METERED: which spans are closed and not retracted, and
-// what runs and is held under each subject, and which catalogue version is in force. Horizons, gaps
-// and anomalies belong to their moment and are not published again. Its memory is a digest of each
-// span, and the differences and what runs in full.
+// what runs and is held under each subject, which catalogue version is in force, and which seals
+// there are. Horizons, gaps and anomalies belong to their moment and are not published again. Its
+// memory is a digest of each span, and the differences and what runs in full.
 type comparer struct {
 	closings map[origin]*closings
 	seed     maphash.Seed
@@ -28,6 +30,7 @@ type comparer struct {
 	stands   [2]map[string]*digested      // by sides.Side and subject: what runs and is held, in digests
 	runs     map[string]*standing.Subject // in the second round: what runs and is held as derived
 	inForce  [2]events.Catalogue          // by sides.Side
+	seals    missing.Messages
 
 	differs map[string]*difference // by subject
 	decoded events.Metered
@@ -93,7 +96,7 @@ func NewComparer() stage.Comparer {
 		closings: map[origin]*closings{}, seed: maphash.MakeSeed(),
 		spans: sides.New[string](), subjects: sides.New[string](),
 		stands: [2]map[string]*digested{{}, {}}, runs: map[string]*standing.Subject{},
-		differs: map[string]*difference{},
+		differs: map[string]*difference{}, seals: missing.Messages{Type: statement.SealType},
 	}
 }
 
@@ -107,6 +110,7 @@ func (r *comparer) closingsOf(source, foundation string) *closings {
 
 // Derived implements stage.Comparer.
 func (r *comparer) Derived(out *stage.Output) error {
+	r.seals.Derived(out)
 	if out.Type == events.TypeClosing && !r.spans.Second() {
 		r.text = out.Body.AppendJSON(r.text[:0])
 		return r.closing(sides.Derived, r.text)
@@ -131,6 +135,7 @@ func (r *comparer) Derived(out *stage.Output) error {
 
 // Stored implements stage.Comparer.
 func (r *comparer) Stored(in *bus.Stored) error {
+	r.seals.Stored(in)
 	var err error
 	switch in.Header(events.HeaderType) {
 	case events.TypeMetered:
@@ -270,6 +275,7 @@ func (r *comparer) Difference(cause events.Cause, emit func(stage.Output)) (reve
 		})
 	}
 	r.close(cause, emit)
+	r.seals.Emit(emit)
 	for _, subject := range slices.Sorted(maps.Keys(r.differs)) {
 		d := r.differs[subject]
 		retract, closing := sortedSpans(d.spans[sides.Stored]), sortedSpans(d.spans[sides.Derived])

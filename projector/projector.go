@@ -258,7 +258,7 @@ func (p *processor) horizon(in *bus.Stored, emit func(stage.Output)) error {
 	all, moved := p.meter.Horizon(&h, in.Sequence, func(m *events.Metered) { emit(meteredOutput(m)) })
 	if moved {
 		emit(meteredHorizon(h.ID, h.Source, h.Foundation, all, time.Time{}))
-		p.closeDue(events.Cause{ID: h.ID, Sequence: in.Sequence, Event: "horizon"}, emit)
+		p.meter.CloseDue(events.Cause{ID: h.ID, Sequence: in.Sequence, Event: "horizon"}, closingOutput(emit))
 	}
 	return nil
 }
