@@ -182,7 +182,7 @@ var _ = Describe("The NATS configuration", Ordered, ContinueOnFailure, func() {
 			"$JS.API.STREAM.DELETE.METERED", "$JS.API.STREAM.PURGE.METERED", "$JS.API.CONSUMER.CREATE.BILLING.x",
 			"$O.daybook-pricer.M.x", "$JS.API.STREAM.PURGE.OBJ_daybook-pricer"),
 		Entry("pricer", "pricer", "usage.cf.prod.t.app.a", "metered.cf.prod.t.app.a", "usage.act.replay.all.all",
-			"quarantine.cf.prod",
+			"usage.act.closing.cf.prod", "usage.act.catalogue.all.all", "quarantine.cf.prod",
 			"$JS.API.STREAM.DELETE.BILLING", "$JS.API.STREAM.PURGE.BILLING", "$JS.API.CONSUMER.CREATE.USAGE.x",
 			"$JS.API.CONSUMER.CREATE.USAGE.x.usage.cf.>",
 			"$O.daybook-projector.M.x", "$JS.API.STREAM.PURGE.OBJ_daybook-projector"),

@@ -10,8 +10,10 @@ import (
 	"strings"
 
 	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/events/statement"
 	"github.com/daybook-billing/daybook/internal/bus"
 	"github.com/daybook-billing/daybook/internal/stage"
+	"github.com/daybook-billing/daybook/internal/stage/missing"
 	"github.com/daybook-billing/daybook/internal/stage/sides"
 	"github.com/daybook-billing/daybook/pricer/posted"
 )
@@ -23,7 +25,10 @@ func NewComparer(of stage.Processor) stage.Comparer {
 		panic("pricer: a comparer is for a processor of Contract")
 	}
 	p.book.bounded = false // all that stands is compared
-	return &comparer{comparison: newComparison(), processor: p, closings: map[place]*lastClosings{}}
+	return &comparer{
+		comparison: newComparison(), processor: p, closings: map[place]*lastClosings{},
+		issued: missing.Messages{Type: statement.Type},
+	}
 }
 
 // comparer is the stage's view of a comparison.
@@ -32,6 +37,7 @@ type comparer struct {
 	processor *processor
 	billing   events.Billing
 	closings  map[place]*lastClosings
+	issued    missing.Messages
 }
 
 // lastClosings are the last closings of a foundation, by sides.Side.
@@ -53,6 +59,7 @@ func (c *comparer) closing(side sides.Side, text []byte) error {
 
 // Derived implements stage.Comparer. Compare reads the derived entries from the book.
 func (c *comparer) Derived(out *stage.Output) error {
+	c.issued.Derived(out)
 	if out.Type != events.TypeClosing {
 		return nil
 	}
@@ -61,6 +68,7 @@ func (c *comparer) Derived(out *stage.Output) error {
 
 // Stored implements stage.Comparer.
 func (c *comparer) Stored(in *bus.Stored) error {
+	c.issued.Stored(in)
 	switch in.Header(events.HeaderType) {
 	case events.TypeBilling:
 		b := &c.billing
@@ -98,6 +106,7 @@ func (c *comparer) Compare() (again bool, err error) {
 func (c *comparer) Difference(cause events.Cause, emit func(stage.Output)) (reversed, posted int,
 	err error,
 ) {
+	c.issued.Emit(emit)
 	reversed, posted = c.difference(c.processor.book, cause.ID, numbered(cause, emit))
 	for _, at := range slices.SortedFunc(maps.Keys(c.closings), place.compare) {
 		is, was := c.closings[at][sides.Derived], &c.closings[at][sides.Stored]

@@ -1,7 +1,8 @@
 // Package pricer turns spans into charges: it rates the spans of METERED with the catalogue in
 // force and publishes to BILLING.
 //
-// Reads METERED, in order: spans retracted and closed, catalogue versions, closings, horizons.
+// Reads METERED, in order: spans retracted and closed, catalogue versions, closings, seals,
+// holds, gaps, horizons.
 //
 // Writes BILLING: for each METERED message, and each kind in it, the charges on
 // billing.charge.<tenant>.<source>.<foundation>.<kind>.<resource> and the parts without a price on
@@ -10,10 +11,12 @@
 // differs, the old charges are reversed and new ones posted; a part without a price is settled as
 // soon as it has one. Closed months it leaves as they are, but for those that it names. What
 // changes in a closed month is posted as corrections to the first open one. What the version
-// changes, by month and tenant, goes out on billing.effect.<version>, for operators alone. Each
-// horizon and each closing passes on once everything before it has been charged. Snapshots go to
-// the Object Store bucket daybook-pricer; the posted spans in it are in pieces, and each piece is
-// written once.
+// changes, by month and tenant, goes out on billing.effect.<version>, for operators alone. When a
+// month closes its statements are proposed; Run appends the seal of each to USAGE, with its number,
+// and when that comes back on METERED the statement goes out on billing.statement.…. Each horizon
+// and each closing passes on once everything before it has been charged. Snapshots go to the Object
+// Store bucket daybook-pricer; the posted spans in it are in pieces, and each piece is written
+// once.
 //
 // Guarantees: the output is a pure function of METERED, byte for byte; each output is appended
 // exactly once (see internal/stage); the sum of a span's charges does not depend on how it was cut.
@@ -22,8 +25,9 @@
 //
 // The pure parts are formula/ (the price language), catalogue/ (plans, and the choice of one),
 // rating/ (a span times a catalogue), whatif/ (the bill under two catalogues), posted/ (the spans
-// with charges, in few bytes), months.go (which months are closed, and their terms), correct.go
-// (what changes in them), past.go (which spans are dropped) and book.go (all charges so far).
+// with charges, in few bytes), statements/ (what a month comes to), months.go (which months are
+// closed, and their terms), correct.go (what changes in them), issue.go (their statements), past.go
+// (which spans are dropped) and book.go (all charges so far).
 //
 // Memory is bounded by the open months and the last closed one. What is needed of earlier ones is
 // read again from METERED (reread.go).

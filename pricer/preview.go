@@ -1,11 +1,48 @@
 package pricer
 
 import (
+	"maps"
+	"slices"
+
 	"github.com/daybook-billing/daybook/events/effect"
+	"github.com/daybook-billing/daybook/events/statement"
 	"github.com/daybook-billing/daybook/internal/bus"
 	"github.com/daybook-billing/daybook/internal/stage"
 	"github.com/daybook-billing/daybook/pricer/catalogue"
 )
+
+// Statements is the pricer's state behind a message of METERED, for statements that are not issued.
+// It takes every message as the pricer does, and puts out nothing.
+type Statements struct{ processor *processor }
+
+// NewStatements returns a Statements before the first message of METERED. Of the messages about
+// usage it may be given those of one tenant alone.
+func NewStatements() *Statements { return &Statements{newProcessor()} }
+
+// Step takes the next message of METERED. The error is the pricer's own.
+func (s *Statements) Step(in *bus.Stored) error {
+	return s.processor.Step(in, func(stage.Output) {})
+}
+
+// Adopt takes the next message of BILLING with charges, after all of METERED: those of a replay are
+// others than the derived ones.
+func (s *Statements) Adopt(in *bus.Stored) error { return s.processor.Adopt(in) }
+
+// Of are the statements of a tenant's month as they would be if it closed now, one for each
+// foundation where it is open and anything concerns the tenant. They have no number.
+func (s *Statements) Of(tenant, month string) (all []statement.Statement) {
+	p := s.processor
+	for _, at := range slices.SortedFunc(maps.Keys(p.tally.through), place.compare) {
+		if p.book.months[at].closed(month) {
+			continue
+		}
+		of := p.issuing.of(at)
+		if draft := gather(p.book, of, at, month).draft(tenant); draft.Concerned {
+			all = append(all, draft.Statement(of.frame(at, tenant, month, p.tally.through[at])))
+		}
+	}
+	return all
+}
 
 // Preview is the pricer's state behind a message of METERED, for the effects of versions that are
 // not published. It takes every message as the pricer does, and puts out nothing.

@@ -5,9 +5,12 @@ import (
 	"fmt"
 	"log/slog"
 	"strconv"
+	"sync"
 
+	"github.com/daybook-billing/daybook/acts"
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/events/effect"
+	"github.com/daybook-billing/daybook/events/statement"
 	"github.com/daybook-billing/daybook/internal/bus"
 	"github.com/daybook-billing/daybook/internal/stage"
 )
@@ -15,13 +18,17 @@ import (
 // Deps are the pricer's dependencies.
 type Deps struct {
 	Bus     stage.Bus
+	Seals   acts.Bus // nil: statements are proposed, and not issued
 	Log     *slog.Logger
 	Metrics *stage.Metrics // may be nil
 	Figures *Metrics       // may be nil
 }
 
 // Pricer is the service.
-type Pricer struct{ stage *stage.Stage }
+type Pricer struct {
+	stage *stage.Stage
+	seals *sealer
+}
 
 // Bucket is the Object Store bucket of the pricer's snapshots.
 const Bucket = "daybook-pricer"
@@ -32,7 +39,11 @@ func New(cfg Config, deps Deps) *Pricer {
 	contract.Replays = &stage.Replayer{Processor: newProcessor, Comparer: NewComparer}
 	own, _ := newProcessor().(*processor) // as Contract makes it
 	contract.TooLong = own.tooLong
-	p := &Pricer{stage.New(contract, deps.Bus, own, deps.Log, deps.Metrics)}
+	p := &Pricer{stage: stage.New(contract, deps.Bus, own, deps.Log, deps.Metrics)}
+	if deps.Seals != nil {
+		own.proposals = newProposals()
+		p.seals = &sealer{bus: deps.Seals, proposals: own.proposals, wait: p.stage.Wait, log: deps.Log}
+	}
 	if deps.Figures != nil {
 		own.figures = deps.Figures
 		own.publish()
@@ -52,7 +63,25 @@ func Contract(Config) (stage.Config, func() stage.Processor) {
 }
 
 // Run works until ctx is done; see stage.Stage.Run for its errors.
-func (p *Pricer) Run(ctx context.Context) error { return p.stage.Run(ctx) }
+func (p *Pricer) Run(ctx context.Context) error {
+	if p.seals == nil {
+		return p.stage.Run(ctx)
+	}
+	sealing, stop := context.WithCancel(ctx)
+	var sealed sync.WaitGroup
+	sealed.Go(func() { p.seals.run(sealing) })
+	defer sealed.Wait()
+	defer stop()
+	return p.stage.Run(ctx)
+}
+
+// WaitIssued returns when every proposed statement has been sealed and published.
+func (p *Pricer) WaitIssued(ctx context.Context) error {
+	if p.seals == nil {
+		return nil
+	}
+	return p.seals.proposals.settled(ctx)
+}
 
 // Wait returns when the message at sequence of METERED has been worked off and its outputs are in
 // BILLING.
@@ -69,16 +98,20 @@ type processor struct {
 	book    *Book
 	past    *processor // of book.past; what it takes is not kept
 	tally   tally
-	metered events.Metered
-	billing events.Billing
+	issuing issuing
+	// adopting is set while the corrections are those of BILLING.
+	adopting bool
+	metered  events.Metered
+	billing  events.Billing
 
-	figures *Metrics           // nil for none
-	emit    func(stage.Output) // of the step
-	counted func(stage.Output) // emit, with the tally
+	figures   *Metrics           // nil for none
+	proposals *proposals         // nil: nobody seals
+	emit      func(stage.Output) // of the step
+	counted   func(stage.Output) // emit, with the tally
 }
 
 func newProcessor() *processor {
-	p := &processor{book: NewBook(), tally: newTally()}
+	p := &processor{book: NewBook(), tally: newTally(), issuing: issuing{}}
 	p.book.bounded = true
 	return p
 }
@@ -115,7 +148,10 @@ func (p *processor) step(in *bus.Stored, emit func(stage.Output)) error {
 			return err
 		}
 		cause := events.Cause{ID: m.ID, Sequence: in.Sequence, Event: m.Cause.Event, Time: m.Cause.Time}
-		for i, a := range p.book.Metered(m, numbered(cause, emit)) {
+		if err := p.holds(m, in.Data); err != nil {
+			return err
+		}
+		for i, a := range p.book.Metered(m, p.numbered(cause, emit)) {
 			emit(anomaly(events.ID("anomaly", cause.ID, strconv.Itoa(i)), m.Source, m.Foundation, cause, a))
 		}
 	case events.TypeHorizon:
@@ -129,27 +165,14 @@ func (p *processor) step(in *bus.Stored, emit func(stage.Output)) error {
 			Body: &h,
 		})
 	case events.TypeClosing:
-		var c events.Closing
-		if err := c.DecodeJSON(in.Data); err != nil {
-			return err
-		}
-		cause := events.Cause{ID: c.ID, Sequence: in.Sequence, Event: c.Cause.Event, Time: c.Cause.Time}
-		if err := p.book.Closing(&c, cause.ID, numbered(cause, emit)); err != nil {
-			return err
-		}
-		if c.Reopened && p.book.months[place{c.Source, c.Foundation}].closed(c.Month) {
-			emit(anomaly(events.ID("anomaly", cause.ID), c.Source, c.Foundation, cause, events.Anomaly{
-				Code: events.AnomalyInconsistent, Time: c.Time,
-				Message: fmt.Sprintf("METERED message %s opens month %s again, which was not closed last; it stays so",
-					cause.ID, c.Month),
-			}))
-			return nil
-		}
-		c.ID = events.ID("billing", c.ID)
-		emit(closingOutput(&c))
+		return p.closing(in, emit)
+	case statement.SealType:
+		return p.seal(in, emit)
+	case events.TypeGap:
+		return p.gap(in)
 	case events.TypeCatalogue:
 		return p.catalogue(in, emit)
-	case events.TypeGap, events.TypeAnomaly, events.TypeMarker: // nothing to charge
+	case events.TypeAnomaly, events.TypeMarker: // nothing to charge
 	default:
 		cause := events.Cause{ID: in.Header(events.HeaderID), Sequence: in.Sequence, Event: "unreadable"}
 		sequence := strconv.FormatUint(in.Sequence, 10)
@@ -174,7 +197,7 @@ func (p *processor) catalogue(in *bus.Stored, emit func(stage.Output)) error {
 		if err := p.needMonths(&c, in.Sequence); err != nil {
 			return err
 		}
-		err = p.book.Catalogue(&c, cause.ID, numbered(cause, emit))
+		err = p.book.Catalogue(&c, cause.ID, p.numbered(cause, emit))
 	}
 	switch {
 	case err == nil && p.book.silent:
@@ -270,6 +293,7 @@ func (p *processor) Adopt(stored *bus.Stored) error {
 			return err
 		}
 		p.book.adopt(p.billing.Cause.ID, p.billing.Charges, nil)
+		p.adopt(&p.billing)
 	case events.TypeUnrated:
 		var u events.UnratedNotice
 		if err := u.DecodeJSON(stored.Data); err != nil {

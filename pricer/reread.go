@@ -20,6 +20,7 @@ func (p *processor) needSpans(m *events.Metered, sequence uint64) error {
 		return nil
 	}
 	p.past = wholeProcessor(nil)
+	p.past.issuing = nil
 	p.book.past = &past{sequence: sequence, whole: p.past.book}
 	return &reread.Needed{
 		Inputs:  append(terming(), events.MeteredResourceFilter(m.Source, m.Foundation, m.Kind, m.Resource)),
@@ -41,6 +42,7 @@ func (p *processor) needMonths(c *events.Catalogue, sequence uint64) error {
 	needed := &reread.Needed{Inputs: append(terming(), events.MeteredResourcesFilter("", ""))}
 	if len(c.Reprice) > 0 {
 		p.past = wholeProcessor(c.Reprice)
+		p.past.issuing = nil
 		p.book.past.whole = p.past.book
 		needed.Outputs = []string{events.ChargeFilter(""), events.UnratedFilter("", "")}
 	}

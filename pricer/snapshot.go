@@ -21,8 +21,8 @@ var errSnapshot = errors.New("the pricer's snapshot is damaged")
 
 // Snapshot implements stage.Processor. A snapshot is the number of catalogue versions as uvarint,
 // each version as JSON with its length in front, the number of the version in force, from 1, the
-// terms and the months, the tally, the replaced spans, and the tail of the posted spans. Pieces has
-// the rest of them.
+// terms and the months, the tally, the statements, the replaced spans, and the tail of the posted
+// spans. Pieces has the rest of them.
 func (p *processor) Snapshot() ([]byte, error) {
 	p.book.bind() // that of a comparison keeps all
 	tail := p.book.spans.Tail()
@@ -36,7 +36,7 @@ func (p *processor) Snapshot() ([]byte, error) {
 	out = binary.AppendUvarint(out, uint64(p.book.inForce+1)) //nolint:gosec // never below -1
 	out = append(out, boolByte(p.book.lacks))
 	out = p.book.appendMonths(out)
-	out = p.tally.append(out, p.book.unrated)
+	out = p.issuing.append(p.tally.append(out, p.book.unrated))
 	for _, piece := range p.book.replaced.Pieces() {
 		out = append(binary.AppendUvarint(out, uint64(len(piece.Data))), piece.Data...)
 	}
@@ -88,12 +88,14 @@ func (p *processor) Restore(snapshot []byte) error { return p.RestorePieces(snap
 // RestorePieces implements stage.Piecewise.
 func (p *processor) RestorePieces(snapshot []byte, pieces []stage.Piece) error {
 	fresh := newProcessor()
-	p.book, p.tally = fresh.book, fresh.tally
+	p.book, p.tally, p.issuing = fresh.book, fresh.tally, fresh.issuing
 	if snapshot != nil {
 		if err := p.restore(snapshot, pieces); err != nil {
 			return err
 		}
 	}
+	p.adopting = false
+	p.propose()
 	p.publish()
 	return nil
 }
@@ -132,6 +134,9 @@ func (p *processor) restore(snapshot []byte, pieces []stage.Piece) error {
 		return err
 	}
 	if err := in.tally(p); err != nil {
+		return err
+	}
+	if p.issuing, err = in.issuing(); err != nil {
 		return err
 	}
 	if p.book.replaced, err = in.replaced(len(p.book.terms)); err != nil {

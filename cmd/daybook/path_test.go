@@ -15,6 +15,7 @@ import (
 
 	"github.com/daybook-billing/daybook/collector/file"
 	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/events/statement"
 	"github.com/daybook-billing/daybook/internal/bus"
 	"github.com/daybook-billing/daybook/internal/stage"
 	"github.com/daybook-billing/daybook/internal/stage/reread"
@@ -128,6 +129,7 @@ type pathRun struct {
 	metered   uint64       // last sequence of METERED
 	told      []bus.Stored // of METERED
 	facts     map[string]uint64
+	number    uint64 // of the last statement
 	pathText
 }
 
@@ -158,6 +160,7 @@ func playPath(t *testing.T, archive *txtar.Archive) {
 			if err := r.step(input); err != nil {
 				t.Fatalf("%s: %v", line, err)
 			}
+			r.seal()
 			out.WriteString(r.take())
 		}
 	}
@@ -329,6 +332,18 @@ func (r *pathRun) act(a *events.Act) {
 	})
 }
 
+// seal seals what is proposed, as the shell of the pricer does.
+func (r *pathRun) seal() {
+	for _, x := range pricer.Proposed(r.pricer) {
+		r.number++
+		x.Number = r.number
+		r.act(&events.Act{
+			ID: events.ID("seal", x.ID), Kind: events.ActSeal, Source: x.Source, Foundation: x.Foundation,
+			Statement: x.AppendJSON(nil),
+		})
+	}
+}
+
 func (r *pathRun) put(o *stage.Output) {
 	r.usage++
 	in := storedInput(*o, r.usage)
@@ -411,6 +426,12 @@ func (r *pathRun) post(o *stage.Output) {
 			batch.Settled = append(batch.Settled, u.Settled...)
 		case events.TypeAnomaly:
 			r.Fatalf("the pricer found an anomaly: %s", data)
+		case statement.Type:
+			var x statement.Statement
+			if err := x.DecodeJSON(data); err != nil {
+				r.Fatal(err)
+			}
+			r.issued(&x)
 		}
 	}
 	again := reread.Streams{Source: r, Input: events.StreamMetered}

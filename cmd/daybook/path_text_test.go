@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/events/statement"
 	"github.com/daybook-billing/daybook/ledger"
 )
 
@@ -24,6 +25,11 @@ import (
 //	settled   …, an unrated part that is none any more
 //	anomaly   lost_change P 2026-01-01T09:00Z
 //	month     2026-01 closed, or open again
+//	issued    1, 2026-01 of O: 0.01 + 0 = 0.01 GBP, a statement by its number, perhaps a revision
+//	credited  2, 2026-01 of O: -0.01 - 0 = -0.01 GBP, the credit note of number 1
+//	line      one of a statement: 1 hour at 0.01 GBP, exact and as rounded
+//	rate      a VAT rate of a statement: exact and as rounded
+//	lists     what a statement lists that is not billed
 //
 // A charge is its month, net amount and VAT, then plan, component and version of the catalogue. A
 // correction names the closed month that it is about.
@@ -128,6 +134,51 @@ func (p *pathText) charges(charges []events.Charge) {
 		}
 		p.line(verb, "%s %s %s, %s/%s of %s: %s %s %s%s", c.Period, netAndVAT(c.Amount, c.VAT), c.Currency, c.Plan,
 			c.Component, c.Catalogue, c.Kind, c.Resource, intervalText(c.Start, c.End), correction)
+	}
+}
+
+// issued writes a statement or a credit note.
+func (p *pathText) issued(x *statement.Statement) {
+	var totals []string
+	for _, t := range x.Totals {
+		totals = append(totals, netAndVAT(t.Amount, t.VAT)+" = "+t.Total.String()+" "+t.Currency)
+	}
+	verb, which := "issued", ""
+	switch {
+	case x.CreditNote():
+		verb, which = "credited", fmt.Sprintf(", the credit note of number %d", x.Credits)
+	case x.Revision > 1:
+		which = fmt.Sprintf(", revision %d", x.Revision)
+	}
+	p.line(verb, "%d, %s of %s: %s%s", x.Number, x.Month, x.Tenant, strings.Join(totals, ", "), which)
+	for i := range x.Lines {
+		l := &x.Lines[i]
+		price := ""
+		if l.UnitPrice != "" {
+			price = " at " + l.UnitPrice + " " + l.PriceCurrency
+		}
+		if l.Unit != "" {
+			price = " " + l.Quantity.String() + " " + l.Unit + price
+		}
+		if l.CurrencyRate != "" {
+			price += " × " + l.CurrencyRate
+		}
+		if l.Month != "" {
+			price += ", corrections of " + l.Month
+		}
+		p.line("line", "%s/%s%s: %s as %s", l.Plan, l.Component, price, netAndVAT(l.Amount, l.VAT),
+			netAndVAT(l.RoundedAmount, l.RoundedVAT))
+	}
+	for _, r := range x.Rates {
+		at := "without VAT"
+		if r.VATRate != "" {
+			at = "at VAT " + r.VATRate
+		}
+		p.line("rate", "%s %s: %s as %s", r.Currency, at, netAndVAT(r.Amount, r.VAT),
+			netAndVAT(r.RoundedAmount, r.RoundedVAT))
+	}
+	if len(x.Held)+len(x.Unrated)+len(x.Gaps) > 0 {
+		p.line("lists", "held: %d, unrated: %d, gaps: %d", len(x.Held), len(x.Unrated), len(x.Gaps))
 	}
 }
 

@@ -148,8 +148,26 @@ func (s *system) run(ctx context.Context, j job) error {
 	return files.Run(ctx)
 }
 
-// charged waits until all of USAGE, as it is now, is metered, priced and posted.
+// issueTime is how long the first bill waits for the statements of months that have closed.
+const issueTime = time.Minute
+
+// charged waits until all of USAGE, as it is now, is metered, priced and posted, with the
+// statements of the months that it closes.
 func (s *system) charged(ctx context.Context) error {
+	if err := s.posted(ctx); err != nil {
+		return err
+	}
+	sealing, cancel := context.WithTimeout(ctx, issueTime)
+	defer cancel()
+	if err := s.pricer.WaitIssued(sealing); err != nil {
+		return fmt.Errorf("everything is charged, and statements are not sealed within %s; the log says why: %w",
+			issueTime, err)
+	}
+	return s.posted(ctx)
+}
+
+// posted waits until all of USAGE, as it is now, is metered, priced and posted.
+func (s *system) posted(ctx context.Context) error {
 	usage, err := s.bus.Stream(ctx, events.StreamUsage)
 	if err != nil {
 		return err

@@ -1,0 +1,182 @@
+package pricer
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/events/standing"
+	"github.com/daybook-billing/daybook/events/statement"
+	"github.com/daybook-billing/daybook/pricer/statements"
+)
+
+// This file proposes statements when months close, and issues them when their seals come back.
+
+// issuing is the statements of all foundations.
+type issuing map[place]*issues
+
+// issues are the statements of one foundation, and what they say beside charges. Of months that can
+// not be opened again nothing is kept but what waits for its seal.
+type issues struct {
+	corrections map[string][]events.Charge                 // by the month that they are posted to
+	derived     map[string]map[string][]statement.Line     // by month and tenant: as the month closed
+	issued      map[string]map[string]*statement.Statement // by month and tenant: the last one
+	proposed    []statement.Statement                      // without a seal, in the order of their numbers
+	held        map[subject]*standing.Subject              // with holds
+	gaps        []events.Gap
+}
+
+// subject is the part of a subject of METERED behind the foundation.
+type subject struct{ tenant, kind, resource string }
+
+func (s subject) compare(o subject) int {
+	return cmp.Or(cmp.Compare(s.tenant, o.tenant), cmp.Compare(s.kind, o.kind), cmp.Compare(s.resource, o.resource))
+}
+
+func (i issuing) of(at place) *issues {
+	if i[at] == nil {
+		i[at] = &issues{
+			corrections: map[string][]events.Charge{}, derived: map[string]map[string][]statement.Line{},
+			issued: map[string]map[string]*statement.Statement{}, held: map[subject]*standing.Subject{},
+		}
+	}
+	return i[at]
+}
+
+// note keeps the corrections among entries.
+func (i issuing) note(e *Entries) {
+	for n := range e.Charges {
+		if c := &e.Charges[n]; c.Entry == events.EntryCorrection {
+			of := i.of(place{e.Source, e.Foundation})
+			of.corrections[c.Period] = append(of.corrections[c.Period], *c)
+		}
+	}
+}
+
+// holds takes what a message of METERED holds. A partial one lists its running spans, too.
+func (i issuing) holds(m *events.Metered) {
+	at, s := place{m.Source, m.Foundation}, subject{m.Tenant, m.Kind, m.Resource}
+	if i[at] == nil && len(m.Held) == 0 && m.HeldOmitted == 0 {
+		return
+	}
+	held := i.of(at).held
+	of := held[s]
+	if of == nil {
+		of = &standing.Subject{}
+	}
+	if of.Apply(m); of.Held() == 0 {
+		delete(held, s)
+		return
+	}
+	held[s] = of
+}
+
+// forget drops what only a month that can be opened again needs: of those before one.
+func (i *issues) forget(before string) {
+	maps.DeleteFunc(i.corrections, func(month string, _ []events.Charge) bool { return month < before })
+	maps.DeleteFunc(i.issued, func(month string, _ map[string]*statement.Statement) bool { return month < before })
+	maps.DeleteFunc(i.derived, func(month string, _ map[string][]statement.Line) bool {
+		return month < before && !slices.ContainsFunc(i.proposed, func(x statement.Statement) bool {
+			return x.Month == month
+		})
+	})
+	from, _ := statements.Month(before)
+	i.gaps = slices.DeleteFunc(i.gaps, func(g events.Gap) bool { return !g.To.After(from) })
+}
+
+// close proposes the statements of a month that closes, and the credit notes of those that they
+// replace. Where nothing has changed since it was closed before there are none.
+func (i *issues) close(b *Book, at place, month string, horizon time.Time) {
+	g := gather(b, i, at, month)
+	derived := map[string][]statement.Line{}
+	for _, tenant := range g.tenants() {
+		draft, last := g.draft(tenant), i.issued[month][tenant]
+		x := draft.Statement(i.frame(at, tenant, month, horizon))
+		derived[tenant] = x.Lines
+		if last != nil && !last.CreditNote() {
+			if statements.Same(&x, last) {
+				continue
+			}
+			i.proposed = append(i.proposed, statements.CreditNote(last))
+		}
+		if draft.Concerned {
+			i.proposed = append(i.proposed, x)
+		}
+	}
+	i.derived[month] = derived
+	i.forget(month)
+}
+
+// frame is the next statement of a tenant's month without content.
+func (i *issues) frame(at place, tenant, month string, horizon time.Time) *statement.Statement {
+	x := statement.Statement{
+		Source: at.source, Foundation: at.foundation, Tenant: tenant, Month: month, Revision: 1, Horizon: horizon,
+	}
+	if last := i.issued[month][tenant]; last != nil {
+		x.Revision = last.Revision + 1
+	}
+	return &x
+}
+
+// reopen withdraws the proposals of a month: it closes again.
+func (i *issues) reopen(month string) {
+	i.proposed = slices.DeleteFunc(i.proposed, func(x statement.Statement) bool { return x.Month == month })
+	delete(i.derived, month)
+}
+
+// seal takes the seal of a statement. What the statement says otherwise than its month, as it is
+// derived now, goes from there to the first open month: the entries of the month add up to what was
+// issued.
+func (i *issues) seal(x *statement.Statement, open string) *Entries {
+	if i.issued[x.Month] == nil {
+		i.issued[x.Month] = map[string]*statement.Statement{}
+	}
+	whole := i.issued[x.Month][x.Tenant]
+	if whole == nil || x.Part == 0 {
+		whole = &statement.Statement{}
+		i.issued[x.Month][x.Tenant] = whole
+	}
+	whole.Join(x)
+	if !x.Last() {
+		return nil
+	}
+	i.proposed = slices.DeleteFunc(i.proposed, func(p statement.Statement) bool { return p.ID == whole.ID })
+	derived := i.derived[x.Month]
+	if derived == nil || x.CreditNote() || x.Month >= open {
+		return nil
+	}
+	more := statements.Difference(derived[x.Tenant], whole.Lines)
+	derived[x.Tenant] = whole.Lines
+	return transfer(whole, more, open)
+}
+
+// transfer posts what lines of a month are beyond its statement to another month; nil for nothing.
+func transfer(of *statement.Statement, more []statement.Line, to string) *Entries {
+	if len(more) == 0 {
+		return nil
+	}
+	e := Entries{
+		Source: of.Source, Foundation: of.Foundation, Tenant: of.Tenant, Kind: statement.Kind,
+		Resource: strconv.FormatUint(of.Number, 10),
+	}
+	for n := range more {
+		l := &more[n]
+		month := cmp.Or(l.Month, of.Month)
+		start, end := statements.Month(month)
+		c := events.Charge{
+			ID: events.ID("transfer", of.ID, strconv.Itoa(n), to), Entry: events.EntryCorrection, Period: to,
+			Month: month, Kind: e.Kind, Resource: e.Resource, Tenant: e.Tenant, Plan: l.Plan, Component: l.Component,
+			Unit:    l.Unit,
+			VATRate: l.VATRate, Currency: l.Currency, CurrencyRate: l.CurrencyRate, Start: start, End: end,
+			Quantity: l.Quantity, Amount: l.Amount, VAT: l.VAT,
+		}
+		back := c
+		back.ID, back.Period = events.ID("transfer", of.ID, strconv.Itoa(n), of.Month), of.Month
+		back.Quantity, back.Amount, back.VAT = c.Quantity.Neg(), c.Amount.Neg(), c.VAT.Neg()
+		e.Charges = append(e.Charges, back, c)
+	}
+	return &e
+}

@@ -1,0 +1,153 @@
+package pricer
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/events/standing"
+	"github.com/daybook-billing/daybook/events/statement"
+	"github.com/daybook-billing/daybook/internal/bus"
+	"github.com/daybook-billing/daybook/internal/stage"
+)
+
+// This file is what statements take of the messages of METERED, and put out to BILLING.
+
+// numbered is numbered, with the corrections kept.
+func (p *processor) numbered(cause events.Cause, emit func(stage.Output)) func(*Entries) {
+	next := numbered(cause, emit)
+	if p.issuing == nil {
+		return next
+	}
+	return func(e *Entries) {
+		p.issuing.note(e)
+		next(e)
+	}
+}
+
+// holds takes what a message holds; data is its wire form.
+func (p *processor) holds(m *events.Metered, data []byte) error {
+	switch {
+	case p.issuing == nil:
+		return nil
+	case !standing.Partial(m):
+		p.issuing.holds(m)
+		return nil
+	}
+	var whole events.Metered // with what runs
+	if err := p.book.names.DecodeMetered(&whole, data); err != nil {
+		return err
+	}
+	p.issuing.holds(&whole)
+	return nil
+}
+
+func (p *processor) gap(in *bus.Stored) error {
+	var g events.Gap
+	if err := g.DecodeJSON(in.Data); err != nil {
+		return err
+	}
+	of := p.issuing.of(place{g.Source, g.Foundation})
+	of.gaps = append(of.gaps, g)
+	return nil
+}
+
+// closing closes a month, with all before it, or opens the last closed one again.
+func (p *processor) closing(in *bus.Stored, emit func(stage.Output)) error {
+	var c events.Closing
+	if err := c.DecodeJSON(in.Data); err != nil {
+		return err
+	}
+	at := place{c.Source, c.Foundation}
+	open := p.book.months[at].openOr(c.Month)
+	cause := events.Cause{ID: c.ID, Sequence: in.Sequence, Event: c.Cause.Event, Time: c.Cause.Time}
+	if err := p.book.Closing(&c, cause.ID, p.numbered(cause, emit)); err != nil {
+		return err
+	}
+	if c.Reopened && p.book.months[at].closed(c.Month) {
+		emit(anomaly(events.ID("anomaly", cause.ID), c.Source, c.Foundation, cause, events.Anomaly{
+			Code: events.AnomalyInconsistent, Time: c.Time,
+			Message: fmt.Sprintf("METERED message %s opens month %s again, which was not closed last; it stays so",
+				cause.ID, c.Month),
+		}))
+		return nil
+	}
+	switch {
+	case p.book.silent || p.issuing == nil:
+	case c.Reopened:
+		p.issuing.of(at).reopen(c.Month)
+	default:
+		for month := open; month <= c.Month; month = monthAfter(month, 1) {
+			p.issuing.of(at).close(p.book, at, month, p.tally.through[at])
+		}
+	}
+	p.propose()
+	c.ID = events.ID("billing", c.ID)
+	emit(closingOutput(&c))
+	return nil
+}
+
+// seal issues a statement.
+func (p *processor) seal(in *bus.Stored, emit func(stage.Output)) error {
+	var x statement.Statement
+	if err := x.DecodeJSON(in.Data); err != nil {
+		return err
+	}
+	at := place{x.Source, x.Foundation}
+	emit(stage.Output{
+		Subject: statement.Subject(x.Tenant, x.Source, x.Foundation, x.Month), Type: statement.Type, ID: x.ID, Body: &x,
+	})
+	moved := p.issuing.of(at).seal(&x, p.book.months[at].openOr(x.Month))
+	if moved != nil {
+		cause := events.Cause{
+			ID: in.Header(events.HeaderID), Sequence: in.Sequence, Event: events.ActSeal, Time: x.Issued,
+		}
+		groups := grouping{list: []*Entries{moved}}
+		groups.emit(p.numbered(cause, emit))
+	}
+	p.propose()
+	return nil
+}
+
+// propose tells the shell what has no seal.
+func (p *processor) propose() {
+	if p.proposals != nil {
+		p.proposals.set(Proposed(p))
+	}
+}
+
+// Proposed are the statements and credit notes without a seal in the state of a processor of
+// Contract, in the order of their numbers.
+func Proposed(of stage.Processor) (all []statement.Statement) {
+	p, ok := of.(*processor)
+	if !ok {
+		panic("pricer: statements are proposed by a processor of Contract")
+	}
+	for _, at := range slices.SortedFunc(maps.Keys(p.issuing), place.compare) {
+		all = append(all, p.issuing[at].proposed...)
+	}
+	return all
+}
+
+// adopt takes the corrections of a message of BILLING for those that were derived: after a replay
+// they are others.
+func (p *processor) adopt(m *events.Billing) {
+	at := place{m.Source, m.Foundation}
+	if p.issuing == nil {
+		return
+	}
+	if !p.adopting {
+		for _, i := range p.issuing {
+			clear(i.corrections)
+		}
+		p.adopting = true
+	}
+	months := p.book.months[at]
+	if months == nil {
+		return
+	}
+	kept := monthAfter(months.open, -1)
+	m.Charges = slices.DeleteFunc(m.Charges, func(c events.Charge) bool { return c.Period < kept })
+	p.issuing.note(&Entries{Source: m.Source, Foundation: m.Foundation, Charges: m.Charges})
+}
