@@ -183,6 +183,12 @@ func MeteredClosingFilter(foundation string) string {
 	return "metered.*." + oneOrAll(foundation) + ".closing"
 }
 
+// MeteredControlFilter matches what METERED says of a whole foundation or, where it is empty, of
+// each: horizons, gaps, anomalies, closings and seals.
+func MeteredControlFilter(foundation string) string {
+	return "metered.*." + oneOrAll(foundation) + ".*"
+}
+
 // MeteredCatalogueSubject is where the projector passes catalogue versions on, in the order in
 // which they are put in force.
 const MeteredCatalogueSubject = "metered.catalogue"
@@ -202,6 +208,12 @@ func ChargeSubject(tenant, source, foundation, kind, resource string) string {
 // ChargeFilter matches the charges of one foundation or, where it is empty, of all.
 func ChargeFilter(foundation string) string {
 	return "billing.charge.*.*." + oneOrAll(foundation) + ".*.*"
+}
+
+// TenantChargeFilter matches the charges of a tenant in one foundation or, where it is empty, in
+// all.
+func TenantChargeFilter(tenant, foundation string) string {
+	return "billing.charge." + Token(tenant) + ".*." + oneOrAll(foundation) + ".*.*"
 }
 
 // UnratedSubject is the subject of spans without a plan.

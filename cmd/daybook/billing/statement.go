@@ -1,0 +1,59 @@
+package billing
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/daybook-billing/daybook/cmd/daybook/print"
+	"github.com/daybook-billing/daybook/cmd/daybook/shell"
+	"github.com/daybook-billing/daybook/internal/metered"
+	"github.com/daybook-billing/daybook/ledger"
+	"github.com/daybook-billing/daybook/pricer/preview"
+)
+
+// Statement is daybook statement.
+type Statement struct {
+	shell.NATS
+	Tenant     string `required:"" help:"Tenant (organization guid, tenant id)."`
+	Month      string `required:"" placeholder:"YYYY-MM" help:"Month."`
+	Foundation string `help:"Only this foundation."`
+	All        bool   `help:"Print all revisions and credit notes, not only the statements that stand."`
+	Exact      bool   `help:"Print exact amounts, not those rounded to the currency's minor unit; json and csv have both."`
+	Format     string `enum:"table,json,csv" default:"table" help:"Output: ${enum}; json is one object a line, as BILLING has it."`
+}
+
+// Validate checks the command line.
+func (c *Statement) Validate() error {
+	if !shell.IsMonth(c.Month) {
+		return fmt.Errorf("--month %q is not a month such as 2026-11", c.Month)
+	}
+	return nil
+}
+
+// Run prints the statements of a month, and previews of those that are not issued.
+func (c *Statement) Run(e *shell.Env) error {
+	b, err := c.Open(e.Ctx, "statement", nil)
+	if err != nil {
+		return err
+	}
+	defer b.Close()
+	all, err := ledger.Statements(e.Ctx, b, c.Tenant, c.Foundation, c.Month)
+	if err != nil {
+		return err
+	}
+	if !c.All {
+		all = ledger.Standing(all)
+	}
+	drafts, err := preview.Statements(e.Ctx, b, c.Tenant, c.Foundation, c.Month)
+	if err != nil {
+		return err
+	}
+	if all = append(all, drafts...); len(all) == 0 {
+		if err := metered.CheckNames(e.Ctx, b, c.Foundation, c.Tenant); err != nil {
+			return err
+		}
+		return errors.New("nothing of this month concerns the tenant, or its statement has no seal yet: daybook " +
+			"month list shows which months are closed, and daybook price seals statements")
+	}
+	return print.Statements(e.Stdout, all, c.Format, c.Exact)
+}
