@@ -17,7 +17,7 @@ type Statements struct{ processor *processor }
 
 // NewStatements returns a Statements before the first message of METERED. Of the messages about
 // usage it may be given those of one tenant alone.
-func NewStatements() *Statements { return &Statements{newProcessor()} }
+func NewStatements() *Statements { return &Statements{wholeProcessor(nil)} }
 
 // Step takes the next message of METERED. The error is the pricer's own.
 func (s *Statements) Step(in *bus.Stored) error {

@@ -257,10 +257,8 @@ func TestOutputsAreAFunctionOfTheInput(t *testing.T) {
 
 func stored(o stage.Output) bus.Stored {
 	return bus.NewStored(bus.Message{
-		Subject: o.Subject, Data: o.Body.AppendJSON(nil), Header: []events.Header{{
-			Key:   events.HeaderType,
-			Value: o.Type,
-		}},
+		Subject: o.Subject, Data: o.Body.AppendJSON(nil),
+		Header: []events.Header{{Key: events.HeaderType, Value: o.Type}, {Key: events.HeaderID, Value: o.ID}},
 	}, 1, time.Time{}, 0)
 }
 
