@@ -98,7 +98,7 @@ type processor struct {
 	book    *Book
 	past    *processor // of book.past; what it takes is not kept
 	tally   tally
-	issuing issuing
+	issuing issuing // nil in a past, which has no statements
 	// adopting is set while the corrections are those of BILLING.
 	adopting bool
 	metered  events.Metered

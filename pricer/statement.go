@@ -48,8 +48,10 @@ func (p *processor) gap(in *bus.Stored) error {
 	if err := g.DecodeJSON(in.Data); err != nil {
 		return err
 	}
-	of := p.issuing.of(place{g.Source, g.Foundation})
-	of.gaps = append(of.gaps, g)
+	if p.issuing != nil {
+		of := p.issuing.of(place{g.Source, g.Foundation})
+		of.gaps = append(of.gaps, g)
+	}
 	return nil
 }
 
@@ -93,6 +95,9 @@ func (p *processor) seal(in *bus.Stored, emit func(stage.Output)) error {
 	var x statement.Statement
 	if err := x.DecodeJSON(in.Data); err != nil {
 		return err
+	}
+	if p.issuing == nil {
+		return nil
 	}
 	at := place{x.Source, x.Foundation}
 	emit(stage.Output{

@@ -8,12 +8,15 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 
+	"github.com/daybook-billing/daybook/acts"
 	"github.com/daybook-billing/daybook/collector/status"
 	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/events/statement"
 	"github.com/daybook-billing/daybook/internal/bus"
 	"github.com/daybook-billing/daybook/internal/bus/bustest"
 	"github.com/daybook-billing/daybook/internal/lab/scale"
@@ -72,7 +75,9 @@ func (s *shipped) work(ctx context.Context, cut timeline.Cut) {
 	Expect(err).NotTo(HaveOccurred())
 	metering.settle(ctx, events.StreamUsage, p.Run, p.Wait)
 	pricing := &site{bus: s.connect(ctx, "pricer")}
-	q := pricer.New(pricer.Config{}, pricer.Deps{Bus: pricing.bus, Log: slog.New(slog.DiscardHandler)})
+	q := pricer.New(pricer.Config{}, pricer.Deps{
+		Bus: pricing.bus, Seals: pricing.bus, Log: slog.New(slog.DiscardHandler),
+	})
 	pricing.settle(ctx, events.StreamMetered, q.Run, q.Wait)
 }
 
@@ -110,6 +115,7 @@ func duties(folder, prices, input string) []duty {
 		line("replay projector", "replay projector --cut hour"),
 		line("replay", "replay all --cut hour"),
 		line("reader operator", "bill"),
+		line("reader operator", "statement --tenant t --month 2026-10"),
 		line("reader operator", "trace 1"),
 		line("reader operator", "explain A --month 2026-11"),
 		line("reader operator", "catalogue list"),
@@ -156,6 +162,10 @@ var _ = Describe("With the shipped configuration of the server", func() {
 			Header: []events.Header{{Key: events.HeaderType, Value: events.TypeHorizon}},
 		}}, bus.Expect{Filter: subject})
 		Expect(err).NotTo(HaveOccurred())
+
+		Expect(acts.Seal(ctx, s.connect(ctx, "pricer"), []statement.Statement{{
+			ID: "s", Source: "cf", Foundation: "eu", Tenant: "t", Month: "2026-10", Parts: 1,
+		}}, time.Now())).To(Succeed())
 
 		// somebody has quarantined what is understood today
 		notification, err := os.ReadFile("../../collector/trove/testdata/plain_seed_create.jsonl")

@@ -51,13 +51,13 @@ func (s *site) issue(ctx context.Context, cut timeline.Cut, pricers int) {
 // statements are those of BILLING, in its order.
 func (s *site) statements(ctx context.Context) (all []statement.Statement) {
 	GinkgoHelper()
-	_, err := s.bus.Each(ctx, events.StreamBilling, 1, bus.End, bus.ReadOptions{Filters: []string{"billing.statement.>"}},
-		func(m *bus.Stored) error {
-			var x statement.Statement
-			Expect(x.DecodeJSON(m.Data)).To(Succeed())
-			all = append(all, x)
-			return nil
-		})
+	options := bus.ReadOptions{Filters: []string{"billing.statement.>"}}
+	_, err := s.bus.Each(ctx, events.StreamBilling, 1, bus.End, options, func(m *bus.Stored) error {
+		var x statement.Statement
+		Expect(x.DecodeJSON(m.Data)).To(Succeed())
+		all = append(all, x)
+		return nil
+	})
 	Expect(err).NotTo(HaveOccurred())
 	return all
 }
