@@ -39,7 +39,7 @@ A stream that was emptied (nats stream purge METERED) is derived anew.`
 
 // Run replays.
 func (c *replayCmd) Run(e *shell.Env) error {
-	spendMemory()
+	shell.CollectGarbage(shell.MuchGarbage)
 	b, err := c.Connect(e.Ctx, "replay", nil)
 	if err != nil {
 		return err

@@ -87,6 +87,7 @@ func (c *upCmd) demoAlone(line *kong.Context) {
 
 // Run runs everything in one process.
 func (c *upCmd) Run(e *shell.Env) error {
+	shell.CollectGarbage(shell.LittleGarbage)
 	if c.Once && c.LogLevel == "info" {
 		c.LogLevel = "warn" // the user wants the bill
 	}

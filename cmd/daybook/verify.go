@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"runtime/debug"
 	"time"
 
 	"github.com/daybook-billing/daybook/cmd/daybook/print"
@@ -54,18 +52,9 @@ func storedProjecting(ctx context.Context, b *bus.Bus) (derivation, error) {
 	return derivation{contract, newProcessor}, err
 }
 
-// spendMemory trades memory for speed in a command of one pass over whole streams, unless GOGC is
-// set.
-func spendMemory() {
-	const percent = 200
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(percent)
-	}
-}
-
 // Run verifies.
 func (c *verifyCmd) Run(e *shell.Env) error {
-	spendMemory()
+	shell.CollectGarbage(shell.MuchGarbage)
 	b, err := c.Open(e.Ctx, "verify", nil)
 	if err != nil {
 		return err

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/daybook-billing/daybook/cmd/daybook/shell"
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
 	"github.com/daybook-billing/daybook/internal/lab/sim"
@@ -20,7 +21,7 @@ import (
 // chain, and byte by byte. ratio compares it with reading USAGE and dropping it, in the same run.
 // Run it with -benchtime 1x.
 func BenchmarkVerify(b *testing.B) {
-	spendMemory()
+	shell.CollectGarbage(shell.MuchGarbage)
 	const count = 200_000
 	ctx := context.Background()
 	dir := b.TempDir()
