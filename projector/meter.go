@@ -28,6 +28,7 @@ type Meter struct {
 	listing           listing
 	retracted, closed []events.Span
 	closedOf          []*entry
+	packed            int // bytes of the last snapshot
 }
 
 type foundationKey struct{ Source, Foundation string }

@@ -14,8 +14,7 @@ import (
 	"github.com/daybook-billing/daybook/projector/timeline"
 )
 
-// This file writes the state of a meter into snapshots and reads it; platforms and timelines write
-// and read their own.
+// This file packs and unpacks the state of a meter; platforms and timelines do so with their own.
 
 // snapshotForm begins every snapshot: a snapshot of another form is refused and not misread.
 const snapshotForm = "daybook projector snapshot 12\n"
@@ -24,7 +23,7 @@ var errDamaged = errors.New("the projector's snapshot is damaged")
 
 // Snapshot returns the state as bytes.
 func (m *Meter) Snapshot() []byte {
-	p := timeline.NewPacker(snapshotForm)
+	p := timeline.NewPacker(snapshotForm, m.packed+m.packed/8)
 	m.policy.Pack(p)
 	p.Bool(m.catalogued)
 	p.Length(len(m.foundations))
@@ -32,6 +31,7 @@ func (m *Meter) Snapshot() []byte {
 		m.foundations[key].pack(p)
 	}
 	m.tally.pack(p)
+	m.packed = len(p.Bytes)
 	return binary.BigEndian.AppendUint32(p.Bytes, crc32.ChecksumIEEE(p.Bytes))
 }
 

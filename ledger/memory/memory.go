@@ -31,6 +31,7 @@ type Ledger struct {
 	anomalies *anomalies.Standing
 	places    map[string]map[sourceKey]bool // of a tenant: where something of it was metered
 	closed    map[sourceKey]string          // the last closed month, YYYY-MM
+	size      int                           // bytes of the last snapshot
 }
 
 type lineKey struct{ period, of, tenant, kind, plan, component, unit, currency string }

@@ -17,7 +17,7 @@ const snapshotFormat = 7
 func (l *Ledger) Snapshot(context.Context) ([]byte, error) {
 	l.mu.Lock() // the sums by day may be packed
 	defer l.mu.Unlock()
-	w := newWriter(1 << 16)
+	w := newWriter(l.size + l.size/8)
 	w.number(snapshotFormat)
 	w.number(l.positions.Metered)
 	w.number(l.positions.Billing)
@@ -56,6 +56,7 @@ func (l *Ledger) Snapshot(context.Context) ([]byte, error) {
 	if err := l.days.write(w); err != nil {
 		return nil, err
 	}
+	l.size = len(w.b)
 	return w.b, nil
 }
 

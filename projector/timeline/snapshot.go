@@ -22,8 +22,11 @@ type Packer struct {
 	tables tables
 }
 
-// NewPacker returns a packer of a snapshot that begins with form.
-func NewPacker(form string) *Packer { return &Packer{Bytes: []byte(form), tables: tables{}} }
+// NewPacker returns a packer of a snapshot that begins with form. Up to so many bytes it never has
+// to copy what it has.
+func NewPacker(form string, room int) *Packer {
+	return &Packer{Bytes: append(make([]byte, 0, room), form...), tables: tables{}}
+}
 
 // Uint writes a number.
 func (p *Packer) Uint(n uint64) { p.Bytes = binary.AppendUvarint(p.Bytes, n) }

@@ -84,7 +84,7 @@ func (d *databases) close(month time.Time) {
 
 // packed is the foundation and one of its instances as they stand in a snapshot.
 func (d *databases) packed(resource string) []byte {
-	p := timeline.NewPacker("")
+	p := timeline.NewPacker("", 0)
 	d.Pack(p)
 	d.all[resource].Pack(p)
 	return p.Bytes
