@@ -101,6 +101,27 @@ var _ = Describe("The months of a foundation", func() {
 		Expect(said).To(ContainSubstring("2026-09 of cf/early is closed"))
 	})
 
+	It("are priced anew long after they are closed, of which the pricer keeps no spans", func(ctx SpecContext) {
+		first, second, prices := month(400)
+		earlier := func(file string) string {
+			return priced(file, strings.NewReplacer("2026-10-", "2026-08-", "2026-11-", "2026-09-").Replace)
+		}
+		s := newSite(ctx)
+		s.serve()
+		s.ran("catalogue", "publish", "--yes", "--name", "A", prices)
+		s.ran("collect", "file", "--horizon", "2026-10-20T20:00:00Z", earlier(first), earlier(second))
+		Eventually(s.months).Should(ContainElement(And(HaveField("Month", "2026-09"), HaveField("State", "closed"))))
+
+		dear := priced(prices, dearer)
+		Expect(s.ran("catalogue", "publish", "--yes", "--name", "B", dear)).To(ContainSubstring("2026-08, 2026-09"))
+		Expect(s.ran("catalogue", "publish", "--yes", "--name", "B", "--reprice-closed", "2026-08", dear)).To(
+			ContainSubstring("published catalogue B"))
+		Expect(s.months()).To(ContainElement(And(HaveField("Month", "2026-08"),
+			HaveField("Sums", ContainElement(HaveField("Corrections", BeNumerically(">", 0)))))))
+		Expect(s.ran("verify")).To(ContainSubstring("BILLING"))
+		Expect(s.ran("replay", "pricer", "--by", "ann")).To(ContainSubstring("BILLING"))
+	})
+
 	It("are closed by hand, keep their prices, and are opened again by hand", func(ctx SpecContext) {
 		first, second, prices := month(400)
 		s := newSite(ctx)
