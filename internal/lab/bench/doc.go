@@ -5,5 +5,5 @@
 // is a process of its own with a data folder of its own; worlds come from the simulator.
 //
 // The files: main.go (the table), program.go (runs the binary), worlds.go (the inputs), chain.go,
-// history.go, latency.go, benchmarks.go (the measurements).
+// memory.go, history.go, latency.go, benchmarks.go (the measurements).
 package main
