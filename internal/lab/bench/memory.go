@@ -19,8 +19,12 @@ const (
 	shortHistory = 2
 )
 
-// look is the time between two looks at what is charged.
-const lookEvery = 100 * time.Millisecond
+const (
+	// lump is how many events are added to the file at a time: a backlog is not what is measured.
+	lump = 10_000
+	// lookEvery is the time between two looks at what is charged.
+	lookEvery = 100 * time.Millisecond
+)
 
 // memory is the peak memory of `daybook up` after a long history against that after a short one,
 // with the same events a month. Months close on the way.
@@ -84,11 +88,11 @@ func (r *rig) peak(ctx context.Context, months, perMonth int) (float64, error) {
 	return peak, up.stop()
 }
 
-// feed adds the events of a world to a followed file, each month when the one before is charged.
+// feed adds the events of a world to a followed file, each lump when the one before is charged.
 func feed(ctx context.Context, to *os.File, w *sim.World, b *bus.Bus) error {
 	out := bufio.NewWriter(to)
 	last := map[string]time.Time{} // event of each source
-	month := time.Time{}
+	n := 0
 	await := func() error {
 		err := out.Flush()
 		for source, at := range last {
@@ -99,8 +103,7 @@ func feed(ctx context.Context, to *os.File, w *sim.World, b *bus.Bus) error {
 		return err
 	}
 	for e := range w.Events {
-		if of := time.Date(e.At.Year(), e.At.Month(), 1, 0, 0, 0, 0, time.UTC); of.After(month) {
-			month = of
+		if n++; n%lump == 0 {
 			if err := await(); err != nil {
 				return err
 			}
