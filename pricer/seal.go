@@ -99,5 +99,5 @@ func (s *sealer) seal(ctx context.Context) error {
 		return err
 	}
 	all, _ := s.proposals.now()
-	return acts.Seal(ctx, s.bus, all, time.Now().UTC())
+	return acts.Seal(ctx, s.bus, all, time.Now().UTC().Truncate(time.Second))
 }
