@@ -215,7 +215,7 @@ var _ = Describe("The NATS configuration", Ordered, ContinueOnFailure, func() {
 		Entry("pricer", "pricer", "usage.>", ">"),
 		Entry("reader", "reader", "$JS.API.>", "$O.>", ">"),
 		Entry("tenant", "tenant-acme", ">", "billing.>", "billing.charge.>", "billing.charge.other.>",
-			"billing.charge.*.cf.prod.app.a1", "billing.effect.>", "usage.>", "metered.>"),
+			"billing.charge.*.cf.prod.app.a1", "billing.statement.other.>", "billing.effect.>", "usage.>", "metered.>"),
 	)
 
 	It("gives the bus an error that names what is refused", func(ctx context.Context) {
@@ -225,14 +225,19 @@ var _ = Describe("The NATS configuration", Ordered, ContinueOnFailure, func() {
 		Expect(err).To(MatchError(ContainSubstring("metered.cf.prod.t.app.a")))
 	})
 
-	It("shows a tenant its own charges as they come, and nobody else's", func(ctx context.Context) {
-		heard, err := dial("tenant-acme").Subscribe("billing.charge.acme.>")
+	It("shows a tenant its own charges and statements as they come, and nobody else's", func(ctx context.Context) {
+		tenant := dial("tenant-acme")
+		billed, err := tenant.Subscribe("billing.statement.acme.>")
+		Expect(err).NotTo(HaveOccurred())
+		heard, err := tenant.Subscribe("billing.charge.acme.>")
 		Expect(err).NotTo(HaveOccurred())
 		pricer := connect(ctx, "pricer")
 		store(ctx, pricer, events.StreamBilling, "billing.charge.other.cf.prod.app.a2", events.SubjectsBilling)
 		store(ctx, pricer, events.StreamBilling, "billing.charge.acme.cf.prod.app.a1", events.SubjectsBilling)
 		Eventually(heard).Should(Receive(HaveField("Subject", "billing.charge.acme.cf.prod.app.a1")))
 		Expect(heard).NotTo(Receive())
+		store(ctx, pricer, events.StreamBilling, "billing.statement.acme.cf.prod.2026-10", events.SubjectsBilling)
+		Eventually(billed).Should(Receive(HaveField("Subject", "billing.statement.acme.cf.prod.2026-10")))
 	})
 
 	It("gives a tenant all its charges from the start through its consumer, and no way to write with "+
