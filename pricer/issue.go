@@ -169,9 +169,8 @@ func transfer(of *statement.Statement, more []statement.Line, to string) *Entrie
 		c := events.Charge{
 			ID: events.ID("transfer", of.ID, strconv.Itoa(n), to), Entry: events.EntryCorrection, Period: to,
 			Month: month, Kind: e.Kind, Resource: e.Resource, Tenant: e.Tenant, Plan: l.Plan, Component: l.Component,
-			Unit:    l.Unit,
-			VATRate: l.VATRate, Currency: l.Currency, CurrencyRate: l.CurrencyRate, Start: start, End: end,
-			Quantity: l.Quantity, Amount: l.Amount, VAT: l.VAT,
+			Unit: l.Unit, VATRate: l.VATRate, Currency: l.Currency, CurrencyRate: l.CurrencyRate, Start: start,
+			End: end, Quantity: l.Quantity, Amount: l.Amount, VAT: l.VAT,
 		}
 		back := c
 		back.ID, back.Period = events.ID("transfer", of.ID, strconv.Itoa(n), of.Month), of.Month
