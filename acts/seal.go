@@ -21,7 +21,7 @@ func Seal(ctx context.Context, b Bus, all []statement.Statement, at time.Time) e
 		for n < len(all) && all[n].Source == all[0].Source && all[n].Foundation == all[0].Foundation {
 			n++
 		}
-		p := sealing{statements: all[:n], at: at, sealed: map[string]sealed{}}
+		p := sealing{statements: all[:n], at: at, sealed: map[string]uint64{}}
 		p.publish = publish{
 			bus: b, filters: []string{events.ActSubject(events.ActSeal, all[0].Source, all[0].Foundation)},
 			read: p.read, next: p.next,
@@ -44,15 +44,9 @@ type sealing struct {
 	publish    publish
 	statements []statement.Statement
 	at         time.Time
-	sealed     map[string]sealed // by the ids of parts
+	sealed     map[string]uint64 // numbers, by the ids of parts
 	number     uint64            // the last one
 	batch      []statement.Statement
-}
-
-// sealed is what a seal adds to a statement.
-type sealed struct {
-	number uint64
-	issued time.Time
 }
 
 func (p *sealing) read(m *bus.Stored) error {
@@ -67,7 +61,7 @@ func (p *sealing) read(m *bus.Stored) error {
 }
 
 func (p *sealing) take(x *statement.Statement) {
-	p.sealed[x.ID], p.number = sealed{x.Number, x.Issued}, max(p.number, x.Number)
+	p.sealed[x.ID], p.number = x.Number, max(p.number, x.Number)
 }
 
 // next makes a batch of the seals that are not stored. A server without room may have stored the
@@ -77,16 +71,16 @@ func (p *sealing) next(expectation uint64) (batch []events.Act, err error) {
 	p.batch = p.batch[:0]
 	for i := range p.statements {
 		x := p.statements[i]
-		own, begun := p.sealed[x.ID]
-		if !begun {
-			own = sealed{number + 1, p.at}
+		if own, begun := p.sealed[x.ID]; begun {
+			x.Number = own
+		} else {
+			number++
+			x.Number = number
 		}
-		x.Number, x.Issued = own.number, own.issued
 		parts := x.Parted(maxStatement)
 		if len(batch)+len(parts) > bus.MaxBatch {
 			break
 		}
-		number = max(number, own.number)
 		for j := range parts {
 			if _, stored := p.sealed[parts[j].ID]; stored {
 				continue

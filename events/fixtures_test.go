@@ -353,7 +353,7 @@ func effectFixture() *effect.Effect {
 func statementFixture() *statement.Statement {
 	x := &statement.Statement{
 		ID: "e1d0cfbe-c3d2-5e1f-80f1-2d3e4f506172", Source: "cf", Foundation: "cf-eu-1", Tenant: org, Month: "2026-11",
-		Number: 7, Revision: 1, Parts: 1, Issued: at("2026-12-06T00:00:01Z"), Horizon: at("2026-12-06T00:00:00Z"),
+		Number: 7, Revision: 1, Parts: 1, Closed: at("2026-12-06T00:00:00Z"), Horizon: at("2026-12-06T00:00:00Z"),
 		Entries: 4, Digest: strings.Repeat("0f", 32), Catalogues: []string{"2026-11"},
 		Lines: []statement.Line{
 			{

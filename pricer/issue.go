@@ -89,18 +89,20 @@ func (i *issues) forget(before string) {
 
 // close proposes the statements of a month that closes, and the credit notes of those that they
 // replace. Where nothing has changed since it was closed before there are none.
-func (i *issues) close(b *Book, at place, month string, horizon time.Time) {
+func (i *issues) close(b *Book, at place, month string, horizon, closed time.Time) {
 	g := gather(b, i, at, month)
 	derived := map[string][]statement.Line{}
 	for _, tenant := range g.tenants() {
 		draft, last := g.draft(tenant), i.issued[month][tenant]
-		x := draft.Statement(i.frame(at, tenant, month, horizon))
+		frame := i.frame(at, tenant, month, horizon)
+		frame.Closed = closed
+		x := draft.Statement(frame)
 		derived[tenant] = x.Lines
 		if last != nil && !last.CreditNote() {
 			if statements.Same(&x, last) {
 				continue
 			}
-			i.proposed = append(i.proposed, statements.CreditNote(last))
+			i.proposed = append(i.proposed, statements.CreditNote(last, closed))
 		}
 		if draft.Concerned {
 			i.proposed = append(i.proposed, x)

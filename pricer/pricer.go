@@ -17,11 +17,13 @@ import (
 
 // Deps are the pricer's dependencies.
 type Deps struct {
-	Bus     stage.Bus
-	Seals   acts.Bus // nil: statements are proposed, and not issued
-	Log     *slog.Logger
-	Metrics *stage.Metrics // may be nil
-	Figures *Metrics       // may be nil
+	Bus   stage.Bus
+	Seals acts.Bus // nil: statements are proposed, and not issued
+	// SealAfter is closed when statements may be issued; nil: at once.
+	SealAfter <-chan struct{}
+	Log       *slog.Logger
+	Metrics   *stage.Metrics // may be nil
+	Figures   *Metrics       // may be nil
 }
 
 // Pricer is the service.
@@ -42,7 +44,9 @@ func New(cfg Config, deps Deps) *Pricer {
 	p := &Pricer{stage: stage.New(contract, deps.Bus, own, deps.Log, deps.Metrics)}
 	if deps.Seals != nil {
 		own.proposals = newProposals()
-		p.seals = &sealer{bus: deps.Seals, proposals: own.proposals, wait: p.stage.Wait, log: deps.Log}
+		p.seals = &sealer{
+			bus: deps.Seals, proposals: own.proposals, wait: p.stage.Wait, after: deps.SealAfter, log: deps.Log,
+		}
 	}
 	if deps.Figures != nil {
 		own.figures = deps.Figures

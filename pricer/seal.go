@@ -62,6 +62,7 @@ type sealer struct {
 	bus       acts.Bus
 	proposals *proposals
 	wait      func(ctx context.Context, sequence uint64) error // for the stage
+	after     <-chan struct{}                                  // nil: at once
 	log       *slog.Logger
 }
 
@@ -69,6 +70,12 @@ type sealer struct {
 func (s *sealer) run(ctx context.Context) {
 	wait := backoff.NewExponentialBackOff()
 	wait.InitialInterval, wait.MaxInterval = 100*time.Millisecond, 10*time.Second
+	if s.after != nil {
+		select {
+		case <-ctx.Done():
+		case <-s.after:
+		}
+	}
 	for ctx.Err() == nil {
 		all, changed := s.proposals.now()
 		if len(all) > 0 {

@@ -81,7 +81,7 @@ func (p *processor) closing(in *bus.Stored, emit func(stage.Output)) error {
 		p.issuing.of(at).reopen(c.Month)
 	default:
 		for month := open; month <= c.Month; month = monthAfter(month, 1) {
-			p.issuing.of(at).close(p.book, at, month, p.tally.through[at])
+			p.issuing.of(at).close(p.book, at, month, p.tally.through[at], c.Time)
 		}
 	}
 	p.propose()
@@ -106,7 +106,7 @@ func (p *processor) seal(in *bus.Stored, emit func(stage.Output)) error {
 	moved := p.issuing.of(at).seal(&x, p.book.months[at].openOr(x.Month))
 	if moved != nil {
 		cause := events.Cause{
-			ID: in.Header(events.HeaderID), Sequence: in.Sequence, Event: events.ActSeal, Time: x.Issued,
+			ID: in.Header(events.HeaderID), Sequence: in.Sequence, Event: events.ActSeal, Time: x.Closed,
 		}
 		groups := grouping{list: []*Entries{moved}}
 		groups.emit(p.numbered(cause, emit))

@@ -37,6 +37,7 @@ type system struct {
 	trove     *trove.Collector // nil: Trove is not collected
 	jobs      []job            // inputs with an end, a followed one last
 	inputs    atomic.Int64     // collected from files
+	seal      chan struct{}    // closed when every input with an end is charged: statements come behind it
 	// incomplete is how many parts of the bill of --once are unrated, held or quarantined.
 	incomplete int
 	stop       context.CancelFunc // ends the services, once --once has its bill
@@ -44,7 +45,7 @@ type system struct {
 
 // startSystem starts the server, with streams and catalogues, and makes the services.
 func startSystem(e *shell.Env, c *upCmd, process *service.Process) (_ *system, err error) {
-	s := &system{cmd: c, env: e, log: process.Log, process: process, ledger: memory.New()}
+	s := &system{cmd: c, env: e, log: process.Log, process: process, ledger: memory.New(), seal: make(chan struct{})}
 	defer func() {
 		if err != nil {
 			s.close()
@@ -130,7 +131,7 @@ func (s *system) makeStages(process *service.Process, foundations []cf.Foundatio
 		return err
 	}
 	s.pricer = pricer.New(pricer.Config{}, pricer.Deps{
-		Bus: s.bus, Seals: s.bus, Log: s.log, Metrics: priced, Figures: pricing,
+		Bus: s.bus, Seals: s.bus, SealAfter: s.seal, Log: s.log, Metrics: priced, Figures: pricing,
 	})
 	s.watch(pricing)
 	s.poster = ledger.NewPoster(s.bus, s.ledger, process.Log)

@@ -17,7 +17,7 @@ func (x *Statement) AppendJSON(b []byte) []byte {
 	b = wire.AppendUint64(b, `,"credits":`, x.Credits)
 	b = wire.AppendUint32(b, `,"part":`, x.Part)
 	b = wire.AppendUint32(b, `,"parts":`, x.Parts)
-	b = wire.AppendTimestamp(b, `,"issued":`, x.Issued)
+	b = wire.AppendTimestamp(b, `,"closed":`, x.Closed)
 	b = wire.AppendTimestamp(b, `,"horizon":`, x.Horizon)
 	b = wire.AppendUint64(b, `,"entries":`, x.Entries)
 	b = wire.AppendText(b, `,"digest":`, x.Digest)
@@ -134,8 +134,8 @@ func (x *Statement) readHead(s *wire.Scanner) bool {
 		x.Part = s.Uint32()
 	case "parts":
 		x.Parts = s.Uint32()
-	case "issued":
-		x.Issued = s.Timestamp()
+	case "closed":
+		x.Closed = s.Timestamp()
 	case "horizon":
 		x.Horizon = s.Timestamp()
 	default:

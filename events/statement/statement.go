@@ -68,7 +68,7 @@ type Statement struct {
 	Credits  uint64    // in a credit note the number of that statement; else 0
 	Part     uint32    // from 0
 	Parts    uint32    // at least 1
-	Issued   time.Time // when it was sealed
+	Closed   time.Time // when the month closed, by the act or the horizon; zero in a preview
 	Horizon  time.Time // metered through, at the closing
 	Entries  uint64    // charges that stand in the month, and corrections posted to it
 	// Digest is the SHA-256, in hexadecimal, over these entries: each as the JSON of its charge
@@ -176,7 +176,6 @@ func (x *Statement) Last() bool { return x.Part+1 >= x.Parts }
 func (x *Statement) Parted(most int) []Statement {
 	frame := *x
 	frame.Lines, frame.Part, frame.Parts, frame.Number = nil, math.MaxUint32, math.MaxUint32, math.MaxUint64
-	frame.Issued = time.Unix(0, 1).UTC()
 	room := most - len(frame.AppendJSON(nil)) - len(`,"id":"",`) - len(x.ID) - len(`"lines":[]`)
 	var parts []Statement
 	var scratch []byte

@@ -56,11 +56,12 @@ func negative(l statement.Line) statement.Line {
 	return l
 }
 
-// CreditNote is the credit note of an issued statement: it negates every amount, also as rounded.
-func CreditNote(of *statement.Statement) statement.Statement {
+// CreditNote is the credit note of an issued statement, from when the month closed again: it negates
+// every amount, also as rounded.
+func CreditNote(of *statement.Statement, closed time.Time) statement.Statement {
 	x := *of
 	x.Credits, x.Number, x.Part, x.Parts = of.Number, 0, 0, 1
-	x.Issued = time.Time{}
+	x.Closed = closed
 	x.ID = id(&x)
 	x.Lines, x.Rates, x.Totals = slices.Clone(of.Lines), slices.Clone(of.Rates), slices.Clone(of.Totals)
 	for i := range x.Lines {

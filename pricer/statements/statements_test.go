@@ -83,7 +83,7 @@ func TestCreditNote(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		x := made(entries(t))
 		x.Number = 7
-		c := statements.CreditNote(&x)
+		c := statements.CreditNote(&x, time.Time{})
 		if c.Credits != 7 || c.Number != 0 || c.ID == x.ID || c.Digest != x.Digest {
 			t.Fatalf("the credit note is %+v", c)
 		}

@@ -149,7 +149,7 @@ func statementFooter(w io.Writer, x *statement.Statement) {
 	if x.Preview() {
 		Text(w, "metered through "+Time(x.Horizon))
 	} else {
-		Text(w, fmt.Sprintf("issued %s; metered through %s", Time(x.Issued), Time(x.Horizon)))
+		Text(w, fmt.Sprintf("closed %s; metered through %s", Time(x.Closed), Time(x.Horizon)))
 	}
 	if len(x.Catalogues) > 0 {
 		Text(w, "catalogue "+strings.Join(x.Catalogues, ", "))

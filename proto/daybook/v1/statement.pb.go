@@ -50,8 +50,8 @@ type Statement struct {
 	Part uint32 `protobuf:"varint,9,opt,name=part,proto3" json:"part,omitempty"`
 	// Number of parts.
 	Parts uint32 `protobuf:"varint,10,opt,name=parts,proto3" json:"parts,omitempty"`
-	// When it was sealed; absent: it is not issued.
-	Issued *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=issued,proto3" json:"issued,omitempty"`
+	// When the month closed: the time of the act, else of the horizon; absent in a preview.
+	Closed *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=closed,proto3" json:"closed,omitempty"`
 	// Up to when the foundation was metered at the closing.
 	Horizon *timestamppb.Timestamp `protobuf:"bytes,12,opt,name=horizon,proto3" json:"horizon,omitempty"`
 	// How many entries it sums: the charges that stand in the month, and the corrections posted to it.
@@ -183,9 +183,9 @@ func (x *Statement) GetParts() uint32 {
 	return 0
 }
 
-func (x *Statement) GetIssued() *timestamppb.Timestamp {
+func (x *Statement) GetClosed() *timestamppb.Timestamp {
 	if x != nil {
-		return x.Issued
+		return x.Closed
 	}
 	return nil
 }
@@ -793,7 +793,7 @@ const file_daybook_v1_statement_proto_rawDesc = "" +
 	"\x04part\x18\t \x01(\rR\x04part\x12\x14\n" +
 	"\x05parts\x18\n" +
 	" \x01(\rR\x05parts\x122\n" +
-	"\x06issued\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\x06issued\x124\n" +
+	"\x06closed\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\x06closed\x124\n" +
 	"\ahorizon\x18\f \x01(\v2\x1a.google.protobuf.TimestampR\ahorizon\x12\x18\n" +
 	"\aentries\x18\r \x01(\x04R\aentries\x12\x16\n" +
 	"\x06digest\x18\x0e \x01(\tR\x06digest\x12\x1e\n" +
@@ -875,7 +875,7 @@ var file_daybook_v1_statement_proto_goTypes = []any{
 	(*timestamppb.Timestamp)(nil), // 6: google.protobuf.Timestamp
 }
 var file_daybook_v1_statement_proto_depIdxs = []int32{
-	6,  // 0: daybook.v1.Statement.issued:type_name -> google.protobuf.Timestamp
+	6,  // 0: daybook.v1.Statement.closed:type_name -> google.protobuf.Timestamp
 	6,  // 1: daybook.v1.Statement.horizon:type_name -> google.protobuf.Timestamp
 	1,  // 2: daybook.v1.Statement.lines:type_name -> daybook.v1.StatementLine
 	2,  // 3: daybook.v1.Statement.rates:type_name -> daybook.v1.StatementRate
