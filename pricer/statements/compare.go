@@ -56,8 +56,8 @@ func negative(l statement.Line) statement.Line {
 	return l
 }
 
-// CreditNote is the credit note of an issued statement, from when the month closed again: it negates
-// every amount, also as rounded.
+// CreditNote is the credit note of an issued statement, from when the month closed again: it
+// negates every amount, also as rounded.
 func CreditNote(of *statement.Statement, closed time.Time) statement.Statement {
 	x := *of
 	x.Credits, x.Number, x.Part, x.Parts = of.Number, 0, 0, 1
