@@ -196,7 +196,7 @@ func (f *foundation) thawPublished(r *timeline.Frozen, e *entry, t timeline.Free
 	l, name, size := r.Labels(), r.Name(), r.Size()
 	e.published = &published{
 		bytes: slices.Clone(r.B[:form-someSpans]),
-		looks: []look{{f.labels.share(spanLabels{l.App, l.Tenant, l.Space, l.SpaceName, name}), size, nil}},
+		looks: []look{{f.labels.Of(&spanLabels{l.App, l.Tenant, l.Space, l.SpaceName, name}), size, nil}},
 	}
 	for at := 0; at < len(e.published.bytes); {
 		e.published.last = at

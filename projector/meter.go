@@ -46,9 +46,12 @@ type foundation struct {
 	frozen     *frozen                 // timelines beside entries
 	cuts       []cutDone               // by time, back to the oldest published span
 	held       int                     // holds of all timelines
-	labels     *sharing[spanLabels]
-	sizes      *sharing[events.Footprint]
+	labels     *timeline.Sharing[spanLabels]
+	sizes      *timeline.Sharing[events.Footprint]
 }
+
+// sharingBits limits the shared values of published spans.
+const sharingBits = 10
 
 type collectorHorizon struct {
 	at, settled timeline.Moment
@@ -123,8 +126,8 @@ func (m *Meter) newFoundation(source, name string) *foundation {
 		},
 		months:     months.New(m.policy),
 		collectors: map[string]collectorHorizon{}, subjects: map[subjectKey]*subject{}, entries: map[entryKey]*entry{},
-		expiring: map[subjectKey]*subject{}, labels: newSharing[spanLabels](), sizes: newSharing[events.Footprint](),
-		frozen: newFrozen(),
+		expiring: map[subjectKey]*subject{}, frozen: newFrozen(),
+		labels: timeline.NewSharing[spanLabels](sharingBits), sizes: timeline.NewSharing[events.Footprint](sharingBits),
 	}
 	f.platform = platforms[source].open(&f.rules, &m.cfg)
 	return f

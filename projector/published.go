@@ -2,7 +2,6 @@ package projector
 
 import (
 	"cmp"
-	"hash/maphash"
 	"slices"
 	"strconv"
 	"time"
@@ -169,28 +168,9 @@ func (f *foundation) extend(p, r *record) bool {
 // lookOf gives the span's texts and its size in shared memory.
 func (f *foundation) lookOf(s *events.Span) look {
 	return look{
-		labels: f.labels.share(spanLabels{s.App, s.Tenant, s.Space, s.SpaceName, s.Name}),
-		size:   f.sizes.share(s.Footprint), earlier: s.Earlier,
+		labels: f.labels.Of(&spanLabels{s.App, s.Tenant, s.Space, s.SpaceName, s.Name}),
+		size:   f.sizes.Of(&s.Footprint), earlier: s.Earlier,
 	}
-}
-
-// sharing gives equal values the same memory. It holds a fixed number; a new one takes the place of
-// an old one.
-type sharing[T comparable] struct {
-	seed  maphash.Seed
-	slots [1 << sharingBits]*T
-}
-
-const sharingBits = 10
-
-func newSharing[T comparable]() *sharing[T] { return &sharing[T]{seed: maphash.MakeSeed()} }
-
-func (s *sharing[T]) share(v T) *T {
-	slot := &s.slots[maphash.Comparable(s.seed, v)&(1<<sharingBits-1)]
-	if *slot == nil || **slot != v {
-		*slot = &v
-	}
-	return *slot
 }
 
 // place is a piece among the records of a timeline.

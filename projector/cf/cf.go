@@ -33,11 +33,18 @@ type Foundation struct {
 	due             timeline.Moment // when Rules.Settled explains the next waiting anomaly no more
 
 	// Memory to work in.
-	shapes        *shapes
+	sizes         *timeline.Sharing[events.Footprint]
+	labels        *timeline.Sharing[labels]
 	sequences     []uint64 // where evidence is kept
 	before, after fold     // where parts are kept
 	was           state
 }
+
+// Limits of the shared values, as powers of two.
+const (
+	sizeBits  = 12
+	labelBits = 10
+)
 
 // closing is the sequence up to which the baselines of all timelines hold the gaps, and the same
 // for all timelines but builds.
@@ -51,7 +58,8 @@ func New(rules *timeline.Rules, timeout time.Duration, excluded *regexp.Regexp) 
 	return &Foundation{
 		Rules: rules, epoch: timeline.MomentOf(rules.Epoch), timeout: timeout, excluded: excluded,
 		base:       [2]state{newState(), newState()},
-		insertions: map[uint64]*insertion{}, closing: notClosing(), shapes: newShapes(), due: timeline.MaxMoment,
+		insertions: map[uint64]*insertion{}, closing: notClosing(), due: timeline.MaxMoment,
+		sizes: timeline.NewSharing[events.Footprint](sizeBits), labels: timeline.NewSharing[labels](labelBits),
 	}
 }
 

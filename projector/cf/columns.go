@@ -38,7 +38,7 @@ func (f *fold) filled(x *fact) *fact {
 		return x
 	}
 	y := *x
-	y.size = f.rules.shapes.size(&size, x.size)
+	y.size = f.rules.sizes.Of(&size, x.size)
 	return &y
 }
 
@@ -54,7 +54,7 @@ func (f *fold) fillMemory(x *fact) {
 	if x.extra != nil && x.extra.memory.Known() {
 		size.MemoryMB = x.extra.memory
 	}
-	s.size = f.rules.shapes.size(&size, s.size)
+	s.size = f.rules.sizes.Of(&size, s.size)
 	s.more = append(s.more[:len(s.more):len(s.more)], x.sequence)
 }
 
@@ -75,7 +75,7 @@ func (f *fold) withType(size *events.Footprint) *events.Footprint {
 	}
 	typed := *size
 	typed.ProcessType = f.typed
-	return f.rules.shapes.size(&typed, size)
+	return f.rules.sizes.Of(&typed, size)
 }
 
 // types reports whether a fact is the first that says the type of a process with facts before it:

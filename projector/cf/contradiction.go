@@ -237,7 +237,7 @@ const orChanged = ", or the platform's database was changed or restored. "
 func (f *fold) none(size *events.Footprint) *events.Footprint {
 	none := *size
 	none.Instances = events.Some(0)
-	return f.rules.shapes.size(&none, size)
+	return f.rules.sizes.Of(&none, size)
 }
 
 // between returns the smaller and the larger of the size in use and the size before the fact, by
@@ -259,7 +259,7 @@ func (f *fold) between(x *fact) (least, most *events.Footprint) {
 	if x.null&nullMemory == 0 {
 		spread(&low.MemoryMB, &high.MemoryMB, said[1])
 	}
-	return f.rules.shapes.size(&low, f.segment.size), f.rules.shapes.size(&high, f.segment.size)
+	return f.rules.sizes.Of(&low, f.segment.size), f.rules.sizes.Of(&high, f.segment.size)
 }
 
 // spread widens two equal counts to hold another one.
@@ -278,7 +278,7 @@ func sameCounts(a, b *events.Footprint) bool {
 // release makes a released part the part to be billed: its size is completed by the operator's
 // decision. The run from before goes on where it has the same size.
 func (f *fold) release(p *part, said *events.Footprint) {
-	size := f.rules.shapes.size(completed(p.size, said), p.size)
+	size := f.rules.sizes.Of(completed(p.size, said), p.size)
 	if p.bounds != nil && (p.bounds.tracked == nil || !timeline.SameSize(p.bounds.tracked, size)) {
 		p.since = p.start
 	}

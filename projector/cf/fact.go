@@ -2,7 +2,6 @@ package cf
 
 import (
 	"encoding/hex"
-	"hash/maphash"
 
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/projector/timeline"
@@ -202,47 +201,4 @@ func compareSequences(a, b uint64) int {
 		return 1
 	}
 	return 0
-}
-
-// shapes gives equal footprints and labels the same memory. It holds a fixed number; a new one
-// takes the place of an old one.
-type shapes struct {
-	seed  maphash.Seed
-	sizes [1 << shapeBits]*events.Footprint
-	names [1 << nameBits]*labels
-}
-
-const (
-	shapeBits = 12
-	nameBits  = 10
-)
-
-func newShapes() *shapes { return &shapes{seed: maphash.MakeSeed()} }
-
-// size returns f in shared memory; near are footprints that may be equal.
-func (s *shapes) size(f *events.Footprint, near ...*events.Footprint) *events.Footprint {
-	for _, n := range near {
-		if n != nil && *n == *f {
-			return n
-		}
-	}
-	slot := &s.sizes[maphash.Comparable(s.seed, *f)&(1<<shapeBits-1)]
-	if *slot == nil || **slot != *f {
-		kept := *f
-		*slot = &kept
-	}
-	return *slot
-}
-
-// labels returns l in shared memory; near may be equal to it.
-func (s *shapes) labels(l *labels, near *labels) *labels {
-	if near != nil && *near == *l {
-		return near
-	}
-	slot := &s.names[maphash.Comparable(s.seed, *l)&(1<<nameBits-1)]
-	if *slot == nil || **slot != *l {
-		kept := *l
-		*slot = &kept
-	}
-	return *slot
 }

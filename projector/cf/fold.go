@@ -354,7 +354,7 @@ func (f *fold) lastName(x *fact) {
 	if of := f.segment.of; x.of.name != "" && x.of.name != of.name {
 		last := *of
 		last.name = x.of.name
-		f.segment.of = f.rules.shapes.labels(&last, x.of)
+		f.segment.of = f.rules.labels.Of(&last, x.of)
 	}
 }
 
@@ -370,11 +370,11 @@ func (f *fold) buildpack(x *fact) {
 	case size.Buildpack == "" && size.BuildpackGUID == "", size == *s.size:
 	case known:
 		before := *s
-		f.divide(x, f.rules.shapes.size(&size))
+		f.divide(x, f.rules.sizes.Of(&size))
 		f.segment.of, f.segment.sizeAt, f.segment.excluded = before.of, before.sizeAt, before.excluded
 		f.segment.doubt = before.doubt
 	default:
-		s.size = f.rules.shapes.size(&size)
+		s.size = f.rules.sizes.Of(&size)
 		s.more = append(slices.Clip(s.more), x.sequence)
 		f.goOn()
 	}

@@ -52,7 +52,7 @@ func (t *process) Thaw(b []byte, d *timeline.Dictionary) []byte {
 	head := b[0]
 	r := timeline.Frozen{B: b[1:], Of: d}
 	l, name, size := r.Labels(), r.Name(), r.Size()
-	of := t.rules.shapes.labels(&labels{
+	of := t.rules.labels.Of(&labels{
 		app: l.App, tenant: l.Tenant, space: l.Space, spaceName: l.SpaceName, name: name, excluded: head&(1<<4) != 0,
 	}, nil)
 	x := fact{sequence: r.Uint(), of: of, size: size, verb: began, before: earlier(head & 3)}

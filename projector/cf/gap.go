@@ -284,7 +284,7 @@ func (f *fold) sizeBefore(x *fact) *events.Footprint {
 			size.ProcessType = was.ProcessType
 		}
 	}
-	return f.rules.shapes.size(&size, x.size)
+	return f.rules.sizes.Of(&size, x.size)
 }
 
 // resume ends the unproven time: from `at` on the size was in use; before, since the gap began, it

@@ -84,8 +84,8 @@ func (t *resource) newFact(u *events.Usage, sequence uint64, near *events.Footpr
 		nearOf = t.base.segment.of
 	}
 	x := fact{
-		sequence: sequence, id: idOf(u.ID), time: timeline.MomentOf(u.Time), of: r.shapes.labels(&of, nearOf),
-		size: r.shapes.size(&u.Footprint, last, near), verb: verbOf(u.Event),
+		sequence: sequence, id: idOf(u.ID), time: timeline.MomentOf(u.Time), of: r.labels.Of(&of, nearOf),
+		size: r.sizes.Of(&u.Footprint, last, near), verb: verbOf(u.Event),
 		before: earlierOf(u.Kind, u.Previous), reseeded: u.Reseeded,
 	}
 	if u.NoPreviousInstances {

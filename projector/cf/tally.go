@@ -244,7 +244,7 @@ func (f *buildFold) decide() {
 		}
 		switch {
 		case decision.Release:
-			b.size = f.rules.shapes.size(completed(b.size, &decision.Footprint), b.size)
+			b.size = f.rules.sizes.Of(completed(b.size, &decision.Footprint), b.size)
 			billed = append(billed, b)
 			f.starts = append(f.starts, b.start)
 		case !given && p.start < p.end && !b.of.excluded:
@@ -324,7 +324,7 @@ func (b *tally) count(r *Foundation, until timeline.Moment) []part {
 		}
 		size := *p.size
 		size.Instances = events.Some(n)
-		p.size = r.shapes.size(&size, p.size)
+		p.size = r.sizes.Of(&size, p.size)
 		p.opening, p.more = p.more[0], p.more[1:]
 		_, rested := slices.BinarySearch(b.idle, p.start)
 		if last := len(out) - 1; !rested && last >= 0 && out[last].end == p.start && *out[last].size == size {
