@@ -12,7 +12,7 @@ func NewProcessor(cfg Config) stage.Processor { return newProcessor(cfg.withDefa
 func (m *Meter) Tracked() int {
 	n := 0
 	for _, f := range m.foundations {
-		n += len(f.entries) + f.frozen.count
+		n += len(f.entries) + f.frozen.records.Len()
 	}
 	return n
 }
@@ -21,7 +21,7 @@ func (m *Meter) Tracked() int {
 func (m *Meter) Frozen() int {
 	n := 0
 	for _, f := range m.foundations {
-		n += f.frozen.count
+		n += f.frozen.records.Len()
 	}
 	return n
 }
@@ -30,9 +30,7 @@ func (m *Meter) Frozen() int {
 func (m *Meter) FrozenBytes() int {
 	n := 0
 	for _, f := range m.foundations {
-		for _, chunk := range f.frozen.chunks {
-			n += len(chunk)
-		}
+		n += f.frozen.records.Bytes()
 	}
 	return n
 }

@@ -3,105 +3,28 @@ package projector
 import (
 	"cmp"
 	"encoding/binary"
-	"hash/maphash"
 	"slices"
 
 	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/projector/internal/records"
 	"github.com/daybook-billing/daybook/projector/timeline"
 )
 
 // This file keeps timelines in their small form, by id: an ended task of an open month costs at
 // most 64 bytes with its published span, where it takes some 800 as a timeline.
 
-// frozen are the frozen timelines of one kind of a foundation, behind one another in chunks.
+// frozen are the frozen timelines of one kind of a foundation.
 type frozen struct {
 	dictionary *timeline.Dictionary
 	subjects   []*subject
 	numberOf   map[*subject]uint64
-	seed       maphash.Seed
-	chunks     [][]byte
-	index      []uint32 // where records begin, plus 1, by hash of their ids; 0 for none, gone for a former one
-	used       int      // slots that are not 0
-	count      int
+	records    *records.Records
 }
 
-const (
-	frozenKind = events.KindTask // the one kind with a small form
-	chunkBits  = 16
-	chunkBytes = 1 << chunkBits
-	maxRecord  = chunkBytes / 4 // longer ones stay as they are
-	gone       = ^uint32(0)
-	firstSlots = 64
-)
+const frozenKind = events.KindTask // the one kind with a small form
 
 func newFrozen() *frozen {
-	return &frozen{
-		dictionary: timeline.NewDictionary(), numberOf: map[*subject]uint64{}, seed: maphash.MakeSeed(),
-		index: make([]uint32, firstSlots),
-	}
-}
-
-// record is the bytes from a place on.
-func (z *frozen) record(at uint32) []byte { return z.chunks[(at-1)>>chunkBits][(at-1)&(chunkBytes-1):] }
-
-// slot is where the index has an id, or else where it is to be entered.
-func (z *frozen) slot(id [16]byte) (at int, found bool) {
-	mask := len(z.index) - 1
-	free := -1
-	for at = int(maphash.Bytes(z.seed, id[:])) & mask; ; at = (at + 1) & mask {
-		switch where := z.index[at]; {
-		case where == 0 && free >= 0:
-			return free, false
-		case where == 0:
-			return at, false
-		case where == gone:
-			if free < 0 {
-				free = at
-			}
-		case [16]byte(z.record(where)) == id:
-			return at, true
-		}
-	}
-}
-
-// enter puts the place of a record into the index.
-func (z *frozen) enter(id [16]byte, where uint32) {
-	if (z.used+1)*5 > len(z.index)*4 {
-		z.grow()
-	}
-	at, _ := z.slot(id)
-	if z.index[at] == 0 {
-		z.used++
-	}
-	z.index[at] = where
-	z.count++
-}
-
-// grow makes the index anew, with room for some half as many more.
-func (z *frozen) grow() {
-	old := z.index
-	size := firstSlots
-	for size*4 < (z.count+1)*5*3/2 {
-		size *= 2
-	}
-	z.index, z.used, z.count = make([]uint32, size), 0, 0
-	for _, where := range old {
-		if where != 0 && where != gone {
-			z.enter([16]byte(z.record(where)), where)
-		}
-	}
-}
-
-// keep appends a record.
-func (z *frozen) keep(id [16]byte, b []byte) {
-	n := len(z.chunks) - 1
-	if n < 0 || len(z.chunks[n])+len(b) > chunkBytes {
-		z.chunks = append(z.chunks, make([]byte, 0, chunkBytes))
-		n++
-	}
-	where := uint32(n)<<chunkBits + uint32(len(z.chunks[n])) + 1
-	z.chunks[n] = append(z.chunks[n], b...)
-	z.enter(id, where)
+	return &frozen{dictionary: timeline.NewDictionary(), numberOf: map[*subject]uint64{}, records: records.New()}
 }
 
 // freeze puts an unlisted timeline into its small form, if it has one and nothing of it is pending.
@@ -113,7 +36,7 @@ func (f *foundation) freeze(e *entry) {
 	t, can := e.Timeline.(timeline.Freezer)
 	id, plain := events.ParseID(e.key.resource)
 	z := f.frozen
-	if !can || !plain || len(z.chunks) >= 1<<chunkBits-1 {
+	if !can || !plain || z.records.Full() {
 		return
 	}
 	b := append(make([]byte, 0, 128), id[:]...)
@@ -125,14 +48,14 @@ func (f *foundation) freeze(e *entry) {
 	if b, can = t.Freeze(b, z.dictionary); !can {
 		return
 	}
-	if b, can = f.freezePublished(b, e, t); !can || len(b) > maxRecord {
+	if b, can = f.freezePublished(b, e, t); !can || len(b) > records.Max {
 		return
 	}
 	if !known {
 		z.subjects = append(z.subjects, e.sub)
 		z.numberOf[e.sub] = number
 	}
-	z.keep(id, b)
+	z.records.Keep(b)
 	delete(f.entries, e.key)
 }
 
@@ -221,10 +144,13 @@ func (f *foundation) read(record []byte) *entry {
 
 // lookUp returns the timeline of a resource, thawed if need be; nil for none.
 func (f *foundation) lookUp(key entryKey) *entry {
-	e, at := f.seek(key)
-	if at >= 0 {
-		f.frozen.index[at] = gone
-		f.frozen.count--
+	e := f.entries[key]
+	if e != nil {
+		return e
+	}
+	if e = f.thaw(key); e != nil {
+		id, _ := events.ParseID(key.resource)
+		f.frozen.records.Drop(id)
 		f.entries[key] = e
 	}
 	return e
@@ -233,41 +159,33 @@ func (f *foundation) lookUp(key entryKey) *entry {
 // peek returns the timeline of a resource, nil for none. A frozen one stays frozen, and is given as
 // a copy.
 func (f *foundation) peek(key entryKey) *entry {
-	e, _ := f.seek(key)
-	return e
+	if e := f.entries[key]; e != nil {
+		return e
+	}
+	return f.thaw(key)
 }
 
-// seek is peek, with where the index has a frozen timeline; -1 for any other, and for none.
-func (f *foundation) seek(key entryKey) (e *entry, at int) {
-	if e = f.entries[key]; e != nil {
-		return e, -1
-	}
-	at, found := f.slotOf(key)
-	if !found {
-		return nil, -1
-	}
-	return f.read(f.frozen.record(f.frozen.index[at])), at
-}
-
-// slotOf is where the index of the frozen timelines has a resource.
-func (f *foundation) slotOf(key entryKey) (at int, found bool) {
-	if key.kind != frozenKind || f.frozen.count == 0 {
-		return 0, false
+// thaw is a copy of a frozen timeline; nil for none.
+func (f *foundation) thaw(key entryKey) *entry {
+	if key.kind != frozenKind || f.frozen.records.Len() == 0 {
+		return nil
 	}
 	id, plain := events.ParseID(key.resource)
 	if !plain {
-		return 0, false
+		return nil
 	}
-	return f.frozen.slot(id)
+	record, found := f.frozen.records.Get(id)
+	if !found {
+		return nil
+	}
+	return f.read(record)
 }
 
 // thawed are all frozen timelines as entries, in order of resource; they stay frozen.
 func (f *foundation) thawed() []*entry {
-	all := make([]*entry, 0, f.frozen.count)
-	for _, where := range f.frozen.index {
-		if where != 0 && where != gone {
-			all = append(all, f.read(f.frozen.record(where)))
-		}
+	all := make([]*entry, 0, f.frozen.records.Len())
+	for record := range f.frozen.records.All {
+		all = append(all, f.read(record))
 	}
 	slices.SortFunc(all, func(a, b *entry) int { return cmp.Compare(a.key.resource, b.key.resource) })
 	return all
@@ -276,7 +194,7 @@ func (f *foundation) thawed() []*entry {
 // closeFrozen closes months of frozen timelines, before the others: the ones that ended before are
 // forgotten, the ones that go on are frozen anew, and where a timeline needs more it is thawed.
 func (f *foundation) closeFrozen(closed timeline.Moment) {
-	if f.frozen.count == 0 {
+	if f.frozen.records.Len() == 0 {
 		return
 	}
 	all := f.thawed()
