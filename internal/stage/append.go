@@ -114,7 +114,7 @@ func (s *Stage) stored(last uint64) {
 	// Outputs are stored in order: every input before the last output's has been worked off,
 	// however long the input does not run dry.
 	if before := end.position.Sequence - 1; before > s.Done() {
-		s.progress.committed(before)
+		s.progress.Committed(before)
 		s.metrics.committed(before, s.behind)
 	}
 	s.drop(n)

@@ -64,8 +64,8 @@ func (s *Stage) finish(ctx context.Context, output *bus.StreamState) (finished b
 	}
 	s.log.Warn("a replay was interrupted or lost; finishing it", slog.String("stream", s.cfg.Output),
 		slog.String("act", act.ID))
-	s.progress.wait(fmt.Errorf("finishing the replay of %s that act %s began", s.cfg.Output, act.ID))
-	defer s.progress.wait(nil)
+	s.progress.Waits(fmt.Errorf("finishing the replay of %s that act %s began", s.cfg.Output, act.ID))
+	defer s.progress.Waits(nil)
 	_, err = Replay(ctx, s.cfg, s.bus, s.cfg.Replays.Processor, s.cfg.Replays.Comparer, ReplayOptions{
 		Log: s.log, alone: true,
 	})

@@ -29,7 +29,7 @@
 //
 // A replay, a verification and a readiness check are calls beside it: Replay, Verify, Stage.Ready.
 //
-// The files in reading order: stage.go, append.go, progress.go (run); checkpoint.go, tail.go,
+// The files in reading order: stage.go, append.go (run); checkpoint.go, tail.go,
 // open.go, snapshot.go (checkpoint); rederive.go, verify.go, verify_deep.go, compare.go, replay.go
 // (prove).
 //

@@ -64,7 +64,7 @@ func (s *Stage) open(ctx context.Context) (*bus.Reader, error) {
 	}
 	reader, err := s.bus.Read(ctx, s.cfg.Input, s.stepped+1, bus.ReadOptions{FromServer: s.unfed})
 	if err == nil {
-		s.progress.restored(s.settled())
+		s.progress.Restored(s.settled())
 	}
 	return reader, err
 }
@@ -101,7 +101,7 @@ func (s *Stage) await(ctx context.Context, wanted uint64) error {
 	s.log.Warn("the input ends before the outputs; waiting until it has been derived again",
 		slog.String("stream", s.cfg.Input), slog.Uint64("last", input.Last), slog.Uint64("wanted", wanted))
 	for input.Last < wanted {
-		s.progress.wait(fmt.Errorf("%s ends at message %d and %s rests on message %d of it: waiting until it has been "+
+		s.progress.Waits(fmt.Errorf("%s ends at message %d and %s rests on message %d of it: waiting until it has been "+
 			"derived again", s.cfg.Input, input.Last, s.cfg.Output, wanted))
 		if err := pause(ctx, nil, awaitPause); err != nil {
 			return err
@@ -110,7 +110,7 @@ func (s *Stage) await(ctx context.Context, wanted uint64) error {
 			return err
 		}
 	}
-	s.progress.wait(nil)
+	s.progress.Waits(nil)
 	return nil
 }
 

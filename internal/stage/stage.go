@@ -12,6 +12,7 @@ import (
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
 	"github.com/daybook-billing/daybook/internal/stage/audit"
+	"github.com/daybook-billing/daybook/internal/stage/progress"
 	"github.com/daybook-billing/daybook/internal/stage/reread"
 )
 
@@ -201,7 +202,7 @@ type Stage struct {
 	until    uint64          // the last input to work off; 0: there is none
 	stop     <-chan struct{} // closed when the stage shall stop: a standby waits no longer
 
-	progress progress
+	progress progress.Progress
 }
 
 // position is a place in the order of outputs: input sequence and part.
@@ -244,6 +245,15 @@ func New(cfg Config, b Bus, proc Processor, log *slog.Logger, metrics *Metrics) 
 	}
 }
 
+// Ready tells why the stage is not at work. It is a readiness check.
+func (s *Stage) Ready() error { return s.progress.Ready() }
+
+// Done returns the last input with all outputs stored.
+func (s *Stage) Done() uint64 { return s.progress.Done() }
+
+// Wait returns when input sequence has been worked off and its outputs are stored, or ctx is done.
+func (s *Stage) Wait(ctx context.Context, sequence uint64) error { return s.progress.Wait(ctx, sequence) }
+
 // Run opens, restores and steps until ctx is done, then appends the pending outputs, takes a
 // snapshot and returns nil. Errors of the bus are retried from the checkpoint with backoff; Run
 // returns an error only when trying again cannot help.
@@ -266,7 +276,7 @@ func (s *Stage) Run(ctx context.Context) error {
 		}
 		s.log.Error("stage failed; starting again from its checkpoint", slog.Any("error", err))
 		s.metrics.restarted()
-		s.progress.fail(err, s.stepped)
+		s.progress.Fail(err, s.stepped)
 		if pause(ctx, nil, wait.NextBackOff()) != nil {
 			return nil //nolint:nilerr // it was told to stop while it waited
 		}
@@ -395,7 +405,7 @@ func (s *Stage) commit(ctx context.Context) error {
 		return err
 	}
 	s.dry = false
-	s.progress.committed(s.settled())
+	s.progress.Committed(s.settled())
 	s.metrics.committed(s.settled(), s.behind)
 	return nil
 }
