@@ -1,7 +1,6 @@
 package projector
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 
@@ -11,6 +10,7 @@ import (
 	"github.com/daybook-billing/daybook/internal/limit"
 	"github.com/daybook-billing/daybook/internal/stage"
 	"github.com/daybook-billing/daybook/pricer/catalogue"
+	"github.com/daybook-billing/daybook/projector/internal/notice"
 )
 
 // act takes an act: only on the subject of its kind, for collectors may not append there.
@@ -28,7 +28,7 @@ func (p *processor) act(in *bus.Stored, emit func(stage.Output)) error {
 	switch metered := func(m *events.Metered) { emit(meteredOutput(m)) }; a.Kind {
 	case events.ActDecision:
 		if known(a.Source) != nil || !p.meter.Decide(a, in.Sequence, metered) {
-			emit(undecided(a, in.Sequence))
+			emit(notice.Undecided(a, in.Sequence))
 		}
 	case events.ActRetirement:
 		if err := errors.Join(known(a.Source), limit.Times(a.Retirement.At)); err != nil {
@@ -51,7 +51,7 @@ func (p *processor) act(in *bus.Stored, emit func(stage.Output)) error {
 			}
 		}
 		if err := p.meter.Month(a, in.Sequence, closingOutput(emit)); err != nil {
-			emit(refusedMonth(a, in.Sequence, err))
+			emit(notice.RefusedMonth(a, in.Sequence, err))
 		}
 	case events.ActReplay, events.ActDiscard: // METERED has nothing of it
 	default:
@@ -89,42 +89,11 @@ func (p *processor) pass(a *events.Act, sequence uint64, emit func(stage.Output)
 	return nil
 }
 
-// undecided is the anomaly of a decision without a hold.
-func undecided(d *events.Act, sequence uint64) stage.Output {
-	word := &d.Decision
-	return refused(d, sequence, events.AnomalyUnknownHold, word.Resource, fmt.Sprintf("%q of hold %s of %s %s: there "+
-		"is no such hold, or no such action. `daybook holds list` lists what is held", word.Action, word.Hold,
-		word.Kind, word.Resource))
-}
-
 // closingOutput puts out the message about a month.
 func closingOutput(emit func(stage.Output)) func(*events.Closing) {
 	return func(c *events.Closing) {
 		emit(stage.Output{
 			Subject: events.MeteredClosingSubject(c.Source, c.Foundation), Type: events.TypeClosing, ID: c.ID, Body: c,
 		})
-	}
-}
-
-// refusedMonth is the anomaly of an act about a month that stays as it is.
-func refusedMonth(a *events.Act, sequence uint64, reason error) stage.Output {
-	return refused(a, sequence, events.AnomalyRefusedMonth, "", fmt.Sprintf("the %s by %s changes nothing: %v. "+
-		"`daybook month list` lists the months", a.Kind, a.By, reason))
-}
-
-// refused is the anomaly of an act without an effect.
-func refused(a *events.Act, sequence uint64, code, resource, message string) stage.Output {
-	return noticeOutput(&events.AnomalyNotice{
-		ID: events.ID("anomaly", a.ID, fmt.Sprint(sequence)), Source: a.Source, Foundation: a.Foundation,
-		Cause:   events.Cause{ID: a.ID, Sequence: sequence, Event: a.Kind, Time: a.Time},
-		Anomaly: events.Anomaly{Code: code, Resource: resource, Time: a.Time, Message: message},
-	})
-}
-
-// noticeOutput is the message of an anomaly of no resource.
-func noticeOutput(n *events.AnomalyNotice) stage.Output {
-	return stage.Output{
-		Subject: events.MeteredAnomalySubject(cmp.Or(n.Source, "all"), cmp.Or(n.Foundation, "all")),
-		Type:    events.TypeAnomaly, ID: n.ID, Body: n,
 	}
 }

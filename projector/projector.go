@@ -6,13 +6,13 @@ import (
 	"fmt"
 	"log/slog"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
 	"github.com/daybook-billing/daybook/internal/limit"
 	"github.com/daybook-billing/daybook/internal/stage"
+	"github.com/daybook-billing/daybook/projector/internal/notice"
 )
 
 // Deps are the surroundings of the projector.
@@ -63,7 +63,7 @@ func Contract(cfg Config) (stage.Config, func() stage.Processor, error) {
 	}
 	return stage.Config{
 		Name: "projector", Input: events.StreamUsage, Output: events.StreamMetered, Acts: events.StreamUsage,
-		TooLong: tooLongOutput, OutputFilter: events.SubjectsMetered,
+		TooLong: notice.TooLong, OutputFilter: events.SubjectsMetered,
 		Marker: events.MeteredMarkerSubject, Bucket: Bucket, Logic: cfg.logic(),
 	}, func() stage.Processor { return newProcessor(cfg) }, nil
 }
@@ -170,7 +170,7 @@ func (p *processor) step(in *bus.Stored, emit func(stage.Output)) error {
 		return stage.ErrNoTime
 	}
 	if err != nil {
-		p.notices = append(p.notices, unreadable(in, err))
+		p.notices = append(p.notices, notice.Unreadable(in, err))
 	}
 	if !isFact || mark == events.WindowEnd || p.meter.Opened() == 0 || len(p.notices) >= maxWindowMessages {
 		p.flush(emit)
@@ -233,7 +233,7 @@ func (p *processor) fact(in *bus.Stored, emit func(stage.Output)) error {
 	}
 	p.meter.Fact(u, in.Sequence, func(m *events.Metered) { emit(meteredOutput(m)) })
 	if len(labels) > 0 && u.Event != events.EventTroveExists { // these repeat the create's
-		p.notices = append(p.notices, longLabel(u, in.Sequence, labels))
+		p.notices = append(p.notices, notice.LongLabel(u, in.Sequence, labels))
 	}
 	return nil
 }
@@ -327,64 +327,11 @@ func meteredOutput(m *events.Metered) stage.Output {
 	}
 }
 
-// longLabel is the anomaly of a fact with labels that are cut.
-func longLabel(u *events.Usage, sequence uint64, labels []string) stage.Output {
-	notice := events.AnomalyNotice{
-		ID: events.ID("anomaly", u.ID, fmt.Sprint(sequence)), Source: u.Source, Foundation: u.Foundation,
-		Cause: events.Cause{ID: u.ID, Sequence: sequence, Event: u.Event, Time: u.Time},
-		Anomaly: events.Anomaly{
-			Code: events.AnomalyLongLabel, Resource: u.Resource, Time: u.Time,
-			Message: fmt.Sprintf("%s of %s %s: longer than %d bytes, and cut. Message %d of %s has the event as it was",
-				strings.Join(labels, ", "), u.Kind, u.Resource, limit.MaxLabel, sequence, events.StreamUsage),
-		},
-	}
-	return noticeOutput(&notice)
-}
-
-// tooLongOutput is the message of the anomaly in place of one that no server surely takes.
-func tooLongOutput(out *stage.Output, cause events.Cause, a events.Anomaly) stage.Output {
-	source, foundation := originOf(out.Subject)
-	notice := events.AnomalyNotice{
-		ID: events.ID("anomaly", out.ID), Source: source, Foundation: foundation, Cause: cause, Anomaly: a,
-	}
-	return noticeOutput(&notice)
-}
-
-// tooLong is tooLongOutput, counted.
+// tooLong is notice.TooLong, counted.
 func (p *processor) tooLong(out *stage.Output, cause events.Cause, a events.Anomaly) stage.Output {
-	notice := tooLongOutput(out, cause, a)
-	p.meter.tally.count(notice.Body)
-	return notice
-}
-
-// originOf is the source and the foundation in a subject.
-func originOf(subject string) (source, foundation string) {
-	if tokens := strings.Split(subject, "."); len(tokens) > 2 {
-		return tokens[1], tokens[2]
-	}
-	return "unknown", "unknown"
-}
-
-// unreadable is the anomaly of a message that no collector published: it must neither stop
-// everybody's bill nor go unseen.
-func unreadable(in *bus.Stored, cause error) stage.Output {
-	source, foundation := originOf(in.Subject)
-	at := in.Time.UTC()
-	id := limit.Label(in.Header(events.HeaderID))
-	reason := limit.Label(cause.Error())
-	notice := events.AnomalyNotice{
-		ID: events.ID("anomaly", in.Header(events.HeaderID), fmt.Sprint(in.Sequence)), Source: source,
-		Foundation: foundation,
-		Cause:      events.Cause{ID: id, Sequence: in.Sequence, Event: "unreadable", Time: at},
-		Anomaly: events.Anomaly{
-			Code: events.AnomalyUnreadable, Time: at,
-			Message: fmt.Sprintf("message %d of %s on %s is not a fact and was not metered: %v. `nats stream get %s "+
-				"%d` shows it; if it tells of usage, what it tells is on no bill: collect that from a file (daybook "+
-				"collect file)",
-				in.Sequence, events.StreamUsage, in.Subject, reason, events.StreamUsage, in.Sequence),
-		},
-	}
-	return noticeOutput(&notice)
+	said := notice.TooLong(out, cause, a)
+	p.meter.tally.count(said.Body)
+	return said
 }
 
 // Snapshot implements stage.Processor.
