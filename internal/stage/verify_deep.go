@@ -14,9 +14,9 @@ import (
 func (v *verifier) bodies(p *pipeline.Pipeline, derived <-chan *outputs, stored <-chan []bus.Stored) (ahead *pending,
 	err error,
 ) {
-	messages := &cursor{p: p, chunks: stored}
+	messages := pipeline.NewCursor(p, stored)
 	ahead, err = v.each(p, derived, func(o *outputs, i int) error {
-		m, err := messages.next()
+		m, err := messages.Next()
 		if err != nil {
 			return err
 		}
@@ -25,7 +25,7 @@ func (v *verifier) bodies(p *pipeline.Pipeline, derived <-chan *outputs, stored 
 	if err != nil {
 		return nil, err
 	}
-	m, err := messages.next()
+	m, err := messages.Next()
 	if err != nil {
 		return nil, err
 	}
@@ -33,27 +33,6 @@ func (v *verifier) bodies(p *pipeline.Pipeline, derived <-chan *outputs, stored 
 		return nil, v.surplus(m, "nothing more")
 	}
 	return ahead, nil
-}
-
-// cursor walks over chunks.
-type cursor struct {
-	p      *pipeline.Pipeline
-	chunks <-chan []bus.Stored
-	chunk  []bus.Stored
-}
-
-// next returns the next message, nil after the last one.
-func (c *cursor) next() (*bus.Stored, error) {
-	for len(c.chunk) == 0 {
-		chunk, more, err := pipeline.Receive(c.p, c.chunks)
-		if err != nil || !more {
-			return nil, err
-		}
-		c.chunk = chunk
-	}
-	m := &c.chunk[0]
-	c.chunk = c.chunk[1:]
-	return m, nil
 }
 
 // match compares an output with the message in its position, nil if there is none.
