@@ -38,6 +38,11 @@ func (t told) Each(_ context.Context, _ string, _, _ uint64, options bus.ReadOpt
 	return 0, nil
 }
 
+// Stream implements reread.Source.
+func (t told) Stream(context.Context, string) (bus.StreamState, error) {
+	return bus.StreamState{First: 1, Last: uint64(len(t)), Messages: uint64(len(t))}, nil
+}
+
 // take steps a message behind others, as a stage does.
 func take(p *processor, before []bus.Stored, in *bus.Stored, emit func(stage.Output)) error {
 	s := reread.Streams{Source: told(before)}

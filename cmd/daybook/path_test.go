@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -18,7 +17,6 @@ import (
 	"github.com/daybook-billing/daybook/events/statement"
 	"github.com/daybook-billing/daybook/internal/bus"
 	"github.com/daybook-billing/daybook/internal/stage"
-	"github.com/daybook-billing/daybook/internal/stage/reread"
 	"github.com/daybook-billing/daybook/ledger"
 	"github.com/daybook-billing/daybook/ledger/memory"
 	"github.com/daybook-billing/daybook/pricer"
@@ -54,6 +52,7 @@ import (
 //	> 2026-01-01T12:00Z grace days=2        when they do by themselves
 //	> 2026-01-01T12:00Z catalogue version=2 a catalogue is published; without any, version 1 is in
 //	                                        force from the beginning; reprice=MONTH,… closed months
+//	> 2026-01-01T12:00Z lose                messages of USAGE are gone
 //
 // Under it stand spans (closed, retracted, running, held) and charges (posted, reversed, unrated,
 // settled). running and held list all that runs and is held under the subject after a message.
@@ -125,9 +124,9 @@ type pathRun struct {
 	projector stage.Processor
 	pricer    stage.Processor
 	ledger    *memory.Ledger
-	usage     uint64       // last sequence of USAGE
-	metered   uint64       // last sequence of METERED
-	told      []bus.Stored // of METERED
+	usage     uint64   // last sequence of USAGE
+	metered   uint64   // last sequence of METERED
+	streams   *streams // USAGE and METERED
 	facts     map[string]uint64
 	number    uint64 // of the last statement
 	pathText
@@ -135,7 +134,10 @@ type pathRun struct {
 
 func playPath(t *testing.T, archive *txtar.Archive) {
 	t.Helper()
-	r := &pathRun{T: t, archive: archive, ledger: memory.New(), facts: map[string]uint64{}, pathText: newPathText()}
+	r := &pathRun{
+		T: t, archive: archive, ledger: memory.New(), facts: map[string]uint64{}, pathText: newPathText(),
+		streams: newStreams(),
+	}
 	_, newProjector, err := projector.Contract(r.settings())
 	if err != nil {
 		t.Fatal(err)
@@ -253,6 +255,8 @@ func (r *pathRun) step(input string) error {
 				Kind: h.kind, Resource: h.resource, Hold: h.id, Action: line.verb, Footprint: w.footprint(),
 			},
 		})
+	case "lose":
+		r.streams.gone[events.StreamUsage] = true
 	case "retire":
 		r.act(&events.Act{
 			ID: id, Kind: events.ActRetirement, Source: w.or("source", events.SourceCF),
@@ -315,7 +319,10 @@ func (r *pathRun) fact(line notationLine) error {
 		}
 		u.ID = events.ID(u.ID, "listed", listed) // one more publication, as the collector makes it
 	}
-	r.append(events.TypeUsage, &u, u.ID)
+	r.put(&stage.Output{
+		Type: events.TypeUsage, ID: u.ID, Body: &u,
+		Subject: events.UsageSubject(u.Source, u.Foundation, u.Tenant, u.Kind, u.SubjectResource()),
+	})
 	r.facts[guid] = r.usage
 	return nil
 }
@@ -347,9 +354,11 @@ func (r *pathRun) seal() {
 func (r *pathRun) put(o *stage.Output) {
 	r.usage++
 	in := storedInput(*o, r.usage)
-	if err := r.projector.Step(&in, func(o stage.Output) { r.post(&o) }); err != nil {
+	if err := r.streams.step(r.Context(), events.StreamUsage, events.StreamMetered, r.projector, &in,
+		func(o stage.Output) { r.post(&o) }); err != nil {
 		r.Fatal(err)
 	}
+	r.streams.add(events.StreamUsage, in)
 }
 
 // publish puts a catalogue in force.
@@ -365,18 +374,6 @@ func (r *pathRun) publish(version string, at time.Time, reprice ...string) {
 		ID: fmt.Sprintf("input-%d", r.usage+1), Kind: events.ActCatalogue, By: "ann", Time: at,
 		Catalogue: events.Catalogue{Version: version, YAML: string(yaml), Reprice: reprice},
 	})
-}
-
-// Each implements reread.Source: it gives the messages of METERED so far.
-func (r *pathRun) Each(_ context.Context, _ string, _, _ uint64, _ bus.ReadOptions, yield func(*bus.Stored) error) (
-	uint64, error,
-) {
-	for i := range r.told {
-		if err := yield(&r.told[i]); err != nil {
-			return 0, err
-		}
-	}
-	return r.metered, nil
 }
 
 // post puts a message into METERED, and all that follows from it into BILLING.
@@ -434,9 +431,8 @@ func (r *pathRun) post(o *stage.Output) {
 			r.issued(&x)
 		}
 	}
-	again := reread.Streams{Source: r, Input: events.StreamMetered}
-	err := again.Step(r.Context(), r.pricer, in.Sequence, func() error { return r.pricer.Step(&in, emit) })
-	r.told = append(r.told, in)
+	err := r.streams.step(r.Context(), events.StreamMetered, events.StreamBilling, r.pricer, &in, emit)
+	r.streams.add(events.StreamMetered, in)
 	if err == nil {
 		err = r.ledger.Post(r.Context(), batch)
 	}

@@ -233,3 +233,15 @@ func pause(ctx context.Context, stop <-chan struct{}, d time.Duration) error {
 		return nil
 	}
 }
+
+// grace returns a context that outlives ctx by the drain time: a stop lets the current input be
+// finished.
+func grace(ctx context.Context) (context.Context, context.CancelFunc) {
+	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	unhook := context.AfterFunc(ctx, func() {
+		if pause(work, nil, drainTime) == nil {
+			cancel()
+		}
+	})
+	return work, func() { unhook(); cancel() }
+}

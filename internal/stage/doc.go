@@ -29,9 +29,8 @@
 //
 // A replay, a verification and a readiness check are calls beside it: Replay, Verify, Stage.Ready.
 //
-// The files in reading order: stage.go, append.go (run); checkpoint.go, tail.go,
-// open.go, snapshot.go (checkpoint); rederive.go, verify.go, verify_deep.go, compare.go, replay.go
-// (prove).
+// The files in reading order: stage.go, own.go, append.go (run); checkpoint.go, tail.go, open.go,
+// snapshot.go (checkpoint); rederive.go, verify.go, verify_deep.go, compare.go, replay.go (prove).
 //
 // # The protocol
 //
@@ -48,10 +47,11 @@
 //     are stepped again and their outputs only digested. At the checkpoint the digest must equal
 //     the stored chain: state and output cannot disagree. If it does not, an earlier snapshot is
 //     tried, then the start, then the stage stops with an error.
-//  3. Step. For each input the processor emits outputs. What it needs of earlier inputs it is given
-//     again (reread). Each output gets the input's sequence, its part number among the outputs of
-//     this input, and the chain. A Windowed processor takes several inputs as one, whose outputs
-//     come with the last: no snapshot and no marker divides them.
+//  3. Step. For each input the processor emits outputs. What it needs of earlier inputs, and of its
+//     outputs to them, it is given again (reread; own.go). Each output gets the input's sequence,
+//     its part number among the outputs of this input, and the chain. A Windowed processor takes
+//     several inputs as one, whose outputs come with the last: no snapshot and no marker divides
+//     them.
 //  4. Append. Up to 1,000 outputs go out as one batch, stored message by message: each expects its
 //     predecessor, and the first refused one ends it. What is stored is a beginning of the batch. A
 //     batch is due when it is full, or when the input has run dry. Behind a message in the middle

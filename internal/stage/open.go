@@ -11,7 +11,7 @@ import (
 
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
-	"github.com/daybook-billing/daybook/internal/stage/reread"
+	"github.com/daybook-billing/daybook/internal/stage/watch"
 )
 
 // awaitPause is the time between two looks at an input that is being derived again.
@@ -101,8 +101,8 @@ func (s *Stage) await(ctx context.Context, wanted uint64) error {
 	s.log.Warn("the input ends before the outputs; waiting until it has been derived again",
 		slog.String("stream", s.cfg.Input), slog.Uint64("last", input.Last), slog.Uint64("wanted", wanted))
 	for input.Last < wanted {
-		s.progress.Waits(fmt.Errorf("%s ends at message %d and %s rests on message %d of it: waiting until it has been "+
-			"derived again", s.cfg.Input, input.Last, s.cfg.Output, wanted))
+		s.progress.Waits(fmt.Errorf("%s ends at message %d and %s rests on message %d of it: waiting until it has "+
+			"been derived again", s.cfg.Input, input.Last, s.cfg.Output, wanted))
 		if err := pause(ctx, nil, awaitPause); err != nil {
 			return err
 		}
@@ -279,14 +279,44 @@ func (s *Stage) rebase(ctx context.Context) error {
 	if !ok {
 		return s.cfg.notOurs(&end, "ends a replay and has no "+HeaderSourceSeq+" header")
 	}
-	s.fail, s.dropping = nil, true
-	defer func() { s.dropping = false }()
-	reader, err := s.bus.Read(ctx, s.cfg.Input, 1, s.cfg.inputs())
+	if err := s.dropTo(ctx, base.Input); err != nil {
+		return err
+	}
+	if err := s.cfg.adopt(ctx, s.bus, s.proc, base); err != nil {
+		return err
+	}
+	s.lastOut, s.chain, s.count = at, base.Chain, base.Count
+	return nil
+}
+
+// dropTo steps the inputs up to one from the empty state, and drops their outputs: once more where
+// the processor needs some again.
+func (s *Stage) dropTo(ctx context.Context, upTo uint64) error {
+	s.fail, s.dropping, s.watch = nil, true, watch.New()
+	defer func() { s.dropping, s.watch = false, nil }()
+	for {
+		s.watch.Begin()
+		if err := s.proc.Restore(nil); err != nil {
+			return fmt.Errorf("%w: from the empty state: %w", errProcessor, err)
+		}
+		s.stepped = 0
+		if err := s.stepTo(ctx, upTo, s.cfg.inputs()); err != nil {
+			return err
+		}
+		if err := s.watch.End(); !errors.Is(err, watch.ErrBegun) {
+			return err
+		}
+	}
+}
+
+// stepTo steps the inputs behind the last one, up to one.
+func (s *Stage) stepTo(ctx context.Context, upTo uint64, options bus.ReadOptions) error {
+	reader, err := s.bus.Read(ctx, s.cfg.Input, s.stepped+1, options)
 	if err != nil {
 		return err
 	}
 	defer reader.Close()
-	for s.stepped < base.Input {
+	for s.stepped < upTo {
 		in, err := reader.Next(ctx)
 		if err != nil {
 			return err
@@ -295,10 +325,6 @@ func (s *Stage) rebase(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := s.cfg.adopt(ctx, s.bus, s.proc, base); err != nil {
-		return err
-	}
-	s.lastOut, s.chain, s.count = at, base.Chain, base.Count
 	return nil
 }
 
@@ -333,14 +359,6 @@ func (c *Config) inputs() bus.ReadOptions {
 	return options
 }
 
-// rereading takes a step, and repeats it behind inputs that a reread.Reader needs again.
-type rereading func(proc Processor, in uint64, step func() error) error
-
-func (c *Config) reread(ctx context.Context, b Source, of base) rereading {
-	from := reread.Streams{Source: b, Input: c.Input, Output: c.Output, BaseInput: of.Input, BaseOutput: of.Output}
-	return func(proc Processor, in uint64, step func() error) error { return from.Step(ctx, proc, in, step) }
-}
-
 // owns tells whether a subject of the output stream is the stage's own.
 func (c *Config) owns(subject string) bool {
 	return strings.HasPrefix(subject, strings.TrimSuffix(c.OutputFilter, ">"))
@@ -359,19 +377,5 @@ func (s *Stage) catchUp(ctx context.Context) error {
 		return nil
 	}
 	s.verified = false
-	reader, err := s.bus.Read(ctx, s.cfg.Input, s.stepped+1, bus.ReadOptions{FromServer: true})
-	if err != nil {
-		return err
-	}
-	defer reader.Close()
-	for s.stepped < s.cp.position.Sequence {
-		in, err := reader.Next(ctx)
-		if err != nil {
-			return err
-		}
-		if err := s.step(ctx, &in); err != nil {
-			return err
-		}
-	}
-	return nil
+	return s.stepTo(ctx, s.cp.position.Sequence, bus.ReadOptions{FromServer: true})
 }

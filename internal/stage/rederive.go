@@ -6,6 +6,7 @@ import (
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
 	"github.com/daybook-billing/daybook/internal/stage/pipeline"
+	"github.com/daybook-billing/daybook/internal/stage/watch"
 )
 
 // chunkBytes is the size of a chunk of outputs.
@@ -42,6 +43,7 @@ type deriver struct {
 	last    position // of the last output
 	current identity
 	part    uint32
+	watch   *watch.Watch // while outputs are skipped; else nil
 	out     *outputs
 	free    recycled
 }
@@ -66,19 +68,24 @@ func (d *deriver) emit(out Output) {
 	o.slab, out = d.cfg.fit(o.slab, out, d.current)
 	d.last = position{d.current.Sequence, d.part}
 	d.part++
+	watched(d.watch, &out)
 	o.list = append(o.list, pending{
 		position: d.last, source: d.current, subject: out.Subject, kind: out.Type, id: out.ID,
 		from: from, to: len(o.slab),
 	})
 }
 
-// skip steps inputs and drops their outputs.
+// skip steps inputs and drops their outputs. The error is watch.ErrBegun where the processor needs
+// some again that were not kept.
 func (d *deriver) skip(p *pipeline.Pipeline, inputs <-chan []bus.Stored, seen func(*outputs)) error {
 	d.out = &outputs{}
 	for {
 		chunk, more, err := pipeline.Receive(p, inputs)
-		if err != nil || !more {
+		if err != nil {
 			return err
+		}
+		if !more {
+			return d.watch.End()
 		}
 		for i := range chunk {
 			if err := d.step(&chunk[i]); err != nil {

@@ -13,6 +13,7 @@ import (
 	"github.com/daybook-billing/daybook/internal/bus"
 	"github.com/daybook-billing/daybook/internal/stage/audit"
 	"github.com/daybook-billing/daybook/internal/stage/pipeline"
+	"github.com/daybook-billing/daybook/internal/stage/watch"
 )
 
 // eventReplay is the event of a replay's Cause.
@@ -77,9 +78,9 @@ func Replay(ctx context.Context, cfg Config, b Bus, newProcessor func() Processo
 		options.Log = slog.New(slog.DiscardHandler)
 	}
 	var err error
-	another := false
+	another, watched := false, watch.New()
 	for range replayTries {
-		r := &replay{cfg: cfg, bus: b, options: options, another: another, proc: newProcessor()}
+		r := &replay{cfg: cfg, bus: b, options: options, another: another, proc: newProcessor(), watch: watched}
 		r.comparer = comparer(r.proc)
 		r.result = Replayed{Input: cfg.Input, Output: cfg.Output}
 		err = r.run(ctx, newProcessor)
@@ -95,7 +96,7 @@ func Replay(ctx context.Context, cfg Config, b Bus, newProcessor func() Processo
 			if err := cfg.outlast(ctx, b); err != nil {
 				return r.result, err
 			}
-		case !errors.Is(err, errMoved):
+		case !errors.Is(err, errMoved) && !errors.Is(err, watch.ErrBegun):
 			return r.result, err
 		}
 	}
@@ -110,6 +111,7 @@ type replay struct {
 	options  ReplayOptions
 	proc     Processor
 	comparer Comparer
+	watch    *watch.Watch // of the derived outputs
 
 	cp       checkpoint // last own message
 	chain    chain      // over the stored messages and the pending ones, computed from the bodies
@@ -319,7 +321,7 @@ func (r *replay) round(ctx context.Context, proc Processor) (again bool, err err
 	}
 	r.sound = r.sound && c == r.cp.chain && count == r.cp.count
 	r.chain, r.count = c, count
-	if err := r.derive(p, proc, r.cfg.reread(ctx, r.bus, base{})); err != nil {
+	if err := r.derive(p, proc, r.cfg.reread(ctx, r.bus, base{}, r.watch.Each)); err != nil {
 		return false, err
 	}
 	return r.comparer.Compare()
@@ -335,7 +337,9 @@ func (r *replay) derive(p *pipeline.Pipeline, proc Processor, reread rereading) 
 	}
 	inputs := p.Read(r.bus, r.cfg.Input, 1, upTo, r.cfg.inputs(), nil)
 	var failed error
+	r.watch.Begin()
 	emit := func(out Output) {
+		watched(r.watch, &out)
 		if failed == nil {
 			failed = r.comparer.Derived(&out)
 		}
@@ -365,6 +369,9 @@ func (r *replay) derive(p *pipeline.Pipeline, proc Processor, reread rereading) 
 		if len(chunk) > 0 {
 			r.options.Progress(chunk[len(chunk)-1].Sequence, r.target.Sequence)
 		}
+	}
+	if err := r.watch.End(); err != nil {
+		return err
 	}
 	if doubtful && !whole.Proven {
 		return fmt.Errorf("%w: %s starts at message %d and holds %d of %d, and what rests on the others would be "+

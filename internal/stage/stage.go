@@ -14,6 +14,7 @@ import (
 	"github.com/daybook-billing/daybook/internal/stage/audit"
 	"github.com/daybook-billing/daybook/internal/stage/progress"
 	"github.com/daybook-billing/daybook/internal/stage/reread"
+	"github.com/daybook-billing/daybook/internal/stage/watch"
 )
 
 // Header names of the contract. The first two are on every output, HeaderLogic and HeaderBase on
@@ -178,19 +179,20 @@ type Stage struct {
 	log     *slog.Logger
 	metrics *Metrics
 
-	stepped  uint64     // last input stepped
-	seen     uint64     // inputs stepped since the last snapshot
-	behind   uint64     // inputs waiting behind stepped
-	part     uint32     // next part of the current input
-	chain    chain      // over every output so far, stored or pending
-	count    uint64     // of them
-	lastOut  position   // of the last output so far, stored or pending
-	current  identity   // of the input being stepped
-	input    string     // its subject
-	dropping bool       // outputs up to a replay's base are not put out again
-	cp       checkpoint // last own message in the output stream
-	verified bool       // the chain has been found equal at cp
-	last     uint64     // last sequence of the output stream, for the next batch to expect
+	stepped  uint64       // last input stepped
+	seen     uint64       // inputs stepped since the last snapshot
+	behind   uint64       // inputs waiting behind stepped
+	part     uint32       // next part of the current input
+	chain    chain        // over every output so far, stored or pending
+	count    uint64       // of them
+	lastOut  position     // of the last output so far, stored or pending
+	current  identity     // of the input being stepped
+	input    string       // its subject
+	dropping bool         // outputs up to a replay's base are not put out again
+	watch    *watch.Watch // of these; else nil
+	cp       checkpoint   // last own message in the output stream
+	verified bool         // the chain has been found equal at cp
+	last     uint64       // last sequence of the output stream, for the next batch to expect
 	pending  []pending
 	slab     []byte // bodies of pending
 	scratch  []byte // of the chain
@@ -252,7 +254,9 @@ func (s *Stage) Ready() error { return s.progress.Ready() }
 func (s *Stage) Done() uint64 { return s.progress.Done() }
 
 // Wait returns when input sequence has been worked off and its outputs are stored, or ctx is done.
-func (s *Stage) Wait(ctx context.Context, sequence uint64) error { return s.progress.Wait(ctx, sequence) }
+func (s *Stage) Wait(ctx context.Context, sequence uint64) error {
+	return s.progress.Wait(ctx, sequence)
+}
 
 // Run opens, restores and steps until ctx is done, then appends the pending outputs, takes a
 // snapshot and returns nil. Errors of the bus are retried from the checkpoint with backoff; Run
@@ -320,18 +324,6 @@ func (s *Stage) run(ctx context.Context) error {
 			return fmt.Errorf("%s: %w", s.cfg.Name, err)
 		}
 	}
-}
-
-// grace returns a context that outlives ctx by the drain time: a stop lets the current input be
-// finished.
-func grace(ctx context.Context) (context.Context, context.CancelFunc) {
-	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	unhook := context.AfterFunc(ctx, func() {
-		if pause(work, nil, drainTime) == nil {
-			cancel()
-		}
-	})
-	return work, func() { unhook(); cancel() }
 }
 
 var (
@@ -429,7 +421,8 @@ func (s *Stage) drain(ctx context.Context) error {
 // step runs the processor on one input.
 func (s *Stage) step(ctx context.Context, in *bus.Stored) error {
 	s.current, s.input, s.part = identity{in.Sequence, in.Header(events.HeaderID)}, in.Subject, 0
-	err := s.cfg.reread(ctx, s.bus, s.cp.base)(s.proc, in.Sequence, func() error {
+	own := func(filters []string, take func(*bus.Stored) error) error { return s.own(ctx, filters, take) }
+	err := s.cfg.reread(ctx, s.bus, s.cp.base, own)(s.proc, in.Sequence, func() error {
 		return s.proc.Step(in, func(out Output) { s.emit(ctx, out) })
 	})
 	if s.fail != nil || errors.Is(err, reread.ErrUnread) {
@@ -462,6 +455,7 @@ func (s *Stage) step(ctx context.Context, in *bus.Stored) error {
 // in the middle of a step if need be: one input can have more outputs than a batch.
 func (s *Stage) emit(ctx context.Context, out Output) {
 	if s.fail != nil || s.dropping {
+		watched(s.watch, &out)
 		return // the state is about to be thrown away, or the output is stored in another form
 	}
 	from := len(s.slab)

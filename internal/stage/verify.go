@@ -9,6 +9,7 @@ import (
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
 	"github.com/daybook-billing/daybook/internal/stage/pipeline"
+	"github.com/daybook-billing/daybook/internal/stage/watch"
 )
 
 // VerifyOptions say how thoroughly to verify. The zero value compares the chains only.
@@ -65,6 +66,7 @@ type verifier struct {
 	source  string
 	wanted  []events.Header // reused
 	free    recycled        // outputs that were compared
+	watch   *watch.Watch    // of the outputs before the base
 	derived uint64          // outputs after the base, up to the checkpoint
 	result  Verified
 }
@@ -91,12 +93,16 @@ func Verify(ctx context.Context, cfg Config, b Source, newProcessor func() Proce
 	if options.Progress == nil {
 		options.Progress = func(uint64, uint64) {}
 	}
-	v := &verifier{cfg: cfg, bus: b, options: options, source: cfg.source()}
+	v := &verifier{cfg: cfg, bus: b, options: options, source: cfg.source(), watch: watch.New()}
 	v.result = Verified{Input: cfg.Input, Output: cfg.Output, Deep: options.Deep}
 	if err := v.open(ctx); err != nil {
 		return v.result, err
 	}
 	ahead, err := v.compare(ctx, newProcessor())
+	for errors.Is(err, watch.ErrBegun) {
+		v.result.Inputs = 0
+		ahead, err = v.compare(ctx, newProcessor())
+	}
 	var mismatch *Mismatch
 	if errors.As(err, &mismatch) && !options.Deep {
 		options.Deep = true
@@ -166,9 +172,14 @@ func (v *verifier) compare(ctx context.Context, proc Processor) (ahead *pending,
 	p := pipeline.New(ctx)
 	defer p.Stop()
 	v.free = recycled{pipeline.NewRecycled[outputs]()}
-	d := &deriver{cfg: &v.cfg, reread: v.cfg.reread(ctx, v.bus, v.cp.base), proc: proc, free: v.free}
+	d := &deriver{cfg: &v.cfg, proc: proc, free: v.free}
+	d.reread = v.cfg.reread(ctx, v.bus, v.cp.base, func(filters []string, take func(*bus.Stored) error) error {
+		return d.own(ctx, v.bus, filters, take)
+	})
 	from, start, count, first := uint64(1), chain{}, uint64(0), uint64(1)
 	if base := v.cp.base; base.Output != 0 {
+		v.watch.Begin()
+		d.watch = v.watch
 		inputs := p.Read(v.bus, v.cfg.Input, 1, base.Input, v.cfg.inputs(), nil)
 		if err := d.skip(p, inputs, v.worked); err != nil {
 			return nil, err
@@ -176,6 +187,7 @@ func (v *verifier) compare(ctx context.Context, proc Processor) (ahead *pending,
 		if d.last, err = v.rebase(p, proc); err != nil {
 			return nil, err
 		}
+		d.watch = nil
 		from, start, count, first = base.Input+1, base.Chain, base.Count, base.Output+1
 	}
 	inputs := p.Read(v.bus, v.cfg.Input, from, v.input.Last, bus.ReadOptions{}, nil)

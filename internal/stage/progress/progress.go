@@ -1,5 +1,5 @@
-// Package progress lets others wait until a stage has worked off an input, and tells them whether it
-// is at work.
+// Package progress lets others wait until a stage has worked off an input, and tells them whether
+// it is at work.
 package progress
 
 import (
