@@ -10,6 +10,7 @@ import (
 	"github.com/daybook-billing/daybook/internal/limit"
 	"github.com/daybook-billing/daybook/internal/stage"
 	"github.com/daybook-billing/daybook/pricer/catalogue"
+	"github.com/daybook-billing/daybook/projector/internal/history"
 	"github.com/daybook-billing/daybook/projector/internal/notice"
 )
 
@@ -20,7 +21,7 @@ func (p *processor) act(in *bus.Stored, emit func(stage.Output)) error {
 		return err
 	}
 	if _, long := limit.Act(a); long != "" {
-		return tooLong(long)
+		return history.TooLong(long)
 	}
 	if err := a.Misplaced(in.Subject); err != nil {
 		return err

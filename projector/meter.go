@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/projector/internal/rederive"
 	"github.com/daybook-billing/daybook/projector/months"
 	"github.com/daybook-billing/daybook/projector/timeline"
 )
@@ -21,6 +22,7 @@ type Meter struct {
 	catalogued  bool          // a catalogue is in force
 	window      window
 	tally       tally
+	past        *rederive.Past // of the late fact at hand; else nil
 
 	// Memory to work in.
 	ch                timeline.Change
@@ -145,17 +147,18 @@ func (m *Meter) Fact(u *events.Usage, sequence uint64, emit func(*events.Metered
 func (m *Meter) fact(u *events.Usage, sequence uint64, emit func(*events.Metered)) {
 	f := m.foundation(u.Source, u.Foundation)
 	f.months.Seen(timeline.Later(u.Time, f.rules.Epoch))
-	e := f.lookUp(entryKey{u.Kind, u.Resource})
-	if !f.platform.Observe(u, sequence, e != nil) {
-		return
-	}
+	e := f.observe(u, sequence)
 	if e == nil {
-		e = f.enter(entryKey{u.Kind, u.Resource}, u.SubjectResource(), u.Tenant)
+		return
 	}
 	sub := e.sub
 	ch := &m.ch
 	ch.Reset(sub.tenant)
-	e.Add(u, sequence, ch)
+	if m.past != nil {
+		m.late(f, e, u, sequence)
+	} else {
+		e.Add(u, sequence, ch)
+	}
 	f.list(e)
 	if ch.Empty() {
 		f.freeze(e)
@@ -180,6 +183,19 @@ func (m *Meter) fact(u *events.Usage, sequence uint64, emit func(*events.Metered
 		now.change(e)
 	}
 	m.Flush(emit)
+}
+
+// observe returns the timeline of a fact; nil for one that is not about usage.
+func (f *foundation) observe(u *events.Usage, sequence uint64) *entry {
+	key := entryKey{u.Kind, u.Resource}
+	e := f.lookUp(key)
+	switch {
+	case !f.platform.Observe(u, sequence, e != nil):
+		return nil
+	case e == nil:
+		return f.enter(key, u.SubjectResource(), u.Tenant)
+	}
+	return e
 }
 
 // enter makes the timeline of a resource.

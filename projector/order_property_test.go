@@ -97,7 +97,7 @@ func (a *account) tell(item any, after uint64) uint64 {
 		if after > 0 {
 			u.AfterSequence, u.AfterGUID = after, "guid"
 		}
-		a.meter.Fact(&u, a.sequence, a.take)
+		a.fact(&u, a.take)
 	case *events.Gap:
 		a.meter.Gap(x, a.sequence, a.take)
 	case time.Time:
@@ -131,7 +131,7 @@ func (a *account) decide(t *rapid.T) {
 			case 1:
 				continue
 			}
-			if !a.meter.Decide(&d, a.sequence, a.take) {
+			if !a.word(&d, a.take) {
 				t.Fatalf("no hold %s of %s", h.ID, subject)
 			}
 		}

@@ -11,14 +11,16 @@ import (
 
 // platform is a platform as the meter knows it.
 type platform struct {
-	kinds []string // of its resources
-	open  func(*timeline.Rules, *Config) timeline.Platform
+	kinds   []string // of its resources
+	follows bool     // a late fact names the one that it follows
+	open    func(*timeline.Rules, *Config) timeline.Platform
 }
 
 // platforms are the metered platforms, by source.
 var platforms = map[string]platform{
 	events.SourceCF: {
-		kinds: []string{events.KindApp, events.KindTask, events.KindStaging, events.KindService},
+		kinds:   []string{events.KindApp, events.KindTask, events.KindStaging, events.KindService},
+		follows: true,
 		open: func(r *timeline.Rules, c *Config) timeline.Platform {
 			return cf.New(r, c.BuildTimeout, c.excluded)
 		},

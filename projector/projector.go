@@ -1,6 +1,7 @@
 package projector
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"github.com/daybook-billing/daybook/internal/bus"
 	"github.com/daybook-billing/daybook/internal/limit"
 	"github.com/daybook-billing/daybook/internal/stage"
+	"github.com/daybook-billing/daybook/projector/internal/history"
 	"github.com/daybook-billing/daybook/projector/internal/notice"
 )
 
@@ -106,13 +108,16 @@ func (p *Projector) Done() uint64 { return p.stage.Done() }
 
 // processor is the stage's view of a Meter.
 type processor struct {
-	meter   *Meter
-	usage   events.Usage
-	decided events.Act
-	metered events.Metered
-	names   *events.Interner
-	notices []stage.Output // anomalies that wait for the end of the window
+	meter      *Meter
+	usage      events.Usage
+	long       []string // its labels that were cut
+	unreadable error    // it cannot be read
+	decided    events.Act
+	metered    events.Metered
+	names      *events.Interner
+	notices    []stage.Output // anomalies that wait for the end of the window
 
+	history *history.Reading   // for the last late fact; nil for none
 	figures *Metrics           // nil for none
 	emit    func(stage.Output) // of the step
 	counted func(stage.Output) // emit, with the meter's tally
@@ -146,26 +151,18 @@ func (p *processor) Step(in *bus.Stored, emit func(stage.Output)) error {
 func (p *processor) step(in *bus.Stored, emit func(stage.Output)) error {
 	kind, mark := in.Header(events.HeaderType), in.Header(events.HeaderWindow)
 	isFact := kind == events.TypeUsage
+	if isFact {
+		if needed := p.read(in); needed != nil {
+			return needed
+		}
+	}
 	if !isFact || mark == events.WindowBegin {
 		p.flush(emit)
 	}
 	if isFact && mark == events.WindowBegin {
 		p.meter.Open(in.Sequence)
 	}
-	var err error
-	switch kind {
-	case events.TypeUsage:
-		err = p.fact(in, emit)
-	case events.TypeHorizon:
-		err = p.horizon(in, emit)
-	case events.TypeGap:
-		err = p.gap(in, emit)
-	case events.TypeMarker: // it begins or ends a batch of a collector
-	case events.TypeAct:
-		err = p.act(in, emit)
-	default:
-		err = fmt.Errorf("the %s header is %q", events.HeaderType, kind)
-	}
+	err := p.take(in, kind, emit)
 	if err != nil && in.Time.IsZero() {
 		return stage.ErrNoTime
 	}
@@ -179,6 +176,23 @@ func (p *processor) step(in *bus.Stored, emit func(stage.Output)) error {
 		p.meter.Open(in.Sequence + 1)
 	}
 	return nil
+}
+
+// take applies a message of a kind.
+func (p *processor) take(in *bus.Stored, kind string, emit func(stage.Output)) error {
+	switch kind {
+	case events.TypeUsage:
+		return p.fact(in, emit)
+	case events.TypeHorizon:
+		return p.horizon(in, emit)
+	case events.TypeGap:
+		return p.gap(in, emit)
+	case events.TypeMarker: // it begins or ends a batch of a collector
+		return nil
+	case events.TypeAct:
+		return p.act(in, emit)
+	}
+	return fmt.Errorf("the %s header is %q", events.HeaderType, kind)
 }
 
 // flush ends the window: it puts out its messages, and then its notices.
@@ -209,31 +223,49 @@ func (p *processor) Adopt(stored *bus.Stored) error {
 	return err
 }
 
+// read decodes a fact. A late one of folded time needs the history of its resource.
+func (p *processor) read(in *bus.Stored) error {
+	u := &p.usage
+	p.long, p.unreadable = history.Fact(p.names, u, in)
+	if p.unreadable == nil && !meters(u.Source, u.Kind) {
+		p.unreadable = fmt.Errorf("it is about kind %q of source %q, which is not metered", u.Kind, u.Source)
+	}
+	about := p.history.About(in.Sequence)
+	if p.unreadable == nil && (about || p.meter.TooLate(u, in.Sequence)) {
+		if !about {
+			p.history = history.New(p.names, u, in.Sequence)
+		}
+		if needed := p.history.Needs(); needed != nil {
+			return needed
+		}
+	}
+	return nil
+}
+
+// Reread implements reread.Reader.
+func (p *processor) Reread(in *bus.Stored) error {
+	p.history.Input(in)
+	return nil
+}
+
+// Readopt implements reread.Reader.
+func (p *processor) Readopt(stored *bus.Stored) error { return p.history.Output(stored) }
+
 // fact applies a fact. The error is the reason why no collector publishes such a message, here and
 // in the methods below.
 func (p *processor) fact(in *bus.Stored, emit func(stage.Output)) error {
-	u := &p.usage
-	if err := p.names.DecodeFact(u, in.Data); err != nil {
-		return err
+	u, metered := &p.usage, func(m *events.Metered) { emit(meteredOutput(m)) }
+	if p.unreadable != nil {
+		return p.unreadable
 	}
-	labels, long := limit.Usage(u)
-	if long != "" {
-		return tooLong(long)
+	if p.history.About(in.Sequence) {
+		p.meter.LateFact(u, in.Sequence, p.history.Past(), metered)
+		p.history = nil
+	} else {
+		p.meter.Fact(u, in.Sequence, metered)
 	}
-	if err := limit.Times(u.Time, u.Observed, u.Created, u.Listed); err != nil {
-		return err
-	}
-	switch {
-	case u.Time.IsZero():
-		return errNoTime
-	case u.AfterSequence >= in.Sequence:
-		return fmt.Errorf("it follows message %d, which does not stand before it", u.AfterSequence)
-	case !meters(u.Source, u.Kind):
-		return fmt.Errorf("it is about kind %q of source %q, which is not metered", u.Kind, u.Source)
-	}
-	p.meter.Fact(u, in.Sequence, func(m *events.Metered) { emit(meteredOutput(m)) })
-	if len(labels) > 0 && u.Event != events.EventTroveExists { // these repeat the create's
-		p.notices = append(p.notices, notice.LongLabel(u, in.Sequence, labels))
+	if len(p.long) > 0 && u.Event != events.EventTroveExists { // these repeat the create's
+		p.notices = append(p.notices, notice.LongLabel(u, in.Sequence, p.long))
 	}
 	return nil
 }
@@ -244,15 +276,12 @@ func (p *processor) horizon(in *bus.Stored, emit func(stage.Output)) error {
 		return err
 	}
 	if _, long := limit.Horizon(&h); long != "" {
-		return tooLong(long)
+		return history.TooLong(long)
 	}
 	if err := limit.Times(h.Time); err != nil {
 		return err
 	}
-	if h.Time.IsZero() {
-		return errNoTime
-	}
-	if err := known(h.Source); err != nil {
+	if err := cmp.Or(history.Timed(h.Time), known(h.Source)); err != nil {
 		return err
 	}
 	all, moved := p.meter.Horizon(&h, in.Sequence, func(m *events.Metered) { emit(meteredOutput(m)) })
@@ -279,15 +308,15 @@ func (p *processor) gap(in *bus.Stored, emit func(stage.Output)) error {
 		return err
 	}
 	if _, long := limit.Gap(&g); long != "" {
-		return tooLong(long)
+		return history.TooLong(long)
 	}
 	if err := limit.Times(g.From, g.To); err != nil {
 		return err
 	}
-	switch {
-	case g.To.IsZero():
-		return errNoTime
-	case g.To.Before(g.From):
+	if err := history.Timed(g.To); err != nil {
+		return err
+	}
+	if g.To.Before(g.From) {
 		return fmt.Errorf("it ends at %s, before it begins at %s", events.FormatTime(g.To), events.FormatTime(g.From))
 	}
 	if err := known(g.Source); err != nil {
@@ -303,11 +332,6 @@ func (p *processor) gap(in *bus.Stored, emit func(stage.Output)) error {
 	return nil
 }
 
-// tooLong refuses a message with a string that no collector publishes.
-func tooLong(field string) error {
-	return fmt.Errorf("its %s is longer than %d bytes", field, limit.MaxID)
-}
-
 func known(source string) error {
 	if _, ok := platforms[source]; !ok {
 		return fmt.Errorf("its source is %q, which is not metered", source)
@@ -315,10 +339,7 @@ func known(source string) error {
 	return nil
 }
 
-var (
-	errNoTime = errors.New("it says no time")
-	errFuture = errors.New("it ends the foundation after the time of the act itself")
-)
+var errFuture = errors.New("it ends the foundation after the time of the act itself")
 
 func meteredOutput(m *events.Metered) stage.Output {
 	return stage.Output{
@@ -339,15 +360,14 @@ func (p *processor) Snapshot() ([]byte, error) { return p.meter.Snapshot(), nil 
 
 // Restore implements stage.Processor.
 func (p *processor) Restore(snapshot []byte) error {
-	if snapshot == nil {
-		p.meter = newMeter(p.meter.cfg)
-		p.figures.update(p.meter)
-		return nil
+	meter := newMeter(p.meter.cfg)
+	if snapshot != nil {
+		var err error
+		if meter, err = RestoreMeter(p.meter.cfg, snapshot); err != nil {
+			return err
+		}
 	}
-	meter, err := RestoreMeter(p.meter.cfg, snapshot)
-	if err == nil {
-		p.meter = meter
-		p.figures.update(p.meter)
-	}
-	return err
+	p.meter, p.history = meter, nil
+	p.figures.update(p.meter)
+	return nil
 }

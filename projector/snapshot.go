@@ -17,7 +17,7 @@ import (
 // This file packs and unpacks the state of a meter; platforms and timelines do so with their own.
 
 // snapshotForm begins every snapshot: a snapshot of another form is refused and not misread.
-const snapshotForm = "daybook projector snapshot 12\n"
+const snapshotForm = "daybook projector snapshot 13\n"
 
 var errDamaged = errors.New("the projector's snapshot is damaged")
 

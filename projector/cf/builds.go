@@ -18,7 +18,7 @@ type builds struct {
 // Add implements timeline.Timeline. A duplicate changes nothing.
 func (t *builds) Add(u *events.Usage, sequence uint64, ch *timeline.Change) {
 	x := t.newFact(u, sequence, nil)
-	t.add(&x, x.verb == ended, ch, func() { t.put(&x, ch) })
+	t.add(&x, ch, func() { t.put(&x, ch) })
 }
 
 func (t *builds) put(x *fact, ch *timeline.Change) {

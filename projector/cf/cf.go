@@ -21,7 +21,8 @@ type Foundation struct {
 	epoch    timeline.Moment
 	timeout  time.Duration  // of builds
 	excluded *regexp.Regexp // names of spaces; nil for none
-	gaps     []*gap         // in order
+	gaps     []*gap         // in order, from those on that a timeline may need
+	all      []*gap         // those before them, too
 	// folded is the sequence up to which gaps are part of all baselines; base is the state of a
 	// timeline without facts, by list. Gaps up to the sequence dropped are forgotten: builds may
 	// need a gap for longer.
@@ -124,8 +125,30 @@ func (f *Foundation) Gap(g *events.Gap, sequence uint64) bool {
 	if g.To.IsZero() {
 		one.to = timeline.MaxMoment
 	}
-	f.gaps = append(f.gaps, one)
+	f.gaps, f.all = append(f.gaps, one), append(f.all, one)
 	return true
+}
+
+// Gaps implements timeline.Platform.
+func (f *Foundation) Gaps() []timeline.Gap {
+	out := make([]timeline.Gap, len(f.all))
+	for i, g := range f.all {
+		out[i] = timeline.Gap{Sequence: g.sequence, Gap: events.Gap{ID: g.id, List: g.list, Reason: g.reason}}
+		if g.from != timeline.MinMoment {
+			out[i].From = g.from.Time()
+		}
+		if g.to != timeline.MaxMoment {
+			out[i].To = g.to.Time()
+		}
+	}
+	return out
+}
+
+// need takes the gaps behind a sequence back that were dropped.
+func (f *Foundation) need(sequence uint64) {
+	for n := len(f.all) - len(f.gaps); n > 0 && f.all[n-1].sequence > sequence; n-- {
+		f.gaps = slices.Insert(f.gaps, 0, f.all[n-1])
+	}
 }
 
 // newest is the newest gap.
@@ -172,7 +195,7 @@ func (f *Foundation) closeGaps() {
 	}
 	for len(f.gaps) > 0 && f.gaps[0].sequence <= min(f.folded, f.closing.all) &&
 		f.gaps[0].to.Add(f.timeout) <= f.Folded {
-		f.dropped = f.gaps[0].sequence
+		f.dropped = max(f.dropped, f.gaps[0].sequence)
 		f.gaps = slices.Delete(f.gaps, 0, 1)
 	}
 }

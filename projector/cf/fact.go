@@ -1,6 +1,7 @@
 package cf
 
 import (
+	"cmp"
 	"encoding/hex"
 
 	"github.com/daybook-billing/daybook/events"
@@ -168,7 +169,7 @@ func (k key) root() uint64 {
 // one was found between the root and the earlier one.
 func (k key) compare(o key) int {
 	if k.late == nil && o.late == nil || k.root() != o.root() {
-		return compareSequences(k.root(), o.root())
+		return cmp.Compare(k.root(), o.root())
 	}
 	a, b := k.late, o.late
 	if a == nil {
@@ -190,15 +191,5 @@ func (k key) compare(o key) int {
 	for a.depth > 0 && a.after.sequence != b.after.sequence {
 		a, b = a.after, b.after
 	}
-	return compareSequences(b.sequence, a.sequence)
-}
-
-func compareSequences(a, b uint64) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
+	return cmp.Compare(b.sequence, a.sequence)
 }

@@ -81,7 +81,7 @@ func (t *process) Add(u *events.Usage, sequence uint64, ch *timeline.Change) {
 		near = t.tail.segment.size
 	}
 	x := t.newFact(u, sequence, near)
-	t.add(&x, false, ch, func() { t.put(&x, ch) })
+	t.add(&x, ch, func() { t.put(&x, ch) })
 }
 
 func (t *process) put(x *fact, ch *timeline.Change) {

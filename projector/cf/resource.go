@@ -111,14 +111,13 @@ func (t *resource) newFact(u *events.Usage, sequence uint64, near *events.Footpr
 }
 
 // add is Add but for the kind's own part, `put`: duplicates and facts that are too late end here.
-// gone reports whether the fact may be about something folded.
-func (t *resource) add(x *fact, gone bool, ch *timeline.Change, put func()) {
+func (t *resource) add(x *fact, ch *timeline.Change, put func()) {
 	if x.insertion() == nil {
 		ch.Tenant = x.of.tenant
 	}
 	switch {
 	case t.has(x):
-	case x.insertion() != nil && t.tooLate(x, gone):
+	case x.insertion() != nil && t.tooLate(x):
 		t.addLate(x, ch)
 	default:
 		put()
@@ -148,9 +147,18 @@ func (t *resource) baselineBehind(i int) bool {
 	return slices.ContainsFunc(t.facts[i+1:], func(y fact) bool { return y.verb == wasRunning })
 }
 
+// TooLate implements timeline.Timeline.
+func (t *resource) TooLate(u *events.Usage, sequence uint64) bool {
+	if u.AfterSequence == 0 {
+		return false
+	}
+	x := t.newFact(u, sequence, nil)
+	return !t.has(&x) && t.tooLate(&x)
+}
+
 // tooLate reports whether a late fact belongs into folded time: before the baseline or a gap in it,
 // or into a closed month of a timeline that may have been forgotten.
-func (t *resource) tooLate(x *fact, gone bool) bool {
+func (t *resource) tooLate(x *fact) bool {
 	k := x.key()
 	if k.root() == unknownRoot || k.compare(t.baselineKey()) < 0 {
 		return true
@@ -162,7 +170,7 @@ func (t *resource) tooLate(x *fact, gone bool) bool {
 	if x.time >= t.rules.Folded || len(t.facts) > 0 && k.compare(t.facts[0].key()) > 0 {
 		return false
 	}
-	return gone || !t.baseline().known
+	return t.kind == events.KindStaging && x.verb == ended || !t.baseline().known
 }
 
 // after reports whether a fact counts after a time.
@@ -198,13 +206,12 @@ func (t *resource) addLate(x *fact, ch *timeline.Change) {
 	}
 	name := eventName(t.kind, x.verb)
 	ch.Anomaly(events.AnomalyClosedPeriod, t.name, x.time.Time(),
-		name+" of "+x.time.String()+" (message "+strconv.FormatUint(x.sequence, 10)+
-			") came when its month had been closed and settled: what was billed stands. It is held: settle the "+
-			"difference by hand")
+		name+" of "+x.time.String()+" (message "+strconv.FormatUint(x.sequence, 10)+") "+timeline.CameLate(ch.Lacks)+
+			". It is held: settle the difference by hand")
 	if len(t.late) < maxLateFacts {
 		t.late = append(t.late, timeline.LateFact{
 			ID: x.id.String(), Event: name, At: x.time.Time(),
-			Footprint: *x.size,
+			Footprint: *x.size, Lacks: ch.Lacks,
 		})
 		ch.Held = true
 	}
@@ -216,8 +223,8 @@ func (t *resource) lateHold(l *timeline.LateFact) events.Hold {
 		ID:   t.rules.HoldID(t.kind, t.name, events.AnomalyClosedPeriod, l.ID),
 		Kind: t.kind, Resource: t.name, Code: events.AnomalyClosedPeriod, Start: l.At, End: l.At,
 		Footprint: l.Footprint,
-		Reason: l.Event + " of " + events.FormatTime(l.At) + " came when its month had been closed and settled: what " +
-			"was billed stands. Settle the difference by hand, then discard this",
+		Reason: l.Event + " of " + events.FormatTime(l.At) + " " + timeline.CameLate(l.Lacks) +
+			". Settle the difference by hand, then discard this",
 	}
 }
 

@@ -167,10 +167,11 @@ func (p packer) bounds(b *bounds) {
 // Pack implements timeline.Platform.
 func (f *Foundation) Pack(tp *timeline.Packer) {
 	p := packer{tp}
-	p.Length(len(f.gaps))
-	for _, g := range f.gaps {
+	p.Length(len(f.all))
+	for _, g := range f.all {
 		p.gap(g)
 	}
+	p.Length(len(f.gaps))
 	p.Uint(f.folded)
 	p.Uint(f.dropped)
 	p.state(&f.base[0])
@@ -184,10 +185,14 @@ func (f *Foundation) Pack(tp *timeline.Packer) {
 }
 
 func (t *resource) pack(p packer) {
-	p.Bool(t.base != nil)
-	if t.base != nil {
-		p.state(t.base)
-		p.key(t.baseKey)
+	base := t.base
+	if p.Alone {
+		base = t.baseline()
+	}
+	p.Bool(base != nil)
+	if base != nil {
+		p.state(base)
+		p.key(t.baselineKey())
 		p.Uint(t.passed.sequence)
 		p.Moment(t.passed.to)
 	}
@@ -241,13 +246,17 @@ func (r reader) labels() *labels {
 	return l
 }
 
-// gap reads a gap; nil for none.
+// gap reads a gap; nil for none. The foundation has it once.
 func (r reader) gap() *gap {
 	if !r.Bool() {
 		return nil
 	}
 	return timeline.Seen(r.Reader, func() *gap {
-		return &gap{id: r.Raw(), sequence: r.Uint(), from: r.Moment(), to: r.Moment(), reason: r.Text(), list: r.Text()}
+		g := &gap{id: r.Raw(), sequence: r.Uint(), from: r.Moment(), to: r.Moment(), reason: r.Text(), list: r.Text()}
+		if i := slices.IndexFunc(r.of.all, func(o *gap) bool { return o.sequence == g.sequence }); i >= 0 {
+			return r.of.all[i]
+		}
+		return g
 	})
 }
 
@@ -384,8 +393,9 @@ func (f *Foundation) Unpack(tr *timeline.Reader) {
 			r.Fail()
 			return
 		}
-		f.gaps = append(f.gaps, g)
+		f.all = append(f.all, g)
 	}
+	f.gaps = slices.Clone(f.all[len(f.all)-int(r.Below(uint64(len(f.all))+1)):]) //nolint:gosec // at most their number
 	f.folded, f.dropped = r.Uint(), r.Uint()
 	f.base = [2]state{*r.state(), *r.state()}
 	for range r.Length() {
@@ -412,6 +422,7 @@ func (t *resource) unpack(r reader) {
 		t.facts = append(t.facts, r.fact())
 	}
 	t.decisions, t.late = r.Decisions(), r.LateFacts()
+	t.rules.need(t.through())
 	t.clamp(0)
 }
 

@@ -17,6 +17,9 @@ type Change struct {
 	Held      bool // the holds have changed
 	// Tenant is the tenant of the subject from this change on. It is no part of Empty.
 	Tenant string
+	// Lacks is why nothing can be derived from a fact of folded time, the end of a sentence. It is
+	// no part of Empty.
+	Lacks string
 }
 
 // Empty reports whether nothing has changed.
@@ -76,12 +79,21 @@ func (d *Decisions) Put(decided *events.Act) (contradicts bool) {
 	return was.Release != put.Release || was.Footprint != put.Footprint
 }
 
-// LateFact is a fact of a month that was closed and folded before: it can not be metered, and is
-// held for an operator.
+// LateFact is a fact of a month that was closed and folded before, from which nothing can be
+// derived: it is held for an operator. Lacks says why, as the end of a sentence.
 type LateFact struct {
 	ID, Event string
 	At        time.Time
 	Footprint events.Footprint
+	Lacks     string
+}
+
+// CameLate is what became of a late fact, for the reason why nothing can be derived from it.
+func CameLate(lacks string) string {
+	if lacks != "" {
+		lacks = ", and " + lacks
+	}
+	return "came when its month had been closed and settled" + lacks + ": what was billed stands"
 }
 
 // CompareHolds orders the holds of one resource: by kind, start and id.

@@ -18,7 +18,9 @@ type tables map[any]any
 // Packer writes a snapshot: numbers as varints; texts, footprints and the values of Known once, and
 // then by their number.
 type Packer struct {
-	Bytes  []byte
+	Bytes []byte
+	// Alone: a timeline has nothing in common with its foundation, and is read into another one.
+	Alone  bool
 	tables tables
 }
 
@@ -131,6 +133,7 @@ func (p *Packer) LateFacts(late []LateFact) {
 		p.Text(l.Event)
 		p.Time(l.At)
 		p.Footprint(&l.Footprint)
+		p.Text(l.Lacks)
 	}
 }
 
@@ -302,7 +305,9 @@ func (r *Reader) Decisions() (decisions Decisions) {
 // LateFacts reads late facts.
 func (r *Reader) LateFacts() (late []LateFact) {
 	for range r.Length() {
-		late = append(late, LateFact{ID: r.Text(), Event: r.Text(), At: r.Time(), Footprint: *r.Footprint()})
+		late = append(late, LateFact{
+			ID: r.Text(), Event: r.Text(), At: r.Time(), Footprint: *r.Footprint(), Lacks: r.Text(),
+		})
 	}
 	return late
 }

@@ -39,6 +39,8 @@ type Platform interface {
 	Gap(g *events.Gap, sequence uint64) bool
 	// Doubts reports whether there are gaps: folding then needs every timeline.
 	Doubts() bool
+	// Gaps are all gaps so far, in order.
+	Gaps() []Gap
 	// Advance takes note of a move of Rules.Horizon. It reports whether every timeline may have
 	// expired, and not only the timelines that Expire by themselves.
 	Advance() bool
@@ -54,6 +56,9 @@ type Platform interface {
 type Timeline interface {
 	// Add adds a fact. It sets Change.Tenant if the fact changes it.
 	Add(u *events.Usage, sequence uint64, ch *Change)
+	// TooLate reports whether a fact belongs into folded time, where nothing can be derived from
+	// it. Add holds it then, for the reason Change.Lacks.
+	TooLate(u *events.Usage, sequence uint64) bool
 	// Miss is Lose for an unlisted timeline. It puts nothing out, and reports whether the timeline
 	// must be listed, and Lose be called.
 	Miss() bool
@@ -91,6 +96,12 @@ type Timeline interface {
 	// Pack and Unpack write and read the state. Unpack is called on a timeline without facts.
 	Pack(p *Packer)
 	Unpack(r *Reader)
+}
+
+// Gap is a gap with its sequence in USAGE. From is zero where nothing was known before.
+type Gap struct {
+	events.Gap
+	Sequence uint64
 }
 
 // Accrued appends the open spans as if they ended at the horizon.

@@ -370,13 +370,18 @@ func (in *instance) between(from, to int64) bool {
 	})
 }
 
+// TooLate implements timeline.Timeline: of a forgotten instance nothing is kept but its end, and a
+// report behind it changes nothing.
+func (in *instance) TooLate(u *events.Usage, _ uint64) bool {
+	return !in.ended.IsZero() && (u.Event != events.EventTroveExists || !u.Time.After(in.ended))
+}
+
 // addLate is add for a forgotten instance: its bill is published and can not be derived again.
 func (in *instance) addLate(u *events.Usage, ch *timeline.Change) {
 	in.latest = timeline.Later(in.latest, u.Time, u.Observed)
 	end := events.FormatTime(in.ended)
 	if u.Event == events.EventTroveExists {
-		code, text := events.AnomalyClosedPeriod, "the timeline, which ended at %s, had been closed and settled; "+
-			"nothing is metered anew"
+		code, text := events.AnomalyClosedPeriod, "it "+timeline.CameLate(ch.Lacks)+"; the timeline ended at %s"
 		if u.Time.After(in.ended) {
 			code, text = events.AnomalyAfterDelete, "the instance was deleted at %s; the deletion stands, and "+
 				"nothing is metered"
@@ -389,10 +394,11 @@ func (in *instance) addLate(u *events.Usage, ch *timeline.Change) {
 		return
 	}
 	ch.Anomaly(events.AnomalyClosedPeriod, in.resource, u.Time, fmt.Sprintf(
-		"%s of %s came when the timeline, which ended at %s, had been closed and settled: what was billed stands",
-		u.Event, events.FormatTime(u.Time), end))
+		"%s of %s %s; the timeline ended at %s", u.Event, events.FormatTime(u.Time), timeline.CameLate(ch.Lacks), end))
 	if len(in.late) < maxLate {
-		in.late = append(in.late, timeline.LateFact{ID: u.ID, Event: u.Event, At: u.Time, Footprint: u.Footprint})
+		in.late = append(in.late, timeline.LateFact{
+			ID: u.ID, Event: u.Event, At: u.Time, Footprint: u.Footprint, Lacks: ch.Lacks,
+		})
 		ch.Held = true
 	}
 }

@@ -142,9 +142,8 @@ func (d *derivation) late() {
 		d.tracks.Holds = append(d.tracks.Holds, events.Hold{
 			ID: id, Kind: kindOf(f), Resource: d.in.resource, Code: events.AnomalyClosedPeriod,
 			Start: f.At, End: timeline.Later(d.in.ended, f.At), Footprint: footprint,
-			Reason: fmt.Sprintf("%s came when the timeline, which ended at %s, was closed and settled: what was "+
-				"billed stands. Settle the difference by hand, then discard this",
-				f.Event, events.FormatTime(d.in.ended)),
+			Reason: fmt.Sprintf("%s %s; the timeline ended at %s. Settle the difference by hand, then discard this",
+				f.Event, timeline.CameLate(f.Lacks), events.FormatTime(d.in.ended)),
 		})
 	}
 	slices.SortStableFunc(d.tracks.Holds, timeline.CompareHolds)

@@ -53,6 +53,9 @@ func (f *Foundation) New(_, resource string) timeline.Timeline {
 // Gap implements timeline.Platform. Gaps are of lists, and Trove has none.
 func (f *Foundation) Gap(*events.Gap, uint64) bool { return true }
 
+// Gaps implements timeline.Platform.
+func (f *Foundation) Gaps() []timeline.Gap { return nil }
+
 // Doubts implements timeline.Platform.
 func (f *Foundation) Doubts() bool { return false }
 

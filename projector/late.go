@@ -1,0 +1,106 @@
+package projector
+
+import (
+	"slices"
+
+	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/projector/internal/rederive"
+	"github.com/daybook-billing/daybook/projector/months"
+	"github.com/daybook-billing/daybook/projector/timeline"
+)
+
+// This file places facts of folded months: it derives their resource from all its facts again.
+
+// TooLate reports whether a fact belongs into folded time: LateFact takes it, and Fact holds it. It
+// changes nothing that they do not.
+func (m *Meter) TooLate(u *events.Usage, sequence uint64) bool {
+	f := m.foundation(u.Source, u.Foundation)
+	if f.rules.Folded == timeline.MinMoment || platforms[u.Source].follows && u.AfterSequence == 0 {
+		return false
+	}
+	e := f.observe(u, sequence)
+	return e != nil && e.TooLate(u, sequence)
+}
+
+// LateFact is Fact for one of folded time: past is what stands of its resource before it.
+func (m *Meter) LateFact(u *events.Usage, sequence uint64, past *rederive.Past, emit func(*events.Metered)) {
+	m.past = past
+	m.Fact(u, sequence, emit)
+	m.past = nil
+}
+
+// late adds a fact of folded time to its timeline, and puts the difference to what was published
+// into the meter's change. Where the fact cannot be derived, the timeline holds it, for the reason
+// in the change.
+func (m *Meter) late(f *foundation, e *entry, u *events.Usage, sequence uint64) {
+	ch, published := &m.ch, m.past.Published
+	if ch.Lacks = m.past.Lacks; ch.Lacks == "" {
+		d := m.derive(f, e)
+		kept, all := e.sub.pending.standing(e, published)
+		if f.agree(d.Spans(), all) {
+			d.Add(u, sequence, ch)
+			t, err := d.Move(f.platform)
+			if err == nil {
+				e.Timeline = t
+				f.renote(e, kept, sequence)
+				return
+			}
+			ch.Reset(e.sub.tenant)
+		}
+		ch.Lacks = "what was published of it is not what its facts give today"
+	}
+	e.Add(u, sequence, ch)
+}
+
+// derive derives a resource as it is without the late fact.
+func (m *Meter) derive(f *foundation, e *entry) *rederive.Derivation {
+	at := rederive.At{Horizon: f.rules.Horizon, Folded: f.rules.Folded, Shown: timeline.MinMoment}
+	for _, s := range e.Running(nil) { // what runs begins at the last cut
+		if f.rules.Cut.Floor(s.Start).Equal(s.Start) {
+			at.Shown = max(at.Shown, timeline.MomentOf(s.Start))
+		}
+	}
+	rules := f.rules
+	return rederive.Derive(rederive.Resource{
+		Platform: platforms[rules.Source].open(&rules, &m.cfg), Rules: &rules, Gaps: f.platform.Gaps(),
+		Kind: e.key.kind, Name: e.key.resource,
+	}, at, m.past.Inputs)
+}
+
+// standing are the published spans of a timeline that the window does not retract, and these with
+// those that it is to publish.
+func (p *pending) standing(e *entry, published []events.Span) (kept, all []events.Span) {
+	if p == nil {
+		return published, published
+	}
+	kept = slices.DeleteFunc(slices.Clone(published), func(s events.Span) bool {
+		return slices.ContainsFunc(p.retracted, func(r retraction) bool { return r.of == e && r.span.ID == s.ID })
+	})
+	all = slices.Clone(kept)
+	for i := range p.closed {
+		if p.closed[i].of == e {
+			all = append(all, p.closed[i].span)
+		}
+	}
+	rederive.Sort(all)
+	return kept, all
+}
+
+// agree reports whether derived spans are the published ones. An id covers all that is charged.
+func (f *foundation) agree(derived, published []events.Span) bool {
+	return slices.EqualFunc(derived, published, func(d, p events.Span) bool {
+		f.identify(&d)
+		return d.ID == p.ID
+	})
+}
+
+// renote keeps the published spans of a timeline in place of those that it has kept.
+func (f *foundation) renote(e *entry, published []events.Span, sequence uint64) {
+	e.published = nil
+	for i := range published {
+		s := &published[i]
+		by := publication{sequence: sequence, correction: months.Number(s.Correction)}
+		by.id, _ = events.ParseID(s.Publication)
+		f.note(e, s, by)
+	}
+}
