@@ -10,6 +10,8 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/synadia-io/orbit.go/jetstreamext"
+
+	"github.com/daybook-billing/daybook/internal/bus/reply"
 )
 
 // Append stores the messages as one atomic batch, all or none, if expect holds, and returns the
@@ -194,7 +196,7 @@ func (b *Bus) refused(ctx context.Context, what, stream string, expect Expect, a
 ) error {
 	switch api.ErrorCode {
 	case jetstream.JSErrCodeStreamWrongLastSequence:
-		if actual, ok := lastSequence(api.Description); ok {
+		if actual, ok := reply.LastSequence(api.Description); ok {
 			b.settle(ctx, stream, actual)
 			return &ConflictError{Stream: stream, Expect: expect, Actual: actual, Stored: stored}
 		}

@@ -24,8 +24,9 @@ const eachHeartbeat = time.Second
 // A stream with its beginning behind from is read from its beginning. Of messages removed while it
 // is read, those deleted one by one are left out, the last one too; with Filters so are all others,
 // and without Filters they are ErrGap. A stream with its end before from-1, or before the last
-// message read, or made anew, is ErrStreamChanged; a missing one is ErrNotFound. Like Next, Each
-// survives the loss of the connection and waits for it to come back, until ctx ends.
+// message read, or made anew, is ErrStreamChanged, as is one that ends before Reach at any time of
+// the reading: last means nothing then. A missing one is ErrNotFound. Like Next, Each survives the
+// loss of the connection and waits for it to come back, until ctx ends.
 //
 // With LastPerSubject a subject with a new message meanwhile may come with the old one or twice:
 // the later one counts. One with its last message deleted meanwhile may be left out.
@@ -36,7 +37,8 @@ func (b *Bus) Each(ctx context.Context, stream string, from, to uint64, options 
 	if err != nil {
 		return 0, err
 	}
-	if from = max(from, 1); from <= state.Last+1 && max(from, state.First) > min(to, last) {
+	from = max(from, 1)
+	if max(from-1, options.Reach) <= state.Last && max(from, state.First) > min(to, last) {
 		return last, nil
 	}
 	options.heartbeat, options.FromServer = eachHeartbeat, true // memory has only later messages
@@ -45,7 +47,7 @@ func (b *Bus) Each(ctx context.Context, stream string, from, to uint64, options 
 		return 0, err
 	}
 	defer r.Close()
-	return r.each(ctx, to, last, yield)
+	return r.each(ctx, to, max(last, options.Reach), yield)
 }
 
 // each gives yield the messages up to the sequence to, or up to the last one.
@@ -92,6 +94,9 @@ func (r *Reader) left(ctx context.Context, end uint64) (bool, error) {
 	if err == nil {
 		err = r.check(info)
 	}
+	if err == nil && info.State.LastSeq < end {
+		err = r.ended(info.State.LastSeq)
+	}
 	if err == nil && len(r.options.Filters) == 0 && info.State.FirstSeq > r.next {
 		err = r.removed(info.State.FirstSeq)
 	}
@@ -117,15 +122,9 @@ func (b *Bus) holds(ctx context.Context, stream, filter string, from, to uint64)
 	return err == nil && m.Sequence <= to, err
 }
 
-// extent looks up a stream, and the last sequence on the filters: without any the stream's, perhaps
-// of a deleted message.
+// extent looks up the last sequence on the filters, and then the stream. Without any it is the
+// stream's, perhaps of a deleted message.
 func (b *Bus) extent(ctx context.Context, stream string, filters []string) (state StreamState, last uint64, err error) {
-	if state, err = b.Stream(ctx, stream); err != nil {
-		return state, 0, err
-	}
-	if len(filters) == 0 {
-		return state, state.Last, nil
-	}
 	for _, filter := range filters {
 		m, err := b.Last(ctx, stream, filter)
 		if err != nil && !errors.Is(err, ErrNotFound) {
@@ -133,7 +132,10 @@ func (b *Bus) extent(ctx context.Context, stream string, filters []string) (stat
 		}
 		last = max(last, m.Sequence)
 	}
-	return state, last, nil
+	if state, err = b.Stream(ctx, stream); len(filters) == 0 {
+		last = state.Last
+	}
+	return state, last, err
 }
 
 // orWhole is the filters, or the one for all subjects.

@@ -102,6 +102,18 @@ var _ = Describe("Reading what is stored", func() {
 		Expect(err).To(MatchError(bus.ErrNotFound))
 	})
 
+	It("refuses a stream that has not gone as far as it must have, though what it has is there", func(
+		ctx SpecContext,
+	) {
+		appended(ctx, b, "METERED", batch("metered", 3), bus.Expect{})
+		for _, filters := range [][]string{nil, {"metered.>"}, {"metered.none"}} {
+			_, err := each(ctx, 1, 2, bus.ReadOptions{Filters: filters, Reach: 3})
+			Expect(err).NotTo(HaveOccurred())
+			_, err = each(ctx, 1, 2, bus.ReadOptions{Filters: filters, Reach: 4})
+			Expect(err).To(MatchError(bus.ErrStreamChanged))
+		}
+	})
+
 	It("ends with what is left where the last message was deleted", func(ctx SpecContext) {
 		appended(ctx, b, "METERED", batch("metered", 3), bus.Expect{})
 		appended(ctx, b, "METERED", batch("metered.c", 2), bus.Expect{Last: 3})

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
-	"strings"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -145,14 +143,4 @@ func TooLarge(err error) bool {
 	api := apiError(err)
 	return errors.Is(err, nats.ErrMaxPayload) ||
 		api != nil && api.ErrorCode == jetstream.JSErrCodeStreamMessageExceedsMaximum
-}
-
-// lastSequence reads N out of the server's "wrong last sequence: N".
-func lastSequence(description string) (uint64, bool) {
-	_, number, ok := strings.Cut(description, "wrong last sequence: ")
-	if !ok {
-		return 0, false
-	}
-	n, err := strconv.ParseUint(strings.TrimSpace(number), 10, 64)
-	return n, err == nil
 }

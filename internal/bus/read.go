@@ -21,6 +21,9 @@ type ReadOptions struct {
 	LastPerSubject bool
 	// FromServer has every message come from the server, with its time.
 	FromServer bool
+	// Reach is a sequence up to which the stream has gone: for Each it is ErrStreamChanged where it
+	// has lost its end since. 0: it may be of any length.
+	Reach uint64
 
 	heartbeat time.Duration // of a server with nothing to send; 0: pullHeartbeat
 }
@@ -69,10 +72,9 @@ func (b *Bus) readFrom(ctx context.Context, stream string, state StreamState, fr
 	options ReadOptions,
 ) (*Reader, error) {
 	from = max(from, 1)
-	if from > state.Last+1 {
-		return nil, fmt.Errorf("reading stream %s from message %d: %w: it ends at %d; compare with its backup, or "+
-			"start over from an empty state",
-			stream, from, ErrStreamChanged, state.Last)
+	if before := max(from-1, options.Reach); before > state.Last {
+		return nil, fmt.Errorf("reading stream %s behind message %d: %w: it ends at %d; compare with its backup, or "+
+			"start over from an empty state", stream, before, ErrStreamChanged, state.Last)
 	}
 	r := &Reader{
 		bus: b, stream: stream, options: options, created: state.Created, next: max(from, state.First),
@@ -258,12 +260,15 @@ func (r *Reader) check(info *jetstream.StreamInfo) error {
 	case !info.Created.Equal(r.created):
 		return r.remade(info.Created)
 	case info.State.LastSeq+1 < r.next:
-		r.failed = fmt.Errorf("reading stream %s at message %d: %w: it now ends at %d; compare with its backup, or "+
-			"start over",
-			r.stream, r.next, ErrStreamChanged, info.State.LastSeq)
-	default:
-		return nil
+		return r.ended(info.State.LastSeq)
 	}
+	return nil
+}
+
+// ended ends the reading of a stream that lost its end.
+func (r *Reader) ended(last uint64) error {
+	r.failed = fmt.Errorf("reading stream %s at message %d: %w: it now ends at %d; compare with its backup, or start "+
+		"over", r.stream, r.next, ErrStreamChanged, last)
 	return r.failed
 }
 

@@ -46,3 +46,13 @@ func Parse(reply string) (m Meta, ok bool) {
 	at := int64(numbers[2]) //nolint:gosec // parsed with 63 bits
 	return Meta{Stream: numbers[0], Consumer: numbers[1], Time: at, Pending: numbers[3]}, true
 }
+
+// LastSequence reads N out of the server's "wrong last sequence: N".
+func LastSequence(description string) (uint64, bool) {
+	_, number, ok := strings.Cut(description, "wrong last sequence: ")
+	if !ok {
+		return 0, false
+	}
+	n, err := strconv.ParseUint(strings.TrimSpace(number), 10, 64)
+	return n, err == nil
+}
