@@ -23,11 +23,13 @@ func (c *Config) reread(ctx context.Context, b Source, of base, own owning) rere
 	return func(proc Processor, in uint64, step func() error) error { return from.Step(ctx, proc, in, step) }
 }
 
-// outputs gives the stored outputs of the inputs before one.
-func (c *Config) outputs(ctx context.Context, b Source, before uint64, filters []string,
+// outputs gives the stored outputs of the inputs before one, of a stream that reaches to a
+// checkpoint.
+func (c *Config) outputs(ctx context.Context, b Source, cp *checkpoint, before uint64, filters []string,
 	take func(*bus.Stored) error,
 ) error {
-	_, err := b.Each(ctx, c.Output, 1, bus.End, bus.ReadOptions{Filters: filters}, func(m *bus.Stored) error {
+	options := bus.ReadOptions{Filters: filters, Reach: cp.Sequence}
+	_, err := b.Each(ctx, c.Output, 1, bus.End, options, func(m *bus.Stored) error {
 		if at, ours := positionOf(m); !ours || at.Sequence >= before {
 			return nil
 		}
@@ -44,15 +46,15 @@ func (s *Stage) own(ctx context.Context, filters []string, take func(*bus.Stored
 	if s.fail = s.flush(ctx); s.fail != nil {
 		return s.fail
 	}
-	return s.cfg.outputs(ctx, s.bus, s.current.Sequence, filters, take)
+	return s.cfg.outputs(ctx, s.bus, &s.cp, s.current.Sequence, filters, take)
 }
 
-// own is Stage.own.
-func (d *deriver) own(ctx context.Context, b Source, filters []string, take func(*bus.Stored) error) error {
+// own gives the outputs of the inputs before the current one, stored or skipped.
+func (v *verifier) own(ctx context.Context, d *deriver, filters []string, take func(*bus.Stored) error) error {
 	if d.watch != nil {
 		return d.watch.Each(filters, take)
 	}
-	return d.cfg.outputs(ctx, b, d.current.Sequence, filters, take)
+	return v.cfg.outputs(ctx, v.bus, &v.cp, d.current.Sequence, filters, take)
 }
 
 // watched adds an output to those of a watch; nil: nobody watches.

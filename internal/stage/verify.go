@@ -174,7 +174,7 @@ func (v *verifier) compare(ctx context.Context, proc Processor) (ahead *pending,
 	v.free = recycled{pipeline.NewRecycled[outputs]()}
 	d := &deriver{cfg: &v.cfg, proc: proc, free: v.free}
 	d.reread = v.cfg.reread(ctx, v.bus, v.cp.base, func(filters []string, take func(*bus.Stored) error) error {
-		return d.own(ctx, v.bus, filters, take)
+		return v.own(ctx, d, filters, take)
 	})
 	from, start, count, first := uint64(1), chain{}, uint64(0), uint64(1)
 	if base := v.cp.base; base.Output != 0 {

@@ -127,7 +127,8 @@ func (s *Streams) each(ctx context.Context, stream string, from, to uint64, filt
 		return nil
 	}
 	return s.taken(stream, take, func(take func(*bus.Stored) error) error {
-		_, err := s.Source.Each(ctx, stream, from, to, bus.ReadOptions{Filters: filters}, take)
+		// A stream that lost its end would give less, as if there had never been more.
+		_, err := s.Source.Each(ctx, stream, from, to, bus.ReadOptions{Filters: filters, Reach: to}, take)
 		return err
 	})
 }
