@@ -7,10 +7,11 @@
 // run, but for the jitter of waits in the client and of a stage that starts again.
 //
 // A toy collector appends facts to USAGE, a toy projector makes spans of them, and a toy pricer
-// charges of the spans. The judge computes both output streams from the facts alone, and compares
-// every message. After the last fault everything must come to its end without a person, and the
-// program's own verification must agree. Where somebody else writes into an output stream, or takes
-// a message away, the stage must stop before it builds on that, or the verification must name it.
+// charges of the spans; now and then they read what was before again. The judge computes both
+// output streams from the facts alone, and compares every message. After the last fault everything
+// must come to its end without a person, and the program's own verification must agree. Where
+// somebody else writes into an output stream, or takes a message away, the stage must stop before
+// it builds on that, or the verification must name it.
 //
 // A schedule that fails is shortened: faults and facts are left out as long as it fails. What
 // remains is printed in a form that the test takes back:
