@@ -8,7 +8,7 @@
 // numbers, so each of them stands once however many spans have it; ids are 16 bytes, times are
 // seconds and differences. The log is divided into pieces. Only the last piece grows, and the
 // others never change, so a snapshot writes each of them once. When more than half of the log is
-// dead the live spans are written to a new one.
+// dead, or a quarter when a month was dropped, the live spans are written to a new one.
 //
 // The records, each in a piece of its own as a whole (uvarint: as in encoding/binary; text: its
 // length as uvarint, and its bytes; time: seconds, twice zig-zagged, plus 1 where nanoseconds
