@@ -51,6 +51,14 @@ func (x *Billing) shared(frame Charge) (base Charge, timed bool) {
 // AppendJSON appends x as the proto3 JSON mapping of daybook.v1.Charge, with all its fields.
 func (x *Charge) AppendJSON(b []byte) []byte { return x.appendJSON(b) }
 
+// DecodeJSON overwrites x with what AppendJSON wrote.
+func (x *Charge) DecodeJSON(b []byte) error {
+	s := scan(b)
+	*x = Charge{}
+	x.read(&s, &Charge{})
+	return s.End("charge")
+}
+
 func (x *Charge) appendJSON(b []byte) []byte {
 	start := len(b)
 	return closeObject(x.appendOwn(x.appendOver(b, &Charge{}, true)), start)

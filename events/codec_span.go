@@ -159,6 +159,16 @@ func appendCountOver(b []byte, key string, c, base Count) []byte {
 	return appendCount(b, key, c)
 }
 
+// AppendJSON appends x as the proto3 JSON mapping of daybook.v1.Span, with all its fields.
+func (x *Span) AppendJSON(b []byte) []byte { return x.appendJSON(b) }
+
+// DecodeJSON overwrites x with what AppendJSON wrote.
+func (x *Span) DecodeJSON(b []byte) error {
+	s := scan(b)
+	x.read(&s)
+	return s.End("span")
+}
+
 func (x *Span) appendJSON(b []byte) []byte { return x.appendOver(b, &shape{}) }
 
 // appendOver writes a span over what it shares with others.
