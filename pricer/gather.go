@@ -7,7 +7,6 @@ import (
 
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/events/statement"
-	"github.com/daybook-billing/daybook/pricer/catalogue"
 	"github.com/daybook-billing/daybook/pricer/posted"
 	"github.com/daybook-billing/daybook/pricer/statements"
 )
@@ -70,7 +69,7 @@ func (g *gathered) draft(tenant string) *statements.Draft {
 		if p.Month() == g.month && p.Correction == "" {
 			for n := range price.Lines {
 				c := g.book.entry(&p, &price.Lines[n], n)
-				d.Add(&c, unitPrice(price.Lines[n].Component))
+				d.Add(&c, statements.PriceOf(price.Lines[n].Component))
 			}
 			d.Concerned = d.Concerned || len(price.Unrated) > 0
 		}
@@ -114,12 +113,4 @@ func (g *gathered) hold(d *statements.Draft, tenant string) {
 		}
 		d.Unlisted += max(of.Held()-listed, 0)
 	}
-}
-
-// unitPrice is what a unit of a component costs; a formula has none.
-func unitPrice(c *catalogue.Component) statements.Price {
-	if c.Quantity == nil {
-		return statements.Price{}
-	}
-	return statements.Price{Unit: c.UnitPrice.String(), Currency: c.Currency}
 }

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
-	"maps"
 	"slices"
 	"strconv"
 	"time"
@@ -21,14 +20,13 @@ const (
 
 // Draft gathers what a statement says. The zero value is an empty one.
 type Draft struct {
-	lines      map[key]*statement.Line
-	catalogues map[string]bool
-	ids        []entry
-	text       []byte // the JSON lines of the entries, behind one another
-	Held       []statement.Unbilled
-	Unrated    []statement.Unbilled
-	Gaps       []statement.Gap
-	Unlisted   int // holds beside Held, of which only the number is known
+	sums     Sums
+	ids      []entry
+	text     []byte // the JSON lines of the entries, behind one another
+	Held     []statement.Unbilled
+	Unrated  []statement.Unbilled
+	Gaps     []statement.Gap
+	Unlisted int // holds beside Held, of which only the number is known
 	// Concerned is set once anything of the month itself is in it.
 	Concerned bool
 }
@@ -39,43 +37,10 @@ type entry struct {
 	from, to int
 }
 
-// key is a line without sums.
-type key struct {
-	plan, component, month, unit, unitPrice, priceCurrency, currencyRate, vatRate, currency string
-}
-
-func keyOf(l *statement.Line) key {
-	return key{
-		l.Plan, l.Component, l.Month, l.Unit, l.UnitPrice, l.PriceCurrency, l.CurrencyRate, l.VATRate, l.Currency,
-	}
-}
-
-// Price is what one unit costs, in a currency; the zero value where there is no unit price.
-type Price struct{ Unit, Currency string }
-
 // Add adds an entry.
 func (d *Draft) Add(c *events.Charge, price Price) {
-	if d.lines == nil {
-		d.lines, d.catalogues = map[key]*statement.Line{}, map[string]bool{}
-	}
-	l := statement.Line{
-		Plan: c.Plan, Component: c.Component, Month: c.Month, Unit: c.Unit, UnitPrice: price.Unit,
-		PriceCurrency: price.Currency, CurrencyRate: c.CurrencyRate, VATRate: c.VATRate, Currency: c.Currency,
-	}
-	of := d.lines[keyOf(&l)]
-	if of == nil {
-		of = &l
-		d.lines[keyOf(&l)] = of
-	}
+	d.sums.Add(c, price)
 	d.Concerned = true
-	of.Entries++
-	of.Amount, of.VAT = of.Amount.Add(c.Amount), of.VAT.Add(c.VAT)
-	if c.Unit != "" { // a formula has no quantity to add up
-		of.Quantity = of.Quantity.Add(c.Quantity)
-	}
-	if c.Catalogue != "" {
-		d.catalogues[c.Catalogue] = true
-	}
 	from := len(d.text)
 	d.text = append(c.AppendJSON(d.text), '\n')
 	d.ids = append(d.ids, entry{c.ID, from, len(d.text)})
@@ -85,13 +50,8 @@ func (d *Draft) Add(c *events.Charge, price Price) {
 func (d *Draft) Statement(frame *statement.Statement) statement.Statement {
 	x := *frame
 	x.ID, x.Parts, x.Entries = id(&x), 1, uint64(len(d.ids))
-	x.Digest, x.Catalogues = d.digest(), slices.Sorted(maps.Keys(d.catalogues))
-	for _, l := range d.lines {
-		if !l.Quantity.IsZero() || !l.Amount.IsZero() || !l.VAT.IsZero() {
-			x.Lines = append(x.Lines, *l)
-		}
-	}
-	x.Settle()
+	x.Digest = d.digest()
+	d.sums.Settle(&x)
 	x.Held, x.HeldOmitted = listed(d.Held)
 	x.HeldOmitted += uint32(d.Unlisted) //nolint:gosec // far below 2^32
 	x.Unrated, x.UnratedOmitted = listed(d.Unrated)
