@@ -1,6 +1,7 @@
 package rating
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -139,7 +140,11 @@ func (l *Line) Differences(c *events.Charge) (all []string) {
 		}
 	}
 	for _, d := range [][3]string{
-		{"unit", c.Unit, l.Unit}, {"currency", c.Currency, l.Currency}, {"VAT code", c.VATCode, l.VATCode},
+		{"unit", c.Unit, l.Unit},
+		{"currency", c.Currency, l.Currency},
+		{"VAT code", c.VATCode, l.VATCode},
+		{"VAT rate", c.VATRate, l.VATRate},
+		{"currency rate", cmp.Or(c.CurrencyRate, "1"), cmp.Or(l.CurrencyRate, "1")},
 	} {
 		if d[1] != d[2] {
 			all = append(all, fmt.Sprintf("the %s is charged as %q, and computed as %q", d[0], d[1], d[2]))

@@ -51,7 +51,7 @@ func TestWorkingLeadsToTheLine(t *testing.T) {
 			charge := events.Charge{
 				Plan: l.Plan.Name, Component: l.Component.Name, Start: l.Start, End: l.End, Seconds: l.Seconds,
 				Quantity: l.Quantity, Unit: l.Unit, Amount: l.Amount, VATCode: l.VATCode, VAT: l.VAT,
-				Currency: l.Currency,
+				Currency: l.Currency, VATRate: l.VATRate, CurrencyRate: l.CurrencyRate,
 			}
 			again, found := rating.Again(nil, c, "file", &span, &charge)
 			if !found || len(again.Differences(&charge)) > 0 {
