@@ -13,6 +13,7 @@ import (
 	"github.com/daybook-billing/daybook/ledger/trace"
 	"github.com/daybook-billing/daybook/pricer"
 	"github.com/daybook-billing/daybook/pricer/rating"
+	"github.com/daybook-billing/daybook/pricer/terms"
 )
 
 // Explain tells what charges go back to, and computes them again.
@@ -48,7 +49,7 @@ func (c *Explain) Run(e *shell.Env) error {
 		return c.none()
 	}
 	out := print.NewExplanations(e.Stdout, e.Stderr, c.Format == "json")
-	terms, err := newTerms(e.Ctx, b)
+	priced, err := terms.Read(e.Ctx, b)
 	if err != nil {
 		return err
 	}
@@ -62,11 +63,11 @@ func (c *Explain) Run(e *shell.Env) error {
 			}
 		}
 		x := print.Explanation{Priced: p, Version: versions[p.Catalogue]}
-		book, err := terms.at(e.Ctx, p.Sequence)
+		m, err := b.Get(e.Ctx, events.StreamBilling, p.Sequence)
 		if err != nil {
 			return err
 		}
-		again(&x, book)
+		again(&x, priced.Behind(&m))
 		differs = differs || len(x.Differences) > 0
 		if err := out.Add(&x); err != nil {
 			return err

@@ -1,4 +1,6 @@
-package explain
+// Package terms tells by which catalogue an entry of BILLING was priced: which version prices which
+// month, after any message of METERED. It reads METERED, and writes nothing.
+package terms
 
 import (
 	"context"
@@ -11,17 +13,22 @@ import (
 	"github.com/daybook-billing/daybook/pricer"
 )
 
-// terms are the pricer's books without spans: which catalogue prices which month, after any message
-// of METERED.
-type terms struct {
-	bus      *bus.Bus
+// Stream is the part of the bus to read a stream.
+type Stream interface {
+	// Each gives the messages of a stream in order, as bus.Each does.
+	Each(ctx context.Context, stream string, from, to uint64, options bus.ReadOptions,
+		yield func(m *bus.Stored) error) (last uint64, err error)
+}
+
+// Terms are the pricer's books without spans.
+type Terms struct {
 	controls []bus.Stored         // catalogues in force, and closings, in order
 	books    map[int]*pricer.Book // by the number of controls
 }
 
-// newTerms reads the catalogues and closings of METERED.
-func newTerms(ctx context.Context, b *bus.Bus) (*terms, error) {
-	t := &terms{bus: b, books: map[int]*pricer.Book{}}
+// Read reads the catalogues and closings of METERED.
+func Read(ctx context.Context, b Stream) (*Terms, error) {
+	t := &Terms{books: map[int]*pricer.Book{}}
 	filters := []string{events.MeteredCatalogueSubject, events.MeteredClosingFilter("")}
 	_, err := b.Each(ctx, events.StreamMetered, 1, bus.End, bus.ReadOptions{Filters: filters},
 		func(m *bus.Stored) error {
@@ -31,12 +38,23 @@ func newTerms(ctx context.Context, b *bus.Bus) (*terms, error) {
 	return t, err
 }
 
-// at is the book after the message of METERED that a message of BILLING was derived from.
-func (t *terms) at(ctx context.Context, billing uint64) (*pricer.Book, error) {
-	m, err := t.bus.Get(ctx, events.StreamBilling, billing)
-	if err != nil {
-		return nil, err
+// Texts are the texts of the versions that came into force, by name.
+func (t *Terms) Texts() map[string]string {
+	texts := map[string]string{}
+	for i := range t.controls {
+		var c events.Catalogue
+		if t.controls[i].Header(events.HeaderType) != events.TypeCatalogue || c.DecodeJSON(t.controls[i].Data) != nil {
+			continue
+		}
+		if _, known := texts[c.Version]; !known { // a version never changes: another text is refused
+			texts[c.Version] = c.YAML
+		}
 	}
+	return texts
+}
+
+// Behind is the book after the message of METERED that a message of BILLING was derived from.
+func (t *Terms) Behind(m *bus.Stored) *pricer.Book {
 	last, err := strconv.ParseUint(m.Header(stage.HeaderSourceSeq), 10, 64)
 	if err != nil {
 		last = math.MaxUint64 // somebody else's message
@@ -48,7 +66,7 @@ func (t *terms) at(ctx context.Context, billing uint64) (*pricer.Book, error) {
 	if t.books[n] == nil {
 		t.books[n] = book(t.controls[:n])
 	}
-	return t.books[n], nil
+	return t.books[n]
 }
 
 // book takes catalogues and closings, as the pricer does: one with a mistake changes nothing.
