@@ -193,8 +193,7 @@ func (r Rates) At(t time.Time) (rate *Rate, until time.Time) {
 	return &r[n-1], until
 }
 
-// Digest identifies the content: the first 12 hexadecimal digits of the SHA-256 of the file. It is
-// the default name of a catalogue version.
+// Digest is Digest of the catalogue's text. It is the default name of a catalogue version.
 func (c *Catalogue) Digest() string { return c.digest }
 
 // VATRates returns the rates of a VAT code and whether the catalogue has it.
@@ -280,7 +279,8 @@ func merged(rates []Rate) Rates {
 	return slices.CompactFunc(rates, func(a, b Rate) bool { return a.Value.Cmp(b.Value) == 0 })
 }
 
-func digest(data []byte) string {
+// Digest identifies a text: the first 12 hexadecimal digits of its SHA-256.
+func Digest(data []byte) string {
 	sum := sha256.Sum256(data)
 	return hex.EncodeToString(sum[:6])
 }

@@ -30,7 +30,7 @@ func Parse(file string, data []byte) (*Catalogue, error) {
 
 func parse(r *reader, data []byte) (*Catalogue, error) {
 	c := &Catalogue{
-		digest: digest(data), vat: map[string]Rates{}, currencies: map[string]Rates{},
+		digest: Digest(data), vat: map[string]Rates{}, currencies: map[string]Rates{},
 		chosen: map[Resource]choices{},
 	}
 	if root := r.document(data); root != nil {
