@@ -93,6 +93,9 @@ var shellFiles = map[string][]string{
 		"metrics.go",   // for Prometheus
 		"projector.go", // runs the stage
 	},
+	"pricer/bundle": {
+		"collect.go", // reads the streams
+	},
 	"pricer": {
 		"compare.go",
 		"config.go",
