@@ -2,7 +2,9 @@ package ledger
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/events/statement"
@@ -28,6 +30,32 @@ func Statements(ctx context.Context, b Each, tenant, foundation, month string) (
 		return nil
 	})
 	return all, err
+}
+
+// Statement returns one of the statements and credit notes of a tenant's month: with a number, or
+// with 0 the one that stands. It fails where none is issued, and where several foundations have
+// one.
+func Statement(ctx context.Context, b Each, tenant, foundation, month string, number uint64) (*statement.Statement,
+	error,
+) {
+	all, err := Statements(ctx, b, tenant, foundation, month)
+	if err != nil {
+		return nil, err
+	}
+	if number == 0 {
+		all = Standing(all)
+	} else {
+		all = slices.DeleteFunc(all, func(x statement.Statement) bool { return x.Number != number })
+	}
+	switch len(all) {
+	case 0:
+		return nil, errors.New("no such statement is issued: daybook statement --all lists those that are, with " +
+			"their numbers")
+	case 1:
+		return &all[0], nil
+	}
+	return nil, fmt.Errorf("%s/%s and %s/%s have one: choose with --foundation", all[0].Source, all[0].Foundation,
+		all[1].Source, all[1].Foundation)
 }
 
 // Standing are the statements that no credit note takes back: one for each foundation.

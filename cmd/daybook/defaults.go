@@ -26,6 +26,8 @@ func defaults() kong.Vars {
 		"drain":     flagText(service.DefaultDrain),
 		"room_wait": flagText(shell.DefaultRoomWait),
 
+		"signing_key": shell.DefaultSigningKey,
+
 		"file_foundation": file.DefaultFoundation,
 		"order_help": "Order of the input: api (as the API lists events; another is refused), natural (the same, " +
 			"files in the order of the numbers in their names), created_at (by time), given (not checked).",

@@ -11,27 +11,38 @@ import (
 	"github.com/daybook-billing/daybook/pricer/preview"
 )
 
-// Statement is daybook statement.
+// Statement groups the commands about statements. Without the name of one it shows statements.
 type Statement struct {
-	shell.NATS
+	Show   showStatementCmd   `cmd:"" default:"withargs" help:"Print a tenant's statements of a closed month; before that, a preview. This is what statement alone does."`
+	Export exportStatementCmd `cmd:"" help:"Write a statement with all that a stranger needs to compute it again, as one file."`
+	Verify verifyBundleCmd    `cmd:"" help:"Check such a file, without a server: its signature, and every sum and charge."`
+}
+
+// tenantMonth are the flags of a tenant's month.
+type tenantMonth struct {
 	Tenant     string `required:"" help:"Tenant (organization guid, tenant id)."`
 	Month      string `required:"" placeholder:"YYYY-MM" help:"Month."`
 	Foundation string `help:"Only this foundation."`
-	All        bool   `help:"Print all revisions and credit notes, not only the statements that stand."`
-	Exact      bool   `help:"Print exact amounts, not those rounded to the currency's minor unit; json and csv have both."`
-	Format     string `enum:"table,json,csv" default:"table" help:"Output: ${enum}; json is one object a line, as BILLING has it."`
 }
 
 // Validate checks the command line.
-func (c *Statement) Validate() error {
+func (c *tenantMonth) Validate() error {
 	if !shell.IsMonth(c.Month) {
 		return fmt.Errorf("--month %q is not a month such as 2026-11", c.Month)
 	}
 	return nil
 }
 
+type showStatementCmd struct {
+	shell.NATS
+	tenantMonth
+	All    bool   `help:"Print all revisions and credit notes, not only the statements that stand."`
+	Exact  bool   `help:"Print exact amounts, not those rounded to the currency's minor unit; json and csv have both."`
+	Format string `enum:"table,json,csv" default:"table" help:"Output: ${enum}; json is one object a line, as BILLING has it."`
+}
+
 // Run prints the statements of a month, and previews of those that are not issued.
-func (c *Statement) Run(e *shell.Env) error {
+func (c *showStatementCmd) Run(e *shell.Env) error {
 	b, err := c.Open(e.Ctx, "statement", nil)
 	if err != nil {
 		return err

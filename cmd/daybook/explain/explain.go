@@ -19,8 +19,12 @@ import (
 // Explain tells what charges go back to, and computes them again.
 type Explain struct {
 	shell.NATS
-	What   string `arg:"" name:"charge" help:"Id of a charge or a reversal; with --month a resource: app, process, task, service instance, database."`
-	Month  string `placeholder:"YYYY-MM" help:"Explain the charges of a resource in this month."`
+	What  string `arg:"" name:"charge" help:"Id of a charge or a reversal; with --month a resource: app, process, task, service instance, database; with --month and --tenant a line of a statement: NUMBER/LINE, such as 12/3."`
+	Month string `placeholder:"YYYY-MM" help:"Month of the resource's charges, or of the statement."`
+
+	Tenant     string `help:"Tenant of the statement."`
+	Foundation string `help:"Foundation of the statement, where several have one of this number."`
+
 	Format string `enum:"table,json" default:"table" help:"Output: ${enum}; json is one object a line."`
 }
 
@@ -30,6 +34,10 @@ var monthForm = regexp.MustCompile(`^\d{4}-(0[1-9]|1[0-2])$`)
 func (c *Explain) Validate() error {
 	if c.Month != "" && !monthForm.MatchString(c.Month) {
 		return fmt.Errorf("--month %q is not a month such as 2026-11", c.Month)
+	}
+	if isLine := lineForm.MatchString(c.What); isLine != (c.Tenant != "") || isLine && c.Month == "" {
+		return errors.New("a line of a statement is NUMBER/LINE, such as 12/3, with --tenant and --month; neither a " +
+			"charge nor a resource takes a --tenant")
 	}
 	return nil
 }
@@ -41,6 +49,9 @@ func (c *Explain) Run(e *shell.Env) error {
 		return err
 	}
 	defer b.Close()
+	if c.Tenant != "" {
+		return c.line(e, b)
+	}
 	charges, omitted, err := trace.Charges(e.Ctx, b, c.What, c.Month)
 	if err != nil {
 		return err

@@ -1,0 +1,43 @@
+package explain
+
+import (
+	"fmt"
+	"regexp"
+
+	"github.com/daybook-billing/daybook/cmd/daybook/print"
+	"github.com/daybook-billing/daybook/cmd/daybook/shell"
+	"github.com/daybook-billing/daybook/internal/bus"
+	"github.com/daybook-billing/daybook/pricer/bundle"
+)
+
+// lineForm is a line of a statement: the statement's number, and its place from 1.
+var lineForm = regexp.MustCompile(`^[1-9]\d{0,17}/[1-9]\d{0,8}$`)
+
+// line prints the entries behind a line of a statement. It ends with ErrDiffers where they come to
+// something else.
+func (c *Explain) line(e *shell.Env, b *bus.Bus) error {
+	var number uint64
+	var line int
+	if _, err := fmt.Sscanf(c.What, "%d/%d", &number, &line); err != nil {
+		return err
+	}
+	x, err := shell.Statement(e.Ctx, b, c.Tenant, c.Foundation, c.Month, number)
+	if err != nil {
+		return err
+	}
+	contents, err := bundle.Collect(e.Ctx, b, x)
+	if err != nil {
+		return fmt.Errorf("line %s is not explained: %w", c.What, err)
+	}
+	l, err := contents.Line(line)
+	if err != nil {
+		return err
+	}
+	if err := print.StatementLine(e.Stdout, contents, l, c.Format == "json"); err != nil {
+		return err
+	}
+	if !l.Equal() {
+		return shell.ErrDiffers
+	}
+	return nil
+}
