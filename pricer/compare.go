@@ -16,6 +16,7 @@ import (
 	"github.com/daybook-billing/daybook/internal/stage/missing"
 	"github.com/daybook-billing/daybook/internal/stage/sides"
 	"github.com/daybook-billing/daybook/pricer/posted"
+	"github.com/daybook-billing/daybook/pricer/statements"
 )
 
 // NewComparer returns the comparer of BILLING for one replay, with a processor of Contract.
@@ -27,7 +28,7 @@ func NewComparer(of stage.Processor) stage.Comparer {
 	p.book.bounded = false // all that stands is compared
 	return &comparer{
 		comparison: newComparison(), processor: p, closings: map[place]*lastClosings{},
-		issued: missing.Messages{Type: statement.Type},
+		issued: missing.Messages{Type: statement.Type}, posted: statements.Posted{},
 	}
 }
 
@@ -38,6 +39,7 @@ type comparer struct {
 	billing   events.Billing
 	closings  map[place]*lastClosings
 	issued    missing.Messages
+	posted    statements.Posted // in BILLING
 }
 
 // lastClosings are the last closings of a foundation, by sides.Side.
@@ -75,6 +77,9 @@ func (c *comparer) Stored(in *bus.Stored) error {
 		if err := c.processor.book.names.DecodeBilling(b, in.Data); err != nil {
 			return stage.Unreadable(events.StreamBilling, in, err)
 		}
+		if !c.spans.Second() {
+			c.posted.Add(b)
+		}
 		c.charges(origin{b.Source, b.Foundation, b.Resource}, b.Charges)
 	case events.TypeUnrated:
 		var u events.UnratedNotice
@@ -107,7 +112,9 @@ func (c *comparer) Difference(cause events.Cause, emit func(stage.Output)) (reve
 	err error,
 ) {
 	c.issued.Emit(emit)
-	reversed, posted = c.difference(c.processor.book, cause.ID, numbered(cause, emit))
+	next := numbered(cause, emit)
+	reversed, posted = c.difference(c.processor.book, cause.ID, next)
+	posted += c.restore(cause.ID, next)
 	for _, at := range slices.SortedFunc(maps.Keys(c.closings), place.compare) {
 		is, was := c.closings[at][sides.Derived], &c.closings[at][sides.Stored]
 		if is.Month == "" || is.Month == was.Month && is.Reopened == was.Reopened {

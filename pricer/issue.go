@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"maps"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/daybook-billing/daybook/events"
@@ -109,7 +108,9 @@ func (i *issues) close(b *Book, at place, month string, horizon, closed time.Tim
 		}
 	}
 	i.derived[month] = derived
-	i.forget(month)
+	if b.bounded {
+		i.forget(month)
+	}
 }
 
 // frame is the next statement of a tenant's month without content.
@@ -132,7 +133,7 @@ func (i *issues) reopen(month string) {
 // seal takes the seal of a statement. What the statement says otherwise than its month, as it is
 // derived now, goes from there to the first open month: the entries of the month add up to what was
 // issued.
-func (i *issues) seal(x *statement.Statement, open string) *Entries {
+func (i *issues) seal(x *statement.Statement, open, cause string) *Entries {
 	if i.issued[x.Month] == nil {
 		i.issued[x.Month] = map[string]*statement.Statement{}
 	}
@@ -150,34 +151,18 @@ func (i *issues) seal(x *statement.Statement, open string) *Entries {
 	if derived == nil || x.CreditNote() || x.Month >= open {
 		return nil
 	}
-	more := statements.Difference(derived[x.Tenant], whole.Lines)
+	more := statements.Difference(x.Month, derived[x.Tenant], whole.Lines)
 	derived[x.Tenant] = whole.Lines
-	return transfer(whole, more, open)
+	return transfer(whole, more, open, cause)
 }
 
 // transfer posts what lines of a month are beyond its statement to another month; nil for nothing.
-func transfer(of *statement.Statement, more []statement.Line, to string) *Entries {
+func transfer(of *statement.Statement, more []statement.Line, to, cause string) *Entries {
 	if len(more) == 0 {
 		return nil
 	}
-	e := Entries{
+	return &Entries{
 		Source: of.Source, Foundation: of.Foundation, Tenant: of.Tenant, Kind: statement.Kind,
-		Resource: strconv.FormatUint(of.Number, 10),
+		Resource: statements.Resource(of), Charges: statements.Transfer(of, more, to, cause),
 	}
-	for n := range more {
-		l := &more[n]
-		month := cmp.Or(l.Month, of.Month)
-		start, end := statements.Month(month)
-		c := events.Charge{
-			ID: events.ID("transfer", of.ID, strconv.Itoa(n), to), Entry: events.EntryCorrection, Period: to,
-			Month: month, Kind: e.Kind, Resource: e.Resource, Tenant: e.Tenant, Plan: l.Plan, Component: l.Component,
-			Unit: l.Unit, VATRate: l.VATRate, Currency: l.Currency, CurrencyRate: l.CurrencyRate, Start: start,
-			End: end, Quantity: l.Quantity, Amount: l.Amount, VAT: l.VAT,
-		}
-		back := c
-		back.ID, back.Period = events.ID("transfer", of.ID, strconv.Itoa(n), of.Month), of.Month
-		back.Quantity, back.Amount, back.VAT = c.Quantity.Neg(), c.Amount.Neg(), c.VAT.Neg()
-		e.Charges = append(e.Charges, back, c)
-	}
-	return &e
 }

@@ -104,14 +104,17 @@ func (w *world) net() (said, posted map[string]string) {
 			statements[x.Month] = statements[x.Month].Add(l.Amount)
 		}
 	}
-	for month, of := range w.entries() {
-		for id := range of {
-			if month < w.open {
-				entries[month] = entries[month].Add(of[id].Amount)
-			}
+	for i := range w.billing {
+		var b events.Billing
+		if w.billing[i].Header(events.HeaderType) != events.TypeBilling || b.DecodeJSON(w.billing[i].Data) != nil {
+			continue
+		}
+		for _, c := range b.Charges {
+			entries[c.Period] = entries[c.Period].Add(c.Amount)
 		}
 	}
 	maps.DeleteFunc(statements, func(month string, _ events.Decimal) bool { return month >= w.open })
+	maps.DeleteFunc(entries, func(month string, _ events.Decimal) bool { return month >= w.open })
 	return nonZero(statements), nonZero(entries)
 }
 

@@ -1,6 +1,7 @@
 package pricer
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"slices"
@@ -15,6 +16,7 @@ import (
 	"github.com/daybook-billing/daybook/events/statement"
 	"github.com/daybook-billing/daybook/internal/bus"
 	"github.com/daybook-billing/daybook/internal/stage"
+	"github.com/daybook-billing/daybook/internal/stage/reread"
 	"github.com/daybook-billing/daybook/pricer/catalogue"
 )
 
@@ -32,6 +34,7 @@ type world struct {
 	now     int                    // the price in force
 	started bool                   // runs begin before their spans, and started hours count
 	number  uint64                 // of the last statement
+	base    reread.Streams         // up to the last replay
 }
 
 func newWorld(t *rapid.T) *world {
@@ -63,7 +66,7 @@ func (w *world) step(kind string, body stage.Body) {
 	}, uint64(len(w.stream)+1), worldBegins, 0)
 	before, posted := w.stream, len(w.billing)
 	w.stream = append(w.stream, m)
-	if err := take(w.p, before, &m, func(o stage.Output) {
+	if err := w.take(before, &m, func(o stage.Output) {
 		w.billing = append(w.billing, stored(o))
 		if b, is := o.Body.(*events.Billing); is {
 			for i := range b.Charges {
@@ -85,6 +88,14 @@ func (w *world) step(kind string, body stage.Body) {
 	if got, want := said(w.billing[posted:]), said(all); got != want {
 		w.Fatalf("%s: a book that drops spans says\n%sand one that keeps them\n%s", id, got, want)
 	}
+}
+
+// take steps a message behind others, with what BILLING had up to the last replay.
+func (w *world) take(before []bus.Stored, in *bus.Stored, emit func(stage.Output)) error {
+	s := w.base
+	s.Source = streams{events.StreamMetered: before, events.StreamBilling: w.billing}
+	s.Input, s.Output = events.StreamMetered, events.StreamBilling
+	return s.Step(context.Background(), w.p, uint64(len(before)+1), func() error { return w.p.Step(in, emit) })
 }
 
 // said are messages as text.

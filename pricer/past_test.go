@@ -19,10 +19,10 @@ import (
 type told []bus.Stored
 
 // Each implements reread.Source.
-func (t told) Each(_ context.Context, _ string, _, _ uint64, options bus.ReadOptions,
+func (t told) Each(_ context.Context, _ string, from, to uint64, options bus.ReadOptions,
 	yield func(*bus.Stored) error,
 ) (uint64, error) {
-	for i := range t {
+	for i := from - 1; i < min(to, uint64(len(t))); i++ {
 		subject := strings.ReplaceAll(t[i].Subject, ".", "/")
 		selects := func(filter string) bool {
 			is, err := path.Match(strings.ReplaceAll(filter, ".", "/"), subject)
@@ -36,6 +36,21 @@ func (t told) Each(_ context.Context, _ string, _, _ uint64, options bus.ReadOpt
 		}
 	}
 	return 0, nil
+}
+
+// streams are told by their names.
+type streams map[string]told
+
+// Each implements reread.Source.
+func (s streams) Each(ctx context.Context, stream string, from, to uint64, options bus.ReadOptions,
+	yield func(*bus.Stored) error,
+) (uint64, error) {
+	return s[stream].Each(ctx, stream, from, to, options, yield)
+}
+
+// Stream implements reread.Source.
+func (s streams) Stream(ctx context.Context, name string) (bus.StreamState, error) {
+	return s[name].Stream(ctx, name)
 }
 
 // Stream implements reread.Source.

@@ -103,11 +103,10 @@ func (p *processor) seal(in *bus.Stored, emit func(stage.Output)) error {
 	emit(stage.Output{
 		Subject: statement.Subject(x.Tenant, x.Source, x.Foundation, x.Month), Type: statement.Type, ID: x.ID, Body: &x,
 	})
-	moved := p.issuing.of(at).seal(&x, p.book.months[at].openOr(x.Month))
-	if moved != nil {
-		cause := events.Cause{
-			ID: in.Header(events.HeaderID), Sequence: in.Sequence, Event: events.ActSeal, Time: x.Closed,
-		}
+	cause := events.Cause{
+		ID: in.Header(events.HeaderID), Sequence: in.Sequence, Event: events.ActSeal, Time: x.Closed,
+	}
+	if moved := p.issuing.of(at).seal(&x, p.book.months[at].openOr(x.Month), cause.ID); moved != nil {
 		groups := grouping{list: []*Entries{moved}}
 		groups.emit(p.numbered(cause, emit))
 	}
@@ -136,23 +135,21 @@ func Proposed(of stage.Processor) (all []statement.Statement) {
 }
 
 // adopt takes the corrections of a message of BILLING for those that were derived: after a replay
-// they are others.
+// they are others, but for closed months, which a replay restores.
 func (p *processor) adopt(m *events.Billing) {
-	at := place{m.Source, m.Foundation}
+	months := p.book.months
 	if p.issuing == nil {
 		return
 	}
 	if !p.adopting {
-		for _, i := range p.issuing {
-			clear(i.corrections)
+		for at, i := range p.issuing {
+			maps.DeleteFunc(i.corrections, func(month string, _ []events.Charge) bool {
+				return !months[at].closed(month)
+			})
 		}
 		p.adopting = true
 	}
-	months := p.book.months[at]
-	if months == nil {
-		return
-	}
-	kept := monthAfter(months.open, -1)
-	m.Charges = slices.DeleteFunc(m.Charges, func(c events.Charge) bool { return c.Period < kept })
+	at := months[place{m.Source, m.Foundation}]
+	m.Charges = slices.DeleteFunc(m.Charges, func(c events.Charge) bool { return at.closed(c.Period) })
 	p.issuing.note(&Entries{Source: m.Source, Foundation: m.Foundation, Charges: m.Charges})
 }

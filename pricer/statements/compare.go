@@ -10,19 +10,22 @@ import (
 )
 
 // Same reports whether two statements ask for the same: line by line the same quantity, amount and
-// VAT.
-func Same(a, b *statement.Statement) bool { return len(difference(a.Lines, b.Lines)) == 0 }
+// VAT, whatever the unit price.
+func Same(a, b *statement.Statement) bool { return len(Difference(a.Month, a.Lines, b.Lines)) == 0 }
 
-// Difference is what lines say more than others, without what is equal: sorted, not rounded, and
-// whatever the unit price.
-func Difference(lines, others []statement.Line) []statement.Line {
-	return difference(unpriced(lines), unpriced(others))
+// Difference is what lines of a month say more than others, without what is equal: sorted, not
+// rounded, and whatever the unit price. Corrections of the month itself are no lines apart.
+func Difference(month string, lines, others []statement.Line) []statement.Line {
+	return difference(plain(month, lines), plain(month, others))
 }
 
-func unpriced(lines []statement.Line) []statement.Line {
+func plain(month string, lines []statement.Line) []statement.Line {
 	lines = slices.Clone(lines)
 	for i := range lines {
-		lines[i].UnitPrice, lines[i].PriceCurrency = "", ""
+		l := &lines[i]
+		if l.UnitPrice, l.PriceCurrency = "", ""; l.Month == month {
+			l.Month = ""
+		}
 	}
 	return lines
 }

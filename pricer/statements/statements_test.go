@@ -109,12 +109,12 @@ func TestDifference(t *testing.T) {
 		if !statements.Same(&x, &x) {
 			t.Fatal("a statement is not itself")
 		}
-		more := statements.Difference(x.Lines, y.Lines)
+		more := statements.Difference(x.Month, x.Lines, y.Lines)
 		if statements.Same(&x, &y) != (len(more) == 0) {
 			t.Fatalf("the difference is %+v", more)
 		}
 		z := statement.Statement{Lines: slices.Concat(y.Lines, more)}
-		if rest := statements.Difference(z.Lines, x.Lines); len(rest) != 0 {
+		if rest := statements.Difference(x.Month, z.Lines, x.Lines); len(rest) != 0 {
 			t.Fatalf("the difference leaves %+v", rest)
 		}
 	})

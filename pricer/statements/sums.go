@@ -74,11 +74,16 @@ func (s *Sums) Add(c *events.Charge, price Price) {
 
 // Settle gives a statement without lines the lines, with their VAT rates, totals and catalogues.
 func (s *Sums) Settle(x *statement.Statement) {
-	x.Catalogues = slices.Sorted(maps.Keys(s.catalogues))
+	x.Catalogues, x.Lines = slices.Sorted(maps.Keys(s.catalogues)), s.Lines()
+	x.Settle()
+}
+
+// Lines are those that come to something, in no order and not rounded.
+func (s *Sums) Lines() (lines []statement.Line) {
 	for _, l := range s.lines {
 		if !l.Quantity.IsZero() || !l.Amount.IsZero() || !l.VAT.IsZero() {
-			x.Lines = append(x.Lines, *l)
+			lines = append(lines, *l)
 		}
 	}
-	x.Settle()
+	return lines
 }
