@@ -30,8 +30,9 @@ func (s *site) issue(ctx context.Context, cut timeline.Cut, pricers int) {
 	go func() { ended <- metering.Run(ctx) }()
 	var pricing *pricer.Pricer
 	for range pricers {
-		pricing = pricer.New(pricer.Config{}, pricer.Deps{Bus: s.bus, Seals: s.bus, Log: log})
-		go func() { ended <- pricing.Run(ctx) }()
+		p := pricer.New(pricer.Config{}, pricer.Deps{Bus: s.bus, Seals: s.bus, Log: log})
+		go func() { ended <- p.Run(ctx) }()
+		pricing = p
 	}
 	for range 2 { // what has closed, and the seals of it
 		usage, err := s.bus.Stream(ctx, events.StreamUsage)
