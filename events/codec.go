@@ -2,7 +2,6 @@ package events
 
 import (
 	"strconv"
-	"time"
 
 	"github.com/daybook-billing/daybook/events/text"
 )
@@ -10,23 +9,14 @@ import (
 // The codec is written by hand: a tokenizer such as go-faster/jx takes lone surrogates and invalid
 // UTF-8, and does not name the field of an error.
 
-// closeObject closes the fields that append… functions wrote from start on, each with a comma in
-// front: the first comma becomes the brace.
-func closeObject(b []byte, start int) []byte {
-	if len(b) == start {
-		return append(b, "{}"...)
-	}
-	b[start] = '{'
-	return append(b, '}')
-}
-
-// closeList does the same for elements.
+// closeList closes elements that were written from start on, each with a comma in front: the first
+// comma becomes the bracket.
 func closeList(b []byte, start int) []byte {
 	b[start] = '['
 	return append(b, ']')
 }
 
-// The append… functions write one field, or nothing when the value is absent. Key is `,"name":`.
+// The append… functions are for types of this package, as those of wire are for all.
 
 // appendList appends a field with a list of objects; an empty list is left out. Lists are read by
 // one function a type: through a type parameter that measured slower.
@@ -45,31 +35,6 @@ func appendList[T any, P interface {
 	return closeList(b, start)
 }
 
-func appendText(b []byte, key, s string) []byte {
-	if s == "" {
-		return b
-	}
-	return text.AppendString(append(b, key...), s)
-}
-
-func appendTimestamp(b []byte, key string, t time.Time) []byte {
-	if t.IsZero() {
-		return b
-	}
-	b = append(b, key...)
-	b = append(b, '"')
-	b = AppendTime(b, t)
-	return append(b, '"')
-}
-
-// appendDecimal writes 0, too: an amount is always said.
-func appendDecimal(b []byte, key string, d Decimal) []byte {
-	b = append(b, key...)
-	b = append(b, '"')
-	b = d.AppendText(b)
-	return append(b, '"')
-}
-
 func appendCount(b []byte, key string, c Count) []byte {
 	if !c.ok {
 		return b
@@ -83,21 +48,6 @@ func appendTrue(b []byte, key string, v bool) []byte {
 		return b
 	}
 	return append(append(b, key...), "true"...)
-}
-
-func appendUint32(b []byte, key string, n uint32) []byte {
-	if n == 0 {
-		return b
-	}
-	return strconv.AppendUint(append(b, key...), uint64(n), 10)
-}
-
-func appendUint64(b []byte, key string, n uint64) []byte {
-	if n == 0 {
-		return b
-	}
-	b = append(b, key...)
-	return appendQuoted(b, n)
 }
 
 func appendQuoted(b []byte, n uint64) []byte {
@@ -128,18 +78,6 @@ func appendUint64s(b []byte, key string, numbers []uint64) []byte {
 	start := len(b)
 	for _, n := range numbers {
 		b = appendQuoted(append(b, ','), n)
-	}
-	return closeList(b, start)
-}
-
-func appendTexts(b []byte, key string, texts []string) []byte {
-	if len(texts) == 0 {
-		return b
-	}
-	b = append(b, key...)
-	start := len(b)
-	for _, s := range texts {
-		b = text.AppendString(append(b, ','), s)
 	}
 	return closeList(b, start)
 }

@@ -1,18 +1,22 @@
 package events
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/daybook-billing/daybook/events/wire"
+)
 
 // AppendJSON appends x as the proto3 JSON mapping of daybook.v1.Act.
 func (x *Act) AppendJSON(b []byte) []byte {
 	start := len(b)
-	b = appendText(b, `,"id":`, x.ID)
-	b = appendText(b, `,"kind":`, x.Kind)
-	b = appendText(b, `,"source":`, x.Source)
-	b = appendText(b, `,"foundation":`, x.Foundation)
-	b = appendText(b, `,"by":`, x.By)
-	b = appendText(b, `,"note":`, x.Note)
-	b = appendTimestamp(b, `,"time":`, x.Time)
-	b = appendUint64(b, `,"expectation":`, x.Expectation)
+	b = wire.AppendText(b, `,"id":`, x.ID)
+	b = wire.AppendText(b, `,"kind":`, x.Kind)
+	b = wire.AppendText(b, `,"source":`, x.Source)
+	b = wire.AppendText(b, `,"foundation":`, x.Foundation)
+	b = wire.AppendText(b, `,"by":`, x.By)
+	b = wire.AppendText(b, `,"note":`, x.Note)
+	b = wire.AppendTimestamp(b, `,"time":`, x.Time)
+	b = wire.AppendUint64(b, `,"expectation":`, x.Expectation)
 	if !x.Catalogue.empty() {
 		b = x.Catalogue.AppendJSON(append(b, `,"catalogue":`...))
 	}
@@ -34,7 +38,7 @@ func (x *Act) AppendJSON(b []byte) []byte {
 	if len(x.Statement) > 0 {
 		b = append(append(b, `,"statement":`...), x.Statement...)
 	}
-	return closeObject(b, start)
+	return wire.CloseObject(b, start)
 }
 
 // DecodeJSON overwrites x with its wire form, as Usage.DecodeJSON does.
@@ -84,14 +88,14 @@ func (x *Act) decode(s scanner) error {
 
 func (x *Decision) appendJSON(b []byte) []byte {
 	start := len(b)
-	b = appendText(b, `,"kind":`, x.Kind)
-	b = appendText(b, `,"resource":`, x.Resource)
-	b = appendText(b, `,"hold":`, x.Hold)
-	b = appendText(b, `,"action":`, x.Action)
+	b = wire.AppendText(b, `,"kind":`, x.Kind)
+	b = wire.AppendText(b, `,"resource":`, x.Resource)
+	b = wire.AppendText(b, `,"hold":`, x.Hold)
+	b = wire.AppendText(b, `,"action":`, x.Action)
 	if x.Footprint != (Footprint{}) {
 		b = x.Footprint.appendJSON(append(b, `,"footprint":`...))
 	}
-	return closeObject(b, start)
+	return wire.CloseObject(b, start)
 }
 
 func (x *Decision) read(s *scanner) {
@@ -115,7 +119,7 @@ func (x *Decision) read(s *scanner) {
 }
 
 func (x *Retirement) appendJSON(b []byte) []byte {
-	return closeObject(appendTimestamp(appendText(b, `,"collector":`, x.Collector), `,"at":`, x.At), len(b))
+	return wire.CloseObject(wire.AppendTimestamp(wire.AppendText(b, `,"collector":`, x.Collector), `,"at":`, x.At), len(b))
 }
 
 func (x *Retirement) read(s *scanner) {
@@ -133,11 +137,11 @@ func (x *Retirement) read(s *scanner) {
 
 func (x *Replay) appendJSON(b []byte) []byte {
 	start := len(b)
-	b = appendText(b, `,"projection":`, x.Projection)
-	b = appendText(b, `,"logic":`, x.Logic)
-	b = appendUint64(b, `,"input":`, x.Input)
-	b = appendUint64(b, `,"output":`, x.Output)
-	return closeObject(b, start)
+	b = wire.AppendText(b, `,"projection":`, x.Projection)
+	b = wire.AppendText(b, `,"logic":`, x.Logic)
+	b = wire.AppendUint64(b, `,"input":`, x.Input)
+	b = wire.AppendUint64(b, `,"output":`, x.Output)
+	return wire.CloseObject(b, start)
 }
 
 func (x *Replay) read(s *scanner) {
@@ -160,9 +164,9 @@ func (x *Replay) read(s *scanner) {
 
 func (x *Input) appendJSON(b []byte) []byte {
 	start := len(b)
-	b = appendText(b, `,"id":`, x.ID)
-	b = appendText(b, `,"outcome":`, x.Outcome)
-	return closeObject(b, start)
+	b = wire.AppendText(b, `,"id":`, x.ID)
+	b = wire.AppendText(b, `,"outcome":`, x.Outcome)
+	return wire.CloseObject(b, start)
 }
 
 func (x *Input) read(s *scanner) {
@@ -181,10 +185,10 @@ func (x *Input) read(s *scanner) {
 
 func (x *Month) appendJSON(b []byte) []byte {
 	start := len(b)
-	b = appendText(b, `,"month":`, x.Month)
-	b = appendText(b, `,"mode":`, x.Mode)
-	b = appendUint32(b, `,"grace_seconds":`, x.GraceSeconds)
-	return closeObject(b, start)
+	b = wire.AppendText(b, `,"month":`, x.Month)
+	b = wire.AppendText(b, `,"mode":`, x.Mode)
+	b = wire.AppendUint32(b, `,"grace_seconds":`, x.GraceSeconds)
+	return wire.CloseObject(b, start)
 }
 
 func (x *Month) read(s *scanner) {

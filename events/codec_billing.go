@@ -1,5 +1,7 @@
 package events
 
+import "github.com/daybook-billing/daybook/events/wire"
+
 // AppendJSON appends x as the proto3 JSON mapping of daybook.v1.Billing. The values that all its
 // charges share stand once: see codec_charge.go.
 func (x *Billing) AppendJSON(b []byte) []byte {
@@ -11,7 +13,7 @@ func (x *Billing) AppendJSON(b []byte) []byte {
 	b = append(b, `,"shared":`...)
 	at := len(b)
 	if b = base.appendOver(b, &frame, timed); len(b) > at {
-		b = closeObject(b, at)
+		b = wire.CloseObject(b, at)
 	} else {
 		b = b[:before]
 	}
@@ -20,11 +22,11 @@ func (x *Billing) AppendJSON(b []byte) []byte {
 		list := len(b)
 		for i := range x.Charges {
 			c, at := &x.Charges[i], len(b)+1
-			b = closeObject(c.appendOwn(c.appendOver(append(b, ','), &base, !timed)), at)
+			b = wire.CloseObject(c.appendOwn(c.appendOver(append(b, ','), &base, !timed)), at)
 		}
 		b = closeList(b, list)
 	}
-	return closeObject(b, start)
+	return wire.CloseObject(b, start)
 }
 
 // DecodeJSON overwrites x with its wire form, as Usage.DecodeJSON does. Its charges are whole.

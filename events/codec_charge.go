@@ -1,6 +1,10 @@
 package events
 
-import "time"
+import (
+	"time"
+
+	"github.com/daybook-billing/daybook/events/wire"
+)
 
 // This file is the codec of charges. The charges of one message are mostly alike, so a message says
 // once what they share, as one of METERED does for its spans (codec_span.go): `shared` holds what
@@ -61,22 +65,22 @@ func (x *Charge) DecodeJSON(b []byte) error {
 
 func (x *Charge) appendJSON(b []byte) []byte {
 	start := len(b)
-	return closeObject(x.appendOwn(x.appendOver(b, &Charge{}, true)), start)
+	return wire.CloseObject(x.appendOwn(x.appendOver(b, &Charge{}, true)), start)
 }
 
 // appendOwn writes the numbers that charges never share.
 func (x *Charge) appendOwn(b []byte) []byte {
-	b = appendDecimal(b, `,"quantity":`, x.Quantity)
-	b = appendDecimal(b, `,"amount":`, x.Amount)
-	return appendDecimal(b, `,"vat":`, x.VAT)
+	b = wire.AppendDecimal(b, `,"quantity":`, x.Quantity)
+	b = wire.AppendDecimal(b, `,"amount":`, x.Amount)
+	return wire.AppendDecimal(b, `,"vat":`, x.VAT)
 }
 
 // appendOver writes the fields that are not the base's, empty texts too.
 func (x *Charge) appendOver(b []byte, base *Charge, seconds bool) []byte {
-	b = appendText(b, `,"id":`, x.ID)
+	b = wire.AppendText(b, `,"id":`, x.ID)
 	b = appendTextOver(b, `,"entry":`, x.Entry, base.Entry)
-	b = appendText(b, `,"reverses":`, x.Reverses)
-	b = appendText(b, `,"corrects":`, x.Corrects)
+	b = wire.AppendText(b, `,"reverses":`, x.Reverses)
+	b = wire.AppendText(b, `,"corrects":`, x.Corrects)
 	b = appendTextOver(b, `,"period":`, x.Period, base.Period)
 	b = appendTextOver(b, `,"month":`, x.Month, base.Month)
 	b = appendTextOver(b, `,"span":`, x.Span, base.Span)
@@ -93,13 +97,13 @@ func (x *Charge) appendOver(b []byte, base *Charge, seconds bool) []byte {
 	b = appendTextOver(b, `,"catalogue":`, x.Catalogue, base.Catalogue)
 	b = appendTextOver(b, `,"component":`, x.Component, base.Component)
 	if !x.Start.Equal(base.Start) {
-		b = appendTimestamp(b, `,"start":`, x.Start)
+		b = wire.AppendTimestamp(b, `,"start":`, x.Start)
 	}
 	if !x.End.Equal(base.End) {
-		b = appendTimestamp(b, `,"end":`, x.End)
+		b = wire.AppendTimestamp(b, `,"end":`, x.End)
 	}
 	if seconds {
-		b = appendDecimal(b, `,"seconds":`, x.Seconds)
+		b = wire.AppendDecimal(b, `,"seconds":`, x.Seconds)
 	}
 	b = appendTextOver(b, `,"unit":`, x.Unit, base.Unit)
 	b = appendTextOver(b, `,"vat_code":`, x.VATCode, base.VATCode)

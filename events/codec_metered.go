@@ -1,5 +1,7 @@
 package events
 
+import "github.com/daybook-billing/daybook/events/wire"
+
 // AppendJSON appends x as the proto3 JSON mapping of daybook.v1.Metered. The values that all its
 // spans share stand once: see codec_span.go.
 func (x *Metered) AppendJSON(b []byte) []byte {
@@ -15,19 +17,19 @@ func (x *Metered) appendOver(b []byte, frame, shared *shape) []byte {
 	if *shared != *frame {
 		b = append(b, `,"shared":`...)
 		at := len(b)
-		b = closeObject(shared.appendFootprintOver(shared.appendTextsOver(b, frame), frame), at)
+		b = wire.CloseObject(shared.appendFootprintOver(shared.appendTextsOver(b, frame), frame), at)
 	}
 	b = appendSpans(b, `,"retracted":`, x.Retracted, shared)
 	b = appendSpans(b, `,"closed":`, x.Closed, shared)
 	b = appendSpans(b, `,"running":`, x.Running, shared)
-	b = appendUint32(b, `,"running_omitted":`, x.RunningOmitted)
+	b = wire.AppendUint32(b, `,"running_omitted":`, x.RunningOmitted)
 	b = appendList(b, `,"anomalies":`, x.Anomalies)
 	b = appendList(b, `,"held":`, x.Held)
-	b = appendUint32(b, `,"held_omitted":`, x.HeldOmitted)
-	b = appendTexts(b, `,"ended":`, x.Ended)
-	b = appendUint64(b, `,"listed_from":`, x.ListedFrom)
-	b = appendText(b, `,"correction":`, x.Correction)
-	return closeObject(b, start)
+	b = wire.AppendUint32(b, `,"held_omitted":`, x.HeldOmitted)
+	b = wire.AppendTexts(b, `,"ended":`, x.Ended)
+	b = wire.AppendUint64(b, `,"listed_from":`, x.ListedFrom)
+	b = wire.AppendText(b, `,"correction":`, x.Correction)
+	return wire.CloseObject(b, start)
 }
 
 // DecodeJSON overwrites x with its wire form, as Usage.DecodeJSON does. The memory
@@ -114,16 +116,16 @@ func (x *Metered) read(s *scanner, gather bool) (late bool) {
 // AppendJSON appends x as the proto3 JSON mapping of daybook.v1.AnomalyNotice.
 func (x *AnomalyNotice) AppendJSON(b []byte) []byte {
 	start := len(b)
-	b = appendText(b, `,"id":`, x.ID)
-	b = appendText(b, `,"source":`, x.Source)
-	b = appendText(b, `,"foundation":`, x.Foundation)
+	b = wire.AppendText(b, `,"id":`, x.ID)
+	b = wire.AppendText(b, `,"source":`, x.Source)
+	b = wire.AppendText(b, `,"foundation":`, x.Foundation)
 	if x.Cause != (Cause{}) {
-		b = x.Cause.appendJSON(append(b, `,"cause":`...))
+		b = x.Cause.AppendJSON(append(b, `,"cause":`...))
 	}
 	if x.Anomaly != (Anomaly{}) {
 		b = x.Anomaly.appendJSON(append(b, `,"anomaly":`...))
 	}
-	return closeObject(b, start)
+	return wire.CloseObject(b, start)
 }
 
 // DecodeJSON overwrites x with its wire form, as Usage.DecodeJSON does.
@@ -156,10 +158,10 @@ func (x *AnomalyNotice) decode(s scanner) error {
 // AppendJSON appends x as the proto3 JSON mapping of daybook.v1.Catalogue.
 func (x *Catalogue) AppendJSON(b []byte) []byte {
 	start := len(b)
-	b = appendText(b, `,"version":`, x.Version)
-	b = appendText(b, `,"yaml":`, x.YAML)
-	b = appendTexts(b, `,"reprice":`, x.Reprice)
-	return closeObject(b, start)
+	b = wire.AppendText(b, `,"version":`, x.Version)
+	b = wire.AppendText(b, `,"yaml":`, x.YAML)
+	b = wire.AppendTexts(b, `,"reprice":`, x.Reprice)
+	return wire.CloseObject(b, start)
 }
 
 // DecodeJSON overwrites x with its wire form, as Usage.DecodeJSON does.
@@ -194,18 +196,18 @@ func (x *Catalogue) empty() bool { return x.Version == "" && x.YAML == "" && len
 // AppendJSON appends x as the proto3 JSON mapping of daybook.v1.Closing.
 func (x *Closing) AppendJSON(b []byte) []byte {
 	start := len(b)
-	b = appendText(b, `,"id":`, x.ID)
-	b = appendText(b, `,"source":`, x.Source)
-	b = appendText(b, `,"foundation":`, x.Foundation)
-	b = appendText(b, `,"month":`, x.Month)
+	b = wire.AppendText(b, `,"id":`, x.ID)
+	b = wire.AppendText(b, `,"source":`, x.Source)
+	b = wire.AppendText(b, `,"foundation":`, x.Foundation)
+	b = wire.AppendText(b, `,"month":`, x.Month)
 	b = appendTrue(b, `,"reopened":`, x.Reopened)
 	if x.Cause != (Cause{}) {
-		b = x.Cause.appendJSON(append(b, `,"cause":`...))
+		b = x.Cause.AppendJSON(append(b, `,"cause":`...))
 	}
-	b = appendText(b, `,"by":`, x.By)
-	b = appendText(b, `,"note":`, x.Note)
-	b = appendTimestamp(b, `,"time":`, x.Time)
-	return closeObject(b, start)
+	b = wire.AppendText(b, `,"by":`, x.By)
+	b = wire.AppendText(b, `,"note":`, x.Note)
+	b = wire.AppendTimestamp(b, `,"time":`, x.Time)
+	return wire.CloseObject(b, start)
 }
 
 // DecodeJSON overwrites x with its wire form, as Usage.DecodeJSON does.
@@ -242,7 +244,7 @@ func (x *Closing) decode(s scanner) error {
 
 // AppendJSON appends x as the proto3 JSON mapping of daybook.v1.Marker.
 func (x *Marker) AppendJSON(b []byte) []byte {
-	return closeObject(appendUint64(b, `,"input_sequence":`, x.InputSequence), len(b))
+	return wire.CloseObject(wire.AppendUint64(b, `,"input_sequence":`, x.InputSequence), len(b))
 }
 
 // DecodeJSON overwrites x with its wire form, as Usage.DecodeJSON does.
@@ -262,11 +264,11 @@ func (x *Marker) decode(s scanner) error {
 
 func (x *Anomaly) appendJSON(b []byte) []byte {
 	start := len(b)
-	b = appendText(b, `,"code":`, x.Code)
-	b = appendText(b, `,"resource":`, x.Resource)
-	b = appendTimestamp(b, `,"time":`, x.Time)
-	b = appendText(b, `,"message":`, x.Message)
-	return closeObject(b, start)
+	b = wire.AppendText(b, `,"code":`, x.Code)
+	b = wire.AppendText(b, `,"resource":`, x.Resource)
+	b = wire.AppendTimestamp(b, `,"time":`, x.Time)
+	b = wire.AppendText(b, `,"message":`, x.Message)
+	return wire.CloseObject(b, start)
 }
 
 func (x *Anomaly) read(s *scanner) {
@@ -290,20 +292,20 @@ func (x *Anomaly) read(s *scanner) {
 
 func (x *Hold) appendJSON(b []byte) []byte {
 	start := len(b)
-	b = appendText(b, `,"id":`, x.ID)
-	b = appendText(b, `,"kind":`, x.Kind)
-	b = appendText(b, `,"resource":`, x.Resource)
-	b = appendText(b, `,"code":`, x.Code)
-	b = appendTimestamp(b, `,"start":`, x.Start)
-	b = appendTimestamp(b, `,"end":`, x.End)
+	b = wire.AppendText(b, `,"id":`, x.ID)
+	b = wire.AppendText(b, `,"kind":`, x.Kind)
+	b = wire.AppendText(b, `,"resource":`, x.Resource)
+	b = wire.AppendText(b, `,"code":`, x.Code)
+	b = wire.AppendTimestamp(b, `,"start":`, x.Start)
+	b = wire.AppendTimestamp(b, `,"end":`, x.End)
 	if x.Footprint != (Footprint{}) {
 		b = x.Footprint.appendJSON(append(b, `,"footprint":`...))
 	}
-	b = appendText(b, `,"reason":`, x.Reason)
+	b = wire.AppendText(b, `,"reason":`, x.Reason)
 	if x.Lower != (Footprint{}) {
 		b = x.Lower.appendJSON(append(b, `,"lower":`...))
 	}
-	return closeObject(b, start)
+	return wire.CloseObject(b, start)
 }
 
 func (x *Hold) read(s *scanner) {
@@ -337,13 +339,14 @@ func (x *Hold) read(s *scanner) {
 	}
 }
 
-func (x *Cause) appendJSON(b []byte) []byte {
+// AppendJSON appends x as the proto3 JSON mapping of daybook.v1.Cause.
+func (x *Cause) AppendJSON(b []byte) []byte {
 	start := len(b)
-	b = appendText(b, `,"id":`, x.ID)
-	b = appendUint64(b, `,"sequence":`, x.Sequence)
-	b = appendText(b, `,"event":`, x.Event)
-	b = appendTimestamp(b, `,"time":`, x.Time)
-	return closeObject(b, start)
+	b = wire.AppendText(b, `,"id":`, x.ID)
+	b = wire.AppendUint64(b, `,"sequence":`, x.Sequence)
+	b = wire.AppendText(b, `,"event":`, x.Event)
+	b = wire.AppendTimestamp(b, `,"time":`, x.Time)
+	return wire.CloseObject(b, start)
 }
 
 func (x *Cause) read(s *scanner) {

@@ -1,5 +1,7 @@
 package events
 
+import "github.com/daybook-billing/daybook/events/wire"
+
 // This file has the parts that the codecs of METERED's and BILLING's messages have in common: the
 // fields that begin a message, and the texts that its parts share.
 
@@ -10,14 +12,14 @@ type head struct {
 }
 
 func (h *head) appendJSON(b []byte) []byte {
-	b = appendText(b, `,"id":`, h.id)
-	b = appendText(b, `,"source":`, h.source)
-	b = appendText(b, `,"foundation":`, h.foundation)
-	b = appendText(b, `,"tenant":`, h.tenant)
-	b = appendText(b, `,"kind":`, h.kind)
-	b = appendText(b, `,"resource":`, h.resource)
+	b = wire.AppendText(b, `,"id":`, h.id)
+	b = wire.AppendText(b, `,"source":`, h.source)
+	b = wire.AppendText(b, `,"foundation":`, h.foundation)
+	b = wire.AppendText(b, `,"tenant":`, h.tenant)
+	b = wire.AppendText(b, `,"kind":`, h.kind)
+	b = wire.AppendText(b, `,"resource":`, h.resource)
 	if *h.cause != (Cause{}) {
-		b = h.cause.appendJSON(append(b, `,"cause":`...))
+		b = h.cause.AppendJSON(append(b, `,"cause":`...))
 	}
 	return b
 }

@@ -1,6 +1,9 @@
 package events
 
-import "github.com/daybook-billing/daybook/events/text"
+import (
+	"github.com/daybook-billing/daybook/events/text"
+	"github.com/daybook-billing/daybook/events/wire"
+)
 
 // This file is the codec of spans. Spans of one message are mostly alike, so a message says once
 // what they share:
@@ -175,18 +178,18 @@ func (x *Span) appendJSON(b []byte) []byte { return x.appendOver(b, &shape{}) }
 func (x *Span) appendOver(b []byte, base *shape) []byte {
 	start := len(b)
 	s := x.shape()
-	b = appendText(b, `,"id":`, x.ID)
+	b = wire.AppendText(b, `,"id":`, x.ID)
 	b = s.appendTextsOver(b, base)
-	b = appendTimestamp(b, `,"start":`, x.Start)
-	b = appendTimestamp(b, `,"end":`, x.End)
-	b = appendTimestamp(b, `,"since":`, x.Since)
+	b = wire.AppendTimestamp(b, `,"start":`, x.Start)
+	b = wire.AppendTimestamp(b, `,"end":`, x.End)
+	b = wire.AppendTimestamp(b, `,"since":`, x.Since)
 	b = s.appendFootprintOver(b, base)
 	b = appendList(b, `,"earlier":`, x.Earlier)
 	b = appendFlags(b, `,"flags":`, x.Flags)
 	b = appendUint64s(b, `,"evidence":`, x.Evidence)
-	b = appendText(b, `,"publication":`, x.Publication)
-	b = appendText(b, `,"correction":`, x.Correction)
-	return closeObject(b, start)
+	b = wire.AppendText(b, `,"publication":`, x.Publication)
+	b = wire.AppendText(b, `,"correction":`, x.Correction)
+	return wire.CloseObject(b, start)
 }
 
 func (x *Span) read(s *scanner) {
@@ -228,8 +231,8 @@ func (x *Span) read(s *scanner) {
 
 func (x *Stretch) appendJSON(b []byte) []byte {
 	start := len(b)
-	b = appendTimestamp(b, `,"since":`, x.Since)
-	return closeObject(x.Footprint.appendJSON(append(b, `,"footprint":`...)), start)
+	b = wire.AppendTimestamp(b, `,"since":`, x.Since)
+	return wire.CloseObject(x.Footprint.appendJSON(append(b, `,"footprint":`...)), start)
 }
 
 func (x *Stretch) read(s *scanner) {
@@ -281,7 +284,7 @@ func (x *Footprint) appendOver(b []byte, base *Footprint) []byte {
 	b = appendTextOver(b, `,"datastore_id":`, x.DatastoreID, base.DatastoreID)
 	b = appendTextOver(b, `,"region":`, x.Region, base.Region)
 	b = appendTextOver(b, `,"availability_zone":`, x.AvailabilityZone, base.AvailabilityZone)
-	return closeObject(b, start)
+	return wire.CloseObject(b, start)
 }
 
 // read reads a footprint over a base; nil for none.

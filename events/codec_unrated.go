@@ -1,6 +1,10 @@
 package events
 
-import "time"
+import (
+	"time"
+
+	"github.com/daybook-billing/daybook/events/wire"
+)
 
 // This file is the codec of parts without a price. As charges do (codec_charge.go), the parts of a
 // message with several stand over the values that they have in common, in `shared`.
@@ -14,19 +18,19 @@ func (x *UnratedNotice) AppendJSON(b []byte) []byte {
 	if base != frame {
 		b = append(b, `,"shared":`...)
 		at := len(b)
-		b = closeObject(base.appendOver(b, &frame), at)
+		b = wire.CloseObject(base.appendOver(b, &frame), at)
 	}
 	if len(x.Unrated) > 0 {
 		b = append(b, `,"unrated":`...)
 		list := len(b)
 		for i := range x.Unrated {
 			at := len(b) + 1
-			b = closeObject(x.Unrated[i].appendOver(append(b, ','), &base), at)
+			b = wire.CloseObject(x.Unrated[i].appendOver(append(b, ','), &base), at)
 		}
 		b = closeList(b, list)
 	}
-	b = appendTexts(b, `,"settled":`, x.Settled)
-	return closeObject(b, start)
+	b = wire.AppendTexts(b, `,"settled":`, x.Settled)
+	return wire.CloseObject(b, start)
 }
 
 // frame is what holds for a part of the message that does not say otherwise.
@@ -62,20 +66,20 @@ func (x *UnratedNotice) shared(frame Unrated) Unrated {
 
 func (x *Unrated) appendJSON(b []byte) []byte {
 	start := len(b)
-	return closeObject(x.appendOver(b, &Unrated{}), start)
+	return wire.CloseObject(x.appendOver(b, &Unrated{}), start)
 }
 
 // appendOver writes the fields that are not the base's, empty texts too.
 func (x *Unrated) appendOver(b []byte, base *Unrated) []byte {
-	b = appendText(b, `,"id":`, x.ID)
+	b = wire.AppendText(b, `,"id":`, x.ID)
 	b = appendTextOver(b, `,"span":`, x.Span, base.Span)
 	b = appendTextOver(b, `,"kind":`, x.Kind, base.Kind)
 	b = appendTextOver(b, `,"resource":`, x.Resource, base.Resource)
 	b = appendTextOver(b, `,"tenant":`, x.Tenant, base.Tenant)
 	b = appendTextOver(b, `,"space":`, x.Space, base.Space)
 	b = appendTextOver(b, `,"name":`, x.Name, base.Name)
-	b = appendTimestamp(b, `,"start":`, x.Start)
-	b = appendTimestamp(b, `,"end":`, x.End)
+	b = wire.AppendTimestamp(b, `,"start":`, x.Start)
+	b = wire.AppendTimestamp(b, `,"end":`, x.End)
 	if x.Footprint != base.Footprint {
 		b = x.Footprint.appendJSON(append(b, `,"footprint":`...))
 	}

@@ -1,33 +1,35 @@
 package events
 
+import "github.com/daybook-billing/daybook/events/wire"
+
 // AppendJSON appends x as the proto3 JSON mapping of daybook.v1.Usage. Raw goes in byte for byte;
 // it must be what CheckRaw takes.
 func (x *Usage) AppendJSON(b []byte) []byte {
 	start := len(b)
-	b = appendText(b, `,"id":`, x.ID)
-	b = appendText(b, `,"source":`, x.Source)
-	b = appendText(b, `,"foundation":`, x.Foundation)
-	b = appendText(b, `,"tenant":`, x.Tenant)
-	b = appendText(b, `,"kind":`, x.Kind)
-	b = appendText(b, `,"resource":`, x.Resource)
-	b = appendText(b, `,"app":`, x.App)
-	b = appendText(b, `,"event":`, x.Event)
-	b = appendText(b, `,"previous":`, x.Previous)
-	b = appendTimestamp(b, `,"time":`, x.Time)
-	b = appendTimestamp(b, `,"observed":`, x.Observed)
-	b = appendTimestamp(b, `,"created":`, x.Created)
-	b = appendText(b, `,"space":`, x.Space)
-	b = appendText(b, `,"space_name":`, x.SpaceName)
-	b = appendText(b, `,"name":`, x.Name)
-	b = appendText(b, `,"state":`, x.State)
+	b = wire.AppendText(b, `,"id":`, x.ID)
+	b = wire.AppendText(b, `,"source":`, x.Source)
+	b = wire.AppendText(b, `,"foundation":`, x.Foundation)
+	b = wire.AppendText(b, `,"tenant":`, x.Tenant)
+	b = wire.AppendText(b, `,"kind":`, x.Kind)
+	b = wire.AppendText(b, `,"resource":`, x.Resource)
+	b = wire.AppendText(b, `,"app":`, x.App)
+	b = wire.AppendText(b, `,"event":`, x.Event)
+	b = wire.AppendText(b, `,"previous":`, x.Previous)
+	b = wire.AppendTimestamp(b, `,"time":`, x.Time)
+	b = wire.AppendTimestamp(b, `,"observed":`, x.Observed)
+	b = wire.AppendTimestamp(b, `,"created":`, x.Created)
+	b = wire.AppendText(b, `,"space":`, x.Space)
+	b = wire.AppendText(b, `,"space_name":`, x.SpaceName)
+	b = wire.AppendText(b, `,"name":`, x.Name)
+	b = wire.AppendText(b, `,"state":`, x.State)
 	if x.Footprint != (Footprint{}) {
 		b = x.Footprint.appendJSON(append(b, `,"footprint":`...))
 	}
 	b = appendCount(b, `,"old_volume_gb":`, x.OldVolumeGB)
-	b = appendText(b, `,"after_guid":`, x.AfterGUID)
-	b = appendUint64(b, `,"after_sequence":`, x.AfterSequence)
-	b = appendTimestamp(b, `,"listed":`, x.Listed)
-	b = appendText(b, `,"publisher":`, x.Publisher)
+	b = wire.AppendText(b, `,"after_guid":`, x.AfterGUID)
+	b = wire.AppendUint64(b, `,"after_sequence":`, x.AfterSequence)
+	b = wire.AppendTimestamp(b, `,"listed":`, x.Listed)
+	b = wire.AppendText(b, `,"publisher":`, x.Publisher)
 	b = appendCount(b, `,"previous_instances":`, x.PreviousInstances)
 	b = appendCount(b, `,"previous_memory_mb":`, x.PreviousMemoryMB)
 	b = appendCount(b, `,"audit_seconds":`, x.AuditSeconds)
@@ -40,7 +42,7 @@ func (x *Usage) AppendJSON(b []byte) []byte {
 		b = append(b, `,"raw":`...)
 		b = append(b, x.Raw...)
 	}
-	return closeObject(b, start)
+	return wire.CloseObject(b, start)
 }
 
 // DecodeJSON overwrites x with its wire form. It ignores fields it does not know, and errors are
@@ -136,14 +138,14 @@ func (x *Usage) decode(s scanner) error {
 // AppendJSON appends x as the proto3 JSON mapping of daybook.v1.Horizon.
 func (x *Horizon) AppendJSON(b []byte) []byte {
 	start := len(b)
-	b = appendText(b, `,"id":`, x.ID)
-	b = appendText(b, `,"source":`, x.Source)
-	b = appendText(b, `,"foundation":`, x.Foundation)
-	b = appendTimestamp(b, `,"time":`, x.Time)
-	b = appendText(b, `,"collector":`, x.Collector)
-	b = appendTimestamp(b, `,"settled":`, x.Settled)
-	b = appendTimestamp(b, `,"ended":`, x.Ended)
-	return closeObject(b, start)
+	b = wire.AppendText(b, `,"id":`, x.ID)
+	b = wire.AppendText(b, `,"source":`, x.Source)
+	b = wire.AppendText(b, `,"foundation":`, x.Foundation)
+	b = wire.AppendTimestamp(b, `,"time":`, x.Time)
+	b = wire.AppendText(b, `,"collector":`, x.Collector)
+	b = wire.AppendTimestamp(b, `,"settled":`, x.Settled)
+	b = wire.AppendTimestamp(b, `,"ended":`, x.Ended)
+	return wire.CloseObject(b, start)
 }
 
 // DecodeJSON overwrites x with its wire form, as Usage.DecodeJSON does.
@@ -178,15 +180,15 @@ func (x *Horizon) decode(s scanner) error {
 // AppendJSON appends x as the proto3 JSON mapping of daybook.v1.Gap.
 func (x *Gap) AppendJSON(b []byte) []byte {
 	start := len(b)
-	b = appendText(b, `,"id":`, x.ID)
-	b = appendText(b, `,"source":`, x.Source)
-	b = appendText(b, `,"foundation":`, x.Foundation)
-	b = appendTimestamp(b, `,"from":`, x.From)
-	b = appendTimestamp(b, `,"to":`, x.To)
-	b = appendText(b, `,"reason":`, x.Reason)
-	b = appendText(b, `,"list":`, x.List)
-	b = appendText(b, `,"cursor":`, x.Cursor)
-	return closeObject(b, start)
+	b = wire.AppendText(b, `,"id":`, x.ID)
+	b = wire.AppendText(b, `,"source":`, x.Source)
+	b = wire.AppendText(b, `,"foundation":`, x.Foundation)
+	b = wire.AppendTimestamp(b, `,"from":`, x.From)
+	b = wire.AppendTimestamp(b, `,"to":`, x.To)
+	b = wire.AppendText(b, `,"reason":`, x.Reason)
+	b = wire.AppendText(b, `,"list":`, x.List)
+	b = wire.AppendText(b, `,"cursor":`, x.Cursor)
+	return wire.CloseObject(b, start)
 }
 
 // DecodeJSON overwrites x with its wire form, as Usage.DecodeJSON does.
@@ -223,15 +225,15 @@ func (x *Gap) decode(s scanner) error {
 // AppendJSON appends x as the proto3 JSON mapping of daybook.v1.Quarantined.
 func (x *Quarantined) AppendJSON(b []byte) []byte {
 	start := len(b)
-	b = appendText(b, `,"id":`, x.ID)
-	b = appendText(b, `,"source":`, x.Source)
-	b = appendText(b, `,"foundation":`, x.Foundation)
-	b = appendText(b, `,"file":`, x.File)
-	b = appendUint32(b, `,"line":`, x.Line)
-	b = appendText(b, `,"reason":`, x.Reason)
-	b = appendText(b, `,"input":`, x.Input)
-	b = appendText(b, `,"after_id":`, x.AfterID)
-	return closeObject(b, start)
+	b = wire.AppendText(b, `,"id":`, x.ID)
+	b = wire.AppendText(b, `,"source":`, x.Source)
+	b = wire.AppendText(b, `,"foundation":`, x.Foundation)
+	b = wire.AppendText(b, `,"file":`, x.File)
+	b = wire.AppendUint32(b, `,"line":`, x.Line)
+	b = wire.AppendText(b, `,"reason":`, x.Reason)
+	b = wire.AppendText(b, `,"input":`, x.Input)
+	b = wire.AppendText(b, `,"after_id":`, x.AfterID)
+	return wire.CloseObject(b, start)
 }
 
 // DecodeJSON overwrites x with its wire form, as Usage.DecodeJSON does.
