@@ -10,7 +10,7 @@ func (x *Effect) AppendJSON(b []byte) []byte {
 	start := len(b)
 	b = wire.AppendText(b, `,"id":`, x.ID)
 	if x.Cause != (events.Cause{}) {
-		b = appendCause(append(b, `,"cause":`...), &x.Cause)
+		b = x.Cause.AppendJSON(append(b, `,"cause":`...))
 	}
 	b = wire.AppendText(b, `,"version":`, x.Version)
 	b = wire.AppendText(b, `,"former":`, x.Former)
@@ -46,15 +46,6 @@ func (x *Side) appendJSON(b []byte) []byte {
 	return wire.CloseObject(b, start)
 }
 
-func appendCause(b []byte, x *events.Cause) []byte {
-	start := len(b)
-	b = wire.AppendText(b, `,"id":`, x.ID)
-	b = wire.AppendUint64(b, `,"sequence":`, x.Sequence)
-	b = wire.AppendText(b, `,"event":`, x.Event)
-	b = wire.AppendTimestamp(b, `,"time":`, x.Time)
-	return wire.CloseObject(b, start)
-}
-
 // DecodeJSON overwrites x with its wire form, as events.Usage.DecodeJSON does.
 func (x *Effect) DecodeJSON(b []byte) error {
 	*x = Effect{}
@@ -74,10 +65,7 @@ func (x *Effect) DecodeJSON(b []byte) error {
 		case "parts":
 			x.Parts = s.Uint32()
 		case "rows":
-			x.Rows = nil
-			for ok := s.List(); ok && s.Element(); {
-				x.Rows = append(x.Rows, readRow(&s))
-			}
+			x.Rows = wire.ReadList(&s, readRow)
 		case "closed":
 			x.Closed = s.Texts(nil)
 		default:

@@ -12,6 +12,7 @@ import (
 
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/events/text"
+	"github.com/daybook-billing/daybook/events/wire"
 )
 
 // Type is the CloudEvents type of an Effect.
@@ -72,25 +73,13 @@ func (x *Effect) Parted(most int) []Effect {
 	frame := *x
 	frame.Rows, frame.Part, frame.Parts = nil, math.MaxUint32, math.MaxUint32
 	room := most - len(frame.AppendJSON(nil)) - len(`,"id":"",`) - idLength - len(`"rows":[]`)
-	var parts []Effect
-	var scratch []byte
-	begin, size := 0, 0
-	cut := func(end int) {
-		part := *x
-		part.Rows, part.Part = x.Rows[begin:end], uint32(len(parts)) //nolint:gosec // a number of messages
-		parts = append(parts, part)
-		begin, size = end, 0
-	}
-	for i := range x.Rows {
-		scratch = x.Rows[i].AppendJSON(scratch[:0])
-		if size += len(scratch) + 1; size > room && i > begin {
-			cut(i)
-			size = len(scratch) + 1
-		}
-	}
-	cut(len(x.Rows))
-	for i := range parts {
-		parts[i].Parts = uint32(len(parts)) //nolint:gosec // a number of messages
+	ends := wire.Split(len(x.Rows), room, func(b []byte, i int) []byte { return x.Rows[i].AppendJSON(b) })
+	parts := make([]Effect, len(ends))
+	begin := 0
+	for i, end := range ends {
+		parts[i] = *x
+		parts[i].Rows, parts[i].Part, parts[i].Parts = x.Rows[begin:end], uint32(i), uint32(len(ends)) //nolint:gosec // few
+		begin = end
 	}
 	return parts
 }

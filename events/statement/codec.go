@@ -1,8 +1,6 @@
 package statement
 
-import (
-	"github.com/daybook-billing/daybook/events/wire"
-)
+import "github.com/daybook-billing/daybook/events/wire"
 
 // AppendJSON appends x as the proto3 JSON mapping of daybook.v1.Statement.
 func (x *Statement) AppendJSON(b []byte) []byte {
@@ -154,34 +152,27 @@ func (x *Statement) readContent(s *wire.Scanner) bool {
 	case "catalogues":
 		x.Catalogues = s.Texts(nil)
 	case "lines":
-		x.Lines = readList(s, readLine)
+		x.Lines = wire.ReadList(s, readLine)
 	case "rates":
-		x.Rates = readList(s, readRate)
+		x.Rates = wire.ReadList(s, readRate)
 	case "totals":
-		x.Totals = readList(s, readTotal)
+		x.Totals = wire.ReadList(s, readTotal)
 	case "held":
-		x.Held = readList(s, readUnbilled)
+		x.Held = wire.ReadList(s, readUnbilled)
 	case "held_omitted":
 		x.HeldOmitted = s.Uint32()
 	case "unrated":
-		x.Unrated = readList(s, readUnbilled)
+		x.Unrated = wire.ReadList(s, readUnbilled)
 	case "unrated_omitted":
 		x.UnratedOmitted = s.Uint32()
 	case "gaps":
-		x.Gaps = readList(s, readGap)
+		x.Gaps = wire.ReadList(s, readGap)
 	case "gaps_omitted":
 		x.GapsOmitted = s.Uint32()
 	default:
 		return false
 	}
 	return true
-}
-
-func readList[T any](s *wire.Scanner, read func(*wire.Scanner) T) (list []T) {
-	for ok := s.List(); ok && s.Element(); {
-		list = append(list, read(s))
-	}
-	return list
 }
 
 func readLine(s *wire.Scanner) (x Line) {

@@ -16,6 +16,7 @@ import (
 
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/events/text"
+	"github.com/daybook-billing/daybook/events/wire"
 )
 
 // Type is the CloudEvents type of a Statement on BILLING, SealType on METERED.
@@ -177,28 +178,16 @@ func (x *Statement) Parted(most int) []Statement {
 	frame := *x
 	frame.Lines, frame.Part, frame.Parts, frame.Number = nil, math.MaxUint32, math.MaxUint32, math.MaxUint64
 	room := most - len(frame.AppendJSON(nil)) - len(`,"id":"",`) - len(x.ID) - len(`"lines":[]`)
-	var parts []Statement
-	var scratch []byte
-	begin, size := 0, 0
-	cut := func(end int) {
-		part := *x
-		part.Lines, part.Part = x.Lines[begin:end], uint32(len(parts)) //nolint:gosec // a number of messages
-		if len(parts) > 0 {
-			part.ID = events.ID("part", x.ID, strconv.Itoa(len(parts)))
+	ends := wire.Split(len(x.Lines), room, func(b []byte, i int) []byte { return x.Lines[i].appendJSON(b) })
+	parts := make([]Statement, len(ends))
+	begin := 0
+	for i, end := range ends {
+		parts[i] = *x
+		parts[i].Lines, parts[i].Part, parts[i].Parts = x.Lines[begin:end], uint32(i), uint32(len(ends)) //nolint:gosec // few
+		if i > 0 {
+			parts[i].ID = events.ID("part", x.ID, strconv.Itoa(i))
 		}
-		parts = append(parts, part)
-		begin, size = end, 0
-	}
-	for i := range x.Lines {
-		scratch = x.Lines[i].appendJSON(scratch[:0])
-		if size += len(scratch) + 1; size > room && i > begin {
-			cut(i)
-			size = len(scratch) + 1
-		}
-	}
-	cut(len(x.Lines))
-	for i := range parts {
-		parts[i].Parts = uint32(len(parts)) //nolint:gosec // a number of messages
+		begin = end
 	}
 	return parts
 }

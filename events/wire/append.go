@@ -78,3 +78,18 @@ func CloseObject(b []byte, start int) []byte {
 	b[start] = '{'
 	return append(b, '}')
 }
+
+// Split divides a list of n elements into runs of at most room bytes, commas included, and returns
+// their ends. A longer element is a run of its own; an empty list is one run.
+func Split(n, room int, element func(b []byte, i int) []byte) (ends []int) {
+	var scratch []byte
+	begin, size := 0, 0
+	for i := range n {
+		scratch = element(scratch[:0], i)
+		if size += len(scratch) + 1; size > room && i > begin {
+			ends = append(ends, i)
+			begin, size = i, len(scratch)+1
+		}
+	}
+	return append(ends, n)
+}

@@ -155,3 +155,11 @@ func (s *Scanner) Texts(list []string) []string {
 	}
 	return list
 }
+
+// ReadList reads a list.
+func ReadList[T any](s *Scanner, read func(*Scanner) T) (list []T) {
+	for ok := s.List(); ok && s.Element(); {
+		list = append(list, read(s))
+	}
+	return list
+}
