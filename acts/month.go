@@ -11,9 +11,6 @@ import (
 	"github.com/daybook-billing/daybook/internal/bus"
 )
 
-// monthForm is the form of a month.
-const monthForm = "2006-01"
-
 var (
 	// ErrMonthOpen: the month is not the last closed one of its foundation, so it is not reopened.
 	ErrMonthOpen = errors.New("it is not the last closed month: daybook month list shows which months are closed, " +
@@ -99,7 +96,7 @@ func (m *Months) take(c *events.Closing) {
 // last word: of the months before the first closed one it alone knows. Errors: ErrMonthClosed,
 // ErrMonthNotOver.
 func (m *Months) Closable(month string) error {
-	at, err := time.Parse(monthForm, month)
+	at, err := time.Parse(events.MonthForm, month)
 	if err != nil {
 		return fmt.Errorf("%q is not a month such as 2026-11", month)
 	}

@@ -17,3 +17,29 @@ func ParseTime(s string) (time.Time, error) { return text.ParseTime(s) }
 
 // ParseTimeOrDate is text.ParseTimeOrDate.
 func ParseTimeOrDate(s string) (time.Time, error) { return text.ParseTimeOrDate(s) }
+
+// MonthForm is the form of a month, YYYY-MM: in it months compare as texts.
+const MonthForm = "2006-01"
+
+// MonthOf is the number of a time's month: 12 × year + month − 1.
+func MonthOf(t time.Time) uint32 {
+	year, month, _ := t.Date()
+	return uint32(12*year + int(month) - 1) //nolint:gosec // years have four digits
+}
+
+// MonthNumber is the number of a month as it is written; 0 for any other text.
+func MonthNumber(month string) uint32 {
+	t, err := time.Parse(MonthForm, month)
+	if err != nil {
+		return 0
+	}
+	return MonthOf(t)
+}
+
+// MonthText is a month as it is written, by its number; empty for 0.
+func MonthText(number uint32) string {
+	if number == 0 {
+		return ""
+	}
+	return time.Date(int(number/12), time.Month(number%12+1), 1, 0, 0, 0, 0, time.UTC).Format(MonthForm)
+}

@@ -95,7 +95,7 @@ type Query struct {
 
 // Within returns the beginning and the end of the query's month (UTC); zero times without one.
 func (q *Query) Within() (from, to time.Time) {
-	from, err := time.Parse("2006-01", q.Period)
+	from, err := time.Parse(events.MonthForm, q.Period)
 	if err != nil {
 		return time.Time{}, time.Time{}
 	}

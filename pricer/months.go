@@ -37,8 +37,7 @@ func (m *months) clone() *months {
 	return &c
 }
 
-// monthForm is the form of a month.
-const monthForm = "2006-01"
+const monthForm = events.MonthForm
 
 // monthAfter is the month so many after another.
 func monthAfter(month string, n int) string { return begin(month).AddDate(0, n, 0).Format(monthForm) }

@@ -15,7 +15,6 @@ import (
 	"github.com/daybook-billing/daybook/internal/stage"
 	"github.com/daybook-billing/daybook/internal/stage/missing"
 	"github.com/daybook-billing/daybook/internal/stage/sides"
-	"github.com/daybook-billing/daybook/projector/months"
 )
 
 // comparer implements stage.Comparer for METERED: which spans are closed and not retracted, and
@@ -53,14 +52,14 @@ func (r *comparer) closing(side sides.Side, text []byte) error {
 		return err
 	}
 	of := r.closingsOf(c.Source, c.Foundation)
-	at, err := time.Parse(months.Form, c.Month)
+	at, err := time.Parse(events.MonthForm, c.Month)
 	switch {
 	case err != nil:
 		return err
 	case c.Reopened:
 		of.open[side] = c.Month
 	default:
-		of.open[side] = at.AddDate(0, 1, 0).Format(months.Form)
+		of.open[side] = at.AddDate(0, 1, 0).Format(events.MonthForm)
 	}
 	if side == sides.Derived {
 		of.derived = slices.DeleteFunc(of.derived, func(o events.Closing) bool { return o.Month == c.Month })
@@ -331,7 +330,7 @@ func (r *comparer) publish(subject string, cause events.Cause, retract, closing 
 			done = len(retract)+len(closing) == 0 && (!last || now.told)
 		}
 	}
-	old := func(s *events.Span) bool { return s.Start.Format(months.Form) < open }
+	old := func(s *events.Span) bool { return s.Start.Format(events.MonthForm) < open }
 	group(open, false, old)
 	group("", true, func(s *events.Span) bool { return !old(s) })
 }

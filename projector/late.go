@@ -5,7 +5,6 @@ import (
 
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/projector/internal/rederive"
-	"github.com/daybook-billing/daybook/projector/months"
 	"github.com/daybook-billing/daybook/projector/timeline"
 )
 
@@ -99,7 +98,7 @@ func (f *foundation) renote(e *entry, published []events.Span, sequence uint64) 
 	e.published = nil
 	for i := range published {
 		s := &published[i]
-		by := publication{sequence: sequence, correction: months.Number(s.Correction)}
+		by := publication{sequence: sequence, correction: events.MonthNumber(s.Correction)}
 		by.id, _ = events.ParseID(s.Publication)
 		f.note(e, s, by)
 	}

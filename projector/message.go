@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/daybook-billing/daybook/events"
-	"github.com/daybook-billing/daybook/projector/months"
 	"github.com/daybook-billing/daybook/projector/timeline"
 )
 
@@ -37,7 +36,7 @@ func (m *Meter) put(p *pending, emit func(*events.Metered)) {
 	}
 	anomalies := p.anomalies
 	if m.divide(p, old) {
-		x.Correction = r.Closed.Time().Format(months.Form)
+		x.Correction = r.Closed.Time().Format(events.MonthForm)
 		m.parts(p, anomalies, false, emit)
 		x.Correction, anomalies = "", nil
 	}
@@ -67,7 +66,7 @@ func (m *Meter) divide(p *pending, such func(*events.Span) bool) bool {
 func (m *Meter) parts(p *pending, anomalies []events.Anomaly, last bool, emit func(*events.Metered)) {
 	x, retracted, closed, of := &m.message, m.retracted, m.closed, m.closedOf
 	for {
-		by := publication{sequence: p.cause.Sequence, part: p.part, correction: months.Number(x.Correction)}
+		by := publication{sequence: p.cause.Sequence, part: p.part, correction: events.MonthNumber(x.Correction)}
 		x.ID = p.f.messageID(p.sub, by.sequence, by.part)
 		p.part++
 		m.listing.fill(x)

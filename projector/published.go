@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/daybook-billing/daybook/events"
-	"github.com/daybook-billing/daybook/projector/months"
 	"github.com/daybook-billing/daybook/projector/timeline"
 )
 
@@ -214,7 +213,7 @@ func (f *foundation) take(e *entry, kind string, start int64) (events.Span, publ
 	}
 	r := &x.all[x.at]
 	span := f.span(e, r, x.start, x.end)
-	span.Publication, span.Correction = f.textOf(&x.by, e.sub), months.Text(x.by.correction)
+	span.Publication, span.Correction = f.textOf(&x.by, e.sub), events.MonthText(x.by.correction)
 	e.published.rebuild(slices.Replace(x.all, x.at, x.at+1, f.without(r, x.start, x.end)...), e.key.kind)
 	return span, x.by, true
 }
@@ -237,13 +236,13 @@ func (f *foundation) adopt(e *entry, s *events.Span, by publication) {
 // span would be published so today, or is another one.
 func (f *foundation) adopted(e *entry, s *events.Span, id, correction string) (by publication, differs bool) {
 	x, found := f.find(e, s.Kind, s.Start.UnixNano())
-	if !found || f.textOf(&x.by, e.sub) == id && months.Text(x.by.correction) == correction {
+	if !found || f.textOf(&x.by, e.sub) == id && events.MonthText(x.by.correction) == correction {
 		return by, false
 	}
 	if span := f.span(e, &x.all[x.at], x.start, x.end); span.ID != s.ID {
 		return by, false
 	}
-	by.correction = months.Number(correction)
+	by.correction = events.MonthNumber(correction)
 	by.id, differs = events.ParseID(id)
 	return by, differs
 }

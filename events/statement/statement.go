@@ -155,7 +155,7 @@ func Sealed(a *events.Act) (*Statement, error) {
 	if err := x.DecodeJSON(a.Statement); err != nil {
 		return nil, err
 	}
-	_, err := time.Parse("2006-01", x.Month)
+	_, err := time.Parse(events.MonthForm, x.Month)
 	if err != nil || x.Number == 0 || x.Source != a.Source || x.Foundation != a.Foundation {
 		return nil, fmt.Errorf("it seals statement %d of %s of %s/%s, and no such can be", x.Number, x.Month, x.Source,
 			x.Foundation)

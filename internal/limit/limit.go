@@ -106,7 +106,7 @@ func Catalogue(x *events.Catalogue) error {
 			"published again", len(x.Reprice), MaxReprice)
 	}
 	for _, month := range x.Reprice {
-		if at, err := time.Parse("2006-01", month); err != nil || at.Year() < firstYear || at.Year() >= lastYear {
+		if at, err := time.Parse(events.MonthForm, month); err != nil || at.Year() < firstYear || at.Year() >= lastYear {
 			return fmt.Errorf("it names %.20q among the closed months to be priced, which is not a month such as "+
 				"2026-11", month)
 		}

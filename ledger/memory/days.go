@@ -67,16 +67,9 @@ func newSums() sums {
 	return sums{resources: map[resourceKey]*resource{}, components: map[component]uint32{}}
 }
 
-// monthForm is the form of a month.
-const monthForm = "2006-01"
-
-// monthNumber is the number of a month, YYYY-MM: 12 × year + month − 1.
-func monthNumber(period string) int32 {
-	t, err := time.Parse(monthForm, period)
-	if err != nil {
-		return 0
-	}
-	return int32(12*t.Year() + int(t.Month()) - 1) //nolint:gosec // four digits
+// monthNumber is events.MonthNumber.
+func monthNumber(month string) int32 {
+	return int32(events.MonthNumber(month)) //nolint:gosec // years have four digits
 }
 
 const secondsOfDay = 24 * 60 * 60
@@ -93,10 +86,10 @@ func correctionOf(day, posted int32) string {
 		return ""
 	}
 	at := time.Unix(int64(day)*secondsOfDay, 0).UTC()
-	if year, month, _ := at.Date(); int32(12*year+int(month)-1) >= posted { //nolint:gosec // four digits
+	if int32(events.MonthOf(at)) >= posted { //nolint:gosec // four digits
 		return ""
 	}
-	return at.Format(monthForm)
+	return at.Format(events.MonthForm)
 }
 
 func (s *sums) number(c component) uint32 {
@@ -321,7 +314,7 @@ func (d *days) list(q ledger.Query) (list []ledger.Day, err error) {
 // each gives the sums of a query in no order, one month in memory at a time.
 func (d *days) each(q ledger.Query, yield func(*ledger.Day)) error {
 	for n, m := range d.months {
-		period := time.Date(int(n/12), time.Month(n%12+1), 1, 0, 0, 0, 0, time.UTC).Format(monthForm)
+		period := events.MonthText(uint32(n)) //nolint:gosec // not negative
 		if q.Period != "" && q.Period != period {
 			continue
 		}

@@ -18,7 +18,7 @@ func TestOldMonthsArePacked(t *testing.T) {
 		b := ledger.Batch{}
 		for i := range resources * days {
 			b.Charges = append(b.Charges, events.Charge{
-				Period: from.Format(monthForm), Tenant: "t", Kind: events.KindApp, Plan: "p", Component: "c",
+				Period: from.Format(events.MonthForm), Tenant: "t", Kind: events.KindApp, Plan: "p", Component: "c",
 				Resource: events.ID(fmt.Sprint(i % resources)), Start: from.AddDate(0, 0, i/resources),
 				Quantity: events.NewDecimal(int64(i), 0), Amount: events.NewDecimal(int64(i), -3),
 			})

@@ -82,7 +82,7 @@ func (l *Ledger) Post(_ context.Context, b ledger.Batch) error {
 	}
 	for i := range b.Unrated {
 		u := &b.Unrated[i]
-		l.unrated[u.ID] = unrated{u.Tenant, cmp.Or(u.Period, u.Start.Format("2006-01"))}
+		l.unrated[u.ID] = unrated{u.Tenant, cmp.Or(u.Period, u.Start.Format(events.MonthForm))}
 	}
 	for _, id := range b.Settled { // behind Unrated: see ledger.Batch
 		delete(l.unrated, id)
@@ -262,9 +262,9 @@ func (l *Ledger) Bill(_ context.Context, q ledger.Query) (ledger.Bill, error) {
 
 // closedWith is the last closed month after a closing, or after the last one was opened again.
 func closedWith(c *events.Closing) string {
-	at, err := time.Parse(monthForm, c.Month)
+	at, err := time.Parse(events.MonthForm, c.Month)
 	if err == nil && c.Reopened {
-		return at.AddDate(0, -1, 0).Format(monthForm)
+		return at.AddDate(0, -1, 0).Format(events.MonthForm)
 	}
 	return c.Month
 }

@@ -49,7 +49,7 @@ type correction struct {
 func (x *correction) of(s Span) bool {
 	c := x.charge
 	switch {
-	case s.Kind != c.Kind || s.Resource != c.Resource || s.Start.Format("2006-01") != c.Month:
+	case s.Kind != c.Kind || s.Resource != c.Resource || s.Start.Format(events.MonthForm) != c.Month:
 		return false
 	case x.repriced == 0:
 		return s.Corrected

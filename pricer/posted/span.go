@@ -21,7 +21,7 @@ type Span struct {
 }
 
 // Month is the span's own month, YYYY-MM.
-func (s *Span) Month() string { return s.Start.Format("2006-01") }
+func (s *Span) Month() string { return s.Start.Format(events.MonthForm) }
 
 // Period is the month of the entries, YYYY-MM.
 func (s *Span) Period() string { return max(s.Month(), s.Correction) }

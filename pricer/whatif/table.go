@@ -9,7 +9,6 @@ import (
 	"cmp"
 	"maps"
 	"slices"
-	"time"
 
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/events/effect"
@@ -36,7 +35,7 @@ type Table struct {
 }
 
 type key struct {
-	month  int // year × 12 + month − 1
+	month  uint32 // events.MonthOf
 	tenant string
 	before string // billing currency
 }
@@ -100,8 +99,7 @@ func (t *Table) Leaves(month string) bool { return t.leaves[month] }
 func (t *Table) Left() []string { return slices.Sorted(maps.Keys(t.leaves)) }
 
 func (t *Table) row(currency string, p *posted.Span) *row {
-	year, month, _ := p.Start.Date()
-	k := key{year*12 + int(month) - 1, p.Tenant, currency}
+	k := key{events.MonthOf(p.Start), p.Tenant, currency}
 	if t.last != nil && k == t.lastKey {
 		return t.last
 	}
@@ -164,7 +162,7 @@ func (t *Table) Rows() []effect.Row {
 	for i, k := range keys {
 		r := t.rows[k]
 		rows[i] = effect.Row{
-			Month:  time.Date(k.month/12, time.Month(k.month%12+1), 1, 0, 0, 0, 0, time.UTC).Format("2006-01"),
+			Month:  events.MonthText(k.month),
 			Tenant: k.tenant, Before: r.before.said(k.before), After: r.after.said(t.after),
 			NewlyUnrated: uint32(r.newly), NewlyUnratedSeconds: r.newlySeconds, //nolint:gosec // spans in memory
 		}

@@ -19,9 +19,6 @@ const DefaultGrace = 5 * 24 * time.Hour
 // MaxGrace keeps the number of open months small: all their facts are kept.
 const MaxGrace = 366 * 24 * time.Hour
 
-// Form is the form of a month: YYYY-MM.
-const Form = "2006-01"
-
 // Policy is how open months close.
 type Policy struct {
 	Manual bool          // by an act alone
@@ -102,7 +99,7 @@ func (m *Months) Due(horizon timeline.Moment, catalogued bool) (month string, du
 
 func (m *Months) close(open timeline.Moment) string {
 	m.closed, m.byHand = end(open), timeline.MinMoment
-	return open.Time().Format(Form)
+	return open.Time().Format(events.MonthForm)
 }
 
 // Close closes a month by an act, at a horizon. A foundation that has ended has nothing to wait
@@ -117,11 +114,11 @@ func (m *Months) Close(month string, horizon timeline.Moment, ended bool) error 
 	case open == timeline.MaxMoment:
 		return fmt.Errorf("nothing is known of the foundation, and month %s has nothing to close", month)
 	case at < open && m.closed == timeline.MinMoment:
-		return fmt.Errorf("month %s is before the first one with anything in it, %s", month, open.Time().Format(Form))
+		return fmt.Errorf("month %s is before the first one with anything in it, %s", month, open.Time().Format(events.MonthForm))
 	case at < open:
 		return fmt.Errorf("month %s is closed already", month)
 	case at > open:
-		return fmt.Errorf("month %s is open and closes before %s: close it first", open.Time().Format(Form), month)
+		return fmt.Errorf("month %s is open and closes before %s: close it first", open.Time().Format(events.MonthForm), month)
 	case !ended && horizon < end(at), ended && horizon < at:
 		return fmt.Errorf("month %s is not over: the foundation was not collected up to its end, %s", month, end(at))
 	}
@@ -140,17 +137,17 @@ func (m *Months) Reopen(month string) error {
 		return fmt.Errorf("month %s is open", month)
 	case m.byHand != timeline.MinMoment:
 		return fmt.Errorf("month %s was opened again and is not closed: none before it can be opened",
-			m.byHand.Time().Format(Form))
+			m.byHand.Time().Format(events.MonthForm))
 	case end(at) != m.closed:
 		return fmt.Errorf("month %s is closed, and so is a later one: only the last closed one can be opened again, %s",
-			month, m.closed.Add(-time.Microsecond).Time().Format(Form))
+			month, m.closed.Add(-time.Microsecond).Time().Format(events.MonthForm))
 	}
 	m.closed, m.byHand = at, at
 	return nil
 }
 
 func parse(month string) (timeline.Moment, error) {
-	at, err := time.Parse(Form, month)
+	at, err := time.Parse(events.MonthForm, month)
 	if err != nil || at.Year() < 1000 {
 		return 0, fmt.Errorf("%q is not a month such as 2026-11", month)
 	}

@@ -109,7 +109,7 @@ func TestFolded(t *testing.T) {
 		m.Seen(begin)
 		horizon, folded := begin, timeline.MinMoment
 		for range rapid.IntRange(1, 20).Draw(t, "acts") {
-			month := begin.AddDate(0, rapid.IntRange(0, 12).Draw(t, "month"), 0).Format(months.Form)
+			month := begin.AddDate(0, rapid.IntRange(0, 12).Draw(t, "month"), 0).Format(events.MonthForm)
 			closed := m.Closed()
 			switch rapid.IntRange(0, 2).Draw(t, "act") {
 			case 0:

@@ -68,7 +68,7 @@ func closeDue(m *acts.Months, state months.Months, rows []effect.Row, due map[st
 	open := map[string]bool{}
 	for i := range rows {
 		month := rows[i].Month
-		at, err := time.Parse(months.Form, month)
+		at, err := time.Parse(events.MonthForm, month)
 		if err != nil || slices.ContainsFunc(m.Closed, func(c events.Closing) bool { return c.Month >= month }) {
 			continue
 		}

@@ -37,9 +37,6 @@ func (c *List) Run(e *shell.Env) error {
 	return print.Months(e.Stdout, rows(all, sums), c.Format == "json")
 }
 
-// monthForm is the form of a month; in it months compare as texts.
-const monthForm = "2006-01"
-
 // rows are the months of foundations, the newest first. Each sum stands in one.
 func rows(all []acts.Months, sums []ledger.MonthSum) (out []print.Month) {
 	for i := range sums { // charges may come before the first horizon
@@ -102,15 +99,15 @@ func listed(m *acts.Months, sums map[string][]ledger.MonthSum) []string {
 	if m.Horizon.IsZero() {
 		return slices.Sorted(maps.Keys(months))
 	}
-	first, last := m.First.Format(monthForm), m.Horizon.Format(monthForm)
+	first, last := m.First.Format(events.MonthForm), m.Horizon.Format(events.MonthForm)
 	for month := range months {
 		first = min(first, month)
 	}
 	for i := range m.Closed {
 		first = max(first, m.Closed[i].Month)
 	}
-	for at, err := time.Parse(monthForm, first); err == nil && at.Format(monthForm) <= last; at = at.AddDate(0, 1, 0) {
-		months[at.Format(monthForm)] = true
+	for at, err := time.Parse(events.MonthForm, first); err == nil && at.Format(events.MonthForm) <= last; at = at.AddDate(0, 1, 0) {
+		months[at.Format(events.MonthForm)] = true
 	}
 	return slices.Sorted(maps.Keys(months))
 }
