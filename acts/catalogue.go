@@ -48,7 +48,7 @@ func PublishCatalogue(ctx context.Context, b Bus, p *Publication) (stored bool, 
 		read: func(m *bus.Stored) error {
 			if a, ok := read(m); ok {
 				stored = stored || act.ID != "" && a.ID == act.ID // an earlier try was, though no answer came
-				_ = record.take(&a)                               // one that is refused changes nothing
+				_ = record.take(&a)                               // a refused one changes nothing
 				last = a.ID
 			}
 			return nil
@@ -74,7 +74,7 @@ func PublishCatalogue(ctx context.Context, b Bus, p *Publication) (stored bool, 
 	return stored || sequence != 0, err
 }
 
-// admissible refuses an act about the catalogue that the projector does not pass on.
+// admissible is the projector's condition for an act about the catalogue.
 func admissible(a *events.Act) error {
 	if err := bounded(a); err != nil {
 		return err
@@ -82,10 +82,10 @@ func admissible(a *events.Act) error {
 	return limit.Catalogue(&a.Catalogue)
 }
 
-// record is what the acts about the catalogue say, in their order.
+// record is the sum of the acts about the catalogue, in their order.
 type record struct {
 	texts    catalogue.Texts
-	inForce  Act             // the last that put a version in force; zero for none
+	inForce  Act             // the last with an effect; zero for none
 	repriced map[string]bool // closed months, by the version in force since it is
 }
 
@@ -160,10 +160,10 @@ func FindVersion(ctx context.Context, b Reader, version string) (last Act, err e
 	return last, err
 }
 
-// Version is an act about the catalogue, with what became of it.
+// Version is an act about the catalogue, with its effect.
 type Version struct {
 	Act           // without the text
-	InForce bool  // of all acts it is the one that says which version is in force
+	InForce bool  // the last one with an effect
 	Refused error // why it puts no version in force; nil where it does, until the next one
 }
 

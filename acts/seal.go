@@ -13,7 +13,7 @@ import (
 const sealer = "daybook pricer"
 
 // Seal gives statements and credit notes the next numbers of their foundations, in their order, and
-// stores each once: one that has a seal keeps its number. A statement and its parts stand in one
+// stores each once: a sealed one keeps its number. A statement and its parts stand in one
 // atomic batch. Error: *BusyError.
 func Seal(ctx context.Context, b Bus, all []statement.Statement, at time.Time) error {
 	for len(all) > 0 {
@@ -64,7 +64,7 @@ func (p *sealing) take(x *statement.Statement) {
 	p.sealed[x.ID], p.number = x.Number, max(p.number, x.Number)
 }
 
-// next makes a batch of the seals that are not stored. A server without room may have stored the
+// next makes a batch of the missing seals. A server without room may have stored the
 // first parts of a statement.
 func (p *sealing) next(expectation uint64) (batch []events.Act, err error) {
 	number := p.number

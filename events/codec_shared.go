@@ -2,10 +2,10 @@ package events
 
 import "github.com/daybook-billing/daybook/events/wire"
 
-// This file has the parts that the codecs of METERED's and BILLING's messages have in common: the
-// fields that begin a message, and the texts that its parts share.
+// This file has the common parts of the codecs of METERED's and BILLING's messages: the first
+// fields of a message, and the shared texts of its parts.
 
-// head is the fields that begin a message of one resource.
+// head is the first fields of a message of one resource.
 type head struct {
 	id, source, foundation, tenant, kind, resource string
 	cause                                          *Cause
@@ -24,7 +24,7 @@ func (h *head) appendJSON(b []byte) []byte {
 	return b
 }
 
-// keepEqual empties the texts that differ from their others.
+// keepEqual empties the texts unlike their others.
 func keepEqual(texts, others []*string) {
 	for i, t := range texts {
 		if *t != *others[i] {

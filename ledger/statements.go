@@ -58,7 +58,7 @@ func Statement(ctx context.Context, b Each, tenant, foundation, month string, nu
 		all[1].Source, all[1].Foundation)
 }
 
-// Standing are the statements that no credit note takes back: one for each foundation.
+// Standing are the statements without a credit note: one for each foundation.
 func Standing(all []statement.Statement) (standing []statement.Statement) {
 	type foundation struct{ source, name string }
 	credited := map[foundation]uint64{} // the last number

@@ -17,7 +17,7 @@ import (
 // Book is the pricer's state and its step: METERED messages in, entries for BILLING out. It is
 // pure: no clock, no I/O, no order of maps reaches its outputs. It is not safe for concurrent use.
 type Book struct {
-	versions []version       // that came into force so far
+	versions []version       // in force so far
 	texts    catalogue.Texts // of versions
 	inForce  int             // index of the version in force; -1 before the first
 	terms    []terms         // so far: a posted span names them by index

@@ -17,10 +17,10 @@ import (
 // issuing is the statements of all foundations.
 type issuing map[place]*issues
 
-// issues are the statements of one foundation, and what they say beside charges. Of months that can
-// not be opened again nothing is kept but what waits for its seal.
+// issues are the statements of one foundation, and their content beside charges. Months beyond
+// reopening keep nothing but their unsealed statements.
 type issues struct {
-	corrections map[string][]events.Charge                 // by the month that they are posted to
+	corrections map[string][]events.Charge                 // by month of posting
 	derived     map[string]map[string][]statement.Line     // by month and tenant: as the month closed
 	issued      map[string]map[string]*statement.Statement // by month and tenant: the last one
 	proposed    []statement.Statement                      // without a seal, in the order of their numbers
@@ -55,7 +55,7 @@ func (i issuing) note(e *Entries) {
 	}
 }
 
-// holds takes what a message of METERED holds. A partial one lists its running spans, too.
+// holds takes the holds of a message of METERED. A partial one lists its running spans, too.
 func (i issuing) holds(m *events.Metered) {
 	at, s := place{m.Source, m.Foundation}, subject{m.Tenant, m.Kind, m.Resource}
 	if i[at] == nil && len(m.Held) == 0 && m.HeldOmitted == 0 {
@@ -73,7 +73,7 @@ func (i issuing) holds(m *events.Metered) {
 	held[s] = of
 }
 
-// forget drops what only a month that can be opened again needs: of those before one.
+// forget drops the content of months before one: they are not opened again.
 func (i *issues) forget(before string) {
 	maps.DeleteFunc(i.corrections, func(month string, _ []events.Charge) bool { return month < before })
 	maps.DeleteFunc(i.issued, func(month string, _ map[string]*statement.Statement) bool { return month < before })
@@ -86,8 +86,8 @@ func (i *issues) forget(before string) {
 	i.gaps = slices.DeleteFunc(i.gaps, func(g events.Gap) bool { return !g.To.After(from) })
 }
 
-// close proposes the statements of a month that closes, and the credit notes of those that they
-// replace. Where nothing has changed since it was closed before there are none.
+// close proposes the statements of a closing month, and the credit notes of the replaced ones. Where
+// nothing has changed since it was closed before there are none.
 func (i *issues) close(b *Book, at place, month string, horizon, closed time.Time) {
 	g := gather(b, i, at, month)
 	derived := map[string][]statement.Line{}
@@ -156,7 +156,7 @@ func (i *issues) seal(x *statement.Statement, open, cause string) *Entries {
 	return transfer(whole, more, open, cause)
 }
 
-// transfer posts what lines of a month are beyond its statement to another month; nil for nothing.
+// transfer posts lines beyond a month's statement to another month; nil for none.
 func transfer(of *statement.Statement, more []statement.Line, to, cause string) *Entries {
 	if len(more) == 0 {
 		return nil

@@ -13,19 +13,19 @@ import (
 // in a dropped month is found by reading METERED again up to that message: another book that takes
 // the same messages has the same spans.
 
-// past is what the messages before one tell of dropped spans.
+// past is the dropped spans, from the messages before one.
 type past struct {
 	sequence uint64  // of the message
-	whole    *Book   // that takes them, too; nil where nobody needs spans
+	whole    *Book   // of the same messages; nil where nobody needs spans
 	leaves   *leaves // nil where nobody asks
 }
 
-// leaves counts the dropped spans that a version would change if it named their month. A retraction
-// repeats its span: it takes off what the span has added.
+// leaves counts the dropped spans with another price under a version, if it named their month. A
+// retraction repeats its span: it undoes the span's count.
 type leaves struct {
 	then   *Book // a draft with the version in force
 	named  []string
-	months map[string]int // spans that stand
+	months map[string]int // standing spans
 }
 
 // dropped reports whether a bounded book has dropped a month; m is nil for a foundation without a
@@ -81,7 +81,7 @@ func (b *Book) recall() (ids []string) {
 	return ids
 }
 
-// release takes out the spans that a bounded book does not keep.
+// release takes out the spans of no use to a bounded book.
 func (b *Book) release(ids []string) {
 	for _, id := range ids {
 		if p, stands := b.spans.Find(id); stands && b.drops(&p) {
@@ -97,14 +97,14 @@ func (b *Book) ignores(s *events.Span) bool {
 	return b.only != nil && !slices.Contains(b.only, s.Start.Format(monthForm))
 }
 
-// changesDropped reports whether a message changes spans that the book may lack.
+// changesDropped reports whether a message changes spans perhaps dropped.
 func (b *Book) changesDropped(m *events.Metered) bool {
 	at := b.months[place{m.Source, m.Foundation}]
 	of := func(s events.Span) bool { return at.dropped(s.Start.Format(monthForm)) }
 	return b.lacks && (slices.ContainsFunc(m.Retracted, of) || slices.ContainsFunc(m.Closed, of))
 }
 
-// leaves prepares the count for a version that names months.
+// leaves prepares the count for a version and its named months.
 func (b *Book) leaves(next *catalogue.Catalogue, named []string) *leaves {
 	then, version := b.draftOf(next)
 	then.inForce = version

@@ -11,7 +11,7 @@ import (
 	"github.com/daybook-billing/daybook/pricer/catalogue"
 )
 
-// Statements is the pricer's state behind a message of METERED, for statements that are not issued.
+// Statements is the pricer's state behind a message of METERED, for previews of statements.
 // It takes every message as the pricer does, and puts out nothing.
 type Statements struct{ processor *processor }
 

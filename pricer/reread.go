@@ -7,14 +7,14 @@ import (
 	"github.com/daybook-billing/daybook/internal/stage/reread"
 )
 
-// This file asks for the messages before one that a bounded book needs again (past.go).
+// This file asks for the earlier messages of a bounded book (past.go).
 
 // knows reports whether the past before a message has been read.
 func (p *processor) knows(sequence uint64) bool {
 	return p.book.past != nil && p.book.past.sequence == sequence
 }
 
-// needSpans is the error reread.Needed where a message changes spans that the book lacks.
+// needSpans is the error reread.Needed where a message changes dropped spans.
 func (p *processor) needSpans(m *events.Metered, sequence uint64) error {
 	if p.knows(sequence) || !p.book.changesDropped(m) {
 		return nil
@@ -23,13 +23,12 @@ func (p *processor) needSpans(m *events.Metered, sequence uint64) error {
 	p.past.issuing = nil
 	p.book.past = &past{sequence: sequence, whole: p.past.book}
 	return &reread.Needed{
-		Inputs:  append(terming(), events.MeteredResourceFilter(m.Source, m.Foundation, m.Kind, m.Resource)),
+		Inputs:  append(termsFilters(), events.MeteredResourceFilter(m.Source, m.Foundation, m.Kind, m.Resource)),
 		Outputs: events.BillingResourceFilters(m.Source, m.Foundation, m.Kind, m.Resource),
 	}
 }
 
-// needMonths is the error reread.Needed where the book lacks spans of closed months, which a
-// version names or would change.
+// needMonths is the error reread.Needed where a version names dropped months, or would change them.
 func (p *processor) needMonths(c *events.Catalogue, sequence uint64) error {
 	if p.knows(sequence) || !p.book.lacks || p.book.silent {
 		return nil
@@ -39,7 +38,7 @@ func (p *processor) needMonths(c *events.Catalogue, sequence uint64) error {
 		return nil //nolint:nilerr // it never comes into force
 	}
 	p.book.past = &past{sequence: sequence, leaves: p.book.leaves(next.parsed, c.Reprice)}
-	needed := &reread.Needed{Inputs: append(terming(), events.MeteredResourcesFilter("", ""))}
+	needed := &reread.Needed{Inputs: append(termsFilters(), events.MeteredResourcesFilter("", ""))}
 	if len(c.Reprice) > 0 {
 		p.past = wholeProcessor(c.Reprice)
 		p.past.issuing = nil
@@ -49,8 +48,8 @@ func (p *processor) needMonths(c *events.Catalogue, sequence uint64) error {
 	return needed
 }
 
-// terming are the subjects of the messages that terms depend on.
-func terming() []string {
+// termsFilters are the subjects of the messages with terms.
+func termsFilters() []string {
 	return []string{events.MeteredCatalogueSubject, events.MeteredClosingFilter("")}
 }
 

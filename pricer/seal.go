@@ -95,7 +95,7 @@ func (s *sealer) run(ctx context.Context) {
 	}
 }
 
-// seal seals what is proposed once the stage has come up with METERED: what has a seal there is
+// seal seals the proposals once the stage has come up with METERED: those with a seal there are
 // proposed no longer.
 func (s *sealer) seal(ctx context.Context) error {
 	metered, err := s.bus.Stream(ctx, events.StreamMetered)

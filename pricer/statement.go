@@ -12,7 +12,7 @@ import (
 	"github.com/daybook-billing/daybook/internal/stage"
 )
 
-// This file is what statements take of the messages of METERED, and put out to BILLING.
+// This file is the way of statements from the messages of METERED to those of BILLING.
 
 // numbered is numbered, with the corrections kept.
 func (p *processor) numbered(cause events.Cause, emit func(stage.Output)) func(*Entries) {
@@ -26,7 +26,7 @@ func (p *processor) numbered(cause events.Cause, emit func(stage.Output)) func(*
 	}
 }
 
-// holds takes what a message holds; data is its wire form.
+// holds takes the holds of a message; data is its wire form.
 func (p *processor) holds(m *events.Metered, data []byte) error {
 	switch {
 	case p.issuing == nil:
@@ -35,7 +35,7 @@ func (p *processor) holds(m *events.Metered, data []byte) error {
 		p.issuing.holds(m)
 		return nil
 	}
-	var whole events.Metered // with what runs
+	var whole events.Metered // with running spans
 	if err := p.book.names.DecodeMetered(&whole, data); err != nil {
 		return err
 	}
@@ -114,7 +114,7 @@ func (p *processor) seal(in *bus.Stored, emit func(stage.Output)) error {
 	return nil
 }
 
-// propose tells the shell what has no seal.
+// propose gives the shell the statements without a seal.
 func (p *processor) propose() {
 	if p.proposals != nil {
 		p.proposals.set(Proposed(p))

@@ -19,7 +19,7 @@ func (b *Book) Terms(source, foundation, month string) (version string, c *catal
 	return v.Name, v.parsed, b.borders[t]
 }
 
-// version is the version that a message publishes.
+// version is the version of a message.
 func (b *Book) version(c *events.Catalogue) (version, error) {
 	parsed, err := b.texts.Read(c)
 	i := slices.IndexFunc(b.versions, func(v version) bool { return v.Name == c.Version })

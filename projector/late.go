@@ -10,8 +10,8 @@ import (
 
 // This file places facts of folded months: it derives their resource from all its facts again.
 
-// TooLate reports whether a fact belongs into folded time: LateFact takes it, and Fact holds it. It
-// changes nothing that they do not.
+// TooLate reports whether a fact belongs into folded time: LateFact takes it, and Fact holds it. Of
+// the state it changes no more than they do.
 func (m *Meter) TooLate(u *events.Usage, sequence uint64) bool {
 	f := m.foundation(u.Source, u.Foundation)
 	if f.rules.Folded == timeline.MinMoment || platforms[u.Source].follows && u.AfterSequence == 0 {
@@ -21,14 +21,14 @@ func (m *Meter) TooLate(u *events.Usage, sequence uint64) bool {
 	return e != nil && e.TooLate(u, sequence)
 }
 
-// LateFact is Fact for one of folded time: past is what stands of its resource before it.
+// LateFact is Fact for one of folded time: past is its resource before it.
 func (m *Meter) LateFact(u *events.Usage, sequence uint64, past *rederive.Past, emit func(*events.Metered)) {
 	m.past = past
 	m.Fact(u, sequence, emit)
 	m.past = nil
 }
 
-// late adds a fact of folded time to its timeline, and puts the difference to what was published
+// late adds a fact of folded time to its timeline, and puts the difference to the published spans
 // into the meter's change. Where the fact cannot be derived, the timeline holds it, for the reason
 // in the change.
 func (m *Meter) late(f *foundation, e *entry, u *events.Usage, sequence uint64) {
@@ -66,8 +66,8 @@ func (m *Meter) derive(f *foundation, e *entry) *rederive.Derivation {
 	}, at, m.past.Inputs)
 }
 
-// standing are the published spans of a timeline that the window does not retract, and these with
-// those that it is to publish.
+// standing are the published spans of a timeline without those retracted by the window, and these
+// with its new ones.
 func (p *pending) standing(e *entry, published []events.Span) (kept, all []events.Span) {
 	if p == nil {
 		return published, published
@@ -85,7 +85,7 @@ func (p *pending) standing(e *entry, published []events.Span) (kept, all []event
 	return kept, all
 }
 
-// agree reports whether derived spans are the published ones. An id covers all that is charged.
+// agree reports whether derived spans are the published ones. An id covers everything charged.
 func (f *foundation) agree(derived, published []events.Span) bool {
 	return slices.EqualFunc(derived, published, func(d, p events.Span) bool {
 		f.identify(&d)
@@ -93,7 +93,7 @@ func (f *foundation) agree(derived, published []events.Span) bool {
 	})
 }
 
-// renote keeps the published spans of a timeline in place of those that it has kept.
+// renote keeps the published spans of a timeline in place of those kept before.
 func (f *foundation) renote(e *entry, published []events.Span, sequence uint64) {
 	e.published = nil
 	for i := range published {

@@ -149,7 +149,7 @@ func (s *system) run(ctx context.Context, j job) error {
 	return files.Run(ctx)
 }
 
-// issueTime is how long the first bill waits for the statements of months that have closed.
+// issueTime is the longest wait of the first bill for the statements of closed months.
 const issueTime = time.Minute
 
 // charged waits until all of USAGE, as it is now, is metered, priced and posted, with the

@@ -109,7 +109,7 @@ func (x *Statement) DecodeJSON(b []byte) error {
 	return s.End("statement")
 }
 
-// readHead reads a field that says which statement it is; false for another one.
+// readHead reads a field of a statement's identity; false for another one.
 func (x *Statement) readHead(s *wire.Scanner) bool {
 	switch string(s.Key) {
 	case "id":
@@ -142,7 +142,7 @@ func (x *Statement) readHead(s *wire.Scanner) bool {
 	return true
 }
 
-// readContent reads a field of what it says; false for another one.
+// readContent reads a field of a statement's content; false for another one.
 func (x *Statement) readContent(s *wire.Scanner) bool {
 	switch string(s.Key) {
 	case "entries":

@@ -21,7 +21,7 @@ func (x *Total) Add(r *Rate) {
 	x.Total = x.Amount.Add(x.VAT)
 }
 
-// Apportion rounds the exact amounts and VATs of lines in a currency so that they add up to an
+// Apportion rounds the exact amounts and VATs of lines in a currency: they add up to an
 // amount and a VAT in its minor unit.
 func Apportion(currency string, amounts, vats []events.Decimal, amount, vat events.Decimal) (a, v []events.Decimal) {
 	places := money.MinorUnit(currency)

@@ -63,19 +63,18 @@ type Statement struct {
 	// Number is the place in the foundation's series of statements and credit notes, from 1; 0: it
 	// is not issued.
 	Number uint64
-	// Revision counts the statements of the month, from 1. A credit note has that of the statement
-	// that it takes back.
+	// Revision counts the statements of the month, from 1. A credit note has that of its statement.
 	Revision uint32
-	Credits  uint64    // in a credit note the number of that statement; else 0
+	Credits  uint64    // in a credit note the number of its statement; else 0
 	Part     uint32    // from 0
 	Parts    uint32    // at least 1
 	Closed   time.Time // when the month closed, by the act or the horizon; zero in a preview
 	Horizon  time.Time // metered through, at the closing
-	Entries  uint64    // charges that stand in the month, and corrections posted to it
+	Entries  uint64    // standing charges of the month, and corrections posted to it
 	// Digest is the SHA-256, in hexadecimal, over these entries: each as the JSON of its charge
 	// with all fields and a newline, sorted by id.
 	Digest     string
-	Catalogues []string // versions that priced the entries, sorted
+	Catalogues []string // versions of the entries, sorted
 	// Lines are sorted: those of the month first, then the corrections by month.
 	Lines  []Line
 	Rates  []Rate  // by currency and VAT rate
@@ -86,7 +85,7 @@ type Statement struct {
 	HeldOmitted    uint32
 	Unrated        []Unbilled
 	UnratedOmitted uint32
-	Gaps           []Gap // that touch the month
+	Gaps           []Gap // touching the month
 	GapsOmitted    uint32
 }
 
@@ -94,12 +93,12 @@ type Statement struct {
 type Line struct {
 	Plan      string
 	Component string
-	Month     string // of corrections: the month that they are of; else empty
+	Month     string // of corrections: the corrected month; else empty
 	Unit      string // empty: the component has no quantity
 	// UnitPrice is in PriceCurrency; both are empty for a formula and for corrections.
 	UnitPrice     string
 	PriceCurrency string
-	CurrencyRate  string // what one unit of the component's currency is in Currency; empty for 1
+	CurrencyRate  string // of a unit of the component's currency, in Currency; empty for 1
 	VATRate       string // empty for no VAT
 	Currency      string
 	Entries       uint32
@@ -131,7 +130,7 @@ type Total struct {
 	Total    events.Decimal // of the two
 }
 
-// Unbilled is usage that is not billed.
+// Unbilled is usage without a charge.
 type Unbilled struct {
 	Kind     string
 	Resource string
@@ -148,8 +147,8 @@ type Gap struct {
 	Reason string
 }
 
-// Sealed is the statement, or the part of one, in the act that seals it. The error says what is
-// wrong with the act.
+// Sealed is the statement, or the part of one, in the act that seals it. The error is the
+// act's fault.
 func Sealed(a *events.Act) (*Statement, error) {
 	x := &Statement{}
 	if err := x.DecodeJSON(a.Statement); err != nil {
@@ -173,7 +172,7 @@ func (x *Statement) CreditNote() bool { return x.Credits != 0 }
 func (x *Statement) Last() bool { return x.Part+1 >= x.Parts }
 
 // Parted divides a statement into parts of at most so many bytes of JSON, as long as one line and
-// all that is no line fit. It numbers them, and gives each its id.
+// the frame fit. It numbers them, and gives each its id.
 func (x *Statement) Parted(most int) []Statement {
 	frame := *x
 	frame.Lines, frame.Part, frame.Parts, frame.Number = nil, math.MaxUint32, math.MaxUint32, math.MaxUint64
@@ -192,7 +191,7 @@ func (x *Statement) Parted(most int) []Statement {
 	return parts
 }
 
-// Join adds the next part of a statement: the first one replaces what x was.
+// Join adds the next part of a statement: the first one replaces x.
 func (x *Statement) Join(part *Statement) {
 	if part.Part == 0 {
 		*x = *part

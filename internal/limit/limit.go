@@ -95,8 +95,8 @@ const MaxReprice = 120
 var ErrLargeCatalogue = fmt.Errorf("the catalogue has more than %d bytes as JSON, the most that one message takes: "+
 	"make it shorter, for example without comments", events.MaxBody)
 
-// Catalogue refuses a catalogue that does not fit into a message (ErrLargeCatalogue), and one that
-// names more than MaxReprice closed months to be priced, or anything else than months.
+// Catalogue refuses a catalogue larger than a message (ErrLargeCatalogue), and one naming more than
+// MaxReprice closed months to be priced, or anything else than months.
 func Catalogue(x *events.Catalogue) error {
 	switch {
 	case len(x.AppendJSON(nil)) > events.MaxBody:

@@ -10,7 +10,7 @@ import (
 
 // This file gives a processor its earlier inputs again, and its outputs to them.
 
-// rereading takes a step, and repeats it behind inputs that a reread.Reader needs again.
+// rereading takes a step, and repeats it behind the inputs of a reread.Needed.
 type rereading func(proc Processor, in uint64, step func() error) error
 
 // owning gives the outputs so far on filters.
@@ -23,8 +23,7 @@ func (c *Config) reread(ctx context.Context, b Source, of base, own owning) rere
 	return func(proc Processor, in uint64, step func() error) error { return from.Step(ctx, proc, in, step) }
 }
 
-// outputs gives the stored outputs of the inputs before one, of a stream that reaches to a
-// checkpoint.
+// outputs gives the stored outputs of the inputs before one. The stream reaches to a checkpoint.
 func (c *Config) outputs(ctx context.Context, b Source, cp *checkpoint, before uint64, filters []string,
 	take func(*bus.Stored) error,
 ) error {

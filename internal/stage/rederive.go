@@ -76,7 +76,7 @@ func (d *deriver) emit(out Output) {
 }
 
 // skip steps inputs and drops their outputs. The error is watch.ErrBegun where the processor needs
-// some again that were not kept.
+// some of them again, and nobody kept them.
 func (d *deriver) skip(p *pipeline.Pipeline, inputs <-chan []bus.Stored, seen func(*outputs)) error {
 	d.out = &outputs{}
 	for {

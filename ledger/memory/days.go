@@ -25,7 +25,7 @@ type days struct {
 // openMonths is how many months are not packed.
 const openMonths = 2
 
-// month is the sums of what is posted to a month: the packed ones, and those since.
+// month is the sums of the entries posted to a month: the packed ones, and those since.
 type month struct {
 	packed []byte // as pack writes them; nil for none
 	sums
@@ -269,7 +269,7 @@ func (m *month) pack() ([]byte, error) {
 	})
 }
 
-// write writes all months. Those that were packed are written as they are.
+// write writes all months, the packed ones as they are.
 func (d *days) write(w *writer) error {
 	d.settle()
 	w.length(len(d.months))
@@ -288,7 +288,7 @@ func (d *days) write(w *writer) error {
 	return nil
 }
 
-// read reads what write has written.
+// read is the reverse of write.
 func (d *days) read(r *reader) {
 	for range r.length() {
 		n := int32(r.small()) //nolint:gosec // 31 bits

@@ -15,7 +15,7 @@ func (e *TakenError) Error() string {
 		"publish this one under another name", e.Version)
 }
 
-// Texts are the versions that came into force so far, by name: the digests of their texts.
+// Texts are the digests of the texts of the versions in force so far, by name.
 type Texts map[string][sha256.Size]byte
 
 // Read reads a published version as the pricer does before it puts the version in force. It refuses
@@ -28,5 +28,5 @@ func (t Texts) Read(c *events.Catalogue) (*Catalogue, error) {
 	return Parse("catalogue."+c.Version, []byte(c.YAML))
 }
 
-// Keep keeps the text of a version that came into force.
+// Keep keeps the text of a version in force.
 func (t Texts) Keep(version, yaml string) { t[version] = sha256.Sum256([]byte(yaml)) }

@@ -32,7 +32,7 @@ func Statements(w io.Writer, all []statement.Statement, format string, exact boo
 	return out.err
 }
 
-// statementJSON is the JSON of BILLING; that of a preview says so.
+// statementJSON is the JSON of BILLING; a preview says so.
 func statementJSON(x *statement.Statement) []byte {
 	if !x.Preview() {
 		return x.AppendJSON(nil)
@@ -114,7 +114,7 @@ func printStatement(w io.Writer, x *statement.Statement, exact bool) {
 	statementFooter(w, x)
 }
 
-// title says which statement it is.
+// title is the heading of a statement.
 func title(x *statement.Statement) string {
 	of := fmt.Sprintf("%s of %s/%s", x.Month, x.Source, x.Foundation)
 	switch {
@@ -128,7 +128,7 @@ func title(x *statement.Statement) string {
 	return fmt.Sprintf("Statement %d: %s", x.Number, of)
 }
 
-// priceOf is the unit price, in its currency where that is not the billing currency.
+// priceOf is the unit price, in its currency where it is not the billing currency.
 func priceOf(l *statement.Line) string {
 	if l.PriceCurrency == l.Currency {
 		return l.UnitPrice

@@ -5,7 +5,7 @@ import (
 	"runtime/debug"
 )
 
-// Garbage in percent of what is in use: more is quicker, and takes more memory.
+// Garbage in percent of the memory in use: more is quicker, and takes more memory.
 const (
 	MuchGarbage   = 200 // for a command of one pass over whole streams
 	LittleGarbage = 65  // for all services in one process

@@ -20,9 +20,9 @@ const (
 )
 
 const (
-	// lump is how many events are added to the file at a time: a backlog is not what is measured.
-	lump = 10_000
-	// lookEvery is the time between two looks at what is charged.
+	// eventsAtATime are added to the file together: the measurement is of no backlog.
+	eventsAtATime = 10_000
+	// lookEvery is the time between two looks at the charges.
 	lookEvery = 100 * time.Millisecond
 )
 
@@ -49,7 +49,7 @@ func memory(ctx context.Context, r *rig) ([]row, error) {
 	}}, nil
 }
 
-// peak is the peak memory of a program that follows the events of some months, in MiB.
+// peak is the peak memory of a program following the events of some months, in MiB.
 func (r *rig) peak(ctx context.Context, months, perMonth int) (float64, error) {
 	start := time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC)
 	made, err := sim.NewWorld(sim.Config{
@@ -88,7 +88,7 @@ func (r *rig) peak(ctx context.Context, months, perMonth int) (float64, error) {
 	return peak, up.stop()
 }
 
-// feed adds the events of a world to a followed file, each lump when the one before is charged.
+// feed adds the events of a world to a followed file: the next ones when those before are charged.
 func feed(ctx context.Context, to *os.File, w *sim.World, b *bus.Bus) error {
 	out := bufio.NewWriter(to)
 	last := map[string]time.Time{} // event of each source
@@ -103,7 +103,7 @@ func feed(ctx context.Context, to *os.File, w *sim.World, b *bus.Bus) error {
 		return err
 	}
 	for e := range w.Events {
-		if n++; n%lump == 0 {
+		if n++; n%eventsAtATime == 0 {
 			if err := await(); err != nil {
 				return err
 			}

@@ -1,4 +1,4 @@
-// Package missing finds the messages that a replay derives and does not find stored.
+// Package missing finds the derived messages of a replay without a stored one.
 package missing
 
 import (
@@ -7,7 +7,7 @@ import (
 	"github.com/daybook-billing/daybook/internal/stage"
 )
 
-// Messages are those of one CloudEvents type that are missing, by their ids, in their order.
+// Messages are the missing ones of one CloudEvents type, by their ids, in their order.
 type Messages struct {
 	Type    string
 	known   map[string]bool // ids

@@ -13,7 +13,7 @@ import (
 type Progress struct {
 	mu      sync.Mutex
 	open    bool   // the state has come up to the checkpoint
-	waits   error  // what the stage waits for before it opens; nil when for nothing
+	waits   error  // the cause of a wait before the stage opens; nil for none
 	failed  error  // end of the last run, until a run has come past it
 	until   uint64 // the last input stepped by a failed run: behind it the failure is over
 	done    uint64
@@ -27,7 +27,7 @@ func (p *Progress) Fail(err error, stepped uint64) {
 	p.open, p.waits, p.failed, p.until = false, nil, err, max(p.until, stepped)
 }
 
-// Waits notes what the stage waits for before it opens, nil for nothing any more.
+// Waits notes the cause of a wait before the stage opens, nil for its end.
 func (p *Progress) Waits(waits error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

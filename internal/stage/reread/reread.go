@@ -1,6 +1,5 @@
-// Package reread gives a stage's processor inputs again that it has taken before. So its state does
-// not grow with them: what a step needs of the past it asks for, and outputs are a function of the
-// inputs still.
+// Package reread gives a stage's processor earlier inputs again. So its state does not grow with
+// them: a step asks for its part of the past, and outputs are a function of the inputs still.
 package reread
 
 import (
@@ -11,7 +10,7 @@ import (
 	"github.com/daybook-billing/daybook/internal/bus"
 )
 
-// Needed is the error of a step that needs earlier inputs, before it changes or emits anything. It
+// Needed is the error of a step without its earlier inputs, before it changes or emits anything. It
 // may need more when it is repeated. Inputs, Outputs and Own are filters of subjects.
 type Needed struct {
 	Inputs []string
@@ -20,22 +19,22 @@ type Needed struct {
 	Outputs []string
 	// Own are of the processor's outputs so far, wherever they stand: behind all inputs.
 	Own []string
-	// Input is the sequence of one more input, which may be gone; 0 for none.
+	// Input is the sequence of one more input, perhaps gone; 0 for none.
 	Input uint64
 	// Gone is called where messages of the input stream are gone, of whatever subject; nil: nobody
 	// asks.
 	Gone func()
 }
 
-// most is how often a step is repeated.
-const most = 1100
+// maxRepeats is the most repetitions of one step.
+const maxRepeats = 1100
 
 func (*Needed) Error() string { return "earlier inputs are needed again" }
 
 // ErrUnread: earlier inputs could not be read. It is no fault of the processor.
 var ErrUnread = errors.New("reading earlier inputs again")
 
-// Reader is a processor that has asked for earlier inputs. The step is repeated behind them.
+// Reader is a processor with steps that ask for earlier inputs. The step is repeated behind them.
 type Reader interface {
 	// Reread takes an earlier input, in their order.
 	Reread(in *bus.Stored) error
@@ -63,14 +62,14 @@ type Streams struct {
 	Own func(filters []string, take func(*bus.Stored) error) error
 }
 
-// Step takes a step with an input, and repeats it behind the earlier ones that it needs. Errors:
+// Step takes a step with an input, and repeats it behind the earlier ones of its Needed. Errors:
 // ErrUnread, those of the step and of the Reader.
 func (s *Streams) Step(ctx context.Context, processor any, input uint64, step func() error) error {
 	reader, reads := processor.(Reader)
 	for try := 0; ; try++ {
 		err := step()
 		var needed *Needed
-		if !reads || try == most || !errors.As(err, &needed) {
+		if !reads || try == maxRepeats || !errors.As(err, &needed) {
 			return err
 		}
 		if err := s.read(ctx, reader, needed, input-1); err != nil {

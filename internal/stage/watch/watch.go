@@ -1,5 +1,5 @@
-// Package watch keeps outputs of a derivation that stores none: those on the subjects that its
-// processor needs again.
+// Package watch keeps outputs of a derivation without a stream of its own: those on the subjects of
+// a reread.Needed.
 package watch
 
 import (
@@ -16,8 +16,8 @@ const maxBytes = 1 << 30
 
 // Errors of a derivation.
 var (
-	// ErrBegun: outputs were needed again that were not kept from the start on. The derivation
-	// begins anew, and keeps them.
+	// ErrBegun: outputs were needed again, and not kept from the start on. The derivation begins
+	// anew, and keeps them.
 	ErrBegun = errors.New("outputs are needed again that were not kept from the start on")
 	errFull  = errors.New("the outputs that are needed again take more than 1 GiB of memory")
 )
@@ -26,7 +26,7 @@ var (
 // the derivation has to begin anew, with the filters of the one before.
 type Watch struct {
 	of     map[string]*outputs // by filter
-	masks  map[string][]bool   // of the filters, as text: which tokens are wildcards
+	masks  map[string][]bool   // of the filters, as text: their wildcards
 	missed bool
 	bytes  int
 	full   error
@@ -48,8 +48,8 @@ func (w *Watch) Begin() {
 	}
 }
 
-// End is ErrBegun where a filter was asked for that was not watched from the start: what was
-// derived since is worth nothing.
+// End is ErrBegun where a filter was asked for and not watched from the start: the derivation is
+// worth nothing.
 func (w *Watch) End() error {
 	if w.missed {
 		return ErrBegun
@@ -57,7 +57,7 @@ func (w *Watch) End() error {
 	return w.full
 }
 
-// Each gives yield the outputs on filters so far, none on one that was not watched from the start.
+// Each gives yield the outputs on filters so far, none on one without a watch from the start on.
 func (w *Watch) Each(filters []string, yield func(*bus.Stored) error) error {
 	for _, filter := range filters {
 		o := w.of[filter]
@@ -76,7 +76,7 @@ func (w *Watch) Each(filters []string, yield func(*bus.Stored) error) error {
 	return nil
 }
 
-// mask notes which tokens of a filter are wildcards. Filters of one shape share their mask.
+// mask notes the wildcards of a filter. Filters of one shape share their mask.
 func (w *Watch) mask(filter string) {
 	var mask []bool
 	var text strings.Builder

@@ -1,4 +1,4 @@
-// Package history reads what stands of a resource before a late fact: its facts and decisions in
+// Package history reads the past of a resource before a late fact: its facts and decisions in
 // USAGE, and its spans in METERED. It holds all facts to the same conditions as the projector.
 package history
 
@@ -16,11 +16,11 @@ import (
 	"github.com/daybook-billing/daybook/projector/internal/rederive"
 )
 
-// Limits of what is read for one late fact. Beyond them it is held.
+// Limits of the reading for one late fact. Beyond them it is held.
 const (
 	maxBytes  = 64 << 20 // of facts and decisions about the resource: some 100,000
-	maxSpans  = 100_000  // that were published
-	maxPlaces = 1000     // late facts of other resources that a fact follows
+	maxSpans  = 100_000  // published
+	maxPlaces = 1000     // late facts of other resources before a fact
 )
 
 // Timed refuses a message without a time.
@@ -31,7 +31,7 @@ func Timed(at time.Time) error {
 	return nil
 }
 
-// TooLong refuses a message with a string that no collector publishes.
+// TooLong refuses a message with a string too long for a collector.
 func TooLong(field string) error {
 	return fmt.Errorf("its %s is longer than %d bytes", field, limit.MaxID)
 }
@@ -55,7 +55,7 @@ func Fact(names *events.Interner, u *events.Usage, in *bus.Stored) (labels []str
 	return labels, Timed(u.Time)
 }
 
-// Reading is what has been read of the resource of a late fact.
+// Reading reads the past of a late fact's resource.
 type Reading struct {
 	names    *events.Interner
 	of       events.Usage
@@ -63,9 +63,9 @@ type Reading struct {
 	past     rederive.Past
 	begun    bool
 	bytes    int
-	late     map[uint64]uint64 // by sequence of a fact: the one that it follows; 0 for none
-	open     []uint64          // facts that late ones follow, perhaps not in late
-	asked    uint64            // the last of them that was asked for
+	late     map[uint64]uint64 // by sequence of a fact: the one before it; 0 for none
+	open     []uint64          // facts before late ones, perhaps not in late
+	asked    uint64            // the last of them asked for
 	places   int               // how many were
 	spans    map[string]events.Span
 }
@@ -81,7 +81,7 @@ func New(names *events.Interner, of *events.Usage, sequence uint64) *Reading {
 // About reports whether the reading is for the late fact with a sequence.
 func (r *Reading) About(sequence uint64) bool { return r != nil && r.sequence == sequence }
 
-// Needs is what is to be read next; nil when nothing is.
+// Needs is the next part to be read; nil for none.
 func (r *Reading) Needs() *reread.Needed {
 	of := &r.of
 	if !r.begun {
@@ -155,8 +155,7 @@ func (r *Reading) input(in *bus.Stored, input rederive.Input) {
 	r.past.Inputs = append(r.past.Inputs, input)
 }
 
-// place takes a message of another resource that a late fact follows: a late one tells where both
-// belong.
+// place takes a message of another resource before a late fact: a late one tells the place of both.
 func (r *Reading) place(in *bus.Stored, kind string) {
 	u := new(events.Usage)
 	if kind == events.TypeUsage {
@@ -213,7 +212,7 @@ func (r *Reading) Output(out *bus.Stored) error {
 	return nil
 }
 
-// Past is what was read.
+// Past is the past, read to its end.
 func (r *Reading) Past() *rederive.Past {
 	slices.SortFunc(r.past.Inputs, func(a, b rederive.Input) int { return cmp.Compare(a.Sequence, b.Sequence) })
 	for _, s := range r.spans {

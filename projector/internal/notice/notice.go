@@ -1,4 +1,4 @@
-// Package notice makes the anomalies on METERED that are of no resource.
+// Package notice makes the anomalies on METERED of no one resource.
 package notice
 
 import (
@@ -20,7 +20,7 @@ func Undecided(d *events.Act, sequence uint64) stage.Output {
 		word.Kind, word.Resource))
 }
 
-// RefusedMonth is the anomaly of an act about a month that stays as it is.
+// RefusedMonth is the anomaly of an act about a month without an effect.
 func RefusedMonth(a *events.Act, sequence uint64, reason error) stage.Output {
 	return refused(a, sequence, events.AnomalyRefusedMonth, "", fmt.Sprintf("the %s by %s changes nothing: %v. "+
 		"`daybook month list` lists the months", a.Kind, a.By, reason))
@@ -43,7 +43,7 @@ func output(n *events.AnomalyNotice) stage.Output {
 	}
 }
 
-// LongLabel is the anomaly of a fact with labels that are cut.
+// LongLabel is the anomaly of a fact with cut labels.
 func LongLabel(u *events.Usage, sequence uint64, labels []string) stage.Output {
 	notice := events.AnomalyNotice{
 		ID: events.ID("anomaly", u.ID, fmt.Sprint(sequence)), Source: u.Source, Foundation: u.Foundation,
@@ -57,7 +57,7 @@ func LongLabel(u *events.Usage, sequence uint64, labels []string) stage.Output {
 	return output(&notice)
 }
 
-// TooLong is the message of the anomaly in place of one that no server surely takes.
+// TooLong is the message of the anomaly in place of one too large for some server.
 func TooLong(out *stage.Output, cause events.Cause, a events.Anomaly) stage.Output {
 	source, foundation := originOf(out.Subject)
 	notice := events.AnomalyNotice{

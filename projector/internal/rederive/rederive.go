@@ -10,7 +10,7 @@ import (
 	"github.com/daybook-billing/daybook/projector/timeline"
 )
 
-// Past is what USAGE and METERED say of a resource before a late fact.
+// Past is the messages of USAGE and METERED about a resource before a late fact.
 type Past struct {
 	Inputs    []Input       // in order
 	Published []events.Span // and not retracted, with their publications
@@ -19,7 +19,7 @@ type Past struct {
 }
 
 // Input is a message of USAGE: a fact or a decision about the resource, or a late fact of another
-// one that tells the place of a fact.
+// one with the place of a fact.
 type Input struct {
 	Sequence uint64
 	Fact     *events.Usage
@@ -35,7 +35,7 @@ type Resource struct {
 }
 
 // At is where the derivation stands: the horizon, the time before which facts are folded, and the
-// boundary up to which what runs was published, MinMoment for none.
+// boundary of the published part of running spans, MinMoment for none.
 type At struct{ Horizon, Folded, Shown timeline.Moment }
 
 // Derivation is a timeline and its spans.
@@ -123,7 +123,7 @@ func (d *Derivation) take(ch *timeline.Change) {
 
 func placeOf(s *events.Span) place { return place{s.Kind, s.Start.UnixNano()} }
 
-// Spans are the spans that the timeline has put out and not taken back, by kind and time.
+// Spans are the spans put out by the timeline and not taken back, by kind and time.
 func (d *Derivation) Spans() []events.Span {
 	out := make([]events.Span, 0, len(d.spans))
 	for _, s := range d.spans {
@@ -140,7 +140,7 @@ func Sort(spans []events.Span) {
 	})
 }
 
-// Add adds the late fact, and puts out the difference. Then it folds what the meter has folded.
+// Add adds the late fact, and puts out the difference. Then it folds as far as the meter.
 func (d *Derivation) Add(u *events.Usage, sequence uint64, ch *timeline.Change) {
 	d.fact(u, sequence, ch)
 	d.of.Rules.Folded = d.at.Folded
