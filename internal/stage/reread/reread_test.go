@@ -135,7 +135,7 @@ func TestStepNeedsMore(t *testing.T) {
 	if err := s.Step(t.Context(), w, 2, w.step); err != nil || !slices.Equal(w.told, []string{"in[a]1", "step"}) {
 		t.Errorf("of a whole stream: %q, %v", w.told, err)
 	}
-	for range most + 2 {
+	for range maxRepeats + 2 {
 		w.needs = append(w.needs, &Needed{Input: 1})
 	}
 	if err := s.Step(t.Context(), w, 2, w.step); err == nil {
