@@ -53,6 +53,8 @@
 //   - A cut is an instant (of an hour, a day, a month) at which spans are closed and opened again.
 //   - A retraction takes a published span back. A correction is a change to a closed month; its
 //     difference is posted to the first open one.
+//   - A fact is folded once its month is closed for good: the timeline keeps the result alone. A
+//     late fact belongs into folded time; its resource is derived from all its facts again.
 //   - A hold is usage that is possible, but not proven: it is not billed until it is settled by a
 //     decision. An anomaly is a fact in conflict with others.
 //
@@ -65,8 +67,8 @@
 //     force. A preview is the effect before that.
 //   - A charge is an entry of the ledger. A reversal cancels one. The entry of a correction is
 //     the difference.
-//   - A closing ends a month for a bill. A statement is the bill of a closed month. A seal is the
-//     act that issues it, with its number. A credit note takes a statement back.
+//   - A closing ends a month for a bill. A statement is the bill of a closed month. It is proposed
+//     first; a seal is the act that issues it, with its number. A credit note takes one back.
 //
 // A stage, the machine in projector and pricer (internal/stage):
 //
@@ -75,6 +77,7 @@
 //   - A marker is a message that passes inputs without outputs. A collector's marker begins or ends
 //     a batch in USAGE.
 //   - A snapshot is the state after an input, kept to make a start quick.
+//   - To reread is to take earlier inputs again, for a step that needs them.
 //   - To verify is to derive outputs again and to find them equal to the stored ones.
 //   - A replay derives outputs again, compares them with the stored ones, and publishes only the
 //     difference. Its last message is the base of all later outputs.

@@ -2,8 +2,9 @@
 // timeline, and publishes the spans of its run.
 //
 // Reads USAGE, in order: facts, horizons, gaps, and the acts of people on their own subjects:
-// decisions on holds, retirements of collectors, catalogue versions. For a late fact of a month
-// whose facts are folded it reads the subject of the resource again, in USAGE and METERED.
+// decisions on holds, retirements of collectors, words about months, catalogue versions, seals of
+// statements. For a late fact of folded time it reads the subject of the resource again, in USAGE
+// and METERED.
 //
 // Writes METERED. For the facts of one window (a batch of a collector; else a fact) with an effect
 // on a subject: one message on metered.<source>.<foundation>.<tenant>.<kind>.<resource> with the
@@ -11,8 +12,8 @@
 // that change. It lists the others under the subject, too, if there are at most 20, and else counts
 // them. Spans of closed months stand in a message of their own, a correction. For each horizon: the
 // spans cut at the boundaries before it, and then the horizon. For each gap: the spans it makes
-// unproven, and then the gap. Each catalogue version that is put in force, on metered.catalogue,
-// for the pricer. Snapshots of its state go to the Object Store bucket daybook-projector.
+// unproven, and then the gap. For the pricer: each catalogue version that is put in force, on
+// metered.catalogue, and each seal, on metered.<source>.<foundation>.seal. Snapshots of its state go to the Object Store bucket daybook-projector.
 //
 // Guarantees: the output is a pure function of USAGE and of the settings, byte for byte. Spans of
 // one timeline never overlap. A retraction repeats its span to the letter, labels and evidence too,
