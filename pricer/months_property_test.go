@@ -39,7 +39,7 @@ type world struct {
 
 func newWorld(t *rapid.T) *world {
 	return &world{
-		T: t, p: newProcessor(), whole: wholeProcessor(nil), spans: map[string]events.Span{}, price: map[string]int{},
+		T: t, p: newProcessor(), whole: wholeProcessor(), spans: map[string]events.Span{}, price: map[string]int{},
 	}
 }
 

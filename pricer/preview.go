@@ -17,7 +17,7 @@ type Statements struct{ processor *processor }
 
 // NewStatements returns a Statements before the first message of METERED. Of the messages about
 // usage it may be given those of one tenant alone.
-func NewStatements() *Statements { return &Statements{wholeProcessor(nil)} }
+func NewStatements() *Statements { return &Statements{wholeProcessor()} }
 
 // Step takes the next message of METERED. The error is the pricer's own.
 func (s *Statements) Step(in *bus.Stored) error {
@@ -50,7 +50,7 @@ type Preview struct{ processor *processor }
 
 // NewPreview returns a Preview before the first message of METERED.
 func NewPreview() *Preview {
-	p := wholeProcessor(nil)
+	p := wholeProcessor()
 	p.book.silent = true
 	return &Preview{p}
 }

@@ -19,8 +19,7 @@ func (p *processor) needSpans(m *events.Metered, sequence uint64) error {
 	if p.knows(sequence) || !p.book.changesDropped(m) {
 		return nil
 	}
-	p.past = wholeProcessor(nil)
-	p.past.issuing = nil
+	p.past = pastProcessor(nil)
 	p.book.past = &past{sequence: sequence, whole: p.past.book}
 	return &reread.Needed{
 		Inputs:  append(termsFilters(), events.MeteredResourceFilter(m.Source, m.Foundation, m.Kind, m.Resource)),
@@ -40,8 +39,7 @@ func (p *processor) needMonths(c *events.Catalogue, sequence uint64) error {
 	p.book.past = &past{sequence: sequence, leaves: p.book.leaves(next.parsed, c.Reprice)}
 	needed := &reread.Needed{Inputs: append(termsFilters(), events.MeteredResourcesFilter("", ""))}
 	if len(c.Reprice) > 0 {
-		p.past = wholeProcessor(c.Reprice)
-		p.past.issuing = nil
+		p.past = pastProcessor(c.Reprice)
 		p.book.past.whole = p.past.book
 		needed.Outputs = []string{events.ChargeFilter(""), events.UnratedFilter("", "")}
 	}
@@ -53,10 +51,17 @@ func termsFilters() []string {
 	return []string{events.MeteredCatalogueSubject, events.MeteredClosingFilter("")}
 }
 
-// wholeProcessor drops no span, and takes those of some months; nil for all.
-func wholeProcessor(only []string) *processor {
+// wholeProcessor drops no span.
+func wholeProcessor() *processor {
 	p := newProcessor()
-	p.book.bounded, p.book.only = false, only
+	p.book.bounded = false
+	return p
+}
+
+// pastProcessor takes the spans of some months, nil for all, and has no statements.
+func pastProcessor(only []string) *processor {
+	p := wholeProcessor()
+	p.book.only, p.issuing = only, nil
 	return p
 }
 
