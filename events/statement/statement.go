@@ -156,8 +156,8 @@ func Sealed(a *events.Act) (*Statement, error) {
 	}
 	_, err := time.Parse(events.MonthForm, x.Month)
 	if err != nil || x.Number == 0 || x.Source != a.Source || x.Foundation != a.Foundation {
-		return nil, fmt.Errorf("it seals statement %d of %s of %s/%s, and no such can be", x.Number, x.Month, x.Source,
-			x.Foundation)
+		return nil, fmt.Errorf("it seals statement %d of month %.20q of %.40q/%.40q: a seal is of a numbered statement "+
+			"of a month such as 2026-11, of its own foundation", x.Number, x.Month, x.Source, x.Foundation)
 	}
 	return x, nil
 }
