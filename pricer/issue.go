@@ -86,8 +86,8 @@ func (i *issues) forget(before string) {
 	i.gaps = slices.DeleteFunc(i.gaps, func(g events.Gap) bool { return !g.To.After(from) })
 }
 
-// close proposes the statements of a closing month, and the credit notes of the replaced ones. Where
-// nothing has changed since it was closed before there are none.
+// close proposes the statements of a closing month, and the credit notes of the replaced ones.
+// Where nothing has changed since it was closed before there are none.
 func (i *issues) close(b *Book, at place, month string, horizon, closed time.Time) {
 	g := gather(b, i, at, month)
 	derived := map[string][]statement.Line{}

@@ -13,7 +13,8 @@
 // them. Spans of closed months stand in a message of their own, a correction. For each horizon: the
 // spans cut at the boundaries before it, and then the horizon. For each gap: the spans it makes
 // unproven, and then the gap. For the pricer: each catalogue version that is put in force, on
-// metered.catalogue, and each seal, on metered.<source>.<foundation>.seal. Snapshots of its state go to the Object Store bucket daybook-projector.
+// metered.catalogue, and each seal, on metered.<source>.<foundation>.seal. Snapshots of its state
+// go to the Object Store bucket daybook-projector.
 //
 // Guarantees: the output is a pure function of USAGE and of the settings, byte for byte. Spans of
 // one timeline never overlap. A retraction repeats its span to the letter, labels and evidence too,
