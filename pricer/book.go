@@ -32,7 +32,7 @@ type Book struct {
 	unrated  int // parts of spans without a price
 	silent   bool
 	bounded  bool          // keeps no spans of closed months before the last; see past.go
-	lacks    bool          // it has dropped some
+	lacks    bool          // some were dropped
 	past     *past         // of the message to be taken; nil where nothing of it is needed
 	only     []string      // the months whose spans it takes; nil for all
 	effect   *whatif.Table // of the last version put in force

@@ -11,17 +11,17 @@ import (
 	"github.com/daybook-billing/daybook/pricer/statements"
 )
 
-// gathered is what the statements of a foundation's month are made of.
+// gathered is the content of the statements of a foundation's month.
 type gathered struct {
 	book        *Book
 	issues      *issues
 	month       string
 	from, to    time.Time                   // of the month
-	spans       map[string][]posted.Address // by tenant: of the month, and earlier ones that may be unrated
+	spans       map[string][]posted.Address // by tenant: of the month, and earlier ones, perhaps unrated
 	corrections map[string][]*events.Charge // by tenant
 }
 
-// gather finds all that the statements of a month are about.
+// gather finds the content of the statements of a month.
 func gather(b *Book, i *issues, at place, month string) *gathered {
 	g := &gathered{
 		book: b, issues: i, month: month, spans: map[string][]posted.Address{},
@@ -42,7 +42,7 @@ func gather(b *Book, i *issues, at place, month string) *gathered {
 	return g
 }
 
-// tenants are those that anything may concern, sorted.
+// tenants are the tenants with any content, sorted.
 func (g *gathered) tenants() []string {
 	all := map[string]bool{}
 	for tenant := range g.spans {
@@ -91,7 +91,7 @@ func (g *gathered) draft(tenant string) *statements.Draft {
 	return d
 }
 
-// hold adds what is held of a tenant up to the end of the month.
+// hold adds the holds of a tenant up to the end of the month.
 func (g *gathered) hold(d *statements.Draft, tenant string) {
 	for s, of := range g.issues.held {
 		if s.tenant != tenant {

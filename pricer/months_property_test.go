@@ -24,7 +24,7 @@ import (
 type world struct {
 	*rapid.T
 	p       *processor
-	whole   *processor // that drops no spans
+	whole   *processor // without dropped spans
 	stream  []bus.Stored
 	billing []bus.Stored
 	spans   map[string]events.Span // that stand, by resource and day

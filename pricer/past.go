@@ -9,7 +9,7 @@ import (
 )
 
 // This file bounds the book by the open months and the last closed one, which may be opened again.
-// It drops the spans of earlier months, but for those with an unrated part. What a message changes
+// Spans of earlier months are dropped, but for those with an unrated part. What a message changes
 // in a dropped month is found by reading METERED again up to that message: another book that takes
 // the same messages has the same spans.
 

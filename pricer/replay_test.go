@@ -34,7 +34,7 @@ func replayed(t rapid.TB, stream, billing []bus.Stored, cause string) (out []bus
 				t.Fatal(err)
 			}
 		}
-		stream = nil // what is derived is the same in the second round
+		stream = nil // the second round derives the same
 		var err error
 		if again, err = r.Compare(); err != nil {
 			t.Fatal(err)

@@ -24,7 +24,7 @@ var errSnapshot = errors.New("the pricer's snapshot is damaged")
 // terms and the months, the tally, the statements, the replaced spans, and the tail of the posted
 // spans. Pieces has the rest of them.
 func (p *processor) Snapshot() ([]byte, error) {
-	p.book.bind() // that of a comparison keeps all
+	p.book.bind() // a comparison has kept all
 	tail := p.book.spans.Tail()
 	out := append(make([]byte, 0, 1<<16+len(tail)), snapshotForm...)
 	out = binary.AppendUvarint(out, uint64(len(p.book.versions)))

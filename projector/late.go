@@ -54,7 +54,7 @@ func (m *Meter) late(f *foundation, e *entry, u *events.Usage, sequence uint64) 
 // derive derives a resource as it is without the late fact.
 func (m *Meter) derive(f *foundation, e *entry) *rederive.Derivation {
 	at := rederive.At{Horizon: f.rules.Horizon, Folded: f.rules.Folded, Shown: timeline.MinMoment}
-	for _, s := range e.Running(nil) { // what runs begins at the last cut
+	for _, s := range e.Running(nil) { // running spans begin at the last cut
 		if f.rules.Cut.Floor(s.Start).Equal(s.Start) {
 			at.Shown = max(at.Shown, timeline.MomentOf(s.Start))
 		}

@@ -110,12 +110,12 @@ func (p *Projector) Done() uint64 { return p.stage.Done() }
 type processor struct {
 	meter      *Meter
 	usage      events.Usage
-	long       []string // its labels that were cut
+	long       []string // cut labels
 	unreadable error    // it cannot be read
 	decided    events.Act
 	metered    events.Metered
 	names      *events.Interner
-	notices    []stage.Output // anomalies that wait for the end of the window
+	notices    []stage.Output // anomalies for the end of the window
 
 	history *history.Reading   // for the last late fact; nil for none
 	figures *Metrics           // nil for none
@@ -187,7 +187,7 @@ func (p *processor) take(in *bus.Stored, kind string, emit func(stage.Output)) e
 		return p.horizon(in, emit)
 	case events.TypeGap:
 		return p.gap(in, emit)
-	case events.TypeMarker: // it begins or ends a batch of a collector
+	case events.TypeMarker: // of the begin or end of a collector's batch
 		return nil
 	case events.TypeAct:
 		return p.act(in, emit)
@@ -264,7 +264,7 @@ func (p *processor) fact(in *bus.Stored, emit func(stage.Output)) error {
 	} else {
 		p.meter.Fact(u, in.Sequence, metered)
 	}
-	if len(p.long) > 0 && u.Event != events.EventTroveExists { // these repeat the create's
+	if len(p.long) > 0 && u.Event != events.EventTroveExists { // reports repeat the labels of the create
 		p.notices = append(p.notices, notice.LongLabel(u, in.Sequence, p.long))
 	}
 	return nil

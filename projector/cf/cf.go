@@ -21,8 +21,8 @@ type Foundation struct {
 	epoch    timeline.Moment
 	timeout  time.Duration  // of builds
 	excluded *regexp.Regexp // names of spaces; nil for none
-	gaps     []*gap         // in order, from those on that a timeline may need
-	all      []*gap         // those before them, too
+	gaps     []*gap         // in order, from the first needed one on
+	all      []*gap         // with those before
 	// folded is the sequence up to which gaps are part of all baselines; base is the state of a
 	// timeline without facts, by list. Gaps up to the sequence dropped are forgotten: builds may
 	// need a gap for longer.

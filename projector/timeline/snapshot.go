@@ -24,8 +24,8 @@ type Packer struct {
 	tables tables
 }
 
-// NewPacker returns a packer of a snapshot that begins with form. Up to so many bytes it never has
-// to copy what it has.
+// NewPacker returns a packer of a snapshot that begins with form. Up to room bytes it is never
+// copied.
 func NewPacker(form string, room int) *Packer {
 	return &Packer{Bytes: append(make([]byte, 0, room), form...), tables: tables{}}
 }
