@@ -119,7 +119,10 @@ func (x *Decision) read(s *scanner) {
 }
 
 func (x *Retirement) appendJSON(b []byte) []byte {
-	return wire.CloseObject(wire.AppendTimestamp(wire.AppendText(b, `,"collector":`, x.Collector), `,"at":`, x.At), len(b))
+	start := len(b)
+	b = wire.AppendText(b, `,"collector":`, x.Collector)
+	b = wire.AppendTimestamp(b, `,"at":`, x.At)
+	return wire.CloseObject(b, start)
 }
 
 func (x *Retirement) read(s *scanner) {

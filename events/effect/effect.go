@@ -78,7 +78,8 @@ func (x *Effect) Parted(most int) []Effect {
 	begin := 0
 	for i, end := range ends {
 		parts[i] = *x
-		parts[i].Rows, parts[i].Part, parts[i].Parts = x.Rows[begin:end], uint32(i), uint32(len(ends)) //nolint:gosec // few
+		parts[i].Rows = x.Rows[begin:end]
+		parts[i].Part, parts[i].Parts = uint32(i), uint32(len(ends)) //nolint:gosec // a number of messages
 		begin = end
 	}
 	return parts

@@ -156,8 +156,8 @@ func Sealed(a *events.Act) (*Statement, error) {
 	}
 	_, err := time.Parse(events.MonthForm, x.Month)
 	if err != nil || x.Number == 0 || x.Source != a.Source || x.Foundation != a.Foundation {
-		return nil, fmt.Errorf("it seals statement %d of month %.20q of %.40q/%.40q: a seal is of a numbered statement "+
-			"of a month such as 2026-11, of its own foundation", x.Number, x.Month, x.Source, x.Foundation)
+		return nil, fmt.Errorf("it seals statement %d of month %.20q of %.40q/%.40q: a seal is of a numbered "+
+			"statement of a month such as 2026-11, of its own foundation", x.Number, x.Month, x.Source, x.Foundation)
 	}
 	return x, nil
 }
@@ -182,7 +182,8 @@ func (x *Statement) Parted(most int) []Statement {
 	begin := 0
 	for i, end := range ends {
 		parts[i] = *x
-		parts[i].Lines, parts[i].Part, parts[i].Parts = x.Lines[begin:end], uint32(i), uint32(len(ends)) //nolint:gosec // few
+		parts[i].Lines = x.Lines[begin:end]
+		parts[i].Part, parts[i].Parts = uint32(i), uint32(len(ends)) //nolint:gosec // a number of messages
 		if i > 0 {
 			parts[i].ID = events.ID("part", x.ID, strconv.Itoa(i))
 		}

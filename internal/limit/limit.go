@@ -106,7 +106,8 @@ func Catalogue(x *events.Catalogue) error {
 			"published again", len(x.Reprice), MaxReprice)
 	}
 	for _, month := range x.Reprice {
-		if at, err := time.Parse(events.MonthForm, month); err != nil || at.Year() < firstYear || at.Year() >= lastYear {
+		at, err := time.Parse(events.MonthForm, month)
+		if err != nil || at.Year() < firstYear || at.Year() >= lastYear {
 			return fmt.Errorf("it names %.20q among the closed months to be priced, which is not a month such as "+
 				"2026-11", month)
 		}

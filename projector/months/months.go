@@ -114,11 +114,13 @@ func (m *Months) Close(month string, horizon timeline.Moment, ended bool) error 
 	case open == timeline.MaxMoment:
 		return fmt.Errorf("nothing is known of the foundation, and month %s has nothing to close", month)
 	case at < open && m.closed == timeline.MinMoment:
-		return fmt.Errorf("month %s is before the first one with anything in it, %s", month, open.Time().Format(events.MonthForm))
+		return fmt.Errorf("month %s is before the first one with anything in it, %s", month,
+			open.Time().Format(events.MonthForm))
 	case at < open:
 		return fmt.Errorf("month %s is closed already", month)
 	case at > open:
-		return fmt.Errorf("month %s is open and closes before %s: close it first", open.Time().Format(events.MonthForm), month)
+		return fmt.Errorf("month %s is open and closes before %s: close it first",
+			open.Time().Format(events.MonthForm), month)
 	case !ended && horizon < end(at), ended && horizon < at:
 		return fmt.Errorf("month %s is not over: the foundation was not collected up to its end, %s", month, end(at))
 	}

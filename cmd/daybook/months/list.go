@@ -106,7 +106,8 @@ func listed(m *acts.Months, sums map[string][]ledger.MonthSum) []string {
 	for i := range m.Closed {
 		first = max(first, m.Closed[i].Month)
 	}
-	for at, err := time.Parse(events.MonthForm, first); err == nil && at.Format(events.MonthForm) <= last; at = at.AddDate(0, 1, 0) {
+	at, err := time.Parse(events.MonthForm, first)
+	for ; err == nil && at.Format(events.MonthForm) <= last; at = at.AddDate(0, 1, 0) {
 		months[at.Format(events.MonthForm)] = true
 	}
 	return slices.Sorted(maps.Keys(months))
