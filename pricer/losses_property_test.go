@@ -24,7 +24,7 @@ func (w *world) lose() {
 		w.Fatalf("a second replay publishes %s", out[0].Data)
 	}
 	w.base.BaseInput, w.base.BaseOutput = uint64(len(w.stream)), uint64(len(w.billing))
-	w.p, w.whole = newProcessor(), wholeProcessor(nil)
+	w.p, w.whole = newProcessor(), wholeProcessor()
 	stream := w.stream
 	for i := range stream {
 		if err := take(w.whole, nil, &stream[i], func(stage.Output) {}); err != nil {
