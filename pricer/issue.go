@@ -147,13 +147,25 @@ func (i *issues) seal(x *statement.Statement, open, cause string) *Entries {
 		return nil
 	}
 	i.proposed = slices.DeleteFunc(i.proposed, func(p statement.Statement) bool { return p.ID == whole.ID })
-	derived := i.derived[x.Month]
-	if derived == nil || x.CreditNote() || x.Month >= open {
+	derived, issued := i.derived[x.Month], whole.Lines
+	switch {
+	case derived == nil || x.Month >= open:
 		return nil
+	case x.CreditNote() && i.proposes(x.Month, x.Tenant):
+		return nil // the seal of the next revision follows
+	case x.CreditNote():
+		issued = nil
 	}
-	more := statements.Difference(x.Month, derived[x.Tenant], whole.Lines)
-	derived[x.Tenant] = whole.Lines
+	more := statements.Difference(x.Month, derived[x.Tenant], issued)
+	derived[x.Tenant] = issued
 	return transfer(whole, more, open, cause)
+}
+
+// proposes reports whether anything of a tenant's month waits for its seal.
+func (i *issues) proposes(month, tenant string) bool {
+	return slices.ContainsFunc(i.proposed, func(x statement.Statement) bool {
+		return x.Month == month && x.Tenant == tenant
+	})
 }
 
 // transfer posts lines beyond a month's statement to another month; nil for none.
