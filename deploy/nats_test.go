@@ -287,8 +287,8 @@ var _ = Describe("The NATS configuration", Ordered, ContinueOnFailure, func() {
 			Expect(err).NotTo(HaveOccurred(), string(output))
 			return string(output)
 		}
-		run("operator", "consumer add BILLING tenant-acme --pull --filter 'billing.charge.acme.>' --deliver all "+
-			"--ack explicit --defaults")
+		run("operator", "consumer add BILLING tenant-acme --pull --filter 'billing.charge.acme.>' "+
+			"--filter 'billing.statement.acme.>' --deliver all --ack explicit --defaults")
 		Expect(run("tenant-acme", "--js-api-prefix daybook.API consumer next BILLING tenant-acme --count 1 "+
 			"--ack")).To(And(
 			ContainSubstring("subj: billing.charge.acme."), ContainSubstring("Acknowledged message")))
