@@ -39,7 +39,7 @@ func (p *past) add(data []byte) {
 	}
 }
 
-const rereadEvery = 4
+const rereadEvery = 16
 
 // rereads reports whether an input needs those before it.
 func rereads(subject string, sequence uint64) bool {
