@@ -41,7 +41,7 @@ func (s *system) collect(ctx context.Context) error {
 		s.hint()
 		return nil // collecting has no end: daybook bill shows the bill at any time
 	}
-	if err := s.look(ctx, s.charged); err != nil {
+	if err := s.charged(ctx); err != nil {
 		return s.interrupted(ctx, err)
 	}
 	finish()
@@ -155,7 +155,7 @@ const issueTime = time.Minute
 // charged waits until all of USAGE, as it is now, is metered, priced and posted, with the
 // statements of the months that it closes.
 func (s *system) charged(ctx context.Context) error {
-	if err := s.posted(ctx); err != nil {
+	if err := s.look(ctx, s.posted); err != nil {
 		return err
 	}
 	close(s.seal)
@@ -166,7 +166,7 @@ func (s *system) charged(ctx context.Context) error {
 		return fmt.Errorf("everything is charged, and statements are not sealed within %s; the log says why: %w",
 			issueTime, err)
 	}
-	return s.posted(ctx)
+	return s.look(ctx, s.posted)
 }
 
 // posted waits until all of USAGE, as it is now, is metered, priced and posted.
