@@ -38,6 +38,7 @@ func (s *Stage) open(ctx context.Context) (*bus.Reader, error) {
 	} else if finished {
 		return s.open(ctx)
 	}
+	s.rereads(ctx)
 	if cp := &s.cp; cp.Sequence != 0 {
 		if cp.logic != s.cfg.Logic {
 			return nil, s.cfg.otherLogic(*cp)

@@ -23,6 +23,12 @@ func (c *Config) reread(ctx context.Context, b Source, of base, own owning) rere
 	return func(proc Processor, in uint64, step func() error) error { return from.Step(ctx, proc, in, step) }
 }
 
+// rereads has the steps from here on read again within ctx, behind the checkpoint's replay.
+func (s *Stage) rereads(ctx context.Context) {
+	own := func(filters []string, take func(*bus.Stored) error) error { return s.own(ctx, filters, take) }
+	s.rereading = s.cfg.reread(ctx, s.bus, s.cp.base, own)
+}
+
 // outputs gives the stored outputs of the inputs before one. The stream reaches to a checkpoint.
 func (c *Config) outputs(ctx context.Context, b Source, cp *checkpoint, before uint64, filters []string,
 	take func(*bus.Stored) error,

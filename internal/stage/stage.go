@@ -179,30 +179,31 @@ type Stage struct {
 	log     *slog.Logger
 	metrics *Metrics
 
-	stepped  uint64       // last input stepped
-	seen     uint64       // inputs stepped since the last snapshot
-	behind   uint64       // inputs waiting behind stepped
-	part     uint32       // next part of the current input
-	chain    chain        // over every output so far, stored or pending
-	count    uint64       // of them
-	lastOut  position     // of the last output so far, stored or pending
-	current  identity     // of the input being stepped
-	input    string       // its subject
-	dropping bool         // outputs up to a replay's base are not put out again
-	watch    *watch.Watch // of these; else nil
-	cp       checkpoint   // last own message in the output stream
-	verified bool         // the chain has been found equal at cp
-	last     uint64       // last sequence of the output stream, for the next batch to expect
-	pending  []pending
-	slab     []byte // bodies of pending
-	scratch  []byte // of the chain
-	standby  bool
-	dry      bool            // the input has run dry, with outputs perhaps not stored
-	unfed    bool            // every input comes from the server, with its time
-	rejected []string        // snapshots of no use to the last restore
-	fail     error           // emit's error
-	until    uint64          // the last input to work off; 0: there is none
-	stop     <-chan struct{} // closed when the stage shall stop: a standby waits no longer
+	stepped   uint64       // last input stepped
+	seen      uint64       // inputs stepped since the last snapshot
+	behind    uint64       // inputs waiting behind stepped
+	part      uint32       // next part of the current input
+	chain     chain        // over every output so far, stored or pending
+	count     uint64       // of them
+	lastOut   position     // of the last output so far, stored or pending
+	current   identity     // of the input being stepped
+	input     string       // its subject
+	dropping  bool         // outputs up to a replay's base are not put out again
+	watch     *watch.Watch // of these; else nil
+	cp        checkpoint   // last own message in the output stream
+	verified  bool         // the chain has been found equal at cp
+	last      uint64       // last sequence of the output stream, for the next batch to expect
+	pending   []pending
+	slab      []byte // bodies of pending
+	scratch   []byte // of the chain
+	standby   bool
+	dry       bool            // the input has run dry, with outputs perhaps not stored
+	rereading rereading       // of the step
+	unfed     bool            // every input comes from the server, with its time
+	rejected  []string        // snapshots of no use to the last restore
+	fail      error           // emit's error
+	until     uint64          // the last input to work off; 0: there is none
+	stop      <-chan struct{} // closed when the stage shall stop: a standby waits no longer
 
 	progress progress.Progress
 }
@@ -298,6 +299,7 @@ func (s *Stage) run(ctx context.Context) error {
 		return fmt.Errorf("%s: %w", s.cfg.Name, err)
 	}
 	defer reader.Close()
+	s.rereads(work)
 	s.dry = true // without any input the stage settles all the same, and is known to work
 	for {
 		if s.until > 0 && s.stepped >= s.until {
@@ -421,8 +423,7 @@ func (s *Stage) drain(ctx context.Context) error {
 // step runs the processor on one input.
 func (s *Stage) step(ctx context.Context, in *bus.Stored) error {
 	s.current, s.input, s.part = identity{in.Sequence, in.Header(events.HeaderID)}, in.Subject, 0
-	own := func(filters []string, take func(*bus.Stored) error) error { return s.own(ctx, filters, take) }
-	err := s.cfg.reread(ctx, s.bus, s.cp.base, own)(s.proc, in.Sequence, func() error {
+	err := s.rereading(s.proc, in.Sequence, func() error {
 		return s.proc.Step(in, func(out Output) { s.emit(ctx, out) })
 	})
 	if s.fail != nil || errors.Is(err, reread.ErrUnread) {
