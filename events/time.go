@@ -21,6 +21,21 @@ func ParseTimeOrDate(s string) (time.Time, error) { return text.ParseTimeOrDate(
 // MonthForm is the form of a month, YYYY-MM: in it months compare as texts.
 const MonthForm = "2006-01"
 
+// MonthTime is a month's time [from, to), UTC; zero for a text that is no month.
+func MonthTime(month string) (from, to time.Time) {
+	from, err := time.Parse(MonthForm, month)
+	if err != nil {
+		return time.Time{}, time.Time{}
+	}
+	return from, from.AddDate(0, 1, 0)
+}
+
+// MonthAfter is the month so many after another, which is one.
+func MonthAfter(month string, n int) string {
+	from, _ := MonthTime(month)
+	return from.AddDate(0, n, 0).Format(MonthForm)
+}
+
 // MonthOf is the number of a time's month: 12 × year + month − 1.
 func MonthOf(t time.Time) uint32 {
 	year, month, _ := t.Date()

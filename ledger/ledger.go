@@ -95,11 +95,7 @@ type Query struct {
 
 // Within returns the beginning and the end of the query's month (UTC); zero times without one.
 func (q *Query) Within() (from, to time.Time) {
-	from, err := time.Parse(events.MonthForm, q.Period)
-	if err != nil {
-		return time.Time{}, time.Time{}
-	}
-	return from, from.AddDate(0, 1, 0)
+	return events.MonthTime(q.Period)
 }
 
 // Dimension is a property of charges by which a bill can be divided. Its value is empty where

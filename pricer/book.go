@@ -184,7 +184,7 @@ func (b *Book) reprice(named []string, version int) {
 // before.
 func (b *Book) repriced(m *months, month string, version int) int {
 	from, before := "", -1
-	if t, known := m.terms[monthAfter(month, -1)]; known {
+	if t, known := m.terms[events.MonthAfter(month, -1)]; known {
 		from, before = month, t
 	}
 	return b.compose(version, from, before)

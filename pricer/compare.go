@@ -305,7 +305,7 @@ func (c *comparison) charges(at origin, charges []events.Charge) {
 // lacks takes an entry of a closed month, in the second round, off what is to be posted there. It
 // reports whether the entry is of one.
 func (c *comparison) lacks(at origin, charge *events.Charge) bool {
-	month := charge.Start.Format(monthForm)
+	month := charge.Start.Format(events.MonthForm)
 	m := c.book.months[place{at.Source, at.Foundation}]
 	if charge.Entry != events.EntryCorrection && !m.closed(month) {
 		return false

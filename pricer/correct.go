@@ -133,7 +133,7 @@ func (k *corrections) emit() (n int) {
 func (k *corrections) retract(p *posted.Span) {
 	k.take(p, -1)
 	k.book.settle(p, k.groups.of(p))
-	if m := k.book.monthsOf(p); p.Correction == "" && monthAfter(p.Month(), 1) == m.open {
+	if m := k.book.monthsOf(p); p.Correction == "" && events.MonthAfter(p.Month(), 1) == m.open {
 		k.book.replaced.Put(p)
 	}
 }

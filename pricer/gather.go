@@ -27,7 +27,7 @@ func gather(b *Book, i *issues, at place, month string) *gathered {
 		book: b, issues: i, month: month, spans: map[string][]posted.Address{},
 		corrections: map[string][]*events.Charge{},
 	}
-	g.from, g.to = statements.Month(month)
+	g.from, g.to = events.MonthTime(month)
 	for _, address := range b.spans.All() {
 		p := b.spans.At(address)
 		if p.Source == at.source && p.Foundation == at.foundation &&

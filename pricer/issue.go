@@ -82,7 +82,7 @@ func (i *issues) forget(before string) {
 			return x.Month == month
 		})
 	})
-	from, _ := statements.Month(before)
+	from, _ := events.MonthTime(before)
 	i.gaps = slices.DeleteFunc(i.gaps, func(g events.Gap) bool { return !g.To.After(from) })
 }
 

@@ -132,7 +132,7 @@ func TestStatements(t *testing.T) {
 			case 0, 1, 2:
 				open := w.open
 				if w.month(); w.open > open {
-					w.proposedRight(monthAfter(w.open, -1))
+					w.proposedRight(events.MonthAfter(w.open, -1))
 				}
 			case 3:
 				w.publish()

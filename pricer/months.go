@@ -37,16 +37,6 @@ func (m *months) clone() *months {
 	return &c
 }
 
-const monthForm = events.MonthForm
-
-// monthAfter is the month so many after another.
-func monthAfter(month string, n int) string { return begin(month).AddDate(0, n, 0).Format(monthForm) }
-
-func begin(month string) time.Time {
-	at, _ := time.Parse(monthForm, month) // months come from this package and from closings that are checked
-	return at
-}
-
 // closed reports whether a month is closed; m is nil for a foundation without a closed one.
 func (m *months) closed(month string) bool { return m != nil && month < m.open }
 
@@ -99,7 +89,8 @@ func (b *Book) define(t terms) int {
 	b.terms = append(b.terms, t)
 	var border *rating.Border
 	if t.from != "" {
-		border = &rating.Border{At: begin(t.from)}
+		at, _ := events.MonthTime(t.from)
+		border = &rating.Border{At: at}
 		if t.before >= 0 {
 			border.Catalogue, border.Before = b.versions[b.terms[t.before].version].parsed, b.borders[t.before]
 		}
@@ -113,14 +104,14 @@ func (b *Book) refresh() {
 	b.now = b.compose(b.inForce, "", -1)
 	for _, at := range slices.SortedFunc(maps.Keys(b.months), place.compare) {
 		m := b.months[at]
-		m.now = b.compose(b.inForce, m.open, b.termsOf(m, monthAfter(m.open, -1)))
+		m.now = b.compose(b.inForce, m.open, b.termsOf(m, events.MonthAfter(m.open, -1)))
 	}
 }
 
 // Closing closes a month, with all before it, or opens the last closed one again, none before it:
 // then its corrections go back into it. It fails for a month that is none.
 func (b *Book) Closing(c *events.Closing, cause string, emit func(*Entries)) error {
-	if _, err := time.Parse(monthForm, c.Month); err != nil {
+	if _, err := time.Parse(events.MonthForm, c.Month); err != nil {
 		return err
 	}
 	at := place{c.Source, c.Foundation}
@@ -137,10 +128,10 @@ func (b *Book) Closing(c *events.Closing, cause string, emit func(*Entries)) err
 			m = &months{open: c.Month, terms: map[string]int{}, first: b.now, now: b.now}
 			b.months[at] = m
 		}
-		for ; m.open <= c.Month; m.open = monthAfter(m.open, 1) {
+		for ; m.open <= c.Month; m.open = events.MonthAfter(m.open, 1) {
 			m.terms[m.open] = m.now
 		}
-		m.kept = monthAfter(m.open, -1)
+		m.kept = events.MonthAfter(m.open, -1)
 		b.forget(at)
 		b.refresh()
 		b.drop(at)
@@ -166,7 +157,7 @@ func (b *Book) reopen(at place, month, cause string, emit func(*Entries)) {
 		return p.Source == at.source && p.Foundation == at.foundation && p.Month() >= month
 	}
 	var groups grouping
-	net := corrections{book: b, cause: cause, period: monthAfter(month, 1), groups: &groups}
+	net := corrections{book: b, cause: cause, period: events.MonthAfter(month, 1), groups: &groups}
 	for _, address := range b.replaced.Sorted() {
 		p := b.replaced.At(address)
 		if !within(&p) {

@@ -142,14 +142,14 @@ func (w *world) month() {
 	c := events.Closing{ID: fmt.Sprint("closing-", len(w.stream)), Source: "cf", Foundation: "prod"}
 	switch {
 	case w.open != "" && !w.opened && rapid.Bool().Draw(w.T, "reopen"):
-		c.Month, c.Reopened = monthAfter(w.open, -1), true
+		c.Month, c.Reopened = events.MonthAfter(w.open, -1), true
 		w.open, w.opened = c.Month, true
 		delete(w.price, c.Month)
 		w.step(events.TypeClosing, &c)
 	case w.open < "2026-04":
-		c.Month = max(w.open, worldBegins.Format(monthForm))
+		c.Month = max(w.open, worldBegins.Format(events.MonthForm))
 		w.step(events.TypeClosing, &c)
-		w.open, w.opened = monthAfter(c.Month, 1), false
+		w.open, w.opened = events.MonthAfter(c.Month, 1), false
 		w.price[c.Month] = w.now
 	}
 }
@@ -267,15 +267,15 @@ func (w *world) bill() (got, want map[string]string) {
 			continue
 		}
 		for _, c := range b.Charges {
-			key := c.Resource + " " + c.Start.Format(monthForm)
-			if c.Entry == events.EntryCorrection && c.Month != c.Start.Format(monthForm) {
+			key := c.Resource + " " + c.Start.Format(events.MonthForm)
+			if c.Entry == events.EntryCorrection && c.Month != c.Start.Format(events.MonthForm) {
 				w.Fatalf("a correction of %s begins at %s", c.Month, c.Start)
 			}
 			sums[key] = sums[key].Add(c.Amount)
 		}
 	}
 	for _, s := range w.spans {
-		month := s.Start.Format(monthForm)
+		month := s.Start.Format(events.MonthForm)
 		price, closed := w.price[month]
 		if !closed {
 			price = w.now

@@ -229,7 +229,7 @@ func TestReopenedMonthMovesTheBorder(t *testing.T) {
 		if err := p.Step(&in, func(o stage.Output) {
 			if b, is := o.Body.(*events.Billing); is {
 				for _, c := range b.Charges {
-					sums[c.Start.Format(monthForm)] = sums[c.Start.Format(monthForm)].Add(c.Amount)
+					sums[c.Start.Format(events.MonthForm)] = sums[c.Start.Format(events.MonthForm)].Add(c.Amount)
 				}
 			}
 		}); err != nil {

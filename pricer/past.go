@@ -94,13 +94,13 @@ func (b *Book) release(ids []string) {
 
 // ignores reports whether the book does not take spans of the month of one.
 func (b *Book) ignores(s *events.Span) bool {
-	return b.only != nil && !slices.Contains(b.only, s.Start.Format(monthForm))
+	return b.only != nil && !slices.Contains(b.only, s.Start.Format(events.MonthForm))
 }
 
 // changesDropped reports whether a message changes spans perhaps dropped.
 func (b *Book) changesDropped(m *events.Metered) bool {
 	at := b.months[place{m.Source, m.Foundation}]
-	of := func(s events.Span) bool { return at.dropped(s.Start.Format(monthForm)) }
+	of := func(s events.Span) bool { return at.dropped(s.Start.Format(events.MonthForm)) }
 	return b.lacks && (slices.ContainsFunc(m.Retracted, of) || slices.ContainsFunc(m.Closed, of))
 }
 

@@ -83,7 +83,7 @@ func history(t *testing.T, months, spans int) *processor {
 		}
 		stream = append(stream, stored(stage.Output{Type: events.TypeMetered, Body: &m}))
 		if month > 0 {
-			stream = append(stream, closed(from.AddDate(0, -1, 0).Format(monthForm)))
+			stream = append(stream, closed(from.AddDate(0, -1, 0).Format(events.MonthForm)))
 		}
 	}
 	steps(t, p, stream)

@@ -234,7 +234,7 @@ func (r *reader) monthsOf(b *Book) (err error) {
 			m.terms[month], err = r.index(len(b.terms))
 		}
 	}
-	if _, wrong := time.Parse(monthForm, m.open); wrong != nil {
+	if _, wrong := time.Parse(events.MonthForm, m.open); wrong != nil {
 		return errSnapshot
 	}
 	b.months[at] = m

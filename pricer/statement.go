@@ -80,7 +80,7 @@ func (p *processor) closing(in *bus.Stored, emit func(stage.Output)) error {
 	case c.Reopened:
 		p.issuing.of(at).reopen(c.Month)
 	default:
-		for month := open; month <= c.Month; month = monthAfter(month, 1) {
+		for month := open; month <= c.Month; month = events.MonthAfter(month, 1) {
 			p.issuing.of(at).close(p.book, at, month, p.tally.through[at], c.Time)
 		}
 	}

@@ -52,14 +52,14 @@ func (r *comparer) closing(side sides.Side, text []byte) error {
 		return err
 	}
 	of := r.closingsOf(c.Source, c.Foundation)
-	at, err := time.Parse(events.MonthForm, c.Month)
+	_, err := time.Parse(events.MonthForm, c.Month)
 	switch {
 	case err != nil:
 		return err
 	case c.Reopened:
 		of.open[side] = c.Month
 	default:
-		of.open[side] = at.AddDate(0, 1, 0).Format(events.MonthForm)
+		of.open[side] = events.MonthAfter(c.Month, 1)
 	}
 	if side == sides.Derived {
 		of.derived = slices.DeleteFunc(of.derived, func(o events.Closing) bool { return o.Month == c.Month })

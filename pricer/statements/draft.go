@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"slices"
 	"strconv"
-	"time"
 
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/events/statement"
@@ -99,10 +98,4 @@ func listed(all []statement.Unbilled) (first []statement.Unbilled, omitted uint3
 		first[i].Resource, first[i].Reason = short(first[i].Resource), short(first[i].Reason)
 	}
 	return first, omitted
-}
-
-// Month is the time of a month, from its beginning up to its end.
-func Month(month string) (from, to time.Time) {
-	from, _ = time.Parse("2006-01", month) // as a closing has it, which is checked
-	return from, from.AddDate(0, 1, 0)
 }

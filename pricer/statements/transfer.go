@@ -17,7 +17,7 @@ func Transfer(of *statement.Statement, lines []statement.Line, to, cause string)
 	for n := range lines {
 		l := &lines[n]
 		month := cmp.Or(l.Month, of.Month)
-		start, end := Month(month)
+		start, end := events.MonthTime(month)
 		c := events.Charge{
 			ID: events.ID("transfer", cause, of.Tenant, of.Month, strconv.Itoa(n), to), Entry: events.EntryCorrection,
 			Period: to, Month: month, Kind: statement.Kind, Resource: Resource(of), Tenant: of.Tenant, Plan: l.Plan,

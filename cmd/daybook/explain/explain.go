@@ -3,7 +3,6 @@ package explain
 import (
 	"errors"
 	"fmt"
-	"regexp"
 
 	"github.com/daybook-billing/daybook/acts"
 	"github.com/daybook-billing/daybook/cmd/daybook/print"
@@ -28,11 +27,9 @@ type Explain struct {
 	Format string `enum:"table,json" default:"table" help:"Output: ${enum}; json is one object a line."`
 }
 
-var monthForm = regexp.MustCompile(`^\d{4}-(0[1-9]|1[0-2])$`)
-
 // Validate checks the command line.
 func (c *Explain) Validate() error {
-	if c.Month != "" && !monthForm.MatchString(c.Month) {
+	if c.Month != "" && !shell.IsMonth(c.Month) {
 		return fmt.Errorf("--month %q is not a month such as 2026-11", c.Month)
 	}
 	if isLine := lineForm.MatchString(c.What); isLine != (c.Tenant != "") || isLine && c.Month == "" {
@@ -121,7 +118,7 @@ func again(x *print.Explanation, book *pricer.Book) {
 		if x.Span == nil {
 			return errors.New("METERED has no span with the id that the charge names; daybook verify tells more")
 		}
-		version, prices, border := book.Terms(x.Source, x.Foundation, x.Span.Start.UTC().Format("2006-01"))
+		version, prices, border := book.Terms(x.Source, x.Foundation, x.Span.Start.UTC().Format(events.MonthForm))
 		switch {
 		case prices == nil:
 			return errors.New("no catalogue was in force for it")
