@@ -55,13 +55,18 @@ func (i issuing) note(e *Entries) {
 	}
 }
 
+// concerns reports whether a message holds anything, or may end what is held.
+func (i issuing) concerns(m *events.Metered) bool {
+	if len(m.Held) > 0 || m.HeldOmitted > 0 {
+		return true
+	}
+	of := i[place{m.Source, m.Foundation}]
+	return of != nil && of.held[subject{m.Tenant, m.Kind, m.Resource}] != nil
+}
+
 // holds takes the holds of a message of METERED. A partial one lists its running spans, too.
 func (i issuing) holds(m *events.Metered) {
-	at, s := place{m.Source, m.Foundation}, subject{m.Tenant, m.Kind, m.Resource}
-	if i[at] == nil && len(m.Held) == 0 && m.HeldOmitted == 0 {
-		return
-	}
-	held := i.of(at).held
+	held, s := i.of(place{m.Source, m.Foundation}).held, subject{m.Tenant, m.Kind, m.Resource}
 	of := held[s]
 	if of == nil {
 		of = &standing.Subject{}

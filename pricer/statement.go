@@ -28,18 +28,16 @@ func (p *processor) numbered(cause events.Cause, emit func(stage.Output)) func(*
 
 // holds takes the holds of a message; data is its wire form.
 func (p *processor) holds(m *events.Metered, data []byte) error {
-	switch {
-	case p.issuing == nil:
-		return nil
-	case !standing.Partial(m):
-		p.issuing.holds(m)
+	if p.issuing == nil || !p.issuing.concerns(m) {
 		return nil
 	}
-	var whole events.Metered // with running spans
-	if err := p.book.names.DecodeMetered(&whole, data); err != nil {
-		return err
+	if standing.Partial(m) {
+		m = &events.Metered{}
+		if err := p.book.names.DecodeRunning(m, data); err != nil {
+			return err
+		}
 	}
-	p.issuing.holds(&whole)
+	p.issuing.holds(m)
 	return nil
 }
 
