@@ -42,7 +42,7 @@ func Latest(ctx context.Context, b Bus, foundation, tenant string, each func(m *
 			return nil // the pricer says that it is foreign
 		}
 		if err := m.DecodeJSON(in.Data); err != nil {
-			return unreadable(in, err)
+			return Unreadable(events.StreamMetered, in, err)
 		}
 		if standing.Partial(&m) {
 			parts = append(parts, part{subject: in.Subject, from: m.ListedFrom, last: in.Sequence})
@@ -64,9 +64,10 @@ func Latest(ctx context.Context, b Bus, foundation, tenant string, each func(m *
 	return nil
 }
 
-func unreadable(in *bus.Stored, err error) error {
+// Unreadable is the error of a message of METERED or BILLING with another form than its type.
+func Unreadable(stream string, in *bus.Stored, err error) error {
 	return fmt.Errorf("message %d of %s (%s) cannot be read: %w. daybook verify --deep tells what should stand there",
-		in.Sequence, events.StreamMetered, in.Subject, err)
+		in.Sequence, stream, in.Subject, err)
 }
 
 // part is a subject whose last message lists a part of it.
@@ -89,7 +90,7 @@ func (p *part) complete(ctx context.Context, b Bus, m *events.Metered) error {
 				return nil
 			}
 			if err := m.DecodeJSON(in.Data); err != nil {
-				return unreadable(in, err)
+				return Unreadable(events.StreamMetered, in, err)
 			}
 			all.Apply(m)
 			return nil

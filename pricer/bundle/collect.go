@@ -16,6 +16,7 @@ import (
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/events/statement"
 	"github.com/daybook-billing/daybook/internal/bus"
+	"github.com/daybook-billing/daybook/internal/metered"
 	"github.com/daybook-billing/daybook/internal/stage"
 	"github.com/daybook-billing/daybook/pricer"
 	"github.com/daybook-billing/daybook/pricer/catalogue"
@@ -125,20 +126,20 @@ func (k *collection) entry(m *bus.Stored) error {
 	case statement.Type:
 		var s statement.Statement
 		if err := s.DecodeJSON(m.Data); err != nil {
-			return unreadable(m, err)
+			return metered.Unreadable(events.StreamBilling, m, err)
 		}
 		if s.Source == k.of.Source && s.Number == k.number && s.Last() {
 			var err error
 			k.billing = m.Sequence
 			if k.metered, err = strconv.ParseUint(m.Header(stage.HeaderSourceSeq), 10, 64); err != nil {
-				return unreadable(m, err)
+				return metered.Unreadable(events.StreamBilling, m, err)
 			}
 			return errFound
 		}
 	case events.TypeBilling:
 		var x events.Billing
 		if err := x.DecodeJSON(m.Data); err != nil {
-			return unreadable(m, err)
+			return metered.Unreadable(events.StreamBilling, m, err)
 		}
 		if x.Source != k.of.Source {
 			return nil
@@ -150,11 +151,6 @@ func (k *collection) entry(m *bus.Stored) error {
 		}
 	}
 	return nil
-}
-
-func unreadable(m *bus.Stored, err error) error {
-	return fmt.Errorf("message %d (%s) cannot be read: %w. daybook verify --deep tells what should stand there",
-		m.Sequence, m.Subject, err)
 }
 
 // take takes an entry.
@@ -246,7 +242,7 @@ func (k *collection) readMetered(ctx context.Context, b Bus) error {
 	_, err := b.Each(ctx, events.StreamMetered, 1, k.metered, options, func(m *bus.Stored) error {
 		var x events.Metered
 		if err := x.DecodeJSON(m.Data); err != nil {
-			return unreadable(m, err)
+			return metered.Unreadable(events.StreamMetered, m, err)
 		}
 		for i := range x.Closed {
 			s := &x.Closed[i]

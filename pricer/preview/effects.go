@@ -7,6 +7,7 @@ import (
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/events/effect"
 	"github.com/daybook-billing/daybook/internal/bus"
+	"github.com/daybook-billing/daybook/internal/metered"
 )
 
 // Cause is the id of the cause of an act's effect: of the message that passes it on in METERED.
@@ -22,7 +23,7 @@ func (w whole) take(in *bus.Stored) (*effect.Effect, error) {
 	}
 	var part effect.Effect
 	if err := part.DecodeJSON(in.Data); err != nil {
-		return nil, unreadable(events.StreamBilling, in, err)
+		return nil, metered.Unreadable(events.StreamBilling, in, err)
 	}
 	e := w[part.Cause.ID]
 	if e == nil || part.Part == 0 {

@@ -14,6 +14,7 @@ import (
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/events/effect"
 	"github.com/daybook-billing/daybook/internal/bus"
+	"github.com/daybook-billing/daybook/internal/metered"
 	"github.com/daybook-billing/daybook/pricer"
 	"github.com/daybook-billing/daybook/pricer/catalogue"
 )
@@ -36,17 +37,12 @@ func Take(ctx context.Context, b Stream) (*Look, error) {
 	look := &Look{state: pricer.NewPreview()}
 	last, err := b.Each(ctx, events.StreamMetered, 1, bus.End, bus.ReadOptions{}, func(in *bus.Stored) error {
 		if err := look.state.Step(in); err != nil {
-			return unreadable(events.StreamMetered, in, err)
+			return metered.Unreadable(events.StreamMetered, in, err)
 		}
 		return nil
 	})
 	look.Sequence = last
 	return look, err
-}
-
-func unreadable(stream string, in *bus.Stored, err error) error {
-	return fmt.Errorf("message %d of %s (%s) cannot be read: %w. daybook verify --deep tells what should stand there",
-		in.Sequence, stream, in.Subject, err)
 }
 
 // Closed is what a catalogue would change in the closed months, if each of them alone were named to

@@ -6,6 +6,7 @@ import (
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/events/statement"
 	"github.com/daybook-billing/daybook/internal/bus"
+	"github.com/daybook-billing/daybook/internal/metered"
 	"github.com/daybook-billing/daybook/pricer"
 )
 
@@ -16,7 +17,7 @@ func Statements(ctx context.Context, b Stream, tenant, foundation, month string)
 	read := func(stream string, take func(*bus.Stored) error, filters ...string) error {
 		_, err := b.Each(ctx, stream, 1, bus.End, bus.ReadOptions{Filters: filters}, func(in *bus.Stored) error {
 			if err := take(in); err != nil {
-				return unreadable(stream, in, err)
+				return metered.Unreadable(stream, in, err)
 			}
 			return nil
 		})
