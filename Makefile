@@ -45,7 +45,7 @@ test-short: needs-go ## Run the tests that need no broker and kill nothing: 2 mi
 	$(GO) test -short -timeout 15m ./...
 
 .PHONY: test
-test: needs-test bin/nats ## Run all tests, with goroutines under the race detector: 13 min on two cores
+test: needs-test bin/nats ## Run all tests, with goroutines under the race detector: 10 min on two cores
 	$(GO) vet ./...
 	@# Side by side, for the tests that kill and restart leave a core idle.
 	$(MAKE) -j2 test-plain test-race
