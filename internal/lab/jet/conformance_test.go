@@ -73,6 +73,7 @@ func parse(text string) (steps []step) {
 //	batch ID SEQUENCE[!|eob] SUBJECT [Header=value]… [| data]    ! commits
 //	fast ID FLOW GAP SEQUENCE OPERATION SUBJECT [Header=value]… [| data]
 //	until STREAM CONSUMER waits    until the server has taken a request for messages
+//	until STREAM CONSUMER has N    until the server has counted so many messages to come
 func (w *wire) say(text string) error {
 	left, data, _ := strings.Cut(text, " | ")
 	words := strings.Fields(left)
@@ -87,7 +88,11 @@ func (w *wire) say(text string) error {
 	data = expand(data)
 	switch words[0] {
 	case "until":
-		return w.until(words[1], words[2])
+		if words[3] == "has" {
+			pending := `"num_pending":` + words[4] + ","
+			return w.until(words[1], words[2], func(info string) bool { return strings.Contains(info, pending) })
+		}
+		return w.until(words[1], words[2], func(info string) bool { return !strings.Contains(info, `"num_waiting":0`) })
 	case "api":
 		_, rest, _ := strings.Cut(text, " ")
 		request, body, _ := strings.Cut(rest, " ")
@@ -111,14 +116,14 @@ func (w *wire) say(text string) error {
 	return fmt.Errorf("no such step: %s", text)
 }
 
-// until asks for a consumer until somebody waits for its messages.
-func (w *wire) until(stream, consumer string) error {
+// until asks for a consumer until its state is as wanted.
+func (w *wire) until(stream, consumer string, wanted func(info string) bool) error {
 	for {
 		if err := w.publish("$JS.API.CONSUMER.INFO."+stream+"."+consumer, nil, "", ""); err != nil {
 			return err
 		}
 		a, err := w.next(patience)
-		if err != nil || !strings.Contains(a, `"num_waiting":0`) {
+		if err != nil || wanted(a) {
 			return err
 		}
 	}
