@@ -346,6 +346,7 @@ func (x *Cause) AppendJSON(b []byte) []byte {
 	b = wire.AppendUint64(b, `,"sequence":`, x.Sequence)
 	b = wire.AppendText(b, `,"event":`, x.Event)
 	b = wire.AppendTimestamp(b, `,"time":`, x.Time)
+	b = wire.AppendUint64(b, `,"usage":`, x.Usage)
 	return wire.CloseObject(b, start)
 }
 
@@ -362,6 +363,8 @@ func (x *Cause) read(s *scanner) {
 			x.Event = s.Text(old.Event)
 		case "time":
 			x.Time = s.Timestamp()
+		case "usage":
+			x.Usage = s.Uint64()
 		default:
 			s.Skip()
 		}

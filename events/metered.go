@@ -170,6 +170,9 @@ type Cause struct {
 	Sequence uint64 // in the stage's input stream
 	Event    string
 	Time     time.Time
+	// Usage is, in BILLING, the sequence in USAGE of the last fact behind the message. It is 0 in
+	// METERED, where Sequence is it, and in the messages of a replay.
+	Usage uint64
 }
 
 // Metered is the changes of the facts of one window, or of one cut, on one subject. It is the body

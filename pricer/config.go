@@ -5,4 +5,4 @@ package pricer
 type Config struct{}
 
 // logicVersion changes with every change of the charges for the same spans.
-const logicVersion = "pricer/6"
+const logicVersion = "pricer/7"

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"strconv"
 	"sync"
+	"time"
 
 	"github.com/daybook-billing/daybook/acts"
 	"github.com/daybook-billing/daybook/events"
@@ -151,7 +152,7 @@ func (p *processor) step(in *bus.Stored, emit func(stage.Output)) error {
 		if err := p.needSpans(m, in.Sequence); err != nil {
 			return err
 		}
-		cause := events.Cause{ID: m.ID, Sequence: in.Sequence, Event: m.Cause.Event, Time: m.Cause.Time}
+		cause := causeOf(in, m.ID, m.Cause.Event, m.Cause.Time)
 		if err := p.holds(m, in.Data); err != nil {
 			return err
 		}
@@ -178,7 +179,7 @@ func (p *processor) step(in *bus.Stored, emit func(stage.Output)) error {
 		return p.catalogue(in, emit)
 	case events.TypeAnomaly, events.TypeMarker: // nothing to charge
 	default:
-		cause := events.Cause{ID: in.Header(events.HeaderID), Sequence: in.Sequence, Event: "unreadable"}
+		cause := causeOf(in, in.Header(events.HeaderID), "unreadable", time.Time{})
 		sequence := strconv.FormatUint(in.Sequence, 10)
 		emit(anomaly(events.ID("anomaly", "metered", sequence), "unknown", "unknown", cause, events.Anomaly{
 			Code: events.AnomalyUnreadable,
@@ -190,11 +191,20 @@ func (p *processor) step(in *bus.Stored, emit func(stage.Output)) error {
 	return nil
 }
 
+// causeOf is the cause of what a message of METERED leads to.
+func causeOf(in *bus.Stored, id, event string, at time.Time) events.Cause {
+	usage, err := strconv.ParseUint(in.Header(stage.HeaderSourceSeq), 10, 64)
+	if err != nil {
+		usage = 0 // somebody else published it
+	}
+	return events.Cause{ID: id, Sequence: in.Sequence, Event: event, Time: at, Usage: usage}
+}
+
 func (p *processor) catalogue(in *bus.Stored, emit func(stage.Output)) error {
 	var c events.Catalogue
 	// The time of publication stays out of the bodies: BILLING is a function of the contents of
 	// METERED and not of the times of storing.
-	cause := events.Cause{ID: in.Header(events.HeaderID), Sequence: in.Sequence, Event: "catalogue"}
+	cause := causeOf(in, in.Header(events.HeaderID), "catalogue", time.Time{})
 	err := c.DecodeJSON(in.Data)
 	former := p.book.InForce()
 	if err == nil {

@@ -37,7 +37,9 @@ func story() []bus.Stored {
 			Subject: "metered.test", Data: body.AppendJSON(nil), Header: []events.Header{{
 				Key:   events.HeaderType,
 				Value: kind,
-			}, {Key: events.HeaderID, Value: id}},
+			}, {Key: events.HeaderID, Value: id}, {
+				Key: stage.HeaderSourceSeq, Value: strconv.Itoa(1000 + len(stream)),
+			}},
 		}, uint64(len(stream)+1), start, 0))
 	}
 	var last events.Span
@@ -86,6 +88,27 @@ func steps(t *testing.T, p *processor, stream []bus.Stored) (out []string) {
 		}
 	}
 	return out
+}
+
+// Every entry tells the sequence in USAGE of the last fact behind it.
+func TestCauseInUsage(t *testing.T) {
+	stream := story()
+	p, entries := newProcessor(), 0
+	for i := range stream {
+		if err := take(p, stream[:i], &stream[i], func(o stage.Output) {
+			if m, is := o.Body.(*events.Billing); is {
+				entries += len(m.Charges)
+				if m.Cause.Usage != 1000+uint64(i) {
+					t.Errorf("entries of message %d are caused by message %d of USAGE", i+1, m.Cause.Usage)
+				}
+			}
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if entries == 0 {
+		t.Error("no entries")
+	}
 }
 
 // A snapshot taken after any message gives the same outputs from there on, byte for byte.

@@ -61,7 +61,7 @@ func (p *processor) closing(in *bus.Stored, emit func(stage.Output)) error {
 	}
 	at := place{c.Source, c.Foundation}
 	open := p.book.months[at].openOr(c.Month)
-	cause := events.Cause{ID: c.ID, Sequence: in.Sequence, Event: c.Cause.Event, Time: c.Cause.Time}
+	cause := causeOf(in, c.ID, c.Cause.Event, c.Cause.Time)
 	if err := p.book.Closing(&c, cause.ID, p.numbered(cause, emit)); err != nil {
 		return err
 	}
@@ -101,9 +101,7 @@ func (p *processor) seal(in *bus.Stored, emit func(stage.Output)) error {
 	emit(stage.Output{
 		Subject: statement.Subject(x.Tenant, x.Source, x.Foundation, x.Month), Type: statement.Type, ID: x.ID, Body: &x,
 	})
-	cause := events.Cause{
-		ID: in.Header(events.HeaderID), Sequence: in.Sequence, Event: events.ActSeal, Time: x.Closed,
-	}
+	cause := causeOf(in, in.Header(events.HeaderID), events.ActSeal, x.Closed)
 	if moved := p.issuing.of(at).seal(&x, p.book.months[at].openOr(x.Month), cause.ID); moved != nil {
 		groups := grouping{list: []*Entries{moved}}
 		groups.emit(p.numbered(cause, emit))

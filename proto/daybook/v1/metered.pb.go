@@ -356,7 +356,10 @@ type Cause struct {
 	// Its event.
 	Event string `protobuf:"bytes,3,opt,name=event,proto3" json:"event,omitempty"`
 	// Its time.
-	Time          *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=time,proto3" json:"time,omitempty"`
+	Time *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=time,proto3" json:"time,omitempty"`
+	// In BILLING the sequence in USAGE of the last fact behind the message; absent in METERED, where sequence is it, and in
+	// what a replay published.
+	Usage         uint64 `protobuf:"varint,5,opt,name=usage,proto3" json:"usage,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -417,6 +420,13 @@ func (x *Cause) GetTime() *timestamppb.Timestamp {
 		return x.Time
 	}
 	return nil
+}
+
+func (x *Cause) GetUsage() uint64 {
+	if x != nil {
+		return x.Usage
+	}
+	return 0
 }
 
 // Metered is the changes of the facts of one window, or of one cut, on one subject. It is the body of a message on
@@ -1098,12 +1108,13 @@ const file_daybook_v1_metered_proto_rawDesc = "" +
 	"\x04code\x18\x01 \x01(\tR\x04code\x12\x1a\n" +
 	"\bresource\x18\x02 \x01(\tR\bresource\x12.\n" +
 	"\x04time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12\x18\n" +
-	"\amessage\x18\x04 \x01(\tR\amessage\"y\n" +
+	"\amessage\x18\x04 \x01(\tR\amessage\"\x8f\x01\n" +
 	"\x05Cause\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1a\n" +
 	"\bsequence\x18\x02 \x01(\x04R\bsequence\x12\x14\n" +
 	"\x05event\x18\x03 \x01(\tR\x05event\x12.\n" +
-	"\x04time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\"\xf1\x04\n" +
+	"\x04time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12\x14\n" +
+	"\x05usage\x18\x05 \x01(\x04R\x05usage\"\xf1\x04\n" +
 	"\aMetered\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
 	"\x06source\x18\x02 \x01(\tR\x06source\x12\x1e\n" +
