@@ -11,6 +11,9 @@ const (
 // Sources lists the sources of facts.
 func Sources() []string { return []string{SourceCF, SourceTrove} }
 
+// Owner is a tenant of one foundation. Foundations that were cloned have tenants with the same ids.
+type Owner struct{ Foundation, Tenant string }
+
 // Kinds of resources. A volume shares the id of its instance, and its facts are the instance's.
 const (
 	KindApp      = "app"

@@ -5,6 +5,11 @@
 // the keeping, in memory (ledger/memory) or elsewhere. Every implementation passes
 // ledger/ledgertest.
 //
+// A Reader answers all questions, those about single entries, too: of the ledger in memory that is
+// memory.Reader, which takes single entries from BILLING by subject. Every reader passes
+// ledgertest.Readers. What an asker may see (Query.Owners) stands in the query, never in a filter
+// behind an answer.
+//
 // Writes snapshots of a Saver, such as the ledger in memory, to the Object Store bucket
 // daybook-ledger, with how far both streams were read: the next reader begins there. A snapshot
 // that is damaged, ahead of a stream, or of other messages than the stream's is passed over; where

@@ -1,10 +1,13 @@
 package ledger
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"time"
 
 	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/events/statement"
 	"github.com/daybook-billing/daybook/ledger/anomalies"
 )
 
@@ -19,7 +22,7 @@ type Positions struct {
 // must not keep them.
 type Batch struct {
 	Positions Positions // after the batch
-	Charges   []events.Charge
+	Charges   []Charge
 	Unrated   []Unrated
 	// Settled are the ids of unrated entries to drop, entries of this batch included: an id is
 	// never used again.
@@ -30,6 +33,59 @@ type Batch struct {
 	Gaps    []events.Gap
 	// Closings are of BILLING: months that close, or are opened again, behind their charges.
 	Closings []events.Closing
+}
+
+// Place is where an entry stands in BILLING. Places are ordered as the entries were posted.
+type Place struct {
+	Sequence uint64 // of its message
+	Index    uint32 // in the message, from 0
+}
+
+// Compare is negative where p is before o, and positive where it is behind.
+func (p Place) Compare(o Place) int {
+	return cmp.Or(cmp.Compare(p.Sequence, o.Sequence), cmp.Compare(p.Index, o.Index))
+}
+
+// Charge is an entry of BILLING with where it comes from.
+type Charge struct {
+	events.Charge
+	Source, Foundation string
+	Place              Place
+	// Usage is the sequence in USAGE of the last fact behind it. It is 0 where a replay published
+	// it.
+	Usage uint64
+}
+
+// AppendCharges appends the entries of a message with its sequence in BILLING.
+func AppendCharges(to []Charge, m *events.Billing, sequence uint64) []Charge {
+	for i := range m.Charges {
+		to = append(to, Charge{
+			Charge: m.Charges[i], Source: m.Source, Foundation: m.Foundation, Usage: m.Cause.Usage,
+			Place: Place{Sequence: sequence, Index: uint32(i)},
+		})
+	}
+	return to
+}
+
+// SummedBy is the resource to which the entry is summed: the resource, and of a task its app, as in
+// the subject. Tasks are as many as events.
+func (c *Charge) SummedBy() string {
+	if c.Kind == events.KindTask {
+		return c.App
+	}
+	return c.Resource
+}
+
+// Of is the month in which the entry begins, YYYY-MM, where that is before the one that it is
+// posted to: the month that a correction is of. It is empty for all others.
+func (c *Charge) Of() string {
+	if c.Start.IsZero() {
+		return ""
+	}
+	if month := c.Start.Format(events.MonthForm); month < c.Period {
+		return month
+	}
+	return ""
 }
 
 // Unrated is an unrated part of a span with where it comes from.
@@ -53,26 +109,91 @@ type Running struct {
 	Ended              []string // resources
 }
 
-// Ledger keeps postings from METERED and BILLING, and answers questions about their sums.
-//
-// Post MUST apply a batch wholly or not at all, and MUST refuse one with positions not beyond the
-// ledger's own (ErrPosted): posting again after an unanswered Post must not count anything twice.
-// Readers MUST see whole batches only.
-type Ledger interface {
+// Sums answers questions about the sums of all postings up to its positions. Its answers are about
+// whole batches only.
+type Sums interface {
 	Positions(ctx context.Context) (Positions, error)
-	Post(ctx context.Context, batch Batch) error
 	// Bill returns the selected lines, sorted by period, tenant, original month, kind, group, plan,
 	// component and unit.
 	Bill(ctx context.Context, q Query) (Bill, error)
-	// Days returns the selected sums by day, resource and component, sorted by day, tenant, kind,
-	// resource, plan, component and period.
-	Days(ctx context.Context, q Query) ([]Day, error)
+	// Totals returns the sums of the selected charges by the query's dimensions, in their order. It
+	// fails with ErrTooMany beyond MaxSums of them.
+	Totals(ctx context.Context, q Query) ([]Sum, error)
 	// Anomalies returns the selected anomalies that stand, as anomalies.Standing does, and how many
 	// more of them there are.
 	Anomalies(ctx context.Context, f anomalies.Filter) (all []anomalies.Entry, omitted int, err error)
-	// Running returns the running spans of a tenant, of everybody if tenant is empty, sorted by
-	// kind, resource and start.
-	Running(ctx context.Context, tenant string) ([]events.Span, error)
+	// Running returns the running spans of a query's foundations, tenants, spaces, apps, resources
+	// and kinds, sorted by kind, resource, foundation and start.
+	Running(ctx context.Context, q Query) ([]RunningSpan, error)
+	// Held returns the holds of such a query, in the same order, and how many more there are that
+	// messages only count.
+	Held(ctx context.Context, q Query) (held []Held, omitted int, err error)
+}
+
+// Ledger keeps postings from METERED and BILLING.
+//
+// Post MUST apply a batch wholly or not at all, and MUST refuse one with positions not beyond the
+// ledger's own (ErrPosted): posting again after an unanswered Post must not count anything twice.
+type Ledger interface {
+	Sums
+	Post(ctx context.Context, batch Batch) error
+}
+
+// Reader answers all questions, those about single entries too. Queries may have Upto and Known.
+type Reader interface {
+	Sums
+	// Charges returns the selected entries behind a place, in the order of BILLING, and at most
+	// limit of them.
+	Charges(ctx context.Context, q Query, after Place, limit int) ([]Charge, error)
+	// Charge returns the entry with an id, where the query selects it. Error: ErrNone.
+	Charge(ctx context.Context, q Query, id string) (Charge, error)
+	// Unrated returns the parts without a price of a query's foundations, tenants, spaces,
+	// resources, kinds and months, by tenant, kind, foundation, resource and start.
+	Unrated(ctx context.Context, q Query) ([]Unrated, error)
+	// Statements returns the issued statements and credit notes of a query's foundations, tenants
+	// and month, in the order of BILLING.
+	Statements(ctx context.Context, q Query) ([]statement.Statement, error)
+}
+
+// ErrNone: the query selects nothing with such an id.
+var ErrNone = errors.New("there is no such entry")
+
+// Held is a hold, with where it is.
+type Held struct {
+	events.Hold
+	Source, Foundation, Tenant string
+}
+
+// RunningSpan is a span without an end, with where it runs.
+type RunningSpan struct {
+	events.Span
+	Source, Foundation string
+}
+
+// MaxSums is how many sums an answer has at the most.
+const MaxSums = 100_000
+
+// ErrTooMany: an answer would be longer than answers may be.
+var ErrTooMany = errors.New("the answer has more than 100,000 sums: choose a tenant, a month or fewer dimensions")
+
+// Sum is the sum over the charges with the same values of a query's dimensions, in one currency.
+type Sum struct {
+	Group    []string // the values of Query.By
+	Currency string
+	Unit     string // empty where charges have none, or not all the same one
+	Charges  int    // entries, reversals included
+	Quantity events.Decimal
+	Amount   events.Decimal // net of VAT
+	VAT      events.Decimal
+}
+
+// Add adds another sum.
+func (s *Sum) Add(o *Sum) {
+	if s.Unit != o.Unit {
+		s.Unit = ""
+	}
+	s.Charges += o.Charges
+	s.Quantity, s.Amount, s.VAT = s.Quantity.Add(o.Quantity), s.Amount.Add(o.Amount), s.VAT.Add(o.VAT)
 }
 
 // Saver is a Ledger whose whole state can be saved as bytes, its positions included.
@@ -82,45 +203,6 @@ type Saver interface {
 	// Restore replaces the state by a snapshot, in one step; nil is the empty state. It fails for a
 	// damaged snapshot, and then changes nothing.
 	Restore(ctx context.Context, snapshot []byte) error
-}
-
-// Query selects charges, and what is said about their completeness. Empty fields select everything.
-type Query struct {
-	Tenant string
-	Period string // month, YYYY-MM
-	// By are the dimensions by which a Bill sums; none stands for kind, plan, component and unit.
-	// Days are always divided by all of them.
-	By []Dimension
-}
-
-// Within returns the beginning and the end of the query's month (UTC); zero times without one.
-func (q *Query) Within() (from, to time.Time) {
-	return events.MonthTime(q.Period)
-}
-
-// Dimension is a property of charges by which a bill can be divided. Its value is empty where
-// charges have none.
-type Dimension string
-
-// The dimensions.
-const (
-	ByKind             Dimension = "kind"
-	BySpace            Dimension = "space" // guid
-	ByApp              Dimension = "app"   // guid
-	ByResource         Dimension = "resource"
-	ByPlan             Dimension = "plan"
-	ByComponent        Dimension = "component"
-	ByDay              Dimension = "day" // on which a charge begins, YYYY-MM-DD
-	ByDatastore        Dimension = "datastore"
-	ByRegion           Dimension = "region"
-	ByAvailabilityZone Dimension = "availability_zone"
-)
-
-// Dimensions are all dimensions.
-func Dimensions() []Dimension {
-	return []Dimension{
-		ByApp, BySpace, ByResource, ByPlan, ByComponent, ByDay, ByKind, ByDatastore, ByRegion, ByAvailabilityZone,
-	}
 }
 
 // Bill is the sum of the charges of a query, and all that may still change it: of the query's month
@@ -188,43 +270,6 @@ func (l *Line) Add(o *Line) {
 	}
 	l.Charges += o.Charges
 	l.Quantity, l.Amount, l.VAT = l.Quantity.Add(o.Quantity), l.Amount.Add(o.Amount), l.VAT.Add(o.VAT)
-}
-
-// Day is the sum over the charges of one component of one resource that begin on one day (UTC). The
-// resource of tasks is their app, as in the subject: tasks are as many as events.
-type Day struct {
-	Line // of the resource and the day
-	Day  time.Time
-
-	Space, App, Resource                string
-	Datastore, Region, AvailabilityZone string
-}
-
-// Value is the day's value of a dimension.
-func (d *Day) Value(by Dimension) string {
-	switch by {
-	case ByKind:
-		return d.Kind
-	case BySpace:
-		return d.Space
-	case ByApp:
-		return d.App
-	case ByResource:
-		return d.Resource
-	case ByPlan:
-		return d.Plan
-	case ByComponent:
-		return d.Component
-	case ByDay:
-		return d.Day.Format(time.DateOnly)
-	case ByDatastore:
-		return d.Datastore
-	case ByRegion:
-		return d.Region
-	case ByAvailabilityZone:
-		return d.AvailabilityZone
-	}
-	return ""
 }
 
 // Horizon is how far a source has been metered, and charged: running spans are charged at each cut,

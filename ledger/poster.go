@@ -27,15 +27,15 @@ var ErrUnreadable = errors.New("the message cannot be read: it was damaged, or p
 // maxBatch is how many messages go into one Batch.
 const maxBatch = 1000
 
-// Reader is the part of the bus for a Poster.
-type Reader interface {
+// Streams is the part of the bus for a Poster.
+type Streams interface {
 	Snapshots
 	Read(ctx context.Context, stream string, from uint64, options bus.ReadOptions) (*bus.Reader, error)
 }
 
 // Poster reads METERED and BILLING and posts them to a ledger.
 type Poster struct {
-	bus    Reader
+	bus    Streams
 	ledger Ledger
 	log    *slog.Logger
 
@@ -52,7 +52,7 @@ type Poster struct {
 }
 
 // NewPoster returns a poster before its Run.
-func NewPoster(b Reader, l Ledger, log *slog.Logger) *Poster {
+func NewPoster(b Streams, l Ledger, log *slog.Logger) *Poster {
 	return &Poster{bus: b, ledger: l, log: log.With(slog.String("service", "ledger")), changed: make(chan struct{})}
 }
 
@@ -228,7 +228,7 @@ func (d *decoder) add(batch *Batch, stream string, in *bus.Stored) error {
 		if err := d.names.DecodeBilling(b, in.Data); err != nil {
 			return err
 		}
-		batch.Charges = append(batch.Charges, b.Charges...)
+		batch.Charges = AppendCharges(batch.Charges, b, in.Sequence)
 	case events.TypeUnrated:
 		var u events.UnratedNotice
 		if err := u.DecodeJSON(in.Data); err != nil {

@@ -143,9 +143,9 @@ var _ = Describe("The poster", func() {
 		for range 3 {
 			at.Billing = publish(ctx, events.StreamBilling, "billing.charge.org.cf.prod.app.a", events.TypeBilling,
 				1000, func(i int) interface{ AppendJSON([]byte) []byte } {
-					return &events.Billing{ID: fmt.Sprint(i), Charges: []events.Charge{ledgertest.Charge("org",
-						"2026-11",
-						"app", "0.001", "0.0002")}}
+					return &events.Billing{ID: fmt.Sprint(i), Charges: []events.Charge{
+						ledgertest.Charge("org", "2026-11", "app", "0.001", "0.0002").Charge,
+					}}
 				})
 		}
 		poster := ledger.NewPoster(b, l, slog.New(slog.DiscardHandler))
@@ -161,7 +161,7 @@ var _ = Describe("The poster", func() {
 		Expect(bill.Lines).To(HaveLen(1))
 		Expect(bill.Lines[0].Charges).To(Equal(3000))
 		Expect(bill.Lines[0].Amount.String()).To(Equal("3"))
-		spans, err := l.Running(ctx, "org")
+		spans, err := l.Running(ctx, ledger.Query{Tenant: "org"})
 		Expect(err).NotTo(HaveOccurred())
 		Expect(spans).To(HaveLen(1), "the last message of the subject")
 	},

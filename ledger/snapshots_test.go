@@ -68,8 +68,9 @@ func (a *author) write(ctx context.Context, messages int, amount string) {
 				ID: id, Source: "cf", Foundation: "prod", Tenant: "org", Kind: "app", Resource: "a",
 				Running: []events.Span{{Kind: "app", Resource: id, Tenant: "org"}},
 			}
-			c := &events.Billing{ID: id, Charges: []events.Charge{ledgertest.Charge("org", "2026-11", "app", amount,
-				"0")}}
+			c := &events.Billing{ID: id, Charges: []events.Charge{
+				ledgertest.Charge("org", "2026-11", "app", amount, "0").Charge,
+			}}
 			spans = append(spans, bus.Message{
 				Subject: "metered.cf.prod.org.app.a", Data: m.AppendJSON(nil), Header: header(events.TypeMetered),
 			})

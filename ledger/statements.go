@@ -11,15 +11,25 @@ import (
 	"github.com/daybook-billing/daybook/internal/bus"
 )
 
-// Statements returns the issued statements and credit notes of a tenant's month, of one foundation
-// or, where it is empty, of all, in the order of BILLING. Error: ErrUnreadable.
-func Statements(ctx context.Context, b Each, tenant, foundation, month string) (all []statement.Statement, err error) {
-	options := bus.ReadOptions{Filters: []string{statement.Filter(tenant, foundation, month)}}
-	_, err = b.Each(ctx, events.StreamBilling, 1, bus.End, options, func(m *bus.Stored) error {
+// Statements returns the issued statements and credit notes of a query's foundations, tenants and
+// month, in the order of BILLING. Error: ErrUnreadable.
+func Statements(ctx context.Context, b Gets, q Query) (all []statement.Statement, err error) {
+	options := bus.ReadOptions{Filters: q.Filters(statement.Filter)}
+	to := uint64(bus.End)
+	if q.Upto > 0 {
+		to = q.Upto
+	}
+	_, err = b.Each(ctx, events.StreamBilling, 1, to, options, func(m *bus.Stored) error {
 		var x statement.Statement
 		if err := x.DecodeJSON(m.Data); err != nil {
 			return fmt.Errorf("message %d of %s (%s): %w: %w", m.Sequence, events.StreamBilling, m.Subject,
 				ErrUnreadable, err)
+		}
+		if !q.Has(x.Foundation, x.Tenant) {
+			return nil
+		}
+		if known, err := q.knows(ctx, b, m); err != nil || !known {
+			return err
 		}
 		if x.Part == 0 {
 			all = append(all, statement.Statement{})
@@ -35,10 +45,10 @@ func Statements(ctx context.Context, b Each, tenant, foundation, month string) (
 // Statement returns one of the statements and credit notes of a tenant's month: with a number, or
 // with 0 the one that stands. It fails where none is issued, and where several foundations have
 // one.
-func Statement(ctx context.Context, b Each, tenant, foundation, month string, number uint64) (*statement.Statement,
+func Statement(ctx context.Context, b Gets, tenant, foundation, month string, number uint64) (*statement.Statement,
 	error,
 ) {
-	all, err := Statements(ctx, b, tenant, foundation, month)
+	all, err := Statements(ctx, b, Query{Tenant: tenant, Foundation: foundation, Period: month})
 	if err != nil {
 		return nil, err
 	}

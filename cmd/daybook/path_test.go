@@ -407,7 +407,7 @@ func (r *pathRun) post(o *stage.Output) {
 				r.Fatal(err)
 			}
 			r.charges(b.Charges)
-			batch.Charges = append(batch.Charges, b.Charges...)
+			batch.Charges = ledger.AppendCharges(batch.Charges, &b, 0)
 		case events.TypeUnrated:
 			var u events.UnratedNotice
 			if err := u.DecodeJSON(data); err != nil {

@@ -35,14 +35,15 @@ func Subject(tenant, source, foundation, month string) string {
 		text.Token(month)
 }
 
-// Filter matches the statements of a tenant's month, of one foundation or, where it is empty, of
-// all.
+// Filter matches the statements of a tenant's month in a foundation; an empty one stands for all.
 func Filter(tenant, foundation, month string) string {
-	of := "*"
-	if foundation != "" {
-		of = text.Token(foundation)
+	oneOrAll := func(s string) string {
+		if s == "" {
+			return "*"
+		}
+		return text.Token(s)
 	}
-	return "billing.statement." + text.Token(tenant) + ".*." + of + "." + text.Token(month)
+	return "billing.statement." + oneOrAll(tenant) + ".*." + oneOrAll(foundation) + "." + oneOrAll(month)
 }
 
 // SealSubject is where the projector passes the seals of a foundation on.

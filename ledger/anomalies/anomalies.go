@@ -44,7 +44,11 @@ type Omitted struct {
 }
 
 // Filter selects anomalies; an empty field selects all.
-type Filter struct{ Foundation, Tenant, Kind, Code string }
+type Filter struct {
+	Foundation, Tenant, Kind, Code string
+	// Owners selects the anomalies of these alone; nil selects everybody's.
+	Owners []events.Owner
+}
 
 // Standing is the anomalies that stand. The zero value is none.
 type Standing struct {
@@ -160,32 +164,39 @@ func (s *Standing) Entries(f Filter) []Entry {
 
 func (f *Filter) has(e *Entry) bool {
 	is := func(wanted, value string) bool { return wanted == "" || wanted == value }
-	return is(f.Foundation, e.Foundation) && is(f.Tenant, e.Tenant) && is(f.Kind, e.Kind) && is(f.Code, e.Code)
+	return is(f.Foundation, e.Foundation) && is(f.Tenant, e.Tenant) && is(f.Kind, e.Kind) && is(f.Code, e.Code) &&
+		(f.Owners == nil || slices.Contains(f.Owners, events.Owner{Foundation: e.Foundation, Tenant: e.Tenant}))
+}
+
+// concerns reports whether anomalies of a foundation, and of no tenant of it, concern the asker.
+func (f *Filter) concerns(foundation string) bool {
+	return (f.Foundation == "" || f.Foundation == foundation) && (f.Owners == nil ||
+		slices.ContainsFunc(f.Owners, func(o events.Owner) bool { return o.Foundation == foundation }))
 }
 
 // Omitted are the numbers of anomalies beyond MaxListed, whatever their tenant and kind.
 func (s *Standing) Omitted(f Filter) map[Omitted]int {
 	all := maps.Clone(s.omitted)
 	maps.DeleteFunc(all, func(o Omitted, _ int) bool {
-		return f.Foundation != "" && f.Foundation != o.Foundation || f.Code != "" && f.Code != o.Code
+		return !f.concerns(o.Foundation) || f.Code != "" && f.Code != o.Code
 	})
 	return all
 }
 
-// Counts are the numbers of anomalies by code: of a tenant, or of all where it is empty, and of the
-// time from one instant to another, or of all where they are zero. Anomalies of no tenant, and
-// those beyond MaxListed, are everybody's; the latter are of the month in which they were found.
-func (s *Standing) Counts(tenant string, from, to time.Time) map[string]int {
+// Counts are the numbers of the selected anomalies by code, of the time from one instant to
+// another, or of all where they are zero. Anomalies of no tenant, and those beyond MaxListed, are
+// everybody's; the latter are of the month in which they were found.
+func (s *Standing) Counts(f Filter, from, to time.Time) map[string]int {
 	within := func(at time.Time) bool { return to.IsZero() || !at.Before(from) && at.Before(to) }
 	counts := map[string]int{}
 	for at, list := range s.entries {
 		for _, e := range list {
-			if (tenant == "" || e.Tenant == "" || e.Tenant == tenant) && within(e.Time) {
+			if (f.has(e) || e.Tenant == "" && f.concerns(e.Foundation)) && within(e.Time) {
 				counts[at.code]++
 			}
 		}
 	}
-	for o, n := range s.omitted {
+	for o, n := range s.Omitted(f) {
 		if within(o.Until.AddDate(0, -2, 0)) {
 			counts[o.Code] += n
 		}

@@ -97,9 +97,10 @@ var _ = Describe("An anomaly", func() {
 			found(events.AnomalyClock)
 		}
 		Expect(stands()).To(Equal(anomalies.MaxListed))
-		Expect(s.Counts("", time.Time{}, time.Time{})).To(Equal(map[string]int{"clock": anomalies.MaxListed + 5}))
+		Expect(s.Counts(anomalies.Filter{}, time.Time{}, time.Time{})).To(
+			Equal(map[string]int{"clock": anomalies.MaxListed + 5}))
 		advance(december)
-		Expect(s.Counts("", time.Time{}, time.Time{})).To(BeEmpty())
+		Expect(s.Counts(anomalies.Filter{}, time.Time{}, time.Time{})).To(BeEmpty())
 	})
 
 	It("is selected by foundation, tenant, kind and code", func() {

@@ -40,8 +40,9 @@ type sums struct {
 
 // resourceKey is what charges are summed by, beside time and component.
 type resourceKey struct {
-	tenant, space, app, kind, resource string
-	place                              place
+	source, foundation, tenant, space, app, kind, resource string
+
+	place place
 }
 
 // place is what a database runs on, and where.
@@ -79,19 +80,6 @@ func dayNumber(t time.Time) int32 {
 	return int32(max(t.Unix(), 0) / secondsOfDay) //nolint:gosec // years have four digits
 }
 
-// correctionOf is the month of a day, where it is before the month of posting; empty else, and
-// without a day.
-func correctionOf(day, posted int32) string {
-	if day == 0 {
-		return ""
-	}
-	at := time.Unix(int64(day)*secondsOfDay, 0).UTC()
-	if int32(events.MonthOf(at)) >= posted { //nolint:gosec // four digits
-		return ""
-	}
-	return at.Format(events.MonthForm)
-}
-
 func (s *sums) number(c component) uint32 {
 	n, ok := s.components[c]
 	if !ok {
@@ -103,12 +91,10 @@ func (s *sums) number(c component) uint32 {
 }
 
 // add takes a charge.
-func (d *days) add(c *events.Charge) {
+func (d *days) add(c *ledger.Charge) {
 	key := resourceKey{
-		c.Tenant, c.Space, c.App, c.Kind, c.Resource, place{c.Datastore, c.Region, c.AvailabilityZone},
-	}
-	if c.Kind == events.KindTask {
-		key.resource = c.App
+		c.Source, c.Foundation, c.Tenant, c.Space, c.App, c.Kind, c.SummedBy(),
+		place{c.Datastore, c.Region, c.AvailabilityZone},
 	}
 	posted := monthNumber(c.Period)
 	m := d.months[posted]
@@ -201,7 +187,7 @@ func unpack(packed []byte) (*sums, error) {
 	}
 	for range r.length() {
 		key := resourceKey{
-			r.text(), r.text(), r.text(), r.text(), r.once(), place{r.text(), r.text(), r.text()},
+			r.text(), r.text(), r.text(), r.text(), r.text(), r.text(), r.once(), place{r.text(), r.text(), r.text()},
 		}
 		all := &resource{cells: make([]cell, r.length())}
 		for i := range all.cells {
@@ -238,11 +224,14 @@ func (m *month) pack() ([]byte, error) {
 		w.text(c.currency)
 	}
 	keys := slices.SortedFunc(maps.Keys(s.resources), func(x, y resourceKey) int {
-		return cmp.Or(cmp.Compare(x.tenant, y.tenant), cmp.Compare(x.space, y.space), cmp.Compare(x.app, y.app),
+		return cmp.Or(cmp.Compare(x.source, y.source), cmp.Compare(x.foundation, y.foundation),
+			cmp.Compare(x.tenant, y.tenant), cmp.Compare(x.space, y.space), cmp.Compare(x.app, y.app),
 			cmp.Compare(x.kind, y.kind), cmp.Compare(x.resource, y.resource), x.place.compare(y.place))
 	})
 	w.length(len(keys))
 	for _, key := range keys {
+		w.text(key.source)
+		w.text(key.foundation)
 		w.text(key.tenant)
 		w.text(key.space)
 		w.text(key.app)
@@ -297,22 +286,9 @@ func (d *days) read(r *reader) {
 	}
 }
 
-// list lists the sums of a tenant and a month of posting, in their order; of all where they are
-// empty.
-func (d *days) list(q ledger.Query) (list []ledger.Day, err error) {
-	err = d.each(q, func(day *ledger.Day) { list = append(list, *day) })
-	slices.SortFunc(list, func(a, b ledger.Day) int {
-		return cmp.Or(a.Day.Compare(b.Day), cmp.Compare(a.Tenant, b.Tenant), cmp.Compare(a.Kind, b.Kind),
-			cmp.Compare(a.Resource, b.Resource), cmp.Compare(a.Plan, b.Plan), cmp.Compare(a.Component, b.Component),
-			cmp.Compare(a.Period, b.Period), cmp.Compare(a.Space, b.Space), cmp.Compare(a.App, b.App),
-			cmp.Compare(a.Unit, b.Unit), cmp.Compare(a.Currency, b.Currency),
-			place{a.Datastore, a.Region, a.AvailabilityZone}.compare(place{b.Datastore, b.Region, b.AvailabilityZone}))
-	})
-	return list, err
-}
-
-// each gives the sums of a query in no order, one month in memory at a time.
-func (d *days) each(q ledger.Query, yield func(*ledger.Day)) error {
+// each gives the sums of a query in no order, one month in memory at a time: each as a charge at
+// the beginning of its day, of so many entries.
+func (d *days) each(q *ledger.Query, yield func(c *ledger.Charge, entries int)) error {
 	for n, m := range d.months {
 		period := events.MonthText(uint32(n)) //nolint:gosec // not negative
 		if q.Period != "" && q.Period != period {
@@ -323,23 +299,26 @@ func (d *days) each(q ledger.Query, yield func(*ledger.Day)) error {
 			return err
 		}
 		for key, r := range s.resources {
-			if q.Tenant != "" && q.Tenant != key.tenant {
+			if !q.Has(key.foundation, key.tenant) {
 				continue
 			}
+			c := ledger.Charge{Source: key.source, Foundation: key.foundation, Charge: events.Charge{
+				Period: period, Tenant: key.tenant, Space: key.space, App: key.app, Kind: key.kind,
+				Resource: key.resource, Datastore: key.place.datastore, Region: key.place.region,
+				AvailabilityZone: key.place.zone,
+			}}
 			for i := range r.cells {
-				c := &r.cells[i]
-				of := s.list[c.component]
-				yield(&ledger.Day{
-					Day:   time.Unix(int64(c.day)*secondsOfDay, 0).UTC(),
-					Space: key.space, App: key.app, Resource: key.resource, Datastore: key.place.datastore,
-					Region: key.place.region, AvailabilityZone: key.place.zone,
-					Line: ledger.Line{
-						Period: period, Of: correctionOf(c.day, n), Tenant: key.tenant, Kind: key.kind,
-						Plan: of.plan, Component: of.component, Unit: of.unit, Currency: of.currency,
-						Charges: int(c.charges), Quantity: c.quantity.Decimal(),
-						Amount: c.amount.Decimal(), VAT: c.vat.Decimal(),
-					},
-				})
+				cell := &r.cells[i]
+				of := s.list[cell.component]
+				c.Start = time.Time{}
+				if cell.day != 0 {
+					c.Start = time.Unix(int64(cell.day)*secondsOfDay, 0).UTC()
+				}
+				c.Plan, c.Component, c.Unit, c.Currency = of.plan, of.component, of.unit, of.currency
+				c.Quantity, c.Amount, c.VAT = cell.quantity.Decimal(), cell.amount.Decimal(), cell.vat.Decimal()
+				if q.Takes(&c) {
+					yield(&c, int(cell.charges))
+				}
 			}
 		}
 	}
@@ -350,31 +329,33 @@ func (p place) compare(o place) int {
 	return cmp.Or(cmp.Compare(p.datastore, o.datastore), cmp.Compare(p.region, o.region), cmp.Compare(p.zone, o.zone))
 }
 
-// lines are the sums of a query by month and its dimensions, in no order.
-func (d *days) lines(q ledger.Query) (out []ledger.Line, err error) {
+// lines are the sums of a query for a bill, in no order: by month, tenant, currency and its
+// dimensions or, without any, by kind, plan, component and unit.
+func (d *days) lines(q *ledger.Query) (out []ledger.Line, err error) {
 	type divided struct {
 		lineKey
 		group string
 	}
 	at := map[divided]int{}
-	err = d.each(q, func(day *ledger.Day) {
-		group := make([]string, len(q.By))
-		for j, by := range q.By {
-			group[j] = day.Value(by)
-		}
-		key := divided{
-			lineKey{period: day.Period, of: day.Of, tenant: day.Tenant, currency: day.Currency},
-			strings.Join(group, "\x00"),
+	err = d.each(q, func(c *ledger.Charge, entries int) {
+		line := lineOf(c)
+		line.Charges, line.Quantity, line.Amount, line.VAT = entries, c.Quantity, c.Amount, c.VAT
+		key := divided{lineKey: keyOf(&line)}
+		if len(q.By) > 0 {
+			line.Group = ledger.Group(c, q.By)
+			line.Kind, line.Plan, line.Component = "", "", ""
+			key = divided{
+				lineKey{period: line.Period, of: line.Of, tenant: line.Tenant, currency: line.Currency},
+				strings.Join(line.Group, "\x00"),
+			}
 		}
 		n, known := at[key]
 		if !known {
 			at[key] = len(out)
-			day.Group = group
-			day.Kind, day.Plan, day.Component = "", "", ""
-			out = append(out, day.Line)
+			out = append(out, line)
 			return
 		}
-		out[n].Add(&day.Line)
+		out[n].Add(&line)
 	})
 	return out, err
 }

@@ -17,11 +17,11 @@ func TestOldMonthsArePacked(t *testing.T) {
 		from := time.Date(2026, time.January+time.Month(month), 1, 0, 0, 0, 0, time.UTC)
 		b := ledger.Batch{}
 		for i := range resources * days {
-			b.Charges = append(b.Charges, events.Charge{
+			b.Charges = append(b.Charges, ledger.Charge{Charge: events.Charge{
 				Period: from.Format(events.MonthForm), Tenant: "t", Kind: events.KindApp, Plan: "p", Component: "c",
 				Resource: events.ID(fmt.Sprint(i % resources)), Start: from.AddDate(0, 0, i/resources),
 				Quantity: events.NewDecimal(int64(i), 0), Amount: events.NewDecimal(int64(i), -3),
-			})
+			}})
 		}
 		at.Billing++
 		b.Positions = at
@@ -42,7 +42,7 @@ func TestOldMonthsArePacked(t *testing.T) {
 	if old := (months - openMonths) * resources * days; packed == 0 || packed > 10*old {
 		t.Errorf("%d old sums take %d bytes", old, packed)
 	}
-	sums, err := l.Days(t.Context(), ledger.Query{})
+	sums, err := l.Totals(t.Context(), ledger.Query{By: []ledger.Dimension{ledger.ByDay, ledger.ByResource}})
 	if err != nil || len(sums) != months*resources*days {
 		t.Errorf("got %d sums: %v", len(sums), err)
 	}

@@ -5,6 +5,7 @@ package memory
 import (
 	"cmp"
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"sync"
@@ -21,8 +22,8 @@ import (
 type Ledger struct {
 	mu        sync.RWMutex // guards everything below; Post holds it for a whole batch
 	positions ledger.Positions
-	lines     map[lineKey]*ledger.Line // of a bill: the sums of days by month and tenant
-	totals    map[totalKey]*ledger.Total
+	lines     map[ownKey[lineKey]]*ledger.Line // of a bill: the sums of days by month and owner
+	totals    map[ownKey[totalKey]]*ledger.Total
 	days      days
 	unrated   map[string]unrated
 	running   map[string]*subject
@@ -38,9 +39,15 @@ type lineKey struct{ period, of, tenant, kind, plan, component, unit, currency s
 
 type totalKey struct{ period, tenant, currency, rate string }
 
+// ownKey is a key of what belongs to a foundation.
+type ownKey[T comparable] struct {
+	of         T
+	foundation string
+}
+
 type sourceKey struct{ source, foundation string }
 
-type unrated struct{ tenant, period string }
+type unrated struct{ foundation, tenant, period string }
 
 // subject is what runs and is held under a subject of METERED.
 type subject struct {
@@ -55,13 +62,14 @@ var _ ledger.Saver = (*Ledger)(nil)
 func New() *Ledger {
 	return &Ledger{
 		days:  newDays(),
-		lines: map[lineKey]*ledger.Line{}, unrated: map[string]unrated{}, running: map[string]*subject{},
+		lines: map[ownKey[lineKey]]*ledger.Line{}, unrated: map[string]unrated{}, running: map[string]*subject{},
 		horizons: map[sourceKey]*ledger.Horizon{}, anomalies: anomalies.New(),
-		places: map[string]map[sourceKey]bool{}, closed: map[sourceKey]string{}, totals: map[totalKey]*ledger.Total{},
+		places: map[string]map[sourceKey]bool{}, closed: map[sourceKey]string{},
+		totals: map[ownKey[totalKey]]*ledger.Total{},
 	}
 }
 
-// Positions implements ledger.Ledger.
+// Positions implements ledger.Sums.
 func (l *Ledger) Positions(context.Context) (ledger.Positions, error) {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
@@ -82,7 +90,7 @@ func (l *Ledger) Post(_ context.Context, b ledger.Batch) error {
 	}
 	for i := range b.Unrated {
 		u := &b.Unrated[i]
-		l.unrated[u.ID] = unrated{u.Tenant, cmp.Or(u.Period, u.Start.Format(events.MonthForm))}
+		l.unrated[u.ID] = unrated{u.Foundation, u.Tenant, cmp.Or(u.Period, u.Start.Format(events.MonthForm))}
 	}
 	for _, id := range b.Settled { // behind Unrated: see ledger.Batch
 		delete(l.unrated, id)
@@ -171,34 +179,53 @@ func (l *Ledger) place(tenant string, at sourceKey) {
 	l.places[tenant][at] = true
 }
 
-// concerns reports whether a foundation is one of a query: of its tenant, if it has one.
-func (l *Ledger) concerns(q *ledger.Query, source, foundation string) bool {
-	return q.Tenant == "" || l.places[q.Tenant][sourceKey{source, foundation}]
-}
-
-func (l *Ledger) charge(c *events.Charge) {
-	l.days.add(c)
-	t := l.total(totalKey{c.Period, c.Tenant, c.Currency, c.VATRate})
-	t.Amount, t.VAT = t.Amount.Add(c.Amount), t.VAT.Add(c.VAT)
-	of := ledger.Line{
-		Period: c.Period, Of: correctionOf(dayNumber(c.Start), monthNumber(c.Period)), Tenant: c.Tenant,
-		Kind: c.Kind, Plan: c.Plan, Component: c.Component, Unit: c.Unit,
-		Currency: c.Currency,
+// concerns reports whether a foundation is one of a query: of its tenants, if it has any.
+func (l *Ledger) concerns(q *ledger.Query, at sourceKey) bool {
+	if q.Whole() {
+		return q.Foundation == "" || q.Foundation == at.foundation
 	}
-	key := keyOf(&of)
-	line := l.lines[key]
-	if line == nil {
-		line = &of
-		l.lines[key] = line
+	if q.Tenant != "" {
+		return l.places[q.Tenant][at] && q.Has(at.foundation, q.Tenant)
 	}
-	line.Add(&ledger.Line{Unit: c.Unit, Charges: 1, Quantity: c.Quantity, Amount: c.Amount, VAT: c.VAT})
-}
-
-func (l *Ledger) total(key totalKey) *ledger.Total {
-	if l.totals[key] == nil {
-		l.totals[key] = &ledger.Total{
-			Period: key.period, Tenant: key.tenant, Currency: key.currency, VATRate: key.rate,
+	for _, o := range q.Owners {
+		if o.Foundation == at.foundation && l.places[o.Tenant][at] && q.Has(at.foundation, o.Tenant) {
+			return true
 		}
+	}
+	return false
+}
+
+func (l *Ledger) charge(c *ledger.Charge) {
+	l.days.add(c)
+	t := l.total(ownKey[totalKey]{totalKey{c.Period, c.Tenant, c.Currency, c.VATRate}, c.Foundation})
+	t.Amount, t.VAT = t.Amount.Add(c.Amount), t.VAT.Add(c.VAT)
+	line := lineOf(c)
+	l.line(&line, c.Foundation).Add(
+		&ledger.Line{Unit: c.Unit, Charges: 1, Quantity: c.Quantity, Amount: c.Amount, VAT: c.VAT})
+}
+
+// lineOf is the line of a charge, without its sums.
+func lineOf(c *ledger.Charge) ledger.Line {
+	return ledger.Line{
+		Period: c.Period, Of: c.Of(), Tenant: c.Tenant, Kind: c.Kind, Plan: c.Plan, Component: c.Component,
+		Unit: c.Unit, Currency: c.Currency,
+	}
+}
+
+// line is the line with the texts of another one.
+func (l *Ledger) line(like *ledger.Line, foundation string) *ledger.Line {
+	key := ownKey[lineKey]{keyOf(like), foundation}
+	if l.lines[key] == nil {
+		own := *like
+		l.lines[key] = &own
+	}
+	return l.lines[key]
+}
+
+func (l *Ledger) total(key ownKey[totalKey]) *ledger.Total {
+	if l.totals[key] == nil {
+		of := key.of
+		l.totals[key] = &ledger.Total{Period: of.period, Tenant: of.tenant, Currency: of.currency, VATRate: of.rate}
 	}
 	return l.totals[key]
 }
@@ -215,30 +242,56 @@ func (l *Ledger) horizon(h *events.Horizon) *ledger.Horizon {
 	return l.horizons[key]
 }
 
-func selects(q ledger.Query, tenant, period string) bool {
-	return (q.Tenant == "" || q.Tenant == tenant) && (q.Period == "" || q.Period == period)
+// selects reports whether a query is about a month of an owner.
+func selects(q *ledger.Query, foundation, tenant, period string) bool {
+	return q.Has(foundation, tenant) && (q.Period == "" || q.Period == period)
 }
 
 // selected are the lines of a query, in no order.
-func (l *Ledger) selected(q ledger.Query) (lines []ledger.Line, err error) {
-	if len(q.By) > 0 {
+func (l *Ledger) selected(q *ledger.Query) (lines []ledger.Line, err error) {
+	if len(q.By) > 0 || q.Narrow() {
 		return l.days.lines(q)
 	}
-	for _, line := range l.lines {
-		if selects(q, line.Tenant, line.Period) {
-			lines = append(lines, *line)
+	at := map[lineKey]int{}
+	for key, line := range l.lines {
+		if !selects(q, key.foundation, line.Tenant, line.Period) {
+			continue
 		}
+		if n, known := at[key.of]; known {
+			lines[n].Add(line)
+			continue
+		}
+		at[key.of] = len(lines)
+		lines = append(lines, *line)
 	}
 	return lines, nil
 }
 
-// Bill implements ledger.Ledger.
+// sum are the totals of a query, in their order.
+func (l *Ledger) sum(q *ledger.Query) []ledger.Total {
+	sums := map[totalKey]ledger.Total{}
+	for key, t := range l.totals {
+		if selects(q, key.foundation, t.Tenant, t.Period) {
+			sum := *t
+			have := sums[key.of]
+			sum.Amount, sum.VAT = sum.Amount.Add(have.Amount), sum.VAT.Add(have.VAT)
+			sums[key.of] = sum
+		}
+	}
+	maps.DeleteFunc(sums, func(_ totalKey, t ledger.Total) bool { return t.Amount.IsZero() && t.VAT.IsZero() })
+	return slices.SortedFunc(maps.Values(sums), func(a, b ledger.Total) int {
+		return cmp.Or(cmp.Compare(a.Period, b.Period), cmp.Compare(a.Tenant, b.Tenant),
+			cmp.Compare(a.Currency, b.Currency), cmp.Compare(a.VATRate, b.VATRate))
+	})
+}
+
+// Bill implements ledger.Sums.
 func (l *Ledger) Bill(_ context.Context, q ledger.Query) (ledger.Bill, error) {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
 	bill := ledger.Bill{Query: q}
 	var err error
-	if bill.Lines, err = l.selected(q); err != nil {
+	if bill.Lines, err = l.selected(&q); err != nil {
 		return bill, err
 	}
 	slices.SortFunc(bill.Lines, func(a, b ledger.Line) int {
@@ -246,18 +299,29 @@ func (l *Ledger) Bill(_ context.Context, q ledger.Query) (ledger.Bill, error) {
 			cmp.Compare(a.Kind, b.Kind), slices.Compare(a.Group, b.Group), cmp.Compare(a.Plan, b.Plan),
 			cmp.Compare(a.Component, b.Component), cmp.Compare(a.Unit, b.Unit), cmp.Compare(a.Currency, b.Currency))
 	})
-	for _, t := range l.totals {
-		if selects(q, t.Tenant, t.Period) && (!t.Amount.IsZero() || !t.VAT.IsZero()) {
-			bill.Totals = append(bill.Totals, *t)
-		}
-	}
-	slices.SortFunc(bill.Totals, func(a, b ledger.Total) int {
-		return cmp.Or(cmp.Compare(a.Period, b.Period), cmp.Compare(a.Tenant, b.Tenant),
-			cmp.Compare(a.Currency, b.Currency), cmp.Compare(a.VATRate, b.VATRate))
-	})
+	bill.Totals = l.sum(&q)
 	l.complete(&bill)
 	l.judge(&bill)
 	return bill, nil
+}
+
+// errSums refuses a question that sums do not answer.
+var errSums = errors.New("the ledger in memory keeps no single entries: a Reader answers this")
+
+// Totals implements ledger.Sums.
+func (l *Ledger) Totals(_ context.Context, q ledger.Query) ([]ledger.Sum, error) {
+	if q.Upto+q.Known > 0 {
+		return nil, errSums
+	}
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	sums := ledger.NewSumming(q.By)
+	var full error
+	err := l.days.each(&q, func(c *ledger.Charge, entries int) { full = cmp.Or(full, sums.Add(c, entries)) })
+	if err = cmp.Or(err, full); err != nil {
+		return nil, err
+	}
+	return sums.List(), nil
 }
 
 // closedWith is the last closed month after a closing, or after the last one was opened again.
@@ -275,7 +339,7 @@ func (l *Ledger) judge(bill *ledger.Bill) {
 	final := map[string]bool{}
 	note := func(period, tenant string) {
 		is, known := final[period]
-		final[period] = (is || !known) && l.final(period, tenant)
+		final[period] = (is || !known) && l.final(q, period, tenant)
 	}
 	if q.Period != "" {
 		note(q.Period, q.Tenant)
@@ -294,13 +358,13 @@ func (l *Ledger) judge(bill *ledger.Bill) {
 	}
 }
 
-// final reports whether a month is closed, and charged, in every foundation of a tenant, or of all
-// without one. A foundation that ended before the month has no part in it.
-func (l *Ledger) final(period, tenant string) bool {
+// final reports whether a month is closed, and charged, in every foundation of a query, or of a
+// tenant of it. A foundation that ended before the month has no part in it.
+func (l *Ledger) final(q *ledger.Query, period, tenant string) bool {
 	from, _ := (&ledger.Query{Period: period}).Within()
 	found := false
 	for at, h := range l.horizons {
-		if tenant != "" && !l.places[tenant][at] || !h.Ended.IsZero() && !h.Ended.After(from) {
+		if tenant != "" && !l.places[tenant][at] || !l.concerns(q, at) || !h.Ended.IsZero() && !h.Ended.After(from) {
 			continue
 		}
 		if found = true; l.closed[at] < period {
@@ -317,20 +381,21 @@ func (l *Ledger) complete(bill *ledger.Bill) {
 	touches := func(start, end time.Time) bool { // a zero end is none
 		return to.IsZero() || start.Before(to) && (end.IsZero() || end.After(from))
 	}
-	bill.Anomalies = l.anomalies.Counts(q.Tenant, from, to)
+	bill.Anomalies = l.anomalies.Counts(
+		anomalies.Filter{Foundation: q.Foundation, Tenant: q.Tenant, Owners: q.Owners}, from, to)
 	for i := range l.gaps {
-		if g := &l.gaps[i]; touches(g.From, g.To) && l.concerns(q, g.Source, g.Foundation) {
+		if g := &l.gaps[i]; touches(g.From, g.To) && l.concerns(q, sourceKey{g.Source, g.Foundation}) {
 			bill.Gaps = append(bill.Gaps, *g)
 		}
 	}
 	for _, u := range l.unrated {
-		if selects(*q, u.tenant, u.period) {
+		if selects(q, u.foundation, u.tenant, u.period) {
 			bill.Unrated++
 		}
 	}
 	charged := l.open(bill, touches)
 	for key, h := range l.horizons {
-		if !l.concerns(q, key.source, key.foundation) {
+		if !l.concerns(q, key) {
 			continue
 		}
 		horizon := *h
@@ -350,11 +415,11 @@ func (l *Ledger) open(bill *ledger.Bill, touches func(start, end time.Time) bool
 	q := &bill.Query
 	charged := map[sourceKey]time.Time{}
 	for _, r := range l.running {
-		if q.Tenant == "" || q.Tenant == r.tenant {
+		if q.Has(r.source.foundation, r.tenant) {
 			bill.Held += r.HeldIn(touches)
 		}
 		for s := range r.Spans {
-			if q.Tenant != "" && q.Tenant != s.Tenant {
+			if !q.Has(r.source.foundation, s.Tenant) {
 				continue
 			}
 			if at, has := charged[r.source]; !has || s.Start.Before(at) {
@@ -368,7 +433,7 @@ func (l *Ledger) open(bill *ledger.Bill, touches func(start, end time.Time) bool
 	return charged
 }
 
-// Anomalies implements ledger.Ledger.
+// Anomalies implements ledger.Sums.
 func (l *Ledger) Anomalies(_ context.Context, f anomalies.Filter) ([]anomalies.Entry, int, error) {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
@@ -379,27 +444,52 @@ func (l *Ledger) Anomalies(_ context.Context, f anomalies.Filter) ([]anomalies.E
 	return l.anomalies.Entries(f), omitted, nil
 }
 
-// Days implements ledger.Ledger.
-func (l *Ledger) Days(_ context.Context, q ledger.Query) ([]ledger.Day, error) {
+// Running implements ledger.Sums.
+func (l *Ledger) Running(_ context.Context, q ledger.Query) ([]ledger.RunningSpan, error) {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
-	return l.days.list(q)
-}
-
-// Running implements ledger.Ledger.
-func (l *Ledger) Running(_ context.Context, tenant string) ([]events.Span, error) {
-	l.mu.RLock()
-	defer l.mu.RUnlock()
-	var spans []events.Span
+	var spans []ledger.RunningSpan
 	for _, r := range l.running {
 		for s := range r.Spans {
-			if tenant == "" || s.Tenant == tenant {
-				spans = append(spans, *s)
+			if q.TakesSpan(r.source.foundation, s) {
+				spans = append(spans, ledger.RunningSpan{
+					Span: *s, Source: r.source.source, Foundation: r.source.foundation,
+				})
 			}
 		}
 	}
-	slices.SortFunc(spans, func(a, b events.Span) int {
-		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Resource, b.Resource), a.Start.Compare(b.Start))
+	slices.SortFunc(spans, func(a, b ledger.RunningSpan) int {
+		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Resource, b.Resource),
+			cmp.Compare(a.Foundation, b.Foundation), a.Start.Compare(b.Start))
 	})
 	return spans, nil
+}
+
+// Held implements ledger.Sums.
+func (l *Ledger) Held(_ context.Context, q ledger.Query) (held []ledger.Held, omitted int, err error) {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	for _, r := range l.running {
+		if !q.Has(r.source.foundation, r.tenant) {
+			continue
+		}
+		listed := 0
+		for _, id := range r.Resources() {
+			_, holds := r.Of(id)
+			listed += len(holds)
+			for _, h := range holds {
+				if q.TakesHold(&h) {
+					held = append(held, ledger.Held{
+						Hold: h, Source: r.source.source, Foundation: r.source.foundation, Tenant: r.tenant,
+					})
+				}
+			}
+		}
+		omitted += max(r.Held()-listed, 0)
+	}
+	slices.SortFunc(held, func(a, b ledger.Held) int {
+		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Resource, b.Resource),
+			cmp.Compare(a.Foundation, b.Foundation), a.Start.Compare(b.Start), cmp.Compare(a.ID, b.ID))
+	})
+	return held, omitted, nil
 }

@@ -41,13 +41,15 @@ func batch(t *rapid.T, at *ledger.Positions) ledger.Batch {
 	b := ledger.Batch{Positions: *at}
 	for range rapid.IntRange(0, 5).Draw(t, "charges") {
 		start := moment("start")
-		b.Charges = append(b.Charges, events.Charge{
+		c := ledger.Charge{Source: few("source"), Foundation: few("foundation")}
+		c.Charge = events.Charge{
 			Period: start.Format("2006-01"), Tenant: few("tenant"), Space: few("space"), App: few("app"),
 			Kind:     few("kind"),
 			Resource: few("resource"), Plan: few("plan"), Component: few("component"), Unit: few("unit"),
 			Currency: "GBP", VATRate: few("rate"),
 			Start: start, Quantity: decimal("quantity"), Amount: decimal("amount"), VAT: decimal("vat"),
-		})
+		}
+		b.Charges = append(b.Charges, c)
 	}
 	for range rapid.IntRange(0, 2).Draw(t, "unrated") {
 		b.Unrated = append(b.Unrated, ledger.Unrated{Unrated: events.Unrated{
@@ -113,19 +115,23 @@ func everything(t *rapid.T, l *memory.Ledger) []any {
 		all = append(all, answer)
 	}
 	for _, q := range []ledger.Query{
-		{}, {Tenant: "a"}, {Period: "2026-11"}, {By: []ledger.Dimension{ledger.ByDay, ledger.ByComponent}},
+		{},
+		{Tenant: "a"},
+		{Period: "2026-11"},
+		{Owners: []events.Owner{{Foundation: "a", Tenant: "b"}}},
+		{By: []ledger.Dimension{ledger.ByDay, ledger.ByComponent}},
 	} {
 		bill, err := l.Bill(ctx, q)
 		add(bill, err)
-		days, err := l.Days(ctx, q)
-		add(days, err)
+		sums, err := l.Totals(ctx, q)
+		add(sums, err)
 	}
 	positions, err := l.Positions(ctx)
 	add(positions, err)
 	found, omitted, err := l.Anomalies(ctx, anomalies.Filter{})
 	add(found, err)
 	add(omitted, err)
-	running, err := l.Running(ctx, "")
+	running, err := l.Running(ctx, ledger.Query{})
 	add(running, err)
 	return all
 }

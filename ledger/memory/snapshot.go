@@ -11,7 +11,7 @@ import (
 )
 
 // snapshotFormat changes with the form of snapshots.
-const snapshotFormat = 7
+const snapshotFormat = 8
 
 // Snapshot implements ledger.Saver.
 func (l *Ledger) Snapshot(context.Context) ([]byte, error) {
@@ -22,7 +22,8 @@ func (l *Ledger) Snapshot(context.Context) ([]byte, error) {
 	w.number(l.positions.Metered)
 	w.number(l.positions.Billing)
 	w.length(len(l.lines))
-	for _, line := range l.lines {
+	for key, line := range l.lines {
+		w.text(key.foundation)
 		for _, s := range texts(line) {
 			w.text(*s)
 		}
@@ -32,7 +33,8 @@ func (l *Ledger) Snapshot(context.Context) ([]byte, error) {
 		w.decimal(line.VAT)
 	}
 	w.length(len(l.totals))
-	for _, t := range l.totals {
+	for key, t := range l.totals {
+		w.text(key.foundation)
 		w.text(t.Period)
 		w.text(t.Tenant)
 		w.text(t.Currency)
@@ -43,6 +45,7 @@ func (l *Ledger) Snapshot(context.Context) ([]byte, error) {
 	w.length(len(l.unrated))
 	for id, u := range l.unrated {
 		w.once(id)
+		w.text(u.foundation)
 		w.text(u.tenant)
 		w.text(u.period)
 	}
@@ -162,21 +165,22 @@ func (l *Ledger) read(r *reader) error {
 	}
 	l.positions = ledger.Positions{Metered: r.number(), Billing: r.number()}
 	for range r.length() {
-		line := &ledger.Line{}
+		foundation, line := r.text(), &ledger.Line{}
 		for _, s := range texts(line) {
 			*s = r.text()
 		}
 		line.Charges = r.small()
 		line.Quantity, line.Amount, line.VAT = r.decimal(), r.decimal(), r.decimal()
-		l.lines[keyOf(line)] = line
+		l.line(line, foundation)
 	}
 	for range r.length() {
-		t := l.total(totalKey{r.text(), r.text(), r.text(), r.text()})
+		foundation := r.text()
+		t := l.total(ownKey[totalKey]{totalKey{r.text(), r.text(), r.text(), r.text()}, foundation})
 		t.Amount, t.VAT = r.decimal(), r.decimal()
 	}
 	for range r.length() {
 		id := r.once()
-		l.unrated[id] = unrated{r.text(), r.text()}
+		l.unrated[id] = unrated{r.text(), r.text(), r.text()}
 	}
 	names := events.NewInterner(namesBits)
 	for range r.length() {

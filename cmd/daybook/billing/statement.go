@@ -48,7 +48,9 @@ func (c *showStatementCmd) Run(e *shell.Env) error {
 		return err
 	}
 	defer b.Close()
-	all, err := ledger.Statements(e.Ctx, b, c.Tenant, c.Foundation, c.Month)
+	all, err := ledger.Statements(e.Ctx, b, ledger.Query{
+		Tenant: c.Tenant, Foundation: c.Foundation, Period: c.Month,
+	})
 	if err != nil {
 		return err
 	}

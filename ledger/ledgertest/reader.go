@@ -1,0 +1,274 @@
+package ledgertest
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"strconv"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/events/statement"
+	"github.com/daybook-billing/daybook/internal/bus"
+	"github.com/daybook-billing/daybook/internal/stage"
+	"github.com/daybook-billing/daybook/ledger"
+)
+
+// world is METERED and BILLING with entries of several owners, and a list of all of them.
+type world struct {
+	bus     *bus.Bus
+	charges []ledger.Charge
+}
+
+// The size of a world: messages of BILLING, with up to three entries each, in batches.
+const (
+	worldMessages = 120
+	worldBatch    = 40
+)
+
+// words are the ids of a world: foundations, tenants, and everything else.
+func words() (foundations, tenants, rest []string) {
+	return []string{"north", "south"}, []string{"a", "b", "c"}, []string{"x", "y"}
+}
+
+// publish puts messages into a stream.
+func publish(ctx context.Context, b *bus.Bus, stream string, messages []bus.Message) {
+	GinkgoHelper()
+	state, err := b.Stream(ctx, stream)
+	Expect(err).NotTo(HaveOccurred())
+	_, err = b.AppendDerived(ctx, stream, messages, bus.Expect{Last: state.Last})
+	Expect(err).NotTo(HaveOccurred())
+}
+
+// message is one of a stage, with the sequence of its input.
+func message(subject, kind, id string, input uint64, body stage.Body) bus.Message {
+	return bus.Message{Subject: subject, Data: body.AppendJSON(nil), Header: []events.Header{
+		{Key: events.HeaderType, Value: kind},
+		{Key: events.HeaderID, Value: id},
+		{Key: stage.HeaderSourceSeq, Value: strconv.FormatUint(input, 10)},
+	}}
+}
+
+// newWorld publishes a world. The input of message n of BILLING is message n of METERED, and that
+// one's is message 10 n of USAGE.
+func newWorld(ctx context.Context, b *bus.Bus) *world {
+	GinkgoHelper()
+	w := &world{bus: b}
+	dice := rand.New(rand.NewPCG(7, 7)) //nolint:gosec // the same world each time
+	foundations, tenants, rest := words()
+	one := func(list []string) string { return list[dice.IntN(len(list))] }
+	var metered, billing []bus.Message
+	for n := uint64(1); n <= worldMessages; n++ {
+		m := events.Billing{
+			ID: fmt.Sprint("m", n), Source: events.SourceCF, Foundation: one(foundations), Tenant: one(tenants),
+			Kind: events.KindApp, Resource: one(rest), Cause: events.Cause{Sequence: n, Usage: 10 * n},
+		}
+		for i := range 1 + dice.IntN(3) {
+			period := one([]string{"2026-10", "2026-11"})
+			c := Charge(m.Tenant, period, m.Kind, strconv.Itoa(1+dice.IntN(9)), "0.1").Charge
+			c.ID, c.Resource, c.App, c.Space = fmt.Sprint("c", n, "-", i), m.Resource, m.Resource, one(rest)
+			c.Start = time.Date(2026, 10, 1+dice.IntN(60), dice.IntN(24), 0, 0, 0, time.UTC)
+			m.Charges = append(m.Charges, c)
+		}
+		w.charges = ledger.AppendCharges(w.charges, &m, n)
+		horizon := &events.Horizon{ID: fmt.Sprint("h", n), Source: m.Source, Foundation: m.Foundation}
+		metered = append(metered, message(events.MeteredHorizonSubject(m.Source, m.Foundation), events.TypeHorizon,
+			horizon.ID, 10*n, horizon))
+		billing = append(billing, message(events.ChargeSubject(m.Tenant, m.Source, m.Foundation, m.Kind, m.Resource),
+			events.TypeBilling, m.ID, n, &m))
+		if len(billing) == worldBatch {
+			publish(ctx, b, events.StreamMetered, metered)
+			publish(ctx, b, events.StreamBilling, billing)
+			metered, billing = nil, nil
+		}
+	}
+	return w
+}
+
+// expected are the entries that a query selects, by looking at each.
+func (w *world) expected(q ledger.Query) (ids []string, sum events.Decimal) {
+	for _, c := range w.charges {
+		mine := q.Owners == nil
+		for _, o := range q.Owners {
+			mine = mine || o.Foundation == c.Foundation && o.Tenant == c.Tenant
+		}
+		differs := func(wanted, value string) bool { return wanted != "" && wanted != value }
+		switch {
+		case !mine, differs(q.Tenant, c.Tenant), differs(q.Foundation, c.Foundation), differs(q.Period, c.Period),
+			differs(q.Space, c.Space), differs(q.Resource, c.Resource), !q.From.IsZero() && c.Start.Before(q.From),
+			!q.To.IsZero() && !c.Start.Before(q.To), q.Upto > 0 && c.Place.Sequence > q.Upto,
+			q.Known > 0 && c.Usage > q.Known:
+		default:
+			ids, sum = append(ids, c.ID), sum.Add(c.Amount)
+		}
+	}
+	return ids, sum
+}
+
+// Readers declares the suite of all readers. connect returns a bus with empty streams, open a
+// reader of all that they have.
+func Readers(connect func(ctx context.Context) *bus.Bus, open func(ctx context.Context, b *bus.Bus) ledger.Reader) {
+	var w *world
+	var r ledger.Reader
+	BeforeEach(func(ctx context.Context) {
+		w = newWorld(ctx, connect(ctx))
+		r = open(ctx, w.bus)
+	})
+	north := []events.Owner{{Foundation: "north", Tenant: "a"}, {Foundation: "south", Tenant: "b"}}
+	day := func(n int) time.Time { return time.Date(2026, 10, n, 0, 0, 0, 0, time.UTC) }
+	queries := []ledger.Query{
+		{},
+		{Tenant: "a"},
+		{Foundation: "south"},
+		{Tenant: "b", Foundation: "north"},
+		{Period: "2026-11"},
+		{Owners: north},
+		{Owners: north, Tenant: "a"},
+		{Owners: north, Tenant: "c"},
+		{Owners: []events.Owner{}},
+		{Space: "x"},
+		{Resource: "y", Tenant: "c"},
+		{From: day(3), To: day(20)},
+		{Upto: 50},
+		{Known: 333, Tenant: "a"},
+		{Upto: 80, Known: 700, Owners: north, Period: "2026-10"},
+		{Tenant: "nobody"},
+	}
+
+	It("gives every entry once and in order, on pages of any length, and the pages add up to the totals",
+		func(ctx context.Context) {
+			for _, q := range queries {
+				for _, length := range []int{1, 7, 1000} {
+					ids, sum := w.expected(q)
+					var got []string
+					var paged events.Decimal
+					for after := (ledger.Place{}); ; {
+						page, err := r.Charges(ctx, q, after, length)
+						Expect(err).NotTo(HaveOccurred())
+						Expect(len(page)).To(BeNumerically("<=", length))
+						for i := range page {
+							got, paged, after = append(got, page[i].ID), paged.Add(page[i].Amount), page[i].Place
+						}
+						if len(page) < length {
+							break
+						}
+					}
+					Expect(got).To(Equal(ids), "%+v", q)
+					Expect(paged.Cmp(sum)).To(BeZero(), "%+v", q)
+					if length > 1 {
+						continue
+					}
+					sums, err := r.Totals(ctx, q)
+					Expect(err).NotTo(HaveOccurred())
+					if len(ids) == 0 {
+						Expect(sums).To(BeEmpty(), "%+v", q)
+						continue
+					}
+					Expect(sums).To(HaveLen(1))
+					Expect(sums[0].Charges).To(Equal(len(ids)), "%+v", q)
+					Expect(sums[0].Amount.Cmp(sum)).To(BeZero(), "%+v: %s, not %s", q, sums[0].Amount, sum)
+				}
+			}
+		})
+
+	It("pages while more is posted as if nothing were: up to the first page's position", func(ctx context.Context) {
+		at, err := r.Positions(ctx)
+		Expect(err).NotTo(HaveOccurred())
+		q := ledger.Query{Tenant: "a", Upto: at.Billing}
+		ids, _ := w.expected(q)
+		first, err := r.Charges(ctx, q, ledger.Place{}, 5)
+		Expect(err).NotTo(HaveOccurred())
+		m := events.Billing{
+			ID: "later", Source: events.SourceCF, Foundation: "north", Tenant: "a", Kind: events.KindApp, Resource: "x",
+			Charges: []events.Charge{Charge("a", "2026-11", "app", "1", "0").Charge},
+		}
+		m.Charges[0].ID = "later"
+		publish(ctx, w.bus, events.StreamBilling, []bus.Message{message(
+			events.ChargeSubject("a", m.Source, m.Foundation, m.Kind, m.Resource), events.TypeBilling, m.ID, 121, &m)})
+		r = open(ctx, w.bus)
+		rest, err := r.Charges(ctx, q, first[4].Place, 1000)
+		Expect(err).NotTo(HaveOccurred())
+		var got []string
+		for _, c := range append(first, rest...) {
+			got = append(got, c.ID)
+		}
+		Expect(got).To(Equal(ids))
+		Expect(r.Charge(ctx, ledger.Query{}, "later")).To(HaveField("ID", "later"))
+	})
+
+	It("finds an entry by its id, and for nobody but its owners", func(ctx context.Context) {
+		for _, c := range []ledger.Charge{w.charges[0], w.charges[len(w.charges)/2], w.charges[len(w.charges)-1]} {
+			got, err := r.Charge(ctx, ledger.Query{}, c.ID)
+			Expect(err).NotTo(HaveOccurred())
+			Expect(got.AppendJSON(nil)).To(Equal(c.AppendJSON(nil)))
+			Expect([]any{got.Source, got.Foundation, got.Place, got.Usage}).To(Equal(
+				[]any{c.Source, c.Foundation, c.Place, c.Usage}))
+			others := ledger.Query{Owners: []events.Owner{{Foundation: c.Foundation, Tenant: "other"}}}
+			_, err = r.Charge(ctx, others, c.ID)
+			Expect(err).To(MatchError(ledger.ErrNone))
+		}
+		_, err := r.Charge(ctx, ledger.Query{}, "none")
+		Expect(err).To(MatchError(ledger.ErrNone))
+	})
+
+	It("lists what has no price until it has one", func(ctx context.Context) {
+		notice := &events.UnratedNotice{ID: "u", Source: events.SourceCF, Foundation: "north", Tenant: "a"}
+		for i, resource := range []string{"x", "y", "x"} {
+			notice.Unrated = append(notice.Unrated, events.Unrated{
+				ID: fmt.Sprint("u", i), Kind: events.KindApp, Resource: resource, Tenant: "a", Space: "s",
+				Start: day(5 + i), End: day(6 + i), Reason: "no plan",
+				Footprint: events.Footprint{Instances: events.Some(2), Buildpack: "java"},
+			})
+		}
+		settled := &events.UnratedNotice{
+			ID: "v", Source: notice.Source, Foundation: "north", Tenant: "a", Settled: []string{"u1"},
+		}
+		subject := events.UnratedSubject("a", notice.Source, "north", events.KindApp, "x")
+		publish(ctx, w.bus, events.StreamBilling, []bus.Message{
+			message(subject, events.TypeUnrated, "u", 121, notice),
+			message(subject, events.TypeUnrated, "v", 122, settled),
+		})
+		r = open(ctx, w.bus)
+		all, err := r.Unrated(ctx, ledger.Query{Tenant: "a", Period: "2026-10"})
+		Expect(err).NotTo(HaveOccurred())
+		Expect(all).To(HaveLen(2))
+		Expect(all[0]).To(Equal(ledger.Unrated{
+			Unrated: notice.Unrated[0], Source: notice.Source, Foundation: "north",
+		}))
+		Expect(r.Unrated(ctx, ledger.Query{Period: "2026-11"})).To(BeEmpty())
+		Expect(r.Unrated(ctx, ledger.Query{Owners: []events.Owner{{Foundation: "south", Tenant: "a"}}})).To(BeEmpty())
+	})
+
+	It("lists statements with all their parts, as they were known", func(ctx context.Context) {
+		var issued []bus.Message
+		for i, tenant := range []string{"a", "b"} {
+			for part := range uint32(2) {
+				x := &statement.Statement{
+					ID: fmt.Sprint(tenant, part), Source: events.SourceCF, Foundation: "north", Tenant: tenant,
+					Month: "2026-10", Number: uint64(i + 1), Revision: 1, Part: part, Parts: 2,
+					Lines: []statement.Line{{Plan: fmt.Sprint("plan", part), Amount: amount("1"), Currency: "GBP"}},
+				}
+				issued = append(issued, message(statement.Subject(tenant, x.Source, x.Foundation, x.Month),
+					statement.Type, x.ID, uint64(20+50*i), x))
+			}
+		}
+		publish(ctx, w.bus, events.StreamBilling, issued)
+		r = open(ctx, w.bus)
+		numbers := func(q ledger.Query) (text string) {
+			all, err := r.Statements(ctx, q)
+			Expect(err).NotTo(HaveOccurred())
+			for i := range all {
+				text += fmt.Sprint(all[i].Number, ":", len(all[i].Lines), " ")
+			}
+			return text
+		}
+		Expect(numbers(ledger.Query{})).To(Equal("1:2 2:2 "))
+		Expect(numbers(ledger.Query{Tenant: "b", Period: "2026-10"})).To(Equal("2:2 "))
+		Expect(numbers(ledger.Query{Period: "2026-11"})).To(BeEmpty())
+		Expect(numbers(ledger.Query{Known: 200})).To(Equal("1:2 "), "the second seal is message 700 of USAGE")
+		Expect(numbers(ledger.Query{Owners: []events.Owner{{Foundation: "south", Tenant: "a"}}})).To(BeEmpty())
+	})
+}
