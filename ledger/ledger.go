@@ -124,7 +124,7 @@ type Sums interface {
 	Anomalies(ctx context.Context, f anomalies.Filter) (all []anomalies.Entry, omitted int, err error)
 	// Running returns the running spans of a query's foundations, tenants, spaces, apps, resources
 	// and kinds, sorted by kind, resource, foundation and start.
-	Running(ctx context.Context, q Query) ([]RunningSpan, error)
+	Running(ctx context.Context, q Query) ([]Span, error)
 	// Held returns the holds of such a query, in the same order, and how many more there are that
 	// messages only count.
 	Held(ctx context.Context, q Query) (held []Held, omitted int, err error)
@@ -147,6 +147,10 @@ type Reader interface {
 	Charges(ctx context.Context, q Query, after Place, limit int) ([]Charge, error)
 	// Charge returns the entry with an id, where the query selects it. Error: ErrNone.
 	Charge(ctx context.Context, q Query, id string) (Charge, error)
+	// Spans returns the spans that stand, running ones too, of a query's foundations, tenants,
+	// spaces, apps, resources and kinds, where they touch [from, to): by start, resource and id. It
+	// fails with ErrTooMany beyond MaxSpans of them.
+	Spans(ctx context.Context, q Query, from, to time.Time) ([]Span, error)
 	// Unrated returns the parts without a price of a query's foundations, tenants, spaces,
 	// resources, kinds and months, by tenant, kind, foundation, resource and start.
 	Unrated(ctx context.Context, q Query) ([]Unrated, error)
@@ -164,17 +168,21 @@ type Held struct {
 	Source, Foundation, Tenant string
 }
 
-// RunningSpan is a span without an end, with where it runs.
-type RunningSpan struct {
+// Span is a span of METERED, with where it ran or runs.
+type Span struct {
 	events.Span
 	Source, Foundation string
 }
 
-// MaxSums is how many sums an answer has at the most.
-const MaxSums = 100_000
+// MaxSums and MaxSpans are how many sums and spans an answer has at the most.
+const (
+	MaxSums  = 100_000
+	MaxSpans = 1_000_000
+)
 
 // ErrTooMany: an answer would be longer than answers may be.
-var ErrTooMany = errors.New("the answer has more than 100,000 sums: choose a tenant, a month or fewer dimensions")
+var ErrTooMany = errors.New(
+	"the answer has more than 100,000 sums or 1,000,000 spans: choose a tenant, a month or fewer dimensions")
 
 // Sum is the sum over the charges with the same values of a query's dimensions, in one currency.
 type Sum struct {

@@ -14,12 +14,14 @@ import (
 	"github.com/daybook-billing/daybook/events/statement"
 	"github.com/daybook-billing/daybook/internal/bus"
 	"github.com/daybook-billing/daybook/internal/stage"
+	"github.com/daybook-billing/daybook/internal/stage/audit"
 	"github.com/daybook-billing/daybook/ledger"
 )
 
 // world is METERED and BILLING with entries of several owners, and a list of all of them.
 type world struct {
 	bus     *bus.Bus
+	chains  map[string]audit.Chain // by stream
 	charges []ledger.Charge
 }
 
@@ -34,12 +36,21 @@ func words() (foundations, tenants, rest []string) {
 	return []string{"north", "south"}, []string{"a", "b", "c"}, []string{"x", "y"}
 }
 
-// publish puts messages into a stream.
-func publish(ctx context.Context, b *bus.Bus, stream string, messages []bus.Message) {
+// publish puts messages into a stream, with the chain over them on the last one.
+func (w *world) publish(ctx context.Context, stream string, messages ...bus.Message) {
 	GinkgoHelper()
-	state, err := b.Stream(ctx, stream)
+	state, err := w.bus.Stream(ctx, stream)
 	Expect(err).NotTo(HaveOccurred())
-	_, err = b.AppendDerived(ctx, stream, messages, bus.Expect{Last: state.Last})
+	chain := w.chains[stream]
+	for _, m := range messages {
+		chain = chain.Next(m.Subject, m.Data)
+	}
+	w.chains[stream] = chain
+	last := &messages[len(messages)-1]
+	last.Header = append(last.Header, events.Header{Key: stage.HeaderChain, Value: chain.String()}, events.Header{
+		Key: stage.HeaderCount, Value: strconv.FormatUint(state.Last+uint64(len(messages)), 10),
+	})
+	_, err = w.bus.AppendDerived(ctx, stream, messages, bus.Expect{Last: state.Last})
 	Expect(err).NotTo(HaveOccurred())
 }
 
@@ -56,7 +67,7 @@ func message(subject, kind, id string, input uint64, body stage.Body) bus.Messag
 // one's is message 10 n of USAGE.
 func newWorld(ctx context.Context, b *bus.Bus) *world {
 	GinkgoHelper()
-	w := &world{bus: b}
+	w := &world{bus: b, chains: map[string]audit.Chain{}}
 	dice := rand.New(rand.NewPCG(7, 7)) //nolint:gosec // the same world each time
 	foundations, tenants, rest := words()
 	one := func(list []string) string { return list[dice.IntN(len(list))] }
@@ -80,8 +91,8 @@ func newWorld(ctx context.Context, b *bus.Bus) *world {
 		billing = append(billing, message(events.ChargeSubject(m.Tenant, m.Source, m.Foundation, m.Kind, m.Resource),
 			events.TypeBilling, m.ID, n, &m))
 		if len(billing) == worldBatch {
-			publish(ctx, b, events.StreamMetered, metered)
-			publish(ctx, b, events.StreamBilling, billing)
+			w.publish(ctx, events.StreamMetered, metered...)
+			w.publish(ctx, events.StreamBilling, billing...)
 			metered, billing = nil, nil
 		}
 	}
@@ -141,7 +152,7 @@ func Readers(connect func(ctx context.Context) *bus.Bus, open func(ctx context.C
 	It("gives every entry once and in order, on pages of any length, and the pages add up to the totals",
 		func(ctx context.Context) {
 			for _, q := range queries {
-				for _, length := range []int{1, 7, 1000} {
+				for _, length := range []int{11, 1000} {
 					ids, sum := w.expected(q)
 					var got []string
 					var paged events.Decimal
@@ -158,7 +169,7 @@ func Readers(connect func(ctx context.Context) *bus.Bus, open func(ctx context.C
 					}
 					Expect(got).To(Equal(ids), "%+v", q)
 					Expect(paged.Cmp(sum)).To(BeZero(), "%+v", q)
-					if length > 1 {
+					if length < 1000 {
 						continue
 					}
 					sums, err := r.Totals(ctx, q)
@@ -186,8 +197,8 @@ func Readers(connect func(ctx context.Context) *bus.Bus, open func(ctx context.C
 			Charges: []events.Charge{Charge("a", "2026-11", "app", "1", "0").Charge},
 		}
 		m.Charges[0].ID = "later"
-		publish(ctx, w.bus, events.StreamBilling, []bus.Message{message(
-			events.ChargeSubject("a", m.Source, m.Foundation, m.Kind, m.Resource), events.TypeBilling, m.ID, 121, &m)})
+		w.publish(ctx, events.StreamBilling, message(
+			events.ChargeSubject("a", m.Source, m.Foundation, m.Kind, m.Resource), events.TypeBilling, m.ID, 121, &m))
 		r = open(ctx, w.bus)
 		rest, err := r.Charges(ctx, q, first[4].Place, 1000)
 		Expect(err).NotTo(HaveOccurred())
@@ -227,10 +238,10 @@ func Readers(connect func(ctx context.Context) *bus.Bus, open func(ctx context.C
 			ID: "v", Source: notice.Source, Foundation: "north", Tenant: "a", Settled: []string{"u1"},
 		}
 		subject := events.UnratedSubject("a", notice.Source, "north", events.KindApp, "x")
-		publish(ctx, w.bus, events.StreamBilling, []bus.Message{
+		w.publish(ctx, events.StreamBilling,
 			message(subject, events.TypeUnrated, "u", 121, notice),
 			message(subject, events.TypeUnrated, "v", 122, settled),
-		})
+		)
 		r = open(ctx, w.bus)
 		all, err := r.Unrated(ctx, ledger.Query{Tenant: "a", Period: "2026-10"})
 		Expect(err).NotTo(HaveOccurred())
@@ -240,6 +251,53 @@ func Readers(connect func(ctx context.Context) *bus.Bus, open func(ctx context.C
 		}))
 		Expect(r.Unrated(ctx, ledger.Query{Period: "2026-11"})).To(BeEmpty())
 		Expect(r.Unrated(ctx, ledger.Query{Owners: []events.Owner{{Foundation: "south", Tenant: "a"}}})).To(BeEmpty())
+	})
+
+	It("lists the spans that stand and touch a time, and those that run", func(ctx context.Context) {
+		span := func(id, resource string, start, end int) events.Span {
+			x := events.Span{
+				ID: id, Kind: events.KindApp, Resource: resource, App: resource, Tenant: "a", Space: "s",
+				Start: day(start), Since: day(start), Footprint: events.Footprint{Instances: events.Some(2)},
+				Evidence: []uint64{7, 8},
+			}
+			if end > 0 {
+				x.End = day(end)
+			}
+			return x
+		}
+		m := func(id, foundation string, retracted, closed, running []events.Span) bus.Message {
+			x := &events.Metered{
+				ID: id, Source: events.SourceCF, Foundation: foundation, Tenant: "a", Kind: events.KindApp,
+				Resource: "r-" + id, Retracted: retracted, Closed: closed, Running: running,
+			}
+			return message(events.MeteredSubject(x.Source, foundation, "a", x.Kind, x.Resource), events.TypeMetered, id,
+				2000, x)
+		}
+		w.publish(ctx, events.StreamMetered,
+			m("1", "north", nil, []events.Span{span("s1", "x", 1, 3), span("s2", "x", 3, 5), span("s3", "x", 5, 9)}, nil),
+			m("2", "north", []events.Span{span("s2", "x", 3, 5)}, []events.Span{span("s4", "x", 3, 4)}, nil),
+			m("3", "south", nil, []events.Span{span("s5", "x", 2, 4)}, []events.Span{span("", "y", 6, 0)}),
+		)
+		r = open(ctx, w.bus)
+		ids := func(q ledger.Query, from, to int) (text string) {
+			all, err := r.Spans(ctx, q, day(from), day(to))
+			Expect(err).NotTo(HaveOccurred())
+			for i := range all {
+				text += all[i].Foundation + ":" + all[i].ID + " "
+			}
+			return text
+		}
+		Expect(ids(ledger.Query{}, 1, 30)).To(Equal("north:s1 south:s5 north:s4 north:s3 south: "))
+		Expect(ids(ledger.Query{}, 3, 5)).To(Equal("south:s5 north:s4 "))
+		Expect(ids(ledger.Query{Resource: "y"}, 7, 8)).To(Equal("south: "))
+		Expect(ids(ledger.Query{Owners: []events.Owner{{Foundation: "south", Tenant: "a"}}}, 1, 30)).To(
+			Equal("south:s5 south: "))
+		Expect(ids(ledger.Query{Tenant: "b"}, 1, 30)).To(BeEmpty())
+		all, err := r.Spans(ctx, ledger.Query{}, day(3), day(4))
+		Expect(err).NotTo(HaveOccurred())
+		Expect(all[1]).To(Equal(ledger.Span{
+			Span: span("s4", "x", 3, 4), Source: events.SourceCF, Foundation: "north",
+		}))
 	})
 
 	It("lists statements with all their parts, as they were known", func(ctx context.Context) {
@@ -255,7 +313,7 @@ func Readers(connect func(ctx context.Context) *bus.Bus, open func(ctx context.C
 					statement.Type, x.ID, uint64(20+50*i), x))
 			}
 		}
-		publish(ctx, w.bus, events.StreamBilling, issued)
+		w.publish(ctx, events.StreamBilling, issued...)
 		r = open(ctx, w.bus)
 		numbers := func(q ledger.Query) (text string) {
 			all, err := r.Statements(ctx, q)

@@ -445,20 +445,20 @@ func (l *Ledger) Anomalies(_ context.Context, f anomalies.Filter) ([]anomalies.E
 }
 
 // Running implements ledger.Sums.
-func (l *Ledger) Running(_ context.Context, q ledger.Query) ([]ledger.RunningSpan, error) {
+func (l *Ledger) Running(_ context.Context, q ledger.Query) ([]ledger.Span, error) {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
-	var spans []ledger.RunningSpan
+	var spans []ledger.Span
 	for _, r := range l.running {
 		for s := range r.Spans {
 			if q.TakesSpan(r.source.foundation, s) {
-				spans = append(spans, ledger.RunningSpan{
+				spans = append(spans, ledger.Span{
 					Span: *s, Source: r.source.source, Foundation: r.source.foundation,
 				})
 			}
 		}
 	}
-	slices.SortFunc(spans, func(a, b ledger.RunningSpan) int {
+	slices.SortFunc(spans, func(a, b ledger.Span) int {
 		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Resource, b.Resource),
 			cmp.Compare(a.Foundation, b.Foundation), a.Start.Compare(b.Start))
 	})

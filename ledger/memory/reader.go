@@ -5,7 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
+	"time"
 
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/events/statement"
@@ -118,6 +120,58 @@ func (r *Reader) Charge(ctx context.Context, q ledger.Query, id string) (found l
 		err = ledger.ErrNone
 	}
 	return found, err
+}
+
+// Spans implements ledger.Reader. It reads METERED by subject.
+func (r *Reader) Spans(ctx context.Context, q ledger.Query, from, to time.Time) ([]ledger.Span, error) {
+	all, err := r.Running(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	all = slices.DeleteFunc(all, func(x ledger.Span) bool { return !x.Start.Before(to) })
+	at, err := r.Positions(ctx)
+	if err != nil || at.Metered == 0 {
+		return all, err
+	}
+	names, m := events.NewInterner(namesBits), events.Metered{}
+	closed := map[string]ledger.Span{}
+	filters := q.Filters(func(tenant, foundation, _ string) string {
+		return events.MeteredResourcesFilter(foundation, tenant)
+	})
+	_, err = r.bus.Each(ctx, events.StreamMetered, 1, at.Metered, bus.ReadOptions{Filters: filters},
+		func(in *bus.Stored) error {
+			if in.Header(events.HeaderType) != events.TypeMetered {
+				return nil
+			}
+			if err := names.DecodeChanges(&m, in.Data); err != nil {
+				return fmt.Errorf("message %d of %s (%s): %w: %w", in.Sequence, events.StreamMetered, in.Subject,
+					ledger.ErrUnreadable, err)
+			}
+			for i := range m.Retracted {
+				delete(closed, m.Retracted[i].ID)
+			}
+			for i := range m.Closed {
+				x := &m.Closed[i]
+				if !x.Start.Before(to) || !x.End.After(from) || !q.TakesSpan(m.Foundation, x) {
+					continue
+				}
+				if len(all)+len(closed) == ledger.MaxSpans {
+					return ledger.ErrTooMany
+				}
+				own := *x
+				own.Evidence, own.Earlier = slices.Clone(x.Evidence), slices.Clone(x.Earlier)
+				closed[x.ID] = ledger.Span{Span: own, Source: m.Source, Foundation: m.Foundation}
+			}
+			return nil
+		})
+	if err != nil {
+		return nil, err
+	}
+	all = slices.AppendSeq(all, maps.Values(closed))
+	slices.SortFunc(all, func(a, b ledger.Span) int {
+		return cmp.Or(a.Start.Compare(b.Start), cmp.Compare(a.Resource, b.Resource), cmp.Compare(a.ID, b.ID))
+	})
+	return all, nil
 }
 
 // Unrated implements ledger.Reader.
