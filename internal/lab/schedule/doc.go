@@ -11,7 +11,8 @@
 // output streams from the facts alone, and compares every message. After the last fault everything
 // must come to its end without a person, and the program's own verification must agree. Where
 // somebody else writes into an output stream, or takes a message away, the stage must stop before
-// it builds on that, or the verification must name it.
+// it builds on that, or the verification must name it. A stage that starts while its last message
+// is gone derives it again behind the hole, and there is nothing to name.
 //
 // A schedule that fails is shortened: faults and facts are left out as long as it fails. What
 // remains is printed in a form that the test takes back:

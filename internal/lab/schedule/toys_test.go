@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/daybook-billing/daybook/internal/bus"
@@ -105,8 +104,9 @@ func (a *adder) Restore(snapshot []byte) error {
 	return nil
 }
 
-// made is an output as it should be.
+// made is a message as it should be.
 type made struct {
+	at            uint64 // its sequence
 	subject, body string
 	sequence      uint64 // of the input
 	part          int
@@ -116,10 +116,13 @@ type made struct {
 func derive(name string, inputs []made) []made {
 	a := &adder{name: name}
 	var all []made
-	last := 0
+	last := uint64(0)
+	add := func(subject, body string, sequence uint64, part int) {
+		all = append(all, made{uint64(len(all) + 1), subject, body, sequence, part})
+		last = sequence
+	}
 	for i, in := range inputs {
-		sequence := i + 1
-		if rereads(in.subject, uint64(sequence)) {
+		if rereads(in.subject, in.at) {
 			var p past
 			for _, before := range slices.Concat(inputs[:i], all) {
 				if !strings.HasSuffix(before.subject, ".marker") {
@@ -128,15 +131,11 @@ func derive(name string, inputs []made) []made {
 			}
 			a.sum += p.digest
 		}
-		for part, text := range a.outputs(in.subject, []byte(in.body), uint64(sequence)) {
-			all = append(all, made{fmt.Sprintf("%s.x.%d", name, part%3), text, uint64(sequence), part})
-			last = sequence
+		for part, text := range a.outputs(in.subject, []byte(in.body), in.at) {
+			add(fmt.Sprintf("%s.x.%d", name, part%3), text, in.at, part)
 		}
-		if sequence-last >= markerEvery {
-			all = append(all, made{
-				name + ".marker", `{"input_sequence":"` + strconv.Itoa(sequence) + `"}`, uint64(sequence), 0,
-			})
-			last = sequence
+		if in.at-last >= markerEvery {
+			add(name+".marker", fmt.Sprintf(`{"input_sequence":"%d"}`, in.at), in.at, 0)
 		}
 	}
 	return all

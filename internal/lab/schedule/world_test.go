@@ -391,14 +391,19 @@ func (w *world) collect(ctx context.Context) error {
 	return nil
 }
 
-// wanted is what each stage should put out.
-func (w *world) wanted() (outputs [][]made) {
-	var inputs []made
+// facts are the messages of USAGE.
+func (w *world) facts() (facts []made) {
 	for _, window := range w.plan.Windows {
 		for _, n := range window {
-			inputs = append(inputs, made{subject: "usage.toy.x", body: fact(n)})
+			facts = append(facts, made{at: uint64(len(facts) + 1), subject: "usage.toy.x", body: fact(n)})
 		}
 	}
+	return facts
+}
+
+// wanted is what each stage should put out.
+func (w *world) wanted() (outputs [][]made) {
+	inputs := w.facts()
 	for _, name := range prefixes {
 		inputs = derive(name, inputs)
 		outputs = append(outputs, inputs)
@@ -445,7 +450,7 @@ func compare(stream string, got []jet.Message, want []made) error {
 		}
 		text := fmt.Sprintf("%d %s %s %s %s", got[i].Sequence, got[i].Subject, got[i].Data,
 			got[i].Header(stage.HeaderSourceSeq), part)
-		if expected := fmt.Sprintf("%d %s %s %d %d", i+1, want[i].subject, want[i].body, want[i].sequence,
+		if expected := fmt.Sprintf("%d %s %s %d %d", want[i].at, want[i].subject, want[i].body, want[i].sequence,
 			want[i].part); text != expected {
 			return fmt.Errorf("%s: message %d of %d is %q, and should be %q", stream, i+1, len(want), text, expected)
 		}
