@@ -21,8 +21,8 @@ type body string
 func (b body) AppendJSON(to []byte) []byte { return append(to, b...) }
 
 // adder is a processor with a running sum in its outputs, so that a wrong state shows. A number in
-// an input says how many outputs it has. For every fourth input it reads those before it again, and
-// its outputs to them.
+// an input says how many outputs it has. Now and then it reads the inputs before one again, and its
+// outputs to them.
 type adder struct {
 	name string // begins the subjects of outputs
 	sum  uint64
@@ -38,11 +38,21 @@ func (p *past) add(data []byte) {
 	}
 }
 
-const rereadEvery = 16
+// Every fourth input needs those before it, and few do where there are many: the work grows with
+// their square.
+const (
+	rereadEvery = 4
+	rereadMost  = 64 // the last sequence of which this is so
+	rereadFew   = 256
+)
 
 // rereads reports whether an input needs those before it.
 func rereads(subject string, sequence uint64) bool {
-	return sequence%rereadEvery == 0 && !strings.HasSuffix(subject, ".marker")
+	every := uint64(rereadEvery)
+	if sequence > rereadMost {
+		every = rereadFew
+	}
+	return sequence%every == 0 && !strings.HasSuffix(subject, ".marker")
 }
 
 // Reread implements reread.Reader.
