@@ -124,7 +124,8 @@
 //
 // Stop the stage before purging its output stream. A purge keeps the last sequence: a running stage
 // notices it when it is idle, or at its next refused append, and then rebuilds the stream from the
-// start.
+// start. A stage that starts while its last message is deleted or damaged puts it out again, behind
+// the hole: nothing is lost.
 //
 // # Replaying
 //

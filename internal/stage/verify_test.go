@@ -237,6 +237,16 @@ var _ = Describe("Verifying", func() {
 		Entry("the last", 1207, 0, "messages were removed behind the last one"),
 	)
 
+	It("finds nothing wrong where the last message was deleted, and the stage has put it out again behind", func() {
+		w := built()
+		w.api("STREAM.MSG.DELETE."+w.out, map[string]int{"seq": 1207})
+		_, err := w.finish(options{})
+		Expect(err).NotTo(HaveOccurred())
+		for _, deep := range []bool{false, true} {
+			Expect(w.check(deep)).To(HaveField("Sequence", uint64(1208)))
+		}
+	})
+
 	It("finds more messages in a row that end no batch than a batch has", func() {
 		w := built()
 		all := w.contents()
