@@ -47,6 +47,15 @@ func UsageSubject(source, foundation, tenant, kind, resource string) string {
 	return subject("usage", source, foundation, tenant, kind, resource)
 }
 
+// QuerySubject is where a question about a tenant is asked. A question is one word.
+func QuerySubject(tenant, question string) string { return subject("daybook.query", tenant, question) }
+
+// QueryAll stands in the subject of a question about everybody for the tenant.
+const QueryAll = "all"
+
+// QueryFilter matches a question about any tenant.
+func QueryFilter(question string) string { return "daybook.query.*." + Token(question) }
+
 // UsageFilter matches every message of a foundation in USAGE: the collector's own subjects.
 func UsageFilter(source, foundation string) string {
 	return subject("usage", source, foundation) + ".>"

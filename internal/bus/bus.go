@@ -392,3 +392,6 @@ func Wait(ctx context.Context, d time.Duration) error {
 		return nil
 	}
 }
+
+// Conn is the connection itself, for packages below this one.
+func (b *Bus) Conn() *nats.Conn { return b.nc }
