@@ -139,7 +139,7 @@ var labImporters = map[string][]string{
 }
 
 // simulators are the packages with a truth to judge the services by.
-var simulators = []string{"internal/lab/sim", "internal/lab/cc"}
+var simulators = []string{"internal/lab/sim", "internal/lab/cc", "internal/lab/identity"}
 
 // natsImporters may import the packages of natsModules.
 var (

@@ -1,0 +1,158 @@
+package identity
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"time"
+)
+
+// Credentials of the user that may validate tokens.
+const (
+	KeystoneUser     = "daybook"
+	KeystonePassword = "daybook-secret"
+)
+
+// tokensPath is the path of all requests about tokens.
+const tokensPath = "/v3/auth/tokens" //nolint:gosec // no secret
+
+// Keystone gives and validates tokens. It is safe for concurrent use.
+type Keystone struct {
+	server
+	now func() time.Time
+
+	// The lock of server guards the fields below.
+	own     []string          // good tokens of KeystoneUser
+	granted map[string]Claims // by token
+	tokens  int
+}
+
+// NewKeystone is a Keystone by a clock.
+func NewKeystone(now func() time.Time) *Keystone {
+	return &Keystone{now: now, granted: map[string]Claims{}}
+}
+
+// Project is the content of a project's token, good for an hour.
+func (k *Keystone) Project(id string, roles ...string) Claims {
+	domain := map[string]any{"id": "default", "name": "Default"}
+	all := []map[string]any{}
+	for _, name := range roles {
+		all = append(all, map[string]any{"id": "role-" + name, "name": name})
+	}
+	return Claims{
+		"methods": []string{"password"}, "is_domain": false, "roles": all,
+		"audit_ids":  []string{"3T2dc1CGQxyJsHdDu1xkcw"},
+		"user":       map[string]any{"id": "user-of-" + id, "name": "ann", "domain": domain},
+		"project":    map[string]any{"id": id, "name": "shop", "domain": domain},
+		"issued_at":  k.now().UTC().Format("2006-01-02T15:04:05.000000Z"),
+		"expires_at": k.now().Add(time.Hour).UTC().Format("2006-01-02T15:04:05.000000Z"),
+	}
+}
+
+// Token makes a token with the given content.
+func (k *Keystone) Token(c Claims) string {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	token := k.name()
+	k.granted[token] = c
+	return token
+}
+
+// name is the next token, in the look of a Fernet token. The lock is held.
+func (k *Keystone) name() string {
+	k.tokens++
+	return fmt.Sprintf("gAAAAABoMade-up-token-%06d", k.tokens)
+}
+
+// Revoke ends a token.
+func (k *Keystone) Revoke(token string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	delete(k.granted, token)
+}
+
+// RevokeOwn ends the tokens of KeystoneUser.
+func (k *Keystone) RevokeOwn() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.own = nil
+}
+
+// ServeHTTP answers POST and GET /v3/auth/tokens.
+func (k *Keystone) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if k.taken(w, r) {
+		return
+	}
+	switch {
+	case r.URL.Path != tokensPath:
+		w.WriteHeader(http.StatusNotFound)
+	case r.Method == http.MethodPost:
+		k.logIn(w, r)
+	default:
+		k.validate(w, r)
+	}
+}
+
+// login is the body of POST /v3/auth/tokens, as far as it is looked at.
+type login struct {
+	Auth struct {
+		Identity struct {
+			Methods  []string `json:"methods"`
+			Password struct {
+				User struct {
+					Name     string `json:"name"`
+					Password string `json:"password"`
+				} `json:"user"`
+			} `json:"password"`
+			ApplicationCredential struct {
+				ID     string `json:"id"`
+				Secret string `json:"secret"`
+			} `json:"application_credential"`
+		} `json:"identity"`
+	} `json:"auth"`
+}
+
+func (k *Keystone) logIn(w http.ResponseWriter, r *http.Request) {
+	var in login
+	err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 1<<20)).Decode(&in)
+	id, user := &in.Auth.Identity, &in.Auth.Identity.Password.User
+	good := slices.Equal(id.Methods, []string{"password"}) && user.Name == KeystoneUser &&
+		user.Password == KeystonePassword || slices.Equal(id.Methods, []string{"application_credential"}) &&
+		id.ApplicationCredential.ID == KeystoneUser && id.ApplicationCredential.Secret == KeystonePassword
+	if err != nil || !good {
+		writeJSON(w, http.StatusUnauthorized, refusal(http.StatusUnauthorized))
+		return
+	}
+	k.mu.Lock()
+	token := k.name()
+	k.own = append(k.own, token)
+	k.mu.Unlock()
+	w.Header().Set("X-Subject-Token", token)
+	writeJSON(w, http.StatusCreated, map[string]any{"token": k.Project("0123456789abcdef0123456789abcdef", "service")})
+}
+
+// validate answers for the token in X-Subject-Token. Source: Keystone's API reference, "Validate
+// and show information for token".
+func (k *Keystone) validate(w http.ResponseWriter, r *http.Request) {
+	k.mu.Lock()
+	own := slices.Contains(k.own, r.Header.Get("X-Auth-Token"))
+	claims, found := k.granted[r.Header.Get("X-Subject-Token")]
+	claims = maps.Clone(claims)
+	k.mu.Unlock()
+	switch {
+	case !own:
+		writeJSON(w, http.StatusUnauthorized, refusal(http.StatusUnauthorized))
+	case !found:
+		writeJSON(w, http.StatusNotFound, refusal(http.StatusNotFound))
+	default:
+		writeJSON(w, http.StatusOK, map[string]any{"token": claims})
+	}
+}
+
+func refusal(status int) map[string]any {
+	return map[string]any{"error": map[string]any{
+		"code": status, "title": http.StatusText(status), "message": "made up",
+	}}
+}
