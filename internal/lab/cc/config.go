@@ -47,9 +47,9 @@ type Client struct {
 type User struct {
 	GUID, Name, Password string
 	Scopes               []string
-	// Manages and Bills are the guids of the organizations where the user is organization_manager
-	// or organization_billing_manager.
-	Manages, Bills []string
+	// Manages, Bills and Audits are the guids of the organizations where the user is
+	// organization_manager, organization_billing_manager or organization_auditor.
+	Manages, Bills, Audits []string
 }
 
 // Scopes of Cloud Controller.

@@ -140,7 +140,7 @@ func (f *Foundation) mayRead(r *request, org string) bool {
 		return true
 	}
 	i := slices.IndexFunc(f.users, func(u User) bool { return u.GUID == r.token.UserID })
-	return i >= 0 && (slices.Contains(f.users[i].Manages, org) || slices.Contains(f.users[i].Bills, org))
+	return i >= 0 && slices.Contains(slices.Concat(f.users[i].Manages, f.users[i].Bills, f.users[i].Audits), org)
 }
 
 // passesSpace reports whether the contents of a space may be read and pass the filters by space and

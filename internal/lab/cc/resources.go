@@ -224,11 +224,13 @@ func (f *Foundation) buildpacks(r *request, p *params) (items []item) {
 const (
 	roleManager = "organization_manager"
 	roleBilling = "organization_billing_manager"
+	roleAuditor = "organization_auditor"
 )
 
 func (f *Foundation) roles(r *request, p *params) (items []item) {
 	for _, u := range f.users {
-		for kind, orgs := range map[string][]string{roleManager: u.Manages, roleBilling: u.Bills} {
+		held := map[string][]string{roleManager: u.Manages, roleBilling: u.Bills, roleAuditor: u.Audits}
+		for kind, orgs := range held {
 			for _, org := range orgs {
 				if !f.mayRead(r, org) || !p.passes("types", kind) || !p.passes("user_guids", u.GUID) ||
 					!p.passes("organization_guids", org) || !p.passes("space_guids", "") {

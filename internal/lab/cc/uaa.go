@@ -1,22 +1,17 @@
 package cc
 
 import (
-	"crypto"
-	"crypto/rand"
 	"crypto/rsa"
-	"crypto/sha256"
 	"crypto/subtle"
-	"crypto/x509"
-	"encoding/base64"
 	"encoding/json"
-	"encoding/pem"
-	"math/big"
 	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/daybook-billing/daybook/internal/lab/identity"
 )
 
 // uaa gives out and checks tokens. Its owner's lock guards it.
@@ -60,70 +55,28 @@ func (t *token) owner() string {
 }
 
 // signingKey makes the key if there is none.
-func (u *uaa) signingKey() *rsa.PrivateKey {
+func (u *uaa) signingKey() identity.Key {
+	name := "key-" + strconv.Itoa(u.keys)
 	if u.key == nil {
-		key, err := rsa.GenerateKey(rand.Reader, 2048)
-		if err != nil {
-			panic(err) // crypto/rand does not fail
-		}
-		u.key = key
+		u.key = identity.NewKey(name).Private
 	}
-	return u.key
+	return identity.Key{ID: name, Private: u.key}
 }
 
-func (u *uaa) keyID() string { return "key-" + strconv.Itoa(u.keys) }
-
-// sign writes a JSON Web Token by RFC 7515, RS256.
 func (u *uaa) sign(issuer string, t *token) string {
-	head, err := json.Marshal(map[string]string{
-		"alg": "RS256", "kid": u.keyID(), "typ": "JWT",
-		"jku": strings.TrimSuffix(issuer, "/oauth/token") + "/token_keys",
-	})
-	if err != nil {
-		panic(err) // strings always marshal
-	}
-	body, err := json.Marshal(t)
-	if err != nil {
-		panic(err)
-	}
-	text := base64.RawURLEncoding.EncodeToString(head) + "." + base64.RawURLEncoding.EncodeToString(body)
-	sum := sha256.Sum256([]byte(text))
-	signature, err := rsa.SignPKCS1v15(rand.Reader, u.signingKey(), crypto.SHA256, sum[:])
-	if err != nil {
-		panic(err) // the key is long enough
-	}
-	return text + "." + base64.RawURLEncoding.EncodeToString(signature)
+	return u.signingKey().Sign(map[string]any{"jku": strings.TrimSuffix(issuer, "/oauth/token") + "/token_keys"}, t)
 }
 
 // read returns the content of a valid token, signed by the present key; nil otherwise.
 func (u *uaa) read(text string, now time.Time) *token {
-	signed, signature, found := cutLast(text, '.')
-	if !found || u.key == nil {
+	if u.key == nil {
 		return nil
 	}
-	raw, err := base64.RawURLEncoding.DecodeString(signature)
-	if err != nil {
-		return nil
-	}
-	sum := sha256.Sum256([]byte(signed))
-	if rsa.VerifyPKCS1v15(&u.key.PublicKey, crypto.SHA256, sum[:], raw) != nil {
-		return nil
-	}
-	_, body, _ := cutLast(signed, '.')
-	raw, err = base64.RawURLEncoding.DecodeString(body)
 	var t token
-	if err != nil || json.Unmarshal(raw, &t) != nil || now.Unix() >= t.Expires {
+	if json.Unmarshal(u.signingKey().Verify(text), &t) != nil || now.Unix() >= t.Expires {
 		return nil
 	}
 	return &t
-}
-
-func cutLast(s string, separator byte) (before, behind string, found bool) {
-	i := strings.LastIndexByte(s, separator)
-	if i < 0 {
-		return s, "", false
-	}
-	return s[:i], s[i+1:], true
 }
 
 // check reads the access token of a request, or says how Cloud Controller refuses it. Source:
@@ -249,24 +202,14 @@ func (u *uaa) client(r *request) *Client {
 
 func same(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }
 
-// tokenKeys is GET /token_keys: the public key, as a JSON Web Key by RFC 7517 and in PEM, with an
-// ETag.
+// tokenKeys is GET /token_keys, with an ETag.
 func (f *Foundation) tokenKeys(r *request) answer {
-	public := &f.uaa.signingKey().PublicKey
-	etag := `"` + f.uaa.keyID() + `"`
+	key := f.uaa.signingKey()
+	etag := `"` + key.ID + `"`
 	if r.Header.Get("If-None-Match") == etag {
 		return answer{status: http.StatusNotModified, kind: jsonType}.with("ETag", etag)
 	}
-	der, err := x509.MarshalPKIXPublicKey(public)
-	if err != nil {
-		panic(err) // an RSA key always marshals
-	}
-	return jsonAnswer(http.StatusOK, map[string]any{"keys": []map[string]string{{
-		"kty": "RSA", "use": "sig", "alg": "RS256", "kid": f.uaa.keyID(),
-		"e":     base64.RawURLEncoding.EncodeToString(big.NewInt(int64(public.E)).Bytes()),
-		"n":     base64.RawURLEncoding.EncodeToString(public.N.Bytes()),
-		"value": string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})),
-	}}}).with("ETag", etag)
+	return jsonAnswer(http.StatusOK, map[string]any{"keys": []map[string]string{key.JWK()}}).with("ETag", etag)
 }
 
 // openID is GET /.well-known/openid-configuration, as far as Cloud Controller reads it.
