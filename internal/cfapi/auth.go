@@ -186,8 +186,8 @@ func (a *auth) clean(s string) string {
 	return redact.Text(s)
 }
 
-// transport makes the foundation's own connections.
-func (c *Config) transport() (*http.Transport, error) {
+// Transport makes the foundation's own connections. It reads the CA file, and does no other I/O.
+func (c *Config) Transport() (*http.Transport, error) {
 	t := &http.Transport{
 		Proxy:                  http.ProxyFromEnvironment,
 		ForceAttemptHTTP2:      true,

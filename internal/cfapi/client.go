@@ -56,7 +56,7 @@ type Client struct {
 // New makes a client. It reads the CA file, and does no other I/O.
 func New(cfg Config, deps Deps) (*Client, error) {
 	cfg, deps = cfg.withDefaults(), deps.withDefaults()
-	transport, err := cfg.transport()
+	transport, err := cfg.Transport()
 	if err != nil {
 		return nil, err
 	}
@@ -101,6 +101,24 @@ func (c *Client) Clean(text string) string { return c.auth.clean(text) }
 // Controller has no other name for itself. Source: cloud_controller_ng,
 // app/controllers/runtime/root_controller.rb and app/presenters/v3/info_presenter.rb.
 func (c *Client) Root(ctx context.Context) (self string, err error) {
+	self, err = c.link(ctx, "self")
+	if err == nil && self == "" {
+		self = Address(c.base)
+	}
+	return self, err
+}
+
+// UAA returns the address of the foundation's UAA, as Address gives it.
+func (c *Client) UAA(ctx context.Context) (string, error) {
+	address, err := c.link(ctx, "uaa")
+	if err == nil && address == "" {
+		err = errors.New("the API's root document has no address of a UAA: set it")
+	}
+	return address, err
+}
+
+// link is an address in the API's root document, empty for none.
+func (c *Client) link(ctx context.Context, name string) (address string, err error) {
 	err = c.get(ctx, "/", nil, func(a *answer) error {
 		d := jsondoc.Borrow()
 		defer d.Return()
@@ -108,12 +126,10 @@ func (c *Client) Root(ctx context.Context) (self string, err error) {
 			return fmt.Errorf("%w: it is not the root document of a Cloud Foundry API: is the address right "+
 				"(CF_API_ADDRESS)?", errDamaged)
 		}
-		if self = Address(d.Root().Get("links").Get("self").Get("href").Text()); self == "" {
-			self = Address(c.base)
-		}
+		address = Address(d.Root().Get("links").Get(name).Get("href").Text())
 		return nil
 	})
-	return self, err
+	return address, err
 }
 
 // maxAddress is the longest address of an API, in bytes.

@@ -1,11 +1,12 @@
-// Package cfapi asks the API of one Cloud Foundry foundation: its usage events, with tokens,
-// retries, rate limits and redirects handled in one place.
+// Package cfapi asks the API of one Cloud Foundry foundation: its usage events and roles, with
+// tokens, retries, rate limits and redirects handled in one place.
 //
 // # Requests
 //
 //   - List reads one page of a list of usage events, Created the time of one event.
-//   - Root reads the API's root document, CheckGlobalRead makes sure that the token reads all
-//     organizations.
+//   - Root and UAA read the API's root document, CheckGlobalRead makes sure that the token reads
+//     all organizations.
+//   - OrganizationRoles reads the roles of one user, all of them or none.
 //
 // An answer counts once it is whole, has a Date header and passes its check. Everything else is
 // repeated with a growing wait, Config.Retries times a request. Between two pages a client repeats
@@ -31,5 +32,6 @@
 //
 // # Limits
 //
-// Answers of 64 MiB, answers of the UAA of 1 MiB, one minute of waiting for a rate limit.
+// Answers of 64 MiB, answers of the UAA of 1 MiB, one minute of waiting for a rate limit, 10,000
+// roles of one user.
 package cfapi
