@@ -41,6 +41,7 @@ type cli struct {
 	Bill       billing.Bill       `cmd:"" help:"Print the bill by month and tenant."`
 	Statement  billing.Statement  `cmd:"" help:"Print a tenant's statements of a closed month, or a preview; export one as a bundle; verify a bundle."`
 	Keys       billing.Keys       `cmd:"" help:"Make and show the key that signs bundles."`
+	Token      tokenCmd           `cmd:"" help:"Make static tokens of the API."`
 	Trace      explain.Trace      `cmd:"" help:"Tell what became of an event: its spans, charges, holds, or why it has no effect."`
 	Explain    explain.Explain    `cmd:"" help:"Explain charges down to the platform's events, and compute them again."`
 	Verify     verifyCmd          `cmd:"" help:"Derive METERED and BILLING again, and compare them with the stored streams."`
