@@ -370,28 +370,11 @@ func reversal(c events.Charge, cause string) events.Charge {
 // entry is the i-th line of a span as a charge. It is the same whenever it is made: the cause and
 // the version are in p.
 func (b *Book) entry(p *posted.Span, line *rating.Line, i int) events.Charge {
-	s := &p.Span
-	return events.Charge{
-		ID: events.ID("charge", p.Cause, s.ID, line.Component.Name, strconv.Itoa(i)), Entry: events.EntryCharge,
-		Period: p.Period(), Span: s.ID, Kind: s.Kind, Resource: s.Resource, App: s.App, Tenant: s.Tenant,
-		Space: s.Space,
-		Name:  s.Name, Datastore: s.Footprint.Datastore, Region: s.Footprint.Region,
-		AvailabilityZone: s.Footprint.AvailabilityZone, Plan: line.Plan.Name,
-		Catalogue: b.versions[b.terms[p.Version].version].Name,
-		Component: line.Component.Name,
-		Start:     line.Start, End: line.End,
-		Seconds: line.Seconds, Quantity: line.Quantity, Unit: line.Unit, Amount: line.Amount,
-		VATCode: line.VATCode, VATRate: line.VATRate, VAT: line.VAT, Currency: line.Currency,
-		CurrencyRate: unlessSame(line.CurrencyRate), Flags: s.Flags,
-	}
-}
-
-// unlessSame leaves the rate of the billing currency out.
-func unlessSame(rate string) string {
-	if rate == "1" {
-		return ""
-	}
-	return rate
+	c := line.Charge(&p.Span)
+	c.ID = events.ID("charge", p.Cause, p.ID, line.Component.Name, strconv.Itoa(i))
+	c.Entry, c.Period, c.Span = events.EntryCharge, p.Period(), p.ID
+	c.Catalogue = b.versions[b.terms[p.Version].version].Name
+	return c
 }
 
 // samePrice reports whether two prices of a span have the same entries.
