@@ -63,14 +63,22 @@ func (t *Terms) Behind(m *bus.Stored) *pricer.Book {
 	for n < len(t.controls) && t.controls[n].Sequence <= last {
 		n++
 	}
+	return t.book(n)
+}
+
+// Latest is the book after the last message of METERED.
+func (t *Terms) Latest() *pricer.Book { return t.book(len(t.controls)) }
+
+// book is the book after so many controls.
+func (t *Terms) book(n int) *pricer.Book {
 	if t.books[n] == nil {
-		t.books[n] = book(t.controls[:n])
+		t.books[n] = newBook(t.controls[:n])
 	}
 	return t.books[n]
 }
 
-// book takes catalogues and closings, as the pricer does: one with a mistake changes nothing.
-func book(controls []bus.Stored) *pricer.Book {
+// newBook takes catalogues and closings, as the pricer does: one with a mistake changes nothing.
+func newBook(controls []bus.Stored) *pricer.Book {
 	b := pricer.NewBook()
 	none := func(*pricer.Entries) {}
 	for i := range controls {
