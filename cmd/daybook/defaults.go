@@ -7,6 +7,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"github.com/daybook-billing/daybook/api"
 	"github.com/daybook-billing/daybook/cmd/daybook/collect"
 	"github.com/daybook-billing/daybook/cmd/daybook/shell"
 	"github.com/daybook-billing/daybook/collector/cf"
@@ -23,6 +24,7 @@ func defaults() kong.Vars {
 	return kong.Vars{
 		"listen":    bus.DefaultListen,
 		"nats_url":  "nats://" + bus.DefaultListen,
+		"api":       api.DefaultAddress,
 		"drain":     flagText(service.DefaultDrain),
 		"room_wait": flagText(shell.DefaultRoomWait),
 

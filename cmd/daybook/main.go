@@ -34,6 +34,7 @@ type cli struct {
 	Quarantine collect.Quarantine `cmd:"" help:"Show input that could not be understood; resubmit or discard it."`
 	Project    projectCmd         `cmd:"" help:"Run the projector: facts (USAGE) become spans of usage (METERED)."`
 	Price      priceCmd           `cmd:"" help:"Run the pricer: spans of usage (METERED) become charges (BILLING)."`
+	Serve      serveCmd           `cmd:"" help:"Serve the API: charges, totals, statements and more, as JSON over HTTP."`
 	Running    metering.Running   `cmd:"" help:"List running resources."`
 	Anomalies  metering.Anomalies `cmd:"" help:"List facts in conflict with others, with what to do about them."`
 	Unrated    billing.Unrated    `cmd:"" help:"List usage without a price."`

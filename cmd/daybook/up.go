@@ -31,6 +31,7 @@ type upCmd struct {
 	CF         string   `name:"cf" env:"CF_API_ADDRESS" placeholder:"URL" help:"Collect from the Cloud Foundry foundation with this API. With --demo the environment does not name it."`
 	Data       string   `env:"DAYBOOK_DATA" default:"daybook-data" placeholder:"DIR" help:"Data folder of the embedded server (default: ${default})."`
 	Listen     string   `env:"DAYBOOK_LISTEN" default:"${listen}" placeholder:"ADDR" help:"Where the embedded server listens for NATS clients (default: ${default})."`
+	API        *string  `name:"api" env:"DAYBOOK_API" placeholder:"ADDR" help:"Serve the API on this host:port; empty: nowhere (default: ${api}, but for --once)."`
 	ServerOnly bool     `help:"Run the embedded NATS server and nothing else, to look at the streams or repair them with the nats CLI."`
 
 	shell.Room `group:"server"`

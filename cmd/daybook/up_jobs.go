@@ -62,6 +62,9 @@ func (s *system) collect(ctx context.Context) error {
 // hint says what to try.
 func (s *system) hint() {
 	running := print.System{NATS: s.server.URL(), Demo: s.cmd.Demo}
+	if s.api != nil {
+		running.API = s.api.Address()
+	}
 	if address := s.process.Address(); address != nil {
 		running.HTTP = "http://" + shell.Reachable(address)
 	}

@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 
 	"github.com/daybook-billing/daybook/acts"
+	"github.com/daybook-billing/daybook/api"
 	"github.com/daybook-billing/daybook/cmd/daybook/collect"
 	"github.com/daybook-billing/daybook/cmd/daybook/shell"
 	"github.com/daybook-billing/daybook/collector/cf"
@@ -35,6 +36,7 @@ type system struct {
 	ledger    *memory.Ledger
 	cf        *cf.Collector    // nil: no foundation is collected
 	trove     *trove.Collector // nil: Trove is not collected
+	api       *api.Server      // nil: it is not served
 	jobs      []job            // inputs with an end, a followed one last
 	inputs    atomic.Int64     // collected from files
 	seal      chan struct{}    // closed when every input with an end is charged: statements come behind it
@@ -72,6 +74,9 @@ func startSystem(e *shell.Env, c *upCmd, process *service.Process) (_ *system, e
 		if s.trove, err = c.Trove.NewCollector(process, s.bus); err != nil {
 			return nil, err
 		}
+	}
+	if err := s.makeAPI(); err != nil {
+		return nil, err
 	}
 	s.jobs = c.jobs(e.Stdin)
 	return s, nil
@@ -168,6 +173,9 @@ func (s *system) collectors() []service.Component {
 	}
 	if s.cmd.Once {
 		components = append(components, service.Component{Name: "room", Run: s.room, Background: true})
+	}
+	if s.api != nil {
+		components = append(components, service.Component{Name: "api", Run: s.api.Run, Background: true})
 	}
 	return components
 }

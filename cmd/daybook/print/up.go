@@ -11,6 +11,7 @@ import (
 type System struct {
 	NATS string // URL of its NATS server
 	HTTP string // URL of its health checks and metrics; empty where they are off
+	API  string // host:port of the API; empty where it is off
 	Demo bool
 }
 
@@ -25,7 +26,11 @@ func Hints(w io.Writer, s System) {
 		fmt.Fprintf(w, "%[1]s/readyz says whether all services are at work, %[1]s/metrics how they are doing.\n",
 			s.HTTP)
 	} else {
-		fmt.Fprintln(w, "With --http 127.0.0.1:8080 it serves /healthz, /readyz and /metrics there.")
+		fmt.Fprintln(w, "With --http 127.0.0.1:9464 it serves /healthz, /readyz and /metrics there.")
+	}
+	if s.API != "" {
+		fmt.Fprintf(w, "Its API is at http://%s/v1/totals?by=tenant,month, without a token for this machine alone; "+
+			"docs/api.md tells more.\n", s.API)
 	}
 	if s.Demo {
 		fmt.Fprintln(w, "Odd on purpose in the demo: a build that fails, an ending without a beginning, a database "+

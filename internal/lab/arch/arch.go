@@ -1,8 +1,8 @@
 // Package arch holds the rules of Daybook's layout, and its test holds the code to them:
 //
 //   - the services collector, projector, pricer and api never import each other: they meet in
-//     streams. The api alone may import the pricer's pure packages, and one file of the projector
-//     the catalogue;
+//     streams. The api alone may import packages that only read or compute, and one file of the
+//     projector the catalogue;
 //   - the ledger imports no service, and only the api and commands import the ledger;
 //   - acts imports no service, no flags and no files: commands and the api call it;
 //   - events imports nothing of ours, and the shared internal packages nothing of the services;
@@ -47,9 +47,12 @@ var services = []string{"collector", "projector", "pricer", "api"}
 // collector below it has one.
 var running = []string{"collector/file", "collector/cf", "collector/trove", "projector", "pricer", "api"}
 
-// libraries are pure packages of the pricer. An API shows prices before they are published, and so
-// may import them.
-var libraries = []string{"pricer/catalogue", "pricer/formula", "pricer/rating"}
+// libraries are packages of services that read or compute for whoever asks: the API asks for prices
+// before they are published, for the terms of a charge, and for the state of collectors.
+var libraries = []string{
+	"pricer/bundle", "pricer/catalogue", "pricer/forecast", "pricer/formula", "pricer/preview",
+	"pricer/rating", "pricer/terms", "collector/status", "collector/quarantine",
+}
 
 // judges are the files that import a pure package of a service: both come to one judgement, and
 // what is closed on METERED stays closed.
@@ -77,7 +80,7 @@ var callers = []string{"flag", "os", "os/", "github.com/alecthomas/"}
 
 // purePackages are pure as a whole.
 var purePackages = []string{
-	"events", "ledger/anomalies", "pricer/catalogue", "pricer/formula", "pricer/posted", "pricer/rating",
+	"events", "ledger/anomalies", "pricer/catalogue", "pricer/forecast", "pricer/formula", "pricer/posted", "pricer/rating",
 	"pricer/statements", "pricer/whatif", "projector/timeline", "projector/months", "projector/cf", "projector/trove",
 	"projector/internal/records", "projector/internal/rederive",
 }

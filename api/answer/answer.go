@@ -1,0 +1,107 @@
+package answer
+
+import (
+	"context"
+	"slices"
+	"sync"
+
+	"github.com/daybook-billing/daybook/acts"
+	"github.com/daybook-billing/daybook/collector/status"
+	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/internal/metered"
+	"github.com/daybook-billing/daybook/ledger"
+	"github.com/daybook-billing/daybook/pricer/terms"
+)
+
+// Bus is the part of the bus to answer.
+type Bus interface {
+	acts.Bus
+	metered.Watcher
+	ledger.Gets
+	status.Reader
+}
+
+// Answers answers questions. It is safe for concurrent use.
+type Answers struct {
+	reader ledger.Reader
+	bus    Bus
+
+	mu    sync.Mutex // guards the next two
+	terms *terms.Terms
+	until uint64 // position in METERED up to which terms were read
+}
+
+// New returns the answers of a ledger that is posted from the streams of a bus.
+func New(r ledger.Reader, b Bus) *Answers { return &Answers{reader: r, bus: b} }
+
+// Scope is whose data an asker may see. The zero value is nobody's.
+type Scope struct {
+	Everybody   bool
+	Foundations []string       // of every tenant
+	Owners      []events.Owner // beside them
+}
+
+// Has reports whether a tenant of a foundation is in the scope.
+func (s *Scope) Has(foundation, tenant string) bool {
+	return s.Everybody || slices.Contains(s.Foundations, foundation) ||
+		slices.Contains(s.Owners, events.Owner{Foundation: foundation, Tenant: tenant})
+}
+
+// names reports whether something in the scope is of a foundation and a tenant; an empty one stands
+// for any.
+func (s *Scope) names(foundation, tenant string) bool {
+	of := func(f string) bool { return foundation == "" || foundation == f }
+	return s.Everybody || slices.ContainsFunc(s.Foundations, of) ||
+		slices.ContainsFunc(s.Owners, func(o events.Owner) bool {
+			return of(o.Foundation) && (tenant == "" || tenant == o.Tenant)
+		})
+}
+
+// Asker is who asks. The zero value may see and do nothing.
+type Asker struct {
+	Name   string // for the record of acts
+	Usage  Scope  // what ran
+	Money  Scope  // what it costs
+	Decide Scope  // acts
+}
+
+// Position is how far an answer goes.
+type Position struct {
+	Billing uint64 `json:"billing" doc:"Sequence of the last message of BILLING in the answer."`
+	Metered uint64 `json:"metered" doc:"Sequence of the last message of METERED in the answer."`
+	Usage   uint64 `json:"usage,omitempty" doc:"With known_at: sequence of the last fact in USAGE that was known."`
+}
+
+// stableTries is how often an answer is made again, because something was posted meanwhile.
+const stableTries = 3
+
+// stable makes an answer between two equal positions, and returns these. Where something is posted
+// all the time, the answer may have more than its position says, and still is false.
+func (a *Answers) stable(ctx context.Context, answer func() error) (at ledger.Positions, still bool, err error) {
+	at, err = a.reader.Positions(ctx)
+	for range stableTries {
+		if err != nil {
+			break
+		}
+		if err = answer(); err != nil {
+			break
+		}
+		var after ledger.Positions
+		if after, err = a.reader.Positions(ctx); err != nil || after == at {
+			return at, err == nil, err
+		}
+		at = after
+	}
+	return at, false, err
+}
+
+// position is the Position of ledger.Positions.
+func position(at ledger.Positions) Position {
+	return Position{Billing: at.Billing, Metered: at.Metered}
+}
+
+// Position is how far the ledger has come.
+func (a *Answers) Position(ctx context.Context) (Position, error) {
+	at, err := a.reader.Positions(ctx)
+	return position(at), err
+}

@@ -1,0 +1,183 @@
+package answer
+
+import (
+	"context"
+	"time"
+
+	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/ledger"
+	"github.com/daybook-billing/daybook/pricer/forecast"
+	"github.com/daybook-billing/daybook/pricer/rating"
+	"github.com/daybook-billing/daybook/pricer/terms"
+)
+
+// RunningQuestion asks for what runs now.
+type RunningQuestion struct {
+	Whose
+	What
+}
+
+// maxRunning is how many running spans an answer lists.
+const maxRunning = 10_000
+
+// Running is what runs, by kind, resource, foundation and start.
+type Running struct {
+	Position Position `json:"position"`
+	Running  []Run    `json:"running"`
+	Omitted  int      `json:"omitted,omitempty" doc:"How many more there are: choose a tenant or a kind."`
+	Accrued  []Total  `json:"accrued" doc:"Sums of what all of them have accrued, by currency."`
+}
+
+// Run is a running span.
+type Run struct {
+	Source     string    `json:"source"`
+	Foundation string    `json:"foundation"`
+	Tenant     string    `json:"tenant"`
+	Space      string    `json:"space,omitempty"`
+	App        string    `json:"app,omitempty"`
+	Kind       string    `json:"kind"`
+	Resource   string    `json:"resource"`
+	Name       string    `json:"name,omitempty"`
+	Since      string    `json:"since" format:"date-time" doc:"When its size was taken up."`
+	Start      string    `json:"start" format:"date-time" doc:"It is charged up to here."`
+	Footprint  Footprint `json:"footprint"`
+	Flags      []string  `json:"flags,omitempty"`
+	// Accrued is nil where the asker may not see money.
+	Accrued *Accrual `json:"accrued,omitempty"`
+}
+
+// Accrual is what a running span has accrued since it was charged last.
+type Accrual struct {
+	Through string   `json:"through" format:"date-time" doc:"Metered through; from start up to here it has accrued."`
+	Lines   []Priced `json:"lines"`
+	Unrated []string `json:"unrated,omitempty" doc:"Why something of it has no price."`
+}
+
+// Priced is usage with its price.
+type Priced struct {
+	Plan      string `json:"plan"`
+	Component string `json:"component"`
+	Catalogue string `json:"catalogue"`
+	Start     string `json:"start" format:"date-time"`
+	End       string `json:"end" format:"date-time"`
+	Seconds   string `json:"seconds"`
+	Quantity  string `json:"quantity"`
+	Unit      string `json:"unit,omitempty"`
+	Amount    string `json:"amount" doc:"An exact decimal, net of VAT."`
+	VAT       string `json:"vat" doc:"An exact decimal."`
+	Currency  string `json:"currency"`
+}
+
+func newPriced(c *events.Charge) Priced {
+	return Priced{
+		Plan: c.Plan, Component: c.Component, Catalogue: c.Catalogue, Start: events.FormatTime(c.Start),
+		End: events.FormatTime(c.End), Seconds: c.Seconds.String(), Quantity: c.Quantity.String(), Unit: c.Unit,
+		Amount: c.Amount.String(), VAT: c.VAT.String(), Currency: c.Currency,
+	}
+}
+
+// reasons are the different reasons why something has no price.
+func reasons(unrated []rating.Unrated) (all []string) {
+	seen := map[string]bool{}
+	for i := range unrated {
+		if r := unrated[i].Reason; !seen[r] {
+			seen[r] = true
+			all = append(all, r)
+		}
+	}
+	return all
+}
+
+// Running answers with what runs, and what it has accrued.
+func (a *Answers) Running(ctx context.Context, asker *Asker, x *RunningQuestion) (*Running, error) {
+	q, err := x.queried(&x.Whose, &asker.Usage)
+	if err != nil {
+		return nil, err
+	}
+	var spans []ledger.Span
+	var bill ledger.Bill
+	at, _, err := a.stable(ctx, func() (err error) {
+		if spans, err = a.reader.Running(ctx, q); err != nil {
+			return err
+		}
+		bill, err = a.reader.Bill(ctx, q)
+		return err
+	})
+	if err == nil && len(spans) == 0 {
+		err = a.heard(ctx, &q)
+	}
+	if err != nil {
+		return nil, err
+	}
+	book, err := a.book(ctx, at.Metered)
+	if err != nil {
+		return nil, err
+	}
+	out := &Running{Position: position(at), Running: []Run{}}
+	through := meteredThrough(bill.Horizons)
+	sums := ledger.NewSumming(nil)
+	for i := range spans {
+		s := &spans[i]
+		run := newRun(s)
+		if end := through[place{s.Source, s.Foundation}]; asker.Money.Has(s.Foundation, s.Tenant) && !end.IsZero() {
+			charges, unrated := forecast.Price(book, s.Source, s.Foundation, &s.Span, s.Start, end)
+			run.Accrued = &Accrual{Through: events.FormatTime(end), Lines: []Priced{}, Unrated: reasons(unrated)}
+			for j := range charges {
+				run.Accrued.Lines = append(run.Accrued.Lines, newPriced(&charges[j]))
+				if err := sums.Add(&ledger.Charge{Charge: charges[j]}, 1); err != nil {
+					return nil, err
+				}
+			}
+		}
+		if len(out.Running) < maxRunning {
+			out.Running = append(out.Running, run)
+		} else {
+			out.Omitted++
+		}
+	}
+	out.Accrued = newTotals(nil, sums.List())
+	return out, nil
+}
+
+func newRun(s *ledger.Span) Run {
+	return Run{
+		Source: s.Source, Foundation: s.Foundation, Tenant: s.Tenant, Space: s.Space, App: s.App, Kind: s.Kind,
+		Resource: s.Resource, Name: s.Name, Since: events.FormatTime(s.Since), Start: events.FormatTime(s.Start),
+		Footprint: NewFootprint(&s.Footprint), Flags: s.Flags.Names(),
+	}
+}
+
+// place is a foundation.
+type place struct{ source, name string }
+
+// meteredThrough is up to when each foundation is metered: a retired one up to its end.
+func meteredThrough(horizons []ledger.Horizon) map[place]time.Time {
+	through := map[place]time.Time{}
+	for i := range horizons {
+		h := &horizons[i]
+		at := h.Metered
+		if !h.Ended.IsZero() {
+			at = h.Ended
+		}
+		through[place{h.Source, h.Foundation}] = at
+	}
+	return through
+}
+
+// book is the terms of the pricer as of a message of METERED at least.
+func (a *Answers) book(ctx context.Context, metered uint64) (forecast.Terms, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.terms == nil || a.until < metered {
+		state, err := a.bus.Stream(ctx, events.StreamMetered)
+		if err != nil {
+			return nil, err
+		}
+		read, err := terms.Read(ctx, a.bus)
+		if err != nil {
+			return nil, err
+		}
+		a.terms, a.until = read, state.Last
+	}
+	return a.terms.Latest(), nil
+}

@@ -1,0 +1,65 @@
+package answer
+
+import (
+	"context"
+	"time"
+
+	"github.com/daybook-billing/daybook/collector/status"
+	"github.com/daybook-billing/daybook/events"
+)
+
+// Status is how far collecting, metering and charging have come.
+type Status struct {
+	Position    Position          `json:"position"`
+	Foundations []FoundationState `json:"foundations" doc:"The asker's."`
+	// Collectors are as daybook status prints them.
+	Collectors []*status.Overview `json:"collectors,omitempty" doc:"For those who may see all tenants."`
+	Problem    string             `json:"problem,omitempty" doc:"Why collectors may be missing."`
+}
+
+// FoundationState is how far a foundation has come.
+type FoundationState struct {
+	Source         string `json:"source"`
+	Foundation     string `json:"foundation"`
+	MeteredThrough string `json:"metered_through,omitempty" format:"date-time"`
+	ChargedThrough string `json:"charged_through,omitempty" format:"date-time"`
+	Ended          string `json:"ended,omitempty" format:"date-time" doc:"Of a retired foundation."`
+}
+
+// Status answers with the state of the foundations of an asker.
+func (a *Answers) Status(ctx context.Context, asker *Asker, now time.Time) (*Status, error) {
+	q, err := (&Whose{}).query(&asker.Usage)
+	if err != nil {
+		return nil, err
+	}
+	bill, err := a.reader.Bill(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	out := &Status{Foundations: []FoundationState{}}
+	if out.Position, err = a.Position(ctx); err != nil {
+		return nil, err
+	}
+	for i := range bill.Horizons {
+		h := &bill.Horizons[i]
+		out.Foundations = append(out.Foundations, FoundationState{
+			Source: h.Source, Foundation: h.Foundation, MeteredThrough: timeText(h.Metered),
+			ChargedThrough: timeText(h.Billed), Ended: timeText(h.Ended),
+		})
+	}
+	if asker.Usage.Everybody {
+		var problem error
+		if out.Collectors, problem = status.Gather(ctx, a.bus, "", now); problem != nil {
+			out.Problem = problem.Error()
+		}
+	}
+	return out, nil
+}
+
+// timeText is a time; empty for none.
+func timeText(at time.Time) string {
+	if at.IsZero() {
+		return ""
+	}
+	return events.FormatTime(at)
+}

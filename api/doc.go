@@ -1,0 +1,26 @@
+// Package api serves Daybook's HTTP API: what package answer answers, as JSON below /v1.
+//
+// The code is the contract: /openapi.json is made from the questions and answers (OpenAPI 3.1), and
+// docs/openapi.json is that file. docs/api.md shows how to use it.
+//
+// # Requests
+//
+// Every request below /v1 is authenticated; what its sender may see goes into the query of the
+// ledger (answer.Asker). Unknown parameters, and values without a meaning, are refused (422).
+// Errors are problem details (RFC 9457). A tenant that the asker may not see is answered as one
+// that does not exist.
+//
+// # Answers
+//
+// Every answer names the sequences of BILLING and METERED that it goes up to. They are in its
+// ETag, too, so that If-None-Match is answered (304) without work until something is posted. An
+// answer with a token may not be stored by shared caches. Long ones are compressed by gzip.
+//
+// # Limits
+//
+//   - Headers of 32 KiB, bodies of 1 MiB, and of catalogues as much as these may have.
+//   - 30 s for an answer.
+//   - Pages of 1,000 entries, 100,000 sums, 10,000 running spans, ranges of 366 days.
+//
+// Reads the ledger and the streams. Writes decisions about holds to USAGE.
+package api

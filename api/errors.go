@@ -1,0 +1,63 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/daybook-billing/daybook/api/answer"
+	"github.com/daybook-billing/daybook/internal/bus"
+)
+
+// retryAfter is the wait of an answer that cannot be given now.
+const retryAfter = 5 * time.Second
+
+// The details of errors that are not the asker's.
+const (
+	errInternal = "the API failed; its log says why"
+	errAway     = "the streams or the ledger cannot be read now: try again later"
+	errLate     = "the answer took longer than 30 s: ask for less"
+)
+
+// failed is an error of an answer as the response to it. What is not the asker's fault is logged.
+func (s *Server) failed(ctx context.Context, operation string, err error) error {
+	if p := (&answer.Problem{}); errors.As(err, &p) {
+		return huma.NewError(statusOf(p.Kind), p.Detail)
+	}
+	if ctx.Err() != nil && !errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return huma.NewError(http.StatusServiceUnavailable, errAway) // nobody reads it
+	}
+	s.log.Warn("answering failed", slog.String("operation", operation), slog.Any("error", err))
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		return later(errLate)
+	case bus.Outage(err), errors.Is(err, bus.ErrNotFound):
+		return later(errAway)
+	}
+	return huma.NewError(http.StatusInternalServerError, errInternal)
+}
+
+// later is an error that passes.
+func later(detail string) error {
+	return huma.ErrorWithHeaders(huma.NewError(http.StatusServiceUnavailable, detail),
+		http.Header{"Retry-After": {strconv.Itoa(int(retryAfter / time.Second))}})
+}
+
+func statusOf(kind answer.Kind) int {
+	switch kind {
+	case answer.NotFound:
+		return http.StatusNotFound
+	case answer.Forbidden:
+		return http.StatusForbidden
+	case answer.Forgotten:
+		return http.StatusGone
+	case answer.Refused:
+		return http.StatusConflict
+	}
+	return http.StatusUnprocessableEntity
+}

@@ -1,0 +1,128 @@
+package api
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+	"github.com/klauspost/compress/gzhttp"
+)
+
+// newHandler is the handler of all requests.
+func (s *Server) newHandler() (http.Handler, error) {
+	mux := http.NewServeMux()
+	cfg := huma.DefaultConfig("Daybook", s.version)
+	cfg.Info.Description = "What ran, what it costs, and why. docs/api.md shows how to use it."
+	cfg.DocsPath, cfg.SchemasPath = "", ""
+	cfg.CreateHooks = nil // no $schema in answers
+	cfg.RejectUnknownQueryParameters = true
+	cfg.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
+		"token": {Type: "http", Scheme: "bearer", Description: "An access token of a UAA, or a static token."},
+	}
+	s.routes(humago.New(mux, cfg))
+	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
+		problem(w, http.StatusNotFound, "there is nothing here: /openapi.json lists what there is")
+	})
+	compress, err := gzhttp.NewWrapper(gzhttp.EnableZstd(false))
+	if err != nil {
+		return nil, err
+	}
+	return s.recovered(s.authenticated(compress(mux))), nil
+}
+
+// problem writes an error as problem details.
+func problem(w http.ResponseWriter, status int, detail string) {
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(&huma.ErrorModel{Status: status, Title: http.StatusText(status), Detail: detail})
+}
+
+// recovered answers for a handler that panics.
+func (s *Server) recovered(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer func() {
+			switch cause := recover(); cause {
+			case nil:
+			case http.ErrAbortHandler:
+				panic(cause)
+			default:
+				s.log.Error("answering failed", slog.String("path", r.URL.Path), slog.Any("panic", cause),
+					slog.String("stack", string(debug.Stack())))
+				problem(w, http.StatusInternalServerError, errInternal)
+			}
+		}()
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		next.ServeHTTP(w, r)
+	})
+}
+
+// versioned is where everything is that needs an access.
+const versioned = "/v1/"
+
+// accessKey is the key of the Access in the context of a request.
+type accessKey struct{}
+
+// authenticated finds out who sends a request below /v1.
+func (s *Server) authenticated(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !strings.HasPrefix(r.URL.Path, versioned) {
+			next.ServeHTTP(w, r)
+			return
+		}
+		w.Header().Set("Cache-Control", "private, no-cache")
+		w.Header().Add("Vary", "Authorization")
+		w.Header().Add("Vary", "X-Auth-Token")
+		access, err := s.auth.Authenticate(r.Context(), r)
+		if err != nil {
+			status, detail := s.auth.Refuse(w.Header(), err)
+			if status >= http.StatusInternalServerError {
+				s.log.Warn("nobody can be asked whether a token is good", slog.Any("error", err))
+			}
+			problem(w, status, detail)
+			return
+		}
+		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), accessKey{}, &access)))
+	})
+}
+
+// accessOf is the Access of a request below /v1.
+func accessOf(ctx context.Context) *Access {
+	if access, ok := ctx.Value(accessKey{}).(*Access); ok {
+		return access
+	}
+	return &Access{} // may see nothing
+}
+
+// tagKey is the key of the ETag in the context of a request.
+type tagKey struct{}
+
+// unchanged answers 304 to a request with the ETag of what would be answered now.
+func (s *Server) unchanged(ctx huma.Context, next func(huma.Context)) {
+	at, err := s.answers.Position(ctx.Context())
+	if err != nil {
+		next(ctx) // it fails in the same way
+		return
+	}
+	url := ctx.URL()
+	text, err := json.Marshal([]any{at, s.version, url.Path, url.RawQuery, accessOf(ctx.Context()).Asker})
+	if err != nil {
+		panic(err) // strings and numbers
+	}
+	sum := sha256.Sum256(text)
+	tag := `W/"` + hex.EncodeToString(sum[:16]) + `"`
+	for given := range strings.SplitSeq(ctx.Header("If-None-Match"), ",") {
+		if strings.TrimSpace(given) == tag {
+			ctx.SetHeader("ETag", tag)
+			ctx.SetStatus(http.StatusNotModified)
+			return
+		}
+	}
+	next(huma.WithValue(ctx, tagKey{}, tag))
+}

@@ -1,0 +1,122 @@
+package api
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/daybook-billing/daybook/api/answer"
+)
+
+// Limits of the HTTP server.
+const (
+	maxHeaderBytes = 32 << 10
+	headerTime     = 10 * time.Second // to send the headers
+	answerTime     = 30 * time.Second
+	idleTime       = 2 * time.Minute
+	closeTime      = 5 * time.Second // for answers under way at the end
+)
+
+// Server is the API. Make it with New.
+type Server struct {
+	cfg     Config
+	auth    Authenticator
+	answers *answer.Answers
+	log     *slog.Logger
+	now     func() time.Time
+	version string
+	handler http.Handler
+	address atomic.Pointer[string] // while it listens
+}
+
+// errNoAuthentication refuses an address beyond this machine without an Authenticator.
+var errNoAuthentication = errors.New("an API without authentication listens on a loopback address alone")
+
+// New makes an API. It does no I/O.
+func New(cfg Config, deps Deps) (*Server, error) {
+	s := &Server{
+		cfg: cfg, auth: deps.Authenticator, answers: answer.New(deps.Reader, deps.Bus),
+		log: deps.Log.With(slog.String("service", "api")), now: deps.Now, version: deps.Version,
+	}
+	s.cfg.Address = cmp.Or(cfg.Address, DefaultAddress)
+	if s.now == nil {
+		s.now = time.Now
+	}
+	if s.auth == nil {
+		s.auth = openMode{}
+	}
+	if s.auth.Open() && !loopback(s.cfg.Address) {
+		return nil, fmt.Errorf("%w: %s is not one", errNoAuthentication, s.cfg.Address)
+	}
+	var err error
+	s.handler, err = s.newHandler()
+	return s, err
+}
+
+// Handler answers requests, without listening.
+func (s *Server) Handler() http.Handler { return s.handler }
+
+// Address is where the API listens; empty before it does, and without it.
+func (s *Server) Address() string {
+	if at := s.address.Load(); at != nil {
+		return *at
+	}
+	return ""
+}
+
+// Run serves until ctx is done. With Config.Spare it does without an address in use.
+func (s *Server) Run(ctx context.Context) error {
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", s.cfg.Address)
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE) && s.cfg.Spare:
+		s.log.Warn("the API is off: another process has its port; give a free one with --api, or turn it off with "+
+			"--api=", slog.String("address", s.cfg.Address))
+		<-ctx.Done()
+		return nil
+	case errors.Is(err, syscall.EADDRINUSE):
+		return fmt.Errorf("cannot serve the API on %s: another process has this port; give a free one with --api "+
+			"(or DAYBOOK_API): %w", s.cfg.Address, err)
+	case err != nil:
+		return fmt.Errorf("cannot serve the API on %s: --api (or DAYBOOK_API) takes host:port, such as %s: %w",
+			s.cfg.Address, DefaultAddress, err)
+	}
+	at := listener.Addr().String()
+	s.address.Store(&at)
+	defer s.address.Store(nil)
+	s.log.Info("the API is listening", slog.String("address", at), slog.Bool("open", s.auth.Open()))
+	// Streams of answers end with ctx, so that Shutdown does not wait for them.
+	server := &http.Server{
+		Handler: s.handler, ReadHeaderTimeout: headerTime, IdleTimeout: idleTime, MaxHeaderBytes: maxHeaderBytes,
+		BaseContext: func(net.Listener) context.Context { return ctx },
+		ErrorLog:    slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- server.Serve(listener) }()
+	select {
+	case err := <-ended:
+		return fmt.Errorf("serving the API ended: %w", err)
+	case <-ctx.Done():
+	}
+	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTime)
+	defer cancel()
+	if err := server.Shutdown(closing); err != nil {
+		return errors.Join(server.Close(), ignoreDeadline(err))
+	}
+	return nil
+}
+
+// ignoreDeadline is an error of Shutdown other than the end of its time: what is under way then is
+// cut off.
+func ignoreDeadline(err error) error {
+	if errors.Is(err, context.DeadlineExceeded) {
+		return nil
+	}
+	return err
+}

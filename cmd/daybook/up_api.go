@@ -1,0 +1,21 @@
+package main
+
+import (
+	"github.com/daybook-billing/daybook/api"
+	"github.com/daybook-billing/daybook/ledger/memory"
+)
+
+// makeAPI makes the API, unless it is off. Without the flag it does without its port.
+func (s *system) makeAPI() (err error) {
+	cfg := api.Config{Spare: s.cmd.API == nil}
+	if s.cmd.API != nil {
+		cfg.Address = *s.cmd.API
+	}
+	if cfg.Spare && s.cmd.Once || !cfg.Spare && cfg.Address == "" {
+		return nil
+	}
+	s.api, err = api.New(cfg, api.Deps{
+		Reader: memory.NewReader(s.ledger, s.bus), Bus: s.bus, Log: s.log, Version: version(s.env.Ctx),
+	})
+	return err
+}
