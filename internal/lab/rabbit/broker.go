@@ -21,6 +21,8 @@ import (
 	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/daybook-billing/daybook/internal/lab/guard"
 )
 
 // InstallCommand installs the programs of this package.
@@ -55,7 +57,7 @@ type Broker struct {
 	mapperPort      int
 	env             []string
 	credential      *syscall.Credential
-	guard           *guard
+	guard           *guard.Guard
 	mapper, server  *exec.Cmd
 	served          chan struct{} // closed when the server has ended
 	CAFile          string        // of the server's certificate
@@ -87,7 +89,7 @@ func Start(ctx context.Context, options Options) (_ *Broker, err error) {
 	if err := b.prepare(ctx, options); err != nil {
 		return nil, err
 	}
-	if b.guard, err = startGuard(b.folder); err != nil {
+	if b.guard, err = guard.Start(b.folder); err != nil {
 		return nil, err
 	}
 	if err := b.startMapper(ctx); err != nil {
@@ -199,7 +201,7 @@ func freePorts(ctx context.Context, n int) ([]int, error) {
 func (b *Broker) command(ctx context.Context, name string, arguments ...string) *exec.Cmd {
 	c := exec.CommandContext(ctx, name, arguments...) //nolint:gosec // fixed programs with a test's arguments
 	c.Env, c.Dir = b.env, b.folder
-	c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pgid: b.guard.group(), Credential: b.credential}
+	c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pgid: b.guard.Group(), Credential: b.credential}
 	return c
 }
 
@@ -289,7 +291,7 @@ func (b *Broker) Close() error {
 		b.mapper = nil
 	}
 	if b.guard != nil {
-		b.guard.close()
+		b.guard.Close()
 		b.guard = nil
 	}
 	return errors.Join(err, os.RemoveAll(b.folder))

@@ -1,4 +1,5 @@
-package rabbit
+// Package guard ends the servers of a test with the process of the test, however that ends.
+package guard
 
 import (
 	"fmt"
@@ -7,13 +8,13 @@ import (
 	"syscall"
 )
 
-// guard ends a broker's processes when this process ends, however it ends: nobody can clean up
+// Guard ends a server's processes when this process ends, however it ends: nobody can clean up
 // behind SIGKILL but another process.
 //
 // It is two shells. Each reads from a pipe, and only this process holds the other end, so that the
-// pipe ends when the process is gone. One shell leads the process group of all of the broker's
+// pipe ends when the process is gone. One shell leads the process group of all of the server's
 // processes, and kills it. The other then removes the folder.
-type guard struct {
+type Guard struct {
 	leader, cleaner *exec.Cmd
 	leashes         []io.Closer // the shells' inputs
 }
@@ -22,11 +23,12 @@ type guard struct {
 // second.
 const cleanTime = 100
 
-func startGuard(folder string) (_ *guard, err error) {
-	g := &guard{}
+// Start starts a guard of the processes in its group, and of a folder.
+func Start(folder string) (_ *Guard, err error) {
+	g := &Guard{}
 	defer func() {
 		if err != nil {
-			g.close()
+			g.Close()
 		}
 	}()
 	if g.leader, err = g.start("cat >/dev/null; kill -9 0"); err != nil {
@@ -35,13 +37,13 @@ func startGuard(folder string) (_ *guard, err error) {
 	// The shell's kill takes no "--" where it is dash.
 	g.cleaner, err = g.start(fmt.Sprintf("cat >/dev/null; n=0; "+
 		"while kill -0 -%d 2>/dev/null && [ $n -lt %d ]; do sleep 0.1; n=$((n+1)); done; rm -rf '%s'",
-		g.group(), cleanTime, folder))
+		g.Group(), cleanTime, folder))
 	return g, err
 }
 
 // start starts a shell in a process group of its own: a signal to this process's group does not
 // reach it.
-func (g *guard) start(script string) (*exec.Cmd, error) {
+func (g *Guard) start(script string) (*exec.Cmd, error) {
 	c := exec.Command("/bin/sh", "-c", script) //nolint:gosec,noctx // our own script; it ends with this process
 	c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	leash, err := c.StdinPipe()
@@ -55,11 +57,11 @@ func (g *guard) start(script string) (*exec.Cmd, error) {
 	return c, nil
 }
 
-// group is the process group of the broker.
-func (g *guard) group() int { return g.leader.Process.Pid }
+// Group is the process group for the server.
+func (g *Guard) Group() int { return g.leader.Process.Pid }
 
-// close kills the rest of the group, and ends the guard.
-func (g *guard) close() {
+// Close kills the rest of the group, and ends the guard.
+func (g *Guard) Close() {
 	for _, c := range []*exec.Cmd{g.cleaner, g.leader} { // the cleaner first, for it does not clean now
 		if c != nil {
 			_ = syscall.Kill(-c.Process.Pid, syscall.SIGKILL)
