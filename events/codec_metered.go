@@ -290,6 +290,16 @@ func (x *Anomaly) read(s *scanner) {
 	}
 }
 
+// AppendJSON appends x as the proto3 JSON mapping of daybook.v1.Hold.
+func (x *Hold) AppendJSON(b []byte) []byte { return x.appendJSON(b) }
+
+// DecodeJSON overwrites x with what AppendJSON wrote.
+func (x *Hold) DecodeJSON(b []byte) error {
+	s := scan(b)
+	x.read(&s)
+	return s.End("hold")
+}
+
 func (x *Hold) appendJSON(b []byte) []byte {
 	start := len(b)
 	b = wire.AppendText(b, `,"id":`, x.ID)

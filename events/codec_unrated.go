@@ -64,6 +64,16 @@ func (x *UnratedNotice) shared(frame Unrated) Unrated {
 	return base
 }
 
+// AppendJSON appends x as the proto3 JSON mapping of daybook.v1.Unrated, with all its fields.
+func (x *Unrated) AppendJSON(b []byte) []byte { return x.appendJSON(b) }
+
+// DecodeJSON overwrites x with what AppendJSON wrote.
+func (x *Unrated) DecodeJSON(b []byte) error {
+	s := scan(b)
+	x.read(&s, &Unrated{})
+	return s.End("unrated")
+}
+
 func (x *Unrated) appendJSON(b []byte) []byte {
 	start := len(b)
 	return wire.CloseObject(x.appendOver(b, &Unrated{}), start)

@@ -1,6 +1,9 @@
 package events
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Count is a whole number or absent: a footprint with 0 instances is not one without a
 // number of instances. The zero value is absent. Counts compare with ==.
@@ -88,6 +91,16 @@ func (f Flags) Names() []string {
 		}
 	}
 	return names
+}
+
+// FlagsOf are the flags with these wire names. Other names belong to a newer version.
+func FlagsOf(names []string) (f Flags) {
+	for _, n := range flagNames() {
+		if slices.Contains(names, n.name) {
+			f |= n.flag
+		}
+	}
+	return f
 }
 
 // Span is a half-open interval [Start, End) UTC of one resource with one footprint.
