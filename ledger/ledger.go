@@ -94,6 +94,9 @@ type Unrated struct {
 	Source, Foundation string
 }
 
+// PostedTo is the month that a charge for it would be posted to, YYYY-MM.
+func (u *Unrated) PostedTo() string { return cmp.Or(u.Period, u.Start.Format(events.MonthForm)) }
+
 // Running tells what runs and is held under one subject, as a message does, with its anomalies: see
 // events.Metered for what it leaves out. Without a subject it is anomalies of no resource.
 type Running struct {

@@ -35,6 +35,12 @@ func (q *Query) Within() (from, to time.Time) {
 	return events.MonthTime(q.Period)
 }
 
+// Touches reports whether a time [start, end) touches the query's month; a zero end is none.
+func (q *Query) Touches(start, end time.Time) bool {
+	from, to := q.Within()
+	return to.IsZero() || start.Before(to) && (end.IsZero() || end.After(from))
+}
+
 // Has reports whether the query is about a tenant of a foundation.
 func (q *Query) Has(foundation, tenant string) bool {
 	return (q.Foundation == "" || q.Foundation == foundation) && (q.Tenant == "" || q.Tenant == tenant) &&

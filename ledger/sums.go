@@ -40,10 +40,15 @@ func (s *Summing) List() []Sum {
 	for _, sum := range s.sums {
 		list = append(list, *sum)
 	}
+	SortSums(list)
+	return list
+}
+
+// SortSums sorts sums by their values and currencies.
+func SortSums(list []Sum) {
 	slices.SortFunc(list, func(a, b Sum) int {
 		return cmp.Or(slices.Compare(a.Group, b.Group), cmp.Compare(a.Currency, b.Currency))
 	})
-	return list
 }
 
 // Group are a charge's values of dimensions.

@@ -144,6 +144,17 @@ func (s *Standing) Advance(at time.Time, concerns func(source, foundation string
 	})
 }
 
+// Each yields the entries, in no order.
+func (s *Standing) Each(yield func(e *Entry) bool) {
+	for _, list := range s.entries {
+		for _, e := range list {
+			if !yield(e) {
+				return
+			}
+		}
+	}
+}
+
 // Entries are the selected entries, by tenant, kind, code, time, resource and message.
 func (s *Standing) Entries(f Filter) []Entry {
 	var all []Entry
