@@ -1,0 +1,299 @@
+package postgres
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/ledger"
+	"github.com/daybook-billing/daybook/ledger/anomalies"
+)
+
+// summed is a table to add charges up from, with its expressions for what they are divided by.
+type summed struct {
+	table  string
+	values map[ledger.Dimension]string
+	of     string // month that a correction is of
+	count  string
+	begins string // when charges begin, for a condition
+}
+
+// The common expressions.
+var fromMonths = summed{
+	table: "month_sums", of: "of_month", count: "sum(charges)",
+	values: map[ledger.Dimension]string{
+		ledger.ByFoundation: "foundation", ledger.ByTenant: "tenant", ledger.ByMonth: "period", ledger.ByKind: "kind",
+		ledger.ByPlan: "plan", ledger.ByComponent: "component",
+	},
+}
+
+// monthBefore is a month where it is before that of the posting, else nothing.
+func monthBefore(month string) string {
+	return "CASE WHEN " + month + " < period AND " + month + " <> '0001-01' THEN " + month + " ELSE '' END"
+}
+
+var fromDays = fromMonths.and(summed{
+	table: "day_sums", of: monthBefore("to_char(day, 'YYYY-MM')"), count: "sum(charges)",
+	values: map[ledger.Dimension]string{ledger.ByDay: "to_char(day, 'YYYY-MM-DD')"},
+	begins: "day::timestamp AT TIME ZONE 'UTC'",
+})
+
+var fromCharges = fromMonths.and(summed{
+	table: "charges", of: monthBefore("to_char(start_time AT TIME ZONE 'UTC', 'YYYY-MM')"), count: "count(*)",
+	values: map[ledger.Dimension]string{
+		ledger.ByDay:   "coalesce(to_char(start_time AT TIME ZONE 'UTC', 'YYYY-MM-DD'), '" + noDay + "')",
+		ledger.BySpace: "space", ledger.ByApp: "app", ledger.ByResource: summedBy, ledger.ByDatastore: "datastore",
+		ledger.ByRegion: "region", ledger.ByAvailabilityZone: "availability_zone",
+	},
+	begins: "start_time",
+})
+
+// summedBy is ledger.Charge.SummedBy.
+const summedBy = "CASE kind WHEN '" + events.KindTask + "' THEN app ELSE resource END"
+
+// and is another table, with these expressions, too.
+func (s summed) and(o summed) summed {
+	values := map[ledger.Dimension]string{}
+	for _, of := range []map[ledger.Dimension]string{s.values, o.values} {
+		for by, value := range of {
+			values[by] = value
+		}
+	}
+	o.values = values
+	return o
+}
+
+// summedFor is the smallest table that answers a query.
+func summedFor(q *ledger.Query) *summed {
+	has := func(s *summed) bool {
+		return !slices.ContainsFunc(q.By, func(by ledger.Dimension) bool { return s.values[by] == "" })
+	}
+	switch {
+	case q.Space+q.App+q.Resource != "" || q.Upto+q.Known > 0 || !has(&fromDays):
+		return &fromCharges
+	case !q.From.IsZero() || !q.To.IsZero() || !has(&fromMonths):
+		return &fromDays
+	}
+	return &fromMonths
+}
+
+// where is the condition of a query of charges.
+func (s *summed) where(q *ledger.Query) *where {
+	w := &where{}
+	w.owners(q)
+	w.is("period", q.Period)
+	w.is("space", q.Space)
+	w.is("app", q.App)
+	w.is(summedBy, q.Resource)
+	w.is("kind", q.Kind)
+	w.is("plan", q.Plan)
+	w.is("component", q.Component)
+	if !q.From.IsZero() {
+		w.add(s.begins+" >= ?", q.From)
+	}
+	if !q.To.IsZero() {
+		w.add(s.begins+" < ?", q.To)
+	}
+	if q.Upto > 0 {
+		w.add("billing_sequence <= ?", q.Upto)
+	}
+	if q.Known > 0 {
+		w.add("usage_sequence <= ?", q.Known)
+	}
+	return w
+}
+
+// group are the expressions of a query's dimensions.
+func (s *summed) group(by []ledger.Dimension) (expressions []string) {
+	for _, d := range by {
+		if value := s.values[d]; value != "" {
+			expressions = append(expressions, value)
+		} else {
+			expressions = append(expressions, "''")
+		}
+	}
+	return expressions
+}
+
+// oneUnit is the unit of charges, empty where they have several.
+const oneUnit = "CASE WHEN min(unit) = max(unit) THEN min(unit) ELSE '' END"
+
+// Totals implements ledger.Sums.
+func (l *Ledger) Totals(ctx context.Context, q ledger.Query) ([]ledger.Sum, error) {
+	from := summedFor(&q)
+	w := from.where(&q)
+	group := "ARRAY[" + strings.Join(from.group(q.By), ", ") + "]::text[]"
+	rows, err := l.pool.Query(ctx, "SELECT "+group+" AS by, currency, "+oneUnit+", "+from.count+
+		", sum(quantity), sum(amount), sum(vat) FROM "+from.table+w.sql()+" GROUP BY by, currency LIMIT "+
+		limit(ledger.MaxSums+1), w.arguments...)
+	if err != nil {
+		return nil, err
+	}
+	all := []ledger.Sum{}
+	var s ledger.Sum
+	var quantity, amount, vat decimal
+	_, err = pgx.ForEachRow(rows, []any{&s.Group, &s.Currency, &s.Unit, &s.Charges, &quantity, &amount, &vat},
+		func() error {
+			own := s
+			own.Group = slices.Clone(s.Group)
+			own.Quantity, own.Amount, own.VAT = quantity.Decimal, amount.Decimal, vat.Decimal
+			all = append(all, own)
+			return nil
+		})
+	if err == nil && len(all) > ledger.MaxSums {
+		err = ledger.ErrTooMany
+	}
+	ledger.SortSums(all)
+	return all, err
+}
+
+// Bill implements ledger.Sums.
+func (l *Ledger) Bill(ctx context.Context, q ledger.Query) (bill ledger.Bill, err error) {
+	bill.Query = q
+	err = l.read(ctx, func(tx pgx.Tx) error {
+		if err := lines(ctx, tx, &bill); err != nil {
+			return err
+		}
+		if err := totals(ctx, tx, &bill); err != nil {
+			return err
+		}
+		bill.SortLines()
+		return complete(ctx, tx, &bill)
+	})
+	return bill, err
+}
+
+// lines adds the sums of a bill's charges.
+func lines(ctx context.Context, tx pgx.Tx, bill *ledger.Bill) error {
+	q := bill.Query
+	q.Upto, q.Known = 0, 0
+	from := summedFor(&q)
+	w := from.where(&q)
+	columns, divided := "kind, plan, component, unit, NULL::text[] AS by", "kind, plan, component, unit"
+	if len(q.By) > 0 {
+		columns = "'', '', '', " + oneUnit + ", ARRAY[" + strings.Join(from.group(q.By), ", ") + "]::text[] AS by"
+		divided = "by"
+	}
+	rows, err := tx.Query(ctx, "SELECT period, "+from.of+" AS of, tenant, currency, "+columns+", "+from.count+
+		", sum(quantity), sum(amount), sum(vat) FROM "+from.table+w.sql()+" GROUP BY period, of, tenant, currency, "+
+		divided, w.arguments...)
+	if err != nil {
+		return err
+	}
+	var line ledger.Line
+	var quantity, amount, vat decimal
+	_, err = pgx.ForEachRow(rows, []any{
+		&line.Period, &line.Of, &line.Tenant, &line.Currency, &line.Kind, &line.Plan, &line.Component, &line.Unit,
+		&line.Group, &line.Charges, &quantity, &amount, &vat,
+	}, func() error {
+		own := line
+		own.Group = slices.Clone(line.Group)
+		own.Quantity, own.Amount, own.VAT = quantity.Decimal, amount.Decimal, vat.Decimal
+		bill.Lines = append(bill.Lines, own)
+		return nil
+	})
+	return err
+}
+
+// totals adds the sums of a bill's months by VAT rate.
+func totals(ctx context.Context, tx pgx.Tx, bill *ledger.Bill) error {
+	var w where
+	w.owners(&bill.Query)
+	w.is("period", bill.Query.Period)
+	rows, err := tx.Query(ctx, "SELECT period, tenant, currency, vat_rate, sum(amount), sum(vat) FROM month_sums"+
+		w.sql()+" GROUP BY period, tenant, currency, vat_rate HAVING sum(amount) <> 0 OR sum(vat) <> 0",
+		w.arguments...)
+	if err != nil {
+		return err
+	}
+	var t ledger.Total
+	var amount, vat decimal
+	_, err = pgx.ForEachRow(rows, []any{&t.Period, &t.Tenant, &t.Currency, &t.VATRate, &amount, &vat}, func() error {
+		t.Amount, t.VAT = amount.Decimal, vat.Decimal
+		bill.Totals = append(bill.Totals, t)
+		return nil
+	})
+	return err
+}
+
+// complete adds to a bill all that may still change it.
+func complete(ctx context.Context, tx pgx.Tx, bill *ledger.Bill) error {
+	q := &bill.Query
+	all, err := loadCompleteness(ctx, tx, q)
+	if err != nil {
+		return err
+	}
+	charged, err := open(ctx, tx, bill)
+	if err != nil {
+		return err
+	}
+	all.Complete(bill, charged)
+	var w where
+	w.owners(q)
+	w.is("period", q.Period)
+	if err := tx.QueryRow(ctx, "SELECT count(*) FROM unrated"+w.sql(), w.arguments...).Scan(&bill.Unrated); err != nil {
+		return err
+	}
+	filter := anomalies.Filter{Foundation: q.Foundation, Tenant: q.Tenant, Owners: q.Owners}
+	standing, err := loadStanding(ctx, tx, &filter)
+	if err != nil {
+		return err
+	}
+	from, to := q.Within()
+	bill.Anomalies = standing.Counts(filter, from, to)
+	return nil
+}
+
+// noTime is the zero time.
+const noTime = "'0001-01-01 00:00:00+00'::timestamptz"
+
+// touching is the condition that a time touches the month of a query: see ledger.Query.Touches. It
+// may be empty of what ends.
+func touching(w *where, q *ledger.Query, start, end string) string {
+	from, to := q.Within()
+	if to.IsZero() {
+		return "true"
+	}
+	condition := w.with("coalesce("+start+", "+noTime+") < ?", to)
+	if end != "" {
+		condition += w.with(" AND coalesce("+end+", 'infinity') > ?", from)
+	}
+	return condition
+}
+
+// open counts what runs and is held of a bill, at times that touch its month. It returns up to when
+// each foundation is charged for what runs there.
+func open(ctx context.Context, tx pgx.Tx, bill *ledger.Bill) (map[ledger.Foundation]time.Time, error) {
+	q := &bill.Query
+	var w where
+	touches := touching(&w, q, "start_time", "")
+	w.owners(q)
+	rows, err := tx.Query(ctx, "SELECT source, foundation, min(coalesce(start_time, "+noTime+
+		")), count(*) FILTER (WHERE "+touches+") FROM running"+w.sql()+" GROUP BY source, foundation",
+		w.arguments...)
+	if err != nil {
+		return nil, err
+	}
+	charged := map[ledger.Foundation]time.Time{}
+	var f ledger.Foundation
+	var first time.Time
+	var n int
+	if _, err = pgx.ForEachRow(rows, []any{&f.Source, &f.Name, at(&first), &n}, func() error {
+		charged[f] = first
+		bill.Running += n
+		return nil
+	}); err != nil {
+		return nil, err
+	}
+	w = where{}
+	touches = touching(&w, q, "start_time", "end_time")
+	w.owners(q)
+	err = tx.QueryRow(ctx, "SELECT coalesce(sum(within + greatest(held - listed, 0)), 0) FROM (SELECT * FROM subjects"+
+		w.sql()+") AS s CROSS JOIN LATERAL (SELECT count(*) FILTER (WHERE "+touches+
+		") AS within, count(*) AS listed FROM holds WHERE subject = s.subject) AS h", w.arguments...).Scan(&bill.Held)
+	return charged, err
+}

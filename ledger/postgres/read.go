@@ -1,0 +1,111 @@
+package postgres
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strconv"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/ledger"
+	"github.com/daybook-billing/daybook/ledger/anomalies"
+)
+
+func limit(n int) string { return strconv.Itoa(n) }
+
+// loadStanding reads the anomalies of a filter's foundations. The filter itself is applied to them.
+func loadStanding(ctx context.Context, from asks, f *anomalies.Filter) (*anomalies.Standing, error) {
+	var w where
+	w.is("foundation", f.Foundation)
+	w.is("code", f.Code)
+	if f.Owners != nil {
+		foundations := []string{}
+		for _, o := range f.Owners {
+			foundations = append(foundations, o.Foundation)
+		}
+		w.add("foundation = ANY(?)", foundations)
+	}
+	all := watch{standing: anomalies.New(), stored: map[*anomalies.Entry]stored{}}
+	err := all.load(ctx, from, &w)
+	return all.standing, err
+}
+
+// Anomalies implements ledger.Sums.
+func (l *Ledger) Anomalies(ctx context.Context, f anomalies.Filter) (all []anomalies.Entry, omitted int, err error) {
+	err = l.read(ctx, func(tx pgx.Tx) error {
+		standing, err := loadStanding(ctx, tx, &f)
+		if err != nil {
+			return err
+		}
+		all = standing.Entries(f)
+		for _, n := range standing.Omitted(f) {
+			omitted += n
+		}
+		return nil
+	})
+	return all, omitted, err
+}
+
+// Running implements ledger.Sums.
+func (l *Ledger) Running(ctx context.Context, q ledger.Query) ([]ledger.Span, error) {
+	var w where
+	w.owners(&q)
+	w.is("space", q.Space)
+	w.is("app", q.App)
+	w.is("resource", q.Resource)
+	w.is("kind", q.Kind)
+	rows, err := l.pool.Query(ctx, "SELECT source, foundation, content FROM running"+w.sql(), w.arguments...)
+	if err != nil {
+		return nil, err
+	}
+	var all []ledger.Span
+	var x ledger.Span
+	var content []byte
+	_, err = pgx.ForEachRow(rows, []any{&x.Source, &x.Foundation, &content}, func() error {
+		own := ledger.Span{Source: x.Source, Foundation: x.Foundation}
+		err := own.DecodeJSON(content)
+		all = append(all, own)
+		return err
+	})
+	slices.SortFunc(all, func(a, b ledger.Span) int {
+		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Resource, b.Resource),
+			cmp.Compare(a.Foundation, b.Foundation), a.Start.Compare(b.Start))
+	})
+	return all, err
+}
+
+// Held implements ledger.Sums.
+func (l *Ledger) Held(ctx context.Context, q ledger.Query) (held []ledger.Held, omitted int, err error) {
+	err = l.read(ctx, func(tx pgx.Tx) error {
+		var w where
+		w.owners(&q)
+		err := tx.QueryRow(ctx, `SELECT coalesce(sum(greatest(
+			held - (SELECT count(*) FROM holds WHERE subject = s.subject), 0)), 0) FROM subjects AS s`+w.sql(),
+			w.arguments...).Scan(&omitted)
+		if err != nil {
+			return err
+		}
+		w.is("resource", q.Resource)
+		w.is("kind", q.Kind)
+		rows, err := tx.Query(ctx, "SELECT source, foundation, tenant, content FROM holds"+w.sql(), w.arguments...)
+		if err != nil {
+			return err
+		}
+		var x ledger.Held
+		var content []byte
+		_, err = pgx.ForEachRow(rows, []any{&x.Source, &x.Foundation, &x.Tenant, &content}, func() error {
+			x.Hold = events.Hold{}
+			err := x.DecodeJSON(content)
+			held = append(held, x)
+			return err
+		})
+		return err
+	})
+	slices.SortFunc(held, func(a, b ledger.Held) int {
+		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Resource, b.Resource),
+			cmp.Compare(a.Foundation, b.Foundation), a.Start.Compare(b.Start), cmp.Compare(a.ID, b.ID))
+	})
+	return held, omitted, err
+}
