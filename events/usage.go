@@ -1,6 +1,9 @@
 package events
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Sources of facts.
 const (
@@ -11,8 +14,16 @@ const (
 // Sources lists the sources of facts.
 func Sources() []string { return []string{SourceCF, SourceTrove} }
 
-// Owner is a tenant of one foundation. Foundations that were cloned have tenants with the same ids.
+// Owner is a tenant of one foundation; an empty tenant stands for all of its tenants. Foundations
+// that were cloned have tenants with the same ids.
 type Owner struct{ Foundation, Tenant string }
+
+// Owns reports whether one of the owners is a tenant of a foundation.
+func Owns(owners []Owner, foundation, tenant string) bool {
+	return slices.ContainsFunc(owners, func(o Owner) bool {
+		return o.Foundation == foundation && (o.Tenant == "" || o.Tenant == tenant)
+	})
+}
 
 // Kinds of resources. A volume shares the id of its instance, and its facts are the instance's.
 const (

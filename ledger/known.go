@@ -111,7 +111,7 @@ func (q *Query) Filters(of func(tenant, foundation, month string) string) (all [
 		return []string{of(q.Tenant, q.Foundation, q.Period)}
 	}
 	for _, o := range q.Owners {
-		if q.Has(o.Foundation, o.Tenant) {
+		if q.Foundation == "" || q.Foundation == o.Foundation {
 			all = append(all, of(o.Tenant, o.Foundation, q.Period))
 		}
 	}

@@ -1,7 +1,6 @@
 package ledger
 
 import (
-	"slices"
 	"time"
 
 	"github.com/daybook-billing/daybook/events"
@@ -44,7 +43,7 @@ func (q *Query) Touches(start, end time.Time) bool {
 // Has reports whether the query is about a tenant of a foundation.
 func (q *Query) Has(foundation, tenant string) bool {
 	return (q.Foundation == "" || q.Foundation == foundation) && (q.Tenant == "" || q.Tenant == tenant) &&
-		(q.Owners == nil || slices.Contains(q.Owners, events.Owner{Foundation: foundation, Tenant: tenant}))
+		(q.Owners == nil || events.Owns(q.Owners, foundation, tenant))
 }
 
 // Whole reports whether the query is about all tenants of its foundations.

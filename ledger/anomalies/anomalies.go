@@ -176,7 +176,7 @@ func (s *Standing) Entries(f Filter) []Entry {
 func (f *Filter) has(e *Entry) bool {
 	is := func(wanted, value string) bool { return wanted == "" || wanted == value }
 	return is(f.Foundation, e.Foundation) && is(f.Tenant, e.Tenant) && is(f.Kind, e.Kind) && is(f.Code, e.Code) &&
-		(f.Owners == nil || slices.Contains(f.Owners, events.Owner{Foundation: e.Foundation, Tenant: e.Tenant}))
+		(f.Owners == nil || events.Owns(f.Owners, e.Foundation, e.Tenant))
 }
 
 // concerns reports whether anomalies of a foundation, and of no tenant of it, concern the asker.

@@ -95,6 +95,10 @@ func owners(of func() ledger.Ledger) {
 		none := HavePrefix("running 0 0, held 0, unrated 0")
 		Expect(answer(ledger.Query{Owners: north, Foundation: "south"})).To(none)
 		Expect(answer(ledger.Query{Owners: north, Tenant: "b"})).To(none)
+		south := []events.Owner{{Foundation: "south"}}
+		Expect(answer(ledger.Query{Owners: south})).To(Equal(
+			"a 2, b 4, running 1 1, held 1, unrated 1, clock 1, gaps 0, horizons 1"), "every tenant of a foundation")
+		Expect(answer(ledger.Query{Owners: south, Tenant: "b"})).To(HavePrefix("b 4, running 0 0, held 0, unrated 0"))
 		Expect(answer(ledger.Query{Owners: []events.Owner{}})).To(Equal(
 			"running 0 0, held 0, unrated 0, clock 0, gaps 0, horizons 0"))
 		sums, err := l.Totals(ctx, ledger.Query{Owners: both, By: []ledger.Dimension{ledger.ByFoundation}})

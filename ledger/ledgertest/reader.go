@@ -104,7 +104,7 @@ func (w *world) expected(q ledger.Query) (ids []string, sum events.Decimal) {
 	for _, c := range w.charges {
 		mine := q.Owners == nil
 		for _, o := range q.Owners {
-			mine = mine || o.Foundation == c.Foundation && o.Tenant == c.Tenant
+			mine = mine || o.Foundation == c.Foundation && (o.Tenant == c.Tenant || o.Tenant == "")
 		}
 		differs := func(wanted, value string) bool { return wanted != "" && wanted != value }
 		switch {
@@ -140,6 +140,7 @@ func Readers(connect func(ctx context.Context) *bus.Bus, open func(ctx context.C
 		{Owners: north, Tenant: "a"},
 		{Owners: north, Tenant: "c"},
 		{Owners: []events.Owner{}},
+		{Owners: []events.Owner{{Foundation: "south"}}, Period: "2026-10"},
 		{Space: "x"},
 		{Resource: "y", Tenant: "c"},
 		{From: day(3), To: day(20)},

@@ -188,7 +188,8 @@ func (l *Ledger) concerns(q *ledger.Query, at sourceKey) bool {
 		return l.places[q.Tenant][at] && q.Has(at.foundation, q.Tenant)
 	}
 	for _, o := range q.Owners {
-		if o.Foundation == at.foundation && l.places[o.Tenant][at] && q.Has(at.foundation, o.Tenant) {
+		known := o.Tenant == "" || l.places[o.Tenant][at]
+		if o.Foundation == at.foundation && known && (q.Foundation == "" || q.Foundation == at.foundation) {
 			return true
 		}
 	}
