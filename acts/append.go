@@ -42,7 +42,7 @@ type publish struct {
 	// alone has the acts expect that nothing at all was added to USAGE since the reading; else
 	// nothing may have been added on their subject.
 	alone bool
-	// read takes the next message on the filters.
+	// read takes the next message on the filters; nil: only their last place counts.
 	read func(m *bus.Stored) error
 	// next makes the acts to append of the messages read so far, none where all are stored.
 	next func(expectation uint64) ([]events.Act, error)
@@ -87,8 +87,11 @@ func (p *publish) look(ctx context.Context) (expect bus.Expect, err error) {
 		}
 		expect.Last = state.Last
 	}
-	options := bus.ReadOptions{Filters: p.filters}
-	last, err := p.bus.Each(ctx, events.StreamUsage, p.through+1, bus.End, options, p.read)
+	options, to := bus.ReadOptions{Filters: p.filters}, uint64(bus.End)
+	if p.read == nil {
+		to = 0
+	}
+	last, err := p.bus.Each(ctx, events.StreamUsage, p.through+1, to, options, p.read)
 	if !p.alone {
 		expect = bus.Expect{Filter: p.filters[0], Last: last}
 	}

@@ -2,6 +2,9 @@ package acts
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/daybook-billing/daybook/events"
@@ -12,89 +15,95 @@ import (
 // sealer is the name in seals.
 const sealer = "daybook pricer"
 
-// Seal gives statements and credit notes the next numbers of their foundations, in their order, and
-// stores each once: a sealed one keeps its number. A statement and its parts stand in one
-// atomic batch. Error: *BusyError.
-func Seal(ctx context.Context, b Bus, all []statement.Statement, at time.Time) error {
-	for len(all) > 0 {
-		n := 1
-		for n < len(all) && all[n].Source == all[0].Source && all[n].Foundation == all[0].Foundation {
-			n++
+// Limits of the seals of a batch, beside bus.MaxBatch: bytes of a part, whose act has the rest of a
+// message, and of a batch with several statements.
+const (
+	maxStatement  = events.MaxBody - 64<<10
+	maxSealsBatch = 16 << 20
+)
+
+// ErrUnsealable: a statement has no seal, and another try gives it none.
+var ErrUnsealable = errors.New("a statement can not be sealed")
+
+// Unsealed are statements and credit notes of a foundation without a seal, in the order of the
+// numbers that they get, and the last number given.
+type Unsealed struct {
+	Number     uint64
+	Statements []statement.Statement
+}
+
+// Seal gives the statements and credit notes of a foundation the next numbers, in their order, and
+// stores each once. A statement and its parts stand in one atomic batch. behind tells what has no
+// seal once the seals up to a message of USAGE are taken, 0 for none. Errors: *BusyError; those of
+// behind; ErrUnsealable, when all others are sealed, for a statement with more than
+// statement.MaxParts parts, and for seals that were stored and not taken.
+func Seal(ctx context.Context, b Bus, source, foundation string, at time.Time,
+	behind func(ctx context.Context, last uint64) (Unsealed, error),
+) error {
+	var stored, given uint64 // last numbers: of the seals stored, and of the batch at hand
+	var large error
+	p := publish{bus: b, filters: []string{events.ActSubject(events.ActSeal, source, foundation)}}
+	p.next = func(expectation uint64) (batch []events.Act, err error) {
+		of, err := behind(ctx, expectation)
+		if err == nil && of.Number < stored {
+			err = fmt.Errorf("the seals of %s/%s are stored up to number %d, and taken up to number %d; daybook "+
+				"anomalies list says why: %w", source, foundation, stored, of.Number, ErrUnsealable)
 		}
-		p := sealing{statements: all[:n], at: at, sealed: map[string]uint64{}}
-		p.publish = publish{
-			bus: b, filters: []string{events.ActSubject(events.ActSeal, all[0].Source, all[0].Foundation)},
-			read: p.read, next: p.next,
+		if err != nil {
+			return nil, err
 		}
-		for more := true; more; more = len(p.batch) > 0 {
-			if _, err := p.publish.run(ctx); err != nil {
-				return err
-			}
-			for _, x := range p.batch {
-				p.take(&x)
-			}
-		}
-		all = all[n:]
+		batch, given, large = of.seals(expectation, at)
+		return batch, nil
 	}
-	return nil
-}
-
-// sealing seals statements of one foundation, a batch each run.
-type sealing struct {
-	publish    publish
-	statements []statement.Statement
-	at         time.Time
-	sealed     map[string]uint64 // numbers, by the ids of parts
-	number     uint64            // the last one
-	batch      []statement.Statement
-}
-
-func (p *sealing) read(m *bus.Stored) error {
-	a, ok := read(m)
-	if !ok {
-		return nil
-	}
-	if x, err := statement.Sealed(&a.Act); err == nil { // for the projector no other is a seal
-		p.take(x)
-	}
-	return nil
-}
-
-func (p *sealing) take(x *statement.Statement) {
-	p.sealed[x.ID], p.number = x.Number, max(p.number, x.Number)
-}
-
-// next makes a batch of the missing seals. A server without room may have stored the
-// first parts of a statement.
-func (p *sealing) next(expectation uint64) (batch []events.Act, err error) {
-	number := p.number
-	p.batch = p.batch[:0]
-	for i := range p.statements {
-		x := p.statements[i]
-		if own, begun := p.sealed[x.ID]; begun {
-			x.Number = own
-		} else {
-			number++
-			x.Number = number
+	for {
+		last, err := p.run(ctx)
+		switch {
+		case err != nil:
+			return err
+		case last == 0:
+			return large
 		}
+		stored = given
+	}
+}
+
+// seals makes a batch of seals behind one; number is the last one in it.
+func (u *Unsealed) seals(expectation uint64, at time.Time) (batch []events.Act, number uint64, large error) {
+	number = u.Number
+	size := 0
+	var without *statement.Statement
+	for i := range u.Statements {
+		x := u.Statements[i]
+		if without != nil && without.Tenant == x.Tenant && without.Month == x.Month {
+			continue // it replaces one without a seal
+		}
+		x.Number = number + 1
 		parts := x.Parted(maxStatement)
-		if len(batch)+len(parts) > bus.MaxBatch {
+		if len(parts) > statement.MaxParts {
+			without = &u.Statements[i]
+			large = fmt.Errorf("the statement of tenant %s, month %s, has %d lines in %d parts, and at most %d are "+
+				"sealed: merge plans or components of the catalogue, reopen the month and close it again: %w", x.Tenant,
+				x.Month, len(x.Lines), len(parts), statement.MaxParts, ErrUnsealable)
+			continue
+		}
+		all := make([]events.Act, len(parts))
+		for n := range parts {
+			all[n] = seal(&parts[n], expectation, at)
+			size += len(all[n].Statement)
+		}
+		if len(batch) > 0 && (len(batch)+len(all) > bus.MaxBatch || size > maxSealsBatch) {
 			break
 		}
-		for j := range parts {
-			if _, stored := p.sealed[parts[j].ID]; stored {
-				continue
-			}
-			p.batch = append(p.batch, parts[j])
-			batch = append(batch, events.Act{
-				ID: events.ID("seal", parts[j].ID), Kind: events.ActSeal, Source: x.Source, Foundation: x.Foundation,
-				By: sealer, Time: p.at, Expectation: expectation, Statement: parts[j].AppendJSON(nil),
-			})
-		}
+		batch, number = append(batch, all...), x.Number
 	}
-	return batch, nil
+	return batch, number, large
 }
 
-// maxStatement is the length in bytes of the longest part of a statement: its act has the rest of a
-// message.
-const maxStatement = events.MaxBody - 64<<10
+// seal is the seal of a part. A statement that was stored in part is sealed anew, under other ids.
+func seal(part *statement.Statement, expectation uint64, at time.Time) events.Act {
+	return events.Act{
+		ID:   events.ID("seal", part.ID, strconv.FormatUint(expectation, 10)),
+		Kind: events.ActSeal, Source: part.Source, Foundation: part.Foundation, By: sealer, Time: at,
+		Expectation: expectation, Statement: part.AppendJSON(nil),
+	}
+}

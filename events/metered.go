@@ -166,6 +166,7 @@ const (
 	AnomalyLongLabel     = "long_label"    // names beyond 1 KiB, cut
 	AnomalyTooLong       = "too_long"      // a message that no server surely takes; left out
 	AnomalyRefusedMonth  = "refused_month" // an act about a month that can not be closed or opened
+	AnomalyRefusedSeal   = "refused_seal"  // a seal of another statement than the next one
 	AnomalyManyHolds     = "many_holds"    // more of one resource is held than a message lists
 )
 

@@ -23,8 +23,9 @@ type issues struct {
 	corrections map[string][]events.Charge                 // by month of posting
 	derived     map[string]map[string][]statement.Line     // by month and tenant: as the month closed
 	issued      map[string]map[string]*statement.Statement // by month and tenant: the last one
-	proposed    []statement.Statement                      // without a seal, in the order of their numbers
-	held        map[subject]*standing.Subject              // with holds
+	series      statements.Series
+	proposed    statements.Pending
+	held        map[subject]*standing.Subject // with holds
 	gaps        []events.Gap
 }
 
@@ -83,9 +84,7 @@ func (i *issues) forget(before string) {
 	maps.DeleteFunc(i.corrections, func(month string, _ []events.Charge) bool { return month < before })
 	maps.DeleteFunc(i.issued, func(month string, _ map[string]*statement.Statement) bool { return month < before })
 	maps.DeleteFunc(i.derived, func(month string, _ map[string][]statement.Line) bool {
-		return month < before && !slices.ContainsFunc(i.proposed, func(x statement.Statement) bool {
-			return x.Month == month
-		})
+		return month < before && !i.proposed.Month(month)
 	})
 	from, _ := events.MonthTime(before)
 	i.gaps = slices.DeleteFunc(i.gaps, func(g events.Gap) bool { return !g.To.After(from) })
@@ -106,10 +105,11 @@ func (i *issues) close(b *Book, at place, month string, horizon, closed time.Tim
 			if statements.Same(&x, last) {
 				continue
 			}
-			i.proposed = append(i.proposed, statements.CreditNote(last, closed))
+			note := statements.CreditNote(last, closed)
+			i.proposed.Add(&note)
 		}
 		if draft.Concerned {
-			i.proposed = append(i.proposed, x)
+			i.proposed.Add(&x)
 		}
 	}
 	i.derived[month] = derived
@@ -131,46 +131,37 @@ func (i *issues) frame(at place, tenant, month string, horizon time.Time) *state
 
 // reopen withdraws the proposals of a month: it closes again.
 func (i *issues) reopen(month string) {
-	i.proposed = slices.DeleteFunc(i.proposed, func(x statement.Statement) bool { return x.Month == month })
+	i.proposed.Withdraw(month)
 	delete(i.derived, month)
 }
 
-// seal takes the seal of a statement. What the statement says otherwise than its month, as it is
-// derived now, goes from there to the first open month: the entries of the month add up to what was
-// issued.
+// seal takes a statement that has its seal. What it says otherwise than its month, as it is derived
+// now, goes from there to the first open month: the entries of the month add up to what was issued.
 func (i *issues) seal(x *statement.Statement, open, cause string) *Entries {
 	if i.issued[x.Month] == nil {
 		i.issued[x.Month] = map[string]*statement.Statement{}
 	}
-	whole := i.issued[x.Month][x.Tenant]
-	if whole == nil || x.Part == 0 {
-		whole = &statement.Statement{}
-		i.issued[x.Month][x.Tenant] = whole
-	}
-	whole.Join(x)
-	if !x.Last() {
-		return nil
-	}
-	i.proposed = slices.DeleteFunc(i.proposed, func(p statement.Statement) bool { return p.ID == whole.ID })
-	derived, issued := i.derived[x.Month], whole.Lines
+	i.issued[x.Month][x.Tenant] = x
+	i.proposed.Remove(x)
+	derived, issued := i.derived[x.Month], x.Lines
 	switch {
-	case derived == nil || x.Month >= open:
+	case x.Month >= open:
 		return nil
-	case x.CreditNote() && i.proposes(x.Month, x.Tenant):
+	case derived == nil: // forgotten: every statement has its seal, and was posted then
+		derived = map[string][]statement.Line{}
+		if x.CreditNote() {
+			derived[x.Tenant] = statements.Negative(x.Lines)
+		}
+	}
+	switch {
+	case x.CreditNote() && len(i.proposed.Of(x.Month, x.Tenant)) > 0:
 		return nil // the seal of the next revision follows
 	case x.CreditNote():
 		issued = nil
 	}
 	more := statements.Difference(x.Month, derived[x.Tenant], issued)
 	derived[x.Tenant] = issued
-	return transfer(whole, more, open, cause)
-}
-
-// proposes reports whether anything of a tenant's month waits for its seal.
-func (i *issues) proposes(month, tenant string) bool {
-	return slices.ContainsFunc(i.proposed, func(x statement.Statement) bool {
-		return x.Month == month && x.Tenant == tenant
-	})
+	return transfer(x, more, open, cause)
 }
 
 // transfer posts lines beyond a month's statement to another month; nil for none.

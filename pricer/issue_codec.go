@@ -1,6 +1,7 @@
 package pricer
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"maps"
@@ -9,6 +10,7 @@ import (
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/events/standing"
 	"github.com/daybook-billing/daybook/events/statement"
+	"github.com/daybook-billing/daybook/pricer/statements"
 )
 
 // append appends the statements of all foundations to a snapshot: their number and, for each, the
@@ -48,9 +50,18 @@ func (i *issues) append(b []byte) []byte {
 			b = appendBody(b, i.issued[month][tenant])
 		}
 	}
-	b = binary.AppendUvarint(b, uint64(len(i.proposed)))
-	for n := range i.proposed {
-		b = appendBody(b, &i.proposed[n])
+	for _, list := range [][]statement.Statement{i.proposed.All(), i.series.Parts} {
+		b = binary.AppendUvarint(b, uint64(len(list)))
+		for n := range list {
+			b = appendBody(b, &list[n])
+		}
+	}
+	b = binary.AppendUvarint(b, i.series.Number)
+	b = binary.AppendUvarint(b, uint64(len(i.series.Issued)))
+	for _, id := range slices.SortedFunc(maps.Keys(i.series.Issued), func(a, b [16]byte) int {
+		return bytes.Compare(a[:], b[:])
+	}) {
+		b = append(b, id[:]...)
 	}
 	b = binary.AppendUvarint(b, uint64(len(i.held)))
 	for _, s := range slices.SortedFunc(maps.Keys(i.held), subject.compare) {
@@ -128,9 +139,10 @@ func (r *reader) issues(i *issues) error {
 		r.each(func() error {
 			var x statement.Statement
 			err := r.body(&x)
-			i.proposed = append(i.proposed, x)
+			i.proposed.Add(&x)
 			return err
 		}),
+		r.series(&i.series),
 		r.each(func() error {
 			var m events.Metered
 			err := r.body(&m)
@@ -145,6 +157,30 @@ func (r *reader) issues(i *issues) error {
 			i.gaps = append(i.gaps, g)
 			return err
 		}))
+}
+
+func (r *reader) series(s *statements.Series) (err error) {
+	err = r.each(func() error {
+		var x statement.Statement
+		err := r.body(&x)
+		s.Parts = append(s.Parts, x)
+		return err
+	})
+	if err == nil {
+		s.Number, err = r.number()
+	}
+	if err != nil {
+		return err
+	}
+	s.Issued = map[[16]byte]struct{}{}
+	return r.each(func() error {
+		if len(r.rest) < 16 {
+			return errSnapshot
+		}
+		s.Issued[[16]byte(r.rest)] = struct{}{}
+		r.rest = r.rest[16:]
+		return nil
+	})
 }
 
 // eachOf reads the statements of months. Each month is told without a statement first.

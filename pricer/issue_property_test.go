@@ -3,8 +3,10 @@ package pricer
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -30,6 +32,64 @@ func (w *world) seal(most int, otherwise bool) {
 			w.step(statement.SealType, &parts[i])
 		}
 	}
+}
+
+// forge tells a seal that is not of the next statement: an anomaly, and nothing else.
+func (w *world) forge() {
+	all, next := w.issued(), w.number+1
+	var x statement.Statement
+	if waiting := Proposed(w.p); len(waiting) > 0 {
+		x = waiting[0]
+	}
+	if len(all) > 0 && (x.ID == "" || rapid.Bool().Draw(w.T, "of an issued one")) {
+		x = all[rapid.IntRange(0, len(all)-1).Draw(w.T, "issued")]
+		x.Part, x.Parts = 0, 1
+	}
+	if x.ID == "" {
+		return
+	}
+	issued := x.Number > 0
+	forged := map[string]func(){
+		"again":               func() { x.Number = min(next-1, x.Number) },
+		"a number too far":    func() { x.Number = next + 1 },
+		"another tenant's id": func() { x.Tenant += "x" },
+		"another revision": func() {
+			x.Revision += 2
+			x.ID = statementID(&x)
+		},
+		"a part too late": func() { x.Part, x.Parts, x.ID = 1, 2, statement.PartID(x.ID, 1) },
+		"a part too many": func() { x.Part, x.Parts = 1, 1 },
+		"other totals": func() {
+			x.Totals = []statement.Total{{Currency: "GBP", Total: events.NewDecimal(1, 6)}}
+		},
+		"an unfinished month": func() {
+			x.Month, x.Credits, x.Revision = "2026-09", 0, 1
+			x.ID = statementID(&x)
+		},
+	}
+	how := rapid.SampledFrom(slices.Sorted(maps.Keys(forged))).Draw(w.T, "forged")
+	if x.Number = next; issued && how == "again" {
+		x.Number = rapid.Uint64Range(1, next).Draw(w.T, "number")
+	} else {
+		forged[how]()
+	}
+	before, waits := len(w.billing), len(Proposed(w.p))
+	w.forging = true
+	w.step(statement.SealType, &x)
+	w.forging = false
+	if out := w.billing[before:]; len(out) != 1 ||
+		!strings.Contains(string(out[0].Data), `"code":"refused_seal"`) || len(Proposed(w.p)) != waits {
+		w.Fatalf("%s, number %d where %d is next: %s", how, x.Number, next, said(out))
+	}
+}
+
+// statementID is the id of a statement or a credit note.
+func statementID(x *statement.Statement) string {
+	what := "statement"
+	if x.CreditNote() {
+		what = "credit note"
+	}
+	return events.ID(what, x.Source, x.Foundation, x.Tenant, x.Month, fmt.Sprint(x.Revision))
 }
 
 // entries are the entries of BILLING by the month that they are posted to: the charges that stand,
@@ -119,9 +179,10 @@ func (w *world) net() (said, posted map[string]string) {
 }
 
 // TestStatements: whatever the order of late facts, closings, reopenings, re-ratings and seals, and
-// whatever another program has derived and sealed, the entries of each closed month add up to its
-// statements and credit notes, and all of them to the bill of full knowledge. What is sealed is
-// published as it is, once; a restart changes nothing, and a replay publishes nothing.
+// whatever another program has derived and sealed, or somebody else has forged, the entries of each
+// closed month add up to its statements and credit notes, and all of them to the bill of full
+// knowledge. What is sealed is published as it is, once; a restart changes nothing, and a replay
+// publishes nothing.
 func TestStatements(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		w := newWorld(t)
@@ -140,6 +201,8 @@ func TestStatements(t *testing.T) {
 				w.restart()
 			case 5, 6:
 				w.seal(rapid.IntRange(1, 3).Draw(t, "seals"), otherwise)
+			case 7:
+				w.forge()
 			default:
 				w.fact()
 			}

@@ -40,6 +40,9 @@ func (m *months) clone() *months {
 // closed reports whether a month is closed; m is nil for a foundation without a closed one.
 func (m *months) closed(month string) bool { return m != nil && month < m.open }
 
+// wasClosed reports whether a month is closed, or was until it was opened again.
+func (m *months) wasClosed(month string) bool { return m.closed(month) || m != nil && month == m.kept }
+
 // openOr is the first open month; for a foundation without a closed one the month itself.
 func (m *months) openOr(month string) string {
 	if m == nil {

@@ -8,18 +8,18 @@ import (
 	"sync"
 	"time"
 
-	"github.com/daybook-billing/daybook/acts"
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/events/effect"
 	"github.com/daybook-billing/daybook/events/statement"
 	"github.com/daybook-billing/daybook/internal/bus"
 	"github.com/daybook-billing/daybook/internal/stage"
+	"github.com/daybook-billing/daybook/pricer/sealing"
 )
 
 // Deps are the pricer's dependencies.
 type Deps struct {
 	Bus   stage.Bus
-	Seals acts.Bus // nil: statements are proposed, and not issued
+	Seals sealing.Bus // nil: statements are proposed, and not issued
 	// SealAfter is closed when statements may be issued; nil: at once.
 	SealAfter <-chan struct{}
 	Log       *slog.Logger
@@ -30,7 +30,7 @@ type Deps struct {
 // Pricer is the service.
 type Pricer struct {
 	stage *stage.Stage
-	seals *sealer
+	seals *sealing.Sealer
 }
 
 // Bucket is the Object Store bucket of the pricer's snapshots.
@@ -44,9 +44,9 @@ func New(cfg Config, deps Deps) *Pricer {
 	contract.TooLong = own.tooLong
 	p := &Pricer{stage: stage.New(contract, deps.Bus, own, deps.Log, deps.Metrics)}
 	if deps.Seals != nil {
-		own.proposals = newProposals()
-		p.seals = &sealer{
-			bus: deps.Seals, proposals: own.proposals, wait: p.stage.Wait, after: deps.SealAfter, log: deps.Log,
+		own.proposals = sealing.NewProposals()
+		p.seals = &sealing.Sealer{
+			Bus: deps.Seals, Proposals: own.proposals, Wait: p.stage.Wait, After: deps.SealAfter, Log: deps.Log,
 		}
 	}
 	if deps.Figures != nil {
@@ -72,9 +72,9 @@ func (p *Pricer) Run(ctx context.Context) error {
 	if p.seals == nil {
 		return p.stage.Run(ctx)
 	}
-	sealing, stop := context.WithCancel(ctx)
+	issuing, stop := context.WithCancel(ctx)
 	var sealed sync.WaitGroup
-	sealed.Go(func() { p.seals.run(sealing) })
+	sealed.Go(func() { p.seals.Run(issuing) })
 	defer sealed.Wait()
 	defer stop()
 	return p.stage.Run(ctx)
@@ -85,7 +85,7 @@ func (p *Pricer) WaitIssued(ctx context.Context) error {
 	if p.seals == nil {
 		return nil
 	}
-	return p.seals.proposals.settled(ctx)
+	return p.seals.Proposals.Settled(ctx)
 }
 
 // Wait returns when the message at sequence of METERED has been worked off and its outputs are in
@@ -100,17 +100,17 @@ func (p *Pricer) Done() uint64 { return p.stage.Done() }
 
 // processor is the stage's view of a Book.
 type processor struct {
-	book    *Book
-	past    *processor // of book.past; what it takes is not kept
-	tally   tally
-	issuing issuing // nil in a past, which has no statements
+	book     *Book
+	past     *processor // of book.past; what it takes is not kept
+	tally    tally
+	issuing  issuing              // nil in a past, which has no statements
 	// adopting is set while the corrections are those of BILLING.
 	adopting bool
 	metered  events.Metered
 	billing  events.Billing
 
 	figures   *Metrics           // nil for none
-	proposals *proposals         // nil: nobody seals
+	proposals *sealing.Proposals // nil: nobody seals
 	emit      func(stage.Output) // of the step
 	counted   func(stage.Output) // emit, with the tally
 }

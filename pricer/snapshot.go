@@ -95,7 +95,7 @@ func (p *processor) RestorePieces(snapshot []byte, pieces []stage.Piece) error {
 		}
 	}
 	p.adopting = false
-	p.propose()
+	p.proposeAll()
 	p.publish()
 	return nil
 }
@@ -155,7 +155,7 @@ func (p *processor) restore(snapshot []byte, pieces []stage.Piece) error {
 }
 
 // snapshotForm begins every snapshot: one of another form is refused and not misread.
-const snapshotForm = "daybook pricer snapshot 4\n"
+const snapshotForm = "daybook pricer snapshot 5\n"
 
 // reader reads a snapshot from its start.
 type reader struct{ rest []byte }

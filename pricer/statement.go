@@ -10,6 +10,7 @@ import (
 	"github.com/daybook-billing/daybook/events/statement"
 	"github.com/daybook-billing/daybook/internal/bus"
 	"github.com/daybook-billing/daybook/internal/stage"
+	"github.com/daybook-billing/daybook/pricer/statements"
 )
 
 // This file is the way of statements from the messages of METERED to those of BILLING.
@@ -77,18 +78,20 @@ func (p *processor) closing(in *bus.Stored, emit func(stage.Output)) error {
 	case p.book.silent || p.issuing == nil:
 	case c.Reopened:
 		p.issuing.of(at).reopen(c.Month)
+		p.propose(at, c.Month)
 	default:
 		for month := open; month <= c.Month; month = events.MonthAfter(month, 1) {
 			p.issuing.of(at).close(p.book, at, month, p.tally.through[at], c.Time)
+			p.propose(at, month)
 		}
 	}
-	p.propose()
 	c.ID = events.ID("billing", c.ID)
 	emit(closingOutput(&c))
 	return nil
 }
 
-// seal issues a statement.
+// seal issues a statement, with the seal of its last part. A seal that is not of the next statement
+// is an anomaly, and changes nothing.
 func (p *processor) seal(in *bus.Stored, emit func(stage.Output)) error {
 	var x statement.Statement
 	if err := x.DecodeJSON(in.Data); err != nil {
@@ -98,22 +101,60 @@ func (p *processor) seal(in *bus.Stored, emit func(stage.Output)) error {
 		return nil
 	}
 	at := place{x.Source, x.Foundation}
-	emit(stage.Output{
-		Subject: statement.Subject(x.Tenant, x.Source, x.Foundation, x.Month), Type: statement.Type, ID: x.ID, Body: &x,
-	})
+	of, months := p.issuing.of(at), p.book.months[at]
 	cause := causeOf(in, in.Header(events.HeaderID), events.ActSeal, x.Closed)
-	if moved := p.issuing.of(at).seal(&x, p.book.months[at].openOr(x.Month), cause.ID); moved != nil {
+	_, end := events.MonthTime(x.Month)
+	over := months.wasClosed(x.Month) || !p.tally.through[at].Before(end)
+	var last *statement.Statement
+	if months != nil && x.Month >= months.kept {
+		last = of.issued[x.Month][x.Tenant]
+	}
+	parts, err := of.series.Take(&x, over, last)
+	if err != nil {
+		emit(anomaly(events.ID("anomaly", cause.ID), x.Source, x.Foundation, cause, events.Anomaly{
+			Code: events.AnomalyRefusedSeal, Time: x.Closed,
+			Message: fmt.Sprintf("METERED message %s seals statement %d of tenant %s, month %s, and changes nothing: "+
+				"%v", cause.ID, x.Number, x.Tenant, x.Month, err),
+		}))
+		return nil
+	}
+	for i := range parts {
+		emit(stage.Output{
+			Subject: statement.Subject(x.Tenant, x.Source, x.Foundation, x.Month), Type: statement.Type,
+			ID: parts[i].ID, Body: &parts[i],
+		})
+	}
+	if len(parts) == 0 {
+		return nil
+	}
+	whole := statements.Joined(parts)
+	if moved := of.seal(&whole, months.openOr(x.Month), cause.ID); moved != nil {
 		groups := grouping{list: []*Entries{moved}}
 		groups.emit(p.numbered(cause, emit))
 	}
-	p.propose()
+	p.tally.changed = true
+	if p.proposals != nil {
+		p.proposals.Issue(&whole)
+	}
 	return nil
 }
 
-// propose gives the shell the statements without a seal.
-func (p *processor) propose() {
+// propose gives the shell the statements of a month without a seal.
+func (p *processor) propose(at place, month string) {
+	p.tally.changed = true
 	if p.proposals != nil {
-		p.proposals.set(Proposed(p))
+		p.proposals.Propose(at.source, at.foundation, month, p.issuing.of(at).proposed.In(month))
+	}
+}
+
+// proposeAll gives the shell all statements without a seal.
+func (p *processor) proposeAll() {
+	if p.proposals == nil {
+		return
+	}
+	p.proposals.Reset()
+	for at, i := range p.issuing {
+		p.proposals.Restore(at.source, at.foundation, i.series.Number, i.proposed.All())
 	}
 }
 
@@ -125,7 +166,7 @@ func Proposed(of stage.Processor) (all []statement.Statement) {
 		panic("pricer: statements are proposed by a processor of Contract")
 	}
 	for _, at := range slices.SortedFunc(maps.Keys(p.issuing), place.compare) {
-		all = append(all, p.issuing[at].proposed...)
+		all = append(all, p.issuing[at].proposed.All()...)
 	}
 	return all
 }

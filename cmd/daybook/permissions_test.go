@@ -163,9 +163,16 @@ var _ = Describe("With the shipped configuration of the server", func() {
 		}}, bus.Expect{Filter: subject})
 		Expect(err).NotTo(HaveOccurred())
 
-		Expect(acts.Seal(ctx, s.connect(ctx, "pricer"), []statement.Statement{{
+		unsealed := acts.Unsealed{Statements: []statement.Statement{{
 			ID: "s", Source: "cf", Foundation: "eu", Tenant: "t", Month: "2026-10", Parts: 1,
-		}}, time.Now())).To(Succeed())
+		}}}
+		Expect(acts.Seal(ctx, s.connect(ctx, "pricer"), "cf", "eu", time.Now(),
+			func(_ context.Context, last uint64) (acts.Unsealed, error) {
+				if last > 0 {
+					return acts.Unsealed{Number: 1}, nil
+				}
+				return unsealed, nil
+			})).To(Succeed())
 
 		// somebody has quarantined what is understood today
 		notification, err := os.ReadFile("../../collector/trove/testdata/plain_seed_create.jsonl")

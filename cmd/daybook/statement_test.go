@@ -123,6 +123,68 @@ var _ = Describe("The statements of a closed month", func() {
 		s.ran("verify", "--deep")
 	})
 
+	It("stay as they are when METERED has lost the first seal, and a replay puts it out behind the others", func(
+		ctx SpecContext,
+	) {
+		collect()
+		s.issue(ctx, timeline.CutDay, 1)
+		before := s.statements(ctx)
+		all := s.contents(ctx, events.StreamMetered)
+		first := slices.IndexFunc(all, func(m bus.Message) bool {
+			return m.Subject == statement.SealSubject(events.SourceCF, "file")
+		})
+		s.restored(ctx, events.StreamMetered, slices.Delete(all, first, first+1))
+		s.ran("replay", "all")
+		s.issue(ctx, timeline.CutDay, 1)
+		Expect(s.statements(ctx)).To(Equal(before))
+		Expect(s.sealed(ctx)).To(Equal(len(before)))
+		s.restored(ctx, events.StreamBilling, nil)
+		s.issue(ctx, timeline.CutDay, 1)
+		Expect(s.statements(ctx)).To(Equal(before), "derived from this METERED")
+		Expect(s.sealed(ctx)).To(Equal(len(before)))
+	})
+
+	It("are not those that somebody else has sealed, and go on with the next number", func(ctx SpecContext) {
+		prices := collect()
+		s.issue(ctx, timeline.CutDay, 1)
+		before := s.statements(ctx)
+		forged := func(change func(x *statement.Statement)) {
+			GinkgoHelper()
+			x := before[0]
+			change(&x)
+			a := events.Act{
+				ID: fmt.Sprint("forged ", x.Number), Kind: events.ActSeal, Source: x.Source, Foundation: x.Foundation,
+				By: "mallory", Statement: x.AppendJSON(nil),
+			}
+			last := must(s.bus.Stream(ctx, events.StreamUsage)).Last
+			must(s.bus.Append(ctx, events.StreamUsage, []bus.Message{{
+				Subject: events.ActSubject(a.Kind, a.Source, a.Foundation), Data: a.AppendJSON(nil),
+				Header: events.AppendHeaders(nil, a.ID, events.TypeAct, "test"),
+			}}, bus.Expect{Last: last}))
+		}
+		forged(func(*statement.Statement) {})
+		forged(func(x *statement.Statement) { x.Number = 3 })
+		forged(func(x *statement.Statement) { x.Number = 1000 })
+		s.issue(ctx, timeline.CutDay, 1)
+		Expect(s.statements(ctx)).To(Equal(before))
+		Expect(s.ran("anomalies", "list")).To(And(ContainSubstring("number 1 is given already, and 3 is the next one"),
+			ContainSubstring("revision 1 is issued already"), ContainSubstring("number 1000 is not the next one"),
+			ContainSubstring("only the pricer seals statements")))
+
+		s.ran("month", "reopen", "2026-10", "--by", "ann", "--note", "too low", "--wait", "0")
+		s.issue(ctx, timeline.CutDay, 1)
+		s.ran("catalogue", "publish", "--yes", "--wait", "0", "--currency-from", "2026-10", priced(prices, foreign))
+		s.ran("month", "close", "2026-10", "--by", "ann", "--wait", "0")
+		s.issue(ctx, timeline.CutDay, 1)
+		numbers := map[string]uint64{}
+		for _, x := range s.statements(ctx) {
+			numbers[x.Source]++
+			Expect(x.Number).To(Equal(numbers[x.Source]))
+		}
+		Expect(numbers[before[0].Source]).To(BeNumerically(">", 2))
+		s.ran("verify", "--deep")
+	})
+
 	It("are shown as a preview before, and with their credit notes afterwards", func(ctx SpecContext) {
 		s.ran("month", "mode", "manual", "--by", "ann")
 		prices := collect()

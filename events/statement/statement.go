@@ -185,12 +185,21 @@ func (x *Statement) Parted(most int) []Statement {
 		parts[i] = *x
 		parts[i].Lines = x.Lines[begin:end]
 		parts[i].Part, parts[i].Parts = uint32(i), uint32(len(ends)) //nolint:gosec // a number of messages
-		if i > 0 {
-			parts[i].ID = events.ID("part", x.ID, strconv.Itoa(i))
-		}
+		parts[i].ID = PartID(x.ID, parts[i].Part)
 		begin = end
 	}
 	return parts
+}
+
+// MaxParts is how many parts an issued statement may have: some 190,000 lines.
+const MaxParts = 64
+
+// PartID is the id of a part of a statement: the first one has that of the whole.
+func PartID(whole string, part uint32) string {
+	if part == 0 {
+		return whole
+	}
+	return events.ID("part", whole, strconv.FormatUint(uint64(part), 10))
 }
 
 // Join adds the next part of a statement: the first one replaces x.

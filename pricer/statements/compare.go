@@ -53,6 +53,15 @@ func difference(lines, others []statement.Line) []statement.Line {
 	return x.Lines
 }
 
+// Negative are lines with every amount negated, also as rounded.
+func Negative(lines []statement.Line) []statement.Line {
+	lines = slices.Clone(lines)
+	for i := range lines {
+		lines[i] = negative(lines[i])
+	}
+	return lines
+}
+
 func negative(l statement.Line) statement.Line {
 	l.Quantity, l.Amount, l.VAT = l.Quantity.Neg(), l.Amount.Neg(), l.VAT.Neg()
 	l.RoundedAmount, l.RoundedVAT = l.RoundedAmount.Neg(), l.RoundedVAT.Neg()
@@ -66,10 +75,13 @@ func CreditNote(of *statement.Statement, closed time.Time) statement.Statement {
 	x.Credits, x.Number, x.Part, x.Parts = of.Number, 0, 0, 1
 	x.Closed = closed
 	x.ID = id(&x)
-	x.Lines, x.Rates, x.Totals = slices.Clone(of.Lines), slices.Clone(of.Rates), slices.Clone(of.Totals)
-	for i := range x.Lines {
-		x.Lines[i] = negative(x.Lines[i])
-	}
+	negate(&x)
+	return x
+}
+
+// negate negates every amount, also as rounded.
+func negate(x *statement.Statement) {
+	x.Lines, x.Rates, x.Totals = Negative(x.Lines), slices.Clone(x.Rates), slices.Clone(x.Totals)
 	for i := range x.Rates {
 		r := &x.Rates[i]
 		r.Amount, r.VAT = r.Amount.Neg(), r.VAT.Neg()
@@ -79,7 +91,6 @@ func CreditNote(of *statement.Statement, closed time.Time) statement.Statement {
 		t := &x.Totals[i]
 		t.Amount, t.VAT, t.Total = t.Amount.Neg(), t.VAT.Neg(), t.Total.Neg()
 	}
-	return x
 }
 
 // short cuts a text to maxText bytes.

@@ -82,6 +82,8 @@ func AnomalyAdvice(code string) string {
 			"is right"
 	case events.AnomalyRefusedMonth:
 		return "the act changed nothing; daybook month list shows which months are open and closed"
+	case events.AnomalyRefusedSeal:
+		return "find out who published it: only the pricer seals statements; it changed nothing"
 	case events.AnomalyUnknownHold:
 		return "the decision changed nothing; daybook holds list shows what can be decided"
 	case events.AnomalyUnreadable:

@@ -107,7 +107,6 @@ var shellFiles = map[string][]string{
 		"preview.go", // takes a stage's messages
 		"pricer.go",
 		"reread.go",    // asks the stage for inputs
-		"seal.go",      // appends to USAGE
 		"snapshot.go",  // gives the state to the stage
 		"statement.go", // takes a stage's messages
 		"watch.go",     // logs
