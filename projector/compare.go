@@ -95,7 +95,7 @@ func NewComparer() stage.Comparer {
 		closings: map[origin]*closings{}, seed: maphash.MakeSeed(),
 		spans: sides.New[string](), subjects: sides.New[string](),
 		stands: [2]map[string]*digested{{}, {}}, runs: map[string]*standing.Subject{},
-		differs: map[string]*difference{}, seals: missing.Messages{Type: statement.SealType},
+		differs: map[string]*difference{}, seals: missing.Messages{Type: statement.SealType, Ordered: true},
 	}
 }
 

@@ -9,33 +9,43 @@ import (
 
 // Messages are the missing ones of one CloudEvents type, by their ids, in their order.
 type Messages struct {
-	Type    string
-	known   map[string]bool // ids
+	Type string
+	// Ordered has the order of messages on a subject count: with a missing one all behind it are
+	// missing.
+	Ordered bool
+	stored  map[string]bool // ids
+	derived map[string]bool // ids
+	behind  map[string]bool // a missing one, by subject
 	missing []stage.Output
 }
 
 // Stored takes a stored message: all of them come first.
 func (m *Messages) Stored(in *bus.Stored) {
-	if in.Header(events.HeaderType) == m.Type {
-		m.note(in.Header(events.HeaderID))
+	if in.Header(events.HeaderType) != m.Type {
+		return
 	}
+	if m.stored == nil {
+		m.stored = map[string]bool{}
+	}
+	m.stored[in.Header(events.HeaderID)] = true
 }
 
-func (m *Messages) note(id string) {
-	if m.known == nil {
-		m.known = map[string]bool{}
-	}
-	m.known[id] = true
-}
-
-// Derived takes a derived message.
+// Derived takes a derived message, perhaps once more.
 func (m *Messages) Derived(out *stage.Output) {
-	if out.Type == m.Type && !m.known[out.ID] {
-		m.note(out.ID)
-		kept := *out
-		kept.Body = text(out.Body.AppendJSON(nil))
-		m.missing = append(m.missing, kept)
+	if out.Type != m.Type || m.derived[out.ID] {
+		return
 	}
+	if m.derived == nil {
+		m.derived, m.behind = map[string]bool{}, map[string]bool{}
+	}
+	m.derived[out.ID] = true
+	if m.stored[out.ID] && !m.behind[out.Subject] {
+		return
+	}
+	m.behind[out.Subject] = m.Ordered
+	kept := *out
+	kept.Body = text(out.Body.AppendJSON(nil))
+	m.missing = append(m.missing, kept)
 }
 
 // Emit puts the missing messages out.
