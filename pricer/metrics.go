@@ -15,7 +15,7 @@ import (
 // restart. It is a prometheus.Collector. Until the state is restored it has nothing to show, and
 // while the service is away it shows the last state.
 type Metrics struct {
-	unrated, anomalies, through, catalogue *prometheus.Desc
+	unrated, unsealed, anomalies, through, catalogue *prometheus.Desc
 
 	mu    sync.Mutex // guards the fields below
 	ready func() error
@@ -27,6 +27,7 @@ type Metrics struct {
 type Figures struct {
 	Known     bool   // the others are
 	Unrated   int    // parts of spans without a price
+	Unsealed  int    // statements and credit notes of closed months
 	Catalogue string // version in force; empty for none
 	// Left are the closed months, in order, that it would change, and leaves as they are: known
 	// where it came into force since the start.
@@ -50,6 +51,14 @@ func (f *Figures) Lacks() string {
 	return "no catalogue is in force: daybook catalogue publish puts one in force" + unrated
 }
 
+// Waiting says how many statements wait for their seals; empty for none.
+func (f *Figures) Waiting() string {
+	if f.Unsealed == 0 {
+		return ""
+	}
+	return fmt.Sprintf("statements of closed months that wait for their seals: %d", f.Unsealed)
+}
+
 // NewMetrics returns the metrics for the Deps of one pricer.
 func NewMetrics() *Metrics {
 	desc := func(name, help string, labels ...string) *prometheus.Desc {
@@ -57,6 +66,7 @@ func NewMetrics() *Metrics {
 	}
 	return &Metrics{
 		unrated:   desc("unrated", "Parts of spans that no plan prices."),
+		unsealed:  desc("unsealed_statements", "Statements of closed months that wait for their seals."),
 		anomalies: desc("anomalies_total", "Anomalies in BILLING since its beginning.", "code"),
 		through: desc("charged_through_seconds", "Up to when everything metered is charged, in seconds since 1970.",
 			"source", "foundation"),
@@ -67,7 +77,7 @@ func NewMetrics() *Metrics {
 
 // Describe implements prometheus.Collector.
 func (m *Metrics) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{m.unrated, m.anomalies, m.through, m.catalogue} {
+	for _, d := range []*prometheus.Desc{m.unrated, m.unsealed, m.anomalies, m.through, m.catalogue} {
 		ch <- d
 	}
 }
@@ -94,7 +104,10 @@ func (m *Metrics) Collect(ch chan<- prometheus.Metric) {
 	}
 	ch <- prometheus.MustNewConstMetric(m.catalogue, prometheus.GaugeValue, inForce, f.Catalogue)
 	ch <- prometheus.MustNewConstMetric(m.unrated, prometheus.GaugeValue, float64(f.Unrated))
-	for _, code := range []string{events.AnomalyInconsistent, events.AnomalyUnreadable, events.AnomalyTooLong} {
+	ch <- prometheus.MustNewConstMetric(m.unsealed, prometheus.GaugeValue, float64(f.Unsealed))
+	for _, code := range []string{
+		events.AnomalyInconsistent, events.AnomalyUnreadable, events.AnomalyTooLong, events.AnomalyRefusedSeal,
+	} {
 		ch <- prometheus.MustNewConstMetric(m.anomalies, prometheus.CounterValue, float64(f.anomalies[code]), code)
 	}
 	for at, time := range f.through {
@@ -119,6 +132,9 @@ func (p *processor) publish() {
 	f := Figures{
 		Known: true, Unrated: p.book.unrated, anomalies: maps.Clone(p.tally.anomalies),
 		through: maps.Clone(p.tally.through),
+	}
+	for _, i := range p.issuing {
+		f.Unsealed += i.proposed.Len()
 	}
 	if p.book.inForce >= 0 {
 		f.Catalogue = p.book.versions[p.book.inForce].Name

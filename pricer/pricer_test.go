@@ -12,6 +12,7 @@ import (
 
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/events/effect"
+	"github.com/daybook-billing/daybook/events/statement"
 	"github.com/daybook-billing/daybook/internal/bus"
 	"github.com/daybook-billing/daybook/internal/stage"
 	"github.com/daybook-billing/daybook/pricer/catalogue"
@@ -354,7 +355,27 @@ func TestTooLongMessagesAreCounted(t *testing.T) {
 			}
 		}
 	}
-	if diff := cmp.Diff(counted, map[string]float64{"inconsistent": 0, "too_long": 1, "unreadable": 0}); diff != "" {
+	if diff := cmp.Diff(counted, map[string]float64{
+		"inconsistent": 0, "too_long": 1, "unreadable": 0, "refused_seal": 0,
+	}); diff != "" {
 		t.Fatal(diff)
+	}
+}
+
+// TestUnsealed: statements are counted until their seals come back.
+func TestUnsealed(t *testing.T) {
+	p := newProcessor()
+	p.figures = NewMetrics()
+	p.figures.watch(func() error { return nil })
+	steps(t, p, corrected()[:3])
+	f := p.figures.Now()
+	if f.Unsealed != 1 || f.Waiting() != "statements of closed months that wait for their seals: 1" {
+		t.Fatalf("%d, %q", f.Unsealed, f.Waiting())
+	}
+	x := Proposed(p)[0]
+	x.Number = 1
+	steps(t, p, []bus.Stored{stored(stage.Output{Type: statement.SealType, ID: "seal", Body: &x})})
+	if f = p.figures.Now(); f.Unsealed != 0 || f.Waiting() != "" {
+		t.Fatalf("%d, %q", f.Unsealed, f.Waiting())
 	}
 }

@@ -9,15 +9,17 @@ import (
 	"github.com/daybook-billing/daybook/pricer"
 )
 
-// watchPrices shows in readiness and in the log what keeps usage from having a price. The pricer
-// works all the same.
+// watchPrices shows in readiness and in the log what keeps usage from having a price, and in
+// readiness what waits for a seal. The pricer works all the same.
 func watchPrices(process *service.Process, check string, ready func() error, figures *pricer.Metrics) {
 	process.Health.Ready(check, func(context.Context) (string, error) {
-		f := figures.Now()
-		if lacks := f.Lacks(); lacks != "" {
-			return "up to its checkpoint; " + lacks, ready()
+		f, detail := figures.Now(), "up to its checkpoint"
+		for _, more := range []string{f.Lacks(), f.Waiting()} {
+			if more != "" {
+				detail += "; " + more
+			}
 		}
-		return "up to its checkpoint", ready()
+		return detail, ready()
 	})
 	process.Beside("prices", func(ctx context.Context) error { return figures.Watch(ctx, process.Log) })
 }
