@@ -14,6 +14,7 @@ import (
 	"github.com/daybook-billing/daybook/internal/bus"
 	"github.com/daybook-billing/daybook/internal/stage"
 	"github.com/daybook-billing/daybook/pricer/sealing"
+	"github.com/daybook-billing/daybook/pricer/statements"
 )
 
 // Deps are the pricer's dependencies.
@@ -104,8 +105,7 @@ type processor struct {
 	past     *processor // of book.past; what it takes is not kept
 	tally    tally
 	issuing  issuing              // nil in a past, which has no statements
-	// adopting is set while the corrections are those of BILLING.
-	adopting bool
+	standing *statements.Standing // nil unless entries of BILLING are being adopted
 	metered  events.Metered
 	billing  events.Billing
 
@@ -301,6 +301,10 @@ func numbered(cause events.Cause, emit func(stage.Output)) func(*Entries) {
 // Adopt implements stage.Adopter. The entries of a replay have the replay as their cause, all other
 // entries keep theirs.
 func (p *processor) Adopt(stored *bus.Stored) error {
+	if stored == nil {
+		p.adopted()
+		return nil
+	}
 	switch stored.Header(events.HeaderType) {
 	case events.TypeBilling:
 		if err := p.book.names.DecodeBilling(&p.billing, stored.Data); err != nil {

@@ -94,7 +94,7 @@ func (p *processor) RestorePieces(snapshot []byte, pieces []stage.Piece) error {
 			return err
 		}
 	}
-	p.adopting = false
+	p.standing = nil
 	p.proposeAll()
 	p.publish()
 	return nil

@@ -178,15 +178,47 @@ func (p *processor) adopt(m *events.Billing) {
 	if p.issuing == nil {
 		return
 	}
-	if !p.adopting {
+	if p.standing == nil {
 		for at, i := range p.issuing {
 			maps.DeleteFunc(i.corrections, func(month string, _ []events.Charge) bool {
 				return !months[at].closed(month)
 			})
 		}
-		p.adopting = true
+		p.standing = &statements.Standing{}
 	}
+	p.standing.Add(m, func(of statements.Bill) bool {
+		return len(p.issuing.of(place{of.Source, of.Foundation}).proposed.Of(of.Month, of.Tenant)) > 0
+	})
 	at := months[place{m.Source, m.Foundation}]
 	m.Charges = slices.DeleteFunc(m.Charges, func(c events.Charge) bool { return at.closed(c.Period) })
 	p.issuing.note(&Entries{Source: m.Source, Foundation: m.Foundation, Charges: m.Charges})
+}
+
+// adopted states the entries of BILLING in the statements that wait for their seals.
+func (p *processor) adopted() {
+	if p.standing == nil {
+		return
+	}
+	for _, i := range p.issuing {
+		for _, x := range i.proposed.All() {
+			if !x.CreditNote() && p.standing.Restate(&x, p.book.unitPrice) {
+				i.proposed.Replace(&x)
+				i.derived[x.Month][x.Tenant] = x.Lines
+			}
+		}
+	}
+	p.standing = nil
+	p.proposeAll()
+}
+
+// unitPrice is what a unit of a charge's component costs.
+func (b *Book) unitPrice(c *events.Charge) statements.Price {
+	for i := range b.versions {
+		if v := &b.versions[i]; v.Name == c.Catalogue && c.Entry == events.EntryCharge {
+			if component := v.parsed.Component(c.Plan, c.Component, c.Start); component != nil {
+				return statements.PriceOf(component)
+			}
+		}
+	}
+	return statements.Price{}
 }

@@ -211,7 +211,7 @@ func (p *processor) Window() uint64 { return p.meter.Opened() }
 // Adopt implements stage.Adopter: a retraction names the message that published its span, be it of
 // a replay, or of another version.
 func (p *processor) Adopt(stored *bus.Stored) error {
-	if stored.Header(events.HeaderType) != events.TypeMetered {
+	if stored == nil || stored.Header(events.HeaderType) != events.TypeMetered {
 		return nil
 	}
 	m := &p.metered

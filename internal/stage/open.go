@@ -344,6 +344,9 @@ func (c *Config) adopt(ctx context.Context, b Source, proc Processor, base base)
 		}
 		return nil
 	})
+	if err == nil {
+		err = adopter.Adopt(nil)
+	}
 	return err
 }
 

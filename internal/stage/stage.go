@@ -70,7 +70,7 @@ type Processor interface {
 type Adopter interface {
 	Processor
 	// Adopt takes the stage's own messages up to the end of its last replay, in order, after the
-	// inputs up to there were stepped.
+	// inputs up to there were stepped, and nil behind the last one.
 	Adopt(stored *bus.Stored) error
 }
 

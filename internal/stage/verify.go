@@ -256,7 +256,10 @@ func (v *verifier) rebase(p *pipeline.Pipeline, proc Processor) (end position, e
 				v.cp.base.Output), Found: "none", Advice: v.repair(),
 		}
 	}
-	return end, nil
+	if adopter != nil {
+		err = adopter.Adopt(nil)
+	}
+	return end, err
 }
 
 // chains compares the chain at the checkpoint. reached is true when there are no outputs since the

@@ -166,6 +166,20 @@ func (c *Component) Monthly() bool {
 // components with the same terms.
 func (c *Component) SameTerms(other *Component) bool { return c == other || c.terms == other.terms }
 
+// Component is a component of the version of a plan that is in force at a time, by their names; nil
+// for none.
+func (c *Catalogue) Component(plan, component string, at time.Time) *Component {
+	for _, p := range c.Plans {
+		if p.Name != plan || p.ValidFrom.After(at) || !p.Until.IsZero() && !at.Before(p.Until) {
+			continue
+		}
+		if i := slices.IndexFunc(p.Components, func(x *Component) bool { return x.Name == component }); i >= 0 {
+			return p.Components[i]
+		}
+	}
+	return nil
+}
+
 // Rate is a value in force from a time on.
 type Rate struct {
 	Code      string

@@ -48,9 +48,8 @@ func (d *Draft) Add(c *events.Charge, price Price) {
 // Statement is the statement of the draft, with the names, the revision and the horizon of a frame.
 func (d *Draft) Statement(frame *statement.Statement) statement.Statement {
 	x := *frame
-	x.ID, x.Parts, x.Entries = id(&x), 1, uint64(len(d.ids))
-	x.Digest = d.digest()
-	d.sums.Settle(&x)
+	x.ID, x.Parts = id(&x), 1
+	d.state(&x)
 	x.Held, x.HeldOmitted = listed(d.Held)
 	x.HeldOmitted += uint32(d.Unlisted) //nolint:gosec // far below 2^32
 	x.Unrated, x.UnratedOmitted = listed(d.Unrated)
@@ -64,6 +63,12 @@ func (d *Draft) Statement(frame *statement.Statement) statement.Statement {
 		x.Gaps[i].List, x.Gaps[i].Reason = short(x.Gaps[i].List), short(x.Gaps[i].Reason)
 	}
 	return x
+}
+
+// state states the entries and their sums.
+func (d *Draft) state(x *statement.Statement) {
+	x.Entries, x.Digest = uint64(len(d.ids)), d.digest()
+	d.sums.Settle(x)
 }
 
 // id is the id of a statement or a credit note: the same however often it is derived.

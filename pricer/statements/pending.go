@@ -42,6 +42,14 @@ func (p *Pending) Remove(x *statement.Statement) {
 	}
 }
 
+// Replace replaces one by another with its id.
+func (p *Pending) Replace(x *statement.Statement) {
+	of := p.months[x.Month][x.Tenant]
+	if i := slices.IndexFunc(of, func(y statement.Statement) bool { return y.ID == x.ID }); i >= 0 {
+		of[i] = *x
+	}
+}
+
 // Withdraw takes those of a month out.
 func (p *Pending) Withdraw(month string) {
 	for _, list := range p.months[month] {
