@@ -113,7 +113,8 @@ var _ = Describe("A catalogue that is published", func() {
 		other := priced(prices, change)
 		before := s.exactBill()
 		said := s.ran("what-if", "--catalogue", other, "--format", "json")
-		Expect(s.ran("catalogue", "publish", "--yes", "--wait", "0", other)).To(ContainSubstring(note))
+		Expect(s.ran("catalogue", "publish", "--yes", "--wait", "0", "--currency-from", "2026-10", other)).To(
+			ContainSubstring(note))
 		s.work(ctx, timeline.CutDay)
 		put := s.effectOf(ctx)
 		var printed strings.Builder
@@ -131,6 +132,33 @@ var _ = Describe("A catalogue that is published", func() {
 		Entry("with another currency", foreign, "the currency goes from GBP to CHF"),
 		Entry("with the same prices", func(text string) string { return "# again\n" + text }, "No open month changes"),
 	)
+
+	It("has another billing currency from the first open month on alone, and says so", func(ctx SpecContext) {
+		other := priced(prices, foreign)
+		for _, refused := range []struct{ from, why string }{
+			{"--exact", "the billing currency goes from GBP to CHF, from the first day of 2026-10 on, the first open " +
+				"month: --currency-from 2026-10 says that this is meant"},
+			{"--currency-from=2026-11", "2026-10 is open, too, and would be billed in CHF from its first day on: " +
+				"close it before (daybook month close 2026-10)"},
+			{"--currency-from=2026-09", "--currency-from 2026-10 says that this is meant"},
+		} {
+			status, _, notices := s.daybook("catalogue", "publish", "--yes", refused.from, other)
+			Expect(status).To(Equal(1), notices)
+			Expect(notices).To(ContainSubstring(refused.why))
+		}
+		Expect(s.ran("catalogue", "list")).NotTo(ContainSubstring("\nB "))
+		status, _, notices := s.daybook("catalogue", "check", "--against", prices, other)
+		Expect(status).To(Equal(1))
+		Expect(notices).To(MatchRegexp(`the billing currency is CHF, and that of .* GBP: daybook catalogue publish ` +
+			`takes it with --currency-from and the first open month`))
+		Expect(s.ran("catalogue", "check", "--against", other, other)).To(ContainSubstring(": ok, "))
+		Expect(s.ran("catalogue", "check", "--against", "A", prices)).To(ContainSubstring(": ok, "))
+		s.ran("catalogue", "publish", "--yes", "--wait", "0", "--currency-from", "2026-10", other)
+		s.work(ctx, timeline.CutDay)
+		status, _, notices = s.daybook("catalogue", "rollback", "--yes")
+		Expect(status).To(Equal(1))
+		Expect(notices).To(ContainSubstring("the billing currency goes from CHF to GBP"))
+	})
 
 	It("is put in force by the pricer with the effect that was shown", func() {
 		s.serve()

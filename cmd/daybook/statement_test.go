@@ -222,7 +222,8 @@ var _ = Describe("The statements of a closed month", func() {
 
 		s.ran("month", "reopen", "2026-10", "--by", "ann", "--note", "a dispute", "--wait", "0")
 		s.issue(ctx, timeline.CutDay, 1)
-		s.ran("catalogue", "publish", "--yes", "--wait", "0", "--name", "B", priced(prices, foreign))
+		s.ran("catalogue", "publish", "--yes", "--wait", "0", "--name", "B", "--currency-from", "2026-10",
+			priced(prices, foreign))
 		s.ran("month", "close", "2026-10", "--by", "ann", "--wait", "0")
 		s.issue(ctx, timeline.CutDay, 1)
 		all := print("--all")

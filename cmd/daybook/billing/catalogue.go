@@ -23,14 +23,30 @@ type Catalogue struct {
 }
 
 type checkCmd struct {
-	Files []string `arg:"" name:"file" help:"Catalogue files (YAML)."`
+	shell.NATS
+	Files   []string `arg:"" name:"file" help:"Catalogue files (YAML)."`
+	Against string   `placeholder:"VERSION" help:"Refuse another billing currency than that of this version, or file. Only a version asks the server."`
 }
 
 // Run checks files.
 func (c *checkCmd) Run(e *shell.Env) error {
+	currency := ""
+	if c.Against != "" {
+		named := namedCatalogues{nats: &c.NATS}
+		defer named.close()
+		against, err := named.read(e, c.Against)
+		if err != nil {
+			return err
+		}
+		currency = against.Currency
+	}
 	failed := false
 	for _, name := range c.Files {
 		parsed, _, err := shell.LoadCatalogue(name)
+		if err == nil && currency != "" && parsed.Currency != currency {
+			err = fmt.Errorf("%s: the billing currency is %s, and that of %s %s: daybook catalogue publish takes it "+
+				"with --currency-from and the first open month", name, parsed.Currency, c.Against, currency)
+		}
 		if err != nil {
 			failed = true
 			fmt.Fprintln(e.Stderr, err)

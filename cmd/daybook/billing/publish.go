@@ -23,7 +23,7 @@ func (c *publishCmd) Validate() error {
 			return fmt.Errorf("--reprice-closed %q is not a month such as 2026-11", month)
 		}
 	}
-	return nil
+	return c.putFlags.Validate()
 }
 
 // Run publishes a file.

@@ -21,11 +21,21 @@ import (
 type putFlags struct {
 	shell.NATS
 	shell.Person
-	Yes    bool          `help:"Publish without asking."`
-	Expect uint64        `placeholder:"SEQ" help:"Refuse where usage, a closing or a catalogue stands behind this message of METERED: the one that a preview names."`
-	Closed bool          `help:"Compute closed months, too: what each would change by if --reprice-closed named it alone."`
-	Exact  bool          `help:"Show exact amounts, not those rounded to the currency's minor unit."`
-	Wait   time.Duration `default:"10s" help:"Time to wait for the pricer to put the version in force, and to compare its effect; 0: none."`
+	Yes    bool   `help:"Publish without asking."`
+	Expect uint64 `placeholder:"SEQ" help:"Refuse where usage, a closing or a catalogue stands behind this message of METERED: the one that a preview names."`
+	Closed bool   `help:"Compute closed months, too: what each would change by if --reprice-closed named it alone."`
+	// CurrencyFrom is the first open month.
+	CurrencyFrom string        `placeholder:"YYYY-MM" help:"Bill in another currency from this month on, the first open one; without it, a version with another billing currency is refused."`
+	Exact        bool          `help:"Show exact amounts, not those rounded to the currency's minor unit."`
+	Wait         time.Duration `default:"10s" help:"Time to wait for the pricer to put the version in force, and to compare its effect; 0: none."`
+}
+
+// Validate checks the command line.
+func (c *putFlags) Validate() error {
+	if c.CurrencyFrom != "" && !shell.IsMonth(c.CurrencyFrom) {
+		return fmt.Errorf("--currency-from %q is not a month such as 2026-11", c.CurrencyFrom)
+	}
+	return nil
 }
 
 // run shows the effect of a version, asks, and puts the version in force.
@@ -50,6 +60,9 @@ func (c *putFlags) run(e *shell.Env, closed []string,
 		return c.outcome(e, name, false, err)
 	}
 	look, seen, err := c.look(e, b, name, parsed, closed)
+	if err == nil {
+		err = preview.CheckCurrency(seen, closed, c.CurrencyFrom)
+	}
 	if err != nil {
 		return err
 	}

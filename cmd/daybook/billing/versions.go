@@ -101,37 +101,47 @@ type diffCmd struct {
 
 // Run compares two catalogues.
 func (c *diffCmd) Run(e *shell.Env) error {
-	var b *bus.Bus
-	defer func() {
-		if b != nil {
-			b.Close()
-		}
-	}()
-	read := func(name string) (*catalogue.Catalogue, error) {
-		if _, err := os.Stat(name); err == nil {
-			parsed, _, err := shell.LoadCatalogue(name)
-			return parsed, err
-		}
-		if b == nil {
-			opened, err := c.Open(e.Ctx, "catalogue", nil)
-			if err != nil {
-				return nil, fmt.Errorf("%q is no file, and whether it is a version is not known: %w", name, err)
-			}
-			b = opened
-		}
-		act, err := acts.FindVersion(e.Ctx, b, name)
-		if err != nil {
-			return nil, err
-		}
-		return catalogue.Parse("catalogue."+name, []byte(act.Catalogue.YAML))
-	}
-	before, err := read(c.A)
+	named := namedCatalogues{nats: &c.NATS}
+	defer named.close()
+	before, err := named.read(e, c.A)
 	if err != nil {
 		return err
 	}
-	after, err := read(c.B)
+	after, err := named.read(e, c.B)
 	if err != nil {
 		return err
 	}
 	return print.Differences(e.Stdout, catalogue.Differences(before, after))
+}
+
+// namedCatalogues are files, and versions of a server that is asked where a name is no file.
+type namedCatalogues struct {
+	nats *shell.NATS
+	bus  *bus.Bus // nil before the first version
+}
+
+func (n *namedCatalogues) close() {
+	if n.bus != nil {
+		n.bus.Close()
+	}
+}
+
+// read reads a file or a version.
+func (n *namedCatalogues) read(e *shell.Env, name string) (*catalogue.Catalogue, error) {
+	if _, err := os.Stat(name); err == nil {
+		parsed, _, err := shell.LoadCatalogue(name)
+		return parsed, err
+	}
+	if n.bus == nil {
+		opened, err := n.nats.Open(e.Ctx, "catalogue", nil)
+		if err != nil {
+			return nil, fmt.Errorf("%q is no file, and whether it is a version is not known: %w", name, err)
+		}
+		n.bus = opened
+	}
+	act, err := acts.FindVersion(e.Ctx, n.bus, name)
+	if err != nil {
+		return nil, err
+	}
+	return catalogue.Parse("catalogue."+name, []byte(act.Catalogue.YAML))
 }
