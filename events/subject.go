@@ -61,6 +61,11 @@ func UsageFilter(source, foundation string) string {
 	return subject("usage", source, foundation) + ".>"
 }
 
+// UsageTenantFilter matches the facts of a tenant in a foundation.
+func UsageTenantFilter(source, foundation, tenant string) string {
+	return subject("usage", source, foundation, tenant) + ".*.*"
+}
+
 // UsageHorizonSubject is where a collector says how far it has come.
 func UsageHorizonSubject(source, foundation string) string {
 	return subject("usage", source, foundation) + ".horizon"

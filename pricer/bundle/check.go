@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 
@@ -270,17 +271,16 @@ func (c *checker) lines() {
 	c.sums.What = fmt.Sprintf("sums: lines %d, VAT rates %d, totals %d; added up from the entries and rounded",
 		len(want.Lines), len(want.Rates), len(want.Totals))
 	c.compare(&want)
-	for id, s := range c.workings.spans {
-		if !s.used {
+	for _, id := range slices.Sorted(maps.Keys(c.workings.spans)) {
+		if !c.workings.spans[id].used {
 			c.evidence.problem("span %s is of no charge", id)
 		}
 	}
-	for sequence, there := range c.named {
-		if !there {
+	for _, sequence := range slices.Sorted(maps.Keys(c.named)) {
+		if !c.named[sequence] {
 			c.evidence.problem("fact %d, the evidence of a span, is missing", sequence)
 		}
 	}
-	slices.Sort(c.evidence.Problems)
 	c.evidence.What = fmt.Sprintf("evidence: %d facts behind %d spans; that they are those of the platform is not "+
 		"checked here", len(c.named), len(c.workings.spans))
 }

@@ -1,7 +1,6 @@
 package bundle
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"crypto/sha256"
@@ -266,37 +265,6 @@ func (k *collection) readMetered(ctx context.Context, b Bus) error {
 		}
 		k.contents.Spans = append(k.contents.Spans, k.spans[id]...)
 	}
-	return nil
-}
-
-// CollectFacts reads the evidence of the spans.
-func (c *Contents) CollectFacts(ctx context.Context, b Bus) error {
-	evidence := map[uint64]bool{}
-	_, err := newWorkings(c.Statement.Foundation, &c.Terms, c.Catalogues, c.Spans, func(s *events.Span) error {
-		for _, sequence := range s.Evidence {
-			evidence[sequence] = true
-		}
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	var text bytes.Buffer
-	lines := json.NewEncoder(&text)
-	lines.SetEscapeHTML(false)
-	for _, sequence := range slices.Sorted(maps.Keys(evidence)) {
-		m, err := b.Get(ctx, events.StreamUsage, sequence)
-		if err != nil {
-			return fmt.Errorf("the evidence of a span: %w", err)
-		}
-		if err := lines.Encode(fact{sequence, m.Header(events.HeaderType), string(m.Data)}); err != nil {
-			return err
-		}
-		if text.Len() > maxFile {
-			return ErrTooLarge
-		}
-	}
-	c.Facts = text.Bytes()
 	return nil
 }
 

@@ -98,6 +98,7 @@ var shellFiles = map[string][]string{
 	},
 	"pricer/bundle": {
 		"collect.go", // reads the streams
+		"facts.go",   // reads USAGE
 	},
 	"pricer": {
 		"compare.go",
