@@ -101,7 +101,8 @@ func (c *Completeness) concerns(q *Query, at Foundation) bool {
 		return c.Places[q.Tenant][at] && q.Has(at.Name, q.Tenant)
 	}
 	for _, o := range q.Owners {
-		if o.Foundation == at.Name && c.Places[o.Tenant][at] && q.Has(at.Name, o.Tenant) {
+		theirs := o.Tenant == "" || c.Places[o.Tenant][at]
+		if o.Foundation == at.Name && theirs && (q.Foundation == "" || q.Foundation == at.Name) {
 			return true
 		}
 	}

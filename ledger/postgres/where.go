@@ -41,11 +41,20 @@ func (w *where) owners(q *ledger.Query) {
 	if q.Owners == nil {
 		return
 	}
-	foundations, tenants := []string{}, []string{}
+	foundations, tenants, whole := []string{}, []string{}, []string{}
 	for _, o := range q.Owners {
+		if o.Tenant == "" {
+			whole = append(whole, o.Foundation)
+			continue
+		}
 		foundations, tenants = append(foundations, o.Foundation), append(tenants, o.Tenant)
 	}
-	w.add("(foundation, tenant) IN (SELECT * FROM unnest(?::text[], ?::text[]))", foundations, tenants)
+	theirs := "(foundation, tenant) IN (SELECT * FROM unnest(?::text[], ?::text[]))"
+	if len(whole) == 0 {
+		w.add(theirs, foundations, tenants)
+		return
+	}
+	w.add("("+theirs+" OR foundation = ANY(?))", foundations, tenants, whole)
 }
 
 // sql is the condition with WHERE in front, or nothing.
