@@ -155,7 +155,9 @@ var _ = Describe("With the shipped configuration of the server", func() {
 		collector := s.connect(ctx, "collector")
 		Expect(collector.PutObject(ctx, status.Bucket, "cf.eu",
 			[]byte(`{"source":"cf","foundation":"eu"}`))).To(Succeed())
-		h := events.Horizon{ID: "h", Source: "cf", Foundation: "eu", Collector: "west"}
+		h := events.Horizon{
+			ID: "h", Source: "cf", Foundation: "eu", Collector: "west", Time: time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC),
+		}
 		subject := events.UsageHorizonSubject("cf", "eu")
 		_, err = collector.Append(ctx, events.StreamUsage, []bus.Message{{
 			Subject: subject, Data: h.AppendJSON(nil),
@@ -164,7 +166,8 @@ var _ = Describe("With the shipped configuration of the server", func() {
 		Expect(err).NotTo(HaveOccurred())
 
 		unsealed := acts.Unsealed{Statements: []statement.Statement{{
-			ID: "s", Source: "cf", Foundation: "eu", Tenant: "t", Month: "2026-10", Parts: 1,
+			ID: events.ID("statement", "cf", "eu", "t", "2026-10", "1"), Source: "cf", Foundation: "eu", Tenant: "t",
+			Month: "2026-10", Revision: 1, Parts: 1,
 		}}}
 		Expect(acts.Seal(ctx, s.connect(ctx, "pricer"), "cf", "eu", time.Now(),
 			func(_ context.Context, last uint64) (acts.Unsealed, error) {
