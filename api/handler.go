@@ -13,6 +13,9 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 	"github.com/klauspost/compress/gzhttp"
+
+	"github.com/daybook-billing/daybook/api/answer"
+	"github.com/daybook-billing/daybook/api/auth"
 )
 
 // newHandler is the handler of all requests.
@@ -66,8 +69,8 @@ func (s *Server) recovered(next http.Handler) http.Handler {
 // versioned is where everything is that needs an access.
 const versioned = "/v1/"
 
-// accessKey is the key of the Access in the context of a request.
-type accessKey struct{}
+// askerKey is the key of the answer.Asker in the context of a request.
+type askerKey struct{}
 
 // authenticated finds out who sends a request below /v1.
 func (s *Server) authenticated(next http.Handler) http.Handler {
@@ -81,23 +84,23 @@ func (s *Server) authenticated(next http.Handler) http.Handler {
 		w.Header().Add("Vary", "X-Auth-Token")
 		access, err := s.auth.Authenticate(r.Context(), r)
 		if err != nil {
-			status, detail := s.auth.Refuse(w.Header(), err)
+			status, detail := auth.Refuse(w.Header(), err)
 			if status >= http.StatusInternalServerError {
 				s.log.Warn("nobody can be asked whether a token is good", slog.Any("error", err))
 			}
 			problem(w, status, detail)
 			return
 		}
-		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), accessKey{}, &access)))
+		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), askerKey{}, asker(&access))))
 	})
 }
 
-// accessOf is the Access of a request below /v1.
-func accessOf(ctx context.Context) *Access {
-	if access, ok := ctx.Value(accessKey{}).(*Access); ok {
-		return access
+// askerOf is who sends a request below /v1.
+func askerOf(ctx context.Context) *answer.Asker {
+	if asker, ok := ctx.Value(askerKey{}).(*answer.Asker); ok {
+		return asker
 	}
-	return &Access{} // may see nothing
+	return &answer.Asker{} // may see nothing
 }
 
 // tagKey is the key of the ETag in the context of a request.
@@ -111,7 +114,7 @@ func (s *Server) unchanged(ctx huma.Context, next func(huma.Context)) {
 		return
 	}
 	url := ctx.URL()
-	text, err := json.Marshal([]any{at, s.version, url.Path, url.RawQuery, accessOf(ctx.Context()).Asker})
+	text, err := json.Marshal([]any{at, s.version, url.Path, url.RawQuery, askerOf(ctx.Context())})
 	if err != nil {
 		panic(err) // strings and numbers
 	}

@@ -69,7 +69,7 @@ func register[I, O any](s *Server, api huma.API, op huma.Operation, ask question
 	huma.Register(api, op, func(ctx context.Context, x *I) (*body[O], error) {
 		limited, cancel := context.WithTimeout(ctx, answerTime)
 		defer cancel()
-		out, err := ask(limited, &accessOf(ctx).Asker, x)
+		out, err := ask(limited, askerOf(ctx), x)
 		if err != nil {
 			return nil, s.failed(limited, op.OperationID, err)
 		}

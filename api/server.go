@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/daybook-billing/daybook/api/answer"
+	"github.com/daybook-billing/daybook/api/auth"
 )
 
 // Limits of the HTTP server.
@@ -36,10 +37,7 @@ type Server struct {
 	address atomic.Pointer[string] // while it listens
 }
 
-// errNoAuthentication refuses an address beyond this machine without an Authenticator.
-var errNoAuthentication = errors.New("an API without authentication listens on a loopback address alone")
-
-// New makes an API. It does no I/O.
+// New makes an API. It does the I/O of auth.New alone.
 func New(cfg Config, deps Deps) (*Server, error) {
 	s := &Server{
 		cfg: cfg, auth: deps.Authenticator, answers: answer.New(deps.Reader, deps.Bus),
@@ -49,13 +47,13 @@ func New(cfg Config, deps Deps) (*Server, error) {
 	if s.now == nil {
 		s.now = time.Now
 	}
-	if s.auth == nil {
-		s.auth = openMode{}
-	}
-	if s.auth.Open() && !loopback(s.cfg.Address) {
-		return nil, fmt.Errorf("%w: %s is not one", errNoAuthentication, s.cfg.Address)
-	}
 	var err error
+	if s.auth == nil {
+		cfg.Auth.Listen = s.cfg.Address
+		if s.auth, err = auth.New(cfg.Auth, auth.Deps{Log: s.log, Now: s.now}); err != nil {
+			return nil, err
+		}
+	}
 	s.handler, err = s.newHandler()
 	return s, err
 }

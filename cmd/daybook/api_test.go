@@ -18,6 +18,7 @@ import (
 
 	"github.com/daybook-billing/daybook/api"
 	answers "github.com/daybook-billing/daybook/api/answer"
+	"github.com/daybook-billing/daybook/api/auth"
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/lab/demo"
 	"github.com/daybook-billing/daybook/ledger"
@@ -52,7 +53,7 @@ func demonstrated(ctx context.Context) *site {
 type asked struct {
 	site    *site
 	poster  *ledger.Poster
-	asker   api.Access
+	asker   auth.Access
 	handler http.Handler
 }
 
@@ -60,16 +61,10 @@ type asked struct {
 func (*asked) Open() bool { return true }
 
 // Authenticate implements api.Authenticator.
-func (a *asked) Authenticate(context.Context, *http.Request) (api.Access, error) { return a.asker, nil }
+func (a *asked) Authenticate(context.Context, *http.Request) (auth.Access, error) { return a.asker, nil }
 
-// Refuse implements api.Authenticator.
-func (*asked) Refuse(http.Header, error) (int, string) { return http.StatusUnauthorized, "" }
-
-// everything is an access that sees all.
-func everything() api.Access {
-	all := answers.Scope{Everybody: true}
-	return api.Access{Asker: answers.Asker{Name: "ann", Usage: all, Money: all, Decide: all}}
-}
+// everything is an access that may do all.
+func everything() auth.Access { return auth.Access{Name: "ann", All: auth.Operate} }
 
 // ask serves the API of a site, with a ledger in memory.
 func (s *site) ask(ctx context.Context) *asked {
@@ -223,9 +218,7 @@ var _ = Describe("The API", Ordered, ContinueOnFailure, func() {
 	})
 	It("shows nobody what is not theirs, and does not say that it exists", func() {
 		owner := events.Owner{Foundation: "demo", Tenant: demo.Retail}
-		a.asker = api.Access{Asker: answers.Asker{
-			Usage: answers.Scope{Owners: []events.Owner{owner}}, Money: answers.Scope{Owners: []events.Owner{owner}},
-		}}
+		a.asker = auth.Access{Tenants: map[events.Owner]auth.Rights{owner: auth.Read}}
 		mine, _ := a.totals()
 		Expect(mine).To(HaveLen(1))
 		Expect(mine).To(HaveKey("2026-10 " + demo.Retail + " GBP"))
@@ -236,7 +229,7 @@ var _ = Describe("The API", Ordered, ContinueOnFailure, func() {
 			Expect(others.Body.String()).To(Equal(nobody.Body.String()))
 			Expect(others.Header()).To(Equal(nobody.Header()))
 		}
-		a.asker.Money = answers.Scope{}
+		a.asker.Tenants[owner] = auth.Usage
 		Expect(a.do(http.MethodGet, "/v1/totals", nil).Code).To(Equal(http.StatusNotFound))
 		var running answers.Running
 		a.get(&running, "running")
@@ -256,7 +249,7 @@ var _ = Describe("The API", Ordered, ContinueOnFailure, func() {
 		Expect(again.Code).To(Equal(http.StatusNotModified))
 		Expect(again.Body.Len()).To(BeZero())
 		Expect(a.do(http.MethodGet, "/v1/totals?by=kind", nil, "If-None-Match", tag).Code).To(Equal(http.StatusOK))
-		a.asker.Money = answers.Scope{Foundations: []string{"demo"}}
+		a.asker = auth.Access{Tenants: map[events.Owner]auth.Rights{{Foundation: "demo"}: auth.Read}}
 		Expect(a.do(http.MethodGet, "/v1/totals?by=plan", nil, "If-None-Match", tag).Code).To(Equal(http.StatusOK))
 	})
 	It("compresses long answers", func() {

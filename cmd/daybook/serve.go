@@ -2,6 +2,7 @@ package main
 
 import (
 	"github.com/daybook-billing/daybook/api"
+	"github.com/daybook-billing/daybook/api/auth"
 	"github.com/daybook-billing/daybook/cmd/daybook/shell"
 	"github.com/daybook-billing/daybook/internal/service"
 	"github.com/daybook-billing/daybook/ledger"
@@ -10,12 +11,30 @@ import (
 
 type serveCmd struct {
 	shell.NATS
+	authFlags
 	service.Config
 	API string `name:"api" env:"DAYBOOK_API" default:"${api}" placeholder:"ADDR" help:"Serve the API on this host:port (default: ${default})."`
 }
 
+// authFlags are the settings of who may ask.
+type authFlags struct {
+	Auth string `env:"DAYBOOK_AUTH" placeholder:"FILE" help:"Settings of who may see what (docs/api-auth.md); without them the API is for this machine alone."`
+}
+
+func (f *authFlags) settings() (auth.Config, error) {
+	if f.Auth == "" {
+		return auth.Config{}, nil
+	}
+	return auth.Load(f.Auth)
+}
+
 // Run serves the API, with a ledger in memory.
 func (c *serveCmd) Run(e *shell.Env) error {
+	cfg := api.Config{Address: c.API}
+	var err error
+	if cfg.Auth, err = c.settings(); err != nil {
+		return err
+	}
 	process, b, err := c.Serve(e, "api", c.Config)
 	if err != nil {
 		return err
@@ -23,7 +42,7 @@ func (c *serveCmd) Run(e *shell.Env) error {
 	defer b.Close()
 	books := memory.New()
 	poster := ledger.NewPoster(b, books, process.Log)
-	server, err := api.New(api.Config{Address: c.API}, api.Deps{
+	server, err := api.New(cfg, api.Deps{
 		Reader: memory.NewReader(books, b), Bus: b, Log: process.Log, Version: version(e.Ctx),
 	})
 	if err != nil {

@@ -34,6 +34,7 @@ type upCmd struct {
 	API        *string  `name:"api" env:"DAYBOOK_API" placeholder:"ADDR" help:"Serve the API on this host:port; empty: nowhere (default: ${api}, but for --once)."`
 	ServerOnly bool     `help:"Run the embedded NATS server and nothing else, to look at the streams or repair them with the nats CLI."`
 
+	authFlags
 	shell.Room `group:"server"`
 
 	User     string `name:"nats-user" env:"NATS_USER" group:"server" help:"User that clients must give; with --nats-password required beyond this machine."`

@@ -14,6 +14,9 @@ func (s *system) makeAPI() (err error) {
 	if cfg.Spare && s.cmd.Once || !cfg.Spare && cfg.Address == "" {
 		return nil
 	}
+	if cfg.Auth, err = s.cmd.settings(); err != nil {
+		return err
+	}
 	s.api, err = api.New(cfg, api.Deps{
 		Reader: memory.NewReader(s.ledger, s.bus), Bus: s.bus, Log: s.log, Version: version(s.env.Ctx),
 	})
