@@ -19,7 +19,8 @@
 // # Limits
 //
 //   - Headers of 32 KiB, bodies of 1 MiB, and of catalogues as much as these may have.
-//   - 30 s for an answer.
+//   - 30 s for an answer; 2 at once of those that read much (explanations of resources, traces,
+//     statements, months).
 //   - Pages of 1,000 entries, 100,000 sums, 10,000 running spans, ranges of 366 days.
 //
 // Reads the ledger and the streams. Writes decisions about holds to USAGE.

@@ -21,6 +21,7 @@ const retryAfter = 5 * time.Second
 const (
 	errInternal = "the API failed; its log says why"
 	errAway     = "the streams or the ledger cannot be read now: try again later"
+	errBusy     = "other questions that read much are being answered: try again later"
 	errLate     = "the answer took longer than 30 s: ask for less"
 )
 

@@ -23,6 +23,7 @@ const (
 	answerTime     = 30 * time.Second
 	idleTime       = 2 * time.Minute
 	closeTime      = 5 * time.Second // for answers under way at the end
+	maxHeavy       = 2               // answers at once that read much
 )
 
 // Server is the API. Make it with New.
@@ -34,6 +35,7 @@ type Server struct {
 	now     func() time.Time
 	version string
 	handler http.Handler
+	heavy   room
 	address atomic.Pointer[string] // while it listens
 }
 
@@ -42,6 +44,7 @@ func New(cfg Config, deps Deps) (*Server, error) {
 	s := &Server{
 		cfg: cfg, auth: deps.Authenticator, answers: answer.New(deps.Reader, deps.Bus),
 		log: deps.Log.With(slog.String("service", "api")), now: deps.Now, version: deps.Version,
+		heavy: make(room, maxHeavy),
 	}
 	s.cfg.Address = cmp.Or(cfg.Address, DefaultAddress)
 	if s.now == nil {
@@ -117,4 +120,17 @@ func ignoreDeadline(err error) error {
 		return nil
 	}
 	return err
+}
+
+// room is a bounded number of places.
+type room chan struct{}
+
+// enter waits for a place until ctx is done.
+func (r room) enter(ctx context.Context) (leave func(), err error) {
+	select {
+	case r <- struct{}{}:
+		return func() { <-r }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }

@@ -105,3 +105,28 @@ func (a *Answers) Position(ctx context.Context) (Position, error) {
 	at, err := a.reader.Positions(ctx)
 	return position(at), err
 }
+
+// withTerms calls f with what prices entries, as of a message of METERED at least; 0: as of any.
+func (a *Answers) withTerms(ctx context.Context, metered uint64, f func(*terms.Terms)) error {
+	if metered == 0 {
+		at, err := a.reader.Positions(ctx)
+		if err != nil {
+			return err
+		}
+		metered = at.Metered
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.terms == nil || a.until < metered {
+		state, err := a.bus.Stream(ctx, events.StreamMetered)
+		if err != nil {
+			return err
+		}
+		if a.terms, err = terms.Read(ctx, a.bus); err != nil {
+			return err
+		}
+		a.until = state.Last
+	}
+	f(a.terms)
+	return nil
+}

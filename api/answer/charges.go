@@ -1,8 +1,8 @@
 package answer
 
 import (
+	"cmp"
 	"context"
-	"errors"
 
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/ledger"
@@ -82,40 +82,65 @@ type Charges struct {
 	Next     string   `json:"next,omitempty" doc:"Cursor of the next page; none on the last one."`
 }
 
+// maxScanned is how many entries are looked through for one page of corrections.
+const maxScanned = 50_000
+
 // Charges answers with a page of entries.
 func (a *Answers) Charges(ctx context.Context, asker *Asker, x *ChargesQuestion) (*Charges, error) {
+	return a.list(ctx, asker, x, x.Limit, func(*ledger.Charge) bool { return true })
+}
+
+// Corrections answers with a page of corrections. Where many entries lie between them a page has
+// less than its limit, and a next one.
+func (a *Answers) Corrections(ctx context.Context, asker *Asker, x *ChargesQuestion) (*Charges, error) {
+	return a.list(ctx, asker, x, MaxPage, func(c *ledger.Charge) bool { return c.Entry == events.EntryCorrection })
+}
+
+// list is a page of the entries that it takes, of so many that are read at once.
+func (a *Answers) list(ctx context.Context, asker *Asker, x *ChargesQuestion, read int,
+	takes func(*ledger.Charge) bool,
+) (*Charges, error) {
 	q, err := x.query(asker)
 	if err != nil {
 		return nil, err
 	}
-	limit := min(max(x.Limit, 0), MaxPage)
-	if limit == 0 {
-		limit = DefaultPage
-	}
+	limit := cmp.Or(min(max(x.Limit, 0), MaxPage), DefaultPage)
+	read = cmp.Or(min(max(read, 0), MaxPage), DefaultPage)
 	from, err := a.page(ctx, &q, x.KnownAt, x.Cursor, x.Selection)
 	if err != nil {
 		return nil, err
 	}
-	var all []ledger.Charge
-	if q.Upto > 0 { // else nothing is posted yet
-		all, err = a.reader.Charges(ctx, q, from.After, limit+1)
+	page := &Charges{Position: from.position(), Charges: []Charge{}}
+	if q.Upto == 0 { // nothing is posted yet
+		return page, a.heard(ctx, &q)
 	}
-	if err == nil && len(all) == 0 {
-		err = a.heard(ctx, &q)
-	}
-	if err != nil {
-		return nil, err
-	}
-	page := &Charges{Position: from.position(), Charges: make([]Charge, 0, min(len(all), limit))}
-	for i := range all {
-		if i == limit {
-			from.After = all[i-1].Place
-			page.Next = from.String()
-			break
+	for scanned := 0; ; {
+		all, err := a.reader.Charges(ctx, q, from.After, read+1)
+		if err == nil && scanned+len(all) == 0 && x.Cursor == "" {
+			err = a.heard(ctx, &q)
 		}
-		page.Charges = append(page.Charges, NewCharge(&all[i]))
+		if err != nil {
+			return nil, err
+		}
+		for i := range all[:min(len(all), read)] {
+			if len(page.Charges) == limit || scanned == maxScanned {
+				page.Next = from.String()
+				return page, nil
+			}
+			scanned++
+			from.After = all[i].Place
+			if takes(&all[i]) {
+				page.Charges = append(page.Charges, NewCharge(&all[i]))
+			}
+		}
+		switch {
+		case len(all) <= read:
+			return page, nil
+		case len(page.Charges) == limit:
+			page.Next = from.String()
+			return page, nil
+		}
 	}
-	return page, nil
 }
 
 // page begins with the first page of a query, or goes on behind a cursor, and pins the query's
@@ -139,17 +164,4 @@ func (a *Answers) page(ctx context.Context, q *ledger.Query, knownAt, text strin
 	}
 	q.Upto, q.Known = c.Upto, c.Known
 	return c, nil
-}
-
-// Charge answers with one entry.
-func (a *Answers) Charge(ctx context.Context, asker *Asker, id string) (*ledger.Charge, error) {
-	q, err := (&Selection{}).query(asker)
-	if err != nil {
-		return nil, errNone
-	}
-	c, err := a.reader.Charge(ctx, q, id)
-	if errors.Is(err, ledger.ErrNone) {
-		return nil, errNone
-	}
-	return &c, err
 }

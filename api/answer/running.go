@@ -109,8 +109,8 @@ func (a *Answers) Running(ctx context.Context, asker *Asker, x *RunningQuestion)
 	if err != nil {
 		return nil, err
 	}
-	book, err := a.book(ctx, at.Metered)
-	if err != nil {
+	var book forecast.Terms
+	if err := a.withTerms(ctx, at.Metered, func(t *terms.Terms) { book = t.Latest() }); err != nil {
 		return nil, err
 	}
 	out := &Running{Position: position(at), Running: []Run{}}
@@ -162,22 +162,4 @@ func meteredThrough(horizons []ledger.Horizon) map[place]time.Time {
 		through[place{h.Source, h.Foundation}] = at
 	}
 	return through
-}
-
-// book is the terms of the pricer as of a message of METERED at least.
-func (a *Answers) book(ctx context.Context, metered uint64) (forecast.Terms, error) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.terms == nil || a.until < metered {
-		state, err := a.bus.Stream(ctx, events.StreamMetered)
-		if err != nil {
-			return nil, err
-		}
-		read, err := terms.Read(ctx, a.bus)
-		if err != nil {
-			return nil, err
-		}
-		a.terms, a.until = read, state.Last
-	}
-	return a.terms.Latest(), nil
 }

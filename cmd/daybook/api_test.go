@@ -4,181 +4,19 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
-	"os"
-	"path/filepath"
 	"strings"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 
-	"github.com/daybook-billing/daybook/api"
+	"github.com/daybook-billing/daybook/acts"
 	answers "github.com/daybook-billing/daybook/api/answer"
 	"github.com/daybook-billing/daybook/api/auth"
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/lab/demo"
-	"github.com/daybook-billing/daybook/ledger"
-	"github.com/daybook-billing/daybook/ledger/memory"
-	"github.com/daybook-billing/daybook/projector/timeline"
 )
-
-// demonstrated is a site with the demo's data, charged, with its statements.
-func demonstrated(ctx context.Context) *site {
-	GinkgoHelper()
-	s := newSite(ctx)
-	dir := GinkgoT().TempDir()
-	file := func(name string, data []byte) string {
-		GinkgoHelper()
-		path := filepath.Join(dir, name)
-		Expect(os.WriteFile(path, data, 0o600)).To(Succeed())
-		return path
-	}
-	s.ran("catalogue", "publish", "--yes", "--wait", "0", file("rates.yaml", demo.Catalogue()))
-	for _, f := range demo.Files() {
-		args := []string{"collect", "file", "--foundation", f.Foundation, file(f.Name, f.Data)}
-		if f.Horizon != nil {
-			args = append(args, "--horizon", events.FormatTime(*f.Horizon))
-		}
-		_, _, _ = s.daybook(args...) // some of it is quarantined
-	}
-	s.issue(ctx, timeline.CutDay, 1)
-	return s
-}
-
-// asked is an API over a site, without a network.
-type asked struct {
-	site    *site
-	poster  *ledger.Poster
-	asker   auth.Access
-	handler http.Handler
-}
-
-// Open implements api.Authenticator.
-func (*asked) Open() bool { return true }
-
-// Authenticate implements api.Authenticator.
-func (a *asked) Authenticate(context.Context, *http.Request) (auth.Access, error) { return a.asker, nil }
-
-// everything is an access that may do all.
-func everything() auth.Access { return auth.Access{Name: "ann", All: auth.Operate} }
-
-// ask serves the API of a site, with a ledger in memory.
-func (s *site) ask(ctx context.Context) *asked {
-	GinkgoHelper()
-	books, log := memory.New(), slog.New(slog.NewTextHandler(GinkgoWriter, nil))
-	a := &asked{site: s, poster: ledger.NewPoster(s.bus, books, log), asker: everything()}
-	server, err := api.New(api.Config{}, api.Deps{
-		Reader: memory.NewReader(books, s.bus), Bus: s.bus, Authenticator: a, Version: "test", Log: log,
-	})
-	Expect(err).NotTo(HaveOccurred())
-	a.handler = server.Handler()
-	posting, stop := context.WithCancel(context.WithoutCancel(ctx))
-	ended := make(chan error, 1)
-	go func() { ended <- a.poster.Run(posting) }()
-	DeferCleanup(func() {
-		stop()
-		Expect(<-ended).To(Succeed())
-	})
-	a.posted(ctx)
-	return a
-}
-
-// posted waits until everything is posted.
-func (a *asked) posted(ctx context.Context) {
-	GinkgoHelper()
-	metered, err := a.site.bus.Stream(ctx, events.StreamMetered)
-	Expect(err).NotTo(HaveOccurred())
-	billing, err := a.site.bus.Stream(ctx, events.StreamBilling)
-	Expect(err).NotTo(HaveOccurred())
-	Expect(a.poster.Wait(ctx, ledger.Positions{Metered: metered.Last, Billing: billing.Last})).To(Succeed())
-}
-
-// do sends a request.
-func (a *asked) do(method, path string, body io.Reader, headers ...string) *httptest.ResponseRecorder {
-	r := httptest.NewRequestWithContext(GinkgoT().Context(), method, path, body)
-	if body != nil {
-		r.Header.Set("Content-Type", "application/json")
-	}
-	for i := 0; i < len(headers); i += 2 {
-		r.Header.Set(headers[i], headers[i+1])
-	}
-	w := httptest.NewRecorder()
-	a.handler.ServeHTTP(w, r)
-	return w
-}
-
-// get is the answer to a question, read into `to`.
-func (a *asked) get(to any, path string, parameters ...string) {
-	GinkgoHelper()
-	query := url.Values{}
-	for i := 0; i < len(parameters); i += 2 {
-		query.Set(parameters[i], parameters[i+1])
-	}
-	w := a.do(http.MethodGet, "/v1/"+path+"?"+query.Encode(), nil)
-	Expect(w.Code).To(Equal(http.StatusOK), w.Body.String())
-	Expect(json.Unmarshal(w.Body.Bytes(), to)).To(Succeed(), w.Body.String())
-}
-
-// pages are all entries of a selection, with the position of the first page. between is called
-// after each page.
-func (a *asked) pages(limit int, between func(), parameters ...string) (all []answers.Charge, at answers.Position) {
-	GinkgoHelper()
-	parameters = append(parameters, "limit", fmt.Sprint(limit))
-	for cursor := []string(nil); ; {
-		var page answers.Charges
-		a.get(&page, "charges", append(parameters, cursor...)...)
-		if cursor == nil {
-			at = page.Position
-		}
-		Expect(page.Position).To(Equal(at))
-		Expect(len(page.Charges)).To(BeNumerically("<=", limit))
-		all = append(all, page.Charges...)
-		if page.Next == "" {
-			return all, at
-		}
-		cursor = []string{"cursor", page.Next}
-		between()
-	}
-}
-
-// added are the amounts of entries, by month, tenant and currency as in exactBill.
-func added(all []answers.Charge) map[string]events.Decimal {
-	GinkgoHelper()
-	sums := map[string]events.Decimal{}
-	for i := range all {
-		c := &all[i]
-		amount, err := events.ParseDecimal(c.Amount)
-		Expect(err).NotTo(HaveOccurred())
-		key := c.Month + " " + c.Tenant + " " + c.Currency
-		sums[key] = sums[key].Add(amount)
-	}
-	return sums
-}
-
-// texts are amounts as they are written.
-func texts(sums map[string]events.Decimal) map[string]string {
-	out := map[string]string{}
-	for key, sum := range sums {
-		out[key] = sum.String()
-	}
-	return out
-}
-
-// totals are the amounts of the API's totals by tenant and month.
-func (a *asked) totals(parameters ...string) (sums map[string]string, at answers.Position) {
-	GinkgoHelper()
-	var all answers.Totals
-	a.get(&all, "totals", append(parameters, "by", "tenant,month")...)
-	sums = map[string]string{}
-	for _, t := range all.Totals {
-		sums[t.Of["month"]+" "+t.Of["tenant"]+" "+t.Currency] = t.Amount
-	}
-	return sums, all.Position
-}
 
 var _ = Describe("The API", Ordered, ContinueOnFailure, func() {
 	var s *site
@@ -284,6 +122,124 @@ var _ = Describe("The API", Ordered, ContinueOnFailure, func() {
 		Expect(w.Code).To(Equal(http.StatusUnprocessableEntity))
 		Expect(w.Body.String()).To(ContainSubstring("another selection"))
 	})
+	It("explains a charge down to the platform's events, and computes it again", func() {
+		var page answers.Charges
+		a.get(&page, "charges", "tenant", demo.Retail, "limit", "20")
+		for i := range page.Charges {
+			var x answers.Explanation
+			a.get(&x, "charges/"+page.Charges[i].ID)
+			Expect(x.Charge.ID).To(Equal(page.Charges[i].ID))
+			Expect(x.Equal).To(BeTrue(), "%v", x.Differences)
+			Expect(x.Facts).NotTo(BeEmpty())
+			Expect(x.Working.To.Amount).NotTo(BeEmpty())
+			var traced answers.Traces
+			a.get(&traced, fmt.Sprintf("events/%d", x.Facts[0].Usage))
+			Expect(traced.Traces).To(HaveLen(1))
+			Expect(traced.Traces[0].Answer).To(Equal("charged"))
+		}
+		var all answers.Explanations
+		a.get(&all, "resources/"+page.Charges[0].Resource+"/charges", "month", "2026-10")
+		Expect(all.Explanations).NotTo(BeEmpty())
+	})
+	It("lists what the commands list", func(ctx SpecContext) {
+		count := func(args ...string) int {
+			GinkgoHelper()
+			return strings.Count(s.ran(append(args, "--format", "json")...), "\n")
+		}
+		var anomalies answers.Anomalies
+		a.get(&anomalies, "anomalies")
+		Expect(anomalies.Anomalies).To(HaveLen(count("anomalies", "list")))
+		var unrated answers.UnratedParts
+		a.get(&unrated, "unrated")
+		Expect(unrated.Unrated).To(HaveLen(count("unrated", "list")))
+		var months answers.Months
+		a.get(&months, "months")
+		Expect(months.Months).To(HaveLen(count("month", "list")))
+		var holds answers.Holds
+		a.get(&holds, "holds")
+		Expect(holds.Holds).To(HaveLen(count("holds", "list")))
+		Expect(holds.Holds).NotTo(BeEmpty())
+		var catalogues answers.Catalogues
+		a.get(&catalogues, "catalogues")
+		Expect(catalogues.Catalogues).To(HaveLen(1))
+		Expect(catalogues.Catalogues[0].InForce).To(BeTrue())
+		var version answers.Version
+		a.get(&version, "catalogues/current")
+		Expect(version.YAML).To(Equal(string(demo.Catalogue())))
+		var differences answers.Differences
+		a.get(&differences, "catalogues/"+version.Version+"/differences")
+		Expect(differences.Differences).To(BeEmpty())
+		var statements answers.Statements
+		a.get(&statements, "statements", "all", "true")
+		issued := s.statements(ctx)
+		Expect(statements.Statements).To(HaveLen(len(issued)))
+		for i := range issued {
+			Expect(statements.Statements[i]).To(MatchJSON(issued[i].AppendJSON(nil)))
+		}
+		var corrections answers.Charges
+		a.get(&corrections, "corrections")
+		Expect(corrections.Charges).To(BeEmpty())
+	})
+	It("takes a decision about a hold of who may decide, once", func(ctx SpecContext) {
+		var holds answers.Holds
+		a.get(&holds, "holds")
+		hold := holds.Holds[0]
+		decide := func(body string) *httptest.ResponseRecorder {
+			return a.do(http.MethodPost, "/v1/holds/"+hold.ID+"/decision", strings.NewReader(body))
+		}
+		decisions := func(ctx context.Context) (n int) {
+			GinkgoHelper()
+			Expect(acts.List(ctx, s.bus, events.ActDecision, "", func(*acts.Act) error {
+				n++
+				return nil
+			})).To(Succeed())
+			return n
+		}
+		const discard = `{"action":"discard","note":"it never ran"}`
+		owner := events.Owner{Foundation: hold.Foundation, Tenant: hold.Tenant}
+		a.asker = auth.Access{Tenants: map[events.Owner]auth.Rights{owner: auth.Read}}
+		Expect(decide(discard).Code).To(Equal(http.StatusForbidden))
+		a.asker = auth.Access{Tenants: map[events.Owner]auth.Rights{{Foundation: "x", Tenant: "y"}: auth.Operate}}
+		Expect(decide(discard).Code).To(Equal(http.StatusNotFound))
+		a.asker = everything()
+		Expect(decide(`{"action":"burn","note":"n"}`).Code).To(Equal(http.StatusUnprocessableEntity))
+		Expect(decide(`{"action":"discard","as":"lower","note":"n"}`).Code).To(Equal(http.StatusUnprocessableEntity))
+		Expect(decisions(ctx)).To(BeZero())
+		for _, already := range []bool{false, true} {
+			w := decide(discard)
+			Expect(w.Code).To(Equal(http.StatusOK), w.Body.String())
+			var decided answers.Decided
+			Expect(json.Unmarshal(w.Body.Bytes(), &decided)).To(Succeed())
+			Expect(decided.Already).To(Equal(already))
+			Expect(decided.By).To(Equal("ann"))
+		}
+		Expect(decisions(ctx)).To(Equal(1))
+		Expect(decide(`{"action":"release","note":"n","footprint":{"flavor":"m1"}}`).Code).To(
+			Equal(http.StatusConflict))
+	})
+	It("answers for a single thing of somebody else as for one that does not exist", func() {
+		var page answers.Charges
+		a.get(&page, "charges", "tenant", demo.Retail, "limit", "1")
+		charge := page.Charges[0]
+		var x answers.Explanation
+		a.get(&x, "charges/"+charge.ID)
+		a.asker = auth.Access{Tenants: map[events.Owner]auth.Rights{
+			{Foundation: "demo", Tenant: demo.Logistics}: auth.Operate,
+		}}
+		for _, path := range []string{
+			"charges/%s", "events/%s", "resources/%s/charges?month=2026-10", "statements?tenant=%s",
+			"months?foundation=%s", "holds?tenant=%s", "anomalies?foundation=%s",
+		} {
+			nobody := a.do(http.MethodGet, fmt.Sprintf("/v1/"+path, "2f9e1c00-0000-4000-8000-000000000000"), nil)
+			Expect(nobody.Code).To(Equal(http.StatusNotFound), path)
+			for _, id := range []string{
+				charge.ID, fmt.Sprint(x.Facts[0].Usage), charge.Resource, demo.Retail, "trove-wiki",
+			} {
+				others := a.do(http.MethodGet, fmt.Sprintf("/v1/"+path, id), nil)
+				Expect(others.Body.String()).To(Equal(nobody.Body.String()), path)
+			}
+		}
+	})
 	It("says how far everything has come", func() {
 		var status answers.Status
 		a.get(&status, "status")
@@ -292,99 +248,5 @@ var _ = Describe("The API", Ordered, ContinueOnFailure, func() {
 			ChargedThrough: "2026-11-01T00:00:00Z",
 		}))
 		Expect(status.Collectors).NotTo(BeEmpty())
-	})
-})
-
-// appFact is a usage event of a process P of app A.
-func appFact(guid, at, state string) string {
-	return `{"guid":"` + guid + `","created_at":"` + at + `","state":{"current":"` + state +
-		`","previous":"STOPPED"},"app":{"guid":"A","name":"shop"},"process":{"guid":"P","type":"web"},` +
-		`"space":{"guid":"S","name":"dev"},"organization":{"guid":"O"},"buildpack":{"guid":null,"name":"java"},` +
-		`"task":{"guid":null,"name":null},"memory_in_mb_per_instance":{"current":1024,"previous":1024},` +
-		`"instance_count":{"current":1,"previous":1}}`
-}
-
-var _ = Describe("The API, while the streams grow", func() {
-	var s *site
-	var a *asked
-	collect := func(ctx context.Context, horizon string, facts ...string) {
-		GinkgoHelper()
-		file := filepath.Join(GinkgoT().TempDir(), "events.jsonl")
-		Expect(os.WriteFile(file, []byte(strings.Join(facts, "\n")), 0o600)).To(Succeed())
-		s.ran("collect", "file", "--foundation", "eu", "--order", "given", "--horizon", horizon, file)
-		s.work(ctx, timeline.CutDay)
-		if a != nil {
-			a.posted(ctx)
-		}
-	}
-	BeforeEach(func(ctx SpecContext) {
-		a = nil
-		s = newSite(ctx)
-		_, _, prices := month(10)
-		s.ran("catalogue", "publish", "--yes", "--wait", "0", prices)
-		collect(ctx, "2026-05-20T12:00:00Z", appFact("e1", "2026-05-01T09:00:00Z", "STARTED"))
-		a = s.ask(ctx)
-	})
-
-	It("neither skips nor repeats an entry, and its pages add up to the position of the first", func(ctx SpecContext) {
-		before, at := a.totals()
-		all, position := a.pages(10, func() {
-			collect(ctx, "2026-05-20T12:00:00Z", appFact("e2", "2026-05-10T11:00:00Z", "STOPPED"))
-		})
-		Expect(position).To(Equal(at))
-		Expect(texts(added(all))).To(Equal(before))
-		ids := map[string]bool{}
-		for i := range all {
-			Expect(ids).NotTo(HaveKey(all[i].ID))
-			ids[all[i].ID] = true
-		}
-		after, _ := a.totals()
-		Expect(after).NotTo(Equal(before))
-		pinned, _ := a.totals("upto", fmt.Sprint(position.Billing))
-		Expect(pinned).To(Equal(before))
-	})
-	It("says what was known at a time, and by a sequence, until a replay", func(ctx SpecContext) {
-		before, _ := a.totals()
-		usage, err := s.bus.Stream(ctx, events.StreamUsage)
-		Expect(err).NotTo(HaveOccurred())
-		last, err := s.bus.Last(ctx, events.StreamUsage, "")
-		Expect(err).NotTo(HaveOccurred())
-		collect(ctx, "2026-05-20T12:00:00Z", appFact("e2", "2026-05-10T11:00:00Z", "STOPPED"))
-		for _, known := range []string{fmt.Sprint(usage.Last), events.FormatTime(last.Time)} {
-			then, at := a.totals("known_at", known)
-			Expect(then).To(Equal(before))
-			Expect(at.Usage).To(Equal(usage.Last))
-			entries, _ := a.pages(10, func() {}, "known_at", known)
-			Expect(texts(added(entries))).To(Equal(before))
-		}
-		now, _ := a.totals()
-		Expect(now).NotTo(Equal(before))
-		s.ran("replay", "all", "--cut", "hour")
-		a.posted(ctx)
-		w := a.do(http.MethodGet, fmt.Sprintf("/v1/totals?known_at=%d", usage.Last), nil)
-		Expect(w.Code).To(Equal(http.StatusGone))
-		Expect(w.Body.String()).To(ContainSubstring("cannot be told before message"))
-	})
-	It("says what runs has accrued, to the last digit of the charge that follows", func(ctx SpecContext) {
-		var running answers.Running
-		a.get(&running, "running")
-		Expect(running.Running).To(HaveLen(1))
-		accrued := running.Running[0].Accrued
-		Expect(running.Running[0].Start).To(Equal("2026-05-20T00:00:00Z"))
-		Expect(accrued.Through).To(Equal("2026-05-20T12:00:00Z"))
-		Expect(accrued.Lines).NotTo(BeEmpty())
-		collect(ctx, "2026-05-20T13:00:00Z", appFact("e2", "2026-05-20T12:00:00Z", "STOPPED"))
-		charged, _ := a.pages(100, func() {}, "from", "2026-05-20")
-		Expect(charged).To(HaveLen(len(accrued.Lines)))
-		for i := range charged {
-			Expect(accrued.Lines[i]).To(Equal(answers.Priced{
-				Plan: charged[i].Plan, Component: charged[i].Component, Catalogue: charged[i].Catalogue,
-				Start: charged[i].Start, End: charged[i].End, Seconds: charged[i].Seconds,
-				Quantity: charged[i].Quantity, Unit: charged[i].Unit, Amount: charged[i].Amount,
-				VAT: charged[i].VAT, Currency: charged[i].Currency,
-			}))
-		}
-		a.get(&running, "running")
-		Expect(running.Running).To(BeEmpty())
 	})
 })

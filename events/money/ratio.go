@@ -280,3 +280,11 @@ func short(q uint64, places int, negative bool) Decimal {
 
 // String writes a fraction in lowest terms, such as 1/3 or -2.
 func (x Ratio) String() string { return x.big().RatString() }
+
+// Text is the number with at most so many places, or else as a fraction.
+func (x Ratio) Text(places int) string {
+	if d := x.Round(places); d.Ratio().Cmp(x) == 0 {
+		return d.String()
+	}
+	return x.String()
+}

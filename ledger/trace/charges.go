@@ -52,8 +52,39 @@ func Charges(ctx context.Context, b Bus, id, month string) (all []Priced, omitte
 	return all, omitted, nil
 }
 
+// Entry returns the entry with an id of a message of BILLING, as Charges does. Error:
+// ledger.ErrNone.
+func Entry(ctx context.Context, b Bus, sequence uint64, id string) (Priced, error) {
+	m, err := b.Get(ctx, events.StreamBilling, sequence)
+	if err != nil {
+		return Priced{}, err
+	}
+	var x events.Billing
+	if err := x.DecodeJSON(m.Data); err != nil {
+		return Priced{}, fmt.Errorf("message %d (%s): %w: %w", m.Sequence, m.Subject, ledger.ErrUnreadable, err)
+	}
+	at, r := placeOf(&x), NewRecord(0, 0)
+	if err := r.Read(ctx, b, at.source, at.foundation, at.kind, at.resource); err != nil {
+		return Priced{}, err
+	}
+	for _, p := range r.priced(id, "", false) {
+		p.Source, p.Foundation = at.source, at.foundation
+		return p, nil
+	}
+	return Priced{}, ledger.ErrNone
+}
+
 // place is the subject of a record.
 type place struct{ source, foundation, kind, resource string }
+
+// placeOf is the subject of the record of a message's entries: of a volume it is the instance's.
+func placeOf(x *events.Billing) place {
+	at := place{x.Source, x.Foundation, x.Kind, x.Resource}
+	if at.kind == events.KindVolume {
+		at.kind = events.KindInstance
+	}
+	return at
+}
 
 // charged finds the subjects with an entry, or with charges of a resource, in order of BILLING.
 func charged(ctx context.Context, b Bus, id, month string) (all []place, err error) {
@@ -68,11 +99,7 @@ func charged(ctx context.Context, b Bus, id, month string) (all []place, err err
 			if month == "" && c.ID != id || month != "" && c.Resource != id && c.App != id && x.Resource != id {
 				continue
 			}
-			at := place{x.Source, x.Foundation, x.Kind, x.Resource}
-			if at.kind == events.KindVolume {
-				at.kind = events.KindInstance
-			}
-			if !known[at] {
+			if at := placeOf(&x); !known[at] {
 				known[at] = true
 				all = append(all, at)
 			}

@@ -10,8 +10,6 @@ import (
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
 	"github.com/daybook-billing/daybook/ledger/trace"
-	"github.com/daybook-billing/daybook/pricer"
-	"github.com/daybook-billing/daybook/pricer/rating"
 	"github.com/daybook-billing/daybook/pricer/terms"
 )
 
@@ -75,7 +73,11 @@ func (c *Explain) Run(e *shell.Env) error {
 		if err != nil {
 			return err
 		}
-		again(&x, priced.Behind(&m))
+		var span *events.Span
+		if p.Span != nil {
+			span = &p.Span.Span
+		}
+		x.Working, x.Differences = priced.Again(&m, p.Source, p.Foundation, span, &p.Charge.Charge)
 		differs = differs || len(x.Differences) > 0
 		if err := out.Add(&x); err != nil {
 			return err
@@ -107,32 +109,4 @@ func version(e *shell.Env, b *bus.Bus, name string) (*print.Version, error) {
 		return nil, err
 	}
 	return &print.Version{Name: name, Sequence: act.Sequence, By: act.By, Note: act.Note}, nil
-}
-
-// again computes a charge again, by the terms of the book.
-func again(x *print.Explanation, book *pricer.Book) {
-	if x.Entry == events.EntryCorrection {
-		return // a difference of what is known to what was charged, over all spans of its month
-	}
-	err := func() error {
-		if x.Span == nil {
-			return errors.New("METERED has no span with the id that the charge names; daybook verify tells more")
-		}
-		version, prices, border := book.Terms(x.Source, x.Foundation, x.Span.Start.UTC().Format(events.MonthForm))
-		switch {
-		case prices == nil:
-			return errors.New("no catalogue was in force for it")
-		case version != x.Catalogue:
-			return fmt.Errorf("the catalogue in force for it was %s", version)
-		}
-		w, found := rating.Again(border, prices, x.Foundation, &x.Span.Span, &x.Charge.Charge)
-		if !found {
-			return errors.New("the span has no such line with this catalogue")
-		}
-		x.Working, x.Differences = &w, w.Differences(&x.Charge.Charge)
-		return nil
-	}()
-	if err != nil {
-		x.Differences = []string{err.Error()}
-	}
 }

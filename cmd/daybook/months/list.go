@@ -1,14 +1,8 @@
 package months
 
 import (
-	"maps"
-	"slices"
-	"time"
-
-	"github.com/daybook-billing/daybook/acts"
 	"github.com/daybook-billing/daybook/cmd/daybook/print"
 	"github.com/daybook-billing/daybook/cmd/daybook/shell"
-	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/ledger"
 )
 
@@ -26,89 +20,9 @@ func (c *List) Run(e *shell.Env) error {
 		return err
 	}
 	defer b.Close()
-	all, err := acts.ReadMonths(e.Ctx, b, c.Foundation)
+	all, err := ledger.ListMonths(e.Ctx, b, c.Foundation)
 	if err != nil {
 		return err
 	}
-	sums, err := ledger.MonthSums(e.Ctx, b, c.Foundation)
-	if err != nil {
-		return err
-	}
-	return print.Months(e.Stdout, rows(all, sums), c.Format == "json")
-}
-
-// rows are the months of foundations, the newest first. Each sum stands in one.
-func rows(all []acts.Months, sums []ledger.MonthSum) (out []print.Month) {
-	for i := range sums { // charges may come before the first horizon
-		s := &sums[i]
-		if !slices.ContainsFunc(all, func(m acts.Months) bool {
-			return m.Source == s.Source && m.Foundation == s.Foundation
-		}) {
-			all = append(all, acts.Months{Source: s.Source, Foundation: s.Foundation})
-		}
-	}
-	for i := range all {
-		m := &all[i]
-		own := map[string][]ledger.MonthSum{}
-		for j := range sums {
-			if s := &sums[j]; s.Source == m.Source && s.Foundation == m.Foundation {
-				own[s.Month] = append(own[s.Month], *s)
-			}
-		}
-		for _, month := range slices.Backward(listed(m, own)) {
-			row := row(m, month)
-			row.Sums = own[month]
-			out = append(out, row)
-		}
-	}
-	return out
-}
-
-// row is a month of a foundation, without sums. The months before the last closed one are closed,
-// too.
-func row(m *acts.Months, month string) print.Month {
-	out := print.Month{Source: m.Source, Foundation: m.Foundation, Month: month, State: "open"}
-	for i := range m.Closed {
-		c := &m.Closed[i]
-		if c.Month >= month {
-			out.State = "closed"
-		}
-		if c.Month == month {
-			out.At, out.By, out.Note = c.Time, c.By, c.Note
-		}
-	}
-	if len(m.Reopened) > 0 && m.Reopened[0].Month == month {
-		c := &m.Reopened[0]
-		out.State, out.At, out.By, out.Note = "open again", c.Time, c.By, c.Note
-	}
-	return out
-}
-
-// listed are the months of a foundation, in order: those with a sum, the closed ones, and all open
-// ones from the earliest with anything in it to the horizon.
-func listed(m *acts.Months, sums map[string][]ledger.MonthSum) []string {
-	months := map[string]bool{}
-	for month := range sums {
-		months[month] = true
-	}
-	for _, all := range [][]events.Closing{m.Closed, m.Reopened} {
-		for i := range all {
-			months[all[i].Month] = true
-		}
-	}
-	if m.Horizon.IsZero() {
-		return slices.Sorted(maps.Keys(months))
-	}
-	first, last := m.First.Format(events.MonthForm), m.Horizon.Format(events.MonthForm)
-	for month := range months {
-		first = min(first, month)
-	}
-	for i := range m.Closed {
-		first = max(first, m.Closed[i].Month)
-	}
-	at, err := time.Parse(events.MonthForm, first)
-	for ; err == nil && at.Format(events.MonthForm) <= last; at = at.AddDate(0, 1, 0) {
-		months[at.Format(events.MonthForm)] = true
-	}
-	return slices.Sorted(maps.Keys(months))
+	return print.Months(e.Stdout, all, c.Format == "json")
 }

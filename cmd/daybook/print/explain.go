@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/daybook-billing/daybook/events"
-	decimals "github.com/daybook-billing/daybook/events/money"
 	"github.com/daybook-billing/daybook/ledger/trace"
 	"github.com/daybook-billing/daybook/pricer/rating"
 )
@@ -81,18 +80,12 @@ type stepJSON struct {
 	VAT      string `json:"vat"`
 }
 
-// exactText is a number with up to 12 places, or else as a fraction.
-func exactText(x decimals.Ratio) string {
-	if d := x.Round(events.Places); d.Ratio().Cmp(x) == 0 {
-		return d.String()
-	}
-	return x.String()
-}
-
 func newStep(s *rating.Step, counted bool) *stepJSON {
-	x := &stepJSON{Seconds: s.Seconds.String(), Cost: exactText(s.Cost), Amount: s.Amount.String(), VAT: s.VAT.String()}
+	x := &stepJSON{
+		Seconds: s.Seconds.String(), Cost: s.Cost.Text(events.Places), Amount: s.Amount.String(), VAT: s.VAT.String(),
+	}
 	if counted {
-		x.Quantity = exactText(s.Quantity)
+		x.Quantity = s.Quantity.Text(events.Places)
 	}
 	return x
 }
@@ -100,7 +93,7 @@ func newStep(s *rating.Step, counted bool) *stepJSON {
 func newWorking(w *rating.Working) *workingJSON {
 	c := w.Component
 	x := &workingJSON{
-		Currency: c.Currency, CurrencyRate: exactText(w.CurrencyRate), VATRate: exactText(w.VATRate),
+		Currency: c.Currency, CurrencyRate: w.CurrencyRate.Text(events.Places), VATRate: w.VATRate.Text(events.Places),
 		Values: Fields{}, Since: Time(w.Since), Amount: w.Amount.String(), VAT: w.VAT.String(),
 	}
 	if c.Formula != nil {
@@ -109,7 +102,7 @@ func newWorking(w *rating.Working) *workingJSON {
 		x.Quantity, x.UnitPrice = c.Quantity.Text(), c.UnitPrice.String()
 	}
 	for _, v := range w.Values {
-		x.Values = append(x.Values, Field{v.Name, exactText(v.Value)})
+		x.Values = append(x.Values, Field{v.Name, v.Value.Text(events.Places)})
 	}
 	if w.Free {
 		return x

@@ -11,17 +11,8 @@ import (
 	"github.com/daybook-billing/daybook/ledger"
 )
 
-// Month is a month of a foundation in a list.
-type Month struct {
-	Source, Foundation, Month string
-	State                     string    // open, closed, open again
-	At                        time.Time // of the closing, or of the reopening; zero for none of its own
-	By, Note                  string
-	Sums                      []ledger.MonthSum // by currency
-}
-
 // sums are the totals of a month, and the corrections of it since.
-func (m *Month) sums() (totals, corrections string) {
+func sums(m *ledger.Month) (totals, corrections string) {
 	var net, since []string
 	for i := range m.Sums {
 		s := &m.Sums[i]
@@ -43,15 +34,15 @@ type sumJSON struct {
 }
 
 // Months prints months, as a table or as one JSON object a line.
-func Months(w io.Writer, months []Month, asJSON bool) error {
+func Months(w io.Writer, months []ledger.Month, asJSON bool) error {
 	if asJSON {
 		out := json.NewEncoder(w)
 		for i := range months {
 			m := &months[i]
-			sums := []sumJSON{}
+			own := []sumJSON{}
 			for j := range m.Sums {
 				s := &m.Sums[j]
-				sums = append(sums, sumJSON{
+				own = append(own, sumJSON{
 					s.Currency, s.Amount.String(), s.VAT.String(), s.Corrections, s.Corrected.String(),
 				})
 			}
@@ -64,7 +55,7 @@ func Months(w io.Writer, months []Month, asJSON bool) error {
 				By         string    `json:"by,omitempty"`
 				Note       string    `json:"note,omitempty"`
 				Sums       []sumJSON `json:"sums"`
-			}{m.Source, m.Foundation, m.Month, m.State, timeOrEmpty(m.At), m.By, m.Note, sums}); err != nil {
+			}{m.Source, m.Foundation, m.Month, m.State, timeOrEmpty(m.At), m.By, m.Note, own}); err != nil {
 				return err
 			}
 		}
@@ -77,7 +68,7 @@ func Months(w io.Writer, months []Month, asJSON bool) error {
 		if by == "" && m.State == "closed" && !m.At.IsZero() {
 			by = "itself"
 		}
-		totals, corrections := m.sums()
+		totals, corrections := sums(m)
 		rows = append(rows, []string{
 			m.Source + "/" + m.Foundation, m.Month, m.State, timeOrEmpty(m.At), by, totals, corrections, m.Note,
 		})

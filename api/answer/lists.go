@@ -1,0 +1,212 @@
+package answer
+
+import (
+	"context"
+
+	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/ledger"
+	"github.com/daybook-billing/daybook/ledger/anomalies"
+)
+
+// maxListed is how many anomalies, holds or parts without a price an answer lists.
+const maxListed = 10_000
+
+// cut is the beginning of a list, and how much is behind it.
+func cut[T any](all []T) (first []T, more int) {
+	if len(all) > maxListed {
+		return all[:maxListed], len(all) - maxListed
+	}
+	return all, 0
+}
+
+// AnomaliesQuestion asks for the anomalies that stand.
+type AnomaliesQuestion struct {
+	Whose
+	Kind string `query:"kind" json:"kind,omitempty" enum:"app,task,staging,service,instance" doc:"Only this kind of subject."`
+	Code string `query:"code" json:"code,omitempty" maxLength:"64" doc:"Only this code, such as lost_change."`
+}
+
+// Anomalies are facts in conflict with others, by tenant, kind, code, time and resource.
+type Anomalies struct {
+	Position  Position  `json:"position"`
+	Anomalies []Anomaly `json:"anomalies"`
+	Omitted   int       `json:"omitted,omitempty" doc:"How many more there are."`
+}
+
+// Anomaly is an anomaly that stands.
+type Anomaly struct {
+	Source     string `json:"source"`
+	Foundation string `json:"foundation"`
+	Tenant     string `json:"tenant,omitempty"`
+	Kind       string `json:"kind,omitempty"`
+	Code       string `json:"code"`
+	Resource   string `json:"resource,omitempty"`
+	Time       string `json:"time" format:"date-time"`
+	Until      string `json:"until,omitempty" format:"date-time" doc:"It stands until then; none: until it is decided."`
+	Held       bool   `json:"held"`
+	Message    string `json:"message"`
+}
+
+// Anomalies answers with the anomalies that stand.
+func (a *Answers) Anomalies(ctx context.Context, asker *Asker, x *AnomaliesQuestion) (*Anomalies, error) {
+	q, err := x.query(&asker.Usage)
+	if err != nil {
+		return nil, err
+	}
+	filter := anomalies.Filter{
+		Foundation: q.Foundation, Tenant: q.Tenant, Owners: q.Owners, Kind: x.Kind, Code: x.Code,
+	}
+	var all []anomalies.Entry
+	out := &Anomalies{Anomalies: []Anomaly{}}
+	at, _, err := a.stable(ctx, func() (err error) {
+		all, out.Omitted, err = a.reader.Anomalies(ctx, filter)
+		return err
+	})
+	if err == nil && len(all) == 0 {
+		err = a.heard(ctx, &q)
+	}
+	if err != nil {
+		return nil, err
+	}
+	all, more := cut(all)
+	out.Position, out.Omitted = position(at), out.Omitted+more
+	for i := range all {
+		e := &all[i]
+		one := Anomaly{
+			Source: e.Source, Foundation: e.Foundation, Tenant: e.Tenant, Kind: e.Kind, Code: e.Code,
+			Resource: e.Resource, Time: timeText(e.Time), Held: e.Held, Message: e.Message,
+		}
+		if !e.Held {
+			one.Until = timeText(e.Until)
+		}
+		out.Anomalies = append(out.Anomalies, one)
+	}
+	return out, nil
+}
+
+// UnratedQuestion asks for usage without a price.
+type UnratedQuestion struct {
+	Whose
+	What
+	Month string `query:"month" json:"month,omitempty" pattern:"^[0-9]{4}-(0[1-9]|1[0-2])$" doc:"Only this month."`
+}
+
+// UnratedParts are parts of spans that no plan prices, by tenant, kind, foundation, resource and
+// start.
+type UnratedParts struct {
+	Position Position      `json:"position"`
+	Unrated  []UnratedPart `json:"unrated"`
+	Omitted  int           `json:"omitted,omitempty" doc:"How many more there are."`
+}
+
+// UnratedPart is a part of a span that no plan prices.
+type UnratedPart struct {
+	ID         string    `json:"id"`
+	Source     string    `json:"source"`
+	Foundation string    `json:"foundation"`
+	Tenant     string    `json:"tenant"`
+	Space      string    `json:"space,omitempty"`
+	Kind       string    `json:"kind"`
+	Resource   string    `json:"resource"`
+	Name       string    `json:"name,omitempty"`
+	Span       string    `json:"span"`
+	Start      string    `json:"start" format:"date-time"`
+	End        string    `json:"end" format:"date-time"`
+	Footprint  Footprint `json:"footprint"`
+	Reason     string    `json:"reason"`
+}
+
+// Unrated answers with usage without a price.
+func (a *Answers) Unrated(ctx context.Context, asker *Asker, x *UnratedQuestion) (*UnratedParts, error) {
+	q, err := x.queried(&x.Whose, &asker.Usage)
+	if err != nil {
+		return nil, err
+	}
+	q.Period = x.Month
+	var all []ledger.Unrated
+	at, _, err := a.stable(ctx, func() (err error) { all, err = a.reader.Unrated(ctx, q); return err })
+	if err == nil && len(all) == 0 {
+		err = a.heard(ctx, &q)
+	}
+	if err != nil {
+		return nil, err
+	}
+	out := &UnratedParts{Position: position(at), Unrated: []UnratedPart{}}
+	all, out.Omitted = cut(all)
+	for i := range all {
+		u := &all[i]
+		out.Unrated = append(out.Unrated, UnratedPart{
+			ID: u.ID, Source: u.Source, Foundation: u.Foundation, Tenant: u.Tenant, Space: u.Space, Kind: u.Kind,
+			Resource: u.Resource, Name: u.Name, Span: u.Span, Start: timeText(u.Start), End: timeText(u.End),
+			Footprint: NewFootprint(&u.Footprint), Reason: u.Reason,
+		})
+	}
+	return out, nil
+}
+
+// HoldsQuestion asks for usage that is held.
+type HoldsQuestion struct {
+	Whose
+	Resource string `query:"resource" json:"resource,omitempty" maxLength:"1024" doc:"Only this resource."`
+	Kind     string `query:"kind" json:"kind,omitempty" enum:"app,task,staging,service,instance,volume" doc:"Only this kind."`
+}
+
+// Holds are parts of timelines that may have run and are not proven, by kind, resource, foundation
+// and start.
+type Holds struct {
+	Position Position `json:"position"`
+	Holds    []Hold   `json:"holds"`
+	Omitted  int      `json:"omitted,omitempty" doc:"How many more there are."`
+}
+
+// Hold is usage that is possible and not proven: it is not billed.
+type Hold struct {
+	ID         string     `json:"id"`
+	Source     string     `json:"source"`
+	Foundation string     `json:"foundation"`
+	Tenant     string     `json:"tenant"`
+	Kind       string     `json:"kind"`
+	Resource   string     `json:"resource"`
+	Code       string     `json:"code"`
+	Start      string     `json:"start" format:"date-time"`
+	End        string     `json:"end,omitempty" format:"date-time" doc:"None while it goes on."`
+	Footprint  Footprint  `json:"footprint" doc:"What is billed on release, as far as it is known: the most that may have been in use."`
+	Lower      *Footprint `json:"lower,omitempty" doc:"The least that may have been in use, or the other plan: a release chooses."`
+	Reason     string     `json:"reason"`
+}
+
+// Holds answers with usage that is held.
+func (a *Answers) Holds(ctx context.Context, asker *Asker, x *HoldsQuestion) (*Holds, error) {
+	q, err := (&What{Resource: x.Resource, Kind: x.Kind}).queried(&x.Whose, &asker.Usage)
+	if err != nil {
+		return nil, err
+	}
+	var all []ledger.Held
+	out := &Holds{Holds: []Hold{}}
+	at, _, err := a.stable(ctx, func() (err error) {
+		all, out.Omitted, err = a.reader.Held(ctx, q)
+		return err
+	})
+	if err == nil && len(all) == 0 {
+		err = a.heard(ctx, &q)
+	}
+	if err != nil {
+		return nil, err
+	}
+	all, more := cut(all)
+	out.Position, out.Omitted = position(at), out.Omitted+more
+	for i := range all {
+		h := &all[i]
+		one := Hold{
+			ID: h.ID, Source: h.Source, Foundation: h.Foundation, Tenant: h.Tenant, Kind: h.Kind,
+			Resource: h.Resource, Code: h.Code, Start: timeText(h.Start), End: timeText(h.End),
+			Footprint: NewFootprint(&h.Footprint), Reason: h.Reason,
+		}
+		if h.Lower != (events.Footprint{}) {
+			lower := NewFootprint(&h.Lower)
+			one.Lower = &lower
+		}
+		out.Holds = append(out.Holds, one)
+	}
+	return out, nil
+}

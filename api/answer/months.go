@@ -1,0 +1,76 @@
+package answer
+
+import (
+	"context"
+
+	"github.com/daybook-billing/daybook/ledger"
+)
+
+// FoundationQuestion asks about foundations.
+type FoundationQuestion struct {
+	Foundation string `query:"foundation" json:"foundation,omitempty" maxLength:"1024" doc:"Only this foundation."`
+}
+
+// Months are the months of foundations, the newest first.
+type Months struct {
+	Months []Month `json:"months"`
+}
+
+// Month is a month of a foundation.
+type Month struct {
+	Source     string     `json:"source"`
+	Foundation string     `json:"foundation"`
+	Month      string     `json:"month"`
+	State      string     `json:"state" enum:"open,closed,open again"`
+	At         string     `json:"at,omitempty" format:"date-time" doc:"When it was closed, or opened again."`
+	By         string     `json:"by,omitempty" doc:"Who closed it by hand; for those who may see all tenants."`
+	Note       string     `json:"note,omitempty"`
+	Sums       []MonthSum `json:"sums,omitempty" doc:"Of all tenants, for those who may see their money."`
+}
+
+// MonthSum is the money of a month in one currency, net.
+type MonthSum struct {
+	Currency    string `json:"currency"`
+	Amount      string `json:"amount" doc:"Of what is posted to the month."`
+	VAT         string `json:"vat"`
+	Corrections int    `json:"corrections" doc:"Corrections of the month, posted to later ones."`
+	Corrected   string `json:"corrected" doc:"Their net sum."`
+}
+
+// Months answers with the months of the asker's foundations.
+func (a *Answers) Months(ctx context.Context, asker *Asker, x *FoundationQuestion) (*Months, error) {
+	if !asker.Usage.names(x.Foundation, "") {
+		return nil, errNobody
+	}
+	all, err := ledger.ListMonths(ctx, a.bus, x.Foundation)
+	if err != nil {
+		return nil, err
+	}
+	if len(all) == 0 && x.Foundation != "" {
+		return nil, errNobody
+	}
+	out := &Months{Months: []Month{}}
+	for i := range all {
+		m := &all[i]
+		if !asker.Usage.names(m.Foundation, "") {
+			continue
+		}
+		one := Month{
+			Source: m.Source, Foundation: m.Foundation, Month: m.Month, State: m.State, At: timeText(m.At),
+		}
+		if asker.Usage.Everybody {
+			one.By, one.Note = m.By, m.Note
+		}
+		if asker.Money.Everybody {
+			for j := range m.Sums {
+				s := &m.Sums[j]
+				one.Sums = append(one.Sums, MonthSum{
+					Currency: s.Currency, Amount: s.Amount.String(), VAT: s.VAT.String(), Corrections: s.Corrections,
+					Corrected: s.Corrected.String(),
+				})
+			}
+		}
+		out.Months = append(out.Months, one)
+	}
+	return out, nil
+}

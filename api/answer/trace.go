@@ -1,0 +1,133 @@
+package answer
+
+import (
+	"context"
+
+	"github.com/daybook-billing/daybook/ledger"
+	"github.com/daybook-billing/daybook/ledger/trace"
+)
+
+// EventQuestion asks what became of an event.
+type EventQuestion struct {
+	Event string `path:"event" json:"event" maxLength:"256" doc:"Guid of a usage event of Cloud Foundry, message_id of a notification of Trove, or a sequence of USAGE."`
+}
+
+// Traces are what became of the messages about an event.
+type Traces struct {
+	Traces []Trace `json:"traces"`
+}
+
+// Trace is what became of a message about an event.
+type Trace struct {
+	Answer     string          `json:"answer" enum:"charged,corrected,unrated,running,unpriced,held,replaced,no_effect,unmetered,quarantined,control,unreadable"`
+	Because    string          `json:"because,omitempty" doc:"Why it has no effect."`
+	Sentence   string          `json:"sentence"`
+	Stream     string          `json:"stream"`
+	Sequence   uint64          `json:"sequence" doc:"In the stream."`
+	Type       string          `json:"type"`
+	Source     string          `json:"source,omitempty"`
+	Foundation string          `json:"foundation,omitempty"`
+	Tenant     string          `json:"tenant,omitempty"`
+	Kind       string          `json:"kind,omitempty"`
+	Resource   string          `json:"resource,omitempty"`
+	Name       string          `json:"name,omitempty"`
+	Event      string          `json:"event,omitempty"`
+	Time       string          `json:"time,omitempty" format:"date-time"`
+	Reason     string          `json:"reason,omitempty" doc:"Why it was not understood."`
+	Spans      []Span          `json:"spans"`
+	Running    []Span          `json:"running"`
+	Charges    []Charge        `json:"charges" doc:"None for those who may not see money."`
+	Unrated    []TracedUnrated `json:"unrated"`
+	Holds      []TracedHold    `json:"holds"`
+	Anomalies  []TracedAnomaly `json:"anomalies"`
+}
+
+// TracedUnrated is a part of a span without a price.
+type TracedUnrated struct {
+	ID     string `json:"id"`
+	Span   string `json:"span"`
+	Start  string `json:"start" format:"date-time"`
+	End    string `json:"end" format:"date-time"`
+	Reason string `json:"reason"`
+}
+
+// TracedHold is a hold at the time of an event.
+type TracedHold struct {
+	ID     string `json:"id"`
+	Code   string `json:"code"`
+	Start  string `json:"start" format:"date-time"`
+	End    string `json:"end,omitempty" format:"date-time"`
+	Reason string `json:"reason"`
+}
+
+// TracedAnomaly is an anomaly at the time of an event.
+type TracedAnomaly struct {
+	Code    string `json:"code"`
+	Time    string `json:"time" format:"date-time"`
+	Message string `json:"message"`
+}
+
+// Trace answers with what became of an event, for each message about it that the asker may see:
+// those about nobody's usage are for those who may see everybody's.
+func (a *Answers) Trace(ctx context.Context, asker *Asker, x *EventQuestion) (*Traces, error) {
+	all, err := trace.Event(ctx, a.bus, x.Event)
+	if err != nil {
+		return nil, err
+	}
+	out := &Traces{Traces: []Trace{}}
+	for i := range all {
+		f := &all[i]
+		if f.Answer == trace.Unknown || !asker.Usage.Everybody &&
+			(f.Fact == nil || !asker.Usage.Has(f.Fact.Foundation, f.Fact.Tenant)) {
+			continue
+		}
+		out.Traces = append(out.Traces, newTrace(asker, f))
+	}
+	if len(out.Traces) == 0 {
+		return nil, errNone
+	}
+	return out, nil
+}
+
+func newTrace(asker *Asker, f *trace.Found) Trace {
+	x := Trace{
+		Answer: string(f.Answer), Because: string(f.Because), Sentence: f.Sentence(), Stream: f.Stream,
+		Sequence: f.Sequence, Type: f.Type, Spans: []Span{}, Running: []Span{}, Charges: []Charge{},
+		Unrated: []TracedUnrated{}, Holds: []TracedHold{}, Anomalies: []TracedAnomaly{},
+	}
+	if u := f.Fact; u != nil {
+		x.Source, x.Foundation, x.Tenant, x.Kind = u.Source, u.Foundation, u.Tenant, u.Kind
+		x.Resource, x.Name, x.Event, x.Time = u.Resource, u.Name, u.Event, timeText(u.Time)
+	}
+	if q := f.Input; q != nil {
+		x.Source, x.Foundation, x.Reason = q.Source, q.Foundation, q.Reason
+	}
+	for i := range f.Spans {
+		x.Spans = append(x.Spans, newTracedSpan(&f.Spans[i]))
+	}
+	for i := range f.Running {
+		x.Running = append(x.Running, newSpan(&f.Running[i]))
+	}
+	for i := range f.Charges {
+		c := &f.Charges[i]
+		if asker.Money.Has(x.Foundation, c.Tenant) {
+			x.Charges = append(x.Charges, NewCharge(&ledger.Charge{
+				Charge: c.Charge, Source: x.Source, Foundation: x.Foundation,
+				Place: ledger.Place{Sequence: c.Sequence},
+			}))
+		}
+	}
+	for i := range f.Unrated {
+		u := &f.Unrated[i]
+		x.Unrated = append(x.Unrated, TracedUnrated{u.ID, u.Span, timeText(u.Start), timeText(u.End), u.Reason})
+	}
+	for i := range f.Holds {
+		h := &f.Holds[i]
+		x.Holds = append(x.Holds, TracedHold{h.ID, h.Code, timeText(h.Start), timeText(h.End), h.Reason})
+	}
+	for i := range f.Anomalies {
+		n := &f.Anomalies[i]
+		x.Anomalies = append(x.Anomalies, TracedAnomaly{n.Code, timeText(n.Time), n.Message})
+	}
+	return x
+}
