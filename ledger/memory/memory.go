@@ -27,11 +27,8 @@ type Ledger struct {
 	days      days
 	unrated   map[string]unrated
 	running   map[string]*subject
-	horizons  map[sourceKey]*ledger.Horizon
-	gaps      []events.Gap
+	complete  ledger.Completeness
 	anomalies *anomalies.Standing
-	places    map[string]map[sourceKey]bool // of a tenant: where something of it was metered
-	closed    map[sourceKey]string          // the last closed month, YYYY-MM
 	size      int                           // bytes of the last snapshot
 }
 
@@ -45,13 +42,11 @@ type ownKey[T comparable] struct {
 	foundation string
 }
 
-type sourceKey struct{ source, foundation string }
-
 type unrated struct{ foundation, tenant, period string }
 
 // subject is what runs and is held under a subject of METERED.
 type subject struct {
-	source sourceKey
+	source ledger.Foundation
 	tenant string
 	standing.Subject
 }
@@ -63,9 +58,7 @@ func New() *Ledger {
 	return &Ledger{
 		days:  newDays(),
 		lines: map[ownKey[lineKey]]*ledger.Line{}, unrated: map[string]unrated{}, running: map[string]*subject{},
-		horizons: map[sourceKey]*ledger.Horizon{}, anomalies: anomalies.New(),
-		places: map[string]map[sourceKey]bool{}, closed: map[sourceKey]string{},
-		totals: map[ownKey[totalKey]]*ledger.Total{},
+		complete: ledger.NewCompleteness(), anomalies: anomalies.New(), totals: map[ownKey[totalKey]]*ledger.Total{},
 	}
 }
 
@@ -90,7 +83,7 @@ func (l *Ledger) Post(_ context.Context, b ledger.Batch) error {
 	}
 	for i := range b.Unrated {
 		u := &b.Unrated[i]
-		l.unrated[u.ID] = unrated{u.Foundation, u.Tenant, cmp.Or(u.Period, u.Start.Format(events.MonthForm))}
+		l.unrated[u.ID] = unrated{u.Foundation, u.Tenant, u.PostedTo()}
 	}
 	for _, id := range b.Settled { // behind Unrated: see ledger.Batch
 		delete(l.unrated, id)
@@ -98,63 +91,35 @@ func (l *Ledger) Post(_ context.Context, b ledger.Batch) error {
 	moved := 0
 	for i := range b.Running {
 		for ; moved < min(b.Running[i].Horizons, len(b.Metered)); moved++ {
-			l.advance(&b.Metered[moved])
+			l.complete.Meter(&b.Metered[moved], l.anomalies)
 		}
 		l.run(&b.Running[i])
 	}
 	for ; moved < len(b.Metered); moved++ {
-		l.advance(&b.Metered[moved])
+		l.complete.Meter(&b.Metered[moved], l.anomalies)
 	}
 	for i := range b.Billed {
-		h := l.horizon(&b.Billed[i])
-		h.Billed = b.Billed[i].Time
+		l.complete.Bill(&b.Billed[i])
 	}
-	l.gaps = append(l.gaps, b.Gaps...)
+	l.complete.Gaps = append(l.complete.Gaps, b.Gaps...)
 	for i := range b.Closings {
-		c := &b.Closings[i]
-		l.closed[sourceKey{c.Source, c.Foundation}] = closedWith(c)
+		l.complete.Close(&b.Closings[i])
 	}
 	return nil
 }
 
-// advance takes a metered horizon.
-func (l *Ledger) advance(to *events.Horizon) {
-	h := l.horizon(to)
-	before := h.Metered
-	h.Metered, h.Ended = to.Time, to.Ended
-	if before.Year() != to.Time.Year() || before.Month() != to.Time.Month() {
-		l.anomalies.Advance(to.Time, func(source, foundation string) bool {
-			own := l.horizons[sourceKey{source, foundation}]
-			return own == h || own == nil
-		})
-	}
-}
-
-// now is the metered horizon of a foundation; without one, as of a message that belongs nowhere,
-// the newest of all.
-func (l *Ledger) now(source sourceKey) (now time.Time) {
-	if h := l.horizons[source]; h != nil && !h.Metered.IsZero() {
-		return h.Metered
-	}
-	for _, h := range l.horizons {
-		if h.Metered.After(now) {
-			now = h.Metered
-		}
-	}
-	return now
-}
-
 func (l *Ledger) run(r *ledger.Running) {
+	at := ledger.Foundation{Source: r.Source, Name: r.Foundation}
 	for i := range r.Anomalies {
-		l.anomalies.Add(r.Subject, &r.Anomalies[i], l.now(sourceKey{r.Source, r.Foundation}))
+		l.anomalies.Add(r.Subject, &r.Anomalies[i], l.complete.Now(at))
 	}
 	if r.Subject == "" {
 		return
 	}
-	l.place(r.Tenant, sourceKey{r.Source, r.Foundation})
+	l.complete.Place(r.Tenant, at)
 	s := l.running[r.Subject]
 	if s == nil {
-		s = &subject{source: sourceKey{r.Source, r.Foundation}, tenant: r.Tenant}
+		s = &subject{source: at, tenant: r.Tenant}
 		l.running[r.Subject] = s
 	}
 	m := events.Metered{
@@ -169,31 +134,6 @@ func (l *Ledger) run(r *ledger.Running) {
 	if s.Empty() {
 		delete(l.running, r.Subject)
 	}
-}
-
-// place notes that something of a tenant was metered in a foundation.
-func (l *Ledger) place(tenant string, at sourceKey) {
-	if l.places[tenant] == nil {
-		l.places[tenant] = map[sourceKey]bool{}
-	}
-	l.places[tenant][at] = true
-}
-
-// concerns reports whether a foundation is one of a query: of its tenants, if it has any.
-func (l *Ledger) concerns(q *ledger.Query, at sourceKey) bool {
-	if q.Whole() {
-		return q.Foundation == "" || q.Foundation == at.foundation
-	}
-	if q.Tenant != "" {
-		return l.places[q.Tenant][at] && q.Has(at.foundation, q.Tenant)
-	}
-	for _, o := range q.Owners {
-		known := o.Tenant == "" || l.places[o.Tenant][at]
-		if o.Foundation == at.foundation && known && (q.Foundation == "" || q.Foundation == at.foundation) {
-			return true
-		}
-	}
-	return false
 }
 
 func (l *Ledger) charge(c *ledger.Charge) {
@@ -235,14 +175,6 @@ func keyOf(l *ledger.Line) lineKey {
 	return lineKey{l.Period, l.Of, l.Tenant, l.Kind, l.Plan, l.Component, l.Unit, l.Currency}
 }
 
-func (l *Ledger) horizon(h *events.Horizon) *ledger.Horizon {
-	key := sourceKey{h.Source, h.Foundation}
-	if l.horizons[key] == nil {
-		l.horizons[key] = &ledger.Horizon{Source: h.Source, Foundation: h.Foundation}
-	}
-	return l.horizons[key]
-}
-
 // selects reports whether a query is about a month of an owner.
 func selects(q *ledger.Query, foundation, tenant, period string) bool {
 	return q.Has(foundation, tenant) && (q.Period == "" || q.Period == period)
@@ -268,7 +200,7 @@ func (l *Ledger) selected(q *ledger.Query) (lines []ledger.Line, err error) {
 	return lines, nil
 }
 
-// sum are the totals of a query, in their order.
+// sum are the totals of a query, in no order.
 func (l *Ledger) sum(q *ledger.Query) []ledger.Total {
 	sums := map[totalKey]ledger.Total{}
 	for key, t := range l.totals {
@@ -280,10 +212,7 @@ func (l *Ledger) sum(q *ledger.Query) []ledger.Total {
 		}
 	}
 	maps.DeleteFunc(sums, func(_ totalKey, t ledger.Total) bool { return t.Amount.IsZero() && t.VAT.IsZero() })
-	return slices.SortedFunc(maps.Values(sums), func(a, b ledger.Total) int {
-		return cmp.Or(cmp.Compare(a.Period, b.Period), cmp.Compare(a.Tenant, b.Tenant),
-			cmp.Compare(a.Currency, b.Currency), cmp.Compare(a.VATRate, b.VATRate))
-	})
+	return slices.Collect(maps.Values(sums))
 }
 
 // Bill implements ledger.Sums.
@@ -295,14 +224,9 @@ func (l *Ledger) Bill(_ context.Context, q ledger.Query) (ledger.Bill, error) {
 	if bill.Lines, err = l.selected(&q); err != nil {
 		return bill, err
 	}
-	slices.SortFunc(bill.Lines, func(a, b ledger.Line) int {
-		return cmp.Or(cmp.Compare(a.Period, b.Period), cmp.Compare(a.Tenant, b.Tenant), cmp.Compare(a.Of, b.Of),
-			cmp.Compare(a.Kind, b.Kind), slices.Compare(a.Group, b.Group), cmp.Compare(a.Plan, b.Plan),
-			cmp.Compare(a.Component, b.Component), cmp.Compare(a.Unit, b.Unit), cmp.Compare(a.Currency, b.Currency))
-	})
 	bill.Totals = l.sum(&q)
-	l.complete(&bill)
-	l.judge(&bill)
+	bill.SortLines()
+	l.finish(&bill)
 	return bill, nil
 }
 
@@ -325,108 +249,37 @@ func (l *Ledger) Totals(_ context.Context, q ledger.Query) ([]ledger.Sum, error)
 	return sums.List(), nil
 }
 
-// closedWith is the last closed month after a closing, or after the last one was opened again.
-func closedWith(c *events.Closing) string {
-	at, err := time.Parse(events.MonthForm, c.Month)
-	if err == nil && c.Reopened {
-		return at.AddDate(0, -1, 0).Format(events.MonthForm)
-	}
-	return c.Month
-}
-
-// judge divides the months of a bill into final and preliminary ones.
-func (l *Ledger) judge(bill *ledger.Bill) {
-	q := &bill.Query
-	final := map[string]bool{}
-	note := func(period, tenant string) {
-		is, known := final[period]
-		final[period] = (is || !known) && l.final(q, period, tenant)
-	}
-	if q.Period != "" {
-		note(q.Period, q.Tenant)
-	}
-	for i := range bill.Lines {
-		if line := &bill.Lines[i]; !line.Vain() {
-			note(line.Period, line.Tenant)
-		}
-	}
-	for _, period := range slices.Backward(slices.Sorted(maps.Keys(final))) {
-		if final[period] {
-			bill.Final = append(bill.Final, period)
-		} else {
-			bill.Preliminary = append(bill.Preliminary, period)
-		}
-	}
-}
-
-// final reports whether a month is closed, and charged, in every foundation of a query, or of a
-// tenant of it. A foundation that ended before the month has no part in it.
-func (l *Ledger) final(q *ledger.Query, period, tenant string) bool {
-	from, _ := (&ledger.Query{Period: period}).Within()
-	found := false
-	for at, h := range l.horizons {
-		if tenant != "" && !l.places[tenant][at] || !l.concerns(q, at) || !h.Ended.IsZero() && !h.Ended.After(from) {
-			continue
-		}
-		if found = true; l.closed[at] < period {
-			return false
-		}
-	}
-	return found
-}
-
-// complete adds to a bill all that may still change it.
-func (l *Ledger) complete(bill *ledger.Bill) {
+// finish adds to a bill all that may still change it.
+func (l *Ledger) finish(bill *ledger.Bill) {
 	q := &bill.Query
 	from, to := q.Within()
-	touches := func(start, end time.Time) bool { // a zero end is none
-		return to.IsZero() || start.Before(to) && (end.IsZero() || end.After(from))
-	}
 	bill.Anomalies = l.anomalies.Counts(
 		anomalies.Filter{Foundation: q.Foundation, Tenant: q.Tenant, Owners: q.Owners}, from, to)
-	for i := range l.gaps {
-		if g := &l.gaps[i]; touches(g.From, g.To) && l.concerns(q, sourceKey{g.Source, g.Foundation}) {
-			bill.Gaps = append(bill.Gaps, *g)
-		}
-	}
 	for _, u := range l.unrated {
 		if selects(q, u.foundation, u.tenant, u.period) {
 			bill.Unrated++
 		}
 	}
-	charged := l.open(bill, touches)
-	for key, h := range l.horizons {
-		if !l.concerns(q, key) {
-			continue
-		}
-		horizon := *h
-		if at, has := charged[key]; has && at.Before(horizon.Billed) {
-			horizon.Billed = at
-		}
-		bill.Horizons = append(bill.Horizons, horizon)
-	}
-	slices.SortFunc(bill.Horizons, func(a, b ledger.Horizon) int {
-		return cmp.Or(cmp.Compare(a.Source, b.Source), cmp.Compare(a.Foundation, b.Foundation))
-	})
+	l.complete.Complete(bill, l.open(bill))
 }
 
 // open counts what runs and is held of a bill, at times that touch its month. It returns up to when
 // each foundation is charged for what runs there.
-func (l *Ledger) open(bill *ledger.Bill, touches func(start, end time.Time) bool) map[sourceKey]time.Time {
+func (l *Ledger) open(bill *ledger.Bill) map[ledger.Foundation]time.Time {
 	q := &bill.Query
-	charged := map[sourceKey]time.Time{}
+	charged := map[ledger.Foundation]time.Time{}
 	for _, r := range l.running {
-		if q.Has(r.source.foundation, r.tenant) {
-			bill.Held += r.HeldIn(touches)
+		if q.Has(r.source.Name, r.tenant) {
+			bill.Held += r.HeldIn(q.Touches)
 		}
 		for s := range r.Spans {
-			if !q.Has(r.source.foundation, s.Tenant) {
+			if !q.Has(r.source.Name, s.Tenant) {
 				continue
 			}
 			if at, has := charged[r.source]; !has || s.Start.Before(at) {
 				charged[r.source] = s.Start
 			}
-			if touches(s.Start, time.Time{}) {
+			if q.Touches(s.Start, time.Time{}) {
 				bill.Running++
 			}
 		}
@@ -452,9 +305,9 @@ func (l *Ledger) Running(_ context.Context, q ledger.Query) ([]ledger.Span, erro
 	var spans []ledger.Span
 	for _, r := range l.running {
 		for s := range r.Spans {
-			if q.TakesSpan(r.source.foundation, s) {
+			if q.TakesSpan(r.source.Name, s) {
 				spans = append(spans, ledger.Span{
-					Span: *s, Source: r.source.source, Foundation: r.source.foundation,
+					Span: *s, Source: r.source.Source, Foundation: r.source.Name,
 				})
 			}
 		}
@@ -471,7 +324,7 @@ func (l *Ledger) Held(_ context.Context, q ledger.Query) (held []ledger.Held, om
 	l.mu.RLock()
 	defer l.mu.RUnlock()
 	for _, r := range l.running {
-		if !q.Has(r.source.foundation, r.tenant) {
+		if !q.Has(r.source.Name, r.tenant) {
 			continue
 		}
 		listed := 0
@@ -481,7 +334,7 @@ func (l *Ledger) Held(_ context.Context, q ledger.Query) (held []ledger.Held, om
 			for _, h := range holds {
 				if q.TakesHold(&h) {
 					held = append(held, ledger.Held{
-						Hold: h, Source: r.source.source, Foundation: r.source.foundation, Tenant: r.tenant,
+						Hold: h, Source: r.source.Source, Foundation: r.source.Name, Tenant: r.tenant,
 					})
 				}
 			}

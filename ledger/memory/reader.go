@@ -182,7 +182,7 @@ func (r *Reader) Unrated(ctx context.Context, q ledger.Query) ([]ledger.Unrated,
 	is := func(wanted, value string) bool { return wanted == "" || wanted == value }
 	return slices.DeleteFunc(all, func(u ledger.Unrated) bool {
 		return !q.Has(u.Foundation, u.Tenant) || !is(q.Space, u.Space) || !is(q.Resource, u.Resource) ||
-			!is(q.Period, cmp.Or(u.Period, u.Start.Format(events.MonthForm)))
+			!is(q.Period, u.PostedTo())
 	}), err
 }
 

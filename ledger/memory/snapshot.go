@@ -65,32 +65,32 @@ func (l *Ledger) Snapshot(context.Context) ([]byte, error) {
 
 // writeCompleteness writes what a bill says beside its lines.
 func (l *Ledger) writeCompleteness(w *writer) {
-	w.length(len(l.horizons))
-	for _, h := range l.horizons {
+	w.length(len(l.complete.Horizons))
+	for _, h := range l.complete.Horizons {
 		w.text(h.Source)
 		w.text(h.Foundation)
 		w.time(h.Metered)
 		w.time(h.Billed)
 		w.time(h.Ended)
 	}
-	w.length(len(l.gaps))
-	for i := range l.gaps {
-		w.bytes(l.gaps[i].AppendJSON(nil))
+	w.length(len(l.complete.Gaps))
+	for i := range l.complete.Gaps {
+		w.bytes(l.complete.Gaps[i].AppendJSON(nil))
 	}
 	l.writeAnomalies(w)
-	w.length(len(l.places))
-	for tenant, all := range l.places {
+	w.length(len(l.complete.Places))
+	for tenant, all := range l.complete.Places {
 		w.text(tenant)
 		w.length(len(all))
 		for at := range all {
-			w.text(at.source)
-			w.text(at.foundation)
+			w.text(at.Source)
+			w.text(at.Name)
 		}
 	}
-	w.length(len(l.closed))
-	for at, month := range l.closed {
-		w.text(at.source)
-		w.text(at.foundation)
+	w.length(len(l.complete.Closed))
+	for at, month := range l.complete.Closed {
+		w.text(at.Source)
+		w.text(at.Name)
 		w.text(month)
 	}
 }
@@ -154,8 +154,7 @@ func (l *Ledger) Restore(_ context.Context, snapshot []byte) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.positions, l.lines, l.days, l.unrated = fresh.positions, fresh.lines, fresh.days, fresh.unrated
-	l.running, l.horizons, l.gaps, l.anomalies = fresh.running, fresh.horizons, fresh.gaps, fresh.anomalies
-	l.places, l.closed, l.totals = fresh.places, fresh.closed, fresh.totals
+	l.running, l.complete, l.anomalies, l.totals = fresh.running, fresh.complete, fresh.anomalies, fresh.totals
 	return nil
 }
 
@@ -215,25 +214,25 @@ func (l *Ledger) readCompleteness(r *reader) error {
 			Source: r.text(), Foundation: r.text(), Metered: r.time(), Billed: r.time(),
 			Ended: r.time(),
 		}
-		l.horizons[sourceKey{h.Source, h.Foundation}] = h
+		l.complete.Horizons[ledger.Foundation{Source: h.Source, Name: h.Foundation}] = h
 	}
 	for range r.length() {
 		var g events.Gap
 		if err := g.DecodeJSON(r.bytes()); err != nil {
 			return errDamaged
 		}
-		l.gaps = append(l.gaps, g)
+		l.complete.Gaps = append(l.complete.Gaps, g)
 	}
 	l.readAnomalies(r)
 	for range r.length() {
 		tenant := r.text()
 		for range r.length() {
-			l.place(tenant, sourceKey{r.text(), r.text()})
+			l.complete.Place(tenant, ledger.Foundation{Source: r.text(), Name: r.text()})
 		}
 	}
 	for range r.length() {
-		at := sourceKey{r.text(), r.text()}
-		l.closed[at] = r.text()
+		at := ledger.Foundation{Source: r.text(), Name: r.text()}
+		l.complete.Closed[at] = r.text()
 	}
 	return nil
 }
@@ -241,14 +240,14 @@ func (l *Ledger) readCompleteness(r *reader) error {
 // standing is what runs and is held under a subject, as a message.
 func (l *Ledger) standing(name string) (m events.Metered) {
 	s := l.running[name]
-	m.Source, m.Foundation, m.Tenant = s.source.source, s.source.foundation, s.tenant
+	m.Source, m.Foundation, m.Tenant = s.source.Source, s.source.Name, s.tenant
 	s.List(&m)
 	return m
 }
 
 // stand is the inverse of standing.
 func (l *Ledger) stand(name string, m *events.Metered) {
-	s := &subject{source: sourceKey{m.Source, m.Foundation}, tenant: m.Tenant}
+	s := &subject{source: ledger.Foundation{Source: m.Source, Name: m.Foundation}, tenant: m.Tenant}
 	s.Apply(m)
 	l.running[name] = s
 }
