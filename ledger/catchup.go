@@ -53,7 +53,7 @@ func CatchUp(ctx context.Context, b Snapshots, to Ledger) (missing []string, err
 
 // catchUp is one reading of the streams.
 type catchUp struct {
-	bus   Bus
+	bus   Snapshots
 	to    Ledger
 	marks [streams]mark
 	read  uint64 // messages
@@ -99,7 +99,7 @@ func (c *catchUp) post(ctx context.Context, stream int, at *Positions) (missing 
 		return nil, false, err
 	}
 	var batch Batch
-	decode := newDecoder()
+	decode := newDecoder(c.bus, c.to)
 	commit := func(sequence uint64) error {
 		*position = sequence
 		batch.Positions = *at
@@ -111,7 +111,7 @@ func (c *catchUp) post(ctx context.Context, stream int, at *Positions) (missing 
 		_, err = c.bus.Each(ctx, name, from, state.Last, overHoles(), func(m *bus.Stored) error {
 			c.read++
 			t.take(m)
-			if err := decode.add(&batch, name, m); err != nil {
+			if err := decode.add(ctx, &batch, name, m); err != nil {
 				return fmt.Errorf("message %d of %s (%s): %w: %w", m.Sequence, name, m.Subject, ErrUnreadable, err)
 			}
 			if t.read%maxBatch != 0 {

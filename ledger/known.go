@@ -12,11 +12,16 @@ import (
 	"github.com/daybook-billing/daybook/internal/stage"
 )
 
+// get is the part of the bus to read one message.
+type get interface {
+	// Get returns one message. Error: bus.ErrNotFound.
+	Get(ctx context.Context, stream string, sequence uint64) (bus.Stored, error)
+}
+
 // Gets is the part of the bus to read single messages, too.
 type Gets interface {
 	Bus
-	// Get returns one message. Error: bus.ErrNotFound.
-	Get(ctx context.Context, stream string, sequence uint64) (bus.Stored, error)
+	get
 	// Last returns the last message that a filter matches. Error: bus.ErrNotFound.
 	Last(ctx context.Context, stream, filter string) (bus.Stored, error)
 }
@@ -37,7 +42,7 @@ func SequenceAt(ctx context.Context, b Gets, at time.Time) (uint64, error) {
 	low, high := max(state.First, 1), state.Last+1 // the first later message is in [low, high]
 	for low < high {
 		middle := low + (high-low)/2
-		m, err := get(ctx, b, middle, high)
+		m, err := firstFrom(ctx, b, middle, high)
 		if err != nil {
 			return 0, err
 		}
@@ -54,8 +59,9 @@ func SequenceAt(ctx context.Context, b Gets, at time.Time) (uint64, error) {
 	return low - 1, nil
 }
 
-// get returns the first message of USAGE at a sequence or behind it, before end; none: sequence 0.
-func get(ctx context.Context, b Gets, sequence, end uint64) (bus.Stored, error) {
+// firstFrom returns the first message of USAGE at a sequence or behind it, before end; none:
+// sequence 0.
+func firstFrom(ctx context.Context, b Gets, sequence, end uint64) (bus.Stored, error) {
 	for n := range uint64(maxHoles) {
 		if sequence+n >= end {
 			break
@@ -78,27 +84,36 @@ func KnownFrom(ctx context.Context, b Gets) (uint64, error) {
 	return last.Sequence, err
 }
 
-// knows reports whether the fact behind a message of BILLING was stored up to the query's Known:
-// it is the input of the message of METERED that is its own input.
+// knows reports whether the fact behind a message of BILLING was stored up to the query's Known.
 func (q *Query) knows(ctx context.Context, b Gets, m *bus.Stored) (bool, error) {
 	if q.Known == 0 {
 		return true, nil
 	}
-	input, err := strconv.ParseUint(m.Header(stage.HeaderSourceSeq), 10, 64)
+	usage, err := factBehind(ctx, b, m)
+	return usage <= q.Known, err
+}
+
+// factBehind is the sequence in USAGE of the fact behind a message of BILLING: the input of the
+// message of METERED that is its own input.
+func factBehind(ctx context.Context, b get, m *bus.Stored) (uint64, error) {
+	sequence, err := input(events.StreamBilling, m)
 	if err != nil {
-		return false, fmt.Errorf("message %d of %s (%s): %w: %w", m.Sequence, events.StreamBilling, m.Subject,
-			ErrUnreadable, err)
+		return 0, err
 	}
-	metered, err := b.Get(ctx, events.StreamMetered, input)
+	metered, err := b.Get(ctx, events.StreamMetered, sequence)
 	if err != nil {
-		return false, err
+		return 0, err
 	}
-	usage, err := strconv.ParseUint(metered.Header(stage.HeaderSourceSeq), 10, 64)
+	return input(events.StreamMetered, &metered)
+}
+
+// input is the sequence of the input of a message of a stage. Error: ErrUnreadable.
+func input(stream string, m *bus.Stored) (uint64, error) {
+	sequence, err := strconv.ParseUint(m.Header(stage.HeaderSourceSeq), 10, 64)
 	if err != nil {
-		return false, fmt.Errorf("message %d of %s (%s): %w: %w", input, events.StreamMetered, metered.Subject,
-			ErrUnreadable, err)
+		return 0, fmt.Errorf("message %d of %s (%s): %w: %w", m.Sequence, stream, m.Subject, ErrUnreadable, err)
 	}
-	return usage <= q.Known, nil
+	return sequence, nil
 }
 
 // maxFilters is how many subjects a consumer is asked for: beyond them it reads those of everybody.

@@ -33,6 +33,35 @@ type Batch struct {
 	Gaps    []events.Gap
 	// Closings are of BILLING: months that close, or are opened again, behind their charges.
 	Closings []events.Closing
+	Details  Details // empty but for a Detailed ledger
+}
+
+// Details is what some ledgers keep, beside the content of a batch.
+type Details struct {
+	Changes    []Change
+	Statements []Issued
+	Catalogues []Catalogue
+}
+
+// Change is the spans that a message of METERED takes back, and then those that it closes.
+type Change struct {
+	Source, Foundation string
+	Retracted          []string // ids
+	Closed             []events.Span
+}
+
+// Issued is a message with a part of a statement.
+type Issued struct {
+	statement.Statement
+	Sequence uint64 // in BILLING
+	Usage    uint64 // of its seal, in USAGE; 0: not known any more
+}
+
+// Catalogue is a version of the price catalogue, in force from its message on.
+type Catalogue struct {
+	events.Catalogue
+	Sequence uint64 // in METERED
+	Usage    uint64 // of its act, in USAGE
 }
 
 // Place is where an entry stands in BILLING. Places are ordered as the entries were posted.
@@ -140,6 +169,12 @@ type Sums interface {
 type Ledger interface {
 	Sums
 	Post(ctx context.Context, batch Batch) error
+}
+
+// Detailed is a Ledger that keeps Batch.Details, too. They are decoded for it alone.
+type Detailed interface {
+	Ledger
+	Detailed()
 }
 
 // Reader answers all questions, those about single entries too. Queries may have Upto and Known.

@@ -5,15 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
 	"sync"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
 
-	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
-	"github.com/daybook-billing/daybook/ledger/anomalies"
 )
 
 // ErrPosted refuses a batch at or before the ledger's positions.
@@ -115,14 +112,14 @@ func (p *Poster) follow(ctx context.Context, stream int, after uint64) error {
 		return err
 	}
 	var batch Batch
-	decode := newDecoder()
+	decode := newDecoder(p.bus, p.ledger)
 	for n := 1; ; n++ {
 		in, err := reader.Next(ctx)
 		if err != nil {
 			return err
 		}
 		track.take(&in)
-		if err := decode.add(&batch, name, &in); err != nil {
+		if err := decode.add(ctx, &batch, name, &in); err != nil {
 			return fmt.Errorf("message %d of %s (%s): %w: %w", in.Sequence, name, in.Subject, ErrUnreadable, err)
 		}
 		if n < maxBatch && in.Pending > 0 {
@@ -140,6 +137,9 @@ func (b *Batch) emptied() Batch {
 	return Batch{
 		Charges: b.Charges[:0], Unrated: b.Unrated[:0], Settled: b.Settled[:0], Running: b.Running[:0],
 		Metered: b.Metered[:0], Billed: b.Billed[:0], Gaps: b.Gaps[:0], Closings: b.Closings[:0],
+		Details: Details{
+			Changes: b.Details.Changes[:0], Statements: b.Details.Statements[:0], Catalogues: b.Details.Catalogues[:0],
+		},
 	}
 }
 
@@ -194,93 +194,4 @@ func (p *Poster) Wait(ctx context.Context, at Positions) error {
 		case <-changed:
 		}
 	}
-}
-
-// decoder decodes the messages of one stream, with the memory of the last one.
-type decoder struct {
-	names   *events.Interner
-	metered events.Metered
-	billing events.Billing
-}
-
-// internBits is the size of the table of repeated strings: 2^16.
-const internBits = 16
-
-func newDecoder() *decoder { return &decoder{names: events.NewInterner(internBits)} }
-
-// add adds a message of a stream to a batch. Messages of other types than the ledger's are passed
-// over.
-func (d *decoder) add(batch *Batch, stream string, in *bus.Stored) error {
-	switch in.Header(events.HeaderType) {
-	case events.TypeMetered:
-		m := &d.metered
-		if err := d.names.DecodeRunning(m, in.Data); err != nil {
-			return err
-		}
-		batch.Running = append(batch.Running, Running{
-			Subject: in.Subject, Source: m.Source, Foundation: m.Foundation, Tenant: m.Tenant,
-			Spans: slices.Clone(m.Running), SpansOmitted: m.RunningOmitted, Held: slices.Clone(m.Held),
-			HeldOmitted: m.HeldOmitted, Ended: slices.Clone(m.Ended), Horizons: len(batch.Metered),
-			Anomalies: placed(m),
-		})
-	case events.TypeBilling:
-		b := &d.billing
-		if err := d.names.DecodeBilling(b, in.Data); err != nil {
-			return err
-		}
-		batch.Charges = AppendCharges(batch.Charges, b, in.Sequence)
-	case events.TypeUnrated:
-		var u events.UnratedNotice
-		if err := u.DecodeJSON(in.Data); err != nil {
-			return err
-		}
-		for _, part := range u.Unrated {
-			batch.Unrated = append(batch.Unrated, Unrated{Unrated: part, Source: u.Source, Foundation: u.Foundation})
-		}
-		batch.Settled = append(batch.Settled, u.Settled...)
-	case events.TypeHorizon:
-		var h events.Horizon
-		if err := h.DecodeJSON(in.Data); err != nil {
-			return err
-		}
-		if stream == events.StreamMetered {
-			batch.Metered = append(batch.Metered, h)
-		} else {
-			batch.Billed = append(batch.Billed, h)
-		}
-	case events.TypeGap:
-		var g events.Gap
-		if err := g.DecodeJSON(in.Data); err != nil {
-			return err
-		}
-		batch.Gaps = append(batch.Gaps, g)
-	case events.TypeClosing:
-		var c events.Closing
-		if err := c.DecodeJSON(in.Data); err != nil {
-			return err
-		}
-		if stream == events.StreamBilling {
-			batch.Closings = append(batch.Closings, c)
-		}
-	case events.TypeAnomaly:
-		var a events.AnomalyNotice
-		if err := a.DecodeJSON(in.Data); err != nil {
-			return err
-		}
-		batch.Running = append(batch.Running, Running{
-			Source: a.Source, Foundation: a.Foundation, Horizons: len(batch.Metered),
-			Anomalies: []anomalies.Anomaly{{Anomaly: a.Anomaly, Source: a.Source, Foundation: a.Foundation}},
-		})
-	}
-	return nil
-}
-
-// placed are the anomalies of a message with their place.
-func placed(m *events.Metered) (all []anomalies.Anomaly) {
-	for i := range m.Anomalies {
-		all = append(all, anomalies.Anomaly{
-			Anomaly: m.Anomalies[i], Source: m.Source, Foundation: m.Foundation, Tenant: m.Tenant, Kind: m.Kind,
-		})
-	}
-	return all
 }

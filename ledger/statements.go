@@ -31,12 +31,7 @@ func Statements(ctx context.Context, b Gets, q Query) (all []statement.Statement
 		if known, err := q.knows(ctx, b, m); err != nil || !known {
 			return err
 		}
-		if x.Part == 0 {
-			all = append(all, statement.Statement{})
-		}
-		if last := len(all) - 1; last >= 0 {
-			all[last].Join(&x)
-		}
+		all = statement.Joined(all, &x)
 		return nil
 	})
 	return all, err

@@ -45,10 +45,15 @@ func ListUnrated(ctx context.Context, b Bus, f UnratedFilter) ([]Unrated, error)
 	for id := range parts {
 		all = append(all, parts[id])
 	}
+	SortUnrated(all)
+	return all, nil
+}
+
+// SortUnrated sorts parts by tenant, kind, foundation, resource and start.
+func SortUnrated(all []Unrated) {
 	slices.SortFunc(all, func(a, b Unrated) int {
 		return cmp.Or(cmp.Compare(a.Tenant, b.Tenant), cmp.Compare(a.Kind, b.Kind),
 			cmp.Compare(a.Foundation, b.Foundation), cmp.Compare(a.Resource, b.Resource), a.Start.Compare(b.Start),
 			cmp.Compare(a.ID, b.ID))
 	})
-	return all, nil
 }

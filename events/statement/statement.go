@@ -202,6 +202,17 @@ func PartID(whole string, part uint32) string {
 	return events.ID("part", whole, strconv.FormatUint(uint64(part), 10))
 }
 
+// Joined is a list of statements with the next part behind it.
+func Joined(all []Statement, part *Statement) []Statement {
+	if part.Part == 0 {
+		all = append(all, Statement{})
+	}
+	if last := len(all) - 1; last >= 0 {
+		all[last].Join(part)
+	}
+	return all
+}
+
 // Join adds the next part of a statement: the first one replaces x.
 func (x *Statement) Join(part *Statement) {
 	if part.Part == 0 {

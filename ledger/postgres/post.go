@@ -23,7 +23,7 @@ func (l *Ledger) Post(ctx context.Context, b ledger.Batch) error {
 		}
 		p := &posting{tx: tx}
 		for _, write := range []func(ctx context.Context, b *ledger.Batch) error{
-			p.charges, p.unrated, p.usage, p.completeness,
+			p.charges, p.unrated, p.usage, p.completeness, p.spans, p.statements,
 		} {
 			if err := write(ctx, &b); err != nil {
 				return fmt.Errorf("posting to Postgres: %w", err)

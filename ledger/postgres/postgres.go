@@ -27,7 +27,10 @@ type Ledger struct {
 	log  *slog.Logger
 }
 
-var _ ledger.Ledger = (*Ledger)(nil)
+var (
+	_ ledger.Detailed = (*Ledger)(nil)
+	_ ledger.Reader   = (*Ledger)(nil)
+)
 
 // Open connects to the database, and makes the schema or brings it up to this version.
 func Open(ctx context.Context, c Config, log *slog.Logger) (*Ledger, error) {

@@ -8,6 +8,7 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 
+	"github.com/daybook-billing/daybook/internal/bus"
 	"github.com/daybook-billing/daybook/internal/lab/pgtest"
 	"github.com/daybook-billing/daybook/internal/lab/scale"
 	"github.com/daybook-billing/daybook/ledger"
@@ -57,6 +58,33 @@ func database(ctx context.Context) string {
 	url, err := cluster.Copy(ctx, made)
 	Expect(err).NotTo(HaveOccurred())
 	return url
+}
+
+var _ = Describe("A reader of the ledger in Postgres", func() {
+	var l *postgres.Ledger
+	ledgertest.Readers(func(ctx context.Context) *bus.Bus {
+		l = open(ctx, database(ctx))
+		return streams(ctx)
+	}, func(ctx context.Context, b *bus.Bus) ledger.Reader {
+		_, err := ledger.CatchUp(ctx, b, l)
+		Expect(err).NotTo(HaveOccurred())
+		return l
+	})
+})
+
+// streams starts a server with empty streams.
+func streams(ctx context.Context) *bus.Bus {
+	GinkgoHelper()
+	server, err := bus.StartServer(bus.ServerConfig{DataDir: GinkgoT().TempDir(), Listen: "127.0.0.1:0"})
+	Expect(err).NotTo(HaveOccurred())
+	b, err := bus.Connect(ctx, bus.Config{URL: server.URL(), Timeout: scale.Patience})
+	Expect(err).NotTo(HaveOccurred())
+	Expect(b.EnsureStreams(ctx, bus.StreamsConfig{})).To(Succeed())
+	DeferCleanup(func() {
+		b.Close()
+		server.Shutdown()
+	})
+	return b
 }
 
 var _ = Describe("The ledger in Postgres", func() {

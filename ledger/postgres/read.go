@@ -50,25 +50,7 @@ func (l *Ledger) Anomalies(ctx context.Context, f anomalies.Filter) (all []anoma
 
 // Running implements ledger.Sums.
 func (l *Ledger) Running(ctx context.Context, q ledger.Query) ([]ledger.Span, error) {
-	var w where
-	w.owners(&q)
-	w.is("space", q.Space)
-	w.is("app", q.App)
-	w.is("resource", q.Resource)
-	w.is("kind", q.Kind)
-	rows, err := l.pool.Query(ctx, "SELECT source, foundation, content FROM running"+w.sql(), w.arguments...)
-	if err != nil {
-		return nil, err
-	}
-	var all []ledger.Span
-	var x ledger.Span
-	var content []byte
-	_, err = pgx.ForEachRow(rows, []any{&x.Source, &x.Foundation, &content}, func() error {
-		own := ledger.Span{Source: x.Source, Foundation: x.Foundation}
-		err := own.DecodeJSON(content)
-		all = append(all, own)
-		return err
-	})
+	all, err := spans(ctx, l.pool, "running", whereResources(&q), "")
 	slices.SortFunc(all, func(a, b ledger.Span) int {
 		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Resource, b.Resource),
 			cmp.Compare(a.Foundation, b.Foundation), a.Start.Compare(b.Start))
