@@ -8,11 +8,11 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/internal/bus/setting"
 )
 
 // StreamsConfig is an operator's choice about the streams.
@@ -186,32 +186,32 @@ func (b *Bus) createStream(ctx context.Context, want jetstream.StreamConfig) (*j
 // placement, compression, duplicate window, metadata) are the operator's.
 func compare(found, want jetstream.StreamConfig) []Difference {
 	var differences []Difference
-	add := func(setting, f, w, fix string) {
+	add := func(name, f, w, fix string) {
 		if f != w {
 			differences = append(differences, Difference{
-				Stream: want.Name, Setting: setting, Found: f, Wanted: w,
+				Stream: want.Name, Setting: name, Found: f, Wanted: w,
 				Fix: fix,
 			})
 		}
 	}
-	flag := func(setting string, f, w bool, fix string) {
-		add(setting, strconv.FormatBool(f), strconv.FormatBool(w), fix)
+	flag := func(name string, f, w bool, fix string) {
+		add(name, strconv.FormatBool(f), strconv.FormatBool(w), fix)
 	}
-	limit := func(setting string, f, w int64, fix string) {
-		add(setting, limitText(f), limitText(w), fix)
+	limit := func(name string, f, w int64, fix string) {
+		add(name, setting.Limit(f), setting.Limit(w), fix)
 	}
-	add("subjects", subjects(found.Subjects), subjects(want.Subjects), "--subjects='"+strings.Join(want.Subjects,
-		",")+"'")
+	add("subjects", setting.Subjects(found.Subjects), setting.Subjects(want.Subjects),
+		"--subjects='"+strings.Join(want.Subjects, ",")+"'")
 	add("storage", strings.ToLower(found.Storage.String()), strings.ToLower(want.Storage.String()), "")
 	retentionFix := "--retention=limits"
 	if found.Retention == jetstream.WorkQueuePolicy {
 		retentionFix = ""
 	}
 	add("retention", strings.ToLower(found.Retention.String()), strings.ToLower(want.Retention.String()), retentionFix)
-	add("discard", discardText(found.Discard), discardText(want.Discard), "--discard=new")
+	add("discard", setting.Discard(found.Discard), setting.Discard(want.Discard), "--discard=new")
 	add("replicas", strconv.Itoa(found.Replicas), strconv.Itoa(want.Replicas), fmt.Sprintf("--replicas=%d",
 		want.Replicas))
-	add("max_age", ageText(found.MaxAge), ageText(want.MaxAge), "--max-age=0s")
+	add("max_age", setting.Age(found.MaxAge), setting.Age(want.MaxAge), "--max-age=0s")
 	if want.MaxBytes > 0 { // else it is the operator's: a full stream refuses appends, and they wait
 		limit("max_bytes", found.MaxBytes, want.MaxBytes, fmt.Sprintf("--max-bytes=%d", want.MaxBytes))
 	}
@@ -231,7 +231,7 @@ func compare(found, want jetstream.StreamConfig) []Difference {
 	flag("sealed", found.Sealed, want.Sealed, "")
 	flag("mirror or sources", found.Mirror != nil || len(found.Sources) > 0, false, "")
 	flag("subject_transform", found.SubjectTransform != nil, false, "--no-transform")
-	add("persist_mode", persistText(found.PersistMode), persistText(want.PersistMode), "")
+	add("persist_mode", setting.Persist(found.PersistMode), setting.Persist(want.PersistMode), "")
 	return differences
 }
 
@@ -241,38 +241,4 @@ func settable(want bool, fix string) string {
 		return fix
 	}
 	return ""
-}
-
-func limitText(n int64) string {
-	if n <= 0 {
-		return "unlimited"
-	}
-	return strconv.FormatInt(n, 10)
-}
-
-func ageText(age time.Duration) string {
-	if age <= 0 {
-		return "unlimited"
-	}
-	return age.String()
-}
-
-func discardText(policy jetstream.DiscardPolicy) string {
-	if policy == jetstream.DiscardOld {
-		return "old"
-	}
-	return "new"
-}
-
-func persistText(mode jetstream.PersistModeType) string {
-	if mode == jetstream.AsyncPersistMode {
-		return "async"
-	}
-	return "default"
-}
-
-func subjects(s []string) string {
-	s = slices.Clone(s)
-	slices.Sort(s)
-	return strings.Join(s, ",")
 }
