@@ -162,6 +162,21 @@ func (b *Bus) CheckStreams(ctx context.Context) error {
 	return nil
 }
 
+// EnsureBucket creates a key-value bucket with one value a key, where there is none, with
+// Config.Replicas. Its values are messages of the stream KV_<bucket> on $KV.<bucket>.<key>.
+func (b *Bus) EnsureBucket(ctx context.Context, bucket string) error {
+	name := "KV_" + bucket
+	_, err := b.streamInfo(ctx, name)
+	if errors.Is(err, ErrNotFound) {
+		_, err = b.createStream(ctx, jetstream.StreamConfig{
+			Name: name, Subjects: []string{"$KV." + bucket + ".>"}, Storage: jetstream.FileStorage,
+			Discard: jetstream.DiscardNew, MaxMsgsPerSubject: 1, Replicas: b.cfg.Replicas, DenyDelete: true,
+			AllowRollup: true, AllowDirect: true, AllowAtomicPublish: true,
+		})
+	}
+	return err
+}
+
 func (b *Bus) createStream(ctx context.Context, want jetstream.StreamConfig) (*jetstream.StreamInfo, error) {
 	bounded, cancel := context.WithTimeout(ctx, b.cfg.Timeout)
 	defer cancel()
