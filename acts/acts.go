@@ -14,6 +14,7 @@ import (
 var Kinds = []string{
 	events.ActCatalogue, events.ActDecision, events.ActRetirement, events.ActReplay, events.ActDiscard,
 	events.ActClosing, events.ActReopening, events.ActMode, events.ActGrace, events.ActSeal,
+	events.ActErasure,
 }
 
 // origin is the ce-source of acts.

@@ -1,6 +1,6 @@
 // Package acts publishes the acts of people and reads them back: catalogue versions, decisions
-// about holds, retirements of collectors, beginnings of replays, discards of quarantined input, and
-// words about months. Seals of statements are the pricer's own.
+// about holds, retirements of collectors, beginnings of replays, discards of quarantined input,
+// erasures of names, and words about months. Seals of statements are the pricer's own.
 // Commands and an API call it; it has no flags and prints nothing, and its errors say what to do.
 //
 // Every act is one message of USAGE with one envelope, events.Act: kind, source, foundation, id,
@@ -13,6 +13,7 @@
 //	                                                           of a foundation that is gone
 //	replay      usage.act.replay.all.all                       events.Replay
 //	discard     usage.act.discard.<source>.<foundation>        events.Input
+//	erasure     usage.act.erasure.<source>.<foundation>        events.Erasure: of a tenant's names
 //	closing     usage.act.closing.<source>.<foundation>        events.Month: to be closed
 //	reopening   usage.act.reopening.<source>.<foundation>      events.Month: the last closed one, to
 //	                                                           be open again

@@ -28,6 +28,7 @@ type Act struct {
 	Input      Input
 	Month      Month
 	Statement  []byte // the JSON of a statement.Statement with its number, or of a part of one
+	Erasure    Erasure
 }
 
 // Kinds of acts.
@@ -42,6 +43,7 @@ const (
 	ActMode       = "mode"       // of closing, for months that are open
 	ActGrace      = "grace"      // before a month closes by itself, for months that are open
 	ActSeal       = "seal"       // of a statement: the pricer's own, once a month is closed
+	ActErasure    = "erasure"    // of a tenant's names
 )
 
 // Misplaced tells why the act does not count on a subject; nil where it does. It counts on the
@@ -101,6 +103,11 @@ type Month struct {
 	Month        string // of a closing or a reopening, YYYY-MM
 	Mode         string // of closing: ModeAutomatic or ModeManual
 	GraceSeconds uint32 // from a month's end to its closing
+}
+
+// Erasure ends the use of a tenant's names: every later answer has guids in their places.
+type Erasure struct {
+	Tenant string // guid
 }
 
 // Modes of closing.

@@ -38,6 +38,9 @@ func (x *Act) AppendJSON(b []byte) []byte {
 	if len(x.Statement) > 0 {
 		b = append(append(b, `,"statement":`...), x.Statement...)
 	}
+	if x.Erasure != (Erasure{}) {
+		b = x.Erasure.appendJSON(append(b, `,"erasure":`...))
+	}
 	return wire.CloseObject(b, start)
 }
 
@@ -79,6 +82,8 @@ func (x *Act) decode(s scanner) error {
 			x.Month.read(&s)
 		case "statement":
 			x.Statement = slices.Clone(s.Raw())
+		case "erasure":
+			x.Erasure.read(&s)
 		default:
 			s.Skip()
 		}
@@ -205,6 +210,23 @@ func (x *Month) read(s *scanner) {
 		case "grace_seconds":
 			x.GraceSeconds = s.Uint32()
 		default:
+			s.Skip()
+		}
+	}
+}
+
+func (x *Erasure) appendJSON(b []byte) []byte {
+	start := len(b)
+	b = wire.AppendText(b, `,"tenant":`, x.Tenant)
+	return wire.CloseObject(b, start)
+}
+
+func (x *Erasure) read(s *scanner) {
+	*x = Erasure{}
+	for ok := s.Object(); ok && s.Field(); {
+		if string(s.Key) == "tenant" {
+			x.Tenant = s.Name()
+		} else {
 			s.Skip()
 		}
 	}

@@ -270,6 +270,11 @@ func releasedFixtures() map[string]message {
 			By: "daybook pricer", Time: at("2026-12-06T00:00:01Z"), Expectation: 1050,
 			Statement: []byte(`{"number":"7","month":"2026-11"}`),
 		},
+		"act_erasure": &events.Act{
+			ID: "62513f4e-b2a3-54c5-a0d1-5c6d7e8f90a6", Kind: events.ActErasure, Source: "cf", Foundation: "cf-eu-1",
+			By: "ann", Note: "the contract has ended", Time: at("2026-12-07T10:00:00Z"), Expectation: 1043,
+			Erasure: events.Erasure{Tenant: org},
+		},
 		"act_grace": &events.Act{
 			ID: "62513f4e-b2a3-54c5-a0d1-5c6d7e8f90a5", Kind: events.ActGrace, By: "ann",
 			Time: at("2026-12-07T10:00:00Z"), Month: events.Month{GraceSeconds: 864000},

@@ -134,6 +134,7 @@ func Act(x *events.Act) (labels []string, id string) {
 		{"input.outcome", &x.Input.Outcome},
 		{"month.month", &x.Month.Month},
 		{"month.mode", &x.Month.Mode},
+		{"erasure.tenant", &x.Erasure.Tenant},
 	} {
 		l.id(f)
 	}

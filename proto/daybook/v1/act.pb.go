@@ -32,8 +32,8 @@ type Act struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// A UUID version 5.
 	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	// "catalogue", "decision", "retirement", "replay", "discard", "closing", "reopening", "mode", "grace" or
-	// "seal", which the pricer gives; in QUARANTINE "resubmission".
+	// "catalogue", "decision", "retirement", "replay", "discard", "closing", "reopening", "mode", "grace",
+	// "erasure", or "seal", which the pricer gives; in QUARANTINE "resubmission".
 	Kind string `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`
 	// "cf" or "trove"; absent when it is about no one source.
 	Source string `protobuf:"bytes,3,opt,name=source,proto3" json:"source,omitempty"`
@@ -60,7 +60,9 @@ type Act struct {
 	// Content of the kinds "closing", "reopening", "mode" and "grace".
 	Month *Month `protobuf:"bytes,14,opt,name=month,proto3" json:"month,omitempty"`
 	// Content of the kind "seal": a Statement, or a part of one, with its number.
-	Statement     *structpb.Struct `protobuf:"bytes,15,opt,name=statement,proto3" json:"statement,omitempty"`
+	Statement *structpb.Struct `protobuf:"bytes,15,opt,name=statement,proto3" json:"statement,omitempty"`
+	// Content of the kind "erasure".
+	Erasure       *Erasure `protobuf:"bytes,16,opt,name=erasure,proto3" json:"erasure,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -196,6 +198,13 @@ func (x *Act) GetMonth() *Month {
 func (x *Act) GetStatement() *structpb.Struct {
 	if x != nil {
 		return x.Statement
+	}
+	return nil
+}
+
+func (x *Act) GetErasure() *Erasure {
+	if x != nil {
+		return x.Erasure
 	}
 	return nil
 }
@@ -532,12 +541,58 @@ func (x *Month) GetGraceSeconds() uint32 {
 	return 0
 }
 
+// Erasure ends the use of a tenant's names: every later answer has guids in their places.
+type Erasure struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Guid of the tenant.
+	Tenant        string `protobuf:"bytes,1,opt,name=tenant,proto3" json:"tenant,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Erasure) Reset() {
+	*x = Erasure{}
+	mi := &file_daybook_v1_act_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Erasure) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Erasure) ProtoMessage() {}
+
+func (x *Erasure) ProtoReflect() protoreflect.Message {
+	mi := &file_daybook_v1_act_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Erasure.ProtoReflect.Descriptor instead.
+func (*Erasure) Descriptor() ([]byte, []int) {
+	return file_daybook_v1_act_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *Erasure) GetTenant() string {
+	if x != nil {
+		return x.Tenant
+	}
+	return ""
+}
+
 var File_daybook_v1_act_proto protoreflect.FileDescriptor
 
 const file_daybook_v1_act_proto_rawDesc = "" +
 	"\n" +
 	"\x14daybook/v1/act.proto\x12\n" +
-	"daybook.v1\x1a\x1adaybook/v1/footprint.proto\x1a\x18daybook/v1/metered.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xab\x04\n" +
+	"daybook.v1\x1a\x1adaybook/v1/footprint.proto\x1a\x18daybook/v1/metered.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xda\x04\n" +
 	"\x03Act\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x16\n" +
@@ -558,7 +613,8 @@ const file_daybook_v1_act_proto_rawDesc = "" +
 	"\x06replay\x18\f \x01(\v2\x12.daybook.v1.ReplayR\x06replay\x12'\n" +
 	"\x05input\x18\r \x01(\v2\x11.daybook.v1.InputR\x05input\x12'\n" +
 	"\x05month\x18\x0e \x01(\v2\x11.daybook.v1.MonthR\x05month\x125\n" +
-	"\tstatement\x18\x0f \x01(\v2\x17.google.protobuf.StructR\tstatement\"\x9b\x01\n" +
+	"\tstatement\x18\x0f \x01(\v2\x17.google.protobuf.StructR\tstatement\x12-\n" +
+	"\aerasure\x18\x10 \x01(\v2\x13.daybook.v1.ErasureR\aerasure\"\x9b\x01\n" +
 	"\bDecision\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x1a\n" +
 	"\bresource\x18\x02 \x01(\tR\bresource\x12\x12\n" +
@@ -582,7 +638,9 @@ const file_daybook_v1_act_proto_rawDesc = "" +
 	"\x05Month\x12\x14\n" +
 	"\x05month\x18\x01 \x01(\tR\x05month\x12\x12\n" +
 	"\x04mode\x18\x02 \x01(\tR\x04mode\x12$\n" +
-	"\rgrace_seconds\x18\x03 \x01(\rR\rgrace_secondsB?Z=github.com/daybook-billing/daybook/proto/daybook/v1;daybookv1b\x06proto3"
+	"\rgrace_seconds\x18\x03 \x01(\rR\rgrace_seconds\"!\n" +
+	"\aErasure\x12\x16\n" +
+	"\x06tenant\x18\x01 \x01(\tR\x06tenantB?Z=github.com/daybook-billing/daybook/proto/daybook/v1;daybookv1b\x06proto3"
 
 var (
 	file_daybook_v1_act_proto_rawDescOnce sync.Once
@@ -596,7 +654,7 @@ func file_daybook_v1_act_proto_rawDescGZIP() []byte {
 	return file_daybook_v1_act_proto_rawDescData
 }
 
-var file_daybook_v1_act_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
+var file_daybook_v1_act_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
 var file_daybook_v1_act_proto_goTypes = []any{
 	(*Act)(nil),                   // 0: daybook.v1.Act
 	(*Decision)(nil),              // 1: daybook.v1.Decision
@@ -604,27 +662,29 @@ var file_daybook_v1_act_proto_goTypes = []any{
 	(*Replay)(nil),                // 3: daybook.v1.Replay
 	(*Input)(nil),                 // 4: daybook.v1.Input
 	(*Month)(nil),                 // 5: daybook.v1.Month
-	(*timestamppb.Timestamp)(nil), // 6: google.protobuf.Timestamp
-	(*Catalogue)(nil),             // 7: daybook.v1.Catalogue
-	(*structpb.Struct)(nil),       // 8: google.protobuf.Struct
-	(*Footprint)(nil),             // 9: daybook.v1.Footprint
+	(*Erasure)(nil),               // 6: daybook.v1.Erasure
+	(*timestamppb.Timestamp)(nil), // 7: google.protobuf.Timestamp
+	(*Catalogue)(nil),             // 8: daybook.v1.Catalogue
+	(*structpb.Struct)(nil),       // 9: google.protobuf.Struct
+	(*Footprint)(nil),             // 10: daybook.v1.Footprint
 }
 var file_daybook_v1_act_proto_depIdxs = []int32{
-	6,  // 0: daybook.v1.Act.time:type_name -> google.protobuf.Timestamp
-	7,  // 1: daybook.v1.Act.catalogue:type_name -> daybook.v1.Catalogue
+	7,  // 0: daybook.v1.Act.time:type_name -> google.protobuf.Timestamp
+	8,  // 1: daybook.v1.Act.catalogue:type_name -> daybook.v1.Catalogue
 	1,  // 2: daybook.v1.Act.decision:type_name -> daybook.v1.Decision
 	2,  // 3: daybook.v1.Act.retirement:type_name -> daybook.v1.Retirement
 	3,  // 4: daybook.v1.Act.replay:type_name -> daybook.v1.Replay
 	4,  // 5: daybook.v1.Act.input:type_name -> daybook.v1.Input
 	5,  // 6: daybook.v1.Act.month:type_name -> daybook.v1.Month
-	8,  // 7: daybook.v1.Act.statement:type_name -> google.protobuf.Struct
-	9,  // 8: daybook.v1.Decision.footprint:type_name -> daybook.v1.Footprint
-	6,  // 9: daybook.v1.Retirement.at:type_name -> google.protobuf.Timestamp
-	10, // [10:10] is the sub-list for method output_type
-	10, // [10:10] is the sub-list for method input_type
-	10, // [10:10] is the sub-list for extension type_name
-	10, // [10:10] is the sub-list for extension extendee
-	0,  // [0:10] is the sub-list for field type_name
+	9,  // 7: daybook.v1.Act.statement:type_name -> google.protobuf.Struct
+	6,  // 8: daybook.v1.Act.erasure:type_name -> daybook.v1.Erasure
+	10, // 9: daybook.v1.Decision.footprint:type_name -> daybook.v1.Footprint
+	7,  // 10: daybook.v1.Retirement.at:type_name -> google.protobuf.Timestamp
+	11, // [11:11] is the sub-list for method output_type
+	11, // [11:11] is the sub-list for method input_type
+	11, // [11:11] is the sub-list for extension type_name
+	11, // [11:11] is the sub-list for extension extendee
+	0,  // [0:11] is the sub-list for field type_name
 }
 
 func init() { file_daybook_v1_act_proto_init() }
@@ -640,7 +700,7 @@ func file_daybook_v1_act_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_daybook_v1_act_proto_rawDesc), len(file_daybook_v1_act_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   6,
+			NumMessages:   7,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
