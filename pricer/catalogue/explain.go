@@ -90,6 +90,9 @@ func (c *Constraint) mismatch(r *Resource) string {
 	if !c.field.has(r.Kind) {
 		return fmt.Sprintf("%s: a resource of kind %s has none", c.Field, r.Kind)
 	}
+	if c.field == fieldSpace && r.Space != "" { // reasons are published, and names of spaces may be erased
+		return fmt.Sprintf("%s %q is neither the name of space %q nor its guid", c.Field, c.Glob, clip(r.Space))
+	}
 	name, id := r.values(c.field)
 	if id != nil && *id != "" {
 		return fmt.Sprintf("%s %q is neither %q nor %q", c.Field, c.Glob, clip(*name), clip(*id))

@@ -84,7 +84,10 @@ var _ = Describe("A resource that no plan matches", func() {
 			`name: ruby, match: {kind: app, process_type: clock, tenant: other}`,
 			`name: worker, match: {kind: app, process_type: worker}`),
 		Entry("a name and a guid",
-			`no plan matches; the nearest is other: space "prod" is neither "dev" nor "space-guid"`,
+			`no plan matches; the nearest is other: buildpack "ruby" is neither "https://github.com/cf/java-buildpack" nor "bp-guid"`,
+			`name: other, match: {kind: app, buildpack: ruby}`),
+		Entry("a space, by its guid alone",
+			`no plan matches; the nearest is other: space "prod" is neither the name of space "space-guid" nor its guid`,
 			`name: other, match: {space: prod}`),
 	)
 })
