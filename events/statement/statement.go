@@ -73,7 +73,7 @@ type Statement struct {
 	Horizon  time.Time // metered through, at the closing
 	Entries  uint64    // standing charges of the month, and corrections posted to it
 	// Digest is the SHA-256, in hexadecimal, over these entries: each as the JSON of its charge
-	// with all fields and a newline, sorted by id.
+	// with all fields but the name, and a newline, sorted by id.
 	Digest     string
 	Catalogues []string // versions of the entries, sorted
 	// Lines are sorted: those of the month first, then the corrections by month.

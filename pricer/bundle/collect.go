@@ -20,6 +20,7 @@ import (
 	"github.com/daybook-billing/daybook/pricer"
 	"github.com/daybook-billing/daybook/pricer/catalogue"
 	"github.com/daybook-billing/daybook/pricer/rating"
+	"github.com/daybook-billing/daybook/pricer/statements"
 	"github.com/daybook-billing/daybook/pricer/terms"
 )
 
@@ -162,7 +163,7 @@ func (k *collection) take(c *events.Charge, m *bus.Stored) error {
 		delete(k.entries, c.Reverses)
 		return nil
 	}
-	e := held{line: append(c.AppendJSON(nil), '\n')}
+	e := held{line: statements.AppendEntry(nil, c)}
 	if c.Entry == events.EntryCharge {
 		e.span, e.terms = c.Span, k.termsOf(m)
 	}

@@ -41,8 +41,16 @@ func (d *Draft) Add(c *events.Charge, price Price) {
 	d.sums.Add(c, price)
 	d.Concerned = true
 	from := len(d.text)
-	d.text = append(c.AppendJSON(d.text), '\n')
+	d.text = AppendEntry(d.text, c)
 	d.ids = append(d.ids, entry{c.ID, from, len(d.text)})
+}
+
+// AppendEntry appends an entry as the digest has it: the JSON of the charge without its name, which
+// may be erased, and a newline.
+func AppendEntry(b []byte, c *events.Charge) []byte {
+	nameless := *c
+	nameless.Name = ""
+	return append(nameless.AppendJSON(b), '\n')
 }
 
 // Statement is the statement of the draft, with the names, the revision and the horizon of a frame.

@@ -25,7 +25,7 @@ func entries(t *rapid.T) (all []events.Charge) {
 			Tenant: "t", Plan: "app", Component: rapid.SampledFrom([]string{"memory", "instance"}).Draw(t, "component"),
 			Unit: rapid.SampledFrom([]string{"", "GiB-hour"}).Draw(t, "unit"), Catalogue: "v1",
 			Quantity: events.NewDecimal(1, 0), Amount: amount, VAT: amount.Mul(events.NewDecimal(2, -1)),
-			VATRate: "0.2", Currency: "GBP",
+			VATRate: "0.2", Currency: "GBP", Name: rapid.SampledFrom([]string{"", "shop"}).Draw(t, "name"),
 		}
 		if rapid.Bool().Draw(t, "correction") {
 			c.Entry, c.Month = events.EntryCorrection, "2026-10"
@@ -46,7 +46,7 @@ func made(all []events.Charge) statement.Statement {
 }
 
 // TestOrder: a statement and its digest do not depend on the order of the entries, the digest is
-// that of the lines of JSON by id, and the lines add up to the entries.
+// that of the lines of JSON without names by id, and the lines add up to the entries.
 func TestOrder(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		all := entries(t)
@@ -59,6 +59,7 @@ func TestOrder(t *testing.T) {
 		var text []byte
 		var sum events.Decimal
 		for i := range all {
+			all[i].Name = ""
 			text = append(all[i].AppendJSON(text), '\n')
 			sum = sum.Add(all[i].Amount)
 		}

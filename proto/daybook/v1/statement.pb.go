@@ -56,8 +56,8 @@ type Statement struct {
 	Horizon *timestamppb.Timestamp `protobuf:"bytes,12,opt,name=horizon,proto3" json:"horizon,omitempty"`
 	// How many entries it sums: the charges that stand in the month, and the corrections posted to it.
 	Entries uint64 `protobuf:"varint,13,opt,name=entries,proto3" json:"entries,omitempty"`
-	// The SHA-256, in hexadecimal, over the entries: each as the JSON of its Charge with all fields and a newline, sorted
-	// by id. A credit note has that of the statement that it takes back.
+	// The SHA-256, in hexadecimal, over the entries: each as the JSON of its Charge with all fields but the name, and a
+	// newline, sorted by id. A credit note has that of the statement that it takes back.
 	Digest string `protobuf:"bytes,14,opt,name=digest,proto3" json:"digest,omitempty"`
 	// Versions of the catalogue that priced the entries, sorted.
 	Catalogues []string `protobuf:"bytes,15,rep,name=catalogues,proto3" json:"catalogues,omitempty"`
