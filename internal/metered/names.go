@@ -48,7 +48,7 @@ func UnknownName(what, name string, known map[string]bool) error {
 		return nil
 	}
 	text := fmt.Sprintf("there is no %s %q", what, name)
-	if near := nearNames(name, known); len(near) > 0 {
+	if near := Near(name, known); len(near) > 0 {
 		return fmt.Errorf("%s: did you mean %s?", text, strings.Join(near, ", "))
 	}
 	if len(known) == 0 {
@@ -73,16 +73,20 @@ func sortedNames(names map[string]bool) []string {
 	return all
 }
 
-// nearNames are the known names that a wrong one may have been meant for, the nearest first: it is
-// a part of them, or a few letters away.
-func nearNames(name string, known map[string]bool) []string {
+// maxCompared is how many known names a wrong one is compared with.
+const maxCompared = 20_000
+
+// Near are the known names that a wrong one may have been meant for, the nearest first: it is a
+// part of them, or a few letters away. There are at most five.
+func Near(name string, known map[string]bool) []string {
 	type candidate struct {
 		name     string
 		distance int
 	}
 	var near []candidate
 	wrong := strings.ToLower(name)
-	for _, k := range sortedNames(known) {
+	all := sortedNames(known)
+	for _, k := range all[:min(len(all), maxCompared)] {
 		right := strings.ToLower(k)
 		distance := editDistance(wrong, right)
 		contained := len(wrong) >= 2 && (strings.Contains(right, wrong) || strings.Contains(wrong, right) &&
