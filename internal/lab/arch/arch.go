@@ -68,12 +68,12 @@ var ledgerReaders = []string{"ledger", "api", "cmd", "internal/lab"}
 // shared packages serve several services, and so depend on none.
 var shared = []string{
 	"internal/bus", "internal/stage", "internal/service", "internal/jsondoc", "internal/redact",
-	"internal/cfapi", "internal/metered", "internal/snapshot", "acts", "ledger",
+	"internal/cfapi", "internal/metered", "internal/names", "internal/snapshot", "acts", "ledger",
 }
 
 // called packages act for whoever calls them, a command or an API: flags, files and printing are
 // the caller's.
-var called = []string{"acts", "internal/metered"}
+var called = []string{"acts", "internal/metered", "internal/names"}
 
 // callers are the imports of a command line; a / at the end stands for everything below.
 var callers = []string{"flag", "os", "os/", "github.com/alecthomas/"}

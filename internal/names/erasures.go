@@ -1,0 +1,46 @@
+package names
+
+import (
+	"context"
+
+	"github.com/daybook-billing/daybook/acts"
+	"github.com/daybook-billing/daybook/events"
+)
+
+// Erasures are the tenants whose names were erased. Nil is none.
+type Erasures struct {
+	tenants map[Tenant]bool
+	guids   map[string]bool
+	plain   bool // no guid has a sign that JSON may escape
+}
+
+// LoadErasures reads the acts in USAGE.
+func LoadErasures(ctx context.Context, b acts.Reader) (*Erasures, error) {
+	e := &Erasures{tenants: map[Tenant]bool{}, guids: map[string]bool{}, plain: true}
+	err := acts.List(ctx, b, events.ActErasure, "", func(a *acts.Act) error {
+		e.tenants[Tenant{a.Source, a.Foundation, a.Erasure.Tenant}] = true
+		e.guids[a.Erasure.Tenant] = true
+		e.plain = e.plain && events.Token(a.Erasure.Tenant) == a.Erasure.Tenant
+		return nil
+	})
+	return e, err
+}
+
+// None reports whether no tenant's names were erased.
+func (e *Erasures) None() bool { return e == nil || len(e.tenants) == 0 }
+
+// Has reports whether the names of a tenant were erased.
+func (e *Erasures) Has(t Tenant) bool { return e != nil && e.tenants[t] }
+
+// HasGUID is Has for answers without a foundation: of any tenant with the guid.
+func (e *Erasures) HasGUID(guid string) bool { return e != nil && e.guids[guid] }
+
+// Of are the tenants with a guid, each of another foundation, whose names were erased.
+func (e *Erasures) Of(guid string) (all []Tenant) {
+	for t := range e.tenants {
+		if t.GUID == guid {
+			all = append(all, t)
+		}
+	}
+	return all
+}
