@@ -68,7 +68,7 @@ func (f *Foundation) events(r *request, list List) answer {
 func (t *table) filter(id int64, now int64, p *params) []row {
 	var rows []row
 	for _, r := range t.rows[t.from(id):] {
-		if r.commit > now || !p.admits(r.created) {
+		if r.commit > now || !admit(p.created, r.created) {
 			continue
 		}
 		event := t.json(&r)

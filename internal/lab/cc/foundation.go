@@ -31,6 +31,7 @@ type Foundation struct {
 	writes *rand.Rand // for rows
 	faults *rand.Rand // for requests
 	drawn  map[string]int
+	places map[string]place // by guid: organizations and spaces that were changed
 
 	now        int64     // Unix microseconds, of the foundation's clock
 	since      int64     // now at the time of realSince: Speed counts from here
@@ -53,7 +54,7 @@ func New(config Config) (*Foundation, error) {
 	f := &Foundation{
 		config: c, world: world, knobs: *c.Knobs, users: c.Users,
 		tables: [2]*table{newTable(AppEvents, c.DropPruned), newTable(ServiceEvents, c.DropPruned)},
-		limits: map[string]*window{}, drawn: map[string]int{},
+		limits: map[string]*window{}, drawn: map[string]int{}, places: map[string]place{},
 		writes: rand.New(rand.NewPCG(c.World.Seed, 0x726f7773)),   //nolint:gosec // the same seed gives the same rows
 		faults: rand.New(rand.NewPCG(c.World.Seed, 0x6661756c74)), //nolint:gosec // and the same faults
 	}

@@ -103,7 +103,13 @@ func (f *Foundation) listRoutes(handle func(pattern string, e endpoint), name, t
 // listItems is a page of the items, after the filters common to all lists, with the included
 // resources.
 func (f *Foundation) listItems(r *request, p *params, path string, all []item) answer {
-	all = slices.DeleteFunc(all, func(i item) bool { return !p.passes("guids", i.guid) || !p.admits(i.Created.Unix()) })
+	all = slices.DeleteFunc(all, func(i item) bool {
+		updated := f.places[i.guid].updated
+		if updated.IsZero() {
+			updated = i.Created
+		}
+		return !p.passes("guids", i.guid) || !admit(p.created, i.Created.Unix()) || !admit(p.updated, updated.Unix())
+	})
 	slices.SortStableFunc(all, func(a, b item) int {
 		c := cmp.Or(cmp.Compare(a.ID, b.ID), cmp.Compare(a.guid, b.guid))
 		switch p.order {

@@ -13,7 +13,8 @@ import (
 // base_message.rb.
 type params struct {
 	filters    map[string][]string
-	created    []bound
+	created    []bound // on created_at
+	updated    []bound // on updated_at
 	page, per  int
 	order      string // a column, or empty for the order of ids
 	descending bool
@@ -21,24 +22,24 @@ type params struct {
 	problems   []string
 }
 
-// bound is a filter on created_at, in Unix seconds.
+// bound is a filter on a time, in Unix seconds.
 type bound struct {
 	operator string // lt, lte, gt, gte, or empty for one of times
 	times    []int64
 }
 
-func (b *bound) admits(created int64) bool {
+func (b *bound) admits(at int64) bool {
 	switch b.operator {
 	case "lt":
-		return created < b.times[0]
+		return at < b.times[0]
 	case "lte":
-		return created <= b.times[0]
+		return at <= b.times[0]
 	case "gt":
-		return created > b.times[0]
+		return at > b.times[0]
 	case "gte":
-		return created >= b.times[0]
+		return at >= b.times[0]
 	default:
-		return slices.Contains(b.times, created)
+		return slices.Contains(b.times, at)
 	}
 }
 
@@ -78,8 +79,10 @@ func (g *grammar) parse(query url.Values) *params {
 			continue
 		case base == "updated_ats" && !g.updated:
 			p.problems = append(p.problems, "Filtering by 'updated_ats' is not allowed on this resource.")
-		case base == "created_ats", base == "updated_ats": // the two are the same for every resource here
-			p.bound(strings.ToUpper(base[:1])+base[1:7]+" ats", operator, value)
+		case base == "created_ats":
+			p.created = p.bound(p.created, "Created ats", operator, value)
+		case base == "updated_ats":
+			p.updated = p.bound(p.updated, "Updated ats", operator, value)
 		case slices.Contains(g.nested, base):
 			p.filters[name] = split(value)
 		default:
@@ -130,38 +133,38 @@ func (g *grammar) paging(p *params, name, value string) {
 	}
 }
 
-// bound adds a filter on created_at; messages call it name. Source: app/messages/validators.rb,
-// TimestampValidator.
-func (p *params) bound(name, operator, value string) {
+// bound adds a filter on a time to others; messages call it name. Source:
+// app/messages/validators.rb, TimestampValidator.
+func (p *params) bound(to []bound, name, operator, value string) []bound {
 	b := bound{operator: operator}
 	values := split(value)
 	switch {
 	case !slices.Contains([]string{"", "lt", "lte", "gt", "gte"}, operator):
 		p.problems = append(p.problems, name+" Invalid relational operator: '"+operator+"'")
-		return
+		return to
 	case operator != "" && len(values) != 1:
 		p.problems = append(p.problems, name+" only accepts one value when using a relational operator")
-		return
+		return to
 	case len(values) == 0:
 		p.problems = append(p.problems, name+" must be a comma-delimited list of timestamps")
-		return
+		return to
 	}
 	for _, v := range values {
 		t, err := time.Parse("2006-01-02T15:04:05Z", v)
 		if err != nil || !timestamp.MatchString(v) {
 			p.problems = append(p.problems, name+" has an invalid timestamp format. Timestamps should be formatted "+
 				"as 'YYYY-MM-DDThh:mm:ssZ'")
-			return
+			return to
 		}
 		b.times = append(b.times, t.Unix())
 	}
-	p.created = append(p.created, b)
+	return append(to, b)
 }
 
-// admits reports whether created_at passes all the filters on it.
-func (p *params) admits(created int64) bool {
-	for i := range p.created {
-		if !p.created[i].admits(created) {
+// admit reports whether a time passes all the filters on it.
+func admit(all []bound, at int64) bool {
+	for i := range all {
+		if !all[i].admits(at) {
 			return false
 		}
 	}

@@ -31,32 +31,37 @@ func (f *Foundation) standing() sim.Record { return sim.Record{Created: f.starte
 
 func (f *Foundation) organizations(r *request, p *params) (items []item) {
 	for _, o := range f.world.Platform().Orgs {
-		if f.mayRead(r, o.GUID) && p.passes("names", o.Name) {
-			items = append(items, item{o.Record, o.GUID, o.Name, func() object { return f.organization(r, o) }})
+		at := f.placeOf(o.GUID, o.Name)
+		if !at.gone && f.mayRead(r, o.GUID) && p.passes("names", at.name) {
+			items = append(items, item{o.Record, o.GUID, at.name, func() object { return f.organization(r, o) }})
 		}
 	}
 	return items
 }
 
 func (f *Foundation) organization(r *request, o *sim.Org) object {
-	return resource(r.base, "organizations", o.GUID, o.Record, object{
-		"name": o.Name, "suspended": false, "relationships": object{"quota": to(uuidOf("quota", "default"))},
-	})
+	at := f.placeOf(o.GUID, o.Name)
+	return resource(r.base, "organizations", o.GUID, o.Record, at.show(object{
+		"name": at.name, "suspended": false, "relationships": object{"quota": to(uuidOf("quota", "default"))},
+	}))
 }
 
 func (f *Foundation) spaces(r *request, p *params) (items []item) {
 	for _, s := range f.world.Platform().Spaces {
-		if f.mayRead(r, s.Org.GUID) && p.passes("names", s.Name) && p.passes("organization_guids", s.Org.GUID) {
-			items = append(items, item{s.Record, s.GUID, s.Name, func() object { return f.space(r, s) }})
+		at := f.placeOf(s.GUID, s.Name)
+		if !at.gone && f.mayRead(r, s.Org.GUID) && p.passes("names", at.name) &&
+			p.passes("organization_guids", s.Org.GUID) {
+			items = append(items, item{s.Record, s.GUID, at.name, func() object { return f.space(r, s) }})
 		}
 	}
 	return items
 }
 
 func (f *Foundation) space(r *request, s *sim.Space) object {
-	return resource(r.base, "spaces", s.GUID, s.Record, object{
-		"name": s.Name, "relationships": object{"organization": to(s.Org.GUID), "quota": object{"data": nil}},
-	})
+	at := f.placeOf(s.GUID, s.Name)
+	return resource(r.base, "spaces", s.GUID, s.Record, at.show(object{
+		"name": at.name, "relationships": object{"organization": to(s.Org.GUID), "quota": object{"data": nil}},
+	}))
 }
 
 func (f *Foundation) apps(r *request, p *params) (items []item) {
