@@ -4,6 +4,7 @@
 // # Requests
 //
 //   - List reads one page of a list of usage events, Created the time of one event.
+//   - Places reads the organizations, or the spaces, with their names.
 //   - Root and UAA read the API's root document, CheckGlobalRead makes sure that the token reads
 //     all organizations.
 //   - OrganizationRoles reads the roles of one user, all of them or none.
