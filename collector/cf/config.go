@@ -119,7 +119,7 @@ func (f *Foundation) Validate() error {
 	if f.MovedFrom != "" && cfapi.Address(f.MovedFrom) == "" {
 		add("the address before the move is wrong: give the one that the error names, such as https://api.example.org")
 	}
-	access := f.access()
+	access := f.Access()
 	if access.Grant() == "" {
 		add("there are no credentials: give a client with its secret (CF_CLIENT_ID, CF_CLIENT_SECRET), a user with " +
 			"the password (CF_USERNAME, CF_PASSWORD), or a token (CF_TOKEN)")
@@ -146,8 +146,8 @@ func (f *Foundation) Validate() error {
 	return errors.Join(wrong...)
 }
 
-// access is the part of the settings for the API's client.
-func (f *Foundation) access() cfapi.Config {
+// Access is the part of the settings for a client of the API.
+func (f *Foundation) Access() cfapi.Config {
 	return cfapi.Config{
 		Foundation: f.Name, API: f.API,
 		ClientID: f.ClientID, ClientSecret: f.ClientSecret, Username: f.Username, Password: f.Password, Token: f.Token,

@@ -47,7 +47,7 @@ type poller struct {
 func newPoller(settings *Foundation, d *Deps) (*poller, error) {
 	name := settings.Name
 	d.Metrics.start(name)
-	client, err := cfapi.New(settings.access(), cfapi.Deps{
+	client, err := cfapi.New(settings.Access(), cfapi.Deps{
 		Log: d.Log, Now: d.Now,
 		Retried:  func(reason string) { d.Metrics.retries.WithLabelValues(name, reason).Inc() },
 		Answered: func(took time.Duration) { d.Metrics.latency.WithLabelValues(name).Observe(took.Seconds()) },
