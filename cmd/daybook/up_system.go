@@ -34,12 +34,13 @@ type system struct {
 	pricer    *pricer.Pricer
 	poster    *ledger.Poster
 	ledger    *memory.Ledger
-	cf        *cf.Collector    // nil: no foundation is collected
-	trove     *trove.Collector // nil: Trove is not collected
-	api       *api.Server      // nil: it is not served
-	jobs      []job            // inputs with an end, a followed one last
-	inputs    atomic.Int64     // collected from files
-	seal      chan struct{}    // closed when every input with an end is charged: statements come behind it
+	cf        *cf.Collector       // nil: no foundation is collected
+	trove     *trove.Collector    // nil: Trove is not collected
+	api       *api.Server         // nil: it is not served
+	jobs      []job               // inputs with an end, a followed one last
+	inputs    atomic.Int64        // collected from files
+	seal      chan struct{}       // closed when every input with an end is charged: statements come behind it
+	names     []service.Component // follow the names of the foundations
 	// incomplete is how many parts of the bill of --once are unrated, held or quarantined.
 	incomplete int
 	stop       context.CancelFunc // ends the services, once --once has its bill
@@ -67,6 +68,9 @@ func startSystem(e *shell.Env, c *upCmd, process *service.Process) (_ *system, e
 	}
 	if len(foundations) > 0 {
 		if s.cf, err = collect.NewCF(process, cf.OnBus(s.bus), foundations); err != nil {
+			return nil, err
+		}
+		if s.names, err = c.Names(process, s.bus, foundations); err != nil {
 			return nil, err
 		}
 	}
@@ -166,7 +170,7 @@ func (s *system) services() []service.Component {
 func (s *system) collectors() []service.Component {
 	components := []service.Component{{Name: "collector", Run: s.collect}}
 	if s.cf != nil && !s.cmd.Once {
-		components = append(components, service.Component{Name: "cf", Run: s.cf.Run})
+		components = append(append(components, service.Component{Name: "cf", Run: s.cf.Run}), s.names...)
 	}
 	if s.trove != nil {
 		components = append(components, service.Component{Name: "trove", Run: s.trove.Run})
