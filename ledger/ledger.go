@@ -8,6 +8,7 @@ import (
 
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/events/statement"
+	"github.com/daybook-billing/daybook/internal/names"
 	"github.com/daybook-billing/daybook/ledger/anomalies"
 )
 
@@ -246,6 +247,8 @@ func (s *Sum) Add(o *Sum) {
 type Saver interface {
 	Ledger
 	Snapshot(ctx context.Context) ([]byte, error)
+	// Erase puts guids in the places of erased names in the state.
+	Erase(e *names.Erasures)
 	// Restore replaces the state by a snapshot, in one step; nil is the empty state. It fails for a
 	// damaged snapshot, and then changes nothing.
 	Restore(ctx context.Context, snapshot []byte) error

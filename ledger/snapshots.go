@@ -12,6 +12,7 @@ import (
 
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
+	"github.com/daybook-billing/daybook/internal/names"
 	"github.com/daybook-billing/daybook/internal/snapshot"
 	"github.com/daybook-billing/daybook/internal/stage"
 )
@@ -129,6 +130,11 @@ func (s *saved) usable(ctx context.Context, b Snapshots) error {
 // save stores the state of a ledger that has read the streams up to marks, and deletes old
 // snapshots.
 func save(ctx context.Context, b Snapshots, from Saver, marks [streams]mark) error {
+	erasures, err := names.LoadErasures(ctx, b)
+	if err != nil {
+		return err
+	}
+	from.Erase(erasures)
 	state, err := from.Snapshot(ctx)
 	if err != nil {
 		return err
@@ -144,6 +150,17 @@ func save(ctx context.Context, b Snapshots, from Saver, marks [streams]mark) err
 		return err
 	}
 	return prune(ctx, b, name)
+}
+
+// Forget deletes the snapshots of all ledgers: the next start reads the streams.
+func Forget(ctx context.Context, b Snapshots) error {
+	all, err := b.ListObjects(ctx, Bucket)
+	for _, name := range all {
+		if err == nil {
+			err = b.DeleteObject(ctx, Bucket, name)
+		}
+	}
+	return err
 }
 
 // prune keeps the newest snapshots. After the streams went back, older ones have higher names than

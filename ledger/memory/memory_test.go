@@ -12,6 +12,8 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/internal/bus"
+	"github.com/daybook-billing/daybook/internal/names"
 	"github.com/daybook-billing/daybook/ledger"
 	"github.com/daybook-billing/daybook/ledger/anomalies"
 	"github.com/daybook-billing/daybook/ledger/ledgertest"
@@ -26,6 +28,50 @@ func TestMemory(t *testing.T) {
 var _ = Describe("The ledger in memory", func() {
 	ledgertest.Specs(func() ledger.Ledger { return memory.New() })
 })
+
+// acted is a stream of acts.
+type acted []events.Act
+
+func (all acted) Each(_ context.Context, _ string, _, _ uint64, _ bus.ReadOptions, yield func(m *bus.Stored) error,
+) (last uint64, err error) {
+	for i := range all {
+		a := &all[i]
+		m := bus.NewStored(bus.Message{
+			Subject: events.ActSubject(a.Kind, a.Source, a.Foundation), Data: a.AppendJSON(nil),
+			Header: events.AppendHeaders(nil, a.ID, events.TypeAct, "test"),
+		}, uint64(i+1), time.Time{}, 0)
+		if err := yield(&m); err != nil {
+			return 0, err
+		}
+	}
+	return uint64(len(all)), nil
+}
+
+func TestErasedNames(t *testing.T) {
+	RegisterTestingT(t)
+	l, ctx := memory.New(), context.Background()
+	running := func(foundation string) ledger.Running {
+		return ledger.Running{
+			Subject: "metered.cf." + foundation + ".o.app.A", Source: "cf", Foundation: foundation, Tenant: "o",
+			Spans: []events.Span{{
+				Kind: "app", Resource: "P", App: "A", Tenant: "o", Space: "S", Name: "shop-" + foundation,
+				SpaceName: "dev-" + foundation, Start: time.Date(2026, 10, 1, 0, 0, 0, 0, time.UTC),
+			}},
+		}
+	}
+	Expect(l.Post(ctx, ledger.Batch{
+		Positions: ledger.Positions{Metered: 1}, Running: []ledger.Running{running("eu"), running("us")},
+	})).To(Succeed())
+	erasures, err := names.LoadErasures(ctx, acted{{
+		ID: "e", Kind: events.ActErasure, Source: "cf", Foundation: "eu", Erasure: events.Erasure{Tenant: "o"},
+	}})
+	Expect(err).NotTo(HaveOccurred())
+	l.Erase(erasures)
+	snapshot, err := l.Snapshot(ctx)
+	Expect(err).NotTo(HaveOccurred())
+	Expect(string(snapshot)).To(And(Not(ContainSubstring("shop-eu")), Not(ContainSubstring("dev-eu")),
+		ContainSubstring("shop-us"), ContainSubstring("dev-us")))
+}
 
 // batch draws a batch with a little of everything, behind the positions.
 func batch(t *rapid.T, at *ledger.Positions) ledger.Batch {

@@ -6,12 +6,27 @@ import (
 	"slices"
 
 	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/internal/names"
 	"github.com/daybook-billing/daybook/ledger"
 	"github.com/daybook-billing/daybook/ledger/anomalies"
 )
 
 // snapshotFormat changes with the form of snapshots.
 const snapshotFormat = 8
+
+// Erase implements ledger.Saver.
+func (l *Ledger) Erase(e *names.Erasures) {
+	if e.None() {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, r := range l.running {
+		for s := range r.Spans {
+			e.Span(r.source.Source, r.source.Name, s)
+		}
+	}
+}
 
 // Snapshot implements ledger.Saver.
 func (l *Ledger) Snapshot(context.Context) ([]byte, error) {
