@@ -269,7 +269,8 @@ type Bill struct {
 	// Final are the months of the bill that are closed in every foundation of their tenants and
 	// charged, the newest first: they change no more. Preliminary are the others.
 	Final, Preliminary []string
-	Missing            []string // sentences about messages that the streams lack, as CatchUp returns them
+	TenantNames        map[string]string // by guid, where they are known; a ledger knows none
+	Missing            []string          // sentences about messages that the streams lack, as CatchUp returns them
 }
 
 // Line is a sum of charges. By default it is over those of one component, else over those with the

@@ -1,10 +1,15 @@
 package main
 
 import (
+	"archive/tar"
+	"compress/gzip"
 	"context"
+	"errors"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -35,6 +40,27 @@ func recomputed(ctx context.Context, file string) (status int, said string) {
 		Expect(err).NotTo(HaveOccurred())
 	}
 	return cmd.ProcessState.ExitCode(), string(out)
+}
+
+// contents are the files of a bundle.
+func contents(bundle string) map[string]string {
+	GinkgoHelper()
+	file, err := os.Open(bundle)
+	Expect(err).NotTo(HaveOccurred())
+	defer file.Close()
+	plain, err := gzip.NewReader(file)
+	Expect(err).NotTo(HaveOccurred())
+	all := map[string]string{}
+	for archive := tar.NewReader(plain); ; {
+		h, err := archive.Next()
+		if errors.Is(err, io.EOF) {
+			return all
+		}
+		Expect(err).NotTo(HaveOccurred())
+		text, err := io.ReadAll(archive)
+		Expect(err).NotTo(HaveOccurred())
+		all[h.Name] = string(text)
+	}
 }
 
 var _ = Describe("A bundle of a statement", func() {
@@ -174,6 +200,22 @@ var _ = Describe("A bundle of a statement", func() {
 		status, _, said = s.daybook(append([]string{"explain", last + "/99"}, of("2026-10")...)...)
 		Expect(status).To(Equal(1))
 		Expect(said).To(ContainSubstring("and no line 99"))
+
+		By("one made after an erasure has guids for names, and the same digest")
+		before := contents(last + ".tar.gz")
+		s.ran("names", "erase", tenant, "--yes", "--by", "ann", "--note", "the contract has ended")
+		erased := export("erased.tar.gz", "2026-10", "--number", last, "--signing-key", key)
+		status, said = verified(erased, "--key", public)
+		Expect(status).To(BeZero(), said)
+		after := contents(erased)
+		names := regexp.MustCompile(`"(?:space_)?name":("[^"]+")`).FindAllStringSubmatch(before["spans.jsonl"], -1)
+		Expect(names).NotTo(BeEmpty())
+		for _, name := range names {
+			Expect(after["spans.jsonl"] + after["facts.jsonl"]).NotTo(ContainSubstring(name[1]))
+		}
+		for _, same := range []string{"entries.jsonl", "statement.json"} {
+			Expect(after[same]).To(Equal(before[same]))
+		}
 
 		By("a statement whose entries are others by now is not exported")
 		for _, stream := range []string{events.StreamMetered, events.StreamBilling} {

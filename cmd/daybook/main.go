@@ -20,6 +20,7 @@ import (
 	"github.com/daybook-billing/daybook/cmd/daybook/explain"
 	"github.com/daybook-billing/daybook/cmd/daybook/metering"
 	"github.com/daybook-billing/daybook/cmd/daybook/months"
+	"github.com/daybook-billing/daybook/cmd/daybook/naming"
 	"github.com/daybook-billing/daybook/cmd/daybook/offline"
 	"github.com/daybook-billing/daybook/cmd/daybook/shell"
 	"github.com/daybook-billing/daybook/internal/bus"
@@ -43,6 +44,7 @@ type cli struct {
 	Statement  billing.Statement  `cmd:"" help:"Print a tenant's statements of a closed month, or a preview; export one as a bundle; verify a bundle."`
 	Keys       billing.Keys       `cmd:"" help:"Make and show the key that signs bundles."`
 	Token      tokenCmd           `cmd:"" help:"Make static tokens of the API."`
+	Names      naming.Names       `cmd:"" help:"List the names of tenants and spaces; erase those of a tenant."`
 	Trace      explain.Trace      `cmd:"" help:"Tell what became of an event: its spans, charges, holds, or why it has no effect."`
 	Explain    explain.Explain    `cmd:"" help:"Explain charges down to the platform's events, and compute them again."`
 	Verify     verifyCmd          `cmd:"" help:"Derive METERED and BILLING again, and compare them with the stored streams."`

@@ -89,13 +89,12 @@ type duty struct {
 	writes bool
 }
 
-func duties(folder, prices, input string) []duty {
+func duties(folder, prices, input, tenant string) []duty {
 	line := func(users, text string) duty {
 		args := strings.Fields(text)
 		for i, a := range args {
-			args[i] = strings.NewReplacer("PRICES", prices, "INPUT", input, "OTHER", filepath.Join(folder,
-				"other.yaml")).
-				Replace(a)
+			args[i] = strings.NewReplacer("PRICES", prices, "INPUT", input, "TENANT", tenant,
+				"OTHER", filepath.Join(folder, "other.yaml")).Replace(a)
 		}
 		return duty{users, args, !strings.Contains(users, "reader") && text != "replay all --cut hour"}
 	}
@@ -114,6 +113,8 @@ func duties(folder, prices, input string) []duty {
 		line("operator", "quarantine discard --all --yes --by ann"),
 		line("replay projector", "replay projector --cut hour"),
 		line("replay", "replay all --cut hour"),
+		line("operator", "names erase TENANT --yes --by ann --note gone"),
+		line("reader operator", "names list"),
 		line("reader operator", "bill"),
 		line("reader operator", "statement --tenant t --month 2026-10"),
 		line("reader operator", "trace 1"),
@@ -148,7 +149,8 @@ var _ = Describe("With the shipped configuration of the server", func() {
 		lines, err := os.ReadFile(first)
 		Expect(err).NotTo(HaveOccurred())
 		Expect(os.WriteFile(input, append(lines, "{broken\n"...), 0o600)).To(Succeed())
-		all := duties(folder, prices, input)
+		tenant := regexp.MustCompile(`"organization":\{"guid":"([^"]+)"`).FindSubmatch(lines)
+		all := duties(folder, prices, input, string(tenant[1]))
 
 		code, said := s.as("operator", all[0].args...) // creates the streams
 		Expect(code).To(BeZero(), said)
@@ -217,7 +219,7 @@ var _ = Describe("With the shipped configuration of the server", func() {
 	It("the docs name a user for every act", func() {
 		readme, err := os.ReadFile("../../deploy/README.md")
 		Expect(err).NotTo(HaveOccurred())
-		for _, d := range duties("", "", "") {
+		for _, d := range duties("", "", "", "") {
 			for _, user := range strings.Fields(d.users) {
 				command := d.args[0]
 				if len(d.args) > 1 && d.args[1] != "all" && command != "trace" && command != "explain" &&

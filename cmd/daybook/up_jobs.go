@@ -100,7 +100,10 @@ func (s *system) showBill(ctx context.Context) error {
 	}
 	quarantined := 0
 	err = s.look(ctx, func(ctx context.Context) (err error) {
-		if quarantined, err = quarantine.Count(ctx, s.bus); err != nil {
+		if quarantined, err = quarantine.Count(ctx, s.bus); err == nil {
+			err = shell.Call(ctx, s.bus, &bill)
+		}
+		if err != nil {
 			return err
 		}
 		bill.Missing, err = ledger.Losing(ctx, s.bus, shell.Watched("up")...)

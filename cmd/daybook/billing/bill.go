@@ -17,7 +17,7 @@ import (
 // Bill is daybook bill.
 type Bill struct {
 	shell.NATS
-	Tenant string `help:"Only this tenant (organization guid, tenant id)."`
+	Tenant string `help:"Only this tenant: its guid or name."`
 	Month  string `placeholder:"YYYY-MM" help:"Only this month."`
 	Format string `enum:"table,json,csv" default:"table" help:"Output: ${enum}."`
 	Exact  bool   `help:"Print exact amounts, not those rounded to the currency's minor unit; json is exact anyway."`
@@ -45,6 +45,13 @@ func (c *Bill) Run(e *shell.Env) error {
 		return err
 	}
 	defer b.Close()
+	a, err := shell.Answer(e.Ctx, b)
+	if err != nil {
+		return err
+	}
+	if c.Tenant, err = a.Tenant(e.Ctx, c.Tenant, ""); err != nil {
+		return err
+	}
 	all := memory.New()
 	missing, err := ledger.CatchUp(e.Ctx, b, all)
 	if err != nil {
@@ -64,6 +71,7 @@ func (c *Bill) Run(e *shell.Env) error {
 			return err
 		}
 	}
+	a.Call(&bill)
 	quarantined, err := quarantine.Count(e.Ctx, b)
 	if err != nil {
 		return err

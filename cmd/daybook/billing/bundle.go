@@ -31,13 +31,20 @@ func (c *exportStatementCmd) Run(e *shell.Env) error {
 		return err
 	}
 	defer b.Close()
+	a, err := shell.Answer(e.Ctx, b)
+	if err != nil {
+		return err
+	}
+	if c.Tenant, err = a.Tenant(e.Ctx, c.Tenant, c.Foundation); err != nil {
+		return err
+	}
 	x, err := shell.Statement(e.Ctx, b, c.Tenant, c.Foundation, c.Month, c.Number)
 	if err != nil {
 		return err
 	}
-	contents, err := bundle.Collect(e.Ctx, b, x)
+	contents, err := bundle.Collect(e.Ctx, a, x)
 	if err == nil {
-		err = contents.CollectFacts(e.Ctx, b)
+		err = contents.CollectFacts(e.Ctx, a)
 	}
 	if err == nil {
 		err = writeBundle(c.Bundle, contents, key)

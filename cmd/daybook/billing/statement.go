@@ -20,7 +20,7 @@ type Statement struct {
 
 // tenantMonth are the flags of a tenant's month.
 type tenantMonth struct {
-	Tenant     string `required:"" help:"Tenant (organization guid, tenant id)."`
+	Tenant     string `required:"" help:"Tenant, by its guid or name."`
 	Month      string `required:"" placeholder:"YYYY-MM" help:"Month."`
 	Foundation string `help:"Only this foundation."`
 }
@@ -48,6 +48,13 @@ func (c *showStatementCmd) Run(e *shell.Env) error {
 		return err
 	}
 	defer b.Close()
+	a, err := shell.Answer(e.Ctx, b)
+	if err != nil {
+		return err
+	}
+	if c.Tenant, err = a.Tenant(e.Ctx, c.Tenant, c.Foundation); err != nil {
+		return err
+	}
 	all, err := ledger.Statements(e.Ctx, b, ledger.Query{
 		Tenant: c.Tenant, Foundation: c.Foundation, Period: c.Month,
 	})

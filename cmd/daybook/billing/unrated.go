@@ -14,7 +14,7 @@ type Unrated struct {
 
 type unratedListCmd struct {
 	shell.NATS
-	Tenant     string `help:"Only this tenant (organization guid, tenant id)."`
+	Tenant     string `help:"Only this tenant: its guid or name."`
 	Foundation string `help:"Only this foundation."`
 	Kind       string `enum:",app,task,staging,service,instance,volume" default:"" help:"Only this kind: app, task, staging, service, instance or volume."`
 	Format     string `enum:"table,json" default:"table" help:"Output: ${enum}; json is one object a line."`
@@ -27,11 +27,18 @@ func (c *unratedListCmd) Run(e *shell.Env) error {
 		return err
 	}
 	defer b.Close()
-	all, err := ledger.ListUnrated(e.Ctx, b, ledger.UnratedFilter{
+	a, err := shell.Answer(e.Ctx, b)
+	if err != nil {
+		return err
+	}
+	if c.Tenant, err = a.Tenant(e.Ctx, c.Tenant, c.Foundation); err != nil {
+		return err
+	}
+	all, err := ledger.ListUnrated(e.Ctx, a, ledger.UnratedFilter{
 		Foundation: c.Foundation, Tenant: c.Tenant, Kind: c.Kind,
 	})
 	if err == nil && len(all) == 0 {
-		err = metered.CheckNames(e.Ctx, b, c.Foundation, c.Tenant)
+		err = metered.CheckNames(e.Ctx, a, c.Foundation, c.Tenant)
 	}
 	if err != nil {
 		return err

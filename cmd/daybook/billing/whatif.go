@@ -17,7 +17,7 @@ type WhatIf struct {
 	shell.NATS
 	Catalogue string `required:"" placeholder:"FILE" help:"Catalogue file (YAML)."`
 	Month     string `placeholder:"YYYY-MM" help:"Only this month."`
-	Tenant    string `help:"Only this tenant (organization guid, tenant id)."`
+	Tenant    string `help:"Only this tenant: its guid or name."`
 	Format    string `enum:"table,json,csv" default:"table" help:"Output: ${enum}; json is one object a line."`
 	Closed    bool   `help:"Compute closed months: what each would change by if publish --reprice-closed named it alone."`
 	Exact     bool   `help:"Print exact amounts, not those rounded to the currency's minor unit; json and csv are exact anyway."`
@@ -42,6 +42,13 @@ func (c *WhatIf) Run(e *shell.Env) error {
 		return err
 	}
 	defer b.Close()
+	a, err := shell.Answer(e.Ctx, b)
+	if err != nil {
+		return err
+	}
+	if c.Tenant, err = a.Tenant(e.Ctx, c.Tenant, ""); err != nil {
+		return err
+	}
 	look, err := preview.Take(e.Ctx, b)
 	if err != nil {
 		return err

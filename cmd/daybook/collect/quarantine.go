@@ -9,6 +9,7 @@ import (
 	"github.com/daybook-billing/daybook/collector/quarantine"
 	"github.com/daybook-billing/daybook/internal/bus"
 	"github.com/daybook-billing/daybook/internal/metered"
+	"github.com/daybook-billing/daybook/internal/names"
 )
 
 // Quarantine groups the commands about quarantined input.
@@ -43,12 +44,16 @@ func (c *quarantineListCmd) Run(e *shell.Env) error {
 		return err
 	}
 	defer b.Close()
+	view, err := names.NewView(e.Ctx, b)
+	if err != nil {
+		return err
+	}
 	board := quarantine.NewBoard(c.filter())
 	if err := board.Look(e.Ctx, b); err != nil {
 		return err
 	}
 	out, found := print.NewQuarantine(e.Stdout, c.Format == "json", c.All), false
-	err = quarantine.List(e.Ctx, b, c.filter(), func(x *quarantine.Entry) error {
+	err = quarantine.List(e.Ctx, view, c.filter(), func(x *quarantine.Entry) error {
 		found = true
 		word, settled := board.Word(x)
 		if settled && !c.All {
@@ -77,7 +82,11 @@ func (c *quarantineShowCmd) Run(e *shell.Env) error {
 		return err
 	}
 	defer b.Close()
-	entry, err := quarantine.Get(e.Ctx, b, c.Sequence)
+	view, err := names.NewView(e.Ctx, b)
+	if err != nil {
+		return err
+	}
+	entry, err := quarantine.Get(e.Ctx, view, c.Sequence)
 	if errors.Is(err, bus.ErrNotFound) {
 		return fmt.Errorf("there is no message %d in QUARANTINE: daybook quarantine list shows those that there are",
 			c.Sequence)

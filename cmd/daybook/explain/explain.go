@@ -9,17 +9,17 @@ import (
 	"github.com/daybook-billing/daybook/cmd/daybook/shell"
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
-	"github.com/daybook-billing/daybook/ledger/trace"
+	"github.com/daybook-billing/daybook/internal/names"
 	"github.com/daybook-billing/daybook/pricer/terms"
 )
 
 // Explain tells what charges go back to, and computes them again.
 type Explain struct {
 	shell.NATS
-	What  string `arg:"" name:"charge" help:"Id of a charge or a reversal; with --month a resource: app, process, task, service instance, database; with --month and --tenant a line of a statement: NUMBER/LINE, such as 12/3."`
+	What  string `arg:"" name:"charge" help:"Id of a charge or a reversal; with --month a resource: app, process, task, service instance, database, by its guid or by the name of an app, service instance or database; with --month and --tenant a line of a statement: NUMBER/LINE, such as 12/3."`
 	Month string `placeholder:"YYYY-MM" help:"Month of the resource's charges, or of the statement."`
 
-	Tenant     string `help:"Tenant of the statement."`
+	Tenant     string `help:"Tenant of the statement, by its guid or name."`
 	Foundation string `help:"Foundation of the statement, where several have one of this number."`
 
 	Format string `enum:"table,json" default:"table" help:"Output: ${enum}; json is one object a line."`
@@ -47,12 +47,13 @@ func (c *Explain) Run(e *shell.Env) error {
 	if c.Tenant != "" {
 		return c.line(e, b)
 	}
-	charges, omitted, err := trace.Charges(e.Ctx, b, c.What, c.Month)
+	view, err := names.NewView(e.Ctx, b)
 	if err != nil {
 		return err
 	}
-	if len(charges) == 0 {
-		return c.none()
+	charges, omitted, err := c.charges(e.Ctx, b, view)
+	if err != nil {
+		return err
 	}
 	out := print.NewExplanations(e.Stdout, e.Stderr, c.Format == "json")
 	priced, err := terms.Read(e.Ctx, b)
@@ -79,6 +80,7 @@ func (c *Explain) Run(e *shell.Env) error {
 		}
 		x.Working, x.Differences = priced.Again(&m, p.Source, p.Foundation, span, &p.Charge.Charge)
 		differs = differs || len(x.Differences) > 0
+		x.Priced = nameless(view.Erasures, p)
 		if err := out.Add(&x); err != nil {
 			return err
 		}

@@ -21,6 +21,13 @@ func (c *Explain) line(e *shell.Env, b *bus.Bus) error {
 	if _, err := fmt.Sscanf(c.What, "%d/%d", &number, &line); err != nil {
 		return err
 	}
+	a, err := shell.Answer(e.Ctx, b)
+	if err != nil {
+		return err
+	}
+	if c.Tenant, err = a.Tenant(e.Ctx, c.Tenant, c.Foundation); err != nil {
+		return err
+	}
 	x, err := shell.Statement(e.Ctx, b, c.Tenant, c.Foundation, c.Month, number)
 	if err != nil {
 		return err

@@ -3,6 +3,7 @@ package explain
 import (
 	"github.com/daybook-billing/daybook/cmd/daybook/print"
 	"github.com/daybook-billing/daybook/cmd/daybook/shell"
+	"github.com/daybook-billing/daybook/internal/names"
 	"github.com/daybook-billing/daybook/ledger/trace"
 )
 
@@ -20,7 +21,11 @@ func (c *Trace) Run(e *shell.Env) error {
 		return err
 	}
 	defer b.Close()
-	all, err := trace.Event(e.Ctx, b, c.Event)
+	view, err := names.NewView(e.Ctx, b)
+	if err != nil {
+		return err
+	}
+	all, err := trace.Event(e.Ctx, view, c.Event)
 	if err != nil {
 		return err
 	}

@@ -22,7 +22,7 @@ type Anomalies struct {
 
 type anomaliesListCmd struct {
 	shell.NATS
-	Tenant     string `help:"Only this tenant (organization guid, tenant id)."`
+	Tenant     string `help:"Only this tenant: its guid or name."`
 	Foundation string `help:"Only this foundation."`
 	Kind       string `enum:",app,task,staging,service,instance" default:"" help:"Only this kind of subject: app, task, staging, service or instance."`
 	Code       string `help:"Only anomalies with this code, such as lost_change."`
@@ -43,6 +43,13 @@ func (c *anomaliesListCmd) Run(e *shell.Env) error {
 		return err
 	}
 	defer b.Close()
+	a, err := shell.Answer(e.Ctx, b)
+	if err != nil {
+		return err
+	}
+	if c.Tenant, err = a.Tenant(e.Ctx, c.Tenant, c.Foundation); err != nil {
+		return err
+	}
 	books := memory.New()
 	missing, err := ledger.CatchUp(e.Ctx, b, books)
 	if err != nil {

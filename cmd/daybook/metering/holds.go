@@ -14,7 +14,7 @@ type Holds struct {
 
 type holdsListCmd struct {
 	shell.NATS
-	Tenant     string `help:"Only this tenant (organization guid, tenant id)."`
+	Tenant     string `help:"Only this tenant: its guid or name."`
 	Foundation string `help:"Only this foundation."`
 	Format     string `enum:"table,json" default:"table" help:"Output: ${enum}; json is one object a line."`
 }
@@ -26,8 +26,12 @@ func (c *holdsListCmd) Run(e *shell.Env) error {
 		return err
 	}
 	defer b.Close()
+	a, err := shell.Answer(e.Ctx, b)
+	if err != nil {
+		return err
+	}
 	out := print.NewHolds(e.Stdout, e.Stderr, c.Format == "json")
-	if err := latestOf(e.Ctx, b, c.Foundation, c.Tenant, out.Add); err != nil {
+	if err := latestOf(e.Ctx, a, c.Foundation, c.Tenant, out.Add); err != nil {
 		return err
 	}
 	return out.End()

@@ -17,8 +17,15 @@ func (c *decisionFlags) decideAll(e *shell.Env, action string, word func(*acts.H
 		return err
 	}
 	defer b.Close()
+	a, err := shell.Answer(e.Ctx, b)
+	if err != nil {
+		return err
+	}
+	if c.Tenant, err = a.Tenant(e.Ctx, c.Tenant, c.Foundation); err != nil {
+		return err
+	}
 	at := shell.Now()
-	selected, err := acts.Select(e.Ctx, b, acts.Filter{Foundation: c.Foundation, Tenant: c.Tenant, Code: c.Code}, word)
+	selected, err := acts.Select(e.Ctx, a, acts.Filter{Foundation: c.Foundation, Tenant: c.Tenant, Code: c.Code}, word)
 	if err != nil {
 		return err
 	}

@@ -22,7 +22,7 @@ type decisionFlags struct {
 	ID         string        `arg:"" optional:"" help:"Id of the hold, as daybook holds list prints it."`
 	All        bool          `help:"Decide about all holds, or the holds of --tenant, --foundation and --code."`
 	Yes        bool          `help:"With --all: decide; without it, only list the holds and what would be decided."`
-	Tenant     string        `help:"With --all: only this tenant."`
+	Tenant     string        `help:"With --all: only this tenant, by its guid or name."`
 	Code       string        `help:"With --all: only holds with this code, such as gap."`
 	Wait       time.Duration `default:"10s" help:"Time to wait for the projector to take the decision up; 0: none."`
 	Force      bool          `help:"Decide about a hold that is not listed; needs --source, --foundation, --kind and --resource."`

@@ -7,15 +7,16 @@ import (
 	"github.com/daybook-billing/daybook/cmd/daybook/print"
 	"github.com/daybook-billing/daybook/cmd/daybook/shell"
 	"github.com/daybook-billing/daybook/events"
-	"github.com/daybook-billing/daybook/internal/bus"
 	"github.com/daybook-billing/daybook/internal/metered"
+	"github.com/daybook-billing/daybook/internal/names"
 )
 
 // Running is daybook running.
 type Running struct {
 	shell.NATS
-	Tenant     string `help:"Only this tenant (organization guid, tenant id)."`
+	Tenant     string `help:"Only this tenant: its guid or name."`
 	Foundation string `help:"Only this foundation."`
+	GUIDs      bool   `name:"guids" help:"Print the guids of tenants, not their names."`
 	Format     string `enum:"table,json" default:"table" help:"Output: ${enum}; json is one object a line."`
 }
 
@@ -26,8 +27,17 @@ func (c *Running) Run(e *shell.Env) error {
 		return err
 	}
 	defer b.Close()
+	a, err := shell.Answer(e.Ctx, b)
+	if err != nil {
+		return err
+	}
 	out := print.NewRunning(e.Stdout, e.Stderr, c.Format == "json")
-	if err := latestOf(e.Ctx, b, c.Foundation, c.Tenant, out.Add); err != nil {
+	if !c.GUIDs {
+		out.TenantName = func(source, foundation, guid string) string {
+			return a.Names.Name(names.Key{Tenant: names.Tenant{Source: source, Foundation: foundation, GUID: guid}})
+		}
+	}
+	if err := latestOf(e.Ctx, a, c.Foundation, c.Tenant, out.Add); err != nil {
 		return err
 	}
 	var through []events.Horizon
@@ -37,15 +47,22 @@ func (c *Running) Run(e *shell.Env) error {
 	return errors.Join(out.End(through), err)
 }
 
-// latestOf is metered.Latest. A foundation or a tenant that does not exist is an error.
-func latestOf(ctx context.Context, b *bus.Bus, foundation, tenant string, each func(m *events.Metered) error) error {
+// latestOf is metered.Latest of a tenant by its guid or name. A foundation or a tenant that does
+// not exist is an error.
+func latestOf(ctx context.Context, a *shell.Answers, foundation, tenant string,
+	each func(m *events.Metered) error,
+) error {
+	guid, err := a.Tenant(ctx, tenant, foundation)
+	if err != nil {
+		return err
+	}
 	found := false
-	err := metered.Latest(ctx, b, foundation, tenant, func(m *events.Metered) error {
+	err = metered.Latest(ctx, a, foundation, guid, func(m *events.Metered) error {
 		found = true
 		return each(m)
 	})
 	if err == nil && !found {
-		err = metered.CheckNames(ctx, b, foundation, tenant)
+		err = metered.CheckNames(ctx, a, foundation, guid)
 	}
 	return err
 }

@@ -14,6 +14,7 @@ import (
 type totalJSON struct {
 	Month    string `json:"month"`
 	Tenant   string `json:"tenant"`
+	Name     string `json:"tenant_name,omitempty"`
 	Amount   string `json:"amount"`
 	VAT      string `json:"vat"`
 	Total    string `json:"total"`
@@ -65,6 +66,9 @@ func BillJSON(w io.Writer, bill *ledger.Bill, quarantined int) error {
 	for i := range p.lines {
 		l := &p.lines[i]
 		line := Fields{{"month", l.Period}, {"tenant", l.Tenant}}
+		if name := bill.TenantNames[l.Tenant]; name != "" {
+			line = append(line, Field{"tenant_name", name})
+		}
 		if l.Of != "" {
 			line = append(line, Field{"correction_of", l.Of})
 		}
@@ -79,7 +83,7 @@ func BillJSON(w io.Writer, bill *ledger.Bill, quarantined int) error {
 			Field{"vat", l.VAT.String()}, Field{"currency", l.Currency}))
 	}
 	for _, key := range p.totals {
-		out.Totals = append(out.Totals, p.sums[key].of(key))
+		out.Totals = append(out.Totals, p.total(key))
 	}
 	for _, g := range bill.Gaps {
 		out.Gaps = append(out.Gaps, gapJSON{g.Source, g.Foundation, Time(g.From), Time(g.To), g.Reason})
@@ -97,14 +101,14 @@ func BillJSON(w io.Writer, bill *ledger.Bill, quarantined int) error {
 func BillCSV(w, notices io.Writer, bill *ledger.Bill, quarantined int, exact bool) error {
 	p := newPaper(bill)
 	p.footer(notices, quarantined)
-	header := []string{"month", "tenant", "correction_of"}
+	header := []string{"month", "tenant", "tenant_name", "correction_of"}
 	for _, by := range p.by {
 		header = append(header, string(by))
 	}
 	rows := [][]string{append(header, "charges", "quantity", "unit", "amount", "vat", "currency")}
 	for i := range p.lines {
 		l := &p.lines[i]
-		row := append([]string{l.Period, l.Tenant, l.Of}, p.values(l.Line)...)
+		row := append([]string{l.Period, l.Tenant, bill.TenantNames[l.Tenant], l.Of}, p.values(l.Line)...)
 		quantity, amount, vat := l.texts(exact)
 		rows = append(rows, append(row, strconv.Itoa(l.Charges), quantity, l.Unit, amount, vat, l.Currency))
 	}
@@ -165,7 +169,7 @@ func (p *paper) pages(exact bool) (all []*page) {
 			if exact && i > 0 {
 				all, sheet = append(all, sheet), p.page()
 			}
-			sheet.line(l.Period + "  tenant " + l.Tenant)
+			sheet.line(l.Period + "  tenant " + called(l.Tenant, p.TenantNames[l.Tenant]))
 			sheet.line("")
 			sheet.header()
 		}
@@ -178,7 +182,7 @@ func (p *paper) pages(exact bool) (all []*page) {
 			continue
 		}
 		for ; len(totals) > 0 && totals[0].period == l.Period && totals[0].tenant == l.Tenant; totals = totals[1:] {
-			t := p.sums[totals[0]].of(totals[0])
+			t := p.total(totals[0])
 			if exact {
 				sum := p.sums[totals[0]]
 				sheet.sum("total, exact", sum.exactAmount.String(), sum.exactVAT.String(), t.Currency)

@@ -45,7 +45,7 @@ var _ = Describe("Money on a bill", func() {
 			Totals: []ledger.Total{of("0.15", 1004, 148), of("0.2", 1004, 204)},
 		}
 		p := newPaper(&bill)
-		total := p.sums[p.totals[0]].of(p.totals[0])
+		total := p.total(p.totals[0])
 		Expect([]string{total.Amount, total.VAT, total.Total}).To(Equal([]string{"2.00", "0.35", "2.35"}))
 		Expect(p.lines[0].amount.String()).To(Equal("2"))
 	})

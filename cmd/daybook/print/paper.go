@@ -34,11 +34,12 @@ func (t *total) add(o *ledger.Total) {
 	t.rounded.Add(&rate)
 }
 
-// of is the total on paper: gross is the sum of the two as rounded.
-func (t *total) of(k totalKey) totalJSON {
+// total is a total on paper: gross is the sum of the two as rounded.
+func (p *paper) total(k totalKey) totalJSON {
+	t := p.sums[k]
 	return totalJSON{
-		k.period, k.tenant, money(t.rounded.Amount, k.currency), money(t.rounded.VAT, k.currency),
-		money(t.rounded.Total, k.currency), k.currency,
+		k.period, k.tenant, p.TenantNames[k.tenant], money(t.rounded.Amount, k.currency),
+		money(t.rounded.VAT, k.currency), money(t.rounded.Total, k.currency), k.currency,
 	}
 }
 

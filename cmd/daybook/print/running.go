@@ -1,6 +1,7 @@
 package print
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"strings"
@@ -13,6 +14,7 @@ type runningJSON struct {
 	Source     string   `json:"source"`
 	Foundation string   `json:"foundation"`
 	Tenant     string   `json:"tenant"`
+	TenantName string   `json:"tenant_name,omitempty"`
 	Space      string   `json:"space"`
 	Kind       string   `json:"kind"`
 	Resource   string   `json:"resource"`
@@ -36,6 +38,10 @@ func newRunning(m *events.Metered, s *events.Span) runningJSON {
 // Running prints the running spans of messages of METERED.
 type Running struct {
 	list
+	// TenantName is the name of a tenant, to stand in place of its guid in the table, and empty
+	// where it is not known. Nil: none is.
+	TenantName func(source, foundation, guid string) string
+
 	notices io.Writer // of JSON
 	spans   uint64
 	omitted uint64
@@ -56,8 +62,11 @@ func (p *Running) Add(m *events.Metered) error {
 	for i := range m.Running {
 		p.spans++
 		s := newRunning(m, &m.Running[i])
-		if err := p.add(s, s.Foundation, s.Tenant, s.Space, s.Kind, s.Resource, s.Name, s.Since, s.Footprint.Text(),
-			strings.Join(s.Flags, " ")); err != nil {
+		if p.TenantName != nil {
+			s.TenantName = p.TenantName(s.Source, s.Foundation, s.Tenant)
+		}
+		if err := p.add(s, s.Foundation, cmp.Or(s.TenantName, s.Tenant), s.Space, s.Kind, s.Resource, s.Name, s.Since,
+			s.Footprint.Text(), strings.Join(s.Flags, " ")); err != nil {
 			return err
 		}
 	}

@@ -99,6 +99,14 @@ func Join(list, item string) string {
 	return list + " " + item
 }
 
+// called is a guid, with the name in front where it is known.
+func called(guid, name string) string {
+	if name == "" {
+		return guid
+	}
+	return name + " (" + guid + ")"
+}
+
 // Time is a time as Daybook writes it, empty for none.
 func Time(t time.Time) string {
 	if t.IsZero() {
