@@ -1,0 +1,308 @@
+package paas
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/ledger"
+	"github.com/daybook-billing/daybook/pricer/catalogue"
+)
+
+// Config is the settings of the endpoints.
+type Config struct {
+	// ClosedPrices asks for a token for the price lists, too.
+	ClosedPrices bool
+}
+
+// Limits of a request.
+const (
+	maxDays     = 400     // of a range
+	maxOrgs     = 2_000   // organisations in a request
+	maxForecast = 500     // events to forecast
+	page        = 10_000  // entries read at a time
+	maxObjects  = 500_000 // entries of one organisation and month
+)
+
+// Access is what an asker may see.
+type Access struct {
+	All    bool           // everybody's
+	Owners []events.Owner // else the money of these
+}
+
+// ErrNoToken and ErrRefused refuse an asker; ErrUnavailable tells that nobody can say now who it is.
+var (
+	ErrNoToken     = errors.New("no access_token in request")
+	ErrRefused     = errors.New("the token is not valid: log in again")
+	ErrUnavailable = errors.New("the platform cannot be asked who this is; try again later")
+)
+
+// Deps are the parts that the endpoints read.
+type Deps struct {
+	Ledger ledger.Reader
+	// Catalogue returns the catalogue in force; nil: none is.
+	Catalogue func(ctx context.Context) (*catalogue.Catalogue, error)
+	// Events returns the guids of usage events by their sequences in USAGE, as far as it has them.
+	Events func(ctx context.Context, owner events.Owner, sequences []uint64) (map[uint64]string, error)
+	// Access returns what an asker may see. Error: one of the three above.
+	Access func(r *http.Request) (Access, error)
+	// Name returns the name of an organisation or a space at a time; the guid where it has none.
+	Name func(foundation, guid string, at time.Time) string
+	Log  *slog.Logger
+}
+
+// Handler serves the endpoints.
+type Handler struct {
+	Config
+	Deps
+	mux *http.ServeMux
+}
+
+// New returns a handler.
+func New(cfg Config, deps Deps) *Handler {
+	h := &Handler{Config: cfg, Deps: deps, mux: http.NewServeMux()}
+	for path, serve := range map[string]func(*request) error{
+		"/usage_events": h.usageEvents, "/billable_events": h.billableEvents, "/forecast_events": h.forecastEvents,
+		"/totals": h.totals, "/pricing_plans": h.pricingPlans, "/currency_rates": h.currencyRates,
+		"/vat_rates": h.vatRates,
+	} {
+		h.mux.HandleFunc(path, h.serve(serve))
+	}
+	h.mux.HandleFunc("/{$}", h.serve(h.health))
+	return h
+}
+
+// health answers / without a token: whether the ledger answers.
+func (h *Handler) health(q *request) error {
+	_, err := h.Ledger.Positions(q.Context())
+	q.out.begun, q.out.whole = true, true
+	status := http.StatusOK
+	if err != nil {
+		status = http.StatusInternalServerError
+	}
+	q.out.to.WriteHeader(status)
+	_, err = fmt.Fprintf(q.out.to, "{\"ok\": %t}\n", err == nil)
+	return err
+}
+
+// Paths are the patterns of what a handler serves.
+func Paths() []string {
+	return []string{
+		"/{$}", "/usage_events", "/billable_events", "/forecast_events", "/totals", "/pricing_plans", "/currency_rates",
+		"/vat_rates",
+	}
+}
+
+// ServeHTTP implements http.Handler.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) { h.mux.ServeHTTP(w, r) }
+
+// problem is an answer that is none.
+type problem struct {
+	status int
+	text   string
+}
+
+func (p *problem) Error() string { return p.text }
+
+func bad(format string, a ...any) error {
+	return &problem{http.StatusBadRequest, fmt.Sprintf(format, a...)}
+}
+
+// request is a request with what is known of it.
+type request struct {
+	*http.Request
+	out    *array
+	access Access
+	orgs   []string
+	from   time.Time // of the range [from, to)
+	to     time.Time
+}
+
+// serve makes a handler of a function that writes an array.
+func (h *Handler) serve(answer func(*request) error) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		header := w.Header()
+		header.Set("Cache-Control", "no-store")
+		header.Set("Pragma", "no-cache")
+		header.Set("Expires", "0")
+		header.Set("Content-Type", "application/json; charset=UTF-8")
+		if r.Method != http.MethodGet && r.Method != http.MethodHead {
+			header.Set("Allow", "GET, HEAD")
+			fail(w, http.StatusMethodNotAllowed, "only GET is served here")
+			return
+		}
+		q := &request{Request: r, out: &array{to: w}}
+		err := answer(q)
+		if err == nil {
+			err = q.out.close()
+		}
+		if err != nil {
+			h.fail(w, q, err)
+		}
+	}
+}
+
+// fail answers with an error or, where an answer has begun, cuts the connection.
+func (h *Handler) fail(w http.ResponseWriter, q *request, err error) {
+	var p *problem
+	if q.out.begun {
+		if q.Context().Err() == nil {
+			h.Log.Error("an answer broke off", slog.String("path", q.URL.Path), slog.Any("error", err))
+		}
+		panic(http.ErrAbortHandler)
+	}
+	switch {
+	case errors.As(err, &p):
+		fail(w, p.status, p.text)
+	case errors.Is(err, ErrUnavailable):
+		w.Header().Set("Retry-After", "10")
+		fail(w, http.StatusServiceUnavailable, ErrUnavailable.Error())
+	case errors.Is(err, ledger.ErrTooMany):
+		fail(w, http.StatusBadRequest, "the answer would be too long: ask for a shorter range or fewer organisations")
+	default:
+		h.Log.Error("no answer", slog.String("path", q.URL.Path), slog.Any("error", err))
+		fail(w, http.StatusInternalServerError, "internal server error")
+	}
+}
+
+func fail(w http.ResponseWriter, status int, text string) {
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(map[string]string{"error": text}) // nobody is left to tell
+}
+
+// array writes a JSON array, one element after the other. It begins with the first one.
+type array struct {
+	to    http.ResponseWriter
+	begun bool
+	whole bool // something else than an array was written
+}
+
+func (a *array) add(x any) error {
+	text, err := json.Marshal(x)
+	if err != nil {
+		return err
+	}
+	lead := ","
+	if !a.begun {
+		lead = "["
+	}
+	a.begun = true
+	_, err = fmt.Fprintf(a.to, "%s%s", lead, text)
+	return err
+}
+
+func (a *array) close() error {
+	if a.whole {
+		return nil
+	}
+	end := "]\n"
+	if !a.begun {
+		end = "[]\n"
+	}
+	a.begun = true
+	_, err := a.to.Write([]byte(end))
+	return err
+}
+
+// within reads the range of a request.
+func (q *request) within() (err error) {
+	if q.from, err = q.day("range_start", "start"); err != nil {
+		return err
+	}
+	if q.to, err = q.day("range_stop", "end"); err != nil {
+		return err
+	}
+	switch days := q.to.Sub(q.from).Hours() / 24; {
+	case days < 0:
+		return bad("range_stop %s is before range_start %s", q.to.Format(time.DateOnly), q.from.Format(time.DateOnly))
+	case days > maxDays:
+		return bad("the range has %s days, and %d are the most: ask for a shorter one", strconv.Itoa(int(days)), maxDays)
+	}
+	return nil
+}
+
+// day reads a date. The words of the error are those of paas-billing.
+func (q *request) day(parameter, name string) (time.Time, error) {
+	text := q.URL.Query().Get(parameter)
+	at, err := time.Parse(time.DateOnly, text)
+	if err != nil {
+		return at, bad("a valid range %s filter value is required - expected format 2006-01-02 - got %q", name, clip(text))
+	}
+	return at, nil
+}
+
+// clip keeps a text from a request short.
+func clip(text string) string {
+	const most = 100
+	if len(text) > most {
+		text = text[:most] + "…"
+	}
+	return strings.ToValidUTF8(text, "")
+}
+
+// known asks who it is, and whether all organisations of the request are theirs.
+func (h *Handler) known(q *request) (err error) {
+	if q.orgs = q.URL.Query()["org_guid"]; len(q.orgs) > maxOrgs {
+		return bad("%d organisations are asked for, and %d are the most", len(q.orgs), maxOrgs)
+	}
+	if err := h.authorised(q); err != nil {
+		return err
+	}
+	theirs := map[string]bool{}
+	for _, o := range q.access.Owners {
+		theirs[o.Tenant] = true
+	}
+	refused := !q.access.All && len(q.orgs) == 0
+	for _, org := range q.orgs {
+		refused = refused || !q.access.All && !theirs[org]
+	}
+	if refused {
+		return &problem{
+			http.StatusUnauthorized,
+			"you need to be billing_manager or an administrator to retrieve the billing data",
+		}
+	}
+	return nil
+}
+
+// authorised asks who it is. Where the header is not what it should be, the words of the error are
+// those of paas-billing.
+func (h *Handler) authorised(q *request) (err error) {
+	if q.access, err = h.Access(q.Request); err == nil || errors.Is(err, ErrUnavailable) {
+		return err
+	}
+	text := q.Header.Get("Authorization")
+	scheme, token, found := strings.Cut(text, " ")
+	switch {
+	case text == "":
+		err = ErrNoToken
+	case !found || strings.Contains(token, " "):
+		err = errors.New("invalid Authorization header")
+	case !strings.EqualFold(scheme, "bearer"):
+		err = errors.New("unsupported Authorization header type")
+	case token == "":
+		err = errors.New("missing Authorization Bearer token data")
+	}
+	return &problem{http.StatusUnauthorized, err.Error()}
+}
+
+// owners are the organisations of a request, in order: those that it names or, without any,
+// everybody with entries or running spans.
+func (h *Handler) owners(q *request) ([]events.Owner, error) {
+	named := map[string]bool{}
+	for _, org := range q.orgs {
+		named[org] = true
+	}
+	own := ledger.Query{}
+	if !q.access.All {
+		own.Owners = append([]events.Owner{}, q.access.Owners...)
+	}
+	return h.everybody(q.Context(), own, func(o events.Owner) bool { return len(named) == 0 || named[o.Tenant] })
+}
