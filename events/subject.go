@@ -56,6 +56,11 @@ const QueryAll = "all"
 // QueryFilter matches a question about any tenant.
 func QueryFilter(question string) string { return "daybook.query.*." + Token(question) }
 
+// UsageTenantFilter matches the facts of an owner.
+func UsageTenantFilter(o Owner) string {
+	return "usage.*." + Token(o.Foundation) + "." + Token(o.Tenant) + ".*.*"
+}
+
 // UsageFilter matches every message of a foundation in USAGE: the collector's own subjects.
 func UsageFilter(source, foundation string) string {
 	return subject("usage", source, foundation) + ".>"

@@ -86,7 +86,9 @@ func (h *Handler) billed(q *question, owner events.Owner, from, to time.Time) ([
 
 // entries are the entries that begin within a part of a month and are posted to it. On the month's
 // first day come those of earlier months, too, that are posted to it.
-func (h *Handler) entries(ctx context.Context, owner events.Owner, from, to time.Time) (all []ledger.Charge, err error) {
+func (h *Handler) entries(ctx context.Context, owner events.Owner, from, to time.Time) (all []ledger.Charge,
+	err error,
+) {
 	q := ledger.Query{
 		Owners: []events.Owner{owner}, Period: from.Format(events.MonthForm), From: from, To: to,
 	}

@@ -123,7 +123,8 @@ func forecast(q *request, plans *plans, e *forecastEvent) (*billableEvent, error
 		resource: resource{
 			EventGUID: e.EventGUID, Start: start.Format(timeForm), Stop: stop.Format(timeForm),
 			ResourceGUID: e.ResourceGUID, ResourceName: e.ResourceName, ResourceType: e.ResourceType,
-			OrgGUID: e.OrgGUID, OrgName: e.OrgGUID, SpaceGUID: e.SpaceGUID, SpaceName: e.SpaceGUID, PlanGUID: e.PlanGUID,
+			OrgGUID: e.OrgGUID, OrgName: e.OrgGUID, SpaceGUID: e.SpaceGUID, SpaceName: e.SpaceGUID,
+			PlanGUID: e.PlanGUID,
 		},
 		Nodes: &nodes, MemoryMB: &memory, StorageMB: &storage, Price: o.priceOf(),
 	}, nil
@@ -148,7 +149,8 @@ func (p *plans) example(e *forecastEvent, at time.Time) (events.Span, *catalogue
 		}
 		x := ledger.Span{Span: events.Span{Start: at}}
 		x.Footprint = events.Footprint{
-			Instances: events.Some(e.Nodes), MemoryMB: events.Some(e.MemoryMB), VolumeGB: events.Some(e.StorageMB / mebibytes),
+			Instances: events.Some(e.Nodes), MemoryMB: events.Some(e.MemoryMB),
+			VolumeGB: events.Some(e.StorageMB / mebibytes),
 		}
 		for _, c := range plan.Match {
 			example(&x, c.Field, strings.NewReplacer("*", "", "?", "x").Replace(c.Glob))
@@ -167,8 +169,9 @@ func (p *plans) example(e *forecastEvent, at time.Time) (events.Span, *catalogue
 func example(x *ledger.Span, field, value string) {
 	f := &x.Footprint
 	to := map[string]*string{
-		"kind": &x.Kind, "tenant": &x.Tenant, "foundation": &x.Foundation, "space": &x.Space, "buildpack": &f.Buildpack,
-		"process_type": &f.ProcessType, "plan": &f.Plan, "offering": &f.Offering, "broker": &f.Broker, "flavor": &f.Flavor,
+		"kind": &x.Kind, "tenant": &x.Tenant, "foundation": &x.Foundation, "space": &x.Space,
+		"buildpack": &f.Buildpack, "process_type": &f.ProcessType, "plan": &f.Plan, "offering": &f.Offering,
+		"broker": &f.Broker, "flavor": &f.Flavor,
 		"datastore": &f.Datastore, "region": &f.Region, "availability_zone": &f.AvailabilityZone,
 	}[field]
 	if to != nil {

@@ -119,8 +119,8 @@ func (p *piece) key() key {
 // gather makes objects of pieces, by their start.
 func gather(pieces []piece) (all []*object) {
 	slices.SortStableFunc(pieces, func(a, b piece) int {
-		return cmp.Or(a.Start.Compare(b.Start), cmp.Compare(a.Resource, b.Resource), cmp.Compare(a.Component, b.Component),
-			a.Place.Compare(b.Place))
+		return cmp.Or(a.Start.Compare(b.Start), cmp.Compare(a.Resource, b.Resource),
+			cmp.Compare(a.Component, b.Component), a.Place.Compare(b.Place))
 	})
 	at := map[key]*object{}
 	for i := range pieces {

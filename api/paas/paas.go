@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
 
@@ -221,9 +220,10 @@ func (q *request) within() (err error) {
 	}
 	switch days := q.to.Sub(q.from).Hours() / 24; {
 	case days < 0:
-		return bad("range_stop %s is before range_start %s", q.to.Format(time.DateOnly), q.from.Format(time.DateOnly))
+		return bad("range_stop %s is before range_start %s", q.to.Format(time.DateOnly),
+			q.from.Format(time.DateOnly))
 	case days > maxDays:
-		return bad("the range has %s days, and %d are the most: ask for a shorter one", strconv.Itoa(int(days)), maxDays)
+		return bad("the range has %d days, and %d are the most: ask for a shorter one", int(days), maxDays)
 	}
 	return nil
 }
@@ -233,7 +233,8 @@ func (q *request) day(parameter, name string) (time.Time, error) {
 	text := q.URL.Query().Get(parameter)
 	at, err := time.Parse(time.DateOnly, text)
 	if err != nil {
-		return at, bad("a valid range %s filter value is required - expected format 2006-01-02 - got %q", name, clip(text))
+		return at, bad("a valid range %s filter value is required - expected format 2006-01-02 - got %q", name,
+			clip(text))
 	}
 	return at, nil
 }

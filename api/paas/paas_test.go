@@ -67,7 +67,8 @@ func (f *foundation) add(to *[]bus.Message, subject, kind, id string, body stage
 }
 
 // span is a span of a kind, from one usage event (its sequence) on.
-func span(kind, tenant, resource, name string, footprint events.Footprint, begin uint64, start, end time.Time) events.Span {
+func span(kind, tenant, resource, name string, footprint events.Footprint, begin uint64, start, end time.Time,
+) events.Span {
 	x := events.Span{
 		Kind: kind, Resource: resource, App: resource, Tenant: tenant, Space: live, SpaceName: "live", Name: name,
 		Start: start, End: end, Since: start, Footprint: footprint, Evidence: []uint64{begin},
@@ -98,8 +99,9 @@ func (f *foundation) ran(x events.Span) {
 
 func (f *foundation) closed(x events.Span) {
 	m := &events.Metered{
-		ID: events.ID("metered", x.ID), Source: "cf", Foundation: "prod", Tenant: x.Tenant, Kind: x.Kind, Resource: x.Resource,
-		Closed: []events.Span{x},
+		ID: events.ID("metered", x.ID), Source: "cf", Foundation: "prod", Tenant: x.Tenant, Kind: x.Kind,
+		Resource: x.Resource,
+		Closed:   []events.Span{x},
 	}
 	f.add(&f.metered, events.MeteredSubject("cf", "prod", x.Tenant, x.Kind, x.Resource), events.TypeMetered, m.ID, m)
 }
@@ -139,8 +141,8 @@ func newFoundation() *foundation {
 	f.ran(span(events.KindApp, kitchen, teapot, "teapot", app(1), 2, at(5, 11), at(32, 0)))
 	f.ran(span(events.KindService, kitchen, orders, "orders", db, 3, at(10, 0), at(12, 0)))
 	for i := range 3 {
-		f.ran(span(events.KindTask, kitchen, events.ID("task", strconv.Itoa(i)), "migrate", app(1), uint64(4+i), at(4, i),
-			at(4, i+2)))
+		f.ran(span(events.KindTask, kitchen, events.ID("task", strconv.Itoa(i)), "migrate", app(1), uint64(4+i),
+			at(4, i), at(4, i+2)))
 	}
 	f.ran(span(events.KindStaging, cellar, build, "cup", events.Footprint{
 		Instances: events.Some(1), MemoryMB: events.Some(1024),
@@ -202,10 +204,11 @@ var _ = Describe("paas-billing's endpoints", Ordered, func() {
 		"manager": {Owners: []events.Owner{{Foundation: "prod", Tenant: kitchen}}},
 	}
 	var reader ledger.Reader
+	var b *bus.Bus
 	BeforeAll(func(ctx context.Context) {
 		server, err := bus.StartServer(bus.ServerConfig{DataDir: GinkgoT().TempDir(), Listen: "127.0.0.1:0"})
 		Expect(err).NotTo(HaveOccurred())
-		b, err := bus.Connect(ctx, bus.Config{URL: server.URL(), Timeout: scale.Patience})
+		b, err = bus.Connect(ctx, bus.Config{URL: server.URL(), Timeout: scale.Patience})
 		Expect(err).NotTo(HaveOccurred())
 		Expect(b.EnsureStreams(ctx, bus.StreamsConfig{})).To(Succeed())
 		DeferCleanup(func() {
@@ -340,11 +343,13 @@ var _ = Describe("paas-billing's endpoints", Ordered, func() {
 			days = days.Add(sum(at(day, 0).Format(time.DateOnly), at(day+1, 0).Format(time.DateOnly)))
 		}
 		Expect(days.String()).To(Equal(sums[0].Amount.String()))
-		Expect(sum("2026-05-01", "2026-07-01").Cmp(sum("2026-05-01", "2026-06-01").Add(sum("2026-06-01", "2026-07-01")))).To(
-			BeZero())
+		both := sum("2026-05-01", "2026-06-01").Add(sum("2026-06-01", "2026-07-01"))
+		Expect(sum("2026-05-01", "2026-07-01").Cmp(both)).To(BeZero())
 	})
 
-	DescribeTable("refuse as paas-billing does", func(token, path string, parameters []string, status int, text string) {
+	DescribeTable("refuse as paas-billing does", func(token, path string, parameters []string, status int,
+		text string,
+	) {
 		code, body := get(token, path, parameters...)
 		Expect(code).To(Equal(status), body)
 		var e map[string]string
@@ -378,6 +383,29 @@ var _ = Describe("paas-billing's endpoints", Ordered, func() {
 			"you are not authorized to forecast events for org '"+kitchen+"'"),
 	)
 
+	It("have the guids of usage events from USAGE", func(ctx context.Context) {
+		owner := events.Owner{Foundation: "prod", Tenant: kitchen}
+		var facts []bus.Message
+		for _, fact := range []events.Usage{
+			{ID: "1", Source: "cf", Tenant: kitchen, Raw: []byte(`{"guid":"v3"}`)},
+			{ID: "2", Source: "cf", Tenant: cellar, Raw: []byte(`{"guid":"theirs"}`)},
+			{ID: "3", Source: "cf", Tenant: kitchen, Raw: []byte(`{"metadata":{"guid":"v2"},"entity":{}}`)},
+			{ID: "4", Source: "trove", Tenant: kitchen, Raw: []byte(`{"message_id":"m"}`)},
+		} {
+			fact.Foundation, fact.Kind, fact.Resource = "prod", events.KindApp, teapot
+			facts = append(facts, bus.Message{
+				Subject: events.UsageSubject(fact.Source, "prod", fact.Tenant, fact.Kind, fact.Resource),
+				Data:    fact.AppendJSON(nil),
+				Header:  []events.Header{{Key: events.HeaderType, Value: events.TypeUsage}},
+			})
+		}
+		_, err := b.Append(ctx, events.StreamUsage, facts, bus.Expect{})
+		Expect(err).NotTo(HaveOccurred())
+		Expect(paas.Facts(ctx, b, owner, []uint64{1, 2, 3, 4})).To(Equal(map[uint64]string{1: "v3", 3: "v2", 4: "4"}))
+		Expect(paas.Facts(ctx, b, owner, []uint64{3})).To(Equal(map[uint64]string{3: "v2"}))
+		Expect(paas.Facts(ctx, b, owner, nil)).To(BeEmpty())
+	})
+
 	It("answer an empty range with an empty list, and other methods with 405", func() {
 		status, body := get("bearer admin", "/billable_events", "range_start", "2026-05-01", "range_stop", "2026-05-01")
 		Expect([]any{status, strings.TrimSpace(body)}).To(Equal([]any{200, "[]"}))
@@ -395,8 +423,8 @@ var _ = Describe("paas-billing's endpoints", Ordered, func() {
 			Expect(status).To(Equal(200), token)
 		}
 		w := httptest.NewRecorder()
-		closed.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/pricing_plans?range_start=2026-05-01&range_stop=2026-05-02",
-			nil))
+		closed.ServeHTTP(w, httptest.NewRequest(http.MethodGet,
+			"/pricing_plans?range_start=2026-05-01&range_stop=2026-05-02", nil))
 		Expect(w.Code).To(Equal(http.StatusUnauthorized), "where the operator closes them")
 	})
 

@@ -43,7 +43,9 @@ func (h *Handler) ask(q *request) (*question, error) {
 }
 
 // spans are the spans of an owner in a range, cropped to it. What runs ends at the horizon.
-func (h *Handler) spans(ctx context.Context, q *question, owner events.Owner, from, to time.Time) ([]ledger.Span, error) {
+func (h *Handler) spans(ctx context.Context, q *question, owner events.Owner, from, to time.Time) ([]ledger.Span,
+	error,
+) {
 	all, err := h.Ledger.Spans(ctx, ledger.Query{Owners: []events.Owner{owner}}, from, to)
 	if err != nil {
 		return nil, err
@@ -90,8 +92,9 @@ func (h *Handler) usageEvents(r *request) error {
 			e.Nodes, e.MemoryMB, e.StorageMB = s.nodes, s.memory, s.storage
 			e.ServiceGUID, e.ServiceName = guidCompute, compute
 			if resourceType(o.kind) == "service" {
-				e.ServiceGUID = cmp.Or(o.footprint.OfferingGUID, o.footprint.DatastoreID, events.ID("service", o.footprint.Datastore))
-				e.ServiceName = cmp.Or(o.footprint.Offering, o.footprint.Datastore, o.kind)
+				f := &o.footprint
+				e.ServiceGUID = cmp.Or(f.OfferingGUID, f.DatastoreID, events.ID("service", f.Datastore))
+				e.ServiceName = cmp.Or(f.Offering, f.Datastore, o.kind)
 			}
 			e.PlanName = cmp.Or(o.footprint.Plan, o.footprint.Flavor, o.kind)
 			list = append(list, e)

@@ -275,7 +275,9 @@ func Readers(connect func(ctx context.Context) *bus.Bus, open func(ctx context.C
 				2000, x)
 		}
 		w.publish(ctx, events.StreamMetered,
-			m("1", "north", nil, []events.Span{span("s1", "x", 1, 3), span("s2", "x", 3, 5), span("s3", "x", 5, 9)}, nil),
+			m("1", "north", nil, []events.Span{
+				span("s1", "x", 1, 3), span("s2", "x", 3, 5), span("s3", "x", 5, 9),
+			}, nil),
 			m("2", "north", []events.Span{span("s2", "x", 3, 5)}, []events.Span{span("s4", "x", 3, 4)}, nil),
 			m("3", "south", nil, []events.Span{span("s5", "x", 2, 4)}, []events.Span{span("", "y", 6, 0)}),
 		)
