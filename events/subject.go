@@ -56,19 +56,15 @@ const QueryAll = "all"
 // QueryFilter matches a question about any tenant.
 func QueryFilter(question string) string { return "daybook.query.*." + Token(question) }
 
-// UsageTenantFilter matches the facts of an owner.
-func UsageTenantFilter(o Owner) string {
-	return "usage.*." + Token(o.Foundation) + "." + Token(o.Tenant) + ".*.*"
-}
-
 // UsageFilter matches every message of a foundation in USAGE: the collector's own subjects.
 func UsageFilter(source, foundation string) string {
 	return subject("usage", source, foundation) + ".>"
 }
 
-// UsageTenantFilter matches the facts of a tenant in a foundation.
+// UsageTenantFilter matches the facts of a tenant in a foundation, of one source or, where it is
+// empty, of all.
 func UsageTenantFilter(source, foundation, tenant string) string {
-	return subject("usage", source, foundation, tenant) + ".*.*"
+	return "usage." + oneOrAll(source) + "." + Token(foundation) + "." + Token(tenant) + ".*.*"
 }
 
 // UsageHorizonSubject is where a collector says how far it has come.

@@ -8,7 +8,7 @@ import (
 
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/ledger"
-	"github.com/daybook-billing/daybook/pricer/rating"
+	"github.com/daybook-billing/daybook/pricer/forecast"
 )
 
 // The words of paas-billing for the tasks of a space.
@@ -110,33 +110,28 @@ func (h *Handler) entries(ctx context.Context, owner events.Owner, from, to time
 	}
 }
 
-// accrued prices what runs, from where it is charged to the horizon.
+// accrued prices what runs within a range, from where it is charged to the horizon. What has no
+// price costs nothing yet.
 func accrued(q *question, spans []ledger.Span, from, to time.Time) (pieces []piece) {
-	if q.plans.Catalogue == nil {
-		return nil
-	}
 	for i := range spans {
 		x := &spans[i]
 		if !x.Running() {
 			continue
 		}
-		part := x.Span
-		if part.End = q.horizons[x.Foundation]; part.End.After(to) {
-			part.End = to
+		start, end := x.Start, q.horizons[x.Foundation]
+		if start.Before(from) {
+			start = from
 		}
-		if part.Start.Before(from) {
-			part.Start = from
+		if end.After(to) {
+			end = to
 		}
-		if !part.Start.Before(part.End) {
+		if !start.Before(end) {
 			continue
 		}
-		lines, _ := rating.Rate(q.plans.Catalogue, x.Foundation, &part) // what has no price costs nothing yet
-		for j := range lines {
-			l := &lines[j]
+		charges, _ := forecast.Price(q.terms, x.Source, x.Foundation, &x.Span, start, end)
+		for _, c := range charges {
 			p := of(x)
-			p.Period, p.Plan, p.Component, p.Start, p.End = l.Start.Format(events.MonthForm), l.Plan.Name,
-				l.Component.Name, l.Start, l.End
-			p.Amount, p.VAT, p.VATCode, p.VATRate, p.Currency = l.Amount, l.VAT, l.VATCode, l.VATRate, l.Currency
+			p.Charge.Charge = c
 			pieces = append(pieces, p)
 		}
 	}

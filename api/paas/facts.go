@@ -21,7 +21,7 @@ func Facts(ctx context.Context, b ledger.Bus, owner events.Owner, sequences []ui
 		return guids, nil
 	}
 	var u events.Usage
-	options := bus.ReadOptions{Filters: []string{events.UsageTenantFilter(owner)}}
+	options := bus.ReadOptions{Filters: []string{events.UsageTenantFilter("", owner.Foundation, owner.Tenant)}}
 	_, err := b.Each(ctx, events.StreamUsage, sequences[0], sequences[len(sequences)-1], options,
 		func(m *bus.Stored) error {
 			if _, wanted := slices.BinarySearch(sequences, m.Sequence); !wanted {

@@ -51,7 +51,7 @@ func (h *Handler) forecastEvents(q *request) error {
 	if len(wanted) > maxForecast {
 		return bad("events has %d events, and %d are the most", len(wanted), maxForecast)
 	}
-	cat, err := h.Catalogue(q.Context())
+	cat, err := h.catalogue(q)
 	if err != nil {
 		return err
 	}
@@ -61,7 +61,7 @@ func (h *Handler) forecastEvents(q *request) error {
 	plans := newPlans(cat)
 	var list []billableEvent
 	for i := range wanted {
-		one, err := forecast(q, plans, &wanted[i])
+		one, err := hypothetical(q, plans, &wanted[i])
 		if err != nil {
 			return err
 		}
@@ -77,8 +77,8 @@ func (h *Handler) forecastEvents(q *request) error {
 	return nil
 }
 
-// forecast prices an event within the range of a request; nil: it is outside.
-func forecast(q *request, plans *plans, e *forecastEvent) (*billableEvent, error) {
+// hypothetical prices an event within the range of a request; nil: it is outside.
+func hypothetical(q *request, plans *plans, e *forecastEvent) (*billableEvent, error) {
 	if e.OrgGUID != forecastOrg {
 		return nil, &problem{
 			http.StatusForbidden, "you are not authorized to forecast events for org '" + clip(e.OrgGUID) + "'",

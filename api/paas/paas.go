@@ -7,12 +7,13 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/ledger"
-	"github.com/daybook-billing/daybook/pricer/catalogue"
+	"github.com/daybook-billing/daybook/pricer/forecast"
 )
 
 // Config is the settings of the endpoints.
@@ -30,10 +31,20 @@ const (
 	maxObjects  = 500_000 // entries of one organisation and month
 )
 
-// Access is what an asker may see.
+// Access is whose money an asker may see.
 type Access struct {
 	All    bool           // everybody's
-	Owners []events.Owner // else the money of these
+	Owners []events.Owner // else that of these
+}
+
+// whole reports whether an asker sees all of some foundation.
+func (a *Access) whole() bool {
+	return a.All || slices.ContainsFunc(a.Owners, func(o events.Owner) bool { return o.Tenant == "" })
+}
+
+// has reports whether an asker sees an organisation.
+func (a *Access) has(org string) bool {
+	return a.All || slices.ContainsFunc(a.Owners, func(o events.Owner) bool { return o.Tenant == "" || o.Tenant == org })
 }
 
 // ErrNoToken and ErrRefused refuse an asker; ErrUnavailable tells that nobody can say now who it is.
@@ -46,8 +57,8 @@ var (
 // Deps are the parts that the endpoints read.
 type Deps struct {
 	Ledger ledger.Reader
-	// Catalogue returns the catalogue in force; nil: none is.
-	Catalogue func(ctx context.Context) (*catalogue.Catalogue, error)
+	// Terms returns the prices of months as they are now.
+	Terms func(ctx context.Context) (forecast.Terms, error)
 	// Events returns the guids of usage events by their sequences in USAGE, as far as it has them.
 	Events func(ctx context.Context, owner events.Owner, sequences []uint64) (map[uint64]string, error)
 	// Access returns what an asker may see. Error: one of the three above.
@@ -256,13 +267,9 @@ func (h *Handler) known(q *request) (err error) {
 	if err := h.authorised(q); err != nil {
 		return err
 	}
-	theirs := map[string]bool{}
-	for _, o := range q.access.Owners {
-		theirs[o.Tenant] = true
-	}
-	refused := !q.access.All && len(q.orgs) == 0
+	refused := len(q.orgs) == 0 && !q.access.whole()
 	for _, org := range q.orgs {
-		refused = refused || !q.access.All && !theirs[org]
+		refused = refused || !q.access.has(org)
 	}
 	if refused {
 		return &problem{

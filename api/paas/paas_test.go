@@ -29,6 +29,7 @@ import (
 	"github.com/daybook-billing/daybook/ledger"
 	"github.com/daybook-billing/daybook/ledger/memory"
 	"github.com/daybook-billing/daybook/pricer/catalogue"
+	"github.com/daybook-billing/daybook/pricer/forecast"
 	"github.com/daybook-billing/daybook/pricer/rating"
 )
 
@@ -184,6 +185,13 @@ func newFoundation() *foundation {
 	return f
 }
 
+// terms are one catalogue for all months.
+type terms struct{ *catalogue.Catalogue }
+
+func (t terms) Terms(string, string, string) (string, *catalogue.Catalogue, *rating.Border) {
+	return "v1", t.Catalogue, nil
+}
+
 func publish(ctx context.Context, b *bus.Bus, stream string, messages []bus.Message) {
 	GinkgoHelper()
 	var chain audit.Chain
@@ -222,8 +230,8 @@ var _ = Describe("paas-billing's endpoints", Ordered, func() {
 		Expect(ledger.CatchUp(ctx, b, l)).To(BeEmpty())
 		reader = memory.NewReader(l, b)
 		deps := paas.Deps{
-			Ledger:    reader,
-			Catalogue: func(context.Context) (*catalogue.Catalogue, error) { return f.cat, nil },
+			Ledger: reader,
+			Terms:  func(context.Context) (forecast.Terms, error) { return terms{f.cat}, nil },
 			Events: func(_ context.Context, _ events.Owner, sequences []uint64) (map[uint64]string, error) {
 				guids := map[uint64]string{}
 				for _, n := range sequences {

@@ -13,6 +13,7 @@ import (
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/ledger"
 	"github.com/daybook-billing/daybook/pricer/catalogue"
+	"github.com/daybook-billing/daybook/pricer/forecast"
 )
 
 type pricingPlan struct {
@@ -48,7 +49,23 @@ func (h *Handler) prices(q *request) (*catalogue.Catalogue, error) {
 	if err := q.within(); err != nil {
 		return nil, err
 	}
-	return h.Catalogue(q.Context())
+	return h.catalogue(q)
+}
+
+// catalogue is the catalogue in force; nil: none is.
+func (h *Handler) catalogue(q *request) (*catalogue.Catalogue, error) {
+	terms, err := h.Terms(q.Context())
+	if err != nil {
+		return nil, err
+	}
+	return inForce(terms), nil
+}
+
+// inForce is the catalogue that prices open months.
+func inForce(terms forecast.Terms) *catalogue.Catalogue {
+	const open = "9999-12"
+	_, cat, _ := terms.Terms("", "", open)
+	return cat
 }
 
 // touches reports whether what is valid from one time until another (zero: for ever) touches the
@@ -212,7 +229,7 @@ func (h *Handler) totals(q *request) error {
 	if err := h.authorised(q); err != nil {
 		return err
 	}
-	cat, err := h.Catalogue(q.Context())
+	cat, err := h.catalogue(q)
 	if err != nil {
 		return err
 	}

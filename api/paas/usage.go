@@ -9,11 +9,13 @@ import (
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/ledger"
 	"github.com/daybook-billing/daybook/pricer/catalogue"
+	"github.com/daybook-billing/daybook/pricer/forecast"
 )
 
 // question is what a request about organisations comes to.
 type question struct {
 	*request
+	terms    forecast.Terms
 	plans    *plans
 	owners   []events.Owner
 	horizons map[string]time.Time // by foundation
@@ -27,11 +29,11 @@ func (h *Handler) ask(q *request) (*question, error) {
 	if err := q.within(); err != nil {
 		return nil, err
 	}
-	cat, err := h.Catalogue(q.Context())
+	terms, err := h.Terms(q.Context())
 	if err != nil {
 		return nil, err
 	}
-	all := &question{request: q, plans: newPlans(cat)}
+	all := &question{request: q, terms: terms, plans: newPlans(inForce(terms))}
 	if q.from.Equal(q.to) {
 		return all, nil
 	}
