@@ -45,9 +45,13 @@ func (h *Handler) horizons(ctx context.Context, q ledger.Query) (map[string]time
 		return nil, err
 	}
 	at := map[string]time.Time{}
-	for _, horizon := range bill.Horizons {
-		if horizon.Metered.After(at[horizon.Foundation]) {
-			at[horizon.Foundation] = horizon.Metered
+	for _, h := range bill.Horizons {
+		through := h.Metered
+		if !h.Ended.IsZero() {
+			through = h.Ended
+		}
+		if through.After(at[h.Foundation]) {
+			at[h.Foundation] = through
 		}
 	}
 	return at, nil
