@@ -24,6 +24,8 @@ type Config struct {
 	// Spare is set where the API is no more than a help: Run does without it, and says so in the
 	// log, where the address is in use.
 	Spare bool
+	// ClosedPrices asks for a token for the price lists of paas-billing's endpoints, too.
+	ClosedPrices bool
 }
 
 // Deps are what the API needs.

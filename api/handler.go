@@ -16,10 +16,11 @@ import (
 
 	"github.com/daybook-billing/daybook/api/answer"
 	"github.com/daybook-billing/daybook/api/auth"
+	"github.com/daybook-billing/daybook/api/paas"
 )
 
 // newHandler is the handler of all requests.
-func (s *Server) newHandler() (http.Handler, error) {
+func (s *Server) newHandler(deps *Deps) (http.Handler, error) {
 	mux := http.NewServeMux()
 	cfg := huma.DefaultConfig("Daybook", s.version)
 	cfg.Info.Description = "What ran, what it costs, and why. docs/api.md shows how to use it."
@@ -30,6 +31,9 @@ func (s *Server) newHandler() (http.Handler, error) {
 		"token": {Type: "http", Scheme: "bearer", Description: "An access token of a UAA, or a static token."},
 	}
 	s.routes(humago.New(mux, cfg))
+	for _, path := range paas.Paths() {
+		mux.Handle(path, s.paas(deps))
+	}
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
 		problem(w, http.StatusNotFound, "there is nothing here: /openapi.json lists what there is")
 	})

@@ -57,7 +57,7 @@ func New(cfg Config, deps Deps) (*Server, error) {
 			return nil, err
 		}
 	}
-	s.handler, err = s.newHandler()
+	s.handler, err = s.newHandler(&deps)
 	return s, err
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/metered"
 	"github.com/daybook-billing/daybook/ledger"
+	"github.com/daybook-billing/daybook/pricer/forecast"
 	"github.com/daybook-billing/daybook/pricer/terms"
 )
 
@@ -104,6 +105,12 @@ func position(at ledger.Positions) Position {
 func (a *Answers) Position(ctx context.Context) (Position, error) {
 	at, err := a.reader.Positions(ctx)
 	return position(at), err
+}
+
+// Terms are the prices of months, as the pricer has them now.
+func (a *Answers) Terms(ctx context.Context) (latest forecast.Terms, err error) {
+	err = a.withTerms(ctx, 0, func(t *terms.Terms) { latest = t.Latest() })
+	return latest, err
 }
 
 // withTerms calls f with what prices entries, as of a message of METERED at least; 0: as of any.

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/daybook-billing/daybook/api/auth"
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/ledger"
 	"github.com/daybook-billing/daybook/pricer/forecast"
@@ -47,13 +48,6 @@ func (a *Access) has(org string) bool {
 	return a.All || slices.ContainsFunc(a.Owners, func(o events.Owner) bool { return o.Tenant == "" || o.Tenant == org })
 }
 
-// ErrNoToken and ErrRefused refuse an asker; ErrUnavailable tells that nobody can say now who it is.
-var (
-	ErrNoToken     = errors.New("no access_token in request")
-	ErrRefused     = errors.New("the token is not valid: log in again")
-	ErrUnavailable = errors.New("the platform cannot be asked who this is; try again later")
-)
-
 // Deps are the parts that the endpoints read.
 type Deps struct {
 	Ledger ledger.Reader
@@ -61,7 +55,7 @@ type Deps struct {
 	Terms func(ctx context.Context) (forecast.Terms, error)
 	// Events returns the guids of usage events by their sequences in USAGE, as far as it has them.
 	Events func(ctx context.Context, owner events.Owner, sequences []uint64) (map[uint64]string, error)
-	// Access returns what an asker may see. Error: one of the three above.
+	// Access returns what an asker may see. Errors: those of auth.
 	Access func(r *http.Request) (Access, error)
 	// Name returns the name of an organisation or a space at a time; the guid where it has none.
 	Name func(foundation, guid string, at time.Time) string
@@ -171,9 +165,6 @@ func (h *Handler) fail(w http.ResponseWriter, q *request, err error) {
 	switch {
 	case errors.As(err, &p):
 		fail(w, p.status, p.text)
-	case errors.Is(err, ErrUnavailable):
-		w.Header().Set("Retry-After", "10")
-		fail(w, http.StatusServiceUnavailable, ErrUnavailable.Error())
 	case errors.Is(err, ledger.ErrTooMany):
 		fail(w, http.StatusBadRequest, "the answer would be too long: ask for a shorter range or fewer organisations")
 	default:
@@ -281,24 +272,29 @@ func (h *Handler) known(q *request) (err error) {
 }
 
 // authorised asks who it is. Where the header is not what it should be, the words of the error are
-// those of paas-billing.
+// those of paas-billing. Every refusal is 401.
 func (h *Handler) authorised(q *request) (err error) {
-	if q.access, err = h.Access(q.Request); err == nil || errors.Is(err, ErrUnavailable) {
-		return err
+	if q.access, err = h.Access(q.Request); err == nil {
+		return nil
+	}
+	status, detail := auth.Refuse(q.out.to.Header(), err)
+	if status >= http.StatusInternalServerError {
+		h.Log.Warn("nobody can be asked whether a token is good", slog.Any("error", err))
+		return &problem{status, detail}
 	}
 	text := q.Header.Get("Authorization")
 	scheme, token, found := strings.Cut(text, " ")
 	switch {
 	case text == "":
-		err = ErrNoToken
+		detail = "no access_token in request"
 	case !found || strings.Contains(token, " "):
-		err = errors.New("invalid Authorization header")
+		detail = "invalid Authorization header"
 	case !strings.EqualFold(scheme, "bearer"):
-		err = errors.New("unsupported Authorization header type")
+		detail = "unsupported Authorization header type"
 	case token == "":
-		err = errors.New("missing Authorization Bearer token data")
+		detail = "missing Authorization Bearer token data"
 	}
-	return &problem{http.StatusUnauthorized, err.Error()}
+	return &problem{http.StatusUnauthorized, detail}
 }
 
 // owners are the organisations of a request, in order: those that it names or, without any,

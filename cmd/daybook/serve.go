@@ -18,7 +18,8 @@ type serveCmd struct {
 
 // authFlags are the settings of who may ask.
 type authFlags struct {
-	Auth string `env:"DAYBOOK_AUTH" placeholder:"FILE" help:"Settings of who may see what (docs/api-auth.md); without them the API is for this machine alone."`
+	PublicPrices bool   `env:"DAYBOOK_PUBLIC_PRICES" default:"true" negatable:"" help:"Give the price lists of paas-billing's endpoints to whoever asks; with --no-public-prices a token is asked for."`
+	Auth         string `env:"DAYBOOK_AUTH" placeholder:"FILE" help:"Settings of who may see what (docs/api-auth.md); without them the API is for this machine alone."`
 }
 
 func (f *authFlags) settings() (auth.Config, error) {
@@ -30,7 +31,7 @@ func (f *authFlags) settings() (auth.Config, error) {
 
 // Run serves the API, with a ledger in memory.
 func (c *serveCmd) Run(e *shell.Env) error {
-	cfg := api.Config{Address: c.API}
+	cfg := api.Config{Address: c.API, ClosedPrices: !c.PublicPrices}
 	var err error
 	if cfg.Auth, err = c.settings(); err != nil {
 		return err

@@ -7,7 +7,7 @@ import (
 
 // makeAPI makes the API, unless it is off. Without the flag it does without its port.
 func (s *system) makeAPI() (err error) {
-	cfg := api.Config{Spare: s.cmd.API == nil}
+	cfg := api.Config{Spare: s.cmd.API == nil, ClosedPrices: !s.cmd.PublicPrices}
 	if s.cmd.API != nil {
 		cfg.Address = *s.cmd.API
 	}
