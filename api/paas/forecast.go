@@ -12,8 +12,7 @@ import (
 	"github.com/daybook-billing/daybook/pricer/rating"
 )
 
-// forecastOrg is the only organisation that a forecast may be for. Source: paas-billing,
-// apiserver/event_store.go.
+// forecastOrg is the only organisation that a forecast may be for, in paas-billing, too.
 const forecastOrg = "00000001-0000-0000-0000-000000000000"
 
 // forecastEvent is an element of the parameter events.

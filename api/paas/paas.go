@@ -45,7 +45,9 @@ func (a *Access) whole() bool {
 
 // has reports whether an asker sees an organisation.
 func (a *Access) has(org string) bool {
-	return a.All || slices.ContainsFunc(a.Owners, func(o events.Owner) bool { return o.Tenant == "" || o.Tenant == org })
+	return a.All || slices.ContainsFunc(a.Owners, func(o events.Owner) bool {
+		return o.Tenant == "" || o.Tenant == org
+	})
 }
 
 // Deps are the parts that the endpoints read.
