@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"time"
 
@@ -234,7 +235,11 @@ var _ = Describe("Killed at random moments", Serial, func() {
 			Expect(moment{name, 0, uint64(len(wanted[name]))}.reached(waiting, b)).To(Succeed(), "%s", name)
 			cancel()
 		}
-		stop(append(running["project"], running["price"]...)...)
+		services := slices.Concat(running["project"], running["price"])
+		for _, s := range services {
+			Expect(awaitOutput(s, s.Err, `(restored)`)).NotTo(BeEmpty()) // it listens to signals by now
+		}
+		stop(services...)
 		Expect(difference(read(ctx, b), wanted)).To(BeEmpty())
 		scale.Figure(GinkgoT(), "two projectors and two pricers, one of them killed %d times: the same bytes in all "+
 			"streams",
