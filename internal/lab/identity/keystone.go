@@ -15,8 +15,14 @@ const (
 	KeystonePassword = "daybook-secret"
 )
 
-// tokensPath is the path of all requests about tokens.
-const tokensPath = "/v3/auth/tokens" //nolint:gosec // no secret
+// Paths of the API.
+const (
+	tokensPath   = "/v3/auth/tokens" //nolint:gosec // no secret
+	projectsPath = "/v3/projects"
+)
+
+// projectsPage is how many projects a page has.
+const projectsPage = 2
 
 // Keystone gives and validates tokens. It is safe for concurrent use.
 type Keystone struct {
@@ -24,9 +30,10 @@ type Keystone struct {
 	now func() time.Time
 
 	// The lock of server guards the fields below.
-	own     []string          // good tokens of KeystoneUser
-	granted map[string]Claims // by token
-	tokens  int
+	own      []string          // good tokens of KeystoneUser
+	projects [][2]string       // id and name
+	granted  map[string]Claims // by token
+	tokens   int
 }
 
 // NewKeystone is a Keystone by a clock.
@@ -80,12 +87,46 @@ func (k *Keystone) RevokeOwn() {
 	k.own = nil
 }
 
-// ServeHTTP answers POST and GET /v3/auth/tokens.
+// SetProjects are the projects from now on, each with its id and its name.
+func (k *Keystone) SetProjects(all ...[2]string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.projects = all
+}
+
+// list answers GET /v3/projects, a page behind the marker.
+func (k *Keystone) list(w http.ResponseWriter, r *http.Request) {
+	k.mu.Lock()
+	own := slices.Contains(k.own, r.Header.Get("X-Auth-Token"))
+	all := k.projects
+	k.mu.Unlock()
+	if !own {
+		writeJSON(w, http.StatusUnauthorized, refusal(http.StatusUnauthorized))
+		return
+	}
+	marker := r.URL.Query().Get("marker")
+	from := slices.IndexFunc(all, func(p [2]string) bool { return p[0] == marker }) + 1
+	to := min(from+projectsPage, len(all))
+	projects, next := []map[string]any{}, any(nil)
+	for _, p := range all[from:to] {
+		projects = append(projects, map[string]any{"id": p[0], "name": p[1], "domain_id": "default", "enabled": true})
+	}
+	if to < len(all) {
+		next = "http://keystone.internal" + projectsPath + "?marker=" + all[to-1][0]
+	}
+	writeJSON(w, http.StatusOK, map[string]any{
+		"projects": projects, "links": map[string]any{"next": next, "self": projectsPath, "previous": nil},
+	})
+}
+
+// ServeHTTP answers POST and GET /v3/auth/tokens, and GET /v3/projects.
 func (k *Keystone) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if k.taken(w, r) {
 		return
 	}
 	switch {
+	case r.URL.Path == projectsPath && r.Method == http.MethodGet:
+		k.list(w, r)
 	case r.URL.Path != tokensPath:
 		w.WriteHeader(http.StatusNotFound)
 	case r.Method == http.MethodPost:
