@@ -11,7 +11,7 @@ import (
 	"github.com/daybook-billing/daybook/cmd/daybook/collect"
 	"github.com/daybook-billing/daybook/cmd/daybook/shell"
 	"github.com/daybook-billing/daybook/collector/cf"
-	"github.com/daybook-billing/daybook/collector/cf/directory"
+	"github.com/daybook-billing/daybook/collector/directory"
 	"github.com/daybook-billing/daybook/collector/file"
 	"github.com/daybook-billing/daybook/collector/trove"
 	"github.com/daybook-billing/daybook/internal/bus"
@@ -42,7 +42,7 @@ func defaults() kong.Vars {
 		"cf_min_age":       flagText(cf.DefaultMinAge),
 		"cf_overlap":       flagText(cf.DefaultOverlap),
 		"cf_overlap_every": flagText(cf.DefaultOverlapEvery),
-		"cf_names_every":   flagText(directory.DefaultEvery),
+		"names_every":      flagText(directory.DefaultEvery),
 		"cf_retention":     flagText(cf.DefaultRetention),
 
 		"trove_heartbeat":      flagText(trove.DefaultHeartbeat),

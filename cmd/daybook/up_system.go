@@ -40,7 +40,7 @@ type system struct {
 	jobs      []job               // inputs with an end, a followed one last
 	inputs    atomic.Int64        // collected from files
 	seal      chan struct{}       // closed when every input with an end is charged: statements come behind it
-	names     []service.Component // follow the names of the foundations
+	names     []service.Component // follow the names of tenants
 	// incomplete is how many parts of the bill of --once are unrated, held or quarantined.
 	incomplete int
 	stop       context.CancelFunc // ends the services, once --once has its bill
@@ -70,14 +70,14 @@ func startSystem(e *shell.Env, c *upCmd, process *service.Process) (_ *system, e
 		if s.cf, err = collect.NewCF(process, cf.OnBus(s.bus), foundations); err != nil {
 			return nil, err
 		}
-		if s.names, err = c.Names(process, s.bus, foundations); err != nil {
-			return nil, err
-		}
 	}
 	if c.Trove.Collects() {
 		if s.trove, err = c.Trove.NewCollector(process, s.bus); err != nil {
 			return nil, err
 		}
+	}
+	if s.names, err = collect.FollowNames(process, s.bus, &c.CFFlags, foundations, &c.Trove); err != nil {
+		return nil, err
 	}
 	if err := s.makeAPI(); err != nil {
 		return nil, err
@@ -168,9 +168,9 @@ func (s *system) services() []service.Component {
 
 // collectors are the components before USAGE.
 func (s *system) collectors() []service.Component {
-	components := []service.Component{{Name: "collector", Run: s.collect}}
+	components := append([]service.Component{{Name: "collector", Run: s.collect}}, s.names...)
 	if s.cf != nil && !s.cmd.Once {
-		components = append(append(components, service.Component{Name: "cf", Run: s.cf.Run}), s.names...)
+		components = append(components, service.Component{Name: "cf", Run: s.cf.Run})
 	}
 	if s.trove != nil {
 		components = append(components, service.Component{Name: "trove", Run: s.trove.Run})

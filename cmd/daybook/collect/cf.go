@@ -10,9 +10,7 @@ import (
 
 	"github.com/daybook-billing/daybook/cmd/daybook/shell"
 	"github.com/daybook-billing/daybook/collector/cf"
-	"github.com/daybook-billing/daybook/collector/cf/directory"
 	"github.com/daybook-billing/daybook/events"
-	"github.com/daybook-billing/daybook/internal/names"
 	"github.com/daybook-billing/daybook/internal/service"
 )
 
@@ -44,7 +42,7 @@ type CFFlags struct {
 	Overlap      time.Duration  `name:"cf-overlap" env:"DAYBOOK_CF_OVERLAP" default:"${cf_overlap}" help:"How far back to look for events that were committed late."`
 	OverlapEvery time.Duration  `name:"cf-overlap-every" env:"DAYBOOK_CF_OVERLAP_EVERY" default:"${cf_overlap_every}" help:"How often to look for them."`
 	Retention    time.Duration  `name:"cf-retention" env:"DAYBOOK_CF_RETENTION" default:"${cf_retention}" help:"How long the foundation keeps usage events (cutoff_age_in_days); never more than it does."`
-	NamesEvery   time.Duration  `env:"DAYBOOK_CF_NAMES_EVERY" default:"${cf_names_every}" name:"cf-names-every" help:"How often to look for names of organisations and spaces; 0: never."`
+	NamesEvery   time.Duration  `env:"DAYBOOK_CF_NAMES_EVERY" default:"${names_every}" name:"cf-names-every" help:"How often to look for names of organisations and spaces; 0: never."`
 	Complete     bool           `name:"cf-complete" env:"DAYBOOK_CF_COMPLETE" help:"The foundation is so new that its lists hold everything that ever ran."`
 	Collector    string         `name:"cf-collector" env:"DAYBOOK_COLLECTOR" help:"Name of this collector, where the foundation has several."`
 }
@@ -113,7 +111,7 @@ func (c *cfCmd) Run(e *shell.Env) error {
 	if err != nil {
 		return err
 	}
-	components, err := c.Names(process, b, foundations)
+	components, err := FollowNames(process, b, &c.CFFlags, foundations, nil)
 	if err != nil {
 		return err
 	}
@@ -143,26 +141,4 @@ func NewCF(process *service.Process, store cf.Store, foundations []cf.Foundation
 		})
 	}
 	return collector, nil
-}
-
-// Names are components that follow the names of the foundations' organisations and spaces; none
-// where the flags say never.
-func (c *CFFlags) Names(process *service.Process, b names.Bus, foundations []cf.Foundation) (
-	components []service.Component, err error,
-) {
-	if c.NamesEvery <= 0 || len(foundations) == 0 {
-		return nil, nil
-	}
-	metrics := directory.NewMetrics()
-	process.Metrics.MustRegister(metrics)
-	for i := range foundations {
-		f := &foundations[i]
-		d, err := directory.New(directory.Config{Foundation: f.Name, API: f.Access(), Every: c.NamesEvery},
-			directory.Deps{Bus: b, Log: process.Log, Metrics: metrics})
-		if err != nil {
-			return nil, err
-		}
-		components = append(components, service.Component{Name: "names of " + f.Name, Run: d.Run, Background: true})
-	}
-	return components, nil
 }

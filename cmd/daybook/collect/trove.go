@@ -40,6 +40,8 @@ type TroveFlags struct {
 	Prefetch      int           `env:"DAYBOOK_TROVE_PREFETCH" default:"${trove_prefetch}" help:"Notifications that the broker sends ahead."`
 	Settle        time.Duration `env:"DAYBOOK_TROVE_SETTLE" default:"${trove_settle}" help:"How long a notification may take to reach the queue."`
 
+	Keystone KeystoneFlags `embed:""`
+
 	PushTokenFile string `env:"DAYBOOK_PUSH_TOKEN_FILE" placeholder:"FILE" help:"Take notifications on POST /v1/ingest/trove of --http, too, from clients with the bearer token in this file."`
 	PushToken     string `env:"DAYBOOK_PUSH_TOKEN" hidden:"" help:"The token itself."`
 }
@@ -93,7 +95,7 @@ func (c *TroveFlags) Check(http string) error {
 	case c.Prefetch < 1 || c.DeliveryLimit < 1:
 		return errors.New("--prefetch and --delivery-limit must be positive")
 	}
-	return nil
+	return c.Keystone.check()
 }
 
 // Collects reports whether there is a source to collect from.
@@ -156,5 +158,9 @@ func (c *troveCmd) Run(e *shell.Env) error {
 	if err != nil {
 		return err
 	}
-	return process.Run(e.Ctx, service.Component{Name: "collector", Run: collector.Run})
+	components, err := FollowNames(process, b, nil, nil, &c.TroveFlags)
+	if err != nil {
+		return err
+	}
+	return process.Run(e.Ctx, append(components, service.Component{Name: "collector", Run: collector.Run})...)
 }

@@ -13,7 +13,7 @@ import (
 	. "github.com/onsi/gomega"
 
 	"github.com/daybook-billing/daybook/acts"
-	"github.com/daybook-billing/daybook/collector/cf/directory"
+	"github.com/daybook-billing/daybook/collector/directory"
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
 	"github.com/daybook-billing/daybook/internal/cfapi"
@@ -35,11 +35,24 @@ var start = time.Date(2026, 10, 1, 0, 0, 0, 0, time.UTC)
 type rig struct {
 	*cc.Foundation
 	*directory.Directory
+	api    cfapi.Config
 	bus    *bus.Bus
 	log    bytes.Buffer
 	orgs   []*sim.Org
 	spaces []*sim.Space
 	names  *names.Directory
+}
+
+func newBus(ctx context.Context) *bus.Bus {
+	GinkgoHelper()
+	server, err := bus.StartServer(bus.ServerConfig{DataDir: GinkgoT().TempDir(), Listen: "127.0.0.1:0"})
+	Expect(err).NotTo(HaveOccurred())
+	DeferCleanup(server.Shutdown)
+	b, err := bus.Connect(ctx, bus.Config{URL: server.URL(), Timeout: scale.Patience})
+	Expect(err).NotTo(HaveOccurred())
+	DeferCleanup(b.Close)
+	Expect(b.EnsureStreams(ctx, bus.StreamsConfig{})).To(Succeed())
+	return b
 }
 
 func newRig(ctx context.Context, client string, pageSize int) *rig {
@@ -57,19 +70,14 @@ func newRig(ctx context.Context, client string, pageSize int) *rig {
 	r.Do(func(p *sim.Platform) { r.orgs, r.spaces = p.Orgs, p.Spaces })
 	api := httptest.NewServer(r.Foundation)
 	DeferCleanup(api.Close)
-	server, err := bus.StartServer(bus.ServerConfig{DataDir: GinkgoT().TempDir(), Listen: "127.0.0.1:0"})
-	Expect(err).NotTo(HaveOccurred())
-	DeferCleanup(server.Shutdown)
-	r.bus, err = bus.Connect(ctx, bus.Config{URL: server.URL(), Timeout: scale.Patience})
-	Expect(err).NotTo(HaveOccurred())
-	DeferCleanup(r.bus.Close)
-	Expect(r.bus.EnsureStreams(ctx, bus.StreamsConfig{})).To(Succeed())
-	r.Directory, err = directory.New(directory.Config{
-		Foundation: "eu", Whole: 24 * time.Hour, API: cfapi.Config{
-			Foundation: "eu", API: api.URL, ClientID: client, ClientSecret: client + "-secret", PageSize: pageSize,
-			RetryWait: time.Millisecond, Retries: 2,
-		},
-	}, directory.Deps{Bus: r.bus, Log: slog.New(slog.NewTextHandler(&r.log, nil)), Now: r.Now})
+	r.bus = newBus(ctx)
+	r.api = cfapi.Config{
+		Foundation: "eu", API: api.URL, ClientID: client, ClientSecret: client + "-secret", PageSize: pageSize,
+		RetryWait: time.Millisecond, Retries: 2,
+	}
+	r.Directory, err = directory.NewCF(r.api, directory.Config{Foundation: "eu"}, directory.Deps{
+		Bus: r.bus, Log: slog.New(slog.NewTextHandler(&r.log, nil)), Now: r.Now,
+	})
 	Expect(err).NotTo(HaveOccurred())
 	r.names, err = names.Load(ctx, r.bus)
 	Expect(err).NotTo(HaveOccurred())
@@ -178,7 +186,7 @@ var _ = Describe("The names of a foundation", func() {
 		Expect(r.SetKnobs(knobs)).To(Succeed())
 		running, stop := context.WithCancel(ctx)
 		done := make(chan error, 1)
-		d, err := directory.New(directory.Config{Foundation: "eu", API: r.API, Every: time.Millisecond},
+		d, err := directory.NewCF(r.api, directory.Config{Foundation: "eu", Every: time.Millisecond},
 			directory.Deps{Bus: r.bus, Log: slog.New(slog.NewTextHandler(&r.log, nil)), Now: r.Now})
 		Expect(err).NotTo(HaveOccurred())
 		go func() { done <- d.Run(running) }()

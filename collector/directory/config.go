@@ -2,12 +2,12 @@ package directory
 
 import (
 	"cmp"
+	"errors"
 	"log/slog"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/daybook-billing/daybook/internal/cfapi"
 	"github.com/daybook-billing/daybook/internal/names"
 )
 
@@ -17,16 +17,13 @@ const (
 	DefaultWhole = 24 * time.Hour
 )
 
-// overlap is how far a look goes back behind the one before: a transaction under way has an earlier
-// time than its commit.
-const overlap = 5 * time.Minute
-
 // Config has the settings for one foundation.
 type Config struct {
 	Foundation string
-	API        cfapi.Config
 	Every      time.Duration // from one look at what changed to the next; default: DefaultEvery
-	Whole      time.Duration // from one look at everything to the next; default: DefaultWhole
+	// Whole is the time from one look at everything to the next, where a platform tells what
+	// changed; default: DefaultWhole.
+	Whole time.Duration
 }
 
 // Deps are the surroundings. Only Bus is required.
@@ -37,12 +34,12 @@ type Deps struct {
 	Now     func() time.Time // the local clock, for waiting
 }
 
-func (c Config) withDefaults() Config {
+// complete fills in the defaults.
+func complete(c Config, d Deps) (Config, Deps, error) {
+	if d.Bus == nil {
+		return c, d, errors.New("collector/directory: Deps.Bus is missing")
+	}
 	c.Every, c.Whole = cmp.Or(c.Every, DefaultEvery), cmp.Or(c.Whole, DefaultWhole)
-	return c
-}
-
-func (d Deps) withDefaults() Deps {
 	if d.Log == nil {
 		d.Log = slog.New(slog.DiscardHandler)
 	}
@@ -52,7 +49,7 @@ func (d Deps) withDefaults() Deps {
 	if d.Now == nil {
 		d.Now = time.Now
 	}
-	return d
+	return c, d, nil
 }
 
 // Metrics are for all foundations of a process.
@@ -67,7 +64,7 @@ const (
 // NewMetrics makes the metrics.
 func NewMetrics() *Metrics {
 	return &Metrics{prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "daybook_names_looks_total", Help: "Looks at the names of organisations and spaces, by result.",
+		Name: "daybook_names_looks_total", Help: "Looks at the names of tenants and spaces, by result.",
 	}, []string{"foundation", "result"})}
 }
 
