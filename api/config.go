@@ -8,6 +8,7 @@ import (
 
 	"github.com/daybook-billing/daybook/api/answer"
 	"github.com/daybook-billing/daybook/api/auth"
+	"github.com/daybook-billing/daybook/internal/bus"
 	"github.com/daybook-billing/daybook/ledger"
 )
 
@@ -32,6 +33,7 @@ type Config struct {
 type Deps struct {
 	Reader  ledger.Reader
 	Bus     answer.Bus
+	Queries *bus.Bus // answers questions over NATS, too; nil: it does not
 	Log     *slog.Logger
 	Version string           // of the program, for the OpenAPI document
 	Now     func() time.Time // default: time.Now

@@ -30,7 +30,9 @@ func (s *Server) newHandler(deps *Deps) (http.Handler, error) {
 	cfg.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
 		"token": {Type: "http", Scheme: "bearer", Description: "An access token of a UAA, or a static token."},
 	}
-	s.routes(humago.New(mux, cfg))
+	routes := humago.New(mux, cfg)
+	s.routes(routes)
+	s.queries, s.answering = newQueried(routes.OpenAPI()), s.recovered(mux)
 	for _, path := range paas.Paths() {
 		mux.Handle(path, s.paas(deps))
 	}

@@ -14,6 +14,8 @@ import (
 
 	"github.com/daybook-billing/daybook/api/answer"
 	"github.com/daybook-billing/daybook/api/auth"
+	"github.com/daybook-billing/daybook/internal/bus"
+	"github.com/daybook-billing/daybook/ledger"
 )
 
 // Limits of the HTTP server.
@@ -28,15 +30,19 @@ const (
 
 // Server is the API. Make it with New.
 type Server struct {
-	cfg     Config
-	auth    Authenticator
-	answers *answer.Answers
-	log     *slog.Logger
-	now     func() time.Time
-	version string
-	handler http.Handler
-	heavy   room
-	address atomic.Pointer[string] // while it listens
+	cfg       Config
+	auth      Authenticator
+	answers   *answer.Answers
+	log       *slog.Logger
+	now       func() time.Time
+	version   string
+	handler   http.Handler
+	answering http.Handler // without authentication
+	queries   queried
+	bus       *bus.Bus // nil: nothing is asked over NATS
+	reader    ledger.Reader
+	heavy     room
+	address   atomic.Pointer[string] // while it listens
 }
 
 // New makes an API. It does the I/O of auth.New alone.
@@ -44,7 +50,7 @@ func New(cfg Config, deps Deps) (*Server, error) {
 	s := &Server{
 		cfg: cfg, auth: deps.Authenticator, answers: answer.New(deps.Reader, deps.Bus),
 		log: deps.Log.With(slog.String("service", "api")), now: deps.Now, version: deps.Version,
-		heavy: make(room, maxHeavy),
+		heavy: make(room, maxHeavy), bus: deps.Queries, reader: deps.Reader,
 	}
 	s.cfg.Address = cmp.Or(cfg.Address, DefaultAddress)
 	if s.now == nil {

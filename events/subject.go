@@ -2,6 +2,7 @@ package events
 
 import (
 	"cmp"
+	"fmt"
 	"strings"
 
 	"github.com/daybook-billing/daybook/events/text"
@@ -52,6 +53,16 @@ func QuerySubject(tenant, question string) string { return subject("daybook.quer
 
 // QueryAll stands in the subject of a question about everybody for the tenant.
 const QueryAll = "all"
+
+// QueryTenant is the tenant of a question's subject, or QueryAll.
+func QueryTenant(subject string) (string, error) {
+	tokens := strings.Split(subject, ".")
+	const tenantToken = 2
+	if len(tokens) <= tenantToken {
+		return "", fmt.Errorf("the subject %s names no tenant", subject)
+	}
+	return Untoken(tokens[tenantToken])
+}
 
 // QueryFilter matches a question about any tenant.
 func QueryFilter(question string) string { return "daybook.query.*." + Token(question) }

@@ -44,11 +44,11 @@ func (c *serveCmd) Run(e *shell.Env) error {
 	books := memory.New()
 	poster := ledger.NewPoster(b, books, process.Log)
 	server, err := api.New(cfg, api.Deps{
-		Reader: memory.NewReader(books, b), Bus: b, Log: process.Log, Version: version(e.Ctx),
+		Reader: memory.NewReader(books, b), Bus: b, Queries: b, Log: process.Log, Version: version(e.Ctx),
 	})
 	if err != nil {
 		return err
 	}
 	return process.Run(e.Ctx, service.Component{Name: "ledger", Run: poster.Run},
-		service.Component{Name: "api", Run: server.Run})
+		service.Component{Name: "api", Run: server.Run}, service.Component{Name: "queries", Run: server.RunQueries})
 }

@@ -18,7 +18,7 @@ func (s *system) makeAPI() (err error) {
 		return err
 	}
 	s.api, err = api.New(cfg, api.Deps{
-		Reader: memory.NewReader(s.ledger, s.bus), Bus: s.bus, Log: s.log, Version: version(s.env.Ctx),
+		Reader: memory.NewReader(s.ledger, s.bus), Bus: s.bus, Queries: s.bus, Log: s.log, Version: version(s.env.Ctx),
 	})
 	return err
 }

@@ -179,7 +179,8 @@ func (s *system) collectors() []service.Component {
 		components = append(components, service.Component{Name: "room", Run: s.room, Background: true})
 	}
 	if s.api != nil {
-		components = append(components, service.Component{Name: "api", Run: s.api.Run, Background: true})
+		components = append(components, service.Component{Name: "api", Run: s.api.Run, Background: true},
+			service.Component{Name: "queries", Run: s.api.RunQueries, Background: true})
 	}
 	return components
 }
