@@ -24,7 +24,7 @@ import (
 func defaults() kong.Vars {
 	return kong.Vars{
 		"listen":    bus.DefaultListen,
-		"nats_url":  "nats://" + bus.DefaultListen,
+		"nats_url":  shell.DefaultURL,
 		"api":       api.DefaultAddress,
 		"drain":     flagText(service.DefaultDrain),
 		"room_wait": flagText(shell.DefaultRoomWait),

@@ -11,14 +11,15 @@ import (
 
 // NATS are the flags of the NATS server.
 type NATS struct {
-	URL      string `name:"nats" env:"NATS_URL" default:"${nats_url}" placeholder:"URL" help:"NATS server (default: ${default})."`
-	Creds    string `env:"NATS_CREDS" placeholder:"FILE" help:"Credentials file."`
-	User     string `name:"nats-user" env:"NATS_USER" help:"User, with --nats-password."`
-	Password string `name:"nats-password" env:"NATS_PASSWORD" help:"Password."`
-	CA       string `name:"nats-ca" env:"NATS_CA" placeholder:"FILE" help:"CA certificates (PEM)."`
-	Cert     string `name:"nats-cert" env:"NATS_CERT" placeholder:"FILE" help:"Client certificate (PEM), with --nats-key."`
-	Key      string `name:"nats-key" env:"NATS_KEY" placeholder:"FILE" help:"Key of the client certificate."`
-	Replicas int    `env:"DAYBOOK_REPLICAS" default:"1" help:"Replicas of streams that have to be created; 3 on a cluster."`
+	URL      string  `name:"nats" env:"NATS_URL" placeholder:"URL" help:"NATS server (default: that of --context, else ${nats_url})."`
+	Context  Context `env:"NATS_CONTEXT" placeholder:"NAME" help:"Context of the nats CLI, with a server and credentials; without a name, at the end, the selected one. Other flags win over it."`
+	Creds    string  `env:"NATS_CREDS" placeholder:"FILE" help:"Credentials file."`
+	User     string  `name:"nats-user" env:"NATS_USER" help:"User, with --nats-password."`
+	Password string  `name:"nats-password" env:"NATS_PASSWORD" help:"Password."`
+	CA       string  `name:"nats-ca" env:"NATS_CA" placeholder:"FILE" help:"CA certificates (PEM)."`
+	Cert     string  `name:"nats-cert" env:"NATS_CERT" placeholder:"FILE" help:"Client certificate (PEM), with --nats-key."`
+	Key      string  `name:"nats-key" env:"NATS_KEY" placeholder:"FILE" help:"Key of the client certificate."`
+	Replicas int     `env:"DAYBOOK_REPLICAS" default:"1" help:"Replicas of streams that have to be created; 3 on a cluster."`
 	Room
 
 	appends bus.InProcess // the server, where it is in this process
@@ -61,11 +62,12 @@ func (f *NATS) Connect(ctx context.Context, name string, log *slog.Logger) (*bus
 
 // Open opens the bus.
 func (f *NATS) Open(ctx context.Context, name string, log *slog.Logger) (*bus.Bus, error) {
-	return bus.Connect(ctx, bus.Config{
-		URL: f.URL, Name: "daybook " + name, CredsFile: f.Creds, User: f.User, Password: f.Password,
-		CAFile: f.CA, CertFile: f.Cert, KeyFile: f.Key, Replicas: f.Replicas, RoomWait: f.RoomWait, Log: log,
-		Appends: f.appends, Feed: f.feed,
-	})
+	cfg, err := f.config()
+	if err != nil {
+		return nil, err
+	}
+	cfg.Name, cfg.Log = "daybook "+name, log
+	return bus.Connect(ctx, cfg)
 }
 
 // Serve makes the process of a service and opens the bus. It waits for a server that is away. The
