@@ -19,6 +19,13 @@ const (
 	maxWindowBytes    = 16 << 20 // of pending changes, about
 )
 
+// Limits of the memory that is used again for the next window: emptied changes, and the closed
+// spans of one. A cut has changes of all that runs.
+const (
+	maxFree       = maxWindowMessages
+	maxFreeClosed = 16
+)
+
 // window is the facts since the mark of a beginning. Without one every fact is a window of its own.
 type window struct {
 	first    uint64 // sequence of its first message; 0 while none is open
@@ -71,8 +78,11 @@ func (m *Meter) Flush(emit func(*events.Metered)) {
 		for _, e := range p.changed {
 			p.f.freeze(e)
 		}
-		w.free = append(w.free, p.emptied())
+		if len(w.free) < maxFree && cap(p.closed) <= maxFreeClosed {
+			w.free = append(w.free, p.emptied())
+		}
 	}
+	clear(w.pending)
 	w.pending = w.pending[:0]
 	w.first, w.messages, w.bytes, w.source = 0, 0, 0, foundationKey{}
 }
