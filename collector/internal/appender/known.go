@@ -1,6 +1,10 @@
 package appender
 
-import "fmt"
+import (
+	"encoding/binary"
+	"fmt"
+	"math/bits"
+)
 
 // Set is a set of keys.
 type Set interface {
@@ -9,26 +13,77 @@ type Set interface {
 	Add(k Key) error
 }
 
-// All is a Set of every key, in about 30 bytes each. It refuses more than its limit.
+// All is a Set of every key, in 20 to 30 bytes each. It refuses more than its limit.
 type All struct {
-	keys map[Key]struct{}
-	max  int
+	slots []Key // a key stands in its own slot, or in the next free one behind it; free ones are zero
+	zero  bool  // the key of zeros is in it
+	n     int   // keys in slots
+	max   int
 }
 
 // NewAll makes a set for limit keys.
-func NewAll(limit int) *All { return &All{keys: map[Key]struct{}{}, max: limit} }
+func NewAll(limit int) *All { return &All{max: limit} }
+
+// minSlots is the number of slots at first. With four of five taken there are half as many again.
+const minSlots = 1 << 10
+
+// find is the slot of a key, or the free one where it belongs.
+func (a *All) find(k Key) *Key {
+	const spread = 0x9e3779b97f4a7c15 // 2^64 by the golden ratio: keys that are near come far apart
+	hash := (binary.LittleEndian.Uint64(k[:8]) ^ binary.LittleEndian.Uint64(k[8:])) * spread
+	at, _ := bits.Mul64(hash, uint64(len(a.slots)))
+	for a.slots[at] != k && a.slots[at] != (Key{}) {
+		if at++; at == uint64(len(a.slots)) {
+			at = 0
+		}
+	}
+	return &a.slots[at]
+}
 
 // Has implements Set.
-func (a *All) Has(k Key) bool { _, ok := a.keys[k]; return ok }
+func (a *All) Has(k Key) bool {
+	if k == (Key{}) {
+		return a.zero
+	}
+	return a.n > 0 && *a.find(k) == k
+}
+
+// Len is the number of keys.
+func (a *All) Len() int {
+	if a.zero {
+		return a.n + 1
+	}
+	return a.n
+}
 
 // Add implements Set.
 func (a *All) Add(k Key) error {
-	if len(a.keys) >= a.max && !a.Has(k) {
+	switch {
+	case a.Has(k):
+		return nil
+	case a.Len() >= a.max:
 		return fmt.Errorf("the foundation has more than %d messages: their ids do not fit in the memory that the "+
 			"limit on known ids allows; raise it", a.max)
+	case k == Key{}:
+		a.zero = true
+		return nil
 	}
-	a.keys[k] = struct{}{}
+	if 5*a.n >= 4*len(a.slots) {
+		a.grow()
+	}
+	*a.find(k) = k
+	a.n++
 	return nil
+}
+
+func (a *All) grow() {
+	before := a.slots
+	a.slots = make([]Key, max(minSlots, len(before)*3/2))
+	for _, k := range before {
+		if k != (Key{}) {
+			*a.find(k) = k
+		}
+	}
 }
 
 // Recent is a Set of the newest keys, in about 50 bytes each, and forgets the oldest key
