@@ -12,6 +12,9 @@ import (
 
 // Statements are the statements of a tenant's month as they would be if it closed now: those of one
 // foundation or, where it is empty, of all where the month is open. They have no number.
+//
+// Of METERED it reads what is the tenant's, from the start: a snapshot of the pricer has the spans
+// of all tenants, and is of one version of the program alone.
 func Statements(ctx context.Context, b Stream, tenant, foundation, month string) ([]statement.Statement, error) {
 	state := pricer.NewStatements()
 	read := func(stream string, take func(*bus.Stored) error, filters ...string) error {
