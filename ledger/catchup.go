@@ -100,10 +100,14 @@ func (c *catchUp) post(ctx context.Context, stream int, at *Positions) (missing 
 	}
 	var batch Batch
 	decode := newDecoder(c.bus, c.to)
-	commit := func(sequence uint64) error {
+	commit := func(sequence uint64) (err error) {
+		batch.From = *at
 		*position = sequence
 		batch.Positions = *at
-		err := c.to.Post(ctx, batch)
+		if err := t.leave(c.to, stream, &batch.Marks); err != nil {
+			return err
+		}
+		err = c.to.Post(ctx, batch)
 		batch = batch.emptied()
 		return err
 	}

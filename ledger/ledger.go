@@ -22,7 +22,8 @@ type Positions struct {
 // Batch is the content of messages for one step, in stream order. Slices may be empty. The ledger
 // must not keep them.
 type Batch struct {
-	Positions Positions // after the batch
+	From      Positions // before the batch
+	Positions Positions // after it
 	Charges   []Charge
 	Unrated   []Unrated
 	// Settled are the ids of unrated entries to drop, entries of this batch included: an id is
@@ -34,7 +35,19 @@ type Batch struct {
 	Gaps    []events.Gap
 	// Closings are of BILLING: months that close, or are opened again, behind their charges.
 	Closings []events.Closing
-	Details  Details // empty but for a Detailed ledger
+	// Details and Marks are empty but for a Detailed ledger.
+	Details Details
+	Marks   Marks
+}
+
+// Marks say how far the streams were read, and of which messages, in bytes for the next reader. One
+// is nil where nothing of its stream is posted.
+type Marks struct{ Metered, Billing []byte }
+
+// Follows reports whether a ledger at some positions may post the batch.
+func (b *Batch) Follows(at Positions) bool {
+	to := b.Positions
+	return b.From == at && to.Metered >= at.Metered && to.Billing >= at.Billing && to != at
 }
 
 // Details is what some ledgers keep, beside the content of a batch.
@@ -165,17 +178,19 @@ type Sums interface {
 
 // Ledger keeps postings from METERED and BILLING.
 //
-// Post MUST apply a batch wholly or not at all, and MUST refuse one with positions not beyond the
-// ledger's own (ErrPosted): posting again after an unanswered Post must not count anything twice.
+// Post MUST apply a batch wholly or not at all, and MUST refuse one from other positions than the
+// ledger's own, or to none beyond them (ErrPosted): posting again after an unanswered Post, or
+// beside another poster, must not count anything twice, nor leave anything out.
 type Ledger interface {
 	Sums
 	Post(ctx context.Context, batch Batch) error
 }
 
-// Detailed is a Ledger that keeps Batch.Details, too. They are decoded for it alone.
+// Detailed is a Ledger that keeps Batch.Details and Batch.Marks, too. They are made for it alone.
 type Detailed interface {
 	Ledger
-	Detailed()
+	// Marks returns the positions with the last marks of both streams.
+	Marks(ctx context.Context) (Positions, Marks, error)
 }
 
 // Reader answers all questions, those about single entries too. Queries may have Upto and Known.

@@ -36,21 +36,26 @@ type Poster struct {
 	ledger Ledger
 	log    *slog.Logger
 
-	post     sync.Mutex      // held while posting: two streams, one ledger; guards the next five
+	post     sync.Mutex      // held while posting: two streams, one ledger; guards the next six
 	saver    Saver           // nil: the ledger cannot be saved, or had postings before
 	tracks   [streams]*track // of what is posted; nil: nothing
 	round    int             // of the ledger's content: the next one begins when it is emptied
 	unsaved  uint64          // messages posted since the last snapshot
 	restored bool            // from a snapshot
+	resumed  bool            // from the marks of a Detailed ledger
 
-	mu        sync.Mutex // guards the next two
+	mu        sync.Mutex // guards the next three
 	positions Positions
 	changed   chan struct{} // closed and replaced when positions change
+	state     error         // why nothing is posted; nil: it is
 }
 
 // NewPoster returns a poster before its Run.
 func NewPoster(b Streams, l Ledger, log *slog.Logger) *Poster {
-	return &Poster{bus: b, ledger: l, log: log.With(slog.String("service", "ledger")), changed: make(chan struct{})}
+	return &Poster{
+		bus: b, ledger: l, log: log.With(slog.String("service", "ledger")), changed: make(chan struct{}),
+		state: errStarting,
+	}
 }
 
 // Run posts until ctx is done and returns nil then. Errors of the bus or the ledger are retried
@@ -72,18 +77,19 @@ func (p *Poster) Run(ctx context.Context) error {
 		if p.Positions() != before {
 			wait.Reset()
 		}
-		p.log.Error("posting failed; starting again from the ledger's positions", slog.Any("error", err))
+		p.report(err)
 		_ = bus.Wait(ctx, wait.NextBackOff()) // run ends with ctx
 	}
 }
 
 func (p *Poster) run(ctx context.Context) error {
-	at, err := p.ledger.Positions(ctx)
+	at, err := p.resume(ctx)
 	if err != nil {
 		return err
 	}
 	p.reached(at)
 	p.fit(at)
+	p.report(nil)
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var both sync.WaitGroup
@@ -147,12 +153,16 @@ func (b *Batch) emptied() Batch {
 func (p *Poster) commit(ctx context.Context, stream int, track *track, round, n int, batch *Batch) error {
 	p.post.Lock()
 	defer p.post.Unlock()
-	if err := p.doubt(ctx, track, round); err != nil {
+	if err := p.doubt(ctx, stream, track, round); err != nil {
 		return err
 	}
-	batch.Positions = p.Positions()
+	batch.From = p.Positions()
+	batch.Positions = batch.From
 	*batch.Positions.of(stream) = track.last.Sequence
-	if err := p.ledger.Post(ctx, *batch); err != nil && !errors.Is(err, ErrPosted) {
+	if err := track.leave(p.ledger, stream, &batch.Marks); err != nil {
+		return err
+	}
+	if err := p.ledger.Post(ctx, *batch); err != nil {
 		return err
 	}
 	p.tracks[stream] = track.copied()

@@ -3,6 +3,7 @@ package ledger
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -71,10 +72,13 @@ func (p *Poster) track(stream int, state *bus.StreamState) (*track, int, error) 
 
 // doubt is errDoubt, and the ledger is empty again, where the chain behind a snapshot is not the
 // recorded one: the messages before it are others than those that it was made from. The other
-// stream's track is of the round before then.
-func (p *Poster) doubt(ctx context.Context, t *track, round int) error {
+// stream's track is of the round before then. A Detailed ledger keeps what it has: ErrForeign.
+func (p *Poster) doubt(ctx context.Context, stream int, t *track, round int) error {
 	if round != p.round {
 		return errDoubt
+	}
+	if p.resumed && !t.proven && t.audit.Wrong() != "" {
+		return fmt.Errorf("%s: %w: %s", streamNames()[stream], ErrForeign, t.audit.Wrong())
 	}
 	if !p.restored || t.proven || t.audit.Wrong() == "" {
 		return nil

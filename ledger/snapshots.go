@@ -21,7 +21,7 @@ import (
 const Bucket = "daybook-ledger"
 
 // snapshotFormat changes with the form of snapshots and of a Saver's states.
-const snapshotFormat = 6
+const snapshotFormat = 7
 
 // errSnapshot: a snapshot is damaged, or is not one of these streams.
 var errSnapshot = errors.New("not a usable snapshot")

@@ -34,11 +34,20 @@ func (p *Positions) of(stream int) *uint64 {
 	return &p.Billing
 }
 
+// of is the mark of a stream.
+func (m *Marks) of(stream int) *[]byte {
+	if stream == metered {
+		return &m.Metered
+	}
+	return &m.Billing
+}
+
 // mark is how far a stream has been read. The zero mark is its start.
 type mark struct {
-	Sequence uint64 // of the last message read
-	Read     uint64 // messages up to there
-	Absent   uint64 // sequences without a message when the reading began, by the server's word
+	Sequence uint64            // of the last message read
+	Read     uint64            // messages up to there
+	Absent   uint64            // sequences without a message when the reading began, by the server's word
+	First    [sha256.Size]byte // of the first message read
 	Digest   [sha256.Size]byte
 	Audit    []byte // state of the audit of the messages up to there
 	// proven: the chain over the messages up to there stands on one of them.
@@ -76,6 +85,9 @@ func newTrack(stream int, from mark, absent uint64) (*track, error) {
 }
 
 func (t *track) take(m *bus.Stored) {
+	if t.read == 0 {
+		t.from.First = digest(m)
+	}
 	t.read++
 	t.last = *m
 	t.proven = t.audit.Add(m) || t.proven
@@ -98,6 +110,7 @@ func (t *track) mark() (mark, error) {
 	}
 	state, err := t.audit.State()
 	return mark{
-		Sequence: t.last.Sequence, Read: t.read, Absent: t.from.Absent, Digest: digest(&t.last), Audit: state,
+		Sequence: t.last.Sequence, Read: t.read, Absent: t.from.Absent, First: t.from.First,
+		Digest: digest(&t.last), Audit: state,
 	}, err
 }

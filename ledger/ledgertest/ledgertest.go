@@ -39,6 +39,9 @@ func Specs(empty func() ledger.Ledger) {
 	}
 	post := func(b ledger.Batch) {
 		GinkgoHelper()
+		var err error
+		b.From, err = l.Positions(ctx)
+		Expect(err).NotTo(HaveOccurred())
 		Expect(l.Post(ctx, b)).To(Succeed())
 	}
 	bill := func(q ledger.Query) ledger.Bill {
@@ -65,8 +68,10 @@ func Specs(empty func() ledger.Ledger) {
 		batch := ledger.Batch{Positions: at(2, 3), Charges: []ledger.Charge{Charge("a", "2026-11", "app", "1", "0.2")}}
 		post(batch)
 		Expect(l.Post(ctx, batch)).To(MatchError(ledger.ErrPosted))
-		batch.Positions = at(1, 9)
+		batch.From, batch.Positions = at(2, 3), at(1, 9)
 		Expect(l.Post(ctx, batch)).To(MatchError(ledger.ErrPosted))
+		batch.From, batch.Positions = at(2, 2), at(2, 4)
+		Expect(l.Post(ctx, batch)).To(MatchError(ledger.ErrPosted), "another poster has posted message 3")
 		Expect(bill(ledger.Query{}).Lines[0].Amount.String()).To(Equal("1"))
 	})
 

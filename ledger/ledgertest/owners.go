@@ -31,6 +31,9 @@ func owners(of func() ledger.Ledger) {
 	}
 	post := func(b ledger.Batch) {
 		GinkgoHelper()
+		var err error
+		b.From, err = l.Positions(ctx)
+		Expect(err).NotTo(HaveOccurred())
 		Expect(l.Post(ctx, b)).To(Succeed())
 	}
 	bill := func(q ledger.Query) ledger.Bill {

@@ -23,6 +23,7 @@ func TestOldMonthsArePacked(t *testing.T) {
 				Quantity: events.NewDecimal(int64(i), 0), Amount: events.NewDecimal(int64(i), -3),
 			}})
 		}
+		b.From = at
 		at.Billing++
 		b.Positions = at
 		if err := l.Post(t.Context(), b); err != nil {

@@ -74,7 +74,7 @@ func (l *Ledger) Post(_ context.Context, b ledger.Batch) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	at := b.Positions
-	if at.Metered < l.positions.Metered || at.Billing < l.positions.Billing || at == l.positions {
+	if !b.Follows(l.positions) {
 		return ledger.ErrPosted
 	}
 	l.positions = at

@@ -83,8 +83,9 @@ func batch(t *rapid.T, at *ledger.Positions) ledger.Batch {
 		return events.NewDecimal(rapid.Int64().Draw(t, label), -int32(rapid.IntRange(0, 12).Draw(t,
 			label)))
 	}
+	from := *at
 	at.Metered, at.Billing = at.Metered+1, at.Billing+2
-	b := ledger.Batch{Positions: *at}
+	b := ledger.Batch{From: from, Positions: *at}
 	for range rapid.IntRange(0, 5).Draw(t, "charges") {
 		start := moment("start")
 		c := ledger.Charge{Source: few("source"), Foundation: few("foundation")}

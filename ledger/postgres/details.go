@@ -7,9 +7,6 @@ import (
 	"github.com/daybook-billing/daybook/ledger"
 )
 
-// Detailed implements ledger.Detailed.
-func (l *Ledger) Detailed() {}
-
 var (
 	spanColumns = []string{
 		"id", "source", "foundation", "tenant", "space", "app", "kind", "resource", "name", "start_time", "end_time",

@@ -18,7 +18,7 @@ func (l *Ledger) Post(ctx context.Context, b ledger.Batch) error {
 		if err := turn(ctx, tx); err != nil {
 			return err
 		}
-		if err := advance(ctx, tx, b.Positions); err != nil {
+		if err := advance(ctx, tx, &b); err != nil {
 			return err
 		}
 		p := &posting{tx: tx}
@@ -46,18 +46,19 @@ func turn(ctx context.Context, tx pgx.Tx) error {
 	return err
 }
 
-// advance moves the positions. Error: ledger.ErrPosted.
-func advance(ctx context.Context, tx pgx.Tx, to ledger.Positions) error {
-	at, err := positions(ctx, tx)
+// advance moves the positions, with their marks. Error: ledger.ErrPosted.
+func advance(ctx context.Context, tx pgx.Tx, b *ledger.Batch) error {
+	at, _, err := marks(ctx, tx)
 	if err != nil {
 		return err
 	}
-	if to.Metered < at.Metered || to.Billing < at.Billing || to == at {
+	if !b.Follows(at) {
 		return ledger.ErrPosted
 	}
-	_, err = tx.Exec(ctx, `INSERT INTO positions (stream, sequence) VALUES ($1, $2), ($3, $4)
-		ON CONFLICT (stream) DO UPDATE SET sequence = excluded.sequence`,
-		events.StreamMetered, to.Metered, events.StreamBilling, to.Billing)
+	_, err = tx.Exec(ctx, `INSERT INTO positions AS p (stream, sequence, mark) VALUES ($1, $2, $3), ($4, $5, $6)
+		ON CONFLICT (stream) DO UPDATE SET sequence = excluded.sequence, mark = coalesce(excluded.mark, p.mark)`,
+		events.StreamMetered, b.Positions.Metered, b.Marks.Metered,
+		events.StreamBilling, b.Positions.Billing, b.Marks.Billing)
 	return err
 }
 

@@ -2,11 +2,13 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/daybook-billing/daybook/events"
@@ -32,23 +34,43 @@ var (
 	_ ledger.Reader   = (*Ledger)(nil)
 )
 
-// Open connects to the database, and makes the schema or brings it up to this version.
-func Open(ctx context.Context, c Config, log *slog.Logger) (*Ledger, error) {
+// New returns a ledger without a connection yet. It answers behind Migrate, of this process or of
+// another one.
+func New(c Config, log *slog.Logger) (*Ledger, error) {
 	config, err := pgxpool.ParseConfig(c.URL)
 	if err != nil {
-		return nil, fmt.Errorf("the database's URL: %w", err)
+		return nil, fmt.Errorf("the database's URL (DATABASE_URL): %w", err)
 	}
 	config.ConnConfig.ConnectTimeout = connectTime
 	config.ConnConfig.RuntimeParams["timezone"] = "UTC"
-	if err := migrate(ctx, config.ConnConfig); err != nil {
-		return nil, fmt.Errorf("the ledger's schema in Postgres: %w", err)
-	}
 	config.ConnConfig.RuntimeParams["search_path"] = Schema
-	pool, err := pgxpool.NewWithConfig(ctx, config)
+	pool, err := pgxpool.NewWithConfig(context.Background(), config) // which connects when it is asked
 	if err != nil {
 		return nil, err
 	}
 	return &Ledger{pool, log}, nil
+}
+
+// Migrate makes the schema, or brings it up to this version.
+func (l *Ledger) Migrate(ctx context.Context) error {
+	if err := migrate(ctx, l.pool.Config().ConnConfig); err != nil {
+		return fmt.Errorf("the ledger's schema in Postgres: %w", err)
+	}
+	return nil
+}
+
+// Away reports whether an error is that of a database that cannot be reached, or not now.
+func Away(err error) bool {
+	var refused *pgconn.PgError
+	if errors.As(err, &refused) {
+		switch refused.Code[:2] {
+		case "08", "53", "57": // of the connection, without room, while it starts or stops
+			return true
+		}
+		return false
+	}
+	var connect *pgconn.ConnectError
+	return errors.As(err, &connect)
 }
 
 // Close ends all connections.
@@ -56,7 +78,13 @@ func (l *Ledger) Close() { l.pool.Close() }
 
 // Positions implements ledger.Sums.
 func (l *Ledger) Positions(ctx context.Context) (ledger.Positions, error) {
-	return positions(ctx, l.pool)
+	at, _, err := marks(ctx, l.pool)
+	return at, err
+}
+
+// Marks implements ledger.Detailed.
+func (l *Ledger) Marks(ctx context.Context) (ledger.Positions, ledger.Marks, error) {
+	return marks(ctx, l.pool)
 }
 
 // asks is a connection, a transaction or a pool.
@@ -64,23 +92,25 @@ type asks interface {
 	Query(ctx context.Context, sql string, arguments ...any) (pgx.Rows, error)
 }
 
-// positions reads the positions. A stream without one is at its start.
-func positions(ctx context.Context, from asks) (at ledger.Positions, err error) {
-	rows, err := from.Query(ctx, "SELECT stream, sequence FROM positions")
+// marks reads the positions with their marks. A stream without them is at its start.
+func marks(ctx context.Context, from asks) (at ledger.Positions, all ledger.Marks, err error) {
+	rows, err := from.Query(ctx, "SELECT stream, sequence, mark FROM positions")
 	if err != nil {
-		return at, err
+		return at, all, err
 	}
 	var stream string
 	var sequence uint64
-	_, err = pgx.ForEachRow(rows, []any{&stream, &sequence}, func() error {
-		if stream == events.StreamMetered {
-			at.Metered = sequence
-		} else {
-			at.Billing = sequence
+	var mark []byte
+	_, err = pgx.ForEachRow(rows, []any{&stream, &sequence, &mark}, func() error {
+		switch stream {
+		case events.StreamMetered:
+			at.Metered, all.Metered = sequence, mark
+		case events.StreamBilling:
+			at.Billing, all.Billing = sequence, mark
 		}
 		return nil
 	})
-	return at, err
+	return at, all, err
 }
 
 // read makes an answer of several questions see one state of the ledger.

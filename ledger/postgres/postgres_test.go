@@ -46,8 +46,9 @@ var _ = BeforeEach(func() { scale.Long(Skip) })
 // open opens a ledger in a database.
 func open(ctx context.Context, url string) *postgres.Ledger {
 	GinkgoHelper()
-	l, err := postgres.Open(ctx, postgres.Config{URL: url}, slog.New(slog.DiscardHandler))
+	l, err := postgres.New(postgres.Config{URL: url}, slog.New(slog.DiscardHandler))
 	Expect(err).NotTo(HaveOccurred())
+	Expect(l.Migrate(ctx)).To(Succeed())
 	DeferCleanup(l.Close)
 	return l
 }
@@ -86,6 +87,90 @@ func streams(ctx context.Context) *bus.Bus {
 	})
 	return b
 }
+
+var _ = Describe("The poster to Postgres", func() {
+	var b *bus.Bus
+	var url string
+	BeforeEach(func(ctx context.Context) {
+		b, url = streams(ctx), database(ctx)
+	})
+
+	It("posts beside another poster, and nothing is there twice or lacks", func(ctx context.Context) {
+		w := world{bus: b}
+		running, stop := context.WithCancel(ctx)
+		var posters []*ledger.Poster
+		done := make(chan error)
+		for range 2 {
+			p := ledger.NewPoster(b, open(ctx, url), slog.New(slog.DiscardHandler))
+			posters = append(posters, p)
+			go func() { done <- p.Run(running) }()
+		}
+		for range 30 {
+			w.publish(ctx, 50)
+		}
+		for _, p := range posters {
+			Expect(p.Wait(ctx, w.at)).To(Succeed())
+		}
+		stop()
+		for range posters {
+			Eventually(ctx, done).Should(Receive(BeNil()))
+		}
+		w.judge(ctx, open(ctx, url))
+	})
+
+	It("waits for a stream that lost its end, and goes on where it is the same again", func(ctx context.Context) {
+		w := world{bus: b}
+		w.publish(ctx, 100)
+		l := open(ctx, url)
+		_, err := ledger.CatchUp(ctx, b, l)
+		Expect(err).NotTo(HaveOccurred())
+
+		again := world{bus: streams(ctx)}
+		again.publish(ctx, 60)
+		p := ledger.NewPoster(again.bus, l, slog.New(slog.DiscardHandler))
+		running, stop := context.WithCancel(ctx)
+		done := make(chan error)
+		go func() { done <- p.Run(running) }()
+		state := func() error {
+			_, err := p.Check(ctx)
+			return err
+		}
+		Eventually(state).Should(MatchError(ledger.ErrBehind))
+		again.publish(ctx, 90)
+		Expect(p.Wait(ctx, again.at)).To(Succeed())
+		Expect(state()).To(Succeed())
+		stop()
+		Eventually(ctx, done).Should(Receive(BeNil()))
+		again.judge(ctx, l)
+	})
+
+	It("refuses another stream, and says what to do", func(ctx context.Context) {
+		w := world{bus: b}
+		w.publish(ctx, 100)
+		l := open(ctx, url)
+		_, err := ledger.CatchUp(ctx, b, l)
+		Expect(err).NotTo(HaveOccurred())
+		for _, other := range []world{
+			{bus: streams(ctx), from: 1000},  // begins otherwise
+			{bus: streams(ctx), change: 40},  // is another one in the middle
+			{bus: streams(ctx), change: 100}, // at the position
+		} {
+			other.publish(ctx, 100)
+			other.publish(ctx, 10)
+			p := ledger.NewPoster(other.bus, l, slog.New(slog.DiscardHandler))
+			running, stop := context.WithCancel(ctx)
+			done := make(chan error)
+			go func() { done <- p.Run(running) }()
+			Eventually(func() error {
+				_, err := p.Check(ctx)
+				return err
+			}).Should(And(MatchError(ledger.ErrForeign), MatchError(ContainSubstring("daybook replay ledger"))))
+			stop()
+			Eventually(ctx, done).Should(Receive(BeNil()))
+			w.judge(ctx, l)
+		}
+	})
+})
 
 var _ = Describe("The ledger in Postgres", func() {
 	ledgertest.Specs(func() ledger.Ledger { return open(context.Background(), database(context.Background())) })

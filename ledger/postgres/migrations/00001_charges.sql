@@ -3,11 +3,14 @@
 -- +goose Up
 CREATE TABLE positions (
     stream   text   PRIMARY KEY,
-    sequence bigint NOT NULL
+    sequence bigint NOT NULL,
+    mark     bytea
 );
 COMMENT ON TABLE positions IS 'How far the streams are posted. It changes in one transaction with everything else.';
 COMMENT ON COLUMN positions.stream IS 'Name of the stream: METERED or BILLING.';
 COMMENT ON COLUMN positions.sequence IS 'Sequence of the last posted message; 0: none.';
+
+COMMENT ON COLUMN positions.mark IS 'State of the chain over the messages up to there, and digests of the first and the last one: another stream is refused.';
 
 CREATE TABLE charges (
     period            text        NOT NULL,
