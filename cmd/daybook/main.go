@@ -36,6 +36,7 @@ type cli struct {
 	Project    projectCmd         `cmd:"" help:"Run the projector: facts (USAGE) become spans of usage (METERED)."`
 	Price      priceCmd           `cmd:"" help:"Run the pricer: spans of usage (METERED) become charges (BILLING)."`
 	Serve      serveCmd           `cmd:"" help:"Serve the API: charges, totals, statements and more, as JSON over HTTP."`
+	Ledger     ledgerCmd          `cmd:"" help:"Post METERED and BILLING to a ledger in Postgres, for SQL and the API."`
 	Running    metering.Running   `cmd:"" help:"List running resources."`
 	Anomalies  metering.Anomalies `cmd:"" help:"List facts in conflict with others, with what to do about them."`
 	Unrated    billing.Unrated    `cmd:"" help:"List usage without a price."`

@@ -378,9 +378,10 @@ func (r *pathRun) publish(version string, at time.Time, reprice ...string) {
 
 // post puts a message into METERED, and all that follows from it into BILLING.
 func (r *pathRun) post(o *stage.Output) {
+	batch := ledger.Batch{From: ledger.Positions{Metered: r.metered}}
 	r.metered++
 	in := storedInput(*o, r.metered)
-	batch := ledger.Batch{Positions: ledger.Positions{Metered: r.metered}}
+	batch.Positions.Metered = r.metered
 	if o.Type == events.TypeMetered {
 		var m events.Metered
 		if err := m.DecodeJSON(in.Data); err != nil {

@@ -5,14 +5,13 @@ import (
 	"github.com/daybook-billing/daybook/api/auth"
 	"github.com/daybook-billing/daybook/cmd/daybook/shell"
 	"github.com/daybook-billing/daybook/internal/service"
-	"github.com/daybook-billing/daybook/ledger"
-	"github.com/daybook-billing/daybook/ledger/memory"
 )
 
 type serveCmd struct {
 	shell.NATS
 	authFlags
 	service.Config
+	databaseFlags
 	API string `name:"api" env:"DAYBOOK_API" default:"${api}" placeholder:"ADDR" help:"Serve the API on this host:port (default: ${default})."`
 }
 
@@ -29,7 +28,8 @@ func (f *authFlags) settings() (auth.Config, error) {
 	return auth.Load(f.Auth)
 }
 
-// Run serves the API, with a ledger in memory.
+// Run serves the API, with a ledger in memory, or with one in Postgres for daybook ledger to post
+// to.
 func (c *serveCmd) Run(e *shell.Env) error {
 	cfg := api.Config{Address: c.API, ClosedPrices: !c.PublicPrices}
 	var err error
@@ -41,14 +41,22 @@ func (c *serveCmd) Run(e *shell.Env) error {
 		return err
 	}
 	defer b.Close()
-	books := memory.New()
-	poster := ledger.NewPoster(b, books, process.Log)
+	all, err := c.open(process, b)
+	if err != nil {
+		return err
+	}
+	defer all.close()
 	server, err := api.New(cfg, api.Deps{
-		Reader: memory.NewReader(books, b), Bus: b, Queries: b, Log: process.Log, Version: version(e.Ctx),
+		Reader: all.reader, Bus: b, Queries: b, Log: process.Log, Version: version(e.Ctx),
 	})
 	if err != nil {
 		return err
 	}
-	return process.Run(e.Ctx, service.Component{Name: "ledger", Run: poster.Run},
-		service.Component{Name: "api", Run: server.Run}, service.Component{Name: "queries", Run: server.RunQueries})
+	components := []service.Component{
+		{Name: "api", Run: server.Run}, {Name: "queries", Run: server.RunQueries},
+	}
+	if c.DatabaseURL == "" { // else daybook ledger posts
+		components = append(components, all.component(all.run))
+	}
+	return process.Run(e.Ctx, components...)
 }

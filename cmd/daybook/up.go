@@ -43,6 +43,7 @@ type upCmd struct {
 	collect.CFFlags `group:"cf"`
 	Trove           collect.TroveFlags `embed:"" prefix:"trove-" group:"trove"`
 	projectorFlags  `group:"metering"`
+	databaseFlags   `group:"server"`
 	service.Config  `group:"process"`
 }
 
@@ -75,6 +76,9 @@ func (c *upCmd) demoAlone(line *kong.Context) {
 	}
 	if !named["cf"] {
 		c.CF = ""
+	}
+	if !named["database-url"] {
+		c.DatabaseURL = ""
 	}
 	if !named["foundations"] {
 		c.Foundations = ""

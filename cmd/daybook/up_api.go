@@ -2,7 +2,6 @@ package main
 
 import (
 	"github.com/daybook-billing/daybook/api"
-	"github.com/daybook-billing/daybook/ledger/memory"
 )
 
 // makeAPI makes the API, unless it is off. Without the flag it does without its port.
@@ -18,7 +17,7 @@ func (s *system) makeAPI() (err error) {
 		return err
 	}
 	s.api, err = api.New(cfg, api.Deps{
-		Reader: memory.NewReader(s.ledger, s.bus), Bus: s.bus, Queries: s.bus, Log: s.log, Version: version(s.env.Ctx),
+		Reader: s.books.reader, Bus: s.bus, Queries: s.bus, Log: s.log, Version: version(s.env.Ctx),
 	})
 	return err
 }

@@ -94,7 +94,7 @@ func (s *system) look(ctx context.Context, read func(context.Context) error) err
 }
 
 func (s *system) showBill(ctx context.Context) error {
-	bill, err := s.ledger.Bill(ctx, ledger.Query{})
+	bill, err := s.books.ledger.Bill(ctx, ledger.Query{})
 	if err != nil {
 		return err
 	}
@@ -123,7 +123,7 @@ func (s *system) showBill(ctx context.Context) error {
 // progress says how far the services have come while they catch up.
 func (s *system) progress() string {
 	return fmt.Sprintf("%d inputs collected, %d messages metered, %d priced, %d posted", s.inputs.Load(),
-		s.projector.Done(), s.pricer.Done(), s.poster.Positions().Billing)
+		s.projector.Done(), s.pricer.Done(), s.books.poster.Positions().Billing)
 }
 
 // interrupted is the error of a stopped collect: a service may be stopped at any time, but --once
@@ -195,5 +195,5 @@ func (s *system) posted(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return s.poster.Wait(ctx, ledger.Positions{Metered: metered.Last, Billing: billing.Last})
+	return s.books.poster.Wait(ctx, ledger.Positions{Metered: metered.Last, Billing: billing.Last})
 }

@@ -13,7 +13,6 @@ import (
 	"github.com/daybook-billing/daybook/internal/bus"
 	"github.com/daybook-billing/daybook/internal/lab/scale"
 	"github.com/daybook-billing/daybook/internal/service"
-	"github.com/daybook-billing/daybook/ledger/memory"
 )
 
 // said is a log, a line each.
@@ -40,8 +39,9 @@ var _ = Describe("daybook up while its server is away", func() {
 		var out bytes.Buffer
 		up := &system{
 			cmd: &upCmd{}, env: &shell.Env{Ctx: ctx, Stdout: &out, Stderr: io.Discard}, process: process, bus: b,
-			ledger: memory.New(),
 		}
+		up.books, err = up.cmd.open(process, b)
+		Expect(err).NotTo(HaveOccurred())
 
 		server.Shutdown()
 		shown := make(chan error, 1)

@@ -15,8 +15,6 @@ import (
 	"github.com/daybook-billing/daybook/internal/bus"
 	"github.com/daybook-billing/daybook/internal/service"
 	"github.com/daybook-billing/daybook/internal/stage"
-	"github.com/daybook-billing/daybook/ledger"
-	"github.com/daybook-billing/daybook/ledger/memory"
 	"github.com/daybook-billing/daybook/pricer"
 	"github.com/daybook-billing/daybook/pricer/catalogue"
 	"github.com/daybook-billing/daybook/projector"
@@ -32,8 +30,7 @@ type system struct {
 	bus       *bus.Bus
 	projector *projector.Projector
 	pricer    *pricer.Pricer
-	poster    *ledger.Poster
-	ledger    *memory.Ledger
+	books     *books
 	cf        *cf.Collector       // nil: no foundation is collected
 	trove     *trove.Collector    // nil: Trove is not collected
 	api       *api.Server         // nil: it is not served
@@ -48,7 +45,7 @@ type system struct {
 
 // startSystem starts the server, with streams and catalogues, and makes the services.
 func startSystem(e *shell.Env, c *upCmd, process *service.Process) (_ *system, err error) {
-	s := &system{cmd: c, env: e, log: process.Log, process: process, ledger: memory.New(), seal: make(chan struct{})}
+	s := &system{cmd: c, env: e, log: process.Log, process: process, seal: make(chan struct{})}
 	defer func() {
 		if err != nil {
 			s.close()
@@ -143,8 +140,8 @@ func (s *system) makeStages(process *service.Process, foundations []cf.Foundatio
 		Bus: s.bus, Seals: s.bus, SealAfter: s.seal, Log: s.log, Metrics: priced, Figures: pricing,
 	})
 	s.watch(pricing)
-	s.poster = ledger.NewPoster(s.bus, s.ledger, process.Log)
-	return nil
+	s.books, err = s.cmd.open(process, s.bus)
+	return err
 }
 
 // services are the components behind USAGE; they run until they are stopped.
@@ -162,7 +159,7 @@ func (s *system) services() []service.Component {
 	return []service.Component{
 		{Name: "projector", Run: until(s.projector.Run)},
 		{Name: "pricer", Run: until(s.pricer.Run)},
-		{Name: "ledger", Run: until(s.poster.Run)},
+		s.books.component(until(s.books.run)),
 	}
 }
 
@@ -188,6 +185,9 @@ func (s *system) collectors() []service.Component {
 func (s *system) close() {
 	if s.cf != nil {
 		s.cf.Close()
+	}
+	if s.books != nil {
+		s.books.close()
 	}
 	if s.bus != nil {
 		s.bus.Close()

@@ -1,0 +1,43 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"strings"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"github.com/daybook-billing/daybook/internal/lab/pgtest"
+	"github.com/daybook-billing/daybook/internal/lab/scale"
+)
+
+var _ = Describe("A ledger in Postgres", func() {
+	It("has the bill that the ledger in memory has", func(ctx context.Context) {
+		scale.Long(Skip)
+		cluster, err := pgtest.Start(ctx)
+		Expect(err).NotTo(HaveOccurred())
+		DeferCleanup(func() { Expect(cluster.Close()).To(Succeed()) })
+		url, err := cluster.Database(ctx)
+		Expect(err).NotTo(HaveOccurred())
+		data := GinkgoT().TempDir()
+		bill := func(args ...string) string {
+			var out, errs bytes.Buffer
+			args = append([]string{
+				"up", "--once", "--demo", "--allow-incomplete", "--data", data, "--listen", "127.0.0.1:0",
+			}, args...)
+			Expect(run(args, strings.NewReader(""), &out, &errs)).To(BeZero(), errs.String())
+			return out.String()
+		}
+		memory := bill()
+		Expect(memory).To(ContainSubstring("total"))
+		Expect(bill("--database-url", url)).To(Equal(memory))
+		Expect(bill("--database-url", url)).To(Equal(memory), "nothing is posted twice")
+	})
+
+	It("needs a database to run alone, and says which flag names it", func() {
+		var out, errs bytes.Buffer
+		Expect(run([]string{"ledger"}, strings.NewReader(""), &out, &errs)).To(Equal(2))
+		Expect(errs.String()).To(ContainSubstring("--database-url"))
+	})
+})
