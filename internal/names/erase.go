@@ -141,11 +141,24 @@ func (e *Erasures) Unrated(n *events.UnratedNotice) bool {
 		return false
 	}
 	for i := range n.Unrated {
-		if u := &n.Unrated[i]; u.Name != "" {
-			u.Name = u.Resource
-		}
+		eraseUnrated(&n.Unrated[i])
 	}
 	return true
+}
+
+// UnratedPart is Usage for one part without a price of a foundation.
+func (e *Erasures) UnratedPart(source, foundation string, u *events.Unrated) bool {
+	if !e.Has(Tenant{source, foundation, u.Tenant}) {
+		return false
+	}
+	eraseUnrated(u)
+	return true
+}
+
+func eraseUnrated(u *events.Unrated) {
+	if u.Name != "" {
+		u.Name = u.Resource
+	}
 }
 
 // Quarantined puts guids in the places of names in input that has the guid of an erased tenant.

@@ -13,10 +13,6 @@ type Streams interface {
 	Get(ctx context.Context, stream string, sequence uint64) (bus.Stored, error)
 	Last(ctx context.Context, stream, filter string) (bus.Stored, error)
 	Stream(ctx context.Context, name string) (bus.StreamState, error)
-	PutObject(ctx context.Context, bucket, name string, data []byte) error
-	GetObject(ctx context.Context, bucket, name string) ([]byte, error)
-	ListObjects(ctx context.Context, bucket string) ([]string, error)
-	DeleteObject(ctx context.Context, bucket, name string) error
 }
 
 // View is the streams as answers are made from them: every message comes through
