@@ -9,6 +9,7 @@ import (
 
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
+	"github.com/daybook-billing/daybook/internal/names"
 	"github.com/daybook-billing/daybook/ledger"
 )
 
@@ -21,6 +22,35 @@ type Priced struct {
 	Reversal *Charge
 	Span     *Span   // of the charge; nil where METERED has none
 	Facts    []*Fact // behind the span, in order of USAGE
+}
+
+// Erased is the entry with guids in the places of erased names. What it shares with others stays.
+func (p *Priced) Erased(e *names.Erasures) *Priced {
+	if e.None() {
+		return p
+	}
+	own := *p
+	charge := func(c *Charge) *Charge {
+		if c == nil {
+			return nil
+		}
+		copied := *c
+		e.Charge(p.Source, p.Foundation, &copied.Charge)
+		return &copied
+	}
+	own.Charge, own.Reversal = charge(p.Charge), charge(p.Reversal)
+	if p.Span != nil {
+		span := *p.Span
+		e.Span(p.Source, p.Foundation, &span.Span)
+		own.Span = &span
+	}
+	own.Facts = slices.Clone(p.Facts)
+	for i, f := range p.Facts {
+		fact := *f
+		e.Usage(&fact.Usage)
+		own.Facts[i] = &fact
+	}
+	return &own
 }
 
 // maxPriced is how many entries Charges returns; more are counted.

@@ -80,7 +80,7 @@ func (c *Explain) Run(e *shell.Env) error {
 		}
 		x.Working, x.Differences = priced.Again(&m, p.Source, p.Foundation, span, &p.Charge.Charge)
 		differs = differs || len(x.Differences) > 0
-		x.Priced = nameless(view.Erasures, p)
+		x.Priced = p.Erased(view.Erasures)
 		if err := out.Add(&x); err != nil {
 			return err
 		}

@@ -78,23 +78,3 @@ func (c *Explain) named(ctx context.Context, view *names.View) (guid string, err
 
 // maxCandidates is how many resources of one name an error has.
 const maxCandidates = 5
-
-// nameless is a charge with guids in the places of erased names. What others share stays.
-func nameless(e *names.Erasures, p *trace.Priced) *trace.Priced {
-	if e.None() {
-		return p
-	}
-	own := *p
-	if p.Span != nil {
-		span := *p.Span
-		e.Span(p.Source, p.Foundation, &span.Span)
-		own.Span = &span
-	}
-	own.Facts = slices.Clone(p.Facts)
-	for i, f := range p.Facts {
-		fact := *f
-		e.Usage(&fact.Usage)
-		own.Facts[i] = &fact
-	}
-	return &own
-}
