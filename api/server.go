@@ -15,6 +15,7 @@ import (
 	"github.com/daybook-billing/daybook/api/answer"
 	"github.com/daybook-billing/daybook/api/auth"
 	"github.com/daybook-billing/daybook/internal/bus"
+	"github.com/daybook-billing/daybook/internal/names"
 	"github.com/daybook-billing/daybook/ledger"
 )
 
@@ -47,8 +48,10 @@ type Server struct {
 
 // New makes an API. It does the I/O of auth.New alone.
 func New(cfg Config, deps Deps) (*Server, error) {
+	erasures := names.NewCurrent(deps.Bus)
+	deps.Reader = ledger.Erasing(deps.Reader, erasures)
 	s := &Server{
-		cfg: cfg, auth: deps.Authenticator, answers: answer.New(deps.Reader, deps.Bus),
+		cfg: cfg, auth: deps.Authenticator, answers: answer.New(deps.Reader, deps.Bus, erasures),
 		log: deps.Log.With(slog.String("service", "api")), now: deps.Now, version: deps.Version,
 		heavy: make(room, maxHeavy), bus: deps.Queries, reader: deps.Reader,
 	}

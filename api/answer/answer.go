@@ -9,6 +9,7 @@ import (
 	"github.com/daybook-billing/daybook/collector/status"
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/metered"
+	"github.com/daybook-billing/daybook/internal/names"
 	"github.com/daybook-billing/daybook/ledger"
 	"github.com/daybook-billing/daybook/pricer/forecast"
 	"github.com/daybook-billing/daybook/pricer/terms"
@@ -24,16 +25,20 @@ type Bus interface {
 
 // Answers answers questions. It is safe for concurrent use.
 type Answers struct {
-	reader ledger.Reader
-	bus    Bus
+	reader   ledger.Reader
+	bus      Bus
+	erasures *names.Current
 
 	mu    sync.Mutex // guards the next two
 	terms *terms.Terms
 	until uint64 // position in METERED up to which terms were read
 }
 
-// New returns the answers of a ledger that is posted from the streams of a bus.
-func New(r ledger.Reader, b Bus) *Answers { return &Answers{reader: r, bus: b} }
+// New returns the answers of a ledger that is posted from the streams of a bus. The ledger has no
+// erased names: ledger.Erasing.
+func New(r ledger.Reader, b Bus, erasures *names.Current) *Answers {
+	return &Answers{reader: r, bus: b, erasures: erasures}
+}
 
 // Scope is whose data an asker may see. The zero value is nobody's.
 type Scope struct {

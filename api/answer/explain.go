@@ -187,9 +187,14 @@ func (a *Answers) Resource(ctx context.Context, asker *Asker, x *ResourceQuestio
 
 // explain computes an entry again.
 func (a *Answers) explain(ctx context.Context, asker *Asker, p *trace.Priced) (*Explanation, error) {
-	out := &Explanation{Charge: tracedCharge(p, p.Charge), Reversed: p.Reversed, Facts: []Fact{}}
+	erasures, err := a.erasures.Read(ctx)
+	if err != nil {
+		return nil, err
+	}
+	shown := p.Erased(erasures) // prices may ask for the names
+	out := &Explanation{Charge: tracedCharge(shown, shown.Charge), Reversed: p.Reversed, Facts: []Fact{}}
 	if p.Reversal != nil {
-		reversal := tracedCharge(p, p.Reversal)
+		reversal := tracedCharge(shown, shown.Reversal)
 		out.Reversal = &reversal
 	}
 	var span *events.Span
@@ -198,7 +203,7 @@ func (a *Answers) explain(ctx context.Context, asker *Asker, p *trace.Priced) (*
 		own := newTracedSpan(p.Span)
 		out.Span = &own
 	}
-	for _, f := range p.Facts {
+	for _, f := range shown.Facts {
 		out.Facts = append(out.Facts, Fact{
 			Usage: f.Sequence, ID: f.ID, Event: f.Event, Time: timeText(f.Time), Raw: json.RawMessage(f.Raw),
 		})

@@ -3,6 +3,7 @@ package answer
 import (
 	"context"
 
+	"github.com/daybook-billing/daybook/internal/names"
 	"github.com/daybook-billing/daybook/ledger"
 	"github.com/daybook-billing/daybook/ledger/trace"
 )
@@ -70,7 +71,11 @@ type TracedAnomaly struct {
 // Trace answers with what became of an event, for each message about it that the asker may see:
 // those about nobody's usage are for those who may see everybody's.
 func (a *Answers) Trace(ctx context.Context, asker *Asker, x *EventQuestion) (*Traces, error) {
-	all, err := trace.Event(ctx, a.bus, x.Event)
+	erasures, err := a.erasures.Read(ctx)
+	if err != nil {
+		return nil, err
+	}
+	all, err := trace.Event(ctx, &names.View{Streams: a.bus, Erasures: erasures}, x.Event)
 	if err != nil {
 		return nil, err
 	}

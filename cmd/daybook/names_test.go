@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -112,6 +113,25 @@ var _ = Describe("The names of a tenant", func() {
 		want, err := os.ReadFile(file)
 		Expect(err).NotTo(HaveOccurred())
 		Expect(transcript.String()).To(Equal(string(want)))
+	})
+
+	It("are gone from the API a moment after they are erased", func(ctx SpecContext) {
+		a := s.ask(ctx)
+		answers := func() (all string) {
+			GinkgoHelper()
+			for _, path := range []string{
+				"charges", "running", "unrated", "resources/org-1-app/charges?month=2026-05", "events/e2",
+			} {
+				w := a.do(http.MethodGet, "/v1/"+path, nil)
+				Expect(w.Code).To(Equal(http.StatusOK), w.Body.String())
+				all += w.Body.String()
+			}
+			return all
+		}
+		Expect(answers()).To(And(ContainSubstring("shop"), ContainSubstring("migrate"), ContainSubstring("production")))
+		s.ran("names", "erase", "acme", "--yes", "--by", "ann", "--note", "the contract has ended")
+		Eventually(answers).Should(And(Not(ContainSubstring("shop")), Not(ContainSubstring("migrate")),
+			Not(ContainSubstring("production")), ContainSubstring("blog"), ContainSubstring(`"equal":true`)))
 	})
 
 	It("name the tenant of a command, and a wrong one is an error with near ones", func() {
