@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"crypto/ed25519"
 	"log/slog"
 	"net/http"
 	"time"
@@ -37,6 +38,8 @@ type Deps struct {
 	Log     *slog.Logger
 	Version string           // of the program, for the OpenAPI document
 	Now     func() time.Time // default: time.Now
+	// SigningKey signs bundles of statements; nil leaves them unsigned.
+	SigningKey ed25519.PrivateKey
 	// Authenticator stands in for that of Config.Auth.
 	Authenticator Authenticator
 }
@@ -62,15 +65,7 @@ func asker(a *auth.Access) *answer.Asker {
 }
 
 // scope is whose data an access has rights over.
-func scope(a *auth.Access, needed auth.Rights) (s answer.Scope) {
+func scope(a *auth.Access, needed auth.Rights) answer.Scope {
 	owners := a.Scope(needed)
-	s.Everybody = owners == nil
-	for _, o := range owners {
-		if o.Tenant == "" {
-			s.Foundations = append(s.Foundations, o.Foundation)
-		} else {
-			s.Owners = append(s.Owners, o)
-		}
-	}
-	return s
+	return answer.Scope{Everybody: owners == nil, Owners: owners}
 }

@@ -21,14 +21,19 @@ const retryAfter = 5 * time.Second
 const (
 	errInternal = "the API failed; its log says why"
 	errAway     = "the streams or the ledger cannot be read now: try again later"
-	errBusy     = "other questions that read much are being answered: try again later"
 	errLate     = "the answer took longer than 30 s: ask for less"
 )
+
+// errBusy: nobody had a place for a heavy question in time.
+var errBusy = errors.New("other questions that read much are being answered: try again later")
 
 // failed is an error of an answer as the response to it. What is not the asker's fault is logged.
 func (s *Server) failed(ctx context.Context, operation string, err error) error {
 	if p := (&answer.Problem{}); errors.As(err, &p) {
 		return huma.NewError(statusOf(p.Kind), p.Detail)
+	}
+	if errors.Is(err, errBusy) {
+		return later(errBusy.Error())
 	}
 	if ctx.Err() != nil && !errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		return huma.NewError(http.StatusServiceUnavailable, errAway) // nobody reads it
@@ -41,6 +46,21 @@ func (s *Server) failed(ctx context.Context, operation string, err error) error 
 		return later(errAway)
 	}
 	return huma.NewError(http.StatusInternalServerError, errInternal)
+}
+
+// refuse writes an error of an answer that has no response yet.
+func (s *Server) refuse(api huma.API, out huma.Context, operation string, err error) {
+	err = s.failed(out.Context(), operation, err)
+	status, detail := http.StatusInternalServerError, errInternal
+	if p := huma.StatusError(nil); errors.As(err, &p) {
+		status, detail = p.GetStatus(), p.Error()
+	}
+	if h := huma.HeadersError(nil); errors.As(err, &h) {
+		for name, values := range h.GetHeaders() {
+			out.SetHeader(name, values[0])
+		}
+	}
+	_ = huma.WriteErr(api, out, status, detail)
 }
 
 // later is an error that passes.

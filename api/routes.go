@@ -12,61 +12,32 @@ import (
 // routes are all operations.
 func (s *Server) routes(api huma.API) {
 	a := s.answers
-	positioned(s, api, operation{
-		id: "charges", path: "/charges",
-		summary: "Charges, reversals and corrections, in pages",
-	}, a.Charges)
-	get(s, api, operation{
-		id: "charge", path: "/charges/{id}",
-		summary: "A charge down to the usage events behind it, computed again",
-	}, a.Charge)
-	positioned(s, api, operation{
-		id: "corrections", path: "/corrections",
-		summary: "What was changed in closed months, in pages",
-	}, a.Corrections)
-	positioned(s, api, operation{id: "totals", path: "/totals", summary: "Sums of charges"}, a.Totals)
-	positioned(s, api, operation{
-		id: "running", path: "/running",
-		summary: "What runs, and what it has accrued since it was charged",
-	}, a.Running)
-	get(s, api, operation{
-		id: "resource", path: "/resources/{resource}/charges", heavy: true,
-		summary: "The charges of a resource in a month, as charge explains one",
-	}, a.Resource)
-	get(s, api, operation{
-		id: "event", path: "/events/{event}", heavy: true,
-		summary: "What became of a usage event",
-	}, a.Trace)
-	get(s, api, operation{
-		id: "statements", path: "/statements", heavy: true,
-		summary: "Statements and credit notes, and previews",
-	}, a.Statements)
-	positioned(s, api, operation{
-		id: "anomalies", path: "/anomalies",
-		summary: "Facts in conflict with others",
-	}, a.Anomalies)
-	positioned(s, api, operation{id: "unrated", path: "/unrated", summary: "Usage without a price"}, a.Unrated)
-	positioned(s, api, operation{id: "holds", path: "/holds", summary: "Usage that is held, and not billed"}, a.Holds)
-	s.decide(api)
-	get(s, api, operation{
-		id: "months", path: "/months", heavy: true,
-		summary: "The months of foundations, open and closed",
-	}, a.Months)
-	get(s, api, operation{id: "catalogues", path: "/catalogues", summary: "The versions of the price catalogue"},
-		a.Catalogues)
-	get(s, api, operation{id: "catalogue", path: "/catalogues/{version}", summary: "A version with its text"},
-		a.Catalogue)
-	get(s, api, operation{
-		id: "differences", path: "/catalogues/{version}/differences",
-		summary: "What becomes of a version with another one",
-	}, a.Differences)
-	get(s, api, operation{
-		id: "status", path: "/status",
-		summary: "How far collecting, metering and charging have come",
-	},
-		func(ctx context.Context, asker *answer.Asker, _ *struct{}) (*answer.Status, error) {
-			return a.Status(ctx, asker, s.now())
-		})
+	posted(s, api, "charges", "/charges", "Charges, reversals and corrections, in pages", a.Charges)
+	get(s, api, "charge", "/charges/{id}", "A charge down to the usage events behind it, computed again", a.Charge)
+	posted(s, api, "corrections", "/corrections", "What was changed in closed months, in pages", a.Corrections)
+	posted(s, api, "totals", "/totals", "Sums of charges", a.Totals)
+	posted(s, api, "running", "/running", "What runs, and what it has accrued since it was charged", a.Running)
+	posted(s, api, "forecast", "/forecast", "What a month comes to, if all that runs goes on", a.Forecast)
+	heavy(s, api, "resource", "/resources/{resource}/charges", "The charges of a resource in a month, explained",
+		a.Resource)
+	heavy(s, api, "event", "/events/{event}", "What became of a usage event", a.Trace)
+	heavy(s, api, "statements", "/statements", "Statements and credit notes, and previews", a.Statements)
+	posted(s, api, "anomalies", "/anomalies", "Facts in conflict with others", a.Anomalies)
+	posted(s, api, "unrated", "/unrated", "Usage without a price", a.Unrated)
+	posted(s, api, "holds", "/holds", "Usage that is held, and not billed", a.Holds)
+	post(s, api, "decide", "/holds/{id}/decision", "Release or discard what is held; twice does no harm", s.decide)
+	heavy(s, api, "months", "/months", "The months of foundations, open and closed", a.Months)
+	get(s, api, "catalogues", "/catalogues", "The versions of the price catalogue", a.Catalogues)
+	get(s, api, "catalogue", "/catalogues/{version}", "A version with its text", a.Catalogue)
+	get(s, api, "differences", "/catalogues/{version}/differences", "What becomes of a version with another one",
+		a.Differences)
+	s.exports(api)
+	get(s, api, "status", "/status", "How far collecting, metering and charging have come", s.status)
+}
+
+// status is the state of the asker's foundations.
+func (s *Server) status(ctx context.Context, asker *answer.Asker, _ *struct{}) (*answer.Status, error) {
+	return s.answers.Status(ctx, asker, s.now())
 }
 
 // decision is a decision about a hold as a request.
@@ -75,40 +46,71 @@ type decision struct {
 	Body answer.Decision
 }
 
-// decide registers decisions about holds.
-func (s *Server) decide(api huma.API) {
-	op := (&operation{
-		id: "decide", path: "/holds/{id}/decision", summary: "Release or discard what is held; twice does no harm",
-	}).huma(http.MethodPost)
+// decide stores a decision about a hold.
+func (s *Server) decide(ctx context.Context, asker *answer.Asker, x *decision) (*answer.Decided, error) {
+	return s.answers.Decide(ctx, asker, x.ID, &x.Body, s.now())
+}
+
+// question answers a question of an asker.
+type question[I, O any] func(ctx context.Context, asker *answer.Asker, x *I) (*O, error)
+
+// get registers a question.
+func get[I, O any](s *Server, api huma.API, id, path, summary string, ask question[I, O]) {
+	register(s, api, operation(http.MethodGet, id, path, summary), ask)
+}
+
+// posted registers a question whose answer changes with the positions of the ledger alone.
+func posted[I, O any](s *Server, api huma.API, id, path, summary string, ask question[I, O]) {
+	op := operation(http.MethodGet, id, path, summary)
+	op.Middlewares = huma.Middlewares{s.unchanged}
+	register(s, api, op, ask)
+}
+
+// heavy registers a question whose answer reads much: few are answered at once.
+func heavy[I, O any](s *Server, api huma.API, id, path, summary string, ask question[I, O]) {
+	register(s, api, operation(http.MethodGet, id, path, summary), oneOfFew(s, ask))
+}
+
+// post registers a question with a body, or an act.
+func post[I, O any](s *Server, api huma.API, id, path, summary string, ask question[I, O]) {
+	op := operation(http.MethodPost, id, path, summary)
 	op.Errors = append(op.Errors, http.StatusConflict)
-	register(s, api, op, func(ctx context.Context, asker *answer.Asker, x *decision) (*answer.Decided, error) {
-		return s.answers.Decide(ctx, asker, x.ID, &x.Body, s.now())
-	})
+	register(s, api, op, ask)
 }
 
-// operation is a question of the API.
-type operation struct {
-	id      string
-	path    string // below /v1
-	summary string
-	heavy   bool // it reads much: few are answered at once
-}
-
-// errorStatuses are those of the errors of a question.
-func errorStatuses() []int {
-	return []int{
-		http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusGone,
-		http.StatusUnprocessableEntity, http.StatusInternalServerError, http.StatusServiceUnavailable,
+// oneOfFew waits for a place before it asks.
+func oneOfFew[I, O any](s *Server, ask question[I, O]) question[I, O] {
+	return func(ctx context.Context, asker *answer.Asker, x *I) (*O, error) {
+		leave, err := s.enter(ctx)
+		if err != nil {
+			return nil, err
+		}
+		defer leave()
+		return ask(ctx, asker, x)
 	}
 }
 
-// heavily is the metadata of a heavy operation.
-const heavily = "heavy"
+// enter waits for a place among the heavy answers. Error: errBusy.
+func (s *Server) enter(ctx context.Context) (leave func(), err error) {
+	ctx, cancel := context.WithTimeout(ctx, answerTime)
+	defer cancel()
+	select {
+	case s.heavy <- struct{}{}:
+		return func() { <-s.heavy }, nil
+	case <-ctx.Done():
+		return nil, errBusy
+	}
+}
 
-func (o *operation) huma(method string) huma.Operation {
+// operation describes a question below /v1.
+func operation(method, id, path, summary string) huma.Operation {
 	return huma.Operation{
-		OperationID: o.id, Method: method, Path: "/v1" + o.path, Summary: o.summary, Errors: errorStatuses(),
-		Security: []map[string][]string{{"token": {}}}, Metadata: map[string]any{heavily: o.heavy},
+		OperationID: id, Method: method, Path: "/v1" + path, Summary: summary,
+		Security: []map[string][]string{{"token": {}}},
+		Errors: []int{
+			http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusGone,
+			http.StatusUnprocessableEntity, http.StatusInternalServerError, http.StatusServiceUnavailable,
+		},
 	}
 }
 
@@ -118,32 +120,10 @@ type body[O any] struct {
 	Body *O
 }
 
-// question answers a question of an asker.
-type question[I, O any] func(ctx context.Context, asker *answer.Asker, x *I) (*O, error)
-
-// positioned registers a question whose answer changes with the positions of the ledger alone.
-func positioned[I, O any](s *Server, api huma.API, o operation, ask question[I, O]) {
-	op := o.huma(http.MethodGet)
-	op.Middlewares = huma.Middlewares{s.unchanged}
-	register(s, api, op, ask)
-}
-
-// get registers a question.
-func get[I, O any](s *Server, api huma.API, o operation, ask question[I, O]) {
-	register(s, api, o.huma(http.MethodGet), ask)
-}
-
 func register[I, O any](s *Server, api huma.API, op huma.Operation, ask question[I, O]) {
 	huma.Register(api, op, func(ctx context.Context, x *I) (*body[O], error) {
 		limited, cancel := context.WithTimeout(ctx, answerTime)
 		defer cancel()
-		if op.Metadata[heavily] == true {
-			leave, err := s.heavy.enter(limited)
-			if err != nil {
-				return nil, later(errBusy)
-			}
-			defer leave()
-		}
 		out, err := ask(limited, askerOf(ctx), x)
 		if err != nil {
 			return nil, s.failed(limited, op.OperationID, err)

@@ -3,6 +3,7 @@ package api
 import (
 	"cmp"
 	"context"
+	"crypto/ed25519"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -37,23 +38,24 @@ type Server struct {
 	log       *slog.Logger
 	now       func() time.Time
 	version   string
+	key       ed25519.PrivateKey // nil: bundles are not signed
 	handler   http.Handler
 	answering http.Handler // without authentication
 	queries   queried
 	bus       *bus.Bus // nil: nothing is asked over NATS
 	reader    ledger.Reader
-	heavy     room
+	heavy     chan struct{}          // has an element for each heavy answer
 	address   atomic.Pointer[string] // while it listens
 }
 
 // New makes an API. It does the I/O of auth.New alone.
 func New(cfg Config, deps Deps) (*Server, error) {
-	erasures := names.NewCurrent(deps.Bus)
-	deps.Reader = ledger.Erasing(deps.Reader, erasures)
+	answers := answer.New(deps.Reader, deps.Bus)
+	deps.Reader = ledger.Erasing(deps.Reader, names.NewCurrent(deps.Bus))
 	s := &Server{
-		cfg: cfg, auth: deps.Authenticator, answers: answer.New(deps.Reader, deps.Bus, erasures),
-		log: deps.Log.With(slog.String("service", "api")), now: deps.Now, version: deps.Version,
-		heavy: make(room, maxHeavy), bus: deps.Queries, reader: deps.Reader,
+		cfg: cfg, auth: deps.Authenticator, answers: answers,
+		log: deps.Log.With(slog.String("service", "api")), now: deps.Now, version: deps.Version, key: deps.SigningKey,
+		heavy: make(chan struct{}, maxHeavy), bus: deps.Queries, reader: deps.Reader,
 	}
 	s.cfg.Address = cmp.Or(cfg.Address, DefaultAddress)
 	if s.now == nil {
@@ -129,17 +131,4 @@ func ignoreDeadline(err error) error {
 		return nil
 	}
 	return err
-}
-
-// room is a bounded number of places.
-type room chan struct{}
-
-// enter waits for a place until ctx is done.
-func (r room) enter(ctx context.Context) (leave func(), err error) {
-	select {
-	case r <- struct{}{}:
-		return func() { <-r }, nil
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
 }

@@ -34,33 +34,31 @@ type Answers struct {
 	until uint64 // position in METERED up to which terms were read
 }
 
-// New returns the answers of a ledger that is posted from the streams of a bus. The ledger has no
-// erased names: ledger.Erasing.
-func New(r ledger.Reader, b Bus, erasures *names.Current) *Answers {
-	return &Answers{reader: r, bus: b, erasures: erasures}
+// New returns the answers of a ledger that is posted from the streams of a bus. They have no erased
+// names.
+func New(r ledger.Reader, b Bus) *Answers {
+	erasures := names.NewCurrent(b)
+	return &Answers{reader: ledger.Erasing(r, erasures), bus: b, erasures: erasures}
 }
 
 // Scope is whose data an asker may see. The zero value is nobody's.
 type Scope struct {
-	Everybody   bool
-	Foundations []string       // of every tenant
-	Owners      []events.Owner // beside them
+	Everybody bool
+	Owners    []events.Owner // one without a tenant is every tenant of its foundation
 }
 
 // Has reports whether a tenant of a foundation is in the scope.
 func (s *Scope) Has(foundation, tenant string) bool {
-	return s.Everybody || slices.Contains(s.Foundations, foundation) ||
-		slices.Contains(s.Owners, events.Owner{Foundation: foundation, Tenant: tenant})
+	return s.Everybody || events.Owns(s.Owners, foundation, tenant)
 }
 
 // names reports whether something in the scope is of a foundation and a tenant; an empty one stands
 // for any.
 func (s *Scope) names(foundation, tenant string) bool {
-	of := func(f string) bool { return foundation == "" || foundation == f }
-	return s.Everybody || slices.ContainsFunc(s.Foundations, of) ||
-		slices.ContainsFunc(s.Owners, func(o events.Owner) bool {
-			return of(o.Foundation) && (tenant == "" || tenant == o.Tenant)
-		})
+	return s.Everybody || slices.ContainsFunc(s.Owners, func(o events.Owner) bool {
+		return (foundation == "" || foundation == o.Foundation) &&
+			(tenant == "" || o.Tenant == "" || tenant == o.Tenant)
+	})
 }
 
 // Asker is who asks. The zero value may see and do nothing.
@@ -69,6 +67,12 @@ type Asker struct {
 	Usage  Scope  // what ran
 	Money  Scope  // what it costs
 	Decide Scope  // acts
+}
+
+// Operator is who runs a command against the streams: they may see everything.
+func Operator() *Asker {
+	all := Scope{Everybody: true}
+	return &Asker{Usage: all, Money: all}
 }
 
 // Position is how far an answer goes.

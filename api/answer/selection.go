@@ -38,19 +38,13 @@ type Selection struct {
 }
 
 // query is the query of an asker about tenants: of what is in a scope of theirs. It is the only
-// place that sets Owners. Errors: errNobody, and Problems of the foundation.
+// place that sets Owners. Error: errNobody.
 func (w *Whose) query(scope *Scope) (ledger.Query, error) {
 	q := ledger.Query{Foundation: w.Foundation, Tenant: w.Tenant}
-	switch {
-	case scope.Everybody:
-	case !scope.names(w.Foundation, w.Tenant):
+	if !scope.names(w.Foundation, w.Tenant) {
 		return q, errNobody
-	case slices.Contains(scope.Foundations, w.Foundation):
-	case w.Foundation == "" && len(scope.Foundations) == 1 && len(scope.Owners) == 0:
-		q.Foundation = scope.Foundations[0]
-	case w.Foundation == "" && len(scope.Foundations) > 0:
-		return q, invalid("you may see whole foundations: choose one with the parameter foundation")
-	default:
+	}
+	if !scope.Everybody {
 		q.Owners = append([]events.Owner{}, scope.Owners...) // never nil
 	}
 	return q, nil
@@ -100,10 +94,13 @@ func day(name, text string) (time.Time, error) {
 // heard is errNobody where a query names a tenant, or a foundation, that nothing is known of. Call
 // it when nothing was found.
 func (a *Answers) heard(ctx context.Context, q *ledger.Query) error {
-	if q.Owners != nil || q.Foundation == "" && q.Tenant == "" {
+	mine := func(o events.Owner) bool {
+		return (q.Foundation == "" || q.Foundation == o.Foundation) && (q.Tenant == "" || q.Tenant == o.Tenant)
+	}
+	if q.Foundation == "" && q.Tenant == "" || slices.ContainsFunc(q.Owners, mine) {
 		return nil // whom the asker owns exists
 	}
-	named := ledger.Query{Foundation: q.Foundation, Tenant: q.Tenant}
+	named := ledger.Query{Owners: q.Owners, Foundation: q.Foundation, Tenant: q.Tenant}
 	sums, err := a.reader.Totals(ctx, named)
 	if err != nil || len(sums) > 0 {
 		return err

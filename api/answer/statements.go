@@ -3,9 +3,11 @@ package answer
 import (
 	"context"
 	"encoding/json"
+	"errors"
 
 	"github.com/daybook-billing/daybook/events/statement"
 	"github.com/daybook-billing/daybook/ledger"
+	"github.com/daybook-billing/daybook/pricer/bundle"
 	"github.com/daybook-billing/daybook/pricer/preview"
 )
 
@@ -41,6 +43,14 @@ func (a *Answers) Statements(ctx context.Context, asker *Asker, x *StatementsQue
 		out.Statements = append(out.Statements, all[i].AppendJSON(nil))
 	}
 	return out, nil
+}
+
+// AllStatements are the statements of an answer, of any number.
+func (a *Answers) AllStatements(ctx context.Context, asker *Asker, x *StatementsQuestion) ([]statement.Statement,
+	error,
+) {
+	all, _, err := a.statements(ctx, asker, x)
+	return all, err
 }
 
 func (a *Answers) statements(ctx context.Context, asker *Asker, x *StatementsQuestion) (all []statement.Statement,
@@ -105,10 +115,10 @@ func (a *Answers) drafts(ctx context.Context, q *ledger.Query, x *StatementsQues
 		return preview.Statements(ctx, a.bus, q.Tenant, q.Foundation, q.Period)
 	}
 	for _, o := range q.Owners {
-		if !q.Has(o.Foundation, o.Tenant) {
+		if o.Tenant != "" && o.Tenant != q.Tenant || q.Foundation != "" && o.Foundation != q.Foundation {
 			continue
 		}
-		some, err := preview.Statements(ctx, a.bus, o.Tenant, o.Foundation, q.Period)
+		some, err := preview.Statements(ctx, a.bus, q.Tenant, o.Foundation, q.Period)
 		if err != nil {
 			return nil, err
 		}
@@ -122,6 +132,22 @@ type StatementQuestion struct {
 	Source     string `path:"source" json:"source" maxLength:"64" doc:"cf or trove."`
 	Foundation string `path:"foundation" json:"foundation" maxLength:"1024" doc:"Foundation with this series of numbers."`
 	Number     uint64 `path:"number" json:"number" minimum:"1" doc:"Number of a statement or a credit note."`
+}
+
+// Bundle is a statement with all that a stranger needs to compute it again.
+func (a *Answers) Bundle(ctx context.Context, asker *Asker, x *StatementQuestion) (*bundle.Contents, error) {
+	issued, err := a.Statement(ctx, asker, x)
+	if err != nil {
+		return nil, err
+	}
+	contents, err := bundle.Collect(ctx, a.bus, issued)
+	if err == nil {
+		err = contents.CollectFacts(ctx, a.bus)
+	}
+	if errors.Is(err, bundle.ErrTooLarge) || errors.Is(err, bundle.ErrOtherEntries) {
+		err = &Problem{Kind: Refused, Detail: err.Error()}
+	}
+	return contents, err
 }
 
 // Statement finds a statement or a credit note by its number.

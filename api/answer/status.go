@@ -6,6 +6,7 @@ import (
 
 	"github.com/daybook-billing/daybook/collector/status"
 	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/ledger"
 )
 
 // Status is how far collecting, metering and charging have come.
@@ -36,16 +37,9 @@ func (a *Answers) Status(ctx context.Context, asker *Asker, now time.Time) (*Sta
 	if err != nil {
 		return nil, err
 	}
-	out := &Status{Foundations: []FoundationState{}}
+	out := &Status{Foundations: states(bill.Horizons)}
 	if out.Position, err = a.Position(ctx); err != nil {
 		return nil, err
-	}
-	for i := range bill.Horizons {
-		h := &bill.Horizons[i]
-		out.Foundations = append(out.Foundations, FoundationState{
-			Source: h.Source, Foundation: h.Foundation, MeteredThrough: timeText(h.Metered),
-			ChargedThrough: timeText(h.Billed), Ended: timeText(h.Ended),
-		})
 	}
 	if asker.Usage.Everybody {
 		var problem error
@@ -54,6 +48,19 @@ func (a *Answers) Status(ctx context.Context, asker *Asker, now time.Time) (*Sta
 		}
 	}
 	return out, nil
+}
+
+// states are the forms of horizons.
+func states(horizons []ledger.Horizon) []FoundationState {
+	all := make([]FoundationState, len(horizons))
+	for i := range horizons {
+		h := &horizons[i]
+		all[i] = FoundationState{
+			Source: h.Source, Foundation: h.Foundation, MeteredThrough: timeText(h.Metered),
+			ChargedThrough: timeText(h.Billed), Ended: timeText(h.Ended),
+		}
+	}
+	return all
 }
 
 // timeText is a time; empty for none.

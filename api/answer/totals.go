@@ -16,6 +16,14 @@ type TotalsQuestion struct {
 	Upto    uint64   `query:"upto" json:"upto,omitempty" doc:"What was posted up to this sequence of BILLING: the position of a page."`
 }
 
+// TotalsDimensions are what totals can be divided by.
+func TotalsDimensions() []string {
+	return []string{
+		"tenant", "foundation", "space", "app", "resource", "kind", "plan", "component", "day", "month", "datastore",
+		"region", "availability_zone",
+	}
+}
+
 // Totals are sums in the order of their values.
 type Totals struct {
 	Position Position `json:"position"`

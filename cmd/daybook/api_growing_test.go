@@ -86,6 +86,27 @@ var _ = Describe("The API, while the streams grow", func() {
 		Expect(w.Code).To(Equal(http.StatusGone))
 		Expect(w.Body.String()).To(ContainSubstring("cannot be told before message"))
 	})
+	It("foresees the month to the last digit, where nothing changes", func(ctx SpecContext) {
+		var forecast answers.Forecast
+		a.get(&forecast, "forecast", "by", "tenant,component")
+		Expect(forecast.Month).To(Equal("2026-05"))
+		Expect(forecast.Running).To(Equal(1))
+		Expect(s.ran("forecast", "--format", "csv", "--by", "tenant,component")).To(And(
+			HavePrefix("tenant,component,charged,to_come,amount,vat,currency\n"),
+			ContainSubstring("O,"+forecast.Sums[0].Of["component"]+","+forecast.Sums[0].Charged+","+
+				forecast.Sums[0].ToCome+","+forecast.Sums[0].Amount+",")))
+		Expect(s.ran("forecast")).To(ContainSubstring("cf eu: metered through 2026-05-20T12:00:00Z"))
+		collect(ctx, "2026-06-01T00:00:00Z", strings.ReplaceAll(appFact("e9", "2026-05-31T23:00:00Z", "STOPPED"),
+			`{"guid":"P"`, `{"guid":"Q"`)) // of another process, that did not run
+		var totals answers.Totals
+		a.get(&totals, "totals", "by", "tenant,component", "month", "2026-05")
+		Expect(forecast.Sums).To(HaveLen(len(totals.Totals)))
+		for i, total := range totals.Totals {
+			Expect(forecast.Sums[i].Amount).To(Equal(total.Amount))
+			Expect(forecast.Sums[i].VAT).To(Equal(total.VAT))
+			Expect(forecast.Sums[i].Charged).NotTo(Equal(total.Amount))
+		}
+	})
 	It("says what runs has accrued, to the last digit of the charge that follows", func(ctx SpecContext) {
 		var running answers.Running
 		a.get(&running, "running")

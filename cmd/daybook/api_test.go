@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -238,6 +240,42 @@ var _ = Describe("The API", Ordered, ContinueOnFailure, func() {
 				others := a.do(http.MethodGet, fmt.Sprintf("/v1/"+path, id), nil)
 				Expect(others.Body.String()).To(Equal(nobody.Body.String()), path)
 			}
+		}
+	})
+	It("exports what the commands print, with the same bytes as daybook export", func(ctx SpecContext) {
+		issued := s.statements(ctx)[0]
+		for what, month := range map[string]string{
+			"charges": "2026-10", "totals": "2026-10", "corrections": "2026-10", "statements": issued.Month,
+		} {
+			for _, format := range []string{"csv", "jsonl"} {
+				w := a.do(http.MethodGet, "/v1/export/"+what+"?month="+month+"&format="+format, nil)
+				Expect(w.Code).To(Equal(http.StatusOK), w.Body.String())
+				Expect(w.Body.String()).To(Equal(s.ran("export", "--what", what, "--month", month, "--format",
+					format)), what)
+				if what != "corrections" {
+					Expect(strings.Count(w.Body.String(), "\n")).To(BeNumerically(">=", 1), what)
+				}
+			}
+		}
+		w := a.do(http.MethodGet, "/v1/export/charges?month=2026-10", nil)
+		Expect(w.Header().Get("Content-Type")).To(Equal("text/csv; charset=utf-8"))
+		Expect(w.Body.String()).To(HavePrefix("id,entry,reverses,"))
+		path := fmt.Sprintf("/v1/statements/%s/%s/%d", issued.Source, issued.Foundation, issued.Number)
+		Expect(a.do(http.MethodGet, path, nil).Body.Bytes()).To(MatchJSON(issued.AppendJSON(nil)))
+		Expect(a.do(http.MethodGet, path+"/csv", nil).Body.String()).To(HavePrefix("number,revision,"))
+		bundle := a.do(http.MethodGet, path+"/bundle", nil)
+		Expect(bundle.Header().Get("Content-Type")).To(Equal("application/gzip"))
+		file := filepath.Join(GinkgoT().TempDir(), "bundle.tar.gz")
+		Expect(os.WriteFile(file, bundle.Body.Bytes(), 0o600)).To(Succeed())
+		verified := daybook("", "statement", "verify", file)
+		Expect(verified.status).To(BeZero(), verified.stderr)
+		a.asker = auth.Access{Tenants: map[events.Owner]auth.Rights{
+			{Foundation: issued.Foundation, Tenant: "x"}: auth.Read,
+		}}
+		for _, suffix := range []string{"", "/csv", "/bundle"} {
+			w := a.do(http.MethodGet, path+suffix, nil)
+			Expect(w.Code).To(Equal(http.StatusNotFound))
+			Expect(w.Header().Get("Content-Type")).To(Equal("application/problem+json"))
 		}
 	})
 	It("says how far everything has come", func() {

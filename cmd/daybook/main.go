@@ -42,6 +42,8 @@ type cli struct {
 	Unrated    billing.Unrated    `cmd:"" help:"List usage without a price."`
 	Holds      metering.Holds     `cmd:"" help:"List usage that is held and not billed, and decide about it."`
 	Bill       billing.Bill       `cmd:"" help:"Print the bill by month and tenant."`
+	Forecast   billing.Forecast   `cmd:"" help:"Print what a month comes to, if all that runs goes on."`
+	Export     billing.Export     `cmd:"" help:"Write the charges, totals, statements or corrections of a month as CSV or lines of JSON."`
 	Statement  billing.Statement  `cmd:"" help:"Print a tenant's statements of a closed month, or a preview; export one as a bundle; verify a bundle."`
 	Keys       billing.Keys       `cmd:"" help:"Make and show the key that signs bundles."`
 	Token      tokenCmd           `cmd:"" help:"Make static tokens of the API."`

@@ -10,6 +10,7 @@ import (
 type serveCmd struct {
 	shell.NATS
 	authFlags
+	shell.SigningKey
 	service.Config
 	databaseFlags
 	API string `name:"api" env:"DAYBOOK_API" default:"${api}" placeholder:"ADDR" help:"Serve the API on this host:port (default: ${default})."`
@@ -36,6 +37,10 @@ func (c *serveCmd) Run(e *shell.Env) error {
 	if cfg.Auth, err = c.settings(); err != nil {
 		return err
 	}
+	key, err := c.Load()
+	if err != nil {
+		return err
+	}
 	process, b, err := c.Serve(e, "api", c.Config)
 	if err != nil {
 		return err
@@ -48,6 +53,7 @@ func (c *serveCmd) Run(e *shell.Env) error {
 	defer all.close()
 	server, err := api.New(cfg, api.Deps{
 		Reader: all.reader, Bus: b, Queries: b, Log: process.Log, Version: version(e.Ctx),
+		SigningKey: key,
 	})
 	if err != nil {
 		return err

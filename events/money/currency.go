@@ -1,5 +1,7 @@
 package money
 
+import "strings"
+
 // minorUnits are the decimal places of currencies with other than two. Source: ISO 4217.
 var minorUnits = map[string]int{
 	"BHD": 3, "BIF": 0, "CLP": 0, "DJF": 0, "GNF": 0, "IQD": 3, "ISK": 0, "JOD": 3, "JPY": 0, "KMF": 0, "KRW": 0,
@@ -13,4 +15,19 @@ func MinorUnit(currency string) int {
 		return places
 	}
 	return 2
+}
+
+// InMinorUnit rounds a total to the currency's minor unit, half-even, and writes all its places.
+func InMinorUnit(x Decimal, currency string) string {
+	places := MinorUnit(currency)
+	text := x.Round(places).String()
+	if places == 0 {
+		return text
+	}
+	point := strings.IndexByte(text, '.')
+	if point < 0 {
+		point = len(text)
+		text += "."
+	}
+	return text + strings.Repeat("0", places-(len(text)-point-1))
 }

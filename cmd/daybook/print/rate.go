@@ -6,8 +6,8 @@ import (
 	"io"
 	"strconv"
 	"strings"
-	"unicode"
 
+	"github.com/daybook-billing/daybook/api/export"
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/pricer/rating"
 )
@@ -169,7 +169,7 @@ func table(w io.Writer, format string, rows [][]string) error {
 		}
 		for _, row := range rows[1:] {
 			for i := range row {
-				row[i] = csvCell(row[i])
+				row[i] = export.Cell(row[i])
 			}
 		}
 		if err := out.WriteAll(rows); err != nil {
@@ -180,27 +180,4 @@ func table(w io.Writer, format string, rows [][]string) error {
 		return Table(w, rows)
 	}
 	return nil
-}
-
-// csvCell makes a text safe for a spreadsheet: control characters are escaped as in Go, and an
-// apostrophe stands before what a spreadsheet would take for a formula. Numbers stay as they are.
-func csvCell(text string) string {
-	if strings.ContainsFunc(text, unicode.IsControl) {
-		var out strings.Builder
-		for _, r := range text {
-			if quoted := strconv.QuoteRune(r); unicode.IsControl(r) {
-				out.WriteString(quoted[1 : len(quoted)-1])
-			} else {
-				out.WriteRune(r)
-			}
-		}
-		text = out.String()
-	}
-	if text == "" || !strings.ContainsRune("=+-@", rune(text[0])) {
-		return text
-	}
-	if _, err := events.ParseDecimal(text); err == nil {
-		return text
-	}
-	return "'" + text
 }

@@ -3,9 +3,9 @@ package print
 import (
 	"fmt"
 	"io"
-	"strconv"
 	"strings"
 
+	"github.com/daybook-billing/daybook/api/export"
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/events/statement"
 )
@@ -20,7 +20,7 @@ func Statements(w io.Writer, all []statement.Statement, format string, exact boo
 			fmt.Fprintf(out, "%s\n", statementJSON(&all[i]))
 		}
 	case "csv":
-		return table(w, "csv", statementRows(all))
+		return table(w, "csv", export.StatementRows(all))
 	default:
 		for i := range all {
 			if i > 0 {
@@ -38,28 +38,6 @@ func statementJSON(x *statement.Statement) []byte {
 		return x.AppendJSON(nil)
 	}
 	return append([]byte(`{"preview":true,`), x.AppendJSON(nil)[1:]...)
-}
-
-func statementRows(all []statement.Statement) [][]string {
-	rows := [][]string{{
-		"number", "revision", "credits", "preview", "source", "foundation", "tenant", "month", "correction_of", "plan",
-		"component", "quantity", "unit", "unit_price", "price_currency", "currency_rate", "vat_rate", "amount", "vat",
-		"rounded_amount", "rounded_vat", "currency",
-	}}
-	for i := range all {
-		x := &all[i]
-		for j := range x.Lines {
-			l := &x.Lines[j]
-			rows = append(rows, []string{
-				strconv.FormatUint(x.Number, 10), strconv.FormatUint(uint64(x.Revision), 10),
-				strconv.FormatUint(x.Credits, 10), strconv.FormatBool(x.Preview()), x.Source, x.Foundation, x.Tenant,
-				x.Month, l.Month, l.Plan, l.Component, quantityOf(l, true), l.Unit, l.UnitPrice, l.PriceCurrency,
-				l.CurrencyRate, l.VATRate, l.Amount.String(), l.VAT.String(), money(l.RoundedAmount, l.Currency),
-				money(l.RoundedVAT, l.Currency), l.Currency,
-			})
-		}
-	}
-	return rows
 }
 
 // quantityOf is empty for a line of a formula.

@@ -1,4 +1,4 @@
-package print
+package export
 
 import "testing"
 
@@ -17,7 +17,7 @@ func TestCSVCellsAreNoFormulas(t *testing.T) {
 		"\t=1":               `\t=1`,
 		"C:\\shop":           "C:\\shop",
 	} {
-		if got := csvCell(text); got != want {
+		if got := Cell(text); got != want {
 			t.Errorf("%q became %q, want %q", text, got, want)
 		}
 	}

@@ -1,0 +1,64 @@
+package billing
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/daybook-billing/daybook/api/answer"
+	"github.com/daybook-billing/daybook/cmd/daybook/print"
+	"github.com/daybook-billing/daybook/cmd/daybook/shell"
+	"github.com/daybook-billing/daybook/ledger"
+	"github.com/daybook-billing/daybook/ledger/memory"
+)
+
+// Forecast is daybook forecast.
+type Forecast struct {
+	shell.NATS
+	Tenant     string   `help:"Only this tenant (organization guid, tenant id)."`
+	Foundation string   `help:"Only this foundation."`
+	Month      string   `placeholder:"YYYY-MM" help:"Month (default: that of the latest horizon)."`
+	By         []string `sep:"," default:"tenant,kind,plan,component" placeholder:"NAME,…" help:"Sum by tenant, foundation, space, app, resource, kind, plan or component, or by several of them (default: ${default})."`
+	Format     string   `enum:"table,json,csv" default:"table" help:"Output: ${enum}."`
+	Exact      bool     `help:"Print exact amounts, not those rounded to the currency's minor unit; json and csv are exact anyway."`
+}
+
+// Validate checks the command line.
+func (c *Forecast) Validate() error {
+	if c.Month != "" && !shell.IsMonth(c.Month) {
+		return fmt.Errorf("--month %q is not a month such as 2026-11", c.Month)
+	}
+	for i, by := range c.By {
+		if !slices.Contains(answer.ForecastDimensions(), by) || slices.Contains(c.By[:i], by) {
+			return fmt.Errorf("--by takes each of %s at most once, not %q", names(answer.ForecastDimensions()), by)
+		}
+	}
+	return nil
+}
+
+// Run prints what the month comes to if all that runs goes on.
+func (c *Forecast) Run(e *shell.Env) error {
+	b, err := c.Open(e.Ctx, "forecast", nil)
+	if err != nil {
+		return err
+	}
+	defer b.Close()
+	books := memory.New()
+	missing, err := ledger.CatchUp(e.Ctx, b, books)
+	if err != nil {
+		return err
+	}
+	x := &answer.ForecastQuestion{
+		Whose: answer.Whose{Foundation: c.Foundation, Tenant: c.Tenant}, Month: c.Month, By: c.By,
+	}
+	forecast, err := answer.New(memory.NewReader(books, b), b).Forecast(e.Ctx, answer.Operator(), x)
+	if err != nil {
+		return err
+	}
+	err = print.Forecast(e.Stdout, forecast, c.Format, c.Exact)
+	if err == nil && len(missing) > 0 {
+		err = errors.New("the forecast is incomplete: " + strings.Join(missing, "; "))
+	}
+	return err
+}
