@@ -3,7 +3,6 @@ package api
 import (
 	"context"
 	"net/http"
-	"time"
 
 	"github.com/daybook-billing/daybook/api/auth"
 	"github.com/daybook-billing/daybook/api/paas"
@@ -20,7 +19,7 @@ func (s *Server) paas(deps *Deps) *paas.Handler {
 			return paas.Facts(ctx, deps.Bus, owner, sequences)
 		},
 		Access: s.paasAccess,
-		Name:   func(_, guid string, _ time.Time) string { return guid },
+		Names:  (&directory{bus: deps.Bus}).now,
 		Log:    s.log,
 	})
 }

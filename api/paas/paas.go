@@ -13,6 +13,7 @@ import (
 
 	"github.com/daybook-billing/daybook/api/auth"
 	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/internal/names"
 	"github.com/daybook-billing/daybook/ledger"
 	"github.com/daybook-billing/daybook/pricer/forecast"
 )
@@ -59,9 +60,9 @@ type Deps struct {
 	Events func(ctx context.Context, owner events.Owner, sequences []uint64) (map[uint64]string, error)
 	// Access returns what an asker may see. Errors: those of auth.
 	Access func(r *http.Request) (Access, error)
-	// Name returns the name of an organisation or a space at a time; the guid where it has none.
-	Name func(foundation, guid string, at time.Time) string
-	Log  *slog.Logger
+	// Names returns the names of organisations and spaces as they are now.
+	Names func(ctx context.Context) (*names.Directory, error)
+	Log   *slog.Logger
 }
 
 // Handler serves the endpoints.

@@ -25,6 +25,7 @@ import (
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
 	"github.com/daybook-billing/daybook/internal/lab/scale"
+	"github.com/daybook-billing/daybook/internal/names"
 	"github.com/daybook-billing/daybook/internal/stage"
 	"github.com/daybook-billing/daybook/internal/stage/audit"
 	"github.com/daybook-billing/daybook/ledger"
@@ -224,6 +225,11 @@ var _ = Describe("paas-billing's endpoints", Ordered, func() {
 			b.Close()
 			server.Shutdown()
 		})
+		org := names.Key{Tenant: names.Tenant{Source: events.SourceCF, Foundation: "prod", GUID: kitchen}}
+		_, err = names.Record(ctx, b, events.SourceCF, "prod", map[names.Key]names.Observation{
+			org: {Name: "kitchen", Seen: at(1, 0)},
+		}, false)
+		Expect(err).NotTo(HaveOccurred())
 		f := newFoundation()
 		publish(ctx, b, events.StreamMetered, f.metered)
 		publish(ctx, b, events.StreamBilling, f.billing)
@@ -251,13 +257,8 @@ var _ = Describe("paas-billing's endpoints", Ordered, func() {
 				}
 				return paas.Access{}, auth.ErrInvalidToken
 			},
-			Name: func(_, guid string, _ time.Time) string {
-				if guid == kitchen {
-					return "kitchen"
-				}
-				return guid
-			},
-			Log: slog.New(slog.NewTextHandler(GinkgoWriter, nil)),
+			Names: func(ctx context.Context) (*names.Directory, error) { return names.Load(ctx, b) },
+			Log:   slog.New(slog.NewTextHandler(GinkgoWriter, nil)),
 		}
 		h = paas.New(paas.Config{}, deps)
 		closed = paas.New(paas.Config{ClosedPrices: true}, deps)

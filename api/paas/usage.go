@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/internal/names"
 	"github.com/daybook-billing/daybook/ledger"
 	"github.com/daybook-billing/daybook/pricer/catalogue"
 	"github.com/daybook-billing/daybook/pricer/forecast"
@@ -16,6 +17,7 @@ import (
 type question struct {
 	*request
 	terms    forecast.Terms
+	names    *names.Directory
 	plans    *plans
 	owners   []events.Owner
 	horizons map[string]time.Time // by foundation
@@ -36,6 +38,9 @@ func (h *Handler) ask(q *request) (*question, error) {
 	all := &question{request: q, terms: terms, plans: newPlans(inForce(terms))}
 	if q.from.Equal(q.to) {
 		return all, nil
+	}
+	if all.names, err = h.Names(q.Context()); err != nil {
+		return nil, err
 	}
 	if all.owners, err = h.owners(q); err != nil {
 		return nil, err
@@ -121,12 +126,15 @@ func (h *Handler) resource(q *question, o *object, guids map[uint64]string, plan
 		EventGUID: cmp.Or(guids[o.begin], events.ID("event", p.ID)),
 		Start:     start.Format(timeForm), Stop: end.Format(timeForm),
 		ResourceGUID: o.resource, ResourceName: cmp.Or(p.Name, o.resource), ResourceType: resourceType(o.kind),
-		OrgGUID: p.Tenant, OrgName: h.Name(o.foundation, p.Tenant, end),
-		SpaceGUID: p.Space, SpaceName: h.Name(o.foundation, p.Space, end), PlanGUID: guidUnknown,
+		OrgGUID: p.Tenant, SpaceGUID: p.Space, PlanGUID: guidUnknown,
 	}
-	if p.span != nil && p.span.SpaceName != "" && r.SpaceName == r.SpaceGUID {
+	org := names.Key{Tenant: names.Tenant{Source: p.Source, Foundation: o.foundation, GUID: p.Tenant}}
+	space := names.Key{Tenant: org.Tenant, Space: p.Space}
+	r.OrgName, r.SpaceName = cmp.Or(q.names.Name(org), p.Tenant), q.names.Name(space)
+	if r.SpaceName == "" && p.span != nil {
 		r.SpaceName = p.span.SpaceName
 	}
+	r.SpaceName = cmp.Or(r.SpaceName, p.Space)
 	switch {
 	case plan != nil:
 		r.PlanGUID = q.plans.guid(plan.Name)
