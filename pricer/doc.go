@@ -12,8 +12,9 @@
 // soon as it has one. Closed months it leaves as they are, but for those that it names. What
 // changes in a closed month is posted as corrections to the first open one. What the version
 // changes, by month and tenant, goes out on billing.effect.<version>, for operators alone. When a
-// month closes its statements are proposed; Run appends the seal of each to USAGE, with its number,
-// and when that comes back on METERED the statement goes out on billing.statement.…. Each horizon
+// month closes its statements are proposed; Run appends the seal of each to USAGE, with its number
+// (sealing/), and when that comes back on METERED, and is of the next statement, the statement goes
+// out on billing.statement.…. Each horizon
 // and each closing passes on once everything before it has been charged. Snapshots go to the Object
 // Store bucket daybook-pricer; the posted spans in it are in pieces, and each piece is written
 // once.
