@@ -23,7 +23,7 @@ const (
 // spans of one. A cut has changes of all that runs.
 const (
 	maxFree       = maxWindowMessages
-	maxFreeClosed = 16
+	maxFreeClosed = 4
 )
 
 // window is the facts since the mark of a beginning. Without one every fact is a window of its own.
