@@ -28,12 +28,32 @@ var variables = map[string]string{
 	"DAYBOOK_PROJECTOR_PASSWORD": "pprojector", "DAYBOOK_PRICER_PASSWORD": "ppricer",
 	"DAYBOOK_READER_PASSWORD":   "preader",
 	"DAYBOOK_OPERATOR_PASSWORD": "poperator", "DAYBOOK_TENANT_ACME_PASSWORD": "ptenantacme",
-	"DAYBOOK_REPLAY_PASSWORD": "preplay",
+	"DAYBOOK_REPLAY_PASSWORD": "preplay", "DAYBOOK_API_PASSWORD": "papi",
 }
 
 var passwords = map[string]string{
 	"collector": "pcollector", "projector": "pprojector", "pricer": "ppricer", "reader": "preader",
-	"operator": "poperator", "replay": "preplay", "tenant-acme": "ptenantacme",
+	"operator": "poperator", "replay": "preplay", "api": "papi", "tenant-acme": "ptenantacme",
+}
+
+// natsCLI runs a line of README.md as a user, and returns its output.
+func natsCLI(url string) func(ctx context.Context, user, line string) string {
+	program := os.Getenv("DAYBOOK_NATS_CLI")
+	if program == "" {
+		Skip("DAYBOOK_NATS_CLI is not set; make test builds the CLI and sets it")
+	}
+	return func(ctx context.Context, user, line string) string {
+		GinkgoHelper()
+		readme, err := os.ReadFile("README.md")
+		Expect(err).NotTo(HaveOccurred())
+		Expect(string(readme)).To(ContainSubstring("nats " + line))
+		command := exec.CommandContext(ctx, program, strings.Fields(strings.ReplaceAll(line, "'", ""))...)
+		command.Env = append(os.Environ(), "HOME="+GinkgoT().TempDir(), "NATS_URL="+url, "NATS_USER="+user,
+			"NATS_PASSWORD="+passwords[user])
+		output, err := command.CombinedOutput()
+		Expect(err).NotTo(HaveOccurred(), string(output))
+		return string(output)
+	}
 }
 
 var _ = Describe("The NATS configuration", Ordered, ContinueOnFailure, func() {
@@ -98,7 +118,7 @@ var _ = Describe("The NATS configuration", Ordered, ContinueOnFailure, func() {
 	})
 
 	It("finds the streams as Daybook wants them, for every service", func(ctx context.Context) {
-		for _, user := range []string{"collector", "projector", "pricer", "reader"} {
+		for _, user := range []string{"collector", "projector", "pricer", "reader", "api"} {
 			Expect(connect(ctx, user).EnsureStreams(ctx, bus.StreamsConfig{})).To(Succeed(), user)
 		}
 	})
@@ -120,6 +140,10 @@ var _ = Describe("The NATS configuration", Ordered, ContinueOnFailure, func() {
 		Entry("a reader the spans", "reader", "METERED", "metered.cf.prod.acme.app.a1"),
 		Entry("a reader the charges", "reader", "BILLING", "billing.charge.acme.cf.prod.app.a1"),
 		Entry("a reader the quarantine", "reader", "QUARANTINE", "quarantine.cf.prod"),
+		Entry("the API the facts", "api", "USAGE", fact),
+		Entry("the API the spans", "api", "METERED", "metered.cf.prod.acme.app.a1"),
+		Entry("the API the charges", "api", "BILLING", "billing.charge.acme.cf.prod.app.a1"),
+		Entry("the API the quarantine", "api", "QUARANTINE", "quarantine.cf.prod"),
 	)
 
 	for _, user := range []string{"projector", "pricer"} {
@@ -143,25 +167,32 @@ var _ = Describe("The NATS configuration", Ordered, ContinueOnFailure, func() {
 		}
 	})
 
-	It("lets the operator save what bills begin with, and a reader begin there and save nothing",
-		func(ctx context.Context) {
+	DescribeTable("lets a user save what bills begin with, and a reader begin there and save nothing",
+		func(ctx context.Context, user string) {
 			const bucket = "daybook-ledger"
-			operator, reader := connect(ctx, "operator"), connect(ctx, "reader")
+			saving, reader := connect(ctx, user), connect(ctx, "reader")
 			Expect(reader.PutObject(ctx, bucket, "x", nil)).To(MatchError(bus.ErrDenied))
-			Expect(operator.PutObject(ctx, bucket, "state", []byte("one"))).To(Succeed())
-			Expect(operator.PutObject(ctx, bucket, "old", []byte("two"))).To(Succeed())
-			Expect(operator.DeleteObject(ctx, bucket, "old")).To(Succeed())
+			Expect(saving.PutObject(ctx, bucket, "state", []byte("one"))).To(Succeed())
+			Expect(saving.PutObject(ctx, bucket, "old", []byte("two"))).To(Succeed())
+			Expect(saving.DeleteObject(ctx, bucket, "old")).To(Succeed())
 			Expect(reader.ListObjects(ctx, bucket)).To(Equal([]string{"state"}))
 			Expect(reader.GetObject(ctx, bucket, "state")).To(Equal([]byte("one")))
 			Expect(reader.PutObject(ctx, bucket, "x", nil)).To(MatchError(bus.ErrDenied))
-		})
+		},
+		Entry("the API, which creates the bucket", "api"),
+		Entry("the operator", "operator"),
+	)
 
-	It("lets the collector tell how it is doing, and a reader see it", func(ctx context.Context) {
-		collector, reader := connect(ctx, "collector"), connect(ctx, "reader")
+	It("lets the collector tell how it is doing, and a reader and the API see it", func(ctx context.Context) {
+		collector := connect(ctx, "collector")
 		Expect(collector.PutObject(ctx, status.Bucket, "cf.prod", []byte(`{"source":"cf"}`))).To(Succeed())
 		Expect(collector.PutObject(ctx, status.Bucket, "cf.prod",
 			[]byte(`{"source":"cf","foundation":"prod"}`))).To(Succeed())
-		Expect(status.Read(ctx, reader)).To(Equal([]status.Status{{Source: "cf", Foundation: "prod"}}))
+		for _, user := range []string{"reader", "api"} {
+			Expect(status.Read(ctx, connect(ctx, user))).To(Equal([]status.Status{{
+				Source: "cf", Foundation: "prod",
+			}}), user)
+		}
 	})
 
 	DescribeTable("refuses what a user may not publish", func(user string, subjects ...string) {
@@ -191,6 +222,10 @@ var _ = Describe("The NATS configuration", Ordered, ContinueOnFailure, func() {
 			"$JS.API.STREAM.CREATE.X", "$JS.API.STREAM.DELETE.USAGE", "$JS.API.STREAM.PURGE.METERED",
 			"$JS.API.STREAM.MSG.DELETE.BILLING", "$O.daybook-pricer.M.x", "$O.daybook-status.M.x",
 			"$O.daybook-ledger.M.x"),
+		Entry("api", "api", "usage.cf.prod.t.app.a", "metered.cf.prod.t.app.a", "billing.charge.t.cf.prod.app.a",
+			"usage.act.catalogue.all.all", "usage.act.closing.cf.prod", "usage.act.seal.cf.prod", "quarantine.cf.prod",
+			"daybook.query.acme.totals", "$JS.API.STREAM.CREATE.X", "$JS.API.STREAM.DELETE.USAGE",
+			"$JS.API.STREAM.PURGE.METERED", "$O.daybook-pricer.M.x", "$KV.daybook-names.x"),
 		Entry("operator", "operator", "usage.cf.prod.t.app.a", "metered.cf.prod.t.app.a",
 			"billing.charge.t.cf.prod.app.a", "quarantine.cf.prod"),
 		Entry("replay", "replay", "usage.cf.prod.t.app.a", "usage.act.catalogue.all.all", "quarantine.cf.prod",
@@ -200,7 +235,8 @@ var _ = Describe("The NATS configuration", Ordered, ContinueOnFailure, func() {
 			"$JS.API.DIRECT.GET.BILLING", "$JS.API.DIRECT.GET.BILLING.billing.effect.v1",
 			"$JS.API.CONSUMER.CREATE.BILLING.x", "$JS.API.CONSUMER.CREATE.BILLING.x.billing.effect.v1",
 			"daybook.API.CONSUMER.MSG.NEXT.BILLING.tenant-other", "$JS.API.CONSUMER.MSG.NEXT.BILLING.tenant-acme",
-			"$JS.ACK.BILLING.tenant-other.1.1.1.1.0"),
+			"$JS.ACK.BILLING.tenant-other.1.1.1.1.0", "daybook.query.other.totals", "daybook.query.all.totals",
+			"daybook.query.>", "$SRV.INFO"),
 	)
 
 	DescribeTable("refuses what a user may not listen to", func(user string, subjects ...string) {
@@ -213,9 +249,11 @@ var _ = Describe("The NATS configuration", Ordered, ContinueOnFailure, func() {
 		Entry("collector", "collector", "usage.>", "billing.>", ">"),
 		Entry("projector", "projector", "billing.>", "$JS.>", ">"),
 		Entry("pricer", "pricer", "usage.>", ">"),
-		Entry("reader", "reader", "$JS.API.>", "$O.>", ">"),
-		Entry("tenant", "tenant-acme", ">", "billing.>", "billing.charge.>", "billing.charge.other.>",
-			"billing.charge.*.cf.prod.app.a1", "billing.statement.other.>", "billing.effect.>", "usage.>", "metered.>"),
+		Entry("reader", "reader", "$JS.API.>", "$O.>", "daybook.query.>", ">"),
+		Entry("api", "api", "usage.>", "billing.>", "$JS.>", ">"),
+		Entry("tenant", "tenant-acme", ">", "daybook.query.acme.>", "billing.>", "billing.charge.>",
+			"billing.charge.other.>", "billing.charge.*.cf.prod.app.a1", "billing.statement.other.>",
+			"billing.effect.>", "usage.>", "metered.>"),
 	)
 
 	It("gives the bus an error that names what is refused", func(ctx context.Context) {
@@ -271,28 +309,13 @@ var _ = Describe("The NATS configuration", Ordered, ContinueOnFailure, func() {
 	})
 
 	It("works with the nats CLI as README.md shows it", func(ctx context.Context) {
-		program := os.Getenv("DAYBOOK_NATS_CLI")
-		if program == "" {
-			Skip("DAYBOOK_NATS_CLI is not set; make test builds the CLI and sets it")
-		}
-		run := func(user, line string) string {
-			GinkgoHelper()
-			readme, err := os.ReadFile("README.md")
-			Expect(err).NotTo(HaveOccurred())
-			Expect(string(readme)).To(ContainSubstring("nats " + line))
-			command := exec.CommandContext(ctx, program, strings.Fields(strings.ReplaceAll(line, "'", ""))...)
-			command.Env = append(os.Environ(), "HOME="+GinkgoT().TempDir(), "NATS_URL="+url, "NATS_USER="+user,
-				"NATS_PASSWORD="+passwords[user])
-			output, err := command.CombinedOutput()
-			Expect(err).NotTo(HaveOccurred(), string(output))
-			return string(output)
-		}
-		run("operator", "consumer add BILLING tenant-acme --pull --filter 'billing.charge.acme.>' "+
+		run := natsCLI(url)
+		run(ctx, "operator", "consumer add BILLING tenant-acme --pull --filter 'billing.charge.acme.>' "+
 			"--filter 'billing.statement.acme.>' --deliver all --ack explicit --defaults")
-		Expect(run("tenant-acme", "--js-api-prefix daybook.API consumer next BILLING tenant-acme --count 1 "+
+		Expect(run(ctx, "tenant-acme", "--js-api-prefix daybook.API consumer next BILLING tenant-acme --count 1 "+
 			"--ack")).To(And(
 			ContainSubstring("subj: billing.charge.acme."), ContainSubstring("Acknowledged message")))
-		Expect(run("reader", "stream ls")).To(And(ContainSubstring("USAGE"), ContainSubstring("BILLING")))
+		Expect(run(ctx, "reader", "stream ls")).To(And(ContainSubstring("USAGE"), ContainSubstring("BILLING")))
 	})
 
 	It("refuses a wrong password, and no password", func() {

@@ -41,6 +41,7 @@ func newShipped() *shipped {
 	}
 	GinkgoT().Setenv("DAYBOOK_NATS_NAME", "nats-1")
 	GinkgoT().Setenv("DAYBOOK_SYS_PASSWORD", "psys")
+	GinkgoT().Setenv("DAYBOOK_API_PASSWORD", "papi")
 	GinkgoT().Setenv("DAYBOOK_TENANT_ACME_PASSWORD", "ptenant")
 	url, stop, err := bustest.StartFromFile("../../deploy/nats/nats-server.conf", GinkgoT().TempDir())
 	Expect(err).NotTo(HaveOccurred())
