@@ -31,6 +31,12 @@ type composeFile struct {
 	Volumes map[string]any
 }
 
+// services are the subcommands of daybook that run as services.
+var services = map[string]string{
+	"collector": "collect file", "collector-cf": "collect cf", "collector-trove": "collect trove",
+	"projector": "project", "pricer": "price", "api": "serve", "ledger": "ledger",
+}
+
 func readCompose() composeFile {
 	GinkgoHelper()
 	text, err := os.ReadFile("compose.yaml")
@@ -43,9 +49,8 @@ func readCompose() composeFile {
 var _ = Describe("The compose file", func() {
 	It("runs the server and every service, without rights and closed to other machines", func() {
 		c := readCompose()
-		Expect(c.Services).To(HaveLen(6))
-		for _, name := range []string{"nats", "collector", "collector-cf", "collector-trove", "projector", "pricer"} {
-			s := c.Services[name]
+		Expect(c.Services).To(HaveLen(len(services) + 2)) // and nats, postgres
+		for name, s := range c.Services {
 			Expect(s.ReadOnly).To(BeTrue(), name)
 			Expect(s.CapDrop).To(Equal([]string{"ALL"}), name)
 			Expect(s.SecurityOpt).To(Equal([]string{"no-new-privileges:true"}), name)
@@ -106,17 +111,13 @@ var _ = Describe("The compose file", func() {
 var _ = Describe("The commands that the units and the compose file run", Ordered, func() {
 	var program string
 
-	BeforeAll(func(ctx context.Context) {
-		program = filepath.Join(GinkgoT().TempDir(), "daybook")
-		output, err := exec.CommandContext(ctx, "go", "build", "-o", program, "../cmd/daybook").CombinedOutput()
-		Expect(err).NotTo(HaveOccurred(), string(output))
+	BeforeAll(func() {
+		var err error
+		program, err = daybook()
+		Expect(err).NotTo(HaveOccurred())
 	})
 
 	commands := map[string][][]string{}
-	services := map[string]string{
-		"collector": "collect file", "collector-cf": "collect cf",
-		"collector-trove": "collect trove", "projector": "project", "pricer": "price",
-	}
 
 	BeforeEach(func() {
 		c := readCompose()
@@ -135,7 +136,8 @@ var _ = Describe("The commands that the units and the compose file run", Ordered
 				Expect(strings.Join(arguments, " ")).To(HavePrefix(services[name]))
 				command := exec.CommandContext(ctx, program, arguments...)
 				// No service waits for an address that is none of NATS.
-				command.Env = append(os.Environ(), "NATS_URL=http://127.0.0.1:1", "AMQP_URL=amqp://127.0.0.1:1/")
+				command.Env = append(os.Environ(), "NATS_URL=http://127.0.0.1:1", "AMQP_URL=amqp://127.0.0.1:1/",
+					"DATABASE_URL=postgres://127.0.0.1:1/daybook")
 				output, err := command.CombinedOutput()
 				var exit *exec.ExitError
 				Expect(errors.As(err, &exit)).To(BeTrue(), string(output))

@@ -77,6 +77,8 @@ var _ = Describe("The systemd units", func() {
 		Entry(nil, "daybook-collector-trove", "collector-trove", "SIGTERM"),
 		Entry(nil, "daybook-projector", "projector", "SIGTERM"),
 		Entry(nil, "daybook-pricer", "pricer", "SIGTERM"),
+		Entry(nil, "daybook-api", "api", "SIGTERM"),
+		Entry(nil, "daybook-ledger", "ledger", "SIGTERM"),
 		Entry(nil, "nats-server", "nats-server", "SIGUSR2"),
 	)
 
@@ -87,7 +89,7 @@ var _ = Describe("The systemd units", func() {
 		}
 		units, err := filepath.Glob("systemd/*.service")
 		Expect(err).NotTo(HaveOccurred())
-		Expect(units).To(HaveLen(6))
+		Expect(units).To(HaveLen(len(services) + 1)) // and nats-server
 		folder := GinkgoT().TempDir()
 		arguments := []string{"verify", "--man=no"}
 		for _, name := range units {
