@@ -5,7 +5,9 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"log/slog"
+	"maps"
 	"net/http"
 	"runtime/debug"
 	"strings"
@@ -97,8 +99,43 @@ func (s *Server) authenticated(next http.Handler) http.Handler {
 			problem(w, status, detail)
 			return
 		}
-		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), askerKey{}, asker(&access))))
+		who := asker(&access)
+		if r, err = s.named(r, who); err != nil {
+			s.nameless(w, r, err)
+			return
+		}
+		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), askerKey{}, who)))
 	})
+}
+
+// named has a guid for the name of a tenant in a request's parameters.
+func (s *Server) named(r *http.Request, asker *answer.Asker) (*http.Request, error) {
+	query := r.URL.Query()
+	tenant := query.Get(tenantParameter)
+	if tenant == "" {
+		return r, nil
+	}
+	guid, err := s.answers.TenantOf(r.Context(), asker, tenant, query.Get("foundation"))
+	if err != nil || guid == tenant {
+		return r, err
+	}
+	query.Set(tenantParameter, guid)
+	own := r.Clone(r.Context())
+	own.URL.RawQuery = query.Encode()
+	return own, nil
+}
+
+// nameless answers a request about a tenant whose name nobody has, or while names can not be read.
+func (s *Server) nameless(w http.ResponseWriter, r *http.Request, err error) {
+	err = s.failed(r.Context(), "names", err)
+	status := http.StatusInternalServerError
+	if p := huma.StatusError(nil); errors.As(err, &p) {
+		status = p.GetStatus()
+	}
+	if h := huma.HeadersError(nil); errors.As(err, &h) {
+		maps.Copy(w.Header(), h.GetHeaders())
+	}
+	problem(w, status, err.Error())
 }
 
 // askerOf is who sends a request below /v1.

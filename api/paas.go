@@ -13,13 +13,13 @@ import (
 // paas serves paas-billing's endpoints, on the same data.
 func (s *Server) paas(deps *Deps) *paas.Handler {
 	return paas.New(paas.Config{ClosedPrices: s.cfg.ClosedPrices}, paas.Deps{
-		Ledger: deps.Reader,
+		Ledger: s.answers.Reader(),
 		Terms:  func(ctx context.Context) (forecast.Terms, error) { return s.answers.Terms(ctx) },
 		Events: func(ctx context.Context, owner events.Owner, sequences []uint64) (map[uint64]string, error) {
 			return paas.Facts(ctx, deps.Bus, owner, sequences)
 		},
 		Access: s.paasAccess,
-		Names:  (&directory{bus: deps.Bus}).now,
+		Names:  s.answers.Names,
 		Log:    s.log,
 	})
 }

@@ -16,7 +16,6 @@ import (
 	"github.com/daybook-billing/daybook/api/answer"
 	"github.com/daybook-billing/daybook/api/auth"
 	"github.com/daybook-billing/daybook/internal/bus"
-	"github.com/daybook-billing/daybook/internal/names"
 	"github.com/daybook-billing/daybook/ledger"
 )
 
@@ -51,7 +50,7 @@ type Server struct {
 // New makes an API. It does the I/O of auth.New alone.
 func New(cfg Config, deps Deps) (*Server, error) {
 	answers := answer.New(deps.Reader, deps.Bus)
-	deps.Reader = ledger.Erasing(deps.Reader, names.NewCurrent(deps.Bus))
+	deps.Reader = answers.Reader()
 	s := &Server{
 		cfg: cfg, auth: deps.Authenticator, answers: answers,
 		log: deps.Log.With(slog.String("service", "api")), now: deps.Now, version: deps.Version, key: deps.SigningKey,

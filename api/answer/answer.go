@@ -25,9 +25,10 @@ type Bus interface {
 
 // Answers answers questions. It is safe for concurrent use.
 type Answers struct {
-	reader   ledger.Reader
-	bus      Bus
-	erasures *names.Current
+	reader    ledger.Reader
+	bus       Bus
+	erasures  *names.Current
+	directory directory
 
 	mu    sync.Mutex // guards the next two
 	terms *terms.Terms
@@ -38,8 +39,13 @@ type Answers struct {
 // names.
 func New(r ledger.Reader, b Bus) *Answers {
 	erasures := names.NewCurrent(b)
-	return &Answers{reader: ledger.Erasing(r, erasures), bus: b, erasures: erasures}
+	return &Answers{
+		reader: ledger.Erasing(r, erasures), bus: b, erasures: erasures, directory: directory{bus: b},
+	}
 }
+
+// Reader is the ledger, without erased names.
+func (a *Answers) Reader() ledger.Reader { return a.reader }
 
 // Scope is whose data an asker may see. The zero value is nobody's.
 type Scope struct {

@@ -33,6 +33,7 @@ type Run struct {
 	Source     string    `json:"source"`
 	Foundation string    `json:"foundation"`
 	Tenant     string    `json:"tenant"`
+	TenantName string    `json:"tenant_name,omitempty"`
 	Space      string    `json:"space,omitempty"`
 	App        string    `json:"app,omitempty"`
 	Kind       string    `json:"kind"`
@@ -113,12 +114,17 @@ func (a *Answers) Running(ctx context.Context, asker *Asker, x *RunningQuestion)
 	if err := a.withTerms(ctx, at.Metered, func(t *terms.Terms) { book = t.Latest() }); err != nil {
 		return nil, err
 	}
+	all, err := a.Names(ctx)
+	if err != nil {
+		return nil, err
+	}
 	out := &Running{Position: position(at), Running: []Run{}}
 	through := meteredThrough(bill.Horizons)
 	sums := ledger.NewSumming(nil)
 	for i := range spans {
 		s := &spans[i]
 		run := newRun(s)
+		run.TenantName = all.TenantName(s.Tenant)
 		if end := through[place{s.Source, s.Foundation}]; asker.Money.Has(s.Foundation, s.Tenant) && !end.IsZero() {
 			charges, unrated := forecast.Price(book, s.Source, s.Foundation, &s.Span, s.Start, end)
 			run.Accrued = &Accrual{Through: events.FormatTime(end), Lines: []Priced{}, Unrated: reasons(unrated)}

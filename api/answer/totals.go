@@ -34,6 +34,7 @@ type Totals struct {
 // Total is a sum of charges.
 type Total struct {
 	Of       map[string]string `json:"of" doc:"What the sum is divided by, with its values; empty where charges have none."`
+	Tenant   string            `json:"tenant_name,omitempty" doc:"Name of the tenant, where it has one."`
 	Currency string            `json:"currency"`
 	Charges  int               `json:"charges" doc:"Entries in the sum, reversals included."`
 	Quantity string            `json:"quantity,omitempty" doc:"A decimal, where all have one unit."`
@@ -106,7 +107,15 @@ func (a *Answers) Totals(ctx context.Context, asker *Asker, x *TotalsQuestion) (
 	if err != nil {
 		return nil, err
 	}
+	all, err := a.Names(ctx)
+	if err != nil {
+		return nil, err
+	}
 	out := &Totals{Position: position(at), By: slices.Clone(x.By), Totals: newTotals(x.By, sums)}
+	for i := range out.Totals {
+		t := &out.Totals[i]
+		t.Tenant = all.TenantName(t.Of[string(ledger.ByTenant)])
+	}
 	if out.By == nil {
 		out.By = []string{}
 	}
