@@ -62,7 +62,7 @@ proof: needs-test bin/nats ## Run the tests with seeds and kills as often as the
 	DAYBOOK_SEEDS=$(SEEDS) DAYBOOK_KILLS=$(KILLS) DAYBOOK_CUTS=$(CUTS) DAYBOOK_BATCHES=$(BATCHES) \
 		DAYBOOK_FIGURES=$(FIGURES) \
 		$(GO) test -count 1 -timeout 180m \
-		./cmd/daybook ./internal/stage ./internal/lab/proof ./internal/lab/e2e ./internal/lab/schedule
+		./cmd/daybook ./internal/stage ./ledger/postgres ./internal/lab/proof ./internal/lab/e2e ./internal/lab/schedule
 	@cat $(FIGURES)
 
 .PHONY: needs-go needs-test needs-verify

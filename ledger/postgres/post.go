@@ -15,7 +15,7 @@ import (
 // Post implements ledger.Ledger. A poster behind another one is refused, whatever its batch has.
 func (l *Ledger) Post(ctx context.Context, b ledger.Batch) error {
 	return pgx.BeginFunc(ctx, l.pool, func(tx pgx.Tx) error {
-		if err := turn(ctx, tx); err != nil {
+		if err := l.turn(ctx, tx); err != nil {
 			return err
 		}
 		if err := advance(ctx, tx, &b); err != nil {
@@ -37,9 +37,9 @@ func (l *Ledger) Post(ctx context.Context, b ledger.Batch) error {
 type posting struct{ tx pgx.Tx }
 
 // turn waits for the lock of posters, and goes to the tables of the generation in use.
-func turn(ctx context.Context, tx pgx.Tx) error {
-	_, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock($1)", int64(lockPost))
-	if err != nil {
+func (l *Ledger) turn(ctx context.Context, tx pgx.Tx) error {
+	_, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock($1, $2)", lockPost, l.apart)
+	if err != nil || l.apart > 0 {
 		return err
 	}
 	_, err = tx.Exec(ctx, "SELECT set_config('search_path', $1 || '_' || number, true) FROM generation", Schema)

@@ -25,8 +25,9 @@ const connectTime = 10 * time.Second
 
 // Ledger is a ledger in Postgres.
 type Ledger struct {
-	pool *pgxpool.Pool
-	log  *slog.Logger
+	pool  *pgxpool.Pool
+	log   *slog.Logger
+	apart int // number of a generation that is not in use; 0: the one in use
 }
 
 var (
@@ -48,7 +49,7 @@ func New(c Config, log *slog.Logger) (*Ledger, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Ledger{pool, log}, nil
+	return &Ledger{pool: pool, log: log}, nil
 }
 
 // Migrate makes the schema, or brings it up to this version.
@@ -115,5 +116,11 @@ func marks(ctx context.Context, from asks) (at ledger.Positions, all ledger.Mark
 
 // read makes an answer of several questions see one state of the ledger.
 func (l *Ledger) read(ctx context.Context, ask func(tx pgx.Tx) error) error {
-	return pgx.BeginTxFunc(ctx, l.pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, ask)
+	options := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
+	return pgx.BeginTxFunc(ctx, l.pool, options, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock_shared($1)", int64(lockRead)); err != nil {
+			return err
+		}
+		return ask(tx)
+	})
 }

@@ -3,6 +3,7 @@ package postgres_test
 import (
 	"context"
 	"log/slog"
+	"os"
 	"testing"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -15,6 +16,16 @@ import (
 	"github.com/daybook-billing/daybook/ledger/ledgertest"
 	"github.com/daybook-billing/daybook/ledger/postgres"
 )
+
+// TestMain is the process to kill of kill_test.go, too.
+func TestMain(m *testing.M) {
+	if os.Getenv(victimBus) == "" {
+		os.Exit(m.Run())
+	}
+	if err := runVictim(); err != nil {
+		panic(err)
+	}
+}
 
 func TestPostgres(t *testing.T) {
 	RegisterFailHandler(Fail)
@@ -76,6 +87,13 @@ var _ = Describe("A reader of the ledger in Postgres", func() {
 // streams starts a server with empty streams.
 func streams(ctx context.Context) *bus.Bus {
 	GinkgoHelper()
+	b, _ := server(ctx)
+	return b
+}
+
+// server starts a server with empty streams, and returns its URL, too.
+func server(ctx context.Context) (*bus.Bus, string) {
+	GinkgoHelper()
 	server, err := bus.StartServer(bus.ServerConfig{DataDir: GinkgoT().TempDir(), Listen: "127.0.0.1:0"})
 	Expect(err).NotTo(HaveOccurred())
 	b, err := bus.Connect(ctx, bus.Config{URL: server.URL(), Timeout: scale.Patience})
@@ -85,7 +103,7 @@ func streams(ctx context.Context) *bus.Bus {
 		b.Close()
 		server.Shutdown()
 	})
-	return b
+	return b, server.URL()
 }
 
 var _ = Describe("The poster to Postgres", func() {

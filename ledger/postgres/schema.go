@@ -18,8 +18,10 @@ const Schema = "daybook"
 
 // Advisory locks of a database.
 const (
-	lockSchema = 7_264_001 // to change the schema
-	lockPost   = 7_264_002 // to post
+	lockSchema  = 7_264_001 // to change the schema
+	lockPost    = 7_264_002 // to post, with the number of a generation that is not in use yet
+	lockRead    = 7_264_003 // to ask several questions of one generation, shared
+	lockRebuild = 7_264_004 // to fill a new generation
 )
 
 // quoted is a name in SQL, with its schema in front.
@@ -120,9 +122,22 @@ func comment(ctx context.Context, tx pgx.Tx, schema string) error {
 	if err != nil {
 		return err
 	}
-	_, err = tx.Exec(ctx, strings.Join(comments, ";\n"))
+	if _, err = tx.Exec(ctx, strings.Join(comments, ";\n")); err != nil {
+		return err
+	}
+	_, err = tx.Exec(ctx, "DO $$"+inherited+"$$")
 	return err
 }
+
+// inherited gives the columns of corrections the comments of those of charges.
+const inherited = `
+DECLARE of record;
+BEGIN
+	FOR of IN SELECT attname, col_description('daybook.charges'::regclass, attnum) AS text FROM pg_attribute
+		WHERE attrelid = 'daybook.charges'::regclass AND attnum > 0 LOOP
+		EXECUTE format('COMMENT ON COLUMN daybook.corrections.%I IS %L', of.attname, of.text);
+	END LOOP;
+END`
 
 // grant lets the readers read the views. A user who may not make roles is passed over: docs/sql.md
 // has the commands for who may.

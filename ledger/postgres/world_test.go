@@ -75,6 +75,13 @@ func (w *world) append(ctx context.Context, stream string, number int, at *uint6
 	*at = end
 }
 
+// post posts all that was published to an empty ledger.
+func (w *world) post(ctx context.Context, l ledger.Ledger) {
+	GinkgoHelper()
+	_, err := ledger.CatchUp(ctx, w.bus, l)
+	Expect(err).NotTo(HaveOccurred())
+}
+
 // judge compares a ledger with all that was published.
 func (w *world) judge(ctx context.Context, l ledger.Reader) {
 	GinkgoHelper()
