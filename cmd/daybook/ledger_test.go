@@ -8,6 +8,7 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 
+	"github.com/daybook-billing/daybook/internal/bus"
 	"github.com/daybook-billing/daybook/internal/lab/pgtest"
 	"github.com/daybook-billing/daybook/internal/lab/scale"
 )
@@ -33,6 +34,15 @@ var _ = Describe("A ledger in Postgres", func() {
 		Expect(memory).To(ContainSubstring("total"))
 		Expect(bill("--database-url", url)).To(Equal(memory))
 		Expect(bill("--database-url", url)).To(Equal(memory), "nothing is posted twice")
+
+		server, err := bus.StartServer(bus.ServerConfig{DataDir: data, Listen: "127.0.0.1:0"})
+		Expect(err).NotTo(HaveOccurred())
+		var out, errs bytes.Buffer
+		Expect(run([]string{"replay", "ledger", "--nats", server.URL(), "--database-url", url}, nil, &out, &errs)).To(
+			BeZero(), errs.String())
+		server.Shutdown()
+		Expect(out.String()).To(ContainSubstring("The ledger is filled anew"))
+		Expect(bill("--database-url", url)).To(Equal(memory))
 	})
 
 	It("needs a database to run alone, and says which flag names it", func() {

@@ -20,7 +20,8 @@ type replayCmd struct {
 	shell.NATS
 	projectorFlags
 	shell.Person
-	Stage  string `arg:"" optional:"" enum:"all,projector,pricer" default:"all" help:"projector (METERED from USAGE), pricer (BILLING from METERED), or all, in this order."`
+	databaseFlags
+	Stage  string `arg:"" optional:"" enum:"all,projector,pricer,ledger" default:"all" help:"projector (METERED from USAGE), pricer (BILLING from METERED), or all, in this order; ledger (Postgres from METERED and BILLING)."`
 	DryRun bool   `help:"Publish nothing; only print the difference."`
 	Format string `enum:"text,json" default:"text" help:"Output: ${enum}; json is one object a line."`
 }
@@ -34,7 +35,10 @@ func (replayCmd) Help() string {
 		"interrupted one is finished by the service when it starts with the same settings, or by running it again. A " +
 		"second replay publishes nothing." + `
 
-A stream that was emptied (nats stream purge METERED) is derived anew.`
+A stream that was emptied (nats stream purge METERED) is derived anew.
+
+daybook replay ledger fills the ledger in Postgres (--database-url) anew from the streams, beside the one in use,
+which is read and posted to meanwhile; at the end it takes its place, with the rights that were given.`
 }
 
 // Run replays.
@@ -45,6 +49,9 @@ func (c *replayCmd) Run(e *shell.Env) error {
 		return err
 	}
 	defer b.Close()
+	if c.Stage == "ledger" {
+		return c.refill(e, b)
+	}
 	changed := false
 	if c.Stage != "pricer" {
 		metering, err := projecting(c.config())

@@ -66,7 +66,8 @@ func NewBar(ctx context.Context, w io.Writer, name string) *Bar {
 	all := mpb.NewWithContext(ctx, mpb.WithOutput(w), mpb.WithWidth(48))
 	return &Bar{all, all.AddBar(0, mpb.BarRemoveOnComplete(),
 		mpb.PrependDecorators(decor.Name(name+" "), decor.CountersNoUnit("%d / %d")),
-		mpb.AppendDecorators(decor.Percentage(), decor.Name(" "), decor.AverageSpeed(0, "%.0f/s")))}
+		mpb.AppendDecorators(decor.Percentage(), decor.Name(" "), decor.AverageSpeed(0, "%.0f/s"),
+			decor.Name(", "), decor.AverageETA(decor.ET_STYLE_GO), decor.Name(" left")))}
 }
 
 // Set shows the progress, in sequences.
