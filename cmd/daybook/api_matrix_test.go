@@ -65,6 +65,12 @@ func (o *operation) of(name string) bool {
 	return false
 }
 
+// exists reports whether the demo has an example: the first message of USAGE is nobody's event, and
+// no month of its organizations is closed.
+func exists(o *operation) bool {
+	return o.ID != "event" && (o.ID == "statements" || !strings.HasPrefix(o.ID, "statement"))
+}
+
 // rights are what an operation asks for.
 type rights int
 
@@ -83,7 +89,8 @@ func asks() map[string]rights {
 		"charges": money, "charge": money, "corrections": money, "totals": money, "resource": money,
 		"statements": money, "running": usage, "holds": usage, "unrated": usage, "anomalies": usage, "event": usage,
 		"decide": acting, "months": member, "status": member, "catalogues": anybody, "catalogue": anybody,
-		"differences": anybody,
+		"differences": anybody, "forecast": money, "export": money, "statement": money, "statement-csv": money,
+		"statement-bundle": money,
 	}
 }
 
@@ -159,7 +166,8 @@ var _ = Describe("Every operation of the API", Ordered, ContinueOnFailure, func(
 		Expect(ledger.CatchUp(ctx, s.bus, books)).To(BeEmpty())
 		server, err := api.New(api.Config{Address: "127.0.0.1:0", Auth: auth.Config{UAAs: []auth.UAA{{
 			Address: issuer.URL, Foundations: []auth.Foundation{{
-				Name: "demo", API: cloudController.URL, ClientID: "daybook", Secret: auth.Secret{Value: "daybook-secret"},
+				Name: "demo", API: cloudController.URL, ClientID: "daybook",
+				Secret: auth.Secret{Value: "daybook-secret"},
 			}},
 		}}}}, api.Deps{Reader: memory.NewReader(books, s.bus), Bus: s.bus, Log: log, Version: "test"})
 		Expect(err).NotTo(HaveOccurred())
@@ -187,7 +195,7 @@ var _ = Describe("Every operation of the API", Ordered, ContinueOnFailure, func(
 			c := page[0]
 			return map[string]string{
 				"tenant": tenant, "id": c.ID, "resource": c.Resource, "month": c.Period, "event": "1",
-				"version": "current", "limit": "5",
+				"version": "current", "limit": "5", "what": "charges", "source": "cf", "foundation": "demo", "number": "1",
 			}
 		}
 		holds, _, err := books.Held(ctx, ledger.Query{})
@@ -262,11 +270,12 @@ var _ = Describe("Every operation of the API", Ordered, ContinueOnFailure, func(
 				case t.may[needed]:
 					want = http.StatusOK
 				}
-				if o.ID == "event" && want == http.StatusOK {
-					continue // the first message of USAGE is nobody's event
+				if !exists(o) && want == http.StatusOK {
+					continue
 				}
 				if w.Code != want {
-					wrong = append(wrong, fmt.Sprintf("%s by %s: %d, not %d: %.200s", o.ID, t.name, w.Code, want, w.Body))
+					wrong = append(wrong, fmt.Sprintf("%s by %s: %d, not %d: %.200s", o.ID, t.name, w.Code, want,
+						w.Body))
 				}
 				Expect(w.Header().Get("Cache-Control")).To(Equal("private, no-cache"))
 				Expect(w.Header().Values("Vary")).To(ContainElement("Authorization"))
@@ -294,7 +303,7 @@ var _ = Describe("Every operation of the API", Ordered, ContinueOnFailure, func(
 		Expect(compared).To(BeNumerically(">", 20))
 	})
 
-	It("shows a manager no more in lists without a tenant than with it", func() {
+	It("shows a manager no more in lists without a tenant", func() {
 		token := user(managerOfRetail)
 		without := maps.Clone(mine)
 		delete(without, "tenant")
@@ -325,8 +334,12 @@ var _ = Describe("Every operation of the API", Ordered, ContinueOnFailure, func(
 		var one, two answers.Totals
 		for i := range operations {
 			if operations[i].ID == "totals" {
-				Expect(json.Unmarshal(send(&operations[i], mine, user(managerOfRetail)).Body.Bytes(), &one)).To(Succeed())
-				Expect(json.Unmarshal(send(&operations[i], mine, client(cc.ScopeAdmin)).Body.Bytes(), &two)).To(Succeed())
+				read := func(token string, to *answers.Totals) {
+					GinkgoHelper()
+					Expect(json.Unmarshal(send(&operations[i], mine, token).Body.Bytes(), to)).To(Succeed())
+				}
+				read(user(managerOfRetail), &one)
+				read(client(cc.ScopeAdmin), &two)
 			}
 		}
 		Expect(one.Totals).NotTo(BeEmpty())
