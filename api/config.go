@@ -26,6 +26,8 @@ type Config struct {
 	// Spare is set where the API is no more than a help: Run does without it, and says so in the
 	// log, where the address is in use.
 	Spare bool
+	// CheckEvery is the time between two looks at the access of a live stream; default: 1 min.
+	CheckEvery time.Duration
 	// ClosedPrices asks for a token for the price lists of paas-billing's endpoints, too.
 	ClosedPrices bool
 }

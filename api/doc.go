@@ -18,9 +18,11 @@
 //
 // # Limits
 //
-//   - Headers of 32 KiB, bodies of 1 MiB, and of catalogues as much as these may have.
+//   - Headers of 32 KiB, bodies of 2 MiB.
 //   - 30 s for an answer; 2 at once of those that read much (explanations of resources, traces,
-//     statements, months).
+//     statements, months, what-if).
+//   - 100 live streams; a client that reads nothing for 10 s is cut off, and so is an export's for
+//     30 s.
 //   - Pages of 1,000 entries, 100,000 sums, 10,000 running spans, ranges of 366 days.
 //
 // Reads the ledger and the streams. Writes decisions about holds to USAGE.

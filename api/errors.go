@@ -27,13 +27,16 @@ const (
 // errBusy: nobody had a place for a heavy question in time.
 var errBusy = errors.New("other questions that read much are being answered: try again later")
 
+// errStreams: there are as many live streams as there may be.
+var errStreams = errors.New("100 live streams are open, the most at once: try again later")
+
 // failed is an error of an answer as the response to it. What is not the asker's fault is logged.
 func (s *Server) failed(ctx context.Context, operation string, err error) error {
 	if p := (&answer.Problem{}); errors.As(err, &p) {
 		return huma.NewError(statusOf(p.Kind), p.Detail)
 	}
-	if errors.Is(err, errBusy) {
-		return later(errBusy.Error())
+	if errors.Is(err, errBusy) || errors.Is(err, errStreams) {
+		return later(err.Error())
 	}
 	if ctx.Err() != nil && !errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		return huma.NewError(http.StatusServiceUnavailable, errAway) // nobody reads it

@@ -45,7 +45,14 @@ func (s *Server) newHandler(deps *Deps) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s.recovered(s.authenticated(compress(mux))), nil
+	compressed := compress(mux)
+	return s.recovered(s.authenticated(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, livePath) {
+			mux.ServeHTTP(w, r)
+			return
+		}
+		compressed.ServeHTTP(w, r)
+	}))), nil
 }
 
 // problem writes an error as problem details.

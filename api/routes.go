@@ -31,13 +31,27 @@ func (s *Server) routes(api huma.API) {
 	get(s, api, "catalogue", "/catalogues/{version}", "A version with its text", a.Catalogue)
 	get(s, api, "differences", "/catalogues/{version}/differences", "What becomes of a version with another one",
 		a.Differences)
+	post(s, api, "price", "/price", "The price of usage that nobody had", bodied(a.Price))
+	post(s, api, "what-if", "/what-if", "What another catalogue would change; nothing is published",
+		oneOfFew(s, bodied(a.WhatIf)))
 	s.exports(api)
+	s.streams(api)
 	get(s, api, "status", "/status", "How far collecting, metering and charging have come", s.status)
 }
 
 // status is the state of the asker's foundations.
 func (s *Server) status(ctx context.Context, asker *answer.Asker, _ *struct{}) (*answer.Status, error) {
 	return s.answers.Status(ctx, asker, s.now())
+}
+
+// asked is a question in the body of a request.
+type asked[I any] struct{ Body I }
+
+// bodied takes a question from the body.
+func bodied[I, O any](ask question[I, O]) question[asked[I], O] {
+	return func(ctx context.Context, asker *answer.Asker, x *asked[I]) (*O, error) {
+		return ask(ctx, asker, &x.Body)
+	}
 }
 
 // decision is a decision about a hold as a request.
@@ -75,6 +89,7 @@ func heavy[I, O any](s *Server, api huma.API, id, path, summary string, ask ques
 func post[I, O any](s *Server, api huma.API, id, path, summary string, ask question[I, O]) {
 	op := operation(http.MethodPost, id, path, summary)
 	op.Errors = append(op.Errors, http.StatusConflict)
+	op.MaxBodyBytes = maxBody
 	register(s, api, op, ask)
 }
 

@@ -26,6 +26,7 @@ const (
 	answerTime     = 30 * time.Second
 	idleTime       = 2 * time.Minute
 	closeTime      = 5 * time.Second // for answers under way at the end
+	maxBody        = 2 << 20         // bytes, of a catalogue as JSON
 	maxHeavy       = 2               // answers at once that read much
 )
 
@@ -43,7 +44,8 @@ type Server struct {
 	queries   queried
 	bus       *bus.Bus // nil: nothing is asked over NATS
 	reader    ledger.Reader
-	heavy     chan struct{}          // has an element for each heavy answer
+	heavy     chan struct{} // has an element for each heavy answer
+	live      streaming
 	address   atomic.Pointer[string] // while it listens
 }
 
@@ -56,6 +58,8 @@ func New(cfg Config, deps Deps) (*Server, error) {
 		log: deps.Log.With(slog.String("service", "api")), now: deps.Now, version: deps.Version, key: deps.SigningKey,
 		heavy: make(chan struct{}, maxHeavy), bus: deps.Queries, reader: deps.Reader,
 	}
+	s.live = streaming{deps.Bus, make(chan struct{}, maxLive)}
+	s.cfg.CheckEvery = cmp.Or(cfg.CheckEvery, defaultCheckEvery)
 	s.cfg.Address = cmp.Or(cfg.Address, DefaultAddress)
 	if s.now == nil {
 		s.now = time.Now

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -119,6 +120,16 @@ func input(stream string, m *bus.Stored) (uint64, error) {
 // maxFilters is how many subjects a consumer is asked for: beyond them it reads those of everybody.
 const maxFilters = 100
 
+// ChargeFilters are the subjects of the charges of what the query is about.
+func (q *Query) ChargeFilters() []string {
+	return q.Filters(func(tenant, foundation, _ string) string {
+		if tenant == "" {
+			return events.ChargeFilter(foundation)
+		}
+		return events.TenantChargeFilter(tenant, foundation)
+	})
+}
+
 // Filters are the subjects of what the query is about; of makes the one of a tenant, a foundation
 // and a month, of which an empty one stands for all.
 func (q *Query) Filters(of func(tenant, foundation, month string) string) (all []string) {
@@ -126,7 +137,8 @@ func (q *Query) Filters(of func(tenant, foundation, month string) string) (all [
 		return []string{of(q.Tenant, q.Foundation, q.Period)}
 	}
 	for _, o := range q.Owners {
-		if q.Foundation == "" || q.Foundation == o.Foundation {
+		whole := events.Owner{Foundation: o.Foundation} // filters must not overlap
+		if (q.Foundation == "" || q.Foundation == o.Foundation) && (o == whole || !slices.Contains(q.Owners, whole)) {
 			all = append(all, of(o.Tenant, o.Foundation, q.Period))
 		}
 	}

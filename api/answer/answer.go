@@ -128,6 +128,20 @@ func (a *Answers) Terms(ctx context.Context) (latest forecast.Terms, err error) 
 	return latest, err
 }
 
+// Selected is the query of an asker about the money of resources.
+func (a *Answers) Selected(asker *Asker, whose *Whose, what *What) (ledger.Query, error) {
+	return what.queried(whose, &asker.Money)
+}
+
+// Erase puts guids in the places of erased names.
+func (a *Answers) Erase(ctx context.Context, c *ledger.Charge) error {
+	erasures, err := a.erasures.Read(ctx)
+	if err == nil {
+		erasures.Charge(c.Source, c.Foundation, &c.Charge)
+	}
+	return err
+}
+
 // withTerms calls f with what prices entries, as of a message of METERED at least; 0: as of any.
 func (a *Answers) withTerms(ctx context.Context, metered uint64, f func(*terms.Terms)) error {
 	if metered == 0 {

@@ -11,6 +11,8 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"sync"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -52,8 +54,16 @@ func demonstrated(ctx context.Context) *site {
 type asked struct {
 	site    *site
 	poster  *ledger.Poster
+	mu      sync.Mutex // for asker, where streams are open
 	asker   auth.Access
 	handler http.Handler
+}
+
+// as changes who asks while streams are open.
+func (a *asked) as(access auth.Access) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.asker = access
 }
 
 // Open implements api.Authenticator.
@@ -72,7 +82,7 @@ func (s *site) ask(ctx context.Context) *asked {
 	GinkgoHelper()
 	books, log := memory.New(), slog.New(slog.NewTextHandler(GinkgoWriter, nil))
 	a := &asked{site: s, poster: ledger.NewPoster(s.bus, books, log), asker: everything()}
-	server, err := api.New(api.Config{}, api.Deps{
+	server, err := api.New(api.Config{CheckEvery: 100 * time.Millisecond}, api.Deps{
 		Reader: memory.NewReader(books, s.bus), Bus: s.bus, Authenticator: a, Version: "test", Log: log,
 	})
 	Expect(err).NotTo(HaveOccurred())

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -241,6 +242,40 @@ var _ = Describe("The API", Ordered, ContinueOnFailure, func() {
 				Expect(others.Body.String()).To(Equal(nobody.Body.String()), path)
 			}
 		}
+	})
+	It("prices usage that nobody had as usage that somebody had", func() {
+		ask := func(path string, question, to any) {
+			GinkgoHelper()
+			text, err := json.Marshal(question)
+			Expect(err).NotTo(HaveOccurred())
+			w := a.do(http.MethodPost, "/v1/"+path, bytes.NewReader(text))
+			Expect(w.Code).To(Equal(http.StatusOK), w.Body.String())
+			Expect(json.Unmarshal(w.Body.Bytes(), to)).To(Succeed())
+		}
+		var page answers.Charges
+		a.get(&page, "charges", "tenant", demo.Retail, "kind", "app", "limit", "1")
+		var x answers.Explanation
+		a.get(&x, "charges/"+page.Charges[0].ID)
+		Expect(x.Span.Since).To(Equal(x.Span.Start))
+		var price answers.Price
+		ask("price", answers.PriceQuestion{
+			Foundation: x.Charge.Foundation, Tenant: x.Charge.Tenant, Kind: x.Charge.Kind, From: x.Span.Start,
+			To: x.Span.End, Footprint: x.Span.Footprint,
+		}, &price)
+		Expect(price.Lines).To(ContainElement(And(HaveField("Component", x.Charge.Component),
+			HaveField("Amount", x.Charge.Amount), HaveField("VAT", x.Charge.VAT))))
+
+		dearer := strings.ReplaceAll(string(demo.Catalogue()), "0.0", "0.1")
+		file := filepath.Join(GinkgoT().TempDir(), "dearer.yaml")
+		Expect(os.WriteFile(file, []byte(dearer), 0o600)).To(Succeed())
+		var effect answers.WhatIf
+		ask("what-if", answers.WhatIfQuestion{Catalogue: dearer}, &effect)
+		Expect(effect.Rows).To(HaveLen(strings.Count(s.ran("what-if", "--catalogue", file, "--format", "json"),
+			"\n") - 1))
+		Expect(effect.Rows).NotTo(BeEmpty())
+		a.asker = auth.Access{Tenants: map[events.Owner]auth.Rights{{Foundation: "demo"}: auth.Operate}}
+		w := a.do(http.MethodPost, "/v1/what-if", strings.NewReader(`{"catalogue":"currency: GBP"}`))
+		Expect(w.Code).To(Equal(http.StatusForbidden))
 	})
 	It("exports what the commands print, with the same bytes as daybook export", func(ctx SpecContext) {
 		issued := s.statements(ctx)[0]

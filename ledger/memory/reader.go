@@ -46,12 +46,7 @@ func (r *Reader) each(ctx context.Context, q *ledger.Query, after ledger.Place,
 	if from > to || q.Owners != nil && len(q.Owners) == 0 {
 		return nil
 	}
-	filters := q.Filters(func(tenant, foundation, _ string) string {
-		if tenant == "" {
-			return events.ChargeFilter(foundation)
-		}
-		return events.TenantChargeFilter(tenant, foundation)
-	})
+	filters := q.ChargeFilters()
 	names, m := events.NewInterner(namesBits), events.Billing{}
 	var charges []ledger.Charge
 	_, err = r.bus.Each(ctx, events.StreamBilling, from, to, bus.ReadOptions{Filters: filters},
