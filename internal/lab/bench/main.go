@@ -16,11 +16,13 @@ import (
 type size struct {
 	events  int // of the whole path
 	history int // of the longer of two histories
+	charges int // of the questions to Postgres
 }
 
 func main() {
 	old := flag.String("old", "", "binary of an earlier version, for the processor time of an event")
 	events := flag.Int("events", 200_000, "events of the whole path")
+	charges := flag.Int("charges", 10_000_000, "charges in Postgres for the questions over HTTP")
 	only := flag.String("only", "", "the one measurement to take")
 	flag.Parse()
 	if flag.NArg() != 1 {
@@ -30,7 +32,9 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := table(ctx, os.Stdout, flag.Arg(0), *old, *only, size{events: *events, history: 2 * *events}); err != nil {
+	if err := table(ctx, os.Stdout, flag.Arg(0), *old, *only, size{
+		events: *events, history: 2 * *events, charges: *charges,
+	}); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1) //nolint:gocritic // stop only unhooks a signal
 	}
@@ -114,5 +118,6 @@ func measurements() []measurement {
 		{"collector", collector},
 		{"verify", verify},
 		{"prices", prices},
+		{"reading", reading},
 	}
 }
