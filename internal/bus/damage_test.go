@@ -2,9 +2,12 @@ package bus_test
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -12,18 +15,34 @@ import (
 	. "github.com/onsi/gomega"
 
 	"github.com/daybook-billing/daybook/internal/bus"
+	"github.com/daybook-billing/daybook/internal/bus/folder"
 )
 
-// flip changes one byte of a stream's only block, while its server is down.
-func flip(folder, stream string, at func(size int) int) {
+// block is a stream's only block, and its content.
+func block(folder, stream string) (path string, data []byte) {
 	GinkgoHelper()
 	blocks, err := filepath.Glob(filepath.Join(folder, "jetstream", "*", "streams", stream, "msgs", "*.blk"))
 	Expect(err).NotTo(HaveOccurred())
 	Expect(blocks).To(HaveLen(1))
-	data, err := os.ReadFile(blocks[0])
+	data, err = os.ReadFile(blocks[0])
 	Expect(err).NotTo(HaveOccurred())
+	return blocks[0], data
+}
+
+// flip changes one byte of a stream's only block, while its server is down.
+func flip(folder, stream string, at func(size int) int) {
+	GinkgoHelper()
+	path, data := block(folder, stream)
 	data[at(len(data))] ^= 0x20
-	Expect(os.WriteFile(blocks[0], data, 0o600)).To(Succeed())
+	Expect(os.WriteFile(path, data, 0o600)).To(Succeed())
+}
+
+// records are where a block's records begin.
+func records(block []byte) (offsets []int) {
+	for at := 0; at < len(block); at += int(binary.LittleEndian.Uint32(block[at:]) &^ (1 << 31)) {
+		offsets = append(offsets, at)
+	}
+	return offsets
 }
 
 var _ = Describe("A damaged bucket", func() {
@@ -70,5 +89,53 @@ var _ = Describe("A damaged bucket", func() {
 			server.Shutdown()
 		}
 		Expect(damaged).To(BeNumerically(">", 0))
+	})
+})
+
+var _ = Describe("A damaged sequence in a block", func() {
+	log := slog.New(slog.NewTextHandler(GinkgoWriter, nil))
+	var data, path, index string
+	var whole []byte
+	BeforeEach(func(ctx SpecContext) {
+		data = GinkgoT().TempDir()
+		server := startServer(bus.ServerConfig{DataDir: data})
+		b := connect(bus.Config{URL: server.URL()})
+		for n := range 3 {
+			Expect(b.PutObject(ctx, "snapshots", fmt.Sprint(n), []byte(strings.Repeat("piece", 1000)))).To(Succeed())
+		}
+		Expect(b.DeleteObject(ctx, "snapshots", "1")).To(Succeed())
+		b.Close()
+		server.Shutdown()
+		path, whole = block(data, "OBJ_snapshots")
+		index = filepath.Join(filepath.Dir(path), "index.db")
+	})
+	// write writes the block with one bit of a sequence changed.
+	write := func(at, bit int) {
+		GinkgoHelper()
+		damaged := slices.Clone(whole)
+		damaged[at+4+bit/8] ^= 1 << (bit % 8)
+		Expect(os.WriteFile(path, damaged, 0o600)).To(Succeed())
+	}
+
+	It("is mended where the next one is proven by the checksum, whichever bit it is", func() {
+		for _, at := range records(whole)[1:3] {
+			for bit := range 62 { // the other two say what the record is
+				write(at, bit)
+				Expect(folder.MendSequences(data, log)).To(Succeed())
+				Expect(os.ReadFile(path)).To(Equal(whole), "bit %d", bit)
+			}
+		}
+		Expect(index).To(BeAnExistingFile())
+	})
+
+	It("has the server compare all checksums where none is proven, and the rest is there", func(ctx SpecContext) {
+		at := records(whole)[2]
+		whole[at+100] ^= 1 // its payload
+		write(at, 40)
+		Expect(folder.MendSequences(data, log)).To(Succeed())
+		Expect(index).NotTo(BeAnExistingFile())
+		b := connect(bus.Config{URL: startServer(bus.ServerConfig{DataDir: data}).URL()})
+		Expect(b.ListObjects(ctx, "snapshots")).To(Equal([]string{"0"}))
+		Expect(b.GetObject(ctx, "snapshots", "0")).To(HaveLen(5000))
 	})
 })

@@ -65,9 +65,10 @@ type Server struct {
 	full error              // while the disk is full; guarded by mu
 }
 
-// StartServer starts the embedded server and returns when clients can connect. Errors, before
-// anything listens: the data folder is another process's, or cannot be written; the address is in
-// use; the address can be reached from elsewhere and there are no credentials.
+// StartServer starts the embedded server and returns when clients can connect. It mends damaged
+// sequences first, see folder.MendSequences. Errors, before anything listens: the data folder is
+// another process's, or cannot be read or written; the address is in use; the address can be
+// reached from elsewhere and there are no credentials.
 func StartServer(cfg ServerConfig) (*Server, error) {
 	cfg.Listen = cmp.Or(cfg.Listen, DefaultListen)
 	if cfg.Log == nil {
@@ -142,8 +143,11 @@ func startServer(cfg ServerConfig, host string, port int) (*Server, error) {
 	return s, nil
 }
 
-// run starts a NATS server and waits until clients can connect.
+// run mends the data folder, starts a NATS server and waits until clients can connect.
 func run(cfg ServerConfig, host string, port int, logger *serverlog.Log) (*natsserver.Server, error) {
+	if err := folder.MendSequences(cfg.DataDir, cfg.Log); err != nil {
+		return nil, fmt.Errorf("embedded NATS server: %w", err)
+	}
 	address := net.JoinHostPort(host, strconv.Itoa(max(port, 0)))
 	ns, err := natsserver.NewServer(&natsserver.Options{
 		ServerName: "daybook", Host: host, Port: port,

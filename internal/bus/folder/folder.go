@@ -1,5 +1,5 @@
-// Package folder keeps the data folder of the embedded server for one process, and tells whether
-// its disk has room.
+// Package folder keeps the data folder of the embedded server for one process, mends what the
+// server cannot start with, and tells whether its disk has room.
 package folder
 
 import (
