@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync"
 
 	"github.com/daybook-billing/daybook/cmd/daybook/shell"
 	"github.com/daybook-billing/daybook/internal/bus"
@@ -23,6 +24,7 @@ type books struct {
 	ledger  ledger.Ledger
 	reader  ledger.Reader
 	poster  *ledger.Poster
+	archive func(ctx context.Context)       // nil: in memory
 	migrate func(ctx context.Context) error // nil: in memory
 	close   func()
 	process *service.Process
@@ -40,6 +42,7 @@ func (f *databaseFlags) open(process *service.Process, b *bus.Bus) (*books, erro
 			return nil, err
 		}
 		k.ledger, k.reader, k.migrate, k.close = all, all, all.Migrate, all.Close
+		k.archive = func(ctx context.Context) { all.Archive(ctx, b, 0) }
 	}
 	k.poster = ledger.NewPoster(b, k.ledger, process.Log)
 	return k, nil
@@ -50,11 +53,16 @@ func (k *books) run(ctx context.Context) error {
 	if k.migrate != nil {
 		err := k.process.Retry(ctx, "database", postgres.Away, k.migrate)
 		if ctx.Err() != nil {
-			return nil //nolint:nilerr // it was told to stop
+			return nil // it was told to stop
 		}
 		if err != nil {
 			return err
 		}
+		var archiving sync.WaitGroup
+		defer archiving.Wait()
+		ctx, stop := context.WithCancel(ctx)
+		defer stop()
+		archiving.Go(func() { k.archive(ctx) })
 	}
 	return k.poster.Run(ctx)
 }

@@ -42,8 +42,16 @@ func (c *replayCmd) refill(e *shell.Env, b *bus.Bus) error {
 		if err != nil {
 			return err
 		}
+		usage, err := b.Stream(ctx, events.StreamUsage)
+		if err != nil {
+			return err
+		}
 		at = ledger.Positions{Metered: metered.Last, Billing: billing.Last}
-		return fillTo(ctx, e, ledger.NewPoster(b, to, log), at)
+		if err := fillTo(ctx, e, ledger.NewPoster(b, to, log), at); err != nil {
+			return err
+		}
+		to.Archive(ctx, b, usage.Last)
+		return ctx.Err()
 	})
 	if err == nil {
 		_, err = fmt.Fprintf(e.Stdout, "The ledger is filled anew, from %d messages of METERED and %d of BILLING in "+
