@@ -34,7 +34,8 @@ func (s *Server) newHandler(deps *Deps) (http.Handler, error) {
 	}
 	routes := humago.New(mux, cfg)
 	s.routes(routes)
-	s.queries, s.answering = newQueried(routes.OpenAPI()), s.recovered(mux)
+	s.queries = newQueried(routes.OpenAPI())
+	s.answering = s.metrics.counted(overNATS, mux, s.recovered(mux))
 	for _, path := range paas.Paths() {
 		mux.Handle(path, s.paas(deps))
 	}
@@ -46,13 +47,14 @@ func (s *Server) newHandler(deps *Deps) (http.Handler, error) {
 		return nil, err
 	}
 	compressed := compress(mux)
-	return s.recovered(s.authenticated(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	handler := s.recovered(s.authenticated(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasPrefix(r.URL.Path, livePath) {
 			mux.ServeHTTP(w, r)
 			return
 		}
 		compressed.ServeHTTP(w, r)
-	}))), nil
+	})))
+	return s.metrics.counted(overHTTP, mux, handler), nil
 }
 
 // problem writes an error as problem details.

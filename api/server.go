@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/daybook-billing/daybook/api/answer"
 	"github.com/daybook-billing/daybook/api/auth"
 	"github.com/daybook-billing/daybook/internal/bus"
@@ -44,6 +46,8 @@ type Server struct {
 	queries   queried
 	bus       *bus.Bus // nil: nothing is asked over NATS
 	reader    ledger.Reader
+	start     start
+	metrics   *metrics
 	heavy     chan struct{} // has an element for each heavy answer
 	live      streaming
 	address   atomic.Pointer[string] // while it listens
@@ -56,7 +60,8 @@ func New(cfg Config, deps Deps) (*Server, error) {
 	s := &Server{
 		cfg: cfg, auth: deps.Authenticator, answers: answers,
 		log: deps.Log.With(slog.String("service", "api")), now: deps.Now, version: deps.Version, key: deps.SigningKey,
-		heavy: make(chan struct{}, maxHeavy), bus: deps.Queries, reader: deps.Reader,
+		heavy: make(chan struct{}, maxHeavy), bus: deps.Queries, reader: deps.Reader, metrics: newMetrics(),
+		start: start{bus: deps.Bus},
 	}
 	s.live = streaming{deps.Bus, make(chan struct{}, maxLive)}
 	s.cfg.CheckEvery = cmp.Or(cfg.CheckEvery, defaultCheckEvery)
@@ -74,6 +79,9 @@ func New(cfg Config, deps Deps) (*Server, error) {
 	s.handler, err = s.newHandler(&deps)
 	return s, err
 }
+
+// Metrics are those of requests.
+func (s *Server) Metrics() prometheus.Collector { return s.metrics }
 
 // Handler answers requests, without listening.
 func (s *Server) Handler() http.Handler { return s.handler }

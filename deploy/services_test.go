@@ -33,6 +33,7 @@ var _ = AfterSuite(gexec.CleanupBuildArtifacts)
 type installation struct {
 	url     string // of NATS
 	api     string // of the API
+	health  string // of the API, and its metrics
 	token   string // of the API: it may do all
 	serving *gexec.Session
 }
@@ -72,10 +73,13 @@ func install() *installation {
 		"--expires", "2099-01-01")
 	i.token = strings.TrimSpace(string(made.Err.Contents()))
 	auth := file("auth.yaml", []byte("tokens_file: "+file("tokens.yaml", made.Out.Contents())+"\n"))
-	i.serving = i.start("api", []string{"DAYBOOK_AUTH=" + auth}, "serve", "--api", "127.0.0.1:0")
-	listening := regexp.MustCompile(`address=(\S+)`)
-	Eventually(i.serving.Err).Should(gbytes.Say(listening.String()))
-	i.api = string(listening.FindSubmatch(i.serving.Err.Contents())[1])
+	i.serving = i.start("api", []string{"DAYBOOK_AUTH=" + auth, "DAYBOOK_HTTP=127.0.0.1:0"}, "serve",
+		"--api", "127.0.0.1:0")
+	said := func(pattern string) string {
+		Eventually(i.serving.Err).Should(gbytes.Say(pattern))
+		return string(regexp.MustCompile(pattern).FindSubmatch(i.serving.Err.Contents())[1])
+	}
+	i.health, i.api = said(`url=(\S+)`), "http://"+said(`address=(\S+)`)
 	return i
 }
 
@@ -102,9 +106,9 @@ func (i *installation) ran(user string, args ...string) *gexec.Session {
 }
 
 // send is the answer of the API to a request with a token.
-func (i *installation) send(ctx context.Context, method, path, body string) (status int, answer string) {
+func (i *installation) send(ctx context.Context, method, url, body string) (status int, answer string) {
 	GinkgoHelper()
-	r, err := http.NewRequestWithContext(ctx, method, "http://"+i.api+path, strings.NewReader(body))
+	r, err := http.NewRequestWithContext(ctx, method, url, strings.NewReader(body))
 	Expect(err).NotTo(HaveOccurred())
 	r.Header.Set("Authorization", "Bearer "+i.token)
 	r.Header.Set("Content-Type", "application/json")
@@ -173,9 +177,9 @@ var _ = Describe("With the shipped configuration, services that are each their o
 	})
 
 	It("take a decision about a hold over HTTP", func(ctx context.Context) {
-		_, held := i.send(ctx, http.MethodGet, "/v1/holds", "")
+		_, held := i.send(ctx, http.MethodGet, i.api+"/v1/holds", "")
 		hold := regexp.MustCompile(`"id":"([^"]+)"`).FindStringSubmatch(held)[1]
-		status, answer := i.send(ctx, http.MethodPost, "/v1/holds/"+hold+"/decision",
+		status, answer := i.send(ctx, http.MethodPost, i.api+"/v1/holds/"+hold+"/decision",
 			`{"action":"discard","note":"a test"}`)
 		Expect(status).To(Equal(http.StatusOK), answer)
 		Eventually(func() string { return string(i.ran("reader", "holds", "list").Out.Contents()) }).
@@ -200,6 +204,16 @@ var _ = Describe("With the shipped configuration, services that are each their o
 		Expect(reader.Publish("daybook.query.all.status", "usage.cf.prod.acme.app.forged", nil)).To(Succeed())
 		Eventually(func() string { return string(i.serving.Err.Contents()) }).
 			Should(ContainSubstring("usage.cf.prod.acme.app.forged"), "the server refuses the answer")
+	})
+
+	It("are ready, and count what they are asked", func(ctx context.Context) {
+		Eventually(func() string { _, ready := i.send(ctx, http.MethodGet, i.health+"/readyz", ""); return ready }).
+			Should(And(HavePrefix(`{"ok":true`), ContainSubstring(`"name":"api"`)))
+		_, metrics := i.send(ctx, http.MethodGet, i.health+"/metrics", "")
+		Expect(metrics).To(And(
+			ContainSubstring(`daybook_api_request_seconds_count{code="200",over="nats",route="GET /v1/totals"}`),
+			ContainSubstring(`daybook_api_request_seconds_count{code="200",over="http",route="GET /v1/holds"}`),
+			ContainSubstring(`daybook_ledger_position{stream="BILLING"}`)))
 	})
 
 	It("are asked with the nats CLI as README.md shows it", func(ctx context.Context) {

@@ -58,6 +58,8 @@ func (c *serveCmd) Run(e *shell.Env) error {
 	if err != nil {
 		return err
 	}
+	process.Health.Ready("api", server.Ready)
+	process.Metrics.MustRegister(server.Metrics())
 	components := []service.Component{
 		{Name: "api", Run: server.Run}, {Name: "queries", Run: server.RunQueries},
 	}

@@ -19,5 +19,10 @@ func (s *system) makeAPI() (err error) {
 	s.api, err = api.New(cfg, api.Deps{
 		Reader: s.books.reader, Bus: s.bus, Queries: s.bus, Log: s.log, Version: version(s.env.Ctx),
 	})
-	return err
+	if err != nil {
+		return err
+	}
+	s.process.Health.Ready("api", s.api.Ready)
+	s.process.Metrics.MustRegister(s.api.Metrics())
+	return nil
 }

@@ -72,7 +72,7 @@ func Watched(service string) []string {
 	switch service {
 	case "projector":
 		return []string{events.StreamUsage, events.StreamMetered}
-	case "pricer", "ledger":
+	case "pricer", "ledger", "api":
 		return []string{events.StreamMetered, events.StreamBilling}
 	case "up":
 		return []string{events.StreamUsage, events.StreamMetered, events.StreamBilling}
