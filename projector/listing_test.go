@@ -101,6 +101,18 @@ var _ = Describe("What runs under one subject", func() {
 		Expect(last.RunningOmitted).To(BeNumerically("==", 399))
 	})
 
+	It("loses a resource where all others are listed in several messages", func() {
+		b := told()
+		tasks(b, events.MaxOthers+1)
+		b.meter.Open(b.sequence + 1)
+		b.tell(task("TASK_STOPPED", "10:05", process("T007")))
+		for i := range 100 {
+			b.tell(task("TASK_STARTED", "10:06", process(fmt.Sprintf("U%03d", i))))
+		}
+		b.meter.Flush(b.post)
+		Expect(b.running()).To(HaveLen(events.MaxOthers + 100))
+	})
+
 	It("costs a message of the same size, however much it is", func() {
 		size := func(tasks int) int {
 			b, n := told(), 0
@@ -149,6 +161,12 @@ func TestListings(t *testing.T) {
 			}
 			messages = append(messages, told{sequence, kept})
 		}
+		tell := func(event, id string) {
+			sequence++
+			u := task(event, "10:00", process(id))
+			u.ID, u.Time = fmt.Sprint(sequence), minute(int(sequence)*60)
+			m.Fact(u, sequence, post)
+		}
 		for range rapid.IntRange(1, 150).Draw(t, "steps") {
 			sequence++
 			switch rapid.IntRange(0, 40).Draw(t, "step") {
@@ -163,15 +181,23 @@ func TestListings(t *testing.T) {
 					To: minute(int(sequence) + 10),
 				}
 				m.Gap(&g, sequence, post)
+			case 2: // in several messages
+				m.Flush(post)
+				m.Open(sequence)
+				for i := range rapid.IntRange(0, 61).Draw(t, "stops") {
+					tell("TASK_STOPPED", fmt.Sprint("T", i))
+				}
+				for range rapid.IntRange(0, 150).Draw(t, "starts") {
+					tell("TASK_STARTED", fmt.Sprint("U", sequence))
+				}
+				m.Flush(post)
 			default:
-				u := task(rapid.SampledFrom([]string{"TASK_STARTED", "TASK_STARTED", "TASK_STOPPED"}).Draw(t, "event"),
-					"10:00", process(fmt.Sprint("T", rapid.IntRange(0, 60).Draw(t, "task"))))
-				u.ID, u.Time = fmt.Sprint(sequence), minute(int(sequence)*60)
 				if rapid.IntRange(0, 9).Draw(t, "window") == 0 {
 					m.Flush(post)
 					m.Open(sequence)
 				}
-				m.Fact(u, sequence, post)
+				tell(rapid.SampledFrom([]string{"TASK_STARTED", "TASK_STARTED", "TASK_STOPPED"}).Draw(t, "event"),
+					fmt.Sprint("T", rapid.IntRange(0, 60).Draw(t, "task")))
 			}
 			if rapid.IntRange(0, 9).Draw(t, "restart") == 0 && m.Opened() == 0 {
 				var err error

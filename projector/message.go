@@ -131,7 +131,7 @@ func (m *Meter) list(p *pending) {
 	}
 	for _, e := range p.changed {
 		e.told = false
-		if !all && e.running+e.held == 0 {
+		if e.running+e.held == 0 {
 			l.ended = append(l.ended, e.key.resource)
 		}
 	}
