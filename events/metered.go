@@ -196,7 +196,8 @@ type Cause struct {
 // under the subject. Else they are everything of the resources that they list, Ended lists
 // resources without anything, and the other resources stand as earlier messages list them. The last
 // message of a subject with few resources is its state; of a subject with many, the messages since
-// ListedFrom.
+// ListedFrom. A long list goes on in further messages of the same cause: each counts what the
+// others list as omitted.
 type Metered struct {
 	ID         string
 	Source     string

@@ -279,6 +279,10 @@ func (b *books) sayOn(hold, action string, details ...func(*events.Decision)) *b
 }
 
 func (b *books) post(m *events.Metered) {
+	subject := subjectOf(m)
+	if subject != subjectOf(&b.last) || m.Cause.Sequence != b.last.Cause.Sequence {
+		b.count()
+	}
 	b.stream = append(m.AppendJSON(b.stream), '\n')
 	for i := range m.Retracted {
 		s := &m.Retracted[i]
@@ -304,7 +308,6 @@ func (b *books) post(m *events.Metered) {
 	}
 	b.anomalies = append(b.anomalies, m.Anomalies...)
 	b.last = *m
-	subject := events.MeteredSubject(m.Source, m.Foundation, m.Tenant, m.Kind, m.Resource)
 	if b.standing == nil {
 		b.standing = map[string]*standing.Subject{}
 	}
@@ -313,9 +316,6 @@ func (b *books) post(m *events.Metered) {
 	}
 	b.standing[subject].Apply(m)
 	b.standing[subject].List(&b.last)
-	if b.last.RunningOmitted > 0 {
-		b.wrong = append(b.wrong, "something runs that no message lists")
-	}
 	for _, h := range m.Held {
 		if h.ID == "" || h.Reason == "" || !h.End.IsZero() && h.End.Before(h.Start) {
 			b.wrong = append(b.wrong, "malformed hold: "+heldPart(&h))
@@ -328,8 +328,22 @@ func (b *books) post(m *events.Metered) {
 	}
 }
 
+// count holds the listing of a subject to its numbers, behind the last message of an input: the
+// ones before it count what it lists.
+func (b *books) count() {
+	s := b.standing[subjectOf(&b.last)]
+	switch {
+	case s == nil:
+	case len(b.last.Running) < s.Running():
+		b.wrong = append(b.wrong, "something runs that no message lists")
+	case len(b.last.Running) > s.Running() || len(b.last.Held) > s.Held():
+		b.wrong = append(b.wrong, "something is listed that neither runs nor is held")
+	}
+}
+
 // spans are the net spans in order.
 func (b *books) spans() []events.Span {
+	b.count()
 	var out []events.Span
 	for _, s := range b.net {
 		out = append(out, s)

@@ -110,6 +110,7 @@ var _ = Describe("What runs under one subject", func() {
 			b.tell(task("TASK_STARTED", "10:06", process(fmt.Sprintf("U%03d", i))))
 		}
 		b.meter.Flush(b.post)
+		Expect(b.closed()).To(Equal([]string{"T007 10:00-10:05 1x256"}))
 		Expect(b.running()).To(HaveLen(events.MaxOthers + 100))
 	})
 
