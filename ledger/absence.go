@@ -41,9 +41,16 @@ func Absent(ctx context.Context, b stage.Source, names ...string) (missing []str
 	return missing, nil
 }
 
+// Kept is the part of the bus that tells whether streams lose messages.
+type Kept interface {
+	stage.Source
+	// CheckStreams compares the settings of all streams, as bus.CheckStreams does.
+	CheckStreams(ctx context.Context) error
+}
+
 // Losing returns the sentences of Absent, and one for each setting of a stream that loses messages.
 // With an error it returns those that it found.
-func Losing(ctx context.Context, b *bus.Bus, names ...string) (wrong []string, err error) {
+func Losing(ctx context.Context, b Kept, names ...string) (wrong []string, err error) {
 	wrong, absent := Absent(ctx, b, names...)
 	settings := b.CheckStreams(ctx)
 	var differ *bus.StreamsError

@@ -228,6 +228,18 @@ type Span struct {
 	Source, Foundation string
 }
 
+// CompareSpans sorts running spans as Sums.Running does.
+func CompareSpans(a, b Span) int {
+	return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Resource, b.Resource),
+		cmp.Compare(a.Foundation, b.Foundation), a.Start.Compare(b.Start))
+}
+
+// CompareHeld sorts holds as Sums.Held does.
+func CompareHeld(a, b Held) int {
+	return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Resource, b.Resource),
+		cmp.Compare(a.Foundation, b.Foundation), a.Start.Compare(b.Start), cmp.Compare(a.ID, b.ID))
+}
+
 // MaxSums and MaxSpans are how many sums and spans an answer has at the most.
 const (
 	MaxSums  = 100_000

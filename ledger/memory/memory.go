@@ -312,10 +312,7 @@ func (l *Ledger) Running(_ context.Context, q ledger.Query) ([]ledger.Span, erro
 			}
 		}
 	}
-	slices.SortFunc(spans, func(a, b ledger.Span) int {
-		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Resource, b.Resource),
-			cmp.Compare(a.Foundation, b.Foundation), a.Start.Compare(b.Start))
-	})
+	slices.SortFunc(spans, ledger.CompareSpans)
 	return spans, nil
 }
 
@@ -341,9 +338,6 @@ func (l *Ledger) Held(_ context.Context, q ledger.Query) (held []ledger.Held, om
 		}
 		omitted += max(r.Held()-listed, 0)
 	}
-	slices.SortFunc(held, func(a, b ledger.Held) int {
-		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Resource, b.Resource),
-			cmp.Compare(a.Foundation, b.Foundation), a.Start.Compare(b.Start), cmp.Compare(a.ID, b.ID))
-	})
+	slices.SortFunc(held, ledger.CompareHeld)
 	return held, omitted, nil
 }

@@ -53,6 +53,14 @@ func (p *Priced) Erased(e *names.Erasures) *Priced {
 	return &own
 }
 
+// Used is the usage that it charges; nil where METERED has none.
+func (p *Priced) Used() *events.Span {
+	if p.Span == nil {
+		return nil
+	}
+	return &p.Span.Span
+}
+
 // maxPriced is how many entries Charges returns; more are counted.
 const maxPriced = 200
 
