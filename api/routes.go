@@ -18,6 +18,7 @@ func (s *Server) routes(api huma.API) {
 	posted(s, api, "totals", "/totals", "Sums of charges", a.Totals)
 	posted(s, api, "running", "/running", "What runs, and what it has accrued since it was charged", a.Running)
 	posted(s, api, "forecast", "/forecast", "What a month comes to, if all that runs goes on", a.Forecast)
+	heavy(s, api, "bill", "/bill", "What tenants' months come to, and all that may still change it", a.Bill)
 	heavy(s, api, "resource", "/resources/{resource}/charges", "The charges of a resource in a month, explained",
 		a.Resource)
 	heavy(s, api, "event", "/events/{event}", "What became of a usage event", a.Trace)

@@ -20,6 +20,7 @@ type Bus interface {
 	acts.Bus
 	metered.Watcher
 	ledger.Gets
+	ledger.Kept
 	status.Reader
 }
 

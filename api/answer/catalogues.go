@@ -25,7 +25,8 @@ type Version struct {
 	YAML    string `json:"yaml,omitempty" doc:"The text, where one version is asked for."`
 }
 
-func newVersion(asker *Asker, act *acts.Act) Version {
+// NewVersion is the form of an act, as an asker may see it.
+func NewVersion(asker *Asker, act *acts.Act) Version {
 	v := Version{Version: act.Catalogue.Version, Time: timeText(act.Time), Usage: act.Sequence}
 	if asker.Usage.Everybody {
 		v.By, v.Note = act.By, act.Note
@@ -41,14 +42,19 @@ func (a *Answers) Catalogues(ctx context.Context, asker *Asker, _ *struct{}) (*C
 	}
 	out := &Catalogues{Catalogues: []Version{}}
 	for i := range history {
-		v := newVersion(asker, &history[i].Act)
-		v.InForce = history[i].InForce
-		if refused := history[i].Refused; refused != nil {
-			v.Refused = refused.Error()
-		}
-		out.Catalogues = append(out.Catalogues, v)
+		out.Catalogues = append(out.Catalogues, *NewAct(asker, &history[i]))
 	}
 	return out, nil
+}
+
+// NewAct is the form of an act in the history, as an asker may see it.
+func NewAct(asker *Asker, act *acts.Version) *Version {
+	v := NewVersion(asker, &act.Act)
+	v.InForce = act.InForce
+	if act.Refused != nil {
+		v.Refused = act.Refused.Error()
+	}
+	return &v
 }
 
 // CatalogueQuestion asks for a version.
@@ -56,8 +62,8 @@ type CatalogueQuestion struct {
 	Version string `path:"version" json:"version" maxLength:"1024" doc:"A version; current is the one in force."`
 }
 
-// current stands for the version in force.
-const current = "current"
+// CurrentVersion stands for the version in force.
+const CurrentVersion = "current"
 
 // find is the act that put a version in force last.
 func (a *Answers) find(ctx context.Context, version string) (act acts.Act, inForce bool, err error) {
@@ -65,9 +71,9 @@ func (a *Answers) find(ctx context.Context, version string) (act acts.Act, inFor
 	switch {
 	case err != nil:
 		return act, false, err
-	case version == current && !found:
+	case version == CurrentVersion && !found:
 		return act, false, &Problem{Kind: NotFound, Detail: "no catalogue is in force"}
-	case version == current:
+	case version == CurrentVersion:
 		return last, true, nil
 	}
 	act, err = acts.FindVersion(ctx, a.bus, version)
@@ -83,7 +89,7 @@ func (a *Answers) Catalogue(ctx context.Context, asker *Asker, x *CatalogueQuest
 	if err != nil {
 		return nil, err
 	}
-	v := newVersion(asker, &act)
+	v := NewVersion(asker, &act)
 	v.YAML, v.InForce = act.Catalogue.YAML, inForce
 	return &v, nil
 }

@@ -27,14 +27,14 @@ type ResourceQuestion struct {
 // Explanations are explanations of charges.
 type Explanations struct {
 	Explanations []Explanation `json:"explanations"`
-	More         bool          `json:"more,omitempty" doc:"There are more: name one of the charges."`
+	Omitted      int           `json:"omitted,omitempty" doc:"How many more there are, for those who may see all tenants: name one of the charges."`
 }
 
 // Explanation is an entry with all that it goes back to, computed again.
 type Explanation struct {
 	Charge      Charge   `json:"charge" doc:"Of a reversal: the charge that it takes back."`
-	Reversal    *Charge  `json:"reversal,omitempty"`
 	Reversed    bool     `json:"reversed" doc:"It was taken back since."`
+	Reversal    *Charge  `json:"reversal,omitempty"`
 	Span        *Span    `json:"span,omitempty"`
 	Facts       []Fact   `json:"facts" doc:"The usage events behind the span."`
 	Version     Version  `json:"catalogue"`
@@ -93,6 +93,8 @@ type Working struct {
 	Values       map[string]string `json:"values"`
 	Since        string            `json:"since" format:"date-time" doc:"F counts from here."`
 	Free         bool              `json:"free,omitempty" doc:"0 instances cost nothing."`
+	Amount       string            `json:"amount" doc:"What it comes to."`
+	VAT          string            `json:"vat"`
 	To           *Step             `json:"to,omitempty"`
 	From         *Step             `json:"from,omitempty" doc:"None where the line begins with F."`
 }
@@ -121,6 +123,7 @@ func newWorking(w *rating.Working) *Working {
 	x := &Working{
 		Currency: c.Currency, CurrencyRate: w.CurrencyRate.Text(events.Places),
 		VATRate: w.VATRate.Text(events.Places), Values: map[string]string{}, Since: timeText(w.Since), Free: w.Free,
+		Amount: w.Amount.String(), VAT: w.VAT.String(),
 	}
 	counted := c.Formula == nil
 	if counted {
@@ -167,7 +170,10 @@ func (a *Answers) Resource(ctx context.Context, asker *Asker, x *ResourceQuestio
 	if err != nil {
 		return nil, err
 	}
-	out := &Explanations{Explanations: []Explanation{}, More: omitted > 0 && asker.Money.Everybody}
+	out := &Explanations{Explanations: []Explanation{}}
+	if asker.Money.Everybody {
+		out.Omitted = omitted
+	}
 	for i := range all {
 		p := &all[i]
 		if !asker.Money.Has(p.Foundation, p.Tenant) {
@@ -191,49 +197,55 @@ func (a *Answers) explain(ctx context.Context, asker *Asker, p *trace.Priced) (*
 	if err != nil {
 		return nil, err
 	}
-	shown := p.Erased(erasures) // prices may ask for the names
-	out := &Explanation{Charge: tracedCharge(shown, shown.Charge), Reversed: p.Reversed, Facts: []Fact{}}
-	if p.Reversal != nil {
-		reversal := tracedCharge(shown, shown.Reversal)
-		out.Reversal = &reversal
-	}
-	var span *events.Span
-	if p.Span != nil {
-		span = &p.Span.Span
-		own := newTracedSpan(p.Span)
-		out.Span = &own
-	}
-	for _, f := range shown.Facts {
-		out.Facts = append(out.Facts, Fact{
-			Usage: f.Sequence, ID: f.ID, Event: f.Event, Time: timeText(f.Time), Raw: json.RawMessage(f.Raw),
-		})
-	}
+	version := Version{Version: p.Catalogue}
 	act, err := acts.FindVersion(ctx, a.bus, p.Catalogue)
 	switch {
 	case err == nil:
-		out.Version = newVersion(asker, &act)
-	case errors.Is(err, acts.ErrNoVersion):
-		out.Version = Version{Version: p.Catalogue}
-	default:
+		version = NewVersion(asker, &act)
+	case !errors.Is(err, acts.ErrNoVersion):
 		return nil, err
 	}
 	m, err := a.bus.Get(ctx, events.StreamBilling, p.Sequence)
 	if err != nil {
 		return nil, err
 	}
+	var out *Explanation
 	err = a.withTerms(ctx, 0, func(t *terms.Terms) {
-		var working *rating.Working
-		working, out.Differences = t.Again(&m, p.Source, p.Foundation, span, &p.Charge.Charge)
-		if working != nil {
-			out.Working, out.PlanLine = newWorking(working), working.Plan.Line
-		}
+		working, differences := t.Again(&m, p.Source, p.Foundation, p.Used(), &p.Charge.Charge)
+		out = NewExplanation(p.Erased(erasures), version, working, differences) // prices may ask for the names
 	})
-	out.Equal = len(out.Differences) == 0
 	return out, err
 }
 
-func tracedCharge(p *trace.Priced, c *trace.Charge) Charge {
+// NewExplanation is the form of an entry, with the version of its catalogue, and what it comes to
+// when it is computed again: working is nil where it cannot be.
+func NewExplanation(p *trace.Priced, version Version, working *rating.Working, differences []string) *Explanation {
+	out := &Explanation{
+		Charge: tracedCharge(p.Source, p.Foundation, p.Charge), Reversed: p.Reversed, Version: version, Facts: []Fact{},
+		Equal: len(differences) == 0, Differences: differences,
+	}
+	if p.Reversal != nil {
+		reversal := tracedCharge(p.Source, p.Foundation, p.Reversal)
+		out.Reversal = &reversal
+	}
+	if p.Span != nil {
+		own := newTracedSpan(p.Span)
+		out.Span = &own
+	}
+	for _, f := range p.Facts {
+		out.Facts = append(out.Facts, Fact{
+			Usage: f.Sequence, ID: f.ID, Event: f.Event, Time: timeText(f.Time), Raw: json.RawMessage(f.Raw),
+		})
+	}
+	if working != nil {
+		out.Working, out.PlanLine = newWorking(working), working.Plan.Line
+	}
+	return out
+}
+
+// tracedCharge is the form of an entry of a foundation.
+func tracedCharge(source, foundation string, c *trace.Charge) Charge {
 	return NewCharge(&ledger.Charge{
-		Charge: c.Charge, Source: p.Source, Foundation: p.Foundation, Place: ledger.Place{Sequence: c.Sequence},
+		Charge: c.Charge, Source: source, Foundation: foundation, Place: ledger.Place{Sequence: c.Sequence},
 	})
 }

@@ -71,17 +71,21 @@ func (a *Answers) Anomalies(ctx context.Context, asker *Asker, x *AnomaliesQuest
 	all, more := cut(all)
 	out.Position, out.Omitted = position(at), out.Omitted+more
 	for i := range all {
-		e := &all[i]
-		one := Anomaly{
-			Source: e.Source, Foundation: e.Foundation, Tenant: e.Tenant, Kind: e.Kind, Code: e.Code,
-			Resource: e.Resource, Time: timeText(e.Time), Held: e.Held, Message: e.Message,
-		}
-		if !e.Held {
-			one.Until = timeText(e.Until)
-		}
-		out.Anomalies = append(out.Anomalies, one)
+		out.Anomalies = append(out.Anomalies, NewAnomaly(&all[i]))
 	}
 	return out, nil
+}
+
+// NewAnomaly is the form of an anomaly.
+func NewAnomaly(e *anomalies.Entry) Anomaly {
+	x := Anomaly{
+		Source: e.Source, Foundation: e.Foundation, Tenant: e.Tenant, Kind: e.Kind, Code: e.Code,
+		Resource: e.Resource, Time: timeText(e.Time), Held: e.Held, Message: e.Message,
+	}
+	if !e.Held {
+		x.Until = timeText(e.Until)
+	}
+	return x
 }
 
 // UnratedQuestion asks for usage without a price.
@@ -134,14 +138,18 @@ func (a *Answers) Unrated(ctx context.Context, asker *Asker, x *UnratedQuestion)
 	out := &UnratedParts{Position: position(at), Unrated: []UnratedPart{}}
 	all, out.Omitted = cut(all)
 	for i := range all {
-		u := &all[i]
-		out.Unrated = append(out.Unrated, UnratedPart{
-			ID: u.ID, Source: u.Source, Foundation: u.Foundation, Tenant: u.Tenant, Space: u.Space, Kind: u.Kind,
-			Resource: u.Resource, Name: u.Name, Span: u.Span, Start: timeText(u.Start), End: timeText(u.End),
-			Footprint: NewFootprint(&u.Footprint), Reason: u.Reason,
-		})
+		out.Unrated = append(out.Unrated, NewUnrated(&all[i]))
 	}
 	return out, nil
+}
+
+// NewUnrated is the form of a part without a price.
+func NewUnrated(u *ledger.Unrated) UnratedPart {
+	return UnratedPart{
+		ID: u.ID, Source: u.Source, Foundation: u.Foundation, Tenant: u.Tenant, Space: u.Space, Kind: u.Kind,
+		Resource: u.Resource, Name: u.Name, Span: u.Span, Start: timeText(u.Start), End: timeText(u.End),
+		Footprint: NewFootprint(&u.Footprint), Reason: u.Reason,
+	}
 }
 
 // HoldsQuestion asks for usage that is held.
@@ -167,6 +175,7 @@ type Hold struct {
 	Tenant     string     `json:"tenant"`
 	Kind       string     `json:"kind"`
 	Resource   string     `json:"resource"`
+	Name       string     `json:"name,omitempty" doc:"Where something of the resource runs."`
 	Code       string     `json:"code"`
 	Start      string     `json:"start" format:"date-time"`
 	End        string     `json:"end,omitempty" format:"date-time" doc:"None while it goes on."`
@@ -182,9 +191,13 @@ func (a *Answers) Holds(ctx context.Context, asker *Asker, x *HoldsQuestion) (*H
 		return nil, err
 	}
 	var all []ledger.Held
+	var running []ledger.Span
 	out := &Holds{Holds: []Hold{}}
 	at, _, err := a.stable(ctx, func() (err error) {
-		all, out.Omitted, err = a.reader.Held(ctx, q)
+		if all, out.Omitted, err = a.reader.Held(ctx, q); err != nil {
+			return err
+		}
+		running, err = a.reader.Running(ctx, q)
 		return err
 	})
 	if err == nil && len(all) == 0 {
@@ -195,18 +208,35 @@ func (a *Answers) Holds(ctx context.Context, asker *Asker, x *HoldsQuestion) (*H
 	}
 	all, more := cut(all)
 	out.Position, out.Omitted = position(at), out.Omitted+more
+	names := called(running)
 	for i := range all {
 		h := &all[i]
-		one := Hold{
-			ID: h.ID, Source: h.Source, Foundation: h.Foundation, Tenant: h.Tenant, Kind: h.Kind,
-			Resource: h.Resource, Code: h.Code, Start: timeText(h.Start), End: timeText(h.End),
-			Footprint: NewFootprint(&h.Footprint), Reason: h.Reason,
-		}
-		if h.Lower != (events.Footprint{}) {
-			lower := NewFootprint(&h.Lower)
-			one.Lower = &lower
-		}
-		out.Holds = append(out.Holds, one)
+		out.Holds = append(out.Holds, NewHold(h, names[h.Resource]))
 	}
 	return out, nil
+}
+
+// NewHold is the form of a hold, of a resource with a name.
+func NewHold(h *ledger.Held, name string) Hold {
+	x := Hold{
+		ID: h.ID, Source: h.Source, Foundation: h.Foundation, Tenant: h.Tenant, Kind: h.Kind,
+		Resource: h.Resource, Name: name, Code: h.Code, Start: timeText(h.Start), End: timeText(h.End),
+		Footprint: NewFootprint(&h.Footprint), Reason: h.Reason,
+	}
+	if h.Lower != (events.Footprint{}) {
+		lower := NewFootprint(&h.Lower)
+		x.Lower = &lower
+	}
+	return x
+}
+
+// called are the names of running resources. A hold has none.
+func called(running []ledger.Span) map[string]string {
+	names := map[string]string{}
+	for i := range running {
+		if s := &running[i]; names[s.Resource] == "" {
+			names[s.Resource] = s.Name
+		}
+	}
+	return names
 }

@@ -23,7 +23,8 @@ type Month struct {
 	Month      string     `json:"month"`
 	State      string     `json:"state" enum:"open,closed,open again"`
 	At         string     `json:"at,omitempty" format:"date-time" doc:"When it was closed, or opened again."`
-	By         string     `json:"by,omitempty" doc:"Who closed it by hand; for those who may see all tenants."`
+	ByHand     bool       `json:"by_hand,omitempty" doc:"It was closed, or opened again, by hand."`
+	By         string     `json:"by,omitempty" doc:"Who did that; for those who may see all tenants, as note."`
 	Note       string     `json:"note,omitempty"`
 	Sums       []MonthSum `json:"sums,omitempty" doc:"Of all tenants, for those who may see their money."`
 }
@@ -55,22 +56,28 @@ func (a *Answers) Months(ctx context.Context, asker *Asker, x *FoundationQuestio
 		if !asker.Usage.names(m.Foundation, "") {
 			continue
 		}
-		one := Month{
-			Source: m.Source, Foundation: m.Foundation, Month: m.Month, State: m.State, At: timeText(m.At),
-		}
-		if asker.Usage.Everybody {
-			one.By, one.Note = m.By, m.Note
-		}
-		if asker.Money.Everybody {
-			for j := range m.Sums {
-				s := &m.Sums[j]
-				one.Sums = append(one.Sums, MonthSum{
-					Currency: s.Currency, Amount: s.Amount.String(), VAT: s.VAT.String(), Corrections: s.Corrections,
-					Corrected: s.Corrected.String(),
-				})
-			}
-		}
-		out.Months = append(out.Months, one)
+		out.Months = append(out.Months, NewMonth(asker, m))
 	}
 	return out, nil
+}
+
+// NewMonth is the form of a month, as an asker may see it.
+func NewMonth(asker *Asker, m *ledger.Month) Month {
+	x := Month{
+		Source: m.Source, Foundation: m.Foundation, Month: m.Month, State: m.State, At: timeText(m.At),
+		ByHand: m.By != "",
+	}
+	if asker.Usage.Everybody {
+		x.By, x.Note = m.By, m.Note
+	}
+	if asker.Money.Everybody {
+		for i := range m.Sums {
+			s := &m.Sums[i]
+			x.Sums = append(x.Sums, MonthSum{
+				Currency: s.Currency, Amount: s.Amount.String(), VAT: s.VAT.String(), Corrections: s.Corrections,
+				Corrected: s.Corrected.String(),
+			})
+		}
+	}
+	return x
 }

@@ -77,3 +77,19 @@ func (a *Answers) TenantOf(ctx context.Context, asker *Asker, tenant, foundation
 	}
 	return tenant, &Problem{Kind: NotFound, Detail: err.Error()}
 }
+
+// tenantNames are the names of the tenants on a bill, by guid, where they are known.
+func (a *Answers) tenantNames(ctx context.Context, bill *ledger.Bill) (map[string]string, error) {
+	known, err := a.Names(ctx)
+	if err != nil {
+		return nil, err
+	}
+	all := map[string]string{}
+	for i := range bill.Lines {
+		guid := bill.Lines[i].Tenant
+		if name := known.TenantName(guid); name != "" {
+			all[guid] = name
+		}
+	}
+	return all, nil
+}

@@ -46,7 +46,7 @@ func (a *Answers) Price(ctx context.Context, _ *Asker, x *PriceQuestion) (*Price
 		return nil, invalid("from and to are more than 366 days apart: ask for less")
 	}
 	if x.Version == "" {
-		x.Version = current
+		x.Version = CurrentVersion
 	}
 	act, _, err := a.find(ctx, x.Version)
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/internal/names"
 	"github.com/daybook-billing/daybook/ledger"
 	"github.com/daybook-billing/daybook/pricer/forecast"
 	"github.com/daybook-billing/daybook/pricer/rating"
@@ -25,7 +26,9 @@ type Running struct {
 	Position Position `json:"position"`
 	Running  []Run    `json:"running"`
 	Omitted  int      `json:"omitted,omitempty" doc:"How many more there are: choose a tenant or a kind."`
-	Accrued  []Total  `json:"accrued" doc:"Sums of what all of them have accrued, by currency."`
+	// Foundations say up to when each is metered.
+	Foundations []FoundationState `json:"foundations"`
+	Accrued     []Total           `json:"accrued" doc:"Sums of what all of them have accrued, by currency."`
 }
 
 // Run is a running span.
@@ -33,7 +36,7 @@ type Run struct {
 	Source     string    `json:"source"`
 	Foundation string    `json:"foundation"`
 	Tenant     string    `json:"tenant"`
-	TenantName string    `json:"tenant_name,omitempty"`
+	TenantName string    `json:"tenant_name,omitempty" doc:"As the platform calls it now."`
 	Space      string    `json:"space,omitempty"`
 	App        string    `json:"app,omitempty"`
 	Kind       string    `json:"kind"`
@@ -114,17 +117,16 @@ func (a *Answers) Running(ctx context.Context, asker *Asker, x *RunningQuestion)
 	if err := a.withTerms(ctx, at.Metered, func(t *terms.Terms) { book = t.Latest() }); err != nil {
 		return nil, err
 	}
-	all, err := a.Names(ctx)
+	known, err := a.Names(ctx)
 	if err != nil {
 		return nil, err
 	}
-	out := &Running{Position: position(at), Running: []Run{}}
+	out := &Running{Position: position(at), Running: []Run{}, Foundations: states(bill.Horizons)}
 	through := meteredThrough(bill.Horizons)
 	sums := ledger.NewSumming(nil)
 	for i := range spans {
 		s := &spans[i]
-		run := newRun(s)
-		run.TenantName = all.TenantName(s.Tenant)
+		run := NewRun(s, known)
 		if end := through[place{s.Source, s.Foundation}]; asker.Money.Has(s.Foundation, s.Tenant) && !end.IsZero() {
 			charges, unrated := forecast.Price(book, s.Source, s.Foundation, &s.Span, s.Start, end)
 			run.Accrued = &Accrual{Through: events.FormatTime(end), Lines: []Priced{}, Unrated: reasons(unrated)}
@@ -145,9 +147,12 @@ func (a *Answers) Running(ctx context.Context, asker *Asker, x *RunningQuestion)
 	return out, nil
 }
 
-func newRun(s *ledger.Span) Run {
+// NewRun is the form of a running span, with the name of its tenant.
+func NewRun(s *ledger.Span, known *names.Directory) Run {
+	tenant := names.Tenant{Source: s.Source, Foundation: s.Foundation, GUID: s.Tenant}
 	return Run{
-		Source: s.Source, Foundation: s.Foundation, Tenant: s.Tenant, Space: s.Space, App: s.App, Kind: s.Kind,
+		Source: s.Source, Foundation: s.Foundation, Tenant: s.Tenant,
+		TenantName: known.Name(names.Key{Tenant: tenant}), Space: s.Space, App: s.App, Kind: s.Kind,
 		Resource: s.Resource, Name: s.Name, Since: events.FormatTime(s.Since), Start: events.FormatTime(s.Start),
 		Footprint: NewFootprint(&s.Footprint), Flags: s.Flags.Names(),
 	}

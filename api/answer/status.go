@@ -13,6 +13,7 @@ import (
 type Status struct {
 	Position    Position          `json:"position"`
 	Foundations []FoundationState `json:"foundations" doc:"The asker's."`
+	All         bool              `json:"all" doc:"The asker may see all tenants."`
 	// Collectors are as daybook status prints them.
 	Collectors []*status.Overview `json:"collectors,omitempty" doc:"For those who may see all tenants."`
 	Problem    string             `json:"problem,omitempty" doc:"Why collectors may be missing."`
@@ -46,6 +47,7 @@ func (a *Answers) Status(ctx context.Context, asker *Asker, now time.Time) (*Sta
 		if out.Collectors, problem = status.Gather(ctx, a.bus, "", now); problem != nil {
 			out.Problem = problem.Error()
 		}
+		out.All = true
 	}
 	return out, nil
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"github.com/daybook-billing/daybook/internal/names"
-	"github.com/daybook-billing/daybook/ledger"
 	"github.com/daybook-billing/daybook/ledger/trace"
 )
 
@@ -26,6 +25,7 @@ type Trace struct {
 	Stream     string          `json:"stream"`
 	Sequence   uint64          `json:"sequence" doc:"In the stream."`
 	Type       string          `json:"type"`
+	ID         string          `json:"id,omitempty" doc:"Of the message."`
 	Source     string          `json:"source,omitempty"`
 	Foundation string          `json:"foundation,omitempty"`
 	Tenant     string          `json:"tenant,omitempty"`
@@ -37,19 +37,26 @@ type Trace struct {
 	Reason     string          `json:"reason,omitempty" doc:"Why it was not understood."`
 	Spans      []Span          `json:"spans"`
 	Running    []Span          `json:"running"`
-	Charges    []Charge        `json:"charges" doc:"None for those who may not see money."`
+	Charges    []TracedCharge  `json:"charges" doc:"None for those who may not see money."`
 	Unrated    []TracedUnrated `json:"unrated"`
 	Holds      []TracedHold    `json:"holds"`
 	Anomalies  []TracedAnomaly `json:"anomalies"`
 }
 
+// TracedCharge is an entry of a span that names an event.
+type TracedCharge struct {
+	Charge
+	Reversed bool `json:"reversed" doc:"It was taken back since."`
+}
+
 // TracedUnrated is a part of a span without a price.
 type TracedUnrated struct {
-	ID     string `json:"id"`
-	Span   string `json:"span"`
-	Start  string `json:"start" format:"date-time"`
-	End    string `json:"end" format:"date-time"`
-	Reason string `json:"reason"`
+	ID      string `json:"id"`
+	Billing uint64 `json:"billing" doc:"Sequence in BILLING."`
+	Span    string `json:"span"`
+	Start   string `json:"start" format:"date-time"`
+	End     string `json:"end" format:"date-time"`
+	Reason  string `json:"reason"`
 }
 
 // TracedHold is a hold at the time of an event.
@@ -86,7 +93,7 @@ func (a *Answers) Trace(ctx context.Context, asker *Asker, x *EventQuestion) (*T
 			(f.Fact == nil || !asker.Usage.Has(f.Fact.Foundation, f.Fact.Tenant)) {
 			continue
 		}
-		out.Traces = append(out.Traces, newTrace(asker, f))
+		out.Traces = append(out.Traces, NewTrace(asker, f))
 	}
 	if len(out.Traces) == 0 {
 		return nil, errNone
@@ -94,18 +101,20 @@ func (a *Answers) Trace(ctx context.Context, asker *Asker, x *EventQuestion) (*T
 	return out, nil
 }
 
-func newTrace(asker *Asker, f *trace.Found) Trace {
+// NewTrace is the form of what became of an event, as an asker may see it.
+func NewTrace(asker *Asker, f *trace.Found) Trace {
 	x := Trace{
 		Answer: string(f.Answer), Because: string(f.Because), Sentence: f.Sentence(), Stream: f.Stream,
-		Sequence: f.Sequence, Type: f.Type, Spans: []Span{}, Running: []Span{}, Charges: []Charge{},
+		Sequence: f.Sequence, Type: f.Type, Spans: []Span{}, Running: []Span{}, Charges: []TracedCharge{},
 		Unrated: []TracedUnrated{}, Holds: []TracedHold{}, Anomalies: []TracedAnomaly{},
 	}
 	if u := f.Fact; u != nil {
+		x.ID = u.ID
 		x.Source, x.Foundation, x.Tenant, x.Kind = u.Source, u.Foundation, u.Tenant, u.Kind
 		x.Resource, x.Name, x.Event, x.Time = u.Resource, u.Name, u.Event, timeText(u.Time)
 	}
 	if q := f.Input; q != nil {
-		x.Source, x.Foundation, x.Reason = q.Source, q.Foundation, q.Reason
+		x.ID, x.Source, x.Foundation, x.Reason = q.ID, q.Source, q.Foundation, q.Reason
 	}
 	for i := range f.Spans {
 		x.Spans = append(x.Spans, newTracedSpan(&f.Spans[i]))
@@ -116,15 +125,14 @@ func newTrace(asker *Asker, f *trace.Found) Trace {
 	for i := range f.Charges {
 		c := &f.Charges[i]
 		if asker.Money.Has(x.Foundation, c.Tenant) {
-			x.Charges = append(x.Charges, NewCharge(&ledger.Charge{
-				Charge: c.Charge, Source: x.Source, Foundation: x.Foundation,
-				Place: ledger.Place{Sequence: c.Sequence},
-			}))
+			x.Charges = append(x.Charges, TracedCharge{tracedCharge(x.Source, x.Foundation, c), c.Reversed})
 		}
 	}
 	for i := range f.Unrated {
 		u := &f.Unrated[i]
-		x.Unrated = append(x.Unrated, TracedUnrated{u.ID, u.Span, timeText(u.Start), timeText(u.End), u.Reason})
+		x.Unrated = append(x.Unrated, TracedUnrated{
+			u.ID, u.Sequence, u.Span, timeText(u.Start), timeText(u.End), u.Reason,
+		})
 	}
 	for i := range f.Holds {
 		h := &f.Holds[i]

@@ -84,7 +84,7 @@ const (
 // asks are the rights for each operation of the API. A new operation needs a row.
 func asks() map[string]rights {
 	return map[string]rights{
-		"charges": money, "charge": money, "corrections": money, "totals": money, "resource": money,
+		"charges": money, "charge": money, "corrections": money, "totals": money, "bill": money, "resource": money,
 		"statements": money, "running": usage, "holds": usage, "unrated": usage, "anomalies": usage, "event": usage,
 		"decide": acting, "months": member, "status": member, "catalogues": anybody, "catalogue": anybody,
 		"differences": anybody, "forecast": money, "export": money, "live-charges": money, "statement": global,
