@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/daybook-billing/daybook/api/answer"
 	"github.com/daybook-billing/daybook/cmd/daybook/print"
 	"github.com/daybook-billing/daybook/cmd/daybook/shell"
 	"github.com/daybook-billing/daybook/collector/quarantine"
@@ -16,7 +17,7 @@ import (
 
 // Bill is daybook bill.
 type Bill struct {
-	shell.NATS
+	shell.Reads
 	Tenant string `help:"Only this tenant: its guid or name."`
 	Month  string `placeholder:"YYYY-MM" help:"Only this month."`
 	Format string `enum:"table,json,csv" default:"table" help:"Output: ${enum}."`
@@ -40,54 +41,76 @@ func (c *Bill) Validate() error {
 
 // Run prints the bill as BILLING has it now.
 func (c *Bill) Run(e *shell.Env) error {
-	b, err := c.Open(e.Ctx, "bill", nil)
-	if err != nil {
-		return err
+	ask := c.streams
+	if c.API != "" {
+		ask = c.api
 	}
-	defer b.Close()
-	a, err := shell.Answer(e.Ctx, b)
-	if err != nil {
-		return err
-	}
-	if c.Tenant, err = a.Tenant(e.Ctx, c.Tenant, ""); err != nil {
-		return err
-	}
-	all := memory.New()
-	missing, err := ledger.CatchUp(e.Ctx, b, all)
-	if err != nil {
-		return err
-	}
-	bill, err := all.Bill(e.Ctx, ledger.Query{Tenant: c.Tenant, Period: c.Month, By: c.By})
-	if err != nil {
-		return err
-	}
-	lost, err := ledger.Losing(e.Ctx, b, events.StreamUsage)
-	if err != nil {
-		return err
-	}
-	bill.Missing = append(missing, lost...)
-	if len(bill.Lines)+bill.Running+bill.Held+bill.Unrated == 0 {
-		if err := metered.CheckNames(e.Ctx, b, "", c.Tenant); err != nil {
-			return err
-		}
-	}
-	a.Call(&bill)
-	quarantined, err := quarantine.Count(e.Ctx, b)
+	bill, quarantined, err := ask(e)
 	if err != nil {
 		return err
 	}
 	switch c.Format {
 	case "json":
-		err = print.BillJSON(e.Stdout, &bill, quarantined)
+		err = print.BillJSON(e.Stdout, bill, quarantined)
 	case "csv":
-		err = print.BillCSV(e.Stdout, e.Stderr, &bill, quarantined, c.Exact)
+		err = print.BillCSV(e.Stdout, e.Stderr, bill, quarantined, c.Exact)
 	default:
-		err = print.Bill(e.Stdout, &bill, quarantined, c.Exact)
+		err = print.Bill(e.Stdout, bill, quarantined, c.Exact)
 	}
 	if err == nil && len(bill.Missing) > 0 {
 		err = Lacking(bill.Missing)
 	}
 	return err
+}
+
+func (c *Bill) api(e *shell.Env) (bill *ledger.Bill, quarantined int, err error) {
+	question := &answer.BillQuestion{Whose: answer.Whose{Tenant: c.Tenant}, Month: c.Month}
+	for _, by := range c.By {
+		question.By = append(question.By, string(by))
+	}
+	x, err := shell.Ask[answer.Bill](e, &c.Reads, "bill", question)
+	if err != nil {
+		return nil, 0, err
+	}
+	bill, err = x.Ledger(question)
+	return bill, x.Quarantined, err
+}
+
+func (c *Bill) streams(e *shell.Env) (*ledger.Bill, int, error) {
+	b, err := c.Open(e.Ctx, "bill", nil)
+	if err != nil {
+		return nil, 0, err
+	}
+	defer b.Close()
+	a, err := shell.Answer(e.Ctx, b)
+	if err != nil {
+		return nil, 0, err
+	}
+	if c.Tenant, err = a.Tenant(e.Ctx, c.Tenant, ""); err != nil {
+		return nil, 0, err
+	}
+	all := memory.New()
+	missing, err := ledger.CatchUp(e.Ctx, b, all)
+	if err != nil {
+		return nil, 0, err
+	}
+	bill, err := all.Bill(e.Ctx, ledger.Query{Tenant: c.Tenant, Period: c.Month, By: c.By})
+	if err != nil {
+		return nil, 0, err
+	}
+	lost, err := ledger.Losing(e.Ctx, b, events.StreamUsage)
+	if err != nil {
+		return nil, 0, err
+	}
+	bill.Missing = append(missing, lost...)
+	if len(bill.Lines)+bill.Running+bill.Held+bill.Unrated == 0 {
+		if err := metered.CheckNames(e.Ctx, b, "", c.Tenant); err != nil {
+			return nil, 0, err
+		}
+	}
+	a.Call(&bill)
+	quarantined, err := quarantine.Count(e.Ctx, b)
+	return &bill, quarantined, err
 }
 
 // Lacking is the error of a printed bill that lacks something.

@@ -15,7 +15,7 @@ import (
 
 // Forecast is daybook forecast.
 type Forecast struct {
-	shell.NATS
+	shell.Reads
 	Tenant     string   `help:"Only this tenant (organization guid, tenant id)."`
 	Foundation string   `help:"Only this foundation."`
 	Month      string   `placeholder:"YYYY-MM" help:"Month (default: that of the latest horizon)."`
@@ -39,20 +39,13 @@ func (c *Forecast) Validate() error {
 
 // Run prints what the month comes to if all that runs goes on.
 func (c *Forecast) Run(e *shell.Env) error {
-	b, err := c.Open(e.Ctx, "forecast", nil)
-	if err != nil {
-		return err
+	ask := c.streams
+	if c.API != "" {
+		ask = c.api
 	}
-	defer b.Close()
-	books := memory.New()
-	missing, err := ledger.CatchUp(e.Ctx, b, books)
-	if err != nil {
-		return err
-	}
-	x := &answer.ForecastQuestion{
+	forecast, missing, err := ask(e, &answer.ForecastQuestion{
 		Whose: answer.Whose{Foundation: c.Foundation, Tenant: c.Tenant}, Month: c.Month, By: c.By,
-	}
-	forecast, err := answer.New(memory.NewReader(books, b), b).Forecast(e.Ctx, answer.Operator(), x)
+	})
 	if err != nil {
 		return err
 	}
@@ -61,4 +54,25 @@ func (c *Forecast) Run(e *shell.Env) error {
 		err = errors.New("the forecast is incomplete: " + strings.Join(missing, "; "))
 	}
 	return err
+}
+
+func (c *Forecast) api(e *shell.Env, x *answer.ForecastQuestion) (f *answer.Forecast, missing []string, err error) {
+	f, err = shell.Ask[answer.Forecast](e, &c.Reads, "forecast", x)
+	return f, nil, err
+}
+
+func (c *Forecast) streams(e *shell.Env, x *answer.ForecastQuestion) (f *answer.Forecast, missing []string,
+	err error,
+) {
+	b, err := c.Open(e.Ctx, "forecast", nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer b.Close()
+	books := memory.New()
+	if missing, err = ledger.CatchUp(e.Ctx, b, books); err != nil {
+		return nil, nil, err
+	}
+	f, err = answer.New(memory.NewReader(books, b), b).Forecast(e.Ctx, answer.Operator(), x)
+	return f, missing, err
 }

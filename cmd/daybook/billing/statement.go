@@ -4,8 +4,10 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/daybook-billing/daybook/api/answer"
 	"github.com/daybook-billing/daybook/cmd/daybook/print"
 	"github.com/daybook-billing/daybook/cmd/daybook/shell"
+	"github.com/daybook-billing/daybook/events/statement"
 	"github.com/daybook-billing/daybook/internal/metered"
 	"github.com/daybook-billing/daybook/ledger"
 	"github.com/daybook-billing/daybook/pricer/preview"
@@ -34,7 +36,7 @@ func (c *tenantMonth) Validate() error {
 }
 
 type showStatementCmd struct {
-	shell.NATS
+	shell.Reads
 	tenantMonth
 	All    bool   `help:"Print all revisions and credit notes, not only the statements that stand."`
 	Exact  bool   `help:"Print exact amounts, not those rounded to the currency's minor unit; json and csv have both."`
@@ -43,37 +45,65 @@ type showStatementCmd struct {
 
 // Run prints the statements of a month, and previews of those that are not issued.
 func (c *showStatementCmd) Run(e *shell.Env) error {
-	b, err := c.Open(e.Ctx, "statement", nil)
+	ask := c.streams
+	if c.API != "" {
+		ask = c.api
+	}
+	all, err := ask(e)
 	if err != nil {
 		return err
+	}
+	if len(all) == 0 {
+		return errors.New("nothing of this month concerns the tenant, or its statement has no seal yet: daybook " +
+			"month list shows which months are closed, and daybook price seals statements")
+	}
+	return print.Statements(e.Stdout, all, c.Format, c.Exact)
+}
+
+func (c *showStatementCmd) api(e *shell.Env) ([]statement.Statement, error) {
+	x, err := shell.Ask[answer.Statements](e, &c.Reads, "statements", &answer.StatementsQuestion{
+		Whose: answer.Whose{Foundation: c.Foundation, Tenant: c.Tenant}, Month: c.Month, All: c.All, Preview: true,
+	})
+	if err != nil {
+		return nil, err
+	}
+	all := make([]statement.Statement, len(x.Statements))
+	for i, text := range x.Statements {
+		if err := all[i].DecodeJSON(text); err != nil {
+			return nil, fmt.Errorf("a statement of the API: %w", err)
+		}
+	}
+	return all, nil
+}
+
+func (c *showStatementCmd) streams(e *shell.Env) ([]statement.Statement, error) {
+	b, err := c.Open(e.Ctx, "statement", nil)
+	if err != nil {
+		return nil, err
 	}
 	defer b.Close()
 	a, err := shell.Answer(e.Ctx, b)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if c.Tenant, err = a.Tenant(e.Ctx, c.Tenant, c.Foundation); err != nil {
-		return err
+		return nil, err
 	}
 	all, err := ledger.Statements(e.Ctx, b, ledger.Query{
 		Tenant: c.Tenant, Foundation: c.Foundation, Period: c.Month,
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if !c.All {
 		all = ledger.Standing(all)
 	}
 	drafts, err := preview.Statements(e.Ctx, b, c.Tenant, c.Foundation, c.Month)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if all = append(all, drafts...); len(all) == 0 {
-		if err := metered.CheckNames(e.Ctx, b, c.Foundation, c.Tenant); err != nil {
-			return err
-		}
-		return errors.New("nothing of this month concerns the tenant, or its statement has no seal yet: daybook " +
-			"month list shows which months are closed, and daybook price seals statements")
+		err = metered.CheckNames(e.Ctx, b, c.Foundation, c.Tenant)
 	}
-	return print.Statements(e.Stdout, all, c.Format, c.Exact)
+	return all, err
 }

@@ -1,11 +1,13 @@
 package billing
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
 
 	"github.com/daybook-billing/daybook/acts"
+	"github.com/daybook-billing/daybook/api/answer"
 	"github.com/daybook-billing/daybook/cmd/daybook/print"
 	"github.com/daybook-billing/daybook/cmd/daybook/shell"
 	"github.com/daybook-billing/daybook/internal/bus"
@@ -19,22 +21,34 @@ type formatFlag struct {
 }
 
 type listCmd struct {
-	shell.NATS
+	shell.Reads
 	formatFlag
 }
 
 // Run lists the versions.
 func (c *listCmd) Run(e *shell.Env) error {
+	ask := c.streams
+	if c.API != "" {
+		ask = c.api
+	}
+	x, err := ask(e)
+	if err != nil {
+		return err
+	}
+	return print.Versions(e.Stdout, x.Catalogues, c.Format == "json")
+}
+
+func (c *listCmd) api(e *shell.Env) (*answer.Catalogues, error) {
+	return shell.Ask[answer.Catalogues](e, &c.Reads, "catalogues", nil)
+}
+
+func (c *listCmd) streams(e *shell.Env) (*answer.Catalogues, error) {
 	b, err := c.Open(e.Ctx, "catalogue", nil)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer b.Close()
-	history, err := acts.History(e.Ctx, b)
-	if err != nil {
-		return err
-	}
-	return print.Versions(e.Stdout, history, c.Format == "json")
+	return answer.New(nil, b).Catalogues(e.Ctx, answer.Operator(), nil)
 }
 
 type historyCmd struct {
@@ -67,12 +81,21 @@ func (c *historyCmd) Run(e *shell.Env) error {
 }
 
 type showCmd struct {
-	shell.NATS
+	shell.Reads
 	Version string `arg:"" optional:"" help:"The version (default: the one in force)."`
 }
 
 // Run prints the text of a version.
 func (c *showCmd) Run(e *shell.Env) error {
+	if c.API != "" {
+		x, err := shell.Ask[answer.Version](e, &c.Reads, "catalogues/{version}",
+			&answer.CatalogueQuestion{Version: cmp.Or(c.Version, answer.CurrentVersion)})
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprint(e.Stdout, x.YAML)
+		return err
+	}
 	b, err := c.Open(e.Ctx, "catalogue", nil)
 	if err != nil {
 		return err

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
+	"github.com/daybook-billing/daybook/api/answer"
 	"github.com/daybook-billing/daybook/cmd/daybook/print"
 	"github.com/daybook-billing/daybook/cmd/daybook/shell"
 	"github.com/daybook-billing/daybook/collector/status"
@@ -16,13 +18,16 @@ import (
 
 // Status is daybook status.
 type Status struct {
-	shell.NATS
+	shell.Reads
 	Foundation string `help:"Only this foundation."`
 	Format     string `enum:"table,json" default:"table" help:"Output: ${enum}; json is one object a line."`
 }
 
 // Run prints how the collectors are doing.
 func (c *Status) Run(e *shell.Env) error {
+	if c.API != "" {
+		return c.api(e)
+	}
 	b, err := c.Open(e.Ctx, "status", nil)
 	if err != nil {
 		return err
@@ -37,6 +42,36 @@ func (c *Status) Run(e *shell.Env) error {
 	lacks, unasked := b.AskRoom(e.Ctx)
 	// the known part comes first
 	return errors.Join(c.print(e.Stdout, all, err == nil), c.printRoom(e.Stdout, lacks), err, unasked)
+}
+
+// api is Run of an API. For a token that may not see all tenants there are no collectors, but how
+// far its foundations are metered and charged. Who waits for room is asked over NATS alone.
+func (c *Status) api(e *shell.Env) error {
+	x, err := shell.Ask[answer.Status](e, &c.Reads, "status", nil)
+	if err != nil {
+		return err
+	}
+	known := map[string]bool{}
+	for _, f := range x.Foundations {
+		known[f.Foundation] = true
+	}
+	for _, o := range x.Collectors {
+		known[o.Foundation] = true
+	}
+	if err := metered.UnknownName("foundation", c.Foundation, known); err != nil {
+		return err
+	}
+	other := func(name string) bool { return c.Foundation != "" && name != c.Foundation }
+	x.Foundations = slices.DeleteFunc(x.Foundations, func(f answer.FoundationState) bool { return other(f.Foundation) })
+	x.Collectors = slices.DeleteFunc(x.Collectors, func(o *status.Overview) bool { return other(o.Foundation) })
+	if !x.All {
+		return print.Foundations(e.Stdout, x.Foundations, c.Format == "json")
+	}
+	err = c.print(e.Stdout, x.Collectors, x.Problem == "")
+	if x.Problem != "" {
+		err = errors.Join(err, errors.New(x.Problem))
+	}
+	return err
 }
 
 // printRoom prints the streams without room.

@@ -5,6 +5,8 @@ import (
 	"fmt"
 
 	"github.com/daybook-billing/daybook/acts"
+	"github.com/daybook-billing/daybook/api/answer"
+	"github.com/daybook-billing/daybook/api/client"
 	"github.com/daybook-billing/daybook/cmd/daybook/print"
 	"github.com/daybook-billing/daybook/cmd/daybook/shell"
 	"github.com/daybook-billing/daybook/events"
@@ -15,7 +17,7 @@ import (
 
 // Explain tells what charges go back to, and computes them again.
 type Explain struct {
-	shell.NATS
+	shell.Reads
 	What  string `arg:"" name:"charge" help:"Id of a charge or a reversal; with --month a resource: app, process, task, service instance, database, by its guid or by the name of an app, service instance or database; with --month and --tenant a line of a statement: NUMBER/LINE, such as 12/3."`
 	Month string `placeholder:"YYYY-MM" help:"Month of the resource's charges, or of the statement."`
 
@@ -39,59 +41,88 @@ func (c *Explain) Validate() error {
 
 // Run prints the way of each charge. It ends with ErrDiffers where one is computed otherwise.
 func (c *Explain) Run(e *shell.Env) error {
-	b, err := c.Open(e.Ctx, "explain", nil)
-	if err != nil {
-		return err
-	}
-	defer b.Close()
 	if c.Tenant != "" {
-		return c.line(e, b)
+		return c.line(e)
 	}
-	view, err := names.NewView(e.Ctx, b)
-	if err != nil {
-		return err
+	ask := c.streams
+	if c.API != "" {
+		ask = c.api
 	}
-	charges, omitted, err := c.charges(e.Ctx, b, view)
+	x, err := ask(e)
 	if err != nil {
 		return err
 	}
 	out := print.NewExplanations(e.Stdout, e.Stderr, c.Format == "json")
-	priced, err := terms.Read(e.Ctx, b)
-	if err != nil {
-		return err
-	}
-	versions := map[string]*print.Version{}
 	differs := false
-	for i := range charges {
-		p := &charges[i]
-		if versions[p.Catalogue] == nil {
-			if versions[p.Catalogue], err = version(e, b, p.Catalogue); err != nil {
-				return err
-			}
-		}
-		x := print.Explanation{Priced: p, Version: versions[p.Catalogue]}
-		m, err := b.Get(e.Ctx, events.StreamBilling, p.Sequence)
-		if err != nil {
-			return err
-		}
-		var span *events.Span
-		if p.Span != nil {
-			span = &p.Span.Span
-		}
-		x.Working, x.Differences = priced.Again(&m, p.Source, p.Foundation, span, &p.Charge.Charge)
-		differs = differs || len(x.Differences) > 0
-		x.Priced = p.Erased(view.Erasures)
-		if err := out.Add(&x); err != nil {
+	for i := range x.Explanations {
+		differs = differs || !x.Explanations[i].Equal
+		if err := out.Add(&x.Explanations[i]); err != nil {
 			return err
 		}
 	}
-	if err := out.End(omitted); err != nil {
+	if err := out.End(x.Omitted); err != nil {
 		return err
 	}
 	if differs {
 		return shell.ErrDiffers
 	}
 	return nil
+}
+
+func (c *Explain) api(e *shell.Env) (*answer.Explanations, error) {
+	if c.Month != "" {
+		x, err := shell.Ask[answer.Explanations](e, &c.Reads, "resources/{resource}/charges",
+			&answer.ResourceQuestion{Resource: c.What, Month: c.Month})
+		if client.NotFound(err) {
+			err = c.none()
+		}
+		return x, err
+	}
+	x, err := shell.Ask[answer.Explanation](e, &c.Reads, "charges/{id}", &answer.ChargeQuestion{ID: c.What})
+	if client.NotFound(err) {
+		err = c.none()
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &answer.Explanations{Explanations: []answer.Explanation{*x}}, nil
+}
+
+func (c *Explain) streams(e *shell.Env) (*answer.Explanations, error) {
+	b, err := c.Open(e.Ctx, "explain", nil)
+	if err != nil {
+		return nil, err
+	}
+	defer b.Close()
+	view, err := names.NewView(e.Ctx, b)
+	if err != nil {
+		return nil, err
+	}
+	charges, omitted, err := c.charges(e.Ctx, b, view)
+	if err != nil {
+		return nil, err
+	}
+	priced, err := terms.Read(e.Ctx, b)
+	if err != nil {
+		return nil, err
+	}
+	versions, out := map[string]answer.Version{}, &answer.Explanations{Omitted: omitted}
+	for i := range charges {
+		p := &charges[i]
+		if versions[p.Catalogue].Version == "" {
+			if versions[p.Catalogue], err = version(e, b, p.Catalogue); err != nil {
+				return nil, err
+			}
+		}
+		m, err := b.Get(e.Ctx, events.StreamBilling, p.Sequence)
+		if err != nil {
+			return nil, err
+		}
+		working, differences := priced.Again(&m, p.Source, p.Foundation, p.Used(), &p.Charge.Charge)
+		out.Explanations = append(out.Explanations, *answer.NewExplanation(p.Erased(view.Erasures),
+			versions[p.Catalogue], working, differences))
+	}
+	return out, nil
 }
 
 // none is the error of a command that found no charge.
@@ -105,10 +136,13 @@ func (c *Explain) none() error {
 }
 
 // version reads a catalogue version.
-func version(e *shell.Env, b *bus.Bus, name string) (*print.Version, error) {
+func version(e *shell.Env, b *bus.Bus, name string) (answer.Version, error) {
 	act, err := acts.FindVersion(e.Ctx, b, name)
-	if err != nil && !errors.Is(err, acts.ErrNoVersion) {
-		return nil, err
+	switch {
+	case errors.Is(err, acts.ErrNoVersion):
+		return answer.Version{Version: name}, nil
+	case err != nil:
+		return answer.Version{}, err
 	}
-	return &print.Version{Name: name, Sequence: act.Sequence, By: act.By, Note: act.Note}, nil
+	return answer.NewVersion(answer.Operator(), &act), nil
 }

@@ -1,12 +1,12 @@
 package explain
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 
 	"github.com/daybook-billing/daybook/cmd/daybook/print"
 	"github.com/daybook-billing/daybook/cmd/daybook/shell"
-	"github.com/daybook-billing/daybook/internal/bus"
 	"github.com/daybook-billing/daybook/pricer/bundle"
 )
 
@@ -15,7 +15,16 @@ var lineForm = regexp.MustCompile(`^[1-9]\d{0,17}/[1-9]\d{0,8}$`)
 
 // line prints the entries behind a line of a statement. It ends with ErrDiffers where they come to
 // something else.
-func (c *Explain) line(e *shell.Env, b *bus.Bus) error {
+func (c *Explain) line(e *shell.Env) error {
+	if c.API != "" {
+		return errors.New("a line of a statement is explained by the streams alone: leave --api out, or explain a " +
+			"charge")
+	}
+	b, err := c.Open(e.Ctx, "explain", nil)
+	if err != nil {
+		return err
+	}
+	defer b.Close()
 	var number uint64
 	var line int
 	if _, err := fmt.Sscanf(c.What, "%d/%d", &number, &line); err != nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/daybook-billing/daybook/api/answer"
 	"github.com/daybook-billing/daybook/cmd/daybook/print"
 	"github.com/daybook-billing/daybook/cmd/daybook/shell"
 	"github.com/daybook-billing/daybook/internal/bus"
@@ -21,7 +22,7 @@ type Anomalies struct {
 }
 
 type anomaliesListCmd struct {
-	shell.NATS
+	shell.Reads
 	Tenant     string `help:"Only this tenant: its guid or name."`
 	Foundation string `help:"Only this foundation."`
 	Kind       string `enum:",app,task,staging,service,instance" default:"" help:"Only this kind of subject: app, task, staging, service or instance."`
@@ -38,47 +39,60 @@ func (c *anomaliesListCmd) Run(e *shell.Env) error {
 	if err := metered.UnknownName("code", c.Code, codes); err != nil {
 		return err
 	}
-	b, err := c.Open(e.Ctx, "anomalies", nil)
+	ask := c.streams
+	if c.API != "" {
+		ask = c.api
+	}
+	x, why, missing, err := ask(e)
 	if err != nil {
 		return err
 	}
-	defer b.Close()
-	a, err := shell.Answer(e.Ctx, b)
-	if err != nil {
-		return err
+	out := print.NewAnomalies(e.Stdout, e.Stderr, c.Format == "json")
+	for i := range x.Anomalies {
+		err = errors.Join(err, out.Add(&x.Anomalies[i]))
 	}
-	if c.Tenant, err = a.Tenant(e.Ctx, c.Tenant, c.Foundation); err != nil {
-		return err
-	}
-	books := memory.New()
-	missing, err := ledger.CatchUp(e.Ctx, b, books)
-	if err != nil {
-		return err
-	}
-	err = c.print(e, b, books)
+	err = errors.Join(err, out.End(x.Omitted, why))
 	if err == nil && len(missing) > 0 {
 		err = fmt.Errorf("the list is incomplete: %s", strings.Join(missing, "; "))
 	}
 	return err
 }
 
-func (c *anomaliesListCmd) print(e *shell.Env, b *bus.Bus, books *memory.Ledger) error {
+func (c *anomaliesListCmd) api(e *shell.Env) (x *answer.Anomalies, why string, missing []string, err error) {
+	x, err = shell.Ask[answer.Anomalies](e, &c.Reads, "anomalies", &answer.AnomaliesQuestion{
+		Whose: answer.Whose{Foundation: c.Foundation, Tenant: c.Tenant}, Kind: c.Kind, Code: c.Code,
+	})
+	return x, tooMany, nil, err
+}
+
+func (c *anomaliesListCmd) streams(e *shell.Env) (x *answer.Anomalies, why string, missing []string, err error) {
+	b, err := c.Open(e.Ctx, "anomalies", nil)
+	if err != nil {
+		return nil, "", nil, err
+	}
+	defer b.Close()
+	a, err := shell.Answer(e.Ctx, b)
+	if err != nil {
+		return nil, "", nil, err
+	}
+	if c.Tenant, err = a.Tenant(e.Ctx, c.Tenant, c.Foundation); err != nil {
+		return nil, "", nil, err
+	}
+	books := memory.New()
+	if missing, err = ledger.CatchUp(e.Ctx, b, books); err != nil {
+		return nil, "", nil, err
+	}
 	all, omitted, err := books.Anomalies(e.Ctx, anomalies.Filter{
 		Foundation: c.Foundation, Tenant: c.Tenant, Kind: c.Kind, Code: c.Code,
 	})
-	if err != nil {
-		return err
+	if err == nil && len(all)+omitted == 0 {
+		err = c.known(e.Ctx, b, books)
 	}
-	if len(all)+omitted == 0 {
-		if err := c.known(e.Ctx, b, books); err != nil {
-			return err
-		}
-	}
-	out := print.NewAnomalies(e.Stdout, e.Stderr, c.Format == "json")
+	x = &answer.Anomalies{Omitted: omitted}
 	for i := range all {
-		err = errors.Join(err, out.Add(&all[i]))
+		x.Anomalies = append(x.Anomalies, answer.NewAnomaly(&all[i]))
 	}
-	return errors.Join(err, out.End(omitted))
+	return x, fmt.Sprintf("beyond %d of one code in one foundation", anomalies.MaxListed), missing, err
 }
 
 // known is an error for a foundation or a tenant that does not exist: anomalies may be of a

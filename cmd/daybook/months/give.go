@@ -106,11 +106,11 @@ func (c *flags) give(e *shell.Env, b *bus.Bus, a *events.Act) error {
 	if err != nil {
 		return err
 	}
-	return answer(e, &effect)
+	return printEffect(e, &effect)
 }
 
-// answer prints what the projector made of an act about a month.
-func answer(e *shell.Env, effect *metered.Effect) error {
+// printEffect prints what the projector made of an act about a month.
+func printEffect(e *shell.Env, effect *metered.Effect) error {
 	var closing events.Closing
 	var refusal events.AnomalyNotice
 	switch {

@@ -1,11 +1,10 @@
 package print
 
 import (
-	"fmt"
 	"io"
 
+	"github.com/daybook-billing/daybook/api/answer"
 	"github.com/daybook-billing/daybook/events"
-	"github.com/daybook-billing/daybook/ledger/anomalies"
 )
 
 // anomalyJSON is an anomaly that stands.
@@ -36,22 +35,21 @@ func NewAnomalies(w, notices io.Writer, asJSON bool) *Anomalies {
 }
 
 // Add takes one anomaly.
-func (p *Anomalies) Add(e *anomalies.Entry) error {
+func (p *Anomalies) Add(e *answer.Anomaly) error {
 	x := anomalyJSON{
 		Source: e.Source, Foundation: e.Foundation, Tenant: e.Tenant, Kind: e.Kind, Code: e.Code, Resource: e.Resource,
-		Time: Time(e.Time), Held: e.Held, Until: Time(e.Until), Message: e.Message, Advice: AnomalyAdvice(e.Code),
+		Time: e.Time, Held: e.Held, Until: e.Until, Message: e.Message, Advice: AnomalyAdvice(e.Code),
 	}
 	until := x.Until
 	if e.Held {
-		x.Until, until = "", "it is decided"
+		until = "it is decided"
 	}
 	return p.add(x, x.Foundation, x.Tenant, x.Kind, x.Code, x.Resource, x.Time, until, x.Message, x.Advice)
 }
 
-// End prints the table, the number of anomalies and the number of those that are only counted.
-func (p *Anomalies) End(omitted int) error {
-	return p.endCounted(p.notices, "anomalies", uint64(omitted), //nolint:gosec // not negative
-		fmt.Sprintf(", beyond %d of one code in one foundation", anomalies.MaxListed))
+// End prints the table and the number of anomalies, with those that are only counted and why.
+func (p *Anomalies) End(omitted int, why string) error {
+	return p.endCounted(p.notices, "anomalies", uint64(omitted), ", "+why) //nolint:gosec // not negative
 }
 
 // AnomalyAdvice says what to do about an anomaly; empty for a code that is none.

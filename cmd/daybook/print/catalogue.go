@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/daybook-billing/daybook/acts"
+	"github.com/daybook-billing/daybook/api/answer"
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/events/effect"
 	"github.com/daybook-billing/daybook/pricer/catalogue"
@@ -62,15 +63,15 @@ func Differences(w io.Writer, all []catalogue.Difference) error {
 
 // Versions prints the versions of catalogues in the order of their first publication, each with
 // the last act that put it in force, or the last refused one where none did; history is the acts.
-func Versions(w io.Writer, history []acts.Version, asJSON bool) error {
+func Versions(w io.Writer, history []answer.Version, asJSON bool) error {
 	var names []string
-	last := map[string]*acts.Version{}
+	last := map[string]*answer.Version{}
 	for i := range history {
-		name := history[i].Catalogue.Version
+		name := history[i].Version
 		if last[name] == nil {
 			names = append(names, name)
 		}
-		if last[name] == nil || last[name].Refused != nil || history[i].Refused == nil {
+		if last[name] == nil || last[name].Refused != "" || history[i].Refused == "" {
 			last[name] = &history[i]
 		}
 	}
@@ -88,10 +89,10 @@ func Versions(w io.Writer, history []acts.Version, asJSON bool) error {
 		switch {
 		case act.InForce:
 			mark = "in force"
-		case act.Refused != nil:
+		case act.Refused != "":
 			mark = "refused"
 		}
-		sheet.row(name, Time(act.Time), act.By, act.Note, mark)
+		sheet.row(name, act.Time, act.By, act.Note, mark)
 	}
 	out := &failing{w: w}
 	switch {
@@ -101,7 +102,7 @@ func Versions(w io.Writer, history []acts.Version, asJSON bool) error {
 	default:
 		sheet.print(out)
 		for _, name := range names {
-			if refused := last[name].Refused; refused != nil {
+			if refused := last[name].Refused; refused != "" {
 				Text(out, refusal(name+": refused", refused))
 			}
 		}
@@ -110,23 +111,19 @@ func Versions(w io.Writer, history []acts.Version, asJSON bool) error {
 }
 
 // refusal says why a version is not in force.
-func refusal(what string, why error) string {
-	return what + ", the version before it stays in force: " + strings.ReplaceAll(why.Error(), "\n", "; ")
+func refusal(what, why string) string {
+	return what + ", the version before it stays in force: " + strings.ReplaceAll(why, "\n", "; ")
 }
 
-func versionFields(act *acts.Version) Fields {
-	refused := ""
-	if act.Refused != nil {
-		refused = act.Refused.Error()
-	}
+func versionFields(v *answer.Version) Fields {
 	return Fields{
-		{"version", act.Catalogue.Version},
-		{"time", Time(act.Time)},
-		{"by", act.By},
-		{"note", act.Note},
-		{"sequence", act.Sequence},
-		{"in_force", act.InForce},
-		{"refused", refused},
+		{"version", v.Version},
+		{"time", v.Time},
+		{"by", v.By},
+		{"note", v.Note},
+		{"sequence", v.Usage},
+		{"in_force", v.InForce},
+		{"refused", v.Refused},
 	}
 }
 
@@ -162,8 +159,8 @@ func (h *History) Add(act *acts.Version, e *effect.Effect) error {
 				})
 			}
 		}
-		return JSON(h.out, append(versionFields(act), Field{"put_in_force", e != nil}, Field{"effect", months},
-			Field{"closed", closed}))
+		return JSON(h.out, append(versionFields(answer.NewAct(answer.Operator(), act)),
+			Field{"put_in_force", e != nil}, Field{"effect", months}, Field{"closed", closed}))
 	}
 	line := Time(act.Time) + "  " + act.Catalogue.Version
 	if act.By != "" {
@@ -177,7 +174,7 @@ func (h *History) Add(act *acts.Version, e *effect.Effect) error {
 	}
 	Text(h.out, line)
 	if act.Refused != nil {
-		Text(h.out, refusal("- refused", act.Refused))
+		Text(h.out, refusal("- refused", act.Refused.Error()))
 		return h.out.err
 	}
 	if e != nil && len(e.Closed) > 0 {

@@ -4,27 +4,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 
+	"github.com/daybook-billing/daybook/api/answer"
 	"github.com/daybook-billing/daybook/events"
-	"github.com/daybook-billing/daybook/ledger/trace"
-	"github.com/daybook-billing/daybook/pricer/rating"
 )
-
-// Version is a catalogue version with the act that put it in force.
-type Version struct {
-	Name     string
-	Sequence uint64 // in USAGE; 0: there is none
-	By, Note string
-}
-
-// Explanation is a charge with all that it goes back to, computed again.
-type Explanation struct {
-	*trace.Priced
-	Version     *Version
-	Working     *rating.Working // nil where it cannot be computed
-	Differences []string        // of the charge to what is computed
-}
 
 type explanationJSON struct {
 	Charge      chargeJSON   `json:"charge"`
@@ -80,60 +66,37 @@ type stepJSON struct {
 	VAT      string `json:"vat"`
 }
 
-func newStep(s *rating.Step, counted bool) *stepJSON {
-	x := &stepJSON{
-		Seconds: s.Seconds.String(), Cost: s.Cost.Text(events.Places), Amount: s.Amount.String(), VAT: s.VAT.String(),
-	}
-	if counted {
-		x.Quantity = s.Quantity.Text(events.Places)
-	}
-	return x
-}
-
-func newWorking(w *rating.Working) *workingJSON {
-	c := w.Component
+func newWorking(w *answer.Working) *workingJSON {
 	x := &workingJSON{
-		Currency: c.Currency, CurrencyRate: w.CurrencyRate.Text(events.Places), VATRate: w.VATRate.Text(events.Places),
-		Values: Fields{}, Since: Time(w.Since), Amount: w.Amount.String(), VAT: w.VAT.String(),
+		Formula: w.Formula, Quantity: w.Quantity, UnitPrice: w.UnitPrice, Currency: w.Currency,
+		CurrencyRate: w.CurrencyRate, VATRate: w.VATRate, Values: Fields{}, Since: w.Since, To: (*stepJSON)(w.To),
+		From: (*stepJSON)(w.From), Amount: w.Amount, VAT: w.VAT,
 	}
-	if c.Formula != nil {
-		x.Formula = c.Formula.Text()
-	} else {
-		x.Quantity, x.UnitPrice = c.Quantity.Text(), c.UnitPrice.String()
-	}
-	for _, v := range w.Values {
-		x.Values = append(x.Values, Field{v.Name, v.Value.Text(events.Places)})
-	}
-	if w.Free {
-		return x
-	}
-	x.To = newStep(&w.To, c.Formula == nil)
-	if w.Start.After(w.Since) {
-		x.From = newStep(&w.From, c.Formula == nil)
+	for _, name := range slices.Sorted(maps.Keys(w.Values)) {
+		x.Values = append(x.Values, Field{name, w.Values[name]})
 	}
 	return x
 }
 
-func newExplanation(x *Explanation) explanationJSON {
+func newExplanation(x *answer.Explanation) explanationJSON {
 	out := explanationJSON{
-		Charge: newCharge(x.Charge), Tenant: x.Tenant, Kind: x.Kind, Resource: x.Resource, Facts: []factJSON{},
-		Catalogue: versionJSON{x.Version.Name, x.Version.Sequence, x.Version.By, x.Version.Note, 0},
-		Equal:     len(x.Differences) == 0, Differences: append([]string{}, x.Differences...),
+		Charge: newCharge(&x.Charge, x.Reversed), Tenant: x.Charge.Tenant, Kind: x.Charge.Kind,
+		Resource: x.Charge.Resource, Facts: []factJSON{},
+		Catalogue: versionJSON{x.Version.Version, x.Version.Usage, x.Version.By, x.Version.Note, x.PlanLine},
+		Equal:     x.Equal, Differences: append([]string{}, x.Differences...),
 	}
 	if x.Reversal != nil {
-		r := newCharge(x.Reversal)
+		r := newCharge(x.Reversal, false)
 		out.Reversal = &r
 	}
 	if x.Span != nil {
-		s := newSpan(&x.Span.Span)
-		s.Sequence, s.Retracted = x.Span.Sequence, x.Span.Retracted
+		s := newSpan(x.Span)
 		out.Span = &s
 	}
 	for _, f := range x.Facts {
-		out.Facts = append(out.Facts, factJSON{f.Sequence, f.ID, f.Event, Time(f.Time), json.RawMessage(f.Raw)})
+		out.Facts = append(out.Facts, factJSON{f.Usage, f.ID, f.Event, f.Time, f.Raw})
 	}
 	if x.Working != nil {
-		out.Catalogue.Line = x.Working.Plan.Line
 		out.Working = newWorking(x.Working)
 	}
 	return out
@@ -153,7 +116,7 @@ func NewExplanations(w, notices io.Writer, asJSON bool) *Explanations {
 }
 
 // Add takes one charge.
-func (p *Explanations) Add(e *Explanation) error {
+func (p *Explanations) Add(e *answer.Explanation) error {
 	x := newExplanation(e)
 	if p.json {
 		return JSON(p.out, x)
@@ -172,14 +135,14 @@ func (p *Explanations) Add(e *Explanation) error {
 	}
 	say("  catalogue %s", x.Catalogue.text(x.Charge.Plan))
 	if w := x.Working; w != nil {
-		w.print(say, e.Working)
+		w.print(say, x.Charge.Currency, e.Working.Free)
 		say("  again     %s and %s VAT %s", w.Amount, w.VAT, x.Charge.Currency)
 	}
-	switch c := e.Charge; {
+	switch c := &e.Charge; {
 	case c.Entry == events.EntryCorrection && c.Corrects == "":
-		say("  corrects  %s, of which nothing was charged: all of it is the difference", c.Month)
+		say("  corrects  %s, of which nothing was charged: all of it is the difference", c.Corrected)
 	case c.Entry == events.EntryCorrection:
-		say("  corrects  %s, from charge %s on: it is the difference to what was charged", c.Month, c.Corrects)
+		say("  corrects  %s, from charge %s on: it is the difference to what was charged", c.Corrected, c.Corrects)
 	case x.Equal:
 		say("  equal     what is charged")
 	}
@@ -241,7 +204,7 @@ func (v *versionJSON) text(plan string) string {
 }
 
 // print says the steps to a line.
-func (w *workingJSON) print(say func(format string, args ...any), of *rating.Working) {
+func (w *workingJSON) print(say func(format string, args ...any), currency string, free bool) {
 	if w.Formula != "" {
 		say("  formula   %s, in %s", w.Formula, w.Currency)
 	} else {
@@ -250,22 +213,22 @@ func (w *workingJSON) print(say func(format string, args ...any), of *rating.Wor
 	if len(w.Values) > 0 {
 		say("  values    %s", w.Values.Text())
 	}
-	if of.Free {
+	if free {
 		say("  free      0 instances cost nothing")
 		return
 	}
-	say("  rates     1 %s is %s %s, VAT is %s of the amount", w.Currency, w.CurrencyRate, of.Currency, w.VATRate)
-	say("  at end    %s", w.To.text(w, of))
+	say("  rates     1 %s is %s %s, VAT is %s of the amount", w.Currency, w.CurrencyRate, currency, w.VATRate)
+	say("  at end    %s", w.To.text(w, currency))
 	if w.From != nil {
-		say("  at start  %s", w.From.text(w, of))
+		say("  at start  %s", w.From.text(w, currency))
 		say("            the line is the difference: the price counts from %s", w.Since)
 	}
 }
 
-func (s *stepJSON) text(w *workingJSON, of *rating.Working) string {
+func (s *stepJSON) text(w *workingJSON, currency string) string {
 	text := "seconds=" + s.Seconds
 	if s.Quantity != "" {
 		text += ", quantity " + s.Quantity
 	}
-	return fmt.Sprintf("%s: %s %s, or %s and %s VAT %s", text, s.Cost, w.Currency, s.Amount, s.VAT, of.Currency)
+	return fmt.Sprintf("%s: %s %s, or %s and %s VAT %s", text, s.Cost, w.Currency, s.Amount, s.VAT, currency)
 }

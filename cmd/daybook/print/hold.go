@@ -6,6 +6,7 @@ import (
 	"io"
 
 	"github.com/daybook-billing/daybook/acts"
+	"github.com/daybook-billing/daybook/api/answer"
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/metered"
 )
@@ -27,20 +28,16 @@ type holdJSON struct {
 	Reason     string `json:"reason"`
 }
 
-func newHold(m *events.Metered, h *events.Hold) holdJSON {
-	return holdJSON{
-		ID: h.ID, Source: m.Source, Foundation: m.Foundation, Tenant: m.Tenant, Kind: h.Kind, Resource: h.Resource,
-		Name: acts.NameOf(m, h.Resource), Code: h.Code, Start: Time(h.Start), End: Time(h.End),
-		Footprint: Footprint(h.Kind, h.Footprint), Lower: lower(h), Reason: h.Reason,
+func newHold(h *answer.Hold) holdJSON {
+	x := holdJSON{
+		ID: h.ID, Source: h.Source, Foundation: h.Foundation, Tenant: h.Tenant, Kind: h.Kind, Resource: h.Resource,
+		Name: h.Name, Code: h.Code, Start: h.Start, End: h.End, Footprint: Footprint(h.Kind, h.Footprint.Footprint()),
+		Reason: h.Reason,
 	}
-}
-
-// lower are the fields of the lower bound; none where there is no other bound.
-func lower(h *events.Hold) Fields {
-	if h.Lower == (events.Footprint{}) {
-		return nil
+	if h.Lower != nil {
+		x.Lower = Footprint(h.Kind, h.Lower.Footprint())
 	}
-	return Footprint(h.Kind, h.Lower)
+	return x
 }
 
 // bounds is the footprint, or both bounds.
@@ -51,11 +48,10 @@ func (h *holdJSON) bounds() string {
 	return h.Footprint.Text() + " or " + h.Lower.Text()
 }
 
-// Holds prints the holds of messages of METERED.
+// Holds prints holds.
 type Holds struct {
 	list
 	notices io.Writer // of JSON
-	omitted uint64
 }
 
 // NewHolds prints to w: a table at the end, or JSON with the notices elsewhere.
@@ -67,22 +63,16 @@ func NewHolds(w, notices io.Writer, asJSON bool) *Holds {
 	}
 }
 
-// Add takes the holds of one message.
-func (p *Holds) Add(m *events.Metered) error {
-	p.omitted += uint64(m.HeldOmitted)
-	for i := range m.Held {
-		h := newHold(m, &m.Held[i])
-		if err := p.add(h, h.ID, h.Foundation, h.Tenant, h.Kind, h.Resource, h.Name, h.Code, h.Start,
-			cmp.Or(h.End, "goes on"), h.bounds(), h.Reason); err != nil {
-			return err
-		}
-	}
-	return nil
+// Add takes a hold.
+func (p *Holds) Add(x *answer.Hold) error {
+	h := newHold(x)
+	return p.add(h, h.ID, h.Foundation, h.Tenant, h.Kind, h.Resource, h.Name, h.Code, h.Start,
+		cmp.Or(h.End, "goes on"), h.bounds(), h.Reason)
 }
 
-// End prints the table, the number of holds and the number of holds left out of the messages.
-func (p *Holds) End() error {
-	return p.endCounted(p.notices, "held", p.omitted, "; a message has no room for more of one resource")
+// End prints the table and the number of holds, with those that are not listed and why.
+func (p *Holds) End(omitted int, why string) error {
+	return p.endCounted(p.notices, "held", uint64(omitted), "; "+why) //nolint:gosec // not negative
 }
 
 // Decisions prints the holds of a selection with the word on each, before anybody decides.

@@ -6,7 +6,7 @@ import (
 	"io"
 	"strings"
 
-	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/api/answer"
 )
 
 // runningJSON is a running span.
@@ -26,25 +26,18 @@ type runningJSON struct {
 	Flags      []string `json:"flags"`
 }
 
-func newRunning(m *events.Metered, s *events.Span) runningJSON {
+func newRunning(r *answer.Run) runningJSON {
 	return runningJSON{
-		Source: m.Source, Foundation: m.Foundation, Tenant: s.Tenant, Space: s.Space, Kind: s.Kind,
-		Resource: s.Resource, App: s.App, Name: s.Name, Since: events.FormatTime(s.Since),
-		Start: events.FormatTime(s.Start), Footprint: Footprint(s.Kind, s.Footprint),
-		Flags: append([]string{}, s.Flags.Names()...),
+		Source: r.Source, Foundation: r.Foundation, Tenant: r.Tenant, TenantName: r.TenantName, Space: r.Space,
+		Kind: r.Kind, Resource: r.Resource, App: r.App, Name: r.Name, Since: r.Since, Start: r.Start,
+		Footprint: Footprint(r.Kind, r.Footprint.Footprint()), Flags: append([]string{}, r.Flags...),
 	}
 }
 
-// Running prints the running spans of messages of METERED.
+// Running prints running spans.
 type Running struct {
 	list
-	// TenantName is the name of a tenant, to stand in place of its guid in the table, and empty
-	// where it is not known. Nil: none is.
-	TenantName func(source, foundation, guid string) string
-
 	notices io.Writer // of JSON
-	spans   uint64
-	omitted uint64
 }
 
 // NewRunning prints to w: a table at the end, or JSON with the notices elsewhere.
@@ -56,25 +49,16 @@ func NewRunning(w, notices io.Writer, asJSON bool) *Running {
 	}
 }
 
-// Add takes the running spans of one message.
-func (p *Running) Add(m *events.Metered) error {
-	p.omitted += uint64(m.RunningOmitted)
-	for i := range m.Running {
-		p.spans++
-		s := newRunning(m, &m.Running[i])
-		if p.TenantName != nil {
-			s.TenantName = p.TenantName(s.Source, s.Foundation, s.Tenant)
-		}
-		if err := p.add(s, s.Foundation, cmp.Or(s.TenantName, s.Tenant), s.Space, s.Kind, s.Resource, s.Name, s.Since,
-			s.Footprint.Text(), strings.Join(s.Flags, " ")); err != nil {
-			return err
-		}
-	}
-	return nil
+// Add takes a running span.
+func (p *Running) Add(r *answer.Run) error {
+	x := newRunning(r)
+	return p.add(x, x.Foundation, cmp.Or(x.TenantName, x.Tenant), x.Space, x.Kind, x.Resource, x.Name, x.Since,
+		x.Footprint.Text(), strings.Join(x.Flags, " "))
 }
 
-// End prints the table, how far each source was metered, and the number of spans.
-func (p *Running) End(through []events.Horizon) error {
+// End prints the table, how far each source was metered, and the number of spans, with those that
+// are not listed and why.
+func (p *Running) End(through []answer.FoundationState, omitted int, why string) error {
 	if err := p.end(); err != nil {
 		return err
 	}
@@ -82,13 +66,13 @@ func (p *Running) End(through []events.Horizon) error {
 	if !p.json {
 		notices = p.w
 		for _, h := range through {
-			fmt.Fprintf(p.w, "%s %s: metered through %s\n", h.Source, h.Foundation, Time(h.Time))
+			fmt.Fprintf(p.w, "%s %s: metered through %s\n", h.Source, h.Foundation, h.MeteredThrough)
 		}
-		fmt.Fprintf(p.w, "running: %d\n", p.spans+p.omitted)
+		fmt.Fprintf(p.w, "running: %d\n", len(p.rows)-1+omitted)
 	}
-	if p.omitted == 0 {
+	if omitted == 0 {
 		return nil
 	}
-	_, err := fmt.Fprintf(notices, "not listed: %d more; a message has no room for more of one resource\n", p.omitted)
+	_, err := fmt.Fprintf(notices, "not listed: %d more; %s\n", omitted, why)
 	return err
 }

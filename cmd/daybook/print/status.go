@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/daybook-billing/daybook/api/answer"
 	"github.com/daybook-billing/daybook/collector/status"
 	"github.com/daybook-billing/daybook/events"
 )
@@ -23,6 +24,19 @@ func Status(w io.Writer, all []*status.Overview, now time.Time) error {
 		}
 	}
 	return nil
+}
+
+// Foundations prints how far foundations are metered and charged.
+func Foundations(w io.Writer, all []answer.FoundationState, asJSON bool) error {
+	out := newList(w, asJSON, "SOURCE", "FOUNDATION", "METERED THROUGH", "CHARGED THROUGH", "ENDED")
+	for i := range all {
+		f := &all[i]
+		if err := out.add(f, f.Source, f.Foundation, orNever(f.MeteredThrough), orNever(f.ChargedThrough),
+			f.Ended); err != nil {
+			return err
+		}
+	}
+	return out.end()
 }
 
 // statusRows are the lines of one collector, a name and a value each.

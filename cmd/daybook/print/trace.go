@@ -6,14 +6,14 @@ import (
 	"io"
 	"strings"
 
+	"github.com/daybook-billing/daybook/api/answer"
 	"github.com/daybook-billing/daybook/events"
-	"github.com/daybook-billing/daybook/ledger/trace"
 )
 
 // traceJSON is an event with what became of it.
 type traceJSON struct {
-	Answer    trace.Answer   `json:"answer"`
-	Because   trace.Because  `json:"because,omitempty"`
+	Answer    string         `json:"answer"`
+	Because   string         `json:"because,omitempty"`
 	Sentence  string         `json:"sentence"`
 	Event     *eventJSON     `json:"event,omitempty"`
 	Spans     []spanJSON     `json:"spans"`
@@ -97,65 +97,54 @@ type foundAnomaly struct {
 	Message string `json:"message"`
 }
 
-func newSpan(s *events.Span) spanJSON {
+func newSpan(s *answer.Span) spanJSON {
 	return spanJSON{
-		ID: s.ID, Kind: s.Kind, Start: Time(s.Start), End: Time(s.End), Since: Time(s.Since),
-		Footprint: Footprint(s.Kind, s.Footprint), Flags: append([]string{}, s.Flags.Names()...),
+		ID: s.ID, Sequence: s.Metered, Retracted: s.Retracted, Kind: s.Kind, Start: s.Start, End: s.End, Since: s.Since,
+		Footprint: Footprint(s.Kind, s.Footprint.Footprint()), Flags: append([]string{}, s.Flags...),
 		Evidence: append([]uint64{}, s.Evidence...),
 	}
 }
 
-func newCharge(c *trace.Charge) chargeJSON {
+func newCharge(c *answer.Charge, reversed bool) chargeJSON {
 	x := chargeJSON{
-		ID: c.ID, Entry: c.Entry, Reverses: c.Reverses, Reversed: c.Reversed, Sequence: c.Sequence, Span: c.Span,
-		Month: c.Period, Plan: c.Plan, Catalogue: c.Catalogue, Component: c.Component, Start: Time(c.Start),
-		End: Time(c.End), Unit: c.Unit, Amount: c.Amount.String(), VAT: c.VAT.String(), Currency: c.Currency,
+		ID: c.ID, Entry: c.Entry, Reverses: c.Reverses, Reversed: reversed, Sequence: c.Sequence, Span: c.Span,
+		Month: c.Month, Plan: c.Plan, Catalogue: c.Catalogue, Component: c.Component, Start: c.Start, End: c.End,
+		Unit: c.Unit, Amount: c.Amount, VAT: c.VAT, Currency: c.Currency,
 	}
 	if c.Unit != "" {
-		x.Quantity = c.Quantity.String()
+		x.Quantity = c.Quantity
 	}
 	return x
 }
 
-func newTrace(f *trace.Found) traceJSON {
+func newTrace(t *answer.Trace) traceJSON {
 	x := traceJSON{
-		Answer: f.Answer, Because: f.Because, Sentence: f.Sentence(), Spans: []spanJSON{}, Running: []spanJSON{},
+		Answer: t.Answer, Because: t.Because, Sentence: t.Sentence, Spans: []spanJSON{}, Running: []spanJSON{},
 		Charges: []chargeJSON{}, Unrated: []unratedPart{}, Holds: []tracedHold{}, Anomalies: []foundAnomaly{},
 	}
-	if f.Stream != "" {
-		x.Event = &eventJSON{Stream: f.Stream, Sequence: f.Sequence, Type: f.Type}
-	}
-	if u := f.Fact; u != nil {
-		*x.Event = eventJSON{
-			f.Stream, f.Sequence, f.Type, u.ID, u.Source, u.Foundation, u.Tenant, u.Kind, u.Resource, u.Name,
-			u.Event, Time(u.Time), "",
+	if t.Stream != "" {
+		x.Event = &eventJSON{
+			t.Stream, t.Sequence, t.Type, t.ID, t.Source, t.Foundation, t.Tenant, t.Kind, t.Resource, t.Name, t.Event,
+			t.Time, t.Reason,
 		}
 	}
-	if q := f.Input; q != nil {
-		x.Event.ID, x.Event.Source, x.Event.Foundation, x.Event.Reason = q.ID, q.Source, q.Foundation, q.Reason
+	for i := range t.Spans {
+		x.Spans = append(x.Spans, newSpan(&t.Spans[i]))
 	}
-	for i := range f.Spans {
-		s := newSpan(&f.Spans[i].Span)
-		s.Sequence, s.Retracted = f.Spans[i].Sequence, f.Spans[i].Retracted
-		x.Spans = append(x.Spans, s)
+	for i := range t.Running {
+		x.Running = append(x.Running, newSpan(&t.Running[i]))
 	}
-	for i := range f.Running {
-		x.Running = append(x.Running, newSpan(&f.Running[i]))
+	for i := range t.Charges {
+		x.Charges = append(x.Charges, newCharge(&t.Charges[i].Charge, t.Charges[i].Reversed))
 	}
-	for i := range f.Charges {
-		x.Charges = append(x.Charges, newCharge(&f.Charges[i]))
+	for _, u := range t.Unrated {
+		x.Unrated = append(x.Unrated, unratedPart{u.ID, u.Billing, u.Span, u.Start, u.End, u.Reason})
 	}
-	for i := range f.Unrated {
-		u := &f.Unrated[i]
-		x.Unrated = append(x.Unrated, unratedPart{u.ID, u.Sequence, u.Span, Time(u.Start), Time(u.End), u.Reason})
+	for _, h := range t.Holds {
+		x.Holds = append(x.Holds, tracedHold(h))
 	}
-	for i := range f.Holds {
-		h := &f.Holds[i]
-		x.Holds = append(x.Holds, tracedHold{h.ID, h.Code, Time(h.Start), Time(h.End), h.Reason})
-	}
-	for i := range f.Anomalies {
-		a := &f.Anomalies[i]
-		x.Anomalies = append(x.Anomalies, foundAnomaly{a.Code, Time(a.Time), a.Message})
+	for _, a := range t.Anomalies {
+		x.Anomalies = append(x.Anomalies, foundAnomaly(a))
 	}
 	return x
 }
@@ -164,8 +153,8 @@ func newTrace(f *trace.Found) traceJSON {
 const tracedIndent = "            "
 
 // Trace prints what became of an event: as JSON, or for people with the charges below their spans.
-func Trace(w io.Writer, f *trace.Found, asJSON bool) error {
-	x := newTrace(f)
+func Trace(w io.Writer, t *answer.Trace, asJSON bool) error {
+	x := newTrace(t)
 	if asJSON {
 		return JSON(w, x)
 	}

@@ -1,11 +1,10 @@
 package print
 
 import (
-	"fmt"
 	"io"
 	"strings"
 
-	"github.com/daybook-billing/daybook/ledger"
+	"github.com/daybook-billing/daybook/api/answer"
 )
 
 // unratedJSON is a part of a span that no plan prices.
@@ -26,27 +25,24 @@ type unratedJSON struct {
 	Advice     string `json:"advice"`
 }
 
-// Unrated prints parts of spans that no plan prices, as a table, or as JSON one a line.
-func Unrated(w io.Writer, all []ledger.Unrated, asJSON bool) error {
+// Unrated prints parts of spans that no plan prices: as a table, or as JSON one a line with the
+// notices elsewhere.
+func Unrated(w, notices io.Writer, parts *answer.UnratedParts, asJSON bool) error {
 	out := newList(w, asJSON, "FOUNDATION", "TENANT", "KIND", "RESOURCE", "NAME", "START", "END", "FOOTPRINT", "REASON",
 		"WHAT TO DO")
-	for i := range all {
-		u := &all[i]
+	for i := range parts.Unrated {
+		u := &parts.Unrated[i]
 		x := unratedJSON{
 			ID: u.ID, Source: u.Source, Foundation: u.Foundation, Tenant: u.Tenant, Space: u.Space, Kind: u.Kind,
-			Resource: u.Resource, Name: u.Name, Span: u.Span, Start: Time(u.Start), End: Time(u.End),
-			Footprint: Footprint(u.Kind, u.Footprint), Reason: u.Reason, Advice: unratedAdvice(u.Reason),
+			Resource: u.Resource, Name: u.Name, Span: u.Span, Start: u.Start, End: u.End,
+			Footprint: Footprint(u.Kind, u.Footprint.Footprint()), Reason: u.Reason, Advice: unratedAdvice(u.Reason),
 		}
 		if err := out.add(x, x.Foundation, x.Tenant, x.Kind, x.Resource, x.Name, x.Start, x.End, x.Footprint.Text(),
 			x.Reason, x.Advice); err != nil {
 			return err
 		}
 	}
-	if err := out.end(); err != nil || asJSON {
-		return err
-	}
-	_, err := fmt.Fprintf(w, "unrated: %d\n", len(all))
-	return err
+	return out.endCounted(notices, "unrated", uint64(parts.Omitted), ": give --tenant") //nolint:gosec // not negative
 }
 
 func unratedAdvice(reason string) string {
