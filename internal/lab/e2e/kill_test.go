@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"syscall"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -196,7 +197,9 @@ var _ = Describe("Killed at random moments", Serial, func() {
 	})
 
 	It("two projectors and two pricers come to the same streams as one process", func(ctx context.Context) {
-		random, w := newRand(), newWorkload(20_000)
+		const share = 2 * bus.MaxBatch // of USAGE before each kill: it has a whole window
+		kills := scale.Kills(GinkgoT())
+		random, w := newRand(), newWorkload(share*(kills+kills/2+1))
 		wanted := w.undisturbed(ctx)
 		url, _ := serve(GinkgoT().TempDir())
 		b := connect(ctx, url)
@@ -209,26 +212,27 @@ var _ = Describe("Killed at random moments", Serial, func() {
 			running[role] = []*gexec.Session{start(role, "--nats", url), start(role, "--nats", url)}
 		}
 		collecting := start("collect", "file", w.events, "--nats", url)
-		if m, ok := nextMoment(ctx, b, random, wanted, events.StreamUsage); ok {
-			Expect(m.reached(ctx, b)).To(Succeed())
-		}
+		Expect(moment{events.StreamUsage, 0, 1 + random.Uint64N(share)}.reached(ctx, b)).To(Succeed())
 		collecting.Kill().Wait(patience)
 		collecting = start("collect", "file", w.events, "--nats", url)
 
-		killed := 0
-		for i := range scale.Kills(GinkgoT()) {
+		for i := range kills {
 			role := roles[i%len(roles)]
 			m, ok := nextMoment(ctx, b, random, wanted, outputs[role])
-			if !ok {
-				continue // this role has done its work
-			}
+			Expect(ok).To(BeTrue(), "%s has done its work before kill %d", role, i+1)
+			m.sequence = m.from + 1 + (m.sequence-m.from)/uint64(4*kills) // of what the share gives
+			state, err := b.Stream(ctx, events.StreamUsage)
+			Expect(err).NotTo(HaveOccurred())
+			collecting.Signal(syscall.SIGCONT)
+			Expect(moment{events.StreamUsage, state.Last, state.Last + share}.reached(ctx, b)).To(Succeed())
+			collecting.Signal(syscall.SIGSTOP) // the work lasts until the last kill
 			Expect(m.reached(ctx, b)).To(Succeed())
 			one := random.IntN(2)
 			running[role][one].Kill().Wait(patience)
-			killed++
 			running[role][one] = start(role, "--nats", url)
 		}
 
+		collecting.Signal(syscall.SIGCONT)
 		Eventually(collecting).Should(gexec.Exit(0))
 		for _, name := range []string{events.StreamMetered, events.StreamBilling} {
 			waiting, cancel := context.WithTimeout(ctx, patience)
@@ -243,6 +247,6 @@ var _ = Describe("Killed at random moments", Serial, func() {
 		Expect(difference(read(ctx, b), wanted)).To(BeEmpty())
 		scale.Figure(GinkgoT(), "two projectors and two pricers, one of them killed %d times: the same bytes in all "+
 			"streams",
-			killed)
+			kills)
 	})
 })
