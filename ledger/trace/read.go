@@ -55,7 +55,7 @@ func Event(ctx context.Context, b Bus, event string) ([]Found, error) {
 
 // find finds the messages of an event.
 func find(ctx context.Context, b Bus, event string) ([]Found, error) {
-	if sequence, err := strconv.ParseUint(event, 10, 64); err == nil {
+	if sequence, err := strconv.ParseUint(event, 10, 64); err == nil && sequence > 0 {
 		m, err := b.Get(ctx, events.StreamUsage, sequence)
 		if err == nil {
 			return []Found{stored(&m)}, nil
