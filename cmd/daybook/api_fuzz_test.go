@@ -48,7 +48,7 @@ var _ = Describe("The API, asked anything", func() {
 		Expect(err).NotTo(HaveOccurred())
 		model, err := document.BuildV3Model()
 		Expect(err).NotTo(HaveOccurred())
-		random := rand.New(rand.NewPCG(uint64(GinkgoRandomSeed()), 0)) //nolint:gosec // not a secret
+		random := rand.New(rand.NewPCG(uint64(GinkgoRandomSeed()), 0))
 		pick := func() string { return values[random.IntN(len(values))] }
 		accesses := []auth.Access{everything(), {}, {Tenants: map[events.Owner]auth.Rights{
 			{Foundation: "demo", Tenant: demo.Retail}: auth.Operate, {Foundation: "trove-wiki"}: auth.Usage,
@@ -79,7 +79,9 @@ var _ = Describe("The API, asked anything", func() {
 })
 
 // ask is a request of an operation with odd values.
-func ask(ctx context.Context, method, path string, operation *v3.Operation, pick func() string, random *rand.Rand) *http.Request {
+func ask(ctx context.Context, method, path string, operation *v3.Operation, pick func() string,
+	random *rand.Rand,
+) *http.Request {
 	GinkgoHelper()
 	query := url.Values{}
 	header := http.Header{}

@@ -159,7 +159,8 @@ var _ = Describe("With the shipped configuration of the server", func() {
 		Expect(collector.PutObject(ctx, status.Bucket, "cf.eu",
 			[]byte(`{"source":"cf","foundation":"eu"}`))).To(Succeed())
 		h := events.Horizon{
-			ID: "h", Source: "cf", Foundation: "eu", Collector: "west", Time: time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC),
+			ID: "h", Source: "cf", Foundation: "eu", Collector: "west",
+			Time: time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC),
 		}
 		subject := events.UsageHorizonSubject("cf", "eu")
 		_, err = collector.Append(ctx, events.StreamUsage, []bus.Message{{

@@ -80,9 +80,9 @@ var callers = []string{"flag", "os", "os/", "github.com/alecthomas/"}
 
 // purePackages are pure as a whole.
 var purePackages = []string{
-	"events", "ledger/anomalies", "pricer/catalogue", "pricer/forecast", "pricer/formula", "pricer/posted", "pricer/rating",
-	"pricer/statements", "pricer/whatif", "projector/timeline", "projector/months", "projector/cf", "projector/trove",
-	"projector/internal/records", "projector/internal/rederive",
+	"events", "ledger/anomalies", "pricer/catalogue", "pricer/forecast", "pricer/formula", "pricer/posted",
+	"pricer/rating", "pricer/statements", "pricer/whatif", "projector/timeline", "projector/months",
+	"projector/cf", "projector/trove", "projector/internal/records", "projector/internal/rederive",
 }
 
 // shellFiles are the files with I/O in otherwise pure folders. A new file there is pure unless it
