@@ -160,7 +160,8 @@ func (s *Server) query(ctx context.Context, question, subject string, body []byt
 	}
 	scope := answer.Scope{Everybody: tenant == events.QueryAll}
 	if !scope.Everybody {
-		if scope.Owners, err = s.ownersOf(ctx, tenant); err != nil {
+		scope.Owners, err = ledger.Owners(ctx, s.answers.Reader(), ledger.Query{Tenant: tenant})
+		if err != nil {
 			return nil, err
 		}
 	}
@@ -183,32 +184,4 @@ func (s *Server) query(ctx context.Context, question, subject string, body []byt
 		detail += ": " + e.Location + ": " + e.Message
 	}
 	return nil, &query.Error{Status: w.status, Text: detail}
-}
-
-// ownersOf are the foundations where something of a tenant is known, with the tenant; never nil.
-func (s *Server) ownersOf(ctx context.Context, tenant string) ([]events.Owner, error) {
-	all := map[events.Owner]bool{}
-	q := ledger.Query{Tenant: tenant, By: []ledger.Dimension{ledger.ByFoundation}}
-	sums, err := s.reader.Totals(ctx, q)
-	if err != nil {
-		return nil, err
-	}
-	for i := range sums {
-		all[events.Owner{Foundation: sums[i].Group[0], Tenant: tenant}] = true
-	}
-	running, err := s.reader.Running(ctx, q)
-	if err != nil {
-		return nil, err
-	}
-	for i := range running {
-		all[events.Owner{Foundation: running[i].Foundation, Tenant: tenant}] = true
-	}
-	held, _, err := s.reader.Held(ctx, q)
-	if err != nil {
-		return nil, err
-	}
-	for i := range held {
-		all[events.Owner{Foundation: held[i].Foundation, Tenant: tenant}] = true
-	}
-	return slices.AppendSeq([]events.Owner{}, maps.Keys(all)), nil
 }

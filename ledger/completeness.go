@@ -13,6 +13,20 @@ import (
 // Foundation is an installation of a platform.
 type Foundation struct{ Source, Name string }
 
+// MeteredThrough is up to when each foundation is metered: a retired one up to its end.
+func MeteredThrough(horizons []Horizon) map[Foundation]time.Time {
+	through := map[Foundation]time.Time{}
+	for i := range horizons {
+		h := &horizons[i]
+		at := h.Metered
+		if !h.Ended.IsZero() {
+			at = h.Ended
+		}
+		through[Foundation{h.Source, h.Foundation}] = at
+	}
+	return through
+}
+
 // Completeness is what a ledger knows about what may still change a bill.
 type Completeness struct {
 	Horizons map[Foundation]*Horizon

@@ -162,6 +162,8 @@ type Sums interface {
 	// Bill returns the selected lines, sorted by period, tenant, original month, kind, group, plan,
 	// component and unit.
 	Bill(ctx context.Context, q Query) (Bill, error)
+	// Horizons returns the horizons of a Bill of the query, without adding anything up.
+	Horizons(ctx context.Context, q Query) ([]Horizon, error)
 	// Totals returns the sums of the selected charges by the query's dimensions, in their order. It
 	// fails with ErrTooMany beyond MaxSums of them.
 	Totals(ctx context.Context, q Query) ([]Sum, error)

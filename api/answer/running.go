@@ -2,7 +2,6 @@ package answer
 
 import (
 	"context"
-	"time"
 
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/names"
@@ -99,12 +98,12 @@ func (a *Answers) Running(ctx context.Context, asker *Asker, x *RunningQuestion)
 		return nil, err
 	}
 	var spans []ledger.Span
-	var bill ledger.Bill
+	var horizons []ledger.Horizon
 	at, _, err := a.stable(ctx, func() (err error) {
 		if spans, err = a.reader.Running(ctx, q); err != nil {
 			return err
 		}
-		bill, err = a.reader.Bill(ctx, q)
+		horizons, err = a.reader.Horizons(ctx, q)
 		return err
 	})
 	if err == nil && len(spans) == 0 {
@@ -121,13 +120,13 @@ func (a *Answers) Running(ctx context.Context, asker *Asker, x *RunningQuestion)
 	if err != nil {
 		return nil, err
 	}
-	out := &Running{Position: position(at), Running: []Run{}, Foundations: states(bill.Horizons)}
-	through := meteredThrough(bill.Horizons)
+	out := &Running{Position: position(at), Running: []Run{}, Foundations: states(horizons)}
+	through := ledger.MeteredThrough(horizons)
 	sums := ledger.NewSumming(nil)
 	for i := range spans {
 		s := &spans[i]
 		run := NewRun(s, known)
-		if end := through[place{s.Source, s.Foundation}]; asker.Money.Has(s.Foundation, s.Tenant) && !end.IsZero() {
+		if end := through[ledger.Foundation{Source: s.Source, Name: s.Foundation}]; asker.Money.Has(s.Foundation, s.Tenant) && !end.IsZero() {
 			charges, unrated := forecast.Price(book, s.Source, s.Foundation, &s.Span, s.Start, end)
 			run.Accrued = &Accrual{Through: events.FormatTime(end), Lines: []Priced{}, Unrated: reasons(unrated)}
 			for j := range charges {
@@ -156,21 +155,4 @@ func NewRun(s *ledger.Span, known *names.Directory) Run {
 		Resource: s.Resource, Name: s.Name, Since: events.FormatTime(s.Since), Start: events.FormatTime(s.Start),
 		Footprint: NewFootprint(&s.Footprint), Flags: s.Flags.Names(),
 	}
-}
-
-// place is a foundation.
-type place struct{ source, name string }
-
-// meteredThrough is up to when each foundation is metered: a retired one up to its end.
-func meteredThrough(horizons []ledger.Horizon) map[place]time.Time {
-	through := map[place]time.Time{}
-	for i := range horizons {
-		h := &horizons[i]
-		at := h.Metered
-		if !h.Ended.IsZero() {
-			at = h.Ended
-		}
-		through[place{h.Source, h.Foundation}] = at
-	}
-	return through
 }

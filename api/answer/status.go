@@ -34,11 +34,11 @@ func (a *Answers) Status(ctx context.Context, asker *Asker, now time.Time) (*Sta
 	if err != nil {
 		return nil, err
 	}
-	bill, err := a.reader.Bill(ctx, q)
+	horizons, err := a.reader.Horizons(ctx, q)
 	if err != nil {
 		return nil, err
 	}
-	out := &Status{Foundations: states(bill.Horizons)}
+	out := &Status{Foundations: states(horizons)}
 	if out.Position, err = a.Position(ctx); err != nil {
 		return nil, err
 	}

@@ -48,6 +48,7 @@ func Specs(empty func() ledger.Ledger) {
 		GinkgoHelper()
 		b, err := l.Bill(ctx, q)
 		Expect(err).NotTo(HaveOccurred())
+		Expect(l.Horizons(ctx, q)).To(Equal(b.Horizons))
 		return b
 	}
 	BeforeEach(func() { l = empty() })

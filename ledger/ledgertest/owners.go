@@ -40,6 +40,7 @@ func owners(of func() ledger.Ledger) {
 		GinkgoHelper()
 		b, err := l.Bill(ctx, q)
 		Expect(err).NotTo(HaveOccurred())
+		Expect(l.Horizons(ctx, q)).To(Equal(b.Horizons))
 		return b
 	}
 	BeforeEach(func() { l = of() })

@@ -230,6 +230,15 @@ func (l *Ledger) Bill(_ context.Context, q ledger.Query) (ledger.Bill, error) {
 	return bill, nil
 }
 
+// Horizons implements ledger.Sums.
+func (l *Ledger) Horizons(_ context.Context, q ledger.Query) ([]ledger.Horizon, error) {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	bill := ledger.Bill{Query: q}
+	l.complete.Complete(&bill, l.open(&bill))
+	return bill.Horizons, nil
+}
+
 // errSums refuses a question that sums do not answer.
 var errSums = errors.New("the ledger in memory keeps no single entries: a Reader answers this")
 

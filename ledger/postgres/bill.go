@@ -220,18 +220,32 @@ func totals(ctx context.Context, tx pgx.Tx, bill *ledger.Bill) error {
 	return err
 }
 
-// complete adds to a bill all that may still change it.
-func complete(ctx context.Context, tx pgx.Tx, bill *ledger.Bill) error {
-	q := &bill.Query
-	all, err := loadCompleteness(ctx, tx, q)
+// Horizons implements ledger.Sums.
+func (l *Ledger) Horizons(ctx context.Context, q ledger.Query) ([]ledger.Horizon, error) {
+	bill := ledger.Bill{Query: q}
+	err := l.read(ctx, func(tx pgx.Tx) error { return place(ctx, tx, &bill) })
+	return bill.Horizons, err
+}
+
+// place adds the foundations to a bill: their horizons and gaps, and how much runs and is held.
+func place(ctx context.Context, tx pgx.Tx, bill *ledger.Bill) error {
+	all, err := loadCompleteness(ctx, tx, &bill.Query)
 	if err != nil {
 		return err
 	}
 	charged, err := open(ctx, tx, bill)
-	if err != nil {
+	if err == nil {
+		all.Complete(bill, charged)
+	}
+	return err
+}
+
+// complete adds to a bill all that may still change it.
+func complete(ctx context.Context, tx pgx.Tx, bill *ledger.Bill) error {
+	if err := place(ctx, tx, bill); err != nil {
 		return err
 	}
-	all.Complete(bill, charged)
+	q := &bill.Query
 	var w where
 	w.owners(q)
 	w.is("period", q.Period)
