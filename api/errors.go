@@ -51,17 +51,26 @@ func (s *Server) failed(ctx context.Context, operation string, err error) error 
 	return huma.NewError(http.StatusInternalServerError, errInternal)
 }
 
-// refuse writes an error of an answer that has no response yet.
-func (s *Server) refuse(api huma.API, out huma.Context, operation string, err error) {
-	err = s.failed(out.Context(), operation, err)
-	status, detail := http.StatusInternalServerError, errInternal
+// refusal is an error of an answer as the parts of a response.
+func (s *Server) refusal(ctx context.Context, operation string, err error) (status int, detail string,
+	headers http.Header,
+) {
+	err = s.failed(ctx, operation, err)
+	status, detail = http.StatusInternalServerError, errInternal
 	if p := huma.StatusError(nil); errors.As(err, &p) {
 		status, detail = p.GetStatus(), p.Error()
 	}
 	if h := huma.HeadersError(nil); errors.As(err, &h) {
-		for name, values := range h.GetHeaders() {
-			out.SetHeader(name, values[0])
-		}
+		headers = h.GetHeaders()
+	}
+	return status, detail, headers
+}
+
+// refuse writes an error of an answer before its response has begun.
+func (s *Server) refuse(api huma.API, out huma.Context, operation string, err error) {
+	status, detail, headers := s.refusal(out.Context(), operation, err)
+	for name, values := range headers {
+		out.SetHeader(name, values[0])
 	}
 	_ = huma.WriteErr(api, out, status, detail)
 }

@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"log/slog"
 	"maps"
 	"net/http"
@@ -18,7 +17,6 @@ import (
 
 	"github.com/daybook-billing/daybook/api/answer"
 	"github.com/daybook-billing/daybook/api/auth"
-	"github.com/daybook-billing/daybook/api/paas"
 )
 
 // newHandler is the handler of all requests.
@@ -36,9 +34,7 @@ func (s *Server) newHandler(deps *Deps) (http.Handler, error) {
 	s.routes(routes)
 	s.queries = newQueried(routes.OpenAPI())
 	s.answering = s.metrics.counted(overNATS, mux, s.recovered(mux))
-	for _, path := range paas.Paths() {
-		mux.Handle(path, s.paas(deps))
-	}
+	s.paas(deps).Register(mux)
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
 		problem(w, http.StatusNotFound, "there is nothing here: /openapi.json lists what there is")
 	})
@@ -110,7 +106,9 @@ func (s *Server) authenticated(next http.Handler) http.Handler {
 		}
 		who := asker(&access)
 		if r, err = s.named(r, who); err != nil {
-			s.nameless(w, r, err)
+			status, detail, headers := s.refusal(r.Context(), "names", err)
+			maps.Copy(w.Header(), headers)
+			problem(w, status, detail)
 			return
 		}
 		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), askerKey{}, who)))
@@ -132,19 +130,6 @@ func (s *Server) named(r *http.Request, asker *answer.Asker) (*http.Request, err
 	own := r.Clone(r.Context())
 	own.URL.RawQuery = query.Encode()
 	return own, nil
-}
-
-// nameless answers a request about a tenant whose name nobody has, or while names can not be read.
-func (s *Server) nameless(w http.ResponseWriter, r *http.Request, err error) {
-	err = s.failed(r.Context(), "names", err)
-	status := http.StatusInternalServerError
-	if p := huma.StatusError(nil); errors.As(err, &p) {
-		status = p.GetStatus()
-	}
-	if h := huma.HeadersError(nil); errors.As(err, &h) {
-		maps.Copy(w.Header(), h.GetHeaders())
-	}
-	problem(w, status, err.Error())
 }
 
 // askerOf is who sends a request below /v1.

@@ -118,7 +118,7 @@ func accrued(q *question, spans []ledger.Span, from, to time.Time) (pieces []pie
 		if !x.Running() {
 			continue
 		}
-		start, end := x.Start, q.horizons[x.Foundation]
+		start, end := x.Start, q.metered(x)
 		if start.Before(from) {
 			start = from
 		}

@@ -51,6 +51,14 @@ func (a *Access) has(org string) bool {
 	})
 }
 
+// query selects what an asker may see.
+func (a *Access) query() ledger.Query {
+	if a.All {
+		return ledger.Query{}
+	}
+	return ledger.Query{Owners: append([]events.Owner{}, a.Owners...)} // never nil
+}
+
 // Deps are the parts that the endpoints read.
 type Deps struct {
 	Ledger ledger.Reader
@@ -69,21 +77,20 @@ type Deps struct {
 type Handler struct {
 	Config
 	Deps
-	mux *http.ServeMux
 }
 
 // New returns a handler.
-func New(cfg Config, deps Deps) *Handler {
-	h := &Handler{Config: cfg, Deps: deps, mux: http.NewServeMux()}
-	for path, serve := range map[string]func(*request) error{
-		"/usage_events": h.usageEvents, "/billable_events": h.billableEvents, "/forecast_events": h.forecastEvents,
-		"/totals": h.totals, "/pricing_plans": h.pricingPlans, "/currency_rates": h.currencyRates,
-		"/vat_rates": h.vatRates,
+func New(cfg Config, deps Deps) *Handler { return &Handler{cfg, deps} }
+
+// Register has a mux serve the endpoints.
+func (h *Handler) Register(mux *http.ServeMux) {
+	for path, answer := range map[string]func(*request) error{
+		"/{$}": h.health, "/usage_events": h.usageEvents, "/billable_events": h.billableEvents,
+		"/forecast_events": h.forecastEvents, "/totals": h.totals, "/pricing_plans": h.pricingPlans,
+		"/currency_rates": h.currencyRates, "/vat_rates": h.vatRates,
 	} {
-		h.mux.HandleFunc(path, h.serve(serve))
+		mux.HandleFunc(path, h.serve(answer))
 	}
-	h.mux.HandleFunc("/{$}", h.serve(h.health))
-	return h
 }
 
 // health answers / without a token: whether the ledger answers.
@@ -98,17 +105,6 @@ func (h *Handler) health(q *request) error {
 	_, err = fmt.Fprintf(q.out.to, "{\"ok\": %t}\n", err == nil)
 	return err
 }
-
-// Paths are the patterns of what a handler serves.
-func Paths() []string {
-	return []string{
-		"/{$}", "/usage_events", "/billable_events", "/forecast_events", "/totals", "/pricing_plans", "/currency_rates",
-		"/vat_rates",
-	}
-}
-
-// ServeHTTP implements http.Handler.
-func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) { h.mux.ServeHTTP(w, r) }
 
 // problem is an answer that is none.
 type problem struct {
@@ -307,9 +303,10 @@ func (h *Handler) owners(q *request) ([]events.Owner, error) {
 	for _, org := range q.orgs {
 		named[org] = true
 	}
-	own := ledger.Query{}
-	if !q.access.All {
-		own.Owners = append([]events.Owner{}, q.access.Owners...)
+	theirs := q.access.query()
+	if len(q.orgs) == 1 {
+		theirs.Tenant = q.orgs[0]
 	}
-	return h.everybody(q.Context(), own, func(o events.Owner) bool { return len(named) == 0 || named[o.Tenant] })
+	all, err := ledger.Owners(q.Context(), h.Ledger, theirs)
+	return slices.DeleteFunc(all, func(o events.Owner) bool { return len(named) > 0 && !named[o.Tenant] }), err
 }

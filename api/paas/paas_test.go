@@ -184,6 +184,9 @@ func newFoundation() *foundation {
 	f.add(&f.metered, events.MeteredSubject("cf", "prod", kitchen, m.Kind, teapot), events.TypeMetered, m.ID, m)
 	h := &events.Horizon{ID: "h", Source: "cf", Foundation: "prod", Time: at(34, 4)}
 	f.add(&f.metered, events.MeteredHorizonSubject("cf", "prod"), events.TypeHorizon, h.ID, h)
+	// A foundation of databases has the same name, and is metered further.
+	h = &events.Horizon{ID: "t", Source: "trove", Foundation: "prod", Time: at(35, 0)}
+	f.add(&f.metered, events.MeteredHorizonSubject("trove", "prod"), events.TypeHorizon, h.ID, h)
 	return f
 }
 
@@ -208,7 +211,7 @@ func publish(ctx context.Context, b *bus.Bus, stream string, messages []bus.Mess
 }
 
 var _ = Describe("paas-billing's endpoints", Ordered, func() {
-	var h, closed *paas.Handler
+	h, closed := http.NewServeMux(), http.NewServeMux()
 	access := map[string]paas.Access{
 		"admin":   {All: true},
 		"manager": {Owners: []events.Owner{{Foundation: "prod", Tenant: kitchen}}},
@@ -260,8 +263,8 @@ var _ = Describe("paas-billing's endpoints", Ordered, func() {
 			Names: func(ctx context.Context) (*names.Directory, error) { return names.Load(ctx, b) },
 			Log:   slog.New(slog.NewTextHandler(GinkgoWriter, nil)),
 		}
-		h = paas.New(paas.Config{}, deps)
-		closed = paas.New(paas.Config{ClosedPrices: true}, deps)
+		paas.New(paas.Config{}, deps).Register(h)
+		paas.New(paas.Config{ClosedPrices: true}, deps).Register(closed)
 	})
 
 	get := func(token, path string, parameters ...string) (int, string) {

@@ -233,10 +233,8 @@ func (h *Handler) totals(q *request) error {
 	if err != nil {
 		return err
 	}
-	own := ledger.Query{By: []ledger.Dimension{ledger.ByPlan}}
-	if !q.access.All {
-		own.Owners = append([]events.Owner{}, q.access.Owners...)
-	}
+	own := q.access.query()
+	own.By = []ledger.Dimension{ledger.ByPlan}
 	sums, err := h.Ledger.Totals(q.Context(), own)
 	if err != nil {
 		return err

@@ -16,11 +16,11 @@ import (
 // question is what a request about organisations comes to.
 type question struct {
 	*request
-	terms    forecast.Terms
-	names    *names.Directory
-	plans    *plans
-	owners   []events.Owner
-	horizons map[string]time.Time // by foundation
+	terms   forecast.Terms
+	names   *names.Directory
+	plans   *plans
+	owners  []events.Owner
+	through map[ledger.Foundation]time.Time // metered through
 }
 
 // ask reads a request about organisations.
@@ -45,8 +45,14 @@ func (h *Handler) ask(q *request) (*question, error) {
 	if all.owners, err = h.owners(q); err != nil {
 		return nil, err
 	}
-	all.horizons, err = h.horizons(q.Context(), ledger.Query{})
+	horizons, err := h.Ledger.Horizons(q.Context(), ledger.Query{})
+	all.through = ledger.MeteredThrough(horizons)
 	return all, err
+}
+
+// metered is up to when the foundation of a span is metered.
+func (q *question) metered(x *ledger.Span) time.Time {
+	return q.through[ledger.Foundation{Source: x.Source, Name: x.Foundation}]
 }
 
 // spans are the spans of an owner in a range, cropped to it. What runs ends at the horizon.
@@ -60,7 +66,7 @@ func (h *Handler) spans(ctx context.Context, q *question, owner events.Owner, fr
 	for i := range all {
 		x := &all[i]
 		if x.Running() {
-			x.End = q.horizons[owner.Foundation]
+			x.End = q.metered(x)
 		}
 		if x.End.After(to) {
 			x.End = to
