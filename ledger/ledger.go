@@ -236,6 +236,11 @@ func CompareSpans(a, b Span) int {
 		cmp.Compare(a.Foundation, b.Foundation), a.Start.Compare(b.Start))
 }
 
+// CompareStarts sorts spans as Reader.Spans does.
+func CompareStarts(a, b Span) int {
+	return cmp.Or(a.Start.Compare(b.Start), cmp.Compare(a.Resource, b.Resource), cmp.Compare(a.ID, b.ID))
+}
+
 // CompareHeld sorts holds as Sums.Held does.
 func CompareHeld(a, b Held) int {
 	return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Resource, b.Resource),

@@ -30,29 +30,38 @@ func Charge(tenant, period, kind, net, vat string) ledger.Charge {
 	}}
 }
 
+func at(metered, billing uint64) ledger.Positions {
+	return ledger.Positions{Metered: metered, Billing: billing}
+}
+
+// tools post to the ledger of a spec, and ask it for bills: each has the horizons of Horizons.
+func tools(of func() ledger.Ledger) (post func(b ledger.Batch), bill func(q ledger.Query) ledger.Bill) {
+	ctx := context.Background()
+	post = func(b ledger.Batch) {
+		GinkgoHelper()
+		var err error
+		b.From, err = of().Positions(ctx)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(of().Post(ctx, b)).To(Succeed())
+	}
+	bill = func(q ledger.Query) ledger.Bill {
+		GinkgoHelper()
+		b, err := of().Bill(ctx, q)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(of().Horizons(ctx, q)).To(Equal(b.Horizons))
+		return b
+	}
+	return post, bill
+}
+
 // Specs declares the suite. empty makes a new ledger without postings.
 func Specs(empty func() ledger.Ledger) {
 	var l ledger.Ledger
 	ctx := context.Background()
-	at := func(metered, billing uint64) ledger.Positions {
-		return ledger.Positions{Metered: metered, Billing: billing}
-	}
-	post := func(b ledger.Batch) {
-		GinkgoHelper()
-		var err error
-		b.From, err = l.Positions(ctx)
-		Expect(err).NotTo(HaveOccurred())
-		Expect(l.Post(ctx, b)).To(Succeed())
-	}
-	bill := func(q ledger.Query) ledger.Bill {
-		GinkgoHelper()
-		b, err := l.Bill(ctx, q)
-		Expect(err).NotTo(HaveOccurred())
-		Expect(l.Horizons(ctx, q)).To(Equal(b.Horizons))
-		return b
-	}
+	present := func() ledger.Ledger { return l }
+	post, bill := tools(present)
 	BeforeEach(func() { l = empty() })
-	owners(func() ledger.Ledger { return l })
+	owners(present)
 
 	It("starts at the beginning of both streams, with an empty bill", func() {
 		Expect(l.Positions(ctx)).To(Equal(at(0, 0)))

@@ -26,23 +26,7 @@ func sumTexts(sums []ledger.Sum) (lines []string) {
 func owners(of func() ledger.Ledger) {
 	var l ledger.Ledger
 	ctx := context.Background()
-	at := func(metered, billing uint64) ledger.Positions {
-		return ledger.Positions{Metered: metered, Billing: billing}
-	}
-	post := func(b ledger.Batch) {
-		GinkgoHelper()
-		var err error
-		b.From, err = l.Positions(ctx)
-		Expect(err).NotTo(HaveOccurred())
-		Expect(l.Post(ctx, b)).To(Succeed())
-	}
-	bill := func(q ledger.Query) ledger.Bill {
-		GinkgoHelper()
-		b, err := l.Bill(ctx, q)
-		Expect(err).NotTo(HaveOccurred())
-		Expect(l.Horizons(ctx, q)).To(Equal(b.Horizons))
-		return b
-	}
+	post, bill := tools(of)
 	BeforeEach(func() { l = of() })
 
 	It("keeps apart what belongs to other owners: a cloned foundation has tenants with the same ids", func() {

@@ -1,7 +1,6 @@
 package memory
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -163,9 +162,7 @@ func (r *Reader) Spans(ctx context.Context, q ledger.Query, from, to time.Time) 
 		return nil, err
 	}
 	all = slices.AppendSeq(all, maps.Values(closed))
-	slices.SortFunc(all, func(a, b ledger.Span) int {
-		return cmp.Or(a.Start.Compare(b.Start), cmp.Compare(a.Resource, b.Resource), cmp.Compare(a.ID, b.ID))
-	})
+	slices.SortFunc(all, ledger.CompareStarts)
 	return all, nil
 }
 

@@ -1,7 +1,6 @@
 package postgres
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -85,19 +84,29 @@ func whereResources(q *ledger.Query) *where {
 
 // spans reads spans of a table.
 func spans(ctx context.Context, from asks, table string, w *where, rest string) (all []ledger.Span, err error) {
-	rows, err := from.Query(ctx, "SELECT source, foundation, content FROM "+table+w.sql()+rest, w.arguments...)
-	if err != nil {
-		return nil, err
-	}
-	var source, foundation string
-	var content []byte
-	_, err = pgx.ForEachRow(rows, []any{&source, &foundation, &content}, func() error {
+	err = contents(ctx, from, table, w, rest, func(source, foundation string, content []byte) error {
 		x := ledger.Span{Source: source, Foundation: foundation}
 		err := x.DecodeJSON(content)
 		all = append(all, x)
 		return err
 	})
 	return all, err
+}
+
+// contents gives the JSON of the selected rows of a table.
+func contents(ctx context.Context, from asks, table string, w *where, rest string,
+	take func(source, foundation string, content []byte) error,
+) error {
+	rows, err := from.Query(ctx, "SELECT source, foundation, content FROM "+table+w.sql()+rest, w.arguments...)
+	if err != nil {
+		return err
+	}
+	var source, foundation string
+	var content []byte
+	_, err = pgx.ForEachRow(rows, []any{&source, &foundation, &content}, func() error {
+		return take(source, foundation, content)
+	})
+	return err
 }
 
 // Spans implements ledger.Reader.
@@ -117,9 +126,7 @@ func (l *Ledger) Spans(ctx context.Context, q ledger.Query, from, to time.Time) 
 	if err == nil && len(all) > ledger.MaxSpans {
 		return nil, ledger.ErrTooMany
 	}
-	slices.SortFunc(all, func(a, b ledger.Span) int {
-		return cmp.Or(a.Start.Compare(b.Start), cmp.Compare(a.Resource, b.Resource), cmp.Compare(a.ID, b.ID))
-	})
+	slices.SortFunc(all, ledger.CompareStarts)
 	return all, err
 }
 
@@ -128,13 +135,7 @@ func (l *Ledger) Unrated(ctx context.Context, q ledger.Query) (all []ledger.Unra
 	q.App = ""
 	w := whereResources(&q)
 	w.is("period", q.Period)
-	rows, err := l.pool.Query(ctx, "SELECT source, foundation, content FROM unrated"+w.sql(), w.arguments...)
-	if err != nil {
-		return nil, err
-	}
-	var source, foundation string
-	var content []byte
-	_, err = pgx.ForEachRow(rows, []any{&source, &foundation, &content}, func() error {
+	err = contents(ctx, l.pool, "unrated", w, "", func(source, foundation string, content []byte) error {
 		u := ledger.Unrated{Source: source, Foundation: foundation}
 		err := u.DecodeJSON(content)
 		all = append(all, u)

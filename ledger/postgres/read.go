@@ -1,7 +1,6 @@
 package postgres
 
 import (
-	"cmp"
 	"context"
 	"slices"
 	"strconv"
@@ -51,10 +50,7 @@ func (l *Ledger) Anomalies(ctx context.Context, f anomalies.Filter) (all []anoma
 // Running implements ledger.Sums.
 func (l *Ledger) Running(ctx context.Context, q ledger.Query) ([]ledger.Span, error) {
 	all, err := spans(ctx, l.pool, "running", whereResources(&q), "")
-	slices.SortFunc(all, func(a, b ledger.Span) int {
-		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Resource, b.Resource),
-			cmp.Compare(a.Foundation, b.Foundation), a.Start.Compare(b.Start))
-	})
+	slices.SortFunc(all, ledger.CompareSpans)
 	return all, err
 }
 
@@ -85,9 +81,6 @@ func (l *Ledger) Held(ctx context.Context, q ledger.Query) (held []ledger.Held, 
 		})
 		return err
 	})
-	slices.SortFunc(held, func(a, b ledger.Held) int {
-		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Resource, b.Resource),
-			cmp.Compare(a.Foundation, b.Foundation), a.Start.Compare(b.Start), cmp.Compare(a.ID, b.ID))
-	})
+	slices.SortFunc(held, ledger.CompareHeld)
 	return held, omitted, err
 }
