@@ -28,12 +28,17 @@ type Bill struct {
 
 // Validate checks the command line.
 func (c *Bill) Validate() error {
-	if c.Month != "" && !shell.IsMonth(c.Month) {
-		return fmt.Errorf("--month %q is not a month such as 2026-11", c.Month)
+	return checkSums(c.Month, c.By, ledger.Dimensions())
+}
+
+// checkSums checks --month and --by.
+func checkSums[T ~string](month string, by, known []T) error {
+	if month != "" && !shell.IsMonth(month) {
+		return fmt.Errorf("--month %q is not a month such as 2026-11", month)
 	}
-	for i, by := range c.By {
-		if !slices.Contains(ledger.Dimensions(), by) || slices.Contains(c.By[:i], by) {
-			return fmt.Errorf("--by takes each of %s at most once, not %q", names(ledger.Dimensions()), by)
+	for i, word := range by {
+		if !slices.Contains(known, word) || slices.Contains(by[:i], word) {
+			return fmt.Errorf("--by takes each of %s at most once, not %q", names(known), word)
 		}
 	}
 	return nil

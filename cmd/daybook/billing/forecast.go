@@ -2,8 +2,6 @@ package billing
 
 import (
 	"errors"
-	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/daybook-billing/daybook/api/answer"
@@ -26,15 +24,7 @@ type Forecast struct {
 
 // Validate checks the command line.
 func (c *Forecast) Validate() error {
-	if c.Month != "" && !shell.IsMonth(c.Month) {
-		return fmt.Errorf("--month %q is not a month such as 2026-11", c.Month)
-	}
-	for i, by := range c.By {
-		if !slices.Contains(answer.ForecastDimensions(), by) || slices.Contains(c.By[:i], by) {
-			return fmt.Errorf("--by takes each of %s at most once, not %q", names(answer.ForecastDimensions()), by)
-		}
-	}
-	return nil
+	return checkSums(c.Month, c.By, answer.ForecastDimensions())
 }
 
 // Run prints what the month comes to if all that runs goes on.
