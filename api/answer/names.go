@@ -12,9 +12,9 @@ import (
 	"github.com/daybook-billing/daybook/ledger"
 )
 
-// nameAge is how long names are answered by before they are read again. Erasures do not wait for
-// it.
-const nameAge = 10 * time.Second
+// nameAge is how long names are answered by before they are read again: an erasure is in every
+// answer a second after it is stored.
+const nameAge = time.Second
 
 // directory has the names of organizations and spaces as they are now. It is safe for concurrent
 // use.
