@@ -112,6 +112,19 @@ func (a *Answers) stable(ctx context.Context, answer func() error) (at ledger.Po
 	return at, false, err
 }
 
+// found is stable for a question that finds so many things: nothing is an answer to the known alone,
+// see heard.
+func (a *Answers) found(ctx context.Context, q *ledger.Query, answer func() (n int, err error)) (ledger.Positions,
+	error,
+) {
+	n := 0
+	at, _, err := a.stable(ctx, func() (err error) { n, err = answer(); return err })
+	if err == nil && n == 0 {
+		err = a.heard(ctx, q)
+	}
+	return at, err
+}
+
 // position is the Position of ledger.Positions.
 func position(at ledger.Positions) Position {
 	return Position{Billing: at.Billing, Metered: at.Metered}

@@ -81,10 +81,10 @@ func (a *Answers) Bill(ctx context.Context, asker *Asker, x *BillQuestion) (*Bil
 	}
 	q.Period, q.By = x.Month, dimensions(x.By)
 	var bill ledger.Bill
-	at, _, err := a.stable(ctx, func() (err error) { bill, err = a.reader.Bill(ctx, q); return err })
-	if err == nil && len(bill.Lines)+bill.Running+bill.Held+bill.Unrated == 0 {
-		err = a.heard(ctx, &q)
-	}
+	at, err := a.found(ctx, &q, func() (n int, err error) {
+		bill, err = a.reader.Bill(ctx, q)
+		return len(bill.Lines) + bill.Running + bill.Held + bill.Unrated, err
+	})
 	if err != nil {
 		return nil, err
 	}

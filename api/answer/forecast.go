@@ -62,25 +62,22 @@ func (a *Answers) Forecast(ctx context.Context, asker *Asker, x *ForecastQuestio
 	var charged []ledger.Sum
 	var running []ledger.Span
 	var bill ledger.Bill
-	at, _, err := a.stable(ctx, func() (err error) {
+	at, err := a.found(ctx, &q, func() (n int, err error) {
 		all := ledger.Query{Owners: q.Owners, Foundation: q.Foundation, Tenant: q.Tenant, Period: x.Month}
 		if bill, err = a.reader.Bill(ctx, all); err != nil {
-			return err
+			return 0, err
 		}
 		if q.Period, err = x.month(bill.Horizons); err != nil {
-			return err
+			return 0, err
 		}
 		if charged, err = a.reader.Totals(ctx, q); err != nil {
-			return err
+			return 0, err
 		}
 		running, err = a.reader.Running(ctx, q)
-		return err
+		return len(charged) + len(running), err
 	})
 	if errors.Is(err, ledger.ErrTooMany) {
 		return nil, invalid("%s", err)
-	}
-	if err == nil && len(charged)+len(running) == 0 {
-		err = a.heard(ctx, &q)
 	}
 	if err != nil {
 		return nil, err

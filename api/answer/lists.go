@@ -58,13 +58,10 @@ func (a *Answers) Anomalies(ctx context.Context, asker *Asker, x *AnomaliesQuest
 	}
 	var all []anomalies.Entry
 	out := &Anomalies{Anomalies: []Anomaly{}}
-	at, _, err := a.stable(ctx, func() (err error) {
+	at, err := a.found(ctx, &q, func() (n int, err error) {
 		all, out.Omitted, err = a.reader.Anomalies(ctx, filter)
-		return err
+		return len(all), err
 	})
-	if err == nil && len(all) == 0 {
-		err = a.heard(ctx, &q)
-	}
 	if err != nil {
 		return nil, err
 	}
@@ -128,10 +125,10 @@ func (a *Answers) Unrated(ctx context.Context, asker *Asker, x *UnratedQuestion)
 	}
 	q.Period = x.Month
 	var all []ledger.Unrated
-	at, _, err := a.stable(ctx, func() (err error) { all, err = a.reader.Unrated(ctx, q); return err })
-	if err == nil && len(all) == 0 {
-		err = a.heard(ctx, &q)
-	}
+	at, err := a.found(ctx, &q, func() (n int, err error) {
+		all, err = a.reader.Unrated(ctx, q)
+		return len(all), err
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -193,16 +190,13 @@ func (a *Answers) Holds(ctx context.Context, asker *Asker, x *HoldsQuestion) (*H
 	var all []ledger.Held
 	var running []ledger.Span
 	out := &Holds{Holds: []Hold{}}
-	at, _, err := a.stable(ctx, func() (err error) {
+	at, err := a.found(ctx, &q, func() (n int, err error) {
 		if all, out.Omitted, err = a.reader.Held(ctx, q); err != nil {
-			return err
+			return 0, err
 		}
 		running, err = a.reader.Running(ctx, q)
-		return err
+		return len(all), err
 	})
-	if err == nil && len(all) == 0 {
-		err = a.heard(ctx, &q)
-	}
 	if err != nil {
 		return nil, err
 	}

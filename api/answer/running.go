@@ -99,16 +99,13 @@ func (a *Answers) Running(ctx context.Context, asker *Asker, x *RunningQuestion)
 	}
 	var spans []ledger.Span
 	var horizons []ledger.Horizon
-	at, _, err := a.stable(ctx, func() (err error) {
+	at, err := a.found(ctx, &q, func() (n int, err error) {
 		if spans, err = a.reader.Running(ctx, q); err != nil {
-			return err
+			return 0, err
 		}
 		horizons, err = a.reader.Horizons(ctx, q)
-		return err
+		return len(spans), err
 	})
-	if err == nil && len(spans) == 0 {
-		err = a.heard(ctx, &q)
-	}
 	if err != nil {
 		return nil, err
 	}
