@@ -20,7 +20,7 @@ const DefaultAddress = "127.0.0.1:8080"
 type Config struct {
 	// Address is host:port; port 0 takes a free one. Default: DefaultAddress.
 	Address string
-	// Auth says whose tokens are accepted; its Listen is Address. Without settings the API is open,
+	// Auth names the issuers of tokens; its Listen is Address. Without settings the API is open,
 	// on loopback alone.
 	Auth auth.Config
 	// Spare is set where the API is no more than a help: Run does without it, and says so in the
@@ -32,7 +32,7 @@ type Config struct {
 	ClosedPrices bool
 }
 
-// Deps are what the API needs.
+// Deps are the parts of the API.
 type Deps struct {
 	Reader  ledger.Reader
 	Bus     answer.Bus
@@ -42,15 +42,15 @@ type Deps struct {
 	Now     func() time.Time // default: time.Now
 	// SigningKey signs bundles of statements; nil leaves them unsigned.
 	SigningKey ed25519.PrivateKey
-	// Authenticator stands in for that of Config.Auth.
+	// Authenticator stands in for the one of Config.Auth.
 	Authenticator Authenticator
 }
 
-// Authenticator finds out who asks: an auth.Authenticator.
+// Authenticator finds the asker: an auth.Authenticator.
 type Authenticator interface {
 	// Open reports whether everybody on this machine may ask without a token.
 	Open() bool
-	// Authenticate finds out who sends a request, by its headers alone. Errors: those of auth.
+	// Authenticate finds the sender of a request, by its headers alone. Errors: as of auth.
 	Authenticate(ctx context.Context, r *http.Request) (auth.Access, error)
 }
 
@@ -66,7 +66,7 @@ func asker(a *auth.Access) *answer.Asker {
 	}
 }
 
-// scope is whose data an access has rights over.
+// scope is the owners under the rights of an access.
 func scope(a *auth.Access, needed auth.Rights) answer.Scope {
 	owners := a.Scope(needed)
 	return answer.Scope{Everybody: owners == nil, Owners: owners}

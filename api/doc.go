@@ -1,11 +1,11 @@
-// Package api serves Daybook's HTTP API: what package answer answers, as JSON below /v1.
+// Package api serves Daybook's HTTP API: the answers of package answer, as JSON below /v1.
 //
 // The code is the contract: /openapi.json is made from the questions and answers (OpenAPI 3.1), and
-// docs/openapi.json is that file. docs/api.md shows how to use it.
+// docs/openapi.json is the same file. docs/api.md shows how to use it.
 //
 // # Requests
 //
-// Every request below /v1 is authenticated; what its sender may see goes into the query of the
+// Every request below /v1 is authenticated; its sender's scope goes into the query of the
 // ledger (answer.Asker). Unknown parameters, and values without a meaning, are refused (422).
 // Errors are problem details (RFC 9457). A tenant that the asker may not see is answered as one
 // that does not exist.

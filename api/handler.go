@@ -60,7 +60,7 @@ func problem(w http.ResponseWriter, status int, detail string) {
 	_ = json.NewEncoder(w).Encode(&huma.ErrorModel{Status: status, Title: http.StatusText(status), Detail: detail})
 }
 
-// recovered answers for a handler that panics.
+// recovered answers after a panic of a handler.
 func (s *Server) recovered(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer func() {
@@ -79,13 +79,13 @@ func (s *Server) recovered(next http.Handler) http.Handler {
 	})
 }
 
-// versioned is where everything is that needs an access.
+// versioned is the root of everything with an access.
 const versioned = "/v1/"
 
 // askerKey is the key of the answer.Asker in the context of a request.
 type askerKey struct{}
 
-// authenticated finds out who sends a request below /v1.
+// authenticated finds the sender of a request below /v1.
 func (s *Server) authenticated(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !strings.HasPrefix(r.URL.Path, versioned) {
@@ -132,7 +132,7 @@ func (s *Server) named(r *http.Request, asker *answer.Asker) (*http.Request, err
 	return own, nil
 }
 
-// askerOf is who sends a request below /v1.
+// askerOf is the sender of a request below /v1.
 func askerOf(ctx context.Context) *answer.Asker {
 	if asker, ok := ctx.Value(askerKey{}).(*answer.Asker); ok {
 		return asker
@@ -143,7 +143,7 @@ func askerOf(ctx context.Context) *answer.Asker {
 // tagKey is the key of the ETag in the context of a request.
 type tagKey struct{}
 
-// unchanged answers 304 to a request with the ETag of what would be answered now.
+// unchanged answers 304 to a request with the ETag of the present answer.
 func (s *Server) unchanged(ctx huma.Context, next func(huma.Context)) {
 	at, err := s.answers.Position(ctx.Context())
 	if err != nil {

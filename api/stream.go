@@ -16,7 +16,7 @@ import (
 	"github.com/daybook-billing/daybook/pricer/bundle"
 )
 
-// writeTime is how long a client may take to read what was written.
+// writeTime is how long a client may take to read.
 const writeTime = 30 * time.Second
 
 // exports are the operations with an answer of any length, and those of one statement.
@@ -108,7 +108,7 @@ type committed struct {
 	begun bool
 }
 
-// as names the type of what is written.
+// as names the type of the content.
 func (c *committed) as(media string) io.Writer {
 	c.media = media
 	return c

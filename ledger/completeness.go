@@ -27,7 +27,7 @@ func MeteredThrough(horizons []Horizon) map[Foundation]time.Time {
 	return through
 }
 
-// Completeness is what a ledger knows about what may still change a bill.
+// Completeness is a ledger's knowledge about possible changes of a bill.
 type Completeness struct {
 	Horizons map[Foundation]*Horizon
 	Places   map[string]map[Foundation]bool // of a tenant: where something of it was metered
@@ -35,7 +35,7 @@ type Completeness struct {
 	Gaps     []events.Gap                   // in their order
 }
 
-// NewCompleteness returns that of a ledger without postings.
+// NewCompleteness returns the one of a ledger without postings.
 func NewCompleteness() Completeness {
 	return Completeness{
 		Horizons: map[Foundation]*Horizon{}, Places: map[string]map[Foundation]bool{}, Closed: map[Foundation]string{},
@@ -89,7 +89,7 @@ func (c *Completeness) Now(of Foundation) (now time.Time) {
 	return now
 }
 
-// Place notes that something of a tenant was metered in a foundation.
+// Place notes metered usage of a tenant in a foundation.
 func (c *Completeness) Place(tenant string, at Foundation) {
 	if c.Places[tenant] == nil {
 		c.Places[tenant] = map[Foundation]bool{}
@@ -124,7 +124,7 @@ func (c *Completeness) concerns(q *Query, at Foundation) bool {
 }
 
 // Complete adds the gaps and the horizons to a bill, and divides its months into final and
-// preliminary ones. charged is up to when foundations are charged for what runs there.
+// preliminary ones. charged is up to when foundations are charged for their running spans.
 func (c *Completeness) Complete(bill *Bill, charged map[Foundation]time.Time) {
 	q := &bill.Query
 	for i := range c.Gaps {
@@ -173,7 +173,7 @@ func (c *Completeness) judge(bill *Bill) {
 }
 
 // final reports whether a month is closed, and charged, in every foundation of a query, or of a
-// tenant of it. A foundation that ended before the month has no part in it.
+// tenant of it. A foundation has no part in months behind its end.
 func (c *Completeness) final(q *Query, period, tenant string) bool {
 	from, _ := events.MonthTime(period)
 	found := false

@@ -23,17 +23,17 @@ type get interface {
 type Gets interface {
 	Bus
 	get
-	// Last returns the last message that a filter matches. Error: bus.ErrNotFound.
+	// Last returns the last message on a filter. Error: bus.ErrNotFound.
 	Last(ctx context.Context, stream, filter string) (bus.Stored, error)
 }
 
-// ErrForgotten: what was known at a time can not be told any more.
+// ErrForgotten: the knowledge at a time can not be told any more.
 var ErrForgotten = errors.New("what was known then can not be told any more")
 
 // maxHoles is how many deleted messages in a row SequenceAt passes over.
 const maxHoles = 1000
 
-// SequenceAt returns the sequence of the last message that USAGE had stored at a time; 0: none.
+// SequenceAt returns the sequence of the last message in USAGE at a time; 0: none.
 // Error: ErrForgotten where USAGE has lost its beginning since.
 func SequenceAt(ctx context.Context, b Gets, at time.Time) (uint64, error) {
 	state, err := b.Stream(ctx, events.StreamUsage)
@@ -95,7 +95,7 @@ func (q *Query) knows(ctx context.Context, b Gets, m *bus.Stored) (bool, error) 
 }
 
 // factBehind is the sequence in USAGE of the fact behind a message of BILLING: the input of the
-// message of METERED that is its own input.
+// message of METERED behind it.
 func factBehind(ctx context.Context, b get, m *bus.Stored) (uint64, error) {
 	sequence, err := input(events.StreamBilling, m)
 	if err != nil {
@@ -120,7 +120,7 @@ func input(stream string, m *bus.Stored) (uint64, error) {
 // maxFilters is how many subjects a consumer is asked for: beyond them it reads those of everybody.
 const maxFilters = 100
 
-// ChargeFilters are the subjects of the charges of what the query is about.
+// ChargeFilters are the subjects of the query's charges.
 func (q *Query) ChargeFilters() []string {
 	return q.Filters(func(tenant, foundation, _ string) string {
 		if tenant == "" {
@@ -130,8 +130,8 @@ func (q *Query) ChargeFilters() []string {
 	})
 }
 
-// Filters are the subjects of what the query is about; of makes the one of a tenant, a foundation
-// and a month, of which an empty one stands for all.
+// Filters are the query's subjects; of makes the one of a tenant, a foundation
+// and a month. An empty one stands for all.
 func (q *Query) Filters(of func(tenant, foundation, month string) string) (all []string) {
 	if q.Tenant != "" || q.Owners == nil || len(q.Owners) > maxFilters {
 		return []string{of(q.Tenant, q.Foundation, q.Period)}

@@ -50,14 +50,14 @@ func (b *Batch) Follows(at Positions) bool {
 	return b.From == at && to.Metered >= at.Metered && to.Billing >= at.Billing && to != at
 }
 
-// Details is what some ledgers keep, beside the content of a batch.
+// Details is the content of a batch for ledgers with single entries.
 type Details struct {
 	Changes    []Change
 	Statements []Issued
 	Catalogues []Catalogue
 }
 
-// Change is the spans that a message of METERED takes back, and then those that it closes.
+// Change is the retracted spans of a message of METERED, and then the closed ones.
 type Change struct {
 	Source, Foundation string
 	Retracted          []string // ids
@@ -110,7 +110,7 @@ func AppendCharges(to []Charge, m *events.Billing, sequence uint64) []Charge {
 	return to
 }
 
-// SummedBy is the resource to which the entry is summed: the resource, and of a task its app, as in
+// SummedBy is the resource of the entry in sums: the resource, and of a task its app, as in
 // the subject. Tasks are as many as events.
 func (c *Charge) SummedBy() string {
 	if c.Kind == events.KindTask {
@@ -137,7 +137,7 @@ type Unrated struct {
 	Source, Foundation string
 }
 
-// PostedTo is the month that a charge for it would be posted to, YYYY-MM.
+// PostedTo is the month of posting of a charge for it, YYYY-MM.
 func (u *Unrated) PostedTo() string { return cmp.Or(u.Period, u.Start.Format(events.MonthForm)) }
 
 // Running tells what runs and is held under one subject, as a message does, with its anomalies: see
@@ -203,7 +203,7 @@ type Reader interface {
 	Charges(ctx context.Context, q Query, after Place, limit int) ([]Charge, error)
 	// Charge returns the entry with an id, where the query selects it. Error: ErrNone.
 	Charge(ctx context.Context, q Query, id string) (Charge, error)
-	// Spans returns the spans that stand, running ones too, of a query's foundations, tenants,
+	// Spans returns the standing spans, running ones too, of a query's foundations, tenants,
 	// spaces, apps, resources and kinds, where they touch [from, to): by start, resource and id. It
 	// fails with ErrTooMany beyond MaxSpans of them.
 	Spans(ctx context.Context, q Query, from, to time.Time) ([]Span, error)
@@ -277,7 +277,7 @@ func (s *Sum) Add(o *Sum) {
 	s.Quantity, s.Amount, s.VAT = s.Quantity.Add(o.Quantity), s.Amount.Add(o.Amount), s.VAT.Add(o.VAT)
 }
 
-// Saver is a Ledger whose whole state can be saved as bytes, its positions included.
+// Saver is a Ledger with a state of bytes to save, its positions included.
 type Saver interface {
 	Ledger
 	Snapshot(ctx context.Context) ([]byte, error)
@@ -304,7 +304,7 @@ type Bill struct {
 	// charged, the newest first: they change no more. Preliminary are the others.
 	Final, Preliminary []string
 	TenantNames        map[string]string // by guid, where they are known; a ledger knows none
-	Missing            []string          // sentences about messages that the streams lack, as CatchUp returns them
+	Missing            []string          // sentences about missing messages, as CatchUp returns them
 }
 
 // Line is a sum of charges. By default it is over those of one component, else over those with the

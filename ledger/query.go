@@ -6,25 +6,25 @@ import (
 	"github.com/daybook-billing/daybook/events"
 )
 
-// Query selects charges, and what is said about their completeness. Empty fields select everything.
+// Query selects charges, and the facts about their completeness. Empty fields select everything.
 type Query struct {
-	// Owners are those whose postings the asker may see; nil: everybody's. None of what others own
+	// Owners are the owners in the asker's sight; nil: everybody. Nothing of other owners
 	// has any part in an answer.
 	Owners     []events.Owner
 	Foundation string
 	Tenant     string
 	Period     string // month of posting, YYYY-MM
 
-	// The fields below select charges alone, by what the charges say.
+	// The fields below select charges alone, by their content.
 	Space, App, Resource, Kind, Plan, Component string
-	// From and To select the charges that begin on the days [From, To), UTC; zero: no limit.
+	// From and To select charges by their beginning, on the days [From, To), UTC; zero: no limit.
 	From, To time.Time
 
-	// Upto and Known select the charges that were posted up to a sequence of BILLING, and those
-	// whose cause was stored up to a sequence of USAGE; 0: all. Bill knows neither.
+	// Upto and Known select the charges posted up to a sequence of BILLING, and the ones
+	// with a cause stored up to a sequence of USAGE; 0: all. Bill knows neither.
 	Upto, Known uint64
 
-	// By are the dimensions by which charges are summed. None stands, in a Bill, for kind, plan,
+	// By are the dimensions of the sums. None stands, in a Bill, for kind, plan,
 	// component and unit.
 	By []Dimension
 }
@@ -82,7 +82,7 @@ func (q *Query) on(at time.Time) bool {
 	return (q.From.IsZero() || !at.Before(q.From)) && (q.To.IsZero() || at.Before(q.To))
 }
 
-// Dimension is a property of charges by which sums can be divided. Its value is empty where charges
+// Dimension is a property of charges for dividing sums. Its value is empty where charges
 // have none.
 type Dimension string
 
@@ -97,13 +97,13 @@ const (
 	ByResource         Dimension = "resource"
 	ByPlan             Dimension = "plan"
 	ByComponent        Dimension = "component"
-	ByDay              Dimension = "day" // on which a charge begins, YYYY-MM-DD
+	ByDay              Dimension = "day" // of a charge's beginning, YYYY-MM-DD
 	ByDatastore        Dimension = "datastore"
 	ByRegion           Dimension = "region"
 	ByAvailabilityZone Dimension = "availability_zone"
 )
 
-// Dimensions are all dimensions of a bill, which is divided by tenant and month anyway.
+// Dimensions are all dimensions of a bill, beside tenant and month.
 func Dimensions() []Dimension {
 	return []Dimension{
 		ByApp, BySpace, ByResource, ByPlan, ByComponent, ByDay, ByKind, ByDatastore, ByRegion, ByAvailabilityZone,

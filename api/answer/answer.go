@@ -33,7 +33,7 @@ type Answers struct {
 
 	mu    sync.Mutex // guards the next two
 	terms *terms.Terms
-	until uint64 // position in METERED up to which terms were read
+	until uint64 // position of terms in METERED
 }
 
 // New returns the answers of a ledger that is posted from the streams of a bus. They have no erased
@@ -48,7 +48,7 @@ func New(r ledger.Reader, b Bus) *Answers {
 // Reader is the ledger, without erased names.
 func (a *Answers) Reader() ledger.Reader { return a.reader }
 
-// Scope is whose data an asker may see. The zero value is nobody's.
+// Scope is a set of owners of data. The zero value is nobody's.
 type Scope struct {
 	Everybody bool
 	Owners    []events.Owner // one without a tenant is every tenant of its foundation
@@ -68,15 +68,15 @@ func (s *Scope) names(foundation, tenant string) bool {
 	})
 }
 
-// Asker is who asks. The zero value may see and do nothing.
+// Asker is the sender of a question. The zero value may see and do nothing.
 type Asker struct {
 	Name   string // for the record of acts
-	Usage  Scope  // what ran
-	Money  Scope  // what it costs
+	Usage  Scope  // usage
+	Money  Scope  // charges
 	Decide Scope  // acts
 }
 
-// Operator is who runs a command against the streams: they may see everything.
+// Operator is the asker of a command against the streams: they may see everything.
 func Operator() *Asker {
 	all := Scope{Everybody: true}
 	return &Asker{Usage: all, Money: all}
@@ -112,7 +112,7 @@ func (a *Answers) stable(ctx context.Context, answer func() error) (at ledger.Po
 	return at, false, err
 }
 
-// found is stable for a question that finds so many things: nothing is an answer to the known alone,
+// found is stable for a question with n findings: none is an answer to the known alone,
 // see heard.
 func (a *Answers) found(ctx context.Context, q *ledger.Query, answer func() (n int, err error)) (ledger.Positions,
 	error,
@@ -156,7 +156,7 @@ func (a *Answers) Erase(ctx context.Context, c *ledger.Charge) error {
 	return err
 }
 
-// withTerms calls f with what prices entries, as of a message of METERED at least; 0: as of any.
+// withTerms calls f with the terms of entries, as of a message of METERED at least; 0: as of any.
 func (a *Answers) withTerms(ctx context.Context, metered uint64, f func(*terms.Terms)) error {
 	if metered == 0 {
 		at, err := a.reader.Positions(ctx)

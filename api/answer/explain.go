@@ -30,7 +30,7 @@ type Explanations struct {
 	Omitted      int           `json:"omitted,omitempty" doc:"How many more there are, for those who may see all tenants: name one of the charges."`
 }
 
-// Explanation is an entry with all that it goes back to, computed again.
+// Explanation is an entry with all of its causes, computed again.
 type Explanation struct {
 	Charge      Charge   `json:"charge" doc:"Of a reversal: the charge that it takes back."`
 	Reversed    bool     `json:"reversed" doc:"It was taken back since."`
@@ -82,7 +82,7 @@ type Fact struct {
 	Raw   json.RawMessage `json:"raw" doc:"As the platform sent it."`
 }
 
-// Working are the steps to an amount: what F is at the end, less what F is at the start.
+// Working are the steps to an amount: F at the end, less F at the start.
 type Working struct {
 	Formula      string            `json:"formula,omitempty"`
 	Quantity     string            `json:"quantity,omitempty" doc:"Formula of the quantity, where the price is one for each unit."`
@@ -144,7 +144,7 @@ func newWorking(w *rating.Working) *Working {
 	return x
 }
 
-// Charge answers with an entry and all that it goes back to.
+// Charge answers with an entry and all of its causes.
 func (a *Answers) Charge(ctx context.Context, asker *Asker, x *ChargeQuestion) (*Explanation, error) {
 	q, err := (&Selection{}).query(asker)
 	if err != nil {
@@ -164,7 +164,7 @@ func (a *Answers) Charge(ctx context.Context, asker *Asker, x *ChargeQuestion) (
 	return a.explain(ctx, asker, &p)
 }
 
-// Resource answers with the charges of a resource in a month that stand.
+// Resource answers with the standing charges of a resource in a month.
 func (a *Answers) Resource(ctx context.Context, asker *Asker, x *ResourceQuestion) (*Explanations, error) {
 	all, omitted, err := trace.Charges(ctx, a.bus, x.Resource, x.Month)
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 	"github.com/daybook-billing/daybook/pricer/terms"
 )
 
-// ForecastQuestion asks what a month comes to.
+// ForecastQuestion asks for the sums of a month at its end.
 type ForecastQuestion struct {
 	Whose
 	What
@@ -20,7 +20,7 @@ type ForecastQuestion struct {
 	By    []string `query:"by" json:"by,omitempty" maxItems:"5" uniqueItems:"true" enum:"tenant,foundation,space,app,resource,kind,plan,component" doc:"What the sums are divided by, separated by commas; each currency has a sum of its own."`
 }
 
-// ForecastDimensions are what the sums of a forecast can be divided by.
+// ForecastDimensions are the dimensions of a forecast's sums.
 func ForecastDimensions() []string {
 	return []string{"tenant", "foundation", "space", "app", "resource", "kind", "plan", "component"}
 }
@@ -42,7 +42,7 @@ type Forecast struct {
 	Held        int               `json:"held,omitempty" doc:"How many parts are held: they are in no sum."`
 }
 
-// ForecastSum is what is charged, and what is to come. Amounts are exact decimals, net of VAT.
+// ForecastSum is a sum of past and coming charges. Amounts are exact decimals, net of VAT.
 type ForecastSum struct {
 	Of       map[string]string `json:"of" doc:"What the sum is divided by, with its values."`
 	Currency string            `json:"currency"`
@@ -52,7 +52,7 @@ type ForecastSum struct {
 	VAT      string            `json:"vat" doc:"On both."`
 }
 
-// Forecast answers with what a month comes to.
+// Forecast answers with the sums of a month at its end.
 func (a *Answers) Forecast(ctx context.Context, asker *Asker, x *ForecastQuestion) (*Forecast, error) {
 	q, err := x.queried(&x.Whose, &asker.Money)
 	if err != nil {
@@ -100,7 +100,7 @@ func (a *Answers) Forecast(ctx context.Context, asker *Asker, x *ForecastQuestio
 	return out, nil
 }
 
-// month is the month of the question; without one that of the latest horizon.
+// month is the month of the question, or else of the latest horizon.
 func (x *ForecastQuestion) month(horizons []ledger.Horizon) (string, error) {
 	latest := ""
 	for i := range horizons {
@@ -117,7 +117,7 @@ func (x *ForecastQuestion) month(horizons []ledger.Horizon) (string, error) {
 	return x.Month, nil
 }
 
-// goOn adds what running spans come to in a month.
+// goOn adds the coming charges of running spans in a month.
 func goOn(prices forecast.Terms, running []ledger.Span, month string, to *ledger.Summing) (unrated []string,
 	err error,
 ) {
@@ -140,7 +140,7 @@ func goOn(prices forecast.Terms, running []ledger.Span, month string, to *ledger
 	return unrated, nil
 }
 
-// forecastSums are the sums of what is charged and what is to come, in the order of their values.
+// forecastSums are the sums of past and coming charges, in the order of their values.
 func forecastSums(by []string, charged, toCome []ledger.Sum) []ForecastSum {
 	type pair struct{ charged, toCome ledger.Sum }
 	pairs, order := map[string]*pair{}, []string{}

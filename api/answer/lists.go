@@ -19,7 +19,7 @@ func cut[T any](all []T) (first []T, more int) {
 	return all, 0
 }
 
-// AnomaliesQuestion asks for the anomalies that stand.
+// AnomaliesQuestion asks for the standing anomalies.
 type AnomaliesQuestion struct {
 	Whose
 	Kind string `query:"kind" json:"kind,omitempty" enum:"app,task,staging,service,instance" doc:"Only this kind of subject."`
@@ -33,7 +33,7 @@ type Anomalies struct {
 	Omitted   int       `json:"omitted,omitempty" doc:"How many more there are."`
 }
 
-// Anomaly is an anomaly that stands.
+// Anomaly is a standing anomaly.
 type Anomaly struct {
 	Source     string `json:"source"`
 	Foundation string `json:"foundation"`
@@ -47,7 +47,7 @@ type Anomaly struct {
 	Message    string `json:"message"`
 }
 
-// Anomalies answers with the anomalies that stand.
+// Anomalies answers with the standing anomalies.
 func (a *Answers) Anomalies(ctx context.Context, asker *Asker, x *AnomaliesQuestion) (*Anomalies, error) {
 	q, err := x.query(&asker.Usage)
 	if err != nil {
@@ -92,7 +92,7 @@ type UnratedQuestion struct {
 	Month string `query:"month" json:"month,omitempty" pattern:"^[0-9]{4}-(0[1-9]|1[0-2])$" doc:"Only this month."`
 }
 
-// UnratedParts are parts of spans that no plan prices, by tenant, kind, foundation, resource and
+// UnratedParts are parts of spans without a price, by tenant, kind, foundation, resource and
 // start.
 type UnratedParts struct {
 	Position Position      `json:"position"`
@@ -100,7 +100,7 @@ type UnratedParts struct {
 	Omitted  int           `json:"omitted,omitempty" doc:"How many more there are."`
 }
 
-// UnratedPart is a part of a span that no plan prices.
+// UnratedPart is a part of a span without a price.
 type UnratedPart struct {
 	ID         string    `json:"id"`
 	Source     string    `json:"source"`
@@ -149,14 +149,14 @@ func NewUnrated(u *ledger.Unrated) UnratedPart {
 	}
 }
 
-// HoldsQuestion asks for usage that is held.
+// HoldsQuestion asks for held usage.
 type HoldsQuestion struct {
 	Whose
 	Resource string `query:"resource" json:"resource,omitempty" maxLength:"1024" doc:"Only this resource."`
 	Kind     string `query:"kind" json:"kind,omitempty" enum:"app,task,staging,service,instance,volume" doc:"Only this kind."`
 }
 
-// Holds are parts of timelines that may have run and are not proven, by kind, resource, foundation
+// Holds are parts of timelines, possible and not proven, by kind, resource, foundation
 // and start.
 type Holds struct {
 	Position Position `json:"position"`
@@ -164,7 +164,7 @@ type Holds struct {
 	Omitted  int      `json:"omitted,omitempty" doc:"How many more there are."`
 }
 
-// Hold is usage that is possible and not proven: it is not billed.
+// Hold is usage, possible and not proven: it is not billed.
 type Hold struct {
 	ID         string     `json:"id"`
 	Source     string     `json:"source"`
@@ -181,7 +181,7 @@ type Hold struct {
 	Reason     string     `json:"reason"`
 }
 
-// Holds answers with usage that is held.
+// Holds answers with held usage.
 func (a *Answers) Holds(ctx context.Context, asker *Asker, x *HoldsQuestion) (*Holds, error) {
 	q, err := (&What{Resource: x.Resource, Kind: x.Kind}).queried(&x.Whose, &asker.Usage)
 	if err != nil {

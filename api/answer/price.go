@@ -11,7 +11,7 @@ import (
 	"github.com/daybook-billing/daybook/pricer/rating"
 )
 
-// PriceQuestion asks for the price of usage that nobody had.
+// PriceQuestion asks for the price of hypothetical usage.
 type PriceQuestion struct {
 	Version    string    `json:"version,omitempty" maxLength:"1024" default:"current" doc:"Catalogue version; current is the one in force."`
 	Foundation string    `json:"foundation,omitempty" maxLength:"1024" doc:"Plans may be for some foundations only."`
@@ -22,7 +22,7 @@ type PriceQuestion struct {
 	To         string    `json:"to" format:"date-time" doc:"At most 366 days behind from."`
 }
 
-// Price is what usage would cost.
+// Price is the price of hypothetical usage.
 type Price struct {
 	Version string   `json:"version"`
 	Lines   []Priced `json:"lines"`
@@ -30,7 +30,7 @@ type Price struct {
 	Unrated []string `json:"unrated,omitempty" doc:"Why something of it has no price."`
 }
 
-// Price answers with the price of usage that nobody had.
+// Price answers with the price of hypothetical usage.
 func (a *Answers) Price(ctx context.Context, _ *Asker, x *PriceQuestion) (*Price, error) {
 	from, err := events.ParseTime(x.From)
 	if err != nil {
@@ -74,7 +74,7 @@ func (a *Answers) Price(ctx context.Context, _ *Asker, x *PriceQuestion) (*Price
 	return out, nil
 }
 
-// WhatIfQuestion asks what another catalogue would change.
+// WhatIfQuestion asks for the effect of another catalogue.
 type WhatIfQuestion struct {
 	Catalogue string `json:"catalogue" minLength:"1" maxLength:"900000" doc:"The text of a catalogue (YAML)."`
 	Month     string `json:"month,omitempty" pattern:"^[0-9]{4}-(0[1-9]|1[0-2])$" doc:"Only this month."`
@@ -82,7 +82,7 @@ type WhatIfQuestion struct {
 	Closed    bool   `json:"closed,omitempty" doc:"Of closed months: what each would change by if it alone were priced anew."`
 }
 
-// WhatIf is what another catalogue would change; nothing is published.
+// WhatIf is the effect of another catalogue; nothing is published.
 type WhatIf struct {
 	Version string            `json:"version" doc:"Digest of the catalogue's text: its name."`
 	Former  string            `json:"former" doc:"The version in force."`
@@ -91,7 +91,7 @@ type WhatIf struct {
 	Closed  []string          `json:"closed" doc:"Closed months that it would change, and leaves."`
 }
 
-// WhatIf answers with what another catalogue would change, for those who may see everybody's money.
+// WhatIf answers with the effect of another catalogue, to askers with everybody's money.
 func (a *Answers) WhatIf(ctx context.Context, asker *Asker, x *WhatIfQuestion) (*WhatIf, error) {
 	if !asker.Money.Everybody {
 		return nil, &Problem{

@@ -11,10 +11,10 @@ const (
 	NotFound                  // or not the asker's to see
 	Forbidden                 // the asker may not do this
 	Forgotten                 // it can not be told any more
-	Refused                   // an act that does not fit to what is there
+	Refused                   // an act in conflict with the present state
 )
 
-// Problem is an error of the asker's: what is wrong, and what to do.
+// Problem is an error of the asker's: the fault, and the way out.
 type Problem struct {
 	Kind   Kind
 	Detail string

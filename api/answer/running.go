@@ -11,7 +11,7 @@ import (
 	"github.com/daybook-billing/daybook/pricer/terms"
 )
 
-// RunningQuestion asks for what runs now.
+// RunningQuestion asks for running spans.
 type RunningQuestion struct {
 	Whose
 	What
@@ -20,7 +20,7 @@ type RunningQuestion struct {
 // maxRunning is how many running spans an answer lists.
 const maxRunning = 10_000
 
-// Running is what runs, by kind, resource, foundation and start.
+// Running is running spans, by kind, resource, foundation and start.
 type Running struct {
 	Position Position `json:"position"`
 	Running  []Run    `json:"running"`
@@ -49,7 +49,7 @@ type Run struct {
 	Accrued *Accrual `json:"accrued,omitempty"`
 }
 
-// Accrual is what a running span has accrued since it was charged last.
+// Accrual is the price of a running span since its last charge.
 type Accrual struct {
 	Through string   `json:"through" format:"date-time" doc:"Metered through; from start up to here it has accrued."`
 	Lines   []Priced `json:"lines"`
@@ -91,7 +91,7 @@ func reasons(unrated []rating.Unrated) (all []string) {
 	return all
 }
 
-// Running answers with what runs, and what it has accrued.
+// Running answers with running spans and their accruals.
 func (a *Answers) Running(ctx context.Context, asker *Asker, x *RunningQuestion) (*Running, error) {
 	q, err := x.queried(&x.Whose, &asker.Usage)
 	if err != nil {

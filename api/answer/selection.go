@@ -37,8 +37,8 @@ type Selection struct {
 	To        string `query:"to" json:"to,omitempty" format:"date" doc:"Only charges that begin before this day (UTC); at most 366 days behind from."`
 }
 
-// query is the query of an asker about tenants: of what is in a scope of theirs. It is the only
-// place that sets Owners. Error: errNobody.
+// query is the query of an asker about tenants, within a scope of theirs. It is the only
+// place to set Owners. Error: errNobody.
 func (w *Whose) query(scope *Scope) (ledger.Query, error) {
 	q := ledger.Query{Foundation: w.Foundation, Tenant: w.Tenant}
 	if !scope.names(w.Foundation, w.Tenant) {
@@ -91,14 +91,14 @@ func day(name, text string) (time.Time, error) {
 	return at, nil
 }
 
-// heard is errNobody where a query names a tenant, or a foundation, that nothing is known of. Call
+// heard is errNobody where a query names an unknown tenant, or an unknown foundation. Call
 // it when nothing was found.
 func (a *Answers) heard(ctx context.Context, q *ledger.Query) error {
 	mine := func(o events.Owner) bool {
 		return (q.Foundation == "" || q.Foundation == o.Foundation) && (q.Tenant == "" || q.Tenant == o.Tenant)
 	}
 	if q.Foundation == "" && q.Tenant == "" || slices.ContainsFunc(q.Owners, mine) {
-		return nil // whom the asker owns exists
+		return nil // the asker's own tenants exist
 	}
 	named := ledger.Query{Owners: q.Owners, Foundation: q.Foundation, Tenant: q.Tenant}
 	sums, err := a.reader.Totals(ctx, named)

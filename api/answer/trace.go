@@ -7,17 +7,17 @@ import (
 	"github.com/daybook-billing/daybook/ledger/trace"
 )
 
-// EventQuestion asks what became of an event.
+// EventQuestion asks for the fate of an event.
 type EventQuestion struct {
 	Event string `path:"event" json:"event" maxLength:"256" doc:"Guid of a usage event of Cloud Foundry, message_id of a notification of Trove, or a sequence of USAGE."`
 }
 
-// Traces are what became of the messages about an event.
+// Traces are the fates of the messages about an event.
 type Traces struct {
 	Traces []Trace `json:"traces"`
 }
 
-// Trace is what became of a message about an event.
+// Trace is the fate of a message about an event.
 type Trace struct {
 	Answer     string          `json:"answer" enum:"charged,corrected,unrated,running,unpriced,held,replaced,no_effect,unmetered,quarantined,control,unreadable"`
 	Because    string          `json:"because,omitempty" doc:"Why it has no effect."`
@@ -43,7 +43,7 @@ type Trace struct {
 	Anomalies  []TracedAnomaly `json:"anomalies"`
 }
 
-// TracedCharge is an entry of a span that names an event.
+// TracedCharge is an entry of a span with an event in its evidence.
 type TracedCharge struct {
 	Charge
 	Reversed bool `json:"reversed" doc:"It was taken back since."`
@@ -75,8 +75,8 @@ type TracedAnomaly struct {
 	Message string `json:"message"`
 }
 
-// Trace answers with what became of an event, for each message about it that the asker may see:
-// those about nobody's usage are for those who may see everybody's.
+// Trace answers with the fate of an event, for each message about it in the asker's scope:
+// messages about nobody's usage are for askers with everybody's.
 func (a *Answers) Trace(ctx context.Context, asker *Asker, x *EventQuestion) (*Traces, error) {
 	erasures, err := a.erasures.Read(ctx)
 	if err != nil {
@@ -101,7 +101,7 @@ func (a *Answers) Trace(ctx context.Context, asker *Asker, x *EventQuestion) (*T
 	return out, nil
 }
 
-// NewTrace is the form of what became of an event, as an asker may see it.
+// NewTrace is the form of an event's fate, within an asker's scope.
 func NewTrace(asker *Asker, f *trace.Found) Trace {
 	x := Trace{
 		Answer: string(f.Answer), Because: string(f.Because), Sentence: f.Sentence(), Stream: f.Stream,

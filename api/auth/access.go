@@ -11,14 +11,14 @@ import (
 	"github.com/daybook-billing/daybook/events"
 )
 
-// Rights are what an Access may do with the data of a tenant, as a set.
+// Rights are the rights of an Access over the data of a tenant, as a set.
 type Rights uint8
 
 // The rights. Usage includes Reports.
 const (
 	Reports Rights = 1 << iota              // read the routes of the Usage Service
-	Usage   Rights = 1<<iota | Reports      // read what ran
-	Money   Rights = 1 << iota              // read what it costs
+	Usage   Rights = 1<<iota | Reports      // read usage
+	Money   Rights = 1 << iota              // read charges
 	Decide  Rights = 1 << iota              // act: holds, months, catalogues
 	Read    Rights = Usage | Money          // read everything
 	Operate Rights = Usage | Money | Decide // read everything, and act
@@ -27,7 +27,7 @@ const (
 // Has reports whether the rights include others.
 func (r Rights) Has(needed Rights) bool { return r&needed == needed }
 
-// Access is what the holder of a token may see and do. The zero value may nothing.
+// Access is the sight and the rights of a token's holder. The zero value may nothing.
 type Access struct {
 	Kind    string // of the token: KindUAA, KindStatic, KindKeystone, or KindOpen
 	Subject string // sub, the id of a Keystone user, or the name of a static token

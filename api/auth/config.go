@@ -23,7 +23,7 @@ const (
 // MaxLeeway is the largest difference of clocks.
 const MaxLeeway = time.Minute
 
-// Config says whose tokens are accepted.
+// Config names the issuers of accepted tokens.
 type Config struct {
 	// Listen is the API's address, host:port. Where it is on loopback and nothing else is
 	// configured, the API is open; anywhere else New refuses that.
@@ -155,7 +155,7 @@ func (k Keystone) withDefaults() Keystone {
 	return k
 }
 
-// validate refuses settings that would let in somebody else, or nobody.
+// validate refuses settings open to somebody else, or to nobody.
 func (c *Config) validate() error {
 	if c.open() {
 		host, _, err := net.SplitHostPort(c.Listen)

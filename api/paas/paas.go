@@ -33,10 +33,10 @@ const (
 	maxObjects  = 500_000 // entries of one organisation and month
 )
 
-// Access is whose money an asker may see.
+// Access is the owners of the money in an asker's sight.
 type Access struct {
 	All    bool           // everybody's
-	Owners []events.Owner // else that of these
+	Owners []events.Owner // else these alone
 }
 
 // whole reports whether an asker sees all of some foundation.
@@ -51,7 +51,7 @@ func (a *Access) has(org string) bool {
 	})
 }
 
-// query selects what an asker may see.
+// query selects the entries in an asker's sight.
 func (a *Access) query() ledger.Query {
 	if a.All {
 		return ledger.Query{}
@@ -59,14 +59,14 @@ func (a *Access) query() ledger.Query {
 	return ledger.Query{Owners: append([]events.Owner{}, a.Owners...)} // never nil
 }
 
-// Deps are the parts that the endpoints read.
+// Deps are the sources of the endpoints.
 type Deps struct {
 	Ledger ledger.Reader
 	// Terms returns the prices of months as they are now.
 	Terms func(ctx context.Context) (forecast.Terms, error)
 	// Events returns the guids of usage events by their sequences in USAGE, as far as it has them.
 	Events func(ctx context.Context, owner events.Owner, sequences []uint64) (map[uint64]string, error)
-	// Access returns what an asker may see. Errors: those of auth.
+	// Access returns an asker's sight. Errors: as of auth.
 	Access func(r *http.Request) (Access, error)
 	// Names returns the names of organisations and spaces as they are now.
 	Names func(ctx context.Context) (*names.Directory, error)
@@ -106,7 +106,7 @@ func (h *Handler) health(q *request) error {
 	return err
 }
 
-// problem is an answer that is none.
+// problem is an error with its status.
 type problem struct {
 	status int
 	text   string
@@ -118,7 +118,7 @@ func bad(format string, a ...any) error {
 	return &problem{http.StatusBadRequest, fmt.Sprintf(format, a...)}
 }
 
-// request is a request with what is known of it.
+// request is a request with its parameters, once they are read.
 type request struct {
 	*http.Request
 	out    *array
@@ -128,7 +128,7 @@ type request struct {
 	to     time.Time
 }
 
-// serve makes a handler of a function that writes an array.
+// serve makes a handler of a function for an array.
 func (h *Handler) serve(answer func(*request) error) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		header := w.Header()
@@ -249,7 +249,7 @@ func clip(text string) string {
 	return strings.ToValidUTF8(text, "")
 }
 
-// known asks who it is, and whether all organisations of the request are theirs.
+// known authorises a request, and checks its organisations.
 func (h *Handler) known(q *request) (err error) {
 	if q.orgs = q.URL.Query()["org_guid"]; len(q.orgs) > maxOrgs {
 		return bad("%d organisations are asked for, and %d are the most", len(q.orgs), maxOrgs)
@@ -270,7 +270,7 @@ func (h *Handler) known(q *request) (err error) {
 	return nil
 }
 
-// authorised asks who it is. Where the header is not what it should be, the words of the error are
+// authorised finds the asker. Where the header is malformed, the words of the error are
 // those of paas-billing. Every refusal is 401.
 func (h *Handler) authorised(q *request) (err error) {
 	if q.access, err = h.Access(q.Request); err == nil {
@@ -296,7 +296,7 @@ func (h *Handler) authorised(q *request) (err error) {
 	return &problem{http.StatusUnauthorized, detail}
 }
 
-// owners are the organisations of a request, in order: those that it names or, without any,
+// owners are the organisations of a request, in order: the named ones or, without any,
 // everybody with entries or running spans.
 func (h *Handler) owners(q *request) ([]events.Owner, error) {
 	named := map[string]bool{}

@@ -10,7 +10,7 @@ import (
 	"github.com/daybook-billing/daybook/pricer/catalogue"
 )
 
-// Guids of paas-billing for what has no service plan. Source: paas-billing,
+// Guids of paas-billing for usage without a service plan. Source: paas-billing,
 // eventstore/sql/create_events.sql.
 const (
 	guidApp     = "f4d4b95a-f55e-4593-8d54-3364c25798c4"
@@ -23,7 +23,7 @@ const (
 // compute is the name of the service of apps, tasks and stagings.
 const compute = "app"
 
-// plans are a catalogue's plans by what clients know them by.
+// plans are a catalogue's plans by the guids of clients.
 type plans struct {
 	*catalogue.Catalogue // nil: none is in force
 
@@ -35,7 +35,7 @@ func newPlans(cat *catalogue.Catalogue) *plans {
 	if cat == nil {
 		return p
 	}
-	kinds := map[string]map[string]bool{} // names of the plans of a kind that have no guid
+	kinds := map[string]map[string]bool{} // names of a kind's plans without a guid
 	for _, plan := range cat.Plans {
 		guid := cmp.Or(plan.GUID, literal(plan, "plan"))
 		if guid != "" && isGUID(guid) {
@@ -70,7 +70,7 @@ func special(kind string) string {
 	}[kind]
 }
 
-// literal is what a plan's match asks of a field, where that is one value.
+// literal is the value of a field in a plan's match, where it is a single one.
 func literal(plan *catalogue.Plan, field string) string {
 	for _, c := range plan.Match {
 		if c.Field == field && !strings.ContainsAny(c.Glob, "*?") {
@@ -85,7 +85,7 @@ func isGUID(text string) bool {
 	return is
 }
 
-// of is the plan that prices a span when it begins; nil: none does.
+// of is the plan of a span at its beginning; nil: none.
 func (p *plans) of(x *ledger.Span) *catalogue.Plan {
 	if p.Catalogue == nil {
 		return nil

@@ -16,11 +16,11 @@ import (
 // maxKeys is how many names a Directory has: of tenants and spaces beyond it the guid is shown.
 const maxKeys = 200_000
 
-// Directory has the names that tenants and spaces have now, or had last, without the erased ones.
+// Directory has the present or last names of tenants and spaces, without the erased ones.
 // Nil has none. It is safe for concurrent use.
 type Directory struct {
 	reading sync.Mutex // held by Refresh; guards the next
-	last    uint64     // message of the bucket that was read
+	last    uint64     // read message of the bucket
 
 	mu       sync.RWMutex // guards the next three
 	erasures *Erasures
@@ -28,7 +28,7 @@ type Directory struct {
 	tenants  map[string][]Tenant // by guid: those with a name
 }
 
-// held is a name, or the last one of what is gone.
+// held is a name, or the last one of something gone.
 type held struct {
 	name string
 	gone bool
@@ -40,7 +40,7 @@ func Load(ctx context.Context, b Reader) (*Directory, error) {
 	return d, d.Refresh(ctx, b)
 }
 
-// Refresh takes what was added to the bucket, and erased, since the last call. It costs a few
+// Refresh takes additions to the bucket, and erasures, since the last call. It costs a few
 // requests where that is nothing. Names are answered meanwhile.
 func (d *Directory) Refresh(ctx context.Context, b Reader) error {
 	d.reading.Lock()
@@ -167,7 +167,7 @@ func (e *AmbiguousError) Error() string {
 // UnknownError reports a name of no tenant.
 type UnknownError struct {
 	Name string
-	Near []string // names that it may have been meant for, the nearest first
+	Near []string // similar names, the nearest first
 }
 
 func (e *UnknownError) Error() string {
@@ -179,7 +179,7 @@ func (e *UnknownError) Error() string {
 }
 
 // Tenant is the guid of the tenant with a name, in one foundation or, where that is empty, in all:
-// foundations may have the same tenant. One that has the name now goes before those that are gone.
+// foundations may have the same tenant. A present owner of the name goes before former ones.
 // Errors: *AmbiguousError, *UnknownError.
 func (d *Directory) Tenant(name, foundation string) (guid string, err error) {
 	found, gone, others := map[string]Tenant{}, map[string]Tenant{}, map[string]bool{}

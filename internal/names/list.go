@@ -15,10 +15,10 @@ const (
 	maxValue = 48 << 10 // bytes of its JSON, as AppendJSON writes it
 )
 
-// Name is what a tenant or a space was called in [From, Until), UTC.
+// Name is the name of a tenant or a space in [From, Until), UTC.
 type Name struct {
 	Name  string
-	From  time.Time // when it was taken up, or the birth of what it names
+	From  time.Time // when it was taken up, or the birth of its owner
 	Until time.Time // zero: it is the name now
 }
 
@@ -26,15 +26,15 @@ type Name struct {
 // may be without an end.
 type List []Name
 
-// Observation is what a platform says of one name. Born and Since are zero where it does not say.
+// Observation is a platform's word on one name. Born and Since are zero where it does not say.
 type Observation struct {
 	Name  string    // empty: the platform has it no more
 	Born  time.Time // of the tenant or space: its first name counts from there
-	Since time.Time // the last change of what has the name
+	Since time.Time // the last change of its owner
 	Seen  time.Time // when this was read
 }
 
-// Latest is the name now, or the last one of what is gone.
+// Latest is the name now, or the last one of something gone.
 func (l List) Latest() string {
 	if len(l) == 0 {
 		return ""
@@ -85,7 +85,7 @@ func (l List) Observe(o Observation) (List, bool) {
 	return next.bounded(), true
 }
 
-// moment is the first time that is known, as the wire has it.
+// moment is the first known time, as the wire has it.
 func moment(times ...time.Time) time.Time {
 	for _, t := range times {
 		if !t.IsZero() {

@@ -13,11 +13,11 @@ import (
 	"github.com/daybook-billing/daybook/ledger/anomalies"
 )
 
-// summed is a table to add charges up from, with its expressions for what they are divided by.
+// summed is a table to add charges up from, with its expressions for dimensions.
 type summed struct {
 	table  string
 	values map[ledger.Dimension]string
-	of     string // month that a correction is of
+	of     string // corrected month
 	count  string
 	begins string // when charges begin, for a condition
 }
@@ -31,7 +31,7 @@ var fromMonths = summed{
 	},
 }
 
-// monthBefore is a month where it is before that of the posting, else nothing.
+// monthBefore is a month where it is before the month of posting, else nothing.
 func monthBefore(month string) string {
 	return "CASE WHEN " + month + " < period AND " + month + " <> '0001-01' THEN " + month + " ELSE '' END"
 }
@@ -67,7 +67,7 @@ func (s summed) and(o summed) summed {
 	return o
 }
 
-// summedFor is the smallest table that answers a query.
+// summedFor is the smallest table for a query.
 func summedFor(q *ledger.Query) *summed {
 	has := func(s *summed) bool {
 		return !slices.ContainsFunc(q.By, func(by ledger.Dimension) bool { return s.values[by] == "" })
@@ -240,7 +240,7 @@ func place(ctx context.Context, tx pgx.Tx, bill *ledger.Bill) error {
 	return err
 }
 
-// complete adds to a bill all that may still change it.
+// complete adds the possible changes to a bill.
 func complete(ctx context.Context, tx pgx.Tx, bill *ledger.Bill) error {
 	if err := place(ctx, tx, bill); err != nil {
 		return err
@@ -279,8 +279,8 @@ func touching(w *where, q *ledger.Query, start, end string) string {
 	return condition
 }
 
-// open counts what runs and is held of a bill, at times that touch its month. It returns up to when
-// each foundation is charged for what runs there.
+// open counts running spans and holds of a bill, at times in its month. It returns up to when
+// each foundation is charged for its running spans.
 func open(ctx context.Context, tx pgx.Tx, bill *ledger.Bill) (map[ledger.Foundation]time.Time, error) {
 	q := &bill.Query
 	var w where

@@ -21,7 +21,7 @@ import (
 // $XDG_CONFIG_HOME/nats, by default ~/.config/nats. The zero value is none.
 type Context struct {
 	name     string
-	selected bool // the one that nats context select has chosen
+	selected bool // the choice of nats context select
 }
 
 // Decode implements kong.MapperValue. A flag without a name, before another flag or at the end, is
@@ -36,7 +36,7 @@ func (c *Context) Decode(ctx *kong.DecodeContext) error {
 	return nil
 }
 
-// natsContext is the part of a context's file that matters here. The nats CLI writes the others,
+// natsContext is the relevant part of a context's file. The nats CLI writes the others,
 // too: empty ones say nothing.
 type natsContext struct {
 	URL      string `json:"url"`
@@ -152,7 +152,7 @@ func natsFolder() (string, error) {
 	return filepath.Join(root, "nats"), nil
 }
 
-// elsewhere is the beginning of a secret that the nats CLI asks somebody else for.
+// elsewhere is the beginning of a secret kept by somebody else.
 var elsewhere = regexp.MustCompile(`^((op|env|nsc|file)://|data:)`)
 
 // expand is a path with ~ and variables replaced.
@@ -179,7 +179,7 @@ func readSome(name string) ([]byte, error) {
 	return text, err
 }
 
-// notMissing is an error other than that a file is not there.
+// notMissing is any error but a missing file.
 func notMissing(err error) error {
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil

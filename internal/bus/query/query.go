@@ -20,9 +20,9 @@ import (
 
 // Limits of a service.
 const (
-	maxAtOnce  = 8               // questions that are answered at the same time
-	maxWaiting = 64              // questions of one kind that wait
-	maxBytes   = 1 << 20         // of the questions of one kind that wait
+	maxAtOnce  = 8               // answers at the same time
+	maxWaiting = 64              // waiting questions of one kind
+	maxBytes   = 1 << 20         // of the waiting questions of one kind
 	answerTime = 2 * time.Minute // for one answer
 )
 
@@ -30,20 +30,20 @@ const (
 type Question struct {
 	Name     string            // of the endpoint: letters, digits, - and _
 	Subject  string            // may have wildcards
-	Metadata map[string]string // what `nats micro info` shows, such as the schema of the body
+	Metadata map[string]string // shown by `nats micro info`, such as the schema of the body
 }
 
 // Config describes a service.
 type Config struct {
 	Name, Version, Description string
 	Questions                  []Question
-	// Answer answers a question that came on a subject. An *Error is the asker's; any other error
-	// is logged, and the asker reads that there is no answer.
+	// Answer answers a question on a subject. An *Error is the asker's; any other error
+	// is logged, and the asker reads: there is no answer.
 	Answer func(ctx context.Context, question, subject string, body []byte) ([]byte, error)
 	Log    *slog.Logger
 }
 
-// Error is an answer that is none: an HTTP status, and what to do.
+// Error is a refusal: an HTTP status, and the way out.
 type Error struct {
 	Status int
 	Text   string
@@ -131,7 +131,7 @@ func (s *server) answer(name string, r micro.Request) {
 		refuse(r, e)
 		return
 	}
-	_ = r.Respond(body) // an asker that is gone reads nothing
+	_ = r.Respond(body) // a lost asker reads nothing
 }
 
 // refuse answers with an error, in the headers of NATS and as a body.
@@ -141,7 +141,7 @@ func refuse(r micro.Request, e *Error) {
 		Detail string `json:"detail"`
 	}{e.Status, e.Text})
 	if err == nil {
-		_ = r.Error(strconv.Itoa(e.Status), e.Text, body) // an asker that is gone reads nothing
+		_ = r.Error(strconv.Itoa(e.Status), e.Text, body) // a lost asker reads nothing
 	}
 }
 

@@ -1,4 +1,4 @@
--- What ran and runs, what is held, what has no price, and how complete that is.
+-- Usage, past and present: spans, holds, parts without a price, and how complete all of it is.
 
 -- +goose Up
 CREATE TABLE spans (
@@ -17,7 +17,7 @@ CREATE TABLE spans (
 );
 CREATE INDEX spans_id ON spans (id);
 CREATE INDEX spans_tenant ON spans (tenant, start_time);
-COMMENT ON TABLE spans IS 'What ran: times in which a resource had one footprint. A span that turns out wrong is deleted, and what replaces it is added.';
+COMMENT ON TABLE spans IS 'Past usage: times in which a resource had one footprint. A span found wrong is deleted, and others are added in its place.';
 COMMENT ON COLUMN spans.id IS 'Id of the span, as in charges.span.';
 COMMENT ON COLUMN spans.source IS 'Platform: cf or trove.';
 COMMENT ON COLUMN spans.foundation IS 'Installation of the platform.';
@@ -28,7 +28,7 @@ COMMENT ON COLUMN spans.kind IS 'app, task, staging, service, instance or volume
 COMMENT ON COLUMN spans.resource IS 'As in charges.resource.';
 COMMENT ON COLUMN spans.name IS 'Name of the resource, as the platform reported it.';
 COMMENT ON COLUMN spans.start_time IS 'Beginning of the span.';
-COMMENT ON COLUMN spans.end_time IS 'End of the span, which it does not include.';
+COMMENT ON COLUMN spans.end_time IS 'End of the span, exclusive.';
 COMMENT ON COLUMN spans.content IS 'The span as METERED has it, with its footprint, its flags and its evidence: sequences in USAGE.';
 
 CREATE TABLE subjects (
@@ -63,7 +63,7 @@ CREATE TABLE running (
 );
 CREATE INDEX running_subject ON running (subject, resource);
 CREATE INDEX running_tenant ON running (tenant);
-COMMENT ON TABLE running IS 'What runs: spans without an end yet.';
+COMMENT ON TABLE running IS 'Running usage: spans without an end yet.';
 COMMENT ON COLUMN running.subject IS 'Subject of METERED.';
 COMMENT ON COLUMN running.source IS 'Platform: cf or trove.';
 COMMENT ON COLUMN running.foundation IS 'Installation of the platform.';
@@ -93,7 +93,7 @@ CREATE TABLE holds (
 );
 CREATE INDEX holds_subject ON holds (subject, resource);
 CREATE INDEX holds_tenant ON holds (tenant);
-COMMENT ON TABLE holds IS 'Usage that is possible, but not proven: neither billed nor dropped until a fact or a person decides.';
+COMMENT ON TABLE holds IS 'Usage possible, but not proven: neither billed nor dropped until a fact or a person decides.';
 COMMENT ON COLUMN holds.subject IS 'Subject of METERED.';
 COMMENT ON COLUMN holds.id IS 'Id of the hold.';
 COMMENT ON COLUMN holds.source IS 'Platform: cf or trove.';
@@ -102,8 +102,8 @@ COMMENT ON COLUMN holds.tenant IS 'Organisation or project.';
 COMMENT ON COLUMN holds.kind IS 'app, task, staging, service, instance or volume.';
 COMMENT ON COLUMN holds.resource IS 'As in charges.resource.';
 COMMENT ON COLUMN holds.code IS 'Why it is held: gap, lost_change and others.';
-COMMENT ON COLUMN holds.start_time IS 'Beginning of what is held.';
-COMMENT ON COLUMN holds.end_time IS 'End of what is held; NULL while it goes on.';
+COMMENT ON COLUMN holds.start_time IS 'Beginning of the held time.';
+COMMENT ON COLUMN holds.end_time IS 'End of the held time; NULL while it goes on.';
 COMMENT ON COLUMN holds.reason IS 'Why, for a person.';
 COMMENT ON COLUMN holds.content IS 'The hold as METERED has it, with its footprint.';
 
@@ -125,7 +125,7 @@ CREATE TABLE unrated (
 CREATE INDEX unrated_tenant ON unrated (tenant, period);
 COMMENT ON TABLE unrated IS 'Usage without a price: no plan of the catalogue matches. It is not on a bill yet.';
 COMMENT ON COLUMN unrated.id IS 'Id of the part.';
-COMMENT ON COLUMN unrated.period IS 'Month that a charge for it would be posted to, YYYY-MM.';
+COMMENT ON COLUMN unrated.period IS 'Month of posting of a charge for it, YYYY-MM.';
 COMMENT ON COLUMN unrated.source IS 'Platform: cf or trove.';
 COMMENT ON COLUMN unrated.foundation IS 'Installation of the platform.';
 COMMENT ON COLUMN unrated.tenant IS 'Organisation or project.';
@@ -134,7 +134,7 @@ COMMENT ON COLUMN unrated.kind IS 'app, task, staging, service, instance or volu
 COMMENT ON COLUMN unrated.resource IS 'As in charges.resource.';
 COMMENT ON COLUMN unrated.name IS 'Name of the resource, as the platform reported it.';
 COMMENT ON COLUMN unrated.start_time IS 'Beginning of the part.';
-COMMENT ON COLUMN unrated.end_time IS 'End of the part, which it does not include.';
+COMMENT ON COLUMN unrated.end_time IS 'End of the part, exclusive.';
 COMMENT ON COLUMN unrated.reason IS 'Why it has no price.';
 COMMENT ON COLUMN unrated.content IS 'The part as BILLING has it, with its footprint.';
 
@@ -153,16 +153,16 @@ CREATE TABLE anomalies (
     held       boolean     NOT NULL
 );
 CREATE INDEX anomalies_foundation ON anomalies (foundation, source);
-COMMENT ON TABLE anomalies IS 'Facts in conflict with others that somebody may have to look at. One that stands no more is deleted: METERED keeps it.';
+COMMENT ON TABLE anomalies IS 'Facts in conflict with others, for somebody to look at. One is deleted when it stands no more: METERED keeps it.';
 COMMENT ON COLUMN anomalies.id IS 'Number of the row.';
 COMMENT ON COLUMN anomalies.source IS 'Platform: cf or trove.';
 COMMENT ON COLUMN anomalies.foundation IS 'Installation of the platform.';
 COMMENT ON COLUMN anomalies.tenant IS 'Organisation or project; empty for one about no resource.';
 COMMENT ON COLUMN anomalies.kind IS 'Kind of the resource; empty for none.';
 COMMENT ON COLUMN anomalies.resource IS 'As in charges.resource; empty for none.';
-COMMENT ON COLUMN anomalies.code IS 'What is wrong: orphan_ending, lost_change and others.';
+COMMENT ON COLUMN anomalies.code IS 'Code: orphan_ending, lost_change and others.';
 COMMENT ON COLUMN anomalies.time IS 'When it happened.';
-COMMENT ON COLUMN anomalies.message IS 'What happened, and what Daybook made of it.';
+COMMENT ON COLUMN anomalies.message IS 'The conflict, and the answer to it.';
 COMMENT ON COLUMN anomalies.subject IS 'Subject of METERED; empty for one about no resource.';
 COMMENT ON COLUMN anomalies.until IS 'It stands until the horizon passes this time, unless something is held with it.';
 COMMENT ON COLUMN anomalies.held IS 'Something is held with it.';
@@ -190,11 +190,11 @@ CREATE TABLE horizons (
     ended      timestamptz,
     PRIMARY KEY (source, foundation)
 );
-COMMENT ON TABLE horizons IS 'How far foundations are metered and charged. What runs is charged up to running.start_time only.';
+COMMENT ON TABLE horizons IS 'How far foundations are metered and charged. Running spans are charged up to running.start_time only.';
 COMMENT ON COLUMN horizons.source IS 'Platform: cf or trove.';
 COMMENT ON COLUMN horizons.foundation IS 'Installation of the platform.';
 COMMENT ON COLUMN horizons.metered IS 'Everything up to there is metered.';
-COMMENT ON COLUMN horizons.billed IS 'Everything up to there that has ended is charged.';
+COMMENT ON COLUMN horizons.billed IS 'Everything ended up to there is charged.';
 COMMENT ON COLUMN horizons.ended IS 'When an operator retired the foundation; NULL for one at work.';
 
 CREATE TABLE gaps (
@@ -231,15 +231,15 @@ CREATE TABLE closings (
     time       timestamptz
 );
 CREATE INDEX closings_foundation ON closings (source, foundation, number);
-COMMENT ON TABLE closings IS 'Months that closed, and those that were opened again, in their order. With a month all earlier ones are closed.';
+COMMENT ON TABLE closings IS 'Months closed, and months opened again, in their order. With a month all earlier ones are closed.';
 COMMENT ON COLUMN closings.number IS 'Number of the row, in the order of BILLING.';
 COMMENT ON COLUMN closings.id IS 'Id of the closing.';
 COMMENT ON COLUMN closings.source IS 'Platform: cf or trove.';
 COMMENT ON COLUMN closings.foundation IS 'Installation of the platform.';
 COMMENT ON COLUMN closings.month IS 'Month, YYYY-MM.';
 COMMENT ON COLUMN closings.reopened IS 'The month is open again.';
-COMMENT ON COLUMN closings.by_person IS 'Who did it; empty: the month closed by itself.';
-COMMENT ON COLUMN closings.note IS 'What that person noted.';
+COMMENT ON COLUMN closings.by_person IS 'The person; empty: the month closed by itself.';
+COMMENT ON COLUMN closings.note IS 'The person''s note.';
 COMMENT ON COLUMN closings.time IS 'When.';
 
 CREATE TABLE places (
@@ -248,7 +248,7 @@ CREATE TABLE places (
     foundation text NOT NULL,
     PRIMARY KEY (tenant, source, foundation)
 );
-COMMENT ON TABLE places IS 'In which foundations something of a tenant was metered.';
+COMMENT ON TABLE places IS 'Foundations with metered usage of a tenant.';
 COMMENT ON COLUMN places.tenant IS 'Organisation or project.';
 COMMENT ON COLUMN places.source IS 'Platform: cf or trove.';
 COMMENT ON COLUMN places.foundation IS 'Installation of the platform.';

@@ -27,11 +27,11 @@ COMMENT ON COLUMN statements.number IS 'Place in the foundation''s series, from 
 COMMENT ON COLUMN statements.part IS 'From 0. A statement larger than a message has several rows: count those of part 0.';
 COMMENT ON COLUMN statements.tenant IS 'Organisation or project.';
 COMMENT ON COLUMN statements.month IS 'Month, YYYY-MM.';
-COMMENT ON COLUMN statements.revision IS 'Counts the statements of the tenant''s month, from 1. A credit note has that of its statement.';
+COMMENT ON COLUMN statements.revision IS 'Counts the statements of the tenant''s month, from 1. A credit note has its statement''s.';
 COMMENT ON COLUMN statements.credits IS 'In a credit note, the number of its statement; 0 in a statement.';
 COMMENT ON COLUMN statements.closed IS 'When the month closed.';
 COMMENT ON COLUMN statements.horizon IS 'Metered through, at the closing.';
-COMMENT ON COLUMN statements.entries IS 'Number of entries that it is the sum of.';
+COMMENT ON COLUMN statements.entries IS 'Number of entries in the sum.';
 COMMENT ON COLUMN statements.digest IS 'SHA-256 over these entries.';
 COMMENT ON COLUMN statements.content IS 'The statement, or the part of it, as BILLING has it.';
 COMMENT ON COLUMN statements.billing_sequence IS 'Sequence of its message in BILLING.';
@@ -73,7 +73,7 @@ COMMENT ON COLUMN statement_lines.unit_price IS 'Price of a unit, in price_curre
 COMMENT ON COLUMN statement_lines.price_currency IS 'Currency of unit_price; empty without one.';
 COMMENT ON COLUMN statement_lines.vat_rate IS 'VAT rate: 0.2 is 20 %; NULL for no VAT.';
 COMMENT ON COLUMN statement_lines.currency IS 'Currency of the amounts.';
-COMMENT ON COLUMN statement_lines.entries IS 'Number of entries that it is the sum of.';
+COMMENT ON COLUMN statement_lines.entries IS 'Number of entries in the sum.';
 COMMENT ON COLUMN statement_lines.quantity IS 'Sum of the quantities.';
 COMMENT ON COLUMN statement_lines.amount IS 'Exact net amount.';
 COMMENT ON COLUMN statement_lines.vat IS 'Exact VAT.';
@@ -90,7 +90,7 @@ CREATE TABLE statement_totals (
     total      numeric NOT NULL,
     PRIMARY KEY (source, foundation, number, currency)
 );
-COMMENT ON TABLE statement_totals IS 'What statements come to, in the minor unit: what is to be paid.';
+COMMENT ON TABLE statement_totals IS 'Totals of statements, in the minor unit: the sums to be paid.';
 COMMENT ON COLUMN statement_totals.source IS 'Platform: cf or trove.';
 COMMENT ON COLUMN statement_totals.foundation IS 'Installation of the platform.';
 COMMENT ON COLUMN statement_totals.number IS 'Number of the statement.';
@@ -106,11 +106,11 @@ CREATE TABLE catalogue_versions (
     reprice          text[] NOT NULL,
     usage_sequence   bigint NOT NULL
 );
-COMMENT ON TABLE catalogue_versions IS 'Versions of the price catalogue, in the order in which they were put in force.';
+COMMENT ON TABLE catalogue_versions IS 'Versions of the price catalogue, in the order of coming into force.';
 COMMENT ON COLUMN catalogue_versions.metered_sequence IS 'Sequence of its message in METERED: it is in force from there on.';
 COMMENT ON COLUMN catalogue_versions.version IS 'The version, as in charges.catalogue.';
 COMMENT ON COLUMN catalogue_versions.yaml IS 'The text of the catalogue.';
-COMMENT ON COLUMN catalogue_versions.reprice IS 'Closed months that were priced by it, too, YYYY-MM: the difference is posted as corrections.';
+COMMENT ON COLUMN catalogue_versions.reprice IS 'Closed months priced by it, too, YYYY-MM: the difference is posted as corrections.';
 COMMENT ON COLUMN catalogue_versions.usage_sequence IS 'Sequence of its act in USAGE.';
 
 CREATE TABLE names (
@@ -124,11 +124,11 @@ CREATE TABLE names (
     PRIMARY KEY (source, foundation, kind, id, from_time)
 );
 CREATE INDEX names_id ON names (id);
-COMMENT ON TABLE names IS 'Names of organisations, spaces and projects, with the time in which they had them.';
+COMMENT ON TABLE names IS 'Names of organisations, spaces and projects, each with its time.';
 COMMENT ON COLUMN names.source IS 'Platform: cf or trove.';
 COMMENT ON COLUMN names.foundation IS 'Installation of the platform.';
 COMMENT ON COLUMN names.kind IS 'organization, space or project.';
 COMMENT ON COLUMN names.id IS 'Its guid, as in charges.tenant or charges.space.';
-COMMENT ON COLUMN names.name IS 'Its name in that time.';
+COMMENT ON COLUMN names.name IS 'Its name in this time.';
 COMMENT ON COLUMN names.from_time IS 'Since when it has the name.';
 COMMENT ON COLUMN names.until_time IS 'Until when it had the name; NULL: it has it still.';

@@ -1,19 +1,19 @@
--- Views for the questions that are asked most.
+-- Views for frequent questions.
 
 -- +goose Up
 CREATE VIEW corrections AS
 SELECT *, coalesce(nullif(month, ''), to_char(start_time AT TIME ZONE 'UTC', 'YYYY-MM')) AS of_month
 FROM charges
 WHERE entry = 'correction' OR to_char(start_time AT TIME ZONE 'UTC', 'YYYY-MM') < period;
-COMMENT ON VIEW corrections IS 'Entries on a later bill than that of their month: what late facts and new prices changed. The other columns are those of charges.';
-COMMENT ON COLUMN corrections.of_month IS 'Month that is corrected, YYYY-MM.';
+COMMENT ON VIEW corrections IS 'Entries on a later bill than their month''s: the changes of late facts and new prices. The other columns are as in charges.';
+COMMENT ON COLUMN corrections.of_month IS 'Corrected month, YYYY-MM.';
 
 CREATE VIEW month_totals AS
 SELECT period, foundation, tenant, currency, sum(charges)::bigint AS charges, sum(amount) AS amount, sum(vat) AS vat,
     sum(amount) + sum(vat) AS total
 FROM month_sums
 GROUP BY period, foundation, tenant, currency;
-COMMENT ON VIEW month_totals IS 'What a tenant''s month comes to, exact. Statements round it, once by VAT rate.';
+COMMENT ON VIEW month_totals IS 'Sums of a tenant''s month, exact. Statements round them, once by VAT rate.';
 COMMENT ON COLUMN month_totals.period IS 'Month of the bill, YYYY-MM.';
 COMMENT ON COLUMN month_totals.foundation IS 'Installation of the platform.';
 COMMENT ON COLUMN month_totals.tenant IS 'Organisation or project.';
@@ -28,8 +28,8 @@ SELECT day, foundation, tenant, kind, plan, currency, sum(charges)::bigint AS ch
     sum(vat) AS vat
 FROM day_sums
 GROUP BY day, foundation, tenant, kind, plan, currency;
-COMMENT ON VIEW day_totals IS 'What a tenant''s day cost by plan, whatever bill it is on.';
-COMMENT ON COLUMN day_totals.day IS 'Day (UTC) on which the charged time begins.';
+COMMENT ON VIEW day_totals IS 'Costs of a tenant''s day by plan, on any bill.';
+COMMENT ON COLUMN day_totals.day IS 'Day (UTC) of the beginning of the charged time.';
 COMMENT ON COLUMN day_totals.foundation IS 'Installation of the platform.';
 COMMENT ON COLUMN day_totals.tenant IS 'Organisation or project.';
 COMMENT ON COLUMN day_totals.kind IS 'app, task, staging, service, instance or volume.';

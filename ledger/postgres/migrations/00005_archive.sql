@@ -12,11 +12,11 @@ CREATE TABLE app_usage_events (
     UNIQUE (foundation, guid, created_at)
 );
 COMMENT ON TABLE app_usage_events IS 'App usage events: apps, tasks, staging. Select one foundation: a cloned one has the same guids, and a reseed repeats them.';
-COMMENT ON COLUMN app_usage_events.id IS 'Sequence in USAGE: the order in which they count.';
-COMMENT ON COLUMN app_usage_events.guid IS 'Guid of the event; for one that is no UUID, a UUID made of it.';
+COMMENT ON COLUMN app_usage_events.id IS 'Sequence in USAGE: the order of the events.';
+COMMENT ON COLUMN app_usage_events.guid IS 'Guid of the event; a UUID made of it where it is none.';
 COMMENT ON COLUMN app_usage_events.created_at IS 'When it happened.';
 COMMENT ON COLUMN app_usage_events.raw_message IS 'The event as the entity of API v2: app_guid is the process, parent_app_guid the app.';
-COMMENT ON COLUMN app_usage_events.processed IS 'For programs that note there what they have done; Daybook does not.';
+COMMENT ON COLUMN app_usage_events.processed IS 'For the notes of other programs; Daybook writes none.';
 COMMENT ON COLUMN app_usage_events.foundation IS 'Installation of the platform.';
 COMMENT ON COLUMN app_usage_events.raw_v3 IS 'The event as it was collected, without secrets.';
 
@@ -31,10 +31,10 @@ CREATE TABLE service_usage_events (
     UNIQUE (foundation, guid, created_at)
 );
 COMMENT ON TABLE service_usage_events IS 'Service usage events. Select one foundation: a cloned one has the same guids, and a reseed repeats them.';
-COMMENT ON COLUMN service_usage_events.id IS 'Sequence in USAGE: the order in which they count.';
-COMMENT ON COLUMN service_usage_events.guid IS 'Guid of the event; for one that is no UUID, a UUID made of it.';
+COMMENT ON COLUMN service_usage_events.id IS 'Sequence in USAGE: the order of the events.';
+COMMENT ON COLUMN service_usage_events.guid IS 'Guid of the event; a UUID made of it where it is none.';
 COMMENT ON COLUMN service_usage_events.created_at IS 'When it happened.';
 COMMENT ON COLUMN service_usage_events.raw_message IS 'The event as the entity of API v2.';
-COMMENT ON COLUMN service_usage_events.processed IS 'For programs that note there what they have done; Daybook does not.';
+COMMENT ON COLUMN service_usage_events.processed IS 'For the notes of other programs; Daybook writes none.';
 COMMENT ON COLUMN service_usage_events.foundation IS 'Installation of the platform.';
 COMMENT ON COLUMN service_usage_events.raw_v3 IS 'The event as it was collected, without secrets.';
