@@ -123,7 +123,8 @@ func (a *Answers) Running(ctx context.Context, asker *Asker, x *RunningQuestion)
 	for i := range spans {
 		s := &spans[i]
 		run := NewRun(s, known)
-		if end := through[ledger.Foundation{Source: s.Source, Name: s.Foundation}]; asker.Money.Has(s.Foundation, s.Tenant) && !end.IsZero() {
+		end := through[ledger.Foundation{Source: s.Source, Name: s.Foundation}]
+		if asker.Money.Has(s.Foundation, s.Tenant) && !end.IsZero() {
 			charges, unrated := forecast.Price(book, s.Source, s.Foundation, &s.Span, s.Start, end)
 			run.Accrued = &Accrual{Through: events.FormatTime(end), Lines: []Priced{}, Unrated: reasons(unrated)}
 			for j := range charges {
