@@ -5,35 +5,33 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"slices"
 
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
+	"github.com/daybook-billing/daybook/internal/evidence"
 	"github.com/daybook-billing/daybook/ledger"
 )
 
-// Facts returns the guids of usage events by their sequences in USAGE, which it reads from the
-// first to the last of them, of one owner. A notification of Trove has a UUID of its message_id.
-// Sequences are sorted; those without a fact of the owner are left out.
-func Facts(ctx context.Context, b ledger.Bus, owner events.Owner, sequences []uint64) (map[uint64]string, error) {
+// Facts returns the guids of usage events by their sequences in USAGE, of one owner. A notification
+// of Trove has a UUID of its message_id. Sequences are sorted; one without a fact of the owner is
+// left out.
+func Facts(ctx context.Context, b evidence.Bus, owner events.Owner, sequences []uint64) (map[uint64]string, error) {
 	guids := make(map[uint64]string, len(sequences))
-	if len(sequences) == 0 {
-		return guids, nil
-	}
 	var u events.Usage
-	options := bus.ReadOptions{Filters: []string{events.UsageTenantFilter("", owner.Foundation, owner.Tenant)}}
-	_, err := b.Each(ctx, events.StreamUsage, sequences[0], sequences[len(sequences)-1], options,
-		func(m *bus.Stored) error {
-			if _, wanted := slices.BinarySearch(sequences, m.Sequence); !wanted {
-				return nil
-			}
-			if err := u.DecodeJSON(m.Data); err != nil {
-				return fmt.Errorf("message %d of %s (%s): %w: %w", m.Sequence, events.StreamUsage, m.Subject,
-					ledger.ErrUnreadable, err)
-			}
-			guids[m.Sequence] = guidOf(&u)
+	filter := events.UsageTenantFilter("", owner.Foundation, owner.Tenant)
+	err := evidence.Read(ctx, b, filter, sequences, func(sequence uint64, m *bus.Stored) error {
+		if m == nil || m.Header(events.HeaderType) != events.TypeUsage {
 			return nil
-		})
+		}
+		if err := u.DecodeJSON(m.Data); err != nil {
+			return fmt.Errorf("message %d of %s (%s): %w: %w", sequence, events.StreamUsage, m.Subject,
+				ledger.ErrUnreadable, err)
+		}
+		if u.Foundation == owner.Foundation && u.Tenant == owner.Tenant {
+			guids[sequence] = guidOf(&u)
+		}
+		return nil
+	})
 	return guids, err
 }
 
