@@ -1,8 +1,8 @@
 // Package arch holds the rules of Daybook's layout, and its test holds the code to them:
 //
-//   - the services collector, projector, pricer and api never import each other: they meet in
-//     streams. The api alone may import packages that only read or compute, and one file of the
-//     projector the catalogue;
+//   - the services collector, projector, pricer, reconcile and api never import each other: they
+//     meet in streams. The api and reconcile alone may import packages that only read or compute,
+//     and one file of the projector the catalogue;
 //   - the ledger imports no service, and only the api and commands import the ledger;
 //   - acts imports no service, no flags and no files: commands and the api call it;
 //   - events imports nothing of ours, and the shared internal packages nothing of the services;
@@ -41,17 +41,18 @@ import (
 const Module = "github.com/daybook-billing/daybook"
 
 // services may run alone, and so may not need each other's code.
-var services = []string{"collector", "projector", "pricer", "api"}
+var services = []string{"collector", "projector", "pricer", "reconcile", "api"}
 
 // running are the folders with a loop of their own. The folder collector has none, because each
 // collector below it has one.
 var running = []string{"collector/file", "collector/cf", "collector/trove", "projector", "pricer", "api"}
 
 // libraries are packages of services that read or compute for whoever asks: the API asks for prices
-// before they are published, for the terms of a charge, and for the state of collectors.
+// before they are published, for the terms of a charge, and for the state of collectors. A
+// reconciliation asks for the money at stake.
 var libraries = []string{
 	"pricer/bundle", "pricer/catalogue", "pricer/forecast", "pricer/formula", "pricer/preview",
-	"pricer/rating", "pricer/terms", "collector/status", "collector/quarantine",
+	"pricer/rating", "pricer/terms", "collector/status", "collector/quarantine", "reconcile",
 }
 
 // judges are the files that import a pure package of a service: both come to one judgement, and
@@ -84,6 +85,7 @@ var purePackages = []string{
 	"events", "ledger/anomalies", "pricer/catalogue", "pricer/forecast", "pricer/formula", "pricer/posted",
 	"pricer/rating", "pricer/statements", "pricer/whatif", "projector/timeline", "projector/months",
 	"projector/cf", "projector/trove", "projector/internal/records", "projector/internal/rederive",
+	"reconcile/architect", "reconcile/foreman",
 }
 
 // shellFiles are the files with I/O in otherwise pure folders. A new file there is pure unless it
@@ -294,7 +296,7 @@ func (f *File) againstService(own string) string {
 		return "what all services share depends on none"
 	case within(own, []string{"ledger"}) && !within(f.folder(), ledgerReaders):
 		return "only the API and commands read the ledger"
-	case from == "api" && within(own, libraries):
+	case (from == "api" || from == "reconcile") && within(own, libraries):
 		return ""
 	case from != "" && to != "" && from != to:
 		return "services never import each other, they meet in streams"

@@ -1,0 +1,100 @@
+package reconcile
+
+import (
+	"cmp"
+	"time"
+
+	"github.com/daybook-billing/daybook/events"
+)
+
+// Material is one resource with its size at one moment: on a blueprint it is billed or held, on a
+// floorplan it is there.
+type Material struct {
+	Kind      string
+	Resource  string // id of its timeline, as in events.Usage
+	App       string // app guid of an app or a task
+	Tenant    string
+	Space     string
+	SpaceName string
+	Name      string
+	Footprint events.Footprint
+
+	// Since is when the size was taken up: on a blueprint the start of its run with that size, on a
+	// floorplan an upper bound of the beginning that the platform tells. Zero where it is not
+	// known.
+	Since time.Time
+	// Proof is the time of the last proof of life: on a blueprint the newest fact about it.
+	Proof time.Time
+	// Sequence is the message of METERED with it; 0 on a floorplan.
+	Sequence uint64
+	// Held is set on a blueprint where it is held and not billed, with the reason.
+	Held string
+	// Evidence is the platform's JSON, verbatim but for removed secrets; on a blueprint the span or
+	// the hold.
+	Evidence []byte
+}
+
+// Key identifies a material within one foundation.
+type Key struct{ Kind, Resource string }
+
+// Key returns the material's key.
+func (m *Material) Key() Key { return Key{m.Kind, m.Resource} }
+
+// Compare orders keys by kind, then resource.
+func (k Key) Compare(o Key) int {
+	return cmp.Or(cmp.Compare(k.Kind, o.Kind), cmp.Compare(k.Resource, o.Resource))
+}
+
+// Blueprint is what METERED bills and holds of one foundation.
+type Blueprint struct {
+	Source, Foundation string
+	Horizon            time.Time  // everything up to it is metered
+	Usage              uint64     // the last message of USAGE that METERED has the effect of
+	Metered            uint64     // the last message of METERED in it
+	Epoch              time.Time  // nothing is billed before it; zero for none
+	Materials          []Material // in the order of their keys
+}
+
+// Listing is how one kind of material was listed.
+type Listing struct {
+	Kind     string
+	Count    int
+	Complete bool
+	Why      string // why it is not complete, for a person; empty where it is
+}
+
+// Floorplan is what is there: an inventory of one foundation. Absence from it proves nothing.
+type Floorplan struct {
+	Source, Foundation string
+	// Begun and Seen are the platform's own times at the first and behind the last request.
+	Begun, Seen time.Time
+	// AfterSequence is the newest fact of the foundation in USAGE before the first request.
+	AfterSequence uint64
+	Listings      []Listing  // in the order of kinds
+	Materials     []Material // in the order of their keys
+}
+
+// Complete reports whether all materials of a kind were listed.
+func (f *Floorplan) Complete(kind string) bool {
+	for i := range f.Listings {
+		if f.Listings[i].Kind == kind {
+			return f.Listings[i].Complete
+		}
+	}
+	return false
+}
+
+// Sight is the answer of a platform that was asked for one resource alone.
+type Sight struct {
+	Key  Key
+	Seen time.Time // the platform's time of the answer
+	// There is set where it runs, with Material as it is now. Else it is gone: the platform said
+	// so, and the scope to see it was proven before and after.
+	There    bool
+	Material Material
+	// Ended is the true time of its end, where the platform tells; else zero.
+	Ended time.Time
+	// Began is the true time at which it took up its size, where the platform tells; else zero.
+	Began    time.Time
+	Evidence []byte // the answers, verbatim but for removed secrets
+}

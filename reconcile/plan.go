@@ -1,0 +1,106 @@
+package reconcile
+
+import "time"
+
+// Type is the type of a difference between blueprint and floorplan.
+type Type string
+
+// The types of remodels.
+const (
+	MissingStart   Type = "missing_start"   // it runs, and is not billed
+	MissingStop    Type = "missing_stop"    // it is billed, and gone
+	FootprintDrift Type = "footprint_drift" // it is billed with another size
+	TenantDrift    Type = "tenant_drift"    // it is billed to another tenant: reported only
+	Unknown        Type = "unknown"         // no type fits: reported only
+)
+
+// Act is the way in which a remodel is enacted.
+type Act string
+
+// The acts, by how much they change.
+const (
+	Report Act = "report" // nothing
+	Hold   Act = "hold"   // what is in doubt is held for a decision
+	Settle Act = "settle" // it becomes spans, or ends them
+)
+
+// Resolution is a way out of a difference that a person may take.
+type Resolution string
+
+// The resolutions.
+const (
+	AdoptFrom      Resolution = "adopt from" // with a time
+	EndAt          Resolution = "end at"     // with a time
+	HoldIt         Resolution = "hold"
+	IgnoreUntil    Resolution = "ignore until"    // with a time
+	ReportUpstream Resolution = "report upstream" // it is a fault of the platform
+)
+
+// Stage is a step of a plan. A stage is enacted when those before it are.
+type Stage string
+
+// The stages, in their order. Remodels stand in the last four; the first two are looks.
+const (
+	Refresh Stage = "refresh"
+	Recheck Stage = "check again"
+	Starts  Stage = "starts"
+	Changes Stage = "changes"
+	Stops   Stage = "stops"
+	Reports Stage = "report"
+)
+
+// Money is an amount per day in one currency, net of VAT, as exact decimals.
+type Money struct{ Currency, Amount, VAT string }
+
+// Remodel is one difference, and the change of the record that settles it.
+type Remodel struct {
+	ID    string // of its plan, kind and resource
+	Type  Type
+	Stage Stage
+	Act   Act
+	Key   Key
+	// Billed is the material of the blueprint, There of the floorplan; nil where there is none.
+	Billed, There *Material
+	// The change took place in [NotBefore, NotAfter]; Exact: at At, as the platform tells. At is
+	// the time at which the record changes.
+	At, NotBefore, NotAfter time.Time
+	Exact                   bool
+	// First is when a reconciliation saw the difference first.
+	First time.Time
+	// Stake is the money at stake per day, what is billed less what should be: negative for a
+	// missing start. Unrated says that no plan in force has a price for one of the sides.
+	Stake       []Money
+	Unrated     bool
+	Resolutions []Resolution
+}
+
+// Refusal is a group of remodels that is not enacted, as a whole.
+type Refusal struct {
+	Kind   string
+	Type   Type
+	Count  int    // --allow takes this very number
+	Billed int    // how many of the kind are billed
+	Why    string // for a person, with what to do
+}
+
+// Note is a difference that needs no act.
+type Note struct {
+	Key  Key
+	Text string
+}
+
+// Plan is a construction plan: what a reconciliation would change.
+type Plan struct {
+	ID                 string // of its position, floorplan and rules
+	Source, Foundation string
+	Made, Expires      time.Time
+	Seen               time.Time // of the floorplan
+	Horizon            time.Time // of the blueprint
+	Usage, Metered     uint64    // position of the blueprint
+	AfterSequence      uint64    // of the floorplan
+	Floorplan, Rules   string    // digests
+	Listings           []Listing
+	Remodels           []Remodel // in the order of stages, then keys
+	Refused            []Refusal
+	Notes              []Note
+}

@@ -1,0 +1,50 @@
+package reconcile
+
+import "time"
+
+// Limits of a plan.
+const (
+	// Life is how long a plan may be enacted.
+	Life = 15 * time.Minute
+	// StopsAllowed is the number of stops of a kind that is always allowed; MaxStops the number
+	// that is never allowed without a word; between them MaxStopsPercent of what is billed of the
+	// kind is.
+	StopsAllowed    = 3
+	MaxStopsPercent = 5
+	MaxStops        = 200
+)
+
+// Rules say how differences of one foundation are settled.
+type Rules struct {
+	Acts        []ActRule // the first that fits counts; Hold where none does
+	Limitations []Limitation
+	// Allow is a number of stops that an operator has allowed: a refusal of this very number is
+	// none.
+	Allow int
+	// Settle is how far apart two listings are that prove a stop.
+	Settle time.Duration
+}
+
+// ActRule is the act for some remodels; an empty field fits all.
+type ActRule struct {
+	Foundation string
+	Kind       string
+	Type       Type
+	Act        Act
+	// At is "earliest" or "latest" of the bounds of a change whose time is not known; empty: the
+	// one that costs the tenant less.
+	At string
+}
+
+// Limitation says what to leave alone; an empty field fits all. Patterns are globs with * and ?.
+type Limitation struct {
+	Foundation string    `json:"foundation,omitempty"`
+	Tenant     string    `json:"tenant,omitempty"` // guid
+	Space      string    `json:"space,omitempty"`  // guid, or a pattern of names
+	Kind       string    `json:"kind,omitempty"`
+	Resource   string    `json:"resource,omitempty"` // a pattern of ids and names
+	Type       Type      `json:"type,omitempty"`
+	Until      time.Time `json:"until,omitzero"` // zero: for ever
+	By         string    `json:"by"`
+	Note       string    `json:"note"`
+}
