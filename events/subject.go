@@ -78,6 +78,11 @@ func UsageTenantFilter(source, foundation, tenant string) string {
 	return "usage." + oneOrAll(source) + "." + Token(foundation) + "." + Token(tenant) + ".*.*"
 }
 
+// UsageFactsFilter matches the facts of a tenant in a foundation; an empty one stands for all.
+func UsageFactsFilter(tenant, foundation string) string {
+	return "usage.*." + oneOrAll(foundation) + "." + oneOrAll(tenant) + ".*.*"
+}
+
 // UsageHorizonSubject is where a collector says how far it has come.
 func UsageHorizonSubject(source, foundation string) string {
 	return subject("usage", source, foundation) + ".horizon"
@@ -240,6 +245,12 @@ func ChargeFilter(foundation string) string {
 // all.
 func TenantChargeFilter(tenant, foundation string) string {
 	return "billing.charge." + Token(tenant) + ".*." + oneOrAll(foundation) + ".*.*"
+}
+
+// ChargeResourceFilter matches the charges of one resource: of a tenant, in a foundation; an empty
+// one stands for all.
+func ChargeResourceFilter(tenant, foundation, resource string) string {
+	return "billing.charge." + oneOrAll(tenant) + ".*." + oneOrAll(foundation) + ".*." + Token(resource)
 }
 
 // UnratedSubject is the subject of spans without a plan.

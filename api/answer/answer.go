@@ -59,6 +59,14 @@ func (s *Scope) Has(foundation, tenant string) bool {
 	return s.Everybody || events.Owns(s.Owners, foundation, tenant)
 }
 
+// owners are the scope for a query: nil for everybody, and never nil for others.
+func (s *Scope) owners() []events.Owner {
+	if s.Everybody {
+		return nil
+	}
+	return append([]events.Owner{}, s.Owners...)
+}
+
 // names reports whether something in the scope is of a foundation and a tenant; an empty one stands
 // for any.
 func (s *Scope) names(foundation, tenant string) bool {

@@ -27,7 +27,7 @@ type ResourceQuestion struct {
 // Explanations are explanations of charges.
 type Explanations struct {
 	Explanations []Explanation `json:"explanations"`
-	Omitted      int           `json:"omitted,omitempty" doc:"How many more there are, for those who may see all tenants: name one of the charges."`
+	Omitted      int           `json:"omitted,omitempty" doc:"How many more there are: name one of the charges."`
 }
 
 // Explanation is an entry with all of its causes, computed again.
@@ -157,7 +157,7 @@ func (a *Answers) Charge(ctx context.Context, asker *Asker, x *ChargeQuestion) (
 	if err != nil {
 		return nil, err
 	}
-	p, err := trace.Entry(ctx, a.bus, c.Place.Sequence, x.ID)
+	p, err := trace.Entry(ctx, a.bus, q.Owners, c.Place.Sequence, x.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -166,20 +166,13 @@ func (a *Answers) Charge(ctx context.Context, asker *Asker, x *ChargeQuestion) (
 
 // Resource answers with the standing charges of a resource in a month.
 func (a *Answers) Resource(ctx context.Context, asker *Asker, x *ResourceQuestion) (*Explanations, error) {
-	all, omitted, err := trace.Charges(ctx, a.bus, x.Resource, x.Month)
+	all, omitted, err := trace.Charges(ctx, a.bus, asker.Money.owners(), x.Resource, x.Month)
 	if err != nil {
 		return nil, err
 	}
-	out := &Explanations{Explanations: []Explanation{}}
-	if asker.Money.Everybody {
-		out.Omitted = omitted
-	}
+	out := &Explanations{Explanations: []Explanation{}, Omitted: omitted}
 	for i := range all {
-		p := &all[i]
-		if !asker.Money.Has(p.Foundation, p.Tenant) {
-			continue
-		}
-		e, err := a.explain(ctx, asker, p)
+		e, err := a.explain(ctx, asker, &all[i])
 		if err != nil {
 			return nil, err
 		}

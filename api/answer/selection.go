@@ -44,9 +44,7 @@ func (w *Whose) query(scope *Scope) (ledger.Query, error) {
 	if !scope.names(w.Foundation, w.Tenant) {
 		return q, errNobody
 	}
-	if !scope.Everybody {
-		q.Owners = append([]events.Owner{}, scope.Owners...) // never nil
-	}
+	q.Owners = scope.owners()
 	return q, nil
 }
 

@@ -82,15 +82,14 @@ func (a *Answers) Trace(ctx context.Context, asker *Asker, x *EventQuestion) (*T
 	if err != nil {
 		return nil, err
 	}
-	all, err := trace.Event(ctx, &names.View{Streams: a.bus, Erasures: erasures}, x.Event)
+	all, err := trace.Event(ctx, &names.View{Streams: a.bus, Erasures: erasures}, asker.Usage.owners(), x.Event)
 	if err != nil {
 		return nil, err
 	}
 	out := &Traces{Traces: []Trace{}}
 	for i := range all {
 		f := &all[i]
-		if f.Answer == trace.Unknown || !asker.Usage.Everybody &&
-			(f.Fact == nil || !asker.Usage.Has(f.Fact.Foundation, f.Fact.Tenant)) {
+		if f.Answer == trace.Unknown {
 			continue
 		}
 		out.Traces = append(out.Traces, NewTrace(asker, f))

@@ -3,7 +3,6 @@ package trace
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 
@@ -66,16 +65,18 @@ const maxPriced = 200
 
 // Charges returns the entry with an id or, with a month of posting (YYYY-MM), the charges of a
 // resource in it that stand: of an app, a process, a task, a service instance, a database. omitted
-// is how many more there are. It reads BILLING from its start where the id is not the last token of
-// a subject.
-func Charges(ctx context.Context, b Bus, id, month string) (all []Priced, omitted int, err error) {
-	subjects, err := charged(ctx, b, id, month)
+// is how many more there are. It reads what is of the owners, nil for everybody, from the start of
+// BILLING where the id is not the last token of a subject.
+func Charges(ctx context.Context, b Bus, owners []events.Owner, id, month string) (all []Priced, omitted int,
+	err error,
+) {
+	subjects, err := charged(ctx, b, owners, id, month)
 	if err != nil {
 		return nil, 0, err
 	}
 	for _, s := range subjects {
 		r := NewRecord(0, 0)
-		if err := r.Read(ctx, b, s.source, s.foundation, s.kind, s.resource); err != nil {
+		if err := r.read(ctx, b, s); err != nil {
 			return nil, 0, err
 		}
 		for _, p := range r.priced(id, month, s.resource == id) {
@@ -92,7 +93,7 @@ func Charges(ctx context.Context, b Bus, id, month string) (all []Priced, omitte
 
 // Entry returns the entry with an id of a message of BILLING, as Charges does. Error:
 // ledger.ErrNone.
-func Entry(ctx context.Context, b Bus, sequence uint64, id string) (Priced, error) {
+func Entry(ctx context.Context, b Bus, owners []events.Owner, sequence uint64, id string) (Priced, error) {
 	m, err := b.Get(ctx, events.StreamBilling, sequence)
 	if err != nil {
 		return Priced{}, err
@@ -101,8 +102,11 @@ func Entry(ctx context.Context, b Bus, sequence uint64, id string) (Priced, erro
 	if err := x.DecodeJSON(m.Data); err != nil {
 		return Priced{}, fmt.Errorf("message %d (%s): %w: %w", m.Sequence, m.Subject, ledger.ErrUnreadable, err)
 	}
-	at, r := placeOf(&x), NewRecord(0, 0)
-	if err := r.Read(ctx, b, at.source, at.foundation, at.kind, at.resource); err != nil {
+	if !mayRead(owners, x.Foundation, x.Tenant) {
+		return Priced{}, ledger.ErrNone
+	}
+	at, r := placeOf(&x, owners), NewRecord(0, 0)
+	if err := r.read(ctx, b, at); err != nil {
 		return Priced{}, err
 	}
 	for _, p := range r.priced(id, "", false) {
@@ -112,32 +116,23 @@ func Entry(ctx context.Context, b Bus, sequence uint64, id string) (Priced, erro
 	return Priced{}, ledger.ErrNone
 }
 
-// place is the subject of a record.
-type place struct{ source, foundation, kind, resource string }
-
-// placeOf is the subject of the record of a message's entries: of a volume it is the instance's.
-func placeOf(x *events.Billing) place {
-	at := place{x.Source, x.Foundation, x.Kind, x.Resource}
-	if at.kind == events.KindVolume {
-		at.kind = events.KindInstance
-	}
-	return at
-}
-
 // charged finds the subjects with an entry, or with charges of a resource, in order of BILLING.
-func charged(ctx context.Context, b Bus, id, month string) (all []place, err error) {
+func charged(ctx context.Context, b Bus, owners []events.Owner, id, month string) (all []place, err error) {
 	known := map[place]bool{}
 	add := func(m *bus.Stored) error {
 		var x events.Billing
 		if err := x.DecodeJSON(m.Data); err != nil {
 			return fmt.Errorf("message %d (%s): %w: %w", m.Sequence, m.Subject, ledger.ErrUnreadable, err)
 		}
+		if !mayRead(owners, x.Foundation, x.Tenant) {
+			return nil // there are more owners than filters
+		}
 		for i := range x.Charges {
 			c := &x.Charges[i]
 			if month == "" && c.ID != id || month != "" && c.Resource != id && c.App != id && x.Resource != id {
 				continue
 			}
-			if at := placeOf(&x); !known[at] {
+			if at := placeOf(&x, owners); !known[at] {
 				known[at] = true
 				all = append(all, at)
 			}
@@ -145,25 +140,23 @@ func charged(ctx context.Context, b Bus, id, month string) (all []place, err err
 		}
 		return nil
 	}
-	read := func(filter string) error {
-		_, err := b.Each(ctx, events.StreamBilling, 1, bus.End, bus.ReadOptions{Filters: []string{filter}},
-			func(m *bus.Stored) error {
-				if m.Header(events.HeaderType) != events.TypeBilling || !bytes.Contains(m.Data, []byte(id)) {
-					return nil
-				}
-				return add(m)
-			})
-		if errors.Is(err, bus.ErrNotFound) {
-			return nil
-		}
-		return err
+	read := func(of func(tenant, foundation string) string) error {
+		return each(ctx, b, events.StreamBilling, owners, of, func(m *bus.Stored) error {
+			if m.Header(events.HeaderType) != events.TypeBilling || !bytes.Contains(m.Data, []byte(id)) {
+				return nil
+			}
+			return add(m)
+		})
 	}
 	if month != "" {
-		if err := read(events.BillingResourceFilters("", "", "", id)[0]); err != nil || len(all) > 0 {
+		err := read(func(tenant, foundation string) string {
+			return events.ChargeResourceFilter(tenant, foundation, id)
+		})
+		if err != nil || len(all) > 0 {
 			return all, err
 		}
 	}
-	return all, read(events.SubjectsCharges)
+	return all, read(chargesOf)
 }
 
 // priced are the entries of a record that are asked for.

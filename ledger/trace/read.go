@@ -42,23 +42,30 @@ const maxFound = 100
 // of a notification of Trove, or a sequence of USAGE. An event may be stored more than once: the
 // list has each of them, in order of USAGE, then of QUARANTINE, up to 100, and never none. By an id
 // it reads USAGE and QUARANTINE from their start.
-func Event(ctx context.Context, b Bus, event string) ([]Found, error) {
-	all, err := find(ctx, b, event)
+//
+// It reads the facts of the owners, and nothing else; nil is everybody, and reads the messages of
+// nobody's usage, too.
+func Event(ctx context.Context, b Bus, owners []events.Owner, event string) ([]Found, error) {
+	all, err := find(ctx, b, owners, event)
 	if err != nil {
 		return nil, err
 	}
 	if len(all) == 0 {
 		return []Found{{Outcome: &Outcome{Answer: Unknown}}}, nil
 	}
-	return all, outcomes(ctx, b, all)
+	return all, outcomes(ctx, b, owners, all)
 }
 
 // find finds the messages of an event.
-func find(ctx context.Context, b Bus, event string) ([]Found, error) {
+func find(ctx context.Context, b Bus, owners []events.Owner, event string) ([]Found, error) {
 	if sequence, err := strconv.ParseUint(event, 10, 64); err == nil && sequence > 0 {
 		m, err := b.Get(ctx, events.StreamUsage, sequence)
 		if err == nil {
-			return []Found{stored(&m)}, nil
+			f := stored(&m)
+			if !f.isOf(owners) {
+				return nil, nil
+			}
+			return []Found{f}, nil
 		}
 		if !errors.Is(err, bus.ErrNotFound) {
 			return nil, err
@@ -66,23 +73,33 @@ func find(ctx context.Context, b Bus, event string) ([]Found, error) {
 	}
 	var all []Found
 	text := []byte(event)
-	_, err := b.Each(ctx, events.StreamUsage, 1, bus.End, bus.ReadOptions{Filters: []string{events.SubjectsUsage}},
-		func(m *bus.Stored) error {
-			if len(all) >= maxFound || !bytes.Contains(m.Data, text) ||
-				m.Header(events.HeaderType) != events.TypeUsage {
-				return nil
-			}
-			if f := stored(m); f.Fact == nil || Is(&f.Fact.Usage, event) {
-				all = append(all, f)
-			}
+	err := each(ctx, b, events.StreamUsage, owners, events.UsageFactsFilter, func(m *bus.Stored) error {
+		if len(all) >= maxFound || !bytes.Contains(m.Data, text) || m.Header(events.HeaderType) != events.TypeUsage {
 			return nil
-		})
-	if err != nil && !errors.Is(err, bus.ErrNotFound) {
-		return nil, err
+		}
+		if f := stored(m); f.isOf(owners) && (f.Fact == nil || Is(&f.Fact.Usage, event)) {
+			all = append(all, f)
+		}
+		return nil
+	})
+	if err != nil || owners != nil {
+		return all, err
 	}
+	quarantined, err := inputs(ctx, b, event, maxFound-len(all))
+	return append(all, quarantined...), err
+}
+
+// isOf reports whether a message is for the eyes of owners: a fact of theirs.
+func (f *Found) isOf(owners []events.Owner) bool {
+	return owners == nil || f.Fact != nil && events.Owns(owners, f.Fact.Foundation, f.Fact.Tenant)
+}
+
+// inputs finds the messages of QUARANTINE with an event.
+func inputs(ctx context.Context, b Bus, event string, limit int) (all []Found, err error) {
+	text := []byte(event)
 	_, err = b.Each(ctx, events.StreamQuarantine, 1, bus.End,
 		bus.ReadOptions{Filters: []string{events.SubjectsQuarantine}}, func(m *bus.Stored) error {
-			if len(all) >= maxFound || !bytes.Contains(m.Data, text) ||
+			if len(all) >= limit || !bytes.Contains(m.Data, text) ||
 				m.Header(events.HeaderType) != events.TypeQuarantined {
 				return nil
 			}
@@ -155,7 +172,7 @@ func stored(m *bus.Stored) Found {
 }
 
 // outcomes says what became of the facts.
-func outcomes(ctx context.Context, b Bus, all []Found) error {
+func outcomes(ctx context.Context, b Bus, owners []events.Owner, all []Found) error {
 	metered, err := through(ctx, b, events.StreamMetered)
 	if err != nil {
 		return err
@@ -164,20 +181,22 @@ func outcomes(ctx context.Context, b Bus, all []Found) error {
 	if err != nil {
 		return err
 	}
-	records := map[[4]string]*Record{}
+	records := map[place]*Record{}
 	for i := range all {
 		f := all[i].Fact
 		if f == nil {
 			continue
 		}
-		key := [4]string{f.Source, f.Foundation, f.Kind, f.SubjectResource()}
-		if records[key] == nil {
-			records[key] = NewRecord(metered, billed)
-			if err := records[key].Read(ctx, b, f.Source, f.Foundation, f.Kind, f.SubjectResource()); err != nil {
+		at := place{
+			f.Source, f.Foundation, tenantOf(owners, f.Foundation, f.Tenant), f.Kind, f.SubjectResource(),
+		}
+		if records[at] == nil {
+			records[at] = NewRecord(metered, billed)
+			if err := records[at].read(ctx, b, at); err != nil {
 				return err
 			}
 		}
-		all[i].Record, all[i].Outcome = records[key], records[key].Outcome(f)
+		all[i].Record, all[i].Outcome = records[at], records[at].Outcome(f)
 	}
 	return nil
 }
@@ -202,20 +221,15 @@ func through(ctx context.Context, b Bus, stream string) (uint64, error) {
 	return n, nil
 }
 
-// Read takes all messages about a subject: of a kind, with the last token of the facts' subject.
-func (r *Record) Read(ctx context.Context, b Bus, source, foundation, kind, resource string) error {
-	billing := events.BillingResourceFilters(source, foundation, kind, resource)
-	if kind == events.KindInstance {
-		billing = append(billing,
-			events.BillingResourceFilters(source, foundation, events.KindVolume, resource)...)
-	}
+// read takes all messages about a subject.
+func (r *Record) read(ctx context.Context, b Bus, at place) error {
 	for _, part := range []struct {
 		stream  string
 		filters []string
 	}{
-		{events.StreamUsage, []string{events.UsageResourceFilter(source, foundation, kind, resource)}},
-		{events.StreamMetered, []string{events.MeteredResourceFilter(source, foundation, kind, resource)}},
-		{events.StreamBilling, billing},
+		{events.StreamUsage, []string{at.usage()}},
+		{events.StreamMetered, []string{at.metered()}},
+		{events.StreamBilling, at.billing()},
 	} {
 		_, err := b.Each(ctx, part.stream, 1, bus.End, bus.ReadOptions{Filters: part.filters}, r.take)
 		if err != nil && !errors.Is(err, bus.ErrNotFound) {

@@ -20,7 +20,7 @@ import (
 func (c *Explain) charges(ctx context.Context, b *bus.Bus, view *names.View) (all []trace.Priced, omitted int,
 	err error,
 ) {
-	all, omitted, err = trace.Charges(ctx, b, c.What, c.Month)
+	all, omitted, err = trace.Charges(ctx, b, nil, c.What, c.Month)
 	if err != nil || len(all) > 0 {
 		return all, omitted, err
 	}
@@ -31,7 +31,7 @@ func (c *Explain) charges(ctx context.Context, b *bus.Bus, view *names.View) (al
 	if err != nil {
 		return nil, 0, err
 	}
-	return trace.Charges(ctx, b, resource, c.Month)
+	return trace.Charges(ctx, b, nil, resource, c.Month)
 }
 
 // named is the guid of the one resource with charges in the month under the name. It reads the

@@ -59,7 +59,7 @@ func (c *Trace) streams(e *shell.Env) ([]answer.Trace, error) {
 	if err != nil {
 		return nil, err
 	}
-	found, err := trace.Event(e.Ctx, view, c.Event)
+	found, err := trace.Event(e.Ctx, view, nil, c.Event)
 	all := make([]answer.Trace, len(found))
 	for i := range found {
 		all[i] = answer.NewTrace(answer.Operator(), &found[i])
