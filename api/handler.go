@@ -35,6 +35,11 @@ func (s *Server) newHandler(deps *Deps) (http.Handler, error) {
 	s.queries = newQueried(routes.OpenAPI())
 	s.answering = s.metrics.counted(overNATS, mux, s.recovered(mux))
 	s.paas(deps).Register(mux)
+	pages, err := s.pages()
+	if err != nil {
+		return nil, err
+	}
+	pages.Register(mux)
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
 		problem(w, http.StatusNotFound, "there is nothing here: /openapi.json lists what there is")
 	})

@@ -1,0 +1,142 @@
+package ui
+
+import (
+	"html/template"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/daybook-billing/daybook/api/answer"
+	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/events/money"
+)
+
+// This file writes values for people.
+
+// sign is the sign of a currency, in front of its amounts; others have their code there.
+func sign(currency string) string {
+	switch currency {
+	case "GBP":
+		return "£"
+	case "EUR":
+		return "€"
+	case "USD":
+		return "$"
+	case "JPY":
+		return "¥"
+	}
+	return currency + "\u00a0"
+}
+
+// amount is an exact decimal in the currency's minor unit, as £1,234.50 or −€3.20.
+func amount(exact, currency string) string {
+	value, err := events.ParseDecimal(exact)
+	if err != nil {
+		return exact
+	}
+	return signed(money.InMinorUnit(value, currency), sign(currency))
+}
+
+// signed has a sign of the currency behind the minus, and commas between thousands.
+func signed(text, currency string) string {
+	text, minus := strings.CutPrefix(text, "-")
+	whole, fraction, has := strings.Cut(text, ".")
+	var groups []string
+	for len(whole) > 3 {
+		groups = append(groups, whole[len(whole)-3:])
+		whole = whole[:len(whole)-3]
+	}
+	slices.Reverse(groups)
+	out := currency + strings.Join(append([]string{whole}, groups...), ",")
+	if has {
+		out += "." + fraction
+	}
+	if minus {
+		out = "−" + out
+	}
+	return out
+}
+
+// quantity is a decimal with at most three places.
+func quantity(exact string) string {
+	value, err := events.ParseDecimal(exact)
+	if err != nil {
+		return exact
+	}
+	return signed(value.Round(3).String(), "")
+}
+
+// moment is a time in UTC as a <time>, which the browser's zone is added to.
+func moment(text string) template.HTML {
+	at, err := time.Parse(time.RFC3339Nano, text)
+	if err != nil {
+		return template.HTML(template.HTMLEscapeString(text)) //nolint:gosec // escaped
+	}
+	form := "2006-01-02 15:04:05"
+	switch {
+	case at.Hour() == 0 && at.Minute() == 0 && at.Second() == 0:
+		form = time.DateOnly
+	case at.Second() == 0:
+		form = "2006-01-02 15:04"
+	}
+	//nolint:gosec // digits and signs only
+	return template.HTML(`<time datetime="` + at.UTC().Format(time.RFC3339) + `">` + at.UTC().Format(form) + `</time>`)
+}
+
+// monthName is a month in words: October 2026.
+func monthName(month string) string {
+	at, err := time.Parse(events.MonthForm, month)
+	if err != nil {
+		return month
+	}
+	return at.Format("January 2006")
+}
+
+// short is the beginning of an id.
+func short(id string) string {
+	if len(id) > 8 && strings.Count(id, "-") == 4 {
+		return id[:8]
+	}
+	return id
+}
+
+// named is a name, or without one the beginning of the id.
+func named(name, id string) string {
+	if name != "" {
+		return name
+	}
+	return short(id)
+}
+
+// size is a footprint in a few words.
+func size(f answer.Footprint) string {
+	var words []string
+	count := func(n *uint32, unit string) {
+		if n != nil {
+			words = append(words, signed(strconv.FormatUint(uint64(*n), 10), "")+unit)
+		}
+	}
+	count(f.Instances, "×")
+	count(f.MemoryMB, " MiB")
+	count(f.VolumeGB, " GiB")
+	for _, word := range []string{f.ProcessType, f.Buildpack, f.Offering, f.Plan, f.Flavor} {
+		if word != "" {
+			words = append(words, word)
+		}
+	}
+	return strings.Join(words, " ")
+}
+
+// kindName is a kind of resource in words.
+func kindName(kind string) string {
+	switch kind {
+	case events.KindApp:
+		return "app"
+	case events.KindService:
+		return "service"
+	case events.KindInstance:
+		return "database"
+	}
+	return kind
+}

@@ -1,0 +1,114 @@
+package ui
+
+import (
+	"bytes"
+	"errors"
+	"html/template"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// This file is the frame of every page.
+
+// errNoPage: there is no such page.
+var errNoPage = &refusal{status: http.StatusNotFound, detail: "there is nothing here"}
+
+// visit is a request for a page.
+type visit struct {
+	*http.Request
+	who *Reader
+}
+
+// view is a page to show: the file of its template, and what is on it.
+type view struct {
+	file  string
+	title string
+	here  string   // the entry of the navigation
+	json  question // the JSON of the same thing; none without a path
+	data  any
+	to    string // where the reader goes instead
+}
+
+// framed is a page with its frame, for a template.
+type framed struct {
+	Title, Here, JSON string
+	Who               *Reader
+	Version           string
+	Now               time.Time
+	Data              any
+}
+
+// policy forbids scripts and styles in the page itself, and everything of other hosts.
+const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
+	"form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+
+// page answers with a page.
+func (u *Pages) page(show func(*visit) (*view, error)) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Content-Security-Policy", policy)
+		h.Set("Referrer-Policy", "same-origin")
+		h.Set("Cache-Control", "private, no-cache")
+		h.Add("Vary", "Cookie")
+		who, err := u.deps.Reader(r)
+		if err != nil {
+			status, detail := u.deps.Refuse(h, err)
+			u.problem(w, &Reader{}, status, detail)
+			return
+		}
+		v, err := show(&visit{r, who})
+		var refused *refusal
+		switch {
+		case errors.As(err, &refused):
+			if refused.retryAfter != "" {
+				h.Set("Retry-After", refused.retryAfter)
+			}
+			u.problem(w, who, refused.status, refused.detail)
+		case err != nil:
+			u.deps.Log.Error("a page failed", slog.String("path", r.URL.Path), slog.Any("error", err))
+			u.problem(w, who, http.StatusInternalServerError, "Daybook could not make this page; its log says why")
+		case v.to != "":
+			http.Redirect(w, r, v.to, http.StatusSeeOther)
+		default:
+			u.show(w, http.StatusOK, who, v)
+		}
+	})
+}
+
+// problem shows an error. Its bytes depend on the status, the text and the reader alone.
+func (u *Pages) problem(w http.ResponseWriter, who *Reader, status int, detail string) {
+	u.show(w, status, who, &view{file: "problem", title: http.StatusText(status), data: detail})
+}
+
+func (u *Pages) show(w http.ResponseWriter, status int, who *Reader, v *view) {
+	f := framed{Title: v.title, Here: v.here, Who: who, Version: u.deps.Version, Now: u.deps.Now(), Data: v.data}
+	if v.json.path != "" {
+		f.JSON = v.json.link()
+	}
+	var body bytes.Buffer
+	if err := u.frames[v.file].ExecuteTemplate(&body, "frame", &f); err != nil {
+		u.deps.Log.Error("a template failed", slog.String("template", v.file), slog.Any("error", err))
+		http.Error(w, "Daybook could not make this page; its log says why", http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.WriteHeader(status)
+	_, _ = w.Write(body.Bytes())
+}
+
+// functions are those of templates.
+func (u *Pages) functions() template.FuncMap {
+	return template.FuncMap{
+		"asset":    func(name string) string { return u.names[name] },
+		"money":    amount,
+		"quantity": quantity,
+		"moment":   moment,
+		"month":    monthName,
+		"named":    named,
+		"size":     size,
+		"kind":     kindName,
+		"join":     func(words []string) string { return strings.Join(words, ", ") },
+	}
+}

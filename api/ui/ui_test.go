@@ -1,0 +1,130 @@
+package ui_test
+
+import (
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"github.com/daybook-billing/daybook/api/answer"
+	"github.com/daybook-billing/daybook/api/ui"
+	"github.com/daybook-billing/daybook/events"
+)
+
+func TestUI(t *testing.T) {
+	RegisterFailHandler(Fail)
+	RunSpecs(t, "Pages")
+}
+
+// answers stands in for the API: an answer by path, as it was asked.
+type answers map[string]any
+
+func (a answers) serve(w http.ResponseWriter, r *http.Request, _ *answer.Asker) {
+	known, found := a[strings.TrimPrefix(r.URL.Path, "/v1")+"?"+r.URL.Query().Get("by")]
+	if !found {
+		w.WriteHeader(http.StatusNotFound)
+		known = map[string]any{"status": 404, "detail": "no such tenant or foundation, or it is not yours to see"}
+	}
+	_ = json.NewEncoder(w).Encode(known)
+}
+
+// october is a tenant's October in which one plan costs 1,234.505 on the 2nd.
+func october() answers {
+	sum := func(of map[string]string) answer.Totals {
+		return answer.Totals{Totals: []answer.Total{
+			{Of: of, Currency: "GBP", Charges: 1, Amount: "1234.505", VAT: "246.901"},
+		}}
+	}
+	return answers{
+		"/totals?month":             sum(map[string]string{"month": "2026-10"}),
+		"/totals?plan":              sum(map[string]string{"plan": "<b>app</b>"}),
+		"/totals?day,plan":          sum(map[string]string{"plan": "<b>app</b>", "day": "2026-10-02"}),
+		"/totals?foundation,tenant": sum(map[string]string{"foundation": "f/1", "tenant": "a b"}),
+		"/bill?": answer.Bill{
+			Final: []string{"2026-10"}, TenantNames: map[string]string{"a b": "Ada"},
+		},
+	}
+}
+
+func pages(a answers, who *answer.Asker) http.Handler {
+	GinkgoHelper()
+	u, err := ui.New(ui.Deps{
+		API:    a.serve,
+		Reader: func(*http.Request) (*ui.Reader, error) { return &ui.Reader{Asker: who}, nil },
+		Log:    slog.New(slog.DiscardHandler), Now: time.Now, Version: "test",
+	})
+	Expect(err).NotTo(HaveOccurred())
+	mux := http.NewServeMux()
+	u.Register(mux)
+	return mux
+}
+
+func get(h http.Handler, path string) *httptest.ResponseRecorder {
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, http.NoBody))
+	return w
+}
+
+var _ = Describe("A page", func() {
+	all := &answer.Asker{Usage: answer.Scope{Everybody: true}, Money: answer.Scope{Everybody: true}}
+
+	It("shows a tenant's month by name, rounded once, with its chart and the link to its JSON", func() {
+		w := get(pages(october(), all), "/ui/tenant/f%2F1/a%20b?month=2026-10")
+		Expect(w.Code).To(Equal(http.StatusOK))
+		Expect(w.Body.String()).To(And(
+			ContainSubstring("<h1 title=\"a b\">Ada "), ContainSubstring("£1,234.50<"),
+			ContainSubstring("&lt;b&gt;app"),
+			ContainSubstring(`href="/v1/bill?foundation=f%2F1&amp;month=2026-10&amp;tenant=a&#43;b"`),
+			ContainSubstring(`"amounts":["","1234.50",""`), Not(ContainSubstring("<b>app")),
+		))
+	})
+
+	It("leads from all tenants to one of them", func() {
+		w := get(pages(october(), all), "/ui/tenants?month=2026-10")
+		Expect(w.Body.String()).To(ContainSubstring(`href="/ui/tenant/f%2F1/a%20b?month=2026-10"`))
+	})
+
+	It("leads a reader with one tenant to it", func() {
+		one := &answer.Asker{Usage: answer.Scope{Owners: []events.Owner{{Foundation: "f", Tenant: "t"}}}}
+		w := get(pages(october(), one), "/ui/")
+		Expect(w.Code).To(Equal(http.StatusSeeOther))
+		Expect(w.Header().Get("Location")).To(Equal("/ui/tenant/f/t"))
+	})
+
+	It("answers for a tenant out of sight with the same bytes, whatever its name", func() {
+		h := pages(answers{}, all)
+		a, b := get(h, "/ui/tenant/f/known"), get(h, "/ui/tenant/f/unknown")
+		Expect(a.Code).To(Equal(http.StatusNotFound))
+		stamp := regexp.MustCompile(`\d\d:\d\d:\d\d`)
+		Expect(stamp.ReplaceAllString(a.Body.String(), "")).To(Equal(stamp.ReplaceAllString(b.Body.String(), "")))
+	})
+
+	It("has no script and no style of its own, and asks no other host", func() {
+		w := get(pages(october(), all), "/ui/tenant/f/t?month=2026-10")
+		Expect(w.Header().Get("Content-Security-Policy")).To(ContainSubstring("default-src 'none'; script-src 'self'"))
+		body := w.Body.String()
+		Expect(regexp.MustCompile(`<script(?: [^>]*)?>`).FindAllString(body, -1)).To(HaveEach(Or(
+			ContainSubstring(`src="/ui/static/`), ContainSubstring(`type="application/json"`))))
+		Expect(body).NotTo(MatchRegexp(`style=|<style|\son[a-z]+=|(src|href)="(https?:)?//`))
+	})
+
+	It("has files that a browser keeps for ever, under names that change with them", func() {
+		h := pages(october(), all)
+		body := get(h, "/ui/tenants").Body.String()
+		files := regexp.MustCompile(`/ui/static/[^"]+`).FindAllString(body, -1)
+		Expect(len(files)).To(BeNumerically(">", 4))
+		for _, file := range files {
+			w := get(h, file)
+			Expect(w.Code).To(Equal(http.StatusOK), file)
+			Expect(w.Header().Get("Cache-Control")).To(ContainSubstring("immutable"))
+		}
+		Expect(get(h, "/ui/static/daybook-000000000000.css").Code).To(Equal(http.StatusNotFound))
+	})
+})
