@@ -24,8 +24,9 @@ type books struct {
 	ledger  ledger.Ledger
 	reader  ledger.Reader
 	poster  *ledger.Poster
-	archive func(ctx context.Context)       // nil: in memory
-	migrate func(ctx context.Context) error // nil: in memory
+	archive func(ctx context.Context)               // nil: in memory
+	names   func(ctx context.Context, noted func()) // nil: in memory
+	migrate func(ctx context.Context) error         // nil: in memory
 	close   func()
 	process *service.Process
 }
@@ -43,6 +44,7 @@ func (f *databaseFlags) open(process *service.Process, b *bus.Bus) (*books, erro
 		}
 		k.ledger, k.reader, k.migrate, k.close = all, all, all.Migrate, all.Close
 		k.archive = func(ctx context.Context) { all.Archive(ctx, b, 0) }
+		k.names = func(ctx context.Context, noted func()) { all.KeepNames(ctx, b, noted) }
 	}
 	k.poster = ledger.NewPoster(b, k.ledger, process.Log)
 	return k, nil
@@ -58,11 +60,18 @@ func (k *books) run(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		var archiving sync.WaitGroup
-		defer archiving.Wait()
+		var beside sync.WaitGroup
+		defer beside.Wait()
 		ctx, stop := context.WithCancel(ctx)
 		defer stop()
-		archiving.Go(func() { k.archive(ctx) })
+		noted := make(chan struct{})
+		beside.Go(func() { k.names(ctx, func() { close(noted) }) })
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-noted: // names that are erased are posted no more
+		}
+		beside.Go(func() { k.archive(ctx) })
 	}
 	return k.poster.Run(ctx)
 }

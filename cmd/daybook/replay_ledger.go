@@ -33,7 +33,7 @@ func (c *replayCmd) refill(e *shell.Env, b *bus.Bus) error {
 	defer all.Close()
 	start := shell.Now()
 	var at ledger.Positions
-	err = all.Rebuild(e.Ctx, func(ctx context.Context, to *postgres.Ledger) error {
+	err = all.Rebuild(e.Ctx, b, func(ctx context.Context, to *postgres.Ledger) error {
 		metered, err := b.Stream(ctx, events.StreamMetered)
 		if err != nil {
 			return err

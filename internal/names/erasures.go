@@ -2,6 +2,8 @@ package names
 
 import (
 	"context"
+	"maps"
+	"slices"
 
 	"github.com/daybook-billing/daybook/acts"
 	"github.com/daybook-billing/daybook/events"
@@ -16,14 +18,35 @@ type Erasures struct {
 
 // LoadErasures reads the acts in USAGE.
 func LoadErasures(ctx context.Context, b acts.Reader) (*Erasures, error) {
-	e := &Erasures{tenants: map[Tenant]bool{}, guids: map[string]bool{}, plain: true}
+	e := ErasuresOf()
 	err := acts.List(ctx, b, events.ActErasure, "", func(a *acts.Act) error {
-		e.tenants[Tenant{a.Source, a.Foundation, a.Erasure.Tenant}] = true
-		e.guids[a.Erasure.Tenant] = true
-		e.plain = e.plain && events.Token(a.Erasure.Tenant) == a.Erasure.Tenant
+		e.add(Tenant{a.Source, a.Foundation, a.Erasure.Tenant})
 		return nil
 	})
 	return e, err
+}
+
+// ErasuresOf are the erasures of some tenants' names.
+func ErasuresOf(tenants ...Tenant) *Erasures {
+	e := &Erasures{tenants: map[Tenant]bool{}, guids: map[string]bool{}, plain: true}
+	for _, t := range tenants {
+		e.add(t)
+	}
+	return e
+}
+
+func (e *Erasures) add(t Tenant) {
+	e.tenants[t] = true
+	e.guids[t.GUID] = true
+	e.plain = e.plain && events.Token(t.GUID) == t.GUID
+}
+
+// Tenants are all tenants whose names were erased, in no order.
+func (e *Erasures) Tenants() []Tenant {
+	if e == nil {
+		return nil
+	}
+	return slices.Collect(maps.Keys(e.tenants))
 }
 
 // None reports whether no tenant's names were erased.

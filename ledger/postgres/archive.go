@@ -45,8 +45,8 @@ func (l *Ledger) Archive(ctx context.Context, from Usage, end uint64) {
 	}
 }
 
-// archived is the sequence of the last archived message of USAGE.
-func archived(ctx context.Context, from interface {
+// archivedTo is the sequence of the last archived message of USAGE.
+func archivedTo(ctx context.Context, from interface {
 	QueryRow(ctx context.Context, sql string, arguments ...any) pgx.Row
 },
 ) (at uint64, err error) {
@@ -59,7 +59,7 @@ func archived(ctx context.Context, from interface {
 
 // archive is one attempt of Archive.
 func (l *Ledger) archive(ctx context.Context, from Usage, end uint64) error {
-	at, err := archived(ctx, l.pool)
+	at, err := archivedTo(ctx, l.pool)
 	if err != nil {
 		return err
 	}
@@ -101,8 +101,15 @@ func (l *Ledger) archive(ctx context.Context, from Usage, end uint64) error {
 	}
 }
 
-// archiveRows are rows of the two tables, by column.
-type archiveRows struct{ apps, services archiveTable }
+// archiveRows are facts for the two tables.
+type archiveRows struct{ facts []archiveFact }
+
+type archiveFact struct {
+	sequence uint64
+	events.Usage
+}
+
+// archiveTable are rows of a table, by column.
 
 type archiveTable struct {
 	ids         []uint64
@@ -118,50 +125,77 @@ func (r *archiveRows) add(in *bus.Stored) error {
 	if in.Header(events.HeaderType) != events.TypeUsage {
 		return nil
 	}
-	var u events.Usage
-	if err := u.DecodeJSON(in.Data); err != nil {
+	fact := archiveFact{sequence: in.Sequence}
+	if err := fact.DecodeJSON(in.Data); err != nil {
 		return err
 	}
-	if u.Source != events.SourceCF {
-		return nil
+	if fact.Source == events.SourceCF {
+		r.facts = append(r.facts, fact)
 	}
-	table, keys := &r.apps, appKeys
-	if u.Kind == events.KindService {
-		table, keys = &r.services, serviceKeys
+	return nil
+}
+
+// tables are the rows of the facts, without erased names.
+func (r *archiveRows) tables(ctx context.Context, from asks) (apps, services archiveTable, err error) {
+	guids := map[string]bool{}
+	for i := range r.facts {
+		guids[r.facts[i].Tenant] = true
 	}
+	erased, err := erasedOf(ctx, from, guids)
+	if err != nil {
+		return apps, services, err
+	}
+	for i := range r.facts {
+		fact := r.facts[i]
+		table, keys := &apps, appKeys
+		if fact.Kind == events.KindService {
+			table, keys = &services, serviceKeys
+		}
+		erased.Usage(&fact.Usage)
+		table.add(fact.sequence, &fact.Usage, keys)
+	}
+	return apps, services, nil
+}
+
+// add adds the row of a fact.
+func (t *archiveTable) add(sequence uint64, u *events.Usage, keys []flatKey) {
+	entity, guid := archived(u, keys)
+	t.ids = append(t.ids, sequence)
+	t.guids = append(t.guids, guid)
+	t.created = append(t.created, u.Time)
+	t.messages = append(t.messages, string(entity))
+	t.foundations = append(t.foundations, u.Foundation)
+	t.raw = append(t.raw, string(u.Raw))
+}
+
+// archived is the entity of a fact, and its guid. Nothing is left out for its form.
+func archived(u *events.Usage, keys []flatKey) (entity []byte, guid string) {
 	entity, guid, err := flat(u.Raw, keys)
-	if err != nil { // nothing is left out for its form
+	if err != nil {
 		entity = u.Raw
 	}
 	if uuid.Validate(guid) != nil {
 		guid = events.ID("archive", u.ID)
 	}
-	table.ids = append(table.ids, in.Sequence)
-	table.guids = append(table.guids, guid)
-	table.created = append(table.created, u.Time)
-	table.messages = append(table.messages, string(entity))
-	table.foundations = append(table.foundations, u.Foundation)
-	table.raw = append(table.raw, string(u.Raw))
-	return nil
+	return entity, guid
 }
 
 // keep adds rows and moves the position, in one transaction. An event that was collected twice is
 // there once.
 func (l *Ledger) keep(ctx context.Context, before, after uint64, rows *archiveRows) error {
-	return pgx.BeginFunc(ctx, l.pool, func(tx pgx.Tx) error {
-		if err := l.turn(ctx, tx); err != nil {
-			return err
-		}
-		at, err := archived(ctx, tx)
+	return l.inTurn(ctx, func(tx pgx.Tx) error {
+		at, err := archivedTo(ctx, tx)
 		if err != nil {
 			return err
 		}
 		if at != before {
 			return errArchived
 		}
-		for name, t := range map[string]*archiveTable{
-			"app_usage_events": &rows.apps, "service_usage_events": &rows.services,
-		} {
+		apps, services, err := rows.tables(ctx, tx)
+		if err != nil {
+			return err
+		}
+		for name, t := range map[string]*archiveTable{"app_usage_events": &apps, "service_usage_events": &services} {
 			if len(t.ids) == 0 {
 				continue
 			}

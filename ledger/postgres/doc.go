@@ -8,4 +8,10 @@
 // A batch is one transaction: its rows, the sums of its charges by day and month, and the
 // positions. Posters take turns by an advisory lock, and compare the positions with those of their
 // batch.
+//
+// Beside the poster, Archive keeps the usage events of Cloud Foundry, and KeepNames the names of
+// the bucket daybook-names. KeepNames takes the erasures in USAGE, too: one is noted in a turn of
+// the posters, and no row is written with the tenant's names from then on; then rows from before
+// are written anew, some at once. A crash in between is made good by the next process, for the
+// tenant is noted as not done. A generation is put in use only with all erasures of the one before.
 package postgres

@@ -21,6 +21,10 @@ func (l *Ledger) Post(ctx context.Context, b ledger.Batch) error {
 		if err := advance(ctx, tx, &b); err != nil {
 			return err
 		}
+		b, err := erased(ctx, tx, b)
+		if err != nil {
+			return err
+		}
 		p := &posting{tx: tx}
 		for _, write := range []func(ctx context.Context, b *ledger.Batch) error{
 			p.charges, p.unrated, p.usage, p.completeness, p.spans, p.statements,

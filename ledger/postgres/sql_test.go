@@ -51,7 +51,7 @@ var _ = Describe("The schema", func() {
 		text, err := os.ReadFile("../../docs/sql.md")
 		Expect(err).NotTo(HaveOccurred())
 		queries := query.FindAllSubmatch(text, -1)
-		Expect(queries).To(HaveLen(10))
+		Expect(queries).To(HaveLen(11))
 		where := database(ctx)
 		w := world{bus: streams(ctx)}
 		w.publish(ctx, 10)
@@ -89,13 +89,14 @@ var _ = Describe("The schema", func() {
 			Expect(err).NotTo(HaveOccurred())
 		})
 		broken := errors.New("the streams are away")
-		Expect(l.Rebuild(ctx, func(context.Context, *postgres.Ledger) error { return broken })).To(MatchError(broken))
+		Expect(l.Rebuild(ctx, w.bus, func(context.Context, *postgres.Ledger) error { return broken })).To(
+			MatchError(broken))
 		Expect(l.Positions(ctx)).To(Equal(ledger.Positions{Metered: 10, Billing: 10}), "the one in use is as it was")
 
 		var entries int
-		Expect(l.Rebuild(ctx, func(ctx context.Context, to *postgres.Ledger) error {
+		Expect(l.Rebuild(ctx, w.bus, func(ctx context.Context, to *postgres.Ledger) error {
 			w.post(ctx, to)
-			Expect(l.Rebuild(ctx, nil)).To(MatchError(postgres.ErrRebuilding))
+			Expect(l.Rebuild(ctx, w.bus, nil)).To(MatchError(postgres.ErrRebuilding))
 			return conn.QueryRow(ctx, "SELECT count(*) FROM charges").Scan(&entries)
 		})).To(Succeed())
 		Expect(entries).To(BeZero(), "of the damaged one, until the end")

@@ -44,9 +44,10 @@ func (p *Names) End() error { return p.endCounted(nil, "names", 0, "") }
 func Erased(w io.Writer, tenant string) {
 	fmt.Fprintln(w)
 	Text(w, "From now on every answer has guids in the places of the names of tenant "+tenant+", of its spaces, apps, "+
-		"tasks, service instances and databases. Names that come later are erased, too.")
+		"tasks, service instances and databases. Names that come later are erased, too. A ledger in Postgres has none "+
+		"of them seconds later, or once its poster runs.")
 	Text(w, "The bytes of USAGE, METERED, BILLING and QUARANTINE keep what they have, with the snapshots of the "+
 		"projector and the pricer and all backups of them: nobody may change what amounts are proven by. So do "+
-		"subscribers, and files that were delivered: exports, bundles, logs of commands.")
+		"backups and logs of Postgres, subscribers, and files that were delivered: exports, bundles, logs of commands.")
 	Text(w, "What people have written themselves stays: notes of acts, catalogues, names of collectors.")
 }
