@@ -21,6 +21,6 @@
 // # Limits
 //
 // One foundation's names in memory while they are compared. Pages, answers and retries of Cloud
-// Foundry: internal/cfapi. Answers of 16 MiB and 1,000 pages of Keystone, without a retry before
-// the next look.
+// Foundry: internal/cfapi. Answers of Keystone: internal/keystone. 1,000 of its pages, without a
+// retry before the next look.
 package directory

@@ -13,27 +13,28 @@ import (
 	"github.com/daybook-billing/daybook/collector/directory"
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
+	"github.com/daybook-billing/daybook/internal/keystone"
 	"github.com/daybook-billing/daybook/internal/lab/identity"
 	"github.com/daybook-billing/daybook/internal/names"
 )
 
 var _ = Describe("The names of projects", func() {
-	var keystone *identity.Keystone
+	var fake *identity.Keystone
 	var b *bus.Bus
 	var log bytes.Buffer
-	var settings directory.Keystone
+	var settings keystone.Config
 	BeforeEach(func(ctx SpecContext) {
-		keystone = identity.NewKeystone(time.Now)
-		server := httptest.NewServer(keystone)
+		fake = identity.NewKeystone(time.Now)
+		server := httptest.NewServer(fake)
 		DeferCleanup(server.Close)
 		b = newBus(ctx)
 		log.Reset()
-		settings = directory.Keystone{
+		settings = keystone.Config{
 			URL: server.URL + "/v3/", User: identity.KeystoneUser, UserDomain: "Default",
 			Secret: identity.KeystonePassword,
 		}
 	})
-	follow := func(k directory.Keystone) *directory.Directory {
+	follow := func(k keystone.Config) *directory.Directory {
 		GinkgoHelper()
 		d, err := directory.NewKeystone(k, directory.Config{Foundation: "os"},
 			directory.Deps{Bus: b, Log: slog.New(slog.NewTextHandler(&log, nil))})
@@ -42,11 +43,11 @@ var _ = Describe("The names of projects", func() {
 	}
 
 	It("come from Keystone, page by page, and end with the project", func(ctx SpecContext) {
-		keystone.SetProjects([2]string{"p1", "shop"}, [2]string{"p2", "blog"}, [2]string{"p3", "wiki"})
+		fake.SetProjects([2]string{"p1", "shop"}, [2]string{"p2", "blog"}, [2]string{"p3", "wiki"})
 		d := follow(settings)
 		Expect(d.Look(ctx)).To(Succeed())
-		keystone.SetProjects([2]string{"p1", "shop"}, [2]string{"p3", "docs"})
-		keystone.RevokeOwn()
+		fake.SetProjects([2]string{"p1", "shop"}, [2]string{"p3", "docs"})
+		fake.RevokeOwn()
 		Expect(d.Look(ctx)).To(Succeed())
 		got := map[string]string{}
 		ended := map[string]bool{}
@@ -59,21 +60,21 @@ var _ = Describe("The names of projects", func() {
 	})
 
 	It("come with an application credential, too", func(ctx SpecContext) {
-		keystone.SetProjects([2]string{"p1", "shop"})
+		fake.SetProjects([2]string{"p1", "shop"})
 		settings.CredentialID, settings.User = identity.KeystoneUser, ""
 		Expect(follow(settings).Look(ctx)).To(Succeed())
 	})
 
 	It("stay as they are where Keystone refuses, is away, or says something else", func(ctx SpecContext) {
-		keystone.SetProjects([2]string{"p1", "shop"})
+		fake.SetProjects([2]string{"p1", "shop"})
 		Expect(follow(settings).Look(ctx)).To(Succeed())
 		for _, answer := range []http.HandlerFunc{
 			identity.Status(http.StatusForbidden), identity.Status(http.StatusServiceUnavailable), identity.Maintenance,
 		} {
-			keystone.Answer(answer)
+			fake.Answer(answer)
 			Expect(follow(settings).Look(ctx)).NotTo(Succeed())
 		}
-		keystone.Answer(nil)
+		fake.Answer(nil)
 		settings.Secret = "wrong"
 		Expect(follow(settings).Look(ctx)).To(MatchError(ContainSubstring("status 401")))
 		d, err := names.Load(ctx, b)
@@ -81,14 +82,14 @@ var _ = Describe("The names of projects", func() {
 		Expect(d.Tenant("shop", "os")).To(Equal("p1"))
 	})
 
-	DescribeTable("need whole settings", func(turn func(k *directory.Keystone), problem string) {
+	DescribeTable("need whole settings", func(turn func(k *keystone.Config), problem string) {
 		turn(&settings)
 		_, err := directory.NewKeystone(settings, directory.Config{}, directory.Deps{Bus: b})
 		Expect(err).To(MatchError(ContainSubstring(problem)))
 	},
-		Entry(nil, func(k *directory.Keystone) { k.URL = "keystone" }, "the address of Keystone is wrong"),
-		Entry(nil, func(k *directory.Keystone) { k.User = "" }, "Keystone asks for credentials"),
-		Entry(nil, func(k *directory.Keystone) { k.CredentialID = "both" }, "Keystone asks for credentials"),
-		Entry(nil, func(k *directory.Keystone) { k.Secret = "" }, "Keystone asks for credentials"),
+		Entry(nil, func(k *keystone.Config) { k.URL = "keystone" }, "the address of Keystone is wrong"),
+		Entry(nil, func(k *keystone.Config) { k.User = "" }, "Keystone asks for credentials"),
+		Entry(nil, func(k *keystone.Config) { k.CredentialID = "both" }, "Keystone asks for credentials"),
+		Entry(nil, func(k *keystone.Config) { k.Secret = "" }, "Keystone asks for credentials"),
 	)
 })

@@ -6,6 +6,7 @@ import (
 
 	"github.com/daybook-billing/daybook/collector/cf"
 	"github.com/daybook-billing/daybook/collector/directory"
+	"github.com/daybook-billing/daybook/internal/keystone"
 	"github.com/daybook-billing/daybook/internal/names"
 	"github.com/daybook-billing/daybook/internal/service"
 )
@@ -67,7 +68,7 @@ func (k *KeystoneFlags) directory(foundation string, deps directory.Deps) (*dire
 	if err != nil {
 		return nil, err
 	}
-	return directory.NewKeystone(directory.Keystone{
+	return directory.NewKeystone(keystone.Config{
 		URL: k.URL, CredentialID: k.CredentialID, User: k.User, UserDomain: k.UserDomain, Secret: secret,
 		CAFile: k.CAFile,
 	}, directory.Config{Foundation: foundation, Every: k.Every}, deps)

@@ -69,8 +69,8 @@ var ledgerReaders = []string{"ledger", "api", "cmd", "internal/lab"}
 // shared packages serve several services, and so depend on none.
 var shared = []string{
 	"internal/bus", "internal/stage", "internal/service", "internal/jsondoc", "internal/redact",
-	"internal/cfapi", "internal/evidence", "internal/metered", "internal/names", "internal/snapshot", "acts",
-	"ledger",
+	"internal/cfapi", "internal/evidence", "internal/keystone", "internal/metered", "internal/names",
+	"internal/snapshot", "acts", "ledger",
 }
 
 // called packages act for whoever calls them, a command or an API: flags, files and printing are
