@@ -10,9 +10,9 @@ import (
 
 // This file places facts of folded months: it derives their resource from all its facts again.
 
-// TooLate reports whether a fact belongs into folded time: LateFact takes it, and Fact holds it. Of
-// the state it changes no more than they do.
-func (m *Meter) TooLate(u *events.Usage, sequence uint64) bool {
+// NeedsPast reports whether a fact belongs into folded time: FactWithPast takes it, and Fact holds
+// it. Of the state it changes no more than they do.
+func (m *Meter) NeedsPast(u *events.Usage, sequence uint64) bool {
 	f := m.foundation(u.Source, u.Foundation)
 	if f.rules.Folded == timeline.MinMoment || platforms[u.Source].follows && u.AfterSequence == 0 {
 		return false
@@ -21,8 +21,8 @@ func (m *Meter) TooLate(u *events.Usage, sequence uint64) bool {
 	return e != nil && e.TooLate(u, sequence)
 }
 
-// LateFact is Fact for one of folded time: past is its resource before it.
-func (m *Meter) LateFact(u *events.Usage, sequence uint64, past *rederive.Past, emit func(*events.Metered)) {
+// FactWithPast is Fact for one of folded time: past is its resource before it.
+func (m *Meter) FactWithPast(u *events.Usage, sequence uint64, past *rederive.Past, emit func(*events.Metered)) {
 	m.past = past
 	m.Fact(u, sequence, emit)
 	m.past = nil

@@ -231,7 +231,7 @@ func (p *processor) read(in *bus.Stored) error {
 		p.unreadable = fmt.Errorf("it is about kind %q of source %q, which is not metered", u.Kind, u.Source)
 	}
 	about := p.history.About(in.Sequence)
-	if p.unreadable == nil && (about || p.meter.TooLate(u, in.Sequence)) {
+	if p.unreadable == nil && (about || p.meter.NeedsPast(u, in.Sequence)) {
 		if !about {
 			p.history = history.New(p.names, u, in.Sequence)
 		}
@@ -259,7 +259,7 @@ func (p *processor) fact(in *bus.Stored, emit func(stage.Output)) error {
 		return p.unreadable
 	}
 	if p.history.About(in.Sequence) {
-		p.meter.LateFact(u, in.Sequence, p.history.Past(), metered)
+		p.meter.FactWithPast(u, in.Sequence, p.history.Past(), metered)
 		p.history = nil
 	} else {
 		p.meter.Fact(u, in.Sequence, metered)

@@ -8,8 +8,8 @@ import (
 // fact tells a fact. The meter may keep nothing of it.
 func (b *books) fact(u *events.Usage, emit func(*events.Metered)) {
 	kept := *u
-	if b.remembers && b.meter.TooLate(u, b.sequence) {
-		b.meter.LateFact(u, b.sequence, b.past(u), emit)
+	if b.remembers && b.meter.NeedsPast(u, b.sequence) {
+		b.meter.FactWithPast(u, b.sequence, b.past(u), emit)
 	} else {
 		b.meter.Fact(u, b.sequence, emit)
 	}
