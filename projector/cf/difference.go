@@ -120,8 +120,7 @@ func (r *Foundation) evidence(p *part) []uint64 {
 func (t *resource) hold(p *part) events.Hold {
 	h := events.Hold{
 		ID: t.holdID(&p.cause), Kind: t.kind, Resource: t.name, Code: p.cause.code(), Start: p.start.Time(),
-		Footprint: *p.size,
-		Reason:    p.cause.reason(p.end),
+		Footprint: *p.size, Reason: p.cause.reason(p.end),
 	}
 	if p.end != timeline.MaxMoment {
 		h.End = p.end.Time()

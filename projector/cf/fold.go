@@ -166,10 +166,8 @@ func (f *fold) apply(x *fact) {
 }
 
 func (f *fold) anomaly(code string, at timeline.Moment, message string) {
-	f.anomalies = append(f.anomalies, events.Anomaly{
-		Code: code, Resource: f.process.name, Time: at.Time(),
-		Message: message,
-	})
+	f.anomalies = append(f.anomalies,
+		events.Anomaly{Code: code, Resource: f.process.name, Time: at.Time(), Message: message})
 }
 
 // end is the fold for an ending. A second one is noise.
@@ -240,8 +238,7 @@ func (f *fold) open(x *fact, at timeline.Moment, size *events.Footprint, flags e
 	f.known, f.running = true, true
 	f.segment = segment{
 		start: at, since: at, of: x.of, size: size, flags: flags, opener: x.id, opening: x.sequence, sizeAt: x.time,
-		heldTo:   timeline.MinMoment,
-		excluded: x.of.excluded,
+		heldTo: timeline.MinMoment, excluded: x.of.excluded,
 	}
 	f.holdBeforeGapEnds(x)
 }
@@ -278,8 +275,7 @@ func (f *fold) put(end timeline.Moment, ending uint64) {
 	}
 	p := part{
 		start: s.start, end: end, since: s.since, of: s.of, size: s.size, flags: s.flags, opener: s.opener,
-		opening: s.opening, more: s.more,
-		ending: ending, earlier: s.earlier,
+		opening: s.opening, more: s.more, ending: ending, earlier: s.earlier,
 	}
 	if s.heldTo > p.start {
 		f.emit(p, p.start, min(s.heldTo, end), s.heldBy)
@@ -388,8 +384,7 @@ func eventName(kind string, v verb) string {
 		names = [...]string{began: "CREATED", wasRunning: "WAS_RUNNING", ended: "DELETED", buildpackSet: ""}
 	case events.KindTask:
 		names = [...]string{
-			began: "TASK_STARTED", wasRunning: "TASK_WAS_RUNNING", ended: "TASK_STOPPED",
-			buildpackSet: "",
+			began: "TASK_STARTED", wasRunning: "TASK_WAS_RUNNING", ended: "TASK_STOPPED", buildpackSet: "",
 		}
 	case events.KindStaging:
 		names = [...]string{

@@ -360,9 +360,8 @@ func (r reader) held() (held []part) {
 	for range r.Length() {
 		p := part{
 			start: r.Moment(), end: r.Moment(), since: r.Moment(), of: r.labels(), size: r.Footprint(),
-			flags:   r.flags(),
-			opening: r.Uint(),
-			more:    r.numbers(), ending: r.Uint(), cause: r.cause(), bounds: r.bounds(),
+			flags: r.flags(), opening: r.Uint(), more: r.numbers(), ending: r.Uint(), cause: r.cause(),
+			bounds: r.bounds(),
 		}
 		if !p.cause.holds() {
 			r.Fail()
