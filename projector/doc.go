@@ -3,8 +3,8 @@
 //
 // Reads USAGE, in order: facts, horizons, gaps, and the acts of people on their own subjects:
 // decisions on holds, retirements of collectors, words about months, catalogue versions, seals of
-// statements. For a late fact of folded time it reads the subject of the resource again, in USAGE
-// and METERED.
+// statements. For a late fact of folded time, and for one of a forgotten resource about what was
+// before, it reads the subject of the resource again, in USAGE and METERED.
 //
 // Writes METERED. For the facts of one window (a batch of a collector; else a fact) with an effect
 // on a subject: one message on metered.<source>.<foundation>.<tenant>.<kind>.<resource> with the
@@ -28,7 +28,7 @@
 // The stage shell is config.go and projector.go. The rest is pure, and shared with `daybook rate`.
 // A fact goes through meter.go, the timeline of its resource, window.go and message.go;
 // published.go keeps the spans that a message published. late.go, with internal/history (what is
-// read) and internal/rederive (what that gives), is the way of a late fact of folded months. A
+// read) and internal/rederive (what that gives), is the way of facts about folded months. A
 // timeline belongs to a platform, in projector/cf or projector/trove; neither knows the other, and
 // the meter knows both by projector/timeline only. Another platform is another folder, and one line
 // in platforms.go.

@@ -8,35 +8,39 @@ import (
 	"github.com/daybook-billing/daybook/projector/timeline"
 )
 
-// This file places facts of folded months: it derives their resource from all its facts again.
+// This file adds facts that are about folded months: it derives their resource from all its facts
+// again.
 
-// NeedsPast reports whether a fact belongs into folded time: FactWithPast takes it, and Fact holds
-// it. Of the state it changes no more than they do.
+// NeedsPast reports whether a fact belongs into folded time, or is the first one of a resource that
+// may have been forgotten, and presumes more than a beginning. FactWithPast takes it. Of the state
+// NeedsPast changes no more than Fact.
 func (m *Meter) NeedsPast(u *events.Usage, sequence uint64) bool {
-	f := m.foundation(u.Source, u.Foundation)
-	if f.rules.Folded == timeline.MinMoment || platforms[u.Source].follows && u.AfterSequence == 0 {
+	f, presumes := m.foundation(u.Source, u.Foundation), platforms[u.Source].presumes
+	if f.rules.Folded == timeline.MinMoment || presumes != nil && u.AfterSequence == 0 &&
+		(!presumes(u) || f.peek(entryKey{u.Kind, u.Resource}) != nil) {
 		return false
 	}
 	e := f.observe(u, sequence)
-	return e != nil && e.TooLate(u, sequence)
+	return e != nil && (e.TooLate(u, sequence) || e.Presumes(u, sequence))
 }
 
-// FactWithPast is Fact for one of folded time: past is its resource before it.
+// FactWithPast is Fact for one that needs its past: past is its resource before it.
 func (m *Meter) FactWithPast(u *events.Usage, sequence uint64, past *rederive.Past, emit func(*events.Metered)) {
 	m.past = past
 	m.Fact(u, sequence, emit)
 	m.past = nil
 }
 
-// late adds a fact of folded time to its timeline, and puts the difference to the published spans
-// into the meter's change. Where the fact cannot be derived, the timeline holds it, for the reason
-// in the change.
+// late adds a fact to its timeline, derived again, and puts the difference to the published spans
+// into the meter's change. Where that cannot be derived, the timeline holds a fact of folded time,
+// for the reason in the change, and takes another one as the first of its resource. So it does
+// where nothing was heard of the resource: it has come through the gaps of folded months.
 func (m *Meter) late(f *foundation, e *entry, u *events.Usage, sequence uint64) {
 	ch, published := &m.ch, m.past.Published
 	if ch.Lacks = m.past.Lacks; ch.Lacks == "" {
 		d := m.derive(f, e)
 		kept, all := e.sub.pending.standing(e, published)
-		if f.agree(d.Spans(), all) {
+		if (d.Heard || e.TooLate(u, sequence)) && f.agree(d.Spans(), all) {
 			d.Add(u, sequence, ch)
 			t, err := d.Move(f.platform)
 			if err == nil {
@@ -51,7 +55,7 @@ func (m *Meter) late(f *foundation, e *entry, u *events.Usage, sequence uint64) 
 	e.Add(u, sequence, ch)
 }
 
-// derive derives a resource as it is without the late fact.
+// derive derives a resource as it is without the fact.
 func (m *Meter) derive(f *foundation, e *entry) *rederive.Derivation {
 	at := rederive.At{Horizon: f.rules.Horizon, Folded: f.rules.Folded, Shown: timeline.MinMoment}
 	for _, s := range e.Running(nil) { // running spans begin at the last cut

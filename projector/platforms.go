@@ -11,16 +11,18 @@ import (
 
 // platform is a platform as the meter knows it.
 type platform struct {
-	kinds   []string // of its resources
-	follows bool     // a late fact names the one that it follows
-	open    func(*timeline.Rules, *Config) timeline.Platform
+	kinds []string // of its resources
+	// presumes is the part of timeline.Presumes that the fact alone tells; nil where a late fact
+	// does not name the one that it follows.
+	presumes func(*events.Usage) bool
+	open     func(*timeline.Rules, *Config) timeline.Platform
 }
 
 // platforms are the metered platforms, by source.
 var platforms = map[string]platform{
 	events.SourceCF: {
-		kinds:   []string{events.KindApp, events.KindTask, events.KindStaging, events.KindService},
-		follows: true,
+		kinds:    []string{events.KindApp, events.KindTask, events.KindStaging, events.KindService},
+		presumes: cf.Presumes,
 		open: func(r *timeline.Rules, c *Config) timeline.Platform {
 			return cf.New(r, c.BuildTimeout, c.excluded)
 		},

@@ -67,6 +67,12 @@ func earlierOf(kind, previous string) earlier {
 	return unsaid
 }
 
+// Presumes reports whether a fact, were it the first of its resource, would be about more than a
+// beginning: what was before, or goes on, is to be known.
+func Presumes(u *events.Usage) bool {
+	return verbOf(u.Event) != began || earlierOf(u.Kind, u.Previous) == ran || u.Reseeded || !u.Listed.IsZero()
+}
+
 // labels are the properties of a resource beside its size. Only the tenant ends a span.
 type labels struct {
 	app, tenant, space, spaceName, name string

@@ -100,8 +100,7 @@ func (t *resource) newFact(u *events.Usage, sequence uint64, near *events.Footpr
 	}
 	if late != nil || !u.Listed.IsZero() || u.PreviousInstances.Known() || u.PreviousMemoryMB.Known() {
 		x.extra = &extra{
-			late: late, listed: timeline.MinMoment, instances: u.PreviousInstances,
-			memory: u.PreviousMemoryMB,
+			late: late, listed: timeline.MinMoment, instances: u.PreviousInstances, memory: u.PreviousMemoryMB,
 		}
 		if !u.Listed.IsZero() {
 			x.extra.listed = timeline.MomentOf(u.Listed)
@@ -154,6 +153,15 @@ func (t *resource) TooLate(u *events.Usage, sequence uint64) bool {
 	}
 	x := t.newFact(u, sequence, nil)
 	return !t.has(&x) && t.tooLate(&x)
+}
+
+// Presumes implements timeline.Timeline.
+func (t *resource) Presumes(u *events.Usage, sequence uint64) bool {
+	if t.base != nil || !Presumes(u) {
+		return false
+	}
+	x := t.newFact(u, sequence, nil)
+	return len(t.facts) == 0 || x.key().compare(t.facts[0].key()) < 0
 }
 
 // tooLate reports whether a late fact belongs into folded time: before the baseline or a gap in it,
@@ -210,8 +218,7 @@ func (t *resource) addLate(x *fact, ch *timeline.Change) {
 			". It is held: settle the difference by hand")
 	if len(t.late) < maxLateFacts {
 		t.late = append(t.late, timeline.LateFact{
-			ID: x.id.String(), Event: name, At: x.time.Time(),
-			Footprint: *x.size, Lacks: ch.Lacks,
+			ID: x.id.String(), Event: name, At: x.time.Time(), Footprint: *x.size, Lacks: ch.Lacks,
 		})
 		ch.Held = true
 	}
@@ -221,8 +228,7 @@ func (t *resource) addLate(x *fact, ch *timeline.Change) {
 func (t *resource) lateHold(l *timeline.LateFact) events.Hold {
 	return events.Hold{
 		ID:   t.rules.HoldID(t.kind, t.name, events.AnomalyClosedPeriod, l.ID),
-		Kind: t.kind, Resource: t.name, Code: events.AnomalyClosedPeriod, Start: l.At, End: l.At,
-		Footprint: l.Footprint,
+		Kind: t.kind, Resource: t.name, Code: events.AnomalyClosedPeriod, Start: l.At, End: l.At, Footprint: l.Footprint,
 		Reason: l.Event + " of " + events.FormatTime(l.At) + " " + timeline.CameLate(l.Lacks) +
 			". Settle the difference by hand, then discard this",
 	}

@@ -59,6 +59,9 @@ type Timeline interface {
 	// TooLate reports whether a fact belongs into folded time, where nothing can be derived from
 	// it. Add holds it then, for the reason Change.Lacks.
 	TooLate(u *events.Usage, sequence uint64) bool
+	// Presumes reports whether a fact would be the first one, and says something of the time before
+	// it: of a resource that was forgotten, its past is to be known.
+	Presumes(u *events.Usage, sequence uint64) bool
 	// Miss is Lose for an unlisted timeline. It puts nothing out, and reports whether the timeline
 	// must be listed, and Lose be called.
 	Miss() bool

@@ -376,6 +376,9 @@ func (in *instance) TooLate(u *events.Usage, _ uint64) bool {
 	return !in.ended.IsZero() && (u.Event != events.EventTroveExists || !u.Time.After(in.ended))
 }
 
+// Presumes implements timeline.Timeline: the facts are a set, and none is about the ones before it.
+func (in *instance) Presumes(*events.Usage, uint64) bool { return false }
+
 // addLate is add for a forgotten instance: its bill is published and can not be derived again.
 func (in *instance) addLate(u *events.Usage, ch *timeline.Change) {
 	in.latest = timeline.Later(in.latest, u.Time, u.Observed)

@@ -1,5 +1,5 @@
-// Package history reads the past of a resource before a late fact: its facts and decisions in
-// USAGE, and its spans in METERED. It holds all facts to the same conditions as the projector.
+// Package history reads the past of a resource before a fact: its facts and decisions in USAGE, and
+// its spans in METERED. It holds all facts to the same conditions as the projector.
 package history
 
 import (
@@ -16,7 +16,7 @@ import (
 	"github.com/daybook-billing/daybook/projector/internal/rederive"
 )
 
-// Limits of the reading for one late fact. Beyond them it is held.
+// Limits of the reading for one fact. Beyond them a late one is held.
 const (
 	maxBytes  = 64 << 20 // of facts and decisions about the resource: some 100,000
 	maxSpans  = 100_000  // published
@@ -55,7 +55,7 @@ func Fact(names *events.Interner, u *events.Usage, in *bus.Stored) (labels []str
 	return labels, Timed(u.Time)
 }
 
-// Reading reads the past of a late fact's resource.
+// Reading reads the past of a fact's resource.
 type Reading struct {
 	names    *events.Interner
 	of       events.Usage
@@ -70,7 +70,7 @@ type Reading struct {
 	spans    map[string]events.Span
 }
 
-// New returns a reading for a late fact, the message of USAGE with a sequence.
+// New returns a reading for a fact, the message of USAGE with a sequence.
 func New(names *events.Interner, of *events.Usage, sequence uint64) *Reading {
 	return &Reading{
 		names: names, of: *of, sequence: sequence, late: map[uint64]uint64{}, open: []uint64{of.AfterSequence},
@@ -78,7 +78,7 @@ func New(names *events.Interner, of *events.Usage, sequence uint64) *Reading {
 	}
 }
 
-// About reports whether the reading is for the late fact with a sequence.
+// About reports whether the reading is for the fact with a sequence.
 func (r *Reading) About(sequence uint64) bool { return r != nil && r.sequence == sequence }
 
 // Needs is the next part to be read; nil for none.
@@ -194,7 +194,7 @@ func (r *Reading) Output(out *bus.Stored) error {
 	}
 	var m events.Metered
 	if err := r.names.DecodeMetered(&m, out.Data); err != nil {
-		return fmt.Errorf("a late fact changes what it published: %w. `daybook verify` tells more", err)
+		return fmt.Errorf("a fact may change what it published: %w. `daybook verify` tells more", err)
 	}
 	for i := range m.Retracted {
 		delete(r.spans, m.Retracted[i].ID)

@@ -1,5 +1,5 @@
-// Package rederive derives the timeline of one resource from all its facts again, where a late fact
-// belongs into months whose facts are folded. It is pure, as the platforms are.
+// Package rederive derives the timeline of one resource from all its facts again, where a fact is
+// about months whose facts are folded. It is pure, as the platforms are.
 package rederive
 
 import (
@@ -10,7 +10,7 @@ import (
 	"github.com/daybook-billing/daybook/projector/timeline"
 )
 
-// Past is the messages of USAGE and METERED about a resource before a late fact.
+// Past is the messages of USAGE and METERED about a resource before a fact.
 type Past struct {
 	Inputs    []Input       // in order
 	Published []events.Span // and not retracted, with their publications
@@ -41,6 +41,7 @@ type At struct{ Horizon, Folded, Shown timeline.Moment }
 // Derivation is a timeline and its spans.
 type Derivation struct {
 	Timeline timeline.Timeline
+	Heard    bool // a fact of the resource was among the inputs
 	of       Resource
 	at       At
 	spans    map[place]events.Span
@@ -106,7 +107,7 @@ func (d *Derivation) fact(u *events.Usage, sequence uint64, ch *timeline.Change)
 		return
 	}
 	if d.Timeline == nil {
-		d.Timeline = d.of.Platform.New(d.of.Kind, d.of.Name)
+		d.Timeline, d.Heard = d.of.Platform.New(d.of.Kind, d.of.Name), true
 	}
 	d.Timeline.Add(u, sequence, ch)
 }
@@ -140,7 +141,7 @@ func Sort(spans []events.Span) {
 	})
 }
 
-// Add adds the late fact, and puts out the difference. Then it folds as far as the meter.
+// Add adds the fact, and puts out the difference. Then it folds as far as the meter.
 func (d *Derivation) Add(u *events.Usage, sequence uint64, ch *timeline.Change) {
 	d.fact(u, sequence, ch)
 	d.of.Rules.Folded = d.at.Folded
