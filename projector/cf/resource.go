@@ -228,8 +228,8 @@ func (t *resource) addLate(x *fact, ch *timeline.Change) {
 func (t *resource) lateHold(l *timeline.LateFact) events.Hold {
 	return events.Hold{
 		ID:   t.rules.HoldID(t.kind, t.name, events.AnomalyClosedPeriod, l.ID),
-		Kind: t.kind, Resource: t.name, Code: events.AnomalyClosedPeriod, Start: l.At, End: l.At, Footprint: l.Footprint,
-		Reason: l.Event + " of " + events.FormatTime(l.At) + " " + timeline.CameLate(l.Lacks) +
+		Kind: t.kind, Resource: t.name, Code: events.AnomalyClosedPeriod, Start: l.At, End: l.At,
+		Footprint: l.Footprint, Reason: l.Event + " of " + events.FormatTime(l.At) + " " + timeline.CameLate(l.Lacks) +
 			". Settle the difference by hand, then discard this",
 	}
 }
