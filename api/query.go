@@ -22,6 +22,22 @@ import (
 // tenantParameter is the parameter that stands in the subject of a question over NATS.
 const tenantParameter = "tenant"
 
+// queryAll stands in the subject of a question about everybody for the tenant.
+const queryAll = "all"
+
+// queryFilter matches a question about any tenant.
+func queryFilter(question string) string { return "daybook.query.*." + events.Token(question) }
+
+// queryTenant is the tenant of a question's subject, or queryAll.
+func queryTenant(subject string) (string, error) {
+	tokens := strings.Split(subject, ".")
+	const tenantToken = 2
+	if len(tokens) <= tenantToken {
+		return "", fmt.Errorf("the subject %s names no tenant", subject)
+	}
+	return events.Untoken(tokens[tenantToken])
+}
+
 // queried are the questions that are answered over NATS, too: each GET of the API with a JSON
 // answer, by its id.
 type queried map[string]*huma.Operation
@@ -59,7 +75,7 @@ func (q queried) questions() (all []query.Question) {
 			panic(err) // it is made of the parameters of /openapi.json
 		}
 		all = append(all, query.Question{
-			Name: id, Subject: events.QueryFilter(id),
+			Name: id, Subject: queryFilter(id),
 			Metadata: map[string]string{"description": op.Summary, "schema": string(schema)},
 		})
 	}
@@ -154,11 +170,11 @@ func (s *Server) RunQueries(ctx context.Context) error {
 
 // query answers a question.
 func (s *Server) query(ctx context.Context, question, subject string, body []byte) ([]byte, error) {
-	tenant, err := events.QueryTenant(subject)
+	tenant, err := queryTenant(subject)
 	if err != nil {
 		return nil, &query.Error{Status: http.StatusUnprocessableEntity, Text: err.Error()}
 	}
-	scope := answer.Scope{Everybody: tenant == events.QueryAll}
+	scope := answer.Scope{Everybody: tenant == queryAll}
 	if !scope.Everybody {
 		scope.Owners, err = ledger.Owners(ctx, s.answers.Reader(), ledger.Query{Tenant: tenant})
 		if err != nil {

@@ -2,7 +2,6 @@ package events
 
 import (
 	"cmp"
-	"fmt"
 	"strings"
 
 	"github.com/daybook-billing/daybook/events/text"
@@ -47,25 +46,6 @@ func subject(first string, tokens ...string) string {
 func UsageSubject(source, foundation, tenant, kind, resource string) string {
 	return subject("usage", source, foundation, tenant, kind, resource)
 }
-
-// QuerySubject is where a question about a tenant is asked. A question is one word.
-func QuerySubject(tenant, question string) string { return subject("daybook.query", tenant, question) }
-
-// QueryAll stands in the subject of a question about everybody for the tenant.
-const QueryAll = "all"
-
-// QueryTenant is the tenant of a question's subject, or QueryAll.
-func QueryTenant(subject string) (string, error) {
-	tokens := strings.Split(subject, ".")
-	const tenantToken = 2
-	if len(tokens) <= tenantToken {
-		return "", fmt.Errorf("the subject %s names no tenant", subject)
-	}
-	return Untoken(tokens[tenantToken])
-}
-
-// QueryFilter matches a question about any tenant.
-func QueryFilter(question string) string { return "daybook.query.*." + Token(question) }
 
 // UsageFilter matches every message of a foundation in USAGE: the collector's own subjects.
 func UsageFilter(source, foundation string) string {
