@@ -14,7 +14,7 @@ import (
 var Kinds = []string{
 	events.ActCatalogue, events.ActDecision, events.ActRetirement, events.ActReplay, events.ActDiscard,
 	events.ActClosing, events.ActReopening, events.ActMode, events.ActGrace, events.ActSeal,
-	events.ActErasure,
+	events.ActErasure, events.ActObservation,
 }
 
 // origin is the ce-source of acts.

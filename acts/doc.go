@@ -1,7 +1,8 @@
 // Package acts publishes the acts of people and reads them back: catalogue versions, decisions
 // about holds, retirements of collectors, beginnings of replays, discards of quarantined input,
-// erasures of names, and words about months. Seals of statements are the pricer's own.
-// Commands and an API call it; it has no flags and prints nothing, and its errors say what to do.
+// erasures of names, words about months, and observations of reconciliations. Seals of statements
+// are the pricer's own. Commands and an API call it; it has no flags and prints nothing, and its
+// errors say what to do.
 //
 // Every act is one message of USAGE with one envelope, events.Act: kind, source, foundation, id,
 // by, note, time and expectation, and the content of the kind.
@@ -19,6 +20,8 @@
 //	                                                           be open again
 //	mode        usage.act.mode.<source>.<foundation>, or all   events.Month: how open months close
 //	grace       usage.act.grace.<source>.<foundation>, or all  events.Month: when they do
+//	observation usage.act.observation.<source>.<foundation>    events.Observation: of what is there,
+//	                                                           or the reversion of a plan's
 //	seal        usage.act.seal.<source>.<foundation>           statement.Statement: issued, with its
 //	                                                           number
 //
@@ -42,8 +45,10 @@
 // were read, for a horizon of the collector may not stand between. After a refusal, and after an
 // append without an answer, the subjects are read again: an act found there is not appended again,
 // and the same act given twice is stored once. Ids are made of the content and of the act before it
-// on the same matter; that of a replay is the caller's.
+// on the same matter; that of a replay is the caller's, and that of an observation is made of its
+// plan and resource alone: two executors of a plan store each once.
 //
 // A crash loses at most the acts without an append; decisions of one foundation go out in atomic
-// batches of bus.MaxBatch. Giving the same acts again publishes the rest.
+// batches of bus.MaxBatch, observations in such of at most four MiB. Giving the same acts again
+// publishes the rest.
 package acts

@@ -21,14 +21,15 @@ type Act struct {
 	// other. 0 stands for none.
 	Expectation uint64
 
-	Catalogue  Catalogue
-	Decision   Decision
-	Retirement Retirement
-	Replay     Replay
-	Input      Input
-	Month      Month
-	Statement  []byte // the JSON of a statement.Statement with its number, or of a part of one
-	Erasure    Erasure
+	Catalogue   Catalogue
+	Decision    Decision
+	Retirement  Retirement
+	Replay      Replay
+	Input       Input
+	Month       Month
+	Statement   []byte // the JSON of a statement.Statement with its number, or of a part of one
+	Erasure     Erasure
+	Observation Observation
 }
 
 // Kinds of acts.

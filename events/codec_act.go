@@ -41,6 +41,9 @@ func (x *Act) AppendJSON(b []byte) []byte {
 	if x.Erasure != (Erasure{}) {
 		b = x.Erasure.appendJSON(append(b, `,"erasure":`...))
 	}
+	if !x.Observation.empty() {
+		b = x.Observation.appendJSON(append(b, `,"observation":`...))
+	}
 	return wire.CloseObject(b, start)
 }
 
@@ -84,6 +87,8 @@ func (x *Act) decode(s scanner) error {
 			x.Statement = slices.Clone(s.Raw())
 		case "erasure":
 			x.Erasure.read(&s)
+		case "observation":
+			x.Observation.read(&s)
 		default:
 			s.Skip()
 		}

@@ -275,6 +275,18 @@ func releasedFixtures() map[string]message {
 			By: "ann", Note: "the contract has ended", Time: at("2026-12-07T10:00:00Z"), Expectation: 1043,
 			Erasure: events.Erasure{Tenant: org},
 		},
+		"act_observation": &events.Act{
+			ID: "62513f4e-b2a3-54c5-a0d1-5c6d7e8f90a7", Kind: events.ActObservation, Source: "cf",
+			Foundation: "cf-eu-1",
+			By:         "daybook reconcile", Note: "missing_stop", Time: at("2026-12-07T10:00:00Z"), Expectation: 1043,
+			Observation: events.Observation{
+				Finding: events.FindingGone, Plan: "p1", Remodel: "missing_stop", Kind: "app", Resource: app, App: app,
+				Tenant: org, Space: space, SpaceName: "dev", Name: "shop", Footprint: webFootprint(),
+				At: at("2026-12-07T09:00:00Z"), Exact: true, NotBefore: at("2026-12-07T08:00:00Z"),
+				NotAfter: at("2026-12-07T09:30:00Z"), Seen: at("2026-12-07T09:30:00Z"), AfterSequence: 1042, Hold: true,
+				Evidence: []byte(`{"billed":{"instances":1},"there":null}`),
+			},
+		},
 		"act_grace": &events.Act{
 			ID: "62513f4e-b2a3-54c5-a0d1-5c6d7e8f90a5", Kind: events.ActGrace, By: "ann",
 			Time: at("2026-12-07T10:00:00Z"), Month: events.Month{GraceSeconds: 864000},

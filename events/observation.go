@@ -11,7 +11,7 @@ type Observation struct {
 	Plan    string
 	Remodel string // the type of the difference: missing_start, missing_stop, footprint_drift
 
-	Kind      string
+	Kind      string // KindApp, KindTask, KindService, KindInstance or KindVolume
 	Resource  string // id of the timeline, as in Usage
 	App       string
 	Tenant    string

@@ -54,7 +54,7 @@ func (p *processor) act(in *bus.Stored, emit func(stage.Output)) error {
 		if err := p.meter.Month(a, in.Sequence, closingOutput(emit)); err != nil {
 			emit(notice.RefusedMonth(a, in.Sequence, err))
 		}
-	case events.ActReplay, events.ActDiscard, events.ActErasure: // METERED has nothing of it
+	case events.ActReplay, events.ActDiscard, events.ActErasure, events.ActObservation: // METERED has nothing of it
 	default:
 		return fmt.Errorf("it is an act of kind %q, which this version does not know", a.Kind)
 	}

@@ -3,6 +3,8 @@
 package limit
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
@@ -18,6 +20,14 @@ const (
 )
 
 const cutMark = "…"
+
+// MaxEvidence is the most bytes of an observation's evidence: longer evidence is cut. A byte of its
+// beginning takes at most six bytes as JSON.
+const (
+	MaxEvidence  = 16 << 10
+	maxBeginning = (MaxEvidence - 64) / 6
+	cutEvidence  = `{"cut":`
+)
 
 // Label returns a label of at most MaxLabel bytes. A longer one ends between two characters,
 // with "…".
@@ -135,14 +145,41 @@ func Act(x *events.Act) (labels []string, id string) {
 		{"month.month", &x.Month.Month},
 		{"month.mode", &x.Month.Mode},
 		{"erasure.tenant", &x.Erasure.Tenant},
+		{"observation.finding", &x.Observation.Finding},
+		{"observation.plan", &x.Observation.Plan},
+		{"observation.remodel", &x.Observation.Remodel},
+		{"observation.kind", &x.Observation.Kind},
+		{"observation.resource", &x.Observation.Resource},
+		{"observation.app", &x.Observation.App},
+		{"observation.tenant", &x.Observation.Tenant},
+		{"observation.space", &x.Observation.Space},
 	} {
 		l.id(f)
 	}
 	l.label(field{"by", &x.By})
 	l.label(field{"note", &x.Note})
 	l.label(field{"replay.logic", &x.Replay.Logic})
+	l.label(field{"observation.space_name", &x.Observation.SpaceName})
+	l.label(field{"observation.name", &x.Observation.Name})
 	l.footprint(&x.Decision.Footprint)
+	l.footprint(&x.Observation.Footprint)
+	l.evidence(&x.Observation.Evidence)
 	return l.labels, l.long
+}
+
+// evidence puts an object with the beginning of the text in the place of a text beyond MaxEvidence.
+func (l *finding) evidence(text *[]byte) {
+	if len(*text) > MaxEvidence {
+		beginning := strings.ToValidUTF8(string((*text)[:maxBeginning]), "")
+		b, err := json.Marshal(beginning)
+		if err != nil { // no string has one
+			b = []byte(`""`)
+		}
+		*text = append(append([]byte(cutEvidence), b...), '}')
+	}
+	if bytes.HasPrefix(*text, []byte(cutEvidence)) {
+		l.labels = append(l.labels, "observation.evidence")
+	}
 }
 
 // field is a string with its name on the wire.

@@ -42,6 +42,28 @@ var _ = Describe("the limits of a fact's strings", func() {
 		Expect(id).To(Equal("tenant"))
 	})
 
+	It("cut the evidence of an observation, and it stays JSON", func() {
+		for _, text := range []string{"a", "é", "\\u0001", `\"`, "<"} {
+			a := events.Act{Observation: events.Observation{
+				Name:     strings.Repeat("a", limit.MaxLabel+1),
+				Evidence: []byte(`{"there":"` + strings.Repeat(text, limit.MaxEvidence) + `"}`),
+			}}
+			for range 2 {
+				labels, id := limit.Act(&a)
+				Expect(labels).To(Equal([]string{"observation.name", "observation.evidence"}))
+				Expect(id).To(BeEmpty())
+				Expect(len(a.Observation.Evidence)).To(BeNumerically("<=", limit.MaxEvidence))
+				Expect(events.CheckRaw(a.Observation.Evidence)).To(Succeed())
+			}
+		}
+		whole := []byte(`{"there":null}`)
+		a := events.Act{Observation: events.Observation{Evidence: whole, Space: strings.Repeat("a", limit.MaxID+1)}}
+		labels, id := limit.Act(&a)
+		Expect(labels).To(BeEmpty())
+		Expect(id).To(Equal("observation.space"))
+		Expect(a.Observation.Evidence).To(Equal(whole))
+	})
+
 	It("cost an ordinary fact no memory", func() {
 		u := events.Usage{Name: "shop", Tenant: "org"}
 		Expect(testing.AllocsPerRun(10, func() { limit.Usage(&u) })).To(BeZero())

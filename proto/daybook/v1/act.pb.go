@@ -33,7 +33,7 @@ type Act struct {
 	// A UUID version 5.
 	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	// "catalogue", "decision", "retirement", "replay", "discard", "closing", "reopening", "mode", "grace",
-	// "erasure", or "seal", which the pricer gives; in QUARANTINE "resubmission".
+	// "erasure", "observation", or "seal", which the pricer gives; in QUARANTINE "resubmission".
 	Kind string `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`
 	// "cf" or "trove"; absent when it is about no one source.
 	Source string `protobuf:"bytes,3,opt,name=source,proto3" json:"source,omitempty"`
@@ -62,7 +62,9 @@ type Act struct {
 	// Content of the kind "seal": a Statement, or a part of one, with its number.
 	Statement *structpb.Struct `protobuf:"bytes,15,opt,name=statement,proto3" json:"statement,omitempty"`
 	// Content of the kind "erasure".
-	Erasure       *Erasure `protobuf:"bytes,16,opt,name=erasure,proto3" json:"erasure,omitempty"`
+	Erasure *Erasure `protobuf:"bytes,16,opt,name=erasure,proto3" json:"erasure,omitempty"`
+	// Content of the kind "observation".
+	Observation   *Observation `protobuf:"bytes,17,opt,name=observation,proto3" json:"observation,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -205,6 +207,13 @@ func (x *Act) GetStatement() *structpb.Struct {
 func (x *Act) GetErasure() *Erasure {
 	if x != nil {
 		return x.Erasure
+	}
+	return nil
+}
+
+func (x *Act) GetObservation() *Observation {
+	if x != nil {
+		return x.Observation
 	}
 	return nil
 }
@@ -587,12 +596,223 @@ func (x *Erasure) GetTenant() string {
 	return ""
 }
 
+// Observation is what a reconciliation found on a platform where the record says something else. It is input like any
+// fact; a later event of the platform replaces it.
+type Observation struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// "running" (it runs with the footprint), "gone" (it does not run) or "reverted": all observations of the plan count
+	// no longer.
+	Finding string `protobuf:"bytes,1,opt,name=finding,proto3" json:"finding,omitempty"`
+	// Id of the construction plan with it. A reversion has no other field.
+	Plan string `protobuf:"bytes,2,opt,name=plan,proto3" json:"plan,omitempty"`
+	// Type of the difference: "missing_start", "missing_stop" or "footprint_drift".
+	Remodel string `protobuf:"bytes,3,opt,name=remodel,proto3" json:"remodel,omitempty"`
+	// Kind of the resource: "app", "task", "service", "instance" or "volume".
+	Kind string `protobuf:"bytes,4,opt,name=kind,proto3" json:"kind,omitempty"`
+	// Id of the timeline, as in Usage.
+	Resource string `protobuf:"bytes,5,opt,name=resource,proto3" json:"resource,omitempty"`
+	// Guid of the app of a process or a task; absent for others.
+	App string `protobuf:"bytes,6,opt,name=app,proto3" json:"app,omitempty"`
+	// Organisation guid or project id.
+	Tenant string `protobuf:"bytes,7,opt,name=tenant,proto3" json:"tenant,omitempty"`
+	// Space guid.
+	Space string `protobuf:"bytes,8,opt,name=space,proto3" json:"space,omitempty"`
+	// Name of the space.
+	SpaceName string `protobuf:"bytes,9,opt,name=space_name,proto3" json:"space_name,omitempty"`
+	// Name of the app, task, service instance or database instance.
+	Name string `protobuf:"bytes,10,opt,name=name,proto3" json:"name,omitempty"`
+	// Of the finding "running".
+	Footprint *Footprint `protobuf:"bytes,11,opt,name=footprint,proto3" json:"footprint,omitempty"`
+	// When it begins to count: the beginning of the run or of the size, or the end of the run.
+	At *timestamppb.Timestamp `protobuf:"bytes,12,opt,name=at,proto3" json:"at,omitempty"`
+	// The platform tells the time; else it lies between not_before and not_after.
+	Exact bool `protobuf:"varint,13,opt,name=exact,proto3" json:"exact,omitempty"`
+	// The earliest time of the change.
+	NotBefore *timestamppb.Timestamp `protobuf:"bytes,14,opt,name=not_before,proto3" json:"not_before,omitempty"`
+	// The latest time of the change.
+	NotAfter *timestamppb.Timestamp `protobuf:"bytes,15,opt,name=not_after,proto3" json:"not_after,omitempty"`
+	// When the platform was looked at. An event of before it, read later, wins.
+	Seen *timestamppb.Timestamp `protobuf:"bytes,16,opt,name=seen,proto3" json:"seen,omitempty"`
+	// The newest fact in USAGE at the time of the look: the observation counts directly behind it.
+	AfterSequence uint64 `protobuf:"varint,17,opt,name=after_sequence,proto3" json:"after_sequence,omitempty"`
+	// What follows is held for a decision, and not billed.
+	Hold bool `protobuf:"varint,18,opt,name=hold,proto3" json:"hold,omitempty"`
+	// The JSON of both sides, verbatim but for removed secrets. Daybook writes it last and byte for byte; a
+	// google.protobuf.Struct keeps its numbers as doubles only.
+	Evidence      *structpb.Struct `protobuf:"bytes,19,opt,name=evidence,proto3" json:"evidence,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Observation) Reset() {
+	*x = Observation{}
+	mi := &file_daybook_v1_act_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Observation) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Observation) ProtoMessage() {}
+
+func (x *Observation) ProtoReflect() protoreflect.Message {
+	mi := &file_daybook_v1_act_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Observation.ProtoReflect.Descriptor instead.
+func (*Observation) Descriptor() ([]byte, []int) {
+	return file_daybook_v1_act_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *Observation) GetFinding() string {
+	if x != nil {
+		return x.Finding
+	}
+	return ""
+}
+
+func (x *Observation) GetPlan() string {
+	if x != nil {
+		return x.Plan
+	}
+	return ""
+}
+
+func (x *Observation) GetRemodel() string {
+	if x != nil {
+		return x.Remodel
+	}
+	return ""
+}
+
+func (x *Observation) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *Observation) GetResource() string {
+	if x != nil {
+		return x.Resource
+	}
+	return ""
+}
+
+func (x *Observation) GetApp() string {
+	if x != nil {
+		return x.App
+	}
+	return ""
+}
+
+func (x *Observation) GetTenant() string {
+	if x != nil {
+		return x.Tenant
+	}
+	return ""
+}
+
+func (x *Observation) GetSpace() string {
+	if x != nil {
+		return x.Space
+	}
+	return ""
+}
+
+func (x *Observation) GetSpaceName() string {
+	if x != nil {
+		return x.SpaceName
+	}
+	return ""
+}
+
+func (x *Observation) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Observation) GetFootprint() *Footprint {
+	if x != nil {
+		return x.Footprint
+	}
+	return nil
+}
+
+func (x *Observation) GetAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.At
+	}
+	return nil
+}
+
+func (x *Observation) GetExact() bool {
+	if x != nil {
+		return x.Exact
+	}
+	return false
+}
+
+func (x *Observation) GetNotBefore() *timestamppb.Timestamp {
+	if x != nil {
+		return x.NotBefore
+	}
+	return nil
+}
+
+func (x *Observation) GetNotAfter() *timestamppb.Timestamp {
+	if x != nil {
+		return x.NotAfter
+	}
+	return nil
+}
+
+func (x *Observation) GetSeen() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Seen
+	}
+	return nil
+}
+
+func (x *Observation) GetAfterSequence() uint64 {
+	if x != nil {
+		return x.AfterSequence
+	}
+	return 0
+}
+
+func (x *Observation) GetHold() bool {
+	if x != nil {
+		return x.Hold
+	}
+	return false
+}
+
+func (x *Observation) GetEvidence() *structpb.Struct {
+	if x != nil {
+		return x.Evidence
+	}
+	return nil
+}
+
 var File_daybook_v1_act_proto protoreflect.FileDescriptor
 
 const file_daybook_v1_act_proto_rawDesc = "" +
 	"\n" +
 	"\x14daybook/v1/act.proto\x12\n" +
-	"daybook.v1\x1a\x1adaybook/v1/footprint.proto\x1a\x18daybook/v1/metered.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xda\x04\n" +
+	"daybook.v1\x1a\x1adaybook/v1/footprint.proto\x1a\x18daybook/v1/metered.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x95\x05\n" +
 	"\x03Act\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x16\n" +
@@ -614,7 +834,8 @@ const file_daybook_v1_act_proto_rawDesc = "" +
 	"\x05input\x18\r \x01(\v2\x11.daybook.v1.InputR\x05input\x12'\n" +
 	"\x05month\x18\x0e \x01(\v2\x11.daybook.v1.MonthR\x05month\x125\n" +
 	"\tstatement\x18\x0f \x01(\v2\x17.google.protobuf.StructR\tstatement\x12-\n" +
-	"\aerasure\x18\x10 \x01(\v2\x13.daybook.v1.ErasureR\aerasure\"\x9b\x01\n" +
+	"\aerasure\x18\x10 \x01(\v2\x13.daybook.v1.ErasureR\aerasure\x129\n" +
+	"\vobservation\x18\x11 \x01(\v2\x17.daybook.v1.ObservationR\vobservation\"\x9b\x01\n" +
 	"\bDecision\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x1a\n" +
 	"\bresource\x18\x02 \x01(\tR\bresource\x12\x12\n" +
@@ -640,7 +861,32 @@ const file_daybook_v1_act_proto_rawDesc = "" +
 	"\x04mode\x18\x02 \x01(\tR\x04mode\x12$\n" +
 	"\rgrace_seconds\x18\x03 \x01(\rR\rgrace_seconds\"!\n" +
 	"\aErasure\x12\x16\n" +
-	"\x06tenant\x18\x01 \x01(\tR\x06tenantB?Z=github.com/daybook-billing/daybook/proto/daybook/v1;daybookv1b\x06proto3"
+	"\x06tenant\x18\x01 \x01(\tR\x06tenant\"\x87\x05\n" +
+	"\vObservation\x12\x18\n" +
+	"\afinding\x18\x01 \x01(\tR\afinding\x12\x12\n" +
+	"\x04plan\x18\x02 \x01(\tR\x04plan\x12\x18\n" +
+	"\aremodel\x18\x03 \x01(\tR\aremodel\x12\x12\n" +
+	"\x04kind\x18\x04 \x01(\tR\x04kind\x12\x1a\n" +
+	"\bresource\x18\x05 \x01(\tR\bresource\x12\x10\n" +
+	"\x03app\x18\x06 \x01(\tR\x03app\x12\x16\n" +
+	"\x06tenant\x18\a \x01(\tR\x06tenant\x12\x14\n" +
+	"\x05space\x18\b \x01(\tR\x05space\x12\x1e\n" +
+	"\n" +
+	"space_name\x18\t \x01(\tR\n" +
+	"space_name\x12\x12\n" +
+	"\x04name\x18\n" +
+	" \x01(\tR\x04name\x123\n" +
+	"\tfootprint\x18\v \x01(\v2\x15.daybook.v1.FootprintR\tfootprint\x12*\n" +
+	"\x02at\x18\f \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12\x14\n" +
+	"\x05exact\x18\r \x01(\bR\x05exact\x12:\n" +
+	"\n" +
+	"not_before\x18\x0e \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"not_before\x128\n" +
+	"\tnot_after\x18\x0f \x01(\v2\x1a.google.protobuf.TimestampR\tnot_after\x12.\n" +
+	"\x04seen\x18\x10 \x01(\v2\x1a.google.protobuf.TimestampR\x04seen\x12&\n" +
+	"\x0eafter_sequence\x18\x11 \x01(\x04R\x0eafter_sequence\x12\x12\n" +
+	"\x04hold\x18\x12 \x01(\bR\x04hold\x123\n" +
+	"\bevidence\x18\x13 \x01(\v2\x17.google.protobuf.StructR\bevidenceB?Z=github.com/daybook-billing/daybook/proto/daybook/v1;daybookv1b\x06proto3"
 
 var (
 	file_daybook_v1_act_proto_rawDescOnce sync.Once
@@ -654,7 +900,7 @@ func file_daybook_v1_act_proto_rawDescGZIP() []byte {
 	return file_daybook_v1_act_proto_rawDescData
 }
 
-var file_daybook_v1_act_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
+var file_daybook_v1_act_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
 var file_daybook_v1_act_proto_goTypes = []any{
 	(*Act)(nil),                   // 0: daybook.v1.Act
 	(*Decision)(nil),              // 1: daybook.v1.Decision
@@ -663,28 +909,36 @@ var file_daybook_v1_act_proto_goTypes = []any{
 	(*Input)(nil),                 // 4: daybook.v1.Input
 	(*Month)(nil),                 // 5: daybook.v1.Month
 	(*Erasure)(nil),               // 6: daybook.v1.Erasure
-	(*timestamppb.Timestamp)(nil), // 7: google.protobuf.Timestamp
-	(*Catalogue)(nil),             // 8: daybook.v1.Catalogue
-	(*structpb.Struct)(nil),       // 9: google.protobuf.Struct
-	(*Footprint)(nil),             // 10: daybook.v1.Footprint
+	(*Observation)(nil),           // 7: daybook.v1.Observation
+	(*timestamppb.Timestamp)(nil), // 8: google.protobuf.Timestamp
+	(*Catalogue)(nil),             // 9: daybook.v1.Catalogue
+	(*structpb.Struct)(nil),       // 10: google.protobuf.Struct
+	(*Footprint)(nil),             // 11: daybook.v1.Footprint
 }
 var file_daybook_v1_act_proto_depIdxs = []int32{
-	7,  // 0: daybook.v1.Act.time:type_name -> google.protobuf.Timestamp
-	8,  // 1: daybook.v1.Act.catalogue:type_name -> daybook.v1.Catalogue
+	8,  // 0: daybook.v1.Act.time:type_name -> google.protobuf.Timestamp
+	9,  // 1: daybook.v1.Act.catalogue:type_name -> daybook.v1.Catalogue
 	1,  // 2: daybook.v1.Act.decision:type_name -> daybook.v1.Decision
 	2,  // 3: daybook.v1.Act.retirement:type_name -> daybook.v1.Retirement
 	3,  // 4: daybook.v1.Act.replay:type_name -> daybook.v1.Replay
 	4,  // 5: daybook.v1.Act.input:type_name -> daybook.v1.Input
 	5,  // 6: daybook.v1.Act.month:type_name -> daybook.v1.Month
-	9,  // 7: daybook.v1.Act.statement:type_name -> google.protobuf.Struct
+	10, // 7: daybook.v1.Act.statement:type_name -> google.protobuf.Struct
 	6,  // 8: daybook.v1.Act.erasure:type_name -> daybook.v1.Erasure
-	10, // 9: daybook.v1.Decision.footprint:type_name -> daybook.v1.Footprint
-	7,  // 10: daybook.v1.Retirement.at:type_name -> google.protobuf.Timestamp
-	11, // [11:11] is the sub-list for method output_type
-	11, // [11:11] is the sub-list for method input_type
-	11, // [11:11] is the sub-list for extension type_name
-	11, // [11:11] is the sub-list for extension extendee
-	0,  // [0:11] is the sub-list for field type_name
+	7,  // 9: daybook.v1.Act.observation:type_name -> daybook.v1.Observation
+	11, // 10: daybook.v1.Decision.footprint:type_name -> daybook.v1.Footprint
+	8,  // 11: daybook.v1.Retirement.at:type_name -> google.protobuf.Timestamp
+	11, // 12: daybook.v1.Observation.footprint:type_name -> daybook.v1.Footprint
+	8,  // 13: daybook.v1.Observation.at:type_name -> google.protobuf.Timestamp
+	8,  // 14: daybook.v1.Observation.not_before:type_name -> google.protobuf.Timestamp
+	8,  // 15: daybook.v1.Observation.not_after:type_name -> google.protobuf.Timestamp
+	8,  // 16: daybook.v1.Observation.seen:type_name -> google.protobuf.Timestamp
+	10, // 17: daybook.v1.Observation.evidence:type_name -> google.protobuf.Struct
+	18, // [18:18] is the sub-list for method output_type
+	18, // [18:18] is the sub-list for method input_type
+	18, // [18:18] is the sub-list for extension type_name
+	18, // [18:18] is the sub-list for extension extendee
+	0,  // [0:18] is the sub-list for field type_name
 }
 
 func init() { file_daybook_v1_act_proto_init() }
@@ -700,7 +954,7 @@ func file_daybook_v1_act_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_daybook_v1_act_proto_rawDesc), len(file_daybook_v1_act_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   7,
+			NumMessages:   8,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
