@@ -98,7 +98,25 @@ func (p *Platform) CreateApp(space *Space, guid, name string, buildpack Buildpac
 		a.Processes = append(a.Processes, p.newProcess(a, id, spec))
 	}
 	p.Apps = append(p.Apps, a)
+	p.auditApp(a, "audit.app.create", nil)
 	return a
+}
+
+// AddProcess makes a stopped process of an app, as a droplet with another process type does: no
+// event, and it does not run, even in a started app, until the app is started again.
+func (p *Platform) AddProcess(a *App, spec ProcessSpec) *Process {
+	p.call()
+	process := p.newProcess(a, newGUID(p.aside).String(), spec)
+	a.Processes = append(a.Processes, process)
+	p.auditProcess(process, "audit.app.process.create", nil)
+	return process
+}
+
+// LabelProcess changes labels: no event, but another updated_at.
+func (p *Platform) LabelProcess(process *Process) {
+	p.call()
+	p.touch(&process.Record)
+	p.auditProcess(process, "audit.app.process.update", map[string]any{"metadata": map[string]any{}})
 }
 
 func (p *Platform) newProcess(a *App, guid string, spec ProcessSpec) *Process {
@@ -113,6 +131,8 @@ func (p *Platform) newProcess(a *App, guid string, spec ProcessSpec) *Process {
 func (p *Platform) RenameApp(a *App, name string) {
 	p.call()
 	a.rename(name)
+	p.touch(&a.Record)
+	p.auditApp(a, "audit.app.update", map[string]any{"name": name})
 }
 
 func (a *App) rename(name string) {
@@ -126,6 +146,8 @@ func (a *App) rename(name string) {
 func (p *Platform) SetBuildpack(a *App, buildpack Buildpack) {
 	p.call()
 	a.configured = buildpack
+	p.touch(&a.Record)
+	p.auditApp(a, "audit.app.update", map[string]any{"lifecycle": map[string]any{"type": "buildpack"}})
 	if a.Droplet == nil {
 		a.setBuildpack(buildpack)
 	} else {
@@ -139,6 +161,8 @@ func (p *Platform) AssignDroplet(a *App, d *Droplet) {
 	a.Droplet = d
 	a.report()
 	a.forgetDroplets()
+	p.touch(&a.Record)
+	p.auditApp(a, "audit.app.droplet.mapped", nil)
 }
 
 // report sets the buildpack for the events of processes.
@@ -190,6 +214,7 @@ func (a *App) forgetDroplets() {
 func (p *Platform) StartApp(a *App) {
 	p.call()
 	p.startApp(a)
+	p.auditApp(a, "audit.app.start", nil)
 }
 
 func (p *Platform) startApp(a *App) {
@@ -204,6 +229,7 @@ func (p *Platform) startApp(a *App) {
 		a.report()
 	}
 	a.Started = true
+	p.touch(&a.Record)
 	for _, process := range a.Processes {
 		p.startProcess(process)
 	}
@@ -214,6 +240,7 @@ func (p *Platform) startApp(a *App) {
 func (p *Platform) StopApp(a *App) {
 	p.call()
 	p.stopApp(a)
+	p.auditApp(a, "audit.app.stop", nil)
 }
 
 func (p *Platform) stopApp(a *App) {
@@ -221,6 +248,7 @@ func (p *Platform) stopApp(a *App) {
 		return
 	}
 	a.Started = false
+	p.touch(&a.Record)
 	for _, process := range a.All() {
 		p.stopProcess(process)
 	}
@@ -232,6 +260,7 @@ func (p *Platform) RestartApp(a *App) {
 	p.call()
 	p.stopApp(a)
 	p.startApp(a)
+	p.auditApp(a, "audit.app.restart", nil)
 }
 
 // ScaleProcess changes the size. A started process reports one STARTED with the sizes before; a
@@ -239,11 +268,16 @@ func (p *Platform) RestartApp(a *App) {
 func (p *Platform) ScaleProcess(process *Process, instances, memoryMB int) {
 	p.call()
 	p.scale(process, instances, memoryMB)
+	p.auditProcess(process, "audit.app.process.scale",
+		map[string]any{"instances": instances, "memory_in_mb": memoryMB})
 }
 
 func (p *Platform) scale(process *Process, instances, memoryMB int) {
 	before, beforeMB := process.Instances, process.MemoryMB
 	process.Instances, process.MemoryMB = instances, memoryMB
+	if before != instances || beforeMB != memoryMB {
+		p.touch(&process.Record)
+	}
 	if !process.started || before == instances && beforeMB == memoryMB {
 		return
 	}
@@ -269,6 +303,10 @@ func (p *Platform) DeleteApp(a *App) {
 	a.Droplet, a.Droplets = nil, nil
 	a.report()
 	p.stopApp(a)
+	for _, process := range a.Processes {
+		p.auditProcess(process, "audit.app.process.delete", nil)
+	}
+	p.auditApp(a, "audit.app.delete-request", nil)
 	a.deleted = true
 	last := len(p.Apps) - 1
 	p.Apps[a.index] = p.Apps[last]
@@ -289,6 +327,7 @@ func (p *Platform) BeginDeploy(a *App) {
 	web := p.newProcess(a, p.newGUID().String(), ProcessSpec{old.Type, min(1, old.Instances), old.MemoryMB})
 	a.Processes[0] = web
 	p.startProcess(web)
+	p.auditApp(a, "audit.app.deployment.create", nil)
 }
 
 // ContinueDeploy takes one step: an instance of the old process away (down to STARTED with 0
@@ -329,6 +368,7 @@ func (p *Platform) CancelDeploy(a *App) {
 	p.scale(old, a.target, old.MemoryMB)
 	p.stopProcess(web)
 	a.Processes[0], a.old = old, nil
+	p.auditApp(a, "audit.app.deployment.cancel", nil)
 }
 
 // BeginBuild begins staging with the configured buildpack. Several builds of one app may be open at
@@ -344,6 +384,7 @@ func (p *Platform) BeginBuild(a *App) {
 		p.truth.change(&a.staging, p.second(), a.identity(KindStaging, a.GUID, a.Name), a.stagingFootprint())
 	}
 	p.buildEvent(a, "STAGING_STARTED", "STAGING", Buildpack{Name: a.configured.Name})
+	p.auditApp(a, "audit.app.build.create", nil)
 }
 
 // EndBuild ends the oldest open build. A successful one sets the buildpack, in the v3 API's shape,
@@ -372,6 +413,7 @@ func (p *Platform) EndBuild(a *App, success bool) *Droplet {
 
 func (p *Platform) startProcess(process *Process) {
 	process.started = true
+	p.touch(&process.Record)
 	p.truth.begin(&process.track, p.second(), process.identity(), process.footprint())
 	p.processEvent(process, "STARTED", "STOPPED", process.Instances, process.MemoryMB)
 }
@@ -381,6 +423,7 @@ func (p *Platform) stopProcess(process *Process) {
 		return
 	}
 	process.started = false
+	p.touch(&process.Record)
 	p.truth.end(&process.track, p.second())
 	p.processEvent(process, "STOPPED", "STARTED", process.Instances, process.MemoryMB)
 }

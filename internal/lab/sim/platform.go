@@ -39,11 +39,21 @@ type Event struct {
 	JSON []byte
 }
 
-// Record has the columns of every row of Cloud Controller's tables: a growing id, and created_at by
-// the clock of its API server, in whole seconds.
+// Record has the columns of every row of Cloud Controller's tables: a growing id, and created_at
+// and updated_at by the clock of its API server, in whole seconds. Updated is zero for a row that
+// never changed.
 type Record struct {
 	ID      int64
 	Created time.Time
+	Updated time.Time
+}
+
+// LastChange is updated_at as the API shows it.
+func (r *Record) LastChange() time.Time {
+	if r.Updated.IsZero() {
+		return r.Created
+	}
+	return r.Updated
 }
 
 // Org is a Cloud Foundry organization: a tenant.
@@ -91,6 +101,7 @@ type Platform struct {
 	host   string
 	now    int64 // Unix microseconds
 	emit   func(Event)
+	audits func(Audit) // nil for nobody
 	buffer []byte
 	inner  []byte // of a v2 envelope
 	stamps stamps
@@ -148,6 +159,9 @@ func (p *Platform) database() {
 
 // second is the time of the present call in whole seconds, Cloud Foundry's precision.
 func (p *Platform) second() int64 { return (p.now + p.skew) / 1e6 }
+
+// touch notes a change to a row.
+func (p *Platform) touch(r *Record) { r.Updated = unixUTC(p.second()) }
 
 func (p *Platform) record() Record {
 	p.lastID++

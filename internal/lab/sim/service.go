@@ -1,5 +1,7 @@
 package sim
 
+import "time"
+
 // Plan is a service plan with its offering and broker.
 type Plan struct {
 	GUID, Name, OfferingGUID, Offering, BrokerGUID, Broker string
@@ -13,11 +15,24 @@ type Service struct {
 	Space      *Space
 	Plan       *Plan
 	Failed     bool // the broker did not make it; it is there all the same until somebody deletes it
+	Operation  Operation
 
 	track     track
 	index     int   // in Platform.Services
 	busyUntil int64 // Unix microseconds; World changes it no sooner
 	deleted   bool
+}
+
+// Operation is the last operation of a service instance.
+type Operation struct {
+	Type             string // create or update
+	Created, Updated time.Time
+}
+
+// operate notes an operation at the present time.
+func (p *Platform) operate(s *Service, kind string) {
+	at := unixUTC(p.second())
+	s.Operation = Operation{kind, at, at}
 }
 
 // CreateService makes a service instance; a nil plan makes a user-provided one. An empty guid gets
@@ -30,7 +45,9 @@ func (p *Platform) CreateService(space *Space, guid, name string, plan *Plan) *S
 	if plan != nil {
 		p.truth.begin(&s.track, p.second(), s.identity(), s.footprint())
 	}
+	p.operate(s, "create")
 	p.serviceEvent(s, "CREATED")
+	p.auditService(s, "create", map[string]any{"name": name})
 	return s
 }
 
@@ -39,12 +56,18 @@ func (p *Platform) CreateService(space *Space, guid, name string, plan *Plan) *S
 func (p *Platform) FailProvision(s *Service) {
 	p.call()
 	s.Failed = true
+	p.operate(s, "create")
 }
 
 // ChangePlan moves a managed service instance to another plan.
 func (p *Platform) ChangePlan(s *Service, plan *Plan) {
 	p.call()
 	s.Plan = plan
+	p.touch(&s.Record)
+	p.operate(s, "update")
+	p.auditService(s, "update", map[string]any{"relationships": map[string]any{
+		"service_plan": map[string]any{"data": map[string]any{"guid": plan.GUID}},
+	}})
 	p.truth.change(&s.track, p.second(), s.identity(), s.footprint())
 	p.serviceEvent(s, "UPDATED")
 }
@@ -57,18 +80,27 @@ func (p *Platform) RenameService(s *Service, name string) {
 		return
 	}
 	s.Name = name
+	p.touch(&s.Record)
+	p.operate(s, "update")
+	p.auditService(s, "update", map[string]any{"name": name})
 	p.truth.seen(&s.track, p.second())
 	p.serviceEvent(s, "UPDATED")
 }
 
 // UpdateService changes parameters, tags or metadata: no event.
-func (p *Platform) UpdateService(*Service) { p.call() }
+func (p *Platform) UpdateService(s *Service) {
+	p.call()
+	p.touch(&s.Record)
+	p.operate(s, "update")
+	p.auditService(s, "update", map[string]any{"parameters": "[PRIVATE DATA HIDDEN]"})
+}
 
 // DeleteService deletes a service instance.
 func (p *Platform) DeleteService(s *Service) {
 	p.call()
 	p.truth.end(&s.track, p.second())
 	p.serviceEvent(s, "DELETED")
+	p.auditService(s, "delete", nil)
 	s.deleted = true
 	last := len(p.Services) - 1
 	p.Services[s.index] = p.Services[last]

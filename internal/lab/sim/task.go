@@ -34,6 +34,7 @@ func (p *Platform) CreateTask(a *App, name string, memoryMB int) *Task {
 	}
 	t.json = `"task":{"guid":` + quote(t.GUID) + `,"name":` + quote(name) + `},`
 	a.Tasks = append(a.Tasks, t)
+	p.auditTask(t, "audit.app.task.create")
 	return t
 }
 
@@ -63,6 +64,7 @@ func (p *Platform) RunTask(t *Task) {
 	})
 	p.taskEvent(t, "TASK_STARTED", t.state)
 	t.state, t.started = taskRunning, true
+	p.touch(&t.Record)
 }
 
 // CancelTask asks a task to end: no event yet. A running one is running until EndTask; a pending
@@ -73,6 +75,8 @@ func (p *Platform) CancelTask(t *Task) {
 	}
 	p.call()
 	t.state = taskCanceling
+	p.touch(&t.Record)
+	p.auditTask(t, "audit.app.task.cancel")
 }
 
 // EndTask ends a task, whether it succeeded or failed. A pending one ends without an event.
