@@ -42,7 +42,9 @@ var _ = Describe("daybook simulate cf", func() {
 			"--rate-limit-rate=0.1", "--rate-limit=100", "--retry-after=5s", "--retry-after-unix",
 			"--unauthorized-rate=0.1", "--slow-rate=0.1", "--slow=3s",
 			"--cut-rate=0.1", "--garbage-rate=0.1", "--max-total-results=1000", "--missing-global-scope",
-			"--token-lifetime=1m", "--speed=0")
+			"--token-lifetime=1m", "--speed=0", "--partial-lists=0.1", "--empty-lists=0.1", "--page-deletes=0.1",
+			"--page-creates=0.1", "--lag-rate=0.1", "--lag=10s", "--scope-after=7", "--no-stats",
+			"--audit-retention=1d")
 		Expect(err).NotTo(HaveOccurred())
 		Expect(c.Knobs).To(Equal(cc.Knobs{
 			LateCommits: 0.1, LateCommitMax: cc.Duration(10 * time.Minute), UnknownStateRate: 0.1,
@@ -52,6 +54,9 @@ var _ = Describe("daybook simulate cf", func() {
 			SlowRate: 0.1, Slow: cc.Duration(3 * time.Second), CutRate: 0.1, GarbageRate: 0.1, MaxTotalResults: 1000,
 			MissingGlobalScope: true,
 			TokenLifetime:      cc.Duration(time.Minute),
+			PartialLists:       0.1, EmptyLists: 0.1, PageDeletes: 0.1, PageCreates: 0.1,
+			LagRate: 0.1, Lag: cc.Duration(10 * time.Second), ScopeAfter: 7, NoStats: true,
+			AuditRetention: cc.Duration(24 * time.Hour),
 		}))
 	})
 

@@ -23,6 +23,12 @@
 // beginnings of running resources stay, too. Removed rows are remembered (see Pruned), because a
 // test must know the rows within a collector's reach.
 //
+// # Inventory
+//
+// Every list is evaluated when it is asked for, so that a deletion between two pages moves what
+// follows: Knobs.PageDeletes has it happen. Knobs.PartialLists, EmptyLists, LagRate and ScopeAfter
+// have lists show less than there is. Audit events stand beside it, for Knobs.AuditRetention.
+//
 // # Truth
 //
 // Truth and TrueBill come from the world, never from the tables. The knobs change answers and never

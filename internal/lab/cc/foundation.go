@@ -32,6 +32,11 @@ type Foundation struct {
 	faults *rand.Rand // for requests
 	drawn  map[string]int
 	places map[string]place // by guid: organizations and spaces that were changed
+	audits []audit          // in their order
+	audit  int              // events so far
+	past   []moment         // of the inventory, while Knobs.LagRate is above 0
+	view   *sim.Platform    // what the present request sees; nil for the world
+	asked  int              // requests with a token since the knobs were turned
 
 	now        int64     // Unix microseconds, of the foundation's clock
 	since      int64     // now at the time of realSince: Speed counts from here
@@ -62,9 +67,11 @@ func New(config Config) (*Foundation, error) {
 		f.users = standardUsers(world.Platform().Orgs)
 	}
 	f.uaa = newUAA(c)
+	world.Platform().OnAudit(f.takeAudit)
 	f.started = world.Platform().Now()
 	f.now = f.started.UnixMicro()
 	f.anchor()
+	f.remember()
 	f.routes()
 	return f, nil
 }
@@ -263,7 +270,8 @@ func (f *Foundation) SetKnobs(k Knobs) error {
 func (f *Foundation) setKnobs(k Knobs) {
 	f.catchUp()
 	f.anchor()
-	f.knobs = k
+	f.knobs, f.asked, f.past = k, 0, nil
+	f.remember()
 }
 
 // ResetFaults turns all faults off, and keeps retention, the lifetime of tokens and the speed.
@@ -277,6 +285,7 @@ func (f *Foundation) resetFaults() {
 	k := StandardKnobs()
 	k.Retention, k.KeepRunning, k.TokenLifetime, k.Speed = f.knobs.Retention, f.knobs.KeepRunning,
 		f.knobs.TokenLifetime, f.knobs.Speed
+	k.AuditRetention = f.knobs.AuditRetention
 	f.setKnobs(k)
 }
 

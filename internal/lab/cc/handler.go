@@ -140,7 +140,7 @@ func (f *Foundation) answer(r *request, who access, e endpoint) (answer, mishap)
 	if m.unauthorized {
 		return invalidToken.answer(), m
 	}
-	r.token = token
+	r.token = f.scoped(token)
 	limited, headers := f.limit(r, m.limited)
 	var a answer
 	switch {
@@ -149,7 +149,9 @@ func (f *Foundation) answer(r *request, who access, e endpoint) (answer, mishap)
 	case who == adminOnly && !token.has(ScopeAdmin):
 		a = notAuthorized.answer()
 	default:
+		f.look(r)
 		a = e(r)
+		f.view = nil
 	}
 	for name, value := range headers {
 		a = a.with(name, value)

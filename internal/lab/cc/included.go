@@ -31,18 +31,18 @@ func (f *Foundation) includedSpaces(r *request, p *params, apps map[string]bool)
 		return nil
 	}
 	used, owned := map[*sim.Space]bool{}, map[*sim.Org]bool{}
-	for _, a := range f.world.Platform().Apps {
+	for _, a := range f.seen().Apps {
 		if apps[a.GUID] {
 			used[a.Space], owned[a.Space.Org] = true, true
 		}
 	}
 	spaces, organizations := []object{}, []object{}
-	for _, s := range f.world.Platform().Spaces {
+	for _, s := range f.seen().Spaces {
 		if used[s] {
 			spaces = append(spaces, f.space(r, s))
 		}
 	}
-	for _, o := range f.world.Platform().Orgs {
+	for _, o := range f.seen().Orgs {
 		if owned[o] {
 			organizations = append(organizations, f.organization(r, o))
 		}
@@ -59,11 +59,11 @@ func (f *Foundation) includedOrganizations(r *request, p *params, spaces map[str
 		return nil
 	}
 	owners := map[*sim.Org]bool{}
-	for _, s := range f.world.Platform().Spaces {
+	for _, s := range f.seen().Spaces {
 		owners[s.Org] = owners[s.Org] || spaces[s.GUID]
 	}
 	organizations := []object{}
-	for _, o := range f.world.Platform().Orgs {
+	for _, o := range f.seen().Orgs {
 		if owners[o] {
 			organizations = append(organizations, f.organization(r, o))
 		}
@@ -87,7 +87,7 @@ func (f *Foundation) includedFields(p *params, instances map[string]bool) object
 		}
 		included[collection] = list
 	}
-	for _, s := range f.world.Platform().Services {
+	for _, s := range f.seen().Services {
 		if !instances[s.GUID] {
 			continue
 		}

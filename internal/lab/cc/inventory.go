@@ -63,6 +63,10 @@ func (f *Foundation) inventoryRoutes(handle func(pattern string, e endpoint)) {
 		orders: []string{"created_at", "updated_at", "position"},
 	}, f.buildpacks)
 	handle("GET /v3/apps/{guid}/droplets/current", f.currentDroplet)
+	handle("GET /v3/processes/{guid}/stats", f.stats)
+	list("audit_events", "Event", grammar{arrays: []string{
+		"types", "target_guids", "space_guids", "organization_guids",
+	}}, f.auditEvents)
 	handle("GET /v3/organizations/{guid}/usage_summary", func(r *request) answer {
 		return f.partSummary(r, "Organization", f.organizations(r, &params{}),
 			func(s *sim.Space) string { return s.Org.GUID })
@@ -106,7 +110,7 @@ func (f *Foundation) listItems(r *request, p *params, path string, all []item) a
 	all = slices.DeleteFunc(all, func(i item) bool {
 		updated := f.places[i.guid].updated
 		if updated.IsZero() {
-			updated = i.Created
+			updated = i.LastChange()
 		}
 		return !p.passes("guids", i.guid) || !admit(p.created, i.Created.Unix()) || !admit(p.updated, updated.Unix())
 	})
@@ -123,6 +127,7 @@ func (f *Foundation) listItems(r *request, p *params, path string, all []item) a
 		}
 		return c
 	})
+	all = f.mutilate(path, all)
 	page := all[min((p.page-1)*p.per, len(all)):]
 	page = page[:min(p.per, len(page))]
 	resources := make([]object, len(page))
@@ -136,6 +141,9 @@ func (f *Foundation) listItems(r *request, p *params, path string, all []item) a
 	}
 	a := listAnswer(p.pagination(r.base, path, len(all)), nil)
 	a.pieces = [][]byte{a.pieces[0], body[1:], end} // the head ends in [
+	if p.page*p.per < len(all) {
+		f.stir(path, page)
+	}
 	return a
 }
 

@@ -3,10 +3,17 @@ package cc
 import "github.com/daybook-billing/daybook/internal/lab/sim"
 
 // live brings the world to a time; its events go to the tables.
-func (f *Foundation) live(to int64) { f.world.Advance(unixMicro(to), f.take) }
+func (f *Foundation) live(to int64) {
+	f.world.Advance(unixMicro(to), f.take)
+	f.now = max(f.now, to)
+	f.remember()
+}
 
 // act does something to the world at the present time.
-func (f *Foundation) act(verb func(*sim.Platform)) { f.world.Do(verb, f.take) }
+func (f *Foundation) act(verb func(*sim.Platform)) {
+	f.world.Do(verb, f.take)
+	f.remember()
+}
 
 // take writes an event of the world.
 func (f *Foundation) take(e sim.Event) {

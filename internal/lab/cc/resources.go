@@ -12,9 +12,9 @@ func to(guid string) object { return object{"data": object{"guid": guid}} }
 
 // resource has the fields of all resources of the API, and more.
 func resource(base, collection, guid string, record sim.Record, more object) object {
-	at := record.Created.Format(time.RFC3339)
 	whole := object{
-		"guid": guid, "created_at": at, "updated_at": at, "metadata": object{
+		"guid": guid, "created_at": record.Created.Format(time.RFC3339),
+		"updated_at": record.LastChange().Format(time.RFC3339), "metadata": object{
 			"labels":      object{},
 			"annotations": object{},
 		},
@@ -30,7 +30,7 @@ func resource(base, collection, guid string, record sim.Record, more object) obj
 func (f *Foundation) standing() sim.Record { return sim.Record{Created: f.started} }
 
 func (f *Foundation) organizations(r *request, p *params) (items []item) {
-	for _, o := range f.world.Platform().Orgs {
+	for _, o := range f.seen().Orgs {
 		at := f.placeOf(o.GUID, o.Name)
 		if !at.gone && f.mayRead(r, o.GUID) && p.passes("names", at.name) {
 			items = append(items, item{o.Record, o.GUID, at.name, func() object { return f.organization(r, o) }})
@@ -47,7 +47,7 @@ func (f *Foundation) organization(r *request, o *sim.Org) object {
 }
 
 func (f *Foundation) spaces(r *request, p *params) (items []item) {
-	for _, s := range f.world.Platform().Spaces {
+	for _, s := range f.seen().Spaces {
 		at := f.placeOf(s.GUID, s.Name)
 		if !at.gone && f.mayRead(r, s.Org.GUID) && p.passes("names", at.name) &&
 			p.passes("organization_guids", s.Org.GUID) {
@@ -65,7 +65,7 @@ func (f *Foundation) space(r *request, s *sim.Space) object {
 }
 
 func (f *Foundation) apps(r *request, p *params) (items []item) {
-	for _, a := range f.world.Platform().Apps {
+	for _, a := range f.seen().Apps {
 		if f.passesSpace(r, p, a.Space) && p.passes("names", a.Name) && p.passes("lifecycle_type", lifecycle(a)) {
 			items = append(items, item{a.Record, a.GUID, a.Name, func() object { return f.app(r, a) }})
 		}
@@ -108,7 +108,7 @@ func (f *Foundation) app(r *request, a *sim.App) object {
 const stack = "cflinuxfs4"
 
 func (f *Foundation) processes(r *request, p *params) (items []item) {
-	for _, a := range f.world.Platform().Apps {
+	for _, a := range f.seen().Apps {
 		if !f.passesSpace(r, p, a.Space) || !p.passes("app_guids", a.GUID) {
 			continue
 		}
@@ -142,7 +142,7 @@ func (f *Foundation) process(r *request, p *sim.Process) object {
 }
 
 func (f *Foundation) tasks(r *request, p *params) (items []item) {
-	for _, a := range f.world.Platform().Apps {
+	for _, a := range f.seen().Apps {
 		if !f.passesSpace(r, p, a.Space) || !p.passes("app_guids", a.GUID) {
 			continue
 		}
@@ -168,7 +168,7 @@ func (f *Foundation) task(r *request, t *sim.Task) object {
 }
 
 func (f *Foundation) droplets(r *request, p *params) (items []item) {
-	for _, a := range f.world.Platform().Apps {
+	for _, a := range f.seen().Apps {
 		if !f.passesSpace(r, p, a.Space) || !p.passes("app_guids", a.GUID) || !p.passes("states", "STAGED") {
 			continue
 		}
@@ -181,7 +181,7 @@ func (f *Foundation) droplets(r *request, p *params) (items []item) {
 
 // currentDroplet is GET /v3/apps/:guid/droplets/current.
 func (f *Foundation) currentDroplet(r *request) answer {
-	for _, a := range f.world.Platform().Apps {
+	for _, a := range f.seen().Apps {
 		if a.GUID == r.PathValue("guid") && f.mayRead(r, a.Space.Org.GUID) {
 			if a.Droplet == nil {
 				return notFound("Droplet").answer()
@@ -211,7 +211,7 @@ func (f *Foundation) droplet(r *request, d *sim.Droplet) object {
 }
 
 func (f *Foundation) buildpacks(r *request, p *params) (items []item) {
-	for i, b := range f.world.Platform().Buildpacks {
+	for i, b := range f.seen().Buildpacks {
 		if p.passes("names", b.Name) && p.passes("stacks", stack) && p.passes("lifecycle", "buildpack") {
 			items = append(items, item{f.standing(), b.GUID, b.Name, func() object {
 				return resource(r.base, "buildpacks", b.GUID, f.standing(), object{

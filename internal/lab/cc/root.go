@@ -41,7 +41,8 @@ func (f *Foundation) root(r *request) answer {
 func (f *Foundation) v3Root(r *request) answer {
 	links := object{"self": link(r.base + "/v3")}
 	for _, name := range []string{
-		"app_usage_events", "apps", "buildpacks", "droplets", "organizations", "processes", "roles", "service_brokers",
+		"app_usage_events", "apps", "audit_events", "buildpacks", "droplets", "organizations", "processes", "roles",
+		"service_brokers",
 		"service_instances",
 		"service_offerings", "service_plans", "service_usage_events", "spaces", "tasks",
 	} {
@@ -71,5 +72,5 @@ func (f *Foundation) usageSummary(r *request) answer {
 	if !r.token.global() {
 		return unknownRequest.answer()
 	}
-	return summarise(f.world.Platform(), func(*sim.Space) bool { return true }).answer(r)
+	return summarise(f.seen(), func(*sim.Space) bool { return true }).answer(r)
 }

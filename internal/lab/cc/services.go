@@ -7,7 +7,7 @@ import (
 )
 
 func (f *Foundation) serviceInstances(r *request, p *params) (items []item) {
-	for _, s := range f.world.Platform().Services {
+	for _, s := range f.seen().Services {
 		plan, kind := s.Plan, "managed"
 		if plan == nil {
 			plan, kind = &sim.Plan{}, "user-provided"
@@ -44,12 +44,14 @@ func operation(s *sim.Service) object {
 	if s.Failed {
 		state = "failed"
 	}
-	at := s.Created.Format(time.RFC3339)
-	return object{"type": "create", "state": state, "description": "", "created_at": at, "updated_at": at}
+	return object{
+		"type": s.Operation.Type, "state": state, "description": "",
+		"created_at": s.Operation.Created.Format(time.RFC3339), "updated_at": s.Operation.Updated.Format(time.RFC3339),
+	}
 }
 
 func (f *Foundation) servicePlans(r *request, p *params) (items []item) {
-	for _, plan := range f.world.Platform().Plans {
+	for _, plan := range f.seen().Plans {
 		if p.passes("names", plan.Name) && p.passes("service_offering_guids", plan.OfferingGUID) &&
 			p.passes("service_offering_names", plan.Offering) &&
 			p.passes("service_broker_guids", plan.BrokerGUID) && p.passes("service_broker_names", plan.Broker) &&
@@ -84,7 +86,7 @@ func (f *Foundation) servicePlan(r *request, p *sim.Plan) object {
 
 func (f *Foundation) serviceOfferings(r *request, p *params) (items []item) {
 	seen := map[string]bool{}
-	for _, plan := range f.world.Platform().Plans {
+	for _, plan := range f.seen().Plans {
 		if !seen[plan.OfferingGUID] && p.passes("names", plan.Offering) && p.passes("service_broker_guids",
 			plan.BrokerGUID) &&
 			p.passes("service_broker_names", plan.Broker) && p.passes("available", "true") {
@@ -117,7 +119,7 @@ func (f *Foundation) serviceBrokers(r *request, p *params) (items []item) {
 		return nil
 	}
 	seen := map[string]bool{}
-	for _, plan := range f.world.Platform().Plans {
+	for _, plan := range f.seen().Plans {
 		if !seen[plan.BrokerGUID] && p.passes("names", plan.Broker) {
 			seen[plan.BrokerGUID] = true
 			items = append(items, item{f.standing(), plan.BrokerGUID, plan.Broker, func() object {

@@ -61,5 +61,5 @@ func (f *Foundation) partSummary(r *request, what string, readable []item, of fu
 	if !slices.ContainsFunc(readable, func(i item) bool { return i.guid == guid }) {
 		return notFound(what).answer()
 	}
-	return summarise(f.world.Platform(), func(s *sim.Space) bool { return of(s) == guid }).answer(r)
+	return summarise(f.seen(), func(s *sim.Space) bool { return of(s) == guid }).answer(r)
 }

@@ -60,6 +60,22 @@ type Knobs struct {
 	// limit.
 	MaxTotalResults int `placeholder:"N" help:"Refuse pages that end beyond this; 0 for no limit." json:"max_total_results"`
 
+	// PartialLists is how likely a list of the inventory has only every second of its resources,
+	// and says that these are all.
+	PartialLists float64 `placeholder:"RATE" help:"Probability that a list of resources has only half of them, and says that these are all." json:"partial_lists"`
+	// EmptyLists is how likely a list of the inventory is empty, with status 200.
+	EmptyLists float64 `placeholder:"RATE" help:"Probability that a list of resources is empty." json:"empty_lists"`
+	// PageDeletes and PageCreates are how likely a resource of a page is deleted, or another one
+	// like it made, once the page is answered and another one follows: apps with their processes,
+	// tasks and service instances. A deletion moves what follows by one place.
+	PageDeletes float64 `placeholder:"RATE" help:"Probability that a resource of a page is deleted before the next page is asked for." json:"page_deletes"`
+	PageCreates float64 `placeholder:"RATE" help:"Probability that a resource is made before the next page of its list is asked for." json:"page_creates"`
+	// LagRate is how likely an answer about the inventory, or the usage summary, is as of Lag ago,
+	// or of the last change before that. Date and audit events do not lag.
+	LagRate float64 `placeholder:"RATE" help:"Probability that resources are shown as they were some time ago." json:"lag_rate"`
+	// Lag is how long ago that is.
+	Lag Duration `default:"30s" help:"How long ago that is." json:"lag"`
+
 	// Identity is the address that the foundation has for itself, another than that of its
 	// requests: the foundation is another one behind the same address, or the same one that has
 	// moved.
@@ -67,6 +83,14 @@ type Knobs struct {
 
 	// MissingGlobalScope withholds the scopes of global reading from tokens.
 	MissingGlobalScope bool `help:"Give out tokens without global read scopes." json:"missing_global_scope"`
+	// ScopeAfter is how many requests with a token are answered from now on, until all tokens lack
+	// the scopes of global reading; 0 for ever.
+	ScopeAfter int `placeholder:"N" help:"Requests after which tokens lose the global read scopes; 0 for never." json:"scope_after"`
+	// NoStats answers the instances of processes as if there were no such endpoint.
+	NoStats bool `help:"Know nothing about the instances of processes." json:"no_stats"`
+	// AuditRetention is how long audit events are kept. Source: config/cloud_controller.yml,
+	// audit_events.
+	AuditRetention Duration `default:"31d" help:"How long audit events are kept." json:"audit_retention"`
 	// TokenLifetime is how long access tokens live (of real time), in whole seconds.
 	TokenLifetime Duration `default:"20m" help:"Lifetime of access tokens." json:"token_lifetime"`
 	// Speed is the foundation's seconds in each real one; 0 stops its clock, and only Advance moves
@@ -83,6 +107,8 @@ func Standard() Knobs {
 		RetryAfter:    Duration(2 * time.Second),
 		Slow:          Duration(time.Second),
 		TokenLifetime: Duration(20 * time.Minute),
+
+		Lag: Duration(30 * time.Second), AuditRetention: Duration(31 * day),
 	}
 }
 
@@ -103,6 +129,11 @@ func (k *Knobs) Validate() error {
 		{"slow_rate", k.SlowRate},
 		{"cut_rate", k.CutRate},
 		{"garbage_rate", k.GarbageRate},
+		{"partial_lists", k.PartialLists},
+		{"empty_lists", k.EmptyLists},
+		{"page_deletes", k.PageDeletes},
+		{"page_creates", k.PageCreates},
+		{"lag_rate", k.LagRate},
 	} {
 		if !(rate.value >= 0 && rate.value <= 1) {
 			return fmt.Errorf("knob %s is %v; give a probability from 0 to 1", rate.name, rate.value)
@@ -117,6 +148,8 @@ func (k *Knobs) Validate() error {
 		{"retry_after", k.RetryAfter, 0},
 		{"slow", k.Slow, 0},
 		{"token_lifetime", k.TokenLifetime, Duration(time.Second)},
+		{"lag", k.Lag, 0},
+		{"audit_retention", k.AuditRetention, 0},
 	} {
 		if duration.value < duration.least {
 			return fmt.Errorf("knob %s is %s; give %s or more", duration.name, duration.value, duration.least)
@@ -125,9 +158,9 @@ func (k *Knobs) Validate() error {
 	if !(k.Speed >= 0) || math.IsInf(k.Speed, 0) || k.Speed > maxSpeed {
 		return fmt.Errorf("knob speed is %v; give seconds per second from 0 to %d", k.Speed, maxSpeed)
 	}
-	if k.RateLimit < 0 || k.MaxTotalResults < 0 || k.LostMax < 0 {
-		return fmt.Errorf("knobs rate_limit (%d), max_total_results (%d) and lost_max (%d) are counts: 0 or more",
-			k.RateLimit, k.MaxTotalResults, k.LostMax)
+	if k.RateLimit < 0 || k.MaxTotalResults < 0 || k.LostMax < 0 || k.ScopeAfter < 0 {
+		return fmt.Errorf("knobs rate_limit (%d), max_total_results (%d), lost_max (%d) and scope_after (%d) are "+
+			"counts: 0 or more", k.RateLimit, k.MaxTotalResults, k.LostMax, k.ScopeAfter)
 	}
 	return nil
 }
