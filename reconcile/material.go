@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"cmp"
+	"slices"
 	"time"
 
 	"github.com/daybook-billing/daybook/events"
@@ -61,6 +62,8 @@ type Listing struct {
 	Count    int
 	Complete bool
 	Why      string // why it is not complete, for a person; empty where it is
+	// Tenants are those that the listing is complete for, where it is not complete for all.
+	Tenants []string
 }
 
 // Floorplan is what is there: an inventory of one foundation. Absence from it proves nothing.
@@ -72,6 +75,16 @@ type Floorplan struct {
 	AfterSequence uint64
 	Listings      []Listing  // in the order of kinds
 	Materials     []Material // in the order of their keys
+}
+
+// CompleteFor reports whether all materials of a kind and a tenant were listed.
+func (f *Floorplan) CompleteFor(kind, tenant string) bool {
+	for i := range f.Listings {
+		if l := &f.Listings[i]; l.Kind == kind {
+			return l.Complete || slices.Contains(l.Tenants, tenant)
+		}
+	}
+	return false
 }
 
 // Complete reports whether all materials of a kind were listed.
