@@ -21,6 +21,18 @@ const (
 	maxAnswerText = 200      // bytes of it in an error
 )
 
+// tokens is where tokens come from.
+const tokens = "/v3/auth/tokens" //nolint:gosec // no secret
+
+// StatusError is an answer with a status that the request has no use for. Status 401 says that
+// Keystone refuses the credentials, or has no role for them in the project.
+type StatusError struct {
+	Status int
+	text   string
+}
+
+func (e *StatusError) Error() string { return e.text }
+
 // Config says how Keystone is asked: by an application credential, or by a user with a role in the
 // system, such as reader.
 type Config struct {
@@ -45,7 +57,7 @@ func New(cfg Config, foundation string) (*Client, error) {
 		return nil, errors.New("the address of Keystone is wrong: give one such as https://keystone.example.org:5000")
 	}
 	if (cfg.CredentialID == "") == (cfg.User == "") || cfg.Secret == "" {
-		return nil, errors.New("Keystone asks for credentials: give an application credential with its secret, or a " +
+		return nil, errors.New("a Keystone asks for credentials: give an application credential with its secret, or a " +
 			"user with the password")
 	}
 	transport, err := (&cfapi.Config{Foundation: foundation, CAFile: cfg.CAFile, Timeout: timeout}).Transport()
@@ -74,7 +86,7 @@ func (c *Client) Token(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	_, header, err := c.Ask(ctx, http.MethodPost, c.settings.URL+"/v3/auth/tokens", "", login)
+	_, header, err := c.Ask(ctx, http.MethodPost, c.settings.URL+tokens, "", login)
 	if err != nil {
 		return "", err
 	}
@@ -109,8 +121,11 @@ func (c *Client) Ask(ctx context.Context, method, address, token string, body []
 		return nil, nil, fmt.Errorf("%s %s: the user may not: grant it the role that Keystone's policy asks for "+
 			"(identity:list_projects)", method, address)
 	case resp.StatusCode != http.StatusOK && resp.StatusCode != http.StatusCreated:
-		return nil, nil, fmt.Errorf("%s %s: status %d: %s", method, address, resp.StatusCode,
-			answer[:min(len(answer), maxAnswerText)])
+		return nil, nil, &StatusError{
+			Status: resp.StatusCode,
+			text: fmt.Sprintf("%s %s: status %d: %s", method, address, resp.StatusCode,
+				answer[:min(len(answer), maxAnswerText)]),
+		}
 	}
 	return answer, resp.Header, nil
 }
@@ -119,17 +134,22 @@ type object = map[string]any
 
 // login is the body of a request for a token.
 func (c *Client) login() object {
+	if c.settings.CredentialID != "" {
+		return object{"auth": object{"identity": c.identity()}}
+	}
+	return object{"auth": object{"identity": c.identity(), "scope": object{"system": object{"all": true}}}}
+}
+
+// identity is who asks for a token.
+func (c *Client) identity() object {
 	s := &c.settings
 	if s.CredentialID != "" {
-		return object{"auth": object{"identity": object{
+		return object{
 			"methods":                []string{"application_credential"},
 			"application_credential": object{"id": s.CredentialID, "secret": s.Secret},
-		}}}
+		}
 	}
-	return object{"auth": object{
-		"identity": object{"methods": []string{"password"}, "password": object{"user": object{
-			"name": s.User, "password": s.Secret, "domain": object{"name": s.UserDomain},
-		}}},
-		"scope": object{"system": object{"all": true}},
-	}}
+	return object{"methods": []string{"password"}, "password": object{"user": object{
+		"name": s.User, "password": s.Secret, "domain": object{"name": s.UserDomain},
+	}}}
 }

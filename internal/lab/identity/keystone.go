@@ -1,6 +1,7 @@
 package identity
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -30,15 +31,59 @@ type Keystone struct {
 	now func() time.Time
 
 	// The lock of server guards the fields below.
-	own      []string          // good tokens of KeystoneUser
-	projects [][2]string       // id and name
-	granted  map[string]Claims // by token
+	own      map[string]Claims   // good tokens of KeystoneUser
+	roles    map[string][]string // of KeystoneUser, by project; nil: of any project, "service"
+	first    string              // the project of the application credential
+	database string              // address of the database service in the catalogue
+	projects [][2]string         // id and name
+	granted  map[string]Claims   // by token
 	tokens   int
 }
 
 // NewKeystone is a Keystone by a clock.
 func NewKeystone(now func() time.Time) *Keystone {
-	return &Keystone{now: now, granted: map[string]Claims{}}
+	return &Keystone{
+		now: now, granted: map[string]Claims{}, own: map[string]Claims{}, first: "0123456789abcdef0123456789abcdef",
+	}
+}
+
+// Grant gives KeystoneUser roles in a project, and none in projects that were not named. The first
+// one is the project of the application credential. Without roles they are taken away; tokens that
+// are out keep theirs.
+func (k *Keystone) Grant(project string, roles ...string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.roles == nil {
+		k.roles, k.first = map[string][]string{}, project
+	}
+	k.roles[project] = roles
+}
+
+// SetDatabase enters the address of the database service into the catalogue of tokens, for region
+// RegionOne.
+func (k *Keystone) SetDatabase(address string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.database = address
+}
+
+// Who tells the project and the roles of a token of KeystoneUser, as the middleware of a service
+// learns them.
+func (k *Keystone) Who(token string) (project string, roles []string, good bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	claims, good := k.own[token]
+	if !good {
+		return "", nil, false
+	}
+	of, _ := claims["project"].(map[string]any)
+	project, _ = of["id"].(string)
+	all, _ := claims["roles"].([]map[string]any)
+	for _, role := range all {
+		name, _ := role["name"].(string)
+		roles = append(roles, name)
+	}
+	return project, roles, true
 }
 
 // Project is the content of a project's token, good for an hour.
@@ -84,7 +129,7 @@ func (k *Keystone) Revoke(token string) {
 func (k *Keystone) RevokeOwn() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.own = nil
+	k.own = map[string]Claims{}
 }
 
 // SetProjects are the projects from now on, each with its id and its name.
@@ -97,7 +142,7 @@ func (k *Keystone) SetProjects(all ...[2]string) {
 // list answers GET /v3/projects, a page behind the marker.
 func (k *Keystone) list(w http.ResponseWriter, r *http.Request) {
 	k.mu.Lock()
-	own := slices.Contains(k.own, r.Header.Get("X-Auth-Token"))
+	_, own := k.own[r.Header.Get("X-Auth-Token")]
 	all := k.projects
 	k.mu.Unlock()
 	if !own {
@@ -152,6 +197,11 @@ type login struct {
 				Secret string `json:"secret"`
 			} `json:"application_credential"`
 		} `json:"identity"`
+		Scope struct {
+			Project struct {
+				ID string `json:"id"`
+			} `json:"project"`
+		} `json:"scope"`
 	} `json:"auth"`
 }
 
@@ -167,18 +217,45 @@ func (k *Keystone) logIn(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	k.mu.Lock()
+	claims := k.claims(in.Auth.Scope.Project.ID)
 	token := k.name()
-	k.own = append(k.own, token)
+	if claims != nil {
+		k.own[token] = claims
+	}
 	k.mu.Unlock()
+	if claims == nil {
+		writeJSON(w, http.StatusUnauthorized, refusal(http.StatusUnauthorized))
+		return
+	}
 	w.Header().Set("X-Subject-Token", token)
-	writeJSON(w, http.StatusCreated, map[string]any{"token": k.Project("0123456789abcdef0123456789abcdef", "service")})
+	writeJSON(w, http.StatusCreated, map[string]any{"token": claims})
+}
+
+// claims are the content of a token of KeystoneUser for a project, or for the credential's where
+// none is named; nil where the user has no role in it. The lock is held.
+func (k *Keystone) claims(project string) Claims {
+	project = cmp.Or(project, k.first)
+	roles := []string{"service"}
+	if k.roles != nil {
+		if roles = k.roles[project]; len(roles) == 0 {
+			return nil
+		}
+	}
+	claims := k.Project(project, roles...)
+	if k.database != "" {
+		claims["catalog"] = []map[string]any{{"type": "database", "name": "trove", "endpoints": []map[string]any{
+			{"interface": "internal", "region_id": "RegionOne", "url": "http://trove.internal:8779/v1.0/" + project},
+			{"interface": "public", "region_id": "RegionOne", "url": k.database + "/v1.0/" + project},
+		}}}
+	}
+	return claims
 }
 
 // validate answers for the token in X-Subject-Token. Source: Keystone's API reference, "Validate
 // and show information for token".
 func (k *Keystone) validate(w http.ResponseWriter, r *http.Request) {
 	k.mu.Lock()
-	own := slices.Contains(k.own, r.Header.Get("X-Auth-Token"))
+	_, own := k.own[r.Header.Get("X-Auth-Token")]
 	claims, found := k.granted[r.Header.Get("X-Subject-Token")]
 	claims = maps.Clone(claims)
 	k.mu.Unlock()
