@@ -32,8 +32,16 @@ const (
 
 // answer is a whole answer with status 200.
 type answer struct {
-	body []byte // valid until check returns
-	date time.Time
+	body  []byte // valid until check returns
+	date  time.Time
+	limit rateLimit
+}
+
+// rateLimit is what the rate limiter says with an answer.
+type rateLimit struct {
+	known            bool
+	limit, remaining int64
+	reset            int64 // Unix seconds, by the API's clock
 }
 
 // Client asks one foundation's API. It is safe for concurrent use.
@@ -170,6 +178,11 @@ func (c *Client) CheckGlobalRead(ctx context.Context) error {
 		}
 		return nil
 	})
+	return scopeError(err)
+}
+
+// scopeError is ErrNoGlobalRead where a refusal of the usage summary means that.
+func scopeError(err error) error {
 	if refusedWith(err, http.StatusNotFound, resource.IsNotFoundError) ||
 		refusedWith(err, http.StatusForbidden, resource.IsNotAuthorizedError) {
 		return fmt.Errorf("%w: grant the client the authority cloud_controller.global_auditor (uaac client update), "+
@@ -183,10 +196,20 @@ func (c *Client) CheckGlobalRead(ctx context.Context) error {
 // the body; errDamaged from it means that the body is damaged. Errors: *StatusError, *WaitError,
 // ErrRefused, *RequestError, or the context's.
 func (c *Client) get(ctx context.Context, path string, query url.Values, check func(a *answer) error) error {
+	return c.getFor(ctx, path, query, func() error { return nil }, check)
+}
+
+// getFor is get with a permission for each attempt.
+func (c *Client) getFor(ctx context.Context, path string, query url.Values, may func() error,
+	check func(a *answer) error,
+) error {
 	waits := backoff.NewExponentialBackOff()
 	waits.InitialInterval, waits.MaxInterval = c.settings.RetryWait, maxBackoff
 	request := "GET " + path
 	for attempt := 0; ; attempt++ {
+		if err := may(); err != nil {
+			return err
+		}
 		err := c.once(ctx, request, path, query, check)
 		var f *RequestError
 		if err == nil || !errors.As(err, &f) {
@@ -310,7 +333,8 @@ func (c *Client) accept(request string, resp *http.Response, body []byte, token 
 	check func(a *answer) error,
 ) (status int, err error) {
 	date, dateErr := http.ParseTime(resp.Header.Get("Date"))
-	c.budget(resp.Header, date)
+	limit := readLimit(resp.Header)
+	c.budget(limit, date)
 	if resp.StatusCode != http.StatusOK {
 		return resp.StatusCode, c.refusal(request, resp, date, body, token)
 	}
@@ -321,7 +345,7 @@ func (c *Client) accept(request string, resp *http.Response, body []byte, token 
 	c.mu.Lock()
 	c.ahead = c.deps.Now().Sub(date)
 	c.mu.Unlock()
-	if err := check(&answer{body: body, date: date.UTC()}); err != nil {
+	if err := check(&answer{body: body, date: date.UTC(), limit: limit}); err != nil {
 		if errors.Is(err, errDamaged) {
 			return 0, &RequestError{reason: reasonBody, err: fmt.Errorf("%s: %w", request, err)}
 		}
@@ -404,16 +428,23 @@ func (c *Client) retryAfter(value string, date time.Time) time.Duration {
 	return time.Duration(min(max(n, 0), longest)) * time.Second
 }
 
-// budget reads the rate limit's headers and spreads the rest of the limit over the time until its
-// reset.
-func (c *Client) budget(h http.Header, date time.Time) {
+// readLimit reads the headers of the rate limit.
+func readLimit(h http.Header) rateLimit {
 	limit, err1 := strconv.ParseInt(h.Get("X-RateLimit-Limit"), 10, 64)
 	remaining, err2 := strconv.ParseInt(h.Get("X-RateLimit-Remaining"), 10, 64)
 	reset, err3 := strconv.ParseInt(h.Get("X-RateLimit-Reset"), 10, 64)
-	if err1 != nil || err2 != nil || err3 != nil || date.IsZero() || limit <= 0 || remaining*lowRemaining >= limit {
+	if err1 != nil || err2 != nil || err3 != nil || limit <= 0 {
+		return rateLimit{}
+	}
+	return rateLimit{true, limit, max(remaining, 0), reset}
+}
+
+// budget spreads the rest of the rate limit over the time until its reset, once little is left.
+func (c *Client) budget(l rateLimit, date time.Time) {
+	if !l.known || date.IsZero() || l.remaining*lowRemaining >= l.limit {
 		return
 	}
-	wait := time.Duration(max(reset-date.Unix(), 0)) * time.Second / time.Duration(max(remaining, 0)+1)
+	wait := time.Duration(max(l.reset-date.Unix(), 0)) * time.Second / time.Duration(l.remaining+1)
 	c.mu.Lock()
 	c.paceTo = c.deps.Now().Add(min(wait, maxInPlace))
 	c.mu.Unlock()

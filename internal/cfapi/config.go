@@ -32,6 +32,7 @@ type Config struct {
 	CAFile    string // PEM, instead of the system's
 	SkipTLS   bool   // do not verify certificates
 
+	ListSize  int           // resources a page of the inventory; default: MaxPageSize, for the fewest requests
 	PageSize  int           // events a page, at most MaxPageSize; default: DefaultPageSize
 	Timeout   time.Duration // of one request; default: DefaultTimeout
 	RetryWait time.Duration // after the first failure of a request; doubles up to 30 s; default: DefaultRetryWait
@@ -55,6 +56,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.PageSize == 0 {
 		c.PageSize = DefaultPageSize
+	}
+	if c.ListSize == 0 {
+		c.ListSize = MaxPageSize
 	}
 	if c.Timeout == 0 {
 		c.Timeout = DefaultTimeout

@@ -7,6 +7,8 @@
 //   - Places reads the organizations, or the spaces, with their names.
 //   - Root and UAA read the API's root document, CheckGlobalRead makes sure that the token reads
 //     all organizations.
+//   - Errand.List reads a list of the inventory, Errand.Resource one resource, Errand.Summary the
+//     usage summary: a number of requests with one bound, that leaves the rate limit to others.
 //   - OrganizationRoles reads the roles of one user, all of them or none.
 //
 // An answer counts once it is whole, has a Date header and passes its check. Everything else is
@@ -34,5 +36,8 @@
 // # Limits
 //
 // Answers of 64 MiB, answers of the UAA of 1 MiB, one minute of waiting for a rate limit, 10,000
-// roles of one user.
+// roles of one user, a million resources of one list, a tenth of the rate limit for an errand.
+//
+// go-cfclient's services are not used for the inventory: they decode into structs, in which null
+// and nothing are the same, and evidence is the JSON as it came.
 package cfapi

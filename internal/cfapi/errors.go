@@ -101,7 +101,7 @@ func Transient(err error) bool {
 	return errors.As(err, &request) || errors.As(err, &wait)
 }
 
-// NotFound reports whether Cloud Controller itself knows no such event.
+// NotFound reports whether Cloud Controller itself knows no such event, or no such resource.
 func NotFound(err error) bool {
 	return refusedWith(err, http.StatusNotFound, resource.IsResourceNotFoundError)
 }
