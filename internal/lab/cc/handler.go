@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/daybook-billing/daybook/internal/lab/identity"
 )
 
 // answer is a response before it is written. The pieces make up the body; they are not changed.
@@ -87,6 +89,8 @@ func (f *Foundation) routes() {
 	}
 	f.inventoryRoutes(func(pattern string, e endpoint) { handle(pattern, signedIn, e) })
 	handle("POST /oauth/token", public, f.giveToken)
+	f.uaa.logins = identity.Logins{Client: f.uaa.has, User: f.login, Now: f.config.Clock}
+	f.mux.Handle("/oauth/authorize", &f.uaa.logins)
 	handle("GET /token_keys", public, f.tokenKeys)
 	handle("GET /.well-known/openid-configuration", public, f.openID)
 	handle("/", public, func(*request) answer { return unknownRequest.answer() })

@@ -20,6 +20,7 @@ type uaa struct {
 	key     *rsa.PrivateKey // nil until it is needed
 	keys    int             // how many there have been
 	given   int             // tokens
+	logins  identity.Logins
 }
 
 func newUAA(c Config) *uaa { return &uaa{clients: c.Clients, key: c.Key, keys: 1} }
@@ -101,7 +102,8 @@ func refusal(status int, name, description string) answer {
 	return jsonAnswer(status, map[string]string{"error": name, "error_description": description})
 }
 
-// giveToken is POST /oauth/token, with the grants client_credentials, password and refresh_token.
+// giveToken is POST /oauth/token, with the grants client_credentials, password,
+// authorization_code and refresh_token.
 func (f *Foundation) giveToken(r *request) answer {
 	r.Body = http.MaxBytesReader(nil, r.Body, 1<<20)
 	if err := r.ParseForm(); err != nil {
@@ -126,6 +128,14 @@ func (f *Foundation) giveToken(r *request) answer {
 			return refusal(http.StatusUnauthorized, "unauthorized", "Bad credentials")
 		}
 		t, refreshed = f.users[i].token(grant), true
+	case "authorization_code":
+		name, scopes, good := f.uaa.logins.Redeem(client.ID, r.Form)
+		i := slices.IndexFunc(f.users, func(u User) bool { return u.Name == name })
+		if !good || i < 0 {
+			return refusal(http.StatusBadRequest, "invalid_grant", "Invalid authorization code")
+		}
+		t, refreshed = f.users[i].token(grant), true
+		t.Scopes = scopes
 	case "refresh_token":
 		old := f.uaa.read(r.Form.Get("refresh_token"), f.config.Clock())
 		i := -1
@@ -218,7 +228,9 @@ func (f *Foundation) openID(r *request) answer {
 		"issuer": r.base + "/oauth/token", "token_endpoint": r.base + "/oauth/token", "jwks_uri": r.base +
 			"/token_keys",
 		"authorization_endpoint": r.base + "/oauth/authorize", "userinfo_endpoint": r.base + "/userinfo",
-		"grant_types_supported":                 []string{"client_credentials", "password", "refresh_token"},
+		"grant_types_supported": []string{
+			"client_credentials", "password", "authorization_code", "refresh_token",
+		},
 		"token_endpoint_auth_methods_supported": []string{"client_secret_basic", "client_secret_post"},
 		"id_token_signing_alg_values_supported": []string{"RS256"},
 	})
@@ -230,4 +242,19 @@ func (f *Foundation) RotateKey() {
 	defer f.mu.Unlock()
 	f.uaa.key = nil
 	f.uaa.keys++
+}
+
+// login checks the password of a user, on the UAA's page for people.
+func (f *Foundation) login(name, password string) (scopes []string, known bool) {
+	for i := range f.users {
+		if f.users[i].Name == name && same(f.users[i].Password, password) {
+			return f.users[i].Scopes, true
+		}
+	}
+	return nil, false
+}
+
+// has reports whether a client is known.
+func (u *uaa) has(id string) bool {
+	return slices.ContainsFunc(u.clients, func(c Client) bool { return c.ID == id })
 }
