@@ -100,7 +100,7 @@ func (s *Server) authenticated(next http.Handler) http.Handler {
 		w.Header().Set("Cache-Control", "private, no-cache")
 		w.Header().Add("Vary", "Authorization")
 		w.Header().Add("Vary", "X-Auth-Token")
-		access, err := s.auth.Authenticate(r.Context(), r)
+		access, _, err := s.access(r)
 		if err != nil {
 			status, detail := auth.Refuse(w.Header(), err)
 			if status >= http.StatusInternalServerError {

@@ -69,7 +69,7 @@ func (s *Server) streams(api huma.API) {
 // follow writes charges as they are posted. It returns the errors before anything was written.
 func (s *Server) follow(ctx context.Context, out huma.Context, x *liveQuestion) error {
 	r, w := humago.Unwrap(out)
-	access, err := s.auth.Authenticate(ctx, r) // again: until when it is good
+	access, _, err := s.access(r) // again: until when it is good
 	if err != nil {
 		return &answer.Problem{Kind: answer.Forbidden, Detail: "the token is good no longer"}
 	}
@@ -78,7 +78,7 @@ func (s *Server) follow(ctx context.Context, out huma.Context, x *liveQuestion) 
 		Bus: s.live.bus, Erase: s.answers.Erase, Every: s.cfg.CheckEvery,
 		Deadline: http.NewResponseController(w).SetWriteDeadline,
 		Check: func(ctx context.Context) error {
-			now, err := s.auth.Authenticate(ctx, r)
+			now, _, err := s.access(r.WithContext(ctx))
 			if err == nil && !reflect.DeepEqual(asker(&now), own) {
 				err = errChanged
 			}

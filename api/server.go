@@ -17,6 +17,7 @@ import (
 
 	"github.com/daybook-billing/daybook/api/answer"
 	"github.com/daybook-billing/daybook/api/auth"
+	"github.com/daybook-billing/daybook/api/session"
 	"github.com/daybook-billing/daybook/internal/bus"
 	"github.com/daybook-billing/daybook/ledger"
 )
@@ -50,6 +51,7 @@ type Server struct {
 	metrics   *metrics
 	heavy     chan struct{} // has an element for each heavy answer
 	live      streaming
+	sessions  *session.Keeper
 	address   atomic.Pointer[string] // while it listens
 }
 
@@ -75,6 +77,9 @@ func New(cfg Config, deps Deps) (*Server, error) {
 		if s.auth, err = auth.New(cfg.Auth, auth.Deps{Log: s.log, Now: s.now}); err != nil {
 			return nil, err
 		}
+	}
+	if s.sessions, err = session.New(cfg.Auth.SessionKey.Value, s.now); err != nil {
+		return nil, err
 	}
 	s.handler, err = s.newHandler(&deps)
 	return s, err

@@ -29,7 +29,7 @@ func (r Rights) Has(needed Rights) bool { return r&needed == needed }
 
 // Access is the sight and the rights of a token's holder. The zero value may nothing.
 type Access struct {
-	Kind    string // of the token: KindUAA, KindStatic, KindKeystone, or KindOpen
+	Kind    string // of the token: one of the Kind constants
 	Subject string // sub, the id of a Keystone user, or the name of a static token
 	Name    string // for people; empty where the token has none
 	Client  string // OAuth client of a UAA's token
@@ -49,6 +49,7 @@ const (
 	KindStatic   = "static"
 	KindKeystone = "keystone"
 	KindOpen     = "open"
+	KindAccount  = "account"
 )
 
 // Global reports whether the Access reads everything of every tenant.

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -24,6 +25,7 @@ type Authenticator struct {
 	uaas     []*uaa
 	keystone *keystone   // nil for none
 	static   *staticFile // nil for none
+	accounts *accounts
 }
 
 // New makes an Authenticator. It reads files of certificates and static tokens, and does no other
@@ -57,7 +59,13 @@ func New(cfg Config, deps Deps) (*Authenticator, error) {
 			return nil, err
 		}
 	}
-	return a, nil
+	accounts := cfg.Accounts
+	if cfg.Guest != nil {
+		accounts = append(slices.Clone(accounts), *cfg.Guest)
+	}
+	var err error
+	a.accounts, err = newAccounts(accounts)
+	return a, err
 }
 
 func newUAA(cfg *Config, settings UAA, deps Deps) (*uaa, error) {

@@ -20,6 +20,9 @@ const (
 	DefaultZone   = "uaa"
 )
 
+// minSessionKey is the length of the shortest session key, in bytes.
+const minSessionKey = 32
+
 // MaxLeeway is the largest difference of clocks.
 const MaxLeeway = time.Minute
 
@@ -32,6 +35,12 @@ type Config struct {
 	UAAs       []UAA     `yaml:"uaa"`
 	Keystone   *Keystone `yaml:"keystone"`
 	TokensFile string    `yaml:"tokens_file"` // of static tokens
+	Accounts   []Account `yaml:"accounts"`
+	// SessionKey keeps people signed in over a restart, and at each of several APIs: any text of 32
+	// bytes or more. Default: one by chance, good until the API ends.
+	SessionKey Secret `yaml:"session_key"`
+	// Guest is an account of an open API: whoever signs in with it may decide, too.
+	Guest *Account `yaml:"-"`
 
 	// AuditorsSeeMoney shows organization auditors the bill, too, and not usage alone.
 	AuditorsSeeMoney bool          `yaml:"auditors_see_money"`
@@ -52,7 +61,11 @@ type UAA struct {
 	Algorithms []string `yaml:"algorithms"` // of its keys; default: RS256
 	// Everywhere lets global scopes hold for every foundation, those of other issuers and of files
 	// included. It is so where this is the only issuer.
-	Everywhere  bool         `yaml:"everywhere"`
+	Everywhere bool `yaml:"everywhere"`
+	// LoginClient is the client of the web pages, with the grant authorization_code; without one
+	// nobody signs in there with this UAA.
+	LoginClient string       `yaml:"login_client_id"`
+	LoginSecret Secret       `yaml:"login_secret"`
 	Foundations []Foundation `yaml:"foundations"`
 }
 
@@ -108,7 +121,7 @@ func (c *Config) issuers() int {
 }
 
 // open reports whether nothing is configured.
-func (c *Config) open() bool { return c.issuers() == 0 && c.TokensFile == "" }
+func (c *Config) open() bool { return c.issuers() == 0 && c.TokensFile == "" && len(c.Accounts) == 0 }
 
 func (c Config) withDefaults() Config {
 	if c.Leeway == 0 {
@@ -164,6 +177,9 @@ func (c *Config) validate() error {
 				"configure a UAA, a Keystone or static tokens, or listen on 127.0.0.1", c.Listen)
 		}
 	}
+	if n := len(c.SessionKey.Value); n > 0 && n < minSessionKey {
+		return fmt.Errorf("auth: the session_key has %d bytes: give %d or more", n, minSessionKey)
+	}
 	if c.Leeway < 0 || c.Leeway > MaxLeeway {
 		return fmt.Errorf("auth: the leeway is %s: give 0s to %s", c.Leeway, MaxLeeway)
 	}
@@ -202,6 +218,9 @@ func (u *UAA) validate(served map[string]bool) error {
 	}
 	if cfapi.Address(u.Address) == "" && (u.Address != "" || u.Foundations[0].API == "") {
 		return fmt.Errorf("auth: %q is no address of a UAA: give one such as https://uaa.example.org", u.Address)
+	}
+	if slices.Contains(u.Resources, u.LoginClient) {
+		return fmt.Errorf("auth: the client %s of the web pages is no audience: ID tokens would pass", u.LoginClient)
 	}
 	for i := range u.Foundations {
 		f := &u.Foundations[i]

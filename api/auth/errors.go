@@ -36,6 +36,9 @@ func Refuse(h http.Header, err error) (status int, detail string) {
 		return http.StatusUnauthorized, err.Error()
 	case errors.Is(err, ErrBadRequest):
 		return http.StatusBadRequest, err.Error()
+	case errors.Is(err, ErrTooManySignIns):
+		h.Set("Retry-After", "60")
+		return http.StatusTooManyRequests, err.Error()
 	case errors.Is(err, ErrForbidden):
 		return http.StatusForbidden, err.Error()
 	}

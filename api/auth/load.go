@@ -39,12 +39,18 @@ func load(path string) (c Config, err error) {
 		return c, err
 	}
 	for i := range c.UAAs {
+		if err := c.UAAs[i].LoginSecret.read(); err != nil {
+			return c, fmt.Errorf("login_secret: %w", err)
+		}
 		for j := range c.UAAs[i].Foundations {
 			f := &c.UAAs[i].Foundations[j]
 			if err := f.Secret.read(); err != nil {
 				return c, fmt.Errorf("foundation %s: %w", f.Name, err)
 			}
 		}
+	}
+	if err := c.SessionKey.read(); err != nil {
+		return c, fmt.Errorf("session_key: %w", err)
 	}
 	if c.Keystone != nil {
 		if err := c.Keystone.Secret.read(); err != nil {

@@ -140,33 +140,42 @@ func (t *StaticToken) check() (static, error) {
 		return static{}, errors.New("its sha256 is not the 64 hex digits of a digest")
 	case t.Expires.IsZero():
 		return static{}, errors.New("it has no end: give expires, such as 2027-12-31T00:00:00Z")
-	case t.All == (len(t.Tenants) > 0):
-		return static{}, errors.New("give either all: true or tenants")
+	}
+	access, err := rightsOf(t.Scopes, t.All, t.Tenants)
+	if err != nil {
+		return static{}, err
+	}
+	access.Kind, access.Subject, access.Name, access.Expires = KindStatic, t.Name, t.Name, t.Expires.UTC()
+	return static{digest: digest, access: access}, nil
+}
+
+// rightsOf is the access by the names of scopes, to all or to some tenants.
+func rightsOf(scopes []string, all bool, tenants []events.Owner) (Access, error) {
+	access := Access{Tenants: map[events.Owner]Rights{}}
+	if all == (len(tenants) > 0) {
+		return access, errors.New("give either all: true or tenants")
 	}
 	var rights Rights
-	for _, scope := range t.Scopes {
+	for _, scope := range scopes {
 		right, known := staticScopes()[scope]
 		if !known {
-			return static{}, fmt.Errorf("the scope %q is unknown: give some of usage, money, decide", scope)
+			return access, fmt.Errorf("the scope %q is unknown: give some of usage, money, decide", scope)
 		}
 		rights |= right
 	}
 	if rights == 0 {
-		return static{}, errors.New("it has no scope: give some of usage, money, decide")
+		return access, errors.New("it has no scope: give some of usage, money, decide")
 	}
-	s := static{digest: digest, access: Access{
-		Kind: KindStatic, Subject: t.Name, Name: t.Name, Expires: t.Expires.UTC(), Tenants: map[events.Owner]Rights{},
-	}}
-	if t.All {
-		s.access.All = rights
+	if all {
+		access.All = rights
 	}
-	for _, tenant := range t.Tenants {
+	for _, tenant := range tenants {
 		if tenant.Foundation == "" {
-			return static{}, errors.New("a tenant has no foundation")
+			return access, errors.New("a tenant has no foundation")
 		}
-		s.access.Tenants[tenant] = rights
+		access.Tenants[tenant] = rights
 	}
-	return s, nil
+	return access, nil
 }
 
 // byStatic compares the digest with all of the file, in a time that does not depend on them.

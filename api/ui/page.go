@@ -6,8 +6,11 @@ import (
 	"html/template"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
+
+	"github.com/daybook-billing/daybook/api/auth"
 )
 
 // This file is the frame of every page.
@@ -48,12 +51,13 @@ const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src
 func (u *Pages) page(show func(*visit) (*view, error)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
-		h.Set("Content-Security-Policy", policy)
-		h.Set("Referrer-Policy", "same-origin")
-		h.Set("Cache-Control", "private, no-cache")
-		h.Add("Vary", "Cookie")
+		u.guard(h)
 		who, err := u.deps.Reader(r)
-		if err != nil {
+		switch {
+		case errors.Is(err, auth.ErrNoToken) || errors.Is(err, auth.ErrInvalidToken):
+			http.Redirect(w, r, Root+"sign-in?to="+url.QueryEscape(r.URL.RequestURI()), http.StatusSeeOther)
+			return
+		case err != nil:
 			status, detail := u.deps.Refuse(h, err)
 			u.problem(w, &Reader{}, status, detail)
 			return
@@ -75,6 +79,14 @@ func (u *Pages) page(show func(*visit) (*view, error)) http.Handler {
 			u.show(w, http.StatusOK, who, v)
 		}
 	})
+}
+
+// guard sets the headers of every page.
+func (*Pages) guard(h http.Header) {
+	h.Set("Content-Security-Policy", policy)
+	h.Set("Referrer-Policy", "same-origin")
+	h.Set("Cache-Control", "private, no-cache")
+	h.Add("Vary", "Cookie")
 }
 
 // problem shows an error. Its bytes depend on the status, the text and the reader alone.

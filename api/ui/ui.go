@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/daybook-billing/daybook/api/answer"
+	"github.com/daybook-billing/daybook/api/session"
 )
 
 //go:embed templates/*.html
@@ -27,8 +28,13 @@ const Root = "/ui/"
 type Deps struct {
 	// API answers a request below /v1 for an asker, as for one over HTTP.
 	API func(w http.ResponseWriter, r *http.Request, asker *answer.Asker)
-	// Reader finds the reader of a page. An error has its status from Refuse.
+	// Reader finds the reader of a page. An error has its status from Refuse; auth.ErrNoToken and
+	// auth.ErrInvalidToken lead to the sign-in.
 	Reader func(r *http.Request) (*Reader, error)
+	// SignIns are the ways to sign in; nil for none. Open says that one may look without.
+	SignIns  SignIns
+	Open     bool
+	Sessions *session.Keeper
 	// Refuse is the status and the text of an error of Reader, and sets the headers that belong to
 	// it.
 	Refuse  func(h http.Header, err error) (status int, detail string)
@@ -40,7 +46,8 @@ type Deps struct {
 // Reader is who reads a page.
 type Reader struct {
 	Asker *answer.Asker
-	Open  bool // nobody has signed in: this machine may look, and decide nothing
+	Open  bool   // nobody has signed in: this machine may look, and decide nothing
+	Guard string // of the session's forms; empty without one
 }
 
 // All reports whether the reader sees all tenants.
@@ -119,6 +126,7 @@ func (u *Pages) readTemplates() error {
 func (u *Pages) Register(mux *http.ServeMux) {
 	mux.Handle("GET /{$}", http.RedirectHandler(Root, http.StatusSeeOther))
 	mux.HandleFunc("GET "+Root+"static/{file}", u.asset)
+	u.registerSignIn(mux)
 	for pattern, page := range u.table() {
 		method, path, _ := strings.Cut(pattern, " ")
 		mux.Handle(method+" "+strings.TrimSuffix(Root, "/")+path, u.page(page))

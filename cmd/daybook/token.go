@@ -1,7 +1,10 @@
 package main
 
 import (
+	"bufio"
+	"errors"
 	"fmt"
+	"io"
 	"strings"
 
 	"github.com/daybook-billing/daybook/api/auth"
@@ -11,7 +14,8 @@ import (
 
 // tokenCmd groups the commands about static tokens of the API.
 type tokenCmd struct {
-	New newTokenCmd `cmd:"" help:"Make a token, and print its entry for the file of tokens; the token is shown once, on standard error."`
+	New      newTokenCmd `cmd:"" help:"Make a token, and print its entry for the file of tokens; the token is shown once, on standard error."`
+	Password passwordCmd `cmd:"" help:"Read a password from standard input, and print its digest for an account of the web pages."`
 }
 
 type newTokenCmd struct {
@@ -36,4 +40,20 @@ func (c *newTokenCmd) Run(e *shell.Env) error {
 	fmt.Fprintln(e.Stderr, token)
 	_, err = e.Stdout.Write(text)
 	return err
+}
+
+type passwordCmd struct{}
+
+// Run prints the digest of a password.
+func (*passwordCmd) Run(e *shell.Env) error {
+	line, err := bufio.NewReader(io.LimitReader(e.Stdin, 1<<10)).ReadString('\n')
+	if err != nil && !errors.Is(err, io.EOF) {
+		return err
+	}
+	digest, err := auth.Digest(strings.TrimRight(line, "\r\n"))
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(e.Stdout, digest)
+	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -40,5 +41,43 @@ var _ = Describe("daybook token new", func() {
 		both := daybook("", "token", "new", "--name", "x", "--scope", "usage", "--all", "--tenant", "eu/", "--expires",
 			"2099-12-31")
 		Expect(both.status).To(Equal(2))
+	})
+})
+
+var _ = Describe("daybook token password", func() {
+	It("makes the digest of a password, with which its owner signs in", func() {
+		made := daybook("a long password\n", "token", "password")
+		Expect(made.status).To(Equal(0))
+		a, err := auth.New(auth.Config{Accounts: []auth.Account{
+			{Name: "ann", Password: strings.TrimSpace(made.stdout), Scopes: []string{"usage"}, All: true},
+		}}, auth.Deps{})
+		Expect(err).NotTo(HaveOccurred())
+		c, err := a.SignIn(context.Background(), "ann", "a long password", time.Now())
+		Expect(err).NotTo(HaveOccurred())
+		access, err := a.Present(context.Background(), c)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(access.All).To(Equal(auth.Usage))
+	})
+
+	It("makes none of a short one", func() {
+		Expect(daybook("short\n", "token", "password").status).To(Equal(1))
+	})
+
+	It("lets nobody guess on and on", func() {
+		digest, err := auth.Digest("a long password")
+		Expect(err).NotTo(HaveOccurred())
+		a, err := auth.New(auth.Config{Accounts: []auth.Account{
+			{Name: "ann", Password: digest, Scopes: []string{"usage"}, All: true},
+		}}, auth.Deps{})
+		Expect(err).NotTo(HaveOccurred())
+		at := time.Now()
+		for range 5 {
+			_, err := a.SignIn(context.Background(), "ann", "wrong", at)
+			Expect(err).To(MatchError(auth.ErrInvalidToken))
+		}
+		_, err = a.SignIn(context.Background(), "ann", "a long password", at)
+		Expect(err).To(MatchError(auth.ErrTooManySignIns))
+		_, err = a.SignIn(context.Background(), "ann", "a long password", at.Add(time.Second))
+		Expect(err).NotTo(HaveOccurred())
 	})
 })

@@ -2,6 +2,7 @@ package main
 
 import (
 	"github.com/daybook-billing/daybook/api"
+	"github.com/daybook-billing/daybook/api/auth"
 )
 
 // makeAPI makes the API, unless it is off. Without the flag it does without its port.
@@ -15,6 +16,13 @@ func (s *system) makeAPI() (err error) {
 	}
 	if cfg.Auth, err = s.cmd.settings(); err != nil {
 		return err
+	}
+	if s.cmd.Demo && s.cmd.Auth == "" {
+		guest, password, err := auth.NewAccount("operator")
+		if err != nil {
+			return err
+		}
+		cfg.Auth.Guest, s.guest = &guest, password
 	}
 	s.api, err = api.New(cfg, api.Deps{
 		Reader: s.books.reader, Bus: s.bus, Queries: s.bus, Log: s.log, Version: version(s.env.Ctx),

@@ -61,7 +61,7 @@ func (s *system) collect(ctx context.Context) error {
 
 // hint says what to try.
 func (s *system) hint() {
-	running := print.System{NATS: s.server.URL(), Demo: s.cmd.Demo}
+	running := print.System{NATS: s.server.URL(), Demo: s.cmd.Demo, Password: s.guest}
 	if s.api != nil {
 		running.API = s.api.Address()
 	}

@@ -34,6 +34,7 @@ type system struct {
 	cf        *cf.Collector       // nil: no foundation is collected
 	trove     *trove.Collector    // nil: Trove is not collected
 	api       *api.Server         // nil: it is not served
+	guest     string              // password of the demo's operator; empty for none
 	jobs      []job               // inputs with an end, a followed one last
 	inputs    atomic.Int64        // collected from files
 	seal      chan struct{}       // closed when every input with an end is charged: statements come behind it

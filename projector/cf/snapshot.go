@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	"github.com/daybook-billing/daybook/events"
-	"github.com/daybook-billing/daybook/projector/cf/reasons"
 	"github.com/daybook-billing/daybook/projector/timeline"
 )
 
@@ -47,16 +46,16 @@ func (p packer) id(id factID) { p.Bytes = append(p.Bytes, id[:]...) }
 // insertion writes the sequences from the root to a place; none for nil.
 func (p packer) insertion(at *insertion) {
 	var path []uint64
-	for ; at != nil; at = at.After {
-		path = append(path, at.Sequence)
+	for ; at != nil; at = at.after {
+		path = append(path, at.sequence)
 	}
 	slices.Reverse(path)
 	p.numbers(path)
 }
 
 func (p packer) key(k key) {
-	p.Uint(k.Sequence)
-	p.insertion(k.Late)
+	p.Uint(k.sequence)
+	p.insertion(k.late)
 }
 
 func (p packer) fact(x *fact) {
@@ -180,7 +179,7 @@ func (f *Foundation) Pack(tp *timeline.Packer) {
 	p.Length(len(f.insertions))
 	for _, sequence := range slices.Sorted(maps.Keys(f.insertions)) {
 		p.insertion(f.insertions[sequence])
-		p.Moment(f.insertions[sequence].Found)
+		p.Moment(f.insertions[sequence].found)
 	}
 	p.Uint(f.forgotten)
 }
@@ -277,15 +276,15 @@ func (r reader) insertion() *insertion {
 	insertions := timeline.Table[step, *insertion](r.Reader)
 	var at *insertion
 	for range r.Length() {
-		p := &insertion{Sequence: r.Uint(), After: at}
-		s := step{of: r.of, sequence: p.Sequence}
+		p := &insertion{sequence: r.Uint(), after: at}
+		s := step{of: r.of, sequence: p.sequence}
 		if at != nil {
-			s.after, p.Depth = at.Sequence, at.Depth+1
-			if p.Sequence <= at.Sequence {
+			s.after, p.depth = at.sequence, at.depth+1
+			if p.sequence <= at.sequence {
 				r.Fail()
 			}
 		}
-		if known := insertions[s]; known != nil && known.Depth == p.Depth {
+		if known := insertions[s]; known != nil && known.depth == p.depth {
 			p = known
 		} else {
 			insertions[s] = p
@@ -295,7 +294,7 @@ func (r reader) insertion() *insertion {
 	return at
 }
 
-func (r reader) key() key { return key{Sequence: r.Uint(), Late: r.insertion()} }
+func (r reader) key() key { return key{r.Uint(), r.insertion()} }
 
 func (r reader) fact() fact {
 	x := fact{sequence: r.Uint(), id: r.id(), time: r.Moment(), of: r.labels(), size: r.Footprint()}
@@ -320,9 +319,7 @@ func (r reader) numbers() []uint64 {
 }
 
 func (r reader) cause() cause {
-	c := cause{gap: r.gap(), fact: r.id()}
-	c.note = reasons.Note(r.Below(uint64(reasons.LostPlan) + 1)) //nolint:gosec // checked
-	return c
+	return cause{gap: r.gap(), fact: r.id(), note: note(r.Below(uint64(noteLostPlan) + 1))} //nolint:gosec // checked
 }
 
 func (r reader) flags() events.Flags {
@@ -402,8 +399,8 @@ func (f *Foundation) Unpack(tr *timeline.Reader) {
 	f.base = [2]state{*r.state(), *r.state()}
 	for range r.Length() {
 		if p := r.insertion(); p != nil {
-			p.Found = r.Moment()
-			f.insertions[p.Sequence] = p
+			p.found = r.Moment()
+			f.insertions[p.sequence] = p
 		}
 	}
 	f.forgotten = r.Uint()

@@ -13,6 +13,8 @@ type System struct {
 	HTTP string // URL of its health checks and metrics; empty where they are off
 	API  string // host:port of the API; empty where it is off
 	Demo bool
+	// Password is that of the account "operator" of the pages; empty for none.
+	Password string
 }
 
 // Hints names the addresses of a running Daybook, and commands to try.
@@ -29,8 +31,12 @@ func Hints(w io.Writer, s System) {
 		fmt.Fprintln(w, "With --http 127.0.0.1:9464 it serves /healthz, /readyz and /metrics there.")
 	}
 	if s.API != "" {
-		fmt.Fprintf(w, "Its API is at http://%s/v1/totals?by=tenant,month, without a token for this machine alone; "+
-			"docs/api.md tells more.\n", s.API)
+		fmt.Fprintf(w, "Look at http://%[1]s/ in a browser. Its API is at http://%[1]s/v1/totals?by=tenant,month, "+
+			"without a token for this machine alone; docs/api.md tells more.\n", s.API)
+		if s.Password != "" {
+			fmt.Fprintf(w, "To decide something there, sign in as operator with the password %s, which is good "+
+				"until Daybook stops.\n", s.Password)
+		}
 	}
 	if s.Demo {
 		fmt.Fprintln(w, "Odd on purpose in the demo: a build that fails, an ending without a beginning, a database "+
