@@ -30,10 +30,17 @@ var errBusy = errors.New("other questions that read much are being answered: try
 // errStreams: there are as many live streams as there may be.
 var errStreams = errors.New("100 live streams are open, the most at once: try again later")
 
+// locationNear is where names stand that may have been meant.
+const locationNear = "near"
+
 // failed is an error of an answer as the response to it. What is not the asker's fault is logged.
 func (s *Server) failed(ctx context.Context, operation string, err error) error {
 	if p := (&answer.Problem{}); errors.As(err, &p) {
-		return huma.NewError(statusOf(p.Kind), p.Detail)
+		near := make([]error, len(p.Near))
+		for i, name := range p.Near {
+			near[i] = &huma.ErrorDetail{Message: "did you mean " + name + "?", Location: locationNear, Value: name}
+		}
+		return huma.NewError(statusOf(p.Kind), p.Detail, near...)
 	}
 	if errors.Is(err, errBusy) || errors.Is(err, errStreams) {
 		return later(err.Error())

@@ -25,6 +25,8 @@ func (s *Server) exports(api huma.API) {
 		s.export, "text/csv", "application/jsonl")
 	const path = "/statements/{source}/{foundation}/{number}"
 	get(s, api, "statement", path, "A statement or a credit note", s.statement)
+	heavy(s, api, "statement-line", path+"/lines/{line}",
+		"A line of a statement with the entries behind it, computed again", s.answers.StatementLine)
 	stream(s, api, "statement-csv", path+"/csv", "The lines of a statement, for a spreadsheet", s.statementCSV,
 		"text/csv")
 	stream(s, api, "statement-bundle", path+"/bundle", "A statement with all that a stranger needs to compute it again",
@@ -35,6 +37,13 @@ func (s *Server) exports(api huma.API) {
 const bundleType = "application/gzip"
 
 func (s *Server) export(ctx context.Context, asker *answer.Asker, x *export.Question, to *committed) error {
+	missing, err := s.answers.Missing(ctx)
+	if err != nil {
+		return err
+	}
+	for _, sentence := range missing {
+		to.to.AppendHeader(export.HeaderMissing, sentence)
+	}
 	return export.Write(ctx, to.as(export.MediaType(x.Format)), s.answers, asker, x)
 }
 

@@ -47,6 +47,11 @@ func Statement(ctx context.Context, b Gets, tenant, foundation, month string, nu
 	if err != nil {
 		return nil, err
 	}
+	return PickStatement(all, number)
+}
+
+// PickStatement is Statement among the statements and credit notes of a tenant's month.
+func PickStatement(all []statement.Statement, number uint64) (*statement.Statement, error) {
 	if number == 0 {
 		all = Standing(all)
 	} else {

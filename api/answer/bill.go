@@ -88,8 +88,7 @@ func (a *Answers) Bill(ctx context.Context, asker *Asker, x *BillQuestion) (*Bil
 	if err != nil {
 		return nil, err
 	}
-	bill.Missing, err = ledger.Losing(ctx, a.bus, events.StreamUsage, events.StreamMetered, events.StreamBilling)
-	if err != nil {
+	if bill.Missing, err = a.Missing(ctx); err != nil {
 		return nil, err
 	}
 	if bill.TenantNames, err = a.tenantNames(ctx, &bill); err != nil {
@@ -104,6 +103,11 @@ func (a *Answers) Bill(ctx context.Context, asker *Asker, x *BillQuestion) (*Bil
 	out := newBill(&bill)
 	out.Position, out.Quarantined = position(at), quarantined
 	return out, nil
+}
+
+// Missing are sentences about what the streams lack: sums without it are too low.
+func (a *Answers) Missing(ctx context.Context) ([]string, error) {
+	return ledger.Losing(ctx, a.bus, events.StreamUsage, events.StreamMetered, events.StreamBilling)
 }
 
 func newBill(b *ledger.Bill) *Bill {

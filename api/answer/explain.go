@@ -7,6 +7,7 @@ import (
 
 	"github.com/daybook-billing/daybook/acts"
 	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/internal/names"
 	"github.com/daybook-billing/daybook/ledger"
 	"github.com/daybook-billing/daybook/ledger/trace"
 	"github.com/daybook-billing/daybook/pricer/rating"
@@ -20,7 +21,7 @@ type ChargeQuestion struct {
 
 // ResourceQuestion asks for the charges of a resource.
 type ResourceQuestion struct {
-	Resource string `path:"resource" json:"resource" maxLength:"1024" doc:"App, process, task, service instance or database."`
+	Resource string `path:"resource" json:"resource" maxLength:"1024" doc:"App, process, task, service instance or database, by its guid; or the name of an app, a service instance or a database."`
 	Month    string `query:"month" json:"month" required:"true" pattern:"^[0-9]{4}-(0[1-9]|1[0-2])$" doc:"Month of posting."`
 }
 
@@ -166,7 +167,7 @@ func (a *Answers) Charge(ctx context.Context, asker *Asker, x *ChargeQuestion) (
 
 // Resource answers with the standing charges of a resource in a month.
 func (a *Answers) Resource(ctx context.Context, asker *Asker, x *ResourceQuestion) (*Explanations, error) {
-	all, omitted, err := trace.Charges(ctx, a.bus, asker.Money.owners(), x.Resource, x.Month)
+	all, omitted, err := a.resource(ctx, asker.Money.owners(), x)
 	if err != nil {
 		return nil, err
 	}
@@ -182,6 +183,36 @@ func (a *Answers) Resource(ctx context.Context, asker *Asker, x *ResourceQuestio
 		return nil, errNone
 	}
 	return out, nil
+}
+
+// resource are the standing charges of a resource, by its guid or its name.
+func (a *Answers) resource(ctx context.Context, owners []events.Owner, x *ResourceQuestion) (all []trace.Priced,
+	omitted int, err error,
+) {
+	all, omitted, err = trace.Charges(ctx, a.bus, owners, x.Resource, x.Month)
+	if err != nil || len(all) > 0 {
+		return all, omitted, err
+	}
+	view, err := a.view(ctx)
+	if err != nil {
+		return nil, 0, err
+	}
+	guids, near, err := trace.Named(ctx, view, owners, x.Resource, x.Month)
+	switch {
+	case err != nil:
+		return nil, 0, err
+	case len(guids) == 0:
+		return nil, 0, &Problem{Kind: NotFound, Detail: errNone.Detail, Near: near}
+	case len(guids) > 1:
+		return nil, 0, &Problem{Kind: Invalid, Detail: trace.Several(guids, x.Resource, x.Month), Near: guids}
+	}
+	return trace.Charges(ctx, a.bus, owners, guids[0], x.Month)
+}
+
+// view is the streams without erased names.
+func (a *Answers) view(ctx context.Context) (*names.View, error) {
+	erasures, err := a.erasures.Read(ctx)
+	return &names.View{Streams: a.bus, Erasures: erasures}, err
 }
 
 // explain computes an entry again.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 
 	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/events/effect"
 	"github.com/daybook-billing/daybook/ledger"
 	"github.com/daybook-billing/daybook/pricer/catalogue"
 	"github.com/daybook-billing/daybook/pricer/preview"
@@ -78,7 +79,7 @@ func (a *Answers) Price(ctx context.Context, _ *Asker, x *PriceQuestion) (*Price
 type WhatIfQuestion struct {
 	Catalogue string `json:"catalogue" minLength:"1" maxLength:"900000" doc:"The text of a catalogue (YAML)."`
 	Month     string `json:"month,omitempty" pattern:"^[0-9]{4}-(0[1-9]|1[0-2])$" doc:"Only this month."`
-	Tenant    string `json:"tenant,omitempty" maxLength:"1024" doc:"Only this tenant."`
+	Tenant    string `json:"tenant,omitempty" maxLength:"1024" doc:"Only this tenant: its guid or name."`
 	Closed    bool   `json:"closed,omitempty" doc:"Of closed months: what each would change by if it alone were priced anew."`
 }
 
@@ -97,6 +98,10 @@ func (a *Answers) WhatIf(ctx context.Context, asker *Asker, x *WhatIfQuestion) (
 		return nil, &Problem{
 			Kind: Forbidden, Detail: "what another catalogue changes is for those who may see all tenants",
 		}
+	}
+	tenant, err := a.TenantOf(ctx, asker, x.Tenant, "")
+	if err != nil {
+		return nil, err
 	}
 	parsed, err := catalogue.Check("catalogue", []byte(x.Catalogue))
 	if err != nil {
@@ -118,9 +123,24 @@ func (a *Answers) WhatIf(ctx context.Context, asker *Asker, x *WhatIfQuestion) (
 		Closed: append([]string{}, seen.Closed...),
 	}
 	for i := range seen.Rows {
-		if r := &seen.Rows[i]; (x.Month == "" || x.Month == r.Month) && (x.Tenant == "" || x.Tenant == r.Tenant) {
+		if r := &seen.Rows[i]; (x.Month == "" || x.Month == r.Month) && (tenant == "" || tenant == r.Tenant) {
 			out.Rows = append(out.Rows, r.AppendJSON(nil))
 		}
 	}
-	return out, nil
+	if len(out.Rows) == 0 {
+		err = a.heard(ctx, &ledger.Query{Tenant: tenant})
+	}
+	return out, err
+}
+
+// Effect is the effect of the answer.
+func (x *WhatIf) Effect() (*effect.Effect, error) {
+	text, err := json.Marshal(map[string]any{
+		"version": x.Version, "former": x.Former, "rows": x.Rows, "closed": x.Closed,
+	})
+	if err != nil {
+		return nil, err
+	}
+	seen := &effect.Effect{}
+	return seen, seen.DecodeJSON(text)
 }

@@ -18,6 +18,7 @@ const (
 type Problem struct {
 	Kind   Kind
 	Detail string
+	Near   []string // names, or guids, that may have been meant
 }
 
 // Error implements error.

@@ -140,14 +140,23 @@ func (a *Answers) Bundle(ctx context.Context, asker *Asker, x *StatementQuestion
 	if err != nil {
 		return nil, err
 	}
-	contents, err := bundle.Collect(ctx, a.bus, issued)
+	view, err := a.view(ctx)
+	if err != nil {
+		return nil, err
+	}
+	contents, err := bundle.Collect(ctx, view, issued)
 	if err == nil {
-		err = contents.CollectFacts(ctx, a.bus)
+		err = contents.CollectFacts(ctx, view)
 	}
+	return contents, unbundled(err)
+}
+
+// unbundled is an error of a statement's contents as the asker's.
+func unbundled(err error) error {
 	if errors.Is(err, bundle.ErrTooLarge) || errors.Is(err, bundle.ErrOtherEntries) {
-		err = &Problem{Kind: Refused, Detail: err.Error()}
+		return &Problem{Kind: Refused, Detail: err.Error()}
 	}
-	return contents, err
+	return err
 }
 
 // Statement finds a statement or a credit note by its number.

@@ -3,7 +3,6 @@ package answer
 import (
 	"context"
 
-	"github.com/daybook-billing/daybook/internal/names"
 	"github.com/daybook-billing/daybook/ledger/trace"
 )
 
@@ -78,11 +77,11 @@ type TracedAnomaly struct {
 // Trace answers with the fate of an event, for each message about it in the asker's scope:
 // messages about nobody's usage are for askers with everybody's.
 func (a *Answers) Trace(ctx context.Context, asker *Asker, x *EventQuestion) (*Traces, error) {
-	erasures, err := a.erasures.Read(ctx)
+	view, err := a.view(ctx)
 	if err != nil {
 		return nil, err
 	}
-	all, err := trace.Event(ctx, &names.View{Streams: a.bus, Erasures: erasures}, asker.Usage.owners(), x.Event)
+	all, err := trace.Event(ctx, view, asker.Usage.owners(), x.Event)
 	if err != nil {
 		return nil, err
 	}

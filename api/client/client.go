@@ -2,7 +2,6 @@ package client
 
 import (
 	"cmp"
-	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
@@ -37,6 +36,7 @@ type Client struct {
 	base  *url.URL
 	token string
 	http  *http.Client
+	long  *http.Client // for answers of any length
 }
 
 // New makes a client. It reads the certificates, and connects to nobody.
@@ -69,10 +69,12 @@ func New(cfg Config) (*Client, error) {
 		}
 		transport.TLSClientConfig.RootCAs = pool
 	}
-	return &Client{base: base, token: token, http: &http.Client{
-		Transport: transport, Timeout: timeout,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}}, nil
+	here := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return &Client{
+		base: base, token: token,
+		http: &http.Client{Transport: transport, Timeout: timeout, CheckRedirect: here},
+		long: &http.Client{Transport: transport, CheckRedirect: here},
+	}, nil
 }
 
 // redacted is an address without a password.
@@ -93,8 +95,9 @@ func local(host string) bool {
 type Error struct {
 	Status int
 	Detail string
-	Retry  string // seconds to wait, where the API says so
-	Token  bool   // a token was sent
+	Near   []string // names, or guids, that may have been meant
+	Retry  string   // seconds to wait, where the API says so
+	Token  bool     // a token was sent
 }
 
 // Error says what to do.
@@ -121,44 +124,6 @@ func NotFound(err error) bool {
 	return errors.As(err, &e) && e.Status == http.StatusNotFound
 }
 
-// Ask asks a question, on a path of the API such as charges/{id}. Its parameters are the fields of
-// the question with query and path tags that are not zero; nil has none.
-func Ask[O any](ctx context.Context, c *Client, path string, question any) (*O, error) {
-	query, places := parameters(question)
-	for name, value := range places {
-		path = strings.Replace(path, "{"+name+"}", url.PathEscape(value), 1)
-	}
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet,
-		c.base.JoinPath("v1").String()+"/"+path+"?"+query.Encode(), http.NoBody)
-	if err != nil {
-		return nil, err
-	}
-	r.Header.Set("Accept", "application/json")
-	if c.token != "" {
-		r.Header.Set("Authorization", "Bearer "+c.token)
-	}
-	resp, err := c.http.Do(r)
-	if err != nil {
-		return nil, fmt.Errorf("the API cannot be asked: %w", err)
-	}
-	defer func() { _ = resp.Body.Close() }() // it was read as far as it matters
-	if resp.StatusCode != http.StatusOK {
-		return nil, c.refusal(resp)
-	}
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
-	switch {
-	case err != nil:
-		return nil, fmt.Errorf("the answer of the API ended early: %w", err)
-	case len(body) > maxAnswer:
-		return nil, fmt.Errorf("the answer of the API has more than %d MiB: ask for less", maxAnswer>>20)
-	}
-	out := new(O)
-	if err := json.Unmarshal(body, out); err != nil {
-		return nil, fmt.Errorf("what answers at %s is no API of this version of daybook: %w", c.base, err)
-	}
-	return out, nil
-}
-
 // refusal is the error of an answer.
 func (c *Client) refusal(resp *http.Response) error {
 	if resp.StatusCode/100 == 3 {
@@ -172,11 +137,16 @@ func (c *Client) refusal(resp *http.Response) error {
 		Errors []struct {
 			Location string `json:"location"`
 			Message  string `json:"message"`
+			Value    any    `json:"value"`
 		} `json:"errors"`
 	}
 	if err == nil && json.Unmarshal(body, &problem) == nil {
 		e.Detail = problem.Detail
 		for _, x := range problem.Errors {
+			if name, is := x.Value.(string); is && x.Location == "near" {
+				e.Near = append(e.Near, name)
+				continue
+			}
 			e.Detail += ": " + x.Location + ": " + x.Message
 		}
 	}

@@ -9,6 +9,7 @@
 // # Limits
 //
 //   - 60 s for an answer, 256 MiB of it once it is decompressed, 64 KiB of an error.
+//   - An answer of any length is written as it comes (Copy): it ends where nothing comes for 60 s.
 //
 // Errors are *Error for what the API refuses; it says what to do.
 package client

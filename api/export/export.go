@@ -27,6 +27,9 @@ const (
 	JSONLines = "jsonl" // one object a line
 )
 
+// HeaderMissing is the header of an answer with a sentence about what the streams lack.
+const HeaderMissing = "Daybook-Missing"
+
 // Question asks for an export.
 type Question struct {
 	answer.Whose

@@ -88,7 +88,8 @@ func asks() map[string]rights {
 		"statements": money, "running": usage, "holds": usage, "unrated": usage, "anomalies": usage, "event": usage,
 		"decide": acting, "months": member, "status": member, "catalogues": anybody, "catalogue": anybody,
 		"differences": anybody, "forecast": money, "export": money, "live-charges": money, "statement": global,
-		"statement-csv": global, "statement-bundle": global, "price": anybody, "what-if": global,
+		"statement-csv": global, "statement-bundle": global, "statement-line": global,
+		"price": anybody, "what-if": global,
 	}
 }
 
@@ -208,6 +209,7 @@ var _ = Describe("Every operation of the API", Ordered, ContinueOnFailure, func(
 				"version": "current", "limit": "5", "what": "charges",
 				// the statements of the demo are those of a database's tenant
 				"source": issued.Source, "foundation": issued.Foundation, "number": fmt.Sprint(issued.Number),
+				"line": "1",
 			}
 		}
 		holds, _, err := books.Held(ctx, ledger.Query{})

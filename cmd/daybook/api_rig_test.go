@@ -78,13 +78,17 @@ func (a *asked) Authenticate(context.Context, *http.Request) (auth.Access, error
 func everything() auth.Access { return auth.Access{Name: "ann", All: auth.Operate} }
 
 // ask serves the API of a site, with a ledger in memory.
-func (s *site) ask(ctx context.Context) *asked {
+func (s *site) ask(ctx context.Context, with ...func(*api.Deps)) *asked {
 	GinkgoHelper()
 	books, log := memory.New(), slog.New(slog.NewTextHandler(GinkgoWriter, nil))
 	a := &asked{site: s, poster: ledger.NewPoster(s.bus, books, log), asker: everything()}
-	server, err := api.New(api.Config{CheckEvery: 100 * time.Millisecond}, api.Deps{
+	deps := api.Deps{
 		Reader: memory.NewReader(books, s.bus), Bus: s.bus, Authenticator: a, Version: "test", Log: log,
-	})
+	}
+	for _, change := range with {
+		change(&deps)
+	}
+	server, err := api.New(api.Config{CheckEvery: 100 * time.Millisecond}, deps)
 	Expect(err).NotTo(HaveOccurred())
 	a.handler = server.Handler()
 	posting, stop := context.WithCancel(context.WithoutCancel(ctx))

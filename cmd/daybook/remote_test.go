@@ -14,11 +14,13 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 
+	"github.com/daybook-billing/daybook/api"
 	answers "github.com/daybook-billing/daybook/api/answer"
 	"github.com/daybook-billing/daybook/api/auth"
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/lab/demo"
 	"github.com/daybook-billing/daybook/internal/names"
+	"github.com/daybook-billing/daybook/pricer/bundle"
 )
 
 // remote runs a command line against an API.
@@ -43,7 +45,7 @@ var _ = Describe("A command that reads from an API", Ordered, ContinueOnFailure,
 	var s *site
 	var a *asked
 	var url string
-	var charge answers.Explanation
+	var known *strings.Replacer // of words in the table
 	BeforeAll(func(ctx SpecContext) {
 		s = demonstrated(ctx)
 		s.called(ctx, "retail")
@@ -53,51 +55,43 @@ var _ = Describe("A command that reads from an API", Ordered, ContinueOnFailure,
 		url = server.URL
 		var page answers.Charges
 		a.get(&page, "charges", "tenant", demo.Retail, "limit", "1")
+		var charge answers.Explanation
 		a.get(&charge, "charges/"+page.Charges[0].ID)
+		issued := s.statements(ctx)[0]
+		var version answers.Version
+		a.get(&version, "catalogues/current")
+		file := filepath.Join(GinkgoT().TempDir(), "rates.yaml")
+		dearer := bytes.Replace(demo.Catalogue(), []byte("0.000"), []byte("0.001"), 1)
+		Expect(dearer).NotTo(Equal(demo.Catalogue()))
+		Expect(os.WriteFile(file, dearer, 0o600)).To(Succeed())
+		known = strings.NewReplacer("RETAIL", demo.Retail, "CHARGE", charge.Charge.ID, "RESOURCE",
+			charge.Charge.Resource, "NAME", charge.Charge.Name, "FACT", fmt.Sprint(charge.Facts[0].Usage),
+			"BUYER", issued.Tenant, "SETTLED", issued.Month, "NUMBER", fmt.Sprint(issued.Number), "VERSION",
+			version.Version, "FILE", file)
 	})
 	BeforeEach(func() { a.asker = everything() })
 
 	// same compares what a command prints with and without the API.
 	same := func(line string) {
 		GinkgoHelper()
-		line = strings.NewReplacer("RETAIL", demo.Retail, "CHARGE", charge.Charge.ID, "RESOURCE",
-			charge.Charge.Resource, "FACT", fmt.Sprint(charge.Facts[0].Usage)).Replace(line)
 		args := strings.Fields(line)
+		for i := range args {
+			args[i] = known.Replace(args[i])
+		}
 		wantStatus, wantOut, wantErr := s.daybook(args...)
 		status, out, problem := remote(url, args...)
 		Expect(out).To(Equal(wantOut), problem)
 		Expect(problem).To(Equal(wantErr))
 		Expect(status).To(Equal(wantStatus))
 	}
-	DescribeTable("prints what it prints from the streams", func(line string, formats ...string) {
-		for _, format := range formats {
-			same(line + " --format " + format)
+	DescribeTable("prints what it prints from the streams", func(r remoteRead) {
+		if len(r.formats) == 0 {
+			same(r.line)
 		}
-	},
-		Entry(nil, "bill", "table", "json", "csv"),
-		Entry(nil, "bill --exact --month 2026-10 --by resource,day", "table", "json", "csv"),
-		Entry(nil, "bill --tenant retail", "table", "json", "csv"),
-		Entry(nil, "running", "table", "json"),
-		Entry(nil, "running --guids --tenant RETAIL", "table", "json"),
-		Entry(nil, "running --foundation demo --tenant retail", "table"),
-		Entry(nil, "holds list", "table", "json"),
-		Entry(nil, "anomalies list", "table", "json"),
-		Entry(nil, "unrated list", "table", "json"),
-		Entry(nil, "statement --tenant RETAIL --month 2026-10", "table", "json", "csv"),
-		Entry(nil, "statement --tenant RETAIL --month 2026-11 --all", "table", "json", "csv"),
-		Entry(nil, "month list", "table", "json"),
-		Entry(nil, "catalogue list", "table", "json"),
-		Entry(nil, "forecast", "table", "json", "csv"),
-		Entry(nil, "forecast --tenant RETAIL --month 2026-12 --by app", "table", "json", "csv"),
-		Entry(nil, "explain CHARGE", "table", "json"),
-		Entry(nil, "explain RESOURCE --month 2026-10", "table", "json"),
-		Entry(nil, "explain nothing", "table"),
-		Entry(nil, "explain nothing --month 2026-10", "table"),
-		Entry(nil, "trace FACT", "table", "json"),
-		Entry(nil, "trace 1", "table", "json"),
-		Entry(nil, "trace nothing", "table", "json"),
-		Entry(nil, "status", "json"),
-	)
+		for _, format := range r.formats {
+			same(r.line + " --format " + format)
+		}
+	}, remoteEntries())
 	It("prints the text of a catalogue, and the state of collectors", func() {
 		same("catalogue show")
 		// the times that have passed since differ
@@ -133,17 +127,58 @@ var _ = Describe("A command that reads from an API", Ordered, ContinueOnFailure,
 		_, got, _ = remote(url, "month", "list")
 		Expect(got).NotTo(ContainSubstring("GBP"))
 	})
+	It("writes a bundle, byte for byte the same, and says where it is not signed", func(ctx SpecContext) {
+		dir := GinkgoT().TempDir()
+		in := func(name string) string { return filepath.Join(dir, name) }
+		issued := s.statements(ctx)[0]
+		args := []string{"statement", "export", "--tenant", issued.Tenant, "--month", issued.Month}
+		s.ran(append(args, "--bundle", in("streams"))...)
+		status, out, problem := remote(url, append(args, "--bundle", in("api"))...)
+		Expect(status).To(BeZero(), problem)
+		Expect(out).To(BeEmpty())
+		Expect(problem).To(HavePrefix("unsigned: "))
+		bytesOf := func(name string) []byte {
+			GinkgoHelper()
+			text, err := os.ReadFile(in(name))
+			Expect(err).NotTo(HaveOccurred())
+			return text
+		}
+		Expect(bytesOf("api")).To(Equal(bytesOf("streams")))
+
+		alone := func(args ...string) string {
+			GinkgoHelper()
+			var out, errs bytes.Buffer
+			Expect(run(args, strings.NewReader(""), &out, &errs)).To(BeZero(), errs.String())
+			return out.String()
+		}
+		alone("keys", "generate", "--signing-key", in("key"))
+		args = append(args, "--signing-key", in("key"))
+		key, err := bundle.ParsePrivate(bytesOf("key"))
+		Expect(err).NotTo(HaveOccurred())
+		signing := httptest.NewServer(s.ask(ctx, func(d *api.Deps) { d.SigningKey = key }).handler)
+		DeferCleanup(signing.Close)
+		s.ran(append(args, "--bundle", in("streams"))...)
+		status, out, problem = remote(signing.URL, append(args, "--bundle", in("api"))...)
+		Expect([]any{status, out, problem}).To(Equal([]any{0, "", ""}))
+		Expect(bytesOf("api")).To(Equal(bytesOf("streams")))
+		Expect(alone("statement", "verify", in("api"))).To(ContainSubstring("right"))
+
+		status, _, _ = remote(url, "statement", "export", "--tenant", issued.Tenant, "--month", "2020-01", "--bundle",
+			in("none"))
+		Expect(status).To(Equal(1))
+		Expect(in("none")).NotTo(BeAnExistingFile())
+	})
 	It("sends its token to no other host", func() {
 		var seen []string
 		other := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 			seen = append(seen, r.Header.Get("Authorization"))
 		}))
 		DeferCleanup(other.Close)
-		api := httptest.NewServer(http.RedirectHandler(other.URL, http.StatusFound))
-		DeferCleanup(api.Close)
+		moved := httptest.NewServer(http.RedirectHandler(other.URL, http.StatusFound))
+		DeferCleanup(moved.Close)
 		file := filepath.Join(GinkgoT().TempDir(), "token")
 		Expect(os.WriteFile(file, []byte("t0\n"), 0o600)).To(Succeed())
-		status, _, problem := remote(api.URL, "bill", "--token-file", file)
+		status, _, problem := remote(moved.URL, "bill", "--token-file", file)
 		Expect(status).To(Equal(1))
 		Expect(problem).To(ContainSubstring("sends on to " + other.URL))
 		Expect(seen).To(BeEmpty())

@@ -39,12 +39,20 @@ func (l *Line) Equal() bool {
 		l.Sum.Quantity.Cmp(l.Line.Quantity) == 0
 }
 
+// HasLine fails where a statement has no n-th line, from 1.
+func HasLine(x *statement.Statement, n int) error {
+	if n < 1 || n > len(x.Lines) {
+		return fmt.Errorf("statement %d has the lines 1 to %d, and no line %d", x.Number, len(x.Lines), n)
+	}
+	return nil
+}
+
 // Line is the n-th line of the statement, from 1. The entries of a credit note are those of the
 // statement that it takes back: their sum is negated.
 func (c *Contents) Line(n int) (*Line, error) {
 	x := &c.Statement
-	if n < 1 || n > len(x.Lines) {
-		return nil, fmt.Errorf("statement %d has the lines 1 to %d, and no line %d", x.Number, len(x.Lines), n)
+	if err := HasLine(x, n); err != nil {
+		return nil, err
 	}
 	w, err := newWorkings(x.Foundation, &c.Terms, c.Catalogues, c.Spans, func(*events.Span) error { return nil })
 	if err != nil {

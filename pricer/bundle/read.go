@@ -55,6 +55,15 @@ func walk(r io.ReadSeeker, take func(name string, content io.Reader) error) erro
 	return nil
 }
 
+// Signed reports whether a bundle has a signature. It does not check any. Error: ErrUnreadable.
+func Signed(r io.ReadSeeker) (signed bool, err error) {
+	err = walk(r, func(name string, _ io.Reader) error {
+		signed = signed || name == fileSignature
+		return nil
+	})
+	return signed, err
+}
+
 func walkArchive(z io.Reader, take func(name string, content io.Reader) error) error {
 	t := tar.NewReader(z)
 	last := ""

@@ -7,21 +7,25 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/daybook-billing/daybook/api/answer"
 	"github.com/daybook-billing/daybook/cmd/daybook/print"
 	"github.com/daybook-billing/daybook/cmd/daybook/shell"
 	"github.com/daybook-billing/daybook/pricer/bundle"
 )
 
 type exportStatementCmd struct {
-	shell.NATS
+	shell.Reads
 	shell.SigningKey
 	tenantMonth
 	Number uint64 `help:"Number of the statement or credit note; without it, the statement that stands."`
-	Bundle string `required:"" placeholder:"FILE" help:"File to write, such as statement.tar.gz."`
+	Bundle string `required:"" placeholder:"FILE" help:"File to write, such as statement.tar.gz. An API signs with its own key."`
 }
 
 // Run writes a bundle.
 func (c *exportStatementCmd) Run(e *shell.Env) error {
+	if c.API != "" {
+		return c.api(e)
+	}
 	key, err := c.Load()
 	if err != nil {
 		return err
@@ -47,7 +51,7 @@ func (c *exportStatementCmd) Run(e *shell.Env) error {
 		err = contents.CollectFacts(e.Ctx, a)
 	}
 	if err == nil {
-		err = writeBundle(c.Bundle, contents, key)
+		err = writeFile(c.Bundle, func(file *os.File) error { return bundle.Write(file, contents, key) })
 	}
 	if err != nil {
 		return fmt.Errorf("statement %d is not exported: %w", x.Number, err)
@@ -59,14 +63,39 @@ func (c *exportStatementCmd) Run(e *shell.Env) error {
 	return nil
 }
 
-// writeBundle writes the file as a whole or not at all.
-func writeBundle(name string, contents *bundle.Contents, key ed25519.PrivateKey) error {
+// api writes the bundle of an API.
+func (c *exportStatementCmd) api(e *shell.Env) error {
+	x, err := c.Statement(e, c.Tenant, c.Foundation, c.Month, c.Number)
+	if err != nil {
+		return err
+	}
+	signed := false
+	err = writeFile(c.Bundle, func(file *os.File) error {
+		_, err := c.Copy(e, "statements/{source}/{foundation}/{number}/bundle", &answer.StatementQuestion{
+			Source: x.Source, Foundation: x.Foundation, Number: x.Number,
+		}, file)
+		if err == nil {
+			signed, err = bundle.Signed(file)
+		}
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("statement %d is not exported: %w", x.Number, err)
+	}
+	if !signed {
+		fmt.Fprintln(e.Stderr, "unsigned: the API has no signing key; daybook keys generate makes one for it")
+	}
+	return nil
+}
+
+// writeFile writes the file as a whole or not at all.
+func writeFile(name string, write func(file *os.File) error) error {
 	file, err := os.CreateTemp(filepath.Dir(name), ".daybook-bundle-*")
 	if err != nil {
 		return err
 	}
 	defer os.Remove(file.Name()) //nolint:errcheck // it has its name by then
-	err = bundle.Write(file, contents, key)
+	err = write(file)
 	if err = errors.Join(err, file.Sync(), file.Close()); err != nil {
 		return err
 	}

@@ -23,7 +23,7 @@ type Catalogue struct {
 }
 
 type checkCmd struct {
-	shell.NATS
+	shell.Reads
 	Files   []string `arg:"" name:"file" help:"Catalogue files (YAML)."`
 	Against string   `placeholder:"VERSION" help:"Refuse another billing currency than that of this version, or file. Only a version asks the server."`
 }
@@ -32,7 +32,7 @@ type checkCmd struct {
 func (c *checkCmd) Run(e *shell.Env) error {
 	currency := ""
 	if c.Against != "" {
-		named := namedCatalogues{nats: &c.NATS}
+		named := namedCatalogues{reads: &c.Reads}
 		defer named.close()
 		against, err := named.read(e, c.Against)
 		if err != nil {

@@ -3,6 +3,7 @@ package billing
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 
@@ -15,10 +16,10 @@ import (
 
 // Export is daybook export.
 type Export struct {
-	shell.NATS
+	shell.Reads
 	What       string   `enum:"charges,corrections,totals,statements" default:"charges" help:"What: ${enum}; charges has all entries (default: ${default})."`
 	Month      string   `required:"" placeholder:"YYYY-MM" help:"Month of posting."`
-	Tenant     string   `help:"Only this tenant (organization guid, tenant id)."`
+	Tenant     string   `help:"Only this tenant: its guid or name."`
 	Foundation string   `help:"Only this foundation."`
 	By         []string `sep:"," placeholder:"NAME,…" help:"What totals are divided by (default: tenant,kind,plan,component)."`
 	Format     string   `enum:"csv,jsonl" default:"csv" help:"Output: ${enum}; jsonl is one object a line."`
@@ -39,22 +40,40 @@ func (c *Export) Validate() error {
 
 // Run writes the export as BILLING is now.
 func (c *Export) Run(e *shell.Env) error {
-	b, err := c.Open(e.Ctx, "export", nil)
-	if err != nil {
-		return err
-	}
-	defer b.Close()
-	books := memory.New()
-	missing, err := ledger.CatchUp(e.Ctx, b, books)
-	if err != nil {
-		return err
-	}
-	err = export.Write(e.Ctx, e.Stdout, answer.New(memory.NewReader(books, b), b), answer.Operator(), &export.Question{
+	question := &export.Question{
 		Whose: answer.Whose{Foundation: c.Foundation, Tenant: c.Tenant}, What: c.What, Month: c.Month,
 		Format: c.Format, By: c.By,
-	})
+	}
+	var missing []string
+	var err error
+	if c.API != "" {
+		var header http.Header
+		if header, err = c.Copy(e, "export/{what}", question, e.Stdout); err == nil {
+			missing = header.Values(export.HeaderMissing)
+		}
+	} else {
+		missing, err = c.streams(e, question)
+	}
 	if err == nil && len(missing) > 0 {
 		err = errors.New("the export is incomplete: " + strings.Join(missing, "; "))
 	}
 	return err
+}
+
+// streams writes an export of the streams. missing are sentences about what they lack.
+func (c *Export) streams(e *shell.Env, question *export.Question) (missing []string, err error) {
+	b, err := c.Open(e.Ctx, "export", nil)
+	if err != nil {
+		return nil, err
+	}
+	defer b.Close()
+	books := memory.New()
+	if missing, err = ledger.CatchUp(e.Ctx, b, books); err != nil {
+		return nil, err
+	}
+	answers := answer.New(memory.NewReader(books, b), b)
+	if question.Tenant, err = answers.TenantOf(e.Ctx, answer.Operator(), c.Tenant, c.Foundation); err != nil {
+		return nil, err
+	}
+	return missing, export.Write(e.Ctx, e.Stdout, answers, answer.Operator(), question)
 }

@@ -61,19 +61,9 @@ func (c *showStatementCmd) Run(e *shell.Env) error {
 }
 
 func (c *showStatementCmd) api(e *shell.Env) ([]statement.Statement, error) {
-	x, err := shell.Ask[answer.Statements](e, &c.Reads, "statements", &answer.StatementsQuestion{
+	return c.Statements(e, &answer.StatementsQuestion{
 		Whose: answer.Whose{Foundation: c.Foundation, Tenant: c.Tenant}, Month: c.Month, All: c.All, Preview: true,
 	})
-	if err != nil {
-		return nil, err
-	}
-	all := make([]statement.Statement, len(x.Statements))
-	for i, text := range x.Statements {
-		if err := all[i].DecodeJSON(text); err != nil {
-			return nil, fmt.Errorf("a statement of the API: %w", err)
-		}
-	}
-	return all, nil
 }
 
 func (c *showStatementCmd) streams(e *shell.Env) ([]statement.Statement, error) {

@@ -88,8 +88,7 @@ type showCmd struct {
 // Run prints the text of a version.
 func (c *showCmd) Run(e *shell.Env) error {
 	if c.API != "" {
-		x, err := shell.Ask[answer.Version](e, &c.Reads, "catalogues/{version}",
-			&answer.CatalogueQuestion{Version: cmp.Or(c.Version, answer.CurrentVersion)})
+		x, err := askVersion(e, &c.Reads, cmp.Or(c.Version, answer.CurrentVersion))
 		if err != nil {
 			return err
 		}
@@ -116,15 +115,20 @@ func (c *showCmd) Run(e *shell.Env) error {
 	return err
 }
 
+// askVersion asks an API for a version.
+func askVersion(e *shell.Env, f *shell.Reads, version string) (*answer.Version, error) {
+	return shell.Ask[answer.Version](e, f, "catalogues/{version}", &answer.CatalogueQuestion{Version: version})
+}
+
 type diffCmd struct {
-	shell.NATS
+	shell.Reads
 	A string `arg:"" name:"a" help:"A version, or a file."`
 	B string `arg:"" name:"b" help:"The version or file to compare it with."`
 }
 
 // Run compares two catalogues.
 func (c *diffCmd) Run(e *shell.Env) error {
-	named := namedCatalogues{nats: &c.NATS}
+	named := namedCatalogues{reads: &c.Reads}
 	defer named.close()
 	before, err := named.read(e, c.A)
 	if err != nil {
@@ -139,8 +143,8 @@ func (c *diffCmd) Run(e *shell.Env) error {
 
 // namedCatalogues are files, and versions of a server that is asked where a name is no file.
 type namedCatalogues struct {
-	nats *shell.NATS
-	bus  *bus.Bus // nil before the first version
+	reads *shell.Reads
+	bus   *bus.Bus // nil before the first version of NATS
 }
 
 func (n *namedCatalogues) close() {
@@ -155,8 +159,15 @@ func (n *namedCatalogues) read(e *shell.Env, name string) (*catalogue.Catalogue,
 		parsed, _, err := shell.LoadCatalogue(name)
 		return parsed, err
 	}
+	if n.reads.API != "" {
+		x, err := askVersion(e, n.reads, name)
+		if err != nil {
+			return nil, err
+		}
+		return catalogue.Parse("catalogue."+name, []byte(x.YAML))
+	}
 	if n.bus == nil {
-		opened, err := n.nats.Open(e.Ctx, "catalogue", nil)
+		opened, err := n.reads.Open(e.Ctx, "catalogue", nil)
 		if err != nil {
 			return nil, fmt.Errorf("%q is no file, and whether it is a version is not known: %w", name, err)
 		}

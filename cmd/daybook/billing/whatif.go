@@ -1,9 +1,11 @@
 package billing
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
+	"github.com/daybook-billing/daybook/api/answer"
 	"github.com/daybook-billing/daybook/cmd/daybook/print"
 	"github.com/daybook-billing/daybook/cmd/daybook/shell"
 	"github.com/daybook-billing/daybook/events"
@@ -14,7 +16,7 @@ import (
 
 // WhatIf is daybook what-if.
 type WhatIf struct {
-	shell.NATS
+	shell.Reads
 	Catalogue string `required:"" placeholder:"FILE" help:"Catalogue file (YAML)."`
 	Month     string `placeholder:"YYYY-MM" help:"Only this month."`
 	Tenant    string `help:"Only this tenant: its guid or name."`
@@ -33,6 +35,9 @@ func (c *WhatIf) Validate() error {
 
 // Run prints what the catalogue would change.
 func (c *WhatIf) Run(e *shell.Env) error {
+	if c.API != "" {
+		return c.api(e)
+	}
 	parsed, _, err := shell.LoadCatalogue(c.Catalogue)
 	if err != nil {
 		return err
@@ -68,22 +73,50 @@ func (c *WhatIf) Run(e *shell.Env) error {
 			return err
 		}
 	}
+	if err := c.print(e, seen, look.Sequence); err != nil || c.Format != "table" || c.Closed {
+		return err
+	}
+	return closesWith(e, b, seen)
+}
+
+// api asks an API. What closes with a first catalogue is told by the streams alone.
+func (c *WhatIf) api(e *shell.Env) error {
+	_, text, err := shell.LoadCatalogue(c.Catalogue)
+	if err != nil {
+		return err
+	}
+	x, err := shell.Send[answer.WhatIf](e, &c.Reads, "what-if", &answer.WhatIfQuestion{
+		Catalogue: string(text), Month: c.Month, Tenant: c.Tenant, Closed: c.Closed,
+	})
+	if err != nil {
+		return err
+	}
+	if x.Former == "" {
+		return errors.New("no catalogue is in force, and what closes with the first one is told by the streams alone: leave " +
+			"--api out")
+	}
+	seen, err := x.Effect()
+	if err != nil {
+		return fmt.Errorf("the answer of the API: %w", err)
+	}
+	return c.print(e, seen, x.Metered)
+}
+
+// print prints an effect, as of a message of METERED.
+func (c *WhatIf) print(e *shell.Env, seen *effect.Effect, sequence uint64) error {
 	switch c.Format {
 	case "json":
-		return print.EffectJSON(e.Stdout, seen, look.Sequence)
+		return print.EffectJSON(e.Stdout, seen, sequence)
 	case "csv":
 		return print.EffectCSV(e.Stdout, seen)
 	}
-	print.Text(e.Stdout, fmt.Sprintf("With %s, as of message %d of %s (%s):", c.Catalogue, look.Sequence,
+	print.Text(e.Stdout, fmt.Sprintf("With %s, as of message %d of %s (%s):", c.Catalogue, sequence,
 		events.StreamMetered, print.InForce(seen.Former)))
 	if c.Closed {
 		return print.ClosedEffect(e.Stdout, seen, c.Exact)
 	}
 	print.Text(e.Stdout, fmt.Sprintf("daybook catalogue publish --expect %d FILE publishes it where no usage, closing "+
-		"or catalogue has come since.", look.Sequence))
+		"or catalogue has come since.", sequence))
 	fmt.Fprintln(e.Stdout)
-	if err := print.CatalogueEffect(e.Stdout, seen, c.Exact); err != nil {
-		return err
-	}
-	return closesWith(e, b, seen)
+	return print.CatalogueEffect(e.Stdout, seen, c.Exact)
 }

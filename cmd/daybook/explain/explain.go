@@ -6,7 +6,6 @@ import (
 
 	"github.com/daybook-billing/daybook/acts"
 	"github.com/daybook-billing/daybook/api/answer"
-	"github.com/daybook-billing/daybook/api/client"
 	"github.com/daybook-billing/daybook/cmd/daybook/print"
 	"github.com/daybook-billing/daybook/cmd/daybook/shell"
 	"github.com/daybook-billing/daybook/events"
@@ -69,25 +68,6 @@ func (c *Explain) Run(e *shell.Env) error {
 	return nil
 }
 
-func (c *Explain) api(e *shell.Env) (*answer.Explanations, error) {
-	if c.Month != "" {
-		x, err := shell.Ask[answer.Explanations](e, &c.Reads, "resources/{resource}/charges",
-			&answer.ResourceQuestion{Resource: c.What, Month: c.Month})
-		if client.NotFound(err) {
-			err = c.none()
-		}
-		return x, err
-	}
-	x, err := shell.Ask[answer.Explanation](e, &c.Reads, "charges/{id}", &answer.ChargeQuestion{ID: c.What})
-	if client.NotFound(err) {
-		err = c.none()
-	}
-	if err != nil {
-		return nil, err
-	}
-	return &answer.Explanations{Explanations: []answer.Explanation{*x}}, nil
-}
-
 func (c *Explain) streams(e *shell.Env) (*answer.Explanations, error) {
 	b, err := c.Open(e.Ctx, "explain", nil)
 	if err != nil {
@@ -123,16 +103,6 @@ func (c *Explain) streams(e *shell.Env) (*answer.Explanations, error) {
 			versions[p.Catalogue], working, differences))
 	}
 	return out, nil
-}
-
-// none is the error of a command that found no charge.
-func (c *Explain) none() error {
-	if c.Month == "" {
-		return fmt.Errorf("no charge has the id %q: daybook trace EVENT lists the charges of an event, and --month "+
-			"explains those of a resource", c.What)
-	}
-	return fmt.Errorf("%s has no charge in %s: daybook running, holds list and unrated list show what is not charged",
-		c.What, c.Month)
 }
 
 // version reads a catalogue version.

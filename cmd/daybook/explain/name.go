@@ -4,13 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 
-	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/api/answer"
+	"github.com/daybook-billing/daybook/api/client"
+	"github.com/daybook-billing/daybook/cmd/daybook/shell"
 	"github.com/daybook-billing/daybook/internal/bus"
-	"github.com/daybook-billing/daybook/internal/metered"
 	"github.com/daybook-billing/daybook/internal/names"
 	"github.com/daybook-billing/daybook/ledger/trace"
 )
@@ -25,56 +24,56 @@ func (c *Explain) charges(ctx context.Context, b *bus.Bus, view *names.View) (al
 		return all, omitted, err
 	}
 	if c.Month == "" {
-		return nil, 0, c.none()
+		return nil, 0, c.none(nil)
 	}
-	resource, err := c.named(ctx, view)
-	if err != nil {
-		return nil, 0, err
-	}
-	return trace.Charges(ctx, b, nil, resource, c.Month)
-}
-
-// named is the guid of the one resource with charges in the month under the name. It reads the
-// charges of BILLING.
-func (c *Explain) named(ctx context.Context, view *names.View) (guid string, err error) {
-	found, others := map[string]bool{}, map[string]bool{}
-	options := bus.ReadOptions{Filters: []string{events.SubjectsCharges}}
-	_, err = view.Each(ctx, events.StreamBilling, 1, bus.End, options, func(m *bus.Stored) error {
-		if m.Header(events.HeaderType) != events.TypeBilling {
-			return nil
-		}
-		var x events.Billing
-		if err := x.DecodeJSON(m.Data); err != nil {
-			return metered.Unreadable(events.StreamBilling, m, err)
-		}
-		for i := range x.Charges {
-			switch own := &x.Charges[i]; {
-			case own.Period != c.Month || own.Name == "":
-			case own.Name == c.What:
-				found[x.Resource] = true
-			default:
-				others[own.Name] = true
-			}
-		}
-		return nil
-	})
-	if err != nil && !errors.Is(err, bus.ErrNotFound) {
-		return "", err
-	}
-	all := slices.Sorted(maps.Keys(found))
+	guids, near, err := trace.Named(ctx, view, nil, c.What, c.Month)
 	switch {
-	case len(all) == 1:
-		return all[0], nil
-	case len(all) > 1:
-		n := min(len(all), maxCandidates)
-		return "", fmt.Errorf("%d resources with charges in %s are called %q: give the guid of one, such as %s",
-			len(all), c.Month, c.What, strings.Join(all[:n], ", "))
+	case err != nil:
+		return nil, 0, err
+	case len(guids) == 0:
+		return nil, 0, c.none(near)
+	case len(guids) > 1:
+		return nil, 0, errors.New(trace.Several(guids, c.What, c.Month))
 	}
-	if near := metered.Near(c.What, others); len(near) > 0 {
-		return "", fmt.Errorf("%w: did you mean %s?", c.none(), strings.Join(near, ", "))
-	}
-	return "", c.none()
+	return trace.Charges(ctx, b, nil, guids[0], c.Month)
 }
 
-// maxCandidates is how many resources of one name an error has.
-const maxCandidates = 5
+// api asks the API for the explanations.
+func (c *Explain) api(e *shell.Env) (*answer.Explanations, error) {
+	if c.Month == "" {
+		x, err := shell.Ask[answer.Explanation](e, &c.Reads, "charges/{id}", &answer.ChargeQuestion{ID: c.What})
+		if client.NotFound(err) {
+			err = c.none(nil)
+		}
+		if err != nil {
+			return nil, err
+		}
+		return &answer.Explanations{Explanations: []answer.Explanation{*x}}, nil
+	}
+	x, err := shell.Ask[answer.Explanations](e, &c.Reads, "resources/{resource}/charges",
+		&answer.ResourceQuestion{Resource: c.What, Month: c.Month})
+	var refused *client.Error
+	if errors.As(err, &refused) {
+		switch {
+		case client.NotFound(err):
+			err = c.none(refused.Near)
+		case len(refused.Near) > 0: // several have the name
+			err = errors.New(refused.Detail)
+		}
+	}
+	return x, err
+}
+
+// none is the error of a command that found no charge, with the names near to the given one.
+func (c *Explain) none(near []string) error {
+	if c.Month == "" {
+		return fmt.Errorf("no charge has the id %q: daybook trace EVENT lists the charges of an event, and --month "+
+			"explains those of a resource", c.What)
+	}
+	text := fmt.Sprintf("%s has no charge in %s: daybook running, holds list and unrated list show what is not charged",
+		c.What, c.Month)
+	if len(near) > 0 {
+		text += ": did you mean " + strings.Join(near, ", ") + "?"
+	}
+	return errors.New(text)
+}

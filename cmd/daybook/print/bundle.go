@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/daybook-billing/daybook/api/answer"
+	"github.com/daybook-billing/daybook/events/statement"
 	"github.com/daybook-billing/daybook/pricer/bundle"
 )
 
@@ -38,45 +40,13 @@ func Bundle(w io.Writer, r *bundle.Report) error {
 	return out.err
 }
 
-type lineJSON struct {
-	Statement  uint64       `json:"statement"`
-	Line       int          `json:"line"`
-	Plan       string       `json:"plan"`
-	Component  string       `json:"component"`
-	Month      string       `json:"month,omitempty"`
-	Quantity   string       `json:"quantity,omitempty"`
-	Unit       string       `json:"unit,omitempty"`
-	Amount     string       `json:"amount"`
-	VAT        string       `json:"vat"`
-	Currency   string       `json:"currency"`
-	Entries    []behindJSON `json:"entries"`
-	Omitted    int          `json:"omitted,omitempty"`
-	SumOfNet   string       `json:"sum_of_amounts"`
-	SumOfVAT   string       `json:"sum_of_vat"`
-	Equal      bool         `json:"equal"`
-	CreditNote bool         `json:"credit_note,omitempty"` // the entries are those of the statement that it takes back
-}
-
-type behindJSON struct {
-	ID       string `json:"id"`
-	Entry    string `json:"entry"`
-	Kind     string `json:"kind"`
-	Resource string `json:"resource"`
-	Start    string `json:"start"`
-	End      string `json:"end"`
-	Amount   string `json:"amount"`
-	VAT      string `json:"vat"`
-	Problem  string `json:"problem,omitempty"`
-}
-
 // StatementLine prints a line of a statement with the entries behind it.
-func StatementLine(w io.Writer, c *bundle.Contents, l *bundle.Line, asJSON bool) error {
-	x := newLine(c, l)
+func StatementLine(w io.Writer, of *statement.Statement, x *answer.StatementLine, asJSON bool) error {
 	if asJSON {
 		return JSON(w, x)
 	}
 	out := &failing{w: w}
-	Text(out, fmt.Sprintf("%s, line %d: %s %s", title(&c.Statement), l.Number, x.Plan, x.Component))
+	Text(out, fmt.Sprintf("%s, line %d: %s %s", title(of), x.Line, x.Plan, x.Component))
 	if x.Month != "" {
 		Text(out, "corrections of "+x.Month+", posted after it was closed")
 	}
@@ -88,13 +58,13 @@ func StatementLine(w io.Writer, c *bundle.Contents, l *bundle.Line, asJSON bool)
 	if err := Table(out, rows); err != nil {
 		return err
 	}
-	if l.Omitted > 0 {
-		fmt.Fprintf(out, "not listed: %d more entries; daybook statement export has them all\n", l.Omitted)
+	if x.Omitted > 0 {
+		fmt.Fprintf(out, "not listed: %d more entries; daybook statement export has them all\n", x.Omitted)
 	}
 	fmt.Fprintln(out)
 	Text(out, fmt.Sprintf("line   %s and %s VAT %s, exact", x.Amount, x.VAT, x.Currency))
 	Text(out, fmt.Sprintf("again  %s and %s VAT from %d entries, each charge computed again", x.SumOfNet, x.SumOfVAT,
-		len(x.Entries)+l.Omitted))
+		len(x.Entries)+x.Omitted))
 	for _, e := range x.Entries {
 		if e.Problem != "" {
 			hanging(out, "       ", "differs  "+e.Problem)
@@ -102,7 +72,7 @@ func StatementLine(w io.Writer, c *bundle.Contents, l *bundle.Line, asJSON bool)
 	}
 	if x.CreditNote {
 		Text(out, fmt.Sprintf("credit note: the entries are those of statement %d, and their sum is negated",
-			c.Statement.Credits))
+			of.Credits))
 	}
 	if x.Equal {
 		Text(out, "equal")
@@ -111,21 +81,4 @@ func StatementLine(w io.Writer, c *bundle.Contents, l *bundle.Line, asJSON bool)
 	}
 	Text(out, "daybook explain ENTRY takes a charge down to its span, the platform's events and the catalogue")
 	return out.err
-}
-
-func newLine(c *bundle.Contents, l *bundle.Line) lineJSON {
-	of := &l.Line
-	x := lineJSON{
-		Statement: c.Statement.Number, Line: l.Number, Plan: of.Plan, Component: of.Component, Month: of.Month,
-		Quantity: quantityOf(of, true), Unit: of.Unit, Amount: of.Amount.String(), VAT: of.VAT.String(),
-		Currency: of.Currency, Entries: []behindJSON{}, Omitted: l.Omitted, SumOfNet: l.Sum.Amount.String(),
-		SumOfVAT: l.Sum.VAT.String(), Equal: l.Equal(), CreditNote: c.Statement.CreditNote(),
-	}
-	for i := range l.Entries {
-		e := &l.Entries[i]
-		x.Entries = append(x.Entries, behindJSON{
-			e.ID, e.Entry, e.Kind, e.Resource, Time(e.Start), Time(e.End), e.Amount.String(), e.VAT.String(), e.Problem,
-		})
-	}
-	return x
 }
