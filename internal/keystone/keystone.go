@@ -57,8 +57,8 @@ func New(cfg Config, foundation string) (*Client, error) {
 		return nil, errors.New("the address of Keystone is wrong: give one such as https://keystone.example.org:5000")
 	}
 	if (cfg.CredentialID == "") == (cfg.User == "") || cfg.Secret == "" {
-		return nil, errors.New("a Keystone asks for credentials: give an application credential with its secret, or a " +
-			"user with the password")
+		return nil, errors.New("a Keystone asks for credentials: give an application credential with its secret, or " +
+			"a user with the password")
 	}
 	transport, err := (&cfapi.Config{Foundation: foundation, CAFile: cfg.CAFile, Timeout: timeout}).Transport()
 	if err != nil {
