@@ -145,7 +145,7 @@ var labImporters = map[string][]string{
 }
 
 // simulators are the packages with a truth to judge the services by.
-var simulators = []string{"internal/lab/sim", "internal/lab/cc", "internal/lab/identity"}
+var simulators = []string{"internal/lab/sim", "internal/lab/cc", "internal/lab/identity", "internal/lab/trove"}
 
 // natsImporters may import the packages of natsModules.
 var (

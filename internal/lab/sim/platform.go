@@ -87,6 +87,11 @@ type Platform struct {
 	Services []*Service  // the same
 	Database []*Instance // the same
 
+	// Gone are the deleted database instances, kept as Trove keeps their rows, where KeepDeleted is
+	// set.
+	Gone        []*Instance
+	KeepDeleted bool
+
 	// The foundation's offer. Nothing of it is metered by itself.
 	Plans      []*Plan
 	Buildpacks []Buildpack // without the custom ones

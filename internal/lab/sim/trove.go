@@ -32,8 +32,24 @@ type Instance struct {
 	flavorRun, gbRun track
 	index            int   // in Platform.Database
 	busyUntil        int64 // Unix microseconds; World changes it no sooner
-	deleted          bool
+	updated, ended   int64 // Unix microseconds
 }
+
+// Created is when the build began.
+func (i *Instance) Created() time.Time { return unixMicro(i.created) }
+
+// Updated is when the instance was changed last.
+func (i *Instance) Updated() time.Time { return unixMicro(i.updated) }
+
+// Ended is when the instance was deleted; zero before it.
+func (i *Instance) Ended() time.Time {
+	if i.ended == 0 {
+		return time.Time{}
+	}
+	return unixMicro(i.ended)
+}
+
+func unixMicro(micro int64) time.Time { return time.UnixMicro(micro).UTC() }
 
 // Notification is a message about an instance as it was when the message was caused. Trove sends it
 // a little later.
@@ -53,7 +69,8 @@ func (p *Platform) CreateInstance(project *Project, name string, flavor Flavor, 
 	i := &Instance{
 		ID: p.newGUID().String(), Name: name, Project: project, Flavor: flavor, VolumeGB: volumeGB,
 		Datastore: datastores()[len(p.Database)%2], Zone: flavor.zone(),
-		created: p.now, nova: p.newGUID().String(), volume: p.newGUID().String(), index: len(p.Database),
+		created: p.now, updated: p.now, nova: p.newGUID().String(), volume: p.newGUID().String(),
+		index: len(p.Database),
 	}
 	p.Database = append(p.Database, i)
 	return i
@@ -62,6 +79,7 @@ func (p *Platform) CreateInstance(project *Project, name string, flavor Flavor, 
 // Activate ends the build. The instance runs from its creation on.
 func (p *Platform) Activate(i *Instance) Notification {
 	i.Active = true
+	i.updated = p.now
 	start := i.created / 1e6
 	p.truth.begin(&i.flavorRun, start, i.identity(KindInstance), i.flavorFootprint())
 	p.truth.begin(&i.gbRun, start, i.identity(KindVolume), i.volumeFootprint())
@@ -72,6 +90,7 @@ func (p *Platform) Activate(i *Instance) Notification {
 func (p *Platform) ResizeVolume(i *Instance, volumeGB int) Notification {
 	old := i.VolumeGB
 	i.VolumeGB = volumeGB
+	i.updated = p.now
 	p.truth.change(&i.gbRun, p.trueSecond(), i.identity(KindVolume), i.volumeFootprint())
 	n := p.note(i, "modify_volume", "active", p.trueSecond())
 	n.oldGB = old
@@ -82,6 +101,7 @@ func (p *Platform) ResizeVolume(i *Instance, volumeGB int) Notification {
 func (p *Platform) ResizeFlavor(i *Instance, flavor Flavor) Notification {
 	old := i.Flavor
 	i.Flavor, i.Zone = flavor, flavor.zone()
+	i.updated = p.now
 	p.truth.change(&i.flavorRun, p.trueSecond(), i.identity(KindInstance), i.flavorFootprint())
 	p.truth.change(&i.gbRun, p.trueSecond(), i.identity(KindVolume), i.volumeFootprint())
 	n := p.note(i, "modify_flavor", "active", p.trueSecond())
@@ -93,7 +113,10 @@ func (p *Platform) ResizeFlavor(i *Instance, flavor Flavor) Notification {
 func (p *Platform) DeleteInstance(i *Instance) Notification {
 	p.truth.end(&i.flavorRun, p.trueSecond())
 	p.truth.end(&i.gbRun, p.trueSecond())
-	i.deleted = true
+	i.updated, i.ended = p.now, p.now
+	if p.KeepDeleted {
+		p.Gone = append(p.Gone, i)
+	}
 	last := len(p.Database) - 1
 	p.Database[i.index] = p.Database[last]
 	p.Database[i.index].index = i.index
