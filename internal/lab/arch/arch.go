@@ -70,7 +70,7 @@ var ledgerReaders = []string{"ledger", "api", "cmd", "internal/lab"}
 var shared = []string{
 	"internal/bus", "internal/stage", "internal/service", "internal/jsondoc", "internal/redact",
 	"internal/cfapi", "internal/evidence", "internal/keystone", "internal/metered", "internal/names",
-	"internal/snapshot", "acts", "ledger",
+	"internal/snapshot", "internal/troveapi", "acts", "ledger",
 }
 
 // called packages act for whoever calls them, a command or an API: flags, files and printing are
