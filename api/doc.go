@@ -12,9 +12,11 @@
 //
 // # Answers
 //
-// Every answer names the sequences of BILLING and METERED that it goes up to. They are in its
-// ETag, too, so that If-None-Match is answered (304) without work until something is posted. An
-// answer with a token may not be stored by shared caches. Long ones are compressed by gzip.
+// Every answer names the sequences of BILLING and METERED that it goes up to, in a header. Of
+// questions about the ledger they are in the ETag, with the state of the names, so that
+// If-None-Match is answered (304) without work until something is posted. The ETag of others is
+// that of their content. An answer with a token may not be stored by shared caches. Long ones are
+// compressed by gzip.
 //
 // # Limits
 //

@@ -2,8 +2,6 @@ package api
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"log/slog"
 	"maps"
@@ -143,31 +141,4 @@ func askerOf(ctx context.Context) *answer.Asker {
 		return asker
 	}
 	return &answer.Asker{} // may see nothing
-}
-
-// tagKey is the key of the ETag in the context of a request.
-type tagKey struct{}
-
-// unchanged answers 304 to a request with the ETag of the present answer.
-func (s *Server) unchanged(ctx huma.Context, next func(huma.Context)) {
-	at, err := s.answers.Position(ctx.Context())
-	if err != nil {
-		next(ctx) // it fails in the same way
-		return
-	}
-	url := ctx.URL()
-	text, err := json.Marshal([]any{at, s.version, url.Path, url.RawQuery, askerOf(ctx.Context())})
-	if err != nil {
-		panic(err) // strings and numbers
-	}
-	sum := sha256.Sum256(text)
-	tag := `W/"` + hex.EncodeToString(sum[:16]) + `"`
-	for given := range strings.SplitSeq(ctx.Header("If-None-Match"), ",") {
-		if strings.TrimSpace(given) == tag {
-			ctx.SetHeader("ETag", tag)
-			ctx.SetStatus(http.StatusNotModified)
-			return
-		}
-	}
-	next(huma.WithValue(ctx, tagKey{}, tag))
 }

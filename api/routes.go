@@ -71,10 +71,12 @@ type question[I, O any] func(ctx context.Context, asker *answer.Asker, x *I) (*O
 
 // get registers a question.
 func get[I, O any](s *Server, api huma.API, id, path, summary string, ask question[I, O]) {
-	register(s, api, operation(http.MethodGet, id, path, summary), ask)
+	op := operation(http.MethodGet, id, path, summary)
+	op.Middlewares = huma.Middlewares{s.conditional}
+	register(s, api, op, ask)
 }
 
-// posted registers a question whose answer changes with the positions of the ledger alone.
+// posted registers a question whose answer changes with the ledger and the names alone.
 func posted[I, O any](s *Server, api huma.API, id, path, summary string, ask question[I, O]) {
 	op := operation(http.MethodGet, id, path, summary)
 	op.Middlewares = huma.Middlewares{s.unchanged}
@@ -83,7 +85,7 @@ func posted[I, O any](s *Server, api huma.API, id, path, summary string, ask que
 
 // heavy registers a question whose answer reads much: few are answered at once.
 func heavy[I, O any](s *Server, api huma.API, id, path, summary string, ask question[I, O]) {
-	register(s, api, operation(http.MethodGet, id, path, summary), oneOfFew(s, ask))
+	get(s, api, id, path, summary, oneOfFew(s, ask))
 }
 
 // post registers a question with a body, or an act.
@@ -130,12 +132,6 @@ func operation(method, id, path, summary string) huma.Operation {
 	}
 }
 
-// body is an answer as a response.
-type body[O any] struct {
-	ETag string `header:"ETag"`
-	Body *O
-}
-
 func register[I, O any](s *Server, api huma.API, op huma.Operation, ask question[I, O]) {
 	huma.Register(api, op, func(ctx context.Context, x *I) (*body[O], error) {
 		limited, cancel := context.WithTimeout(ctx, answerTime)
@@ -144,7 +140,6 @@ func register[I, O any](s *Server, api huma.API, op huma.Operation, ask question
 		if err != nil {
 			return nil, s.failed(limited, op.OperationID, err)
 		}
-		tag, _ := ctx.Value(tagKey{}).(string)
-		return &body[O]{ETag: tag, Body: out}, nil
+		return newBody(ctx, &op, out), nil
 	})
 }

@@ -88,6 +88,7 @@ func stream[I any](s *Server, api huma.API, id, path, summary string,
 	write func(ctx context.Context, asker *answer.Asker, x *I, to *committed) error, media ...string,
 ) {
 	op := operation(http.MethodGet, id, path, summary)
+	op.Middlewares = huma.Middlewares{s.unchanged}
 	content := map[string]*huma.MediaType{}
 	for _, m := range media {
 		content[m] = &huma.MediaType{Schema: &huma.Schema{Type: huma.TypeString}}
@@ -95,7 +96,7 @@ func stream[I any](s *Server, api huma.API, id, path, summary string,
 	op.Responses = map[string]*huma.Response{"200": {Description: "OK", Content: content}}
 	huma.Register(api, op, func(ctx context.Context, x *I) (*huma.StreamResponse, error) {
 		return &huma.StreamResponse{Body: func(out huma.Context) {
-			w := &committed{to: out}
+			w := &committed{to: out, known: conditionOf(ctx)}
 			err := write(ctx, askerOf(ctx), x, w)
 			switch {
 			case err == nil:
@@ -114,6 +115,7 @@ func stream[I any](s *Server, api huma.API, id, path, summary string,
 type committed struct {
 	to    huma.Context
 	media string
+	known condition
 	begun bool
 }
 
@@ -127,6 +129,10 @@ func (c *committed) commit() {
 	if !c.begun {
 		c.begun = true
 		c.to.SetHeader("Content-Type", c.media)
+		if c.known.position != nil {
+			c.to.SetHeader("ETag", c.known.tag)
+			c.to.SetHeader(HeaderPosition, positionText(c.known.position))
+		}
 		c.to.SetStatus(http.StatusOK)
 	}
 }

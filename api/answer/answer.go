@@ -144,6 +144,26 @@ func (a *Answers) Position(ctx context.Context) (Position, error) {
 	return position(at), err
 }
 
+// Edition is what answers are made of: equal ones give equal answers to a question about the
+// ledger.
+type Edition struct {
+	Position
+	Names  uint64 // message of the bucket of names
+	Erased int    // tenants whose names are erased
+}
+
+// Edition is what answers are made of now.
+func (a *Answers) Edition(ctx context.Context) (e Edition, err error) {
+	if e.Position, err = a.Position(ctx); err != nil {
+		return e, err
+	}
+	known, err := a.Names(ctx)
+	if err == nil {
+		e.Names, e.Erased = known.State()
+	}
+	return e, err
+}
+
 // Terms are the prices of months, as the pricer has them now.
 func (a *Answers) Terms(ctx context.Context) (latest forecast.Terms, err error) {
 	err = a.withTerms(ctx, 0, func(t *terms.Terms) { latest = t.Latest() })

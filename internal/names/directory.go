@@ -19,10 +19,10 @@ const maxKeys = 200_000
 // Directory has the present or last names of tenants and spaces, without the erased ones.
 // Nil has none. It is safe for concurrent use.
 type Directory struct {
-	reading sync.Mutex // held by Refresh; guards the next
-	last    uint64     // read message of the bucket
+	reading sync.Mutex // held by Refresh
 
-	mu       sync.RWMutex // guards the next three
+	mu       sync.RWMutex // guards the next four
+	last     uint64       // read message of the bucket; Refresh alone writes it
 	erasures *Erasures
 	names    map[Key]held        // at most maxKeys
 	tenants  map[string][]Tenant // by guid: those with a name
@@ -38,6 +38,20 @@ type held struct {
 func Load(ctx context.Context, b Reader) (*Directory, error) {
 	d := &Directory{names: map[Key]held{}, tenants: map[string][]Tenant{}}
 	return d, d.Refresh(ctx, b)
+}
+
+// State is what the names are of: the message of the bucket that was read last, and how many
+// tenants' names are erased. Names with the same state are the same; nil has the zero state.
+func (d *Directory) State() (last uint64, erased int) {
+	if d == nil {
+		return 0, 0
+	}
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	if d.erasures != nil {
+		erased = len(d.erasures.tenants)
+	}
+	return d.last, erased
 }
 
 // Refresh takes additions to the bucket, and erasures, since the last call. It costs a few
