@@ -1,5 +1,5 @@
-// Package trove has the API of OpenStack Trove for tests, made up over the database cloud of a
-// simulated world, with faults.
+// Package trove has the API of OpenStack Trove for tests, twice: made up over the database cloud of
+// a simulated world, with faults (API), and Trove's own code (Real).
 //
 //	keystone := identity.NewKeystone(time.Now)
 //	keystone.Grant("p1", "admin")
@@ -10,7 +10,7 @@
 //
 // The API lists the instances of a project in pages by their ids, and those of all projects in one
 // answer, with the deleted ones; it shows one instance, to a project and to the management. Its
-// answers and refusals are those of Trove 18.
+// answers and refusals are those of Trove 18: a spec holds them to Trove's own code.
 //
 // Source: openstack/trove 18.0.0, trove/instance/{service,views,models}.py,
 // trove/extensions/mgmt/instances.
