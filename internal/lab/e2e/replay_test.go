@@ -20,7 +20,7 @@ var _ = Describe("Killed at random moments, a replay", Serial, func() {
 
 	It("is finished by the services when they start, and the bill is as if it had never been "+
 		"another", func(ctx context.Context) {
-		random, w := newRand(), manyApps()
+		random, w := newRand(), manyApps(2500)
 		data := filepath.Join(GinkgoT().TempDir(), "data")
 		run(append(w.up(data), "--cut", "month")...)
 		fresh := run(append(w.up(filepath.Join(GinkgoT().TempDir(), "fresh")), "--cut", "day")...)
@@ -60,10 +60,10 @@ var _ = Describe("Killed at random moments, a replay", Serial, func() {
 	})
 })
 
-// manyApps is a workload with a replay of several batches.
-func manyApps() workload {
+// manyApps is a workload with a replay of several batches: each app has a subject of its own.
+func manyApps(apps int) workload {
 	GinkgoHelper()
-	world, err := sim.NewWorld(sim.Config{Seed: 7, Events: 12_000, Apps: 2500})
+	world, err := sim.NewWorld(sim.Config{Seed: 7, Events: 5 * apps, Apps: apps})
 	Expect(err).NotTo(HaveOccurred())
 	var lines bytes.Buffer
 	for e := range world.Events {
