@@ -26,6 +26,8 @@ type cluster struct {
 	url     string // of all three
 }
 
+func serverName(n int) string { return fmt.Sprint("server", n) }
+
 // newCluster is a cluster before the start of its servers.
 func newCluster() *cluster {
 	GinkgoHelper()
@@ -38,7 +40,7 @@ func newCluster() *cluster {
 		s := newNATSServer(filepath.Join(GinkgoT().TempDir(), "data"))
 		alone := s.configuration
 		s.configuration = func(limit string) string {
-			return strings.Replace(alone(limit), "single", fmt.Sprint("server", i), 1) +
+			return strings.Replace(alone(limit), "single", serverName(i), 1) +
 				fmt.Sprintf("cluster { name: daybook, listen: %q, routes: [nats://%s] }\n", routes[i],
 					strings.Join(routes, ", nats://"))
 		}
@@ -92,28 +94,47 @@ func (c *cluster) replace(ctx context.Context, n int, streams ...string) {
 	}
 }
 
-// current reports whether a stream has a leader, and two replicas that have caught up.
-func (c *cluster) current(stream string) bool {
+// replicas are the servers of a stream, by name; Leader is empty while there is none.
+type replicas struct {
+	Leader   string
+	Replicas []struct{ Current, Offline bool }
+}
+
+func (c *cluster) replicas(stream string) replicas {
 	GinkgoHelper()
 	client := c.dial()
 	defer client.Close()
 	m, err := client.Request("$JS.API.STREAM.INFO."+stream, nil)
-	var info struct {
-		Cluster struct {
-			Leader   string
-			Replicas []struct{ Current, Offline bool }
+	var info struct{ Cluster replicas }
+	if err != nil || json.Unmarshal(m.Data, &info) != nil {
+		return replicas{}
+	}
+	return info.Cluster
+}
+
+// leader is the number of the server that leads a stream; -1 for none.
+func (c *cluster) leader(stream string) int {
+	GinkgoHelper()
+	name := c.replicas(stream).Leader
+	for i := range c.servers {
+		if name == serverName(i) {
+			return i
 		}
 	}
-	if err != nil || json.Unmarshal(m.Data, &info) != nil || info.Cluster.Leader == "" {
-		return false
-	}
+	return -1
+}
+
+// current reports whether a stream has a leader, and two replicas that have caught up.
+func (c *cluster) current(stream string) bool {
+	GinkgoHelper()
+	of := c.replicas(stream)
 	caughtUp := 0
-	for _, r := range info.Cluster.Replicas {
+	for _, r := range of.Replicas {
 		if r.Current && !r.Offline {
 			caughtUp++
 		}
 	}
-	return caughtUp == 2
+	return of.Leader != "" && caughtUp == 2
 }
 
 // disturb has a leader step down, or kills a server, now and then.
@@ -199,10 +220,11 @@ type race struct {
 	wanted       int // batches to be acknowledged
 	steps, kills int
 
-	mu    sync.Mutex
-	sent  []batch
-	acked int
-	next  chan struct{} // a batch is about to be sent
+	mu        sync.Mutex
+	sent      []batch
+	acked     int
+	disturbed int           // leaders that went
+	next      chan struct{} // a batch is about to be sent
 }
 
 // batch is one that was sent.
@@ -220,7 +242,8 @@ func newRace(c *cluster, stream string, wanted int) *race {
 // body is that of a message of a batch.
 func (b *batch) body(i int) string { return fmt.Sprint(b.name, " ", i) }
 
-// run has both writers append until enough batches are acknowledged, and leaders go meanwhile.
+// run has both writers append until enough batches are acknowledged, and enough leaders have gone
+// meanwhile.
 func (r *race) run(ctx context.Context, random *rand.Rand) {
 	GinkgoHelper()
 	var writers, disturber sync.WaitGroup
@@ -239,13 +262,16 @@ func (r *race) run(ctx context.Context, random *rand.Rand) {
 				return
 			}
 			time.Sleep(time.Duration(random.IntN(5)) * time.Millisecond) // somewhere in the batch
-			kill := n%8 == 0
+			kill := n%8 == 2
 			r.cluster.disturb(ctx, random, kill, r.stream)
 			if kill {
 				r.kills++
 			} else {
 				r.steps++
 			}
+			r.mu.Lock()
+			r.disturbed++
+			r.mu.Unlock()
 		}
 	})
 	writers.Wait()
@@ -258,7 +284,8 @@ func (r *race) write(ctx context.Context, b *bus.Bus, name string, random *rand.
 	GinkgoHelper()
 	for n := 0; ; n++ {
 		r.mu.Lock()
-		done := r.acked >= r.wanted
+		enough := r.acked >= r.wanted
+		done := enough && r.disturbed >= max(2, r.wanted/8)
 		r.mu.Unlock()
 		if done || ctx.Err() != nil {
 			return
@@ -268,9 +295,13 @@ func (r *race) write(ctx context.Context, b *bus.Bus, name string, random *rand.
 			time.Sleep(20 * pollEvery) // nobody leads
 			continue
 		}
-		select {
-		case r.next <- struct{}{}:
-		default: // the former disturbance goes on
+		if n%8 == 0 || enough {
+			r.next <- struct{}{} // behind the former disturbance
+		} else {
+			select {
+			case r.next <- struct{}{}:
+			default: // it goes on
+			}
 		}
 		sent := batch{name: fmt.Sprint(name, n), size: 1 + random.IntN(bus.MaxBatch)}
 		messages := make([]bus.Message, sent.size)
@@ -279,7 +310,11 @@ func (r *race) write(ctx context.Context, b *bus.Bus, name string, random *rand.
 				Subject: strings.ToLower(r.stream) + ".cf.race.t.app." + name, Data: []byte(sent.body(i)),
 			}
 		}
-		sent.last, err = b.Append(ctx, r.stream, messages, bus.Expect{Last: state.Last})
+		write := b.Append
+		if r.stream == events.StreamMetered {
+			write = b.AppendDerived // as a projector does
+		}
+		sent.last, err = write(ctx, r.stream, messages, bus.Expect{Last: state.Last})
 		sent.acknowledged = err == nil
 		r.mu.Lock()
 		r.sent = append(r.sent, sent)

@@ -6,7 +6,9 @@
 //   - kill_test.go: killed at random moments, alone and with two of each service, to the same bytes
 //   - powercut_test.go, tenant_test.go, ahead_test.go: killed, and the ends of what is derived cut;
 //     with a tenant, a ledger, a snapshot or a pricer that has what is gone
-//   - cluster_test.go: three servers, of which leaders step down and die
+//   - replay_test.go, replay_damage_test.go: replays that are killed, alone or with their server
+//   - cluster_test.go, cluster_projectors_test.go: three servers, of which leaders step down and
+//     die; two projectors write METERED meanwhile
 //   - room_linux_test.go: limits and full disks
 //   - damage_test.go, repair_test.go: what mends itself, and what an error message says to do
 //   - services_test.go: the services alone, with their health, metrics and logs

@@ -58,14 +58,16 @@ func read(ctx context.Context, b *bus.Bus) contents {
 	all := contents{}
 	for _, name := range streams {
 		all[name] = []string{}
-		messages(ctx, b, name, func(m *bus.Stored) {
-			sum := sha256.Sum256(timeless(m))
-			all[name] = append(all[name], fmt.Sprint(m.Subject, " ", m.Header(events.HeaderID), " ",
-				m.Header(stage.HeaderSourceSeq), "/",
-				m.Header(stage.HeaderPart), " ", hex.EncodeToString(sum[:])))
-		})
+		messages(ctx, b, name, func(m *bus.Stored) { all[name] = append(all[name], contentLine(m)) })
 	}
 	return all
+}
+
+// contentLine is a message of contents.
+func contentLine(m *bus.Stored) string {
+	sum := sha256.Sum256(timeless(m))
+	return fmt.Sprint(m.Subject, " ", m.Header(events.HeaderID), " ", m.Header(stage.HeaderSourceSeq), "/",
+		m.Header(stage.HeaderPart), " ", hex.EncodeToString(sum[:]))
 }
 
 // timeless is a message's body; of an act without the moment at which somebody acted, and who.
