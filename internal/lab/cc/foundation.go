@@ -270,7 +270,10 @@ func (f *Foundation) SetKnobs(k Knobs) error {
 func (f *Foundation) setKnobs(k Knobs) {
 	f.catchUp()
 	f.anchor()
-	f.knobs, f.asked, f.past = k, 0, nil
+	if k.LagRate == 0 && f.knobs.LagRate == 0 {
+		f.past = nil
+	}
+	f.knobs, f.asked = k, 0
 	f.remember()
 }
 

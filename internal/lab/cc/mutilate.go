@@ -19,7 +19,7 @@ const maxPast = 1000
 
 // remember keeps the inventory of the present, for answers that lag.
 func (f *Foundation) remember() {
-	if f.knobs.LagRate == 0 {
+	if f.knobs.LagRate == 0 && f.past == nil {
 		return
 	}
 	f.past = append(f.past, moment{f.now, f.world.Platform().View()})

@@ -35,6 +35,20 @@ func (p *Platform) operate(s *Service, kind string) {
 	s.Operation = Operation{kind, at, at}
 }
 
+// requestOf is a user's request with a name and a plan, as far as there are both.
+func requestOf(name string, plan *Plan) map[string]any {
+	request := map[string]any{}
+	if name != "" {
+		request["name"] = name
+	}
+	if plan != nil {
+		request["relationships"] = map[string]any{
+			"service_plan": map[string]any{"data": map[string]any{"guid": plan.GUID}},
+		}
+	}
+	return request
+}
+
 // CreateService makes a service instance; a nil plan makes a user-provided one. An empty guid gets
 // a random one. The event is there before the broker is asked
 // (ServiceInstanceCreateManaged#precursor).
@@ -47,7 +61,7 @@ func (p *Platform) CreateService(space *Space, guid, name string, plan *Plan) *S
 	}
 	p.operate(s, "create")
 	p.serviceEvent(s, "CREATED")
-	p.auditService(s, "create", map[string]any{"name": name})
+	p.auditService(s, "create", requestOf(name, plan))
 	return s
 }
 
@@ -65,9 +79,7 @@ func (p *Platform) ChangePlan(s *Service, plan *Plan) {
 	s.Plan = plan
 	p.touch(&s.Record)
 	p.operate(s, "update")
-	p.auditService(s, "update", map[string]any{"relationships": map[string]any{
-		"service_plan": map[string]any{"data": map[string]any{"guid": plan.GUID}},
-	}})
+	p.auditService(s, "update", requestOf("", plan))
 	p.truth.change(&s.track, p.second(), s.identity(), s.footprint())
 	p.serviceEvent(s, "UPDATED")
 }
