@@ -28,6 +28,9 @@ type Material struct {
 	Proof time.Time
 	// Sequence is the message of METERED with it; 0 on a floorplan.
 	Sequence uint64
+	// Doubt says on a floorplan why the platform cannot tell whether it runs: it is there, which
+	// proves neither a start nor a stop. Empty for none.
+	Doubt string
 	// Held is set on a blueprint where it is held and not billed, with the reason.
 	Held string
 	// Evidence is the platform's JSON, verbatim but for removed secrets; on a blueprint the span or
@@ -62,6 +65,7 @@ type Listing struct {
 	Count    int
 	Complete bool
 	Why      string // why it is not complete, for a person; empty where it is
+	Note     string // what a person should know of a listing, complete or not; empty for nothing
 	// Tenants are those that the listing is complete for, where it is not complete for all.
 	Tenants []string
 }
@@ -103,11 +107,17 @@ type Sight struct {
 	Seen time.Time // the platform's time of the answer
 	// There is set where it runs, with Material as it is now. Else it is gone: the platform said
 	// so, and the scope to see it was proven before and after.
-	There    bool
+	There bool
+	// Doubt says why the platform cannot tell whether it runs; There means nothing then. Empty for
+	// none.
+	Doubt    string
 	Material Material
 	// Ended is the true time of its end, where the platform tells; else zero.
 	Ended time.Time
 	// Began is the true time at which it took up its size, where the platform tells; else zero.
-	Began    time.Time
-	Evidence []byte // the answers, verbatim but for removed secrets
+	Began time.Time
+	// NotBefore and NotAfter are the bounds of the end, or of the beginning, that the platform
+	// tells where it does not tell the time; zero for none.
+	NotBefore, NotAfter time.Time
+	Evidence            []byte // the answers, verbatim but for removed secrets
 }
