@@ -1,0 +1,135 @@
+package cf
+
+import (
+	"context"
+	"regexp"
+	"slices"
+	"time"
+
+	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/internal/cfapi"
+	"github.com/daybook-billing/daybook/reconcile"
+)
+
+// Inspector looks at one foundation. It is safe for concurrent use.
+type Inspector struct {
+	config   Config
+	client   *cfapi.Client
+	excluded *regexp.Regexp // names of spaces; nil for none
+}
+
+// New makes an inspector. It reads the CA file, and does no other I/O.
+func New(config Config, deps cfapi.Deps) (*Inspector, error) {
+	config, excluded, err := config.compile()
+	if err != nil {
+		return nil, err
+	}
+	client, err := cfapi.New(config.API, deps)
+	if err != nil {
+		return nil, err
+	}
+	return &Inspector{config: config, client: client, excluded: excluded}, nil
+}
+
+// Close closes the idle connections.
+func (i *Inspector) Close() { i.client.Close() }
+
+// Ask is what an inspection is to know beside the foundation.
+type Ask struct {
+	// Billed are the kinds that are billed: an empty listing of one of them is incomplete.
+	Billed []string
+	// Droplets asks for the buildpacks of apps, at the cost of the list of all droplets.
+	Droplets bool
+	// AfterSequence is the newest fact of the foundation in USAGE before the inspection.
+	AfterSequence uint64
+	// Wanted chooses the materials whose evidence is kept; nil for all, as far as memory allows.
+	Wanted func(m *reconcile.Material) bool
+}
+
+// Summary reads the usage summary, for an alarm between two inspections. Without the scope for all
+// organizations the error is cfapi.ErrNoGlobalRead.
+func (i *Inspector) Summary(ctx context.Context) (cfapi.Summary, error) {
+	return i.client.Errand(1 + cfapi.DefaultRetries).Summary(ctx)
+}
+
+// kinds are those of an inventory, in the order of listings.
+func kinds() []string { return []string{events.KindApp, events.KindService, events.KindTask} }
+
+// Inspect takes the inventory. An error means that there is none; a listing that is not to be
+// trusted is incomplete.
+func (i *Inspector) Inspect(ctx context.Context, ask Ask) (*reconcile.Floorplan, error) {
+	e := i.client.Errand(maxRequests)
+	before, err := e.Summary(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s := &survey{errand: e, ask: &ask, excluded: i.excluded, verdicts: map[string]verdict{}, up: map[string]bool{}}
+	pending := kinds()
+	for take := 1; ; take++ {
+		if err := s.take(ctx, pending); err != nil {
+			return nil, err
+		}
+		after, err := e.Summary(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if err := s.judge(ctx, pending, &before, &after, take); err != nil {
+			return nil, err
+		}
+		pending = s.pending()
+		if len(pending) == 0 || take == maxTakes {
+			break
+		}
+		if err := pause(ctx, i.config.Retake); err != nil {
+			return nil, err
+		}
+		before = after
+	}
+	if ask.Droplets {
+		if err := s.takeDroplets(ctx); err != nil {
+			return nil, err
+		}
+	}
+	// The scope has to hold up to the last answer that counts.
+	if _, err := e.Summary(ctx); err != nil {
+		return nil, err
+	}
+	return s.floorplan(i.config.API.Foundation), nil
+}
+
+// pause waits, or returns the context's error.
+func pause(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return nil
+	}
+}
+
+// floorplan is what the survey has found.
+func (s *survey) floorplan(foundation string) *reconcile.Floorplan {
+	f := &reconcile.Floorplan{
+		Source: events.SourceCF, Foundation: foundation, AfterSequence: s.ask.AfterSequence,
+		Begun: s.errand.Begun(), Seen: s.errand.Seen(), Materials: s.materials(),
+	}
+	for _, kind := range kinds() {
+		v := s.verdicts[kind]
+		l := reconcile.Listing{Kind: kind, Why: v.why, Note: v.note}
+		for j := range f.Materials {
+			if f.Materials[j].Kind == kind {
+				l.Count++
+			}
+		}
+		if l.Count == 0 && l.Why == "" && slices.Contains(s.ask.Billed, kind) {
+			l.Why = "it is billed, and listed as empty: an API that shows nothing cannot be told from a foundation " +
+				"with nothing"
+		}
+		l.Complete = l.Why == ""
+		f.Listings = append(f.Listings, l)
+	}
+	slices.SortFunc(f.Materials, func(a, b reconcile.Material) int { return a.Key().Compare(b.Key()) })
+	return f
+}
