@@ -54,6 +54,15 @@ func (u *Pages) get(ctx context.Context, who *Reader, q question, into any) erro
 	return u.send(ctx, who, http.MethodGet, q, nil, into)
 }
 
+// post asks with a body.
+func (u *Pages) post(ctx context.Context, who *Reader, q question, body, into any) error {
+	text, err := json.Marshal(body)
+	if err != nil {
+		return err
+	}
+	return u.send(ctx, who, http.MethodPost, q, text, into)
+}
+
 func (u *Pages) send(ctx context.Context, who *Reader, method string, q question, body []byte, into any) error {
 	r, err := http.NewRequestWithContext(ctx, method, q.link(), bytes.NewReader(body))
 	if err != nil {

@@ -28,8 +28,9 @@ type series struct {
 	Amounts []string `json:"amounts"` // in the currency's minor unit, or empty for none
 }
 
-// newChart makes the chart of the currency with most entries; nil without any.
-func newChart(month, by string, t *answer.Totals) *chart {
+// newChart makes the chart of the currency with most entries; nil without any. labels are names by
+// guid.
+func newChart(month, by string, t *answer.Totals, labels map[string]string) *chart {
 	entries := map[string]int{}
 	for i := range t.Totals {
 		entries[t.Totals[i].Currency] += t.Totals[i].Charges
@@ -61,7 +62,7 @@ func newChart(month, by string, t *answer.Totals) *chart {
 		c.Days = append(c.Days, at.Format("2006-01-02"))
 	}
 	for _, name := range names {
-		c.Series = append(c.Series, series{Name: name, Amounts: make([]string, len(c.Days))})
+		c.Series = append(c.Series, series{Name: named(labels[name], name), Amounts: make([]string, len(c.Days))})
 	}
 	for i, day := range c.Days {
 		c.day(i, days[day], names)

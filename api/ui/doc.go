@@ -8,7 +8,9 @@
 //
 //   - ui.go has the table of pages, page.go a page's frame, ask.go the questions, format.go money,
 //     times and sizes, chart.go the data of charts.
-//   - tenant.go is a tenant's month, finance.go the month of all tenants.
+//   - signin.go lets people in. finance.go has the months of all tenants, tenant.go that of one,
+//     resource.go charges and what runs, statement.go statements, event.go the fate of an event,
+//     catalogue.go prices; operator.go has the pages of operators.
 //   - templates/components.html has the components, one definition each; static/daybook.css their
 //     looks.
 //   - static/ is embedded with the licences of others' files (LICENSES.txt). No page asks another

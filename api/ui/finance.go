@@ -84,3 +84,54 @@ func found(search string, texts ...string) bool {
 		return strings.Contains(strings.ToLower(text), strings.ToLower(search))
 	})
 }
+
+// yearPage is the months of a year, for all of the reader's tenants.
+type yearPage struct {
+	Months []string // the newest first, at most twelve
+	Rows   []yearRow
+}
+
+// yearRow is a tenant's months in one currency.
+type yearRow struct {
+	tenantLine
+	Amounts []string // by month; empty for none
+}
+
+// year shows the months of all tenants side by side.
+func (u *Pages) year(v *visit) (*view, error) {
+	q := ask("/totals", "by", "foundation,tenant,month")
+	var all answer.Totals
+	if err := u.get(v.Context(), v.who, q, &all); err != nil {
+		return nil, err
+	}
+	x := &yearPage{}
+	for i := range all.Totals {
+		if m := all.Totals[i].Of["month"]; !slices.Contains(x.Months, m) {
+			x.Months = append(x.Months, m)
+		}
+	}
+	slices.Sort(x.Months)
+	slices.Reverse(x.Months)
+	x.Months = x.Months[:min(len(x.Months), 12)]
+	rows := map[[3]string]int{}
+	for i := range all.Totals {
+		t := &all.Totals[i]
+		key := [3]string{t.Of["foundation"], t.Of["tenant"], t.Currency}
+		at, known := rows[key]
+		if !known {
+			at = len(x.Rows)
+			rows[key] = at
+			x.Rows = append(x.Rows, yearRow{tenantLine{
+				Foundation: key[0], Tenant: key[1], Name: t.Tenant, Path: tenantPath(key[0], key[1]),
+				Currency: t.Currency,
+			}, make([]string, len(x.Months))})
+		}
+		if m := slices.Index(x.Months, t.Of["month"]); m >= 0 {
+			x.Rows[at].Amounts[m] = t.Amount
+		}
+	}
+	slices.SortStableFunc(x.Rows, func(a, b yearRow) int {
+		return strings.Compare(strings.ToLower(named(a.Name, a.Tenant)), strings.ToLower(named(b.Name, b.Tenant)))
+	})
+	return &view{file: "year", title: "Twelve months", here: "year", json: q, data: x}, nil
+}

@@ -1,7 +1,10 @@
 package ui
 
 import (
+	"bytes"
+	"encoding/json"
 	"html/template"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -29,13 +32,18 @@ func sign(currency string) string {
 	return currency + "\u00a0"
 }
 
-// amount is an exact decimal in the currency's minor unit, as £1,234.50 or −€3.20.
+// amount is an exact decimal in the currency's minor unit, as £1,234.50 or −€3.20; less than one is
+// <£0.01.
 func amount(exact, currency string) string {
 	value, err := events.ParseDecimal(exact)
 	if err != nil {
 		return exact
 	}
-	return signed(money.InMinorUnit(value, currency), sign(currency))
+	rounded := money.InMinorUnit(value, currency)
+	if value.Sign() > 0 && !strings.ContainsAny(rounded, "123456789") {
+		return "<" + signed(rounded[:len(rounded)-1]+"1", sign(currency))
+	}
+	return signed(rounded, sign(currency))
 }
 
 // signed has a sign of the currency behind the minus, and commas between thousands.
@@ -139,4 +147,41 @@ func kindName(kind string) string {
 		return "database"
 	}
 	return kind
+}
+
+// hourAfter is an hour behind a time.
+func hourAfter(text string) (string, error) {
+	at, err := time.Parse(time.RFC3339Nano, text)
+	return events.FormatTime(at.Add(time.Hour)), err
+}
+
+// lag is a number of seconds in words.
+func lag(seconds int64) string {
+	return (time.Duration(seconds) * time.Second).String()
+}
+
+// pretty is JSON with line ends.
+func pretty(text json.RawMessage) string {
+	var b bytes.Buffer
+	if json.Indent(&b, text, "", "  ") != nil {
+		return string(text)
+	}
+	return b.String()
+}
+
+// pathOf is an address below Root, of escaped parts.
+func pathOf(parts []string) string {
+	escaped := make([]string, len(parts))
+	for i := range parts {
+		escaped[i] = url.PathEscape(parts[i])
+	}
+	return Root + strings.Join(escaped, "/")
+}
+
+// counted is a number with its noun.
+func counted(n int, noun string) string {
+	if n != 1 {
+		noun += "s"
+	}
+	return strconv.Itoa(n) + " " + noun
 }

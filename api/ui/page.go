@@ -32,6 +32,7 @@ type view struct {
 	json  question // the JSON of the same thing; none without a path
 	data  any
 	to    string // where the reader goes instead
+	part  string // a component alone, for a page that has the frame already; empty: the whole page
 }
 
 // framed is a page with its frame, for a template.
@@ -41,6 +42,14 @@ type framed struct {
 	Version           string
 	Now               time.Time
 	Data              any
+}
+
+// maxPost is the longest form, in bytes: one with a catalogue.
+const maxPost = 2 << 20
+
+// errNotGuarded: a form is of another session.
+var errNotGuarded = &refusal{
+	status: http.StatusForbidden, detail: "this form is of another session: open its page again, and fill it in anew",
 }
 
 // policy forbids scripts and styles in the page itself, and everything of other hosts.
@@ -62,7 +71,7 @@ func (u *Pages) page(show func(*visit) (*view, error)) http.Handler {
 			u.problem(w, &Reader{}, status, detail)
 			return
 		}
-		v, err := show(&visit{r, who})
+		v, err := u.visited(w, r, who, show)
 		var refused *refusal
 		switch {
 		case errors.As(err, &refused):
@@ -79,6 +88,22 @@ func (u *Pages) page(show func(*visit) (*view, error)) http.Handler {
 			u.show(w, http.StatusOK, who, v)
 		}
 	})
+}
+
+// visited makes a page. A form counts from a page of ours alone, and of the reader's session.
+func (*Pages) visited(w http.ResponseWriter, r *http.Request, who *Reader, show func(*visit) (*view, error)) (*view,
+	error,
+) {
+	if r.Method == http.MethodPost {
+		r.Body = http.MaxBytesReader(w, r.Body, maxPost)
+		if err := r.ParseForm(); err != nil {
+			return nil, &refusal{status: http.StatusRequestEntityTooLarge, detail: "the form is too long"}
+		}
+		if !own(r) || !who.Open && (who.Guard == "" || r.PostForm.Get("guard") != who.Guard) {
+			return nil, errNotGuarded
+		}
+	}
+	return show(&visit{r, who})
 }
 
 // guard sets the headers of every page.
@@ -100,7 +125,11 @@ func (u *Pages) show(w http.ResponseWriter, status int, who *Reader, v *view) {
 		f.JSON = v.json.link()
 	}
 	var body bytes.Buffer
-	if err := u.frames[v.file].ExecuteTemplate(&body, "frame", &f); err != nil {
+	name, data := "frame", any(&f)
+	if v.part == "explanation" {
+		name, data = v.part, v.data
+	}
+	if err := u.frames[v.file].ExecuteTemplate(&body, name, data); err != nil {
 		u.deps.Log.Error("a template failed", slog.String("template", v.file), slog.Any("error", err))
 		http.Error(w, "Daybook could not make this page; its log says why", http.StatusInternalServerError)
 		return
@@ -121,6 +150,13 @@ func (u *Pages) functions() template.FuncMap {
 		"named":    named,
 		"size":     size,
 		"kind":     kindName,
+		"short":    short,
+		"time":     func(at time.Time) string { return at.UTC().Format(time.RFC3339Nano) },
+		"list":     func(words ...string) []string { return words },
+		"lag":      lag,
+		"effect":   effectRow,
+		"pretty":   pretty,
+		"path":     func(parts ...string) string { return pathOf(parts) },
 		"join":     func(words []string) string { return strings.Join(words, ", ") },
 	}
 }

@@ -36,8 +36,8 @@ type monthMoney struct {
 
 // overviewLine is a row of the table of a month.
 type overviewLine struct {
-	Of, Label, Link                  string
-	Currency, Amount, VAT, Last, Now string
+	Of, Label, Link             string
+	Currency, Amount, VAT, Last string
 }
 
 // bys are what a tenant's month may be divided by.
@@ -85,8 +85,12 @@ func (u *Pages) tenant(v *visit) (*view, error) {
 		}
 	}
 	x.money(&months)
-	x.lines(&now, &last)
-	x.Chart = newChart(x.Month, x.By, &days)
+	var names map[string]string
+	if x.By == "app" || x.By == "resource" {
+		names = u.resourceNames(ctx, v.who, x.Foundation, x.Tenant, x.Month)
+	}
+	x.lines(&now, &last, names)
+	x.Chart = newChart(x.Month, x.By, &days, names)
 	return &view{
 		file: "tenant", title: named(x.Name, x.Tenant), here: "tenants", json: of("/bill", "month", x.Month), data: x,
 	}, nil
@@ -150,7 +154,7 @@ func (x *overview) money(all *answer.Totals) {
 }
 
 // lines are the rows of the month, the largest first.
-func (x *overview) lines(now, last *answer.Totals) {
+func (x *overview) lines(now, last *answer.Totals, names map[string]string) {
 	key := func(t *answer.Total) string { return t.Of[x.By] + "\x00" + t.Currency }
 	before := map[string]string{}
 	for i := range last.Totals {
@@ -163,10 +167,13 @@ func (x *overview) lines(now, last *answer.Totals) {
 			Last: before[key(t)],
 		}
 		if x.By == "app" || x.By == "resource" || x.By == "space" {
-			line.Label = named("", line.Of)
+			line.Label = named(names[line.Of], line.Of)
 		}
-		if line.Label == "" {
+		switch {
+		case line.Of == "":
 			line.Label = "everything else"
+		case x.By == "app" || x.By == "resource":
+			line.Link = x.Path + "/resource/" + url.PathEscape(line.Of) + "?by=" + x.By + "&month=" + x.Month
 		}
 		x.Lines = append(x.Lines, line)
 	}

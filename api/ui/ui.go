@@ -136,10 +136,28 @@ func (u *Pages) Register(mux *http.ServeMux) {
 
 // table are the pages by method and path below Root.
 func (u *Pages) table() map[string]func(*visit) (*view, error) {
+	const tenant = "/tenant/{foundation}/{tenant}"
 	return map[string]func(*visit) (*view, error){
-		"GET /{$}":                          u.home,
-		"GET /tenants":                      u.tenants,
-		"GET /tenant/{foundation}/{tenant}": u.tenant,
+		"GET /{$}":                               u.home,
+		"GET /tenants":                           u.tenants,
+		"GET /year":                              u.year,
+		"GET " + tenant:                          u.tenant,
+		"GET " + tenant + "/running":             u.running,
+		"GET " + tenant + "/statements":          u.statements,
+		"GET " + tenant + "/resource/{resource}": u.resource,
+		"GET /charge/{id}":                       u.charge,
+		"GET /event/{event}":                     u.event,
+		"GET /statements/{source}/{foundation}/{number}": u.statement,
+		"GET /operate":                      u.foundations,
+		"GET /operate/holds":                u.holds,
+		"POST /operate/holds":               u.decide,
+		"GET /operate/unrated":              u.unrated,
+		"GET /operate/anomalies":            u.anomalies,
+		"GET /operate/months":               u.months,
+		"GET /operate/catalogues":           u.catalogues,
+		"GET /operate/catalogues/{version}": u.catalogue,
+		"GET /operate/what-if":              u.whatIf,
+		"POST /operate/what-if":             u.whatIf,
 	}
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"html"
 	"io"
 	"log/slog"
 	"net/http"
@@ -136,6 +137,74 @@ var _ = Describe("Pages", Ordered, func() {
 		status, _, text = b.page(http.MethodGet, "/v1/totals?by=month&tenant="+demo.Retail, nil)
 		Expect(status).To(Equal(http.StatusOK))
 		Expect(text).To(ContainSubstring("203.64"))
+	})
+
+	It("all answer, down to the last link, each with the JSON of the same thing", func() {
+		b := of.browser()
+		form := url.Values{"user": {"ann"}, "password": {password}}
+		_, at, _ := b.page(http.MethodPost, "/ui/sign-in", form)
+		Expect(at).To(Equal("/ui/tenants"))
+		link := regexp.MustCompile(` (?:href|hx-get)="(/(?:ui|v1)/[^"]*)"`)
+		seen, waiting := map[string]bool{}, []string{"/ui/", "/ui/operate"}
+		patterns := map[string]int{}
+		guid := regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f-]{27}|[0-9a-f]{32,}|\d+|\?.*|-[0-9a-f]{12}\.`)
+		for len(waiting) > 0 {
+			page := waiting[0]
+			waiting = waiting[1:]
+			status, _, text := b.page(http.MethodGet, page, nil)
+			Expect(status).To(Equal(http.StatusOK), page)
+			if strings.HasPrefix(page, "/v1/") {
+				continue
+			}
+			Expect(text).NotTo(Or(ContainSubstring("no value"), ContainSubstring("%!")), page)
+			for _, found := range link.FindAllStringSubmatch(text, -1) {
+				next := html.UnescapeString(found[1])
+				shape := guid.ReplaceAllString(next, "*")
+				if seen[next] || patterns[shape] >= 4 {
+					continue
+				}
+				seen[next] = true
+				patterns[shape]++
+				waiting = append(waiting, next)
+			}
+		}
+		Expect(len(patterns)).To(BeNumerically(">", 25))
+		Expect(patterns).To(HaveKey("/ui/event/*"))
+	})
+
+	It("take a decision about a hold from a form of the reader's session alone", func() {
+		b := of.browser()
+		b.page(http.MethodPost, "/ui/sign-in", url.Values{"user": {"ann"}, "password": {password}})
+		_, _, text := b.page(http.MethodGet, "/ui/operate/holds", nil)
+		hold := regexp.MustCompile(`name="hold" value="([^"]+)"`).FindStringSubmatch(text)
+		Expect(hold).NotTo(BeNil(), text)
+		guard := regexp.MustCompile(`name="guard" value="([^"]+)"`).FindStringSubmatch(text)
+		form := url.Values{"hold": {hold[1]}, "action": {"discard"}, "note": {"it had no volume"}}
+		status, _, _ := b.page(http.MethodPost, "/ui/operate/holds", form)
+		Expect(status).To(Equal(http.StatusForbidden))
+		form.Set("guard", guard[1])
+		status, at, text := b.page(http.MethodPost, "/ui/operate/holds", form)
+		Expect(status).To(Equal(http.StatusOK))
+		Expect(at).To(HavePrefix("/ui/operate/holds"))
+		Expect(text).To(ContainSubstring("1 hold decided"))
+
+		By("saying what is wrong with one that cannot be taken")
+		form.Set("hold", "unknown")
+		_, _, text = b.page(http.MethodPost, "/ui/operate/holds", form)
+		Expect(text).To(ContainSubstring("nothing has this id"))
+	})
+
+	It("show what another catalogue would change, and the line of a mistake in it", func() {
+		b := of.browser()
+		_, _, text := b.page(http.MethodPost, "/ui/sign-in", url.Values{"user": {"ann"}, "password": {password}})
+		guard := regexp.MustCompile(`name="guard" value="([^"]+)"`).FindStringSubmatch(text)
+		form := url.Values{"guard": {guard[1]}, "text": {"currency: GBP\nplans: 7\n"}}
+		_, _, text = b.page(http.MethodPost, "/ui/operate/what-if", form)
+		Expect(text).To(ContainSubstring("catalogue:2:8"))
+		dearer := strings.ReplaceAll(string(demo.Catalogue()), `unit_price: "0.004"`, `unit_price: "0.008"`)
+		form.Set("text", dearer)
+		_, _, text = b.page(http.MethodPost, "/ui/operate/what-if", form)
+		Expect(text).To(And(ContainSubstring("Difference"), ContainSubstring("2026-10")))
 	})
 
 	It("show nothing of another tenant, with the bytes of one that does not exist", func() {
