@@ -116,7 +116,7 @@ var _ = Describe("A list", func() {
 				says(200, `{"instances": [], "links": [{"rel": "next", "href": "https://elsewhere/?marker=a"}]}`)(w, r)
 				return
 			}
-			says(200, `{"instances": [{"id": "b", "status": "ACTIVE", "flavor": {"id": 10}, "volume": {"size": 3},
+			says(200, `{"instances": [{"id": "a", "status": "SHUTDOWN", "deleted": true}, {"id": "b", "status": "ACTIVE", "flavor": {"id": 10}, "volume": {"size": 3},
 				"links": [], "password": "hush", "name": "db"}]}`)(w, r)
 		}).List(ctx, "p")
 		Expect(err).NotTo(HaveOccurred())
