@@ -102,11 +102,11 @@ func placed(m *events.Metered) (all []anomalies.Anomaly) {
 }
 
 // change adds what a message says of spans with an end.
-func (d *Details) change(m *events.Metered) {
+func (d *Details) change(m *events.Metered, sequence uint64) {
 	if len(m.Retracted)+len(m.Closed) == 0 {
 		return
 	}
-	c := Change{Source: m.Source, Foundation: m.Foundation, Closed: slices.Clone(m.Closed)}
+	c := Change{Source: m.Source, Foundation: m.Foundation, Sequence: sequence, Closed: slices.Clone(m.Closed)}
 	for i := range m.Retracted {
 		c.Retracted = append(c.Retracted, m.Retracted[i].ID)
 	}
@@ -152,7 +152,7 @@ func (d *decoder) listing(batch *Batch, in *bus.Stored) error {
 	if err := decode(m, in.Data); err != nil {
 		return err
 	}
-	batch.Details.change(m)
+	batch.Details.change(m, in.Sequence)
 	batch.Running = append(batch.Running, Running{
 		Subject: in.Subject, Source: m.Source, Foundation: m.Foundation, Tenant: m.Tenant,
 		Spans: slices.Clone(m.Running), SpansOmitted: m.RunningOmitted, Held: slices.Clone(m.Held),

@@ -60,6 +60,7 @@ type Details struct {
 // Change is the retracted spans of a message of METERED, and then the closed ones.
 type Change struct {
 	Source, Foundation string
+	Sequence           uint64   // in METERED
 	Retracted          []string // ids
 	Closed             []events.Span
 }

@@ -27,8 +27,10 @@ type Bus interface {
 // Answers answers questions. It is safe for concurrent use.
 type Answers struct {
 	reader    ledger.Reader
+	links     ledger.Linked // nil: the ledger has none
 	bus       Bus
 	erasures  *names.Current
+	versions  versions
 	directory directory
 
 	mu    sync.Mutex // guards the next two
@@ -40,8 +42,10 @@ type Answers struct {
 // names.
 func New(r ledger.Reader, b Bus) *Answers {
 	erasures := names.NewCurrent(b)
+	links, _ := r.(ledger.Linked)
 	return &Answers{
-		reader: ledger.Erasing(r, erasures), bus: b, erasures: erasures, directory: directory{bus: b},
+		reader: ledger.Erasing(r, erasures), links: links, bus: b,
+		erasures: erasures, versions: versions{bus: b}, directory: directory{bus: b},
 	}
 }
 

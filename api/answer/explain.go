@@ -4,10 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"strconv"
 
 	"github.com/daybook-billing/daybook/acts"
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/names"
+	"github.com/daybook-billing/daybook/internal/stage"
 	"github.com/daybook-billing/daybook/ledger"
 	"github.com/daybook-billing/daybook/ledger/trace"
 	"github.com/daybook-billing/daybook/pricer/rating"
@@ -158,7 +160,7 @@ func (a *Answers) Charge(ctx context.Context, asker *Asker, x *ChargeQuestion) (
 	if err != nil {
 		return nil, err
 	}
-	p, err := trace.Entry(ctx, a.bus, q.Owners, c.Place.Sequence, x.ID)
+	p, err := trace.Entry(ctx, a.bus, a.links, q.Owners, &c)
 	if err != nil {
 		return nil, err
 	}
@@ -222,20 +224,29 @@ func (a *Answers) explain(ctx context.Context, asker *Asker, p *trace.Priced) (*
 		return nil, err
 	}
 	version := Version{Version: p.Catalogue}
-	act, err := acts.FindVersion(ctx, a.bus, p.Catalogue)
+	act, err := a.versions.find(ctx, p.Catalogue)
 	switch {
 	case err == nil:
 		version = NewVersion(asker, &act)
 	case !errors.Is(err, acts.ErrNoVersion):
 		return nil, err
 	}
-	m, err := a.bus.Get(ctx, events.StreamBilling, p.Sequence)
+	m := p.Message
+	if m == nil {
+		stored, err := a.bus.Get(ctx, events.StreamBilling, p.Sequence)
+		if err != nil {
+			return nil, err
+		}
+		m = &stored
+	}
+	// Prices do not change any more for a message: later terms have those behind it, too.
+	input, err := strconv.ParseUint(m.Header(stage.HeaderSourceSeq), 10, 64)
 	if err != nil {
-		return nil, err
+		input = 0 // somebody else's message
 	}
 	var out *Explanation
-	err = a.withTerms(ctx, 0, func(t *terms.Terms) {
-		working, differences := t.Again(&m, p.Source, p.Foundation, p.Used(), &p.Charge.Charge)
+	err = a.withTerms(ctx, input, func(t *terms.Terms) {
+		working, differences := t.Again(m, p.Source, p.Foundation, p.Used(), &p.Charge.Charge)
 		out = NewExplanation(p.Erased(erasures), version, working, differences) // prices may ask for the names
 	})
 	return out, err

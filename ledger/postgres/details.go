@@ -10,7 +10,7 @@ import (
 var (
 	spanColumns = []string{
 		"id", "source", "foundation", "tenant", "space", "app", "kind", "resource", "name", "start_time", "end_time",
-		"content",
+		"content", "metered_sequence",
 	}
 	statementColumns = []string{
 		"source", "foundation", "number", "part", "tenant", "month", "revision", "credits", "closed", "horizon",
@@ -25,17 +25,23 @@ var (
 	catalogueColumns      = []string{"metered_sequence", "version", "yaml", "reprice", "usage_sequence"}
 )
 
-func spanRow(x *ledger.Span) []any {
+// publishedSpan is a span with its message in METERED.
+type publishedSpan struct {
+	ledger.Span
+	sequence uint64
+}
+
+func spanRow(x *publishedSpan) []any {
 	return []any{
 		x.ID, x.Source, x.Foundation, x.Tenant, x.Space, x.App, x.Kind, x.Resource, x.Name, at(&x.Start), at(&x.End),
-		x.AppendJSON(nil),
+		x.AppendJSON(nil), x.sequence,
 	}
 }
 
 // spans takes the changes of spans: one may be published, taken back, and published again.
 func (p *posting) spans(ctx context.Context, b *ledger.Batch) error {
 	var gone []string
-	added := map[string]ledger.Span{}
+	added := map[string]publishedSpan{}
 	for i := range b.Details.Changes {
 		c := &b.Details.Changes[i]
 		for _, id := range c.Retracted {
@@ -43,7 +49,9 @@ func (p *posting) spans(ctx context.Context, b *ledger.Batch) error {
 			delete(added, id)
 		}
 		for _, x := range c.Closed {
-			added[x.ID] = ledger.Span{Span: x, Source: c.Source, Foundation: c.Foundation}
+			added[x.ID] = publishedSpan{
+				ledger.Span{Span: x, Source: c.Source, Foundation: c.Foundation}, c.Sequence,
+			}
 		}
 	}
 	if len(gone) > 0 {
@@ -51,7 +59,7 @@ func (p *posting) spans(ctx context.Context, b *ledger.Batch) error {
 			return err
 		}
 	}
-	var rows []ledger.Span
+	var rows []publishedSpan
 	for _, x := range added {
 		rows = append(rows, x)
 	}

@@ -21,6 +21,8 @@ type Priced struct {
 	Reversal *Charge
 	Span     *Span   // of the charge; nil where METERED has none
 	Facts    []*Fact // behind the span, in order of USAGE
+	// Message is the charge's message in BILLING; nil where it was read with others.
+	Message *bus.Stored
 }
 
 // Erased is the entry with guids in the places of erased names. What it shares with others stays.
@@ -89,31 +91,6 @@ func Charges(ctx context.Context, b Bus, owners []events.Owner, id, month string
 		}
 	}
 	return all, omitted, nil
-}
-
-// Entry returns the entry with an id of a message of BILLING, as Charges does. Error:
-// ledger.ErrNone.
-func Entry(ctx context.Context, b Bus, owners []events.Owner, sequence uint64, id string) (Priced, error) {
-	m, err := b.Get(ctx, events.StreamBilling, sequence)
-	if err != nil {
-		return Priced{}, err
-	}
-	var x events.Billing
-	if err := x.DecodeJSON(m.Data); err != nil {
-		return Priced{}, fmt.Errorf("message %d (%s): %w: %w", m.Sequence, m.Subject, ledger.ErrUnreadable, err)
-	}
-	if !mayRead(owners, x.Foundation, x.Tenant) {
-		return Priced{}, ledger.ErrNone
-	}
-	at, r := placeOf(&x, owners), NewRecord(0, 0)
-	if err := r.read(ctx, b, at); err != nil {
-		return Priced{}, err
-	}
-	for _, p := range r.priced(id, "", false) {
-		p.Source, p.Foundation = at.source, at.foundation
-		return p, nil
-	}
-	return Priced{}, ledger.ErrNone
 }
 
 // charged finds the subjects with an entry, or with charges of a resource, in order of BILLING.

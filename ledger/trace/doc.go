@@ -6,5 +6,7 @@
 // about its subject, and QUARANTINE for what was not understood (read.go). The rest is pure: a
 // Record takes the messages, and answers for each of its facts.
 //
+// An entry of a ledger with links is explained by the few messages that they lead to (entry.go).
+//
 // Writes nothing.
 package trace

@@ -61,6 +61,9 @@ func tenantOf(owners []events.Owner, foundation, tenant string) string {
 	return tenant
 }
 
+// of reports whether the place has messages of a tenant.
+func (p *place) of(tenant string) bool { return p.tenant == "" || p.tenant == tenant }
+
 // usage, metered and billing are the filters of the place's messages.
 func (p *place) usage() string {
 	if p.tenant != "" {
