@@ -3,6 +3,7 @@ package answer
 import (
 	"cmp"
 	"context"
+	"slices"
 
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/ledger"
@@ -122,6 +123,7 @@ func (a *Answers) list(ctx context.Context, asker *Asker, x *ChargesQuestion, re
 		if err != nil {
 			return nil, err
 		}
+		page.Charges = slices.Grow(page.Charges, min(len(all), limit-len(page.Charges)))
 		for i := range all[:min(len(all), read)] {
 			if len(page.Charges) == limit || scanned == maxScanned {
 				page.Next = from.String()

@@ -33,13 +33,17 @@ func scanned() (targets []any, value func() ledger.Charge) {
 	}
 }
 
-// selected are the entries of a condition, with what stands behind it.
-func (l *Ledger) selected(ctx context.Context, w *where, rest string) (all []ledger.Charge, err error) {
-	rows, err := l.pool.Query(ctx, "SELECT "+strings.Join(chargeColumns, ", ")+" FROM charges"+w.sql()+rest,
-		w.arguments...)
+// atOnce is how many entries have room before they are read: those of the longest page, and one.
+const atOnce = 1001
+
+// selected are the entries of a condition in an order, and at most so many.
+func (l *Ledger) selected(ctx context.Context, w *where, order string, most int) (all []ledger.Charge, err error) {
+	rows, err := l.pool.Query(ctx, "SELECT "+strings.Join(chargeColumns, ", ")+" FROM charges"+w.sql()+order+
+		" LIMIT "+limit(most), w.arguments...)
 	if err != nil {
 		return nil, err
 	}
+	all = make([]ledger.Charge, 0, min(most, atOnce))
 	targets, value := scanned()
 	_, err = pgx.ForEachRow(rows, targets, func() error {
 		all = append(all, value())
@@ -54,14 +58,14 @@ func (l *Ledger) Charges(ctx context.Context, q ledger.Query, after ledger.Place
 	if after != (ledger.Place{}) {
 		w.add("(billing_sequence, billing_index) > (?, ?)", after.Sequence, after.Index)
 	}
-	return l.selected(ctx, w, " ORDER BY billing_sequence, billing_index LIMIT "+limit(most))
+	return l.selected(ctx, w, " ORDER BY billing_sequence, billing_index", most)
 }
 
 // Charge implements ledger.Reader.
 func (l *Ledger) Charge(ctx context.Context, q ledger.Query, id string) (ledger.Charge, error) {
 	w := fromCharges.where(&q)
 	w.add("id = ?", id)
-	found, err := l.selected(ctx, w, " LIMIT 1")
+	found, err := l.selected(ctx, w, "", 1)
 	if err != nil {
 		return ledger.Charge{}, err
 	}
