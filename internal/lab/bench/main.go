@@ -119,5 +119,6 @@ func measurements() []measurement {
 		{"verify", verify},
 		{"prices", prices},
 		{"reading", reading},
+		{"reading-memory", readingMemory},
 	}
 }

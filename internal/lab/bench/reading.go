@@ -2,35 +2,37 @@ package main
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
-	"math/rand/v2"
+	"net"
 	"net/http"
+	"os/exec"
+	"path/filepath"
 	"slices"
-	"strconv"
 	"sync"
+	"syscall"
 	"time"
 
-	"github.com/daybook-billing/daybook/api"
-	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
+	"github.com/daybook-billing/daybook/internal/lab/compare"
 	"github.com/daybook-billing/daybook/internal/lab/pgtest"
-	"github.com/daybook-billing/daybook/ledger"
 	"github.com/daybook-billing/daybook/ledger/postgres"
 )
 
-// The world of the questions: charges of a year of so many tenants, of which the first has a fifth.
 const (
-	readMonths  = 12
-	readTenants = 500
-	readBig     = 5 // one charge in so many is the first tenant's
-	readBatch   = 20_000
-	readCalls   = 100
-	readWhile   = 2_000 // rows a second that are posted meanwhile
+	readCalls  = 100
+	readWarm   = 3     // calls before them
+	readWhile  = 2_000 // rows a second that are posted meanwhile
+	readMemory = 300_000
+	readyTime  = 5 * time.Minute // of a ledger in memory that takes up the streams
+	readyPause = 50 * time.Millisecond
 )
 
-// reading is the time of questions over HTTP, with the ledger in Postgres, while more is posted.
+// reading is the time of questions over HTTP to `daybook serve`, with the ledger in Postgres, while
+// more is posted.
 func reading(ctx context.Context, r *rig) ([]row, error) {
 	cluster, err := pgtest.Start(ctx)
 	if err != nil {
@@ -41,8 +43,7 @@ func reading(ctx context.Context, r *rig) ([]row, error) {
 	if err != nil {
 		return nil, err
 	}
-	log := slog.New(slog.DiscardHandler)
-	books, err := postgres.New(postgres.Config{URL: url}, log)
+	books, err := postgres.New(postgres.Config{URL: url}, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return nil, err
 	}
@@ -50,80 +51,20 @@ func reading(ctx context.Context, r *rig) ([]row, error) {
 	if err := books.Migrate(ctx); err != nil {
 		return nil, err
 	}
-	w := &year{books: books, dice: rand.New(rand.NewPCG(1, 2))} //nolint:gosec // the same world each time
-	begun := time.Now()
-	for month := range readMonths {
-		for range r.size.charges / readMonths / readBatch {
-			if err := w.post(ctx, month, readBatch); err != nil {
-				return nil, err
-			}
-		}
-	}
-	filled := float64(w.charges) / time.Since(begun).Seconds()
-	rows, err := w.ask(ctx, r, log)
-	return append([]row{{
-		"rows a second posted to Postgres, with their sums", filled, "-", fmt.Sprintf("%d charges", w.charges),
-	}}, rows...), err
+	return r.questions(ctx, books, r.size.charges, "Postgres", "--database-url", url)
 }
 
-// year posts charges.
-type year struct {
-	books   *postgres.Ledger
-	dice    *rand.Rand
-	at      ledger.Positions
-	charges int
-
-	mu sync.Mutex // guards the next one
-	id string     // of a charge
+// readingMemory is the time of the same questions to a ledger in memory, which nothing is posted to
+// meanwhile.
+func readingMemory(ctx context.Context, r *rig) ([]row, error) {
+	return r.questions(ctx, nil, min(r.size.charges, readMemory), "memory")
 }
 
-// tenant is the guid of a tenant by its number.
-func tenant(n int) string { return fmt.Sprintf("4e7a1100-0000-4000-8000-%012d", n) }
-
-// post posts charges of a month, four in a message.
-func (w *year) post(ctx context.Context, month, n int) error {
-	const inMessage = 4
-	from := time.Date(2025, time.January+time.Month(month), 1, 0, 0, 0, 0, time.UTC)
-	b := ledger.Batch{From: w.at}
-	for len(b.Charges) < n {
-		of := 0
-		apps := 400
-		if w.dice.IntN(readBig) > 0 {
-			of, apps = 1+w.dice.IntN(readTenants-1), 10
-		}
-		w.at.Billing++
-		app := fmt.Sprintf("a0000000-0000-4000-8000-%04d%08d", of, w.dice.IntN(apps))
-		day := from.AddDate(0, 0, w.dice.IntN(28))
-		for i := range inMessage {
-			plan := strconv.Itoa(w.dice.IntN(8))
-			c := ledger.Charge{
-				Source: events.SourceCF, Foundation: "prod", Usage: 1 + w.at.Billing%2,
-				Place: ledger.Place{Sequence: w.at.Billing, Index: uint32(i)},
-			}
-			c.Charge = events.Charge{
-				ID: events.ID(strconv.FormatUint(w.at.Billing, 10), strconv.Itoa(i)), Entry: events.EntryCharge,
-				Period: from.Format(events.MonthForm), Kind: events.KindApp, Resource: app, App: app,
-				Tenant: tenant(of), Space: "s" + strconv.Itoa(of), Name: "app", Plan: "plan-" + plan,
-				Component: "memory", Catalogue: "v1", Start: day, End: day.Add(time.Hour),
-				Seconds: events.NewDecimal(3600, 0), Quantity: events.NewDecimal(int64(w.dice.IntN(1e6)), -3),
-				Unit: "GiB-hour", Amount: events.NewDecimal(int64(w.dice.IntN(1e9)), -9),
-				VAT: events.NewDecimal(int64(w.dice.IntN(1e8)), -9), VATCode: "Standard", VATRate: "0.2",
-				Currency: "GBP",
-			}
-			c.Span = events.ID("span", c.ID)
-			b.Charges = append(b.Charges, c)
-		}
-	}
-	w.charges += len(b.Charges)
-	w.mu.Lock()
-	w.id = b.Charges[0].ID
-	w.mu.Unlock()
-	b.Positions = w.at
-	return w.books.Post(ctx, b)
-}
-
-// ask measures questions while rows are posted.
-func (w *year) ask(ctx context.Context, r *rig, log *slog.Logger) (rows []row, err error) {
+// questions makes a world of charges, and measures questions to a server with these flags. With a
+// ledger more is posted to it meanwhile.
+func (r *rig) questions(ctx context.Context, books *postgres.Ledger, charges int, in string, flags ...string) (
+	rows []row, err error,
+) {
 	server, err := bus.StartServer(bus.ServerConfig{DataDir: r.folder, Listen: "127.0.0.1:0"})
 	if err != nil {
 		return nil, err
@@ -137,77 +78,174 @@ func (w *year) ask(ctx context.Context, r *rig, log *slog.Logger) (rows []row, e
 	if err := b.EnsureStreams(ctx, bus.StreamsConfig{}); err != nil {
 		return nil, err
 	}
-	service, err := api.New(api.Config{Address: "127.0.0.1:0"}, api.Deps{Reader: w.books, Bus: b, Log: log})
+	begun := time.Now()
+	w, err := newYear(ctx, b, books, charges)
 	if err != nil {
 		return nil, err
 	}
-	for n := range uint64(2) { // every other message is of the first one
-		h := events.Horizon{ID: strconv.FormatUint(n, 10), Source: events.SourceCF, Foundation: "prod"}
-		_, err := b.Append(ctx, events.StreamUsage, []bus.Message{{
-			Subject: events.UsageHorizonSubject(h.Source, h.Foundation), Data: h.AppendJSON(nil),
-			Header: []events.Header{{Key: events.HeaderType, Value: events.TypeHorizon}},
-		}}, bus.Expect{Last: n})
-		if err != nil {
-			return nil, err
-		}
+	if err := w.fill(ctx); err != nil {
+		return nil, err
 	}
-	ctx, stop := context.WithCancel(ctx)
-	var running sync.WaitGroup
-	defer running.Wait()
-	defer stop()
-	running.Go(func() { _ = service.Run(ctx) }) // its end is ours
-	running.Go(func() {
-		tick := time.NewTicker(time.Second / 2)
-		defer tick.Stop()
-		for ctx.Err() == nil {
-			_ = w.post(ctx, readMonths-1, readWhile/2) // an error is the end of the context
-			select {
-			case <-ctx.Done():
-			case <-tick.C:
-			}
-		}
+	rows = append(rows, row{
+		"rows a second made, and posted to " + in, float64(w.charges) / time.Since(begun).Seconds(), "-",
+		fmt.Sprintf("%d charges with their streams, in %s", w.charges, time.Since(begun).Round(time.Second)),
 	})
-	for service.Address() == "" {
-		if err := bus.Wait(ctx, time.Millisecond); err != nil {
-			return nil, err
-		}
+	charges = w.charges
+	api, stop, err := serveAPI(ctx, r.binary, append([]string{"--nats", server.URL()}, flags...)...)
+	if err != nil {
+		return nil, err
 	}
-	for _, q := range questions() {
-		took, err := median(func() error { return get(ctx, "http://"+service.Address()+"/v1/"+q.path) })
+	defer stop() //nolint:errcheck // it was stopped, or another error is returned
+	all, err := questions(ctx, api, w)
+	if err != nil {
+		return nil, err
+	}
+	if books != nil {
+		done := w.goOn(ctx)
+		defer func() { err = errors.Join(err, done()) }()
+	}
+	for _, q := range all {
+		calls := 0
+		took, err := median(func() error {
+			calls++
+			return get(ctx, api+q.paths[calls%len(q.paths)], nil)
+		})
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", q.name, err)
 		}
 		rows = append(rows, row{
-			"ms of " + q.name, took, q.aim, fmt.Sprintf("median of %d, %d charges", readCalls, r.size.charges),
+			"ms of " + q.name + ", " + in, took, q.aim, fmt.Sprintf("median of %d, %d charges", readCalls, charges),
 		})
 	}
-	w.mu.Lock()
-	id := w.id
-	w.mu.Unlock()
-	took, err := median(func() error {
-		_, err := w.books.Charge(ctx, ledger.Query{}, id)
-		return err
-	})
-	return append(rows, row{"ms of a charge by its id, in Postgres", took, "< 10", ""}), err
+	return rows, nil
 }
 
 // question is one over HTTP, with what its median may take.
-type question struct{ name, path, aim string }
+type question struct {
+	name  string
+	paths []string // one after another, and from the first again
+	aim   string
+}
 
-func questions() []question {
-	month := "&month=2025-06"
-	big := "&tenant=" + tenant(0) + month
+// Names of questions.
+const (
+	byPlan           = "the big tenant's month by plan and component"
+	byDay            = "its month by day"
+	explaining       = "explaining a charge"
+	explainingOthers = "explaining charges, each another one"
+	page             = "a page of its 1,000 charges"
+	byTenant         = "all tenants' month"
+	knownEarlier     = "its month as known at an earlier time"
+)
+
+// questions are those of the middle of the year.
+func questions(ctx context.Context, api string, w *year) ([]question, error) {
+	middle := month(w.months / 2)
+	of, big := "month="+middle, "month="+middle+"&tenant="+tenantName(0)
+	var explained []string // of all days
+	for day := range w.days {
+		var some struct{ Charges []struct{ ID string } }
+		if err := get(ctx, fmt.Sprintf("%s/v1/charges?%s&from=%s&limit=%d", api, big,
+			w.day(w.months/2, day).Format(time.DateOnly), 1+readCalls/w.days), &some); err != nil {
+			return nil, err
+		}
+		for i := range some.Charges {
+			explained = append(explained, "/v1/charges/"+some.Charges[i].ID)
+		}
+	}
 	return []question{
-		{"the big tenant's month by plan and component", "totals?by=plan,component" + big, "< 10"},
-		{"its month by day", "totals?by=day" + big, "< 10"},
-		{"a page of its 1,000 charges", "charges?limit=1000" + big, "< 25"},
-		{"all tenants' month", "totals?by=tenant" + month, "< 300"},
-		{"its month as known at an earlier time", "totals?by=plan&known_at=1" + big, "< 1000"},
+		{byPlan, []string{"/v1/totals?by=plan,component&" + big}, "< 10"},
+		{byDay, []string{"/v1/totals?by=day&" + big}, "< 10"},
+		{explaining, explained[:1], "< 10"},
+		{explainingOthers, explained, "-"},
+		{page, []string{"/v1/charges?limit=1000&" + big}, "< 25"},
+		{byTenant, []string{"/v1/totals?by=tenant&" + of}, "< 300"},
+		{
+			knownEarlier,
+			[]string{fmt.Sprintf("/v1/totals?by=plan,component&known_at=%d&%s", w.noon[middle], big)},
+			"< 1000",
+		},
+	}, nil
+}
+
+// goOn posts the days behind the year until done is called.
+func (w *year) goOn(ctx context.Context) (done func() error) {
+	const parts = 4 // of a second
+	ctx, stop := context.WithCancel(ctx)
+	var running sync.WaitGroup
+	var failed error
+	running.Go(func() {
+		tick := time.NewTicker(time.Second / parts)
+		defer tick.Stop()
+		for day := w.days; ; day++ {
+			cause, err := w.cut(ctx, w.months-1, day)
+			for from := 0; from < w.services && err == nil; from += readWhile / readComponents / parts {
+				err = w.post(ctx, cause, from, min(from+readWhile/readComponents/parts, w.services), true)
+				select {
+				case <-ctx.Done():
+				case <-tick.C:
+				}
+			}
+			if ctx.Err() != nil {
+				return
+			}
+			if failed = err; err != nil {
+				return
+			}
+		}
+	})
+	return func() error {
+		stop()
+		running.Wait()
+		return failed
 	}
 }
 
-// get sends a request and reads the answer.
-func get(ctx context.Context, url string) error {
+// serveAPI starts `daybook serve` and waits until it is ready.
+func serveAPI(ctx context.Context, binary string, flags ...string) (url string, stop func() error, err error) {
+	var addresses [2]string // of the API, and of the checks
+	for i := range addresses {
+		listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
+		if err != nil {
+			return "", nil, err
+		}
+		addresses[i] = listener.Addr().String()
+		if err := listener.Close(); err != nil {
+			return "", nil, err
+		}
+	}
+	args := append([]string{"serve", "--api", addresses[0], "--http", addresses[1]}, flags...)
+	cmd := exec.CommandContext(ctx, binary, args...) //nolint:gosec // the program under measurement
+	cmd.Env = append(compare.Environment(), "DAYBOOK_LOG_LEVEL=error")
+	if err := cmd.Start(); err != nil {
+		return "", nil, err
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	stop = sync.OnceValue(func() error {
+		if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+			return err
+		}
+		return <-ended
+	})
+	for until := time.Now().Add(readyTime); ; {
+		err := get(ctx, "http://"+addresses[1]+"/readyz", nil)
+		if err == nil {
+			return "http://" + addresses[0], stop, nil
+		}
+		select {
+		case ending := <-ended:
+			return "", nil, fmt.Errorf("%s serve ended: %w", filepath.Base(binary), ending)
+		case <-time.After(readyPause):
+		}
+		if time.Now().After(until) {
+			return "", nil, errors.Join(fmt.Errorf("daybook serve is not ready after %s: %w", readyTime, err), stop())
+		}
+	}
+}
+
+// get sends a request and reads the answer, into a value where one is given.
+func get(ctx context.Context, url string, into any) error {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return err
@@ -221,19 +259,21 @@ func get(ctx context.Context, url string) error {
 	if err == nil && answer.StatusCode != http.StatusOK {
 		err = fmt.Errorf("%s: %s", answer.Status, body)
 	}
-	return err
+	if err != nil || into == nil {
+		return err
+	}
+	return json.Unmarshal(body, into)
 }
 
 // median is the median of calls in milliseconds, behind a few to warm up.
 func median(call func() error) (float64, error) {
-	const warm = 3
 	var all []float64
-	for n := range warm + readCalls {
+	for n := range readWarm + readCalls {
 		begun := time.Now()
 		if err := call(); err != nil {
 			return 0, err
 		}
-		if n >= warm {
+		if n >= readWarm {
 			all = append(all, float64(time.Since(begun).Microseconds())/1000)
 		}
 	}
