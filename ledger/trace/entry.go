@@ -15,9 +15,9 @@ import (
 	"github.com/daybook-billing/daybook/ledger"
 )
 
-// Entry returns an entry of a ledger, as Charges does for the owners. With the ledger's links it reads the few
-// messages about the entry; without them, or where they do not lead to its span, all messages about
-// its subject. Error: ledger.ErrNone.
+// Entry returns an entry of a ledger, as Charges does for the owners. With the ledger's links it
+// reads the few messages about the entry; without them, or where they do not lead to its span, all
+// messages about its subject. Error: ledger.ErrNone.
 func Entry(ctx context.Context, b Bus, in ledger.Linked, owners []events.Owner, c *ledger.Charge) (Priced, error) {
 	if in != nil {
 		p, err := linked(ctx, b, in, owners, c)
