@@ -20,10 +20,9 @@ import (
 
 // Limits of a service.
 const (
-	maxAtOnce  = 8               // answers at the same time
-	maxWaiting = 64              // waiting questions of one kind
-	maxBytes   = 1 << 20         // of the waiting questions of one kind
-	answerTime = 2 * time.Minute // for one answer
+	maxArriving      = 64              // questions of one kind that are not taken yet
+	maxArrivingBytes = 1 << 20         // of them
+	answerTime       = 2 * time.Minute // for one answer
 )
 
 // Question is a kind of question.
@@ -40,7 +39,9 @@ type Config struct {
 	// Answer answers a question on a subject. An *Error is the asker's; any other error
 	// is logged, and the asker reads: there is no answer.
 	Answer func(ctx context.Context, question, subject string, body []byte) ([]byte, error)
-	Log    *slog.Logger
+	// Asker is the name in a subject that shares a limit with nobody else; nil: all are one.
+	Asker func(subject string) string
+	Log   *slog.Logger
 }
 
 // Error is a refusal: an HTTP status, and the way out.
@@ -55,6 +56,7 @@ func (e *Error) Error() string { return e.Text }
 // Statuses of the service's own errors.
 const (
 	statusTooLarge    = 413
+	statusTooMany     = 429
 	statusInternal    = 500
 	statusUnavailable = 503
 )
@@ -63,7 +65,7 @@ const (
 // the questions.
 func Serve(ctx context.Context, b *bus.Bus, cfg Config) error {
 	nc := b.Conn()
-	s := &server{cfg: cfg, ctx: ctx, slots: make(chan struct{}, maxAtOnce), most: int(nc.MaxPayload())}
+	s := &server{cfg: cfg, ctx: ctx, queue: newQueue(), most: int(nc.MaxPayload())}
 	service, err := micro.AddService(nc, micro.Config{
 		Name: cfg.Name, Version: cfg.Version, Description: cfg.Description,
 		ErrorHandler: func(_ micro.Service, e *micro.NATSError) {
@@ -76,7 +78,7 @@ func Serve(ctx context.Context, b *bus.Bus, cfg Config) error {
 	for _, q := range cfg.Questions {
 		err := service.AddEndpoint(q.Name, micro.HandlerFunc(func(r micro.Request) { s.take(q.Name, r) }),
 			micro.WithEndpointSubject(q.Subject), micro.WithEndpointMetadata(q.Metadata),
-			micro.WithEndpointPendingLimits(maxWaiting, maxBytes))
+			micro.WithEndpointPendingLimits(maxArriving, maxArrivingBytes))
 		if err != nil {
 			_ = service.Stop() // the first error counts
 			return fmt.Errorf("answering questions on %s: %w", q.Subject, err)
@@ -94,26 +96,37 @@ func Serve(ctx context.Context, b *bus.Bus, cfg Config) error {
 type server struct {
 	cfg     Config
 	ctx     context.Context //nolint:containedctx // requests have none of their own
-	slots   chan struct{}
+	queue   *queue
 	answers sync.WaitGroup
 	most    int // bytes of an answer
 }
 
-// take answers a question beside others, at most maxAtOnce.
+// take answers a question beside others, as soon as it has a place.
 func (s *server) take(name string, r micro.Request) {
-	select {
-	case s.slots <- struct{}{}:
-	case <-s.ctx.Done():
-		refuse(r, &Error{statusUnavailable, "the service ends; ask again"})
+	x := question{bytes: len(r.Data()), answer: func() { s.answer(name, r) }}
+	if s.cfg.Asker != nil {
+		x.asker = s.cfg.Asker(r.Subject())
+	}
+	now, taken := s.queue.add(x)
+	if !taken {
+		refuse(r, &Error{statusTooMany, fmt.Sprintf("%d questions of yours wait, or %d of everybody's, the most at "+
+			"once: ask again when they are answered", maxWaitingEach, maxWaiting)})
+	}
+	if !now {
 		return
 	}
 	s.answers.Go(func() {
-		defer func() { <-s.slots }()
-		s.answer(name, r)
+		for is := true; is; x, is = s.queue.done(x.asker) {
+			x.answer()
+		}
 	})
 }
 
 func (s *server) answer(name string, r micro.Request) {
+	if s.ctx.Err() != nil {
+		refuse(r, &Error{statusUnavailable, "the service ends; ask again"})
+		return
+	}
 	ctx, cancel := context.WithTimeout(s.ctx, answerTime)
 	defer cancel()
 	body, err := s.cfg.Answer(ctx, name, r.Subject(), r.Data())

@@ -34,7 +34,8 @@ var _ = Describe("A service of questions", func() {
 		done := make(chan error, 1)
 		go func() {
 			done <- query.Serve(serving, b, query.Config{
-				Name: "test", Version: "1.0.0", Log: slog.New(slog.NewTextHandler(GinkgoWriter, nil)),
+				Asker: func(subject string) string { return strings.Split(subject, ".")[1] },
+				Name:  "test", Version: "1.0.0", Log: slog.New(slog.NewTextHandler(GinkgoWriter, nil)),
 				Questions: []query.Question{{
 					Name: "echo", Subject: "test.*.echo", Metadata: map[string]string{"schema": "{}"},
 				}, {Name: "wait", Subject: "test.*.wait"}},
@@ -88,6 +89,26 @@ var _ = Describe("A service of questions", func() {
 		Entry("a long answer", "test.a.echo", "long", 413, "ask for a shorter time"),
 		Entry("nobody is there", "other.a.echo", "", 503, "start daybook serve"),
 	)
+
+	It("answers others while one asker has many questions", func(ctx context.Context) {
+		const asked = 60
+		answers := make(chan string, asked)
+		for range asked {
+			go func() {
+				got, err := query.Ask(ctx, b, "test.a.wait", nil)
+				answers <- string(got) + errorText(err)
+			}()
+		}
+		tooMany := 0 // the others wait, and some are being answered: nobody lets them end
+		for ; tooMany < asked-36; tooMany++ {
+			Eventually(answers).Should(Receive(ContainSubstring("questions of yours wait")))
+		}
+		Expect(query.Ask(ctx, b, "test.b.echo", []byte("1"))).To(BeEquivalentTo("test.b.echo 1"))
+		for range asked - tooMany {
+			held <- struct{}{}
+			Eventually(answers).Should(Receive(Equal("done")))
+		}
+	})
 
 	It("ends the answers that it has begun before it stops", func(ctx context.Context) {
 		answer := make(chan string, 1)
