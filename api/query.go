@@ -14,29 +14,12 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/daybook-billing/daybook/api/answer"
-	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus/query"
 	"github.com/daybook-billing/daybook/ledger"
 )
 
 // tenantParameter is the parameter that stands in the subject of a question over NATS.
 const tenantParameter = "tenant"
-
-// queryAll stands in the subject of a question about everybody for the tenant.
-const queryAll = "all"
-
-// queryFilter matches a question about any tenant.
-func queryFilter(question string) string { return "daybook.query.*." + events.Token(question) }
-
-// queryTenant is the tenant of a question's subject, or queryAll.
-func queryTenant(subject string) (string, error) {
-	tokens := strings.Split(subject, ".")
-	const tenantToken = 2
-	if len(tokens) <= tenantToken {
-		return "", fmt.Errorf("the subject %s names no tenant", subject)
-	}
-	return events.Untoken(tokens[tenantToken])
-}
 
 // queried are the questions that are answered over NATS, too: each GET of the API with a JSON
 // answer, by its id.
@@ -164,17 +147,17 @@ func (s *Server) RunQueries(ctx context.Context) error {
 	}
 	return query.Serve(ctx, s.bus, query.Config{
 		Name: "daybook", Version: "1.0.0", Description: "What ran, what it costs, and why",
-		Questions: s.queries.questions(), Log: s.log, Answer: s.query,
+		Questions: s.queries.questions(), Log: s.log, Answer: s.query, Asker: queryToken,
 	})
 }
 
 // query answers a question.
 func (s *Server) query(ctx context.Context, question, subject string, body []byte) ([]byte, error) {
-	tenant, err := queryTenant(subject)
+	tenant, everybody, err := queryTenant(subject)
 	if err != nil {
 		return nil, &query.Error{Status: http.StatusUnprocessableEntity, Text: err.Error()}
 	}
-	scope := answer.Scope{Everybody: tenant == queryAll}
+	scope := answer.Scope{Everybody: everybody}
 	if !scope.Everybody {
 		scope.Owners, err = ledger.Owners(ctx, s.answers.Reader(), ledger.Query{Tenant: tenant})
 		if err != nil {

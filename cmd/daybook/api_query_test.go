@@ -86,6 +86,8 @@ var _ = Describe("Questions over NATS", Ordered, func() {
 		Entry("a month that is none", "daybook.query.all.totals", `{"month":"2026-13"}`, 422, "month"),
 		Entry("a part of a path that is missing", "daybook.query.all.catalogue", ``, 422, "the body lacks version"),
 		Entry("a tenant that nobody knows", "daybook.query.nobody.totals", ``, 404, ""),
+		Entry("a tenant called all, who is nobody here", "daybook.query.%61ll.totals", ``, 404, ""),
+		Entry("a token that no tenant has", "daybook.query.%62ll.totals", ``, 422, "wrong escape"),
 		Entry("a question that does not exist", "daybook.query.all.weather", ``, 503, "nobody answers"),
 	)
 
