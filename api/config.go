@@ -28,6 +28,8 @@ type Config struct {
 	Spare bool
 	// CheckEvery is the time between two looks at the access of a live stream; default: 1 min.
 	CheckEvery time.Duration
+	// ReadTime is how long the client of a live stream may read nothing; default: live.WriteTime.
+	ReadTime time.Duration
 	// ClosedPrices asks for a token for the price lists of paas-billing's endpoints, too.
 	ClosedPrices bool
 }

@@ -75,7 +75,7 @@ func (s *Server) follow(ctx context.Context, out huma.Context, x *liveQuestion) 
 	}
 	own := asker(&access)
 	stream := &live.Stream{
-		Bus: s.live.bus, Erase: s.answers.Erase, Every: s.cfg.CheckEvery,
+		Bus: s.live.bus, Erase: s.answers.Erase, Every: s.cfg.CheckEvery, ReadTime: s.cfg.ReadTime,
 		Deadline: http.NewResponseController(w).SetWriteDeadline,
 		Check: func(ctx context.Context) error {
 			now, _, err := s.access(r.WithContext(ctx))

@@ -10,6 +10,7 @@
 package live
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -43,12 +44,13 @@ type Stream struct {
 	Erase func(ctx context.Context, c *ledger.Charge) error
 	// Deadline is for each write; nil where there is none.
 	Deadline func(time.Time) error
+	ReadTime time.Duration // for a client to read what was written; default: WriteTime
 }
 
 // Run writes events until ctx is done, or the stream is to end: then it returns nil. Other errors
 // are those of the bus, of Erase and of w.
 func (s *Stream) Run(ctx context.Context, w io.Writer, flush func()) error {
-	out := &writer{w: w, flush: flush, deadline: s.Deadline}
+	out := &writer{w: w, flush: flush, deadline: s.Deadline, wait: cmp.Or(s.ReadTime, WriteTime)}
 	if err := out.write("retry: 2000\n\n"); err != nil {
 		return nil // the client is gone
 	}
@@ -139,11 +141,12 @@ type writer struct {
 	w        io.Writer
 	flush    func()
 	deadline func(time.Time) error
+	wait     time.Duration
 }
 
 func (o *writer) write(text string) error {
 	if o.deadline != nil {
-		if err := o.deadline(time.Now().Add(WriteTime)); err != nil && !errors.Is(err, http.ErrNotSupported) {
+		if err := o.deadline(time.Now().Add(o.wait)); err != nil && !errors.Is(err, http.ErrNotSupported) {
 			return err
 		}
 	}
