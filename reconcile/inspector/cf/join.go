@@ -8,13 +8,15 @@ import (
 // materials are what the survey has found, without excluded spaces.
 func (s *survey) materials() []reconcile.Material {
 	all := make([]reconcile.Material, 0, len(s.processes)+len(s.tasks)+len(s.services))
+	held := 0
 	add := func(m reconcile.Material, of *space, answers ...answer) {
 		if of == nil || s.excluded != nil && s.excluded.MatchString(of.name) {
 			return
 		}
 		m.Tenant, m.Space, m.SpaceName = of.tenant, of.guid, of.name
-		if s.ask.Wanted == nil || s.ask.Wanted(&m) {
+		if held < maxHeld && (s.ask.Wanted == nil || s.ask.Wanted(&m)) {
 			m.Evidence = evidence(answers)
+			held += len(m.Evidence)
 		}
 		all = append(all, m)
 	}
