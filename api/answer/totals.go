@@ -87,6 +87,9 @@ func (a *Answers) Totals(ctx context.Context, asker *Asker, x *TotalsQuestion) (
 		return nil, err
 	}
 	q.Upto = x.Upto
+	if q.Known > 0 { // it adds up charges anyhow, and a position makes it still at the first try
+		q.Upto = at.Billing
+	}
 	var sums []ledger.Sum
 	ask := func() (err error) { sums, err = a.reader.Totals(ctx, q); return err }
 	if q.Upto > 0 {
