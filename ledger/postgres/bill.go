@@ -126,9 +126,12 @@ const oneUnit = "CASE WHEN min(unit) = max(unit) THEN min(unit) ELSE '' END"
 func (l *Ledger) Totals(ctx context.Context, q ledger.Query) ([]ledger.Sum, error) {
 	from := summedFor(&q)
 	w := from.where(&q)
-	group := "ARRAY[" + strings.Join(from.group(q.By), ", ") + "]::text[]"
+	values := from.group(q.By)
+	group := "ARRAY[" + strings.Join(values, ", ") + "]::text[]"
+	// By the values and not by their array, which takes longer to compare and more room to sort.
+	divided := strings.Join(append(values, "currency"), ", ")
 	rows, err := l.pool.Query(ctx, "SELECT "+group+" AS by, currency, "+oneUnit+", "+from.count+
-		", sum(quantity), sum(amount), sum(vat) FROM "+from.table+w.sql()+" GROUP BY by, currency LIMIT "+
+		", sum(quantity), sum(amount), sum(vat) FROM "+from.table+w.sql()+" GROUP BY "+divided+" LIMIT "+
 		limit(ledger.MaxSums+1), w.arguments...)
 	if err != nil {
 		return nil, err
