@@ -34,14 +34,12 @@ func (a *Answers) Status(ctx context.Context, asker *Asker, now time.Time) (*Sta
 	if err != nil {
 		return nil, err
 	}
-	horizons, err := a.reader.Horizons(ctx, q)
+	var horizons []ledger.Horizon
+	at, _, err := a.stable(ctx, func() (err error) { horizons, err = a.reader.Horizons(ctx, q); return err })
 	if err != nil {
 		return nil, err
 	}
-	out := &Status{Foundations: states(horizons)}
-	if out.Position, err = a.Position(ctx); err != nil {
-		return nil, err
-	}
+	out := &Status{Position: position(at), Foundations: states(horizons)}
 	if asker.Usage.Everybody {
 		var problem error
 		if out.Collectors, problem = status.Gather(ctx, a.bus, "", now); problem != nil {
