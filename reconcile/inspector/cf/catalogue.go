@@ -76,15 +76,12 @@ func (o *offers) fill(ctx context.Context, e *cfapi.Errand, plan string) error {
 }
 
 // footprint is that of a service instance with a plan. Names that the API does not show are empty.
-func (o *offers) footprint(plan string) (f events.Footprint, doubt string) {
-	p, shown := o.plans[plan]
-	if !shown {
-		return events.Footprint{PlanGUID: plan}, "its plan is not shown to this token"
-	}
+func (o *offers) footprint(plan string) events.Footprint {
+	p := o.plans[plan]
 	offering := o.offerings[p.of]
 	broker := o.brokers[offering.of]
 	return events.Footprint{
 		Plan: p.name, PlanGUID: plan, Offering: offering.name, OfferingGUID: p.of, Broker: broker.name,
 		BrokerGUID: offering.of,
-	}, ""
+	}
 }

@@ -138,6 +138,33 @@ var _ = Describe("A floorplan", func() {
 		Expect(string(material(f, url.GUID).Evidence)).NotTo(ContainSubstring("PLANTED"))
 	})
 
+	It("has the service instance of a plan that is not shown at all, with the plan's guid", func() {
+		r.rewrite = func(path, body string) string {
+			if path == "/v3/service_instances" {
+				return strings.ReplaceAll(body, `"service_plans":`, `"nothing":`)
+			}
+			return body
+		}
+		r.before = func(q *http.Request) {
+			if strings.HasPrefix(q.URL.Path, "/v3/service_plans/") {
+				q.URL.Path = "/v3/service_plans/hidden"
+			}
+		}
+		s := r.service("scoped")
+		f := r.inspects(cf.Ask{})
+		Expect(material(f, s.GUID).Footprint).To(Equal(events.Footprint{PlanGUID: s.Plan.GUID}))
+		Expect(listing(f, events.KindService).Complete).To(BeTrue())
+		Expect(listing(f, events.KindService).Note).To(ContainSubstring("a plan that is not shown"))
+	})
+
+	It("is incomplete for what stands in a space that the API does not show", func() {
+		r.rewrite = func(_, body string) string { return strings.ReplaceAll(body, `"spaces":`, `"nothing":`) }
+		f := r.inspects(cf.Ask{})
+		Expect(f.Materials).To(BeEmpty())
+		Expect(listing(f, events.KindApp).Why).To(ContainSubstring("in spaces that the API does not show"))
+		Expect(listing(f, events.KindService).Complete).To(BeFalse())
+	})
+
 	It("has the service instance of a plan that the list leaves out, with its names", func() {
 		r.before = func(q *http.Request) {
 			if q.URL.Path == "/v3/service_instances" {
@@ -389,6 +416,17 @@ var _ = Describe("A process that was made while its app runs", func() {
 		Expect(s[0].Doubt).To(ContainSubstring("never started"))
 		Expect(s[1].There).To(BeTrue())
 		Expect(s[1].Doubt).To(BeEmpty())
+	})
+
+	It("has a doubt where the sums do not decide: it proves neither a start nor a stop", func() {
+		r.rewrite = func(_, body string) string {
+			return strings.Replace(body, `"started_instances":2`, `"started_instances":3`, 1)
+		}
+		f := r.inspects(cf.Ask{})
+		Expect(material(f, worker.GUID).Doubt).To(ContainSubstring("all of its instances are down"))
+		Expect(material(f, a.GUID).Doubt).To(BeEmpty())
+		Expect(listing(f, events.KindApp).Complete).To(BeTrue())
+		Expect(listing(f, events.KindApp).Note).To(ContainSubstring("1 processes may not run"))
 	})
 
 	It("makes the listing incomplete where the API tells no instances", func() {

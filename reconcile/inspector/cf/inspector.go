@@ -2,6 +2,7 @@ package cf
 
 import (
 	"context"
+	"fmt"
 	"regexp"
 	"slices"
 	"time"
@@ -111,9 +112,10 @@ func pause(ctx context.Context, d time.Duration) error {
 
 // floorplan is what the survey has found.
 func (s *survey) floorplan(foundation string) *reconcile.Floorplan {
+	materials, unplaced := s.materials()
 	f := &reconcile.Floorplan{
 		Source: events.SourceCF, Foundation: foundation, AfterSequence: s.ask.AfterSequence,
-		Begun: s.errand.Begun(), Seen: s.errand.Seen(), Materials: s.materials(),
+		Begun: s.errand.Begun(), Seen: s.errand.Seen(), Materials: materials,
 	}
 	for _, kind := range kinds() {
 		v := s.verdicts[kind]
@@ -122,6 +124,9 @@ func (s *survey) floorplan(foundation string) *reconcile.Floorplan {
 			if f.Materials[j].Kind == kind {
 				l.Count++
 			}
+		}
+		if n := unplaced[kind]; n > 0 && l.Why == "" {
+			l.Why = fmt.Sprintf("%d stand in spaces that the API does not show", n)
 		}
 		if l.Count == 0 && l.Why == "" && slices.Contains(s.ask.Billed, kind) {
 			l.Why = "it is billed, and listed as empty: an API that shows nothing cannot be told from a foundation " +

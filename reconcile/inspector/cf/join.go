@@ -5,12 +5,18 @@ import (
 	"github.com/daybook-billing/daybook/reconcile"
 )
 
-// materials are what the survey has found, without excluded spaces.
-func (s *survey) materials() []reconcile.Material {
-	all := make([]reconcile.Material, 0, len(s.processes)+len(s.tasks)+len(s.services))
+// materials are what the survey has found, without excluded spaces. unplaced counts by kind what
+// stands in a space that the API does not show: it can be billed to nobody.
+func (s *survey) materials() (all []reconcile.Material, unplaced map[string]int) {
+	unplaced = map[string]int{}
+	all = make([]reconcile.Material, 0, len(s.processes)+len(s.tasks)+len(s.services))
 	held := 0
 	add := func(m reconcile.Material, of *space, answers ...answer) {
-		if of == nil || s.excluded != nil && s.excluded.MatchString(of.name) {
+		if of == nil {
+			unplaced[m.Kind]++
+			return
+		}
+		if s.excluded != nil && s.excluded.MatchString(of.name) {
 			return
 		}
 		m.Tenant, m.Space, m.SpaceName = of.tenant, of.guid, of.name
@@ -35,7 +41,7 @@ func (s *survey) materials() []reconcile.Material {
 	for _, one := range s.services {
 		add(ofService(one, s.offers), s.spaceOf(one.space), answer{"service_instance", one.raw})
 	}
-	return all
+	return all, unplaced
 }
 
 func (s *survey) spaceOf(guid string) *space {
@@ -67,6 +73,6 @@ func ofTask(t *task) reconcile.Material {
 // ofService is the material of a managed service instance, without its space.
 func ofService(one *service, offers *offers) reconcile.Material {
 	m := reconcile.Material{Kind: events.KindService, Resource: one.guid, Name: one.name, Since: one.changed}
-	m.Footprint, m.Doubt = offers.footprint(one.plan)
+	m.Footprint = offers.footprint(one.plan)
 	return m
 }

@@ -139,12 +139,25 @@ func (s *survey) note(kind string) string {
 			notes = append(notes, fmt.Sprintf("%d %s stood on two pages", l.Repeated, what))
 		}
 	}
+	if n := s.hiddenPlans(); n > 0 && kind == events.KindService {
+		notes = append(notes, fmt.Sprintf("%d service instances have a plan that is not shown to this token: it has "+
+			"no name", n))
+	}
 	if kind == events.KindApp {
 		if n := s.doubts(); n > 0 {
 			notes = append(notes, fmt.Sprintf("%d processes may not run: the API does not tell", n))
 		}
 	}
 	return strings.Join(notes, "; ")
+}
+
+func (s *survey) hiddenPlans() (n int) {
+	for _, one := range s.services {
+		if _, shown := s.offers.plans[one.plan]; !shown {
+			n++
+		}
+	}
+	return n
 }
 
 func (s *survey) doubts() (n int) {

@@ -193,8 +193,12 @@ func (h *history) with(answers ...answer) []answer {
 // where fills in the space and the tenant.
 func (l *look) where(ctx context.Context, guid string, m *reconcile.Material) error {
 	a, err := l.once(ctx, l.spaces, "spaces", guid)
-	if err != nil || a.gone {
+	if err != nil {
 		return err
+	}
+	if a.gone {
+		m.Doubt = "the API shows it, and not its space"
+		return nil
 	}
 	of, err := readSpace(a.raw)
 	m.Space, m.SpaceName, m.Tenant = of.guid, of.name, of.tenant

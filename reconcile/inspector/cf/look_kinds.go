@@ -166,8 +166,6 @@ func (l *look) service(ctx context.Context, m *reconcile.Material) (reconcile.Si
 	if err := l.where(ctx, s.space, &material); err != nil {
 		return reconcile.Sight{}, err
 	}
-	// An unknown name of its plan is no doubt about its being there.
-	material.Doubt = ""
 	return here(a.seen, of.serviceBegin(&s, m), material, answers), nil
 }
 

@@ -71,6 +71,15 @@ var _ = Describe("A look at one resource", func() {
 		Expect(string(s.Evidence)).To(ContainSubstring(`"process":{"status":404,"code":10010}`))
 	})
 
+	It("takes a stop close behind the proof, and a start behind it, for those before it: clocks differ", func() {
+		do(2*time.Hour+5*time.Second, func(p *sim.Platform) { p.StopApp(a) })
+		do(2*time.Hour+9*time.Second, func(p *sim.Platform) { p.StartApp(a) })
+		deleted := do(5*time.Hour, func(p *sim.Platform) { p.DeleteApp(a) })
+		m := web()
+		m.Proof = start.Add(2 * time.Hour) // of the start, by a clock that is 9 seconds late
+		Expect(one(m).Ended).To(Equal(deleted))
+	})
+
 	It("takes the first end behind the last proof: it may have run a second time unseen", func() {
 		stopped := do(2*time.Hour, func(p *sim.Platform) { p.StopApp(a) })
 		do(3*time.Hour, func(p *sim.Platform) { p.StartApp(a) })
