@@ -90,7 +90,7 @@ func usages(ctx context.Context, b *bus.Bus, numbers ...int) uint64 {
 				ID: fmt.Sprint(tenant, n), Source: events.SourceCF, Foundation: "prod", Tenant: tenant,
 				Kind: events.KindApp, Resource: "P", App: "A", Name: "shop-" + tenant, Space: "S-" + tenant,
 				SpaceName: "dev-" + tenant,
-				Event: "STARTED", Time: day.Add(time.Duration(n) * time.Hour), Raw: []byte(raw),
+				Event:     "STARTED", Time: day.Add(time.Duration(n) * time.Hour), Raw: []byte(raw),
 			}
 			messages = append(messages, bus.Message{
 				Subject: events.UsageSubject("cf", "prod", tenant, events.KindApp, "P"), Data: u.AppendJSON(nil),
