@@ -42,6 +42,8 @@ type Deps struct {
 	Log     *slog.Logger
 	Version string           // of the program, for the OpenAPI document
 	Now     func() time.Time // default: time.Now
+	// State is the state of the ledger, for the status; nil: it is not told.
+	State func(ctx context.Context) (ledger.State, error)
 	// SigningKey signs bundles of statements; nil leaves them unsigned.
 	SigningKey ed25519.PrivateKey
 	// Authenticator stands in for the one of Config.Auth.

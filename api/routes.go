@@ -42,7 +42,16 @@ func (s *Server) routes(api huma.API) {
 
 // status is the state of the asker's foundations.
 func (s *Server) status(ctx context.Context, asker *answer.Asker, _ *struct{}) (*answer.Status, error) {
-	return s.answers.Status(ctx, asker, s.now())
+	out, err := s.answers.Status(ctx, asker, s.now())
+	if err != nil || !out.All || s.state == nil {
+		return out, err
+	}
+	state, err := s.state(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out.Ledger = &state
+	return out, nil
 }
 
 // asked is a question in the body of a request.

@@ -38,6 +38,7 @@ type Server struct {
 	cfg       Config
 	auth      Authenticator
 	answers   *answer.Answers
+	state     func(ctx context.Context) (ledger.State, error) // nil: it is not told
 	log       *slog.Logger
 	now       func() time.Time
 	version   string
@@ -63,7 +64,7 @@ func New(cfg Config, deps Deps) (*Server, error) {
 		cfg: cfg, auth: deps.Authenticator, answers: answers,
 		log: deps.Log.With(slog.String("service", "api")), now: deps.Now, version: deps.Version, key: deps.SigningKey,
 		heavy: make(chan struct{}, maxHeavy), bus: deps.Queries, reader: deps.Reader, metrics: newMetrics(),
-		start: start{bus: deps.Bus},
+		start: start{bus: deps.Bus}, state: deps.State,
 	}
 	s.live = streaming{deps.Bus, make(chan struct{}, maxLive)}
 	s.cfg.CheckEvery = cmp.Or(cfg.CheckEvery, defaultCheckEvery)

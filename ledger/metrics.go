@@ -8,9 +8,9 @@ func (p *Poster) Describe(ch chan<- *prometheus.Desc) { prometheus.DescribeByCol
 // Collect implements prometheus.Collector: how far the ledger is posted, and whether it is.
 func (p *Poster) Collect(ch chan<- prometheus.Metric) {
 	p.mu.Lock()
-	at, posting := p.positions, 1.0
+	at, posting, state := p.positions, 1.0, StatePosting
 	if p.state != nil {
-		posting = 0
+		posting, state = 0, stateOf(p.state)
 	}
 	p.mu.Unlock()
 	position := prometheus.NewDesc("daybook_ledger_position", "Sequence of the last posted message.",
@@ -20,4 +20,14 @@ func (p *Poster) Collect(ch chan<- prometheus.Metric) {
 	}
 	ch <- prometheus.MustNewConstMetric(prometheus.NewDesc("daybook_ledger_posting",
 		"0 while nothing is posted: /readyz says why.", nil, nil), prometheus.GaugeValue, posting)
+	states := prometheus.NewDesc("daybook_ledger_state", "1 for the state of the poster.", []string{"state"}, nil)
+	for _, name := range []string{
+		StatePosting, StateStarting, StateWaiting, StateRefused, StateStandby, StateFailing,
+	} {
+		value := 0.0
+		if name == state {
+			value = 1
+		}
+		ch <- prometheus.MustNewConstMetric(states, prometheus.GaugeValue, value, name)
+	}
 }

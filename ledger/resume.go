@@ -44,30 +44,14 @@ func (p *Poster) resume(ctx context.Context) (at Positions, err error) {
 	if !is {
 		return p.ledger.Positions(ctx)
 	}
-	at, marks, err := kept.Marks(ctx)
-	if err != nil {
-		return at, err
-	}
+	at, tracks, err := compared(ctx, p.bus, kept)
 	p.post.Lock()
 	defer p.post.Unlock()
 	p.tracks, p.resumed = [streams]*track{}, true
-	for stream := range streams {
-		encoded := *marks.of(stream)
-		if encoded == nil {
-			continue
-		}
-		var m mark
-		if err := gob.NewDecoder(bytes.NewReader(encoded)).Decode(&m); err != nil {
-			return at, fmt.Errorf("the ledger's mark of %s: %w", streamNames()[stream], err)
-		}
-		if err := m.compare(ctx, p.bus, stream); err != nil {
-			return at, fmt.Errorf("%s: %w", streamNames()[stream], err)
-		}
-		if p.tracks[stream], err = newTrack(stream, m, 0); err != nil {
-			return at, err
-		}
+	if err == nil {
+		p.tracks = tracks
 	}
-	return at, nil
+	return at, err
 }
 
 // compare compares a stream with the mark. A message behind it proves the chain: see Poster.doubt.
@@ -137,13 +121,5 @@ func (p *Poster) Check(context.Context) (string, error) {
 		return fmt.Sprintf("posting: METERED to message %d, BILLING to message %d", p.positions.Metered,
 			p.positions.Billing), nil
 	}
-	for _, s := range []struct {
-		is   error
-		name string
-	}{{errStarting, "starting"}, {ErrForeign, "refused"}, {ErrBehind, "waiting"}, {ErrPosted, "standby"}} {
-		if errors.Is(p.state, s.is) {
-			return "", fmt.Errorf("%s: %w", s.name, p.state)
-		}
-	}
-	return "", fmt.Errorf("failing: %w", p.state)
+	return "", fmt.Errorf("%s: %w", stateOf(p.state), p.state)
 }

@@ -17,6 +17,7 @@ type Status struct {
 	// Collectors are as daybook status prints them.
 	Collectors []*status.Overview `json:"collectors,omitempty" doc:"For those who may see all tenants."`
 	Problem    string             `json:"problem,omitempty" doc:"Why collectors may be missing."`
+	Ledger     *ledger.State      `json:"ledger,omitempty" doc:"How far the ledger is posted, and why no further. For those who may see all tenants."`
 }
 
 // FoundationState is how far a foundation has come.

@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"sync"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/daybook-billing/daybook/cmd/daybook/shell"
 	"github.com/daybook-billing/daybook/internal/bus"
 	"github.com/daybook-billing/daybook/internal/service"
@@ -24,9 +26,11 @@ type books struct {
 	ledger  ledger.Ledger
 	reader  ledger.Reader
 	poster  *ledger.Poster
-	archive func(ctx context.Context)               // nil: in memory
-	names   func(ctx context.Context, noted func()) // nil: in memory
-	migrate func(ctx context.Context) error         // nil: in memory
+	archive func(ctx context.Context)                       // nil: in memory
+	names   func(ctx context.Context, noted func())         // nil: in memory
+	migrate func(ctx context.Context) error                 // nil: in memory
+	stored  func(ctx context.Context) (ledger.State, error) // nil: in memory
+	filling prometheus.Collector                            // nil: in memory
 	close   func()
 	process *service.Process
 }
@@ -43,11 +47,21 @@ func (f *databaseFlags) open(process *service.Process, b *bus.Bus) (*books, erro
 			return nil, err
 		}
 		k.ledger, k.reader, k.migrate, k.close = all, all, all.Migrate, all.Close
+		k.stored = func(ctx context.Context) (ledger.State, error) { return all.State(ctx, b) }
+		k.filling = all
 		k.archive = func(ctx context.Context) { all.Archive(ctx, b, 0) }
 		k.names = func(ctx context.Context, noted func()) { all.KeepNames(ctx, b, noted) }
 	}
 	k.poster = ledger.NewPoster(b, k.ledger, process.Log)
 	return k, nil
+}
+
+// state is the state of the ledger: of one in Postgres as all its posters leave it.
+func (k *books) state(ctx context.Context) (ledger.State, error) {
+	if k.stored == nil {
+		return k.poster.State(ctx)
+	}
+	return k.stored(ctx)
 }
 
 // run posts until ctx is done. It waits for the database.
@@ -80,6 +94,9 @@ func (k *books) run(ctx context.Context) error {
 func (k *books) component(run func(ctx context.Context) error) service.Component {
 	k.process.Health.Ready("ledger", k.poster.Check)
 	k.process.Metrics.MustRegister(k.poster)
+	if k.filling != nil {
+		k.process.Metrics.MustRegister(k.filling)
+	}
 	return service.Component{Name: "ledger", Run: run}
 }
 

@@ -53,7 +53,7 @@ func (c *serveCmd) Run(e *shell.Env) error {
 	defer all.close()
 	server, err := api.New(cfg, api.Deps{
 		Reader: all.reader, Bus: b, Queries: b, Log: process.Log, Version: version(e.Ctx),
-		SigningKey: key,
+		SigningKey: key, State: all.state,
 	})
 	if err != nil {
 		return err

@@ -26,6 +26,7 @@ func (s *system) makeAPI() (err error) {
 	}
 	s.api, err = api.New(cfg, api.Deps{
 		Reader: s.books.reader, Bus: s.bus, Queries: s.bus, Log: s.log, Version: version(s.env.Ctx),
+		State: s.books.state,
 	})
 	if err != nil {
 		return err

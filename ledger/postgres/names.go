@@ -29,11 +29,20 @@ const (
 	namesBatch = 200
 )
 
+// watch notes how far another process fills a new generation, for the metrics.
+func (l *Ledger) watch(ctx context.Context, from Facts) error {
+	r, err := l.rebuild(ctx, from)
+	l.filling.Store(r)
+	return err
+}
+
 // KeepNames keeps the table of names as the bucket has them, and erases names everywhere, until
 // ctx is done. It calls noted, once, when the erasures so far are noted: what is posted from then
-// on has no erased names. Errors are retried.
+// on has no erased names. Errors are retried. State counts a process with it among those that post.
 func (l *Ledger) KeepNames(ctx context.Context, from Facts, noted func()) {
 	k := &keeping{ledger: l, from: from}
+	here := &present{}
+	defer here.end(ctx)
 	said := ""
 	for {
 		err := k.note(ctx)
@@ -42,7 +51,7 @@ func (l *Ledger) KeepNames(ctx context.Context, from Facts, noted func()) {
 			noted = nil
 		}
 		if err == nil {
-			err = k.look(ctx)
+			err = errors.Join(k.look(ctx), here.tell(ctx, l), l.watch(ctx, from))
 		}
 		if ctx.Err() != nil {
 			return

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -28,6 +29,8 @@ type Ledger struct {
 	pool  *pgxpool.Pool
 	log   *slog.Logger
 	apart int // number of a generation that is not in use; 0: the one in use
+
+	filling atomic.Pointer[ledger.Rebuild] // of another process, as it was seen last
 }
 
 var (

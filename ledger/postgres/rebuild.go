@@ -37,7 +37,10 @@ func (l *Ledger) Rebuild(ctx context.Context, from Facts, fill func(ctx context.
 		return ErrRebuilding
 	}
 	old, next := generation(number), generation(number+1)
-	if _, err := conn.Exec(ctx, "DROP SCHEMA IF EXISTS "+next+" CASCADE"); err != nil {
+	if _, err := conn.Exec(ctx, "DELETE FROM rebuild; DROP SCHEMA IF EXISTS "+next+" CASCADE"); err != nil {
+		return err
+	}
+	if _, err := conn.Exec(ctx, "INSERT INTO rebuild VALUES ($1, clock_timestamp())", number+1); err != nil {
 		return err
 	}
 	if err := build(ctx, config.ConnConfig, next); err != nil {
@@ -69,7 +72,7 @@ func (l *Ledger) Rebuild(ctx context.Context, from Facts, fill func(ctx context.
 		}
 	}
 	pool.Close()
-	_, err = conn.Exec(ctx, "DROP SCHEMA "+old+" CASCADE")
+	_, err = conn.Exec(ctx, "DELETE FROM rebuild; DROP SCHEMA "+old+" CASCADE")
 	return err
 }
 

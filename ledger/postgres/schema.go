@@ -22,6 +22,7 @@ const (
 	lockPost    = 7_264_002 // to post, with the number of a generation that is not in use yet
 	lockRead    = 7_264_003 // to ask several questions of one generation, shared
 	lockRebuild = 7_264_004 // to fill a new generation
+	lockPoster  = 7_264_005 // of each process that posts, shared
 )
 
 // quoted is a name in SQL, with its schema in front.
@@ -47,6 +48,10 @@ func migrate(ctx context.Context, config *pgx.ConnConfig) (err error) {
 		"; CREATE TABLE IF NOT EXISTS "+Schema+".generation (number integer NOT NULL)"+
 		"; COMMENT ON TABLE "+Schema+".generation IS 'The generation of the ledger that the views show.'"+
 		"; COMMENT ON COLUMN "+Schema+".generation.number IS 'Its tables are in the schema daybook_<number>.'"+
+		"; CREATE TABLE IF NOT EXISTS "+Schema+".rebuild (number integer NOT NULL, started timestamptz NOT NULL)"+
+		"; COMMENT ON TABLE "+Schema+".rebuild IS 'The generation that is filled, or was and is not in use.'"+
+		"; COMMENT ON COLUMN "+Schema+".rebuild.number IS 'Its tables are in the schema daybook_<number>.'"+
+		"; COMMENT ON COLUMN "+Schema+".rebuild.started IS 'When its filling began.'"+
 		"; INSERT INTO "+Schema+".generation SELECT 1 WHERE NOT EXISTS (SELECT FROM "+Schema+".generation)",
 	); err != nil {
 		return err

@@ -12,12 +12,12 @@ import (
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/metered"
 	"github.com/daybook-billing/daybook/ledger"
-	"github.com/daybook-billing/daybook/ledger/memory"
 )
 
 // Bill is daybook bill.
 type Bill struct {
 	shell.Reads
+	shell.Ledger
 	Tenant string `help:"Only this tenant: its guid or name."`
 	Month  string `placeholder:"YYYY-MM" help:"Only this month."`
 	Format string `enum:"table,json,csv" default:"table" help:"Output: ${enum}."`
@@ -94,11 +94,11 @@ func (c *Bill) streams(e *shell.Env) (*ledger.Bill, int, error) {
 	if c.Tenant, err = a.Tenant(e.Ctx, c.Tenant, ""); err != nil {
 		return nil, 0, err
 	}
-	all := memory.New()
-	missing, err := ledger.CatchUp(e.Ctx, b, all)
+	all, err := c.Books(e.Ctx, b)
 	if err != nil {
 		return nil, 0, err
 	}
+	defer all.Close()
 	bill, err := all.Bill(e.Ctx, ledger.Query{Tenant: c.Tenant, Period: c.Month, By: c.By})
 	if err != nil {
 		return nil, 0, err
@@ -107,7 +107,7 @@ func (c *Bill) streams(e *shell.Env) (*ledger.Bill, int, error) {
 	if err != nil {
 		return nil, 0, err
 	}
-	bill.Missing = append(missing, lost...)
+	bill.Missing = append(all.Missing, lost...)
 	if len(bill.Lines)+bill.Running+bill.Held+bill.Unrated == 0 {
 		if err := metered.CheckNames(e.Ctx, b, "", c.Tenant); err != nil {
 			return nil, 0, err

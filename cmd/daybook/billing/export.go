@@ -10,13 +10,12 @@ import (
 	"github.com/daybook-billing/daybook/api/answer"
 	"github.com/daybook-billing/daybook/api/export"
 	"github.com/daybook-billing/daybook/cmd/daybook/shell"
-	"github.com/daybook-billing/daybook/ledger"
-	"github.com/daybook-billing/daybook/ledger/memory"
 )
 
 // Export is daybook export.
 type Export struct {
 	shell.Reads
+	shell.Ledger
 	What       string   `enum:"charges,corrections,totals,statements" default:"charges" help:"What: ${enum}; charges has all entries (default: ${default})."`
 	Month      string   `required:"" placeholder:"YYYY-MM" help:"Month of posting."`
 	Tenant     string   `help:"Only this tenant: its guid or name."`
@@ -67,13 +66,14 @@ func (c *Export) streams(e *shell.Env, question *export.Question) (missing []str
 		return nil, err
 	}
 	defer b.Close()
-	books := memory.New()
-	if missing, err = ledger.CatchUp(e.Ctx, b, books); err != nil {
+	books, err := c.Books(e.Ctx, b)
+	if err != nil {
 		return nil, err
 	}
-	answers := answer.New(memory.NewReader(books, b), b)
+	defer books.Close()
+	answers := answer.New(books, b)
 	if question.Tenant, err = answers.TenantOf(e.Ctx, answer.Operator(), c.Tenant, c.Foundation); err != nil {
 		return nil, err
 	}
-	return missing, export.Write(e.Ctx, e.Stdout, answers, answer.Operator(), question)
+	return books.Missing, export.Write(e.Ctx, e.Stdout, answers, answer.Operator(), question)
 }

@@ -7,13 +7,12 @@ import (
 	"github.com/daybook-billing/daybook/api/answer"
 	"github.com/daybook-billing/daybook/cmd/daybook/print"
 	"github.com/daybook-billing/daybook/cmd/daybook/shell"
-	"github.com/daybook-billing/daybook/ledger"
-	"github.com/daybook-billing/daybook/ledger/memory"
 )
 
 // Forecast is daybook forecast.
 type Forecast struct {
 	shell.Reads
+	shell.Ledger
 	Tenant     string   `help:"Only this tenant (organization guid, tenant id)."`
 	Foundation string   `help:"Only this foundation."`
 	Month      string   `placeholder:"YYYY-MM" help:"Month (default: that of the latest horizon)."`
@@ -59,10 +58,11 @@ func (c *Forecast) streams(e *shell.Env, x *answer.ForecastQuestion) (f *answer.
 		return nil, nil, err
 	}
 	defer b.Close()
-	books := memory.New()
-	if missing, err = ledger.CatchUp(e.Ctx, b, books); err != nil {
+	books, err := c.Books(e.Ctx, b)
+	if err != nil {
 		return nil, nil, err
 	}
-	f, err = answer.New(memory.NewReader(books, b), b).Forecast(e.Ctx, answer.Operator(), x)
-	return f, missing, err
+	defer books.Close()
+	f, err = answer.New(books, b).Forecast(e.Ctx, answer.Operator(), x)
+	return f, books.Missing, err
 }

@@ -19,6 +19,7 @@ import (
 // Status is daybook status.
 type Status struct {
 	shell.Reads
+	shell.Ledger
 	Foundation string `help:"Only this foundation."`
 	Format     string `enum:"table,json" default:"table" help:"Output: ${enum}; json is one object a line."`
 }
@@ -41,7 +42,8 @@ func (c *Status) Run(e *shell.Env) error {
 	}
 	lacks, unasked := b.AskRoom(e.Ctx)
 	// the known part comes first
-	return errors.Join(c.print(e.Stdout, all, err == nil), c.printRoom(e.Stdout, lacks), err, unasked)
+	return errors.Join(c.print(e.Stdout, all, err == nil), c.printLedger(e, b), c.printRoom(e.Stdout, lacks), err,
+		unasked)
 }
 
 // api is Run of an API. For a token that may not see all tenants there are no collectors, but how
@@ -68,10 +70,25 @@ func (c *Status) api(e *shell.Env) error {
 		return print.Foundations(e.Stdout, x.Foundations, c.Format == "json")
 	}
 	err = c.print(e.Stdout, x.Collectors, x.Problem == "")
+	if x.Ledger != nil {
+		err = errors.Join(err, print.Ledger(e.Stdout, x.Ledger, c.Format == "json"))
+	}
 	if x.Problem != "" {
 		err = errors.Join(err, errors.New(x.Problem))
 	}
 	return err
+}
+
+// printLedger prints the state of a ledger in Postgres.
+func (c *Status) printLedger(e *shell.Env, b *bus.Bus) error {
+	if c.DatabaseURL == "" {
+		return nil
+	}
+	s, err := c.State(e.Ctx, b)
+	if err != nil {
+		return fmt.Errorf("the ledger in Postgres (DATABASE_URL): %w", err)
+	}
+	return print.Ledger(e.Stdout, &s, c.Format == "json")
 }
 
 // printRoom prints the streams without room.

@@ -11,9 +11,7 @@ import (
 	"github.com/daybook-billing/daybook/cmd/daybook/shell"
 	"github.com/daybook-billing/daybook/internal/bus"
 	"github.com/daybook-billing/daybook/internal/metered"
-	"github.com/daybook-billing/daybook/ledger"
 	"github.com/daybook-billing/daybook/ledger/anomalies"
-	"github.com/daybook-billing/daybook/ledger/memory"
 )
 
 // Anomalies groups the commands about facts in conflict with others.
@@ -23,6 +21,7 @@ type Anomalies struct {
 
 type anomaliesListCmd struct {
 	shell.Reads
+	shell.Ledger
 	Tenant     string `help:"Only this tenant: its guid or name."`
 	Foundation string `help:"Only this foundation."`
 	Kind       string `enum:",app,task,staging,service,instance" default:"" help:"Only this kind of subject: app, task, staging, service or instance."`
@@ -78,10 +77,11 @@ func (c *anomaliesListCmd) streams(e *shell.Env) (x *answer.Anomalies, why strin
 	if c.Tenant, err = a.Tenant(e.Ctx, c.Tenant, c.Foundation); err != nil {
 		return nil, "", nil, err
 	}
-	books := memory.New()
-	if missing, err = ledger.CatchUp(e.Ctx, b, books); err != nil {
+	books, err := c.Books(e.Ctx, b)
+	if err != nil {
 		return nil, "", nil, err
 	}
+	defer books.Close()
 	all, omitted, err := books.Anomalies(e.Ctx, anomalies.Filter{
 		Foundation: c.Foundation, Tenant: c.Tenant, Kind: c.Kind, Code: c.Code,
 	})
@@ -92,12 +92,12 @@ func (c *anomaliesListCmd) streams(e *shell.Env) (x *answer.Anomalies, why strin
 	for i := range all {
 		x.Anomalies = append(x.Anomalies, answer.NewAnomaly(&all[i]))
 	}
-	return x, fmt.Sprintf("beyond %d of one code in one foundation", anomalies.MaxListed), missing, err
+	return x, fmt.Sprintf("beyond %d of one code in one foundation", anomalies.MaxListed), books.Missing, err
 }
 
 // known is an error for a foundation or a tenant that does not exist: anomalies may be of a
 // foundation of which nothing is metered.
-func (c *anomaliesListCmd) known(ctx context.Context, b *bus.Bus, books *memory.Ledger) error {
+func (c *anomaliesListCmd) known(ctx context.Context, b *bus.Bus, books *shell.Books) error {
 	all, _, err := books.Anomalies(ctx, anomalies.Filter{Foundation: c.Foundation, Tenant: c.Tenant})
 	if err != nil || len(all) > 0 {
 		return err
