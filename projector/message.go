@@ -2,8 +2,6 @@ package projector
 
 import (
 	"math"
-	"strconv"
-	"time"
 
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/projector/timeline"
@@ -204,35 +202,5 @@ func fitEnded(ids []string) []string {
 // shorten keeps the earliest evidence of a span with very much.
 func shorten(s *events.Span) { s.Evidence = s.Evidence[:min(len(s.Evidence), maxEvidence)] }
 
-// identify gives a span its id. An id depends on the content of the span and on nothing else, and
-// covers everything that its charges are summed by.
-func (f *foundation) identify(s *events.Span) {
-	var scratch [512]byte
-	b := scratch[:0]
-	o := &s.Footprint
-	for _, text := range [...]string{
-		s.Tenant, s.Space, s.App, o.ProcessType, o.Buildpack, o.BuildpackGUID, o.Plan, o.PlanGUID, o.Offering,
-		o.OfferingGUID, o.Broker, o.BrokerGUID, o.Flavor, o.FlavorID, o.Datastore, o.DatastoreID, o.Region,
-		o.AvailabilityZone,
-	} {
-		b = append(append(b, text...), 0)
-	}
-	for _, count := range [...]events.Count{o.Instances, o.MemoryMB, o.VolumeGB} {
-		if n, ok := count.Get(); ok {
-			b = strconv.AppendUint(b, uint64(n), 10)
-		}
-		b = append(b, 0)
-	}
-	for _, t := range [...]time.Time{s.Start, s.End, s.Since} {
-		b = append(events.AppendTime(b, t), 0)
-	}
-	b = append(b, byte(s.Flags))
-	for i := range s.Earlier { // a price may count from there
-		e := &s.Earlier[i].Footprint
-		b = append(events.AppendTime(append(b, 0), s.Earlier[i].Since), 0)
-		for _, text := range [...]string{e.BuildpackGUID, e.PlanGUID, e.OfferingGUID, e.BrokerGUID} {
-			b = append(append(b, text...), 0)
-		}
-	}
-	s.ID = events.ID("span", f.rules.Source, f.rules.Foundation, s.Kind, s.Resource, string(b))
-}
+// identify gives a span its id.
+func (f *foundation) identify(s *events.Span) { s.ID = f.rules.SpanID(s) }

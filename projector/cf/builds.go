@@ -22,7 +22,7 @@ func (t *builds) Add(u *events.Usage, sequence uint64, ch *timeline.Change) {
 }
 
 func (t *builds) put(x *fact, ch *timeline.Change) {
-	late := len(t.facts) > 0 && x.key().compare(t.facts[len(t.facts)-1].key()) < 0
+	late := len(t.facts) > 0 && x.key().Compare(t.facts[len(t.facts)-1].key()) < 0
 	if late || x.insertion() != nil {
 		t.reopen()
 	}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/projector/cf/order"
 	"github.com/daybook-billing/daybook/projector/timeline"
 )
 
@@ -87,13 +88,13 @@ func (f *Foundation) Observe(u *events.Usage, sequence uint64, known bool) bool 
 func (f *Foundation) follow(sequence, after uint64) {
 	p := f.insertions[after]
 	if p == nil {
-		p = &insertion{sequence: after, found: f.Horizon}
+		p = &insertion{Sequence: after, Found: f.Horizon}
 		if after <= f.forgotten { // it may have been found late itself
-			p.after, p.depth = &insertion{sequence: unknownRoot}, 1
+			p.After, p.Depth = &insertion{Sequence: order.UnknownRoot}, 1
 		}
 		f.insertions[after] = p
 	}
-	f.insertions[sequence] = &insertion{sequence: sequence, after: p, depth: p.depth + 1, found: f.Horizon}
+	f.insertions[sequence] = &insertion{Sequence: sequence, After: p, Depth: p.Depth + 1, Found: f.Horizon}
 }
 
 // New implements timeline.Platform.
@@ -169,10 +170,10 @@ func (f *Foundation) Close() {
 	f.closing = notClosing()
 	for sequence, p := range f.insertions {
 		switch {
-		case p.found == timeline.MinMoment: // before the first horizon
-			p.found = f.Horizon
-		case p.found < f.Folded:
-			if p.after != nil {
+		case p.Found == timeline.MinMoment: // before the first horizon
+			p.Found = f.Horizon
+		case p.Found < f.Folded:
+			if p.After != nil {
 				f.forgotten = max(f.forgotten, sequence)
 			}
 			delete(f.insertions, sequence)

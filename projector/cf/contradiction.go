@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/projector/cf/reasons"
 	"github.com/daybook-billing/daybook/projector/timeline"
 )
 
@@ -53,7 +54,7 @@ func (f *fold) remember(x *fact) {
 	}
 	f.last = last{kind: kind, at: f.at, time: x.time, ended: x.verb == ended}
 	if f.racing {
-		f.segment.doubt = cause{fact: x.id, note: noteBaseline}
+		f.segment.doubt = cause{fact: x.id, note: reasons.Baseline}
 	}
 }
 
@@ -84,10 +85,10 @@ func (f *fold) compareProcess(x *fact) {
 		}
 	case x.verb != began && x.verb != ended:
 	case f.running && x.verb == began && x.before == rested:
-		f.dispute(x, noteLostEnding, s.size, f.none(s.size))
+		f.dispute(x, reasons.LostEnding, s.size, f.none(s.size))
 	case !f.running && f.last.ended && x.before == ran:
 		size := f.sizeBefore(x)
-		f.dispute(x, noteLostBeginning, size, f.none(size))
+		f.dispute(x, reasons.LostBeginning, size, f.none(size))
 	case f.running && x.before == ran:
 		f.fillMemory(x)
 		least, most := f.between(x)
@@ -95,7 +96,7 @@ func (f *fold) compareProcess(x *fact) {
 			s.doubt = cause{}
 			return
 		}
-		f.dispute(x, noteLostSize, most, least)
+		f.dispute(x, reasons.LostSize, most, least)
 		f.resized = !f.running && x.extra != nil && (x.extra.instances.Known() || x.extra.memory.Known())
 	}
 }
@@ -108,35 +109,35 @@ func (f *fold) comparePlan(x *fact) {
 		x.size.PlanGUID == s.size.PlanGUID {
 		return
 	}
-	f.dispute(x, noteLostPlan, s.size, x.size)
+	f.dispute(x, reasons.LostPlan, s.size, x.size)
 }
 
 // dispute holds the time since the last fact, and ends the run there: most is the size to be billed
 // on release, least the other bound. Facts that are close together raise nothing.
-func (f *fold) dispute(x *fact, why note, most, least *events.Footprint) {
+func (f *fold) dispute(x *fact, why reasons.Note, most, least *events.Footprint) {
 	from, was := f.last.at, f.segment
 	by := cause{fact: x.id, note: why}
 	if f.running {
 		from = max(from, was.start)
 	}
-	if why == noteLostSize && from == f.at {
+	if why == reasons.LostSize && from == f.at {
 		return // the missing size lasted no time
 	}
 	near := f.at <= from.Add(lockWait)
 	gap, missing := f.explained(from)
 	switch {
 	case gap != nil:
-		by, from = cause{gap: gap, fact: x.id, note: noteWithin}, max(from, missing)
+		by, from = cause{gap: gap, fact: x.id, note: reasons.Within}, max(from, missing)
 		if f.running {
 			most = was.size
 		}
-	case near && why != noteLostPlan:
+	case near && why != reasons.LostPlan:
 		f.race(x, why, from, least)
 		return
 	case f.running && was.doubt.holds():
 		by = was.doubt
 	case f.last.kind != ordinary:
-		by.note = noteBaseline
+		by.note = reasons.Baseline
 	case !near:
 		f.contradicted(x, why, from)
 	}
@@ -180,17 +181,17 @@ func (f *fold) explained(from timeline.Moment) (*gap, timeline.Moment) {
 // race bills the smaller of two sizes between facts that are close together. A process that is
 // STARTED again so soon after its STOPPED may still be stopped: its run is in doubt until a later
 // fact shows it.
-func (f *fold) race(x *fact, why note, from timeline.Moment, least *events.Footprint) {
+func (f *fold) race(x *fact, why reasons.Note, from timeline.Moment, least *events.Footprint) {
 	switch {
-	case why == noteLostBeginning:
+	case why == reasons.LostBeginning:
 		f.racing = x.verb == began
-	case why == noteLostSize && sameCounts(least, f.segment.size):
+	case why == reasons.LostSize && sameCounts(least, f.segment.size):
 		f.segment.doubt = cause{}
 	default:
 		was := f.segment
 		f.put(from, x.sequence)
 		f.running = false
-		if why == noteLostSize && !was.excluded {
+		if why == reasons.LostSize && !was.excluded {
 			f.emit(part{
 				since: from, of: was.of, size: least, flags: events.InferredStart, opener: was.opener,
 				opening: was.opening, more: was.more, ending: x.sequence,
@@ -200,38 +201,14 @@ func (f *fold) race(x *fact, why note, from timeline.Moment, least *events.Footp
 }
 
 // contradicted notes the anomaly.
-func (f *fold) contradicted(x *fact, why note, from timeline.Moment) {
+func (f *fold) contradicted(x *fact, why reasons.Note, from timeline.Moment) {
 	if f.at <= f.rules.epoch || x.of.excluded {
 		return
 	}
 	f.anomaly(events.AnomalyLostChange, x.time, "contradiction: "+eventName(f.process.kind, x.verb)+" of "+
-		x.time.String()+" says "+contradicting[why-noteLostEnding]+"; the time since the last event of it, of "+
+		x.time.String()+" says "+reasons.Says(why)+"; the time since the last event of it, of "+
 		from.String()+", is held")
 }
-
-// contradicting says for a note how the fact contradicts the timeline.
-var contradicting = [...]string{
-	"that it was STOPPED before, but no STOPPED was reported since it ran",
-	"that it was STARTED before, but no STARTED was reported since it stopped",
-	"another size before it than the one reported last",
-	"another plan than the one reported last",
-}
-
-// contradictions are the reasons of holds, by note.
-var contradictions = [...]string{
-	"a later event contradicts the baseline that it ran by, and the baseline may have been stale. Release it if it " +
-		"ran, or discard it",
-	"a later event says that it had been stopped before, and when is not known: a STOPPED is missing" + orChanged +
-		"Release it as the lower bound (not at all) or as the higher one (all the time)",
-	"a later event says that it ran before, and since when is not known: a STARTED is missing" + orChanged +
-		"Release it as the lower bound (not at all) or as the higher one (all the time)",
-	"a later event says another size before it, and since when is not known: a change is missing" + orChanged +
-		"Release it as the lower or as the higher bound",
-	"its deletion names another plan, and since when is not known: an UPDATED is missing" + orChanged +
-		"Release it as one of the two plans",
-}
-
-const orChanged = ", or the platform's database was changed or restored. "
 
 // none is the lower bound of a size that may not have been in use.
 func (f *fold) none(size *events.Footprint) *events.Footprint {

@@ -1,10 +1,10 @@
 package cf
 
 import (
-	"cmp"
 	"encoding/hex"
 
 	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/projector/cf/order"
 	"github.com/daybook-billing/daybook/projector/timeline"
 )
 
@@ -139,63 +139,9 @@ func (x *fact) listed() timeline.Moment {
 }
 
 // key is where the fact stands in the order of the API.
-func (x *fact) key() key { return key{x.sequence, x.insertion()} }
+func (x *fact) key() key { return key{Sequence: x.sequence, Late: x.insertion()} }
 
-// key is a position in the order of the API: the sequence of the message, or for a late fact its
-// insertion.
-type key struct {
-	sequence uint64
-	late     *insertion
-}
-
-// insertion is the position of a late fact: directly after another one.
-type insertion struct {
-	sequence uint64
-	after    *insertion // nil at the root: the sequence of a fact in order
-	depth    int
-	found    timeline.Moment // the horizon when it was found
-}
-
-// unknownRoot is the root of a late fact behind a forgotten insertion. No message has the sequence.
-const unknownRoot = 0
-
-// root returns the sequence of the fact in order at or before the key.
-func (k key) root() uint64 {
-	if k.late == nil {
-		return k.sequence
-	}
-	p := k.late
-	for p.after != nil {
-		p = p.after
-	}
-	return p.sequence
-}
-
-// compare orders keys by their roots. After a root come its insertions, the latest first: the later
-// one was found between the root and the earlier one.
-func (k key) compare(o key) int {
-	if k.late == nil && o.late == nil || k.root() != o.root() {
-		return cmp.Compare(k.root(), o.root())
-	}
-	a, b := k.late, o.late
-	if a == nil {
-		return -1
-	}
-	if b == nil {
-		return 1
-	}
-	for a.depth > b.depth {
-		if a = a.after; a.sequence == b.sequence {
-			return 1 // an insertion after a fact comes after it
-		}
-	}
-	for b.depth > a.depth {
-		if b = b.after; a.sequence == b.sequence {
-			return -1
-		}
-	}
-	for a.depth > 0 && a.after.sequence != b.after.sequence {
-		a, b = a.after, b.after
-	}
-	return cmp.Compare(b.sequence, a.sequence)
-}
+type (
+	key       = order.Key
+	insertion = order.Insertion
+)

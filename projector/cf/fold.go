@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/projector/cf/reasons"
 	"github.com/daybook-billing/daybook/projector/timeline"
 )
 
@@ -248,7 +249,7 @@ func (f *fold) open(x *fact, at timeline.Moment, size *events.Footprint, flags e
 func (f *fold) holdBeforeGapEnds(x *fact) {
 	if f.segment.start < f.until {
 		f.segment.heldTo = f.until
-		f.segment.heldBy = cause{gap: f.untilBy, fact: x.id, note: noteIncomplete}
+		f.segment.heldBy = cause{gap: f.untilBy, fact: x.id, note: reasons.Incomplete}
 	}
 }
 

@@ -2,6 +2,7 @@ package cf
 
 import (
 	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/projector/cf/reasons"
 	"github.com/daybook-billing/daybook/projector/timeline"
 )
 
@@ -25,7 +26,7 @@ func (g *gap) about(kind string) bool { return g.list == "" || g.list == events.
 // it stands; but one found after the gap, with a time after it, stands behind the gap: nothing in
 // between was collected.
 func (g *gap) precedes(x *fact) bool {
-	return g.sequence <= x.key().root() || x.insertion() != nil && g.sequence < x.sequence && g.to <= x.time
+	return g.sequence <= x.key().Root() || x.insertion() != nil && g.sequence < x.sequence && g.to <= x.time
 }
 
 // unproven is the time since a gap without a fact after it. Gaps without a fact between them make
@@ -48,37 +49,18 @@ func (d *unproven) open() bool { return d.gap != nil && d.listed == timeline.Min
 type cause struct {
 	gap  *gap
 	fact factID // that began the part, if it began after the gap or the gap reaches back over its end
-	note note
+	note reasons.Note
 }
 
-// note says more about a cause.
-type note uint8
-
-const (
-	noteUnconfirmed    note = iota // it ran when the gap began
-	noteWithin                     // it began within the gap
-	noteIncomplete                 // it began before the gap's end, by a fact after the gap
-	notePriorPlan                  // the plan before an update is not known
-	notePriorBuildpack             // nor is the buildpack before a change of size
-	noteOld                        // the gap's month was closed before anything was heard of it
-
-	// Without a gap: contradictions between two facts.
-	noteBaseline      // the first of them is a baseline, which may have been stale
-	noteLostEnding    // a STOPPED is missing
-	noteLostBeginning // a STARTED is missing
-	noteLostSize      // a scaling is missing
-	noteLostPlan      // an UPDATED is missing
-)
-
 // holds reports whether the cause is one.
-func (c *cause) holds() bool { return c.gap != nil || c.note > noteOld }
+func (c *cause) holds() bool { return c.gap != nil || c.note > reasons.Old }
 
 // code is the code of the cause's hold.
 func (c *cause) code() string {
 	switch {
 	case c.gap != nil:
 		return events.HoldGap
-	case c.note == noteBaseline:
+	case c.note == reasons.Baseline:
 		return events.HoldUnprovenBaseline
 	}
 	return events.AnomalyLostChange
@@ -98,38 +80,9 @@ func (c *cause) id() string {
 // reason explains the hold to an operator.
 func (c *cause) reason(end timeline.Moment) string {
 	if c.gap == nil {
-		return contradictions[c.note-noteBaseline]
+		return reasons.Of(c.note)
 	}
-	missing := "facts"
-	if c.gap.from != timeline.MinMoment {
-		missing += " from " + c.gap.from.String()
-	}
-	if c.gap.to != timeline.MaxMoment {
-		missing += " until " + c.gap.to.String()
-	}
-	missing += " may be missing"
-	if c.gap.reason != "" {
-		missing += " (" + c.gap.reason + ")"
-	}
-	what := ""
-	switch c.note {
-	case noteUnconfirmed:
-		what = "it ran when they began to be missing, and nothing reported since says that it went on"
-		if end != timeline.MaxMoment {
-			what = "it ran when they began to be missing; when it ended or changed is not known"
-		}
-	case noteWithin:
-		what = "it began meanwhile; when is not known"
-	case noteIncomplete:
-		what = "its beginning was found again, but not what happened between"
-	case notePriorBuildpack:
-		what = "it ran, but nothing says with which buildpack; the last one known is assumed"
-	case notePriorPlan:
-		what = "the plan before the update is not known; the one after it is assumed"
-	case noteOld:
-		what = "it may have run since, but nothing was heard of it before that month was closed"
-	}
-	return missing + ": " + what + ". Release it if it ran, or discard it"
+	return reasons.Gap{From: c.gap.from, To: c.gap.to, Reason: c.gap.reason}.Of(c.note, end)
 }
 
 // gap is the step for a gap.
@@ -208,17 +161,17 @@ func (f *fold) confirmApp(x *fact, to timeline.Moment) {
 		size := f.sizeBefore(x)
 		if f.running && f.segment.size.Buildpack == x.size.Buildpack &&
 			f.segment.size.BuildpackGUID == x.size.BuildpackGUID {
-			f.resume(x, to, size, noteWithin)
+			f.resume(x, to, size, reasons.Within)
 			return
 		}
 		// The fact says the size before it, but not the buildpack.
 		if f.unproven.from == timeline.MinMoment {
 			f.unproven.from = to
 		}
-		f.resume(x, f.at, size, notePriorBuildpack)
+		f.resume(x, f.at, size, reasons.PriorBuildpack)
 		return
 	case x.verb == wasRunning && f.running, x.verb == buildpackSet:
-		f.resume(x, f.at, f.sizeBefore(x), noteWithin)
+		f.resume(x, f.at, f.sizeBefore(x), reasons.Within)
 		return
 	case x.verb == began && f.running: // it had ended
 		f.close(to, x.sequence)
@@ -232,7 +185,7 @@ func (f *fold) confirmApp(x *fact, to timeline.Moment) {
 // gap.
 func (f *fold) confirmTask(x *fact, to timeline.Moment) {
 	if !f.running && !f.known && x.verb == ended && x.before == ran {
-		f.resume(x, to, x.size, noteWithin)
+		f.resume(x, to, x.size, reasons.Within)
 		return
 	}
 	f.unproven = unproven{}
@@ -248,16 +201,16 @@ func (f *fold) confirmService(x *fact, to timeline.Moment) {
 	switch {
 	case x.verb == ended && f.known && !f.running: // a second ending
 	case x.verb == ended && planned:
-		f.resume(x, to, size, noteWithin)
+		f.resume(x, to, size, reasons.Within)
 		return
 	case f.running && x.verb != ended:
-		f.resume(x, f.at, size, noteWithin)
+		f.resume(x, f.at, size, reasons.Within)
 		return
 	case x.verb == changed && planned:
 		if f.unproven.from == timeline.MinMoment {
 			f.unproven.from = to
 		}
-		f.resume(x, f.at, size, notePriorPlan)
+		f.resume(x, f.at, size, reasons.PriorPlan)
 		return
 	}
 	f.unproven = unproven{}
@@ -290,10 +243,10 @@ func (f *fold) sizeBefore(x *fact) *events.Footprint {
 // resume ends the unproven time: from `at` on the size was in use; before, since the gap began, it
 // is held. A run with the same size as before the gap goes on, and so do prices that count from its
 // beginning.
-func (f *fold) resume(x *fact, at timeline.Moment, size *events.Footprint, why note) {
+func (f *fold) resume(x *fact, at timeline.Moment, size *events.Footprint, why reasons.Note) {
 	d := f.unproven
 	if d.old && !f.running {
-		at, why = f.at, noteOld
+		at, why = f.at, reasons.Old
 	}
 	at = min(max(at, d.from), f.at)
 	if f.running {

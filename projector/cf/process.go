@@ -96,11 +96,11 @@ func (t *process) put(x *fact, ch *timeline.Change) {
 
 // newest reports whether a fact stands after everything in the timeline.
 func (t *process) newest(k key) bool {
-	if n := len(t.facts); n > 0 && k.compare(t.facts[n-1].key()) < 0 {
+	if n := len(t.facts); n > 0 && k.Compare(t.facts[n-1].key()) < 0 {
 		return false
 	}
 	gaps := t.rules.gaps
-	for i := len(gaps) - 1; i >= 0 && gaps[i].sequence > k.root(); i-- {
+	for i := len(gaps) - 1; i >= 0 && gaps[i].sequence > k.Root(); i-- {
 		if gaps[i].about(t.kind) {
 			return false
 		}

@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/projector/cf/order"
 	"github.com/daybook-billing/daybook/projector/timeline"
 )
 
@@ -56,11 +57,11 @@ func (t *resource) baselineKey() key {
 	if t.base != nil {
 		return t.baseKey
 	}
-	return key{sequence: *t.origin}
+	return key{Sequence: *t.origin}
 }
 
 // through is the sequence of the last gap in the baseline.
-func (t *resource) through() uint64 { return max(t.baselineKey().root(), t.passed.sequence) }
+func (t *resource) through() uint64 { return max(t.baselineKey().Root(), t.passed.sequence) }
 
 // ahead are the gaps after the baseline.
 func (t *resource) ahead() []*gap {
@@ -95,7 +96,7 @@ func (t *resource) newFact(u *events.Usage, sequence uint64, near *events.Footpr
 		x.null |= nullMemory
 	}
 	late := r.insertions[sequence]
-	if late != nil && late.after == nil {
+	if late != nil && late.After == nil {
 		late = nil
 	}
 	if late != nil || !u.Listed.IsZero() || u.PreviousInstances.Known() || u.PreviousMemoryMB.Known() {
@@ -161,21 +162,21 @@ func (t *resource) Presumes(u *events.Usage, sequence uint64) bool {
 		return false
 	}
 	x := t.newFact(u, sequence, nil)
-	return len(t.facts) == 0 || x.key().compare(t.facts[0].key()) < 0
+	return len(t.facts) == 0 || x.key().Compare(t.facts[0].key()) < 0
 }
 
 // tooLate reports whether a late fact belongs into folded time: before the baseline or a gap in it,
 // or into a closed month of a timeline that may have been forgotten.
 func (t *resource) tooLate(x *fact) bool {
 	k := x.key()
-	if k.root() == unknownRoot || k.compare(t.baselineKey()) < 0 {
+	if k.Root() == order.UnknownRoot || k.Compare(t.baselineKey()) < 0 {
 		return true
 	}
 	last := gap{sequence: t.passed.sequence, to: t.passed.to}
 	if last.to != timeline.MinMoment && !last.precedes(x) {
 		return true
 	}
-	if x.time >= t.rules.Folded || len(t.facts) > 0 && k.compare(t.facts[0].key()) > 0 {
+	if x.time >= t.rules.Folded || len(t.facts) > 0 && k.Compare(t.facts[0].key()) > 0 {
 		return false
 	}
 	return t.kind == events.KindStaging && x.verb == ended || !t.baseline().known
@@ -190,7 +191,7 @@ func (t *resource) after(at timeline.Moment) bool {
 // insert puts a fact in its place.
 func (t *resource) insert(x *fact) {
 	k := x.key()
-	at := sort.Search(len(t.facts), func(i int) bool { return k.compare(t.facts[i].key()) < 0 })
+	at := sort.Search(len(t.facts), func(i int) bool { return k.Compare(t.facts[i].key()) < 0 })
 	t.facts = slices.Insert(t.facts, at, *x)
 	t.clamp(at)
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/projector/cf/reasons"
 	"github.com/daybook-billing/daybook/projector/timeline"
 )
 
@@ -46,16 +47,16 @@ func (p packer) id(id factID) { p.Bytes = append(p.Bytes, id[:]...) }
 // insertion writes the sequences from the root to a place; none for nil.
 func (p packer) insertion(at *insertion) {
 	var path []uint64
-	for ; at != nil; at = at.after {
-		path = append(path, at.sequence)
+	for ; at != nil; at = at.After {
+		path = append(path, at.Sequence)
 	}
 	slices.Reverse(path)
 	p.numbers(path)
 }
 
 func (p packer) key(k key) {
-	p.Uint(k.sequence)
-	p.insertion(k.late)
+	p.Uint(k.Sequence)
+	p.insertion(k.Late)
 }
 
 func (p packer) fact(x *fact) {
@@ -179,7 +180,7 @@ func (f *Foundation) Pack(tp *timeline.Packer) {
 	p.Length(len(f.insertions))
 	for _, sequence := range slices.Sorted(maps.Keys(f.insertions)) {
 		p.insertion(f.insertions[sequence])
-		p.Moment(f.insertions[sequence].found)
+		p.Moment(f.insertions[sequence].Found)
 	}
 	p.Uint(f.forgotten)
 }
@@ -276,15 +277,15 @@ func (r reader) insertion() *insertion {
 	insertions := timeline.Table[step, *insertion](r.Reader)
 	var at *insertion
 	for range r.Length() {
-		p := &insertion{sequence: r.Uint(), after: at}
-		s := step{of: r.of, sequence: p.sequence}
+		p := &insertion{Sequence: r.Uint(), After: at}
+		s := step{of: r.of, sequence: p.Sequence}
 		if at != nil {
-			s.after, p.depth = at.sequence, at.depth+1
-			if p.sequence <= at.sequence {
+			s.after, p.Depth = at.Sequence, at.Depth+1
+			if p.Sequence <= at.Sequence {
 				r.Fail()
 			}
 		}
-		if known := insertions[s]; known != nil && known.depth == p.depth {
+		if known := insertions[s]; known != nil && known.Depth == p.Depth {
 			p = known
 		} else {
 			insertions[s] = p
@@ -294,7 +295,7 @@ func (r reader) insertion() *insertion {
 	return at
 }
 
-func (r reader) key() key { return key{r.Uint(), r.insertion()} }
+func (r reader) key() key { return key{Sequence: r.Uint(), Late: r.insertion()} }
 
 func (r reader) fact() fact {
 	x := fact{sequence: r.Uint(), id: r.id(), time: r.Moment(), of: r.labels(), size: r.Footprint()}
@@ -319,7 +320,9 @@ func (r reader) numbers() []uint64 {
 }
 
 func (r reader) cause() cause {
-	return cause{gap: r.gap(), fact: r.id(), note: note(r.Below(uint64(noteLostPlan) + 1))} //nolint:gosec // checked
+	c := cause{gap: r.gap(), fact: r.id()}
+	c.note = reasons.Note(r.Below(uint64(reasons.LostPlan) + 1)) //nolint:gosec // checked
+	return c
 }
 
 func (r reader) flags() events.Flags {
@@ -399,8 +402,8 @@ func (f *Foundation) Unpack(tr *timeline.Reader) {
 	f.base = [2]state{*r.state(), *r.state()}
 	for range r.Length() {
 		if p := r.insertion(); p != nil {
-			p.found = r.Moment()
-			f.insertions[p.sequence] = p
+			p.Found = r.Moment()
+			f.insertions[p.Sequence] = p
 		}
 	}
 	f.forgotten = r.Uint()

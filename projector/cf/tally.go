@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/projector/cf/reasons"
 	"github.com/daybook-billing/daybook/projector/timeline"
 )
 
@@ -64,7 +65,7 @@ func (t *builds) derive(horizon timeline.Moment) tally {
 	}
 	from := t.through()
 	if t.clean > 0 {
-		from = max(from, t.facts[t.clean-1].key().root())
+		from = max(from, t.facts[t.clean-1].key().Root())
 	}
 	gaps := slices.DeleteFunc(slices.Clone(r.gaps), func(g *gap) bool { return g.sequence <= from || !g.about(t.kind) })
 	last := timeline.MinMoment
@@ -111,7 +112,7 @@ func (f *buildFold) begin(x *fact, place int) {
 		closed: -1,
 	}
 	if f.gap != nil && x.at < f.gap.to { // facts of that time are missing
-		b.unproven = cause{gap: f.gap, fact: x.id, note: noteIncomplete}
+		b.unproven = cause{gap: f.gap, fact: x.id, note: reasons.Incomplete}
 	}
 	f.known = true
 	f.starts = append(f.starts, x.at)
@@ -169,7 +170,7 @@ func (f *buildFold) hidden(x *fact, place int) {
 	f.all = append(f.all, build{
 		start: start, end: x.at, of: x.of, size: x.size, id: x.id, ending: x.sequence, unproven: cause{
 			gap:  f.gap,
-			fact: x.id, note: noteWithin,
+			fact: x.id, note: reasons.Within,
 		}, opened: place, closed: place,
 	})
 }
@@ -180,7 +181,7 @@ func (f *buildFold) lose(g *gap) {
 	f.expire(g.from)
 	for i := range f.all {
 		if b := &f.all[i]; b.unproven.gap == nil && b.start < g.to && b.end > g.from {
-			b.unproven = cause{gap: g, fact: b.id, note: noteUnconfirmed}
+			b.unproven = cause{gap: g, fact: b.id, note: reasons.Unconfirmed}
 		}
 	}
 	if f.gap == nil || g.to > f.gap.to {

@@ -107,7 +107,7 @@ var _ = DescribeTable("One file is refused",
 		"only pure packages"),
 	Entry("a platform with the clock", "projector/cf/x.go", "import \"time\"\nvar t = time.Now()", "uses time.Now"),
 	Entry("a platform that knows another", "projector/trove/x.go", `import _ `+ours+`projector/cf"`,
-		"knows events and projector/timeline only"),
+		"knows events, projector/timeline and what is below it only"),
 )
 
 var _ = DescribeTable("One file is accepted",
