@@ -6,26 +6,24 @@ import (
 	"github.com/daybook-billing/daybook/events/wire"
 )
 
-func (x *Observation) empty() bool {
-	return x.Finding == "" && x.Plan == "" && x.Remodel == "" && x.Kind == "" && x.Resource == "" && x.App == "" &&
-		x.Tenant == "" && x.Space == "" && x.SpaceName == "" && x.Name == "" && x.Footprint == (Footprint{}) &&
-		x.At.IsZero() && !x.Exact && x.NotBefore.IsZero() && x.NotAfter.IsZero() && x.Seen.IsZero() &&
-		x.AfterSequence == 0 && !x.Hold && len(x.Evidence) == 0
+// texts are the texts, by their names on the wire, in the order there.
+func (x *Observation) texts() (names [10]string, texts [10]*string) {
+	return [...]string{
+		"finding", "plan", "remodel", "kind", "resource", "app", "tenant", "space", "space_name", "name",
+	}, [...]*string{
+		&x.Finding, &x.Plan, &x.Remodel, &x.Kind, &x.Resource, &x.App, &x.Tenant, &x.Space, &x.SpaceName, &x.Name,
+	}
 }
+
+func (x *Observation) empty() bool { return len(x.appendJSON(nil)) == len(`{}`) }
 
 // appendJSON puts Evidence in byte for byte; it must be what CheckRaw takes.
 func (x *Observation) appendJSON(b []byte) []byte {
 	start := len(b)
-	b = wire.AppendText(b, `,"finding":`, x.Finding)
-	b = wire.AppendText(b, `,"plan":`, x.Plan)
-	b = wire.AppendText(b, `,"remodel":`, x.Remodel)
-	b = wire.AppendText(b, `,"kind":`, x.Kind)
-	b = wire.AppendText(b, `,"resource":`, x.Resource)
-	b = wire.AppendText(b, `,"app":`, x.App)
-	b = wire.AppendText(b, `,"tenant":`, x.Tenant)
-	b = wire.AppendText(b, `,"space":`, x.Space)
-	b = wire.AppendText(b, `,"space_name":`, x.SpaceName)
-	b = wire.AppendText(b, `,"name":`, x.Name)
+	names, texts := x.texts()
+	for i, text := range texts {
+		b = wire.AppendText(b, `,"`+names[i]+`":`, *text)
+	}
 	if x.Footprint != (Footprint{}) {
 		b = x.Footprint.appendJSON(append(b, `,"footprint":`...))
 	}
@@ -44,28 +42,14 @@ func (x *Observation) appendJSON(b []byte) []byte {
 
 func (x *Observation) read(s *scanner) {
 	*x = Observation{}
+	names, texts := x.texts()
 	for ok := s.Object(); ok && s.Field(); {
-		switch string(s.Key) {
-		case "finding":
-			x.Finding = s.Name()
-		case "plan":
-			x.Plan = s.Name()
-		case "remodel":
-			x.Remodel = s.Name()
-		case "kind":
-			x.Kind = s.Name()
-		case "resource":
-			x.Resource = s.Name()
-		case "app":
-			x.App = s.Name()
-		case "tenant":
-			x.Tenant = s.Name()
-		case "space":
-			x.Space = s.Name()
-		case "space_name":
-			x.SpaceName = s.Name()
-		case "name":
-			x.Name = s.Name()
+		key := string(s.Key)
+		if i := slices.Index(names[:], key); i >= 0 {
+			*texts[i] = s.Name()
+			continue
+		}
+		switch key {
 		case "footprint":
 			x.Footprint.read(s, nil)
 		case "at":

@@ -166,6 +166,7 @@ const (
 	AnomalyLongLabel     = "long_label"    // names beyond 1 KiB, cut
 	AnomalyTooLong       = "too_long"      // a message that no server surely takes; left out
 	AnomalyRefusedMonth  = "refused_month" // an act about a month that can not be closed or opened
+	AnomalyUnknownPlan   = "unknown_plan"  // a reversion of a plan without an observation
 	AnomalyRefusedSeal   = "refused_seal"  // a seal of another statement than the next one
 	AnomalyManyHolds     = "many_holds"    // more of one resource is held than a message lists
 )
@@ -253,6 +254,9 @@ const (
 	HoldRetired       = "retired"        // proven up to a horizon before the end of the foundation
 	// HoldUnprovenBaseline: a fact contradicts a baseline, which may have been stale
 	HoldUnprovenBaseline = "unproven_baseline"
+	HoldObservedGone     = "observed_gone"    // a reconciliation saw that it does not run any more
+	HoldObservedRunning  = "observed_running" // one saw it run, and no fact says since when
+	HoldObservedDrift    = "observed_drift"   // one saw another size
 )
 
 // MaxOthers is how many resources a Metered message lists at the most beside those that it changes:

@@ -51,7 +51,9 @@ const (
 	EventCreated        = "CREATED"
 	EventUpdated        = "UPDATED"
 	EventDeleted        = "DELETED"
-	EventRetired        = "RETIRED" // no platform's: an operator has retired the foundation
+	EventRetired        = "RETIRED"  // no platform's: an operator has retired the foundation
+	EventObserved       = "OBSERVED" // no platform's: a reconciliation saw it run
+	EventAbsent         = "ABSENT"   // no platform's: a reconciliation saw that it does not
 )
 
 // Events of Trove are its notification types without the "trove.instance." or "dbaas.instance_" in

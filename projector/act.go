@@ -46,17 +46,36 @@ func (p *processor) act(in *bus.Stored, emit func(stage.Output)) error {
 	case events.ActCatalogue, events.ActSeal:
 		return p.pass(a, in.Sequence, emit)
 	case events.ActClosing, events.ActReopening, events.ActMode, events.ActGrace:
-		if a.Source != "" || a.Kind == events.ActClosing || a.Kind == events.ActReopening {
-			if err := known(a.Source); err != nil {
-				return err
-			}
-		}
-		if err := p.meter.Month(a, in.Sequence, closingOutput(emit)); err != nil {
-			emit(notice.RefusedMonth(a, in.Sequence, err))
-		}
-	case events.ActReplay, events.ActDiscard, events.ActErasure, events.ActObservation: // METERED has nothing of it
+		return p.month(a, in.Sequence, emit)
+	case events.ActObservation:
+		return p.observation(a, in.Sequence, emit)
+	case events.ActReplay, events.ActDiscard, events.ActErasure: // METERED has nothing of it
 	default:
 		return fmt.Errorf("it is an act of kind %q, which this version does not know", a.Kind)
+	}
+	return nil
+}
+
+// month applies an act about months.
+func (p *processor) month(a *events.Act, sequence uint64, emit func(stage.Output)) error {
+	if a.Source != "" || a.Kind == events.ActClosing || a.Kind == events.ActReopening {
+		if err := known(a.Source); err != nil {
+			return err
+		}
+	}
+	if err := p.meter.Month(a, sequence, closingOutput(emit)); err != nil {
+		emit(notice.RefusedMonth(a, sequence, err))
+	}
+	return nil
+}
+
+// observation applies an observation of a reconciliation, or a reversion.
+func (p *processor) observation(a *events.Act, sequence uint64, emit func(stage.Output)) error {
+	if err := errors.Join(known(a.Source), history.Observation(a)); err != nil {
+		return err
+	}
+	if !p.meter.Observed(a, sequence, func(m *events.Metered) { emit(meteredOutput(m)) }) {
+		emit(notice.UnknownPlan(a, sequence))
 	}
 	return nil
 }

@@ -14,7 +14,7 @@ import (
 // CloseDue closes the months of all foundations that close by themselves, and puts out a closing
 // for each.
 func (m *Meter) CloseDue(cause events.Cause, emit func(*events.Closing)) {
-	for _, key := range slices.SortedFunc(maps.Keys(m.foundations), foundationKey.compare) {
+	for _, key := range slices.SortedFunc(maps.Keys(m.foundations), foundationKey.Compare) {
 		f := m.foundations[key]
 		month, due := f.months.Due(f.rules.Horizon, m.catalogued)
 		if !due {
@@ -52,7 +52,7 @@ func (m *Meter) Month(a *events.Act, sequence uint64, emit func(*events.Closing)
 		m.CloseDue(cause, emit)
 		return nil
 	}
-	f := m.foundations[foundationKey{a.Source, a.Foundation}]
+	f := m.foundations[foundationKey{Source: a.Source, Foundation: a.Foundation}]
 	if f == nil {
 		return errors.New("nothing was collected of the foundation")
 	}

@@ -89,7 +89,7 @@ func (c Config) check() error {
 }
 
 // logicVersion changes with every change of the derivation.
-const logicVersion = "projector/10"
+const logicVersion = "projector/11"
 
 // logic names the derivation with its settings, as words without blanks: the settings have the
 // names of the command's flags.

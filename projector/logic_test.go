@@ -39,10 +39,10 @@ var _ = Describe("The logic of METERED", func() {
 	},
 		Entry("blank", ""),
 		Entry("blanks", " "),
-		Entry("an unknown setting", "projector/10 colour=red"),
-		Entry("a word without a value", "projector/10 cut"),
-		Entry("an unknown cut", "projector/10 cut=none"),
-		Entry("a bad number", "projector/10 absence-windows=many"),
-		Entry("a bad time", "projector/10 epoch=cf/eu"),
+		Entry("an unknown setting", "projector/11 colour=red"),
+		Entry("a word without a value", "projector/11 cut"),
+		Entry("an unknown cut", "projector/11 cut=none"),
+		Entry("a bad number", "projector/11 absence-windows=many"),
+		Entry("a bad time", "projector/11 epoch=cf/eu"),
 	)
 })

@@ -8,6 +8,7 @@ import (
 
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/projector/internal/rederive"
+	"github.com/daybook-billing/daybook/projector/internal/tally"
 	"github.com/daybook-billing/daybook/projector/months"
 	"github.com/daybook-billing/daybook/projector/timeline"
 )
@@ -21,7 +22,7 @@ type Meter struct {
 	policy      months.Policy // of foundations without one of their own
 	catalogued  bool          // a catalogue is in force
 	window      window
-	tally       tally
+	tally       tally.Tally
 	past        *rederive.Past // of the late fact at hand; else nil
 
 	// Memory to work in.
@@ -33,7 +34,7 @@ type Meter struct {
 	packed            int // bytes of the last snapshot
 }
 
-type foundationKey struct{ Source, Foundation string }
+type foundationKey = tally.Key
 
 // foundation is the state of one (source, foundation).
 type foundation struct {
@@ -100,13 +101,13 @@ func NewMeter(cfg Config) (*Meter, error) {
 
 func newMeter(cfg Config) *Meter {
 	return &Meter{
-		cfg: cfg, foundations: map[foundationKey]*foundation{}, tally: newTally(),
+		cfg: cfg, foundations: map[foundationKey]*foundation{}, tally: tally.New(),
 		policy: months.Policy{Grace: months.DefaultGrace},
 	}
 }
 
 func (m *Meter) foundation(source, name string) *foundation {
-	key := foundationKey{source, name}
+	key := foundationKey{Source: source, Foundation: name}
 	f := m.foundations[key]
 	if f == nil {
 		f = m.newFoundation(source, name)
@@ -139,7 +140,7 @@ func (m *Meter) newFoundation(source, name string) *foundation {
 // window that ends with the fact; emit must not keep the message. Without an open window that is
 // the fact's own. A fact without effect has none.
 func (m *Meter) Fact(u *events.Usage, sequence uint64, emit func(*events.Metered)) {
-	m.enter(foundationKey{u.Source, u.Foundation}, emit)
+	m.enter(foundationKey{Source: u.Source, Foundation: u.Foundation}, emit)
 	m.fact(u, sequence, emit)
 	m.leave(emit)
 }
@@ -323,7 +324,7 @@ func (m *Meter) Horizon(h *events.Horizon, sequence uint64, emit func(*events.Me
 	m.Flush(emit)
 	f := m.foundation(h.Source, h.Foundation)
 	if f.ended {
-		f.ended, m.tally.changed = false, true
+		f.ended, m.tally.Changed = false, true
 	}
 	c := f.collectors[h.Collector]
 	c = collectorHorizon{at: max(c.at, timeline.MomentOf(h.Time))}

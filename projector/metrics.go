@@ -76,13 +76,13 @@ func (m *Metrics) Collect(ch chan<- prometheus.Metric) {
 
 // update takes the state of a meter.
 func (m *Metrics) update(of *Meter) {
-	of.tally.changed = false
+	of.tally.Changed = false
 	if m == nil {
 		return
 	}
 	f := figures{
-		held: map[foundationKey]int{}, gaps: maps.Clone(of.tally.gaps), through: map[foundationKey]int64{},
-		anomalies: maps.Clone(of.tally.anomalies),
+		held: map[foundationKey]int{}, gaps: maps.Clone(of.tally.Gaps), through: map[foundationKey]int64{},
+		anomalies: maps.Clone(of.tally.Anomalies),
 	}
 	for key, x := range of.foundations {
 		f.held[key] = x.held

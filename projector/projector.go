@@ -134,13 +134,13 @@ func newProcessor(cfg Config) *processor {
 func (p *processor) Step(in *bus.Stored, emit func(stage.Output)) error {
 	if p.counted == nil {
 		p.counted = func(out stage.Output) {
-			p.meter.tally.count(out.Body)
+			p.meter.tally.Count(out.Body)
 			p.emit(out)
 		}
 	}
 	p.emit = emit
 	err := p.step(in, p.counted)
-	if p.meter.tally.changed {
+	if p.meter.tally.Changed {
 		p.figures.update(p.meter)
 	}
 	return err
@@ -351,7 +351,7 @@ func meteredOutput(m *events.Metered) stage.Output {
 // tooLong is notice.TooLong, counted.
 func (p *processor) tooLong(out *stage.Output, cause events.Cause, a events.Anomaly) stage.Output {
 	said := notice.TooLong(out, cause, a)
-	p.meter.tally.count(said.Body)
+	p.meter.tally.Count(said.Body)
 	return said
 }
 

@@ -260,7 +260,7 @@ var _ = Describe("The projector's settings", func() {
 			Epoch: map[string]time.Time{"cf": clock("10:00"), "cf/eu": clock("11:00"), "cf/us": clock("12:00")},
 		})
 		Expect(err).NotTo(HaveOccurred())
-		Expect(contract.Logic).To(Equal("projector/10 cut=hour build-timeout=1h0m0s " +
+		Expect(contract.Logic).To(Equal("projector/11 cut=hour build-timeout=1h0m0s " +
 			"epoch-cf=2026-03-01T10:00:00Z " +
 			"epoch=cf/eu=2026-03-01T11:00:00Z;cf/us=2026-03-01T12:00:00Z exclude-spaces=^(SMOKE|ACC)-"))
 	})

@@ -250,7 +250,7 @@ func (f *foundation) adopted(e *entry, s *events.Span, id, correction string) (b
 // adopt adopts the spans that a stored message, derived from an input, published, and the listing
 // in it. A frozen timeline is thawed only where it changes.
 func (m *Meter) adopt(x *events.Metered, source uint64) {
-	f := m.foundations[foundationKey{x.Source, x.Foundation}]
+	f := m.foundations[foundationKey{Source: x.Source, Foundation: x.Foundation}]
 	if f == nil {
 		return
 	}

@@ -22,7 +22,7 @@ func (m *Meter) Retired(a *events.Act, sequence uint64, emit func(*events.Metere
 // true; false for a foundation of which nothing is known.
 func (m *Meter) End(a *events.Act, sequence uint64, emit func(*events.Metered)) (time.Time, bool) {
 	m.Flush(emit)
-	f := m.foundations[foundationKey{a.Source, a.Foundation}]
+	f := m.foundations[foundationKey{Source: a.Source, Foundation: a.Foundation}]
 	if f == nil {
 		return time.Time{}, false
 	}

@@ -17,7 +17,7 @@ import (
 // This file packs and unpacks the state of a meter; platforms and timelines do so with their own.
 
 // snapshotForm begins every snapshot: a snapshot of another form is refused and not misread.
-const snapshotForm = "daybook projector snapshot 13\n"
+const snapshotForm = "daybook projector snapshot 14\n"
 
 var errDamaged = errors.New("the projector's snapshot is damaged")
 
@@ -27,10 +27,10 @@ func (m *Meter) Snapshot() []byte {
 	m.policy.Pack(p)
 	p.Bool(m.catalogued)
 	p.Length(len(m.foundations))
-	for _, key := range slices.SortedFunc(maps.Keys(m.foundations), foundationKey.compare) {
+	for _, key := range slices.SortedFunc(maps.Keys(m.foundations), foundationKey.Compare) {
 		m.foundations[key].pack(p)
 	}
-	m.tally.pack(p)
+	m.tally.Pack(p)
 	m.packed = len(p.Bytes)
 	return binary.BigEndian.AppendUint32(p.Bytes, crc32.ChecksumIEEE(p.Bytes))
 }
@@ -90,7 +90,7 @@ func RestoreMeter(cfg Config, snapshot []byte) (*Meter, error) {
 			return nil, fmt.Errorf("%w: %w", errDamaged, err)
 		}
 	}
-	m.tally.unpack(r)
+	m.tally.Unpack(r)
 	if err := r.End(); err != nil {
 		return nil, fmt.Errorf("%w: %w", errDamaged, err)
 	}
@@ -98,7 +98,7 @@ func RestoreMeter(cfg Config, snapshot []byte) (*Meter, error) {
 }
 
 func (m *Meter) unpack(r *timeline.Reader) error {
-	key := foundationKey{r.Text(), r.Text()}
+	key := foundationKey{Source: r.Text(), Foundation: r.Text()}
 	if _, known := platforms[key.Source]; !known || m.foundations[key] != nil {
 		return timeline.ErrSnapshot
 	}

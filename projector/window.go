@@ -152,7 +152,7 @@ func (m *Meter) absorb(f *foundation, e *entry, cause events.Cause) {
 	before, crowded := e.held, e.crowded
 	if m.recount(e); e.held != before {
 		f.held += int(e.held) - int(before)
-		m.tally.changed = true
+		m.tally.Changed = true
 	}
 	if e.crowded && !crowded {
 		p.anomalies = append(p.anomalies, events.Anomaly{

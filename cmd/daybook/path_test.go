@@ -52,6 +52,7 @@ import (
 //	> 2026-01-01T12:00Z grace days=2        when they do by themselves
 //	> 2026-01-01T12:00Z catalogue version=2 a catalogue is published; without any, version 1 is in
 //	                                        force from the beginning; reprice=MONTH,… closed months
+//	> 2026-01-01T12:00Z absent kind=app     a reconciliation saw it (path_observe_test.go)
 //	> 2026-01-01T12:00Z lose                messages of USAGE are gone
 //
 // Under it stand spans (closed, retracted, running, held) and charges (posted, reversed, unrated,
@@ -129,6 +130,7 @@ type pathRun struct {
 	streams   *streams // USAGE and METERED
 	facts     map[string]uint64
 	number    uint64 // of the last statement
+	newest    uint64 // sequence of the last fact
 	pathText
 }
 
@@ -255,6 +257,8 @@ func (r *pathRun) step(input string) error {
 				Kind: h.kind, Resource: h.resource, Hold: h.id, Action: line.verb, Footprint: w.footprint(),
 			},
 		})
+	case "observed", "absent", "revert":
+		return r.observation(line, id)
 	case "lose":
 		r.streams.gone[events.StreamUsage] = true
 	case "retire":
@@ -323,7 +327,7 @@ func (r *pathRun) fact(line notationLine) error {
 		Type: events.TypeUsage, ID: u.ID, Body: &u,
 		Subject: events.UsageSubject(u.Source, u.Foundation, u.Tenant, u.Kind, u.SubjectResource()),
 	})
-	r.facts[guid] = r.usage
+	r.facts[guid], r.newest = r.usage, r.usage
 	return nil
 }
 

@@ -10,6 +10,6 @@ func AnomalyCodes() []string {
 		events.AnomalySilent, events.AnomalyAfterDelete, events.AnomalyClosedPeriod, events.AnomalyInconsistent,
 		events.AnomalyClock, events.AnomalyReplicaResize, events.AnomalyUnknownHold, events.AnomalyUnreadable,
 		events.AnomalyLongLabel, events.AnomalyTooLong, events.AnomalyManyHolds,
-		events.AnomalyRefusedMonth, events.AnomalyRefusedSeal,
+		events.AnomalyRefusedMonth, events.AnomalyRefusedSeal, events.AnomalyUnknownPlan,
 	}
 }

@@ -33,10 +33,13 @@ func (e *Erasures) Message(m *bus.Stored) {
 	case events.TypeUnrated:
 		x := &events.UnratedNotice{}
 		body, erase = x, func() bool { return e.Unrated(x) }
+	case events.TypeAct:
+		a := &events.Act{}
+		body, erase = a, func() bool { return e.Observation(a) }
 	default:
 		q := &events.Quarantined{}
 		body, erase = q, func() bool { return e.Quarantined(q) }
-		if !strings.HasPrefix(m.Subject, quarantined) || m.Header(events.HeaderType) == events.TypeAct {
+		if !strings.HasPrefix(m.Subject, quarantined) {
 			return
 		}
 	}
@@ -74,6 +77,27 @@ func (e *Erasures) Usage(u *events.Usage) bool {
 	note(&u.SpaceName, u.Space)
 	if len(u.Raw) > 0 {
 		u.Raw = eraseJSON(u.Raw, u.Tenant, known, platformNames)
+	}
+	return true
+}
+
+// Observation is Usage for an act with an observation, and for the JSON of both sides.
+func (e *Erasures) Observation(a *events.Act) bool {
+	o := &a.Observation
+	if a.Kind != events.ActObservation || !e.Has(Tenant{a.Source, a.Foundation, o.Tenant}) {
+		return false
+	}
+	known := map[string]string{}
+	for _, f := range [...]struct {
+		name *string
+		guid string
+	}{{&o.Name, resourceOf(o.Kind, o.App, o.Resource)}, {&o.SpaceName, o.Space}} {
+		if *f.name != "" {
+			known[*f.name], *f.name = f.guid, f.guid
+		}
+	}
+	if len(o.Evidence) > 0 {
+		o.Evidence = eraseJSON(o.Evidence, o.Tenant, known, anyNames)
 	}
 	return true
 }

@@ -76,7 +76,7 @@ func (t *builds) Lose(ch *timeline.Change) {
 
 // Decide implements timeline.Timeline.
 func (t *builds) Decide(d *events.Act, ch *timeline.Change) bool {
-	if t.decideLate(d, ch) {
+	if t.late.Decide(d, t.rules.Rules, t.kind, t.name, ch) {
 		return true
 	}
 	if !t.hasHold(d.Decision.Hold, t.Held) {
@@ -109,7 +109,7 @@ func (t *builds) Advance(timeline.Moment, *timeline.Change) {}
 func (t *builds) Close() bool {
 	if n := t.foldable(); n >= 0 {
 		s := *t.baseline()
-		t.fold(&fold{state: &s}, n, func(x *fact) { s.at, s.known = max(s.at, x.time), true })
+		t.fold(&fold{state: &s}, t.facts, n, func(x *fact) { s.at, s.known = max(s.at, x.time), true })
 		t.clean = max(t.clean-n, 0)
 	}
 	t.rules.closing.all = min(t.rules.closing.all, t.through())
@@ -163,7 +163,7 @@ func (t *builds) Running(out []events.Span) []events.Span {
 // Held implements timeline.Timeline.
 func (t *builds) Held(out []events.Hold) []events.Hold {
 	from := len(out)
-	out = t.lateHolds(out)
+	out = t.late.Held(out, t.rules.Rules, t.kind, t.name)
 	for _, p := range slices.Concat(t.cleanHolds, t.now().held) {
 		out = append(out, t.hold(&p))
 	}

@@ -97,32 +97,3 @@ func (t *process) typed() string {
 	}
 	return ""
 }
-
-// completed is a footprint completed by an operator's decision.
-func completed(f, said *events.Footprint) *events.Footprint {
-	out := *f
-	for _, c := range []struct{ to, from *events.Count }{
-		{&out.Instances, &said.Instances},
-		{&out.MemoryMB, &said.MemoryMB},
-	} {
-		if c.from.Known() {
-			*c.to = *c.from
-		}
-	}
-	for _, t := range []struct{ to, from *string }{
-		{&out.ProcessType, &said.ProcessType},
-		{&out.Buildpack, &said.Buildpack},
-		{&out.BuildpackGUID, &said.BuildpackGUID},
-		{&out.Plan, &said.Plan},
-		{&out.PlanGUID, &said.PlanGUID},
-		{&out.Offering, &said.Offering},
-		{&out.OfferingGUID, &said.OfferingGUID},
-		{&out.Broker, &said.Broker},
-		{&out.BrokerGUID, &said.BrokerGUID},
-	} {
-		if *t.from != "" {
-			*t.to = *t.from
-		}
-	}
-	return &out
-}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/projector/cf/reasons"
+	"github.com/daybook-billing/daybook/projector/cf/words"
 	"github.com/daybook-billing/daybook/projector/timeline"
 )
 
@@ -92,7 +93,7 @@ func (f *fold) compareProcess(x *fact) {
 	case f.running && x.before == ran:
 		f.fillMemory(x)
 		least, most := f.between(x)
-		if sameCounts(least, most) {
+		if timeline.SameCounts(least, most) {
 			s.doubt = cause{}
 			return
 		}
@@ -185,7 +186,7 @@ func (f *fold) race(x *fact, why reasons.Note, from timeline.Moment, least *even
 	switch {
 	case why == reasons.LostBeginning:
 		f.racing = x.verb == began
-	case why == reasons.LostSize && sameCounts(least, f.segment.size):
+	case why == reasons.LostSize && timeline.SameCounts(least, f.segment.size):
 		f.segment.doubt = cause{}
 	default:
 		was := f.segment
@@ -205,7 +206,7 @@ func (f *fold) contradicted(x *fact, why reasons.Note, from timeline.Moment) {
 	if f.at <= f.rules.epoch || x.of.excluded {
 		return
 	}
-	f.anomaly(events.AnomalyLostChange, x.time, "contradiction: "+eventName(f.process.kind, x.verb)+" of "+
+	f.anomaly(events.AnomalyLostChange, x.time, "contradiction: "+words.EventName(f.process.kind, x.verb)+" of "+
 		x.time.String()+" says "+reasons.Says(why)+"; the time since the last event of it, of "+
 		from.String()+", is held")
 }
@@ -231,31 +232,18 @@ func (f *fold) between(x *fact) (least, most *events.Footprint) {
 		}
 	}
 	if x.null&nullInstances == 0 {
-		spread(&low.Instances, &high.Instances, said[0])
+		timeline.Spread(&low.Instances, &high.Instances, said[0])
 	}
 	if x.null&nullMemory == 0 {
-		spread(&low.MemoryMB, &high.MemoryMB, said[1])
+		timeline.Spread(&low.MemoryMB, &high.MemoryMB, said[1])
 	}
 	return f.rules.sizes.Of(&low, f.segment.size), f.rules.sizes.Of(&high, f.segment.size)
-}
-
-// spread widens two equal counts to hold another one.
-func spread(low, high *events.Count, said events.Count) {
-	n, ok := said.Get()
-	was, known := low.Get()
-	if ok && known {
-		*low, *high = events.Some(min(n, was)), events.Some(max(n, was))
-	}
-}
-
-func sameCounts(a, b *events.Footprint) bool {
-	return a.Instances == b.Instances && a.MemoryMB == b.MemoryMB
 }
 
 // release makes a released part the part to be billed: its size is completed by the operator's
 // decision. The run from before goes on where it has the same size.
 func (f *fold) release(p *part, said *events.Footprint) {
-	size := f.rules.sizes.Of(completed(p.size, said), p.size)
+	size := f.rules.sizes.Of(timeline.Completed(p.size, said), p.size)
 	if p.bounds != nil && (p.bounds.tracked == nil || !timeline.SameSize(p.bounds.tracked, size)) {
 		p.since = p.start
 	}

@@ -25,8 +25,8 @@ func (t *resource) difference(ch *timeline.Change, before, after []part) {
 		a, b := &before[0], &after[0]
 		switch {
 		case a.continues(b):
-			if endA, endB := a.shownTo(t.published), b.shownTo(t.published); endA != endB {
-				from := t.rules.lastPiece(a.start, min(endA, endB))
+			if endA, endB := a.shownTo(t.published), b.shownTo(t.published); endA != endB || a.inferred != b.inferred {
+				from := t.rules.Cut.LastPiece(a.start, min(endA, endB), a.inferred || b.inferred)
 				ch.Retracted = t.pieces(ch.Retracted, a, from, endA)
 				ch.Closed = t.pieces(ch.Closed, b, from, endB)
 			}
@@ -65,23 +65,17 @@ func (p *part) shownTo(boundary timeline.Moment) timeline.Moment {
 	return p.end
 }
 
-// lastPiece returns where the last piece of a part from start to end begins, or `end` if a piece
-// ends there however long the part is.
-func (r *Foundation) lastPiece(start, end timeline.Moment) timeline.Moment {
-	floor := timeline.MomentOf(r.Cut.Floor(end.Time()))
-	if end <= start || floor == end {
-		return end
-	}
-	return max(start, floor)
-}
-
 // pieces appends the spans of a part from `from` to `to`, divided at the boundaries.
 func (t *resource) pieces(out []events.Span, p *part, from, to timeline.Moment) []events.Span {
 	if from >= to {
 		return out
 	}
 	span := t.span(p)
-	return t.rules.Cut.Divide(out, &span, from.Time(), to.Time())
+	out = t.rules.Cut.Divide(out, &span, from.Time(), to.Time())
+	if p.inferred && to == p.end {
+		out[len(out)-1].Flags |= events.InferredEnd
+	}
+	return out
 }
 
 // span is a part as a span.

@@ -1,76 +1,44 @@
 package cf
 
 import (
-	"encoding/hex"
-
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/projector/cf/order"
+	"github.com/daybook-billing/daybook/projector/cf/words"
 	"github.com/daybook-billing/daybook/projector/timeline"
 )
 
 // This file holds facts of Cloud Foundry as timelines keep them: small, because all facts of the
 // open months are kept, and in the order of the API.
 
-// verb is the event of a fact, by one name for all kinds.
-type verb uint8
-
-const (
-	nothing      verb = iota
-	began             // STARTED, TASK_STARTED, STAGING_STARTED, CREATED
-	changed           // UPDATED
-	wasRunning        // WAS_RUNNING, TASK_WAS_RUNNING: a baseline
-	ended             // STOPPED, TASK_STOPPED, STAGING_STOPPED, DELETED
-	buildpackSet      // BUILDPACK_SET of a process
-	retired           // RETIRED: the foundation has ended
+type (
+	verb    = words.Verb
+	earlier = words.Earlier
+	factID  = words.FactID
 )
 
-func verbOf(event string) verb {
-	switch event {
-	case events.EventStarted, events.EventTaskStarted, events.EventStagingStarted, events.EventCreated:
-		return began
-	case events.EventUpdated:
-		return changed
-	case events.EventWasRunning, events.EventTaskWasRunning:
-		return wasRunning
-	case events.EventStopped, events.EventTaskStopped, events.EventStagingStopped, events.EventDeleted:
-		return ended
-	case events.EventBuildpackSet:
-		return buildpackSet
-	case events.EventRetired:
-		return retired
-	}
-	return nothing
-}
-
-// earlier is the state before a fact.
-type earlier uint8
-
 const (
-	unsaid  earlier = iota
-	ran             // STARTED; of a task RUNNING or CANCELING
-	rested          // STOPPED
-	assumed         // WAS_RUNNING, TASK_WAS_RUNNING: the fact is a repaired ending
-)
+	nothing         = words.Nothing
+	began           = words.Began
+	changed         = words.Changed
+	wasRunning      = words.WasRunning
+	ended           = words.Ended
+	buildpackSet    = words.BuildpackSet
+	retired         = words.Retired
+	seenRunning     = words.SeenRunning
+	seenRunningHeld = words.SeenRunningHeld
+	seenGone        = words.SeenGone
+	seenGoneHeld    = words.SeenGoneHeld
 
-func earlierOf(kind, previous string) earlier {
-	switch {
-	case previous == "":
-		return unsaid
-	case kind == events.KindTask && (previous == "RUNNING" || previous == "CANCELING"),
-		kind == events.KindApp && previous == events.EventStarted:
-		return ran
-	case previous == events.EventStopped:
-		return rested
-	case previous == events.EventWasRunning || previous == events.EventTaskWasRunning:
-		return assumed
-	}
-	return unsaid
-}
+	ran     = words.Ran
+	assumed = words.Assumed
+	rested  = words.Rested
+)
 
 // Presumes reports whether a fact, were it the first of its resource, would be about more than a
 // beginning: what was before, or goes on, is to be known.
 func Presumes(u *events.Usage) bool {
-	return verbOf(u.Event) != began || earlierOf(u.Kind, u.Previous) == ran || u.Reseeded || !u.Listed.IsZero()
+	return words.VerbOf(u.Event) != began || words.EarlierOf(u.Kind, u.Previous) == ran || u.Reseeded ||
+		!u.Listed.IsZero()
 }
 
 // labels are the properties of a resource beside its size. Only the tenant ends a span.
@@ -78,19 +46,6 @@ type labels struct {
 	app, tenant, space, spaceName, name string
 	excluded                            bool // the space is not metered
 }
-
-// factID stands for a fact's id.
-type factID [16]byte
-
-// idOf packs an id: the bytes of a UUID as Daybook writes it, else of an id made of it.
-func idOf(id string) factID {
-	if out, ok := events.ParseID(id); ok {
-		return out
-	}
-	return idOf(events.ID("fact", id))
-}
-
-func (id factID) String() string { return hex.EncodeToString(id[:]) }
 
 // fact is a fact as a timeline keeps it.
 type fact struct {

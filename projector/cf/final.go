@@ -9,6 +9,12 @@ import "github.com/daybook-billing/daybook/projector/timeline"
 func (t *process) Final() timeline.Moment {
 	s := t.baseline()
 	at := t.rules.Folded
+	if t.keeps && len(t.facts) > 0 {
+		at = min(at, t.facts[0].at)
+	}
+	for i := range t.observations {
+		at = min(at, timeline.MomentOf(t.observations[i].Said.At))
+	}
 	if s.running {
 		at = min(at, s.segment.start)
 	}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/projector/cf/reasons"
+	"github.com/daybook-billing/daybook/projector/cf/words"
 	"github.com/daybook-billing/daybook/projector/timeline"
 )
 
@@ -30,6 +31,7 @@ type part struct {
 	opening           uint64   // evidence: the fact at its beginning,
 	more              []uint64 // others about it,
 	ending            uint64   // and the fact at its end; 0 for none
+	inferred          bool     // no fact says the end
 	cause             cause    // why it is held; zero if it is not
 	bounds            *bounds  // of a contradiction; nil for others
 	earlier           []timeline.Stretch
@@ -111,6 +113,8 @@ type fold struct {
 	showing bool
 	resized bool // the fact of this step contradicts the size before, and reports a change
 	racing  bool // the fact of this step may be about a process that is stopped
+	// inferring is set while a run ends at f.at by an observation.
+	inferring bool
 }
 
 // farBack is the distance by which a fact may lie before an earlier one without an anomaly.
@@ -123,6 +127,10 @@ func (f *fold) apply(x *fact) {
 		return
 	}
 	f.learn(x.size.ProcessType)
+	if x.verb > retired {
+		f.look(x)
+		return
+	}
 	x = f.filled(x)
 	far := x.insertion() == nil && x.time.Add(farBack) < f.at && x.verb != wasRunning && x.verb != nothing
 	f.at, f.resized, f.racing = max(f.at, x.time), false, false
@@ -134,11 +142,7 @@ func (f *fold) apply(x *fact) {
 		f.last.kind = baseline
 		return
 	}
-	if f.unproven.gap != nil {
-		f.confirm(x)
-	} else {
-		f.compare(x)
-	}
+	f.hear(x)
 	active := f.running
 	switch x.verb {
 	case began, changed:
@@ -160,7 +164,7 @@ func (f *fold) apply(x *fact) {
 	}
 	f.remember(x)
 	if far && (active || f.running) {
-		f.anomaly(events.AnomalyClock, x.time, eventName(f.process.kind, x.verb)+" says "+x.time.String()+
+		f.anomaly(events.AnomalyClock, x.time, words.EventName(f.process.kind, x.verb)+" says "+x.time.String()+
 			", long before the fact that the platform lists before it, of "+f.at.String()+
 			"; it counts from then. Check the clocks of the platform's API servers")
 	}
@@ -180,8 +184,8 @@ func (f *fold) end(x *fact) {
 	case !f.known:
 		f.known = true
 		f.anomaly(events.AnomalyOrphanEnding, x.time,
-			eventName(f.process.kind, x.verb)+" without a beginning: the resource never ran, or its beginning was not "+
-				"collected")
+			words.EventName(f.process.kind, x.verb)+" without a beginning: the resource never ran, or its "+
+				"beginning was not collected")
 	}
 }
 
@@ -295,6 +299,7 @@ func (f *fold) put(end timeline.Moment, ending uint64) {
 // has decided. Nothing is before the epoch.
 func (f *fold) emit(p part, from, to timeline.Moment, by cause) {
 	p.start, p.end, p.since = max(from, f.rules.epoch), to, max(p.since, f.rules.epoch)
+	p.inferred = f.inferring && !by.holds() && to == f.at
 	if p.start >= p.end {
 		return
 	}
@@ -306,7 +311,7 @@ func (f *fold) emit(p part, from, to timeline.Moment, by cause) {
 			}
 			if g.from > p.start {
 				sure := p
-				sure.end = g.from
+				sure.end, sure.inferred = g.from, false
 				f.parts = append(f.parts, sure)
 				p.start, p.flags = g.from, p.flags|events.InferredStart
 			}
@@ -375,29 +380,4 @@ func (f *fold) buildpack(x *fact) {
 		s.more = append(slices.Clip(s.more), x.sequence)
 		f.goOn()
 	}
-}
-
-// eventName is the platform's name of a verb.
-func eventName(kind string, v verb) string {
-	names := [...]string{began: "STARTED", wasRunning: "WAS_RUNNING", ended: "STOPPED", buildpackSet: "BUILDPACK_SET"}
-	switch kind {
-	case events.KindService:
-		names = [...]string{began: "CREATED", wasRunning: "WAS_RUNNING", ended: "DELETED", buildpackSet: ""}
-	case events.KindTask:
-		names = [...]string{
-			began: "TASK_STARTED", wasRunning: "TASK_WAS_RUNNING", ended: "TASK_STOPPED", buildpackSet: "",
-		}
-	case events.KindStaging:
-		names = [...]string{
-			began: "STAGING_STARTED", wasRunning: "", ended: "STAGING_STOPPED",
-			buildpackSet: "BUILDPACK_SET",
-		}
-	}
-	switch v {
-	case changed:
-		return "UPDATED"
-	case retired:
-		return events.EventRetired
-	}
-	return names[v]
 }

@@ -14,7 +14,7 @@ import (
 // its time tell a duplicate.
 func (t *process) Freeze(b []byte, d *timeline.Dictionary) ([]byte, bool) {
 	if t.kind != events.KindTask || len(t.facts) != 2 || t.base != nil || t.passed.sequence != 0 ||
-		len(t.decisions)+len(t.late)+len(t.waiting)+len(t.rules.gaps) > 0 {
+		len(t.decisions)+len(t.late)+len(t.waiting)+len(t.observations)+len(t.rules.gaps) > 0 {
 		return b, false
 	}
 	x, y := &t.facts[0], &t.facts[1]
@@ -65,7 +65,7 @@ func (t *process) Thaw(b []byte, d *timeline.Dictionary) []byte {
 		t.published = x.time + timeline.Moment(r.Int()*1e6)
 	}
 	t.facts = []fact{x, y}
-	t.clamp(0)
+	t.clamp(t.facts, 0)
 	return r.B
 }
 

@@ -57,13 +57,10 @@ func (c *cause) holds() bool { return c.gap != nil || c.note > reasons.Old }
 
 // code is the code of the cause's hold.
 func (c *cause) code() string {
-	switch {
-	case c.gap != nil:
+	if c.gap != nil {
 		return events.HoldGap
-	case c.note == reasons.Baseline:
-		return events.HoldUnprovenBaseline
 	}
-	return events.AnomalyLostChange
+	return reasons.Code(c.note)
 }
 
 // id is the cause's part of a hold's id.

@@ -13,7 +13,10 @@ import (
 type process struct {
 	resource
 	// tail is the state after the facts; nil while it is not at hand.
-	tail *state
+	tail         *state
+	observations timeline.Observations
+	undecided    bool            // the next fact may change the effect of an observation
+	looked       timeline.Moment // the time of the last look
 	// waiting are the anomalies of contradictions that a late fact may still explain.
 	waiting []events.Anomaly
 }
@@ -55,10 +58,10 @@ func (t *process) Lose(ch *timeline.Change) {
 		return
 	}
 	if t.touches(g) {
-		all := r.gaps
-		r.gaps = all[:len(all)-1]
+		gaps, all := r.gaps, r.all
+		r.gaps, r.all = gaps[:len(gaps)-1], all[:len(all)-1]
 		was := t.derive(&r.before)
-		r.gaps = all
+		r.gaps, r.all = gaps, all
 		t.replace(ch, was)
 		return
 	}
@@ -72,7 +75,10 @@ func (t *process) Lose(ch *timeline.Change) {
 
 // touches reports whether the timeline has put out something after a gap's beginning, though the
 // gap stands behind it: facts may be missing before the newest one.
-func (t *process) touches(g *gap) bool { return t.kind != events.KindTask && t.after(g.from) }
+func (t *process) touches(g *gap) bool {
+	return t.kind != events.KindTask && (t.after(g.from) || slices.ContainsFunc(t.observations,
+		func(o timeline.Observation) bool { return timeline.MomentOf(o.Said.At) > g.from }))
+}
 
 // Add implements timeline.Timeline. A duplicate changes nothing.
 func (t *process) Add(u *events.Usage, sequence uint64, ch *timeline.Change) {
@@ -85,7 +91,7 @@ func (t *process) Add(u *events.Usage, sequence uint64, ch *timeline.Change) {
 }
 
 func (t *process) put(x *fact, ch *timeline.Change) {
-	if t.newest(x.key()) && !t.types(x) {
+	if t.newest(x.key()) && !t.types(x) && t.still(x) {
 		t.extend(x, ch)
 		return
 	}
@@ -100,6 +106,9 @@ func (t *process) newest(k key) bool {
 		return false
 	}
 	gaps := t.rules.gaps
+	if t.keeps {
+		gaps = t.rules.all
+	}
 	for i := len(gaps) - 1; i >= 0 && gaps[i].sequence > k.Root(); i-- {
 		if gaps[i].about(t.kind) {
 			return false
@@ -117,7 +126,7 @@ func (t *process) extend(x *fact, ch *timeline.Change) {
 	f.apply(x)
 	f.show()
 	t.facts = append(t.facts, *x)
-	t.clamp(len(t.facts) - 1)
+	t.clamp(t.facts, len(t.facts)-1)
 	t.publish(ch, was, f)
 }
 
@@ -155,7 +164,8 @@ func (t *process) fromBaseline(in *fold) *fold {
 // holds. It works in the memory of `in`.
 func (t *process) derive(in *fold) *fold {
 	f := t.fromBaseline(in)
-	t.steps(f, len(t.facts), timeline.MaxMoment, f.apply)
+	facts := t.timed()
+	t.steps(f, facts, len(facts), timeline.MaxMoment, f.apply)
 	f.show()
 	return f
 }
@@ -201,9 +211,14 @@ func (t *process) Advance(boundary timeline.Moment, ch *timeline.Change) {
 
 // Close implements timeline.Timeline.
 func (t *process) Close() bool {
-	n := sort.Search(len(t.facts), func(i int) bool { return t.facts[i].at >= t.rules.Folded })
+	facts := t.timed()
+	n := sort.Search(len(facts), func(i int) bool { return facts[i].at >= t.rules.Folded })
+	n, kept := t.foldable(facts, n)
 	f := t.fromBaseline(&t.rules.after)
-	t.fold(f, n, f.apply)
+	t.fold(f, facts, n, f.apply)
+	if t.drop(kept, facts[n:]); t.keeps {
+		return false
+	}
 	c, through := &t.rules.closing, t.through()
 	c.all, c.processes = min(c.all, through), min(c.processes, through)
 	return len(t.facts) == 0 && !t.Listed()
@@ -211,7 +226,7 @@ func (t *process) Close() bool {
 
 // Decide implements timeline.Timeline.
 func (t *process) Decide(d *events.Act, ch *timeline.Change) bool {
-	if t.decideLate(d, ch) {
+	if t.late.Decide(d, t.rules.Rules, t.kind, t.name, ch) {
 		return true
 	}
 	if !t.hasHold(d.Decision.Hold, t.Held) {
@@ -251,7 +266,7 @@ func (t *process) Anomalies() []events.Anomaly { return nil }
 // Held implements timeline.Timeline.
 func (t *process) Held(out []events.Hold) []events.Hold {
 	from := len(out)
-	out = t.lateHolds(out)
+	out = t.late.Held(out, t.rules.Rules, t.kind, t.name)
 	t.state()
 	for i := range t.tail.held {
 		out = append(out, t.hold(&t.tail.held[i]))

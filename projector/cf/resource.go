@@ -3,10 +3,10 @@ package cf
 import (
 	"slices"
 	"sort"
-	"strconv"
 
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/projector/cf/order"
+	"github.com/daybook-billing/daybook/projector/cf/words"
 	"github.com/daybook-billing/daybook/projector/timeline"
 )
 
@@ -28,7 +28,8 @@ type resource struct {
 	// published is the boundary up to which the run has been put out.
 	published timeline.Moment
 	decisions timeline.Decisions
-	late      []timeline.LateFact // for closed months: they can no longer be placed
+	late      timeline.LateFacts // for closed months: they can no longer be placed
+	keeps     bool               // observations keep facts of folded months, and with them their gaps
 }
 
 // passed is how far a baseline has come through the gaps.
@@ -37,9 +38,6 @@ type passed struct {
 	// to is the latest end of a gap of its list behind its last fact; MinMoment for none.
 	to timeline.Moment
 }
-
-// maxLateFacts is the number of late facts that a timeline holds one by one.
-const maxLateFacts = 64
 
 // baseline is the state before the facts.
 func (t *resource) baseline() *state {
@@ -66,6 +64,9 @@ func (t *resource) through() uint64 { return max(t.baselineKey().Root(), t.passe
 // ahead are the gaps after the baseline.
 func (t *resource) ahead() []*gap {
 	gaps := t.rules.gaps
+	if t.keeps {
+		gaps = t.rules.all
+	}
 	for len(gaps) > 0 && gaps[0].sequence <= t.through() {
 		gaps = gaps[1:]
 	}
@@ -85,9 +86,9 @@ func (t *resource) newFact(u *events.Usage, sequence uint64, near *events.Footpr
 		nearOf = t.base.segment.of
 	}
 	x := fact{
-		sequence: sequence, id: idOf(u.ID), time: timeline.MomentOf(u.Time), of: r.labels.Of(&of, nearOf),
-		size: r.sizes.Of(&u.Footprint, last, near), verb: verbOf(u.Event),
-		before: earlierOf(u.Kind, u.Previous), reseeded: u.Reseeded,
+		sequence: sequence, id: words.IDOf(u.ID), time: timeline.MomentOf(u.Time), of: r.labels.Of(&of, nearOf),
+		size: r.sizes.Of(&u.Footprint, last, near), verb: words.VerbOf(u.Event),
+		before: words.EarlierOf(u.Kind, u.Previous), reseeded: u.Reseeded,
 	}
 	if u.NoPreviousInstances {
 		x.null |= nullInstances
@@ -193,54 +194,27 @@ func (t *resource) insert(x *fact) {
 	k := x.key()
 	at := sort.Search(len(t.facts), func(i int) bool { return k.Compare(t.facts[i].key()) < 0 })
 	t.facts = slices.Insert(t.facts, at, *x)
-	t.clamp(at)
+	t.clamp(t.facts, at)
 }
 
-// clamp computes from when the facts count, from the one at index `from` on.
-func (t *resource) clamp(from int) {
+// clamp computes from when facts count, from the one at index `from` on.
+func (t *resource) clamp(facts []fact, from int) {
 	latest := t.baseline().at
 	if from > 0 {
-		latest = t.facts[from-1].at
+		latest = facts[from-1].at
 	}
-	for i := from; i < len(t.facts); i++ {
-		latest = max(latest, t.facts[i].time)
-		t.facts[i].at = latest
+	for i := from; i < len(facts); i++ {
+		latest = max(latest, facts[i].time)
+		facts[i].at = latest
 	}
 }
 
 // addLate holds a fact of folded time: nothing can be derived from it.
 func (t *resource) addLate(x *fact, ch *timeline.Change) {
-	if slices.ContainsFunc(t.late, func(l timeline.LateFact) bool { return l.ID == x.id.String() }) {
-		return
-	}
-	name := eventName(t.kind, x.verb)
-	ch.Anomaly(events.AnomalyClosedPeriod, t.name, x.time.Time(),
-		name+" of "+x.time.String()+" (message "+strconv.FormatUint(x.sequence, 10)+") "+timeline.CameLate(ch.Lacks)+
-			". It is held: settle the difference by hand")
-	if len(t.late) < maxLateFacts {
-		t.late = append(t.late, timeline.LateFact{
-			ID: x.id.String(), Event: name, At: x.time.Time(), Footprint: *x.size, Lacks: ch.Lacks,
-		})
-		ch.Held = true
-	}
-}
-
-// lateHold is the hold of a fact of folded time.
-func (t *resource) lateHold(l *timeline.LateFact) events.Hold {
-	return events.Hold{
-		ID:   t.rules.HoldID(t.kind, t.name, events.AnomalyClosedPeriod, l.ID),
-		Kind: t.kind, Resource: t.name, Code: events.AnomalyClosedPeriod, Start: l.At, End: l.At,
-		Footprint: l.Footprint, Reason: l.Event + " of " + events.FormatTime(l.At) + " " + timeline.CameLate(l.Lacks) +
-			". Settle the difference by hand, then discard this",
-	}
-}
-
-// lateHolds appends the holds of the facts of folded time.
-func (t *resource) lateHolds(out []events.Hold) []events.Hold {
-	for i := range t.late {
-		out = append(out, t.lateHold(&t.late[i]))
-	}
-	return out
+	t.late.Add(timeline.LateFact{
+		ID: x.id.String(), Event: words.EventName(t.kind, x.verb), At: x.time.Time(), Footprint: *x.size,
+		Lacks: ch.Lacks,
+	}, t.name, x.sequence, ch)
 }
 
 // decided returns the operator's decision on the hold of a cause.
@@ -270,33 +244,14 @@ func (t *resource) contradicted(d *events.Act, ch *timeline.Change) {
 	}
 }
 
-// decideLate is Decide for the hold of a fact of folded time. It reports whether the hold is one.
-func (t *resource) decideLate(d *events.Act, ch *timeline.Change) bool {
-	for i := range t.late {
-		l := &t.late[i]
-		if t.lateHold(l).ID != d.Decision.Hold {
-			continue
-		}
-		if d.Decision.Action == events.ActionRelease {
-			ch.Anomaly(events.AnomalyClosedPeriod, t.name, l.At, l.Event+
-				" can not be released: what it would change is closed; settle the difference by hand, then discard it")
-			return true
-		}
-		t.late = slices.Delete(t.late, i, i+1)
-		ch.Held = true
-		return true
-	}
-	return false
-}
-
-// steps applies the first n facts with `apply`, and the gaps between them and after them up to the
-// time `until`. It returns the position of the last of these facts, and the gaps before it.
-func (t *resource) steps(f *fold, n int, until timeline.Moment, apply func(*fact)) (key, passed) {
+// steps applies the first n of the facts with `apply`, and the gaps between them and after them up
+// to the time `until`. It returns the position of the last of these facts, and the gaps before it.
+func (t *resource) steps(f *fold, facts []fact, n int, until timeline.Moment, apply func(*fact)) (key, passed) {
 	last, through := t.baselineKey(), t.passed
 	gaps := t.ahead()
 	f.ahead = gaps
 	for i := range n {
-		x := &t.facts[i]
+		x := &facts[i]
 		for len(gaps) > 0 && gaps[0].precedes(x) {
 			if gaps[0].about(t.kind) {
 				f.gap(gaps[0])
@@ -306,10 +261,13 @@ func (t *resource) steps(f *fold, n int, until timeline.Moment, apply func(*fact
 			f.ahead = gaps
 		}
 		apply(x)
-		last, through.to = x.key(), timeline.MinMoment
+		through.to = timeline.MinMoment
+		if x.verb <= retired {
+			last = x.key()
+		}
 	}
-	for len(gaps) > 0 && (until == timeline.MaxMoment || gaps[0].to < until) && (n == len(t.facts) ||
-		gaps[0].precedes(&t.facts[n])) {
+	for len(gaps) > 0 && (until == timeline.MaxMoment || gaps[0].to < until) && (n == len(facts) ||
+		gaps[0].precedes(&facts[n])) {
 		if gaps[0].about(t.kind) {
 			f.gap(gaps[0])
 			through.to = max(through.to, gaps[0].to)
@@ -321,12 +279,12 @@ func (t *resource) steps(f *fold, n int, until timeline.Moment, apply func(*fact
 	return last, through
 }
 
-// fold moves the first n facts into the baseline, and with them the gaps of closed months.
-func (t *resource) fold(f *fold, n int, apply func(*fact)) {
-	last, through := t.steps(f, n, t.rules.Folded, apply)
+// fold moves the first n of the facts into the baseline, and with them the gaps of closed months.
+func (t *resource) fold(f *fold, facts []fact, n int, apply func(*fact)) {
+	last, through := t.steps(f, facts, n, t.rules.Folded, apply)
 	if n == 0 && through == t.passed {
 		return
 	}
 	t.base, t.baseKey, t.passed = f.state, last, through
-	t.facts = slices.Clone(t.facts[n:])
+	t.facts = slices.DeleteFunc(slices.Clone(facts[n:]), func(x fact) bool { return x.verb > retired })
 }

@@ -203,11 +203,13 @@ func (t *resource) pack(p packer) {
 	}
 	p.Decisions(t.decisions)
 	p.LateFacts(t.late)
+	p.Bool(t.keeps)
 }
 
 // Pack implements timeline.Timeline.
 func (t *process) Pack(p *timeline.Packer) {
 	t.pack(packer{p})
+	p.Observations(t.observations)
 	p.Moment(t.published)
 	p.Length(len(t.waiting))
 	for i := range t.waiting {
@@ -321,7 +323,7 @@ func (r reader) numbers() []uint64 {
 
 func (r reader) cause() cause {
 	c := cause{gap: r.gap(), fact: r.id()}
-	c.note = reasons.Note(r.Below(uint64(reasons.LostPlan) + 1)) //nolint:gosec // checked
+	c.note = reasons.Note(r.Below(uint64(reasons.ObservedDrift) + 1)) //nolint:gosec // checked
 	return c
 }
 
@@ -423,15 +425,18 @@ func (t *resource) unpack(r reader) {
 		}
 		t.facts = append(t.facts, r.fact())
 	}
-	t.decisions, t.late = r.Decisions(), r.LateFacts()
-	t.rules.need(t.through())
-	t.clamp(0)
+	t.decisions, t.late, t.keeps = r.Decisions(), r.LateFacts(), r.Bool()
+	if !t.keeps {
+		t.rules.need(t.through())
+	}
+	t.clamp(t.facts, 0)
 }
 
 // Unpack implements timeline.Timeline.
 func (t *process) Unpack(tr *timeline.Reader) {
 	r := reader{tr, t.rules}
 	t.unpack(r)
+	t.observations = r.Observations()
 	t.published = r.Moment()
 	for range r.Length() {
 		t.wait(events.Anomaly{Code: r.Text(), Resource: r.Text(), Time: r.Time(), Message: r.Text()})

@@ -245,7 +245,7 @@ func (f *buildFold) decide() {
 		}
 		switch {
 		case decision.Release:
-			b.size = f.rules.sizes.Of(completed(b.size, &decision.Footprint), b.size)
+			b.size = f.rules.sizes.Of(timeline.Completed(b.size, &decision.Footprint), b.size)
 			billed = append(billed, b)
 			f.starts = append(f.starts, b.start)
 		case !given && p.start < p.end && !b.of.excluded:

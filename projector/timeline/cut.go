@@ -69,3 +69,16 @@ func (c Cut) Divide(out []events.Span, s *events.Span, from, to time.Time) []eve
 	}
 	return out
 }
+
+// LastPiece returns where the last piece of a part from start to end begins, or `end` if a piece
+// ends there however long the part is, and says nothing of its end.
+func (c Cut) LastPiece(start, end Moment, inferred bool) Moment {
+	floor := MomentOf(c.Floor(end.Time()))
+	if inferred {
+		floor = MomentOf(c.Floor((end - 1).Time()))
+	}
+	if end <= start || floor == end {
+		return end
+	}
+	return max(start, floor)
+}

@@ -62,6 +62,11 @@ type Timeline interface {
 	// Presumes reports whether a fact would be the first one, and says something of the time before
 	// it: of a resource that was forgotten, its past is to be known.
 	Presumes(u *events.Usage, sequence uint64) bool
+	// Observe adds an observation of a reconciliation: it stands behind the facts up to its
+	// AfterSequence, or by time.
+	Observe(o *Observation, ch *Change)
+	// Revert takes the observations of a plan back. It reports whether there were any.
+	Revert(plan string, ch *Change) bool
 	// Miss is Lose for an unlisted timeline. It puts nothing out, and reports whether the timeline
 	// must be listed, and Lose be called.
 	Miss() bool

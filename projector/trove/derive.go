@@ -40,8 +40,9 @@ func (d *derivation) derive() derived {
 	if !d.in.ended.IsZero() {
 		d.late()
 	} else if d.life() {
-		d.spans(events.KindInstance, d.proven(d.flavours()), sameFlavor)
-		d.spans(events.KindVolume, d.proven(d.volumes()), func(a, b events.Footprint) bool { return a == b })
+		d.spans(events.KindInstance, d.proven(d.looked(events.KindInstance, d.flavours(), sameFlavor)), sameFlavor)
+		same := func(a, b events.Footprint) bool { return a == b }
+		d.spans(events.KindVolume, d.proven(d.looked(events.KindVolume, d.volumesSaid(), same)), same)
 	}
 	return d.tracks
 }
@@ -55,12 +56,16 @@ type derivation struct {
 	end         time.Time    // zero while alive
 	provisional bool         // the end is where it was seen last
 	created     *fact
-	ending      uint64    // sequence of the deletion
-	seen        time.Time // up to when it is proven, where its foundation has ended later; zero for all the time
-	reappeared  uint64    // sequence of the first exists after it
-	stable      *content  // content of the last reports, if it confirms the flavour in use
-	unproven    []uint64  // sequences of the reports from before or after a change
-	places      []stay    // of stays; nil before the first
+	inferred    bool                  // an observation is the end
+	ending      uint64                // sequence of the deletion
+	seen        time.Time             // up to when it is proven; zero for all the time
+	doubt       string                // code of the hold of the time behind it
+	doubted     string                // the id of the observation that holds it; empty for none
+	began       *timeline.Observation // it is known by that alone; nil else
+	reappeared  uint64                // sequence of the first exists after it
+	stable      *content              // content of the last reports, if it confirms the flavour in use
+	unproven    []uint64              // sequences of the reports from before or after a change
+	places      []stay                // of stays; nil before the first
 }
 
 func (d *derivation) anomaly(code string, at time.Time, format string, args ...any) {
@@ -134,6 +139,11 @@ func (d *derivation) life() bool {
 	switch {
 	case e.deleted != nil:
 		d.deletedBefore(e.deleted)
+	case d.endSeen():
+	case d.in.gone && d.in.resumed() != nil:
+		if o := d.in.resumed(); o.Said.Hold {
+			d.seen, d.doubt, d.doubted, d.ending = d.in.lastSeen, events.HoldObservedRunning, o.ID, o.Sequence
+		}
 	case d.in.gone && (e.retired == nil || d.in.lastSeen.Before(e.retired.at)):
 		d.end, d.provisional = d.in.lastSeen, true
 		d.anomaly(events.AnomalySilent, d.end,
@@ -142,14 +152,14 @@ func (d *derivation) life() bool {
 			events.FormatTime(d.end))
 	case e.retired != nil:
 		d.end, d.ending, d.seen = e.retired.at, e.retired.sequence, e.retired.observed
+		d.doubt = events.HoldRetired
 	}
 	return true
 }
 
-// proven holds the last size from the time on up to which the database is proven, where its
-// foundation has ended later.
+// proven holds the last size from the time on up to which the database is proven.
 func (d *derivation) proven(sizes []size) []size {
-	if d.seen.IsZero() || !d.seen.Before(d.end) {
+	if d.seen.IsZero() || !d.end.IsZero() && !d.seen.Before(d.end) {
 		return sizes
 	}
 	slices.SortStableFunc(sizes, func(a, b size) int { return a.at.Compare(b.at) })
@@ -161,7 +171,8 @@ func (d *derivation) proven(sizes []size) []size {
 		return sizes
 	}
 	last := sizes[n-1]
-	last.at, last.evidence, last.inferred, last.held = d.seen, d.ending, true, events.HoldRetired
+	last.at, last.evidence, last.inferred, last.held = d.seen, d.ending, true, d.doubt
+	last.cause = d.doubted
 	return append(sizes[:n:n], last)
 }
 
@@ -176,6 +187,8 @@ func (d *derivation) begin(e *evidence) bool {
 		if d.in.born.IsZero() {
 			d.start = e.first
 		}
+		return true
+	case d.beginSeen(e):
 		return true
 	case e.deleted != nil && e.failed:
 		d.anomaly(events.AnomalyFailedBuild, e.deleted.at, "the instance was deleted and never became active; it is "+
@@ -294,6 +307,9 @@ func (d *derivation) ends(span *events.Span, next []size) {
 	if !span.End.IsZero() && span.End.Equal(d.end) {
 		if d.provisional {
 			span.Flags |= events.ProvisionalEnd
+		}
+		if d.inferred {
+			span.Flags |= events.InferredEnd
 		}
 		if d.ending != 0 {
 			span.Evidence = append(span.Evidence, d.ending)

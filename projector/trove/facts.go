@@ -33,6 +33,8 @@ type instance struct {
 	facts     []fact   // all but exists, by time
 	reports   []report // exists, thinned, by time
 	decisions timeline.Decisions
+
+	observations timeline.Observations
 	// The result of all facts together, kept or not.
 	born       time.Time // the earliest created_at; zero if none was said
 	tenant     string    // of the fact of the earliest time
@@ -153,7 +155,8 @@ func (in *instance) add(u *events.Usage, sequence uint64, ch *timeline.Change) {
 // the time when the database was last seen. Most facts are such. In a closed month a fact may
 // change the reports that are kept.
 func (in *instance) again(u *events.Usage) bool {
-	return u.Event == events.EventTroveExists && in.stable != nil && !in.gone && *in.stable == contentOf(u) &&
+	return u.Event == events.EventTroveExists && in.stable != nil && !in.gone && len(in.observations) == 0 &&
+		*in.stable == contentOf(u) &&
 		reported(u).UnixNano() > in.reports[len(in.reports)-1].at && u.Tenant == in.tenant &&
 		(u.Name == "" || u.Name == in.name) &&
 		(u.Created.IsZero() || !u.Created.Before(in.born) && !in.born.IsZero()) &&
@@ -434,7 +437,7 @@ func (in *instance) forgettable() (end time.Time, ok bool) {
 	if !in.ended.IsZero() {
 		return in.ended, len(in.derive().Holds) == 0
 	}
-	if !in.latest.Before(in.rules.folded()) {
+	if !timeline.Later(in.latest, in.seenLast()).Before(in.rules.folded()) || in.kept() {
 		return time.Time{}, false
 	}
 	d := derivation{in: in}

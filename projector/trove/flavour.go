@@ -15,6 +15,7 @@ type size struct {
 	inferred  bool
 	evidence  uint64
 	held      string // code of the hold, where the size is not known or not proven
+	cause     string // the id of the observation that holds it; empty for none
 }
 
 func flavourOf(f *events.Footprint) events.Footprint {
@@ -174,6 +175,9 @@ func (d *derivation) unknownFlavour(sizes []size) size {
 func (d *derivation) someEvidence() uint64 {
 	if len(d.in.facts) > 0 {
 		return d.in.facts[0].sequence
+	}
+	if len(d.in.reports) == 0 {
+		return d.in.observations[0].Sequence
 	}
 	return d.in.reports[0].sequence
 }

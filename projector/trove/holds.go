@@ -25,7 +25,7 @@ func (in *instance) canHold(id string) bool {
 			return true
 		}
 	}
-	return slices.ContainsFunc(in.late, func(f timeline.LateFact) bool {
+	return in.observedHold(id) || slices.ContainsFunc(in.late, func(f timeline.LateFact) bool {
 		return id == in.rules.HoldID(kindOf(&f), in.resource, events.AnomalyClosedPeriod, f.ID)
 	})
 }
@@ -33,7 +33,7 @@ func (in *instance) canHold(id string) bool {
 // released reports whether a held size may be billed, completed by the decision. Without a decision
 // it is listed; discarded it is not.
 func (d *derivation) released(kind string, s *size, from, to time.Time) bool {
-	id := d.in.rules.HoldID(kind, d.in.resource, s.held, "")
+	id := d.in.rules.HoldID(kind, d.in.resource, s.held, s.cause)
 	decision, given := d.in.decisions.On(id)
 	if given && !decision.Release {
 		return false
@@ -99,6 +99,9 @@ func (d *derivation) reason(kind string, s *size) string {
 	case events.HoldUnknownFlavor:
 		return "no message says which flavour the instance had: the create was lost. Release it with --flavor and " +
 			"--flavor-id, or discard it"
+	}
+	if reason := observedReason(s.held); reason != "" {
+		return reason
 	}
 	if s.held == events.HoldRetired {
 		return "its foundation was retired, and nothing was collected of this time. Release it if it ran until then, " +

@@ -80,6 +80,11 @@ func (d *derivation) stays() []stay {
 			said = r.content
 		}
 	}
+	for _, o := range d.in.running() {
+		for i := range all {
+			all[i].place = all[i].place.over(placeOf(&o.Said.Footprint))
+		}
+	}
 	d.places = all
 	return all
 }

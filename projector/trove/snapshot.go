@@ -71,6 +71,7 @@ func (in *instance) Pack(p *timeline.Packer) {
 		p.Int(in.publishers[i].last)
 	}
 	p.LateFacts(in.late)
+	p.Observations(in.observations)
 }
 
 // contents are the different looks of the signs.
@@ -139,8 +140,8 @@ func (in *instance) Unpack(r *timeline.Reader) {
 	for range r.Length() {
 		in.publishers = append(in.publishers, reporter{publisher: r.Text(), last: r.Int()})
 	}
-	in.late = r.LateFacts()
-	if len(in.facts)+len(in.reports) == 0 && in.ended.IsZero() && len(in.decisions) == 0 {
+	in.late, in.observations = r.LateFacts(), r.Observations()
+	if len(in.facts)+len(in.reports)+len(in.observations) == 0 && in.ended.IsZero() && len(in.decisions) == 0 {
 		r.Fail()
 	}
 }

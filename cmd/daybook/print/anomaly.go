@@ -80,6 +80,8 @@ func AnomalyAdvice(code string) string {
 			"is right"
 	case events.AnomalyRefusedMonth:
 		return "the act changed nothing; daybook month list shows which months are open and closed"
+	case events.AnomalyUnknownPlan:
+		return "the reversion changed nothing; see which plans were enacted in the acts of the kind observation"
 	case events.AnomalyRefusedSeal:
 		return "find out who published it: only the pricer seals statements; it changed nothing"
 	case events.AnomalyUnknownHold:

@@ -1,6 +1,9 @@
 package reasons
 
-import "github.com/daybook-billing/daybook/projector/timeline"
+import (
+	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/projector/timeline"
+)
 
 // Note says why something is held.
 type Note uint8
@@ -22,6 +25,11 @@ const (
 	LostBeginning                  // a STARTED is missing
 	LostSize                       // a scaling is missing
 	LostPlan                       // an UPDATED is missing
+
+	// ObservedGone and the next ones are of observations.
+	ObservedGone
+	ObservedRunning // it ran, and nothing says since when
+	ObservedDrift   // it ran with another size
 )
 
 // Gap is a gap; From is MinMoment where nothing was known before, and To MaxMoment for no end.
@@ -67,8 +75,28 @@ func (g Gap) Of(n Note, end timeline.Moment) string {
 // Says tells how a fact contradicts the timeline.
 func Says(n Note) string { return contradicting[n-LostEnding] }
 
+// Code is the code of a hold without a gap.
+func Code(n Note) string {
+	switch n {
+	case Baseline:
+		return events.HoldUnprovenBaseline
+	case ObservedGone:
+		return events.HoldObservedGone
+	case ObservedRunning:
+		return events.HoldObservedRunning
+	case ObservedDrift:
+		return events.HoldObservedDrift
+	}
+	return events.AnomalyLostChange
+}
+
 // Of explains a hold without a gap to an operator.
-func Of(n Note) string { return contradictions[n-Baseline] }
+func Of(n Note) string {
+	if n >= ObservedGone {
+		return observed[n-ObservedGone]
+	}
+	return contradictions[n-Baseline]
+}
 
 // contradicting says for a note how the fact contradicts the timeline.
 var contradicting = [...]string{
@@ -90,6 +118,16 @@ var contradictions = [...]string{
 		"Release it as the lower or as the higher bound",
 	"its deletion names another plan, and since when is not known: an UPDATED is missing" + orChanged +
 		"Release it as one of the two plans",
+}
+
+// observed are the reasons of observations, by note.
+var observed = [...]string{
+	"a reconciliation found that it does not run any more, and no event says when it ended. Discard it if it had " +
+		"ended, or release it if it ran on; a later event that says so bills it by itself",
+	"a reconciliation found that it runs, and no event says so. Release it if it ran all this time, or discard it; a " +
+		"later event that says so bills it by itself",
+	"a reconciliation found that it runs with another size, and no event says since when. Release it to bill this " +
+		"size, or discard it; a later event that says so bills it by itself",
 }
 
 const orChanged = ", or the platform's database was changed or restored. "

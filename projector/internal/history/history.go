@@ -55,6 +55,37 @@ func Fact(names *events.Interner, u *events.Usage, in *bus.Stored) (labels []str
 	return labels, Timed(u.Time)
 }
 
+// Observation refuses an act that no reconciliation gives.
+func Observation(a *events.Act) error {
+	o := &a.Observation
+	switch {
+	case o.Plan == "":
+		return errors.New("it names no plan")
+	case o.Finding == events.FindingReverted:
+		return nil
+	case o.Finding != events.FindingRunning && o.Finding != events.FindingGone:
+		return fmt.Errorf("it finds %q", o.Finding)
+	case o.Resource == "" || o.Tenant == "" && o.Finding == events.FindingRunning:
+		return errors.New("it names no resource, or no tenant")
+	case !reconciled(a.Source, o.Kind):
+		return fmt.Errorf("it is about kind %q of source %q, which is not reconciled", o.Kind, a.Source)
+	case o.At.After(o.Seen):
+		return errors.New("it counts from a time after the look")
+	}
+	return errors.Join(Timed(o.At), limit.Times(o.At, o.Seen))
+}
+
+// reconciled reports whether observations are about a kind.
+func reconciled(source, kind string) bool {
+	switch kind {
+	case events.KindApp, events.KindTask, events.KindService:
+		return source == events.SourceCF
+	case events.KindInstance, events.KindVolume:
+		return source == events.SourceTrove
+	}
+	return false
+}
+
 // Reading reads the past of a fact's resource.
 type Reading struct {
 	names    *events.Interner
@@ -91,6 +122,7 @@ func (r *Reading) Needs() *reread.Needed {
 				events.UsageResourceFilter(of.Source, of.Foundation, of.Kind, of.SubjectResource()),
 				events.ActSubject(events.ActDecision, of.Source, of.Foundation),
 				events.ActSubject(events.ActRetirement, of.Source, of.Foundation),
+				events.ActSubject(events.ActObservation, of.Source, of.Foundation),
 			},
 			Own: []string{events.MeteredResourceFilter(of.Source, of.Foundation, of.Kind, of.SubjectResource())},
 			Gone: func() {
@@ -168,7 +200,7 @@ func (r *Reading) place(in *bus.Stored, kind string) {
 	}
 }
 
-// act takes a decision about the subject, or a retirement.
+// act takes a decision about the subject, a retirement or an observation.
 func (r *Reading) act(in *bus.Stored) {
 	a := new(events.Act)
 	if err := a.DecodeJSON(in.Data); err != nil {
@@ -184,7 +216,23 @@ func (r *Reading) act(in *bus.Stored) {
 	case a.Kind == events.ActDecision && word.Kind == r.of.Kind && word.Resource == r.of.SubjectResource() &&
 		(word.Action == events.ActionRelease || word.Action == events.ActionDiscard):
 		r.input(in, rederive.Input{Sequence: in.Sequence, Decision: a})
+	case a.Kind == events.ActObservation && Observation(a) == nil && r.concerns(&a.Observation):
+		a.Observation.Evidence = nil
+		r.input(in, rederive.Input{Sequence: in.Sequence, Observation: a})
 	}
+}
+
+// concerns reports whether an observation is about the resource, or takes one of it back.
+func (r *Reading) concerns(o *events.Observation) bool {
+	switch {
+	case o.Finding == events.FindingReverted:
+		return slices.ContainsFunc(r.past.Inputs, func(in rederive.Input) bool {
+			return in.Observation != nil && in.Observation.Observation.Plan == o.Plan
+		})
+	case o.Kind == events.KindVolume:
+		return r.of.Kind == events.KindInstance && o.Resource == r.of.Resource
+	}
+	return o.Kind == r.of.Kind && o.Resource == r.of.Resource
 }
 
 // Output takes a message of METERED.

@@ -26,6 +26,12 @@ func RefusedMonth(a *events.Act, sequence uint64, reason error) stage.Output {
 		"`daybook month list` lists the months", a.Kind, a.By, reason))
 }
 
+// UnknownPlan is the anomaly of a reversion that takes nothing back.
+func UnknownPlan(a *events.Act, sequence uint64) stage.Output {
+	return refused(a, sequence, events.AnomalyUnknownPlan, "", fmt.Sprintf("the reversion of plan %s by %s changes "+
+		"nothing: there is no observation of it, or it is too old to be taken back", a.Observation.Plan, a.By))
+}
+
 // refused is the anomaly of an act without an effect.
 func refused(a *events.Act, sequence uint64, code, resource, message string) stage.Output {
 	return output(&events.AnomalyNotice{

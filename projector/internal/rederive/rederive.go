@@ -18,12 +18,13 @@ type Past struct {
 	Lacks string
 }
 
-// Input is a message of USAGE: a fact or a decision about the resource, or a late fact of another
-// one with the place of a fact.
+// Input is a message of USAGE: a fact, a decision or an observation about the resource, or a late
+// fact of another one with the place of a fact.
 type Input struct {
-	Sequence uint64
-	Fact     *events.Usage
-	Decision *events.Act
+	Sequence    uint64
+	Fact        *events.Usage
+	Decision    *events.Act
+	Observation *events.Act // or the reversion of one
 }
 
 // Resource is a resource to be derived, on a platform without facts.
@@ -73,6 +74,10 @@ func Derive(of Resource, at At, inputs []Input) *Derivation {
 			}
 			continue
 		}
+		if in.Observation != nil {
+			d.observe(in.Observation, in.Sequence, &ch)
+			continue
+		}
 		ch.Reset(in.Fact.Tenant)
 		d.fact(in.Fact, in.Sequence, &ch)
 		d.take(&ch)
@@ -90,6 +95,24 @@ func Derive(of Resource, at At, inputs []Input) *Derivation {
 	}
 	d.take(&ch)
 	return d
+}
+
+// observe adds an observation, or takes one back, as the meter does.
+func (d *Derivation) observe(a *events.Act, sequence uint64, ch *timeline.Change) {
+	o := timeline.ObservationOf(a, sequence)
+	ch.Reset(o.Said.Tenant)
+	switch {
+	case o.Said.Finding == events.FindingReverted && d.Timeline != nil:
+		d.Timeline.Revert(o.Said.Plan, ch)
+	case o.Said.Finding == events.FindingReverted || d.Timeline == nil && o.Gone():
+		return
+	default:
+		if d.Timeline == nil {
+			d.Timeline, d.Heard = d.of.Platform.New(d.of.Kind, d.of.Name), true
+		}
+		d.Timeline.Observe(o, ch)
+	}
+	d.take(ch)
 }
 
 func (d *Derivation) gap(g *timeline.Gap, ch *timeline.Change) {
