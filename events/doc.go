@@ -44,6 +44,10 @@
 //     catalogue version to be in force, a replay. A decision is an act about a hold.
 //   - The expectation of an act is the sequence behind which it was given, and behind any other it
 //     is refused.
+//   - An observation is an act of a reconciliation, which compares what is there (a floorplan) with
+//     what is billed (a blueprint). Its construction plan has a remodel for each difference, but
+//     for limitations; an addition is one by a person. A reversion takes the observations of a
+//     plan back.
 //
 // Metering, into METERED:
 //
