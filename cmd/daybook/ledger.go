@@ -28,6 +28,7 @@ type books struct {
 	poster  *ledger.Poster
 	archive func(ctx context.Context)                       // nil: in memory
 	names   func(ctx context.Context, noted func())         // nil: in memory
+	keep    func(ctx context.Context, usage uint64) error   // nil: in memory
 	migrate func(ctx context.Context) error                 // nil: in memory
 	stored  func(ctx context.Context) (ledger.State, error) // nil: in memory
 	filling prometheus.Collector                            // nil: in memory
@@ -50,6 +51,10 @@ func (f *databaseFlags) open(process *service.Process, b *bus.Bus) (*books, erro
 		k.stored = func(ctx context.Context) (ledger.State, error) { return all.State(ctx, b) }
 		k.filling = all
 		k.archive = func(ctx context.Context) { all.Archive(ctx, b, 0) }
+		k.keep = func(ctx context.Context, usage uint64) error {
+			all.Archive(ctx, b, usage)
+			return errors.Join(ctx.Err(), all.TakeNames(ctx, b))
+		}
 		k.names = func(ctx context.Context, noted func()) { all.KeepNames(ctx, b, noted) }
 	}
 	k.poster = ledger.NewPoster(b, k.ledger, process.Log)
@@ -88,6 +93,15 @@ func (k *books) run(ctx context.Context) error {
 		beside.Go(func() { k.archive(ctx) })
 	}
 	return k.poster.Run(ctx)
+}
+
+// wait waits until the ledger is posted up to a position, and has kept of USAGE, up to a message,
+// all that a database keeps.
+func (k *books) wait(ctx context.Context, usage uint64, at ledger.Positions) error {
+	if err := k.poster.Wait(ctx, at); err != nil || k.keep == nil {
+		return err
+	}
+	return k.keep(ctx, usage)
 }
 
 // component is the poster as a part of a process, with its check and its metrics.

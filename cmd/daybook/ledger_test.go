@@ -5,12 +5,15 @@ import (
 	"context"
 	"strings"
 
+	"github.com/jackc/pgx/v5"
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 
+	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
 	"github.com/daybook-billing/daybook/internal/lab/pgtest"
 	"github.com/daybook-billing/daybook/internal/lab/scale"
+	"github.com/daybook-billing/daybook/ledger/postgres"
 )
 
 var _ = Describe("A ledger in Postgres", func() {
@@ -37,6 +40,21 @@ var _ = Describe("A ledger in Postgres", func() {
 
 		server, err := bus.StartServer(bus.ServerConfig{DataDir: data, Listen: "127.0.0.1:0"})
 		Expect(err).NotTo(HaveOccurred())
+
+		By("having archived all of USAGE before it ended")
+		b, err := bus.Connect(ctx, bus.Config{URL: server.URL()})
+		Expect(err).NotTo(HaveOccurred())
+		usage, err := b.Stream(ctx, events.StreamUsage)
+		Expect(err).NotTo(HaveOccurred())
+		b.Close()
+		database, err := pgx.Connect(ctx, url)
+		Expect(err).NotTo(HaveOccurred())
+		var archived uint64
+		Expect(database.QueryRow(ctx, "SELECT sequence FROM "+postgres.Schema+".positions WHERE stream = $1",
+			events.StreamUsage).Scan(&archived)).To(Succeed())
+		Expect(database.Close(ctx)).To(Succeed())
+		Expect(archived).To(Equal(usage.Last))
+
 		var out, errs bytes.Buffer
 		Expect(run([]string{"replay", "ledger", "--nats", server.URL(), "--database-url", url}, nil, &out, &errs)).To(
 			BeZero(), errs.String())

@@ -195,5 +195,5 @@ func (s *system) posted(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return s.books.poster.Wait(ctx, ledger.Positions{Metered: metered.Last, Billing: billing.Last})
+	return s.books.wait(ctx, usage.Last, ledger.Positions{Metered: metered.Last, Billing: billing.Last})
 }
