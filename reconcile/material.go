@@ -44,6 +44,18 @@ type Key struct{ Kind, Resource string }
 // Key returns the material's key.
 func (m *Material) Key() Key { return Key{m.Kind, m.Resource} }
 
+// Subject is the key of the subject that the facts about a material stand under: the app of a
+// process and of a task, the instance of a volume.
+func (m *Material) Subject() Key {
+	switch {
+	case m.Kind == events.KindVolume:
+		return Key{events.KindInstance, m.Resource}
+	case m.App != "":
+		return Key{m.Kind, m.App}
+	}
+	return m.Key()
+}
+
 // Compare orders keys by kind, then resource.
 func (k Key) Compare(o Key) int {
 	return cmp.Or(cmp.Compare(k.Kind, o.Kind), cmp.Compare(k.Resource, o.Resource))
@@ -57,6 +69,20 @@ type Blueprint struct {
 	Metered            uint64     // the last message of METERED in it
 	Epoch              time.Time  // nothing is billed before it; zero for none
 	Materials          []Material // in the order of their keys
+	// Changed has the time of the newest fact of each subject that changed lately, those of which
+	// nothing runs any more among them.
+	Changed map[Key]time.Time
+}
+
+// Find returns the material of a key; nil for none.
+func (b *Blueprint) Find(k Key) *Material { return find(b.Materials, k) }
+
+func find(sorted []Material, k Key) *Material {
+	i, found := slices.BinarySearchFunc(sorted, k, func(m Material, k Key) int { return m.Key().Compare(k) })
+	if !found {
+		return nil
+	}
+	return &sorted[i]
 }
 
 // Listing is how one kind of material was listed.
@@ -80,6 +106,9 @@ type Floorplan struct {
 	Listings      []Listing  // in the order of kinds
 	Materials     []Material // in the order of their keys
 }
+
+// Find returns the material of a key; nil for none.
+func (f *Floorplan) Find(k Key) *Material { return find(f.Materials, k) }
 
 // CompleteFor reports whether all materials of a kind and a tenant were listed.
 func (f *Floorplan) CompleteFor(kind, tenant string) bool {

@@ -52,5 +52,31 @@ var _ = Describe("A blueprint", func() {
 			HaveField("Horizon", at.Add(time.Hour)), HaveField("Epoch", at)))
 		Expect(b.Materials[0].App).To(Equal("shop"))
 		Expect(b.Materials[1].Proof).To(Equal(at), "a cut proves no life")
+		Expect(b.Changed).To(BeNil())
+	})
+
+	It("has one material of each resource, and the times of late facts, of what ended, too", func() {
+		d := architect.New("cf", "eu", time.Time{})
+		d.Recent(at)
+		span := func(since time.Time) []events.Span {
+			return []events.Span{{Kind: "app", Resource: "web", Start: since, Since: since}}
+		}
+		old, moved := message("eu", "app", "shop", span(at.Add(-time.Hour)), nil), message("eu", "app", "shop",
+			span(at.Add(time.Minute)), nil)
+		old.Tenant = "before"
+		moved.Cause.Time = at.Add(time.Minute)
+		ended := message("eu", "task", "shop", nil, nil)
+		ended.Cause.Time = at
+		long := message("eu", "service", "db", nil, nil)
+		long.Cause.Time = at.Add(-time.Second)
+		for _, m := range []*events.Metered{moved, old, ended, long} {
+			d.Take(m)
+		}
+		b := d.Blueprint(at, 0, 0)
+		Expect(b.Materials).To(HaveLen(1))
+		Expect(b.Materials[0].Since).To(Equal(at.Add(time.Minute)))
+		Expect(b.Changed).To(Equal(map[reconcile.Key]time.Time{
+			{Kind: "app", Resource: "shop"}: at.Add(time.Minute), {Kind: "task", Resource: "shop"}: at,
+		}))
 	})
 })
