@@ -24,7 +24,7 @@ var _ = Describe("The JSON of a plan", func() {
 			Listings: []reconcile.Listing{{Kind: "app", Count: 1, Complete: true}},
 			Remodels: []reconcile.Remodel{{ID: "x", Type: reconcile.MissingStop, Key: m.Key(), Billed: m, At: at}},
 			Refused:  []reconcile.Refusal{{Kind: "app", Count: 4}},
-			Notes:    []reconcile.Note{{Key: m.Key(), Text: "n"}},
+			Notes:    []reconcile.Note{{Key: m.Key(), Code: "price", Text: "n"}},
 		}
 		text, err := json.Marshal(plan)
 		Expect(err).NotTo(HaveOccurred())

@@ -1,6 +1,35 @@
 package reconcile
 
-import "time"
+import (
+	"time"
+
+	"github.com/daybook-billing/daybook/events"
+)
+
+// Sums add up materials of a Cloud Foundry, as its usage summary does.
+type Sums struct{ Instances, MemoryMB, Services, Tasks int64 }
+
+// Add adds a material so many times.
+func (s *Sums) Add(m *Material, times int64) {
+	memory := times * int64(m.Footprint.MemoryMB.Or(0))
+	switch m.Kind {
+	case events.KindApp:
+		n := int64(m.Footprint.Instances.Or(1))
+		s.Instances, s.MemoryMB = s.Instances+times*n, s.MemoryMB+memory*n
+	case events.KindTask:
+		s.Tasks, s.MemoryMB = s.Tasks+times, s.MemoryMB+memory
+	case events.KindService:
+		s.Services += times
+	}
+}
+
+// Plus adds other sums so many times.
+func (s Sums) Plus(o Sums, times int64) Sums {
+	return Sums{
+		s.Instances + times*o.Instances, s.MemoryMB + times*o.MemoryMB, s.Services + times*o.Services,
+		s.Tasks + times*o.Tasks,
+	}
+}
 
 // Type is the type of a difference between blueprint and floorplan.
 type Type string
@@ -59,6 +88,8 @@ type Remodel struct {
 	Stage Stage
 	Act   Act
 	Key   Key
+	// Why says why it is enacted in another way than the rules say; empty where it is not.
+	Why string `json:",omitempty"`
 	// Billed is the material of the blueprint, There of the floorplan; nil where there is none.
 	Billed, There *Material
 	// The change took place in [NotBefore, NotAfter]; Exact: at At, as the platform tells. At is
@@ -83,11 +114,23 @@ type Refusal struct {
 	Why    string // for a person, with what to do
 }
 
-// Note is a difference that needs no act.
+// Note is a difference that needs no act, or none yet.
 type Note struct {
-	Key  Key
+	Key  Key // empty for what is left out
+	Code string
 	Text string
 }
+
+// Codes of notes.
+const (
+	NoteLimited = "limited" // a limitation leaves it alone
+	NoteEarly   = "early"   // the next time
+	NoteDoubt   = "doubt"   // the platform does not tell
+	NoteProof   = "proof"   // it is not proven
+	NotePrice   = "price"   // no plan in force prices it differently
+	NoteHeld    = "held"    // a person decides
+	NoteMore    = "more"    // further notes are left out
+)
 
 // Plan is a construction plan: what a reconciliation would change.
 type Plan struct {

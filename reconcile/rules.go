@@ -12,6 +12,10 @@ const (
 	StopsAllowed    = 3
 	MaxStopsPercent = 5
 	MaxStops        = 200
+	// MaxNotes is how many notes a plan has.
+	MaxNotes = 1000
+	// DefaultSettle is Rules.Settle where nobody says another one.
+	DefaultSettle = 5 * time.Minute
 )
 
 // Rules say how differences of one foundation are settled.

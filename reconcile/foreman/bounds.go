@@ -33,7 +33,7 @@ func (w *work) settle(r *reconcile.Remodel, sight *reconcile.Sight, looked bool)
 		w.at(r, rule.At != "earliest")
 	case reconcile.FootprintDrift:
 		r.Stage = reconcile.Changes
-		r.NotBefore = latest(r.Billed.Since, sight.NotBefore)
+		r.NotBefore = latest(r.Billed.Since, w.Same[r.Key], sight.NotBefore)
 		r.NotAfter = earliest(w.Floorplan.Seen, r.There.Since, sight.NotAfter)
 		w.exactly(r, sight.Began)
 		r.Resolutions = []reconcile.Resolution{reconcile.AdoptFrom, reconcile.HoldIt, reconcile.IgnoreUntil}
@@ -44,6 +44,9 @@ func (w *work) settle(r *reconcile.Remodel, sight *reconcile.Sight, looked bool)
 		r.Resolutions = []reconcile.Resolution{reconcile.ReportUpstream, reconcile.IgnoreUntil}
 		r.At, r.NotAfter = w.Floorplan.Seen, w.Floorplan.Seen
 	}
+	if r.Act == reconcile.Hold && r.Billed != nil && r.Billed.Held == events.HoldObservedGone {
+		r.Act, r.Why = reconcile.Settle, "it is there: the end that a plan had taken for granted goes"
+	}
 	if r.Act == reconcile.Report {
 		r.Stage = reconcile.Reports
 	}
@@ -51,7 +54,8 @@ func (w *work) settle(r *reconcile.Remodel, sight *reconcile.Sight, looked bool)
 
 // exactly takes the true time, where the platform tells one that can be.
 func (w *work) exactly(r *reconcile.Remodel, at time.Time) {
-	if at.IsZero() || at.After(w.Floorplan.Seen) || r.Billed != nil && at.Before(r.Billed.Since) {
+	if at.IsZero() || at.After(w.Floorplan.Seen) || at.Before(r.NotBefore.Add(-Skew)) ||
+		at.After(r.NotAfter.Add(Skew)) || r.Billed != nil && at.Before(r.Billed.Since) {
 		return
 	}
 	r.At, r.NotBefore, r.NotAfter, r.Exact = at, at, at, true
@@ -140,7 +144,10 @@ func (w *work) stake(p pair) (all []reconcile.Money, unrated, same bool) {
 		there = &merged
 	}
 	withoutThere := add(there, true)
-	same = withoutBilled == withoutThere
+	same = !withoutBilled && !withoutThere
+	if lines, tells := w.Prices.(Liner); tells && same && billed != nil && there != nil {
+		same = lines.Alike(w.Blueprint.Foundation, billed, there, at)
+	}
 	for _, currency := range order {
 		sum := sums[currency]
 		same = same && sum[0].IsZero() && sum[1].IsZero()

@@ -4,16 +4,36 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"hash"
 	"maps"
 	"slices"
 	"strconv"
 	"time"
 
+	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/reconcile"
 )
 
 // This file has the digests that a plan's id is made of.
+
+// identify gives the plan and its remodels their ids. Beside the position, the floorplan and the
+// rules the plan's has what they came to: proofs of life and limitations that ended count, too.
+func (w *work) identify() {
+	p := &w.plan
+	p.Floorplan, p.Rules = w.floorplanDigest(), w.rulesDigest()
+	h := sha256.New()
+	for i := range p.Remodels {
+		r := &p.Remodels[i]
+		write(h, r.Key, r.Type, r.Act, r.At.UTC(), r.NotBefore.UTC(), r.NotAfter.UTC())
+	}
+	p.ID = events.ID("plan", p.Source, p.Foundation, fmt.Sprint(p.Usage, p.Metered), p.Floorplan, p.Rules,
+		hex.EncodeToString(h.Sum(nil)))
+	for i := range p.Remodels {
+		r := &p.Remodels[i]
+		r.ID = events.ID("remodel", p.ID, r.Key.Kind, r.Key.Resource)
+	}
+}
 
 // floorplanDigest is the digest of everything that was seen.
 func (in *Input) floorplanDigest() string {

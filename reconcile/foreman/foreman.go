@@ -1,6 +1,7 @@
 package foreman
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -19,6 +20,12 @@ type Prices interface {
 	PerDay(foundation string, m *reconcile.Material, at time.Time) (all []reconcile.Money, unrated bool)
 }
 
+// Liner are prices that tell, too, whether two materials have the same lines on a bill of the day.
+// Of other prices equal sums are taken for equal lines.
+type Liner interface {
+	Alike(foundation string, a, b *reconcile.Material, at time.Time) bool
+}
+
 // Input is everything that a plan is made of.
 type Input struct {
 	Blueprint *reconcile.Blueprint
@@ -33,8 +40,10 @@ type Input struct {
 	// Proofs are the times of the last listings with a material; First are those at which a
 	// difference was seen first. Both may lack any.
 	Proofs map[reconcile.Key]time.Time
-	First  map[reconcile.Key]time.Time
-	Now    time.Time
+	// Same are the times of the last listings that had a material as it was billed.
+	Same  map[reconcile.Key]time.Time
+	First map[reconcile.Key]time.Time
+	Now   time.Time
 }
 
 // work is the making of one plan.
@@ -43,9 +52,11 @@ type work struct {
 	plan   reconcile.Plan
 	billed map[string]int // materials that are billed, by kind
 	former map[reconcile.Key]bool
+	more   int // notes without room
 }
 
 func (in *Input) work() *work {
+	in = in.ordered()
 	b, f := in.Blueprint, in.Floorplan
 	w := &work{Input: in, billed: map[string]int{}, former: map[reconcile.Key]bool{}, plan: reconcile.Plan{
 		Source: b.Source, Foundation: b.Foundation, Made: in.Now, Expires: in.Now.Add(reconcile.Life), Seen: f.Seen,
@@ -65,10 +76,44 @@ func (in *Input) work() *work {
 	return w
 }
 
+// ordered is the input with both sides in the order of their keys.
+func (in *Input) ordered() *Input {
+	b, f, out := *in.Blueprint, *in.Floorplan, *in
+	b.Materials, f.Materials = inOrder(b.Materials), inOrder(f.Materials)
+	f.Listings = slices.Clone(f.Listings)
+	slices.SortFunc(f.Listings, func(x, y reconcile.Listing) int { return cmp.Compare(x.Kind, y.Kind) })
+	out.Blueprint, out.Floorplan = &b, &f
+	if in.Former != nil {
+		former := *in.Former
+		former.Materials = inOrder(former.Materials)
+		out.Former = &former
+	}
+	return &out
+}
+
+// inOrder is a list in the order of its keys: the list itself, where it is.
+func inOrder(list []reconcile.Material) []reconcile.Material {
+	byKey := func(a, b reconcile.Material) int { return a.Key().Compare(b.Key()) }
+	if slices.IsSortedFunc(list, byKey) {
+		return list
+	}
+	list = slices.Clone(list)
+	slices.SortStableFunc(list, byKey)
+	return list
+}
+
 // pair is a resource on both sides; nil where it is missing.
 type pair struct {
 	key           reconcile.Key
 	billed, there *reconcile.Material
+}
+
+// held is why the resource is held; empty where it is not.
+func (p *pair) held() string {
+	if p.billed == nil {
+		return ""
+	}
+	return p.billed.Held
 }
 
 // pairs gives the resources of both sides in the order of their keys.
@@ -99,12 +144,16 @@ func (w *work) pairs(yield func(p pair)) {
 func (w *work) typeOf(p pair) reconcile.Type {
 	switch {
 	case p.key.Kind == events.KindStaging:
+	case p.billed == nil && p.there.Doubt == "" && (p.there.Tenant == "" || !known(p.key.Kind)):
+		return reconcile.Unknown
 	case p.billed == nil && p.there.Doubt == "":
 		return reconcile.MissingStart
 	case p.billed == nil, p.there != nil && p.there.Doubt != "":
 	case p.there == nil && p.billed.Held == "":
 		return reconcile.MissingStop
 	case p.there == nil:
+	case p.billed.Held == events.HoldObservedGone:
+		return reconcile.MissingStart // it was not gone, and goes on from before
 	case p.billed.Held != "":
 		if w.rule(p, reconcile.MissingStart).Act == reconcile.Settle {
 			return reconcile.MissingStart // it is held, and proven now
@@ -117,14 +166,23 @@ func (w *work) typeOf(p pair) reconcile.Type {
 	return ""
 }
 
+// known reports whether a kind is reconciled.
+func known(kind string) bool {
+	return slices.Contains([]string{
+		events.KindApp, events.KindTask, events.KindService, events.KindInstance, events.KindVolume,
+	}, kind)
+}
+
 // early says why a difference is left for the next time; empty where it is not.
 func (w *work) early(p pair) string {
 	f := w.Floorplan
 	switch {
-	case w.Blueprint.Horizon.Before(f.Seen):
+	case w.Blueprint.Horizon.Before(f.Seen.Add(Skew)):
 		return "the events up to the listing are not all metered yet"
 	case p.billed != nil && p.billed.Since.After(f.Begun.Add(-Skew)):
 		return "an event of it came while the platform was listed"
+	case w.changed(p.billed), w.changed(p.there):
+		return "an event of it, or beside it, came since the platform was listed"
 	case p.there != nil && p.there.Since.After(f.Begun.Add(-Skew)):
 		return "it changed while the platform was listed"
 	case !w.Blueprint.Epoch.IsZero() && f.Seen.Before(w.Blueprint.Epoch):
@@ -133,12 +191,18 @@ func (w *work) early(p pair) string {
 	return ""
 }
 
+// changed reports whether a fact about a material may have come behind the first request: one that
+// ended it leaves nothing else behind.
+func (w *work) changed(m *reconcile.Material) bool {
+	return m != nil && w.Blueprint.Changed[m.Subject()].After(w.Floorplan.Begun.Add(-Skew))
+}
+
 // Candidates are the materials to ask for alone before a plan is made.
 func Candidates(in *Input) (all []reconcile.Material) {
 	w := in.work()
 	w.pairs(func(p pair) {
 		t := w.typeOf(p)
-		if t == "" || t == reconcile.TenantDrift || w.early(p) != "" || w.limited(p, t) != nil {
+		if t == "" || reportedOnly(t) || w.early(p) != "" || w.limited(p, t) != nil {
 			return
 		}
 		if t == reconcile.MissingStop && w.unproven(p) != "" {
@@ -148,7 +212,9 @@ func Candidates(in *Input) (all []reconcile.Material) {
 		if one == nil {
 			one = p.there
 		}
-		all = append(all, *one)
+		look := *one
+		look.Proof = latest(look.Proof, w.Proofs[p.key])
+		all = append(all, look)
 	})
 	return all
 }
@@ -156,14 +222,11 @@ func Candidates(in *Input) (all []reconcile.Material) {
 // Make makes the plan.
 func Make(in *Input) *reconcile.Plan {
 	w := in.work()
-	w.plan.Floorplan, w.plan.Rules = in.floorplanDigest(), in.rulesDigest()
-	w.plan.ID = events.ID("plan", w.plan.Source, w.plan.Foundation, fmt.Sprint(w.plan.Usage, w.plan.Metered),
-		w.plan.Floorplan, w.plan.Rules)
 	w.pairs(func(p pair) {
 		t := w.typeOf(p)
 		switch {
 		case t == "" && p.there != nil && p.there.Doubt != "" && p.billed == nil:
-			w.note(p, p.there.Doubt)
+			w.note(p, reconcile.NoteDoubt, p.there.Doubt)
 		case t == "" && p.billed != nil && p.billed.Held != "":
 			w.standing(p)
 		case t == "":
@@ -176,52 +239,65 @@ func Make(in *Input) *reconcile.Plan {
 	slices.SortStableFunc(w.plan.Remodels, func(a, b reconcile.Remodel) int {
 		return slices.Index(order, a.Stage) - slices.Index(order, b.Stage)
 	})
+	w.identify()
+	if w.more > 0 {
+		w.plan.Notes = append(w.plan.Notes, reconcile.Note{
+			Code: reconcile.NoteMore, Text: fmt.Sprintf("%d further notes are left out", w.more),
+		})
+	}
 	return &w.plan
 }
+
+// reportedOnly reports whether nothing can be enacted of a type.
+func reportedOnly(t reconcile.Type) bool { return t == reconcile.TenantDrift || t == reconcile.Unknown }
 
 // stages are the stages of remodels, in their order.
 func stages() []reconcile.Stage {
 	return []reconcile.Stage{reconcile.Starts, reconcile.Changes, reconcile.Stops, reconcile.Reports}
 }
 
-func (w *work) note(p pair, text string) {
-	w.plan.Notes = append(w.plan.Notes, reconcile.Note{Key: p.key, Text: text})
+func (w *work) note(p pair, code, text string) {
+	if len(w.plan.Notes) == reconcile.MaxNotes {
+		w.more++
+		return
+	}
+	w.plan.Notes = append(w.plan.Notes, reconcile.Note{Key: p.key, Code: code, Text: text})
 }
 
 // standing notes what is held, for the person who decides.
 func (w *work) standing(p pair) {
 	if p.there != nil {
-		w.note(p, "it is held ("+p.billed.Held+"), and runs: release it, or let a rule settle it")
+		w.note(p, reconcile.NoteHeld, "it is held ("+p.billed.Held+"), and runs: release it, or let a rule settle it")
 	} else if w.unproven(p) == "" {
-		w.note(p, "it is held ("+p.billed.Held+"), and is not there: discard it, if that is so")
+		w.note(p, reconcile.NoteHeld, "it is held ("+p.billed.Held+"), and is not there: discard it, if that is so")
 	}
 }
 
 // difference adds a remodel, or a note of why there is none.
 func (w *work) difference(p pair, t reconcile.Type) {
 	if limit := w.limited(p, t); limit != nil {
-		w.note(p, fmt.Sprintf("%s is left alone: %s (%s)", t, limit.Note, limit.By))
+		w.note(p, reconcile.NoteLimited, fmt.Sprintf("%s is left alone: %s (%s)", t, limit.Note, limit.By))
 		return
 	}
 	if why := w.early(p); why != "" {
-		w.note(p, fmt.Sprintf("%s waits for the next listing: %s", t, why))
+		w.note(p, reconcile.NoteEarly, fmt.Sprintf("%s waits for the next listing: %s", t, why))
 		return
 	}
 	sight, looked := w.Sights[p.key]
 	if why := w.doubted(p, t, &sight, looked); why != "" {
-		w.note(p, fmt.Sprintf("%s is not proven: %s", t, why))
+		w.note(p, reconcile.NoteProof, fmt.Sprintf("%s is not proven: %s", t, why))
 		return
 	}
 	r := reconcile.Remodel{
-		ID: events.ID("remodel", w.plan.ID, p.key.Kind, p.key.Resource), Type: t, Key: p.key, Billed: p.billed,
+		Type: t, Key: p.key, Billed: p.billed,
 		There: p.there, First: w.First[p.key],
 	}
 	if r.First.IsZero() {
 		r.First = w.Floorplan.Seen
 	}
 	var same bool
-	if r.Stake, r.Unrated, same = w.stake(p); same && t == reconcile.FootprintDrift {
-		w.note(p, "it has another size, and no plan in force prices it differently")
+	if r.Stake, r.Unrated, same = w.stake(p); same && t != reconcile.MissingStop && !reportedOnly(t) && p.held() == "" {
+		w.note(p, reconcile.NotePrice, "it is different, and no plan in force prices it differently")
 		return
 	}
 	w.settle(&r, &sight, looked)
@@ -256,7 +332,7 @@ func (w *work) doubted(p pair, t reconcile.Type, sight *reconcile.Sight, looked 
 		}
 	}
 	switch {
-	case t == reconcile.TenantDrift:
+	case reportedOnly(t):
 		return ""
 	case !looked:
 		return "the platform was not asked for it alone"
@@ -264,6 +340,8 @@ func (w *work) doubted(p pair, t reconcile.Type, sight *reconcile.Sight, looked 
 		return sight.Doubt
 	case t == reconcile.MissingStop && sight.There:
 		return "it is there, when it is asked for alone"
+	case t == reconcile.MissingStop && sight.Ended.After(w.Floorplan.Seen):
+		return "it ended behind the listing, which it was missing from: the next time"
 	case t != reconcile.MissingStop && !sight.There:
 		return "it is gone, when it is asked for alone"
 	case t != reconcile.MissingStop && !reconcile.SameSize(p.key.Kind, &p.there.Footprint, &sight.Material.Footprint):

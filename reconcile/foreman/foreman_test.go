@@ -3,14 +3,12 @@ package foreman_test
 import (
 	"encoding/json"
 	"fmt"
-	"math/rand/v2"
 	"slices"
 	"testing"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
-	"pgregory.net/rapid"
 
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/reconcile"
@@ -326,110 +324,11 @@ var _ = Describe("The id of a plan", func() {
 			func(in *foreman.Input) { in.Rules.Allow = 1 },
 			func(in *foreman.Input) { in.Blueprint.Metered++ },
 			func(in *foreman.Input) { in.Former = nil },
+			func(in *foreman.Input) {
+				in.Same = map[reconcile.Key]time.Time{{Kind: "app", Resource: "x"}: noon.Add(-time.Hour)}
+			},
 		} {
 			Expect(id(change)).NotTo(Equal(same))
 		}
 	})
 })
-
-func TestPlans(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		var billed, there []reconcile.Material
-		for i := range rapid.IntRange(0, 30).Draw(t, "resources") {
-			m := app(fmt.Sprintf("%02d", i), uint32(rapid.IntRange(0, 3).Draw(t, "instances")))
-			side := rapid.IntRange(0, 9).Draw(t, "side")
-			if side != 0 {
-				billed = append(billed, m)
-			}
-			if side == 1 {
-				continue
-			}
-			if side == 2 {
-				m.Footprint.Instances = events.Some(uint32(rapid.IntRange(0, 3).Draw(t, "now")))
-			}
-			there = append(there, m)
-		}
-		act := rapid.SampledFrom([]reconcile.Act{reconcile.Report, reconcile.Hold, reconcile.Settle}).Draw(t, "act")
-		in := input(billed, there)
-		in.Rules.Acts = []reconcile.ActRule{{Act: act}}
-		plan := foreman.Make(in)
-
-		shuffled := func(all []reconcile.Material) []reconcile.Material {
-			all = slices.Clone(all)
-			rand.New(rand.NewPCG(1, rapid.Uint64().Draw(t, "order"))).Shuffle(len(all), func(i, j int) {
-				all[i], all[j] = all[j], all[i]
-			})
-			return all
-		}
-		again := input(shuffled(billed), shuffled(there))
-		again.Rules.Acts = in.Rules.Acts
-		if got, want := text(t, foreman.Make(again)), text(t, plan); got != want {
-			t.Fatalf("another order gives another plan:\n%s\n%s", got, want)
-		}
-
-		lives, wasBilled := map[reconcile.Key]bool{}, map[reconcile.Key]*reconcile.Material{}
-		for i := range there {
-			lives[there[i].Key()] = true
-		}
-		for i := range billed {
-			wasBilled[billed[i].Key()] = &billed[i]
-		}
-		for i := range plan.Remodels {
-			r := &plan.Remodels[i]
-			if r.Type == reconcile.MissingStop && lives[r.Key] {
-				t.Fatalf("%v lives, and is stopped", r.Key)
-			}
-			if r.Billed != nil && r.There != nil && r.Billed.Footprint == r.There.Footprint {
-				t.Fatalf("%v is equal on both sides", r.Key)
-			}
-			if r.At.After(plan.Seen) || r.At.Before(r.NotBefore) ||
-				r.Act == reconcile.Settle && r.At.After(r.NotAfter) {
-				t.Fatalf("%v changes at %s, and not within %s and %s", r.Key, r.At, r.NotBefore, r.NotAfter)
-			}
-			o, enacted := foreman.Observation(plan, r, nil)
-			if !enacted {
-				continue
-			}
-			if o.Finding == events.FindingGone { // as METERED would have it then
-				delete(wasBilled, r.Key)
-			} else {
-				now := *r.There
-				now.Footprint = o.Footprint
-				wasBilled[r.Key] = &now
-			}
-		}
-		if act != reconcile.Settle {
-			return
-		}
-		var now []reconcile.Material
-		for _, m := range wasBilled {
-			m := *m
-			m.Since = noon.Add(-48 * time.Hour)
-			now = append(now, m)
-		}
-		after := input(now, there)
-		after.Rules.Acts = in.Rules.Acts
-		for _, r := range foreman.Make(after).Remodels {
-			if r.Act != reconcile.Report && len(plan.Refused) == 0 {
-				t.Fatalf("%v differs after the plan was enacted", r.Key)
-			}
-		}
-	})
-}
-
-func text(t *rapid.T, plan *reconcile.Plan) string {
-	b, err := json.Marshal(plan)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(b)
-}
-
-func BenchmarkMake(b *testing.B) {
-	all := some(100_000)
-	in := input(all, all[100:])
-	b.ReportAllocs()
-	for b.Loop() {
-		foreman.Make(in)
-	}
-}

@@ -3,7 +3,6 @@ package foreman
 import (
 	"cmp"
 	"fmt"
-	"path"
 	"slices"
 
 	"github.com/daybook-billing/daybook/reconcile"
@@ -38,9 +37,7 @@ func matches(pattern, id, name string) bool {
 	if pattern == "" || pattern == id {
 		return true
 	}
-	good, err := path.Match(pattern, name)
-	byID, _ := path.Match(pattern, id)
-	return err == nil && (good && name != "" || byID)
+	return name != "" && reconcile.Glob(pattern, name) || reconcile.Glob(pattern, id)
 }
 
 // rule is the rule for a difference.
@@ -74,15 +71,15 @@ func (w *work) guard() {
 			Kind: kind, Type: reconcile.MissingStop, Count: n, Billed: billed,
 			Why: fmt.Sprintf("%d of %d %s resources that are billed are missing from the platform, more than %d %% or "+
 				"%d: none of these stops is enacted. Look whether the platform lists all that it has; if they "+
-				"are gone, run it again with --allow %d", n, billed, kind, reconcile.MaxStopsPercent, reconcile.MaxStops, n),
+				"are gone, run it again with --allow %d", n, billed, kind, reconcile.MaxStopsPercent,
+				reconcile.MaxStops, n),
 		})
 	}
-	refused := func(kind string) bool {
-		return slices.ContainsFunc(w.plan.Refused, func(r reconcile.Refusal) bool { return r.Kind == kind })
-	}
 	for i := range w.plan.Remodels {
-		if r := &w.plan.Remodels[i]; r.Type == reconcile.MissingStop && refused(r.Key.Kind) {
-			r.Act, r.Stage = reconcile.Report, reconcile.Reports
+		r := &w.plan.Remodels[i]
+		refused := func(x reconcile.Refusal) bool { return x.Kind == r.Key.Kind }
+		if r.Type == reconcile.MissingStop && slices.ContainsFunc(w.plan.Refused, refused) {
+			r.Act, r.Stage, r.Why = reconcile.Report, reconcile.Reports, "too many stops at once: refused as a whole"
 		}
 	}
 }

@@ -1,0 +1,130 @@
+package foreman_test
+
+import (
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/pricer/catalogue"
+	"github.com/daybook-billing/daybook/reconcile"
+	"github.com/daybook-billing/daybook/reconcile/foreman"
+)
+
+var _ = Describe("A difference", func() {
+	key := reconcile.Key{Kind: "app", Resource: "x"}
+
+	It("is left for the next time where a fact beside it came since the listing began", func() {
+		in := input(append(some(3), app("x", 1)), some(3))
+		in.Blueprint.Changed = map[reconcile.Key]time.Time{key: noon.Add(-2 * time.Minute)}
+		Expect(noted(in)).To(ContainSubstring("an event of it, or beside it"))
+		in = input(some(3), append(some(3), app("x", 1)))
+		in.Blueprint.Changed = map[reconcile.Key]time.Time{key: noon.Add(time.Minute)}
+		Expect(noted(in)).To(ContainSubstring("an event of it, or beside it"), "it has stopped meanwhile")
+		in.Blueprint.Changed[key] = noon.Add(-time.Hour)
+		only(in)
+	})
+
+	It("is left alone where it ended behind the listing that lacks it", func() {
+		in := input(append(some(3), app("x", 1)), some(3))
+		in.Sights[key] = reconcile.Sight{Key: key, Ended: noon.Add(time.Second)}
+		Expect(noted(in)).To(ContainSubstring("it ended behind the listing"))
+	})
+
+	It("of a size has happened behind the last listing with the billed one", func() {
+		in := settled(input(append(some(3), app("x", 2)), append(some(3), app("x", 1))))
+		in.Floorplan.Find(key).Since = noon.Add(-10 * time.Minute)
+		in.Same = map[reconcile.Key]time.Time{key: noon.Add(-time.Hour)}
+		Expect(only(in)).To(And(HaveField("At", noon.Add(-time.Hour)), HaveField("NotBefore", noon.Add(-time.Hour)),
+			HaveField("NotAfter", noon.Add(-10*time.Minute))))
+	})
+
+	It("takes no time of the platform's that contradicts a listing", func() {
+		in := settled(input(append(some(30), app("x", 1)), some(30)))
+		in.Proofs = map[reconcile.Key]time.Time{key: noon.Add(-3 * time.Hour)}
+		in.Sights[key] = reconcile.Sight{Key: key, Ended: noon.Add(-5 * time.Hour)}
+		Expect(only(in)).To(And(HaveField("Exact", false), HaveField("At", noon.Add(-3*time.Hour))))
+		for _, m := range foreman.Candidates(in) {
+			Expect(m.Proof).To(Equal(noon.Add(-3*time.Hour)), "whoever looks knows the last proof")
+		}
+	})
+
+	It("goes by itself where what a plan had held as gone is there", func() {
+		held := app("x", 1)
+		held.Held = events.HoldObservedGone
+		in := input(append(some(3), held), append(some(3), app("x", 1)))
+		Expect(only(in)).To(And(HaveField("Type", reconcile.MissingStart), HaveField("Act", reconcile.Settle),
+			HaveField("Why", ContainSubstring("it is there"))))
+		in.Rules.Acts = []reconcile.ActRule{{Act: reconcile.Report}}
+		Expect(only(in).Act).To(Equal(reconcile.Report))
+	})
+
+	It("without a tenant, or of a kind that nobody knows, is only reported", func() {
+		nobodys, strange := app("x", 1), app("y", 1)
+		nobodys.Tenant, strange.Kind = "", "route"
+		in := settled(input(some(3), append(some(3), nobodys, strange)))
+		plan := foreman.Make(in)
+		Expect(plan.Remodels).To(HaveLen(2))
+		for i := range plan.Remodels {
+			Expect(plan.Remodels[i]).To(And(HaveField("Type", reconcile.Unknown), HaveField("Act", reconcile.Report)))
+		}
+	})
+
+	It("of a start that costs nothing is a note, and without any prices it is none", func() {
+		in := input(some(3), append(some(3), app("x", 0)))
+		Expect(noted(in)).To(ContainSubstring("no plan in force prices it differently"))
+		in.Prices = foreman.Catalogue{}
+		Expect(only(in).Unrated).To(BeTrue())
+	})
+
+	It("is left alone by a pattern with slashes and brackets as they are", func() {
+		one := app("x", 1)
+		one.Name = "a/b[1]"
+		in := input(some(3), append(some(3), one))
+		in.Rules.Limitations = []reconcile.Limitation{{Resource: "*[1]"}}
+		noted(in)
+		in.Rules.Limitations[0].Resource = "*[2]"
+		only(in)
+	})
+
+	It("has a note as long as there is room", func() {
+		in := input(nil, some(reconcile.MaxNotes+5))
+		in.Blueprint.Horizon = noon
+		plan := foreman.Make(in)
+		Expect(plan.Notes).To(HaveLen(reconcile.MaxNotes + 1))
+		Expect(plan.Notes[reconcile.MaxNotes].Text).To(Equal("5 further notes are left out"))
+	})
+})
+
+var _ = Describe("The prices of a catalogue", func() {
+	const text = `
+currency: GBP
+vat_rates:
+  - {code: Standard, valid_from: 2015-01-01T00:00:00Z, rate: "0.2"}
+plans:
+  - name: small
+    match: {kind: app}
+    valid_from: 2015-01-01T00:00:00Z
+    components:
+      - {name: memory, formula: "seconds / 3600 * memory_mb / 1024 * 0.1 * instances", currency: GBP, vat: Standard}
+`
+
+	It("are those of a day, and none where no plan is in force", func() {
+		c, err := catalogue.Parse("prices", []byte(text))
+		Expect(err).NotTo(HaveOccurred())
+		prices := foreman.Catalogue{In: c}
+		one, two := app("x", 1), app("x", 2)
+		all, unrated := prices.PerDay("eu", &two, noon)
+		Expect(unrated).To(BeFalse())
+		Expect(all).To(Equal([]reconcile.Money{{Currency: "GBP", Amount: "4.8", VAT: "0.96"}}))
+		Expect(prices.Alike("eu", &one, &two, noon)).To(BeFalse())
+		other := one
+		other.Footprint.Buildpack = "go"
+		Expect(prices.Alike("eu", &one, &other, noon)).To(BeTrue())
+		other.Kind = events.KindService
+		_, unrated = prices.PerDay("eu", &other, noon)
+		Expect(unrated).To(BeTrue())
+		Expect(prices.Alike("eu", &other, &other, noon)).To(BeFalse(), "nobody knows")
+	})
+})
