@@ -105,8 +105,8 @@ func (h *history) reaches(t time.Time) bool {
 // It is the first stop or deletion behind the proof, if all that happened since then is kept. The
 // proof is by the clock of an API server, audit events are by the database's: a stop that comes
 // close behind the proof, and a start behind it, may be of before the proof. A deployment destroys
-// and restarts processes by itself, without an audit event for each: behind one the end has bounds
-// alone.
+// and restarts processes by itself, without an audit event for each: with one the end has bounds
+// alone. One of before the proof may have been under way then, and nothing tells of its end.
 func (h *history) processEnd(process string, proof time.Time) (w when) {
 	if !h.reaches(proof) {
 		return h.lastStop(process)
@@ -116,8 +116,8 @@ func (h *history) processEnd(process string, proof time.Time) (w when) {
 		a := &h.audits[i]
 		switch {
 		case !a.at.After(proof), a.stops(process) && a.at.Sub(proof) <= skew && h.startedSince(a.at.Add(-time.Second)):
-		case a.kind == auditDeployment:
-			return h.afterDeployment(process, a.at)
+		case a.kind == auditDeployment, a.stops(process) && h.deployed(proof):
+			return h.afterDeployment(process, proof)
 		case a.stops(process):
 			return when{at: a.at}
 		}
@@ -125,7 +125,14 @@ func (h *history) processEnd(process string, proof time.Time) (w when) {
 	return w
 }
 
-// afterDeployment is an end behind a deployment: at the next stop at the latest.
+// deployed reports whether a deployment was begun up to a time.
+func (h *history) deployed(by time.Time) bool {
+	return slices.ContainsFunc(h.audits, func(a audit) bool {
+		return a.kind == auditDeployment && !a.at.After(by.Add(skew))
+	})
+}
+
+// afterDeployment is an end with a deployment, behind a time: at the next stop at the latest.
 func (h *history) afterDeployment(process string, since time.Time) when {
 	w := when{notBefore: since}
 	for i := range h.audits {

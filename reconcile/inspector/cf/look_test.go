@@ -99,22 +99,23 @@ var _ = Describe("A look at one resource", func() {
 
 	It("knows bounds alone behind a deployment, which replaces processes by itself", func() {
 		old := a.Processes[0]
+		proof := start.Add(time.Hour)
 		begun := do(2*time.Hour, func(p *sim.Platform) { p.BeginDeploy(a) })
 		do(3*time.Hour, func(p *sim.Platform) {
 			for !p.ContinueDeploy(a) {
 			}
 		})
-		s := r.looks(billed(old, start.Add(time.Hour)), billed(a.Processes[0], time.Time{}))
+		s := r.looks(billed(old, proof), billed(a.Processes[0], time.Time{}))
 		Expect(s[0].There).To(BeFalse())
 		Expect(s[0].Ended).To(BeZero())
-		Expect(s[0].NotBefore).To(Equal(begun))
+		Expect(s[0].NotBefore).To(Equal(proof), "another deployment may have ended it first")
 		Expect(s[1].There).To(BeTrue())
 		Expect(s[1].Began).To(BeZero())
 		Expect(s[1].NotBefore).To(Equal(begun))
 		Expect(s[1].NotAfter).To(Equal(start.Add(3 * time.Hour)))
 	})
 
-	It("finds out an end behind a proof that is younger than a deployment", func() {
+	It("knows bounds alone behind a proof that is younger than a deployment: it may have been under way", func() {
 		do(2*time.Hour, func(p *sim.Platform) { p.BeginDeploy(a) })
 		do(3*time.Hour, func(p *sim.Platform) {
 			for !p.ContinueDeploy(a) {
@@ -122,7 +123,8 @@ var _ = Describe("A look at one resource", func() {
 		})
 		m := billed(a.Processes[0], start.Add(3*time.Hour))
 		deleted := do(5*time.Hour, func(p *sim.Platform) { p.DeleteApp(a) })
-		Expect(one(m).Ended).To(Equal(deleted))
+		Expect(one(m)).To(And(HaveField("Ended", BeZero()), HaveField("NotBefore", m.Proof),
+			HaveField("NotAfter", deleted)))
 	})
 
 	It("finds out when a process was scaled, and that another request for its size changed nothing", func() {
