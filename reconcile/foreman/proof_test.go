@@ -12,6 +12,14 @@ import (
 	"github.com/daybook-billing/daybook/reconcile/foreman"
 )
 
+// byBuildpack are prices that look at the buildpack alone.
+type byBuildpack struct{}
+
+func (byBuildpack) PerDay(_ string, m *reconcile.Material, _ time.Time) ([]reconcile.Money, bool) {
+	amount := map[bool]string{true: "2", false: "1"}[m.Footprint.Buildpack == "java"]
+	return []reconcile.Money{{Currency: "GBP", Amount: amount, VAT: "0"}}, false
+}
+
 var _ = Describe("A difference", func() {
 	key := reconcile.Key{Kind: "app", Resource: "x"}
 
@@ -48,6 +56,34 @@ var _ = Describe("A difference", func() {
 		for _, m := range foreman.Candidates(in) {
 			Expect(m.Proof).To(Equal(noon.Add(-3*time.Hour)), "whoever looks knows the last proof")
 		}
+	})
+
+	It("takes no bound of the platform's that lies before the last proof of life", func() {
+		in := settled(input(append(some(30), app("x", 1)), some(30)))
+		in.Proofs = map[reconcile.Key]time.Time{key: noon.Add(-3 * time.Hour)}
+		in.Sights[key] = reconcile.Sight{Key: key, NotAfter: noon.Add(-5 * time.Hour)}
+		Expect(only(in)).To(And(HaveField("NotBefore", noon.Add(-3*time.Hour)),
+			HaveField("NotAfter", noon.Add(-time.Hour))))
+	})
+
+	It("in the buildpack alone is only reported, and beside others it keeps the billed one", func() {
+		one, other := app("x", 1), app("x", 1)
+		one.Footprint.Buildpack, other.Footprint.Buildpack = "ruby", "java"
+		in := settled(input([]reconcile.Material{one}, []reconcile.Material{other}))
+		in.Prices = byBuildpack{}
+		Expect(only(in)).To(And(HaveField("Type", reconcile.FootprintDrift), HaveField("Act", reconcile.Report),
+			HaveField("Stake", []reconcile.Money{{Currency: "GBP", Amount: "-1", VAT: "0"}})))
+		other.Footprint.Instances = events.Some(2)
+		in = settled(input([]reconcile.Material{one}, []reconcile.Material{other}))
+		plan := foreman.Make(in)
+		o, enacted := foreman.Observation(plan, &plan.Remodels[0], nil)
+		Expect(enacted).To(BeTrue())
+		Expect(o.Footprint).To(And(HaveField("Buildpack", "ruby"), HaveField("Instances", events.Some(2))))
+		one.Footprint.Buildpack = ""
+		in = settled(input([]reconcile.Material{one}, []reconcile.Material{other}))
+		plan = foreman.Make(in)
+		o, _ = foreman.Observation(plan, &plan.Remodels[0], nil)
+		Expect(o.Footprint.Buildpack).To(Equal("java"))
 	})
 
 	It("goes by itself where what a plan had held as gone is there", func() {
