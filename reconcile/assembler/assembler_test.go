@@ -3,7 +3,6 @@ package assembler_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync"
 	"testing"
 	"time"
@@ -17,6 +16,7 @@ import (
 	"github.com/daybook-billing/daybook/internal/lab/scale"
 	"github.com/daybook-billing/daybook/reconcile"
 	"github.com/daybook-billing/daybook/reconcile/assembler"
+	"github.com/daybook-billing/daybook/reconcile/foreman"
 )
 
 func TestSuite(t *testing.T) {
@@ -112,7 +112,6 @@ func newWorld(s *site) *world {
 		Source: "cf", Foundation: "eu", Made: now, Expires: now.Add(reconcile.Life), Seen: now,
 		Floorplan: "f", Rules: "r",
 	}
-	p.ID = events.ID("plan", "cf", "eu", fmt.Sprint(p.Usage, p.Metered), "f", "r")
 	w := &world{site: s, plan: p, sights: map[string]reconcile.Sight{}, now: now}
 	w.billed = map[string]*reconcile.Material{"drift": material("drift", 1), "stop": material("stop", 1)}
 	add := func(t reconcile.Type, stage reconcile.Stage, billed, there *reconcile.Material) {
@@ -122,7 +121,7 @@ func newWorld(s *site) *world {
 		}
 		key := one.Key()
 		p.Remodels = append(p.Remodels, reconcile.Remodel{
-			ID: events.ID("remodel", p.ID, key.Kind, key.Resource), Type: t, Stage: stage, Act: reconcile.Settle,
+			Type: t, Stage: stage, Act: reconcile.Settle,
 			Key: key, Billed: billed, There: there, At: now.Add(-time.Minute),
 		})
 		sight := reconcile.Sight{Key: key, Seen: now, There: there != nil}
@@ -134,6 +133,11 @@ func newWorld(s *site) *world {
 	add(reconcile.MissingStart, reconcile.Starts, nil, material("start", 1))
 	add(reconcile.FootprintDrift, reconcile.Changes, w.billed["drift"], material("drift", 2))
 	add(reconcile.MissingStop, reconcile.Stops, w.billed["stop"], nil)
+	p.ID = foreman.ID(p)
+	for i := range p.Remodels {
+		r := &p.Remodels[i]
+		r.ID = events.ID("remodel", p.ID, r.Key.Kind, r.Key.Resource)
+	}
 	return w
 }
 
@@ -261,6 +265,8 @@ var _ = Describe("A plan", func() {
 		Entry("with a longer life", func(w *world) { w.plan.Expires = now.Add(time.Hour) }, assembler.ErrChanged),
 		Entry("with another floorplan", func(w *world) { w.plan.Floorplan = "g" }, assembler.ErrChanged),
 		Entry("with another resource", func(w *world) { w.plan.Remodels[0].Key.Resource = "x" }, assembler.ErrChanged),
+		Entry("with another act", func(w *world) { w.plan.Remodels[0].Act = reconcile.Hold }, assembler.ErrChanged),
+		Entry("with another time", func(w *world) { w.plan.Remodels[2].At = now }, assembler.ErrChanged),
 		Entry("with another order", func(w *world) {
 			w.plan.Remodels[0], w.plan.Remodels[2] = w.plan.Remodels[2], w.plan.Remodels[0]
 		}, assembler.ErrChanged),

@@ -8,6 +8,7 @@ import (
 
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/reconcile"
+	"github.com/daybook-billing/daybook/reconcile/foreman"
 )
 
 // Errors of plans.
@@ -18,12 +19,9 @@ var (
 	ErrChanged = errors.New("the plan was changed since it was made: make another one")
 )
 
-// check refuses a plan that is too old or not as it was made. The id of a plan is that of its
-// position, floorplan and rules.
+// check refuses a plan that is too old or not as it was made.
 func check(plan *reconcile.Plan, now time.Time) error {
-	id := events.ID("plan", plan.Source, plan.Foundation, fmt.Sprint(plan.Usage, plan.Metered), plan.Floorplan,
-		plan.Rules)
-	if plan.ID != id || !plan.Expires.Equal(plan.Made.Add(reconcile.Life)) {
+	if plan.ID != foreman.ID(plan) || !plan.Expires.Equal(plan.Made.Add(reconcile.Life)) {
 		return ErrChanged
 	}
 	seen := map[reconcile.Key]bool{}

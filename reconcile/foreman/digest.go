@@ -17,22 +17,27 @@ import (
 
 // This file has the digests that a plan's id is made of.
 
-// identify gives the plan and its remodels their ids. Beside the position, the floorplan and the
-// rules the plan's has what they came to: proofs of life and limitations that ended count, too.
+// identify gives the plan and its remodels their ids.
 func (w *work) identify() {
 	p := &w.plan
 	p.Floorplan, p.Rules = w.floorplanDigest(), w.rulesDigest()
+	p.ID = ID(p)
+	for i := range p.Remodels {
+		r := &p.Remodels[i]
+		r.ID = events.ID("remodel", p.ID, r.Key.Kind, r.Key.Resource)
+	}
+}
+
+// ID is the id of a plan as it stands. Beside the position, the floorplan and the rules it has what
+// they came to: proofs of life and limitations that ended count, too.
+func ID(p *reconcile.Plan) string {
 	h := sha256.New()
 	for i := range p.Remodels {
 		r := &p.Remodels[i]
 		write(h, r.Key, r.Type, r.Act, r.At.UTC(), r.NotBefore.UTC(), r.NotAfter.UTC())
 	}
-	p.ID = events.ID("plan", p.Source, p.Foundation, fmt.Sprint(p.Usage, p.Metered), p.Floorplan, p.Rules,
+	return events.ID("plan", p.Source, p.Foundation, fmt.Sprint(p.Usage, p.Metered), p.Floorplan, p.Rules,
 		hex.EncodeToString(h.Sum(nil)))
-	for i := range p.Remodels {
-		r := &p.Remodels[i]
-		r.ID = events.ID("remodel", p.ID, r.Key.Kind, r.Key.Resource)
-	}
 }
 
 // floorplanDigest is the digest of everything that was seen.
