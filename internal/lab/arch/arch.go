@@ -45,7 +45,10 @@ var services = []string{"collector", "projector", "pricer", "reconcile", "api"}
 
 // running are the folders with a loop of their own. The folder collector has none, because each
 // collector below it has one.
-var running = []string{"collector/file", "collector/cf", "collector/trove", "projector", "pricer", "api"}
+var running = []string{
+	"collector/file", "collector/cf", "collector/trove", "projector", "pricer", "reconcile/service",
+	"api",
+}
 
 // libraries are packages of services that read or compute for whoever asks: the API asks for prices
 // before they are published, for the terms of a charge, and for the state of collectors. A

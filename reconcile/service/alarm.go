@@ -1,0 +1,257 @@
+package service
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/internal/bus"
+	"github.com/daybook-billing/daybook/internal/metered"
+	"github.com/daybook-billing/daybook/reconcile"
+	"github.com/daybook-billing/daybook/reconcile/foreman"
+)
+
+// Sums count what runs in a foundation.
+type Sums struct {
+	At        time.Time
+	Instances int64 // of apps
+	MemoryMB  int64 // of these and of tasks
+	Services  int64
+	Tasks     int64
+}
+
+func (s *Sums) less(o *Sums) *Sums {
+	return &Sums{
+		At: s.At, Instances: s.Instances - o.Instances, MemoryMB: s.MemoryMB - o.MemoryMB,
+		Services: s.Services - o.Services, Tasks: s.Tasks - o.Tasks,
+	}
+}
+
+// add adds one resource.
+func (s *Sums) add(kind string, f *events.Footprint) {
+	instances, _ := f.Instances.Get()
+	memory, _ := f.MemoryMB.Get()
+	switch kind {
+	case events.KindApp:
+		s.Instances += int64(instances)
+		s.MemoryMB += int64(instances) * int64(memory)
+	case events.KindTask:
+		s.Tasks++
+		s.MemoryMB += int64(memory)
+	case events.KindService:
+		s.Services++
+	}
+}
+
+func sumOf(materials []reconcile.Material) *Sums {
+	s := &Sums{}
+	for i := range materials {
+		s.add(materials[i].Kind, &materials[i].Footprint)
+	}
+	return s
+}
+
+// Comparison is the platform's own sums beside METERED as of their time.
+type Comparison struct {
+	Source, Foundation string
+	At                 time.Time
+	// Off is by how much the platform has more than METERED and what is known to differ; Agrees is
+	// set where it is nothing.
+	Off    Sums
+	Agrees bool
+	Polls  int // how many polls running differ
+}
+
+// Text says a comparison for a person.
+func (c *Comparison) Text() string {
+	if c.Agrees {
+		return "agrees with the platform at " + events.FormatTime(c.At)
+	}
+	var words []string
+	for _, one := range []struct {
+		n    int64
+		what string
+	}{
+		{c.Off.Instances, "instances"}, {c.Off.MemoryMB, "MB"}, {c.Off.Services, "services"}, {c.Off.Tasks, "tasks"},
+	} {
+		if one.n != 0 {
+			words = append(words, fmt.Sprintf("%+d %s", one.n, one.what))
+		}
+	}
+	return fmt.Sprintf("differs from the platform at %s: there are %s", events.FormatTime(c.At),
+		strings.Join(words, ", "))
+}
+
+// Alarm reads the last comparison of a foundation; nil for none.
+func Alarm(ctx context.Context, b Objects, source, foundation string) (*Comparison, error) {
+	var c Comparison
+	found, err := get(ctx, b, source, foundation, objectAlarm, &c)
+	if err != nil || !found {
+		return nil, err
+	}
+	return &c, nil
+}
+
+// watch compares sums until ctx ends.
+func (s *Service) watch(ctx context.Context) {
+	for {
+		wait := s.config.Alarm
+		c, err := s.Compare(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err != nil:
+			s.deps.Log.LogAttrs(ctx, slog.LevelWarn, "the platform's sums could not be compared",
+				slog.String("foundation", s.config.Foundation), slog.Any("error", err))
+			wait = min(wait, retry)
+		case c == nil: // the platform has no sums
+			return
+		case !c.Agrees && c.Polls > 1:
+			s.deps.Log.LogAttrs(ctx, slog.LevelWarn, "METERED differs from the platform",
+				slog.String("foundation", s.config.Foundation), slog.String("difference", c.Text()))
+		}
+		if !pause(ctx, wait) {
+			return
+		}
+	}
+}
+
+// Compare compares the platform's sums with METERED, and stores what comes of it; nil for a
+// platform without sums. It waits until METERED has come to the time of the sums.
+func (s *Service) Compare(ctx context.Context) (*Comparison, error) {
+	before, err := s.deps.Bus.Stream(ctx, events.StreamMetered)
+	if err != nil {
+		return nil, err
+	}
+	sums, err := s.deps.Platform.Sums(ctx)
+	if err != nil || sums == nil {
+		return nil, err
+	}
+	if err := s.await(ctx, sums.At.Add(foreman.Skew), s.config.Patience); err != nil {
+		return nil, err
+	}
+	billed, held, err := s.asOf(ctx, sums.At, before.Last)
+	if err != nil {
+		return nil, err
+	}
+	st, err := s.load(ctx)
+	if err != nil {
+		return nil, err
+	}
+	off := sums.less(billed)
+	if st != nil && st.Known != nil {
+		off = off.less(st.Known)
+	}
+	last, err := Alarm(ctx, s.deps.Bus, s.config.Source, s.config.Foundation)
+	if err != nil {
+		return nil, err
+	}
+	c := &Comparison{Source: s.config.Source, Foundation: s.config.Foundation, At: sums.At, Off: *off.beyond(held)}
+	c.Agrees = c.Off == Sums{}
+	if !c.Agrees {
+		c.Polls = 1
+		if last != nil {
+			c.Polls += last.Polls
+		}
+	}
+	s.show(c)
+	return c, put(ctx, s.deps.Bus, s.config.Source, s.config.Foundation, objectAlarm, c)
+}
+
+func (s *Service) show(c *Comparison) {
+	m, alarm := s.deps.Metrics, 0.0
+	if c.Polls > 1 {
+		alarm = 1
+	}
+	m.alarm.WithLabelValues(c.Foundation).Set(alarm)
+	for name, n := range map[string]int64{
+		"instances": c.Off.Instances, "memory_mb": c.Off.MemoryMB, "services": c.Off.Services, "tasks": c.Off.Tasks,
+	} {
+		m.drift.WithLabelValues(c.Foundation, name).Set(float64(n))
+	}
+}
+
+// beyond is what a difference is more than what is held, which may be there or not.
+func (s *Sums) beyond(held *Sums) *Sums {
+	over := func(n, held int64) int64 {
+		if n >= 0 && n <= held {
+			return 0
+		}
+		if n > held {
+			return n - held
+		}
+		return n
+	}
+	return &Sums{
+		Instances: over(s.Instances, held.Instances), MemoryMB: over(s.MemoryMB, held.MemoryMB),
+		Services: over(s.Services, held.Services), Tasks: over(s.Tasks, held.Tasks),
+	}
+}
+
+// asOf is what METERED bills and holds at a time. before is a message of METERED of before that
+// time: what ended since then stands behind it.
+func (s *Service) asOf(ctx context.Context, at time.Time, before uint64) (billed, held *Sums, err error) {
+	covers := func(start, end time.Time) bool { return !start.After(at) && (end.IsZero() || end.After(at)) }
+	runs, waits := map[reconcile.Key]events.Footprint{}, map[reconcile.Key]events.Footprint{}
+	ended := map[reconcile.Key]events.Footprint{}
+	err = metered.Latest(ctx, s.deps.Bus, s.config.Foundation, "", func(m *events.Metered) error {
+		if m.Source != s.config.Source {
+			return nil
+		}
+		for i := range m.Running {
+			if r := &m.Running[i]; covers(r.Since, time.Time{}) {
+				runs[reconcile.Key{Kind: r.Kind, Resource: r.Resource}] = r.Footprint
+			}
+		}
+		for i := range m.Held {
+			if h := &m.Held[i]; covers(h.Start, h.End) {
+				waits[reconcile.Key{Kind: h.Kind, Resource: h.Resource}] = h.Footprint
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	filters := []string{events.MeteredResourcesFilter(s.config.Foundation, "")}
+	var m events.Metered
+	_, err = s.deps.Bus.Each(ctx, events.StreamMetered, before+1, bus.End, bus.ReadOptions{Filters: filters},
+		func(in *bus.Stored) error {
+			if in.Header(events.HeaderType) != events.TypeMetered {
+				return nil
+			}
+			if err := m.DecodeJSON(in.Data); err != nil {
+				return metered.Unreadable(events.StreamMetered, in, err)
+			}
+			if m.Source != s.config.Source {
+				return nil
+			}
+			for i := range m.Retracted {
+				if r := &m.Retracted[i]; covers(r.Start, r.End) {
+					delete(ended, reconcile.Key{Kind: r.Kind, Resource: r.Resource})
+				}
+			}
+			for i := range m.Closed {
+				if c := &m.Closed[i]; covers(c.Start, c.End) {
+					ended[reconcile.Key{Kind: c.Kind, Resource: c.Resource}] = c.Footprint
+				}
+			}
+			return nil
+		})
+	for key, f := range runs { // what runs on at the end of a period has an ended span, too
+		ended[key] = f
+	}
+	runs, billed, held = ended, &Sums{}, &Sums{}
+	for key, f := range runs {
+		billed.add(key.Kind, &f)
+	}
+	for key, f := range waits {
+		if _, known := runs[key]; !known {
+			held.add(key.Kind, &f)
+		}
+	}
+	return billed, held, err
+}

@@ -1,0 +1,107 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/daybook-billing/daybook/reconcile"
+	"github.com/daybook-billing/daybook/reconcile/assembler"
+)
+
+// Service reconciles one foundation.
+type Service struct {
+	config   Config
+	deps     Deps
+	assemble *assembler.Assembler
+
+	mu      sync.Mutex // guards problem
+	problem error      // of the last round
+}
+
+// New makes a service. It does no I/O.
+func New(config Config, deps Deps) (*Service, error) {
+	config, deps = config.withDefaults(), deps.withDefaults()
+	if config.Source == "" || config.Foundation == "" || deps.Bus == nil || deps.Platform == nil {
+		return nil, errors.New("a reconciliation needs a source, a foundation, a bus and a platform")
+	}
+	s := &Service{config: config, deps: deps, problem: errors.New("nothing was inspected yet")}
+	s.assemble = assembler.New(assembler.Config{Patience: config.Enacting}, assembler.Deps{
+		Bus: deps.Bus, Look: deps.Platform.Look, Now: deps.Now,
+		Draw: func(ctx context.Context) (*reconcile.Blueprint, error) { return s.Draw(ctx, time.Time{}) },
+	})
+	return s, nil
+}
+
+// Run inspects and compares until ctx ends. Rounds that fail are logged, and tried again.
+func (s *Service) Run(ctx context.Context) error {
+	var both sync.WaitGroup
+	if s.config.Alarm > 0 {
+		both.Go(func() { s.watch(ctx) })
+	}
+	both.Go(func() { s.inspect(ctx) })
+	both.Wait()
+	return nil
+}
+
+// Ready tells the state of the last round.
+func (s *Service) Ready(context.Context) (string, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return "reconciling", s.problem
+}
+
+func (s *Service) settled(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.problem = err
+}
+
+// inspect makes rounds.
+func (s *Service) inspect(ctx context.Context) {
+	for {
+		wait := s.config.Every
+		planned, err := s.Round(ctx, false)
+		if ctx.Err() != nil {
+			return
+		}
+		s.settled(err)
+		switch {
+		case err != nil:
+			s.deps.Metrics.rounds.WithLabelValues(s.config.Foundation, "failed").Inc()
+			s.deps.Log.LogAttrs(ctx, slog.LevelWarn, "the foundation could not be reconciled; it is tried again",
+				slog.String("source", s.config.Source), slog.String("foundation", s.config.Foundation),
+				slog.Any("error", err))
+			wait = min(wait, retry)
+		case Unproven(planned.Plan):
+			wait = min(wait, s.config.Rules.Settle)
+		}
+		if !pause(ctx, wait) {
+			return
+		}
+	}
+}
+
+// Unproven reports whether a plan has stops that want another listing.
+func Unproven(p *reconcile.Plan) bool {
+	for i := range p.Notes {
+		if p.Notes[i].Code == reconcile.NoteProof {
+			return true
+		}
+	}
+	return false
+}
+
+// pause waits; false at the end of the context.
+func pause(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-t.C:
+		return true
+	}
+}
