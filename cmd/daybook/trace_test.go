@@ -3,13 +3,16 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 
+	"github.com/daybook-billing/daybook/acts"
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
 	"github.com/daybook-billing/daybook/projector/timeline"
@@ -96,6 +99,48 @@ var _ = Describe("daybook trace", func() {
 		status, out, _ = s.daybook("explain", "forged")
 		Expect(status).To(Equal(5))
 		Expect(out).To(ContainSubstring("  differs   "))
+	})
+})
+
+var _ = Describe("An observation of a reconciliation", func() {
+	It("stands beside the events behind a charge, and is traced like one", func(ctx SpecContext) {
+		const started = `{"guid":"e1","created_at":"2026-05-01T09:00:00Z","state":{"current":"STARTED","previous":"STOPPED"},` +
+			`"app":{"guid":"A","name":"shop"},"process":{"guid":"P","type":"web"},"space":{"guid":"S","name":"dev"},` +
+			`"organization":{"guid":"O"},"buildpack":{"guid":null,"name":"java"},"task":{"guid":null,"name":null},` +
+			`"memory_in_mb_per_instance":{"current":1024,"previous":1024},"instance_count":{"current":1,"previous":1}}`
+		file := filepath.Join(GinkgoT().TempDir(), "events.jsonl")
+		Expect(os.WriteFile(file, []byte(started+"\n"), 0o600)).To(Succeed())
+		s := newSite(ctx)
+		_, _, prices := month(10)
+		s.ran("catalogue", "publish", "--yes", prices)
+		_, _, _ = s.daybook("collect", "file", "--foundation", "eu", "--horizon", "2026-05-01T12:00:00Z", file)
+		usage, err := s.bus.Stream(ctx, events.StreamUsage)
+		Expect(err).NotTo(HaveOccurred())
+		at := func(hour int) time.Time { return time.Date(2026, 5, 1, hour, 0, 0, 0, time.UTC) }
+		_, err = acts.Observe(ctx, s.bus, "cf", "eu", "plan-1", []events.Observation{{
+			Finding: events.FindingGone, Remodel: "missing_stop", Kind: "app", Resource: "P", App: "A", Tenant: "O",
+			At: at(10), NotBefore: at(10), NotAfter: at(11), Seen: at(11), AfterSequence: usage.Last,
+			Evidence: []byte(`{"look":{"status":404}}`),
+		}}, "ann", "a secret of hers", at(12))
+		Expect(err).NotTo(HaveOccurred())
+		s.work(ctx, timeline.CutDay)
+
+		act := fmt.Sprint(usage.Last + 1)
+		Expect(s.ran("trace", act)).To(And(ContainSubstring("ABSENT of app P"), ContainSubstring("answer    charged: ")))
+		var traced struct{ Charges []struct{ ID string } }
+		Expect(json.Unmarshal([]byte(s.ran("trace", act, "--format", "json")), &traced)).To(Succeed())
+		out := s.ran("explain", traced.Charges[0].ID)
+		Expect(out).To(And(ContainSubstring("seconds=3600"), ContainSubstring("\n"+started+"\n"),
+			ContainSubstring(`{"look":{"status":404}}`), ContainSubstring("plan-1"), Not(ContainSubstring("secret"))))
+		Expect(s.ran("explain", "P", "--month", "2026-05")).To(Equal(out))
+
+		By("saying that it counts no more, once its plan is reverted")
+		_, err = acts.Revert(ctx, s.bus, "cf", "eu", "plan-1", "ann", "it was a lie", at(13))
+		Expect(err).NotTo(HaveOccurred())
+		s.work(ctx, timeline.CutDay)
+		Expect(s.ran("trace", act)).To(ContainSubstring("answer    replaced: "))
+		_, reversion, _ := s.daybook("trace", fmt.Sprint(usage.Last+2))
+		Expect(reversion).To(ContainSubstring("a message of Daybook's own"))
 	})
 })
 

@@ -43,12 +43,13 @@ const (
 	Ended      Because = "ended"        // an ending, and nothing of its resource ran
 	NoTime     Because = "no_time"      // the state that it began or ended lasted no time
 	NoCharge   Because = "no_charge"    // its spans are priced, and no component charges anything
+	Overruled  Because = "overruled"    // an observation: an event of the platform, or a reversion, took its place
 	OutOfScope Because = "out_of_scope" // nothing of its resource is metered at its time
 )
 
 // Reasons are all reasons.
 func Reasons() []Because {
-	return []Because{Repeated, NoUsage, Refused, Known, Discarded, Ended, NoTime, NoCharge, OutOfScope}
+	return []Because{Repeated, NoUsage, Refused, Known, Discarded, Ended, NoTime, NoCharge, Overruled, OutOfScope}
 }
 
 // Sentence is a reason for people, behind "no effect, because".
@@ -70,6 +71,8 @@ func (b Because) Sentence() string {
 		return "the state that it began or ended lasted no time: another event is of the same instant"
 	case NoCharge:
 		return "no component of its plan charges anything for it"
+	case Overruled:
+		return "an event of the platform says otherwise, or its plan was reverted"
 	case OutOfScope:
 		return "nothing of its resource is metered at its time: it is before the epoch, in an excluded space, or " +
 			"of a build that was given up"

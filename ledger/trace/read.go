@@ -163,12 +163,45 @@ func stored(m *bus.Stored) Found {
 		} else {
 			f.Fact = &Fact{u, m.Sequence}
 		}
-	case events.TypeHorizon, events.TypeGap, events.TypeAct, events.TypeMarker:
+	case events.TypeAct:
+		f.Answer = Control
+		var a events.Act
+		if a.DecodeJSON(m.Data) == nil && a.Misplaced(m.Subject) == nil {
+			f.observation(&a)
+		}
+	case events.TypeHorizon, events.TypeGap, events.TypeMarker:
 		f.Answer = Control
 	default:
 		f.Answer = Unreadable
 	}
 	return f
+}
+
+// observation takes an act of a reconciliation as a fact about its resource, with the whole act as
+// its text. Every other act stays a message of Daybook's own.
+func (f *Found) observation(a *events.Act) {
+	a.By, a.Note = "", "" // for operators alone: tenants read this, too
+	o := &a.Observation
+	if a.Kind != events.ActObservation || o.Finding == events.FindingReverted {
+		return
+	}
+	u := events.Usage{
+		ID: a.ID, Source: a.Source, Foundation: a.Foundation, Tenant: o.Tenant, Kind: o.Kind, Resource: o.Resource,
+		App: o.App, Event: events.EventObserved, Time: o.At, Observed: o.Seen, Space: o.Space, SpaceName: o.SpaceName,
+		Name: o.Name, Footprint: o.Footprint, Raw: a.AppendJSON(nil),
+	}
+	if o.Finding == events.FindingGone {
+		u.Event = events.EventAbsent
+	}
+	if u.Kind == events.KindVolume { // it has the subject of its instance
+		u.Kind = events.KindInstance
+	}
+	f.Answer, f.Fact = "", &Fact{u, f.Sequence}
+}
+
+// observed reports whether a fact is an observation of a reconciliation.
+func (f *Fact) observed() bool {
+	return f.Event == events.EventObserved || f.Event == events.EventAbsent
 }
 
 // outcomes says what became of the facts.
@@ -227,11 +260,21 @@ func (r *Record) read(ctx context.Context, b Bus, at place) error {
 		stream  string
 		filters []string
 	}{
-		{events.StreamUsage, []string{at.usage()}},
+		{events.StreamUsage, []string{
+			at.usage(), events.ActSubject(events.ActObservation, at.source, at.foundation),
+		}},
 		{events.StreamMetered, []string{at.metered()}},
 		{events.StreamBilling, at.billing()},
 	} {
-		_, err := b.Each(ctx, part.stream, 1, bus.End, bus.ReadOptions{Filters: part.filters}, r.take)
+		_, err := b.Each(ctx, part.stream, 1, bus.End, bus.ReadOptions{Filters: part.filters}, func(m *bus.Stored) error {
+			if m.Header(events.HeaderType) != events.TypeAct {
+				return r.take(m)
+			}
+			if f := stored(m).Fact; f != nil && f.Kind == at.kind && f.SubjectResource() == at.resource && at.of(f.Tenant) {
+				r.Fact(&f.Usage, f.Sequence)
+			}
+			return nil
+		})
 		if err != nil && !errors.Is(err, bus.ErrNotFound) {
 			return err
 		}

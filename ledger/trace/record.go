@@ -246,6 +246,11 @@ func (r *Record) because(f *Fact, o *Outcome) Because {
 	switch {
 	case r.first[f.ID] < f.Sequence, !f.Listed.IsZero():
 		return Repeated
+	case f.observed():
+		if r.covered(f) == (f.Event == events.EventObserved) {
+			return Known
+		}
+		return Overruled
 	case f.Event == events.EventBuildpackSet && f.Kind == events.KindStaging,
 		f.Kind == events.KindService && f.Footprint.Plan == "" && f.Footprint.PlanGUID == "":
 		return NoUsage
@@ -267,7 +272,7 @@ func (r *Record) because(f *Fact, o *Outcome) Because {
 func ends(event string) bool {
 	switch event {
 	case events.EventStopped, events.EventTaskStopped, events.EventStagingStopped, events.EventDeleted,
-		events.EventTroveDelete, events.EventRetired:
+		events.EventTroveDelete, events.EventRetired, events.EventAbsent:
 		return true
 	}
 	return false
