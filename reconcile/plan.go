@@ -140,10 +140,13 @@ type Plan struct {
 	Seen               time.Time // of the floorplan
 	Horizon            time.Time // of the blueprint
 	Usage, Metered     uint64    // position of the blueprint
-	AfterSequence      uint64    // of the floorplan
-	Floorplan, Rules   string    // digests
-	Listings           []Listing
-	Remodels           []Remodel // in the order of stages, then keys
-	Refused            []Refusal
-	Notes              []Note
+	// AfterSequence is the newest message of USAGE that was known of: that before the floorplan, or
+	// a later one with an effect on the blueprint. Nothing of it came behind the floorplan, for
+	// what changed meanwhile is left alone; what is read behind it and happened earlier wins.
+	AfterSequence    uint64
+	Floorplan, Rules string // digests
+	Listings         []Listing
+	Remodels         []Remodel // in the order of stages, then keys
+	Refused          []Refusal
+	Notes            []Note
 }

@@ -60,7 +60,7 @@ func (in *Input) work() *work {
 	b, f := in.Blueprint, in.Floorplan
 	w := &work{Input: in, billed: map[string]int{}, former: map[reconcile.Key]bool{}, plan: reconcile.Plan{
 		Source: b.Source, Foundation: b.Foundation, Made: in.Now, Expires: in.Now.Add(reconcile.Life), Seen: f.Seen,
-		Horizon: b.Horizon, Usage: b.Usage, Metered: b.Metered, AfterSequence: f.AfterSequence,
+		Horizon: b.Horizon, Usage: b.Usage, Metered: b.Metered, AfterSequence: max(f.AfterSequence, b.Usage),
 		Listings: slices.Clone(f.Listings),
 	}}
 	for i := range b.Materials {
@@ -340,8 +340,8 @@ func (w *work) doubted(p pair, t reconcile.Type, sight *reconcile.Sight, looked 
 		return sight.Doubt
 	case t == reconcile.MissingStop && sight.There:
 		return "it is there, when it is asked for alone"
-	case t == reconcile.MissingStop && sight.Ended.After(w.Floorplan.Seen):
-		return "it ended behind the listing, which it was missing from: the next time"
+	case latest(sight.Ended, sight.Began, sight.NotBefore).After(w.Floorplan.Seen):
+		return "it changed behind the listing: the next time"
 	case t != reconcile.MissingStop && !sight.There:
 		return "it is gone, when it is asked for alone"
 	case t != reconcile.MissingStop && !reconcile.SameSize(p.key.Kind, &p.there.Footprint, &sight.Material.Footprint):

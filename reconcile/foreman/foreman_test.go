@@ -303,7 +303,7 @@ var _ = Describe("An observation", func() {
 		o, enacted := foreman.Observation(plan, &plan.Remodels[0], json.RawMessage(`{"status":404}`))
 		Expect(enacted).To(BeTrue())
 		Expect(o).To(And(HaveField("Finding", events.FindingGone), HaveField("Resource", "gone"),
-			HaveField("Plan", plan.ID), HaveField("Seen", noon), HaveField("AfterSequence", uint64(7)),
+			HaveField("Plan", plan.ID), HaveField("Seen", noon), HaveField("AfterSequence", uint64(9)),
 			HaveField("Hold", false), HaveField("Tenant", "org")))
 		Expect(string(o.Evidence)).To(Equal(`{"billed":{"guid":"gone"},"look":{"status":404}}`))
 	})

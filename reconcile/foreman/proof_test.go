@@ -34,10 +34,17 @@ var _ = Describe("A difference", func() {
 		only(in)
 	})
 
-	It("is left alone where it ended behind the listing that lacks it", func() {
+	It("is left alone where it changed behind the listing", func() {
 		in := input(append(some(3), app("x", 1)), some(3))
 		in.Sights[key] = reconcile.Sight{Key: key, Ended: noon.Add(time.Second)}
-		Expect(noted(in)).To(ContainSubstring("it ended behind the listing"))
+		Expect(noted(in)).To(ContainSubstring("it changed behind the listing"))
+		in.Sights[key] = reconcile.Sight{Key: key, NotBefore: noon.Add(time.Second)}
+		Expect(noted(in)).To(ContainSubstring("it changed behind the listing"))
+		in = input(some(3), append(some(3), app("x", 1)))
+		sight := in.Sights[key]
+		sight.Began = noon.Add(time.Second)
+		in.Sights[key] = sight
+		Expect(noted(in)).To(ContainSubstring("it changed behind the listing"))
 	})
 
 	It("of a size has happened behind the last listing with the billed one", func() {
@@ -84,6 +91,14 @@ var _ = Describe("A difference", func() {
 		plan = foreman.Make(in)
 		o, _ = foreman.Observation(plan, &plan.Remodels[0], nil)
 		Expect(o.Footprint.Buildpack).To(Equal("java"))
+	})
+
+	It("stands behind the facts that METERED knew, though they were collected behind the floorplan", func() {
+		in := input(append(some(30), app("x", 1)), some(30))
+		plan := foreman.Make(in)
+		Expect(plan.AfterSequence).To(Equal(in.Blueprint.Usage))
+		in.Floorplan.AfterSequence = in.Blueprint.Usage + 5
+		Expect(foreman.Make(in).AfterSequence).To(Equal(in.Floorplan.AfterSequence))
 	})
 
 	It("goes by itself where what a plan had held as gone is there", func() {
