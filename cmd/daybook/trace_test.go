@@ -126,7 +126,8 @@ var _ = Describe("An observation of a reconciliation", func() {
 		s.work(ctx, timeline.CutDay)
 
 		act := fmt.Sprint(usage.Last + 1)
-		Expect(s.ran("trace", act)).To(And(ContainSubstring("ABSENT of app P"), ContainSubstring("answer    charged: ")))
+		Expect(s.ran("trace", act)).To(And(ContainSubstring("ABSENT of app P"),
+			ContainSubstring("answer    charged: ")))
 		var traced struct{ Charges []struct{ ID string } }
 		Expect(json.Unmarshal([]byte(s.ran("trace", act, "--format", "json")), &traced)).To(Succeed())
 		out := s.ran("explain", traced.Charges[0].ID)

@@ -266,11 +266,13 @@ func (r *Record) read(ctx context.Context, b Bus, at place) error {
 		{events.StreamMetered, []string{at.metered()}},
 		{events.StreamBilling, at.billing()},
 	} {
-		_, err := b.Each(ctx, part.stream, 1, bus.End, bus.ReadOptions{Filters: part.filters}, func(m *bus.Stored) error {
+		options := bus.ReadOptions{Filters: part.filters}
+		_, err := b.Each(ctx, part.stream, 1, bus.End, options, func(m *bus.Stored) error {
 			if m.Header(events.HeaderType) != events.TypeAct {
 				return r.take(m)
 			}
-			if f := stored(m).Fact; f != nil && f.Kind == at.kind && f.SubjectResource() == at.resource && at.of(f.Tenant) {
+			f := stored(m).Fact // nil for an act that is no observation
+			if f != nil && f.Kind == at.kind && f.SubjectResource() == at.resource && at.of(f.Tenant) {
 				r.Fact(&f.Usage, f.Sequence)
 			}
 			return nil
