@@ -92,7 +92,7 @@ func streamsAlone() map[string]string {
 		"collect retire": act, "quarantine resubmit": act, "quarantine discard": act, "holds release": act,
 		"holds discard": act, "month close": act, "month reopen": act, "month mode": act, "month grace": act,
 		"catalogue publish": act, "catalogue rollback": act, "names erase": act,
-		"keys generate": local, "keys show": local, "token new": local, "statement verify": local, "rate": local,
+		"keys generate": local, "keys show": local, "token new": local, "token password": local, "statement verify": local, "rate": local,
 		"simulate cf": local, "version": local, "catalogue explain": local,
 		"catalogue import paas-billing": local, "simulate file": local,
 		"verify": proof, "replay": proof,
