@@ -129,13 +129,21 @@ var _ = Describe("With the shipped configuration, services that are each their o
 		DeferCleanup(c.Close) // it may be repeated
 		return c
 	}
-	ask := func(user, subject, body string) string {
+	asked := func(user, subject, body string) (string, error) {
 		GinkgoHelper()
 		c := dial(user, passwords[user])
 		defer c.Close()
 		m, err := c.Request(subject, []byte(body))
+		if err != nil {
+			return "", err
+		}
+		return string(m.Data), nil
+	}
+	ask := func(user, subject, body string) string {
+		GinkgoHelper()
+		answer, err := asked(user, subject, body)
 		Expect(err).NotTo(HaveOccurred(), subject)
-		return string(m.Data)
+		return answer
 	}
 	const month = `{"month":"2026-10"}`
 	const bill = `"amount":"203.646613258332"`
@@ -143,9 +151,9 @@ var _ = Describe("With the shipped configuration, services that are each their o
 	BeforeAll(func() {
 		scale.Long(Skip)
 		i = install()
-		Eventually(func() string { return ask("reader", "daybook.query.acme.totals", month) }).
+		Eventually(func() (string, error) { return asked("reader", "daybook.query.acme.totals", month) }).
 			WithTimeout(20 * time.Second).Should(ContainSubstring(bill))
-		Eventually(func() string { return ask("reader", "daybook.query.all.holds", "") }).
+		Eventually(func() (string, error) { return asked("reader", "daybook.query.all.holds", "") }).
 			WithTimeout(20 * time.Second).Should(ContainSubstring(`"id":`))
 	})
 
