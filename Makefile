@@ -32,7 +32,7 @@ help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: run
-run: ## Run Daybook with a month of believable usage, and show the bill; ARGS="--http :9464" adds flags
+run: ## Run Daybook with months of believable usage, and show the bill; ARGS="--http :9464" adds flags
 	$(call need,go)
 	@printf 'Building Daybook: the first time this takes minutes, and names each package.\n' >&2
 	@$(GO) build -v -o bin/daybook ./cmd/daybook

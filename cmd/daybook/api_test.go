@@ -181,7 +181,11 @@ var _ = Describe("The API", Ordered, ContinueOnFailure, func() {
 		}
 		var corrections answers.Charges
 		a.get(&corrections, "corrections")
-		Expect(corrections.Charges).To(BeEmpty())
+		Expect(corrections.Charges).To(HaveLen(2), "a database and its volume, deleted in a closed month")
+		for _, c := range corrections.Charges {
+			Expect([]string{c.Tenant, c.Name, c.Corrected, c.Month}).To(Equal(
+				[]string{demo.Bookshop, "orders", "2026-10", "2026-11"}))
+		}
 	})
 	It("takes a decision about a hold of who may decide, once", func(ctx SpecContext) {
 		var holds answers.Holds

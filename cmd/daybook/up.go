@@ -15,12 +15,13 @@ import (
 	"github.com/daybook-billing/daybook/cmd/daybook/shell"
 	"github.com/daybook-billing/daybook/internal/bus"
 	"github.com/daybook-billing/daybook/internal/lab/demo"
+	"github.com/daybook-billing/daybook/internal/names"
 	"github.com/daybook-billing/daybook/internal/service"
 	"github.com/daybook-billing/daybook/internal/stage"
 )
 
 type upCmd struct {
-	Demo bool `help:"Bring a small catalogue and a month of events."`
+	Demo bool `help:"Bring a small catalogue and three months of events."`
 	Once bool `help:"Exit when everything has been charged: with status 3 when something is unrated, held or quarantined."`
 	shell.Allowance
 	Catalogue  string   `placeholder:"FILE" help:"Put this price catalogue in force first."`
@@ -178,4 +179,19 @@ func (c *upCmd) jobs(stdin io.Reader) (jobs []job) {
 		jobs = append(jobs, job{foundation: c.Foundation, files: c.Collect, stdin: stdin, follow: c.Follow})
 	}
 	return jobs
+}
+
+// nameTenants takes the names of the demo's tenants into the directory: it has no platform to ask.
+func (c *upCmd) nameTenants(ctx context.Context, b names.Bus) error {
+	if !c.Demo {
+		return nil
+	}
+	for _, t := range demo.Tenants() {
+		key := names.Key{Tenant: names.Tenant{Source: t.Source, Foundation: t.Foundation, GUID: t.GUID}}
+		seen := map[names.Key]names.Observation{key: {Name: t.Name, Born: t.Since, Seen: t.Since}}
+		if _, err := names.Record(ctx, b, t.Source, t.Foundation, seen, false); err != nil {
+			return err
+		}
+	}
+	return nil
 }

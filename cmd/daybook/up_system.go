@@ -81,7 +81,7 @@ func startSystem(e *shell.Env, c *upCmd, process *service.Process) (_ *system, e
 		return nil, err
 	}
 	s.jobs = c.jobs(e.Stdin)
-	return s, nil
+	return s, c.nameTenants(e.Ctx, s.bus)
 }
 
 // startBus starts the server and puts the catalogue in force.

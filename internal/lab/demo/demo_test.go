@@ -30,11 +30,13 @@ var _ = Describe("the demo's files", func() {
 		return nil
 	}
 
-	It("are four, all JSON lines", func() {
+	It("are six, all JSON lines", func() {
 		Expect(lines("cloud-foundry.jsonl")).To(HaveLen(393))
 		Expect(lines("trove.jsonl")).To(HaveLen(5))
 		Expect(lines("trove-notifier.jsonl")).To(HaveLen(1))
 		Expect(lines("trove-captures.jsonl")).To(HaveLen(24))
+		Expect(lines("databases.jsonl")).To(HaveLen(7))
+		Expect(lines("databases-late.jsonl")).To(HaveLen(2))
 	})
 
 	It("come with a catalogue in pounds with two versions of one plan", func() {

@@ -34,12 +34,7 @@ func tell(lines *bytes.Buffer) {
 
 // at plans something: day and time of October 2026, UTC.
 func (s *story) at(day int, clock string, do func()) {
-	t, err := time.Parse(time.TimeOnly, clock)
-	if err != nil {
-		panic(err) // the story is wrong
-	}
-	hour, minute, second := t.Clock()
-	s.when(time.Date(2026, 10, day, hour, minute, second, 0, time.UTC), do)
+	s.when(utc(time.October, day, clock), do)
 }
 
 func (s *story) when(at time.Time, do func()) { s.agenda = append(s.agenda, step{at, do}) }
