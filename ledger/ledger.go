@@ -234,18 +234,20 @@ type Span struct {
 // CompareSpans sorts running spans as Sums.Running does.
 func CompareSpans(a, b Span) int {
 	return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Resource, b.Resource),
-		cmp.Compare(a.Foundation, b.Foundation), a.Start.Compare(b.Start))
+		cmp.Compare(a.Foundation, b.Foundation), a.Start.Compare(b.Start), cmp.Compare(a.Source, b.Source))
 }
 
 // CompareStarts sorts spans as Reader.Spans does.
 func CompareStarts(a, b Span) int {
-	return cmp.Or(a.Start.Compare(b.Start), cmp.Compare(a.Resource, b.Resource), cmp.Compare(a.ID, b.ID))
+	return cmp.Or(a.Start.Compare(b.Start), cmp.Compare(a.Resource, b.Resource), cmp.Compare(a.ID, b.ID),
+		cmp.Compare(a.Foundation, b.Foundation), cmp.Compare(a.Source, b.Source))
 }
 
 // CompareHeld sorts holds as Sums.Held does.
 func CompareHeld(a, b Held) int {
 	return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Resource, b.Resource),
-		cmp.Compare(a.Foundation, b.Foundation), a.Start.Compare(b.Start), cmp.Compare(a.ID, b.ID))
+		cmp.Compare(a.Foundation, b.Foundation), a.Start.Compare(b.Start), cmp.Compare(a.ID, b.ID),
+		cmp.Compare(a.Source, b.Source))
 }
 
 // MaxSums and MaxSpans are how many sums and spans an answer has at the most.
