@@ -15,11 +15,10 @@ import (
 	"github.com/daybook-billing/daybook/projector/timeline"
 )
 
-// overMonths spreads a history over months. The first fact of each resource is a beginning, or a
-// baseline: what is first heard of behind the closing of a gap's month is held from the gap on.
+// overMonths spreads a history over months.
 func overMonths(t *rapid.T, history []any) (items []any) {
 	past := time.Duration(0)
-	heard := map[[2]string]bool{}
+	known := heard{}
 	for _, item := range history {
 		if rapid.IntRange(0, 3).Draw(t, "a month passes") == 0 {
 			past += 25 * 24 * time.Hour
@@ -28,9 +27,7 @@ func overMonths(t *rapid.T, history []any) (items []any) {
 		case *events.Usage:
 			u := *x
 			u.Time = u.Time.Add(past)
-			key := [2]string{u.Kind, u.Resource}
-			if heard[key] || u.Listed.IsZero() && consistent(&u, map[[2]string]bool{}) {
-				heard[key] = true
+			if known.fact(&u) {
 				items = append(items, &u)
 			}
 		case *events.Gap:

@@ -84,6 +84,21 @@ var _ = Describe("A resource that comes back after its months are folded", func(
 		Expect(found).To(Equal(tell(opened())))
 		Expect(closed.again).To(HaveKey("P"))
 	})
+	It("is held from a gap since then on, behind the stale row of a reseed, and not from the folded one", func() {
+		tell := func(b *books) *books {
+			b.gap("", "08:00", "08:10").tell(app("STARTED", "09:00"), app("STOPPED", "10:00", unchanged),
+				app("STARTED", "10:00", reseeded, previous("STOPPED")))
+			return b.reach("05-10 00:00").gap("", "05-10 23:00", "05-10 23:30").
+				tell(app("STARTED", "05-11 00:00", previous("STARTED")))
+		}
+		closed := tell(closing())
+		Expect(closed.again).To(HaveKey("P"))
+		Expect(closed.held()).To(Equal([]string{"P 05-10 23:00-05-11 00:00 1x1024 gap"}))
+		Expect(all(closed)).To(Equal(all(tell(opened()))))
+
+		forgetful := tell(newBooks(projector.Config{Cut: timeline.CutDay}))
+		Expect(forgetful.held()).To(Equal([]string{"P 08:00-05-11 00:00 1x1024 gap"}), "without its facts")
+	})
 	It("that nothing was heard of before its gap was closed is held from the gap on", func() {
 		b := begin(closing()).tell(app("STARTED", "05-11 00:00", process("Q"), unchanged))
 		Expect(b.again).To(HaveKey("Q"))
