@@ -16,10 +16,12 @@ func (p *Platform) StopAndScale(a *App, instances, memoryMB int) {
 	process := a.Processes[0]
 	before, beforeMB := process.Instances, process.MemoryMB
 	process.Instances, process.MemoryMB = instances, memoryMB
+	p.touch(&process.Record)
 	if !process.started {
 		return
 	}
 	a.Started, process.started = false, false
+	p.touch(&a.Record)
 	p.truth.end(&process.track, p.second())
 	p.processEvent(process, "STOPPED", "STARTED", before, beforeMB)
 }
@@ -33,6 +35,7 @@ func (p *Platform) SupersedeDeploy(process *Process, instances int) {
 	}
 	p.call()
 	before := process.Instances
+	p.touch(&process.Record)
 	for _, n := range []int{0, instances} {
 		process.Instances = n
 		p.truth.change(&process.track, p.second(), process.identity(), process.footprint())
@@ -51,6 +54,7 @@ func (p *Platform) StopDuringScale(a *App, instances int) {
 	p.stopApp(a)
 	before := process.Instances
 	process.Instances = instances
+	p.touch(&process.Record)
 	p.truth.seen(&process.track, p.second())
 	p.processEvent(process, "STARTED", "STARTED", before, process.MemoryMB)
 }
@@ -78,6 +82,7 @@ func (p *Platform) StopDuringDeploy(a *App) {
 	web, target := a.Processes[0], a.target
 	p.stopApp(a)
 	web.Instances = target
+	p.touch(&web.Record)
 }
 
 // CreateStarted makes a started app of one process, as POST /v2/apps with a state does: its first
@@ -108,6 +113,9 @@ func (p *Platform) TouchService(s *Service) {
 func (p *Platform) ChangePlanAndName(s *Service, plan *Plan, name string) {
 	p.call()
 	s.Plan, s.Name = plan, name
+	p.touch(&s.Record)
+	p.operate(s, "update")
+	p.auditService(s, "update", requestOf(name, plan))
 	p.truth.change(&s.track, p.second(), s.identity(), s.footprint())
 	p.serviceEvent(s, "UPDATED")
 }
