@@ -92,9 +92,18 @@ type judgement struct {
 	// unseen is the resource of a lost row that no later row shows: nothing is judged of it.
 	unseen resource
 
-	found []string
+	found      []string
+	mismatches []mismatch
 	// ran is the compared time of resources, right its correctly billed part.
 	ran, right time.Duration
+}
+
+// mismatch is a moment at which truth and bill differ.
+type mismatch struct {
+	at            resource
+	from, to      time.Time
+	truth, billed []stretch
+	text          string
 }
 
 // judge compares the outcome with the truth. The rules:
@@ -180,7 +189,9 @@ func (j *judgement) moment(at resource, from, to time.Time) {
 	truth, billed := covering(j.truth[at], from), covering(j.billed[at], from)
 	wrong := func(format string, args ...any) {
 		where := fmt.Sprintf("%s %s from %s to %s ", at.kind, at.id, events.FormatTime(from), events.FormatTime(to))
-		j.found = append(j.found, where+fmt.Sprintf(format, args...))
+		text := where + fmt.Sprintf(format, args...)
+		j.found = append(j.found, text)
+		j.mismatches = append(j.mismatches, mismatch{at, from, to, truth, billed, text})
 	}
 	if len(truth) > 1 {
 		wrong("ran twice at once, says the truth: mend the simulator")

@@ -269,12 +269,19 @@ func (f *foundation) finish() {
 // meter derives the spans from the collected facts.
 func (f *foundation) meter(cfg projector.Config) *outcome {
 	f.Helper()
+	o := newOutcome()
+	f.each(cfg, o.apply, o)
+	return o
+}
+
+// each derives the messages of METERED: yield has those about usage, o the others.
+func (f *foundation) each(cfg projector.Config, yield func(m *events.Metered), o *outcome) {
+	f.Helper()
 	_, processor, err := projector.Contract(cfg)
 	if err != nil {
 		f.Fatal(err)
 	}
 	p := processor()
-	o := newOutcome()
 	var metered events.Metered
 	for _, k := range f.store.streams[events.StreamUsage] {
 		err := p.Step(&k.message, func(out stage.Output) {
@@ -283,7 +290,7 @@ func (f *foundation) meter(cfg projector.Config) *outcome {
 				if err := metered.DecodeJSON(body.AppendJSON(nil)); err != nil {
 					f.Fatal(err)
 				}
-				o.apply(&metered)
+				yield(&metered)
 			case *events.Horizon:
 				o.horizon = body.Time
 			case *events.Gap:
@@ -296,7 +303,6 @@ func (f *foundation) meter(cfg projector.Config) *outcome {
 			f.Fatal(err)
 		}
 	}
-	return o
 }
 
 // judge compares the metered spans with the truth.
