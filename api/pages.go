@@ -21,6 +21,7 @@ func (s *Server) pages() (*ui.Pages, error) {
 		SignIns:  s.signIns(),
 		Open:     s.auth.Open(),
 		Sessions: s.sessions,
+		URL:      s.cfg.Auth.URL,
 		Refuse:   auth.Refuse, Log: s.log, Now: s.now, Version: s.version,
 	})
 }

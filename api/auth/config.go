@@ -36,6 +36,9 @@ type Config struct {
 	Keystone   *Keystone `yaml:"keystone"`
 	TokensFile string    `yaml:"tokens_file"` // of static tokens
 	Accounts   []Account `yaml:"accounts"`
+	// URL is the address of the web pages, https://billing.example.org: the UAA comes back there.
+	// Default: that of each request.
+	URL string `yaml:"url"`
 	// SessionKey keeps people signed in over a restart, and at each of several APIs: any text of 32
 	// bytes or more. Default: one by chance, good until the API ends.
 	SessionKey Secret `yaml:"session_key"`
@@ -176,6 +179,10 @@ func (c *Config) validate() error {
 			return fmt.Errorf("auth: %q can be reached from other machines, and nothing says who may see what: "+
 				"configure a UAA, a Keystone or static tokens, or listen on 127.0.0.1", c.Listen)
 		}
+	}
+	if c.URL != "" && cfapi.Address(c.URL) == "" {
+		return fmt.Errorf("auth: the url %q is no address of the web pages: give one such as "+
+			"https://billing.example.org", c.URL)
 	}
 	if n := len(c.SessionKey.Value); n > 0 && n < minSessionKey {
 		return fmt.Errorf("auth: the session_key has %d bytes: give %d or more", n, minSessionKey)

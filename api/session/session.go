@@ -78,6 +78,10 @@ const (
 	SignIn = "daybook-sign-in" // of a sign-in under way
 )
 
+// hostPrefix keeps other hosts of the domain, and http, from setting a cookie. Source: RFC 6265bis,
+// section 4.1.3.
+const hostPrefix = "__Host-"
+
 // Begin begins a session, at most Longest.
 func (k *Keeper) Begin(w http.ResponseWriter, r *http.Request, s Session) error {
 	s.Guard = rand.Text()
@@ -161,6 +165,9 @@ func has(r *http.Request, name string) bool {
 func cookie(r *http.Request, name string, i int) *http.Cookie {
 	if i > 0 {
 		name += "-" + strconv.Itoa(i)
+	}
+	if !local(r) {
+		name = hostPrefix + name
 	}
 	return &http.Cookie{ //nolint:gosec // a browser sends no Secure cookie to http://localhost
 		Name: name, Path: "/", HttpOnly: true, Secure: !local(r), SameSite: http.SameSiteLaxMode,

@@ -109,6 +109,6 @@ var _ = Describe("A session", func() {
 		Expect(cookies[0]).To(And(HaveField("HttpOnly", true), HaveField("SameSite", http.SameSiteLaxMode),
 			HaveField("Secure", false), HaveField("Path", "/")))
 		_, cookies = begun("daybook.example.org", "t")
-		Expect(cookies[0].Secure).To(BeTrue())
+		Expect(cookies[0]).To(And(HaveField("Secure", true), HaveField("Name", "__Host-"+session.Name)))
 	})
 })

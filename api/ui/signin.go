@@ -7,6 +7,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"path"
 	"strconv"
 	"strings"
 	"time"
@@ -78,8 +79,9 @@ func (u *Pages) askToSignIn(w http.ResponseWriter, r *http.Request, problem erro
 
 // within is an address of a page of ours, for after the sign-in.
 func within(to string) string {
-	if at, err := url.Parse(to); err != nil || at.Host != "" || at.Scheme != "" || !strings.HasPrefix(at.Path, Root) ||
-		strings.Contains(to, "\\") {
+	at, err := url.Parse(to)
+	if err != nil || at.Host != "" || at.Scheme != "" || !strings.HasPrefix(at.Path, Root) ||
+		strings.Contains(to, "\\") || path.Clean(at.Path) != strings.TrimSuffix(at.Path, "/") {
 		return Root
 	}
 	return to
@@ -140,7 +142,7 @@ func (u *Pages) begin(w http.ResponseWriter, r *http.Request) {
 	}
 	var to string
 	if err == nil && u.deps.SignIns != nil {
-		to, err = u.deps.SignIns.Begin(r.Context(), way, callback(r), x.State, x.Verifier)
+		to, err = u.deps.SignIns.Begin(r.Context(), way, u.callback(r), x.State, x.Verifier)
 	}
 	if err == nil {
 		err = u.deps.Sessions.Put(w, r, session.SignIn, x, x.Until)
@@ -152,8 +154,11 @@ func (u *Pages) begin(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, to, http.StatusSeeOther) //nolint:gosec // the UAA of the settings
 }
 
-// callback is the address that the UAA comes back to.
-func callback(r *http.Request) string {
+// callback is the address that the UAA comes back to: below the settings' own, or by the request.
+func (u *Pages) callback(r *http.Request) string {
+	if u.deps.URL != "" {
+		return strings.TrimSuffix(u.deps.URL, "/") + Root + "signed-in"
+	}
 	scheme := "https"
 	if r.TLS == nil && !strings.EqualFold(r.Header.Get("X-Forwarded-Proto"), "https") {
 		scheme = "http"
@@ -175,7 +180,7 @@ func (u *Pages) finish(w http.ResponseWriter, r *http.Request) {
 		u.askToSignIn(w, r, errors.Join(auth.ErrInvalidToken, errOtherSignIn))
 		return
 	}
-	c, err := u.deps.SignIns.Finish(r.Context(), x.Way, callback(r), r.FormValue("code"), x.Verifier)
+	c, err := u.deps.SignIns.Finish(r.Context(), x.Way, u.callback(r), r.FormValue("code"), x.Verifier)
 	u.enter(w, r, &c, err, x.To)
 }
 

@@ -35,6 +35,9 @@ type Deps struct {
 	SignIns  SignIns
 	Open     bool
 	Sessions *session.Keeper
+	// URL is the address that people know, https://billing.example.org; empty: that of each
+	// request.
+	URL string
 	// Refuse is the status and the text of an error of Reader, and sets the headers that belong to
 	// it.
 	Refuse  func(h http.Header, err error) (status int, detail string)

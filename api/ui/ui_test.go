@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"regexp"
 	"strings"
 	"testing"
@@ -14,6 +15,7 @@ import (
 	. "github.com/onsi/gomega"
 
 	"github.com/daybook-billing/daybook/api/answer"
+	"github.com/daybook-billing/daybook/api/auth"
 	"github.com/daybook-billing/daybook/api/ui"
 	"github.com/daybook-billing/daybook/events"
 )
@@ -56,15 +58,20 @@ func october() answers {
 func pages(a answers, who *answer.Asker) http.Handler {
 	GinkgoHelper()
 	u, err := ui.New(ui.Deps{
-		API:    a.serve,
-		Reader: func(*http.Request) (*ui.Reader, error) { return &ui.Reader{Asker: who}, nil },
-		Log:    slog.New(slog.DiscardHandler), Now: time.Now, Version: "test",
+		API:     a.serve,
+		Reader:  func(*http.Request) (*ui.Reader, error) { return &ui.Reader{Asker: who}, nil },
+		SignIns: accounts{}, Log: slog.New(slog.DiscardHandler), Now: time.Now, Version: "test",
 	})
 	Expect(err).NotTo(HaveOccurred())
 	mux := http.NewServeMux()
 	u.Register(mux)
 	return mux
 }
+
+// accounts are sign-ins by password alone.
+type accounts struct{ ui.SignIns }
+
+func (accounts) Ways() auth.Ways { return auth.Ways{Accounts: true} }
 
 func get(h http.Handler, path string) *httptest.ResponseRecorder {
 	w := httptest.NewRecorder()
@@ -114,6 +121,16 @@ var _ = Describe("A page", func() {
 			ContainSubstring(`src="/ui/static/`), ContainSubstring(`type="application/json"`))))
 		Expect(body).NotTo(MatchRegexp(`style=|<style|\son[a-z]+=|(src|href)="(https?:)?//`))
 	})
+
+	DescribeTable("leads nowhere else after a sign-in", func(to, inForm string) {
+		w := get(pages(october(), all), "/ui/sign-in?to="+url.QueryEscape(to))
+		Expect(w.Body.String()).To(ContainSubstring(`name="to" value="` + inForm + `"`))
+	},
+		Entry("a page of ours", "/ui/tenants?month=2026-10", "/ui/tenants?month=2026-10"),
+		Entry("another host", "//evil.example.org", "/ui/"), Entry("another scheme", "javascript:alert(1)", "/ui/"),
+		Entry("a path that leaves", "/ui/../v1/totals", "/ui/"), Entry("an escaped one", "/ui/%2e%2e/v1/totals", "/ui/"),
+		Entry("a backslash", `/ui/\evil.example.org`, "/ui/"), Entry("the API", "/v1/totals", "/ui/"),
+	)
 
 	It("has files that a browser keeps for ever, under names that change with them", func() {
 		h := pages(october(), all)
