@@ -128,7 +128,8 @@ var _ = Describe("A page", func() {
 	},
 		Entry("a page of ours", "/ui/tenants?month=2026-10", "/ui/tenants?month=2026-10"),
 		Entry("another host", "//evil.example.org", "/ui/"), Entry("another scheme", "javascript:alert(1)", "/ui/"),
-		Entry("a path that leaves", "/ui/../v1/totals", "/ui/"), Entry("an escaped one", "/ui/%2e%2e/v1/totals", "/ui/"),
+		Entry("a path that leaves", "/ui/../v1/totals", "/ui/"),
+		Entry("an escaped one", "/ui/%2e%2e/v1/totals", "/ui/"),
 		Entry("a backslash", `/ui/\evil.example.org`, "/ui/"), Entry("the API", "/v1/totals", "/ui/"),
 	)
 
