@@ -223,7 +223,7 @@ func (e *enactment) group(ctx context.Context, all []*reconcile.Remodel) error {
 			return err
 		}
 		for _, r := range open {
-			if why[r.Key] = unseen(r, sights[r.Key]); why[r.Key] == "" {
+			if why[r.Key] = unseen(r, sights[r.Key], e.plan.Seen); why[r.Key] == "" {
 				why[r.Key] = unbilled(r, billed[r.Key])
 			}
 			if why[r.Key] != "" {

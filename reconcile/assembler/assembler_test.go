@@ -308,6 +308,16 @@ var _ = Describe("A plan", func() {
 			s.Doubt = "the scope was lost"
 			w.sights["stop"] = s
 		}, 2, "the scope was lost"),
+		Entry("an end since the listing", func(w *world) {
+			s := w.sights["stop"]
+			s.Ended = w.plan.Seen.Add(1)
+			w.sights["stop"] = s
+		}, 2, "it has changed since it was listed"),
+		Entry("a beginning since the listing", func(w *world) {
+			s := w.sights["start"]
+			s.Began = w.plan.Seen.Add(1)
+			w.sights["start"] = s
+		}, 0, "it has changed since it was listed"),
 		Entry("no answer", func(w *world) { w.sights["stop"] = reconcile.Sight{} }, 2,
 			"the platform was not asked for it"),
 	)

@@ -80,7 +80,7 @@ func unbilled(r *reconcile.Remodel, now *reconcile.Material) string {
 }
 
 // unseen says why the platform does not say what is planned; empty where it does.
-func unseen(r *reconcile.Remodel, sight *reconcile.Sight) string {
+func unseen(r *reconcile.Remodel, sight *reconcile.Sight, listed time.Time) string {
 	switch {
 	case sight == nil:
 		return "the platform was not asked for it"
@@ -88,6 +88,8 @@ func unseen(r *reconcile.Remodel, sight *reconcile.Sight) string {
 		return sight.Doubt
 	case r.Type == reconcile.MissingStop && sight.There:
 		return "it is there"
+	case sight.Ended.After(listed), sight.Began.After(listed):
+		return "it has changed since it was listed"
 	case r.Type == reconcile.MissingStop:
 		return ""
 	case !sight.There:
