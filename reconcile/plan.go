@@ -127,6 +127,8 @@ const (
 	NoteEarly   = "early"   // the next time
 	NoteDoubt   = "doubt"   // the platform does not tell
 	NoteProof   = "proof"   // it is not proven
+	NoteWaits   = "waits"   // another listing is to agree
+	NoteEpoch   = "epoch"   // nothing is billed yet
 	NotePrice   = "price"   // no plan in force prices it differently
 	NoteHeld    = "held"    // a person decides
 	NoteMore    = "more"    // further notes are left out
@@ -149,4 +151,7 @@ type Plan struct {
 	Remodels         []Remodel // in the order of stages, then keys
 	Refused          []Refusal
 	Notes            []Note
+	// Explained is what is there and not billed, less what is billed and not there, of the
+	// differences that stay as they are: limited, doubtful, without a price, before the epoch.
+	Explained Sums
 }

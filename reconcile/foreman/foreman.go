@@ -185,11 +185,13 @@ func (w *work) early(p pair) string {
 		return "an event of it, or beside it, came since the platform was listed"
 	case p.there != nil && p.there.Since.After(f.Begun.Add(-Skew)):
 		return "it changed while the platform was listed"
-	case !w.Blueprint.Epoch.IsZero() && f.Seen.Before(w.Blueprint.Epoch):
+	case w.beforeEpoch():
 		return "nothing is billed before the epoch"
 	}
 	return ""
 }
+
+func (w *work) beforeEpoch() bool { return w.Floorplan.Seen.Before(w.Blueprint.Epoch) }
 
 // changed reports whether a fact about a material may have come behind the first request: one that
 // ended it leaves nothing else behind.
@@ -197,8 +199,10 @@ func (w *work) changed(m *reconcile.Material) bool {
 	return m != nil && w.Blueprint.Changed[m.Subject()].After(w.Floorplan.Begun.Add(-Skew))
 }
 
-// Candidates are the materials to ask for alone before a plan is made.
+// Candidates are the materials to ask for alone before a plan is made, those of stops first:
+// without an answer none is planned.
 func Candidates(in *Input) (all []reconcile.Material) {
+	var others []reconcile.Material
 	w := in.work()
 	w.pairs(func(p pair) {
 		t := w.typeOf(p)
@@ -214,9 +218,13 @@ func Candidates(in *Input) (all []reconcile.Material) {
 		}
 		look := *one
 		look.Proof = latest(look.Proof, w.Proofs[p.key])
-		all = append(all, look)
+		if t == reconcile.MissingStop {
+			all = append(all, look)
+		} else {
+			others = append(others, look)
+		}
 	})
-	return all
+	return append(all, others...)
 }
 
 // Make makes the plan.
@@ -257,11 +265,25 @@ func stages() []reconcile.Stage {
 }
 
 func (w *work) note(p pair, code, text string) {
+	switch code {
+	case reconcile.NoteLimited, reconcile.NoteDoubt, reconcile.NotePrice, reconcile.NoteEpoch:
+		w.explain(p)
+	}
 	if len(w.plan.Notes) == reconcile.MaxNotes {
 		w.more++
 		return
 	}
 	w.plan.Notes = append(w.plan.Notes, reconcile.Note{Key: p.key, Code: code, Text: text})
+}
+
+// explain adds a difference to those that stay as they are.
+func (w *work) explain(p pair) {
+	if p.there != nil {
+		w.plan.Explained.Add(p.there, 1)
+	}
+	if p.billed != nil && p.billed.Held == "" {
+		w.plan.Explained.Add(p.billed, -1)
+	}
 }
 
 // standing notes what is held, for the person who decides.
@@ -280,12 +302,20 @@ func (w *work) difference(p pair, t reconcile.Type) {
 		return
 	}
 	if why := w.early(p); why != "" {
-		w.note(p, reconcile.NoteEarly, fmt.Sprintf("%s waits for the next listing: %s", t, why))
+		code := reconcile.NoteEarly
+		if w.beforeEpoch() {
+			code = reconcile.NoteEpoch
+		}
+		w.note(p, code, fmt.Sprintf("%s waits for the next listing: %s", t, why))
 		return
 	}
 	sight, looked := w.Sights[p.key]
 	if why := w.doubted(p, t, &sight, looked); why != "" {
-		w.note(p, reconcile.NoteProof, fmt.Sprintf("%s is not proven: %s", t, why))
+		code := reconcile.NoteProof
+		if t == reconcile.MissingStop && w.waits(p) {
+			code = reconcile.NoteWaits
+		}
+		w.note(p, code, fmt.Sprintf("%s is not proven: %s", t, why))
 		return
 	}
 	r := reconcile.Remodel{
@@ -321,6 +351,15 @@ func (w *work) unproven(p pair) string {
 		return "the listing before had it"
 	}
 	return ""
+}
+
+// waits reports whether another listing like this one, later, may prove that something is gone.
+func (w *work) waits(p pair) bool {
+	kind := p.key.Kind
+	listed := slices.ContainsFunc(w.Floorplan.Listings, func(l reconcile.Listing) bool {
+		return l.Kind == kind && l.Count > 0
+	})
+	return listed && w.Floorplan.CompleteFor(kind, p.billed.Tenant) && w.unproven(p) != ""
 }
 
 // doubted says why a difference is not proven; empty where it is. Tenants are compared by the

@@ -111,6 +111,37 @@ var _ = Describe("A difference", func() {
 		Expect(only(in).Act).To(Equal(reconcile.Report))
 	})
 
+	It("waits for another listing only where that may prove something, and stops are asked for first", func() {
+		codes := func(in *foreman.Input) (all []string) {
+			for _, n := range foreman.Make(in).Notes {
+				all = append(all, n.Code)
+			}
+			return all
+		}
+		in := input(append(some(3), app("x", 1)), append(some(3), app("a", 1)))
+		Expect(foreman.Candidates(in)).To(HaveExactElements(HaveField("Resource", "x"), HaveField("Resource", "a")))
+		in = input(append(some(3), app("x", 1)), some(3))
+		in.Former = nil
+		Expect(codes(in)).To(Equal([]string{reconcile.NoteWaits}))
+		in.Floorplan.Listings[0].Complete = false
+		Expect(codes(in)).To(Equal([]string{reconcile.NoteProof}), "another half of a listing proves nothing")
+		in = input(append(some(3), app("x", 1)), some(3))
+		in.Sights[key] = reconcile.Sight{Key: key, There: true}
+		Expect(codes(in)).To(Equal([]string{reconcile.NoteProof}))
+	})
+
+	It("that stays as it is explains a difference of the sums, and no other does", func() {
+		in := input(append(some(3), app("gone", 2)), append(some(3), app("x", 3)))
+		Expect(foreman.Make(in).Explained).To(BeZero())
+		in.Rules.Limitations = []reconcile.Limitation{{By: "ann", Note: "all of it"}}
+		Expect(foreman.Make(in).Explained).To(Equal(reconcile.Sums{Instances: 1, MemoryMB: 1024}))
+		in.Rules.Limitations[0].Resource = "x"
+		Expect(foreman.Make(in).Explained).To(Equal(reconcile.Sums{Instances: 3, MemoryMB: 3072}))
+		in.Rules.Limitations = nil
+		in.Blueprint.Epoch = noon.Add(time.Hour)
+		Expect(foreman.Make(in).Explained).To(Equal(reconcile.Sums{Instances: 1, MemoryMB: 1024}))
+	})
+
 	It("without a tenant, or of a kind that nobody knows, is only reported", func() {
 		nobodys, strange := app("x", 1), app("y", 1)
 		nobodys.Tenant, strange.Kind = "", "route"

@@ -245,7 +245,8 @@ func (r *settled) remember(in *foreman.Input, made *reconcile.Plan) {
 	r.former = f
 	one := look{f.Seen, map[string]int{}, map[string]bool{}}
 	for _, n := range made.Notes {
-		if n.Code == reconcile.NoteEarly || n.Code == reconcile.NoteProof || n.Code == reconcile.NoteDoubt {
+		switch n.Code {
+		case reconcile.NoteEarly, reconcile.NoteProof, reconcile.NoteWaits, reconcile.NoteDoubt:
 			one.later[n.Key.Resource] = true
 		}
 	}
