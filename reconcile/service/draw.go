@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
 	"github.com/daybook-billing/daybook/internal/metered"
+	"github.com/daybook-billing/daybook/internal/stage"
 	"github.com/daybook-billing/daybook/pricer/catalogue"
 	"github.com/daybook-billing/daybook/pricer/terms"
 	"github.com/daybook-billing/daybook/reconcile"
@@ -56,7 +58,23 @@ func (s *Service) Draw(ctx context.Context, recent time.Time) (*reconcile.Bluepr
 	if err != nil {
 		return nil, err
 	}
-	return drawing.Blueprint(horizon, 0, state.Last), nil
+	usage, err := s.worked(ctx, state.Last)
+	return drawing.Blueprint(horizon, usage, state.Last), err
+}
+
+// worked is the last message of USAGE that a message of METERED, and all before it, have the effect
+// of: one without an effect is known, too. 0 where METERED has nothing.
+func (s *Service) worked(ctx context.Context, last uint64) (uint64, error) {
+	if last == 0 {
+		return 0, nil
+	}
+	m, err := s.deps.Bus.Get(ctx, events.StreamMetered, last)
+	if err != nil {
+		return 0, err
+	}
+	// It is 0 for a foreign message, of which the pricer tells.
+	sequence, _ := strconv.ParseUint(m.Header(stage.HeaderSourceSeq), 10, 64)
+	return max(sequence, 1) - 1, nil // there may be more of this one
 }
 
 // horizon is how far the foundation is metered; zero for nowhere.

@@ -90,7 +90,22 @@ func (p *trovePlatform) Look(ctx context.Context, of []reconcile.Material) ([]re
 	for i := range of {
 		keys = append(keys, of[i].Key())
 	}
-	return p.inspector.Look(ctx, keys)
+	return inParts(keys, trove.MaxLook, func(some []reconcile.Key) ([]reconcile.Sight, error) {
+		return p.inspector.Look(ctx, some)
+	})
+}
+
+// inParts asks for so many at once. An error comes with the sights so far.
+func inParts(keys []reconcile.Key, most int, look func([]reconcile.Key) ([]reconcile.Sight, error)) (
+	all []reconcile.Sight, err error,
+) {
+	for some := range slices.Chunk(keys, most) {
+		sights, err := look(some)
+		if all = append(all, sights...); err != nil {
+			return all, err
+		}
+	}
+	return all, nil
 }
 
 func (p *trovePlatform) Sums(context.Context) (*Sums, error) { return nil, nil }

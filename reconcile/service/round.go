@@ -189,9 +189,18 @@ func (s *Service) plan(ctx context.Context, st *state) (*reconcile.Plan, error) 
 	plan := foreman.Make(in)
 	st.learn(blueprint, floorplan, plan, s.config.Rules.Settle)
 	if sums != nil {
-		st.Known = sums.less(sumOf(floorplan.Materials))
+		st.Known = known(sums, floorplan, plan)
 	}
 	return plan, nil
+}
+
+// known is what the platform's sums have beside METERED, for reasons that stay: what the floorplan
+// leaves out, and what the plan explains.
+func known(sums *Sums, f *reconcile.Floorplan, p *reconcile.Plan) *Sums {
+	e := &p.Explained
+	return sums.less(sumOf(f.Materials)).less(&Sums{
+		Instances: -e.Instances, MemoryMB: -e.MemoryMB, Services: -e.Services, Tasks: -e.Tasks,
+	})
 }
 
 // rules are those of the configuration, with the limitations of persons.

@@ -84,10 +84,10 @@ func (s *Service) inspect(ctx context.Context) {
 	}
 }
 
-// Unproven reports whether a plan has stops that want another listing.
+// Unproven reports whether a plan has stops that another listing may prove.
 func Unproven(p *reconcile.Plan) bool {
 	for i := range p.Notes {
-		if p.Notes[i].Code == reconcile.NoteProof {
+		if p.Notes[i].Code == reconcile.NoteWaits {
 			return true
 		}
 	}

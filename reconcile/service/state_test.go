@@ -1,7 +1,9 @@
 package service
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"testing"
 	"time"
 
@@ -9,6 +11,8 @@ import (
 	. "github.com/onsi/gomega"
 
 	"github.com/daybook-billing/daybook/events"
+	"github.com/daybook-billing/daybook/internal/bus"
+	"github.com/daybook-billing/daybook/internal/stage"
 	"github.com/daybook-billing/daybook/reconcile"
 )
 
@@ -61,7 +65,9 @@ var _ = Describe("The state of a reconciliation", func() {
 		doubted.Doubt = "perhaps"
 		s := newState()
 		s.Proofs[key(events.KindApp, "old")], s.Proofs[key(events.KindApp, "gone")] = noon, noon
-		b := &reconcile.Blueprint{Materials: []reconcile.Material{one("doubted"), one("gone"), one("other"), one("same")}}
+		b := &reconcile.Blueprint{Materials: []reconcile.Material{
+			one("doubted"), one("gone"), one("other"), one("same"),
+		}}
 		f := &reconcile.Floorplan{
 			Begun: noon.Add(time.Hour), Seen: noon.Add(time.Hour),
 			Materials: []reconcile.Material{doubted, one("new"), other, one("same")},
@@ -93,6 +99,68 @@ var _ = Describe("A comparison of sums", func() {
 		Expect(c.Text()).To(Equal("differs from the platform at 2026-12-01T12:00:00Z: there are +3 instances, -64 MB"))
 		c = Comparison{At: noon, Agrees: true}
 		Expect(c.Text()).To(Equal("agrees with the platform at 2026-12-01T12:00:00Z"))
+	})
+})
+
+var _ = Describe("What is known to differ", func() {
+	It("is what the floorplan leaves out, and what the plan explains", func() {
+		one := reconcile.Material{Kind: events.KindApp, Footprint: events.Footprint{
+			Instances: events.Some(2), MemoryMB: events.Some(64),
+		}}
+		sums := &Sums{Instances: 5, MemoryMB: 320, Tasks: 1}
+		f := &reconcile.Floorplan{Materials: []reconcile.Material{one}}
+		p := &reconcile.Plan{Explained: reconcile.Sums{Instances: 1, MemoryMB: 64, Services: -1}}
+		Expect(*known(sums, f, p)).To(Equal(Sums{Instances: 4, MemoryMB: 256, Services: -1, Tasks: 1}))
+	})
+})
+
+var _ = Describe("The next round", func() {
+	It("comes soon where another listing may prove a stop, and nowhere else", func() {
+		with := func(code string) *reconcile.Plan { return &reconcile.Plan{Notes: []reconcile.Note{{Code: code}}} }
+		Expect(Unproven(with(reconcile.NoteWaits))).To(BeTrue())
+		Expect(Unproven(with(reconcile.NoteProof))).To(BeFalse(), "half a listing may stay half for weeks")
+	})
+})
+
+// oneMessage is a METERED with one message.
+type oneMessage struct {
+	Bus
+	source string
+	err    error
+}
+
+func (m oneMessage) Get(context.Context, string, uint64) (bus.Stored, error) {
+	header := []events.Header{{Key: stage.HeaderSourceSeq, Value: m.source}}
+	return bus.NewStored(bus.Message{Header: header}, 9, noon, 0), m.err
+}
+
+var _ = Describe("The position of a blueprint", func() {
+	worked := func(last uint64, m oneMessage) (uint64, error) {
+		return (&Service{deps: Deps{Bus: m}}).worked(context.Background(), last)
+	}
+
+	It("is the last message of USAGE that METERED is surely behind", func() {
+		Expect(worked(9, oneMessage{source: "41"})).To(Equal(uint64(40)))
+		Expect(worked(9, oneMessage{source: "foreign"})).To(BeZero())
+		Expect(worked(0, oneMessage{err: errors.New("asked")})).To(BeZero())
+		Expect(worked(9, oneMessage{err: errors.New("away")})).Error().To(MatchError("away"))
+	})
+})
+
+var _ = Describe("A look at many databases", func() {
+	It("asks for as many at once as may be, and keeps what it has seen", func() {
+		keys := make([]reconcile.Key, 5)
+		var parts []int
+		look := func(some []reconcile.Key) (seen []reconcile.Sight, err error) {
+			if parts = append(parts, len(some)); len(parts) == 3 {
+				err = errors.New("enough")
+			}
+			return make([]reconcile.Sight, len(some)), err
+		}
+		all, err := inParts(keys, 2, look)
+		Expect(err).To(MatchError("enough"))
+		Expect(all).To(HaveLen(5))
+		Expect(parts).To(Equal([]int{2, 2, 1}))
 	})
 })
 
