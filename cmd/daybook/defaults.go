@@ -17,6 +17,7 @@ import (
 	"github.com/daybook-billing/daybook/internal/bus"
 	"github.com/daybook-billing/daybook/internal/service"
 	"github.com/daybook-billing/daybook/projector"
+	reconcile "github.com/daybook-billing/daybook/reconcile/service"
 )
 
 // defaults are the variables in the tags of flags. Each default stands once, in the package of its
@@ -52,6 +53,10 @@ func defaults() kong.Vars {
 		"trove_delivery_limit": strconv.Itoa(trove.DefaultDeliveryLimit),
 		"trove_prefetch":       strconv.Itoa(trove.DefaultPrefetch),
 		"trove_settle":         flagText(trove.DefaultSettle),
+
+		"reconcile_every":    flagText(reconcile.DefaultEvery),
+		"reconcile_alarm":    flagText(reconcile.DefaultAlarm),
+		"reconcile_patience": flagText(reconcile.DefaultPatience),
 
 		"cut":             string(projector.DefaultCut),
 		"build_timeout":   flagText(projector.DefaultBuildTimeout),

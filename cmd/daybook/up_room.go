@@ -23,3 +23,21 @@ func (s *system) room(ctx context.Context) error {
 		}
 	}
 }
+
+func (s *system) close() {
+	if s.cf != nil {
+		s.cf.Close()
+	}
+	if s.reconcile != nil {
+		s.reconcile.Close()
+	}
+	if s.books != nil {
+		s.books.close()
+	}
+	if s.bus != nil {
+		s.bus.Close()
+	}
+	if s.server != nil {
+		s.server.Shutdown()
+	}
+}

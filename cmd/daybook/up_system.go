@@ -3,11 +3,13 @@ package main
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"sync/atomic"
 
 	"github.com/daybook-billing/daybook/acts"
 	"github.com/daybook-billing/daybook/api"
 	"github.com/daybook-billing/daybook/cmd/daybook/collect"
+	"github.com/daybook-billing/daybook/cmd/daybook/reconciling"
 	"github.com/daybook-billing/daybook/cmd/daybook/shell"
 	"github.com/daybook-billing/daybook/collector/cf"
 	"github.com/daybook-billing/daybook/collector/trove"
@@ -39,6 +41,9 @@ type system struct {
 	inputs    atomic.Int64        // collected from files
 	seal      chan struct{}       // closed when every input with an end is charged: statements come behind it
 	names     []service.Component // follow the names of tenants
+	reconcile *reconciling.Made   // nil: nothing is reconciled
+	// differences are the components of reconcile.
+	differences []service.Component
 	// incomplete is how many parts of the bill of --once are unrated, held or quarantined.
 	incomplete int
 	stop       context.CancelFunc // ends the services, once --once has its bill
@@ -68,6 +73,9 @@ func startSystem(e *shell.Env, c *upCmd, process *service.Process) (_ *system, e
 		if s.cf, err = collect.NewCF(process, cf.OnBus(s.bus), foundations); err != nil {
 			return nil, err
 		}
+	}
+	if err := s.makeReconcile(slices.Clone(foundations)); err != nil {
+		return nil, err
 	}
 	if c.Trove.Collects() {
 		if s.trove, err = c.Trove.NewCollector(process, s.bus); err != nil {
@@ -170,6 +178,7 @@ func (s *system) collectors() []service.Component {
 	if s.cf != nil && !s.cmd.Once {
 		components = append(components, service.Component{Name: "cf", Run: s.cf.Run})
 	}
+	components = append(components, s.differences...)
 	if s.trove != nil {
 		components = append(components, service.Component{Name: "trove", Run: s.trove.Run})
 	}
@@ -181,19 +190,4 @@ func (s *system) collectors() []service.Component {
 			service.Component{Name: "queries", Run: s.api.RunQueries, Background: true})
 	}
 	return components
-}
-
-func (s *system) close() {
-	if s.cf != nil {
-		s.cf.Close()
-	}
-	if s.books != nil {
-		s.books.close()
-	}
-	if s.bus != nil {
-		s.bus.Close()
-	}
-	if s.server != nil {
-		s.server.Shutdown()
-	}
 }

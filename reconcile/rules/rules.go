@@ -202,8 +202,8 @@ func (r *reader) limitation(n *yaml.Node) (l reconcile.Limitation) {
 		r.problem(n, "a limitation needs by and note: who says so, and why")
 	}
 	if l.Foundation+l.Tenant+l.Space+l.Kind+l.Resource+string(l.Type) == "" {
-		r.problem(n, "a limitation of everything is --reconcile off; say what to leave alone: foundation, tenant, space, "+
-			"kind, resource or type")
+		r.problem(n, "a limitation of everything is --reconcile off; say what to leave alone: foundation, tenant, "+
+			"space, kind, resource or type")
 	}
 	return l
 }

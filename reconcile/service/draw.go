@@ -155,3 +155,20 @@ func (s *Service) prices(ctx context.Context) (foreman.Prices, error) {
 	}
 	return foreman.Catalogue{In: parsed}, nil
 }
+
+// Position is how far the foundation is metered, and the newest message of its collectors.
+func (s *Service) Position(ctx context.Context) (through time.Time, after uint64, err error) {
+	if after, err = s.newest(ctx); err == nil {
+		through, err = s.horizon(ctx)
+	}
+	return through, after, err
+}
+
+// See asks the platform for one resource.
+func (s *Service) See(ctx context.Context, m reconcile.Material) (sight reconcile.Sight, err error) {
+	all, err := s.deps.Platform.Look(ctx, []reconcile.Material{m})
+	if len(all) == 0 {
+		return reconcile.Sight{Key: m.Key(), Doubt: "(it did not answer about it)"}, err
+	}
+	return all[0], err
+}

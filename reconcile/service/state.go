@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/daybook-billing/daybook/internal/bus"
@@ -266,4 +267,25 @@ func Ignore(ctx context.Context, b Objects, source, foundation string, l *reconc
 		return &TooManyError{foundation}
 	}
 	return put(ctx, b, source, foundation, objectIgnored, append(all, *l))
+}
+
+// Place is a foundation of a source.
+type Place struct{ Source, Foundation string }
+
+// Lister is the part of the bus that lists objects.
+type Lister interface {
+	ListObjects(ctx context.Context, bucket string) ([]string, error)
+}
+
+// Places are the foundations with a plan, in the order of their names.
+func Places(ctx context.Context, b Lister) (all []Place, err error) {
+	names, err := b.ListObjects(ctx, Bucket)
+	for _, n := range names {
+		place, isPlan := strings.CutSuffix(n, "."+objectPlan)
+		source, foundation, _ := strings.Cut(place, ".")
+		if isPlan {
+			all = append(all, Place{source, foundation})
+		}
+	}
+	return all, err
 }

@@ -1,0 +1,179 @@
+package reconciling
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/daybook-billing/daybook/cmd/daybook/print"
+	"github.com/daybook-billing/daybook/cmd/daybook/shell"
+	"github.com/daybook-billing/daybook/internal/bus"
+	"github.com/daybook-billing/daybook/reconcile"
+	"github.com/daybook-billing/daybook/reconcile/assembler"
+	"github.com/daybook-billing/daybook/reconcile/service"
+)
+
+type listCmd struct {
+	shell.NATS
+	Format string `enum:"table,json" default:"table" help:"Output: ${enum}; json is one object a line."`
+}
+
+// Run lists the last plans of all foundations.
+func (c *listCmd) Run(e *shell.Env) error {
+	b, err := c.Open(e.Ctx, "reconcile", nil)
+	if err != nil {
+		return err
+	}
+	defer b.Close()
+	places, err := service.Places(e.Ctx, b)
+	if err != nil {
+		return err
+	}
+	for _, at := range places {
+		planned, err := service.Last(e.Ctx, b, at.Source, at.Foundation)
+		if err != nil {
+			return err
+		}
+		if err := print.Planned(e.Stdout, planned, c.Format == "json"); err != nil {
+			return err
+		}
+		sums, err := service.Alarm(e.Ctx, b, at.Source, at.Foundation)
+		if err != nil {
+			return err
+		}
+		if sums != nil && c.Format == "table" {
+			print.Text(e.Stdout, at.Source+" "+at.Foundation+": "+sums.Text())
+		}
+	}
+	if len(places) == 0 && c.Format == "table" {
+		print.Text(e.Stdout, "Nothing was reconciled yet: daybook reconcile --plan makes a first plan.")
+	}
+	return nil
+}
+
+type showCmd struct{ place }
+
+// Run shows a plan in full, as JSON.
+func (c *showCmd) Run(e *shell.Env) error {
+	b, err := c.Open(e.Ctx, "reconcile", nil)
+	if err != nil {
+		return err
+	}
+	defer b.Close()
+	planned, err := service.Last(e.Ctx, b, c.Source, c.Name)
+	if err != nil {
+		return err
+	}
+	return print.JSON(e.Stdout, planned)
+}
+
+type planCmd struct {
+	platform
+	Act    string `enum:",report,hold,settle" default:"" help:"What to do where the rules do not say: report, hold or settle (default: hold)."`
+	Format string `enum:"table,json" default:"table" help:"Output: ${enum}."`
+}
+
+// Run makes a plan.
+func (c *planCmd) Run(e *shell.Env) error {
+	return c.with(e, c.Act, func(ctx context.Context, _ *bus.Bus, s *service.Service, _ string) error {
+		planned, err := s.Round(ctx, true)
+		if err != nil {
+			return err
+		}
+		return print.Planned(e.Stdout, planned, c.Format == "json")
+	})
+}
+
+type applyCmd struct {
+	platform
+	Plan   string `arg:"" help:"Id of the plan, as daybook reconcile list shows it."`
+	By     string `env:"USER" required:"" placeholder:"NAME" help:"Who decides."`
+	Note   string `help:"Why."`
+	Format string `enum:"table,json" default:"table" help:"Output: ${enum}."`
+}
+
+// Run enacts the last plan.
+func (c *applyCmd) Run(e *shell.Env) error {
+	found := false
+	err := c.with(e, "", func(ctx context.Context, b *bus.Bus, s *service.Service, foundation string) error {
+		last, err := service.Last(ctx, b, "cf", foundation)
+		if errors.Is(err, service.ErrNoPlan) || err == nil && last.Plan.ID != c.Plan {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		found = true
+		planned, err := s.Apply(ctx, c.Plan, assembler.Word{By: c.By, Note: c.Note})
+		if planned == nil {
+			return err
+		}
+		return errors.Join(print.Planned(e.Stdout, planned, c.Format == "json"), err)
+	})
+	if err == nil && !found {
+		err = service.ErrAnotherPlan
+	}
+	return err
+}
+
+type revertCmd struct {
+	place
+	Plan string `arg:"" help:"Id of the plan."`
+	By   string `env:"USER" required:"" placeholder:"NAME" help:"Who decides."`
+	Note string `help:"Why."`
+}
+
+// Run takes a plan back.
+func (c *revertCmd) Run(e *shell.Env) error {
+	b, err := c.Open(e.Ctx, "reconcile", nil)
+	if err != nil {
+		return err
+	}
+	defer b.Close()
+	done, err := assembler.New(assembler.Config{}, assembler.Deps{Bus: b, Now: shell.Now}).
+		Revert(e.Ctx, c.Source, c.Name, c.Plan, assembler.Word{By: c.By, Note: c.Note})
+	if err != nil {
+		return err
+	}
+	text := "Plan " + c.Plan + " is taken back."
+	if !done {
+		text = "Plan " + c.Plan + " was taken back before."
+	}
+	print.Text(e.Stdout, text)
+	return nil
+}
+
+type ignoreCmd struct {
+	place
+	Tenant   string        `help:"Only this tenant: its guid."`
+	Space    string        `help:"Only this space: its guid, or a pattern of names."`
+	Kind     string        `enum:",app,task,service,instance,volume" default:"" help:"Only this kind."`
+	Resource string        `help:"Only these resources: a pattern of ids and names."`
+	Until    shell.Instant `required:"" placeholder:"TIME" help:"Until when."`
+	By       string        `env:"USER" required:"" placeholder:"NAME" help:"Who decides."`
+	Note     string        `required:"" help:"Why."`
+}
+
+// Run adds a limitation.
+func (c *ignoreCmd) Run(e *shell.Env) error {
+	if c.Tenant+c.Space+c.Kind+c.Resource == "" {
+		return errors.New("this would leave everything alone: give --tenant, --space, --kind or --resource")
+	}
+	b, err := c.Open(e.Ctx, "reconcile", nil)
+	if err != nil {
+		return err
+	}
+	defer b.Close()
+	err = service.Ignore(e.Ctx, b, c.Source, c.Name, &reconcile.Limitation{
+		Foundation: c.Name, Tenant: c.Tenant, Space: c.Space, Kind: c.Kind, Resource: c.Resource, Until: c.Until.Time,
+		By: c.By, Note: c.Note,
+	}, shell.Now())
+	if err == nil {
+		what := strings.Join(strings.Fields(c.Tenant+" "+c.Space+" "+c.Kind+" "+c.Resource), " ")
+		print.Text(e.Stdout, fmt.Sprintf("%s of %s is left alone until %s.", what, c.Name,
+			c.Until.Format(time.RFC3339)))
+	}
+	return err
+}

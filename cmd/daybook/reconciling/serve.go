@@ -1,0 +1,73 @@
+package reconciling
+
+import (
+	"context"
+	"errors"
+
+	"github.com/daybook-billing/daybook/cmd/daybook/collect"
+	"github.com/daybook-billing/daybook/cmd/daybook/print"
+	"github.com/daybook-billing/daybook/cmd/daybook/shell"
+	"github.com/daybook-billing/daybook/internal/bus"
+	processes "github.com/daybook-billing/daybook/internal/service"
+	"github.com/daybook-billing/daybook/reconcile"
+	"github.com/daybook-billing/daybook/reconcile/service"
+)
+
+type serveCmd struct {
+	platform
+	processes.Config
+	Once   bool   `help:"Inspect once, and end: twice where a stop wants a second listing."`
+	Plan   bool   `help:"Make a plan, and enact nothing. The first round of a foundation does no more either."`
+	Act    string `enum:",report,hold,settle" default:"" help:"What to do where the rules do not say: report, hold or settle (default: hold)."`
+	Format string `enum:"table,json" default:"table" help:"Output of --once and --plan: ${enum}."`
+}
+
+// Run reconciles.
+func (c *serveCmd) Run(e *shell.Env) error {
+	if c.Once || c.Plan {
+		return c.with(e, c.Act, func(ctx context.Context, _ *bus.Bus, s *service.Service, _ string) error {
+			return c.once(ctx, e, s)
+		})
+	}
+	foundations, err := c.ToCollect(c.API, collect.PoliteWait)
+	if err != nil {
+		return err
+	}
+	process, b, err := c.Serve(e, "reconcile", c.Config)
+	if err != nil {
+		return err
+	}
+	defer b.Close()
+	metrics := service.NewMetrics()
+	process.Metrics.MustRegister(metrics)
+	made, err := c.Make(b, process.Log, metrics, foundations, c.Act)
+	if err != nil {
+		return err
+	}
+	defer made.Close()
+	return process.Run(e.Ctx, made.Components(process)...)
+}
+
+// once makes a round, and a second one where a stop wants another listing.
+func (c *serveCmd) once(ctx context.Context, e *shell.Env, s *service.Service) error {
+	planned, err := s.Round(ctx, c.Plan)
+	if planned == nil {
+		return err
+	}
+	if err == nil && c.Once && service.Unproven(planned.Plan) {
+		with, errRules := c.load("")
+		if errRules != nil {
+			return errRules
+		}
+		if with.Settle == 0 {
+			with.Settle = reconcile.DefaultSettle
+		}
+		if err := wait(ctx, with.Settle); err != nil {
+			return err
+		}
+		if planned, err = s.Round(ctx, c.Plan || planned.Dry != ""); planned == nil {
+			return err
+		}
+	}
+	return errors.Join(print.Planned(e.Stdout, planned, c.Format == "json"), err)
+}

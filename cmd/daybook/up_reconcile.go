@@ -1,0 +1,33 @@
+package main
+
+import (
+	"github.com/daybook-billing/daybook/cmd/daybook/reconciling"
+	"github.com/daybook-billing/daybook/collector/cf"
+	"github.com/daybook-billing/daybook/events"
+	reconcile "github.com/daybook-billing/daybook/reconcile/service"
+)
+
+// makeReconcile makes the reconciliation of the foundations that are collected, unless it is off.
+// With --once there is none: a second listing would be a wait.
+func (s *system) makeReconcile(foundations []cf.Foundation) (err error) {
+	if s.cmd.Reconcile == "off" || s.cmd.Once || len(foundations) == 0 {
+		return nil
+	}
+	epochs := s.cmd.config().Epoch
+	for i := range foundations {
+		f := &foundations[i]
+		for _, name := range []string{events.SourceCF + "/" + f.Name, events.SourceCF} {
+			if f.Epoch.IsZero() {
+				f.Epoch = epochs[name]
+			}
+		}
+	}
+	settings := reconciling.Settings{Rules: s.cmd.ReconcileRules, ExcludeSpaces: s.cmd.ExcludeSpaces}
+	metrics := reconcile.NewMetrics()
+	s.process.Metrics.MustRegister(metrics)
+	s.reconcile, err = settings.Make(s.bus, s.log, metrics, foundations, s.cmd.Reconcile)
+	if err == nil {
+		s.differences = s.reconcile.Components(s.process)
+	}
+	return err
+}
