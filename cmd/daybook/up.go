@@ -33,10 +33,9 @@ type upCmd struct {
 	Data           string   `env:"DAYBOOK_DATA" default:"daybook-data" placeholder:"DIR" help:"Data folder of the embedded server (default: ${default})."`
 	Listen         string   `env:"DAYBOOK_LISTEN" default:"${listen}" placeholder:"ADDR" help:"Where the embedded server listens for NATS clients (default: ${default})."`
 	API            *string  `name:"api" env:"DAYBOOK_API" placeholder:"ADDR" help:"Serve the API on this host:port; empty: nowhere (default: ${api}, but for --once)."`
-	Reconcile      string   `env:"DAYBOOK_RECONCILE" enum:"off,report,hold,settle" default:"hold" help:"Compare what is billed of Cloud Foundry with what is there: off, report, hold or settle (default: ${default}). The first plan of a foundation is not enacted."`
+	Reconcile      string   `env:"DAYBOOK_RECONCILE" enum:"off,report,hold,settle" default:"off" help:"Compare what is billed of Cloud Foundry with what is there: off, report, hold or settle (default: ${default}). The first plan of a foundation is not enacted."`
 	ReconcileRules string   `env:"DAYBOOK_RECONCILE_RULES" placeholder:"FILE" help:"Rules of the reconciliation (YAML)."`
-
-	ServerOnly bool `help:"Run the embedded NATS server and nothing else, to look at the streams or repair them with the nats CLI."`
+	ServerOnly     bool     `help:"Run the embedded NATS server and nothing else, to look at the streams or repair them with the nats CLI."`
 
 	authFlags
 	shell.Room `group:"server"`

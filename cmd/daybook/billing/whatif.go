@@ -92,7 +92,8 @@ func (c *WhatIf) api(e *shell.Env) error {
 		return err
 	}
 	if x.Former == "" {
-		return errors.New("no catalogue is in force, and what closes with the first one is told by the streams alone: leave " +
+		return errors.New("no catalogue is in force, and what closes with the first one is told by the streams " +
+			"alone: leave " +
 			"--api out")
 	}
 	seen, err := x.Effect()

@@ -40,7 +40,8 @@ func Hints(w io.Writer, s System) {
 	}
 	if s.Demo {
 		fmt.Fprintln(w, "Odd on purpose in the demo: a build that fails, an ending without a beginning, a database "+
-			"that is held, a volume of unknown size, a deletion in October that was known in November, three inputs in "+
+			"that is held, a volume of unknown size, a deletion in October that was known in November, three "+
+			"inputs in "+
 			"quarantine.")
 	}
 	fmt.Fprintf(w, `

@@ -37,7 +37,8 @@ func (a *addition) observe(ctx context.Context, e *shell.Env, b *bus.Bus, s *ser
 	plan := events.ID("addition", events.SourceCF, foundation, a.Kind, a.Resource, finding, events.FormatTime(at))
 	o := events.Observation{
 		Finding: finding, Plan: plan, Remodel: "addition", Kind: m.Kind, Resource: m.Resource, App: m.App,
-		Tenant: m.Tenant, Space: m.Space, SpaceName: m.SpaceName, Name: m.Name, At: at, Exact: true, NotBefore: at, NotAfter: at,
+		Tenant: m.Tenant, Space: m.Space, SpaceName: m.SpaceName, Name: m.Name, At: at, Exact: true,
+		NotBefore: at, NotAfter: at,
 		Seen: through, AfterSequence: after, Evidence: m.Evidence,
 	}
 	if finding == events.FindingRunning {

@@ -36,7 +36,7 @@ func (c *listCmd) Run(e *shell.Env) error {
 		if err != nil {
 			return err
 		}
-		if err := print.Planned(e.Stdout, planned, c.Format == "json"); err != nil {
+		if err := Planned(e.Stdout, planned, c.Format == "json"); err != nil {
 			return err
 		}
 		sums, err := service.Alarm(e.Ctx, b, at.Source, at.Foundation)
@@ -82,7 +82,7 @@ func (c *planCmd) Run(e *shell.Env) error {
 		if err != nil {
 			return err
 		}
-		return print.Planned(e.Stdout, planned, c.Format == "json")
+		return Planned(e.Stdout, planned, c.Format == "json")
 	})
 }
 
@@ -110,7 +110,7 @@ func (c *applyCmd) Run(e *shell.Env) error {
 		if planned == nil {
 			return err
 		}
-		return errors.Join(print.Planned(e.Stdout, planned, c.Format == "json"), err)
+		return errors.Join(Planned(e.Stdout, planned, c.Format == "json"), err)
 	})
 	if err == nil && !found {
 		err = service.ErrAnotherPlan

@@ -5,7 +5,6 @@ import (
 	"errors"
 
 	"github.com/daybook-billing/daybook/cmd/daybook/collect"
-	"github.com/daybook-billing/daybook/cmd/daybook/print"
 	"github.com/daybook-billing/daybook/cmd/daybook/shell"
 	"github.com/daybook-billing/daybook/internal/bus"
 	processes "github.com/daybook-billing/daybook/internal/service"
@@ -69,5 +68,5 @@ func (c *serveCmd) once(ctx context.Context, e *shell.Env, s *service.Service) e
 			return err
 		}
 	}
-	return errors.Join(print.Planned(e.Stdout, planned, c.Format == "json"), err)
+	return errors.Join(Planned(e.Stdout, planned, c.Format == "json"), err)
 }

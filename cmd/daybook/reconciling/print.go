@@ -1,10 +1,11 @@
-package print
+package reconciling
 
 import (
 	"fmt"
 	"io"
 	"strings"
 
+	"github.com/daybook-billing/daybook/cmd/daybook/print"
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/reconcile"
 	"github.com/daybook-billing/daybook/reconcile/service"
@@ -54,38 +55,39 @@ func Planned(w io.Writer, p *service.Planned, asJSON bool) error {
 			r := newRemodel(p.Plan, &p.Plan.Remodels[i])
 			o := outcomes[p.Plan.Remodels[i].Key]
 			r.Sequence, r.Skipped = o.Sequence, o.Skipped
-			if err := JSON(w, r); err != nil {
+			if err := print.JSON(w, r); err != nil {
 				return err
 			}
 		}
 		return nil
 	}
 	plan := p.Plan
-	Text(w, fmt.Sprintf("%s %s: plan %s, seen at %s", plan.Source, plan.Foundation, plan.ID, Time(plan.Seen)))
+	print.Text(w, fmt.Sprintf("%s %s: plan %s, seen at %s", plan.Source, plan.Foundation, plan.ID,
+		print.Time(plan.Seen)))
 	for i := range plan.Listings {
 		l := &plan.Listings[i]
 		switch {
 		case !l.Complete:
-			Text(w, fmt.Sprintf("%s: %d listed, not complete: %s", l.Kind, l.Count, l.Why))
+			print.Text(w, fmt.Sprintf("%s: %d listed, not complete: %s", l.Kind, l.Count, l.Why))
 		case l.Note != "":
-			Text(w, fmt.Sprintf("%s: %d listed; %s", l.Kind, l.Count, l.Note))
+			print.Text(w, fmt.Sprintf("%s: %d listed; %s", l.Kind, l.Count, l.Note))
 		}
 	}
 	rows := [][]string{{"TYPE", "ACT", "KIND", "RESOURCE", "AT", "A DAY"}}
 	for i := range plan.Remodels {
 		r := &plan.Remodels[i]
 		rows = append(rows, []string{
-			short(r.Type), string(r.Act), r.Key.Kind, r.Key.Resource, Time(r.At), strings.Join(stakes(r), " "),
+			short(r.Type), string(r.Act), r.Key.Kind, r.Key.Resource, print.Time(r.At), strings.Join(stakes(r), " "),
 		})
 	}
 	if len(rows) > 1 {
-		if err := Table(w, rows); err != nil {
+		if err := print.Table(w, rows); err != nil {
 			return err
 		}
 	}
 	for i := range plan.Remodels {
 		if o := outcomes[plan.Remodels[i].Key]; o.Skipped != "" && plan.Remodels[i].Act != reconcile.Report {
-			Text(w, fmt.Sprintf("%s %s is skipped: %s", plan.Remodels[i].Key.Kind, plan.Remodels[i].Key.Resource,
+			print.Text(w, fmt.Sprintf("%s %s is skipped: %s", plan.Remodels[i].Key.Kind, plan.Remodels[i].Key.Resource,
 				o.Skipped))
 		}
 	}
@@ -97,23 +99,24 @@ func Planned(w io.Writer, p *service.Planned, asJSON bool) error {
 // notes prints refusals and notes.
 func notes(w io.Writer, plan *reconcile.Plan) {
 	for i := range plan.Refused {
-		Text(w, "Refused: "+plan.Refused[i].Why)
+		print.Text(w, "Refused: "+plan.Refused[i].Why)
 	}
 	const most = 20
 	for i := range plan.Notes {
 		if i == most {
-			Text(w, fmt.Sprintf("and %d more notes: daybook reconcile show", len(plan.Notes)-most))
+			print.Text(w, fmt.Sprintf("and %d more notes: daybook reconcile show", len(plan.Notes)-most))
 			break
 		}
 		n := &plan.Notes[i]
-		Text(w, strings.TrimSpace(fmt.Sprintf("%s %s: %s", n.Key.Kind, n.Key.Resource, n.Text)))
+		print.Text(w, strings.TrimSpace(fmt.Sprintf("%s %s: %s", n.Key.Kind, n.Key.Resource, n.Text)))
 	}
 }
 
 // result prints what became of a plan.
 func result(w io.Writer, p *service.Planned) {
 	for _, s := range service.Stakes(p.Plan) {
-		Text(w, fmt.Sprintf("At stake a day, without VAT: %s %s billed too much, %s too little.", s.Currency, s.TooMuch,
+		print.Text(w, fmt.Sprintf("At stake a day, without VAT: %s %s billed too much, %s too little.", s.Currency,
+			s.TooMuch,
 			s.TooLittle))
 	}
 	stored := 0
@@ -126,14 +129,14 @@ func result(w io.Writer, p *service.Planned) {
 	}
 	switch {
 	case p.Problem != "":
-		Text(w, fmt.Sprintf("%d differences, %d enacted, then: %s", len(p.Plan.Remodels), stored, p.Problem))
+		print.Text(w, fmt.Sprintf("%d differences, %d enacted, then: %s", len(p.Plan.Remodels), stored, p.Problem))
 	case p.Report != nil:
-		Text(w, fmt.Sprintf("%d differences, %d enacted.", len(p.Plan.Remodels), stored))
+		print.Text(w, fmt.Sprintf("%d differences, %d enacted.", len(p.Plan.Remodels), stored))
 	case p.Dry != "" && len(p.Plan.Remodels) > 0:
-		Text(w, fmt.Sprintf("%d differences, none enacted: %s. daybook reconcile apply %s enacts it until %s.",
-			len(p.Plan.Remodels), p.Dry, p.Plan.ID, Time(p.Plan.Expires)))
+		print.Text(w, fmt.Sprintf("%d differences, none enacted: %s. daybook reconcile apply %s enacts it until %s.",
+			len(p.Plan.Remodels), p.Dry, p.Plan.ID, print.Time(p.Plan.Expires)))
 	default:
-		Text(w, fmt.Sprintf("%d differences.", len(p.Plan.Remodels)))
+		print.Text(w, fmt.Sprintf("%d differences.", len(p.Plan.Remodels)))
 	}
 }
 
@@ -161,8 +164,9 @@ func newRemodel(p *reconcile.Plan, r *reconcile.Remodel) remodelJSON {
 	}
 	x := remodelJSON{
 		Plan: p.ID, Source: p.Source, Foundation: p.Foundation, Type: string(r.Type), Stage: string(r.Stage),
-		Act: string(r.Act), Why: r.Why, Kind: r.Key.Kind, Resource: r.Key.Resource, At: Time(r.At),
-		NotBefore: Time(r.NotBefore), NotAfter: Time(r.NotAfter), Exact: r.Exact, First: Time(r.First),
+		Act: string(r.Act), Why: r.Why, Kind: r.Key.Kind, Resource: r.Key.Resource, At: print.Time(r.At),
+		NotBefore: print.Time(r.NotBefore), NotAfter: print.Time(r.NotAfter), Exact: r.Exact,
+		First:  print.Time(r.First),
 		PerDay: []stakeJSON{}, Unrated: r.Unrated, Resolutions: []string{},
 	}
 	if of != nil {
