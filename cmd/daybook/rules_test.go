@@ -21,6 +21,7 @@ import (
 	"github.com/daybook-billing/daybook/ledger/memory"
 	"github.com/daybook-billing/daybook/pricer"
 	"github.com/daybook-billing/daybook/projector"
+	reconciling "github.com/daybook-billing/daybook/reconcile/service"
 )
 
 // exported are the names of the metrics of all services, but for those of the Go runtime.
@@ -34,7 +35,8 @@ func exported() []string {
 	var names []string
 	for _, c := range []prometheus.Collector{
 		cf.NewMetrics(), trove.NewMetrics("dbaas"), stage.NewMetrics("projector"), projector.NewMetrics(),
-		pricer.NewMetrics(), quarantine.NewGauge(), shell.NewRoomGauge(func() float64 { return 0 }),
+		reconciling.NewMetrics(), pricer.NewMetrics(), quarantine.NewGauge(),
+		shell.NewRoomGauge(func() float64 { return 0 }),
 		ledger.NewPoster(nil, books, log), answers.Metrics(),
 	} {
 		all := make(chan *prometheus.Desc)
