@@ -35,6 +35,7 @@ type composeFile struct {
 var services = map[string]string{
 	"collector": "collect file", "collector-cf": "collect cf", "collector-trove": "collect trove",
 	"projector": "project", "pricer": "price", "api": "serve", "ledger": "ledger",
+	"reconciler": "reconcile serve",
 }
 
 func readCompose() composeFile {

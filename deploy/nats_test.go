@@ -6,15 +6,21 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 
+	"github.com/daybook-billing/daybook/acts"
 	"github.com/daybook-billing/daybook/collector/status"
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
 	"github.com/daybook-billing/daybook/internal/bus/bustest"
+	reconciling "github.com/daybook-billing/daybook/reconcile/service"
 )
+
+// noon is when a reconciler has looked.
+var noon = time.Date(2026, 12, 1, 12, 0, 0, 0, time.UTC)
 
 const (
 	configuration = "nats/nats-server.conf"
@@ -29,11 +35,13 @@ var variables = map[string]string{
 	"DAYBOOK_READER_PASSWORD":   "preader",
 	"DAYBOOK_OPERATOR_PASSWORD": "poperator", "DAYBOOK_TENANT_ACME_PASSWORD": "ptenantacme",
 	"DAYBOOK_REPLAY_PASSWORD": "preplay", "DAYBOOK_API_PASSWORD": "papi",
+	"DAYBOOK_RECONCILER_PASSWORD": "preconciler",
 }
 
 var passwords = map[string]string{
 	"collector": "pcollector", "projector": "pprojector", "pricer": "ppricer", "reader": "preader",
 	"operator": "poperator", "replay": "preplay", "api": "papi", "tenant-acme": "ptenantacme",
+	"reconciler": "preconciler",
 }
 
 // natsCLI runs a line of README.md as a user, and returns its output.
@@ -118,7 +126,7 @@ var _ = Describe("The NATS configuration", Ordered, ContinueOnFailure, func() {
 	})
 
 	It("finds the streams as Daybook wants them, for every service", func(ctx context.Context) {
-		for _, user := range []string{"collector", "projector", "pricer", "reader", "api"} {
+		for _, user := range []string{"collector", "projector", "pricer", "reader", "api", "reconciler"} {
 			Expect(connect(ctx, user).EnsureStreams(ctx, bus.StreamsConfig{})).To(Succeed(), user)
 		}
 	})
@@ -136,6 +144,8 @@ var _ = Describe("The NATS configuration", Ordered, ContinueOnFailure, func() {
 		Entry("the projector its checkpoint", "projector", "METERED", "metered.cf.prod.acme.app.a1"),
 		Entry("the pricer its input", "pricer", "METERED", "metered.cf.prod.acme.app.a1"),
 		Entry("the pricer its checkpoint", "pricer", "BILLING", "billing.charge.acme.cf.prod.app.a1"),
+		Entry("the reconciler what was collected", "reconciler", "USAGE", fact),
+		Entry("the reconciler what is billed", "reconciler", "METERED", "metered.cf.prod.acme.app.a1"),
 		Entry("a reader the facts", "reader", "USAGE", fact),
 		Entry("a reader the spans", "reader", "METERED", "metered.cf.prod.acme.app.a1"),
 		Entry("a reader the charges", "reader", "BILLING", "billing.charge.acme.cf.prod.app.a1"),
@@ -183,6 +193,25 @@ var _ = Describe("The NATS configuration", Ordered, ContinueOnFailure, func() {
 		Entry("the operator", "operator"),
 	)
 
+	It("lets the reconciler store observations and plans, the operator too, and a reader see the plans", func(
+		ctx context.Context,
+	) {
+		for _, user := range []string{"reconciler", "operator"} {
+			b := connect(ctx, user)
+			n, err := acts.Observe(ctx, b, "cf", "prod", "plan of "+user, []events.Observation{{
+				Finding: events.FindingGone, Kind: events.KindApp, Resource: "a1", At: noon, Seen: noon,
+			}}, "ann", "", noon)
+			Expect(err).NotTo(HaveOccurred(), user)
+			Expect(n).To(Equal(1))
+			Expect(b.PutObject(ctx, reconciling.Bucket, "cf.prod.plan", []byte("of "+user))).To(Succeed(), user)
+			Expect(b.PutObject(ctx, reconciling.Bucket, "cf.prod.plan", []byte("by "+user))).To(Succeed(), user)
+			reader := connect(ctx, "reader")
+			Expect(reader.GetObject(ctx, reconciling.Bucket, "cf.prod.plan")).To(Equal([]byte("by " + user)))
+			Expect(reader.ListObjects(ctx, reconciling.Bucket)).To(Equal([]string{"cf.prod.plan"}))
+			Expect(reader.PutObject(ctx, reconciling.Bucket, "x", nil)).To(MatchError(bus.ErrDenied))
+		}
+	})
+
 	It("lets the collector tell how it is doing, and a reader and the API see it", func(ctx context.Context) {
 		collector := connect(ctx, "collector")
 		Expect(collector.PutObject(ctx, status.Bucket, "cf.prod", []byte(`{"source":"cf"}`))).To(Succeed())
@@ -217,6 +246,10 @@ var _ = Describe("The NATS configuration", Ordered, ContinueOnFailure, func() {
 			"$JS.API.STREAM.DELETE.BILLING", "$JS.API.STREAM.PURGE.BILLING", "$JS.API.CONSUMER.CREATE.USAGE.x",
 			"$JS.API.CONSUMER.CREATE.USAGE.x.usage.cf.>",
 			"$O.daybook-projector.M.x", "$JS.API.STREAM.PURGE.OBJ_daybook-projector"),
+		Entry("reconciler", "reconciler", "usage.cf.prod.t.app.a", "metered.cf.prod.t.app.a",
+			"billing.charge.t.cf.prod.app.a", "usage.act.decision.cf.prod", "usage.act.retirement.cf.prod",
+			"quarantine.cf.prod", "$JS.API.STREAM.CREATE.X", "$JS.API.STREAM.PURGE.USAGE",
+			"$JS.API.CONSUMER.CREATE.BILLING.x", "$O.daybook-projector.M.x", "$KV.daybook-names.x"),
 		Entry("reader", "reader", "usage.cf.prod.t.app.a", "metered.cf.prod.t.app.a", "billing.charge.t.cf.prod.app.a",
 			"usage.act.catalogue.all.all", "quarantine.cf.prod",
 			"$JS.API.STREAM.CREATE.X", "$JS.API.STREAM.DELETE.USAGE", "$JS.API.STREAM.PURGE.METERED",
@@ -249,6 +282,7 @@ var _ = Describe("The NATS configuration", Ordered, ContinueOnFailure, func() {
 		Entry("collector", "collector", "usage.>", "billing.>", ">"),
 		Entry("projector", "projector", "billing.>", "$JS.>", ">"),
 		Entry("pricer", "pricer", "usage.>", ">"),
+		Entry("reconciler", "reconciler", "usage.>", "metered.>", ">"),
 		Entry("reader", "reader", "$JS.API.>", "$O.>", "daybook.query.>", ">"),
 		Entry("api", "api", "usage.>", "billing.>", "$JS.>", ">"),
 		Entry("tenant", "tenant-acme", ">", "daybook.query.acme.>", "billing.>", "billing.charge.>",

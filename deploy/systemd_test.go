@@ -78,6 +78,7 @@ var _ = Describe("The systemd units", func() {
 		Entry(nil, "daybook-projector", "projector", "SIGTERM"),
 		Entry(nil, "daybook-pricer", "pricer", "SIGTERM"),
 		Entry(nil, "daybook-api", "api", "SIGTERM"),
+		Entry(nil, "daybook-reconciler", "reconciler", "SIGTERM"),
 		Entry(nil, "daybook-ledger", "ledger", "SIGTERM"),
 		Entry(nil, "nats-server", "nats-server", "SIGUSR2"),
 	)

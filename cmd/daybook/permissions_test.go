@@ -28,7 +28,7 @@ import (
 // users are the users of the shipped configuration, with their passwords.
 var users = map[string]string{
 	"collector": "pcollector", "projector": "pprojector", "pricer": "ppricer", "reader": "preader",
-	"operator": "poperator", "replay": "preplay",
+	"operator": "poperator", "replay": "preplay", "reconciler": "preconciler",
 }
 
 // shipped is a NATS server with the configuration in deploy/.
@@ -115,7 +115,9 @@ func duties(folder, prices, input, tenant string) []duty {
 		line("replay projector", "replay projector --cut hour"),
 		line("replay", "replay all --cut hour"),
 		line("operator", "names erase TENANT --yes --by ann --note gone"),
+		line("operator reconciler", "reconcile ignore --resource RESOURCE --until 2099-01-01 --by ann --note moving"),
 		line("reader operator", "names list"),
+		line("reader operator", "reconcile list"),
 		line("reader operator", "bill"),
 		line("reader operator", "statement --tenant t --month 2026-10"),
 		line("reader operator", "trace 1"),
