@@ -69,7 +69,7 @@ proof: needs-test bin/nats ## Run the tests with seeds and kills as often as the
 needs-go:
 	$(call need,go)
 needs-test:
-	$(call need,go git gcc rabbitmq postgresql logrotate)
+	$(call need,go git gcc rabbitmq postgresql logrotate chromium)
 needs-verify:
 	$(call need,go git npm promtool)
 
