@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"crypto/subtle"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"path"
@@ -167,7 +168,8 @@ func (u *Pages) callback(r *http.Request) string {
 }
 
 // errOtherSignIn: the sign-in was not begun in this browser.
-var errOtherSignIn = errors.New("this sign-in was not begun here, or too long ago: begin again")
+var errOtherSignIn = fmt.Errorf("%w: this sign-in was not begun here, or too long ago; begin again",
+	auth.ErrInvalidToken)
 
 // finish takes the UAA's code. It belongs to the browser in which the sign-in was begun.
 func (u *Pages) finish(w http.ResponseWriter, r *http.Request) {
@@ -177,7 +179,7 @@ func (u *Pages) finish(w http.ResponseWriter, r *http.Request) {
 	state := []byte(r.FormValue("state"))
 	if !known || u.deps.SignIns == nil || !u.deps.Now().Before(x.Until) ||
 		subtle.ConstantTimeCompare([]byte(x.State), state) != 1 {
-		u.askToSignIn(w, r, errors.Join(auth.ErrInvalidToken, errOtherSignIn))
+		u.askToSignIn(w, r, errOtherSignIn)
 		return
 	}
 	c, err := u.deps.SignIns.Finish(r.Context(), x.Way, u.callback(r), r.FormValue("code"), x.Verifier)
