@@ -84,6 +84,7 @@ func streamsAlone() map[string]string {
 		local   = "it asks nobody"
 		proof   = "it derives from the streams themselves; what an API says proves nothing"
 		nobodys = "of input and names that are nobody's usage, for those who run the system"
+		run     = "it is about the whole platform, for those who run the system"
 		prices  = "for those who put catalogues in force, with every tenant's effect"
 	)
 	return map[string]string{
@@ -96,6 +97,8 @@ func streamsAlone() map[string]string {
 		"statement verify": local, "rate": local,
 		"simulate cf": local, "version": local, "catalogue explain": local,
 		"catalogue import paas-billing": local, "simulate file": local,
+		"reconcile list": run, "reconcile show": run, "reconcile plan": run, "reconcile apply": act,
+		"reconcile revert": act, "reconcile ignore": act, "reconcile adopt": act, "reconcile end": act,
 		"verify": proof, "replay": proof,
 		"quarantine list": nobodys, "quarantine show": nobodys, "names list": nobodys, "names show": nobodys,
 		"catalogue history": prices,
