@@ -56,7 +56,8 @@ type Reader struct {
 // All reports whether the reader sees all tenants.
 func (r *Reader) All() bool { return r.Asker.Usage.Everybody }
 
-// nobody reports whether the reader sees no tenant's money: to the API nobody's tenants are unknown.
+// nobody reports whether the reader sees no tenant's money: to the API nobody's tenants are
+// unknown.
 func (r *Reader) nobody() bool { return !r.Asker.Money.Everybody && len(r.Asker.Money.Owners) == 0 }
 
 // Pages are all pages. Make them with New.
