@@ -63,8 +63,10 @@ var _ = Describe("An erasure", func() {
 	It("puts guids in the places of names in observations of reconciliations, and in their evidence", func() {
 		observed := func(org string) []byte {
 			a := events.Act{
-				ID: "a", Kind: events.ActObservation, Source: "cf", Foundation: "eu", Time: at(1), Observation: events.Observation{
-					Finding: events.FindingGone, Plan: "p", Kind: "app", Resource: "P", App: "A", Tenant: org, Space: "S",
+				ID: "a", Kind: events.ActObservation, Source: "cf", Foundation: "eu", Time: at(1),
+				Observation: events.Observation{
+					Finding: events.FindingGone, Plan: "p", Kind: "app", Resource: "P", App: "A", Tenant: org,
+					Space:     "S",
 					SpaceName: "prod", Name: "shop", Evidence: []byte(`{"billed":{"name":"shop"},"there":null}`),
 				},
 			}
@@ -73,7 +75,8 @@ var _ = Describe("An erasure", func() {
 		text := masked(e, "usage.act.observation.cf.eu", events.TypeAct, observed("o1"))
 		Expect(text).NotTo(Or(ContainSubstring("shop"), ContainSubstring("prod")))
 		Expect(text).To(ContainSubstring(`"evidence":{"billed":{"name":"A"},"there":null}`))
-		Expect(masked(e, "usage.act.observation.cf.eu", events.TypeAct, observed("o2"))).To(Equal(string(observed("o2"))))
+		Expect(masked(e, "usage.act.observation.cf.eu", events.TypeAct, observed("o2"))).To(
+			Equal(string(observed("o2"))))
 	})
 
 	It("puts guids in the places of names in facts, and in the platform's JSON", func() {

@@ -20,7 +20,8 @@ func platformImports(f *File) []string {
 		own, ours := strings.CutPrefix(importPath(spec), Module+"/")
 		below := strings.HasPrefix(own, f.folder()+"/") || strings.HasPrefix(own, timelines+"/")
 		if ours && !below && !slices.Contains([]string{"events", timelines}, own) {
-			broken = append(broken, f.at(spec.Pos(), "imports %s: a platform knows events, %s and what is below it only",
+			broken = append(broken, f.at(spec.Pos(), "imports %s: a platform knows events, %s and what is below it "+
+				"only",
 				own, timelines))
 		}
 	}

@@ -43,11 +43,12 @@ func (b *Browser) Tab(downloads string) (*Tab, error) {
 			command(log.Enable, cdp.Empty{}),
 			command(runtime.Enable, cdp.Empty{}),
 			chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error {
-				_, err := chromedp.CallBrowser(ctx, cdpbrowser.SetDownloadBehavior, cdpbrowser.SetDownloadBehaviorParams{
-					Behavior:         cdpbrowser.SetDownloadBehaviorBehaviorAllow,
+				allowed := cdpbrowser.SetDownloadBehaviorParams{
+					Behavior:         cdpbrowser.SetDownloadBehaviorBehaviorAllow, //nolint:misspell // their name
 					BrowserContextID: chromedp.FromContext(ctx).BrowserContextID,
 					DownloadPath:     downloads, EventsEnabled: &events,
-				})
+				}
+				_, err := chromedp.CallBrowser(ctx, cdpbrowser.SetDownloadBehavior, allowed)
 				return err
 			}),
 		)

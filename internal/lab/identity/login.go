@@ -93,7 +93,7 @@ func (l *Logins) back(w http.ResponseWriter, r *http.Request, at *url.URL, c cod
 	q.Set("code", name)
 	q.Set("state", r.URL.Query().Get("state"))
 	at.RawQuery = q.Encode()
-	http.Redirect(w, r, at.String(), http.StatusFound)
+	http.Redirect(w, r, at.String(), http.StatusFound) //nolint:gosec // as a UAA does
 }
 
 // Redeem takes a code once, for the client that it was given to; false for any other.
