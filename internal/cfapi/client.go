@@ -228,14 +228,14 @@ func (c *Client) getFor(ctx context.Context, path string, query url.Values, may 
 		pause := max(f.after, waits.NextBackOff())
 		c.deps.Log.Debug("the API is asked again", slog.String("reason", f.reason), slog.Duration("wait", pause),
 			slog.String("error", err.Error()))
-		if err := wait(ctx, pause); err != nil {
+		if err := Wait(ctx, pause); err != nil {
 			return err
 		}
 	}
 }
 
-// wait waits, or returns the context's error.
-func wait(ctx context.Context, d time.Duration) error {
+// Wait waits, or returns the context's error.
+func Wait(ctx context.Context, d time.Duration) error {
 	if d <= 0 {
 		return ctx.Err()
 	}
@@ -282,7 +282,7 @@ func (c *Client) pace(ctx context.Context) error {
 	c.mu.Lock()
 	pause := c.paceTo.Sub(c.deps.Now())
 	c.mu.Unlock()
-	return wait(ctx, min(pause, maxInPlace))
+	return Wait(ctx, min(pause, maxInPlace))
 }
 
 // ask sends one request and hands the answer to check. The status is 0 without a whole answer.

@@ -212,7 +212,7 @@ func (c *Client) repeat(ctx context.Context, request func() (time.Duration, erro
 			continue // once, with another token
 		case asked > 0 && breaks < maxBreaks:
 			breaks++
-			if err := sleep(ctx, min(asked, maxBreak)); err != nil {
+			if err := cfapi.Wait(ctx, min(asked, maxBreak)); err != nil {
 				return err
 			}
 			continue
@@ -220,21 +220,10 @@ func (c *Client) repeat(ctx context.Context, request func() (time.Duration, erro
 		if try++; try > c.settings.Retries {
 			return &RequestError{err}
 		}
-		if err := sleep(ctx, wait); err != nil {
+		if err := cfapi.Wait(ctx, wait); err != nil {
 			return err
 		}
 		wait = min(2*wait, maxWait)
-	}
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.C:
-		return nil
 	}
 }
 

@@ -113,7 +113,7 @@ func (s *Service) watch(ctx context.Context) {
 			s.deps.Log.LogAttrs(ctx, slog.LevelWarn, "METERED differs from the platform",
 				slog.String("foundation", s.config.Foundation), slog.String("difference", c.Text()))
 		}
-		if !pause(ctx, wait) {
+		if bus.Wait(ctx, wait) != nil {
 			return
 		}
 	}

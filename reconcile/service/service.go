@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/daybook-billing/daybook/internal/bus"
 	"github.com/daybook-billing/daybook/reconcile"
 	"github.com/daybook-billing/daybook/reconcile/assembler"
 )
@@ -78,7 +79,7 @@ func (s *Service) inspect(ctx context.Context) {
 		case Unproven(planned.Plan):
 			wait = min(wait, s.config.Rules.Settle)
 		}
-		if !pause(ctx, wait) {
+		if bus.Wait(ctx, wait) != nil {
 			return
 		}
 	}
@@ -92,16 +93,4 @@ func Unproven(p *reconcile.Plan) bool {
 		}
 	}
 	return false
-}
-
-// pause waits; false at the end of the context.
-func pause(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-t.C:
-		return true
-	}
 }

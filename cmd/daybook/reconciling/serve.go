@@ -61,7 +61,7 @@ func (c *serveCmd) once(ctx context.Context, e *shell.Env, s *service.Service) e
 		if with.Settle == 0 {
 			with.Settle = reconcile.DefaultSettle
 		}
-		if err := wait(ctx, with.Settle); err != nil {
+		if err := bus.Wait(ctx, with.Settle); err != nil {
 			return err
 		}
 		if planned, err = s.Round(ctx, c.Plan || planned.Dry != ""); planned == nil {

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
-	"time"
 
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/cfapi"
@@ -81,7 +80,7 @@ func (i *Inspector) Inspect(ctx context.Context, ask Ask) (*reconcile.Floorplan,
 		if len(pending) == 0 || take == maxTakes {
 			break
 		}
-		if err := pause(ctx, i.config.Retake); err != nil {
+		if err := cfapi.Wait(ctx, i.config.Retake); err != nil {
 			return nil, err
 		}
 		before = after
@@ -96,18 +95,6 @@ func (i *Inspector) Inspect(ctx context.Context, ask Ask) (*reconcile.Floorplan,
 		return nil, err
 	}
 	return s.floorplan(i.config.API.Foundation), nil
-}
-
-// pause waits, or returns the context's error.
-func pause(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.C:
-		return nil
-	}
 }
 
 // floorplan is what the survey has found.
