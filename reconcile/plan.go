@@ -68,10 +68,8 @@ const (
 // Stage is a step of a plan. A stage is enacted when those before it are.
 type Stage string
 
-// The stages, in their order. Remodels stand in the last four; the first two are looks.
+// The stages, in their order.
 const (
-	Refresh Stage = "refresh"
-	Recheck Stage = "check again"
 	Starts  Stage = "starts"
 	Changes Stage = "changes"
 	Stops   Stage = "stops"
