@@ -42,12 +42,7 @@ func (u *Pages) tenants(v *visit) (*view, error) {
 	if err := u.get(ctx, v.who, ask("/totals", "by", "month"), &months); err != nil {
 		return nil, err
 	}
-	for i := range months.Totals {
-		if m := months.Totals[i].Of["month"]; !slices.Contains(x.Months, m) {
-			x.Months = append(x.Months, m)
-		}
-	}
-	slices.Sort(x.Months)
+	x.Months = monthsOf(&months)
 	slices.Reverse(x.Months)
 	if x.Month == "" && len(x.Months) > 0 {
 		x.Month = x.Months[0]
@@ -81,6 +76,15 @@ func (u *Pages) tenants(v *visit) (*view, error) {
 	return &view{file: "tenants", title: "Tenants", here: "tenants", json: q, data: x}, nil
 }
 
+// monthsOf are the months of sums that are divided by month, the oldest first.
+func monthsOf(t *answer.Totals) (all []string) {
+	for i := range t.Totals {
+		all = append(all, t.Totals[i].Of["month"])
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
 // found reports whether one of the texts has the searched one in it.
 func found(search string, texts ...string) bool {
 	return slices.ContainsFunc(texts, func(text string) bool {
@@ -110,13 +114,7 @@ func (u *Pages) year(v *visit) (*view, error) {
 	if err := u.get(v.Context(), v.who, q, &all); err != nil {
 		return nil, err
 	}
-	x := &yearPage{}
-	for i := range all.Totals {
-		if m := all.Totals[i].Of["month"]; !slices.Contains(x.Months, m) {
-			x.Months = append(x.Months, m)
-		}
-	}
-	slices.Sort(x.Months)
+	x := &yearPage{Months: monthsOf(&all)}
 	slices.Reverse(x.Months)
 	x.Months = x.Months[:min(len(x.Months), 12)]
 	rows := map[[3]string]int{}

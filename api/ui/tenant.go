@@ -98,13 +98,7 @@ func (u *Pages) tenant(v *visit) (*view, error) {
 
 // months takes the chosen month, or the last one.
 func (x *overview) months(chosen string, all *answer.Totals) {
-	var known []string
-	for i := range all.Totals {
-		if m := all.Totals[i].Of["month"]; !slices.Contains(known, m) {
-			known = append(known, m)
-		}
-	}
-	slices.Sort(known)
+	known := monthsOf(all)
 	if x.Month = chosen; x.Month == "" && len(known) > 0 {
 		x.Month = known[len(known)-1]
 	}
