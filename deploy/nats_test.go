@@ -16,7 +16,7 @@ import (
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
 	"github.com/daybook-billing/daybook/internal/bus/bustest"
-	reconciling "github.com/daybook-billing/daybook/reconcile/service"
+	"github.com/daybook-billing/daybook/reconcile/plans"
 )
 
 // noon is when a reconciler has looked.
@@ -203,12 +203,12 @@ var _ = Describe("The NATS configuration", Ordered, ContinueOnFailure, func() {
 			}}, "ann", "", noon)
 			Expect(err).NotTo(HaveOccurred(), user)
 			Expect(n).To(Equal(1))
-			Expect(b.PutObject(ctx, reconciling.Bucket, "cf.prod.plan", []byte("of "+user))).To(Succeed(), user)
-			Expect(b.PutObject(ctx, reconciling.Bucket, "cf.prod.plan", []byte("by "+user))).To(Succeed(), user)
+			Expect(b.PutObject(ctx, plans.Bucket, "cf.prod.plan", []byte("of "+user))).To(Succeed(), user)
+			Expect(b.PutObject(ctx, plans.Bucket, "cf.prod.plan", []byte("by "+user))).To(Succeed(), user)
 			reader := connect(ctx, "reader")
-			Expect(reader.GetObject(ctx, reconciling.Bucket, "cf.prod.plan")).To(Equal([]byte("by " + user)))
-			Expect(reader.ListObjects(ctx, reconciling.Bucket)).To(Equal([]string{"cf.prod.plan"}))
-			Expect(reader.PutObject(ctx, reconciling.Bucket, "x", nil)).To(MatchError(bus.ErrDenied))
+			Expect(reader.GetObject(ctx, plans.Bucket, "cf.prod.plan")).To(Equal([]byte("by " + user)))
+			Expect(reader.ListObjects(ctx, plans.Bucket)).To(Equal([]string{"cf.prod.plan"}))
+			Expect(reader.PutObject(ctx, plans.Bucket, "x", nil)).To(MatchError(bus.ErrDenied))
 		}
 	})
 

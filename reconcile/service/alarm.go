@@ -2,9 +2,7 @@ package service
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
-	"strings"
 	"time"
 
 	"github.com/daybook-billing/daybook/events"
@@ -12,6 +10,7 @@ import (
 	"github.com/daybook-billing/daybook/internal/metered"
 	"github.com/daybook-billing/daybook/reconcile"
 	"github.com/daybook-billing/daybook/reconcile/foreman"
+	"github.com/daybook-billing/daybook/reconcile/plans"
 )
 
 // Sums count what runs in a foundation.
@@ -54,47 +53,6 @@ func sumOf(materials []reconcile.Material) *Sums {
 	return s
 }
 
-// Comparison is the platform's own sums beside METERED as of their time.
-type Comparison struct {
-	Source, Foundation string
-	At                 time.Time
-	// Off is by how much the platform has more than METERED and what is known to differ; Agrees is
-	// set where it is nothing.
-	Off    Sums
-	Agrees bool
-	Polls  int // how many polls running differ
-}
-
-// Text says a comparison for a person.
-func (c *Comparison) Text() string {
-	if c.Agrees {
-		return "agrees with the platform at " + events.FormatTime(c.At)
-	}
-	var words []string
-	for _, one := range []struct {
-		n    int64
-		what string
-	}{
-		{c.Off.Instances, "instances"}, {c.Off.MemoryMB, "MB"}, {c.Off.Services, "services"}, {c.Off.Tasks, "tasks"},
-	} {
-		if one.n != 0 {
-			words = append(words, fmt.Sprintf("%+d %s", one.n, one.what))
-		}
-	}
-	return fmt.Sprintf("differs from the platform at %s: there are %s", events.FormatTime(c.At),
-		strings.Join(words, ", "))
-}
-
-// Alarm reads the last comparison of a foundation; nil for none.
-func Alarm(ctx context.Context, b Objects, source, foundation string) (*Comparison, error) {
-	var c Comparison
-	found, err := get(ctx, b, source, foundation, objectAlarm, &c)
-	if err != nil || !found {
-		return nil, err
-	}
-	return &c, nil
-}
-
 // watch compares sums until ctx ends.
 func (s *Service) watch(ctx context.Context) {
 	for {
@@ -121,7 +79,7 @@ func (s *Service) watch(ctx context.Context) {
 
 // Compare compares the platform's sums with METERED, and stores what comes of it; nil for a
 // platform without sums. It waits until METERED has come to the time of the sums.
-func (s *Service) Compare(ctx context.Context) (*Comparison, error) {
+func (s *Service) Compare(ctx context.Context) (*plans.Comparison, error) {
 	before, err := s.deps.Bus.Stream(ctx, events.StreamMetered)
 	if err != nil {
 		return nil, err
@@ -145,12 +103,18 @@ func (s *Service) Compare(ctx context.Context) (*Comparison, error) {
 	if st != nil && st.Known != nil {
 		off = off.less(st.Known)
 	}
-	last, err := Alarm(ctx, s.deps.Bus, s.config.Source, s.config.Foundation)
+	last, err := plans.Alarm(ctx, s.deps.Bus, s.config.Source, s.config.Foundation)
 	if err != nil {
 		return nil, err
 	}
-	c := &Comparison{Source: s.config.Source, Foundation: s.config.Foundation, At: sums.At, Off: *off.beyond(held)}
-	c.Agrees = c.Off == Sums{}
+	more := off.beyond(held)
+	c := &plans.Comparison{
+		Source: s.config.Source, Foundation: s.config.Foundation, At: sums.At,
+		Off: reconcile.Sums{
+			Instances: more.Instances, MemoryMB: more.MemoryMB, Services: more.Services, Tasks: more.Tasks,
+		},
+	}
+	c.Agrees = c.Off == reconcile.Sums{}
 	if !c.Agrees {
 		c.Polls = 1
 		if last != nil {
@@ -158,10 +122,10 @@ func (s *Service) Compare(ctx context.Context) (*Comparison, error) {
 		}
 	}
 	s.show(c)
-	return c, put(ctx, s.deps.Bus, s.config.Source, s.config.Foundation, objectAlarm, c)
+	return c, plans.KeepAlarm(ctx, s.deps.Bus, c)
 }
 
-func (s *Service) show(c *Comparison) {
+func (s *Service) show(c *plans.Comparison) {
 	m, alarm := s.deps.Metrics, 0.0
 	if c.Polls > 1 {
 		alarm = 1

@@ -8,6 +8,7 @@ import (
 
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/reconcile"
+	"github.com/daybook-billing/daybook/reconcile/plans"
 )
 
 // Metrics are those of any number of foundations. They are a prometheus.Collector.
@@ -95,7 +96,7 @@ func (m *Metrics) plan(p *reconcile.Plan) {
 			}
 		}
 	}
-	for _, s := range Stakes(p) {
+	for _, s := range plans.Stakes(p) {
 		for direction, amount := range map[string]events.Decimal{"too_much": s.TooMuch, "too_little": s.TooLittle} {
 			if shown, err := strconv.ParseFloat(amount.String(), 64); err == nil { // a metric is no bill
 				m.stake.WithLabelValues(p.Foundation, s.Currency, direction).Set(shown)
@@ -107,35 +108,4 @@ func (m *Metrics) plan(p *reconcile.Plan) {
 		refused += p.Refused[i].Count
 	}
 	m.refused.With(of).Set(float64(refused))
-}
-
-// Stake is the money at stake of a plan per day, in one currency, net of VAT.
-type Stake struct {
-	Currency           string
-	TooMuch, TooLittle events.Decimal // billed, and not billed; neither is negative
-}
-
-// Stakes are the money at stake of a plan, in the order in which currencies come.
-func Stakes(p *reconcile.Plan) (all []Stake) {
-	for i := range p.Remodels {
-		for _, money := range p.Remodels[i].Stake {
-			amount, err := events.ParseDecimal(money.Amount)
-			if err != nil {
-				continue
-			}
-			at := 0
-			for at < len(all) && all[at].Currency != money.Currency {
-				at++
-			}
-			if at == len(all) {
-				all = append(all, Stake{Currency: money.Currency})
-			}
-			if amount.Sign() < 0 {
-				all[at].TooLittle = all[at].TooLittle.Add(amount.Neg())
-			} else {
-				all[at].TooMuch = all[at].TooMuch.Add(amount)
-			}
-		}
-	}
-	return all
 }

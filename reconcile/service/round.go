@@ -11,6 +11,7 @@ import (
 	"github.com/daybook-billing/daybook/reconcile"
 	"github.com/daybook-billing/daybook/reconcile/assembler"
 	"github.com/daybook-billing/daybook/reconcile/foreman"
+	"github.com/daybook-billing/daybook/reconcile/plans"
 )
 
 // maxLook is how many resources a round asks for alone; the others wait for the next one.
@@ -25,7 +26,7 @@ const (
 // Round makes a plan, stores it, and enacts it, unless it is dry or the first one of the
 // foundation. Errors: *BehindError, those of the platform, of the bus, and of assembler.Enact; one
 // of the latter comes with the plan.
-func (s *Service) Round(ctx context.Context, dry bool) (*Planned, error) {
+func (s *Service) Round(ctx context.Context, dry bool) (*plans.Planned, error) {
 	first := false
 	st, err := s.load(ctx)
 	if err != nil {
@@ -38,7 +39,7 @@ func (s *Service) Round(ctx context.Context, dry bool) (*Planned, error) {
 	if err != nil {
 		return nil, err
 	}
-	planned := &Planned{Plan: plan}
+	planned := &plans.Planned{Plan: plan}
 	switch {
 	case dry:
 		planned.Dry = dryAsked
@@ -48,7 +49,7 @@ func (s *Service) Round(ctx context.Context, dry bool) (*Planned, error) {
 	if err := s.save(ctx, st); err != nil {
 		return nil, err
 	}
-	if err := Keep(ctx, s.deps.Bus, planned); err != nil {
+	if err := plans.Keep(ctx, s.deps.Bus, planned); err != nil {
 		return nil, err
 	}
 	s.deps.Metrics.plan(plan)
@@ -60,41 +61,37 @@ func (s *Service) Round(ctx context.Context, dry bool) (*Planned, error) {
 	return planned, err
 }
 
-// Apply enacts the last plan, if it has this id. Errors: ErrNoPlan, ErrAnotherPlan and those of
-// assembler.Enact.
-func (s *Service) Apply(ctx context.Context, id string, word assembler.Word) (*Planned, error) {
-	planned, err := Last(ctx, s.deps.Bus, s.config.Source, s.config.Foundation)
+// Apply enacts the last plan, if it has this id. Errors: plans.ErrNoPlan,
+// plans.ErrAnotherPlan and those of assembler.Enact.
+func (s *Service) Apply(ctx context.Context, id string, word assembler.Word) (*plans.Planned, error) {
+	planned, err := plans.Last(ctx, s.deps.Bus, s.config.Source, s.config.Foundation)
 	if err != nil {
 		return nil, err
 	}
 	if planned.Plan.ID != id {
-		return nil, ErrAnotherPlan
+		return nil, plans.ErrAnotherPlan
 	}
 	planned.Dry = ""
 	return planned, s.enact(ctx, planned, word)
 }
-
-// ErrAnotherPlan: the stored plan has another id.
-var ErrAnotherPlan = errors.New("the plan is not the last one of the foundation: daybook reconcile list shows that " +
-	"one")
 
 // Revert takes a plan back. Errors: those of assembler.Revert.
 func (s *Service) Revert(ctx context.Context, id string, word assembler.Word) (bool, error) {
 	return s.assemble.Revert(ctx, s.config.Source, s.config.Foundation, id, word)
 }
 
-func (s *Service) enact(ctx context.Context, planned *Planned, word assembler.Word) error {
+func (s *Service) enact(ctx context.Context, planned *plans.Planned, word assembler.Word) error {
 	report, err := s.assemble.Enact(ctx, planned.Plan, word)
 	planned.Report = report
 	s.deps.Metrics.stored.WithLabelValues(s.config.Foundation).Add(float64(report.Stored))
 	if err != nil {
 		planned.Problem = err.Error()
 	}
-	return errors.Join(err, Keep(ctx, s.deps.Bus, planned))
+	return errors.Join(err, plans.Keep(ctx, s.deps.Bus, planned))
 }
 
 // say logs a plan.
-func (s *Service) say(ctx context.Context, p *Planned) {
+func (s *Service) say(ctx context.Context, p *plans.Planned) {
 	stored := 0
 	if p.Report != nil {
 		stored = p.Report.Stored
@@ -118,7 +115,7 @@ func (s *Service) say(ctx context.Context, p *Planned) {
 
 // load reads the state; nil where there is none. A damaged one costs time only.
 func (s *Service) load(ctx context.Context) (*state, error) {
-	data, err := s.deps.Bus.GetObject(ctx, Bucket, name(s.config.Source, s.config.Foundation, objectState))
+	data, err := s.deps.Bus.GetObject(ctx, plans.Bucket, plans.Name(s.config.Source, s.config.Foundation, objectState))
 	switch {
 	case errors.Is(err, bus.ErrNotFound):
 		return nil, nil
@@ -142,7 +139,7 @@ func (s *Service) save(ctx context.Context, st *state) error {
 	if err != nil {
 		return err
 	}
-	return s.deps.Bus.PutObject(ctx, Bucket, name(s.config.Source, s.config.Foundation, objectState), data)
+	return s.deps.Bus.PutObject(ctx, plans.Bucket, plans.Name(s.config.Source, s.config.Foundation, objectState), data)
 }
 
 // plan lists the platform, waits for METERED, and makes the plan. It changes the state.
@@ -205,7 +202,7 @@ func known(sums *Sums, f *reconcile.Floorplan, p *reconcile.Plan) *Sums {
 
 // rules are those of the configuration, with the limitations of persons.
 func (s *Service) rules(ctx context.Context) (*reconcile.Rules, error) {
-	ignored, err := Ignored(ctx, s.deps.Bus, s.config.Source, s.config.Foundation)
+	ignored, err := plans.Ignored(ctx, s.deps.Bus, s.config.Source, s.config.Foundation)
 	if err != nil {
 		return nil, err
 	}

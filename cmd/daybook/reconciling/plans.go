@@ -12,6 +12,7 @@ import (
 	"github.com/daybook-billing/daybook/internal/bus"
 	"github.com/daybook-billing/daybook/reconcile"
 	"github.com/daybook-billing/daybook/reconcile/assembler"
+	"github.com/daybook-billing/daybook/reconcile/plans"
 	"github.com/daybook-billing/daybook/reconcile/service"
 )
 
@@ -27,19 +28,19 @@ func (c *listCmd) Run(e *shell.Env) error {
 		return err
 	}
 	defer b.Close()
-	places, err := service.Places(e.Ctx, b)
+	places, err := plans.Places(e.Ctx, b)
 	if err != nil {
 		return err
 	}
 	for _, at := range places {
-		planned, err := service.Last(e.Ctx, b, at.Source, at.Foundation)
+		planned, err := plans.Last(e.Ctx, b, at.Source, at.Foundation)
 		if err != nil {
 			return err
 		}
 		if err := Planned(e.Stdout, planned, c.Format == "json"); err != nil {
 			return err
 		}
-		sums, err := service.Alarm(e.Ctx, b, at.Source, at.Foundation)
+		sums, err := plans.Alarm(e.Ctx, b, at.Source, at.Foundation)
 		if err != nil {
 			return err
 		}
@@ -62,7 +63,7 @@ func (c *showCmd) Run(e *shell.Env) error {
 		return err
 	}
 	defer b.Close()
-	planned, err := service.Last(e.Ctx, b, c.Source, c.Name)
+	planned, err := plans.Last(e.Ctx, b, c.Source, c.Name)
 	if err != nil {
 		return err
 	}
@@ -98,8 +99,8 @@ type applyCmd struct {
 func (c *applyCmd) Run(e *shell.Env) error {
 	found := false
 	err := c.with(e, "", func(ctx context.Context, b *bus.Bus, s *service.Service, foundation string) error {
-		last, err := service.Last(ctx, b, "cf", foundation)
-		if errors.Is(err, service.ErrNoPlan) || err == nil && last.Plan.ID != c.Plan {
+		last, err := plans.Last(ctx, b, "cf", foundation)
+		if errors.Is(err, plans.ErrNoPlan) || err == nil && last.Plan.ID != c.Plan {
 			return nil
 		}
 		if err != nil {
@@ -113,7 +114,7 @@ func (c *applyCmd) Run(e *shell.Env) error {
 		return errors.Join(Planned(e.Stdout, planned, c.Format == "json"), err)
 	})
 	if err == nil && !found {
-		err = service.ErrAnotherPlan
+		err = plans.ErrAnotherPlan
 	}
 	return err
 }
@@ -166,7 +167,7 @@ func (c *ignoreCmd) Run(e *shell.Env) error {
 		return err
 	}
 	defer b.Close()
-	err = service.Ignore(e.Ctx, b, c.Source, c.Name, &reconcile.Limitation{
+	err = plans.Ignore(e.Ctx, b, c.Source, c.Name, &reconcile.Limitation{
 		Foundation: c.Name, Tenant: c.Tenant, Space: c.Space, Kind: c.Kind, Resource: c.Resource, Until: c.Until.Time,
 		By: c.By, Note: c.Note,
 	}, shell.Now())

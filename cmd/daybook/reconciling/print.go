@@ -8,7 +8,7 @@ import (
 	"github.com/daybook-billing/daybook/cmd/daybook/print"
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/reconcile"
-	"github.com/daybook-billing/daybook/reconcile/service"
+	"github.com/daybook-billing/daybook/reconcile/plans"
 )
 
 // remodelJSON is one difference of a plan.
@@ -43,7 +43,7 @@ type stakeJSON struct {
 
 // Planned prints a plan with what became of it: a table of at most 100 columns, or a line of JSON
 // for each difference.
-func Planned(w io.Writer, p *service.Planned, asJSON bool) error {
+func Planned(w io.Writer, p *plans.Planned, asJSON bool) error {
 	outcomes := map[reconcile.Key]remodelJSON{}
 	if p.Report != nil {
 		for _, o := range p.Report.Outcomes {
@@ -113,8 +113,8 @@ func notes(w io.Writer, plan *reconcile.Plan) {
 }
 
 // result prints what became of a plan.
-func result(w io.Writer, p *service.Planned) {
-	for _, s := range service.Stakes(p.Plan) {
+func result(w io.Writer, p *plans.Planned) {
+	for _, s := range plans.Stakes(p.Plan) {
 		print.Text(w, fmt.Sprintf("At stake a day, without VAT: %s %s billed too much, %s too little.", s.Currency,
 			s.TooMuch,
 			s.TooLittle))

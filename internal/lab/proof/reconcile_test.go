@@ -23,6 +23,7 @@ import (
 	"github.com/daybook-billing/daybook/reconcile"
 	"github.com/daybook-billing/daybook/reconcile/foreman"
 	"github.com/daybook-billing/daybook/reconcile/inspector/cf"
+	"github.com/daybook-billing/daybook/reconcile/plans"
 	"github.com/daybook-billing/daybook/reconcile/service"
 )
 
@@ -74,7 +75,7 @@ type reconciled struct {
 	projector *projector.Projector
 	inner     service.Platform
 	service   *service.Service
-	last      *service.Planned
+	last      *plans.Planned
 }
 
 func newReconciled(t *testing.T, seed uint64, key *rsa.PrivateKey) *reconciled {
@@ -177,7 +178,7 @@ func (r *reconciled) pass(d time.Duration) {
 }
 
 // round reconciles once.
-func (r *reconciled) round() *service.Planned {
+func (r *reconciled) round() *plans.Planned {
 	r.Helper()
 	planned, err := r.service.Round(context.Background(), false)
 	r.must(err)

@@ -1,0 +1,177 @@
+package plans
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/daybook-billing/daybook/internal/bus"
+	"github.com/daybook-billing/daybook/internal/snapshot"
+	"github.com/daybook-billing/daybook/reconcile"
+	"github.com/daybook-billing/daybook/reconcile/assembler"
+)
+
+// Bucket has the state of reconciliations: a few objects for each foundation.
+const Bucket = "daybook-reconcile"
+
+// Limits of the state.
+const (
+	// MaxIgnored is how many limitations of persons a foundation has.
+	MaxIgnored = 1000
+	// maxObject bounds the text of an object; maxEvidence the evidence of a stored plan.
+	maxObject   = 256 << 20
+	maxEvidence = 16 << 20
+)
+
+// Objects of a foundation.
+const (
+	objectPlan    = "plan"
+	objectAlarm   = "alarm"
+	objectIgnored = "ignored"
+)
+
+// ErrNoPlan: nothing was planned for the foundation.
+var ErrNoPlan = errors.New("no plan is stored for this foundation: make one with daybook reconcile plan")
+
+// Objects is the part of the bus for the state.
+type Objects interface {
+	GetObject(ctx context.Context, bucket, name string) ([]byte, error)
+	PutObject(ctx context.Context, bucket, name string, data []byte) error
+}
+
+// Planned is the last plan of a foundation, and what became of it.
+type Planned struct {
+	Plan    *reconcile.Plan
+	Report  *assembler.Report `json:",omitempty"` // nil where it was not enacted
+	Problem string            `json:",omitempty"` // why it was not enacted to its end
+	Dry     string            `json:",omitempty"` // why it was not to be enacted
+}
+
+// ErrAnotherPlan: the stored plan has another id.
+var ErrAnotherPlan = errors.New("the plan is not the last one of the foundation: daybook reconcile list shows that " +
+	"one")
+
+// Seal makes an object of a value.
+func Seal(v any) ([]byte, error) {
+	return snapshot.Seal(func(w io.Writer) error { return json.NewEncoder(w).Encode(v) })
+}
+
+// Unseal reads an object into a value.
+func Unseal(object []byte, v any) error {
+	r, err := snapshot.Open(object)
+	if err != nil {
+		return err
+	}
+	err = json.NewDecoder(io.LimitReader(r, maxObject)).Decode(v)
+	return errors.Join(err, r.Close())
+}
+
+// Name is the name of a foundation's object.
+func Name(source, foundation, object string) string { return source + "." + foundation + "." + object }
+
+// get reads an object of a foundation; false where there is none.
+func get(ctx context.Context, b Objects, source, foundation, object string, v any) (bool, error) {
+	data, err := b.GetObject(ctx, Bucket, Name(source, foundation, object))
+	if errors.Is(err, bus.ErrNotFound) {
+		return false, nil
+	}
+	if err == nil {
+		err = Unseal(data, v)
+	}
+	return err == nil, err
+}
+
+func put(ctx context.Context, b Objects, source, foundation, object string, v any) error {
+	data, err := Seal(v)
+	if err != nil {
+		return err
+	}
+	return b.PutObject(ctx, Bucket, Name(source, foundation, object), data)
+}
+
+// Last reads the last plan of a foundation. Errors: ErrNoPlan.
+func Last(ctx context.Context, b Objects, source, foundation string) (*Planned, error) {
+	var p Planned
+	found, err := get(ctx, b, source, foundation, objectPlan, &p)
+	if err == nil && !found {
+		err = ErrNoPlan
+	}
+	return &p, err
+}
+
+// Keep stores the last plan of a foundation, with less evidence where there is much.
+func Keep(ctx context.Context, b Objects, p *Planned) error {
+	kept, plan := *p, *p.Plan
+	plan.Remodels = slices.Clone(plan.Remodels)
+	size := 0
+	without := func(m *reconcile.Material) *reconcile.Material {
+		if m == nil {
+			return nil
+		}
+		if size += len(m.Evidence); size <= maxEvidence {
+			return m
+		}
+		bare := *m
+		bare.Evidence = nil
+		return &bare
+	}
+	for i := range plan.Remodels {
+		r := &plan.Remodels[i]
+		r.Billed, r.There = without(r.Billed), without(r.There)
+	}
+	kept.Plan = &plan
+	return put(ctx, b, plan.Source, plan.Foundation, objectPlan, &kept)
+}
+
+// Ignored are the limitations that persons gave for a foundation.
+func Ignored(ctx context.Context, b Objects, source, foundation string) (all []reconcile.Limitation, err error) {
+	_, err = get(ctx, b, source, foundation, objectIgnored, &all)
+	return all, err
+}
+
+// TooManyError reports more limitations than are kept.
+type TooManyError struct{ Foundation string }
+
+func (e *TooManyError) Error() string {
+	return fmt.Sprintf("%s has %d limitations already: put them into the file of rules as patterns", e.Foundation,
+		MaxIgnored)
+}
+
+// Ignore adds a limitation of a person. Those that are over are removed. Errors: *TooManyError.
+func Ignore(ctx context.Context, b Objects, source, foundation string, l *reconcile.Limitation, now time.Time) error {
+	all, err := Ignored(ctx, b, source, foundation)
+	if err != nil {
+		return err
+	}
+	all = slices.DeleteFunc(all, func(l reconcile.Limitation) bool { return !l.Until.IsZero() && !l.Until.After(now) })
+	if len(all) >= MaxIgnored {
+		return &TooManyError{foundation}
+	}
+	return put(ctx, b, source, foundation, objectIgnored, append(all, *l))
+}
+
+// Place is a foundation of a source.
+type Place struct{ Source, Foundation string }
+
+// Lister is the part of the bus that lists objects.
+type Lister interface {
+	ListObjects(ctx context.Context, bucket string) ([]string, error)
+}
+
+// Places are the foundations with a plan, in the order of their names.
+func Places(ctx context.Context, b Lister) (all []Place, err error) {
+	names, err := b.ListObjects(ctx, Bucket)
+	for _, n := range names {
+		place, isPlan := strings.CutSuffix(n, "."+objectPlan)
+		source, foundation, _ := strings.Cut(place, ".")
+		if isPlan {
+			all = append(all, Place{source, foundation})
+		}
+	}
+	return all, err
+}
