@@ -23,8 +23,15 @@ type Guard struct {
 // second.
 const cleanTime = 100
 
+// Keep starts a guard of the processes in its group alone: their folder stays.
+func Keep() (*Guard, error) { return start("") }
+
 // Start starts a guard of the processes in its group, and of a folder.
-func Start(folder string) (_ *Guard, err error) {
+func Start(folder string) (*Guard, error) {
+	return start(fmt.Sprintf("; rm -rf '%s'", folder))
+}
+
+func start(behind string) (_ *Guard, err error) {
 	g := &Guard{}
 	defer func() {
 		if err != nil {
@@ -36,8 +43,8 @@ func Start(folder string) (_ *Guard, err error) {
 	}
 	// The shell's kill takes no "--" where it is dash.
 	g.cleaner, err = g.start(fmt.Sprintf("cat >/dev/null; n=0; "+
-		"while kill -0 -%d 2>/dev/null && [ $n -lt %d ]; do sleep 0.1; n=$((n+1)); done; rm -rf '%s'",
-		g.Group(), cleanTime, folder))
+		"while kill -0 -%d 2>/dev/null && [ $n -lt %d ]; do sleep 0.1; n=$((n+1)); done%s",
+		g.Group(), cleanTime, behind))
 	return g, err
 }
 

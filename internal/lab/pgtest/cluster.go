@@ -49,6 +49,7 @@ type Cluster struct {
 	server     url.URL // of the database postgres
 	databases  atomic.Int64
 	folder     string // empty for a server of somebody else
+	kept       bool   // the folder stays behind Close
 	binaries   string
 	credential *syscall.Credential
 	guard      *guard.Guard
@@ -67,14 +68,23 @@ func Start(ctx context.Context) (_ *Cluster, err error) {
 		c.server = *u
 		return c, nil
 	}
-	found, err := filepath.Glob(filepath.Join(binaries, "initdb"))
-	if err != nil || len(found) == 0 {
-		return nil, ErrMissing
-	}
-	c.binaries = filepath.Dir(slices.Max(found))
 	if c.folder, err = os.MkdirTemp("", "postgres"); err != nil {
 		return nil, err
 	}
+	return c.begin(ctx)
+}
+
+// StartIn starts the cluster of a folder, which stays behind Close. Without one it makes it.
+func StartIn(ctx context.Context, folder string) (*Cluster, error) {
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		return nil, err
+	}
+	c := &Cluster{folder: folder, kept: true}
+	return c.begin(ctx)
+}
+
+// begin makes the cluster's files where there are none, and starts its server.
+func (c *Cluster) begin(ctx context.Context) (_ *Cluster, err error) {
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, c.Close())
@@ -88,6 +98,11 @@ func Start(ctx context.Context) (_ *Cluster, err error) {
 
 // prepare makes the cluster's files.
 func (c *Cluster) prepare(ctx context.Context) (err error) {
+	found, err := filepath.Glob(filepath.Join(binaries, "initdb"))
+	if err != nil || len(found) == 0 {
+		return ErrMissing
+	}
+	c.binaries = filepath.Dir(slices.Max(found))
 	if os.Getuid() == 0 {
 		if c.credential, err = lookUp(account); err != nil {
 			return err
@@ -96,7 +111,12 @@ func (c *Cluster) prepare(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	if c.guard, err = guard.Start(c.folder); err != nil {
+	if c.kept {
+		c.guard, err = guard.Keep()
+	} else {
+		c.guard, err = guard.Start(c.folder)
+	}
+	if err != nil {
 		return err
 	}
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
@@ -108,6 +128,9 @@ func (c *Cluster) prepare(ctx context.Context) (err error) {
 	}
 	if err := listener.Close(); err != nil {
 		return err
+	}
+	if _, err := os.Stat(filepath.Join(c.data(), "PG_VERSION")); err == nil {
+		return nil // of an earlier start
 	}
 	out, err := c.command(ctx, "initdb", "--no-sync", "--auth=trust", "--username=postgres", "--encoding=UTF8",
 		"--locale=C.UTF-8", "--pgdata="+c.data()).CombinedOutput()
@@ -220,18 +243,39 @@ func (c *Cluster) Kill() {
 	c.postmaster = nil
 }
 
-// Close ends the server and removes the folder.
+// stop lets the server write what it has, and end.
+func (c *Cluster) stop() {
+	if c.postmaster == nil || c.postmaster.Process.Signal(syscall.SIGINT) != nil {
+		return
+	}
+	select {
+	case <-c.ended:
+		c.postmaster = nil
+	case <-time.After(startTime): // the next start mends what is left
+	}
+}
+
+// Close ends the server and removes the folder, or keeps it where StartIn named it.
 func (c *Cluster) Close() error {
 	if c.folder == "" {
 		return nil
+	}
+	if c.kept {
+		c.stop()
 	}
 	c.Kill()
 	if c.guard != nil {
 		c.guard.Close()
 		c.guard = nil
 	}
+	if c.kept {
+		return nil
+	}
 	return os.RemoveAll(c.folder)
 }
+
+// URL is that of the database postgres.
+func (c *Cluster) URL() string { return c.server.String() }
 
 // Database makes an empty database, and returns its URL.
 func (c *Cluster) Database(ctx context.Context) (string, error) { return c.make(ctx, "") }
