@@ -5,6 +5,6 @@
 // is a process of its own with a data folder of its own; worlds come from the simulator.
 //
 // The files: main.go (the table), program.go (runs the binary), worlds.go (the inputs), chain.go,
-// memory.go, history.go, latency.go, benchmarks.go (the measurements), year.go and
-// reading.go (a year of charges, and questions about them).
+// memory.go, history.go, latency.go, benchmarks.go (the measurements), year.go, kept.go and
+// reading.go (a year of charges, that of an earlier run, and questions about them).
 package main

@@ -23,6 +23,8 @@ func main() {
 	old := flag.String("old", "", "binary of an earlier version, for the processor time of an event")
 	events := flag.Int("events", 200_000, "events of the whole path")
 	charges := flag.Int("charges", 10_000_000, "charges in Postgres for the questions over HTTP")
+	keep := flag.String("keep", "", "folder in which the year of charges in Postgres stays, for the next run; 12 GB "+
+		"at 10,000,000 charges")
 	only := flag.String("only", "", "the one measurement to take")
 	flag.Parse()
 	if flag.NArg() != 1 {
@@ -32,7 +34,7 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := table(ctx, os.Stdout, flag.Arg(0), *old, *only, size{
+	if err := table(ctx, os.Stdout, flag.Arg(0), *old, *only, *keep, size{
 		events: *events, history: 2 * *events, charges: *charges,
 	}); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -58,11 +60,12 @@ type measurement struct {
 type rig struct {
 	binary, old string // old may be empty
 	folder      string
+	keep        string // folder of the year of charges in Postgres, which stays; may be empty
 	size        size
 }
 
-func table(ctx context.Context, w io.Writer, binary, old, only string, size size) error {
-	for _, path := range []*string{&binary, &old} {
+func table(ctx context.Context, w io.Writer, binary, old, only, keep string, size size) error {
+	for _, path := range []*string{&binary, &old, &keep} {
 		if *path == "" {
 			continue
 		}
@@ -84,7 +87,7 @@ func table(ctx context.Context, w io.Writer, binary, old, only string, size size
 		if only != "" && only != m.name {
 			continue
 		}
-		r := &rig{binary: binary, old: old, folder: filepath.Join(folder, m.name), size: size}
+		r := &rig{binary: binary, old: old, folder: filepath.Join(folder, m.name), keep: keep, size: size}
 		if err := os.Mkdir(r.folder, 0o700); err != nil {
 			return err
 		}

@@ -1,11 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/daybook-billing/daybook/acts"
@@ -46,6 +48,7 @@ type year struct {
 	first        uint64 // message of USAGE that begins the first service; the others follow
 	at, posted   ledger.Positions
 	charges      int
+	next         int // day behind the year's last month that is not charged yet
 	// sums are the amounts by tenant and month of posting.
 	sums map[[2]string]events.Decimal
 	// noon is the sequence of USAGE behind half of the days of each month.
@@ -55,10 +58,7 @@ type year struct {
 // newYear is a world of about that many charges, with its prices and the beginnings of its
 // services.
 func newYear(ctx context.Context, b *bus.Bus, books *postgres.Ledger, charges int) (*year, error) {
-	w := &year{
-		bus: b, books: books, months: readMonths, sums: map[[2]string]events.Decimal{}, noon: map[string]uint64{},
-		prices: events.Catalogue{Version: "v1", YAML: yearPrices()},
-	}
+	w := emptyYear(b, books)
 	w.services = max(readServices, charges/(readMonths*readDays*readComponents))
 	w.days = min(max(charges/(readMonths*readComponents*w.services), 1), readDays)
 	if _, err := acts.PublishCatalogue(ctx, b, &acts.Publication{
@@ -82,6 +82,14 @@ func newYear(ctx context.Context, b *bus.Bus, books *postgres.Ledger, charges in
 		begun = append(begun, w.fact(n))
 	}
 	return w, w.append(ctx, events.StreamUsage, &w.usage, begun)
+}
+
+// emptyYear is a year without a service.
+func emptyYear(b *bus.Bus, books *postgres.Ledger) *year {
+	return &year{
+		bus: b, books: books, months: readMonths, sums: map[[2]string]events.Decimal{}, noon: map[string]uint64{},
+		prices: events.Catalogue{Version: "v1", YAML: yearPrices()},
+	}
 }
 
 // yearPrices are plans with so many components each.
@@ -170,27 +178,52 @@ func (w *year) append(ctx context.Context, stream string, last *uint64, all []bu
 	return nil
 }
 
-// fill charges the whole year.
-func (w *year) fill(ctx context.Context) error {
+// fill charges the whole year. The database takes a batch while the next one is made.
+func (w *year) fill(ctx context.Context) (err error) {
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	batches := make(chan ledger.Batch, 1)
+	var posting sync.WaitGroup
+	posting.Go(func() {
+		for b := range batches {
+			if err := w.books.Post(ctx, b); err != nil {
+				stop(err)
+				return
+			}
+		}
+	})
 	for m := range w.months {
 		for d := range w.days {
-			if err := w.charge(ctx, m, d, m == w.months-1 && d == w.days-1); err != nil {
-				return err
+			if err == nil {
+				err = w.charge(ctx, m, d, batches)
 			}
 		}
 	}
-	return nil
+	w.next = w.days
+	close(batches)
+	posting.Wait()
+	return cmp.Or(context.Cause(ctx), err)
 }
 
 // charge charges all services for a day. The last day says what runs, too.
-func (w *year) charge(ctx context.Context, month, day int, last bool) error {
+func (w *year) charge(ctx context.Context, month, day int, to chan<- ledger.Batch) error {
 	cause, err := w.cut(ctx, month, day)
 	if err != nil {
 		return err
 	}
+	last := month == w.months-1 && day == w.days-1
 	for from := 0; from < w.services; from += readBatch {
-		if err := w.post(ctx, cause, from, min(from+readBatch, w.services), last); err != nil {
+		b, err := w.batch(ctx, cause, from, min(from+readBatch, w.services), last)
+		if err != nil {
 			return err
+		}
+		if w.books == nil {
+			continue
+		}
+		select {
+		case to <- b:
+		case <-ctx.Done():
+			return context.Cause(ctx)
 		}
 	}
 	return nil
@@ -211,11 +244,21 @@ func (w *year) cut(ctx context.Context, m, day int) (events.Cause, error) {
 
 // post meters, charges and posts the day of some services, at its cut.
 func (w *year) post(ctx context.Context, cause events.Cause, from, to int, running bool) error {
-	book := pricer.NewBook()
-	if err := book.Catalogue(&w.prices, "catalogue", func(*pricer.Entries) {}); err != nil {
+	b, err := w.batch(ctx, cause, from, to, running)
+	if err != nil {
 		return err
 	}
+	return w.books.Post(ctx, b)
+}
+
+// batch meters and charges the day of some services, at its cut: it appends the messages, and
+// returns the batch to post.
+func (w *year) batch(ctx context.Context, cause events.Cause, from, to int, running bool) (ledger.Batch, error) {
 	b := ledger.Batch{From: w.posted}
+	book := pricer.NewBook()
+	if err := book.Catalogue(&w.prices, "catalogue", func(*pricer.Entries) {}); err != nil {
+		return b, err
+	}
 	var metered, billing []bus.Message
 	for n := from; n < to; n++ {
 		m := w.metered(n, &cause)
@@ -243,21 +286,18 @@ func (w *year) post(ctx context.Context, cause events.Cause, from, to int, runni
 		})
 	}
 	if err := w.append(ctx, events.StreamMetered, &w.at.Metered, metered); err != nil {
-		return err
+		return b, err
 	}
 	if err := w.append(ctx, events.StreamBilling, &w.at.Billing, billing); err != nil {
-		return err
+		return b, err
 	}
 	w.charges += len(b.Charges)
 	for i := range b.Charges {
 		key := [2]string{b.Charges[i].Tenant, b.Charges[i].Period}
 		w.sums[key] = w.sums[key].Add(b.Charges[i].Amount)
 	}
-	if w.books == nil {
-		return nil
-	}
 	b.Positions, w.posted = w.at, w.at
-	return w.books.Post(ctx, b)
+	return b, nil
 }
 
 // metered is the message about a service at the end of a day.
