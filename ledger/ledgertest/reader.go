@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"time"
 
@@ -63,8 +64,17 @@ func message(subject, kind, id string, input uint64, body stage.Body) bus.Messag
 	}}
 }
 
+// usageOf is the message of USAGE behind message n of BILLING. Some are earlier than those before
+// them.
+func usageOf(n uint64) uint64 {
+	if n%13 == 0 {
+		return 5 * n
+	}
+	return 10 * n
+}
+
 // newWorld publishes a world. The input of message n of BILLING is message n of METERED, and that
-// one's is message 10 n of USAGE.
+// one's is usageOf(n).
 func newWorld(ctx context.Context, b *bus.Bus) *world {
 	GinkgoHelper()
 	w := &world{bus: b, chains: map[string]audit.Chain{}}
@@ -75,7 +85,7 @@ func newWorld(ctx context.Context, b *bus.Bus) *world {
 	for n := uint64(1); n <= worldMessages; n++ {
 		m := events.Billing{
 			ID: fmt.Sprint("m", n), Source: events.SourceCF, Foundation: one(foundations), Tenant: one(tenants),
-			Kind: events.KindApp, Resource: one(rest), Cause: events.Cause{Sequence: n, Usage: 10 * n},
+			Kind: events.KindApp, Resource: one(rest), Cause: events.Cause{Sequence: n, Usage: usageOf(n)},
 		}
 		for i := range 1 + dice.IntN(3) {
 			period := one([]string{"2026-10", "2026-11"})
@@ -87,7 +97,7 @@ func newWorld(ctx context.Context, b *bus.Bus) *world {
 		w.charges = ledger.AppendCharges(w.charges, &m, n)
 		horizon := &events.Horizon{ID: fmt.Sprint("h", n), Source: m.Source, Foundation: m.Foundation}
 		metered = append(metered, message(events.MeteredHorizonSubject(m.Source, m.Foundation), events.TypeHorizon,
-			horizon.ID, 10*n, horizon))
+			horizon.ID, usageOf(n), horizon))
 		billing = append(billing, message(events.ChargeSubject(m.Tenant, m.Source, m.Foundation, m.Kind, m.Resource),
 			events.TypeBilling, m.ID, n, &m))
 		if len(billing) == worldBatch {
@@ -117,6 +127,39 @@ func (w *world) expected(q ledger.Query) (ids []string, sum events.Decimal) {
 		}
 	}
 	return ids, sum
+}
+
+// judgeEarlier asks a reader for the sums at many earlier times.
+func (w *world) judgeEarlier(ctx context.Context, r ledger.Reader, some []events.Owner) {
+	GinkgoHelper()
+	for n := uint64(0); n <= worldMessages+1; n += 4 {
+		for _, q := range []ledger.Query{
+			{Known: 10*n + 5},
+			{Known: 10*n + 5, Tenant: "b", By: []ledger.Dimension{ledger.ByPlan, ledger.ByComponent}},
+			{Known: 10*n + 5, Owners: some, By: []ledger.Dimension{ledger.ByMonth}},
+			{Known: 10*n + 5, Upto: worldMessages - n/2 + 1, By: []ledger.Dimension{ledger.ByTenant}},
+			{Upto: n + 1, Period: "2026-10", By: []ledger.Dimension{ledger.ByFoundation, ledger.ByTenant}},
+			{Known: 10*n + 5, Tenant: "a", By: []ledger.Dimension{ledger.ByDay}},
+		} {
+			want := map[string]int{}
+			ids, sum := w.expected(q)
+			for i := range w.charges {
+				if c := &w.charges[i]; slices.Contains(ids, c.ID) {
+					want[fmt.Sprint(ledger.Group(c, q.By))]++
+				}
+			}
+			sums, err := r.Totals(ctx, q)
+			Expect(err).NotTo(HaveOccurred())
+			got := map[string]int{}
+			var amount events.Decimal
+			for _, s := range sums {
+				got[fmt.Sprint(s.Group)] += s.Charges
+				amount = amount.Add(s.Amount)
+			}
+			Expect(got).To(Equal(want), "%+v", q)
+			Expect(amount.Cmp(sum)).To(BeZero(), "%+v", q)
+		}
+	}
 }
 
 // Readers declares the suite of all readers. connect returns a bus with empty streams, open a
@@ -185,6 +228,10 @@ func Readers(connect func(ctx context.Context) *bus.Bus, open func(ctx context.C
 				}
 			}
 		})
+
+	It("adds up what was known, and what was posted, at any time, by any dimension", func(ctx context.Context) {
+		w.judgeEarlier(ctx, r, north)
+	})
 
 	It("pages while more is posted as if nothing were: up to the first page's position", func(ctx context.Context) {
 		at, err := r.Positions(ctx)

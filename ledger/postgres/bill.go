@@ -84,6 +84,12 @@ func summedFor(q *ledger.Query) *summed {
 // where is the condition of a query of charges.
 func (s *summed) where(q *ledger.Query) *where {
 	w := &where{}
+	s.conditions(w, q)
+	return w
+}
+
+// conditions adds those of a query of charges.
+func (s *summed) conditions(w *where, q *ledger.Query) {
 	w.owners(q)
 	w.is("period", q.Period)
 	w.is("space", q.Space)
@@ -104,7 +110,6 @@ func (s *summed) where(q *ledger.Query) *where {
 	if q.Known > 0 {
 		w.add("usage_sequence <= ?", q.Known)
 	}
-	return w
 }
 
 // group are the expressions of a query's dimensions.
@@ -123,16 +128,39 @@ func (s *summed) group(by []ledger.Dimension) (expressions []string) {
 const oneUnit = "CASE WHEN min(unit) = max(unit) THEN min(unit) ELSE '' END"
 
 // Totals implements ledger.Sums.
-func (l *Ledger) Totals(ctx context.Context, q ledger.Query) ([]ledger.Sum, error) {
+func (l *Ledger) Totals(ctx context.Context, q ledger.Query) (all []ledger.Sum, err error) {
 	from := summedFor(&q)
-	w := from.where(&q)
+	if q.Upto+q.Known == 0 {
+		w := from.where(&q)
+		return added(ctx, l.pool, from, &q, from.table+w.sql(), w.arguments)
+	}
+	err = l.read(ctx, func(tx pgx.Tx) error {
+		table, arguments, err := parted(ctx, tx, &q)
+		if err != nil {
+			return err
+		}
+		of := &fromMonths
+		if table == "" {
+			w := from.where(&q)
+			of, table, arguments = from, from.table+w.sql(), w.arguments
+		}
+		all, err = added(ctx, tx, of, &q, table, arguments)
+		return err
+	})
+	return all, err
+}
+
+// added are the sums of a query over a table, or over a part of one.
+func added(ctx context.Context, conn asks, from *summed, q *ledger.Query, table string, arguments []any) (
+	[]ledger.Sum, error,
+) {
 	values := from.group(q.By)
 	group := "ARRAY[" + strings.Join(values, ", ") + "]::text[]"
 	// By the values and not by their array, which takes longer to compare and more room to sort.
 	divided := strings.Join(append(values, "currency"), ", ")
-	rows, err := l.pool.Query(ctx, "SELECT "+group+" AS by, currency, "+oneUnit+", "+from.count+
-		", sum(quantity), sum(amount), sum(vat) FROM "+from.table+w.sql()+" GROUP BY "+divided+" LIMIT "+
-		limit(ledger.MaxSums+1), w.arguments...)
+	rows, err := conn.Query(ctx, "SELECT "+group+" AS by, currency, "+oneUnit+", "+from.count+
+		", sum(quantity), sum(amount), sum(vat) FROM "+table+" GROUP BY "+divided+" LIMIT "+
+		limit(ledger.MaxSums+1), arguments...)
 	if err != nil {
 		return nil, err
 	}

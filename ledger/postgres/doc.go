@@ -9,6 +9,10 @@
 // positions. Posters take turns by an advisory lock, and compare the positions with those of their
 // batch.
 //
+// Each 100,000 charges the same transaction adds sums over them, as a part: sums as they were
+// known, or posted, at an earlier time come from the parts before it, and from the charges of the
+// rest. A database of an earlier version gets its parts while more is posted.
+//
 // Beside the poster, Archive keeps the usage events of Cloud Foundry, and KeepNames the names of
 // the bucket daybook-names. KeepNames takes the erasures in USAGE, too: one is noted in a turn of
 // the posters, and no row is written with the tenant's names from then on; then rows from before

@@ -30,7 +30,8 @@ func runVictim() error {
 	if err != nil {
 		return err
 	}
-	l, err := postgres.New(postgres.Config{URL: os.Getenv(victimDatabase)}, slog.New(slog.DiscardHandler))
+	l, err := postgres.New(postgres.Config{URL: os.Getenv(victimDatabase), Part: part},
+		slog.New(slog.DiscardHandler))
 	if err != nil {
 		return err
 	}

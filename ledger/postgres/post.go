@@ -33,6 +33,9 @@ func (l *Ledger) Post(ctx context.Context, b ledger.Batch) error {
 				return fmt.Errorf("posting to Postgres: %w", err)
 			}
 		}
+		if err := l.cut(ctx, tx, len(b.Charges)); err != nil {
+			return fmt.Errorf("sums of a part, in Postgres: %w", err)
+		}
 		return nil
 	})
 }

@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,6 +20,9 @@ import (
 // Config is where the ledger is.
 type Config struct {
 	URL string // postgres://user:password@host/database, with what libpq's URLs may have
+	// Part is how many charges have sums of their own for questions about earlier times; 0:
+	// DefaultPart.
+	Part int
 }
 
 // connectTime is how long a connection may take.
@@ -29,6 +33,11 @@ type Ledger struct {
 	pool  *pgxpool.Pool
 	log   *slog.Logger
 	apart int // number of a generation that is not in use; 0: the one in use
+	part  int // Config.Part
+
+	// without counts the charges without a part, those of this process since it looked last.
+	without atomic.Int64
+	looked  atomic.Bool
 
 	filling atomic.Pointer[ledger.Rebuild] // of another process, as it was seen last
 }
@@ -52,7 +61,7 @@ func New(c Config, log *slog.Logger) (*Ledger, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Ledger{pool: pool, log: log}, nil
+	return &Ledger{pool: pool, log: log, part: cmp.Or(c.Part, DefaultPart)}, nil
 }
 
 // Migrate makes the schema, or brings it up to this version.

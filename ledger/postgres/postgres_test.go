@@ -54,10 +54,13 @@ var _ = BeforeSuite(func(ctx context.Context) {
 
 var _ = BeforeEach(func() { scale.Long(Skip) })
 
+// part is how many charges have sums of their own: few, so that a test has several parts.
+const part = 50
+
 // open opens a ledger in a database.
 func open(ctx context.Context, url string) *postgres.Ledger {
 	GinkgoHelper()
-	l, err := postgres.New(postgres.Config{URL: url}, slog.New(slog.DiscardHandler))
+	l, err := postgres.New(postgres.Config{URL: url, Part: part}, slog.New(slog.DiscardHandler))
 	Expect(err).NotTo(HaveOccurred())
 	Expect(l.Migrate(ctx)).To(Succeed())
 	DeferCleanup(l.Close)

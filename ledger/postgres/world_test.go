@@ -100,4 +100,10 @@ func (w *world) judge(ctx context.Context, l ledger.Reader) {
 		}
 		Expect(entries).To(Equal(int(w.at.Billing)), "by %s", by)
 	}
+	for _, upto := range []uint64{1, w.at.Billing / 2, w.at.Billing} {
+		sums, err := l.Totals(ctx, ledger.Query{Upto: upto})
+		Expect(err).NotTo(HaveOccurred())
+		Expect(sums).To(HaveLen(1))
+		Expect(sums[0].Charges).To(Equal(int(upto)), "up to message %d of BILLING", upto)
+	}
 }
