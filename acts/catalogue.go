@@ -23,11 +23,13 @@ type Publication struct {
 	// Reprice names closed months, YYYY-MM, to be priced by the version: the difference is posted
 	// as corrections. There are at most limit.MaxReprice.
 	Reprice []string
-	// Check, where there is one, is asked before the append. The act then stands directly behind
-	// the message of USAGE with the given sequence: Check is asked again where anything was added
-	// meanwhile. Its error ends the publication and is returned.
-	Check func(ctx context.Context, usage uint64) error
+	Check   Check // nil: none
 }
+
+// Check is an expectation of an act, and is asked before the append. The act then stands directly
+// behind the message of USAGE with the given sequence: Check is asked again where anything was
+// added meanwhile. Its error ends the act and is returned.
+type Check func(ctx context.Context, usage uint64) error
 
 // PublishCatalogue puts a catalogue version in force, once. A version has one text for ever; it may
 // be put in force again after another. It reports whether an act is stored by this call: for the

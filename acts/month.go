@@ -118,15 +118,16 @@ func (m *Months) Openable(month string) error {
 }
 
 // DecideMonth publishes an act about the months of a foundation, or of all, as the kind says:
-// closing, reopening, mode or grace. By, note and time are the act's; its id is made here. It
-// returns the act's sequence. Errors: *TooLongError, *BusyError.
-func DecideMonth(ctx context.Context, b Bus, act events.Act) (sequence uint64, err error) {
+// closing, reopening, mode or grace. By, note and time are the act's; its id is made here. A check
+// is asked as that of a Publication; nil for none. It returns the act's sequence. Errors:
+// *TooLongError, *BusyError, and those of the check.
+func DecideMonth(ctx context.Context, b Bus, act events.Act, check Check) (sequence uint64, err error) {
 	if err := bounded(&act); err != nil {
 		return 0, err
 	}
 	last, stored := "", uint64(0)
 	publishing := publish{
-		bus: b, filters: []string{events.ActSubject(act.Kind, act.Source, act.Foundation)},
+		bus: b, filters: []string{events.ActSubject(act.Kind, act.Source, act.Foundation)}, alone: check != nil,
 		read: func(m *bus.Stored) error {
 			if a, ok := read(m); ok {
 				if last = a.ID; last == act.ID {
@@ -138,6 +139,11 @@ func DecideMonth(ctx context.Context, b Bus, act events.Act) (sequence uint64, e
 		next: func(expectation uint64) ([]events.Act, error) {
 			if stored != 0 {
 				return nil, nil
+			}
+			if check != nil {
+				if err := check(ctx, expectation); err != nil {
+					return nil, err
+				}
 			}
 			act.ID = events.ID(act.Kind, act.Source, act.Foundation, act.Month.Month, act.Month.Mode,
 				fmt.Sprint(act.Month.GraceSeconds), last)

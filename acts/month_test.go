@@ -1,6 +1,7 @@
 package acts_test
 
 import (
+	"context"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -25,18 +26,40 @@ var _ = Describe("A word about months", func() {
 		for _, faults := range [][]fault{{}, {answerLost}, {requestLost}, {requestLost, answerLost}} {
 			s := newSite(ctx)
 			s.faults = faults
-			first, err := acts.DecideMonth(ctx, s, closing("2026-10"))
+			first, err := acts.DecideMonth(ctx, s, closing("2026-10"), nil)
 			Expect(err).NotTo(HaveOccurred())
 			Expect(s.list(ctx, events.ActClosing)).To(HaveExactElements(And(
 				HaveField("Month.Month", "2026-10"), HaveField("Sequence", first), HaveField("By", "ann"))))
-			second, err := acts.DecideMonth(ctx, s, closing("2026-10"))
+			second, err := acts.DecideMonth(ctx, s, closing("2026-10"), nil)
 			Expect(err).NotTo(HaveOccurred())
 			Expect(second).To(BeNumerically(">", first), "the projector may have refused the first")
 		}
 	})
+	It("stands directly behind what its author knew, or is not stored", func(ctx SpecContext) {
+		s := newSite(ctx)
+		expected, asked := uint64(0), []uint64{}
+		check := func(_ context.Context, usage uint64) error {
+			if asked = append(asked, usage); usage != expected {
+				return errDenied
+			}
+			return nil
+		}
+		first, err := acts.DecideMonth(ctx, s, closing("2026-10"), check)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(first).To(Equal(uint64(1)))
+		_, err = acts.DecideMonth(ctx, s, closing("2026-11"), check)
+		Expect(err).To(MatchError(errDenied))
+		Expect(asked).To(Equal([]uint64{0, 1}))
+		expected = 1
+		s.faults = []fault{answerLost}
+		second, err := acts.DecideMonth(ctx, s, closing("2026-11"), check)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(second).To(Equal(uint64(2)))
+		Expect(s.list(ctx, events.ActClosing)).To(HaveLen(2))
+	})
 	It("stands on the subject of its kind, also for all foundations", func(ctx SpecContext) {
 		s := newSite(ctx)
-		_, err := acts.DecideMonth(ctx, s, events.Act{Kind: events.ActMode, Month: events.Month{Mode: "manual"}})
+		_, err := acts.DecideMonth(ctx, s, events.Act{Kind: events.ActMode, Month: events.Month{Mode: "manual"}}, nil)
 		Expect(err).NotTo(HaveOccurred())
 		subject, _, body := s.stored(ctx, events.StreamUsage, 1)
 		Expect(subject).To(Equal("usage.act.mode.all.all"))

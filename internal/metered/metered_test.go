@@ -143,6 +143,53 @@ var _ = Describe("METERED as it stands", Ordered, func() {
 			MatchError(&metered.ChangedError{Since: since, Changes: 2}))
 	})
 
+	It("is changed for a month by what has time before its end, and by nothing of later months", func(ctx SpecContext) {
+		before, err := b.Stream(ctx, events.StreamMetered)
+		Expect(err).NotTo(HaveOccurred())
+		day := func(day int) time.Time { return time.Date(2026, 10, day, 0, 0, 0, 0, time.UTC) }
+		spans := func(source string, change func(*events.Metered)) bus.Message {
+			m := events.Metered{Source: source, Foundation: "it", Tenant: "org", Kind: "app", Resource: "a"}
+			change(&m)
+			return part(&m, 40, true)
+		}
+		closed := func(at time.Time) func(*events.Metered) {
+			return func(m *events.Metered) { m.Closed = []events.Span{{Kind: "app", Resource: "a", Start: at}} }
+		}
+		message := func(subject, kind string, body interface{ AppendJSON(b []byte) []byte }) bus.Message {
+			return bus.Message{
+				Subject: subject, Data: body.AppendJSON(nil),
+				Header: []events.Header{{Key: events.HeaderType, Value: kind}},
+			}
+		}
+		month := metered.Month{Source: "cf", Foundation: "it", Month: "2026-10"}
+		counts := func() int {
+			GinkgoHelper()
+			state, err := b.Stream(ctx, events.StreamMetered)
+			Expect(err).NotTo(HaveOccurred())
+			n, err := month.Changes(ctx, b, before.Last, state.Last+1)
+			Expect(err).NotTo(HaveOccurred())
+			return n
+		}
+		put(ctx, spans("cf", closed(day(32))), spans("trove", closed(day(1))), part(app("a"), 40, true),
+			spans("cf", func(m *events.Metered) { m.Held = []events.Hold{{ID: "h", Start: day(40)}} }),
+			message(events.MeteredHorizonSubject("cf", "it"), events.TypeHorizon, &events.Horizon{Source: "cf"}),
+			message(events.MeteredClosingSubject("trove", "it"), events.TypeClosing, &events.Closing{Source: "trove"}))
+		Expect(counts()).To(BeZero())
+		for n, m := range []bus.Message{
+			spans("cf", closed(day(31))),
+			spans("cf", func(m *events.Metered) { m.Retracted = []events.Span{{Kind: "app", Start: day(-40)}} }),
+			spans("cf", func(m *events.Metered) { m.Held = []events.Hold{{ID: "h", Start: day(3)}} }),
+			message(events.MeteredClosingSubject("cf", "it"), events.TypeClosing, &events.Closing{Source: "cf"}),
+			message(events.MeteredGapSubject("cf", "it"), events.TypeGap, &events.Gap{Source: "cf", To: day(2)}),
+			message(events.MeteredCatalogueSubject, events.TypeCatalogue, &events.Catalogue{Version: "v"}),
+		} {
+			put(ctx, m)
+			Expect(counts()).To(Equal(n + 1))
+		}
+		Expect(month.Unchanged(ctx, b, before.Last, 0, time.Millisecond)).To(
+			MatchError(&metered.ChangedError{Since: before.Last, Changes: 6}))
+	})
+
 	It("is unchanged where nothing about usage came behind a message, and USAGE has nothing without an answer", func(
 		ctx SpecContext,
 	) {

@@ -58,6 +58,15 @@ type Watcher interface {
 // behind the message since of its own. It waits for the projector, as long as patience allows.
 // Error: *ChangedError.
 func Unchanged(ctx context.Context, b Watcher, since, usage uint64, patience time.Duration) error {
+	return unchanged(ctx, b, since, usage, patience, func(before uint64) (int, error) {
+		return Changes(ctx, b, since, before)
+	})
+}
+
+// unchanged is Unchanged, by a count of the changes between since and another message.
+func unchanged(ctx context.Context, b Watcher, since, usage uint64, patience time.Duration,
+	changes func(before uint64) (int, error),
+) error {
 	waiting, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	for {
@@ -65,7 +74,7 @@ func Unchanged(ctx context.Context, b Watcher, since, usage uint64, patience tim
 		if err != nil {
 			return err
 		}
-		n, err := Changes(ctx, b, since, state.Last+1)
+		n, err := changes(state.Last + 1)
 		if err != nil {
 			return err
 		}

@@ -86,7 +86,7 @@ func (c *flags) give(e *shell.Env, b *bus.Bus, a *events.Act) error {
 	if err != nil {
 		return err
 	}
-	sequence, err := acts.DecideMonth(e.Ctx, b, *a)
+	sequence, err := acts.DecideMonth(e.Ctx, b, *a, nil)
 	if err != nil {
 		return err
 	}
