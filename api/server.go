@@ -17,6 +17,7 @@ import (
 
 	"github.com/daybook-billing/daybook/api/answer"
 	"github.com/daybook-billing/daybook/api/auth"
+	"github.com/daybook-billing/daybook/api/operate"
 	"github.com/daybook-billing/daybook/api/session"
 	"github.com/daybook-billing/daybook/internal/bus"
 	"github.com/daybook-billing/daybook/ledger"
@@ -38,6 +39,7 @@ type Server struct {
 	cfg       Config
 	auth      Authenticator
 	answers   *answer.Answers
+	operate   *operate.Operations
 	state     func(ctx context.Context) (ledger.State, error) // nil: it is not told
 	log       *slog.Logger
 	now       func() time.Time
@@ -72,6 +74,7 @@ func New(cfg Config, deps Deps) (*Server, error) {
 	if s.now == nil {
 		s.now = time.Now
 	}
+	s.operate = operate.New(answers, deps.Bus, s.now)
 	var err error
 	if s.auth == nil {
 		cfg.Auth.Listen = s.cfg.Address

@@ -44,6 +44,13 @@ func (s *Statements) Of(tenant, month string) (all []statement.Statement) {
 	return all
 }
 
+// Closing are the statements and credit notes that a closing of the month proposes now.
+func (s *Statements) Closing(source, foundation, month string) []statement.Statement {
+	p, at := s.processor, place{source, foundation}
+	p.issuing.of(at).close(p.book, at, month, p.tally.through[at], p.tally.through[at])
+	return p.issuing.of(at).proposed.In(month)
+}
+
 // Preview is the pricer's state behind a message of METERED, for the effects of versions that are
 // not published. It takes every message as the pricer does, and puts out nothing.
 type Preview struct{ processor *processor }

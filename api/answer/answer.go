@@ -71,9 +71,9 @@ func (s *Scope) owners() []events.Owner {
 	return append([]events.Owner{}, s.Owners...)
 }
 
-// names reports whether something in the scope is of a foundation and a tenant; an empty one stands
+// Names reports whether something in the scope is of a foundation and a tenant; an empty one stands
 // for any.
-func (s *Scope) names(foundation, tenant string) bool {
+func (s *Scope) Names(foundation, tenant string) bool {
 	return s.Everybody || slices.ContainsFunc(s.Owners, func(o events.Owner) bool {
 		return (foundation == "" || foundation == o.Foundation) &&
 			(tenant == "" || o.Tenant == "" || tenant == o.Tenant)

@@ -40,7 +40,7 @@ type MonthSum struct {
 
 // Months answers with the months of the asker's foundations.
 func (a *Answers) Months(ctx context.Context, asker *Asker, x *FoundationQuestion) (*Months, error) {
-	if !asker.Usage.names(x.Foundation, "") {
+	if !asker.Usage.Names(x.Foundation, "") {
 		return nil, errNobody
 	}
 	all, err := ledger.ListMonths(ctx, a.bus, x.Foundation)
@@ -53,7 +53,7 @@ func (a *Answers) Months(ctx context.Context, asker *Asker, x *FoundationQuestio
 	out := &Months{Months: []Month{}}
 	for i := range all {
 		m := &all[i]
-		if !asker.Usage.names(m.Foundation, "") {
+		if !asker.Usage.Names(m.Foundation, "") {
 			continue
 		}
 		out.Months = append(out.Months, NewMonth(asker, m))

@@ -36,3 +36,9 @@ var errNobody = &Problem{
 
 // errNone is the one Problem of everything else with an id.
 var errNone = &Problem{Kind: NotFound, Detail: "nothing has this id, or it is not yours to see"}
+
+// NoTenant is the Problem of tenants and foundations that do not exist, or are not the asker's.
+func NoTenant() error { return errNobody }
+
+// NoID is the Problem of everything else with an id.
+func NoID() error { return errNone }

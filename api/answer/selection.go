@@ -41,7 +41,7 @@ type Selection struct {
 // place to set Owners. Error: errNobody.
 func (w *Whose) query(scope *Scope) (ledger.Query, error) {
 	q := ledger.Query{Foundation: w.Foundation, Tenant: w.Tenant}
-	if !scope.names(w.Foundation, w.Tenant) {
+	if !scope.Names(w.Foundation, w.Tenant) {
 		return q, errNobody
 	}
 	q.Owners = scope.owners()

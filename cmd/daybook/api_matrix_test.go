@@ -90,13 +90,19 @@ func asks() map[string]rights {
 		"differences": anybody, "forecast": money, "export": money, "live-charges": money, "statement": global,
 		"statement-csv": global, "statement-bundle": global, "statement-line": global,
 		"price": anybody, "what-if": global,
+		"month-closing": global, "month-policies": member, "close-month": acting, "reopen-month": acting,
+		"month-mode": acting, "month-grace": acting,
 	}
 }
 
 // bodies are the questions and acts of POST.
 func bodies() map[string]string {
 	return map[string]string{
-		"decide": `{"action":"discard","note":"by the matrix"}`,
+		"decide":       `{"action":"discard","note":"by the matrix"}`,
+		"close-month":  `{"foundation":"trove-wiki","note":"by the matrix"}`,
+		"reopen-month": `{"foundation":"trove-wiki","note":"by the matrix"}`,
+		"month-mode":   `{"foundation":"trove-wiki","note":"by the matrix","mode":"manual"}`,
+		"month-grace":  `{"foundation":"trove-wiki","note":"by the matrix","grace_seconds":3600}`,
 		"price": `{"kind":"app","footprint":{"instances":1,"memory_mb":64},"from":"2026-10-01T00:00:00Z",` +
 			`"to":"2026-10-02T00:00:00Z"}`,
 		"what-if": `{"catalogue":"currency: GBP\nplans: [{name: all, match: {kind: app}, valid_from: 2020-01-01, ` +
@@ -272,7 +278,8 @@ var _ = Describe("Every operation of the API", Ordered, ContinueOnFailure, func(
 				needed := asks()[o.ID]
 				own := mine
 				if needed == acting {
-					own = map[string]string{"id": held}
+					own = maps.Clone(mine)
+					own["id"] = held
 				}
 				w := send(o, own, t.token)
 				want := http.StatusNotFound

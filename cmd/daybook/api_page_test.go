@@ -16,8 +16,11 @@ var _ = Describe("The page about the API", func() {
 		Expect(err).NotTo(HaveOccurred())
 		server := httptest.NewServer(demonstrated(ctx).ask(ctx).handler)
 		DeferCleanup(server.Close)
-		asked := 0
+		asked, before := 0, ""
 		for line := range strings.Lines(string(page)) {
+			if strings.HasPrefix(line, "    export API=") {
+				before = strings.ReplaceAll(strings.TrimSpace(line), "http://127.0.0.1:8080", server.URL) + "; "
+			}
 			line, is := strings.CutPrefix(line, "    curl ")
 			if !is {
 				continue
@@ -26,7 +29,7 @@ var _ = Describe("The page about the API", func() {
 			line, want, told := strings.Cut(strings.TrimSpace(line), " # ")
 			Expect(told).To(BeTrue(), "%s says nothing of its answer", line)
 			line = "curl --fail-with-body " + strings.ReplaceAll(line, "http://127.0.0.1:8080", server.URL)
-			out, err := exec.CommandContext(ctx, "sh", "-c", line).Output()
+			out, err := exec.CommandContext(ctx, "sh", "-c", before+line).Output()
 			Expect(err).NotTo(HaveOccurred(), "%s: %.300s", line, out)
 			Expect(string(out)).To(ContainSubstring(want), line)
 		}

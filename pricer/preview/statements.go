@@ -16,23 +16,49 @@ import (
 // Of METERED it reads what is the tenant's, from the start: a snapshot of the pricer has the spans
 // of all tenants, and is of one version of the program alone.
 func Statements(ctx context.Context, b Stream, tenant, foundation, month string) ([]statement.Statement, error) {
-	state := pricer.NewStatements()
-	read := func(stream string, take func(*bus.Stored) error, filters ...string) error {
-		_, err := b.Each(ctx, stream, 1, bus.End, bus.ReadOptions{Filters: filters}, func(in *bus.Stored) error {
+	state, _, err := statements(ctx, b, tenant, foundation, events.TenantChargeFilter(tenant, foundation))
+	if err != nil {
+		return nil, err
+	}
+	return state.Of(tenant, month), nil
+}
+
+// Closing is what stands of a foundation, for looks at the closings of its months.
+type Closing struct {
+	Sequence uint64 // of the last message of METERED that was looked at
+	state    *pricer.Statements
+}
+
+// TakeClosing reads what METERED and BILLING have of a foundation.
+func TakeClosing(ctx context.Context, b Stream, foundation string) (*Closing, error) {
+	state, last, err := statements(ctx, b, "", foundation, events.ChargeFilter(foundation))
+	return &Closing{last, state}, err
+}
+
+// Of are the statements and credit notes that the closing of an open month proposes: each month
+// once.
+func (c *Closing) Of(source, foundation, month string) []statement.Statement {
+	return c.state.Closing(source, foundation, month)
+}
+
+// statements is the pricer's state of a tenant in a foundation, empty ones for all, and the last
+// message of METERED in it. charges are the filter of their charges.
+func statements(ctx context.Context, b Stream, tenant, foundation, charges string) (state *pricer.Statements,
+	last uint64, err error,
+) {
+	state = pricer.NewStatements()
+	read := func(stream string, take func(*bus.Stored) error, filters ...string) (uint64, error) {
+		return b.Each(ctx, stream, 1, bus.End, bus.ReadOptions{Filters: filters}, func(in *bus.Stored) error {
 			if err := take(in); err != nil {
 				return metered.Unreadable(stream, in, err)
 			}
 			return nil
 		})
-		return err
 	}
-	err := read(events.StreamMetered, state.Step, events.MeteredResourcesFilter(foundation, tenant),
+	last, err = read(events.StreamMetered, state.Step, events.MeteredResourcesFilter(foundation, tenant),
 		events.MeteredControlFilter(foundation), events.MeteredCatalogueSubject)
 	if err == nil {
-		err = read(events.StreamBilling, state.Adopt, events.TenantChargeFilter(tenant, foundation))
+		_, err = read(events.StreamBilling, state.Adopt, charges)
 	}
-	if err != nil {
-		return nil, err
-	}
-	return state.Of(tenant, month), nil
+	return state, last, err
 }

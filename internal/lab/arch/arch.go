@@ -51,11 +51,12 @@ var running = []string{
 }
 
 // libraries are packages of services that read or compute for whoever asks: the API asks for prices
-// before they are published, for the terms of a charge, and for the state of collectors. A
-// reconciliation asks for the money at stake.
+// before they are published, for the terms of a charge, for how months close, and for the state of
+// collectors. A reconciliation asks for the money at stake.
 var libraries = []string{
 	"pricer/bundle", "pricer/catalogue", "pricer/forecast", "pricer/formula", "pricer/preview",
-	"pricer/rating", "pricer/terms", "collector/status", "collector/quarantine", "reconcile",
+	"pricer/rating", "pricer/terms", "projector/months", "projector/timeline", "collector/status",
+	"collector/quarantine", "reconcile",
 }
 
 // judges are the files that import a pure package of a service: both come to one judgement, and

@@ -1,0 +1,14 @@
+// Package operate has what operators do by the API: they close months and open them again, and say
+// how months close. Each act has a preview, and may expect that what was seen stands.
+//
+// Reads METERED, BILLING and USAGE. Writes acts to USAGE, by the functions that the commands call,
+// and names the asker as who acts. An act waits for the projector to take it up, at most
+// maxWait.
+//
+// # Guarantees
+//
+//   - An act is stored once, or refused whole; its refusals are those of the command.
+//   - Who sees nothing of a foundation is told that it does not exist; who sees it and may not
+//     decide is told so.
+//   - A crash leaves an act stored or not, as the record of acts tells.
+package operate
