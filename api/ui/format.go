@@ -160,6 +160,15 @@ func lag(seconds int64) string {
 	return (time.Duration(seconds) * time.Second).String()
 }
 
+// days is a grace in words.
+func days(seconds uint32) string {
+	const day = 24 * 60 * 60
+	if seconds%day == 0 {
+		return counted(int(seconds/day), "day")
+	}
+	return lag(int64(seconds))
+}
+
 // pretty is JSON with line ends.
 func pretty(text json.RawMessage) string {
 	var b bytes.Buffer

@@ -112,12 +112,3 @@ func (u *Pages) anomalies(v *visit) (*view, error) {
 	}
 	return &view{file: "anomalies", title: "Anomalies", here: "anomalies", json: q, data: x}, nil
 }
-
-// months shows the months of foundations.
-func (u *Pages) months(v *visit) (*view, error) {
-	q, x := ask("/months"), &answer.Months{}
-	if err := u.get(v.Context(), v.who, q, x); err != nil {
-		return nil, err
-	}
-	return &view{file: "months", title: "Months", here: "months", json: q, data: x}, nil
-}

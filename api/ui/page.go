@@ -154,6 +154,7 @@ func (u *Pages) functions() template.FuncMap {
 		"time":     func(at time.Time) string { return at.UTC().Format(time.RFC3339Nano) },
 		"list":     func(words ...string) []string { return words },
 		"lag":      lag,
+		"days":     days,
 		"effect":   effectRow,
 		"pretty":   pretty,
 		"path":     func(parts ...string) string { return pathOf(parts) },
