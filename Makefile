@@ -97,10 +97,11 @@ verify: needs-verify generate bin/gofumpt ## Check generated files, messages aga
 	promtool test rules deploy/prometheus/daybook.test.yaml
 
 .PHONY: bench
-bench: ## Measure the program, and print one table of ratios; OLD=program measures an earlier one, too
+bench: ## Measure the program: one table of ratios; OLD=program an earlier one, too, CHARGES=10000000 a large ledger
 	$(call need,go)
 	$(GO) build -o bin/daybook ./cmd/daybook
-	$(GO) run ./internal/lab/bench $(if $(OLD),-old $(OLD)) bin/daybook
+	$(GO) run ./internal/lab/bench $(if $(OLD),-old $(OLD)) $(if $(CHARGES),-charges $(CHARGES)) \
+		$(if $(KEEP),-keep $(KEEP)) $(if $(ONLY),-only $(ONLY)) bin/daybook
 
 .PHONY: microbench
 microbench: bin/benchstat ## Run the packages' benchmarks and summarise them in bin/bench.txt

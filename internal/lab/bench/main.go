@@ -22,7 +22,7 @@ type size struct {
 func main() {
 	old := flag.String("old", "", "binary of an earlier version, for the processor time of an event")
 	events := flag.Int("events", 200_000, "events of the whole path")
-	charges := flag.Int("charges", 10_000_000, "charges in Postgres for the questions over HTTP")
+	charges := flag.Int("charges", 500_000, "charges in Postgres for the questions over HTTP")
 	keep := flag.String("keep", "", "folder in which the year of charges in Postgres stays, for the next run; 12 GB "+
 		"at 10,000,000 charges")
 	only := flag.String("only", "", "the one measurement to take")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http/httptest"
+	"os"
 	"testing"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -12,9 +13,7 @@ import (
 	"github.com/daybook-billing/daybook/api"
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
-	"github.com/daybook-billing/daybook/internal/lab/pgtest"
 	"github.com/daybook-billing/daybook/internal/lab/scale"
-	"github.com/daybook-billing/daybook/ledger/postgres"
 )
 
 func TestBench(t *testing.T) {
@@ -51,19 +50,24 @@ func (t *told) sum() (sum events.Decimal) {
 }
 
 var _ = Describe("The questions of the bench, to a small year", func() {
-	It("have the answers of its prices, while more is posted", func(ctx context.Context) {
+	var kept string
+	BeforeEach(func() {
+		var err error
+		kept, err = os.MkdirTemp("", "year")
+		Expect(err).NotTo(HaveOccurred())
+		DeferCleanup(os.RemoveAll, kept)
+		Expect(os.Chmod(kept, 0o755)).To(Succeed(), "Postgres has another user") //nolint:gosec // as it says
+	})
+
+	It("have the answers of its prices, while more is posted, and in the next run", func(ctx context.Context) {
 		scale.Long(Skip)
-		cluster, err := pgtest.Start(ctx)
+		r := &rig{keep: kept}
+		folder, err := r.open(ctx, 20_000)
 		Expect(err).NotTo(HaveOccurred())
-		DeferCleanup(func() { Expect(cluster.Close()).To(Succeed()) })
-		url, err := cluster.Database(ctx)
-		Expect(err).NotTo(HaveOccurred())
-		log := slog.New(slog.DiscardHandler)
-		books, err := postgres.New(postgres.Config{URL: url}, log)
-		Expect(err).NotTo(HaveOccurred())
-		DeferCleanup(books.Close)
-		Expect(books.Migrate(ctx)).To(Succeed())
-		server, err := bus.StartServer(bus.ServerConfig{DataDir: GinkgoT().TempDir(), Listen: "127.0.0.1:0"})
+		DeferCleanup(func() { Expect(folder.close()).To(Succeed()) })
+		Expect(folder.year).To(BeNil(), "a new folder has none")
+		books, log := folder.books, slog.New(slog.DiscardHandler)
+		server, err := bus.StartServer(bus.ServerConfig{DataDir: folder.streams, Listen: "127.0.0.1:0"})
 		Expect(err).NotTo(HaveOccurred())
 		DeferCleanup(server.Shutdown)
 		b, err := bus.Connect(ctx, bus.Config{URL: server.URL(), Timeout: scale.Patience})
@@ -121,6 +125,27 @@ var _ = Describe("The questions of the bench, to a small year", func() {
 				}
 			}
 		}
+		Expect(posted()).To(Succeed())
+		Expect(w.save(kept, folder.url, 20_000)).To(Succeed())
+
+		By("a year that an earlier run has kept, of which half a batch was not posted")
+		_, err = loadYear(kept, 30_000)
+		Expect(err).To(MatchError(ContainSubstring("give -charges 20000")))
+		folder.year, err = loadYear(kept, 20_000)
+		Expect(err).NotTo(HaveOccurred())
+		_, err = w.batch(ctx, events.Cause{ID: "cut", Sequence: w.usage, Time: w.day(w.months, 28)}, 0, 5, true)
+		Expect(err).NotTo(HaveOccurred())
+		again, took, err := r.filled(ctx, b, folder, 20_000)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(took).To(BeZero(), "it is not filled again")
+		Expect(again.next).To(BeNumerically(">", w.days), "the days behind it are charged already")
+		Expect(books.Positions(ctx)).To(Equal(w.at), "the ledger has come to the streams' ends")
+		posted = again.goOn(ctx)
+		asked, err = questions(ctx, over.URL, again)
+		Expect(err).NotTo(HaveOccurred())
+		var answer told
+		Expect(get(ctx, over.URL+asked[0].paths[0], &answer)).To(Succeed())
+		Expect(answer.sum().Cmp(want)).To(BeZero())
 		Expect(posted()).To(Succeed())
 	})
 })
