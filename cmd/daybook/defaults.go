@@ -15,8 +15,10 @@ import (
 	"github.com/daybook-billing/daybook/collector/file"
 	"github.com/daybook-billing/daybook/collector/trove"
 	"github.com/daybook-billing/daybook/internal/bus"
+	"github.com/daybook-billing/daybook/internal/cfapi"
 	"github.com/daybook-billing/daybook/internal/service"
 	"github.com/daybook-billing/daybook/projector"
+	inspector "github.com/daybook-billing/daybook/reconcile/inspector/cf"
 	reconcile "github.com/daybook-billing/daybook/reconcile/service"
 )
 
@@ -57,6 +59,9 @@ func defaults() kong.Vars {
 		"reconcile_every":    flagText(reconcile.DefaultEvery),
 		"reconcile_alarm":    flagText(reconcile.DefaultAlarm),
 		"reconcile_patience": flagText(reconcile.DefaultPatience),
+		"reconcile_retake":   flagText(inspector.DefaultRetake),
+
+		"reconcile_list_size": strconv.Itoa(cfapi.MaxPageSize),
 
 		"cut":             string(projector.DefaultCut),
 		"build_timeout":   flagText(projector.DefaultBuildTimeout),

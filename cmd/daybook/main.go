@@ -66,6 +66,11 @@ func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
 
 // run is main for one command line; it returns the exit status.
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	return runIn(context.Background(), args, stdin, stdout, stderr)
+}
+
+// runIn is run until a context ends.
+func runIn(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	var commands cli
 	exit := -1
 	parser, err := kong.New(&commands, kong.Name("daybook"), defaults(), kong.UsageOnError(),
@@ -77,6 +82,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 			{Key: "cf", Title: "Collecting from Cloud Foundry:"},
 			{Key: "trove", Title: "Collecting from Trove:"},
 			{Key: "metering", Title: "Metering:"},
+			{Key: "reconcile", Title: "Reconciling:"},
 			{Key: "process", Title: "The process:"},
 		}),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true}),
@@ -95,7 +101,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		fmt.Fprintf(stderr, "daybook: %v (daybook --help lists the commands)\n", err)
 		return 2
 	}
-	err = command.Run(&shell.Env{Ctx: context.Background(), Stdin: stdin, Stdout: stdout, Stderr: stderr})
+	err = command.Run(&shell.Env{Ctx: ctx, Stdin: stdin, Stdout: stdout, Stderr: stderr})
 	if err == nil || errors.Is(err, service.ErrStopped) { // a service, while it waited for NATS
 		return 0
 	}

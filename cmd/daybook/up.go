@@ -12,6 +12,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/daybook-billing/daybook/cmd/daybook/collect"
+	"github.com/daybook-billing/daybook/cmd/daybook/reconciling"
 	"github.com/daybook-billing/daybook/cmd/daybook/shell"
 	"github.com/daybook-billing/daybook/internal/bus"
 	"github.com/daybook-billing/daybook/internal/lab/demo"
@@ -24,18 +25,17 @@ type upCmd struct {
 	Demo bool `help:"Bring a small catalogue and three months of events."`
 	Once bool `help:"Exit when everything has been charged: with status 3 when something is unrated, held or quarantined."`
 	shell.Allowance
-	Catalogue      string   `placeholder:"FILE" help:"Put this price catalogue in force first."`
-	Collect        []string `sep:"none" placeholder:"FILE" help:"Collect this file; may be given several times."`
-	Follow         bool     `help:"Keep reading what is appended to the files."`
-	Foundation     string   `default:"${file_foundation}" help:"Foundation of the files."`
-	Order          string   `enum:"api,natural,created_at,given" default:"api" help:"${order_help}"`
-	CF             string   `name:"cf" env:"CF_API_ADDRESS" placeholder:"URL" help:"Collect from the Cloud Foundry foundation with this API. With --demo the environment does not name it."`
-	Data           string   `env:"DAYBOOK_DATA" default:"daybook-data" placeholder:"DIR" help:"Data folder of the embedded server (default: ${default})."`
-	Listen         string   `env:"DAYBOOK_LISTEN" default:"${listen}" placeholder:"ADDR" help:"Where the embedded server listens for NATS clients (default: ${default})."`
-	API            *string  `name:"api" env:"DAYBOOK_API" placeholder:"ADDR" help:"Serve the API on this host:port; empty: nowhere (default: ${api}, but for --once)."`
-	Reconcile      string   `env:"DAYBOOK_RECONCILE" enum:"off,report,hold,settle" default:"off" help:"Compare what is billed of Cloud Foundry with what is there: off, report, hold or settle (default: ${default}). The first plan of a foundation is not enacted."`
-	ReconcileRules string   `env:"DAYBOOK_RECONCILE_RULES" placeholder:"FILE" help:"Rules of the reconciliation (YAML)."`
-	ServerOnly     bool     `help:"Run the embedded NATS server and nothing else, to look at the streams or repair them with the nats CLI."`
+	Catalogue  string   `placeholder:"FILE" help:"Put this price catalogue in force first."`
+	Collect    []string `sep:"none" placeholder:"FILE" help:"Collect this file; may be given several times."`
+	Follow     bool     `help:"Keep reading what is appended to the files."`
+	Foundation string   `default:"${file_foundation}" help:"Foundation of the files."`
+	Order      string   `enum:"api,natural,created_at,given" default:"api" help:"${order_help}"`
+	CF         string   `name:"cf" env:"CF_API_ADDRESS" placeholder:"URL" help:"Collect from the Cloud Foundry foundation with this API. With --demo the environment does not name it."`
+	Data       string   `env:"DAYBOOK_DATA" default:"daybook-data" placeholder:"DIR" help:"Data folder of the embedded server (default: ${default})."`
+	Listen     string   `env:"DAYBOOK_LISTEN" default:"${listen}" placeholder:"ADDR" help:"Where the embedded server listens for NATS clients (default: ${default})."`
+	API        *string  `name:"api" env:"DAYBOOK_API" placeholder:"ADDR" help:"Serve the API on this host:port; empty: nowhere (default: ${api}, but for --once)."`
+	Reconcile  string   `env:"DAYBOOK_RECONCILE" enum:"off,report,hold,settle" default:"off" help:"Compare what is billed of Cloud Foundry with what is there: off, report, hold or settle (default: ${default}). The first plan of a foundation is not enacted."`
+	ServerOnly bool     `help:"Run the embedded NATS server and nothing else, to look at the streams or repair them with the nats CLI."`
 
 	authFlags
 	shell.Room `group:"server"`
@@ -44,7 +44,8 @@ type upCmd struct {
 	Password string `name:"nats-password" env:"NATS_PASSWORD" group:"server" help:"Password that clients must give."`
 
 	collect.CFFlags `group:"cf"`
-	Trove           collect.TroveFlags `embed:"" prefix:"trove-" group:"trove"`
+	Trove           collect.TroveFlags   `embed:"" prefix:"trove-" group:"trove"`
+	Reconciling     reconciling.Settings `embed:"" prefix:"reconcile-" group:"reconcile"`
 	projectorFlags  `group:"metering"`
 	databaseFlags   `group:"server"`
 	service.Config  `group:"process"`

@@ -22,10 +22,10 @@ func (s *system) makeReconcile(foundations []cf.Foundation) (err error) {
 			}
 		}
 	}
-	settings := reconciling.Settings{Rules: s.cmd.ReconcileRules, ExcludeSpaces: s.cmd.ExcludeSpaces}
+	metering := reconciling.Metering{ExcludeSpaces: s.cmd.ExcludeSpaces}
 	metrics := reconcile.NewMetrics()
 	s.process.Metrics.MustRegister(metrics)
-	s.reconcile, err = settings.Make(s.bus, s.log, metrics, foundations, s.cmd.Reconcile)
+	s.reconcile, err = s.cmd.Reconciling.Make(s.bus, s.log, metrics, foundations, s.cmd.Reconcile, &metering)
 	if err == nil {
 		s.differences = s.reconcile.Components(s.process)
 	}

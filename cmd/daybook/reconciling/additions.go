@@ -66,8 +66,8 @@ type adoptCmd struct {
 
 // Run asks the platform for a resource, and bills it from a time on.
 func (c *adoptCmd) Run(e *shell.Env) error {
-	return c.with(e, "", func(ctx context.Context, b *bus.Bus, s *service.Service, foundation string) error {
-		sight, err := s.See(ctx, reconcile.Material{
+	return c.withOne(e, func(e *shell.Env, b *bus.Bus, s *service.Service, foundation string) error {
+		sight, err := s.See(e.Ctx, reconcile.Material{
 			Kind: c.Kind, Resource: c.Resource, App: c.Resource, Proof: c.From.Time,
 		})
 		if err != nil {
@@ -77,7 +77,7 @@ func (c *adoptCmd) Run(e *shell.Env) error {
 			return fmt.Errorf("the platform of %s does not show that %s %s runs %s: nothing is adopted", foundation,
 				c.Kind, c.Resource, sight.Doubt)
 		}
-		return c.observe(ctx, e, b, s, foundation, &sight.Material, events.FindingRunning, c.From.Time)
+		return c.observe(e.Ctx, e, b, s, foundation, &sight.Material, events.FindingRunning, c.From.Time)
 	})
 }
 
@@ -89,8 +89,8 @@ type endCmd struct {
 
 // Run ends what is billed of a resource at a time.
 func (c *endCmd) Run(e *shell.Env) error {
-	return c.with(e, "", func(ctx context.Context, b *bus.Bus, s *service.Service, foundation string) error {
-		billed, err := s.Draw(ctx, time.Time{})
+	return c.withOne(e, func(e *shell.Env, b *bus.Bus, s *service.Service, foundation string) error {
+		billed, err := s.Draw(e.Ctx, time.Time{})
 		if err != nil {
 			return err
 		}
@@ -99,6 +99,6 @@ func (c *endCmd) Run(e *shell.Env) error {
 			return fmt.Errorf("nothing of %s %s is billed or held in %s: there is nothing to end", c.Kind, c.Resource,
 				foundation)
 		}
-		return c.observe(ctx, e, b, s, foundation, m, events.FindingGone, c.At.Time)
+		return c.observe(e.Ctx, e, b, s, foundation, m, events.FindingGone, c.At.Time)
 	})
 }

@@ -1,13 +1,10 @@
 package reconciling
 
 import (
-	"context"
 	"fmt"
 	"log/slog"
 	"os"
 
-	"github.com/daybook-billing/daybook/cmd/daybook/collect"
-	"github.com/daybook-billing/daybook/cmd/daybook/shell"
 	collector "github.com/daybook-billing/daybook/collector/cf"
 	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
@@ -61,8 +58,11 @@ func (s *Settings) load(act string) (out reconcile.Rules, err error) {
 
 // Make makes the services of foundations of Cloud Foundry. metrics may be nil.
 func (s *Settings) Make(b *bus.Bus, log *slog.Logger, metrics *service.Metrics, foundations []collector.Foundation,
-	act string,
+	act string, metering *Metering,
 ) (*Made, error) {
+	if s.ListSize < 1 || s.ListSize > cfapi.MaxPageSize {
+		return nil, fmt.Errorf("a page of a list has 1 to %d resources, not %d", cfapi.MaxPageSize, s.ListSize)
+	}
 	with, err := s.load(act)
 	if err != nil {
 		return nil, err
@@ -70,10 +70,10 @@ func (s *Settings) Make(b *bus.Bus, log *slog.Logger, metrics *service.Metrics, 
 	m := &Made{}
 	for i := range foundations {
 		f := &foundations[i]
-		inspector, err := cf.New(cf.Config{ExcludeSpaces: s.ExcludeSpaces, API: cfapi.Config{
+		inspector, err := cf.New(cf.Config{ExcludeSpaces: metering.ExcludeSpaces, Retake: s.Retake, API: cfapi.Config{
 			Foundation: f.Name, API: f.API, ClientID: f.ClientID, ClientSecret: f.ClientSecret, Username: f.Username,
 			Password: f.Password, Token: f.Token, UserAgent: f.UserAgent, CAFile: f.CAFile, SkipTLS: f.SkipTLS,
-			Timeout: f.Timeout, RetryWait: f.RetryWait, Retries: f.Retries,
+			Timeout: f.Timeout, RetryWait: f.RetryWait, Retries: f.Retries, ListSize: s.ListSize,
 		}}, cfapi.Deps{Log: log})
 		if err != nil {
 			m.Close()
@@ -82,7 +82,7 @@ func (s *Settings) Make(b *bus.Bus, log *slog.Logger, metrics *service.Metrics, 
 		m.inspectors = append(m.inspectors, inspector)
 		epoch := f.Epoch
 		if epoch.IsZero() {
-			epoch = s.epoch(f.Name)
+			epoch = metering.epoch(events.SourceCF, f.Name)
 		}
 		one, err := service.New(service.Config{
 			Source: events.SourceCF, Foundation: f.Name, Every: s.Every, Alarm: s.Alarm, Patience: s.Patience,
@@ -95,39 +95,4 @@ func (s *Settings) Make(b *bus.Bus, log *slog.Logger, metrics *service.Metrics, 
 		m.Services, m.names = append(m.Services, one), append(m.names, f.Name)
 	}
 	return m, nil
-}
-
-// platform are the flags of a command that asks the platform.
-type platform struct {
-	shell.NATS
-	API string `name:"api" env:"CF_API_ADDRESS" placeholder:"URL" help:"Address of the API, https://api.example.org."`
-	collect.CFFlags
-	Settings
-}
-
-// with opens the bus, makes the services, and calls do for each.
-func (p *platform) with(e *shell.Env, act string, do func(ctx context.Context, b *bus.Bus, s *service.Service,
-	foundation string) error,
-) error {
-	foundations, err := p.ToCollect(p.API, collect.PoliteWait)
-	if err != nil {
-		return err
-	}
-	log := slog.New(slog.NewTextHandler(e.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	b, err := p.Open(e.Ctx, "reconcile", log)
-	if err != nil {
-		return err
-	}
-	defer b.Close()
-	made, err := p.Make(b, log, nil, foundations, act)
-	if err != nil {
-		return err
-	}
-	defer made.Close()
-	for i, s := range made.Services {
-		if err := do(e.Ctx, b, s, made.names[i]); err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -1,14 +1,15 @@
 package reconciling
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/daybook-billing/daybook/cmd/daybook/print"
 	"github.com/daybook-billing/daybook/cmd/daybook/shell"
+	"github.com/daybook-billing/daybook/events"
 	"github.com/daybook-billing/daybook/internal/bus"
 	"github.com/daybook-billing/daybook/reconcile"
 	"github.com/daybook-billing/daybook/reconcile/assembler"
@@ -78,8 +79,8 @@ type planCmd struct {
 
 // Run makes a plan.
 func (c *planCmd) Run(e *shell.Env) error {
-	return c.with(e, c.Act, func(ctx context.Context, _ *bus.Bus, s *service.Service, _ string) error {
-		planned, err := s.Round(ctx, true)
+	return c.with(e, c.Act, func(e *shell.Env, _ *bus.Bus, s *service.Service, _ string) error {
+		planned, err := s.Round(e.Ctx, true)
 		if err != nil {
 			return err
 		}
@@ -97,23 +98,23 @@ type applyCmd struct {
 
 // Run enacts the last plan.
 func (c *applyCmd) Run(e *shell.Env) error {
-	found := false
-	err := c.with(e, "", func(ctx context.Context, b *bus.Bus, s *service.Service, foundation string) error {
-		last, err := plans.Last(ctx, b, "cf", foundation)
+	var found atomic.Bool
+	err := c.with(e, "", func(e *shell.Env, b *bus.Bus, s *service.Service, foundation string) error {
+		last, err := plans.Last(e.Ctx, b, events.SourceCF, foundation)
 		if errors.Is(err, plans.ErrNoPlan) || err == nil && last.Plan.ID != c.Plan {
 			return nil
 		}
 		if err != nil {
 			return err
 		}
-		found = true
-		planned, err := s.Apply(ctx, c.Plan, assembler.Word{By: c.By, Note: c.Note})
+		found.Store(true)
+		planned, err := s.Apply(e.Ctx, c.Plan, assembler.Word{By: c.By, Note: c.Note})
 		if planned == nil {
 			return err
 		}
 		return errors.Join(Planned(e.Stdout, planned, c.Format == "json"), err)
 	})
-	if err == nil && !found {
+	if err == nil && !found.Load() {
 		err = plans.ErrAnotherPlan
 	}
 	return err

@@ -15,6 +15,7 @@ import (
 type serveCmd struct {
 	platform
 	processes.Config
+	shell.Allowance
 	Once   bool   `help:"Inspect once, and end: twice where a stop wants a second listing."`
 	Plan   bool   `help:"Make a plan, and enact nothing. The first round of a foundation does no more either."`
 	Act    string `enum:",report,hold,settle" default:"" help:"What to do where the rules do not say: report, hold or settle (default: hold)."`
@@ -24,8 +25,8 @@ type serveCmd struct {
 // Run reconciles.
 func (c *serveCmd) Run(e *shell.Env) error {
 	if c.Once || c.Plan {
-		return c.with(e, c.Act, func(ctx context.Context, _ *bus.Bus, s *service.Service, _ string) error {
-			return c.once(ctx, e, s)
+		return c.with(e, c.Act, func(e *shell.Env, _ *bus.Bus, s *service.Service, _ string) error {
+			return c.once(e.Ctx, e, s)
 		})
 	}
 	foundations, err := c.ToCollect(c.API, collect.PoliteWait)
@@ -39,7 +40,7 @@ func (c *serveCmd) Run(e *shell.Env) error {
 	defer b.Close()
 	metrics := service.NewMetrics()
 	process.Metrics.MustRegister(metrics)
-	made, err := c.Make(b, process.Log, metrics, foundations, c.Act)
+	made, err := c.Make(b, process.Log, metrics, foundations, c.Act, &c.Metering)
 	if err != nil {
 		return err
 	}
@@ -64,9 +65,24 @@ func (c *serveCmd) once(ctx context.Context, e *shell.Env, s *service.Service) e
 		if err := bus.Wait(ctx, with.Settle); err != nil {
 			return err
 		}
-		if planned, err = s.Round(ctx, c.Plan || planned.Dry != ""); planned == nil {
+		dry := planned.Dry
+		if planned, err = s.Round(ctx, c.Plan || dry != ""); planned == nil {
 			return err
 		}
+		planned.Dry = dry
 	}
-	return errors.Join(Planned(e.Stdout, planned, c.Format == "json"), err)
+	if err = errors.Join(Planned(e.Stdout, planned, c.Format == "json"), err); err == nil {
+		err = c.Incomplete(unsure(planned.Plan))
+	}
+	return err
+}
+
+// unsure is how many listings of a plan are not complete, and how many kinds have refused stops.
+func unsure(p *reconcile.Plan) (n int) {
+	for i := range p.Listings {
+		if !p.Listings[i].Complete {
+			n++
+		}
+	}
+	return n + len(p.Refused)
 }
