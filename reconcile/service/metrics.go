@@ -16,6 +16,7 @@ type Metrics struct {
 	remodels *prometheus.GaugeVec   // foundation, type, age
 	stake    *prometheus.GaugeVec   // foundation, currency, direction
 	refused  *prometheus.GaugeVec   // foundation
+	lacking  *prometheus.GaugeVec   // foundation, kind
 	rounds   *prometheus.CounterVec // foundation, result
 	last     *prometheus.GaugeVec   // foundation
 	stored   *prometheus.CounterVec // foundation
@@ -39,7 +40,9 @@ func NewMetrics() *Metrics {
 		stake: gauge("stake_per_day", "Money at stake per day in the last plan, without VAT, of differences in each "+
 			"direction.", "foundation", "currency", "direction"),
 		refused: gauge("refused", "Stops that the last plan refuses as too many.", "foundation"),
-		rounds:  counter("rounds_total", "Inspections, by result.", "foundation", "result"),
+		lacking: gauge("incomplete", "1 where the last listing of a kind was not complete: it proves no stop.",
+			"foundation", "kind"),
+		rounds: counter("rounds_total", "Inspections, by result.", "foundation", "result"),
 		last: gauge("last_plan_seconds", "Time of the listing of the last plan, in seconds since 1970.",
 			"foundation"),
 		stored: counter("observations_total", "Observations stored in USAGE.", "foundation"),
@@ -50,7 +53,7 @@ func NewMetrics() *Metrics {
 }
 
 func (m *Metrics) all() []prometheus.Collector {
-	return []prometheus.Collector{m.remodels, m.stake, m.refused, m.rounds, m.last, m.stored, m.drift, m.alarm}
+	return []prometheus.Collector{m.remodels, m.stake, m.refused, m.lacking, m.rounds, m.last, m.stored, m.drift, m.alarm}
 }
 
 // Describe implements prometheus.Collector.
@@ -102,6 +105,13 @@ func (m *Metrics) plan(p *reconcile.Plan) {
 				m.stake.WithLabelValues(p.Foundation, s.Currency, direction).Set(shown)
 			}
 		}
+	}
+	for i := range p.Listings {
+		lacking := 0.0
+		if !p.Listings[i].Complete {
+			lacking = 1
+		}
+		m.lacking.WithLabelValues(p.Foundation, p.Listings[i].Kind).Set(lacking)
 	}
 	refused := 0
 	for i := range p.Refused {
